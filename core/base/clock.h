@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clock - the one seam through which real time enters.
+ *
+ * The protocol is never given a clock, only instants. The engine owns a clock and the simulator
+ * owns another one; nothing else reads time.
+ */
+#ifndef RUDP_BASE_CLOCK_H
+#define RUDP_BASE_CLOCK_H
+
+#include <stdint.h>
+
+struct rudp_clock {
+	int64_t (*now_ns)(void *context);
+	void *context;
+};
+
+static inline int64_t rudp_clock_now_ns(const struct rudp_clock *clock)
+{
+	return clock->now_ns(clock->context);
+}
+
+/*
+ * The kernel's CLOCK_MONOTONIC.
+ *
+ * Threads  any.
+ * Source   clock_gettime(2).
+ */
+extern const struct rudp_clock rudp_clock_monotonic;
+
+#endif

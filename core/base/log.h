@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log - the one place where words leave the library.
+ *
+ * Silent until a hook is set. Levels are ordered; a message above the level set costs one compare.
+ */
+#ifndef RUDP_BASE_LOG_H
+#define RUDP_BASE_LOG_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+#define RUDP_LOG_LEVELS(X) X(OFF, off) X(ERROR, error) X(WARN, warn) X(INFO, info) X(DEBUG, debug)
+
+#define RUDP_LOG_ENUM(upper, lower) RUDP_LOG_##upper,
+enum rudp_log_level { RUDP_LOG_LEVELS(RUDP_LOG_ENUM) };
+#undef RUDP_LOG_ENUM
+
+/* text is one line without its newline, valid during the call only. */
+typedef void rudp_log_hook(void *context, enum rudp_log_level level, const char *text);
+
+/*
+ * Sends messages up to level to hook; NULL or RUDP_LOG_OFF silences.
+ *
+ * Threads  call once, before other threads log.
+ */
+void rudp_log_set(rudp_log_hook *hook, void *context, enum rudp_log_level level);
+
+bool rudp_log_wants(enum rudp_log_level level);
+
+/* "error", "warn", ...; the parser returns false, leaving *level alone, on an unknown word. */
+const char *rudp_log_level_name(enum rudp_log_level level);
+bool rudp_log_level_parse(const char *name, enum rudp_log_level *level);
+
+/* One line of at most 512 bytes; longer ones are cut. Never allocates. */
+void rudp_log(enum rudp_log_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table - uthash as rudp uses it: include this, never <uthash.h>.
+ *
+ * Running out of memory is reported instead of ending the host program (uthash's default): a
+ * function that adds declares
+ *
+ *	bool rudp_table_add_failed = false;
+ *	HASH_ADD(hh, table, key, sizeof element->key, element);
+ *	if (rudp_table_add_failed)
+ *		return -ENOMEM;
+ *
+ * Hashes are keyed (hash.h) with a random key that is set once a process, because peers choose
+ * many of the keys.
+ */
+#ifndef RUDP_BASE_TABLE_H
+#define RUDP_BASE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The process-wide key; all zero until set, which must precede the first table. */
+void rudp_table_set_key(const uint8_t key[16]);
+unsigned rudp_table_hash(const void *key, size_t len);
+
+#define HASH_NONFATAL_OOM 1
+#define HASH_FUNCTION(keyptr, keylen, hashv) ((hashv) = rudp_table_hash((keyptr), (keylen)))
+#define uthash_nonfatal_oom(element) (rudp_table_add_failed = true)
+#include <uthash.h>
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * time - instants and spans.
+ *
+ * Both are int64_t nanoseconds. A name ending in _at_ns is an instant of the clock handed to
+ * the module (see clock.h), one ending in _ns a span. "Never" is RUDP_NEVER, never 0 or -1.
+ */
+#ifndef RUDP_BASE_TIME_H
+#define RUDP_BASE_TIME_H
+
+#include <stdint.h>
+
+#define RUDP_NEVER INT64_MAX
+
+#define RUDP_NS_PER_US INT64_C(1000)
+#define RUDP_NS_PER_MS INT64_C(1000000)
+#define RUDP_NS_PER_S INT64_C(1000000000)
+
+static inline int64_t rudp_time_min(int64_t a_ns, int64_t b_ns)
+{
+	return a_ns < b_ns ? a_ns : b_ns;
+}
+
+static inline int64_t rudp_time_max(int64_t a_ns, int64_t b_ns)
+{
+	return a_ns > b_ns ? a_ns : b_ns;
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aead - the seam to the library that encrypts: one key, one direction, many packets.
+ *
+ * Nonces are Noise's for an explicit counter (Noise revision 34 sections 12.3, 12.4): AES-GCM 4 zero
+ * bytes and the 64-bit counter in big endian; ChaCha20-Poly1305 the same with little endian.
+ * Threads   none: one owner at a time. No allocation after init.
+ */
+#ifndef RUDP_PROTO_AEAD_H
+#define RUDP_PROTO_AEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#define RUDP_KEY_BYTES 32
+#define RUDP_AEAD_TAG_BYTES 16
+
+enum rudp_cipher { RUDP_CIPHER_AES_256_GCM = 1, RUDP_CIPHER_CHACHA20_POLY1305 = 2 };
+
+struct rudp_aead {
+	void *context; /* EVP_CIPHER_CTX */
+	enum rudp_cipher cipher;
+	bool sealing;
+};
+
+/* The faster one on this processor (AES instructions or not). */
+enum rudp_cipher rudp_cipher_preferred(void);
+
+/* Returns 0 or -ENOMEM. An aead either seals or opens. */
+int rudp_aead_init(struct rudp_aead *aead, enum rudp_cipher cipher, bool sealing,
+		   const uint8_t key[RUDP_KEY_BYTES]);
+void rudp_aead_fini(struct rudp_aead *aead);
+
+/*
+ * Encrypts the pieces in[0, in_count) one behind the other into out, then the tag. Pieces may stand
+ * in out already, at their place. out holds the sum of their lengths + RUDP_AEAD_TAG_BYTES.
+ *
+ * Returns  bytes written.
+ */
+size_t rudp_aead_seal(struct rudp_aead *aead, uint64_t counter, const uint8_t *aad, size_t aad_len,
+		      const struct iovec *in, int in_count, uint8_t *out);
+
+/*
+ * Checks the tag at the end of in[0, len) and decrypts to out (may be in itself), len - 16 bytes.
+ *
+ * Returns  false if it does not authenticate; out is then zeroed.
+ */
+bool rudp_aead_open(struct rudp_aead *aead, uint64_t counter, const uint8_t *aad, size_t aad_len,
+		    const uint8_t *in, size_t len, uint8_t *out);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cc - congestion control: how much may be in flight, and how fast it may leave.
+ *
+ * One interface, several algorithms; a connection embeds struct rudp_cc by value and calls through
+ * it with facts. All sizes are bytes of UDP payload.
+ */
+#ifndef RUDP_PROTO_CC_H
+#define RUDP_PROTO_CC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/time.h"
+#include "proto/rtt.h"
+
+struct rudp_cc;
+
+/* One delivery rate sample, draft-ietf-ccwg-bbr section 4.1. delivered_bytes 0: no sample. */
+struct rudp_rate_sample {
+	uint64_t delivered_bytes;        /* over the interval */
+	int64_t interval_ns;
+	uint64_t prior_delivered_bytes;  /* total delivered when the packet was sent */
+	uint64_t lost_bytes;             /* lost between its sending and now */
+	uint64_t inflight_at_send_bytes;
+	bool app_limited;
+};
+
+/* Facts of one processed ACK. */
+struct rudp_cc_ack {
+	int64_t now_at_ns;
+	uint64_t acked_bytes;
+	uint64_t inflight_bytes;        /* after it */
+	uint64_t inflight_before_bytes;
+	uint64_t delivered_total_bytes;
+	uint64_t largest_acked_number;
+	uint64_t next_number;           /* number the next packet will get: rounds are counted by it */
+	const struct rudp_rtt *rtt;
+	bool has_rtt;                   /* rtt->latest_ns is new */
+	struct rudp_rate_sample rate;
+	uint64_t ecn_ce_new;            /* packets newly reported marked */
+	bool cwnd_limited;              /* the window, not the application, limited the sending */
+};
+
+struct rudp_cc_loss {
+	int64_t now_at_ns;
+	uint64_t lost_bytes;
+	uint32_t lost_packets;
+	uint64_t largest_lost_number;
+	int64_t largest_lost_sent_at_ns;
+	uint64_t next_number;
+	uint64_t inflight_bytes;        /* after it */
+	uint64_t delivered_total_bytes;
+	uint64_t lost_total_bytes;
+	const struct rudp_rtt *rtt;
+	bool persistent_congestion;
+};
+
+struct rudp_cc_spurious {
+	int64_t now_at_ns;
+	uint64_t bytes;
+	uint32_t packets;
+	uint64_t largest_number;        /* of the packets wrongly declared lost */
+};
+
+struct rudp_cc_ops {
+	const char *name;               /* as in TCP_CONGESTION: "cubic", "bbr" */
+	void (*init)(struct rudp_cc *cc, int64_t now_at_ns);
+	void (*on_sent)(struct rudp_cc *cc, uint64_t number, uint64_t bytes,
+			uint64_t inflight_bytes, int64_t now_at_ns);
+	void (*on_ack)(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+	void (*on_loss)(struct rudp_cc *cc, const struct rudp_cc_loss *loss);
+	void (*on_spurious)(struct rudp_cc *cc, const struct rudp_cc_spurious *spurious);
+	/* Nothing was in flight and something is sent again. */
+	void (*on_idle_restart)(struct rudp_cc *cc, int64_t now_at_ns);
+	void (*on_mtu)(struct rudp_cc *cc, uint32_t datagram_bytes);
+};
+
+/* State of the algorithms: opaque to everybody else. */
+#define RUDP_CC_STATE_BYTES 640
+
+struct rudp_cc {
+	const struct rudp_cc_ops *ops;
+	uint64_t cwnd_bytes;              /* may be in flight */
+	uint64_t ssthresh_bytes;          /* UINT64_MAX: in slow start; bbr: the higher of its bounds */
+	uint64_t pacing_bytes_per_s;      /* 0: not known yet, pace at initial window per initial RTT */
+	uint64_t send_quantum_bytes;      /* largest burst worth sending at once */
+	uint32_t datagram_bytes;          /* full-sized packet now */
+	const char *state_name;           /* "startup", "probe_bw_up", "recovery" ...: statistics */
+	_Alignas(16) uint8_t state[RUDP_CC_STATE_BYTES];
+};
+
+extern const struct rudp_cc_ops rudp_cc_cubic; /* RFC 9438, HyStart++ RFC 9406 */
+extern const struct rudp_cc_ops rudp_cc_bbr;   /* draft-ietf-ccwg-bbr, loss judged with delay */
+
+/* By name; NULL if unknown. */
+const struct rudp_cc_ops *rudp_cc_find(const char *name);
+
+void rudp_cc_init(struct rudp_cc *cc, const struct rudp_cc_ops *ops, uint32_t datagram_bytes,
+		  int64_t now_at_ns);
+
+/* min(10 datagrams, max(2 datagrams, 14720)), RFC 9002 section 7.2. */
+uint64_t rudp_cc_initial_window_bytes(uint32_t datagram_bytes);
+
+#endif

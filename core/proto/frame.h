@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * frame - the inside of a DATA packet, and the parameters inside SYN and SYNACK.
+ *
+ * Specified in docs/protocol.md sections 4 and 5. A frame is a type byte and its fields; integers
+ * are variable-length unless said otherwise.
+ */
+#ifndef RUDP_PROTO_FRAME_H
+#define RUDP_PROTO_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/range_set.h"
+#include "base/wire.h"
+#include "proto/packet.h"
+#include "proto/verdict.h"
+
+/* name, type byte, ack-eliciting (expects an answer) */
+#define RUDP_FRAMES(X)                                                                             \
+	X(PADDING, 0x00, false)        /* nothing follows; may repeat */                           \
+	X(PING, 0x01, true)            /* nothing */                                               \
+	X(ACK, 0x02, false)            /* largest, delay us, range count, first, (gap, length)* */ \
+	X(ACK_ECN, 0x03, false)        /* ACK, then counts of ECT(0), ECT(1), CE */                \
+	X(STREAM, 0x04, true)          /* offset, length, bytes */                                 \
+	X(STREAM_FIN, 0x05, true)      /* the same; the stream ends behind these bytes */          \
+	X(WINDOW, 0x06, true)          /* offset up to which the peer may send */                  \
+	X(BLOCKED, 0x07, true)         /* the window at which the sender is stuck */               \
+	X(RESET, 0x08, true)           /* reason: the connection is over in both directions */     \
+	X(PATH_CHALLENGE, 0x09, true)  /* 8 bytes */                                               \
+	X(PATH_RESPONSE, 0x0a, true)   /* the same 8 bytes */                                      \
+	X(URGENT, 0x0b, true)          /* offset of the newest urgent byte (MSG_OOB) */
+
+#define RUDP_FRAME_ENUM(name, value, eliciting) RUDP_FRAME_##name = (value),
+enum rudp_frame_type { RUDP_FRAMES(RUDP_FRAME_ENUM) };
+#undef RUDP_FRAME_ENUM
+
+/* Why a connection was reset; on the wire in RESET frames. The errno is what the program sees. */
+#define RUDP_RESET_REASONS(X)                                                                      \
+	X(APPLICATION, 0, ECONNRESET)  /* closed with unread data, SO_LINGER 0, program killed */  \
+	X(TIMED_OUT, 1, ETIMEDOUT)     /* no answer for too long */                                \
+	X(PROTOCOL, 2, EPROTO)         /* an authentic packet broke the rules */                   \
+	X(NO_RESOURCES, 3, ENOBUFS)                                                                \
+	X(STATELESS, 4, ECONNRESET)    /* the peer no longer knows the connection */
+
+#define RUDP_RESET_ENUM(name, value, error) RUDP_RESET_##name = (value),
+enum rudp_reset_reason { RUDP_RESET_REASONS(RUDP_RESET_ENUM) };
+#undef RUDP_RESET_ENUM
+
+#define RUDP_ACK_RANGES_MAX 64 /* in one ACK frame, in both directions */
+
+struct rudp_ack {
+	uint64_t largest;
+	int64_t delay_ns;                            /* on the wire in microseconds */
+	struct rudp_range ranges[RUDP_ACK_RANGES_MAX]; /* descending; [start, end) */
+	uint32_t range_count;                        /* >= 1 */
+	bool has_ecn;
+	uint64_t ecn_ect0, ecn_ect1, ecn_ce;         /* packets received with each mark, ever */
+};
+
+struct rudp_frame {
+	uint8_t type; /* enum rudp_frame_type */
+	union {
+		struct {
+			uint64_t offset;
+			const uint8_t *bytes; /* into the packet */
+			size_t len;
+			bool fin;
+		} stream;
+		uint64_t offset;  /* WINDOW, BLOCKED, URGENT */
+		uint64_t reason;  /* RESET */
+		uint8_t path[8];  /* PATH_CHALLENGE, PATH_RESPONSE */
+	};
+};
+
+bool rudp_frame_is_ack_eliciting(uint8_t type);
+
+/*
+ * Decodes the next frame of a packet; runs of PADDING count as one. ACK frames are decoded into
+ * *ack, the others into *frame (whose type is set in any case).
+ *
+ * Returns  OK or BAD_FRAME (unknown type, cut off, a range below zero or out of order, an offset
+ *          plus length beyond RUDP_VARINT_MAX, more ranges than RUDP_ACK_RANGES_MAX).
+ */
+enum rudp_verdict rudp_frame_next(struct rudp_reader *reader, struct rudp_frame *frame,
+				  struct rudp_ack *ack);
+
+/*
+ * Each appends one frame; false, with the writer as it was, when it does not fit.
+ * ACK writes the newest ranges of received (ascending, non-empty) that fit, at least one, at most
+ * RUDP_ACK_RANGES_MAX; ecn may be NULL, else {ECT(0), ECT(1), CE}.
+ */
+bool rudp_frame_write_ping(struct rudp_writer *w);
+bool rudp_frame_write_ack(struct rudp_writer *w, const struct rudp_range_set *received,
+			  int64_t delay_ns, const uint64_t ecn[3]);
+bool rudp_frame_write_window(struct rudp_writer *w, uint64_t offset);
+bool rudp_frame_write_blocked(struct rudp_writer *w, uint64_t offset);
+bool rudp_frame_write_reset(struct rudp_writer *w, uint64_t reason);
+bool rudp_frame_write_path(struct rudp_writer *w, bool response, const uint8_t data[8]);
+bool rudp_frame_write_urgent(struct rudp_writer *w, uint64_t offset);
+
+/*
+ * Appends the head of a STREAM frame; its len bytes follow in the packet, whoever puts them there.
+ * The length is always written in two bytes, so that the head's size does not depend on it.
+ */
+bool rudp_frame_write_stream_head(struct rudp_writer *w, uint64_t offset, size_t len, bool fin);
+size_t rudp_frame_stream_head_bytes(uint64_t offset);
+
+/* Parameters: what each end tells the other inside its handshake message. */
+struct rudp_params {
+	uint64_t source_id;            /* SYNACK: the id the listener chose; SYN: as in the header */
+	uint64_t window_bytes;         /* stream bytes the peer may send before any WINDOW frame */
+	uint64_t datagram_max_bytes;   /* largest UDP payload it takes, >= 1200 */
+	int64_t ack_delay_max_ns;      /* it acknowledges within this time */
+	uint8_t reset_token[RUDP_RESET_TOKEN_BYTES]; /* proves a stateless RESET from it */
+};
+
+/* Type-length-value list; unknown types are skipped; zero bytes behind the last are padding. */
+bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params);
+/* Returns  OK or BAD_PARAM (cut off, missing, twice, out of its range). */
+enum rudp_verdict rudp_params_parse(const uint8_t *data, size_t len, struct rudp_params *out);
+
+#endif

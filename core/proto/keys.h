@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keys - transport keys of one connection, and their update.
+ *
+ * Model     docs/protocol.md section 7. A key seals at most RUDP_KEY_PACKETS_MAX packets, then its
+ *           owner derives the next by Noise's REKEY (revision 34 section 4.2) and flips the key
+ *           phase bit; the peer follows when a packet of the other phase authenticates under the
+ *           next key. The previous receive key stays for late packets until forgotten. An update is
+ *           not begun before the one before it has been acknowledged.
+ * Source    RFC 9001 section 6 (mechanism), section 6.6 (limits: 2^23 packets for AES-GCM).
+ */
+#ifndef RUDP_PROTO_KEYS_H
+#define RUDP_PROTO_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "proto/aead.h"
+
+#define RUDP_KEY_PACKETS_MAX (UINT64_C(1) << 22)
+/* Failed authentications under which a connection is given up (RFC 9001 section 6.6). */
+#define RUDP_KEY_FORGERIES_MAX (UINT64_C(1) << 36)
+
+struct rudp_keys {
+	enum rudp_cipher cipher;
+	struct rudp_aead send;
+	struct rudp_aead receive;
+	struct rudp_aead receive_previous; /* context NULL: none */
+	uint8_t send_key[RUDP_KEY_BYTES];
+	uint8_t receive_key[RUDP_KEY_BYTES];
+	bool send_phase;
+	bool receive_phase;
+	uint64_t sent_under_key;      /* packets */
+	uint64_t first_sent_number;   /* first packet number sealed under the send key */
+	uint64_t first_received_number; /* lowest packet number opened under the receive key */
+	uint64_t forgeries;
+	uint32_t updates;             /* phase changes so far, both directions */
+};
+
+/* Returns 0 or -ENOMEM. */
+int rudp_keys_init(struct rudp_keys *keys, enum rudp_cipher cipher,
+		   const uint8_t send_key[RUDP_KEY_BYTES],
+		   const uint8_t receive_key[RUDP_KEY_BYTES]);
+void rudp_keys_fini(struct rudp_keys *keys);
+
+/* As rudp_aead_seal, with the packet number as counter. header carries rudp_keys' send_phase. */
+size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *header,
+		      size_t header_len, const struct iovec *in, int in_count, uint8_t *out);
+
+/*
+ * Opens a packet of either phase; a packet of the other phase that authenticates under the next key
+ * moves both directions to it.
+ *
+ * Returns  false if it does not authenticate (counted in forgeries); nothing has changed then.
+ */
+bool rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool key_phase, const uint8_t *header,
+		    size_t header_len, const uint8_t *in, size_t len, uint8_t *out);
+
+/* The send key is near its limit and acked_number shows that the last update has arrived. */
+bool rudp_keys_update_due(const struct rudp_keys *keys, uint64_t largest_acked_number);
+
+/* Begins an update of our own; next_number is the next packet number to be sealed. 0 or -ENOMEM. */
+int rudp_keys_update(struct rudp_keys *keys, uint64_t next_number);
+
+/* Late packets of the previous phase are no longer wanted (three PTO after the change). */
+void rudp_keys_forget_previous(struct rudp_keys *keys);
+
+#endif

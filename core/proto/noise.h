@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * noise - the handshake NNpsk0 (and NN, for the published vectors) of the Noise framework.
+ *
+ * Source   The Noise Protocol Framework, revision 34: sections 5 (objects), 7.4 (NN), 9 (psk).
+ *          X25519, AES-256-GCM or ChaCha20-Poly1305, SHA-256. docs/protocol.md section 6.
+ *
+ *	NNpsk0:  -> psk, e
+ *	         <- e, ee
+ */
+#ifndef RUDP_PROTO_NOISE_H
+#define RUDP_PROTO_NOISE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/aead.h"
+
+#define RUDP_NOISE_DH_BYTES 32
+#define RUDP_NOISE_HASH_BYTES 32
+#define RUDP_NOISE_OVERHEAD_BYTES (RUDP_NOISE_DH_BYTES + RUDP_AEAD_TAG_BYTES) /* a message */
+
+struct rudp_noise {
+	enum rudp_cipher cipher;
+	bool initiator;
+	bool has_psk;
+	bool has_key;
+	bool has_remote;
+	uint8_t message_index; /* next message: 0, 1; 2 = ready to split */
+	uint64_t nonce;
+	uint8_t chaining_key[RUDP_NOISE_HASH_BYTES];
+	uint8_t hash[RUDP_NOISE_HASH_BYTES];
+	uint8_t key[RUDP_KEY_BYTES];
+	uint8_t psk[RUDP_KEY_BYTES];
+	uint8_t ephemeral_private[RUDP_NOISE_DH_BYTES];
+	uint8_t ephemeral_public[RUDP_NOISE_DH_BYTES];
+	uint8_t remote_public[RUDP_NOISE_DH_BYTES];
+};
+
+/*
+ * psk NULL makes it plain NN. ephemeral_private is 32 fresh random bytes from the caller.
+ *
+ * Returns  0 or -ENOMEM.
+ */
+int rudp_noise_init(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
+		    const uint8_t *psk, const void *prologue, size_t prologue_len,
+		    const uint8_t ephemeral_private[RUDP_NOISE_DH_BYTES]);
+
+/* Wipes every secret. */
+void rudp_noise_fini(struct rudp_noise *noise);
+
+/*
+ * Writes the next message with its payload; message_cap >= payload_len + RUDP_NOISE_OVERHEAD_BYTES.
+ *
+ * Returns  bytes written, or -ENOMEM, -EBADMSG (all-zero shared secret), -EINVAL (not our turn).
+ */
+int rudp_noise_write(struct rudp_noise *noise, const void *payload, size_t payload_len,
+		     uint8_t *message, size_t message_cap);
+
+/*
+ * Reads the next message; the payload comes to payload (cap >= message_len).
+ *
+ * Returns  payload bytes, or -EBADMSG (does not authenticate, too short, weak point); -ENOMEM;
+ *          -EINVAL (not our turn). On error the handshake is spent: call fini.
+ */
+int rudp_noise_read(struct rudp_noise *noise, const uint8_t *message, size_t message_len,
+		    uint8_t *payload, size_t payload_cap);
+
+/* After both messages: the key to send with, the key to receive with. */
+void rudp_noise_split(const struct rudp_noise *noise, uint8_t send_key[RUDP_KEY_BYTES],
+		      uint8_t receive_key[RUDP_KEY_BYTES]);
+
+/* HMAC-SHA256; also under cookies and reset tokens. */
+void rudp_hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len,
+		      uint8_t out[32]);
+
+/* Overwrites memory so that no compiler drops it. */
+void rudp_wipe(void *memory, size_t len);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rtt - smoothed round-trip time, and the probe time-out derived from it.
+ *
+ * Invariant  samples == 0  <=>  srtt_ns is the initial guess, not a measurement.
+ * Source     RFC 9002 sections 5 and 6.2.1; docs/protocol.md section 9.1.
+ */
+#ifndef RUDP_PROTO_RTT_H
+#define RUDP_PROTO_RTT_H
+
+#include <stdint.h>
+
+#include "base/time.h"
+
+#define RUDP_RTT_INITIAL_NS (100 * RUDP_NS_PER_MS)   /* a guess; the handshake measures at once */
+#define RUDP_RTT_GRANULARITY_NS (1 * RUDP_NS_PER_MS) /* RFC 9002 kGranularity */
+
+struct rudp_rtt {
+	uint64_t samples;
+	int64_t latest_ns;
+	int64_t srtt_ns;
+	int64_t var_ns;
+	int64_t min_ns;            /* RUDP_NEVER until the first sample */
+};
+
+void rudp_rtt_init(struct rudp_rtt *rtt);
+
+/*
+ * Takes one sample: latest_ns from sending the largest newly acknowledged packet to its ack;
+ * ack_delay_ns as the peer reported, already capped to its maximum once the handshake is over.
+ */
+void rudp_rtt_sample(struct rudp_rtt *rtt, int64_t latest_ns, int64_t ack_delay_ns);
+
+/* srtt + max(4 var, granularity) + ack_delay_max, without backoff. */
+int64_t rudp_rtt_pto_ns(const struct rudp_rtt *rtt, int64_t ack_delay_max_ns);
+
+#endif
