@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn - one connection, as its endpoint's owner (the engine, the simulator) sees it.
+ *
+ * The protocol is a calculator: datagram in, datagram out, "when next?", "it is now". Connections are
+ * made, fed and emptied through their endpoint (endpoint.h); this header is what their user does with
+ * them: write, read, shut, reset, and look at what has happened.
+ *
+ * Threads  none: an endpoint and its connections belong to one thread.
+ * Source   docs/protocol.md section 12 (states), docs/architecture.md.
+ */
+#ifndef RUDP_PROTO_CONN_H
+#define RUDP_PROTO_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/addr.h"
+#include "base/time.h"
+#include "proto/cc.h"
+#include "proto/frame.h"
+
+struct rudp_conn;
+struct rudp_listener;
+
+/* Ordered as lived. What each means is docs/protocol.md section 12; the words are RFC 9293's. */
+#define RUDP_STATES(X)                                                                             \
+	X(CLOSED) X(LISTEN) X(SYN_SENT) X(SYN_RCVD) X(ESTABLISHED) X(FIN_WAIT_1) X(FIN_WAIT_2)     \
+	X(CLOSE_WAIT) X(CLOSING) X(LAST_ACK) X(TIME_WAIT) X(RESET_SENT)
+
+#define RUDP_STATE_ENUM(name) RUDP_STATE_##name,
+enum rudp_state { RUDP_STATES(RUDP_STATE_ENUM) };
+#undef RUDP_STATE_ENUM
+
+const char *rudp_state_name(enum rudp_state state);
+
+/* What has happened since the user last looked. Bits. */
+enum rudp_event {
+	RUDP_EVENT_ESTABLISHED = 1 << 0, /* handshake over */
+	RUDP_EVENT_READABLE = 1 << 1,    /* in-order bytes have arrived */
+	RUDP_EVENT_WRITABLE = 1 << 2,    /* room in the send buffer has grown */
+	RUDP_EVENT_PEER_FIN = 1 << 3,    /* all bytes of the peer and its FIN are here */
+	RUDP_EVENT_FAILED = 1 << 4,      /* over, with rudp_conn_error() as the reason */
+	RUDP_EVENT_SENT_ALL = 1 << 5,    /* everything written, FIN included, is acknowledged */
+	RUDP_EVENT_DEAD = 1 << 6,        /* nothing will be sent or received any more; release it */
+	RUDP_EVENT_URGENT = 1 << 7,      /* the peer has marked an urgent byte */
+};
+
+struct rudp_conn_options {
+	int64_t connect_timeout_ns;   /* 0: RUDP_CONNECT_TIMEOUT_NS */
+	int64_t user_timeout_ns;      /* 0: RUDP_USER_TIMEOUT_NS; TCP_USER_TIMEOUT */
+	bool keepalive;               /* SO_KEEPALIVE */
+	int64_t keepalive_idle_ns;    /* 0: 2 h */
+	int64_t keepalive_interval_ns; /* 0: 75 s */
+	unsigned keepalive_probes;    /* 0: 9 */
+	const struct rudp_cc_ops *cc; /* NULL: the endpoint's */
+};
+
+#define RUDP_CONNECT_TIMEOUT_NS (127 * RUDP_NS_PER_S) /* as Linux: tcp_syn_retries 6 */
+#define RUDP_USER_TIMEOUT_NS (924 * RUDP_NS_PER_S)    /* as Linux: tcp_retries2 15 */
+#define RUDP_FIN_TIMEOUT_NS (60 * RUDP_NS_PER_S)      /* as Linux: tcp_fin_timeout */
+
+struct rudp_conn_stats {
+	enum rudp_state state;
+	uint64_t id;
+	int64_t srtt_ns, rttvar_ns, min_rtt_ns, latest_rtt_ns; /* min: RUDP_NEVER without a sample */
+	uint64_t cwnd_bytes, ssthresh_bytes, inflight_bytes, pacing_bytes_per_s;
+	uint64_t packets_sent, packets_received, bytes_sent, bytes_received; /* UDP payload */
+	uint64_t stream_sent, stream_acked, stream_received; /* stream bytes */
+	uint64_t packets_lost, packets_spurious, stream_resent, duplicate_stream;
+	uint64_t unacked_bytes, unsent_bytes, unread_bytes;
+	uint64_t window_send_bytes, window_receive_bytes;
+	uint64_t packets_replayed, packets_forged, key_updates, path_changes;
+	uint32_t pto_count, datagram_bytes;
+	uint64_t memory_bytes;        /* held for it by the endpoint, roughly */
+	const char *cc_name, *cc_state;
+	bool authenticated;           /* a pre-shared key is in use */
+	uint8_t suite;                /* enum rudp_suite */
+};
+
+/* The owner's own pointer, NULL at first. */
+void *rudp_conn_user(const struct rudp_conn *conn);
+void rudp_conn_set_user(struct rudp_conn *conn, void *user);
+
+uint64_t rudp_conn_id(const struct rudp_conn *conn);
+enum rudp_state rudp_conn_state(const struct rudp_conn *conn);
+const struct rudp_addr *rudp_conn_local(const struct rudp_conn *conn);  /* at establishment */
+const struct rudp_addr *rudp_conn_remote(const struct rudp_conn *conn); /* at establishment */
+/* The listener it came from; NULL for an active one or when that is closed. */
+struct rudp_listener *rudp_conn_listener(const struct rudp_conn *conn);
+
+/* Takes the pending events, leaving none. */
+unsigned rudp_conn_take_events(struct rudp_conn *conn);
+
+/* errno of RUDP_EVENT_FAILED (ECONNREFUSED, ETIMEDOUT, ECONNRESET, EACCES, ...), else 0. */
+int rudp_conn_error(const struct rudp_conn *conn);
+
+/*
+ * Writing. room is what may be appended now; reserve gives places for up to want bytes (0..2 iovecs);
+ * commit says that n bytes were put there. write does it all by copy and returns the bytes taken.
+ * limit_bytes (see set_send_limit) bounds what is held.
+ */
+size_t rudp_conn_send_room(const struct rudp_conn *conn);
+int rudp_conn_send_reserve(struct rudp_conn *conn, size_t want, struct iovec iov[2]);
+void rudp_conn_send_commit(struct rudp_conn *conn, size_t n, int64_t now_at_ns);
+size_t rudp_conn_write(struct rudp_conn *conn, const void *bytes, size_t len, int64_t now_at_ns);
+
+/*
+ * Reading. readable gives the in-order bytes in place (0..2 iovecs), consume says that n of them have
+ * been taken. eof: everything has been read and the peer has said FIN.
+ */
+size_t rudp_conn_receive_available(const struct rudp_conn *conn);
+int rudp_conn_receive_readable(const struct rudp_conn *conn, struct iovec iov[2]);
+void rudp_conn_receive_consume(struct rudp_conn *conn, size_t n, int64_t now_at_ns);
+bool rudp_conn_receive_eof(const struct rudp_conn *conn);
+
+/* No more will be written: FIN behind what is there. Idempotent. */
+void rudp_conn_shutdown_send(struct rudp_conn *conn, int64_t now_at_ns);
+/* No more will be read: what is there and comes is dropped, without telling the peer (SHUT_RD). */
+void rudp_conn_shutdown_receive(struct rudp_conn *conn, int64_t now_at_ns);
+
+/* Both directions given up at once: RESET to the peer, repeated until acknowledged. */
+void rudp_conn_reset(struct rudp_conn *conn, enum rudp_reset_reason reason, int64_t now_at_ns);
+
+/*
+ * The user is gone (close(2)): what was written is still delivered, then FIN. Unread bytes, or bytes
+ * that still come, turn it into a reset, as with TCP (RFC 2525 section 2.17). A connection attempt is
+ * given up. The user pointer is dropped; events are no longer reported; it is freed when dead.
+ */
+void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns);
+
+/* ICMP said that the peer's port or host is not there: errno as the kernel reports it. */
+void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns);
+
+void rudp_conn_set_options(struct rudp_conn *conn, const struct rudp_conn_options *options,
+			   int64_t now_at_ns);
+/* 0 or -ENOENT. */
+int rudp_conn_set_cc(struct rudp_conn *conn, const char *name, int64_t now_at_ns);
+
+/* The newest bytes count as urgent (MSG_OOB): the peer is told the offset of the last one. */
+void rudp_conn_mark_urgent(struct rudp_conn *conn, int64_t now_at_ns);
+/* Bytes from the next one to read up to and including the peer's urgent byte; 0: none ahead. */
+size_t rudp_conn_urgent_ahead(const struct rudp_conn *conn);
+
+void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats);
+
+/* Walks every invariant of the connection; false and a log line when one is broken. For tests. */
+bool rudp_conn_check(const struct rudp_conn *conn);
+
+#endif

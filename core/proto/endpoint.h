@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * endpoint - all connections and listeners of one engine: demultiplexing, timers, who may send.
+ *
+ * The four verbs of the protocol:
+ *	on_datagram   take a datagram
+ *	transmit      give datagrams, a train at a time, until it has none
+ *	deadline      when next?
+ *	on_time       it is now
+ *
+ * and next_event, which hands out the connections to which something has happened.
+ * Time, randomness and sockets are the owner's: sockets are opaque pointers that come in with a
+ * datagram, or with connect, and go out with the trains.
+ *
+ * Threads  none: one owner at a time.
+ */
+#ifndef RUDP_PROTO_ENDPOINT_H
+#define RUDP_PROTO_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "proto/conn.h"
+#include "proto/packet.h"
+#include "proto/verdict.h"
+
+#define RUDP_CONNECTIONS_MAX 1000000u
+#define RUDP_HALF_OPEN_MAX 4096u          /* SYN_RCVD connections, all listeners together */
+#define RUDP_HALF_OPEN_COOKIE_COUNT 256u  /* from here on a SYN must bring a cookie */
+#define RUDP_TRAIN_DATAGRAMS_MAX 64       /* the kernel's limit for UDP_SEGMENT */
+#define RUDP_TRAIN_BYTES_MAX 65507u
+#define RUDP_STATELESS_PER_S 100u         /* RESET and REFUSE answers a second */
+#define RUDP_BUFFER_MAX_BYTES (32u << 20) /* each direction, default */
+
+struct rudp_endpoint;
+
+struct rudp_endpoint_config {
+	/* len random bytes of cryptographic quality (the simulator's: seeded). */
+	void (*random)(void *context, void *out, size_t len);
+	void *random_context;
+	bool has_psk;
+	uint8_t psk[32];
+	uint8_t suite;                 /* enum rudp_suite offered by connect; 0: by the processor */
+	uint8_t reset_secret[32];      /* the same after a restart of this host: reset tokens */
+	const struct rudp_cc_ops *cc;  /* NULL: bbr */
+	size_t send_buffer_max_bytes;  /* 0: RUDP_BUFFER_MAX_BYTES */
+	size_t receive_buffer_max_bytes;
+	unsigned half_open_cookie_count; /* 0: RUDP_HALF_OPEN_COOKIE_COUNT */
+	unsigned half_open_max;          /* 0: RUDP_HALF_OPEN_MAX */
+};
+
+/* One datagram that has arrived. data may be changed (decrypted in place). */
+struct rudp_datagram {
+	void *socket;                  /* the owner's handle of the socket it came in on */
+	struct rudp_addr local;        /* the address it was sent to */
+	struct rudp_addr remote;
+	uint8_t *data;
+	size_t len;
+	uint8_t ecn;                   /* 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE */
+};
+
+/*
+ * Datagrams that leave together for one address: count of them, back to back in data, each
+ * segment_bytes long but the last, which may be shorter. Just what UDP_SEGMENT takes.
+ */
+struct rudp_train {
+	uint8_t *data;                 /* the caller's, cap bytes */
+	size_t cap;                    /* >= RUDP_DATAGRAM_BASE_BYTES; RUDP_TRAIN_BYTES_MAX is best */
+	size_t len;
+	size_t segment_bytes;
+	unsigned count;
+	void *socket;
+	struct rudp_addr local;        /* source address to use; port as the socket's */
+	struct rudp_addr remote;
+	uint8_t ecn;
+};
+
+/* NULL: no memory. The config is copied. */
+struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *config,
+					int64_t now_at_ns);
+/* Frees all connections and listeners without a word to their peers. */
+void rudp_endpoint_free(struct rudp_endpoint *ep);
+
+/*
+ * Opens a connection from local (port and address as the socket is bound) to remote. target_port is
+ * the listener's port, usually that of remote. The SYN leaves with the next transmit.
+ *
+ * Returns  the connection, or NULL with *error -ENOMEM or -EMFILE (RUDP_CONNECTIONS_MAX).
+ */
+struct rudp_conn *rudp_endpoint_connect(struct rudp_endpoint *ep, void *socket,
+					const struct rudp_addr *local,
+					const struct rudp_addr *remote, uint16_t target_port,
+					const struct rudp_conn_options *options, int64_t now_at_ns,
+					int *error);
+
+/*
+ * Listens for SYNs that came in on socket with this target port. At most backlog connections wait in
+ * the established queue; while it is full SYNs are dropped, as TCP does (the peer tries again).
+ *
+ * Returns  NULL: no memory, or the pair is taken.
+ */
+struct rudp_listener *rudp_endpoint_listen(struct rudp_endpoint *ep, void *socket,
+					   uint16_t target_port, unsigned backlog, void *user,
+					   const struct rudp_conn_options *options);
+void *rudp_listener_user(const struct rudp_listener *listener);
+void rudp_listener_set_backlog(struct rudp_listener *listener, unsigned backlog);
+/* The oldest connection of the established queue, or NULL. From now on the caller is its user. */
+struct rudp_conn *rudp_listener_accept(struct rudp_listener *listener);
+unsigned rudp_listener_queued(const struct rudp_listener *listener);
+/* Half-open and queued connections are reset. */
+void rudp_listener_close(struct rudp_listener *listener, int64_t now_at_ns);
+
+/* Takes one datagram. The verdict has been counted already. */
+enum rudp_verdict rudp_endpoint_on_datagram(struct rudp_endpoint *ep, struct rudp_datagram *datagram,
+					    int64_t now_at_ns);
+
+/*
+ * Fills the next train. false: nothing may leave now. Round robin over the connections that may send,
+ * at most one train of each at a time.
+ */
+bool rudp_endpoint_transmit(struct rudp_endpoint *ep, struct rudp_train *train, int64_t now_at_ns);
+
+/* When on_time wants to be called (or earlier); RUDP_NEVER. */
+int64_t rudp_endpoint_deadline_ns(const struct rudp_endpoint *ep);
+void rudp_endpoint_on_time(struct rudp_endpoint *ep, int64_t now_at_ns);
+
+/*
+ * The next connection with pending events (rudp_conn_take_events gives them), or NULL. Queued
+ * connections of a listener report ESTABLISHED once; their listener has them in its queue by then.
+ * Only connections with a user, or still in a queue, are reported. A DEAD one is freed by the endpoint
+ * after its user has called rudp_conn_close.
+ */
+struct rudp_conn *rudp_endpoint_next_event(struct rudp_endpoint *ep);
+
+/* The socket handle is no more (closed by its owner): connections on it keep quiet until rebound. */
+void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *socket);
+/* A connection moves to another local socket (roaming): its path is validated anew. */
+void rudp_conn_rebind(struct rudp_conn *conn, void *socket, const struct rudp_addr *local,
+		      int64_t now_at_ns);
+void *rudp_conn_socket(const struct rudp_conn *conn);
+
+/* Connections in any state but freed; for statistics: visit returns false to stop. */
+unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep);
+void rudp_endpoint_visit(struct rudp_endpoint *ep,
+			 bool (*visit)(void *context, struct rudp_conn *conn), void *context);
+struct rudp_conn *rudp_endpoint_find(const struct rudp_endpoint *ep, uint64_t id);
+/* The connection with this peer address on this socket; NULL if none or several. For ICMP errors. */
+struct rudp_conn *rudp_endpoint_find_peer(const struct rudp_endpoint *ep, const void *socket,
+					  const struct rudp_addr *remote);
+const struct rudp_verdict_counts *rudp_endpoint_verdicts(const struct rudp_endpoint *ep);
+
+/* Every connection's invariants and the endpoint's own. For tests and the simulator. */
+bool rudp_endpoint_check(const struct rudp_endpoint *ep);
+
+#endif
