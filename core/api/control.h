@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control - the messages between a program (shim or native API) and its engine.
+ *
+ * One AF_UNIX SOCK_SEQPACKET connection per call, to the engine's control name (names.h): the caller
+ * sends one request, with the descriptor it is about as SCM_RIGHTS where the call has one, and gets
+ * one reply; then either side closes. CONNECT may get its reply late (blocking connect), and the
+ * caller may send a second request GO_ON on the same connection meanwhile. The engine closes its copy
+ * of the descriptor before it replies (of a blocking CONNECT: when the handshake is over); it receives
+ * with MSG_CMSG_CLOEXEC and closes whatever else came.
+ *
+ * Who may call: SO_PEERCRED of the caller has the engine's uid, or the request carries the token (a
+ * program that has dropped privileges), or it carries the descriptor concerned. HELLO on the
+ * well-known name is answered only to the engine's uid or root.
+ * A request that is malformed (size, version, operation, descriptor count) gets a reply with
+ * error EPROTO and is counted and logged; state is untouched.
+ */
+#ifndef RUDP_API_CONTROL_H
+#define RUDP_API_CONTROL_H
+
+#include <stdint.h>
+
+#include "api/names.h"
+#include "base/addr.h"
+
+#define RUDP_CONTROL_VERSION 1
+#define RUDP_TOKEN_BYTES 16
+
+/* Size of the plug that keeps a connecting socket unwritable is the engine's business. The sentinel
+ * that accept writes into a new connection is known to both: nonce (16 bytes raw) of the name; the
+ * engine eats all but its last byte. */
+#define RUDP_SENTINEL_BYTES RUDP_NONCE_BYTES
+
+/* name, takes a descriptor */
+#define RUDP_CONTROL_OPERATIONS(X)                                                                 \
+	X(HELLO, 0)    /* -> nonce, token, pid */                                                  \
+	X(BIND, 1)     /* addr -> local: takes the port; the descriptor gets its bound name */     \
+	X(LISTEN, 1)   /* backlog -> local: binds to a free port first when unbound */             \
+	X(CONNECT, 1)  /* addr, flags, timeout -> local, remote, id; error EINPROGRESS or final */ \
+	X(GO_ON, 0)    /* the caller of a blocking CONNECT leaves: go on as non-blocking */        \
+	X(SHUTDOWN, 1) /* how: of a listener, or SHUT_RD of a connection */                        \
+	X(ERROR, 0)    /* id -> error: the true errno of a dead connection (0: none known), state */ \
+	X(SET, 1)      /* option on a live socket -> error */                                      \
+	X(INFO, 0)     /* id -> info */                                                            \
+	X(LIST, 0)     /* cursor -> info of the next connection or listener after it */
+
+#define RUDP_CONTROL_ENUM(name, fds) RUDP_CONTROL_##name,
+enum rudp_control_operation { RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ENUM) };
+#undef RUDP_CONTROL_ENUM
+
+#define RUDP_CONTROL_ONE(name, fds) +1
+enum { RUDP_CONTROL_OPERATION_COUNT = 0 RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ONE) };
+#undef RUDP_CONTROL_ONE
+
+enum rudp_control_flag {
+	RUDP_CONTROL_NONBLOCKING = 1 << 0, /* CONNECT: reply at once with EINPROGRESS */
+};
+
+struct rudp_control_request {
+	uint16_t version;
+	uint16_t operation;       /* enum rudp_control_operation */
+	uint32_t flags;           /* enum rudp_control_flag */
+	uint8_t token[RUDP_TOKEN_BYTES]; /* zero when not known */
+	uint64_t id;              /* ERROR, INFO; LIST: cursor, 0 first */
+	struct rudp_addr addr;    /* BIND, CONNECT */
+	int32_t number;           /* LISTEN: backlog; SHUTDOWN: how; SET: value length */
+	int32_t level, option;    /* SET */
+	uint8_t value[64];        /* SET */
+};
+
+/* Everything that is known of a connection or listener: TCP_INFO, SIOCOUTQ, rudp ss are made of it. */
+struct rudp_control_info {
+	uint64_t id;
+	uint8_t state;            /* enum rudp_state of proto/conn.h */
+	uint8_t transport;        /* 0 rudp, 1 relayed kernel TCP */
+	uint8_t authenticated;
+	uint8_t suite;
+	uint32_t pid;             /* of the program that made it, as seen then */
+	struct rudp_addr local, remote;
+	int64_t srtt_ns, rttvar_ns, min_rtt_ns;
+	uint64_t cwnd_bytes, ssthresh_bytes, inflight_bytes, pacing_bytes_per_s;
+	uint64_t packets_sent, packets_received, packets_lost, packets_spurious;
+	uint64_t bytes_sent, bytes_received, stream_sent, stream_acked, stream_received;
+	uint64_t stream_resent;
+	uint64_t unacked_bytes, unsent_bytes, unread_bytes; /* send queue incl. engine; to be read */
+	uint64_t window_send_bytes, window_receive_bytes, memory_bytes;
+	uint32_t datagram_bytes, pto_count;
+	uint32_t backlog, queued; /* LISTEN */
+	char cc_name[16], cc_state[16];
+	char program[16];
+};
+
+struct rudp_control_reply {
+	uint16_t version;
+	uint16_t operation;       /* of the request */
+	int32_t error;            /* 0 or a positive errno */
+	struct rudp_nonce nonce;  /* HELLO */
+	uint8_t token[RUDP_TOKEN_BYTES]; /* HELLO */
+	uint32_t pid;             /* HELLO */
+	uint64_t id;              /* CONNECT; LIST: cursor for the next call, 0 when at the end */
+	struct rudp_addr local, remote;
+	struct rudp_control_info info; /* ERROR (state only), INFO, LIST */
+};
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mark - how a socket of ours is told from the program's own AF_UNIX sockets, and where options wait.
+ *
+ * mark  SO_MAX_PACING_RATE is a 64-bit value that any user may set on any socket, that AF_UNIX
+ *       ignores, and that dup, fork, exec and SCM_RIGHTS carry: 16 bits of magic and our flags.
+ * bag   options that AF_UNIX does not know wait in a classic BPF program (SO_ATTACH_FILTER, read back
+ *       by SO_GET_FILTER; never run on AF_UNIX stream sockets): one load-immediate instruction each,
+ *       k = value, jt = level code, jf = option; the first instruction is a magic constant, the last
+ *       returns -1. At most RUDP_BAG_MAX options.
+ *
+ * getsockopt and setsockopt go to the kernel directly (sys.h), past any interposed name.
+ * No allocation. Threads  any; two that set options on one socket at once may lose
+ * one of the two settings.
+ */
+#ifndef RUDP_API_MARK_H
+#define RUDP_API_MARK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RUDP_MARK_MAGIC UINT64_C(0x7264) /* "rd", top 16 bits */
+
+enum rudp_mark_flag {
+	RUDP_MARK_IPV6 = 1 << 0,       /* made as AF_INET6 */
+	RUDP_MARK_V6ONLY = 1 << 1,
+	RUDP_MARK_NODELAY = 1 << 2,
+	RUDP_MARK_REUSEPORT = 1 << 3,
+	RUDP_MARK_BAG = 1 << 4,        /* the bag is not empty */
+	RUDP_MARK_ACCEPTED = 1 << 5,   /* came from accept */
+	RUDP_MARK_SHUT_RD = 1 << 6,
+	RUDP_MARK_LISTENING = 1 << 7,
+};
+
+#define RUDP_BAG_MAX 48
+
+struct rudp_option {
+	int level;   /* SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6 */
+	int option;
+	uint32_t value;
+};
+
+struct rudp_bag {
+	struct rudp_option options[RUDP_BAG_MAX];
+	int count;
+};
+
+/* flags >= 0 if fd is marked as ours, -1 if not (errno untouched). */
+int rudp_mark_get(int fd);
+/* 0 or -errno. */
+int rudp_mark_set(int fd, unsigned flags);
+
+/* 0 or -errno; an unmarked or empty one gives count 0. */
+int rudp_bag_get(int fd, struct rudp_bag *bag);
+/* Adds or replaces one option: 0, -ENOSPC, -errno. Sets RUDP_MARK_BAG in the mark. */
+int rudp_bag_put(int fd, const struct rudp_option *option);
+/* false: not in it. */
+bool rudp_bag_find(const struct rudp_bag *bag, int level, int option, uint32_t *value);
+
+#endif
