@@ -34,6 +34,11 @@ enum rudp_mark_flag {
 
 #define RUDP_BAG_MAX 48
 
+/* The name given to TCP_CONGESTION lies in four options of level IPPROTO_TCP from this number on, four
+ * characters each, the first in the lowest byte, zeros at the end. */
+#define RUDP_BAG_CONGESTION 240
+#define RUDP_CONGESTION_BYTES 16
+
 struct rudp_option {
 	int level;   /* SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6 */
 	int option;
@@ -52,9 +57,16 @@ int rudp_mark_set(int fd, unsigned flags);
 
 /* 0 or -errno; an unmarked or empty one gives count 0. */
 int rudp_bag_get(int fd, struct rudp_bag *bag);
-/* Adds or replaces one option: 0, -ENOSPC, -errno. Sets RUDP_MARK_BAG in the mark. */
+/* Adds or replaces one option: 0, -ENOSPC, -EINVAL (a level or number that fits no
+ * instruction), -errno. Sets RUDP_MARK_BAG in the mark. */
 int rudp_bag_put(int fd, const struct rudp_option *option);
 /* false: not in it. */
 bool rudp_bag_find(const struct rudp_bag *bag, int level, int option, uint32_t *value);
+
+/* Puts all options of the bag on another socket of ours at once: 0 or -errno. */
+int rudp_bag_write(int fd, const struct rudp_bag *bag);
+/* name ends with a 0 within 16 bytes; false: none was set. */
+int rudp_bag_put_congestion(int fd, const char *name);
+bool rudp_bag_find_congestion(const struct rudp_bag *bag, char name[RUDP_CONGESTION_BYTES]);
 
 #endif

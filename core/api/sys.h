@@ -29,6 +29,10 @@ ssize_t rudp_sys_sendto(int fd, const void *data, size_t len, int flags,
 			const struct sockaddr *addr, socklen_t addr_len);
 ssize_t rudp_sys_recvfrom(int fd, void *data, size_t len, int flags, struct sockaddr *addr,
 			  socklen_t *addr_len);
+int rudp_sys_ioctl(int fd, unsigned long request, void *argument);
 int rudp_sys_close(int fd);
+
+/* Any system call, straight to the kernel: its result or -errno. */
+long rudp_sys_call(long number, long a, long b, long c, long d, long e, long f);
 
 #endif

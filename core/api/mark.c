@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/mark.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "api/sys.h"
+
+#define MAGIC_SHIFT 48
+#define FLAGS_MASK UINT64_C(0xffff)
+#define BAG_MAGIC UINT32_C(0x72756470)
+#define BAG_LEN_MAX (RUDP_BAG_MAX + 2) /* the magic in front, the return behind */
+#define LOAD (BPF_LD | BPF_IMM)
+#define RETURN (BPF_RET | BPF_K)
+
+_Static_assert(sizeof(long) == 8, "the kernel keeps SO_MAX_PACING_RATE in an unsigned long");
+
+/* The place in this list, counted from 1, is the code of the level in a bag. */
+static const int levels[] = {SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6};
+#define LEVEL_COUNT (sizeof levels / sizeof levels[0])
+
+int rudp_mark_get(int fd)
+{
+	uint64_t word = 0;
+	socklen_t len = sizeof word;
+
+	if (rudp_sys_getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, &len) < 0)
+		return -1;
+	/* All bits between magic and flags are 0: a program's own rate hardly ever looks so. */
+	if (len != sizeof word || (word & ~FLAGS_MASK) != RUDP_MARK_MAGIC << MAGIC_SHIFT)
+		return -1;
+	return (int)(word & FLAGS_MASK);
+}
+
+int rudp_mark_set(int fd, unsigned flags)
+{
+	uint64_t word = RUDP_MARK_MAGIC << MAGIC_SHIFT | (flags & FLAGS_MASK);
+
+	return rudp_sys_setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, sizeof word);
+}
+
+static uint8_t level_code(int level)
+{
+	for (size_t i = 0; i < LEVEL_COUNT; i++)
+		if (levels[i] == level)
+			return (uint8_t)(i + 1);
+	return 0;
+}
+
+/* false: not a bag of ours. */
+static bool bag_decode(struct rudp_bag *bag, const struct sock_filter *code, size_t count)
+{
+	if (count < 2 || code[0].code != LOAD || code[0].k != BAG_MAGIC)
+		return false;
+	for (size_t i = 1; i < count - 1; i++) {
+		if (code[i].code != LOAD || code[i].jt < 1 || code[i].jt > LEVEL_COUNT)
+			return false;
+		bag->options[bag->count++] = (struct rudp_option){
+			.level = levels[code[i].jt - 1],
+			.option = code[i].jf,
+			.value = code[i].k,
+		};
+	}
+	return true;
+}
+
+int rudp_bag_get(int fd, struct rudp_bag *bag)
+{
+	struct sock_filter code[BAG_LEN_MAX];
+	socklen_t count = BAG_LEN_MAX; /* in instructions, both ways: socket(7) says nothing of it */
+	int flags = rudp_mark_get(fd);
+	int rc;
+
+	bag->count = 0;
+	if (flags < 0 || !(flags & RUDP_MARK_BAG))
+		return 0;
+	rc = rudp_sys_getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, code, &count);
+	if (rc < 0)
+		return rc;
+	if (!bag_decode(bag, code, count))
+		bag->count = 0;
+	return 0;
+}
+
+int rudp_bag_write(int fd, const struct rudp_bag *bag)
+{
+	struct sock_filter code[BAG_LEN_MAX];
+	struct sock_fprog program = {.len = (unsigned short)(bag->count + 2), .filter = code};
+	int flags = rudp_mark_get(fd);
+	int rc;
+
+	if (flags < 0)
+		return -EINVAL;
+	code[0] = (struct sock_filter){.code = LOAD, .k = BAG_MAGIC};
+	for (int i = 0; i < bag->count; i++)
+		code[i + 1] = (struct sock_filter){
+			.code = LOAD,
+			.jt = level_code(bag->options[i].level),
+			.jf = (uint8_t)bag->options[i].option,
+			.k = bag->options[i].value,
+		};
+	code[bag->count + 1] = (struct sock_filter){.code = RETURN, .k = UINT32_MAX};
+	rc = rudp_sys_setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+	if (rc < 0)
+		return rc;
+	return rudp_mark_set(fd, (unsigned)flags | RUDP_MARK_BAG);
+}
+
+static struct rudp_option *bag_place(struct rudp_bag *bag, int level, int option)
+{
+	for (int i = 0; i < bag->count; i++)
+		if (bag->options[i].level == level && bag->options[i].option == option)
+			return &bag->options[i];
+	if (bag->count == RUDP_BAG_MAX)
+		return NULL;
+	return &bag->options[bag->count++];
+}
+
+static int put_all(int fd, const struct rudp_option *options, size_t count)
+{
+	struct rudp_bag bag;
+	int rc = rudp_bag_get(fd, &bag);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		struct rudp_option *place;
+
+		if (!level_code(options[i].level) || options[i].option < 0 ||
+		    options[i].option > UINT8_MAX)
+			return -EINVAL;
+		place = bag_place(&bag, options[i].level, options[i].option);
+		if (!place)
+			return -ENOSPC;
+		*place = options[i];
+	}
+	return rudp_bag_write(fd, &bag);
+}
+
+int rudp_bag_put(int fd, const struct rudp_option *option)
+{
+	return put_all(fd, option, 1);
+}
+
+bool rudp_bag_find(const struct rudp_bag *bag, int level, int option, uint32_t *value)
+{
+	for (int i = 0; i < bag->count; i++)
+		if (bag->options[i].level == level && bag->options[i].option == option) {
+			*value = bag->options[i].value;
+			return true;
+		}
+	return false;
+}
+
+int rudp_bag_put_congestion(int fd, const char *name)
+{
+	struct rudp_option options[RUDP_CONGESTION_BYTES / 4];
+	size_t len = strnlen(name, RUDP_CONGESTION_BYTES);
+
+	if (len == RUDP_CONGESTION_BYTES)
+		return -EINVAL;
+	for (size_t i = 0; i < RUDP_CONGESTION_BYTES / 4; i++) {
+		uint32_t value = 0;
+
+		for (size_t j = 0; j < 4 && i * 4 + j < len; j++)
+			value |= (uint32_t)(uint8_t)name[i * 4 + j] << (8 * j);
+		options[i] = (struct rudp_option){IPPROTO_TCP, RUDP_BAG_CONGESTION + (int)i, value};
+	}
+	return put_all(fd, options, RUDP_CONGESTION_BYTES / 4);
+}
+
+bool rudp_bag_find_congestion(const struct rudp_bag *bag, char name[RUDP_CONGESTION_BYTES])
+{
+	for (int i = 0; i < RUDP_CONGESTION_BYTES / 4; i++) {
+		uint32_t value;
+
+		if (!rudp_bag_find(bag, IPPROTO_TCP, RUDP_BAG_CONGESTION + i, &value))
+			return false;
+		for (int j = 0; j < 4; j++)
+			name[i * 4 + j] = (char)(value >> (8 * j));
+	}
+	name[RUDP_CONGESTION_BYTES - 1] = 0;
+	return true;
+}
