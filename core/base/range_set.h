@@ -3,7 +3,8 @@
  * range_set - a sorted set of disjoint, non-adjacent half-open ranges of 64-bit numbers.
  *
  * Used for received packet numbers, for out-of-order stream bytes, and for bytes to send again.
- * Cost     binary search; adding at or near the upper end is O(1) amortised.
+ * Cost     binary search; adding at or near the upper end and taking from the lower are O(1)
+ *          amortised.
  * Limits   never more than count_max ranges; add refuses beyond and changes nothing.
  * Threads  none: one owner at a time.
  */
@@ -21,6 +22,7 @@ struct rudp_range {
 struct rudp_range_set {
 	struct rudp_range *ranges; /* ascending */
 	uint32_t count;
+	uint32_t skipped; /* free places before ranges[0], in the same memory */
 	uint32_t capacity;
 	uint32_t count_max;
 };

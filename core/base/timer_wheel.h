@@ -34,8 +34,11 @@ struct rudp_timer {
 
 struct rudp_timer_wheel {
 	struct rudp_timer *slots[RUDP_TIMER_LEVELS][RUDP_TIMER_SLOTS];
+	int64_t earliest_at_ns[RUDP_TIMER_LEVELS][RUDP_TIMER_SLOTS]; /* bound from below; if occupied */
 	uint64_t occupied[RUDP_TIMER_LEVELS]; /* a bit a slot that is not empty */
 	struct rudp_timer *due;               /* expired, sorted by deadline, not yet popped */
+	struct rudp_timer *fresh;             /* expired, not yet sorted into due */
+	int64_t fresh_earliest_at_ns;         /* bound from below; if fresh */
 	int64_t now_at_ns;
 	uint64_t now_tick;
 	size_t armed_count;
@@ -60,7 +63,11 @@ static inline bool rudp_timer_is_armed(const struct rudp_timer *timer)
  */
 struct rudp_timer *rudp_timer_wheel_pop(struct rudp_timer_wheel *wheel, int64_t now_at_ns);
 
-/* An instant at or before the earliest deadline (exact to a tick), RUDP_NEVER when none. */
+/*
+ * An instant at or before the earliest deadline, RUDP_NEVER when none. It is that deadline unless an
+ * earlier timer of the same slot has been cancelled (or it lies beyond the top level): then calling
+ * pop at the instant given, in vain, makes it more exact.
+ */
 int64_t rudp_timer_wheel_next_at_ns(const struct rudp_timer_wheel *wheel);
 
 #endif

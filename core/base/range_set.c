@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The memory has `skipped` free places before the first range, as well as free ones behind the last:
+ * these sets are mostly queues (added to at the upper end, taken from at the lower), and taking from
+ * the lower end must not move all the rest.
+ */
+#include "base/range_set.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CAPACITY_MIN 8
+#define SHRINK_RATIO 8 /* memory is given back when less than one part in 8 is used ... */
+#define SHRINK_SLACK 4 /* ... down to about four times what is used */
+
+void rudp_range_set_init(struct rudp_range_set *set, uint32_t count_max)
+{
+	assert(count_max > 0 && count_max <= UINT32_MAX / SHRINK_SLACK);
+	*set = (struct rudp_range_set){.count_max = count_max};
+}
+
+void rudp_range_set_fini(struct rudp_range_set *set)
+{
+	if (set->ranges)
+		free(set->ranges - set->skipped);
+	*set = (struct rudp_range_set){.count_max = set->count_max};
+}
+
+/* Index of the first range that ends above number. Looks near the upper end first. */
+static uint32_t index_above(const struct rudp_range_set *set, uint64_t number)
+{
+	uint32_t low = 0;
+	uint32_t high = set->count; /* everything from here on ends above number */
+	uint32_t step = 1;
+
+	while (step < high && set->ranges[high - step].end > number) {
+		high -= step;
+		step *= 2;
+	}
+	if (step < high)
+		low = high - step + 1;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (set->ranges[middle].end > number)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+static void move_ranges(struct rudp_range_set *set, struct rudp_range *to,
+			const struct rudp_range *from, uint32_t n)
+{
+	if (n)
+		memmove(to, from, n * sizeof *set->ranges);
+}
+
+static void slide_down(struct rudp_range_set *set)
+{
+	struct rudp_range *memory = set->ranges - set->skipped;
+
+	move_ranges(set, memory, set->ranges, set->count);
+	set->ranges = memory;
+	set->skipped = 0;
+}
+
+static int resize(struct rudp_range_set *set, uint32_t capacity)
+{
+	struct rudp_range *memory = set->ranges ? set->ranges - set->skipped : NULL;
+
+	memory = realloc(memory, capacity * sizeof *memory);
+	if (!memory)
+		return -ENOMEM;
+	set->ranges = memory + set->skipped;
+	set->capacity = capacity;
+	return 0;
+}
+
+/* Makes sure of a free place behind the last range. */
+static int reserve_one(struct rudp_range_set *set)
+{
+	if (set->count == set->count_max)
+		return -ENOSPC;
+	if (set->skipped + set->count < set->capacity)
+		return 0;
+	/* A quarter of the memory has been skipped since the last slide: that pays for this one. */
+	if (set->skipped && set->skipped >= set->capacity / 4) {
+		slide_down(set);
+		return 0;
+	}
+	return resize(set, set->capacity ? set->capacity * 2 : CAPACITY_MIN);
+}
+
+/* Opens a place at index, moving whichever side is shorter. */
+static int insert_at(struct rudp_range_set *set, uint32_t index, struct rudp_range range)
+{
+	int err;
+
+	if (set->skipped && index < set->count / 2 && set->count < set->count_max) {
+		move_ranges(set, set->ranges - 1, set->ranges, index);
+		set->ranges--;
+		set->skipped--;
+	} else {
+		err = reserve_one(set);
+		if (err)
+			return err;
+		move_ranges(set, &set->ranges[index + 1], &set->ranges[index], set->count - index);
+	}
+	set->ranges[index] = range;
+	set->count++;
+	return 0;
+}
+
+static void shrink(struct rudp_range_set *set)
+{
+	uint32_t capacity = set->count * SHRINK_SLACK;
+
+	if (set->capacity <= CAPACITY_MIN || set->count >= set->capacity / SHRINK_RATIO)
+		return;
+	slide_down(set);
+	/* If there is no memory even to shrink, the set stays as it is. */
+	(void)resize(set, capacity > CAPACITY_MIN ? capacity : CAPACITY_MIN);
+}
+
+/* Closes n places from index, moving whichever side is shorter. */
+static void erase_at(struct rudp_range_set *set, uint32_t index, uint32_t n)
+{
+	uint32_t behind = set->count - index - n;
+
+	if (!n)
+		return;
+	if (index < behind) {
+		move_ranges(set, set->ranges + n, set->ranges, index);
+		set->ranges += n;
+		set->skipped += n;
+	} else {
+		move_ranges(set, &set->ranges[index], &set->ranges[index + n], behind);
+	}
+	set->count -= n;
+	shrink(set);
+}
+
+void rudp_range_set_clear(struct rudp_range_set *set)
+{
+	erase_at(set, 0, set->count);
+}
+
+int rudp_range_set_add(struct rudp_range_set *set, uint64_t start, uint64_t end)
+{
+	uint32_t first, after;
+
+	assert(start <= end);
+	if (start == end)
+		return 0;
+	first = start ? index_above(set, start - 1) : 0; /* one that ends at start touches */
+	for (after = first; after < set->count && set->ranges[after].start <= end; after++)
+		;
+	if (first == after)
+		return insert_at(set, first, (struct rudp_range){start, end});
+	if (set->ranges[first].start > start)
+		set->ranges[first].start = start;
+	if (end < set->ranges[after - 1].end)
+		end = set->ranges[after - 1].end;
+	set->ranges[first].end = end;
+	erase_at(set, first + 1, after - first - 1);
+	return 0;
+}
+
+/* A hole strictly inside one range makes two of it. */
+static int split_at(struct rudp_range_set *set, uint32_t index, uint64_t start, uint64_t end)
+{
+	struct rudp_range lower = {set->ranges[index].start, start};
+	int err = insert_at(set, index, lower);
+
+	if (err)
+		return err;
+	set->ranges[index + 1].start = end;
+	return 0;
+}
+
+int rudp_range_set_remove(struct rudp_range_set *set, uint64_t start, uint64_t end)
+{
+	uint32_t first, after;
+
+	assert(start <= end);
+	if (start == end)
+		return 0;
+	first = index_above(set, start);
+	for (after = first; after < set->count && set->ranges[after].start < end; after++)
+		;
+	if (first == after)
+		return 0;
+	if (set->ranges[first].start < start && set->ranges[first].end > end)
+		return split_at(set, first, start, end);
+	if (set->ranges[first].start < start)
+		set->ranges[first++].end = start;
+	if (first < after && set->ranges[after - 1].end > end)
+		set->ranges[--after].start = end;
+	erase_at(set, first, after - first);
+	return 0;
+}
+
+void rudp_range_set_remove_below(struct rudp_range_set *set, uint64_t limit)
+{
+	erase_at(set, 0, index_above(set, limit));
+	if (set->count && set->ranges[0].start < limit)
+		set->ranges[0].start = limit;
+}
+
+const struct rudp_range *rudp_range_set_find(const struct rudp_range_set *set, uint64_t number)
+{
+	uint32_t index = index_above(set, number);
+
+	return index < set->count ? &set->ranges[index] : NULL;
+}
+
+bool rudp_range_set_contains(const struct rudp_range_set *set, uint64_t number)
+{
+	const struct rudp_range *range = rudp_range_set_find(set, number);
+
+	return range && range->start <= number;
+}
+
+bool rudp_range_set_covers(const struct rudp_range_set *set, uint64_t start, uint64_t end)
+{
+	const struct rudp_range *range;
+
+	if (start >= end)
+		return true;
+	range = rudp_range_set_find(set, start);
+	return range && range->start <= start && range->end >= end;
+}
+
+uint64_t rudp_range_set_total(const struct rudp_range_set *set)
+{
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < set->count; i++)
+		total += set->ranges[i].end - set->ranges[i].start;
+	return total;
+}
