@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * list - intrusive circular doubly linked list; the head is a link like any other.
+ *
+ * A link that is in no list is zero (next == NULL), so a zeroed owner is right.
+ */
+#ifndef RUDP_BASE_LIST_H
+#define RUDP_BASE_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct rudp_list {
+	struct rudp_list *next, *prev;
+};
+
+/* The structure that holds the link. */
+#define RUDP_LIST_OWNER(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
+
+static inline void rudp_list_init(struct rudp_list *head)
+{
+	head->next = head->prev = head;
+}
+
+static inline bool rudp_list_is_empty(const struct rudp_list *head)
+{
+	return head->next == head;
+}
+
+static inline bool rudp_list_is_linked(const struct rudp_list *link)
+{
+	return link->next != NULL;
+}
+
+static inline void rudp_list_append(struct rudp_list *head, struct rudp_list *link)
+{
+	link->prev = head->prev;
+	link->next = head;
+	head->prev->next = link;
+	head->prev = link;
+}
+
+/* Harmless on a link that is in no list. */
+static inline void rudp_list_remove(struct rudp_list *link)
+{
+	if (!link->next)
+		return;
+	link->prev->next = link->next;
+	link->next->prev = link->prev;
+	link->next = link->prev = NULL;
+}
+
+/* Takes the first link out; NULL when empty. */
+static inline struct rudp_list *rudp_list_pop(struct rudp_list *head)
+{
+	struct rudp_list *first = head->next;
+
+	if (first == head)
+		return NULL;
+	rudp_list_remove(first);
+	return first;
+}
+
+#endif

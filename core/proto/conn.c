@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/conn_private.h"
+#include "proto/endpoint_private.h"
+
+#define BIT(state) (1u << RUDP_STATE_##state)
+
+#define STATE_ONE(name) +1
+enum { STATE_COUNT = 0 RUDP_STATES(STATE_ONE) };
+#undef STATE_ONE
+
+static const uint16_t may_follow[STATE_COUNT] = {
+	[RUDP_STATE_CLOSED] = BIT(SYN_SENT) | BIT(SYN_RCVD),
+	[RUDP_STATE_LISTEN] = BIT(CLOSED),
+	[RUDP_STATE_SYN_SENT] = BIT(ESTABLISHED) | BIT(CLOSED),
+	[RUDP_STATE_SYN_RCVD] = BIT(ESTABLISHED) | BIT(RESET_SENT) | BIT(TIME_WAIT) | BIT(CLOSED),
+	[RUDP_STATE_ESTABLISHED] = BIT(FIN_WAIT_1) | BIT(CLOSE_WAIT) | BIT(RESET_SENT) |
+				   BIT(TIME_WAIT) | BIT(CLOSED),
+	[RUDP_STATE_FIN_WAIT_1] = BIT(FIN_WAIT_2) | BIT(CLOSING) | BIT(RESET_SENT) |
+				  BIT(TIME_WAIT) | BIT(CLOSED),
+	[RUDP_STATE_FIN_WAIT_2] = BIT(TIME_WAIT) | BIT(RESET_SENT) | BIT(CLOSED),
+	[RUDP_STATE_CLOSE_WAIT] = BIT(LAST_ACK) | BIT(RESET_SENT) | BIT(TIME_WAIT) | BIT(CLOSED),
+	[RUDP_STATE_CLOSING] = BIT(TIME_WAIT) | BIT(RESET_SENT) | BIT(CLOSED),
+	[RUDP_STATE_LAST_ACK] = BIT(RESET_SENT) | BIT(TIME_WAIT) | BIT(CLOSED),
+	[RUDP_STATE_TIME_WAIT] = BIT(CLOSED),
+	[RUDP_STATE_RESET_SENT] = BIT(TIME_WAIT) | BIT(CLOSED),
+};
+
+const char *rudp_state_name(enum rudp_state state)
+{
+#define STATE_TEXT(name) #name,
+	static const char *const names[STATE_COUNT] = {RUDP_STATES(STATE_TEXT)};
+#undef STATE_TEXT
+
+	return names[state];
+}
+
+bool rudp_state_is_established(enum rudp_state state)
+{
+	return state >= RUDP_STATE_ESTABLISHED && state <= RUDP_STATE_LAST_ACK;
+}
+
+int rudp_reset_error(uint64_t reason)
+{
+#define RESET_CASE(name, value, error) case value: return error;
+	switch (reason) {
+		RUDP_RESET_REASONS(RESET_CASE)
+	}
+#undef RESET_CASE
+	return ECONNRESET;
+}
+
+/* The only writer of state. */
+void rudp_conn_enter(struct rudp_conn *conn, enum rudp_state next)
+{
+	assert(may_follow[conn->state] & (1u << next));
+	conn->state = next;
+}
+
+void rudp_conn_raise(struct rudp_conn *conn, unsigned events)
+{
+	if (conn->user_closed)
+		return;
+	conn->events |= events;
+	if (!rudp_list_is_linked(&conn->event_link))
+		rudp_list_append(&conn->ep->events, &conn->event_link);
+}
+
+struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, void *socket,
+				const struct rudp_addr *local, const struct rudp_addr *remote,
+				const struct rudp_conn_options *options, int64_t now_at_ns)
+{
+	struct rudp_conn *conn = calloc(1, sizeof *conn);
+	struct rudp_reliability_owner owner = {conn, rudp_conn_on_answered, rudp_conn_on_lost};
+
+	if (!conn)
+		return NULL;
+	if (rudp_reliability_init(&conn->reliability, &owner) < 0) {
+		free(conn);
+		return NULL;
+	}
+	conn->ep = ep;
+	conn->first_local = *local;
+	conn->first_remote = *remote;
+	rudp_path_init(&conn->path, socket, local, remote, false);
+	if (options)
+		conn->options = *options;
+	rudp_replay_init(&conn->replay);
+	rudp_rtt_init(&conn->rtt);
+	rudp_acks_init(&conn->acks);
+	rudp_cc_init(&conn->cc, conn->options.cc ? conn->options.cc : ep->config.cc,
+		     conn->path.datagram_bytes, now_at_ns);
+	rudp_pacer_init(&conn->pacer, now_at_ns);
+	rudp_sendbuf_init(&conn->sendbuf, ep->config.send_buffer_max_bytes);
+	rudp_recvbuf_init(&conn->recvbuf, ep->config.receive_buffer_max_bytes);
+	conn->send_limit_bytes = RUDP_SEND_LIMIT_MIN_BYTES;
+	if (conn->send_limit_bytes > ep->config.send_buffer_max_bytes)
+		conn->send_limit_bytes = ep->config.send_buffer_max_bytes;
+	conn->blocked_told = UINT64_MAX;
+	conn->peer_ack_delay_ns = RUDP_ACK_DELAY_MAX_NS;
+	conn->opened_at_ns = conn->progress_at_ns = conn->heard_at_ns = now_at_ns;
+	conn->pinged_at_ns = now_at_ns;
+	conn->close_at_ns = conn->forget_keys_at_ns = conn->trim_at_ns = RUDP_NEVER;
+	return conn;
+}
+
+static void drop_buffers(struct rudp_conn *conn)
+{
+	rudp_sendbuf_fini(&conn->sendbuf);
+	rudp_recvbuf_fini(&conn->recvbuf);
+	rudp_sendbuf_init(&conn->sendbuf, conn->ep->config.send_buffer_max_bytes);
+	rudp_recvbuf_init(&conn->recvbuf, conn->ep->config.receive_buffer_max_bytes);
+}
+
+void rudp_conn_free(struct rudp_conn *conn)
+{
+	rudp_endpoint_forget(conn->ep, conn);
+	rudp_handshake_free(conn->handshake);
+	free(conn->syn_answer);
+	if (conn->has_keys)
+		rudp_keys_fini(&conn->keys);
+	rudp_reliability_fini(&conn->reliability);
+	rudp_acks_fini(&conn->acks);
+	rudp_sendbuf_fini(&conn->sendbuf);
+	rudp_recvbuf_fini(&conn->recvbuf);
+	free(conn);
+}
+
+void rudp_conn_die(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	(void)now_at_ns;
+	if (conn->dead)
+		return;
+	conn->dead = true;
+	if (conn->state != RUDP_STATE_CLOSED)
+		rudp_conn_enter(conn, RUDP_STATE_CLOSED);
+	rudp_listener_forget(conn);
+	rudp_conn_raise(conn, RUDP_EVENT_DEAD);
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
+void rudp_conn_fail(struct rudp_conn *conn, int error, int64_t now_at_ns)
+{
+	if (conn->dead)
+		return;
+	conn->error = error;
+	rudp_conn_raise(conn, RUDP_EVENT_FAILED);
+	rudp_conn_die(conn, now_at_ns);
+}
+
+void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	rudp_conn_enter(conn, RUDP_STATE_ESTABLISHED);
+	conn->path.validated = true;
+	conn->progress_at_ns = now_at_ns;
+	rudp_conn_raise(conn, RUDP_EVENT_ESTABLISHED | RUDP_EVENT_WRITABLE);
+	if (conn->listener)
+		rudp_listener_on_established(conn->listener, conn);
+	if (conn->sendbuf.fin_wanted)
+		rudp_conn_enter(conn, RUDP_STATE_FIN_WAIT_1);
+}
+
+/* Our FIN, and so every byte before it, has been acknowledged. */
+void rudp_conn_on_fin_acked(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (conn->state == RUDP_STATE_FIN_WAIT_1) {
+		rudp_conn_enter(conn, RUDP_STATE_FIN_WAIT_2);
+		if (conn->user_closed)
+			conn->close_at_ns = now_at_ns + RUDP_FIN_TIMEOUT_NS;
+	} else if (conn->state == RUDP_STATE_CLOSING) {
+		rudp_conn_start_time_wait(conn, now_at_ns);
+	} else if (conn->state == RUDP_STATE_LAST_ACK) {
+		rudp_conn_die(conn, now_at_ns);
+	}
+}
+
+/* All bytes of the peer, and its FIN, are here. */
+void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (conn->delivery_noted)
+		return;
+	conn->delivery_noted = true;
+	rudp_conn_raise(conn, RUDP_EVENT_PEER_FIN | RUDP_EVENT_READABLE);
+	if (conn->state == RUDP_STATE_ESTABLISHED)
+		rudp_conn_enter(conn, RUDP_STATE_CLOSE_WAIT);
+	else if (conn->state == RUDP_STATE_FIN_WAIT_1)
+		rudp_conn_enter(conn, RUDP_STATE_CLOSING);
+	else if (conn->state == RUDP_STATE_FIN_WAIT_2)
+		rudp_conn_start_time_wait(conn, now_at_ns);
+}
+
+/*
+ * The peer has given up. Its id is kept for a while to acknowledge repetitions of the RESET. What has
+ * arrived stays readable, as with TCP; what was to be sent is dropped.
+ */
+void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_ns)
+{
+	if (conn->state == RUDP_STATE_TIME_WAIT || conn->state == RUDP_STATE_CLOSED)
+		return;
+	if (conn->state != RUDP_STATE_RESET_SENT) {
+		conn->error = rudp_reset_error(reason);
+		rudp_conn_raise(conn, RUDP_EVENT_FAILED);
+	}
+	rudp_listener_forget(conn);
+	rudp_conn_start_time_wait(conn, now_at_ns);
+}
+
+void rudp_conn_shutdown_send(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	(void)now_at_ns;
+	if (conn->sendbuf.fin_wanted || conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)
+		return;
+	conn->sendbuf.fin_wanted = true;
+	if (conn->state == RUDP_STATE_ESTABLISHED)
+		rudp_conn_enter(conn, RUDP_STATE_FIN_WAIT_1);
+	else if (conn->state == RUDP_STATE_CLOSE_WAIT)
+		rudp_conn_enter(conn, RUDP_STATE_LAST_ACK);
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
+void rudp_conn_shutdown_receive(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	(void)now_at_ns;
+	rudp_recvbuf_discard(&conn->recvbuf);
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
+void rudp_conn_reset(struct rudp_conn *conn, enum rudp_reset_reason reason, int64_t now_at_ns)
+{
+	if (conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)
+		return;
+	rudp_listener_forget(conn);
+	if (!conn->has_keys) {
+		rudp_conn_die(conn, now_at_ns);
+		return;
+	}
+	rudp_conn_enter(conn, RUDP_STATE_RESET_SENT);
+	drop_buffers(conn);
+	conn->handshake_due = conn->window_due = conn->urgent_due = false;
+	conn->reset_reason = reason;
+	conn->reset_due = true;
+	conn->close_at_ns = now_at_ns + RUDP_RESET_GIVE_UP_NS;
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
+void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	bool unread;
+
+	if (conn->user_closed)
+		return;
+	unread = rudp_recvbuf_available(&conn->recvbuf) > 0 || conn->recvbuf.pending.count > 0;
+	conn->user_closed = true;
+	conn->user = NULL;
+	conn->events = 0;
+	rudp_list_remove(&conn->event_link);
+	rudp_endpoint_touch(conn->ep, conn);
+	if (conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)
+		return;
+	if (conn->state == RUDP_STATE_SYN_SENT)
+		rudp_conn_die(conn, now_at_ns);
+	else if (unread && !conn->recvbuf.discarding)
+		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
+	else
+		rudp_conn_shutdown_send(conn, now_at_ns);
+	if (conn->state == RUDP_STATE_FIN_WAIT_2)
+		conn->close_at_ns = now_at_ns + RUDP_FIN_TIMEOUT_NS;
+}
+
+/*
+ * Anybody can forge ICMP. It ends a connection attempt, as with TCP; on a connection that stands it
+ * only counts as a hint, believed after several probes that nothing authentic has answered.
+ */
+void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns)
+{
+	if (conn->state == RUDP_STATE_SYN_SENT) {
+		rudp_conn_fail(conn, error, now_at_ns);
+		return;
+	}
+	if (error != ECONNREFUSED || conn->dead)
+		return;
+	if (conn->state == RUDP_STATE_TIME_WAIT || conn->state == RUDP_STATE_RESET_SENT) {
+		rudp_conn_die(conn, now_at_ns);
+		return;
+	}
+	conn->icmp_strikes++;
+	if (conn->icmp_strikes < RUDP_ICMP_STRIKES) {
+		conn->ping_due = true;
+		conn->probes_due = 1;
+		rudp_endpoint_touch(conn->ep, conn);
+	} else if (now_at_ns - conn->heard_at_ns > 2 * rudp_rtt_pto_ns(&conn->rtt, 0)) {
+		rudp_conn_fail(conn, ECONNRESET, now_at_ns);
+	}
+}
+
+size_t rudp_conn_send_room(const struct rudp_conn *conn)
+{
+	size_t used = rudp_ring_used(&conn->sendbuf.ring);
+
+	if (conn->sendbuf.fin_wanted || conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)
+		return 0;
+	return conn->send_limit_bytes > used ? conn->send_limit_bytes - used : 0;
+}
+
+int rudp_conn_send_reserve(struct rudp_conn *conn, size_t want, struct iovec iov[2])
+{
+	size_t room = rudp_conn_send_room(conn);
+
+	return rudp_ring_writable(&conn->sendbuf.ring, want < room ? want : room, iov);
+}
+
+void rudp_conn_send_commit(struct rudp_conn *conn, size_t n, int64_t now_at_ns)
+{
+	(void)now_at_ns;
+	if (n == 0)
+		return;
+	rudp_ring_commit(&conn->sendbuf.ring, n);
+	conn->trim_at_ns = RUDP_NEVER;
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
+size_t rudp_conn_write(struct rudp_conn *conn, const void *bytes, size_t len, int64_t now_at_ns)
+{
+	struct iovec iov[2];
+	int count = rudp_conn_send_reserve(conn, len, iov);
+	size_t done = 0;
+
+	for (int i = 0; i < count; i++) {
+		memcpy(iov[i].iov_base, (const uint8_t *)bytes + done, iov[i].iov_len);
+		done += iov[i].iov_len;
+	}
+	rudp_conn_send_commit(conn, done, now_at_ns);
+	return done;
+}
+
+size_t rudp_conn_receive_available(const struct rudp_conn *conn)
+{
+	return rudp_recvbuf_available(&conn->recvbuf);
+}
+
+int rudp_conn_receive_readable(const struct rudp_conn *conn, struct iovec iov[2])
+{
+	return rudp_recvbuf_readable(&conn->recvbuf, iov);
+}
+
+void rudp_conn_receive_consume(struct rudp_conn *conn, size_t n, int64_t now_at_ns)
+{
+	rudp_recvbuf_consume(&conn->recvbuf, n, conn->rtt.srtt_ns, now_at_ns);
+	if (!rudp_recvbuf_window_due(&conn->recvbuf))
+		return;
+	conn->window_due = true;
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
+bool rudp_conn_receive_eof(const struct rudp_conn *conn)
+{
+	return rudp_recvbuf_is_drained(&conn->recvbuf);
+}
+
+void rudp_conn_mark_urgent(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	(void)now_at_ns;
+	if (conn->sendbuf.ring.tail == 0)
+		return;
+	conn->urgent_out = conn->sendbuf.ring.tail - 1;
+	conn->urgent_due = true;
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
+size_t rudp_conn_urgent_ahead(const struct rudp_conn *conn)
+{
+	uint64_t head = conn->recvbuf.ring.head;
+
+	return conn->urgent_in > head ? (size_t)(conn->urgent_in - head) : 0;
+}
+
+void rudp_conn_set_options(struct rudp_conn *conn, const struct rudp_conn_options *options,
+			   int64_t now_at_ns)
+{
+	(void)now_at_ns;
+	conn->options = *options;
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
+int rudp_conn_set_cc(struct rudp_conn *conn, const char *name, int64_t now_at_ns)
+{
+	const struct rudp_cc_ops *ops = rudp_cc_find(name);
+
+	if (!ops)
+		return -ENOENT;
+	if (ops != conn->cc.ops)
+		rudp_cc_init(&conn->cc, ops, conn->cc.datagram_bytes, now_at_ns);
+	return 0;
+}
+
+unsigned rudp_conn_take_events(struct rudp_conn *conn)
+{
+	unsigned events = conn->events;
+
+	conn->events = 0;
+	return events;
+}
+
+void *rudp_conn_user(const struct rudp_conn *conn)
+{
+	return conn->user;
+}
+
+void rudp_conn_set_user(struct rudp_conn *conn, void *user)
+{
+	conn->user = user;
+}
+
+uint64_t rudp_conn_id(const struct rudp_conn *conn)
+{
+	return conn->id;
+}
+
+enum rudp_state rudp_conn_state(const struct rudp_conn *conn)
+{
+	return conn->state;
+}
+
+const struct rudp_addr *rudp_conn_local(const struct rudp_conn *conn)
+{
+	return &conn->first_local;
+}
+
+const struct rudp_addr *rudp_conn_remote(const struct rudp_conn *conn)
+{
+	return &conn->first_remote;
+}
+
+struct rudp_listener *rudp_conn_listener(const struct rudp_conn *conn)
+{
+	return conn->listener;
+}
+
+int rudp_conn_error(const struct rudp_conn *conn)
+{
+	return conn->error;
+}
+
+void *rudp_conn_socket(const struct rudp_conn *conn)
+{
+	return conn->path.socket;
+}

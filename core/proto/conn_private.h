@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn_private - the inside of a connection, for conn*.c and endpoint*.c only.
+ *
+ * The connection is split by concern: conn.c (life cycle and the user's verbs), conn_handshake.c,
+ * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
+ * conn_tx.c (packets out), conn_timers.c (when next, it is now), conn_path.c (addresses change),
+ * conn_stats.c (statistics and invariants).
+ */
+#ifndef RUDP_PROTO_CONN_PRIVATE_H
+#define RUDP_PROTO_CONN_PRIVATE_H
+
+#include "base/list.h"
+#include "base/table.h"
+#include "base/timer_wheel.h"
+#include "proto/acks.h"
+#include "proto/conn.h"
+#include "proto/endpoint.h"
+#include "proto/keys.h"
+#include "proto/noise.h"
+#include "proto/pacer.h"
+#include "proto/path.h"
+#include "proto/recvbuf.h"
+#include "proto/reliability.h"
+#include "proto/replay.h"
+#include "proto/sendbuf.h"
+
+#define RUDP_SYNACK_MAX_BYTES 256
+#define RUDP_SEND_LIMIT_MIN_BYTES (400u << 10) /* what a program may have unsent at first */
+#define RUDP_TIME_WAIT_PTOS 3
+#define RUDP_RESET_GIVE_UP_NS (3 * RUDP_NS_PER_S)
+#define RUDP_TRIM_IDLE_NS (1 * RUDP_NS_PER_S)  /* buffers of a quiet connection are given back */
+#define RUDP_NAT_KEEPALIVE_NS (25 * RUDP_NS_PER_S) /* RFC 4787: mappings die after 30 s and more */
+#define RUDP_ICMP_STRIKES 3
+
+#define RUDP_KEEPALIVE_IDLE_NS (7200 * RUDP_NS_PER_S)
+#define RUDP_KEEPALIVE_INTERVAL_NS (75 * RUDP_NS_PER_S)
+#define RUDP_KEEPALIVE_PROBES 9
+
+/* What identifies a SYN however often it is copied: the id and the Noise ephemeral in it. */
+struct rudp_syn_key {
+	uint64_t source_id;
+	uint8_t ephemeral[RUDP_NOISE_DH_BYTES];
+};
+
+/* Needed by the active side until the SYNACK has come; heap, wiped when freed. */
+struct rudp_handshake {
+	struct rudp_noise noise;
+	uint16_t target_port;
+	size_t message_bytes;         /* noise message 1 */
+	uint8_t message[RUDP_DATAGRAM_MIN_SYN_BYTES];
+	size_t cookie_bytes;
+	uint8_t cookie[RUDP_COOKIE_MAX_BYTES];
+};
+
+/* The passive side keeps its answer as long as the connection lives: every copy of the SYN gets it. */
+struct rudp_syn_answer {
+	struct rudp_syn_key key;
+	size_t len;
+	uint8_t synack[RUDP_SYNACK_MAX_BYTES];
+	UT_hash_handle hh;
+};
+
+struct rudp_conn {
+	struct rudp_endpoint *ep;
+	struct rudp_listener *listener;
+	void *user;
+	enum rudp_state state;
+	bool initiator;
+	bool user_closed;             /* rudp_conn_close was called: nobody to tell */
+	bool in_queue;                /* in its listener's established queue */
+	bool dead;                    /* nothing more to do but to be freed */
+	int error;
+	unsigned events;
+
+	uint64_t id;
+	uint64_t peer_id;
+	bool has_peer_id;
+	uint8_t peer_reset_token[RUDP_RESET_TOKEN_BYTES];
+	struct rudp_addr first_local, first_remote;
+	struct rudp_path path;
+	struct rudp_path previous;    /* socket and addresses before the last change; family 0: none */
+	uint32_t path_changes;
+
+	uint8_t suite;
+	struct rudp_handshake *handshake;
+	struct rudp_syn_answer *syn_answer;
+	bool handshake_due;           /* SYN or SYNACK must leave now */
+	uint64_t synack_digest;       /* initiator: of the SYNACK taken */
+	bool has_keys;
+	struct rudp_keys keys;
+	struct rudp_replay replay;
+
+	struct rudp_rtt rtt;
+	struct rudp_reliability reliability;
+	struct rudp_acks acks;
+	struct rudp_cc cc;
+	struct rudp_pacer pacer;
+	struct rudp_sendbuf sendbuf;
+	struct rudp_recvbuf recvbuf;
+	uint64_t peer_window_end;     /* stream offset up to which we may send */
+	uint64_t blocked_told;        /* window for which BLOCKED has been sent */
+	int64_t peer_ack_delay_ns;
+	uint64_t peer_datagram_bytes;
+	uint64_t send_limit_bytes;
+
+	/* Frames that want to leave. */
+	unsigned probes_due;
+	bool ping_due, window_due, reset_due, response_due, urgent_due;
+	uint8_t response[8];
+	uint64_t reset_reason;
+	uint64_t urgent_out;          /* offset of our newest urgent byte, with urgent_due */
+	uint64_t urgent_in;           /* one past the peer's urgent byte; 0: none */
+	bool cwnd_limited;            /* the window held bytes back since the last ACK */
+	bool delivery_noted;          /* PEER_FIN has been reported */
+	bool sent_all_noted;
+
+	struct rudp_conn_options options;
+	struct rudp_timer timer;
+	int64_t opened_at_ns;
+	int64_t progress_at_ns;       /* the peer last answered something, or nothing was owed */
+	int64_t heard_at_ns;          /* last authentic packet */
+	int64_t pinged_at_ns;
+	int64_t close_at_ns;          /* TIME_WAIT, FIN_WAIT_2 without user, RESET_SENT: the end */
+	int64_t forget_keys_at_ns;
+	int64_t trim_at_ns;
+	int64_t ack_ping_at_ns;       /* a pure receiver next asks for an ack of its acks */
+	unsigned icmp_strikes;
+
+	uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
+	uint64_t packets_replayed, packets_forged;
+
+	struct rudp_list ready_link;  /* in ep->ready: may have something to send */
+	struct rudp_list event_link;  /* in ep->events */
+	struct rudp_list queue_link;  /* in listener->established or listener->half_open */
+	UT_hash_handle hh;            /* by id */
+	UT_hash_handle hh_peer;       /* by peer_id */
+};
+
+/* Life cycle (conn.c). */
+struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, void *socket,
+				const struct rudp_addr *local, const struct rudp_addr *remote,
+				const struct rudp_conn_options *options, int64_t now_at_ns);
+void rudp_conn_free(struct rudp_conn *conn);
+void rudp_conn_enter(struct rudp_conn *conn, enum rudp_state next);
+void rudp_conn_raise(struct rudp_conn *conn, unsigned events);
+/* Over for a reason the user must learn; silent towards the peer. */
+void rudp_conn_fail(struct rudp_conn *conn, int error, int64_t now_at_ns);
+/* Over; freed as soon as the user has gone. */
+void rudp_conn_die(struct rudp_conn *conn, int64_t now_at_ns);
+bool rudp_state_is_established(enum rudp_state state); /* data may flow in some direction */
+int rudp_reset_error(uint64_t reason);
+void rudp_conn_on_fin_acked(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_ns);
+void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns);
+
+/* Handshake (conn_handshake.c). */
+int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port);
+enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_packet *syn,
+					     int64_t now_at_ns);
+enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_packet *packet,
+				      size_t datagram_bytes, int64_t now_at_ns);
+enum rudp_verdict rudp_conn_on_cookie(struct rudp_conn *conn, const struct rudp_packet *packet);
+enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_packet *packet,
+				      int64_t now_at_ns);
+size_t rudp_conn_write_syn(const struct rudp_conn *conn, uint8_t *out);
+void rudp_handshake_free(struct rudp_handshake *handshake);
+void rudp_syn_key_of(const struct rudp_packet *syn, struct rudp_syn_key *key);
+/* The last 8 bytes of a SYN of any version say that it is undamaged. */
+#define RUDP_SYN_CHECK_BYTES 8
+bool rudp_syn_check(const uint8_t *datagram, size_t len);
+
+/* In (conn_rx.c, conn_path.c). */
+enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_packet *packet,
+				    struct rudp_datagram *datagram, int64_t now_at_ns);
+void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram *datagram,
+			      bool newest, int64_t now_at_ns);
+void rudp_conn_path_on_response(struct rudp_conn *conn, const uint8_t data[8], int64_t now_at_ns);
+void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns);
+
+/* What was sent has met its fate (conn_recovery.c). */
+extern void rudp_conn_on_answered(void *context, uint64_t number, const struct rudp_sent *sent);
+extern void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *sent);
+enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack *ack,
+				   int64_t now_at_ns);
+void rudp_conn_on_answer(struct rudp_conn *conn, uint64_t number, int64_t now_at_ns);
+void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns);
+
+/* Out (conn_tx.c): fills the train; false when nothing may leave now. */
+bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_t now_at_ns);
+bool rudp_conn_has_data_due(const struct rudp_conn *conn);
+
+/* Time (conn_timers.c). */
+int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns);
+int64_t rudp_conn_pto_ns(const struct rudp_conn *conn);
+void rudp_conn_start_time_wait(struct rudp_conn *conn, int64_t now_at_ns);
+
+#endif

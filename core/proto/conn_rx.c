@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* A DATA packet has come: open, check, then change state. docs/protocol.md sections 4, 7, 8. */
+#include <errno.h>
+
+#include "base/log.h"
+#include "base/wire.h"
+#include "proto/conn_private.h"
+#include "proto/endpoint_private.h"
+
+static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_frame *frame,
+				   int64_t now_at_ns)
+{
+	size_t before = rudp_recvbuf_available(&conn->recvbuf);
+	enum rudp_verdict verdict;
+
+	if (conn->state == RUDP_STATE_RESET_SENT)
+		return RUDP_VERDICT_OK;
+	verdict = rudp_recvbuf_take(&conn->recvbuf, frame->stream.offset, frame->stream.bytes,
+				    frame->stream.len, frame->stream.fin, now_at_ns);
+	if (verdict != RUDP_VERDICT_OK)
+		return verdict;
+	conn->trim_at_ns = RUDP_NEVER;
+	if (rudp_recvbuf_available(&conn->recvbuf) > before)
+		rudp_conn_raise(conn, RUDP_EVENT_READABLE);
+	if (conn->user_closed && rudp_recvbuf_available(&conn->recvbuf) > 0 &&
+	    !conn->recvbuf.discarding) {
+		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
+		return RUDP_VERDICT_OK;
+	}
+	if (rudp_recvbuf_window_due(&conn->recvbuf))
+		conn->window_due = true;
+	if (rudp_recvbuf_is_complete(&conn->recvbuf))
+		rudp_conn_on_peer_fin(conn, now_at_ns);
+	return RUDP_VERDICT_OK;
+}
+
+static void on_window(struct rudp_conn *conn, uint64_t window_end)
+{
+	if (window_end > conn->peer_window_end)
+		conn->peer_window_end = window_end;
+}
+
+static void on_urgent(struct rudp_conn *conn, uint64_t offset)
+{
+	if (offset + 1 <= conn->urgent_in)
+		return;
+	conn->urgent_in = offset + 1;
+	rudp_conn_raise(conn, RUDP_EVENT_URGENT);
+}
+
+static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_frame *frame,
+				  const struct rudp_ack *ack, int64_t now_at_ns)
+{
+	switch ((enum rudp_frame_type)frame->type) {
+	case RUDP_FRAME_PADDING:
+	case RUDP_FRAME_PING:
+		return RUDP_VERDICT_OK;
+	case RUDP_FRAME_ACK:
+	case RUDP_FRAME_ACK_ECN:
+		return rudp_conn_on_ack(conn, ack, now_at_ns);
+	case RUDP_FRAME_STREAM:
+	case RUDP_FRAME_STREAM_FIN:
+		return on_stream(conn, frame, now_at_ns);
+	case RUDP_FRAME_WINDOW:
+		on_window(conn, frame->offset);
+		return RUDP_VERDICT_OK;
+	case RUDP_FRAME_BLOCKED:
+		conn->window_due = true; /* ours may have been lost, or grown meanwhile */
+		return RUDP_VERDICT_OK;
+	case RUDP_FRAME_RESET:
+		rudp_conn_on_reset(conn, frame->reason, now_at_ns);
+		return RUDP_VERDICT_OK;
+	case RUDP_FRAME_PATH_CHALLENGE:
+		for (size_t i = 0; i < sizeof conn->response; i++)
+			conn->response[i] = frame->path[i];
+		conn->response_due = true;
+		return RUDP_VERDICT_OK;
+	case RUDP_FRAME_PATH_RESPONSE:
+		rudp_conn_path_on_response(conn, frame->path, now_at_ns);
+		return RUDP_VERDICT_OK;
+	case RUDP_FRAME_URGENT:
+		on_urgent(conn, frame->offset);
+		return RUDP_VERDICT_OK;
+	}
+	return RUDP_VERDICT_BAD_FRAME;
+}
+
+/* *eliciting tells whether the packet expects an answer; no frame at all is a broken rule. */
+static enum rudp_verdict on_frames(struct rudp_conn *conn, const uint8_t *frames, size_t len,
+				   bool *eliciting, int64_t now_at_ns)
+{
+	struct rudp_reader reader = rudp_reader(frames, len);
+	struct rudp_frame frame;
+	struct rudp_ack ack;
+	enum rudp_verdict verdict;
+
+	if (len == 0)
+		return RUDP_VERDICT_BAD_FRAME;
+	while (rudp_reader_left(&reader) > 0) {
+		verdict = rudp_frame_next(&reader, &frame, &ack);
+		if (verdict != RUDP_VERDICT_OK)
+			return verdict;
+		*eliciting |= rudp_frame_is_ack_eliciting(frame.type);
+		verdict = on_frame(conn, &frame, &ack, now_at_ns);
+		if (verdict != RUDP_VERDICT_OK)
+			return verdict;
+		if (conn->dead)
+			return RUDP_VERDICT_OK;
+	}
+	return RUDP_VERDICT_OK;
+}
+
+/* An authentic packet that breaks the rules ends the connection: the peer is broken, or hostile. */
+static void on_violation(struct rudp_conn *conn, enum rudp_verdict verdict, int64_t now_at_ns)
+{
+	rudp_log(RUDP_LOG_ERROR, "connection %016llx reset: %s", (unsigned long long)conn->id,
+		 rudp_verdict_reason(verdict));
+	if (conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)
+		return;
+	conn->error = EPROTO;
+	rudp_conn_raise(conn, RUDP_EVENT_FAILED);
+	rudp_conn_reset(conn, RUDP_RESET_PROTOCOL, now_at_ns);
+}
+
+static bool open_packet(struct rudp_conn *conn, const struct rudp_packet *packet, uint64_t number)
+{
+	uint32_t updates = conn->keys.updates;
+	uint8_t *body = (uint8_t *)(uintptr_t)packet->body; /* decrypted in place, as the datagram
+							     * is ours to change */
+
+	if (!rudp_keys_open(&conn->keys, number, packet->key_phase, packet->header,
+			    packet->header_bytes, packet->body, packet->body_bytes, body))
+		return false;
+	if (conn->keys.updates != updates)
+		conn->forget_keys_at_ns = 0; /* set from the PTO by the timers */
+	return true;
+}
+
+/* Hearing from the peer in SYN_RCVD proves that it has our SYNACK, and that it is where it says. */
+static void note_heard(struct rudp_conn *conn, size_t datagram_bytes, int64_t now_at_ns)
+{
+	conn->heard_at_ns = now_at_ns;
+	conn->icmp_strikes = 0;
+	conn->packets_received++;
+	conn->bytes_received += datagram_bytes;
+	if (conn->state != RUDP_STATE_SYN_RCVD)
+		return;
+	rudp_conn_on_answer(conn, 0, now_at_ns);
+	conn->handshake_due = false;
+	rudp_conn_on_established(conn, now_at_ns);
+}
+
+enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_packet *packet,
+				    struct rudp_datagram *datagram, int64_t now_at_ns)
+{
+	uint64_t number = rudp_packet_number_expand(packet->number_low, conn->replay.next);
+	bool newest = number >= conn->replay.next;
+	bool eliciting = false;
+	enum rudp_verdict verdict;
+
+	if (!conn->has_keys || conn->dead)
+		return RUDP_VERDICT_WRONG_STATE;
+	if (!rudp_replay_is_fresh(&conn->replay, number)) {
+		conn->packets_replayed++;
+		return RUDP_VERDICT_REPLAYED;
+	}
+	if (!open_packet(conn, packet, number)) {
+		conn->packets_forged++;
+		return RUDP_VERDICT_AUTH_FAILED;
+	}
+	rudp_replay_mark(&conn->replay, number);
+	note_heard(conn, datagram->len, now_at_ns);
+	rudp_conn_path_on_packet(conn, datagram, newest, now_at_ns);
+	verdict = on_frames(conn, packet->body, packet->body_bytes - RUDP_TAG_BYTES, &eliciting,
+			    now_at_ns);
+	if (verdict == RUDP_VERDICT_OK) {
+		rudp_acks_on_packet(&conn->acks, number, eliciting, datagram->ecn,
+				    conn->rtt.srtt_ns, now_at_ns);
+		if (eliciting && conn->state == RUDP_STATE_TIME_WAIT) {
+			conn->acks.now = true;
+			rudp_conn_start_time_wait(conn, now_at_ns);
+		}
+	} else if (verdict != RUDP_VERDICT_NO_MEMORY) {
+		on_violation(conn, verdict, now_at_ns);
+	}
+	rudp_endpoint_touch(conn->ep, conn);
+	return verdict;
+}

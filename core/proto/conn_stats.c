@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* What a connection tells about itself, and whether it is sound. */
+#include "base/log.h"
+#include "proto/conn_private.h"
+#include "proto/endpoint_private.h"
+
+static uint64_t memory_bytes(const struct rudp_conn *conn)
+{
+	uint64_t bytes = sizeof *conn;
+
+	bytes += conn->sendbuf.ring.capacity_bytes + conn->recvbuf.ring.capacity_bytes;
+	bytes += (uint64_t)conn->reliability.capacity * sizeof(struct rudp_sent);
+	bytes += (uint64_t)(conn->sendbuf.lost.capacity + conn->sendbuf.acked.capacity +
+			    conn->recvbuf.pending.capacity + conn->acks.received.capacity) *
+		 sizeof(struct rudp_range);
+	if (conn->handshake)
+		bytes += sizeof *conn->handshake;
+	if (conn->syn_answer)
+		bytes += sizeof *conn->syn_answer;
+	return bytes;
+}
+
+static void fill_path(const struct rudp_conn *conn, struct rudp_conn_stats *stats)
+{
+	stats->srtt_ns = conn->rtt.srtt_ns;
+	stats->rttvar_ns = conn->rtt.var_ns;
+	stats->min_rtt_ns = conn->rtt.min_ns;
+	stats->latest_rtt_ns = conn->rtt.latest_ns;
+	stats->cwnd_bytes = conn->cc.cwnd_bytes;
+	stats->ssthresh_bytes = conn->cc.ssthresh_bytes;
+	stats->inflight_bytes = conn->reliability.bytes_in_flight;
+	stats->pacing_bytes_per_s = conn->cc.pacing_bytes_per_s;
+	stats->cc_name = conn->cc.ops->name;
+	stats->cc_state = conn->cc.state_name ? conn->cc.state_name : "";
+	stats->datagram_bytes = conn->path.datagram_bytes;
+	stats->path_changes = conn->path_changes;
+}
+
+static void fill_stream(const struct rudp_conn *conn, struct rudp_conn_stats *stats)
+{
+	const struct rudp_sendbuf *out = &conn->sendbuf;
+	const struct rudp_recvbuf *in = &conn->recvbuf;
+
+	stats->stream_sent = out->sent;
+	stats->stream_acked = out->ring.head;
+	stats->stream_received = in->ring.tail;
+	stats->stream_resent = out->resent_bytes;
+	stats->duplicate_stream = in->duplicate_bytes;
+	stats->unacked_bytes = rudp_sendbuf_unacked(out);
+	stats->unsent_bytes = rudp_sendbuf_unsent(out);
+	stats->unread_bytes = rudp_recvbuf_available(in);
+	stats->window_send_bytes =
+		conn->peer_window_end > out->sent ? conn->peer_window_end - out->sent : 0;
+	stats->window_receive_bytes = in->window_bytes;
+}
+
+void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats)
+{
+	*stats = (struct rudp_conn_stats){
+		.state = conn->state,
+		.id = conn->id,
+		.packets_sent = conn->packets_sent,
+		.packets_received = conn->packets_received,
+		.bytes_sent = conn->bytes_sent,
+		.bytes_received = conn->bytes_received,
+		.packets_lost = conn->reliability.lost_packets,
+		.packets_spurious = conn->reliability.spurious_packets,
+		.packets_replayed = conn->packets_replayed,
+		.packets_forged = conn->packets_forged,
+		.key_updates = conn->keys.updates,
+		.pto_count = conn->reliability.pto_count,
+		.memory_bytes = memory_bytes(conn),
+		.authenticated = conn->ep->config.has_psk,
+		.suite = conn->suite,
+	};
+	fill_path(conn, stats);
+	fill_stream(conn, stats);
+}
+
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			rudp_log(RUDP_LOG_ERROR, "connection %016llx in %s broken: %s",            \
+				 (unsigned long long)conn->id, rudp_state_name(conn->state),       \
+				 #condition);                                                      \
+			return false;                                                              \
+		}                                                                                  \
+	} while (0)
+
+bool rudp_conn_check(const struct rudp_conn *conn)
+{
+	bool ended = conn->state == RUDP_STATE_RESET_SENT || conn->state == RUDP_STATE_TIME_WAIT ||
+		     conn->state == RUDP_STATE_CLOSED;
+
+	CHECK(rudp_reliability_check(&conn->reliability));
+	CHECK(rudp_sendbuf_check(&conn->sendbuf));
+	CHECK(rudp_recvbuf_check(&conn->recvbuf));
+	CHECK(conn->dead == (conn->state == RUDP_STATE_CLOSED));
+	CHECK(conn->cc.cwnd_bytes >= 2 * (uint64_t)conn->cc.datagram_bytes);
+	CHECK(ended || conn->sendbuf.sent <= conn->peer_window_end);
+	CHECK(conn->sendbuf.fin_sent || !conn->sendbuf.fin_acked);
+	CHECK(conn->recvbuf.window_end >= conn->recvbuf.ring.tail || ended);
+	CHECK(rudp_ring_used(&conn->sendbuf.ring) <= conn->ep->config.send_buffer_max_bytes);
+	CHECK((conn->handshake != NULL) <= conn->initiator);
+	CHECK(conn->path.validated || conn->initiator ||
+	      conn->path.sent_bytes <= RUDP_AMPLIFICATION_FACTOR * conn->path.received_bytes);
+	return true;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* When next, and it is now: every deadline of a connection stands in this file. */
+#include <errno.h>
+
+#include "proto/conn_private.h"
+#include "proto/endpoint_private.h"
+
+int64_t rudp_conn_pto_ns(const struct rudp_conn *conn)
+{
+	return rudp_rtt_pto_ns(&conn->rtt, conn->peer_ack_delay_ns);
+}
+
+void rudp_conn_start_time_wait(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (conn->state != RUDP_STATE_TIME_WAIT)
+		rudp_conn_enter(conn, RUDP_STATE_TIME_WAIT);
+	conn->close_at_ns = now_at_ns + RUDP_TIME_WAIT_PTOS * rudp_conn_pto_ns(conn);
+}
+
+static int64_t or_default(int64_t value_ns, int64_t default_ns)
+{
+	return value_ns > 0 ? value_ns : default_ns;
+}
+
+static bool is_handshaking(const struct rudp_conn *conn)
+{
+	return conn->state == RUDP_STATE_SYN_SENT || conn->state == RUDP_STATE_SYN_RCVD;
+}
+
+static bool owes_answers(const struct rudp_conn *conn)
+{
+	return conn->reliability.outstanding > 0 || rudp_sendbuf_unacked(&conn->sendbuf) > 0;
+}
+
+/* No answer for too long: give up. */
+static int64_t give_up_at_ns(const struct rudp_conn *conn)
+{
+	if (is_handshaking(conn))
+		return conn->opened_at_ns +
+		       or_default(conn->options.connect_timeout_ns, RUDP_CONNECT_TIMEOUT_NS);
+	if (!rudp_state_is_established(conn->state) || conn->reliability.outstanding == 0)
+		return RUDP_NEVER;
+	return conn->progress_at_ns + or_default(conn->options.user_timeout_ns, RUDP_USER_TIMEOUT_NS);
+}
+
+static int64_t keepalive_at_ns(const struct rudp_conn *conn)
+{
+	int64_t at = RUDP_NEVER;
+	int64_t quiet_since = rudp_time_max(conn->heard_at_ns, conn->pinged_at_ns);
+
+	if (!rudp_state_is_established(conn->state) || owes_answers(conn))
+		return RUDP_NEVER;
+	if (conn->initiator && !rudp_addr_is_loopback(&conn->path.remote))
+		at = quiet_since + RUDP_NAT_KEEPALIVE_NS;
+	if (conn->options.keepalive) {
+		int64_t idle = or_default(conn->options.keepalive_idle_ns, RUDP_KEEPALIVE_IDLE_NS);
+
+		at = rudp_time_min(at, quiet_since + idle);
+	}
+	return at;
+}
+
+/* With SO_KEEPALIVE a peer that answers none of the probes is gone sooner than by the user time-out. */
+static int64_t keepalive_give_up_at_ns(const struct rudp_conn *conn)
+{
+	const struct rudp_conn_options *options = &conn->options;
+	int64_t probes = options->keepalive_probes ? options->keepalive_probes
+						   : RUDP_KEEPALIVE_PROBES;
+
+	if (!options->keepalive || !rudp_state_is_established(conn->state) ||
+	    conn->reliability.outstanding == 0 || rudp_sendbuf_unacked(&conn->sendbuf) > 0)
+		return RUDP_NEVER;
+	return conn->progress_at_ns +
+	       probes * or_default(options->keepalive_interval_ns, RUDP_KEEPALIVE_INTERVAL_NS);
+}
+
+/* When the next data packet may leave, if one waits for nothing but the pacer. */
+static int64_t pacing_at_ns(const struct rudp_conn *conn)
+{
+	if (!rudp_conn_has_data_due(conn) ||
+	    conn->reliability.bytes_in_flight + conn->path.datagram_bytes > conn->cc.cwnd_bytes)
+		return RUDP_NEVER;
+	return rudp_pacer_release_at_ns(&conn->pacer);
+}
+
+int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns)
+{
+	int64_t at = rudp_time_min(conn->close_at_ns, conn->trim_at_ns);
+
+	(void)now_at_ns;
+	if (conn->dead)
+		return RUDP_NEVER;
+	at = rudp_time_min(at, give_up_at_ns(conn));
+	at = rudp_time_min(at, conn->acks.due_at_ns);
+	at = rudp_time_min(at, conn->forget_keys_at_ns);
+	if (conn->state != RUDP_STATE_TIME_WAIT) {
+		at = rudp_time_min(at, rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
+								    conn->peer_ack_delay_ns));
+		at = rudp_time_min(at, conn->path.challenge_at_ns);
+	}
+	at = rudp_time_min(at, keepalive_at_ns(conn));
+	at = rudp_time_min(at, keepalive_give_up_at_ns(conn));
+	return rudp_time_min(at, pacing_at_ns(conn));
+}
+
+static void on_give_up(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	bool told = conn->state == RUDP_STATE_SYN_RCVD || conn->user_closed;
+
+	if (told)
+		rudp_conn_die(conn, now_at_ns); /* nobody waits for a reason */
+	else
+		rudp_conn_fail(conn, ETIMEDOUT, now_at_ns);
+}
+
+static void on_trim(struct rudp_conn *conn)
+{
+	conn->trim_at_ns = RUDP_NEVER;
+	if (rudp_sendbuf_unacked(&conn->sendbuf) == 0)
+		rudp_ring_trim(&conn->sendbuf.ring);
+	if (rudp_recvbuf_available(&conn->recvbuf) == 0 && conn->recvbuf.pending.count == 0)
+		rudp_ring_trim(&conn->recvbuf.ring);
+}
+
+static void on_keys_age(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (conn->forget_keys_at_ns == 0) { /* the peer has just moved to new keys */
+		conn->forget_keys_at_ns = now_at_ns + 3 * rudp_conn_pto_ns(conn);
+		return;
+	}
+	rudp_keys_forget_previous(&conn->keys);
+	conn->forget_keys_at_ns = RUDP_NEVER;
+}
+
+void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (conn->dead)
+		return;
+	if (conn->close_at_ns <= now_at_ns) {
+		rudp_conn_die(conn, now_at_ns);
+		return;
+	}
+	if (give_up_at_ns(conn) <= now_at_ns || keepalive_give_up_at_ns(conn) <= now_at_ns) {
+		on_give_up(conn, now_at_ns);
+		return;
+	}
+	if (conn->trim_at_ns <= now_at_ns)
+		on_trim(conn);
+	if (conn->forget_keys_at_ns <= now_at_ns)
+		on_keys_age(conn, now_at_ns);
+	if (conn->state != RUDP_STATE_TIME_WAIT &&
+	    rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
+					 conn->peer_ack_delay_ns) <= now_at_ns)
+		rudp_conn_on_overdue(conn, now_at_ns);
+	rudp_conn_path_on_time(conn, now_at_ns);
+	if (keepalive_at_ns(conn) <= now_at_ns) {
+		conn->ping_due = true;
+		conn->probes_due = 1;
+		conn->pinged_at_ns = now_at_ns;
+	}
+	rudp_endpoint_touch(conn->ep, conn);
+}

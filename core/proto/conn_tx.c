@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Packets out. A train is filled packet by packet: small frames go to a scratch, stream bytes are
+ * sealed straight from the send ring into the datagram.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "proto/conn_private.h"
+#include "proto/endpoint_private.h"
+
+#define HEAD_MAX_BYTES 1100 /* frames before the stream bytes of one packet */
+
+/* One packet in the making. */
+struct plan {
+	struct rudp_conn *conn;
+	int64_t now_at_ns;
+	size_t plain_max_bytes; /* room for frames */
+	struct rudp_writer head;
+	struct rudp_sent sent;
+	struct iovec stream[2];
+	int stream_count;
+	size_t stream_bytes;
+	bool has_ack, is_ack_only_due;
+	uint8_t head_bytes[HEAD_MAX_BYTES];
+};
+
+/* What this call may still put in flight. */
+struct allowance {
+	uint64_t pacer_bytes;
+	uint64_t path_bytes;
+};
+
+bool rudp_conn_has_data_due(const struct rudp_conn *conn)
+{
+	return rudp_state_is_established(conn->state) &&
+	       rudp_sendbuf_has_due(&conn->sendbuf, conn->peer_window_end);
+}
+
+static bool is_blocked_by_peer(const struct rudp_conn *conn)
+{
+	return rudp_state_is_established(conn->state) && rudp_sendbuf_unsent(&conn->sendbuf) > 0 &&
+	       conn->sendbuf.sent >= conn->peer_window_end;
+}
+
+static void add_ack(struct plan *plan)
+{
+	struct rudp_conn *conn = plan->conn;
+
+	if (!rudp_acks_is_owed(&conn->acks))
+		return;
+	plan->is_ack_only_due = rudp_acks_is_due(&conn->acks, plan->now_at_ns);
+	plan->has_ack = rudp_acks_write(&conn->acks, &plan->head, plan->now_at_ns);
+	if (!plan->has_ack)
+		return;
+	plan->sent.content |= RUDP_CONTENT_ACK;
+	plan->sent.ack_largest = conn->acks.largest;
+}
+
+static void add_path(struct plan *plan)
+{
+	struct rudp_conn *conn = plan->conn;
+	struct rudp_path *path = &conn->path;
+
+	if (conn->response_due && rudp_frame_write_path(&plan->head, true, conn->response)) {
+		conn->response_due = false;
+		plan->sent.content |= RUDP_CONTENT_PATH_RESPONSE;
+	}
+	if (path->challenge_at_ns <= plan->now_at_ns &&
+	    rudp_frame_write_path(&plan->head, false, path->challenge)) {
+		rudp_path_on_challenge_sent(path, rudp_rtt_pto_ns(&conn->rtt, 0), plan->now_at_ns);
+		plan->sent.content |= RUDP_CONTENT_PATH_CHALLENGE;
+	}
+}
+
+static void add_window(struct plan *plan)
+{
+	struct rudp_conn *conn = plan->conn;
+	uint64_t end = rudp_recvbuf_window_end(&conn->recvbuf);
+
+	if (!conn->window_due || !rudp_frame_write_window(&plan->head, end))
+		return;
+	rudp_recvbuf_on_window_sent(&conn->recvbuf, end);
+	conn->window_due = false;
+	plan->sent.content |= RUDP_CONTENT_WINDOW;
+}
+
+static void add_signals(struct plan *plan)
+{
+	struct rudp_conn *conn = plan->conn;
+
+	if (conn->reset_due && rudp_frame_write_reset(&plan->head, conn->reset_reason)) {
+		conn->reset_due = false;
+		plan->sent.content |= RUDP_CONTENT_RESET;
+	}
+	if (conn->urgent_due && rudp_frame_write_urgent(&plan->head, conn->urgent_out)) {
+		conn->urgent_due = false;
+		plan->sent.content |= RUDP_CONTENT_URGENT;
+	}
+	if (is_blocked_by_peer(conn) && conn->blocked_told != conn->peer_window_end &&
+	    rudp_frame_write_blocked(&plan->head, conn->peer_window_end)) {
+		conn->blocked_told = conn->peer_window_end;
+		plan->sent.content |= RUDP_CONTENT_BLOCKED;
+	}
+}
+
+static void add_stream(struct plan *plan)
+{
+	struct rudp_conn *conn = plan->conn;
+	struct rudp_sendbuf *buf = &conn->sendbuf;
+	struct rudp_sendbuf_chunk chunk;
+	size_t used = rudp_writer_len(&plan->head);
+	size_t head = rudp_frame_stream_head_bytes(RUDP_VARINT_MAX);
+
+	if (!rudp_conn_has_data_due(conn) || used + head >= plan->plain_max_bytes)
+		return;
+	if (!rudp_sendbuf_next(buf, plan->plain_max_bytes - used - head, conn->peer_window_end,
+			       &chunk))
+		return;
+	/* The exact head is known now: use what the worst case had kept free. */
+	head = rudp_frame_stream_head_bytes(chunk.offset);
+	rudp_sendbuf_next(buf, plan->plain_max_bytes - used - head, conn->peer_window_end, &chunk);
+	if (rudp_sendbuf_on_sent(buf, &chunk) < 0)
+		return;
+	if (chunk.len > 0)
+		plan->stream_count = rudp_ring_readable(&buf->ring, chunk.offset, chunk.len,
+							plan->stream);
+	rudp_frame_write_stream_head(&plan->head, chunk.offset, chunk.len, chunk.fin);
+	assert(plan->head.ok);
+	plan->stream_bytes = chunk.len;
+	plan->sent.stream_start = chunk.offset;
+	plan->sent.stream_bytes = (uint32_t)chunk.len;
+	if (chunk.fin)
+		plan->sent.content |= RUDP_CONTENT_FIN;
+}
+
+/* A pure receiver's acks would never be acknowledged, and its list of ranges never shrink. */
+static bool wants_ack_of_acks(const struct plan *plan)
+{
+	const struct rudp_conn *conn = plan->conn;
+
+	return plan->has_ack && conn->acks.received.count > RUDP_ACKS_RANGES_MANY &&
+	       conn->ack_ping_at_ns <= plan->now_at_ns;
+}
+
+static void add_ping(struct plan *plan)
+{
+	struct rudp_conn *conn = plan->conn;
+	bool eliciting = plan->sent.stream_bytes > 0 ||
+			 (plan->sent.content & (unsigned)~RUDP_CONTENT_ACK) != 0;
+
+	if (eliciting) {
+		conn->ping_due = false;
+		return;
+	}
+	if (!conn->ping_due && !wants_ack_of_acks(plan))
+		return;
+	if (!rudp_frame_write_ping(&plan->head))
+		return;
+	conn->ping_due = false;
+	conn->ack_ping_at_ns = plan->now_at_ns + conn->rtt.srtt_ns;
+	plan->sent.content |= RUDP_CONTENT_PING;
+}
+
+/* Bytes of the data, without which nothing needs to leave now; or false. */
+static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowance)
+{
+	uint64_t inflight = conn->reliability.bytes_in_flight;
+
+	if (conn->probes_due > 0)
+		return true;
+	if (!rudp_conn_has_data_due(conn))
+		return false;
+	if (inflight + conn->path.datagram_bytes > conn->cc.cwnd_bytes) {
+		conn->cwnd_limited = true;
+		return false;
+	}
+	return allowance->pacer_bytes > 0;
+}
+
+static void plan_init(struct plan *plan, struct rudp_conn *conn, size_t datagram_max,
+		      int64_t now_at_ns)
+{
+	plan->conn = conn;
+	plan->now_at_ns = now_at_ns;
+	plan->plain_max_bytes = datagram_max - RUDP_DATA_OVERHEAD_BYTES;
+	plan->head = rudp_writer(plan->head_bytes, plan->plain_max_bytes < HEAD_MAX_BYTES
+							   ? plan->plain_max_bytes
+							   : HEAD_MAX_BYTES);
+	plan->sent = (struct rudp_sent){.sent_at_ns = now_at_ns};
+	plan->stream_count = 0;
+	plan->stream_bytes = 0;
+	plan->has_ack = plan->is_ack_only_due = false;
+}
+
+/* Seals the plan into out and records it. Returns the datagram's length. */
+static size_t seal(struct plan *plan, uint8_t *out)
+{
+	struct rudp_conn *conn = plan->conn;
+	uint64_t number = conn->reliability.next;
+	struct iovec in[3] = {{plan->head.start, rudp_writer_len(&plan->head)}};
+	size_t len;
+
+	memcpy(in + 1, plan->stream, sizeof plan->stream);
+	len = rudp_packet_write_data(out, conn->keys.send_phase, conn->peer_id, number);
+	len += rudp_keys_seal(&conn->keys, number, out, len, in, 1 + plan->stream_count, out + len);
+	plan->sent.size_bytes = (uint32_t)len;
+	return len;
+}
+
+static void record(struct plan *plan)
+{
+	struct rudp_conn *conn = plan->conn;
+	struct rudp_sent *sent = &plan->sent;
+	uint64_t number = conn->reliability.next;
+
+	if (sent->stream_bytes > 0 || (sent->content & (unsigned)~RUDP_CONTENT_ACK)) {
+		sent->expects = RUDP_EXPECTS_ACK;
+		sent->in_flight = true;
+		if (conn->reliability.outstanding == 0)
+			conn->progress_at_ns = plan->now_at_ns;
+		if (conn->reliability.bytes_in_flight == 0 && sent->stream_bytes > 0)
+			conn->cc.ops->on_idle_restart(&conn->cc, plan->now_at_ns);
+	}
+	if (conn->probes_due > 0 && sent->in_flight) {
+		sent->content |= RUDP_CONTENT_PROBE;
+		conn->probes_due--;
+	}
+	if (plan->has_ack)
+		rudp_acks_on_sent(&conn->acks);
+	rudp_reliability_send(&conn->reliability, sent);
+	if (!sent->in_flight)
+		return;
+	conn->cc.ops->on_sent(&conn->cc, number, sent->size_bytes,
+			      conn->reliability.bytes_in_flight, plan->now_at_ns);
+	rudp_pacer_on_sent(&conn->pacer, conn->cc.pacing_bytes_per_s, conn->cc.send_quantum_bytes,
+			   sent->size_bytes, plan->now_at_ns);
+}
+
+/* Returns the length of the packet built at out, 0 when nothing may or needs to leave. */
+static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allowance,
+		    int64_t now_at_ns)
+{
+	struct plan plan;
+	size_t max = conn->path.datagram_bytes;
+	size_t len;
+
+	if (max > allowance->path_bytes)
+		max = (size_t)allowance->path_bytes;
+	if (max < RUDP_DATA_OVERHEAD_BYTES + 64 ||
+	    !rudp_reliability_can_send(&conn->reliability))
+		return 0;
+	plan_init(&plan, conn, max, now_at_ns);
+	add_ack(&plan);
+	if (conn->state != RUDP_STATE_TIME_WAIT) {
+		add_path(&plan);
+		add_window(&plan);
+		add_signals(&plan);
+		if (may_send_data(conn, allowance))
+			add_stream(&plan);
+		add_ping(&plan);
+	}
+	if (rudp_writer_len(&plan.head) == 0 ||
+	    (plan.sent.content == RUDP_CONTENT_ACK && plan.sent.stream_bytes == 0 &&
+	     !plan.is_ack_only_due))
+		return 0;
+	len = seal(&plan, out);
+	record(&plan);
+	if (plan.sent.in_flight)
+		allowance->pacer_bytes -= len < allowance->pacer_bytes ? len
+								       : allowance->pacer_bytes;
+	if (!conn->path.validated)
+		allowance->path_bytes -= len;
+	return len;
+}
+
+static size_t build_handshake(struct rudp_conn *conn, uint8_t *out,
+			      const struct allowance *allowance, int64_t now_at_ns)
+{
+	struct rudp_sent sent = {
+		.sent_at_ns = now_at_ns,
+		.content = RUDP_CONTENT_HANDSHAKE,
+		.expects = conn->initiator ? RUDP_EXPECTS_SYNACK : RUDP_EXPECTS_ACK,
+		.in_flight = true,
+	};
+	size_t len;
+
+	if (!conn->handshake_due)
+		return 0;
+	if (conn->initiator) {
+		len = rudp_conn_write_syn(conn, out);
+	} else {
+		len = conn->syn_answer->len;
+		if (len > allowance->path_bytes)
+			return 0;
+		memcpy(out, conn->syn_answer->synack, len);
+	}
+	conn->handshake_due = false;
+	conn->probes_due = 0;
+	sent.size_bytes = (uint32_t)len;
+	if (conn->reliability.next == 0)
+		rudp_reliability_send(&conn->reliability, &sent);
+	else
+		rudp_reliability_resend(&conn->reliability, 0, now_at_ns);
+	return len;
+}
+
+static void update_keys(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (!rudp_keys_update_due(&conn->keys, conn->reliability.largest_answered))
+		return;
+	if (rudp_keys_update(&conn->keys, conn->reliability.next) == 0)
+		conn->forget_keys_at_ns = now_at_ns + 3 * rudp_conn_pto_ns(conn);
+}
+
+static size_t next_packet(struct rudp_conn *conn, uint8_t *out, struct allowance *allowance,
+			  int64_t now_at_ns)
+{
+	if (conn->state == RUDP_STATE_SYN_SENT || conn->state == RUDP_STATE_SYN_RCVD)
+		return build_handshake(conn, out, allowance, now_at_ns);
+	if (conn->dead || !conn->has_keys)
+		return 0;
+	return build(conn, out, allowance, now_at_ns);
+}
+
+/* The application, not the network, set the pace: rate samples from here on say so. */
+static void note_app_limited(struct rudp_conn *conn)
+{
+	if (rudp_state_is_established(conn->state) && !rudp_conn_has_data_due(conn) &&
+	    conn->reliability.bytes_in_flight < conn->cc.cwnd_bytes)
+		rudp_reliability_on_app_limited(&conn->reliability);
+}
+
+bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_t now_at_ns)
+{
+	struct allowance allowance = {
+		.pacer_bytes = rudp_pacer_budget_bytes(&conn->pacer, conn->cc.pacing_bytes_per_s,
+						       conn->cc.send_quantum_bytes, now_at_ns),
+		.path_bytes = rudp_path_allowance_bytes(&conn->path),
+	};
+	size_t full = conn->path.datagram_bytes;
+	size_t len;
+
+	train->len = train->segment_bytes = 0;
+	train->count = 0;
+	if (conn->has_keys)
+		update_keys(conn, now_at_ns);
+	/* A SYN with its cookie is a little longer than a full datagram. */
+	while (train->count < RUDP_TRAIN_DATAGRAMS_MAX &&
+	       train->len + full + RUDP_COOKIE_MAX_BYTES <= train->cap) {
+		len = next_packet(conn, train->data + train->len, &allowance, now_at_ns);
+		if (len == 0)
+			break;
+		if (train->count == 0)
+			train->segment_bytes = len;
+		train->len += len;
+		train->count++;
+		rudp_path_on_sent(&conn->path, len);
+		if (len < full || len > train->segment_bytes)
+			break;
+	}
+	note_app_limited(conn);
+	if (train->count == 0)
+		return false;
+	train->socket = conn->path.socket;
+	train->local = conn->path.local;
+	train->remote = conn->path.remote;
+	train->ecn = 0;
+	conn->packets_sent += train->count;
+	conn->bytes_sent += train->len;
+	return true;
+}

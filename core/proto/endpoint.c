@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/endpoint.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "proto/cookie.h"
+#include "proto/endpoint_private.h"
+
+struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *config,
+					int64_t now_at_ns)
+{
+	struct rudp_endpoint *ep = calloc(1, sizeof *ep);
+
+	if (!ep)
+		return NULL;
+	ep->config = *config;
+	if (!ep->config.has_psk)
+		memset(ep->config.psk, 0, sizeof ep->config.psk);
+	if (!ep->config.cc)
+		ep->config.cc = &rudp_cc_bbr;
+	if (!ep->config.suite)
+		ep->config.suite = rudp_cipher_preferred() == RUDP_CIPHER_AES_256_GCM
+					   ? RUDP_SUITE_NNPSK0_AES_256_GCM
+					   : RUDP_SUITE_NNPSK0_CHACHA20_POLY1305;
+	if (!ep->config.send_buffer_max_bytes)
+		ep->config.send_buffer_max_bytes = RUDP_BUFFER_MAX_BYTES;
+	if (!ep->config.receive_buffer_max_bytes)
+		ep->config.receive_buffer_max_bytes = RUDP_BUFFER_MAX_BYTES;
+	if (!ep->config.half_open_cookie_count)
+		ep->config.half_open_cookie_count = RUDP_HALF_OPEN_COOKIE_COUNT;
+	if (!ep->config.half_open_max)
+		ep->config.half_open_max = RUDP_HALF_OPEN_MAX;
+	rudp_endpoint_random(ep, ep->cookie_secret, sizeof ep->cookie_secret);
+	rudp_list_init(&ep->ready);
+	rudp_list_init(&ep->events);
+	rudp_list_init(&ep->graveyard);
+	rudp_timer_wheel_init(&ep->wheel, now_at_ns);
+	ep->stateless_window_at_ns = now_at_ns;
+	return ep;
+}
+
+void rudp_endpoint_free(struct rudp_endpoint *ep)
+{
+	struct rudp_conn *conn, *next_conn;
+	struct rudp_listener *listener, *next_listener;
+
+	HASH_ITER(hh, ep->by_id, conn, next_conn)
+		rudp_conn_free(conn);
+	HASH_ITER(hh, ep->listeners, listener, next_listener) {
+		HASH_DELETE(hh, ep->listeners, listener);
+		free(listener);
+	}
+	rudp_wipe(ep, sizeof *ep);
+	free(ep);
+}
+
+void rudp_endpoint_random(struct rudp_endpoint *ep, void *out, size_t len)
+{
+	ep->config.random(ep->config.random_context, out, len);
+}
+
+void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn)
+{
+	if (!rudp_list_is_linked(&conn->ready_link))
+		rudp_list_append(&ep->ready, &conn->ready_link);
+}
+
+/* 0 is "no id"; a collision of 64 random bits is looked for all the same. */
+static uint64_t new_id(struct rudp_endpoint *ep)
+{
+	uint64_t id = 0;
+
+	do
+		rudp_endpoint_random(ep, &id, sizeof id);
+	while (id == 0 || rudp_endpoint_find(ep, id));
+	return id;
+}
+
+struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
+				    const struct rudp_addr *local, const struct rudp_addr *remote,
+				    const struct rudp_conn_options *options, int64_t now_at_ns)
+{
+	bool rudp_table_add_failed = false;
+	struct rudp_conn *conn = rudp_conn_new(ep, socket, local, remote, options, now_at_ns);
+
+	if (!conn)
+		return NULL;
+	conn->id = new_id(ep);
+	HASH_ADD(hh, ep->by_id, id, sizeof conn->id, conn);
+	if (rudp_table_add_failed) {
+		conn->id = 0; /* not in the table */
+		rudp_conn_free(conn);
+		return NULL;
+	}
+	ep->conn_count++;
+	return conn;
+}
+
+int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn)
+{
+	bool rudp_table_add_failed = false;
+
+	HASH_ADD(hh_peer, ep->by_peer_id, peer_id, sizeof conn->peer_id, conn);
+	if (rudp_table_add_failed)
+		return -ENOMEM;
+	conn->has_peer_id = true;
+	return 0;
+}
+
+/* Takes a connection out of every table, list and timer. */
+void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn)
+{
+	rudp_listener_forget(conn);
+	if (conn->syn_answer && conn->syn_answer->len > 0 &&
+	    rudp_endpoint_find_syn(ep, &conn->syn_answer->key) == conn->syn_answer)
+		HASH_DELETE(hh, ep->by_syn, conn->syn_answer);
+	if (conn->has_peer_id)
+		HASH_DELETE(hh_peer, ep->by_peer_id, conn);
+	if (conn->id != 0) {
+		HASH_DELETE(hh, ep->by_id, conn);
+		ep->conn_count--;
+	}
+	rudp_list_remove(&conn->ready_link);
+	rudp_list_remove(&conn->event_link);
+	rudp_timer_cancel(&ep->wheel, &conn->timer);
+}
+
+struct rudp_conn *rudp_endpoint_connect(struct rudp_endpoint *ep, void *socket,
+					const struct rudp_addr *local,
+					const struct rudp_addr *remote, uint16_t target_port,
+					const struct rudp_conn_options *options, int64_t now_at_ns,
+					int *error)
+{
+	struct rudp_conn *conn;
+
+	if (ep->conn_count >= RUDP_CONNECTIONS_MAX) {
+		*error = -EMFILE;
+		return NULL;
+	}
+	*error = -ENOMEM;
+	conn = rudp_endpoint_add(ep, socket, local, remote, options, now_at_ns);
+	if (!conn)
+		return NULL;
+	if (rudp_conn_handshake_begin(conn, target_port) < 0) {
+		rudp_conn_free(conn);
+		return NULL;
+	}
+	*error = 0;
+	rudp_endpoint_touch(ep, conn);
+	return conn;
+}
+
+static enum rudp_verdict on_reset(struct rudp_endpoint *ep, const struct rudp_packet *packet,
+				  int64_t now_at_ns)
+{
+	struct rudp_conn *conn;
+
+	HASH_FIND(hh_peer, ep->by_peer_id, &packet->id, sizeof packet->id, conn);
+	if (!conn || !rudp_bytes_equal(conn->peer_reset_token, packet->reset_token,
+				       RUDP_RESET_TOKEN_BYTES))
+		return RUDP_VERDICT_BAD_RESET;
+	/* The peer has finished and forgotten: in LAST_ACK only our notice of that was missing. */
+	if (conn->state == RUDP_STATE_LAST_ACK || conn->state == RUDP_STATE_TIME_WAIT ||
+	    conn->state == RUDP_STATE_RESET_SENT || conn->user_closed)
+		rudp_conn_die(conn, now_at_ns);
+	else
+		rudp_conn_fail(conn, rudp_reset_error(RUDP_RESET_STATELESS), now_at_ns);
+	return RUDP_VERDICT_OK;
+}
+
+static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_packet *packet,
+				  struct rudp_datagram *datagram, int64_t now_at_ns)
+{
+	struct rudp_conn *conn;
+
+	if (packet->type == RUDP_PACKET_SYN)
+		return rudp_endpoint_on_syn(ep, packet, datagram, now_at_ns);
+	if (packet->type == RUDP_PACKET_RESET)
+		return on_reset(ep, packet, now_at_ns);
+	conn = rudp_endpoint_find(ep, packet->id);
+	if (!conn) {
+		if (packet->type == RUDP_PACKET_DATA || packet->type == RUDP_PACKET_SYNACK)
+			rudp_endpoint_reset_unknown(ep, datagram, packet->id, now_at_ns);
+		return RUDP_VERDICT_UNKNOWN_ID;
+	}
+	if (packet->type == RUDP_PACKET_DATA)
+		return rudp_conn_on_data(conn, packet, datagram, now_at_ns);
+	if (packet->type == RUDP_PACKET_SYNACK)
+		return rudp_conn_on_synack(conn, packet, datagram->len, now_at_ns);
+	if (packet->type == RUDP_PACKET_COOKIE)
+		return rudp_conn_on_cookie(conn, packet);
+	return rudp_conn_on_refuse(conn, packet, now_at_ns);
+}
+
+enum rudp_verdict rudp_endpoint_on_datagram(struct rudp_endpoint *ep, struct rudp_datagram *datagram,
+					    int64_t now_at_ns)
+{
+	struct rudp_packet packet;
+	enum rudp_verdict verdict = rudp_packet_parse(datagram->data, datagram->len, &packet);
+
+	if (verdict == RUDP_VERDICT_OK)
+		verdict = dispatch(ep, &packet, datagram, now_at_ns);
+	else if ((verdict == RUDP_VERDICT_BAD_VERSION || verdict == RUDP_VERDICT_BAD_CIPHER) &&
+		 packet.type == RUDP_PACKET_SYN &&
+		 datagram->len >= RUDP_DATAGRAM_MIN_SYN_BYTES &&
+		 rudp_syn_check(datagram->data, datagram->len))
+		rudp_endpoint_refuse(ep, datagram, packet.id, RUDP_REFUSAL_VERSION, now_at_ns);
+	ep->verdicts.count[verdict]++;
+	return verdict;
+}
+
+static void bury(struct rudp_endpoint *ep)
+{
+	struct rudp_list *link;
+
+	while ((link = rudp_list_pop(&ep->graveyard)))
+		rudp_conn_free(RUDP_LIST_OWNER(link, struct rudp_conn, ready_link));
+}
+
+/* Nothing more to send now: the timer says when to look again. */
+static void settle(struct rudp_endpoint *ep, struct rudp_conn *conn, int64_t now_at_ns)
+{
+	int64_t deadline = rudp_conn_deadline_ns(conn, now_at_ns);
+
+	if (conn->dead) {
+		rudp_timer_cancel(&ep->wheel, &conn->timer);
+		if (conn->user_closed)
+			rudp_list_append(&ep->graveyard, &conn->ready_link);
+		return;
+	}
+	if (!rudp_timer_is_armed(&conn->timer) || conn->timer.deadline_at_ns != deadline)
+		rudp_timer_arm(&ep->wheel, &conn->timer, deadline);
+}
+
+bool rudp_endpoint_transmit(struct rudp_endpoint *ep, struct rudp_train *train, int64_t now_at_ns)
+{
+	struct rudp_list *link;
+	struct rudp_conn *conn;
+
+	bury(ep);
+	if (rudp_endpoint_transmit_answer(ep, train))
+		return true;
+	while ((link = rudp_list_pop(&ep->ready))) {
+		conn = RUDP_LIST_OWNER(link, struct rudp_conn, ready_link);
+		if (!conn->dead && conn->path.socket &&
+		    rudp_conn_transmit(conn, train, now_at_ns)) {
+			rudp_endpoint_touch(ep, conn); /* to the end of the line */
+			return true;
+		}
+		settle(ep, conn, now_at_ns);
+	}
+	bury(ep);
+	return false;
+}
+
+int64_t rudp_endpoint_deadline_ns(const struct rudp_endpoint *ep)
+{
+	if (!rudp_list_is_empty(&ep->ready) || ep->answer_count > 0)
+		return 0;
+	return rudp_timer_wheel_next_at_ns(&ep->wheel);
+}
+
+void rudp_endpoint_on_time(struct rudp_endpoint *ep, int64_t now_at_ns)
+{
+	struct rudp_timer *timer;
+
+	for (int i = 0; i < RUDP_TIMERS_PER_PASS; i++) {
+		timer = rudp_timer_wheel_pop(&ep->wheel, now_at_ns);
+		if (!timer)
+			return;
+		rudp_conn_on_time((struct rudp_conn *)((char *)timer -
+						       offsetof(struct rudp_conn, timer)),
+				  now_at_ns);
+	}
+}
+
+struct rudp_conn *rudp_endpoint_next_event(struct rudp_endpoint *ep)
+{
+	struct rudp_list *link = rudp_list_pop(&ep->events);
+
+	return link ? RUDP_LIST_OWNER(link, struct rudp_conn, event_link) : NULL;
+}
+
+void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *socket)
+{
+	struct rudp_conn *conn, *next;
+
+	HASH_ITER(hh, ep->by_id, conn, next) {
+		if (conn->previous.socket == socket)
+			conn->previous.remote.family = AF_UNSPEC;
+		if (conn->path.socket == socket)
+			conn->path.socket = NULL;
+	}
+	for (unsigned i = 0; i < ep->answer_count; i++) {
+		struct rudp_answer *answer =
+			&ep->answers[(ep->answer_first + i) % RUDP_ANSWERS_MAX];
+
+		if (answer->socket == socket)
+			answer->len = 0;
+	}
+}
+
+unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep)
+{
+	return ep->conn_count;
+}
+
+void rudp_endpoint_visit(struct rudp_endpoint *ep,
+			 bool (*visit)(void *context, struct rudp_conn *conn), void *context)
+{
+	struct rudp_conn *conn, *next;
+
+	HASH_ITER(hh, ep->by_id, conn, next)
+		if (!visit(context, conn))
+			return;
+}
+
+struct rudp_conn *rudp_endpoint_find(const struct rudp_endpoint *ep, uint64_t id)
+{
+	struct rudp_conn *conn;
+
+	HASH_FIND(hh, ep->by_id, &id, sizeof id, conn);
+	return conn;
+}
+
+struct rudp_conn *rudp_endpoint_find_peer(const struct rudp_endpoint *ep, const void *socket,
+					  const struct rudp_addr *remote)
+{
+	struct rudp_conn *conn, *next, *found = NULL;
+
+	HASH_ITER(hh, ep->by_id, conn, next) {
+		if (conn->path.socket != socket || !rudp_addr_equal(&conn->path.remote, remote))
+			continue;
+		if (found)
+			return NULL;
+		found = conn;
+	}
+	return found;
+}
+
+const struct rudp_verdict_counts *rudp_endpoint_verdicts(const struct rudp_endpoint *ep)
+{
+	return &ep->verdicts;
+}
+
+bool rudp_endpoint_check(const struct rudp_endpoint *ep)
+{
+	struct rudp_conn *conn, *next;
+	unsigned half_open = 0;
+
+	HASH_ITER(hh, ep->by_id, conn, next) {
+		if (!rudp_conn_check(conn))
+			return false;
+		half_open += conn->state == RUDP_STATE_SYN_RCVD;
+	}
+	if (half_open != ep->half_open_count) {
+		rudp_log(RUDP_LOG_ERROR, "endpoint counts %u half-open connections, has %u",
+			 ep->half_open_count, half_open);
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* Datagrams that belong to no connection. docs/protocol.md sections 6.2 to 6.5 and 12. */
+#include <string.h>
+
+#include "proto/cookie.h"
+#include "proto/endpoint_private.h"
+
+void rudp_endpoint_answer(struct rudp_endpoint *ep, const struct rudp_datagram *to,
+			  const uint8_t *bytes, size_t len)
+{
+	struct rudp_answer *answer;
+
+	if (ep->answer_count == RUDP_ANSWERS_MAX || len > RUDP_ANSWER_MAX_BYTES)
+		return; /* the peer asks again */
+	answer = &ep->answers[(ep->answer_first + ep->answer_count) % RUDP_ANSWERS_MAX];
+	ep->answer_count++;
+	answer->socket = to->socket;
+	answer->local = to->local;
+	answer->remote = to->remote;
+	answer->len = len;
+	memcpy(answer->bytes, bytes, len);
+}
+
+/* Answers to what anybody can send are limited in number. */
+static bool may_answer_stranger(struct rudp_endpoint *ep, int64_t now_at_ns)
+{
+	if (now_at_ns - ep->stateless_window_at_ns >= RUDP_NS_PER_S) {
+		ep->stateless_window_at_ns = now_at_ns;
+		ep->stateless_count = 0;
+	}
+	return ep->stateless_count++ < RUDP_STATELESS_PER_S;
+}
+
+void rudp_endpoint_refuse(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
+			  enum rudp_refusal reason, int64_t now_at_ns)
+{
+	uint8_t bytes[RUDP_REFUSE_BYTES];
+
+	if (!may_answer_stranger(ep, now_at_ns))
+		return;
+	rudp_endpoint_answer(ep, to, bytes, rudp_packet_write_refuse(bytes, id, reason));
+}
+
+void rudp_endpoint_reset_unknown(struct rudp_endpoint *ep, const struct rudp_datagram *to,
+				 uint64_t id, int64_t now_at_ns)
+{
+	uint8_t token[RUDP_RESET_TOKEN_BYTES];
+	uint8_t bytes[RUDP_RESET_BYTES];
+
+	/* Always shorter than its cause: two endpoints cannot keep each other busy. */
+	if (to->len <= RUDP_RESET_BYTES || !may_answer_stranger(ep, now_at_ns))
+		return;
+	rudp_reset_token_make(ep->config.reset_secret, id, token);
+	rudp_endpoint_answer(ep, to, bytes, rudp_packet_write_reset(bytes, id, token));
+}
+
+void rudp_endpoint_ask_cookie(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
+			      int64_t now_at_ns)
+{
+	uint8_t cookie[RUDP_COOKIE_BYTES];
+	uint8_t bytes[1 + RUDP_ID_BYTES + 1 + RUDP_COOKIE_BYTES];
+
+	rudp_cookie_make(ep->cookie_secret, &to->remote, id, now_at_ns, cookie);
+	rudp_endpoint_answer(ep, to, bytes,
+			     rudp_packet_write_cookie(bytes, id, cookie, sizeof cookie));
+}
+
+bool rudp_endpoint_transmit_answer(struct rudp_endpoint *ep, struct rudp_train *train)
+{
+	const struct rudp_answer *answer;
+
+	while (ep->answer_count > 0) {
+		answer = &ep->answers[ep->answer_first];
+		ep->answer_first = (ep->answer_first + 1) % RUDP_ANSWERS_MAX;
+		ep->answer_count--;
+		if (answer->len == 0)
+			continue; /* its socket has gone */
+		memcpy(train->data, answer->bytes, answer->len);
+		train->len = train->segment_bytes = answer->len;
+		train->count = 1;
+		train->socket = answer->socket;
+		train->local = answer->local;
+		train->remote = answer->remote;
+		train->ecn = 0;
+		return true;
+	}
+	return false;
+}

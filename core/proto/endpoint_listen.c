@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* LISTEN: SYNs become connections, once each. docs/protocol.md section 6. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "proto/cookie.h"
+#include "proto/endpoint_private.h"
+
+static void key_init(struct rudp_listener_key *key, const void *socket, uint16_t target_port)
+{
+	key->socket = (uint64_t)(uintptr_t)socket;
+	key->port = target_port;
+}
+
+static struct rudp_listener *find_listener(struct rudp_endpoint *ep, const void *socket,
+					   uint16_t target_port)
+{
+	struct rudp_listener_key key;
+	struct rudp_listener *listener;
+
+	key_init(&key, socket, target_port);
+	HASH_FIND(hh, ep->listeners, &key, sizeof key, listener);
+	return listener;
+}
+
+struct rudp_listener *rudp_endpoint_listen(struct rudp_endpoint *ep, void *socket,
+					   uint16_t target_port, unsigned backlog, void *user,
+					   const struct rudp_conn_options *options)
+{
+	bool rudp_table_add_failed = false;
+	struct rudp_listener *listener;
+
+	if (find_listener(ep, socket, target_port))
+		return NULL;
+	listener = calloc(1, sizeof *listener);
+	if (!listener)
+		return NULL;
+	key_init(&listener->key, socket, target_port);
+	listener->ep = ep;
+	listener->user = user;
+	listener->backlog = backlog;
+	if (options)
+		listener->options = *options;
+	rudp_list_init(&listener->established);
+	rudp_list_init(&listener->half_open);
+	HASH_ADD(hh, ep->listeners, key, sizeof listener->key, listener);
+	if (rudp_table_add_failed) {
+		free(listener);
+		return NULL;
+	}
+	return listener;
+}
+
+void *rudp_listener_user(const struct rudp_listener *listener)
+{
+	return listener->user;
+}
+
+void rudp_listener_set_backlog(struct rudp_listener *listener, unsigned backlog)
+{
+	listener->backlog = backlog;
+}
+
+unsigned rudp_listener_queued(const struct rudp_listener *listener)
+{
+	return listener->queued;
+}
+
+struct rudp_conn *rudp_listener_accept(struct rudp_listener *listener)
+{
+	struct rudp_list *link = rudp_list_pop(&listener->established);
+	struct rudp_conn *conn;
+
+	if (!link)
+		return NULL;
+	listener->queued--;
+	conn = RUDP_LIST_OWNER(link, struct rudp_conn, queue_link);
+	conn->in_queue = false;
+	conn->listener = NULL;
+	return conn;
+}
+
+/* SYN_RCVD has become ESTABLISHED: from the half-open list to the established queue. */
+void rudp_listener_on_established(struct rudp_listener *listener, struct rudp_conn *conn)
+{
+	rudp_list_remove(&conn->queue_link);
+	listener->ep->half_open_count--;
+	rudp_list_append(&listener->established, &conn->queue_link);
+	listener->queued++;
+	conn->in_queue = true;
+}
+
+/* The connection leaves its listener, whichever list it is in; nobody has it then. */
+void rudp_listener_forget(struct rudp_conn *conn)
+{
+	struct rudp_listener *listener = conn->listener;
+
+	if (!listener)
+		return;
+	rudp_list_remove(&conn->queue_link);
+	if (conn->in_queue)
+		listener->queued--;
+	else
+		listener->ep->half_open_count--;
+	conn->in_queue = false;
+	conn->listener = NULL;
+	/* Never given to a user: nobody will close it. */
+	conn->user_closed = true;
+	conn->events = 0;
+	rudp_list_remove(&conn->event_link);
+}
+
+static void reset_all(struct rudp_list *head, int64_t now_at_ns)
+{
+	while (!rudp_list_is_empty(head)) {
+		struct rudp_conn *conn = RUDP_LIST_OWNER(head->next, struct rudp_conn, queue_link);
+
+		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
+		if (conn->listener) /* already ending for another reason */
+			rudp_listener_forget(conn);
+	}
+}
+
+void rudp_listener_close(struct rudp_listener *listener, int64_t now_at_ns)
+{
+	reset_all(&listener->half_open, now_at_ns);
+	reset_all(&listener->established, now_at_ns);
+	HASH_DELETE(hh, listener->ep->listeners, listener);
+	free(listener);
+}
+
+struct rudp_syn_answer *rudp_endpoint_find_syn(struct rudp_endpoint *ep,
+					       const struct rudp_syn_key *key)
+{
+	struct rudp_syn_answer *answer;
+
+	HASH_FIND(hh, ep->by_syn, key, sizeof *key, answer);
+	return answer;
+}
+
+static bool needs_cookie(struct rudp_endpoint *ep, const struct rudp_packet *packet,
+			 const struct rudp_datagram *datagram, int64_t now_at_ns)
+{
+	if (ep->half_open_count < ep->config.half_open_cookie_count)
+		return false;
+	return !rudp_cookie_check(ep->cookie_secret, &datagram->remote, packet->id, now_at_ns,
+				  packet->cookie, packet->cookie_bytes);
+}
+
+static void log_mismatch(const struct rudp_endpoint *ep, const struct rudp_datagram *datagram,
+			 uint16_t port)
+{
+	char remote[RUDP_ADDR_TEXT_SIZE];
+
+	rudp_log(RUDP_LOG_ERROR,
+		 "refused %s on port %u: the pre-shared keys differ (this side has %s; set the same "
+		 "RUDP_KEY_FILE on both sides)",
+		 rudp_addr_format(&datagram->remote, remote), port,
+		 ep->config.has_psk ? "a key" : "no key");
+}
+
+static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *listener,
+			       const struct rudp_packet *packet,
+			       const struct rudp_datagram *datagram, int64_t now_at_ns)
+{
+	bool rudp_table_add_failed = false;
+	struct rudp_conn *conn = rudp_endpoint_add(ep, datagram->socket, &datagram->local,
+						   &datagram->remote, &listener->options,
+						   now_at_ns);
+	enum rudp_verdict verdict;
+
+	if (!conn)
+		return RUDP_VERDICT_NO_MEMORY;
+	verdict = rudp_conn_handshake_answer(conn, packet, now_at_ns);
+	if (verdict != RUDP_VERDICT_OK) {
+		rudp_conn_free(conn);
+		return verdict;
+	}
+	HASH_ADD(hh, ep->by_syn, key, sizeof conn->syn_answer->key, conn->syn_answer);
+	if (rudp_table_add_failed || rudp_endpoint_know_peer_id(ep, conn) < 0) {
+		rudp_conn_free(conn);
+		return RUDP_VERDICT_NO_MEMORY;
+	}
+	rudp_path_on_received(&conn->path, datagram->len);
+	conn->listener = listener;
+	rudp_list_append(&listener->half_open, &conn->queue_link);
+	ep->half_open_count++;
+	rudp_endpoint_touch(ep, conn);
+	return RUDP_VERDICT_OK;
+}
+
+static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rudp_packet *packet,
+				      const struct rudp_datagram *datagram, int64_t now_at_ns)
+{
+	struct rudp_listener *listener = find_listener(ep, datagram->socket, packet->target_port);
+	enum rudp_verdict verdict;
+
+	if (!listener) {
+		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_PORT_CLOSED, now_at_ns);
+		return RUDP_VERDICT_NO_LISTENER;
+	}
+	if (needs_cookie(ep, packet, datagram, now_at_ns)) {
+		rudp_endpoint_ask_cookie(ep, datagram, packet->id, now_at_ns);
+		return RUDP_VERDICT_BAD_COOKIE;
+	}
+	if (listener->queued > listener->backlog ||
+	    ep->half_open_count >= ep->config.half_open_max ||
+	    ep->conn_count >= RUDP_CONNECTIONS_MAX)
+		return RUDP_VERDICT_TOO_MANY;
+	verdict = admit(ep, listener, packet, datagram, now_at_ns);
+	if (verdict == RUDP_VERDICT_KEY_MISMATCH) {
+		log_mismatch(ep, datagram, packet->target_port);
+		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_KEY_MISMATCH,
+				     now_at_ns);
+	}
+	return verdict;
+}
+
+enum rudp_verdict rudp_endpoint_on_syn(struct rudp_endpoint *ep, const struct rudp_packet *packet,
+				       const struct rudp_datagram *datagram, int64_t now_at_ns)
+{
+	const struct rudp_syn_answer *answer;
+	struct rudp_syn_key key;
+
+	/* Damage must not look like a wrong key or a closed port. */
+	if (!rudp_syn_check(datagram->data, datagram->len))
+		return RUDP_VERDICT_AUTH_FAILED;
+	rudp_syn_key_of(packet, &key);
+	answer = rudp_endpoint_find_syn(ep, &key);
+	if (!answer)
+		return on_fresh_syn(ep, packet, datagram, now_at_ns);
+	rudp_endpoint_answer(ep, datagram, answer->synack, answer->len);
+	return RUDP_VERDICT_DUPLICATE_SYN;
+}

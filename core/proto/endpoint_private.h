@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * endpoint_private - the inside of an endpoint, for conn*.c and endpoint*.c only.
+ */
+#ifndef RUDP_PROTO_ENDPOINT_PRIVATE_H
+#define RUDP_PROTO_ENDPOINT_PRIVATE_H
+
+#include "base/list.h"
+#include "base/table.h"
+#include "base/timer_wheel.h"
+#include "proto/conn_private.h"
+#include "proto/endpoint.h"
+
+#define RUDP_ANSWERS_MAX 64
+#define RUDP_ANSWER_MAX_BYTES RUDP_SYNACK_MAX_BYTES
+#define RUDP_TIMERS_PER_PASS 100000 /* a bound on one on_time, whatever timers do */
+
+struct rudp_listener_key {
+	uint64_t socket; /* the handle as a number, so that the key has no padding */
+	uint64_t port;
+};
+
+struct rudp_listener {
+	struct rudp_endpoint *ep;
+	struct rudp_listener_key key;
+	void *user;
+	unsigned backlog;
+	unsigned queued;              /* in established */
+	struct rudp_list established; /* oldest first */
+	struct rudp_list half_open;
+	struct rudp_conn_options options;
+	UT_hash_handle hh;
+};
+
+/* A datagram that belongs to no connection: COOKIE, REFUSE, RESET, a SYNACK once more. */
+struct rudp_answer {
+	void *socket;
+	struct rudp_addr local, remote;
+	size_t len;
+	uint8_t bytes[RUDP_ANSWER_MAX_BYTES];
+};
+
+struct rudp_endpoint {
+	struct rudp_endpoint_config config;
+	uint8_t cookie_secret[32];
+	struct rudp_conn *by_id;
+	struct rudp_conn *by_peer_id;
+	struct rudp_syn_answer *by_syn;
+	struct rudp_listener *listeners;
+	unsigned conn_count;
+	unsigned half_open_count;
+	struct rudp_list ready;       /* connections that may have something to send */
+	struct rudp_list events;      /* connections with events to report */
+	struct rudp_list graveyard;   /* dead and given up by their users (ready_link) */
+	struct rudp_timer_wheel wheel;
+	struct rudp_answer answers[RUDP_ANSWERS_MAX];
+	unsigned answer_first, answer_count;
+	int64_t stateless_window_at_ns;
+	unsigned stateless_count;
+	struct rudp_verdict_counts verdicts;
+};
+
+/* Something may have to leave, or a deadline may have moved. */
+void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn);
+void rudp_endpoint_random(struct rudp_endpoint *ep, void *out, size_t len);
+/* A new connection under a fresh id, in state CLOSED; NULL: no memory. */
+struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
+				    const struct rudp_addr *local, const struct rudp_addr *remote,
+				    const struct rudp_conn_options *options, int64_t now_at_ns);
+/* 0 or -ENOMEM: the peer's id is known now. */
+int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn);
+void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn);
+struct rudp_syn_answer *rudp_endpoint_find_syn(struct rudp_endpoint *ep,
+					       const struct rudp_syn_key *key);
+
+/* Stateless answers (endpoint_answer.c). */
+void rudp_endpoint_answer(struct rudp_endpoint *ep, const struct rudp_datagram *to,
+			  const uint8_t *bytes, size_t len);
+void rudp_endpoint_refuse(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
+			  enum rudp_refusal reason, int64_t now_at_ns);
+void rudp_endpoint_reset_unknown(struct rudp_endpoint *ep, const struct rudp_datagram *to,
+				 uint64_t id, int64_t now_at_ns);
+void rudp_endpoint_ask_cookie(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
+			      int64_t now_at_ns);
+bool rudp_endpoint_transmit_answer(struct rudp_endpoint *ep, struct rudp_train *train);
+
+/* SYNs and listeners (endpoint_listen.c). */
+enum rudp_verdict rudp_endpoint_on_syn(struct rudp_endpoint *ep, const struct rudp_packet *packet,
+				       const struct rudp_datagram *datagram, int64_t now_at_ns);
+void rudp_listener_on_established(struct rudp_listener *listener, struct rudp_conn *conn);
+void rudp_listener_forget(struct rudp_conn *conn);
+
+#endif
