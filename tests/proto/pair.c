@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "pair.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void seeded_random(void *context, void *out, size_t len)
+{
+	struct pair *pair = context;
+	uint8_t *bytes = out;
+
+	for (size_t i = 0; i < len; i++) {
+		pair->prng = pair->prng * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		bytes[i] = (uint8_t)(pair->prng >> 56);
+	}
+}
+
+static struct rudp_endpoint *endpoint(struct pair *pair, uint8_t psk)
+{
+	struct rudp_endpoint_config config = {
+		.random = seeded_random, .random_context = pair, .has_psk = psk != 0};
+
+	memset(config.psk, psk, sizeof config.psk);
+	return rudp_endpoint_new(&config, pair->now_ns);
+}
+
+void pair_init(struct pair *pair, uint8_t client_psk, uint8_t server_psk)
+{
+	memset(pair, 0, sizeof *pair);
+	pair->prng = 42;
+	pair->now_ns = RUDP_NS_PER_S;
+	rudp_addr_parse(&pair->addr[0], "10.0.0.1:40000");
+	rudp_addr_parse(&pair->addr[1], "10.0.0.2:8080");
+	pair->ep[0] = endpoint(pair, client_psk);
+	pair->ep[1] = endpoint(pair, server_psk);
+	pair->listener =
+		rudp_endpoint_listen(pair->ep[1], &pair->addr[1], PAIR_PORT, 16, pair, NULL);
+	pair->train = malloc(RUDP_TRAIN_BYTES_MAX);
+	cr_assert(all(ne(ptr, pair->ep[0], NULL), ne(ptr, pair->ep[1], NULL),
+		      ne(ptr, pair->listener, NULL), ne(ptr, pair->train, NULL)));
+}
+
+void pair_fini(struct pair *pair)
+{
+	struct pair_datagram *datagram;
+
+	while ((datagram = pair_take(pair)))
+		free(datagram);
+	rudp_endpoint_free(pair->ep[0]);
+	rudp_endpoint_free(pair->ep[1]);
+	free(pair->train);
+}
+
+void pair_connect(struct pair *pair, uint16_t port)
+{
+	int error;
+
+	pair->conn[0] = rudp_endpoint_connect(pair->ep[0], &pair->addr[0], &pair->addr[0],
+					      &pair->addr[1], port, NULL, pair->now_ns, &error);
+	cr_assert(ne(ptr, pair->conn[0], NULL));
+	rudp_conn_set_user(pair->conn[0], pair);
+	pair_collect(pair);
+}
+
+static void put(struct pair *pair, int from, const struct rudp_train *train)
+{
+	for (size_t at = 0; at < train->len; at += train->segment_bytes) {
+		struct pair_datagram *datagram = malloc(sizeof *datagram);
+		size_t left = train->len - at;
+
+		cr_assert(all(ne(ptr, datagram, NULL), lt(uint, pair->wire_count, PAIR_WIRE_MAX)));
+		datagram->to = !from;
+		datagram->from_addr = train->local;
+		datagram->to_addr = train->remote;
+		datagram->len = left < train->segment_bytes ? left : train->segment_bytes;
+		cr_assert(le(sz, datagram->len, sizeof datagram->data));
+		memcpy(datagram->data, train->data + at, datagram->len);
+		pair->wire[pair->wire_count++] = datagram;
+	}
+}
+
+void pair_collect(struct pair *pair)
+{
+	struct rudp_train train = {.data = pair->train, .cap = RUDP_TRAIN_BYTES_MAX};
+
+	for (int side = 0; side < 2; side++)
+		while (rudp_endpoint_transmit(pair->ep[side], &train, pair->now_ns))
+			put(pair, side, &train);
+}
+
+struct pair_datagram *pair_take(struct pair *pair)
+{
+	struct pair_datagram *first;
+
+	if (pair->wire_count == 0)
+		return NULL;
+	first = pair->wire[0];
+	pair->wire_count--;
+	memmove(pair->wire, pair->wire + 1, pair->wire_count * sizeof *pair->wire);
+	return first;
+}
+
+enum rudp_verdict pair_deliver(struct pair *pair, const struct pair_datagram *datagram)
+{
+	uint8_t copy[sizeof datagram->data];
+	struct rudp_datagram in = {
+		.socket = &pair->addr[datagram->to],
+		.local = datagram->to_addr,
+		.remote = datagram->from_addr,
+		.data = copy,
+		.len = datagram->len,
+	};
+	enum rudp_verdict verdict;
+
+	memcpy(copy, datagram->data, datagram->len);
+	verdict = rudp_endpoint_on_datagram(pair->ep[datagram->to], &in, pair->now_ns);
+	cr_assert(all(rudp_endpoint_check(pair->ep[0]), rudp_endpoint_check(pair->ep[1])));
+	return verdict;
+}
+
+void pair_settle(struct pair *pair)
+{
+	struct pair_datagram *datagram;
+
+	pair_collect(pair);
+	while ((datagram = pair_take(pair))) {
+		pair_deliver(pair, datagram);
+		free(datagram);
+		pair_collect(pair);
+	}
+}
+
+void pair_run(struct pair *pair, int64_t ns)
+{
+	int64_t end = pair->now_ns + ns;
+
+	pair_settle(pair);
+	while (pair->now_ns < end) {
+		int64_t next = rudp_time_min(rudp_endpoint_deadline_ns(pair->ep[0]),
+					     rudp_endpoint_deadline_ns(pair->ep[1]));
+
+		next = rudp_time_max(next, pair->now_ns + RUDP_TIMER_TICK_NS);
+		pair->now_ns = rudp_time_min(next, end);
+		rudp_endpoint_on_time(pair->ep[0], pair->now_ns);
+		rudp_endpoint_on_time(pair->ep[1], pair->now_ns);
+		pair_settle(pair);
+	}
+}
+
+void pair_establish(struct pair *pair)
+{
+	pair_connect(pair, PAIR_PORT);
+	pair_settle(pair);
+	pair->conn[1] = rudp_listener_accept(pair->listener);
+	cr_assert(ne(ptr, pair->conn[1], NULL));
+	rudp_conn_set_user(pair->conn[1], pair);
+	pair_events(pair, 0);
+	pair_events(pair, 1);
+}
+
+unsigned pair_events(struct pair *pair, int side)
+{
+	struct rudp_conn *conn;
+	unsigned events = 0;
+
+	while ((conn = rudp_endpoint_next_event(pair->ep[side]))) {
+		unsigned taken = rudp_conn_take_events(conn);
+
+		if (conn == pair->conn[side])
+			events |= taken;
+	}
+	return events;
+}

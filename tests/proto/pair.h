@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pair - two endpoints with a wire between them that the test holds in its hands: every datagram is
+ * caught and can be delivered, dropped, copied, damaged or delayed one by one, at the test's own time.
+ */
+#ifndef RUDP_TESTS_PAIR_H
+#define RUDP_TESTS_PAIR_H
+
+#include "base/timer_wheel.h"
+#include "proto/endpoint.h"
+
+#define PAIR_WIRE_MAX 4096
+#define PAIR_PORT 8080
+
+struct pair_datagram {
+	int to;                /* 0: client, 1: server */
+	struct rudp_addr from_addr, to_addr;
+	size_t len;
+	uint8_t data[1300];
+};
+
+struct pair {
+	struct rudp_endpoint *ep[2]; /* client, server */
+	struct rudp_addr addr[2];
+	struct rudp_listener *listener;
+	struct rudp_conn *conn[2];
+	int64_t now_ns;
+	uint64_t prng;
+	struct pair_datagram *wire[PAIR_WIRE_MAX];
+	unsigned wire_count;
+	uint8_t *train;
+};
+
+/* psk bytes repeated; 0: no key. */
+void pair_init(struct pair *pair, uint8_t client_psk, uint8_t server_psk);
+void pair_fini(struct pair *pair);
+
+/* The client opens a connection to port; its SYN is on the wire afterwards. */
+void pair_connect(struct pair *pair, uint16_t port);
+/* Lets both endpoints put on the wire what they want to send now. */
+void pair_collect(struct pair *pair);
+/* Takes the oldest datagram off the wire; NULL when empty. The caller frees it. */
+struct pair_datagram *pair_take(struct pair *pair);
+/* Hands a copy of it to its addressee. */
+enum rudp_verdict pair_deliver(struct pair *pair, const struct pair_datagram *datagram);
+/* Delivers everything, and what that causes, until the wire is quiet. */
+void pair_settle(struct pair *pair);
+/* Moves time on, firing timers on the way, delivering all. */
+void pair_run(struct pair *pair, int64_t ns);
+/* connect, deliver, accept. */
+void pair_establish(struct pair *pair);
+unsigned pair_events(struct pair *pair, int side);
+
+#endif
