@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "fault.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+static unsigned fails_at;
+static unsigned count;
+
+void fault_arm(unsigned nth)
+{
+	fails_at = nth;
+	count = 0;
+}
+
+unsigned fault_count(void)
+{
+	return count;
+}
+
+static bool fails_now(void)
+{
+	return ++count == fails_at;
+}
+
+void *fault_malloc(size_t size)
+{
+	return fails_now() ? NULL : malloc(size);
+}
+
+void *fault_realloc(void *memory, size_t size)
+{
+	return fails_now() ? NULL : realloc(memory, size);
+}
