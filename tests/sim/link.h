@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * link - one direction of a simulated path: rate and drop-tail queue, delay and jitter, loss alone or
+ * in bursts, reordering, duplication, corruption, blackouts. Every draw comes from the world's PRNG.
+ */
+#ifndef RUDP_SIM_LINK_H
+#define RUDP_SIM_LINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "prng.h"
+
+struct link_config {
+	int64_t delay_ns;
+	int64_t jitter_ns;          /* uniform extra delay; reorders */
+	double rate_bits_per_s;     /* 0: unlimited */
+	size_t queue_bytes;         /* drop-tail; with a rate only */
+	double loss;                /* each datagram alone */
+	double burst_loss;          /* mean share lost in bursts (Gilbert-Elliott) */
+	double burst_len;           /* mean datagrams a burst */
+	double reorder;             /* share that takes reorder_ns longer */
+	int64_t reorder_ns;
+	double duplicate;
+	double corrupt;             /* one bit flips, past any checksum below us */
+	int64_t blackout_every_ns;  /* 0: none; the path is dead for blackout_ns at the end of each */
+	int64_t blackout_ns;
+};
+
+struct link_counts {
+	uint64_t offered, dropped_queue, lost, duplicated, corrupted, delivered, bytes;
+};
+
+struct link {
+	struct link_config config;
+	struct link_counts counts;
+	int64_t free_at_ns;         /* when the wire has sent what is queued */
+	bool in_burst;
+};
+
+/* When a datagram offered now will arrive: 0, 1 or 2 instants written to at_ns; their number. */
+int link_offer(struct link *link, struct prng *prng, size_t bytes, int64_t now_ns,
+	       int64_t at_ns[2]);
+
+/* Draws whether this copy is damaged, and damages it. */
+void link_corrupt(struct link *link, struct prng *prng, uint8_t *data, size_t len);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The deterministic simulator.
+ *
+ *	sim                     all named scenarios and 1000 random ones
+ *	sim --seeds FROM COUNT  random ones only
+ *	sim SEED                one random scenario, with its story
+ *	sim NAME SEED           one named scenario
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/table.h"
+#include "scenario.h"
+
+#define RANDOM_DEFAULT 1000
+
+static void print_log(void *context, enum rudp_log_level level, const char *text)
+{
+	(void)context;
+	fprintf(stderr, "  %s: %s\n", rudp_log_level_name(level), text);
+}
+
+static void describe(const char *label, const struct link_config *l)
+{
+	printf("  %-4s %.1f Mbit/s queue %zu  delay %.1f ms jitter %.1f  loss %.3f burst %.3f/%.1f  "
+	       "reorder %.3f dup %.3f corrupt %.3f blackout %.1f/%.1f s\n",
+	       label, l->rate_bits_per_s / 1e6, l->queue_bytes, (double)l->delay_ns / 1e6,
+	       (double)l->jitter_ns / 1e6, l->loss, l->burst_loss, l->burst_len, l->reorder,
+	       l->duplicate, l->corrupt, (double)l->blackout_ns / 1e9,
+	       (double)l->blackout_every_ns / 1e9);
+}
+
+static void tell(const struct world_config *c, const struct world_result *r)
+{
+	printf("  seed %" PRIu64 "  %d connections  %" PRIu64 " up  %" PRIu64 " down  cc %s  end %d  "
+	       "rebind %.1f s\n",
+	       c->seed, c->conns, c->up_bytes, c->down_bytes, c->cc, c->end,
+	       (double)c->rebind_every_ns / 1e9);
+	describe("up", &c->up);
+	describe("down", &c->down);
+	printf("  %s after %.3f s virtual (bound %.1f), %" PRIu64 " steps, %" PRIu64 " datagrams, "
+	       "%.2f Mbit/s; up lost %" PRIu64 " queue-dropped %" PRIu64 " of %" PRIu64
+	       ", down %" PRIu64 " %" PRIu64 " of %" PRIu64 "\n",
+	       r->ok ? "finished" : "FAILED", (double)r->end_ns / 1e9,
+	       (double)c->finish_by_ns / 1e9, r->steps, r->datagrams, r->goodput_bits_per_s / 1e6,
+	       r->up.lost, r->up.dropped_queue, r->up.offered, r->down.lost, r->down.dropped_queue,
+	       r->down.offered);
+}
+
+static bool run(const char *name, const struct world_config *config, bool verbose)
+{
+	struct world_result result;
+
+	if (!world_run(config, &result)) {
+		printf("no memory\n");
+		return false;
+	}
+	if (!result.ok)
+		printf("FAILED %s seed %" PRIu64 ": %s\n  replay: make sim %sSEED=%" PRIu64 "\n",
+		       name ? name : "random", config->seed, result.reason, name ? name : "",
+		       config->seed);
+	if (verbose || !result.ok)
+		tell(config, &result);
+	return result.ok;
+}
+
+static int run_random(uint64_t from, uint64_t count)
+{
+	struct world_config config;
+	int failures = 0;
+
+	for (uint64_t seed = from; seed < from + count; seed++) {
+		scenario_random(seed, &config);
+		failures += !run(NULL, &config, false);
+	}
+	printf("random: %" PRIu64 " scenarios, %d failed\n", count, failures);
+	return failures;
+}
+
+static int run_named(const struct scenario *scenario)
+{
+	struct world_config config;
+	int failures = 0;
+
+	for (int i = 0; i < scenario->runs; i++) {
+		scenario_named(scenario->name, (uint64_t)i + 1, &config);
+		failures += !run(scenario->name, &config, false);
+	}
+	printf("%-22s %3d runs, %d failed   (%s)\n", scenario->name, scenario->runs, failures,
+	       scenario->what);
+	return failures;
+}
+
+static int run_all(void)
+{
+	int failures = 0, runs = RANDOM_DEFAULT;
+
+	for (int i = 0; i < scenario_count; i++) {
+		failures += run_named(&scenarios[i]);
+		runs += scenarios[i].runs;
+	}
+	failures += run_random(1, RANDOM_DEFAULT);
+	printf("simulator: %d passed, %d failed\n", runs - failures, failures);
+	return failures > 0;
+}
+
+static int usage(const char *why)
+{
+	fprintf(stderr, "sim: %s\nusage: sim | sim --seeds FROM COUNT | sim SEED | sim NAME SEED\n",
+		why);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	const uint8_t table_key[16] = "deterministic!!";
+	struct world_config config;
+
+	rudp_table_set_key(table_key);
+	rudp_log_set(print_log, NULL, getenv("SIM_DEBUG") ? RUDP_LOG_DEBUG : RUDP_LOG_OFF);
+	if (argc == 1)
+		return run_all();
+	if (argc == 4 && strcmp(argv[1], "--seeds") == 0)
+		return run_random(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10)) > 0;
+	rudp_log_set(print_log, NULL, getenv("SIM_DEBUG") ? RUDP_LOG_DEBUG : RUDP_LOG_WARN);
+	if (argc == 3) {
+		if (!scenario_named(argv[1], strtoull(argv[2], NULL, 10), &config))
+			return usage("no such scenario");
+		return !run(argv[1], &config, true);
+	}
+	if (argc != 2)
+		return usage("wrong number of arguments");
+	scenario_random(strtoull(argv[1], NULL, 10), &config);
+	return !run(NULL, &config, true);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#include "scenario.h"
+
+#include <string.h>
+
+#include "base/time.h"
+
+#define MS RUDP_NS_PER_MS
+#define S RUDP_NS_PER_S
+
+static void both(struct world_config *c, struct link_config link)
+{
+	c->up = c->down = link;
+}
+
+/* The link of the field's interop runs: 10 Mbit/s, 15 ms each way, a queue of 25 packets. */
+static const struct link_config interop = {
+	.delay_ns = 15 * MS, .rate_bits_per_s = 10e6, .queue_bytes = 25 * 1252};
+
+static void clean(struct world_config *c)
+{
+	both(c, interop);
+	c->down_bytes = 1 << 20;
+	c->finish_by_ns = 4 * S;
+}
+
+static void handshake_loss(struct world_config *c)
+{
+	both(c, interop);
+	c->up.burst_loss = c->down.burst_loss = 0.3;
+	c->up.burst_len = c->down.burst_len = 3;
+	c->conns = 20;
+	c->up_bytes = c->down_bytes = 1000;
+	c->start_spread_ns = 2 * S;
+	c->finish_by_ns = 120 * S;
+}
+
+static void transfer_loss(struct world_config *c)
+{
+	handshake_loss(c);
+	c->conns = 1;
+	c->up_bytes = 100;
+	c->down_bytes = 1 << 20;
+}
+
+static void handshake_corruption(struct world_config *c)
+{
+	both(c, interop);
+	c->up.corrupt = c->down.corrupt = 0.3;
+	c->conns = 20;
+	c->up_bytes = c->down_bytes = 1000;
+	c->start_spread_ns = 2 * S;
+	c->finish_by_ns = 120 * S;
+}
+
+static void transfer_corruption(struct world_config *c)
+{
+	handshake_corruption(c);
+	c->conns = 1;
+	c->up_bytes = 100;
+	c->down_bytes = 1 << 20;
+}
+
+static void transfer_two_percent(struct world_config *c)
+{
+	both(c, interop);
+	c->up.loss = c->down.loss = 0.02;
+	c->down_bytes = 2 << 20;
+	c->finish_by_ns = 20 * S;
+}
+
+static void blackhole(struct world_config *c)
+{
+	both(c, interop);
+	c->up.blackout_every_ns = c->down.blackout_every_ns = 7 * S;
+	c->up.blackout_ns = c->down.blackout_ns = 2 * S;
+	c->down_bytes = 10 << 20;
+	c->finish_by_ns = 60 * S;
+}
+
+static void long_rtt(struct world_config *c)
+{
+	both(c, interop);
+	c->up.delay_ns = c->down.delay_ns = 750 * MS;
+	c->up.queue_bytes = c->down.queue_bytes = 2000000;
+	c->down_bytes = 1 << 20;
+	c->finish_by_ns = 40 * S;
+}
+
+static void rebinding(struct world_config *c)
+{
+	both(c, interop);
+	c->rebind_every_ns = 1 * S;
+	c->up_bytes = 2 << 20;
+	c->down_bytes = 2 << 20;
+	c->finish_by_ns = 60 * S;
+}
+
+static void roaming(struct world_config *c)
+{
+	rebinding(c);
+	c->rebind_host = true;
+	c->up.loss = c->down.loss = 0.01;
+	c->finish_by_ns = 90 * S;
+}
+
+static void many(struct world_config *c)
+{
+	both(c, interop);
+	c->up.rate_bits_per_s = c->down.rate_bits_per_s = 50e6;
+	c->conns = 64;
+	c->up_bytes = c->down_bytes = 50000;
+	c->start_spread_ns = 200 * MS;
+	c->finish_by_ns = 60 * S;
+}
+
+static void slow_reader(struct world_config *c)
+{
+	both(c, interop);
+	c->read_every_ns = 20 * MS;
+	c->read_bytes = 10000;
+	c->down_bytes = 2 << 20;
+	c->buffer_max_bytes = 1 << 20;
+	c->finish_by_ns = 60 * S;
+}
+
+static void fat_pipe(struct world_config *c)
+{
+	both(c, (struct link_config){.delay_ns = 25 * MS, .rate_bits_per_s = 100e6,
+				     .queue_bytes = 625000, .loss = 0.01});
+	c->down_bytes = 20u << 20;
+	c->finish_by_ns = 3356 * MS; /* twice 20 MiB at 100 Mbit/s */
+}
+
+static void fat_pipe_cubic(struct world_config *c)
+{
+	fat_pipe(c);
+	c->up.loss = c->down.loss = 0;
+	c->cc = "cubic";
+	c->finish_by_ns = 3000 * MS;
+}
+
+static void reordering(struct world_config *c)
+{
+	both(c, (struct link_config){.delay_ns = 15 * MS, .jitter_ns = 5 * MS,
+				     .rate_bits_per_s = 50e6, .queue_bytes = 190000});
+	c->down_bytes = 4 << 20;
+	c->finish_by_ns = 2500 * MS;
+}
+
+static void resets(struct world_config *c)
+{
+	both(c, interop);
+	c->up.loss = c->down.loss = 0.1;
+	c->conns = 10;
+	c->end = END_RESET;
+	c->up_bytes = 30000;
+	c->finish_by_ns = 60 * S;
+}
+
+static void unread(struct world_config *c)
+{
+	resets(c);
+	c->end = END_CLOSE_UNREAD;
+}
+
+const struct scenario scenarios[] = {
+	{"clean", "1 MiB over 10 Mbit/s, 30 ms", 3, clean},
+	{"handshake_loss", "20 handshakes, 30 % loss in bursts of 3", 40, handshake_loss},
+	{"transfer_loss", "1 MiB, 30 % loss in bursts of 3", 25, transfer_loss},
+	{"handshake_corruption", "20 handshakes, 30 % corruption", 40, handshake_corruption},
+	{"transfer_corruption", "1 MiB, 30 % corruption", 25, transfer_corruption},
+	{"transfer_two_percent", "2 MiB, 2 % loss", 10, transfer_two_percent},
+	{"blackhole", "10 MiB, 5 s on, 2 s off", 3, blackhole},
+	{"long_rtt", "1 MiB, round trip 1.5 s", 5, long_rtt},
+	{"rebinding", "source port changes every second", 5, rebinding},
+	{"roaming", "address and port change every second, 1 % loss", 5, roaming},
+	{"many", "64 connections at once", 3, many},
+	{"slow_reader", "the reader takes 500 kB/s", 3, slow_reader},
+	{"fat_pipe", "20 MiB, 100 Mbit/s, 50 ms, 1 % loss: twice the ideal time", 2, fat_pipe},
+	{"fat_pipe_cubic", "20 MiB, 100 Mbit/s, 50 ms, no loss, cubic", 1, fat_pipe_cubic},
+	{"reordering", "jitter of 5 ms that reorders, 50 Mbit/s", 3, reordering},
+	{"resets", "a reset is never read as end of file, 10 % loss", 20, resets},
+	{"unread", "close with unread bytes is a reset, 10 % loss", 20, unread},
+};
+
+const int scenario_count = sizeof scenarios / sizeof scenarios[0];
+
+static void defaults(uint64_t seed, struct world_config *c)
+{
+	*c = (struct world_config){
+		.seed = seed,
+		.conns = 1,
+		.cc = "bbr",
+		.keyed = seed % 2,
+		.suite = (uint8_t)(1 + seed % 2),
+		.buffer_max_bytes = 8 << 20,
+		.connect_timeout_ns = 120 * S,
+	};
+}
+
+bool scenario_named(const char *name, uint64_t seed, struct world_config *config)
+{
+	for (int i = 0; i < scenario_count; i++) {
+		if (strcmp(scenarios[i].name, name) != 0)
+			continue;
+		defaults(seed, config);
+		scenarios[i].configure(config);
+		return true;
+	}
+	return false;
+}
+
+static void random_link(struct prng *p, struct link_config *l)
+{
+	static const double rates[] = {0, 1e6, 5e6, 20e6, 100e6};
+
+	l->delay_ns = prng_between(p, 0, prng_chance(p, 0.2) ? 400 * MS : 50 * MS);
+	l->rate_bits_per_s = rates[prng_between(p, 0, 4)];
+	l->queue_bytes = (size_t)prng_between(p, 15000, 300000);
+	if (prng_chance(p, 0.5))
+		l->loss = prng_unit(p) * 0.1;
+	if (prng_chance(p, 0.2)) {
+		l->burst_loss = prng_unit(p) * 0.15 + 0.001;
+		l->burst_len = 1 + prng_unit(p) * 6;
+	}
+	if (prng_chance(p, 0.3))
+		l->jitter_ns = prng_between(p, 0, 20 * MS);
+	if (prng_chance(p, 0.3)) {
+		l->reorder = prng_unit(p) * 0.1;
+		l->reorder_ns = prng_between(p, 1 * MS, 50 * MS);
+	}
+	if (prng_chance(p, 0.3))
+		l->duplicate = prng_unit(p) * 0.1;
+	if (prng_chance(p, 0.3))
+		l->corrupt = prng_unit(p) * 0.05;
+	if (prng_chance(p, 0.1)) {
+		l->blackout_every_ns = prng_between(p, 2 * S, 8 * S);
+		l->blackout_ns = prng_between(p, 100 * MS, 1500 * MS);
+	}
+}
+
+/* Generous, but finite: the slower direction at a fifth of its rate, and time for every trouble. */
+static int64_t bound_ns(const struct world_config *c)
+{
+	double rate = 1e6;
+	double bits = (double)(c->up_bytes + c->down_bytes) * 8 * c->conns;
+	double rounds = 60;
+
+	return 90 * S + (int64_t)(bits / rate * 5e9) +
+	       (int64_t)(rounds * (double)(c->up.delay_ns + c->down.delay_ns + c->up.jitter_ns));
+}
+
+void scenario_random(uint64_t seed, struct world_config *c)
+{
+	struct prng p = {seed * 977 + 13};
+	uint64_t bytes;
+
+	defaults(seed, c);
+	random_link(&p, &c->up);
+	if (prng_chance(&p, 0.7))
+		c->down = c->up;
+	else
+		random_link(&p, &c->down);
+	c->cc = prng_chance(&p, 0.5) ? "bbr" : "cubic";
+	c->conns = prng_chance(&p, 0.3) ? (int)prng_between(&p, 2, 12) : 1;
+	bytes = (uint64_t)prng_between(&p, 0, prng_chance(&p, 0.2) ? 1500000 : 100000);
+	c->up_bytes = prng_chance(&p, 0.7) ? bytes / (uint64_t)c->conns : 0;
+	c->down_bytes = prng_chance(&p, 0.7) ? bytes / (uint64_t)c->conns : 0;
+	c->start_spread_ns = prng_chance(&p, 0.5) ? prng_between(&p, 0, 2 * S) : 0;
+	if (prng_chance(&p, 0.2)) {
+		c->read_every_ns = prng_between(&p, 1 * MS, 50 * MS);
+		c->read_bytes = (size_t)prng_between(&p, 1000, 100000);
+	}
+	if (prng_chance(&p, 0.15) && c->conns == 1) {
+		c->rebind_every_ns = prng_between(&p, 300 * MS, 5 * S);
+		c->rebind_host = prng_chance(&p, 0.5);
+	}
+	if (prng_chance(&p, 0.15)) {
+		c->end = prng_chance(&p, 0.5) ? END_RESET : END_CLOSE_UNREAD;
+		c->up_bytes += 3000;
+	}
+	c->buffer_max_bytes = prng_chance(&p, 0.3) ? 128 << 10 : 8 << 20;
+	c->finish_by_ns = bound_ns(c);
+}

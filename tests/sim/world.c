@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: MIT */
+#include "world.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/timer_wheel.h"
+#include "flight.h"
+
+#define PORT 443
+#define MEMORY_EXTRA_BYTES (24u << 20) /* records and ranges of one connection, at most */
+#define DEEP_CHECK_EVERY 64            /* steps; every step looks at the connection concerned */
+
+/* One end of one connection, as its program sees it. */
+struct side {
+	struct rudp_conn *conn;
+	uint64_t to_send, to_read;
+	uint64_t written, read;
+	bool opened, fin_sent, eof, closed, failed;
+	int error;
+	int64_t start_at_ns;
+	int64_t next_read_ns;
+};
+
+struct world {
+	const struct world_config *config;
+	struct world_result *result;
+	struct prng prng;
+	int64_t now_ns;
+	struct rudp_endpoint *ep[2];
+	struct rudp_addr addr[2];
+	struct rudp_listener *listener;
+	struct side side[2][WORLD_CONNS_MAX];
+	int accepted;
+	struct link link[2]; /* by sender */
+	struct flight flight;
+	uint8_t *train;
+	int64_t next_rebind_ns;
+	uint16_t nat_port;    /* what the path makes of the client's port; 0: as it is */
+	uint8_t nat_host;
+	int64_t queue_sum_ns;
+	bool over;
+};
+
+static void fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void fail(struct world *w, const char *format, ...)
+{
+	va_list args;
+
+	if (w->over)
+		return;
+	w->over = true;
+	va_start(args, format);
+	vsnprintf(w->result->reason, sizeof w->result->reason, format, args);
+	va_end(args);
+}
+
+static void seeded_random(void *context, void *out, size_t len)
+{
+	struct world *w = context;
+	uint8_t *bytes = out;
+
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (uint8_t)prng_next(&w->prng);
+}
+
+/* The byte that a stream must carry at this offset. */
+static uint8_t pattern(int index, int from, uint64_t offset)
+{
+	uint64_t z = (offset + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (uint8_t)((z >> 40) ^ (z >> 17) ^ (uint64_t)(index * 31 + from * 101));
+}
+
+static int index_of(const struct world *w, int host, const struct rudp_conn *conn)
+{
+	for (int i = 0; i < w->config->conns; i++)
+		if (w->side[host][i].conn == conn)
+			return i;
+	return -1;
+}
+
+/* The listening side learns which connection it has from the client's port. */
+static void accept_all(struct world *w)
+{
+	struct rudp_conn *conn;
+
+	while ((conn = rudp_listener_accept(w->listener))) {
+		int index = rudp_addr_port(rudp_conn_remote(conn)) - 20000;
+		struct side *side;
+
+		if (w->nat_port)
+			index = w->accepted; /* behind the NAT ports say nothing; single conns only */
+		if (index < 0 || index >= w->config->conns || w->side[1][index].opened) {
+			fail(w, "accepted a connection that nobody opened, or twice (%d)", index);
+			return;
+		}
+		side = &w->side[1][index];
+		side->conn = conn;
+		side->opened = true;
+		rudp_conn_set_user(conn, side);
+		w->accepted++;
+	}
+}
+
+static void read_some(struct world *w, int host, int index, size_t max)
+{
+	struct side *side = &w->side[host][index];
+	struct iovec iov[2];
+	int count = rudp_conn_receive_readable(side->conn, iov);
+	size_t done = 0;
+
+	for (int i = 0; i < count; i++) {
+		const uint8_t *bytes = iov[i].iov_base;
+
+		for (size_t k = 0; k < iov[i].iov_len && done < max; k++, done++) {
+			if (bytes[k] == pattern(index, !host, side->read + done))
+				continue;
+			fail(w, "connection %d: wrong byte at offset %" PRIu64, index,
+			     side->read + done);
+			return;
+		}
+	}
+	if (done == 0)
+		return;
+	side->read += done;
+	rudp_conn_receive_consume(side->conn, done, w->now_ns);
+	if (side->read > side->to_read)
+		fail(w, "connection %d: more bytes than were written", index);
+}
+
+static void write_some(struct world *w, int host, int index)
+{
+	struct side *side = &w->side[host][index];
+
+	while (side->written < side->to_send) {
+		uint64_t left = side->to_send - side->written;
+		uint64_t want = (uint64_t)prng_between(&w->prng, 1, 65536);
+		struct iovec iov[2];
+		size_t done = 0;
+		int count = rudp_conn_send_reserve(side->conn, want < left ? want : left, iov);
+
+		for (int i = 0; i < count; i++)
+			for (size_t k = 0; k < iov[i].iov_len; k++, done++)
+				((uint8_t *)iov[i].iov_base)[k] =
+					pattern(index, host, side->written + done);
+		if (done == 0)
+			return;
+		rudp_conn_send_commit(side->conn, done, w->now_ns);
+		side->written += done;
+	}
+}
+
+static void close_side(struct world *w, struct side *side)
+{
+	if (side->closed || !side->conn)
+		return;
+	side->closed = true;
+	rudp_conn_close(side->conn, w->now_ns);
+	side->conn = NULL;
+}
+
+/* What a program does when it may read and write. */
+static void pump(struct world *w, int host, int index)
+{
+	const struct world_config *c = w->config;
+	struct side *side = &w->side[host][index];
+	size_t max = c->read_every_ns ? c->read_bytes : SIZE_MAX;
+
+	if (!side->conn || side->closed)
+		return;
+	if (c->end == END_CLOSE_UNREAD && host == 1) {
+		if (rudp_conn_receive_available(side->conn) > 0)
+			close_side(w, side);
+		return;
+	}
+	if (!c->read_every_ns || w->now_ns >= side->next_read_ns) {
+		read_some(w, host, index, max);
+		side->next_read_ns = w->now_ns + c->read_every_ns;
+	}
+	if (w->over || side->failed)
+		return;
+	write_some(w, host, index);
+	if (c->end == END_RESET && host == 0 && side->written >= side->to_send / 2 + 1) {
+		rudp_conn_reset(side->conn, RUDP_RESET_APPLICATION, w->now_ns);
+		close_side(w, side);
+		return;
+	}
+	if (side->written == side->to_send && !side->fin_sent) {
+		side->fin_sent = true;
+		rudp_conn_shutdown_send(side->conn, w->now_ns);
+	}
+	if (!side->eof && rudp_conn_receive_eof(side->conn)) {
+		side->eof = true;
+		if (c->end != END_ORDERLY)
+			fail(w, "connection %d: a reset was read as end of file", index);
+		else if (side->read != side->to_read)
+			fail(w, "connection %d: end of file after %" PRIu64 " of %" PRIu64 " bytes",
+			     index, side->read, side->to_read);
+	}
+	if (side->eof && side->fin_sent)
+		close_side(w, side);
+}
+
+static void on_events(struct world *w, int host)
+{
+	struct rudp_conn *conn;
+
+	while ((conn = rudp_endpoint_next_event(w->ep[host]))) {
+		unsigned events = rudp_conn_take_events(conn);
+		int index;
+
+		if (host == 1)
+			accept_all(w);
+		index = index_of(w, host, conn);
+		if (index < 0)
+			continue;
+		if (events & RUDP_EVENT_FAILED) {
+			w->side[host][index].failed = true;
+			w->side[host][index].error = rudp_conn_error(conn);
+			if (w->config->end == END_ORDERLY)
+				fail(w, "connection %d, host %d: %s", index, host,
+				     strerror(rudp_conn_error(conn)));
+		}
+		pump(w, host, index);
+		if (w->side[host][index].failed)
+			close_side(w, &w->side[host][index]);
+	}
+}
+
+static void fly(struct world *w, int from, const struct rudp_train *train)
+{
+	for (size_t at = 0; at < train->len; at += train->segment_bytes) {
+		size_t left = train->len - at;
+		size_t len = left < train->segment_bytes ? left : train->segment_bytes;
+		int64_t before = w->link[from].free_at_ns, at_ns[2];
+		int copies = link_offer(&w->link[from], &w->prng, len, w->now_ns, at_ns);
+
+		if (from == 0 && before > w->now_ns) {
+			w->queue_sum_ns += before - w->now_ns;
+			if (before - w->now_ns > w->result->queue_delay_max_ns)
+				w->result->queue_delay_max_ns = before - w->now_ns;
+		}
+		for (int i = 0; i < copies; i++)
+			if (!flight_add(&w->flight, at_ns[i], !from, &train->local, &train->remote,
+					train->data + at, len))
+				fail(w, "no memory for a datagram in flight");
+		w->result->datagrams++;
+	}
+}
+
+static void transmit_all(struct world *w)
+{
+	struct rudp_train train = {.data = w->train, .cap = RUDP_TRAIN_BYTES_MAX};
+
+	for (int host = 0; host < 2; host++)
+		while (!w->over && rudp_endpoint_transmit(w->ep[host], &train, w->now_ns))
+			fly(w, host, &train);
+}
+
+/* The NAT between: what leaves the client bears another port, what comes back is mapped again. */
+static void translate(const struct world *w, struct flying *f)
+{
+	if (f->to == 1 && w->nat_port) {
+		rudp_addr_set_port(&f->from_addr, w->nat_port);
+		if (w->nat_host)
+			((uint8_t *)&f->from_addr.in4.sin_addr)[3] = w->nat_host;
+	}
+	if (f->to == 0)
+		f->to_addr = w->addr[0];
+}
+
+static void deliver(struct world *w, struct flying *f)
+{
+	struct rudp_datagram in = {.socket = w->ep[f->to], .data = f->data, .len = f->len};
+
+	translate(w, f);
+	link_corrupt(&w->link[!f->to], &w->prng, f->data, f->len);
+	in.local = f->to_addr;
+	in.remote = f->from_addr;
+	rudp_endpoint_on_datagram(w->ep[f->to], &in, w->now_ns);
+}
+
+static void open_due(struct world *w)
+{
+	struct rudp_conn_options options = {.connect_timeout_ns = w->config->connect_timeout_ns};
+
+	for (int i = 0; i < w->config->conns; i++) {
+		struct side *side = &w->side[0][i];
+		struct rudp_addr local = w->addr[0];
+		int error;
+
+		if (side->opened || side->start_at_ns > w->now_ns)
+			continue;
+		rudp_addr_set_port(&local, (uint16_t)(20000 + i));
+		side->conn = rudp_endpoint_connect(w->ep[0], w->ep[0], &local, &w->addr[1], PORT,
+						   &options, w->now_ns, &error);
+		side->opened = true;
+		if (!side->conn)
+			fail(w, "connect: %s", strerror(-error));
+		else
+			rudp_conn_set_user(side->conn, side);
+	}
+}
+
+static bool is_finished(struct world *w)
+{
+	for (int i = 0; i < w->config->conns; i++) {
+		if (!w->side[0][i].closed || !w->side[1][i].closed)
+			return false;
+		if (w->config->end == END_RESET && w->side[1][i].error != ECONNRESET)
+			fail(w, "connection %d: the reset reached the server as %d", i,
+			     w->side[1][i].error);
+		if (w->config->end == END_CLOSE_UNREAD && w->side[0][i].error != ECONNRESET)
+			fail(w, "connection %d: the reset reached the client as %d", i,
+			     w->side[0][i].error);
+	}
+	return rudp_endpoint_conn_count(w->ep[0]) == 0 && rudp_endpoint_conn_count(w->ep[1]) == 0;
+}
+
+static bool check_memory(void *context, struct rudp_conn *conn)
+{
+	struct world *w = context;
+	struct rudp_conn_stats stats;
+
+	rudp_conn_stats(conn, &stats);
+	if (stats.memory_bytes > 4 * w->config->buffer_max_bytes + MEMORY_EXTRA_BYTES)
+		fail(w, "a connection holds %" PRIu64 " bytes", stats.memory_bytes);
+	return !w->over;
+}
+
+static void check(struct world *w)
+{
+	bool deep = w->result->steps % DEEP_CHECK_EVERY == 0;
+
+	for (int host = 0; host < 2; host++) {
+		if (w->config->conns <= 2 || deep)
+			if (!rudp_endpoint_check(w->ep[host]))
+				fail(w, "an invariant of host %d is broken (log above)", host);
+		if (deep)
+			rudp_endpoint_visit(w->ep[host], check_memory, w);
+	}
+}
+
+static int64_t next_program_ns(const struct world *w)
+{
+	int64_t next = w->config->rebind_every_ns ? w->next_rebind_ns : RUDP_NEVER;
+
+	for (int i = 0; i < w->config->conns; i++) {
+		if (!w->side[0][i].opened)
+			next = rudp_time_min(next, w->side[0][i].start_at_ns);
+		for (int host = 0; host < 2 && w->config->read_every_ns; host++) {
+			const struct side *side = &w->side[host][i];
+
+			if (side->conn && !side->closed &&
+			    (rudp_conn_receive_available(side->conn) > 0 ||
+			     rudp_conn_receive_eof(side->conn)))
+				next = rudp_time_min(next, side->next_read_ns);
+		}
+	}
+	return next;
+}
+
+static void rebind_due(struct world *w)
+{
+	if (!w->config->rebind_every_ns || w->now_ns < w->next_rebind_ns)
+		return;
+	w->nat_port = (uint16_t)prng_between(&w->prng, 30000, 60000);
+	if (w->config->rebind_host)
+		w->nat_host = (uint8_t)prng_between(&w->prng, 10, 250);
+	w->next_rebind_ns += w->config->rebind_every_ns;
+}
+
+static void step(struct world *w)
+{
+	int64_t next = rudp_time_min(flight_next_ns(&w->flight), next_program_ns(w));
+	struct flying *f;
+
+	for (int host = 0; host < 2; host++)
+		next = rudp_time_min(next, rudp_endpoint_deadline_ns(w->ep[host]));
+	if (next == RUDP_NEVER) {
+		fail(w, "nothing will ever happen again");
+		return;
+	}
+	/* Real timers have a grain, too: never a step of zero for ever. */
+	w->now_ns = rudp_time_max(w->now_ns, next);
+	if (w->now_ns > w->config->finish_by_ns) {
+		fail(w, "not finished after %.3f s of virtual time",
+		     (double)w->config->finish_by_ns / 1e9);
+		return;
+	}
+	while (!w->over && (f = flight_take(&w->flight, w->now_ns))) {
+		deliver(w, f);
+		free(f);
+	}
+	for (int host = 0; host < 2; host++)
+		rudp_endpoint_on_time(w->ep[host], w->now_ns);
+	rebind_due(w);
+	open_due(w);
+	for (int host = 0; host < 2; host++)
+		on_events(w, host);
+	if (w->config->read_every_ns)
+		for (int i = 0; i < 2 * w->config->conns; i++)
+			pump(w, i % 2, i / 2);
+	transmit_all(w);
+	w->result->steps++;
+	check(w);
+}
+
+static struct rudp_endpoint *new_endpoint(struct world *w)
+{
+	struct rudp_endpoint_config config = {
+		.random = seeded_random,
+		.random_context = w,
+		.has_psk = w->config->keyed,
+		.psk = {1, 2, 3},
+		.suite = w->config->suite,
+		.cc = rudp_cc_find(w->config->cc),
+		.send_buffer_max_bytes = w->config->buffer_max_bytes,
+		.receive_buffer_max_bytes = w->config->buffer_max_bytes,
+	};
+
+	return rudp_endpoint_new(&config, w->now_ns);
+}
+
+static bool world_init(struct world *w)
+{
+	const struct world_config *c = w->config;
+
+	w->prng.state = c->seed;
+	rudp_addr_parse(&w->addr[0], "10.0.0.1:20000");
+	rudp_addr_parse(&w->addr[1], "10.0.0.2:443");
+	w->link[0].config = c->up;
+	w->link[1].config = c->down;
+	w->next_rebind_ns = c->rebind_every_ns;
+	w->train = malloc(RUDP_TRAIN_BYTES_MAX);
+	w->ep[0] = new_endpoint(w);
+	w->ep[1] = new_endpoint(w);
+	if (!w->train || !w->ep[0] || !w->ep[1])
+		return false;
+	w->listener = rudp_endpoint_listen(w->ep[1], w->ep[1], PORT, WORLD_CONNS_MAX, w, NULL);
+	for (int i = 0; i < c->conns; i++) {
+		w->side[0][i].start_at_ns =
+			c->start_spread_ns ? prng_between(&w->prng, 0, c->start_spread_ns) : 0;
+		w->side[0][i].to_send = w->side[1][i].to_read = c->up_bytes;
+		w->side[1][i].to_send = w->side[0][i].to_read = c->down_bytes;
+	}
+	return w->listener != NULL;
+}
+
+static void world_fini(struct world *w)
+{
+	flight_fini(&w->flight);
+	if (w->ep[0])
+		rudp_endpoint_free(w->ep[0]);
+	if (w->ep[1])
+		rudp_endpoint_free(w->ep[1]);
+	free(w->train);
+	free(w);
+}
+
+bool world_run(const struct world_config *config, struct world_result *result)
+{
+	struct world *w = calloc(1, sizeof *w);
+	uint64_t bytes;
+
+	if (!w)
+		return false;
+	*result = (struct world_result){0};
+	w->config = config;
+	w->result = result;
+	if (!world_init(w)) {
+		world_fini(w);
+		return false;
+	}
+	while (!w->over && !is_finished(w))
+		step(w);
+	result->ok = !w->over;
+	result->end_ns = w->now_ns;
+	result->up = w->link[0].counts;
+	result->down = w->link[1].counts;
+	bytes = (config->up_bytes + config->down_bytes) * (uint64_t)config->conns;
+	result->goodput_bits_per_s = w->now_ns ? (double)bytes * 8e9 / (double)w->now_ns : 0;
+	if (w->link[0].counts.offered)
+		result->queue_delay_mean_ns =
+			w->queue_sum_ns / (int64_t)w->link[0].counts.offered;
+	world_fini(w);
+	return true;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * world - two hosts, one path, many connections, virtual time.
+ *
+ * Host 0 opens the connections, host 1 listens. Each host is one rudp endpoint with a program that
+ * writes a pattern, reads and compares, and ends the connection as its plan says. Everything is a
+ * function of the seed. World stops with a reason as soon as anything is not as it must be.
+ */
+#ifndef RUDP_SIM_WORLD_H
+#define RUDP_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "link.h"
+#include "proto/endpoint.h"
+
+#define WORLD_CONNS_MAX 64
+#define WORLD_REASON_BYTES 200
+#define WORLD_DATAGRAM_BYTES 1400
+
+/* How a connection ends. */
+enum world_end {
+	END_ORDERLY,      /* both send all, half close, read to the end */
+	END_RESET,        /* the client resets after half of its bytes: the server must see it */
+	END_CLOSE_UNREAD, /* the server closes with bytes unread: the client must see a reset */
+	END_COUNT,
+};
+
+struct world_config {
+	uint64_t seed;
+	struct link_config up, down;     /* client to server, and back */
+	int conns;
+	uint64_t up_bytes, down_bytes;   /* of each connection */
+	enum world_end end;
+	int64_t start_spread_ns;         /* connections start within this time */
+	int64_t read_every_ns;           /* 0: the readers read at once */
+	size_t read_bytes;               /* each time, when slow */
+	int64_t rebind_every_ns;         /* the client's source port changes (NAT); 0: never */
+	bool rebind_host;                /* its address too */
+	const char *cc;
+	bool keyed;
+	uint8_t suite;
+	size_t buffer_max_bytes;
+	int64_t connect_timeout_ns;
+	int64_t finish_by_ns;            /* bound in virtual time: failing it is a failure */
+};
+
+struct world_result {
+	bool ok;
+	char reason[WORLD_REASON_BYTES];
+	int64_t end_ns;
+	uint64_t steps;
+	uint64_t datagrams;
+	struct link_counts up, down;
+	double goodput_bits_per_s;       /* stream bytes of both directions over the time */
+	uint64_t stream_resent;
+	int64_t queue_delay_mean_ns, queue_delay_max_ns; /* upward link */
+};
+
+/* Runs to the end. false: no memory for the world itself. */
+bool world_run(const struct world_config *config, struct world_result *result);
+
+#endif
