@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "base/table.h"
@@ -61,9 +60,9 @@ static bool run(const char *name, const struct world_config *config, bool verbos
 		return false;
 	}
 	if (!result.ok)
-		printf("FAILED %s seed %" PRIu64 ": %s\n  replay: make sim %sSEED=%" PRIu64 "\n",
-		       name ? name : "random", config->seed, result.reason, name ? name : "",
-		       config->seed);
+		printf("FAILED %s seed %" PRIu64 ": %s\n  replay: make sim %s%s%sSEED=%" PRIu64 "\n",
+		       name ? name : "random", config->seed, result.reason, name ? "NAME=" : "",
+		       name ? name : "", name ? " " : "", config->seed);
 	if (verbose || !result.ok)
 		tell(config, &result);
 	return result.ok;
