@@ -30,6 +30,8 @@ enum rudp_mark_flag {
 	RUDP_MARK_ACCEPTED = 1 << 5,   /* came from accept */
 	RUDP_MARK_SHUT_RD = 1 << 6,
 	RUDP_MARK_LISTENING = 1 << 7,
+	RUDP_MARK_NATIVE = 1 << 8,     /* an option that AF_UNIX keeps itself was set: accept copies */
+	RUDP_MARK_PENDING = 1 << 9,    /* connect has begun and not yet told its result */
 };
 
 #define RUDP_BAG_MAX 48

@@ -3,6 +3,9 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -88,9 +91,26 @@ int rudp_sys_listen(int fd, int backlog)
 	return (int)CALL(SYS_listen, fd, backlog, 0, 0, 0, 0);
 }
 
+/* Cancellable just as libc makes its own calls so: asynchronously, but around the call alone. */
+static long cancellable(long number, long a, long b, long c, long d, long e, long f)
+{
+	int type = PTHREAD_CANCEL_DEFERRED;
+	long result;
+
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	result = rudp_sys_call(number, a, b, c, d, e, f);
+	pthread_setcanceltype(type, NULL);
+	return result;
+}
+
 int rudp_sys_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
-	return (int)CALL(SYS_accept4, fd, addr, len, flags, 0, 0);
+	return (int)cancellable(SYS_accept4, fd, (long)addr, (long)len, flags, 0, 0);
+}
+
+ssize_t rudp_sys_recv_wait(int fd, void *data, size_t len)
+{
+	return (ssize_t)cancellable(SYS_recvfrom, fd, (long)data, (long)len, 0, 0, 0);
 }
 
 int rudp_sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
@@ -138,6 +158,20 @@ ssize_t rudp_sys_recvfrom(int fd, void *data, size_t len, int flags, struct sock
 			  socklen_t *addr_len)
 {
 	return (ssize_t)CALL(SYS_recvfrom, fd, data, len, flags, addr, addr_len);
+}
+
+int rudp_sys_poll(int fd, short events)
+{
+	struct pollfd one = {.fd = fd, .events = events};
+	struct timespec at_once = {0, 0};
+	long rc = CALL(SYS_ppoll, &one, 1, &at_once, NULL, 0, 0);
+
+	return rc < 0 ? (int)rc : one.revents;
+}
+
+int rudp_sys_fcntl(int fd, int command, long argument)
+{
+	return (int)CALL(SYS_fcntl, fd, command, argument, 0, 0, 0);
 }
 
 int rudp_sys_ioctl(int fd, unsigned long request, void *argument)

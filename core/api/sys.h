@@ -4,7 +4,8 @@
  *
  * core/api is linked into the shim, which interposes the libc names; a call by name would come back to
  * the shim (inside its own library the name is its own). These are the same calls under names of
- * ours. They return -errno instead of setting errno, and are no cancellation points.
+ * ours. They return -errno instead of setting errno, and are no cancellation points but for
+ * rudp_sys_accept4 and rudp_sys_recv_wait.
  */
 #ifndef RUDP_API_SYS_H
 #define RUDP_API_SYS_H
@@ -29,8 +30,13 @@ ssize_t rudp_sys_sendto(int fd, const void *data, size_t len, int flags,
 			const struct sockaddr *addr, socklen_t addr_len);
 ssize_t rudp_sys_recvfrom(int fd, void *data, size_t len, int flags, struct sockaddr *addr,
 			  socklen_t *addr_len);
+/* poll(2) without waiting: revents, or -errno. */
+int rudp_sys_poll(int fd, short events);
+int rudp_sys_fcntl(int fd, int command, long argument);
 int rudp_sys_ioctl(int fd, unsigned long request, void *argument);
 int rudp_sys_close(int fd);
+/* recv without flags: where a blocking connect waits. */
+ssize_t rudp_sys_recv_wait(int fd, void *data, size_t len);
 
 /* Any system call, straight to the kernel: its result or -errno. */
 long rudp_sys_call(long number, long a, long b, long c, long d, long e, long f);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/control_client.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "api/child.h"
+#include "api/engine_start.h"
+#include "api/sys.h"
+
+void rudp_control_begin(struct rudp_control_call *call, const struct rudp_nonce *nonce,
+			enum rudp_control_operation operation, int fd)
+{
+	memset(call, 0, sizeof *call);
+	call->to.kind = RUDP_NAME_CONTROL;
+	call->to.nonce = *nonce;
+	call->fd = fd;
+	call->request.operation = (uint16_t)operation;
+}
+
+/* Anybody may bind an abstract name: a well-known one counts only from our own user or root. */
+static int check_owner(int channel)
+{
+	struct ucred owner;
+	socklen_t len = sizeof owner;
+	int rc = rudp_sys_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len);
+
+	if (rc < 0)
+		return rc;
+	return owner.uid == 0 || owner.uid == geteuid() ? 0 : -EACCES;
+}
+
+static int channel_open(const struct rudp_name *to)
+{
+	struct sockaddr_un un;
+	socklen_t len = rudp_name_write(to, &un);
+	int channel = rudp_sys_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int rc;
+
+	if (channel < 0)
+		return channel;
+	do
+		rc = rudp_sys_connect(channel, (struct sockaddr *)&un, len);
+	while (rc == -EINTR);
+	if (rc == 0 && to->kind == RUDP_NAME_WELL_KNOWN)
+		rc = check_owner(channel);
+	if (rc < 0) {
+		rudp_sys_close(channel);
+		return rc;
+	}
+	return channel;
+}
+
+static int send_request(int channel, const struct rudp_control_request *request, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {(void *)request, sizeof *request};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *cmsg;
+	ssize_t rc;
+
+	if (fd >= 0) {
+		memset(&control, 0, sizeof control);
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof control.bytes;
+		cmsg = CMSG_FIRSTHDR(&message);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof fd);
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
+	}
+	do
+		rc = rudp_sys_sendmsg(channel, &message, MSG_NOSIGNAL);
+	while (rc == -EINTR);
+	return rc < 0 ? (int)rc : 0;
+}
+
+/* The engine's answer to the caller's leaving is prompt: no signal cuts this short. */
+static ssize_t receive(int channel, struct rudp_control_reply *reply)
+{
+	ssize_t rc;
+
+	do
+		rc = rudp_sys_recvfrom(channel, reply, sizeof *reply, 0, NULL, NULL);
+	while (rc == -EINTR);
+	return rc;
+}
+
+static void channel_close(void *channel)
+{
+	rudp_sys_close(*(int *)channel);
+}
+
+static ssize_t receive_cancellable(int channel, struct rudp_control_reply *reply)
+{
+	ssize_t rc;
+
+	pthread_cleanup_push(channel_close, &channel);
+	rc = rudp_sys_recv_wait(channel, reply, sizeof *reply);
+	pthread_cleanup_pop(0);
+	return rc;
+}
+
+static ssize_t receive_interruptible(int channel, struct rudp_control_call *call)
+{
+	struct rudp_control_request leave = call->request;
+	static const struct timeval no_timeout;
+	ssize_t rc;
+
+	if (call->timeout.tv_sec || call->timeout.tv_usec)
+		rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &call->timeout,
+				    sizeof call->timeout);
+	rc = receive_cancellable(channel, &call->reply);
+	if (rc != -EINTR && rc != -EAGAIN)
+		return rc;
+	call->went_on = true;
+	call->cut_short = rc == -EINTR ? EINTR : EINPROGRESS;
+	leave.operation = RUDP_CONTROL_GO_ON;
+	rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &no_timeout, sizeof no_timeout);
+	rc = send_request(channel, &leave, -1);
+	/* EPIPE: the reply to the first request was on its way and the engine has closed. */
+	return rc < 0 && rc != -EPIPE ? rc : receive(channel, &call->reply);
+}
+
+static int make(struct rudp_control_call *call)
+{
+	int channel = channel_open(&call->to);
+	ssize_t rc;
+
+	if (channel < 0)
+		return channel;
+	rc = send_request(channel, &call->request, call->fd);
+	if (rc == 0)
+		rc = call->interruptible ? receive_interruptible(channel, call)
+					 : receive(channel, &call->reply);
+	else if (rc == -EPIPE)
+		rc = -ECONNRESET;
+	else
+		rc = rc < 0 ? rc : -EPROTO;
+	rudp_sys_close(channel);
+	if (rc < 0)
+		return (int)rc;
+	if (rc == 0)
+		return -ECONNRESET;
+	if ((size_t)rc != sizeof call->reply || call->reply.version != RUDP_CONTROL_VERSION)
+		return -EPROTO;
+	return 0;
+}
+
+struct child_call {
+	struct rudp_control_call *call;
+	int result;
+};
+
+/* In a table of its own a number can be had by closing one that the call does not need. */
+static int make_in_child(void *argument)
+{
+	struct child_call *child = argument;
+
+	rudp_sys_close(child->call->fd == 0 ? 1 : 0);
+	child->result = make(child->call);
+	rudp_sys_call(SYS_exit, 0, 0, 0, 0, 0, 0);
+	return 0;
+}
+
+int rudp_control_make(struct rudp_control_call *call)
+{
+	struct child_call child = {call, -EMFILE};
+	int rc;
+
+	call->request.version = RUDP_CONTROL_VERSION;
+	if (call->to.kind == RUDP_NAME_CONTROL)
+		rudp_engine_token(&call->to.nonce, call->request.token);
+	rc = make(call);
+	if (rc != -EMFILE)
+		return rc;
+	rc = rudp_child_run(make_in_child, &child);
+	return rc < 0 ? rc : child.result;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control_client - one call to an engine (control.h): connect, send, receive, close.
+ *
+ * Holds no descriptor between calls. When the program's descriptor table is full the call is made in a
+ * child with a table of its own. Threads  any; async-signal-safe.
+ */
+#ifndef RUDP_API_CONTROL_CLIENT_H
+#define RUDP_API_CONTROL_CLIENT_H
+
+#include <stdbool.h>
+#include <sys/time.h>
+
+#include "api/control.h"
+#include "api/names.h"
+
+struct rudp_control_call {
+	struct rudp_name to;                 /* CONTROL or WELL_KNOWN */
+	int fd;                              /* goes along, -1: none */
+	bool interruptible;                  /* a signal or the timeout makes it send GO_ON */
+	struct timeval timeout;              /* of an interruptible call; zero: none */
+	struct rudp_control_request request; /* version and token are filled in by the call */
+	struct rudp_control_reply reply;
+	bool went_on;                        /* out: GO_ON was sent; reply is the answer to that */
+	int cut_short;                       /* out, with went_on: EINTR or EINPROGRESS (timeout) */
+};
+
+/* Prepares a call of operation to the engine with this nonce. */
+void rudp_control_begin(struct rudp_control_call *call, const struct rudp_nonce *nonce,
+			enum rudp_control_operation operation, int fd);
+
+/*
+ * Makes the call. A thread that waits in an interruptible one can be cancelled.
+ *
+ * Returns  0 when a reply has come (its error field is the engine's answer);
+ *          -ECONNREFUSED: no such engine; -EACCES: the well-known name is held by another user;
+ *          -ECONNRESET: the engine ended, -EPROTO: it does not speak this version; -errno else.
+ */
+int rudp_control_make(struct rudp_control_call *call);
+
+#endif

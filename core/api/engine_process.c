@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting rudp-engine so that the program cannot tell: no child of its own, no SIGCHLD, nothing for
+ * wait(-1), no inherited descriptor that would keep a pipe open, no terminal.
+ */
+#include "api/engine_start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "api/child.h"
+#include "api/settings.h"
+#include "api/sys.h"
+
+#define PATH_SIZE 1200
+#define VARIABLES_MAX 64
+#define TEXT_BYTES (32 * 1024)
+#define READY_TIMEOUT_MS 10000
+#define ANSWER_BYTES_MAX 256
+#define STACK_BYTES (32 * 1024)
+#define READY_FD 3
+#define FD_ABOVE_STDIO 10
+
+/* Everything that the child needs, laid out before it exists: it must not allocate. */
+struct plan {
+	char paths[RUDP_ENGINE_PLACES + 1][PATH_SIZE];
+	char hash[17];
+	char name[12];
+	char *arguments[3];
+	char *environment[VARIABLES_MAX + 1];
+	char text[TEXT_BYTES];
+	size_t text_len;
+	int ready; /* write end of the readiness pipe */
+};
+
+/* What the engine says through the pipe after an 'R'. */
+struct ready {
+	struct rudp_nonce nonce;
+	uint8_t token[RUDP_TOKEN_BYTES];
+	uint32_t pid;
+};
+
+static void plan_environment(struct plan *plan)
+{
+	size_t count = 0;
+
+	if (!environ || getauxval(AT_SECURE))
+		return;
+	for (char **variable = environ; *variable && count < VARIABLES_MAX; variable++) {
+		char *place = plan->text + plan->text_len;
+		size_t len;
+
+		if (!rudp_settings_is_setting(*variable))
+			continue;
+		len = rudp_settings_copy(place, TEXT_BYTES - plan->text_len, *variable);
+		if (!len)
+			continue;
+		plan->text_len += len + 1;
+		plan->environment[count++] = place;
+	}
+}
+
+static void plan_paths(struct plan *plan)
+{
+	const char *given = rudp_settings_get("RUDP_ENGINE_PATH");
+
+	if (given && strlen(given) < PATH_SIZE)
+		strcpy(plan->paths[0], given);
+	for (unsigned i = 1; i < RUDP_ENGINE_PLACES; i++)
+		if (!rudp_engine_place(i, "rudp-engine", plan->paths[i], PATH_SIZE))
+			plan->paths[i][0] = 0;
+}
+
+static long sys(long number, long a, long b, long c)
+{
+	return rudp_sys_call(number, a, b, c, 0, 0, 0);
+}
+
+static int move_above_stdio(int fd)
+{
+	return fd > READY_FD ? fd : rudp_sys_fcntl(fd, F_DUPFD, FD_ABOVE_STDIO);
+}
+
+/* Only raw calls from here on: the memory, errno included, is the program's. */
+static int become_engine(void *argument)
+{
+	struct plan *plan = argument;
+	uint64_t no_signals = 0;
+	int ready = move_above_stdio(plan->ready);
+	int null = move_above_stdio(
+		(int)rudp_sys_call(SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDWR, 0, 0, 0));
+
+	sys(SYS_setsid, 0, 0, 0);
+	for (int fd = 0; fd < READY_FD; fd++)
+		null < 0 ? rudp_sys_close(fd) : (int)sys(SYS_dup3, null, fd, 0);
+	if (sys(SYS_dup3, ready, READY_FD, 0) < 0)
+		sys(SYS_exit, 127, 0, 0);
+	sys(SYS_close_range, READY_FD + 1, UINT32_MAX, 0);
+	rudp_sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&no_signals, 0, sizeof no_signals, 0, 0);
+	for (unsigned i = 0; i < RUDP_ENGINE_PLACES; i++)
+		if (plan->paths[i][0])
+			sys(SYS_execve, (long)plan->paths[i], (long)plan->arguments,
+			    (long)plan->environment);
+	sys(SYS_exit, 127, 0, 0);
+	return 127;
+}
+
+/* The engine's parent is gone at once, so that init, not the program, will reap it. */
+static int leave_engine_behind(void *argument)
+{
+	struct plan *plan = argument;
+	static const char failed = 'F';
+	char *stack = (char *)mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+	if (stack == MAP_FAILED ||
+	    clone(become_engine, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, plan) < 0)
+		sys(SYS_write, plan->ready, (long)&failed, 1);
+	if (stack != MAP_FAILED)
+		munmap(stack, STACK_BYTES);
+	sys(SYS_exit, 0, 0, 0);
+	return 0;
+}
+
+static ssize_t read_answer(int fd, char *answer)
+{
+	struct pollfd one = {.fd = fd, .events = POLLIN};
+	struct timespec timeout = {READY_TIMEOUT_MS / 1000, 0};
+	ssize_t len = 0, n;
+
+	/* The kernel writes the remaining time back, so that signals do not prolong it. */
+	while (len < ANSWER_BYTES_MAX) {
+		n = rudp_sys_call(SYS_ppoll, (long)&one, 1, (long)&timeout, 0, 0, 0);
+		if (n == -EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		n = sys(SYS_read, fd, (long)(answer + len), ANSWER_BYTES_MAX - len);
+		if (n <= 0)
+			break;
+		len += n;
+		if (answer[0] == 'B' || (answer[0] == 'R' && len >= 1 + (ssize_t)sizeof(struct ready)))
+			break;
+	}
+	return len;
+}
+
+static int understand(const char *answer, ssize_t len, struct rudp_engine *engine)
+{
+	struct ready ready;
+
+	if (len < 1)
+		return -ENOENT;
+	switch (answer[0]) {
+	case 'R':
+		if (len < 1 + (ssize_t)sizeof ready)
+			return -ENOENT;
+		memcpy(&ready, answer + 1, sizeof ready);
+		engine->nonce = ready.nonce;
+		memcpy(engine->token, ready.token, RUDP_TOKEN_BYTES);
+		return 0;
+	case 'B':
+		return -EEXIST;
+	case 'K':
+		return -ENOKEY;
+	case 'E':
+		return -ENOTSUP;
+	default:
+		return -ENOENT;
+	}
+}
+
+static int run(struct plan *plan, struct rudp_engine *engine)
+{
+	char answer[ANSWER_BYTES_MAX];
+	int ends[2];
+	ssize_t len;
+	int rc = (int)sys(SYS_pipe2, (long)ends, O_CLOEXEC, 0);
+
+	if (rc < 0)
+		return rc;
+	plan->ready = ends[1];
+	rc = rudp_child_run(leave_engine_behind, plan);
+	rudp_sys_close(ends[1]);
+	len = rc < 0 ? 0 : read_answer(ends[0], answer);
+	rudp_sys_close(ends[0]);
+	return understand(answer, len, engine);
+}
+
+int rudp_engine_start_process(uint64_t settings, struct rudp_engine *engine)
+{
+	int saved = errno;
+	struct plan *plan = mmap(NULL, sizeof *plan, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int rc;
+
+	if (plan == MAP_FAILED) {
+		errno = saved;
+		return -ENOENT;
+	}
+	snprintf(plan->hash, sizeof plan->hash, "%016llx", (unsigned long long)settings);
+	strcpy(plan->name, "rudp-engine");
+	plan->arguments[0] = plan->name;
+	plan->arguments[1] = plan->hash;
+	plan_environment(plan);
+	plan_paths(plan);
+	rc = run(plan, engine);
+	munmap(plan, sizeof *plan);
+	errno = saved;
+	return rc;
+}

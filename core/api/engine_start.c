@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/engine_start.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/control_client.h"
+#include "api/own.h"
+#include "api/settings.h"
+#include "api/sys.h"
+
+#define SLOTS 16u
+#define TRIES 3
+
+/*
+ * What is remembered is written into a slot of its own and then named by number: readers never wait,
+ * and a fork in the middle leaves nothing locked. A slot is used again only SLOTS engines later.
+ */
+static struct rudp_engine slots[SLOTS];
+static atomic_uint taken;
+static atomic_uint current; /* index + 1; 0: none */
+static atomic_int failure;  /* errno of a failure that lasts */
+
+static void remember(const struct rudp_engine *engine)
+{
+	unsigned index = atomic_fetch_add(&taken, 1) % SLOTS;
+
+	slots[index] = *engine;
+	atomic_store_explicit(&current, index + 1, memory_order_release);
+}
+
+bool rudp_engine_known(struct rudp_engine *engine)
+{
+	unsigned number = atomic_load_explicit(&current, memory_order_acquire);
+
+	if (!number)
+		return false;
+	*engine = slots[number - 1];
+	return true;
+}
+
+void rudp_engine_forget(const struct rudp_nonce *nonce)
+{
+	unsigned number = atomic_load_explicit(&current, memory_order_acquire);
+
+	if (number && memcmp(&slots[number - 1].nonce, nonce, sizeof *nonce) == 0)
+		atomic_compare_exchange_strong(&current, &number, 0);
+}
+
+void rudp_engine_token(const struct rudp_nonce *nonce, uint8_t token[RUDP_TOKEN_BYTES])
+{
+	memset(token, 0, RUDP_TOKEN_BYTES);
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (memcmp(&slots[i].nonce, nonce, sizeof *nonce) == 0)
+			memcpy(token, slots[i].token, RUDP_TOKEN_BYTES);
+}
+
+/* Connecting is all: whoever listens there under a nonce that only our ancestors know is theirs. */
+static bool answers(const struct rudp_nonce *nonce)
+{
+	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = *nonce};
+	struct sockaddr_un un;
+	socklen_t len = rudp_name_write(&name, &un);
+	int channel = rudp_sys_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int rc;
+
+	if (channel < 0)
+		return false;
+	do
+		rc = rudp_sys_connect(channel, (struct sockaddr *)&un, len);
+	while (rc == -EINTR);
+	rudp_sys_close(channel);
+	return rc == 0;
+}
+
+static bool from_environment(struct rudp_engine *engine)
+{
+	const char *nonce = rudp_settings_get("RUDP_NONCE");
+	const char *token = rudp_settings_get("RUDP_TOKEN");
+	const char *settings = rudp_settings_get("RUDP_SETTINGS");
+	struct rudp_nonce token_bytes;
+	char hash[17];
+
+	if (!nonce || !token || !settings)
+		return false;
+	snprintf(hash, sizeof hash, "%016llx", (unsigned long long)rudp_settings_hash_written());
+	/* A token has the size and the text form of a nonce. */
+	if (strcmp(hash, settings) != 0 || !rudp_nonce_parse(&engine->nonce, nonce) ||
+	    !rudp_nonce_parse(&token_bytes, token))
+		return false;
+	memcpy(engine->token, token_bytes.bytes, RUDP_TOKEN_BYTES);
+	return answers(&engine->nonce);
+}
+
+int rudp_engine_hello(uint64_t settings, struct rudp_engine *engine)
+{
+	static const struct rudp_nonce none;
+	struct rudp_control_call call;
+	int rc;
+
+	rudp_control_begin(&call, &none, RUDP_CONTROL_HELLO, -1);
+	call.to = (struct rudp_name){
+		.kind = RUDP_NAME_WELL_KNOWN,
+		.uid = geteuid(),
+		.settings = settings,
+	};
+	rc = rudp_control_make(&call);
+	if (rc < 0)
+		return rc;
+	if (call.reply.error)
+		return -call.reply.error;
+	engine->nonce = call.reply.nonce;
+	memcpy(engine->token, call.reply.token, RUDP_TOKEN_BYTES);
+	return 0;
+}
+
+static int start(uint64_t settings, struct rudp_engine *engine)
+{
+	const char *host = rudp_settings_get("RUDP_ENGINE");
+	int rc = -ENOENT;
+
+	if (!host || strcmp(host, "thread") != 0)
+		rc = rudp_engine_start_process(settings, engine);
+	if (rc == -ENOENT)
+		rc = rudp_engine_load_thread(settings, engine);
+	return rc;
+}
+
+static bool lasts(int error)
+{
+	return error != -EMFILE && error != -ENFILE && error != -EEXIST;
+}
+
+static int search(struct rudp_engine *engine)
+{
+	uint64_t settings;
+	int rc;
+
+	if (from_environment(engine))
+		return 0;
+	settings = rudp_settings_hash();
+	/* Each turn: the winner of a race may not listen yet, or may just be ending. */
+	for (int i = 0; i < TRIES; i++) {
+		rc = rudp_engine_hello(settings, engine);
+		if (rc == 0 || rc == -EMFILE || rc == -ENFILE)
+			return rc;
+		rc = start(settings, engine);
+		if (rc != -EEXIST)
+			return rc;
+	}
+	return rudp_engine_hello(settings, engine);
+}
+
+int rudp_engine_find(struct rudp_engine *engine)
+{
+	int rc;
+
+	if (rudp_engine_known(engine))
+		return 0;
+	rc = -atomic_load(&failure);
+	if (rc < 0)
+		return rc;
+	rc = search(engine);
+	if (rc == 0) {
+		remember(engine);
+		return 0;
+	}
+	if (!lasts(rc))
+		return rc;
+	if (rc != -ENOKEY)
+		rc = rudp_settings_want_key() ? -EACCES : -ENOENT;
+	atomic_store(&failure, -rc);
+	return rc;
+}
+
+static bool join(char *path, size_t size, const char *directory, size_t directory_len,
+		 const char *file)
+{
+	size_t file_len = strlen(file);
+
+	if (directory_len + 1 + file_len + 1 > size)
+		return false;
+	memcpy(path, directory, directory_len);
+	path[directory_len] = '/';
+	memcpy(path + directory_len + 1, file, file_len + 1);
+	return true;
+}
+
+bool rudp_engine_place(unsigned index, const char *file, char *path, size_t size)
+{
+	const char *base = index == 0 ? rudp_settings_get("RUDP_ENGINE_PATH") : rudp_own_path();
+	const char *slash;
+
+	if (index == 2)
+		return join(path, size, RUDP_LIBDIR, strlen(RUDP_LIBDIR), file);
+	slash = base ? strrchr(base, '/') : NULL;
+	return slash && join(path, size, base, (size_t)(slash - base), file);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * engine_start - the engine that serves this process: remembered, found, or started.
+ *
+ * Looked for, in this order: the memory of this process (fork carries it); RUDP_NONCE and RUDP_TOKEN
+ * in the environment (exec wrappers carry them), when RUDP_SETTINGS says that they belong to the
+ * present settings; the well-known name of user and settings; else a new engine is started, as a
+ * process or, with RUDP_ENGINE=thread or where no process can be started, as a thread.
+ *
+ * No locks and no allocation (but for dlopen in thread mode), so that fork in a threaded program
+ * and a first call in another library's constructor are safe. Threads  any.
+ */
+#ifndef RUDP_API_ENGINE_START_H
+#define RUDP_API_ENGINE_START_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/control.h"
+#include "api/names.h"
+
+struct rudp_engine {
+	struct rudp_nonce nonce;
+	uint8_t token[RUDP_TOKEN_BYTES];
+};
+
+/*
+ * Returns  0; -ENOENT: there is none and none can be started, use kernel TCP; -ENOKEY: the key file
+ *          is unusable; -EACCES: there is none, but a key is set, so clear text is no way out;
+ *          -EMFILE, -ENFILE: no descriptor to start one with. But for the last two, failures are
+ *          remembered for good.
+ */
+int rudp_engine_find(struct rudp_engine *engine);
+
+/* Only what this process remembers. */
+bool rudp_engine_known(struct rudp_engine *engine);
+
+/* Its control name refuses: the next rudp_engine_find looks for another. */
+void rudp_engine_forget(const struct rudp_nonce *nonce);
+
+/* The token known for this nonce, zeros if none. */
+void rudp_engine_token(const struct rudp_nonce *nonce, uint8_t token[RUDP_TOKEN_BYTES]);
+
+/* Well-known name: HELLO. 0 or -errno as rudp_control_make. */
+int rudp_engine_hello(uint64_t settings, struct rudp_engine *engine);
+
+/* engine_process.c and engine_thread.c: one start. Same returns, and -EEXIST: lost the race. */
+int rudp_engine_start_process(uint64_t settings, struct rudp_engine *engine);
+int rudp_engine_load_thread(uint64_t settings, struct rudp_engine *engine);
+
+/*
+ * The index-th place (0, 1, 2) where file may lie: in the directory of RUDP_ENGINE_PATH, beside this
+ * library, installed.
+ *
+ * Returns  false: there is no such place, or it does not fit.
+ */
+bool rudp_engine_place(unsigned index, const char *file, char *path, size_t size);
+#define RUDP_ENGINE_PLACES 3
+
+#endif

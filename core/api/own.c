@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "api/sys.h"
+
+#define CHUNK_BYTES 512
+#define PATH_FIELD 5 /* address permissions offset device inode path */
+
+static char path[RUDP_OWN_PATH_SIZE];
+static atomic_bool known;
+
+/* One pass over the text of /proc/self/maps, character by character: a line may be of any length. */
+struct scan {
+	uintptr_t target, from, to;
+	int field;
+	bool in_space, second_half;
+	size_t len;
+	char text[RUDP_OWN_PATH_SIZE];
+};
+
+static unsigned hex_value(char c)
+{
+	return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+static void line_start(struct scan *s)
+{
+	s->from = s->to = 0;
+	s->field = 0;
+	s->in_space = s->second_half = false;
+	s->len = 0;
+}
+
+static void take_character(struct scan *s, char c)
+{
+	if (s->field < PATH_FIELD && c == ' ') {
+		s->in_space = true;
+		return;
+	}
+	if (s->in_space) {
+		s->in_space = false;
+		s->field++;
+	}
+	if (s->field == PATH_FIELD) {
+		if (s->len < sizeof s->text)
+			s->text[s->len++] = c;
+	} else if (s->field == 0 && c == '-') {
+		s->second_half = true;
+	} else if (s->field == 0) {
+		uintptr_t *bound = s->second_half ? &s->to : &s->from;
+
+		*bound = *bound << 4 | hex_value(c);
+	}
+}
+
+static bool line_is_ours(const struct scan *s)
+{
+	return s->from <= s->target && s->target < s->to && s->len > 0 &&
+	       s->len < sizeof s->text && s->text[0] == '/';
+}
+
+static bool scan_chunk(struct scan *s, const char *chunk, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (chunk[i] != '\n') {
+			take_character(s, chunk[i]);
+			continue;
+		}
+		if (line_is_ours(s))
+			return true;
+		line_start(s);
+	}
+	return false;
+}
+
+static bool find(struct scan *s)
+{
+	char chunk[CHUNK_BYTES];
+	int fd = (int)rudp_sys_call(SYS_openat, AT_FDCWD, (long)"/proc/self/maps",
+				    O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	bool found = false;
+	long n;
+
+	if (fd < 0)
+		return false;
+	line_start(s);
+	while (!found) {
+		n = rudp_sys_call(SYS_read, fd, (long)chunk, sizeof chunk, 0, 0, 0);
+		if (n == -EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		found = scan_chunk(s, chunk, (size_t)n);
+	}
+	rudp_sys_close(fd);
+	return found;
+}
+
+const char *rudp_own_path(void)
+{
+	struct scan s = {.target = (uintptr_t)rudp_own_path};
+
+	if (atomic_load_explicit(&known, memory_order_acquire))
+		return path;
+	if (!find(&s))
+		return NULL;
+	/* Threads that come here at once write the same bytes. */
+	memcpy(path, s.text, s.len);
+	atomic_store_explicit(&known, true, memory_order_release);
+	return path;
+}

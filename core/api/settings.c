@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "api/sys.h"
+#include "base/hash.h"
+
+#define VARIABLE_BYTES_MAX 2048
+#define KEY_FILE "RUDP_KEY_FILE="
+#define LOG "RUDP_LOG="
+
+static const char *const not_settings[] = {
+	"RUDP_DISABLE=", "RUDP_ENGINE=", "RUDP_ENGINE_PATH=",
+	"RUDP_NONCE=", "RUDP_TOKEN=", "RUDP_SETTINGS=",
+};
+
+static bool starts_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+const char *rudp_settings_get(const char *name)
+{
+	const char *value = secure_getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+bool rudp_settings_is_ours(const char *variable)
+{
+	return starts_with(variable, "RUDP_") && strchr(variable, '=');
+}
+
+bool rudp_settings_is_setting(const char *variable)
+{
+	if (!rudp_settings_is_ours(variable))
+		return false;
+	for (size_t i = 0; i < sizeof not_settings / sizeof not_settings[0]; i++)
+		if (starts_with(variable, not_settings[i]))
+			return false;
+	return true;
+}
+
+bool rudp_settings_want_key(void)
+{
+	return rudp_settings_get("RUDP_KEY_FILE") || rudp_settings_get("RUDP_KEY");
+}
+
+/* Where a relative file name begins in this variable, or NULL. RUDP_LOG is level or level:file. */
+static const char *relative_part(const char *variable)
+{
+	const char *file = NULL;
+
+	if (starts_with(variable, KEY_FILE))
+		file = variable + strlen(KEY_FILE);
+	else if (starts_with(variable, LOG))
+		file = strchr(variable, ':');
+	if (file && *file == ':')
+		file++;
+	return file && *file && *file != '/' ? file : NULL;
+}
+
+size_t rudp_settings_copy(char *out, size_t size, const char *variable)
+{
+	const char *file = relative_part(variable);
+	size_t len = strlen(variable);
+	size_t head = file ? (size_t)(file - variable) : len;
+	long cwd;
+
+	if (len + 1 > size)
+		return 0;
+	memcpy(out, variable, len + 1);
+	if (!file)
+		return len;
+	/* The kernel counts the final 0, in whose place the slash goes. */
+	cwd = rudp_sys_call(SYS_getcwd, (long)(out + head), (long)(size - head), 0, 0, 0, 0);
+	if (cwd <= 0 || out[head] != '/' || head + (size_t)cwd + len - head + 1 > size)
+		return 0;
+	out[head + (size_t)cwd - 1] = '/';
+	memcpy(out + head + cwd, file, len - head + 1);
+	return len + (size_t)cwd;
+}
+
+static uint64_t hash_all(bool absolute)
+{
+	static const uint8_t key[16];
+	uint64_t sum = 0;
+
+	if (!environ || getauxval(AT_SECURE))
+		return 0;
+	for (char **variable = environ; *variable; variable++) {
+		char copy[VARIABLE_BYTES_MAX];
+		size_t len;
+
+		if (!rudp_settings_is_setting(*variable))
+			continue;
+		len = absolute ? rudp_settings_copy(copy, sizeof copy, *variable) : 0;
+		/* A sum, since the order of the environment means nothing. */
+		sum += len ? rudp_siphash(key, copy, len)
+			   : rudp_siphash(key, *variable, strlen(*variable));
+	}
+	return sum;
+}
+
+uint64_t rudp_settings_hash_written(void)
+{
+	return hash_all(false);
+}
+
+uint64_t rudp_settings_hash(void)
+{
+	return hash_all(true);
+}
