@@ -1,69 +1,212 @@
 # SPDX-License-Identifier: MIT
 # rudp: one non-recursive Makefile. `make help` lists what it can do.
 
+VERSION := 0.1.0
+SOVERSION := 0
+
 BUILD ?= build
 CC ?= cc
 AR ?= ar
 PREFIX ?= /usr/local
 DESTDIR ?=
+LIBDIR ?= $(PREFIX)/lib
 SANITIZER ?=
-SEED ?=
-VERSION := 0.1.0
+CI ?=
 
-CSTD := -std=gnu11 -D_GNU_SOURCE
-WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
-	-Wswitch-enum -Wvla -Wformat=2 -Wundef
-ifdef CI
-WARN += -Werror
-endif
-OPT ?= -O2 -g
-HIDE := -fPIC -fvisibility=hidden -fno-common -fno-omit-frame-pointer
-
+override TOP_BUILD := $(BUILD)
 ifeq ($(SANITIZER),address)
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
-BUILD := $(BUILD)/address
+override BUILD := $(TOP_BUILD)/address
 else ifeq ($(SANITIZER),thread)
 SAN := -fsanitize=thread
-BUILD := $(BUILD)/thread
+override BUILD := $(TOP_BUILD)/thread
 else ifneq ($(SANITIZER),)
 $(error SANITIZER must be address or thread, not '$(SANITIZER)')
 endif
 
-CPPFLAGS += -Icore -Icore/include -DRUDP_VERSION_TEXT='"$(VERSION)"' \
-	-DRUDP_LIBDIR='"$(PREFIX)/lib/rudp"'
-CFLAGS += $(CSTD) $(OPT) $(WARN) $(HIDE) $(SAN)
-LDFLAGS += $(SAN)
+OPT ?= -O2 -g
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wvla \
+	-Wformat=2 -Wundef
+# Criterion's macros convert int to a one-bit field everywhere.
+WARN_PRODUCT := -Wconversion
+ifneq ($(CI),)
+WARN += -Werror
+endif
+HIDE := -fPIC -fvisibility=hidden -fno-common -fno-omit-frame-pointer
+
+override CPPFLAGS += -D_GNU_SOURCE -Icore -Icore/include -DRUDP_VERSION_TEXT='"$(VERSION)"' \
+	-DRUDP_LIBDIR='"$(LIBDIR)/rudp"'
+override CFLAGS += -std=gnu11 $(OPT) $(WARN) $(HIDE) $(SAN)
+override LDFLAGS += $(SAN)
 
 BASE_SRC := $(wildcard core/base/*.c)
 PROTO_SRC := $(wildcard core/proto/*.c)
+ENGINE_SRC := $(filter-out core/engine/host_%.c,$(wildcard core/engine/*.c))
+API_SRC := $(wildcard core/api/*.c)
+SHIM_SRC := $(wildcard shim/*.c)
+LINKEM_SRC := $(wildcard integration/linkem/*.c)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-.PHONY: all help clean
-all:
+# libcrypto goes into the in-process engine as a static, hidden copy: no symbol of it can meet the
+# program's own. A sanitizer's runtime wants the shared one.
+CRYPTO_HIDDEN := $(if $(SAN),-lcrypto,-Wl,--exclude-libs,ALL -l:libcrypto.a -Wl,--gc-sections)
+
+PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engine.so \
+	$(BUILD)/librudp.a $(BUILD)/librudp.so
+UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim linkem)
+
+.PHONY: all help setup demo check check-unit check-sim check-fuzz check-style check-integration \
+	sim fuzz soak bench install uninstall clean format
+.DELETE_ON_ERROR:
+
+all: $(PRODUCTS) ## build everything into build/ (needs no root)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "  SANITIZER=address|thread   for check, check-unit, sim: another build with a sanitizer"
+	@echo "  SEED=n [NAME=scenario]     for sim: replay one simulated scenario, with its story"
+	@echo "  PREFIX= DESTDIR=           for install"
+	@echo "  CC=clang OPT=-O0 ...       as usual"
+
+$(BUILD)/obj/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN_PRODUCT) -MMD -MP -c -o $@ $<
+
+define archive
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcs $@ $^
+endef
 
 $(BUILD)/libbase.a: $(call obj,$(BASE_SRC))
-	rm -f $@
-	$(AR) rcs $@ $^
-
+	$(archive)
 $(BUILD)/libproto.a: $(call obj,$(PROTO_SRC))
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(archive)
+$(BUILD)/libengine.a: $(call obj,$(ENGINE_SRC))
+	$(archive)
+# What a native program links: the client side and what it needs of base.
+$(BUILD)/librudp.a: $(call obj,$(API_SRC) $(BASE_SRC))
+	$(archive)
+
+$(BUILD)/rudp-engine: $(call obj,core/engine/host_process.c) $(BUILD)/libengine.a \
+		$(BUILD)/libproto.a $(BUILD)/librudp.a
+	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -pthread -ldl
+
+$(BUILD)/librudp_engine.so: $(call obj,core/engine/host_thread.c) $(BUILD)/libengine.a \
+		$(BUILD)/libproto.a $(BUILD)/librudp.a core/engine/engine.map
+	$(CC) $(LDFLAGS) -shared -Wl,--version-script=core/engine/engine.map -Wl,-z,defs,-z,nodelete \
+		-o $@ $(filter-out %.map,$^) $(CRYPTO_HIDDEN) -pthread -ldl
+
+$(BUILD)/librudp_shim.so: $(call obj,$(SHIM_SRC)) $(BUILD)/librudp.a shim/shim.map
+	$(CC) $(LDFLAGS) -shared -Wl,--version-script=shim/shim.map -Wl,--exclude-libs,ALL \
+		$(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete -o $@ $(filter-out %.map,$^) -ldl
+
+$(BUILD)/librudp.so: $(BUILD)/librudp.a core/api/rudp.map
+	$(CC) $(LDFLAGS) -shared -Wl,-soname,librudp.so.$(SOVERSION) \
+		-Wl,--version-script=core/api/rudp.map -Wl,--whole-archive $< \
+		-Wl,--no-whole-archive -o $@ -ldl
+
+$(BUILD)/linkem: $(call obj,$(LINKEM_SRC))
+	$(CC) $(LDFLAGS) -o $@ $^ -lm
 
 # One criterion program for each folder of unit tests.
-$(BUILD)/tests/base: $(call obj,$(wildcard tests/base/*.c)) $(BUILD)/libbase.a
+tests_of = $(call obj,$(wildcard tests/$(1)/*.c))
+$(BUILD)/tests/base: $(call tests_of,base) $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion
-
-$(BUILD)/tests/proto: $(call obj,$(wildcard tests/proto/*.c)) $(BUILD)/libproto.a $(BUILD)/libbase.a
+$(BUILD)/tests/proto: $(call tests_of,proto) $(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lm
+$(BUILD)/tests/api: $(call tests_of,api) $(BUILD)/librudp.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ldl
+$(BUILD)/tests/engine: $(call tests_of,engine) $(BUILD)/libengine.a $(BUILD)/libproto.a \
+		$(BUILD)/librudp.a | $(BUILD)/rudp-engine
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -pthread -ldl
+$(BUILD)/tests/shim: $(call tests_of,shim) | $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ldl
+$(BUILD)/tests/linkem: $(call tests_of,linkem) \
+		$(filter-out %/main.o,$(call obj,$(LINKEM_SRC)))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
+$(BUILD)/tests/sim: $(call tests_of,sim) $(BUILD)/libproto.a $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lm
 
-clean:
-	rm -rf build
+setup: ## install the packages that building, tests and demo need (apt-get, root or sudo)
+	@scripts/install-packages.sh all
+
+demo: ## set up, build, and show curl and nginx over rudp beside kernel TCP
+	@scripts/install-packages.sh demo
+	@$(MAKE) --no-print-directory all $(BUILD)/linkem
+	@BUILD=$(abspath $(BUILD)) integration/demo.sh
+
+check: ## set up, build, run every test
+	@scripts/install-packages.sh test
+	@$(MAKE) --no-print-directory check-unit check-sim check-fuzz check-style check-integration
+	@echo "make check: everything passed"
+
+check-unit: $(UNIT_TESTS) ## unit and model tests, and that proto is sans-I/O
+	@tests/run_units.sh $(BUILD) $(UNIT_TESTS)
+	@tests/check_sans_io.sh $(call obj,$(PROTO_SRC))
+
+check-sim: $(BUILD)/tests/sim ## the simulator: named scenarios and 1000 random ones
+	$(BUILD)/tests/sim
+
+check-fuzz: ## every fuzz target for a few seconds (clang)
+	@tests/fuzz/run.sh $(TOP_BUILD)/fuzz 5
+
+check-style: ## shell scripts through shellcheck, sizes of files
+	@scripts/check-style.sh
+
+check-integration: all $(BUILD)/linkem ## real programs over emulated links (root: namespaces)
+	@BUILD=$(abspath $(BUILD)) integration/run.sh
+
+sim: $(BUILD)/tests/sim ## replay one simulated scenario: SEED=n [NAME=scenario]
+	@test -n "$(SEED)" || { echo "make sim needs SEED=n, e.g. make sim SEED=42"; exit 2; }
+	$(BUILD)/tests/sim $(NAME) $(SEED)
+
+fuzz: ## every fuzz target for TIME seconds (default 60)
+	@tests/fuzz/run.sh $(TOP_BUILD)/fuzz $(or $(TIME),60)
+
+soak: all $(BUILD)/tests/sim $(BUILD)/linkem ## many seeds and a long transfer (about 30 minutes)
+	BUILD=$(abspath $(BUILD)) tests/soak.sh
+
+bench: all $(BUILD)/linkem ## measure side by side with kernel TCP
+	@BUILD=$(abspath $(BUILD)) bench/run.sh
+
+install: all ## install into DESTDIR/PREFIX
+	install -d $(DESTDIR)$(LIBDIR)/rudp $(DESTDIR)$(LIBDIR)/pkgconfig \
+		$(DESTDIR)$(PREFIX)/include/rudp $(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 755 $(BUILD)/rudp-engine $(DESTDIR)$(LIBDIR)/rudp/rudp-engine
+	install -m 644 $(BUILD)/librudp_engine.so $(BUILD)/librudp_shim.so $(DESTDIR)$(LIBDIR)/rudp/
+	ln -sf rudp/librudp_shim.so $(DESTDIR)$(LIBDIR)/librudp_shim.so
+	install -m 644 $(BUILD)/librudp.a $(DESTDIR)$(LIBDIR)/
+	install -m 644 $(BUILD)/librudp.so $(DESTDIR)$(LIBDIR)/librudp.so.$(SOVERSION)
+	ln -sf librudp.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/librudp.so
+	install -m 644 core/include/rudp/*.h $(DESTDIR)$(PREFIX)/include/rudp/
+	install -m 644 docs/man/*.3 $(DESTDIR)$(PREFIX)/share/man/man3/
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' rudp.pc.in \
+		> $(DESTDIR)$(LIBDIR)/pkgconfig/rudp.pc
+
+uninstall: ## take out what install put there
+	rm -rf $(DESTDIR)$(LIBDIR)/rudp $(DESTDIR)$(PREFIX)/include/rudp
+	rm -f $(DESTDIR)$(LIBDIR)/librudp_shim.so $(DESTDIR)$(LIBDIR)/librudp.a \
+		$(DESTDIR)$(LIBDIR)/librudp.so* $(DESTDIR)$(LIBDIR)/pkgconfig/rudp.pc \
+		$(DESTDIR)$(PREFIX)/share/man/man3/rudp.3
+
+format: ## clang-format over all sources
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
+clean: ## remove build/
+	rm -rf $(TOP_BUILD)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
