@@ -3,8 +3,9 @@
  * pacer - spreads packets over time at the rate that congestion control gives.
  *
  * Model     a token bucket in time: release_at_ns is when the next byte may leave; each packet moves
- *           it on by size / rate. After idling at most one burst (send quantum) may leave at once,
- *           and time lost to a late timer is made up within the same bound.
+ *           it on by size / rate. After idling at most one burst (send quantum) may leave at once.
+ *           Time lost to a late timer (up to 10 ms: more is idling) is made up, by at most one more
+ *           quantum, or one millisecond of the rate where that is more.
  */
 #ifndef RUDP_PROTO_PACER_H
 #define RUDP_PROTO_PACER_H

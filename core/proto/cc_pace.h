@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cc_pace - arithmetic that the algorithms of congestion control share: rates, spans and bursts.
+ *
+ * Everything is integer; products of a rate and a span need more than 64 bits on fast long paths.
+ */
+#ifndef RUDP_PROTO_CC_PACE_H
+#define RUDP_PROTO_CC_PACE_H
+
+#include <stdint.h>
+
+#include "base/time.h"
+
+#define RUDP_CC_QUANTUM_BYTES_MAX 65536
+#define RUDP_CC_QUANTUM_DATAGRAMS_MIN 2
+#define RUDP_CC_QUANTUM_NS (1 * RUDP_NS_PER_MS)
+
+/* a * b / c without overflow in between; UINT64_MAX where the result is larger. c > 0. */
+static inline uint64_t rudp_cc_mul_div(uint64_t a, uint64_t b, uint64_t c)
+{
+	unsigned __int128 result = (unsigned __int128)a * b / c;
+
+	return result > UINT64_MAX ? UINT64_MAX : (uint64_t)result;
+}
+
+/* What leaves in a span at a rate. */
+static inline uint64_t rudp_cc_bytes_in(uint64_t rate_bytes_per_s, int64_t span_ns)
+{
+	return rudp_cc_mul_div(rate_bytes_per_s, (uint64_t)span_ns, (uint64_t)RUDP_NS_PER_S);
+}
+
+/* The rate that moves bytes in a span, at least 1. span_ns > 0. */
+static inline uint64_t rudp_cc_rate(uint64_t bytes, int64_t span_ns)
+{
+	uint64_t rate = rudp_cc_mul_div(bytes, (uint64_t)RUDP_NS_PER_S, (uint64_t)span_ns);
+
+	return rate > 0 ? rate : 1;
+}
+
+/*
+ * The largest burst: about a millisecond of the rate, so that fast senders make few system calls
+ * and slow ones no queue, at most 64 KiB and at least two datagrams. draft-ietf-ccwg-bbr 5.6.3.
+ */
+static inline uint64_t rudp_cc_quantum_bytes(uint64_t rate_bytes_per_s, uint32_t datagram_bytes)
+{
+	uint64_t quantum = rudp_cc_bytes_in(rate_bytes_per_s, RUDP_CC_QUANTUM_NS);
+	uint64_t least = RUDP_CC_QUANTUM_DATAGRAMS_MIN * (uint64_t)datagram_bytes;
+
+	if (quantum > RUDP_CC_QUANTUM_BYTES_MAX)
+		quantum = RUDP_CC_QUANTUM_BYTES_MAX;
+	return quantum > least ? quantum : least;
+}
+
+#endif
