@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cc_bbr - BBR: a model of the path (bandwidth, round-trip time, safe volume) instead of a reaction
+ * to loss. Shared by the cc_bbr*.c files and their tests; nobody else looks in here.
+ *
+ * Source    draft-ietf-ccwg-bbr-06 (BBRv3), whose names are kept. What differs is listed here.
+ *
+ * Loss alone is not congestion. The draft lowers its bounds whenever more than 2 % are lost, which
+ * on a path with 3 % of random loss ends in a small fraction of the link. Here losses count only
+ * together with evidence, any of:
+ *
+ *   queue      the smallest RTT of the last or the current round is above min_rtt * 5/4 + 2 ms:
+ *              even the luckiest packet of a round trip has waited;
+ *   shortfall  in a round neither idle nor limited by the application, bytes delivered and lost per
+ *              second were under 80 % of the bytes sent per second in the round before: more is
+ *              missing than the losses explain;
+ *   heavy      more than 20 % of a round is lost (at least 8 datagrams): no link loses that much
+ *              without being overloaded, and a policer shows neither a queue nor a shortfall;
+ *   excess     (while probing) the loss is 10 points above what the path loses when not probed: a
+ *              buffer too shallow to show a delay. What it loses then is an average of the rounds
+ *              of CRUISE.
+ *
+ *   With evidence the draft's responses are taken as they stand: the short-term bounds, the bound
+ *   inflight_longterm and the end of the probe, the end of STARTUP. Without, a loss changes nothing
+ *   but the account of losses. An ECN mark is a loss that carries its own evidence.
+ *
+ * Startup ends by delay too: once 8 RTT samples in a row are above min_rtt by max(4 ms, 1/8), the
+ * sender holds its rate and window for a round trip (as HyStart++'s CSS does, but without growth).
+ * If the delay is still there at its end, the pipe is full; if not, it was jitter and STARTUP goes
+ * on. A probe (UP) ends by the same sign, against the delay at which it began.
+ *
+ * PROBE_RTT is put off while RTTs within 1/32 of the minimum are seen: the queue is then known to be
+ * empty, and stopping to find that out would cost a long path 15 % of its bandwidth. At least every
+ * 30 s it takes place, so that a flow that never saw the path empty learns its mistake.
+ */
+#ifndef RUDP_PROTO_CC_BBR_H
+#define RUDP_PROTO_CC_BBR_H
+
+#include "proto/cc.h"
+
+#define BBR_INFINITE UINT64_MAX
+
+/* Gains and shares in percent. */
+#define BBR_STARTUP_PACING_GAIN 277
+#define BBR_HOLD_PACING_GAIN 100
+#define BBR_DRAIN_PACING_GAIN 50
+#define BBR_DOWN_PACING_GAIN 90
+#define BBR_CRUISE_PACING_GAIN 100
+#define BBR_UP_PACING_GAIN 125
+#define BBR_CWND_GAIN 200
+#define BBR_UP_CWND_GAIN 225
+#define BBR_PROBE_RTT_CWND_GAIN 50
+#define BBR_PACING_MARGIN 1
+#define BBR_HEADROOM 15
+#define BBR_BETA 70
+#define BBR_LOSS_THRESH 2
+#define BBR_FULL_BW_GROWTH 125
+#define BBR_HEAVY_LOSS 20
+#define BBR_EXCESS_LOSS 10
+#define BBR_SHORTFALL 80
+
+#define BBR_FULL_BW_ROUNDS 3
+#define BBR_STARTUP_LOSSES_MIN 6
+#define BBR_DRAIN_ROUNDS_MAX 3
+#define BBR_CWND_DATAGRAMS_MIN 4
+#define BBR_HEAVY_LOSS_DATAGRAMS_MIN 8
+#define BBR_RENO_ROUNDS_MAX 63
+#define BBR_EXTRA_ACKED_ROUNDS 5 /* half of the filter: two slots hold ten rounds */
+#define BBR_PROBE_UP_ROUNDS_MAX 30
+#define BBR_DELAY_SAMPLES 8
+
+#define BBR_MIN_RTT_WINDOW_NS (10 * RUDP_NS_PER_S)
+#define BBR_PROBE_RTT_INTERVAL_NS (5 * RUDP_NS_PER_S)
+#define BBR_PROBE_RTT_INTERVAL_NS_MAX (30 * RUDP_NS_PER_S)
+#define BBR_PROBE_RTT_NS (200 * RUDP_NS_PER_MS)
+#define BBR_PROBE_WAIT_NS (2 * RUDP_NS_PER_S)
+#define BBR_PROBE_WAIT_RANDOM_NS (1 * RUDP_NS_PER_S)
+#define BBR_DELAY_NS_MIN (4 * RUDP_NS_PER_MS)
+#define BBR_DELAY_DIVISOR 8
+#define BBR_QUEUE_DIVISOR 4
+#define BBR_QUEUE_NS_MIN (2 * RUDP_NS_PER_MS)
+#define BBR_SAME_RTT_DIVISOR 32
+
+/* state, name for statistics, pacing gain, cwnd gain */
+#define BBR_STATES(X)                                                                              \
+	X(STARTUP, "startup", BBR_STARTUP_PACING_GAIN, BBR_CWND_GAIN)                              \
+	X(DRAIN, "drain", BBR_DRAIN_PACING_GAIN, BBR_CWND_GAIN)                                    \
+	X(DOWN, "probe_bw_down", BBR_DOWN_PACING_GAIN, BBR_CWND_GAIN)                              \
+	X(CRUISE, "probe_bw_cruise", BBR_CRUISE_PACING_GAIN, BBR_CWND_GAIN)                        \
+	X(REFILL, "probe_bw_refill", BBR_CRUISE_PACING_GAIN, BBR_CWND_GAIN)                        \
+	X(UP, "probe_bw_up", BBR_UP_PACING_GAIN, BBR_UP_CWND_GAIN)                                 \
+	X(PROBE_RTT, "probe_rtt", BBR_CRUISE_PACING_GAIN, BBR_PROBE_RTT_CWND_GAIN)
+
+enum bbr_state {
+#define X(state, name, pacing_gain, cwnd_gain) BBR_##state,
+	BBR_STATES(X)
+#undef X
+};
+
+/* What the ACKs now arriving say about the last probe for bandwidth. */
+enum bbr_ack_phase {
+	BBR_ACKS_INIT,
+	BBR_ACKS_REFILLING,
+	BBR_ACKS_PROBE_STARTING,
+	BBR_ACKS_PROBE_FEEDBACK,
+	BBR_ACKS_PROBE_STOPPING,
+};
+
+/* The account of one packet-timed round trip, kept for the evidence. */
+struct bbr_round {
+	int64_t started_at_ns;
+	int64_t rtt_min_ns;        /* RUDP_NEVER: no sample */
+	uint64_t sent_bytes;
+	uint64_t delivered_bytes;
+	uint64_t lost_bytes;
+	uint64_t marked_bytes;     /* by ECN */
+	uint32_t lost_packets;
+	uint32_t rtt_samples;
+	bool app_limited;
+};
+
+/* What a spurious loss gives back. */
+struct bbr_undo {
+	uint64_t cwnd_bytes;
+	uint64_t bw_shortterm;
+	uint64_t inflight_shortterm;
+	uint64_t inflight_longterm;
+	uint64_t from_number;      /* the largest of the first loss: older ones are another's */
+	uint64_t lost_bytes;       /* of the episode, less what was found spurious */
+	uint64_t inflight_bytes;   /* when it began */
+	bool is_set;
+	bool left_startup;
+	bool left_up;
+};
+
+struct bbr {
+	enum bbr_state state;
+	enum bbr_ack_phase ack_phase;
+
+	/* Rounds. next_number is the number that the next packet gets, as far as known. */
+	uint64_t next_number;
+	uint64_t round_end_number;
+	uint64_t round_count;
+	bool round_start;
+	struct bbr_round now, last;
+
+	/* Bandwidth, bytes per second. sample_bw 0: this ACK brought none. */
+	uint64_t sample_bw;
+	uint64_t max_bw, max_bw_slots[2]; /* of this probe cycle, of the one before */
+	uint64_t bw_latest, bw_shortterm, bw;
+
+	/* Volume, bytes. */
+	uint64_t inflight_latest, inflight_shortterm, inflight_longterm;
+	uint64_t extra_acked[2], extra_acked_sum;
+	uint64_t extra_acked_slot_round;
+	int64_t extra_acked_since_at_ns;
+
+	/* Delay. */
+	int64_t min_rtt_ns, min_rtt_at_ns;
+	int64_t probe_rtt_min_ns, probe_rtt_min_at_ns;
+	int64_t probe_rtt_last_at_ns, probe_rtt_done_at_ns; /* done: RUDP_NEVER until drained */
+	int64_t delay_bucket_ns, delay_ns; /* smallest of 8 samples: filling, full */
+	int64_t up_base_ns;                /* delay_ns when the probe began */
+	uint32_t delay_samples;
+	bool probe_rtt_expired, probe_rtt_round_done, idle_restart;
+	uint64_t probe_rtt_end_number;     /* samples of packets below it are of PROBE_RTT */
+
+	/* Is the pipe full? */
+	uint64_t full_bw;
+	uint32_t full_bw_count;
+	bool full_bw_now, full_bw_reached;
+	bool holding;                      /* STARTUP pauses to check a delay */
+	uint64_t hold_end_number;
+	uint64_t drain_start_round;
+
+	/* The probe cycle. */
+	int64_t cycle_at_ns, probe_wait_ns;
+	uint64_t rounds_since_probe;
+	uint64_t probe_up_acked, probe_up_acked_per_inc;
+	uint32_t probe_up_rounds;
+	bool is_bw_probe_sample, prev_probe_too_high, prev_probe_precautionary;
+
+	/* Loss. */
+	uint64_t loss_round_end_number;
+	bool loss_round_start, loss_in_round, mark_in_round, shortfall, evidence_in_round;
+	uint64_t base_loss_ppm;            /* of the path when not probed */
+	struct bbr_undo undo;
+
+	uint64_t prior_cwnd_bytes;
+	uint64_t random;
+	bool has_seen_rtt, app_limited;
+};
+
+static inline struct bbr *bbr_of(struct rudp_cc *cc)
+{
+	return (struct bbr *)(void *)cc->state;
+}
+
+static inline const struct bbr *bbr_of_const(const struct rudp_cc *cc)
+{
+	return (const struct bbr *)(const void *)cc->state;
+}
+
+static inline uint64_t bbr_min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t bbr_max(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* States (cc_bbr_states.c). */
+void bbr_enter(struct rudp_cc *cc, enum bbr_state next);
+bool bbr_is_probe_bw(const struct bbr *b);
+bool bbr_is_probing(const struct bbr *b);
+void bbr_enter_startup(struct rudp_cc *cc);
+void bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+
+/* The cycle of PROBE_BW (cc_bbr_cycle.c). */
+void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns);
+void bbr_start_cruise(struct rudp_cc *cc);
+void bbr_start_refill(struct rudp_cc *cc);
+void bbr_update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+uint64_t bbr_with_headroom(const struct rudp_cc *cc);
+
+/* Rounds, bandwidth, aggregation, full pipe (cc_bbr_model.c). */
+void bbr_start_round(struct bbr *b);
+void bbr_update_round(struct bbr *b, const struct rudp_cc_ack *ack);
+void bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack);
+void bbr_advance_max_bw(struct bbr *b);
+void bbr_update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+uint64_t bbr_extra_acked(const struct bbr *b);
+void bbr_reset_full_bw(struct bbr *b);
+void bbr_check_full_bw(struct bbr *b);
+void bbr_bound_bw(struct bbr *b);
+
+/* Delay: min_rtt, PROBE_RTT, the delay signal (cc_bbr_rtt.c). */
+void bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
+bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns);
+void bbr_update_min_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
+void bbr_check_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void bbr_check_probe_rtt_done(struct rudp_cc *cc, int64_t now_at_ns);
+
+/* Loss and its evidence, bounds, undo (cc_bbr_loss.c). */
+void bbr_note_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss);
+void bbr_update_latest(struct bbr *b, const struct rudp_cc_ack *ack);
+void bbr_advance_latest(struct bbr *b, const struct rudp_cc_ack *ack);
+void bbr_adapt_lower_bounds(struct rudp_cc *cc);
+void bbr_reset_congestion_signals(struct bbr *b);
+void bbr_reset_shortterm(struct bbr *b);
+void bbr_close_loss_account(struct rudp_cc *cc);
+bool bbr_is_queue_evident(const struct bbr *b);
+bool bbr_has_startup_loss(const struct rudp_cc *cc);
+bool bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+
+/* Undo of spurious losses (cc_bbr_undo.c). */
+void bbr_save_for_undo(struct rudp_cc *cc, const struct rudp_cc_loss *loss);
+void bbr_take_spurious(struct rudp_cc *cc, const struct rudp_cc_spurious *spurious);
+
+/* Pacing rate, quantum, window (cc_bbr_control.c). */
+uint64_t bbr_cwnd_min_bytes(const struct rudp_cc *cc);
+uint64_t bbr_bdp_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent);
+uint64_t bbr_inflight_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent);
+uint64_t bbr_target_inflight_bytes(const struct rudp_cc *cc);
+uint64_t bbr_probe_rtt_cwnd_bytes(const struct rudp_cc *cc);
+void bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns);
+void bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent);
+void bbr_set_control(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void bbr_save_cwnd(struct rudp_cc *cc);
+void bbr_restore_cwnd(struct rudp_cc *cc);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR's hands on the sender: pacing rate, burst and window (draft section 5.6). */
+#include "proto/cc_bbr.h"
+
+#include "proto/cc_pace.h"
+
+/* The slowest pace: the smallest window in a second. Slower, one burst would block the pacer for
+ * longer than the path can take to become better. */
+#define PACING_WINDOW_NS_MAX (1 * RUDP_NS_PER_S)
+
+static const struct {
+	uint32_t pacing, cwnd;
+} gains[] = {
+#define X(state, name, pacing_gain, cwnd_gain) [BBR_##state] = {pacing_gain, cwnd_gain},
+	BBR_STATES(X)
+#undef X
+};
+
+uint64_t bbr_cwnd_min_bytes(const struct rudp_cc *cc)
+{
+	return BBR_CWND_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes;
+}
+
+uint64_t bbr_bdp_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	if (b->min_rtt_ns == RUDP_NEVER)
+		return rudp_cc_initial_window_bytes(cc->datagram_bytes);
+	return rudp_cc_mul_div(rudp_cc_bytes_in(bw, b->min_rtt_ns), gain_percent, 100);
+}
+
+/* Room for what is on its way through the hosts: a burst, a pipeline, a probe that shows. */
+static uint64_t quantized(const struct rudp_cc *cc, uint64_t inflight)
+{
+	inflight = bbr_max(inflight, cc->send_quantum_bytes);
+	inflight = bbr_max(inflight, bbr_cwnd_min_bytes(cc));
+	if (bbr_of_const(cc)->state == BBR_UP)
+		inflight += 2 * (uint64_t)cc->datagram_bytes;
+	return inflight;
+}
+
+uint64_t bbr_inflight_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent)
+{
+	return quantized(cc, bbr_bdp_bytes(cc, bw, gain_percent));
+}
+
+uint64_t bbr_target_inflight_bytes(const struct rudp_cc *cc)
+{
+	return bbr_min(bbr_bdp_bytes(cc, bbr_of_const(cc)->bw, 100), cc->cwnd_bytes);
+}
+
+uint64_t bbr_probe_rtt_cwnd_bytes(const struct rudp_cc *cc)
+{
+	return bbr_max(bbr_bdp_bytes(cc, bbr_of_const(cc)->bw, BBR_PROBE_RTT_CWND_GAIN),
+		       bbr_cwnd_min_bytes(cc));
+}
+
+static void set_rate(struct rudp_cc *cc, uint64_t rate)
+{
+	cc->pacing_bytes_per_s =
+		bbr_max(rate, rudp_cc_rate(bbr_cwnd_min_bytes(cc), PACING_WINDOW_NS_MAX));
+	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, cc->datagram_bytes);
+}
+
+/* Nothing is known of the bandwidth: as if the window were it. */
+void bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns)
+{
+	uint64_t window = rudp_cc_initial_window_bytes(cc->datagram_bytes);
+
+	set_rate(cc, rudp_cc_mul_div(rudp_cc_rate(window, rudp_time_max(rtt_ns, 1)),
+				     BBR_STARTUP_PACING_GAIN, 100));
+}
+
+/* While the pipe is not full the rate only rises: samples of an idle application prove nothing. */
+void bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t rate = rudp_cc_mul_div(b->bw, gain_percent * (100 - BBR_PACING_MARGIN), 100 * 100);
+
+	if (b->bw == 0)
+		return;
+	if (b->full_bw_reached || b->holding || rate > cc->pacing_bytes_per_s)
+		set_rate(cc, rate);
+}
+
+void bbr_save_cwnd(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (!b->loss_in_round && b->state != BBR_PROBE_RTT)
+		b->prior_cwnd_bytes = cc->cwnd_bytes;
+	else
+		b->prior_cwnd_bytes = bbr_max(b->prior_cwnd_bytes, cc->cwnd_bytes);
+}
+
+void bbr_restore_cwnd(struct rudp_cc *cc)
+{
+	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, bbr_of_const(cc)->prior_cwnd_bytes);
+}
+
+static void bound_cwnd(struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t cap = BBR_INFINITE;
+
+	if (b->state == BBR_PROBE_RTT)
+		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_probe_rtt_cwnd_bytes(cc));
+	if (b->state == BBR_CRUISE || b->state == BBR_PROBE_RTT)
+		cap = bbr_with_headroom(cc);
+	else if (bbr_is_probe_bw(b) || b->state == BBR_DRAIN)
+		cap = b->inflight_longterm;
+	cap = bbr_min(cap, b->inflight_shortterm);
+	cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(cap, bbr_cwnd_min_bytes(cc)));
+	cc->ssthresh_bytes = b->inflight_longterm;
+}
+
+static void set_cwnd(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t most = quantized(cc, bbr_bdp_bytes(cc, b->bw, gains[b->state].cwnd) +
+					      bbr_extra_acked(b));
+
+	if (b->full_bw_reached)
+		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes + ack->acked_bytes, most);
+	else if (!b->holding &&
+		 (cc->cwnd_bytes < most ||
+		  ack->delivered_total_bytes < rudp_cc_initial_window_bytes(cc->datagram_bytes)))
+		cc->cwnd_bytes += ack->acked_bytes;
+	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, bbr_cwnd_min_bytes(cc));
+	bound_cwnd(cc);
+}
+
+void bbr_set_control(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	bbr_set_pacing_with_gain(cc, b->holding ? BBR_HOLD_PACING_GAIN : gains[b->state].pacing);
+	set_cwnd(cc, ack);
+}

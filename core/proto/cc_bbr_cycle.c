@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR's cycle of PROBE_BW: DOWN, CRUISE, REFILL, UP, and the long-term bound that probing moves. */
+#include "proto/cc_bbr.h"
+
+#include "proto/cc_pace.h"
+
+/* SplitMix64, stirred with what an observer does not know exactly: only to keep flows apart. */
+static uint64_t random_below(struct bbr *b, uint64_t limit, int64_t now_at_ns)
+{
+	uint64_t z;
+
+	b->random += UINT64_C(0x9e3779b97f4a7c15) + ((uint64_t)now_at_ns ^ b->next_number << 32);
+	z = b->random;
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return (z ^ z >> 31) % limit;
+}
+
+static void pick_probe_wait(struct bbr *b, int64_t now_at_ns)
+{
+	b->rounds_since_probe = random_below(b, 2, now_at_ns);
+	b->probe_wait_ns = BBR_PROBE_WAIT_NS +
+			   (int64_t)random_below(b, (uint64_t)BBR_PROBE_WAIT_RANDOM_NS, now_at_ns);
+}
+
+void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
+{
+	struct bbr *b = bbr_of(cc);
+
+	bbr_reset_congestion_signals(b);
+	b->probe_up_acked_per_inc = BBR_INFINITE;
+	pick_probe_wait(b, now_at_ns);
+	b->cycle_at_ns = now_at_ns;
+	b->ack_phase = BBR_ACKS_PROBE_STOPPING;
+	bbr_start_round(b);
+	bbr_enter(cc, BBR_DOWN);
+}
+
+void bbr_start_cruise(struct rudp_cc *cc)
+{
+	bbr_enter(cc, BBR_CRUISE);
+}
+
+void bbr_start_refill(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	bbr_reset_shortterm(b);
+	b->probe_up_rounds = 0;
+	b->probe_up_acked = 0;
+	b->prev_probe_precautionary = false;
+	b->ack_phase = BBR_ACKS_REFILLING;
+	bbr_start_round(b);
+	bbr_enter(cc, BBR_REFILL);
+}
+
+static void raise_slope(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t growth = UINT64_C(1) << b->probe_up_rounds;
+
+	if (b->probe_up_rounds < BBR_PROBE_UP_ROUNDS_MAX)
+		b->probe_up_rounds++;
+	b->probe_up_acked_per_inc = bbr_max(cc->cwnd_bytes / growth, cc->datagram_bytes);
+}
+
+static void start_up(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	b->is_bw_probe_sample = true;
+	b->ack_phase = BBR_ACKS_PROBE_STARTING;
+	bbr_start_round(b);
+	bbr_reset_full_bw(b);
+	b->full_bw = b->sample_bw;
+	b->up_base_ns = b->last.rtt_min_ns;
+	bbr_enter(cc, BBR_UP);
+	raise_slope(cc);
+}
+
+/* Section 5.3.3.8: after 2 s to 3 s, or as many rounds as Reno takes to grow by half the window. */
+static bool is_time_to_probe(const struct rudp_cc *cc, int64_t now_at_ns)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t reno_rounds = bbr_target_inflight_bytes(cc) / cc->datagram_bytes;
+
+	return now_at_ns > b->cycle_at_ns + b->probe_wait_ns ||
+	       b->rounds_since_probe >= bbr_min(reno_rounds, BBR_RENO_ROUNDS_MAX);
+}
+
+/* Leaves room below the bound for others. */
+uint64_t bbr_with_headroom(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t headroom;
+
+	if (b->inflight_longterm == BBR_INFINITE)
+		return BBR_INFINITE;
+	headroom = bbr_max(b->inflight_longterm / 100 * BBR_HEADROOM, cc->datagram_bytes);
+	return bbr_max(b->inflight_longterm - bbr_min(headroom, b->inflight_longterm),
+		       bbr_cwnd_min_bytes(cc));
+}
+
+static bool is_time_to_cruise(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	return ack->inflight_bytes <= bbr_with_headroom(cc) &&
+	       ack->inflight_bytes <= bbr_inflight_bytes(cc, bbr_of_const(cc)->max_bw, 100);
+}
+
+/*
+ * A probe ends when the pipe is full: by the draft's estimate of three rounds without growth, or
+ * earlier by the queue that the probe itself has built, seen on packets that it has sent.
+ */
+static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (b->prev_probe_too_high && ack->inflight_bytes >= b->inflight_longterm) {
+		b->prev_probe_precautionary = true;
+		return true;
+	}
+	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && bbr_has_delay_grown(b, b->up_base_ns))
+		return true;
+	if (ack->cwnd_limited && cc->cwnd_bytes >= b->inflight_longterm) {
+		bbr_reset_full_bw(b);
+		b->full_bw = b->sample_bw;
+		return false;
+	}
+	return b->full_bw_now;
+}
+
+static void probe_longterm_upward(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t steps;
+
+	if (!ack->cwnd_limited || cc->cwnd_bytes < b->inflight_longterm)
+		return;
+	b->probe_up_acked += ack->acked_bytes;
+	steps = b->probe_up_acked / b->probe_up_acked_per_inc;
+	b->probe_up_acked -= steps * b->probe_up_acked_per_inc;
+	b->inflight_longterm += steps * cc->datagram_bytes;
+	if (b->round_start)
+		raise_slope(cc);
+}
+
+static void take_inflight_too_high(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	b->prev_probe_too_high = true;
+	b->is_bw_probe_sample = false; /* one reaction a probe */
+	if (!b->app_limited)
+		b->inflight_longterm =
+			bbr_max(ack->rate.inflight_at_send_bytes,
+				bbr_target_inflight_bytes(cc) / 100 * BBR_BETA);
+	if (b->state == BBR_UP) {
+		b->undo.left_up = true;
+		bbr_start_down(cc, ack->now_at_ns);
+	}
+}
+
+/* Returns true if the end of a cautious probe that went well has already led to the next one. */
+static bool advance_ack_phase(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (!b->round_start)
+		return false;
+	if (b->ack_phase == BBR_ACKS_PROBE_STARTING)
+		b->ack_phase = BBR_ACKS_PROBE_FEEDBACK;
+	if (b->ack_phase != BBR_ACKS_PROBE_STOPPING)
+		return false;
+	b->is_bw_probe_sample = false;
+	b->ack_phase = BBR_ACKS_INIT;
+	if (!bbr_is_probe_bw(b))
+		return false;
+	if (!b->app_limited)
+		bbr_advance_max_bw(b);
+	if (!b->prev_probe_precautionary || b->prev_probe_too_high)
+		return false;
+	bbr_start_refill(cc);
+	return true;
+}
+
+static bool adapt_longterm(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (advance_ack_phase(cc))
+		return true;
+	if (b->is_bw_probe_sample && bbr_is_inflight_too_high(cc, ack)) {
+		bool was_up = b->state == BBR_UP;
+
+		take_inflight_too_high(cc, ack);
+		return was_up;
+	}
+	if (b->inflight_longterm == BBR_INFINITE)
+		return false;
+	b->inflight_longterm = bbr_max(b->inflight_longterm, ack->rate.inflight_at_send_bytes);
+	if (b->state == BBR_UP)
+		probe_longterm_upward(cc, ack);
+	return false;
+}
+
+void bbr_update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (!b->full_bw_reached || adapt_longterm(cc, ack))
+		return;
+	switch (b->state) {
+	case BBR_DOWN:
+		if (is_time_to_probe(cc, ack->now_at_ns))
+			bbr_start_refill(cc);
+		else if (is_time_to_cruise(cc, ack))
+			bbr_start_cruise(cc);
+		break;
+	case BBR_CRUISE:
+		if (is_time_to_probe(cc, ack->now_at_ns))
+			bbr_start_refill(cc);
+		break;
+	case BBR_REFILL:
+		if (b->round_start)
+			start_up(cc);
+		break;
+	case BBR_UP:
+		if (is_time_to_go_down(cc, ack)) {
+			b->prev_probe_too_high = false;
+			bbr_start_down(cc, ack->now_at_ns);
+		}
+		break;
+	case BBR_STARTUP:
+	case BBR_DRAIN:
+	case BBR_PROBE_RTT:
+		break;
+	}
+}

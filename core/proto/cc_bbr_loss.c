@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR and loss: the account of it, the evidence that it is congestion, and the bounds it sets. */
+#include "proto/cc_bbr.h"
+
+#include "proto/cc_pace.h"
+
+#define PPM UINT64_C(1000000)
+#define BASE_LOSS_WEIGHT 8            /* the average looks back over about eight rounds */
+#define BASE_LOSS_DATAGRAMS_MIN 10    /* smaller rounds tell little of a rate */
+#define QUEUE_SAMPLES_MIN 4           /* of the current round, before its minimum counts */
+
+static uint64_t percent_of(uint64_t bytes, uint64_t percent)
+{
+	return rudp_cc_mul_div(bytes, percent, 100);
+}
+
+bool bbr_is_queue_evident(const struct bbr *b)
+{
+	int64_t bound_ns, rtt_ns = 0;
+
+	if (b->min_rtt_ns == RUDP_NEVER)
+		return false;
+	bound_ns = b->min_rtt_ns + b->min_rtt_ns / BBR_QUEUE_DIVISOR + BBR_QUEUE_NS_MIN;
+	if (b->last.rtt_samples > 0)
+		rtt_ns = b->last.rtt_min_ns;
+	if (b->now.rtt_samples >= QUEUE_SAMPLES_MIN)
+		rtt_ns = rudp_time_max(rtt_ns, b->now.rtt_min_ns);
+	return rtt_ns > bound_ns;
+}
+
+static bool is_heavy(const struct rudp_cc *cc, uint64_t lost_bytes, uint64_t of_bytes)
+{
+	return lost_bytes >= BBR_HEAVY_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes &&
+	       lost_bytes > percent_of(of_bytes, BBR_HEAVY_LOSS);
+}
+
+static bool is_round_heavy(const struct rudp_cc *cc, const struct bbr_round *round)
+{
+	return is_heavy(cc, round->lost_bytes, round->lost_bytes + round->delivered_bytes);
+}
+
+/* Are losses now congestion? The rule is in the header. */
+static bool is_evident(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	return bbr_is_queue_evident(b) || b->shortfall || is_round_heavy(cc, &b->last);
+}
+
+/* What the path loses when it is not pressed: full rounds of CRUISE without a queue. */
+static void learn_base_loss(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t all = b->last.lost_bytes + b->last.delivered_bytes;
+	uint64_t ppm;
+
+	if (b->state != BBR_CRUISE || bbr_is_queue_evident(b) ||
+	    all < BASE_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes)
+		return;
+	ppm = rudp_cc_mul_div(b->last.lost_bytes, PPM, all);
+	b->base_loss_ppm = (b->base_loss_ppm * (BASE_LOSS_WEIGHT - 1) + ppm) / BASE_LOSS_WEIGHT;
+}
+
+/* A round is over and its account in b->last. */
+void bbr_close_loss_account(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	learn_base_loss(cc);
+	b->evidence_in_round |= is_evident(cc);
+}
+
+/* draft-ietf-ccwg-bbr 5.5.10.2: a loss round starts with its first loss, so that it holds a whole
+ * round of what was delivered since. */
+void bbr_note_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
+{
+	struct bbr *b = bbr_of(cc);
+
+	b->now.lost_bytes += loss->lost_bytes;
+	b->now.lost_packets += loss->lost_packets;
+	if (!b->loss_in_round) {
+		b->loss_round_end_number = b->next_number;
+		bbr_save_for_undo(cc, loss);
+	}
+	b->loss_in_round = true;
+	b->undo.lost_bytes += loss->lost_bytes;
+}
+
+void bbr_update_latest(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	b->loss_round_start = false;
+	b->bw_latest = bbr_max(b->bw_latest, b->sample_bw);
+	b->inflight_latest = bbr_max(b->inflight_latest, ack->rate.delivered_bytes);
+	if (ack->largest_acked_number < b->loss_round_end_number)
+		return;
+	b->loss_round_end_number = b->next_number;
+	b->loss_round_start = true;
+}
+
+void bbr_advance_latest(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	if (!b->loss_round_start)
+		return;
+	b->bw_latest = b->sample_bw;
+	b->inflight_latest = ack->rate.delivered_bytes;
+}
+
+void bbr_reset_congestion_signals(struct bbr *b)
+{
+	b->loss_in_round = false;
+	b->mark_in_round = false;
+	b->evidence_in_round = false;
+	b->bw_latest = 0;
+	b->inflight_latest = 0;
+}
+
+void bbr_reset_shortterm(struct bbr *b)
+{
+	b->bw_shortterm = BBR_INFINITE;
+	b->inflight_shortterm = BBR_INFINITE;
+}
+
+static void lower_bounds(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (b->bw_shortterm == BBR_INFINITE)
+		b->bw_shortterm = b->max_bw;
+	if (b->inflight_shortterm == BBR_INFINITE)
+		b->inflight_shortterm = cc->cwnd_bytes;
+	b->bw_shortterm = bbr_max(b->bw_latest, percent_of(b->bw_shortterm, BBR_BETA));
+	b->inflight_shortterm =
+		bbr_max(b->inflight_latest, percent_of(b->inflight_shortterm, BBR_BETA));
+}
+
+/* Once a loss round, and only to losses that came with evidence, or to marks. */
+void bbr_adapt_lower_bounds(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	bool congested;
+
+	if (!b->loss_round_start)
+		return;
+	congested = b->mark_in_round ||
+		    (b->loss_in_round && (b->evidence_in_round || is_evident(cc)));
+	if (congested && !bbr_is_probing(b))
+		lower_bounds(cc);
+	if (b->state != BBR_STARTUP)
+		b->mark_in_round = false;
+	b->loss_in_round = false;
+	b->evidence_in_round = false;
+}
+
+/* Section 5.3.1.3, judged at the end of each round: enough losses, and evidence. */
+bool bbr_has_startup_loss(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	const struct bbr_round *round = &b->last;
+
+	return b->round_start && round->lost_packets >= BBR_STARTUP_LOSSES_MIN &&
+	       round->lost_bytes >
+		       percent_of(round->lost_bytes + round->delivered_bytes, BBR_LOSS_THRESH) &&
+	       is_evident(cc);
+}
+
+/* Did this probe put more in flight than the path holds? */
+bool bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t inflight = ack->rate.inflight_at_send_bytes;
+	uint64_t lost = ack->rate.lost_bytes;
+	uint64_t expected = rudp_cc_mul_div(inflight, b->base_loss_ppm, PPM);
+
+	if (b->sample_bw == 0)
+		return false;
+	if (b->now.marked_bytes > percent_of(inflight, BBR_LOSS_THRESH))
+		return true;
+	if (lost <= percent_of(inflight, BBR_LOSS_THRESH))
+		return false;
+	return bbr_is_queue_evident(b) || b->shortfall || is_heavy(cc, lost, inflight) ||
+	       (lost >= BBR_HEAVY_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes &&
+		lost > expected + percent_of(inflight, BBR_EXCESS_LOSS));
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR's model of the path: rounds, bandwidth, aggregation and whether the pipe is full. */
+#include "proto/cc_bbr.h"
+
+#include "proto/cc_pace.h"
+
+void bbr_start_round(struct bbr *b)
+{
+	b->round_end_number = b->next_number;
+}
+
+/* Less came out of the path than went in a round before, even with the losses added. */
+static bool is_short(const struct bbr_round *before, const struct bbr_round *round,
+		     int64_t now_at_ns)
+{
+	int64_t sent_ns = round->started_at_ns - before->started_at_ns;
+	int64_t out_ns = now_at_ns - round->started_at_ns;
+	uint64_t out = round->delivered_bytes + round->lost_bytes;
+
+	if (before->app_limited || round->app_limited || sent_ns <= 0 || out_ns <= 0)
+		return false;
+	return rudp_cc_rate(out, out_ns) <
+	       rudp_cc_rate(before->sent_bytes, sent_ns) / 100 * BBR_SHORTFALL;
+}
+
+static void open_account(struct bbr *b, int64_t now_at_ns)
+{
+	b->shortfall = is_short(&b->last, &b->now, now_at_ns);
+	b->last = b->now;
+	b->now = (struct bbr_round){.started_at_ns = now_at_ns, .rtt_min_ns = RUDP_NEVER};
+}
+
+void bbr_update_round(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	b->now.delivered_bytes += ack->acked_bytes;
+	b->now.app_limited |= b->app_limited;
+	b->round_start = ack->largest_acked_number >= b->round_end_number;
+	if (!b->round_start)
+		return;
+	open_account(b, ack->now_at_ns);
+	bbr_start_round(b);
+	b->round_count++;
+	b->rounds_since_probe++;
+}
+
+/* Samples that an application held down count only if they are larger nevertheless. */
+void bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	(void)ack;
+	if (b->sample_bw == 0 || (b->app_limited && b->sample_bw < b->max_bw))
+		return;
+	b->max_bw_slots[0] = bbr_max(b->max_bw_slots[0], b->sample_bw);
+	b->max_bw = bbr_max(b->max_bw_slots[0], b->max_bw_slots[1]);
+}
+
+/* One round after a probe: its samples are in, so what is older than the probe before goes. A cycle
+ * without any sample keeps what is known. */
+void bbr_advance_max_bw(struct bbr *b)
+{
+	if (b->max_bw_slots[0] == 0)
+		return;
+	b->max_bw_slots[1] = b->max_bw_slots[0];
+	b->max_bw_slots[0] = 0;
+	b->max_bw = b->max_bw_slots[1];
+}
+
+/* The largest excess of the last rounds: ten, in two slots of five; in STARTUP one. */
+static void put_extra_acked(struct bbr *b, uint64_t extra)
+{
+	uint64_t rounds = b->full_bw_reached ? BBR_EXTRA_ACKED_ROUNDS : 1;
+
+	if (b->round_count >= b->extra_acked_slot_round + rounds) {
+		b->extra_acked_slot_round = b->round_count;
+		b->extra_acked[1] = b->full_bw_reached ? b->extra_acked[0] : 0;
+		b->extra_acked[0] = 0;
+	}
+	b->extra_acked[0] = bbr_max(b->extra_acked[0], extra);
+}
+
+/* Section 5.5.9: how much more is acknowledged at once than the bandwidth explains. */
+void bbr_update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+	int64_t span_ns = rudp_time_max(ack->now_at_ns - b->extra_acked_since_at_ns, 0);
+	uint64_t expected = rudp_cc_bytes_in(b->bw, span_ns);
+
+	if (b->extra_acked_sum <= expected) {
+		b->extra_acked_sum = 0;
+		b->extra_acked_since_at_ns = ack->now_at_ns;
+		expected = 0;
+	}
+	b->extra_acked_sum += ack->acked_bytes;
+	put_extra_acked(b, bbr_min(b->extra_acked_sum - expected, cc->cwnd_bytes));
+}
+
+uint64_t bbr_extra_acked(const struct bbr *b)
+{
+	return bbr_max(b->extra_acked[0], b->extra_acked[1]);
+}
+
+void bbr_reset_full_bw(struct bbr *b)
+{
+	b->full_bw = 0;
+	b->full_bw_count = 0;
+	b->full_bw_now = false;
+}
+
+/* Section 5.3.1.2: three rounds in which trying to grow brought less than a quarter. */
+void bbr_check_full_bw(struct bbr *b)
+{
+	if (b->full_bw_now || !b->round_start || b->app_limited || b->sample_bw == 0)
+		return;
+	if (b->sample_bw >= rudp_cc_mul_div(b->full_bw, BBR_FULL_BW_GROWTH, 100)) {
+		bbr_reset_full_bw(b);
+		b->full_bw = b->sample_bw;
+		return;
+	}
+	b->full_bw_count++;
+	b->full_bw_now = b->full_bw_count >= BBR_FULL_BW_ROUNDS;
+	if (b->full_bw_now)
+		b->full_bw_reached = true;
+}
+
+void bbr_bound_bw(struct bbr *b)
+{
+	b->bw = bbr_min(b->max_bw, b->bw_shortterm);
+}

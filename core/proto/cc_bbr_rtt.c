@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR and delay: the path's own round trip, PROBE_RTT that looks for it, and growth of a queue. */
+#include "proto/cc_bbr.h"
+
+static void close_delay_bucket(struct bbr *b)
+{
+	b->delay_ns = b->delay_bucket_ns;
+	b->delay_bucket_ns = RUDP_NEVER;
+	b->delay_samples = 0;
+}
+
+/* The smallest of eight samples: one packet that waited is jitter, eight in a row are a queue. */
+void bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	if (!ack->has_rtt)
+		return;
+	b->now.rtt_min_ns = rudp_time_min(b->now.rtt_min_ns, ack->rtt->latest_ns);
+	b->now.rtt_samples++;
+	b->delay_bucket_ns = rudp_time_min(b->delay_bucket_ns, ack->rtt->latest_ns);
+	b->delay_samples++;
+	if (b->delay_samples >= BBR_DELAY_SAMPLES)
+		close_delay_bucket(b);
+}
+
+bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
+{
+	if (b->delay_ns == RUDP_NEVER || base_ns == RUDP_NEVER || b->min_rtt_ns == RUDP_NEVER)
+		return false;
+	return b->delay_ns >
+	       base_ns + rudp_time_max(b->min_rtt_ns / BBR_DELAY_DIVISOR, BBR_DELAY_NS_MIN);
+}
+
+/* An RTT as good as the minimum shows an empty queue, which is all that PROBE_RTT wants. */
+static bool is_refreshed(const struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	int64_t rtt_ns = ack->rtt->latest_ns;
+
+	if (rtt_ns < b->probe_rtt_min_ns)
+		return true;
+	if (ack->now_at_ns > b->probe_rtt_last_at_ns + BBR_PROBE_RTT_INTERVAL_NS_MAX)
+		return false;
+	return rtt_ns <= b->probe_rtt_min_ns + b->probe_rtt_min_ns / BBR_SAME_RTT_DIVISOR;
+}
+
+void bbr_update_min_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	int64_t now_at_ns = ack->now_at_ns;
+
+	b->probe_rtt_expired = now_at_ns > b->probe_rtt_min_at_ns + BBR_PROBE_RTT_INTERVAL_NS;
+	if (ack->has_rtt && b->probe_rtt_expired) {
+		b->probe_rtt_min_ns = ack->rtt->latest_ns;
+		b->probe_rtt_min_at_ns = now_at_ns;
+	} else if (ack->has_rtt && is_refreshed(b, ack)) {
+		b->probe_rtt_min_ns = rudp_time_min(b->probe_rtt_min_ns, ack->rtt->latest_ns);
+		b->probe_rtt_min_at_ns = now_at_ns;
+	}
+	if (b->probe_rtt_min_ns < b->min_rtt_ns ||
+	    now_at_ns > b->min_rtt_at_ns + BBR_MIN_RTT_WINDOW_NS) {
+		b->min_rtt_ns = b->probe_rtt_min_ns;
+		b->min_rtt_at_ns = b->probe_rtt_min_at_ns;
+	}
+}
+
+static void enter_probe_rtt(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	bbr_save_cwnd(cc);
+	bbr_enter(cc, BBR_PROBE_RTT);
+	b->holding = false;
+	b->probe_rtt_done_at_ns = RUDP_NEVER;
+	b->ack_phase = BBR_ACKS_PROBE_STOPPING;
+	bbr_start_round(b);
+}
+
+static void leave_probe_rtt(struct rudp_cc *cc, int64_t now_at_ns)
+{
+	struct bbr *b = bbr_of(cc);
+
+	b->probe_rtt_min_at_ns = now_at_ns;
+	b->probe_rtt_last_at_ns = now_at_ns;
+	b->probe_rtt_end_number = b->next_number;
+	bbr_restore_cwnd(cc);
+	bbr_reset_shortterm(b);
+	if (!b->full_bw_reached) {
+		bbr_enter_startup(cc);
+		return;
+	}
+	bbr_start_down(cc, now_at_ns);
+	/* No probe has just ended whose samples the filter could take over. */
+	b->ack_phase = BBR_ACKS_INIT;
+	b->is_bw_probe_sample = false;
+	bbr_start_cruise(cc);
+}
+
+void bbr_check_probe_rtt_done(struct rudp_cc *cc, int64_t now_at_ns)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (b->probe_rtt_done_at_ns != RUDP_NEVER && now_at_ns > b->probe_rtt_done_at_ns)
+		leave_probe_rtt(cc, now_at_ns);
+}
+
+/* The clock starts once the pipe is half empty, and runs 200 ms and a round trip at least. */
+static void go_on_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (b->probe_rtt_done_at_ns == RUDP_NEVER) {
+		if (ack->inflight_bytes > bbr_probe_rtt_cwnd_bytes(cc))
+			return;
+		b->probe_rtt_done_at_ns = ack->now_at_ns + BBR_PROBE_RTT_NS;
+		b->probe_rtt_round_done = false;
+		bbr_start_round(b);
+		return;
+	}
+	if (b->round_start)
+		b->probe_rtt_round_done = true;
+	if (b->probe_rtt_round_done)
+		bbr_check_probe_rtt_done(cc, ack->now_at_ns);
+}
+
+void bbr_check_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (b->state != BBR_PROBE_RTT && b->probe_rtt_expired && !b->idle_restart)
+		enter_probe_rtt(cc);
+	if (b->state == BBR_PROBE_RTT)
+		go_on_probe_rtt(cc, ack);
+	if (ack->acked_bytes > 0)
+		b->idle_restart = false;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR's states: the one writer of the state, and STARTUP and DRAIN. */
+#include "proto/cc_bbr.h"
+
+#include <assert.h>
+
+#define BIT(state) (1u << BBR_##state)
+
+/* What may follow each state. STARTUP and REFILL follow from anywhere in PROBE_BW: a spurious loss
+ * gives back what it has ended. */
+static const uint32_t successors[] = {
+	[BBR_STARTUP] = BIT(STARTUP) | BIT(DRAIN) | BIT(PROBE_RTT),
+	[BBR_DRAIN] = BIT(STARTUP) | BIT(DOWN) | BIT(PROBE_RTT),
+	[BBR_DOWN] = BIT(STARTUP) | BIT(CRUISE) | BIT(REFILL) | BIT(PROBE_RTT),
+	[BBR_CRUISE] = BIT(STARTUP) | BIT(REFILL) | BIT(PROBE_RTT),
+	[BBR_REFILL] = BIT(STARTUP) | BIT(REFILL) | BIT(UP) | BIT(DOWN) | BIT(PROBE_RTT),
+	[BBR_UP] = BIT(STARTUP) | BIT(DOWN) | BIT(PROBE_RTT),
+	[BBR_PROBE_RTT] = BIT(STARTUP) | BIT(DOWN),
+};
+
+static const char *const names[] = {
+#define X(state, name, pacing_gain, cwnd_gain) [BBR_##state] = name,
+	BBR_STATES(X)
+#undef X
+};
+
+void bbr_enter(struct rudp_cc *cc, enum bbr_state next)
+{
+	struct bbr *b = bbr_of(cc);
+
+	assert(successors[b->state] & (1u << next));
+	b->state = next;
+	cc->state_name = names[next];
+}
+
+bool bbr_is_probe_bw(const struct bbr *b)
+{
+	return b->state == BBR_DOWN || b->state == BBR_CRUISE || b->state == BBR_REFILL ||
+	       b->state == BBR_UP;
+}
+
+bool bbr_is_probing(const struct bbr *b)
+{
+	return b->state == BBR_STARTUP || b->state == BBR_REFILL || b->state == BBR_UP;
+}
+
+void bbr_enter_startup(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	bbr_enter(cc, BBR_STARTUP);
+	b->holding = false;
+	b->delay_ns = RUDP_NEVER;
+}
+
+/* A mark is a router's word for the same thing as a delay. */
+static bool has_queue_sign(const struct bbr *b)
+{
+	return b->mark_in_round || bbr_has_delay_grown(b, b->min_rtt_ns);
+}
+
+/*
+ * The first sign of a queue: stop growing for a round trip. At twice the rate that the path carries
+ * that round would be the one that fills the whole buffer, and its samples are taken anyhow.
+ */
+static void hold_on_delay(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	if (!b->holding && has_queue_sign(b)) {
+		b->holding = true;
+		b->hold_end_number = b->next_number;
+		b->delay_ns = RUDP_NEVER;
+		return;
+	}
+	if (!b->holding || ack->largest_acked_number < b->hold_end_number)
+		return;
+	b->holding = false;
+	if (has_queue_sign(b))
+		b->full_bw_reached = true;
+}
+
+static void leave_by_loss(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	b->undo.left_startup = true;
+	b->full_bw_reached = true;
+	b->inflight_longterm =
+		bbr_max(bbr_bdp_bytes(cc, b->max_bw, 100), b->inflight_latest);
+}
+
+void bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (b->state != BBR_STARTUP)
+		return;
+	if (!b->full_bw_reached && bbr_has_startup_loss(cc))
+		leave_by_loss(cc);
+	if (!b->full_bw_reached)
+		hold_on_delay(b, ack);
+	if (!b->full_bw_reached)
+		return;
+	b->holding = false;
+	bbr_enter(cc, BBR_DRAIN);
+	b->drain_start_round = b->round_count;
+}
+
+void bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (b->state != BBR_DRAIN)
+		return;
+	if (ack->inflight_bytes <= bbr_inflight_bytes(cc, b->bw, 100) ||
+	    b->round_count > b->drain_start_round + BBR_DRAIN_ROUNDS_MAX)
+		bbr_start_down(cc, ack->now_at_ns);
+}
