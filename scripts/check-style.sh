@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What can be checked about style, so that reviews talk about design: shell scripts, lengths of files
+# and lines, words that must not stay, the licence line.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+bad=0
+
+complain() {
+	echo "style: $*"
+	bad=1
+}
+
+if git rev-parse --git-dir >/dev/null 2>&1; then
+	mapfile -t sources < <(git ls-files '*.c' '*.h')
+	mapfile -t scripts < <(git ls-files '*.sh' '.ci/run')
+else
+	mapfile -t sources < <(find . -name '*.[ch]' -not -path './build*')
+	mapfile -t scripts < <(find . -name '*.sh' -not -path './build*')
+fi
+
+for file in "${sources[@]}"; do
+	lines=$(wc -l <"$file")
+	[ "$lines" -le 600 ] || complain "$file has $lines lines (at most 600)"
+	head -n 1 "$file" | grep -q 'SPDX-License-Identifier: MIT' || complain "$file lacks its SPDX line"
+done
+long=$(awk '{ line = $0; gsub(/\t/, "        ", line) } length(line) > 100 { print FILENAME ":" FNR }' "${sources[@]}" | head -n 20)
+[ -z "$long" ] || complain "lines over 100 columns: $long"
+words=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "${sources[@]}" | head -n 5)
+[ -z "$words" ] || complain "left open: $words"
+banned=$(grep -nE '\b(strcpy|strcat|sprintf|strtok|alloca|gets)\(' "${sources[@]}" | head -n 5)
+[ -z "$banned" ] || complain "banned calls: $banned"
+shellcheck -x "${scripts[@]}" || complain "shellcheck"
+[ $bad -eq 0 ] && echo "style: clean"
+exit $bad

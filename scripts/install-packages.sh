@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Installs the Debian/Ubuntu packages that a goal needs and that are missing. As root, or through
+# sudo; with neither it prints the exact line and stops.
+#
+#   install-packages.sh build|demo|test|all
+set -euo pipefail
+
+build=(gcc libc6-dev libssl-dev uthash-dev pkg-config)
+demo=(iproute2 nginx-light curl)
+test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-traditional python3 valgrind
+	clang llvm libclang-rt-14-dev shellcheck procps binutils)
+
+case ${1:-} in
+build) wanted=("${build[@]}") ;;
+demo) wanted=("${build[@]}" "${demo[@]}") ;;
+test | all) wanted=("${build[@]}" "${demo[@]}" "${test[@]}") ;;
+*)
+	echo "usage: $0 build|demo|test|all" >&2
+	exit 2
+	;;
+esac
+
+is_installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# The fuzzers' runtime bears its compiler's version in its name, which differs between releases.
+fuzz_runtime() {
+	local version
+	version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
+	echo "libclang-rt-${version:-14}-dev"
+}
+
+missing_of() {
+	local package
+	for package in "$@"; do
+		is_installed "$package" || printf '%s\n' "$package"
+	done
+}
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+	echo "$0: this is no Debian or Ubuntu; install the equivalents of: ${wanted[*]}" >&2
+	exit 1
+fi
+mapfile -t missing < <(missing_of "${wanted[@]}")
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+	run=()
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null; }; then
+	run=(sudo)
+else
+	echo "These packages are missing, and there is neither root nor sudo to install them. Run:" >&2
+	echo "  apt-get install --no-install-recommends ${missing[*]}" >&2
+	exit 1
+fi
+
+"${run[@]}" apt-get update -qq
+for i in "${!missing[@]}"; do
+	if [ "${missing[$i]}" = libclang-rt-14-dev ]; then
+		missing[i]=$(fuzz_runtime)
+	fi
+done
+mapfile -t missing < <(missing_of "${missing[@]}")
+[ ${#missing[@]} -gt 0 ] || exit 0
+echo "installing: ${missing[*]}"
+# nginx must not start on its own and take port 80 of this machine.
+"${run[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+	apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

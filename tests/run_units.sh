@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Runs the criterion programs given, one line each; the whole output of one that fails.
+#
+#   run_units.sh BUILD PROGRAM...
+set -uo pipefail
+
+build=$1
+shift
+failed=0
+ran=0
+for program in "$@"; do
+	log=$build/tests/$(basename "$program").log
+	BUILD=$(realpath "$build") timeout 300 "$program" --jobs 2 >"$log" 2>&1
+	status=$?
+	summary=$(grep -a 'Synthesis' "$log" | tail -n 1 | sed 's/\x1b\[[0-9;]*m//g; s/.*Synthesis: //')
+	printf 'unit tests %-8s %s\n' "$(basename "$program")" "${summary:-no summary}"
+	ran=$((ran + 1))
+	if [ $status -ne 0 ] || [ -z "$summary" ] || [[ $summary == *"Tested: 0 "* ]]; then
+		cat "$log"
+		echo "FAILED: $program (exit $status)"
+		failed=$((failed + 1))
+	fi
+done
+echo "unit test programs: $((ran - failed)) passed, $failed failed"
+[ $failed -eq 0 ]
