@@ -3,7 +3,7 @@
 # What can be checked about style, so that reviews talk about design: shell scripts, lengths of files
 # and lines, words that must not stay, the licence line.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 bad=0
 
 complain() {
