@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/range_set.h"
+#include "base/time.h"
 #include "base/wire.h"
 #include "proto/packet.h"
 #include "proto/verdict.h"
@@ -21,7 +22,7 @@
 #define RUDP_FRAMES(X)                                                                             \
 	X(PADDING, 0x00, false)        /* nothing follows; may repeat */                           \
 	X(PING, 0x01, true)            /* nothing */                                               \
-	X(ACK, 0x02, false)            /* largest, delay us, range count, first, (gap, length)* */ \
+	X(ACK, 0x02, false)            /* largest, delay us, more ranges, first, (gap, length)* */ \
 	X(ACK_ECN, 0x03, false)        /* ACK, then counts of ECT(0), ECT(1), CE */                \
 	X(STREAM, 0x04, true)          /* offset, length, bytes */                                 \
 	X(STREAM_FIN, 0x05, true)      /* the same; the stream ends behind these bytes */          \
@@ -102,17 +103,23 @@ bool rudp_frame_write_urgent(struct rudp_writer *w, uint64_t offset);
 
 /*
  * Appends the head of a STREAM frame; its len bytes follow in the packet, whoever puts them there.
- * The length is always written in two bytes, so that the head's size does not depend on it.
+ * The length is always written in two bytes (16 bits, not variable), so that the head's size does not
+ * depend on it.
  */
 bool rudp_frame_write_stream_head(struct rudp_writer *w, uint64_t offset, size_t len, bool fin);
 size_t rudp_frame_stream_head_bytes(uint64_t offset);
 
+/* The longest acknowledgement delay that a peer may announce. */
+#define RUDP_PARAM_ACK_DELAY_MAX_NS (1 * RUDP_NS_PER_S)
+
 /* Parameters: what each end tells the other inside its handshake message. */
 struct rudp_params {
-	uint64_t source_id;            /* SYNACK: the id the listener chose; SYN: as in the header */
+	uint64_t source_id;            /* SYNACK: the id the listener chose; SYN: as in the header;
+					* never 0 */
 	uint64_t window_bytes;         /* stream bytes the peer may send before any WINDOW frame */
 	uint64_t datagram_max_bytes;   /* largest UDP payload it takes, >= 1200 */
-	int64_t ack_delay_max_ns;      /* it acknowledges within this time */
+	int64_t ack_delay_max_ns;      /* it acknowledges within this time; on the wire in
+					* microseconds, rounded up */
 	uint8_t reset_token[RUDP_RESET_TOKEN_BYTES]; /* proves a stateless RESET from it */
 };
 

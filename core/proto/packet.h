@@ -6,7 +6,7 @@
  * All integers are in network byte order.
  *
  *	SYN      type|0  version  suite  flags  source id(8)  target port(2)  cookie len(1)  0(1)
- *	         cookie  noise message 1                        (padded inside; >= 1200 bytes in all)
+ *	         cookie  noise message 1  check(8)              (padded inside; >= 1200 bytes in all)
  *	SYNACK   type|0  version  suite  flags  dest id(8)  noise message 2
  *	COOKIE   type|0  dest id(8)  cookie len(1)  cookie
  *	DATA     type|key phase  dest id(8)  packet number, low 32 bits(4)  sealed frames  tag(16)
@@ -76,7 +76,8 @@ struct rudp_packet {
 	size_t header_bytes;          /* DATA: what the tag covers besides the ciphertext */
 	const uint8_t *cookie;        /* SYN (may be absent), COOKIE */
 	size_t cookie_bytes;
-	const uint8_t *body;          /* SYN, SYNACK: noise message; DATA: ciphertext with tag */
+	const uint8_t *body;          /* SYN, SYNACK: noise message (and in SYN the check behind it);
+				       * DATA: ciphertext with tag */
 	size_t body_bytes;
 	const uint8_t *reset_token;   /* RESET */
 };
@@ -84,9 +85,11 @@ struct rudp_packet {
 /*
  * Parses the header of a datagram.
  *
- * Returns  OK, TRUNCATED, BAD_TYPE, BAD_VERSION (SYN, SYNACK: type, version and id are set),
- *          BAD_CIPHER (likewise), SHORT_SYN. Trailing bytes on COOKIE, RESET, REFUSE are TRUNCATED's
- *          sibling BAD_TYPE: those have one exact length.
+ * Returns  OK, TRUNCATED, BAD_TYPE, BAD_VERSION (SYN, SYNACK: type, version and id are set; a flag
+ *          or the reserved byte not 0 counts as another version), BAD_CIPHER (likewise), SHORT_SYN,
+ *          BAD_COOKIE (longer than RUDP_COOKIE_MAX_BYTES; in COOKIE also empty). Trailing bytes on
+ *          COOKIE, RESET, REFUSE are TRUNCATED's sibling BAD_TYPE: those have one exact length. Low
+ *          bits of the first byte that the type does not use are BAD_TYPE when set.
  */
 enum rudp_verdict rudp_packet_parse(const uint8_t *datagram, size_t len, struct rudp_packet *out);
 

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* docs/protocol.md section 5. */
+#include <string.h>
+
+#include "base/time.h"
+#include "proto/frame.h"
+
+/* On the wire; 0 is padding. */
+enum param_type {
+	PARAM_SOURCE_ID = 1,
+	PARAM_WINDOW = 2,
+	PARAM_DATAGRAM_MAX = 3,
+	PARAM_ACK_DELAY_MAX = 4,
+	PARAM_RESET_TOKEN = 5,
+};
+
+#define PARAM_BIT(type) (1u << (type))
+#define PARAMS_ALL                                                                                 \
+	(PARAM_BIT(PARAM_SOURCE_ID) | PARAM_BIT(PARAM_WINDOW) | PARAM_BIT(PARAM_DATAGRAM_MAX) |    \
+	 PARAM_BIT(PARAM_ACK_DELAY_MAX) | PARAM_BIT(PARAM_RESET_TOKEN))
+
+static void write_number(struct rudp_writer *w, enum param_type type, uint64_t value)
+{
+	if (value > RUDP_VARINT_MAX) {
+		w->ok = false;
+		return;
+	}
+	rudp_write_varint(w, type);
+	rudp_write_varint(w, rudp_varint_size(value));
+	rudp_write_varint(w, value);
+}
+
+/* Rounded up: an acknowledgement may come earlier than promised, not later. */
+static uint64_t whole_us(int64_t ns)
+{
+	return (uint64_t)(ns / RUDP_NS_PER_US + (ns % RUDP_NS_PER_US > 0));
+}
+
+bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params)
+{
+	struct rudp_writer before = *w;
+
+	rudp_write_varint(w, PARAM_SOURCE_ID);
+	rudp_write_varint(w, RUDP_ID_BYTES);
+	rudp_write_u64(w, params->source_id);
+	write_number(w, PARAM_WINDOW, params->window_bytes);
+	write_number(w, PARAM_DATAGRAM_MAX, params->datagram_max_bytes);
+	write_number(w, PARAM_ACK_DELAY_MAX, whole_us(params->ack_delay_max_ns));
+	rudp_write_varint(w, PARAM_RESET_TOKEN);
+	rudp_write_varint(w, RUDP_RESET_TOKEN_BYTES);
+	rudp_write_bytes(w, params->reset_token, RUDP_RESET_TOKEN_BYTES);
+	if (w->ok)
+		return true;
+	*w = before;
+	return false;
+}
+
+static bool read_id(struct rudp_reader *value, uint64_t *id)
+{
+	*id = rudp_read_u64(value);
+	return *id != 0;
+}
+
+static bool read_datagram_max(struct rudp_reader *value, uint64_t *bytes)
+{
+	*bytes = rudp_read_varint(value);
+	return *bytes >= RUDP_DATAGRAM_BASE_BYTES;
+}
+
+static bool read_ack_delay(struct rudp_reader *value, int64_t *ns)
+{
+	uint64_t us = rudp_read_varint(value);
+
+	if (us > RUDP_PARAM_ACK_DELAY_MAX_NS / RUDP_NS_PER_US)
+		return false;
+	*ns = (int64_t)us * RUDP_NS_PER_US;
+	return true;
+}
+
+static bool read_token(struct rudp_reader *value, uint8_t token[RUDP_RESET_TOKEN_BYTES])
+{
+	const uint8_t *bytes = rudp_read_bytes(value, RUDP_RESET_TOKEN_BYTES);
+
+	if (bytes)
+		memcpy(token, bytes, RUDP_RESET_TOKEN_BYTES);
+	return bytes;
+}
+
+static bool read_known(enum param_type type, struct rudp_reader *value, struct rudp_params *out)
+{
+	switch (type) {
+	case PARAM_SOURCE_ID:
+		return read_id(value, &out->source_id);
+	case PARAM_WINDOW:
+		out->window_bytes = rudp_read_varint(value);
+		return true;
+	case PARAM_DATAGRAM_MAX:
+		return read_datagram_max(value, &out->datagram_max_bytes);
+	case PARAM_ACK_DELAY_MAX:
+		return read_ack_delay(value, &out->ack_delay_max_ns);
+	case PARAM_RESET_TOKEN:
+		return read_token(value, out->reset_token);
+	}
+	return false;
+}
+
+static bool is_zeros(const struct rudp_reader *r)
+{
+	for (const uint8_t *byte = r->next; byte < r->end; byte++)
+		if (*byte != 0)
+			return false;
+	return true;
+}
+
+/* Reads one parameter; seen collects the bits of those met. */
+static bool read_one(struct rudp_reader *r, uint64_t type, unsigned *seen, struct rudp_params *out)
+{
+	uint64_t len = rudp_read_varint(r);
+	const uint8_t *bytes = len <= rudp_reader_left(r) ? rudp_read_bytes(r, (size_t)len) : NULL;
+	struct rudp_reader value;
+
+	if (!r->ok || !bytes)
+		return false;
+	if (type > PARAM_RESET_TOKEN)
+		return true; /* of a later version */
+	if (*seen & PARAM_BIT(type))
+		return false;
+	*seen |= PARAM_BIT(type);
+	value = rudp_reader(bytes, (size_t)len);
+	return read_known((enum param_type)type, &value, out) && value.ok &&
+	       rudp_reader_left(&value) == 0;
+}
+
+enum rudp_verdict rudp_params_parse(const uint8_t *data, size_t len, struct rudp_params *out)
+{
+	struct rudp_reader r = rudp_reader(data, len);
+	struct rudp_params params = {0};
+	unsigned seen = 0;
+	uint64_t type;
+
+	while (rudp_reader_left(&r) > 0 && *r.next != 0) {
+		type = rudp_read_varint(&r);
+		/* 0 in more bytes than one is neither a parameter nor padding. */
+		if (!r.ok || type == 0 || !read_one(&r, type, &seen, &params))
+			return RUDP_VERDICT_BAD_PARAM;
+	}
+	if (seen != PARAMS_ALL || !is_zeros(&r))
+		return RUDP_VERDICT_BAD_PARAM;
+	*out = params;
+	return RUDP_VERDICT_OK;
+}
