@@ -50,4 +50,10 @@ size_t rudp_aead_seal(struct rudp_aead *aead, uint64_t counter, const uint8_t *a
 bool rudp_aead_open(struct rudp_aead *aead, uint64_t counter, const uint8_t *aad, size_t aad_len,
 		    const uint8_t *in, size_t len, uint8_t *out);
 
+/* The key that follows this one by Noise's REKEY (revision 34 section 4.2); sealing or opening. */
+void rudp_aead_next_key(struct rudp_aead *aead, uint8_t next[RUDP_KEY_BYTES]);
+
+/* Puts another key in place of the one from init. Cannot fail: nothing is allocated. */
+void rudp_aead_set_key(struct rudp_aead *aead, const uint8_t key[RUDP_KEY_BYTES]);
+
 #endif

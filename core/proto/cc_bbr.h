@@ -42,7 +42,7 @@
 
 /* Gains and shares in percent. */
 #define BBR_STARTUP_PACING_GAIN 277
-#define BBR_HOLD_PACING_GAIN 100
+#define BBR_HOLD_PACING_GAIN 50
 #define BBR_DRAIN_PACING_GAIN 50
 #define BBR_DOWN_PACING_GAIN 90
 #define BBR_CRUISE_PACING_GAIN 100
@@ -77,8 +77,8 @@
 #define BBR_PROBE_WAIT_RANDOM_NS (1 * RUDP_NS_PER_S)
 #define BBR_DELAY_NS_MIN (4 * RUDP_NS_PER_MS)
 #define BBR_DELAY_DIVISOR 8
-#define BBR_QUEUE_DIVISOR 4
-#define BBR_QUEUE_NS_MIN (2 * RUDP_NS_PER_MS)
+#define BBR_QUEUE_DIVISOR 8
+#define BBR_QUEUE_NS_MIN (4 * RUDP_NS_PER_MS)
 #define BBR_SAME_RTT_DIVISOR 32
 
 /* state, name for statistics, pacing gain, cwnd gain */
@@ -183,7 +183,10 @@ struct bbr {
 	/* Loss. */
 	uint64_t loss_round_end_number;
 	bool loss_round_start, loss_in_round, mark_in_round, shortfall, evidence_in_round;
-	uint64_t base_loss_ppm;            /* of the path when not probed */
+	uint64_t loss_ppm;                 /* average of rounds of DOWN and CRUISE */
+	uint64_t base_loss_ppm;            /* of those at a reduced rate: the path's own */
+	uint64_t phase_rounds;             /* rounds ended since DOWN began */
+	bool settled;                      /* the rate was cut to what is delivered, this cycle */
 	struct bbr_undo undo;
 
 	uint64_t prior_cwnd_bytes;
@@ -251,7 +254,7 @@ void bbr_advance_latest(struct bbr *b, const struct rudp_cc_ack *ack);
 void bbr_adapt_lower_bounds(struct rudp_cc *cc);
 void bbr_reset_congestion_signals(struct bbr *b);
 void bbr_reset_shortterm(struct bbr *b);
-void bbr_close_loss_account(struct rudp_cc *cc);
+void bbr_close_loss_account(struct rudp_cc *cc, int64_t now_at_ns);
 bool bbr_is_queue_evident(const struct bbr *b);
 bool bbr_has_startup_loss(const struct rudp_cc *cc);
 bool bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack);

@@ -5,8 +5,8 @@
 #include "proto/cc_pace.h"
 
 #define PPM UINT64_C(1000000)
-#define BASE_LOSS_WEIGHT 8            /* the average looks back over about eight rounds */
-#define BASE_LOSS_DATAGRAMS_MIN 10    /* smaller rounds tell little of a rate */
+#define LOSS_WEIGHT 8                 /* the average looks back over about eight rounds */
+#define LOSS_DATAGRAMS_MIN 10         /* smaller rounds tell little of a rate */
 #define QUEUE_SAMPLES_MIN 4           /* of the current round, before its minimum counts */
 
 static uint64_t percent_of(uint64_t bytes, uint64_t percent)
@@ -47,27 +47,64 @@ static bool is_evident(const struct rudp_cc *cc)
 	return bbr_is_queue_evident(b) || b->shortfall || is_round_heavy(cc, &b->last);
 }
 
-/* What the path loses when it is not pressed: full rounds of CRUISE without a queue. */
-static void learn_base_loss(struct rudp_cc *cc)
+static uint64_t averaged(uint64_t average, uint64_t value)
+{
+	return (average * (LOSS_WEIGHT - 1) + value) / LOSS_WEIGHT;
+}
+
+/*
+ * Losses while not probing, averaged; and apart from them the losses of rounds in which less was
+ * sent: if they do not go away then, they are the path's own and no reason to send less.
+ */
+static void learn_loss(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 	uint64_t all = b->last.lost_bytes + b->last.delivered_bytes;
 	uint64_t ppm;
 
-	if (b->state != BBR_CRUISE || bbr_is_queue_evident(b) ||
-	    all < BASE_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes)
+	if (all < LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes)
 		return;
 	ppm = rudp_cc_mul_div(b->last.lost_bytes, PPM, all);
-	b->base_loss_ppm = (b->base_loss_ppm * (BASE_LOSS_WEIGHT - 1) + ppm) / BASE_LOSS_WEIGHT;
+	b->loss_ppm = averaged(b->loss_ppm, ppm);
+	if (b->settled)
+		b->base_loss_ppm = averaged(b->base_loss_ppm, ppm);
+	b->base_loss_ppm = bbr_min(b->base_loss_ppm, b->loss_ppm);
 }
 
-/* A round is over and its account in b->last. */
-void bbr_close_loss_account(struct rudp_cc *cc)
+/*
+ * What several flows find by probing adds up to more than the link: cruise at what is delivered
+ * instead, if what is sent beyond it stands in a queue or is lost. Never under the share of the
+ * measured bandwidth that a loss would leave, and until the next probe only.
+ */
+static void settle(struct rudp_cc *cc, int64_t now_at_ns)
+{
+	struct bbr *b = bbr_of(cc);
+	int64_t span_ns = now_at_ns - b->last.started_at_ns;
+	bool queues = bbr_has_delay_grown(b, b->min_rtt_ns);
+	bool loses = !b->settled && b->loss_ppm > b->base_loss_ppm + PPM / 100 * BBR_LOSS_THRESH;
+	uint64_t rate;
+
+	if (b->last.app_limited || span_ns <= 0 || !(queues || loses))
+		return;
+	rate = bbr_max(rudp_cc_rate(b->last.delivered_bytes, span_ns),
+		       percent_of(b->max_bw, BBR_BETA));
+	b->bw_shortterm = bbr_min(b->bw_shortterm, rate);
+	b->settled = true;
+}
+
+/* A round is over and its account in b->last. The first of DOWN still tells of the probe. */
+void bbr_close_loss_account(struct rudp_cc *cc, int64_t now_at_ns)
 {
 	struct bbr *b = bbr_of(cc);
 
-	learn_base_loss(cc);
 	b->evidence_in_round |= is_evident(cc);
+	if (b->state != BBR_DOWN && b->state != BBR_CRUISE)
+		return;
+	b->phase_rounds++;
+	if (b->phase_rounds < 2)
+		return;
+	learn_loss(cc);
+	settle(cc, now_at_ns);
 }
 
 /* draft-ietf-ccwg-bbr 5.5.10.2: a loss round starts with its first loss, so that it holds a whole

@@ -28,15 +28,14 @@ struct rudp_keys {
 	struct rudp_aead send;
 	struct rudp_aead receive;
 	struct rudp_aead receive_previous; /* context NULL: none */
-	uint8_t send_key[RUDP_KEY_BYTES];
-	uint8_t receive_key[RUDP_KEY_BYTES];
+	struct rudp_aead receive_next;     /* context NULL: not derived yet */
 	bool send_phase;
 	bool receive_phase;
 	uint64_t sent_under_key;      /* packets */
 	uint64_t first_sent_number;   /* first packet number sealed under the send key */
 	uint64_t first_received_number; /* lowest packet number opened under the receive key */
 	uint64_t forgeries;
-	uint32_t updates;             /* phase changes so far, both directions */
+	uint32_t updates;             /* phase changes so far, each direction's counted */
 };
 
 /* Returns 0 or -ENOMEM. */
@@ -53,15 +52,24 @@ size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *he
  * Opens a packet of either phase; a packet of the other phase that authenticates under the next key
  * moves both directions to it.
  *
- * Returns  false if it does not authenticate (counted in forgeries); nothing has changed then.
+ * Returns  false if it does not authenticate (counted in forgeries), or if its key is forgotten or
+ *          there is no memory for it (not counted); nothing has changed then.
  */
 bool rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool key_phase, const uint8_t *header,
 		    size_t header_len, const uint8_t *in, size_t len, uint8_t *out);
 
-/* The send key is near its limit and acked_number shows that the last update has arrived. */
+/*
+ * The send key is near its limit and largest_acked_number (UINT64_MAX: none yet) shows that the last
+ * update has arrived.
+ */
 bool rudp_keys_update_due(const struct rudp_keys *keys, uint64_t largest_acked_number);
 
-/* Begins an update of our own; next_number is the next packet number to be sealed. 0 or -ENOMEM. */
+/*
+ * Begins an update of our own; next_number is the next packet number to be sealed.
+ *
+ * Returns  0, -ENOMEM, or -EAGAIN (the peer has not followed the one before); on error nothing has
+ *          changed.
+ */
 int rudp_keys_update(struct rudp_keys *keys, uint64_t next_number);
 
 /* Late packets of the previous phase are no longer wanted (three PTO after the change). */

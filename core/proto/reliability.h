@@ -12,9 +12,12 @@
  *
  * Model      records live in a ring indexed by packet number - base; numbers are handed out
  *            contiguously by send. A record's content is not kept, only what it was: the owner sends
- *            the content anew under a new number when on_lost tells it to.
+ *            the content anew under a new number when on_lost tells it to. A record stays until it is
+ *            answered, or has been LOST for so long that no answer can come any more.
  * Invariant  bytes_in_flight == sum of size_bytes over records that are in_flight and OUTSTANDING.
+ * Cost       amortised O(1) a packet and O(ranges) an ACK, whatever the window holds.
  * Limits     RUDP_SENT_RECORDS_MAX records; rudp_reliability_can_send is false beyond.
+ * Threads    none: one owner at a time. The owner's callbacks must not call back into this module.
  * Source     RFC 9002 section 6 and appendix A; spurious losses after RFC 4015's idea (undo);
  *            RFC 8985 section 7.1 (adaptive reordering window); docs/protocol.md section 9.
  */
@@ -30,7 +33,16 @@
 
 #define RUDP_SENT_RECORDS_MAX (1u << 17)
 #define RUDP_PACKET_THRESHOLD 3        /* RFC 9002 section 6.1.1; grows with observed reordering */
+#define RUDP_PACKET_THRESHOLD_MAX 1024
+#define RUDP_REORDER_EIGHTHS 1         /* of the RTT waited beyond it: 9/8, RFC 9002 section 6.1.2 */
+#define RUDP_REORDER_EIGHTHS_MAX 8     /* RFC 8985 section 7.1: at most one RTT of extra wait */
+#define RUDP_REORDER_PERSIST 16        /* loss recoveries after which a wider threshold is relaxed */
 #define RUDP_PTO_BACKOFF_SHIFT_MAX 16
+#define RUDP_PTO_CAP_FACTOR 3          /* the backed-off PTO is at most the larger of 3 PTOs ... */
+#define RUDP_PTO_CAP_NS (2 * RUDP_NS_PER_S) /* ... and this: a path back from an outage is used soon */
+#define RUDP_PROBES_PER_PTO 2
+#define RUDP_PERSISTENT_CONGESTION_PTOS 3 /* RFC 9002 section 7.6.1 */
+#define RUDP_LOST_KEPT_PTOS 3          /* a loss older than this is never found to be spurious */
 
 enum rudp_expects { RUDP_EXPECTS_NOTHING, RUDP_EXPECTS_SYNACK, RUDP_EXPECTS_ACK };
 
@@ -74,7 +86,10 @@ struct rudp_sent {
 	uint8_t expects;              /* enum rudp_expects */
 	uint8_t fate;                 /* enum rudp_fate */
 	bool in_flight;               /* counts against the congestion window */
+	bool resent;                  /* set by resend: its answer measures nothing (Karn) */
+	uint32_t answered_run;        /* ANSWERED: this many records from here on are, at least */
 	uint64_t ack_largest;         /* with RUDP_CONTENT_ACK: largest number our ack covered */
+	int64_t lost_at_ns;           /* LOST: since when */
 	struct rudp_sent_rate rate;
 };
 
@@ -96,10 +111,17 @@ struct rudp_reliability {
 	uint64_t bytes_in_flight;
 	uint64_t outstanding;         /* records OUTSTANDING that expect an answer */
 	int64_t last_eliciting_at_ns; /* when the newest record that expects an answer was sent */
+	int64_t pto_from_ns;          /* an expecting record was last sent, answered, or probed for */
 	int64_t loss_at_ns;           /* when the time threshold will declare the next loss */
+	uint64_t loss_next;           /* below it no record that expects an answer is OUTSTANDING */
 	uint32_t pto_count;           /* probe time-outs in a row */
 	uint32_t packet_threshold;
 	uint32_t reorder_shift_eighths; /* time threshold = rtt + rtt/8 * this (1 at first) */
+	uint64_t reorder_round_end;   /* answered from here on: a new round of widening may begin */
+	uint64_t recovery_end;        /* a loss from here on begins a new recovery */
+	uint32_t clean_recoveries;    /* since the last spurious loss or relaxation */
+	int64_t first_rtt_at_ns;      /* RUDP_NEVER before the path's first RTT sample */
+	int64_t lost_run_from_ns;     /* oldest of the losses without an answer since; RUDP_NEVER: none */
 	/* delivery rate (draft-cheng-iccrg-delivery-rate-estimation) */
 	uint64_t delivered_bytes;
 	uint64_t lost_bytes;
@@ -113,7 +135,7 @@ struct rudp_reliability {
 /* What one ACK, or one look at the clock, has brought about. */
 struct rudp_reliability_result {
 	uint32_t answered_packets;
-	uint64_t answered_bytes;      /* of in-flight packets newly answered */
+	uint64_t answered_bytes;      /* of in-flight packets newly answered, spurious losses included */
 	uint32_t lost_packets;
 	uint64_t lost_bytes;
 	int64_t lost_newest_sent_at_ns; /* sent_at of the newest packet now declared lost */
@@ -135,8 +157,14 @@ struct rudp_reliability_result {
 int rudp_reliability_init(struct rudp_reliability *r, const struct rudp_reliability_owner *owner);
 void rudp_reliability_fini(struct rudp_reliability *r);
 
-/* A record is free, growing the ring if need be (no allocation in the steady state). */
+/*
+ * A record is free, growing the ring if need be (no allocation in the steady state). At the limit,
+ * and where there is no memory to grow, the oldest losses are forgotten first.
+ */
 bool rudp_reliability_can_send(struct rudp_reliability *r);
+
+/* Gives back memory that the records kept do not need. For an idle connection. */
+void rudp_reliability_trim(struct rudp_reliability *r);
 
 /*
  * send: records a packet under number r->next and moves on. can_send must have said yes. Fills
