@@ -160,6 +160,23 @@ Test(range_set, a_queue_of_ranges_hardly_allocates)
 	rudp_range_set_fini(&set);
 }
 
+Test(range_set, taking_from_the_lower_end_moves_nothing)
+{
+	struct rudp_range_set set = new_set(COUNT_MAX);
+	const struct rudp_range *second;
+
+	for (uint64_t i = 0; i < 8; i++)
+		rudp_range_set_add(&set, 10 * i, 10 * i + 5);
+	second = &set.ranges[1];
+	rudp_range_set_remove(&set, 0, 5);
+	cr_assert(eq(ptr, set.ranges, (void *)second));
+	expect_range(&set, 0, 10, 15);
+	rudp_range_set_add(&set, 0, 5); /* and its place is used again */
+	cr_assert(eq(ptr, &set.ranges[1], (void *)second));
+	expect_range(&set, 0, 0, 5);
+	rudp_range_set_fini(&set);
+}
+
 Test(range_set, gives_memory_back_when_it_has_emptied)
 {
 	struct rudp_range_set set = new_set(16384);
