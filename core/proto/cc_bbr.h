@@ -80,6 +80,9 @@
 #define BBR_QUEUE_DIVISOR 8
 #define BBR_QUEUE_NS_MIN (4 * RUDP_NS_PER_MS)
 #define BBR_SAME_RTT_DIVISOR 32
+#define BBR_STANDING_ROUNDS_MIN 8
+#define BBR_FOREIGN_CYCLES_FROM 2
+#define BBR_FOREIGN_CYCLES_TO 10
 
 /* state, name for statistics, pacing gain, cwnd gain */
 #define BBR_STATES(X)                                                                              \
@@ -186,7 +189,9 @@ struct bbr {
 	uint64_t loss_ppm;                 /* average of rounds of DOWN and CRUISE */
 	uint64_t base_loss_ppm;            /* of those at a reduced rate: the path's own */
 	uint64_t phase_rounds;             /* rounds ended since DOWN began */
+	uint64_t standing_cycles;          /* in a row, whose queue never went away */
 	bool settled;                      /* the rate was cut to what is delivered, this cycle */
+	bool queue_vanished;               /* at some time in this cycle */
 	struct bbr_undo undo;
 
 	uint64_t prior_cwnd_bytes;
@@ -255,6 +260,7 @@ void bbr_adapt_lower_bounds(struct rudp_cc *cc);
 void bbr_reset_congestion_signals(struct bbr *b);
 void bbr_reset_shortterm(struct bbr *b);
 void bbr_close_loss_account(struct rudp_cc *cc, int64_t now_at_ns);
+void bbr_start_settling(struct bbr *b);
 bool bbr_is_queue_evident(const struct bbr *b);
 bool bbr_has_startup_loss(const struct rudp_cc *cc);
 bool bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack);

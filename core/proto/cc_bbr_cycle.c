@@ -31,8 +31,7 @@ void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
 	b->probe_up_acked_per_inc = BBR_INFINITE;
 	pick_probe_wait(b, now_at_ns);
 	b->cycle_at_ns = now_at_ns;
-	b->phase_rounds = 0;
-	b->settled = false;
+	bbr_start_settling(b);
 	b->ack_phase = BBR_ACKS_PROBE_STOPPING;
 	bbr_start_round(b);
 	bbr_enter(cc, BBR_DOWN);

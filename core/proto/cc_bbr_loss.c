@@ -72,6 +72,23 @@ static void learn_loss(struct rudp_cc *cc)
 }
 
 /*
+ * A cycle ends. A queue that stood through two cycles although we settled is another's, who fills it
+ * whatever we do and would take all that we leave: then we do not settle, for eight cycles or until
+ * the queue goes away once.
+ */
+void bbr_start_settling(struct bbr *b)
+{
+	bool stood = !b->queue_vanished && b->phase_rounds >= BBR_STANDING_ROUNDS_MIN;
+
+	b->standing_cycles = stood ? b->standing_cycles + 1 : 0;
+	if (b->standing_cycles >= BBR_FOREIGN_CYCLES_TO)
+		b->standing_cycles = 0;
+	b->phase_rounds = 0;
+	b->queue_vanished = false;
+	b->settled = false;
+}
+
+/*
  * What several flows find by probing adds up to more than the link: cruise at what is delivered
  * instead, if what is sent beyond it stands in a queue or is lost. Never under the share of the
  * measured bandwidth that a loss would leave, and until the next probe only.
@@ -84,6 +101,10 @@ static void settle(struct rudp_cc *cc, int64_t now_at_ns)
 	bool loses = !b->settled && b->loss_ppm > b->base_loss_ppm + PPM / 100 * BBR_LOSS_THRESH;
 	uint64_t rate;
 
+	if (!queues)
+		b->queue_vanished = true;
+	else if (b->standing_cycles >= BBR_FOREIGN_CYCLES_FROM)
+		queues = false;
 	if (b->last.app_limited || span_ns <= 0 || !(queues || loses))
 		return;
 	rate = bbr_max(rudp_cc_rate(b->last.delivered_bytes, span_ns),
