@@ -111,7 +111,7 @@ struct rudp_reliability {
 	uint64_t bytes_in_flight;
 	uint64_t outstanding;         /* records OUTSTANDING that expect an answer */
 	int64_t last_eliciting_at_ns; /* when the newest record that expects an answer was sent */
-	int64_t pto_from_ns;          /* an expecting record was last sent, answered, or probed for */
+	int64_t pto_from_ns;          /* last_eliciting_at_ns, or when a later PTO expired */
 	int64_t loss_at_ns;           /* when the time threshold will declare the next loss */
 	uint64_t loss_next;           /* below it no record that expects an answer is OUTSTANDING */
 	uint32_t pto_count;           /* probe time-outs in a row */
