@@ -16,7 +16,9 @@
 
 bool rudp_frame_is_ack_eliciting(uint8_t type)
 {
-#define ELICITING_CASE(name, value, eliciting) case value: return eliciting;
+#define ELICITING_CASE(name, value, eliciting)                                                     \
+	case value:                                                                                \
+		return eliciting;
 	switch (type) {
 		RUDP_FRAMES(ELICITING_CASE)
 	}
@@ -25,8 +27,8 @@ bool rudp_frame_is_ack_eliciting(uint8_t type)
 }
 
 /*
- * The next lower range: gap and length are those on the wire. All numbers here are below 2^62 and at
- * most two of them are added, so that no sum wraps.
+ * The next lower range: gap and length are those on the wire. All numbers here are below 2^62 and
+ * at most two of them are added, so that no sum wraps.
  */
 static bool read_range(struct rudp_reader *r, uint64_t smallest_above, struct rudp_range *range)
 {
@@ -230,8 +232,8 @@ static uint8_t write_older(struct rudp_writer *w, const struct rudp_range_set *r
 			   size_t tail_bytes)
 {
 	const struct rudp_range *above = &received->ranges[received->count - 1];
-	uint32_t max = received->count < RUDP_ACK_RANGES_MAX ? received->count
-							      : RUDP_ACK_RANGES_MAX;
+	uint32_t max =
+		received->count < RUDP_ACK_RANGES_MAX ? received->count : RUDP_ACK_RANGES_MAX;
 	uint8_t count = 0;
 
 	for (; count + 1u < max; count++, above--) {

@@ -19,8 +19,8 @@ static bool suite_is_spoken(uint8_t suite)
 }
 
 /*
- * What SYN and SYNACK begin with, behind the type: in every version to come a stranger's version and
- * id stand here, so that it can be told which version is spoken. A flag asks for something that
+ * What SYN and SYNACK begin with, behind the type: in every version to come a stranger's version
+ * and id stand here, so that it can be told which version is spoken. A flag asks for something that
  * version 1 does not have.
  */
 static enum rudp_verdict parse_greeting(struct rudp_reader *r, struct rudp_packet *out)
