@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "api/child.h"
-#include "api/settings.h"
+#include "api/environment.h"
 #include "api/sys.h"
 
 #define PATH_SIZE 1200
@@ -59,9 +59,9 @@ static void plan_environment(struct plan *plan)
 		char *place = plan->text + plan->text_len;
 		size_t len;
 
-		if (!rudp_settings_is_setting(*variable))
+		if (!rudp_environment_is_setting(*variable))
 			continue;
-		len = rudp_settings_copy(place, TEXT_BYTES - plan->text_len, *variable);
+		len = rudp_environment_copy(place, TEXT_BYTES - plan->text_len, *variable);
 		if (!len)
 			continue;
 		plan->text_len += len + 1;
@@ -71,7 +71,7 @@ static void plan_environment(struct plan *plan)
 
 static void plan_paths(struct plan *plan)
 {
-	const char *given = rudp_settings_get("RUDP_ENGINE_PATH");
+	const char *given = rudp_environment_get("RUDP_ENGINE_PATH");
 
 	if (given && strlen(given) < PATH_SIZE)
 		strcpy(plan->paths[0], given);
@@ -154,7 +154,7 @@ static ssize_t read_answer(int fd, char *answer)
 	return len;
 }
 
-static int understand(const char *answer, ssize_t len, struct rudp_engine *engine)
+static int understand(const char *answer, ssize_t len, struct rudp_engine_ref *engine)
 {
 	struct ready ready;
 
@@ -179,7 +179,7 @@ static int understand(const char *answer, ssize_t len, struct rudp_engine *engin
 	}
 }
 
-static int run(struct plan *plan, struct rudp_engine *engine)
+static int run(struct plan *plan, struct rudp_engine_ref *engine)
 {
 	char answer[ANSWER_BYTES_MAX];
 	int ends[2];
@@ -196,7 +196,7 @@ static int run(struct plan *plan, struct rudp_engine *engine)
 	return understand(answer, len, engine);
 }
 
-int rudp_engine_start_process(uint64_t settings, struct rudp_engine *engine)
+int rudp_engine_start_process(uint64_t settings, struct rudp_engine_ref *engine)
 {
 	int saved = errno;
 	struct plan *plan = mmap(NULL, sizeof *plan, PROT_READ | PROT_WRITE,

@@ -9,7 +9,7 @@
 
 #include "api/control_client.h"
 #include "api/own.h"
-#include "api/settings.h"
+#include "api/environment.h"
 #include "api/sys.h"
 
 #define SLOTS 16u
@@ -19,12 +19,12 @@
  * What is remembered is written into a slot of its own and then named by number: readers never wait,
  * and a fork in the middle leaves nothing locked. A slot is used again only SLOTS engines later.
  */
-static struct rudp_engine slots[SLOTS];
+static struct rudp_engine_ref slots[SLOTS];
 static atomic_uint taken;
 static atomic_uint current; /* index + 1; 0: none */
 static atomic_int failure;  /* errno of a failure that lasts */
 
-static void remember(const struct rudp_engine *engine)
+static void remember(const struct rudp_engine_ref *engine)
 {
 	unsigned index = atomic_fetch_add(&taken, 1) % SLOTS;
 
@@ -32,7 +32,7 @@ static void remember(const struct rudp_engine *engine)
 	atomic_store_explicit(&current, index + 1, memory_order_release);
 }
 
-bool rudp_engine_known(struct rudp_engine *engine)
+bool rudp_engine_known(struct rudp_engine_ref *engine)
 {
 	unsigned number = atomic_load_explicit(&current, memory_order_acquire);
 
@@ -76,17 +76,17 @@ static bool answers(const struct rudp_nonce *nonce)
 	return rc == 0;
 }
 
-static bool from_environment(struct rudp_engine *engine)
+static bool from_environment(struct rudp_engine_ref *engine)
 {
-	const char *nonce = rudp_settings_get("RUDP_NONCE");
-	const char *token = rudp_settings_get("RUDP_TOKEN");
-	const char *settings = rudp_settings_get("RUDP_SETTINGS");
+	const char *nonce = rudp_environment_get("RUDP_NONCE");
+	const char *token = rudp_environment_get("RUDP_TOKEN");
+	const char *settings = rudp_environment_get("RUDP_SETTINGS");
 	struct rudp_nonce token_bytes;
 	char hash[17];
 
 	if (!nonce || !token || !settings)
 		return false;
-	snprintf(hash, sizeof hash, "%016llx", (unsigned long long)rudp_settings_hash_written());
+	snprintf(hash, sizeof hash, "%016llx", (unsigned long long)rudp_environment_hash_written());
 	/* A token has the size and the text form of a nonce. */
 	if (strcmp(hash, settings) != 0 || !rudp_nonce_parse(&engine->nonce, nonce) ||
 	    !rudp_nonce_parse(&token_bytes, token))
@@ -95,7 +95,7 @@ static bool from_environment(struct rudp_engine *engine)
 	return answers(&engine->nonce);
 }
 
-int rudp_engine_hello(uint64_t settings, struct rudp_engine *engine)
+int rudp_engine_hello(uint64_t settings, struct rudp_engine_ref *engine)
 {
 	static const struct rudp_nonce none;
 	struct rudp_control_call call;
@@ -117,9 +117,9 @@ int rudp_engine_hello(uint64_t settings, struct rudp_engine *engine)
 	return 0;
 }
 
-static int start(uint64_t settings, struct rudp_engine *engine)
+static int start(uint64_t settings, struct rudp_engine_ref *engine)
 {
-	const char *host = rudp_settings_get("RUDP_ENGINE");
+	const char *host = rudp_environment_get("RUDP_ENGINE");
 	int rc = -ENOENT;
 
 	if (!host || strcmp(host, "thread") != 0)
@@ -134,14 +134,14 @@ static bool lasts(int error)
 	return error != -EMFILE && error != -ENFILE && error != -EEXIST;
 }
 
-static int search(struct rudp_engine *engine)
+static int search(struct rudp_engine_ref *engine)
 {
 	uint64_t settings;
 	int rc;
 
 	if (from_environment(engine))
 		return 0;
-	settings = rudp_settings_hash();
+	settings = rudp_environment_hash();
 	/* Each turn: the winner of a race may not listen yet, or may just be ending. */
 	for (int i = 0; i < TRIES; i++) {
 		rc = rudp_engine_hello(settings, engine);
@@ -154,7 +154,7 @@ static int search(struct rudp_engine *engine)
 	return rudp_engine_hello(settings, engine);
 }
 
-int rudp_engine_find(struct rudp_engine *engine)
+int rudp_engine_find(struct rudp_engine_ref *engine)
 {
 	int rc;
 
@@ -171,7 +171,7 @@ int rudp_engine_find(struct rudp_engine *engine)
 	if (!lasts(rc))
 		return rc;
 	if (rc != -ENOKEY)
-		rc = rudp_settings_want_key() ? -EACCES : -ENOENT;
+		rc = rudp_environment_want_key() ? -EACCES : -ENOENT;
 	atomic_store(&failure, -rc);
 	return rc;
 }
@@ -191,7 +191,7 @@ static bool join(char *path, size_t size, const char *directory, size_t director
 
 bool rudp_engine_place(unsigned index, const char *file, char *path, size_t size)
 {
-	const char *base = index == 0 ? rudp_settings_get("RUDP_ENGINE_PATH") : rudp_own_path();
+	const char *base = index == 0 ? rudp_environment_get("RUDP_ENGINE_PATH") : rudp_own_path();
 	const char *slash;
 
 	if (index == 2)

@@ -19,7 +19,7 @@
 #include "api/control.h"
 #include "api/names.h"
 
-struct rudp_engine {
+struct rudp_engine_ref {
 	struct rudp_nonce nonce;
 	uint8_t token[RUDP_TOKEN_BYTES];
 };
@@ -30,10 +30,10 @@ struct rudp_engine {
  *          -EMFILE, -ENFILE: no descriptor to start one with. But for the last two, failures are
  *          remembered for good.
  */
-int rudp_engine_find(struct rudp_engine *engine);
+int rudp_engine_find(struct rudp_engine_ref *engine);
 
 /* Only what this process remembers. */
-bool rudp_engine_known(struct rudp_engine *engine);
+bool rudp_engine_known(struct rudp_engine_ref *engine);
 
 /* Its control name refuses: the next rudp_engine_find looks for another. */
 void rudp_engine_forget(const struct rudp_nonce *nonce);
@@ -42,11 +42,11 @@ void rudp_engine_forget(const struct rudp_nonce *nonce);
 void rudp_engine_token(const struct rudp_nonce *nonce, uint8_t token[RUDP_TOKEN_BYTES]);
 
 /* Well-known name: HELLO. 0 or -errno as rudp_control_make. */
-int rudp_engine_hello(uint64_t settings, struct rudp_engine *engine);
+int rudp_engine_hello(uint64_t settings, struct rudp_engine_ref *engine);
 
 /* engine_process.c and engine_thread.c: one start. Same returns, and -EEXIST: lost the race. */
-int rudp_engine_start_process(uint64_t settings, struct rudp_engine *engine);
-int rudp_engine_load_thread(uint64_t settings, struct rudp_engine *engine);
+int rudp_engine_start_process(uint64_t settings, struct rudp_engine_ref *engine);
+int rudp_engine_load_thread(uint64_t settings, struct rudp_engine_ref *engine);
 
 /*
  * The index-th place (0, 1, 2) where file may lie: in the directory of RUDP_ENGINE_PATH, beside this

@@ -25,7 +25,7 @@
 typedef int start_thread(uint64_t settings, struct rudp_nonce *nonce,
 			 uint8_t token[RUDP_TOKEN_BYTES]);
 
-int rudp_engine_load_thread(uint64_t settings, struct rudp_engine *engine)
+int rudp_engine_load_thread(uint64_t settings, struct rudp_engine_ref *engine)
 {
 	int saved = errno;
 	void *library = NULL;

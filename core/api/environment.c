@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/settings.h"
+#include "api/environment.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,21 +24,21 @@ static bool starts_with(const char *text, const char *start)
 	return strncmp(text, start, strlen(start)) == 0;
 }
 
-const char *rudp_settings_get(const char *name)
+const char *rudp_environment_get(const char *name)
 {
 	const char *value = secure_getenv(name);
 
 	return value && *value ? value : NULL;
 }
 
-bool rudp_settings_is_ours(const char *variable)
+bool rudp_environment_is_ours(const char *variable)
 {
 	return starts_with(variable, "RUDP_") && strchr(variable, '=');
 }
 
-bool rudp_settings_is_setting(const char *variable)
+bool rudp_environment_is_setting(const char *variable)
 {
-	if (!rudp_settings_is_ours(variable))
+	if (!rudp_environment_is_ours(variable))
 		return false;
 	for (size_t i = 0; i < sizeof not_settings / sizeof not_settings[0]; i++)
 		if (starts_with(variable, not_settings[i]))
@@ -46,9 +46,9 @@ bool rudp_settings_is_setting(const char *variable)
 	return true;
 }
 
-bool rudp_settings_want_key(void)
+bool rudp_environment_want_key(void)
 {
-	return rudp_settings_get("RUDP_KEY_FILE") || rudp_settings_get("RUDP_KEY");
+	return rudp_environment_get("RUDP_KEY_FILE") || rudp_environment_get("RUDP_KEY");
 }
 
 /* Where a relative file name begins in this variable, or NULL. RUDP_LOG is level or level:file. */
@@ -65,7 +65,7 @@ static const char *relative_part(const char *variable)
 	return file && *file && *file != '/' ? file : NULL;
 }
 
-size_t rudp_settings_copy(char *out, size_t size, const char *variable)
+size_t rudp_environment_copy(char *out, size_t size, const char *variable)
 {
 	const char *file = relative_part(variable);
 	size_t len = strlen(variable);
@@ -97,9 +97,9 @@ static uint64_t hash_all(bool absolute)
 		char copy[VARIABLE_BYTES_MAX];
 		size_t len;
 
-		if (!rudp_settings_is_setting(*variable))
+		if (!rudp_environment_is_setting(*variable))
 			continue;
-		len = absolute ? rudp_settings_copy(copy, sizeof copy, *variable) : 0;
+		len = absolute ? rudp_environment_copy(copy, sizeof copy, *variable) : 0;
 		/* A sum, since the order of the environment means nothing. */
 		sum += len ? rudp_siphash(key, copy, len)
 			   : rudp_siphash(key, *variable, strlen(*variable));
@@ -107,12 +107,12 @@ static uint64_t hash_all(bool absolute)
 	return sum;
 }
 
-uint64_t rudp_settings_hash_written(void)
+uint64_t rudp_environment_hash_written(void)
 {
 	return hash_all(false);
 }
 
-uint64_t rudp_settings_hash(void)
+uint64_t rudp_environment_hash(void)
 {
 	return hash_all(true);
 }

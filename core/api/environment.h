@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * settings - the RUDP_* variables of the environment, which an engine runs with.
+ * environment - the RUDP_* variables of the environment, which an engine runs with.
  *
  * Programs share an engine when all their settings are equal; a hash over them is part of its
  * well-known name. Not settings: RUDP_DISABLE, RUDP_ENGINE, RUDP_ENGINE_PATH (about the caller), and
@@ -9,32 +9,32 @@
  *
  * Threads  as getenv(3). No allocation.
  */
-#ifndef RUDP_API_SETTINGS_H
-#define RUDP_API_SETTINGS_H
+#ifndef RUDP_API_ENVIRONMENT_H
+#define RUDP_API_ENVIRONMENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* NULL when not set or empty. */
-const char *rudp_settings_get(const char *name);
+const char *rudp_environment_get(const char *name);
 
 /* "RUDP_x=y" is a setting (see above), or any RUDP_ variable. */
-bool rudp_settings_is_setting(const char *variable);
-bool rudp_settings_is_ours(const char *variable);
+bool rudp_environment_is_setting(const char *variable);
+bool rudp_environment_is_ours(const char *variable);
 
 /* Key material is named: without an engine a connection must fail, not fall back to clear text. */
-bool rudp_settings_want_key(void);
+bool rudp_environment_want_key(void);
 
 /* Order of the variables does not matter. As written; and with file names made absolute. */
-uint64_t rudp_settings_hash_written(void);
-uint64_t rudp_settings_hash(void);
+uint64_t rudp_environment_hash_written(void);
+uint64_t rudp_environment_hash(void);
 
 /*
  * Copies one variable with its file names made absolute (RUDP_KEY_FILE, the file part of RUDP_LOG).
  *
  * Returns  its length, or 0 when it does not fit into size with its final 0.
  */
-size_t rudp_settings_copy(char *out, size_t size, const char *variable);
+size_t rudp_environment_copy(char *out, size_t size, const char *variable);
 
 #endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * call - the socket calls on rudp descriptors, for the shim and the native API alike.
+ *
+ * Each behaves as the call of the same name on a TCP socket, pointers included, but returns -errno
+ * instead of setting errno. RUDP_NOT_OURS means that the descriptor is none of rudp's, and nothing has
+ * been done: the caller's business. Threads  any; async-signal-safe; no allocation.
+ * Source  the man pages of section 2 and tcp(7), ip(7), ipv6(7), socket(7); where they are silent, what
+ * Linux does.
+ */
+#ifndef RUDP_API_CALL_H
+#define RUDP_API_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/addr.h"
+
+#define RUDP_NOT_OURS (-65536)
+
+/*
+ * domain AF_INET or AF_INET6; type SOCK_STREAM with SOCK_NONBLOCK or SOCK_CLOEXEC.
+ *
+ * Returns  a descriptor; -ENOKEY, -EACCES: a key is set and rudp cannot serve; RUDP_NOT_OURS: use
+ *          kernel TCP; -errno.
+ */
+int rudp_call_socket(int domain, int type);
+
+int rudp_call_bind(int fd, const struct sockaddr *addr, socklen_t len);
+/* Of the next free port below 1024, from any that the engine lets the caller have. */
+int rudp_call_bindresvport(int fd, struct sockaddr_in *addr);
+int rudp_call_listen(int fd, int backlog);
+
+/*
+ * wants_kernel, which may be NULL, decides on a fresh or bound socket, with the checked destination,
+ * whether kernel TCP shall take its place (then it has, and the result is the kernel's).
+ */
+typedef bool rudp_wants_kernel(const struct rudp_addr *remote);
+int rudp_call_connect(int fd, const struct sockaddr *addr, socklen_t len,
+		      rudp_wants_kernel *wants_kernel);
+
+int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags);
+int rudp_call_shutdown(int fd, int how);
+int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
+int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
+int rudp_call_getsockopt(int fd, int level, int option, void *value, socklen_t *len);
+int rudp_call_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
+
+/* SIOCOUTQ, SIOCOUTQNSD and interface requests; RUDP_NOT_OURS for others too. */
+int rudp_call_ioctl(int fd, unsigned long request, void *argument);
+
+/*
+ * After send or receive has failed with error (positive): what TCP would have said, or error itself.
+ */
+int rudp_call_send_error(int fd, int error);
+int rudp_call_receive_error(int fd, int error);
+
+struct rudp_control_info;
+/* What the engine knows of a connection or listener: 0, -ENOTCONN, -errno. */
+int rudp_call_info(int fd, struct rudp_control_info *info);
+
+#endif

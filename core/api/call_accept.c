@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/call.h"
+
+#include <errno.h>
+
+#include "api/address.h"
+#include "api/socket.h"
+#include "api/swap.h"
+#include "api/sys.h"
+
+/* Room for the byte that the engine leaves unread in the largest kernel buffer (quarter rule). */
+#define SEND_BUFFER_BYTES 212992
+
+#define INHERITED                                                                                  \
+	((unsigned)(RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY | RUDP_MARK_NATIVE))
+
+/* The engine called listen() on the listener, so both ends of an honest one say the same. */
+static bool is_from_engine(int listener, int fd)
+{
+	struct ucred owner, peer;
+	socklen_t owner_len = sizeof owner, peer_len = sizeof peer;
+
+	return rudp_sys_getsockopt(listener, SOL_SOCKET, SO_PEERCRED, &owner, &owner_len) == 0 &&
+	       rudp_sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) == 0 &&
+	       owner.pid == peer.pid && owner.uid == peer.uid;
+}
+
+/* Returns a connection from the engine, or -errno. */
+static int take(int listener, int flags, struct rudp_name *name)
+{
+	for (;;) {
+		struct sockaddr_un un;
+		socklen_t len = sizeof un;
+		int fd = rudp_sys_accept4(listener, (struct sockaddr *)&un, &len, flags);
+
+		if (fd < 0)
+			return fd;
+		if (rudp_name_parse(name, &un, len) == RUDP_NAME_CONNECTION &&
+		    is_from_engine(listener, fd))
+			return fd;
+		rudp_sys_close(fd); /* a stranger: abstract names are open to all */
+	}
+}
+
+static void dress(int listener, int fd, const struct rudp_socket *s, const struct rudp_name *name)
+{
+	int bytes = SEND_BUFFER_BYTES;
+	struct rudp_bag bag;
+
+	rudp_mark_set(fd, (s->flags & INHERITED) | RUDP_MARK_ACCEPTED);
+	rudp_sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	if (s->flags & RUDP_MARK_NATIVE)
+		rudp_swap_native_options(listener, fd);
+	if (s->flags & RUDP_MARK_BAG && rudp_bag_get(listener, &bag) == 0)
+		rudp_bag_write(fd, &bag);
+	/* Tells the engine that somebody has it. A connection that has been reset by now does not care. */
+	rudp_sys_sendto(fd, name->nonce.bytes, RUDP_SENTINEL_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT,
+			NULL, 0);
+}
+
+int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	struct rudp_name name;
+	struct rudp_socket s;
+	int accepted;
+	int rc;
+
+	if (!rudp_socket_look(fd, &s))
+		return RUDP_NOT_OURS;
+	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC) || s.state != RUDP_SOCKET_LISTENING)
+		return -EINVAL;
+	accepted = take(fd, flags, &name);
+	if (accepted < 0)
+		return accepted;
+	dress(fd, accepted, &s, &name);
+	if (!addr)
+		return accepted;
+	rc = rudp_address_copy_out(accepted, &name.remote, s.flags, addr, len);
+	if (rc < 0) {
+		rudp_sys_close(accepted);
+		return rc;
+	}
+	return accepted;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* getsockname, getpeername, shutdown: what the names and the kernel's poll bits can answer. */
+#include "api/call.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "api/address.h"
+#include "api/control_client.h"
+#include "api/socket.h"
+#include "api/swap.h"
+#include "api/sys.h"
+
+int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	struct rudp_socket s;
+
+	if (!rudp_socket_recognise(fd, &s))
+		return RUDP_NOT_OURS;
+	return rudp_address_copy_out(fd, &s.name.local, s.flags, addr, len);
+}
+
+int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	struct rudp_socket s;
+
+	if (!rudp_socket_recognise(fd, &s))
+		return RUDP_NOT_OURS;
+	if (s.state != RUDP_SOCKET_CONNECTED ||
+	    rudp_socket_progress(fd, &s) != RUDP_PROGRESS_ESTABLISHED)
+		return -ENOTCONN;
+	return rudp_address_copy_out(fd, &s.name.remote, s.flags, addr, len);
+}
+
+static void tell_engine(int fd, const struct rudp_socket *s, int how)
+{
+	struct rudp_control_call call;
+
+	rudp_socket_begin(s, &call, RUDP_CONTROL_SHUTDOWN, fd);
+	call.request.number = how;
+	rudp_socket_call(s, &call);
+}
+
+static int shutdown_listener(int fd, const struct rudp_socket *s, int how)
+{
+	if (how == SHUT_WR)
+		return 0;
+	tell_engine(fd, s, how);
+	rudp_mark_set(fd, s->flags & ~(unsigned)RUDP_MARK_LISTENING);
+	return rudp_sys_shutdown(fd, SHUT_RDWR); /* wakes accept */
+}
+
+static int shutdown_connection(int fd, const struct rudp_socket *s, int how)
+{
+	int bits = rudp_sys_poll(fd, 0);
+
+	if (s->flags & RUDP_MARK_PENDING) {
+		enum rudp_progress progress = rudp_socket_progress(fd, s);
+
+		/* TCP gives the attempt up and the socket is like new. */
+		if (progress == RUDP_PROGRESS_CONNECTING)
+			return rudp_swap_fresh(fd, s);
+		if (progress == RUDP_PROGRESS_OVER)
+			return -ENOTCONN;
+	}
+	if (bits < 0 || bits & POLLERR)
+		return -ENOTCONN; /* reset */
+	if (how != SHUT_WR) {
+		tell_engine(fd, s, SHUT_RD);
+		rudp_mark_set(fd, s->flags | RUDP_MARK_SHUT_RD);
+	}
+	return rudp_sys_shutdown(fd, how);
+}
+
+int rudp_call_shutdown(int fd, int how)
+{
+	struct rudp_socket s;
+
+	if (!rudp_socket_look(fd, &s))
+		return RUDP_NOT_OURS;
+	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+		return -EINVAL;
+	switch (s.state) {
+	case RUDP_SOCKET_FRESH:
+	case RUDP_SOCKET_BOUND:
+		break;
+	case RUDP_SOCKET_LISTENING:
+		return shutdown_listener(fd, &s, how);
+	case RUDP_SOCKET_CONNECTED:
+		return shutdown_connection(fd, &s, how);
+	}
+	return -ENOTCONN;
+}

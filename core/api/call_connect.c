@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/call.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+
+#include "api/address.h"
+#include "api/control_client.h"
+#include "api/environment.h"
+#include "api/socket.h"
+#include "api/swap.h"
+#include "api/sys.h"
+
+/* Any address means this host, as with TCP. Multicast and broadcast have no route for a stream. */
+static int check_destination(const struct rudp_socket *s, const struct sockaddr_storage *copy,
+			     struct rudp_addr *remote)
+{
+	if (copy->ss_family == AF_INET6 && remote->family == AF_INET && s->flags & RUDP_MARK_V6ONLY)
+		return -ENETUNREACH;
+	if (rudp_addr_is_any(remote)) {
+		if (remote->family == AF_INET)
+			remote->in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		else
+			remote->in6.sin6_addr = in6addr_loopback;
+	}
+	if (remote->family == AF_INET && ntohl(remote->in4.sin_addr.s_addr) >= 0xe0000000)
+		return -ENETUNREACH;
+	if (remote->family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&remote->in6.sin6_addr))
+		return -ENETUNREACH;
+	if (remote->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&remote->in6.sin6_addr) &&
+	    remote->in6.sin6_scope_id == 0)
+		return -EINVAL;
+	return 0;
+}
+
+static void set_pending(int fd, bool pending)
+{
+	int flags = rudp_mark_get(fd);
+
+	if (flags >= 0)
+		rudp_mark_set(fd, pending ? (unsigned)flags | RUDP_MARK_PENDING
+					  : (unsigned)flags & ~(unsigned)RUDP_MARK_PENDING);
+}
+
+static int finish(int fd, const struct rudp_control_call *call)
+{
+	int error = call->reply.error;
+
+	if (error != EINPROGRESS)
+		return -error;
+	set_pending(fd, true);
+	return call->went_on ? -call->cut_short : -EINPROGRESS;
+}
+
+static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_addr *remote)
+{
+	struct rudp_control_call call;
+	socklen_t len = sizeof call.timeout;
+	bool nonblocking = rudp_socket_is_nonblocking(fd);
+	int rc;
+
+	rudp_socket_begin(s, &call, RUDP_CONTROL_CONNECT, fd);
+	call.request.addr = *remote;
+	if (nonblocking)
+		call.request.flags = RUDP_CONTROL_NONBLOCKING;
+	else
+		rudp_sys_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &call.timeout, &len);
+	call.interruptible = !nonblocking;
+	rc = rudp_socket_call(s, &call);
+	return rc < 0 ? rc : finish(fd, &call);
+}
+
+static int connect_by_kernel(int fd, const struct rudp_socket *s, const struct sockaddr *addr,
+			     socklen_t len)
+{
+	int rc;
+
+	if (rudp_environment_want_key())
+		return -EACCES;
+	rc = rudp_swap_kernel(fd, s);
+	return rc < 0 ? rc : rudp_sys_connect(fd, addr, len);
+}
+
+static int connect_new(int fd, const struct rudp_socket *s, const struct sockaddr *addr,
+		       socklen_t len, rudp_wants_kernel *wants_kernel)
+{
+	struct sockaddr_storage copy;
+	struct rudp_addr remote;
+	int rc = rudp_address_copy_in(fd, addr, len, &copy);
+
+	if (rc == 0)
+		rc = rudp_address_check(s, &copy, len, &remote);
+	if (rc == 0)
+		rc = check_destination(s, &copy, &remote);
+	if (rc < 0)
+		return rc;
+	if (wants_kernel && wants_kernel(&remote)) {
+		rc = rudp_swap_kernel(fd, s);
+		return rc < 0 ? rc : rudp_sys_connect(fd, addr, len);
+	}
+	rc = ask_engine(fd, s, &remote);
+	/* The engine that was there at socket() is gone, and no other can be had. */
+	if (rc == -ENOENT)
+		return connect_by_kernel(fd, s, addr, len);
+	return rc;
+}
+
+/* TCP gives the pending error, or ECONNABORTED when that was taken already, and is then like new. */
+static int report_failure(int fd, const struct rudp_socket *s)
+{
+	int error = rudp_socket_take_error(fd, s);
+	int rc = rudp_swap_fresh(fd, s);
+
+	if (rc < 0)
+		return rc;
+	return error ? -error : -ECONNABORTED;
+}
+
+static int wait_writable(int fd)
+{
+	struct pollfd one = {.fd = fd, .events = POLLOUT};
+	struct timeval timeout = {0, 0};
+	socklen_t len = sizeof timeout;
+	int64_t ms;
+	int rc;
+
+	rudp_sys_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, &len);
+	ms = (int64_t)timeout.tv_sec * 1000 + timeout.tv_usec / 1000;
+	rc = poll(&one, 1, ms > 0 && ms < INT32_MAX ? (int)ms : -1);
+	return rc;
+}
+
+/* A connect that was begun without waiting is asked about again. */
+static int connect_pending(int fd, const struct rudp_socket *s)
+{
+	enum rudp_progress progress = rudp_socket_progress(fd, s);
+
+	if (progress == RUDP_PROGRESS_CONNECTING && !rudp_socket_is_nonblocking(fd)) {
+		int rc = wait_writable(fd);
+
+		if (rc <= 0)
+			return rc == 0 ? -EALREADY : -EINTR;
+		progress = rudp_socket_progress(fd, s);
+	}
+	switch (progress) {
+	case RUDP_PROGRESS_CONNECTING:
+		return -EALREADY;
+	case RUDP_PROGRESS_ESTABLISHED:
+		set_pending(fd, false);
+		return 0;
+	case RUDP_PROGRESS_OVER:
+		break;
+	}
+	return report_failure(fd, s);
+}
+
+/* connect to AF_UNSPEC dissolves whatever is there. */
+static int dissolve(int fd, struct rudp_socket *s)
+{
+	if (s->state == RUDP_SOCKET_FRESH || s->state == RUDP_SOCKET_BOUND)
+		return 0;
+	return rudp_swap_fresh(fd, s);
+}
+
+static int is_unspecified(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct sockaddr_storage copy;
+	int rc = rudp_address_copy_in(fd, addr, len, &copy);
+
+	if (rc < 0)
+		return rc;
+	if (len < sizeof copy.ss_family)
+		return -EINVAL;
+	return copy.ss_family == AF_UNSPEC;
+}
+
+int rudp_call_connect(int fd, const struct sockaddr *addr, socklen_t len,
+		      rudp_wants_kernel *wants_kernel)
+{
+	struct rudp_socket s;
+	int rc;
+
+	if (!rudp_socket_look(fd, &s))
+		return RUDP_NOT_OURS;
+	rc = is_unspecified(fd, addr, len);
+	if (rc < 0)
+		return rc;
+	if (rc)
+		return dissolve(fd, &s);
+	switch (s.state) {
+	case RUDP_SOCKET_FRESH:
+	case RUDP_SOCKET_BOUND:
+		return connect_new(fd, &s, addr, len, wants_kernel);
+	case RUDP_SOCKET_CONNECTED:
+		return s.flags & RUDP_MARK_PENDING ? connect_pending(fd, &s) : -EISCONN;
+	case RUDP_SOCKET_LISTENING:
+		break;
+	}
+	return -EISCONN;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* What has to be asked of the engine, and what errors mean afterwards. */
+#include "api/call.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "api/control_client.h"
+#include "api/option.h"
+#include "api/socket.h"
+#include "api/sys.h"
+
+#define SIOC_FIRST 0x8910ul /* below are requests that AF_UNIX answers as TCP does */
+#define SIOC_LAST 0x89fful
+
+int rudp_call_info(int fd, struct rudp_control_info *info)
+{
+	struct rudp_control_call call;
+	struct rudp_socket s;
+	int rc;
+
+	if (!rudp_socket_look(fd, &s))
+		return RUDP_NOT_OURS;
+	if (s.state != RUDP_SOCKET_CONNECTED && s.state != RUDP_SOCKET_LISTENING)
+		return -ENOTCONN;
+	rudp_socket_begin(&s, &call, RUDP_CONTROL_INFO, -1);
+	rc = rudp_socket_call(&s, &call);
+	if (rc < 0)
+		return rc;
+	*info = call.reply.info;
+	return -call.reply.error;
+}
+
+static int give_queue(int fd, bool unsent_only, int *argument)
+{
+	struct rudp_control_info info;
+	uint64_t bytes;
+	int rc = rudp_call_info(fd, &info);
+
+	if (rc < 0) /* as TCP without a connection; an ended engine holds nothing either */
+		memset(&info, 0, sizeof info);
+	/* The kernel's look at the pointer. */
+	rc = rudp_sys_ioctl(fd, SIOCINQ, argument);
+	if (rc < 0)
+		return rc;
+	bytes = unsent_only ? info.unsent_bytes : info.unsent_bytes + info.unacked_bytes;
+	*argument = bytes > INT32_MAX ? INT32_MAX : (int)bytes;
+	return 0;
+}
+
+int rudp_call_ioctl(int fd, unsigned long request, void *argument)
+{
+	struct rudp_socket s;
+	int scratch, rc;
+
+	if (request != SIOCOUTQ && request != SIOCOUTQNSD &&
+	    (request < SIOC_FIRST || request > SIOC_LAST))
+		return RUDP_NOT_OURS;
+	if (!rudp_socket_look(fd, &s))
+		return RUDP_NOT_OURS;
+	if (request == SIOCOUTQ || request == SIOCOUTQNSD)
+		return s.state == RUDP_SOCKET_LISTENING
+			       ? -EINVAL
+			       : give_queue(fd, request == SIOCOUTQNSD, argument);
+	scratch = rudp_option_scratch(&s);
+	if (scratch < 0)
+		return scratch;
+	rc = rudp_sys_ioctl(scratch, request, argument);
+	rudp_sys_close(scratch);
+	return rc;
+}
+
+int rudp_call_receive_error(int fd, int error)
+{
+	struct rudp_socket s;
+
+	if ((error != EINVAL && error != ECONNRESET) || !rudp_socket_look(fd, &s))
+		return error;
+	if (error == EINVAL)
+		return s.state == RUDP_SOCKET_CONNECTED ? error : ENOTCONN;
+	return rudp_socket_true_error(&s, error);
+}
+
+/* TCP gives the pending error once; the signal that came with EPIPE cannot be taken back. */
+int rudp_call_send_error(int fd, int error)
+{
+	struct rudp_socket s;
+	int pending;
+
+	if ((error != ENOTCONN && error != EPIPE && error != ECONNRESET) ||
+	    !rudp_socket_look(fd, &s))
+		return error;
+	if (error == ENOTCONN)
+		return EPIPE;
+	if (error == ECONNRESET)
+		return rudp_socket_true_error(&s, error);
+	pending = rudp_socket_take_error(fd, &s);
+	return pending ? pending : error;
+}

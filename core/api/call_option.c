@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * getsockopt, setsockopt. Values, lengths and errors come from a scratch kernel TCP socket wherever
+ * possible: it is given the program's own pointers, so even the order of its complaints is TCP's.
+ */
+#include "api/call.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "api/address.h"
+#include "api/control_client.h"
+#include "api/option.h"
+#include "api/socket.h"
+#include "api/swap.h"
+#include "api/sys.h"
+#include "api/tcp_info.h"
+
+static const char *const own_congestion[] = {"bbr", "cubic"};
+
+/* SO_TYPE writes an int with the very checks that any int option makes; then the int is ours. */
+static int give_int(int fd, int answer, void *value, socklen_t *len)
+{
+	int rc = rudp_sys_getsockopt(fd, SOL_SOCKET, SO_TYPE, value, len);
+
+	if (rc == 0)
+		memcpy(value, &answer, *len);
+	return rc;
+}
+
+static void replay(int from, int scratch, int level, int option)
+{
+	struct rudp_bag bag;
+	uint32_t kept;
+
+	if (rudp_bag_get(from, &bag) == 0 && rudp_bag_find(&bag, level, option, &kept))
+		rudp_sys_setsockopt(scratch, level, option, &kept, sizeof kept);
+}
+
+static int get_by_scratch(int fd, const struct rudp_socket *s, int level, int option, void *value,
+			  socklen_t *len)
+{
+	int scratch = rudp_option_scratch(s);
+	int rc;
+
+	if (scratch < 0) /* no number free: zero is the default of most */
+		return give_int(fd, 0, value, len);
+	if (s->flags & RUDP_MARK_BAG)
+		replay(fd, scratch, level, option);
+	rc = rudp_sys_getsockopt(scratch, level, option, value, len);
+	rudp_sys_close(scratch);
+	return rc;
+}
+
+static int get_congestion(int fd, const struct rudp_socket *s, void *value, socklen_t *len)
+{
+	char name[RUDP_CONGESTION_BYTES] = "";
+	struct rudp_control_info info;
+	struct rudp_bag bag;
+	socklen_t room;
+	int rc;
+
+	if (rudp_bag_get(fd, &bag) < 0 || !rudp_bag_find_congestion(&bag, name)) {
+		if (s->state != RUDP_SOCKET_CONNECTED || rudp_call_info(fd, &info) < 0)
+			return get_by_scratch(fd, s, IPPROTO_TCP, TCP_CONGESTION, value, len);
+		memcpy(name, info.cc_name, sizeof name);
+	}
+	rc = rudp_address_check_len(fd, len);
+	if (rc < 0)
+		return rc;
+	room = *len < RUDP_CONGESTION_BYTES ? *len : RUDP_CONGESTION_BYTES;
+	rc = rudp_sys_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, value, &room); /* the kernel's look */
+	if (rc < 0)
+		return rc;
+	memcpy(value, name, room);
+	*len = room;
+	return 0;
+}
+
+static int get_special(int fd, const struct rudp_socket *s, int option, void *value, socklen_t *len)
+{
+	switch (option) {
+	case SO_ERROR: {
+		int rc = give_int(fd, 0, value, len); /* wrong pointers must not cost the error */
+		int error = rc == 0 ? rudp_socket_take_error(fd, s) : 0;
+
+		if (error)
+			memcpy(value, &error, *len);
+		return rc;
+	}
+	case SO_ACCEPTCONN:
+		return give_int(fd, s->state == RUDP_SOCKET_LISTENING, value, len);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int rudp_call_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
+{
+	const struct rudp_option_row *row = rudp_option_row(level, option);
+	struct rudp_socket s;
+
+	if (!rudp_socket_look(fd, &s))
+		return RUDP_NOT_OURS;
+	switch (row->home) {
+	case RUDP_OPTION_NATIVE:
+		return rudp_sys_getsockopt(fd, level, option, value, len);
+	case RUDP_OPTION_FLAG:
+		if (level == IPPROTO_IPV6 && !(s.flags & RUDP_MARK_IPV6))
+			break;
+		return give_int(fd, (s.flags & row->flag) != 0, value, len);
+	case RUDP_OPTION_SPECIAL:
+		if (level == SOL_SOCKET)
+			return get_special(fd, &s, option, value, len);
+		return option == TCP_INFO ? rudp_tcp_info_get(fd, &s, value, len)
+					  : get_congestion(fd, &s, value, len);
+	case RUDP_OPTION_BAG:
+	case RUDP_OPTION_REFUSED:
+		break;
+	}
+	return get_by_scratch(fd, &s, level, option, value, len);
+}
+
+/* What was on the socket before is what the engine will read; on a live one it must be told. */
+static int tell(int fd, const struct rudp_socket *s, int level, int option, const void *value,
+		socklen_t len)
+{
+	struct rudp_control_call call;
+	int rc;
+
+	if (s->state != RUDP_SOCKET_CONNECTED && s->state != RUDP_SOCKET_LISTENING)
+		return 0;
+	rudp_socket_begin(s, &call, RUDP_CONTROL_SET, fd);
+	if (len > sizeof call.request.value)
+		len = sizeof call.request.value;
+	call.request.level = level;
+	call.request.option = option;
+	call.request.number = (int32_t)len;
+	memcpy(call.request.value, value, len);
+	rc = rudp_socket_call(s, &call);
+	return rc < 0 ? rc : -call.reply.error;
+}
+
+/* Only after the kernel has read the value: it can be, now. IP options may be a single byte. */
+static uint32_t value_of(const void *value, socklen_t len)
+{
+	uint32_t number = 0;
+
+	if (len >= sizeof number)
+		memcpy(&number, value, sizeof number);
+	else if (len >= 1)
+		number = *(const uint8_t *)value;
+	return number;
+}
+
+static int judge(const struct rudp_socket *s, int level, int option, const void *value,
+		 socklen_t len)
+{
+	int scratch = rudp_option_scratch(s);
+	int rc;
+
+	if (scratch == -EMFILE || scratch == -ENFILE)
+		return (int)len < (int)sizeof(int) ? -EINVAL : 0;
+	if (scratch < 0)
+		return scratch;
+	rc = rudp_sys_setsockopt(scratch, level, option, value, len);
+	rudp_sys_close(scratch);
+	return rc;
+}
+
+static int set_in_bag(int fd, const struct rudp_socket *s, const struct rudp_option_row *row,
+		      int level, int option, const void *value, socklen_t len)
+{
+	struct rudp_option entry = {level, option, 0};
+	uint64_t wide;
+	int rc = judge(s, level, option, value, len);
+
+	if (rc < 0)
+		return rc;
+	entry.value = value_of(value, len);
+	if (option == SO_MAX_PACING_RATE && level == SOL_SOCKET && len == sizeof wide) {
+		memcpy(&wide, value, sizeof wide);
+		entry.value = wide > UINT32_MAX ? UINT32_MAX : (uint32_t)wide;
+	}
+	rc = rudp_bag_put(fd, &entry);
+	/* Levels that the bag has no code for, and what is more than one number, are accepted only. */
+	if (rc < 0 && rc != -EINVAL && rc != -ENOSPC)
+		return rc;
+	if (row->tell)
+		tell(fd, s, level, option, &entry.value, sizeof entry.value);
+	return 0;
+}
+
+static int set_flag(int fd, const struct rudp_socket *s, const struct rudp_option_row *row,
+		    const void *value, socklen_t len)
+{
+	int rc = judge(s, row->level, row->option, value, len);
+
+	if (rc < 0)
+		return rc;
+	if (row->flag == RUDP_MARK_V6ONLY && s->state != RUDP_SOCKET_FRESH)
+		return -EINVAL;
+	return rudp_mark_set(fd, value_of(value, len) ? s->flags | row->flag
+						      : s->flags & ~row->flag);
+}
+
+static int set_native(int fd, const struct rudp_socket *s, const struct rudp_option_row *row,
+		      const void *value, socklen_t len)
+{
+	int rc = rudp_sys_setsockopt(fd, row->level, row->option, value, len);
+
+	if (rc < 0)
+		return rc;
+	if (!(s->flags & RUDP_MARK_NATIVE))
+		rudp_mark_set(fd, s->flags | RUDP_MARK_NATIVE);
+	if (row->tell)
+		tell(fd, s, row->level, row->option, value, len);
+	return 0;
+}
+
+static bool is_own_congestion(const char *name)
+{
+	for (size_t i = 0; i < sizeof own_congestion / sizeof own_congestion[0]; i++)
+		if (strcmp(name, own_congestion[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Names that rudp has need not be known to this kernel; others are refused or not by it. */
+static int set_congestion(int fd, const struct rudp_socket *s, const void *value, socklen_t len)
+{
+	char name[RUDP_CONGESTION_BYTES] = "";
+	int rc = judge(s, IPPROTO_TCP, TCP_CONGESTION, value, len);
+
+	if (rc < 0 && rc != -ENOENT && rc != -EPERM)
+		return rc;
+	memcpy(name, value, len < sizeof name ? len : sizeof name - 1);
+	if (rc < 0 && !is_own_congestion(name))
+		return rc;
+	rc = rudp_bag_put_congestion(fd, name);
+	if (rc == 0 && is_own_congestion(name))
+		rc = tell(fd, s, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name) + 1);
+	return rc;
+}
+
+int rudp_call_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+	const struct rudp_option_row *row = rudp_option_row(level, option);
+	struct rudp_socket s;
+
+	if (!rudp_socket_look(fd, &s))
+		return RUDP_NOT_OURS;
+	switch (row->home) {
+	case RUDP_OPTION_NATIVE:
+		return set_native(fd, &s, row, value, len);
+	case RUDP_OPTION_FLAG:
+		return set_flag(fd, &s, row, value, len);
+	case RUDP_OPTION_SPECIAL:
+		if (level == IPPROTO_TCP && option == TCP_CONGESTION)
+			return set_congestion(fd, &s, value, len);
+		return judge(&s, level, option, value, len);
+	case RUDP_OPTION_REFUSED:
+		return -ENOPROTOOPT;
+	case RUDP_OPTION_BAG:
+		break;
+	}
+	return set_in_bag(fd, &s, row, level, option, value, len);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* socket, bind, listen: a socket's life before it has a peer. */
+#include "api/call.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/address.h"
+#include "api/control_client.h"
+#include "api/engine_start.h"
+#include "api/environment.h"
+#include "api/socket.h"
+#include "api/swap.h"
+#include "api/sys.h"
+
+#define RESERVED_PORT_MIN 600
+#define RESERVED_PORT_MAX 1023
+
+/* What rudp cannot give becomes kernel TCP, but never where a key was asked for. */
+static int without_rudp(void)
+{
+	return rudp_environment_want_key() ? -EACCES : RUDP_NOT_OURS;
+}
+
+int rudp_call_socket(int domain, int type)
+{
+	struct rudp_engine_ref engine;
+	int rc = rudp_engine_find(&engine);
+	int fd;
+
+	if (rc == -ENOENT)
+		return RUDP_NOT_OURS;
+	if (rc < 0)
+		return rc;
+	fd = rudp_socket_make(domain == AF_INET6 ? RUDP_MARK_IPV6 : 0,
+			      type & (SOCK_NONBLOCK | SOCK_CLOEXEC));
+	/* No AF_UNIX for this program (RestrictAddressFamilies), or no kernel that keeps a mark. */
+	if (fd == -EAFNOSUPPORT || fd == -EPERM || fd == -EACCES || fd == -ENOPROTOOPT)
+		return without_rudp();
+	return fd;
+}
+
+static int bind_to(int fd, const struct rudp_socket *s, const struct rudp_addr *addr)
+{
+	struct rudp_control_call call;
+	int rc;
+
+	rudp_socket_begin(s, &call, RUDP_CONTROL_BIND, fd);
+	call.request.addr = *addr;
+	rc = rudp_socket_call(s, &call);
+	return rc < 0 ? rc : -call.reply.error;
+}
+
+static int check_bind(const struct rudp_socket *s, const struct sockaddr_storage *copy,
+		      socklen_t len, struct rudp_addr *addr)
+{
+	struct sockaddr_storage named = *copy;
+	struct sockaddr_in *in4 = (struct sockaddr_in *)&named;
+
+	/* Linux takes AF_UNSPEC for the any address of IPv4: ip(7) does not say so, programs do it. */
+	if (!(s->flags & RUDP_MARK_IPV6) && named.ss_family == AF_UNSPEC &&
+	    in4->sin_addr.s_addr == htonl(INADDR_ANY))
+		named.ss_family = AF_INET;
+	return rudp_address_check(s, &named, len, addr);
+}
+
+int rudp_call_bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct sockaddr_storage copy;
+	struct rudp_socket s;
+	struct rudp_addr local;
+	int rc;
+
+	if (!rudp_socket_look(fd, &s))
+		return RUDP_NOT_OURS;
+	rc = rudp_address_copy_in(fd, addr, len, &copy);
+	if (rc == 0)
+		rc = check_bind(&s, &copy, len, &local);
+	if (rc < 0)
+		return rc;
+	if (s.state != RUDP_SOCKET_FRESH)
+		return -EINVAL;
+	if (copy.ss_family == AF_INET6 && local.family == AF_INET && s.flags & RUDP_MARK_V6ONLY)
+		return -EINVAL;
+	return bind_to(fd, &s, &local);
+}
+
+int rudp_call_bindresvport(int fd, struct sockaddr_in *addr)
+{
+	unsigned count = RESERVED_PORT_MAX - RESERVED_PORT_MIN + 1;
+	unsigned first = (unsigned)getpid() % count;
+	struct rudp_socket s;
+	struct rudp_addr local;
+	int rc = -EADDRINUSE;
+
+	if (!rudp_socket_look(fd, &s))
+		return RUDP_NOT_OURS;
+	if (addr && addr->sin_family != AF_INET)
+		return -EAFNOSUPPORT;
+	if (s.state != RUDP_SOCKET_FRESH)
+		return -EINVAL;
+	memset(&local, 0, sizeof local);
+	local.in4.sin_family = AF_INET;
+	if (addr)
+		local.in4.sin_addr = addr->sin_addr;
+	for (unsigned i = 0; i < count && rc == -EADDRINUSE; i++) {
+		rudp_addr_set_port(&local, (uint16_t)(RESERVED_PORT_MIN + (first + i) % count));
+		rc = bind_to(fd, &s, &local);
+	}
+	if (rc == 0 && addr)
+		addr->sin_port = local.in4.sin_port;
+	return rc;
+}
+
+/* The kernel's listener was shut down and will never wake again; TCP's can listen anew. */
+static int revive(int fd, struct rudp_socket *s)
+{
+	struct rudp_addr local = s->name.local;
+	int rc = rudp_swap_fresh(fd, s);
+
+	if (rc < 0 || !rudp_socket_look(fd, s))
+		return rc;
+	rc = bind_to(fd, s, &local);
+	rudp_socket_look(fd, s);
+	return rc;
+}
+
+static bool was_listener(int fd, const struct rudp_socket *s)
+{
+	int listening = 0;
+	socklen_t len = sizeof listening;
+
+	return s->state == RUDP_SOCKET_BOUND &&
+	       rudp_sys_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
+	       listening;
+}
+
+int rudp_call_listen(int fd, int backlog)
+{
+	struct rudp_control_call call;
+	struct rudp_socket s;
+	int rc;
+
+	if (!rudp_socket_look(fd, &s))
+		return RUDP_NOT_OURS;
+	if (s.state == RUDP_SOCKET_CONNECTED)
+		return -EINVAL;
+	if (was_listener(fd, &s)) {
+		rc = revive(fd, &s);
+		if (rc < 0)
+			return rc;
+	}
+	rudp_socket_begin(&s, &call, RUDP_CONTROL_LISTEN, fd);
+	call.request.number = backlog;
+	rc = rudp_socket_call(&s, &call);
+	if (rc == 0)
+		rc = -call.reply.error;
+	if (rc == 0)
+		rc = rudp_mark_set(fd, s.flags | RUDP_MARK_LISTENING);
+	return rc;
+}

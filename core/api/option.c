@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/option.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "api/sys.h"
+
+#define TCP_INQ_OPTION 36
+#define TCP_AO_ADD_KEY_OPTION 38
+#define TCP_AO_REPAIR_OPTION 42
+
+const int rudp_option_native[] = {
+	SO_REUSEADDR, SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_PRIORITY,
+	SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT,
+};
+const size_t rudp_option_native_count = sizeof rudp_option_native / sizeof rudp_option_native[0];
+
+/* What is not here is judged by a scratch socket and kept in the bag. */
+static const struct rudp_option_row rows[] = {
+	{SOL_SOCKET, SO_REUSEADDR, RUDP_OPTION_NATIVE, 0, false},
+	{SOL_SOCKET, SO_KEEPALIVE, RUDP_OPTION_NATIVE, 0, true},
+	{SOL_SOCKET, SO_LINGER, RUDP_OPTION_NATIVE, 0, true},
+	{SOL_SOCKET, SO_OOBINLINE, RUDP_OPTION_NATIVE, 0, true},
+	{SOL_SOCKET, SO_PRIORITY, RUDP_OPTION_NATIVE, 0, false},
+	{SOL_SOCKET, SO_RCVTIMEO_OLD, RUDP_OPTION_NATIVE, 0, false},
+	{SOL_SOCKET, SO_SNDTIMEO_OLD, RUDP_OPTION_NATIVE, 0, false},
+	{SOL_SOCKET, SO_RCVTIMEO_NEW, RUDP_OPTION_NATIVE, 0, false},
+	{SOL_SOCKET, SO_SNDTIMEO_NEW, RUDP_OPTION_NATIVE, 0, false},
+	{SOL_SOCKET, SO_RCVLOWAT, RUDP_OPTION_NATIVE, 0, true},
+	{SOL_SOCKET, SO_BINDTODEVICE, RUDP_OPTION_NATIVE, 0, false},
+	{SOL_SOCKET, SO_MARK, RUDP_OPTION_NATIVE, 0, false},
+	{SOL_SOCKET, SO_COOKIE, RUDP_OPTION_NATIVE, 0, false},
+	{SOL_SOCKET, SO_TYPE, RUDP_OPTION_NATIVE, 0, false},
+	{SOL_SOCKET, SO_REUSEPORT, RUDP_OPTION_FLAG, RUDP_MARK_REUSEPORT, false},
+	{SOL_SOCKET, SO_ERROR, RUDP_OPTION_SPECIAL, 0, false},
+	{SOL_SOCKET, SO_ACCEPTCONN, RUDP_OPTION_SPECIAL, 0, false},
+	{SOL_SOCKET, SO_SNDBUF, RUDP_OPTION_BAG, 0, true},
+	{SOL_SOCKET, SO_RCVBUF, RUDP_OPTION_BAG, 0, true},
+	{SOL_SOCKET, SO_MAX_PACING_RATE, RUDP_OPTION_BAG, 0, true},
+	{SOL_SOCKET, SO_ATTACH_FILTER, RUDP_OPTION_REFUSED, 0, false},
+	{SOL_SOCKET, SO_ATTACH_BPF, RUDP_OPTION_REFUSED, 0, false},
+	{SOL_SOCKET, SO_LOCK_FILTER, RUDP_OPTION_REFUSED, 0, false},
+	{SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, RUDP_OPTION_REFUSED, 0, false},
+	{SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, RUDP_OPTION_REFUSED, 0, false},
+	{SOL_SOCKET, SO_ZEROCOPY, RUDP_OPTION_REFUSED, 0, false},
+	{IPPROTO_TCP, TCP_NODELAY, RUDP_OPTION_FLAG, RUDP_MARK_NODELAY, false},
+	{IPPROTO_TCP, TCP_INFO, RUDP_OPTION_SPECIAL, 0, false},
+	{IPPROTO_TCP, TCP_CONGESTION, RUDP_OPTION_SPECIAL, 0, true},
+	{IPPROTO_TCP, TCP_KEEPIDLE, RUDP_OPTION_BAG, 0, true},
+	{IPPROTO_TCP, TCP_KEEPINTVL, RUDP_OPTION_BAG, 0, true},
+	{IPPROTO_TCP, TCP_KEEPCNT, RUDP_OPTION_BAG, 0, true},
+	{IPPROTO_TCP, TCP_USER_TIMEOUT, RUDP_OPTION_BAG, 0, true},
+	{IPPROTO_TCP, TCP_LINGER2, RUDP_OPTION_BAG, 0, true},
+	{IPPROTO_TCP, TCP_NOTSENT_LOWAT, RUDP_OPTION_BAG, 0, true},
+	{IPPROTO_TCP, TCP_ULP, RUDP_OPTION_REFUSED, 0, false},
+	{IPPROTO_TCP, TCP_REPAIR, RUDP_OPTION_REFUSED, 0, false},
+	{IPPROTO_TCP, TCP_MD5SIG, RUDP_OPTION_REFUSED, 0, false},
+	{IPPROTO_TCP, TCP_MD5SIG_EXT, RUDP_OPTION_REFUSED, 0, false},
+	{IPPROTO_TCP, TCP_INQ_OPTION, RUDP_OPTION_REFUSED, 0, false},
+	{IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, RUDP_OPTION_REFUSED, 0, false},
+	{IPPROTO_TCP, TCP_AO_ADD_KEY_OPTION, RUDP_OPTION_REFUSED, 0, false},
+	{IPPROTO_TCP, TCP_AO_REPAIR_OPTION, RUDP_OPTION_REFUSED, 0, false},
+	{IPPROTO_IP, IP_TOS, RUDP_OPTION_BAG, 0, true},
+	{IPPROTO_IPV6, IPV6_TCLASS, RUDP_OPTION_BAG, 0, true},
+	{IPPROTO_IPV6, IPV6_V6ONLY, RUDP_OPTION_FLAG, RUDP_MARK_V6ONLY, false},
+};
+
+const struct rudp_option_row *rudp_option_row(int level, int option)
+{
+	static const struct rudp_option_row other = {0, 0, RUDP_OPTION_BAG, 0, false};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (rows[i].level == level && rows[i].option == option)
+			return &rows[i];
+	return &other;
+}
+
+int rudp_option_scratch(const struct rudp_socket *s)
+{
+	return rudp_sys_socket(rudp_socket_family(s), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+}

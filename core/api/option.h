@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * option - which socket option lives where, on a descriptor that is AF_UNIX and should look like TCP.
+ */
+#ifndef RUDP_API_OPTION_H
+#define RUDP_API_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "api/socket.h"
+
+enum rudp_option_home {
+	RUDP_OPTION_BAG,     /* a scratch TCP socket judges, the bag remembers (and all unknown ones) */
+	RUDP_OPTION_NATIVE,  /* AF_UNIX keeps it with TCP's meaning */
+	RUDP_OPTION_FLAG,    /* a bit of the mark */
+	RUDP_OPTION_SPECIAL, /* answered by code of its own */
+	RUDP_OPTION_REFUSED, /* setting gives ENOPROTOOPT; TCP itself may say so */
+};
+
+struct rudp_option_row {
+	int level, option;
+	enum rudp_option_home home;
+	unsigned flag;   /* FLAG: enum rudp_mark_flag */
+	bool tell;       /* a change on a live socket goes to the engine */
+};
+
+/* Never NULL: unknown ones are BAG, not told. */
+const struct rudp_option_row *rudp_option_row(int level, int option);
+
+/* The native ones that accept hands down, all of SOL_SOCKET. */
+extern const int rudp_option_native[];
+extern const size_t rudp_option_native_count;
+
+/* A kernel TCP socket of the same family, to be closed by the caller, or -errno. */
+int rudp_option_scratch(const struct rudp_socket *s);
+
+#endif

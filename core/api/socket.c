@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+#include "api/control_client.h"
+#include "api/engine_start.h"
+#include "api/sys.h"
+#include "proto/conn.h"
+
+typedef int ask_name(int fd, struct sockaddr *addr, socklen_t *len);
+
+static enum rudp_name_kind name_of(int fd, ask_name *ask, struct rudp_name *name)
+{
+	struct sockaddr_un un;
+	socklen_t len = sizeof un;
+
+	if (ask(fd, (struct sockaddr *)&un, &len) < 0)
+		return RUDP_NAME_NONE;
+	return rudp_name_parse(name, &un, len);
+}
+
+static void find_state(int fd, struct rudp_socket *s)
+{
+	if (name_of(fd, rudp_sys_getpeername, &s->name) == RUDP_NAME_CONNECTION) {
+		s->state = RUDP_SOCKET_CONNECTED;
+		return;
+	}
+	if (name_of(fd, rudp_sys_getsockname, &s->name) == RUDP_NAME_BOUND)
+		s->state = s->flags & RUDP_MARK_LISTENING ? RUDP_SOCKET_LISTENING
+							   : RUDP_SOCKET_BOUND;
+}
+
+bool rudp_socket_look(int fd, struct rudp_socket *s)
+{
+	int flags = rudp_mark_get(fd);
+
+	if (flags < 0)
+		return false;
+	memset(s, 0, sizeof *s);
+	s->flags = (unsigned)flags;
+	find_state(fd, s);
+	return true;
+}
+
+bool rudp_socket_recognise(int fd, struct rudp_socket *s)
+{
+	int domain = 0;
+	socklen_t len = sizeof domain;
+
+	if (rudp_socket_look(fd, s))
+		return true;
+	if (rudp_sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
+		return false;
+	memset(s, 0, sizeof *s);
+	find_state(fd, s);
+	if (s->state != RUDP_SOCKET_CONNECTED)
+		return false;
+	if (s->name.local.family == AF_INET6)
+		s->flags = RUDP_MARK_IPV6;
+	return true;
+}
+
+enum rudp_progress rudp_socket_progress(int fd, const struct rudp_socket *s)
+{
+	int bits = rudp_sys_poll(fd, POLLOUT);
+	struct rudp_control_call call;
+
+	if (bits < 0 || bits & (POLLHUP | POLLERR))
+		return RUDP_PROGRESS_OVER;
+	if (bits & POLLOUT || !(s->flags & RUDP_MARK_PENDING))
+		return RUDP_PROGRESS_ESTABLISHED;
+	/* Unwritable: by the plug of a connection attempt, or by a full buffer. */
+	rudp_socket_begin(s, &call, RUDP_CONTROL_ERROR, -1);
+	if (rudp_socket_call(s, &call) < 0)
+		return RUDP_PROGRESS_OVER;
+	return call.reply.info.state == RUDP_STATE_SYN_SENT ? RUDP_PROGRESS_CONNECTING
+							    : RUDP_PROGRESS_ESTABLISHED;
+}
+
+int rudp_socket_family(const struct rudp_socket *s)
+{
+	return s->flags & RUDP_MARK_IPV6 ? AF_INET6 : AF_INET;
+}
+
+bool rudp_socket_is_nonblocking(int fd)
+{
+	int status = rudp_sys_fcntl(fd, F_GETFL, 0);
+
+	return status >= 0 && status & O_NONBLOCK;
+}
+
+int rudp_socket_true_error(const struct rudp_socket *s, int error)
+{
+	struct rudp_control_call call;
+
+	if (s->state != RUDP_SOCKET_CONNECTED)
+		return error;
+	rudp_socket_begin(s, &call, RUDP_CONTROL_ERROR, -1);
+	if (rudp_socket_call(s, &call) < 0 || call.reply.error <= 0)
+		return error;
+	return call.reply.error;
+}
+
+int rudp_socket_take_error(int fd, const struct rudp_socket *s)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+
+	if (rudp_sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error == 0)
+		return 0;
+	return rudp_socket_true_error(s, error);
+}
+
+int rudp_socket_make(unsigned flags, int type_flags)
+{
+	int fd = rudp_sys_socket(AF_UNIX, SOCK_STREAM | type_flags, 0);
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = rudp_mark_set(fd, flags);
+	if (rc < 0) {
+		rudp_sys_close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+void rudp_socket_begin(const struct rudp_socket *s, struct rudp_control_call *call,
+		       enum rudp_control_operation operation, int fd)
+{
+	rudp_control_begin(call, &s->name.nonce, operation, fd);
+	call->request.id = s->name.id;
+}
+
+/* A fresh socket belongs to no engine yet: when the one we knew has ended, another will do. */
+static int call_remembered(struct rudp_control_call *call)
+{
+	struct rudp_engine_ref engine;
+	int rc = rudp_engine_find(&engine);
+
+	if (rc < 0)
+		return rc;
+	call->to.nonce = engine.nonce;
+	rc = rudp_control_make(call);
+	if (rc != -ECONNREFUSED)
+		return rc;
+	rudp_engine_forget(&engine.nonce);
+	rc = rudp_engine_find(&engine);
+	if (rc < 0)
+		return rc;
+	call->to.nonce = engine.nonce;
+	return rudp_control_make(call);
+}
+
+int rudp_socket_call(const struct rudp_socket *s, struct rudp_control_call *call)
+{
+	if (s->state == RUDP_SOCKET_FRESH)
+		return call_remembered(call);
+	return rudp_control_make(call);
+}

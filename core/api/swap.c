@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/swap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "api/address.h"
+#include "api/epoll_entries.h"
+#include "api/option.h"
+#include "api/sys.h"
+
+#define VALUE_BYTES_MAX 16 /* a struct timeval, a struct linger, an interface's name */
+
+void rudp_swap_native_options(int from, int to)
+{
+	for (size_t i = 0; i < rudp_option_native_count; i++) {
+		int option = rudp_option_native[i];
+		uint8_t value[VALUE_BYTES_MAX];
+		socklen_t len = sizeof value;
+
+		if (rudp_sys_getsockopt(from, SOL_SOCKET, option, value, &len) == 0)
+			rudp_sys_setsockopt(to, SOL_SOCKET, option, value, len);
+	}
+}
+
+static void set_flag(int fd, int level, int option, bool on)
+{
+	int one = 1;
+
+	if (on)
+		rudp_sys_setsockopt(fd, level, option, &one, sizeof one);
+}
+
+void rudp_swap_options(int from, int to, const struct rudp_socket *s)
+{
+	char congestion[RUDP_CONGESTION_BYTES];
+	struct rudp_bag bag;
+
+	rudp_swap_native_options(from, to);
+	set_flag(to, IPPROTO_TCP, TCP_NODELAY, s->flags & RUDP_MARK_NODELAY);
+	set_flag(to, SOL_SOCKET, SO_REUSEPORT, s->flags & RUDP_MARK_REUSEPORT);
+	set_flag(to, IPPROTO_IPV6, IPV6_V6ONLY, s->flags & RUDP_MARK_V6ONLY);
+	if (rudp_bag_get(from, &bag) < 0)
+		return;
+	for (int i = 0; i < bag.count; i++)
+		rudp_sys_setsockopt(to, bag.options[i].level, bag.options[i].option,
+				    &bag.options[i].value, sizeof bag.options[i].value);
+	if (rudp_bag_find_congestion(&bag, congestion))
+		rudp_sys_setsockopt(to, IPPROTO_TCP, TCP_CONGESTION, congestion,
+				    (socklen_t)strlen(congestion));
+}
+
+/* Takes over fd's number and flags; consumes replacement. */
+static int place(int fd, int replacement)
+{
+	struct rudp_epoll_entries entries;
+	int status = rudp_sys_fcntl(fd, F_GETFL, 0);
+	int descriptor = rudp_sys_fcntl(fd, F_GETFD, 0);
+	long rc;
+
+	if (status > 0)
+		rudp_sys_fcntl(replacement, F_SETFL, status);
+	rudp_epoll_entries_find(fd, &entries);
+	rc = rudp_sys_call(SYS_dup3, replacement, fd,
+			   descriptor > 0 && descriptor & FD_CLOEXEC ? O_CLOEXEC : 0, 0, 0, 0);
+	rudp_sys_close(replacement);
+	if (rc < 0)
+		return (int)rc;
+	rudp_epoll_entries_restore(fd, &entries);
+	return 0;
+}
+
+int rudp_swap_fresh(int fd, const struct rudp_socket *s)
+{
+	unsigned kept = RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY |
+			RUDP_MARK_REUSEPORT | RUDP_MARK_NATIVE;
+	int fresh = rudp_socket_make(s->flags & kept, SOCK_CLOEXEC);
+	struct rudp_bag bag;
+
+	if (fresh < 0)
+		return fresh;
+	rudp_swap_native_options(fd, fresh);
+	if (rudp_bag_get(fd, &bag) == 0 && bag.count)
+		rudp_bag_write(fresh, &bag);
+	return place(fd, fresh);
+}
+
+/*
+ * The engine keeps the port until it notices that the bound socket is gone; then the
+ * address alone must do.
+ */
+static int bind_same(int fd, const struct rudp_socket *s)
+{
+	struct sockaddr_in6 local;
+	socklen_t len = rudp_address_present(&s->name.local, s->flags, &local);
+	int rc = rudp_sys_bind(fd, (struct sockaddr *)&local, len);
+
+	if (rc != -EADDRINUSE)
+		return rc;
+	local.sin6_port = 0; /* at the same place in sockaddr_in */
+	return rudp_sys_bind(fd, (struct sockaddr *)&local, len);
+}
+
+int rudp_swap_kernel(int fd, const struct rudp_socket *s)
+{
+	int kernel = rudp_sys_socket(rudp_socket_family(s), SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int rc = 0;
+
+	if (kernel < 0)
+		return kernel;
+	rudp_swap_options(fd, kernel, s);
+	if (s->state == RUDP_SOCKET_BOUND)
+		rc = bind_same(kernel, s);
+	if (rc < 0) {
+		rudp_sys_close(kernel);
+		return rc;
+	}
+	return place(fd, kernel);
+}

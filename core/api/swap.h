@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * swap - placing another socket under a number that the program holds.
+ *
+ * For an AF_UNIX end that is spent (connect after a failed one), and for a destination that must have
+ * kernel TCP. Descriptor flags, options and epoll entries of this process go along; copies made by dup
+ * and sets held by other processes stay with the old socket.
+ */
+#ifndef RUDP_API_SWAP_H
+#define RUDP_API_SWAP_H
+
+#include "api/socket.h"
+
+/* Both return 0 or -errno; on error nothing has changed. */
+int rudp_swap_fresh(int fd, const struct rudp_socket *s);
+int rudp_swap_kernel(int fd, const struct rudp_socket *s);
+
+/* Sets on a kernel TCP socket what was set on ours; what it refuses is left out. */
+void rudp_swap_options(int from, int to, const struct rudp_socket *s);
+
+/* Options that AF_UNIX sockets keep themselves, copied as they are. */
+void rudp_swap_native_options(int from, int to);
+
+#endif

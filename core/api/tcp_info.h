@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcp_info - TCP_INFO and SIOCOUTQ, made of what the engine knows of a connection.
+ */
+#ifndef RUDP_API_TCP_INFO_H
+#define RUDP_API_TCP_INFO_H
+
+#include <sys/socket.h>
+
+#include "api/control.h"
+#include "api/socket.h"
+
+struct tcp_info; /* of linux/tcp.h, which cannot meet netinet/tcp.h in one file */
+
+/* Pure. Fields that rudp has no counterpart of are 0. */
+void rudp_tcp_info_fill(struct tcp_info *out, const struct rudp_control_info *info);
+
+/* getsockopt(TCP_INFO): 0 or -errno. */
+int rudp_tcp_info_get(int fd, const struct rudp_socket *s, void *value, socklen_t *len);
+
+#endif

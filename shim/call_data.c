@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Data goes straight to the kernel. We look only at calls that failed, at names in them, and at flags
+ * that AF_UNIX understands differently.
+ */
+#include "api/address.h"
+#include "api/call.h"
+#include "api/mark.h"
+#include "receive_flags.h"
+#include "policy.h"
+#include "real.h"
+
+static ssize_t mend_receive(int fd, ssize_t rc)
+{
+	if (rc < 0 && (errno == EINVAL || errno == ECONNRESET))
+		errno = rudp_call_receive_error(fd, errno);
+	return rc;
+}
+
+static ssize_t mend_send(int fd, ssize_t rc)
+{
+	if (rc < 0 && (errno == ENOTCONN || errno == EPIPE || errno == ECONNRESET))
+		errno = rudp_call_send_error(fd, errno);
+	return rc;
+}
+
+RUDP_EXPORT ssize_t read(int fd, void *data, size_t len)
+{
+	return mend_receive(fd, REAL(read)(fd, data, len));
+}
+
+RUDP_EXPORT ssize_t __read_chk(int fd, void *data, size_t len, size_t room)
+{
+	return mend_receive(fd, REAL(__read_chk)(fd, data, len, room));
+}
+
+RUDP_EXPORT ssize_t recv(int fd, void *data, size_t len, int flags)
+{
+	if (rudp_receive_is_special(flags) && rudp_mark_get(fd) >= 0)
+		return mend_receive(fd, rudp_receive_special(fd, data, len, flags));
+	return mend_receive(fd, REAL(recv)(fd, data, len, flags));
+}
+
+RUDP_EXPORT ssize_t __recv_chk(int fd, void *data, size_t len, size_t room, int flags)
+{
+	if (len > room)
+		return REAL(__recv_chk)(fd, data, len, room, flags); /* ends the program */
+	return recv(fd, data, len, flags);
+}
+
+/* TCP has no address to give here and says so with a length of 0. */
+RUDP_EXPORT ssize_t recvfrom(int fd, void *data, size_t len, int flags, __SOCKADDR_ARG addr,
+			     socklen_t *addr_len)
+{
+	ssize_t rc;
+
+	if ((!addr.__sockaddr__ && !rudp_receive_is_special(flags)) || rudp_mark_get(fd) < 0)
+		return mend_receive(fd, REAL(recvfrom)(fd, data, len, flags, addr, addr_len));
+	if (addr.__sockaddr__) {
+		int checked = rudp_address_check_len(fd, addr_len);
+
+		if (checked < 0)
+			return rudp_result(checked);
+	}
+	rc = recv(fd, data, len, flags);
+	if (rc >= 0 && addr.__sockaddr__)
+		*addr_len = 0;
+	return rc;
+}
+
+RUDP_EXPORT ssize_t __recvfrom_chk(int fd, void *data, size_t len, size_t room, int flags,
+				   __SOCKADDR_ARG addr, socklen_t *addr_len)
+{
+	if (len > room)
+		return REAL(__recvfrom_chk)(fd, data, len, room, flags, addr, addr_len);
+	return recvfrom(fd, data, len, flags, addr, addr_len);
+}
+
+/* The kernel has been through the message by now: it can be read. */
+static void forget_name(int fd, struct msghdr *message)
+{
+	if (message->msg_name && message->msg_namelen && rudp_mark_get(fd) >= 0)
+		message->msg_namelen = 0;
+}
+
+RUDP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	ssize_t rc;
+
+	if (rudp_receive_is_special(flags) && rudp_mark_get(fd) >= 0)
+		return mend_receive(fd, rudp_receive_special_message(fd, message, flags));
+	rc = REAL(recvmsg)(fd, message, flags);
+	if (rc >= 0)
+		forget_name(fd, message);
+	return mend_receive(fd, rc);
+}
+
+RUDP_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
+			 struct timespec *timeout)
+{
+	int rc = REAL(recvmmsg)(fd, messages, count, flags, timeout);
+
+	for (int i = 0; i < rc; i++)
+		forget_name(fd, &messages[i].msg_hdr);
+	return (int)mend_receive(fd, rc);
+}
+
+RUDP_EXPORT ssize_t send(int fd, const void *data, size_t len, int flags)
+{
+	return mend_send(fd, REAL(send)(fd, data, len, flags));
+}
+
+/* 0, or -errno: connects when the flag asks for it; a socket that is connected already just sends. */
+static int open_fast(int fd, int *flags, const struct sockaddr *addr, socklen_t addr_len)
+{
+	int rc;
+
+	if (!(*flags & MSG_FASTOPEN))
+		return 0;
+	*flags &= ~MSG_FASTOPEN;
+	rc = rudp_call_connect(fd, addr, addr_len, rudp_policy_wants_kernel);
+	return rc == -EISCONN ? 0 : rc;
+}
+
+/* A connected TCP socket takes no notice of a name, but for its pointer. */
+RUDP_EXPORT ssize_t sendto(int fd, const void *data, size_t len, int flags,
+			   __CONST_SOCKADDR_ARG addr, socklen_t addr_len)
+{
+	struct sockaddr_storage copy;
+	int rc;
+
+	if (!addr.__sockaddr__ || rudp_mark_get(fd) < 0)
+		return mend_send(fd, REAL(sendto)(fd, data, len, flags, addr, addr_len));
+	rc = rudp_address_copy_in(fd, addr.__sockaddr__, addr_len, &copy);
+	if (rc == 0)
+		rc = open_fast(fd, &flags, addr.__sockaddr__, addr_len);
+	return rc < 0 ? rudp_result(rc) : send(fd, data, len, flags);
+}
+
+/* AF_UNIX has refused because of the name, and nothing was sent: again without it. */
+static ssize_t send_unnamed(int fd, const struct msghdr *message, int flags)
+{
+	struct msghdr copy = *message;
+	int rc = open_fast(fd, &flags, message->msg_name, message->msg_namelen);
+
+	if (rc < 0)
+		return rudp_result(rc);
+	copy.msg_name = NULL;
+	copy.msg_namelen = 0;
+	return mend_send(fd, REAL(sendmsg)(fd, &copy, flags));
+}
+
+static bool refused_name(int fd, const struct msghdr *message)
+{
+	return (errno == EISCONN || errno == EOPNOTSUPP) && rudp_mark_get(fd) >= 0 &&
+	       message->msg_name && message->msg_namelen;
+}
+
+RUDP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	ssize_t rc = REAL(sendmsg)(fd, message, flags);
+
+	if (rc < 0 && refused_name(fd, message))
+		return send_unnamed(fd, message, flags);
+	return mend_send(fd, rc);
+}
+
+RUDP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+	int rc = REAL(sendmmsg)(fd, messages, count, flags);
+	ssize_t len;
+
+	if (rc >= 0 || count == 0 || !refused_name(fd, &messages[0].msg_hdr))
+		return (int)mend_send(fd, rc);
+	len = send_unnamed(fd, &messages[0].msg_hdr, flags);
+	if (len < 0)
+		return -1;
+	messages[0].msg_len = (unsigned)len;
+	return 1; /* as if the second had not fitted */
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The exec family, only to hand on LD_PRELOAD and the engine. The new environment lies on the stack of
+ * the call itself: alloca, because a child of vfork must not allocate and shares the heap.
+ */
+#include <alloca.h>
+#include <stdarg.h>
+
+#include "exec_environment.h"
+#include "real.h"
+
+/* The statement form is what keeps the space in the frame of the caller. */
+#define WITH_SHIM(environment)                                                                     \
+	({                                                                                         \
+		char *const *given = (environment);                                                \
+		size_t size = rudp_exec_environment_size(given);                                   \
+		size ? rudp_exec_environment(alloca(size), given) : (char **)given;                \
+	})
+
+RUDP_EXPORT int execve(const char *path, char *const arguments[], char *const environment[])
+{
+	return REAL(execve)(path, arguments, WITH_SHIM(environment));
+}
+
+RUDP_EXPORT int execv(const char *path, char *const arguments[])
+{
+	return REAL(execve)(path, arguments, WITH_SHIM(environ));
+}
+
+RUDP_EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[])
+{
+	return REAL(execvpe)(file, arguments, WITH_SHIM(environment));
+}
+
+RUDP_EXPORT int execvp(const char *file, char *const arguments[])
+{
+	return REAL(execvpe)(file, arguments, WITH_SHIM(environ));
+}
+
+RUDP_EXPORT int fexecve(int fd, char *const arguments[], char *const environment[])
+{
+	return REAL(fexecve)(fd, arguments, WITH_SHIM(environment));
+}
+
+RUDP_EXPORT int posix_spawn(pid_t *pid, const char *path,
+			    const posix_spawn_file_actions_t *actions,
+			    const posix_spawnattr_t *attributes, char *const arguments[],
+			    char *const environment[])
+{
+	return REAL(posix_spawn)(pid, path, actions, attributes, arguments, WITH_SHIM(environment));
+}
+
+RUDP_EXPORT int posix_spawnp(pid_t *pid, const char *file,
+			     const posix_spawn_file_actions_t *actions,
+			     const posix_spawnattr_t *attributes, char *const arguments[],
+			     char *const environment[])
+{
+	return REAL(posix_spawnp)(pid, file, actions, attributes, arguments,
+				  WITH_SHIM(environment));
+}
+
+/* Arguments of execl and its like, with the NULL at their end. */
+static size_t count_arguments(const char *first, va_list list)
+{
+	size_t count = 1;
+
+	for (const char *next = first; next; next = va_arg(list, char *))
+		count++;
+	return count;
+}
+
+static void take_arguments(char **out, const char *first, va_list list)
+{
+	*out = (char *)first;
+	while (*out)
+		*++out = va_arg(list, char *);
+}
+
+#define COUNT(first, count)                                                                        \
+	do {                                                                                       \
+		va_list counted;                                                                   \
+		va_start(counted, first);                                                          \
+		(count) = count_arguments(first, counted);                                         \
+		va_end(counted);                                                                   \
+	} while (0)
+
+RUDP_EXPORT int execl(const char *path, const char *first, ...)
+{
+	size_t count;
+	char **arguments;
+	va_list list;
+
+	COUNT(first, count);
+	arguments = alloca(count * sizeof *arguments);
+	va_start(list, first);
+	take_arguments(arguments, first, list);
+	va_end(list);
+	return execv(path, arguments);
+}
+
+RUDP_EXPORT int execlp(const char *file, const char *first, ...)
+{
+	size_t count;
+	char **arguments;
+	va_list list;
+
+	COUNT(first, count);
+	arguments = alloca(count * sizeof *arguments);
+	va_start(list, first);
+	take_arguments(arguments, first, list);
+	va_end(list);
+	return execvp(file, arguments);
+}
+
+RUDP_EXPORT int execle(const char *path, const char *first, ...)
+{
+	size_t count;
+	char **arguments, **environment;
+	va_list list;
+
+	COUNT(first, count);
+	arguments = alloca(count * sizeof *arguments);
+	va_start(list, first);
+	take_arguments(arguments, first, list);
+	environment = va_arg(list, char **);
+	va_end(list);
+	return execve(path, arguments, environment);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+
+#include "api/call.h"
+#include "real.h"
+
+RUDP_EXPORT int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
+{
+	int rc = rudp_call_getsockopt(fd, level, option, value, len);
+
+	return rc == RUDP_NOT_OURS ? REAL(getsockopt)(fd, level, option, value, len)
+				   : (int)rudp_result(rc);
+}
+
+RUDP_EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+	int rc = rudp_call_setsockopt(fd, level, option, value, len);
+
+	return rc == RUDP_NOT_OURS ? REAL(setsockopt)(fd, level, option, value, len)
+				   : (int)rudp_result(rc);
+}
+
+/* The kernel has one argument at most; reading one that is not there is what libc does too. */
+RUDP_EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	void *argument;
+	va_list list;
+	int rc;
+
+	va_start(list, request);
+	argument = va_arg(list, void *);
+	va_end(list);
+	rc = rudp_call_ioctl(fd, request, argument);
+	return rc == RUDP_NOT_OURS ? REAL(ioctl)(fd, request, argument) : (int)rudp_result(rc);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/call.h"
+#include "policy.h"
+#include "real.h"
+
+RUDP_EXPORT int socket(int domain, int type, int protocol)
+{
+	int rc = RUDP_NOT_OURS;
+
+	if (rudp_policy_takes(domain, type, protocol))
+		rc = rudp_call_socket(domain, type);
+	return rc == RUDP_NOT_OURS ? REAL(socket)(domain, type, protocol) : (int)rudp_result(rc);
+}
+
+RUDP_EXPORT int bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
+{
+	int rc = rudp_call_bind(fd, addr.__sockaddr__, len);
+
+	return rc == RUDP_NOT_OURS ? REAL(bind)(fd, addr, len) : (int)rudp_result(rc);
+}
+
+/* libc's own calls a bind that we do not see. */
+RUDP_EXPORT int bindresvport(int fd, struct sockaddr_in *addr)
+{
+	int rc = rudp_call_bindresvport(fd, addr);
+
+	return rc == RUDP_NOT_OURS ? REAL(bindresvport)(fd, addr) : (int)rudp_result(rc);
+}
+
+RUDP_EXPORT int listen(int fd, int backlog)
+{
+	int rc = rudp_call_listen(fd, backlog);
+
+	return rc == RUDP_NOT_OURS ? REAL(listen)(fd, backlog) : (int)rudp_result(rc);
+}
+
+RUDP_EXPORT int shutdown(int fd, int how)
+{
+	int rc = rudp_call_shutdown(fd, how);
+
+	return rc == RUDP_NOT_OURS ? REAL(shutdown)(fd, how) : (int)rudp_result(rc);
+}

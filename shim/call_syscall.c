@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * syscall(2), for the numbers of socket control calls; older libuv makes accept4 so. Every other number
+ * goes through untouched, refusing what one does not know has broken programs before. On x86-64
+ * the way through is the very instructions of libc, without a frame of ours: a raw clone with a stack
+ * of its own must come back where libc's would.
+ */
+#include <stdarg.h>
+#include <sys/syscall.h>
+
+#include "api/sys.h"
+#include "real.h"
+
+#define CONTROL_NUMBERS(X)                                                                         \
+	X(SYS_socket) X(SYS_connect) X(SYS_shutdown) X(SYS_bind) X(SYS_listen) X(SYS_accept)       \
+	X(SYS_accept4) X(SYS_getsockname) X(SYS_getpeername) X(SYS_setsockopt) X(SYS_getsockopt)
+
+long rudp_syscall_control(long number, long a, long b, long c, long d, long e);
+
+__attribute__((used)) long rudp_syscall_control(long number, long a, long b, long c, long d, long e)
+{
+	switch (number) {
+	case SYS_socket:
+		return socket((int)a, (int)b, (int)c);
+	case SYS_connect:
+		return connect((int)a, (const struct sockaddr *)b, (socklen_t)c);
+	case SYS_shutdown:
+		return shutdown((int)a, (int)b);
+	case SYS_bind:
+		return bind((int)a, (const struct sockaddr *)b, (socklen_t)c);
+	case SYS_listen:
+		return listen((int)a, (int)b);
+	case SYS_accept:
+		return accept((int)a, (struct sockaddr *)b, (socklen_t *)c);
+	case SYS_accept4:
+		return accept4((int)a, (struct sockaddr *)b, (socklen_t *)c, (int)d);
+	case SYS_getsockname:
+		return getsockname((int)a, (struct sockaddr *)b, (socklen_t *)c);
+	case SYS_getpeername:
+		return getpeername((int)a, (struct sockaddr *)b, (socklen_t *)c);
+	case SYS_setsockopt:
+		return setsockopt((int)a, (int)b, (int)c, (const void *)d, (socklen_t)e);
+	case SYS_getsockopt:
+		return getsockopt((int)a, (int)b, (int)c, (void *)d, (socklen_t *)e);
+	default:
+		return rudp_result(-ENOSYS);
+	}
+}
+
+#if defined(__x86_64__) && !defined(__ILP32__)
+
+long rudp_syscall_failed(long rc);
+
+__attribute__((used)) long rudp_syscall_failed(long rc)
+{
+	return rudp_result(rc);
+}
+
+#define NUMBER_FIRST 41      /* SYS_socket */
+#define NUMBER_SPAN 14       /* to SYS_getsockopt */
+#define NUMBER_ACCEPT4 288
+#define NUMBER_MASK 0x6f87   /* a bit for each of ours from SYS_socket on */
+
+#define IN_MASK(number)                                                                            \
+	_Static_assert((number) == NUMBER_ACCEPT4 || NUMBER_MASK >> ((number) - NUMBER_FIRST) & 1, \
+		       "the mask knows each control number");
+CONTROL_NUMBERS(IN_MASK)
+#undef IN_MASK
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+__asm__(".text\n"
+	".globl syscall\n"
+	".type syscall, @function\n"
+	"syscall:\n"
+	"	.cfi_startproc\n"
+	"	endbr64\n"
+	"	cmpq $" TEXT(NUMBER_ACCEPT4) ", %rdi\n"
+	"	je rudp_syscall_control\n"
+	"	leaq -" TEXT(NUMBER_FIRST) "(%rdi), %rax\n"
+	"	cmpq $" TEXT(NUMBER_SPAN) ", %rax\n"
+	"	ja 1f\n"
+	"	movl $" TEXT(NUMBER_MASK) ", %r11d\n"
+	"	btq %rax, %r11\n"
+	"	jc rudp_syscall_control\n"
+	"1:	movq %rdi, %rax\n"
+	"	movq %rsi, %rdi\n"
+	"	movq %rdx, %rsi\n"
+	"	movq %rcx, %rdx\n"
+	"	movq %r8, %r10\n"
+	"	movq %r9, %r8\n"
+	"	movq 8(%rsp), %r9\n"
+	"	syscall\n"
+	"	cmpq $-4095, %rax\n"
+	"	jae 2f\n"
+	"	ret\n"
+	"2:	movq %rax, %rdi\n"
+	"	jmp rudp_syscall_failed\n"
+	"	.cfi_endproc\n"
+	".size syscall, .-syscall\n");
+
+#else
+
+RUDP_EXPORT long syscall(long number, ...)
+{
+	long a[6];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	switch (number) {
+#define CASE(control) case control:
+		CONTROL_NUMBERS(CASE)
+#undef CASE
+		return rudp_syscall_control(number, a[0], a[1], a[2], a[3], a[4]);
+	default:
+		return rudp_result(rudp_sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+	}
+}
+
+#endif

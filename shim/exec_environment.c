@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "exec_environment.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/engine_start.h"
+#include "api/environment.h"
+#include "api/own.h"
+#include "policy.h"
+
+#define PRELOAD "LD_PRELOAD="
+#define ADDED_MAX 5            /* LD_PRELOAD, nonce, token, settings, final NULL */
+#define NONCE_VARIABLES_BYTES 128
+
+static const char *const engine_variables[] = {"RUDP_NONCE=", "RUDP_TOKEN=", "RUDP_SETTINGS="};
+
+static bool starts_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+static bool leads_to_engine(const char *variable)
+{
+	for (size_t i = 0; i < sizeof engine_variables / sizeof engine_variables[0]; i++)
+		if (starts_with(variable, engine_variables[i]))
+			return true;
+	return false;
+}
+
+static size_t count_of(char *const list[])
+{
+	size_t count = 0;
+
+	while (list && list[count])
+		count++;
+	return count;
+}
+
+static const char *preload_of(char *const environment[])
+{
+	for (size_t i = 0; environment && environment[i]; i++)
+		if (starts_with(environment[i], PRELOAD))
+			return environment[i] + strlen(PRELOAD);
+	return NULL;
+}
+
+size_t rudp_exec_environment_size(char *const environment[])
+{
+	const char *own = rudp_own_path();
+	const char *preload = preload_of(environment);
+	size_t bytes;
+
+	if (!own || rudp_policy_disabled())
+		return 0;
+	bytes = (count_of(environment) + count_of(environ) + ADDED_MAX) * sizeof(char *) +
+		NONCE_VARIABLES_BYTES + sizeof PRELOAD + strlen(own) + 1 +
+		(preload ? strlen(preload) : 0) + 1;
+	return bytes <= RUDP_EXEC_ENVIRONMENT_BYTES_MAX ? bytes : 0;
+}
+
+/* Room in the space behind the pointers. */
+static char *add_preload(char *text, char ***next, const char *before)
+{
+	const char *own = rudp_own_path();
+
+	*(*next)++ = text;
+	text = stpcpy(stpcpy(text, PRELOAD), own);
+	if (before && *before) {
+		*text++ = ':';
+		text = stpcpy(text, before);
+	}
+	return text + 1;
+}
+
+static bool names_us(const char *preload)
+{
+	const char *slash = strrchr(rudp_own_path(), '/');
+
+	return preload && strstr(preload, slash + 1);
+}
+
+static char *add_engine(char *text, char ***next, const struct rudp_engine_ref *engine)
+{
+	struct rudp_nonce token;
+	char nonce_text[23], token_text[23];
+
+	memcpy(token.bytes, engine->token, sizeof token.bytes);
+	rudp_nonce_write(&engine->nonce, nonce_text);
+	rudp_nonce_write(&token, token_text);
+	*(*next)++ = text;
+	text = stpcpy(stpcpy(text, engine_variables[0]), nonce_text) + 1;
+	*(*next)++ = text;
+	text = stpcpy(stpcpy(text, engine_variables[1]), token_text) + 1;
+	*(*next)++ = text;
+	text = stpcpy(text, engine_variables[2]);
+	text += sprintf(text, "%016llx",
+			(unsigned long long)rudp_environment_hash_written()) + 1;
+	return text;
+}
+
+static bool has_name_of(char *const environment[], const char *variable)
+{
+	size_t len = (size_t)(strchr(variable, '=') - variable) + 1;
+
+	for (size_t i = 0; environment && environment[i]; i++)
+		if (strncmp(environment[i], variable, len) == 0)
+			return true;
+	return false;
+}
+
+/* false: a setting was changed on purpose, so the engine we have is not the new program's. */
+static bool keeps_settings(char *const environment[])
+{
+	for (size_t i = 0; environment && environment[i]; i++) {
+		bool same = !rudp_environment_is_setting(environment[i]);
+
+		for (char **ours = environ; !same && ours && *ours; ours++)
+			same = strcmp(*ours, environment[i]) == 0;
+		if (!same)
+			return false;
+	}
+	return true;
+}
+
+char **rudp_exec_environment(void *space, char *const environment[])
+{
+	char **first = space, **next = space;
+	char *text = (char *)(first + count_of(environment) + count_of(environ) + ADDED_MAX);
+	const char *preload = preload_of(environment);
+	struct rudp_engine_ref engine;
+	bool known = rudp_engine_known(&engine);
+
+	for (size_t i = 0; environment && environment[i]; i++)
+		if (!(known && leads_to_engine(environment[i])) &&
+		    !(starts_with(environment[i], PRELOAD) && !names_us(preload)))
+			*next++ = environment[i];
+	for (char **ours = environ; ours && *ours; ours++)
+		if (rudp_environment_is_ours(*ours) && !(known && leads_to_engine(*ours)) &&
+		    !has_name_of(environment, *ours))
+			*next++ = *ours;
+	if (!names_us(preload))
+		text = add_preload(text, &next, preload);
+	if (known && keeps_settings(environment))
+		text = add_engine(text, &next, &engine);
+	*next = NULL;
+	return first;
+}

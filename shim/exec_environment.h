@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exec_environment - the environment of a program that is about to be executed, with what brings the
+ * shim and the engine into it: LD_PRELOAD, RUDP_NONCE with token and settings, and settings that
+ * the program has dropped (losing a key file must not lose the encryption).
+ *
+ * No allocation: the caller gives stack, since exec is called in children of vfork.
+ */
+#ifndef RUDP_SHIM_EXEC_ENVIRONMENT_H
+#define RUDP_SHIM_EXEC_ENVIRONMENT_H
+
+#include <stddef.h>
+
+#define RUDP_EXEC_ENVIRONMENT_BYTES_MAX (512 * 1024)
+
+/* Bytes of space that rudp_exec_environment needs; 0: the environment shall stay as it is. */
+size_t rudp_exec_environment_size(char *const environment[]);
+
+/* space is aligned for pointers; the result lives in it and in environment. */
+char **rudp_exec_environment(void *space, char *const environment[]);
+
+#endif

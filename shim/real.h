@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * real - the libc (or the next preloaded library) underneath us.
+ *
+ * All names are looked up together at the first call of any, with dlsym alone: no allocation, and no
+ * look-up later in a child of vfork. Threads  any.
+ */
+#ifndef RUDP_SHIM_REAL_H
+#define RUDP_SHIM_REAL_H
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+ssize_t __read_chk(int fd, void *data, size_t len, size_t room);
+ssize_t __recv_chk(int fd, void *data, size_t len, size_t room, int flags);
+ssize_t __recvfrom_chk(int fd, void *data, size_t len, size_t room, int flags, __SOCKADDR_ARG addr,
+		       socklen_t *addr_len);
+int bindresvport(int fd, struct sockaddr_in *addr);
+
+#define RUDP_REAL_NAMES(X)                                                                         \
+	X(socket) X(bind) X(bindresvport) X(connect) X(listen) X(accept) X(accept4) X(shutdown)    \
+	X(getsockname) X(getpeername) X(getsockopt) X(setsockopt) X(ioctl)                         \
+	X(send) X(sendto) X(sendmsg) X(sendmmsg)                                                   \
+	X(read) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg)                                         \
+	X(__read_chk) X(__recv_chk) X(__recvfrom_chk)                                              \
+	X(execve) X(execvpe) X(fexecve) X(posix_spawn) X(posix_spawnp)
+
+#define RUDP_REAL_ENUM(name) RUDP_REAL_##name,
+enum rudp_real_index { RUDP_REAL_NAMES(RUDP_REAL_ENUM) RUDP_REAL_COUNT };
+#undef RUDP_REAL_ENUM
+
+/* Never NULL: a name that libc lacks is a function that fails with ENOSYS. */
+void (*rudp_real(enum rudp_real_index index))(void);
+
+#define REAL(name) ((__typeof__(&name))rudp_real(RUDP_REAL_##name))
+
+#define RUDP_EXPORT __attribute__((visibility("default")))
+
+/* -errno to errno and -1; anything else as it is. */
+static inline long rudp_result(long rc)
+{
+	if (rc >= 0)
+		return rc;
+	errno = (int)-rc;
+	return -1;
+}
+
+#endif

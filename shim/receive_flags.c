@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "receive_flags.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <time.h>
+
+#include "api/socket.h"
+#include "api/sys.h"
+#include "real.h"
+
+#define SINK_BYTES 65536
+#define PEEK_PAUSE_NS_MIN 50000
+#define PEEK_PAUSE_NS_MAX 5000000
+
+/* Nobody reads what is written here, so all threads share it. */
+static char sink[SINK_BYTES];
+
+static ssize_t discard(int fd, size_t len, int flags)
+{
+	return REAL(recv)(fd, sink, len < SINK_BYTES ? len : SINK_BYTES, flags & ~MSG_TRUNC);
+}
+
+static struct timespec deadline_of(int fd)
+{
+	struct timeval timeout = {0, 0};
+	socklen_t len = sizeof timeout;
+	struct timespec at;
+
+	rudp_sys_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &len);
+	if (!timeout.tv_sec && !timeout.tv_usec)
+		return (struct timespec){LONG_MAX, 0};
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += timeout.tv_sec + (at.tv_nsec + timeout.tv_usec * 1000) / 1000000000;
+	at.tv_nsec = (at.tv_nsec + timeout.tv_usec * 1000) % 1000000000;
+	return at;
+}
+
+static bool is_past(const struct timespec *at)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > at->tv_sec || (now.tv_sec == at->tv_sec && now.tv_nsec >= at->tv_nsec);
+}
+
+static bool ended(int fd)
+{
+	int bits = rudp_sys_poll(fd, POLLRDHUP);
+
+	return bits < 0 || bits & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
+/*
+ * No readiness of the kernel says "more than before, still peeked at": looking again, ever more
+ * seldom, is left.
+ */
+static ssize_t peek_all(int fd, struct msghdr *message, size_t len, int flags)
+{
+	struct timespec until = deadline_of(fd);
+	struct timespec pause = {0, PEEK_PAUSE_NS_MIN};
+	bool waits = !(flags & MSG_DONTWAIT) && !rudp_socket_is_nonblocking(fd);
+
+	for (;;) {
+		bool over = ended(fd); /* asked first: what came before the end is in the next look */
+		ssize_t rc = REAL(recvmsg)(fd, message, flags & ~MSG_WAITALL);
+
+		if (rc <= 0 || (size_t)rc >= len || !waits || over || is_past(&until))
+			return rc;
+		if (nanosleep(&pause, NULL) < 0)
+			return rc;
+		if (pause.tv_nsec < PEEK_PAUSE_NS_MAX)
+			pause.tv_nsec *= 2;
+	}
+}
+
+ssize_t rudp_receive_special(int fd, void *data, size_t len, int flags)
+{
+	struct iovec iov = {data, len};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	return rudp_receive_special_message(fd, &message, flags);
+}
+
+static size_t total_len(const struct msghdr *message)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < message->msg_iovlen; i++)
+		len += message->msg_iov[i].iov_len;
+	return len;
+}
+
+ssize_t rudp_receive_special_message(int fd, struct msghdr *message, int flags)
+{
+	ssize_t rc;
+
+	if (flags & MSG_ERRQUEUE) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (flags & MSG_TRUNC)
+		rc = discard(fd, total_len(message), flags);
+	else
+		rc = peek_all(fd, message, total_len(message), flags);
+	if (rc >= 0)
+		message->msg_namelen = 0;
+	return rc;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * receive_flags - flags of recv that TCP and AF_UNIX take differently: MSG_ERRQUEUE (TCP has nothing in
+ * that queue), MSG_TRUNC (TCP throws the bytes away) and MSG_PEEK with MSG_WAITALL (TCP waits).
+ */
+#ifndef RUDP_SHIM_RECEIVE_FLAGS_H
+#define RUDP_SHIM_RECEIVE_FLAGS_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+static inline bool rudp_receive_is_special(int flags)
+{
+	return flags & (MSG_ERRQUEUE | MSG_TRUNC) ||
+	       (flags & (MSG_PEEK | MSG_WAITALL)) == (MSG_PEEK | MSG_WAITALL);
+}
+
+/* As recv and recvmsg, errno included; fd is one of ours. */
+ssize_t rudp_receive_special(int fd, void *data, size_t len, int flags);
+ssize_t rudp_receive_special_message(int fd, struct msghdr *message, int flags);
+
+#endif
