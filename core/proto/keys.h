@@ -31,11 +31,11 @@ struct rudp_keys {
 	struct rudp_aead receive_next;     /* context NULL: not derived yet */
 	bool send_phase;
 	bool receive_phase;
-	uint64_t sent_under_key;      /* packets */
-	uint64_t first_sent_number;   /* first packet number sealed under the send key */
+	uint64_t sent_under_key;        /* packets */
+	uint64_t first_sent_number;     /* first packet number sealed under the send key */
 	uint64_t first_received_number; /* lowest packet number opened under the receive key */
 	uint64_t forgeries;
-	uint32_t updates;             /* phase changes so far, each direction's counted */
+	uint32_t updates; /* phase changes so far, each direction's counted */
 };
 
 /* Returns 0 or -ENOMEM. */
@@ -59,8 +59,8 @@ bool rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool key_phase, con
 		    size_t header_len, const uint8_t *in, size_t len, uint8_t *out);
 
 /*
- * The send key is near its limit and largest_acked_number (UINT64_MAX: none yet) shows that the last
- * update has arrived.
+ * The send key is near its limit and largest_acked_number (UINT64_MAX: none yet) shows that the
+ * last update has arrived.
  */
 bool rudp_keys_update_due(const struct rudp_keys *keys, uint64_t largest_acked_number);
 

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/crypto.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/provider.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+#define X25519 "X25519"
+
+static struct {
+	OSSL_LIB_CTX *library;
+	EVP_CIPHER *aes_256_gcm;
+	EVP_CIPHER *chacha20_poly1305;
+	EVP_MD *sha256;
+	EVP_MD_CTX *hasher;
+	bool is_ready;
+} crypto;
+
+static pthread_once_t crypto_once = PTHREAD_ONCE_INIT;
+
+/* One hasher for all threads: a context for each call would allocate, and so could fail, for every
+ * SYN of a flood that gets a cookie. */
+static pthread_mutex_t hasher_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* No atexit handler: an engine thread may still be sealing while the host program exits. */
+#define INIT_OPTIONS (OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG)
+
+static void start(void)
+{
+	if (!OPENSSL_init_crypto(INIT_OPTIONS, NULL))
+		return;
+	crypto.library = OSSL_LIB_CTX_new();
+	if (!crypto.library || !OSSL_PROVIDER_load(crypto.library, "default"))
+		return;
+	crypto.aes_256_gcm = EVP_CIPHER_fetch(crypto.library, "AES-256-GCM", NULL);
+	crypto.chacha20_poly1305 = EVP_CIPHER_fetch(crypto.library, "ChaCha20-Poly1305", NULL);
+	crypto.sha256 = EVP_MD_fetch(crypto.library, "SHA2-256", NULL);
+	crypto.hasher = EVP_MD_CTX_new();
+	crypto.is_ready = crypto.aes_256_gcm && crypto.chacha20_poly1305 && crypto.sha256 &&
+			  crypto.hasher && EVP_DigestInit_ex2(crypto.hasher, crypto.sha256, NULL);
+}
+
+int rudp_crypto_start(void)
+{
+	pthread_once(&crypto_once, start);
+	return crypto.is_ready ? 0 : -ENOMEM;
+}
+
+EVP_CIPHER *rudp_crypto_cipher(enum rudp_cipher cipher)
+{
+	assert(crypto.is_ready);
+	switch (cipher) {
+	case RUDP_CIPHER_AES_256_GCM:
+		return crypto.aes_256_gcm;
+	case RUDP_CIPHER_CHACHA20_POLY1305:
+		return crypto.chacha20_poly1305;
+	}
+	assert(false);
+	return NULL;
+}
+
+void rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BYTES])
+{
+	bool ok = rudp_crypto_start() == 0;
+
+	assert(ok);
+	pthread_mutex_lock(&hasher_lock);
+	for (int i = 0; i < in_count; i++)
+		ok = ok && EVP_DigestUpdate(crypto.hasher, in[i].iov_base, in[i].iov_len);
+	ok = ok && EVP_DigestFinal_ex(crypto.hasher, out, NULL);
+	/* Made ready for the next caller now: a digest left inside may be a key. */
+	ok = ok && EVP_DigestInit_ex2(crypto.hasher, crypto.sha256, NULL);
+	pthread_mutex_unlock(&hasher_lock);
+	assert(ok);
+}
+
+static EVP_PKEY *private_of(const uint8_t private_key[RUDP_X25519_BYTES])
+{
+	if (rudp_crypto_start() < 0)
+		return NULL;
+	return EVP_PKEY_new_raw_private_key_ex(crypto.library, X25519, NULL, private_key,
+					       RUDP_X25519_BYTES);
+}
+
+int rudp_x25519_public(const uint8_t private_key[RUDP_X25519_BYTES],
+		       uint8_t public_key[RUDP_X25519_BYTES])
+{
+	EVP_PKEY *own = private_of(private_key);
+	size_t len = RUDP_X25519_BYTES;
+	int ok = own && EVP_PKEY_get_raw_public_key(own, public_key, &len);
+
+	EVP_PKEY_free(own);
+	return ok ? 0 : -ENOMEM;
+}
+
+int rudp_x25519_shared(const uint8_t private_key[RUDP_X25519_BYTES],
+		       const uint8_t peer_public[RUDP_X25519_BYTES],
+		       uint8_t shared[RUDP_X25519_BYTES])
+{
+	EVP_PKEY *own = private_of(private_key);
+	EVP_PKEY *peer = own ? EVP_PKEY_new_raw_public_key_ex(crypto.library, X25519, NULL,
+							      peer_public, RUDP_X25519_BYTES)
+			     : NULL;
+	EVP_PKEY_CTX *context = own ? EVP_PKEY_CTX_new_from_pkey(crypto.library, own, NULL) : NULL;
+	size_t len = RUDP_X25519_BYTES;
+	int rc = -ENOMEM;
+
+	/* Every string of 32 bytes is a point of X25519; what is left to refuse shows in the
+	 * result, and the derivation looks at that. */
+	if (peer && context && EVP_PKEY_derive_init(context) > 0 &&
+	    EVP_PKEY_derive_set_peer_ex(context, peer, 0) > 0)
+		rc = EVP_PKEY_derive(context, shared, &len) > 0 ? 0 : -EBADMSG;
+	EVP_PKEY_CTX_free(context);
+	EVP_PKEY_free(peer);
+	EVP_PKEY_free(own);
+	return rc;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * crypto - the one door to libcrypto: its algorithms, fetched once, and the two primitives of the
+ * handshake that need no state.
+ *
+ * The algorithms come from a library context of our own with the built-in provider, so that neither
+ * the openssl.cnf of the machine nor the settings of a host program change what the wire needs.
+ * Threads   any.
+ */
+#ifndef RUDP_PROTO_CRYPTO_H
+#define RUDP_PROTO_CRYPTO_H
+
+#include <openssl/types.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "proto/aead.h"
+
+#define RUDP_SHA256_BYTES 32
+#define RUDP_SHA256_BLOCK_BYTES 64
+#define RUDP_X25519_BYTES 32
+
+/*
+ * Fetches the algorithms; only the first call does work. Every init of aead and noise calls it.
+ * What cannot fail by its signature (HMAC, cookies, reset tokens) counts on it, so whoever uses
+ * those calls it first.
+ *
+ * Returns  0 or -ENOMEM; the answer of the first call is that of all later ones.
+ */
+int rudp_crypto_start(void);
+
+/* Only after rudp_crypto_start gave 0; never freed. */
+EVP_CIPHER *rudp_crypto_cipher(enum rudp_cipher cipher);
+
+/* Of the pieces in[0, in_count), one behind the other. Allocates nothing. */
+void rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BYTES]);
+
+/*
+ * The public half of a private key of 32 random bytes (clamped inside).
+ *
+ * Source   RFC 7748 section 5. Returns 0 or -ENOMEM.
+ */
+int rudp_x25519_public(const uint8_t private_key[RUDP_X25519_BYTES],
+		       uint8_t public_key[RUDP_X25519_BYTES]);
+
+/* Returns  0, -EBADMSG (the shared secret would be all zero: RFC 7748 section 6.1), -ENOMEM. */
+int rudp_x25519_shared(const uint8_t private_key[RUDP_X25519_BYTES],
+		       const uint8_t peer_public[RUDP_X25519_BYTES],
+		       uint8_t shared[RUDP_X25519_BYTES]);
+
+#endif

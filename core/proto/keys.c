@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/keys.h"
+
+#include <errno.h>
+
+#include "proto/noise.h"
+
+/* An update is due this many packets before the limit: acknowledgement of the update before it, on
+ * which it waits, has all of them to arrive. */
+#define UPDATE_MARGIN_PACKETS (RUDP_KEY_PACKETS_MAX / 8)
+
+int rudp_keys_init(struct rudp_keys *keys, enum rudp_cipher cipher,
+		   const uint8_t send_key[RUDP_KEY_BYTES],
+		   const uint8_t receive_key[RUDP_KEY_BYTES])
+{
+	int rc;
+
+	*keys = (struct rudp_keys){.cipher = cipher};
+	rc = rudp_aead_init(&keys->send, cipher, true, send_key);
+	if (rc < 0)
+		return rc;
+	rc = rudp_aead_init(&keys->receive, cipher, false, receive_key);
+	if (rc < 0)
+		rudp_aead_fini(&keys->send);
+	return rc;
+}
+
+void rudp_keys_fini(struct rudp_keys *keys)
+{
+	rudp_aead_fini(&keys->send);
+	rudp_aead_fini(&keys->receive);
+	rudp_aead_fini(&keys->receive_previous);
+	rudp_aead_fini(&keys->receive_next);
+}
+
+size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *header,
+		      size_t header_len, const struct iovec *in, int in_count, uint8_t *out)
+{
+	if (keys->sent_under_key++ == 0)
+		keys->first_sent_number = number;
+	return rudp_aead_seal(&keys->send, number, header, header_len, in, in_count, out);
+}
+
+/* In place, without memory: following the peer can then not fail halfway. */
+static void move_send(struct rudp_keys *keys)
+{
+	uint8_t next[RUDP_KEY_BYTES];
+
+	rudp_aead_next_key(&keys->send, next);
+	rudp_aead_set_key(&keys->send, next);
+	rudp_wipe(next, sizeof next);
+	keys->send_phase = !keys->send_phase;
+	keys->sent_under_key = 0;
+	keys->updates++;
+}
+
+/* The next receive key is kept once derived: it depends on the current one alone, and a flood of
+ * packets with the phase bit flipped costs no key schedule each. */
+static int prepare_receive_next(struct rudp_keys *keys)
+{
+	uint8_t next[RUDP_KEY_BYTES];
+	int rc;
+
+	if (keys->receive_next.context)
+		return 0;
+	rudp_aead_next_key(&keys->receive, next);
+	rc = rudp_aead_init(&keys->receive_next, keys->cipher, false, next);
+	rudp_wipe(next, sizeof next);
+	return rc;
+}
+
+static void move_receive(struct rudp_keys *keys, uint64_t number)
+{
+	rudp_aead_fini(&keys->receive_previous);
+	keys->receive_previous = keys->receive;
+	keys->receive = keys->receive_next;
+	keys->receive_next = (struct rudp_aead){0};
+	keys->receive_phase = !keys->receive_phase;
+	keys->first_received_number = number;
+	keys->updates++;
+}
+
+/*
+ * Which key a packet claims. One bit tells three keys apart with the packet number: whatever the
+ * peer sealed under the previous key is numbered below all that it sealed under the current one,
+ * and whatever it seals under the next key above. Trying both would not do: opening in place has
+ * one try.
+ */
+static struct rudp_aead *claimed_key(struct rudp_keys *keys, uint64_t number, bool key_phase)
+{
+	if (key_phase == keys->receive_phase)
+		return &keys->receive;
+	return number < keys->first_received_number ? &keys->receive_previous : &keys->receive_next;
+}
+
+bool rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool key_phase, const uint8_t *header,
+		    size_t header_len, const uint8_t *in, size_t len, uint8_t *out)
+{
+	struct rudp_aead *key = claimed_key(keys, number, key_phase);
+
+	if (key == &keys->receive_next && prepare_receive_next(keys) < 0)
+		return false;
+	if (!key->context)
+		return false; /* too late, but perhaps authentic */
+	if (!rudp_aead_open(key, number, header, header_len, in, len, out)) {
+		keys->forgeries++;
+		return false;
+	}
+	if (key == &keys->receive && number < keys->first_received_number)
+		keys->first_received_number = number;
+	if (key == &keys->receive_next) {
+		move_receive(keys, number);
+		if (keys->send_phase != keys->receive_phase)
+			move_send(keys);
+	}
+	return true;
+}
+
+/* The phases differ while an update of ours waits for the peer to follow. */
+static bool is_unanswered(const struct rudp_keys *keys)
+{
+	return keys->send_phase != keys->receive_phase;
+}
+
+bool rudp_keys_update_due(const struct rudp_keys *keys, uint64_t largest_acked_number)
+{
+	return keys->sent_under_key >= RUDP_KEY_PACKETS_MAX - UPDATE_MARGIN_PACKETS &&
+	       largest_acked_number != UINT64_MAX &&
+	       largest_acked_number >= keys->first_sent_number && !is_unanswered(keys);
+}
+
+int rudp_keys_update(struct rudp_keys *keys, uint64_t next_number)
+{
+	int rc;
+
+	if (is_unanswered(keys))
+		return -EAGAIN;
+	rc = prepare_receive_next(keys);
+	if (rc < 0)
+		return rc;
+	move_send(keys);
+	keys->first_sent_number = next_number;
+	return 0;
+}
+
+void rudp_keys_forget_previous(struct rudp_keys *keys)
+{
+	rudp_aead_fini(&keys->receive_previous);
+}
