@@ -10,11 +10,14 @@
  * a busy engine loses is not: so a millisecond of the rate if that is more. */
 #define MAKE_UP_NS (1 * RUDP_NS_PER_MS)
 
+/* One packet holds back the next no longer than this, whatever the rate. */
+#define SPAN_NS_MAX (3600 * RUDP_NS_PER_S)
+
 static int64_t span_ns(uint64_t bytes, uint64_t rate_bytes_per_s)
 {
 	uint64_t ns = rudp_cc_mul_div(bytes, (uint64_t)RUDP_NS_PER_S, rate_bytes_per_s);
 
-	return ns > INT64_MAX / 4 ? INT64_MAX / 4 : (int64_t)ns;
+	return ns > (uint64_t)SPAN_NS_MAX ? SPAN_NS_MAX : (int64_t)ns;
 }
 
 /* How much of the lateness counts: all of a late timer within the bound, nothing after idling. */
