@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes the seeds of the fuzzers of the codec: one well-formed input of each kind, made by the
+ * writers themselves, so that they follow when the format changes.
+ *
+ *	make_corpus tests/fuzz/corpus
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/frame.h"
+
+#define INPUT_MAX_BYTES 2048
+#define ID UINT64_C(0x0123456789abcdef)
+
+static const uint8_t filler[RUDP_COOKIE_MAX_BYTES] =
+	"filler for cookies and tokens, any bytes will do";
+
+static const char *corpus;
+
+static void save(const char *fuzzer, const char *name, const uint8_t *bytes, size_t len)
+{
+	char path[4096];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/%s/%s", corpus, fuzzer, name);
+	file = fopen(path, "wb");
+	if (!file || fwrite(bytes, 1, len, file) != len || fclose(file) != 0) {
+		perror(path);
+		exit(1);
+	}
+}
+
+static void make_packets(void)
+{
+	uint8_t bytes[INPUT_MAX_BYTES] = {0};
+	size_t len;
+
+	rudp_packet_write_syn(bytes, RUDP_SUITE_NNPSK0_AES_256_GCM, ID, 443, NULL, 0);
+	save("packet", "syn", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
+	rudp_packet_write_syn(bytes, RUDP_SUITE_NNPSK0_CHACHA20_POLY1305, ID, 443, filler, 24);
+	save("packet", "syn_with_cookie", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES + 24);
+	bytes[1] = RUDP_VERSION + 1;
+	save("packet", "syn_of_another_version", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
+	len = rudp_packet_write_synack(bytes, RUDP_SUITE_NNPSK0_AES_256_GCM, ID);
+	save("packet", "synack", bytes, len + 100);
+	len = rudp_packet_write_cookie(bytes, ID, filler, 24);
+	save("packet", "cookie", bytes, len);
+	len = rudp_packet_write_data(bytes, false, ID, 7);
+	save("packet", "data", bytes, len + RUDP_TAG_BYTES + 5);
+	len = rudp_packet_write_data(bytes, true, ID, UINT32_MAX);
+	save("packet", "data_of_the_other_phase", bytes, len + RUDP_TAG_BYTES);
+	save("packet", "reset", bytes, rudp_packet_write_reset(bytes, ID, filler));
+	save("packet", "refuse", bytes,
+	     rudp_packet_write_refuse(bytes, ID, RUDP_REFUSAL_PORT_CLOSED));
+}
+
+/* count ranges that get wider and further apart downwards. */
+static void write_ack(struct rudp_writer *w, uint32_t count, const uint64_t ecn[3])
+{
+	struct rudp_range ranges[RUDP_ACK_RANGES_MAX];
+	struct rudp_range_set set = {.ranges = ranges, .count = count};
+	uint64_t above = UINT64_C(1) << 20;
+
+	for (uint32_t i = count; i > 0; i--) {
+		ranges[i - 1].end = above;
+		ranges[i - 1].start = above - 1 - (count - i) * 7;
+		above = ranges[i - 1].start - 1 - (count - i) * 3;
+	}
+	rudp_frame_write_ack(w, &set, 12345 * RUDP_NS_PER_US, ecn);
+}
+
+static void make_acks(void)
+{
+	uint8_t bytes[INPUT_MAX_BYTES];
+	struct rudp_writer w = rudp_writer(bytes, sizeof bytes);
+
+	write_ack(&w, 1, NULL);
+	save("frame", "ack", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	write_ack(&w, 5, (const uint64_t[]){1000, 0, 3});
+	save("frame", "ack_ecn", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	write_ack(&w, RUDP_ACK_RANGES_MAX, NULL);
+	save("frame", "ack_of_most_ranges", bytes, rudp_writer_len(&w));
+}
+
+static void make_frames(void)
+{
+	uint8_t bytes[INPUT_MAX_BYTES];
+	struct rudp_writer w = rudp_writer(bytes, sizeof bytes);
+
+	write_ack(&w, 3, NULL);
+	rudp_frame_write_window(&w, 1 << 20);
+	rudp_frame_write_stream_head(&w, 70000, 12, false);
+	rudp_write_bytes(&w, "stream bytes", 12);
+	save("frame", "packet_of_data", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	rudp_frame_write_path(&w, false, filler);
+	rudp_frame_write_path(&w, true, filler + 8);
+	rudp_frame_write_ping(&w);
+	rudp_write_zeros(&w, 20);
+	save("frame", "packet_of_a_new_path", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	rudp_frame_write_blocked(&w, 524288);
+	rudp_frame_write_urgent(&w, 99);
+	rudp_frame_write_stream_head(&w, 100, 0, true);
+	rudp_frame_write_reset(&w, RUDP_RESET_APPLICATION);
+	save("frame", "packet_of_an_end", bytes, rudp_writer_len(&w));
+}
+
+static void make_params(void)
+{
+	struct rudp_params params = {
+		.source_id = ID,
+		.window_bytes = 512 << 10,
+		.datagram_max_bytes = RUDP_DATAGRAM_MAX_BYTES,
+		.ack_delay_max_ns = 25 * RUDP_NS_PER_MS,
+	};
+	uint8_t bytes[INPUT_MAX_BYTES] = {0};
+	struct rudp_writer w = rudp_writer(bytes, sizeof bytes);
+
+	memcpy(params.reset_token, filler, sizeof params.reset_token);
+	rudp_params_write(&w, &params);
+	save("params", "synack", bytes, rudp_writer_len(&w));
+	save("params", "syn_with_padding", bytes, 300);
+	rudp_write_varint(&w, 1000); /* a type of a later version */
+	rudp_write_varint(&w, 2);
+	rudp_write_u16(&w, 0xffff);
+	save("params", "with_an_unknown_type", bytes, rudp_writer_len(&w));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: make_corpus DIRECTORY\n");
+		return 2;
+	}
+	corpus = argv[1];
+	make_packets();
+	make_acks();
+	make_frames();
+	make_params();
+	return 0;
+}
