@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* The native API: the calls of call.h under their public names, with errno. */
+#include "rudp/rudp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "api/call.h"
+#include "api/control.h"
+#include "api/mark.h"
+#include "api/sys.h"
+#include "base/time.h"
+#include "proto/conn.h"
+
+#define PUBLIC __attribute__((visibility("default")))
+
+#define STATE_NAME(name) #name,
+static const char *const state_names[] = {RUDP_STATES(STATE_NAME)};
+#undef STATE_NAME
+#define STATE_COUNT (sizeof state_names / sizeof state_names[0])
+
+/* A descriptor that is not ours is no socket here, or none at all. */
+static int give(int fd, long rc)
+{
+	if (rc == RUDP_NOT_OURS)
+		rc = rudp_mark_get(fd) < 0 && rudp_sys_fcntl(fd, F_GETFD, 0) < 0 ? -EBADF : -ENOTSOCK;
+	if (rc >= 0)
+		return (int)rc;
+	errno = (int)-rc;
+	return -1;
+}
+
+PUBLIC int rudp_socket(int family, int flags)
+{
+	int rc;
+
+	if (family != AF_INET && family != AF_INET6)
+		return give(-1, -EAFNOSUPPORT);
+	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return give(-1, -EINVAL);
+	rc = rudp_call_socket(family, SOCK_STREAM | flags);
+	return give(-1, rc == RUDP_NOT_OURS ? -EPROTONOSUPPORT : rc);
+}
+
+PUBLIC int rudp_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+	return give(fd, rudp_call_bind(fd, address, length));
+}
+
+PUBLIC int rudp_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	return give(fd, rudp_call_connect(fd, address, length, NULL));
+}
+
+PUBLIC int rudp_listen(int fd, int backlog)
+{
+	return give(fd, rudp_call_listen(fd, backlog));
+}
+
+PUBLIC int rudp_accept(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	return give(fd, rudp_call_accept(fd, address, length, flags));
+}
+
+/* By libc's names, where they are cancellation points; a shim in the same process sees them too. */
+PUBLIC ssize_t rudp_send(int fd, const void *data, size_t length, int flags)
+{
+	ssize_t rc = send(fd, data, length, flags | MSG_NOSIGNAL);
+
+	if (rc < 0)
+		errno = rudp_call_send_error(fd, errno);
+	return rc;
+}
+
+PUBLIC ssize_t rudp_recv(int fd, void *data, size_t length, int flags)
+{
+	ssize_t rc = recv(fd, data, length, flags);
+
+	if (rc < 0)
+		errno = rudp_call_receive_error(fd, errno);
+	return rc;
+}
+
+PUBLIC int rudp_shutdown(int fd, int how)
+{
+	return give(fd, rudp_call_shutdown(fd, how));
+}
+
+PUBLIC int rudp_close(int fd)
+{
+	return give(fd, rudp_sys_close(fd));
+}
+
+PUBLIC int rudp_set_option(int fd, int level, int option, const void *value, socklen_t length)
+{
+	return give(fd, rudp_call_setsockopt(fd, level, option, value, length));
+}
+
+PUBLIC int rudp_get_option(int fd, int level, int option, void *value, socklen_t *length)
+{
+	return give(fd, rudp_call_getsockopt(fd, level, option, value, length));
+}
+
+PUBLIC int rudp_local_address(int fd, struct sockaddr *address, socklen_t *length)
+{
+	return give(fd, rudp_call_getsockname(fd, address, length));
+}
+
+PUBLIC int rudp_peer_address(int fd, struct sockaddr *address, socklen_t *length)
+{
+	return give(fd, rudp_call_getpeername(fd, address, length));
+}
+
+static uint64_t span(int64_t span_ns)
+{
+	return span_ns < 0 || span_ns == RUDP_NEVER ? 0 : (uint64_t)span_ns;
+}
+
+static void fill(struct rudp_stats *stats, const struct rudp_control_info *info)
+{
+	*stats = (struct rudp_stats){
+		.id = info->id,
+		.authenticated = info->authenticated,
+		.srtt_ns = span(info->srtt_ns),
+		.rttvar_ns = span(info->rttvar_ns),
+		.min_rtt_ns = span(info->min_rtt_ns),
+		.cwnd_bytes = info->cwnd_bytes,
+		.inflight_bytes = info->inflight_bytes,
+		.pacing_bytes_per_s = info->pacing_bytes_per_s,
+		.datagram_bytes = info->datagram_bytes,
+		.packets_sent = info->packets_sent,
+		.packets_received = info->packets_received,
+		.packets_lost = info->packets_lost,
+		.packets_spurious = info->packets_spurious,
+		.bytes_sent = info->bytes_sent,
+		.bytes_received = info->bytes_received,
+		.stream_sent = info->stream_sent,
+		.stream_acked = info->stream_acked,
+		.stream_received = info->stream_received,
+		.stream_resent = info->stream_resent,
+		.unacked_bytes = info->unacked_bytes,
+		.unsent_bytes = info->unsent_bytes,
+		.unread_bytes = info->unread_bytes,
+		.window_send_bytes = info->window_send_bytes,
+		.window_receive_bytes = info->window_receive_bytes,
+	};
+	if (info->state < STATE_COUNT)
+		strncpy(stats->state, state_names[info->state], sizeof stats->state - 1);
+	memcpy(stats->congestion_control, info->cc_name, sizeof stats->congestion_control - 1);
+	memcpy(stats->congestion_state, info->cc_state, sizeof stats->congestion_state - 1);
+}
+
+PUBLIC int rudp_stats(int fd, struct rudp_stats *stats, size_t size)
+{
+	struct rudp_control_info info;
+	struct rudp_stats filled;
+	int rc;
+
+	if (size == 0)
+		return give(fd, -EINVAL);
+	rc = rudp_call_info(fd, &info);
+	if (rc < 0)
+		return give(fd, rc);
+	fill(&filled, &info);
+	memset(stats, 0, size);
+	memcpy(stats, &filled, size < sizeof filled ? size : sizeof filled);
+	return 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* The shim as a file: what it shows, what it needs, that loading it does nothing. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "support.h"
+
+#define COMMAND_BYTES 8192
+
+/* A sanitizer's runtime must be loaded before a shim that was built with it. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+static int run_about_shim(const char *format, char output[OUTPUT_BYTES_MAX])
+{
+	char command[COMMAND_BYTES];
+
+	snprintf(command, sizeof command, format, in_build("librudp_shim.so"));
+	return run(command, output);
+}
+
+static const char interposed[] =
+	"__read_chk __recv_chk __recvfrom_chk accept accept4 bind bindresvport connect execl execle "
+	"execlp execv execve execvp execvpe fexecve getpeername getsockname getsockopt ioctl listen "
+	"posix_spawn posix_spawnp read recv recvfrom recvmmsg recvmsg send sendmmsg sendmsg sendto "
+	"setsockopt shutdown socket syscall ";
+
+Test(library, exports_the_interposed_names_and_nothing_else)
+{
+	char output[OUTPUT_BYTES_MAX];
+
+	cr_assert(eq(int, run_about_shim("nm -D --defined-only '%s' | awk '{print $3}' | "
+					 "LC_ALL=C sort | tr '\\n' ' '", output), 0));
+	cr_assert(eq(str, output, (char *)interposed));
+}
+
+Test(library, needs_libc_alone, .disabled = SANITIZED)
+{
+	char output[OUTPUT_BYTES_MAX];
+
+	cr_assert(eq(int, run_about_shim("readelf -d '%s' | grep NEEDED | "
+					 "sed 's/.*\\[\\(.*\\)\\]/\\1/'", output), 0));
+	cr_assert(eq(str, output, "libc.so.6\n"));
+}
+
+Test(library, has_no_thread_local_memory, .disabled = SANITIZED)
+{
+	char output[OUTPUT_BYTES_MAX];
+
+	run_about_shim("readelf -lW '%s' | grep -c TLS", output);
+	cr_assert(eq(str, output, "0\n"));
+}
+
+Test(library, has_no_constructor_of_its_own, .disabled = SANITIZED)
+{
+	char output[OUTPUT_BYTES_MAX];
+
+	/* One entry of 8 bytes is the compiler's frame_dummy. */
+	run_about_shim("readelf -SW '%s' | awk '/init_array/ {print $6}'", output);
+	cr_assert(eq(str, output, "000008\n"));
+}
+
+Test(library, loads_silently_and_leaves_the_exit_code, .disabled = SANITIZED)
+{
+	char output[OUTPUT_BYTES_MAX];
+
+	cr_assert(eq(int, run_about_shim("LD_PRELOAD='%s' /bin/true 2>&1", output), 0));
+	cr_assert(eq(str, output, ""));
+	cr_assert(eq(int, run_about_shim("LD_PRELOAD='%s' /bin/false 2>&1", output), 1));
+	cr_assert(eq(str, output, ""));
+	cr_assert(eq(int, run_about_shim("LD_BIND_NOW=1 LD_PRELOAD='%s' sh -c 'exit 7' 2>&1",
+					 output), 7));
+	cr_assert(eq(str, output, ""));
+}
+
+Test(library, comes_back_after_a_program_has_dropped_its_environment, .disabled = SANITIZED)
+{
+	char output[OUTPUT_BYTES_MAX];
+
+	cr_assert(eq(int, run_about_shim("LD_PRELOAD='%s' env -i /usr/bin/env", output), 0));
+	cr_assert(ne(ptr, strstr(output, "LD_PRELOAD=/"), NULL));
+}
+
+Test(library, stands_in_front_of_what_is_preloaded_already, .disabled = SANITIZED)
+{
+	char output[OUTPUT_BYTES_MAX];
+
+	cr_assert(eq(int, run_about_shim("LD_PRELOAD='%s' env -i LD_PRELOAD=libc.so.6 /usr/bin/env",
+					 output), 0));
+	cr_assert(ne(ptr, strstr(output, "librudp_shim.so:libc.so.6\n"), NULL));
+}
