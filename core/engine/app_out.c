@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* From the network to the program: straight from the receive buffer into the kernel. */
+#include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "engine/app_side.h"
+
+/* Cuts the vector to len bytes; returns the number of entries left. */
+static size_t cut(struct iovec *iov, int count, size_t len)
+{
+	size_t entries = 0;
+
+	for (int i = 0; i < count && len > 0; i++, entries++) {
+		if (iov[i].iov_len > len)
+			iov[i].iov_len = len;
+		len -= iov[i].iov_len;
+	}
+	return entries;
+}
+
+/* How much may go in one send, and whether it is the urgent byte. */
+static size_t portion(const struct rudp_app *app, int *flags)
+{
+	size_t ahead = rudp_conn_urgent_ahead(app->conn);
+
+	*flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+	if (ahead == 1)
+		*flags |= MSG_OOB;
+	if (ahead > 0 && ahead - 1 < RUDP_APP_PASS_BYTES)
+		return ahead == 1 ? 1 : ahead - 1;
+	return RUDP_APP_PASS_BYTES;
+}
+
+/* The program reads no more, but lives: its data is taken and dropped, as nobody else can. */
+static void drop(struct rudp_engine *engine, struct rudp_app *app)
+{
+	app->deaf = true;
+	rudp_conn_shutdown_receive(app->conn, engine->now_at_ns);
+}
+
+bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
+{
+	size_t moved = 0;
+
+	while (moved < RUDP_APP_PASS_BYTES) {
+		struct iovec iov[2];
+		int count = rudp_conn_receive_readable(app->conn, iov);
+		struct msghdr message = {.msg_iov = iov};
+		int flags;
+		ssize_t n;
+
+		message.msg_iovlen = cut(iov, count, portion(app, &flags));
+		if (message.msg_iovlen == 0)
+			return false;
+		n = sendmsg(app->fd, &message, flags);
+		if (n > 0) {
+			rudp_conn_receive_consume(app->conn, (size_t)n, engine->now_at_ns);
+			moved += (size_t)n;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		app->may_write = false;
+		if (errno == EPIPE && !app->hangup)
+			drop(engine, app);
+		return false;
+	}
+	return true;
+}
+
+int rudp_app_unread(const struct rudp_app *app)
+{
+	int bytes = 0;
+
+	return ioctl(app->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/app_side.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/mark.h"
+#include "base/log.h"
+#include "engine/connect.h"
+#include "engine/listener.h"
+
+struct rudp_app *rudp_app_find(struct rudp_engine *engine, uint64_t id)
+{
+	return rudp_slots_find(&engine->slots, id, RUDP_KIND_APP);
+}
+
+struct rudp_app *rudp_app_of(struct rudp_engine *engine, int fd)
+{
+	struct sockaddr_un un;
+	socklen_t len = sizeof un;
+	struct rudp_name name;
+
+	if (getpeername(fd, (struct sockaddr *)&un, &len) < 0 ||
+	    rudp_name_parse(&name, &un, len) != RUDP_NAME_CONNECTION ||
+	    memcmp(&name.nonce, &engine->nonce, sizeof name.nonce) != 0)
+		return NULL;
+	return rudp_app_find(engine, name.id);
+}
+
+struct rudp_app *rudp_app_new(struct rudp_engine *engine, struct rudp_conn *conn,
+			      const struct rudp_sock_options *options, const struct rudp_addr *local,
+			      const struct rudp_addr *remote)
+{
+	struct rudp_app *app = calloc(1, sizeof *app);
+
+	if (!app)
+		return NULL;
+	app->id = rudp_slots_add(&engine->slots, RUDP_KIND_APP, app);
+	if (!app->id) {
+		free(app);
+		return NULL;
+	}
+	app->fd = -1;
+	app->conn = conn;
+	app->options = *options;
+	app->local = *local;
+	app->remote = *remote;
+	rudp_conn_set_user(conn, (void *)(uintptr_t)app->id);
+	rudp_list_append(&engine->apps, &app->link);
+	engine->app_count++;
+	return app;
+}
+
+/* Its binding counts it among those that no accept has taken yet. */
+static void leave_queue(struct rudp_engine *engine, struct rudp_app *app)
+{
+	struct rudp_binding *binding = rudp_binding_find(engine, app->binding_id);
+
+	if (binding && app->stage == RUDP_APP_UNDECIDED)
+		binding->queued--;
+	if (binding && binding->waiting_id == app->id)
+		binding->waiting_id = 0;
+	if (app->waiting_counted)
+		engine->waiting_count--;
+	app->waiting_counted = false;
+}
+
+void rudp_app_free(struct rudp_engine *engine, struct rudp_app *app)
+{
+	leave_queue(engine, app);
+	if (app->conn)
+		rudp_conn_close(app->conn, engine->now_at_ns);
+	if (app->fd >= 0)
+		close(app->fd);
+	rudp_list_remove(&app->ready_link);
+	rudp_list_remove(&app->link);
+	rudp_slots_remove(&engine->slots, app->id);
+	engine->app_count--;
+	free(app);
+}
+
+void rudp_app_reset(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (app->conn)
+		rudp_conn_reset(app->conn, RUDP_RESET_APPLICATION, engine->now_at_ns);
+	rudp_app_free(engine, app);
+}
+
+socklen_t rudp_app_name(const struct rudp_engine *engine, const struct rudp_app *app,
+			struct sockaddr_un *un)
+{
+	struct rudp_name name = {.kind = RUDP_NAME_CONNECTION,
+				 .nonce = engine->nonce,
+				 .id = app->id,
+				 .local = app->local,
+				 .remote = app->remote};
+
+	return rudp_name_write(&name, un);
+}
+
+int rudp_app_attach(struct rudp_engine *engine, struct rudp_app *app, int fd)
+{
+	int on = 1, bytes = RUDP_APP_SNDBUF_BYTES;
+	int rc;
+
+	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	rc = rudp_engine_watch(engine, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, app->id);
+	if (rc < 0)
+		return rc;
+	app->fd = fd;
+	app->may_write = true;
+	return 0;
+}
+
+void rudp_app_again(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (!rudp_list_is_linked(&app->ready_link))
+		rudp_list_append(&engine->ready, &app->ready_link);
+}
+
+static void open_stage(struct rudp_engine *engine, struct rudp_app *app)
+{
+	uint64_t binding_id = app->binding_id;
+
+	leave_queue(engine, app);
+	app->stage = RUDP_APP_OPEN;
+	app->may_read = true;
+	rudp_listener_retry(engine, binding_id);
+}
+
+/*
+ * Has the shim's accept put its sentinel in, or is the first thing there data of somebody else's
+ * accept? Nothing may be read before this is known, or a nonce that comes meanwhile passes for data.
+ */
+static void decide(struct rudp_engine *engine, struct rudp_app *app)
+{
+	uint8_t first[RUDP_SENTINEL_BYTES];
+	ssize_t n = recv(app->fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == (ssize_t)sizeof first && memcmp(first, &engine->nonce, sizeof first) == 0)
+		app->behind = recv(app->fd, first, sizeof first - 1, MSG_DONTWAIT) > 0;
+	if (n < 0 && errno == ECONNRESET)
+		app->aborted = true; /* the listener was closed with us in its queue */
+	open_stage(engine, app);
+}
+
+/* The kernel gives the program ECONNRESET since something unread is left in our end. */
+static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (app->stage == RUDP_APP_UNDECIDED)
+		return; /* closed now, the accept would see a plain end of file */
+	if (!app->hangup && !app->deaf)
+		while (rudp_app_deliver(engine, app))
+			;
+	rudp_app_free(engine, app);
+}
+
+/* The program has closed. true: the app is gone. */
+static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
+{
+	bool reset = app->aborted || app->options.reset_on_close ||
+		     rudp_conn_receive_available(app->conn) > 0;
+
+	if (reset && !app->last_call) {
+		/* What it wrote last gets the chance that the next transmit gives. */
+		app->last_call = true;
+		rudp_app_again(engine, app);
+		return false;
+	}
+	if (reset) {
+		rudp_app_reset(engine, app);
+		return true;
+	}
+	if (!app->fin_given && !rudp_app_is_drained(app))
+		return false;
+	rudp_app_free(engine, app);
+	return true;
+}
+
+/*
+ * The peer's end of file goes to the program. When the program has half-closed already, both ends shut
+ * are a hang-up, which some programs take for "nothing to read": so only when it has read everything.
+ */
+static void tell_end(struct rudp_app *app)
+{
+	if (app->end_told || !rudp_conn_receive_eof(app->conn))
+		return;
+	if (app->half_closed && rudp_app_unread(app) > 0)
+		return;
+	shutdown(app->fd, SHUT_WR);
+	app->end_told = true;
+}
+
+static void consume_behind(struct rudp_app *app)
+{
+	uint8_t byte;
+
+	if (app->behind && recv(app->fd, &byte, 1, MSG_DONTWAIT) >= 0)
+		app->behind = false;
+}
+
+/* true: the app is gone. */
+static bool look_at_ends(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (app->stage != RUDP_APP_OPEN && !app->hangup) {
+		tell_end(app);
+		return false;
+	}
+	if (app->hangup)
+		return end_closed(engine, app);
+	if (app->half_closed && !app->fin_given && rudp_app_is_drained(app)) {
+		rudp_conn_shutdown_send(app->conn, engine->now_at_ns);
+		app->fin_given = true;
+	}
+	tell_end(app);
+	if (!app->fin_given || !app->end_told)
+		return false;
+	consume_behind(app);
+	rudp_app_free(engine, app);
+	return true;
+}
+
+void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
+{
+	bool more = false;
+
+	if (app->stage == RUDP_APP_CONNECTING || app->stage == RUDP_APP_WAITING) {
+		if (app->hangup)
+			rudp_app_free(engine, app);
+		return;
+	}
+	if (app->stage == RUDP_APP_UNDECIDED)
+		decide(engine, app);
+	if (app->failed) {
+		end_failed(engine, app);
+		return;
+	}
+	if (app->may_read && app->stage == RUDP_APP_OPEN && !app->fin_given)
+		more = rudp_app_drain(engine, app);
+	if (app->may_write && !app->hangup && !app->deaf)
+		more |= rudp_app_deliver(engine, app);
+	if (look_at_ends(engine, app))
+		return;
+	if (more)
+		rudp_app_again(engine, app);
+}
+
+void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_t events)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+
+	if (events & (EPOLLIN | EPOLLPRI))
+		app->may_read = true;
+	if (events & EPOLLOUT)
+		app->may_write = true;
+	if (events & EPOLLRDHUP)
+		app->half_closed = app->may_read = true;
+	if (events & EPOLLERR && getsockopt(app->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
+	    error)
+		app->aborted = true;
+	/* Both directions shut is a hang-up too, when we have shut one of them. */
+	if (events & EPOLLHUP && (!app->end_told || app->aborted))
+		app->hangup = true;
+	rudp_app_pump(engine, app);
+}
+
+static void on_failed(struct rudp_engine *engine, struct rudp_app *app)
+{
+	char remote[RUDP_ADDR_TEXT_SIZE];
+
+	app->failed = true;
+	app->error = rudp_conn_error(app->conn);
+	rudp_tombstones_put(&engine->tombstones, app->id, app->error);
+	if (rudp_log_wants(RUDP_LOG_INFO))
+		rudp_log(RUDP_LOG_INFO, "%s (pid %u): %s %s: %s", app->program.name,
+			 app->program.pid,
+			 app->stage == RUDP_APP_CONNECTING ? "no connection to"
+							   : "lost the connection to",
+			 rudp_addr_format(&app->remote, remote), strerrordesc_np(app->error));
+	switch (app->stage) {
+	case RUDP_APP_CONNECTING:
+		rudp_connect_on_failed(engine, app);
+		break;
+	case RUDP_APP_WAITING:
+		rudp_app_free(engine, app);
+		break;
+	case RUDP_APP_UNDECIDED:
+	case RUDP_APP_OPEN:
+		rudp_app_pump(engine, app);
+		break;
+	}
+}
+
+void rudp_app_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned events)
+{
+	uint64_t id = app->id;
+
+	if (app->failed)
+		return;
+	if (events & RUDP_EVENT_ESTABLISHED && app->stage == RUDP_APP_CONNECTING) {
+		rudp_connect_on_established(engine, app);
+		app = rudp_app_find(engine, id);
+		if (!app)
+			return;
+	}
+	if (rudp_conn_error(app->conn)) {
+		on_failed(engine, app);
+		return;
+	}
+	rudp_app_pump(engine, app);
+}

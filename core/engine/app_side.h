@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * app_side - the engine's ends of the programs' connections.
+ *
+ * Life     CONNECTING (no end yet, or a plugged one) -> OPEN; accepted ones WAITING (no room in the
+ *          program's accept queue) -> UNDECIDED (accept has not shown yet) -> OPEN.
+ *
+ * One byte behind  The kernel tells a program "reset" only if its peer closes with unread input. So the
+ *          last byte forwarded stays unread in the engine's end, until an orderly end. At first it is
+ *          the sentinel: the last byte of the plug, or of the nonce that the shim's accept wrote.
+ *
+ * All ends are edge-triggered; what one pass leaves over waits in engine->ready.
+ */
+#ifndef RUDP_ENGINE_APP_SIDE_H
+#define RUDP_ENGINE_APP_SIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "engine/engine.h"
+#include "engine/options.h"
+
+#define RUDP_APP_PASS_BYTES (256u << 10) /* moved for one connection before others get a turn */
+#define RUDP_APP_SNDBUF_BYTES 212992     /* what any user may ask for; the kernel doubles it */
+
+enum rudp_app_stage {
+	RUDP_APP_CONNECTING,
+	RUDP_APP_WAITING,
+	RUDP_APP_UNDECIDED,
+	RUDP_APP_OPEN,
+};
+
+struct rudp_app {
+	uint64_t id;
+	int fd;                       /* -1: none yet */
+	enum rudp_app_stage stage;
+	struct rudp_conn *conn;       /* ours until rudp_conn_close */
+	uint64_t call_id;             /* blocking connect that waits for the answer; 0: none */
+	uint64_t binding_id;          /* accepted from; 0: active */
+	uint32_t plug_bytes;          /* in front of everything the program writes */
+	bool behind;                  /* the first unread byte has been forwarded */
+	bool may_read, may_write;     /* an edge has been seen and not been used up */
+	bool half_closed;             /* the program will write no more */
+	bool hangup;                  /* the program has closed */
+	bool aborted;                 /* ... with unread data */
+	bool fin_given;               /* the protocol knows that no more comes */
+	bool end_told;                /* the program knows that no more comes */
+	bool deaf;                    /* the program reads no more (SHUT_RD) */
+	bool last_call;               /* the next pass resets */
+	bool failed;                  /* the connection is over, error says why */
+	bool waiting_counted;
+	int error;
+	struct rudp_sock_options options;
+	struct rudp_program program;
+	struct rudp_addr local, remote;
+	struct rudp_list link;        /* in engine->apps */
+	struct rudp_list ready_link;
+};
+
+/* NULL: no memory. Takes conn over; conn's user is the app's id. */
+struct rudp_app *rudp_app_new(struct rudp_engine *engine, struct rudp_conn *conn,
+			      const struct rudp_sock_options *options, const struct rudp_addr *local,
+			      const struct rudp_addr *remote);
+struct rudp_app *rudp_app_find(struct rudp_engine *engine, uint64_t id);
+/* The app of the program's descriptor, by its peer's name. NULL: none here. */
+struct rudp_app *rudp_app_of(struct rudp_engine *engine, int fd);
+/* Gives everything up; the connection goes on in the background, or is given up when reset. */
+void rudp_app_free(struct rudp_engine *engine, struct rudp_app *app);
+void rudp_app_reset(struct rudp_engine *engine, struct rudp_app *app);
+
+/* Name of the engine's end. */
+socklen_t rudp_app_name(const struct rudp_engine *engine, const struct rudp_app *app,
+			struct sockaddr_un *un);
+/* Makes fd the engine's end: options, epoll. 0 or -errno (fd stays the caller's). */
+int rudp_app_attach(struct rudp_engine *engine, struct rudp_app *app, int fd);
+
+/* Facts. Each may free the app. */
+void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_t events);
+void rudp_app_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned events);
+/* Moves bytes both ways, then looks whether an end has come. May free the app. */
+void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app);
+/* Puts it on the ready list. */
+void rudp_app_again(struct rudp_engine *engine, struct rudp_app *app);
+
+/* From the program into the send buffer (app_in.c); true: more is there and there is room. */
+bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app);
+/* All that the program will ever write has been taken. */
+bool rudp_app_is_drained(const struct rudp_app *app);
+/* From the receive buffer to the program (app_out.c); true: more is there and there is room. */
+bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app);
+/* Bytes that the program has not read yet: 0 means all read. */
+int rudp_app_unread(const struct rudp_app *app);
+
+/* Connects the program's socket to the engine through a listener of its own (app_plug.c). */
+int rudp_app_join(struct rudp_engine *engine, struct rudp_app *app, int program_fd);
+/* Makes the program's socket unwritable until unplugged. 0 or -errno. */
+int rudp_app_plug(struct rudp_app *app, int program_fd);
+/* Puts in just the sentinel. */
+int rudp_app_put_sentinel(struct rudp_app *app, int program_fd);
+void rudp_app_unplug(struct rudp_engine *engine, struct rudp_app *app);
+
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/binding.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/mark.h"
+#include "base/log.h"
+#include "engine/app_side.h"
+#include "engine/listener.h"
+
+#define PORT_TRIES_MAX 64
+
+struct rudp_binding *rudp_binding_find(struct rudp_engine *engine, uint64_t id)
+{
+	return rudp_slots_find(&engine->slots, id, RUDP_KIND_BINDING);
+}
+
+struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd)
+{
+	struct sockaddr_un un;
+	socklen_t len = sizeof un;
+	struct rudp_name name;
+
+	if (getsockname(fd, (struct sockaddr *)&un, &len) < 0 ||
+	    rudp_name_parse(&name, &un, len) != RUDP_NAME_BOUND ||
+	    memcmp(&name.nonce, &engine->nonce, sizeof name.nonce) != 0)
+		return NULL;
+	return rudp_binding_find(engine, name.id);
+}
+
+void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_binding *binding,
+		       struct rudp_name *name)
+{
+	*name = (struct rudp_name){.kind = RUDP_NAME_BOUND,
+				   .nonce = engine->nonce,
+				   .id = binding->id,
+				   .local = binding->local};
+}
+
+static bool covers(const struct rudp_addr *any, bool v6only, const struct rudp_addr *other)
+{
+	return rudp_addr_is_any(any) &&
+	       (any->family == other->family || (any->family == AF_INET6 && !v6only));
+}
+
+static bool overlap(const struct rudp_addr *a, bool a_v6only, const struct rudp_addr *b,
+		    bool b_v6only)
+{
+	if (rudp_addr_port(a) != rudp_addr_port(b))
+		return false;
+	return rudp_addr_same_host(a, b) || covers(a, a_v6only, b) || covers(b, b_v6only, a);
+}
+
+bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_addr *local, bool v6only,
+			     bool reuse_port, const struct rudp_binding *except)
+{
+	struct rudp_list *link, *next;
+
+	for (link = engine->bindings.next; link != &engine->bindings; link = next) {
+		struct rudp_binding *other = RUDP_LIST_OWNER(link, struct rudp_binding, all_link);
+
+		next = link->next;
+		if (other == except || !other->listening ||
+		    !overlap(local, v6only, &other->local, other->v6only))
+			continue;
+		if (reuse_port && other->reuse_port)
+			continue;
+		if (rudp_binding_probe(engine, other))
+			return true;
+	}
+	return false;
+}
+
+static void set_flag(int fd, int level, int option, bool on)
+{
+	int value = on;
+
+	setsockopt(fd, level, option, &value, sizeof value);
+}
+
+/* The kernel's word on whether this port may be had. */
+static int hold_tcp(const struct rudp_binding *binding, struct rudp_addr *local)
+{
+	int fd = socket(local->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_in6 name;
+	socklen_t len = sizeof name;
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (local->family == AF_INET6)
+		set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, binding->v6only);
+	set_flag(fd, SOL_SOCKET, SO_REUSEADDR, binding->reuse_address);
+	set_flag(fd, SOL_SOCKET, SO_REUSEPORT, binding->reuse_port);
+	if (bind(fd, &local->sa, rudp_addr_len(local)) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&name, &len) < 0)
+		rc = -errno;
+	else
+		rc = rudp_addr_from_sockaddr(local, (struct sockaddr *)&name, len);
+	if (rc == 0)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+/* Connections of a closed listener still use the port: as with TCP, only SO_REUSEADDR may share it. */
+static bool orphan_in_the_way(const struct rudp_udp *udp, const struct rudp_binding *binding)
+{
+	return udp->owners == 0 && !binding->reuse_address && !binding->reuse_port;
+}
+
+static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *binding,
+		    const struct rudp_addr *local, struct rudp_udp **out)
+{
+	struct rudp_udp_options options = {.v6only = binding->v6only,
+					   .reuse_port = binding->reuse_port};
+	struct rudp_udp *udp = rudp_udp_find(engine, local, binding->v6only);
+	uint16_t port = rudp_addr_port(local);
+	int rc;
+
+	if (udp && orphan_in_the_way(udp, binding)) {
+		rudp_udp_sweep(engine);
+		udp = rudp_udp_find(engine, local, binding->v6only);
+		if (udp && orphan_in_the_way(udp, binding))
+			return -EADDRINUSE;
+	}
+	if (udp) {
+		rudp_udp_hold(engine, udp);
+		*out = udp;
+		return 0;
+	}
+	rc = rudp_udp_open(engine, local, &options, out);
+	if (rc != -EADDRINUSE || !rudp_udp_has_port(engine, port))
+		return rc;
+	/* Ours are connected elsewhere or bound to another address: the TCP side has allowed it. */
+	rudp_udp_share_port(engine, port);
+	options.reuse_address = true;
+	return rudp_udp_open(engine, local, &options, out);
+}
+
+/* A port that is free on both sides. */
+static int hold_both(struct rudp_engine *engine, struct rudp_binding *binding,
+		     struct rudp_udp **udp)
+{
+	int rc = -EADDRINUSE;
+
+	for (int i = 0; i < PORT_TRIES_MAX; i++) {
+		struct rudp_addr local = binding->local;
+		int fd = hold_tcp(binding, &local);
+
+		if (fd < 0)
+			return fd;
+		rc = hold_udp(engine, binding, &local, udp);
+		if (rc == 0) {
+			binding->tcp_fd = fd;
+			binding->local = local;
+			return 0;
+		}
+		close(fd);
+		if (rc != -EADDRINUSE || rudp_addr_port(&binding->local) != 0)
+			return rc;
+	}
+	return rc;
+}
+
+/* Takes over the caller's hold on udp. */
+static int join_port(struct rudp_engine *engine, struct rudp_binding *binding,
+		     struct rudp_udp *udp)
+{
+	struct rudp_port *port = udp->port;
+
+	if (port) {
+		rudp_udp_release(engine, udp); /* the port object holds it once */
+	} else {
+		port = calloc(1, sizeof *port);
+		if (!port) {
+			rudp_udp_release(engine, udp);
+			return -ENOMEM;
+		}
+		port->udp = udp;
+		udp->port = port;
+		rudp_list_init(&port->bindings);
+	}
+	binding->port = port;
+	rudp_list_append(&port->bindings, &binding->link);
+	return 0;
+}
+
+static void leave_port(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	struct rudp_port *port = binding->port;
+
+	binding->port = NULL;
+	if (!port)
+		return;
+	rudp_list_remove(&binding->link);
+	if (!rudp_list_is_empty(&port->bindings))
+		return;
+	if (port->listener)
+		rudp_listener_close(port->listener, engine->now_at_ns);
+	port->udp->port = NULL;
+	rudp_udp_release(engine, port->udp);
+	free(port);
+}
+
+static void discard(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	leave_port(engine, binding);
+	if (binding->tcp_fd >= 0)
+		close(binding->tcp_fd);
+	if (binding->id)
+		rudp_slots_remove(&engine->slots, binding->id);
+	free(binding);
+}
+
+static int take_port(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	struct rudp_udp *udp;
+	int rc = hold_both(engine, binding, &udp);
+
+	if (rc == -EADDRINUSE) {
+		/* Perhaps one of ours was closed and nobody has told us. */
+		rudp_binding_probe_all(engine);
+		rudp_udp_sweep(engine);
+		rc = hold_both(engine, binding, &udp);
+	}
+	if (rc < 0)
+		return rc;
+	if (rudp_binding_is_blocked(engine, &binding->local, binding->v6only, binding->reuse_port,
+				    binding)) {
+		rudp_udp_release(engine, udp);
+		return -EADDRINUSE;
+	}
+	return join_port(engine, binding, udp);
+}
+
+static int give_name(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
+{
+	struct rudp_name name;
+	struct sockaddr_un un;
+	socklen_t len;
+
+	binding->id = rudp_slots_add(&engine->slots, RUDP_KIND_BINDING, binding);
+	if (!binding->id)
+		return -ENOMEM;
+	rudp_binding_name(engine, binding, &name);
+	len = rudp_name_write(&name, &un);
+	return bind(fd, (struct sockaddr *)&un, len) < 0 ? -errno : 0;
+}
+
+static void log_new(const struct rudp_binding *binding)
+{
+	char text[RUDP_ADDR_TEXT_SIZE];
+
+	if (rudp_log_wants(RUDP_LOG_DEBUG))
+		rudp_log(RUDP_LOG_DEBUG, "%s (pid %u) has %s", binding->program.name,
+			 binding->program.pid, rudp_addr_format(&binding->local, text));
+}
+
+int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
+		     const struct rudp_addr *addr, uint32_t pid, struct rudp_binding **out)
+{
+	struct rudp_binding *binding = calloc(1, sizeof *binding);
+	int rc;
+
+	if (!binding)
+		return -ENOMEM;
+	binding->tcp_fd = -1;
+	binding->local = *addr;
+	binding->v6only = (mark_flags & RUDP_MARK_V6ONLY) != 0;
+	binding->reuse_port = (mark_flags & RUDP_MARK_REUSEPORT) != 0;
+	rudp_sock_options_read(&binding->options, fd, &engine->settings);
+	binding->reuse_address = binding->options.reuse_address;
+	rudp_engine_look_at_program(engine, pid, &binding->program);
+	rc = take_port(engine, binding);
+	if (rc == 0)
+		rc = give_name(engine, binding, fd);
+	if (rc < 0) {
+		discard(engine, binding);
+		return rc;
+	}
+	rudp_list_append(&engine->bindings, &binding->all_link);
+	engine->binding_count++;
+	log_new(binding);
+	*out = binding;
+	return 0;
+}
+
+void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	rudp_listener_stop(engine, binding);
+	rudp_list_remove(&binding->all_link);
+	engine->binding_count--;
+	discard(engine, binding);
+}
+
+bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	struct rudp_name name;
+	struct sockaddr_un un;
+	socklen_t len;
+
+	if (engine->probe_fd < 0)
+		engine->probe_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (engine->probe_fd < 0)
+		return true; /* no way to know: alive until shown otherwise */
+	rudp_binding_name(engine, binding, &name);
+	len = rudp_name_write(&name, &un);
+	if (bind(engine->probe_fd, (struct sockaddr *)&un, len) < 0)
+		return true;
+	/* The probe has the name now; it goes together with the binding. */
+	close(engine->probe_fd);
+	engine->probe_fd = -1;
+	rudp_binding_close(engine, binding);
+	return false;
+}
+
+void rudp_binding_probe_all(struct rudp_engine *engine)
+{
+	struct rudp_list *link, *next;
+
+	for (link = engine->bindings.next; link != &engine->bindings; link = next) {
+		next = link->next;
+		rudp_binding_probe(engine, RUDP_LIST_OWNER(link, struct rudp_binding, all_link));
+	}
+}

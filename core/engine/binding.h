@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * binding - which program's socket owns which port.
+ *
+ * A binding is one bound or listening socket of a program. It holds a kernel TCP socket bound to the
+ * same address with the same options, so that EADDRINUSE, port 0 and SO_REUSE* mean to all programs of
+ * the host what they always mean. Bindings of one address share one port object, which has the UDP
+ * socket and the protocol's listener; connections are dealt out to those that listen in turn.
+ *
+ * Nobody tells that a program's socket was closed: its abstract name is probed (bind another socket to
+ * it: EADDRINUSE = alive).
+ */
+#ifndef RUDP_ENGINE_BINDING_H
+#define RUDP_ENGINE_BINDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "engine/engine.h"
+#include "engine/options.h"
+#include "engine/udp.h"
+
+struct rudp_port {
+	struct rudp_udp *udp;
+	struct rudp_listener *listener;  /* of the protocol; NULL: nobody listens */
+	struct rudp_list bindings;       /* first: whose turn it is */
+};
+
+struct rudp_binding {
+	uint64_t id;
+	struct rudp_port *port;
+	int tcp_fd;
+	bool listening;
+	bool reuse_address, reuse_port, v6only;
+	struct rudp_addr local;
+	struct rudp_sock_options options;
+	struct rudp_program program;
+	int backlog;
+	uint64_t waiting_id;             /* app that waits for room in the accept queue; 0: none */
+	unsigned queued;                 /* handed over, no accept seen yet */
+	struct rudp_list link;           /* in port->bindings */
+	struct rudp_list all_link;       /* in engine->bindings */
+};
+
+/*
+ * Takes addr's port (0: a free one) for the program's socket fd and gives fd its bound name. Whether
+ * the program may have that port is the caller's affair (caller.h).
+ *
+ * Returns  0, or -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (fd has a name already), -errno.
+ */
+int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
+		     const struct rudp_addr *addr, uint32_t pid, struct rudp_binding **out);
+void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding);
+
+/* The binding of fd's own name; NULL: not bound, or not by this engine. */
+struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd);
+struct rudp_binding *rudp_binding_find(struct rudp_engine *engine, uint64_t id);
+
+/* Abstract name of the program's socket. */
+void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_binding *binding,
+		       struct rudp_name *name);
+/* false: its last holder is gone, and so is the binding now. */
+bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding);
+void rudp_binding_probe_all(struct rudp_engine *engine);
+
+/* A listening binding stands in the way of this one: they overlap and may not share. */
+bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_addr *local, bool v6only,
+			     bool reuse_port, const struct rudp_binding *except);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * caller - who asks, and what that program may do.
+ */
+#ifndef RUDP_ENGINE_CALLER_H
+#define RUDP_ENGINE_CALLER_H
+
+#include <stdbool.h>
+
+#include "engine/control.h"
+
+/* Same user as the engine, or root, or it knows the token. */
+bool rudp_caller_is_known(const struct rudp_engine *engine, const struct rudp_call *call,
+			  const struct rudp_control_request *request);
+
+/*
+ * The descriptor that came along is one of this engine's: possession is proof. A name alone is not,
+ * names are visible to all.
+ */
+bool rudp_caller_holds_ours(struct rudp_engine *engine, const struct rudp_call *call);
+
+/*
+ * May bind ports below 1024: the engine acts for the program, so it asks with the program's rights
+ * (CAP_NET_BIND_SERVICE in its effective set, or the port is free for all by sysctl).
+ */
+bool rudp_caller_may_bind(const struct rudp_call *call, unsigned port);
+
+#endif

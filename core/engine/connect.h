@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * connect - the active side.
+ *
+ * A blocking connect keeps the program's descriptor (in its call) until the handshake is over and
+ * touches it only then: a refused one spends nothing. A non-blocking one is joined and plugged at once.
+ */
+#ifndef RUDP_ENGINE_CONNECT_H
+#define RUDP_ENGINE_CONNECT_H
+
+#include "engine/app_side.h"
+#include "engine/control.h"
+#include "engine/engine.h"
+
+/*
+ * CONNECT of the call, on the program's descriptor in call->held_fd.
+ *
+ * Returns  0: blocking, the answer comes later; -EINPROGRESS: non-blocking, begun; -errno. *app is
+ *          set for the first two.
+ */
+int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
+		       const struct rudp_control_request *request, unsigned mark_flags,
+		       struct rudp_app **app);
+
+/* The caller of a blocking connect leaves: joined and plugged now. 0 or -errno. */
+int rudp_connect_go_on(struct rudp_engine *engine, struct rudp_call *call, struct rudp_app *app);
+
+/* The handshake is over: unplugs, or answers the call. Before the ACK leaves. May free the app. */
+void rudp_connect_on_established(struct rudp_engine *engine, struct rudp_app *app);
+/* It has failed with app->error; frees the app. */
+void rudp_connect_on_failed(struct rudp_engine *engine, struct rudp_app *app);
+
+#endif

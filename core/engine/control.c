@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "engine/app_side.h"
+
+#define FDS_MAX 8 /* taken off a message, to be closed; the kernel drops those beyond */
+
+int rudp_door_open(struct rudp_engine *engine, const struct rudp_name *name, bool well_known)
+{
+	struct rudp_door *door = calloc(1, sizeof *door);
+	struct sockaddr_un un;
+	socklen_t len = rudp_name_write(name, &un);
+	int rc = -ENOMEM;
+
+	if (!door)
+		return rc;
+	door->well_known = well_known;
+	door->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (door->fd < 0 || bind(door->fd, (struct sockaddr *)&un, len) < 0 ||
+	    listen(door->fd, RUDP_DOOR_BACKLOG) < 0) {
+		rc = -errno;
+		goto close_door;
+	}
+	door->id = rudp_slots_add(&engine->slots, RUDP_KIND_DOOR, door);
+	if (!door->id)
+		goto close_door;
+	rc = rudp_engine_watch(engine, door->fd, EPOLLIN, door->id);
+	if (rc < 0)
+		goto remove_slot;
+	rudp_list_append(&engine->doors, &door->link);
+	return 0;
+
+remove_slot:
+	rudp_slots_remove(&engine->slots, door->id);
+close_door:
+	if (door->fd >= 0)
+		close(door->fd);
+	free(door);
+	return rc;
+}
+
+void rudp_door_close(struct rudp_engine *engine, struct rudp_door *door)
+{
+	close(door->fd);
+	rudp_list_remove(&door->link);
+	rudp_slots_remove(&engine->slots, door->id);
+	free(door);
+}
+
+struct rudp_door *rudp_door_well_known(struct rudp_engine *engine)
+{
+	for (struct rudp_list *link = engine->doors.next; link != &engine->doors; link = link->next)
+		if (RUDP_LIST_OWNER(link, struct rudp_door, link)->well_known)
+			return RUDP_LIST_OWNER(link, struct rudp_door, link);
+	return NULL;
+}
+
+struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id)
+{
+	return rudp_slots_find(&engine->slots, id, RUDP_KIND_CALL);
+}
+
+static void drop_held(struct rudp_call *call)
+{
+	if (call->held_fd >= 0)
+		close(call->held_fd);
+	call->held_fd = -1;
+}
+
+void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call)
+{
+	struct rudp_app *app = rudp_app_find(engine, call->app_id);
+
+	/* The caller of a blocking connect is gone: its attempt ends with it. */
+	if (app) {
+		app->call_id = 0;
+		rudp_app_free(engine, app);
+	}
+	drop_held(call);
+	close(call->fd);
+	rudp_list_remove(&call->link);
+	rudp_slots_remove(&engine->slots, call->id);
+	engine->call_count--;
+	free(call);
+}
+
+void rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
+		      struct rudp_control_reply *reply)
+{
+	drop_held(call);
+	reply->version = RUDP_CONTROL_VERSION;
+	/* A caller that is gone, or has no room for one answer, needs none. */
+	send(call->fd, reply, sizeof *reply, MSG_DONTWAIT | MSG_NOSIGNAL);
+	call->answered = true;
+	call->app_id = 0;
+	call->since_ns = engine->now_at_ns;
+}
+
+/* What recvmsg brought besides the bytes. All but the first descriptor are closed. */
+static int take_fds(struct msghdr *message, int *first)
+{
+	int count = 0;
+
+	*first = -1;
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;
+	     cmsg = CMSG_NXTHDR(message, cmsg)) {
+		size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
+			if (count++ == 0)
+				*first = fd;
+			else
+				close(fd);
+		}
+	}
+	return count;
+}
+
+struct message {
+	struct rudp_control_request request;
+	ssize_t len;
+	int fd_count;
+	int fd;
+	bool fds_lost;
+};
+
+/* false: nothing there now. len 0: the caller has closed. */
+static bool receive(const struct rudp_call *call, struct message *message)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	struct iovec iov = {&message->request, sizeof message->request};
+	struct msghdr header = {.msg_iov = &iov,
+				.msg_iovlen = 1,
+				.msg_control = control,
+				.msg_controllen = sizeof control};
+
+	/* MSG_TRUNC: the true length, so that a longer message is not taken for a right one. */
+	message->len = recvmsg(call->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
+	if (message->len < 0) {
+		message->len = 0;
+		message->fd = -1;
+		return errno != EAGAIN && errno != EINTR;
+	}
+	message->fd_count = take_fds(&header, &message->fd);
+	message->fds_lost = (header.msg_flags & MSG_CTRUNC) != 0;
+	return true;
+}
+
+/* What is wrong with its form; NULL: nothing. */
+static const char *fault_of(const struct message *message)
+{
+	const struct rudp_control_request *request = &message->request;
+
+	if (message->len != (ssize_t)sizeof *request)
+		return "wrong size";
+	if (request->version != RUDP_CONTROL_VERSION)
+		return "unknown version";
+	if (request->operation >= RUDP_CONTROL_OPERATION_COUNT)
+		return "unknown operation";
+	if (message->fd_count != rudp_control_fds(request->operation))
+		return "wrong number of descriptors";
+	return NULL;
+}
+
+static void refuse(struct rudp_engine *engine, struct rudp_call *call,
+		   const struct message *message, const char *fault)
+{
+	struct rudp_control_reply reply = {.error = EPROTO};
+
+	engine->counts.malformed++;
+	rudp_log(RUDP_LOG_WARN,
+		 "refused a control message of pid %u: %s (%zd bytes, version %u, operation %u, %d "
+		 "descriptors)",
+		 call->pid, fault, message->len, message->request.version,
+		 message->request.operation, message->fd_count);
+	if (message->len >= 4)
+		reply.operation = message->request.operation;
+	if (message->fd >= 0)
+		close(message->fd);
+	rudp_call_answer(engine, call, &reply);
+}
+
+static void out_of_descriptors(struct rudp_engine *engine, struct rudp_call *call,
+			       const struct message *message)
+{
+	struct rudp_control_reply reply = {.error = ENFILE,
+					   .operation = message->request.operation};
+
+	if (message->fd >= 0)
+		close(message->fd);
+	rudp_call_answer(engine, call, &reply);
+}
+
+static void on_message(struct rudp_engine *engine, struct rudp_call *call,
+		       const struct message *message)
+{
+	const char *fault = fault_of(message);
+
+	if (message->fds_lost && message->fd_count == 0 &&
+	    message->len == (ssize_t)sizeof message->request)
+		out_of_descriptors(engine, call, message);
+	else if (fault)
+		refuse(engine, call, message, fault);
+	else {
+		if (message->fd >= 0) {
+			drop_held(call);
+			call->held_fd = message->fd;
+		}
+		rudp_control_serve(engine, call, &message->request);
+	}
+}
+
+/* A connect that waits, or has waited, is closed by its caller. */
+static bool stays_open(const struct rudp_call *call, bool waited)
+{
+	return !call->answered || waited;
+}
+
+void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint32_t events)
+{
+	struct message message = {.fd = -1};
+	bool waited = call->app_id != 0;
+
+	if (!receive(call, &message)) {
+		if (events & (EPOLLHUP | EPOLLERR))
+			rudp_call_close(engine, call);
+		return;
+	}
+	if (message.len == 0 || call->answered) {
+		if (message.fd >= 0)
+			close(message.fd);
+		/* A GO_ON that crossed the answer: the caller takes that for the answer to both. */
+		if (message.len == 0)
+			rudp_call_close(engine, call);
+		return;
+	}
+	on_message(engine, call, &message);
+	if (!stays_open(call, waited))
+		rudp_call_close(engine, call);
+}
+
+static void shut_doors(struct rudp_engine *engine)
+{
+	engine->counts.refused_doors++;
+	engine->doors_open_at_ns = engine->now_at_ns + RUDP_DOOR_PAUSE_NS;
+	for (struct rudp_list *link = engine->doors.next; link != &engine->doors;
+	     link = link->next) {
+		struct rudp_door *door = RUDP_LIST_OWNER(link, struct rudp_door, link);
+
+		door->shut = true;
+		rudp_engine_rewatch(engine, door->fd, 0, door->id);
+	}
+}
+
+void rudp_doors_reopen(struct rudp_engine *engine)
+{
+	engine->doors_open_at_ns = RUDP_NEVER;
+	for (struct rudp_list *link = engine->doors.next; link != &engine->doors;
+	     link = link->next) {
+		struct rudp_door *door = RUDP_LIST_OWNER(link, struct rudp_door, link);
+
+		if (door->shut)
+			rudp_engine_rewatch(engine, door->fd, EPOLLIN, door->id);
+		door->shut = false;
+	}
+}
+
+/* Out of descriptors: one caller is let in and sent away, rather than left to wait for ever. */
+static void turn_away(struct rudp_engine *engine, const struct rudp_door *door)
+{
+	int fd;
+
+	if (engine->spare_fd >= 0) {
+		close(engine->spare_fd);
+		fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			close(fd);
+		engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	}
+	rudp_log(RUDP_LOG_ERROR, "out of descriptors: a program's call was turned away");
+	shut_doors(engine);
+}
+
+static struct rudp_call *call_new(struct rudp_engine *engine, const struct rudp_door *door, int fd)
+{
+	struct rudp_call *call = calloc(1, sizeof *call);
+	struct ucred peer = {0};
+	socklen_t len = sizeof peer;
+
+	if (!call)
+		return NULL;
+	call->fd = fd;
+	call->held_fd = -1;
+	call->well_known = door->well_known;
+	call->since_ns = engine->now_at_ns;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		goto free_call;
+	call->pid = (uint32_t)peer.pid;
+	call->uid = peer.uid;
+	call->id = rudp_slots_add(&engine->slots, RUDP_KIND_CALL, call);
+	if (!call->id)
+		goto free_call;
+	if (rudp_engine_watch(engine, fd, EPOLLIN | EPOLLRDHUP, call->id) < 0)
+		goto remove_slot;
+	rudp_list_append(&engine->calls, &call->link);
+	engine->call_count++;
+	return call;
+
+remove_slot:
+	rudp_slots_remove(&engine->slots, call->id);
+free_call:
+	free(call);
+	return NULL;
+}
+
+void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
+{
+	for (int i = 0; i < RUDP_CALLS_PER_PASS; i++) {
+		struct rudp_call *call;
+		int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
+			return;
+		if (fd < 0) {
+			turn_away(engine, door);
+			return;
+		}
+		call = engine->call_count < RUDP_CALLS_MAX ? call_new(engine, door, fd) : NULL;
+		if (!call) {
+			close(fd);
+			shut_doors(engine);
+			return;
+		}
+		/* The request is mostly there already. */
+		rudp_call_on_event(engine, call, 0);
+	}
+}

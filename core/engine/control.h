@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control - messages from programs: one row of a table an operation.
+ *
+ * Doors are the listening sockets (the control name, the well-known name); a call is one connection.
+ * Calls are answered and closed at once, except a blocking CONNECT: that is closed by its caller, so
+ * that a GO_ON which crosses the answer cannot destroy it.
+ */
+#ifndef RUDP_ENGINE_CONTROL_H
+#define RUDP_ENGINE_CONTROL_H
+
+#include "engine/engine.h"
+
+#define RUDP_CALLS_MAX 65536
+#define RUDP_CALL_LINGER_NS (10 * RUDP_NS_PER_S) /* answered, and the caller does not close */
+#define RUDP_DOOR_BACKLOG 4096
+#define RUDP_DOOR_PAUSE_NS (20 * RUDP_NS_PER_MS)
+#define RUDP_CALLS_PER_PASS 64
+
+struct rudp_door {
+	uint64_t id;
+	int fd;
+	bool well_known;
+	bool shut;                /* not watched for the moment: no descriptors */
+	struct rudp_list link;
+};
+
+struct rudp_call {
+	uint64_t id;
+	int fd;
+	int held_fd;              /* the program's descriptor that came along, -1 */
+	uint32_t pid, uid;
+	bool well_known;
+	bool answered;
+	uint64_t app_id;          /* blocking CONNECT under way */
+	int64_t since_ns;
+	struct rudp_list link;
+};
+
+/* Opens a listening control socket. 0, -EADDRINUSE, -errno. */
+int rudp_door_open(struct rudp_engine *engine, const struct rudp_name *name, bool well_known);
+void rudp_door_close(struct rudp_engine *engine, struct rudp_door *door);
+/* The door under the well-known name; NULL. */
+struct rudp_door *rudp_door_well_known(struct rudp_engine *engine);
+void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door);
+/* Doors that were shut are watched again. */
+void rudp_doors_reopen(struct rudp_engine *engine);
+
+struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id);
+void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint32_t events);
+/* Closes the held descriptor, then answers. */
+void rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
+		      struct rudp_control_reply *reply);
+void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call);
+
+/* One request, checked for form (control_calls.c). Answers, or leaves that for later. */
+void rudp_control_serve(struct rudp_engine *engine, struct rudp_call *call,
+			const struct rudp_control_request *request);
+/* Descriptors that this operation takes. */
+int rudp_control_fds(unsigned operation);
+const char *rudp_control_name(unsigned operation);
+
+/* A process that has said HELLO keeps the engine alive (housekeeping.c). */
+void rudp_client_add(struct rudp_engine *engine, uint32_t pid);
+void rudp_client_on_event(struct rudp_engine *engine, uint64_t id);
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* The operations, one function each. Errors are negative inside, positive in the reply. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "api/mark.h"
+#include "base/log.h"
+#include "engine/app_side.h"
+#include "engine/binding.h"
+#include "engine/caller.h"
+#include "engine/connect.h"
+#include "engine/control.h"
+#include "engine/info.h"
+#include "engine/listener.h"
+
+/* The answer comes later. */
+#define LATER 1
+
+struct work {
+	struct rudp_engine *engine;
+	struct rudp_call *call;
+	const struct rudp_control_request *request;
+	struct rudp_control_reply reply;
+	unsigned mark; /* flags of the descriptor's mark */
+};
+
+static int serve_hello(struct work *w)
+{
+	w->reply.nonce = w->engine->nonce;
+	memcpy(w->reply.token, w->engine->token, sizeof w->reply.token);
+	w->reply.pid = w->engine->pid;
+	rudp_client_add(w->engine, w->call->pid);
+	return 0;
+}
+
+static int check_local(const struct rudp_addr *addr, unsigned mark)
+{
+	bool v6 = (mark & RUDP_MARK_IPV6) != 0;
+
+	if (addr->family != AF_INET && addr->family != AF_INET6)
+		return -EAFNOSUPPORT;
+	if (addr->family == AF_INET6 && !v6)
+		return -EAFNOSUPPORT;
+	if (addr->family == AF_INET && v6 && mark & RUDP_MARK_V6ONLY)
+		return -EINVAL;
+	return 0;
+}
+
+static int bind_to(struct work *w, const struct rudp_addr *addr, struct rudp_binding **binding)
+{
+	int rc = check_local(addr, w->mark);
+
+	if (rc < 0)
+		return rc;
+	if (!rudp_caller_may_bind(w->call, rudp_addr_port(addr)))
+		return -EACCES;
+	return rudp_binding_new(w->engine, w->call->held_fd, w->mark, addr, w->call->pid, binding);
+}
+
+static bool is_named_or_connected(int fd)
+{
+	struct sockaddr_un un;
+	socklen_t len = sizeof un;
+
+	if (getpeername(fd, (struct sockaddr *)&un, &len) == 0)
+		return true;
+	len = sizeof un;
+	return getsockname(fd, (struct sockaddr *)&un, &len) == 0 && len > sizeof un.sun_family;
+}
+
+static int serve_bind(struct work *w)
+{
+	struct rudp_binding *binding;
+	int rc;
+
+	if (is_named_or_connected(w->call->held_fd))
+		return -EINVAL;
+	rc = bind_to(w, &w->request->addr, &binding);
+	if (rc < 0)
+		return rc;
+	w->reply.local = binding->local;
+	w->reply.id = binding->id;
+	return 0;
+}
+
+static int serve_listen(struct work *w)
+{
+	struct rudp_binding *binding = rudp_binding_of(w->engine, w->call->held_fd);
+	struct rudp_addr any = {.family = w->mark & RUDP_MARK_IPV6 ? AF_INET6 : AF_INET};
+	int rc;
+
+	if (!binding) {
+		if (is_named_or_connected(w->call->held_fd))
+			return -EINVAL;
+		rc = bind_to(w, &any, &binding);
+		if (rc < 0)
+			return rc;
+	}
+	rc = rudp_listener_start(w->engine, binding, w->call->held_fd, w->request->number);
+	if (rc < 0)
+		return rc;
+	w->reply.local = binding->local;
+	w->reply.id = binding->id;
+	return 0;
+}
+
+static int serve_connect(struct work *w)
+{
+	struct rudp_app *app;
+	int rc = rudp_connect_begin(w->engine, w->call, w->request, w->mark, &app);
+
+	if (rc == 0)
+		return LATER;
+	if (rc != -EINPROGRESS)
+		return rc;
+	w->reply.id = app->id;
+	w->reply.local = app->local;
+	w->reply.remote = app->remote;
+	return rc;
+}
+
+static int serve_go_on(struct work *w)
+{
+	struct rudp_app *app = rudp_app_find(w->engine, w->call->app_id);
+	int rc;
+
+	if (!app)
+		return -EINVAL;
+	w->reply.id = app->id;
+	w->reply.local = app->local;
+	w->reply.remote = app->remote;
+	rc = rudp_connect_go_on(w->engine, w->call, app);
+	return rc < 0 ? rc : -EINPROGRESS;
+}
+
+static int serve_shutdown(struct work *w)
+{
+	struct rudp_binding *binding = rudp_binding_of(w->engine, w->call->held_fd);
+	struct rudp_app *app = rudp_app_of(w->engine, w->call->held_fd);
+	int how = w->request->number;
+
+	if (app && (how == SHUT_RD || how == SHUT_RDWR)) {
+		app->deaf = true;
+		rudp_conn_shutdown_receive(app->conn, w->engine->now_at_ns);
+		rudp_app_again(w->engine, app);
+		return 0;
+	}
+	if (!binding || !binding->listening)
+		return -ENOTCONN;
+	if (how == SHUT_RD || how == SHUT_RDWR)
+		rudp_listener_stop(w->engine, binding);
+	return 0;
+}
+
+static int serve_error(struct work *w)
+{
+	const struct rudp_app *app = rudp_app_find(w->engine, w->request->id);
+
+	if (app)
+		w->reply.info.state = (uint8_t)rudp_conn_state(app->conn);
+	w->reply.id = w->request->id;
+	return -rudp_tombstones_get(&w->engine->tombstones, w->request->id);
+}
+
+static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
+{
+	const struct rudp_cc_ops *cc = app->options.conn.cc;
+	int rc = rudp_sock_options_set(&app->options, w->request->level, w->request->option,
+				       w->request->value, len);
+
+	if (rc < 0)
+		return rc;
+	rudp_conn_set_options(app->conn, &app->options.conn, w->engine->now_at_ns);
+	if (app->options.conn.cc != cc)
+		return rudp_conn_set_cc(app->conn, app->options.conn.cc->name,
+					w->engine->now_at_ns);
+	return 0;
+}
+
+static int serve_set(struct work *w)
+{
+	struct rudp_app *app = rudp_app_of(w->engine, w->call->held_fd);
+	struct rudp_binding *binding = rudp_binding_of(w->engine, w->call->held_fd);
+	size_t len = (size_t)w->request->number;
+
+	if (w->request->number < 0 || len > sizeof w->request->value)
+		return -EINVAL;
+	if (app)
+		return set_on_app(w, app, len);
+	/* For the connections that it will accept from now on. */
+	if (binding)
+		return rudp_sock_options_set(&binding->options, w->request->level,
+					     w->request->option, w->request->value, len);
+	return -ENOTCONN;
+}
+
+static int serve_info(struct work *w)
+{
+	return rudp_info_fill(w->engine, w->request->id, &w->reply.info) ? 0 : -ENOENT;
+}
+
+static int serve_list(struct work *w)
+{
+	uint64_t cursor = w->request->id;
+
+	if (rudp_info_next(w->engine, &cursor, &w->reply.info))
+		w->reply.id = cursor;
+	return 0;
+}
+
+enum right {
+	KNOWN,          /* same user, root, or token */
+	KNOWN_OR_OURS,  /* or the descriptor is one of this engine's */
+	ANYBODY,        /* only bound to the call itself */
+};
+
+static const struct {
+	const char *name;
+	int (*serve)(struct work *w);
+	int fds;
+	enum right right;
+} operations[RUDP_CONTROL_OPERATION_COUNT] = {
+	[RUDP_CONTROL_HELLO] = {"HELLO", serve_hello, 0, KNOWN},
+	[RUDP_CONTROL_BIND] = {"BIND", serve_bind, 1, KNOWN},
+	[RUDP_CONTROL_LISTEN] = {"LISTEN", serve_listen, 1, KNOWN_OR_OURS},
+	[RUDP_CONTROL_CONNECT] = {"CONNECT", serve_connect, 1, KNOWN_OR_OURS},
+	[RUDP_CONTROL_GO_ON] = {"GO_ON", serve_go_on, 0, ANYBODY},
+	[RUDP_CONTROL_SHUTDOWN] = {"SHUTDOWN", serve_shutdown, 1, KNOWN_OR_OURS},
+	[RUDP_CONTROL_ERROR] = {"ERROR", serve_error, 0, KNOWN},
+	[RUDP_CONTROL_SET] = {"SET", serve_set, 1, KNOWN_OR_OURS},
+	[RUDP_CONTROL_INFO] = {"INFO", serve_info, 0, KNOWN},
+	[RUDP_CONTROL_LIST] = {"LIST", serve_list, 0, KNOWN},
+};
+
+int rudp_control_fds(unsigned operation)
+{
+	return operations[operation].fds;
+}
+
+const char *rudp_control_name(unsigned operation)
+{
+	return operation < RUDP_CONTROL_OPERATION_COUNT ? operations[operation].name : "?";
+}
+
+static bool may(struct work *w)
+{
+	enum right right = operations[w->request->operation].right;
+
+	if (right == ANYBODY || rudp_caller_is_known(w->engine, w->call, w->request))
+		return true;
+	return right == KNOWN_OR_OURS && rudp_caller_holds_ours(w->engine, w->call);
+}
+
+/* 0, or why this cannot be served at all. */
+static int check(struct work *w)
+{
+	unsigned operation = w->request->operation;
+	int flags;
+
+	if (!may(w)) {
+		w->engine->counts.denied++;
+		rudp_log(RUDP_LOG_WARN, "denied %s to pid %u of user %u: no proof of who it is",
+			 rudp_control_name(operation), w->call->pid, w->call->uid);
+		return -EACCES;
+	}
+	if (w->engine->stopping && (operation == RUDP_CONTROL_CONNECT ||
+				    operation == RUDP_CONTROL_BIND ||
+				    operation == RUDP_CONTROL_HELLO))
+		return -ECONNREFUSED;
+	/* Another operation on a connection that has a connect under way would mix two answers. */
+	if (w->call->app_id && operation != RUDP_CONTROL_GO_ON)
+		return -EPROTO;
+	if (operations[operation].fds == 0)
+		return 0;
+	flags = rudp_mark_get(w->call->held_fd);
+	if (flags < 0 && !rudp_caller_holds_ours(w->engine, w->call))
+		return -ENOTSOCK;
+	w->mark = flags < 0 ? 0 : (unsigned)flags;
+	return 0;
+}
+
+void rudp_control_serve(struct rudp_engine *engine, struct rudp_call *call,
+			const struct rudp_control_request *request)
+{
+	struct work w = {.engine = engine, .call = call, .request = request};
+	int rc = check(&w);
+
+	if (rc == 0)
+		rc = operations[request->operation].serve(&w);
+	if (rc == LATER)
+		return;
+	rudp_log(RUDP_LOG_DEBUG, "%s of pid %u: %d", rudp_control_name(request->operation),
+		 call->pid, -rc);
+	w.reply.operation = request->operation;
+	w.reply.error = -rc;
+	rudp_call_answer(engine, call, &w.reply);
+}

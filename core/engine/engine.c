@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "engine/app_side.h"
+#include "engine/binding.h"
+#include "engine/control.h"
+#include "engine/listener.h"
+#include "engine/loop.h"
+#include "engine/udp.h"
+
+#define MACHINE_ID_BYTES 64
+#define RESET_LABEL "rudp reset"
+#define PROGRAM_NAME_AGE_NS RUDP_NS_PER_S
+
+void rudp_engine_random(void *context, void *out, size_t len)
+{
+	uint8_t *next = out;
+
+	(void)context;
+	while (len > 0) {
+		ssize_t n = getrandom(next, len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		/* Without randomness there is no security to be had: nothing else is right. */
+		if (n < 0)
+			abort();
+		next += n;
+		len -= (size_t)n;
+	}
+}
+
+int rudp_engine_watch(struct rudp_engine *engine, int fd, uint32_t events, uint64_t id)
+{
+	struct epoll_event event = {.events = events, .data.u64 = id};
+
+	return epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+int rudp_engine_rewatch(struct rudp_engine *engine, int fd, uint32_t events, uint64_t id)
+{
+	struct epoll_event event = {.events = events, .data.u64 = id};
+
+	return epoll_ctl(engine->epoll_fd, EPOLL_CTL_MOD, fd, &event) < 0 ? -errno : 0;
+}
+
+static size_t read_file(const char *path, void *out, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	n = read(fd, out, size);
+	close(fd);
+	return n > 0 ? (size_t)n : 0;
+}
+
+void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
+				 struct rudp_program *program)
+{
+	char path[32];
+	size_t len;
+
+	if (engine->last_program.pid != pid ||
+	    engine->now_at_ns - engine->last_program_at_ns > PROGRAM_NAME_AGE_NS) {
+		snprintf(path, sizeof path, "/proc/%u/comm", pid);
+		engine->last_program = (struct rudp_program){.pid = pid};
+		len = read_file(path, engine->last_program.name, RUDP_PROGRAM_NAME_BYTES - 1);
+		if (len > 0 && engine->last_program.name[len - 1] == '\n')
+			engine->last_program.name[len - 1] = 0;
+		engine->last_program_at_ns = engine->now_at_ns;
+	}
+	*program = engine->last_program;
+}
+
+/*
+ * The same after a restart, so that a new engine of this user on this host can tell the peers of the
+ * old one that their connections are gone; a secret only with a key.
+ */
+static void derive_reset_secret(const struct rudp_engine *engine, uint8_t secret[32])
+{
+	uint8_t text[MACHINE_ID_BYTES + 32];
+	size_t len = read_file("/etc/machine-id", text, MACHINE_ID_BYTES);
+	unsigned out_len = 32;
+
+	len += (size_t)snprintf((char *)text + len, sizeof text - len, "%u " RESET_LABEL,
+				engine->uid);
+	if (!HMAC(EVP_sha256(), engine->settings.psk, RUDP_PSK_BYTES, text, len, secret, &out_len))
+		rudp_engine_random(NULL, secret, 32);
+}
+
+static int make_endpoint(struct rudp_engine *engine)
+{
+	struct rudp_endpoint_config config = {.random = rudp_engine_random,
+					      .has_psk = engine->settings.has_psk,
+					      .cc = engine->settings.cc};
+
+	memcpy(config.psk, engine->settings.psk, sizeof config.psk);
+	derive_reset_secret(engine, config.reset_secret);
+	engine->ep = rudp_endpoint_new(&config, engine->now_at_ns);
+	explicit_bzero(&config, sizeof config);
+	return engine->ep ? 0 : -ENOMEM;
+}
+
+static int allocate(struct rudp_engine *engine)
+{
+	engine->receive_buffers = malloc(RUDP_RECEIVE_BATCH * RUDP_RECEIVE_BUFFER_BYTES);
+	engine->train_buffer = malloc(RUDP_TRAIN_BYTES_MAX);
+	engine->scratch = malloc(RUDP_SCRATCH_BYTES);
+	if (!engine->receive_buffers || !engine->train_buffer || !engine->scratch)
+		return -ENOMEM;
+	return rudp_tombstones_init(&engine->tombstones);
+}
+
+static void init_lists(struct rudp_engine *engine)
+{
+	rudp_list_init(&engine->doors);
+	rudp_list_init(&engine->calls);
+	rudp_list_init(&engine->udps);
+	rudp_list_init(&engine->apps);
+	rudp_list_init(&engine->bindings);
+	rudp_list_init(&engine->clients);
+	rudp_list_init(&engine->ready);
+}
+
+static int open_control(struct rudp_engine *engine)
+{
+	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = engine->nonce};
+
+	return rudp_door_open(engine, &name, false);
+}
+
+int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *settings)
+{
+	uint8_t table_key[16];
+	int rc;
+
+	*engine = (struct rudp_engine){.settings = *settings,
+				       .pid = (uint32_t)getpid(),
+				       .uid = geteuid(),
+				       .probe_fd = -1,
+				       .accept_retry_at_ns = RUDP_NEVER,
+				       .doors_open_at_ns = RUDP_NEVER,
+				       .idle_since_ns = RUDP_NEVER,
+				       .stop_at_ns = RUDP_NEVER};
+	init_lists(engine);
+	rudp_slots_init(&engine->slots);
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	rudp_engine_random(NULL, table_key, sizeof table_key);
+	rudp_table_set_key(table_key);
+	rudp_engine_random(NULL, &engine->nonce, sizeof engine->nonce);
+	rudp_engine_random(NULL, engine->token, sizeof engine->token);
+	engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	engine->housekeeping_at_ns = engine->now_at_ns + RUDP_HOUSEKEEPING_NS;
+	engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (engine->epoll_fd < 0)
+		return -errno;
+	rc = allocate(engine);
+	if (rc == 0)
+		rc = make_endpoint(engine);
+	return rc == 0 ? open_control(engine) : rc;
+}
+
+int rudp_engine_publish(struct rudp_engine *engine, uint64_t settings_hash)
+{
+	struct rudp_name name = {.kind = RUDP_NAME_WELL_KNOWN,
+				 .uid = engine->uid,
+				 .settings = settings_hash};
+
+	engine->settings_hash = settings_hash;
+	return rudp_door_open(engine, &name, true);
+}
+
+static void close_all(struct rudp_engine *engine)
+{
+	while (!rudp_list_is_empty(&engine->calls))
+		rudp_call_close(engine,
+				RUDP_LIST_OWNER(engine->calls.next, struct rudp_call, link));
+	while (!rudp_list_is_empty(&engine->apps))
+		rudp_app_free(engine, RUDP_LIST_OWNER(engine->apps.next, struct rudp_app, link));
+	while (!rudp_list_is_empty(&engine->bindings))
+		rudp_binding_close(engine, RUDP_LIST_OWNER(engine->bindings.next,
+							   struct rudp_binding, all_link));
+	while (!rudp_list_is_empty(&engine->udps))
+		rudp_udp_close(engine, RUDP_LIST_OWNER(engine->udps.next, struct rudp_udp, link));
+	while (!rudp_list_is_empty(&engine->doors))
+		rudp_door_close(engine,
+				RUDP_LIST_OWNER(engine->doors.next, struct rudp_door, link));
+}
+
+void rudp_engine_fini(struct rudp_engine *engine)
+{
+	if (engine->ep)
+		close_all(engine);
+	if (engine->ep)
+		rudp_endpoint_free(engine->ep);
+	rudp_slots_fini(&engine->slots);
+	rudp_tombstones_fini(&engine->tombstones);
+	free(engine->receive_buffers);
+	free(engine->train_buffer);
+	free(engine->scratch);
+	if (engine->probe_fd >= 0)
+		close(engine->probe_fd);
+	if (engine->spare_fd >= 0)
+		close(engine->spare_fd);
+	if (engine->epoll_fd >= 0)
+		close(engine->epoll_fd);
+	explicit_bzero(&engine->settings, sizeof engine->settings);
+}

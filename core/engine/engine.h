@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * engine - the private header of the engine: its state and the objects in it.
+ *
+ * One thread runs everything. Objects refer to each other by id (slots.h) and look each other up per
+ * event, because any of them may go while another still names it. What each file does:
+ *
+ *	loop          epoll, the order of work in one turn
+ *	udp           sockets on the wire       udp_receive, udp_send
+ *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
+ *	binding       who owns which port       listener (accept side), connect (active side)
+ *	control       messages from programs    control_calls (the operations), caller (rights)
+ *	housekeeping  what nobody tells us      info, options, settings, tombstones
+ *	host_process, host_thread               where it lives
+ */
+#ifndef RUDP_ENGINE_ENGINE_H
+#define RUDP_ENGINE_ENGINE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/control.h"
+#include "api/names.h"
+#include "base/addr.h"
+#include "base/list.h"
+#include "engine/settings.h"
+#include "engine/slots.h"
+#include "engine/tombstones.h"
+#include "proto/endpoint.h"
+
+#define RUDP_RECEIVE_BATCH 16
+#define RUDP_RECEIVE_BUFFER_BYTES 65536
+#define RUDP_SCRATCH_BYTES 65536
+#define RUDP_PROGRAM_NAME_BYTES 16
+
+struct rudp_program {
+	uint32_t pid;
+	char name[RUDP_PROGRAM_NAME_BYTES];
+};
+
+struct rudp_engine {
+	struct rudp_settings settings;
+	struct rudp_nonce nonce;
+	uint8_t token[RUDP_TOKEN_BYTES];
+	uint64_t settings_hash;
+	uint32_t pid, uid;
+	bool stays;                   /* a host that never ends by itself (thread) */
+	int epoll_fd;
+	int spare_fd;                 /* given up for a moment when descriptors run out */
+	int probe_fd;                 /* unbound AF_UNIX socket, -1 when one must be made */
+	struct rudp_endpoint *ep;
+	struct rudp_slots slots;
+	struct rudp_tombstones tombstones;
+	int64_t now_at_ns;
+
+	struct rudp_list doors, calls, udps, apps, bindings, clients;
+	struct rudp_list ready;       /* apps with more to do than one pass allows */
+	unsigned call_count, app_count, binding_count, client_count, waiting_count;
+	unsigned orphan_udp_count;
+	uint32_t sweep;
+
+	int64_t housekeeping_at_ns;
+	int64_t accept_retry_at_ns;
+	int64_t doors_open_at_ns;     /* doors shut for want of descriptors open again then */
+	int64_t idle_since_ns;        /* RUDP_NEVER: busy */
+	int64_t stop_at_ns;           /* asked to end: then at the latest */
+	bool stopping, over;
+	_Atomic bool stop_wanted;     /* set by another thread, which then knocks at the door */
+
+	struct rudp_program last_program;
+	int64_t last_program_at_ns;
+
+	struct {
+		uint64_t malformed, denied, refused_doors, trains_dropped, gso_fallbacks;
+	} counts;
+
+	uint8_t *receive_buffers;     /* RUDP_RECEIVE_BATCH of RUDP_RECEIVE_BUFFER_BYTES */
+	uint8_t *train_buffer;        /* RUDP_TRAIN_BYTES_MAX */
+	uint8_t *scratch;             /* RUDP_SCRATCH_BYTES: bytes nobody wants */
+};
+
+/*
+ * Allocates the state, opens the doors. nonce, token and settings are in by then.
+ *
+ * Returns  0; -EADDRINUSE: another engine has the well-known name; -errno.
+ */
+int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *settings);
+void rudp_engine_fini(struct rudp_engine *engine);
+/* Binds the name under which a user's programs find the engine. 0, -EADDRINUSE, -errno. */
+int rudp_engine_publish(struct rudp_engine *engine, uint64_t settings_hash);
+
+/* epoll with data id; events as EPOLL*. 0 or -errno. */
+int rudp_engine_watch(struct rudp_engine *engine, int fd, uint32_t events, uint64_t id);
+int rudp_engine_rewatch(struct rudp_engine *engine, int fd, uint32_t events, uint64_t id);
+
+/* Fills len bytes from getrandom; the signature is struct rudp_endpoint_config's. */
+void rudp_engine_random(void *context, void *out, size_t len);
+
+/* Name of the program with this pid, as of now or at most a second ago. */
+void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
+				 struct rudp_program *program);
+
+#endif

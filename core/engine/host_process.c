@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rudp-engine SETTINGS_HASH_HEX: the engine as a process of its own (the default host).
+ *
+ * Started by the shim, without a terminal and with the RUDP_* variables alone. Descriptor 3 is a pipe
+ * that says what became of it: 'R' and struct ready, or 'B' (another engine has the name already: not
+ * an error), 'K' and text (the key file is bad), 'E' and text.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "engine/engine.h"
+#include "engine/loop.h"
+
+#define READY_FD 3
+#define FILES_MAX 1048576
+
+struct ready {
+	struct rudp_nonce nonce;
+	uint8_t token[RUDP_TOKEN_BYTES];
+	uint32_t pid;
+};
+
+static void say(char what, const void *more, size_t len)
+{
+	char line[1 + RUDP_SETTINGS_TEXT_SIZE];
+
+	line[0] = what;
+	if (len > sizeof line - 1)
+		len = sizeof line - 1;
+	memcpy(line + 1, more, len);
+	/* Nobody may be listening (started by hand): that is fine. */
+	if (write(READY_FD, line, 1 + len) < 0)
+		rudp_log(RUDP_LOG_DEBUG, "nobody waits for this engine to be ready");
+	close(READY_FD);
+}
+
+static int fail(char what, const char *text)
+{
+	rudp_log(RUDP_LOG_ERROR, "%s", text);
+	say(what, text, strlen(text));
+	return 1;
+}
+
+static int fail_errno(const char *doing, int rc)
+{
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+
+	snprintf(text, sizeof text, "%s: %s", doing, strerrordesc_np(-rc));
+	return fail('E', text);
+}
+
+/* Ignored signals and blocked ones are inherited through exec. */
+static int reset_signals(void)
+{
+	sigset_t set;
+
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (limit.rlim_max < FILES_MAX) {
+		struct rlimit more = {FILES_MAX, FILES_MAX};
+
+		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+			return;
+	}
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* 0 to 2 are ours to fill: a socket in their place would get what a library prints. */
+static void settle(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd < READY_FD; fd++)
+		if (null >= 0 && fcntl(fd, F_GETFD) < 0)
+			dup2(null, fd);
+	if (null >= READY_FD)
+		close(null);
+	if (chdir("/") < 0)
+		rudp_log(RUDP_LOG_DEBUG, "cannot leave the working directory");
+}
+
+static bool parse_hash(const char *text, uint64_t *hash)
+{
+	char *end;
+
+	errno = 0;
+	*hash = strtoull(text, &end, 16);
+	return errno == 0 && end == text + 16 && *end == 0;
+}
+
+static void watch_signals(struct rudp_engine *engine, int fd)
+{
+	uint64_t id = fd >= 0 ? rudp_slots_add(&engine->slots, RUDP_KIND_SIGNAL, engine) : 0;
+
+	/* Edge-triggered: it is never read, one is enough, a second one ends at once. */
+	if (id)
+		rudp_engine_watch(engine, fd, EPOLLIN | EPOLLET, id);
+}
+
+static void say_ready(const struct rudp_engine *engine)
+{
+	struct ready ready = {.nonce = engine->nonce, .pid = engine->pid};
+
+	memcpy(ready.token, engine->token, sizeof ready.token);
+	say('R', &ready, sizeof ready);
+}
+
+static int run(const struct rudp_settings *settings, uint64_t hash, int signal_fd)
+{
+	static struct rudp_engine engine;
+	int rc = rudp_engine_init(&engine, settings);
+
+	if (rc < 0)
+		return fail_errno("cannot start", rc);
+	rc = rudp_engine_publish(&engine, hash);
+	if (rc == -EADDRINUSE) {
+		say('B', "", 0);
+		return 0;
+	}
+	if (rc < 0)
+		return fail_errno("cannot take the well-known name", rc);
+	watch_signals(&engine, signal_fd);
+	rudp_log(RUDP_LOG_INFO, "engine for user %u is ready, %s", engine.uid,
+		 settings->has_psk ? "with a key" : "without a key");
+	say_ready(&engine);
+	rudp_engine_run(&engine);
+	rudp_log(RUDP_LOG_INFO, "engine ends");
+	rudp_engine_fini(&engine);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct rudp_settings settings;
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+	enum rudp_settings_fault fault;
+	int signal_fd = reset_signals();
+	uint64_t hash;
+	int rc;
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("rudp-engine " RUDP_VERSION_TEXT);
+		return 0;
+	}
+	settle();
+	raise_limits();
+	if (argc != 2 || !parse_hash(argv[1], &hash))
+		return fail('E', "usage: rudp-engine SETTINGS_HASH, 16 hex digits (started by the "
+				 "rudp library)");
+	fault = rudp_settings_load(&settings, getenv, geteuid(), text);
+	if (fault != RUDP_SETTINGS_OK)
+		return fail(fault == RUDP_SETTINGS_BAD_KEY ? 'K' : 'E', text);
+	rc = rudp_log_file_open(&settings);
+	if (rc < 0) {
+		snprintf(text, sizeof text, "RUDP_LOG: %.200s: %s", settings.log_path,
+			 strerrordesc_np(-rc));
+		return fail('E', text);
+	}
+	return run(&settings, hash, signal_fd);
+}

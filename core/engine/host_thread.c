@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/host_thread.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "engine/engine.h"
+#include "engine/loop.h"
+
+#define STACK_BYTES (512 << 10)
+#define EXIT_WAIT_S 6 /* a little more than RUDP_DRAIN_MAX_NS */
+
+static struct {
+	pthread_mutex_t lock;
+	struct rudp_engine engine;
+	struct rudp_settings settings;
+	sem_t started, ended;
+	int result;
+	pid_t owner;          /* 0: no engine here; fork does not copy the thread */
+} host = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* A table of its own, with nothing of the program's in it. */
+static int leave_descriptors(void)
+{
+	if (unshare(CLONE_FILES) < 0)
+		return -errno;
+	if (syscall(SYS_close_range, 0u, ~0u, 0u) < 0) {
+		long last = sysconf(_SC_OPEN_MAX);
+
+		for (int fd = 0; fd < (last > 0 ? last : 1024); fd++)
+			close(fd);
+	}
+	for (int fd = 0; fd < 3; fd++)
+		if (open("/dev/null", O_RDWR | O_CLOEXEC) != fd)
+			break;
+	return 0;
+}
+
+static int prepare(void)
+{
+	int rc = leave_descriptors();
+
+	if (rc < 0)
+		return rc;
+	rc = rudp_log_file_open(&host.settings);
+	if (rc < 0)
+		return -ENOTSUP;
+	rc = rudp_engine_init(&host.engine, &host.settings);
+	host.engine.stays = true;
+	return rc;
+}
+
+static void *thread_main(void *unused)
+{
+	(void)unused;
+	host.result = prepare();
+	explicit_bzero(&host.settings, sizeof host.settings);
+	sem_post(&host.started);
+	if (host.result < 0)
+		return NULL;
+	rudp_engine_run(&host.engine);
+	sem_post(&host.ended);
+	return NULL;
+}
+
+static int create_thread(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all, saved;
+	int rc;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	/* No signal of the program may be delivered to a thread that it does not know. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	rc = pthread_create(&thread, &attr, thread_main, NULL);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	pthread_attr_destroy(&attr);
+	return -rc;
+}
+
+static int start(void)
+{
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+	int rc;
+
+	switch (rudp_settings_load(&host.settings, secure_getenv, geteuid(), text)) {
+	case RUDP_SETTINGS_OK:
+		break;
+	case RUDP_SETTINGS_BAD_KEY:
+		return -ENOKEY;
+	case RUDP_SETTINGS_BAD_VALUE:
+		return -ENOTSUP;
+	}
+	sem_init(&host.started, 0, 0);
+	sem_init(&host.ended, 0, 0);
+	rc = create_thread();
+	if (rc < 0)
+		return rc;
+	while (sem_wait(&host.started) < 0 && errno == EINTR)
+		;
+	return host.result;
+}
+
+int rudp_engine_start_thread(uint64_t settings_hash, struct rudp_nonce *nonce,
+			     uint8_t token[RUDP_TOKEN_BYTES])
+{
+	int rc = -EALREADY;
+
+	(void)settings_hash; /* nobody else finds this engine: it has no well-known name */
+	pthread_mutex_lock(&host.lock);
+	if (host.owner != getpid())
+		rc = start();
+	if (rc == 0)
+		host.owner = getpid();
+	if (rc == 0 || rc == -EALREADY) {
+		*nonce = host.engine.nonce;
+		memcpy(token, host.engine.token, RUDP_TOKEN_BYTES);
+		rc = 0;
+	}
+	pthread_mutex_unlock(&host.lock);
+	return rc;
+}
+
+/* Its descriptors are in another table: a connection to its door is what wakes it. */
+static int knock(void)
+{
+	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = host.engine.nonce};
+	struct sockaddr_un un;
+	socklen_t len = rudp_name_write(&name, &un);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&un, len) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* The program ends in an orderly way: what it has written is delivered first, within bounds. */
+__attribute__((destructor)) static void deliver_the_rest(void)
+{
+	struct timespec deadline;
+	int fd;
+
+	if (host.owner == 0 || host.owner != getpid())
+		return;
+	atomic_store(&host.engine.stop_wanted, true);
+	fd = knock();
+	if (fd < 0)
+		return;
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += EXIT_WAIT_S;
+	while (sem_timedwait(&host.ended, &deadline) < 0 && errno == EINTR)
+		;
+	close(fd);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * host_thread - the engine as a thread of the program (librudp_engine.so).
+ */
+#ifndef RUDP_ENGINE_HOST_THREAD_H
+#define RUDP_ENGINE_HOST_THREAD_H
+
+#include <stdint.h>
+
+#include "api/control.h"
+#include "api/names.h"
+
+/*
+ * Starts the engine thread, once a process. It has a descriptor table of its own.
+ *
+ * Returns  0 with its nonce and token; -ENOKEY (bad key file), -ENOTSUP (bad setting); -errno. When it
+ *          runs already, 0 with the same.
+ */
+__attribute__((visibility("default"))) int
+rudp_engine_start_thread(uint64_t settings_hash, struct rudp_nonce *nonce,
+			 uint8_t token[RUDP_TOKEN_BYTES]);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What nobody tells the engine: sockets closed, programs gone, itself no longer needed.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "engine/app_side.h"
+#include "engine/binding.h"
+#include "engine/control.h"
+#include "engine/listener.h"
+#include "engine/loop.h"
+#include "engine/udp.h"
+
+/* A living process that has asked for this engine. */
+struct client {
+	uint64_t id;
+	int fd; /* pidfd: readable when it has ended */
+	uint32_t pid;
+	struct rudp_list link;
+};
+
+static bool is_client(struct rudp_engine *engine, uint32_t pid)
+{
+	for (struct rudp_list *link = engine->clients.next; link != &engine->clients;
+	     link = link->next)
+		if (RUDP_LIST_OWNER(link, struct client, link)->pid == pid)
+			return true;
+	return false;
+}
+
+static void client_free(struct rudp_engine *engine, struct client *client)
+{
+	rudp_slots_remove(&engine->slots, client->id);
+	rudp_list_remove(&client->link);
+	close(client->fd);
+	engine->client_count--;
+	free(client);
+}
+
+/* Where this fails the engine just ends earlier, and the program's next socket starts another. */
+void rudp_client_add(struct rudp_engine *engine, uint32_t pid)
+{
+	struct client *client;
+
+	if (engine->stays || engine->client_count >= RUDP_CLIENTS_MAX || is_client(engine, pid))
+		return;
+	client = calloc(1, sizeof *client);
+	if (!client)
+		return;
+	client->pid = pid;
+	client->fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+	if (client->fd < 0) {
+		free(client);
+		return;
+	}
+	client->id = rudp_slots_add(&engine->slots, RUDP_KIND_CLIENT, client);
+	rudp_list_append(&engine->clients, &client->link);
+	engine->client_count++;
+	if (!client->id || rudp_engine_watch(engine, client->fd, EPOLLIN, client->id) < 0)
+		client_free(engine, client);
+}
+
+void rudp_client_on_event(struct rudp_engine *engine, uint64_t id)
+{
+	struct client *client = rudp_slots_find(&engine->slots, id, RUDP_KIND_CLIENT);
+
+	if (client)
+		client_free(engine, client);
+}
+
+static void close_stale_calls(struct rudp_engine *engine)
+{
+	struct rudp_list *link, *next;
+
+	for (link = engine->calls.next; link != &engine->calls; link = next) {
+		struct rudp_call *call = RUDP_LIST_OWNER(link, struct rudp_call, link);
+
+		next = link->next;
+		if (!call->app_id && engine->now_at_ns - call->since_ns > RUDP_CALL_LINGER_NS)
+			rudp_call_close(engine, call);
+	}
+}
+
+static bool is_idle(const struct rudp_engine *engine)
+{
+	return engine->call_count == 0 && engine->app_count == 0 && engine->binding_count == 0 &&
+	       engine->client_count == 0 && rudp_endpoint_conn_count(engine->ep) == 0;
+}
+
+/* Nobody can come any more: what has knocked meanwhile is served, and then it may be over. */
+static void leave(struct rudp_engine *engine)
+{
+	struct rudp_door *door = rudp_door_well_known(engine);
+
+	if (!door) {
+		engine->over = true;
+		return;
+	}
+	/*
+	 * Closing would refuse those in the backlog. shutdown lets nobody else in, but its name would
+	 * stay taken: so they are let in first, and closing afterwards refuses only who comes between.
+	 * The shim takes a refused HELLO for "no engine" and starts one.
+	 */
+	rudp_door_on_event(engine, door);
+	if (!is_idle(engine))
+		return;
+	rudp_door_close(engine, door);
+}
+
+static void look_for_end(struct rudp_engine *engine)
+{
+	if (engine->stays)
+		return;
+	if (!is_idle(engine)) {
+		engine->idle_since_ns = RUDP_NEVER;
+		return;
+	}
+	if (engine->idle_since_ns == RUDP_NEVER)
+		engine->idle_since_ns = engine->now_at_ns;
+	if (engine->now_at_ns - engine->idle_since_ns >= RUDP_IDLE_END_NS)
+		leave(engine);
+}
+
+void rudp_engine_stop(struct rudp_engine *engine)
+{
+	if (engine->stopping) {
+		engine->over = true; /* asked twice: at once */
+		return;
+	}
+	engine->stopping = true;
+	engine->stop_at_ns = engine->now_at_ns + RUDP_DRAIN_MAX_NS;
+	engine->housekeeping_at_ns = engine->now_at_ns;
+	rudp_log(RUDP_LOG_INFO, "ends as asked, with %u connections", engine->app_count);
+}
+
+static bool is_delivered(struct rudp_engine *engine, const struct rudp_app *app)
+{
+	struct rudp_conn_stats stats;
+
+	(void)engine;
+	if (app->failed || app->stage != RUDP_APP_OPEN)
+		return true;
+	rudp_conn_stats(app->conn, &stats);
+	return rudp_app_is_drained(app) && stats.unacked_bytes == 0;
+}
+
+/* Everything written so far has arrived: the connections are closed as their programs would. */
+static void drain(struct rudp_engine *engine)
+{
+	struct rudp_list *link, *next;
+	bool late = engine->now_at_ns >= engine->stop_at_ns;
+
+	for (link = engine->apps.next; link != &engine->apps; link = next) {
+		struct rudp_app *app = RUDP_LIST_OWNER(link, struct rudp_app, link);
+
+		next = link->next;
+		if (is_delivered(engine, app))
+			rudp_app_free(engine, app);
+	}
+	if (late || (engine->app_count == 0 && rudp_endpoint_conn_count(engine->ep) == 0))
+		engine->over = true;
+}
+
+#define DRAIN_STEP_NS (5 * RUDP_NS_PER_MS)
+
+void rudp_housekeeping(struct rudp_engine *engine)
+{
+	if (engine->accept_retry_at_ns <= engine->now_at_ns)
+		rudp_listener_retry_all(engine);
+	if (engine->doors_open_at_ns <= engine->now_at_ns)
+		rudp_doors_reopen(engine);
+	if (engine->housekeeping_at_ns > engine->now_at_ns &&
+	    engine->orphan_udp_count < RUDP_ORPHANS_SWEEP)
+		return;
+	rudp_binding_probe_all(engine);
+	rudp_udp_sweep(engine);
+	close_stale_calls(engine);
+	if (engine->stopping)
+		drain(engine);
+	else
+		look_for_end(engine);
+	engine->housekeeping_at_ns =
+		engine->now_at_ns + (engine->stopping ? DRAIN_STEP_NS : RUDP_HOUSEKEEPING_NS);
+}
+
+/* A quiet engine that nothing can happen to unheard sleeps. */
+int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
+{
+	bool needed = engine->binding_count || engine->orphan_udp_count || engine->call_count ||
+		      engine->stopping || (!engine->stays && is_idle(engine));
+	int64_t deadline = rudp_time_min(engine->accept_retry_at_ns, engine->doors_open_at_ns);
+
+	return needed ? rudp_time_min(deadline, engine->housekeeping_at_ns) : deadline;
+}

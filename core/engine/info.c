@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/info.h"
+
+#include <linux/sockios.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "engine/app_side.h"
+#include "engine/binding.h"
+
+static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_stats *stats)
+{
+	info->state = (uint8_t)stats->state;
+	info->authenticated = stats->authenticated;
+	info->suite = stats->suite;
+	info->srtt_ns = stats->srtt_ns;
+	info->rttvar_ns = stats->rttvar_ns;
+	info->min_rtt_ns = stats->min_rtt_ns;
+	info->cwnd_bytes = stats->cwnd_bytes;
+	info->ssthresh_bytes = stats->ssthresh_bytes;
+	info->inflight_bytes = stats->inflight_bytes;
+	info->pacing_bytes_per_s = stats->pacing_bytes_per_s;
+	info->packets_sent = stats->packets_sent;
+	info->packets_received = stats->packets_received;
+	info->packets_lost = stats->packets_lost;
+	info->packets_spurious = stats->packets_spurious;
+	info->bytes_sent = stats->bytes_sent;
+	info->bytes_received = stats->bytes_received;
+	info->stream_sent = stats->stream_sent;
+	info->stream_acked = stats->stream_acked;
+	info->stream_received = stats->stream_received;
+	info->stream_resent = stats->stream_resent;
+	info->unacked_bytes = stats->unacked_bytes;
+	info->unsent_bytes = stats->unsent_bytes;
+	info->unread_bytes = stats->unread_bytes;
+	info->window_send_bytes = stats->window_send_bytes;
+	info->window_receive_bytes = stats->window_receive_bytes;
+	info->memory_bytes = stats->memory_bytes;
+	info->datagram_bytes = stats->datagram_bytes;
+	info->pto_count = stats->pto_count;
+	snprintf(info->cc_name, sizeof info->cc_name, "%s", stats->cc_name ? stats->cc_name : "");
+	snprintf(info->cc_state, sizeof info->cc_state, "%s",
+		 stats->cc_state ? stats->cc_state : "");
+}
+
+/* What the program has written and the engine has not taken yet is unsent too. */
+static void add_queue(struct rudp_control_info *info, const struct rudp_app *app)
+{
+	int bytes = 0;
+
+	if (app->fd < 0 || app->stage != RUDP_APP_OPEN || ioctl(app->fd, FIONREAD, &bytes) < 0)
+		return;
+	bytes -= app->behind;
+	if (bytes > 0) {
+		info->unacked_bytes += (uint64_t)bytes;
+		info->unsent_bytes += (uint64_t)bytes;
+	}
+}
+
+static void fill_app(const struct rudp_app *app, struct rudp_control_info *info)
+{
+	struct rudp_conn_stats stats = {0};
+
+	*info = (struct rudp_control_info){.id = app->id,
+					   .pid = app->program.pid,
+					   .local = app->local,
+					   .remote = app->remote};
+	memcpy(info->program, app->program.name, sizeof info->program);
+	rudp_conn_stats(app->conn, &stats);
+	copy_stats(info, &stats);
+	add_queue(info, app);
+	info->memory_bytes += sizeof *app;
+}
+
+static void fill_binding(const struct rudp_binding *binding, struct rudp_control_info *info)
+{
+	*info = (struct rudp_control_info){
+		.id = binding->id,
+		.state = binding->listening ? RUDP_STATE_LISTEN : RUDP_STATE_CLOSED,
+		.pid = binding->program.pid,
+		.local = binding->local,
+		.backlog = binding->backlog < 0 ? 0 : (uint32_t)binding->backlog,
+		.queued = binding->queued,
+		.memory_bytes = sizeof *binding};
+	if (binding->listening)
+		info->queued += rudp_listener_queued(binding->port->listener);
+	memcpy(info->program, binding->program.name, sizeof info->program);
+}
+
+bool rudp_info_fill(struct rudp_engine *engine, uint64_t id, struct rudp_control_info *info)
+{
+	const struct rudp_app *app = rudp_app_find(engine, id);
+	const struct rudp_binding *binding = rudp_binding_find(engine, id);
+
+	if (app)
+		fill_app(app, info);
+	else if (binding)
+		fill_binding(binding, info);
+	return app || binding;
+}
+
+bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_control_info *info)
+{
+	uint32_t place = *cursor > UINT32_MAX ? UINT32_MAX : (uint32_t)*cursor;
+	enum rudp_kind kind;
+	const void *object = rudp_slots_next(&engine->slots, &place, RUDP_KIND_APP,
+					     RUDP_KIND_BINDING, &kind);
+
+	if (!object)
+		return false;
+	*cursor = place;
+	if (kind == RUDP_KIND_APP)
+		fill_app(object, info);
+	else
+		fill_binding(object, info);
+	return true;
+}

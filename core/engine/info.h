@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * info - what is known of a connection or listener, for TCP_INFO, SIOCOUTQ and rudp ss.
+ */
+#ifndef RUDP_ENGINE_INFO_H
+#define RUDP_ENGINE_INFO_H
+
+#include "engine/engine.h"
+
+/* false: the id names no connection and no binding of this engine. */
+bool rudp_info_fill(struct rudp_engine *engine, uint64_t id, struct rudp_control_info *info);
+
+/* The object at or after *cursor (0 first); moves it behind. false: no more. */
+bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_control_info *info);
+
+#endif

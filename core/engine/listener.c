@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/listener.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "engine/app_side.h"
+
+/* The engine calls listen: SO_PEERCRED of the listener then names it, which the shim's accept checks. */
+static int listen_native(int fd, int backlog)
+{
+	return listen(fd, backlog) < 0 ? -errno : 0;
+}
+
+/* What all programs on this port together may have waiting. */
+static unsigned backlog_of(const struct rudp_port *port)
+{
+	unsigned sum = 0;
+
+	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
+	     link = link->next) {
+		const struct rudp_binding *binding =
+			RUDP_LIST_OWNER(link, struct rudp_binding, link);
+		unsigned backlog = binding->backlog < 0 || binding->backlog > SOMAXCONN
+					   ? SOMAXCONN
+					   : (unsigned)binding->backlog;
+
+		if (binding->listening)
+			sum += backlog;
+	}
+	return sum;
+}
+
+int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding, int fd,
+			int backlog)
+{
+	struct rudp_port *port = binding->port;
+	int rc;
+
+	if (!binding->listening &&
+	    rudp_binding_is_blocked(engine, &binding->local, binding->v6only, binding->reuse_port,
+				    binding))
+		return -EADDRINUSE;
+	rc = listen_native(fd, backlog);
+	if (rc < 0)
+		return rc;
+	rudp_sock_options_read(&binding->options, fd, &engine->settings);
+	binding->backlog = backlog;
+	binding->listening = true;
+	if (port->listener) {
+		rudp_listener_set_backlog(port->listener, backlog_of(port));
+		return 0;
+	}
+	port->listener = rudp_endpoint_listen(engine->ep, port->udp,
+					      rudp_addr_port(&port->udp->local), backlog_of(port),
+					      port, &binding->options.conn);
+	if (port->listener)
+		return 0;
+	binding->listening = false;
+	return -ENOMEM;
+}
+
+static bool anybody_listens(const struct rudp_port *port)
+{
+	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
+	     link = link->next)
+		if (RUDP_LIST_OWNER(link, struct rudp_binding, link)->listening)
+			return true;
+	return false;
+}
+
+void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	struct rudp_app *waiting = rudp_app_find(engine, binding->waiting_id);
+
+	if (!binding->listening)
+		return;
+	binding->listening = false;
+	if (waiting)
+		rudp_app_reset(engine, waiting);
+	binding->waiting_id = 0;
+	if (anybody_listens(binding->port)) {
+		rudp_listener_set_backlog(binding->port->listener, backlog_of(binding->port));
+		return;
+	}
+	rudp_listener_close(binding->port->listener, engine->now_at_ns);
+	binding->port->listener = NULL;
+}
+
+static int connect_end(struct rudp_engine *engine, const struct rudp_binding *binding, int fd)
+{
+	struct rudp_name name;
+	struct sockaddr_un un;
+	socklen_t len;
+
+	rudp_binding_name(engine, binding, &name);
+	len = rudp_name_write(&name, &un);
+	return connect(fd, (struct sockaddr *)&un, len) < 0 ? -errno : 0;
+}
+
+static int open_end(struct rudp_engine *engine, struct rudp_app *app)
+{
+	struct sockaddr_un un;
+	socklen_t len = rudp_app_name(engine, app, &un);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&un, len) < 0) {
+		int rc = -errno;
+
+		close(fd);
+		return rc;
+	}
+	app->fd = fd;
+	return 0;
+}
+
+static void wait_for_room(struct rudp_engine *engine, struct rudp_binding *binding,
+			  struct rudp_app *app)
+{
+	binding->waiting_id = app->id;
+	if (!app->waiting_counted) {
+		app->waiting_counted = true;
+		engine->waiting_count++;
+	}
+	engine->accept_retry_at_ns = engine->now_at_ns + RUDP_ACCEPT_RETRY_NS;
+}
+
+/* Puts the app into the program's accept queue, or lets it wait. */
+static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, struct rudp_app *app)
+{
+	int rc = app->fd >= 0 ? 0 : open_end(engine, app);
+
+	if (rc == 0)
+		rc = connect_end(engine, binding, app->fd);
+	/* Out of descriptors or memory: others will give some back. */
+	if (rc == -EAGAIN || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOBUFS) {
+		wait_for_room(engine, binding, app);
+		return;
+	}
+	if (rc == 0)
+		rc = rudp_app_attach(engine, app, app->fd);
+	if (rc < 0) {
+		/* Shut down or closed: nobody will ever accept it. */
+		rudp_app_reset(engine, app);
+		if (rc == -ECONNREFUSED && rudp_binding_probe(engine, binding))
+			rudp_listener_stop(engine, binding);
+		return;
+	}
+	if (binding->waiting_id == app->id)
+		binding->waiting_id = 0;
+	if (app->waiting_counted)
+		engine->waiting_count--;
+	app->waiting_counted = false;
+	app->stage = RUDP_APP_UNDECIDED;
+	binding->queued++;
+	rudp_app_pump(engine, app);
+}
+
+/* The next in turn that listens and has room, as far as is known. */
+static struct rudp_binding *next_in_turn(struct rudp_port *port)
+{
+	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
+	     link = link->next) {
+		struct rudp_binding *binding = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+
+		if (!binding->listening || binding->waiting_id)
+			continue;
+		rudp_list_remove(link);
+		rudp_list_append(&port->bindings, link);
+		return binding;
+	}
+	return NULL;
+}
+
+static bool hand_over_one(struct rudp_engine *engine, struct rudp_port *port)
+{
+	struct rudp_binding *binding;
+	struct rudp_conn *conn;
+	struct rudp_app *app;
+
+	if (rudp_listener_queued(port->listener) == 0)
+		return false;
+	binding = next_in_turn(port);
+	conn = binding ? rudp_listener_accept(port->listener) : NULL;
+	if (!conn)
+		return false;
+	app = rudp_app_new(engine, conn, &binding->options, rudp_conn_local(conn),
+			   rudp_conn_remote(conn));
+	if (!app) {
+		rudp_conn_reset(conn, RUDP_RESET_NO_RESOURCES, engine->now_at_ns);
+		rudp_conn_close(conn, engine->now_at_ns);
+		return true;
+	}
+	app->stage = RUDP_APP_WAITING;
+	app->binding_id = binding->id;
+	app->program = binding->program;
+	deliver(engine, binding, app);
+	return true;
+}
+
+void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port)
+{
+	struct rudp_udp *udp = port->udp;
+
+	/* A hand-over may find the last holder gone, and take the port object with it. */
+	while (udp->port == port && port->listener && hand_over_one(engine, port))
+		;
+}
+
+void rudp_listener_retry(struct rudp_engine *engine, uint64_t binding_id)
+{
+	struct rudp_binding *binding = rudp_binding_find(engine, binding_id);
+	struct rudp_app *app;
+
+	if (!binding || !binding->waiting_id)
+		return;
+	app = rudp_app_find(engine, binding->waiting_id);
+	binding->waiting_id = 0;
+	if (app)
+		deliver(engine, binding, app);
+	binding = rudp_binding_find(engine, binding_id);
+	if (binding && !binding->waiting_id && binding->listening)
+		rudp_listener_pump(engine, binding->port);
+}
+
+void rudp_listener_retry_all(struct rudp_engine *engine)
+{
+	uint32_t place = 0;
+	enum rudp_kind kind;
+	struct rudp_binding *binding;
+
+	engine->accept_retry_at_ns = RUDP_NEVER;
+	while ((binding = rudp_slots_next(&engine->slots, &place, RUDP_KIND_BINDING,
+					  RUDP_KIND_BINDING, &kind)))
+		rudp_listener_retry(engine, binding->id);
+}
+
+void rudp_listener_probe_socket(struct rudp_engine *engine, const void *socket)
+{
+	const struct rudp_udp *udp = socket;
+	struct rudp_list *link, *next;
+
+	if (!udp->port)
+		return;
+	for (link = udp->port->bindings.next; link != &udp->port->bindings; link = next) {
+		struct rudp_binding *binding = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+		bool last = link->next == &udp->port->bindings;
+
+		next = link->next;
+		rudp_binding_probe(engine, binding);
+		if (last || !udp->port)
+			return;
+	}
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listener - from the protocol's established queue into the programs' accept queues.
+ *
+ * Every established connection is a connect(2) of the engine to the program's AF_UNIX listener, from an
+ * end named after both addresses. A full accept queue says EAGAIN and nothing ever says that there is
+ * room again: one connection a binding waits and is tried again when an accept shows (its sentinel has
+ * come) and every RUDP_ACCEPT_RETRY_NS; the others wait in the protocol's queue.
+ */
+#ifndef RUDP_ENGINE_LISTENER_H
+#define RUDP_ENGINE_LISTENER_H
+
+#include "engine/binding.h"
+#include "engine/engine.h"
+
+#define RUDP_ACCEPT_RETRY_NS (5 * RUDP_NS_PER_MS)
+
+/* LISTEN on a bound socket: fd is the program's. 0 or -errno. */
+int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding, int fd,
+			int backlog);
+/* No more connections; those in its accept queue see to themselves. The port stays. */
+void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding);
+
+/* Hands over as many as the programs have room for. */
+void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port);
+/* An accept queue may have room again. */
+void rudp_listener_retry(struct rudp_engine *engine, uint64_t binding_id);
+void rudp_listener_retry_all(struct rudp_engine *engine);
+
+/* Closes the bindings on this socket (struct rudp_udp) whose last holder is gone. */
+void rudp_listener_probe_socket(struct rudp_engine *engine, const void *socket);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/loop.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/app_side.h"
+#include "engine/control.h"
+#include "engine/listener.h"
+#include "engine/udp.h"
+
+static void dispatch(struct rudp_engine *engine, uint64_t id, uint32_t events)
+{
+	enum rudp_kind kind = rudp_slots_kind(id);
+	void *object = rudp_slots_find(&engine->slots, id, kind);
+
+	if (!object)
+		return; /* gone since the kernel noted the event */
+	switch (kind) {
+	case RUDP_KIND_FREE:
+		break;
+	case RUDP_KIND_DOOR:
+		rudp_door_on_event(engine, object);
+		break;
+	case RUDP_KIND_CALL:
+		rudp_call_on_event(engine, object, events);
+		break;
+	case RUDP_KIND_UDP:
+		rudp_udp_on_event(engine, object, events);
+		break;
+	case RUDP_KIND_APP:
+		rudp_app_on_epoll(engine, object, events);
+		break;
+	case RUDP_KIND_BINDING:
+		break;
+	case RUDP_KIND_CLIENT:
+		rudp_client_on_event(engine, id);
+		break;
+	case RUDP_KIND_SIGNAL:
+		rudp_engine_stop(engine);
+		break;
+	}
+}
+
+/* Those left over by a bounded pass; one that is still not done goes to the end of the line. */
+static void run_ready(struct rudp_engine *engine)
+{
+	struct rudp_list turn, *link;
+	int count = 0;
+
+	rudp_list_init(&turn);
+	while (count++ < RUDP_READY_PER_TURN && (link = rudp_list_pop(&engine->ready)))
+		rudp_list_append(&turn, link);
+	while ((link = rudp_list_pop(&turn)))
+		rudp_app_pump(engine, RUDP_LIST_OWNER(link, struct rudp_app, ready_link));
+}
+
+static void on_conn_event(struct rudp_engine *engine, struct rudp_conn *conn)
+{
+	unsigned events = rudp_conn_take_events(conn);
+	uint64_t id = (uint64_t)(uintptr_t)rudp_conn_user(conn);
+	struct rudp_listener *listener = rudp_conn_listener(conn);
+	struct rudp_app *app = rudp_app_find(engine, id);
+
+	if (app)
+		rudp_app_on_conn(engine, app, events);
+	else if (listener && events & RUDP_EVENT_ESTABLISHED)
+		rudp_listener_pump(engine, rudp_listener_user(listener));
+}
+
+static void run_conn_events(struct rudp_engine *engine)
+{
+	struct rudp_conn *conn;
+
+	while ((conn = rudp_endpoint_next_event(engine->ep)))
+		on_conn_event(engine, conn);
+}
+
+static void transmit(struct rudp_engine *engine)
+{
+	for (int i = 0; i < RUDP_TRAINS_PER_TURN; i++) {
+		struct rudp_train train = {.data = engine->train_buffer,
+					   .cap = RUDP_TRAIN_BYTES_MAX};
+
+		if (!rudp_endpoint_transmit(engine->ep, &train, engine->now_at_ns))
+			return;
+		if (train.socket)
+			rudp_udp_send(engine, train.socket, &train);
+	}
+}
+
+static int64_t wait_ns(const struct rudp_engine *engine)
+{
+	int64_t deadline = rudp_time_min(rudp_endpoint_deadline_ns(engine->ep),
+					 rudp_housekeeping_deadline_ns(engine));
+
+	if (!rudp_list_is_empty(&engine->ready))
+		return 0;
+	if (deadline == RUDP_NEVER)
+		return RUDP_NEVER;
+	deadline -= rudp_clock_now_ns(&rudp_clock_monotonic);
+	return deadline > 0 ? deadline : 0;
+}
+
+static int wait_ms(int64_t span_ns)
+{
+	if (span_ns == RUDP_NEVER)
+		return -1;
+	if (span_ns > 3600 * RUDP_NS_PER_S)
+		return 3600 * 1000;
+	return (int)((span_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS);
+}
+
+/* Nanoseconds where the kernel has them (5.11), else milliseconds, rounded up. */
+static int wait_events(struct rudp_engine *engine, struct epoll_event *events, int64_t span_ns)
+{
+	static bool coarse;
+	struct timespec timeout = {span_ns / RUDP_NS_PER_S, span_ns % RUDP_NS_PER_S};
+	int n;
+
+	if (!coarse) {
+		n = (int)syscall(SYS_epoll_pwait2, engine->epoll_fd, events, RUDP_EVENTS_PER_TURN,
+				 span_ns == RUDP_NEVER ? NULL : &timeout, NULL, 0);
+		if (n >= 0 || (errno != ENOSYS && errno != EPERM))
+			return n;
+		coarse = true;
+	}
+	return epoll_wait(engine->epoll_fd, events, RUDP_EVENTS_PER_TURN, wait_ms(span_ns));
+}
+
+static void turn(struct rudp_engine *engine, const struct epoll_event *events, int count)
+{
+	for (int i = 0; i < count; i++)
+		dispatch(engine, events[i].data.u64, events[i].events);
+	run_ready(engine);
+	if (rudp_endpoint_deadline_ns(engine->ep) <= engine->now_at_ns)
+		rudp_endpoint_on_time(engine->ep, engine->now_at_ns);
+	run_conn_events(engine);
+	transmit(engine);
+	if (rudp_housekeeping_deadline_ns(engine) <= engine->now_at_ns)
+		rudp_housekeeping(engine);
+}
+
+void rudp_engine_run(struct rudp_engine *engine)
+{
+	struct epoll_event events[RUDP_EVENTS_PER_TURN];
+
+	while (!engine->over) {
+		int count = wait_events(engine, events, wait_ns(engine));
+
+		engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+		turn(engine, events, count > 0 ? count : 0);
+		if (atomic_load(&engine->stop_wanted) && !engine->stopping)
+			rudp_engine_stop(engine);
+	}
+}

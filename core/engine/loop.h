@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop - one thread, one epoll. In each turn: what has come (datagrams, programs, calls), what the
+ * protocol makes of it (events, before the ACK leaves: the active side learns first), what leaves.
+ */
+#ifndef RUDP_ENGINE_LOOP_H
+#define RUDP_ENGINE_LOOP_H
+
+#include "engine/engine.h"
+
+#define RUDP_EVENTS_PER_TURN 128
+#define RUDP_TRAINS_PER_TURN 64
+#define RUDP_READY_PER_TURN 256
+
+/* Runs until the engine is over. */
+void rudp_engine_run(struct rudp_engine *engine);
+
+/* What nobody tells us, and what waits for its time (housekeeping.c). */
+#define RUDP_HOUSEKEEPING_NS (300 * RUDP_NS_PER_MS)
+#define RUDP_IDLE_END_NS (2 * RUDP_NS_PER_S)
+#define RUDP_DRAIN_MAX_NS (5 * RUDP_NS_PER_S)
+#define RUDP_ORPHANS_SWEEP 512 /* so many unused sockets are closed at once */
+#define RUDP_CLIENTS_MAX 1024
+
+void rudp_housekeeping(struct rudp_engine *engine);
+int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine);
+/* Ends in an orderly way: new calls are refused, what is written is delivered; bounded. */
+void rudp_engine_stop(struct rudp_engine *engine);
+
+#endif

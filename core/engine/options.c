@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/options.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "api/mark.h"
+#include "base/time.h"
+
+#define SYN_TIMEOUT_FIRST_S 1 /* TCP_SYNCNT n: 1 + 2 + 4 + ... seconds, n + 1 terms */
+#define SYN_COUNT_MAX 16
+
+static int64_t syn_count_ns(unsigned count)
+{
+	if (count > SYN_COUNT_MAX)
+		count = SYN_COUNT_MAX;
+	return (((int64_t)SYN_TIMEOUT_FIRST_S << (count + 1)) - 1) * RUDP_NS_PER_S;
+}
+
+/* Seconds and counts that TCP takes; zero and less mean nothing. */
+static void set_number(struct rudp_conn_options *conn, int option, uint32_t value)
+{
+	switch (option) {
+	case TCP_KEEPIDLE:
+		conn->keepalive_idle_ns = (int64_t)value * RUDP_NS_PER_S;
+		break;
+	case TCP_KEEPINTVL:
+		conn->keepalive_interval_ns = (int64_t)value * RUDP_NS_PER_S;
+		break;
+	case TCP_KEEPCNT:
+		conn->keepalive_probes = value;
+		break;
+	case TCP_USER_TIMEOUT:
+		conn->user_timeout_ns = (int64_t)value * RUDP_NS_PER_MS;
+		break;
+	case TCP_SYNCNT:
+		conn->connect_timeout_ns = syn_count_ns(value);
+		break;
+	default:
+		break;
+	}
+}
+
+static void read_native(struct rudp_sock_options *options, int fd)
+{
+	struct linger linger = {0};
+	socklen_t len = sizeof linger;
+	int value = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0)
+		options->reset_on_close = linger.l_onoff && linger.l_linger == 0;
+	len = sizeof value;
+	if (getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &len) == 0)
+		options->conn.keepalive = value != 0;
+	len = sizeof value;
+	if (getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, &len) == 0)
+		options->reuse_address = value != 0;
+}
+
+void rudp_sock_options_read(struct rudp_sock_options *options, int fd,
+			    const struct rudp_settings *settings)
+{
+	struct rudp_bag bag;
+	char name[RUDP_CONGESTION_BYTES];
+
+	*options = (struct rudp_sock_options){0};
+	options->conn.connect_timeout_ns = settings->connect_timeout_ns;
+	read_native(options, fd);
+	if (rudp_bag_get(fd, &bag) < 0)
+		return;
+	for (int i = 0; i < bag.count; i++)
+		if (bag.options[i].level == IPPROTO_TCP)
+			set_number(&options->conn, bag.options[i].option, bag.options[i].value);
+	if (rudp_bag_find_congestion(&bag, name))
+		options->conn.cc = rudp_cc_find(name);
+}
+
+static int set_congestion(struct rudp_sock_options *options, const void *value, size_t len)
+{
+	char name[RUDP_CONGESTION_BYTES] = "";
+	const struct rudp_cc_ops *cc;
+
+	memcpy(name, value, len < sizeof name - 1 ? len : sizeof name - 1);
+	cc = rudp_cc_find(name);
+	if (!cc)
+		return -ENOENT;
+	options->conn.cc = cc;
+	return 0;
+}
+
+static int set_linger(struct rudp_sock_options *options, const void *value, size_t len)
+{
+	struct linger linger;
+
+	if (len < sizeof linger)
+		return -EINVAL;
+	memcpy(&linger, value, sizeof linger);
+	options->reset_on_close = linger.l_onoff && linger.l_linger == 0;
+	return 0;
+}
+
+int rudp_sock_options_set(struct rudp_sock_options *options, int level, int option,
+			  const void *value, size_t len)
+{
+	int number;
+
+	if (level == IPPROTO_TCP && option == TCP_CONGESTION)
+		return set_congestion(options, value, len);
+	if (level == SOL_SOCKET && option == SO_LINGER)
+		return set_linger(options, value, len);
+	if (len < sizeof number)
+		return -EINVAL;
+	memcpy(&number, value, sizeof number);
+	if (level == SOL_SOCKET && option == SO_KEEPALIVE)
+		options->conn.keepalive = number != 0;
+	else if (level == IPPROTO_TCP && number >= 0)
+		set_number(&options->conn, option, (uint32_t)number);
+	return 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options - what a program has asked of its socket, read from the socket itself.
+ *
+ * AF_UNIX keeps SO_KEEPALIVE, SO_LINGER and SO_REUSEADDR natively; the rest waits in the bag (mark.h).
+ */
+#ifndef RUDP_ENGINE_OPTIONS_H
+#define RUDP_ENGINE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/settings.h"
+#include "proto/conn.h"
+
+struct rudp_sock_options {
+	struct rudp_conn_options conn;
+	bool reset_on_close; /* SO_LINGER with time 0 */
+	bool reuse_address;
+};
+
+void rudp_sock_options_read(struct rudp_sock_options *options, int fd,
+			    const struct rudp_settings *settings);
+
+/*
+ * One setsockopt on a living connection.
+ *
+ * Returns  0; -EINVAL; -ENOENT (unknown congestion control); options that mean nothing to this
+ *          transport are accepted.
+ */
+int rudp_sock_options_set(struct rudp_sock_options *options, int level, int option,
+			  const void *value, size_t len);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/time.h"
+
+struct reading {
+	struct rudp_settings *settings;
+	char *(*get)(const char *name);
+	uint32_t uid;
+	char *text;
+};
+
+static enum rudp_settings_fault read_key_file(struct reading *r, const char *value)
+{
+	if (!rudp_key_load(r->settings->psk, value, r->text))
+		return RUDP_SETTINGS_BAD_KEY;
+	r->settings->has_psk = true;
+	return RUDP_SETTINGS_OK;
+}
+
+/* A key in the environment is readable by every child and in /proc; silently ignoring it is worse. */
+static enum rudp_settings_fault read_key(struct reading *r, const char *value)
+{
+	(void)value;
+	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
+		 "RUDP_KEY is not a setting: put the key into a file that only you can read and "
+		 "name that file in RUDP_KEY_FILE");
+	return RUDP_SETTINGS_BAD_KEY;
+}
+
+static enum rudp_settings_fault read_cc(struct reading *r, const char *value)
+{
+	r->settings->cc = rudp_cc_find(value);
+	if (r->settings->cc)
+		return RUDP_SETTINGS_OK;
+	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
+		 "RUDP_CC: there is no congestion control '%.64s'; allowed are cubic and bbr", value);
+	return RUDP_SETTINGS_BAD_VALUE;
+}
+
+static bool default_log_path(struct reading *r)
+{
+	const char *directory = r->get("XDG_RUNTIME_DIR");
+	int len;
+
+	if (!directory || *directory != '/')
+		directory = "/tmp";
+	len = snprintf(r->settings->log_path, sizeof r->settings->log_path,
+		       "%s/rudp-engine-%u.log", directory, r->uid);
+	return len > 0 && (size_t)len < sizeof r->settings->log_path;
+}
+
+static enum rudp_settings_fault read_log(struct reading *r, const char *value)
+{
+	const char *colon = strchr(value, ':');
+	size_t len = colon ? (size_t)(colon - value) : strlen(value);
+	char level[16] = "";
+	bool fits;
+
+	if (len < sizeof level)
+		memcpy(level, value, len);
+	if (!rudp_log_level_parse(level, &r->settings->log_level)) {
+		snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
+			 "RUDP_LOG: '%.64s' does not begin with a level; allowed are off, error, "
+			 "warn, info and debug, and behind a colon a file",
+			 value);
+		return RUDP_SETTINGS_BAD_VALUE;
+	}
+	if (colon && colon[1])
+		fits = (size_t)snprintf(r->settings->log_path, sizeof r->settings->log_path, "%s",
+					colon + 1) < sizeof r->settings->log_path;
+	else
+		fits = default_log_path(r);
+	if (fits)
+		return RUDP_SETTINGS_OK;
+	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
+		 "RUDP_LOG: the name of the file is longer than %d characters",
+		 RUDP_SETTINGS_PATH_SIZE - 1);
+	return RUDP_SETTINGS_BAD_VALUE;
+}
+
+static enum rudp_settings_fault read_connect_timeout(struct reading *r, const char *value)
+{
+	char *end;
+	double seconds;
+
+	errno = 0;
+	seconds = strtod(value, &end);
+	if (errno == 0 && end != value && *end == 0 && seconds >= 0.001 &&
+	    seconds <= RUDP_CONNECT_TIMEOUT_MAX_S) {
+		r->settings->connect_timeout_ns = (int64_t)(seconds * 1e9);
+		return RUDP_SETTINGS_OK;
+	}
+	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
+		 "RUDP_CONNECT_TIMEOUT: '%.64s' is not a number of seconds from 0.001 to %d", value,
+		 RUDP_CONNECT_TIMEOUT_MAX_S);
+	return RUDP_SETTINGS_BAD_VALUE;
+}
+
+static const struct {
+	const char *name;
+	enum rudp_settings_fault (*read)(struct reading *r, const char *value);
+} variables[] = {
+	{"RUDP_KEY_FILE", read_key_file},
+	{"RUDP_KEY", read_key},
+	{"RUDP_CC", read_cc},
+	{"RUDP_LOG", read_log},
+	{"RUDP_CONNECT_TIMEOUT", read_connect_timeout},
+};
+
+enum rudp_settings_fault rudp_settings_load(struct rudp_settings *settings,
+					    char *(*get)(const char *name), uint32_t uid,
+					    char text[RUDP_SETTINGS_TEXT_SIZE])
+{
+	struct reading r = {settings, get, uid, text};
+
+	*settings = (struct rudp_settings){.log_level = RUDP_LOG_OFF};
+	text[0] = 0;
+	for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+		const char *value = get(variables[i].name);
+		enum rudp_settings_fault fault;
+
+		if (!value || !*value)
+			continue;
+		fault = variables[i].read(&r, value);
+		if (fault != RUDP_SETTINGS_OK)
+			return fault;
+	}
+	return RUDP_SETTINGS_OK;
+}

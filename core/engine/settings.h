@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * settings - what an engine runs with, from the RUDP_* variables of its environment.
+ *
+ *	RUDP_KEY_FILE         file with the pre-shared key: 64 hex digits or 44 characters of base64
+ *	RUDP_CC               congestion control: a name that rudp_cc_find knows
+ *	RUDP_LOG              LEVEL or LEVEL:FILE
+ *	RUDP_CONNECT_TIMEOUT  seconds that a connection attempt may take
+ *
+ * An empty variable is one that is not set. RUDP_CC and RUDP_CONNECT_TIMEOUT are defaults; what a
+ * program asks for by a socket option goes first.
+ */
+#ifndef RUDP_ENGINE_SETTINGS_H
+#define RUDP_ENGINE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "proto/cc.h"
+
+#define RUDP_SETTINGS_TEXT_SIZE 512
+#define RUDP_SETTINGS_PATH_SIZE 1024
+#define RUDP_PSK_BYTES 32
+#define RUDP_CONNECT_TIMEOUT_MAX_S 86400
+
+struct rudp_settings {
+	bool has_psk;
+	uint8_t psk[RUDP_PSK_BYTES];
+	const struct rudp_cc_ops *cc;    /* NULL: the protocol's default */
+	enum rudp_log_level log_level;
+	char log_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no log */
+	int64_t connect_timeout_ns;      /* 0: the protocol's default */
+};
+
+enum rudp_settings_fault {
+	RUDP_SETTINGS_OK,
+	RUDP_SETTINGS_BAD_KEY,           /* the key file; no connection may go out without it */
+	RUDP_SETTINGS_BAD_VALUE,
+};
+
+/*
+ * Reads the variables with get (getenv, or a test's own) and the key file.
+ *
+ * Returns  OK, or what is wrong, with text saying which variable, what and what is allowed.
+ */
+enum rudp_settings_fault rudp_settings_load(struct rudp_settings *settings,
+					    char *(*get)(const char *name), uint32_t uid,
+					    char text[RUDP_SETTINGS_TEXT_SIZE]);
+
+/* Decodes the content of a key file. false: text says the line and column and what was expected. */
+bool rudp_key_parse(uint8_t psk[RUDP_PSK_BYTES], const char *content, size_t len, const char *path,
+		    char text[RUDP_SETTINGS_TEXT_SIZE]);
+/* Opens, checks (private to its owner) and parses a key file. */
+bool rudp_key_load(uint8_t psk[RUDP_PSK_BYTES], const char *path,
+		   char text[RUDP_SETTINGS_TEXT_SIZE]);
+
+/* Sends log lines to the file, each with time and pid. 0 or -errno. Level OFF: silent. */
+int rudp_log_file_open(const struct rudp_settings *settings);
+void rudp_log_file_close(void);
+
+#endif

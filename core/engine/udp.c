@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/udp.h"
+
+#include <errno.h>
+#include <linux/udp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+socklen_t rudp_udp_address_for(sa_family_t family, const struct rudp_addr *addr,
+			       struct sockaddr_in6 *out)
+{
+	if (family == AF_INET6 && addr->family == AF_INET) {
+		memset(out, 0, sizeof *out);
+		out->sin6_family = AF_INET6;
+		out->sin6_port = addr->in4.sin_port;
+		out->sin6_addr.s6_addr[10] = out->sin6_addr.s6_addr[11] = 0xff;
+		memcpy(&out->sin6_addr.s6_addr[12], &addr->in4.sin_addr, 4);
+		return sizeof *out;
+	}
+	memcpy(out, &addr->sa, rudp_addr_len(addr));
+	return rudp_addr_len(addr);
+}
+
+static int set_int(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+static void set_buffer(int fd, int force, int option)
+{
+	if (set_int(fd, SOL_SOCKET, force, RUDP_UDP_BUFFER_BYTES) < 0)
+		set_int(fd, SOL_SOCKET, option, RUDP_UDP_BUFFER_BYTES);
+}
+
+/*
+ * None of these may fail the socket: each only makes something better. PROBE sets don't-fragment and
+ * ignores what the kernel believes of the path: the protocol measures it (RFC 8899).
+ */
+static void set_options(int fd, sa_family_t family)
+{
+	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+	set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
+	set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
+	set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+	set_int(fd, IPPROTO_UDP, UDP_GRO, 1);
+	if (family != AF_INET6)
+		return;
+	set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+	set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+	set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+}
+
+static int learn_local(struct rudp_udp *udp)
+{
+	struct sockaddr_in6 name;
+	socklen_t len = sizeof name;
+
+	if (getsockname(udp->fd, (struct sockaddr *)&name, &len) < 0)
+		return -errno;
+	return rudp_addr_from_sockaddr(&udp->local, (struct sockaddr *)&name, len);
+}
+
+static int enlist(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	int rc;
+
+	udp->id = rudp_slots_add(&engine->slots, RUDP_KIND_UDP, udp);
+	if (!udp->id)
+		return -ENOMEM;
+	rc = rudp_engine_watch(engine, udp->fd, EPOLLIN, udp->id);
+	if (rc < 0) {
+		rudp_slots_remove(&engine->slots, udp->id);
+		return rc;
+	}
+	rudp_list_append(&engine->udps, &udp->link);
+	return 0;
+}
+
+static struct rudp_udp *make(sa_family_t family, int *error)
+{
+	struct rudp_udp *udp = calloc(1, sizeof *udp);
+
+	*error = -ENOMEM;
+	if (!udp)
+		return NULL;
+	udp->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (udp->fd < 0) {
+		*error = -errno;
+		free(udp);
+		return NULL;
+	}
+	udp->family = family;
+	udp->gso = true;
+	udp->owners = 1;
+	set_options(udp->fd, family);
+	return udp;
+}
+
+static int give_up(struct rudp_udp *udp, int rc)
+{
+	close(udp->fd);
+	free(udp);
+	return rc;
+}
+
+int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
+		  const struct rudp_udp_options *options, struct rudp_udp **out)
+{
+	int rc;
+	struct rudp_udp *udp = make(local->family, &rc);
+
+	if (!udp)
+		return rc;
+	udp->v6only = options->v6only;
+	if (udp->family == AF_INET6)
+		set_int(udp->fd, IPPROTO_IPV6, IPV6_V6ONLY, options->v6only);
+	if (options->reuse_address)
+		set_int(udp->fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (options->reuse_port)
+		set_int(udp->fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (bind(udp->fd, &local->sa, rudp_addr_len(local)) < 0)
+		return give_up(udp, -errno);
+	rc = learn_local(udp);
+	if (rc == 0)
+		rc = enlist(engine, udp);
+	if (rc < 0)
+		return give_up(udp, rc);
+	*out = udp;
+	return 0;
+}
+
+int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *remote,
+			    struct rudp_udp **out)
+{
+	int rc;
+	struct rudp_udp *udp = make(remote->family, &rc);
+
+	if (!udp)
+		return rc;
+	if (connect(udp->fd, &remote->sa, rudp_addr_len(remote)) < 0)
+		return give_up(udp, errno == EAGAIN ? -EADDRNOTAVAIL : -errno);
+	udp->connected = true;
+	udp->remote = *remote;
+	rc = learn_local(udp);
+	if (rc == 0)
+		rc = enlist(engine, udp);
+	if (rc < 0)
+		return give_up(udp, rc);
+	*out = udp;
+	return 0;
+}
+
+int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source)
+{
+	struct rudp_udp scratch = {0};
+	int rc = 0;
+
+	scratch.fd = socket(remote->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (scratch.fd < 0)
+		return -errno;
+	if (connect(scratch.fd, &remote->sa, rudp_addr_len(remote)) < 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = learn_local(&scratch);
+	close(scratch.fd);
+	*source = scratch.local;
+	if (rc == 0)
+		rudp_addr_set_port(source, 0);
+	return rc;
+}
+
+void rudp_udp_hold(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	if (udp->owners++ == 0)
+		engine->orphan_udp_count--;
+}
+
+void rudp_udp_release(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	if (--udp->owners == 0)
+		engine->orphan_udp_count++;
+}
+
+void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	if (engine->ep)
+		rudp_endpoint_socket_gone(engine->ep, udp);
+	if (udp->owners == 0)
+		engine->orphan_udp_count--;
+	for (unsigned i = 0; i < udp->pending_count; i++)
+		free(udp->pending[i].data);
+	rudp_list_remove(&udp->link);
+	rudp_slots_remove(&engine->slots, udp->id);
+	close(udp->fd);
+	free(udp);
+}
+
+static bool mark_used(void *context, struct rudp_conn *conn)
+{
+	const struct rudp_engine *engine = context;
+	struct rudp_udp *udp = rudp_conn_socket(conn);
+
+	if (udp)
+		udp->sweep = engine->sweep;
+	return true;
+}
+
+void rudp_udp_sweep(struct rudp_engine *engine)
+{
+	struct rudp_list *link, *next;
+
+	if (engine->orphan_udp_count == 0)
+		return;
+	engine->sweep++;
+	rudp_endpoint_visit(engine->ep, mark_used, engine);
+	for (link = engine->udps.next; link != &engine->udps; link = next) {
+		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
+
+		next = link->next;
+		if (udp->owners == 0 && udp->sweep != engine->sweep && udp->pending_count == 0)
+			rudp_udp_close(engine, udp);
+	}
+}
+
+struct rudp_udp *rudp_udp_find(struct rudp_engine *engine, const struct rudp_addr *local,
+			       bool v6only)
+{
+	for (struct rudp_list *link = engine->udps.next; link != &engine->udps; link = link->next) {
+		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
+
+		if (!udp->connected && rudp_addr_equal(&udp->local, local) &&
+		    (local->family == AF_INET || udp->v6only == v6only))
+			return udp;
+	}
+	return NULL;
+}
+
+bool rudp_udp_has_port(struct rudp_engine *engine, uint16_t port)
+{
+	for (struct rudp_list *link = engine->udps.next; link != &engine->udps; link = link->next)
+		if (rudp_addr_port(&RUDP_LIST_OWNER(link, struct rudp_udp, link)->local) == port)
+			return true;
+	return false;
+}
+
+void rudp_udp_share_port(struct rudp_engine *engine, uint16_t port)
+{
+	for (struct rudp_list *link = engine->udps.next; link != &engine->udps; link = link->next) {
+		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
+
+		if (rudp_addr_port(&udp->local) == port)
+			set_int(udp->fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	}
+}
+
+void rudp_udp_on_event(struct rudp_engine *engine, struct rudp_udp *udp, uint32_t events)
+{
+	if (events & EPOLLERR)
+		rudp_udp_receive_errors(engine, udp);
+	if (events & EPOLLOUT)
+		rudp_udp_send_pending(engine, udp);
+	if (events & (EPOLLIN | EPOLLHUP))
+		rudp_udp_receive(engine, udp);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * udp - the sockets on the wire.
+ *
+ * A struct rudp_udp is the "socket" of the protocol's datagrams and trains. It is held (owners) by the
+ * binding or the connection attempt that opened it, and lives on as an orphan while connections use it;
+ * the sweep of housekeeping closes it then.
+ *
+ * IPv4 is AF_INET in all addresses, also on a dual-stack socket (AF_INET6 bound to ::).
+ */
+#ifndef RUDP_ENGINE_UDP_H
+#define RUDP_ENGINE_UDP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "engine/engine.h"
+
+#define RUDP_UDP_BUFFER_BYTES (4 << 20)
+#define RUDP_UDP_PENDING_MAX 8 /* trains that wait for room in the socket; beyond it: lost */
+
+/* A train that the kernel had no room for. */
+struct rudp_held_train {
+	uint8_t *data;
+	size_t len, segment_bytes;
+	struct rudp_addr local, remote;
+	uint8_t ecn;
+};
+
+struct rudp_port;
+
+struct rudp_udp {
+	uint64_t id;
+	int fd;
+	sa_family_t family;
+	bool v6only;
+	bool connected;
+	bool gso;
+	unsigned owners;
+	uint32_t sweep;               /* last one that saw a connection here */
+	struct rudp_addr local;       /* as bound */
+	struct rudp_addr remote;      /* connected */
+	struct rudp_held_train pending[RUDP_UDP_PENDING_MAX];
+	unsigned pending_count;
+	struct rudp_port *port;       /* the binding side's, while there is one (binding.h) */
+	struct rudp_list link;        /* in engine->udps */
+};
+
+struct rudp_udp_options {
+	bool v6only;
+	bool reuse_address;           /* another socket of this engine has the port too */
+	bool reuse_port;
+};
+
+/*
+ * Opens a socket bound to local (port 0: any; family alone: any address).
+ *
+ * Returns  0 with one owner counted, or -errno.
+ */
+int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
+		  const struct rudp_udp_options *options, struct rudp_udp **out);
+/* Opens a socket connected to remote, bound to a free port and the address that routing chose. */
+int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *remote,
+			    struct rudp_udp **out);
+/* The address that routing would use towards remote; the port is 0. 0 or -errno. */
+int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source);
+
+void rudp_udp_hold(struct rudp_engine *engine, struct rudp_udp *udp);
+/* Without owners it is an orphan; closed by the next sweep that finds no connection on it. */
+void rudp_udp_release(struct rudp_engine *engine, struct rudp_udp *udp);
+/* Closes every orphan without a connection. */
+void rudp_udp_sweep(struct rudp_engine *engine);
+void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp);
+
+/* One of this engine's with exactly this local address (family, host, port, v6only); or NULL. */
+struct rudp_udp *rudp_udp_find(struct rudp_engine *engine, const struct rudp_addr *local,
+			       bool v6only);
+/* Any of this engine's has this port. */
+bool rudp_udp_has_port(struct rudp_engine *engine, uint16_t port);
+/* Lets another socket of this engine share the port of those that have it. */
+void rudp_udp_share_port(struct rudp_engine *engine, uint16_t port);
+
+/* epoll says so (udp_receive.c, udp_send.c). */
+void rudp_udp_on_event(struct rudp_engine *engine, struct rudp_udp *udp, uint32_t events);
+void rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp);
+/* Takes what the error queue holds and tells the connections concerned. */
+void rudp_udp_receive_errors(struct rudp_engine *engine, struct rudp_udp *udp);
+
+/* Sends the train, or holds it until there is room, or loses it (which the protocol mends). */
+void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp,
+		   const struct rudp_train *train);
+void rudp_udp_send_pending(struct rudp_engine *engine, struct rudp_udp *udp);
+
+/* The address as a socket of this family wants it; returns its length. */
+socklen_t rudp_udp_address_for(sa_family_t family, const struct rudp_addr *addr,
+			       struct sockaddr_in6 *out);
+
+#endif

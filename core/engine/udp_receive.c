@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* Datagrams in, a batch a call, coalesced by the kernel where it can (UDP_GRO); and ICMP errors. */
+#include <errno.h>
+#include <time.h>
+#include <linux/errqueue.h>
+#include <linux/udp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "engine/listener.h"
+#include "engine/udp.h"
+#include "proto/packet.h"
+
+#define CONTROL_BYTES 256
+#define ERRORS_PER_PASS 64
+#define ECN_MASK 3
+
+struct arrival {
+	struct sockaddr_in6 from;
+	_Alignas(struct cmsghdr) uint8_t control[CONTROL_BYTES];
+};
+
+/* What the control messages of a datagram say. */
+struct facts {
+	struct rudp_addr local;
+	uint8_t ecn;
+	size_t segment_bytes; /* 0: a single datagram */
+};
+
+static void take_pktinfo4(struct facts *facts, const struct cmsghdr *cmsg)
+{
+	struct in_pktinfo info;
+
+	memcpy(&info, CMSG_DATA(cmsg), sizeof info);
+	facts->local = (struct rudp_addr){.in4 = {.sin_family = AF_INET, .sin_addr = info.ipi_addr}};
+}
+
+static void take_pktinfo6(struct facts *facts, const struct cmsghdr *cmsg)
+{
+	struct in6_pktinfo info;
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+
+	memcpy(&info, CMSG_DATA(cmsg), sizeof info);
+	in6.sin6_addr = info.ipi6_addr;
+	if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+		in6.sin6_scope_id = (uint32_t)info.ipi6_ifindex;
+	rudp_addr_from_sockaddr(&facts->local, (struct sockaddr *)&in6, sizeof in6);
+}
+
+static int int_of(const struct cmsghdr *cmsg)
+{
+	int value = 0;
+	size_t len = cmsg->cmsg_len - CMSG_LEN(0);
+
+	/* IP_TOS comes as one byte, the others as int. */
+	memcpy(&value, CMSG_DATA(cmsg), len < sizeof value ? len : sizeof value);
+	return value;
+}
+
+static void take_control(struct facts *facts, struct msghdr *message)
+{
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;
+	     cmsg = CMSG_NXTHDR(message, cmsg)) {
+		if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO)
+			take_pktinfo4(facts, cmsg);
+		else if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_PKTINFO)
+			take_pktinfo6(facts, cmsg);
+		else if ((cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_TOS) ||
+			 (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_TCLASS))
+			facts->ecn = (uint8_t)(int_of(cmsg) & ECN_MASK);
+		else if (cmsg->cmsg_level == IPPROTO_UDP && cmsg->cmsg_type == UDP_GRO)
+			facts->segment_bytes = (size_t)int_of(cmsg);
+	}
+}
+
+static void hand_over(struct rudp_engine *engine, struct rudp_datagram *datagram, uint8_t *data,
+		      size_t len, size_t segment_bytes)
+{
+	size_t step = segment_bytes ? segment_bytes : len;
+
+	if (len == 0)
+		return;
+	/* Nobody tells us that a listener was closed: look before its SYN is answered. */
+	if (data[0] >> 4 == RUDP_PACKET_SYN)
+		rudp_listener_probe_socket(engine, datagram->socket);
+	for (size_t at = 0; at < len; at += step) {
+		datagram->data = data + at;
+		datagram->len = len - at < step ? len - at : step;
+		rudp_endpoint_on_datagram(engine->ep, datagram, engine->now_at_ns);
+	}
+}
+
+static void take(struct rudp_engine *engine, struct rudp_udp *udp, struct mmsghdr *message,
+		 uint8_t *data)
+{
+	struct facts facts = {.local = udp->local};
+	struct rudp_datagram datagram = {.socket = udp};
+
+	if (message->msg_hdr.msg_flags & MSG_TRUNC)
+		return;
+	take_control(&facts, &message->msg_hdr);
+	if (rudp_addr_from_sockaddr(&datagram.remote, message->msg_hdr.msg_name,
+				    message->msg_hdr.msg_namelen) < 0)
+		return;
+	datagram.local = facts.local;
+	rudp_addr_set_port(&datagram.local, rudp_addr_port(&udp->local));
+	datagram.ecn = facts.ecn;
+	hand_over(engine, &datagram, data, message->msg_len, facts.segment_bytes);
+}
+
+void rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	static struct arrival arrivals[RUDP_RECEIVE_BATCH];
+	struct mmsghdr messages[RUDP_RECEIVE_BATCH];
+	struct iovec iov[RUDP_RECEIVE_BATCH];
+	int count;
+
+	for (size_t i = 0; i < RUDP_RECEIVE_BATCH; i++) {
+		iov[i] = (struct iovec){engine->receive_buffers + i * RUDP_RECEIVE_BUFFER_BYTES,
+					RUDP_RECEIVE_BUFFER_BYTES};
+		messages[i].msg_hdr = (struct msghdr){.msg_name = &arrivals[i].from,
+						      .msg_namelen = sizeof arrivals[i].from,
+						      .msg_iov = &iov[i],
+						      .msg_iovlen = 1,
+						      .msg_control = arrivals[i].control,
+						      .msg_controllen = CONTROL_BYTES};
+	}
+	count = recvmmsg(udp->fd, messages, RUDP_RECEIVE_BATCH, MSG_DONTWAIT, NULL);
+	if (count < 0) {
+		/* A pending ICMP error is reported here too; reading it off the queue clears it. */
+		if (errno != EAGAIN && errno != EINTR)
+			rudp_udp_receive_errors(engine, udp);
+		return;
+	}
+	for (int i = 0; i < count; i++)
+		take(engine, udp, &messages[i], iov[i].iov_base);
+}
+
+static const struct sock_extended_err *error_of(struct msghdr *message)
+{
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;
+	     cmsg = CMSG_NXTHDR(message, cmsg))
+		if ((cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_RECVERR) ||
+		    (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_RECVERR))
+			return (const struct sock_extended_err *)CMSG_DATA(cmsg);
+	return NULL;
+}
+
+static void tell(struct rudp_engine *engine, struct rudp_udp *udp, struct msghdr *message)
+{
+	const struct sock_extended_err *error = error_of(message);
+	struct rudp_addr remote;
+	struct rudp_conn *conn;
+
+	if (!error || message->msg_namelen == 0)
+		return;
+	/* "Too big" is the path's affair: its probes are lost, that is how the protocol learns. */
+	if (error->ee_errno == EMSGSIZE || (error->ee_origin != SO_EE_ORIGIN_ICMP &&
+					    error->ee_origin != SO_EE_ORIGIN_ICMP6 &&
+					    error->ee_origin != SO_EE_ORIGIN_LOCAL))
+		return;
+	if (rudp_addr_from_sockaddr(&remote, message->msg_name, message->msg_namelen) < 0)
+		return;
+	conn = rudp_endpoint_find_peer(engine->ep, udp, &remote);
+	if (conn)
+		rudp_conn_on_icmp(conn, (int)error->ee_errno, engine->now_at_ns);
+}
+
+void rudp_udp_receive_errors(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	int error;
+	socklen_t len = sizeof error;
+
+	for (int i = 0; i < ERRORS_PER_PASS; i++) {
+		struct arrival arrival;
+		struct iovec iov = {engine->scratch, RUDP_SCRATCH_BYTES};
+		struct msghdr message = {.msg_name = &arrival.from,
+					 .msg_namelen = sizeof arrival.from,
+					 .msg_iov = &iov,
+					 .msg_iovlen = 1,
+					 .msg_control = arrival.control,
+					 .msg_controllen = CONTROL_BYTES};
+
+		if (recvmsg(udp->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			break;
+		tell(engine, udp, &message);
+	}
+	/* What has no queue entry would keep epoll reporting: asking clears it. */
+	getsockopt(udp->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+}

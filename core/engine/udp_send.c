@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Trains out: one call each with UDP_SEGMENT; singly where the kernel or the card refuses that (EIO: no
+ * checksum offload on the way; EINVAL: segment larger than the route's MTU).
+ */
+#include <errno.h>
+#include <linux/udp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "engine/udp.h"
+
+#define CONTROL_BYTES                                                                              \
+	(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) +                        \
+	 CMSG_SPACE(sizeof(uint16_t)))
+
+/* Everything sendmsg wants but the bytes. */
+struct envelope {
+	struct sockaddr_in6 to;
+	_Alignas(struct cmsghdr) uint8_t control[CONTROL_BYTES];
+	struct msghdr header;
+};
+
+static void add_control(struct msghdr *header, int level, int type, const void *value, size_t len)
+{
+	struct cmsghdr *cmsg =
+		(struct cmsghdr *)((uint8_t *)header->msg_control + header->msg_controllen);
+
+	cmsg->cmsg_level = level;
+	cmsg->cmsg_type = type;
+	cmsg->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(cmsg), value, len);
+	header->msg_controllen += CMSG_SPACE(len);
+}
+
+/* The reply leaves from the address that was spoken to. */
+static void add_source(struct msghdr *header, const struct rudp_addr *local)
+{
+	if (local->family == AF_INET) {
+		struct in_pktinfo info = {.ipi_spec_dst = local->in4.sin_addr};
+
+		add_control(header, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+	} else {
+		struct in6_pktinfo info = {.ipi6_addr = local->in6.sin6_addr,
+					   .ipi6_ifindex = local->in6.sin6_scope_id};
+
+		add_control(header, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
+	}
+}
+
+static void seal(struct envelope *envelope, const struct rudp_udp *udp,
+		 const struct rudp_held_train *train, bool segmented)
+{
+	int ecn = train->ecn;
+	uint16_t segment = (uint16_t)train->segment_bytes;
+	struct msghdr *header = &envelope->header;
+
+	memset(envelope->control, 0, sizeof envelope->control);
+	*header = (struct msghdr){.msg_control = envelope->control};
+	if (!udp->connected) {
+		header->msg_name = &envelope->to;
+		header->msg_namelen =
+			rudp_udp_address_for(udp->family, &train->remote, &envelope->to);
+		if (train->local.family != AF_UNSPEC && !rudp_addr_is_any(&train->local))
+			add_source(header, &train->local);
+	}
+	if (ecn && train->remote.family == AF_INET)
+		add_control(header, IPPROTO_IP, IP_TOS, &ecn, sizeof ecn);
+	else if (ecn)
+		add_control(header, IPPROTO_IPV6, IPV6_TCLASS, &ecn, sizeof ecn);
+	if (segmented)
+		add_control(header, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
+	if (header->msg_controllen == 0)
+		header->msg_control = NULL;
+}
+
+static bool is_many(const struct rudp_held_train *train)
+{
+	return train->len > train->segment_bytes;
+}
+
+/* Bytes sent from the front of the train (whole segments), or -errno. */
+static ssize_t send_segmented(const struct rudp_udp *udp, const struct rudp_held_train *train)
+{
+	struct envelope envelope;
+	struct iovec iov = {train->data, train->len};
+
+	seal(&envelope, udp, train, is_many(train));
+	envelope.header.msg_iov = &iov;
+	envelope.header.msg_iovlen = 1;
+	return sendmsg(udp->fd, &envelope.header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0
+		       ? -errno
+		       : (ssize_t)train->len;
+}
+
+static ssize_t send_singly(const struct rudp_udp *udp, const struct rudp_held_train *train)
+{
+	struct envelope envelope;
+	struct mmsghdr messages[RUDP_TRAIN_DATAGRAMS_MAX];
+	struct iovec iov[RUDP_TRAIN_DATAGRAMS_MAX];
+	unsigned count = 0;
+	size_t sent = 0;
+	int rc;
+
+	seal(&envelope, udp, train, false);
+	for (size_t at = 0; at < train->len && count < RUDP_TRAIN_DATAGRAMS_MAX; count++) {
+		size_t left = train->len - at;
+
+		iov[count].iov_base = train->data + at;
+		iov[count].iov_len = left < train->segment_bytes ? left : train->segment_bytes;
+		messages[count].msg_hdr = envelope.header;
+		messages[count].msg_hdr.msg_iov = &iov[count];
+		messages[count].msg_hdr.msg_iovlen = 1;
+		at += iov[count].iov_len;
+	}
+	rc = sendmmsg(udp->fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (rc < 0)
+		return -errno;
+	for (int i = 0; i < rc; i++)
+		sent += iov[i].iov_len;
+	return (ssize_t)sent;
+}
+
+static bool is_refusal_of_segments(ssize_t rc)
+{
+	return rc == -EIO || rc == -EINVAL || rc == -ENOPROTOOPT || rc == -EOPNOTSUPP;
+}
+
+static ssize_t send_once(struct rudp_engine *engine, struct rudp_udp *udp,
+			 const struct rudp_held_train *train)
+{
+	ssize_t rc;
+
+	if (is_many(train) && !udp->gso)
+		return send_singly(udp, train);
+	rc = send_segmented(udp, train);
+	if (!is_many(train) || !is_refusal_of_segments(rc))
+		return rc;
+	rc = send_singly(udp, train);
+	if (rc > 0) {
+		udp->gso = false;
+		engine->counts.gso_fallbacks++;
+		rudp_log(RUDP_LOG_INFO, "the kernel refuses UDP_SEGMENT here: datagrams go singly");
+	}
+	return rc;
+}
+
+static void tell_local_error(struct rudp_engine *engine, struct rudp_udp *udp,
+			     const struct rudp_held_train *train, int error)
+{
+	struct rudp_conn *conn;
+
+	if (error != ENETUNREACH && error != EHOSTUNREACH && error != ENETDOWN && error != EACCES &&
+	    error != EPERM)
+		return;
+	conn = rudp_endpoint_find_peer(engine->ep, udp, &train->remote);
+	if (conn)
+		rudp_conn_on_icmp(conn, error, engine->now_at_ns);
+}
+
+/*
+ * Sends as much as goes. Advances the train.
+ *
+ * Returns  false when the rest must wait for room; true when nothing of it is left, be it lost.
+ */
+static bool send_all(struct rudp_engine *engine, struct rudp_udp *udp,
+		     struct rudp_held_train *train)
+{
+	unsigned soft_errors = 0;
+
+	while (train->len > 0) {
+		ssize_t rc = send_once(engine, udp, train);
+
+		if (rc > 0) {
+			train->data += rc;
+			train->len -= (size_t)rc;
+		} else if (rc == -EAGAIN) {
+			return false;
+		} else if (rc == -ECONNREFUSED && soft_errors++ == 0) {
+			/* An ICMP answer to earlier ones; nothing of this one has been tried. */
+			rudp_udp_receive_errors(engine, udp);
+		} else if (rc != -EINTR) {
+			tell_local_error(engine, udp, train, (int)-rc);
+			engine->counts.trains_dropped++;
+			return true;
+		}
+	}
+	return true;
+}
+
+static void hold(struct rudp_engine *engine, struct rudp_udp *udp,
+		 const struct rudp_held_train *train)
+{
+	struct rudp_held_train *held = &udp->pending[udp->pending_count];
+
+	*held = *train;
+	held->data = malloc(train->len);
+	if (!held->data) {
+		engine->counts.trains_dropped++;
+		return;
+	}
+	memcpy(held->data, train->data, train->len);
+	if (udp->pending_count++ == 0)
+		rudp_engine_rewatch(engine, udp->fd, EPOLLIN | EPOLLOUT, udp->id);
+}
+
+void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp,
+		   const struct rudp_train *train)
+{
+	struct rudp_held_train now = {train->data,  train->len,    train->segment_bytes,
+				      train->local, train->remote, train->ecn};
+
+	if (train->len == 0)
+		return;
+	if (udp->pending_count == 0 && send_all(engine, udp, &now))
+		return;
+	if (udp->pending_count == RUDP_UDP_PENDING_MAX)
+		engine->counts.trains_dropped++;
+	else
+		hold(engine, udp, &now);
+}
+
+void rudp_udp_send_pending(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	unsigned done = 0;
+
+	while (done < udp->pending_count) {
+		struct rudp_held_train *held = &udp->pending[done];
+		struct rudp_held_train rest = *held;
+
+		if (!send_all(engine, udp, &rest)) {
+			memmove(held->data, rest.data, rest.len);
+			held->len = rest.len;
+			break;
+		}
+		free(held->data);
+		done++;
+	}
+	udp->pending_count -= done;
+	memmove(udp->pending, udp->pending + done, udp->pending_count * sizeof udp->pending[0]);
+	if (udp->pending_count == 0)
+		rudp_engine_rewatch(engine, udp->fd, EPOLLIN, udp->id);
+}
