@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the command line asks for. A direction is named by its ends: "ab" carries what side A
+ * sends to side B. Instants are counted from the first TCP or UDP packet on the link, so that a
+ * test need not know how long its programs take to start.
+ */
+#ifndef LINKEM_CONF_H
+#define LINKEM_CONF_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	BLACKOUTS_MAX = 16,
+	REBINDS_MAX = 32,
+	NETNS_PATH_SIZE = 256,
+	MTU_MIN = 576,
+	MTU_MAX = 65535,
+	MTU_DEFAULT = 1500,
+	/* A queue given in bandwidth-delay products never shrinks below this many full packets. */
+	QUEUE_FLOOR_PACKETS = 10,
+};
+
+enum direction { DIRECTION_AB, DIRECTION_BA, DIRECTIONS };
+
+/* One end of the link: a device in a network namespace. */
+struct side_conf {
+	char netns[NETNS_PATH_SIZE]; /* path of a namespace file; empty: the caller's own */
+	char device[IFNAMSIZ];
+	bool has_v4, has_v6;
+	struct in_addr v4;
+	struct in6_addr v6;
+	unsigned v4_prefix_bits, v6_prefix_bits;
+};
+
+/* Gilbert and Elliott's two states; the chain makes one step a packet. */
+struct burst_conf {
+	double to_bad, to_good;     /* probabilities of changing the state */
+	double loss_bad, loss_good; /* probability of loss in each state */
+};
+
+struct blackout_conf {
+	uint64_t start_ns, duration_ns;
+	uint64_t period_ns; /* 0: once */
+};
+
+enum queue_unit { QUEUE_UNIT_BYTES, QUEUE_UNIT_PACKETS, QUEUE_UNIT_BDP };
+
+struct queue_conf {
+	enum queue_unit unit;
+	double amount;
+};
+
+struct direction_conf {
+	uint64_t delay_ns;
+	uint64_t jitter_ns;
+	bool jitter_pareto;  /* heavy tail, only ever later; otherwise uniform around the delay */
+	bool jitter_ordered; /* jitter may not reorder */
+	uint64_t rate_bps;   /* 0: no limit */
+	struct queue_conf queue;
+	double loss;
+	struct burst_conf burst;
+	double reorder; /* probability of reorder_ns of extra delay */
+	uint64_t reorder_ns;
+	double duplicate;
+	double corrupt;
+	bool corrupt_undetected; /* make the checksum right again after flipping the bit */
+	struct blackout_conf blackout[BLACKOUTS_MAX];
+	size_t blackouts;
+	unsigned drop_mask;    /* bits 1 << enum protocol: swallowed */
+	unsigned refuse_mask;  /* likewise: answered with ICMP port unreachable */
+	size_t path_mtu_bytes; /* 0: that of the devices; bigger packets vanish silently */
+};
+
+/* A NAT in front of side A that now and then forgets its UDP mappings. */
+struct nat_conf {
+	uint64_t at_ns[REBINDS_MAX];
+	size_t times;
+	uint64_t every_ns; /* 0: only the listed times */
+	/* The outside addresses used in turn after each rebinding; size 0: the inside one. */
+	struct in_addr v4_first;
+	struct in6_addr v6_first;
+	uint32_t v4_size, v6_size;
+};
+
+struct linkem_conf {
+	struct side_conf side[DIRECTIONS]; /* side[d] sends in direction d */
+	struct direction_conf direction[DIRECTIONS];
+	struct nat_conf nat;
+	unsigned mtu_bytes;
+	uint64_t seed;
+	const char *stats_path; /* NULL: none */
+	bool with_parent;       /* end when the parent process ends */
+	bool realtime;          /* ask for real-time scheduling */
+};
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The link itself, without any device: packets in, packets out, when next. Each direction passes
+ * a packet through, in this order: filter, NAT (A's side), blackout, path MTU, bottleneck queue,
+ * loss, damage, duplication, delay. Losses come after the bottleneck, as on a radio hop: a lost
+ * packet has used its share of the rate.
+ */
+#ifndef LINKEM_LINK_H
+#define LINKEM_LINK_H
+
+#include "burst.h"
+#include "conf.h"
+#include "line.h"
+#include "nat.h"
+#include "queue.h"
+#include "stats.h"
+
+struct lane {
+	const struct direction_conf *conf;
+	struct prng prng;
+	struct burst burst;
+	struct queue queue;
+	struct line line;
+	uint64_t last_due_at_ns; /* for jitter that keeps the order */
+	struct direction_stats stats;
+};
+
+struct link {
+	const struct linkem_conf *conf; /* borrowed */
+	struct lane lane[DIRECTIONS];
+	struct nat nat;
+	bool started; /* a TCP or UDP packet has been seen */
+	uint64_t started_at_ns;
+};
+
+void link_init(struct link *link, const struct linkem_conf *conf);
+void link_fini(struct link *link);
+
+/* The queue limits of a direction in bytes and packets, SIZE_MAX for none. */
+void link_queue_limits(const struct linkem_conf *conf, enum direction direction, size_t *bytes_max,
+		       size_t *packets_max);
+
+/* A packet from the sending side of this direction; may be changed in place. */
+void link_submit(struct link *link, enum direction direction, uint64_t now_ns, uint8_t *data,
+		 size_t size);
+
+/* The next packet for the receiving side that is due; the caller's to free(). NULL: none. */
+struct line_packet *link_take(struct link *link, enum direction direction, uint64_t now_ns);
+
+/* The kernel would not take it after all: corrects the counters. */
+void link_on_refused_by_device(struct link *link, enum direction direction,
+			       struct line_packet *packet);
+
+/* When link_take() will have something next; LINE_NEVER: nothing under way. */
+uint64_t link_next_at(const struct link *link);
+
+/* Time since the first TCP or UDP packet, 0 before it. */
+uint64_t link_elapsed_ns(const struct link *link, uint64_t now_ns);
+
+#endif

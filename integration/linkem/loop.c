@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop.h"
+#include "link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Read from one side before looking at what is due: bounds the lateness of the other. */
+enum { BATCH_PACKETS = 32 };
+
+struct loop {
+	const struct linkem_conf *conf;
+	const int *fd;
+	struct link link;
+	uint64_t snapshots;
+};
+
+/* Signals are let in during ppoll() alone, so these need no more care. */
+static volatile sig_atomic_t stop_wanted, snapshot_wanted;
+
+static void on_signal(int number)
+{
+	if (number == SIGUSR1)
+		snapshot_wanted = 1;
+	else
+		stop_wanted = 1;
+}
+
+static void catch_signals(sigset_t *outside)
+{
+	static const int numbers[] = {SIGUSR1, SIGTERM, SIGINT, SIGHUP};
+	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		sigaddset(&blocked, numbers[i]);
+		sigaction(numbers[i], &action, NULL);
+	}
+	sigprocmask(SIG_BLOCK, &blocked, outside);
+	/* A caller in a script's background job may have left some of them blocked. */
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		sigdelset(outside, numbers[i]);
+}
+
+static uint64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static int write_snapshot(struct loop *loop, bool final)
+{
+	struct snapshot snapshot = {
+		.number = ++loop->snapshots,
+		.final = final,
+		.seed = loop->conf->seed,
+		.elapsed_ns = link_elapsed_ns(&loop->link, now()),
+		.rebinds = loop->link.nat.epoch,
+	};
+	int result;
+
+	if (!loop->conf->stats_path)
+		return 0;
+	for (enum direction d = 0; d < DIRECTIONS; d++)
+		snapshot.direction[d] = &loop->link.lane[d].stats;
+	result = stats_write(loop->conf->stats_path, &snapshot);
+	if (result < 0)
+		fprintf(stderr, "linkem: %s: %s\n", loop->conf->stats_path, strerror(-result));
+	return result;
+}
+
+/* A device never blocks on writing; it refuses only what it cannot use (or when it is down). */
+static void deliver(struct loop *loop, enum direction direction)
+{
+	int fd = loop->fd[direction == DIRECTION_AB ? DIRECTION_BA : DIRECTION_AB];
+	struct line_packet *packet;
+
+	while ((packet = link_take(&loop->link, direction, now()))) {
+		if (write(fd, packet->data, packet->size) < 0)
+			link_on_refused_by_device(&loop->link, direction, packet);
+		free(packet);
+	}
+}
+
+/* Returns 0, or -errno when the device is gone. */
+static int collect(struct loop *loop, enum direction direction)
+{
+	static uint8_t data[MTU_MAX + 1];
+	ssize_t size;
+
+	for (unsigned i = 0; i < BATCH_PACKETS; i++) {
+		size = read(loop->fd[direction], data, sizeof data);
+		if (size < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (size < 0)
+			return -errno;
+		link_submit(&loop->link, direction, now(), data, (size_t)size);
+	}
+	return 0;
+}
+
+static int wait_for_work(struct loop *loop, const sigset_t *outside)
+{
+	struct pollfd poll[DIRECTIONS];
+	struct timespec timeout;
+	uint64_t at_ns = link_next_at(&loop->link), now_ns = now();
+	uint64_t span_ns = at_ns > now_ns ? at_ns - now_ns : 0;
+
+	for (enum direction d = 0; d < DIRECTIONS; d++)
+		poll[d] = (struct pollfd){.fd = loop->fd[d], .events = POLLIN};
+	timeout.tv_sec = (time_t)(span_ns / 1000000000);
+	timeout.tv_nsec = (long)(span_ns % 1000000000);
+	if (ppoll(poll, DIRECTIONS, at_ns == LINE_NEVER ? NULL : &timeout, outside) < 0)
+		return errno == EINTR ? 0 : -errno;
+	return 0;
+}
+
+static int turn(struct loop *loop)
+{
+	int result;
+
+	for (enum direction d = 0; d < DIRECTIONS; d++) {
+		result = collect(loop, d);
+		if (result < 0)
+			return result;
+		deliver(loop, DIRECTION_AB);
+		deliver(loop, DIRECTION_BA);
+	}
+	return 0;
+}
+
+static int run(struct loop *loop, const sigset_t *outside)
+{
+	int result = write_snapshot(loop, false);
+
+	while (!result && !stop_wanted) {
+		result = wait_for_work(loop, outside);
+		if (!result)
+			result = turn(loop);
+		if (!result && snapshot_wanted) {
+			snapshot_wanted = 0;
+			result = write_snapshot(loop, false);
+		}
+	}
+	return result ? result : write_snapshot(loop, true);
+}
+
+int loop_run(const struct linkem_conf *conf, const int fd[DIRECTIONS])
+{
+	struct loop *loop = calloc(1, sizeof *loop);
+	sigset_t outside;
+	int result;
+
+	if (!loop)
+		return -ENOMEM;
+	loop->conf = conf;
+	loop->fd = fd;
+	catch_signals(&outside);
+	link_init(&loop->link, conf);
+	result = run(loop, &outside);
+	link_fini(&loop->link);
+	free(loop);
+	return result;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* What went over the link, and what became of the rest. */
+#ifndef LINKEM_STATS_H
+#define LINKEM_STATS_H
+
+#include "conf.h"
+#include "histogram.h"
+#include "packet.h"
+
+#define DROPS(X)                                                                                   \
+	X(LOSS, loss)   /* independent loss */                                                     \
+	X(BURST, burst) /* Gilbert-Elliott */                                                      \
+	X(QUEUE, queue) /* did not fit in the bottleneck's queue */                                \
+	X(BLACKOUT, blackout)                                                                      \
+	X(FILTER, filter)     /* --drop */                                                         \
+	X(REFUSED, refused)   /* --refuse */                                                       \
+	X(PATH_MTU, path_mtu) /* too big for --path-mtu */                                         \
+	X(NAT, nat)           /* for a mapping that the NAT has forgotten */                       \
+	X(OVERFLOW, overflow) /* linkem's own memory limit: the emulation is not faithful */       \
+	X(DEVICE, device)     /* the kernel did not take it */
+
+enum drop {
+#define X(upper, lower) DROP_##upper,
+	DROPS(X)
+#undef X
+		DROPS_COUNT
+};
+
+struct traffic {
+	uint64_t packets, bytes, payload_bytes;
+};
+
+struct direction_stats {
+	struct traffic sent[PROTOCOLS_COUNT];      /* as the sender gave it to the link */
+	struct traffic delivered[PROTOCOLS_COUNT]; /* as the receiver got it */
+	uint64_t drops[DROPS_COUNT];
+	uint64_t duplicated, corrupted, reordered, translated;
+	size_t queue_bytes_max, queue_packets_max;     /* filling seen */
+	size_t queue_bytes_limit, queue_packets_limit; /* SIZE_MAX: none */
+	struct histogram queue_delay;
+	struct histogram late; /* how much after its instant a packet was delivered */
+};
+
+struct snapshot {
+	uint64_t number; /* 1, 2, 3 ... so that a reader knows a fresh one */
+	bool final;
+	uint64_t seed, elapsed_ns, rebinds;
+	const struct direction_stats *direction[DIRECTIONS];
+};
+
+void traffic_add(struct traffic *traffic, const struct packet_view *view);
+
+/* Puts a JSON document into the file, atomically. Returns 0 or -errno. */
+int stats_write(const char *path, const struct snapshot *snapshot);
+
+#endif
