@@ -73,7 +73,7 @@ static void update_model(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	}
 	bbr_update_round(b, ack);
 	if (b->round_start)
-		bbr_close_loss_account(cc, ack->now_at_ns);
+		bbr_close_loss_account(cc);
 	bbr_update_latest(b, ack);
 	bbr_update_max_bw(b, ack);
 	bbr_adapt_lower_bounds(cc);

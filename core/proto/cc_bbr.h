@@ -24,14 +24,19 @@
  *   inflight_longterm and the end of the probe, the end of STARTUP. Without, a loss changes nothing
  *   but the account of losses. An ECN mark is a loss that carries its own evidence.
  *
- * Startup ends by delay too: once 8 RTT samples in a row are above min_rtt by max(4 ms, 1/8), the
- * sender holds its rate and window for a round trip (as HyStart++'s CSS does, but without growth).
- * If the delay is still there at its end, the pipe is full; if not, it was jitter and STARTUP goes
- * on. A probe (UP) ends by the same sign, against the delay at which it began.
+ * Startup ends by delay too: once 8 RTT samples in a row (4 where ACKs are rare) are above min_rtt
+ * by max(4 ms, 1/8), the sender drains for a round trip, in which all ACKs are of packets sent
+ * before. If the delay is still there at its end, the pipe is full; if not, it was jitter and
+ * STARTUP goes on. A probe (UP) ends by the same sign, against the delay at which it began.
  *
- * PROBE_RTT is put off while RTTs within 1/32 of the minimum are seen: the queue is then known to be
- * empty, and stopping to find that out would cost a long path 15 % of its bandwidth. At least every
- * 30 s it takes place, so that a flow that never saw the path empty learns its mistake.
+ * Flows settle. The bandwidths that several flows find by probing add up to more than the link, and
+ * the draft lets the excess stand as a queue of one BDP, or be lost. So while a queue stands or
+ * more is lost than the path's own, DOWN and CRUISE go no faster than what was delivered; see
+ * settle().
+ *
+ * PROBE_RTT is put off while RTTs within 1/32 of the minimum are seen: the queue is then known to
+ * be empty, and stopping to find that out would cost a long path 15 % of its bandwidth. At least
+ * every 30 s it takes place, so that a flow that never saw the path empty learns its mistake.
  */
 #ifndef RUDP_PROTO_CC_BBR_H
 #define RUDP_PROTO_CC_BBR_H
@@ -68,6 +73,7 @@
 #define BBR_EXTRA_ACKED_ROUNDS 5 /* half of the filter: two slots hold ten rounds */
 #define BBR_PROBE_UP_ROUNDS_MAX 30
 #define BBR_DELAY_SAMPLES 8
+#define BBR_DELAY_SAMPLES_SPARSE 4 /* enough if they took a quarter of the RTT */
 
 #define BBR_MIN_RTT_WINDOW_NS (10 * RUDP_NS_PER_S)
 #define BBR_PROBE_RTT_INTERVAL_NS (5 * RUDP_NS_PER_S)
@@ -77,6 +83,7 @@
 #define BBR_PROBE_WAIT_RANDOM_NS (1 * RUDP_NS_PER_S)
 #define BBR_DELAY_NS_MIN (4 * RUDP_NS_PER_MS)
 #define BBR_DELAY_DIVISOR 8
+#define BBR_DELAY_SPAN_DIVISOR 4
 #define BBR_QUEUE_DIVISOR 8
 #define BBR_QUEUE_NS_MIN (4 * RUDP_NS_PER_MS)
 #define BBR_SAME_RTT_DIVISOR 32
@@ -112,11 +119,12 @@ enum bbr_ack_phase {
 /* The account of one packet-timed round trip, kept for the evidence. */
 struct bbr_round {
 	int64_t started_at_ns;
-	int64_t rtt_min_ns;        /* RUDP_NEVER: no sample */
+	int64_t rtt_min_ns; /* RUDP_NEVER: no sample */
+	uint64_t ack_rate;  /* delivered_bytes over its time, set at its end; 0: none */
 	uint64_t sent_bytes;
 	uint64_t delivered_bytes;
 	uint64_t lost_bytes;
-	uint64_t marked_bytes;     /* by ECN */
+	uint64_t marked_bytes; /* by ECN */
 	uint32_t lost_packets;
 	uint32_t rtt_samples;
 	bool app_limited;
@@ -128,9 +136,9 @@ struct bbr_undo {
 	uint64_t bw_shortterm;
 	uint64_t inflight_shortterm;
 	uint64_t inflight_longterm;
-	uint64_t from_number;      /* the largest of the first loss: older ones are another's */
-	uint64_t lost_bytes;       /* of the episode, less what was found spurious */
-	uint64_t inflight_bytes;   /* when it began */
+	uint64_t from_number;    /* the largest of the first loss: older ones are another's */
+	uint64_t lost_bytes;     /* of the episode, less what was found spurious */
+	uint64_t inflight_bytes; /* when it began */
 	bool is_set;
 	bool left_startup;
 	bool left_up;
@@ -163,16 +171,17 @@ struct bbr {
 	int64_t probe_rtt_min_ns, probe_rtt_min_at_ns;
 	int64_t probe_rtt_last_at_ns, probe_rtt_done_at_ns; /* done: RUDP_NEVER until drained */
 	int64_t delay_bucket_ns, delay_ns; /* smallest of 8 samples: filling, full */
-	int64_t up_base_ns;                /* delay_ns when the probe began */
+	int64_t delay_since_at_ns;
+	int64_t up_base_ns; /* of the round before the probe */
 	uint32_t delay_samples;
 	bool probe_rtt_expired, probe_rtt_round_done, idle_restart;
-	uint64_t probe_rtt_end_number;     /* samples of packets below it are of PROBE_RTT */
+	uint64_t probe_rtt_end_number; /* samples of packets below it are of PROBE_RTT */
 
 	/* Is the pipe full? */
 	uint64_t full_bw;
 	uint32_t full_bw_count;
 	bool full_bw_now, full_bw_reached;
-	bool holding;                      /* STARTUP pauses to check a delay */
+	bool holding; /* STARTUP pauses to check a delay */
 	uint64_t hold_end_number;
 	uint64_t drain_start_round;
 
@@ -186,12 +195,12 @@ struct bbr {
 	/* Loss. */
 	uint64_t loss_round_end_number;
 	bool loss_round_start, loss_in_round, mark_in_round, shortfall, evidence_in_round;
-	uint64_t loss_ppm;                 /* average of rounds of DOWN and CRUISE */
-	uint64_t base_loss_ppm;            /* of those at a reduced rate: the path's own */
-	uint64_t phase_rounds;             /* rounds ended since DOWN began */
-	uint64_t standing_cycles;          /* in a row, whose queue never went away */
-	bool settled;                      /* the rate was cut to what is delivered, this cycle */
-	bool queue_vanished;               /* at some time in this cycle */
+	uint64_t loss_ppm;        /* average of rounds of DOWN and CRUISE */
+	uint64_t base_loss_ppm;   /* of those at a reduced rate: the path's own */
+	uint64_t phase_rounds;    /* rounds ended since DOWN began */
+	uint64_t standing_cycles; /* in a row, whose queue never went away */
+	bool settled;             /* the rate was cut to what is delivered, this cycle */
+	bool queue_vanished;      /* at some time in this cycle */
 	struct bbr_undo undo;
 
 	uint64_t prior_cwnd_bytes;
@@ -259,7 +268,7 @@ void bbr_advance_latest(struct bbr *b, const struct rudp_cc_ack *ack);
 void bbr_adapt_lower_bounds(struct rudp_cc *cc);
 void bbr_reset_congestion_signals(struct bbr *b);
 void bbr_reset_shortterm(struct bbr *b);
-void bbr_close_loss_account(struct rudp_cc *cc, int64_t now_at_ns);
+void bbr_close_loss_account(struct rudp_cc *cc);
 void bbr_start_settling(struct bbr *b);
 bool bbr_is_queue_evident(const struct bbr *b);
 bool bbr_has_startup_loss(const struct rudp_cc *cc);

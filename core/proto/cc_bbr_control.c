@@ -118,8 +118,8 @@ static void bound_cwnd(struct rudp_cc *cc)
 static void set_cwnd(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	const struct bbr *b = bbr_of_const(cc);
-	uint64_t most = quantized(cc, bbr_bdp_bytes(cc, b->bw, gains[b->state].cwnd) +
-					      bbr_extra_acked(b));
+	uint64_t most =
+		quantized(cc, bbr_bdp_bytes(cc, b->bw, gains[b->state].cwnd) + bbr_extra_acked(b));
 
 	if (b->full_bw_reached)
 		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes + ack->acked_bytes, most);

@@ -152,9 +152,8 @@ static void take_inflight_too_high(struct rudp_cc *cc, const struct rudp_cc_ack 
 	b->prev_probe_too_high = true;
 	b->is_bw_probe_sample = false; /* one reaction a probe */
 	if (!b->app_limited)
-		b->inflight_longterm =
-			bbr_max(ack->rate.inflight_at_send_bytes,
-				bbr_target_inflight_bytes(cc) / 100 * BBR_BETA);
+		b->inflight_longterm = bbr_max(ack->rate.inflight_at_send_bytes,
+					       bbr_target_inflight_bytes(cc) / 100 * BBR_BETA);
 	if (b->state == BBR_UP) {
 		b->undo.left_up = true;
 		bbr_start_down(cc, ack->now_at_ns);

@@ -5,9 +5,9 @@
 #include "proto/cc_pace.h"
 
 #define PPM UINT64_C(1000000)
-#define LOSS_WEIGHT 8                 /* the average looks back over about eight rounds */
-#define LOSS_DATAGRAMS_MIN 10         /* smaller rounds tell little of a rate */
-#define QUEUE_SAMPLES_MIN 4           /* of the current round, before its minimum counts */
+#define LOSS_WEIGHT 8         /* the average looks back over about eight rounds */
+#define LOSS_DATAGRAMS_MIN 10 /* smaller rounds tell little of a rate */
+#define QUEUE_SAMPLES_MIN 4   /* of the current round, before its minimum counts */
 
 static uint64_t percent_of(uint64_t bytes, uint64_t percent)
 {
@@ -72,9 +72,9 @@ static void learn_loss(struct rudp_cc *cc)
 }
 
 /*
- * A cycle ends. A queue that stood through two cycles although we settled is another's, who fills it
- * whatever we do and would take all that we leave: then we do not settle, for eight cycles or until
- * the queue goes away once.
+ * A cycle ends. A queue that stood through two cycles although we settled is another's, who fills
+ * it whatever we do and would take all that we leave: then we do not settle, for eight cycles or
+ * until the queue goes away once.
  */
 void bbr_start_settling(struct bbr *b)
 {
@@ -93,10 +93,8 @@ void bbr_start_settling(struct bbr *b)
  * instead, if what is sent beyond it stands in a queue or is lost. Never under the share of the
  * measured bandwidth that a loss would leave, and until the next probe only.
  */
-static void settle(struct rudp_cc *cc, int64_t now_at_ns)
+static void settle(struct bbr *b)
 {
-	struct bbr *b = bbr_of(cc);
-	int64_t span_ns = now_at_ns - b->last.started_at_ns;
 	bool queues = bbr_has_delay_grown(b, b->min_rtt_ns);
 	bool loses = !b->settled && b->loss_ppm > b->base_loss_ppm + PPM / 100 * BBR_LOSS_THRESH;
 	uint64_t rate;
@@ -105,16 +103,15 @@ static void settle(struct rudp_cc *cc, int64_t now_at_ns)
 		b->queue_vanished = true;
 	else if (b->standing_cycles >= BBR_FOREIGN_CYCLES_FROM)
 		queues = false;
-	if (b->last.app_limited || span_ns <= 0 || !(queues || loses))
+	if (b->last.app_limited || b->last.ack_rate == 0 || !(queues || loses))
 		return;
-	rate = bbr_max(rudp_cc_rate(b->last.delivered_bytes, span_ns),
-		       percent_of(b->max_bw, BBR_BETA));
+	rate = bbr_max(b->last.ack_rate, percent_of(b->max_bw, BBR_BETA));
 	b->bw_shortterm = bbr_min(b->bw_shortterm, rate);
 	b->settled = true;
 }
 
 /* A round is over and its account in b->last. The first of DOWN still tells of the probe. */
-void bbr_close_loss_account(struct rudp_cc *cc, int64_t now_at_ns)
+void bbr_close_loss_account(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -125,7 +122,7 @@ void bbr_close_loss_account(struct rudp_cc *cc, int64_t now_at_ns)
 	if (b->phase_rounds < 2)
 		return;
 	learn_loss(cc);
-	settle(cc, now_at_ns);
+	settle(b);
 }
 
 /* draft-ietf-ccwg-bbr 5.5.10.2: a loss round starts with its first loss, so that it holds a whole
@@ -178,15 +175,21 @@ void bbr_reset_shortterm(struct bbr *b)
 	b->inflight_shortterm = BBR_INFINITE;
 }
 
+/*
+ * The draft's bounds, with one more look at what is delivered: a rate sample is never above the
+ * rate of sending, so in DOWN it shows 90 % of what a path with a queue delivers. Its ACKs show
+ * all.
+ */
 static void lower_bounds(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
+	uint64_t bw_latest = bbr_max(b->bw_latest, b->last.ack_rate);
 
 	if (b->bw_shortterm == BBR_INFINITE)
 		b->bw_shortterm = b->max_bw;
 	if (b->inflight_shortterm == BBR_INFINITE)
 		b->inflight_shortterm = cc->cwnd_bytes;
-	b->bw_shortterm = bbr_max(b->bw_latest, percent_of(b->bw_shortterm, BBR_BETA));
+	b->bw_shortterm = bbr_max(bw_latest, percent_of(b->bw_shortterm, BBR_BETA));
 	b->inflight_shortterm =
 		bbr_max(b->inflight_latest, percent_of(b->inflight_shortterm, BBR_BETA));
 }
@@ -199,8 +202,8 @@ void bbr_adapt_lower_bounds(struct rudp_cc *cc)
 
 	if (!b->loss_round_start)
 		return;
-	congested = b->mark_in_round ||
-		    (b->loss_in_round && (b->evidence_in_round || is_evident(cc)));
+	congested =
+		b->mark_in_round || (b->loss_in_round && (b->evidence_in_round || is_evident(cc)));
 	if (congested && !bbr_is_probing(b))
 		lower_bounds(cc);
 	if (b->state != BBR_STARTUP)

@@ -9,8 +9,8 @@ void bbr_start_round(struct bbr *b)
 	b->round_end_number = b->next_number;
 }
 
-/* Less came out of the path than went in a round before, even with the losses added. A round shorter
- * than the path, as the first one can be, measures a burst and no rate. */
+/* Less came out of the path than went in a round before, even with the losses added. A round
+ * shorter than the path, as the first one can be, measures a burst and no rate. */
 static bool is_short(const struct bbr *b, int64_t now_at_ns)
 {
 	const struct bbr_round *before = &b->last, *round = &b->now;
@@ -18,8 +18,7 @@ static bool is_short(const struct bbr *b, int64_t now_at_ns)
 	int64_t out_ns = now_at_ns - round->started_at_ns;
 	uint64_t out = round->delivered_bytes + round->lost_bytes;
 
-	if (before->app_limited || round->app_limited || sent_ns < b->min_rtt_ns ||
-	    out_ns <= 0)
+	if (before->app_limited || round->app_limited || sent_ns < b->min_rtt_ns || out_ns <= 0)
 		return false;
 	return rudp_cc_rate(out, out_ns) <
 	       rudp_cc_rate(before->sent_bytes, sent_ns) / 100 * BBR_SHORTFALL;
@@ -28,6 +27,9 @@ static bool is_short(const struct bbr *b, int64_t now_at_ns)
 static void open_account(struct bbr *b, int64_t now_at_ns)
 {
 	b->shortfall = is_short(b, now_at_ns);
+	if (now_at_ns > b->now.started_at_ns)
+		b->now.ack_rate =
+			rudp_cc_rate(b->now.delivered_bytes, now_at_ns - b->now.started_at_ns);
 	b->last = b->now;
 	b->now = (struct bbr_round){.started_at_ns = now_at_ns, .rtt_min_ns = RUDP_NEVER};
 }

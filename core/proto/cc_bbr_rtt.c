@@ -2,8 +2,9 @@
 /* BBR and delay: the path's own round trip, PROBE_RTT that looks for it, and growth of a queue. */
 #include "proto/cc_bbr.h"
 
-static void close_delay_bucket(struct bbr *b)
+static void close_delay_bucket(struct bbr *b, int64_t now_at_ns)
 {
+	b->delay_since_at_ns = now_at_ns;
 	b->delay_ns = b->delay_bucket_ns;
 	b->delay_bucket_ns = RUDP_NEVER;
 	b->delay_samples = 0;
@@ -18,8 +19,10 @@ void bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 	b->now.rtt_samples++;
 	b->delay_bucket_ns = rudp_time_min(b->delay_bucket_ns, ack->rtt->latest_ns);
 	b->delay_samples++;
-	if (b->delay_samples >= BBR_DELAY_SAMPLES)
-		close_delay_bucket(b);
+	if (b->delay_samples >= BBR_DELAY_SAMPLES ||
+	    (b->delay_samples >= BBR_DELAY_SAMPLES_SPARSE &&
+	     ack->now_at_ns - b->delay_since_at_ns >= b->min_rtt_ns / BBR_DELAY_SPAN_DIVISOR))
+		close_delay_bucket(b, ack->now_at_ns);
 }
 
 bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)

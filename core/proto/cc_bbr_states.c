@@ -84,8 +84,7 @@ static void leave_by_loss(struct rudp_cc *cc)
 
 	b->undo.left_startup = true;
 	b->full_bw_reached = true;
-	b->inflight_longterm =
-		bbr_max(bbr_bdp_bytes(cc, b->max_bw, 100), b->inflight_latest);
+	b->inflight_longterm = bbr_max(bbr_bdp_bytes(cc, b->max_bw, 100), b->inflight_latest);
 }
 
 void bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack)

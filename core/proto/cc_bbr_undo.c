@@ -66,13 +66,12 @@ void bbr_take_spurious(struct rudp_cc *cc, const struct rudp_cc_spurious *spurio
 	uint64_t from_last = less(spurious->bytes, b->now.lost_bytes);
 
 	b->now.lost_bytes = less(b->now.lost_bytes, spurious->bytes);
-	b->now.lost_packets -= spurious->packets < b->now.lost_packets ? spurious->packets
-								       : b->now.lost_packets;
+	b->now.lost_packets -=
+		spurious->packets < b->now.lost_packets ? spurious->packets : b->now.lost_packets;
 	b->last.lost_bytes = less(b->last.lost_bytes, from_last);
 	if (!b->undo.is_set || spurious->largest_number < b->undo.from_number)
 		return;
 	b->undo.lost_bytes = less(b->undo.lost_bytes, spurious->bytes);
-	if (b->undo.lost_bytes <=
-	    rudp_cc_mul_div(b->undo.inflight_bytes, BBR_LOSS_THRESH, 100))
+	if (b->undo.lost_bytes <= rudp_cc_mul_div(b->undo.inflight_bytes, BBR_LOSS_THRESH, 100))
 		undo(cc);
 }

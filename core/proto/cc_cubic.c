@@ -26,7 +26,7 @@ struct cubic_window {
 	uint64_t w_est_bytes;      /* what Reno would have */
 	uint64_t cwnd_prior_bytes; /* before the last reduction: there Reno's growth becomes 1 */
 	uint64_t k_ms;
-	int64_t epoch_at_ns;       /* RUDP_NEVER: no epoch of congestion avoidance yet */
+	int64_t epoch_at_ns; /* RUDP_NEVER: no epoch of congestion avoidance yet */
 	struct rudp_hystart hystart;
 };
 
@@ -34,12 +34,12 @@ struct cubic {
 	struct cubic_window window;
 	struct cubic_window undo;
 	bool has_undo;
-	uint64_t event_lost_packets;     /* of the current congestion event, not yet found spurious */
-	uint64_t event_first_number;     /* smallest that belongs to it */
-	uint64_t recovery_end_number;    /* the first packet sent after the reduction */
-	uint64_t w_est_rest;             /* fractions of a byte carried to the next ACK */
-	uint64_t limited_until_number;   /* packets below it were sent against a full window */
-	int64_t unlimited_since_at_ns;   /* RUDP_NEVER: the window limits the sending */
+	uint64_t event_lost_packets;   /* of the current congestion event, not yet found spurious */
+	uint64_t event_first_number;   /* smallest that belongs to it */
+	uint64_t recovery_end_number;  /* the first packet sent after the reduction */
+	uint64_t w_est_rest;           /* fractions of a byte carried to the next ACK */
+	uint64_t limited_until_number; /* packets below it were sent against a full window */
+	int64_t unlimited_since_at_ns; /* RUDP_NEVER: the window limits the sending */
 	int64_t last_sent_at_ns;
 	bool in_recovery;
 };
@@ -141,7 +141,8 @@ static void grow_in_avoidance(struct rudp_cc *cc, struct cubic *c, const struct 
 		w->cwnd_bytes = at_least(w->cwnd_bytes, w->w_est_bytes);
 		return;
 	}
-	target = rudp_cubic_window_bytes(t_ms + rtt_ms, w->k_ms, w->w_max_bytes, cc->datagram_bytes);
+	target =
+		rudp_cubic_window_bytes(t_ms + rtt_ms, w->k_ms, w->w_max_bytes, cc->datagram_bytes);
 	most = w->cwnd_bytes * TARGET_GROWTH_NUM_MAX / TARGET_GROWTH_DEN_MAX;
 	if (target > most)
 		target = most;
@@ -186,8 +187,8 @@ static bool is_window_used(struct cubic *c, const struct rudp_cc_ack *ack)
 }
 
 /*
- * Time in which the window did not limit the sending must not move the curve on, or the window would
- * jump once it does (RFC 9438 5.8).
+ * Time in which the window did not limit the sending must not move the curve on, or the window
+ * would jump once it does (RFC 9438 5.8).
  */
 static void stop_clock(struct cubic *c, int64_t since_at_ns)
 {
@@ -210,7 +211,7 @@ static uint64_t reduced(const struct rudp_cc *cc, uint64_t bytes)
 	return at_least(bytes * RUDP_CUBIC_BETA_NUM / RUDP_CUBIC_BETA_DEN, cwnd_min_bytes(cc));
 }
 
-/* RFC 9438 4.6 and 4.7. Fast convergence: a flow that is cut below its last peak leaves room early. */
+/* RFC 9438 4.6, 4.7. Fast convergence: a flow that is cut below its last peak leaves room early. */
 static void reduce(struct rudp_cc *cc, struct cubic *c, uint64_t next_number, int64_t now_at_ns)
 {
 	struct cubic_window *w = &c->window;

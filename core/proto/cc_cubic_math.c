@@ -29,8 +29,9 @@ uint64_t rudp_cubic_k_ms(uint64_t w_max_bytes, uint64_t cwnd_epoch_bytes, uint32
 
 	if (w_max_bytes <= cwnd_epoch_bytes)
 		return 0;
-	cube_ms3 = rudp_cc_mul_div(w_max_bytes - cwnd_epoch_bytes,
-				   MS3_PER_S3 * RUDP_CUBIC_C_DEN / RUDP_CUBIC_C_NUM, datagram_bytes);
+	cube_ms3 =
+		rudp_cc_mul_div(w_max_bytes - cwnd_epoch_bytes,
+				MS3_PER_S3 * RUDP_CUBIC_C_DEN / RUDP_CUBIC_C_NUM, datagram_bytes);
 	return rudp_cubic_root(cube_ms3);
 }
 

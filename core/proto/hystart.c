@@ -15,8 +15,7 @@ static bool has_delay_grown(const struct rudp_hystart *hystart)
 		return false;
 	if (hystart->last_round_rtt_min_ns == RUDP_NEVER)
 		return false;
-	return hystart->round_rtt_min_ns >=
-	       hystart->last_round_rtt_min_ns + rtt_thresh_ns(hystart);
+	return hystart->round_rtt_min_ns >= hystart->last_round_rtt_min_ns + rtt_thresh_ns(hystart);
 }
 
 static void start_round(struct rudp_hystart *hystart, uint64_t next_number)

@@ -31,8 +31,8 @@ enum rudp_hystart_phase {
 
 struct rudp_hystart {
 	enum rudp_hystart_phase phase;
-	uint64_t round_end_number;        /* its ack, or a later one, ends the round */
-	int64_t round_rtt_min_ns;         /* RUDP_NEVER: no sample yet, in both */
+	uint64_t round_end_number; /* its ack, or a later one, ends the round */
+	int64_t round_rtt_min_ns;  /* RUDP_NEVER: no sample yet, in both */
 	int64_t last_round_rtt_min_ns;
 	int64_t css_baseline_rtt_ns;
 	uint32_t round_samples;
@@ -49,7 +49,7 @@ enum rudp_hystart_phase rudp_hystart_on_ack(struct rudp_hystart *hystart, bool h
 					    int64_t rtt_ns, uint64_t largest_acked_number,
 					    uint64_t next_number);
 
-/* What rudp_hystart_on_ack asked for has been done by other means (loss, ECN): no more slow start. */
+/* Slow start has ended by other means: a loss or a mark. */
 void rudp_hystart_stop(struct rudp_hystart *hystart);
 
 #endif

@@ -57,7 +57,8 @@ void rudp_pacer_on_sent(struct rudp_pacer *pacer, uint64_t rate_bytes_per_s, uin
 	if (rate_bytes_per_s == 0)
 		return;
 	if (from_at_ns <= now_at_ns)
-		from_at_ns = now_at_ns - credit_ns(pacer, rate_bytes_per_s, quantum_bytes, now_at_ns);
+		from_at_ns =
+			now_at_ns - credit_ns(pacer, rate_bytes_per_s, quantum_bytes, now_at_ns);
 	pacer->release_at_ns = from_at_ns + span_ns(bytes, rate_bytes_per_s);
 }
 

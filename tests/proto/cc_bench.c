@@ -22,7 +22,7 @@ enum packet_state {
 
 struct packet {
 	enum packet_state state;
-	int64_t sent_at_ns, ack_at_ns;   /* ack RUDP_NEVER: dropped */
+	int64_t sent_at_ns, ack_at_ns; /* ack RUDP_NEVER: dropped */
 	int64_t first_sent_at_ns, delivered_at_ns;
 	uint64_t delivered_bytes, lost_bytes, inflight_bytes;
 	bool app_limited;
@@ -34,9 +34,9 @@ struct flow {
 	struct rudp_pacer pacer;
 	struct rudp_rtt rtt;
 	struct packet *packets;
-	uint64_t next;                   /* number of the next packet */
-	uint64_t oldest;                 /* below it nothing is undecided */
-	uint64_t arriving;               /* the next whose ACK is awaited */
+	uint64_t next;     /* number of the next packet */
+	uint64_t oldest;   /* below it nothing is undecided */
+	uint64_t arriving; /* the next whose ACK is awaited */
 	uint64_t inflight_bytes, delivered_bytes, lost_bytes, sent_bytes, app_limited_until_bytes;
 	int64_t first_sent_at_ns, delivered_at_ns, last_sent_at_ns;
 	bool cwnd_limited;
@@ -153,7 +153,8 @@ static bool has_data(const struct bench *bench, const struct flow *flow)
 
 	if (flow->spec->app_bytes_per_s == 0)
 		return true;
-	return (double)flow->sent_bytes <= (double)flow->spec->app_bytes_per_s * (double)open_ns / 1e9;
+	return (double)flow->sent_bytes <=
+	       (double)flow->spec->app_bytes_per_s * (double)open_ns / 1e9;
 }
 
 static bool window_allows(const struct flow *flow)
@@ -312,9 +313,9 @@ static int64_t send_at_ns(const struct bench *bench, const struct flow *flow)
 {
 	if (!window_allows(flow))
 		return RUDP_NEVER;
-	return rudp_time_max(rudp_time_max(rudp_pacer_release_at_ns(&flow->pacer),
-					   data_at_ns(bench, flow)),
-			     flow->spec->start_at_ns);
+	return rudp_time_max(
+		rudp_time_max(rudp_pacer_release_at_ns(&flow->pacer), data_at_ns(bench, flow)),
+		flow->spec->start_at_ns);
 }
 
 static int64_t flow_next_at_ns(const struct bench *bench, struct flow *flow)

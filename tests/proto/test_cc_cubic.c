@@ -95,7 +95,8 @@ static struct rig reduced_rig(uint64_t before_packets)
 
 Test(cc, registry_knows_names)
 {
-	cr_assert(eq(ptr, (void *)(uintptr_t)rudp_cc_find("cubic"), (void *)(uintptr_t)&rudp_cc_cubic));
+	cr_assert(eq(ptr, (void *)(uintptr_t)rudp_cc_find("cubic"),
+		     (void *)(uintptr_t)&rudp_cc_cubic));
 	cr_assert(eq(ptr, (void *)(uintptr_t)rudp_cc_find("bbr"), (void *)(uintptr_t)&rudp_cc_bbr));
 	cr_assert(eq(ptr, (void *)(uintptr_t)rudp_cc_find("reno"), NULL));
 	cr_assert(eq(ptr, (void *)(uintptr_t)rudp_cc_find(""), NULL));
@@ -228,7 +229,8 @@ Test(cc_cubic, window_comes_back_after_k)
 	struct rig rig = reduced_rig(2000);
 	uint64_t w_max = rig.cc.cwnd_bytes * 10 / 7;
 	int64_t start = rig.now_at_ns;
-	int64_t k_ns = (int64_t)rudp_cubic_k_ms(w_max, rig.cc.cwnd_bytes, DATAGRAM) * RUDP_NS_PER_MS;
+	int64_t k_ns =
+		(int64_t)rudp_cubic_k_ms(w_max, rig.cc.cwnd_bytes, DATAGRAM) * RUDP_NS_PER_MS;
 
 	rig.acked = rig.next;
 	while (rig.now_at_ns < start + k_ns)

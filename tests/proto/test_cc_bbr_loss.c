@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* When BBR takes a loss for congestion, and what it does then. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "bbr_rig.h"
+
+Test(cc_bbr_loss, startup_ignores_loss_without_evidence)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	bbr_rig_round(rig, RATE / 16);
+	for (uint64_t rate = RATE / 8; rate < RATE; rate *= 2) {
+		bbr_rig_lose(rig, 50); /* a tenth */
+		bbr_rig_round(rig, rate);
+	}
+	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
+	cr_assert(eq(u64, rig->b->inflight_longterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_loss, startup_ends_by_heavy_loss)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	bbr_rig_round(rig, RATE / 2);
+	bbr_rig_lose(rig, 200);
+	bbr_rig_round(rig, RATE);
+	bbr_rig_lose(rig, 200);
+	bbr_rig_round(rig, RATE);
+	bbr_rig_round(rig, RATE);
+	cr_assert(ne(int, (int)rig->b->state, BBR_STARTUP));
+	cr_assert(ge(u64, rig->b->inflight_longterm, RATE / 20));
+	cr_assert(lt(u64, rig->b->inflight_longterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_loss, loss_without_evidence_sets_no_bound)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	for (int i = 0; i < 20; i++) {
+		bbr_rig_lose(rig, 15);
+		bbr_rig_round(rig, RATE * 97 / 100);
+	}
+	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+	cr_assert(eq(u64, rig->b->inflight_longterm, BBR_INFINITE));
+	/* A cautious look whether the losses go away may cost what is lost, once. */
+	cr_assert(ge(u64, rig->b->bw, RATE * 95 / 100));
+}
+
+Test(cc_bbr_loss, loss_with_a_queue_sets_the_shortterm_bounds)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->rtt.latest_ns = RTT_NS * 3 / 2;
+	bbr_rig_round(rig, RATE / 2);
+	bbr_rig_lose(rig, 5);
+	bbr_rig_round(rig, RATE / 2);
+	bbr_rig_round(rig, RATE / 2);
+	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+	cr_assert(le(u64, rig->b->bw, RATE * 70 / 100));
+	cr_assert(ge(u64, rig->b->bw, RATE * 49 / 100));
+}
+
+Test(cc_bbr_loss, heavy_loss_needs_no_queue)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	for (int i = 0; i < 3; i++) {
+		bbr_rig_lose(rig, 200);
+		bbr_rig_round(rig, RATE / 2);
+	}
+	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_loss, marks_are_evidence_by_themselves)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->marks = 1;
+	bbr_rig_round(rig, RATE);
+	bbr_rig_round(rig, RATE);
+	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_loss, probe_that_loses_with_a_queue_sets_the_longterm_bound)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	bbr_rig_until(rig, BBR_UP);
+	rig->rtt.latest_ns = RTT_NS * 3 / 2;
+	rig->lost_bytes = 15 * DATAGRAM; /* 3 % of what was in flight */
+	bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_DOWN));
+	cr_assert(eq(u64, rig->b->inflight_longterm, ROUND_PACKETS * DATAGRAM));
+	cr_assert(eq(u64, rig->cc.ssthresh_bytes, rig->b->inflight_longterm));
+	cr_assert(eq(u64, bbr_with_headroom(&rig->cc), ROUND_PACKETS * DATAGRAM * 85 / 100));
+}
+
+Test(cc_bbr_loss, probe_that_loses_without_a_queue_goes_on)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	bbr_rig_until(rig, BBR_UP);
+	rig->lost_bytes = 45 * DATAGRAM; /* 9 % */
+	bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
+	cr_assert(eq(u64, rig->b->inflight_longterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_loss, spurious_loss_returns_the_probe_and_the_bound)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+	struct rudp_cc_spurious spurious = {.packets = 110, .bytes = 110 * DATAGRAM};
+
+	bbr_rig_until(rig, BBR_UP);
+	rig->lost_bytes = 110 * DATAGRAM;
+	spurious.largest_number = rig->acked;
+	bbr_rig_lose(rig, 110);
+	bbr_rig_round(rig, RATE);
+	cr_assert(lt(u64, rig->b->inflight_longterm, BBR_INFINITE));
+	rig->cc.ops->on_spurious(&rig->cc, &spurious);
+	cr_assert(eq(u64, rig->b->inflight_longterm, BBR_INFINITE));
+	cr_assert(eq(int, (int)rig->b->state, BBR_REFILL));
+}
+
+Test(cc_bbr_loss, persistent_congestion_leaves_four_datagrams)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+	struct rudp_cc_loss loss = {.lost_bytes = DATAGRAM,
+				    .lost_packets = 1,
+				    .now_at_ns = rig->now_at_ns,
+				    .next_number = rig->next,
+				    .rtt = &rig->rtt,
+				    .persistent_congestion = true};
+
+	rig->cc.ops->on_loss(&rig->cc, &loss);
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, 4 * DATAGRAM));
+	/* It doubles by what is acknowledged, back to what the model says. */
+	rig->next += 4;
+	bbr_rig_ack(rig, 4, RATE);
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, 8 * DATAGRAM));
+}
