@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/control_client.h"
+
+/* One engine that answers as it is told, on a control name of its own. */
+struct engine {
+	struct rudp_nonce nonce;
+	int listener;
+	pthread_t thread;
+	void (*serve)(struct engine *engine, int channel);
+	struct rudp_control_request seen[2];
+	int passed;    /* descriptors that came with the first request */
+	int same_file; /* the one that came is the socket named by expected */
+	int expected;
+	pthread_t waiter;
+};
+
+static void receive_request(struct engine *engine, int channel, int index)
+{
+	char control[CMSG_SPACE(4 * sizeof(int))];
+	struct iovec iov = {&engine->seen[index], sizeof engine->seen[index]};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+				 .msg_controllen = sizeof control};
+	struct cmsghdr *cmsg;
+
+	if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC) <= 0)
+		return;
+	for (cmsg = CMSG_FIRSTHDR(&message); cmsg; cmsg = CMSG_NXTHDR(&message, cmsg)) {
+		int fd, value = 0;
+		socklen_t len = sizeof value;
+
+		memcpy(&fd, CMSG_DATA(cmsg), sizeof fd);
+		getsockopt(fd, SOL_SOCKET, SO_PRIORITY, &value, &len);
+		engine->passed++;
+		engine->same_file = value == 5;
+		close(fd);
+	}
+}
+
+static void answer(struct engine *engine, int channel, int error)
+{
+	struct rudp_control_reply reply = {.version = RUDP_CONTROL_VERSION,
+					   .operation = engine->seen[0].operation, .error = error,
+					   .id = 77};
+
+	send(channel, &reply, sizeof reply, MSG_NOSIGNAL);
+}
+
+static void serve_error_13(struct engine *engine, int channel)
+{
+	receive_request(engine, channel, 0);
+	answer(engine, channel, 13);
+}
+
+static void serve_nothing(struct engine *engine, int channel)
+{
+	receive_request(engine, channel, 0);
+}
+
+static void serve_short_reply(struct engine *engine, int channel)
+{
+	receive_request(engine, channel, 0);
+	send(channel, "x", 1, MSG_NOSIGNAL);
+}
+
+static void serve_after_go_on(struct engine *engine, int channel)
+{
+	receive_request(engine, channel, 0);
+	receive_request(engine, channel, 1);
+	answer(engine, channel, EINPROGRESS);
+}
+
+static void serve_after_signal(struct engine *engine, int channel)
+{
+	char byte;
+
+	receive_request(engine, channel, 0);
+	/* The signal may arrive before the caller waits: it is sent until GO_ON is there. */
+	while (recv(channel, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0) {
+		pthread_kill(engine->waiter, SIGUSR1);
+		sched_yield();
+	}
+	receive_request(engine, channel, 1);
+	answer(engine, channel, EINPROGRESS);
+}
+
+static void *engine_main(void *argument)
+{
+	struct engine *engine = argument;
+	int channel = accept(engine->listener, NULL, NULL);
+
+	engine->serve(engine, channel);
+	close(channel);
+	return NULL;
+}
+
+static struct engine *prepare(void (*serve)(struct engine *engine, int channel))
+{
+	static struct engine engine;
+	struct rudp_name name = {.kind = RUDP_NAME_CONTROL};
+	struct sockaddr_un un;
+	socklen_t len;
+	pid_t pid = getpid();
+
+	memset(&engine, 0, sizeof engine);
+	memcpy(engine.nonce.bytes, &pid, sizeof pid);
+	name.nonce = engine.nonce;
+	len = rudp_name_write(&name, &un);
+	engine.serve = serve;
+	engine.waiter = pthread_self();
+	engine.listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	cr_assert(eq(int, bind(engine.listener, (struct sockaddr *)&un, len), 0));
+	cr_assert(eq(int, listen(engine.listener, 4), 0));
+	return &engine;
+}
+
+static struct engine *start(void (*serve)(struct engine *engine, int channel))
+{
+	struct engine *engine = prepare(serve);
+
+	cr_assert(eq(int, pthread_create(&engine->thread, NULL, engine_main, engine), 0));
+	return engine;
+}
+
+static int marked_file(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int priority = 5;
+
+	setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority);
+	return fd;
+}
+
+Test(control_client, brings_request_and_descriptor_and_takes_the_reply)
+{
+	struct engine *engine = start(serve_error_13);
+	struct rudp_control_call call;
+
+	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_LISTEN, marked_file());
+	call.request.number = 9;
+	cr_assert(eq(int, rudp_control_make(&call), 0));
+	pthread_join(engine->thread, NULL);
+	cr_assert(eq(int, call.reply.error, 13));
+	cr_assert(eq(u64, call.reply.id, 77));
+	cr_assert(eq(int, engine->seen[0].operation, RUDP_CONTROL_LISTEN));
+	cr_assert(eq(int, engine->seen[0].version, RUDP_CONTROL_VERSION));
+	cr_assert(eq(int, engine->seen[0].number, 9));
+	cr_assert(eq(int, engine->passed, 1));
+	cr_assert(eq(int, engine->same_file, 1));
+}
+
+Test(control_client, leaves_no_descriptor_open)
+{
+	struct engine *engine = start(serve_error_13);
+	struct rudp_control_call call;
+	int before = dup(0), after;
+
+	close(before);
+	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_INFO, -1);
+	rudp_control_make(&call);
+	pthread_join(engine->thread, NULL);
+	after = dup(0);
+	cr_assert(eq(int, after, before));
+}
+
+Test(control_client, says_when_there_is_no_such_engine)
+{
+	struct rudp_nonce nobody = {.bytes = {1, 2, 3}};
+	struct rudp_control_call call;
+
+	errno = 99;
+	rudp_control_begin(&call, &nobody, RUDP_CONTROL_INFO, -1);
+	cr_assert(eq(int, rudp_control_make(&call), -ECONNREFUSED));
+	cr_assert(eq(int, errno, 99));
+}
+
+Test(control_client, says_when_the_engine_ends_without_a_reply)
+{
+	struct engine *engine = start(serve_nothing);
+	struct rudp_control_call call;
+
+	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_INFO, -1);
+	cr_assert(eq(int, rudp_control_make(&call), -ECONNRESET));
+}
+
+Test(control_client, refuses_a_reply_of_another_version)
+{
+	struct engine *engine = start(serve_short_reply);
+	struct rudp_control_call call;
+
+	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_INFO, -1);
+	cr_assert(eq(int, rudp_control_make(&call), -EPROTO));
+}
+
+Test(control_client, asks_to_go_on_when_its_time_is_over)
+{
+	struct engine *engine = start(serve_after_go_on);
+	struct rudp_control_call call;
+
+	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_CONNECT, marked_file());
+	call.interruptible = true;
+	call.timeout.tv_usec = 1000;
+	cr_assert(eq(int, rudp_control_make(&call), 0));
+	pthread_join(engine->thread, NULL);
+	cr_assert(eq(int, call.went_on, 1));
+	cr_assert(eq(int, call.cut_short, EINPROGRESS));
+	cr_assert(eq(int, call.reply.error, EINPROGRESS));
+	cr_assert(eq(int, engine->seen[1].operation, RUDP_CONTROL_GO_ON));
+	cr_assert(eq(int, engine->passed, 1));
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+Test(control_client, asks_to_go_on_when_a_signal_comes)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	struct rudp_control_call call;
+	struct engine *engine;
+
+	sigaction(SIGUSR1, &action, NULL);
+	engine = start(serve_after_signal);
+	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_CONNECT, -1);
+	call.interruptible = true;
+	cr_assert(eq(int, rudp_control_make(&call), 0));
+	pthread_join(engine->thread, NULL);
+	cr_assert(eq(int, call.cut_short, EINTR));
+	cr_assert(eq(int, engine->seen[1].operation, RUDP_CONTROL_GO_ON));
+}
+
+static void serve_13_if_passed(struct engine *engine, int channel)
+{
+	receive_request(engine, channel, 0);
+	answer(engine, channel, engine->passed == 1 && engine->same_file ? 13 : 14);
+}
+
+Test(control_client, gets_through_with_a_full_descriptor_table)
+{
+	struct rlimit limit = {64, 64};
+	struct rudp_control_call call;
+	struct engine *engine = prepare(serve_13_if_passed);
+	int fd = marked_file();
+
+	/* A process of its own, since it needs free numbers. */
+	if (fork() == 0) {
+		engine_main(engine);
+		_exit(0);
+	}
+	setrlimit(RLIMIT_NOFILE, &limit);
+	while (dup(0) >= 0)
+		;
+	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_LISTEN, fd);
+	cr_assert(eq(int, rudp_control_make(&call), 0));
+	cr_assert(eq(int, call.reply.error, 13));
+	cr_assert(eq(int, fcntl(0, F_GETFD), 0)); /* closed in the helper's table only */
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/environment.h"
+
+static uint64_t hash_with(const char *name, const char *value)
+{
+	uint64_t hash;
+
+	setenv(name, value, 1);
+	hash = rudp_environment_hash();
+	unsetenv(name);
+	return hash;
+}
+
+Test(environment, settings_change_the_hash_and_nothing_else_does)
+{
+	uint64_t none;
+
+	clearenv();
+	none = rudp_environment_hash();
+	cr_assert(ne(u64, hash_with("RUDP_CC", "cubic"), none));
+	cr_assert(ne(u64, hash_with("RUDP_CC", "cubic"), hash_with("RUDP_CC", "bbr")));
+	cr_assert(eq(u64, hash_with("RUDP_NONCE", "x"), none));
+	cr_assert(eq(u64, hash_with("RUDP_ENGINE_PATH", "x"), none));
+	cr_assert(eq(u64, hash_with("RUDP_DISABLE", "1"), none));
+	cr_assert(eq(u64, hash_with("PATH", "/bin"), none));
+}
+
+Test(environment, order_does_not_change_the_hash)
+{
+	uint64_t first;
+
+	clearenv();
+	setenv("RUDP_CC", "bbr", 1);
+	setenv("RUDP_LOG", "info", 1);
+	first = rudp_environment_hash();
+	clearenv();
+	setenv("RUDP_LOG", "info", 1);
+	setenv("RUDP_CC", "bbr", 1);
+	cr_assert(eq(u64, rudp_environment_hash(), first));
+}
+
+Test(environment, relative_key_files_of_two_directories_differ)
+{
+	uint64_t in_root, in_tmp;
+
+	clearenv();
+	cr_assert(eq(int, chdir("/"), 0));
+	in_root = hash_with("RUDP_KEY_FILE", "key");
+	cr_assert(eq(int, chdir("/tmp"), 0));
+	in_tmp = hash_with("RUDP_KEY_FILE", "key");
+	cr_assert(ne(u64, in_root, in_tmp));
+	cr_assert(eq(u64, hash_with("RUDP_KEY_FILE", "/tmp/key"), in_tmp));
+}
+
+Test(environment, file_names_become_absolute)
+{
+	static const char *const cases[][2] = {
+		{"RUDP_KEY_FILE=key", "RUDP_KEY_FILE=/tmp/key"},
+		{"RUDP_KEY_FILE=/a/key", "RUDP_KEY_FILE=/a/key"},
+		{"RUDP_LOG=info:log/x", "RUDP_LOG=info:/tmp/log/x"},
+		{"RUDP_LOG=info:/x", "RUDP_LOG=info:/x"},
+		{"RUDP_LOG=info", "RUDP_LOG=info"},
+		{"RUDP_LOG=info:", "RUDP_LOG=info:"},
+		{"RUDP_CC=bbr", "RUDP_CC=bbr"},
+	};
+	char out[64];
+
+	cr_assert(eq(int, chdir("/tmp"), 0));
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		size_t len = rudp_environment_copy(out, sizeof out, cases[i][0]);
+
+		cr_assert(eq(sz, len, strlen(cases[i][1])));
+		cr_assert(eq(str, out, (char *)cases[i][1]));
+	}
+}
+
+Test(environment, what_does_not_fit_is_not_cut)
+{
+	const char *variable = "RUDP_KEY_FILE=key";
+	const char *whole = "RUDP_KEY_FILE=/tmp/key";
+	char out[64];
+
+	cr_assert(eq(int, chdir("/tmp"), 0));
+	for (size_t size = 0; size <= strlen(whole); size++)
+		cr_assert(eq(sz, rudp_environment_copy(out, size, variable), 0));
+	cr_assert(eq(sz, rudp_environment_copy(out, strlen(whole) + 1, variable), strlen(whole)));
+}
+
+Test(environment, empty_variable_is_not_set)
+{
+	clearenv();
+	setenv("RUDP_CC", "", 1);
+	cr_assert(eq(ptr, (void *)rudp_environment_get("RUDP_CC"), NULL));
+}
