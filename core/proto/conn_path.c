@@ -75,6 +75,10 @@ void rudp_conn_path_on_response(struct rudp_conn *conn, const uint8_t data[8], i
 /* A path that never answered was forged by somebody who can only send: back to the last good one. */
 void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 {
+	/* A challenge that may not even be sent counts as one that was not answered. */
+	if (rudp_path_is_mute(&conn->path) && conn->path.challenge_at_ns <= now_at_ns &&
+	    conn->path.challenges < RUDP_PATH_CHALLENGES_MAX)
+		rudp_path_on_challenge_sent(&conn->path, rudp_rtt_pto_ns(&conn->rtt, 0), now_at_ns);
 	if (!rudp_path_is_failed(&conn->path, now_at_ns))
 		return;
 	if (conn->previous.remote.family == AF_UNSPEC) {

@@ -83,24 +83,38 @@ static int64_t pacing_at_ns(const struct rudp_conn *conn)
 	return rudp_pacer_release_at_ns(&conn->pacer);
 }
 
+/* The deadlines at which something is sent. */
+static int64_t send_at_ns(const struct rudp_conn *conn)
+{
+	int64_t at = rudp_time_min(conn->acks.due_at_ns, keepalive_at_ns(conn));
+
+	if (conn->state != RUDP_STATE_TIME_WAIT)
+		at = rudp_time_min(at, rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
+								    conn->peer_ack_delay_ns));
+	return rudp_time_min(at, pacing_at_ns(conn));
+}
+
+/* While the address is not proven and has had its share, only the peer can set things going again. */
+static bool may_speak(const struct rudp_conn *conn)
+{
+	return conn->path.socket && (is_handshaking(conn) || !rudp_path_is_mute(&conn->path));
+}
+
 int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns)
 {
 	int64_t at = rudp_time_min(conn->close_at_ns, conn->trim_at_ns);
 
-	(void)now_at_ns;
 	if (conn->dead)
 		return RUDP_NEVER;
 	at = rudp_time_min(at, give_up_at_ns(conn));
-	at = rudp_time_min(at, conn->acks.due_at_ns);
 	at = rudp_time_min(at, conn->forget_keys_at_ns);
-	if (conn->state != RUDP_STATE_TIME_WAIT) {
-		at = rudp_time_min(at, rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
-								    conn->peer_ack_delay_ns));
-		at = rudp_time_min(at, conn->path.challenge_at_ns);
-	}
-	at = rudp_time_min(at, keepalive_at_ns(conn));
 	at = rudp_time_min(at, keepalive_give_up_at_ns(conn));
-	return rudp_time_min(at, pacing_at_ns(conn));
+	if (conn->state != RUDP_STATE_TIME_WAIT)
+		at = rudp_time_min(at, conn->path.challenge_at_ns);
+	if (may_speak(conn))
+		at = rudp_time_min(at, send_at_ns(conn));
+	/* What is due and yet did not leave is not looked at again in the same instant. */
+	return rudp_time_max(at, now_at_ns + RUDP_TIMER_TICK_NS);
 }
 
 static void on_give_up(struct rudp_conn *conn, int64_t now_at_ns)

@@ -247,7 +247,7 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 
 	if (max > allowance->path_bytes)
 		max = (size_t)allowance->path_bytes;
-	if (max < RUDP_DATA_OVERHEAD_BYTES + 64 ||
+	if (max < RUDP_PATH_PACKET_MIN_BYTES ||
 	    !rudp_reliability_can_send(&conn->reliability))
 		return 0;
 	plan_init(&plan, conn, max, now_at_ns);

@@ -14,6 +14,7 @@
 #include "base/time.h"
 
 #define RUDP_AMPLIFICATION_FACTOR 3
+#define RUDP_PATH_PACKET_MIN_BYTES 93
 #define RUDP_PATH_CHALLENGES_MAX 5 /* unanswered, before the path is given up */
 
 struct rudp_path {
@@ -34,6 +35,8 @@ void rudp_path_init(struct rudp_path *path, void *socket, const struct rudp_addr
 
 /* Bytes that may still be sent there: unlimited once validated. */
 uint64_t rudp_path_allowance_bytes(const struct rudp_path *path);
+/* Not even the smallest useful packet may be sent: only a packet from the peer changes that. */
+bool rudp_path_is_mute(const struct rudp_path *path);
 
 void rudp_path_on_received(struct rudp_path *path, uint64_t bytes);
 void rudp_path_on_sent(struct rudp_path *path, uint64_t bytes);

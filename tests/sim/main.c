@@ -120,6 +120,7 @@ int main(int argc, char **argv)
 	const uint8_t table_key[16] = "deterministic!!";
 	struct world_config config;
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	rudp_table_set_key(table_key);
 	rudp_log_set(print_log, NULL, getenv("SIM_DEBUG") ? RUDP_LOG_DEBUG : RUDP_LOG_OFF);
 	if (argc == 1)

@@ -13,6 +13,7 @@
 
 #define PORT 443
 #define MEMORY_EXTRA_BYTES (24u << 20) /* records and ranges of one connection, at most */
+#define STEPS_AT_ONE_INSTANT_MAX 1000
 #define DEEP_CHECK_EVERY 64            /* steps; every step looks at the connection concerned */
 
 /* One end of one connection, as its program sees it. */
@@ -43,6 +44,7 @@ struct world {
 	uint16_t nat_port;    /* what the path makes of the client's port; 0: as it is */
 	uint8_t nat_host;
 	int64_t queue_sum_ns;
+	unsigned steps_here;  /* since time last moved */
 	bool over;
 };
 
@@ -311,9 +313,12 @@ static void open_due(struct world *w)
 static bool is_finished(struct world *w)
 {
 	for (int i = 0; i < w->config->conns; i++) {
-		if (!w->side[0][i].closed || !w->side[1][i].closed)
+		/* A connection that was reset before anybody accepted it has never been. */
+		bool unseen = w->config->end == END_RESET && !w->side[1][i].opened;
+
+		if (!w->side[0][i].closed || (!w->side[1][i].closed && !unseen))
 			return false;
-		if (w->config->end == END_RESET && w->side[1][i].error != ECONNRESET)
+		if (w->config->end == END_RESET && !unseen && w->side[1][i].error != ECONNRESET)
 			fail(w, "connection %d: the reset reached the server as %d", i,
 			     w->side[1][i].error);
 		if (w->config->end == END_CLOSE_UNREAD && w->side[0][i].error != ECONNRESET)
@@ -387,7 +392,10 @@ static void step(struct world *w)
 		fail(w, "nothing will ever happen again");
 		return;
 	}
-	/* Real timers have a grain, too: never a step of zero for ever. */
+	if (next > w->now_ns)
+		w->steps_here = 0;
+	else if (w->steps_here++ > STEPS_AT_ONE_INSTANT_MAX)
+		fail(w, "time stands still: something is due and never done");
 	w->now_ns = rudp_time_max(w->now_ns, next);
 	if (w->now_ns > w->config->finish_by_ns) {
 		fail(w, "not finished after %.3f s of virtual time",
