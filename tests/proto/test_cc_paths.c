@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the algorithms make of whole paths: the bars of docs/architecture.md, in virtual time. */
+/* What the algorithms make of whole paths, in virtual time. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
