@@ -111,6 +111,7 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 		      struct rudp_reliability_result *result)
 {
 	int64_t delay_ns = loss_delay_ns(r, rtt);
+	uint32_t packet_threshold = r->packet_threshold; /* losses found below may relax it */
 	uint64_t end = r->largest_answered == RUDP_NUMBER_NONE ? 0 : r->largest_answered;
 	uint64_t number = r->loss_next > r->base ? r->loss_next : r->base;
 
@@ -119,7 +120,7 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 		const struct rudp_sent *sent = rudp_sent_at(r, number);
 		bool awaited = rudp_sent_is_awaited(sent);
 
-		if (awaited && end - number < r->packet_threshold &&
+		if (awaited && end - number < packet_threshold &&
 		    sent->sent_at_ns > now_at_ns - delay_ns) {
 			r->loss_at_ns = sent->sent_at_ns + delay_ns;
 			break;
