@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* The handshake in numbers of docs/protocol.md appendix A: what it prints is what we send. */
+#include <stdio.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "base/hash.h"
+#include "proto/frame.h"
+#include "proto/keys.h"
+#include "proto/noise.h"
+
+#define CHECK_BYTES 8
+#define SYN_BYTES RUDP_DATAGRAM_MIN_SYN_BYTES
+#define SYN_MESSAGE_BYTES (SYN_BYTES - RUDP_SYN_HEADER_BYTES - CHECK_BYTES)
+#define PORT 80
+
+static const uint64_t initiator_id = UINT64_C(0x0102030405060708);
+static const uint64_t listener_id = UINT64_C(0x1112131415161718);
+
+struct example {
+	struct rudp_noise initiator, listener;
+	uint8_t syn[SYN_BYTES];
+	uint8_t synack[256];
+	size_t synack_bytes;
+};
+
+static bool is_hex(const uint8_t *bytes, size_t len, const char *expected)
+{
+	char text[3];
+
+	if (strlen(expected) != 2 * len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		snprintf(text, sizeof text, "%02x", bytes[i]);
+		if (memcmp(text, expected + 2 * i, 2) != 0)
+			return false;
+	}
+	return true;
+}
+
+static size_t write_params(uint8_t *out, size_t cap, uint64_t id, uint8_t token_byte)
+{
+	struct rudp_params params = {
+		.source_id = id,
+		.window_bytes = 524288,
+		.datagram_max_bytes = 65507,
+		.ack_delay_max_ns = 25 * RUDP_NS_PER_MS,
+	};
+	struct rudp_writer w = rudp_writer(out, cap);
+
+	memset(params.reset_token, token_byte, sizeof params.reset_token);
+	cr_assert(eq(int, rudp_params_write(&w, &params), true));
+	return rudp_writer_len(&w);
+}
+
+static void start(struct rudp_noise *noise, bool initiator, uint8_t ephemeral_byte)
+{
+	static const uint8_t zero_psk[RUDP_KEY_BYTES];
+	uint8_t prologue[RUDP_SYN_HEADER_BYTES];
+	uint8_t ephemeral[RUDP_NOISE_DH_BYTES];
+
+	memset(ephemeral, ephemeral_byte, sizeof ephemeral);
+	rudp_packet_write_prologue(prologue, RUDP_SUITE_NNPSK0_AES_256_GCM, initiator_id, PORT);
+	cr_assert(eq(int,
+		     rudp_noise_init(noise, initiator, RUDP_CIPHER_AES_256_GCM, zero_psk, prologue,
+				     sizeof prologue, ephemeral),
+		     0));
+}
+
+static void make_syn(struct example *e)
+{
+	static const uint8_t zero_key[16];
+	uint8_t payload[SYN_MESSAGE_BYTES - RUDP_NOISE_OVERHEAD_BYTES] = {0};
+	struct rudp_writer check = rudp_writer(e->syn + sizeof e->syn - CHECK_BYTES, CHECK_BYTES);
+	size_t head = rudp_packet_write_syn(e->syn, RUDP_SUITE_NNPSK0_AES_256_GCM, initiator_id,
+					    PORT, NULL, 0);
+
+	write_params(payload, sizeof payload, initiator_id, 0xaa);
+	cr_assert(eq(int,
+		     rudp_noise_write(&e->initiator, payload, sizeof payload, e->syn + head,
+				      sizeof e->syn - head),
+		     SYN_MESSAGE_BYTES));
+	rudp_write_u64(&check, rudp_siphash(zero_key, e->syn, sizeof e->syn - CHECK_BYTES));
+}
+
+static void make_synack(struct example *e)
+{
+	uint8_t received[SYN_MESSAGE_BYTES], payload[128];
+	size_t head =
+		rudp_packet_write_synack(e->synack, RUDP_SUITE_NNPSK0_AES_256_GCM, initiator_id);
+	size_t len = write_params(payload, sizeof payload, listener_id, 0xbb);
+	int message_bytes;
+
+	cr_assert(gt(int,
+		     rudp_noise_read(&e->listener, e->syn + RUDP_SYN_HEADER_BYTES,
+				     SYN_MESSAGE_BYTES, received, sizeof received),
+		     0));
+	message_bytes = rudp_noise_write(&e->listener, payload, len, e->synack + head,
+					 sizeof e->synack - head);
+	cr_assert(gt(int, message_bytes, 0));
+	e->synack_bytes = head + (size_t)message_bytes;
+	cr_assert(gt(int,
+		     rudp_noise_read(&e->initiator, e->synack + head, (size_t)message_bytes,
+				     received, sizeof received),
+		     0));
+}
+
+static void make_example(struct example *e)
+{
+	start(&e->initiator, true, 0x11);
+	start(&e->listener, false, 0x22);
+	make_syn(e);
+	make_synack(e);
+}
+
+Test(examples, syn_is_as_printed)
+{
+	struct example e;
+
+	make_example(&e);
+	cr_assert(is_hex(e.syn, 112,
+			 "10010100010203040506070800500000"
+			 "7b4e909bbe7ffe44c465a220037d608ee35897d31ef972f07f74892cb0f73f13"
+			 "ff442e375c84b06d258e789ff0432a0cc36fa2a41f778e4a015f8e6224f3c5fe"
+			 "7c2c6a41a89d5ae2e9551d7e1338c17f0d65cbb8ee9ac71e15eb9a0fe78969bf"));
+	cr_assert(is_hex(e.syn + SYN_BYTES - CHECK_BYTES - RUDP_TAG_BYTES,
+			 RUDP_TAG_BYTES + CHECK_BYTES,
+			 "459bffbbdc476ac12681aab537064357"
+			 "8e540bd05e0153f9"));
+}
+
+Test(examples, synack_is_as_printed)
+{
+	struct example e;
+
+	make_example(&e);
+	cr_assert(is_hex(e.synack, e.synack_bytes,
+			 "200101000102030405060708"
+			 "0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20"
+			 "fecdc4c9b6f3c1e9bd262821b1254b04e3cad0566cde32f2ce2c9507653ea401"
+			 "3188ff963e22d2ec2bb1a1b3ace8"
+			 "98cdac7dfd7cd204b5c1ab51ca024bd1"));
+}
+
+static size_t write_hello(uint8_t *out, size_t cap)
+{
+	struct rudp_range syn = {0, 1};
+	struct rudp_range_set received = {.ranges = &syn, .count = 1};
+	struct rudp_writer w = rudp_writer(out, cap);
+
+	rudp_frame_write_ack(&w, &received, 0, NULL);
+	rudp_frame_write_stream_head(&w, 0, 5, false);
+	rudp_write_bytes(&w, "hello", 5);
+	return rudp_writer_len(&w);
+}
+
+Test(examples, first_data_packet_is_as_printed)
+{
+	struct example e;
+	uint8_t send_key[RUDP_KEY_BYTES], receive_key[RUDP_KEY_BYTES];
+	uint8_t frames[32], packet[64];
+	struct iovec in = {frames, write_hello(frames, sizeof frames)};
+	size_t len = rudp_packet_write_data(packet, false, listener_id, 1);
+	struct rudp_keys keys;
+
+	make_example(&e);
+	rudp_noise_split(&e.initiator, send_key, receive_key);
+	cr_assert(is_hex(send_key, sizeof send_key,
+			 "02853d43dcc480edb7dacf8fe0dcb8cd556da830947a41154b9a881795edb9c1"));
+	cr_assert(is_hex(receive_key, sizeof receive_key,
+			 "60e84f25aeb0548e67f03626002f2cce1aeaf6fc19fb6c1e9e477651ccf7c382"));
+	cr_assert(is_hex(frames, in.iov_len, "02000000000400000568656c6c6f"));
+	cr_assert(
+		eq(int, rudp_keys_init(&keys, RUDP_CIPHER_AES_256_GCM, send_key, receive_key), 0));
+	len += rudp_keys_seal(&keys, 1, packet, len, &in, 1, packet + len);
+	cr_assert(is_hex(packet, len,
+			 "40111213141516171800000001"
+			 "97c1358c9883e03b88270b72c6bc"
+			 "a05c093a3c333ff55a2e01f37329160b"));
+	rudp_keys_fini(&keys);
+}
