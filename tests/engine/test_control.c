@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A running engine, in a child process, as programs see it: control messages, right and malformed, and
+ * connections between two sockets of this test, without the shim.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/control.h"
+#include "api/mark.h"
+#include "engine/engine.h"
+#include "engine/loop.h"
+
+#define WAIT_S 5
+
+static struct rudp_nonce nonce;
+static uint8_t token[RUDP_TOKEN_BYTES];
+static pid_t engine_pid;
+
+static void run_engine(int ready)
+{
+	static struct rudp_engine engine;
+	static struct rudp_settings settings;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGPIPE, SIG_IGN);
+	if (rudp_engine_init(&engine, &settings) < 0)
+		_exit(1);
+	engine.stays = true;
+	if (write(ready, &engine.nonce, sizeof engine.nonce) < 0 ||
+	    write(ready, engine.token, sizeof engine.token) < 0)
+		_exit(1);
+	rudp_engine_run(&engine);
+	_exit(0);
+}
+
+static void setup(void)
+{
+	int ends[2];
+
+	cr_assert(zero(int, pipe(ends)));
+	engine_pid = fork();
+	if (engine_pid == 0)
+		run_engine(ends[1]);
+	cr_assert(eq(int, (int)read(ends[0], &nonce, sizeof nonce), (int)sizeof nonce));
+	cr_assert(eq(int, (int)read(ends[0], token, sizeof token), (int)sizeof token));
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void teardown(void)
+{
+	kill(engine_pid, SIGKILL);
+}
+
+TestSuite(control, .init = setup, .fini = teardown, .timeout = 30);
+
+static int channel(void)
+{
+	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = nonce};
+	struct sockaddr_un un;
+	socklen_t len = rudp_name_write(&name, &un);
+	struct timeval limit = {WAIT_S, 0};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	cr_assert(zero(int, connect(fd, (struct sockaddr *)&un, len)));
+	return fd;
+}
+
+static void send_raw(int to, const void *data, size_t len, const int *fds, size_t fd_count)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(4 * sizeof(int))] = {0};
+	struct iovec iov = {(void *)data, len};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd_count > 0) {
+		struct cmsghdr *cmsg;
+
+		message.msg_control = control;
+		message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+		cmsg = CMSG_FIRSTHDR(&message);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, fd_count * sizeof(int));
+	}
+	cr_assert(eq(int, (int)sendmsg(to, &message, MSG_NOSIGNAL), (int)len));
+}
+
+static struct rudp_control_reply answer(int from)
+{
+	struct rudp_control_reply reply = {0};
+
+	cr_assert(eq(sz, (size_t)recv(from, &reply, sizeof reply, 0), sizeof reply));
+	cr_assert(eq(u16, reply.version, RUDP_CONTROL_VERSION));
+	return reply;
+}
+
+static struct rudp_control_request request_of(enum rudp_control_operation operation)
+{
+	struct rudp_control_request request = {.version = RUDP_CONTROL_VERSION,
+					       .operation = (uint16_t)operation};
+
+	memcpy(request.token, token, sizeof token);
+	return request;
+}
+
+static struct rudp_control_reply ask(const struct rudp_control_request *request, int fd)
+{
+	int to = channel();
+	struct rudp_control_reply reply;
+
+	send_raw(to, request, sizeof *request, &fd, fd >= 0);
+	reply = answer(to);
+	close(to);
+	return reply;
+}
+
+static int fresh(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct timeval limit = {WAIT_S, 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	cr_assert(zero(int, rudp_mark_set(fd, 0)));
+	return fd;
+}
+
+static int fault(const void *data, size_t len, const int *fds, size_t fd_count)
+{
+	int to = channel();
+	struct rudp_control_reply reply;
+
+	send_raw(to, data, len, fds, fd_count);
+	reply = answer(to);
+	close(to);
+	return reply.error;
+}
+
+Test(control, hello_gives_nonce_token_and_pid)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_HELLO);
+	struct rudp_control_reply reply = ask(&request, -1);
+
+	cr_assert(zero(int, reply.error));
+	cr_assert(zero(int, memcmp(&reply.nonce, &nonce, sizeof nonce)));
+	cr_assert(zero(int, memcmp(reply.token, token, sizeof token)));
+	cr_assert(eq(u32, reply.pid, (uint32_t)engine_pid));
+}
+
+Test(control, malformed_messages_are_refused_and_the_engine_lives)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_HELLO);
+	uint8_t large[sizeof request + 1] = {0};
+	int fds[4];
+
+	for (int i = 0; i < 4; i++)
+		fds[i] = fresh();
+	memcpy(large, &request, sizeof request);
+	cr_assert(eq(int, fault("x", 1, NULL, 0), EPROTO));
+	cr_assert(eq(int, fault(&request, sizeof request - 1, NULL, 0), EPROTO));
+	cr_assert(eq(int, fault(large, sizeof large, NULL, 0), EPROTO));
+	cr_assert(eq(int, fault(&request, sizeof request, fds, 1), EPROTO));
+	request.version = 2;
+	cr_assert(eq(int, fault(&request, sizeof request, NULL, 0), EPROTO));
+	request = request_of(RUDP_CONTROL_BIND);
+	cr_assert(eq(int, fault(&request, sizeof request, NULL, 0), EPROTO));
+	cr_assert(eq(int, fault(&request, sizeof request, fds, 4), EPROTO));
+	request.operation = RUDP_CONTROL_OPERATION_COUNT;
+	cr_assert(eq(int, fault(&request, sizeof request, NULL, 0), EPROTO));
+	request = request_of(RUDP_CONTROL_HELLO);
+	cr_assert(zero(int, ask(&request, -1).error));
+}
+
+Test(control, random_messages_change_nothing)
+{
+	struct rudp_control_request request;
+
+	srand(3);
+	for (int i = 0; i < 2000; i++) {
+		int to = channel(), fd = fresh();
+		size_t len = i % 3 ? sizeof request : (size_t)rand() % sizeof request + 1;
+
+		for (size_t j = 0; j < sizeof request; j++)
+			((uint8_t *)&request)[j] = (uint8_t)rand();
+		if (i % 2) {
+			request.version = RUDP_CONTROL_VERSION;
+			request.operation = (uint16_t)(rand() % RUDP_CONTROL_OPERATION_COUNT);
+			request.addr.family = rand() % 2 ? AF_INET6 : (sa_family_t)rand();
+		}
+		send_raw(to, &request, len, &fd, (size_t)rand() % 2);
+		close(to);
+		close(fd);
+	}
+	request = request_of(RUDP_CONTROL_HELLO);
+	cr_assert(zero(int, ask(&request, -1).error));
+}
+
+Test(control, a_socket_that_is_not_ours_is_refused)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_LISTEN);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	cr_assert(eq(int, ask(&request, fd).error, ENOTSOCK));
+}
+
+static struct rudp_addr loopback(uint16_t port)
+{
+	struct rudp_addr a = {.in4 = {.sin_family = AF_INET}};
+
+	a.in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	rudp_addr_set_port(&a, port);
+	return a;
+}
+
+static int bind_to(int fd, uint16_t port, struct rudp_addr *local)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
+	struct rudp_control_reply reply;
+
+	request.addr = loopback(port);
+	reply = ask(&request, fd);
+	*local = reply.local;
+	return reply.error;
+}
+
+static int listener(struct rudp_addr *local)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_LISTEN);
+	int fd = fresh();
+
+	request.number = 8;
+	cr_assert(zero(int, bind_to(fd, 0, local)));
+	cr_assert(zero(int, ask(&request, fd).error));
+	return fd;
+}
+
+static struct rudp_control_reply connect_to(int fd, const struct rudp_addr *addr, uint32_t flags)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_CONNECT);
+
+	request.addr = *addr;
+	request.flags = flags;
+	return ask(&request, fd);
+}
+
+static int accept_one(int from)
+{
+	struct timeval limit = {WAIT_S, 0};
+	int fd = accept(from, NULL, NULL);
+
+	cr_assert(ge(int, fd, 0));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	cr_assert(eq(int, (int)send(fd, &nonce, sizeof nonce, 0), (int)sizeof nonce));
+	return fd;
+}
+
+struct ends {
+	int active, passive;
+};
+
+static struct ends connected(void)
+{
+	struct rudp_addr local;
+	struct ends ends = {fresh(), -1};
+	int from = listener(&local);
+
+	cr_assert(zero(int, connect_to(ends.active, &local, 0).error));
+	ends.passive = accept_one(from);
+	close(from);
+	return ends;
+}
+
+static void expect_text(int fd, const char *text)
+{
+	char got[64] = "";
+
+	cr_assert(eq(int, (int)recv(fd, got, strlen(text), MSG_WAITALL), (int)strlen(text)));
+	cr_assert(eq(str, got, (char *)text));
+}
+
+Test(control, a_port_is_taken_once_and_free_after_the_last_close)
+{
+	struct rudp_addr local, other;
+	int a = fresh(), b = fresh();
+
+	cr_assert(zero(int, bind_to(a, 0, &local)));
+	cr_assert(ne(u16, rudp_addr_port(&local), 0));
+	cr_assert(eq(int, bind_to(b, rudp_addr_port(&local), &other), EADDRINUSE));
+	close(a);
+	cr_assert(zero(int, bind_to(b, rudp_addr_port(&local), &other)));
+	cr_assert(rudp_addr_equal(&local, &other));
+	cr_assert(eq(int, bind_to(b, 0, &other), EINVAL));
+}
+
+Test(control, bytes_go_both_ways_and_each_end_of_file_arrives)
+{
+	struct ends ends = connected();
+	char byte;
+
+	send(ends.active, "question", 8, 0);
+	expect_text(ends.passive, "question");
+	shutdown(ends.active, SHUT_WR);
+	cr_assert(zero(int, (int)recv(ends.passive, &byte, 1, 0)));
+	send(ends.passive, "answer", 6, 0);
+	close(ends.passive);
+	expect_text(ends.active, "answer");
+	cr_assert(zero(int, (int)recv(ends.active, &byte, 1, 0)));
+}
+
+Test(control, names_hold_both_addresses)
+{
+	struct ends ends = connected();
+	struct sockaddr_un un;
+	socklen_t len = sizeof un;
+	struct rudp_name active, passive;
+
+	cr_assert(zero(int, getpeername(ends.active, (struct sockaddr *)&un, &len)));
+	cr_assert(eq(int, rudp_name_parse(&active, &un, len), RUDP_NAME_CONNECTION));
+	len = sizeof un;
+	cr_assert(zero(int, getpeername(ends.passive, (struct sockaddr *)&un, &len)));
+	cr_assert(eq(int, rudp_name_parse(&passive, &un, len), RUDP_NAME_CONNECTION));
+	cr_assert(rudp_addr_equal(&active.local, &passive.remote));
+	cr_assert(rudp_addr_equal(&active.remote, &passive.local));
+}
+
+Test(control, closing_with_unread_data_is_a_reset_for_the_peer)
+{
+	struct ends ends = connected();
+	struct pollfd one = {.fd = ends.passive, .events = POLLIN};
+	char byte;
+
+	send(ends.active, "unread", 6, 0);
+	cr_assert(eq(int, poll(&one, 1, WAIT_S * 1000), 1));
+	close(ends.passive);
+	cr_assert(eq(int, (int)recv(ends.active, &byte, 1, 0), -1));
+	cr_assert(eq(int, errno, ECONNRESET));
+}
+
+Test(control, a_raw_acceptors_first_bytes_are_data)
+{
+	struct rudp_addr local;
+	int from = listener(&local), active = fresh(), passive;
+
+	cr_assert(zero(int, connect_to(active, &local, 0).error));
+	passive = accept(from, NULL, NULL);
+	send(passive, "no sentinel, all data", 21, 0);
+	expect_text(active, "no sentinel, all data");
+}
+
+Test(control, a_refused_connect_spends_nothing)
+{
+	struct rudp_addr local;
+	int from = listener(&local), fd = fresh();
+
+	close(from);
+	cr_assert(eq(int, connect_to(fd, &local, 0).error, ECONNREFUSED));
+	from = listener(&local);
+	cr_assert(zero(int, connect_to(fd, &local, 0).error));
+	cr_assert(eq(int, connect_to(fd, &local, 0).error, EISCONN));
+}
+
+Test(control, a_nonblocking_connect_becomes_writable_when_established)
+{
+	struct rudp_addr local;
+	int from = listener(&local), fd = fresh(), passive;
+	struct pollfd one = {.fd = fd, .events = POLLOUT | POLLIN};
+
+	cr_assert(eq(int, connect_to(fd, &local, RUDP_CONTROL_NONBLOCKING).error, EINPROGRESS));
+	cr_assert(eq(int, poll(&one, 1, WAIT_S * 1000), 1));
+	cr_assert(eq(int, one.revents, POLLOUT));
+	passive = accept_one(from);
+	send(fd, "behind the plug", 15, 0);
+	expect_text(passive, "behind the plug");
+}
+
+Test(control, a_failed_nonblocking_connect_shows_the_bits_of_tcp_and_leaves_its_errno)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_ERROR);
+	struct rudp_control_reply reply;
+	struct rudp_addr local;
+	int from = listener(&local), fd = fresh();
+	struct pollfd one = {.fd = fd, .events = POLLOUT | POLLIN | POLLRDHUP};
+
+	close(from);
+	reply = connect_to(fd, &local, RUDP_CONTROL_NONBLOCKING);
+	cr_assert(eq(int, reply.error, EINPROGRESS));
+	cr_assert(eq(int, poll(&one, 1, WAIT_S * 1000), 1));
+	cr_assert(eq(int, one.revents, POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP));
+	request.id = reply.id;
+	cr_assert(eq(int, ask(&request, -1).error, ECONNREFUSED));
+}
+
+Test(control, every_connection_and_listener_is_listed_once)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_LIST);
+	struct ends ends = connected();
+	struct rudp_addr local;
+	int from = listener(&local);
+	unsigned listening = 0, established = 0;
+
+	for (int i = 0; i < 100; i++) {
+		struct rudp_control_reply reply = ask(&request, -1);
+
+		if (reply.info.id == 0)
+			break;
+		listening += reply.info.state == RUDP_STATE_LISTEN &&
+			     rudp_addr_equal(&reply.info.local, &local);
+		established += reply.info.state == RUDP_STATE_ESTABLISHED;
+		request.id = reply.id;
+	}
+	cr_assert(eq(uint, listening, 1));
+	cr_assert(eq(uint, established, 2));
+	close(from);
+	close(ends.active);
+}
+
+Test(control, urgent_bytes_keep_their_place)
+{
+	struct ends ends = connected();
+	struct pollfd one = {.fd = ends.passive, .events = POLLPRI};
+	char byte = 0;
+
+	send(ends.active, "ab", 2, 0);
+	send(ends.active, "!", 1, MSG_OOB);
+	send(ends.active, "cd", 2, 0);
+	cr_assert(eq(int, poll(&one, 1, WAIT_S * 1000), 1));
+	cr_assert(eq(int, (int)recv(ends.passive, &byte, 1, MSG_OOB), 1));
+	cr_assert(eq(int, byte, '!'));
+	expect_text(ends.passive, "ab");
+	expect_text(ends.passive, "cd");
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "engine/settings.h"
+
+#define HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F"
+#define BASE64 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+static char text[RUDP_SETTINGS_TEXT_SIZE];
+
+static enum rudp_settings_fault load_one(struct rudp_settings *settings, const char *name,
+					 const char *value)
+{
+	clearenv();
+	setenv(name, value, 1);
+	return rudp_settings_load(settings, getenv, 1000, text);
+}
+
+static bool parse(uint8_t psk[32], const char *content)
+{
+	return rudp_key_parse(psk, content, strlen(content), "k", text);
+}
+
+Test(settings, nothing_set_means_defaults)
+{
+	struct rudp_settings settings;
+
+	clearenv();
+	cr_assert(eq(int, rudp_settings_load(&settings, getenv, 1000, text), RUDP_SETTINGS_OK));
+	cr_assert(not(settings.has_psk));
+	cr_assert(zero(i64, settings.connect_timeout_ns));
+	cr_assert(eq(int, settings.log_level, RUDP_LOG_OFF));
+	cr_assert(zero(ptr, (void *)settings.cc));
+}
+
+Test(settings, an_empty_variable_is_not_set)
+{
+	struct rudp_settings settings;
+
+	cr_assert(eq(int, load_one(&settings, "RUDP_CC", ""), RUDP_SETTINGS_OK));
+}
+
+Test(settings, congestion_control_is_found_by_name)
+{
+	struct rudp_settings settings;
+
+	cr_assert(eq(int, load_one(&settings, "RUDP_CC", "cubic"), RUDP_SETTINGS_OK));
+	cr_assert(eq(ptr, (void *)settings.cc, (void *)&rudp_cc_cubic));
+}
+
+Test(settings, a_wrong_value_is_refused_naming_variable_and_what_is_allowed)
+{
+	struct rudp_settings settings;
+	const char *const wrong[][2] = {
+		{"RUDP_CC", "vegas"},
+		{"RUDP_LOG", "loud"},
+		{"RUDP_LOG", ":/tmp/x"},
+		{"RUDP_CONNECT_TIMEOUT", "soon"},
+		{"RUDP_CONNECT_TIMEOUT", "0"},
+		{"RUDP_CONNECT_TIMEOUT", "-3"},
+		{"RUDP_CONNECT_TIMEOUT", "5s"},
+		{"RUDP_CONNECT_TIMEOUT", "nan"},
+		{"RUDP_CONNECT_TIMEOUT", "86401"},
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		cr_assert(eq(int, load_one(&settings, wrong[i][0], wrong[i][1]),
+			     RUDP_SETTINGS_BAD_VALUE));
+		cr_assert(not(zero(ptr, strstr(text, wrong[i][0]))));
+		cr_assert(not(zero(ptr, strstr(text, wrong[i][1]))));
+	}
+}
+
+Test(settings, connect_timeout_takes_fractions)
+{
+	struct rudp_settings settings;
+
+	cr_assert(eq(int, load_one(&settings, "RUDP_CONNECT_TIMEOUT", "2.5"), RUDP_SETTINGS_OK));
+	cr_assert(eq(i64, settings.connect_timeout_ns, 2500 * RUDP_NS_PER_MS));
+}
+
+Test(settings, log_file_follows_a_colon_and_has_a_default)
+{
+	struct rudp_settings settings;
+
+	cr_assert(eq(int, load_one(&settings, "RUDP_LOG", "info:/var/a:b"), RUDP_SETTINGS_OK));
+	cr_assert(eq(int, settings.log_level, RUDP_LOG_INFO));
+	cr_assert(eq(str, settings.log_path, "/var/a:b"));
+	cr_assert(eq(int, load_one(&settings, "RUDP_LOG", "warn"), RUDP_SETTINGS_OK));
+	cr_assert(eq(str, settings.log_path, "/tmp/rudp-engine-1000.log"));
+	setenv("XDG_RUNTIME_DIR", "/run/user/1000", 1);
+	cr_assert(eq(int, rudp_settings_load(&settings, getenv, 1000, text), RUDP_SETTINGS_OK));
+	cr_assert(eq(str, settings.log_path, "/run/user/1000/rudp-engine-1000.log"));
+}
+
+Test(settings, a_key_in_the_environment_is_refused)
+{
+	struct rudp_settings settings;
+
+	cr_assert(eq(int, load_one(&settings, "RUDP_KEY", HEX), RUDP_SETTINGS_BAD_KEY));
+}
+
+Test(key, hex_and_base64_give_the_same_key)
+{
+	uint8_t a[32], b[32];
+
+	cr_assert(parse(a, HEX));
+	cr_assert(parse(b, "# ours\n\n  " BASE64 " \r\n"));
+	for (unsigned i = 0; i < 32; i++) {
+		cr_assert(eq(u8, a[i], (uint8_t)i));
+		cr_assert(eq(u8, b[i], (uint8_t)i));
+	}
+}
+
+static void expect_fault(const char *content, const char *place)
+{
+	uint8_t psk[32];
+
+	cr_assert(not(parse(psk, content)));
+	cr_assert(not(zero(ptr, strstr(text, place))), "%s", text);
+}
+
+Test(key, faults_say_line_and_column)
+{
+	expect_fault("", "k:1:1:");
+	expect_fault("# only words\n", "k:1:1:");
+	expect_fault("\n  00010203g405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n",
+		     "k:2:11:");
+	expect_fault("abc", "too short");
+	expect_fault(HEX "0", "too long");
+	expect_fault(HEX "\n# fine\n" HEX, "k:3:1:");
+	expect_fault("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8A", "k:1:44:");
+	expect_fault("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=", "k:1:43:");
+}
+
+static void write_file(const char *path, mode_t mode)
+{
+	FILE *file = fopen(path, "w");
+
+	fputs(HEX "\n", file);
+	fclose(file);
+	chmod(path, mode);
+}
+
+Test(key, only_a_private_regular_file_is_taken)
+{
+	struct rudp_settings settings;
+	char path[] = "/tmp/rudp-test-key-XXXXXX";
+	char directory[] = "/tmp/rudp-test-dir-XXXXXX";
+
+	close(mkstemp(path));
+	cr_assert(not(zero(ptr, mkdtemp(directory))));
+	write_file(path, 0600);
+	cr_assert(eq(int, load_one(&settings, "RUDP_KEY_FILE", path), RUDP_SETTINGS_OK));
+	cr_assert(settings.has_psk);
+	cr_assert(eq(u8, settings.psk[31], 31));
+	write_file(path, 0640);
+	cr_assert(eq(int, load_one(&settings, "RUDP_KEY_FILE", path), RUDP_SETTINGS_BAD_KEY));
+	cr_assert(not(zero(ptr, strstr(text, "chmod 600"))));
+	unlink(path);
+	cr_assert(eq(int, load_one(&settings, "RUDP_KEY_FILE", path), RUDP_SETTINGS_BAD_KEY));
+	cr_assert(eq(int, load_one(&settings, "RUDP_KEY_FILE", directory), RUDP_SETTINGS_BAD_KEY));
+	rmdir(directory);
+}

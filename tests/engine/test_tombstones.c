@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "engine/slots.h"
+#include "engine/tombstones.h"
+
+Test(tombstones, an_unknown_id_has_no_error)
+{
+	struct rudp_tombstones stones;
+
+	cr_assert(zero(int, rudp_tombstones_init(&stones)));
+	rudp_tombstones_put(&stones, 7, ECONNRESET);
+	rudp_tombstones_put(&stones, 8, 0);
+	cr_assert(eq(int, rudp_tombstones_get(&stones, 7), ECONNRESET));
+	cr_assert(zero(int, rudp_tombstones_get(&stones, 8)));
+	rudp_tombstones_fini(&stones);
+}
+
+/* The stupid implementation: all that was ever put; the last RUDP_TOMBSTONES of it count. */
+Test(tombstones, the_last_65536_are_known_and_no_older_one)
+{
+	enum { COUNT = 3 * RUDP_TOMBSTONES };
+	struct rudp_tombstones stones;
+	uint64_t *ids = malloc(COUNT * sizeof *ids);
+
+	srand(1);
+	cr_assert(zero(int, rudp_tombstones_init(&stones)));
+	for (uint64_t i = 0; i < COUNT; i++) {
+		/* Few slots and many generations, as the engine's ids are. */
+		ids[i] = (i + 1) << 40 | (unsigned)rand() % 100;
+		rudp_tombstones_put(&stones, ids[i], (int)(i % 100) + 1);
+	}
+	for (unsigned i = 0; i < COUNT; i++)
+		cr_assert(eq(int, rudp_tombstones_get(&stones, ids[i]),
+			     i < COUNT - RUDP_TOMBSTONES ? 0 : (int)(i % 100) + 1));
+	free(ids);
+	rudp_tombstones_fini(&stones);
+}
+
+Test(slots, an_object_is_found_by_its_id_until_removed)
+{
+	struct rudp_slots slots;
+	int a, b;
+	uint64_t id, again;
+
+	rudp_slots_init(&slots);
+	id = rudp_slots_add(&slots, RUDP_KIND_APP, &a);
+	cr_assert(eq(ptr, rudp_slots_find(&slots, id, RUDP_KIND_APP), &a));
+	cr_assert(zero(ptr, rudp_slots_find(&slots, id, RUDP_KIND_CALL)));
+	rudp_slots_remove(&slots, id);
+	cr_assert(zero(ptr, rudp_slots_find(&slots, id, RUDP_KIND_APP)));
+	again = rudp_slots_add(&slots, RUDP_KIND_APP, &b);
+	cr_assert(ne(u64, again, id));
+	rudp_slots_remove(&slots, id);
+	cr_assert(eq(ptr, rudp_slots_find(&slots, again, RUDP_KIND_APP), &b));
+	rudp_slots_fini(&slots);
+}
+
+Test(slots, random_adding_and_removing_agrees_with_an_array)
+{
+	enum { OBJECTS = 300 };
+	static int objects[OBJECTS];
+	uint64_t ids[OBJECTS] = {0}, stale[OBJECTS] = {0};
+	struct rudp_slots slots;
+
+	srand(2);
+	rudp_slots_init(&slots);
+	for (int step = 0; step < 100000; step++) {
+		int i = rand() % OBJECTS;
+
+		if (ids[i]) {
+			rudp_slots_remove(&slots, ids[i]);
+			stale[i] = ids[i];
+			ids[i] = 0;
+		} else {
+			ids[i] = rudp_slots_add(&slots, RUDP_KIND_UDP, &objects[i]);
+		}
+		i = rand() % OBJECTS;
+		if (ids[i])
+			cr_assert(eq(ptr, rudp_slots_find(&slots, ids[i], RUDP_KIND_UDP),
+				     &objects[i]));
+		if (stale[i])
+			cr_assert(zero(ptr, rudp_slots_find(&slots, stale[i], RUDP_KIND_UDP)));
+	}
+	rudp_slots_fini(&slots);
+}
+
+Test(slots, walking_finds_each_object_of_the_kinds_once)
+{
+	struct rudp_slots slots;
+	int objects[10];
+	uint32_t place = 0;
+	enum rudp_kind kind;
+	unsigned found = 0;
+
+	rudp_slots_init(&slots);
+	for (int i = 0; i < 10; i++)
+		rudp_slots_add(&slots, i % 2 ? RUDP_KIND_APP : RUDP_KIND_CALL, &objects[i]);
+	while (rudp_slots_next(&slots, &place, RUDP_KIND_APP, RUDP_KIND_BINDING, &kind))
+		found++;
+	cr_assert(eq(uint, found, 5));
+	rudp_slots_fini(&slots);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* The sockets on the wire, over the loopback interface. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "engine/udp.h"
+
+#define WAIT_MS 2000
+
+static struct rudp_engine engine;
+static struct rudp_udp *udp;
+
+static struct rudp_addr address(const char *text)
+{
+	struct rudp_addr a;
+
+	cr_assert(zero(int, rudp_addr_parse(&a, text)));
+	return a;
+}
+
+static void setup(void)
+{
+	static struct rudp_settings settings;
+	struct rudp_addr any = {.family = AF_INET};
+	struct rudp_udp_options options = {0};
+
+	cr_assert(zero(int, rudp_engine_init(&engine, &settings)));
+	cr_assert(zero(int, rudp_udp_open(&engine, &any, &options, &udp)));
+}
+
+static void teardown(void)
+{
+	rudp_engine_fini(&engine);
+}
+
+TestSuite(udp, .init = setup, .fini = teardown);
+
+/* A plain socket on 127.0.0.1; its address in *self. */
+static int plain(struct rudp_addr *self)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	socklen_t len = sizeof self->in4;
+
+	*self = address("127.0.0.1:0");
+	cr_assert(zero(int, bind(fd, &self->sa, sizeof self->in4)));
+	cr_assert(zero(int, getsockname(fd, &self->sa, &len)));
+	return fd;
+}
+
+static ssize_t receive(int fd, uint8_t *data, size_t size, struct rudp_addr *from)
+{
+	struct pollfd one = {.fd = fd, .events = POLLIN};
+	socklen_t len = sizeof from->in4;
+
+	cr_assert(eq(int, poll(&one, 1, WAIT_MS), 1));
+	return recvfrom(fd, data, size, 0, &from->sa, &len);
+}
+
+static void send_train(size_t len, size_t segment_bytes)
+{
+	static uint8_t data[8000];
+	struct rudp_addr self, from;
+	struct rudp_train train = {.data = data, .len = len, .segment_bytes = segment_bytes};
+	int fd = plain(&self);
+	size_t sent = 0;
+
+	for (size_t i = 0; i < len; i++)
+		data[i] = (uint8_t)(i * 7);
+	train.local = address("127.0.0.3:0");
+	train.remote = self;
+	rudp_udp_send(&engine, udp, &train);
+	while (sent < len) {
+		uint8_t got[8000];
+		ssize_t n = receive(fd, got, sizeof got, &from);
+		size_t want = len - sent < segment_bytes ? len - sent : segment_bytes;
+
+		cr_assert(eq(sz, (size_t)n, want));
+		cr_assert(zero(int, memcmp(got, data + sent, want)));
+		cr_assert(eq(u32, ntohl(from.in4.sin_addr.s_addr), 0x7f000003));
+		cr_assert(eq(u16, rudp_addr_port(&from), rudp_addr_port(&udp->local)));
+		sent += want;
+	}
+	close(fd);
+}
+
+Test(udp, a_train_arrives_as_its_datagrams_from_the_source_asked_for)
+{
+	send_train(3500, 1000);
+}
+
+Test(udp, without_segmentation_offload_the_same_arrives)
+{
+	udp->gso = false;
+	send_train(3500, 1000);
+}
+
+Test(udp, a_single_datagram_needs_no_segmentation)
+{
+	send_train(700, 1200);
+}
+
+Test(udp, a_datagram_is_shown_with_the_address_it_was_sent_to)
+{
+	struct rudp_addr self, to = address("127.0.0.2:0"), from;
+	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
+	uint8_t packet[100] = {RUDP_PACKET_DATA << 4, 1, 2, 3}, got[2000];
+	int fd = plain(&self);
+	struct pollfd one = {.fd = udp->fd, .events = POLLIN};
+
+	/* Data for a connection that nobody knows is answered by a RESET, from where it came to. */
+	rudp_addr_set_port(&to, rudp_addr_port(&udp->local));
+	cr_assert(eq(int, (int)sendto(fd, packet, sizeof packet, 0, &to.sa, sizeof to.in4),
+		     (int)sizeof packet));
+	cr_assert(eq(int, poll(&one, 1, WAIT_MS), 1));
+	rudp_udp_receive(&engine, udp);
+	cr_assert(rudp_endpoint_transmit(engine.ep, &train, engine.now_at_ns));
+	cr_assert(eq(ptr, train.socket, udp));
+	cr_assert(rudp_addr_equal(&train.local, &to));
+	cr_assert(rudp_addr_equal(&train.remote, &self));
+	rudp_udp_send(&engine, udp, &train);
+	cr_assert(gt(int, (int)receive(fd, got, sizeof got, &from), 0));
+	cr_assert(rudp_addr_equal(&from, &to));
+	close(fd);
+}
+
+Test(udp, a_dual_stack_socket_shows_ipv4_as_ipv4)
+{
+	struct rudp_addr any = {.family = AF_INET6}, self, to = address("127.0.0.1:0");
+	struct rudp_udp_options options = {0};
+	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
+	uint8_t packet[100] = {RUDP_PACKET_DATA << 4}, got[2000];
+	struct rudp_udp *dual;
+	int fd = plain(&self);
+	struct pollfd one = {.events = POLLIN};
+
+	cr_assert(zero(int, rudp_udp_open(&engine, &any, &options, &dual)));
+	rudp_addr_set_port(&to, rudp_addr_port(&dual->local));
+	sendto(fd, packet, sizeof packet, 0, &to.sa, sizeof to.in4);
+	one.fd = dual->fd;
+	cr_assert(eq(int, poll(&one, 1, WAIT_MS), 1));
+	rudp_udp_receive(&engine, dual);
+	cr_assert(rudp_endpoint_transmit(engine.ep, &train, engine.now_at_ns));
+	cr_assert(rudp_addr_equal(&train.local, &to));
+	cr_assert(rudp_addr_equal(&train.remote, &self));
+	rudp_udp_send(&engine, dual, &train);
+	cr_assert(gt(int, (int)receive(fd, got, sizeof got, &any), 0));
+	close(fd);
+}
+
+Test(udp, a_refused_connection_attempt_is_told_at_once)
+{
+	struct rudp_addr self;
+	struct rudp_udp *connected;
+	struct rudp_conn *conn;
+	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
+	struct pollfd one = {.events = 0};
+	int fd = plain(&self), error;
+
+	close(fd);
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &self, &connected)));
+	conn = rudp_endpoint_connect(engine.ep, connected, &connected->local, &self,
+				     rudp_addr_port(&self), NULL, engine.now_at_ns, &error);
+	rudp_conn_set_user(conn, &engine);
+	cr_assert(rudp_endpoint_transmit(engine.ep, &train, engine.now_at_ns));
+	rudp_udp_send(&engine, connected, &train);
+	one.fd = connected->fd;
+	cr_assert(eq(int, poll(&one, 1, WAIT_MS), 1));
+	rudp_udp_receive_errors(&engine, connected);
+	cr_assert(eq(int, rudp_conn_error(conn), ECONNREFUSED));
+	rudp_conn_close(conn, engine.now_at_ns);
+}
+
+Test(udp, an_orphan_is_closed_by_the_sweep_when_no_connection_uses_it)
+{
+	uint64_t id = udp->id;
+
+	rudp_udp_sweep(&engine);
+	cr_assert(eq(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP), udp));
+	rudp_udp_release(&engine, udp);
+	cr_assert(eq(uint, engine.orphan_udp_count, 1));
+	rudp_udp_sweep(&engine);
+	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
+	cr_assert(zero(uint, engine.orphan_udp_count));
+}
