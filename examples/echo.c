@@ -114,6 +114,7 @@ static void ask(const char *host, const char *port)
 	if (rudp_connect(fd, to->ai_addr, to->ai_addrlen) < 0)
 		die("connect");
 	freeaddrinfo(to);
+	report(fd);
 	/* Sending and receiving at once, or two full buffers would wait for each other. */
 	switch (fork()) {
 	case -1:
@@ -130,7 +131,6 @@ static void ask(const char *host, const char *port)
 		fwrite(chunk, 1, (size_t)n, stdout);
 	if (n < 0)
 		die("recv");
-	report(fd);
 	rudp_close(fd);
 }
 

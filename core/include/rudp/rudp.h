@@ -53,8 +53,7 @@ int rudp_bind(int fd, const struct sockaddr *address, socklen_t length);
  * writable when it is over; SO_ERROR says how. After a failure the socket may be used again.
  *
  * Errors   ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EINPROGRESS, EALREADY, EISCONN, EINTR,
- *          EKEYREJECTED or EACCES (the peer has another key), EINVAL, EAFNOSUPPORT, EFAULT, EBADF,
- *          ENOTSOCK.
+ *          EACCES (the peer has another key), EINVAL, EAFNOSUPPORT, EFAULT, EBADF, ENOTSOCK.
  */
 int rudp_connect(int fd, const struct sockaddr *address, socklen_t length);
 
