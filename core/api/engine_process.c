@@ -32,7 +32,7 @@
 
 /* Everything that the child needs, laid out before it exists: it must not allocate. */
 struct plan {
-	char paths[RUDP_ENGINE_PLACES + 1][PATH_SIZE];
+	char paths[RUDP_ENGINE_PLACES][PATH_SIZE];
 	char hash[17];
 	char name[12];
 	char *arguments[3];

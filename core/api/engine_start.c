@@ -177,25 +177,26 @@ int rudp_engine_find(struct rudp_engine_ref *engine)
 }
 
 static bool join(char *path, size_t size, const char *directory, size_t directory_len,
-		 const char *file)
+		 const char *folder, const char *file)
 {
-	size_t file_len = strlen(file);
+	size_t folder_len = strlen(folder), file_len = strlen(file);
 
-	if (directory_len + 1 + file_len + 1 > size)
+	if (directory_len + folder_len + file_len + 1 > size)
 		return false;
 	memcpy(path, directory, directory_len);
-	path[directory_len] = '/';
-	memcpy(path + directory_len + 1, file, file_len + 1);
+	memcpy(path + directory_len, folder, folder_len);
+	memcpy(path + directory_len + folder_len, file, file_len + 1);
 	return true;
 }
 
 bool rudp_engine_place(unsigned index, const char *file, char *path, size_t size)
 {
+	static const char *const folders[RUDP_ENGINE_PLACES] = {"/", "/", "/rudp/", "/"};
 	const char *base = index == 0 ? rudp_environment_get("RUDP_ENGINE_PATH") : rudp_own_path();
 	const char *slash;
 
-	if (index == 2)
-		return join(path, size, RUDP_LIBDIR, strlen(RUDP_LIBDIR), file);
+	if (index == RUDP_ENGINE_PLACES - 1)
+		return join(path, size, RUDP_LIBDIR, strlen(RUDP_LIBDIR), folders[index], file);
 	slash = base ? strrchr(base, '/') : NULL;
-	return slash && join(path, size, base, (size_t)(slash - base), file);
+	return slash && join(path, size, base, (size_t)(slash - base), folders[index], file);
 }

@@ -49,12 +49,12 @@ int rudp_engine_start_process(uint64_t settings, struct rudp_engine_ref *engine)
 int rudp_engine_load_thread(uint64_t settings, struct rudp_engine_ref *engine);
 
 /*
- * The index-th place (0, 1, 2) where file may lie: in the directory of RUDP_ENGINE_PATH, beside this
- * library, installed.
+ * The index-th place where file may lie: in the directory of RUDP_ENGINE_PATH, beside this library,
+ * in the folder rudp beside it (an installed tree that was moved), where it was to be installed.
  *
  * Returns  false: there is no such place, or it does not fit.
  */
 bool rudp_engine_place(unsigned index, const char *file, char *path, size_t size);
-#define RUDP_ENGINE_PLACES 3
+#define RUDP_ENGINE_PLACES 4
 
 #endif
