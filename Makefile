@@ -112,6 +112,10 @@ $(BUILD)/librudp.so: $(BUILD)/librudp.a core/api/rudp.map
 		-Wl,--version-script=core/api/rudp.map -Wl,--whole-archive $< \
 		-Wl,--no-whole-archive -o $@ -ldl
 
+$(BUILD)/examples/%: examples/%.c $(BUILD)/librudp.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl
+
 $(BUILD)/linkem: $(call obj,$(LINKEM_SRC))
 	$(CC) $(LDFLAGS) -o $@ $^ -lm
 
