@@ -119,7 +119,7 @@ const char *options_side(struct side_conf *side, const char *text)
 		else if (!*device || strlen(device) >= sizeof side->device)
 			wrong = "bad device name";
 		else
-			strcpy(side->device, device);
+			snprintf(side->device, sizeof side->device, "%s", device);
 	}
 	if (!wrong && !side->has_v4 && !side->has_v6)
 		wrong = "without an address";
@@ -275,7 +275,7 @@ static void set_defaults(struct linkem_conf *conf)
 	conf->realtime = true;
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		conf->direction[d] = impairments_none;
-		strcpy(conf->side[d].device, "link0");
+		memcpy(conf->side[d].device, "link0", sizeof "link0");
 	}
 }
 
