@@ -333,7 +333,9 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 		struct rudp_call *call;
 		int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
+		/* EINVAL: this door has been shut for good. */
+		if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ||
+			       errno == EINVAL))
 			return;
 		if (fd < 0) {
 			turn_away(engine, door);

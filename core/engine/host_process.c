@@ -115,13 +115,12 @@ static bool parse_hash(const char *text, uint64_t *hash)
 	return errno == 0 && end == text + 16 && *end == 0;
 }
 
-static void watch_signals(struct rudp_engine *engine, int fd)
+static void watch_signals(struct rudp_engine *engine, int *fd)
 {
-	uint64_t id = fd >= 0 ? rudp_slots_add(&engine->slots, RUDP_KIND_SIGNAL, engine) : 0;
+	uint64_t id = *fd >= 0 ? rudp_slots_add(&engine->slots, RUDP_KIND_SIGNAL, fd) : 0;
 
-	/* Edge-triggered: it is never read, one is enough, a second one ends at once. */
 	if (id)
-		rudp_engine_watch(engine, fd, EPOLLIN | EPOLLET, id);
+		rudp_engine_watch(engine, *fd, EPOLLIN, id);
 }
 
 static void say_ready(const struct rudp_engine *engine)
@@ -132,7 +131,7 @@ static void say_ready(const struct rudp_engine *engine)
 	say('R', &ready, sizeof ready);
 }
 
-static int run(const struct rudp_settings *settings, uint64_t hash, int signal_fd)
+static int run(const struct rudp_settings *settings, uint64_t hash, int *signal_fd)
 {
 	static struct rudp_engine engine;
 	int rc = rudp_engine_init(&engine, settings);
@@ -183,5 +182,5 @@ int main(int argc, char **argv)
 			 strerrordesc_np(-rc));
 		return fail('E', text);
 	}
-	return run(&settings, hash, signal_fd);
+	return run(&settings, hash, &signal_fd);
 }

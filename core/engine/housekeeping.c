@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -92,24 +93,21 @@ static bool is_idle(const struct rudp_engine *engine)
 	       engine->client_count == 0 && rudp_endpoint_conn_count(engine->ep) == 0;
 }
 
-/* Nobody can come any more: what has knocked meanwhile is served, and then it may be over. */
+/*
+ * A caller that is just coming must not be lost: the door is shut first (connect is refused from then
+ * on, and the shim starts another engine), then those who came before are let in, and only then does
+ * the name go. If somebody was there, the engine stays for that one, without its well-known name.
+ */
 static void leave(struct rudp_engine *engine)
 {
 	struct rudp_door *door = rudp_door_well_known(engine);
 
-	if (!door) {
-		engine->over = true;
-		return;
+	if (door) {
+		shutdown(door->fd, SHUT_RDWR);
+		rudp_door_on_event(engine, door);
+		rudp_door_close(engine, door);
 	}
-	/*
-	 * Closing would refuse those in the backlog. shutdown lets nobody else in, but its name would
-	 * stay taken: so they are let in first, and closing afterwards refuses only who comes between.
-	 * The shim takes a refused HELLO for "no engine" and starts one.
-	 */
-	rudp_door_on_event(engine, door);
-	if (!is_idle(engine))
-		return;
-	rudp_door_close(engine, door);
+	engine->over = is_idle(engine);
 }
 
 static void look_for_end(struct rudp_engine *engine)

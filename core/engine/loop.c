@@ -15,6 +15,14 @@
 #include "engine/listener.h"
 #include "engine/udp.h"
 
+static void on_signal(struct rudp_engine *engine, const int *signal_fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(*signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+		rudp_engine_stop(engine);
+}
+
 static void dispatch(struct rudp_engine *engine, uint64_t id, uint32_t events)
 {
 	enum rudp_kind kind = rudp_slots_kind(id);
@@ -43,7 +51,7 @@ static void dispatch(struct rudp_engine *engine, uint64_t id, uint32_t events)
 		rudp_client_on_event(engine, id);
 		break;
 	case RUDP_KIND_SIGNAL:
-		rudp_engine_stop(engine);
+		on_signal(engine, object);
 		break;
 	}
 }

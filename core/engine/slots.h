@@ -21,7 +21,7 @@ enum rudp_kind {
 	RUDP_KIND_APP,     /* the engine's end of a program's connection */
 	RUDP_KIND_BINDING, /* a bound or listening socket of a program */
 	RUDP_KIND_CLIENT,  /* a process that has said HELLO */
-	RUDP_KIND_SIGNAL,
+	RUDP_KIND_SIGNAL,  /* object: the signalfd, an int */
 };
 
 struct rudp_slot {
