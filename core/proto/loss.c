@@ -35,7 +35,8 @@ void rudp_loss_on_spurious(struct rudp_reliability *r, uint64_t extent)
 {
 	r->clean_recoveries = 0;
 	r->lost_run_from_ns = RUDP_NEVER; /* it has been answered meanwhile, for one */
-	/* What was sent before the last widening could not profit from it: it proves nothing new. */
+	/* What was sent before the last widening could not profit from it: it proves nothing new.
+	 */
 	if (r->largest_answered < r->reorder_round_end)
 		return;
 	r->reorder_round_end = r->next;

@@ -93,8 +93,7 @@ static void advance(struct rudp_recvbuf *buf, uint64_t end)
 /* New bytes [start, end), of which some may have come before; from the tail or beyond it. */
 static bool store(struct rudp_recvbuf *buf, uint64_t start, uint64_t end, const uint8_t *bytes)
 {
-	if (!buf->discarding &&
-	    rudp_ring_write_at(&buf->ring, start, bytes, (size_t)(end - start)))
+	if (!buf->discarding && rudp_ring_write_at(&buf->ring, start, bytes, (size_t)(end - start)))
 		return false;
 	if (start > buf->ring.tail)
 		return rudp_range_set_add(&buf->pending, start, end) == 0;
@@ -102,7 +101,8 @@ static bool store(struct rudp_recvbuf *buf, uint64_t start, uint64_t end, const 
 	return true;
 }
 
-/* What the program needed in busier times is not held ready for ever. The promise stands, though. */
+/* What the program needed in busier times is not held ready for ever. The promise stands, though.
+ */
 static void decay(struct rudp_recvbuf *buf, int64_t now_at_ns)
 {
 	if (now_at_ns - buf->last_data_at_ns >= RUDP_RECVBUF_IDLE_NS)

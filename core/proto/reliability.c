@@ -200,7 +200,8 @@ static void begin(struct pass *pass, struct rudp_reliability *r,
 	};
 }
 
-/* RFC 9002 section 5.1: from the largest number if it is newly answered, and something asked for it. */
+/* RFC 9002 section 5.1: from the largest number if it is newly answered, and something asked for
+ * it. */
 static void measure_rtt(const struct pass *pass, struct rudp_rtt *rtt, int64_t ack_delay_ns)
 {
 	if (pass->rtt_ns == RUDP_NEVER || !pass->eliciting)

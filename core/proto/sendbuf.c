@@ -58,8 +58,7 @@ bool rudp_sendbuf_has_due(const struct rudp_sendbuf *buf, uint64_t window_end)
 {
 	struct rudp_range due;
 
-	return due_bytes(buf, window_end, &due) ||
-	       (is_fin_due(buf) && buf->sent == buf->ring.tail);
+	return due_bytes(buf, window_end, &due) || (is_fin_due(buf) && buf->sent == buf->ring.tail);
 }
 
 bool rudp_sendbuf_next(const struct rudp_sendbuf *buf, size_t len_max, uint64_t window_end,

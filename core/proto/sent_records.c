@@ -62,7 +62,8 @@ static uint64_t prunable(const struct rudp_reliability *r, int64_t lost_until_ns
 	case RUDP_FATE_LOST:
 		return sent->lost_at_ns <= lost_until_ns;
 	case RUDP_FATE_OUTSTANDING:
-		/* An ACK that has passed over an ACK of ours will hardly be followed by its answer. */
+		/* An ACK that has passed over an ACK of ours will hardly be followed by its answer.
+		 */
 		return sent->expects == RUDP_EXPECTS_NOTHING &&
 		       r->largest_answered != RUDP_NUMBER_NONE && r->base < r->largest_answered;
 	}
@@ -82,8 +83,7 @@ static void prune_for_room(struct rudp_reliability *r, int64_t lost_until_ns)
 {
 	do {
 		rudp_sent_records_prune(r, lost_until_ns);
-		if (r->base == r->next ||
-		    rudp_sent_at(r, r->base)->expects != RUDP_EXPECTS_NOTHING)
+		if (r->base == r->next || rudp_sent_at(r, r->base)->expects != RUDP_EXPECTS_NOTHING)
 			return;
 		r->base++;
 	} while (true);

@@ -14,9 +14,9 @@ struct sender {
 	struct rudp_rtt rtt;
 	struct rudp_reliability_result result; /* of the last call */
 	int64_t now_at_ns;
-	uint8_t answered[SENDER_NUMBERS_MAX];  /* times each number was answered, and lost */
+	uint8_t answered[SENDER_NUMBERS_MAX]; /* times each number was answered, and lost */
 	uint8_t lost[SENDER_NUMBERS_MAX];
-	uint64_t last_told;                    /* number of the last callback */
+	uint64_t last_told; /* number of the last callback */
 };
 
 /* On the heap; ends the test when there is no memory. */

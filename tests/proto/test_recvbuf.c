@@ -53,7 +53,8 @@ static void drain(size_t n)
 
 	cr_assert(le(sz, n, rudp_recvbuf_available(&buf)));
 	for (int i = 0; i < count; i++) {
-		for (size_t j = 0; j < iov[i].iov_len && offset < buf.ring.head + n; j++, offset++) {
+		for (size_t j = 0; j < iov[i].iov_len && offset < buf.ring.head + n;
+		     j++, offset++) {
 			if (((uint8_t *)iov[i].iov_base)[j] != byte_at(offset))
 				cr_fatal("wrong byte");
 		}

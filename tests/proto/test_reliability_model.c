@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reliability layer against one that keeps everything for ever and looks at all of it each time,
- * over a network that loses, reorders and repeats packets and ACKs.
+ * The reliability layer against one that keeps everything for ever and looks at all of it each
+ * time, over a network that loses, reorders and repeats packets and ACKs.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -208,8 +208,7 @@ static void expect_ack(const struct rudp_ack *ack)
 	if (m.largest == NONE || ack->largest > m.largest)
 		m.largest = ack->largest;
 	if (largest_new && eliciting)
-		rudp_rtt_sample(&m.rtt_expected,
-				m.now_at_ns - m.packets[ack->largest].sent_at_ns,
+		rudp_rtt_sample(&m.rtt_expected, m.now_at_ns - m.packets[ack->largest].sent_at_ns,
 				rudp_time_min(ack->delay_ns, ACK_DELAY_NS));
 	if (m.want_spurious > 0)
 		expect_spurious(extent);
@@ -258,7 +257,8 @@ static void deliver_ack(const struct rudp_ack *ack)
 
 	expect_nothing();
 	expect_ack(ack);
-	cr_assert(eq(int, rudp_reliability_recv(&m.r, &m.rtt, ack, ACK_DELAY_NS, m.now_at_ns, &result),
+	cr_assert(eq(int,
+		     rudp_reliability_recv(&m.r, &m.rtt, ack, ACK_DELAY_NS, m.now_at_ns, &result),
 		     RUDP_VERDICT_OK));
 	check_result(&result);
 }
@@ -267,9 +267,11 @@ static void forge_ack(void)
 {
 	struct rudp_reliability before = m.r;
 	struct rudp_reliability_result result;
-	struct rudp_ack ack = {.largest = m.next, .ranges = {{m.next, m.next + 1}}, .range_count = 1};
+	struct rudp_ack ack = {
+		.largest = m.next, .ranges = {{m.next, m.next + 1}}, .range_count = 1};
 
-	cr_assert(eq(int, rudp_reliability_recv(&m.r, &m.rtt, &ack, ACK_DELAY_NS, m.now_at_ns, &result),
+	cr_assert(eq(int,
+		     rudp_reliability_recv(&m.r, &m.rtt, &ack, ACK_DELAY_NS, m.now_at_ns, &result),
 		     RUDP_VERDICT_BAD_ACK));
 	cr_assert(eq(int, memcmp(&before, &m.r, sizeof before), 0));
 }

@@ -51,7 +51,7 @@ Test(rtt, later_samples_weigh_an_eighth)
 
 	rudp_rtt_sample(&rtt, 40 * MS, 0);
 	rudp_rtt_sample(&rtt, 80 * MS, 0);
-	cr_assert(eq(i64, rtt.var_ns, 25 * MS)); /* 3/4 20 + 1/4 |40 - 80| */
+	cr_assert(eq(i64, rtt.var_ns, 25 * MS));  /* 3/4 20 + 1/4 |40 - 80| */
 	cr_assert(eq(i64, rtt.srtt_ns, 45 * MS)); /* 7/8 40 + 1/8 80 */
 	cr_assert(eq(i64, rtt.min_ns, 40 * MS));
 	cr_assert(eq(i64, rtt.latest_ns, 80 * MS));
@@ -135,7 +135,8 @@ Test(rtt, agrees_with_floating_point)
 			srtt = adjusted;
 			var = adjusted / 2;
 		} else {
-			var = 0.75 * var + 0.25 * (srtt > adjusted ? srtt - adjusted : adjusted - srtt);
+			var = 0.75 * var +
+			      0.25 * (srtt > adjusted ? srtt - adjusted : adjusted - srtt);
 			srtt = 0.875 * srtt + 0.125 * adjusted;
 		}
 		cr_assert(eq(i64, (int64_t)min, rtt.min_ns));

@@ -302,7 +302,8 @@ static void model_send(struct random *random, uint64_t window_end)
 	uint64_t first_lost = 0, lost_end;
 	bool due = rudp_sendbuf_has_due(&buf, window_end);
 
-	cr_assert(eq(int, rudp_sendbuf_next(&buf, 1 + random_below(random, 300), window_end, &chunk),
+	cr_assert(eq(int,
+		     rudp_sendbuf_next(&buf, 1 + random_below(random, 300), window_end, &chunk),
 		     due));
 	while (first_lost < buf.sent && fates[first_lost] != LOST)
 		first_lost++;
@@ -421,7 +422,8 @@ static void deliver_all(uint64_t seed, unsigned fault_every)
 
 	write_bytes(MODEL_BYTES);
 	buf.fin_wanted = true;
-	for (int round = 0; round < 5000 && !(buf.fin_acked && !rudp_sendbuf_unacked(&buf)); round++) {
+	for (int round = 0; round < 5000 && !(buf.fin_acked && !rudp_sendbuf_unacked(&buf));
+	     round++) {
 		fault_arm(fault_every ? 1 + (unsigned)round % fault_every : 0);
 		for (flight_count = 0; flight_count < FLIGHTS; flight_count++) {
 			if (!rudp_sendbuf_next(&buf, 100, FAR, &chunk) ||
