@@ -32,6 +32,8 @@
 #define RUDP_TRIM_IDLE_NS (1 * RUDP_NS_PER_S)  /* buffers of a quiet connection are given back */
 #define RUDP_NAT_KEEPALIVE_NS (25 * RUDP_NS_PER_S) /* RFC 4787: mappings die after 30 s and more */
 #define RUDP_ICMP_STRIKES 3
+#define RUDP_QUIET_MIN_NS (400 * RUDP_NS_PER_MS) /* silence after data: is the way back still there? */
+#define RUDP_QUIET_PINGS_MAX 6
 
 #define RUDP_KEEPALIVE_IDLE_NS (7200 * RUDP_NS_PER_S)
 #define RUDP_KEEPALIVE_INTERVAL_NS (75 * RUDP_NS_PER_S)
@@ -121,6 +123,7 @@ struct rudp_conn {
 	int64_t progress_at_ns;       /* the peer last answered something, or nothing was owed */
 	int64_t heard_at_ns;          /* last authentic packet */
 	int64_t pinged_at_ns;
+	unsigned quiet_pings;         /* sent since stream bytes last came */
 	int64_t close_at_ns;          /* TIME_WAIT, FIN_WAIT_2 without user, RESET_SENT: the end */
 	int64_t forget_keys_at_ns;
 	int64_t trim_at_ns;

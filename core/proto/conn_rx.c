@@ -20,6 +20,7 @@ static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_fra
 	if (verdict != RUDP_VERDICT_OK)
 		return verdict;
 	conn->trim_at_ns = RUDP_NEVER;
+	conn->quiet_pings = 0;
 	if (rudp_recvbuf_available(&conn->recvbuf) > before)
 		rudp_conn_raise(conn, RUDP_EVENT_READABLE);
 	if (conn->user_closed && rudp_recvbuf_available(&conn->recvbuf) > 0 &&

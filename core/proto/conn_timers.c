@@ -43,6 +43,20 @@ static int64_t give_up_at_ns(const struct rudp_conn *conn)
 	return conn->progress_at_ns + or_default(conn->options.user_timeout_ns, RUDP_USER_TIMEOUT_NS);
 }
 
+/*
+ * Only the end that opened the connection can find its way back through a NAT. When bytes were coming
+ * and stop, it asks after a few round trips, then ever more rarely: if its address has changed, the peer
+ * learns the new one by that. docs/protocol.md section 13.
+ */
+static int64_t quiet_ns(const struct rudp_conn *conn)
+{
+	int64_t first = rudp_time_max(4 * rudp_conn_pto_ns(conn), RUDP_QUIET_MIN_NS);
+
+	if (conn->quiet_pings >= RUDP_QUIET_PINGS_MAX || rudp_recvbuf_is_complete(&conn->recvbuf))
+		return RUDP_NAT_KEEPALIVE_NS;
+	return rudp_time_min(first << conn->quiet_pings, RUDP_NAT_KEEPALIVE_NS);
+}
+
 static int64_t keepalive_at_ns(const struct rudp_conn *conn)
 {
 	int64_t at = RUDP_NEVER;
@@ -51,7 +65,7 @@ static int64_t keepalive_at_ns(const struct rudp_conn *conn)
 	if (!rudp_state_is_established(conn->state) || owes_answers(conn))
 		return RUDP_NEVER;
 	if (conn->initiator && !rudp_addr_is_loopback(&conn->path.remote))
-		at = quiet_since + RUDP_NAT_KEEPALIVE_NS;
+		at = quiet_since + quiet_ns(conn);
 	if (conn->options.keepalive) {
 		int64_t idle = or_default(conn->options.keepalive_idle_ns, RUDP_KEEPALIVE_IDLE_NS);
 
@@ -171,6 +185,8 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 		conn->ping_due = true;
 		conn->probes_due = 1;
 		conn->pinged_at_ns = now_at_ns;
+		if (conn->quiet_pings < RUDP_QUIET_PINGS_MAX)
+			conn->quiet_pings++;
 	}
 	rudp_endpoint_touch(conn->ep, conn);
 }

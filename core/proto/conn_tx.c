@@ -43,11 +43,22 @@ static bool is_blocked_by_peer(const struct rudp_conn *conn)
 	       conn->sendbuf.sent >= conn->peer_window_end;
 }
 
+/*
+ * A packet with our FIN also carries an ACK: when the peer has acknowledged it, the peer has our ACK of
+ * its own FIN, and nobody is left asking for that after LAST_ACK has gone.
+ */
+static bool is_fin_due(const struct rudp_conn *conn)
+{
+	const struct rudp_sendbuf *buf = &conn->sendbuf;
+
+	return buf->fin_wanted && !buf->fin_acked && (!buf->fin_sent || buf->fin_lost);
+}
+
 static void add_ack(struct plan *plan)
 {
 	struct rudp_conn *conn = plan->conn;
 
-	if (!rudp_acks_is_owed(&conn->acks))
+	if (!rudp_acks_is_owed(&conn->acks) && !is_fin_due(conn))
 		return;
 	plan->is_ack_only_due = rudp_acks_is_due(&conn->acks, plan->now_at_ns);
 	plan->has_ack = rudp_acks_write(&conn->acks, &plan->head, plan->now_at_ns);
@@ -251,9 +262,11 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 	    !rudp_reliability_can_send(&conn->reliability))
 		return 0;
 	plan_init(&plan, conn, max, now_at_ns);
+	/* The path's frames first: an ACK takes all the room there is, and little may be allowed. */
+	if (conn->state != RUDP_STATE_TIME_WAIT)
+		add_path(&plan);
 	add_ack(&plan);
 	if (conn->state != RUDP_STATE_TIME_WAIT) {
-		add_path(&plan);
 		add_window(&plan);
 		add_signals(&plan);
 		if (may_send_data(conn, allowance))

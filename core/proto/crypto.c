@@ -8,6 +8,7 @@
 #include <openssl/provider.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <string.h>
 
 #define X25519 "X25519"
 
@@ -16,15 +17,10 @@ static struct {
 	EVP_CIPHER *aes_256_gcm;
 	EVP_CIPHER *chacha20_poly1305;
 	EVP_MD *sha256;
-	EVP_MD_CTX *hasher;
 	bool is_ready;
 } crypto;
 
 static pthread_once_t crypto_once = PTHREAD_ONCE_INIT;
-
-/* One hasher for all threads: a context for each call would allocate, and so could fail, for every
- * SYN of a flood that gets a cookie. */
-static pthread_mutex_t hasher_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* No atexit handler: an engine thread may still be sealing while the host program exits. */
 #define INIT_OPTIONS (OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG)
@@ -39,9 +35,7 @@ static void start(void)
 	crypto.aes_256_gcm = EVP_CIPHER_fetch(crypto.library, "AES-256-GCM", NULL);
 	crypto.chacha20_poly1305 = EVP_CIPHER_fetch(crypto.library, "ChaCha20-Poly1305", NULL);
 	crypto.sha256 = EVP_MD_fetch(crypto.library, "SHA2-256", NULL);
-	crypto.hasher = EVP_MD_CTX_new();
-	crypto.is_ready = crypto.aes_256_gcm && crypto.chacha20_poly1305 && crypto.sha256 &&
-			  crypto.hasher && EVP_DigestInit_ex2(crypto.hasher, crypto.sha256, NULL);
+	crypto.is_ready = crypto.aes_256_gcm && crypto.chacha20_poly1305 && crypto.sha256;
 }
 
 int rudp_crypto_start(void)
@@ -63,19 +57,18 @@ EVP_CIPHER *rudp_crypto_cipher(enum rudp_cipher cipher)
 	return NULL;
 }
 
-void rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BYTES])
+int rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BYTES])
 {
-	bool ok = rudp_crypto_start() == 0;
+	EVP_MD_CTX *context = rudp_crypto_start() == 0 ? EVP_MD_CTX_new() : NULL;
+	bool ok = context && EVP_DigestInit_ex2(context, crypto.sha256, NULL);
 
-	assert(ok);
-	pthread_mutex_lock(&hasher_lock);
-	for (int i = 0; i < in_count; i++)
-		ok = ok && EVP_DigestUpdate(crypto.hasher, in[i].iov_base, in[i].iov_len);
-	ok = ok && EVP_DigestFinal_ex(crypto.hasher, out, NULL);
-	/* Made ready for the next caller now: a digest left inside may be a key. */
-	ok = ok && EVP_DigestInit_ex2(crypto.hasher, crypto.sha256, NULL);
-	pthread_mutex_unlock(&hasher_lock);
-	assert(ok);
+	for (int i = 0; i < in_count && ok; i++)
+		ok = EVP_DigestUpdate(context, in[i].iov_base, in[i].iov_len);
+	ok = ok && EVP_DigestFinal_ex(context, out, NULL);
+	EVP_MD_CTX_free(context); /* wipes the digest inside, which may be a key */
+	if (!ok)
+		memset(out, 0, RUDP_SHA256_BYTES);
+	return ok ? 0 : -ENOMEM;
 }
 
 static EVP_PKEY *private_of(const uint8_t private_key[RUDP_X25519_BYTES])

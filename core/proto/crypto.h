@@ -21,9 +21,7 @@
 #define RUDP_X25519_BYTES 32
 
 /*
- * Fetches the algorithms; only the first call does work. Every init of aead and noise calls it.
- * What cannot fail by its signature (HMAC, cookies, reset tokens) counts on it, so whoever uses
- * those calls it first.
+ * Fetches the algorithms; only the first call does work, and everything here and in aead makes it.
  *
  * Returns  0 or -ENOMEM; the answer of the first call is that of all later ones.
  */
@@ -32,8 +30,13 @@ int rudp_crypto_start(void);
 /* Only after rudp_crypto_start gave 0; never freed. */
 EVP_CIPHER *rudp_crypto_cipher(enum rudp_cipher cipher);
 
-/* Of the pieces in[0, in_count), one behind the other. Allocates nothing. */
-void rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BYTES]);
+/*
+ * Of the pieces in[0, in_count), one behind the other. libcrypto allocates for each digest, so even
+ * this may fail.
+ *
+ * Returns  0 or -ENOMEM; out is then zeroed.
+ */
+int rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BYTES]);
 
 /*
  * The public half of a private key of 32 random bytes (clamped inside).

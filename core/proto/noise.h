@@ -36,6 +36,7 @@ struct rudp_noise {
 	uint8_t ephemeral_private[RUDP_NOISE_DH_BYTES];
 	uint8_t ephemeral_public[RUDP_NOISE_DH_BYTES];
 	uint8_t remote_public[RUDP_NOISE_DH_BYTES];
+	uint8_t split[2][RUDP_KEY_BYTES]; /* initiator to responder, and back; after message 1 */
 };
 
 /*
@@ -71,9 +72,9 @@ int rudp_noise_read(struct rudp_noise *noise, const uint8_t *message, size_t mes
 void rudp_noise_split(const struct rudp_noise *noise, uint8_t send_key[RUDP_KEY_BYTES],
 		      uint8_t receive_key[RUDP_KEY_BYTES]);
 
-/* HMAC-SHA256; also under cookies and reset tokens. */
-void rudp_hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len,
-		      uint8_t out[32]);
+/* HMAC-SHA256; also under cookies and reset tokens. Returns 0 or -ENOMEM; out is then zeroed. */
+int rudp_hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len,
+		     uint8_t out[32]);
 
 /* Overwrites memory so that no compiler drops it. */
 void rudp_wipe(void *memory, size_t len);

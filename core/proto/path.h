@@ -14,7 +14,8 @@
 #include "base/time.h"
 
 #define RUDP_AMPLIFICATION_FACTOR 3
-#define RUDP_PATH_PACKET_MIN_BYTES 93
+/* A challenge with a short ACK. Three times the smallest packet, a PING, must allow it. */
+#define RUDP_PATH_PACKET_MIN_BYTES 64
 #define RUDP_PATH_CHALLENGES_MAX 5 /* unanswered, before the path is given up */
 
 struct rudp_path {

@@ -240,15 +240,25 @@ static void random_link(struct prng *p, struct link_config *l)
 	}
 }
 
-/* Generous, but finite: the slower direction at a fifth of its rate, and time for every trouble. */
+static double dead_share(const struct link_config *l)
+{
+	return l->blackout_every_ns ? (double)l->blackout_ns / (double)l->blackout_every_ns : 0;
+}
+
+/*
+ * Generous, but finite: all bytes at a fifth of the slowest rate drawn, and each packet of a connection
+ * a round trip of its own, which is about what CUBIC's least window comes to under heavy loss; blackouts
+ * stretch that.
+ */
 static int64_t bound_ns(const struct world_config *c)
 {
-	double rate = 1e6;
 	double bits = (double)(c->up_bytes + c->down_bytes) * 8 * c->conns;
-	double rounds = 60;
+	double packets = 60 + (double)(c->up_bytes + c->down_bytes) / 1100;
+	double rtt = (double)(c->up.delay_ns + c->down.delay_ns + c->up.jitter_ns +
+			      c->down.jitter_ns + c->up.reorder_ns + c->down.reorder_ns);
+	double alive = (1 - dead_share(&c->up)) * (1 - dead_share(&c->down));
 
-	return 90 * S + (int64_t)(bits / rate * 5e9) +
-	       (int64_t)(rounds * (double)(c->up.delay_ns + c->down.delay_ns + c->up.jitter_ns));
+	return 120 * S + (int64_t)((bits / 1e6 * 5e9 + 3 * packets * rtt) / alive);
 }
 
 void scenario_random(uint64_t seed, struct world_config *c)
@@ -273,7 +283,9 @@ void scenario_random(uint64_t seed, struct world_config *c)
 		c->read_bytes = (size_t)prng_between(&p, 1000, 100000);
 	}
 	if (prng_chance(&p, 0.15) && c->conns == 1) {
-		c->rebind_every_ns = prng_between(&p, 300 * MS, 5 * S);
+		/* A path is proven in a round trip; one that changes faster proves nothing. */
+		c->rebind_every_ns = prng_between(&p, 300 * MS, 5 * S) +
+				     6 * (c->up.delay_ns + c->down.delay_ns);
 		c->rebind_host = prng_chance(&p, 0.5);
 	}
 	if (prng_chance(&p, 0.15)) {
