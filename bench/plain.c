@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "plain.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BACKLOG = 1024 };
+
+void die(const char *what)
+{
+	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, strerror(errno));
+	exit(1);
+}
+
+void usage(const char *const *line)
+{
+	for (; *line; line++)
+		fprintf(stderr, "usage: %s\n", *line);
+	exit(2);
+}
+
+double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+double cpu_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+uint64_t count_from(const char *text, uint64_t max)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno == 0 && (*end || value == 0 || value > max || *text == '-'))
+		errno = ERANGE;
+	if (errno != 0)
+		die(text);
+	return value;
+}
+
+static void set_nodelay(int fd)
+{
+	int on = 1;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+		die("TCP_NODELAY");
+}
+
+int dial(const char *host, const char *port, const char *cc)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+	int fd, wrong = getaddrinfo(host, port, &hints, &found);
+
+	if (wrong) {
+		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, host,
+			gai_strerror(wrong));
+		exit(1);
+	}
+	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		die("socket");
+	if (cc && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cc, (socklen_t)strlen(cc)) < 0)
+		die("TCP_CONGESTION");
+	set_nodelay(fd);
+	if (connect(fd, found->ai_addr, found->ai_addrlen) < 0)
+		die("connect");
+	freeaddrinfo(found);
+	return fd;
+}
+
+int serve_at(const char *port)
+{
+	struct sockaddr_in6 any = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons((uint16_t)count_from(port, UINT16_MAX)),
+		.sin6_addr = IN6ADDR_ANY_INIT,
+	};
+	int on = 1, off = 0;
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die("socket");
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0)
+		die("setsockopt");
+	if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0)
+		die("bind");
+	if (listen(fd, BACKLOG) < 0)
+		die("listen");
+	puts("listening");
+	fflush(stdout);
+	return fd;
+}
+
+int accept_at(int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		die("accept");
+	set_nodelay(fd);
+	return fd;
+}
+
+void send_all(int fd, const void *data, size_t size)
+{
+	const char *from = data;
+
+	while (size > 0) {
+		ssize_t n = send(fd, from, size, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			die("send");
+		from += n;
+		size -= (size_t)n;
+	}
+}
+
+void recv_all(int fd, void *data, size_t size)
+{
+	char *to = data;
+
+	while (size > 0) {
+		ssize_t n = recv(fd, to, size, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = EPIPE;
+		if (n <= 0)
+			die("receive");
+		to += n;
+		size -= (size_t)n;
+	}
+}
+
+void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		die("getrlimit");
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		die("setrlimit");
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Nearest rank: the smallest sample that is not below this share of them. */
+static double quantile(const double *sorted, size_t count, unsigned percent)
+{
+	size_t rank = (count * percent + 99) / 100;
+
+	return sorted[rank ? rank - 1 : 0];
+}
+
+void print_quantiles(const char *name, double *samples, size_t count)
+{
+	qsort(samples, count, sizeof *samples, by_size);
+	printf("\"%s\": {\"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"max\": %.3f}", name,
+	       quantile(samples, count, 50), quantile(samples, count, 90),
+	       quantile(samples, count, 99), samples[count - 1]);
+}

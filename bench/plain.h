@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the measuring programs share: blocking TCP sockets as the manual pages describe them.
+ * Nothing here knows rudp; the same program runs plain and under the shim. A mistake or a broken
+ * connection ends the program with a message and exit code 1: a measurement that went wrong has no
+ * result.
+ */
+#ifndef BENCH_PLAIN_H
+#define BENCH_PLAIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+_Noreturn void die(const char *what);          /* with the text of errno */
+_Noreturn void usage(const char *const *line); /* up to NULL; exit code 2 */
+
+double now_s(void);
+double cpu_s(void); /* user and system time of this process until now */
+
+/* The whole number in text, from 1 to max; anything else ends the program. */
+uint64_t count_from(const char *text, uint64_t max);
+
+/*
+ * Connects. cc is the kernel's name of a congestion control for TCP_CONGESTION, or NULL for the
+ * default. TCP_NODELAY is on. serve_at() listens on all addresses, IPv4 and IPv6, and says so on
+ * the standard output, so that nobody needs to guess when it is ready.
+ */
+int dial(const char *host, const char *port, const char *cc);
+int serve_at(const char *port);
+int accept_at(int listener); /* with TCP_NODELAY */
+
+void send_all(int fd, const void *data, size_t size);
+void recv_all(int fd, void *data, size_t size);
+
+/* As many descriptors as the hard limit allows. */
+void raise_descriptor_limit(void);
+
+/* Sorts the samples and prints "NAME": {"p50": ..., "p90": ..., "p99": ..., "max": ...}. */
+void print_quantiles(const char *name, double *samples, size_t count);
+
+#endif
