@@ -11,7 +11,8 @@ failed=0
 ran=0
 for program in "$@"; do
 	log=$build/tests/$(basename "$program").log
-	BUILD=$(realpath "$build") timeout 300 "$program" --jobs 2 >"$log" 2>&1
+	LSAN_OPTIONS=suppressions=$(realpath tests/lsan.supp):print_suppressions=0 BUILD=$(realpath "$build") \
+		timeout 300 "$program" --jobs 2 >"$log" 2>&1
 	status=$?
 	summary=$(grep -a 'Synthesis' "$log" | tail -n 1 | sed 's/\x1b\[[0-9;]*m//g; s/.*Synthesis: //')
 	printf 'unit tests %-8s %s\n' "$(basename "$program")" "${summary:-no summary}"

@@ -352,6 +352,10 @@ int rudp_conn_receive_readable(const struct rudp_conn *conn, struct iovec iov[2]
 void rudp_conn_receive_consume(struct rudp_conn *conn, size_t n, int64_t now_at_ns)
 {
 	rudp_recvbuf_consume(&conn->recvbuf, n, conn->rtt.srtt_ns, now_at_ns);
+	if (rudp_recvbuf_available(&conn->recvbuf) == 0 && conn->trim_at_ns == RUDP_NEVER) {
+		conn->trim_at_ns = now_at_ns + RUDP_TRIM_IDLE_NS;
+		rudp_endpoint_touch(conn->ep, conn);
+	}
 	if (!rudp_recvbuf_window_due(&conn->recvbuf))
 		return;
 	conn->window_due = true;

@@ -167,6 +167,8 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 	}
 	if (!open_packet(conn, packet, number)) {
 		conn->packets_forged++;
+		if (conn->keys.forgeries >= RUDP_KEY_FORGERIES_MAX)
+			on_violation(conn, RUDP_VERDICT_AUTH_FAILED, now_at_ns);
 		return RUDP_VERDICT_AUTH_FAILED;
 	}
 	rudp_replay_mark(&conn->replay, number);

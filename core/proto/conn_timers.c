@@ -148,6 +148,7 @@ static void on_trim(struct rudp_conn *conn)
 		rudp_ring_trim(&conn->sendbuf.ring);
 	if (rudp_recvbuf_available(&conn->recvbuf) == 0 && conn->recvbuf.pending.count == 0)
 		rudp_ring_trim(&conn->recvbuf.ring);
+	rudp_reliability_trim(&conn->reliability);
 }
 
 static void on_keys_age(struct rudp_conn *conn, int64_t now_at_ns)

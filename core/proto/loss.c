@@ -150,7 +150,10 @@ int64_t rudp_reliability_pto_ns(const struct rudp_reliability *r, const struct r
 	unsigned shift = r->pto_count < RUDP_PTO_BACKOFF_SHIFT_MAX ? r->pto_count
 								   : RUDP_PTO_BACKOFF_SHIFT_MAX;
 
-	return base_ns > cap_ns >> shift ? cap_ns : base_ns << shift;
+	if (base_ns <= cap_ns >> shift)
+		return base_ns << shift;
+	/* At the cap the span varies: an outage that comes and goes in step would hide every probe. */
+	return cap_ns - cap_ns / RUDP_PTO_DITHER_PARTS * (r->pto_count % RUDP_PTO_DITHER_STEPS);
 }
 
 int64_t rudp_reliability_deadline_ns(const struct rudp_reliability *r, const struct rudp_rtt *rtt,

@@ -39,6 +39,8 @@
 #define RUDP_REORDER_PERSIST 16        /* loss recoveries after which a wider threshold is relaxed */
 #define RUDP_PTO_BACKOFF_SHIFT_MAX 16
 #define RUDP_PTO_CAP_FACTOR 3          /* the backed-off PTO is at most the larger of 3 PTOs ... */
+#define RUDP_PTO_DITHER_PARTS 16       /* at the cap it is shorter by 0 to 4 of 16 parts, in turn */
+#define RUDP_PTO_DITHER_STEPS 5
 #define RUDP_PTO_CAP_NS (2 * RUDP_NS_PER_S) /* ... and this: a path back from an outage is used soon */
 #define RUDP_PROBES_PER_PTO 2
 #define RUDP_PERSISTENT_CONGESTION_PTOS 3 /* RFC 9002 section 7.6.1 */

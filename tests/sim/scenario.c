@@ -236,7 +236,7 @@ static void random_link(struct prng *p, struct link_config *l)
 		l->corrupt = prng_unit(p) * 0.05;
 	if (prng_chance(p, 0.1)) {
 		l->blackout_every_ns = prng_between(p, 2 * S, 8 * S);
-		l->blackout_ns = prng_between(p, 100 * MS, 1500 * MS);
+		l->blackout_ns = prng_between(p, 100 * MS, 900 * MS);
 	}
 }
 
