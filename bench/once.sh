@@ -16,7 +16,7 @@ RUDP_TEST_PLAIN=
 # shellcheck source=bench/usage.sh
 . "$(dirname "$0")/usage.sh"
 # shellcheck disable=SC2034 # read by integration/lib/programs.sh
-SETTINGS=("RUDP_CC=$cc" RUDP_LOG=error)
+SETTINGS=("RUDP_CC=$cc" "RUDP_LOG=error:$TMP/engine.log")
 
 BIN=$BUILD/bench/bin
 PORT=5001
