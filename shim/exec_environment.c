@@ -14,6 +14,7 @@
 #define PRELOAD "LD_PRELOAD="
 #define ADDED_MAX 5            /* LD_PRELOAD, nonce, token, settings, final NULL */
 #define NONCE_VARIABLES_BYTES 128
+#define SETTINGS_HASH_SIZE 17  /* 16 hex digits and the 0 */
 
 static const char *const engine_variables[] = {"RUDP_NONCE=", "RUDP_TOKEN=", "RUDP_SETTINGS="};
 
@@ -96,8 +97,8 @@ static char *add_engine(char *text, char ***next, const struct rudp_engine_ref *
 	text = stpcpy(stpcpy(text, engine_variables[1]), token_text) + 1;
 	*(*next)++ = text;
 	text = stpcpy(text, engine_variables[2]);
-	text += sprintf(text, "%016llx",
-			(unsigned long long)rudp_environment_hash_written()) + 1;
+	text += snprintf(text, SETTINGS_HASH_SIZE, "%016llx",
+			 (unsigned long long)rudp_environment_hash_written()) + 1;
 	return text;
 }
 

@@ -53,7 +53,7 @@ static void dress(int listener, int fd, const struct rudp_socket *s, const struc
 		rudp_swap_native_options(listener, fd);
 	if (s->flags & RUDP_MARK_BAG && rudp_bag_get(listener, &bag) == 0)
 		rudp_bag_write(fd, &bag);
-	/* Tells the engine that somebody has it. A connection that has been reset by now does not care. */
+	/* Tells the engine that somebody has it. One that has been reset by now does not care. */
 	rudp_sys_sendto(fd, name->nonce.bytes, RUDP_SENTINEL_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT,
 			NULL, 0);
 }

@@ -123,7 +123,7 @@ struct rudp_reliability {
 	uint64_t recovery_end;        /* a loss from here on begins a new recovery */
 	uint32_t clean_recoveries;    /* since the last spurious loss or relaxation */
 	int64_t first_rtt_at_ns;      /* RUDP_NEVER before the path's first RTT sample */
-	int64_t lost_run_from_ns;     /* oldest of the losses without an answer since; RUDP_NEVER: none */
+	int64_t lost_run_from_ns;     /* oldest loss without an answer since; RUDP_NEVER: none */
 	/* delivery rate (draft-cheng-iccrg-delivery-rate-estimation) */
 	uint64_t delivered_bytes;
 	uint64_t lost_bytes;

@@ -93,7 +93,8 @@ Test(bag, needs_a_mark)
 
 Test(bag, refuses_what_fits_no_instruction)
 {
-	struct rudp_option options[] = {{IPPROTO_TCP, 256, 1}, {IPPROTO_TCP, -1, 1}, {IPPROTO_UDP, 1, 1}};
+	struct rudp_option options[] = {
+		{IPPROTO_TCP, 256, 1}, {IPPROTO_TCP, -1, 1}, {IPPROTO_UDP, 1, 1}};
 	int fd = marked();
 
 	for (size_t i = 0; i < 3; i++)

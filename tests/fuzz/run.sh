@@ -15,12 +15,11 @@ command -v clang >/dev/null || {
 	exit 1
 }
 flags=(-std=gnu11 -D_GNU_SOURCE -O1 -g -Icore -Itests -fno-omit-frame-pointer
-	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
+	"-fsanitize=fuzzer-no-link,address,undefined" -fno-sanitize-recover=undefined)
 
 library=$out/libfuzzed.a
 objects=()
-for source in core/base/*.c core/proto/*.c core/api/names.c; do
-	[ -f "$source" ] || continue
+for source in core/base/*.c core/proto/*.c core/api/names.c core/engine/key_file.c; do
 	object=$out/${source//\//_}.o
 	if [ ! -e "$object" ] || [ -n "$(find core -name '*.[ch]' -newer "$object" -print -quit)" ]; then
 		clang "${flags[@]}" -c "$source" -o "$object" || exit 1
