@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What every integration test begins with:
+#
+#     . "$(dirname "$0")/lib.sh"
+#
+# Two namespaces, "a" (the one who calls) and "b" (the one who serves), and linkem between them. All
+# that a test makes lives in $TMP or in these namespaces, and is gone when it ends, however it ends.
+#
+#   BUILD              where the products are (default: build/ of the tree)
+#   RUDP_TEST_PLAIN=1  everything over kernel TCP: shows that the tests are right about TCP
+#   RUDP_TEST_KEEP=1   keep $TMP for a look
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+BUILD=${BUILD:-$(dirname "$HERE")/build}
+PLAIN=${RUDP_TEST_PLAIN:-}
+KEEP=${RUDP_TEST_KEEP:-}
+
+# shellcheck source=integration/lib/check.sh
+. "$HERE/lib/check.sh"
+# shellcheck source=integration/lib/net.sh
+. "$HERE/lib/net.sh"
+# shellcheck source=integration/lib/programs.sh
+. "$HERE/lib/programs.sh"
+# shellcheck source=integration/lib/servers.sh
+. "$HERE/lib/servers.sh"
+
+# A proxy of the machine that runs the tests is none of their business, nor are its own settings.
+unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
+unset "${!RUDP_@}" LD_PRELOAD
+export LC_ALL=C
+exec </dev/null
+
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/rudp-test.XXXXXX")
+# Workers of nginx drop their privileges and must still read their files.
+chmod 755 "$TMP"
+
+on_exit() {
+	local status=$?
+	trap - EXIT INT TERM
+	set +e
+	[ "$status" = 0 ] || show_logs
+	stop_all
+	net_down
+	if [ -n "$KEEP" ]; then
+		echo "kept: $TMP"
+	else
+		rm -rf "$TMP"
+	fi
+	exit "$status"
+}
+trap on_exit EXIT
+trap 'exit 130' INT
+# Keeps bash from reporting each program that a test kills.
+# shellcheck disable=SC2173
+trap : KILL
+trap 'exit 143' TERM
+
+net_up "$@"
+programs_init

@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Saying what is right and what is wrong, and waiting for what must come.
+
+ok() {
+	printf '  ok    %s\n' "$*"
+}
+
+note() {
+	printf '  --    %s\n' "$*"
+}
+
+fail() {
+	printf '  FAIL  %s (%s:%s)\n' "$*" "${BASH_SOURCE[-1]##*/}" "${BASH_LINENO[-2]}" >&2
+	exit 1
+}
+
+section() {
+	printf '%s\n' "$*"
+}
+
+# The last lines of every log, when a test has failed.
+show_logs() {
+	local file
+	for file in "$TMP"/*.log "$TMP"/*.err; do
+		[ -s "$file" ] || continue
+		printf -- '---- %s\n' "${file##*/}" >&2
+		tail -n 12 "$file" >&2
+	done
+}
+
+now_ms() {
+	local now=${EPOCHREALTIME/./}
+	echo $((now / 1000))
+}
+
+# expect_eq IS SHOULD WHAT
+expect_eq() {
+	[ "$1" = "$2" ] || fail "$3: is '$1', should be '$2'"
+}
+
+# expect_between LOW IS HIGH WHAT
+expect_between() {
+	[ "$2" -ge "$1" ] && [ "$2" -le "$3" ] || fail "$4: is $2, should be within $1 and $3"
+}
+
+# expect_same FILE FILE WHAT
+expect_same() {
+	local first second
+	first=$(sha256sum <"$1")
+	second=$(sha256sum <"$2")
+	if [ "$first" != "$second" ]; then
+		fail "$3: $(stat -c %s "$1") bytes sent, $(stat -c %s "$2") bytes came; they differ"
+	fi
+}
+
+# expect_match FILE EXTENDED-REGEX WHAT
+expect_match() {
+	grep -qE -- "$2" "$1" || fail "$3: no line of ${1##*/} matches '$2'"
+}
+
+# wait_until SECONDS WHAT COMMAND...: until the command succeeds; fails the test when it never does.
+wait_until() {
+	local seconds=$1 what=$2 limit
+	shift 2
+	limit=$(($(now_ms) + seconds * 1000))
+	until "$@"; do
+		[ "$(now_ms)" -lt "$limit" ] || fail "waited $seconds s in vain for: $what"
+		sleep 0.02
+	done
+}
+
+# make_file NAME BYTES: random content in $TMP/NAME.
+make_file() {
+	head -c "$2" /dev/urandom >"$TMP/$1"
+	chmod 644 "$TMP/$1"
+}

@@ -1,0 +1,142 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Namespaces, the link between them, and what it has counted.
+#
+#     namespace a                                     namespace b
+#     10.77.0.1, fd77::1  ──link0── linkem ──link0──  10.77.0.2, fd77::2
+
+A4=10.77.0.1 B4=10.77.0.2 A6=fd77::1 B6=fd77::2
+NS_A=rudp$$a NS_B=rudp$$b
+LINK_PID=
+LINKS=0
+export A4 B4 A6 B6
+
+# Whether this process may make namespaces and devices.
+net_possible() {
+	[ -e /dev/net/tun ] && ip netns add "$NS_A" 2>/dev/null && ip netns del "$NS_A"
+}
+
+# Without root: the same test in a user namespace of its own, where the machine allows that.
+net_enter_user_namespace() {
+	[ -z "${RUDP_TEST_INSIDE:-}" ] || return 0
+	unshare --user --map-root-user --net --mount true 2>/dev/null || return 0
+	RUDP_TEST_INSIDE=1 exec unshare --user --map-root-user --net --mount \
+		sh -c 'mount -t tmpfs tmpfs /run && exec "$@"' sh "$0" "$@"
+}
+
+net_up() {
+	local ns
+	net_possible || net_enter_user_namespace "$@"
+	net_possible || {
+		echo "skipped: needs root (or user namespaces) and /dev/net/tun"
+		exit 77
+	}
+	[ -x "$BUILD/linkem" ] || fail "$BUILD/linkem is not built"
+	for ns in "$NS_A" "$NS_B"; do
+		ip netns add "$ns"
+		ip -n "$ns" link set lo up
+	done
+}
+
+# What is still running in our namespaces is ours: engines, daemons.
+net_down() {
+	local ns
+	link_stop
+	for ns in "$NS_A" "$NS_B"; do
+		[ -e "/run/netns/$ns" ] || continue
+		ip netns pids "$ns" | xargs -r kill -KILL 2>/dev/null
+		ip netns del "$ns"
+	done
+}
+
+netns_of() {
+	case $1 in
+	a) echo "$NS_A" ;;
+	b) echo "$NS_B" ;;
+	*) fail "no such side: $1" ;;
+	esac
+}
+
+# on SIDE COMMAND...: in the namespace, without the shim.
+on() {
+	local ns
+	ns=$(netns_of "$1")
+	shift
+	nsenter --net="/run/netns/$ns" -- "$@"
+}
+
+link_running() {
+	kill -0 "$LINK_PID" 2>/dev/null
+}
+
+link_counted_anew() {
+	[ -s "$LINK_STATS" ] && [ "$(link_snapshot)" -gt "$1" ]
+}
+
+link_snapshot() {
+	sed -n '1s/.*"snapshot": \([0-9]*\),.*/\1/p' "$LINK_STATS"
+}
+
+# link_up [OPTION...]: a link with these properties (see linkem --help), in place of the one before.
+link_up() {
+	link_down
+	LINKS=$((LINKS + 1))
+	LINK_STATS=$TMP/link-$LINKS.json
+	"$BUILD/linkem" --with-parent --stats "$LINK_STATS" --a "ns:$NS_A,$A4/24,$A6/64" \
+		--b "ns:$NS_B,$B4/24,$B6/64" "$@" 2>"$TMP/linkem-$LINKS.err" &
+	LINK_PID=$!
+	wait_until 5 "linkem $*" test -s "$LINK_STATS"
+}
+
+link_stop() {
+	[ -n "$LINK_PID" ] || return 0
+	kill "$LINK_PID" 2>/dev/null || true
+	wait "$LINK_PID" || true
+	LINK_PID=
+}
+
+# Takes the link away; what it carried must have been UDP, whatever the test was about.
+link_down() {
+	[ -n "$LINK_PID" ] || return 0
+	link_running || fail "linkem has ended: $(cat "$TMP/linkem-$LINKS.err")"
+	link_stop
+	[ -n "$PLAIN" ] || expect_eq "$(link_sum '*.sent.tcp.payload_bytes')" 0 "TCP payload on the link"
+	expect_eq "$(link_sum '*.drops.overflow')" 0 "packets that linkem had no memory for"
+}
+
+# The sum of these counters in the newest file; '*' means both directions.
+link_sum() {
+	python3 - "$LINK_STATS" "$@" <<-'EOF'
+		import json, sys
+		stats = json.load(open(sys.argv[1]))
+		def values(node, path):
+		    if not path:
+		        return [node]
+		    keys = ("ab", "ba") if path[0] == "*" else (path[0],)
+		    return [v for key in keys for v in values(node[key], path[1:])]
+		total = sum(v for path in sys.argv[2:] for v in values(stats, path.split(".")))
+		print(round(total))
+	EOF
+}
+
+# count PATH...: the sum of counters as they are now: count '*.sent.udp.packets' ab.drops.loss
+count() {
+	local before
+	before=$(link_snapshot)
+	kill -USR1 "$LINK_PID"
+	wait_until 5 "counters of linkem" link_counted_anew "$before"
+	link_sum "$@"
+}
+
+# prove_udp BYTES: at least so many bytes have come over the link in UDP, and none in TCP.
+prove_udp() {
+	local udp
+	if [ -n "$PLAIN" ]; then
+		note "over kernel TCP: $(count '*.delivered.tcp.payload_bytes') payload bytes"
+		return 0
+	fi
+	expect_eq "$(count '*.sent.tcp.payload_bytes')" 0 "TCP payload on the link"
+	udp=$(link_sum '*.delivered.udp.payload_bytes')
+	[ "$udp" -ge "$1" ] || fail "only $udp bytes came over the link in UDP, not $1"
+	ok "proof: $udp bytes in UDP, 0 bytes of TCP payload"
+}

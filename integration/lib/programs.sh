@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Starting programs in the namespaces, under the shim, and seeing them end.
+
+declare -A PID=()
+# Of the program that finish() saw end last.
+STATUS=
+# More variables for programs under the shim: SETTINGS=(RUDP_CONNECT_TIMEOUT=3)
+SETTINGS=()
+
+programs_init() {
+	[ -n "$PLAIN" ] && return 0
+	[ -e "$BUILD/librudp_shim.so" ] || fail "$BUILD/librudp_shim.so is not built"
+	make_key key
+}
+
+# make_key NAME: a fresh pre-shared key in $TMP/NAME.
+make_key() {
+	(umask 077 && od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$TMP/$1")
+}
+
+# One word per line: what a program on this side gets into its environment.
+settings_of() {
+	[ -z "$PLAIN" ] || return 0
+	printf '%s\n' "LD_PRELOAD=$BUILD/librudp_shim.so" "RUDP_ENGINE_PATH=$BUILD/rudp-engine" \
+		"RUDP_KEY_FILE=$TMP/key" "RUDP_LOG=info:$TMP/engine-$1.log" "${SETTINGS[@]}"
+}
+
+# The command line for a program of this side under the shim, in the array COMMAND. The shell starts
+# its background jobs with SIGINT ignored, which a program under test must not inherit.
+command_of() {
+	local side=$1 settings
+	shift
+	mapfile -t settings < <(settings_of "$side")
+	COMMAND=(nsenter "--net=/run/netns/$(netns_of "$side")" -- env --default-signal=INT,QUIT
+		"${settings[@]}" "$@")
+}
+
+# under SIDE COMMAND...: in the namespace, under the shim, in the foreground.
+under() {
+	local COMMAND
+	command_of "$@"
+	"${COMMAND[@]}"
+}
+
+# launch NAME SIDE COMMAND...: the same in the background; output goes to $TMP/NAME.out and .err.
+launch() {
+	local name=$1 COMMAND
+	shift
+	command_of "$@"
+	"${COMMAND[@]}" <&0 >"$TMP/$name.out" 2>"$TMP/$name.err" &
+	PID[$name]=$!
+}
+
+has_ended() {
+	! kill -0 "${PID[$1]}" 2>/dev/null
+}
+
+# finish NAME SECONDS: waits for its end, which must come in time. Its exit code is in STATUS.
+finish() {
+	wait_until "$2" "end of $1" has_ended "$1"
+	reap "$1"
+}
+
+reap() {
+	STATUS=0
+	wait "${PID[$1]}" || STATUS=$?
+	unset "PID[$1]"
+}
+
+# send SIGNAL NAME
+send() {
+	kill "-$1" "${PID[$2]}"
+}
+
+# stop NAME: ends it and waits.
+stop() {
+	send TERM "$1" 2>/dev/null || true
+	finish "$1" 5
+}
+
+stop_all() {
+	local name
+	for name in "${!PID[@]}"; do
+		send TERM "$name" 2>/dev/null
+	done
+	for name in "${!PID[@]}"; do
+		for _ in {1..100}; do
+			has_ended "$name" && break
+			sleep 0.02
+		done
+		send KILL "$name" 2>/dev/null
+		reap "$name"
+	done
+}
+
+# A listening rudp program shows as a UDP port.
+is_listening() {
+	local family=-uln
+	[ -n "$PLAIN" ] && family=-tln
+	[ -n "$(on "$1" ss -H "$family" "sport = :$2")" ]
+}
+
+wait_listening() {
+	wait_until 10 "port $2 on side $1" is_listening "$1" "$2"
+}
+
+is_not_listening() {
+	! is_listening "$@"
+}
+
+wait_not_listening() {
+	wait_until 10 "end of port $2 on side $1" is_not_listening "$1" "$2"
+}
+
+# has_bytes FILE COUNT: the file has grown to at least so many bytes.
+has_bytes() {
+	[ -e "$1" ] && [ "$(stat -c %s "$1")" -ge "$2" ]
+}

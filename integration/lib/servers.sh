@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Web servers on side b, and curl on side a.
+
+PORT=8080
+URL=http://$B4:$PORT
+URL6=http://[$B6]:$PORT
+export URL URL6
+
+# A minimal nginx of our own: no file of the machine's configuration is read or written.
+write_nginx_conf() {
+	local user
+	user=$(id -un)
+	[ "$(id -u)" = 0 ] && [ -z "${RUDP_TEST_INSIDE:-}" ] && id www-data >/dev/null 2>&1 && user=www-data
+	mkdir -p "$TMP/www/upload" "$TMP/nginx"
+	chmod 777 "$TMP/www/upload" "$TMP/nginx"
+	cat >"$TMP/nginx.conf" <<-EOF
+		user $user;
+		worker_processes 2;
+		pid $TMP/nginx.pid;
+		error_log $TMP/nginx-error.log info;
+		events { worker_connections 256; }
+		http {
+			access_log $TMP/nginx-access.log;
+			client_body_temp_path $TMP/nginx/body;
+			proxy_temp_path $TMP/nginx/proxy;
+			fastcgi_temp_path $TMP/nginx/fastcgi;
+			uwsgi_temp_path $TMP/nginx/uwsgi;
+			scgi_temp_path $TMP/nginx/scgi;
+			client_max_body_size 1g;
+			server {
+				listen $PORT;
+				listen [::]:$PORT;
+				root $TMP/www;
+				location /upload/ { dav_methods PUT; }
+			}
+		}
+	EOF
+}
+
+# In the foreground of a background job.
+start_nginx() {
+	write_nginx_conf
+	launch nginx b nginx -p "$TMP/nginx" -e "$TMP/nginx-error.log" -c "$TMP/nginx.conf" \
+		-g "daemon off;"
+	wait_listening b "$PORT"
+}
+
+# start_python ADDRESS: it serves one address family at a time.
+start_python() {
+	mkdir -p "$TMP/www"
+	launch python b python3 -u -m http.server --protocol HTTP/1.1 --bind "$1" \
+		--directory "$TMP/www" "$PORT"
+	wait_listening b "$PORT"
+}
+
+# stop_server NAME: and wait until its port is free again.
+stop_server() {
+	stop "$1"
+	wait_not_listening b "$PORT"
+}
+
+# make_page NAME BYTES: a file to fetch.
+make_page() {
+	mkdir -p "$TMP/www"
+	make_file "www/$1" "$2"
+}
+
+# curl_a SECONDS ARGUMENT...: curl on side a under the shim; fails when it takes longer.
+curl_a() {
+	local seconds=$1
+	shift
+	under a curl -sS --max-time "$seconds" "$@" 2>>"$TMP/curl.err"
+}
+
+# fetch SECONDS NAME [ARGUMENT...]: the file comes whole and unchanged; TOOK is set to the ms.
+fetch() {
+	local seconds=$1 name=$2 start
+	shift 2
+	rm -f "$TMP/fetched"
+	start=$(now_ms)
+	curl_a "$seconds" --fail -o "$TMP/fetched" "$@" "${FROM:-$URL}/$name" || fail "curl of $name: exit $?"
+	TOOK=$(($(now_ms) - start))
+	expect_same "$TMP/www/$name" "$TMP/fetched" "$name"
+	ok "$name: $(stat -c %s "$TMP/fetched") bytes in $TOOK ms"
+}

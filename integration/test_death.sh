@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Programs that are killed, interrupted or gone right after their last write. The other side learns it
+# within a second, and never takes a part for the whole.
+#
+#     a: curl, nc ──── linkem: 10 ms, 100 Mbit/s ──── b: python3 -m http.server, nginx, nc
+#
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+mkfifo "$TMP/silence"
+exec 8<>"$TMP/silence"
+
+begin_download() {
+	rm -f "$TMP/part"
+	launch curl a curl -sS -o "$TMP/part" --max-time 30 "$URL/page" 8<&-
+	wait_until 10 "the transfer to be under way" has_bytes "$TMP/part" 1000000
+}
+
+# ends_within MS NAME: from now on.
+ends_within() {
+	local start
+	start=$(now_ms)
+	finish "$2" 10
+	TOOK=$(($(now_ms) - start))
+	expect_between 0 "$TOOK" "$1" "ms until $2 has noticed"
+}
+
+expect_curl_failed() {
+	[ "$STATUS" = 18 ] || [ "$STATUS" = 56 ] || fail "curl's exit code is $STATUS, should be 18 or 56: $1"
+	ok "$1: curl fails (exit $STATUS) after $TOOK ms"
+}
+
+server_is_killed() {
+	start_python "$B4"
+	begin_download
+	send KILL python
+	ends_within 1000 curl
+	expect_curl_failed "server killed"
+	reap python
+	wait_not_listening b "$PORT"
+}
+
+worker_is_killed() {
+	local workers
+	start_nginx
+	begin_download
+	mapfile -t workers < <(ps -o pid= --ppid "${PID[nginx]}")
+	kill -KILL "${workers[@]}"
+	ends_within 1000 curl
+	expect_curl_failed "nginx's workers killed"
+	fetch 20 small
+	stop_server nginx
+}
+
+# A server that would send for a long time learns that nobody wants it any more.
+caller_is_ended_by() {
+	launch server b nc.openbsd -N -l "$PORT" <"$TMP/www/page" 8<&-
+	wait_listening b "$PORT"
+	launch client a nc.openbsd -d "$B4" "$PORT" 8<&-
+	wait_until 10 "the transfer to be under way" has_bytes "$TMP/client.out" 1000000
+	send "$1" client
+	ends_within 1000 server
+	ok "receiver ended by SIG$1: the sender notices after $TOOK ms (exit $STATUS)"
+	finish client 5
+	wait_not_listening b "$PORT"
+}
+
+# The kernel closes the sockets of a killed sender in order: the receiver sees what had been written,
+# then end of file. So it is with rudp.
+sender_is_killed() {
+	launch server b nc.openbsd -l "$PORT" <"$TMP/silence" 8<&-
+	wait_listening b "$PORT"
+	launch client a nc.openbsd -N "$B4" "$PORT" <"$TMP/www/page" 8<&-
+	wait_until 10 "the transfer to be under way" has_bytes "$TMP/server.out" 1000000
+	send KILL client
+	ends_within 1000 server
+	reap client
+	expect_eq "$STATUS" 137 "status of the killed sender"
+	cmp -n "$(stat -c %s "$TMP/server.out")" "$TMP/www/page" "$TMP/server.out" ||
+		fail "the receiver got something that was never sent"
+	ok "sender killed: the receiver sees the end after $TOOK ms, $(stat -c %s "$TMP/server.out") right bytes"
+	wait_not_listening b "$PORT"
+}
+
+curl_is_interrupted() {
+	start_nginx
+	begin_download
+	send INT curl
+	wait_until 1 "the broken request in the access log" grep -q ' /page ' "$TMP/nginx-access.log"
+	finish curl 5
+	expect_between 1000000 "$(awk '/ \/page /{print $10}' "$TMP/nginx-access.log" | tail -n 1)" 49999999 \
+		"bytes that the server has sent"
+	ok "Ctrl-C of curl: the server sees it at once"
+	stop_server nginx
+}
+
+exit_after_write() {
+	launch server b nc.openbsd -l "$PORT" <"$TMP/silence" 8<&-
+	wait_listening b "$PORT"
+	launch client a python3 "$HERE/lib/exit_after_write.py" "$B4" "$PORT" "$TMP/www/small" 8<&-
+	finish client 20
+	expect_eq "$STATUS" 0 "exit code of the writer"
+	finish server 20
+	expect_same "$TMP/www/small" "$TMP/server.out" "written just before the exit"
+	ok "exit right after write: all $(stat -c %s "$TMP/www/small") bytes arrive"
+	wait_not_listening b "$PORT"
+}
+
+engine_pids() {
+	local pid
+	for pid in $(ip netns pids "$(netns_of "$1")"); do
+		if grep -q '^rudp-engine' "/proc/$pid/comm" 2>/dev/null; then
+			echo "$pid"
+		fi
+	done
+}
+
+# Not even then may a part look like the whole; and the next program gets a new engine.
+engine_is_killed() {
+	local pids
+	start_nginx
+	begin_download
+	mapfile -t pids < <(engine_pids "$1")
+	[ ${#pids[@]} -gt 0 ] || fail "there is no engine on side $1"
+	kill -KILL "${pids[@]}"
+	if [ "$1" = a ]; then
+		ends_within 1000 curl
+		expect_curl_failed "the caller's engine killed"
+		fetch 20 small
+	else
+		send TERM curl
+		finish curl 5
+	fi
+	stop nginx
+	start_nginx
+	fetch 20 small
+	ok "after the engine of side $1 has been killed, a new one serves"
+	stop_server nginx
+}
+
+make_page page 50000000
+make_page small 300000
+link_up --delay 5ms --rate 100M
+server_is_killed
+worker_is_killed
+caller_is_ended_by KILL
+caller_is_ended_by INT
+sender_is_killed
+curl_is_interrupted
+exit_after_write
+if [ -z "$PLAIN" ]; then
+	engine_is_killed a
+	engine_is_killed b
+fi
+prove_udp 6000000
+section "with 5 % loss"
+link_up --delay 20ms --rate 50M --loss 5% --seed 31
+exit_after_write
+sender_is_killed
+server_is_killed
+prove_udp 1300000
+link_down

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Connections that cannot come about fail as fast and as clearly as with kernel TCP.
+#
+#     a: curl, nc ──── linkem: 20 ms ──── b: nobody, a black hole, or somebody with another key
+#
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# try SECONDS ARGUMENT...: curl that must fail; sets STATUS, TOOK and leaves its words in $TMP/try.err.
+try() {
+	local start
+	start=$(now_ms)
+	STATUS=0
+	under a curl -sS -o "$TMP/try" --max-time "$@" 2>"$TMP/try.err" || STATUS=$?
+	TOOK=$(($(now_ms) - start))
+	[ "$STATUS" != 0 ] || fail "curl $*: succeeded"
+}
+
+closed_port() {
+	local url
+	section "closed port"
+	# The engine starts with the first connection; from then on the answer takes a round trip.
+	for url in "$URL" "$URL6" "$URL"; do
+		try 10 "$url/"
+		expect_eq "$STATUS" 7 "curl's exit code for a closed port"
+		expect_match "$TMP/try.err" "Connection refused|Couldn't connect|Failed to connect" "curl's words"
+		expect_between 10 "$TOOK" 1000 "ms until refused"
+		ok "refused in $TOOK ms: $url"
+	done
+	STATUS=0
+	under a nc.openbsd -v -w 5 "$B4" "$PORT" 2>"$TMP/try.err" || STATUS=$?
+	expect_eq "$STATUS" 1 "exit code of nc for a closed port"
+	expect_match "$TMP/try.err" "Connection refused" "the words of nc"
+	ok "nc says: connection refused"
+}
+
+# A host that is there, with a server, on whose other ports nobody listens.
+closed_port_beside_an_open_one() {
+	section "closed port beside an open one"
+	launch server b nc.openbsd -l 9000
+	wait_listening b 9000
+	try 10 "$URL/"
+	expect_eq "$STATUS" 7 "curl's exit code"
+	expect_between 10 "$TOOK" 1000 "ms until refused"
+	ok "refused in $TOOK ms"
+	stop server
+}
+
+black_hole() {
+	section "black hole"
+	link_up --delay 10ms --ba-drop tcp,udp,icmp
+	try 10 --connect-timeout 2 "$URL/"
+	expect_eq "$STATUS" 28 "curl's exit code for its own time-out"
+	expect_between 1900 "$TOOK" 3000 "ms until the caller's own time-out"
+	ok "the caller's own time-out: $TOOK ms"
+	[ -z "$PLAIN" ] || return 0
+	SETTINGS=(RUDP_CONNECT_TIMEOUT=3)
+	try 20 "$URL/"
+	SETTINGS=()
+	expect_eq "$STATUS" 28 "curl's exit code for ETIMEDOUT"
+	expect_between 2900 "$TOOK" 4500 "ms until ETIMEDOUT"
+	ok "RUDP_CONNECT_TIMEOUT=3: time-out after $TOOK ms"
+	SETTINGS=(RUDP_CONNECT_TIMEOUT=3)
+	STATUS=0
+	under a nc.openbsd -v "$B4" "$PORT" 2>"$TMP/try.err" || STATUS=$?
+	SETTINGS=()
+	expect_eq "$STATUS" 1 "exit code of nc"
+	expect_match "$TMP/try.err" "timed out" "the words of nc"
+	ok "nc says: connection timed out"
+}
+
+wrong_key() {
+	section "another key"
+	link_up --delay 10ms
+	make_page page 1000
+	start_nginx
+	fetch 10 page
+	make_key other-key
+	SETTINGS=("RUDP_KEY_FILE=$TMP/other-key")
+	try 10 -v "$URL/page"
+	expect_eq "$STATUS" 7 "curl's exit code for a wrong key"
+	expect_between 10 "$TOOK" 1000 "ms until refused for the key"
+	expect_match "$TMP/try.err" "Permission denied" "curl's words"
+	expect_match "$TMP/engine-a.log" "[Kk]ey" "a line about the key in the caller's log"
+	expect_match "$TMP/engine-b.log" "key.*($A4|caller)|($A4|caller).*key" "a line about the key in the listener's log"
+	ok "permission denied after $TOOK ms; both logs name the key"
+	STATUS=0
+	under a nc.openbsd -v "$B4" "$PORT" 2>"$TMP/try.err" || STATUS=$?
+	SETTINGS=()
+	expect_match "$TMP/try.err" "Permission denied" "the words of nc"
+	fetch 10 page
+	stop_server nginx
+	expect_eq "$(wc -l <"$TMP/nginx-access.log")" 2 "requests that the server has seen"
+	ok "the server has accepted nothing of it"
+}
+
+no_key_meets_key() {
+	section "key against no key"
+	start_nginx
+	SETTINGS=(RUDP_KEY_FILE=)
+	try 10 "$URL/page"
+	SETTINGS=()
+	expect_eq "$STATUS" 7 "curl's exit code without a key"
+	ok "a caller without a key is refused after $TOOK ms"
+	stop_server nginx
+}
+
+link_up --delay 10ms
+closed_port
+closed_port_beside_an_open_one
+black_hole
+if [ -z "$PLAIN" ]; then
+	wrong_key
+	no_key_meets_key
+	prove_udp 1000
+fi
+link_down
