@@ -24,6 +24,10 @@ else ifneq ($(SANITIZER),)
 $(error SANITIZER must be address or thread, not '$(SANITIZER)')
 endif
 
+# A program that is not built with the sanitizer needs its runtime preloaded before the shim.
+export SANITIZER_RUNTIME := $(if $(SANITIZER),$(shell $(CC) -print-file-name=$(if \
+	$(filter address,$(SANITIZER)),libasan.so,libtsan.so)))
+
 OPT ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wvla \
 	-Wformat=2 -Wundef

@@ -22,6 +22,16 @@ const char *in_build(const char *file)
 	return path;
 }
 
+const char *preload(void)
+{
+	static char list[2 * PATH_MAX];
+	const char *runtime = getenv("SANITIZER_RUNTIME");
+
+	snprintf(list, sizeof list, "%s%s%s", runtime ? runtime : "",
+		 runtime && *runtime ? ":" : "", in_build("librudp_shim.so"));
+	return list;
+}
+
 int run(const char *command, char output[OUTPUT_BYTES_MAX])
 {
 	FILE *pipe = popen(command, "r");

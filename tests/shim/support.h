@@ -12,7 +12,25 @@
 /* Path of a file in the build directory (the test lies in its folder tests/). */
 const char *in_build(const char *file);
 
+/*
+ * What LD_PRELOAD must hold for the shim to be loaded: a shim built with a sanitizer needs the
+ * sanitizer's runtime in front of it (SANITIZER_RUNTIME, from the Makefile).
+ */
+const char *preload(void);
+
 /* Runs a shell command; gives its exit code and what it wrote to stdout and stderr. */
 int run(const char *command, char output[OUTPUT_BYTES_MAX]);
+
+/* A sanitizer's runtime must be loaded before a shim that was built with it. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
 
 #endif

@@ -92,14 +92,15 @@ static void compare(char *kernel, char *rudp)
 	cr_assert(eq(ptr, a, b));
 }
 
-Test(fresh, socket_looks_like_one_of_kernel_tcp, .timeout = 60)
+/* AddressSanitizer's own wrappers follow the wild pointers that this program passes on purpose. */
+Test(fresh, socket_looks_like_one_of_kernel_tcp, .timeout = 60, .disabled = SANITIZED)
 {
 	static char kernel[OUTPUT_BYTES_MAX], rudp[OUTPUT_BYTES_MAX];
 	char before[COMMAND_BYTES / 2];
 
 	setenv("PROGRAM", program, 1);
 	run_program("", kernel);
-	snprintf(before, sizeof before, "LD_PRELOAD='%s'", in_build("librudp_shim.so"));
+	snprintf(before, sizeof before, "LD_PRELOAD='%s'", preload());
 	run_program(before, rudp);
 	compare(kernel, rudp);
 }
@@ -113,7 +114,7 @@ Test(fresh, socket_is_ours_when_there_is_an_engine, .timeout = 60)
 		 "s = socket.socket()\n"
 		 "os.environ.pop(\"LD_PRELOAD\")\n"
 		 "print(open(\"/proc/net/unix\").read().count(\"rudp1e\") > 0)'",
-		 in_build("librudp_shim.so"));
+		 preload());
 	cr_assert(eq(int, run(command, output), 0));
 	cr_assert(eq(str, output, "True\n"));
 }
@@ -126,7 +127,7 @@ Test(fresh, socket_is_left_alone_when_disabled, .timeout = 60)
 		 "RUDP_DISABLE=1 LD_PRELOAD='%s' python3 -c 'import socket, struct\n"
 		 "s = socket.socket()\n"
 		 "print(s.getsockopt(1, 47, 8) == b\"\\xff\" * 8)'",
-		 in_build("librudp_shim.so"));
+		 preload());
 	cr_assert(eq(int, run(command, output), 0));
 	cr_assert(eq(str, output, "True\n"));
 }

@@ -10,17 +10,6 @@
 
 #define COMMAND_BYTES 8192
 
-/* A sanitizer's runtime must be loaded before a shim that was built with it. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* The command is before, the quoted path of the shim, after. */
 static int run_about_shim(const char *before, const char *after, char output[OUTPUT_BYTES_MAX])
