@@ -27,6 +27,8 @@ COMPARE = {
 
 
 def number(value):
+    if value == int(value) and abs(value) < 1e6:
+        return f"{int(value):,}"
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"

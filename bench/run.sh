@@ -15,7 +15,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 BUILD=$(realpath -m "${BUILD:-$HERE/../build}")
 OUT=$BUILD/bench
 RAW=$OUT/raw.jsonl
-export BUILD
+export BUILD TMPDIR=$OUT
 
 MEASUREMENTS=(loopback link idle latency setup)
 VARIANTS=() # of bulk transfers: "TRANSPORT CONGESTION-CONTROL"
@@ -89,6 +89,13 @@ choose_variants() {
 	fi
 }
 
+# A busy machine shows in every number, and in kernel TCP's less than in ours.
+warn_of_load() {
+	awk -v cores="$(nproc)" '$1 > cores / 4 {
+		print "bench: load average is " $1 ": other work on this machine will show in the numbers"
+	}' /proc/loadavg >&2
+}
+
 build_programs() {
 	local program
 	mkdir -p "$OUT/bin"
@@ -100,8 +107,10 @@ build_programs() {
 
 # run_once MEASUREMENT ROUND TRANSPORT CC. A run that fails has its line, too, and its log.
 run_once() {
-	local line log=$OUT/$1-$3-$4-$2.log
-	if line=$("$HERE/once.sh" "$1" "$3" "$4" "$2" 2>"$log"); then
+	local line status=0 log=$OUT/$1-$3-$4-$2.log
+	line=$("$HERE/once.sh" "$1" "$3" "$4" "$2" 2>"$log") || status=$?
+	[ $status != 77 ] || give_up "$line"
+	if [ $status = 0 ]; then
 		rm -f "$log"
 	else
 		note "$3 $4 failed in round $2 of $1: see $log"
@@ -177,6 +186,7 @@ rm -f "$OUT"/*.json "$OUT"/*.svg "$OUT"/*.log
 choose_sizes
 choose_variants
 build_programs
+warn_of_load
 for measurement in "${MEASUREMENTS[@]}"; do
 	if [ ${#ONLY[@]} -eq 0 ] || [[ " ${ONLY[*]} " == *" $measurement "* ]]; then
 		"measure_$measurement"
