@@ -60,8 +60,8 @@ PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engin
 	$(BUILD)/librudp.a $(BUILD)/librudp.so
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim linkem)
 
-.PHONY: all help setup demo check check-unit check-sim check-fuzz check-style check-integration \
-	sim fuzz soak bench install uninstall clean format
+.PHONY: all help setup demo check check-unit check-sim check-threads check-fuzz check-style \
+	check-integration sim fuzz soak bench install uninstall clean format
 .DELETE_ON_ERROR:
 
 all: $(PRODUCTS) ## build everything into build/ (needs no root)
@@ -149,6 +149,10 @@ $(BUILD)/tests/sim: $(call tests_of,sim) $(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lm
 
+$(BUILD)/tests/threads: $(call tests_of,threads) $(BUILD)/librudp.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
+
 setup: ## install the packages that building, tests and demo need (apt-get, root or sudo)
 	@scripts/install-packages.sh all
 
@@ -157,9 +161,18 @@ demo: ## set up, build, and show curl and nginx over rudp beside kernel TCP
 	@$(MAKE) --no-print-directory all $(BUILD)/linkem
 	@BUILD=$(abspath $(BUILD)) integration/demo.sh
 
+# Criterion cannot start under ThreadSanitizer (both want the same addresses); fuzzing brings its own
+# sanitizers, and style has none.
+CHECKS := check-unit check-sim check-threads check-fuzz check-style check-integration
+ifeq ($(SANITIZER),address)
+CHECKS := check-unit check-sim check-threads check-integration
+else ifeq ($(SANITIZER),thread)
+CHECKS := check-sim check-threads
+endif
+
 check: ## set up, build, run every test
 	@scripts/install-packages.sh test
-	@$(MAKE) --no-print-directory check-unit check-sim check-fuzz check-style check-integration
+	@$(MAKE) --no-print-directory $(CHECKS)
 	@echo "make check: everything passed"
 
 check-unit: $(UNIT_TESTS) ## unit and model tests, and that proto is sans-I/O
@@ -177,6 +190,13 @@ check-style: ## shell scripts through shellcheck, sizes of files
 
 check-integration: all $(BUILD)/linkem ## real programs over emulated links (root: namespaces)
 	@BUILD=$(abspath $(BUILD)) integration/run.sh
+
+# ThreadSanitizer of these compilers cannot place its memory where recent kernels randomise theirs.
+RUN_THREADS = $(if $(filter thread,$(SANITIZER)),setarch -R env \
+	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp) $<
+check-threads: $(BUILD)/tests/threads $(PRODUCTS) ## many threads over the engine, in a thread and in a process
+	RUDP_ENGINE=thread RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS)
+	RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS)
 
 sim: $(BUILD)/tests/sim ## replay one simulated scenario: SEED=n [NAME=scenario]
 	@test -n "$(SEED)" || { echo "make sim needs SEED=n, e.g. make sim SEED=42"; exit 2; }
