@@ -2,6 +2,7 @@
 /* From the network to the program: straight from the receive buffer into the kernel. */
 #include <errno.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -41,6 +42,25 @@ static void drop(struct rudp_engine *engine, struct rudp_app *app)
 	rudp_conn_shutdown_receive(app->conn, engine->now_at_ns);
 }
 
+static bool has_closed(const struct rudp_app *app)
+{
+	struct pollfd one = {.fd = app->fd};
+
+	return poll(&one, 1, 0) > 0 && one.revents & POLLHUP;
+}
+
+/*
+ * EPIPE is SHUT_RD, or a close that epoll is just about to tell: then what could not be delivered must
+ * stay unread, since that is what makes the close a reset. ECONNRESET is said only once.
+ */
+static void on_refusal(struct rudp_engine *engine, struct rudp_app *app, int error)
+{
+	if (error == ECONNRESET)
+		app->aborted = true;
+	if (error == EPIPE && !app->hangup && !has_closed(app))
+		drop(engine, app);
+}
+
 bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 {
 	size_t moved = 0;
@@ -64,8 +84,7 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		if (errno == EINTR)
 			continue;
 		app->may_write = false;
-		if (errno == EPIPE && !app->hangup)
-			drop(engine, app);
+		on_refusal(engine, app, errno);
 		return false;
 	}
 	return true;
