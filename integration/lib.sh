@@ -10,12 +10,16 @@
 #   BUILD              where the products are (default: build/ of the tree)
 #   RUDP_TEST_PLAIN=1  everything over kernel TCP: shows that the tests are right about TCP
 #   RUDP_TEST_KEEP=1   keep $TMP for a look
+#
+# A script that sets LOOPBACK=1 before gets no namespaces: both sides are this machine's loopback.
+# With LOOPBACK=fallback it gets that only where there can be no namespaces, and LOOPBACK is 1 then.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BUILD=${BUILD:-$(dirname "$HERE")/build}
 PLAIN=${RUDP_TEST_PLAIN:-}
 KEEP=${RUDP_TEST_KEEP:-}
+LOOPBACK=${LOOPBACK:-}
 
 # shellcheck source=integration/lib/check.sh
 . "$HERE/lib/check.sh"
@@ -28,7 +32,9 @@ KEEP=${RUDP_TEST_KEEP:-}
 
 # A proxy of the machine that runs the tests is none of their business, nor are its own settings.
 unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
-unset "${!RUDP_@}" LD_PRELOAD
+for name in "${!RUDP_@}" LD_PRELOAD; do
+	[[ $name == RUDP_TEST_* ]] || unset "$name"
+done
 export LC_ALL=C
 exec </dev/null
 
@@ -57,5 +63,9 @@ trap 'exit 130' INT
 trap : KILL
 trap 'exit 143' TERM
 
-net_up "$@"
+if [ "$LOOPBACK" = 1 ]; then
+	loopback_up
+else
+	net_up "$@"
+fi
 programs_init

@@ -11,9 +11,8 @@
 mkfifo "$TMP/silence"
 exec 8<>"$TMP/silence"
 EXIT_OF_ERRORS=99
-GRIND=(valgrind --quiet --trace-children=no --error-exitcode=$EXIT_OF_ERRORS --leak-check=full
-	--show-leak-kinds=definite --errors-for-leak-kinds=definite
-	"--suppressions=$HERE/lib/valgrind.supp" "--log-file=$TMP/valgrind-%p.log")
+GRIND=(valgrind --quiet --trace-children=no --error-exitcode="$EXIT_OF_ERRORS" --leak-check=full
+	--show-leak-kinds=definite --errors-for-leak-kinds=definite "--log-file=$TMP/valgrind-%p.log")
 
 grind_curl() {
 	local status=0

@@ -29,11 +29,11 @@ settings_of() {
 # The command line for a program of this side under the shim, in the array COMMAND. The shell starts
 # its background jobs with SIGINT ignored, which a program under test must not inherit.
 command_of() {
-	local side=$1 settings
+	local entrance settings
+	mapfile -t entrance < <(entrance_of "$1")
+	mapfile -t settings < <(settings_of "$1")
 	shift
-	mapfile -t settings < <(settings_of "$side")
-	COMMAND=(nsenter "--net=/run/netns/$(netns_of "$side")" -- env --default-signal=INT,QUIT
-		"${settings[@]}" "$@")
+	COMMAND=("${entrance[@]}" env --default-signal=INT,QUIT "${settings[@]}" "$@")
 }
 
 # under SIDE COMMAND...: in the namespace, under the shim, in the foreground.

@@ -5,7 +5,6 @@
 PORT=8080
 URL=http://$B4:$PORT
 URL6=http://[$B6]:$PORT
-export URL URL6
 
 # A minimal nginx of our own: no file of the machine's configuration is read or written.
 write_nginx_conf() {

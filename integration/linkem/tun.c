@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/ipv6.h>
+#include <linux/rtnetlink.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,24 +89,67 @@ static int set_v6(const struct side_conf *side, int control)
 	return result;
 }
 
+struct link_request {
+	struct nlmsghdr header;
+	struct ifinfomsg info;
+	char attributes[64];
+};
+
+static void add_number(struct link_request *request, unsigned short type, uint32_t value)
+{
+	size_t at = NLMSG_ALIGN(request->header.nlmsg_len);
+	struct rtattr attribute = {.rta_type = type, .rta_len = RTA_LENGTH(sizeof value)};
+
+	memcpy((char *)request + at, &attribute, sizeof attribute);
+	memcpy((char *)request + at + RTA_LENGTH(0), &value, sizeof value);
+	request->header.nlmsg_len = (uint32_t)(at + RTA_LENGTH(sizeof value));
+}
+
+/* Sends a request and waits for the kernel's verdict. */
+static int ask_kernel(int netlink, const struct nlmsghdr *request)
+{
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char rest[1024];
+	} answer;
+
+	if (send(netlink, request, request->nlmsg_len, 0) < 0 ||
+	    recv(netlink, &answer, sizeof answer, 0) < (ssize_t)sizeof answer.header)
+		return -errno;
+	if (answer.header.nlmsg_type != NLMSG_ERROR)
+		return -EPROTO;
+	errno = -answer.error.error;
+	return answer.error.error;
+}
+
+/*
+ * MTU, queue length and up, in one netlink request: SIOCSIFTXQLEN would want a capability over the
+ * whole machine, which the root of a user namespace does not have.
+ */
 static int set_link(const struct side_conf *side, unsigned mtu_bytes, int control)
 {
-	struct ifreq request = request_for(side);
+	struct ifreq name = request_for(side);
+	struct link_request request = {
+		.header = {.nlmsg_type = RTM_NEWLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+		.info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP},
+	};
+	int netlink, result;
 
-	request.ifr_mtu = (int)mtu_bytes;
-	if (ioctl(control, SIOCSIFMTU, &request) < 0)
-		return failed(side, "set MTU");
-	request = request_for(side);
-	request.ifr_qlen = DEVICE_QUEUE_PACKETS;
-	if (ioctl(control, SIOCSIFTXQLEN, &request) < 0)
-		return failed(side, "set queue length");
-	request = request_for(side);
-	if (ioctl(control, SIOCGIFFLAGS, &request) < 0)
-		return failed(side, "read flags");
-	request.ifr_flags = (short)(request.ifr_flags | IFF_UP);
-	if (ioctl(control, SIOCSIFFLAGS, &request) < 0)
-		return failed(side, "bring up");
-	return 0;
+	if (ioctl(control, SIOCGIFINDEX, &name) < 0)
+		return failed(side, "find device");
+	request.info.ifi_index = name.ifr_ifindex;
+	request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.info);
+	add_number(&request, IFLA_MTU, mtu_bytes);
+	add_number(&request, IFLA_TXQLEN, DEVICE_QUEUE_PACKETS);
+	netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (netlink < 0)
+		return failed(side, "netlink socket");
+	result = ask_kernel(netlink, &request.header);
+	if (result < 0)
+		result = failed(side, "set MTU, queue and up");
+	close(netlink);
+	return result;
 }
 
 static int configure(const struct side_conf *side, unsigned mtu_bytes)
