@@ -6,6 +6,9 @@
  *	sim --seeds FROM COUNT  random ones only
  *	sim SEED                one random scenario, with its story
  *	sim NAME SEED           one named scenario
+ *
+ * SIM_TRACE=MS prints the first connection's state every so many virtual milliseconds; SIM_DEBUG=1 the
+ * protocol's log.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,19 +45,22 @@ static void tell(const struct world_config *c, const struct world_result *r)
 	       (double)c->rebind_every_ns / 1e9);
 	describe("up", &c->up);
 	describe("down", &c->down);
-	printf("  %s after %.3f s virtual (bound %.1f), %" PRIu64 " steps, %" PRIu64 " datagrams, "
+	printf("  %s after %.3f s virtual (data %.3f, bound %.1f), %" PRIu64 " steps, %" PRIu64 " datagrams, "
 	       "%.2f Mbit/s; up lost %" PRIu64 " queue-dropped %" PRIu64 " of %" PRIu64
 	       ", down %" PRIu64 " %" PRIu64 " of %" PRIu64 "\n",
 	       r->ok ? "finished" : "FAILED", (double)r->end_ns / 1e9,
-	       (double)c->finish_by_ns / 1e9, r->steps, r->datagrams, r->goodput_bits_per_s / 1e6,
+	       (double)r->data_end_ns / 1e9, (double)c->finish_by_ns / 1e9, r->steps, r->datagrams, r->goodput_bits_per_s / 1e6,
 	       r->up.lost, r->up.dropped_queue, r->up.offered, r->down.lost, r->down.dropped_queue,
 	       r->down.offered);
 }
 
-static bool run(const char *name, const struct world_config *config, bool verbose)
+static bool run(const char *name, struct world_config *config, bool verbose)
 {
+	const char *trace = getenv("SIM_TRACE");
 	struct world_result result;
 
+	if (trace)
+		config->trace_every_ns = atoll(trace) * 1000000;
 	if (!world_run(config, &result)) {
 		printf("no memory\n");
 		return false;

@@ -41,6 +41,7 @@ struct world {
 	struct flight flight;
 	uint8_t *train;
 	int64_t next_rebind_ns;
+	int64_t next_trace_ns;
 	uint16_t nat_port;    /* what the path makes of the client's port; 0: as it is */
 	uint8_t nat_host;
 	int64_t queue_sum_ns;
@@ -199,6 +200,7 @@ static void pump(struct world *w, int host, int index)
 	}
 	if (!side->eof && rudp_conn_receive_eof(side->conn)) {
 		side->eof = true;
+		w->result->data_end_ns = w->now_ns;
 		/* In these plans one side never gets an orderly end; the other may, before it. */
 		if ((c->end == END_RESET && host == 1) || (c->end == END_CLOSE_UNREAD && host == 0))
 			fail(w, "connection %d: a reset was read as end of file", index);
@@ -382,6 +384,28 @@ static void rebind_due(struct world *w)
 	w->next_rebind_ns += w->config->rebind_every_ns;
 }
 
+static void trace(struct world *w)
+{
+	struct rudp_conn_stats s;
+
+	if (!w->config->trace_every_ns || w->now_ns < w->next_trace_ns)
+		return;
+	w->next_trace_ns = w->now_ns + w->config->trace_every_ns;
+	for (int host = 0; host < 2; host++) {
+		if (!w->side[host][0].conn)
+			continue;
+		rudp_conn_stats(w->side[host][0].conn, &s);
+		printf("  %7.3f s  host %d  %-11s %-14s srtt %6.1f ms  cwnd %8" PRIu64
+		       "  flight %8" PRIu64 "  pace %7.2f Mbit/s  acked %9" PRIu64 "  unsent %8" PRIu64
+		       "  window %8" PRIu64 "  lost %" PRIu64 "/%" PRIu64 " queue %.1f ms\n",
+		       (double)w->now_ns / 1e9, host, rudp_state_name(s.state), s.cc_state,
+		       (double)s.srtt_ns / 1e6, s.cwnd_bytes, s.inflight_bytes,
+		       (double)s.pacing_bytes_per_s * 8 / 1e6, s.stream_acked, s.unsent_bytes,
+		       s.window_send_bytes, s.packets_lost, s.packets_spurious,
+		       (double)rudp_time_max(w->link[host].free_at_ns - w->now_ns, 0) / 1e6);
+	}
+}
+
 static void step(struct world *w)
 {
 	int64_t next = rudp_time_min(flight_next_ns(&w->flight), next_program_ns(w));
@@ -418,6 +442,7 @@ static void step(struct world *w)
 			pump(w, i % 2, i / 2);
 	transmit_all(w);
 	w->result->steps++;
+	trace(w);
 	check(w);
 }
 
@@ -494,7 +519,8 @@ bool world_run(const struct world_config *config, struct world_result *result)
 	result->up = w->link[0].counts;
 	result->down = w->link[1].counts;
 	bytes = (config->up_bytes + config->down_bytes) * (uint64_t)config->conns;
-	result->goodput_bits_per_s = w->now_ns ? (double)bytes * 8e9 / (double)w->now_ns : 0;
+	if (result->data_end_ns > 0)
+		result->goodput_bits_per_s = (double)bytes * 8e9 / (double)result->data_end_ns;
 	if (w->link[0].counts.offered)
 		result->queue_delay_mean_ns =
 			w->queue_sum_ns / (int64_t)w->link[0].counts.offered;

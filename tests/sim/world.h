@@ -44,16 +44,18 @@ struct world_config {
 	size_t buffer_max_bytes;
 	int64_t connect_timeout_ns;
 	int64_t finish_by_ns;            /* bound in virtual time: failing it is a failure */
+	int64_t trace_every_ns;          /* print the first connection's state; 0: never */
 };
 
 struct world_result {
 	bool ok;
 	char reason[WORLD_REASON_BYTES];
 	int64_t end_ns;
+	int64_t data_end_ns;             /* when the last end of file was read */
 	uint64_t steps;
 	uint64_t datagrams;
 	struct link_counts up, down;
-	double goodput_bits_per_s;       /* stream bytes of both directions over the time */
+	double goodput_bits_per_s;       /* stream bytes of both directions until then */
 	uint64_t stream_resent;
 	int64_t queue_delay_mean_ns, queue_delay_max_ns; /* upward link */
 };
