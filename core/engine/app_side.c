@@ -162,7 +162,15 @@ static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 	rudp_app_free(engine, app);
 }
 
-/* The program has closed. true: the app is gone. */
+static void consume_behind(struct rudp_app *app)
+{
+	uint8_t byte;
+
+	if (app->behind && recv(app->fd, &byte, 1, MSG_DONTWAIT) >= 0)
+		app->behind = false;
+}
+
+/* The program has closed, or shut both ways and then wants to read an end. true: the app is gone. */
 static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 {
 	bool reset = app->aborted || app->options.reset_on_close ||
@@ -180,6 +188,7 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 	}
 	if (!app->fin_given && !rudp_app_is_drained(app))
 		return false;
+	consume_behind(app);
 	rudp_app_free(engine, app);
 	return true;
 }
@@ -196,14 +205,6 @@ static void tell_end(struct rudp_app *app)
 		return;
 	shutdown(app->fd, SHUT_WR);
 	app->end_told = true;
-}
-
-static void consume_behind(struct rudp_app *app)
-{
-	uint8_t byte;
-
-	if (app->behind && recv(app->fd, &byte, 1, MSG_DONTWAIT) >= 0)
-		app->behind = false;
 }
 
 /* true: the app is gone. */
@@ -278,6 +279,9 @@ static void on_failed(struct rudp_engine *engine, struct rudp_app *app)
 
 	app->failed = true;
 	app->error = rudp_conn_error(app->conn);
+	/* As tcp_reset() in Linux: whoever has seen the end of file has a broken pipe now. */
+	if (app->error == ECONNRESET && app->end_told)
+		app->error = EPIPE;
 	rudp_tombstones_put(&engine->tombstones, app->id, app->error);
 	if (rudp_log_wants(RUDP_LOG_INFO))
 		rudp_log(RUDP_LOG_INFO, "%s (pid %u): %s %s: %s", app->program.name,
