@@ -156,11 +156,27 @@ static int connect_pending(int fd, const struct rudp_socket *s)
 	return report_failure(fd, s);
 }
 
-/* connect to AF_UNSPEC dissolves whatever is there. */
+static void ask_for_reset(int fd, const struct rudp_socket *s)
+{
+	static const struct linger at_once = {.l_onoff = 1};
+	struct rudp_control_call call;
+
+	rudp_socket_begin(s, &call, RUDP_CONTROL_SET, fd);
+	call.request.level = SOL_SOCKET;
+	call.request.option = SO_LINGER;
+	call.request.number = sizeof at_once;
+	memcpy(call.request.value, &at_once, sizeof at_once);
+	/* It fails where the engine has no such connection any more, which is as good. */
+	rudp_socket_call(s, &call);
+}
+
+/* connect to AF_UNSPEC dissolves whatever is there; to a peer that is a reset. */
 static int dissolve(int fd, struct rudp_socket *s)
 {
 	if (s->state == RUDP_SOCKET_FRESH || s->state == RUDP_SOCKET_BOUND)
 		return 0;
+	if (s->state == RUDP_SOCKET_CONNECTED)
+		ask_for_reset(fd, s);
 	return rudp_swap_fresh(fd, s);
 }
 
