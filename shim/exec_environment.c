@@ -62,25 +62,47 @@ size_t rudp_exec_environment_size(char *const environment[])
 	return bytes <= RUDP_EXEC_ENVIRONMENT_BYTES_MAX ? bytes : 0;
 }
 
-/* Room in the space behind the pointers. */
-static char *add_preload(char *text, char ***next, const char *before)
+static size_t entry_length(const char *list)
 {
-	const char *own = rudp_own_path();
-
-	*(*next)++ = text;
-	text = stpcpy(stpcpy(text, PRELOAD), own);
-	if (before && *before) {
-		*text++ = ':';
-		text = stpcpy(text, before);
-	}
-	return text + 1;
+	return strcspn(list, ": ");
 }
 
-static bool names_us(const char *preload)
+static const char *base_of(const char *path, size_t len)
 {
-	const char *slash = strrchr(rudp_own_path(), '/');
+	const char *slash = memrchr(path, '/', len);
 
-	return preload && strstr(preload, slash + 1);
+	return slash ? slash + 1 : path;
+}
+
+static bool is_us(const char *entry, size_t len)
+{
+	const char *own = base_of(rudp_own_path(), strlen(rudp_own_path()));
+	const char *base = base_of(entry, len);
+	size_t base_len = (size_t)(entry + len - base);
+
+	return strlen(own) == base_len && memcmp(own, base, base_len) == 0;
+}
+
+/*
+ * We come first, by our full name: a relative one, or a second copy, may lead nowhere from the directory
+ * that the program is in by now, and the loader says so aloud. Room is in the space behind the pointers.
+ */
+static char *add_preload(char *text, char ***next, const char *list)
+{
+	*(*next)++ = text;
+	text = stpcpy(stpcpy(text, PRELOAD), rudp_own_path());
+	while (list && *list) {
+		size_t len = entry_length(list);
+
+		if (len && !is_us(list, len)) {
+			*text++ = ':';
+			text = mempcpy(text, list, len);
+		}
+		list += len;
+		list += *list != 0;
+	}
+	*text++ = 0;
+	return text;
 }
 
 static char *add_engine(char *text, char ***next, const struct rudp_engine_ref *engine)
@@ -136,14 +158,13 @@ char **rudp_exec_environment(void *space, char *const environment[])
 
 	for (size_t i = 0; environment && environment[i]; i++)
 		if (!(known && leads_to_engine(environment[i])) &&
-		    !(starts_with(environment[i], PRELOAD) && !names_us(preload)))
+		    !starts_with(environment[i], PRELOAD))
 			*next++ = environment[i];
 	for (char **ours = environ; ours && *ours; ours++)
 		if (rudp_environment_is_ours(*ours) && !(known && leads_to_engine(*ours)) &&
 		    !has_name_of(environment, *ours))
 			*next++ = *ours;
-	if (!names_us(preload))
-		text = add_preload(text, &next, preload);
+	text = add_preload(text, &next, preload);
 	if (known && keeps_settings(environment))
 		text = add_engine(text, &next, &engine);
 	*next = NULL;
