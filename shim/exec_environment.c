@@ -83,6 +83,23 @@ static bool is_us(const char *entry, size_t len)
 	return strlen(own) == base_len && memcmp(own, base, base_len) == 0;
 }
 
+/* In this very form, anywhere: a sanitizer's runtime may have to be first. */
+static bool names_us_in_full(const char *list)
+{
+	const char *own = rudp_own_path();
+	size_t own_len = strlen(own);
+
+	while (list && *list) {
+		size_t len = entry_length(list);
+
+		if (len == own_len && memcmp(list, own, len) == 0)
+			return true;
+		list += len;
+		list += *list != 0;
+	}
+	return false;
+}
+
 /*
  * We come first, by our full name: a relative one, or a second copy, may lead nowhere from the directory
  * that the program is in by now, and the loader says so aloud. Room is in the space behind the pointers.
@@ -155,16 +172,18 @@ char **rudp_exec_environment(void *space, char *const environment[])
 	const char *preload = preload_of(environment);
 	struct rudp_engine_ref engine;
 	bool known = rudp_engine_known(&engine);
+	bool named = names_us_in_full(preload);
 
 	for (size_t i = 0; environment && environment[i]; i++)
 		if (!(known && leads_to_engine(environment[i])) &&
-		    !starts_with(environment[i], PRELOAD))
+		    (named || !starts_with(environment[i], PRELOAD)))
 			*next++ = environment[i];
 	for (char **ours = environ; ours && *ours; ours++)
 		if (rudp_environment_is_ours(*ours) && !(known && leads_to_engine(*ours)) &&
 		    !has_name_of(environment, *ours))
 			*next++ = *ours;
-	text = add_preload(text, &next, preload);
+	if (!named)
+		text = add_preload(text, &next, preload);
 	if (known && keeps_settings(environment))
 		text = add_engine(text, &next, &engine);
 	*next = NULL;

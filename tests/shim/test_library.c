@@ -90,3 +90,14 @@ Test(library, stands_in_front_of_what_is_preloaded_already, .disabled = SANITIZE
 					 output), 0));
 	cr_assert(ne(ptr, strstr(output, "librudp_shim.so:libc.so.6\n"), NULL));
 }
+
+Test(library, is_handed_on_by_its_full_name, .disabled = SANITIZED)
+{
+	char output[OUTPUT_BYTES_MAX];
+
+	cr_assert(eq(int, run_about_shim("cd \"$(dirname ", ")\" && LD_PRELOAD=./librudp_shim.so "
+					 "sh -c 'cd / && /usr/bin/env' 2>&1", output), 0));
+	cr_assert(ne(ptr, strstr(output, "LD_PRELOAD=/"), NULL));
+	cr_assert(eq(ptr, strstr(output, "./librudp_shim.so"), NULL));
+	cr_assert(eq(ptr, strstr(output, "ERROR"), NULL));
+}
