@@ -57,12 +57,16 @@ void rudp_cookie_make(const uint8_t secret[32], const struct rudp_addr *remote, 
 bool rudp_cookie_check(const uint8_t secret[32], const struct rudp_addr *remote, uint64_t source_id,
 		       int64_t now_at_ns, const uint8_t *cookie, size_t len)
 {
-	struct rudp_reader reader = rudp_reader(cookie, len);
 	uint64_t now_ms = (uint64_t)(now_at_ns / NS_PER_MS);
-	uint64_t issued_ms = rudp_read_u64(&reader);
 	uint8_t expected[RUDP_COOKIE_BYTES];
+	struct rudp_reader reader;
+	uint64_t issued_ms;
 
-	if (len != RUDP_COOKIE_BYTES || issued_ms > now_ms || now_ms - issued_ms > LIFETIME_MS)
+	if (len != RUDP_COOKIE_BYTES) /* none at all, mostly: cookie is NULL then */
+		return false;
+	reader = rudp_reader(cookie, len);
+	issued_ms = rudp_read_u64(&reader);
+	if (issued_ms > now_ms || now_ms - issued_ms > LIFETIME_MS)
 		return false;
 	return make(secret, remote, source_id, issued_ms, expected) == 0 &&
 	       rudp_bytes_equal(expected, cookie, sizeof expected);
