@@ -72,8 +72,8 @@ void rudp_conn_raise(struct rudp_conn *conn, unsigned events)
 		rudp_list_append(&conn->ep->events, &conn->event_link);
 }
 
-struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, void *socket,
-				const struct rudp_addr *local, const struct rudp_addr *remote,
+struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr *local,
+				const struct rudp_addr *remote,
 				const struct rudp_conn_options *options, int64_t now_at_ns)
 {
 	struct rudp_conn *conn = calloc(1, sizeof *conn);
@@ -88,7 +88,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, void *socket,
 	conn->ep = ep;
 	conn->first_local = *local;
 	conn->first_remote = *remote;
-	rudp_path_init(&conn->path, socket, local, remote, false);
+	rudp_path_init(&conn->path, NULL, local, remote, false);
 	if (options)
 		conn->options = *options;
 	rudp_replay_init(&conn->replay);
@@ -157,7 +157,10 @@ void rudp_conn_fail(struct rudp_conn *conn, int error, int64_t now_at_ns)
 void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	rudp_conn_enter(conn, RUDP_STATE_ESTABLISHED);
-	conn->path.validated = true;
+	if (conn->initiator || !conn->syn_answer->told_elsewhere)
+		conn->path.validated = true;
+	else
+		rudp_conn_path_prove(conn, now_at_ns);
 	conn->progress_at_ns = now_at_ns;
 	rudp_conn_raise(conn, RUDP_EVENT_ESTABLISHED | RUDP_EVENT_WRITABLE);
 	if (conn->listener)
@@ -228,6 +231,9 @@ void rudp_conn_shutdown_receive(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	(void)now_at_ns;
 	rudp_recvbuf_discard(&conn->recvbuf);
+	/* A peer that was stuck at the window has told so long ago: nothing else sets it going. */
+	if (rudp_recvbuf_window_due(&conn->recvbuf))
+		conn->window_due = true;
 	rudp_endpoint_touch(conn->ep, conn);
 }
 
@@ -263,8 +269,8 @@ void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_endpoint_touch(conn->ep, conn);
 	if (conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)
 		return;
-	if (conn->state == RUDP_STATE_SYN_SENT)
-		rudp_conn_die(conn, now_at_ns);
+	if (conn->state == RUDP_STATE_SYN_SENT || !conn->path.socket)
+		rudp_conn_die(conn, now_at_ns); /* nobody there yet, or no way to tell them */
 	else if (unread && !conn->recvbuf.discarding)
 		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
 	else
@@ -289,12 +295,14 @@ void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns)
 		rudp_conn_die(conn, now_at_ns);
 		return;
 	}
-	conn->icmp_strikes++;
+	/* Silence before the first hint proves nothing: nobody had been asked. */
+	if (conn->icmp_strikes++ == 0)
+		conn->icmp_at_ns = now_at_ns;
 	if (conn->icmp_strikes < RUDP_ICMP_STRIKES) {
 		conn->ping_due = true;
 		conn->probes_due = 1;
 		rudp_endpoint_touch(conn->ep, conn);
-	} else if (now_at_ns - conn->heard_at_ns > 2 * rudp_rtt_pto_ns(&conn->rtt, 0)) {
+	} else if (now_at_ns - conn->icmp_at_ns > 2 * rudp_rtt_pto_ns(&conn->rtt, 0)) {
 		rudp_conn_fail(conn, ECONNRESET, now_at_ns);
 	}
 }

@@ -180,6 +180,7 @@ static enum rudp_verdict write_synack(struct rudp_conn *conn, struct rudp_noise 
 		return RUDP_VERDICT_NO_MEMORY;
 	conn->syn_answer = answer;
 	rudp_syn_key_of(syn, &answer->key);
+	answer->remote = conn->first_remote;
 	own_params(conn, &params);
 	rudp_params_write(&writer, &params);
 	answer->len = rudp_packet_write_synack(answer->synack, conn->suite, syn->id);

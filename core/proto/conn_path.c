@@ -4,12 +4,12 @@
 #include "proto/conn_private.h"
 #include "proto/endpoint_private.h"
 
-static void challenge(struct rudp_conn *conn, struct rudp_path *path, int64_t now_at_ns)
+void rudp_conn_path_prove(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	uint8_t data[8];
 
 	rudp_endpoint_random(conn->ep, data, sizeof data);
-	rudp_path_challenge(path, data, now_at_ns);
+	rudp_path_challenge(&conn->path, data, now_at_ns);
 }
 
 /*
@@ -23,30 +23,30 @@ static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_pacer_init(&conn->pacer, now_at_ns);
 }
 
-static void log_move(const struct rudp_conn *conn, const char *what)
+static void log_move(const struct rudp_conn *conn, const struct rudp_addr *before)
 {
 	char from[RUDP_ADDR_TEXT_SIZE], to[RUDP_ADDR_TEXT_SIZE];
 
-	rudp_log(RUDP_LOG_INFO, "connection %016llx %s: %s -> %s", (unsigned long long)conn->id, what,
-		 rudp_addr_format(&conn->previous.remote, from),
+	rudp_log(RUDP_LOG_INFO, "connection %016llx moved: %s -> %s", (unsigned long long)conn->id,
+		 rudp_addr_format(before, from),
 		 rudp_addr_format(&conn->path.remote, to));
 }
 
 static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, int64_t now_at_ns)
 {
-	struct rudp_path next;
-	bool same_host = rudp_addr_same_host(&conn->path.remote, &datagram->remote);
+	struct rudp_path last = conn->path;
 
-	rudp_path_init(&next, datagram->socket, &datagram->local, &datagram->remote, false);
-	next.datagram_bytes = conn->path.datagram_bytes;
-	if (conn->path.validated)
-		conn->previous = conn->path;
-	conn->path = next;
+	if (rudp_conn_use_socket(conn, datagram->socket) < 0)
+		return; /* without memory it stays where it is */
+	if (last.validated)
+		rudp_conn_remember_path(conn, &last);
+	rudp_path_init(&conn->path, datagram->socket, &datagram->local, &datagram->remote, false);
+	conn->path.datagram_bytes = last.datagram_bytes;
 	conn->path_changes++;
-	if (!same_host)
+	if (!rudp_addr_same_host(&last.remote, &datagram->remote))
 		restart_measurement(conn, now_at_ns);
-	challenge(conn, &conn->path, now_at_ns);
-	log_move(conn, "moved");
+	rudp_conn_path_prove(conn, now_at_ns);
+	log_move(conn, &last.remote);
 }
 
 void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram *datagram,
@@ -61,6 +61,10 @@ void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram
 	} else if (!rudp_addr_same_host(&path->local, &datagram->local)) {
 		path->local = datagram->local;
 	}
+	/* Given up once, or never to be proven by a SYN alone; but there it is again. */
+	if (!path->validated && path->challenge_at_ns == RUDP_NEVER &&
+	    rudp_state_is_established(conn->state))
+		rudp_conn_path_prove(conn, now_at_ns);
 	rudp_path_on_received(path, datagram->len);
 }
 
@@ -68,25 +72,29 @@ void rudp_conn_path_on_response(struct rudp_conn *conn, const uint8_t data[8], i
 {
 	if (!rudp_path_on_response(&conn->path, data))
 		return;
-	conn->previous.remote.family = AF_UNSPEC;
+	rudp_conn_remember_path(conn, NULL);
 	conn->progress_at_ns = now_at_ns;
 }
 
 /* A path that never answered was forged by somebody who can only send: back to the last good one. */
 void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 {
+	struct rudp_path last_good;
+
 	/* A challenge that may not even be sent counts as one that was not answered. */
 	if (rudp_path_is_mute(&conn->path) && conn->path.challenge_at_ns <= now_at_ns &&
 	    conn->path.challenges < RUDP_PATH_CHALLENGES_MAX)
 		rudp_path_on_challenge_sent(&conn->path, rudp_rtt_pto_ns(&conn->rtt, 0), now_at_ns);
 	if (!rudp_path_is_failed(&conn->path, now_at_ns))
 		return;
-	if (conn->previous.remote.family == AF_UNSPEC) {
+	if (!conn->previous.socket) {
 		conn->path.challenge_at_ns = RUDP_NEVER; /* the user time-out decides */
 		return;
 	}
-	conn->path = conn->previous;
-	conn->previous.remote.family = AF_UNSPEC;
+	last_good = conn->previous;
+	(void)rudp_conn_use_socket(conn, last_good.socket); /* known: it takes no memory */
+	conn->path = last_good;
+	rudp_conn_remember_path(conn, NULL);
 	rudp_log(RUDP_LOG_INFO, "connection %016llx: new path not proven, back to the last",
 		 (unsigned long long)conn->id);
 	rudp_endpoint_touch(conn->ep, conn);
@@ -95,10 +103,11 @@ void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 void rudp_conn_rebind(struct rudp_conn *conn, void *socket, const struct rudp_addr *local,
 		      int64_t now_at_ns)
 {
-	conn->path.socket = socket;
+	if (rudp_conn_use_socket(conn, socket) < 0)
+		return; /* without memory it stays on the old one */
 	conn->path.local = *local;
 	if (!conn->has_keys)
 		return;
-	challenge(conn, &conn->path, now_at_ns);
+	rudp_conn_path_prove(conn, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);
 }

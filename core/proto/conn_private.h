@@ -34,6 +34,7 @@
 #define RUDP_ICMP_STRIKES 3
 #define RUDP_QUIET_MIN_NS (400 * RUDP_NS_PER_MS) /* silence after data: is the way back still there? */
 #define RUDP_QUIET_PINGS_MAX 6
+#define RUDP_BLOCKED_AGAIN_NS (25 * RUDP_NS_PER_S) /* BLOCKED is repeated while the window stays shut */
 
 #define RUDP_KEEPALIVE_IDLE_NS (7200 * RUDP_NS_PER_S)
 #define RUDP_KEEPALIVE_INTERVAL_NS (75 * RUDP_NS_PER_S)
@@ -58,6 +59,8 @@ struct rudp_handshake {
 /* The passive side keeps its answer as long as the connection lives: every copy of the SYN gets it. */
 struct rudp_syn_answer {
 	struct rudp_syn_key key;
+	struct rudp_addr remote;      /* the first SYN came from there */
+	bool told_elsewhere;          /* so who answers it need not be there */
 	size_t len;
 	uint8_t synack[RUDP_SYNACK_MAX_BYTES];
 	UT_hash_handle hh;
@@ -81,7 +84,7 @@ struct rudp_conn {
 	uint8_t peer_reset_token[RUDP_RESET_TOKEN_BYTES];
 	struct rudp_addr first_local, first_remote;
 	struct rudp_path path;
-	struct rudp_path previous;    /* socket and addresses before the last change; family 0: none */
+	struct rudp_path previous;    /* the last proven one before this; without socket: none */
 	uint32_t path_changes;
 
 	uint8_t suite;
@@ -128,11 +131,13 @@ struct rudp_conn {
 	int64_t forget_keys_at_ns;
 	int64_t trim_at_ns;
 	int64_t ack_ping_at_ns;       /* a pure receiver next asks for an ack of its acks */
-	unsigned icmp_strikes;
+	unsigned icmp_strikes;        /* since the peer was last heard */
+	int64_t icmp_at_ns;           /* the first of them */
 
 	uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
 	uint64_t packets_replayed, packets_forged;
 
+	struct rudp_list user_link, returner_link; /* of path and previous, in their sockets' lists */
 	struct rudp_list ready_link;  /* in ep->ready: may have something to send */
 	struct rudp_list event_link;  /* in ep->events */
 	struct rudp_list queue_link;  /* in listener->established or listener->half_open */
@@ -141,8 +146,9 @@ struct rudp_conn {
 };
 
 /* Life cycle (conn.c). */
-struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, void *socket,
-				const struct rudp_addr *local, const struct rudp_addr *remote,
+/* On no socket yet. */
+struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr *local,
+				const struct rudp_addr *remote,
 				const struct rudp_conn_options *options, int64_t now_at_ns);
 void rudp_conn_free(struct rudp_conn *conn);
 void rudp_conn_enter(struct rudp_conn *conn, enum rudp_state next);
@@ -180,6 +186,7 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram *datagram,
 			      bool newest, int64_t now_at_ns);
 void rudp_conn_path_on_response(struct rudp_conn *conn, const uint8_t data[8], int64_t now_at_ns);
+void rudp_conn_path_prove(struct rudp_conn *conn, int64_t now_at_ns); /* by a challenge */
 void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns);
 
 /* What was sent has met its fate (conn_recovery.c). */

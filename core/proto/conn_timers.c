@@ -27,11 +27,6 @@ static bool is_handshaking(const struct rudp_conn *conn)
 	return conn->state == RUDP_STATE_SYN_SENT || conn->state == RUDP_STATE_SYN_RCVD;
 }
 
-static bool owes_answers(const struct rudp_conn *conn)
-{
-	return conn->reliability.outstanding > 0 || rudp_sendbuf_unacked(&conn->sendbuf) > 0;
-}
-
 /* No answer for too long: give up. */
 static int64_t give_up_at_ns(const struct rudp_conn *conn)
 {
@@ -62,10 +57,14 @@ static int64_t keepalive_at_ns(const struct rudp_conn *conn)
 	int64_t at = RUDP_NEVER;
 	int64_t quiet_since = rudp_time_max(conn->heard_at_ns, conn->pinged_at_ns);
 
-	if (!rudp_state_is_established(conn->state) || owes_answers(conn))
+	if (!rudp_state_is_established(conn->state) || conn->reliability.outstanding > 0 ||
+	    rudp_conn_has_data_due(conn))
 		return RUDP_NEVER;
+	/* Held back by the peer's window alone: is there still somebody who may open it? */
+	if (rudp_sendbuf_unacked(&conn->sendbuf) > 0)
+		at = quiet_since + RUDP_BLOCKED_AGAIN_NS;
 	if (conn->initiator && !rudp_addr_is_loopback(&conn->path.remote))
-		at = quiet_since + quiet_ns(conn);
+		at = rudp_time_min(at, quiet_since + quiet_ns(conn));
 	if (conn->options.keepalive) {
 		int64_t idle = or_default(conn->options.keepalive_idle_ns, RUDP_KEEPALIVE_IDLE_NS);
 
@@ -185,6 +184,7 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 	if (keepalive_at_ns(conn) <= now_at_ns) {
 		conn->ping_due = true;
 		conn->probes_due = 1;
+		conn->blocked_told = UINT64_MAX;
 		conn->pinged_at_ns = now_at_ns;
 		if (conn->quiet_pings < RUDP_QUIET_PINGS_MAX)
 			conn->quiet_pings++;

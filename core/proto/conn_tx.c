@@ -78,6 +78,7 @@ static void add_path(struct plan *plan)
 		plan->sent.content |= RUDP_CONTENT_PATH_RESPONSE;
 	}
 	if (path->challenge_at_ns <= plan->now_at_ns &&
+	    path->challenges < RUDP_PATH_CHALLENGES_MAX &&
 	    rudp_frame_write_path(&plan->head, false, path->challenge)) {
 		rudp_path_on_challenge_sent(path, rudp_rtt_pto_ns(&conn->rtt, 0), plan->now_at_ns);
 		plan->sent.content |= RUDP_CONTENT_PATH_CHALLENGE;

@@ -84,7 +84,7 @@ struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 				    const struct rudp_conn_options *options, int64_t now_at_ns)
 {
 	bool rudp_table_add_failed = false;
-	struct rudp_conn *conn = rudp_conn_new(ep, socket, local, remote, options, now_at_ns);
+	struct rudp_conn *conn = rudp_conn_new(ep, local, remote, options, now_at_ns);
 
 	if (!conn)
 		return NULL;
@@ -96,13 +96,22 @@ struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 		return NULL;
 	}
 	ep->conn_count++;
+	if (rudp_conn_use_socket(conn, socket) < 0) {
+		rudp_conn_free(conn);
+		return NULL;
+	}
 	return conn;
 }
 
 int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn)
 {
 	bool rudp_table_add_failed = false;
+	struct rudp_conn *other;
 
+	/* Ids are random: only malice makes two alike. The second has no stateless RESET, no more. */
+	HASH_FIND(hh_peer, ep->by_peer_id, &conn->peer_id, sizeof conn->peer_id, other);
+	if (other)
+		return 0;
 	HASH_ADD(hh_peer, ep->by_peer_id, peer_id, sizeof conn->peer_id, conn);
 	if (rudp_table_add_failed)
 		return -ENOMEM;
@@ -114,6 +123,8 @@ int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn)
 void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn)
 {
 	rudp_listener_forget(conn);
+	(void)rudp_conn_use_socket(conn, NULL);
+	rudp_conn_remember_path(conn, NULL);
 	if (conn->syn_answer && conn->syn_answer->len > 0 &&
 	    rudp_endpoint_find_syn(ep, &conn->syn_answer->key) == conn->syn_answer)
 		HASH_DELETE(hh, ep->by_syn, conn->syn_answer);
@@ -162,8 +173,8 @@ static enum rudp_verdict on_reset(struct rudp_endpoint *ep, const struct rudp_pa
 	if (!conn || !rudp_bytes_equal(conn->peer_reset_token, packet->reset_token,
 				       RUDP_RESET_TOKEN_BYTES))
 		return RUDP_VERDICT_BAD_RESET;
-	/* The peer has finished and forgotten: in LAST_ACK only our notice of that was missing. */
-	if (conn->state == RUDP_STATE_LAST_ACK || conn->state == RUDP_STATE_TIME_WAIT ||
+	/* The peer has finished and forgotten: with its FIN here only our notice of that was missing. */
+	if (conn->state == RUDP_STATE_LAST_ACK || conn->state == RUDP_STATE_CLOSING || conn->state == RUDP_STATE_TIME_WAIT ||
 	    conn->state == RUDP_STATE_RESET_SENT || conn->user_closed)
 		rudp_conn_die(conn, now_at_ns);
 	else
@@ -181,7 +192,7 @@ static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_pa
 	if (packet->type == RUDP_PACKET_RESET)
 		return on_reset(ep, packet, now_at_ns);
 	conn = rudp_endpoint_find(ep, packet->id);
-	if (!conn) {
+	if (!conn || conn->dead) { /* a dead one only waits for its user: the peer need not */
 		if (packet->type == RUDP_PACKET_DATA || packet->type == RUDP_PACKET_SYNACK)
 			rudp_endpoint_reset_unknown(ep, datagram, packet->id, now_at_ns);
 		return RUDP_VERDICT_UNKNOWN_ID;
@@ -284,25 +295,6 @@ struct rudp_conn *rudp_endpoint_next_event(struct rudp_endpoint *ep)
 	return link ? RUDP_LIST_OWNER(link, struct rudp_conn, event_link) : NULL;
 }
 
-void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *socket)
-{
-	struct rudp_conn *conn, *next;
-
-	HASH_ITER(hh, ep->by_id, conn, next) {
-		if (conn->previous.socket == socket)
-			conn->previous.remote.family = AF_UNSPEC;
-		if (conn->path.socket == socket)
-			conn->path.socket = NULL;
-	}
-	for (unsigned i = 0; i < ep->answer_count; i++) {
-		struct rudp_answer *answer =
-			&ep->answers[(ep->answer_first + i) % RUDP_ANSWERS_MAX];
-
-		if (answer->socket == socket)
-			answer->len = 0;
-	}
-}
-
 unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep)
 {
 	return ep->conn_count;
@@ -326,24 +318,19 @@ struct rudp_conn *rudp_endpoint_find(const struct rudp_endpoint *ep, uint64_t id
 	return conn;
 }
 
-struct rudp_conn *rudp_endpoint_find_peer(const struct rudp_endpoint *ep, const void *socket,
-					  const struct rudp_addr *remote)
-{
-	struct rudp_conn *conn, *next, *found = NULL;
-
-	HASH_ITER(hh, ep->by_id, conn, next) {
-		if (conn->path.socket != socket || !rudp_addr_equal(&conn->path.remote, remote))
-			continue;
-		if (found)
-			return NULL;
-		found = conn;
-	}
-	return found;
-}
-
 const struct rudp_verdict_counts *rudp_endpoint_verdicts(const struct rudp_endpoint *ep)
 {
 	return &ep->verdicts;
+}
+
+static bool check_links(const struct rudp_conn *conn)
+{
+	if (rudp_list_is_linked(&conn->user_link) == (conn->path.socket != NULL) &&
+	    rudp_list_is_linked(&conn->returner_link) == (conn->previous.socket != NULL))
+		return true;
+	rudp_log(RUDP_LOG_ERROR, "connection %016llx is not where its sockets look for it",
+		 (unsigned long long)conn->id);
+	return false;
 }
 
 bool rudp_endpoint_check(const struct rudp_endpoint *ep)
@@ -353,6 +340,8 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 
 	HASH_ITER(hh, ep->by_id, conn, next) {
 		if (!rudp_conn_check(conn))
+			return false;
+		if (!check_links(conn))
 			return false;
 		half_open += conn->state == RUDP_STATE_SYN_RCVD;
 	}

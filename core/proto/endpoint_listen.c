@@ -220,7 +220,7 @@ static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rud
 enum rudp_verdict rudp_endpoint_on_syn(struct rudp_endpoint *ep, const struct rudp_packet *packet,
 				       const struct rudp_datagram *datagram, int64_t now_at_ns)
 {
-	const struct rudp_syn_answer *answer;
+	struct rudp_syn_answer *answer;
 	struct rudp_syn_key key;
 
 	/* Damage must not look like a wrong key or a closed port. */
@@ -230,6 +230,8 @@ enum rudp_verdict rudp_endpoint_on_syn(struct rudp_endpoint *ep, const struct ru
 	answer = rudp_endpoint_find_syn(ep, &key);
 	if (!answer)
 		return on_fresh_syn(ep, packet, datagram, now_at_ns);
+	if (!rudp_addr_equal(&answer->remote, &datagram->remote))
+		answer->told_elsewhere = true;
 	rudp_endpoint_answer(ep, datagram, answer->synack, answer->len);
 	return RUDP_VERDICT_DUPLICATE_SYN;
 }

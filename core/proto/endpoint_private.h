@@ -32,6 +32,13 @@ struct rudp_listener {
 	UT_hash_handle hh;
 };
 
+struct rudp_socket {
+	uint64_t handle;
+	struct rudp_list users;       /* connections whose path stands on it (user_link) */
+	struct rudp_list returners;   /* and those that may go back to it (returner_link) */
+	UT_hash_handle hh;
+};
+
 /* A datagram that belongs to no connection: COOKIE, REFUSE, RESET, a SYNACK once more. */
 struct rudp_answer {
 	void *socket;
@@ -47,6 +54,7 @@ struct rudp_endpoint {
 	struct rudp_conn *by_peer_id;
 	struct rudp_syn_answer *by_syn;
 	struct rudp_listener *listeners;
+	struct rudp_socket *sockets;
 	unsigned conn_count;
 	unsigned half_open_count;
 	struct rudp_list ready;       /* connections that may have something to send */
@@ -72,6 +80,13 @@ int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn)
 void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn);
 struct rudp_syn_answer *rudp_endpoint_find_syn(struct rudp_endpoint *ep,
 					       const struct rudp_syn_key *key);
+
+/*
+ * Sockets (endpoint_sockets.c). use_socket puts the path on another socket, NULL: on none; 0, or -ENOMEM
+ * with nothing changed. remember_path keeps a copy to go back to; NULL, or no memory: none.
+ */
+int rudp_conn_use_socket(struct rudp_conn *conn, void *handle);
+void rudp_conn_remember_path(struct rudp_conn *conn, const struct rudp_path *path);
 
 /* Stateless answers (endpoint_answer.c). */
 void rudp_endpoint_answer(struct rudp_endpoint *ep, const struct rudp_datagram *to,

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/* What review and tests/fuzz/fuzz_session.c have found: once each, so that it stays mended. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pair.h"
+#include "proto/conn_private.h"
+#include "proto/endpoint_private.h"
+
+static void drop_wire(struct pair *pair)
+{
+	while (pair->wire_count)
+		free(pair_take(pair));
+}
+
+/* Time passes and nothing arrives. */
+static void run_deaf(struct pair *pair, int64_t ns)
+{
+	for (int64_t end = pair->now_ns + ns; pair->now_ns < end;) {
+		pair->now_ns += 10 * RUDP_NS_PER_MS;
+		rudp_endpoint_on_time(pair->ep[0], pair->now_ns);
+		rudp_endpoint_on_time(pair->ep[1], pair->now_ns);
+		pair_collect(pair);
+		drop_wire(pair);
+	}
+}
+
+static void collect_and_take(struct pair *pair, int to, struct pair_datagram **kept)
+{
+	struct pair_datagram *datagram;
+
+	pair_collect(pair);
+	while ((datagram = pair_take(pair))) {
+		if (datagram->to == to && !*kept)
+			*kept = datagram;
+		else
+			free(datagram);
+	}
+}
+
+/* The client writes until the server's window holds it back. */
+static void fill_window(struct pair *pair)
+{
+	static const char block[65536];
+	struct rudp_conn_stats stats;
+
+	do {
+		rudp_conn_write(pair->conn[0], block, sizeof block, pair->now_ns);
+		pair_run(pair, 10 * RUDP_NS_PER_MS);
+		rudp_conn_stats(pair->conn[0], &stats);
+	} while (stats.window_send_bytes > 0);
+	rudp_conn_write(pair->conn[0], block, sizeof block, pair->now_ns);
+	pair_run(pair, RUDP_NS_PER_S);
+}
+
+Test(conn_regressions, a_reader_that_shuts_sets_a_stuck_writer_free)
+{
+	struct rudp_conn_stats stats;
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	fill_window(&pair);
+	rudp_conn_stats(pair.conn[0], &stats);
+	cr_assert(gt(u64, stats.unsent_bytes, 0));
+	rudp_conn_shutdown_receive(pair.conn[1], pair.now_ns);
+	pair_run(&pair, RUDP_NS_PER_S);
+	rudp_conn_stats(pair.conn[0], &stats);
+	cr_assert(eq(u64, stats.unacked_bytes, 0));
+	pair_fini(&pair);
+}
+
+Test(conn_regressions, a_writer_stuck_at_the_window_finds_its_peer_gone)
+{
+	struct rudp_conn_options options = {.user_timeout_ns = 5 * RUDP_NS_PER_S};
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	rudp_conn_set_options(pair.conn[0], &options, pair.now_ns);
+	fill_window(&pair);
+	pair_run(&pair, 60 * RUDP_NS_PER_S); /* it may wait for ever while there is somebody */
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
+	run_deaf(&pair, 60 * RUDP_NS_PER_S);
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ETIMEDOUT));
+	pair_fini(&pair);
+}
+
+Test(conn_regressions, a_forgotten_connection_is_no_error_when_both_are_closing)
+{
+	struct pair_datagram *fin[2] = {NULL, NULL}, *ack = NULL;
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	rudp_conn_shutdown_send(pair.conn[0], pair.now_ns);
+	rudp_conn_shutdown_send(pair.conn[1], pair.now_ns);
+	pair_collect(&pair);
+	fin[0] = pair_take(&pair);
+	fin[1] = pair_take(&pair);
+	pair_deliver(&pair, fin[0]);
+	pair_deliver(&pair, fin[1]);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_CLOSING));
+	pair.now_ns += RUDP_ACK_DELAY_MAX_NS + RUDP_TIMER_TICK_NS;
+	rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
+	rudp_endpoint_on_time(pair.ep[1], pair.now_ns);
+	collect_and_take(&pair, 1, &ack); /* the server's acknowledgement is lost */
+	cr_assert(ne(ptr, ack, NULL));
+	pair_deliver(&pair, ack);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_TIME_WAIT));
+	run_deaf(&pair, 3 * RUDP_NS_PER_S);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_CLOSED));
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_CLOSING));
+	pair_run(&pair, 10 * RUDP_NS_PER_S);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_CLOSED));
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), 0));
+	free(fin[0]);
+	free(fin[1]);
+	free(ack);
+	pair_fini(&pair);
+}
+
+Test(conn_regressions, a_dead_connection_that_nobody_has_closed_answers_as_if_unknown)
+{
+	struct rudp_conn_options options = {.user_timeout_ns = RUDP_NS_PER_S};
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	rudp_conn_set_options(pair.conn[1], &options, pair.now_ns);
+	rudp_conn_write(pair.conn[1], "x", 1, pair.now_ns);
+	run_deaf(&pair, 5 * RUDP_NS_PER_S);
+	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ETIMEDOUT));
+	rudp_conn_write(pair.conn[0], "anybody?", 8, pair.now_ns);
+	pair_run(&pair, 10 * RUDP_NS_PER_MS);
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
+	pair_fini(&pair);
+}
+
+Test(conn_regressions, forged_icmp_in_a_burst_does_not_end_an_idle_connection)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	pair_run(&pair, 100 * RUDP_NS_PER_S);
+	for (int i = 0; i < 10; i++)
+		rudp_conn_on_icmp(pair.conn[1], ECONNREFUSED, pair.now_ns);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_ESTABLISHED));
+	run_deaf(&pair, RUDP_NS_PER_S);
+	for (int i = 0; i < 3; i++)
+		rudp_conn_on_icmp(pair.conn[1], ECONNREFUSED, pair.now_ns);
+	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ECONNRESET));
+	pair_fini(&pair);
+}
+
+/*
+ * A SYN with a victim's address, its copy with one's own: the SYNACK comes to the sender, who then
+ * speaks in the victim's name. That must not count as a proof that the victim is there.
+ */
+Test(conn_regressions, an_answer_got_elsewhere_proves_no_address)
+{
+	static const char block[65536];
+	struct pair_datagram *syn, *synack = NULL, *datagram;
+	struct rudp_addr victim;
+	uint64_t to_victim = 0, from_victim = 0;
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	rudp_addr_parse(&victim, "10.0.0.99:9");
+	pair_connect(&pair, PAIR_PORT);
+	syn = pair_take(&pair);
+	syn->from_addr = victim;
+	pair_deliver(&pair, syn);
+	from_victim += syn->len;
+	syn->from_addr = pair.addr[0];
+	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_DUPLICATE_SYN));
+	pair_collect(&pair);
+	while ((datagram = pair_take(&pair))) {
+		if (rudp_addr_equal(&datagram->to_addr, &victim))
+			to_victim += datagram->len;
+		else
+			synack = datagram;
+		if (datagram != synack)
+			free(datagram);
+	}
+	cr_assert(ne(ptr, synack, NULL));
+	pair_deliver(&pair, synack);
+	for (int i = 0; i < 200; i++) {
+		pair_collect(&pair);
+		while ((datagram = pair_take(&pair))) {
+			if (datagram->to == 1) {
+				datagram->from_addr = victim;
+				from_victim += datagram->len;
+				pair_deliver(&pair, datagram);
+			} else {
+				to_victim += datagram->len;
+			}
+			free(datagram);
+		}
+		if (!pair.conn[1] && (pair.conn[1] = rudp_listener_accept(pair.listener)))
+			rudp_conn_write(pair.conn[1], block, sizeof block, pair.now_ns);
+		pair.now_ns += 300 * RUDP_NS_PER_MS;
+		rudp_endpoint_on_time(pair.ep[1], pair.now_ns);
+		rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
+	}
+	cr_assert(ne(ptr, pair.conn[1], NULL));
+	cr_assert(le(u64, to_victim, RUDP_AMPLIFICATION_FACTOR * from_victim));
+	/* The one who really is there gets everything after all, however late. */
+	for (int i = 0; i < 100; i++) {
+		rudp_conn_write(pair.conn[0], "x", 1, pair.now_ns);
+		pair_run(&pair, 100 * RUDP_NS_PER_MS);
+	}
+	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[0]), sizeof block));
+	free(syn);
+	free(synack);
+	pair_fini(&pair);
+}
+
+Test(conn_regressions, a_closed_connection_without_a_socket_does_not_stay)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	rudp_endpoint_socket_gone(pair.ep[0], &pair.addr[0]);
+	rudp_conn_close(pair.conn[0], pair.now_ns); /* first the socket, then the user */
+	rudp_conn_close(pair.conn[1], pair.now_ns); /* first the user, then the socket */
+	pair_collect(&pair);
+	drop_wire(&pair);
+	rudp_endpoint_socket_gone(pair.ep[1], &pair.addr[1]);
+	pair_run(&pair, RUDP_NS_PER_S);
+	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[0]), 0));
+	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 0));
+	pair_fini(&pair);
+}
+
+Test(conn_regressions, a_peer_is_found_by_socket_and_address_unless_there_are_two)
+{
+	struct pair pair;
+	struct rudp_conn *first;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	first = pair.conn[0];
+	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[0], &pair.addr[0], &pair.addr[1]), first));
+	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[0], &pair.addr[1], &pair.addr[1]), NULL));
+	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[0], &pair.addr[0], &pair.addr[0]), NULL));
+	pair_establish(&pair);
+	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[0], &pair.addr[0], &pair.addr[1]), NULL));
+	rudp_conn_reset(first, RUDP_RESET_APPLICATION, pair.now_ns);
+	rudp_conn_close(first, pair.now_ns);
+	pair_run(&pair, 5 * RUDP_NS_PER_S);
+	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[0], &pair.addr[0], &pair.addr[1]),
+		     pair.conn[0]));
+	rudp_endpoint_socket_gone(pair.ep[0], &pair.addr[0]);
+	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[0], &pair.addr[0], &pair.addr[1]), NULL));
+	cr_assert(eq(ptr, rudp_conn_socket(pair.conn[0]), NULL));
+	pair_fini(&pair);
+}
+
+/* Both sides change keys again and again while packets get lost. */
+Test(conn_regressions, keys_change_on_both_sides_under_loss)
+{
+	struct rudp_conn_stats stats;
+	struct pair_datagram *datagram;
+	struct pair pair;
+	static const char block[4000];
+	const size_t all = 200 * sizeof block;
+	size_t got[2] = {0, 0};
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	for (int i = 0; i < 800; i++) {
+		for (int side = 0; side < 2; side++) {
+			struct iovec iov[2];
+			int count = rudp_conn_receive_readable(pair.conn[side], iov);
+			size_t n = 0;
+
+			for (int k = 0; k < count; k++)
+				n += iov[k].iov_len;
+			got[side] += n;
+			rudp_conn_receive_consume(pair.conn[side], n, pair.now_ns);
+			if (i < 200)
+				rudp_conn_write(pair.conn[side], block, sizeof block, pair.now_ns);
+			/* As after millions of packets; the first has been counted. */
+			if (i % 3 == side && pair.conn[side]->keys.sent_under_key > 0)
+				pair.conn[side]->keys.sent_under_key = RUDP_KEY_PACKETS_MAX;
+		}
+		pair_collect(&pair);
+		for (int k = 0; (datagram = pair_take(&pair)); k++) {
+			if ((k + i) % 7)
+				pair_deliver(&pair, datagram);
+			free(datagram);
+			pair_collect(&pair);
+		}
+		pair.now_ns += 20 * RUDP_NS_PER_MS;
+		rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
+		rudp_endpoint_on_time(pair.ep[1], pair.now_ns);
+	}
+	cr_assert(eq(sz, got[0], all));
+	cr_assert(eq(sz, got[1], all));
+	rudp_conn_stats(pair.conn[0], &stats);
+	cr_assert(gt(u64, stats.key_updates, 50));
+	cr_assert(eq(u64, stats.packets_forged, 0));
+	pair_fini(&pair);
+}
