@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "api/child.h"
+#include "api/engine_ready.h"
 #include "api/environment.h"
 #include "api/sys.h"
 
@@ -27,7 +28,6 @@
 #define READY_TIMEOUT_MS 10000
 #define ANSWER_BYTES_MAX 256
 #define STACK_BYTES (32 * 1024)
-#define READY_FD 3
 #define FD_ABOVE_STDIO 10
 
 /* Everything that the child needs, laid out before it exists: it must not allocate. */
@@ -42,13 +42,6 @@ struct plan {
 	int ready; /* write end of the readiness pipe */
 };
 
-/* What the engine says through the pipe after an 'R'. */
-struct ready {
-	struct rudp_nonce nonce;
-	uint8_t token[RUDP_TOKEN_BYTES];
-	uint32_t pid;
-};
-
 static void plan_environment(struct plan *plan)
 {
 	size_t count = 0;
@@ -59,7 +52,7 @@ static void plan_environment(struct plan *plan)
 		char *place = plan->text + plan->text_len;
 		size_t len;
 
-		if (!rudp_environment_is_setting(*variable))
+		if (!rudp_environment_is_for_engine(*variable))
 			continue;
 		len = rudp_environment_copy(place, TEXT_BYTES - plan->text_len, *variable);
 		if (!len)
@@ -87,7 +80,7 @@ static long sys(long number, long a, long b, long c)
 
 static int move_above_stdio(int fd)
 {
-	return fd > READY_FD ? fd : rudp_sys_fcntl(fd, F_DUPFD, FD_ABOVE_STDIO);
+	return fd > RUDP_READY_FD ? fd : rudp_sys_fcntl(fd, F_DUPFD, FD_ABOVE_STDIO);
 }
 
 /* Only raw calls from here on: the memory, errno included, is the program's. */
@@ -100,11 +93,11 @@ static int become_engine(void *argument)
 		(int)rudp_sys_call(SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDWR, 0, 0, 0));
 
 	sys(SYS_setsid, 0, 0, 0);
-	for (int fd = 0; fd < READY_FD; fd++)
+	for (int fd = 0; fd < RUDP_READY_FD; fd++)
 		null < 0 ? rudp_sys_close(fd) : (int)sys(SYS_dup3, null, fd, 0);
-	if (sys(SYS_dup3, ready, READY_FD, 0) < 0)
+	if (sys(SYS_dup3, ready, RUDP_READY_FD, 0) < 0)
 		sys(SYS_exit, 127, 0, 0);
-	sys(SYS_close_range, READY_FD + 1, UINT32_MAX, 0);
+	sys(SYS_close_range, RUDP_READY_FD + 1, UINT32_MAX, 0);
 	rudp_sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&no_signals, 0, sizeof no_signals, 0, 0);
 	for (unsigned i = 0; i < RUDP_ENGINE_PLACES; i++)
 		if (plan->paths[i][0])
@@ -118,7 +111,7 @@ static int become_engine(void *argument)
 static int leave_engine_behind(void *argument)
 {
 	struct plan *plan = argument;
-	static const char failed = 'F';
+	static const char failed = RUDP_READY_NO_EXEC;
 	char *stack = (char *)mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 
@@ -148,7 +141,9 @@ static ssize_t read_answer(int fd, char *answer)
 		if (n <= 0)
 			break;
 		len += n;
-		if (answer[0] == 'B' || (answer[0] == 'R' && len >= 1 + (ssize_t)sizeof(struct ready)))
+		if (answer[0] == RUDP_READY_BUSY ||
+		    (answer[0] == RUDP_READY &&
+		     len >= 1 + (ssize_t)sizeof(struct rudp_engine_ready)))
 			break;
 	}
 	return len;
@@ -156,23 +151,23 @@ static ssize_t read_answer(int fd, char *answer)
 
 static int understand(const char *answer, ssize_t len, struct rudp_engine_ref *engine)
 {
-	struct ready ready;
+	struct rudp_engine_ready ready;
 
 	if (len < 1)
 		return -ENOENT;
 	switch (answer[0]) {
-	case 'R':
+	case RUDP_READY:
 		if (len < 1 + (ssize_t)sizeof ready)
 			return -ENOENT;
 		memcpy(&ready, answer + 1, sizeof ready);
 		engine->nonce = ready.nonce;
 		memcpy(engine->token, ready.token, RUDP_TOKEN_BYTES);
 		return 0;
-	case 'B':
+	case RUDP_READY_BUSY:
 		return -EEXIST;
-	case 'K':
+	case RUDP_READY_BAD_KEY:
 		return -ENOKEY;
-	case 'E':
+	case RUDP_READY_ERROR:
 		return -ENOTSUP;
 	default:
 		return -ENOENT;

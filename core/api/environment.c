@@ -13,6 +13,7 @@
 #define VARIABLE_BYTES_MAX 2048
 #define KEY_FILE "RUDP_KEY_FILE="
 #define LOG "RUDP_LOG="
+#define LOG_DIRECTORY "XDG_RUNTIME_DIR="
 
 static const char *const not_settings[] = {
 	"RUDP_DISABLE=", "RUDP_ENGINE=", "RUDP_ENGINE_PATH=",
@@ -44,6 +45,11 @@ bool rudp_environment_is_setting(const char *variable)
 		if (starts_with(variable, not_settings[i]))
 			return false;
 	return true;
+}
+
+bool rudp_environment_is_for_engine(const char *variable)
+{
+	return rudp_environment_is_setting(variable) || starts_with(variable, LOG_DIRECTORY);
 }
 
 bool rudp_environment_want_key(void)

@@ -23,6 +23,9 @@ const char *rudp_environment_get(const char *name);
 bool rudp_environment_is_setting(const char *variable);
 bool rudp_environment_is_ours(const char *variable);
 
+/* What an engine process is started with: the settings, and where a log without a file name goes. */
+bool rudp_environment_is_for_engine(const char *variable);
+
 /* Key material is named: without an engine a connection must fail, not fall back to clear text. */
 bool rudp_environment_want_key(void);
 

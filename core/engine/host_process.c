@@ -2,9 +2,8 @@
 /*
  * rudp-engine SETTINGS_HASH_HEX: the engine as a process of its own (the default host).
  *
- * Started by the shim, without a terminal and with the RUDP_* variables alone. Descriptor 3 is a pipe
- * that says what became of it: 'R' and struct ready, or 'B' (another engine has the name already: not
- * an error), 'K' and text (the key file is bad), 'E' and text.
+ * Started by the shim, without a terminal and with its settings alone as the environment. Descriptor 3
+ * is a pipe that says what became of it (api/engine_ready.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,34 +17,28 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "api/engine_ready.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
 
-#define READY_FD 3
 #define FILES_MAX 1048576
 
-struct ready {
-	struct rudp_nonce nonce;
-	uint8_t token[RUDP_TOKEN_BYTES];
-	uint32_t pid;
-};
-
-static void say(char what, const void *more, size_t len)
+static void say(enum rudp_ready_letter what, const void *more, size_t len)
 {
 	char line[1 + RUDP_SETTINGS_TEXT_SIZE];
 
-	line[0] = what;
+	line[0] = (char)what;
 	if (len > sizeof line - 1)
 		len = sizeof line - 1;
 	memcpy(line + 1, more, len);
 	/* Nobody may be listening (started by hand): that is fine. */
-	if (write(READY_FD, line, 1 + len) < 0)
+	if (write(RUDP_READY_FD, line, 1 + len) < 0)
 		rudp_log(RUDP_LOG_DEBUG, "nobody waits for this engine to be ready");
-	close(READY_FD);
+	close(RUDP_READY_FD);
 }
 
-static int fail(char what, const char *text)
+static int fail(enum rudp_ready_letter what, const char *text)
 {
 	rudp_log(RUDP_LOG_ERROR, "%s", text);
 	say(what, text, strlen(text));
@@ -57,7 +50,7 @@ static int fail_errno(const char *doing, int rc)
 	char text[RUDP_SETTINGS_TEXT_SIZE];
 
 	snprintf(text, sizeof text, "%s: %s", doing, strerrordesc_np(-rc));
-	return fail('E', text);
+	return fail(RUDP_READY_ERROR, text);
 }
 
 /* Ignored signals and blocked ones are inherited through exec. */
@@ -97,10 +90,10 @@ static void settle(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	for (int fd = 0; fd < READY_FD; fd++)
+	for (int fd = 0; fd < RUDP_READY_FD; fd++)
 		if (null >= 0 && fcntl(fd, F_GETFD) < 0)
 			dup2(null, fd);
-	if (null >= READY_FD)
+	if (null >= RUDP_READY_FD)
 		close(null);
 	if (chdir("/") < 0)
 		rudp_log(RUDP_LOG_DEBUG, "cannot leave the working directory");
@@ -125,10 +118,10 @@ static void watch_signals(struct rudp_engine *engine, int *fd)
 
 static void say_ready(const struct rudp_engine *engine)
 {
-	struct ready ready = {.nonce = engine->nonce, .pid = engine->pid};
+	struct rudp_engine_ready ready = {.nonce = engine->nonce, .pid = engine->pid};
 
 	memcpy(ready.token, engine->token, sizeof ready.token);
-	say('R', &ready, sizeof ready);
+	say(RUDP_READY, &ready, sizeof ready);
 }
 
 static int run(const struct rudp_settings *settings, uint64_t hash, int *signal_fd)
@@ -140,7 +133,7 @@ static int run(const struct rudp_settings *settings, uint64_t hash, int *signal_
 		return fail_errno("cannot start", rc);
 	rc = rudp_engine_publish(&engine, hash);
 	if (rc == -EADDRINUSE) {
-		say('B', "", 0);
+		say(RUDP_READY_BUSY, "", 0);
 		return 0;
 	}
 	if (rc < 0)
@@ -171,16 +164,18 @@ int main(int argc, char **argv)
 	settle();
 	raise_limits();
 	if (argc != 2 || !parse_hash(argv[1], &hash))
-		return fail('E', "usage: rudp-engine SETTINGS_HASH, 16 hex digits (started by the "
-				 "rudp library)");
+		return fail(RUDP_READY_ERROR,
+			    "usage: rudp-engine SETTINGS_HASH, 16 hex digits (started by the rudp "
+			    "library)");
 	fault = rudp_settings_load(&settings, getenv, geteuid(), text);
 	if (fault != RUDP_SETTINGS_OK)
-		return fail(fault == RUDP_SETTINGS_BAD_KEY ? 'K' : 'E', text);
+		return fail(fault == RUDP_SETTINGS_BAD_KEY ? RUDP_READY_BAD_KEY : RUDP_READY_ERROR,
+			    text);
 	rc = rudp_log_file_open(&settings);
 	if (rc < 0) {
 		snprintf(text, sizeof text, "RUDP_LOG: %.200s: %s", settings.log_path,
 			 strerrordesc_np(-rc));
-		return fail('E', text);
+		return fail(RUDP_READY_ERROR, text);
 	}
 	return run(&settings, hash, &signal_fd);
 }

@@ -99,3 +99,12 @@ Test(environment, empty_variable_is_not_set)
 	setenv("RUDP_CC", "", 1);
 	cr_assert(eq(ptr, (void *)rudp_environment_get("RUDP_CC"), NULL));
 }
+
+Test(environment, an_engine_gets_the_settings_and_where_its_log_goes)
+{
+	cr_assert(rudp_environment_is_for_engine("RUDP_CC=bbr"));
+	cr_assert(rudp_environment_is_for_engine("XDG_RUNTIME_DIR=/run/user/0"));
+	cr_assert(not(rudp_environment_is_for_engine("RUDP_TOKEN=x")));
+	cr_assert(not(rudp_environment_is_for_engine("LD_PRELOAD=x.so")));
+	cr_assert(not(rudp_environment_is_for_engine("HOME=/root")));
+}
