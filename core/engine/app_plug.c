@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 #include "engine/app_side.h"
+#include "engine/caller.h"
 
 #define PAGE_BYTES 4096
 #define PLUG_STEP_BYTES (3 * PAGE_BYTES)
 #define PLUG_BYTES_MAX (8u << 20)
 #define PLUG_TRIES_MAX 64
+#define JOIN_BACKLOG 64 /* more than strangers can fill between two system calls */
 
 static int memfd = -1; /* one engine a process; pages of zeros that every plug shares */
 
@@ -101,6 +103,21 @@ static void set_send_buffer(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
+/*
+ * The name is open to all: what is not connected by ourselves, on the program's behalf, is a stranger
+ * who came in between. Ours is in the queue, so this ends.
+ */
+static int accept_ours(const struct rudp_engine *engine, int listener)
+{
+	int end = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	while (end >= 0 && !rudp_peer_is_engine(engine, end)) {
+		close(end);
+		end = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	}
+	return end < 0 ? -errno : end;
+}
+
 static int join_through(struct rudp_engine *engine, struct rudp_app *app, int listener,
 			int program_fd)
 {
@@ -108,12 +125,12 @@ static int join_through(struct rudp_engine *engine, struct rudp_app *app, int li
 	socklen_t len = rudp_app_name(engine, app, &un);
 	int end, rc;
 
-	if (bind(listener, (struct sockaddr *)&un, len) < 0 || listen(listener, 1) < 0 ||
+	if (bind(listener, (struct sockaddr *)&un, len) < 0 || listen(listener, JOIN_BACKLOG) < 0 ||
 	    connect(program_fd, (struct sockaddr *)&un, len) < 0)
 		return -errno;
-	end = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	end = accept_ours(engine, listener);
 	if (end < 0)
-		return -errno;
+		return end;
 	set_send_buffer(program_fd);
 	rc = rudp_app_attach(engine, app, end);
 	if (rc < 0)

@@ -33,7 +33,7 @@ bool rudp_caller_is_known(const struct rudp_engine *engine, const struct rudp_ca
 	       token_matches(engine, request->token);
 }
 
-static bool peer_is_us(const struct rudp_engine *engine, int fd)
+bool rudp_peer_is_engine(const struct rudp_engine *engine, int fd)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
@@ -49,7 +49,7 @@ bool rudp_caller_holds_ours(struct rudp_engine *engine, const struct rudp_call *
 	/* The name of a living binding cannot be taken by anybody else. */
 	if (rudp_binding_of(engine, call->held_fd))
 		return true;
-	return rudp_app_of(engine, call->held_fd) && peer_is_us(engine, call->held_fd);
+	return rudp_app_of(engine, call->held_fd) && rudp_peer_is_engine(engine, call->held_fd);
 }
 
 /* At most size - 1 bytes and a 0. false: not readable. */

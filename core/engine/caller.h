@@ -25,4 +25,7 @@ bool rudp_caller_holds_ours(struct rudp_engine *engine, const struct rudp_call *
  */
 bool rudp_caller_may_bind(const struct rudp_call *call, unsigned port);
 
+/* Whoever connected the other end of fd, or listened there, was this engine. */
+bool rudp_peer_is_engine(const struct rudp_engine *engine, int fd);
+
 #endif
