@@ -189,3 +189,18 @@ Test(udp, an_orphan_is_closed_by_the_sweep_when_no_connection_uses_it)
 	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
 	cr_assert(zero(uint, engine.orphan_udp_count));
 }
+
+/* Without checksums the kernel itself refuses UDP_SEGMENT, with EINVAL, as a card without them does. */
+Test(udp, a_refused_segmentation_falls_back_to_single_datagrams)
+{
+	int on = 1;
+
+	cr_assert(udp->gso);
+	cr_assert(zero(int, setsockopt(udp->fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof on)));
+	send_train(3500, 1000);
+	cr_assert(not(udp->gso));
+	cr_assert(eq(u64, engine.counts.gso_fallbacks, 1));
+	cr_assert(zero(u64, engine.counts.trains_dropped));
+	send_train(3500, 1000);
+	cr_assert(eq(u64, engine.counts.gso_fallbacks, 1));
+}
