@@ -76,6 +76,24 @@ static void drop_held(struct rudp_call *call)
 	call->held_fd = -1;
 }
 
+static void join_list(struct rudp_engine *engine, struct rudp_call *call)
+{
+	rudp_list_append(call->stranger ? &engine->strangers : &engine->calls, &call->link);
+	if (call->stranger)
+		engine->stranger_count++;
+	else
+		engine->call_count++;
+}
+
+static void leave_list(struct rudp_engine *engine, struct rudp_call *call)
+{
+	rudp_list_remove(&call->link);
+	if (call->stranger)
+		engine->stranger_count--;
+	else
+		engine->call_count--;
+}
+
 void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call)
 {
 	struct rudp_app *app = rudp_app_find(engine, call->app_id);
@@ -87,10 +105,35 @@ void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call)
 	}
 	drop_held(call);
 	close(call->fd);
-	rudp_list_remove(&call->link);
+	leave_list(engine, call);
 	rudp_slots_remove(&engine->slots, call->id);
-	engine->call_count--;
 	free(call);
+}
+
+void rudp_call_trust(struct rudp_engine *engine, struct rudp_call *call)
+{
+	if (!call->stranger)
+		return;
+	leave_list(engine, call);
+	call->stranger = false;
+	join_list(engine, call);
+}
+
+bool rudp_control_may_complain(struct rudp_engine *engine)
+{
+	unsigned silenced;
+
+	if (engine->now_at_ns - engine->complaints_since_ns >= RUDP_NS_PER_S) {
+		silenced = engine->complaint_count > RUDP_COMPLAINTS_PER_S
+				   ? engine->complaint_count - RUDP_COMPLAINTS_PER_S
+				   : 0;
+		engine->complaints_since_ns = engine->now_at_ns;
+		engine->complaint_count = 0;
+		if (silenced)
+			rudp_log(RUDP_LOG_WARN, "%u more complaints of this kind were left out",
+				 silenced);
+	}
+	return engine->complaint_count++ < RUDP_COMPLAINTS_PER_S;
 }
 
 void rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
@@ -182,11 +225,12 @@ static void refuse(struct rudp_engine *engine, struct rudp_call *call,
 	struct rudp_control_reply reply = {.error = EPROTO};
 
 	engine->counts.malformed++;
-	rudp_log(RUDP_LOG_WARN,
-		 "refused a control message of pid %u: %s (%zd bytes, version %u, operation %u, %d "
-		 "descriptors)",
-		 call->pid, fault, message->len, message->request.version,
-		 message->request.operation, message->fd_count);
+	if (rudp_control_may_complain(engine))
+		rudp_log(RUDP_LOG_WARN,
+			 "refused a control message of pid %u: %s (%zd bytes, version %u, "
+			 "operation %u, %d descriptors)",
+			 call->pid, fault, message->len, message->request.version,
+			 message->request.operation, message->fd_count);
 	if (message->len >= 4)
 		reply.operation = message->request.operation;
 	if (message->fd >= 0)
@@ -291,7 +335,8 @@ static void turn_away(struct rudp_engine *engine, const struct rudp_door *door)
 			close(fd);
 		engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
-	rudp_log(RUDP_LOG_ERROR, "out of descriptors: a program's call was turned away");
+	if (rudp_control_may_complain(engine))
+		rudp_log(RUDP_LOG_ERROR, "out of descriptors: a program's call was turned away");
 	shut_doors(engine);
 }
 
@@ -311,13 +356,13 @@ static struct rudp_call *call_new(struct rudp_engine *engine, const struct rudp_
 		goto free_call;
 	call->pid = (uint32_t)peer.pid;
 	call->uid = peer.uid;
+	call->stranger = call->uid != engine->uid && call->uid != 0;
 	call->id = rudp_slots_add(&engine->slots, RUDP_KIND_CALL, call);
 	if (!call->id)
 		goto free_call;
 	if (rudp_engine_watch(engine, fd, EPOLLIN | EPOLLRDHUP, call->id) < 0)
 		goto remove_slot;
-	rudp_list_append(&engine->calls, &call->link);
-	engine->call_count++;
+	join_list(engine, call);
 	return call;
 
 remove_slot:
@@ -325,6 +370,14 @@ remove_slot:
 free_call:
 	free(call);
 	return NULL;
+}
+
+/* Each of the queue has had a turn of the loop or more to send his request. */
+static void make_room_for_strangers(struct rudp_engine *engine)
+{
+	if (engine->stranger_count > RUDP_STRANGERS_MAX)
+		rudp_call_close(engine,
+				RUDP_LIST_OWNER(engine->strangers.next, struct rudp_call, link));
 }
 
 void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
@@ -349,5 +402,6 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 		}
 		/* The request is mostly there already. */
 		rudp_call_on_event(engine, call, 0);
+		make_room_for_strangers(engine);
 	}
 }

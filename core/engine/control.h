@@ -5,6 +5,9 @@
  * Doors are the listening sockets (the control name, the well-known name); a call is one connection.
  * Calls are answered and closed at once, except a blocking CONNECT: that is closed by its caller, so
  * that a GO_ON which crosses the answer cannot destroy it.
+ *
+ * Anybody on this host can connect to an abstract name. A caller of another user is a stranger until a
+ * request of his proves his right; there is room for a few of those, and the oldest goes for a new one.
  */
 #ifndef RUDP_ENGINE_CONTROL_H
 #define RUDP_ENGINE_CONTROL_H
@@ -12,6 +15,8 @@
 #include "engine/engine.h"
 
 #define RUDP_CALLS_MAX 65536
+#define RUDP_STRANGERS_MAX 64
+#define RUDP_COMPLAINTS_PER_S 5 /* lines in the log about what strangers can cause */
 #define RUDP_CALL_LINGER_NS (10 * RUDP_NS_PER_S) /* answered, and the caller does not close */
 #define RUDP_DOOR_BACKLOG 4096
 #define RUDP_DOOR_PAUSE_NS (20 * RUDP_NS_PER_MS)
@@ -31,10 +36,11 @@ struct rudp_call {
 	int held_fd;              /* the program's descriptor that came along, -1 */
 	uint32_t pid, uid;
 	bool well_known;
+	bool stranger;
 	bool answered;
 	uint64_t app_id;          /* blocking CONNECT under way */
 	int64_t since_ns;
-	struct rudp_list link;
+	struct rudp_list link;    /* in engine->calls or engine->strangers */
 };
 
 /* Opens a listening control socket. 0, -EADDRINUSE, -errno. */
@@ -52,6 +58,10 @@ void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint
 void rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 		      struct rudp_control_reply *reply);
 void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call);
+/* The caller has proved his right. */
+void rudp_call_trust(struct rudp_engine *engine, struct rudp_call *call);
+/* Whether one more line about strangers may go into the log; false: it is counted instead. */
+bool rudp_control_may_complain(struct rudp_engine *engine);
 
 /* One request, checked for form (control_calls.c). Answers, or leaves that for later. */
 void rudp_control_serve(struct rudp_engine *engine, struct rudp_call *call,

@@ -257,14 +257,19 @@ static bool may(struct work *w)
 static int check(struct work *w)
 {
 	unsigned operation = w->request->operation;
+	enum right right = operations[operation].right;
 	int flags;
 
 	if (!may(w)) {
 		w->engine->counts.denied++;
-		rudp_log(RUDP_LOG_WARN, "denied %s to pid %u of user %u: no proof of who it is",
-			 rudp_control_name(operation), w->call->pid, w->call->uid);
+		if (rudp_control_may_complain(w->engine))
+			rudp_log(RUDP_LOG_WARN,
+				 "denied %s to pid %u of user %u: no proof of who it is",
+				 rudp_control_name(operation), w->call->pid, w->call->uid);
 		return -EACCES;
 	}
+	if (right != ANYBODY)
+		rudp_call_trust(w->engine, w->call);
 	if (w->engine->stopping && (operation == RUDP_CONTROL_CONNECT ||
 				    operation == RUDP_CONTROL_BIND ||
 				    operation == RUDP_CONTROL_HELLO))

@@ -132,6 +132,7 @@ static void init_lists(struct rudp_engine *engine)
 {
 	rudp_list_init(&engine->doors);
 	rudp_list_init(&engine->calls);
+	rudp_list_init(&engine->strangers);
 	rudp_list_init(&engine->udps);
 	rudp_list_init(&engine->apps);
 	rudp_list_init(&engine->bindings);
@@ -193,6 +194,9 @@ static void close_all(struct rudp_engine *engine)
 	while (!rudp_list_is_empty(&engine->calls))
 		rudp_call_close(engine,
 				RUDP_LIST_OWNER(engine->calls.next, struct rudp_call, link));
+	while (!rudp_list_is_empty(&engine->strangers))
+		rudp_call_close(engine,
+				RUDP_LIST_OWNER(engine->strangers.next, struct rudp_call, link));
 	while (!rudp_list_is_empty(&engine->apps))
 		rudp_app_free(engine, RUDP_LIST_OWNER(engine->apps.next, struct rudp_app, link));
 	while (!rudp_list_is_empty(&engine->bindings))

@@ -54,9 +54,9 @@ struct rudp_engine {
 	struct rudp_tombstones tombstones;
 	int64_t now_at_ns;
 
-	struct rudp_list doors, calls, udps, apps, bindings, clients;
+	struct rudp_list doors, calls, strangers, udps, apps, bindings, clients;
 	struct rudp_list ready;       /* apps with more to do than one pass allows */
-	unsigned call_count, app_count, binding_count, client_count, waiting_count;
+	unsigned call_count, stranger_count, app_count, binding_count, client_count, waiting_count;
 	unsigned orphan_udp_count;
 	uint32_t sweep;
 
@@ -67,6 +67,9 @@ struct rudp_engine {
 	int64_t stop_at_ns;           /* asked to end: then at the latest */
 	bool stopping, over;
 	_Atomic bool stop_wanted;     /* set by another thread, which then knocks at the door */
+
+	int64_t complaints_since_ns;  /* of the second that complaint_count counts */
+	unsigned complaint_count;
 
 	struct rudp_program last_program;
 	int64_t last_program_at_ns;

@@ -74,11 +74,11 @@ void rudp_client_on_event(struct rudp_engine *engine, uint64_t id)
 		client_free(engine, client);
 }
 
-static void close_stale_calls(struct rudp_engine *engine)
+static void close_stale_calls(struct rudp_engine *engine, struct rudp_list *calls)
 {
 	struct rudp_list *link, *next;
 
-	for (link = engine->calls.next; link != &engine->calls; link = next) {
+	for (link = calls->next; link != calls; link = next) {
 		struct rudp_call *call = RUDP_LIST_OWNER(link, struct rudp_call, link);
 
 		next = link->next;
@@ -177,7 +177,8 @@ void rudp_housekeeping(struct rudp_engine *engine)
 		return;
 	rudp_binding_probe_all(engine);
 	rudp_udp_sweep(engine);
-	close_stale_calls(engine);
+	close_stale_calls(engine, &engine->calls);
+	close_stale_calls(engine, &engine->strangers);
 	if (engine->stopping)
 		drain(engine);
 	else
@@ -190,6 +191,7 @@ void rudp_housekeeping(struct rudp_engine *engine)
 int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
 {
 	bool needed = engine->binding_count || engine->orphan_udp_count || engine->call_count ||
+		      engine->stranger_count ||
 		      engine->stopping || (!engine->stays && is_idle(engine));
 	int64_t deadline = rudp_time_min(engine->accept_retry_at_ns, engine->doors_open_at_ns);
 

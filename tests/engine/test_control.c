@@ -16,10 +16,12 @@
 
 #include "api/control.h"
 #include "api/mark.h"
+#include "engine/control.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
 
 #define WAIT_S 5
+#define NOBODY 65534
 
 static struct rudp_nonce nonce;
 static uint8_t token[RUDP_TOKEN_BYTES];
@@ -438,4 +440,52 @@ Test(control, urgent_bytes_keep_their_place)
 	cr_assert(eq(int, byte, '!'));
 	expect_text(ends.passive, "ab");
 	expect_text(ends.passive, "cd");
+}
+
+/* A connection to the engine made as another user: a stranger's. */
+static int strange_channel(void)
+{
+	uid_t me = geteuid();
+	int fd;
+
+	cr_assert(zero(int, setresuid(NOBODY, NOBODY, me)));
+	fd = channel();
+	cr_assert(zero(int, setresuid(me, me, me)));
+	return fd;
+}
+
+static bool is_closed(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+Test(control, strangers_have_little_room_and_the_owner_has_his)
+{
+	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
+	int strangers[2 * RUDP_STRANGERS_MAX], own, late;
+	unsigned closed = 0;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to be somebody else");
+	own = channel();
+	for (unsigned i = 0; i < 2 * RUDP_STRANGERS_MAX; i++)
+		strangers[i] = strange_channel();
+	/* One more call, answered, so that all before it have been seen. */
+	cr_assert(zero(int, ask(&hello, -1).error));
+	for (unsigned i = 0; i < 2 * RUDP_STRANGERS_MAX; i++)
+		closed += is_closed(strangers[i]);
+	cr_assert(eq(uint, closed, RUDP_STRANGERS_MAX));
+	cr_assert(not(is_closed(strangers[2 * RUDP_STRANGERS_MAX - 1])));
+	/* The token proves a right, the lack of it none; the owner's silent call has not been touched. */
+	late = strange_channel();
+	send_raw(late, &hello, sizeof hello, NULL, 0);
+	cr_assert(zero(int, answer(late).error));
+	late = strange_channel();
+	memset(hello.token, 0, sizeof hello.token);
+	send_raw(late, &hello, sizeof hello, NULL, 0);
+	cr_assert(eq(int, answer(late).error, EACCES));
+	send_raw(own, &hello, sizeof hello, NULL, 0);
+	cr_assert(zero(int, answer(own).error));
 }
