@@ -41,7 +41,9 @@ expect_eq() {
 
 # expect_between LOW IS HIGH WHAT
 expect_between() {
-	[ "$2" -ge "$1" ] && [ "$2" -le "$3" ] || fail "$4: is $2, should be within $1 and $3"
+	if [ "$2" -lt "$1" ] || [ "$2" -gt "$3" ]; then
+		fail "$4: is $2, should be within $1 and $3"
+	fi
 }
 
 # expect_same FILE FILE WHAT

@@ -56,8 +56,7 @@ loopback_up() {
 	until PORT=$((20000 + RANDOM % 10000)) && [ -z "$(ss -Htuan "sport = :$PORT")" ]; do
 		:
 	done
-	URL=http://$B4:$PORT
-	URL6=http://[$B6]:$PORT
+	set_urls
 }
 
 # What is still running in our namespaces is ours: engines, daemons.

@@ -33,7 +33,8 @@ command_of() {
 	mapfile -t entrance < <(entrance_of "$1")
 	mapfile -t settings < <(settings_of "$1")
 	shift
-	COMMAND=("${entrance[@]}" env --default-signal=INT,QUIT "${settings[@]}" "$@")
+	COMMAND=("${entrance[@]}" env --default-signal=INT --default-signal=QUIT
+		"${settings[@]}" "$@")
 }
 
 # under SIDE COMMAND...: in the namespace, under the shim, in the foreground.
@@ -63,7 +64,7 @@ finish() {
 }
 
 reap() {
-	STATUS=0
+	export STATUS=0
 	wait "${PID[$1]}" || STATUS=$?
 	unset "PID[$1]"
 }

@@ -3,8 +3,12 @@
 # Web servers on side b, and curl on side a.
 
 PORT=8080
-URL=http://$B4:$PORT
-URL6=http://[$B6]:$PORT
+
+set_urls() {
+	URL=http://$B4:$PORT
+	export URL6=http://[$B6]:$PORT
+}
+set_urls
 
 # A minimal nginx of our own: no file of the machine's configuration is read or written.
 write_nginx_conf() {
