@@ -69,7 +69,8 @@ static bool bag_decode(struct rudp_bag *bag, const struct sock_filter *code, siz
 
 int rudp_bag_get(int fd, struct rudp_bag *bag)
 {
-	struct sock_filter code[BAG_LEN_MAX];
+	/* Zeroed for valgrind, which takes the length that comes back for bytes. */
+	struct sock_filter code[BAG_LEN_MAX] = {0};
 	socklen_t count = BAG_LEN_MAX; /* in instructions, both ways: socket(7) says nothing of it */
 	int flags = rudp_mark_get(fd);
 	int rc;
