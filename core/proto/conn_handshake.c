@@ -63,7 +63,8 @@ static void own_params(struct rudp_conn *conn, struct rudp_params *params)
 		.ack_delay_max_ns = RUDP_ACK_DELAY_MAX_NS,
 	};
 	rudp_recvbuf_on_window_sent(&conn->recvbuf, params->window_bytes);
-	rudp_reset_token_make(conn->ep->config.reset_secret, conn->id, params->reset_token);
+	rudp_reset_token_make(conn->ep->config.reset_secret, conn->id,
+			      rudp_addr_port(&conn->first_local), params->reset_token);
 }
 
 static void take_params(struct rudp_conn *conn, const struct rudp_params *params)
@@ -103,6 +104,7 @@ int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port)
 	conn->initiator = true;
 	conn->suite = conn->ep->config.suite;
 	handshake->target_port = target_port;
+	handshake->cookies_left = RUDP_COOKIES_AT_ONCE;
 	rc = noise_start(conn, &handshake->noise, true, conn->id, target_port);
 	if (rc < 0)
 		goto free_handshake;
@@ -298,6 +300,9 @@ enum rudp_verdict rudp_conn_on_cookie(struct rudp_conn *conn, const struct rudp_
 		return RUDP_VERDICT_OK;
 	memcpy(handshake->cookie, packet->cookie, packet->cookie_bytes);
 	handshake->cookie_bytes = packet->cookie_bytes;
+	if (handshake->cookies_left == 0)
+		return RUDP_VERDICT_TOO_MANY; /* it goes with the next copy of the SYN */
+	handshake->cookies_left--;
 	conn->handshake_due = true;
 	rudp_endpoint_touch(conn->ep, conn);
 	return RUDP_VERDICT_OK;

@@ -26,8 +26,10 @@
 #include "proto/sendbuf.h"
 
 #define RUDP_SYNACK_MAX_BYTES 256
+#define RUDP_COOKIES_AT_ONCE 16 /* COOKIEs are forged easily, and each costs a full-sized SYN */
 #define RUDP_SEND_LIMIT_MIN_BYTES (400u << 10) /* what a program may have unsent at first */
 #define RUDP_TIME_WAIT_PTOS 3
+#define RUDP_TIME_WAIT_MAX_NS (60 * RUDP_NS_PER_S) /* however long the peer repeats itself */
 #define RUDP_RESET_GIVE_UP_NS (3 * RUDP_NS_PER_S)
 #define RUDP_TRIM_IDLE_NS (1 * RUDP_NS_PER_S)  /* buffers of a quiet connection are given back */
 #define RUDP_NAT_KEEPALIVE_NS (25 * RUDP_NS_PER_S) /* RFC 4787: mappings die after 30 s and more */
@@ -52,6 +54,7 @@ struct rudp_handshake {
 	uint16_t target_port;
 	size_t message_bytes;         /* noise message 1 */
 	uint8_t message[RUDP_DATAGRAM_MIN_SYN_BYTES];
+	unsigned cookies_left;        /* that are answered by a SYN at once */
 	size_t cookie_bytes;
 	uint8_t cookie[RUDP_COOKIE_MAX_BYTES];
 };
@@ -127,6 +130,7 @@ struct rudp_conn {
 	int64_t heard_at_ns;          /* last authentic packet */
 	int64_t pinged_at_ns;
 	unsigned quiet_pings;         /* sent since stream bytes last came */
+	int64_t time_wait_end_ns;     /* the latest that close_at may become in TIME_WAIT */
 	int64_t close_at_ns;          /* TIME_WAIT, FIN_WAIT_2 without user, RESET_SENT: the end */
 	int64_t forget_keys_at_ns;
 	int64_t trim_at_ns;

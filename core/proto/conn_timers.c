@@ -12,9 +12,12 @@ int64_t rudp_conn_pto_ns(const struct rudp_conn *conn)
 
 void rudp_conn_start_time_wait(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	if (conn->state != RUDP_STATE_TIME_WAIT)
+	if (conn->state != RUDP_STATE_TIME_WAIT) {
 		rudp_conn_enter(conn, RUDP_STATE_TIME_WAIT);
-	conn->close_at_ns = now_at_ns + RUDP_TIME_WAIT_PTOS * rudp_conn_pto_ns(conn);
+		conn->time_wait_end_ns = now_at_ns + RUDP_TIME_WAIT_MAX_NS;
+	}
+	conn->close_at_ns = rudp_time_min(
+		now_at_ns + RUDP_TIME_WAIT_PTOS * rudp_conn_pto_ns(conn), conn->time_wait_end_ns);
 }
 
 static int64_t or_default(int64_t value_ns, int64_t default_ns)

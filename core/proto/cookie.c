@@ -14,6 +14,8 @@
 #define TIME_BYTES 8
 #define PROOF_BYTES (RUDP_COOKIE_BYTES - TIME_BYTES)
 
+#define TOKEN_CLAIM_BYTES (RUDP_ID_BYTES + sizeof(in_port_t))
+
 /* time, the longer of the two kinds of host, port, source id */
 #define CLAIM_MAX_BYTES (TIME_BYTES + sizeof(struct in6_addr) + sizeof(in_port_t) + RUDP_ID_BYTES)
 
@@ -74,30 +76,32 @@ bool rudp_cookie_check(const uint8_t secret[32], const struct rudp_addr *remote,
 
 /* A token that no later RESET will carry, so that this connection ends by time-out at worst; it
  * must not be one that a stranger can guess. */
-static void make_token_without_memory(const uint8_t secret[SECRET_BYTES], uint64_t id,
+static void make_token_without_memory(const uint8_t secret[SECRET_BYTES],
+				      const uint8_t claim[TOKEN_CLAIM_BYTES],
 				      uint8_t token[RUDP_RESET_TOKEN_BYTES])
 {
 	uint64_t halves[] = {
-		rudp_siphash(secret, &id, sizeof id),
-		rudp_siphash(secret + SECRET_BYTES / 2, &id, sizeof id),
+		rudp_siphash(secret, claim, TOKEN_CLAIM_BYTES),
+		rudp_siphash(secret + SECRET_BYTES / 2, claim, TOKEN_CLAIM_BYTES),
 	};
 
 	memcpy(token, halves, RUDP_RESET_TOKEN_BYTES);
 }
 
 /* Under one secret this never meets a cookie: that one's claim is longer. */
-void rudp_reset_token_make(const uint8_t secret[32], uint64_t id,
+void rudp_reset_token_make(const uint8_t secret[32], uint64_t id, uint16_t local_port,
 			   uint8_t token[RUDP_RESET_TOKEN_BYTES])
 {
-	uint8_t claim[RUDP_ID_BYTES];
+	uint8_t claim[TOKEN_CLAIM_BYTES];
 	uint8_t mac[RUDP_NOISE_HASH_BYTES];
 	struct rudp_writer writer = rudp_writer(claim, sizeof claim);
 
 	rudp_write_u64(&writer, id);
+	rudp_write_u16(&writer, local_port);
 	if (rudp_hmac_sha256(secret, SECRET_BYTES, claim, sizeof claim, mac) == 0)
 		memcpy(token, mac, RUDP_RESET_TOKEN_BYTES);
 	else
-		make_token_without_memory(secret, id, token);
+		make_token_without_memory(secret, claim, token);
 }
 
 bool rudp_bytes_equal(const void *a, const void *b, size_t len)

@@ -24,8 +24,12 @@ void rudp_cookie_make(const uint8_t secret[32], const struct rudp_addr *remote, 
 bool rudp_cookie_check(const uint8_t secret[32], const struct rudp_addr *remote, uint64_t source_id,
 		       int64_t now_at_ns, const uint8_t *cookie, size_t len);
 
-/* The token by which a stateless RESET for this id of ours can be told from a forged one. */
-void rudp_reset_token_make(const uint8_t secret[32], uint64_t id,
+/*
+ * The token by which a stateless RESET for this id of ours, on this UDP port of ours, can be told from
+ * a forged one. Without the port any other endpoint with the same secret would hand out tokens of
+ * connections that live here, to whoever asks with an id that it does not know (RFC 9000 section 21.11).
+ */
+void rudp_reset_token_make(const uint8_t secret[32], uint64_t id, uint16_t local_port,
 			   uint8_t token[RUDP_RESET_TOKEN_BYTES]);
 
 /* Constant-time comparison. */

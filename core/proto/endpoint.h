@@ -28,6 +28,7 @@
 
 #define RUDP_CONNECTIONS_MAX 1000000u
 #define RUDP_HALF_OPEN_MAX 4096u          /* SYN_RCVD connections, all listeners together */
+#define RUDP_HALF_OPEN_FAIR_NS (3 * RUDP_NS_PER_S) /* older ones make room at that limit */
 #define RUDP_HALF_OPEN_COOKIE_COUNT 256u  /* from here on a SYN must bring a cookie */
 #define RUDP_TRAIN_DATAGRAMS_MAX 64       /* the kernel's limit for UDP_SEGMENT */
 #define RUDP_TRAIN_BYTES_MAX 65507u
@@ -43,7 +44,8 @@ struct rudp_endpoint_config {
 	bool has_psk;
 	uint8_t psk[32];
 	uint8_t suite;                 /* enum rudp_suite offered by connect; 0: by the processor */
-	uint8_t reset_secret[32];      /* the same after a restart of this host: reset tokens */
+	uint8_t reset_secret[32];      /* the same after a restart of this host: reset tokens. Endpoints
+					* that share it must not share a port */
 	const struct rudp_cc_ops *cc;  /* NULL: bbr */
 	size_t send_buffer_max_bytes;  /* 0: RUDP_BUFFER_MAX_BYTES */
 	size_t receive_buffer_max_bytes;
@@ -67,7 +69,8 @@ struct rudp_datagram {
  */
 struct rudp_train {
 	uint8_t *data;                 /* the caller's, cap bytes */
-	size_t cap;                    /* >= RUDP_DATAGRAM_BASE_BYTES; RUDP_TRAIN_BYTES_MAX is best */
+	size_t cap;                    /* >= RUDP_DATAGRAM_BASE_BYTES + RUDP_COOKIE_MAX_BYTES;
+					* RUDP_TRAIN_BYTES_MAX is best */
 	size_t len;
 	size_t segment_bytes;
 	unsigned count;
@@ -97,7 +100,8 @@ struct rudp_conn *rudp_endpoint_connect(struct rudp_endpoint *ep, void *socket,
 
 /*
  * Listens for SYNs that came in on socket with this target port. At most backlog connections wait in
- * the established queue; while it is full SYNs are dropped, as TCP does (the peer tries again).
+ * the established queue, and those besides that were half open when it became full; while it is full
+ * SYNs are dropped, as TCP does (the peer tries again).
  *
  * Returns  NULL: no memory, or the pair is taken.
  */

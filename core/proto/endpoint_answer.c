@@ -31,14 +31,15 @@ static bool may_answer_stranger(struct rudp_endpoint *ep, int64_t now_at_ns)
 	return ep->stateless_count++ < RUDP_STATELESS_PER_S;
 }
 
-void rudp_endpoint_refuse(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
+bool rudp_endpoint_refuse(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
 			  enum rudp_refusal reason, int64_t now_at_ns)
 {
 	uint8_t bytes[RUDP_REFUSE_BYTES];
 
 	if (!may_answer_stranger(ep, now_at_ns))
-		return;
+		return false;
 	rudp_endpoint_answer(ep, to, bytes, rudp_packet_write_refuse(bytes, id, reason));
+	return true;
 }
 
 void rudp_endpoint_reset_unknown(struct rudp_endpoint *ep, const struct rudp_datagram *to,
@@ -50,7 +51,7 @@ void rudp_endpoint_reset_unknown(struct rudp_endpoint *ep, const struct rudp_dat
 	/* Always shorter than its cause: two endpoints cannot keep each other busy. */
 	if (to->len <= RUDP_RESET_BYTES || !may_answer_stranger(ep, now_at_ns))
 		return;
-	rudp_reset_token_make(ep->config.reset_secret, id, token);
+	rudp_reset_token_make(ep->config.reset_secret, id, rudp_addr_port(&to->local), token);
 	rudp_endpoint_answer(ep, to, bytes, rudp_packet_write_reset(bytes, id, token));
 }
 

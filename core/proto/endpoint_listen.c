@@ -190,6 +190,26 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 	return RUDP_VERDICT_OK;
 }
 
+/*
+ * Who answers at all does so within a few round trips. Without this one host could shut out all others
+ * for as long as a handshake may take.
+ */
+static bool make_room(struct rudp_listener *listener, int64_t now_at_ns)
+{
+	const struct rudp_endpoint *ep = listener->ep;
+	struct rudp_conn *oldest;
+
+	if (ep->half_open_count < ep->config.half_open_max)
+		return true;
+	if (rudp_list_is_empty(&listener->half_open))
+		return false;
+	oldest = RUDP_LIST_OWNER(listener->half_open.next, struct rudp_conn, queue_link);
+	if (now_at_ns - oldest->opened_at_ns < RUDP_HALF_OPEN_FAIR_NS)
+		return false;
+	rudp_conn_die(oldest, now_at_ns);
+	return true;
+}
+
 static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rudp_packet *packet,
 				      const struct rudp_datagram *datagram, int64_t now_at_ns)
 {
@@ -204,15 +224,15 @@ static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rud
 		rudp_endpoint_ask_cookie(ep, datagram, packet->id, now_at_ns);
 		return RUDP_VERDICT_BAD_COOKIE;
 	}
-	if (listener->queued > listener->backlog ||
-	    ep->half_open_count >= ep->config.half_open_max ||
-	    ep->conn_count >= RUDP_CONNECTIONS_MAX)
+	if (listener->queued > listener->backlog || ep->conn_count >= RUDP_CONNECTIONS_MAX ||
+	    !make_room(listener, now_at_ns))
 		return RUDP_VERDICT_TOO_MANY;
 	verdict = admit(ep, listener, packet, datagram, now_at_ns);
 	if (verdict == RUDP_VERDICT_KEY_MISMATCH) {
-		log_mismatch(ep, datagram, packet->target_port);
-		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_KEY_MISMATCH,
-				     now_at_ns);
+		/* Anybody can cause such a line: no more of them than refusals. */
+		if (rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_KEY_MISMATCH,
+					 now_at_ns))
+			log_mismatch(ep, datagram, packet->target_port);
 	}
 	return verdict;
 }

@@ -308,3 +308,114 @@ Test(conn_regressions, keys_change_on_both_sides_under_loss)
 	cr_assert(eq(u64, stats.packets_forged, 0));
 	pair_fini(&pair);
 }
+
+/* Another endpoint of the host, which shares the secret, does not know the id: it must not give away
+ * the token that would end the connection. */
+Test(conn_regressions, a_token_of_another_port_ends_nothing)
+{
+	struct pair_datagram *packet, *reset;
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	rudp_conn_write(pair.conn[0], "a packet longer than a RESET", 28, pair.now_ns);
+	pair_collect(&pair);
+	packet = pair_take(&pair);
+	drop_wire(&pair);
+	packet->to = 0; /* any endpoint without that connection will do */
+	rudp_addr_set_port(&packet->to_addr, PAIR_PORT + 1);
+	cr_assert(eq(int, pair_deliver(&pair, packet), RUDP_VERDICT_UNKNOWN_ID));
+	pair_collect(&pair);
+	reset = pair_take(&pair);
+	cr_assert(ne(ptr, reset, NULL));
+	cr_assert(eq(sz, reset->len, RUDP_RESET_BYTES));
+	reset->to = 0;
+	cr_assert(eq(int, pair_deliver(&pair, reset), RUDP_VERDICT_BAD_RESET));
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
+	free(packet);
+	free(reset);
+	pair_fini(&pair);
+}
+
+/* Opens a connection whose SYN arrives, and nothing else. */
+static enum rudp_verdict half_open(struct pair *pair)
+{
+	struct pair_datagram *syn;
+	enum rudp_verdict verdict;
+
+	drop_wire(pair);
+	pair_connect(pair, PAIR_PORT);
+	syn = pair_take(pair);
+	verdict = pair_deliver(pair, syn);
+	free(syn);
+	drop_wire(pair);
+	return verdict;
+}
+
+Test(conn_regressions, old_half_open_connections_make_room)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair.ep[1]->config.half_open_max = 2;
+	cr_assert(eq(int, half_open(&pair), RUDP_VERDICT_OK));
+	cr_assert(eq(int, half_open(&pair), RUDP_VERDICT_OK));
+	cr_assert(eq(int, half_open(&pair), RUDP_VERDICT_TOO_MANY));
+	run_deaf(&pair, RUDP_HALF_OPEN_FAIR_NS);
+	cr_assert(eq(int, half_open(&pair), RUDP_VERDICT_OK));
+	cr_assert(eq(uint, pair.ep[1]->half_open_count, 2));
+	pair_fini(&pair);
+}
+
+Test(conn_regressions, forged_cookies_do_not_draw_syns_without_end)
+{
+	struct pair_datagram cookie = {.to = 0};
+	uint8_t value[8] = {0};
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_connect(&pair, PAIR_PORT);
+	drop_wire(&pair);
+	cookie.from_addr = pair.addr[1];
+	cookie.to_addr = pair.addr[0];
+	for (int i = 0; i < 200; i++) {
+		value[0] = (uint8_t)i;
+		cookie.len = rudp_packet_write_cookie(cookie.data, rudp_conn_id(pair.conn[0]), value,
+						      sizeof value);
+		pair_deliver(&pair, &cookie);
+		pair_collect(&pair);
+	}
+	cr_assert(eq(uint, pair.wire_count, RUDP_COOKIES_AT_ONCE));
+	pair_fini(&pair);
+}
+
+Test(conn_regressions, time_wait_ends_however_much_the_peer_says)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	rudp_conn_reset(pair.conn[0], RUDP_RESET_APPLICATION, pair.now_ns);
+	pair_collect(&pair);
+	pair.conn[0]->options.user_timeout_ns = 200 * RUDP_NS_PER_S;
+	for (int i = 0; i < 5000 && !pair.conn[1]->dead; i++) {
+		pair.conn[0]->close_at_ns = RUDP_NEVER; /* it never has enough */
+		pair.conn[0]->reset_due = true;
+		rudp_endpoint_touch(pair.ep[0], pair.conn[0]);
+		pair_collect(&pair);
+		while (pair.wire_count) {
+			struct pair_datagram *datagram = pair_take(&pair);
+
+			if (datagram->to == 1)
+				pair_deliver(&pair, datagram);
+			free(datagram);
+		}
+		pair.now_ns += 20 * RUDP_NS_PER_MS;
+		rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
+		rudp_endpoint_on_time(pair.ep[1], pair.now_ns);
+	}
+	cr_assert(pair.conn[1]->dead);
+	cr_assert(gt(i64, pair.now_ns, 30 * RUDP_NS_PER_S));
+	cr_assert(lt(i64, pair.now_ns, 70 * RUDP_NS_PER_S));
+	pair_fini(&pair);
+}

@@ -107,17 +107,19 @@ Test(cookie, is_the_time_and_half_a_mac_of_the_claim)
 	cr_assert(eq(int, memcmp(cookie + 8, mac, 16), 0));
 }
 
-Test(reset_token, depends_on_secret_and_id_alone)
+Test(reset_token, depends_on_secret_id_and_port_alone)
 {
 	static const uint8_t other[32] = {9};
 	uint8_t a[RUDP_RESET_TOKEN_BYTES], b[RUDP_RESET_TOKEN_BYTES];
 
-	rudp_reset_token_make(secret, ID, a);
-	rudp_reset_token_make(secret, ID, b);
+	rudp_reset_token_make(secret, ID, 80, a);
+	rudp_reset_token_make(secret, ID, 80, b);
 	cr_assert(eq(int, rudp_bytes_equal(a, b, sizeof a), 1));
-	rudp_reset_token_make(secret, ID + 1, b);
+	rudp_reset_token_make(secret, ID + 1, 80, b);
 	cr_assert(eq(int, rudp_bytes_equal(a, b, sizeof a), 0));
-	rudp_reset_token_make(other, ID, b);
+	rudp_reset_token_make(other, ID, 80, b);
+	cr_assert(eq(int, rudp_bytes_equal(a, b, sizeof a), 0));
+	rudp_reset_token_make(secret, ID, 81, b);
 	cr_assert(eq(int, rudp_bytes_equal(a, b, sizeof a), 0));
 }
 
@@ -139,9 +141,9 @@ Test(cookie, fails_closed_without_memory)
 	cr_assert(eq(int, check(&remote, ID, NOW_NS, cookie), 0)); /* zeros do not meet zeros */
 
 	crypto_faults_arm(1);
-	rudp_reset_token_make(secret, ID, token);
+	rudp_reset_token_make(secret, ID, 80, token);
 	crypto_faults_arm(1);
-	rudp_reset_token_make(secret, ID + 1, other);
+	rudp_reset_token_make(secret, ID + 1, 80, other);
 	cr_assert(eq(int, rudp_bytes_equal(token, zeros, sizeof token), 0));
 	cr_assert(eq(int, rudp_bytes_equal(token, other, sizeof token), 0));
 }

@@ -276,7 +276,7 @@ static void translate(const struct world *w, struct flying *f)
 		if (w->nat_host)
 			((uint8_t *)&f->from_addr.in4.sin_addr)[3] = w->nat_host;
 	}
-	if (f->to == 0)
+	if (f->to == 0 && w->config->rebind_every_ns)
 		f->to_addr = w->addr[0];
 }
 
