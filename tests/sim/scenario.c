@@ -164,6 +164,53 @@ static void unread(struct world_config *c)
 	c->end = END_CLOSE_UNREAD;
 }
 
+static void lost_acks(struct world_config *c)
+{
+	both(c, interop);
+	c->up.loss = 0.3;
+	c->down_bytes = 2 << 20;
+	c->finish_by_ns = 10 * S;
+}
+
+/* The client is done at once; the server has much to say for long. */
+static void half_close(struct world_config *c)
+{
+	both(c, interop);
+	c->up.loss = c->down.loss = 0.02;
+	c->down_bytes = 8 << 20;
+	c->finish_by_ns = 40 * S;
+}
+
+static void both_close(struct world_config *c)
+{
+	both(c, interop);
+	c->up.loss = c->down.loss = 0.3;
+	c->conns = 40;
+	c->start_spread_ns = 1 * S;
+	c->finish_by_ns = 120 * S;
+}
+
+static void in_a_row(struct world_config *c)
+{
+	both(c, interop);
+	c->up.loss = c->down.loss = 0.05;
+	c->conns = WORLD_CONNS_MAX;
+	c->start_spread_ns = 10 * S;
+	c->up_bytes = 300;
+	c->down_bytes = 5000;
+	c->finish_by_ns = 60 * S;
+}
+
+static void rekeying(struct world_config *c)
+{
+	both(c, interop);
+	c->up.loss = c->down.loss = 0.05;
+	c->up.jitter_ns = c->down.jitter_ns = 5 * MS;
+	c->rekey_every_ns = 20 * MS;
+	c->up_bytes = c->down_bytes = 2 << 20;
+	c->finish_by_ns = 60 * S;
+}
+
 const struct scenario scenarios[] = {
 	{"clean", "1 MiB over 10 Mbit/s, 30 ms", 3, clean},
 	{"handshake_loss", "20 handshakes, 30 % loss in bursts of 3", 40, handshake_loss},
@@ -181,6 +228,11 @@ const struct scenario scenarios[] = {
 	{"fat_pipe_cubic", "20 MiB, 100 Mbit/s, 50 ms, no loss, cubic", 1, fat_pipe_cubic},
 	{"reordering", "jitter of 5 ms that reorders, 50 Mbit/s", 3, reordering},
 	{"resets", "a reset is never read as end of file, 10 % loss", 20, resets},
+	{"lost_acks", "2 MiB, 30 % loss of the acknowledgements alone", 5, lost_acks},
+	{"half_close", "one side is done at once, the other sends 8 MiB, 2 % loss", 3, half_close},
+	{"both_close", "both sides close at once, 30 % loss", 20, both_close},
+	{"in_a_row", "64 short connections one after another, 5 % loss", 5, in_a_row},
+	{"rekeying", "both sides change keys all the time, 5 % loss, reordering", 10, rekeying},
 	{"unread", "close with unread bytes is a reset, 10 % loss", 20, unread},
 };
 
@@ -293,5 +345,7 @@ void scenario_random(uint64_t seed, struct world_config *c)
 		c->up_bytes += 3000;
 	}
 	c->buffer_max_bytes = prng_chance(&p, 0.3) ? 128 << 10 : 8 << 20;
+	if (prng_chance(&p, 0.1))
+		c->rekey_every_ns = prng_between(&p, 10 * MS, 500 * MS);
 	c->finish_by_ns = bound_ns(c);
 }

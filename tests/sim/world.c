@@ -10,6 +10,7 @@
 
 #include "base/timer_wheel.h"
 #include "flight.h"
+#include "proto/conn_private.h"
 
 #define PORT 443
 #define MEMORY_EXTRA_BYTES (24u << 20) /* records and ranges of one connection, at most */
@@ -41,6 +42,7 @@ struct world {
 	struct flight flight;
 	uint8_t *train;
 	int64_t next_rebind_ns;
+	int64_t next_rekey_ns;
 	int64_t next_trace_ns;
 	uint16_t nat_port;    /* what the path makes of the client's port; 0: as it is */
 	uint8_t nat_host;
@@ -406,6 +408,24 @@ static void trace(struct world *w)
 	}
 }
 
+/* As if millions of packets had gone: the next one that leaves begins a key update. */
+static bool age_keys(void *context, struct rudp_conn *conn)
+{
+	(void)context;
+	if (conn->has_keys && conn->keys.sent_under_key > 0)
+		conn->keys.sent_under_key = RUDP_KEY_PACKETS_MAX;
+	return true;
+}
+
+static void rekey_due(struct world *w)
+{
+	if (!w->config->rekey_every_ns || w->now_ns < w->next_rekey_ns)
+		return;
+	for (int host = 0; host < 2; host++)
+		rudp_endpoint_visit(w->ep[host], age_keys, NULL);
+	w->next_rekey_ns = w->now_ns + w->config->rekey_every_ns;
+}
+
 static void step(struct world *w)
 {
 	int64_t next = rudp_time_min(flight_next_ns(&w->flight), next_program_ns(w));
@@ -434,6 +454,7 @@ static void step(struct world *w)
 	for (int host = 0; host < 2; host++)
 		rudp_endpoint_on_time(w->ep[host], w->now_ns);
 	rebind_due(w);
+	rekey_due(w);
 	open_due(w);
 	for (int host = 0; host < 2; host++)
 		on_events(w, host);

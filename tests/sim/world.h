@@ -38,6 +38,7 @@ struct world_config {
 	size_t read_bytes;               /* each time, when slow */
 	int64_t rebind_every_ns;         /* the client's source port changes (NAT); 0: never */
 	bool rebind_host;                /* its address too */
+	int64_t rekey_every_ns;          /* both ends of all connections near their keys' limit */
 	const char *cc;
 	bool keyed;
 	uint8_t suite;
