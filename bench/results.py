@@ -125,7 +125,7 @@ def machine():
         "kernel": platform.release(),
         "cpu": first_field("/proc/cpuinfo", "model name"),
         "cores": os.cpu_count(),
-        "load_average": os.getloadavg()[0],
+        "load_average_at_start": os.environ.get("LOAD_AT_START", "unknown"),
         "tcp_congestion_control": first_field("/proc/sys/net/ipv4/tcp_congestion_control"),
         "rmem_max": first_field("/proc/sys/net/core/rmem_max"),
         "wmem_max": first_field("/proc/sys/net/core/wmem_max"),

@@ -15,7 +15,8 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 BUILD=$(realpath -m "${BUILD:-$HERE/../build}")
 OUT=$BUILD/bench
 RAW=$OUT/raw.jsonl
-export BUILD TMPDIR=$OUT
+LOAD_AT_START=$(cut -d ' ' -f 1 /proc/loadavg)
+export BUILD TMPDIR=$OUT LOAD_AT_START
 
 MEASUREMENTS=(loopback link idle latency setup)
 VARIANTS=() # of bulk transfers: "TRANSPORT CONGESTION-CONTROL"
@@ -91,9 +92,8 @@ choose_variants() {
 
 # A busy machine shows in every number, and in kernel TCP's less than in ours.
 warn_of_load() {
-	awk -v cores="$(nproc)" '$1 > cores / 4 {
-		print "bench: load average is " $1 ": other work on this machine will show in the numbers"
-	}' /proc/loadavg >&2
+	awk -v load="$LOAD_AT_START" -v cores="$(nproc)" 'BEGIN { exit !(load > cores / 4) }' || return 0
+	note "load average is $LOAD_AT_START: other work on this machine will show in the numbers"
 }
 
 build_programs() {
