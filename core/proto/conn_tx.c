@@ -9,6 +9,7 @@
 #include "proto/conn_private.h"
 #include "proto/endpoint_private.h"
 
+#define PROBE_RECORDS 4096
 #define HEAD_MAX_BYTES 1100 /* frames before the stream bytes of one packet */
 
 /* One packet in the making. */
@@ -174,6 +175,12 @@ static void add_ping(struct plan *plan)
 	plan->sent.content |= RUDP_CONTENT_PING;
 }
 
+/* The last records are for probes: without them nothing could find out that all the rest is lost. */
+static bool is_short_of_records(const struct rudp_conn *conn)
+{
+	return conn->reliability.outstanding >= RUDP_SENT_RECORDS_MAX - PROBE_RECORDS;
+}
+
 /* Bytes of the data, without which nothing needs to leave now; or false. */
 static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowance)
 {
@@ -181,7 +188,7 @@ static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowa
 
 	if (conn->probes_due > 0)
 		return true;
-	if (!rudp_conn_has_data_due(conn))
+	if (!rudp_conn_has_data_due(conn) || is_short_of_records(conn))
 		return false;
 	if (inflight + conn->path.datagram_bytes > conn->cc.cwnd_bytes) {
 		conn->cwnd_limited = true;

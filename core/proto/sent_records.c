@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "proto/reliability_private.h"
 
-#define CAPACITY_MIN 16u
+#define CAPACITY_MIN 8u
 
 static uint64_t kept(const struct rudp_reliability *r)
 {

@@ -419,3 +419,53 @@ Test(conn_regressions, time_wait_ends_however_much_the_peer_says)
 	cr_assert(lt(i64, pair.now_ns, 70 * RUDP_NS_PER_S));
 	pair_fini(&pair);
 }
+
+Test(conn_regressions, probes_leave_however_much_is_outstanding)
+{
+	struct rudp_conn *conn;
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	conn = pair.conn[0];
+	for (uint32_t i = 0; i < RUDP_SENT_RECORDS_MAX; i++) {
+		conn->cc.cwnd_bytes = 1u << 30;
+		conn->cc.pacing_bytes_per_s = UINT64_C(1) << 40;
+		pair.now_ns += RUDP_NS_PER_US;
+		rudp_conn_write(conn, "x", 1, pair.now_ns);
+		pair_collect(&pair);
+		drop_wire(&pair);
+	}
+	cr_assert(gt(u64, conn->reliability.outstanding, RUDP_SENT_RECORDS_MAX * 9 / 10));
+	for (int i = 0; i < 300 && pair.wire_count == 0; i++) {
+		pair.now_ns += 10 * RUDP_NS_PER_MS;
+		rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
+		pair_collect(&pair);
+	}
+	cr_assert(gt(uint, pair.wire_count, 0));
+	pair_run(&pair, 60 * RUDP_NS_PER_S); /* the path is back */
+	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), RUDP_SENT_RECORDS_MAX));
+	pair_fini(&pair);
+}
+
+Test(conn_regressions, an_idle_connection_holds_little)
+{
+	static const char block[65536];
+	struct rudp_conn_stats stats;
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	for (int i = 0; i < 20; i++) {
+		rudp_conn_write(pair.conn[0], block, sizeof block, pair.now_ns);
+		pair_run(&pair, 100 * RUDP_NS_PER_MS);
+		rudp_conn_receive_consume(pair.conn[1], rudp_conn_receive_available(pair.conn[1]),
+					  pair.now_ns);
+	}
+	pair_run(&pair, 60 * RUDP_NS_PER_S);
+	for (int side = 0; side < 2; side++) {
+		rudp_conn_stats(pair.conn[side], &stats);
+		cr_assert(le(u64, stats.memory_bytes, 4608)); /* and two cipher contexts */
+	}
+	pair_fini(&pair);
+}
