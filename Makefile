@@ -188,8 +188,9 @@ check-fuzz: ## every fuzz target for a few seconds (clang)
 check-style: ## shell scripts through shellcheck, sizes of files
 	@scripts/check-style.sh
 
+# curl hangs at its start with AddressSanitizer's runtime preloaded, with or without the shim.
 check-integration: all $(BUILD)/linkem ## real programs over emulated links (root: namespaces)
-	@BUILD=$(abspath $(BUILD)) integration/run.sh
+	@BUILD=$(abspath $(BUILD)) integration/run.sh $(if $(filter address,$(SANITIZER)),nc)
 
 # ThreadSanitizer of these compilers cannot place its memory where recent kernels randomise theirs.
 RUN_THREADS = $(if $(filter thread,$(SANITIZER)),setarch -R env \

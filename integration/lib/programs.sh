@@ -19,10 +19,15 @@ make_key() {
 	(umask 077 && od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$TMP/$1")
 }
 
+# A shim built with a sanitizer needs its runtime before it (SANITIZER_RUNTIME, from the Makefile); what
+# the programs under test leak is theirs.
+[ -z "${SANITIZER_RUNTIME:-}" ] || export ASAN_OPTIONS=detect_leaks=0
+
 # One word per line: what a program on this side gets into its environment.
 settings_of() {
 	[ -z "$PLAIN" ] || return 0
-	printf '%s\n' "LD_PRELOAD=$BUILD/librudp_shim.so" "RUDP_ENGINE_PATH=$BUILD/rudp-engine" \
+	printf '%s\n' "LD_PRELOAD=${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME:}$BUILD/librudp_shim.so" \
+		"RUDP_ENGINE_PATH=$BUILD/rudp-engine" \
 		"RUDP_KEY_FILE=$TMP/key" "RUDP_LOG=info:$TMP/engine-$1.log" "${SETTINGS[@]}"
 }
 

@@ -45,11 +45,13 @@ static void tell(const struct world_config *c, const struct world_result *r)
 	       (double)c->rebind_every_ns / 1e9);
 	describe("up", &c->up);
 	describe("down", &c->down);
-	printf("  %s after %.3f s virtual (data %.3f, bound %.1f), %" PRIu64 " steps, %" PRIu64 " datagrams, "
+	printf("  %s after %.3f s virtual (data %.3f, bound %.1f), %" PRIu64 " steps, %" PRIu64
+	       " datagrams, "
 	       "%.2f Mbit/s; up lost %" PRIu64 " queue-dropped %" PRIu64 " of %" PRIu64
 	       ", down %" PRIu64 " %" PRIu64 " of %" PRIu64 "\n",
 	       r->ok ? "finished" : "FAILED", (double)r->end_ns / 1e9,
-	       (double)r->data_end_ns / 1e9, (double)c->finish_by_ns / 1e9, r->steps, r->datagrams, r->goodput_bits_per_s / 1e6,
+	       (double)r->data_end_ns / 1e9, (double)c->finish_by_ns / 1e9, r->steps, r->datagrams,
+	       r->goodput_bits_per_s / 1e6,
 	       r->up.lost, r->up.dropped_queue, r->up.offered, r->down.lost, r->down.dropped_queue,
 	       r->down.offered);
 }
