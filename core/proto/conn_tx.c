@@ -166,7 +166,9 @@ static void add_ping(struct plan *plan)
 		conn->ping_due = false;
 		return;
 	}
-	if (!conn->ping_due && !wants_ack_of_acks(plan))
+	/* A probe that is owed and finds nothing to carry must not stay owed: it would let data pass by
+	 * the window later. */
+	if (!conn->ping_due && conn->probes_due == 0 && !wants_ack_of_acks(plan))
 		return;
 	if (!rudp_frame_write_ping(&plan->head))
 		return;

@@ -469,3 +469,27 @@ Test(conn_regressions, an_idle_connection_holds_little)
 	}
 	pair_fini(&pair);
 }
+
+/* docs/protocol.md section 9.3: two probes, whatever there is to carry. */
+Test(conn_regressions, both_probes_leave_when_only_a_ping_is_outstanding)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	pair_run(&pair, 100 * RUDP_NS_PER_MS);
+	pair.conn[0]->ping_due = true;
+	pair.conn[0]->probes_due = 1;
+	rudp_endpoint_touch(pair.ep[0], pair.conn[0]);
+	pair_collect(&pair);
+	cr_assert(eq(uint, pair.wire_count, 1));
+	drop_wire(&pair);
+	for (int i = 0; i < 100 && pair.wire_count == 0; i++) {
+		pair.now_ns += 10 * RUDP_NS_PER_MS;
+		rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
+		pair_collect(&pair);
+	}
+	cr_assert(eq(uint, pair.wire_count, 2));
+	cr_assert(eq(uint, pair.conn[0]->probes_due, 0));
+	pair_fini(&pair);
+}
