@@ -173,7 +173,7 @@ static enum rudp_verdict on_reset(struct rudp_endpoint *ep, const struct rudp_pa
 	if (!conn || !rudp_bytes_equal(conn->peer_reset_token, packet->reset_token,
 				       RUDP_RESET_TOKEN_BYTES))
 		return RUDP_VERDICT_BAD_RESET;
-	/* The peer has finished and forgotten: with its FIN here only our notice of that was missing. */
+	/* The peer has finished and forgotten: only our notice of that was missing. */
 	if (conn->state == RUDP_STATE_LAST_ACK || conn->state == RUDP_STATE_CLOSING || conn->state == RUDP_STATE_TIME_WAIT ||
 	    conn->state == RUDP_STATE_RESET_SENT || conn->user_closed)
 		rudp_conn_die(conn, now_at_ns);

@@ -294,10 +294,9 @@ static void lie(struct session *s, struct rudp_conn *conn, int from)
 static void garbage(struct session *s)
 {
 	struct flying f = {.to = next(s) & 1, .from_addr = s->addr[0], .to_addr = s->addr[1]};
-	size_t want = next(s);
 
-	f.len = want;
-	for (size_t i = 0; i < want; i++)
+	f.len = next(s);
+	for (size_t i = 0; i < f.len; i++)
 		f.data[i] = next(s);
 	deliver(s, &f);
 }
@@ -372,7 +371,6 @@ static void call(struct session *s)
 	uint8_t what = next(s);
 	int host = what & 1;
 	struct side *side = &s->side[host][(what >> 1) % SLOTS];
-	struct rudp_conn_stats stats;
 	static const int errors[] = {ECONNREFUSED, EHOSTUNREACH};
 
 	what = next(s);
@@ -404,8 +402,6 @@ static void call(struct session *s)
 		rudp_conn_reset(side->conn, next(s) % 5, s->now_ns);
 		return;
 	case 9:
-		if (side->twin)
-			side->twin->twin = NULL; /* close shuts, too */
 		close_side(s, side);
 		return;
 	case 10:
@@ -424,8 +420,6 @@ static void call(struct session *s)
 		rudp_conn_mark_urgent(side->conn, s->now_ns);
 		return;
 	default:
-		rudp_conn_stats(side->conn, &stats);
-		(void)rudp_conn_urgent_ahead(side->conn);
 		if (side->conn->has_keys && side->conn->keys.sent_under_key > 0)
 			/* as after very many packets */
 			side->conn->keys.sent_under_key = RUDP_KEY_PACKETS_MAX;
