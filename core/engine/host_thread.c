@@ -53,9 +53,7 @@ static int prepare(void)
 
 	if (rc < 0)
 		return rc;
-	rc = rudp_log_file_open(&host.settings);
-	if (rc < 0)
-		return -ENOTSUP;
+	(void)rudp_log_file_open(&host.settings); /* without a file there is no log */
 	rc = rudp_engine_init(&host.engine, &host.settings);
 	host.engine.stays = true;
 	return rc;
