@@ -174,8 +174,9 @@ static enum rudp_verdict on_reset(struct rudp_endpoint *ep, const struct rudp_pa
 				       RUDP_RESET_TOKEN_BYTES))
 		return RUDP_VERDICT_BAD_RESET;
 	/* The peer has finished and forgotten: only our notice of that was missing. */
-	if (conn->state == RUDP_STATE_LAST_ACK || conn->state == RUDP_STATE_CLOSING || conn->state == RUDP_STATE_TIME_WAIT ||
-	    conn->state == RUDP_STATE_RESET_SENT || conn->user_closed)
+	if (conn->state == RUDP_STATE_LAST_ACK || conn->state == RUDP_STATE_CLOSING ||
+	    conn->state == RUDP_STATE_TIME_WAIT || conn->state == RUDP_STATE_RESET_SENT ||
+	    conn->user_closed)
 		rudp_conn_die(conn, now_at_ns);
 	else
 		rudp_conn_fail(conn, rudp_reset_error(RUDP_RESET_STATELESS), now_at_ns);
