@@ -478,7 +478,7 @@ Test(control, strangers_have_little_room_and_the_owner_has_his)
 		closed += is_closed(strangers[i]);
 	cr_assert(eq(uint, closed, RUDP_STRANGERS_MAX));
 	cr_assert(not(is_closed(strangers[2 * RUDP_STRANGERS_MAX - 1])));
-	/* The token proves a right, the lack of it none; the owner's silent call has not been touched. */
+	/* The token proves a right, its lack none; the silent call of the owner is as it was. */
 	late = strange_channel();
 	send_raw(late, &hello, sizeof hello, NULL, 0);
 	cr_assert(zero(int, answer(late).error));
