@@ -36,6 +36,15 @@ relative_preload() {
 	ok "a relative LD_PRELOAD survives a change of directory, silently"
 }
 
+# Not somebody else's process, though that is about, with the same settings.
+thread_is_wanted() {
+	local threads
+	threads=$(under b env RUDP_ENGINE=thread python3 -c \
+		'import os, socket; socket.socket(); print(len(os.listdir("/proc/self/task")))')
+	expect_eq "$threads" 2 "threads of a program that wants its engine in one"
+	ok "a thread is what one gets that asks for it"
+}
+
 mapfile -t ALL < <(checks)
 mapfile -t ANY_HOST < <(printf '%s\n' "${ALL[@]}" | grep -vxE "$PROCESS_ONLY")
 link_up --delay 1ms
@@ -47,6 +56,7 @@ fi
 section "engine as a process"
 run_checks process "${ALL[@]}"
 section "engine as a thread"
+thread_is_wanted
 run_checks thread "${ANY_HOST[@]}"
 relative_preload
 link_down

@@ -117,16 +117,18 @@ int rudp_engine_hello(uint64_t settings, struct rudp_engine_ref *engine)
 	return 0;
 }
 
-static int start(uint64_t settings, struct rudp_engine_ref *engine)
+static bool wants_thread(void)
 {
 	const char *host = rudp_environment_get("RUDP_ENGINE");
-	int rc = -ENOENT;
 
-	if (!host || strcmp(host, "thread") != 0)
-		rc = rudp_engine_start_process(settings, engine);
-	if (rc == -ENOENT)
-		rc = rudp_engine_load_thread(settings, engine);
-	return rc;
+	return host && strcmp(host, "thread") == 0;
+}
+
+static int start(uint64_t settings, struct rudp_engine_ref *engine)
+{
+	int rc = rudp_engine_start_process(settings, engine);
+
+	return rc == -ENOENT ? rudp_engine_load_thread(settings, engine) : rc;
 }
 
 static bool lasts(int error)
@@ -136,12 +138,14 @@ static bool lasts(int error)
 
 static int search(struct rudp_engine_ref *engine)
 {
-	uint64_t settings;
+	uint64_t settings = rudp_environment_hash();
 	int rc;
 
+	/* What is asked for is a thread of this very program, also where an engine process is about. */
+	if (wants_thread())
+		return rudp_engine_load_thread(settings, engine);
 	if (from_environment(engine))
 		return 0;
-	settings = rudp_environment_hash();
 	/* Each turn: the winner of a race may not listen yet, or may just be ending. */
 	for (int i = 0; i < TRIES; i++) {
 		rc = rudp_engine_hello(settings, engine);

@@ -5,7 +5,8 @@
  * Looked for, in this order: the memory of this process (fork carries it); RUDP_NONCE and RUDP_TOKEN
  * in the environment (exec wrappers carry them), when RUDP_SETTINGS says that they belong to the
  * present settings; the well-known name of user and settings; else a new engine is started, as a
- * process or, with RUDP_ENGINE=thread or where no process can be started, as a thread.
+ * process or, where no process can be started, as a thread. With RUDP_ENGINE=thread what is not in
+ * memory is always a new thread, that no other program shares.
  *
  * No locks and no allocation (but for dlopen in thread mode), so that fork in a threaded program
  * and a first call in another library's constructor are safe. Threads  any.
