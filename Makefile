@@ -64,7 +64,14 @@ UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim linkem)
 	check-integration sim fuzz soak bench install uninstall clean format
 .DELETE_ON_ERROR:
 
-all: $(PRODUCTS) ## build everything into build/ (needs no root)
+# Said before the compiler says it less plainly.
+.PHONY: needs
+needs:
+	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
+		echo "rudp needs libcrypto and uthash. On Debian and Ubuntu:"; \
+		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev"; exit 1; }
+
+all: needs $(PRODUCTS) ## build everything into build/ (needs no root)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' Makefile

@@ -213,8 +213,10 @@ void rudp_engine_fini(struct rudp_engine *engine)
 {
 	if (engine->ep)
 		close_all(engine);
-	if (engine->ep)
+	if (engine->ep) {
+		rudp_drops_report(&engine->drops, rudp_endpoint_verdicts(engine->ep), RUDP_NEVER);
 		rudp_endpoint_free(engine->ep);
+	}
 	rudp_slots_fini(&engine->slots);
 	rudp_tombstones_fini(&engine->tombstones);
 	free(engine->receive_buffers);

@@ -10,7 +10,7 @@
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
  *	binding       who owns which port       listener (accept side), connect (active side)
  *	control       messages from programs    control_calls (the operations), caller (rights)
- *	housekeeping  what nobody tells us      info, options, settings, tombstones
+ *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops
  *	host_process, host_thread               where it lives
  */
 #ifndef RUDP_ENGINE_ENGINE_H
@@ -26,6 +26,7 @@
 #include "base/list.h"
 #include "engine/settings.h"
 #include "engine/slots.h"
+#include "engine/drops.h"
 #include "engine/tombstones.h"
 #include "proto/endpoint.h"
 
@@ -52,6 +53,7 @@ struct rudp_engine {
 	struct rudp_endpoint *ep;
 	struct rudp_slots slots;
 	struct rudp_tombstones tombstones;
+	struct rudp_drops drops;
 	int64_t now_at_ns;
 
 	struct rudp_list doors, calls, strangers, udps, apps, bindings, clients;

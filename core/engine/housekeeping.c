@@ -175,6 +175,7 @@ void rudp_housekeeping(struct rudp_engine *engine)
 	if (engine->housekeeping_at_ns > engine->now_at_ns &&
 	    engine->orphan_udp_count < RUDP_ORPHANS_SWEEP)
 		return;
+	rudp_drops_report(&engine->drops, rudp_endpoint_verdicts(engine->ep), engine->now_at_ns);
 	rudp_binding_probe_all(engine);
 	rudp_udp_sweep(engine);
 	close_stale_calls(engine, &engine->calls);
