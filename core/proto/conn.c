@@ -106,6 +106,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	conn->peer_ack_delay_ns = RUDP_ACK_DELAY_MAX_NS;
 	conn->opened_at_ns = conn->progress_at_ns = conn->heard_at_ns = now_at_ns;
 	conn->pinged_at_ns = now_at_ns;
+	conn->quiet_pings = RUDP_QUIET_PINGS_MAX; /* no bytes have come that could stop */
 	conn->close_at_ns = conn->forget_keys_at_ns = conn->trim_at_ns = RUDP_NEVER;
 	return conn;
 }
@@ -214,11 +215,18 @@ void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_
 	rudp_conn_start_time_wait(conn, now_at_ns);
 }
 
+/* The user time-out of what is about to be owed begins now, however long our own pings went unheard. */
+static void start_waiting(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (rudp_sendbuf_unacked(&conn->sendbuf) == 0)
+		conn->progress_at_ns = now_at_ns;
+}
+
 void rudp_conn_shutdown_send(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	(void)now_at_ns;
 	if (conn->sendbuf.fin_wanted || conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)
 		return;
+	start_waiting(conn, now_at_ns);
 	conn->sendbuf.fin_wanted = true;
 	if (conn->state == RUDP_STATE_ESTABLISHED)
 		rudp_conn_enter(conn, RUDP_STATE_FIN_WAIT_1);
@@ -325,9 +333,9 @@ int rudp_conn_send_reserve(struct rudp_conn *conn, size_t want, struct iovec iov
 
 void rudp_conn_send_commit(struct rudp_conn *conn, size_t n, int64_t now_at_ns)
 {
-	(void)now_at_ns;
 	if (n == 0)
 		return;
+	start_waiting(conn, now_at_ns);
 	rudp_ring_commit(&conn->sendbuf.ring, n);
 	conn->trim_at_ns = RUDP_NEVER;
 	rudp_endpoint_touch(conn->ep, conn);

@@ -60,6 +60,7 @@ struct rudp_conn_options {
 
 #define RUDP_CONNECT_TIMEOUT_NS (127 * RUDP_NS_PER_S) /* as Linux: tcp_syn_retries 6 */
 #define RUDP_USER_TIMEOUT_NS (924 * RUDP_NS_PER_S)    /* as Linux: tcp_retries2 15 */
+#define RUDP_IDLE_TIMEOUT_NS (7200 * RUDP_NS_PER_S) /* nothing owed but answers to our pings */
 #define RUDP_FIN_TIMEOUT_NS (60 * RUDP_NS_PER_S)      /* as Linux: tcp_fin_timeout */
 
 struct rudp_conn_stats {

@@ -11,6 +11,7 @@ static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_fra
 				   int64_t now_at_ns)
 {
 	size_t before = rudp_recvbuf_available(&conn->recvbuf);
+	uint64_t tail = conn->recvbuf.ring.tail;
 	enum rudp_verdict verdict;
 
 	if (conn->state == RUDP_STATE_RESET_SENT)
@@ -23,8 +24,8 @@ static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_fra
 	conn->quiet_pings = 0;
 	if (rudp_recvbuf_available(&conn->recvbuf) > before)
 		rudp_conn_raise(conn, RUDP_EVENT_READABLE);
-	if (conn->user_closed && rudp_recvbuf_available(&conn->recvbuf) > 0 &&
-	    !conn->recvbuf.discarding) {
+	/* Also what SHUT_RD would have dropped: nobody is left who could have wanted it dropped. */
+	if (conn->user_closed && conn->recvbuf.ring.tail > tail) {
 		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
 		return RUDP_VERDICT_OK;
 	}

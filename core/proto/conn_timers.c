@@ -30,7 +30,18 @@ static bool is_handshaking(const struct rudp_conn *conn)
 	return conn->state == RUDP_STATE_SYN_SENT || conn->state == RUDP_STATE_SYN_RCVD;
 }
 
-/* No answer for too long: give up. */
+/* The program waits for something to arrive: bytes of its own, or its FIN. */
+static bool owes_delivery(const struct rudp_conn *conn)
+{
+	const struct rudp_sendbuf *buf = &conn->sendbuf;
+
+	return rudp_sendbuf_unacked(buf) > 0 || (buf->fin_wanted && !buf->fin_acked);
+}
+
+/*
+ * No answer for too long: give up. A connection that is merely idle, and only our own questions go
+ * unanswered, survives much longer: TCP would not even have asked.
+ */
 static int64_t give_up_at_ns(const struct rudp_conn *conn)
 {
 	if (is_handshaking(conn))
@@ -38,20 +49,20 @@ static int64_t give_up_at_ns(const struct rudp_conn *conn)
 		       or_default(conn->options.connect_timeout_ns, RUDP_CONNECT_TIMEOUT_NS);
 	if (!rudp_state_is_established(conn->state) || conn->reliability.outstanding == 0)
 		return RUDP_NEVER;
+	if (!owes_delivery(conn))
+		return conn->progress_at_ns + RUDP_IDLE_TIMEOUT_NS;
 	return conn->progress_at_ns + or_default(conn->options.user_timeout_ns, RUDP_USER_TIMEOUT_NS);
 }
 
 /*
- * Only the end that opened the connection can find its way back through a NAT. When bytes were coming
- * and stop, it asks after a few round trips, then ever more rarely: if its address has changed, the peer
- * learns the new one by that. docs/protocol.md section 13.
+ * When bytes were coming and stop, the receiver asks after a few round trips, then ever more rarely. If
+ * a NAT has forgotten it, the peer learns its new address by that; if the peer's host has forgotten the
+ * connection, or its engine has died with its program, the answer is a reset. docs/protocol.md section 13.
  */
 static int64_t quiet_ns(const struct rudp_conn *conn)
 {
 	int64_t first = rudp_time_max(4 * rudp_conn_pto_ns(conn), RUDP_QUIET_MIN_NS);
 
-	if (conn->quiet_pings >= RUDP_QUIET_PINGS_MAX || rudp_recvbuf_is_complete(&conn->recvbuf))
-		return RUDP_NAT_KEEPALIVE_NS;
 	return rudp_time_min(first << conn->quiet_pings, RUDP_NAT_KEEPALIVE_NS);
 }
 
@@ -66,8 +77,11 @@ static int64_t keepalive_at_ns(const struct rudp_conn *conn)
 	/* Held back by the peer's window alone: is there still somebody who may open it? */
 	if (rudp_sendbuf_unacked(&conn->sendbuf) > 0)
 		at = quiet_since + RUDP_BLOCKED_AGAIN_NS;
-	if (conn->initiator && !rudp_addr_is_loopback(&conn->path.remote))
+	if (conn->quiet_pings < RUDP_QUIET_PINGS_MAX && !rudp_recvbuf_is_complete(&conn->recvbuf))
 		at = rudp_time_min(at, quiet_since + quiet_ns(conn));
+	/* Only the end that opened the connection can keep a NAT's mapping alive. */
+	if (conn->initiator && !rudp_addr_is_loopback(&conn->path.remote))
+		at = rudp_time_min(at, quiet_since + RUDP_NAT_KEEPALIVE_NS);
 	if (conn->options.keepalive) {
 		int64_t idle = or_default(conn->options.keepalive_idle_ns, RUDP_KEEPALIVE_IDLE_NS);
 

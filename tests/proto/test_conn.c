@@ -391,3 +391,72 @@ Test(conn, closed_listener_resets_what_nobody_accepted)
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 0));
 	pair_fini(&pair);
 }
+
+static void let_time_pass_in_silence(struct pair *pair, int steps, int64_t step_ns)
+{
+	for (int i = 0; i < steps; i++) {
+		pair->now_ns += step_ns;
+		rudp_endpoint_on_time(pair->ep[0], pair->now_ns);
+		rudp_endpoint_on_time(pair->ep[1], pair->now_ns);
+		pair_collect(pair);
+		drop_wire(pair);
+	}
+}
+
+Test(conn, idle_connection_outlives_an_outage_longer_than_the_user_timeout)
+{
+	struct pair pair;
+	char text[4];
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	let_time_pass_in_silence(&pair, 2000, RUDP_NS_PER_S);
+	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_ESTABLISHED));
+	cr_assert(eq(int, state(&pair, 1), RUDP_STATE_ESTABLISHED));
+	rudp_conn_write(pair.conn[0], "hi", 2, pair.now_ns);
+	pair_run(&pair, 5 * RUDP_NS_PER_S);
+	cr_assert(eq(sz, read_all(&pair, 1, text, sizeof text), 2));
+	let_time_pass_in_silence(&pair, 8000, RUDP_NS_PER_S);
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ETIMEDOUT));
+	pair_fini(&pair);
+}
+
+Test(conn, receiver_asks_when_bytes_stop_coming)
+{
+	struct pair pair;
+
+	for (int reader = 0; reader < 2; reader++) {
+		unsigned asked = 0;
+
+		pair_init(&pair, 0, 0);
+		pair_establish(&pair);
+		rudp_conn_write(pair.conn[!reader], "part", 4, pair.now_ns);
+		pair_run(&pair, 100 * RUDP_NS_PER_MS);
+		for (int i = 0; i < 20; i++) {
+			pair.now_ns += 100 * RUDP_NS_PER_MS;
+			rudp_endpoint_on_time(pair.ep[reader], pair.now_ns);
+			pair_collect(&pair);
+			asked += pair.wire_count;
+			drop_wire(&pair);
+		}
+		cr_assert(ge(uint, asked, 1), "reader %d never asked", reader);
+		pair_fini(&pair);
+	}
+}
+
+Test(conn, bytes_after_shut_rd_and_close_reset_the_peer)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	rudp_conn_shutdown_receive(pair.conn[1], pair.now_ns);
+	rudp_conn_write(pair.conn[0], "dropped", 7, pair.now_ns);
+	pair_run(&pair, 100 * RUDP_NS_PER_MS);
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), 0));
+	rudp_conn_close(pair.conn[1], pair.now_ns);
+	rudp_conn_write(pair.conn[0], "late", 4, pair.now_ns);
+	pair_run(&pair, RUDP_NS_PER_S);
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
+	pair_fini(&pair);
+}
