@@ -148,6 +148,21 @@ static int run(const struct rudp_settings *settings, uint64_t hash, int *signal_
 	return 0;
 }
 
+/* For a person who wonders: are the RUDP_ variables right, and if not, what is wrong where? */
+static int check_settings(void)
+{
+	static struct rudp_settings settings;
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+
+	if (rudp_settings_load(&settings, getenv, geteuid(), text) != RUDP_SETTINGS_OK) {
+		fprintf(stderr, "rudp-engine: %s\n", text);
+		return 1;
+	}
+	printf("rudp-engine: the settings are right (%s pre-shared key)\n",
+	       settings.has_psk ? "with a" : "no");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct rudp_settings settings;
@@ -160,6 +175,8 @@ int main(int argc, char **argv)
 		puts("rudp-engine " RUDP_VERSION_TEXT);
 		return 0;
 	}
+	if (argc == 2 && strcmp(argv[1], "--check") == 0)
+		return check_settings();
 	settle();
 	raise_limits();
 	if (argc != 2 || !parse_hash(argv[1], &hash))
@@ -167,9 +184,11 @@ int main(int argc, char **argv)
 			    "usage: rudp-engine SETTINGS_HASH, 16 hex digits (started by the rudp "
 			    "library)");
 	fault = rudp_settings_load(&settings, getenv, geteuid(), text);
-	if (fault != RUDP_SETTINGS_OK)
+	if (fault != RUDP_SETTINGS_OK) {
+		rudp_settings_complain(&settings, text);
 		return fail(fault == RUDP_SETTINGS_BAD_KEY ? RUDP_READY_BAD_KEY : RUDP_READY_ERROR,
 			    text);
+	}
 	/* Connections matter more than the story of them: without a file there is none. */
 	(void)rudp_log_file_open(&settings);
 	return run(&settings, hash, &signal_fd);

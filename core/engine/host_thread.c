@@ -100,8 +100,10 @@ static int start(void)
 	case RUDP_SETTINGS_OK:
 		break;
 	case RUDP_SETTINGS_BAD_KEY:
+		rudp_settings_complain(&host.settings, text);
 		return -ENOKEY;
 	case RUDP_SETTINGS_BAD_VALUE:
+		rudp_settings_complain(&host.settings, text);
 		return -ENOTSUP;
 	}
 	sem_init(&host.started, 0, 0);

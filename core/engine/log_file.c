@@ -61,6 +61,14 @@ int rudp_log_file_open(const struct rudp_settings *settings)
 	return 0;
 }
 
+void rudp_settings_complain(const struct rudp_settings *settings, const char *text)
+{
+	if (rudp_log_file_open(settings) < 0)
+		return;
+	rudp_log(RUDP_LOG_ERROR, "no engine: %s", text);
+	rudp_log_file_close();
+}
+
 void rudp_log_file_close(void)
 {
 	rudp_log_set(NULL, NULL, RUDP_LOG_OFF);

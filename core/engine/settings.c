@@ -106,10 +106,10 @@ static const struct {
 	const char *name;
 	enum rudp_settings_fault (*read)(struct reading *r, const char *value);
 } variables[] = {
+	{"RUDP_LOG", read_log}, /* first: what is wrong with the others is said there */
 	{"RUDP_KEY_FILE", read_key_file},
 	{"RUDP_KEY", read_key},
 	{"RUDP_CC", read_cc},
-	{"RUDP_LOG", read_log},
 	{"RUDP_CONNECT_TIMEOUT", read_connect_timeout},
 };
 

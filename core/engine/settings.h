@@ -56,6 +56,9 @@ bool rudp_key_parse(uint8_t psk[RUDP_PSK_BYTES], const char *content, size_t len
 bool rudp_key_load(uint8_t psk[RUDP_PSK_BYTES], const char *path,
 		   char text[RUDP_SETTINGS_TEXT_SIZE]);
 
+/* Says what is wrong with the settings in the log that they name, if they got that far. */
+void rudp_settings_complain(const struct rudp_settings *settings, const char *text);
+
 /* Sends log lines to the file, each with time and pid. 0 or -errno. Level OFF: silent. */
 int rudp_log_file_open(const struct rudp_settings *settings);
 void rudp_log_file_close(void);

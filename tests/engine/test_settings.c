@@ -169,3 +169,25 @@ Test(key, only_a_private_regular_file_is_taken)
 	cr_assert(eq(int, load_one(&settings, "RUDP_KEY_FILE", directory), RUDP_SETTINGS_BAD_KEY));
 	rmdir(directory);
 }
+
+Test(settings, what_is_wrong_is_said_in_the_log_that_they_name)
+{
+	struct rudp_settings settings;
+	char path[] = "/tmp/rudp-settings-XXXXXX", log[64], content[1024] = "";
+	FILE *file;
+	int fd = mkstemp(path);
+
+	cr_assert(ge(int, fd, 0));
+	close(fd);
+	snprintf(log, sizeof log, "error:%s", path);
+	setenv("RUDP_LOG", log, 1);
+	setenv("RUDP_KEY_FILE", "/nonexistent/key", 1);
+	cr_assert(eq(int, rudp_settings_load(&settings, getenv, 0, text), RUDP_SETTINGS_BAD_KEY));
+	rudp_settings_complain(&settings, text);
+	file = fopen(path, "r");
+	cr_assert(ne(ptr, file, NULL));
+	cr_assert(ne(ptr, fgets(content, sizeof content, file), NULL));
+	fclose(file);
+	unlink(path);
+	cr_assert(ne(ptr, strstr(content, "RUDP_KEY_FILE: /nonexistent/key: No such file"), NULL));
+}
