@@ -57,7 +57,8 @@ static int64_t give_up_at_ns(const struct rudp_conn *conn)
 /*
  * When bytes were coming and stop, the receiver asks after a few round trips, then ever more rarely. If
  * a NAT has forgotten it, the peer learns its new address by that; if the peer's host has forgotten the
- * connection, or its engine has died with its program, the answer is a reset. docs/protocol.md section 13.
+ * connection, or its engine has died with its program, the answer is a reset. docs/protocol.md
+ * section 13.
  */
 static int64_t quiet_ns(const struct rudp_conn *conn)
 {
