@@ -207,6 +207,74 @@ Test(control, random_messages_change_nothing)
 	cr_assert(zero(int, ask(&request, -1).error));
 }
 
+/* A descriptor of some kind that programs may hand over, ours or not. */
+static int some_descriptor(unsigned kind)
+{
+	int ends[2];
+
+	switch (kind % 5) {
+	case 0:
+		return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	case 1:
+		return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	case 2:
+		cr_assert(zero(int, pipe(ends)));
+		close(ends[1]);
+		return ends[0];
+	default:
+		return fresh();
+	}
+}
+
+/* Right in size, version and token, and of a known operation; everything else is chance. */
+static struct rudp_control_request random_request(void)
+{
+	struct rudp_control_request request;
+	uint8_t *bytes = (uint8_t *)&request;
+
+	for (size_t i = 0; i < sizeof request; i++)
+		bytes[i] = (uint8_t)(rand() >> 7);
+	request.version = RUDP_CONTROL_VERSION;
+	request.operation = (uint16_t)(rand() % RUDP_CONTROL_OPERATION_COUNT);
+	request.flags |= RUDP_CONTROL_NONBLOCKING;
+	memcpy(request.token, token, sizeof token);
+	/* No address but loopback: nothing of this may leave the machine. */
+	memset(&request.addr, 0, sizeof request.addr);
+	request.addr.family = (sa_family_t)(rand() % 3 ? AF_INET : rand() % 300);
+	request.addr.in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	request.addr.in4.sin_port = htons((uint16_t)(rand() % 2 ? 0 : 20000 + rand() % 100));
+	if (request.addr.family == AF_INET6)
+		request.addr.in6.sin6_addr = in6addr_loopback;
+	return request;
+}
+
+Test(control, random_well_formed_requests_are_all_answered)
+{
+	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
+	int kept[16];
+
+	for (int i = 0; i < 16; i++)
+		kept[i] = -1;
+	srand(1);
+	for (int i = 0; i < 1500; i++) {
+		struct rudp_control_request request = random_request();
+		int fd = rudp_control_fds(request.operation) ? some_descriptor((unsigned)rand()) : -1;
+
+		/* Some live on, and meet the next requests in their new state. */
+		if (fd >= 0 && rand() % 2 && kept[i % 16] >= 0) {
+			close(fd);
+			fd = dup(kept[i % 16]);
+		}
+		cr_assert(eq(u16, ask(&request, fd).operation, request.operation));
+		if (fd < 0)
+			continue;
+		if (kept[i % 16] >= 0)
+			close(kept[i % 16]);
+		kept[i % 16] = fd;
+	}
+	cr_assert(zero(int, ask(&hello, -1).error));
+}
+
 Test(control, a_socket_that_is_not_ours_is_refused)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_LISTEN);
