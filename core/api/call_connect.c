@@ -19,12 +19,7 @@ static int check_destination(const struct rudp_socket *s, const struct sockaddr_
 {
 	if (copy->ss_family == AF_INET6 && remote->family == AF_INET && s->flags & RUDP_MARK_V6ONLY)
 		return -ENETUNREACH;
-	if (rudp_addr_is_any(remote)) {
-		if (remote->family == AF_INET)
-			remote->in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		else
-			remote->in6.sin6_addr = in6addr_loopback;
-	}
+	rudp_addr_resolve_any(remote);
 	if (remote->family == AF_INET && ntohl(remote->in4.sin_addr.s_addr) >= 0xe0000000)
 		return -ENETUNREACH;
 	if (remote->family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&remote->in6.sin6_addr))

@@ -86,11 +86,6 @@ int rudp_sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return (int)CALL(SYS_connect, fd, addr, len, 0, 0, 0);
 }
 
-int rudp_sys_listen(int fd, int backlog)
-{
-	return (int)CALL(SYS_listen, fd, backlog, 0, 0, 0, 0);
-}
-
 /* Cancellable just as libc makes its own calls so: asynchronously, but around the call alone. */
 static long cancellable(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -141,11 +136,6 @@ int rudp_sys_shutdown(int fd, int how)
 ssize_t rudp_sys_sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	return (ssize_t)CALL(SYS_sendmsg, fd, message, flags, 0, 0, 0);
-}
-
-ssize_t rudp_sys_recvmsg(int fd, struct msghdr *message, int flags)
-{
-	return (ssize_t)CALL(SYS_recvmsg, fd, message, flags, 0, 0, 0);
 }
 
 ssize_t rudp_sys_sendto(int fd, const void *data, size_t len, int flags,

@@ -17,7 +17,6 @@
 int rudp_sys_socket(int domain, int type, int protocol);
 int rudp_sys_bind(int fd, const struct sockaddr *addr, socklen_t len);
 int rudp_sys_connect(int fd, const struct sockaddr *addr, socklen_t len);
-int rudp_sys_listen(int fd, int backlog);
 int rudp_sys_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int rudp_sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
 int rudp_sys_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
@@ -25,7 +24,6 @@ int rudp_sys_getsockopt(int fd, int level, int option, void *value, socklen_t *l
 int rudp_sys_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 int rudp_sys_shutdown(int fd, int how);
 ssize_t rudp_sys_sendmsg(int fd, const struct msghdr *message, int flags);
-ssize_t rudp_sys_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t rudp_sys_sendto(int fd, const void *data, size_t len, int flags,
 			const struct sockaddr *addr, socklen_t addr_len);
 ssize_t rudp_sys_recvfrom(int fd, void *data, size_t len, int flags, struct sockaddr *addr,

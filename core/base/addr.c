@@ -64,6 +64,16 @@ bool rudp_addr_is_any(const struct rudp_addr *a)
 	return a->family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr);
 }
 
+void rudp_addr_resolve_any(struct rudp_addr *a)
+{
+	if (!rudp_addr_is_any(a))
+		return;
+	if (a->family == AF_INET)
+		a->in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		a->in6.sin6_addr = in6addr_loopback;
+}
+
 bool rudp_addr_is_loopback(const struct rudp_addr *a)
 {
 	if (a->family == AF_INET)

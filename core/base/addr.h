@@ -38,6 +38,8 @@ uint16_t rudp_addr_port(const struct rudp_addr *a);
 void rudp_addr_set_port(struct rudp_addr *a, uint16_t port);
 
 bool rudp_addr_is_any(const struct rudp_addr *a);
+/* As the destination of a connect the any address means this host: makes it loopback. */
+void rudp_addr_resolve_any(struct rudp_addr *a);
 bool rudp_addr_is_loopback(const struct rudp_addr *a);
 
 /*

@@ -22,12 +22,7 @@ static int check_remote(struct rudp_addr *remote, unsigned mark_flags)
 		return -EAFNOSUPPORT;
 	if (remote->family == AF_INET && v6 && mark_flags & RUDP_MARK_V6ONLY)
 		return -ENETUNREACH;
-	if (rudp_addr_is_any(remote)) {
-		if (remote->family == AF_INET)
-			remote->in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		else
-			remote->in6.sin6_addr = in6addr_loopback;
-	}
+	rudp_addr_resolve_any(remote);
 	if (remote->family == AF_INET &&
 	    (IN_MULTICAST(ntohl(remote->in4.sin_addr.s_addr)) ||
 	     remote->in4.sin_addr.s_addr == htonl(INADDR_BROADCAST)))

@@ -60,8 +60,12 @@ def free_port():
     return port
 
 
-def settle():
-    time.sleep(0.2)
+def wait_for(s, events):
+    """Until poll shows one of these, or an end (which poll always shows)."""
+    watch = select.poll()
+    watch.register(s, events)
+    if not watch.poll(WAIT_S * 1000):
+        raise TimeoutError(f"poll never showed {events:#x}")
 
 
 def linger_zero(s):
@@ -72,9 +76,8 @@ def linger_zero(s):
 def unread_data_makes_a_close_a_reset():
     caller, accepted = pair()
     caller.send(b"never read")
-    settle()
+    wait_for(accepted, select.POLLIN)
     accepted.close()
-    settle()
     return outcome(caller.recv, 10), outcome(caller.recv, 10)
 
 
@@ -115,7 +118,6 @@ def half_close_by_the_listener():
 def shut_both_ways_reads_an_end():
     caller, accepted = pair()
     caller.shutdown(socket.SHUT_RDWR)
-    settle()
     return outcome(accepted.recv, 1), outcome(caller.recv, 1), outcome(caller.send, b"x")
 
 
@@ -123,9 +125,8 @@ def shut_both_ways_reads_an_end():
 def writing_to_one_who_has_closed():
     caller, accepted = pair()
     accepted.close()
-    settle()
     first = outcome(caller.recv, 1), outcome(caller.send, b"x")
-    settle()
+    wait_for(caller, 0)
     return *first, outcome(caller.send, b"x"), outcome(caller.recv, 1)
 
 
@@ -177,12 +178,12 @@ def a_refused_nonblocking_socket_can_try_again():
     s, port = socket.socket(), free_port()
     s.setblocking(False)
     begun = s.connect_ex(("127.0.0.1", port))
-    settle()
+    wait_for(s, select.POLLOUT)
     errors = [s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for _ in range(2)]
     door = listener(port)
     s.connect_ex(door.getsockname())  # ECONNABORTED: takes note of the failure
     again = s.connect_ex(door.getsockname())
-    settle()
+    wait_for(s, select.POLLOUT)
     return begun, *errors, again, s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
@@ -318,6 +319,17 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def descriptors_at_rest(pid):
+    """The number that stays the same over ten looks: nothing lingers any more."""
+    last, same = descriptors(pid), 0
+    deadline = time.monotonic() + WAIT_S
+    while same < 10 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        now = descriptors(pid)
+        last, same = now, same + 1 if now == last else 0
+    return last
+
+
 @check(True)
 def many_short_connections_leave_nothing_in_the_engine():
     door = listener()
@@ -332,8 +344,7 @@ def many_short_connections_leave_nothing_in_the_engine():
             accepted.close()
 
     short_ones(100)
-    time.sleep(2)
-    before = {pid: descriptors(pid) for pid in engines()}
+    before = {pid: descriptors_at_rest(pid) for pid in engines()}
     short_ones(1500)
     deadline = time.monotonic() + WAIT_S
     while any(descriptors(pid) > n + 4 for pid, n in before.items()) and time.monotonic() < deadline:

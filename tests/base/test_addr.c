@@ -228,3 +228,21 @@ Test(addr, no_address_has_no_length_and_prints_a_dash)
 	cr_assert(eq(sz, rudp_addr_len(&none), 0));
 	cr_assert(eq(str, rudp_addr_format(&none, text), "-"));
 }
+
+Test(addr, any_becomes_loopback_of_its_family_and_others_stay)
+{
+	struct rudp_addr any4, any6, other, same;
+
+	cr_assert(zero(int, rudp_addr_parse(&any4, "0.0.0.0:80")));
+	cr_assert(zero(int, rudp_addr_parse(&any6, "[::]:80")));
+	cr_assert(zero(int, rudp_addr_parse(&other, "10.0.0.1:80")));
+	same = other;
+	rudp_addr_resolve_any(&any4);
+	rudp_addr_resolve_any(&any6);
+	rudp_addr_resolve_any(&other);
+	cr_assert(all(eq(int, any4.family, AF_INET), eq(int, any6.family, AF_INET6)));
+	cr_assert(rudp_addr_is_loopback(&any4));
+	cr_assert(rudp_addr_is_loopback(&any6));
+	cr_assert(eq(int, rudp_addr_port(&any6), 80));
+	cr_assert(rudp_addr_equal(&other, &same));
+}
