@@ -52,6 +52,32 @@ enum rudp_control_operation { RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ENUM) };
 enum { RUDP_CONTROL_OPERATION_COUNT = 0 RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ONE) };
 #undef RUDP_CONTROL_ONE
 
+/* What carries a connection, or what a listener serves. */
+#define RUDP_TRANSPORTS(X)                                                                         \
+	X(RUDP, "rudp")                                                                            \
+	X(TCP, "tcp")      /* kernel TCP, relayed by the engine */                                 \
+	X(RACING, "racing") /* not decided yet */                                                  \
+	X(BOTH, "both")    /* a listener that serves both */
+
+/* Why that one. */
+#define RUDP_REASONS(X)                                                                            \
+	X(NONE, "not decided yet")                                                                 \
+	X(POLICY, "a rule says so")                                                                \
+	X(DEFAULT, "no rule says otherwise")                                                       \
+	X(ANSWERED, "the peer answered over rudp")                                                 \
+	X(REFUSED, "the peer refused UDP")                                                         \
+	X(SILENT, "the peer did not answer over UDP in time")                                      \
+	X(REMEMBERED, "as it was the last time")                                                   \
+	X(PEER, "the peer came this way")
+
+#define RUDP_CONTROL_TRANSPORT(name, text) RUDP_TRANSPORT_##name,
+enum rudp_transport { RUDP_TRANSPORTS(RUDP_CONTROL_TRANSPORT) };
+#undef RUDP_CONTROL_TRANSPORT
+
+#define RUDP_CONTROL_REASON(name, text) RUDP_REASON_##name,
+enum rudp_reason { RUDP_REASONS(RUDP_CONTROL_REASON) };
+#undef RUDP_CONTROL_REASON
+
 enum rudp_control_flag {
 	RUDP_CONTROL_NONBLOCKING = 1 << 0, /* CONNECT: reply at once with EINPROGRESS */
 };
@@ -72,7 +98,8 @@ struct rudp_control_request {
 struct rudp_control_info {
 	uint64_t id;
 	uint8_t state;            /* enum rudp_state of proto/conn.h */
-	uint8_t transport;        /* 0 rudp, 1 relayed kernel TCP */
+	uint8_t transport;        /* enum rudp_transport */
+	uint8_t reason;           /* enum rudp_reason */
 	uint8_t authenticated;
 	uint8_t suite;
 	uint32_t pid;             /* of the program that made it, as seen then */
@@ -86,6 +113,8 @@ struct rudp_control_info {
 	uint64_t window_send_bytes, window_receive_bytes, memory_bytes;
 	uint32_t datagram_bytes, pto_count;
 	uint32_t backlog, queued; /* LISTEN */
+	uint16_t udp_port;        /* fixed UDP port in use; 0: the port of the address */
+	uint16_t policy_line;     /* of the rule that decided; 0: none */
 	char cc_name[16], cc_state[16];
 	char program[16];
 };
