@@ -63,6 +63,7 @@ UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim linkem)
 .PHONY: all help setup demo check check-unit check-sim check-threads check-fuzz check-style \
 	check-integration sim fuzz soak bench install uninstall clean format
 .DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
 
 # Said before the compiler says it less plainly.
 .PHONY: needs
