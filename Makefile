@@ -60,8 +60,8 @@ PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engin
 	$(BUILD)/librudp.a $(BUILD)/librudp.so
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim linkem)
 
-.PHONY: all help setup demo check check-unit check-sim check-threads check-fuzz check-style \
-	check-integration sim fuzz soak bench install uninstall clean format
+.PHONY: all help setup demo check check-unit check-sim check-threads check-behaviour check-fuzz \
+	check-style check-integration sim fuzz soak bench install uninstall clean format
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 
@@ -157,6 +157,10 @@ $(BUILD)/tests/sim: $(call tests_of,sim) $(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lm
 
+$(BUILD)/tests/behaviour: $(call tests_of,behaviour)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
+
 $(BUILD)/tests/threads: $(call tests_of,threads) $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
@@ -171,9 +175,9 @@ demo: ## set up, build, and show curl and nginx over rudp beside kernel TCP
 
 # Criterion cannot start under ThreadSanitizer (both want the same addresses); fuzzing brings its own
 # sanitizers, and style has none.
-CHECKS := check-unit check-sim check-threads check-fuzz check-style check-integration
+CHECKS := check-unit check-sim check-threads check-behaviour check-fuzz check-style check-integration
 ifeq ($(SANITIZER),address)
-CHECKS := check-unit check-sim check-threads check-integration
+CHECKS := check-unit check-sim check-threads check-behaviour check-integration
 else ifeq ($(SANITIZER),thread)
 CHECKS := check-sim check-threads
 endif
@@ -206,6 +210,9 @@ RUN_THREADS = $(if $(filter thread,$(SANITIZER)),setarch -R env \
 check-threads: $(BUILD)/tests/threads $(PRODUCTS) ## many threads over the engine, in a thread and in a process
 	RUDP_ENGINE=thread RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS)
 	RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS)
+
+check-behaviour: $(BUILD)/tests/behaviour $(PRODUCTS) ## what programs see: kernel TCP beside the shim
+	@tests/behaviour/run.sh $(BUILD)
 
 sim: $(BUILD)/tests/sim ## replay one simulated scenario: SEED=n [NAME=scenario]
 	@test -n "$(SEED)" || { echo "make sim needs SEED=n, e.g. make sim SEED=42"; exit 2; }

@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Runs build/tests/behaviour over kernel TCP, and under the shim with the engine as a process and as a
+# thread, and compares what the checks said. What may differ stands in differences.txt; any other
+# difference fails, and so does a difference that stands there and was not seen.
+#
+#   run.sh BUILD [CHECK...]
+#
+# It all happens in namespaces of its own (root, or user namespaces). The network of each of the three
+# ways has loopback, and a device with 192.0.2.1/24 and 2001:db8::1/64 behind which nobody answers.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+jobs=${JOBS:-4}
+
+# run.sh --network COMMAND...: in a network namespace that is still empty.
+if [ "${1:-}" = --network ]; then
+	ip link set lo up &&
+		ip tuntap add nobody mode tun &&
+		ip link set nobody up &&
+		ip address add 192.0.2.1/24 dev nobody &&
+		ip address add 2001:db8::1/64 dev nobody nodad || exit 1
+	shift
+	exec "$@"
+fi
+
+if [ "${1:-}" != --inside ]; then
+	build=$(realpath "${1:?run.sh BUILD [CHECK...]}")
+	shift
+	new=(unshare --pid --fork --kill-child --mount-proc)
+	[ "$(id -u)" = 0 ] || new=(unshare --user --map-root-user "${new[@]:1}")
+	if ! "${new[@]}" true 2>/dev/null; then
+		echo "behaviour: skipped, it needs root or user namespaces"
+		exit 0
+	fi
+	exec "${new[@]}" "$0" --inside "$build" "$@"
+fi
+build=$2
+shift 2
+
+for name in "${!RUDP_@}" LD_PRELOAD; do
+	unset "$name"
+done
+export LC_ALL=C
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/rudp-behaviour.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+exec </dev/null
+
+if ! "$build/tests/behaviour" --list >"$tmp/names"; then
+	exit 1
+fi
+checks=("$@")
+[ ${#checks[@]} -gt 0 ] || mapfile -t checks <"$tmp/names"
+
+# observe WAY SETTING...: what all checks say, one file a check in $tmp/WAY/.
+observe() {
+	local way=$1
+	shift
+	mkdir "$tmp/$way"
+	unshare --net "$here/run.sh" --network \
+		env ASAN_OPTIONS=detect_leaks=0 "$@" "$build/tests/behaviour" -j "$jobs" "${checks[@]}" \
+		>"$tmp/$way.all" 2>"$tmp/$way.err"
+	echo $? >"$tmp/$way.status"
+	awk -v dir="$tmp/$way" '/^# / { if (file) close(file); file = dir "/" $2; printf "" >file; next }
+		file { print >file }' "$tmp/$way.all"
+}
+
+shim() {
+	observe "$1" "RUDP_ENGINE=$1" "RUDP_ENGINE_PATH=$build/rudp-engine" "RUDP_LOG=info:$tmp/$1.log" \
+		"LD_PRELOAD=${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME:}$build/librudp_shim.so"
+}
+
+# Splits differences.txt into $tmp/expected/HOST/CHECK, and says what is wrong with it.
+read_differences() {
+	mkdir -p "$tmp/expected/process" "$tmp/expected/thread"
+	awk -v dir="$tmp/expected" '
+		/^#/ || /^$/ { next }
+		/^\t[-+]/ {
+			if (reasons == 0) { print "line " NR ": no reason before it"; exit }
+			for (host in hosts) print substr($0, 2) >(dir "/" host "/" check)
+			next
+		}
+		/^\t/ { reasons++; next }
+		NF == 2 && ($2 == "process" || $2 == "thread" || $2 == "both") {
+			check = $1; reasons = 0; delete hosts
+			if ($2 != "thread") hosts["process"]
+			if ($2 != "process") hosts["thread"]
+			print check >(dir "/names")
+			next
+		}
+		{ print "line " NR ": neither a check and its host, nor a reason, nor a difference"; exit }
+	' "$here/differences.txt" >"$tmp/complaints"
+	grep -vxFf "$tmp/names" "$tmp/expected/names" | sed 's/^/no such check: /' >>"$tmp/complaints"
+	sed 's/^/differences.txt: /' "$tmp/complaints"
+	[ ! -s "$tmp/complaints" ]
+}
+
+# compare HOST: what differs from kernel TCP, and is not expected so.
+compare() {
+	local host=$1 check bad=0
+	for check in "${checks[@]}"; do
+		diff "$tmp/plain/$check" "$tmp/$host/$check" |
+			sed -n 's/^< /-/p; s/^> /+/p' >"$tmp/difference"
+		touch "$tmp/expected/$host/$check"
+		if ! diff "$tmp/expected/$host/$check" "$tmp/difference" >"$tmp/unexpected"; then
+			bad=$((bad + 1))
+			echo "--- $check: kernel TCP (-) and rudp with the engine as a $host (+)"
+			diff -U 100 "$tmp/plain/$check" "$tmp/$host/$check" | sed 1,3d
+			if [ -s "$tmp/expected/$host/$check" ]; then
+				echo "    differences.txt expects:"
+				sed 's/^/    /' "$tmp/expected/$host/$check"
+			fi
+		fi
+	done
+	echo "behaviour: ${#checks[@]} checks, engine as a $host: $bad unexpected differences"
+	[ $bad = 0 ]
+}
+
+# What a check cannot do over kernel TCP is a mistake in the check.
+plain_is_sound() {
+	local check sound=0
+	for check in "${checks[@]}"; do
+		if grep -qxE 'did not end|ended with 3|killed by SIG(SEGV|ABRT|BUS)' "$tmp/plain/$check"; then
+			echo "--- $check, over kernel TCP:"
+			cat "$tmp/plain/$check"
+			sound=1
+		fi
+	done
+	return $sound
+}
+
+read_differences || exit 1
+observe plain &
+shim process &
+shim thread &
+wait
+failed=0
+for way in plain process thread; do
+	if [ "$(cat "$tmp/$way.status")" != 0 ]; then
+		echo "behaviour: $way ended with $(cat "$tmp/$way.status")"
+		failed=1
+	fi
+	sed "s/^/$way: /" "$tmp/$way.err"
+done
+plain_is_sound || failed=1
+for host in process thread; do
+	compare $host || failed=1
+done
+exit $failed

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* That the checks ran over rudp at all: listed as an expected difference, so it cannot go unnoticed. */
+#include "behaviour/check.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+
+/* How many established connections of the kernel's TCP have this local port. */
+static int kernel_connections(unsigned port)
+{
+	int count = 0;
+	char line[512];
+	FILE *table = fopen("/proc/self/net/tcp", "r");
+	must(table != NULL, "/proc/self/net/tcp");
+	while (fgets(line, sizeof(line), table)) {
+		unsigned local, state;
+		if (sscanf(line, " %*d: %*x:%x %*x:%*x %x", &local, &state) == 2 && local == port)
+			count += state == 1;
+	}
+	fclose(table);
+	return count;
+}
+
+CHECK(the_connection_is_one_of_kernel_tcp)
+{
+	struct sockaddr_in name;
+	socklen_t len = sizeof(name);
+	int client, server;
+	connected_pair(AF_INET, &client, &server);
+	must(getsockname(client, (struct sockaddr *)&name, &len) == 0, "getsockname");
+	say("connections of this port in the kernel's table: %d", kernel_connections(ntohs(name.sin_port)));
+}
