@@ -9,6 +9,7 @@
 #
 #   BUILD              where the products are (default: build/ of the tree)
 #   RUDP_TEST_PLAIN=1  everything over kernel TCP: shows that the tests are right about TCP
+#   RUDP_TEST_ENGINE=thread  the engine in each program instead of in a process beside them
 #   RUDP_TEST_KEEP=1   keep $TMP for a look
 #
 # A script that sets LOOPBACK=1 before gets no namespaces: both sides are this machine's loopback.

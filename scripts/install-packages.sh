@@ -9,7 +9,8 @@ set -euo pipefail
 build=(gcc libc6-dev libssl-dev uthash-dev pkg-config)
 demo=(iproute2 nginx-light curl python3)
 test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-traditional python3 valgrind
-	clang llvm libclang-rt-14-dev shellcheck procps binutils)
+	clang llvm libclang-rt-14-dev shellcheck procps binutils
+	redis-server redis-tools libjemalloc2)
 
 case ${1:-} in
 build) wanted=("${build[@]}") ;;
@@ -65,6 +66,6 @@ done
 mapfile -t missing < <(missing_of "${missing[@]}")
 [ ${#missing[@]} -gt 0 ] || exit 0
 echo "installing: ${missing[*]}"
-# nginx must not start on its own and take port 80 of this machine.
+# No server must start on its own and take a port of this machine.
 "${run[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
 	apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

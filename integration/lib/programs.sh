@@ -28,6 +28,7 @@ settings_of() {
 	[ -z "$PLAIN" ] || return 0
 	printf '%s\n' "LD_PRELOAD=${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME:}$BUILD/librudp_shim.so" \
 		"RUDP_ENGINE_PATH=$BUILD/rudp-engine" \
+		"RUDP_ENGINE=${RUDP_TEST_ENGINE:-process}" \
 		"RUDP_KEY_FILE=$TMP/key" "RUDP_LOG=info:$TMP/engine-$1.log" "${SETTINGS[@]}"
 }
 
