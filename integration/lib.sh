@@ -30,6 +30,8 @@ LOOPBACK=${LOOPBACK:-}
 . "$HERE/lib/programs.sh"
 # shellcheck source=integration/lib/servers.sh
 . "$HERE/lib/servers.sh"
+# shellcheck source=integration/lib/load.sh
+. "$HERE/lib/load.sh"
 
 # A proxy of the machine that runs the tests is none of their business, nor are its own settings.
 unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY

@@ -12,7 +12,8 @@
 #include "policy.h"
 
 #define PRELOAD "LD_PRELOAD="
-#define ADDED_MAX 5            /* LD_PRELOAD, nonce, token, settings, final NULL */
+/* LD_PRELOAD, nonce, token, settings, final NULL, and what the program has dropped. */
+#define ADDED_MAX (5 + RUDP_ENVIRONMENT_REMEMBERED_MAX)
 #define NONCE_VARIABLES_BYTES 128
 #define SETTINGS_HASH_SIZE 17  /* 16 hex digits and the 0 */
 
@@ -151,15 +152,23 @@ static bool has_name_of(char *const environment[], const char *variable)
 	return false;
 }
 
+static bool is_our_own(const char *variable)
+{
+	struct rudp_environment_walk walk;
+	const char *ours;
+
+	rudp_environment_begin(&walk);
+	while ((ours = rudp_environment_next(&walk)))
+		if (strcmp(ours, variable) == 0)
+			return true;
+	return false;
+}
+
 /* false: a setting was changed on purpose, so the engine we have is not the new program's. */
 static bool keeps_settings(char *const environment[])
 {
 	for (size_t i = 0; environment && environment[i]; i++) {
-		bool same = !rudp_environment_is_setting(environment[i]);
-
-		for (char **ours = environ; !same && ours && *ours; ours++)
-			same = strcmp(*ours, environment[i]) == 0;
-		if (!same)
+		if (rudp_environment_is_setting(environment[i]) && !is_our_own(environment[i]))
 			return false;
 	}
 	return true;
@@ -170,7 +179,9 @@ char **rudp_exec_environment(void *space, char *const environment[])
 	char **first = space, **next = space;
 	char *text = (char *)(first + count_of(environment) + count_of(environ) + ADDED_MAX);
 	const char *preload = preload_of(environment);
+	struct rudp_environment_walk walk;
 	struct rudp_engine_ref engine;
+	const char *ours;
 	bool known = rudp_engine_known(&engine);
 	bool named = names_us_in_full(preload);
 
@@ -178,10 +189,11 @@ char **rudp_exec_environment(void *space, char *const environment[])
 		if (!(known && leads_to_engine(environment[i])) &&
 		    (named || !starts_with(environment[i], PRELOAD)))
 			*next++ = environment[i];
-	for (char **ours = environ; ours && *ours; ours++)
-		if (rudp_environment_is_ours(*ours) && !(known && leads_to_engine(*ours)) &&
-		    !has_name_of(environment, *ours))
-			*next++ = *ours;
+	rudp_environment_begin(&walk);
+	while ((ours = rudp_environment_next(&walk)))
+		if (rudp_environment_is_ours(ours) && !(known && leads_to_engine(ours)) &&
+		    !has_name_of(environment, ours))
+			*next++ = (char *)ours;
 	if (!named)
 		text = add_preload(text, &next, preload);
 	if (known && keeps_settings(environment))

@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -44,17 +43,18 @@ struct plan {
 
 static void plan_environment(struct plan *plan)
 {
+	struct rudp_environment_walk walk;
+	const char *variable;
 	size_t count = 0;
 
-	if (!environ || getauxval(AT_SECURE))
-		return;
-	for (char **variable = environ; *variable && count < VARIABLES_MAX; variable++) {
+	rudp_environment_begin(&walk);
+	while (count < VARIABLES_MAX && (variable = rudp_environment_next(&walk))) {
 		char *place = plan->text + plan->text_len;
 		size_t len;
 
-		if (!rudp_environment_is_for_engine(*variable))
+		if (!rudp_environment_is_for_engine(variable))
 			continue;
-		len = rudp_environment_copy(place, TEXT_BYTES - plan->text_len, *variable);
+		len = rudp_environment_copy(place, TEXT_BYTES - plan->text_len, variable);
 		if (!len)
 			continue;
 		plan->text_len += len + 1;

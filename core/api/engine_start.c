@@ -128,7 +128,7 @@ static int start(uint64_t settings, struct rudp_engine_ref *engine)
 {
 	int rc = rudp_engine_start_process(settings, engine);
 
-	return rc == -ENOENT ? rudp_engine_load_thread(settings, engine) : rc;
+	return rc == -ENOENT ? rudp_engine_load_thread(engine) : rc;
 }
 
 static bool lasts(int error)
@@ -143,7 +143,7 @@ static int search(struct rudp_engine_ref *engine)
 
 	/* What is asked for is a thread of this very program, also where an engine process is about. */
 	if (wants_thread())
-		return rudp_engine_load_thread(settings, engine);
+		return rudp_engine_load_thread(engine);
 	if (from_environment(engine))
 		return 0;
 	/* Each turn: the winner of a race may not listen yet, or may just be ending. */

@@ -47,7 +47,7 @@ int rudp_engine_hello(uint64_t settings, struct rudp_engine_ref *engine);
 
 /* engine_process.c and engine_thread.c: one start. Same returns, and -EEXIST: lost the race. */
 int rudp_engine_start_process(uint64_t settings, struct rudp_engine_ref *engine);
-int rudp_engine_load_thread(uint64_t settings, struct rudp_engine_ref *engine);
+int rudp_engine_load_thread(struct rudp_engine_ref *engine);
 
 /*
  * The index-th place where file may lie: in the directory of RUDP_ENGINE_PATH, beside this library,

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/environment.h"
+
 #define PATH_SIZE 1200
 #define LIBRARY "librudp_engine.so"
 #define ENTRY "rudp_engine_start_thread"
@@ -22,10 +24,15 @@
 #endif
 
 /* core/engine/host_thread.h: 0 or -errno. */
-typedef int start_thread(uint64_t settings, struct rudp_nonce *nonce,
+typedef int start_thread(char *(*get)(const char *name), struct rudp_nonce *nonce,
 			 uint8_t token[RUDP_TOKEN_BYTES]);
 
-int rudp_engine_load_thread(uint64_t settings, struct rudp_engine_ref *engine)
+static char *setting(const char *name)
+{
+	return (char *)rudp_environment_get(name);
+}
+
+int rudp_engine_load_thread(struct rudp_engine_ref *engine)
 {
 	int saved = errno;
 	void *library = NULL;
@@ -40,5 +47,5 @@ int rudp_engine_load_thread(uint64_t settings, struct rudp_engine_ref *engine)
 	if (library)
 		*(void **)&entry = dlsym(library, ENTRY);
 	errno = saved;
-	return entry ? entry(settings, &engine->nonce, engine->token) : -ENOENT;
+	return entry ? entry(setting, &engine->nonce, engine->token) : -ENOENT;
 }

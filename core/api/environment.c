@@ -20,15 +20,92 @@ static const char *const not_settings[] = {
 	"RUDP_NONCE=", "RUDP_TOKEN=", "RUDP_SETTINGS=",
 };
 
+/* Not on the heap, and not the strings that the program was started with: it may overwrite those. */
+static struct {
+	const char *variables[RUDP_ENVIRONMENT_REMEMBERED_MAX];
+	size_t count;
+	char text[RUDP_ENVIRONMENT_BYTES_MAX];
+	size_t text_len;
+} memory;
+
 static bool starts_with(const char *text, const char *start)
 {
 	return strncmp(text, start, strlen(start)) == 0;
 }
 
+/* The value in "name=value", NULL if that is another variable. */
+static const char *value_in(const char *variable, const char *name, size_t name_len)
+{
+	bool same = strncmp(variable, name, name_len) == 0 && variable[name_len] == '=';
+
+	return same ? variable + name_len + 1 : NULL;
+}
+
+static bool matters(const char *variable)
+{
+	return rudp_environment_is_ours(variable) || starts_with(variable, LOG_DIRECTORY);
+}
+
+/* The value that the program has for it now. */
+static const char *present(const char *name, size_t name_len)
+{
+	for (char **variable = environ; variable && *variable; variable++) {
+		const char *value = value_in(*variable, name, name_len);
+
+		if (value)
+			return value;
+	}
+	return NULL;
+}
+
+void rudp_environment_remember(void)
+{
+	for (char **variable = environ; variable && *variable; variable++) {
+		size_t size = strlen(*variable) + 1;
+		char *copy = memory.text + memory.text_len;
+
+		if (!matters(*variable) || size > sizeof memory.text - memory.text_len ||
+		    memory.count == RUDP_ENVIRONMENT_REMEMBERED_MAX)
+			continue;
+		memory.variables[memory.count++] = memcpy(copy, *variable, size);
+		memory.text_len += size;
+	}
+}
+
+void rudp_environment_begin(struct rudp_environment_walk *walk)
+{
+	bool secure = getauxval(AT_SECURE);
+
+	walk->now = secure ? NULL : environ;
+	walk->remembered = secure ? memory.count : 0;
+}
+
+const char *rudp_environment_next(struct rudp_environment_walk *walk)
+{
+	while (walk->now && *walk->now) {
+		const char *variable = *walk->now++;
+
+		if (matters(variable))
+			return variable;
+	}
+	while (walk->remembered < memory.count) {
+		const char *variable = memory.variables[walk->remembered++];
+
+		if (!present(variable, strcspn(variable, "=")))
+			return variable;
+	}
+	return NULL;
+}
+
 const char *rudp_environment_get(const char *name)
 {
-	const char *value = secure_getenv(name);
+	size_t len = strlen(name);
+	const char *value = present(name, len);
 
+	if (getauxval(AT_SECURE))
+		return NULL;
+	for (size_t i = 0; i < memory.count && !value; i++)
+		value = value_in(memory.variables[i], name, len);
 	return value && *value ? value : NULL;
 }
 
@@ -95,20 +172,21 @@ size_t rudp_environment_copy(char *out, size_t size, const char *variable)
 static uint64_t hash_all(bool absolute)
 {
 	static const uint8_t key[16];
+	struct rudp_environment_walk walk;
+	const char *variable;
 	uint64_t sum = 0;
 
-	if (!environ || getauxval(AT_SECURE))
-		return 0;
-	for (char **variable = environ; *variable; variable++) {
+	rudp_environment_begin(&walk);
+	while ((variable = rudp_environment_next(&walk))) {
 		char copy[VARIABLE_BYTES_MAX];
 		size_t len;
 
-		if (!rudp_environment_is_setting(*variable))
+		if (!rudp_environment_is_setting(variable))
 			continue;
-		len = absolute ? rudp_environment_copy(copy, sizeof copy, *variable) : 0;
+		len = absolute ? rudp_environment_copy(copy, sizeof copy, variable) : 0;
 		/* A sum, since the order of the environment means nothing. */
 		sum += len ? rudp_siphash(key, copy, len)
-			   : rudp_siphash(key, *variable, strlen(*variable));
+			   : rudp_siphash(key, variable, strlen(variable));
 	}
 	return sum;
 }

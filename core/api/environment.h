@@ -7,6 +7,10 @@
  * RUDP_NONCE, RUDP_TOKEN, RUDP_SETTINGS (which lead to an engine that runs already).
  * In a program with raised privileges (AT_SECURE) there are no variables.
  *
+ * Programs clean their environment before they open a socket (a worker of nginx keeps TZ): that must not
+ * lose the key. So the shim has the variables copied when it is loaded; each holds for as long as the
+ * program has no other value for it. To take one back, set it to nothing.
+ *
  * Threads  as getenv(3). No allocation.
  */
 #ifndef RUDP_API_ENVIRONMENT_H
@@ -15,6 +19,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/*
+ * Remembers the variables that are set now: the first RUDP_ENVIRONMENT_REMEMBERED_MAX that fit into
+ * RUDP_ENVIRONMENT_BYTES_MAX. Once, before any thread.
+ */
+void rudp_environment_remember(void);
+#define RUDP_ENVIRONMENT_REMEMBERED_MAX 32
+#define RUDP_ENVIRONMENT_BYTES_MAX 8192
+
+/* All RUDP_ variables and XDG_RUNTIME_DIR: those of the program, then those remembered. */
+struct rudp_environment_walk {
+	char **now;
+	size_t remembered;
+};
+void rudp_environment_begin(struct rudp_environment_walk *walk);
+const char *rudp_environment_next(struct rudp_environment_walk *walk); /* NULL: no more */
 
 /* NULL when not set or empty. */
 const char *rudp_environment_get(const char *name);

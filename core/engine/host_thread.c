@@ -91,12 +91,12 @@ static int create_thread(void)
 	return -rc;
 }
 
-static int start(void)
+static int start(char *(*get)(const char *name))
 {
 	char text[RUDP_SETTINGS_TEXT_SIZE];
 	int rc;
 
-	switch (rudp_settings_load(&host.settings, secure_getenv, geteuid(), text)) {
+	switch (rudp_settings_load(&host.settings, get, geteuid(), text)) {
 	case RUDP_SETTINGS_OK:
 		break;
 	case RUDP_SETTINGS_BAD_KEY:
@@ -116,15 +116,14 @@ static int start(void)
 	return host.result;
 }
 
-int rudp_engine_start_thread(uint64_t settings_hash, struct rudp_nonce *nonce,
+int rudp_engine_start_thread(char *(*get)(const char *name), struct rudp_nonce *nonce,
 			     uint8_t token[RUDP_TOKEN_BYTES])
 {
 	int rc = -EALREADY;
 
-	(void)settings_hash; /* nobody else finds this engine: it has no well-known name */
 	pthread_mutex_lock(&host.lock);
 	if (host.owner != getpid())
-		rc = start();
+		rc = start(get);
 	if (rc == 0)
 		host.owner = getpid();
 	if (rc == 0 || rc == -EALREADY) {

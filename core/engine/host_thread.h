@@ -11,13 +11,14 @@
 #include "api/names.h"
 
 /*
- * Starts the engine thread, once a process. It has a descriptor table of its own.
+ * Starts the engine thread, once a process, with the settings that get gives (as getenv). It has a
+ * descriptor table of its own.
  *
  * Returns  0 with its nonce and token; -ENOKEY (bad key file), -ENOTSUP (bad setting); -errno. When it
  *          runs already, 0 with the same.
  */
 __attribute__((visibility("default"))) int
-rudp_engine_start_thread(uint64_t settings_hash, struct rudp_nonce *nonce,
+rudp_engine_start_thread(char *(*get)(const char *name), struct rudp_nonce *nonce,
 			 uint8_t token[RUDP_TOKEN_BYTES]);
 
 #endif

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,6 +92,65 @@ Test(environment, what_does_not_fit_is_not_cut)
 	for (size_t size = 0; size <= strlen(whole); size++)
 		cr_assert(eq(sz, rudp_environment_copy(out, size, variable), 0));
 	cr_assert(eq(sz, rudp_environment_copy(out, strlen(whole) + 1, variable), strlen(whole)));
+}
+
+Test(environment, what_was_remembered_holds_until_there_is_another_value)
+{
+	uint64_t before;
+
+	clearenv();
+	setenv("RUDP_CC", "cubic", 1);
+	setenv("RUDP_KEY_FILE", "/key", 1);
+	setenv("HOME", "/root", 1);
+	before = rudp_environment_hash();
+	rudp_environment_remember();
+	cr_assert(eq(u64, rudp_environment_hash(), before));
+	clearenv();
+	cr_assert(eq(str, (char *)rudp_environment_get("RUDP_KEY_FILE"), "/key"));
+	cr_assert(eq(ptr, (void *)rudp_environment_get("HOME"), NULL));
+	cr_assert(rudp_environment_want_key());
+	cr_assert(eq(u64, rudp_environment_hash(), before));
+	setenv("RUDP_CC", "bbr", 1);
+	cr_assert(eq(str, (char *)rudp_environment_get("RUDP_CC"), "bbr"));
+	cr_assert(ne(u64, rudp_environment_hash(), before));
+	setenv("RUDP_KEY_FILE", "", 1);
+	cr_assert(eq(ptr, (void *)rudp_environment_get("RUDP_KEY_FILE"), NULL));
+}
+
+/* Each character of the variables' contents, overwritten as setproctitle does it. */
+Test(environment, what_was_remembered_is_a_copy)
+{
+	static char variable[] = "RUDP_KEY_FILE=/key";
+	char *list[] = {variable, NULL};
+
+	environ = list;
+	rudp_environment_remember();
+	memset(variable, 'x', sizeof variable - 1);
+	cr_assert(eq(str, (char *)rudp_environment_get("RUDP_KEY_FILE"), "/key"));
+}
+
+Test(environment, more_than_can_be_remembered_is_left_out_whole)
+{
+	static char texts[RUDP_ENVIRONMENT_REMEMBERED_MAX + 2][32];
+	static char big[RUDP_ENVIRONMENT_BYTES_MAX + 16] = "RUDP_BIG=";
+	char *list[RUDP_ENVIRONMENT_REMEMBERED_MAX + 4] = {big};
+	struct rudp_environment_walk walk;
+	size_t count = 0;
+
+	memset(big + strlen(big), 'x', RUDP_ENVIRONMENT_BYTES_MAX);
+	for (int i = 0; i < RUDP_ENVIRONMENT_REMEMBERED_MAX + 2; i++) {
+		snprintf(texts[i], sizeof texts[i], "RUDP_%d=1", i);
+		list[i + 1] = texts[i];
+	}
+	environ = list;
+	rudp_environment_remember();
+	clearenv();
+	rudp_environment_begin(&walk);
+	while (rudp_environment_next(&walk))
+		count++;
+	cr_assert(eq(sz, count, RUDP_ENVIRONMENT_REMEMBERED_MAX));
+	cr_assert(eq(ptr, (void *)rudp_environment_get("RUDP_BIG"), NULL));
+	cr_assert(eq(str, (char *)rudp_environment_get("RUDP_0"), "1"));
 }
 
 Test(environment, empty_variable_is_not_set)
