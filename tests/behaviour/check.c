@@ -50,9 +50,9 @@ static const struct {
 	short bit;
 	const char *name;
 } poll_bits[] = {
-	{POLLIN, "IN"},         {POLLPRI, "PRI"},       {POLLOUT, "OUT"},       {POLLERR, "ERR"},
+	{POLLIN, "IN"},         {POLLPRI, "PRI"},       {POLLOUT, "OUT"},     {POLLERR, "ERR"},
 	{POLLHUP, "HUP"},       {POLLNVAL, "NVAL"},     {POLLRDNORM, "RDNORM"}, {POLLRDBAND, "RDBAND"},
-	{POLLWRNORM, "WRNORM"}, {POLLWRBAND, "WRBAND"}, {POLLRDHUP, "RDHUP"},
+	{POLLWRNORM, "WRNORM"}, {POLLRDHUP, "RDHUP"},
 };
 
 #define POLL_BITS (sizeof(poll_bits) / sizeof(poll_bits[0]))

@@ -44,7 +44,10 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Says "what: rc", or "what: -1 ERRNONAME". Returns rc and keeps errno. */
 long say_result(const char *what, long rc);
 
-/* Says what poll() shows on fd at this moment: "what: IN OUT", "what: nothing". */
+/*
+ * Says what poll() shows on fd at this moment: "what: IN OUT", "what: nothing". Without POLLWRBAND,
+ * which every writable AF_UNIX socket has, and no TCP socket.
+ */
 void say_poll(const char *what, int fd);
 
 /*

@@ -43,7 +43,8 @@ static const struct check *find(const char *name)
 		if (strcmp(check->name, name) != 0)
 			continue;
 		if (found) {
-			fprintf(stderr, "behaviour: %s is in %s and in %s\n", name, found->file, check->file);
+			fprintf(stderr, "behaviour: %s is in %s and in %s\n", name, found->file,
+				check->file);
 			exit(2);
 		}
 		found = check;

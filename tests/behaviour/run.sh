@@ -106,6 +106,10 @@ compare() {
 		touch "$tmp/expected/$host/$check"
 		if ! diff "$tmp/expected/$host/$check" "$tmp/difference" >"$tmp/unexpected"; then
 			bad=$((bad + 1))
+			if [ "$host" = thread ] && cmp -s "$tmp/process/$check" "$tmp/thread/$check"; then
+				echo "--- $check: as with the engine as a process"
+				continue
+			fi
 			echo "--- $check: kernel TCP (-) and rudp with the engine as a $host (+)"
 			diff -U 100 "$tmp/plain/$check" "$tmp/$host/$check" | sed 1,3d
 			if [ -s "$tmp/expected/$host/$check" ]; then

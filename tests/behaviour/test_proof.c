@@ -28,5 +28,14 @@ CHECK(the_connection_is_one_of_kernel_tcp)
 	int client, server;
 	connected_pair(AF_INET, &client, &server);
 	must(getsockname(client, (struct sockaddr *)&name, &len) == 0, "getsockname");
-	say("connections of this port in the kernel's table: %d", kernel_connections(ntohs(name.sin_port)));
+	say("connections of this port in the kernel's table: %d",
+	    kernel_connections(ntohs(name.sin_port)));
+}
+
+CHECK(a_writable_socket_shows_wrband)
+{
+	int client, server;
+	connected_pair(AF_INET, &client, &server);
+	struct pollfd entry = {.fd = client, .events = POLLWRBAND};
+	say("poll: %d", poll(&entry, 1, 0));
 }

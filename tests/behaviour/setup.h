@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* What the checks of connection set-up share. Every function ends the check when it cannot do its work. */
+#ifndef RUDP_TESTS_BEHAVIOUR_SETUP_H
+#define RUDP_TESTS_BEHAVIOUR_SETUP_H
+
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "behaviour/check.h"
+
+/* A new stream socket; flags: SOCK_NONBLOCK, SOCK_CLOEXEC. */
+int fresh(int family, int flags);
+
+/* connect(2) to an address of its full length, and bind(2) to it. */
+int connect_to(int fd, const struct sockaddr_storage *addr);
+int bind_to(int fd, const struct sockaddr_storage *addr);
+
+/* An address from text ("127.0.0.1", "::1") and port. */
+void address(struct sockaddr_storage *addr, const char *text, uint16_t port);
+uint16_t port_of(const struct sockaddr_storage *addr);
+void set_port(struct sockaddr_storage *addr, uint16_t port);
+bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+
+/* What getsockname and getpeername say of fd. */
+void name_of(int fd, struct sockaddr_storage *addr);
+void peer_of(int fd, struct sockaddr_storage *addr);
+
+/* A loopback address that refuses: a bound socket (the result) that does not listen has it. */
+int refusing(int family, struct sockaddr_storage *addr);
+
+/* An address behind which nobody ever answers. */
+void silent(int family, struct sockaddr_storage *addr);
+
+/* Says "what: 0" or "what: ERRNONAME" of SO_ERROR. */
+void say_error(const char *what, int fd);
+
+/* Says "what: IP, port is P|zero|not zero"; loopback and any addresses only. */
+void say_address(const char *what, const struct sockaddr_storage *addr, socklen_t len);
+
+/* Says the bytes of one recv: "what: 5 hello", or its error. */
+void say_bytes(const char *what, int fd);
+
+/* Runs run(argument) in a thread; finish() joins it. */
+pthread_t spawn(void *(*run)(void *), void *argument);
+void finish(pthread_t thread);
+
+/* Waits until a thread of this process, by its thread id, sleeps in the system call number (SYS_...). */
+void wait_in_syscall(pid_t pid, pid_t tid, long number);
+
+/* Waits for a child, and says how it ended if that was not exit code 0. */
+void reap(pid_t child);
+
+/* Calls handler on this signal, with or without SA_RESTART. */
+void on_signal(int number, void (*handler)(int), int flags);
+
+void set_option(int fd, int level, int name, int value);
+void set_timeout(int fd, int name, int ms);
+
+#endif
