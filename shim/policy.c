@@ -6,7 +6,6 @@
 #include "api/environment.h"
 
 #define TYPE_MASK 0xf /* include/linux/net.h: the rest of type is flags */
-#define DNS_PORT 53
 
 bool rudp_policy_disabled(void)
 {
@@ -30,7 +29,5 @@ bool rudp_policy_takes(int domain, int type, int protocol)
 
 bool rudp_policy_wants_kernel(const struct rudp_addr *remote)
 {
-	uint16_t port = rudp_addr_port(remote);
-
-	return port == DNS_PORT || port == 0;
+	return rudp_addr_port(remote) == 0;
 }

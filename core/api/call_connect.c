@@ -13,6 +13,8 @@
 #include "api/swap.h"
 #include "api/sys.h"
 
+#define LEFT_TO_KERNEL 2 /* the engine's policy has it so */
+
 /* Any address means this host, as with TCP. Multicast and broadcast have no route for a stream. */
 static int check_destination(const struct rudp_socket *s, const struct sockaddr_storage *copy,
 			     struct rudp_addr *remote)
@@ -64,17 +66,16 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 		rudp_sys_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &call.timeout, &len);
 	call.interruptible = !nonblocking;
 	rc = rudp_socket_call(s, &call);
+	if (rc == 0 && call.reply.error == 0 && call.reply.flags & RUDP_CONTROL_BY_KERNEL)
+		return LEFT_TO_KERNEL;
 	return rc < 0 ? rc : finish(fd, &call);
 }
 
 static int connect_by_kernel(int fd, const struct rudp_socket *s, const struct sockaddr *addr,
 			     socklen_t len)
 {
-	int rc;
+	int rc = rudp_swap_kernel(fd, s);
 
-	if (rudp_environment_want_key())
-		return -EACCES;
-	rc = rudp_swap_kernel(fd, s);
 	return rc < 0 ? rc : rudp_sys_connect(fd, addr, len);
 }
 
@@ -91,14 +92,14 @@ static int connect_new(int fd, const struct rudp_socket *s, const struct sockadd
 		rc = check_destination(s, &copy, &remote);
 	if (rc < 0)
 		return rc;
-	if (wants_kernel && wants_kernel(&remote)) {
-		rc = rudp_swap_kernel(fd, s);
-		return rc < 0 ? rc : rudp_sys_connect(fd, addr, len);
-	}
+	if (wants_kernel && wants_kernel(&remote))
+		return connect_by_kernel(fd, s, addr, len);
 	rc = ask_engine(fd, s, &remote);
+	if (rc == LEFT_TO_KERNEL)
+		return connect_by_kernel(fd, s, addr, len);
 	/* The engine that was there at socket() is gone, and no other can be had. */
 	if (rc == -ENOENT)
-		return connect_by_kernel(fd, s, addr, len);
+		return rudp_environment_want_key() ? -EACCES : connect_by_kernel(fd, s, addr, len);
 	return rc;
 }
 

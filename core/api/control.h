@@ -82,6 +82,10 @@ enum rudp_control_flag {
 	RUDP_CONTROL_NONBLOCKING = 1 << 0, /* CONNECT: reply at once with EINPROGRESS */
 };
 
+enum rudp_control_reply_flag {
+	RUDP_CONTROL_BY_KERNEL = 1 << 0,   /* CONNECT: a rule leaves it to kernel TCP */
+};
+
 struct rudp_control_request {
 	uint16_t version;
 	uint16_t operation;       /* enum rudp_control_operation */
@@ -123,6 +127,7 @@ struct rudp_control_reply {
 	uint16_t version;
 	uint16_t operation;       /* of the request */
 	int32_t error;            /* 0 or a positive errno */
+	uint32_t flags;           /* enum rudp_control_reply_flag */
 	struct rudp_nonce nonce;  /* HELLO */
 	uint8_t token[RUDP_TOKEN_BYTES]; /* HELLO */
 	uint32_t pid;             /* HELLO */
@@ -130,5 +135,9 @@ struct rudp_control_reply {
 	struct rudp_addr local, remote;
 	struct rudp_control_info info; /* ERROR (state only), INFO, LIST */
 };
+
+/* For logs and tools. */
+const char *rudp_transport_text(enum rudp_transport transport);
+const char *rudp_reason_text(enum rudp_reason reason);
 
 #endif

@@ -31,7 +31,7 @@ static size_t queued_bytes(const struct rudp_app *app)
 
 static void reserve(struct reading *reading, struct rudp_app *app, size_t want)
 {
-	int count = rudp_conn_send_reserve(app->conn, want, &reading->iov[1]);
+	int count = rudp_carrier_send_reserve(&app->carrier, want, &reading->iov[1]);
 
 	reading->iov[0] = (struct iovec){&reading->behind, app->behind};
 	reading->count = 1 + count;
@@ -84,10 +84,10 @@ static bool take_last(struct rudp_engine *engine, struct rudp_app *app,
 
 	if (recv(app->fd, place(reading, offset), 1, MSG_PEEK | MSG_DONTWAIT) != 1)
 		return false;
-	rudp_conn_send_commit(app->conn, 1, engine->now_at_ns);
+	rudp_carrier_send_commit(engine, &app->carrier, 1);
 	app->behind = true;
 	if (urgent)
-		rudp_conn_mark_urgent(app->conn, engine->now_at_ns);
+		rudp_carrier_mark_urgent(engine, &app->carrier);
 	return true;
 }
 
@@ -97,8 +97,8 @@ static bool take_urgent(struct rudp_engine *engine, struct rudp_app *app,
 {
 	if (take(app, reading, 1) != 1)
 		return false;
-	rudp_conn_send_commit(app->conn, 1, engine->now_at_ns);
-	rudp_conn_mark_urgent(app->conn, engine->now_at_ns);
+	rudp_carrier_send_commit(engine, &app->carrier, 1);
+	rudp_carrier_mark_urgent(engine, &app->carrier);
 	return true;
 }
 
@@ -124,7 +124,7 @@ static bool read_once(struct rudp_engine *engine, struct rudp_app *app, size_t f
 		got = take(app, &reading, whole);
 	if (got < 0)
 		return false;
-	rudp_conn_send_commit(app->conn, (size_t)got, engine->now_at_ns);
+	rudp_carrier_send_commit(engine, &app->carrier, (size_t)got);
 	if (!all || (size_t)got < whole)
 		return true;
 	/* Committing has not moved the places reserved. */
@@ -142,7 +142,7 @@ bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app)
 			app->may_read = false;
 			return false;
 		}
-		if (rudp_conn_send_room(app->conn) == 0)
+		if (rudp_carrier_send_room(&app->carrier) == 0)
 			return false; /* may_read stays: WRITABLE brings us back */
 		if (!read_once(engine, app, fresh))
 			return false;

@@ -25,7 +25,7 @@ static size_t cut(struct iovec *iov, int count, size_t len)
 /* How much may go in one send, and whether it is the urgent byte. */
 static size_t portion(const struct rudp_app *app, int *flags)
 {
-	size_t ahead = rudp_conn_urgent_ahead(app->conn);
+	size_t ahead = rudp_carrier_urgent_ahead(&app->carrier);
 
 	*flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 	if (ahead == 1)
@@ -39,7 +39,7 @@ static size_t portion(const struct rudp_app *app, int *flags)
 static void drop(struct rudp_engine *engine, struct rudp_app *app)
 {
 	app->deaf = true;
-	rudp_conn_shutdown_receive(app->conn, engine->now_at_ns);
+	rudp_carrier_shutdown_receive(engine, &app->carrier);
 }
 
 static bool has_closed(const struct rudp_app *app)
@@ -67,7 +67,7 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 
 	while (moved < RUDP_APP_PASS_BYTES) {
 		struct iovec iov[2];
-		int count = rudp_conn_receive_readable(app->conn, iov);
+		int count = rudp_carrier_receive_readable(&app->carrier, iov);
 		struct msghdr message = {.msg_iov = iov};
 		int flags;
 		ssize_t n;
@@ -77,7 +77,7 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 			return false;
 		n = sendmsg(app->fd, &message, flags);
 		if (n > 0) {
-			rudp_conn_receive_consume(app->conn, (size_t)n, engine->now_at_ns);
+			rudp_carrier_receive_consume(engine, &app->carrier, (size_t)n);
 			moved += (size_t)n;
 			continue;
 		}

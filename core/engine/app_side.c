@@ -31,9 +31,8 @@ struct rudp_app *rudp_app_of(struct rudp_engine *engine, int fd)
 	return rudp_app_find(engine, name.id);
 }
 
-struct rudp_app *rudp_app_new(struct rudp_engine *engine, struct rudp_conn *conn,
-			      const struct rudp_sock_options *options, const struct rudp_addr *local,
-			      const struct rudp_addr *remote)
+struct rudp_app *rudp_app_new(struct rudp_engine *engine, const struct rudp_sock_options *options,
+			      const struct rudp_addr *local, const struct rudp_addr *remote)
 {
 	struct rudp_app *app = calloc(1, sizeof *app);
 
@@ -45,14 +44,18 @@ struct rudp_app *rudp_app_new(struct rudp_engine *engine, struct rudp_conn *conn
 		return NULL;
 	}
 	app->fd = -1;
-	app->conn = conn;
 	app->options = *options;
 	app->local = *local;
 	app->remote = *remote;
-	rudp_conn_set_user(conn, (void *)(uintptr_t)app->id);
 	rudp_list_append(&engine->apps, &app->link);
 	engine->app_count++;
 	return app;
+}
+
+void rudp_app_take_conn(struct rudp_app *app, struct rudp_conn *conn)
+{
+	app->carrier.conn = conn;
+	rudp_conn_set_user(conn, (void *)(uintptr_t)app->id);
 }
 
 /* Its binding counts it among those that no accept has taken yet. */
@@ -72,8 +75,8 @@ static void leave_queue(struct rudp_engine *engine, struct rudp_app *app)
 void rudp_app_free(struct rudp_engine *engine, struct rudp_app *app)
 {
 	leave_queue(engine, app);
-	if (app->conn)
-		rudp_conn_close(app->conn, engine->now_at_ns);
+	rudp_race_fini(engine, app);
+	rudp_carrier_close(engine, &app->carrier);
 	if (app->fd >= 0)
 		close(app->fd);
 	rudp_list_remove(&app->ready_link);
@@ -85,8 +88,7 @@ void rudp_app_free(struct rudp_engine *engine, struct rudp_app *app)
 
 void rudp_app_reset(struct rudp_engine *engine, struct rudp_app *app)
 {
-	if (app->conn)
-		rudp_conn_reset(app->conn, RUDP_RESET_APPLICATION, engine->now_at_ns);
+	rudp_carrier_reset(engine, &app->carrier);
 	rudp_app_free(engine, app);
 }
 
@@ -174,7 +176,7 @@ static void consume_behind(struct rudp_app *app)
 static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 {
 	bool reset = app->aborted || app->options.reset_on_close ||
-		     rudp_conn_receive_available(app->conn) > 0;
+		     rudp_carrier_receive_available(&app->carrier) > 0;
 
 	if (reset && !app->last_call) {
 		/* What it wrote last gets the chance that the next transmit gives. */
@@ -199,7 +201,7 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
  */
 static void tell_end(struct rudp_app *app)
 {
-	if (app->end_told || !rudp_conn_receive_eof(app->conn))
+	if (app->end_told || !rudp_carrier_receive_eof(&app->carrier))
 		return;
 	if (app->half_closed && rudp_app_unread(app) > 0)
 		return;
@@ -217,7 +219,7 @@ static bool look_at_ends(struct rudp_engine *engine, struct rudp_app *app)
 	if (app->hangup)
 		return end_closed(engine, app);
 	if (app->half_closed && !app->fin_given && rudp_app_is_drained(app)) {
-		rudp_conn_shutdown_send(app->conn, engine->now_at_ns);
+		rudp_carrier_shutdown_send(engine, &app->carrier);
 		app->fin_given = true;
 	}
 	tell_end(app);
@@ -273,12 +275,12 @@ void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_
 	rudp_app_pump(engine, app);
 }
 
-static void on_failed(struct rudp_engine *engine, struct rudp_app *app)
+void rudp_app_fail(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
 	char remote[RUDP_ADDR_TEXT_SIZE];
 
 	app->failed = true;
-	app->error = rudp_conn_error(app->conn);
+	app->error = error;
 	/* As tcp_reset() in Linux: whoever has seen the end of file has a broken pipe now. */
 	if (app->error == ECONNRESET && app->end_told)
 		app->error = EPIPE;
@@ -303,21 +305,41 @@ static void on_failed(struct rudp_engine *engine, struct rudp_app *app)
 	}
 }
 
+/* The facts of an established connection, whatever carries it. */
+static void on_carrier(struct rudp_engine *engine, struct rudp_app *app)
+{
+	int error = rudp_carrier_error(&app->carrier);
+
+	if (error)
+		rudp_app_fail(engine, app, error);
+	else
+		rudp_app_pump(engine, app);
+}
+
 void rudp_app_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned events)
 {
 	uint64_t id = app->id;
 
-	if (app->failed)
-		return;
-	if (events & RUDP_EVENT_ESTABLISHED && app->stage == RUDP_APP_CONNECTING) {
-		rudp_connect_on_established(engine, app);
+	if (app->stage == RUDP_APP_CONNECTING || app->carrier.by_tcp) {
+		rudp_race_on_conn(engine, app, events);
 		app = rudp_app_find(engine, id);
-		if (!app)
+		if (!app || app->stage == RUDP_APP_CONNECTING || app->carrier.by_tcp)
 			return;
 	}
-	if (rudp_conn_error(app->conn)) {
-		on_failed(engine, app);
-		return;
+	if (!app->failed)
+		on_carrier(engine, app);
+}
+
+void rudp_app_on_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	uint64_t id = app->id;
+
+	if (app->stage == RUDP_APP_CONNECTING) {
+		rudp_race_on_tcp(engine, app);
+		app = rudp_app_find(engine, id);
+		if (!app || app->stage == RUDP_APP_CONNECTING)
+			return;
 	}
-	rudp_app_pump(engine, app);
+	if (!app->failed)
+		on_carrier(engine, app);
 }

@@ -18,8 +18,10 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "engine/carrier.h"
 #include "engine/engine.h"
 #include "engine/options.h"
+#include "engine/race.h"
 
 #define RUDP_APP_PASS_BYTES (256u << 10) /* moved for one connection before others get a turn */
 #define RUDP_APP_SNDBUF_BYTES 212992     /* what any user may ask for; the kernel doubles it */
@@ -35,7 +37,11 @@ struct rudp_app {
 	uint64_t id;
 	int fd;                       /* -1: none yet */
 	enum rudp_app_stage stage;
-	struct rudp_conn *conn;       /* ours until rudp_conn_close */
+	struct rudp_carrier carrier;
+	enum rudp_transport transport;
+	enum rudp_reason reason;
+	unsigned policy_line;         /* of the rule that decided; 0: none */
+	struct rudp_race race;        /* while it connects */
 	uint64_t call_id;             /* blocking connect that waits for the answer; 0: none */
 	uint64_t binding_id;          /* accepted from; 0: active */
 	uint32_t plug_bytes;          /* in front of everything the program writes */
@@ -58,10 +64,11 @@ struct rudp_app {
 	struct rudp_list ready_link;
 };
 
-/* NULL: no memory. Takes conn over; conn's user is the app's id. */
-struct rudp_app *rudp_app_new(struct rudp_engine *engine, struct rudp_conn *conn,
-			      const struct rudp_sock_options *options, const struct rudp_addr *local,
-			      const struct rudp_addr *remote);
+/* NULL: no memory. It has no carrier yet. */
+struct rudp_app *rudp_app_new(struct rudp_engine *engine, const struct rudp_sock_options *options,
+			      const struct rudp_addr *local, const struct rudp_addr *remote);
+/* The protocol carries: conn's user is the app's id. */
+void rudp_app_take_conn(struct rudp_app *app, struct rudp_conn *conn);
 struct rudp_app *rudp_app_find(struct rudp_engine *engine, uint64_t id);
 /* The app of the program's descriptor, by its peer's name. NULL: none here. */
 struct rudp_app *rudp_app_of(struct rudp_engine *engine, int fd);
@@ -78,6 +85,9 @@ int rudp_app_attach(struct rudp_engine *engine, struct rudp_app *app, int fd);
 /* Facts. Each may free the app. */
 void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_t events);
 void rudp_app_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned events);
+void rudp_app_on_tcp(struct rudp_engine *engine, struct rudp_app *app);
+/* The connection is over, or did not come about, with this errno. */
+void rudp_app_fail(struct rudp_engine *engine, struct rudp_app *app, int error);
 /* Moves bytes both ways, then looks whether an end has come. May free the app. */
 void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app);
 /* Puts it on the ready list. */

@@ -20,6 +20,7 @@
 #include "base/list.h"
 #include "engine/engine.h"
 #include "engine/options.h"
+#include "engine/policy.h"
 #include "engine/udp.h"
 
 struct rudp_port {
@@ -33,6 +34,10 @@ struct rudp_binding {
 	struct rudp_port *port;
 	int tcp_fd;
 	bool listening;
+	enum rudp_way way;               /* that its listener serves */
+	unsigned policy_line;            /* of the rule that decided; 0: none */
+	bool tcp_listening;
+	bool tcp_may_accept;             /* an edge has been seen and not been used up */
 	bool reuse_address, reuse_port, v6only;
 	struct rudp_addr local;
 	struct rudp_sock_options options;

@@ -32,49 +32,6 @@ static int check_remote(struct rudp_addr *remote, unsigned mark_flags)
 	return rudp_addr_port(remote) == 0 ? -ECONNREFUSED : 0;
 }
 
-/*
- * A program that has bound its socket speaks from there. That socket stays unconnected: others may
- * share it. Where it was bound to any address, routing says which one it is.
- */
-static int from_binding(struct rudp_engine *engine, const struct rudp_binding *binding,
-			const struct rudp_addr *remote, struct rudp_udp **udp,
-			struct rudp_addr *local)
-{
-	uint16_t port = rudp_addr_port(&binding->local);
-	int rc;
-
-	if (!rudp_addr_is_any(&binding->local)) {
-		if (binding->local.family != remote->family)
-			return -EINVAL;
-		*local = binding->local;
-	} else {
-		if (binding->local.family == AF_INET && remote->family == AF_INET6)
-			return -EINVAL;
-		rc = rudp_udp_source_for(remote, local);
-		if (rc < 0)
-			return rc;
-		rudp_addr_set_port(local, port);
-	}
-	*udp = binding->port->udp;
-	rudp_udp_hold(engine, *udp);
-	return 0;
-}
-
-/* With one hold on *udp for the caller. */
-static int choose_socket(struct rudp_engine *engine, const struct rudp_binding *binding,
-			 const struct rudp_addr *remote, struct rudp_udp **udp,
-			 struct rudp_addr *local)
-{
-	int rc;
-
-	if (binding)
-		return from_binding(engine, binding, remote, udp, local);
-	rc = rudp_udp_open_connected(engine, remote, udp);
-	if (rc == 0)
-		*local = (*udp)->local;
-	return rc;
-}
-
 static bool is_connected(int fd)
 {
 	struct sockaddr_un un;
@@ -83,31 +40,58 @@ static bool is_connected(int fd)
 	return getpeername(fd, (struct sockaddr *)&un, &len) == 0;
 }
 
+static struct rudp_decision decide(struct rudp_engine *engine, const struct rudp_call *call,
+				   const struct rudp_addr *remote, struct rudp_program *program)
+{
+	struct rudp_policy_question question = {.direction = RUDP_DIRECTION_CONNECT,
+						.addr = remote,
+						.has_key = engine->settings.has_psk};
+
+	rudp_engine_look_at_program(engine, call->pid, program);
+	question.program = program->name;
+	question.executable = program->executable;
+	return rudp_policy_decide(engine->settings.policy, &question);
+}
+
+static void log_left_alone(const struct rudp_program *program, const struct rudp_addr *remote,
+			   unsigned line)
+{
+	char text[RUDP_ADDR_TEXT_SIZE];
+
+	if (rudp_log_wants(RUDP_LOG_INFO))
+		rudp_log(RUDP_LOG_INFO, "%s (pid %u): %s is left to kernel TCP, by rule %u",
+			 program->name, program->pid, rudp_addr_format(remote, text), line);
+}
+
 static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 		    const struct rudp_binding *binding, const struct rudp_addr *remote,
-		    struct rudp_app **out)
+		    unsigned mark_flags, struct rudp_app **out)
 {
+	const struct rudp_addr nowhere = {.family = remote->family};
+	struct rudp_race_entry entry = {.binding = binding,
+					.options_fd = call->held_fd,
+					.mark_flags = mark_flags};
 	struct rudp_sock_options options;
-	struct rudp_addr local;
-	struct rudp_conn *conn;
-	struct rudp_udp *udp;
-	int rc = choose_socket(engine, binding, remote, &udp, &local);
+	struct rudp_program program;
+	struct rudp_app *app;
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	rudp_sock_options_read(&options, call->held_fd, &engine->settings);
-	conn = rudp_endpoint_connect(engine->ep, udp, &local, remote, rudp_addr_port(remote),
-				     &options.conn, engine->now_at_ns, &rc);
-	/* From here on the connection keeps the socket; the sweep sees that. */
-	rudp_udp_release(engine, udp);
-	if (!conn)
-		return rc;
-	*out = rudp_app_new(engine, conn, &options, &local, remote);
-	if (!*out) {
-		rudp_conn_close(conn, engine->now_at_ns);
-		return -ENOMEM;
+	entry.decision = decide(engine, call, remote, &program);
+	if (entry.decision.way == RUDP_WAY_TCP && !binding) {
+		log_left_alone(&program, remote, entry.decision.line);
+		return RUDP_CONNECT_BY_KERNEL;
 	}
-	rudp_engine_look_at_program(engine, call->pid, &(*out)->program);
+	rudp_sock_options_read(&options, call->held_fd, &engine->settings);
+	app = rudp_app_new(engine, &options, &nowhere, remote);
+	if (!app)
+		return -ENOMEM;
+	app->program = program;
+	rc = rudp_race_begin(engine, app, &entry);
+	if (rc < 0) {
+		rudp_app_free(engine, app);
+		return rc;
+	}
+	*out = app;
 	return 0;
 }
 
@@ -130,8 +114,8 @@ int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
 		return -EISCONN;
 	rc = check_remote(&remote, mark_flags);
 	if (rc == 0)
-		rc = make_app(engine, call, binding, &remote, app);
-	if (rc < 0)
+		rc = make_app(engine, call, binding, &remote, mark_flags, app);
+	if (rc != 0)
 		return rc;
 	if (!(request->flags & RUDP_CONTROL_NONBLOCKING)) {
 		(*app)->call_id = call->id;
@@ -176,9 +160,11 @@ static void log_established(const struct rudp_app *app)
 	char local[RUDP_ADDR_TEXT_SIZE], remote[RUDP_ADDR_TEXT_SIZE];
 
 	if (rudp_log_wants(RUDP_LOG_INFO))
-		rudp_log(RUDP_LOG_INFO, "%s (pid %u): %s is connected to %s", app->program.name,
-			 app->program.pid, rudp_addr_format(&app->local, local),
-			 rudp_addr_format(&app->remote, remote));
+		rudp_log(RUDP_LOG_INFO, "%s (pid %u): %s is connected to %s over %s: %s",
+			 app->program.name, app->program.pid,
+			 rudp_addr_format(&app->local, local),
+			 rudp_addr_format(&app->remote, remote),
+			 rudp_transport_text(app->transport), rudp_reason_text(app->reason));
 }
 
 static int join_now(struct rudp_engine *engine, struct rudp_app *app)

@@ -12,11 +12,14 @@
 #include "engine/control.h"
 #include "engine/engine.h"
 
+#define RUDP_CONNECT_BY_KERNEL 2
+
 /*
  * CONNECT of the call, on the program's descriptor in call->held_fd.
  *
- * Returns  0: blocking, the answer comes later; -EINPROGRESS: non-blocking, begun; -errno. *app is
- *          set for the first two.
+ * Returns  0: blocking, the answer comes later; -EINPROGRESS: non-blocking, begun;
+ *          RUDP_CONNECT_BY_KERNEL: a rule leaves it to kernel TCP; -errno. *app is set for the
+ *          first two.
  */
 int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
 		       const struct rudp_control_request *request, unsigned mark_flags,

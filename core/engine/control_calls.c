@@ -14,6 +14,7 @@
 #include "engine/control.h"
 #include "engine/info.h"
 #include "engine/listener.h"
+#include "engine/tcp.h"
 
 /* The answer comes later. */
 #define LATER 1
@@ -113,6 +114,10 @@ static int serve_connect(struct work *w)
 
 	if (rc == 0)
 		return LATER;
+	if (rc == RUDP_CONNECT_BY_KERNEL) {
+		w->reply.flags = RUDP_CONTROL_BY_KERNEL;
+		return 0;
+	}
 	if (rc != -EINPROGRESS)
 		return rc;
 	w->reply.id = app->id;
@@ -143,7 +148,7 @@ static int serve_shutdown(struct work *w)
 
 	if (app && (how == SHUT_RD || how == SHUT_RDWR)) {
 		app->deaf = true;
-		rudp_conn_shutdown_receive(app->conn, w->engine->now_at_ns);
+		rudp_carrier_shutdown_receive(w->engine, &app->carrier);
 		rudp_app_again(w->engine, app);
 		return 0;
 	}
@@ -159,24 +164,29 @@ static int serve_error(struct work *w)
 	const struct rudp_app *app = rudp_app_find(w->engine, w->request->id);
 
 	if (app)
-		w->reply.info.state = (uint8_t)rudp_conn_state(app->conn);
+		w->reply.info.state = (uint8_t)rudp_info_state(app);
 	w->reply.id = w->request->id;
 	return -rudp_tombstones_get(&w->engine->tombstones, w->request->id);
 }
 
 static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 {
+	struct rudp_conn *conn = app->carrier.conn;
 	const struct rudp_cc_ops *cc = app->options.conn.cc;
 	int rc = rudp_sock_options_set(&app->options, w->request->level, w->request->option,
 				       w->request->value, len);
 
 	if (rc < 0)
 		return rc;
-	rudp_conn_set_options(app->conn, &app->options.conn, w->engine->now_at_ns);
-	if (app->options.conn.cc != cc)
-		return rudp_conn_set_cc(app->conn, app->options.conn.cc->name,
-					w->engine->now_at_ns);
-	return 0;
+	if (app->carrier.tcp)
+		rc = rudp_tcp_set(app->carrier.tcp, w->request->level, w->request->option,
+				  w->request->value, len);
+	if (!conn || app->carrier.by_tcp)
+		return rc;
+	rudp_conn_set_options(conn, &app->options.conn, w->engine->now_at_ns);
+	return app->options.conn.cc == cc
+		       ? 0
+		       : rudp_conn_set_cc(conn, app->options.conn.cc->name, w->engine->now_at_ns);
 }
 
 static int serve_set(struct work *w)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -21,6 +22,7 @@
 #include "engine/control.h"
 #include "engine/listener.h"
 #include "engine/loop.h"
+#include "engine/tcp.h"
 #include "engine/udp.h"
 
 #define MACHINE_ID_BYTES 64
@@ -71,6 +73,22 @@ static size_t read_file(const char *path, void *out, size_t size)
 	return n > 0 ? (size_t)n : 0;
 }
 
+static void look_at_executable(struct rudp_program *program)
+{
+	char path[32], target[PATH_MAX];
+	const char *slash;
+	ssize_t len;
+
+	snprintf(path, sizeof path, "/proc/%u/exe", program->pid);
+	len = readlink(path, target, sizeof target - 1);
+	if (len <= 0)
+		return;
+	target[len] = 0;
+	slash = strrchr(target, '/');
+	snprintf(program->executable, sizeof program->executable, "%.*s",
+		 RUDP_EXECUTABLE_NAME_BYTES - 1, slash ? slash + 1 : target);
+}
+
 void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 				 struct rudp_program *program)
 {
@@ -84,6 +102,7 @@ void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 		len = read_file(path, engine->last_program.name, RUDP_PROGRAM_NAME_BYTES - 1);
 		if (len > 0 && engine->last_program.name[len - 1] == '\n')
 			engine->last_program.name[len - 1] = 0;
+		look_at_executable(&engine->last_program);
 		engine->last_program_at_ns = engine->now_at_ns;
 	}
 	*program = engine->last_program;
@@ -138,6 +157,8 @@ static void init_lists(struct rudp_engine *engine)
 	rudp_list_init(&engine->bindings);
 	rudp_list_init(&engine->clients);
 	rudp_list_init(&engine->ready);
+	rudp_list_init(&engine->tcp_dirty);
+	rudp_remembered_init(&engine->remembered);
 }
 
 static int open_control(struct rudp_engine *engine)
@@ -169,6 +190,7 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 	rudp_engine_random(NULL, engine->token, sizeof engine->token);
 	engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 	engine->housekeeping_at_ns = engine->now_at_ns + RUDP_HOUSEKEEPING_NS;
+	rudp_timer_wheel_init(&engine->race_timers, engine->now_at_ns);
 	engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (engine->epoll_fd < 0)
@@ -199,6 +221,7 @@ static void close_all(struct rudp_engine *engine)
 				RUDP_LIST_OWNER(engine->strangers.next, struct rudp_call, link));
 	while (!rudp_list_is_empty(&engine->apps))
 		rudp_app_free(engine, RUDP_LIST_OWNER(engine->apps.next, struct rudp_app, link));
+	rudp_tcp_close_all(engine);
 	while (!rudp_list_is_empty(&engine->bindings))
 		rudp_binding_close(engine, RUDP_LIST_OWNER(engine->bindings.next,
 							   struct rudp_binding, all_link));
@@ -217,6 +240,7 @@ void rudp_engine_fini(struct rudp_engine *engine)
 		rudp_drops_report(&engine->drops, rudp_endpoint_verdicts(engine->ep), RUDP_NEVER);
 		rudp_endpoint_free(engine->ep);
 	}
+	rudp_remembered_fini(&engine->remembered);
 	rudp_slots_fini(&engine->slots);
 	rudp_tombstones_fini(&engine->tombstones);
 	free(engine->receive_buffers);

@@ -9,6 +9,7 @@
  *	udp           sockets on the wire       udp_receive, udp_send
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
  *	binding       who owns which port       listener (accept side), connect (active side)
+ *	carrier       rudp or kernel TCP        tcp (the relay), race (which of them), remembered, policy
  *	control       messages from programs    control_calls (the operations), caller (rights)
  *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops
  *	host_process, host_thread               where it lives
@@ -24,6 +25,8 @@
 #include "api/names.h"
 #include "base/addr.h"
 #include "base/list.h"
+#include "base/timer_wheel.h"
+#include "engine/remembered.h"
 #include "engine/settings.h"
 #include "engine/slots.h"
 #include "engine/drops.h"
@@ -34,10 +37,12 @@
 #define RUDP_RECEIVE_BUFFER_BYTES 65536
 #define RUDP_SCRATCH_BYTES 65536
 #define RUDP_PROGRAM_NAME_BYTES 16
+#define RUDP_EXECUTABLE_NAME_BYTES 64
 
 struct rudp_program {
 	uint32_t pid;
-	char name[RUDP_PROGRAM_NAME_BYTES];
+	char name[RUDP_PROGRAM_NAME_BYTES];        /* /proc/PID/comm */
+	char executable[RUDP_EXECUTABLE_NAME_BYTES]; /* last part of its path; empty: not known */
 };
 
 struct rudp_engine {
@@ -57,10 +62,15 @@ struct rudp_engine {
 	int64_t now_at_ns;
 
 	struct rudp_list doors, calls, strangers, udps, apps, bindings, clients;
+	struct rudp_list tcp_dirty;   /* relayed connections with bytes to write */
 	struct rudp_list ready;       /* apps with more to do than one pass allows */
 	unsigned call_count, stranger_count, app_count, binding_count, client_count, waiting_count;
 	unsigned orphan_udp_count;
+	unsigned tcp_count;           /* relayed connections, orphans included */
 	uint32_t sweep;
+
+	struct rudp_timer_wheel race_timers;
+	struct rudp_remembered remembered;
 
 	int64_t housekeeping_at_ns;
 	int64_t accept_retry_at_ns;

@@ -70,8 +70,11 @@ void rudp_client_on_event(struct rudp_engine *engine, uint64_t id)
 {
 	struct client *client = rudp_slots_find(&engine->slots, id, RUDP_KIND_CLIENT);
 
-	if (client)
-		client_free(engine, client);
+	if (!client)
+		return;
+	client_free(engine, client);
+	/* Its listeners may have ended with it: plain TCP peers should be refused from now on. */
+	rudp_binding_probe_all(engine);
 }
 
 static void close_stale_calls(struct rudp_engine *engine, struct rudp_list *calls)
@@ -90,7 +93,8 @@ static void close_stale_calls(struct rudp_engine *engine, struct rudp_list *call
 static bool is_idle(const struct rudp_engine *engine)
 {
 	return engine->call_count == 0 && engine->app_count == 0 && engine->binding_count == 0 &&
-	       engine->client_count == 0 && rudp_endpoint_conn_count(engine->ep) == 0;
+	       engine->client_count == 0 && engine->tcp_count == 0 &&
+	       rudp_endpoint_conn_count(engine->ep) == 0;
 }
 
 /*
@@ -143,7 +147,7 @@ static bool is_delivered(struct rudp_engine *engine, const struct rudp_app *app)
 	(void)engine;
 	if (app->failed || app->stage != RUDP_APP_OPEN)
 		return true;
-	rudp_conn_stats(app->conn, &stats);
+	rudp_carrier_stats(&app->carrier, &stats);
 	return rudp_app_is_drained(app) && stats.unacked_bytes == 0;
 }
 
@@ -160,7 +164,8 @@ static void drain(struct rudp_engine *engine)
 		if (is_delivered(engine, app))
 			rudp_app_free(engine, app);
 	}
-	if (late || (engine->app_count == 0 && rudp_endpoint_conn_count(engine->ep) == 0))
+	if (late || (engine->app_count == 0 && engine->tcp_count == 0 &&
+		     rudp_endpoint_conn_count(engine->ep) == 0))
 		engine->over = true;
 }
 

@@ -8,6 +8,8 @@
 
 #include "engine/app_side.h"
 #include "engine/binding.h"
+#include "engine/listener.h"
+#include "engine/tcp.h"
 
 static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_stats *stats)
 {
@@ -58,6 +60,16 @@ static void add_queue(struct rudp_control_info *info, const struct rudp_app *app
 	}
 }
 
+enum rudp_state rudp_info_state(const struct rudp_app *app)
+{
+	struct rudp_conn_stats stats;
+
+	if (app->stage == RUDP_APP_CONNECTING)
+		return RUDP_STATE_SYN_SENT;
+	rudp_carrier_stats(&app->carrier, &stats);
+	return stats.state;
+}
+
 static void fill_app(const struct rudp_app *app, struct rudp_control_info *info)
 {
 	struct rudp_conn_stats stats = {0};
@@ -67,8 +79,14 @@ static void fill_app(const struct rudp_app *app, struct rudp_control_info *info)
 					   .local = app->local,
 					   .remote = app->remote};
 	memcpy(info->program, app->program.name, sizeof info->program);
-	rudp_conn_stats(app->conn, &stats);
+	rudp_carrier_stats(&app->carrier, &stats);
 	copy_stats(info, &stats);
+	info->state = (uint8_t)rudp_info_state(app);
+	info->transport = (uint8_t)app->transport;
+	info->reason = (uint8_t)app->reason;
+	info->policy_line = (uint16_t)app->policy_line;
+	if (app->carrier.by_tcp && info->cc_name[0] == 0)
+		rudp_tcp_congestion(app->carrier.tcp, info->cc_name);
 	add_queue(info, app);
 	info->memory_bytes += sizeof *app;
 }
@@ -80,10 +98,13 @@ static void fill_binding(const struct rudp_binding *binding, struct rudp_control
 		.state = binding->listening ? RUDP_STATE_LISTEN : RUDP_STATE_CLOSED,
 		.pid = binding->program.pid,
 		.local = binding->local,
+		.transport = (uint8_t)rudp_listener_transport(binding),
+		.reason = binding->policy_line ? RUDP_REASON_POLICY : RUDP_REASON_DEFAULT,
+		.policy_line = (uint16_t)binding->policy_line,
 		.backlog = binding->backlog < 0 ? 0 : (uint32_t)binding->backlog,
 		.queued = binding->queued,
 		.memory_bytes = sizeof *binding};
-	if (binding->listening)
+	if (binding->listening && binding->port->listener)
 		info->queued += rudp_listener_queued(binding->port->listener);
 	memcpy(info->program, binding->program.name, sizeof info->program);
 }

@@ -5,10 +5,14 @@
 #ifndef RUDP_ENGINE_INFO_H
 #define RUDP_ENGINE_INFO_H
 
+#include "engine/app_side.h"
 #include "engine/engine.h"
 
 /* false: the id names no connection and no binding of this engine. */
 bool rudp_info_fill(struct rudp_engine *engine, uint64_t id, struct rudp_control_info *info);
+
+/* As the program may know it: SYN_SENT until its connect is over. */
+enum rudp_state rudp_info_state(const struct rudp_app *app);
 
 /* The object at or after *cursor (0 first); moves it behind. false: no more. */
 bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_control_info *info);

@@ -2,12 +2,15 @@
 #include "engine/listener.h"
 
 #include <errno.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "api/mark.h"
 #include "engine/app_side.h"
+#include "engine/tcp.h"
 
 /* The engine calls listen: SO_PEERCRED of the listener then names it, which the shim's accept checks. */
 static int listen_native(int fd, int backlog)
@@ -28,46 +31,136 @@ static unsigned backlog_of(const struct rudp_port *port)
 					   ? SOMAXCONN
 					   : (unsigned)binding->backlog;
 
-		if (binding->listening)
+		if (binding->listening && binding->way != RUDP_WAY_TCP)
 			sum += backlog;
 	}
 	return sum;
 }
 
+static struct rudp_decision decide(struct rudp_engine *engine, const struct rudp_binding *binding)
+{
+	const struct rudp_policy_question question = {.direction = RUDP_DIRECTION_LISTEN,
+						      .addr = &binding->local,
+						      .program = binding->program.name,
+						      .executable = binding->program.executable,
+						      .has_key = engine->settings.has_psk};
+
+	return rudp_policy_decide(engine->settings.policy, &question);
+}
+
+static int start_tcp(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
+{
+	struct rudp_bag bag;
+	bool has_bag = rudp_bag_get(fd, &bag) == 0;
+	int rc = 0;
+
+	rudp_tcp_put_options(binding->tcp_fd, has_bag ? &bag : NULL,
+			     binding->options.conn.keepalive);
+	if (listen(binding->tcp_fd, binding->backlog) < 0)
+		return -errno;
+	if (!binding->tcp_listening)
+		rc = rudp_engine_watch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, binding->id);
+	if (rc == 0)
+		binding->tcp_listening = binding->tcp_may_accept = true;
+	return rc;
+}
+
+/* The port stays ours; a peer is refused now. */
+static void stop_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	if (!binding->tcp_listening)
+		return;
+	binding->tcp_listening = binding->tcp_may_accept = false;
+	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, binding->tcp_fd, NULL);
+	shutdown(binding->tcp_fd, SHUT_RD);
+}
+
+static int start_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	struct rudp_port *port = binding->port;
+
+	if (port->listener) {
+		rudp_listener_set_backlog(port->listener, backlog_of(port));
+		return 0;
+	}
+	port->listener = rudp_endpoint_listen(engine->ep, port->udp,
+					      rudp_addr_port(&binding->local), backlog_of(port),
+					      port, &binding->options.conn);
+	return port->listener ? 0 : -ENOMEM;
+}
+
+static void log_listening(const struct rudp_binding *binding)
+{
+	char text[RUDP_ADDR_TEXT_SIZE];
+
+	if (rudp_log_wants(RUDP_LOG_INFO))
+		rudp_log(RUDP_LOG_INFO, "%s (pid %u) listens on %s for %s", binding->program.name,
+			 binding->program.pid, rudp_addr_format(&binding->local, text),
+			 binding->way == RUDP_WAY_AUTO  ? "rudp and plain TCP"
+			 : binding->way == RUDP_WAY_TCP ? "plain TCP"
+							: "rudp");
+}
+
+static int start(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
+{
+	struct rudp_decision decision = decide(engine, binding);
+	int rc = 0;
+
+	binding->way = decision.way;
+	binding->policy_line = decision.line;
+	binding->listening = true;
+	if (binding->way != RUDP_WAY_RUDP)
+		rc = start_tcp(engine, binding, fd);
+	if (rc == 0 && binding->way != RUDP_WAY_TCP)
+		rc = start_rudp(engine, binding);
+	if (rc < 0)
+		rudp_listener_stop(engine, binding);
+	return rc;
+}
+
 int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding, int fd,
 			int backlog)
 {
-	struct rudp_port *port = binding->port;
+	bool again = binding->listening;
 	int rc;
 
-	if (!binding->listening &&
-	    rudp_binding_is_blocked(engine, &binding->local, binding->v6only, binding->reuse_port,
-				    binding))
+	if (!again && rudp_binding_is_blocked(engine, &binding->local, binding->v6only,
+					      binding->reuse_port, binding))
 		return -EADDRINUSE;
 	rc = listen_native(fd, backlog);
 	if (rc < 0)
 		return rc;
 	rudp_sock_options_read(&binding->options, fd, &engine->settings);
 	binding->backlog = backlog;
-	binding->listening = true;
-	if (port->listener) {
-		rudp_listener_set_backlog(port->listener, backlog_of(port));
-		return 0;
+	rc = start(engine, binding, fd);
+	if (rc == 0 && !again)
+		log_listening(binding);
+	return rc;
+}
+
+enum rudp_transport rudp_listener_transport(const struct rudp_binding *binding)
+{
+	switch (binding->way) {
+	case RUDP_WAY_AUTO:
+		return RUDP_TRANSPORT_BOTH;
+	case RUDP_WAY_TCP:
+		return RUDP_TRANSPORT_TCP;
+	case RUDP_WAY_RUDP:
+		break;
 	}
-	port->listener = rudp_endpoint_listen(engine->ep, port->udp,
-					      rudp_addr_port(&port->udp->local), backlog_of(port),
-					      port, &binding->options.conn);
-	if (port->listener)
-		return 0;
-	binding->listening = false;
-	return -ENOMEM;
+	return RUDP_TRANSPORT_RUDP;
+}
+
+static bool serves_rudp(const struct rudp_binding *binding)
+{
+	return binding->listening && binding->way != RUDP_WAY_TCP;
 }
 
 static bool anybody_listens(const struct rudp_port *port)
 {
 	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
 	     link = link->next)
-		if (RUDP_LIST_OWNER(link, struct rudp_binding, link)->listening)
+		if (serves_rudp(RUDP_LIST_OWNER(link, struct rudp_binding, link)))
 			return true;
 	return false;
 }
@@ -82,6 +175,9 @@ void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding
 	if (waiting)
 		rudp_app_reset(engine, waiting);
 	binding->waiting_id = 0;
+	stop_tcp(engine, binding);
+	if (!binding->port->listener)
+		return;
 	if (anybody_listens(binding->port)) {
 		rudp_listener_set_backlog(binding->port->listener, backlog_of(binding->port));
 		return;
@@ -168,7 +264,7 @@ static struct rudp_binding *next_in_turn(struct rudp_port *port)
 	     link = link->next) {
 		struct rudp_binding *binding = RUDP_LIST_OWNER(link, struct rudp_binding, link);
 
-		if (!binding->listening || binding->waiting_id)
+		if (!serves_rudp(binding) || binding->waiting_id)
 			continue;
 		rudp_list_remove(link);
 		rudp_list_append(&port->bindings, link);
@@ -177,9 +273,20 @@ static struct rudp_binding *next_in_turn(struct rudp_port *port)
 	return NULL;
 }
 
+static void hand_over(struct rudp_engine *engine, struct rudp_binding *binding,
+		      struct rudp_app *app)
+{
+	app->reason = RUDP_REASON_PEER;
+	app->stage = RUDP_APP_WAITING;
+	app->binding_id = binding->id;
+	app->program = binding->program;
+	deliver(engine, binding, app);
+}
+
 static bool hand_over_one(struct rudp_engine *engine, struct rudp_port *port)
 {
 	struct rudp_binding *binding;
+	struct rudp_addr local;
 	struct rudp_conn *conn;
 	struct rudp_app *app;
 
@@ -189,18 +296,69 @@ static bool hand_over_one(struct rudp_engine *engine, struct rudp_port *port)
 	conn = binding ? rudp_listener_accept(port->listener) : NULL;
 	if (!conn)
 		return false;
-	app = rudp_app_new(engine, conn, &binding->options, rudp_conn_local(conn),
-			   rudp_conn_remote(conn));
+	local = *rudp_conn_local(conn);
+	rudp_addr_set_port(&local, rudp_addr_port(&binding->local));
+	app = rudp_app_new(engine, &binding->options, &local, rudp_conn_remote(conn));
 	if (!app) {
 		rudp_conn_reset(conn, RUDP_RESET_NO_RESOURCES, engine->now_at_ns);
 		rudp_conn_close(conn, engine->now_at_ns);
 		return true;
 	}
-	app->stage = RUDP_APP_WAITING;
-	app->binding_id = binding->id;
-	app->program = binding->program;
-	deliver(engine, binding, app);
+	rudp_app_take_conn(app, conn);
+	app->transport = RUDP_TRANSPORT_RUDP;
+	hand_over(engine, binding, app);
 	return true;
+}
+
+/* false: there is no memory for it. */
+static bool hand_over_tcp(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
+{
+	struct rudp_addr local = {0}, remote = {0};
+	struct sockaddr_in6 name;
+	socklen_t len = sizeof name;
+	struct rudp_app *app;
+
+	if (getsockname(fd, (struct sockaddr *)&name, &len) == 0)
+		rudp_addr_from_sockaddr(&local, (struct sockaddr *)&name, len);
+	len = sizeof name;
+	/* A peer that has reset already has no name any more; its accept is told so, as with TCP. */
+	if (getpeername(fd, (struct sockaddr *)&name, &len) < 0 ||
+	    rudp_addr_from_sockaddr(&remote, (struct sockaddr *)&name, len) < 0)
+		return false;
+	app = rudp_app_new(engine, &binding->options, &local, &remote);
+	if (!app)
+		return false;
+	app->carrier.tcp = rudp_tcp_adopt(engine, app->id, fd);
+	if (!app->carrier.tcp) {
+		rudp_app_free(engine, app);
+		return false;
+	}
+	app->carrier.by_tcp = true;
+	app->transport = RUDP_TRANSPORT_TCP;
+	hand_over(engine, binding, app);
+	return true;
+}
+
+void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	uint64_t id = binding->id;
+
+	binding->tcp_may_accept = true;
+	while (binding && binding->tcp_may_accept && !binding->waiting_id) {
+		int fd = accept4(binding->tcp_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			       errno == ENOBUFS)) {
+			engine->accept_retry_at_ns = engine->now_at_ns + RUDP_ACCEPT_RETRY_NS;
+			return;
+		}
+		if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
+			binding->tcp_may_accept = false; /* EAGAIN, or it does not listen any more */
+		if (fd >= 0 && !hand_over_tcp(engine, binding, fd))
+			close(fd);
+		/* A hand-over may have found the program gone. */
+		binding = rudp_binding_find(engine, id);
+	}
 }
 
 void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port)
@@ -217,14 +375,17 @@ void rudp_listener_retry(struct rudp_engine *engine, uint64_t binding_id)
 	struct rudp_binding *binding = rudp_binding_find(engine, binding_id);
 	struct rudp_app *app;
 
-	if (!binding || !binding->waiting_id)
+	if (!binding || (!binding->waiting_id && !binding->tcp_may_accept))
 		return;
 	app = rudp_app_find(engine, binding->waiting_id);
 	binding->waiting_id = 0;
 	if (app)
 		deliver(engine, binding, app);
 	binding = rudp_binding_find(engine, binding_id);
-	if (binding && !binding->waiting_id && binding->listening)
+	if (binding && binding->tcp_may_accept && binding->tcp_listening)
+		rudp_listener_on_tcp(engine, binding);
+	binding = rudp_binding_find(engine, binding_id);
+	if (binding && !binding->waiting_id && binding->listening && binding->port->listener)
 		rudp_listener_pump(engine, binding->port);
 }
 

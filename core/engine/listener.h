@@ -6,6 +6,9 @@
  * end named after both addresses. A full accept queue says EAGAIN and nothing ever says that there is
  * room again: one connection a binding waits and is tried again when an accept shows (its sentinel has
  * come) and every RUDP_ACCEPT_RETRY_NS; the others wait in the protocol's queue.
+ *
+ * Where the policy has it so, plain TCP peers are served on the same port: the kernel socket that holds
+ * the port for the binding listens, too, and what it accepts is relayed (tcp.h).
  */
 #ifndef RUDP_ENGINE_LISTENER_H
 #define RUDP_ENGINE_LISTENER_H
@@ -23,6 +26,10 @@ void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding
 
 /* Hands over as many as the programs have room for. */
 void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port);
+/* A plain TCP peer has come to the port. */
+void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *binding);
+/* What it serves. */
+enum rudp_transport rudp_listener_transport(const struct rudp_binding *binding);
 /* An accept queue may have room again. */
 void rudp_listener_retry(struct rudp_engine *engine, uint64_t binding_id);
 void rudp_listener_retry_all(struct rudp_engine *engine);

@@ -13,6 +13,8 @@
 #include "engine/app_side.h"
 #include "engine/control.h"
 #include "engine/listener.h"
+#include "engine/race.h"
+#include "engine/tcp.h"
 #include "engine/udp.h"
 
 static void on_signal(struct rudp_engine *engine, const int *signal_fd)
@@ -45,7 +47,11 @@ static void dispatch(struct rudp_engine *engine, uint64_t id, uint32_t events)
 	case RUDP_KIND_APP:
 		rudp_app_on_epoll(engine, object, events);
 		break;
+	case RUDP_KIND_TCP:
+		rudp_tcp_on_event(engine, object, events);
+		break;
 	case RUDP_KIND_BINDING:
+		rudp_listener_on_tcp(engine, object);
 		break;
 	case RUDP_KIND_CLIENT:
 		rudp_client_on_event(engine, id);
@@ -108,7 +114,8 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 	int64_t deadline = rudp_time_min(rudp_endpoint_deadline_ns(engine->ep),
 					 rudp_housekeeping_deadline_ns(engine));
 
-	if (!rudp_list_is_empty(&engine->ready))
+	deadline = rudp_time_min(deadline, rudp_timer_wheel_next_at_ns(&engine->race_timers));
+	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty))
 		return 0;
 	if (deadline == RUDP_NEVER)
 		return RUDP_NEVER;
@@ -150,6 +157,8 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	if (rudp_endpoint_deadline_ns(engine->ep) <= engine->now_at_ns)
 		rudp_endpoint_on_time(engine->ep, engine->now_at_ns);
 	run_conn_events(engine);
+	rudp_race_run_timers(engine);
+	rudp_tcp_flush_all(engine);
 	transmit(engine);
 	if (rudp_housekeeping_deadline_ns(engine) <= engine->now_at_ns)
 		rudp_housekeeping(engine);

@@ -29,6 +29,7 @@ struct rudp_policy_question {
 	const struct rudp_addr *addr; /* connect: the peer; listen: the local address */
 	const char *program;          /* as /proc/PID/comm says; NULL: not known */
 	const char *executable;       /* last part of its path; NULL: not known */
+	bool has_key;                 /* what no rule decides is rudp then */
 };
 
 struct rudp_decision {
@@ -38,5 +39,10 @@ struct rudp_decision {
 
 struct rudp_decision rudp_policy_decide(const struct rudp_policy *policy,
 					const struct rudp_policy_question *question);
+
+/* The settings of the policy; without one, the defaults. */
+int64_t rudp_policy_head_start_ns(const struct rudp_policy *policy); /* of rudp before TCP is tried */
+int64_t rudp_policy_remember_ns(const struct rudp_policy *policy);   /* what a race has shown */
+uint16_t rudp_policy_udp_port(const struct rudp_policy *policy);     /* fixed; 0: as the TCP port */
 
 #endif

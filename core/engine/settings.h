@@ -31,6 +31,7 @@ struct rudp_settings {
 	const struct rudp_cc_ops *cc;    /* NULL: the protocol's default */
 	enum rudp_log_level log_level;
 	char log_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no log */
+	struct rudp_policy *policy;
 	int64_t connect_timeout_ns;      /* 0: the protocol's default */
 };
 

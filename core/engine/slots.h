@@ -18,6 +18,7 @@ enum rudp_kind {
 	RUDP_KIND_DOOR,    /* listening control socket */
 	RUDP_KIND_CALL,    /* control connection */
 	RUDP_KIND_UDP,
+	RUDP_KIND_TCP,     /* a relayed connection */
 	RUDP_KIND_APP,     /* the engine's end of a program's connection */
 	RUDP_KIND_BINDING, /* a bound or listening socket of a program */
 	RUDP_KIND_CLIENT,  /* a process that has said HELLO */

@@ -263,6 +263,12 @@ void rudp_conn_reset(struct rudp_conn *conn, enum rudp_reset_reason reason, int6
 	rudp_endpoint_touch(conn->ep, conn);
 }
 
+void rudp_conn_abandon(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	rudp_conn_die(conn, now_at_ns);
+	rudp_conn_close(conn, now_at_ns);
+}
+
 void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	bool unread;

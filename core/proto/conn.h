@@ -132,6 +132,13 @@ void rudp_conn_reset(struct rudp_conn *conn, enum rudp_reset_reason reason, int6
  */
 void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns);
 
+/*
+ * Given up without a word to the peer, at any time: whatever it still sends is answered as for a
+ * connection that was never there. What is done with an attempt that is not wanted any more. Takes the
+ * place of rudp_conn_close.
+ */
+void rudp_conn_abandon(struct rudp_conn *conn, int64_t now_at_ns);
+
 /* ICMP said that the peer's port or host is not there: errno as the kernel reports it. */
 void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns);
 

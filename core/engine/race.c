@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/race.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "api/mark.h"
+#include "base/log.h"
+#include "engine/app_side.h"
+#include "engine/binding.h"
+#include "engine/connect.h"
+#include "engine/tcp.h"
+#include "engine/udp.h"
+
+static void arm(struct rudp_engine *engine, struct rudp_app *app)
+{
+	const struct rudp_race *race = &app->race;
+
+	rudp_timer_arm(&engine->race_timers, &app->race.timer,
+		       rudp_time_min(race->tcp_due_at_ns, race->give_up_at_ns));
+}
+
+/*
+ * A program that has bound its socket speaks from there. That socket stays unconnected: others may
+ * share it. Where it was bound to any address, routing says which one it is.
+ */
+static int from_binding(struct rudp_engine *engine, const struct rudp_binding *binding,
+			const struct rudp_addr *remote, struct rudp_udp **udp,
+			struct rudp_addr *local)
+{
+	uint16_t port = rudp_addr_port(&binding->local);
+	int rc;
+
+	if (!rudp_addr_is_any(&binding->local)) {
+		if (binding->local.family != remote->family)
+			return -EINVAL;
+		*local = binding->local;
+	} else {
+		if (binding->local.family == AF_INET && remote->family == AF_INET6)
+			return -EINVAL;
+		rc = rudp_udp_source_for(remote, local);
+		if (rc < 0)
+			return rc;
+		rudp_addr_set_port(local, port);
+	}
+	*udp = binding->port->udp;
+	rudp_udp_hold(engine, *udp);
+	return 0;
+}
+
+/* With a fixed UDP port the target travels in the SYN alone. */
+static struct rudp_addr wire_address(const struct rudp_engine *engine, const struct rudp_addr *to)
+{
+	struct rudp_addr wire = *to;
+
+	if (rudp_policy_udp_port(engine->settings.policy))
+		rudp_addr_set_port(&wire, rudp_policy_udp_port(engine->settings.policy));
+	return wire;
+}
+
+static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
+		      const struct rudp_binding *binding)
+{
+	struct rudp_addr wire = wire_address(engine, &app->remote);
+	struct rudp_udp *udp;
+	int rc;
+
+	if (binding)
+		rc = from_binding(engine, binding, &wire, &udp, &app->local);
+	else
+		rc = rudp_udp_open_connected(engine, &wire, &udp);
+	if (rc < 0)
+		return rc;
+	if (!binding)
+		app->local = udp->local;
+	app->carrier.conn = rudp_endpoint_connect(engine->ep, udp, &app->local, &wire,
+						  rudp_addr_port(&app->remote), &app->options.conn,
+						  engine->now_at_ns, &rc);
+	/* From here on the connection keeps the socket; the sweep sees that. */
+	rudp_udp_release(engine, udp);
+	if (!app->carrier.conn)
+		return rc;
+	rudp_conn_set_user(app->carrier.conn, (void *)(uintptr_t)app->id);
+	return 0;
+}
+
+static int begin_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	const struct rudp_binding *binding = rudp_binding_find(engine, app->race.binding_id);
+	const struct rudp_tcp_from from = {.bound_fd = binding ? binding->tcp_fd : -1,
+					   .local = &app->local,
+					   .bag = app->race.bag,
+					   .keepalive = app->options.conn.keepalive};
+
+	app->race.tcp_due_at_ns = RUDP_NEVER;
+	if (app->options.conn.connect_timeout_ns > 0)
+		app->race.give_up_at_ns =
+			app->race.started_at_ns + app->options.conn.connect_timeout_ns;
+	arm(engine, app);
+	return rudp_tcp_connect(engine, app->id, &from, &app->remote, &app->carrier.tcp);
+}
+
+static void learn_tcp_local(struct rudp_app *app)
+{
+	struct sockaddr_in6 name;
+	socklen_t len = sizeof name;
+
+	if (getsockname(app->carrier.tcp->fd, (struct sockaddr *)&name, &len) == 0)
+		rudp_addr_from_sockaddr(&app->local, (struct sockaddr *)&name, len);
+}
+
+static bool recall(struct rudp_engine *engine, const struct rudp_app *app, bool *tcp,
+		   int64_t *rtt_ns)
+{
+	return rudp_remembered_find(&engine->remembered, &app->remote,
+				    rudp_policy_remember_ns(engine->settings.policy),
+				    engine->now_at_ns, tcp, rtt_ns);
+}
+
+/* Only what a race has shown is worth remembering: a rule says the same every time. */
+static void remember(struct rudp_engine *engine, const struct rudp_app *app, bool tcp)
+{
+	struct rudp_conn_stats stats = {0};
+
+	if (app->race.way != RUDP_WAY_AUTO)
+		return;
+	if (!tcp)
+		rudp_conn_stats(app->carrier.conn, &stats);
+	rudp_remembered_put(&engine->remembered, &app->remote, tcp, stats.srtt_ns,
+			    engine->now_at_ns);
+}
+
+static int begin_only_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	int rc = begin_tcp(engine, app);
+
+	if (rc == 0)
+		learn_tcp_local(app);
+	return rc;
+}
+
+static int begin_auto(struct rudp_engine *engine, struct rudp_app *app,
+		      const struct rudp_binding *binding)
+{
+	int64_t head_start_ns = rudp_policy_head_start_ns(engine->settings.policy);
+	int64_t rtt_ns = 0;
+	bool tcp = false;
+
+	if (recall(engine, app, &tcp, &rtt_ns) && tcp) {
+		app->reason = RUDP_REASON_REMEMBERED;
+		return begin_only_tcp(engine, app);
+	}
+	if (RUDP_RACE_RTTS * rtt_ns > head_start_ns)
+		head_start_ns = RUDP_RACE_RTTS * rtt_ns;
+	app->transport = RUDP_TRANSPORT_RACING;
+	app->race.tcp_due_at_ns = engine->now_at_ns + head_start_ns;
+	if (begin_rudp(engine, app, binding) == 0) {
+		arm(engine, app);
+		return 0;
+	}
+	app->reason = RUDP_REASON_REFUSED;
+	return begin_only_tcp(engine, app);
+}
+
+static void keep_bag(struct rudp_race *race, const struct rudp_race_entry *entry)
+{
+	if (!(entry->mark_flags & RUDP_MARK_BAG) || race->way == RUDP_WAY_RUDP)
+		return;
+	race->bag = calloc(1, sizeof *race->bag);
+	if (race->bag)
+		rudp_bag_get(entry->options_fd, race->bag);
+}
+
+int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
+		    const struct rudp_race_entry *entry)
+{
+	struct rudp_race *race = &app->race;
+
+	race->way = entry->decision.way;
+	race->started_at_ns = engine->now_at_ns;
+	race->tcp_due_at_ns = race->give_up_at_ns = RUDP_NEVER;
+	race->binding_id = entry->binding ? entry->binding->id : 0;
+	app->policy_line = entry->decision.line;
+	keep_bag(race, entry);
+	switch (race->way) {
+	case RUDP_WAY_AUTO:
+		return begin_auto(engine, app, entry->binding);
+	case RUDP_WAY_RUDP:
+	case RUDP_WAY_TCP:
+		break;
+	}
+	app->reason = app->policy_line ? RUDP_REASON_POLICY : RUDP_REASON_DEFAULT;
+	if (race->way == RUDP_WAY_RUDP)
+		return begin_rudp(engine, app, entry->binding);
+	app->transport = RUDP_TRANSPORT_TCP;
+	return begin_only_tcp(engine, app);
+}
+
+static void fail(struct rudp_engine *engine, struct rudp_app *app, int error)
+{
+	rudp_remembered_forget(&engine->remembered, &app->remote);
+	rudp_app_fail(engine, app, error);
+}
+
+static void drop_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (app->carrier.tcp)
+		rudp_tcp_close(engine, app->carrier.tcp);
+	app->carrier.tcp = NULL;
+}
+
+static void drop_conn(struct rudp_engine *engine, struct rudp_app *app)
+{
+	rudp_conn_abandon(app->carrier.conn, engine->now_at_ns);
+	app->carrier.conn = NULL;
+}
+
+static void won_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	drop_tcp(engine, app);
+	app->race.tcp_due_at_ns = app->race.give_up_at_ns = RUDP_NEVER;
+	arm(engine, app);
+	remember(engine, app, false);
+	app->transport = RUDP_TRANSPORT_RUDP;
+	if (app->race.way == RUDP_WAY_AUTO)
+		app->reason = RUDP_REASON_ANSWERED;
+	if (app->fd < 0)
+		app->local = *rudp_conn_local(app->carrier.conn);
+	rudp_connect_on_established(engine, app);
+}
+
+static void won_by_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	app->race.give_up_at_ns = RUDP_NEVER;
+	if (app->carrier.conn) {
+		app->reason = RUDP_REASON_SILENT;
+		app->race.give_up_at_ns = app->race.started_at_ns + RUDP_RACE_LATE_NS;
+	}
+	arm(engine, app);
+	remember(engine, app, true);
+	app->carrier.by_tcp = true;
+	app->transport = RUDP_TRANSPORT_TCP;
+	if (app->fd < 0)
+		learn_tcp_local(app);
+	rudp_connect_on_established(engine, app);
+}
+
+/* The late look: TCP carries already, rudp is only listened for. */
+static void on_late(struct rudp_engine *engine, struct rudp_app *app, unsigned events)
+{
+	if (events & RUDP_EVENT_ESTABLISHED)
+		remember(engine, app, false);
+	if (events & RUDP_EVENT_ESTABLISHED || rudp_conn_error(app->carrier.conn))
+		drop_conn(engine, app);
+}
+
+/* TCP is the last hope now. */
+static void lost_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	int error = rudp_conn_error(app->carrier.conn);
+	int rc = 0;
+
+	if (app->race.way != RUDP_WAY_AUTO || app->race.error) {
+		fail(engine, app, app->race.error ? app->race.error : error);
+		return;
+	}
+	drop_conn(engine, app);
+	app->reason = error == ETIMEDOUT ? RUDP_REASON_SILENT : RUDP_REASON_REFUSED;
+	if (!app->carrier.tcp)
+		rc = begin_tcp(engine, app);
+	if (rc < 0)
+		fail(engine, app, -rc);
+}
+
+void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned events)
+{
+	if (!app->carrier.conn)
+		return;
+	if (app->carrier.by_tcp)
+		on_late(engine, app, events);
+	else if (rudp_conn_error(app->carrier.conn))
+		lost_by_rudp(engine, app);
+	else if (events & RUDP_EVENT_ESTABLISHED)
+		won_by_rudp(engine, app);
+}
+
+/*
+ * The host is there and says no: that is the answer, as with TCP alone. Any other failure waits for
+ * rudp's, but is what the program is told.
+ */
+static void lost_by_tcp(struct rudp_engine *engine, struct rudp_app *app, int error)
+{
+	drop_tcp(engine, app);
+	app->race.give_up_at_ns = RUDP_NEVER;
+	arm(engine, app);
+	if (!app->carrier.conn || error == ECONNREFUSED)
+		fail(engine, app, error);
+	else
+		app->race.error = error;
+}
+
+void rudp_race_on_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
+	const struct rudp_tcp *tcp = app->carrier.tcp;
+
+	if (tcp->error)
+		lost_by_tcp(engine, app, tcp->error);
+	else if (!tcp->connecting)
+		won_by_tcp(engine, app);
+}
+
+static void on_time(struct rudp_engine *engine, struct rudp_app *app)
+{
+	int rc;
+
+	if (app->carrier.by_tcp) {
+		if (app->carrier.conn)
+			drop_conn(engine, app);
+	} else if (engine->now_at_ns >= app->race.give_up_at_ns) {
+		lost_by_tcp(engine, app, ETIMEDOUT);
+	} else if (engine->now_at_ns >= app->race.tcp_due_at_ns) {
+		rc = begin_tcp(engine, app);
+		if (rc < 0)
+			lost_by_tcp(engine, app, -rc);
+	}
+}
+
+void rudp_race_run_timers(struct rudp_engine *engine)
+{
+	struct rudp_timer *timer;
+
+	while ((timer = rudp_timer_wheel_pop(&engine->race_timers, engine->now_at_ns)))
+		on_time(engine, RUDP_LIST_OWNER(timer, struct rudp_app, race.timer));
+}
+
+void rudp_race_fini(struct rudp_engine *engine, struct rudp_app *app)
+{
+	rudp_timer_cancel(&engine->race_timers, &app->race.timer);
+	free(app->race.bag);
+	app->race.bag = NULL;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * race - which way a connection goes out: over rudp, over kernel TCP, or whichever answers first.
+ *
+ * After RFC 8305 (happy eyeballs): rudp gets a head start. TCP is begun at once when the peer refuses
+ * UDP, else when the head start is over; the first to be established carries. The outcome is
+ * remembered for the destination (remembered.h), both ways: TCP then goes without a head start, rudp
+ * gets one of three round trips if that is longer than the usual one.
+ * When TCP has won because rudp was silent, the silence may have been one lost SYN: the attempt is left
+ * alone for RUDP_RACE_LATE_NS, and if it is answered after all, that is what is remembered.
+ */
+#ifndef RUDP_ENGINE_RACE_H
+#define RUDP_ENGINE_RACE_H
+
+#include <stdint.h>
+
+#include "api/control.h"
+#include "base/time.h"
+#include "base/timer_wheel.h"
+#include "engine/policy.h"
+
+#define RUDP_RACE_LATE_NS (3 * RUDP_NS_PER_S)
+#define RUDP_RACE_RTTS 3
+
+struct rudp_app;
+struct rudp_bag;
+struct rudp_binding;
+struct rudp_engine;
+
+/* The part of an app that is only of use while it connects. */
+struct rudp_race {
+	struct rudp_timer timer;      /* in engine->race_timers */
+	enum rudp_way way;
+	int64_t started_at_ns;
+	int64_t tcp_due_at_ns;        /* RUDP_NEVER: begun, or not to be begun */
+	int64_t give_up_at_ns;
+	int error;                    /* of the attempt that has failed while the other runs */
+	uint64_t binding_id;          /* the program's bound socket, 0: none */
+	struct rudp_bag *bag;         /* options for kernel TCP; NULL: none */
+};
+
+struct rudp_race_entry {
+	struct rudp_decision decision;
+	const struct rudp_binding *binding; /* NULL: unbound */
+	int options_fd;               /* the program's socket */
+	unsigned mark_flags;
+};
+
+/*
+ * Begins what the decision allows; app->remote and app->options are in. Fills app->local.
+ *
+ * Returns  0, or -errno as connect(2) would give it at once.
+ */
+int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
+		    const struct rudp_race_entry *entry);
+
+/* Something has happened to one of the attempts. May free the app. */
+void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned events);
+void rudp_race_on_tcp(struct rudp_engine *engine, struct rudp_app *app);
+void rudp_race_run_timers(struct rudp_engine *engine);
+/* The app goes. */
+void rudp_race_fini(struct rudp_engine *engine, struct rudp_app *app);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/remembered.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/table.h"
+
+/* No padding and nothing that means the same in two ways: it is hashed as bytes. */
+struct key {
+	uint8_t host[16];
+	uint32_t scope;
+	uint16_t port;
+	uint16_t family;
+};
+
+struct rudp_remembered_entry {
+	struct key key;
+	bool tcp;
+	int64_t rtt_ns;
+	int64_t since_ns;
+	struct rudp_list age_link;
+	UT_hash_handle hh;
+};
+
+static struct key key_of(const struct rudp_addr *addr)
+{
+	struct key key = {.port = rudp_addr_port(addr), .family = addr->family};
+
+	if (addr->family == AF_INET) {
+		memcpy(key.host, &addr->in4.sin_addr, sizeof addr->in4.sin_addr);
+	} else {
+		memcpy(key.host, &addr->in6.sin6_addr, sizeof key.host);
+		key.scope = addr->in6.sin6_scope_id;
+	}
+	return key;
+}
+
+static struct rudp_remembered_entry *find(const struct rudp_remembered *remembered,
+					  const struct key *key)
+{
+	struct rudp_remembered_entry *entry;
+
+	HASH_FIND(hh, remembered->table, key, sizeof *key, entry);
+	return entry;
+}
+
+static void drop(struct rudp_remembered *remembered, struct rudp_remembered_entry *entry)
+{
+	HASH_DELETE(hh, remembered->table, entry);
+	rudp_list_remove(&entry->age_link);
+	remembered->count--;
+	free(entry);
+}
+
+void rudp_remembered_init(struct rudp_remembered *remembered)
+{
+	*remembered = (struct rudp_remembered){0};
+	rudp_list_init(&remembered->by_age);
+}
+
+static struct rudp_remembered_entry *oldest(const struct rudp_remembered *remembered)
+{
+	return RUDP_LIST_OWNER(remembered->by_age.next, struct rudp_remembered_entry, age_link);
+}
+
+void rudp_remembered_fini(struct rudp_remembered *remembered)
+{
+	while (remembered->count > 0)
+		drop(remembered, oldest(remembered));
+}
+
+static struct rudp_remembered_entry *add(struct rudp_remembered *remembered, const struct key *key)
+{
+	struct rudp_remembered_entry *entry;
+	bool rudp_table_add_failed = false;
+
+	if (remembered->count >= RUDP_REMEMBERED_MAX)
+		drop(remembered, oldest(remembered));
+	entry = calloc(1, sizeof *entry);
+	if (!entry)
+		return NULL;
+	entry->key = *key;
+	HASH_ADD(hh, remembered->table, key, sizeof entry->key, entry);
+	if (rudp_table_add_failed) {
+		free(entry);
+		return NULL;
+	}
+	remembered->count++;
+	return entry;
+}
+
+void rudp_remembered_put(struct rudp_remembered *remembered, const struct rudp_addr *to, bool tcp,
+			 int64_t rtt_ns, int64_t now_at_ns)
+{
+	struct key key = key_of(to);
+	struct rudp_remembered_entry *entry = find(remembered, &key);
+
+	if (!entry)
+		entry = add(remembered, &key);
+	if (!entry)
+		return;
+	entry->tcp = tcp;
+	entry->rtt_ns = rtt_ns;
+	entry->since_ns = now_at_ns;
+	rudp_list_remove(&entry->age_link);
+	rudp_list_append(&remembered->by_age, &entry->age_link);
+}
+
+void rudp_remembered_forget(struct rudp_remembered *remembered, const struct rudp_addr *to)
+{
+	struct key key = key_of(to);
+	struct rudp_remembered_entry *entry = find(remembered, &key);
+
+	if (entry)
+		drop(remembered, entry);
+}
+
+bool rudp_remembered_find(const struct rudp_remembered *remembered, const struct rudp_addr *to,
+			  int64_t age_max_ns, int64_t now_at_ns, bool *tcp, int64_t *rtt_ns)
+{
+	struct key key = key_of(to);
+	const struct rudp_remembered_entry *entry = find(remembered, &key);
+
+	if (!entry || now_at_ns - entry->since_ns > age_max_ns)
+		return false;
+	*tcp = entry->tcp;
+	*rtt_ns = entry->rtt_ns;
+	return true;
+}

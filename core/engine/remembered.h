@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * remembered - which way the last connection to a destination took, so that only the first one races.
+ *
+ * At most RUDP_REMEMBERED_MAX destinations (address and port); the oldest entry makes room. An entry
+ * counts for the time given when it is asked for. Threads  none: one owner at a time.
+ */
+#ifndef RUDP_ENGINE_REMEMBERED_H
+#define RUDP_ENGINE_REMEMBERED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "base/time.h"
+
+#define RUDP_REMEMBERED_MAX 4096
+
+struct rudp_remembered_entry;
+
+struct rudp_remembered {
+	struct rudp_remembered_entry *table;
+	struct rudp_list by_age;      /* oldest first */
+	unsigned count;
+};
+
+void rudp_remembered_init(struct rudp_remembered *remembered);
+void rudp_remembered_fini(struct rudp_remembered *remembered);
+
+/* rtt_ns: of a handshake over rudp. Without memory nothing is remembered. */
+void rudp_remembered_put(struct rudp_remembered *remembered, const struct rudp_addr *to, bool tcp,
+			 int64_t rtt_ns, int64_t now_at_ns);
+void rudp_remembered_forget(struct rudp_remembered *remembered, const struct rudp_addr *to);
+
+/* false: not known, or older than age_max_ns. */
+bool rudp_remembered_find(const struct rudp_remembered *remembered, const struct rudp_addr *to,
+			  int64_t age_max_ns, int64_t now_at_ns, bool *tcp, int64_t *rtt_ns);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* What a program has asked of its socket, for a kernel TCP socket; and what that one says of itself. */
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "api/mark.h"
+#include "engine/tcp.h"
+
+void rudp_tcp_put_options(int fd, const struct rudp_bag *bag, bool keepalive)
+{
+	char congestion[RUDP_CONGESTION_BYTES];
+	int on = 1;
+
+	if (keepalive)
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	if (!bag)
+		return;
+	for (int i = 0; i < bag->count; i++)
+		setsockopt(fd, bag->options[i].level, bag->options[i].option,
+			   &bag->options[i].value, sizeof bag->options[i].value);
+	if (rudp_bag_find_congestion(bag, congestion))
+		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion,
+			   (socklen_t)strlen(congestion));
+}
+
+/* SO_LINGER would act when the engine closes, which is not when the program does. */
+int rudp_tcp_set(struct rudp_tcp *tcp, int level, int option, const void *value, size_t len)
+{
+	if (level == SOL_SOCKET && option == SO_LINGER)
+		return 0;
+	if (level == IPPROTO_TCP && option == TCP_NODELAY)
+		return 0;
+	if (level == IPPROTO_TCP && option == TCP_CONGESTION)
+		len = strnlen(value, len);
+	return setsockopt(tcp->fd, level, option, value, (socklen_t)len) < 0 ? -errno : 0;
+}
+
+/* The states of include/net/tcp_states.h, which TCP_INFO makes part of the interface. */
+static enum rudp_state state_of(unsigned kernel_state)
+{
+	static const enum rudp_state states[] = {
+		RUDP_STATE_CLOSED,     RUDP_STATE_ESTABLISHED, RUDP_STATE_SYN_SENT,
+		RUDP_STATE_SYN_RCVD,   RUDP_STATE_FIN_WAIT_1,  RUDP_STATE_FIN_WAIT_2,
+		RUDP_STATE_TIME_WAIT,  RUDP_STATE_CLOSED,      RUDP_STATE_CLOSE_WAIT,
+		RUDP_STATE_LAST_ACK,   RUDP_STATE_LISTEN,      RUDP_STATE_CLOSING,
+		RUDP_STATE_SYN_RCVD,
+	};
+
+	return kernel_state < sizeof states / sizeof states[0] ? states[kernel_state]
+							       : RUDP_STATE_CLOSED;
+}
+
+static void copy_info(struct rudp_conn_stats *stats, const struct tcp_info *info)
+{
+	uint64_t mss = info->tcpi_snd_mss;
+
+	stats->state = state_of(info->tcpi_state);
+	stats->srtt_ns = (int64_t)info->tcpi_rtt * 1000;
+	stats->rttvar_ns = (int64_t)info->tcpi_rttvar * 1000;
+	stats->min_rtt_ns = info->tcpi_min_rtt == UINT32_MAX ? RUDP_NEVER
+							     : (int64_t)info->tcpi_min_rtt * 1000;
+	stats->cwnd_bytes = info->tcpi_snd_cwnd * mss;
+	stats->ssthresh_bytes = info->tcpi_snd_ssthresh * mss;
+	stats->inflight_bytes = info->tcpi_unacked * mss;
+	stats->pacing_bytes_per_s = info->tcpi_pacing_rate == UINT64_MAX ? 0
+									 : info->tcpi_pacing_rate;
+	stats->packets_sent = info->tcpi_segs_out;
+	stats->packets_received = info->tcpi_segs_in;
+	stats->packets_lost = info->tcpi_total_retrans;
+	stats->bytes_sent = stats->stream_sent = info->tcpi_bytes_sent;
+	stats->bytes_received = stats->stream_received = info->tcpi_bytes_received;
+	stats->stream_acked = info->tcpi_bytes_acked;
+	stats->stream_resent = info->tcpi_bytes_retrans;
+	stats->window_send_bytes = info->tcpi_snd_wnd;
+	stats->window_receive_bytes = info->tcpi_rcv_space;
+	stats->datagram_bytes = info->tcpi_pmtu;
+}
+
+void rudp_tcp_stats(const struct rudp_tcp *tcp, struct rudp_conn_stats *stats)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof info;
+
+	*stats = (struct rudp_conn_stats){.state = RUDP_STATE_SYN_SENT, .min_rtt_ns = RUDP_NEVER};
+	if (getsockopt(tcp->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+		copy_info(stats, &info);
+	stats->unacked_bytes = rudp_tcp_unacked(tcp, &stats->unsent_bytes);
+	stats->unread_bytes = rudp_ring_used(&tcp->in);
+	stats->memory_bytes = sizeof *tcp + tcp->in.capacity_bytes + tcp->out.capacity_bytes;
+}
+
+void rudp_tcp_congestion(const struct rudp_tcp *tcp, char name[RUDP_CONGESTION_BYTES])
+{
+	socklen_t len = RUDP_CONGESTION_BYTES - 1;
+
+	memset(name, 0, RUDP_CONGESTION_BYTES);
+	getsockopt(tcp->fd, IPPROTO_TCP, TCP_CONGESTION, name, &len);
+}
