@@ -10,7 +10,7 @@ build=(gcc libc6-dev libssl-dev uthash-dev pkg-config)
 demo=(iproute2 nginx-light curl python3)
 test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-traditional python3 valgrind
 	clang llvm libclang-rt-14-dev shellcheck procps binutils
-	redis-server redis-tools libjemalloc2
+	redis-server redis-tools libjemalloc2 postgresql openssl openssh-server openssh-client
 	libnginx-mod-stream)
 
 case ${1:-} in

@@ -34,6 +34,14 @@ net_impossible() {
 	exit 77
 }
 
+# needs_root WHAT: for what a user namespace's root, who is the only user in it, cannot do.
+needs_root() {
+	if [ "$(id -u)" != 0 ] || [ -n "${RUDP_TEST_INSIDE:-}" ]; then
+		echo "skipped: $1 needs real root"
+		exit 77
+	fi
+}
+
 net_up() {
 	local ns
 	net_possible || net_enter_user_namespace "$@"

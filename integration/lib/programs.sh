@@ -32,6 +32,21 @@ settings_of() {
 		"RUDP_KEY_FILE=$TMP/key" "RUDP_LOG=info:$TMP/engine-$1.log" "${SETTINGS[@]}"
 }
 
+# Whether connections outlive a program that is killed or executes another: an engine that is a thread
+# in it does not.
+engine_outlives() {
+	[ "${RUDP_TEST_ENGINE:-process}" = process ]
+}
+
+# home_of USER: $TMP/USER, which belongs to that user, with a copy of the key; and in SETTINGS what
+# a program needs that runs as that user.
+home_of() {
+	install -d -o "$1" "$TMP/$1"
+	[ -z "$PLAIN" ] || return 0
+	install -o "$1" -m 600 "$TMP/key" "$TMP/$1/key"
+	SETTINGS+=("RUDP_KEY_FILE=$TMP/$1/key" "RUDP_LOG=info:$TMP/$1/engine.log")
+}
+
 # The command line for a program of this side under the shim, in the array COMMAND. The shell starts
 # its background jobs with SIGINT ignored, which a program under test must not inherit.
 command_of() {
