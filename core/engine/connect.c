@@ -50,6 +50,7 @@ static struct rudp_decision decide(struct rudp_engine *engine, const struct rudp
 	rudp_engine_look_at_program(engine, call->pid, program);
 	question.program = program->name;
 	question.executable = program->executable;
+	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
 	return rudp_policy_decide(engine->settings.policy, &question);
 }
 

@@ -252,5 +252,5 @@ void rudp_engine_fini(struct rudp_engine *engine)
 		close(engine->spare_fd);
 	if (engine->epoll_fd >= 0)
 		close(engine->epoll_fd);
-	explicit_bzero(&engine->settings, sizeof engine->settings);
+	rudp_settings_fini(&engine->settings);
 }

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
+#include "engine/policy.h"
 
 #define FILES_MAX 1048576
 
@@ -158,8 +159,11 @@ static int check_settings(void)
 		fprintf(stderr, "rudp-engine: %s\n", text);
 		return 1;
 	}
-	printf("rudp-engine: the settings are right (%s pre-shared key)\n",
-	       settings.has_psk ? "with a" : "no");
+	printf("rudp-engine: the settings are right (%s pre-shared key)\n"
+	       "rudp-engine: policy: %s\n",
+	       settings.has_psk ? "with a" : "no",
+	       rudp_policy_describe(settings.policy, text, sizeof text));
+	rudp_settings_fini(&settings);
 	return 0;
 }
 

@@ -45,6 +45,7 @@ static struct rudp_decision decide(struct rudp_engine *engine, const struct rudp
 						      .executable = binding->program.executable,
 						      .has_key = engine->settings.has_psk};
 
+	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
 	return rudp_policy_decide(engine->settings.policy, &question);
 }
 

@@ -1,37 +1,198 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/policy.h"
+#include "engine/policy_private.h"
+
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/time.h"
 
 #define DNS_PORT 53
 
+static bool address_matches(const struct rudp_policy_network *network, const struct rudp_addr *addr)
+{
+	const uint8_t *bytes;
+	unsigned whole = network->prefix_bits / 8, rest = network->prefix_bits % 8;
+
+	if (!network->family)
+		return true;
+	if (network->family != addr->family)
+		return false;
+	bytes = addr->family == AF_INET ? (const uint8_t *)&addr->in4.sin_addr
+					: (const uint8_t *)&addr->in6.sin6_addr;
+	if (memcmp(bytes, network->bytes, whole) != 0)
+		return false;
+	return rest == 0 || (bytes[whole] ^ network->bytes[whole]) >> (8 - rest) == 0;
+}
+
+static bool port_matches(const struct rudp_policy_rule *rule, const struct rudp_addr *addr)
+{
+	uint16_t port = rudp_addr_port(addr);
+
+	return rule->port_min == 0 || (port >= rule->port_min && port <= rule->port_max);
+}
+
+static bool name_matches(const char *pattern, const char *name)
+{
+	return name && *name && fnmatch(pattern, name, 0) == 0;
+}
+
+static bool rule_matches(const struct rudp_policy_rule *rule,
+			 const struct rudp_policy_question *question)
+{
+	if (!(question->direction == RUDP_DIRECTION_CONNECT ? rule->connect : rule->listen))
+		return false;
+	if (!address_matches(&rule->network, question->addr) || !port_matches(rule, question->addr))
+		return false;
+	return !*rule->program || name_matches(rule->program, question->program) ||
+	       name_matches(rule->program, question->executable);
+}
+
+static bool decide_by(const struct rudp_policy_source *source,
+		      const struct rudp_policy_question *question, struct rudp_decision *decision)
+{
+	for (unsigned i = 0; i < source->rule_count; i++) {
+		const struct rudp_policy_rule *rule = &source->rules[i];
+
+		if (!rule_matches(rule, question))
+			continue;
+		*decision = (struct rudp_decision){rule->way, rule->line, source->name};
+		return true;
+	}
+	return false;
+}
+
+/* Names are looked up before any policy of the user is known to work: a resolver must not wait. */
+static enum rudp_way default_way(const struct rudp_policy_question *question)
+{
+	if (question->direction == RUDP_DIRECTION_CONNECT &&
+	    rudp_addr_port(question->addr) == DNS_PORT)
+		return RUDP_WAY_TCP;
+	return question->has_key ? RUDP_WAY_RUDP : RUDP_WAY_AUTO;
+}
+
 struct rudp_decision rudp_policy_decide(const struct rudp_policy *policy,
 					const struct rudp_policy_question *question)
 {
-	struct rudp_decision decision = {.way = question->has_key ? RUDP_WAY_RUDP
-								  : RUDP_WAY_AUTO};
+	struct rudp_decision decision = {.way = default_way(question)};
 
-	(void)policy;
-	if (question->direction == RUDP_DIRECTION_CONNECT &&
-	    rudp_addr_port(question->addr) == DNS_PORT)
-		decision.way = RUDP_WAY_TCP;
+	if (policy && !decide_by(policy->environment, question, &decision))
+		decide_by(policy->file, question, &decision);
 	return decision;
 }
 
 int64_t rudp_policy_head_start_ns(const struct rudp_policy *policy)
 {
-	(void)policy;
-	return 250 * RUDP_NS_PER_MS;
+	return policy ? policy->head_start_ns : RUDP_POLICY_HEAD_START_NS;
 }
 
 int64_t rudp_policy_remember_ns(const struct rudp_policy *policy)
 {
-	(void)policy;
-	return 600 * RUDP_NS_PER_S;
+	return policy ? policy->remember_ns : RUDP_POLICY_REMEMBER_NS;
 }
 
 uint16_t rudp_policy_udp_port(const struct rudp_policy *policy)
 {
-	(void)policy;
-	return 0;
+	return policy ? policy->udp_port : 0;
+}
+
+static int64_t effective(const struct rudp_policy *policy, enum rudp_policy_setting setting,
+			 int64_t otherwise)
+{
+	if (policy->environment->settings[setting].line)
+		return policy->environment->settings[setting].value;
+	if (policy->file->settings[setting].line)
+		return policy->file->settings[setting].value;
+	return otherwise;
+}
+
+static void settle(struct rudp_policy *policy)
+{
+	policy->head_start_ns = effective(policy, RUDP_POLICY_HEAD_START, RUDP_POLICY_HEAD_START_NS);
+	policy->remember_ns = effective(policy, RUDP_POLICY_REMEMBER, RUDP_POLICY_REMEMBER_NS);
+	policy->udp_port = (uint16_t)effective(policy, RUDP_POLICY_UDP_PORT, 0);
+}
+
+void rudp_policy_take(struct rudp_policy *policy, struct rudp_policy_source **place,
+		      struct rudp_policy_source *source)
+{
+	free(*place);
+	*place = source;
+	settle(policy);
+}
+
+struct rudp_policy *rudp_policy_new(void)
+{
+	struct rudp_policy *policy = calloc(1, sizeof *policy);
+
+	if (!policy)
+		return NULL;
+	policy->environment = calloc(1, sizeof *policy->environment);
+	policy->file = calloc(1, sizeof *policy->file);
+	if (policy->environment && policy->file) {
+		settle(policy);
+		return policy;
+	}
+	rudp_policy_free(policy);
+	return NULL;
+}
+
+void rudp_policy_free(struct rudp_policy *policy)
+{
+	if (!policy)
+		return;
+	free(policy->environment);
+	free(policy->file);
+	free(policy->files);
+	free(policy);
+}
+
+bool rudp_policy_parse(struct rudp_policy *policy, bool environment, const char *text, size_t len,
+		       const char *name, char error[RUDP_POLICY_TEXT_SIZE])
+{
+	struct rudp_policy_source *source = rudp_policy_parse_source(text, len, name, error);
+
+	if (source)
+		rudp_policy_take(policy, environment ? &policy->environment : &policy->file, source);
+	return source;
+}
+
+static char *duration(int64_t ns, char text[32])
+{
+	static const struct {
+		const char *unit;
+		int64_t ns;
+	} units[] = {{"h", 3600 * RUDP_NS_PER_S}, {"min", 60 * RUDP_NS_PER_S}, {"s", RUDP_NS_PER_S}};
+
+	for (size_t i = 0; ns && i < sizeof units / sizeof units[0]; i++)
+		if (ns % units[i].ns == 0) {
+			snprintf(text, 32, "%" PRId64 "%s", ns / units[i].ns, units[i].unit);
+			return text;
+		}
+	snprintf(text, 32, "%" PRId64 "ms", ns / RUDP_NS_PER_MS);
+	return text;
+}
+
+static const char *plural(unsigned count)
+{
+	return count == 1 ? "" : "s";
+}
+
+char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t size)
+{
+	const struct rudp_policy_source *environment = policy->environment, *file = policy->file;
+	char head_start[32], remember[32], port[32] = "that of the connection";
+
+	if (policy->udp_port)
+		snprintf(port, sizeof port, "%u", policy->udp_port);
+	snprintf(text, size,
+		 "%u rule%s in " RUDP_POLICY_VARIABLE ", %u rule%s in %.200s; head-start %s, "
+		 "remember %s, udp-port %s",
+		 environment->rule_count, plural(environment->rule_count), file->rule_count,
+		 plural(file->rule_count), *file->name ? file->name : "no file",
+		 duration(policy->head_start_ns, head_start),
+		 policy->remember_ns ? duration(policy->remember_ns, remember) : "off", port);
+	return text;
 }

@@ -6,43 +6,100 @@
  * rudp.conf(5). What no rule decides: connect to port 53 is tcp; the rest is rudp where a key is set
  * (clear text would be a downgrade), else auto.
  *
+ * A text is taken as a whole or not at all. A policy follows its file while it is in use; a file that has
+ * become wrong changes nothing.
+ *
  * Threads  none: one owner at a time.
  */
 #ifndef RUDP_ENGINE_POLICY_H
 #define RUDP_ENGINE_POLICY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/addr.h"
 
-#define RUDP_POLICY_RULES_MAX 1024
+#define RUDP_POLICY_RULES_MAX 1024          /* of one source */
+#define RUDP_POLICY_FILE_BYTES_MAX (256 << 10)
 #define RUDP_POLICY_TEXT_SIZE 512
+#define RUDP_POLICY_PATH_SIZE 1024
+#define RUDP_POLICY_PROGRAM_SIZE 64         /* of a pattern, with its 0 */
+#define RUDP_POLICY_SYSTEM_FILE "/etc/rudp/rudp.conf"
+
+#define RUDP_POLICY_HEAD_START_NS (250 * INT64_C(1000000))
+#define RUDP_POLICY_REMEMBER_NS (600 * INT64_C(1000000000))
 
 enum rudp_way { RUDP_WAY_AUTO, RUDP_WAY_RUDP, RUDP_WAY_TCP };
 enum rudp_direction { RUDP_DIRECTION_CONNECT, RUDP_DIRECTION_LISTEN };
 
-struct rudp_policy;
+struct rudp_policy_source;
+struct rudp_policy_files;
+
+struct rudp_policy {
+	int64_t head_start_ns;        /* of rudp before TCP, in auto */
+	int64_t remember_ns;          /* how long the result of a race holds; 0: not at all */
+	uint16_t udp_port;            /* 0: that of the connection */
+
+	struct rudp_policy_source *environment, *file; /* never NULL */
+	struct rudp_policy_files *files;
+};
 
 struct rudp_policy_question {
 	enum rudp_direction direction;
 	const struct rudp_addr *addr; /* connect: the peer; listen: the local address */
-	const char *program;          /* as /proc/PID/comm says; NULL: not known */
-	const char *executable;       /* last part of its path; NULL: not known */
+	const char *program;          /* as /proc/PID/comm says; NULL or empty: not known */
+	const char *executable;       /* last part of its path; NULL or empty: not known */
 	bool has_key;                 /* what no rule decides is rudp then */
 };
 
 struct rudp_decision {
 	enum rudp_way way;
 	unsigned line;                /* of the rule, in its source; 0: no rule matched */
+	const char *source;           /* "RUDP_POLICY" or a path, NULL with line 0; until a reload */
 };
 
+/* No rules, default settings. NULL: no memory. */
+struct rudp_policy *rudp_policy_new(void);
+void rudp_policy_free(struct rudp_policy *policy);
+
+/*
+ * Makes text what one source says, in place of what it said before: that of the environment, whose rules
+ * and settings go first, or that of the file. name stands before the errors, as in "name:1:17: ...".
+ *
+ * Returns  false: nothing has changed, error says the line, the column, what stands there and what was
+ *          expected (or that there is no memory).
+ */
+bool rudp_policy_parse(struct rudp_policy *policy, bool environment, const char *text, size_t len,
+		       const char *name, char error[RUDP_POLICY_TEXT_SIZE]);
+
+/*
+ * The policy of an environment: RUDP_POLICY, and the file that RUDP_POLICY_FILE names, or else the first
+ * that exists of $XDG_CONFIG_HOME/rudp/rudp.conf ($HOME/.config without that) and
+ * RUDP_POLICY_SYSTEM_FILE. Reads the variables with get (getenv, or a test's own).
+ *
+ * Returns  NULL: error says why.
+ */
+struct rudp_policy *rudp_policy_load(char *(*get)(const char *name),
+				     char error[RUDP_POLICY_TEXT_SIZE]);
+
+/* Reads the file again, whatever it may be by now. false: nothing has changed, error says why. */
+bool rudp_policy_reload(struct rudp_policy *policy, char error[RUDP_POLICY_TEXT_SIZE]);
+
+/*
+ * Before a decision: looks at the file, at most once a second, and reloads where it has changed. What is
+ * wrong with it is said in the log, once for each change. policy may be NULL.
+ */
+void rudp_policy_refresh(struct rudp_policy *policy, int64_t now_ns);
+
+/* policy may be NULL in both: no rules, default settings. */
 struct rudp_decision rudp_policy_decide(const struct rudp_policy *policy,
 					const struct rudp_policy_question *question);
+int64_t rudp_policy_head_start_ns(const struct rudp_policy *policy);
+int64_t rudp_policy_remember_ns(const struct rudp_policy *policy);
+uint16_t rudp_policy_udp_port(const struct rudp_policy *policy);
 
-/* The settings of the policy; without one, the defaults. */
-int64_t rudp_policy_head_start_ns(const struct rudp_policy *policy); /* of rudp before TCP is tried */
-int64_t rudp_policy_remember_ns(const struct rudp_policy *policy);   /* what a race has shown */
-uint16_t rudp_policy_udp_port(const struct rudp_policy *policy);     /* fixed; 0: as the TCP port */
+/* "2 rules in RUDP_POLICY, 5 rules in /etc/rudp/rudp.conf, head-start 250ms, ..."; returns text. */
+char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t size);
 
 #endif

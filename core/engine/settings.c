@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "engine/policy.h"
+
+_Static_assert(RUDP_POLICY_TEXT_SIZE == RUDP_SETTINGS_TEXT_SIZE, "their errors are ours");
 
 struct reading {
 	struct rudp_settings *settings;
@@ -131,5 +134,12 @@ enum rudp_settings_fault rudp_settings_load(struct rudp_settings *settings,
 		if (fault != RUDP_SETTINGS_OK)
 			return fault;
 	}
-	return RUDP_SETTINGS_OK;
+	settings->policy = rudp_policy_load(get, text);
+	return settings->policy ? RUDP_SETTINGS_OK : RUDP_SETTINGS_BAD_VALUE;
+}
+
+void rudp_settings_fini(struct rudp_settings *settings)
+{
+	rudp_policy_free(settings->policy);
+	explicit_bzero(settings, sizeof *settings);
 }

@@ -6,6 +6,7 @@
  *	RUDP_CC               congestion control: a name that rudp_cc_find knows
  *	RUDP_LOG              LEVEL or LEVEL:FILE
  *	RUDP_CONNECT_TIMEOUT  seconds that a connection attempt may take
+ *	RUDP_POLICY           rules, see engine/policy.h; RUDP_POLICY_FILE: a file with more of them
  *
  * An empty variable is one that is not set. RUDP_CC and RUDP_CONNECT_TIMEOUT are defaults; what a
  * program asks for by a socket option goes first.
@@ -20,6 +21,8 @@
 #include "base/log.h"
 #include "proto/cc.h"
 
+struct rudp_policy;
+
 #define RUDP_SETTINGS_TEXT_SIZE 512
 #define RUDP_SETTINGS_PATH_SIZE 1024
 #define RUDP_PSK_BYTES 32
@@ -31,8 +34,8 @@ struct rudp_settings {
 	const struct rudp_cc_ops *cc;    /* NULL: the protocol's default */
 	enum rudp_log_level log_level;
 	char log_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no log */
-	struct rudp_policy *policy;
 	int64_t connect_timeout_ns;      /* 0: the protocol's default */
+	struct rudp_policy *policy;      /* owned; NULL only before a load, and after a failed one */
 };
 
 enum rudp_settings_fault {
@@ -42,13 +45,16 @@ enum rudp_settings_fault {
 };
 
 /*
- * Reads the variables with get (getenv, or a test's own) and the key file.
+ * Reads the variables with get (getenv, or a test's own), the key file and the policy.
  *
  * Returns  OK, or what is wrong, with text saying which variable, what and what is allowed.
  */
 enum rudp_settings_fault rudp_settings_load(struct rudp_settings *settings,
 					    char *(*get)(const char *name), uint32_t uid,
 					    char text[RUDP_SETTINGS_TEXT_SIZE]);
+
+/* Frees the policy and wipes the key. A struct that was copied from another owns nothing more then. */
+void rudp_settings_fini(struct rudp_settings *settings);
 
 /* Decodes the content of a key file. false: text says the line and column and what was expected. */
 bool rudp_key_parse(uint8_t psk[RUDP_PSK_BYTES], const char *content, size_t len, const char *path,

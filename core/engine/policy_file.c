@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a policy comes from: the variables, the file, and the file again when it has changed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/time.h"
+#include "engine/policy_private.h"
+
+#define FILE_VARIABLE "RUDP_POLICY_FILE"
+#define FILES_MAX 2
+#define LOOK_INTERVAL_NS RUDP_NS_PER_S
+
+/* What a file was when it was last looked at. Equal ones are taken to hold the same text. */
+struct look {
+	int error;                    /* 0, or the errno of open or stat */
+	unsigned index;               /* of the file in the list */
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec changed_at;
+};
+
+struct rudp_policy_files {
+	char paths[FILES_MAX][RUDP_POLICY_PATH_SIZE];
+	unsigned count;
+	bool named;                   /* by the variable: must exist */
+	struct look look;
+	int64_t looked_at_ns;
+};
+
+static bool fault(char *error, const char *path, const char *what)
+{
+	snprintf(error, RUDP_POLICY_TEXT_SIZE, "%.200s: %s", path, what);
+	return false;
+}
+
+/* A directory that we may not look into is another user's home: nothing in it is meant for us. */
+static bool is_missing(const char *path, int error)
+{
+	struct stat st;
+
+	if (error == EACCES && stat(path, &st) < 0)
+		error = errno == EACCES ? ENOENT : errno;
+	return error == ENOENT || error == ENOTDIR;
+}
+
+static bool changed(const struct look *a, const struct look *b)
+{
+	return a->error != b->error || a->index != b->index || a->device != b->device ||
+	       a->inode != b->inode || a->size != b->size ||
+	       a->changed_at.tv_sec != b->changed_at.tv_sec ||
+	       a->changed_at.tv_nsec != b->changed_at.tv_nsec;
+}
+
+static struct look look_of(unsigned index, const struct stat *st)
+{
+	return (struct look){.index = index, .device = st->st_dev, .inode = st->st_ino,
+			     .size = st->st_size, .changed_at = st->st_mtim};
+}
+
+/* /dev/null is how one asks for no file at all. */
+static bool is_text(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) || (S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3));
+}
+
+static bool may_be_forged(const struct stat *st)
+{
+	return st->st_mode & (S_IWGRP | S_IWOTH) && st->st_uid != 0 && st->st_uid != geteuid();
+}
+
+static ssize_t read_all(int fd, char *text, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, text + len, size - len)) > 0)
+		len += (size_t)n;
+	return n < 0 ? -errno : (ssize_t)len;
+}
+
+static struct rudp_policy_source *parse_open_file(int fd, const char *path, char *error)
+{
+	struct rudp_policy_source *source = NULL;
+	char *text = malloc(RUDP_POLICY_FILE_BYTES_MAX + 1);
+	ssize_t len = text ? read_all(fd, text, RUDP_POLICY_FILE_BYTES_MAX + 1) : -ENOMEM;
+
+	if (len < 0)
+		fault(error, path, strerrordesc_np((int)-len));
+	else if (len > RUDP_POLICY_FILE_BYTES_MAX)
+		fault(error, path, "is longer than 256 KB");
+	else
+		source = rudp_policy_parse_source(text, (size_t)len, path, error);
+	free(text);
+	return source;
+}
+
+static struct rudp_policy_source *read_open_file(struct rudp_policy_files *files, unsigned index,
+						 int fd, char *error)
+{
+	const char *path = files->paths[index];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		fault(error, path, strerrordesc_np(errno));
+		return NULL;
+	}
+	files->look = look_of(index, &st);
+	if (!is_text(&st))
+		fault(error, path, "is not a regular file");
+	else if (may_be_forged(&st))
+		fault(error, path, "can be changed by others and is neither yours nor root's; "
+				   "take the right from them (chmod go-w), or own it");
+	else
+		return parse_open_file(fd, path, error);
+	return NULL;
+}
+
+/* The first that exists; an empty source where none need exist. */
+static struct rudp_policy_source *read_files(struct rudp_policy_files *files, char *error)
+{
+	for (unsigned i = 0; i < files->count; i++) {
+		/* Not blocking: a fifo in its place must not hang the engine. */
+		int fd = open(files->paths[i], O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		struct rudp_policy_source *source;
+
+		files->look = (struct look){.index = i, .error = fd < 0 ? errno : 0};
+		if (fd >= 0) {
+			source = read_open_file(files, i, fd, error);
+			close(fd);
+			return source;
+		}
+		if (!files->named && is_missing(files->paths[i], files->look.error))
+			continue;
+		fault(error, files->paths[i], strerrordesc_np(files->look.error));
+		return NULL;
+	}
+	files->look = (struct look){.index = files->count};
+	return rudp_policy_parse_source("", 0, "", error);
+}
+
+bool rudp_policy_reload(struct rudp_policy *policy, char error[RUDP_POLICY_TEXT_SIZE])
+{
+	struct rudp_policy_source *source;
+
+	error[0] = 0;
+	if (!policy->files)
+		return true;
+	source = read_files(policy->files, error);
+	if (source)
+		rudp_policy_take(policy, &policy->file, source);
+	return source;
+}
+
+static struct look look_at(const struct rudp_policy_files *files)
+{
+	for (unsigned i = 0; i < files->count; i++) {
+		struct stat st;
+
+		if (stat(files->paths[i], &st) == 0)
+			return look_of(i, &st);
+		if (files->named || !is_missing(files->paths[i], errno))
+			return (struct look){.index = i, .error = errno};
+	}
+	return (struct look){.index = files->count};
+}
+
+void rudp_policy_refresh(struct rudp_policy *policy, int64_t now_ns)
+{
+	struct rudp_policy_files *files = policy ? policy->files : NULL;
+	char text[RUDP_POLICY_TEXT_SIZE];
+	struct look now;
+
+	if (!files || now_ns - files->looked_at_ns < LOOK_INTERVAL_NS)
+		return;
+	files->looked_at_ns = now_ns;
+	now = look_at(files);
+	if (!changed(&now, &files->look))
+		return;
+	if (rudp_policy_reload(policy, text))
+		rudp_log(RUDP_LOG_INFO, "policy: %s", rudp_policy_describe(policy, text, sizeof text));
+	else
+		rudp_log(RUDP_LOG_ERROR, "policy: %s; the old one stays in force", text);
+}
+
+static bool add_path(struct rudp_policy_files *files, const char *directory, const char *rest,
+		     char *error)
+{
+	char *path = files->paths[files->count++];
+	int len = snprintf(path, RUDP_POLICY_PATH_SIZE, "%s%s", directory, rest);
+
+	return (len > 0 && len < RUDP_POLICY_PATH_SIZE) ||
+	       fault(error, directory, "is too long for the name of a policy file");
+}
+
+static bool find_files(struct rudp_policy_files *files, char *(*get)(const char *name), char *error)
+{
+	const char *named = get(FILE_VARIABLE);
+	const char *config = get("XDG_CONFIG_HOME");
+	const char *home = get("HOME");
+
+	if (named && *named) {
+		files->named = true;
+		return add_path(files, named, "", error);
+	}
+	/* XDG Base Directory Specification: a relative directory is to be ignored. */
+	if (config && *config == '/') {
+		if (!add_path(files, config, "/rudp/rudp.conf", error))
+			return false;
+	} else if (home && *home == '/' && !add_path(files, home, "/.config/rudp/rudp.conf", error)) {
+		return false;
+	}
+	return add_path(files, RUDP_POLICY_SYSTEM_FILE, "", error);
+}
+
+static bool load(struct rudp_policy *policy, char *(*get)(const char *name), char *error)
+{
+	const char *rules = get(RUDP_POLICY_VARIABLE);
+
+	policy->files = calloc(1, sizeof *policy->files);
+	if (!policy->files)
+		return fault(error, RUDP_POLICY_VARIABLE, "there is no memory");
+	policy->files->looked_at_ns = INT64_MIN / 2; /* never, without an overflow in "how long ago" */
+	if (rules &&
+	    !rudp_policy_parse(policy, true, rules, strlen(rules), RUDP_POLICY_VARIABLE, error))
+		return false;
+	return find_files(policy->files, get, error) && rudp_policy_reload(policy, error);
+}
+
+struct rudp_policy *rudp_policy_load(char *(*get)(const char *name),
+				     char error[RUDP_POLICY_TEXT_SIZE])
+{
+	struct rudp_policy *policy = rudp_policy_new();
+
+	if (!policy) {
+		fault(error, RUDP_POLICY_VARIABLE, "there is no memory");
+		return NULL;
+	}
+	if (load(policy, get, error))
+		return policy;
+	rudp_policy_free(policy);
+	return NULL;
+}
