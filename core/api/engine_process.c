@@ -41,25 +41,28 @@ struct plan {
 	int ready; /* write end of the readiness pipe */
 };
 
-static void plan_environment(struct plan *plan)
+/* false: something has no room, or no name without the directory that we are in. All or nothing: the
+ * variable left out could be the one that names the key. */
+static bool plan_environment(struct plan *plan)
 {
 	struct rudp_environment_walk walk;
 	const char *variable;
 	size_t count = 0;
 
 	rudp_environment_begin(&walk);
-	while (count < VARIABLES_MAX && (variable = rudp_environment_next(&walk))) {
+	while ((variable = rudp_environment_next(&walk))) {
 		char *place = plan->text + plan->text_len;
 		size_t len;
 
 		if (!rudp_environment_is_for_engine(variable))
 			continue;
 		len = rudp_environment_copy(place, TEXT_BYTES - plan->text_len, variable);
-		if (!len)
-			continue;
+		if (!len || count == VARIABLES_MAX)
+			return false;
 		plan->text_len += len + 1;
 		plan->environment[count++] = place;
 	}
+	return true;
 }
 
 static void plan_paths(struct plan *plan)
@@ -193,22 +196,21 @@ static int run(struct plan *plan, struct rudp_engine_ref *engine)
 
 int rudp_engine_start_process(uint64_t settings, struct rudp_engine_ref *engine)
 {
-	int saved = errno;
+	int saved = errno, rc = -ENOENT;
 	struct plan *plan = mmap(NULL, sizeof *plan, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int rc;
 
 	if (plan == MAP_FAILED) {
 		errno = saved;
-		return -ENOENT;
+		return rc;
 	}
 	snprintf(plan->hash, sizeof plan->hash, "%016llx", (unsigned long long)settings);
 	strcpy(plan->name, "rudp-engine");
 	plan->arguments[0] = plan->name;
 	plan->arguments[1] = plan->hash;
-	plan_environment(plan);
 	plan_paths(plan);
-	rc = run(plan, engine);
+	if (plan_environment(plan))
+		rc = run(plan, engine);
 	munmap(plan, sizeof *plan);
 	errno = saved;
 	return rc;

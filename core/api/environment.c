@@ -12,13 +12,17 @@
 
 #define VARIABLE_BYTES_MAX 2048
 #define KEY_FILE "RUDP_KEY_FILE="
+#define POLICY "RUDP_POLICY="
+#define POLICY_FILE "RUDP_POLICY_FILE="
 #define LOG "RUDP_LOG="
-#define LOG_DIRECTORY "XDG_RUNTIME_DIR="
 
 static const char *const not_settings[] = {
 	"RUDP_DISABLE=", "RUDP_ENGINE=", "RUDP_ENGINE_PATH=",
 	"RUDP_NONCE=", "RUDP_TOKEN=", "RUDP_SETTINGS=",
 };
+
+/* Where the log goes that has no file name, and where the policy is that has none. */
+static const char *const directories[] = {"XDG_RUNTIME_DIR=", "XDG_CONFIG_HOME=", "HOME="};
 
 /* Not on the heap, and not the strings that the program was started with: it may overwrite those. */
 static struct {
@@ -43,7 +47,12 @@ static const char *value_in(const char *variable, const char *name, size_t name_
 
 static bool matters(const char *variable)
 {
-	return rudp_environment_is_ours(variable) || starts_with(variable, LOG_DIRECTORY);
+	if (rudp_environment_is_ours(variable))
+		return true;
+	for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
+		if (starts_with(variable, directories[i]))
+			return true;
+	return false;
 }
 
 /* The value that the program has for it now. */
@@ -58,18 +67,26 @@ static const char *present(const char *name, size_t name_len)
 	return NULL;
 }
 
-void rudp_environment_remember(void)
+/* The one that may be long comes last: it must not take the place of the key. */
+static void remember(bool policy)
 {
 	for (char **variable = environ; variable && *variable; variable++) {
 		size_t size = strlen(*variable) + 1;
 		char *copy = memory.text + memory.text_len;
 
-		if (!matters(*variable) || size > sizeof memory.text - memory.text_len ||
+		if (!matters(*variable) || starts_with(*variable, POLICY) != policy ||
+		    size > sizeof memory.text - memory.text_len ||
 		    memory.count == RUDP_ENVIRONMENT_REMEMBERED_MAX)
 			continue;
 		memory.variables[memory.count++] = memcpy(copy, *variable, size);
 		memory.text_len += size;
 	}
+}
+
+void rudp_environment_remember(void)
+{
+	remember(false);
+	remember(true);
 }
 
 void rudp_environment_begin(struct rudp_environment_walk *walk)
@@ -126,7 +143,8 @@ bool rudp_environment_is_setting(const char *variable)
 
 bool rudp_environment_is_for_engine(const char *variable)
 {
-	return rudp_environment_is_setting(variable) || starts_with(variable, LOG_DIRECTORY);
+	return rudp_environment_is_setting(variable) ||
+	       (matters(variable) && !rudp_environment_is_ours(variable));
 }
 
 bool rudp_environment_want_key(void)
@@ -141,6 +159,8 @@ static const char *relative_part(const char *variable)
 
 	if (starts_with(variable, KEY_FILE))
 		file = variable + strlen(KEY_FILE);
+	else if (starts_with(variable, POLICY_FILE))
+		file = variable + strlen(POLICY_FILE);
 	else if (starts_with(variable, LOG))
 		file = strchr(variable, ':');
 	if (file && *file == ':')
@@ -169,12 +189,33 @@ size_t rudp_environment_copy(char *out, size_t size, const char *variable)
 	return len + (size_t)cwd;
 }
 
+static const char *absolute_directory(const char *name)
+{
+	const char *value = rudp_environment_get(name);
+
+	return value && *value == '/' ? value : NULL;
+}
+
+/* Programs with another policy need another engine; which one the engine finds, these say. */
+static uint64_t hash_policy_place(void)
+{
+	static const uint8_t config_key[16] = {1}, home_key[16] = {2};
+	const char *config = absolute_directory("XDG_CONFIG_HOME");
+	const char *home = absolute_directory("HOME");
+
+	if (rudp_environment_get("RUDP_POLICY_FILE"))
+		return 0;
+	if (config)
+		return rudp_siphash(config_key, config, strlen(config));
+	return home ? rudp_siphash(home_key, home, strlen(home)) : 0;
+}
+
 static uint64_t hash_all(bool absolute)
 {
 	static const uint8_t key[16];
 	struct rudp_environment_walk walk;
 	const char *variable;
-	uint64_t sum = 0;
+	uint64_t sum = hash_policy_place();
 
 	rudp_environment_begin(&walk);
 	while ((variable = rudp_environment_next(&walk))) {

@@ -4,7 +4,9 @@
  *
  * Programs share an engine when all their settings are equal; a hash over them is part of its
  * well-known name. Not settings: RUDP_DISABLE, RUDP_ENGINE, RUDP_ENGINE_PATH (about the caller), and
- * RUDP_NONCE, RUDP_TOKEN, RUDP_SETTINGS (which lead to an engine that runs already).
+ * RUDP_NONCE, RUDP_TOKEN, RUDP_SETTINGS (which lead to an engine that runs already). Without
+ * RUDP_POLICY_FILE the engine looks for a policy below XDG_CONFIG_HOME or HOME: the one of these that
+ * decides is then part of the hash.
  * In a program with raised privileges (AT_SECURE) there are no variables.
  *
  * Programs clean their environment before they open a socket (a worker of nginx keeps TZ): that must not
@@ -26,9 +28,12 @@
  */
 void rudp_environment_remember(void);
 #define RUDP_ENVIRONMENT_REMEMBERED_MAX 32
-#define RUDP_ENVIRONMENT_BYTES_MAX 8192
+#define RUDP_ENVIRONMENT_BYTES_MAX 32768
 
-/* All RUDP_ variables and XDG_RUNTIME_DIR: those of the program, then those remembered. */
+/*
+ * All RUDP_ variables, XDG_RUNTIME_DIR, XDG_CONFIG_HOME and HOME: those of the program, then those
+ * remembered.
+ */
 struct rudp_environment_walk {
 	char **now;
 	size_t remembered;
@@ -43,7 +48,7 @@ const char *rudp_environment_get(const char *name);
 bool rudp_environment_is_setting(const char *variable);
 bool rudp_environment_is_ours(const char *variable);
 
-/* What an engine process is started with: the settings, and where a log without a file name goes. */
+/* What an engine process is started with: the settings, and the directories of its log and policy. */
 bool rudp_environment_is_for_engine(const char *variable);
 
 /* Key material is named: without an engine a connection must fail, not fall back to clear text. */
@@ -54,7 +59,8 @@ uint64_t rudp_environment_hash_written(void);
 uint64_t rudp_environment_hash(void);
 
 /*
- * Copies one variable with its file names made absolute (RUDP_KEY_FILE, the file part of RUDP_LOG).
+ * Copies one variable with its file names made absolute (RUDP_KEY_FILE,
+ * RUDP_POLICY_FILE, the file part of RUDP_LOG).
  *
  * Returns  its length, or 0 when it does not fit into size with its final 0.
  */

@@ -35,9 +35,12 @@ struct rudp_policy_files {
 	int64_t looked_at_ns;
 };
 
-static bool fault(char *error, const char *path, const char *what)
+/* A file that the variable names is told from one that we looked for ourselves. */
+static bool fault(const struct rudp_policy_files *files, char *error, const char *path,
+		  const char *what)
 {
-	snprintf(error, RUDP_POLICY_TEXT_SIZE, "%.200s: %s", path, what);
+	snprintf(error, RUDP_POLICY_TEXT_SIZE, "%s%.200s: %s", files->named ? FILE_VARIABLE ": " : "",
+		 path, what);
 	return false;
 }
 
@@ -86,16 +89,17 @@ static ssize_t read_all(int fd, char *text, size_t size)
 	return n < 0 ? -errno : (ssize_t)len;
 }
 
-static struct rudp_policy_source *parse_open_file(int fd, const char *path, char *error)
+static struct rudp_policy_source *parse_open_file(const struct rudp_policy_files *files, int fd,
+						  const char *path, char *error)
 {
 	struct rudp_policy_source *source = NULL;
 	char *text = malloc(RUDP_POLICY_FILE_BYTES_MAX + 1);
 	ssize_t len = text ? read_all(fd, text, RUDP_POLICY_FILE_BYTES_MAX + 1) : -ENOMEM;
 
 	if (len < 0)
-		fault(error, path, strerrordesc_np((int)-len));
+		fault(files, error, path, strerrordesc_np((int)-len));
 	else if (len > RUDP_POLICY_FILE_BYTES_MAX)
-		fault(error, path, "is longer than 256 KB");
+		fault(files, error, path, "is longer than 256 KB");
 	else
 		source = rudp_policy_parse_source(text, (size_t)len, path, error);
 	free(text);
@@ -109,17 +113,17 @@ static struct rudp_policy_source *read_open_file(struct rudp_policy_files *files
 	struct stat st;
 
 	if (fstat(fd, &st) < 0) {
-		fault(error, path, strerrordesc_np(errno));
+		fault(files, error, path, strerrordesc_np(errno));
 		return NULL;
 	}
 	files->look = look_of(index, &st);
 	if (!is_text(&st))
-		fault(error, path, "is not a regular file");
+		fault(files, error, path, "is not a regular file");
 	else if (may_be_forged(&st))
-		fault(error, path, "can be changed by others and is neither yours nor root's; "
+		fault(files, error, path, "can be changed by others and is neither yours nor root's; "
 				   "take the right from them (chmod go-w), or own it");
 	else
-		return parse_open_file(fd, path, error);
+		return parse_open_file(files, fd, path, error);
 	return NULL;
 }
 
@@ -139,7 +143,7 @@ static struct rudp_policy_source *read_files(struct rudp_policy_files *files, ch
 		}
 		if (!files->named && is_missing(files->paths[i], files->look.error))
 			continue;
-		fault(error, files->paths[i], strerrordesc_np(files->look.error));
+		fault(files, error, files->paths[i], strerrordesc_np(files->look.error));
 		return NULL;
 	}
 	files->look = (struct look){.index = files->count};
@@ -197,7 +201,26 @@ static bool add_path(struct rudp_policy_files *files, const char *directory, con
 	int len = snprintf(path, RUDP_POLICY_PATH_SIZE, "%s%s", directory, rest);
 
 	return (len > 0 && len < RUDP_POLICY_PATH_SIZE) ||
-	       fault(error, directory, "is too long for the name of a policy file");
+	       fault(files, error, directory, "is too long a name");
+}
+
+/* The program may go to another directory before the file is read again (engine in a thread). */
+static bool add_named(struct rudp_policy_files *files, const char *name, char *error)
+{
+	char *path = files->paths[0];
+	size_t len;
+
+	files->named = true;
+	if (*name == '/')
+		return add_path(files, name, "", error);
+	if (!getcwd(path, RUDP_POLICY_PATH_SIZE))
+		return fault(files, error, name, strerrordesc_np(errno));
+	len = strlen(path);
+	files->count = 1;
+	if (len + 1 + strlen(name) >= RUDP_POLICY_PATH_SIZE)
+		return fault(files, error, name, "is too long a name");
+	stpcpy(stpcpy(path + len, "/"), name);
+	return true;
 }
 
 static bool find_files(struct rudp_policy_files *files, char *(*get)(const char *name), char *error)
@@ -206,10 +229,8 @@ static bool find_files(struct rudp_policy_files *files, char *(*get)(const char 
 	const char *config = get("XDG_CONFIG_HOME");
 	const char *home = get("HOME");
 
-	if (named && *named) {
-		files->named = true;
-		return add_path(files, named, "", error);
-	}
+	if (named && *named)
+		return add_named(files, named, error);
 	/* XDG Base Directory Specification: a relative directory is to be ignored. */
 	if (config && *config == '/') {
 		if (!add_path(files, config, "/rudp/rudp.conf", error))
@@ -224,10 +245,6 @@ static bool load(struct rudp_policy *policy, char *(*get)(const char *name), cha
 {
 	const char *rules = get(RUDP_POLICY_VARIABLE);
 
-	policy->files = calloc(1, sizeof *policy->files);
-	if (!policy->files)
-		return fault(error, RUDP_POLICY_VARIABLE, "there is no memory");
-	policy->files->looked_at_ns = INT64_MIN / 2; /* never, without an overflow in "how long ago" */
 	if (rules &&
 	    !rudp_policy_parse(policy, true, rules, strlen(rules), RUDP_POLICY_VARIABLE, error))
 		return false;
@@ -239,12 +256,15 @@ struct rudp_policy *rudp_policy_load(char *(*get)(const char *name),
 {
 	struct rudp_policy *policy = rudp_policy_new();
 
-	if (!policy) {
-		fault(error, RUDP_POLICY_VARIABLE, "there is no memory");
-		return NULL;
+	if (policy)
+		policy->files = calloc(1, sizeof *policy->files);
+	if (!policy || !policy->files) {
+		snprintf(error, RUDP_POLICY_TEXT_SIZE, "there is no memory for the policy");
+	} else {
+		policy->files->looked_at_ns = INT64_MIN / 2; /* never; yet "how long ago" does not overflow */
+		if (load(policy, get, error))
+			return policy;
 	}
-	if (load(policy, get, error))
-		return policy;
 	rudp_policy_free(policy);
 	return NULL;
 }

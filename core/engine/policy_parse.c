@@ -273,7 +273,7 @@ struct rudp_policy_source *rudp_policy_parse_source(const char *text, size_t len
 
 	error[0] = 0;
 	if (!good)
-		snprintf(error, RUDP_POLICY_TEXT_SIZE, "%.200s: there is no memory", name);
+		snprintf(error, RUDP_POLICY_TEXT_SIZE, "there is no memory for the policy");
 	while (good && next_statement(&p))
 		good = read_statement(&p);
 	if (good) {

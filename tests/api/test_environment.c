@@ -69,6 +69,9 @@ Test(environment, file_names_become_absolute)
 		{"RUDP_LOG=info:/x", "RUDP_LOG=info:/x"},
 		{"RUDP_LOG=info", "RUDP_LOG=info"},
 		{"RUDP_LOG=info:", "RUDP_LOG=info:"},
+		{"RUDP_POLICY_FILE=p/x", "RUDP_POLICY_FILE=/tmp/p/x"},
+		{"RUDP_POLICY_FILE=/p/x", "RUDP_POLICY_FILE=/p/x"},
+		{"RUDP_POLICY=any use tcp", "RUDP_POLICY=any use tcp"},
 		{"RUDP_CC=bbr", "RUDP_CC=bbr"},
 	};
 	char out[64];
@@ -102,12 +105,14 @@ Test(environment, what_was_remembered_holds_until_there_is_another_value)
 	setenv("RUDP_CC", "cubic", 1);
 	setenv("RUDP_KEY_FILE", "/key", 1);
 	setenv("HOME", "/root", 1);
+	setenv("PATH", "/bin", 1);
 	before = rudp_environment_hash();
 	rudp_environment_remember();
 	cr_assert(eq(u64, rudp_environment_hash(), before));
 	clearenv();
 	cr_assert(eq(str, (char *)rudp_environment_get("RUDP_KEY_FILE"), "/key"));
-	cr_assert(eq(ptr, (void *)rudp_environment_get("HOME"), NULL));
+	cr_assert(eq(str, (char *)rudp_environment_get("HOME"), "/root"));
+	cr_assert(eq(ptr, (void *)rudp_environment_get("PATH"), NULL));
 	cr_assert(rudp_environment_want_key());
 	cr_assert(eq(u64, rudp_environment_hash(), before));
 	setenv("RUDP_CC", "bbr", 1);
@@ -160,11 +165,60 @@ Test(environment, empty_variable_is_not_set)
 	cr_assert(eq(ptr, (void *)rudp_environment_get("RUDP_CC"), NULL));
 }
 
-Test(environment, an_engine_gets_the_settings_and_where_its_log_goes)
+Test(environment, a_long_policy_takes_the_place_of_nothing_else)
+{
+	static char policy[RUDP_ENVIRONMENT_BYTES_MAX - 8] = "RUDP_POLICY=";
+	static char key[] = "RUDP_KEY_FILE=/key";
+	char *list[] = {policy, key, NULL};
+
+	memset(policy + strlen(policy), ' ', sizeof policy - 1 - strlen(policy));
+	environ = list;
+	rudp_environment_remember();
+	clearenv();
+	cr_assert(eq(str, (char *)rudp_environment_get("RUDP_KEY_FILE"), "/key"));
+	cr_assert(eq(ptr, (void *)rudp_environment_get("RUDP_POLICY"), NULL));
+}
+
+Test(environment, the_directory_of_the_policy_is_part_of_the_hash)
+{
+	uint64_t none, home, config;
+
+	clearenv();
+	none = rudp_environment_hash();
+	home = hash_with("HOME", "/home/a");
+	config = hash_with("XDG_CONFIG_HOME", "/home/a");
+	cr_assert(ne(u64, home, none));
+	cr_assert(ne(u64, config, none));
+	cr_assert(ne(u64, config, home));
+	cr_assert(ne(u64, hash_with("HOME", "/home/b"), home));
+	cr_assert(eq(u64, hash_with("HOME", "relative"), none));
+	cr_assert(eq(u64, hash_with("XDG_CONFIG_HOME", "relative"), none));
+	setenv("XDG_CONFIG_HOME", "/home/a", 1);
+	cr_assert(eq(u64, hash_with("HOME", "/home/b"), config));
+}
+
+Test(environment, with_a_policy_file_its_directory_does_not_matter)
+{
+	uint64_t named;
+
+	clearenv();
+	setenv("RUDP_POLICY_FILE", "/p", 1);
+	named = rudp_environment_hash();
+	cr_assert(eq(u64, hash_with("HOME", "/home/a"), named));
+	cr_assert(eq(u64, hash_with("XDG_CONFIG_HOME", "/home/a"), named));
+	setenv("RUDP_POLICY_FILE", "", 1);
+	cr_assert(ne(u64, hash_with("HOME", "/home/a"), hash_with("HOME", "/home/b")));
+}
+
+Test(environment, an_engine_gets_the_settings_and_where_its_log_and_policy_are)
 {
 	cr_assert(rudp_environment_is_for_engine("RUDP_CC=bbr"));
 	cr_assert(rudp_environment_is_for_engine("XDG_RUNTIME_DIR=/run/user/0"));
 	cr_assert(not(rudp_environment_is_for_engine("RUDP_TOKEN=x")));
 	cr_assert(not(rudp_environment_is_for_engine("LD_PRELOAD=x.so")));
-	cr_assert(not(rudp_environment_is_for_engine("HOME=/root")));
+	cr_assert(rudp_environment_is_for_engine("XDG_CONFIG_HOME=/root/.config"));
+	cr_assert(rudp_environment_is_for_engine("HOME=/root"));
+	cr_assert(rudp_environment_is_for_engine("RUDP_POLICY=any use tcp"));
+	cr_assert(not(rudp_environment_is_for_engine("PATH=/bin")));
+	cr_assert(not(rudp_environment_is_setting("HOME=/root")));
 }
