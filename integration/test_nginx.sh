@@ -22,10 +22,10 @@ stream_module() {
 
 # write_conf GENERATION
 write_conf() {
-	write_nginx_conf
+	mkdir -p "$TMP/nginx"
 	cat >"$TMP/nginx.conf" <<-EOF
 		$(stream_module)
-		$(sed -n '/^user/p' "$TMP/nginx.conf")
+		user $(worker_user);
 		worker_processes 2;
 		pid $TMP/nginx.pid;
 		error_log $TMP/nginx-error.log info;
@@ -40,11 +40,7 @@ write_conf() {
 			log_format front '\$pid \$status \$request_uri';
 			log_format back '\$connection \$connection_requests \$request_uri';
 			access_log $TMP/front.log front;
-			client_body_temp_path $TMP/nginx/body;
-			proxy_temp_path $TMP/nginx/proxy;
-			fastcgi_temp_path $TMP/nginx/fastcgi;
-			uwsgi_temp_path $TMP/nginx/uwsgi;
-			scgi_temp_path $TMP/nginx/scgi;
+			$(nginx_paths)
 			upstream back {
 				server 127.0.0.1:8081;
 				keepalive 4;

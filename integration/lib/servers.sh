@@ -10,26 +10,39 @@ set_urls() {
 }
 set_urls
 
+# The user for workers of servers, where there is one to change to.
+worker_user() {
+	if [ "$(id -u)" = 0 ] && [ -z "${RUDP_TEST_INSIDE:-}" ] && id www-data >/dev/null 2>&1; then
+		echo www-data
+	else
+		id -un
+	fi
+}
+
+# For the section http, so that nothing is written elsewhere.
+nginx_paths() {
+	cat <<-EOF
+		client_body_temp_path $TMP/nginx/body;
+		proxy_temp_path $TMP/nginx/proxy;
+		fastcgi_temp_path $TMP/nginx/fastcgi;
+		uwsgi_temp_path $TMP/nginx/uwsgi;
+		scgi_temp_path $TMP/nginx/scgi;
+	EOF
+}
+
 # A minimal nginx of our own: no file of the machine's configuration is read or written.
 write_nginx_conf() {
-	local user
-	user=$(id -un)
-	[ "$(id -u)" = 0 ] && [ -z "${RUDP_TEST_INSIDE:-}" ] && id www-data >/dev/null 2>&1 && user=www-data
 	mkdir -p "$TMP/www/upload" "$TMP/nginx"
 	chmod 777 "$TMP/www/upload" "$TMP/nginx"
 	cat >"$TMP/nginx.conf" <<-EOF
-		user $user;
+		user $(worker_user);
 		worker_processes 2;
 		pid $TMP/nginx.pid;
 		error_log $TMP/nginx-error.log info;
 		events { worker_connections 256; }
 		http {
 			access_log $TMP/nginx-access.log;
-			client_body_temp_path $TMP/nginx/body;
-			proxy_temp_path $TMP/nginx/proxy;
-			fastcgi_temp_path $TMP/nginx/fastcgi;
-			uwsgi_temp_path $TMP/nginx/uwsgi;
-			scgi_temp_path $TMP/nginx/scgi;
+			$(nginx_paths)
 			client_max_body_size 1g;
 			server {
 				listen $PORT;
