@@ -14,20 +14,31 @@
 #define INHERITED                                                                                  \
 	((unsigned)(RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY | RUDP_MARK_NATIVE))
 
-/* The engine called listen() on the listener, so both ends of an honest one say the same. */
-static bool is_from_engine(int listener, int fd)
+static bool peer_of(int fd, struct ucred *peer)
 {
-	struct ucred owner, peer;
-	socklen_t owner_len = sizeof owner, peer_len = sizeof peer;
+	socklen_t len = sizeof *peer;
 
-	return rudp_sys_getsockopt(listener, SOL_SOCKET, SO_PEERCRED, &owner, &owner_len) == 0 &&
-	       rudp_sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) == 0 &&
-	       owner.pid == peer.pid && owner.uid == peer.uid;
+	return rudp_sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) == 0;
 }
 
-/* Returns a connection from the engine, or -errno. */
+/* The engine called listen() on the listener, so both ends of an honest one say the same. */
+static bool is_from(const struct ucred *engine, int fd)
+{
+	struct ucred peer;
+
+	return peer_of(fd, &peer) && engine->pid == peer.pid && engine->uid == peer.uid;
+}
+
+/*
+ * Returns a connection from the engine, or -errno. Whose the listener is must be known before: a signal
+ * handler may close it after a connection was taken (the children of Apache do), and this one counts.
+ */
 static int take(int listener, int flags, struct rudp_name *name)
 {
+	struct ucred engine;
+
+	if (!peer_of(listener, &engine))
+		return -EBADF;
 	for (;;) {
 		struct sockaddr_un un;
 		socklen_t len = sizeof un;
@@ -36,7 +47,7 @@ static int take(int listener, int flags, struct rudp_name *name)
 		if (fd < 0)
 			return fd;
 		if (rudp_name_parse(name, &un, len) == RUDP_NAME_CONNECTION &&
-		    is_from_engine(listener, fd))
+		    is_from(&engine, fd))
 			return fd;
 		rudp_sys_close(fd); /* a stranger: abstract names are open to all */
 	}

@@ -5,16 +5,17 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-/* How many established connections of the kernel's TCP have this local port. */
-static int kernel_connections(unsigned port)
+/* How many established connections of the kernel's TCP have these ports (others may have one). */
+static int kernel_connections(unsigned from, unsigned to)
 {
 	int count = 0;
 	char line[512];
 	FILE *table = fopen("/proc/self/net/tcp", "r");
 	must(table != NULL, "/proc/self/net/tcp");
 	while (fgets(line, sizeof(line), table)) {
-		unsigned local, state;
-		if (sscanf(line, " %*d: %*x:%x %*x:%*x %x", &local, &state) == 2 && local == port)
+		unsigned local, remote, state;
+		if (sscanf(line, " %*d: %*x:%x %*x:%x %x", &local, &remote, &state) == 3 &&
+		    local == from && remote == to)
 			count += state == 1;
 	}
 	fclose(table);
@@ -23,13 +24,14 @@ static int kernel_connections(unsigned port)
 
 CHECK(the_connection_is_one_of_kernel_tcp)
 {
-	struct sockaddr_in name;
-	socklen_t len = sizeof(name);
+	struct sockaddr_in name, peer;
+	socklen_t len = sizeof(name), peer_len = sizeof(peer);
 	int client, server;
 	connected_pair(AF_INET, &client, &server);
 	must(getsockname(client, (struct sockaddr *)&name, &len) == 0, "getsockname");
+	must(getpeername(client, (struct sockaddr *)&peer, &peer_len) == 0, "getpeername");
 	say("connections of this port in the kernel's table: %d",
-	    kernel_connections(ntohs(name.sin_port)));
+	    kernel_connections(ntohs(name.sin_port), ntohs(peer.sin_port)));
 }
 
 CHECK(a_writable_socket_shows_wrband)
