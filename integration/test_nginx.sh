@@ -78,10 +78,6 @@ generation_is() {
 	[ "$(curl_a 10 --fail "$URL/generation")" = "$1" ]
 }
 
-is_gone() {
-	! kill -0 "$1" 2>/dev/null
-}
-
 # A new master is a child of the old one, too.
 workers_of() {
 	pgrep -P "$1" -f "worker process"

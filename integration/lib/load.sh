@@ -4,6 +4,7 @@
 
 # start_load NAME URL FILE THREADS
 start_load() {
+	: >"$TMP/$1.out"
 	launch "$1" a python3 "$HERE/lib/load.py" "$2" "$3" "$4"
 	wait_served "$1" 10
 }

@@ -78,6 +78,11 @@ has_ended() {
 	! kill -0 "${PID[$1]}" 2>/dev/null
 }
 
+# is_gone PID: of a process that this shell did not start.
+is_gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
 # finish NAME SECONDS: waits for its end, which must come in time. Its exit code is in STATUS.
 finish() {
 	wait_until "$2" "end of $1" has_ended "$1"
