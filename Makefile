@@ -48,6 +48,7 @@ PROTO_SRC := $(wildcard core/proto/*.c)
 ENGINE_SRC := $(filter-out core/engine/host_%.c,$(wildcard core/engine/*.c))
 API_SRC := $(wildcard core/api/*.c)
 SHIM_SRC := $(wildcard shim/*.c)
+TOOLS_SRC := $(wildcard tools/*.c)
 LINKEM_SRC := $(wildcard integration/linkem/*.c)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -57,8 +58,8 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 CRYPTO_HIDDEN := $(if $(SAN),-lcrypto,-Wl,--exclude-libs,ALL -l:libcrypto.a -Wl,--gc-sections)
 
 PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engine.so \
-	$(BUILD)/librudp.a $(BUILD)/librudp.so
-UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim linkem)
+	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp
+UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem)
 
 .PHONY: all help setup demo check check-unit check-sim check-threads check-behaviour check-fuzz \
 	check-style check-integration sim fuzz soak bench install uninstall clean format
@@ -68,9 +69,9 @@ UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim linkem)
 # Said before the compiler says it less plainly.
 .PHONY: needs
 needs:
-	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
-		echo "rudp needs libcrypto and uthash. On Debian and Ubuntu:"; \
-		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev"; exit 1; }
+	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
+		echo "rudp needs libcrypto, uthash and jansson. On Debian and Ubuntu:"; \
+		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev"; exit 1; }
 
 all: needs $(PRODUCTS) ## build everything into build/ (needs no root)
 
@@ -124,6 +125,10 @@ $(BUILD)/librudp.so: $(BUILD)/librudp.a core/api/rudp.map
 		-Wl,--version-script=core/api/rudp.map -Wl,--whole-archive $< \
 		-Wl,--no-whole-archive -o $@ -ldl
 
+TOOLS_LIBS := $(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
+$(BUILD)/rudp: $(call obj,$(TOOLS_SRC)) $(TOOLS_LIBS)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ljansson -pthread -ldl
+
 $(BUILD)/examples/%: examples/%.c $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl
@@ -149,6 +154,10 @@ $(BUILD)/tests/engine: $(call tests_of,engine) $(BUILD)/libengine.a $(BUILD)/lib
 $(BUILD)/tests/shim: $(call tests_of,shim) | $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ldl
+$(BUILD)/tests/tools: $(call tests_of,tools) $(filter-out %/main.o,$(call obj,$(TOOLS_SRC))) \
+		$(TOOLS_LIBS) | $(BUILD)/rudp $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
 $(BUILD)/tests/linkem: $(call tests_of,linkem) \
 		$(filter-out %/main.o,$(call obj,$(LINKEM_SRC)))
 	@mkdir -p $(@D)
@@ -229,7 +238,11 @@ bench: all $(BUILD)/linkem ## measure side by side with kernel TCP
 
 install: all ## install into DESTDIR/PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/rudp $(DESTDIR)$(LIBDIR)/pkgconfig \
-		$(DESTDIR)$(PREFIX)/include/rudp $(DESTDIR)$(PREFIX)/share/man/man3
+		$(DESTDIR)$(PREFIX)/include/rudp $(DESTDIR)$(PREFIX)/bin \
+		$(foreach section,1 3 5 7,$(DESTDIR)$(PREFIX)/share/man/man$(section)) \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -m 755 $(BUILD)/rudp $(DESTDIR)$(PREFIX)/bin/rudp
 	install -m 755 $(BUILD)/rudp-engine $(DESTDIR)$(LIBDIR)/rudp/rudp-engine
 	install -m 644 $(BUILD)/librudp_engine.so $(BUILD)/librudp_shim.so $(DESTDIR)$(LIBDIR)/rudp/
 	ln -sf rudp/librudp_shim.so $(DESTDIR)$(LIBDIR)/librudp_shim.so
@@ -237,7 +250,11 @@ install: all ## install into DESTDIR/PREFIX
 	install -m 644 $(BUILD)/librudp.so $(DESTDIR)$(LIBDIR)/librudp.so.$(SOVERSION)
 	ln -sf librudp.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/librudp.so
 	install -m 644 core/include/rudp/*.h $(DESTDIR)$(PREFIX)/include/rudp/
-	install -m 644 docs/man/*.3 $(DESTDIR)$(PREFIX)/share/man/man3/
+	$(foreach page,$(wildcard docs/man/*),install -m 644 $(page) \
+		$(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/ &&) :
+	install -m 644 tools/completion/rudp.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudp
+	install -m 644 tools/completion/_rudp $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudp
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' rudp.pc.in \
 		> $(DESTDIR)$(LIBDIR)/pkgconfig/rudp.pc
 
@@ -245,7 +262,11 @@ uninstall: ## take out what install put there
 	rm -rf $(DESTDIR)$(LIBDIR)/rudp $(DESTDIR)$(PREFIX)/include/rudp
 	rm -f $(DESTDIR)$(LIBDIR)/librudp_shim.so $(DESTDIR)$(LIBDIR)/librudp.a \
 		$(DESTDIR)$(LIBDIR)/librudp.so* $(DESTDIR)$(LIBDIR)/pkgconfig/rudp.pc \
-		$(DESTDIR)$(PREFIX)/share/man/man3/rudp.3
+		$(DESTDIR)$(PREFIX)/bin/rudp \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudp \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudp \
+		$(foreach page,$(notdir $(wildcard docs/man/*)),$(DESTDIR)$(PREFIX)/share/man/man$(patsubst \
+			.%,%,$(suffix $(page)))/$(page))
 
 format: ## clang-format over all sources
 	clang-format -i $(shell git ls-files '*.c' '*.h')

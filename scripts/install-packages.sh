@@ -6,7 +6,7 @@
 #   install-packages.sh build|demo|test|all
 set -euo pipefail
 
-build=(gcc libc6-dev libssl-dev uthash-dev pkg-config)
+build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev pkg-config)
 demo=(iproute2 nginx-light curl python3)
 test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-traditional python3 valgrind
 	clang llvm libclang-rt-14-dev shellcheck procps binutils

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../../tools/fingerprint.h"
+#include "files.h"
+
+TestSuite(keygen, .init = files_init, .fini = files_fini);
+
+static char output[OUTPUT_BYTES_MAX];
+
+Test(keygen, a_new_key_is_private_whatever_the_mask_and_can_be_used)
+{
+	struct stat st;
+
+	cr_assert(eq(int, files_run("umask 0; $RUDP keygen $FILES/key", output), 0), "%s", output);
+	cr_assert(eq(str, output, ""));
+	cr_assert(zero(int, stat(files_path("key"), &st)));
+	cr_assert(eq(int, (int)(st.st_mode & 07777), 0600));
+	cr_assert(eq(int, files_run("$RUDP keygen --check $FILES/key", output), 0), "%s", output);
+	cr_assert(ne(ptr, strstr(output, "fingerprint "), NULL));
+}
+
+Test(keygen, an_existing_file_stays_as_it_is)
+{
+	files_text("there", "precious", 0644);
+	cr_assert(eq(int, files_run("$RUDP keygen $FILES/there", output), 1));
+	cr_assert(eq(int, files_run("cat $FILES/there", output), 0));
+	cr_assert(eq(str, output, "precious"));
+}
+
+Test(keygen, two_keys_differ_and_a_copy_has_the_same_fingerprint)
+{
+	cr_assert(eq(int, files_run("cd $FILES && $RUDP keygen a && $RUDP keygen - >b && "
+				    "chmod 600 b && cp -p a c", output), 0), "%s", output);
+	cr_assert(eq(int, files_run("cd $FILES && for f in a b c; do $RUDP keygen --check $f; done | "
+				    "sed 's/.* //' | uniq | wc -l", output), 0));
+	cr_assert(eq(str, output, "3\n"));
+	cr_assert(eq(int, files_run("cd $FILES && for f in a c; do $RUDP keygen --check $f; done | "
+				    "sed 's/.* //' | uniq | wc -l", output), 0));
+	cr_assert(eq(str, output, "1\n"));
+}
+
+Test(keygen, a_key_that_others_can_read_or_that_is_none_is_refused)
+{
+	char key[65];
+
+	memset(key, 'a', 64);
+	key[64] = 0;
+	files_text("open", key, 0644);
+	cr_assert(eq(int, files_run("$RUDP keygen --check $FILES/open", output), 1));
+	cr_assert(ne(ptr, strstr(output, "chmod 600"), NULL), "%s", output);
+	files_text("short", "abc\n", 0600);
+	cr_assert(eq(int, files_run("$RUDP keygen --check $FILES/short", output), 1));
+	cr_assert(ne(ptr, strstr(output, "too short"), NULL), "%s", output);
+	cr_assert(eq(int, files_run("$RUDP keygen --check $FILES/none", output), 1));
+}
+
+Test(keygen, the_fingerprint_is_a_function_of_the_key_and_does_not_show_it)
+{
+	uint8_t key[RUDP_PSK_BYTES] = {0};
+	char text[RUDP_FINGERPRINT_SIZE];
+
+	/* hmac.new(bytes(32), b"rudp key fingerprint, version 1", "sha256") */
+	cr_assert(rudp_fingerprint(key, text));
+	cr_assert(eq(str, text, "2a42-b4ae-9c24-d144"));
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* rudp keygen: 32 random bytes for both ends, or a look at such a file. */
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/settings.h"
+#include "fingerprint.h"
+#include "tool.h"
+
+#define LINE_BYTES (2 * RUDP_PSK_BYTES + 1)
+
+struct keygen {
+	const char *file; /* NULL: stdout */
+	const char *check;
+};
+
+static const struct argp_option options[] = {
+	{"check", 'c', "FILE", 0,
+	 "say whether FILE can be used, and its fingerprint: equal on two machines, equal keys", 0},
+	{0},
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	struct keygen *keygen = state->input;
+
+	switch (key) {
+	case 'c':
+		keygen->check = value;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (keygen->file || keygen->check)
+			argp_error(state, "one file at a time");
+		keygen->file = value;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "[FILE]",
+	.doc = "Writes a fresh key into the new file FILE, which only you can read, or to stdout.\v"
+	       "Copy the file to the other machine by a safe way (scp), and name it on both sides with "
+	       "rudp run --key FILE.",
+};
+
+static bool make_line(char line[LINE_BYTES])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t key[RUDP_PSK_BYTES];
+
+	if (getrandom(key, sizeof key, 0) != sizeof key)
+		return false;
+	for (size_t i = 0; i < sizeof key; i++) {
+		line[2 * i] = digits[key[i] >> 4];
+		line[2 * i + 1] = digits[key[i] & 15];
+	}
+	line[LINE_BYTES - 1] = '\n';
+	explicit_bzero(key, sizeof key);
+	return true;
+}
+
+static int write_file(const char *file, const char line[LINE_BYTES])
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0) {
+		rudp_complain("%s: %s", file,
+			      errno == EEXIST ? "is there already; it stays as it is" : strerror(errno));
+		return 1;
+	}
+	if (fchmod(fd, 0600) < 0 || write(fd, line, LINE_BYTES) != LINE_BYTES || fsync(fd) < 0) {
+		rudp_complain("%s: %s", file, strerror(errno));
+		close(fd);
+		unlink(file);
+		return 1;
+	}
+	close(fd);
+	return 0;
+}
+
+static int write_stdout(const char line[LINE_BYTES])
+{
+	if (write(STDOUT_FILENO, line, LINE_BYTES) != LINE_BYTES) {
+		rudp_complain("stdout: %s", strerror(errno));
+		return 1;
+	}
+	if (isatty(STDOUT_FILENO))
+		rudp_complain("this key stands on your screen; `rudp keygen FILE' puts one where only "
+			      "you can read it");
+	return 0;
+}
+
+static int make(const char *file)
+{
+	char line[LINE_BYTES];
+	int rc;
+
+	if (!make_line(line)) {
+		rudp_complain("the kernel gives no random bytes: %s", strerror(errno));
+		return 1;
+	}
+	rc = file && strcmp(file, "-") != 0 ? write_file(file, line) : write_stdout(line);
+	explicit_bzero(line, sizeof line);
+	return rc;
+}
+
+/* The words are those of the variable that usually names the file. */
+static const char *without_variable(const char *text)
+{
+	static const char variable[] = "RUDP_KEY_FILE: ";
+
+	return strncmp(text, variable, sizeof variable - 1) == 0 ? text + sizeof variable - 1 : text;
+}
+
+bool rudp_fingerprint(const uint8_t psk[RUDP_PSK_BYTES], char text[RUDP_FINGERPRINT_SIZE])
+{
+	/* Another use of the key than any in the protocol, so that nothing of those can be learnt. */
+	static const char label[] = "rudp key fingerprint, version 1";
+	uint8_t digest[EVP_MAX_MD_SIZE];
+
+	if (!HMAC(EVP_sha256(), psk, RUDP_PSK_BYTES, (const uint8_t *)label, sizeof label - 1, digest,
+		  NULL))
+		return false;
+	snprintf(text, RUDP_FINGERPRINT_SIZE, "%02x%02x-%02x%02x-%02x%02x-%02x%02x", digest[0],
+		 digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7]);
+	return true;
+}
+
+static int check(const char *file)
+{
+	char text[RUDP_SETTINGS_TEXT_SIZE], fingerprint[RUDP_FINGERPRINT_SIZE];
+	uint8_t psk[RUDP_PSK_BYTES];
+	bool ok;
+
+	if (!rudp_key_load(psk, file, text)) {
+		rudp_complain("%s", without_variable(text));
+		return 1;
+	}
+	ok = rudp_fingerprint(psk, fingerprint);
+	explicit_bzero(psk, sizeof psk);
+	if (!ok) {
+		rudp_complain("libcrypto makes no HMAC-SHA256");
+		return 1;
+	}
+	printf("%s: is usable and private, fingerprint %s\n", file, fingerprint);
+	return 0;
+}
+
+int rudp_tool_keygen(int argc, char **argv)
+{
+	struct keygen keygen = {NULL, NULL};
+
+	argp_parse(&argp, argc, argv, 0, NULL, &keygen);
+	return keygen.check ? check(keygen.check) : make(keygen.file);
+}

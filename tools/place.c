@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+/* The directory of this command, without its last slash; empty when the kernel does not tell. */
+static void own_directory(char directory[RUDP_PLACE_SIZE])
+{
+	ssize_t len = readlink("/proc/self/exe", directory, RUDP_PLACE_SIZE - 1);
+	char *slash;
+
+	directory[len > 0 ? len : 0] = 0;
+	slash = strrchr(directory, '/');
+	if (slash)
+		*slash = 0;
+}
+
+/* Then its name is made the shortest one: others will see it in LD_PRELOAD. */
+static bool is_there(char path[RUDP_PLACE_SIZE])
+{
+	char *real = realpath(path, NULL);
+	bool there = real && access(real, R_OK) == 0;
+
+	if (there)
+		snprintf(path, RUDP_PLACE_SIZE, "%s", real);
+	free(real);
+	return there;
+}
+
+bool rudp_place_find(const char *file, char path[RUDP_PLACE_SIZE])
+{
+	/* PREFIX/bin/rudp: the libraries lie in PREFIX/lib/rudp. */
+	static const char *const from_here[] = {"", "/../lib/rudp"};
+	char here[RUDP_PLACE_SIZE];
+
+	own_directory(here);
+	for (size_t i = 0; here[0] && i < sizeof from_here / sizeof from_here[0]; i++) {
+		int len = snprintf(path, RUDP_PLACE_SIZE, "%s%s/%s", here, from_here[i], file);
+
+		if (len > 0 && len < RUDP_PLACE_SIZE && is_there(path))
+			return true;
+	}
+	snprintf(path, RUDP_PLACE_SIZE, "%s/%s", RUDP_LIBDIR, file);
+	if (is_there(path))
+		return true;
+	snprintf(path, RUDP_PLACE_SIZE, "%.3000s/%s", here, file);
+	return false;
+}
+
+bool rudp_place_absolute(const char *path, char absolute[RUDP_PLACE_SIZE])
+{
+	char here[RUDP_PLACE_SIZE] = "";
+	int len;
+
+	if (path[0] != '/' && !getcwd(here, sizeof here - 1))
+		return false;
+	len = snprintf(absolute, RUDP_PLACE_SIZE, "%s%s%s", here, path[0] == '/' ? "" : "/", path);
+	return len > 0 && len < RUDP_PLACE_SIZE;
+}

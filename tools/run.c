@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* rudp run: looks first, then sets the environment and becomes the program. */
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "program.h"
+#include "tool.h"
+
+/* As env(1) and timeout(1): 125 for what is our own affair, 126 and 127 for the program. */
+#define EXIT_OWN 125
+#define EXIT_NOT_RUN 126
+#define EXIT_MISSING 127
+
+#define SHIM "librudp_shim.so"
+#define ENGINE "rudp-engine"
+#define VALUE_SIZE (RUDP_PLACE_SIZE + 64)
+
+extern char **environ;
+
+struct run {
+	char **command;
+	bool ok;
+	char shim[RUDP_PLACE_SIZE];
+};
+
+static const struct argp_option options[] = {
+	{"key", 'k', "FILE", 0, "the key that both ends share (rudp keygen makes one)", 0},
+	{"policy", 'p', "FILE", 0, "rules: what goes over rudp, what over TCP; rudp.conf(5)", 0},
+	{"engine", 'e', "process|thread", 0, "where the engine lives (default: process)", 0},
+	{"cc", 'c', "bbr|cubic", 0, "congestion control (default: bbr)", 0},
+	{"log", 'l', "LEVEL[:FILE]", 0, "error, warn, info or debug, and where to", 0},
+	{0},
+};
+
+/* Sets the variable to prefix and the file's absolute name. */
+static bool set_file(const char *variable, const char *prefix, size_t prefix_len, const char *file)
+{
+	char absolute[RUDP_PLACE_SIZE], value[VALUE_SIZE];
+	int len;
+
+	if (!rudp_place_absolute(file, absolute)) {
+		rudp_complain("the name of this file is too long: %s", file);
+		return false;
+	}
+	len = snprintf(value, sizeof value, "%.*s%s", (int)prefix_len, prefix, absolute);
+	return len > 0 && len < (int)sizeof value && setenv(variable, value, 1) == 0;
+}
+
+static bool set_log(const char *value)
+{
+	const char *colon = strchr(value, ':');
+
+	if (colon && colon[1])
+		return set_file("RUDP_LOG", value, (size_t)(colon + 1 - value), colon + 1);
+	return setenv("RUDP_LOG", value, 1) == 0;
+}
+
+static bool set_engine(struct argp_state *state, const char *value)
+{
+	if (strcmp(value, "process") != 0 && strcmp(value, "thread") != 0)
+		argp_error(state, "--engine is process or thread, not '%s'", value);
+	return setenv("RUDP_ENGINE", value, 1) == 0;
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	struct run *run = state->input;
+
+	switch (key) {
+	case 'k':
+		run->ok = run->ok && set_file("RUDP_KEY_FILE", "", 0, value);
+		return 0;
+	case 'p':
+		run->ok = run->ok && set_file("RUDP_POLICY_FILE", "", 0, value);
+		return 0;
+	case 'e':
+		run->ok = run->ok && set_engine(state, value);
+		return 0;
+	case 'c':
+		run->ok = run->ok && setenv("RUDP_CC", value, 1) == 0;
+		return 0;
+	case 'l':
+		run->ok = run->ok && set_log(value);
+		return 0;
+	case ARGP_KEY_ARG:
+		/* The program; what follows is its own business. */
+		run->command = state->argv + state->next - 1;
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "no program is named");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "PROGRAM [ARGUMENTS]",
+	.doc = "Starts PROGRAM with its TCP connections carried over rudp, and says so plainly when "
+	       "that cannot be.\v"
+	       "Exit code: that of PROGRAM; 125 when the settings are wrong or rudp is not installed "
+	       "whole, 126 when PROGRAM cannot be run under rudp, 127 when it is not there.",
+};
+
+static int refuse(const struct rudp_program *program, enum rudp_program_fault fault)
+{
+	const char *advice = rudp_program_advice(fault);
+
+	rudp_complain("%s %s%s%s%s", program->culprit, rudp_program_text(fault),
+		      program->detail[0] ? " (" : "", program->detail,
+		      program->detail[0] ? ")" : "");
+	if (strcmp(program->culprit, program->path) != 0)
+		rudp_complain("it is what runs %s", program->path);
+	if (advice)
+		rudp_complain("instead: %s", advice);
+	return rudp_program_exit_code(fault);
+}
+
+/* The separators of LD_PRELOAD cannot be quoted. */
+static bool find_shim(struct run *run)
+{
+	if (!rudp_place_find(SHIM, run->shim)) {
+		rudp_complain("%s is not there; build it with `make', or install rudp again", run->shim);
+		return false;
+	}
+	if (strpbrk(run->shim, ": \t\n")) {
+		rudp_complain("the name of %s has a blank or a colon in it, which LD_PRELOAD cannot "
+			      "take; move it elsewhere", run->shim);
+		return false;
+	}
+	return true;
+}
+
+/* What is wrong it says itself, on our stderr. */
+static int check_settings(void)
+{
+	char engine[RUDP_PLACE_SIZE];
+	char *words[] = {engine, "--check", NULL};
+	const char *named = getenv("RUDP_ENGINE_PATH");
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+	int status, rc;
+
+	if (named && *named)
+		snprintf(engine, sizeof engine, "%s", named);
+	else if (!rudp_place_find(ENGINE, engine)) {
+		rudp_complain("%s is not there; build it with `make', or install rudp again", engine);
+		return EXIT_OWN;
+	}
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	rc = posix_spawn(&pid, engine, &actions, NULL, words, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (rc != 0) {
+		rudp_complain("%s cannot be started: %s", engine, strerror(rc));
+		return EXIT_OWN;
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EXIT_OWN;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : EXIT_OWN;
+}
+
+/* In front of what is preloaded already, but for the shim itself. */
+static bool set_preload(const char *shim)
+{
+	const char *rest = getenv("LD_PRELOAD");
+	size_t size = strlen(shim) + (rest ? strlen(rest) : 0) + 2;
+	char *list = malloc(size), *end = list;
+	bool ok;
+
+	if (!list)
+		return false;
+	end = stpcpy(end, shim);
+	while (rest && *rest) {
+		size_t len = strcspn(rest, ": ");
+
+		if (len && !(len == strlen(shim) && memcmp(rest, shim, len) == 0)) {
+			*end++ = ':';
+			end = mempcpy(end, rest, len);
+		}
+		rest += len + (rest[len] != 0);
+	}
+	*end = 0;
+	ok = setenv("LD_PRELOAD", list, 1) == 0;
+	free(list);
+	return ok;
+}
+
+static int become(const struct run *run, const struct rudp_program *program)
+{
+	/* Who says rudp run wants it, whatever is set further out. */
+	unsetenv("RUDP_DISABLE");
+	if (!set_preload(run->shim)) {
+		rudp_complain("no memory for the environment");
+		return EXIT_OWN;
+	}
+	execvp(run->command[0], run->command);
+	rudp_complain("%s: %s", program->path, strerror(errno));
+	return errno == ENOENT ? EXIT_MISSING : EXIT_NOT_RUN;
+}
+
+int rudp_tool_run(int argc, char **argv)
+{
+	struct rudp_program_caller caller = rudp_program_caller_self();
+	struct run run = {.ok = true};
+	struct rudp_program program;
+	enum rudp_program_fault fault;
+	int rc;
+
+	argp_err_exit_status = EXIT_OWN;
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &run);
+	if (!run.ok || !find_shim(&run))
+		return EXIT_OWN;
+	fault = rudp_program_check(&program, run.command[0], getenv("PATH"), &caller);
+	if (fault != RUDP_PROGRAM_NONE)
+		return refuse(&program, fault);
+	if (program.is_go)
+		rudp_complain("note: %s is a Go program: only the sockets of its C libraries go over "
+			      "rudp, those of its Go code stay TCP", program.path);
+	rc = check_settings();
+	return rc ? rc : become(&run, &program);
+}
