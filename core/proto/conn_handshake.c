@@ -238,12 +238,13 @@ static enum rudp_verdict read_synack(struct rudp_conn *conn, const struct rudp_p
 				     struct rudp_params *params)
 {
 	uint8_t payload[RUDP_SYNACK_MAX_BYTES];
-	struct rudp_noise noise = conn->handshake->noise;
+	struct rudp_noise noise;
 	enum rudp_verdict verdict;
 	int len;
 
 	if (packet->body_bytes > sizeof payload)
 		return RUDP_VERDICT_BAD_PARAM;
+	rudp_noise_copy(&noise, &conn->handshake->noise);
 	len = rudp_noise_read(&noise, packet->body, packet->body_bytes, payload, sizeof payload);
 	if (len < 0) {
 		rudp_noise_fini(&noise);

@@ -71,44 +71,50 @@ int rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BY
 	return ok ? 0 : -ENOMEM;
 }
 
-static EVP_PKEY *private_of(const uint8_t private_key[RUDP_X25519_BYTES])
+int rudp_x25519_init(struct rudp_x25519 *key, const uint8_t private_key[RUDP_X25519_BYTES])
 {
+	size_t len = sizeof key->public_key;
+
+	*key = (struct rudp_x25519){0};
 	if (rudp_crypto_start() < 0)
-		return NULL;
-	return EVP_PKEY_new_raw_private_key_ex(crypto.library, X25519, NULL, private_key,
-					       RUDP_X25519_BYTES);
+		return -ENOMEM;
+	key->pair = EVP_PKEY_new_raw_private_key_ex(crypto.library, X25519, NULL, private_key,
+						    RUDP_X25519_BYTES);
+	if (key->pair && EVP_PKEY_get_raw_public_key(key->pair, key->public_key, &len))
+		return 0;
+	rudp_x25519_fini(key);
+	return -ENOMEM;
 }
 
-int rudp_x25519_public(const uint8_t private_key[RUDP_X25519_BYTES],
-		       uint8_t public_key[RUDP_X25519_BYTES])
+void rudp_x25519_share(struct rudp_x25519 *copy, const struct rudp_x25519 *key)
 {
-	EVP_PKEY *own = private_of(private_key);
-	size_t len = RUDP_X25519_BYTES;
-	int ok = own && EVP_PKEY_get_raw_public_key(own, public_key, &len);
-
-	EVP_PKEY_free(own);
-	return ok ? 0 : -ENOMEM;
+	*copy = *key;
+	if (copy->pair)
+		EVP_PKEY_up_ref(copy->pair); /* counts, no more: it cannot fail */
 }
 
-int rudp_x25519_shared(const uint8_t private_key[RUDP_X25519_BYTES],
-		       const uint8_t peer_public[RUDP_X25519_BYTES],
+void rudp_x25519_fini(struct rudp_x25519 *key)
+{
+	EVP_PKEY_free(key->pair);
+	*key = (struct rudp_x25519){0};
+}
+
+int rudp_x25519_shared(const struct rudp_x25519 *key, const uint8_t peer_public[RUDP_X25519_BYTES],
 		       uint8_t shared[RUDP_X25519_BYTES])
 {
-	EVP_PKEY *own = private_of(private_key);
-	EVP_PKEY *peer = own ? EVP_PKEY_new_raw_public_key_ex(crypto.library, X25519, NULL,
-							      peer_public, RUDP_X25519_BYTES)
-			     : NULL;
-	EVP_PKEY_CTX *context = own ? EVP_PKEY_CTX_new_from_pkey(crypto.library, own, NULL) : NULL;
+	EVP_PKEY *peer = EVP_PKEY_new_raw_public_key_ex(crypto.library, X25519, NULL, peer_public,
+							RUDP_X25519_BYTES);
+	EVP_PKEY_CTX *context =
+		peer ? EVP_PKEY_CTX_new_from_pkey(crypto.library, key->pair, NULL) : NULL;
 	size_t len = RUDP_X25519_BYTES;
 	int rc = -ENOMEM;
 
 	/* Every string of 32 bytes is a point of X25519; what is left to refuse shows in the
 	 * result, and the derivation looks at that. */
-	if (peer && context && EVP_PKEY_derive_init(context) > 0 &&
+	if (context && EVP_PKEY_derive_init(context) > 0 &&
 	    EVP_PKEY_derive_set_peer_ex(context, peer, 0) > 0)
 		rc = EVP_PKEY_derive(context, shared, &len) > 0 ? 0 : -EBADMSG;
 	EVP_PKEY_CTX_free(context);
 	EVP_PKEY_free(peer);
-	EVP_PKEY_free(own);
 	return rc;
 }

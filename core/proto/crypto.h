@@ -39,16 +39,25 @@ EVP_CIPHER *rudp_crypto_cipher(enum rudp_cipher cipher);
 int rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BYTES]);
 
 /*
- * The public half of a private key of 32 random bytes (clamped inside).
+ * A private key of 32 random bytes (clamped inside) with its public half, made once and used for as
+ * many operations as a handshake has: half of the work is in making it. A holder of zeros is empty.
  *
- * Source   RFC 7748 section 5. Returns 0 or -ENOMEM.
+ * Source   RFC 7748 section 5.
  */
-int rudp_x25519_public(const uint8_t private_key[RUDP_X25519_BYTES],
-		       uint8_t public_key[RUDP_X25519_BYTES]);
+struct rudp_x25519 {
+	EVP_PKEY *pair;
+	uint8_t public_key[RUDP_X25519_BYTES];
+};
+
+/* Returns 0 or -ENOMEM; key is then empty. */
+int rudp_x25519_init(struct rudp_x25519 *key, const uint8_t private_key[RUDP_X25519_BYTES]);
+/* Another holder of the same pair. */
+void rudp_x25519_share(struct rudp_x25519 *copy, const struct rudp_x25519 *key);
+/* Leaves it empty; the last holder's wipes the private half. */
+void rudp_x25519_fini(struct rudp_x25519 *key);
 
 /* Returns  0, -EBADMSG (the shared secret would be all zero: RFC 7748 section 6.1), -ENOMEM. */
-int rudp_x25519_shared(const uint8_t private_key[RUDP_X25519_BYTES],
-		       const uint8_t peer_public[RUDP_X25519_BYTES],
+int rudp_x25519_shared(const struct rudp_x25519 *key, const uint8_t peer_public[RUDP_X25519_BYTES],
 		       uint8_t shared[RUDP_X25519_BYTES]);
 
 #endif

@@ -132,7 +132,7 @@ static int mix_shared(struct rudp_noise *noise)
 	int rc;
 
 	assert(noise->has_remote);
-	rc = rudp_x25519_shared(noise->ephemeral_private, noise->remote_public, shared);
+	rc = rudp_x25519_shared(&noise->ephemeral, noise->remote_public, shared);
 	if (rc == 0)
 		rc = mix_key(noise, shared);
 	rudp_wipe(shared, sizeof shared);
@@ -216,15 +216,31 @@ int rudp_noise_init(struct rudp_noise *noise, bool initiator, enum rudp_cipher c
 		    const uint8_t *psk, const void *prologue, size_t prologue_len,
 		    const uint8_t ephemeral_private[RUDP_NOISE_DH_BYTES])
 {
+	struct rudp_x25519 ephemeral;
+	int rc = rudp_x25519_init(&ephemeral, ephemeral_private);
+
+	if (rc < 0) {
+		rudp_noise_fini(memset(noise, 0, sizeof *noise));
+		return rc;
+	}
+	return rudp_noise_init_with(noise, initiator, cipher, psk, prologue, prologue_len,
+				    &ephemeral);
+}
+
+int rudp_noise_init_with(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
+			 const uint8_t *psk, const void *prologue, size_t prologue_len,
+			 struct rudp_x25519 *ephemeral)
+{
 	int rc;
 
-	*noise = (struct rudp_noise){.cipher = cipher, .initiator = initiator, .has_psk = psk};
-	memcpy(noise->ephemeral_private, ephemeral_private, sizeof noise->ephemeral_private);
+	*noise = (struct rudp_noise){.cipher = cipher,
+				     .initiator = initiator,
+				     .has_psk = psk,
+				     .ephemeral = *ephemeral};
+	*ephemeral = (struct rudp_x25519){0};
 	if (psk)
 		memcpy(noise->psk, psk, sizeof noise->psk);
-	rc = rudp_x25519_public(ephemeral_private, noise->ephemeral_public);
-	if (rc == 0)
-		rc = start_hash(noise);
+	rc = start_hash(noise);
 	if (rc == 0)
 		rc = mix_hash(noise, prologue, prologue_len);
 	if (rc < 0)
@@ -232,8 +248,15 @@ int rudp_noise_init(struct rudp_noise *noise, bool initiator, enum rudp_cipher c
 	return rc;
 }
 
+void rudp_noise_copy(struct rudp_noise *copy, const struct rudp_noise *noise)
+{
+	*copy = *noise;
+	rudp_x25519_share(&copy->ephemeral, &noise->ephemeral);
+}
+
 void rudp_noise_fini(struct rudp_noise *noise)
 {
+	rudp_x25519_fini(&noise->ephemeral);
 	rudp_wipe(noise, sizeof *noise);
 	noise->message_index = SPENT;
 }
@@ -287,10 +310,10 @@ int rudp_noise_write(struct rudp_noise *noise, const void *payload, size_t paylo
 	assert(message_cap >= payload_len + RUDP_NOISE_OVERHEAD_BYTES);
 	if (!is_turn(noise, true))
 		return -EINVAL;
-	rc = mix_tokens(noise, noise->ephemeral_public);
+	rc = mix_tokens(noise, noise->ephemeral.public_key);
 	if (rc < 0)
 		return finish(noise, rc);
-	memcpy(message, noise->ephemeral_public, RUDP_NOISE_DH_BYTES);
+	memcpy(message, noise->ephemeral.public_key, RUDP_NOISE_DH_BYTES);
 	rc = encrypt_and_hash(noise, payload, payload_len, message + RUDP_NOISE_DH_BYTES);
 	return finish(noise, rc < 0 ? rc : RUDP_NOISE_DH_BYTES + rc);
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "proto/aead.h"
+#include "proto/crypto.h"
 
 #define RUDP_NOISE_DH_BYTES 32
 #define RUDP_NOISE_HASH_BYTES 32
@@ -33,8 +34,7 @@ struct rudp_noise {
 	uint8_t hash[RUDP_NOISE_HASH_BYTES];
 	uint8_t key[RUDP_KEY_BYTES];
 	uint8_t psk[RUDP_KEY_BYTES];
-	uint8_t ephemeral_private[RUDP_NOISE_DH_BYTES];
-	uint8_t ephemeral_public[RUDP_NOISE_DH_BYTES];
+	struct rudp_x25519 ephemeral;
 	uint8_t remote_public[RUDP_NOISE_DH_BYTES];
 	uint8_t split[2][RUDP_KEY_BYTES]; /* initiator to responder, and back; after message 1 */
 };
@@ -47,6 +47,17 @@ struct rudp_noise {
 int rudp_noise_init(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
 		    const uint8_t *psk, const void *prologue, size_t prologue_len,
 		    const uint8_t ephemeral_private[RUDP_NOISE_DH_BYTES]);
+
+/*
+ * The same with a key pair that was made before and serves no other handshake: it moves into noise,
+ * in any case, and *ephemeral is empty then.
+ */
+int rudp_noise_init_with(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
+			 const uint8_t *psk, const void *prologue, size_t prologue_len,
+			 struct rudp_x25519 *ephemeral);
+
+/* The same handshake once more, to try a message on; each is ended by its own fini. */
+void rudp_noise_copy(struct rudp_noise *copy, const struct rudp_noise *noise);
 
 /* Wipes every secret. */
 void rudp_noise_fini(struct rudp_noise *noise);

@@ -62,11 +62,25 @@ Test(hmac, agrees_with_rfc_4231)
 static void expect_shared(const char *scalar_hex, const char *point_hex, const char *shared_hex)
 {
 	uint8_t scalar[32], point[32], shared[32];
+	struct rudp_x25519 key;
 
 	hex_read(scalar_hex, scalar, sizeof scalar);
 	hex_read(point_hex, point, sizeof point);
-	cr_assert(eq(int, rudp_x25519_shared(scalar, point, shared), 0));
+	cr_assert(eq(int, rudp_x25519_init(&key, scalar), 0));
+	cr_assert(eq(int, rudp_x25519_shared(&key, point, shared), 0));
 	hex_expect(shared, sizeof shared, shared_hex);
+	rudp_x25519_fini(&key);
+}
+
+static void expect_public(const char *scalar_hex, const char *public_hex)
+{
+	uint8_t scalar[32];
+	struct rudp_x25519 key;
+
+	hex_read(scalar_hex, scalar, sizeof scalar);
+	cr_assert(eq(int, rudp_x25519_init(&key, scalar), 0));
+	hex_expect(key.public_key, sizeof key.public_key, public_hex);
+	rudp_x25519_fini(&key);
 }
 
 /* RFC 7748 section 5.2. */
@@ -93,16 +107,27 @@ Test(x25519, alice_and_bob_agree)
 		"de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f";
 	static const char both[] =
 		"4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742";
-	uint8_t key[32], public_key[32];
 
-	hex_read(alice, key, sizeof key);
-	cr_assert(eq(int, rudp_x25519_public(key, public_key), 0));
-	hex_expect(public_key, sizeof public_key, alice_public);
-	hex_read(bob, key, sizeof key);
-	cr_assert(eq(int, rudp_x25519_public(key, public_key), 0));
-	hex_expect(public_key, sizeof public_key, bob_public);
+	expect_public(alice, alice_public);
+	expect_public(bob, bob_public);
 	expect_shared(alice, bob_public, both);
 	expect_shared(bob, alice_public, both);
+}
+
+/* A holder that goes takes nothing from the others. */
+Test(x25519, a_shared_key_outlives_its_first_holder)
+{
+	uint8_t scalar[32] = {1}, before[32], after[32];
+	struct rudp_x25519 key, copy;
+
+	cr_assert(eq(int, rudp_x25519_init(&key, scalar), 0));
+	cr_assert(eq(int, rudp_x25519_shared(&key, key.public_key, before), 0));
+	rudp_x25519_share(&copy, &key);
+	rudp_x25519_fini(&key);
+	cr_assert(eq(ptr, key.pair, NULL));
+	cr_assert(eq(int, rudp_x25519_shared(&copy, copy.public_key, after), 0));
+	cr_assert(eq(int, memcmp(before, after, sizeof after), 0));
+	rudp_x25519_fini(&copy);
 }
 
 static void *hash_many(void *seed)
