@@ -142,7 +142,7 @@ static int search(struct rudp_engine_ref *engine)
 	int rc;
 
 	/* What is asked for is a thread of this very program, also where an engine process is about. */
-	if (wants_thread())
+	if (wants_thread() && !rudp_engine_thread_is_torn())
 		return rudp_engine_load_thread(engine);
 	if (from_environment(engine))
 		return 0;

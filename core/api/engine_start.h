@@ -50,6 +50,15 @@ int rudp_engine_start_process(uint64_t settings, struct rudp_engine_ref *engine)
 int rudp_engine_load_thread(struct rudp_engine_ref *engine);
 
 /*
+ * true: this process was forked while its parent was in the middle of loading the engine's library. What
+ * dlopen has left half done stays so: no engine in a thread here.
+ */
+bool rudp_engine_thread_is_torn(void);
+
+/* _exit() is near: lets an engine in a thread of this process deliver what was written. */
+void rudp_engine_leave_thread(void);
+
+/*
  * The index-th place where file may lie: in the directory of RUDP_ENGINE_PATH, beside this library,
  * in the folder rudp beside it (an installed tree that was moved), where it was to be installed.
  *

@@ -3,13 +3,17 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/environment.h"
 
 #define PATH_SIZE 1200
 #define LIBRARY "librudp_engine.so"
 #define ENTRY "rudp_engine_start_thread"
+#define FAREWELL "rudp_engine_stop_thread"
 
 /* DEEPBIND keeps the engine's libcrypto apart from the program's; sanitizers cannot live with it. */
 #if defined(__has_feature)
@@ -23,29 +27,71 @@
 #define OPEN_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)
 #endif
 
-/* core/engine/host_thread.h: 0 or -errno. */
+/* Both: core/engine/host_thread.h. 0 or -errno. */
 typedef int start_thread(char *(*get)(const char *name), struct rudp_nonce *nonce,
 			 uint8_t token[RUDP_TOKEN_BYTES]);
+
+typedef void stop_thread(void);
+static _Atomic(stop_thread *) farewell;
+
+void rudp_engine_leave_thread(void)
+{
+	stop_thread *stop = atomic_load(&farewell);
+
+	if (stop)
+		stop();
+}
 
 static char *setting(const char *name)
 {
 	return (char *)rudp_environment_get(name);
 }
 
-int rudp_engine_load_thread(struct rudp_engine_ref *engine)
+/* The process in which a thread is in dlopen; the first to come back clears it. */
+static atomic_int loading;
+
+bool rudp_engine_thread_is_torn(void)
 {
-	int saved = errno;
+	int process = atomic_load(&loading);
+
+	return process != 0 && process != getpid();
+}
+
+static int load(struct rudp_engine_ref *engine)
+{
 	void *library = NULL;
 	start_thread *entry = NULL;
+	stop_thread *stop = NULL;
 
+	if (rudp_engine_thread_is_torn())
+		return -ENOENT;
+	atomic_store(&loading, getpid());
 	for (unsigned i = 0; i < RUDP_ENGINE_PLACES && !library; i++) {
 		char path[PATH_SIZE];
 
 		if (rudp_engine_place(i, LIBRARY, path, sizeof path))
 			library = dlopen(path, OPEN_FLAGS);
 	}
+	atomic_store(&loading, 0);
 	if (library)
 		*(void **)&entry = dlsym(library, ENTRY);
-	errno = saved;
+	if (library)
+		*(void **)&stop = dlsym(library, FAREWELL);
+	atomic_store(&farewell, stop);
 	return entry ? entry(setting, &engine->nonce, engine->token) : -ENOENT;
+}
+
+/* A handler that opened a socket in the middle of this would wait for what it has interrupted. */
+int rudp_engine_load_thread(struct rudp_engine_ref *engine)
+{
+	int saved = errno;
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = load(engine);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = saved;
+	return rc;
 }

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,13 +24,14 @@
 #define EXIT_WAIT_S 6 /* a little more than RUDP_DRAIN_MAX_NS */
 
 static struct {
-	pthread_mutex_t lock;
+	atomic_int starter;   /* process whose thread is starting the engine; 0: none */
 	struct rudp_engine engine;
 	struct rudp_settings settings;
 	sem_t started, ended;
 	int result;
 	pid_t owner;          /* 0: no engine here; fork does not copy the thread */
-} host = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	atomic_bool left;     /* the program is ending */
+} host;
 
 /* A table of its own, with nothing of the program's in it. */
 static int leave_descriptors(void)
@@ -108,6 +111,8 @@ static int start(char *(*get)(const char *name))
 	}
 	sem_init(&host.started, 0, 0);
 	sem_init(&host.ended, 0, 0);
+	atomic_store(&host.left, false);
+	at_quick_exit(rudp_engine_stop_thread);
 	rc = create_thread();
 	if (rc < 0)
 		return rc;
@@ -116,12 +121,34 @@ static int start(char *(*get)(const char *name))
 	return host.result;
 }
 
+/*
+ * A lock that knows whose it is: what a process held when it forked is nobody's in the child, where its
+ * holder does not exist.
+ */
+static void begin_start(void)
+{
+	int self = getpid();
+	int holder = 0;
+
+	while (!atomic_compare_exchange_strong(&host.starter, &holder, self))
+		if (holder == self) {
+			syscall(SYS_futex, &host.starter, FUTEX_WAIT_PRIVATE, self, NULL, NULL, 0);
+			holder = 0;
+		}
+}
+
+static void end_start(void)
+{
+	atomic_store(&host.starter, 0);
+	syscall(SYS_futex, &host.starter, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
 int rudp_engine_start_thread(char *(*get)(const char *name), struct rudp_nonce *nonce,
 			     uint8_t token[RUDP_TOKEN_BYTES])
 {
 	int rc = -EALREADY;
 
-	pthread_mutex_lock(&host.lock);
+	begin_start();
 	if (host.owner != getpid())
 		rc = start(get);
 	if (rc == 0)
@@ -131,7 +158,7 @@ int rudp_engine_start_thread(char *(*get)(const char *name), struct rudp_nonce *
 		memcpy(token, host.engine.token, RUDP_TOKEN_BYTES);
 		rc = 0;
 	}
-	pthread_mutex_unlock(&host.lock);
+	end_start();
 	return rc;
 }
 
@@ -150,13 +177,13 @@ static int knock(void)
 	return fd;
 }
 
-/* The program ends in an orderly way: what it has written is delivered first, within bounds. */
-__attribute__((destructor)) static void deliver_the_rest(void)
+__attribute__((destructor)) void rudp_engine_stop_thread(void)
 {
 	struct timespec deadline;
 	int fd;
 
-	if (host.owner == 0 || host.owner != getpid())
+	/* exit() may follow quick_exit() or another exit() on its heels: one farewell is enough. */
+	if (host.owner != getpid() || atomic_exchange(&host.left, true))
 		return;
 	atomic_store(&host.engine.stop_wanted, true);
 	fd = knock();

@@ -151,7 +151,17 @@ static bool is_delivered(struct rudp_engine *engine, const struct rudp_app *app)
 	return rudp_app_is_drained(app) && stats.unacked_bytes == 0;
 }
 
-/* Everything written so far has arrived: the connections are closed as their programs would. */
+/* As the end of the program would: what it has not read makes it a reset. */
+static void close_as_program(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (app->stage == RUDP_APP_OPEN && !app->failed &&
+	    (rudp_app_unread(app) > 0 || rudp_carrier_receive_available(&app->carrier) > 0))
+		rudp_app_reset(engine, app);
+	else
+		rudp_app_free(engine, app);
+}
+
+/* Everything written so far has arrived: the connections are closed. */
 static void drain(struct rudp_engine *engine)
 {
 	struct rudp_list *link, *next;
@@ -162,7 +172,7 @@ static void drain(struct rudp_engine *engine)
 
 		next = link->next;
 		if (is_delivered(engine, app))
-			rudp_app_free(engine, app);
+			close_as_program(engine, app);
 	}
 	if (late || (engine->app_count == 0 && engine->tcp_count == 0 &&
 		     rudp_endpoint_conn_count(engine->ep) == 0))
