@@ -42,6 +42,12 @@ RUDP_EXPORT int fexecve(int fd, char *const arguments[], char *const environment
 	return REAL(fexecve)(fd, arguments, WITH_SHIM(environment));
 }
 
+RUDP_EXPORT int execveat(int directory, const char *path, char *const arguments[],
+			 char *const environment[], int flags)
+{
+	return REAL(execveat)(directory, path, arguments, WITH_SHIM(environment), flags);
+}
+
 RUDP_EXPORT int posix_spawn(pid_t *pid, const char *path,
 			    const posix_spawn_file_actions_t *actions,
 			    const posix_spawnattr_t *attributes, char *const arguments[],
@@ -57,6 +63,26 @@ RUDP_EXPORT int posix_spawnp(pid_t *pid, const char *file,
 {
 	return REAL(posix_spawnp)(pid, file, actions, attributes, arguments,
 				  WITH_SHIM(environment));
+}
+
+/* The shell gets libc's environ, out of our reach: what that lacks goes into the command. */
+#define COMMAND_WITH_SHIM(command)                                                                 \
+	({                                                                                         \
+		const char *given = (command);                                                     \
+		size_t size = given ? rudp_exec_environment_size(environ) : 0;                     \
+		char **wanted = size ? rudp_exec_environment(alloca(size), environ) : NULL;        \
+		size_t bytes = wanted ? rudp_exec_command_size(wanted, given) : 0;                 \
+		bytes ? rudp_exec_command(alloca(bytes), wanted, given) : given;                   \
+	})
+
+RUDP_EXPORT int system(const char *command)
+{
+	return REAL(system)(COMMAND_WITH_SHIM(command));
+}
+
+RUDP_EXPORT FILE *popen(const char *command, const char *mode)
+{
+	return REAL(popen)(COMMAND_WITH_SHIM(command), mode);
 }
 
 /* Arguments of execl and its like, with the NULL at their end. */

@@ -14,6 +14,7 @@
 #define PRELOAD "LD_PRELOAD="
 /* LD_PRELOAD, nonce, token, settings, final NULL, and what the program has dropped. */
 #define ADDED_MAX (5 + RUDP_ENVIRONMENT_REMEMBERED_MAX)
+#define EXPORT "export "
 #define NONCE_VARIABLES_BYTES 128
 #define SETTINGS_HASH_SIZE 17  /* 16 hex digits and the 0 */
 
@@ -200,4 +201,47 @@ char **rudp_exec_environment(void *space, char *const environment[])
 		text = add_engine(text, &next, &engine);
 	*next = NULL;
 	return first;
+}
+
+static bool is_in_environ(const char *variable)
+{
+	for (char **ours = environ; ours && *ours; ours++)
+		if (strcmp(*ours, variable) == 0)
+			return true;
+	return false;
+}
+
+/* A shell's quotes end at the next one: what has one inside is left out. */
+static bool is_missing(const char *variable)
+{
+	return !strchr(variable, '\'') && !is_in_environ(variable);
+}
+
+/* Mostly nothing is missing: the engine alone is found again without being named. */
+size_t rudp_exec_command_size(char *const wanted[], const char *command)
+{
+	bool missing = preload_of(environ) == NULL || !names_us_in_full(preload_of(environ));
+	size_t size = strlen(command) + 1;
+
+	for (size_t i = 0; missing && wanted[i]; i++)
+		if (is_missing(wanted[i]))
+			size += strlen(EXPORT) + strlen(wanted[i]) + strlen("''; ");
+	return missing && size <= RUDP_EXEC_ENVIRONMENT_BYTES_MAX ? size : 0;
+}
+
+char *rudp_exec_command(char *space, char *const wanted[], const char *command)
+{
+	char *text = space;
+
+	for (size_t i = 0; wanted[i]; i++) {
+		const char *value = strchr(wanted[i], '=');
+
+		if (!value || !is_missing(wanted[i]))
+			continue;
+		text = stpcpy(text, EXPORT);
+		text = mempcpy(text, wanted[i], (size_t)(value + 1 - wanted[i]));
+		text = stpcpy(stpcpy(stpcpy(text, "'"), value + 1), "'; ");
+	}
+	strcpy(text, command);
+	return space;
 }

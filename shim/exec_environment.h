@@ -19,4 +19,11 @@ size_t rudp_exec_environment_size(char *const environment[]);
 /* space is aligned for pointers; the result lives in it and in environment. */
 char **rudp_exec_environment(void *space, char *const environment[]);
 
+/*
+ * For a shell that will get environ as it is: a command that first exports what of wanted environ lacks.
+ * Size 0: the command will do as it is.
+ */
+size_t rudp_exec_command_size(char *const wanted[], const char *command);
+char *rudp_exec_command(char *space, char *const wanted[], const char *command);
+
 #endif
