@@ -7,6 +7,7 @@
  *   behaviour [-j N] [NAME...]  these, or all; N at a time (default 1)
  */
 #include "behaviour/check.h"
+#include "behaviour/child.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -174,6 +175,7 @@ int main(int argc, char **argv)
 	int option;
 	size_t jobs = 1;
 	const size_t total = (size_t)(__stop_checks - __start_checks);
+	part_run_if_asked(argc, argv);
 	if (argc == 2 && strcmp(argv[1], "--list") == 0) {
 		for (size_t i = 0; i < total; i++)
 			puts(find(__start_checks[i].name)->name);
