@@ -8,48 +8,8 @@
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 needs_root sshd
-SSH_PORT=2222
-
-write_ssh_config() {
-	mkdir -p "$TMP/ssh"
-	ssh-keygen -q -t ed25519 -N "" -f "$TMP/ssh/host_key"
-	ssh-keygen -q -t ed25519 -N "" -f "$TMP/ssh/user_key"
-	cp "$TMP/ssh/user_key.pub" "$TMP/ssh/authorized_keys"
-	echo "server $(cat "$TMP/ssh/host_key.pub")" >"$TMP/ssh/known_hosts"
-	cat >"$TMP/ssh/sshd_config" <<-EOF
-		Port $SSH_PORT
-		ListenAddress $B4
-		ListenAddress $B6
-		HostKey $TMP/ssh/host_key
-		AuthorizedKeysFile $TMP/ssh/authorized_keys
-		PidFile $TMP/ssh/sshd.pid
-		StrictModes no
-		UsePAM no
-		PermitRootLogin prohibit-password
-		PasswordAuthentication no
-		Subsystem sftp internal-sftp
-	EOF
-	cat >"$TMP/ssh/config" <<-EOF
-		Host server server6
-		HostName $B4
-		Port $SSH_PORT
-		User root
-		IdentityFile $TMP/ssh/user_key
-		IdentitiesOnly yes
-		UserKnownHostsFile $TMP/ssh/known_hosts
-		HostKeyAlias server
-		StrictHostKeyChecking yes
-		BatchMode yes
-		ConnectTimeout 10
-	EOF
-}
-
-start_sshd() {
-	# Its name is compiled into sshd.
-	mkdir -p /run/sshd
-	launch sshd b "$(command -v sshd)" -D -e -f "$TMP/ssh/sshd_config"
-	wait_listening b "$SSH_PORT"
-}
+# shellcheck source=integration/lib/ssh.sh
+. "$HERE/lib/ssh.sh"
 
 # ssh_a ARGUMENT...: ssh on side a, under the shim.
 ssh_a() {
@@ -151,8 +111,8 @@ forwards() {
 # At SIGHUP sshd executes itself anew; sessions of its children go on.
 restarts() {
 	engine_outlives || return 0
-	exec 9<>"$TMP/ssh/input"
-	launch long a ssh -F "$TMP/ssh/config" server cat <"$TMP/ssh/input" 9<&-
+	exec 9<>"$TMP/input"
+	launch long a ssh -F "$TMP/ssh/config" server cat <"$TMP/input" 9<&-
 	echo before >&9
 	wait_until 10 "the first answer" grep -q before "$TMP/long.out"
 	send HUP sshd
@@ -170,8 +130,7 @@ has_started() {
 	[ "$(grep -c 'Server listening on' "$TMP/sshd.err")" = $(($1 * 2)) ]
 }
 
-write_ssh_config
-mkfifo "$TMP/ssh/input"
+mkfifo "$TMP/input"
 make_page big 3000000
 make_page page 200000
 
@@ -189,7 +148,6 @@ section "20 ms, 1 % loss both ways"
 link_up --delay 10ms --loss 1% --seed 5
 commands
 forwards
-stop sshd
-wait_not_listening b "$SSH_PORT"
+stop_sshd
 prove_udp 20000000
 link_down

@@ -12,7 +12,7 @@ set_urls
 
 # The user for workers of servers, where there is one to change to.
 worker_user() {
-	if [ "$(id -u)" = 0 ] && [ -z "${RUDP_TEST_INSIDE:-}" ] && id www-data >/dev/null 2>&1; then
+	if may_be_many_users && id www-data >/dev/null 2>&1; then
 		echo www-data
 	else
 		id -un
@@ -30,7 +30,8 @@ nginx_paths() {
 	EOF
 }
 
-# A minimal nginx of our own: no file of the machine's configuration is read or written.
+# A minimal nginx of our own: no file of the machine's configuration is read or written. What a test
+# puts into $TMP/nginx-server.conf becomes part of the server.
 write_nginx_conf() {
 	mkdir -p "$TMP/www/upload" "$TMP/nginx"
 	chmod 777 "$TMP/www/upload" "$TMP/nginx"
@@ -49,6 +50,7 @@ write_nginx_conf() {
 				listen [::]:$PORT;
 				root $TMP/www;
 				location /upload/ { dav_methods PUT; }
+				include $TMP/nginx-server*.conf;
 			}
 		}
 	EOF
