@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* From the program to the network: straight from the kernel into the send buffer, one byte behind. */
+/*
+ * From the program to the network: straight from the kernel into the send buffer, one byte behind, or
+ * some bytes (app_side.h).
+ */
 #include <errno.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -9,10 +12,9 @@
 #include "engine/app_side.h"
 
 struct reading {
-	struct iovec iov[3];  /* [0]: the byte behind, then the send buffer */
+	struct iovec iov[3];  /* [0]: the bytes behind, then the send buffer */
 	int count;
 	size_t room;          /* of the send buffer part */
-	uint8_t behind;
 };
 
 static bool at_mark(const struct rudp_app *app)
@@ -29,11 +31,12 @@ static size_t queued_bytes(const struct rudp_app *app)
 	return ioctl(app->fd, FIONREAD, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
 }
 
-static void reserve(struct reading *reading, struct rudp_app *app, size_t want)
+static void reserve(struct rudp_engine *engine, struct rudp_app *app, size_t want,
+		    struct reading *reading)
 {
 	int count = rudp_carrier_send_reserve(&app->carrier, want, &reading->iov[1]);
 
-	reading->iov[0] = (struct iovec){&reading->behind, app->behind};
+	reading->iov[0] = (struct iovec){engine->scratch, app->behind};
 	reading->count = 1 + count;
 	reading->room = 0;
 	for (int i = 1; i < reading->count; i++) {
@@ -53,7 +56,7 @@ static uint8_t *place(const struct reading *reading, size_t at)
 	return (uint8_t *)reading->iov[i].iov_base + at;
 }
 
-/* Consumes the byte behind and n more. Returns the bytes more, or -1 when nothing came. */
+/* Consumes the bytes behind and n more. Returns the bytes more, or -1 when nothing came. */
 static ssize_t take(struct rudp_app *app, const struct reading *reading, size_t n)
 {
 	struct iovec iov[3];
@@ -69,10 +72,11 @@ static ssize_t take(struct rudp_app *app, const struct reading *reading, size_t 
 		message.msg_iovlen++;
 	}
 	got = recvmsg(app->fd, &message, MSG_DONTWAIT);
-	if (got <= 0)
+	if (got < (ssize_t)app->behind || got == 0)
 		return -1;
 	got -= app->behind;
-	app->behind = false;
+	app->behind = 0;
+	rudp_list_remove(&app->unread_link);
 	return got;
 }
 
@@ -85,7 +89,7 @@ static bool take_last(struct rudp_engine *engine, struct rudp_app *app,
 	if (recv(app->fd, place(reading, offset), 1, MSG_PEEK | MSG_DONTWAIT) != 1)
 		return false;
 	rudp_carrier_send_commit(engine, &app->carrier, 1);
-	app->behind = true;
+	app->behind = 1;
 	if (urgent)
 		rudp_carrier_mark_urgent(engine, &app->carrier);
 	return true;
@@ -113,7 +117,7 @@ static bool read_once(struct rudp_engine *engine, struct rudp_app *app, size_t f
 	bool all;
 	ssize_t got = 0;
 
-	reserve(&reading, app, fresh < RUDP_APP_PASS_BYTES ? fresh : RUDP_APP_PASS_BYTES);
+	reserve(engine, app, fresh < RUDP_APP_PASS_BYTES ? fresh : RUDP_APP_PASS_BYTES, &reading);
 	if (reading.room == 0)
 		return false;
 	if (!app->behind && fresh > 1 && at_mark(app))
@@ -131,14 +135,18 @@ static bool read_once(struct rudp_engine *engine, struct rudp_app *app, size_t f
 	return take_last(engine, app, &reading, (size_t)got);
 }
 
-bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app)
+/* Much, or with an urgent byte among it, or with nothing behind: asks what there is, and reads that. */
+static bool drain_by_asking(struct rudp_engine *engine, struct rudp_app *app)
 {
 	size_t moved = 0;
 
 	while (moved < RUDP_APP_PASS_BYTES) {
-		size_t fresh = queued_bytes(app) - app->behind;
+		size_t queued = queued_bytes(app);
+		size_t fresh = queued - app->behind;
 
-		if (fresh == 0 || fresh == SIZE_MAX) {
+		app->bulk = moved + fresh >= RUDP_APP_PEEK_BYTES;
+		if (queued <= app->behind) {
+			app->bulk = moved >= RUDP_APP_PEEK_BYTES;
 			app->may_read = false;
 			return false;
 		}
@@ -156,7 +164,112 @@ bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app)
 	return true;
 }
 
+static ssize_t peek(struct rudp_app *app, struct reading *reading)
+{
+	struct msghdr message = {.msg_iov = reading->iov, .msg_iovlen = (size_t)reading->count};
+	ssize_t n;
+
+	do
+		n = recvmsg(app->fd, &message, MSG_PEEK | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* The first words since something was given to the program are an answer, and likely the whole of it. */
+static void leave_unread(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (app->answered || app->behind > RUDP_APP_PEEK_BYTES) {
+		rudp_app_consume(engine, app);
+		return;
+	}
+	app->answered = true;
+	if (rudp_list_is_linked(&app->unread_link))
+		return;
+	app->unread_at_ns = engine->now_at_ns;
+	rudp_list_append(&engine->unread, &app->unread_link);
+}
+
+/*
+ * One look instead of four calls. The queue begins with the bytes behind, so that a look stops in front
+ * of an urgent byte; that one's edge brings EPOLLPRI, and with it the other way.
+ *
+ * Returns  false: there is more than a look shows; nothing has been taken.
+ */
+static bool drain_by_peeking(struct rudp_engine *engine, struct rudp_app *app)
+{
+	struct reading reading;
+	ssize_t n;
+
+	reserve(engine, app, RUDP_APP_PEEK_BYTES, &reading);
+	if (reading.room == 0)
+		return rudp_carrier_send_room(&app->carrier) == 0; /* may_read stays, as above */
+	n = peek(app, &reading) - (ssize_t)app->behind;
+	if (n == (ssize_t)reading.room)
+		return false;
+	app->may_read = false; /* what comes now raises an edge */
+	if (n <= 0)
+		return true;
+	rudp_carrier_send_commit(engine, &app->carrier, (size_t)n);
+	app->behind += (uint32_t)n;
+	leave_unread(engine, app);
+	return true;
+}
+
+bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (app->behind && !app->urgent && !app->bulk && drain_by_peeking(engine, app))
+		return false;
+	return drain_by_asking(engine, app);
+}
+
+/* After the program's last word nothing is added to what an exhausted pass has left. */
 bool rudp_app_is_drained(const struct rudp_app *app)
 {
-	return queued_bytes(app) <= app->behind;
+	bool exhausted = app->half_closed && !app->may_read && app->stage == RUDP_APP_OPEN;
+
+	return exhausted || queued_bytes(app) <= app->behind;
+}
+
+static void consume(struct rudp_engine *engine, struct rudp_app *app, uint32_t keep)
+{
+	rudp_list_remove(&app->unread_link);
+	while (app->behind > keep) {
+		ssize_t n = recv(app->fd, engine->scratch, app->behind - keep, MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		app->behind -= (uint32_t)n;
+	}
+}
+
+void rudp_app_consume(struct rudp_engine *engine, struct rudp_app *app)
+{
+	consume(engine, app, 1);
+}
+
+void rudp_app_consume_all(struct rudp_engine *engine, struct rudp_app *app)
+{
+	consume(engine, app, 0);
+}
+
+static struct rudp_app *oldest_unread(const struct rudp_engine *engine)
+{
+	return rudp_list_is_empty(&engine->unread)
+		       ? NULL
+		       : RUDP_LIST_OWNER(engine->unread.next, struct rudp_app, unread_link);
+}
+
+int64_t rudp_app_consume_at_ns(const struct rudp_engine *engine)
+{
+	const struct rudp_app *app = oldest_unread(engine);
+
+	return app ? app->unread_at_ns + RUDP_APP_UNREAD_NS : RUDP_NEVER;
+}
+
+void rudp_app_consume_due(struct rudp_engine *engine)
+{
+	while (rudp_app_consume_at_ns(engine) <= engine->now_at_ns)
+		rudp_app_consume(engine, oldest_unread(engine));
 }

@@ -61,6 +61,17 @@ static void on_refusal(struct rudp_engine *engine, struct rudp_app *app, int err
 		drop(engine, app);
 }
 
+/* Most connections never need it. true: it is there since now. */
+static bool make_room(struct rudp_app *app)
+{
+	int bytes = RUDP_APP_SNDBUF_BYTES;
+
+	if (app->roomy)
+		return false;
+	app->roomy = true;
+	return setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) == 0;
+}
+
 bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 {
 	size_t moved = 0;
@@ -75,13 +86,15 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		message.msg_iovlen = cut(iov, count, portion(app, &flags));
 		if (message.msg_iovlen == 0)
 			return false;
+		rudp_app_consume(engine, app); /* one event tells of this and of the new bytes */
+		app->answered = false;
 		n = sendmsg(app->fd, &message, flags);
 		if (n > 0) {
 			rudp_carrier_receive_consume(engine, &app->carrier, (size_t)n);
 			moved += (size_t)n;
 			continue;
 		}
-		if (errno == EINTR)
+		if (errno == EINTR || (errno == EAGAIN && make_room(app)))
 			continue;
 		app->may_write = false;
 		on_refusal(engine, app, errno);

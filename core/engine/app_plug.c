@@ -92,8 +92,9 @@ void rudp_app_unplug(struct rudp_engine *engine, struct rudp_app *app)
 		left -= (uint32_t)n;
 	}
 	app->behind = app->plug_bytes > 0 && left == 0;
+	/* Nothing can be behind a sentinel yet: the program is still in its connect. */
+	app->may_read = app->plug_bytes != 1;
 	app->plug_bytes = 0;
-	app->may_read = true;
 }
 
 static void set_send_buffer(int fd)

@@ -80,6 +80,7 @@ void rudp_app_free(struct rudp_engine *engine, struct rudp_app *app)
 	if (app->fd >= 0)
 		close(app->fd);
 	rudp_list_remove(&app->ready_link);
+	rudp_list_remove(&app->unread_link);
 	rudp_list_remove(&app->link);
 	rudp_slots_remove(&engine->slots, app->id);
 	engine->app_count--;
@@ -106,12 +107,12 @@ socklen_t rudp_app_name(const struct rudp_engine *engine, const struct rudp_app 
 
 int rudp_app_attach(struct rudp_engine *engine, struct rudp_app *app, int fd)
 {
-	int on = 1, bytes = RUDP_APP_SNDBUF_BYTES;
+	int on = 1;
 	int rc;
 
 	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-	rc = rudp_engine_watch(engine, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, app->id);
+	rc = rudp_engine_watch(engine, fd, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+			       app->id);
 	if (rc < 0)
 		return rc;
 	app->fd = fd;
@@ -144,6 +145,8 @@ static void decide(struct rudp_engine *engine, struct rudp_app *app)
 	uint8_t first[RUDP_SENTINEL_BYTES];
 	ssize_t n = recv(app->fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
 
+	if (n < 0 && errno == EAGAIN)
+		app->may_read = false;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n == (ssize_t)sizeof first && memcmp(first, &engine->nonce, sizeof first) == 0)
@@ -164,14 +167,6 @@ static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 	rudp_app_free(engine, app);
 }
 
-static void consume_behind(struct rudp_app *app)
-{
-	uint8_t byte;
-
-	if (app->behind && recv(app->fd, &byte, 1, MSG_DONTWAIT) >= 0)
-		app->behind = false;
-}
-
 /* The program has closed, or shut both ways and then wants to read an end. true: the app is gone. */
 static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 {
@@ -190,7 +185,7 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 	}
 	if (!app->fin_given && !rudp_app_is_drained(app))
 		return false;
-	consume_behind(app);
+	rudp_app_consume_all(engine, app);
 	rudp_app_free(engine, app);
 	return true;
 }
@@ -225,7 +220,7 @@ static bool look_at_ends(struct rudp_engine *engine, struct rudp_app *app)
 	tell_end(app);
 	if (!app->fin_given || !app->end_told)
 		return false;
-	consume_behind(app);
+	rudp_app_consume_all(engine, app);
 	rudp_app_free(engine, app);
 	return true;
 }
@@ -239,7 +234,7 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 			rudp_app_free(engine, app);
 		return;
 	}
-	if (app->stage == RUDP_APP_UNDECIDED)
+	if (app->stage == RUDP_APP_UNDECIDED && (app->may_read || app->hangup || app->aborted))
 		decide(engine, app);
 	if (app->failed) {
 		end_failed(engine, app);
@@ -262,6 +257,7 @@ void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_
 
 	if (events & (EPOLLIN | EPOLLPRI))
 		app->may_read = true;
+	app->urgent = events & EPOLLPRI;
 	if (events & EPOLLOUT)
 		app->may_write = true;
 	if (events & EPOLLRDHUP)

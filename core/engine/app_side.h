@@ -9,6 +9,11 @@
  *          last byte forwarded stays unread in the engine's end, until an orderly end. At first it is
  *          the sentinel: the last byte of the plug, or of the nonce that the shim's accept wrote.
  *
+ * Or some bytes behind  Reading frees the program's buffer, and each time that raises an edge of
+ *          EPOLLOUT, which kernel TCP raises only after it has been full. So a short answer is looked at
+ *          (MSG_PEEK) and forwarded, and read off when the next bytes for the program are there: then both
+ *          edges are one event. A program that writes on without waiting for anything is read at once.
+ *
  * All ends are edge-triggered; what one pass leaves over waits in engine->ready.
  */
 #ifndef RUDP_ENGINE_APP_SIDE_H
@@ -24,6 +29,8 @@
 #include "engine/race.h"
 
 #define RUDP_APP_PASS_BYTES (256u << 10) /* moved for one connection before others get a turn */
+#define RUDP_APP_PEEK_BYTES 4096         /* more is read by asking first how much there is */
+#define RUDP_APP_UNREAD_NS (2 * RUDP_NS_PER_MS) /* forwarded bytes stay unread no longer, but the last */
 #define RUDP_APP_SNDBUF_BYTES 212992     /* what any user may ask for; the kernel doubles it */
 
 enum rudp_app_stage {
@@ -45,8 +52,12 @@ struct rudp_app {
 	uint64_t call_id;             /* blocking connect that waits for the answer; 0: none */
 	uint64_t binding_id;          /* accepted from; 0: active */
 	uint32_t plug_bytes;          /* in front of everything the program writes */
-	bool behind;                  /* the first unread byte has been forwarded */
+	uint32_t behind;              /* first unread bytes, which have been forwarded */
 	bool may_read, may_write;     /* an edge has been seen and not been used up */
+	bool urgent;                  /* perhaps: an urgent byte is in the queue */
+	bool bulk;                    /* the program writes more at a time than is worth a peek */
+	bool answered;                /* it has written since something was last given to it */
+	bool roomy;                   /* our end has RUDP_APP_SNDBUF_BYTES */
 	bool half_closed;             /* the program will write no more */
 	bool hangup;                  /* the program has closed */
 	bool aborted;                 /* ... with unread data */
@@ -62,6 +73,8 @@ struct rudp_app {
 	struct rudp_addr local, remote;
 	struct rudp_list link;        /* in engine->apps */
 	struct rudp_list ready_link;
+	struct rudp_list unread_link; /* in engine->unread */
+	int64_t unread_at_ns;         /* when it was put there */
 };
 
 /* NULL: no memory. It has no carrier yet. */
@@ -95,8 +108,14 @@ void rudp_app_again(struct rudp_engine *engine, struct rudp_app *app);
 
 /* From the program into the send buffer (app_in.c); true: more is there and there is room. */
 bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app);
-/* All that the program will ever write has been taken. */
+/* All that the program has written so far has been taken. */
 bool rudp_app_is_drained(const struct rudp_app *app);
+/* Reads the forwarded bytes off the end: all but the last, or all. */
+void rudp_app_consume(struct rudp_engine *engine, struct rudp_app *app);
+void rudp_app_consume_all(struct rudp_engine *engine, struct rudp_app *app);
+/* Consumes where that was put off for RUDP_APP_UNREAD_NS; and when that is next due. */
+void rudp_app_consume_due(struct rudp_engine *engine);
+int64_t rudp_app_consume_at_ns(const struct rudp_engine *engine);
 /* From the receive buffer to the program (app_out.c); true: more is there and there is room. */
 bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app);
 /* Bytes that the program has not read yet: 0 means all read. */

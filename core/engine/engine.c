@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -28,24 +27,6 @@
 #define MACHINE_ID_BYTES 64
 #define RESET_LABEL "rudp reset"
 #define PROGRAM_NAME_AGE_NS RUDP_NS_PER_S
-
-void rudp_engine_random(void *context, void *out, size_t len)
-{
-	uint8_t *next = out;
-
-	(void)context;
-	while (len > 0) {
-		ssize_t n = getrandom(next, len, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		/* Without randomness there is no security to be had: nothing else is right. */
-		if (n < 0)
-			abort();
-		next += n;
-		len -= (size_t)n;
-	}
-}
 
 int rudp_engine_watch(struct rudp_engine *engine, int fd, uint32_t events, uint64_t id)
 {
@@ -121,12 +102,13 @@ static void derive_reset_secret(const struct rudp_engine *engine, uint8_t secret
 	len += (size_t)snprintf((char *)text + len, sizeof text - len, "%u " RESET_LABEL,
 				engine->uid);
 	if (!HMAC(EVP_sha256(), engine->settings.psk, RUDP_PSK_BYTES, text, len, secret, &out_len))
-		rudp_engine_random(NULL, secret, 32);
+		rudp_random_fill(secret, 32);
 }
 
 static int make_endpoint(struct rudp_engine *engine)
 {
-	struct rudp_endpoint_config config = {.random = rudp_engine_random,
+	struct rudp_endpoint_config config = {.random = rudp_random_take,
+					      .random_context = &engine->random,
 					      .has_psk = engine->settings.has_psk,
 					      .cc = engine->settings.cc};
 
@@ -157,6 +139,7 @@ static void init_lists(struct rudp_engine *engine)
 	rudp_list_init(&engine->bindings);
 	rudp_list_init(&engine->clients);
 	rudp_list_init(&engine->ready);
+	rudp_list_init(&engine->unread);
 	rudp_list_init(&engine->tcp_dirty);
 	rudp_remembered_init(&engine->remembered);
 }
@@ -184,10 +167,10 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 	init_lists(engine);
 	rudp_slots_init(&engine->slots);
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	rudp_engine_random(NULL, table_key, sizeof table_key);
+	rudp_random_fill(table_key, sizeof table_key);
 	rudp_table_set_key(table_key);
-	rudp_engine_random(NULL, &engine->nonce, sizeof engine->nonce);
-	rudp_engine_random(NULL, engine->token, sizeof engine->token);
+	rudp_random_fill(&engine->nonce, sizeof engine->nonce);
+	rudp_random_fill(engine->token, sizeof engine->token);
 	engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 	engine->housekeeping_at_ns = engine->now_at_ns + RUDP_HOUSEKEEPING_NS;
 	rudp_timer_wheel_init(&engine->race_timers, engine->now_at_ns);

@@ -27,6 +27,7 @@
 #include "base/list.h"
 #include "base/timer_wheel.h"
 #include "engine/remembered.h"
+#include "engine/random.h"
 #include "engine/settings.h"
 #include "engine/slots.h"
 #include "engine/drops.h"
@@ -60,10 +61,12 @@ struct rudp_engine {
 	struct rudp_tombstones tombstones;
 	struct rudp_drops drops;
 	int64_t now_at_ns;
+	struct rudp_random random;    /* the endpoint's */
 
 	struct rudp_list doors, calls, strangers, udps, apps, bindings, clients;
 	struct rudp_list tcp_dirty;   /* relayed connections with bytes to write */
 	struct rudp_list ready;       /* apps with more to do than one pass allows */
+	struct rudp_list unread;      /* apps whose forwarded bytes are read off later; oldest first */
 	unsigned call_count, stranger_count, app_count, binding_count, client_count, waiting_count;
 	unsigned orphan_udp_count;
 	unsigned tcp_count;           /* relayed connections, orphans included */
@@ -108,9 +111,6 @@ int rudp_engine_publish(struct rudp_engine *engine, uint64_t settings_hash);
 /* epoll with data id; events as EPOLL*. 0 or -errno. */
 int rudp_engine_watch(struct rudp_engine *engine, int fd, uint32_t events, uint64_t id);
 int rudp_engine_rewatch(struct rudp_engine *engine, int fd, uint32_t events, uint64_t id);
-
-/* Fills len bytes from getrandom; the signature is struct rudp_endpoint_config's. */
-void rudp_engine_random(void *context, void *out, size_t len);
 
 /* Name of the program with this pid, as of now or at most a second ago. */
 void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,

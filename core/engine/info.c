@@ -53,7 +53,7 @@ static void add_queue(struct rudp_control_info *info, const struct rudp_app *app
 
 	if (app->fd < 0 || app->stage != RUDP_APP_OPEN || ioctl(app->fd, FIONREAD, &bytes) < 0)
 		return;
-	bytes -= app->behind;
+	bytes -= (int)app->behind;
 	if (bytes > 0) {
 		info->unacked_bytes += (uint64_t)bytes;
 		info->unsent_bytes += (uint64_t)bytes;

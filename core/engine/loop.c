@@ -115,6 +115,7 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 					 rudp_housekeeping_deadline_ns(engine));
 
 	deadline = rudp_time_min(deadline, rudp_timer_wheel_next_at_ns(&engine->race_timers));
+	deadline = rudp_time_min(deadline, rudp_app_consume_at_ns(engine));
 	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty))
 		return 0;
 	if (deadline == RUDP_NEVER)
@@ -154,6 +155,7 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	for (int i = 0; i < count; i++)
 		dispatch(engine, events[i].data.u64, events[i].events);
 	run_ready(engine);
+	rudp_app_consume_due(engine);
 	if (rudp_endpoint_deadline_ns(engine->ep) <= engine->now_at_ns)
 		rudp_endpoint_on_time(engine->ep, engine->now_at_ns);
 	run_conn_events(engine);

@@ -63,13 +63,16 @@ static void read_native(struct rudp_sock_options *options, int fd)
 void rudp_sock_options_read(struct rudp_sock_options *options, int fd,
 			    const struct rudp_settings *settings)
 {
+	int flags = rudp_mark_get(fd);
 	struct rudp_bag bag;
 	char name[RUDP_CONGESTION_BYTES];
 
 	*options = (struct rudp_sock_options){0};
 	options->conn.connect_timeout_ns = settings->connect_timeout_ns;
-	read_native(options, fd);
-	if (rudp_bag_get(fd, &bag) < 0)
+	/* The mark says where there is nothing to be found. */
+	if (flags < 0 || flags & RUDP_MARK_NATIVE)
+		read_native(options, fd);
+	if (flags < 0 || !(flags & RUDP_MARK_BAG) || rudp_bag_get(fd, &bag) < 0)
 		return;
 	for (int i = 0; i < bag.count; i++)
 		if (bag.options[i].level == IPPROTO_TCP)

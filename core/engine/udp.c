@@ -38,25 +38,38 @@ static void set_buffer(int fd, int force, int option)
 		set_int(fd, SOL_SOCKET, option, RUDP_UDP_BUFFER_BYTES);
 }
 
+void rudp_udp_widen(struct rudp_udp *udp)
+{
+	if (udp->wide)
+		return;
+	udp->wide = true;
+	set_buffer(udp->fd, SO_SNDBUFFORCE, SO_SNDBUF);
+	set_buffer(udp->fd, SO_RCVBUFFORCE, SO_RCVBUF);
+}
+
 /*
  * None of these may fail the socket: each only makes something better. PROBE sets don't-fragment and
  * ignores what the kernel believes of the path: the protocol measures it (RFC 8899).
  */
 static void set_options(int fd, sa_family_t family)
 {
-	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
-	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
-	set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
 	set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
 	set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
 	set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
 	set_int(fd, IPPROTO_UDP, UDP_GRO, 1);
 	if (family != AF_INET6)
 		return;
-	set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 	set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
 	set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
 	set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+}
+
+/* Of a connected socket the kernel takes nothing that was sent to another address. */
+static void ask_for_addresses(const struct rudp_udp *udp)
+{
+	set_int(udp->fd, IPPROTO_IP, IP_PKTINFO, 1);
+	if (udp->family == AF_INET6)
+		set_int(udp->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 }
 
 static int learn_local(struct rudp_udp *udp)
@@ -121,6 +134,8 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 	if (!udp)
 		return rc;
 	udp->v6only = options->v6only;
+	rudp_udp_widen(udp);
+	ask_for_addresses(udp);
 	if (udp->family == AF_INET6)
 		set_int(udp->fd, IPPROTO_IPV6, IPV6_V6ONLY, options->v6only);
 	if (options->reuse_address)

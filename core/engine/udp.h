@@ -20,6 +20,7 @@
 #include "engine/engine.h"
 
 #define RUDP_UDP_BUFFER_BYTES (4 << 20)
+#define RUDP_UDP_NARROW_BYTES (16u << 10) /* received, before a connected socket is worth so much */
 #define RUDP_UDP_PENDING_MAX 8 /* trains that wait for room in the socket; beyond it: lost */
 
 /* A train that the kernel had no room for. */
@@ -39,7 +40,9 @@ struct rudp_udp {
 	bool v6only;
 	bool connected;
 	bool gso;
+	bool wide;                    /* its buffers have RUDP_UDP_BUFFER_BYTES */
 	unsigned owners;
+	uint32_t narrow_bytes;        /* received so far, while not wide */
 	uint32_t sweep;               /* last one that saw a connection here */
 	struct rudp_addr local;       /* as bound */
 	struct rudp_addr remote;      /* connected */
@@ -62,11 +65,17 @@ struct rudp_udp_options {
  */
 int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 		  const struct rudp_udp_options *options, struct rudp_udp **out);
-/* Opens a socket connected to remote, bound to a free port and the address that routing chose. */
+/*
+ * Opens a socket connected to remote, bound to a free port and the address that routing chose. It serves
+ * one connection, and most are short: its buffers grow when they are needed.
+ */
 int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *remote,
 			    struct rudp_udp **out);
 /* The address that routing would use towards remote; the port is 0. 0 or -errno. */
 int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source);
+
+/* Gives it the buffers for bulk. */
+void rudp_udp_widen(struct rudp_udp *udp);
 
 void rudp_udp_hold(struct rudp_engine *engine, struct rudp_udp *udp);
 /* Without owners it is an orphan; closed by the next sweep that finds no connection on it. */

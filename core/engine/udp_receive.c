@@ -91,6 +91,16 @@ static void hand_over(struct rudp_engine *engine, struct rudp_datagram *datagram
 	}
 }
 
+/* The next flight may be twice as large as this one. */
+static void note_bytes(struct rudp_udp *udp, unsigned bytes)
+{
+	if (udp->wide)
+		return;
+	udp->narrow_bytes += bytes;
+	if (udp->narrow_bytes >= RUDP_UDP_NARROW_BYTES)
+		rudp_udp_widen(udp);
+}
+
 static void take(struct rudp_engine *engine, struct rudp_udp *udp, struct mmsghdr *message,
 		 uint8_t *data)
 {
@@ -99,6 +109,7 @@ static void take(struct rudp_engine *engine, struct rudp_udp *udp, struct mmsghd
 
 	if (message->msg_hdr.msg_flags & MSG_TRUNC)
 		return;
+	note_bytes(udp, message->msg_len);
 	take_control(&facts, &message->msg_hdr);
 	if (rudp_addr_from_sockaddr(&datagram.remote, message->msg_hdr.msg_name,
 				    message->msg_hdr.msg_namelen) < 0)

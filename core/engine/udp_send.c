@@ -178,6 +178,8 @@ static bool send_all(struct rudp_engine *engine, struct rudp_udp *udp,
 		if (rc > 0) {
 			train->data += rc;
 			train->len -= (size_t)rc;
+		} else if (rc == -EAGAIN && !udp->wide) {
+			rudp_udp_widen(udp);
 		} else if (rc == -EAGAIN) {
 			return false;
 		} else if (rc == -ECONNREFUSED && soft_errors++ == 0) {
