@@ -24,8 +24,13 @@ struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd)
 {
 	struct sockaddr_un un;
 	socklen_t len = sizeof un;
+	struct sockaddr_un peer;
+	socklen_t peer_len = sizeof peer;
 	struct rudp_name name;
 
+	/* An accepted socket has the name of its listener, and may outlive its connection. */
+	if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0)
+		return NULL;
 	if (getsockname(fd, (struct sockaddr *)&un, &len) < 0 ||
 	    rudp_name_parse(&name, &un, len) != RUDP_NAME_BOUND ||
 	    memcmp(&name.nonce, &engine->nonce, sizeof name.nonce) != 0)

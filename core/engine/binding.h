@@ -59,7 +59,7 @@ int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
 		     const struct rudp_addr *addr, uint32_t pid, struct rudp_binding **out);
 void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding);
 
-/* The binding of fd's own name; NULL: not bound, or not by this engine. */
+/* The binding of fd's own name; NULL: not bound, not by this engine, or fd is a connection. */
 struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd);
 struct rudp_binding *rudp_binding_find(struct rudp_engine *engine, uint64_t id);
 

@@ -5,10 +5,10 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-/* How many established connections of the kernel's TCP have these ports (others may have one). */
-static int kernel_connections(unsigned from, unsigned to)
+/* An established connection of the kernel's TCP with these ports (the table may name it twice). */
+static bool kernel_has(unsigned from, unsigned to)
 {
-	int count = 0;
+	bool found = false;
 	char line[512];
 	FILE *table = fopen("/proc/self/net/tcp", "r");
 	must(table != NULL, "/proc/self/net/tcp");
@@ -16,10 +16,10 @@ static int kernel_connections(unsigned from, unsigned to)
 		unsigned local, remote, state;
 		if (sscanf(line, " %*d: %*x:%x %*x:%x %x", &local, &remote, &state) == 3 &&
 		    local == from && remote == to)
-			count += state == 1;
+			found |= state == 1;
 	}
 	fclose(table);
-	return count;
+	return found;
 }
 
 CHECK(the_connection_is_one_of_kernel_tcp)
@@ -31,7 +31,7 @@ CHECK(the_connection_is_one_of_kernel_tcp)
 	must(getsockname(client, (struct sockaddr *)&name, &len) == 0, "getsockname");
 	must(getpeername(client, (struct sockaddr *)&peer, &peer_len) == 0, "getpeername");
 	say("connections of this port in the kernel's table: %d",
-	    kernel_connections(ntohs(name.sin_port), ntohs(peer.sin_port)));
+	    kernel_has(ntohs(name.sin_port), ntohs(peer.sin_port)));
 }
 
 CHECK(a_writable_socket_shows_wrband)
