@@ -119,6 +119,23 @@ static bool orphan_in_the_way(const struct rudp_udp *udp, const struct rudp_bind
 	return udp->owners == 0 && !binding->reuse_address && !binding->reuse_port;
 }
 
+/* One socket for all ports; it is no use to anybody else, so nobody is in its way but other programs. */
+static int hold_fixed_udp(struct rudp_engine *engine, const struct rudp_binding *binding,
+			  const struct rudp_addr *local, uint16_t fixed, struct rudp_udp **out)
+{
+	const struct rudp_udp_options options = {.v6only = binding->v6only};
+	struct rudp_addr wire = *local;
+	struct rudp_udp *udp;
+
+	rudp_addr_set_port(&wire, fixed);
+	udp = rudp_udp_find(engine, &wire, binding->v6only);
+	if (!udp)
+		return rudp_udp_open(engine, &wire, &options, out);
+	rudp_udp_hold(engine, udp);
+	*out = udp;
+	return 0;
+}
+
 static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *binding,
 		    const struct rudp_addr *local, struct rudp_udp **out)
 {
@@ -126,8 +143,11 @@ static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 					   .reuse_port = binding->reuse_port};
 	struct rudp_udp *udp = rudp_udp_find(engine, local, binding->v6only);
 	uint16_t port = rudp_addr_port(local);
+	uint16_t fixed = rudp_policy_udp_port(engine->settings.policy);
 	int rc;
 
+	if (fixed)
+		return hold_fixed_udp(engine, binding, local, fixed, out);
 	if (udp && orphan_in_the_way(udp, binding)) {
 		rudp_udp_sweep(engine);
 		udp = rudp_udp_find(engine, local, binding->v6only);
@@ -173,24 +193,41 @@ static int hold_both(struct rudp_engine *engine, struct rudp_binding *binding,
 	return rc;
 }
 
+static struct rudp_port *find_port(const struct rudp_udp *udp, uint16_t number)
+{
+	for (struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next)
+		if (RUDP_LIST_OWNER(link, struct rudp_port, link)->number == number)
+			return RUDP_LIST_OWNER(link, struct rudp_port, link);
+	return NULL;
+}
+
+static struct rudp_port *make_port(struct rudp_udp *udp, uint16_t number)
+{
+	struct rudp_port *port = calloc(1, sizeof *port);
+
+	if (!port)
+		return NULL;
+	port->udp = udp;
+	port->number = number;
+	rudp_list_init(&port->bindings);
+	rudp_list_append(&udp->ports, &port->link);
+	return port;
+}
+
 /* Takes over the caller's hold on udp. */
 static int join_port(struct rudp_engine *engine, struct rudp_binding *binding,
 		     struct rudp_udp *udp)
 {
-	struct rudp_port *port = udp->port;
+	uint16_t number = rudp_addr_port(&binding->local);
+	struct rudp_port *port = find_port(udp, number);
+	bool had = port != NULL;
 
-	if (port) {
+	if (!port)
+		port = make_port(udp, number);
+	if (had || !port)
 		rudp_udp_release(engine, udp); /* the port object holds it once */
-	} else {
-		port = calloc(1, sizeof *port);
-		if (!port) {
-			rudp_udp_release(engine, udp);
-			return -ENOMEM;
-		}
-		port->udp = udp;
-		udp->port = port;
-		rudp_list_init(&port->bindings);
-	}
+	if (!port)
+		return -ENOMEM;
 	binding->port = port;
 	rudp_list_append(&port->bindings, &binding->link);
 	return 0;
@@ -208,7 +245,7 @@ static void leave_port(struct rudp_engine *engine, struct rudp_binding *binding)
 		return;
 	if (port->listener)
 		rudp_listener_close(port->listener, engine->now_at_ns);
-	port->udp->port = NULL;
+	rudp_list_remove(&port->link);
 	rudp_udp_release(engine, port->udp);
 	free(port);
 }

@@ -5,7 +5,8 @@
  * A binding is one bound or listening socket of a program. It holds a kernel TCP socket bound to the
  * same address with the same options, so that EADDRINUSE, port 0 and SO_REUSE* mean to all programs of
  * the host what they always mean. Bindings of one address share one port object, which has the UDP
- * socket and the protocol's listener; connections are dealt out to those that listen in turn.
+ * socket and the protocol's listener; connections are dealt out to those that listen in turn. The UDP
+ * port is that of the TCP socket, or the policy's fixed one, which then serves all ports of an address.
  *
  * Nobody tells that a program's socket was closed: its abstract name is probed (bind another socket to
  * it: EADDRINUSE = alive).
@@ -25,8 +26,10 @@
 
 struct rudp_port {
 	struct rudp_udp *udp;
+	uint16_t number;                 /* what a SYN must name to come here */
 	struct rudp_listener *listener;  /* of the protocol; NULL: nobody listens */
 	struct rudp_list bindings;       /* first: whose turn it is */
+	struct rudp_list link;           /* in udp->ports */
 };
 
 struct rudp_binding {

@@ -9,7 +9,7 @@
  *	udp           sockets on the wire       udp_receive, udp_send
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
  *	binding       who owns which port       listener (accept side), connect (active side)
- *	carrier       rudp or kernel TCP        tcp (the relay), race (which of them), remembered, policy
+ *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
  *	control       messages from programs    control_calls (the operations), caller (rights)
  *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops
  *	host_process, host_thread               where it lives

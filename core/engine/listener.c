@@ -362,12 +362,20 @@ void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 	}
 }
 
+static bool lives(const struct rudp_udp *udp, const struct rudp_port *port)
+{
+	for (const struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next)
+		if (link == &port->link)
+			return true;
+	return false;
+}
+
 void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port)
 {
-	struct rudp_udp *udp = port->udp;
+	const struct rudp_udp *udp = port->udp;
 
 	/* A hand-over may find the last holder gone, and take the port object with it. */
-	while (udp->port == port && port->listener && hand_over_one(engine, port))
+	while (lives(udp, port) && port->listener && hand_over_one(engine, port))
 		;
 }
 
@@ -402,20 +410,28 @@ void rudp_listener_retry_all(struct rudp_engine *engine)
 		rudp_listener_retry(engine, binding->id);
 }
 
+static void probe_port(struct rudp_engine *engine, struct rudp_port *port)
+{
+	struct rudp_list *link, *next;
+
+	for (link = port->bindings.next; link != &port->bindings; link = next) {
+		bool last = link->next == &port->bindings;
+
+		next = link->next;
+		/* The last one to go takes the port object with it. */
+		rudp_binding_probe(engine, RUDP_LIST_OWNER(link, struct rudp_binding, link));
+		if (last)
+			return;
+	}
+}
+
 void rudp_listener_probe_socket(struct rudp_engine *engine, const void *socket)
 {
 	const struct rudp_udp *udp = socket;
 	struct rudp_list *link, *next;
 
-	if (!udp->port)
-		return;
-	for (link = udp->port->bindings.next; link != &udp->port->bindings; link = next) {
-		struct rudp_binding *binding = RUDP_LIST_OWNER(link, struct rudp_binding, link);
-		bool last = link->next == &udp->port->bindings;
-
+	for (link = udp->ports.next; link != &udp->ports; link = next) {
 		next = link->next;
-		rudp_binding_probe(engine, binding);
-		if (last || !udp->port)
-			return;
+		probe_port(engine, RUDP_LIST_OWNER(link, struct rudp_port, link));
 	}
 }

@@ -48,7 +48,7 @@ struct rudp_udp {
 	struct rudp_addr remote;      /* connected */
 	struct rudp_held_train pending[RUDP_UDP_PENDING_MAX];
 	unsigned pending_count;
-	struct rudp_port *port;       /* the binding side's, while there is one (binding.h) */
+	struct rudp_list ports;       /* the binding side's (binding.h); one, but for a fixed UDP port */
 	struct rudp_list link;        /* in engine->udps */
 };
 
