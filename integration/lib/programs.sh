@@ -83,6 +83,12 @@ is_gone() {
 	! kill -0 "$1" 2>/dev/null
 }
 
+# launch_plain NAME SIDE COMMAND...: the same without the shim.
+launch_plain() {
+	local PLAIN=1
+	launch "$@"
+}
+
 # finish NAME SECONDS: waits for its end, which must come in time. Its exit code is in STATUS.
 finish() {
 	wait_until "$2" "end of $1" has_ended "$1"

@@ -1,0 +1,206 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# TCP is always there: a program under the shim and one without it, both ways; and what it costs to
+# find out.
+#
+#     a: one of them ──── linkem: 20 ms ──── b: the other
+#
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+TCP_MEANT=1
+HEAD_START_MS=250
+SLACK_MS=150      # what a loaded machine may add to one connect
+SLACK_MEDIAN_MS=25
+# Without a key; what is said about one has a key of its own.
+SETTINGS=(RUDP_KEY_FILE=)
+THREADS=${RUDP_TEST_ENGINE:-process}
+
+is_listening_plain() {
+	[ -n "$(on "$1" ss -Htln "sport = :$2")" ]
+}
+
+wait_listening_plain() {
+	wait_until 10 "plain port $2 on side $1" is_listening_plain "$1" "$2"
+}
+
+# What has been learnt of a destination must not tell of another server.
+next_port() {
+	PORT=$((PORT + 1))
+	set_urls
+}
+
+median() {
+	sort -n | sed -n "$((($1 + 1) / 2))p"
+}
+
+# connects HOW PORT COUNT: one line of milliseconds each; HOW is under or on.
+connects() {
+	"$1" a python3 "$HERE/lib/connect_time.py" "$B4" "$2" "$3" 9
+}
+
+# costs WHAT FIRST_MIN FIRST_MAX: the first connect, and then those that remember it.
+costs() {
+	local plain first rest
+	plain=$(connects on "$PORT" 9 | median 9)
+	connects under "$PORT" 10 >"$TMP/times"
+	first=$(head -n 1 "$TMP/times")
+	rest=$(tail -n +2 "$TMP/times" | median 9)
+	expect_between $((plain + $2)) "$first" $((plain + $3)) "$1: ms of the first connect (TCP: $plain)"
+	if [ "$THREADS" = process ]; then
+		expect_between 0 "$rest" $((plain + SLACK_MEDIAN_MS)) "$1: ms of the others (TCP: $plain)"
+	fi
+	ok "$1: TCP alone $plain ms; under the shim $first ms, from then on $rest ms"
+}
+
+# both_ways LISTENS CALLS: half close, reset, the urgent byte, with the addresses as they are.
+both_ways() {
+	meets "$1" "$2" answer send
+	expect_eq "$(sed -n 3p "$TMP/server.out")" "$SENT end" "what the server got"
+	expect_eq "$(sed -n 2p "$TMP/client.out")" "$SENT end" "what the client got"
+	ok "half close: $SENT_BYTES bytes each way, end of file"
+	meets "$1" "$2" reset look
+	expect_match "$TMP/client.out" "^0 .* reset$" "the caller of one that resets"
+	meets "$1" "$2" look reset
+	expect_match "$TMP/server.out" "^0 .* reset$" "the one called by one that resets"
+	ok "a reset is a reset, either way"
+	meets "$1" "$2" urgent_look urgent
+	expect_match "$TMP/server.out" "^urgent seen before!after$" "urgent byte"
+	meets "$1" "$2" urgent urgent_look
+	expect_match "$TMP/client.out" "^urgent seen before!after$" "urgent byte"
+	ok "an urgent byte is urgent, either way"
+}
+
+# meets LISTENS CALLS SERVER'S-THING CLIENT'S-THING
+meets() {
+	"$1" server b python3 -u "$HERE/lib/ends.py" listen "$B4" "$PORT" "$3" "$TMP/file"
+	wait_until 10 "server" grep -q listening "$TMP/server.out"
+	"$2" client a python3 -u "$HERE/lib/ends.py" call "$B4" "$PORT" "$4" "$TMP/file"
+	finish client 20
+	finish server 20
+	expect_eq "$(sed -n 2p "$TMP/server.out")" "peer $A4" "the peer that the server sees"
+	expect_eq "$(sed -n 1p "$TMP/client.out")" "peer $B4" "the peer that the client sees"
+}
+
+plain_server() {
+	section "a server without rudp"
+	launch_plain server b python3 -m http.server --bind "$B4" --directory "$TMP" "$PORT"
+	wait_listening_plain b "$PORT"
+	costs "UDP refused" 0 $((HEAD_START_MS + SLACK_MS))
+	fetch_from_plain
+	stop server
+	both_ways launch_plain launch
+}
+
+fetch_from_plain() {
+	curl_a 20 --fail -o "$TMP/fetched" "$URL/file" || fail "curl from a plain server: exit $?"
+	expect_same "$TMP/file" "$TMP/fetched" "page of a plain server"
+	expect_eq "$(count '*.delivered.tcp.payload_bytes' | wc -l)" 1 "a count"
+	[ "$(link_sum ba.delivered.tcp.payload_bytes)" -gt "$SENT_BYTES" ] || fail "it did not come over TCP"
+	ok "curl fetches from it over TCP"
+}
+
+filtered() {
+	section "a server behind a firewall that swallows UDP"
+	next_port
+	link_up --delay 20ms --drop udp
+	launch server b python3 -m http.server --bind "$B4" --directory "$TMP" "$PORT"
+	wait_listening_plain b "$PORT"
+	costs "UDP swallowed" $((HEAD_START_MS - 5)) $((HEAD_START_MS + SLACK_MS))
+	stop server
+}
+
+nobody() {
+	local plain shimmed
+	section "nobody there"
+	link_up --delay 20ms
+	plain=$(on a python3 "$HERE/lib/connect_time.py" "$B4" 7 1)
+	shimmed=$(under a python3 "$HERE/lib/connect_time.py" "$B4" 7 1 9)
+	expect_eq "${shimmed#* }" "${plain#* }" "error of a closed port"
+	expect_between 0 "${shimmed% *}" $((${plain% *} + HEAD_START_MS + SLACK_MS)) "ms until refused"
+	ok "closed port: TCP $plain, under the shim $shimmed"
+	on a ip route add unreachable 10.78.0.0/24
+	plain=$(on a python3 "$HERE/lib/connect_time.py" 10.78.0.1 80 1)
+	shimmed=$(under a python3 "$HERE/lib/connect_time.py" 10.78.0.1 80 1 9)
+	expect_eq "${shimmed#* }" "${plain#* }" "error of a host without a route"
+	expect_between 0 "${shimmed% *}" "$SLACK_MS" "ms until unreachable"
+	ok "no route: TCP $plain, under the shim $shimmed"
+	link_up --delay 20ms --ba-drop tcp,udp,icmp
+	SETTINGS+=(RUDP_CONNECT_TIMEOUT=2)
+	shimmed=$(under a python3 "$HERE/lib/connect_time.py" "$B4" 80 1 9)
+	SETTINGS=(RUDP_KEY_FILE=)
+	expect_eq "${shimmed#* }" ETIMEDOUT "error of a filtered host"
+	expect_between 1950 "${shimmed% *}" 2700 "ms until given up"
+	ok "filtered host: $shimmed with a limit of 2 s"
+}
+
+plain_client() {
+	section "a client without rudp"
+	next_port
+	link_up --delay 5ms
+	both_ways launch launch_plain
+	section "nginx, and both kinds of client at once"
+	start_nginx
+	fetch 10 page
+	on a curl -sS --fail --max-time 10 -o "$TMP/plain" "$URL/page" || fail "plain curl: exit $?"
+	expect_same "$TMP/www/page" "$TMP/plain" "page for a plain client"
+	on a curl -sS --fail --max-time 10 -o "$TMP/plain" "$URL6/page" || fail "plain curl, IPv6: exit $?"
+	expect_same "$TMP/www/page" "$TMP/plain" "page for a plain client over IPv6"
+	expect_eq "$(grep -c "^$A4 " "$TMP/nginx-access.log")" 2 "requests with the caller's address"
+	expect_eq "$(grep -c "^$A6 " "$TMP/nginx-access.log")" 1 "requests with the caller's IPv6 address"
+	many_plain
+	stop_server nginx
+	wait_until 5 "refusal of plain clients" refused_plain
+	ok "one port for both; closed for both afterwards"
+}
+
+many_plain() {
+	local i arguments=()
+	for i in {1..50}; do
+		arguments+=(-o "$TMP/many-$i" "$URL/page?$i")
+	done
+	on a curl -sS --fail --max-time 30 --parallel --parallel-immediate --parallel-max 50 \
+		"${arguments[@]}" 2>/dev/null || fail "50 plain clients at once: curl's exit $?"
+	for i in {1..50}; do
+		expect_same "$TMP/www/page" "$TMP/many-$i" "plain transfer $i"
+	done
+	ok "50 plain connections at once"
+}
+
+refused_plain() {
+	! on a curl -s --max-time 5 -o /dev/null "$URL/page"
+}
+
+with_a_key() {
+	section "with a key"
+	next_port
+	SETTINGS=()
+	start_nginx
+	STATUS=0
+	on a curl -s --max-time 5 -o /dev/null "$URL/page" || STATUS=$?
+	expect_eq "$STATUS" 7 "exit code of a plain curl"
+	fetch 10 page
+	stop_server nginx
+	launch_plain server b python3 -m http.server --bind "$B4" --directory "$TMP" "$PORT"
+	wait_listening_plain b "$PORT"
+	STATUS=0
+	curl_a 5 -o "$TMP/fetched" "$URL/file" || STATUS=$?
+	expect_eq "$STATUS" 7 "exit code of curl at a plain server"
+	stop server
+	SETTINGS=(RUDP_KEY_FILE=)
+	ok "no clear text: plain peers are refused, either way"
+}
+
+make_file file 3000000
+make_page page 200000
+SENT_BYTES=$(stat -c %s "$TMP/file")
+SENT="$SENT_BYTES $(sha256sum <"$TMP/file" | cut -d' ' -f1)"
+link_up --delay 20ms
+plain_server
+if [ -z "$PLAIN" ]; then
+	filtered
+	nobody
+fi
+plain_client
+[ -n "$PLAIN" ] || with_a_key
+link_down
