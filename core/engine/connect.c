@@ -47,6 +47,7 @@ static struct rudp_decision decide(struct rudp_engine *engine, const struct rudp
 						.addr = remote,
 						.has_key = engine->settings.has_psk};
 
+	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
 	rudp_engine_look_at_program(engine, call->pid, program);
 	question.program = program->name;
 	question.executable = program->executable;
@@ -55,13 +56,14 @@ static struct rudp_decision decide(struct rudp_engine *engine, const struct rudp
 }
 
 static void log_left_alone(const struct rudp_program *program, const struct rudp_addr *remote,
-			   unsigned line)
+			   const struct rudp_decision *decision)
 {
 	char text[RUDP_ADDR_TEXT_SIZE];
 
 	if (rudp_log_wants(RUDP_LOG_INFO))
-		rudp_log(RUDP_LOG_INFO, "%s (pid %u): %s is left to kernel TCP, by rule %u",
-			 program->name, program->pid, rudp_addr_format(remote, text), line);
+		rudp_log(RUDP_LOG_INFO, "%s (pid %u): %s is left to kernel TCP: %s:%u",
+			 program->name, program->pid, rudp_addr_format(remote, text),
+			 decision->source ? decision->source : "built-in rule", decision->line);
 }
 
 static int make_app(struct rudp_engine *engine, struct rudp_call *call,
@@ -79,7 +81,7 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 
 	entry.decision = decide(engine, call, remote, &program);
 	if (entry.decision.way == RUDP_WAY_TCP && !binding) {
-		log_left_alone(&program, remote, entry.decision.line);
+		log_left_alone(&program, remote, &entry.decision);
 		return RUDP_CONNECT_BY_KERNEL;
 	}
 	rudp_sock_options_read(&options, call->held_fd, &engine->settings);

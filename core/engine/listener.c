@@ -46,6 +46,7 @@ static struct rudp_decision decide(struct rudp_engine *engine, const struct rudp
 						      .has_key = engine->settings.has_psk};
 
 	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
+	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
 	return rudp_policy_decide(engine->settings.policy, &question);
 }
 

@@ -158,9 +158,11 @@ static size_t read_limit(struct rudp_tcp *tcp)
 {
 	int mark = 0;
 
-	if (!tcp->urgent_near || ioctl(tcp->fd, SIOCATMARK, &mark) < 0 || !mark)
+	if (!tcp->urgent_near)
 		return RUDP_TCP_RING_BYTES;
 	tcp->urgent_near = false;
+	if (ioctl(tcp->fd, SIOCATMARK, &mark) < 0 || !mark)
+		return RUDP_TCP_RING_BYTES;
 	tcp->urgent_in = tcp->in.tail + 1;
 	return 1;
 }
@@ -175,6 +177,8 @@ static bool fill_once(struct rudp_tcp *tcp)
 
 	if (count == 0)
 		return false;
+	/* A read stops in front of the urgent byte: the next one may be at it, event or not. */
+	tcp->urgent_near = true;
 	if (limit == 1) {
 		iov[0].iov_len = 1;
 		count = 1;
