@@ -191,6 +191,102 @@ with_a_key() {
 	ok "no clear text: plain peers are refused, either way"
 }
 
+# logged SIDE TEXT: the engine has said so.
+logged() {
+	grep -qF -- "$2" "$TMP/engine-$1.log"
+}
+
+rules_for_callers() {
+	section "rules of RUDP_POLICY and a file, for those who call"
+	next_port
+	start_nginx
+	SETTINGS+=("RUDP_POLICY=connect port $PORT program curl use tcp")
+	fetch 10 page
+	logged a "is left to kernel TCP: RUDP_POLICY:1" || fail "no line about the rule"
+	ok "curl is left to kernel TCP"
+	SETTINGS=("RUDP_POLICY_FILE=$TMP/policy" "RUDP_KEY_FILE=$TMP/other")
+	make_key other
+	printf '# this network is ours\nconnect to 10.77.0.0/24 use auto\nconnect use rudp\n' >"$TMP/policy"
+	fetch 10 page
+	logged a "over tcp: the peer refused UDP" || fail "a rule should allow TCP although there is a key"
+	ok "with another key: TCP where the file allows it"
+	printf '\nconnect to 10.77.0.0/33 use auto\n' >"$TMP/policy"
+	SETTINGS=("RUDP_POLICY_FILE=$TMP/policy" RUDP_KEY_FILE= "RUDP_LOG=error:$TMP/wrong.log")
+	fetch 10 page
+	grep -qF "$TMP/policy:2:" "$TMP/wrong.log" || fail "no line and column about a wrong rule"
+	ok "a wrong rule: kernel TCP, and the log says $(grep -oE "policy:2:[0-9]+" "$TMP/wrong.log" | head -n 1)"
+	SETTINGS=(RUDP_KEY_FILE=)
+	stop_server nginx
+}
+
+# listens_as RULE: what side b then has open on the port.
+listens_as() {
+	SETTINGS=(RUDP_KEY_FILE= "RUDP_POLICY=$1")
+	launch server b python3 -m http.server --bind "$B4" --directory "$TMP/www" "$PORT"
+	wait_until 10 "a port" has_port
+	OPEN=$(on b ss -Hltn "sport = :$PORT" | wc -l)tcp$(on b ss -Hlun "sport = :$PORT" | wc -l)udp
+}
+
+has_port() {
+	[ -n "$(on b ss -Hltun "sport = :$PORT" | grep -v "^udp.*:$PORT .*ESTAB")" ]
+}
+
+stop_quietly() {
+	stop server
+	wait_until 10 "end of the port" port_is_free
+}
+
+port_is_free() {
+	! has_port
+}
+
+rules_for_listeners() {
+	section "rules for those who listen"
+	next_port
+	listens_as "listen port $PORT use rudp"
+	expect_eq "$OPEN" 0tcp1udp "open for rudp alone"
+	refused_plain || fail "a plain client should be refused"
+	fetch 10 page
+	stop_quietly
+	ok "rudp alone"
+	next_port
+	listens_as "listen on 10.77.0.2 program python* use tcp; any use rudp"
+	on a curl -sS --fail --max-time 10 -o "$TMP/plain" "$URL/page" || fail "plain curl: exit $?"
+	expect_same "$TMP/www/page" "$TMP/plain" "page for a plain client"
+	SETTINGS=(RUDP_KEY_FILE= "RUDP_POLICY=connect use rudp")
+	STATUS=0
+	curl_a 10 -o "$TMP/fetched" "$URL/page" || STATUS=$?
+	expect_eq "$STATUS" 7 "exit code of curl over rudp alone"
+	stop_quietly
+	ok "plain TCP alone"
+}
+
+fixed_port() {
+	section "a fixed UDP port"
+	next_port
+	link_up --delay 5ms
+	SETTINGS=(RUDP_KEY_FILE= "RUDP_POLICY=any use rudp; set udp-port 4500")
+	start_two_servers
+	expect_eq "$(on b ss -Hlun | awk '{print $4}' | sort | paste -sd' ')" "$B4:4500" "UDP ports of side b"
+	fetch 10 page
+	FROM=http://$B4:$((PORT + 1)) fetch 10 page
+	expect_eq "$(count '*.sent.tcp.payload_bytes')" 0 "TCP payload"
+	stop server
+	stop server2
+	SETTINGS=(RUDP_KEY_FILE=)
+	ok "two servers, one UDP port"
+}
+
+start_two_servers() {
+	launch server b python3 -m http.server --bind "$B4" --directory "$TMP/www" "$PORT"
+	launch server2 b python3 -m http.server --bind "$B4" --directory "$TMP/www" "$((PORT + 1))"
+	wait_until 10 "both servers" has_two
+}
+
+has_two() {
+	[ "$(grep -c "listens on $B4:\($PORT\|$((PORT + 1))\) for" "$TMP/engine-b.log")" = 2 ]
+}
+
 make_file file 3000000
 make_page page 200000
 SENT_BYTES=$(stat -c %s "$TMP/file")
@@ -202,5 +298,10 @@ if [ -z "$PLAIN" ]; then
 	nobody
 fi
 plain_client
-[ -n "$PLAIN" ] || with_a_key
+if [ -z "$PLAIN" ]; then
+	with_a_key
+	rules_for_callers
+	rules_for_listeners
+	fixed_port
+fi
 link_down
