@@ -10,6 +10,7 @@ build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev pkg-config)
 demo=(iproute2 nginx-light curl python3)
 test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-traditional python3 valgrind
 	clang llvm libclang-rt-14-dev shellcheck procps binutils
+	zsh bash-completion
 	redis-server redis-tools libjemalloc2 postgresql openssl openssh-server openssh-client
 	rsync systemd git fcgiwrap iperf3
 	libnginx-mod-stream apache2-bin haproxy socat xinetd nodejs)

@@ -16,6 +16,7 @@
 /* name, and what `rudp help` says of it */
 #define RUDP_TOOLS(X)                                                                              \
 	X(run, "start a program whose TCP connections go over rudp")                               \
+	X(ss, "show connections and listeners")                                                    \
 	X(keygen, "make a key file, or check one")
 
 #define RUDP_TOOL_DECLARE(name, what) int rudp_tool_##name(int argc, char **argv);

@@ -33,8 +33,23 @@ static int check_owner(int channel)
 	return owner.uid == 0 || owner.uid == geteuid() ? 0 : -EACCES;
 }
 
-static int channel_open(const struct rudp_name *to)
+static bool has_timeout(const struct rudp_control_call *call)
 {
+	return call->timeout.tv_sec || call->timeout.tv_usec;
+}
+
+/* Who bears the name need not be an engine, and need not answer. */
+static void limit_steps(int channel, const struct rudp_control_call *call)
+{
+	if (!has_timeout(call) || call->interruptible)
+		return;
+	rudp_sys_setsockopt(channel, SOL_SOCKET, SO_SNDTIMEO, &call->timeout, sizeof call->timeout);
+	rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &call->timeout, sizeof call->timeout);
+}
+
+static int channel_open(const struct rudp_control_call *call)
+{
+	const struct rudp_name *to = &call->to;
 	struct sockaddr_un un;
 	socklen_t len = rudp_name_write(to, &un);
 	int channel = rudp_sys_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -42,6 +57,7 @@ static int channel_open(const struct rudp_name *to)
 
 	if (channel < 0)
 		return channel;
+	limit_steps(channel, call);
 	do
 		rc = rudp_sys_connect(channel, (struct sockaddr *)&un, len);
 	while (rc == -EINTR);
@@ -113,7 +129,7 @@ static ssize_t receive_interruptible(int channel, struct rudp_control_call *call
 	static const struct timeval no_timeout;
 	ssize_t rc;
 
-	if (call->timeout.tv_sec || call->timeout.tv_usec)
+	if (has_timeout(call))
 		rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &call->timeout,
 				    sizeof call->timeout);
 	rc = receive_cancellable(channel, &call->reply);
@@ -130,11 +146,11 @@ static ssize_t receive_interruptible(int channel, struct rudp_control_call *call
 
 static int make(struct rudp_control_call *call)
 {
-	int channel = channel_open(&call->to);
+	int channel = channel_open(call);
 	ssize_t rc;
 
 	if (channel < 0)
-		return channel;
+		return channel == -EAGAIN ? -ETIMEDOUT : channel;
 	rc = send_request(channel, &call->request, call->fd);
 	if (rc == 0)
 		rc = call->interruptible ? receive_interruptible(channel, call)
@@ -145,7 +161,7 @@ static int make(struct rudp_control_call *call)
 		rc = rc < 0 ? rc : -EPROTO;
 	rudp_sys_close(channel);
 	if (rc < 0)
-		return (int)rc;
+		return rc == -EAGAIN ? -ETIMEDOUT : (int)rc;
 	if (rc == 0)
 		return -ECONNRESET;
 	if ((size_t)rc != sizeof call->reply || call->reply.version != RUDP_CONTROL_VERSION)

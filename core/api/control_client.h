@@ -18,7 +18,7 @@ struct rudp_control_call {
 	struct rudp_name to;                 /* CONTROL or WELL_KNOWN */
 	int fd;                              /* goes along, -1: none */
 	bool interruptible;                  /* a signal or the timeout makes it send GO_ON */
-	struct timeval timeout;              /* of an interruptible call; zero: none */
+	struct timeval timeout;              /* of each step of the call; zero: none */
 	struct rudp_control_request request; /* version and token are filled in by the call */
 	struct rudp_control_reply reply;
 	bool went_on;                        /* out: GO_ON was sent; reply is the answer to that */
@@ -34,7 +34,8 @@ void rudp_control_begin(struct rudp_control_call *call, const struct rudp_nonce 
  *
  * Returns  0 when a reply has come (its error field is the engine's answer);
  *          -ECONNREFUSED: no such engine; -EACCES: the well-known name is held by another user;
- *          -ECONNRESET: the engine ended, -EPROTO: it does not speak this version; -errno else.
+ *          -ECONNRESET: the engine ended, -EPROTO: it does not speak this version;
+ *          -ETIMEDOUT: the timeout of a call that is not interruptible; -errno else.
  */
 int rudp_control_make(struct rudp_control_call *call);
 

@@ -121,6 +121,48 @@ bool rudp_info_fill(struct rudp_engine *engine, uint64_t id, struct rudp_control
 	return app || binding;
 }
 
+/* A connection of the protocol alone: its program has closed it, or has not accepted it yet. */
+static void fill_conn(const struct rudp_conn *conn, struct rudp_control_info *info)
+{
+	struct rudp_conn_stats stats = {0};
+
+	*info = (struct rudp_control_info){.id = rudp_conn_id(conn),
+					   .local = *rudp_conn_local(conn),
+					   .remote = *rudp_conn_remote(conn)};
+	rudp_conn_stats(conn, &stats);
+	copy_stats(info, &stats);
+}
+
+struct search {
+	uint64_t after;
+	const struct rudp_conn *found;
+};
+
+/* The one with the next higher id: such a cursor holds whatever comes and goes between two calls. */
+static bool look_at(void *context, struct rudp_conn *conn)
+{
+	struct search *search = context;
+	uint64_t id = rudp_conn_id(conn);
+
+	if (!rudp_conn_user(conn) && id > search->after &&
+	    (!search->found || id < rudp_conn_id(search->found)))
+		search->found = conn;
+	return true;
+}
+
+/* Cursors above all places of slots are ids of connections, which are random numbers of 64 bits. */
+static bool next_conn(struct rudp_engine *engine, uint64_t *cursor, struct rudp_control_info *info)
+{
+	struct search search = {*cursor < UINT32_MAX ? UINT32_MAX : *cursor, NULL};
+
+	rudp_endpoint_visit(engine->ep, look_at, &search);
+	if (!search.found)
+		return false;
+	*cursor = rudp_conn_id(search.found);
+	fill_conn(search.found, info);
+	return true;
+}
+
 bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_control_info *info)
 {
 	uint32_t place = *cursor > UINT32_MAX ? UINT32_MAX : (uint32_t)*cursor;
@@ -129,7 +171,7 @@ bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_co
 					     RUDP_KIND_BINDING, &kind);
 
 	if (!object)
-		return false;
+		return next_conn(engine, cursor, info);
 	*cursor = place;
 	if (kind == RUDP_KIND_APP)
 		fill_app(object, info);

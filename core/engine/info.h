@@ -14,7 +14,10 @@ bool rudp_info_fill(struct rudp_engine *engine, uint64_t id, struct rudp_control
 /* As the program may know it: SYN_SENT until its connect is over. */
 enum rudp_state rudp_info_state(const struct rudp_app *app);
 
-/* The object at or after *cursor (0 first); moves it behind. false: no more. */
+/*
+ * The object at or after *cursor (0 first); moves it behind. After those of programs come connections
+ * that no program holds: closed but not over, or not accepted yet. false: no more.
+ */
 bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_control_info *info);
 
 #endif

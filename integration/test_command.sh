@@ -1,0 +1,214 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The rudp command: run starts programs, ss shows what they do, and both say what cannot be.
+#
+#     a: rudp run curl ──── linkem: loss ──── b: rudp run nginx
+#
+# The words in single quotes are for other shells.
+# shellcheck disable=SC2016
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+if [ -n "$PLAIN" ]; then
+	echo "skipped: the command has no counterpart over kernel TCP"
+	exit 77
+fi
+RUDP=$BUILD/rudp
+KEY=(--key "$TMP/key")
+
+# start NAME SIDE COMMAND...: in the background, not under the shim by itself.
+start() {
+	local name=$1 side=$2 entrance
+	shift 2
+	mapfile -t entrance < <(entrance_of "$side")
+	"${entrance[@]}" env --default-signal=INT "$@" >"$TMP/$name.out" 2>"$TMP/$name.err" &
+	PID[$name]=$!
+}
+
+# run_on SIDE [OPTION...] PROGRAM...: rudp run.
+run_on() {
+	local side=$1
+	shift
+	on "$side" "$RUDP" run "${KEY[@]}" --log "info:$TMP/engine-$side.log" "$@"
+}
+
+# ss_json SIDE FILE ARGUMENT...
+ss_json() {
+	local side=$1 file=$2
+	shift 2
+	on "$side" "$RUDP" ss --json "$@" >"$file"
+}
+
+# json_holds FILE EXPRESSION: of the list in the file, as "all_".
+json_holds() {
+	python3 -c 'import json, sys
+all_ = json.load(open(sys.argv[1]))
+sys.exit(not eval("(" + sys.argv[2] + ")"))' "$1" "$2"
+}
+
+shows() {
+	ss_json "$1" "$TMP/ss.json" "${@:3}" && json_holds "$TMP/ss.json" "$2"
+}
+
+run_carries_curl_and_nginx() {
+	section "run and ss"
+	make_page page 3000000
+	write_nginx_conf
+	start nginx b "$RUDP" run "${KEY[@]}" --log "info:$TMP/engine-b.log" nginx -p "$TMP/nginx" \
+		-e "$TMP/nginx-error.log" -c "$TMP/nginx.conf" -g "daemon off;"
+	wait_listening b "$PORT"
+	wait_until 5 "two listeners of nginx" shows b \
+		"len(all_) == 2 and all(e['state'] == 'LISTEN' and e['program'] == 'nginx' for e in all_)" -l
+	expect_eq "$(on b "$RUDP" ss -lnH | grep -c LISTEN)" 2 "lines of listeners"
+	ok "ss -l shows the listeners of nginx"
+
+	start curl a "$RUDP" run "${KEY[@]}" --log "info:$TMP/engine-a.log" \
+		curl -sS --fail --max-time 60 -o "$TMP/fetched" "$URL/page"
+	wait_until 10 "the connection in ss" shows a "len(all_) == 1 and
+		all_[0]['stream_received_bytes'] > 100000 and all_[0]['srtt_ns'] > 20_000_000" \
+		-p state established and program curl and dport = ":$PORT"
+	json_holds "$TMP/ss.json" "(e := all_[0])['key'] is True and e['transport'] == 'rudp' and
+		e['peer_address'] == '$B4' and e['peer_port'] == $PORT and e['local_address'] == '$A4' and
+		e['pid'] == ${PID[curl]} and e['min_rtt_ns'] <= e['srtt_ns'] * 2 and
+		e['datagram_bytes'] >= 1200 and e['suite'] and e['memory_bytes'] > 0" ||
+		fail "ss --json of curl: $(cat "$TMP/ss.json")"
+	shows b "len(all_) == 1 and all_[0]['peer_address'] == '$A4' and
+		all_[0]['stream_sent_bytes'] > 0 and all_[0]['cwnd_bytes'] > 0" "sport = :$PORT" ||
+		fail "ss --json of nginx: $(cat "$TMP/ss.json")"
+	on a "$RUDP" ss -tinp >"$TMP/ss.text"
+	expect_match "$TMP/ss.text" "^ESTAB .* $B4:$PORT users:\(\(\"curl\",pid=${PID[curl]}\)\)" "ss in text"
+	expect_match "$TMP/ss.text" "rudp.* key:yes aes|chacha.* rtt:[0-9.]+/[0-9.]+ .*cwnd:[0-9]+" "the second line"
+	expect_eq "$(on a "$RUDP" ss -H dst 192.0.2.0/24)" "" "a filter that fits nothing"
+	on a "$RUDP" ss -s >"$TMP/ss.text"
+	expect_match "$TMP/ss.text" "ESTAB 1" "the summary"
+	ok "ss shows both ends while it runs"
+
+	finish curl 60
+	expect_eq "$STATUS" 0 "exit code of curl"
+	expect_eq "$(cat "$TMP/curl.err" "$TMP/curl.out")" "" "what run says when all is well"
+	expect_same "$TMP/www/page" "$TMP/fetched" "page"
+	ok "curl under run: 3 MB through loss, unchanged"
+}
+
+# What has been written waits for a peer that has gone silent; the program has long ended.
+closed_connections_still_show() {
+	section "a connection whose program has ended"
+	start sink b "$RUDP" run "${KEY[@]}" nc.openbsd -l 9000
+	wait_listening b 9000
+	make_file chunk 100000
+	start source a "$RUDP" run "${KEY[@]}" bash -c "
+		exec 3<>/dev/tcp/$B4/9000; read -r <'$TMP/gate'; cat '$TMP/chunk' >&3"
+	wait_until 10 "the connection" shows a "len(all_) == 1" state established dport = :9000
+	link_down
+	link_up --drop udp
+	echo x >&9
+	finish source 10
+	expect_eq "$STATUS" 0 "exit code of who wrote"
+	wait_until 5 "the connection in FIN-WAIT-1, of no program" shows a "len(all_) == 1 and
+		all_[0]['program'] is None and all_[0]['send_queue_bytes'] > 0" state fin-wait-1 dport = :9000
+	ok "ss shows what its engine still delivers"
+	stop sink
+}
+
+other_users_are_counted() {
+	section "engines of other users"
+	local setpriv=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	if ! "${setpriv[@]}" test -x "$RUDP" 2>/dev/null; then
+		note "another user cannot reach $RUDP here"
+		return
+	fi
+	on b "${setpriv[@]}" "$RUDP" ss -a >"$TMP/other.out" 2>"$TMP/other.err"
+	expect_match "$TMP/other.err" "engines? of other users not shown" "what another user is told"
+	expect_eq "$(grep -c LISTEN "$TMP/other.out" || true)" 0 "listeners that another user sees"
+	ok "another user sees none of it, and is told so"
+}
+
+# refused CODE WORDS COMMAND...
+refused() {
+	local code=$1 words=$2 status=0
+	shift 2
+	"$@" >"$TMP/refused.out" 2>"$TMP/refused.err" || status=$?
+	expect_eq "$status" "$code" "exit code of $*"
+	expect_match "$TMP/refused.err" "$words" "what is said of $*"
+	ok "$code: $(head -n 1 "$TMP/refused.err")"
+}
+
+run_refuses_what_cannot_be() {
+	section "run says what cannot be"
+	printf 'int main(void) { return 0; }\n' >"$TMP/small.c"
+	gcc -static -o "$TMP/static" "$TMP/small.c"
+	gcc -o "$TMP/raised" "$TMP/small.c"
+	refused 126 "linked statically" "$RUDP" run "$TMP/static"
+	# The note that the Go linker writes, in a program without interpreter.
+	printf '.section .note.go.buildid,"a",@note\n.long 4, 4, 4\n.ascii "Go\\0\\0abcd"\n.section .note.GNU-stack,"",@progbits\n' >"$TMP/go.s"
+	gcc -static -o "$TMP/go" "$TMP/small.c" "$TMP/go.s"
+	refused 126 "is a Go program" "$RUDP" run "$TMP/go"
+	refused 127 "is not there" "$RUDP" run "$TMP/nothing"
+	printf '#!/no/such/interpreter\n' >"$TMP/script"
+	chmod 755 "$TMP/script"
+	refused 127 "wants an interpreter" "$RUDP" run "$TMP/script"
+	refused 125 "RUDP_CC" "$RUDP" run --cc nosuch true
+	refused 125 "No such file" "$RUDP" run --key "$TMP/nokey" true
+	chmod 644 "$TMP/key"
+	refused 125 "chmod 600" "$RUDP" run --key "$TMP/key" true
+	chmod 600 "$TMP/key"
+	[ "$(id -u)" = 0 ] || return 0
+	chmod 4755 "$TMP/raised"
+	if setpriv --reuid 65534 --clear-groups "$TMP/raised" 2>/dev/null &&
+		setpriv --reuid 65534 --clear-groups test -x "$RUDP"; then
+		refused 126 "setuid" setpriv --reuid 65534 --clear-groups "$RUDP" run "$TMP/raised"
+		"$RUDP" run "$TMP/raised" || fail "root may run its own setuid program"
+		ok "root may: nothing is raised"
+		chmod 755 "$TMP/raised"
+		# Version 2, effective, CAP_NET_BIND_SERVICE permitted.
+		python3 -c 'import os, struct, sys
+os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))' "$TMP/raised"
+		refused 126 "file capabilities" setpriv --reuid 65534 --clear-groups "$RUDP" run "$TMP/raised"
+	fi
+}
+
+run_sets_up_the_environment() {
+	section "what run sets"
+	cd "$TMP"
+	RUDP_DISABLE=1 "$RUDP" run -k key --log "debug:run.log" --engine thread --cc cubic -- \
+		sh -c 'echo "$LD_PRELOAD $RUDP_KEY_FILE $RUDP_LOG $RUDP_ENGINE $RUDP_CC $RUDP_DISABLE:$*"' x -a --key b \
+		>"$TMP/set"
+	cd - >/dev/null
+	expect_eq "$(cat "$TMP/set")" \
+		"$(realpath "$BUILD")/librudp_shim.so $TMP/key debug:$TMP/run.log thread cubic :-a --key b" \
+		"the environment"
+	expect_eq "$(LD_PRELOAD=libdl.so.2:$(realpath "$BUILD")/librudp_shim.so "$RUDP" run sh -c 'echo $LD_PRELOAD')" \
+		"$(realpath "$BUILD")/librudp_shim.so:libdl.so.2" "LD_PRELOAD, where there was one"
+	ok "absolute names, the shim in front, once; the program's own options left alone"
+}
+
+completion_works() {
+	section "completion"
+	bash -c '. "$1"
+		complete -p rudp | grep -q -- "-F _rudp" || exit 1
+		words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _rudp; echo "${COMPREPLY[*]}"; }
+		[ "$(words rudp ke)" = keygen ] || exit 2
+		[ "$(words rudp run --cc b)" = bbr ] || exit 3
+		[ "$(words rudp run --key x --eng)" = --engine ] || exit 4
+		[ "$(words rudp ss state est)" = established ] || exit 5
+		[[ " $(words rudp run sle) " == *" sleep "* ]] || exit 6' \
+		bash "$HERE/../tools/completion/rudp.bash" || fail "completion in bash: check $?"
+	ok "bash completes commands, options, values and programs"
+	if command -v zsh >/dev/null; then
+		zsh -n "$HERE/../tools/completion/_rudp" || fail "zsh cannot read its completion"
+		ok "zsh can read its own"
+	fi
+}
+
+mkfifo "$TMP/gate"
+exec 9<>"$TMP/gate"
+link_up --delay 15ms --rate 10M --loss 1% --seed 5
+run_carries_curl_and_nginx
+other_users_are_counted
+prove_udp 3000000
+closed_connections_still_show
+stop nginx
+link_down
+run_refuses_what_cannot_be
+run_sets_up_the_environment
+completion_works

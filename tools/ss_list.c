@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "api/control_client.h"
+#include "api/names.h"
+#include "base/clock.h"
+#include "base/time.h"
+#include "proto/conn.h"
+#include "proto/packet.h"
+#include "ss.h"
+
+#define NAMES "/proc/net/unix"
+#define LISTENS 0x10000ul /* __SO_ACCEPTCON: the connections that were accepted bear the name too */
+#define STEP_S 2          /* an engine that is alive answers at once */
+#define ENGINE_NS (20 * RUDP_NS_PER_S)
+
+/* false: this line tells of no engine. */
+static bool read_line(const char *line, struct rudp_nonce *nonce)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct rudp_name name;
+	unsigned long flags;
+	char path[sizeof un.sun_path];
+	size_t len;
+
+	if (sscanf(line, "%*s %*s %*s %lx %*s %*s %*s %107s", &flags, path) != 2 ||
+	    !(flags & LISTENS) || path[0] != '@')
+		return false;
+	len = strlen(path);
+	memcpy(un.sun_path, path, len);
+	un.sun_path[0] = 0;
+	*nonce = (struct rudp_nonce){0};
+	if (rudp_name_parse(&name, &un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) !=
+	    RUDP_NAME_CONTROL)
+		return false;
+	*nonce = name.nonce;
+	return true;
+}
+
+/* What comes from another process goes to a terminal. */
+static void clean(char *text, size_t size)
+{
+	text[size - 1] = 0;
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
+static int add(struct rudp_ss_list *list, const struct rudp_control_info *info)
+{
+	struct rudp_control_info *entry;
+
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? 2 * list->capacity : 64;
+		void *more = reallocarray(list->entries, capacity, sizeof *list->entries);
+
+		if (!more)
+			return -ENOMEM;
+		list->entries = more;
+		list->capacity = capacity;
+	}
+	entry = &list->entries[list->count++];
+	*entry = *info;
+	clean(entry->program, sizeof entry->program);
+	clean(entry->cc_name, sizeof entry->cc_name);
+	clean(entry->cc_state, sizeof entry->cc_state);
+	return 0;
+}
+
+/* One object after cursor. 0, or -errno; *cursor becomes 0 at the end. */
+static int ask(const struct rudp_nonce *nonce, uint64_t *cursor, struct rudp_control_info *info)
+{
+	struct rudp_control_call call;
+	int rc;
+
+	rudp_control_begin(&call, nonce, RUDP_CONTROL_LIST, -1);
+	call.request.id = *cursor;
+	call.timeout.tv_sec = STEP_S;
+	rc = rudp_control_make(&call);
+	if (rc < 0)
+		return rc;
+	*cursor = call.reply.id;
+	*info = call.reply.info;
+	return -call.reply.error;
+}
+
+/* Anybody can take such a name: neither the number of answers nor their slowness is trusted. */
+static int ask_all(struct rudp_ss_list *list, const struct rudp_nonce *nonce)
+{
+	int64_t end_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ENGINE_NS;
+	uint64_t cursor = 0;
+
+	for (unsigned i = 0; i < RUDP_SS_PER_ENGINE_MAX; i++) {
+		struct rudp_control_info info;
+		int rc = ask(nonce, &cursor, &info);
+
+		if (rc < 0)
+			return rc;
+		if (cursor == 0)
+			return 0;
+		if (add(list, &info) < 0)
+			return -ENOMEM;
+		if (rudp_clock_now_ns(&rudp_clock_monotonic) >= end_at_ns)
+			return -ETIMEDOUT;
+	}
+	return -EPROTO;
+}
+
+static int take_engine(struct rudp_ss_list *list, const struct rudp_nonce *nonce)
+{
+	switch (ask_all(list, nonce)) {
+	case 0:
+		list->engines++;
+		return 0;
+	case -EACCES:
+		list->denied++;
+		return 0;
+	case -ECONNREFUSED: /* it has ended meanwhile */
+	case -ECONNRESET:
+		return 0;
+	case -ENOMEM:
+		return -ENOMEM;
+	default:
+		list->silent++;
+		return 0;
+	}
+}
+
+int rudp_ss_collect(struct rudp_ss_list *list)
+{
+	FILE *names = fopen(NAMES, "re");
+	char *line = NULL;
+	size_t size = 0;
+	unsigned engines = 0;
+	int rc = 0;
+
+	*list = (struct rudp_ss_list){.count = 0};
+	if (!names)
+		return -errno;
+	while (rc == 0 && engines < RUDP_SS_ENGINES_MAX && getline(&line, &size, names) > 0) {
+		struct rudp_nonce nonce;
+
+		if (!read_line(line, &nonce))
+			continue;
+		engines++;
+		rc = take_engine(list, &nonce);
+	}
+	free(line);
+	fclose(names);
+	return rc;
+}
+
+void rudp_ss_list_fini(struct rudp_ss_list *list)
+{
+	free(list->entries);
+}
+
+const char *rudp_ss_reason(const struct rudp_control_info *info)
+{
+	static const char *const texts[] = {
+#define REASON(name, text) text,
+		RUDP_REASONS(REASON)
+#undef REASON
+	};
+
+	return info->reason < sizeof texts / sizeof texts[0] ? texts[info->reason] : "?";
+}
+
+const char *rudp_ss_suite(const struct rudp_control_info *info)
+{
+	switch (info->suite) {
+	case RUDP_SUITE_NNPSK0_AES_256_GCM:
+		return "aes-256-gcm";
+	case RUDP_SUITE_NNPSK0_CHACHA20_POLY1305:
+		return "chacha20-poly1305";
+	default:
+		return "";
+	}
+}
+
+uint64_t rudp_ss_receive_queue(const struct rudp_control_info *info)
+{
+	return info->state == RUDP_STATE_LISTEN ? info->queued : info->unread_bytes;
+}
+
+uint64_t rudp_ss_send_queue(const struct rudp_control_info *info)
+{
+	return info->state == RUDP_STATE_LISTEN ? info->backlog : info->unacked_bytes;
+}

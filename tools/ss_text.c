@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* Two lines for each, as ss -tin writes them: what it is, and how it fares. */
+#include <inttypes.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "filter.h"
+#include "proto/conn.h"
+#include "ss.h"
+
+#define SIDE_SIZE (RUDP_ADDR_TEXT_SIZE + NI_MAXSERV + 1)
+
+struct side {
+	char text[SIDE_SIZE];
+};
+
+static void port_text(uint16_t port, bool numeric, char text[NI_MAXSERV])
+{
+	const struct servent *service = numeric || !port ? NULL : getservbyport(htons(port), "tcp");
+
+	if (service)
+		snprintf(text, NI_MAXSERV, "%s", service->s_name);
+	else if (port)
+		snprintf(text, NI_MAXSERV, "%u", port);
+	else
+		snprintf(text, NI_MAXSERV, "*");
+}
+
+/* The text of the address without its port is what comes before the last colon. */
+static struct side side_of(const struct rudp_addr *addr, bool numeric)
+{
+	char address[RUDP_ADDR_TEXT_SIZE], port[NI_MAXSERV];
+	struct side side;
+	char *colon;
+
+	port_text(rudp_addr_port(addr), numeric, port);
+	colon = strrchr(rudp_addr_format(addr, address), ':');
+	if (colon)
+		*colon = 0;
+	snprintf(side.text, sizeof side.text, "%s:%s", colon ? address : "*", port);
+	return side;
+}
+
+static void measure(const struct rudp_ss *ss, const struct rudp_ss_list *list, int *local, int *peer)
+{
+	*local = (int)strlen("Local Address:Port");
+	*peer = (int)strlen("Peer Address:Port");
+	for (size_t i = 0; i < list->count; i++) {
+		struct side side = side_of(&list->entries[i].local, ss->numeric);
+		int len = (int)strlen(side.text);
+
+		*local = len > *local ? len : *local;
+		side = side_of(&list->entries[i].remote, ss->numeric);
+		len = (int)strlen(side.text);
+		*peer = len > *peer ? len : *peer;
+	}
+}
+
+static void print_time(const char *name, int64_t ns)
+{
+	if (ns > 0 && ns != RUDP_NEVER)
+		printf(" %s:%.4g", name, (double)ns / (double)RUDP_NS_PER_MS);
+}
+
+static void print_count(const char *name, uint64_t value)
+{
+	if (value)
+		printf(" %s:%" PRIu64, name, value);
+}
+
+static void print_rate(const char *name, uint64_t bytes_per_s)
+{
+	static const char *const units[] = {"bps", "Kbps", "Mbps", "Gbps", "Tbps"};
+	double rate = 8.0 * (double)bytes_per_s;
+	size_t unit = 0;
+
+	if (!bytes_per_s)
+		return;
+	for (; rate >= 1000 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+		rate /= 1000;
+	printf(" %s %.3g%s", name, rate, units[unit]);
+}
+
+static void print_transport(const struct rudp_control_info *info)
+{
+	printf("\t %s", rudp_filter_transport_name(info->transport));
+	if (info->reason != RUDP_REASON_NONE)
+		printf(" (%s", rudp_ss_reason(info));
+	if (info->reason != RUDP_REASON_NONE && info->policy_line)
+		printf(", line %u", info->policy_line);
+	if (info->reason != RUDP_REASON_NONE)
+		putchar(')');
+	if (info->transport == RUDP_TRANSPORT_RUDP && info->suite)
+		printf(" key:%s %s", info->authenticated ? "yes" : "no", rudp_ss_suite(info));
+	print_count("udp_port", info->udp_port);
+}
+
+static void print_path(const struct rudp_control_info *info)
+{
+	if (info->cc_name[0])
+		printf(" %s%s%s", info->cc_name, info->cc_state[0] ? ":" : "", info->cc_state);
+	if (info->srtt_ns > 0)
+		printf(" rtt:%.4g/%.4g", (double)info->srtt_ns / (double)RUDP_NS_PER_MS,
+		       (double)info->rttvar_ns / (double)RUDP_NS_PER_MS);
+	print_time("minrtt", info->min_rtt_ns);
+	print_count("pmtu", info->datagram_bytes);
+	print_count("cwnd", info->cwnd_bytes);
+	if (info->ssthresh_bytes < UINT32_MAX)
+		print_count("ssthresh", info->ssthresh_bytes);
+	print_count("inflight", info->inflight_bytes);
+	print_rate("pacing_rate", info->pacing_bytes_per_s);
+}
+
+static void print_counts(const struct rudp_control_info *info)
+{
+	print_count("bytes_sent", info->stream_sent);
+	print_count("bytes_retrans", info->stream_resent);
+	print_count("bytes_acked", info->stream_acked);
+	print_count("bytes_received", info->stream_received);
+	print_count("datagrams_out", info->packets_sent);
+	print_count("datagrams_in", info->packets_received);
+	print_count("wire_out", info->bytes_sent);
+	print_count("wire_in", info->bytes_received);
+	print_count("lost", info->packets_lost);
+	print_count("spurious", info->packets_spurious);
+	print_count("pto", info->pto_count);
+	print_count("notsent", info->unsent_bytes);
+	print_count("snd_wnd", info->window_send_bytes);
+	print_count("rcv_wnd", info->window_receive_bytes);
+	print_count("mem", info->memory_bytes);
+}
+
+static void print_program(const struct rudp_control_info *info)
+{
+	if (info->pid)
+		printf(" users:((\"%s\",pid=%u))", info->program, info->pid);
+	else
+		printf(" -");
+}
+
+static void print_entry(const struct rudp_ss *ss, const struct rudp_control_info *info, int local,
+			int peer)
+{
+	printf("%-10s %-7" PRIu64 " %-7" PRIu64 " %*s %*s", rudp_filter_state_name(info->state),
+	       rudp_ss_receive_queue(info), rudp_ss_send_queue(info), local,
+	       side_of(&info->local, ss->numeric).text, peer,
+	       side_of(&info->remote, ss->numeric).text);
+	if (ss->processes)
+		print_program(info);
+	putchar('\n');
+	print_transport(info);
+	print_path(info);
+	print_counts(info);
+	putchar('\n');
+}
+
+void rudp_ss_print_text(const struct rudp_ss *ss, const struct rudp_ss_list *list)
+{
+	int local, peer;
+
+	measure(ss, list, &local, &peer);
+	if (!ss->no_header)
+		printf("%-10s %-7s %-7s %*s %*s%s\n", "State", "Recv-Q", "Send-Q", local,
+		       "Local Address:Port", peer, "Peer Address:Port",
+		       ss->processes ? " Process" : "");
+	for (size_t i = 0; i < list->count; i++)
+		print_entry(ss, &list->entries[i], local, peer);
+}
+
+void rudp_ss_print_summary(const struct rudp_ss_list *list)
+{
+	unsigned by_state[RUDP_STATE_RESET_SENT + 1] = {0}, by_transport[RUDP_TRANSPORT_BOTH + 1] = {0};
+	uint64_t memory = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct rudp_control_info *info = &list->entries[i];
+
+		if (info->state <= RUDP_STATE_RESET_SENT)
+			by_state[info->state]++;
+		if (info->transport <= RUDP_TRANSPORT_BOTH)
+			by_transport[info->transport]++;
+		memory += info->memory_bytes;
+	}
+	printf("Engines: %u\nTotal: %zu\nMemory: %" PRIu64 " bytes\nStates:", list->engines, list->count,
+	       memory);
+	for (unsigned i = 0; i <= RUDP_STATE_RESET_SENT; i++)
+		if (by_state[i])
+			printf(" %s %u", rudp_filter_state_name(i), by_state[i]);
+	printf("\nTransports:");
+	for (unsigned i = 0; i <= RUDP_TRANSPORT_BOTH; i++)
+		if (by_transport[i])
+			printf(" %s %u", rudp_filter_transport_name(i), by_transport[i]);
+	putchar('\n');
+}
