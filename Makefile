@@ -28,6 +28,10 @@ endif
 export SANITIZER_RUNTIME := $(if $(SANITIZER),$(shell $(CC) -print-file-name=$(if \
 	$(filter address,$(SANITIZER)),libasan.so,libtsan.so)))
 
+# The policy of the user who runs tests and measurements is not part of them.
+export RUDP_POLICY :=
+export RUDP_POLICY_FILE := /dev/null
+
 OPT ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wvla \
 	-Wformat=2 -Wundef
@@ -241,7 +245,7 @@ install: all ## install into DESTDIR/PREFIX
 		$(DESTDIR)$(PREFIX)/include/rudp $(DESTDIR)$(PREFIX)/bin \
 		$(foreach section,1 3 5 7,$(DESTDIR)$(PREFIX)/share/man/man$(section)) \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/doc/rudp
 	install -m 755 $(BUILD)/rudp $(DESTDIR)$(PREFIX)/bin/rudp
 	install -m 755 $(BUILD)/rudp-engine $(DESTDIR)$(LIBDIR)/rudp/rudp-engine
 	install -m 644 $(BUILD)/librudp_engine.so $(BUILD)/librudp_shim.so $(DESTDIR)$(LIBDIR)/rudp/
@@ -255,11 +259,13 @@ install: all ## install into DESTDIR/PREFIX
 	install -m 644 tools/completion/rudp.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudp
 	install -m 644 tools/completion/_rudp $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudp
+	install -m 644 docs/rudp.conf.example $(DESTDIR)$(PREFIX)/share/doc/rudp/
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' rudp.pc.in \
 		> $(DESTDIR)$(LIBDIR)/pkgconfig/rudp.pc
 
 uninstall: ## take out what install put there
-	rm -rf $(DESTDIR)$(LIBDIR)/rudp $(DESTDIR)$(PREFIX)/include/rudp
+	rm -rf $(DESTDIR)$(LIBDIR)/rudp $(DESTDIR)$(PREFIX)/include/rudp \
+		$(DESTDIR)$(PREFIX)/share/doc/rudp
 	rm -f $(DESTDIR)$(LIBDIR)/librudp_shim.so $(DESTDIR)$(LIBDIR)/librudp.a \
 		$(DESTDIR)$(LIBDIR)/librudp.so* $(DESTDIR)$(LIBDIR)/pkgconfig/rudp.pc \
 		$(DESTDIR)$(PREFIX)/bin/rudp \
