@@ -13,7 +13,7 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	zsh bash-completion
 	redis-server redis-tools libjemalloc2 postgresql openssl openssh-server openssh-client
 	rsync systemd git fcgiwrap iperf3
-	libnginx-mod-stream apache2-bin haproxy socat xinetd nodejs)
+	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs)
 
 case ${1:-} in
 build) wanted=("${build[@]}") ;;
