@@ -8,6 +8,7 @@
 #include "api/socket.h"
 #include "api/sys.h"
 #include "real.h"
+#include "receive_all.h"
 
 #define SINK_BYTES 65536
 #define PEEK_PAUSE_NS_MIN 50000
@@ -101,8 +102,10 @@ ssize_t rudp_receive_special_message(int fd, struct msghdr *message, int flags)
 	}
 	if (flags & MSG_TRUNC)
 		rc = discard(fd, total_len(message), flags);
-	else
+	else if (flags & MSG_PEEK)
 		rc = peek_all(fd, message, total_len(message), flags);
+	else
+		rc = rudp_receive_all(fd, message, total_len(message), flags);
 	if (rc >= 0)
 		message->msg_namelen = 0;
 	return rc;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * receive_flags - flags of recv that TCP and AF_UNIX take differently: MSG_ERRQUEUE (TCP has nothing in
- * that queue), MSG_TRUNC (TCP throws the bytes away) and MSG_PEEK with MSG_WAITALL (TCP waits).
+ * that queue), MSG_TRUNC (TCP throws the bytes away), MSG_PEEK with MSG_WAITALL (TCP waits), and
+ * MSG_WAITALL (receive_all.h).
  */
 #ifndef RUDP_SHIM_RECEIVE_FLAGS_H
 #define RUDP_SHIM_RECEIVE_FLAGS_H
@@ -12,8 +13,7 @@
 
 static inline bool rudp_receive_is_special(int flags)
 {
-	return flags & (MSG_ERRQUEUE | MSG_TRUNC) ||
-	       (flags & (MSG_PEEK | MSG_WAITALL)) == (MSG_PEEK | MSG_WAITALL);
+	return flags & (MSG_ERRQUEUE | MSG_TRUNC | MSG_WAITALL);
 }
 
 /* As recv and recvmsg, errno included; fd is one of ours. */
