@@ -12,7 +12,7 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	clang llvm libclang-rt-14-dev shellcheck procps binutils
 	zsh bash-completion
 	redis-server redis-tools libjemalloc2 postgresql openssl openssh-server openssh-client
-	rsync systemd git fcgiwrap iperf3
+	rsync git fcgiwrap iperf3 memcached mosquitto mosquitto-clients perl bsdextrautils
 	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs)
 
 case ${1:-} in
