@@ -3,6 +3,9 @@
  * Data goes straight to the kernel. We look only at calls that failed, at names in them, and at flags
  * that AF_UNIX understands differently.
  */
+#include <limits.h>
+#include <signal.h>
+
 #include "api/address.h"
 #include "api/call.h"
 #include "api/mark.h"
@@ -17,10 +20,16 @@ static ssize_t mend_receive(int fd, ssize_t rc)
 	return rc;
 }
 
-static ssize_t mend_send(int fd, ssize_t rc)
+/* Without a connection AF_UNIX says ENOTCONN, where TCP says EPIPE and sends its signal. */
+static ssize_t mend_send(int fd, ssize_t rc, int flags)
 {
-	if (rc < 0 && (errno == ENOTCONN || errno == EPIPE || errno == ECONNRESET))
-		errno = rudp_call_send_error(fd, errno);
+	int error = errno;
+
+	if (rc >= 0 || (error != ENOTCONN && error != EPIPE && error != ECONNRESET))
+		return rc;
+	errno = rudp_call_send_error(fd, error);
+	if (error == ENOTCONN && errno == EPIPE && !(flags & MSG_NOSIGNAL))
+		raise(SIGPIPE);
 	return rc;
 }
 
@@ -34,11 +43,29 @@ RUDP_EXPORT ssize_t __read_chk(int fd, void *data, size_t len, size_t room)
 	return mend_receive(fd, REAL(__read_chk)(fd, data, len, room));
 }
 
+/* No urgent byte is EINVAL with or without a connection. */
+static ssize_t mend_urgent(int fd)
+{
+	int listening = 0;
+	socklen_t len = sizeof listening;
+
+	if (errno != EINVAL)
+		return mend_receive(fd, -1);
+	if (rudp_call_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening)
+		errno = ENOTCONN;
+	else
+		errno = EINVAL;
+	return -1;
+}
+
 RUDP_EXPORT ssize_t recv(int fd, void *data, size_t len, int flags)
 {
+	ssize_t rc;
+
 	if (rudp_receive_is_special(flags) && rudp_mark_get(fd) >= 0)
 		return mend_receive(fd, rudp_receive_special(fd, data, len, flags));
-	return mend_receive(fd, REAL(recv)(fd, data, len, flags));
+	rc = REAL(recv)(fd, data, len, flags);
+	return flags & MSG_OOB && rc < 0 ? mend_urgent(fd) : mend_receive(fd, rc);
 }
 
 RUDP_EXPORT ssize_t __recv_chk(int fd, void *data, size_t len, size_t room, int flags)
@@ -48,23 +75,25 @@ RUDP_EXPORT ssize_t __recv_chk(int fd, void *data, size_t len, size_t room, int 
 	return recv(fd, data, len, flags);
 }
 
-/* TCP has no address to give here and says so with a length of 0. */
+/*
+ * TCP has no address to give here and says so with a length of 0. A wrong pointer to the length is found
+ * only when the data has been taken, as Linux does it.
+ */
 RUDP_EXPORT ssize_t recvfrom(int fd, void *data, size_t len, int flags, __SOCKADDR_ARG addr,
 			     socklen_t *addr_len)
 {
 	ssize_t rc;
+	int checked;
 
 	if ((!addr.__sockaddr__ && !rudp_receive_is_special(flags)) || rudp_mark_get(fd) < 0)
 		return mend_receive(fd, REAL(recvfrom)(fd, data, len, flags, addr, addr_len));
-	if (addr.__sockaddr__) {
-		int checked = rudp_address_check_len(fd, addr_len);
-
-		if (checked < 0)
-			return rudp_result(checked);
-	}
 	rc = recv(fd, data, len, flags);
-	if (rc >= 0 && addr.__sockaddr__)
-		*addr_len = 0;
+	if (rc < 0 || !addr.__sockaddr__)
+		return rc;
+	checked = rudp_address_check_len(fd, addr_len);
+	if (checked < 0)
+		return rudp_result(checked);
+	*addr_len = 0;
 	return rc;
 }
 
@@ -107,7 +136,7 @@ RUDP_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int f
 
 RUDP_EXPORT ssize_t send(int fd, const void *data, size_t len, int flags)
 {
-	return mend_send(fd, REAL(send)(fd, data, len, flags));
+	return mend_send(fd, REAL(send)(fd, data, len, flags), flags);
 }
 
 /* 0, or -errno: connects when the flag asks for it; a socket that is connected already just sends. */
@@ -130,7 +159,7 @@ RUDP_EXPORT ssize_t sendto(int fd, const void *data, size_t len, int flags,
 	int rc;
 
 	if (!addr.__sockaddr__ || rudp_mark_get(fd) < 0)
-		return mend_send(fd, REAL(sendto)(fd, data, len, flags, addr, addr_len));
+		return mend_send(fd, REAL(sendto)(fd, data, len, flags, addr, addr_len), flags);
 	rc = rudp_address_copy_in(fd, addr.__sockaddr__, addr_len, &copy);
 	if (rc == 0)
 		rc = open_fast(fd, &flags, addr.__sockaddr__, addr_len);
@@ -147,7 +176,7 @@ static ssize_t send_unnamed(int fd, const struct msghdr *message, int flags)
 		return rudp_result(rc);
 	copy.msg_name = NULL;
 	copy.msg_namelen = 0;
-	return mend_send(fd, REAL(sendmsg)(fd, &copy, flags));
+	return mend_send(fd, REAL(sendmsg)(fd, &copy, flags), flags);
 }
 
 static bool refused_name(int fd, const struct msghdr *message)
@@ -162,19 +191,22 @@ RUDP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 	if (rc < 0 && refused_name(fd, message))
 		return send_unnamed(fd, message, flags);
-	return mend_send(fd, rc);
+	return mend_send(fd, rc, flags);
 }
 
 RUDP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
 	int rc = REAL(sendmmsg)(fd, messages, count, flags);
-	ssize_t len;
+	unsigned sent = 0;
 
 	if (rc >= 0 || count == 0 || !refused_name(fd, &messages[0].msg_hdr))
-		return (int)mend_send(fd, rc);
-	len = send_unnamed(fd, &messages[0].msg_hdr, flags);
-	if (len < 0)
-		return -1;
-	messages[0].msg_len = (unsigned)len;
-	return 1; /* as if the second had not fitted */
+		return (int)mend_send(fd, rc, flags);
+	while (sent < count && sent < IOV_MAX) {
+		ssize_t len = send_unnamed(fd, &messages[sent].msg_hdr, flags);
+
+		if (len < 0)
+			break;
+		messages[sent++].msg_len = (unsigned)len;
+	}
+	return sent > 0 ? (int)sent : -1;
 }

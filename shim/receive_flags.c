@@ -17,9 +17,27 @@
 /* Nobody reads what is written here, so all threads share it. */
 static char sink[SINK_BYTES];
 
-static ssize_t discard(int fd, size_t len, int flags)
+static ssize_t sink_some(int fd, size_t len, int flags)
 {
 	return REAL(recv)(fd, sink, len < SINK_BYTES ? len : SINK_BYTES, flags & ~MSG_TRUNC);
+}
+
+/* Only the first look waits, unless all is wanted. */
+static ssize_t discard(int fd, size_t len, int flags)
+{
+	ssize_t done = sink_some(fd, len, flags);
+	ssize_t more = done;
+
+	if (flags & MSG_PEEK)
+		return done;
+	if (!(flags & MSG_WAITALL))
+		flags |= MSG_DONTWAIT;
+	while (more == SINK_BYTES && (size_t)done < len) {
+		more = sink_some(fd, len - (size_t)done, flags);
+		if (more > 0)
+			done += more;
+	}
+	return done;
 }
 
 static struct timespec deadline_of(int fd)

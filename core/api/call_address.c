@@ -10,6 +10,7 @@
 #include "api/socket.h"
 #include "api/swap.h"
 #include "api/sys.h"
+#include "proto/conn.h"
 
 int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
@@ -50,6 +51,15 @@ static int shutdown_listener(int fd, const struct rudp_socket *s, int how)
 	return rudp_sys_shutdown(fd, SHUT_RDWR); /* wakes accept */
 }
 
+/* Both ends have ended: the engine has let go of it, or is about to. */
+static bool is_over(int fd)
+{
+	struct rudp_control_info info;
+
+	return rudp_call_info(fd, &info) < 0 || info.state == RUDP_STATE_CLOSED ||
+	       info.state == RUDP_STATE_TIME_WAIT;
+}
+
 static int shutdown_connection(int fd, const struct rudp_socket *s, int how)
 {
 	int bits = rudp_sys_poll(fd, 0);
@@ -65,6 +75,9 @@ static int shutdown_connection(int fd, const struct rudp_socket *s, int how)
 	}
 	if (bits < 0 || bits & POLLERR)
 		return -ENOTCONN; /* reset */
+	/* After SHUT_RDWR the hang-up is our own, and TCP takes the same call again. */
+	if (bits & POLLHUP && !(s->flags & RUDP_MARK_SHUT_RD) && is_over(fd))
+		return -ENOTCONN;
 	if (how != SHUT_WR) {
 		tell_engine(fd, s, SHUT_RD);
 		rudp_mark_set(fd, s->flags | RUDP_MARK_SHUT_RD);

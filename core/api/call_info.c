@@ -15,6 +15,7 @@
 
 #define SIOC_FIRST 0x8910ul /* below are requests that AF_UNIX answers as TCP does */
 #define SIOC_LAST 0x89fful
+#define SIOC_STAMP 0x8906ul   /* SIOCGSTAMP; the next one is in nanoseconds */
 
 int rudp_call_info(int fd, struct rudp_control_info *info)
 {
@@ -46,9 +47,15 @@ static int give_queue(int fd, bool unsent_only, int *argument)
 	rc = rudp_sys_ioctl(fd, SIOCINQ, argument);
 	if (rc < 0)
 		return rc;
-	bytes = unsent_only ? info.unsent_bytes : info.unsent_bytes + info.unacked_bytes;
+	bytes = unsent_only ? info.unsent_bytes : info.unacked_bytes;
 	*argument = bytes > INT32_MAX ? INT32_MAX : (int)bytes;
 	return 0;
+}
+
+static bool is_for_tcp(unsigned long request)
+{
+	return (request >= SIOC_FIRST && request <= SIOC_LAST) || request == SIOC_STAMP ||
+	       request == SIOC_STAMP + 1;
 }
 
 int rudp_call_ioctl(int fd, unsigned long request, void *argument)
@@ -56,8 +63,7 @@ int rudp_call_ioctl(int fd, unsigned long request, void *argument)
 	struct rudp_socket s;
 	int scratch, rc;
 
-	if (request != SIOCOUTQ && request != SIOCOUTQNSD &&
-	    (request < SIOC_FIRST || request > SIOC_LAST))
+	if (request != SIOCOUTQ && request != SIOCOUTQNSD && !is_for_tcp(request))
 		return RUDP_NOT_OURS;
 	if (!rudp_socket_look(fd, &s))
 		return RUDP_NOT_OURS;
