@@ -13,7 +13,7 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	zsh bash-completion
 	redis-server redis-tools libjemalloc2 postgresql openssl openssh-server openssh-client
 	rsync git fcgiwrap iperf3 memcached mosquitto mosquitto-clients perl bsdextrautils
-	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs)
+	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs default-jdk-headless)
 
 case ${1:-} in
 build) wanted=("${build[@]}") ;;
