@@ -76,6 +76,7 @@ static ssize_t take(struct rudp_app *app, const struct reading *reading, size_t 
 		return -1;
 	got -= app->behind;
 	app->behind = 0;
+	app->unread_answers = 0;
 	rudp_list_remove(&app->unread_link);
 	return got;
 }
@@ -183,6 +184,7 @@ static void leave_unread(struct rudp_engine *engine, struct rudp_app *app)
 		return;
 	}
 	app->answered = true;
+	app->unread_answers++;
 	if (rudp_list_is_linked(&app->unread_link))
 		return;
 	app->unread_at_ns = engine->now_at_ns;
@@ -233,6 +235,7 @@ bool rudp_app_is_drained(const struct rudp_app *app)
 static void consume(struct rudp_engine *engine, struct rudp_app *app, uint32_t keep)
 {
 	rudp_list_remove(&app->unread_link);
+	app->unread_answers = 0;
 	while (app->behind > keep) {
 		ssize_t n = recv(app->fd, engine->scratch, app->behind - keep, MSG_DONTWAIT);
 
@@ -247,6 +250,14 @@ static void consume(struct rudp_engine *engine, struct rudp_app *app, uint32_t k
 void rudp_app_consume(struct rudp_engine *engine, struct rudp_app *app)
 {
 	consume(engine, app, 1);
+}
+
+void rudp_app_before_delivery(struct rudp_engine *engine, struct rudp_app *app)
+{
+	app->answered = false;
+	if (app->unread_answers == RUDP_APP_UNREAD_ANSWERS ||
+	    app->behind > RUDP_APP_PEEK_BYTES / 2)
+		rudp_app_consume(engine, app);
 }
 
 void rudp_app_consume_all(struct rudp_engine *engine, struct rudp_app *app)

@@ -86,8 +86,7 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		message.msg_iovlen = cut(iov, count, portion(app, &flags));
 		if (message.msg_iovlen == 0)
 			return false;
-		rudp_app_consume(engine, app); /* one event tells of this and of the new bytes */
-		app->answered = false;
+		rudp_app_before_delivery(engine, app);
 		n = sendmsg(app->fd, &message, flags);
 		if (n > 0) {
 			rudp_carrier_receive_consume(engine, &app->carrier, (size_t)n);

@@ -11,8 +11,9 @@
  *
  * Or some bytes behind  Reading frees the program's buffer, and each time that raises an edge of
  *          EPOLLOUT, which kernel TCP raises only after it has been full. So a short answer is looked at
- *          (MSG_PEEK) and forwarded, and read off when the next bytes for the program are there: then both
- *          edges are one event. A program that writes on without waiting for anything is read at once.
+ *          (MSG_PEEK) and forwarded, and some of them are read off at once, when the next bytes for the program
+ *          are there: then both edges are one event. A program that writes on without waiting for
+ *          anything is read at once.
  *
  * All ends are edge-triggered; what one pass leaves over waits in engine->ready.
  */
@@ -30,7 +31,8 @@
 
 #define RUDP_APP_PASS_BYTES (256u << 10) /* moved for one connection before others get a turn */
 #define RUDP_APP_PEEK_BYTES 4096         /* more is read by asking first how much there is */
-#define RUDP_APP_UNREAD_NS (2 * RUDP_NS_PER_MS) /* forwarded bytes stay unread no longer, but the last */
+#define RUDP_APP_UNREAD_NS (5 * RUDP_NS_PER_MS) /* forwarded bytes stay unread no longer, but the last */
+#define RUDP_APP_UNREAD_ANSWERS 8
 #define RUDP_APP_SNDBUF_BYTES 212992     /* what any user may ask for; the kernel doubles it */
 
 enum rudp_app_stage {
@@ -57,6 +59,7 @@ struct rudp_app {
 	bool urgent;                  /* perhaps: an urgent byte is in the queue */
 	bool bulk;                    /* the program writes more at a time than is worth a peek */
 	bool answered;                /* it has written since something was last given to it */
+	uint8_t unread_answers;       /* among the bytes behind */
 	bool roomy;                   /* our end has RUDP_APP_SNDBUF_BYTES */
 	bool half_closed;             /* the program will write no more */
 	bool hangup;                  /* the program has closed */
@@ -110,10 +113,12 @@ void rudp_app_again(struct rudp_engine *engine, struct rudp_app *app);
 bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app);
 /* All that the program has written so far has been taken. */
 bool rudp_app_is_drained(const struct rudp_app *app);
-/* Reads the forwarded bytes off the end: all but the last, or all. */
+/* Reads the forwarded bytes off the end: all but the last; or all. */
 void rudp_app_consume(struct rudp_engine *engine, struct rudp_app *app);
 void rudp_app_consume_all(struct rudp_engine *engine, struct rudp_app *app);
 /* Consumes where that was put off for RUDP_APP_UNREAD_NS; and when that is next due. */
+/* Bytes are about to be given to the program: answers that have waited enough are read off. */
+void rudp_app_before_delivery(struct rudp_engine *engine, struct rudp_app *app);
 void rudp_app_consume_due(struct rudp_engine *engine);
 int64_t rudp_app_consume_at_ns(const struct rudp_engine *engine);
 /* From the receive buffer to the program (app_out.c); true: more is there and there is room. */
