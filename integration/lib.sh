@@ -39,6 +39,8 @@ for name in "${!RUDP_@}" LD_PRELOAD; do
 	[[ $name == RUDP_TEST_* ]] || unset "$name"
 done
 export LC_ALL=C
+# One of ~/.config or /etc would be found without this; what a test asks for goes before it.
+export RUDP_POLICY_FILE=/dev/null
 exec </dev/null
 
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/rudp-test.XXXXXX")

@@ -114,6 +114,8 @@ static const struct wrong words[] = {
 	{"any to 10.0.0.0/-1 use tcp", "p:1:17: '-1' is not a prefix length from 0 to 32"},
 	{"any to 10.0.0.0/4294967304 use tcp",
 	 "p:1:17: '4294967304' is not a prefix length from 0 to 32"},
+	{"any to 0.0.0.0/0000000008 use tcp",
+	 "p:1:16: '0000000008' is not a prefix length from 0 to 32"},
 	{"any to ::/129 use tcp", "p:1:11: '129' is not a prefix length from 0 to 128"},
 	{"any to 10.1.2.3/8 use tcp",
 	 "p:1:8: '10.1.2.3/8' has bits beyond its prefix; the network is 10.0.0.0/8"},

@@ -56,6 +56,14 @@ static void tear_down(void)
 	cr_assert(zero(int, system(command)));
 }
 
+/* As if all were written in the same tick of the clock. */
+static void set_time(const char *name, time_t seconds)
+{
+	const struct timespec times[2] = {{seconds, 0}, {seconds, 0}};
+
+	cr_assert(zero(int, utimensat(AT_FDCWD, name, times, 0)));
+}
+
 static struct rudp_policy *load_file(const char *content)
 {
 	struct rudp_policy *policy;
@@ -133,26 +141,6 @@ Test(policy_file, may_be_256_kb_long_and_no_longer)
 	expect_fault("RUDP_POLICY_FILE: ", path, ": is longer than 256 KB");
 }
 
-Test(policy_file, of_somebody_else_that_others_may_change_is_refused)
-{
-	static const char why[] = ": can be changed by others and is neither yours nor root's; take the "
-				  "right from them (chmod go-w), or own it";
-
-	rudp_policy_free(load_file("any use tcp"));
-	cr_assert(zero(int, chmod(path, 0666)));
-	rudp_policy_free(rudp_policy_load(getenv, error));
-	cr_assert(zero(sz, strlen(error)));
-	if (geteuid() != 0)
-		cr_skip_test("only root can give a file away");
-	cr_assert(zero(int, chown(path, NOBODY, NOBODY)));
-	expect_fault("RUDP_POLICY_FILE: ", path, why);
-	cr_assert(zero(int, chmod(path, 0620)));
-	expect_fault("RUDP_POLICY_FILE: ", path, why);
-	cr_assert(zero(int, chmod(path, 0604)));
-	rudp_policy_free(rudp_policy_load(getenv, error));
-	cr_assert(zero(sz, strlen(error)));
-}
-
 /* Root may read everything. */
 static void become_ordinary(void)
 {
@@ -164,6 +152,31 @@ static void become_again(void)
 {
 	if (getuid() == 0)
 		cr_assert(zero(int, seteuid(0)));
+}
+
+Test(policy_file, of_somebody_else_that_others_may_change_is_refused)
+{
+	static const char why[] = ": can be changed by others and is neither yours nor root's; take the "
+				  "right from them (chmod go-w), or own it";
+
+	rudp_policy_free(load_file("any use tcp"));
+	cr_assert(zero(int, chmod(directory, 0755)));
+	cr_assert(zero(int, chmod(path, 0666)));
+	rudp_policy_free(rudp_policy_load(getenv, error));
+	cr_assert(zero(sz, strlen(error)));
+	if (geteuid() != 0)
+		cr_skip_test("only root can give a file away");
+	become_ordinary();
+	rudp_policy_free(rudp_policy_load(getenv, error));
+	cr_assert(zero(sz, strlen(error)), "root's own: %s", error);
+	become_again();
+	cr_assert(zero(int, chown(path, NOBODY, NOBODY)));
+	expect_fault("RUDP_POLICY_FILE: ", path, why);
+	cr_assert(zero(int, chmod(path, 0620)));
+	expect_fault("RUDP_POLICY_FILE: ", path, why);
+	cr_assert(zero(int, chmod(path, 0604)));
+	rudp_policy_free(rudp_policy_load(getenv, error));
+	cr_assert(zero(sz, strlen(error)));
 }
 
 Test(policy_file, that_cannot_be_read_is_refused_named_or_not)
@@ -311,16 +324,46 @@ Test(policy_file, is_read_again_when_it_has_changed)
 	rudp_policy_free(policy);
 }
 
-Test(policy_file, put_in_its_place_is_noticed_with_equal_size)
+/* By one sign alone each: another file, another length, another time. */
+Test(policy_file, put_in_its_place_is_noticed)
 {
 	struct rudp_policy *policy = load_file("\nany use tcp");
 	char other[sizeof path + 1];
 
+	set_time(path, 1);
+	rudp_policy_refresh(policy, 0);
 	snprintf(other, sizeof other, "%s2", path);
 	write_to(other, "any use tcp\n");
+	set_time(other, 1);
 	cr_assert(zero(int, rename(other, path)));
-	rudp_policy_refresh(policy, 0);
+	rudp_policy_refresh(policy, 2 * RUDP_NS_PER_S);
 	cr_assert(eq(u32, line_of(policy), 1));
+	rudp_policy_free(policy);
+}
+
+Test(policy_file, of_another_length_is_noticed)
+{
+	struct rudp_policy *policy = load_file("any use tcp");
+
+	set_time(path, 1);
+	rudp_policy_refresh(policy, 0);
+	write_to(path, "\nany use tcp");
+	set_time(path, 1);
+	rudp_policy_refresh(policy, 2 * RUDP_NS_PER_S);
+	cr_assert(eq(u32, line_of(policy), 2));
+	rudp_policy_free(policy);
+}
+
+Test(policy_file, of_another_time_is_noticed)
+{
+	struct rudp_policy *policy = load_file("any use tcp\n");
+
+	set_time(path, 1);
+	rudp_policy_refresh(policy, 0);
+	write_to(path, "\nany use tcp");
+	set_time(path, 2);
+	rudp_policy_refresh(policy, 2 * RUDP_NS_PER_S);
+	cr_assert(eq(u32, line_of(policy), 2));
 	rudp_policy_free(policy);
 }
 
