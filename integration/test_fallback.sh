@@ -73,6 +73,7 @@ both_ways() {
 
 # meets LISTENS CALLS SERVER'S-THING CLIENT'S-THING
 meets() {
+	: >"$TMP/server.out"
 	"$1" server b python3 -u "$HERE/lib/ends.py" listen "$B4" "$PORT" "$3" "$TMP/file"
 	wait_until 10 "server" grep -q listening "$TMP/server.out"
 	"$2" client a python3 -u "$HERE/lib/ends.py" call "$B4" "$PORT" "$4" "$TMP/file"
@@ -228,7 +229,7 @@ listens_as() {
 }
 
 has_port() {
-	[ -n "$(on b ss -Hltun "sport = :$PORT" | grep -v "^udp.*:$PORT .*ESTAB")" ]
+	[ -n "$(on b ss -Hltun "sport = :$PORT")" ]
 }
 
 stop_quietly() {
@@ -259,6 +260,44 @@ rules_for_listeners() {
 	expect_eq "$STATUS" 7 "exit code of curl over rudp alone"
 	stop_quietly
 	ok "plain TCP alone"
+}
+
+# activated RULES ARGUMENT...: a service on side b that gets its listener ready-made.
+activated() {
+	local rules=$1
+	shift
+	next_port
+	: >"$TMP/service.out"
+	PLAIN=1 launch service b env -u LD_PRELOAD "RUDP_POLICY=$rules" \
+		"RUDP_ENGINE_PATH=$BUILD/rudp-engine" "RUDP_LOG=info:$TMP/engine-b.log" \
+		"RUDP_ENGINE=$THREADS" python3 "$HERE/lib/activate.py" "$B4" "$PORT" \
+		"$BUILD/librudp_shim.so" python3 -u "$HERE/lib/activated.py" "$@"
+	wait_listening_plain b "$PORT"
+}
+
+# asks HOW ANSWER
+asks() {
+	expect_eq "$(echo hello | "$1" a nc.openbsd -w 5 "$B4" "$PORT")" "hello $A4" "answer, caller $1"
+}
+
+listeners_of_a_service_manager() {
+	section "a listener that came with the program (LISTEN_FDS)"
+	SETTINGS=(RUDP_KEY_FILE=)
+	activated ""
+	asks on
+	asks under
+	logged a "$B4:$PORT over tcp: the peer refused UDP" || fail "without a rule it should be left alone"
+	expect_match "$TMP/service.out" "^blocking at $PORT" "what the service sees of its socket"
+	stop service
+	ok "is left alone"
+	activated "listen use auto" --poll
+	wait_until 10 "the listener taken" logged b "listens on $B4:$PORT for rudp and plain TCP"
+	asks under
+	logged a "$B4:$PORT over rudp" || fail "with a rule it should serve rudp"
+	asks on
+	expect_match "$TMP/service.out" "^blocking at $PORT" "what the service sees of its socket"
+	stop service
+	ok "unless a rule takes it: then it serves both, and was polled before it was asked"
 }
 
 fixed_port() {
@@ -302,6 +341,7 @@ if [ -z "$PLAIN" ]; then
 	with_a_key
 	rules_for_callers
 	rules_for_listeners
+	listeners_of_a_service_manager
 	fixed_port
 fi
 link_down

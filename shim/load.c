@@ -1,8 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/environment.h"
-
 /* All that loading the shim does. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "api/call.h"
+#include "api/environment.h"
+#include "policy.h"
+
+#define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
+#define LISTEN_FDS_MAX 1024
+
+/*
+ * Sockets that a service manager hands over exist before any call that could be interposed. Only a
+ * process that has been given some is asked for them, and only a rule of the policy takes them.
+ */
+static void adopt_listeners(void)
+{
+	const char *pid = rudp_environment_get("LISTEN_PID");
+	const char *fds = rudp_environment_get("LISTEN_FDS");
+	long count;
+
+	if (!pid || !fds || strtol(pid, NULL, 10) != getpid() || rudp_policy_disabled())
+		return;
+	count = strtol(fds, NULL, 10);
+	for (long i = 0; i < count && i < LISTEN_FDS_MAX; i++)
+		rudp_call_adopt((int)(LISTEN_FDS_START + i));
+}
+
 __attribute__((constructor)) static void on_load(void)
 {
 	rudp_environment_remember();
+	adopt_listeners();
 }

@@ -34,6 +34,14 @@ int rudp_call_bindresvport(int fd, struct sockaddr_in *addr);
 int rudp_call_listen(int fd, int backlog);
 
 /*
+ * Puts a listener of ours in the place of the kernel's, if the engine's policy wants it so.
+ *
+ * Returns  0; RUDP_NOT_OURS: no listening TCP socket; -EOPNOTSUPP: no rule takes it; -errno. Where it is
+ *          not 0 nothing has changed.
+ */
+int rudp_call_adopt(int fd);
+
+/*
  * wants_kernel, which may be NULL, decides on a fresh or bound socket, with the checked destination,
  * whether kernel TCP shall take its place (then it has, and the result is the kernel's).
  */

@@ -36,6 +36,7 @@
 	X(HELLO, 0)    /* -> nonce, token, pid */                                                  \
 	X(BIND, 1)     /* addr -> local: takes the port; the descriptor gets its bound name */     \
 	X(LISTEN, 1)   /* backlog -> local: binds to a free port first when unbound */             \
+	X(ADOPT, 2)    /* a fresh socket, and the kernel's listener whose place it takes -> local */ \
 	X(CONNECT, 1)  /* addr, flags, timeout -> local, remote, id; error EINPROGRESS or final */ \
 	X(GO_ON, 0)    /* the caller of a blocking CONNECT leaves: go on as non-blocking */        \
 	X(SHUTDOWN, 1) /* how: of a listener, or SHUT_RD of a connection */                        \

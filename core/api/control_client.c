@@ -18,6 +18,7 @@ void rudp_control_begin(struct rudp_control_call *call, const struct rudp_nonce 
 	call->to.kind = RUDP_NAME_CONTROL;
 	call->to.nonce = *nonce;
 	call->fd = fd;
+	call->second_fd = -1;
 	call->request.operation = (uint16_t)operation;
 }
 
@@ -70,12 +71,15 @@ static int channel_open(const struct rudp_control_call *call)
 	return channel;
 }
 
-static int send_request(int channel, const struct rudp_control_request *request, int fd)
+static int send_request(int channel, const struct rudp_control_request *request, int fd,
+			int second_fd)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
 	} control;
+	const int fds[2] = {fd, second_fd};
+	size_t fds_bytes = second_fd >= 0 ? sizeof fds : sizeof fd;
 	struct iovec iov = {(void *)request, sizeof *request};
 	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
 	struct cmsghdr *cmsg;
@@ -84,12 +88,12 @@ static int send_request(int channel, const struct rudp_control_request *request,
 	if (fd >= 0) {
 		memset(&control, 0, sizeof control);
 		message.msg_control = control.bytes;
-		message.msg_controllen = sizeof control.bytes;
+		message.msg_controllen = CMSG_SPACE(fds_bytes);
 		cmsg = CMSG_FIRSTHDR(&message);
 		cmsg->cmsg_level = SOL_SOCKET;
 		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof fd);
-		memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
+		cmsg->cmsg_len = CMSG_LEN(fds_bytes);
+		memcpy(CMSG_DATA(cmsg), fds, fds_bytes);
 	}
 	do
 		rc = rudp_sys_sendmsg(channel, &message, MSG_NOSIGNAL);
@@ -139,7 +143,7 @@ static ssize_t receive_interruptible(int channel, struct rudp_control_call *call
 	call->cut_short = rc == -EINTR ? EINTR : EINPROGRESS;
 	leave.operation = RUDP_CONTROL_GO_ON;
 	rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &no_timeout, sizeof no_timeout);
-	rc = send_request(channel, &leave, -1);
+	rc = send_request(channel, &leave, -1, -1);
 	/* EPIPE: the reply to the first request was on its way and the engine has closed. */
 	return rc < 0 && rc != -EPIPE ? rc : receive(channel, &call->reply);
 }
@@ -151,7 +155,7 @@ static int make(struct rudp_control_call *call)
 
 	if (channel < 0)
 		return channel == -EAGAIN ? -ETIMEDOUT : channel;
-	rc = send_request(channel, &call->request, call->fd);
+	rc = send_request(channel, &call->request, call->fd, call->second_fd);
 	if (rc == 0)
 		rc = call->interruptible ? receive_interruptible(channel, call)
 					 : receive(channel, &call->reply);

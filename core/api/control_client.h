@@ -17,6 +17,7 @@
 struct rudp_control_call {
 	struct rudp_name to;                 /* CONTROL or WELL_KNOWN */
 	int fd;                              /* goes along, -1: none */
+	int second_fd;                       /* ADOPT: goes along behind it; else -1 */
 	bool interruptible;                  /* a signal or the timeout makes it send GO_ON */
 	struct timeval timeout;              /* of each step of the call; zero: none */
 	struct rudp_control_request request; /* version and token are filled in by the call */

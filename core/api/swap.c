@@ -54,8 +54,7 @@ void rudp_swap_options(int from, int to, const struct rudp_socket *s)
 				    (socklen_t)strlen(congestion));
 }
 
-/* Takes over fd's number and flags; consumes replacement. */
-static int place(int fd, int replacement)
+int rudp_swap_place(int fd, int replacement)
 {
 	struct rudp_epoll_entries entries;
 	int status = rudp_sys_fcntl(fd, F_GETFL, 0);
@@ -86,7 +85,7 @@ int rudp_swap_fresh(int fd, const struct rudp_socket *s)
 	rudp_swap_native_options(fd, fresh);
 	if (rudp_bag_get(fd, &bag) == 0 && bag.count)
 		rudp_bag_write(fresh, &bag);
-	return place(fd, fresh);
+	return rudp_swap_place(fd, fresh);
 }
 
 /*
@@ -119,5 +118,5 @@ int rudp_swap_kernel(int fd, const struct rudp_socket *s)
 		rudp_sys_close(kernel);
 		return rc;
 	}
-	return place(fd, kernel);
+	return rudp_swap_place(fd, kernel);
 }

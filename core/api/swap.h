@@ -15,6 +15,9 @@
 int rudp_swap_fresh(int fd, const struct rudp_socket *s);
 int rudp_swap_kernel(int fd, const struct rudp_socket *s);
 
+/* Gives replacement the number, the flags and the epoll entries of fd; consumes it, also on error. */
+int rudp_swap_place(int fd, int replacement);
+
 /* Sets on a kernel TCP socket what was set on ours; what it refuses is left out. */
 void rudp_swap_options(int from, int to, const struct rudp_socket *s);
 

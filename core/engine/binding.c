@@ -2,6 +2,7 @@
 #include "engine/binding.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,22 +305,25 @@ static void log_new(const struct rudp_binding *binding)
 			 binding->program.pid, rudp_addr_format(&binding->local, text));
 }
 
-int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
-		     const struct rudp_addr *addr, uint32_t pid, struct rudp_binding **out)
+static struct rudp_binding *make(struct rudp_engine *engine, int fd, unsigned mark_flags,
+				 uint32_t pid)
 {
 	struct rudp_binding *binding = calloc(1, sizeof *binding);
-	int rc;
 
 	if (!binding)
-		return -ENOMEM;
+		return NULL;
 	binding->tcp_fd = -1;
-	binding->local = *addr;
 	binding->v6only = (mark_flags & RUDP_MARK_V6ONLY) != 0;
 	binding->reuse_port = (mark_flags & RUDP_MARK_REUSEPORT) != 0;
 	rudp_sock_options_read(&binding->options, fd, &engine->settings);
 	binding->reuse_address = binding->options.reuse_address;
 	rudp_engine_look_at_program(engine, pid, &binding->program);
-	rc = take_port(engine, binding);
+	return binding;
+}
+
+/* Its port is taken by now, or rc says why not. */
+static int finish(struct rudp_engine *engine, struct rudp_binding *binding, int fd, int rc)
+{
 	if (rc == 0)
 		rc = give_name(engine, binding, fd);
 	if (rc < 0) {
@@ -329,8 +333,68 @@ int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
 	rudp_list_append(&engine->bindings, &binding->all_link);
 	engine->binding_count++;
 	log_new(binding);
-	*out = binding;
 	return 0;
+}
+
+int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
+		     const struct rudp_addr *addr, uint32_t pid, struct rudp_binding **out)
+{
+	struct rudp_binding *binding = make(engine, fd, mark_flags, pid);
+
+	if (!binding)
+		return -ENOMEM;
+	binding->local = *addr;
+	*out = binding;
+	return finish(engine, binding, fd, take_port(engine, binding));
+}
+
+static int get_int(int fd, int level, int option)
+{
+	int value = 0;
+	socklen_t len = sizeof value;
+
+	return getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
+}
+
+/* Whoever made it waits for events at most: that it never blocks any more is no harm to him. */
+static int take_listener(struct rudp_binding *binding, int tcp_fd)
+{
+	struct sockaddr_in6 name;
+	socklen_t len = sizeof name;
+	int flags = fcntl(tcp_fd, F_GETFL);
+
+	if (get_int(tcp_fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP ||
+	    get_int(tcp_fd, SOL_SOCKET, SO_ACCEPTCONN) != 1)
+		return -EINVAL;
+	if (getsockname(tcp_fd, (struct sockaddr *)&name, &len) < 0 || flags < 0 ||
+	    fcntl(tcp_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	binding->v6only = name.sin6_family == AF_INET6 &&
+			  get_int(tcp_fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1;
+	binding->reuse_port = get_int(tcp_fd, SOL_SOCKET, SO_REUSEPORT) == 1;
+	binding->adopted = true;
+	binding->tcp_fd = fcntl(tcp_fd, F_DUPFD_CLOEXEC, 0);
+	if (binding->tcp_fd < 0)
+		return -errno;
+	return rudp_addr_from_sockaddr(&binding->local, (struct sockaddr *)&name, len);
+}
+
+int rudp_binding_adopt(struct rudp_engine *engine, int fd, unsigned mark_flags, int tcp_fd,
+		       uint32_t pid, struct rudp_binding **out)
+{
+	struct rudp_binding *binding = make(engine, fd, mark_flags, pid);
+	struct rudp_udp *udp;
+	int rc;
+
+	if (!binding)
+		return -ENOMEM;
+	*out = binding;
+	rc = take_listener(binding, tcp_fd);
+	if (rc == 0)
+		rc = hold_udp(engine, binding, &binding->local, &udp);
+	if (rc == 0)
+		rc = join_port(engine, binding, udp);
+	return finish(engine, binding, fd, rc);
 }
 
 void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding)

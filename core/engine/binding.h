@@ -36,6 +36,7 @@ struct rudp_binding {
 	uint64_t id;
 	struct rudp_port *port;
 	int tcp_fd;
+	bool adopted;                    /* tcp_fd is others', too: it goes on listening without us */
 	bool listening;
 	enum rudp_way way;               /* that its listener serves */
 	unsigned policy_line;            /* of the rule that decided; 0: none */
@@ -60,6 +61,12 @@ struct rudp_binding {
  */
 int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
 		     const struct rudp_addr *addr, uint32_t pid, struct rudp_binding **out);
+/*
+ * The same with a kernel listener that somebody else has made (LISTEN_FDS), instead of addr: its
+ * address is taken, and a duplicate of tcp_fd. -EINVAL: it is no listening TCP socket.
+ */
+int rudp_binding_adopt(struct rudp_engine *engine, int fd, unsigned mark_flags, int tcp_fd,
+		       uint32_t pid, struct rudp_binding **out);
 void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding);
 
 /* The binding of fd's own name; NULL: not bound, not by this engine, or fd is a connection. */

@@ -73,7 +73,9 @@ static void drop_held(struct rudp_call *call)
 {
 	if (call->held_fd >= 0)
 		close(call->held_fd);
-	call->held_fd = -1;
+	if (call->second_fd >= 0)
+		close(call->second_fd);
+	call->held_fd = call->second_fd = -1;
 }
 
 static void join_list(struct rudp_engine *engine, struct rudp_call *call)
@@ -148,12 +150,12 @@ void rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 	call->since_ns = engine->now_at_ns;
 }
 
-/* What recvmsg brought besides the bytes. All but the first descriptor are closed. */
-static int take_fds(struct msghdr *message, int *first)
+/* What recvmsg brought besides the bytes. All but the first two descriptors are closed. */
+static int take_fds(struct msghdr *message, int fds[2])
 {
 	int count = 0;
 
-	*first = -1;
+	fds[0] = fds[1] = -1;
 	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;
 	     cmsg = CMSG_NXTHDR(message, cmsg)) {
 		size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -164,10 +166,11 @@ static int take_fds(struct msghdr *message, int *first)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
-			if (count++ == 0)
-				*first = fd;
+			if (count < 2)
+				fds[count] = fd;
 			else
 				close(fd);
+			count++;
 		}
 	}
 	return count;
@@ -177,9 +180,16 @@ struct message {
 	struct rudp_control_request request;
 	ssize_t len;
 	int fd_count;
-	int fd;
+	int fds[2];
 	bool fds_lost;
 };
+
+static void close_fds(const struct message *message)
+{
+	for (int i = 0; i < 2; i++)
+		if (message->fds[i] >= 0)
+			close(message->fds[i]);
+}
 
 /* false: nothing there now. len 0: the caller has closed. */
 static bool receive(const struct rudp_call *call, struct message *message)
@@ -195,10 +205,10 @@ static bool receive(const struct rudp_call *call, struct message *message)
 	message->len = recvmsg(call->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
 	if (message->len < 0) {
 		message->len = 0;
-		message->fd = -1;
+		message->fds[0] = message->fds[1] = -1;
 		return errno != EAGAIN && errno != EINTR;
 	}
-	message->fd_count = take_fds(&header, &message->fd);
+	message->fd_count = take_fds(&header, message->fds);
 	message->fds_lost = (header.msg_flags & MSG_CTRUNC) != 0;
 	return true;
 }
@@ -233,8 +243,7 @@ static void refuse(struct rudp_engine *engine, struct rudp_call *call,
 			 message->request.operation, message->fd_count);
 	if (message->len >= 4)
 		reply.operation = message->request.operation;
-	if (message->fd >= 0)
-		close(message->fd);
+	close_fds(message);
 	rudp_call_answer(engine, call, &reply);
 }
 
@@ -244,8 +253,7 @@ static void out_of_descriptors(struct rudp_engine *engine, struct rudp_call *cal
 	struct rudp_control_reply reply = {.error = ENFILE,
 					   .operation = message->request.operation};
 
-	if (message->fd >= 0)
-		close(message->fd);
+	close_fds(message);
 	rudp_call_answer(engine, call, &reply);
 }
 
@@ -260,9 +268,10 @@ static void on_message(struct rudp_engine *engine, struct rudp_call *call,
 	else if (fault)
 		refuse(engine, call, message, fault);
 	else {
-		if (message->fd >= 0) {
+		if (message->fds[0] >= 0) {
 			drop_held(call);
-			call->held_fd = message->fd;
+			call->held_fd = message->fds[0];
+			call->second_fd = message->fds[1];
 		}
 		rudp_control_serve(engine, call, &message->request);
 	}
@@ -276,7 +285,7 @@ static bool stays_open(const struct rudp_call *call, bool waited)
 
 void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint32_t events)
 {
-	struct message message = {.fd = -1};
+	struct message message = {.fds = {-1, -1}};
 	bool waited = call->app_id != 0;
 
 	if (!receive(call, &message)) {
@@ -285,8 +294,7 @@ void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint
 		return;
 	}
 	if (message.len == 0 || call->answered) {
-		if (message.fd >= 0)
-			close(message.fd);
+		close_fds(&message);
 		/* A GO_ON that crossed the answer: the caller takes that for the answer to both. */
 		if (message.len == 0)
 			rudp_call_close(engine, call);
@@ -349,7 +357,7 @@ static struct rudp_call *call_new(struct rudp_engine *engine, const struct rudp_
 	if (!call)
 		return NULL;
 	call->fd = fd;
-	call->held_fd = -1;
+	call->held_fd = call->second_fd = -1;
 	call->well_known = door->well_known;
 	call->since_ns = engine->now_at_ns;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)

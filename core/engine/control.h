@@ -34,6 +34,7 @@ struct rudp_call {
 	uint64_t id;
 	int fd;
 	int held_fd;              /* the program's descriptor that came along, -1 */
+	int second_fd;            /* ADOPT: the kernel's listener; else -1 */
 	uint32_t pid, uid;
 	bool well_known;
 	bool stranger;

@@ -107,6 +107,33 @@ static int serve_listen(struct work *w)
 	return 0;
 }
 
+/* A listener that came with the program is left alone unless a rule takes it. */
+static int serve_adopt(struct work *w)
+{
+	struct rudp_decision decision;
+	struct rudp_binding *binding;
+	int rc;
+
+	if (is_named_or_connected(w->call->held_fd))
+		return -EINVAL;
+	rc = rudp_binding_adopt(w->engine, w->call->held_fd, w->mark, w->call->second_fd,
+				w->call->pid, &binding);
+	if (rc < 0)
+		return rc;
+	decision = rudp_listener_decide(w->engine, binding);
+	if (decision.line == 0 || decision.way == RUDP_WAY_TCP)
+		rc = -EOPNOTSUPP;
+	else
+		rc = rudp_listener_start(w->engine, binding, w->call->held_fd, SOMAXCONN);
+	if (rc < 0) {
+		rudp_binding_close(w->engine, binding);
+		return rc;
+	}
+	w->reply.local = binding->local;
+	w->reply.id = binding->id;
+	return 0;
+}
+
 static int serve_connect(struct work *w)
 {
 	struct rudp_app *app;
@@ -235,6 +262,7 @@ static const struct {
 	[RUDP_CONTROL_HELLO] = {"HELLO", serve_hello, 0, KNOWN},
 	[RUDP_CONTROL_BIND] = {"BIND", serve_bind, 1, KNOWN},
 	[RUDP_CONTROL_LISTEN] = {"LISTEN", serve_listen, 1, KNOWN_OR_OURS},
+	[RUDP_CONTROL_ADOPT] = {"ADOPT", serve_adopt, 2, KNOWN},
 	[RUDP_CONTROL_CONNECT] = {"CONNECT", serve_connect, 1, KNOWN_OR_OURS},
 	[RUDP_CONTROL_GO_ON] = {"GO_ON", serve_go_on, 0, ANYBODY},
 	[RUDP_CONTROL_SHUTDOWN] = {"SHUTDOWN", serve_shutdown, 1, KNOWN_OR_OURS},

@@ -37,7 +37,8 @@ static unsigned backlog_of(const struct rudp_port *port)
 	return sum;
 }
 
-static struct rudp_decision decide(struct rudp_engine *engine, const struct rudp_binding *binding)
+struct rudp_decision rudp_listener_decide(struct rudp_engine *engine,
+					  const struct rudp_binding *binding)
 {
 	const struct rudp_policy_question question = {.direction = RUDP_DIRECTION_LISTEN,
 						      .addr = &binding->local,
@@ -74,7 +75,8 @@ static void stop_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 		return;
 	binding->tcp_listening = binding->tcp_may_accept = false;
 	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, binding->tcp_fd, NULL);
-	shutdown(binding->tcp_fd, SHUT_RD);
+	if (!binding->adopted)
+		shutdown(binding->tcp_fd, SHUT_RD);
 }
 
 static int start_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
@@ -105,7 +107,7 @@ static void log_listening(const struct rudp_binding *binding)
 
 static int start(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
 {
-	struct rudp_decision decision = decide(engine, binding);
+	struct rudp_decision decision = rudp_listener_decide(engine, binding);
 	int rc = 0;
 
 	binding->way = decision.way;

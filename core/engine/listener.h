@@ -21,6 +21,9 @@
 /* LISTEN on a bound socket: fd is the program's. 0 or -errno. */
 int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding, int fd,
 			int backlog);
+/* What the policy says of it. */
+struct rudp_decision rudp_listener_decide(struct rudp_engine *engine,
+					  const struct rudp_binding *binding);
 /* No more connections; those in its accept queue see to themselves. The port stays. */
 void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding);
 

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* Listeners that a service manager has made before the program began (sd_listen_fds(3)). */
+#include "api/call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "api/control_client.h"
+#include "api/engine_start.h"
+#include "api/socket.h"
+#include "api/swap.h"
+#include "api/sys.h"
+
+static int get_int(int fd, int level, int option)
+{
+	int value = 0;
+	socklen_t len = sizeof value;
+
+	return rudp_sys_getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
+}
+
+static bool is_tcp_listener(int fd, int *domain)
+{
+	*domain = get_int(fd, SOL_SOCKET, SO_DOMAIN);
+	return (*domain == AF_INET || *domain == AF_INET6) &&
+	       get_int(fd, SOL_SOCKET, SO_PROTOCOL) == IPPROTO_TCP &&
+	       get_int(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1;
+}
+
+static unsigned flags_of(int fd, int domain)
+{
+	unsigned flags = domain == AF_INET6 ? RUDP_MARK_IPV6 : 0;
+
+	if (domain == AF_INET6 && get_int(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1)
+		flags |= RUDP_MARK_V6ONLY;
+	if (get_int(fd, IPPROTO_TCP, TCP_NODELAY) == 1)
+		flags |= RUDP_MARK_NODELAY;
+	if (get_int(fd, SOL_SOCKET, SO_REUSEPORT) == 1)
+		flags |= RUDP_MARK_REUSEPORT;
+	return flags;
+}
+
+static int ask_engine(const struct rudp_engine_ref *engine, int fresh, int listener)
+{
+	struct rudp_control_call call;
+	int rc;
+
+	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_ADOPT, fresh);
+	call.second_fd = listener;
+	rc = rudp_control_make(&call);
+	return rc < 0 ? rc : -call.reply.error;
+}
+
+int rudp_call_adopt(int fd)
+{
+	struct rudp_engine_ref engine;
+	unsigned flags;
+	int domain, fresh, status, rc;
+
+	if (!is_tcp_listener(fd, &domain))
+		return RUDP_NOT_OURS;
+	rc = rudp_engine_find(&engine);
+	if (rc < 0)
+		return rc;
+	flags = flags_of(fd, domain);
+	fresh = rudp_socket_make(flags, SOCK_CLOEXEC);
+	if (fresh < 0)
+		return fresh;
+	rudp_swap_native_options(fd, fresh);
+	/* The engine's part of the listener must not block from now on; the program's part is as it was. */
+	status = rudp_sys_fcntl(fd, F_GETFL, 0);
+	rc = ask_engine(&engine, fresh, fd);
+	if (rc == 0)
+		rc = rudp_mark_set(fresh, flags | RUDP_MARK_LISTENING);
+	if (rc < 0) {
+		rudp_sys_close(fresh);
+		return rc;
+	}
+	rc = rudp_swap_place(fd, fresh);
+	if (rc == 0)
+		rudp_sys_fcntl(fd, F_SETFL, status);
+	return rc;
+}

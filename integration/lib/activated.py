@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+"""A service that was started with its listening socket: answers each line of a caller with its address.
+
+usage: activated.py [--poll]
+
+With --poll it waits for events on the socket before it asks anything of it.
+"""
+import select
+import socket
+import sys
+
+server = None
+if "--poll" in sys.argv:
+    poll = select.epoll()
+    poll.register(3, select.EPOLLIN)
+    poll.poll()
+server = socket.socket(fileno=3)
+print("blocking" if server.getblocking() else "not blocking", "at", server.getsockname()[1], flush=True)
+server.setblocking(True)
+while True:
+    connection, address = server.accept()
+    with connection, connection.makefile("rwb") as stream:
+        stream.write(stream.readline().strip() + b" " + address[0].encode() + b"\n")
