@@ -342,6 +342,7 @@ if [ -z "$PLAIN" ]; then
 	rules_for_callers
 	rules_for_listeners
 	listeners_of_a_service_manager
-	fixed_port
+	# Two engines cannot have one port.
+	[ "$THREADS" = thread ] || fixed_port
 fi
 link_down
