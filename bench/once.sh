@@ -31,6 +31,11 @@ REQUEST_BYTES=200
 REQUEST_CONNECTIONS=20
 LOOPBACK_BYTES=${LOOPBACK_BYTES:-1000000000}
 REQUESTS_EACH=${REQUESTS_EACH:-100}
+EVENT_REQUESTS_EACH=2000
+EVENT_CONNECTIONS=10
+REDIS_REQUESTS=200000
+REDIS_PIPELINE=16
+LOAD_RUNS=300
 
 # For kernel TCP bulk sets the socket option, which works where the sysctl of a namespace does not;
 # the other programs take the system's default. What rudp does is in its settings.
@@ -107,6 +112,42 @@ run_setup() {
 	say
 }
 
+# run_events edge|level: what counts is said by the server when its last connection has ended.
+run_events() {
+	serve a events "$REQUEST_BYTES" "$1"
+	ask a pingpong ask 127.0.0.1 "$PORT" "$REQUEST_BYTES" "$EVENT_REQUESTS_EACH" "$EVENT_CONNECTIONS"
+	finish server 10
+	expect_eq "$STATUS" 0 "exit code of events"
+	RESULT=$(tail -n 1 "$TMP/server.out")
+	say
+}
+
+run_redis() {
+	local before
+	launch server a redis-server --port "$PORT" --save '' --appendonly no
+	wait_until 10 "redis to listen" grep -qs Ready "$TMP/server.out"
+	before=$(engine_cpu_s a)
+	launch client a redis-benchmark -p "$PORT" -P "$REDIS_PIPELINE" -n "$REDIS_REQUESTS" -t set,get --csv
+	finish client "$RUN_LIMIT_S"
+	expect_eq "$STATUS" 0 "exit code of redis-benchmark"
+	RESULT=$(tr -d '"' <"$TMP/client.out" | awk -F , '
+		$1 == "SET" { set = $2 }
+		$1 == "GET" { get = $2 }
+		END { printf "{\"set_per_second\": %s, \"get_per_second\": %s}", set, get }')
+	say engine_cpu_s "$(seconds_between "$before" "$(engine_cpu_s a)")"
+}
+
+# A program that opens no socket: what loading the shim costs it.
+run_load() {
+	launch client a hyperfine --shell=none --warmup 20 --runs "$LOAD_RUNS" --export-json "$TMP/load" /bin/true
+	finish client "$RUN_LIMIT_S"
+	expect_eq "$STATUS" 0 "exit code of hyperfine"
+	RESULT=$(python3 -c 'import json, sys
+run = json.load(open(sys.argv[1]))["results"][0]
+print(json.dumps({"mean_ms": run["mean"] * 1e3, "median_ms": run["median"] * 1e3}))' "$TMP/load")
+	say
+}
+
 # hold NAME COUNT: opens so many connections that stay until the end of this run.
 hold() {
 	launch "$1" a "$BIN/idle" open "$B4" "$PORT" "$2" <&"$IDLE_HOLD"
@@ -138,5 +179,9 @@ link_loss_1) run_link 1% ;;
 idle) run_idle ;;
 latency) run_latency ;;
 setup) run_setup ;;
+events_edge) run_events edge ;;
+events_level) run_events level ;;
+redis) run_redis ;;
+load) run_load ;;
 *) fail "no such measurement: $measurement" ;;
 esac

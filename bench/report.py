@@ -19,6 +19,16 @@ FLOORS = [
 ]
 DEFAULT_VARIANT = ("rudp", "bbr")
 
+# The same, beside kernel TCP in the same run: the limit is of rudp's median over kernel TCP's, or of
+# the difference where that says more.
+BESIDE_TCP = [
+    ("events of an edge-triggered server", "events_edge", "events a request", "<=", 2.0, ""),
+    ("events of a level-triggered server", "events_level", "events a request", "<=", 2.0, ""),
+    ("redis-benchmark -P 16, SET", "redis", "SET", ">=", 0.5, ""),
+    ("redis-benchmark -P 16, GET", "redis", "GET", ">=", 0.5, ""),
+    ("loading the shim", "load", "median", "<", 1.0, "ms"),
+]
+
 COMPARE = {
     ">=": lambda value, limit: value >= limit,
     "<=": lambda value, limit: value <= limit,
@@ -85,6 +95,24 @@ def judge(results, floor):
     return fine
 
 
+def judge_beside_tcp(results, floor):
+    """As judge, of the ratio; with a unit, of the difference."""
+    says, measurement, metric, comparison, limit, unit = floor
+    tcp = [v for v in results.variants(measurement) if v[0] == "tcp"]
+    ours = results.median(measurement, DEFAULT_VARIANT, metric)
+    theirs = results.median(measurement, tcp[0], metric) if tcp else None
+    wanted = f"{comparison} {limit:g} {unit}" if unit else f"{comparison} {limit:g} times kernel TCP"
+    if not theirs or not results.of(measurement, DEFAULT_VARIANT):
+        print(f"floor  not measured  {says}: {wanted}")
+        return None
+    value = None if ours is None else ours - theirs if unit else ours / theirs
+    fine = (value is not None and COMPARE[comparison](value, limit)
+            and not results.failures(measurement, DEFAULT_VARIANT))
+    measured = "every run failed" if value is None else f"{number(value)} {unit}".rstrip()
+    print(f"floor  {'met' if fine else 'NOT MET'}  {says}: {measured} (must be {wanted})")
+    return fine
+
+
 def write_json(directory, name, what):
     with open(os.path.join(directory, name + ".json"), "w") as out:
         json.dump(what, out, indent=1)
@@ -106,6 +134,7 @@ def main():
     if "--plain-only" in sys.argv:
         return 0
     verdicts = [judge(results, floor) for floor in FLOORS]
+    verdicts += [judge_beside_tcp(results, floor) for floor in BESIDE_TCP]
     return 1 if False in verdicts else 0
 
 

@@ -8,6 +8,7 @@ import statistics
 
 RTT_S = 0.050
 LINK_BITS_PER_S = 100e6
+REDIS_REQUESTS = 400000  # SET and GET
 
 VARIANTS = [("tcp", "reno"), ("tcp", "cubic"), ("tcp", "bbr"), ("rudp", "bbr"), ("rudp", "cubic")]
 
@@ -49,6 +50,11 @@ LINK_METRICS = [
     ("dropped by the queue", "packets", lambda run: run["queue_drops"]),
 ]
 
+EVENTS_METRICS = [
+    ("events a request", "", lambda run: run["result"]["events"] / run["result"]["requests"]),
+    ("returns of epoll_wait a request", "", lambda run: run["result"]["waits"] / run["result"]["requests"]),
+]
+
 # measurement: (title, [(metric, unit, value of one run)])
 MEASUREMENTS = {
     "loopback": ("One connection over loopback", [
@@ -73,6 +79,18 @@ MEASUREMENTS = {
         ("connections", "/s", bulk("per_second")),
         ("connect p50", "ms", lambda run: run["result"]["connect_ms"]["p50"]),
         ("connect p99", "ms", lambda run: run["result"]["connect_ms"]["p99"]),
+    ]),
+    "events_edge": ("Events an epoll server sees for a request, edge-triggered, 10 connections, loopback",
+                    EVENTS_METRICS),
+    "events_level": ("The same, level-triggered", EVENTS_METRICS),
+    "redis": ("redis-benchmark -P 16 over loopback, 50 clients", [
+        ("SET", "/s", bulk("set_per_second")),
+        ("GET", "/s", bulk("get_per_second")),
+        ("CPU of the engine", "µs/request", lambda run: run["engine_cpu_s"] / REDIS_REQUESTS * 1e6),
+    ]),
+    "load": ("/bin/true, which opens no socket, without and with the shim", [
+        ("mean", "ms", bulk("mean_ms")),
+        ("median", "ms", bulk("median_ms")),
     ]),
 }
 

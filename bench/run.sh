@@ -6,7 +6,7 @@
 #
 #   --quick       fewer rounds and bytes, without CUBIC at 1 % loss: about a minute
 #   --plain-only  kernel TCP alone: checks the measuring itself
-#   --only NAME   loopback, link, idle, latency or setup; may be given again
+#   --only NAME   loopback, link, idle, latency, setup, events, redis or load; may be given again
 #
 # Results: BUILD/bench/*.json and *.svg, and tables. The exit code is 1 when a floor of this release
 # is missed, 2 when measuring was not possible.
@@ -18,7 +18,7 @@ RAW=$OUT/raw.jsonl
 LOAD_AT_START=$(cut -d ' ' -f 1 /proc/loadavg)
 export BUILD TMPDIR=$OUT LOAD_AT_START
 
-MEASUREMENTS=(loopback link idle latency setup)
+MEASUREMENTS=(loopback link idle latency setup events redis load)
 VARIANTS=() # of bulk transfers: "TRANSPORT CONGESTION-CONTROL"
 DEFAULTS=() # of everything else
 QUICK='' PLAIN_ONLY='' ONLY=()
@@ -68,8 +68,10 @@ need_tools() {
 # What once.sh reads goes into the environment.
 choose_sizes() {
 	LOOPBACK_ROUNDS=5 LINK_ROUNDS=5 SLOW_ROUNDS=3 IDLE_ROUNDS=3 LATENCY_ROUNDS=3 SETUP_ROUNDS=3
+	EVENTS_ROUNDS=3 REDIS_ROUNDS=3 LOAD_ROUNDS=3
 	if [ -n "$QUICK" ]; then
 		LOOPBACK_ROUNDS=3 LINK_ROUNDS=2 SLOW_ROUNDS=0 IDLE_ROUNDS=1 LATENCY_ROUNDS=1 SETUP_ROUNDS=1
+		EVENTS_ROUNDS=1 REDIS_ROUNDS=1 LOAD_ROUNDS=1
 		export LOOPBACK_BYTES=250000000 REQUESTS_EACH=50
 	fi
 }
@@ -99,7 +101,7 @@ warn_of_load() {
 build_programs() {
 	local program
 	mkdir -p "$OUT/bin"
-	for program in bulk idle pingpong setup; do
+	for program in bulk events idle pingpong setup; do
 		"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -o "$OUT/bin/$program" \
 			"$HERE/$program.c" "$HERE/plain.c"
 	done
@@ -176,6 +178,28 @@ measure_latency() {
 
 measure_setup() {
 	alternate "$SETUP_ROUNDS" setup "${DEFAULTS[@]}"
+}
+
+measure_events() {
+	alternate "$EVENTS_ROUNDS" events_edge "${DEFAULTS[@]}"
+	alternate "$EVENTS_ROUNDS" events_level "${DEFAULTS[@]}"
+}
+
+# These two use programs that nothing else here needs.
+measure_redis() {
+	if ! command -v redis-benchmark >/dev/null; then
+		note "redis: left out, there is no redis-benchmark"
+		return
+	fi
+	alternate "$REDIS_ROUNDS" redis "${DEFAULTS[@]}"
+}
+
+measure_load() {
+	if ! command -v hyperfine >/dev/null; then
+		note "load: left out, there is no hyperfine"
+		return
+	fi
+	alternate "$LOAD_ROUNDS" load "${DEFAULTS[@]}"
 }
 
 parse "$@"
