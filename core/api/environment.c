@@ -15,6 +15,8 @@
 #define POLICY "RUDP_POLICY="
 #define POLICY_FILE "RUDP_POLICY_FILE="
 #define LOG "RUDP_LOG="
+#define CONFIG "XDG_CONFIG_HOME"
+#define HOME "HOME"
 
 static const char *const not_settings[] = {
 	"RUDP_DISABLE=", "RUDP_ENGINE=", "RUDP_ENGINE_PATH=",
@@ -22,7 +24,7 @@ static const char *const not_settings[] = {
 };
 
 /* Where the log goes that has no file name, and where the policy is that has none. */
-static const char *const directories[] = {"XDG_RUNTIME_DIR=", "XDG_CONFIG_HOME=", "HOME="};
+static const char *const directories[] = {"XDG_RUNTIME_DIR=", CONFIG "=", HOME "="};
 
 /* Not on the heap, and not the strings that the program was started with: it may overwrite those. */
 static struct {
@@ -55,10 +57,9 @@ static bool matters(const char *variable)
 	return false;
 }
 
-/* The value that the program has for it now. */
-static const char *present(const char *name, size_t name_len)
+static const char *value_among(char *const list[], const char *name, size_t name_len)
 {
-	for (char **variable = environ; variable && *variable; variable++) {
+	for (char *const *variable = list; variable && *variable; variable++) {
 		const char *value = value_in(*variable, name, name_len);
 
 		if (value)
@@ -108,7 +109,7 @@ const char *rudp_environment_next(struct rudp_environment_walk *walk)
 	while (walk->remembered < memory.count) {
 		const char *variable = memory.variables[walk->remembered++];
 
-		if (!present(variable, strcspn(variable, "=")))
+		if (!value_among(environ, variable, strcspn(variable, "=")))
 			return variable;
 	}
 	return NULL;
@@ -117,7 +118,7 @@ const char *rudp_environment_next(struct rudp_environment_walk *walk)
 const char *rudp_environment_get(const char *name)
 {
 	size_t len = strlen(name);
-	const char *value = present(name, len);
+	const char *value = value_among(environ, name, len);
 
 	if (getauxval(AT_SECURE))
 		return NULL;
@@ -189,19 +190,15 @@ size_t rudp_environment_copy(char *out, size_t size, const char *variable)
 	return len + (size_t)cwd;
 }
 
-static const char *absolute_directory(const char *name)
+static const char *absolute(const char *directory)
 {
-	const char *value = rudp_environment_get(name);
-
-	return value && *value == '/' ? value : NULL;
+	return directory && *directory == '/' ? directory : NULL;
 }
 
 /* Programs with another policy need another engine; which one the engine finds, these say. */
-static uint64_t hash_policy_place(void)
+static uint64_t hash_policy_place(const char *config, const char *home)
 {
 	static const uint8_t config_key[16] = {1}, home_key[16] = {2};
-	const char *config = absolute_directory("XDG_CONFIG_HOME");
-	const char *home = absolute_directory("HOME");
 
 	if (rudp_environment_get("RUDP_POLICY_FILE"))
 		return 0;
@@ -210,12 +207,18 @@ static uint64_t hash_policy_place(void)
 	return home ? rudp_siphash(home_key, home, strlen(home)) : 0;
 }
 
-static uint64_t hash_all(bool absolute)
+static uint64_t hash_own_policy_place(void)
+{
+	return hash_policy_place(absolute(rudp_environment_get(CONFIG)),
+				 absolute(rudp_environment_get(HOME)));
+}
+
+static uint64_t hash_settings(bool with_directory)
 {
 	static const uint8_t key[16];
 	struct rudp_environment_walk walk;
 	const char *variable;
-	uint64_t sum = hash_policy_place();
+	uint64_t sum = 0;
 
 	rudp_environment_begin(&walk);
 	while ((variable = rudp_environment_next(&walk))) {
@@ -224,7 +227,7 @@ static uint64_t hash_all(bool absolute)
 
 		if (!rudp_environment_is_setting(variable))
 			continue;
-		len = absolute ? rudp_environment_copy(copy, sizeof copy, variable) : 0;
+		len = with_directory ? rudp_environment_copy(copy, sizeof copy, variable) : 0;
 		/* A sum, since the order of the environment means nothing. */
 		sum += len ? rudp_siphash(key, copy, len)
 			   : rudp_siphash(key, variable, strlen(variable));
@@ -234,10 +237,25 @@ static uint64_t hash_all(bool absolute)
 
 uint64_t rudp_environment_hash_written(void)
 {
-	return hash_all(false);
+	return hash_own_policy_place() + hash_settings(false);
+}
+
+static bool is_other(const char *value, const char *own)
+{
+	return value && (!own || strcmp(value, own) != 0);
+}
+
+uint64_t rudp_environment_hash_handed_on(char *const environment[])
+{
+	const char *config = absolute(value_among(environment, CONFIG, strlen(CONFIG)));
+	const char *home = absolute(value_among(environment, HOME, strlen(HOME)));
+
+	if (is_other(config, rudp_environment_get(CONFIG)) || is_other(home, rudp_environment_get(HOME)))
+		return rudp_environment_hash_written();
+	return hash_policy_place(config, home) + hash_settings(false);
 }
 
 uint64_t rudp_environment_hash(void)
 {
-	return hash_all(true);
+	return hash_own_policy_place() + hash_settings(true);
 }
