@@ -139,12 +139,14 @@ struct sleeper {
 	long number;
 };
 
-/* Under the shim a connect() that blocks waits for the engine's answer. */
+/* Under the shim a connect() that blocks waits for the engine's answer, a recv of all for more. */
 static bool stands_for(long now, long wanted)
 {
 	if (wanted == SYS_connect && (now == SYS_recvmsg || now == SYS_recvfrom || now == SYS_ppoll))
 		return true;
 	if (wanted == SYS_accept && now == SYS_accept4)
+		return true;
+	if (wanted == SYS_recvfrom && (now == SYS_recvmsg || now == SYS_poll || now == SYS_ppoll))
 		return true;
 	return now == wanted;
 }
