@@ -14,6 +14,7 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	hyperfine
 	redis-server redis-tools libjemalloc2 postgresql openssl openssh-server openssh-client
 	rsync git fcgiwrap iperf3 memcached mosquitto mosquitto-clients perl bsdextrautils
+	vsftpd tnftp wget inetutils-telnetd inetutils-telnet
 	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs default-jdk-headless)
 
 case ${1:-} in
