@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/remembered.h"
+
+#define AGE_NS (600 * RUDP_NS_PER_S)
+
+static struct rudp_remembered remembered;
+
+static void setup(void)
+{
+	rudp_remembered_init(&remembered);
+}
+
+static void teardown(void)
+{
+	rudp_remembered_fini(&remembered);
+}
+
+TestSuite(remembered, .init = setup, .fini = teardown);
+
+static struct rudp_addr address(const char *text)
+{
+	struct rudp_addr addr;
+
+	cr_assert(zero(int, rudp_addr_parse(&addr, text)));
+	return addr;
+}
+
+/* 'r', 't', or '?' when it is not known. */
+static char way(const struct rudp_addr *to, int64_t now_ns)
+{
+	int64_t rtt_ns;
+	bool tcp;
+
+	if (!rudp_remembered_find(&remembered, to, AGE_NS, now_ns, &tcp, &rtt_ns))
+		return '?';
+	return tcp ? 't' : 'r';
+}
+
+Test(remembered, the_newest_outcome_counts_until_it_is_old)
+{
+	struct rudp_addr to = address("192.0.2.1:80");
+
+	cr_assert(eq(chr, way(&to, 0), '?'));
+	rudp_remembered_put(&remembered, &to, true, 0, 0);
+	cr_assert(eq(chr, way(&to, AGE_NS), 't'));
+	rudp_remembered_put(&remembered, &to, false, 5, 10);
+	cr_assert(eq(chr, way(&to, AGE_NS + 10), 'r'));
+	cr_assert(eq(chr, way(&to, AGE_NS + 11), '?'));
+	rudp_remembered_forget(&remembered, &to);
+	cr_assert(eq(chr, way(&to, 10), '?'));
+	rudp_remembered_forget(&remembered, &to);
+}
+
+Test(remembered, port_host_family_and_scope_tell_destinations_apart)
+{
+	const char *const texts[] = {"192.0.2.1:80", "192.0.2.1:81", "192.0.2.2:80", "[2001:db8::1]:80",
+				     "[fe80::1]:80"};
+	struct rudp_addr scoped = address("[fe80::1]:80");
+
+	scoped.in6.sin6_scope_id = 2;
+	rudp_remembered_put(&remembered, &scoped, true, 0, 0);
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		struct rudp_addr to = address(texts[i]);
+
+		cr_assert(eq(chr, way(&to, 0), '?'), "%s", texts[i]);
+		rudp_remembered_put(&remembered, &to, i % 2, 0, 0);
+		cr_assert(eq(chr, way(&to, 0), i % 2 ? 't' : 'r'), "%s", texts[i]);
+	}
+	cr_assert(eq(chr, way(&scoped, 0), 't'));
+}
+
+/* The stupid implementation: when each destination was last put; the newest RUDP_REMEMBERED_MAX count. */
+Test(remembered, the_oldest_makes_room)
+{
+	enum { DESTINATIONS = 3 * RUDP_REMEMBERED_MAX, STEPS = 20000 };
+	static int put_at[DESTINATIONS], ways[DESTINATIONS];
+	struct rudp_addr to = address("192.0.2.1:1");
+	int newer, known = 0;
+
+	srand(3);
+	for (int step = 1; step <= STEPS; step++) {
+		int which = rand() % DESTINATIONS;
+
+		put_at[which] = step;
+		ways[which] = rand() % 2;
+		rudp_addr_set_port(&to, (uint16_t)(which + 1));
+		rudp_remembered_put(&remembered, &to, ways[which], 0, step);
+	}
+	for (int i = 0; i < DESTINATIONS; i++) {
+		char wanted = '?';
+
+		newer = 0;
+		for (int j = 0; j < DESTINATIONS; j++)
+			newer += put_at[j] > put_at[i];
+		if (put_at[i] && newer < RUDP_REMEMBERED_MAX)
+			wanted = ways[i] ? 't' : 'r';
+		known += wanted != '?';
+		rudp_addr_set_port(&to, (uint16_t)(i + 1));
+		cr_assert(eq(chr, way(&to, STEPS), wanted), "destination %d", i);
+	}
+	cr_assert(eq(int, known, RUDP_REMEMBERED_MAX));
+}

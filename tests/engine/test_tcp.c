@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* The relay's side of a kernel TCP connection, over the loopback interface. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "engine/tcp.h"
+
+#define WAIT_MS 5000
+
+static struct rudp_engine engine;
+static struct rudp_tcp *tcp;
+static int peer, listener;
+
+/* One round of what the loop does for it. */
+static void step(void)
+{
+	struct epoll_event events[8];
+	int count = epoll_wait(engine.epoll_fd, events, 8, WAIT_MS);
+
+	cr_assert(gt(int, count, 0), "nothing happens any more");
+	for (int i = 0; i < count; i++) {
+		struct rudp_tcp *one = rudp_tcp_find(&engine, events[i].data.u64);
+
+		if (one)
+			rudp_tcp_on_event(&engine, one, events[i].events);
+	}
+	rudp_tcp_flush_all(&engine);
+}
+
+static struct rudp_addr listen_somewhere(void)
+{
+	struct rudp_addr addr;
+	socklen_t len = sizeof addr.in4;
+
+	cr_assert(zero(int, rudp_addr_parse(&addr, "127.0.0.1:0")));
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert(zero(int, bind(listener, &addr.sa, sizeof addr.in4)));
+	cr_assert(zero(int, listen(listener, 1)));
+	cr_assert(zero(int, getsockname(listener, &addr.sa, &len)));
+	return addr;
+}
+
+static void setup(void)
+{
+	static struct rudp_settings settings;
+	const struct rudp_addr nowhere = {.family = AF_INET};
+	const struct rudp_tcp_from from = {.bound_fd = -1, .local = &nowhere};
+	struct rudp_addr addr;
+
+	cr_assert(zero(int, rudp_engine_init(&engine, &settings)));
+	addr = listen_somewhere();
+	/* The id of an app that is not there: facts find nobody, which is allowed. */
+	cr_assert(zero(int, rudp_tcp_connect(&engine, 1, &from, &addr, &tcp)));
+	while (tcp->connecting)
+		step();
+	peer = accept(listener, NULL, NULL);
+	cr_assert(ge(int, peer, 0));
+}
+
+static void teardown(void)
+{
+	close(peer);
+	close(listener);
+	rudp_engine_fini(&engine);
+}
+
+TestSuite(tcp, .init = setup, .fini = teardown);
+
+static void put(const char *text)
+{
+	struct iovec iov[2];
+	size_t len = strlen(text);
+
+	cr_assert(ge(int, rudp_tcp_send_reserve(tcp, len, iov), 1));
+	cr_assert(ge(sz, iov[0].iov_len, len));
+	memcpy(iov[0].iov_base, text, len);
+	rudp_tcp_send_commit(&engine, tcp, len);
+}
+
+/* All that the peer gets until it has as much as text, or the end. */
+static void peer_gets(const char *text)
+{
+	char got[64] = "";
+	size_t len = 0, want = strlen(text);
+
+	while (len < want) {
+		ssize_t n = recv(peer, got + len, sizeof got - 1 - len, 0);
+
+		cr_assert(gt(long, n, 0));
+		len += (size_t)n;
+	}
+	cr_assert(eq(str, got, (char *)text));
+}
+
+static void take(const char *text)
+{
+	struct iovec iov[2];
+	size_t want = strlen(text);
+
+	while (rudp_tcp_receive_available(tcp) < want && !tcp->error) {
+		step();
+		rudp_tcp_receive_readable(tcp, iov);
+	}
+	cr_assert(eq(int, rudp_tcp_receive_readable(tcp, iov), 1));
+	cr_assert(zero(int, memcmp(iov[0].iov_base, text, want)));
+	rudp_tcp_receive_consume(tcp, want);
+}
+
+Test(tcp, bytes_and_ends_go_both_ways)
+{
+	put("hello ");
+	put("world");
+	rudp_tcp_flush_all(&engine);
+	peer_gets("hello world");
+	cr_assert(eq(long, send(peer, "answer", 6, 0), 6));
+	shutdown(peer, SHUT_WR);
+	take("answer");
+	while (!rudp_tcp_receive_eof(tcp))
+		step();
+	put("still");
+	rudp_tcp_shutdown_send(&engine, tcp);
+	cr_assert(zero(sz, rudp_tcp_send_room(tcp)));
+	rudp_tcp_flush_all(&engine);
+	peer_gets("still");
+	cr_assert(zero(long, recv(peer, &(char){0}, 1, 0)));
+	rudp_tcp_close(&engine, tcp);
+	cr_assert(zero(uint, engine.tcp_count));
+}
+
+Test(tcp, a_reset_of_the_peer_comes_after_its_bytes)
+{
+	const struct linger at_once = {.l_onoff = 1};
+
+	cr_assert(eq(long, send(peer, "last", 4, 0), 4));
+	take("last");
+	setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	close(peer);
+	while (!tcp->error)
+		step();
+	cr_assert(eq(int, tcp->error, ECONNRESET));
+	cr_assert(not(rudp_tcp_receive_eof(tcp)));
+	rudp_tcp_close(&engine, tcp);
+	peer = -1;
+}
+
+Test(tcp, unread_bytes_make_the_close_a_reset)
+{
+	cr_assert(eq(long, send(peer, "unread", 6, 0), 6));
+	take("un");
+	rudp_tcp_close(&engine, tcp);
+	cr_assert(zero(uint, engine.tcp_count));
+	cr_assert(eq(long, recv(peer, &(char){0}, 1, 0), -1));
+	cr_assert(eq(int, errno, ECONNRESET));
+}
+
+/* More than all buffers of the kernel hold: what is left over is an orphan's, and still arrives. */
+Test(tcp, what_was_written_arrives_after_the_close)
+{
+	uint64_t sent = 0, got = 0;
+	static char bytes[65536];
+	struct iovec iov[2];
+
+	for (;;) {
+		int count = rudp_tcp_send_reserve(tcp, sizeof bytes, iov);
+
+		if (rudp_tcp_send_room(tcp) == 0 || count == 0)
+			break;
+		memset(iov[0].iov_base, 'x', iov[0].iov_len);
+		rudp_tcp_send_commit(&engine, tcp, iov[0].iov_len);
+		rudp_tcp_flush_all(&engine);
+		sent += iov[0].iov_len;
+	}
+	rudp_tcp_close(&engine, tcp);
+	cr_assert(eq(uint, engine.tcp_count, 1));
+	while (engine.tcp_count > 0 || got < sent) {
+		ssize_t n = recv(peer, bytes, sizeof bytes, MSG_DONTWAIT);
+
+		if (n > 0)
+			got += (uint64_t)n;
+		else
+			step();
+	}
+	cr_assert(eq(u64, got, sent));
+	cr_assert(zero(long, recv(peer, bytes, 1, 0)));
+}
+
+Test(tcp, an_urgent_byte_stays_urgent_both_ways)
+{
+	struct pollfd one = {.fd = peer, .events = POLLPRI};
+	char byte;
+
+	put("a!");
+	rudp_tcp_mark_urgent(&engine, tcp);
+	put("b");
+	rudp_tcp_flush_all(&engine);
+	cr_assert(eq(int, poll(&one, 1, WAIT_MS), 1));
+	cr_assert(eq(long, recv(peer, &byte, 1, MSG_OOB), 1));
+	cr_assert(eq(chr, byte, '!'));
+	peer_gets("ab");
+	cr_assert(eq(long, send(peer, "12", 2, 0), 2));
+	cr_assert(eq(long, send(peer, "!", 1, MSG_OOB), 1));
+	cr_assert(eq(long, send(peer, "3", 1, 0), 1));
+	while (rudp_tcp_receive_available(tcp) < 4) {
+		struct iovec iov[2];
+
+		step();
+		rudp_tcp_receive_readable(tcp, iov);
+	}
+	cr_assert(eq(sz, rudp_tcp_urgent_ahead(tcp), 3));
+	take("12!");
+	cr_assert(zero(sz, rudp_tcp_urgent_ahead(tcp)));
+	take("3");
+}
+
+Test(tcp, what_is_not_acknowledged_is_told)
+{
+	struct rudp_conn_stats stats;
+	uint64_t unsent;
+
+	put("12345");
+	cr_assert(eq(u64, rudp_tcp_unacked(tcp, &unsent), 5));
+	cr_assert(eq(u64, unsent, 5));
+	rudp_tcp_flush_all(&engine);
+	peer_gets("12345");
+	while (rudp_tcp_unacked(tcp, &unsent) > 0)
+		;
+	rudp_tcp_stats(tcp, &stats);
+	cr_assert(eq(int, (int)stats.state, RUDP_STATE_ESTABLISHED));
+	cr_assert(eq(u64, stats.stream_acked, 6)); /* the kernel counts the SYN */
+}
