@@ -21,7 +21,7 @@ start() {
 	local name=$1 side=$2 entrance
 	shift 2
 	mapfile -t entrance < <(entrance_of "$side")
-	"${entrance[@]}" env --default-signal=INT "$@" >"$TMP/$name.out" 2>"$TMP/$name.err" &
+	"${entrance[@]}" env --default-signal=INT "$@" <&0 >"$TMP/$name.out" 2>"$TMP/$name.err" &
 	PID[$name]=$!
 }
 
@@ -62,8 +62,11 @@ run_carries_curl_and_nginx() {
 	expect_eq "$(on b "$RUDP" ss -lnH | grep -c LISTEN)" 2 "lines of listeners"
 	ok "ss -l shows the listeners of nginx"
 
+	# Nobody takes the page from curl before ss has been looked at.
+	mkfifo "$TMP/page"
+	start reader a bash -c "exec <'$TMP/page'; exec 7<>'$TMP/gate'; read -r -u 7; exec cat"
 	start curl a "$RUDP" run "${KEY[@]}" --log "info:$TMP/engine-a.log" \
-		curl -sS --fail --max-time 60 -o "$TMP/fetched" "$URL/page"
+		curl -sS --fail --max-time 60 -o "$TMP/page" "$URL/page"
 	wait_until 10 "the connection in ss" shows a "len(all_) == 1 and
 		all_[0]['stream_received_bytes'] > 100000 and all_[0]['srtt_ns'] > 20_000_000" \
 		-p state established and program curl and dport = ":$PORT"
@@ -83,10 +86,12 @@ run_carries_curl_and_nginx() {
 	expect_match "$TMP/ss.text" "ESTAB 1" "the summary"
 	ok "ss shows both ends while it runs"
 
+	echo x >&9
 	finish curl 60
+	finish reader 10
 	expect_eq "$STATUS" 0 "exit code of curl"
 	expect_eq "$(cat "$TMP/curl.err" "$TMP/curl.out")" "" "what run says when all is well"
-	expect_same "$TMP/www/page" "$TMP/fetched" "page"
+	expect_same "$TMP/www/page" "$TMP/reader.out" "page"
 	ok "curl under run: 3 MB through loss, unchanged"
 }
 
@@ -167,6 +172,82 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x02000001, 1
 	fi
 }
 
+# pinged CODE RESULT ARGUMENT...: rudp ping from side a.
+pinged() {
+	local code=$1 result=$2 status=0
+	shift 2
+	on a "$RUDP" ping --json "$@" >"$TMP/ping.json" 2>"$TMP/ping.err" || status=$?
+	expect_eq "$status" "$code" "exit code of ping $*"
+	json_holds "$TMP/ping.json" "all_['result'] == '$result'" ||
+		fail "ping $*: $(cat "$TMP/ping.json" "$TMP/ping.err")"
+	ok "ping: $(json_text "$TMP/ping.json")"
+}
+
+json_text() {
+	python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["text"])' "$1"
+}
+
+ping_tells_who_is_there() {
+	section "ping"
+	start sink b "$RUDP" run "${KEY[@]}" nc.openbsd -v -l 9000
+	wait_listening b 9000
+	pinged 0 answers "${KEY[@]}" -c 5 -i 0.02 "$B4:9000"
+	json_holds "$TMP/ping.json" "all_['answered'] == 5 and all_['loss_percent'] == 0 and
+		20_000_000 <= all_['rtt_min_ns'] <= all_['rtt_avg_ns'] <= all_['rtt_max_ns'] < 2_000_000_000" ||
+		fail "figures of ping: $(cat "$TMP/ping.json")"
+	# Each probe was forgotten, and the program, which would take the first connection, waits still.
+	wait_until 5 "no half-open connection" shows b "[e['state'] for e in all_] == ['LISTEN']" -a
+	expect_eq "$(grep -c "Connection received" "$TMP/sink.err" || true)" 0 "connections that nc has seen"
+	ok "the listener has forgotten the probes, its program has not seen them"
+
+	make_key other-key
+	pinged 1 key-mismatch --key "$TMP/other-key" -c 1 "$B4" 9000
+	pinged 1 key-mismatch -c 1 "$B4:9000"
+	pinged 1 refused "${KEY[@]}" -c 2 -i 0.02 "$B4:9001"
+	pinged 1 refused "${KEY[@]}" -c 1 "[$B6]:9001"
+	echo hello >"$TMP/hello"
+	launch source a nc.openbsd -N "$B4" 9000 <"$TMP/hello"
+	finish source 10
+	finish sink 10
+	expect_same "$TMP/hello" "$TMP/sink.out" "what the listener got after all the probes"
+	ok "a true connection still comes through"
+
+	start plain b nc.openbsd -l 9002
+	wait_until 10 "port 9002" tcp_is_listening 9002
+	pinged 1 refused -c 1 "$B4:9002"
+	stop plain
+	local status=0
+	on a "$RUDP" ping "$B4" 2>"$TMP/ping.err" || status=$?
+	expect_eq "$status" 2 "exit code without a port"
+}
+
+tcp_is_listening() {
+	[ -n "$(on b ss -Htln "sport = :$1")" ]
+}
+
+ping_counts_what_is_lost() {
+	section "ping over loss, and into nothing"
+	start sink b "$RUDP" run "${KEY[@]}" nc.openbsd -l 9000
+	wait_listening b 9000
+	link_up --delay 5ms --loss 30% --seed 11
+	pinged 0 answers "${KEY[@]}" -c 20 -i 0.01 -W 0.3 "$B4:9000"
+	json_holds "$TMP/ping.json" "10 <= all_['loss_percent'] <= 95" || fail "$(cat "$TMP/ping.json")"
+	stop sink
+	link_up --delay 5ms --ba-drop tcp,udp,icmp
+	pinged 1 silent "${KEY[@]}" -c 2 -i 0.01 -W 0.1 "$B4:9000"
+	start endless a "$RUDP" ping -c 0 -i 0.01 -W 0.1 "$B4:9000"
+	wait_until 10 "three attempts" has_lines "$TMP/endless.out" 3
+	send INT endless
+	finish endless 5
+	expect_eq "$STATUS" 1 "exit code of an interrupted ping"
+	expect_match "$TMP/endless.out" "^$B4 port 9000: [0-9]+ sent, 0 answered, 100% lost" "its summary"
+	ok "interrupted: $(tail -n 1 "$TMP/endless.out")"
+}
+
+has_lines() {
+	[ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]
+}
+
 run_sets_up_the_environment() {
 	section "what run sets"
 	cd "$TMP"
@@ -208,6 +289,10 @@ other_users_are_counted
 prove_udp 3000000
 closed_connections_still_show
 stop nginx
+link_down
+link_up --delay 10ms
+ping_tells_who_is_there
+ping_counts_what_is_lost
 link_down
 run_refuses_what_cannot_be
 run_sets_up_the_environment

@@ -17,7 +17,8 @@
 #define RUDP_TOOLS(X)                                                                              \
 	X(run, "start a program whose TCP connections go over rudp")                               \
 	X(ss, "show connections and listeners")                                                    \
-	X(keygen, "make a key file, or check one")
+	X(keygen, "make a key file, or check one")                                                 \
+	X(ping, "does a rudp listener answer there?")
 
 #define RUDP_TOOL_DECLARE(name, what) int rudp_tool_##name(int argc, char **argv);
 RUDP_TOOLS(RUDP_TOOL_DECLARE)

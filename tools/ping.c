@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/* rudp ping: a SYN now and then, and what comes back. */
+#include <argp.h>
+#include <errno.h>
+#include <jansson.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/time.h"
+#include "engine/settings.h"
+#include "probe.h"
+#include "tool.h"
+
+#define COUNT_DEFAULT 4
+#define SECONDS_MAX 86400.0
+
+struct ping {
+	const char *words[2];
+	unsigned word_count;
+	const char *key_file;
+	unsigned long count; /* 0: until interrupted */
+	int64_t interval_ns, span_ns;
+	uint16_t udp_port;   /* 0: the port asked for */
+	bool json;
+
+	char host[NI_MAXHOST], service[NI_MAXSERV];
+	struct rudp_addr remote;
+	uint16_t port;
+	bool has_psk;
+	uint8_t psk[RUDP_PSK_BYTES];
+
+	unsigned long sent, results[RUDP_PROBE_RESULT_COUNT];
+	int64_t min_ns, max_ns, sum_ns;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static const struct argp_option options[] = {
+	{"count", 'c', "N", 0, "so many attempts (default 4; 0: until interrupted)", 0},
+	{"interval", 'i', "SECONDS", 0, "between them (default 1)", 0},
+	{"timeout", 'W', "SECONDS", 0, "wait so long for each answer (default 2)", 0},
+	{"key", 'k', "FILE", 0, "the key (default: that of RUDP_KEY_FILE)", 0},
+	{"udp-port", 'u', "PORT", 0, "the one UDP port of a listener behind a firewall", 0},
+	{"json", 'j', NULL, 0, "the result as one JSON object", 0},
+	{0},
+};
+
+static int64_t read_seconds(struct argp_state *state, const char *value)
+{
+	char *end;
+	double seconds = strtod(value, &end);
+
+	if (end == value || *end || !(seconds >= 0.001 && seconds <= SECONDS_MAX))
+		argp_error(state, "'%s' is not a number of seconds from 0.001 to 86400", value);
+	return (int64_t)(seconds * (double)RUDP_NS_PER_S);
+}
+
+static unsigned long read_number(struct argp_state *state, const char *value, unsigned long max)
+{
+	char *end;
+	unsigned long number = strtoul(value, &end, 10);
+
+	if (*value < '0' || *value > '9' || *end || number > max)
+		argp_error(state, "'%s' is not a number up to %lu", value, max);
+	return number;
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	struct ping *ping = state->input;
+
+	switch (key) {
+	case 'c':
+		ping->count = read_number(state, value, 1000000000);
+		return 0;
+	case 'i':
+		ping->interval_ns = read_seconds(state, value);
+		return 0;
+	case 'W':
+		ping->span_ns = read_seconds(state, value);
+		return 0;
+	case 'k':
+		ping->key_file = value;
+		return 0;
+	case 'u':
+		ping->udp_port = (uint16_t)read_number(state, value, UINT16_MAX);
+		return 0;
+	case 'j':
+		ping->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (ping->word_count == 2)
+			argp_error(state, "one host and one port");
+		ping->words[ping->word_count++] = value;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "no host is named");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.args_doc = "HOST:PORT\nHOST PORT",
+	.doc = "Asks whether a rudp listener answers there, and whether its key is the same. The "
+	       "server's program sees no connection.\v"
+	       "Exit code: 0 when it answers and the keys match, 1 when not, 2 when it could not be asked.",
+};
+
+/* HOST:PORT, [V6]:PORT, or two words. false: no port. */
+static bool split(struct ping *ping)
+{
+	const char *word = ping->words[0], *colon = strrchr(word, ':');
+	size_t len;
+
+	if (ping->word_count == 2)
+		colon = NULL;
+	else if (!colon || colon[1] == 0 || (word[0] != '[' && strchr(word, ':') != colon))
+		return false;
+	len = colon ? (size_t)(colon - word) : strlen(word);
+	if (word[0] == '[' && len > 1 && word[len - 1] == ']') {
+		word++;
+		len -= 2;
+	}
+	snprintf(ping->host, sizeof ping->host, "%.*s", (int)len, word);
+	snprintf(ping->service, sizeof ping->service, "%s", colon ? colon + 1 : ping->words[1]);
+	return true;
+}
+
+static bool resolve(struct ping *ping)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+	int rc = getaddrinfo(ping->host, ping->service, &hints, &found);
+
+	if (rc != 0) {
+		rudp_complain("%s port %s: %s", ping->host, ping->service,
+			      rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+		return false;
+	}
+	rc = rudp_addr_from_sockaddr(&ping->remote, found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
+	ping->port = rudp_addr_port(&ping->remote);
+	if (rc < 0 || ping->port == 0) {
+		rudp_complain("%s port %s: is no place where anybody could listen", ping->host,
+			      ping->service);
+		return false;
+	}
+	rudp_addr_resolve_any(&ping->remote);
+	if (ping->udp_port)
+		rudp_addr_set_port(&ping->remote, ping->udp_port);
+	return true;
+}
+
+static bool load_key(struct ping *ping)
+{
+	const char *file = ping->key_file ? ping->key_file : getenv("RUDP_KEY_FILE");
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+
+	if (!file || !*file)
+		return true;
+	ping->has_psk = rudp_key_load(ping->psk, file, text);
+	if (!ping->has_psk)
+		rudp_complain("%s", text);
+	return ping->has_psk;
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* The signal comes through only while the probe waits: none is missed. */
+static void catch_interrupt(sigset_t *while_waiting)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t block;
+
+	sigemptyset(&block);
+	sigaddset(&block, SIGINT);
+	sigprocmask(SIG_BLOCK, &block, while_waiting);
+	sigdelset(while_waiting, SIGINT);
+	sigaction(SIGINT, &action, NULL);
+}
+
+static const char *text_of(const struct ping *ping, enum rudp_probe_result result)
+{
+	if (result == RUDP_PROBE_ANSWERS)
+		return ping->has_psk ? "answers, key matches"
+				     : "answers; no key on either side: encrypted, but nobody knows who it is";
+	if (result == RUDP_PROBE_KEY && !ping->has_psk)
+		return "answers, but wants a key (--key FILE)";
+	return rudp_probe_text(result);
+}
+
+static double in_ms(int64_t ns)
+{
+	return (double)ns / (double)RUDP_NS_PER_MS;
+}
+
+static void note(struct ping *ping, enum rudp_probe_result result, int64_t rtt_ns)
+{
+	char remote[RUDP_ADDR_TEXT_SIZE];
+
+	ping->sent++;
+	if (result == RUDP_PROBE_ANSWERS) {
+		bool first = ping->results[result] == 0;
+
+		ping->min_ns = first || rtt_ns < ping->min_ns ? rtt_ns : ping->min_ns;
+		ping->max_ns = rtt_ns > ping->max_ns ? rtt_ns : ping->max_ns;
+		ping->sum_ns += rtt_ns;
+	}
+	ping->results[result]++;
+	if (ping->json)
+		return;
+	printf("%s: seq=%lu ", rudp_addr_format(&ping->remote, remote), ping->sent);
+	if (rtt_ns > 0)
+		printf("time=%.3g ms ", in_ms(rtt_ns));
+	printf("%s\n", text_of(ping, result));
+	fflush(stdout);
+}
+
+static bool is_last(const struct ping *ping)
+{
+	return interrupted || (ping->count && ping->sent >= ping->count);
+}
+
+/* 0, or -errno: it could not be asked. */
+static int ask_all(struct ping *ping, struct rudp_probe *probe, const sigset_t *mask)
+{
+	while (!is_last(ping)) {
+		int64_t next_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ping->interval_ns;
+		int64_t rtt_ns;
+		int rc = rudp_probe_ask(probe, ping->span_ns, mask, &rtt_ns);
+
+		if (rc == -EINTR)
+			continue;
+		if (rc < 0)
+			return rc;
+		note(ping, (enum rudp_probe_result)rc, rtt_ns);
+		if (!is_last(ping))
+			rudp_probe_rest(probe, next_at_ns, mask);
+	}
+	return 0;
+}
+
+/* The most telling of what has come. */
+static enum rudp_probe_result overall(const struct ping *ping)
+{
+	enum rudp_probe_result result = RUDP_PROBE_ANSWERS;
+
+	while (result < RUDP_PROBE_SILENT && ping->results[result] == 0)
+		result++;
+	return result;
+}
+
+static double loss_percent(const struct ping *ping)
+{
+	unsigned long answered = ping->sent - ping->results[RUDP_PROBE_SILENT];
+
+	return ping->sent ? 100.0 * (double)(ping->sent - answered) / (double)ping->sent : 0;
+}
+
+static void print_text(const struct ping *ping)
+{
+	unsigned long good = ping->results[RUDP_PROBE_ANSWERS];
+
+	printf("\n%s port %u: %lu sent, %lu answered, %.3g%% lost\n", ping->host, ping->port, ping->sent,
+	       ping->sent - ping->results[RUDP_PROBE_SILENT], loss_percent(ping));
+	if (good)
+		printf("rtt min/avg/max = %.3f/%.3f/%.3f ms\n", in_ms(ping->min_ns),
+		       in_ms(ping->sum_ns) / (double)good, in_ms(ping->max_ns));
+	printf("%s\n", text_of(ping, overall(ping)));
+}
+
+static bool print_json(const struct ping *ping)
+{
+	unsigned long good = ping->results[RUDP_PROBE_ANSWERS];
+	char remote[RUDP_ADDR_TEXT_SIZE];
+	json_t *o = json_pack(
+		"{s:s, s:s, s:i, s:b, s:s, s:s, s:I, s:I, s:f, s:o, s:o, s:o}", "host", ping->host,
+		"address", rudp_addr_format(&ping->remote, remote), "port", (int)ping->port, "key",
+		(int)ping->has_psk, "result", rudp_probe_word(overall(ping)), "text",
+		text_of(ping, overall(ping)), "sent", (json_int_t)ping->sent, "answered",
+		(json_int_t)(ping->sent - ping->results[RUDP_PROBE_SILENT]), "loss_percent",
+		loss_percent(ping), "rtt_min_ns", good ? json_integer(ping->min_ns) : json_null(),
+		"rtt_avg_ns", good ? json_integer(ping->sum_ns / (int64_t)good) : json_null(),
+		"rtt_max_ns", good ? json_integer(ping->max_ns) : json_null());
+	bool ok = o && json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0 &&
+		  putchar('\n') != EOF;
+
+	json_decref(o);
+	return ok;
+}
+
+static int ping_host(struct ping *ping)
+{
+	struct rudp_probe *probe;
+	sigset_t mask;
+	int rc;
+
+	catch_interrupt(&mask);
+	probe = rudp_probe_open(&ping->remote, ping->port, ping->has_psk ? ping->psk : NULL, &rc);
+	if (!probe) {
+		rudp_complain("%s: %s", ping->host, strerror(-rc));
+		return RUDP_EXIT_USAGE;
+	}
+	rc = ask_all(ping, probe, &mask);
+	rudp_probe_close(probe);
+	if (rc < 0)
+		rudp_complain("%s: %s", ping->host, strerror(-rc));
+	if (ping->json && !print_json(ping))
+		rc = -EIO;
+	else if (!ping->json)
+		print_text(ping);
+	if (rc < 0 || fflush(stdout) == EOF)
+		return RUDP_EXIT_USAGE;
+	return ping->results[RUDP_PROBE_ANSWERS] ? 0 : 1;
+}
+
+int rudp_tool_ping(int argc, char **argv)
+{
+	struct ping ping = {
+		.count = COUNT_DEFAULT, .interval_ns = RUDP_NS_PER_S, .span_ns = 2 * RUDP_NS_PER_S};
+	int rc;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &ping);
+	if (!split(&ping)) {
+		rudp_complain("'%s' names no port; say HOST:PORT, [ADDRESS]:PORT or HOST PORT",
+			      ping.words[0]);
+		return RUDP_EXIT_USAGE;
+	}
+	if (!load_key(&ping) || !resolve(&ping))
+		return RUDP_EXIT_USAGE;
+	rc = ping_host(&ping);
+	explicit_bzero(ping.psk, sizeof ping.psk);
+	return rc;
+}
