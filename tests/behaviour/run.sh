@@ -149,6 +149,7 @@ for way in plain "${hosts[@]}"; do
 	fi
 	sed "s/^/$way: /" "$tmp/$way.err"
 done
+[ $failed = 0 ] || exit 1
 plain_is_sound || failed=1
 for host in "${hosts[@]}"; do
 	compare "$host" || failed=1

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* connect() to AF_UNSPEC: what it does to a socket in each of its states. */
+#include "behaviour/setup.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+static long disconnect(const char *what, int fd)
+{
+	struct sockaddr_storage nowhere = {.ss_family = AF_UNSPEC};
+	return say_result(what, connect(fd, (struct sockaddr *)&nowhere, sizeof(struct sockaddr_in)));
+}
+
+static void say_names(int fd)
+{
+	struct sockaddr_storage name;
+	socklen_t len = sizeof(name);
+	memset(&name, 0, sizeof(name));
+	if (say_result("getsockname", getsockname(fd, (struct sockaddr *)&name, &len)) == 0)
+		say_address("own", &name, len);
+	say_result("getpeername", getpeername(fd, (struct sockaddr *)&name, &len));
+}
+
+CHECK(disconnect_of_a_fresh_socket)
+{
+	struct sockaddr_storage addr;
+	int fd = fresh(AF_INET, 0);
+	listener(AF_INET, &addr);
+	disconnect("AF_UNSPEC", fd);
+	say_poll("after", fd);
+	say_names(fd);
+	say_result("connect", connect_to(fd, &addr));
+}
+
+CHECK(disconnect_with_a_short_address)
+{
+	struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+	int fd = fresh(AF_INET, 0);
+	say_result("length 2", connect(fd, &nowhere, 2));
+	say_result("length 1", connect(fd, &nowhere, 1));
+	say_result("length 16", connect(fd, &nowhere, 16));
+	fd = fresh(AF_INET6, 0);
+	say_result("IPv6, length 2", connect(fd, &nowhere, 2));
+	say_result("IPv6, length 16", connect(fd, &nowhere, 16));
+}
+
+CHECK(disconnect_of_a_connected_socket)
+{
+	struct sockaddr_storage addr;
+	int server = listener(AF_INET, &addr);
+	int fd = fresh(AF_INET, 0);
+	must(connect_to(fd, &addr) == 0, "connect");
+	int accepted = accept(server, NULL, NULL);
+	disconnect("AF_UNSPEC", fd);
+	say_poll("after", fd);
+	say_names(fd);
+	wait_for(accepted, POLLIN | POLLHUP);
+	say_poll("the other end", accepted);
+	say_bytes("recv there", accepted);
+	say_result("send here", send(fd, "x", 1, MSG_NOSIGNAL));
+	say_result("connect again", connect_to(fd, &addr));
+	accepted = accept(server, NULL, NULL);
+	must(send(fd, "second", 6, 0) == 6, "send");
+	say_bytes("second", accepted);
+}
+
+CHECK(disconnect_of_a_bound_and_connected_socket)
+{
+	struct sockaddr_storage addr, name;
+	listener(AF_INET, &addr);
+	int fd = fresh(AF_INET, 0);
+	address(&name, "127.0.0.1", 0);
+	must(bind_to(fd, &name) == 0, "bind");
+	name_of(fd, &name);
+	must(connect_to(fd, &addr) == 0, "connect");
+	disconnect("AF_UNSPEC", fd);
+	name_of(fd, &addr);
+	say_address("own", &addr, address_len(&addr));
+	say("port is the same: %d", port_of(&addr) == port_of(&name));
+}
+
+CHECK(disconnect_of_a_bound_socket)
+{
+	struct sockaddr_storage name, after;
+	int fd = fresh(AF_INET, 0);
+	address(&name, "127.0.0.1", 0);
+	must(bind_to(fd, &name) == 0, "bind");
+	name_of(fd, &name);
+	disconnect("AF_UNSPEC", fd);
+	name_of(fd, &after);
+	say("name is the same: %d", same_address(&name, &after));
+	say_result("listen", listen(fd, 1));
+}
+
+CHECK(disconnect_of_a_connecting_socket)
+{
+	struct sockaddr_storage addr, other;
+	silent(AF_INET, &addr);
+	listener(AF_INET, &other);
+	int fd = fresh(AF_INET, SOCK_NONBLOCK);
+	say_result("connect", connect_to(fd, &addr));
+	disconnect("AF_UNSPEC", fd);
+	say_poll("after", fd);
+	say_error("SO_ERROR", fd);
+	say_result("connect", connect_to(fd, &other));
+	wait_for(fd, POLLOUT);
+	say_poll("connected", fd);
+	say_error("SO_ERROR", fd);
+}
+
+CHECK(disconnect_of_a_listener)
+{
+	struct sockaddr_storage addr, name;
+	int fd = listener(AF_INET, &addr);
+	disconnect("AF_UNSPEC", fd);
+	say_poll("after", fd);
+	int client = fresh(AF_INET, 0);
+	say_result("connect to it", connect_to(client, &addr));
+	name_of(fd, &name);
+	say("port is the same: %d", port_of(&addr) == port_of(&name));
+	say_result("accept", accept(fd, NULL, NULL));
+	say_result("listen again", listen(fd, 5));
+	client = fresh(AF_INET, 0);
+	say_result("connect to it", connect_to(client, &addr));
+}
+
+CHECK(disconnect_of_a_refused_socket)
+{
+	struct sockaddr_storage addr;
+	refusing(AF_INET, &addr);
+	int fd = fresh(AF_INET, 0);
+	say_result("connect", connect_to(fd, &addr));
+	disconnect("AF_UNSPEC", fd);
+	say_poll("after", fd);
+	listener(AF_INET, &addr);
+	say_result("connect", connect_to(fd, &addr));
+}
