@@ -40,12 +40,17 @@ int rudp_address_check(const struct rudp_socket *s, const struct sockaddr_storag
 {
 	bool six = s->flags & RUDP_MARK_IPV6;
 	socklen_t whole = six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	int rc;
 
 	if (len < (six ? SIN6_LEN_MIN : whole))
 		return -EINVAL;
 	if (copy->ss_family != rudp_socket_family(s))
 		return -EAFNOSUPPORT;
-	return rudp_addr_from_sockaddr(addr, (const struct sockaddr *)copy, whole);
+	rc = rudp_addr_from_sockaddr(addr, (const struct sockaddr *)copy, whole);
+	/* Where it means nothing Linux does not keep it. */
+	if (rc == 0 && addr->family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&addr->in6.sin6_addr))
+		addr->in6.sin6_scope_id = 0;
+	return rc;
 }
 
 int rudp_address_check_len(int fd, const socklen_t *user)

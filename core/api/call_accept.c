@@ -55,13 +55,15 @@ static int take(int listener, int flags, struct rudp_name *name)
 
 static void dress(int listener, int fd, const struct rudp_socket *s, const struct rudp_name *name)
 {
-	int bytes = SEND_BUFFER_BYTES;
+	int bytes = SEND_BUFFER_BYTES, none = 0; /* Linux does not inherit SO_PRIORITY */
 	struct rudp_bag bag;
 
 	rudp_mark_set(fd, (s->flags & INHERITED) | RUDP_MARK_ACCEPTED);
 	rudp_sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-	if (s->flags & RUDP_MARK_NATIVE)
+	if (s->flags & RUDP_MARK_NATIVE) {
 		rudp_swap_native_options(listener, fd);
+		rudp_sys_setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &none, sizeof none);
+	}
 	if (s->flags & RUDP_MARK_BAG && rudp_bag_get(listener, &bag) == 0)
 		rudp_bag_write(fd, &bag);
 	/* Tells the engine that somebody has it. One that has been reset by now does not care. */

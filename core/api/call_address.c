@@ -8,7 +8,6 @@
 #include "api/address.h"
 #include "api/control_client.h"
 #include "api/socket.h"
-#include "api/swap.h"
 #include "api/sys.h"
 #include "proto/conn.h"
 
@@ -42,6 +41,16 @@ static void tell_engine(int fd, const struct rudp_socket *s, int how)
 	rudp_socket_call(s, &call);
 }
 
+/* Another thread may wait in connect(): until that is over, only the engine knows of it. */
+static int end_blocking_connect(int fd, const struct rudp_socket *s, int how)
+{
+	struct rudp_control_call call;
+
+	rudp_socket_begin(s, &call, RUDP_CONTROL_SHUTDOWN, fd);
+	call.request.number = how;
+	return rudp_socket_call(s, &call) == 0 && call.reply.error == 0 ? 0 : -ENOTCONN;
+}
+
 static int shutdown_listener(int fd, const struct rudp_socket *s, int how)
 {
 	if (how == SHUT_WR)
@@ -69,7 +78,7 @@ static int shutdown_connection(int fd, const struct rudp_socket *s, int how)
 
 		/* TCP gives the attempt up and the socket is like new. */
 		if (progress == RUDP_PROGRESS_CONNECTING)
-			return rudp_swap_fresh(fd, s);
+			return rudp_socket_abort(fd, s);
 		if (progress == RUDP_PROGRESS_OVER)
 			return -ENOTCONN;
 	}
@@ -96,7 +105,7 @@ int rudp_call_shutdown(int fd, int how)
 	switch (s.state) {
 	case RUDP_SOCKET_FRESH:
 	case RUDP_SOCKET_BOUND:
-		break;
+		return end_blocking_connect(fd, &s, how);
 	case RUDP_SOCKET_LISTENING:
 		return shutdown_listener(fd, &s, how);
 	case RUDP_SOCKET_CONNECTED:

@@ -58,6 +58,8 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 	bool nonblocking = rudp_socket_is_nonblocking(fd);
 	int rc;
 
+	if (s->flags & RUDP_MARK_ABORTED)
+		rudp_mark_set(fd, s->flags & ~(unsigned)RUDP_MARK_ABORTED);
 	rudp_socket_begin(s, &call, RUDP_CONTROL_CONNECT, fd);
 	call.request.addr = *remote;
 	if (nonblocking)
@@ -107,7 +109,7 @@ static int connect_new(int fd, const struct rudp_socket *s, const struct sockadd
 static int report_failure(int fd, const struct rudp_socket *s)
 {
 	int error = rudp_socket_take_error(fd, s);
-	int rc = rudp_swap_fresh(fd, s);
+	int rc = rudp_socket_renew(fd, s);
 
 	if (rc < 0)
 		return rc;
@@ -171,9 +173,12 @@ static int dissolve(int fd, struct rudp_socket *s)
 {
 	if (s->state == RUDP_SOCKET_FRESH || s->state == RUDP_SOCKET_BOUND)
 		return 0;
-	if (s->state == RUDP_SOCKET_CONNECTED)
-		ask_for_reset(fd, s);
-	return rudp_swap_fresh(fd, s);
+	if (s->state == RUDP_SOCKET_LISTENING)
+		return rudp_socket_renew(fd, s);
+	if (rudp_socket_progress(fd, s) == RUDP_PROGRESS_OVER)
+		return rudp_socket_renew(fd, s);
+	ask_for_reset(fd, s);
+	return rudp_socket_abort(fd, s);
 }
 
 static int is_unspecified(int fd, const struct sockaddr *addr, socklen_t len)

@@ -85,6 +85,8 @@ int rudp_call_receive_error(int fd, int error)
 
 	if ((error != EINVAL && error != ECONNRESET) || !rudp_socket_look(fd, &s))
 		return error;
+	if (error == EINVAL && s.flags & RUDP_MARK_ABORTED)
+		return rudp_socket_take_error(fd, &s);
 	if (error == EINVAL)
 		return s.state == RUDP_SOCKET_CONNECTED ? error : ENOTCONN;
 	return rudp_socket_true_error(&s, error);
@@ -100,7 +102,7 @@ int rudp_call_send_error(int fd, int error)
 	    !rudp_socket_look(fd, &s))
 		return error;
 	if (error == ENOTCONN)
-		return EPIPE;
+		return s.flags & RUDP_MARK_ABORTED ? rudp_socket_take_error(fd, &s) : EPIPE;
 	if (error == ECONNRESET)
 		return rudp_socket_true_error(&s, error);
 	pending = rudp_socket_take_error(fd, &s);

@@ -114,17 +114,26 @@ int rudp_call_bindresvport(int fd, struct sockaddr_in *addr)
 	return rc;
 }
 
-/* The kernel's listener was shut down and will never wake again; TCP's can listen anew. */
-static int revive(int fd, struct rudp_socket *s)
+int rudp_socket_renew(int fd, const struct rudp_socket *s)
 {
-	struct rudp_addr local = s->name.local;
+	struct rudp_name own;
+	struct rudp_socket fresh;
+	bool bound = rudp_socket_own_name(fd, &own);
 	int rc = rudp_swap_fresh(fd, s);
 
-	if (rc < 0 || !rudp_socket_look(fd, s))
+	if (rc < 0 || !bound || !rudp_socket_look(fd, &fresh))
 		return rc;
-	rc = bind_to(fd, s, &local);
-	rudp_socket_look(fd, s);
-	return rc;
+	return bind_to(fd, &fresh, &own.local);
+}
+
+int rudp_socket_abort(int fd, const struct rudp_socket *s)
+{
+	int rc = rudp_socket_renew(fd, s);
+	int flags = rudp_mark_get(fd);
+
+	if (flags >= 0)
+		rudp_mark_set(fd, (unsigned)flags | RUDP_MARK_ABORTED);
+	return rc == -EADDRINUSE ? 0 : rc;
 }
 
 static bool was_listener(int fd, const struct rudp_socket *s)
@@ -148,9 +157,11 @@ int rudp_call_listen(int fd, int backlog)
 	if (s.state == RUDP_SOCKET_CONNECTED)
 		return -EINVAL;
 	if (was_listener(fd, &s)) {
-		rc = revive(fd, &s);
+		/* The kernel's listener will never wake again; TCP's can listen anew. */
+		rc = rudp_socket_renew(fd, &s);
 		if (rc < 0)
 			return rc;
+		rudp_socket_look(fd, &s);
 	}
 	rudp_socket_begin(&s, &call, RUDP_CONTROL_LISTEN, fd);
 	call.request.number = backlog;

@@ -9,6 +9,7 @@
 
 #include "api/child.h"
 #include "api/engine_start.h"
+#include "api/mark.h"
 #include "api/sys.h"
 
 void rudp_control_begin(struct rudp_control_call *call, const struct rudp_nonce *nonce,
@@ -112,40 +113,62 @@ static ssize_t receive(int channel, struct rudp_control_reply *reply)
 	return rc;
 }
 
-static void channel_close(void *channel)
+/* Leaves the engine to go on alone. Returns as receive(). */
+static ssize_t leave(int channel, struct rudp_control_call *call)
 {
-	rudp_sys_close(*(int *)channel);
+	struct rudp_control_request request = call->request;
+	static const struct timeval no_timeout;
+	int rc;
+
+	request.operation = RUDP_CONTROL_GO_ON;
+	rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &no_timeout, sizeof no_timeout);
+	rc = send_request(channel, &request, -1, -1);
+	/* EPIPE: the reply to the first request was on its way and the engine has closed. */
+	return rc < 0 && rc != -EPIPE ? rc : receive(channel, &call->reply);
 }
 
-static ssize_t receive_cancellable(int channel, struct rudp_control_reply *reply)
+struct waiting {
+	int channel;
+	struct rudp_control_call *call;
+};
+
+/* A connect whose thread is cancelled is under way still, as with TCP. */
+static void on_cancelled(void *argument)
 {
+	const struct waiting *waiting = argument;
+	ssize_t rc = leave(waiting->channel, waiting->call);
+	int flags = rudp_mark_get(waiting->call->fd);
+
+	if (rc == (ssize_t)sizeof waiting->call->reply &&
+	    waiting->call->reply.error == EINPROGRESS && flags >= 0)
+		rudp_mark_set(waiting->call->fd, (unsigned)flags | RUDP_MARK_PENDING);
+	rudp_sys_close(waiting->channel);
+}
+
+static ssize_t receive_cancellable(int channel, struct rudp_control_call *call)
+{
+	struct waiting waiting = {channel, call};
 	ssize_t rc;
 
-	pthread_cleanup_push(channel_close, &channel);
-	rc = rudp_sys_recv_wait(channel, reply, sizeof *reply);
+	pthread_cleanup_push(on_cancelled, &waiting);
+	rc = rudp_sys_recv_wait(channel, &call->reply, sizeof call->reply);
 	pthread_cleanup_pop(0);
 	return rc;
 }
 
 static ssize_t receive_interruptible(int channel, struct rudp_control_call *call)
 {
-	struct rudp_control_request leave = call->request;
-	static const struct timeval no_timeout;
 	ssize_t rc;
 
 	if (has_timeout(call))
 		rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &call->timeout,
 				    sizeof call->timeout);
-	rc = receive_cancellable(channel, &call->reply);
+	rc = receive_cancellable(channel, call);
 	if (rc != -EINTR && rc != -EAGAIN)
 		return rc;
 	call->went_on = true;
 	call->cut_short = rc == -EINTR ? EINTR : EINPROGRESS;
-	leave.operation = RUDP_CONTROL_GO_ON;
-	rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &no_timeout, sizeof no_timeout);
-	rc = send_request(channel, &leave, -1, -1);
-	/* EPIPE: the reply to the first request was on its way and the engine has closed. */
-	return rc < 0 && rc != -EPIPE ? rc : receive(channel, &call->reply);
+	return leave(channel, call);
 }
 
 static int make(struct rudp_control_call *call)

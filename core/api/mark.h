@@ -32,6 +32,7 @@ enum rudp_mark_flag {
 	RUDP_MARK_LISTENING = 1 << 7,
 	RUDP_MARK_NATIVE = 1 << 8,     /* an option that AF_UNIX keeps itself was set: accept copies */
 	RUDP_MARK_PENDING = 1 << 9,    /* connect has begun and not yet told its result */
+	RUDP_MARK_ABORTED = 1 << 10,   /* the program gave its connection up: ECONNRESET, once */
 };
 
 #define RUDP_BAG_MAX 48

@@ -23,13 +23,18 @@ static enum rudp_name_kind name_of(int fd, ask_name *ask, struct rudp_name *name
 	return rudp_name_parse(name, &un, len);
 }
 
+bool rudp_socket_own_name(int fd, struct rudp_name *name)
+{
+	return name_of(fd, rudp_sys_getsockname, name) == RUDP_NAME_BOUND;
+}
+
 static void find_state(int fd, struct rudp_socket *s)
 {
 	if (name_of(fd, rudp_sys_getpeername, &s->name) == RUDP_NAME_CONNECTION) {
 		s->state = RUDP_SOCKET_CONNECTED;
 		return;
 	}
-	if (name_of(fd, rudp_sys_getsockname, &s->name) == RUDP_NAME_BOUND)
+	if (rudp_socket_own_name(fd, &s->name))
 		s->state = s->flags & RUDP_MARK_LISTENING ? RUDP_SOCKET_LISTENING
 							   : RUDP_SOCKET_BOUND;
 }
@@ -110,6 +115,10 @@ int rudp_socket_take_error(int fd, const struct rudp_socket *s)
 	int error = 0;
 	socklen_t len = sizeof error;
 
+	if (s->flags & RUDP_MARK_ABORTED) {
+		rudp_mark_set(fd, s->flags & ~(unsigned)RUDP_MARK_ABORTED);
+		return ECONNRESET;
+	}
 	if (rudp_sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error == 0)
 		return 0;
 	return rudp_socket_true_error(s, error);

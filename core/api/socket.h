@@ -54,6 +54,19 @@ int rudp_socket_take_error(int fd, const struct rudp_socket *s);
 /* The true errno of a dead connection for one that the kernel reported. */
 int rudp_socket_true_error(const struct rudp_socket *s, int error);
 
+/* The name that bind or listen has given fd, which a connection hides. false: none. */
+bool rudp_socket_own_name(int fd, struct rudp_name *name);
+
+/*
+ * Puts a new socket in fd's place, with the options and the bound name of the old one (call_socket.c).
+ *
+ * Returns  0 or -errno; -EADDRINUSE: it is new, but could not have its name again.
+ */
+int rudp_socket_renew(int fd, const struct rudp_socket *s);
+
+/* Renews a socket whose connection, or attempt, the program gives up; TCP calls that ECONNRESET. */
+int rudp_socket_abort(int fd, const struct rudp_socket *s);
+
 /* A new unconnected descriptor with this mark, or -errno. type_flags: SOCK_NONBLOCK, SOCK_CLOEXEC. */
 int rudp_socket_make(unsigned flags, int type_flags);
 

@@ -2,6 +2,7 @@
 #include "engine/app_side.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -269,6 +270,40 @@ void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_
 	if (events & EPOLLHUP && (!app->end_told || app->aborted))
 		app->hangup = true;
 	rudp_app_pump(engine, app);
+}
+
+static bool has_hung_up(const struct rudp_app *app)
+{
+	struct pollfd one = {.fd = app->fd};
+
+	return app->fd >= 0 && poll(&one, 1, 0) > 0 && one.revents & POLLHUP;
+}
+
+static struct rudp_app *find_hung_up(struct rudp_engine *engine, uint16_t port)
+{
+	for (struct rudp_list *link = engine->apps.next; link != &engine->apps;
+	     link = link->next) {
+		struct rudp_app *app = RUDP_LIST_OWNER(link, struct rudp_app, link);
+
+		if (rudp_addr_port(&app->local) != port)
+			continue;
+		if (app->last_call || (!app->hangup && !app->end_told && has_hung_up(app)))
+			return app;
+	}
+	return NULL;
+}
+
+void rudp_app_look_for_hangups(struct rudp_engine *engine, uint16_t port)
+{
+	struct rudp_app *app;
+
+	/* One that resets takes two turns. */
+	for (unsigned i = 2 * engine->app_count; i > 0 && (app = find_hung_up(engine, port)); i--) {
+		if (app->last_call)
+			rudp_app_pump(engine, app);
+		else
+			rudp_app_on_epoll(engine, app, EPOLLHUP | EPOLLIN | EPOLLERR);
+	}
 }
 
 void rudp_app_fail(struct rudp_engine *engine, struct rudp_app *app, int error)

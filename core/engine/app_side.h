@@ -106,6 +106,8 @@ void rudp_app_on_tcp(struct rudp_engine *engine, struct rudp_app *app);
 void rudp_app_fail(struct rudp_engine *engine, struct rudp_app *app, int error);
 /* Moves bytes both ways, then looks whether an end has come. May free the app. */
 void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app);
+/* The program's closing of a connection of this local port may not have been told by epoll yet. */
+void rudp_app_look_for_hangups(struct rudp_engine *engine, uint16_t port);
 /* Puts it on the ready list. */
 void rudp_app_again(struct rudp_engine *engine, struct rudp_app *app);
 

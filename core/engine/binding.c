@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/mark.h"
@@ -62,8 +63,7 @@ static bool overlap(const struct rudp_addr *a, bool a_v6only, const struct rudp_
 	return rudp_addr_same_host(a, b) || covers(a, a_v6only, b) || covers(b, b_v6only, a);
 }
 
-bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_addr *local, bool v6only,
-			     bool reuse_port, const struct rudp_binding *except)
+bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_binding *binding)
 {
 	struct rudp_list *link, *next;
 
@@ -71,10 +71,10 @@ bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_addr 
 		struct rudp_binding *other = RUDP_LIST_OWNER(link, struct rudp_binding, all_link);
 
 		next = link->next;
-		if (other == except || !other->listening ||
-		    !overlap(local, v6only, &other->local, other->v6only))
+		if (other == binding || !other->listening ||
+		    !overlap(&binding->local, binding->v6only, &other->local, other->v6only))
 			continue;
-		if (reuse_port && other->reuse_port)
+		if (binding->reuse_port && other->reuse_port && binding->uid == other->uid)
 			continue;
 		if (rudp_binding_probe(engine, other))
 			return true;
@@ -103,6 +103,7 @@ static int hold_tcp(const struct rudp_binding *binding, struct rudp_addr *local)
 		set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, binding->v6only);
 	set_flag(fd, SOL_SOCKET, SO_REUSEADDR, binding->reuse_address);
 	set_flag(fd, SOL_SOCKET, SO_REUSEPORT, binding->reuse_port);
+	set_flag(fd, IPPROTO_IP, IP_FREEBIND, binding->options.freebind);
 	if (bind(fd, &local->sa, rudp_addr_len(local)) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&name, &len) < 0)
 		rc = -errno;
@@ -114,10 +115,31 @@ static int hold_tcp(const struct rudp_binding *binding, struct rudp_addr *local)
 	return rc;
 }
 
-/* Connections of a closed listener still use the port: as with TCP, only SO_REUSEADDR may share it. */
-static bool orphan_in_the_way(const struct rudp_udp *udp, const struct rudp_binding *binding)
+struct user_search {
+	const struct rudp_udp *udp;
+	bool found;
+};
+
+/* A TCP connection that was reset holds no port; ours only repeats itself for a while. */
+static bool look_for_user(void *context, struct rudp_conn *conn)
 {
-	return udp->owners == 0 && !binding->reuse_address && !binding->reuse_port;
+	struct user_search *search = context;
+
+	search->found = rudp_conn_socket(conn) == search->udp &&
+			rudp_conn_state(conn) != RUDP_STATE_RESET_SENT;
+	return !search->found;
+}
+
+/* Connections of a closed listener still use the port: as with TCP, only SO_REUSEADDR may share it. */
+static bool orphan_in_the_way(struct rudp_engine *engine, const struct rudp_udp *udp,
+			      const struct rudp_binding *binding)
+{
+	struct user_search search = {.udp = udp};
+
+	if (udp->owners > 0 || binding->reuse_address || binding->reuse_port)
+		return false;
+	rudp_endpoint_visit(engine->ep, look_for_user, &search);
+	return search.found;
 }
 
 /* One socket for all ports; it is no use to anybody else, so nobody is in its way but other programs. */
@@ -141,7 +163,8 @@ static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 		    const struct rudp_addr *local, struct rudp_udp **out)
 {
 	struct rudp_udp_options options = {.v6only = binding->v6only,
-					   .reuse_port = binding->reuse_port};
+					   .reuse_port = binding->reuse_port,
+					   .freebind = binding->options.freebind};
 	struct rudp_udp *udp = rudp_udp_find(engine, local, binding->v6only);
 	uint16_t port = rudp_addr_port(local);
 	uint16_t fixed = rudp_policy_udp_port(engine->settings.policy);
@@ -149,12 +172,8 @@ static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 
 	if (fixed)
 		return hold_fixed_udp(engine, binding, local, fixed, out);
-	if (udp && orphan_in_the_way(udp, binding)) {
-		rudp_udp_sweep(engine);
-		udp = rudp_udp_find(engine, local, binding->v6only);
-		if (udp && orphan_in_the_way(udp, binding))
-			return -EADDRINUSE;
-	}
+	if (udp && orphan_in_the_way(engine, udp, binding))
+		return -EADDRINUSE;
 	if (udp) {
 		rudp_udp_hold(engine, udp);
 		*out = udp;
@@ -267,15 +286,15 @@ static int take_port(struct rudp_engine *engine, struct rudp_binding *binding)
 	int rc = hold_both(engine, binding, &udp);
 
 	if (rc == -EADDRINUSE) {
-		/* Perhaps one of ours was closed and nobody has told us. */
+		/* Perhaps one of ours was closed and nobody has told us, or not yet. */
 		rudp_binding_probe_all(engine);
+		rudp_app_look_for_hangups(engine, rudp_addr_port(&binding->local));
 		rudp_udp_sweep(engine);
 		rc = hold_both(engine, binding, &udp);
 	}
 	if (rc < 0)
 		return rc;
-	if (rudp_binding_is_blocked(engine, &binding->local, binding->v6only, binding->reuse_port,
-				    binding)) {
+	if (rudp_binding_is_blocked(engine, binding)) {
 		rudp_udp_release(engine, udp);
 		return -EADDRINUSE;
 	}
@@ -305,6 +324,14 @@ static void log_new(const struct rudp_binding *binding)
 			 binding->program.pid, rudp_addr_format(&binding->local, text));
 }
 
+/* Whoever made the socket, as with TCP, whatever he has become since. */
+static uint32_t owner_of(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 ? status.st_uid : UINT32_MAX;
+}
+
 static struct rudp_binding *make(struct rudp_engine *engine, int fd, unsigned mark_flags,
 				 uint32_t pid)
 {
@@ -313,6 +340,7 @@ static struct rudp_binding *make(struct rudp_engine *engine, int fd, unsigned ma
 	if (!binding)
 		return NULL;
 	binding->tcp_fd = -1;
+	binding->uid = owner_of(fd);
 	binding->v6only = (mark_flags & RUDP_MARK_V6ONLY) != 0;
 	binding->reuse_port = (mark_flags & RUDP_MARK_REUSEPORT) != 0;
 	rudp_sock_options_read(&binding->options, fd, &engine->settings);

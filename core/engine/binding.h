@@ -43,6 +43,7 @@ struct rudp_binding {
 	bool tcp_listening;
 	bool tcp_may_accept;             /* an edge has been seen and not been used up */
 	bool reuse_address, reuse_port, v6only;
+	uint32_t uid;                    /* SO_REUSEPORT is shared within one user only */
 	struct rudp_addr local;
 	struct rudp_sock_options options;
 	struct rudp_program program;
@@ -81,7 +82,6 @@ bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding
 void rudp_binding_probe_all(struct rudp_engine *engine);
 
 /* A listening binding stands in the way of this one: they overlap and may not share. */
-bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_addr *local, bool v6only,
-			     bool reuse_port, const struct rudp_binding *except);
+bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_binding *binding);
 
 #endif

@@ -206,3 +206,31 @@ void rudp_connect_on_failed(struct rudp_engine *engine, struct rudp_app *app)
 	/* A plugged end is closed with the plug unread: the very poll bits of a refused TCP connect. */
 	rudp_app_free(engine, app);
 }
+
+/* Two descriptors of one socket, whoever holds them. */
+static bool is_same_socket(int a, int b)
+{
+	uint64_t a_cookie = 0, b_cookie = 1;
+	socklen_t len = sizeof a_cookie;
+
+	if (getsockopt(a, SOL_SOCKET, SO_COOKIE, &a_cookie, &len) < 0)
+		return false;
+	len = sizeof b_cookie;
+	return getsockopt(b, SOL_SOCKET, SO_COOKIE, &b_cookie, &len) == 0 && a_cookie == b_cookie;
+}
+
+bool rudp_connect_stop(struct rudp_engine *engine, int fd)
+{
+	for (struct rudp_list *link = engine->calls.next; link != &engine->calls;
+	     link = link->next) {
+		struct rudp_call *call = RUDP_LIST_OWNER(link, struct rudp_call, link);
+		struct rudp_app *app = rudp_app_find(engine, call->app_id);
+
+		if (!app || call->held_fd < 0 || !is_same_socket(call->held_fd, fd))
+			continue;
+		answer(engine, app, ECONNRESET);
+		rudp_app_free(engine, app);
+		return true;
+	}
+	return false;
+}

@@ -28,6 +28,12 @@ int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
 /* The caller of a blocking connect leaves: joined and plugged now. 0 or -errno. */
 int rudp_connect_go_on(struct rudp_engine *engine, struct rudp_call *call, struct rudp_app *app);
 
+/*
+ * SHUTDOWN of a socket on which another thread's blocking connect waits: that ends with ECONNRESET.
+ * false: there is no such connect.
+ */
+bool rudp_connect_stop(struct rudp_engine *engine, int fd);
+
 /* The handshake is over: unplugs, or answers the call. Before the ACK leaves. May free the app. */
 void rudp_connect_on_established(struct rudp_engine *engine, struct rudp_app *app);
 /* It has failed with app->error; frees the app. */

@@ -179,10 +179,14 @@ static int serve_shutdown(struct work *w)
 		rudp_app_again(w->engine, app);
 		return 0;
 	}
+	if (!app && rudp_connect_stop(w->engine, w->call->held_fd))
+		return 0;
 	if (!binding || !binding->listening)
 		return -ENOTCONN;
-	if (how == SHUT_RD || how == SHUT_RDWR)
+	if (how == SHUT_RD || how == SHUT_RDWR) {
 		rudp_listener_stop(w->engine, binding);
+		rudp_listener_reset_queued(w->engine, binding);
+	}
 	return 0;
 }
 

@@ -128,8 +128,7 @@ int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding
 	bool again = binding->listening;
 	int rc;
 
-	if (!again && rudp_binding_is_blocked(engine, &binding->local, binding->v6only,
-					      binding->reuse_port, binding))
+	if (!again && rudp_binding_is_blocked(engine, binding))
 		return -EADDRINUSE;
 	rc = listen_native(fd, backlog);
 	if (rc < 0)
@@ -188,6 +187,19 @@ void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding
 	}
 	rudp_listener_close(binding->port->listener, engine->now_at_ns);
 	binding->port->listener = NULL;
+}
+
+void rudp_listener_reset_queued(struct rudp_engine *engine, const struct rudp_binding *binding)
+{
+	struct rudp_list *link, *next;
+
+	for (link = engine->apps.next; link != &engine->apps; link = next) {
+		struct rudp_app *app = RUDP_LIST_OWNER(link, struct rudp_app, link);
+
+		next = link->next;
+		if (app->binding_id == binding->id && app->stage == RUDP_APP_UNDECIDED)
+			rudp_app_reset(engine, app);
+	}
 }
 
 static int connect_end(struct rudp_engine *engine, const struct rudp_binding *binding, int fd)

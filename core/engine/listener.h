@@ -26,6 +26,8 @@ struct rudp_decision rudp_listener_decide(struct rudp_engine *engine,
 					  const struct rudp_binding *binding);
 /* No more connections; those in its accept queue see to themselves. The port stays. */
 void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding);
+/* No accept will ever take what waits in the program's queue: reset, as TCP does at a shutdown. */
+void rudp_listener_reset_queued(struct rudp_engine *engine, const struct rudp_binding *binding);
 
 /* Hands over as many as the programs have room for. */
 void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port);

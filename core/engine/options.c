@@ -66,6 +66,7 @@ void rudp_sock_options_read(struct rudp_sock_options *options, int fd,
 	int flags = rudp_mark_get(fd);
 	struct rudp_bag bag;
 	char name[RUDP_CONGESTION_BYTES];
+	uint32_t freebind = 0;
 
 	*options = (struct rudp_sock_options){0};
 	options->conn.connect_timeout_ns = settings->connect_timeout_ns;
@@ -77,6 +78,8 @@ void rudp_sock_options_read(struct rudp_sock_options *options, int fd,
 	for (int i = 0; i < bag.count; i++)
 		if (bag.options[i].level == IPPROTO_TCP)
 			set_number(&options->conn, bag.options[i].option, bag.options[i].value);
+	options->freebind = (rudp_bag_find(&bag, IPPROTO_IP, IP_FREEBIND, &freebind) && freebind) ||
+			    (rudp_bag_find(&bag, IPPROTO_IPV6, IPV6_FREEBIND, &freebind) && freebind);
 	if (rudp_bag_find_congestion(&bag, name))
 		options->conn.cc = rudp_cc_find(name);
 }

@@ -17,6 +17,7 @@ struct rudp_sock_options {
 	struct rudp_conn_options conn;
 	bool reset_on_close; /* SO_LINGER with time 0 */
 	bool reuse_address;
+	bool freebind;       /* IP_FREEBIND */
 };
 
 void rudp_sock_options_read(struct rudp_sock_options *options, int fd,

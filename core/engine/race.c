@@ -22,6 +22,21 @@ static void arm(struct rudp_engine *engine, struct rudp_app *app)
 		       rudp_time_min(race->tcp_due_at_ns, race->give_up_at_ns));
 }
 
+/* As with TCP there is one connection between two names at a time. */
+static bool is_taken(const struct rudp_engine *engine, const struct rudp_addr *local,
+		     const struct rudp_addr *remote)
+{
+	for (const struct rudp_list *link = engine->apps.next; link != &engine->apps;
+	     link = link->next) {
+		const struct rudp_app *app = RUDP_LIST_OWNER(link, struct rudp_app, link);
+
+		if (app->binding_id == 0 && rudp_addr_equal(&app->local, local) &&
+		    rudp_addr_equal(&app->remote, remote))
+			return true;
+	}
+	return false;
+}
+
 /*
  * A program that has bound its socket speaks from there. That socket stays unconnected: others may
  * share it. Where it was bound to any address, routing says which one it is.
@@ -64,12 +79,18 @@ static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
 		      const struct rudp_binding *binding)
 {
 	struct rudp_addr wire = wire_address(engine, &app->remote);
+	struct rudp_addr local = app->local;
 	struct rudp_udp *udp;
 	int rc;
 
-	if (binding)
-		rc = from_binding(engine, binding, &wire, &udp, &app->local);
-	else
+	if (binding) {
+		rc = from_binding(engine, binding, &wire, &udp, &local);
+		if (rc == 0 && is_taken(engine, &local, &app->remote)) {
+			rudp_udp_release(engine, udp);
+			rc = -EADDRNOTAVAIL;
+		}
+		app->local = local;
+	} else
 		rc = rudp_udp_open_connected(engine, &wire, &udp);
 	if (rc < 0)
 		return rc;
@@ -93,11 +114,14 @@ static int begin_tcp(struct rudp_engine *engine, struct rudp_app *app)
 					   .local = &app->local,
 					   .bag = app->race.bag,
 					   .keepalive = app->options.conn.keepalive};
+	int64_t limit_ns = app->options.conn.connect_timeout_ns;
+	int64_t user_ns = app->options.conn.user_timeout_ns;
 
 	app->race.tcp_due_at_ns = RUDP_NEVER;
-	if (app->options.conn.connect_timeout_ns > 0)
-		app->race.give_up_at_ns =
-			app->race.started_at_ns + app->options.conn.connect_timeout_ns;
+	if (limit_ns > 0 && (user_ns == 0 || limit_ns < user_ns))
+		user_ns = limit_ns;
+	if (user_ns > 0)
+		app->race.give_up_at_ns = app->race.started_at_ns + user_ns;
 	arm(engine, app);
 	return rudp_tcp_connect(engine, app->id, &from, &app->remote, &app->carrier.tcp);
 }
@@ -147,6 +171,7 @@ static int begin_auto(struct rudp_engine *engine, struct rudp_app *app,
 	int64_t head_start_ns = rudp_policy_head_start_ns(engine->settings.policy);
 	int64_t rtt_ns = 0;
 	bool tcp = false;
+	int rc;
 
 	if (recall(engine, app, &tcp, &rtt_ns) && tcp) {
 		app->reason = RUDP_REASON_REMEMBERED;
@@ -156,10 +181,11 @@ static int begin_auto(struct rudp_engine *engine, struct rudp_app *app,
 		head_start_ns = RUDP_RACE_RTTS * rtt_ns;
 	app->transport = RUDP_TRANSPORT_RACING;
 	app->race.tcp_due_at_ns = engine->now_at_ns + head_start_ns;
-	if (begin_rudp(engine, app, binding) == 0) {
+	rc = begin_rudp(engine, app, binding);
+	if (rc == 0)
 		arm(engine, app);
-		return 0;
-	}
+	if (rc == 0 || (binding && rc == -EADDRNOTAVAIL))
+		return rc;
 	app->reason = RUDP_REASON_REFUSED;
 	return begin_only_tcp(engine, app);
 }

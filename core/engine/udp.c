@@ -143,6 +143,8 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 		set_int(udp->fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (options->reuse_port)
 		set_int(udp->fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (options->freebind)
+		set_int(udp->fd, IPPROTO_IP, IP_FREEBIND, 1);
 	if (bind(udp->fd, &local->sa, rudp_addr_len(local)) < 0)
 		return give_up(udp, -errno);
 	rc = learn_local(udp);
@@ -154,6 +156,16 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 	return 0;
 }
 
+/* A broadcast address wants an option of a UDP socket, and has no route for a stream. */
+static int connect_there(int fd, const struct rudp_addr *remote)
+{
+	if (connect(fd, &remote->sa, rudp_addr_len(remote)) == 0)
+		return 0;
+	if (errno != EACCES || set_int(fd, SOL_SOCKET, SO_BROADCAST, 1) < 0)
+		return -errno;
+	return connect(fd, &remote->sa, rudp_addr_len(remote)) == 0 ? -ENETUNREACH : -errno;
+}
+
 int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *remote,
 			    struct rudp_udp **out)
 {
@@ -162,8 +174,9 @@ int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *
 
 	if (!udp)
 		return rc;
-	if (connect(udp->fd, &remote->sa, rudp_addr_len(remote)) < 0)
-		return give_up(udp, errno == EAGAIN ? -EADDRNOTAVAIL : -errno);
+	rc = connect_there(udp->fd, remote);
+	if (rc < 0)
+		return give_up(udp, rc == -EAGAIN ? -EADDRNOTAVAIL : rc);
 	udp->connected = true;
 	udp->remote = *remote;
 	rc = learn_local(udp);
@@ -178,13 +191,12 @@ int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *
 int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source)
 {
 	struct rudp_udp scratch = {0};
-	int rc = 0;
+	int rc;
 
 	scratch.fd = socket(remote->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (scratch.fd < 0)
 		return -errno;
-	if (connect(scratch.fd, &remote->sa, rudp_addr_len(remote)) < 0)
-		rc = -errno;
+	rc = connect_there(scratch.fd, remote);
 	if (rc == 0)
 		rc = learn_local(&scratch);
 	close(scratch.fd);

@@ -56,6 +56,7 @@ struct rudp_udp_options {
 	bool v6only;
 	bool reuse_address;           /* another socket of this engine has the port too */
 	bool reuse_port;
+	bool freebind;
 };
 
 /*

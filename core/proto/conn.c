@@ -475,5 +475,5 @@ int rudp_conn_error(const struct rudp_conn *conn)
 
 void *rudp_conn_socket(const struct rudp_conn *conn)
 {
-	return conn->path.socket;
+	return conn->dead ? NULL : conn->path.socket;
 }

@@ -38,6 +38,14 @@ static bool owes_delivery(const struct rudp_conn *conn)
 	return rudp_sendbuf_unacked(buf) > 0 || (buf->fin_wanted && !buf->fin_acked);
 }
 
+/* TCP_USER_TIMEOUT counts from the first SYN on, as in Linux. */
+static int64_t handshake_max_ns(const struct rudp_conn *conn)
+{
+	int64_t max = or_default(conn->options.connect_timeout_ns, RUDP_CONNECT_TIMEOUT_NS);
+
+	return rudp_time_min(max, or_default(conn->options.user_timeout_ns, max));
+}
+
 /*
  * No answer for too long: give up. A connection that is merely idle, and only our own questions go
  * unanswered, survives much longer: TCP would not even have asked.
@@ -45,8 +53,7 @@ static bool owes_delivery(const struct rudp_conn *conn)
 static int64_t give_up_at_ns(const struct rudp_conn *conn)
 {
 	if (is_handshaking(conn))
-		return conn->opened_at_ns +
-		       or_default(conn->options.connect_timeout_ns, RUDP_CONNECT_TIMEOUT_NS);
+		return conn->opened_at_ns + handshake_max_ns(conn);
 	if (!rudp_state_is_established(conn->state) || conn->reliability.outstanding == 0)
 		return RUDP_NEVER;
 	if (!owes_delivery(conn))

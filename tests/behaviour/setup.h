@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the checks of connection set-up share. Every function ends the check when it cannot do its work. */
+/* What the checks of set-up share. Every function ends the check when it cannot do its work. */
 #ifndef RUDP_TESTS_BEHAVIOUR_SETUP_H
 #define RUDP_TESTS_BEHAVIOUR_SETUP_H
 

@@ -203,9 +203,9 @@ CHECK(fork_child_accepts_what_the_parent_listens_on)
 		say_result("send", send(accepted, "child", 5, 0));
 		_exit(0);
 	}
-	say_bytes("recv", fd);
-	say_bytes("recv", fd);
 	reap(child);
+	say_bytes("recv", fd);
+	say_bytes("recv", fd);
 }
 
 CHECK(accepted_in_the_child_of_a_child_of_a_worker)

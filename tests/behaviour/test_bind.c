@@ -87,7 +87,8 @@ CHECK(getpeername_with_short_buffers_and_wrong_pointers)
 	say_result("NULL address", getpeername(client, NULL, &len));
 	say_result("NULL length", getpeername(client, (struct sockaddr *)&name, NULL));
 	say_result("negative", getpeername(client, (struct sockaddr *)&name, &negative));
-	say_result("not connected, wrong pointers", getpeername(fresh(AF_INET, 0), (void *)1, (void *)1));
+	say_result("not connected, wrong pointers",
+		   getpeername(fresh(AF_INET, 0), (void *)1, (void *)1));
 }
 
 CHECK(bind_with_wrong_arguments)
@@ -276,8 +277,9 @@ CHECK(v6only_listener_refuses_ipv4)
 	say_result("IPv4", connect_to(fresh(AF_INET, 0), &addr));
 	address(&addr, "::1", port);
 	say_result("IPv6", connect_to(fresh(AF_INET6, 0), &addr));
-	int one = 0;
-	say_result("V6ONLY after bind", setsockopt(server, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)));
+	int off = 0;
+	say_result("V6ONLY after bind",
+		   setsockopt(server, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)));
 	server = fresh(AF_INET6, 0);
 	set_option(server, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	say_bind("mapped on V6ONLY", server, "::ffff:127.0.0.1", 0);

@@ -175,6 +175,27 @@ CHECK(refused_later_connect_is_tried_again_without_asking)
 	say_error("SO_ERROR", fd);
 }
 
+CHECK(refused_later_connect_keeps_the_bound_name)
+{
+	struct sockaddr_storage addr, name, after;
+	refusing(AF_INET, &addr);
+	int fd = fresh(AF_INET, SOCK_NONBLOCK);
+	address(&name, "127.0.0.1", 2023);
+	must(bind_to(fd, &name) == 0, "bind");
+	say_result("connect", connect_to(fd, &addr));
+	wait_for(fd, POLLHUP);
+	name_of(fd, &after);
+	say("same name when refused: %d", same_address(&name, &after));
+	say_result("second connect", connect_to(fd, &addr));
+	name_of(fd, &after);
+	say("same name when told: %d", same_address(&name, &after));
+	listener(AF_INET, &addr);
+	say_result("third connect", connect_to(fd, &addr));
+	wait_for(fd, POLLOUT);
+	name_of(fd, &after);
+	say("same name when connected: %d", same_address(&name, &after));
+}
+
 CHECK(silent_peer_leaves_the_connect_under_way)
 {
 	struct sockaddr_storage addr, name;

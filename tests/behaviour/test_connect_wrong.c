@@ -85,7 +85,8 @@ CHECK(connect_to_a_path_does_not_reach_an_unix_socket)
 {
 	struct sockaddr_un path = {.sun_family = AF_UNIX, .sun_path = "\0rudp-behaviour-path"};
 	int local = socket(AF_UNIX, SOCK_STREAM, 0);
-	must(bind(local, (struct sockaddr *)&path, 24) == 0 && listen(local, 1) == 0, "a local listener");
+	must(bind(local, (struct sockaddr *)&path, 24) == 0, "bind to a path");
+	must(listen(local, 1) == 0, "a local listener");
 	int fd = fresh(AF_INET, 0);
 	say_result("connect", connect(fd, (struct sockaddr *)&path, 24));
 	say_result("bind", bind(fd, (struct sockaddr *)&path, 24));
