@@ -216,8 +216,36 @@ rules_for_callers() {
 	fetch 10 page
 	grep -qF "$TMP/policy:2:" "$TMP/wrong.log" || fail "no line and column about a wrong rule"
 	ok "a wrong rule: kernel TCP, and the log says $(grep -oE "policy:2:[0-9]+" "$TMP/wrong.log" | head -n 1)"
+	# By another name: the engine of the other key may still be there, and keeps what it had.
+	cp "$TMP/policy" "$TMP/wrong"
+	SETTINGS=("RUDP_POLICY_FILE=$TMP/wrong" "RUDP_KEY_FILE=$TMP/other")
+	! curl_a 10 --fail -o "$TMP/fetched" "$URL/page" || fail "in clear, although there is a key and a wrong rule"
+	ok "a wrong rule and a key: nothing goes out"
+	rules_that_change
 	SETTINGS=(RUDP_KEY_FILE=)
 	stop_server nginx
+}
+
+# An engine in a thread lives no longer than one curl.
+rules_that_change() {
+	[ "$THREADS" = process ] || return 0
+	SETTINGS=("RUDP_POLICY_FILE=$TMP/changing" RUDP_KEY_FILE=)
+	: >"$TMP/changing"
+	fetch 10 page
+	printf 'connect use tcp\n' >"$TMP/changing"
+	wait_until 10 "the new rule" fetches_by_new_rule
+	logged a "policy: 0 rules in RUDP_POLICY, 1 rule in $TMP/changing" || fail "no line about the new rules"
+	printf 'connect use udp\n' >"$TMP/changing"
+	wait_until 10 "the complaint" fetches_in_spite_of_wrong_rule
+	ok "an engine that runs takes new rules, and keeps them when the file becomes wrong"
+}
+
+fetches_by_new_rule() {
+	fetch 10 page && logged a "is left to kernel TCP: $TMP/changing:1"
+}
+
+fetches_in_spite_of_wrong_rule() {
+	fetch 10 page && logged a "policy: $TMP/changing:1:13: 'udp' stands here"
 }
 
 # listens_as RULE: what side b then has open on the port.

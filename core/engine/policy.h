@@ -21,6 +21,7 @@
 #include "base/addr.h"
 
 #define RUDP_POLICY_RULES_MAX 1024          /* of one source */
+#define RUDP_POLICY_LINES_MAX 65535         /* that have statements; what a decision can name */
 #define RUDP_POLICY_FILE_BYTES_MAX (256 << 10)
 #define RUDP_POLICY_TEXT_SIZE 512
 #define RUDP_POLICY_PATH_SIZE 1024

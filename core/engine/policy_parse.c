@@ -252,6 +252,8 @@ static bool read_statement(struct parser *p)
 	struct word first = next_word(p), last;
 	bool good;
 
+	if (first.line > RUDP_POLICY_LINES_MAX)
+		return fault(p, &first, 0, "there are more than %d lines", RUDP_POLICY_LINES_MAX);
 	if (is(&first, "set"))
 		good = read_setting(p);
 	else if (is(&first, "connect") || is(&first, "listen") || is(&first, "any"))

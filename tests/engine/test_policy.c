@@ -232,6 +232,22 @@ Test(policy, one_rule_too_many_is_refused)
 	rudp_policy_free(policy);
 }
 
+Test(policy, a_line_too_far_down_is_refused)
+{
+	static char text[RUDP_POLICY_LINES_MAX + 32];
+	struct rudp_policy *policy = rudp_policy_new();
+
+	memset(text, '\n', RUDP_POLICY_LINES_MAX);
+	strcpy(text + RUDP_POLICY_LINES_MAX - 1, "any use tcp\n");
+	cr_assert(rudp_policy_parse(policy, false, text, strlen(text), "p", error));
+	cr_assert(eq(u32, ask(policy, CONNECT, "1.1.1.1:1", NULL, NULL).line, 65535));
+	strcpy(text + RUDP_POLICY_LINES_MAX, "any use tcp\n");
+	text[RUDP_POLICY_LINES_MAX - 1] = '\n';
+	cr_assert(not(rudp_policy_parse(policy, false, text, strlen(text), "p", error)));
+	cr_assert(eq(str, error, "p:65536:1: there are more than 65535 lines"));
+	rudp_policy_free(policy);
+}
+
 Test(policy, the_first_rule_that_matches_decides)
 {
 	static const char text[] = "connect to 10.0.0.0/8 port 80 use rudp\n"
