@@ -12,7 +12,8 @@
 #define SEND_BUFFER_BYTES 212992
 
 #define INHERITED                                                                                  \
-	((unsigned)(RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY | RUDP_MARK_NATIVE))
+	((unsigned)(RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY |             \
+		    RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR))
 
 static bool peer_of(int fd, struct ucred *peer)
 {
@@ -53,18 +54,20 @@ static int take(int listener, int flags, struct rudp_name *name)
 	}
 }
 
-static void dress(int listener, int fd, const struct rudp_socket *s, const struct rudp_name *name)
+static void dress(int listener, int fd, unsigned mark, const struct rudp_name *name)
 {
 	int bytes = SEND_BUFFER_BYTES, none = 0; /* Linux does not inherit SO_PRIORITY */
 	struct rudp_bag bag;
 
-	rudp_mark_set(fd, (s->flags & INHERITED) | RUDP_MARK_ACCEPTED);
+	rudp_mark_set(fd, (mark & INHERITED) | RUDP_MARK_ACCEPTED);
 	rudp_sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-	if (s->flags & RUDP_MARK_NATIVE) {
+	if (mark & RUDP_MARK_NATIVE) {
 		rudp_swap_native_options(listener, fd);
 		rudp_sys_setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &none, sizeof none);
+	} else if (mark & RUDP_MARK_REUSEADDR) {
+		rudp_swap_native_option(listener, fd, SO_REUSEADDR);
 	}
-	if (s->flags & RUDP_MARK_BAG && rudp_bag_get(listener, &bag) == 0)
+	if (mark & RUDP_MARK_BAG && rudp_bag_get(listener, &bag) == 0)
 		rudp_bag_write(fd, &bag);
 	/* Tells the engine that somebody has it. One that has been reset by now does not care. */
 	rudp_sys_sendto(fd, name->nonce.bytes, RUDP_SENTINEL_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT,
@@ -73,22 +76,22 @@ static void dress(int listener, int fd, const struct rudp_socket *s, const struc
 
 int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
+	int mark = rudp_mark_get(fd); /* says enough of a listener: a look at its names costs two calls */
 	struct rudp_name name;
-	struct rudp_socket s;
 	int accepted;
 	int rc;
 
-	if (!rudp_socket_look(fd, &s))
+	if (mark < 0)
 		return RUDP_NOT_OURS;
-	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC) || s.state != RUDP_SOCKET_LISTENING)
+	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC) || !(mark & RUDP_MARK_LISTENING))
 		return -EINVAL;
 	accepted = take(fd, flags, &name);
 	if (accepted < 0)
 		return accepted;
-	dress(fd, accepted, &s, &name);
+	dress(fd, accepted, (unsigned)mark, &name);
 	if (!addr)
 		return accepted;
-	rc = rudp_address_copy_out(accepted, &name.remote, s.flags, addr, len);
+	rc = rudp_address_copy_out(accepted, &name.remote, (unsigned)mark, addr, len);
 	if (rc < 0) {
 		rudp_sys_close(accepted);
 		return rc;

@@ -81,17 +81,15 @@ static int connect_by_kernel(int fd, const struct rudp_socket *s, const struct s
 	return rc < 0 ? rc : rudp_sys_connect(fd, addr, len);
 }
 
-static int connect_new(int fd, const struct rudp_socket *s, const struct sockaddr *addr,
-		       socklen_t len, rudp_wants_kernel *wants_kernel)
+/* copy: of addr, which is still the program's. */
+static int connect_new(int fd, const struct rudp_socket *s, const struct sockaddr_storage *copy,
+		       const struct sockaddr *addr, socklen_t len, rudp_wants_kernel *wants_kernel)
 {
-	struct sockaddr_storage copy;
 	struct rudp_addr remote;
-	int rc = rudp_address_copy_in(fd, addr, len, &copy);
+	int rc = rudp_address_check(s, copy, len, &remote);
 
 	if (rc == 0)
-		rc = rudp_address_check(s, &copy, len, &remote);
-	if (rc == 0)
-		rc = check_destination(s, &copy, &remote);
+		rc = check_destination(s, copy, &remote);
 	if (rc < 0)
 		return rc;
 	if (wants_kernel && wants_kernel(&remote))
@@ -181,35 +179,26 @@ static int dissolve(int fd, struct rudp_socket *s)
 	return rudp_socket_abort(fd, s);
 }
 
-static int is_unspecified(int fd, const struct sockaddr *addr, socklen_t len)
-{
-	struct sockaddr_storage copy;
-	int rc = rudp_address_copy_in(fd, addr, len, &copy);
-
-	if (rc < 0)
-		return rc;
-	if (len < sizeof copy.ss_family)
-		return -EINVAL;
-	return copy.ss_family == AF_UNSPEC;
-}
-
 int rudp_call_connect(int fd, const struct sockaddr *addr, socklen_t len,
 		      rudp_wants_kernel *wants_kernel)
 {
+	struct sockaddr_storage copy;
 	struct rudp_socket s;
 	int rc;
 
 	if (!rudp_socket_look(fd, &s))
 		return RUDP_NOT_OURS;
-	rc = is_unspecified(fd, addr, len);
+	rc = rudp_address_copy_in(fd, addr, len, &copy);
 	if (rc < 0)
 		return rc;
-	if (rc)
+	if (len < sizeof copy.ss_family)
+		return -EINVAL;
+	if (copy.ss_family == AF_UNSPEC)
 		return dissolve(fd, &s);
 	switch (s.state) {
 	case RUDP_SOCKET_FRESH:
 	case RUDP_SOCKET_BOUND:
-		return connect_new(fd, &s, addr, len, wants_kernel);
+		return connect_new(fd, &s, &copy, addr, len, wants_kernel);
 	case RUDP_SOCKET_CONNECTED:
 		return s.flags & RUDP_MARK_PENDING ? connect_pending(fd, &s) : -EISCONN;
 	case RUDP_SOCKET_LISTENING:

@@ -206,15 +206,35 @@ static int set_flag(int fd, const struct rudp_socket *s, const struct rudp_optio
 						      : s->flags & ~row->flag);
 }
 
+/*
+ * Programs set it on every connection. The kernel's look at pointer and length comes from an option that
+ * has the same form, and means nothing to AF_UNIX.
+ */
+static int set_nodelay(int fd, const void *value, socklen_t len)
+{
+	int flags = rudp_mark_get(fd);
+	int rc;
+
+	if (flags < 0)
+		return RUDP_NOT_OURS;
+	rc = rudp_sys_setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, value, len);
+	if (rc < 0)
+		return rc;
+	return rudp_mark_set(fd, value_of(value, len)
+					 ? (unsigned)flags | RUDP_MARK_NODELAY
+					 : (unsigned)flags & ~(unsigned)RUDP_MARK_NODELAY);
+}
+
 static int set_native(int fd, const struct rudp_socket *s, const struct rudp_option_row *row,
 		      const void *value, socklen_t len)
 {
+	unsigned flag = row->flag ? row->flag : RUDP_MARK_NATIVE;
 	int rc = rudp_sys_setsockopt(fd, row->level, row->option, value, len);
 
 	if (rc < 0)
 		return rc;
-	if (!(s->flags & RUDP_MARK_NATIVE))
-		rudp_mark_set(fd, s->flags | RUDP_MARK_NATIVE);
+	if (!(s->flags & flag))
+		rudp_mark_set(fd, s->flags | flag);
 	if (row->tell)
 		tell(fd, s, row->level, row->option, value, len);
 	return 0;
@@ -250,6 +270,8 @@ int rudp_call_setsockopt(int fd, int level, int option, const void *value, sockl
 	const struct rudp_option_row *row = rudp_option_row(level, option);
 	struct rudp_socket s;
 
+	if (level == IPPROTO_TCP && option == TCP_NODELAY)
+		return set_nodelay(fd, value, len);
 	if (!rudp_socket_look(fd, &s))
 		return RUDP_NOT_OURS;
 	switch (row->home) {

@@ -33,6 +33,7 @@ enum rudp_mark_flag {
 	RUDP_MARK_NATIVE = 1 << 8,     /* an option that AF_UNIX keeps itself was set: accept copies */
 	RUDP_MARK_PENDING = 1 << 9,    /* connect has begun and not yet told its result */
 	RUDP_MARK_ABORTED = 1 << 10,   /* the program gave its connection up: ECONNRESET, once */
+	RUDP_MARK_REUSEADDR = 1 << 11, /* such an option, too, which every server sets, so by itself */
 };
 
 #define RUDP_BAG_MAX 48

@@ -18,7 +18,7 @@ const size_t rudp_option_native_count = sizeof rudp_option_native / sizeof rudp_
 
 /* What is not here is judged by a scratch socket and kept in the bag. */
 static const struct rudp_option_row rows[] = {
-	{SOL_SOCKET, SO_REUSEADDR, RUDP_OPTION_NATIVE, 0, false},
+	{SOL_SOCKET, SO_REUSEADDR, RUDP_OPTION_NATIVE, RUDP_MARK_REUSEADDR, false},
 	{SOL_SOCKET, SO_KEEPALIVE, RUDP_OPTION_NATIVE, 0, true},
 	{SOL_SOCKET, SO_LINGER, RUDP_OPTION_NATIVE, 0, true},
 	{SOL_SOCKET, SO_OOBINLINE, RUDP_OPTION_NATIVE, 0, true},

@@ -15,16 +15,19 @@
 
 #define VALUE_BYTES_MAX 16 /* a struct timeval, a struct linger, an interface's name */
 
+void rudp_swap_native_option(int from, int to, int option)
+{
+	uint8_t value[VALUE_BYTES_MAX];
+	socklen_t len = sizeof value;
+
+	if (rudp_sys_getsockopt(from, SOL_SOCKET, option, value, &len) == 0)
+		rudp_sys_setsockopt(to, SOL_SOCKET, option, value, len);
+}
+
 void rudp_swap_native_options(int from, int to)
 {
-	for (size_t i = 0; i < rudp_option_native_count; i++) {
-		int option = rudp_option_native[i];
-		uint8_t value[VALUE_BYTES_MAX];
-		socklen_t len = sizeof value;
-
-		if (rudp_sys_getsockopt(from, SOL_SOCKET, option, value, &len) == 0)
-			rudp_sys_setsockopt(to, SOL_SOCKET, option, value, len);
-	}
+	for (size_t i = 0; i < rudp_option_native_count; i++)
+		rudp_swap_native_option(from, to, rudp_option_native[i]);
 }
 
 static void set_flag(int fd, int level, int option, bool on)
@@ -76,7 +79,7 @@ int rudp_swap_place(int fd, int replacement)
 int rudp_swap_fresh(int fd, const struct rudp_socket *s)
 {
 	unsigned kept = RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY |
-			RUDP_MARK_REUSEPORT | RUDP_MARK_NATIVE;
+			RUDP_MARK_REUSEPORT | RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR;
 	int fresh = rudp_socket_make(s->flags & kept, SOCK_CLOEXEC);
 	struct rudp_bag bag;
 

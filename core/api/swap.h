@@ -23,5 +23,7 @@ void rudp_swap_options(int from, int to, const struct rudp_socket *s);
 
 /* Options that AF_UNIX sockets keep themselves, copied as they are. */
 void rudp_swap_native_options(int from, int to);
+/* One of them. */
+void rudp_swap_native_option(int from, int to, int option);
 
 #endif

@@ -71,7 +71,7 @@ void rudp_sock_options_read(struct rudp_sock_options *options, int fd,
 	*options = (struct rudp_sock_options){0};
 	options->conn.connect_timeout_ns = settings->connect_timeout_ns;
 	/* The mark says where there is nothing to be found. */
-	if (flags < 0 || flags & RUDP_MARK_NATIVE)
+	if (flags < 0 || flags & (RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR))
 		read_native(options, fd);
 	if (flags < 0 || !(flags & RUDP_MARK_BAG) || rudp_bag_get(fd, &bag) < 0)
 		return;
