@@ -114,11 +114,16 @@ static void leave(struct rudp_engine *engine)
 	engine->over = is_idle(engine);
 }
 
+static bool is_kept(const struct rudp_engine *engine)
+{
+	return engine->now_at_ns < engine->keep_until_ns;
+}
+
 static void look_for_end(struct rudp_engine *engine)
 {
 	if (engine->stays)
 		return;
-	if (!is_idle(engine)) {
+	if (!is_idle(engine) || is_kept(engine)) {
 		engine->idle_since_ns = RUDP_NEVER;
 		return;
 	}
@@ -206,10 +211,12 @@ void rudp_housekeeping(struct rudp_engine *engine)
 /* A quiet engine that nothing can happen to unheard sleeps. */
 int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
 {
+	bool ends = !engine->stays && is_idle(engine);
 	bool needed = engine->binding_count || engine->orphan_udp_count || engine->call_count ||
-		      engine->stranger_count ||
-		      engine->stopping || (!engine->stays && is_idle(engine));
+		      engine->stranger_count || engine->stopping || (ends && !is_kept(engine));
 	int64_t deadline = rudp_time_min(engine->accept_retry_at_ns, engine->doors_open_at_ns);
 
+	if (ends && is_kept(engine))
+		deadline = rudp_time_min(deadline, engine->keep_until_ns);
 	return needed ? rudp_time_min(deadline, engine->housekeeping_at_ns) : deadline;
 }

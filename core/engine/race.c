@@ -257,12 +257,20 @@ static void won_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
 	rudp_connect_on_established(engine, app);
 }
 
+/* What is remembered is worth a head start to every program that is started meanwhile. */
+static void keep_engine(struct rudp_engine *engine)
+{
+	engine->keep_until_ns =
+		engine->now_at_ns + rudp_policy_remember_ns(engine->settings.policy);
+}
+
 static void won_by_tcp(struct rudp_engine *engine, struct rudp_app *app)
 {
 	app->race.give_up_at_ns = RUDP_NEVER;
 	if (app->carrier.conn) {
 		app->reason = RUDP_REASON_SILENT;
 		app->race.give_up_at_ns = app->race.started_at_ns + RUDP_RACE_LATE_NS;
+		keep_engine(engine);
 	}
 	arm(engine, app);
 	remember(engine, app, true);
@@ -313,18 +321,21 @@ void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigne
 }
 
 /*
- * The host is there and says no: that is the answer, as with TCP alone. Any other failure waits for
- * rudp's, but is what the program is told.
+ * The host is there and says no: that is the answer, as with TCP alone. With any other failure (a
+ * firewall that has something against TCP, no descriptors) rudp has one head start more; the error of
+ * TCP is what the program is told then.
  */
 static void lost_by_tcp(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
 	drop_tcp(engine, app);
-	app->race.give_up_at_ns = RUDP_NEVER;
-	arm(engine, app);
-	if (!app->carrier.conn || error == ECONNREFUSED)
+	if (!app->carrier.conn || error == ECONNREFUSED) {
 		fail(engine, app, error);
-	else
-		app->race.error = error;
+		return;
+	}
+	app->race.error = error;
+	app->race.give_up_at_ns =
+		engine->now_at_ns + rudp_policy_head_start_ns(engine->settings.policy);
+	arm(engine, app);
 }
 
 void rudp_race_on_tcp(struct rudp_engine *engine, struct rudp_app *app)
@@ -345,7 +356,7 @@ static void on_time(struct rudp_engine *engine, struct rudp_app *app)
 		if (app->carrier.conn)
 			drop_conn(engine, app);
 	} else if (engine->now_at_ns >= app->race.give_up_at_ns) {
-		lost_by_tcp(engine, app, ETIMEDOUT);
+		fail(engine, app, app->race.error ? app->race.error : ETIMEDOUT);
 	} else if (engine->now_at_ns >= app->race.tcp_due_at_ns) {
 		rc = begin_tcp(engine, app);
 		if (rc < 0)
