@@ -22,12 +22,16 @@ static bool peer_of(int fd, struct ucred *peer)
 	return rudp_sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) == 0;
 }
 
-/* The engine called listen() on the listener, so both ends of an honest one say the same. */
+/*
+ * The engine called listen() on the listener, so both ends of an honest one say the same: but for an
+ * engine in a thread of a program that was root then, and is somebody else now.
+ */
 static bool is_from(const struct ucred *engine, int fd)
 {
 	struct ucred peer;
 
-	return peer_of(fd, &peer) && engine->pid == peer.pid && engine->uid == peer.uid;
+	return peer_of(fd, &peer) && engine->pid == peer.pid &&
+	       (engine->uid == peer.uid || engine->uid == 0);
 }
 
 /*

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -177,6 +178,21 @@ static int understand(const char *answer, ssize_t len, struct rudp_engine_ref *e
 	}
 }
 
+/* Where the program has asked for orphans, our engine must not be the first that it gets. */
+static int start_as_orphan(struct plan *plan)
+{
+	int adopts = 0;
+	int rc;
+
+	rudp_sys_call(SYS_prctl, PR_GET_CHILD_SUBREAPER, (long)&adopts, 0, 0, 0, 0);
+	if (adopts)
+		rudp_sys_call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0, 0);
+	rc = rudp_child_run(leave_engine_behind, plan);
+	if (adopts)
+		rudp_sys_call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0);
+	return rc;
+}
+
 static int run(struct plan *plan, struct rudp_engine_ref *engine)
 {
 	char answer[ANSWER_BYTES_MAX];
@@ -187,7 +203,7 @@ static int run(struct plan *plan, struct rudp_engine_ref *engine)
 	if (rc < 0)
 		return rc;
 	plan->ready = ends[1];
-	rc = rudp_child_run(leave_engine_behind, plan);
+	rc = start_as_orphan(plan);
 	rudp_sys_close(ends[1]);
 	len = rc < 0 ? 0 : read_answer(ends[0], answer);
 	rudp_sys_close(ends[0]);

@@ -142,8 +142,12 @@ static int search(struct rudp_engine_ref *engine)
 	int rc;
 
 	/* What is asked for is a thread of this very program, also where an engine process is about. */
-	if (wants_thread() && !rudp_engine_thread_is_torn())
-		return rudp_engine_load_thread(engine);
+	if (wants_thread() && !rudp_engine_thread_is_torn()) {
+		rc = rudp_engine_load_thread(engine);
+		/* The program may have left the network namespace in which its thread is. */
+		if (rc < 0 || answers(&engine->nonce))
+			return rc;
+	}
 	if (from_environment(engine))
 		return 0;
 	/* Each turn: the winner of a race may not listen yet, or may just be ending. */

@@ -38,8 +38,10 @@ bool rudp_peer_is_engine(const struct rudp_engine *engine, int fd)
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 
+	/* An engine in a thread changes its user with the program around it. */
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	       (uint32_t)peer.pid == engine->pid && peer.uid == engine->uid;
+	       (uint32_t)peer.pid == engine->pid &&
+	       (peer.uid == engine->uid || peer.uid == geteuid());
 }
 
 bool rudp_caller_holds_ours(struct rudp_engine *engine, const struct rudp_call *call)

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -31,6 +32,7 @@ static struct {
 	int result;
 	pid_t owner;          /* 0: no engine here; fork does not copy the thread */
 	atomic_bool left;     /* the program is ending */
+	bool *here;           /* becomes false by a fork */
 } host;
 
 /* A table of its own, with nothing of the program's in it. */
@@ -94,6 +96,23 @@ static int create_thread(void)
 	return -rc;
 }
 
+static void mark_process(void)
+{
+	if (!host.here) {
+		void *page = mmap(NULL, sizeof *host.here, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (page == MAP_FAILED)
+			return;
+		if (madvise(page, (size_t)sysconf(_SC_PAGESIZE), MADV_WIPEONFORK) < 0) {
+			munmap(page, sizeof *host.here);
+			return;
+		}
+		host.here = page;
+	}
+	*host.here = true;
+}
+
 static int start(char *(*get)(const char *name))
 {
 	char text[RUDP_SETTINGS_TEXT_SIZE];
@@ -116,6 +135,7 @@ static int start(char *(*get)(const char *name))
 	rc = create_thread();
 	if (rc < 0)
 		return rc;
+	mark_process();
 	while (sem_wait(&host.started) < 0 && errno == EINTR)
 		;
 	return host.result;
@@ -182,8 +202,11 @@ __attribute__((destructor)) void rudp_engine_stop_thread(void)
 	struct timespec deadline;
 	int fd;
 
-	/* exit() may follow quick_exit() or another exit() on its heels: one farewell is enough. */
-	if (host.owner != getpid() || atomic_exchange(&host.left, true))
+	/*
+	 * A forked child may live under a filter that kills: that it has no engine is seen without a
+	 * system call. exit() may follow quick_exit() on its heels: one farewell is enough.
+	 */
+	if (!host.here || !*host.here || host.owner != getpid() || atomic_exchange(&host.left, true))
 		return;
 	atomic_store(&host.engine.stop_wanted, true);
 	fd = knock();
