@@ -7,6 +7,7 @@
 #
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
+needs_root "rsync's daemon"
 # shellcheck source=integration/lib/ssh.sh
 . "$HERE/lib/ssh.sh"
 PORT=8730
@@ -101,8 +102,6 @@ prove_udp 20000000
 section "20 ms, 1 % loss both ways"
 link_up --delay 10ms --loss 1% --seed 5
 daemon "$B4" "rsync://$B4:$PORT/tree/" "$A4"
-if may_be_many_users; then
-	over_ssh
-fi
+over_ssh
 prove_udp 6000000
 link_down
