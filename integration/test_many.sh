@@ -1,95 +1,98 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Many connections leave nothing behind, and a thousand at once need hardly more than a thousand
-# descriptors.
+# Many connections: at once, in a server that may have hardly more descriptors; and one after the other,
+# after which nothing may have grown.
 #
-#     b: many.py talks to itself over the loopback interface: 20,000 connections, one after the other
-#     a: many.py ──── link ──── b: many.py, 1,000 at once under ulimit -n 1100
+#     a: 1000 callers ──── linkem: 2 ms ──── b: an echo
+#     b: one caller, again and again ──── loopback ──── b: an answer
+#
+#   RUDP_TEST_CONNECTIONS   how many in a row (default 5000)
 #
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-FIRST=5000      # until then the engine takes the memory that its busiest moment needs
-REST=15000
-GROWTH_KB=2048  # of the engine while the rest come and go
-HELD=1000
-LIMIT=1100
+AT_ONCE=1000
+DESCRIPTORS=1100
+IN_A_ROW=${RUDP_TEST_CONNECTIONS:-5000}
+# After so many, an engine has the memory that it needs for this load; and how much more may come (KB).
+SETTLED=2000
+MEMORY_MORE=1000
+# Of an engine with one listener.
+IDLE_DESCRIPTORS=20
+
+# limited COMMAND...: one word per line: the command, with few descriptors.
+limited() {
+	printf '%s\n' bash -c "ulimit -n $DESCRIPTORS && exec \"\$@\"" limited "$@"
+}
+
+tcp_segments() {
+	# shellcheck disable=SC2016
+	on b awk '/^Tcp: [0-9]/ {print $11 + $12}' /proc/net/snmp
+}
+
+at_once() {
+	local command start
+	mapfile -t command < <(limited python3 "$HERE/lib/echo.py" serve epoll "$B4" "$PORT")
+	launch server b "${command[@]}"
+	wait_listening b "$PORT"
+	start=$(now_ms)
+	launch client a python3 "$HERE/lib/echo.py" call "$B4" "$PORT" "$AT_ONCE" 5000
+	finish client 60
+	expect_eq "$STATUS" 0 "exit code of the caller"
+	ok "$AT_ONCE connections at once with $DESCRIPTORS descriptors, in $(($(now_ms) - start)) ms"
+	stop_server server
+}
 
 engine_of() {
-	local pid
-	for pid in $(ip netns pids "$(netns_of "$1")"); do
-		if [ "$(readlink "/proc/$pid/exe")" = "$(realpath "$BUILD")/rudp-engine" ]; then
-			echo "$pid"
-		fi
+	ip netns pids "$(netns_of "$1")" | while read -r pid; do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != rudp-engine ] || echo "$pid"
 	done
 }
 
-engine_descriptors() {
-	find "/proc/$ENGINE/fd" -mindepth 1 | wc -l
+descriptors_of() {
+	find "/proc/$1/fd" -mindepth 1 | wc -l
 }
 
-engine_kb() {
-	awk '$1 == "VmRSS:" { print $2 }' "/proc/$ENGINE/status"
+# In KB.
+memory_of() {
+	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$1/status"
 }
 
-# Sockets of either kind: a connection that is over keeps its port for a while, as with TCP.
-ports_in_use() {
-	on b ss -Hunap | wc -l
+# No port but that of the listener, and no descriptor of a connection.
+is_idle() {
+	[ "$(descriptors_of "$1")" -le "$IDLE_DESCRIPTORS" ] && [ "$(on b ss -Huan | wc -l)" -le 1 ]
 }
 
-# What the engine had before the first connection: the listener's.
-is_at_rest() {
-	[ "$(engine_descriptors)" -le "$1" ] && [ "$(ports_in_use)" -le "$2" ]
+call_in_a_row() {
+	under b python3 "$HERE/lib/short.py" call "$B4" "$PORT" "$1" || fail "short connections: exit $?"
 }
 
-# connect COUNT: one after the other.
-connect() {
-	launch client b python3 "$HERE/lib/many.py" short 127.0.0.1 "$PORT" "$1"
-	finish client 60
-	[ "$STATUS" = 0 ] || fail "short connections: $(cat "$TMP/client.err")"
-}
-
-one_after_the_other() {
-	local descriptors ports early late
-	launch server b python3 "$HERE/lib/many.py" serve-short "$PORT"
+in_a_row() {
+	local engine start memory segments
+	launch server b python3 "$HERE/lib/short.py" serve "$B4" "$PORT"
 	wait_listening b "$PORT"
-	if [ -n "$PLAIN" ] || ! engine_outlives; then
-		connect $((FIRST + REST))
-		ok "$((FIRST + REST)) connections"
-		stop server
+	if [ -n "$PLAIN" ]; then
+		call_in_a_row "$IN_A_ROW"
 		return
 	fi
-	ENGINE=$(engine_of b)
-	connect 1
-	wait_until 10 "the first connection to be over" is_at_rest 100 1
-	descriptors=$(engine_descriptors) ports=$(ports_in_use)
-	connect "$FIRST"
-	early=$(engine_kb)
-	connect "$REST"
-	late=$(engine_kb)
-	ok "$((FIRST + REST)) connections"
-	wait_until 20 "descriptors and ports to be given back" is_at_rest "$descriptors" "$ports"
-	expect_between 0 "$late" $((early + GROWTH_KB)) "memory of the engine in KB, after $early"
-	ok "$descriptors descriptors and $ports ports as before; memory went from $early to $late KB"
-	stop server
+	engine=$(engine_of b)
+	segments=$(tcp_segments)
+	call_in_a_row "$SETTLED"
+	memory=$(memory_of "$engine")
+	start=$(now_ms)
+	call_in_a_row "$IN_A_ROW"
+	ok "$IN_A_ROW connections in a row in $(($(now_ms) - start)) ms"
+	expect_between 0 $(($(memory_of "$engine") - memory)) "$MEMORY_MORE" "memory that the engine has taken since, KB"
+	expect_between 0 $(($(tcp_segments) - segments)) 20 "segments of kernel TCP"
+	wait_until 20 "the engine to give everything back" is_idle "$engine"
+	ok "the engine has $(descriptors_of "$engine") descriptors, and $memory KB as before"
+	stop_server server
 }
 
-all_at_once() {
-	link_up --delay 1ms
-	# shellcheck disable=SC2016
-	launch server b bash -c 'ulimit -n "$0" && exec python3 "$@"' "$LIMIT" "$HERE/lib/many.py" \
-		serve-held "$PORT" "$HELD"
-	wait_listening b "$PORT"
-	launch client a python3 "$HERE/lib/many.py" held "$B4" "$PORT" "$HELD"
-	finish client 60
-	[ "$STATUS" = 0 ] || fail "the callers: $(cat "$TMP/client.err")"
-	finish server 10
-	[ "$STATUS" = 0 ] || fail "the server: $(cat "$TMP/server.err")"
-	ok "$HELD connections under ulimit -n $LIMIT, engine and all"
-}
-
-section "one after the other"
-one_after_the_other
-wait_not_listening b "$PORT"
-section "all at once"
-all_at_once
+link_up --delay 1ms
+section "at once"
+at_once
+section "in a row"
+in_a_row
+prove_udp 10000000
+link_down

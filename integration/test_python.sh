@@ -3,12 +3,12 @@
 # The ways in which Python programs serve: asyncio, select and epoll, a thread or a process for each
 # connection, workers that share a listener, and workers that get connections handed over.
 #
-#     a: 60 connections at once ──── linkem: 10 ms, 1 % loss ──── b: an echo
+#     a: 40 connections at once ──── linkem: 10 ms, 1 % loss ──── b: an echo
 #
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-CONNECTIONS=60
+CONNECTIONS=40
 BYTES=50000
 
 # try WAY ADDRESS
@@ -29,5 +29,5 @@ for way in asyncio epoll select threading forking fork spawn passing; do
 	try "$way" "$B4"
 done
 try asyncio "$B6"
-prove_udp 50000000
+prove_udp 34000000
 link_down

@@ -60,8 +60,8 @@ uint64_t rudp_environment_hash(void);
 
 /*
  * As written, for a program that is executed with this environment and our settings: what it will find
- * its hash to be, also where XDG_CONFIG_HOME and HOME are dropped on the way (they did not change, so the
- * engine is the same). Where they are others, our own hash: it will look for an engine of its own.
+ * its hash to be, also where XDG_CONFIG_HOME and HOME are dropped on the way (they did not change, so
+ * the engine is the same). Where they are others, our own hash: it looks for an engine of its own.
  */
 uint64_t rudp_environment_hash_handed_on(char *const environment[]);
 
