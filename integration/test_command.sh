@@ -263,6 +263,41 @@ run_sets_up_the_environment() {
 	ok "absolute names, the shim in front, once; the program's own options left alone"
 }
 
+# doctored CODE CHECK VERDICT COMMAND...: of the finding with this name.
+doctored() {
+	local code=$1 check=$2 verdict=$3 status=0
+	shift 3
+	"$@" doctor --json >"$TMP/doctor.json" 2>"$TMP/doctor.err" || status=$?
+	expect_eq "$status" "$code" "exit code of doctor, with $(cat "$TMP/doctor.err" "$TMP/doctor.json")"
+	json_holds "$TMP/doctor.json" "[e['verdict'] for e in all_ if e['check'] == '$check'] == ['$verdict']" ||
+		fail "doctor should say $verdict of $check: $(cat "$TMP/doctor.json")"
+	ok "doctor: $check $verdict"
+}
+
+doctor_finds_what_is_wrong() {
+	section "doctor"
+	doctored 0 self-test ok on a "$RUDP"
+	doctored 0 self-test ok on a env RUDP_ENGINE=thread "RUDP_KEY_FILE=$TMP/key" "$RUDP"
+	json_holds "$TMP/doctor.json" "any(e['check'] == 'key' and 'fingerprint' in e['text'] for e in all_)" ||
+		fail "no fingerprint: $(cat "$TMP/doctor.json")"
+	doctored 0 open-files warn on a prlimit --nofile=1000:1000 "$RUDP"
+	doctored 1 settings fail on a env RUDP_CC=nosuch "$RUDP"
+	doctored 1 settings fail on a env "RUDP_POLICY=connect use pigeons" "$RUDP"
+	chmod 644 "$TMP/key"
+	doctored 1 key fail on a env "RUDP_KEY_FILE=$TMP/key" "$RUDP"
+	chmod 600 "$TMP/key"
+	mkdir "$TMP/other"
+	cp "$BUILD"/{rudp,rudp-engine,librudp_shim.so,librudp_engine.so} "$TMP/other"
+	sed -i 's/librudp_shim.so, version [0-9]/librudp_shim.so, version x/' "$TMP/other/librudp_shim.so"
+	doctored 1 shim fail on a "$TMP/other/rudp"
+	rm "$TMP/other/rudp-engine"
+	doctored 1 engine fail on a "$TMP/other/rudp"
+	json_holds "$TMP/doctor.json" "any(e['check'] == 'engine' and e['remedy'] for e in all_)" ||
+		fail "no remedy: $(cat "$TMP/doctor.json")"
+	on a "$RUDP" doctor >"$TMP/doctor.text"
+	expect_match "$TMP/doctor.text" "^ok    self-test +an engine was started" "doctor in text"
+}
+
 completion_works() {
 	section "completion"
 	bash -c '. "$1"
@@ -294,6 +329,7 @@ link_up --delay 10ms
 ping_tells_who_is_there
 ping_counts_what_is_lost
 link_down
+doctor_finds_what_is_wrong
 run_refuses_what_cannot_be
 run_sets_up_the_environment
 completion_works

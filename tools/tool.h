@@ -18,7 +18,8 @@
 	X(run, "start a program whose TCP connections go over rudp")                               \
 	X(ss, "show connections and listeners")                                                    \
 	X(keygen, "make a key file, or check one")                                                 \
-	X(ping, "does a rudp listener answer there?")
+	X(ping, "does a rudp listener answer there?")                                              \
+	X(doctor, "what is wrong on this machine, and what mends it")
 
 #define RUDP_TOOL_DECLARE(name, what) int rudp_tool_##name(int argc, char **argv);
 RUDP_TOOLS(RUDP_TOOL_DECLARE)

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* rudp ss against engines that are none: what they say must not harm it. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../tools/doctor.h"
+#include "../../tools/ss.h"
+#include "api/control.h"
+#include "api/names.h"
+#include "files.h"
+#include "proto/conn.h"
+
+TestSuite(ss, .init = files_init, .fini = files_fini);
+TestSuite(doctor, .init = files_init, .fini = files_fini);
+
+static char output[OUTPUT_BYTES_MAX];
+static pid_t server;
+
+/* Fills the reply to a request; false: there shall be none. */
+typedef bool answer_function(const struct rudp_control_request *request,
+			     struct rudp_control_reply *reply);
+
+static void serve(int listener, answer_function *answer)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+		struct rudp_control_request request;
+		struct rudp_control_reply reply = {.version = RUDP_CONTROL_VERSION};
+
+		if (recv(fd, &request, sizeof request, 0) == (ssize_t)sizeof request &&
+		    answer(&request, &reply))
+			send(fd, &reply, sizeof reply, MSG_NOSIGNAL);
+		else
+			pause();
+		close(fd);
+	}
+}
+
+/* Takes the name of an engine, as anybody could. */
+static void pretend(answer_function *answer)
+{
+	struct rudp_name name = {.kind = RUDP_NAME_CONTROL};
+	struct sockaddr_un un;
+	socklen_t len;
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	pid_t pid = getpid();
+
+	memcpy(name.nonce.bytes, &pid, sizeof pid);
+	len = rudp_name_write(&name, &un);
+	cr_assert(zero(int, bind(listener, (struct sockaddr *)&un, len)));
+	cr_assert(zero(int, listen(listener, 8)));
+	server = fork();
+	if (server == 0)
+		serve(listener, answer);
+	close(listener);
+}
+
+static void stop_pretending(void)
+{
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+}
+
+/* Nonsense in every byte, three times; the process is one that cannot be. */
+static bool answer_nonsense(const struct rudp_control_request *request,
+			    struct rudp_control_reply *reply)
+{
+	memset(&reply->info, 0xff, sizeof reply->info);
+	memcpy(reply->info.program, "\033[31m\"\\\n\xc3(\x01xxxxxxx", sizeof reply->info.program);
+	reply->info.pid = INT32_MAX;
+	reply->id = request->id < 3 ? request->id + 1 : 0;
+	return true;
+}
+
+static bool answer_nothing(const struct rudp_control_request *request,
+			   struct rudp_control_reply *reply)
+{
+	(void)request;
+	(void)reply;
+	return false;
+}
+
+Test(ss, json_is_right_whatever_an_engine_says)
+{
+	json_error_t error;
+	json_t *list;
+
+	pretend(answer_nonsense);
+	cr_assert(eq(int, files_run("$RUDP ss -a --json pid = 2147483647 2>$FILES/err", output), 0), "%s",
+		  output);
+	stop_pretending();
+	list = json_loads(output, 0, &error);
+	cr_assert(ne(ptr, list, NULL), "%s: %s", error.text, output);
+	cr_assert(eq(sz, json_array_size(list), 3));
+	cr_assert(eq(str, (char *)json_string_value(json_object_get(json_array_get(list, 0), "program")),
+		     "?[31m\"\\?" "?(?xxxx"));
+	json_decref(list);
+}
+
+Test(ss, nothing_but_printable_characters_reaches_the_terminal)
+{
+	pretend(answer_nonsense);
+	cr_assert(eq(int, files_run("$RUDP ss -ap pid = 2147483647 2>$FILES/err", output), 0));
+	stop_pretending();
+	cr_assert(gt(sz, strlen(output), 100));
+	for (const char *at = output; *at; at++) {
+		bool harmless = (*at >= ' ' && *at <= '~') || *at == '\n' || *at == '\t';
+
+		cr_assert(harmless, "%d", *at);
+	}
+}
+
+Test(ss, an_engine_that_never_answers_is_given_up, .timeout = 30)
+{
+	pretend(answer_nothing);
+	cr_assert(eq(int, files_run("$RUDP ss -H pid = 2147483647", output), 0));
+	stop_pretending();
+	cr_assert(ne(ptr, strstr(output, "without a right answer"), NULL), "%s", output);
+}
+
+Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
+{
+	struct rudp_control_info info = {.state = RUDP_STATE_ESTABLISHED,
+					 .srtt_ns = 20000000,
+					 .min_rtt_ns = INT64_MAX,
+					 .cwnd_bytes = UINT64_MAX,
+					 .bytes_sent = 5};
+	struct rudp_ss_list list = {.entries = &info, .count = 1, .capacity = 1};
+	struct rudp_ss ss = {.json = true};
+	json_error_t error;
+	json_t *all, *o;
+
+	rudp_addr_parse(&info.local, "127.0.0.1:80");
+	rudp_addr_parse(&info.remote, "[::1]:4000");
+	cr_assert(ne(ptr, freopen(files_path("out"), "w", stdout), NULL));
+	cr_assert(zero(int, rudp_ss_print_json(&ss, &list)));
+	fflush(stdout);
+	all = json_load_file(files_path("out"), 0, &error);
+	cr_assert(ne(ptr, all, NULL), "%s", error.text);
+	o = json_array_get(all, 0);
+	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "state")), "ESTAB"));
+	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "local_address")), "127.0.0.1"));
+	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "peer_address")), "::1"));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "peer_port")), 4000));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "srtt_ns")), 20000000));
+	cr_expect(eq(int, json_typeof(json_object_get(o, "min_rtt_ns")), JSON_NULL));
+	cr_expect(eq(int, json_typeof(json_object_get(o, "program")), JSON_NULL));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "cwnd_bytes")), INT64_MAX));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "wire_sent_bytes")), 5));
+	json_decref(all);
+}
+
+Test(capture, gives_words_and_exit_code_and_cuts_what_is_too_long)
+{
+	char *command[] = {"/bin/sh", "-c", "echo one; echo two >&2; exit 7", NULL};
+	char *endless[] = {"/bin/sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x", NULL};
+	char *killed[] = {"/bin/sh", "-c", "kill -9 $$", NULL};
+	char *missing[] = {"/no/such/program", NULL};
+	char text[64];
+
+	cr_assert(eq(int, rudp_capture(command, NULL, text, sizeof text), 7));
+	cr_assert(eq(str, text, "one\ntwo"));
+	cr_assert(eq(int, rudp_capture(endless, NULL, text, sizeof text), 0));
+	cr_assert(eq(sz, strlen(text), sizeof text - 1));
+	cr_assert(eq(int, rudp_capture(killed, NULL, text, sizeof text), -EINTR));
+	cr_assert(eq(int, rudp_capture(missing, NULL, text, sizeof text), -ENOENT));
+}
+
+Test(doctor, the_findings_are_right_json_and_more_than_the_maximum_do_no_harm)
+{
+	static struct rudp_report report;
+	json_error_t error;
+	json_t *list;
+
+	for (unsigned i = 0; i < 2 * RUDP_FINDINGS_MAX; i++)
+		rudp_report_add(&report, RUDP_DOCTOR_OK, "test", NULL, "%u", i);
+	cr_assert(eq(uint, report.count, RUDP_FINDINGS_MAX));
+	cr_assert(eq(str, report.findings[RUDP_FINDINGS_MAX - 1].text, "127"));
+
+	files_run("RUDP_CC=$(printf '\"\\377\\033') $RUDP doctor --json", output);
+	list = json_loads(output, 0, &error);
+	cr_assert(ne(ptr, list, NULL), "%s: %s", error.text, output);
+	cr_assert(gt(sz, json_array_size(list), 10));
+	json_decref(list);
+}

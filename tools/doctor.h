@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * doctor - what rudp doctor looks at. Each check adds one finding or more to the report.
+ *
+ * Threads  one.
+ */
+#ifndef RUDP_TOOLS_DOCTOR_H
+#define RUDP_TOOLS_DOCTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define RUDP_FINDINGS_MAX 64
+#define RUDP_FINDING_TEXT_SIZE 640
+
+/* name, word */
+#define RUDP_VERDICTS_OF_DOCTOR(X)                                                                 \
+	X(OK, "ok")                                                                                \
+	X(NOTE, "note") /* good to know */                                                         \
+	X(WARN, "warn") /* works, but worse than it could */                                       \
+	X(FAIL, "fail") /* does not work */
+
+#define RUDP_DOCTOR_ENUM(name, word) RUDP_DOCTOR_##name,
+enum rudp_doctor_verdict { RUDP_VERDICTS_OF_DOCTOR(RUDP_DOCTOR_ENUM) };
+#undef RUDP_DOCTOR_ENUM
+
+struct rudp_finding {
+	enum rudp_doctor_verdict verdict;
+	const char *check;                   /* a short name, the same in every version */
+	char text[RUDP_FINDING_TEXT_SIZE];   /* what is so */
+	char remedy[RUDP_FINDING_TEXT_SIZE]; /* the command that mends it; empty: none */
+};
+
+struct rudp_report {
+	struct rudp_finding findings[RUDP_FINDINGS_MAX];
+	unsigned count;
+};
+
+/* Adds a finding; remedy may be NULL. Returns it. Beyond the maximum the last one is overwritten. */
+struct rudp_finding *rudp_report_add(struct rudp_report *report, enum rudp_doctor_verdict verdict,
+				     const char *check, const char *remedy, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* doctor_system.c: kernel, limits, confinement, processor, clock. */
+void rudp_doctor_kernel(struct rudp_report *report);
+void rudp_doctor_limits(struct rudp_report *report);
+void rudp_doctor_confinement(struct rudp_report *report);
+void rudp_doctor_machine(struct rudp_report *report);
+
+/* doctor_network.c: buffers, offloads, firewall. */
+void rudp_doctor_network(struct rudp_report *report);
+/* Why offload over loopback does not work; NULL: it does. */
+const char *rudp_doctor_try_offload(void);
+
+/* doctor_rudp.c: files, versions, settings; and a connection through an engine of its own. */
+void rudp_doctor_files(struct rudp_report *report);
+void rudp_doctor_settings(struct rudp_report *report);
+void rudp_doctor_self_test(struct rudp_report *report);
+/* What this very command does under the shim; its exit code. */
+int rudp_doctor_self_test_child(void);
+
+/*
+ * Runs a command to its end, or kills it after some seconds. out gets what it wrote to stdout and
+ * stderr, cut to size, without the last newline. environment NULL: that of this process.
+ *
+ * Returns  its exit code; -ETIMEDOUT; -EINTR: a signal has ended it; -errno: it could not be started.
+ */
+int rudp_capture(char *const command[], char *const environment[], char *out, size_t size);
+
+/* The first line of a file, without its newline. false: not readable. */
+bool rudp_read_line(const char *path, char *line, size_t size);
+
+#endif

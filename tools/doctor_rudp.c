@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* rudp itself: its files, its settings, and one connection from end to end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/time.h"
+#include "doctor.h"
+#include "engine/settings.h"
+#include "fingerprint.h"
+#include "proto/conn.h"
+#include "ss.h"
+#include "tool.h"
+
+#define SHIM "librudp_shim.so"
+#define ENGINE "rudp-engine"
+#define ENGINE_LIBRARY "librudp_engine.so"
+#define SHIM_VERSION "librudp_shim.so, version " RUDP_VERSION_TEXT
+#define INSTALL_AGAIN "build it with `make', or install rudp again"
+
+#define TEST_BYTES 65536
+#define TEST_SECONDS_MAX 20
+
+extern char **environ;
+
+static bool find_engine(char path[RUDP_PLACE_SIZE])
+{
+	const char *named = getenv("RUDP_ENGINE_PATH");
+
+	if (!named || !*named)
+		return rudp_place_find(ENGINE, path);
+	snprintf(path, RUDP_PLACE_SIZE, "%s", named);
+	return access(path, X_OK) == 0;
+}
+
+static void check_engine(struct rudp_report *report)
+{
+	char path[RUDP_PLACE_SIZE], version[256];
+	char *command[] = {path, "--version", NULL};
+
+	if (!find_engine(path)) {
+		rudp_report_add(report, RUDP_DOCTOR_FAIL, "engine", INSTALL_AGAIN, "%.400s is not there",
+				path);
+		return;
+	}
+	if (rudp_capture(command, NULL, version, sizeof version) != 0)
+		rudp_report_add(report, RUDP_DOCTOR_FAIL, "engine", INSTALL_AGAIN,
+				"%.300s cannot be run: %.200s", path, version);
+	else if (strcmp(version, ENGINE " " RUDP_VERSION_TEXT) != 0)
+		rudp_report_add(report, RUDP_DOCTOR_FAIL, "engine", INSTALL_AGAIN,
+				"%.300s is of another version than this command: %.100s", path, version);
+	else
+		rudp_report_add(report, RUDP_DOCTOR_OK, "engine", NULL, "%.500s", path);
+}
+
+static bool has_text(const char *path, const char *text)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *bytes = MAP_FAILED;
+	bool found;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
+		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	if (bytes == MAP_FAILED)
+		return false;
+	found = memmem(bytes, (size_t)st.st_size, text, strlen(text) + 1) != NULL;
+	munmap(bytes, (size_t)st.st_size);
+	return found;
+}
+
+void rudp_doctor_files(struct rudp_report *report)
+{
+	char path[RUDP_PLACE_SIZE];
+
+	if (!rudp_place_find(SHIM, path))
+		rudp_report_add(report, RUDP_DOCTOR_FAIL, "shim", INSTALL_AGAIN, "%.400s is not there",
+				path);
+	else if (!has_text(path, SHIM_VERSION))
+		rudp_report_add(report, RUDP_DOCTOR_FAIL, "shim", INSTALL_AGAIN,
+				"%.400s is of another version than this command (" RUDP_VERSION_TEXT ")", path);
+	else
+		rudp_report_add(report, RUDP_DOCTOR_OK, "shim", NULL, "%.500s", path);
+	check_engine(report);
+	if (!rudp_place_find(ENGINE_LIBRARY, path))
+		rudp_report_add(report, RUDP_DOCTOR_WARN, "engine-thread", INSTALL_AGAIN,
+				"%.400s is not there: no engine in a thread, where none can be a process", path);
+}
+
+static void check_key(struct rudp_report *report)
+{
+	const char *file = getenv("RUDP_KEY_FILE");
+	char text[RUDP_SETTINGS_TEXT_SIZE], fingerprint[RUDP_FINGERPRINT_SIZE];
+	uint8_t psk[RUDP_PSK_BYTES];
+
+	if (!file || !*file)
+		rudp_report_add(report, RUDP_DOCTOR_NOTE, "key",
+				"rudp keygen FILE   # then RUDP_KEY_FILE=FILE, or rudp run --key FILE",
+				"none is set: traffic is encrypted, but who the other end is nobody proves");
+	else if (!rudp_key_load(psk, file, text))
+		rudp_report_add(report, RUDP_DOCTOR_FAIL, "key", NULL, "%s", text);
+	else if (rudp_fingerprint(psk, fingerprint))
+		rudp_report_add(report, RUDP_DOCTOR_OK, "key", NULL, "%.400s: private, fingerprint %s",
+				file, fingerprint);
+	explicit_bzero(psk, sizeof psk);
+}
+
+/* "rudp-engine: a\nrudp-engine: b" becomes "a; b". */
+static void join_lines(char *text)
+{
+	static const char speaker[] = ENGINE ": ";
+	char *in = text, *out = text;
+
+	while (*in) {
+		if ((in == text || in[-1] == '\n') && strncmp(in, speaker, sizeof speaker - 1) == 0)
+			in += sizeof speaker - 1;
+		while (*in && *in != '\n')
+			*out++ = *in++;
+		if (*in == '\n') {
+			in++;
+			*out++ = ';';
+			*out++ = ' ';
+		}
+	}
+	*out = 0;
+}
+
+/* The engine's own check, which covers the policy as well. */
+void rudp_doctor_settings(struct rudp_report *report)
+{
+	char path[RUDP_PLACE_SIZE], text[RUDP_FINDING_TEXT_SIZE];
+	char *command[] = {path, "--check", NULL};
+	int rc;
+
+	check_key(report);
+	if (!find_engine(path))
+		return; /* said already */
+	rc = rudp_capture(command, NULL, text, sizeof text);
+	join_lines(text);
+	rudp_report_add(report, rc == 0 ? RUDP_DOCTOR_OK : RUDP_DOCTOR_FAIL, "settings", NULL, "%s",
+			text[0] ? text : "the engine does not say what it thinks of them");
+}
+
+static bool sets(const char *variable, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(variable, name, len) == 0 && variable[len] == '=';
+}
+
+/* This environment, with the shim in it and rudp as the only way. NULL: no memory. */
+static char **test_environment(char *preload)
+{
+	static const char *const replaced[] = {"LD_PRELOAD", "RUDP_POLICY", "RUDP_DISABLE"};
+	size_t count = 0, out = 0;
+	char **copy;
+
+	while (environ[count])
+		count++;
+	copy = calloc(count + 3, sizeof *copy);
+	for (size_t i = 0; copy && i < count; i++) {
+		bool keep = true;
+
+		for (size_t j = 0; j < sizeof replaced / sizeof replaced[0]; j++)
+			keep = keep && !sets(environ[i], replaced[j]);
+		if (keep)
+			copy[out++] = environ[i];
+	}
+	if (copy) {
+		copy[out++] = preload;
+		copy[out] = "RUDP_POLICY=any use rudp";
+	}
+	return copy;
+}
+
+void rudp_doctor_self_test(struct rudp_report *report)
+{
+	char shim[RUDP_PLACE_SIZE], preload[RUDP_PLACE_SIZE + 16], text[RUDP_FINDING_TEXT_SIZE];
+	char *command[] = {"/proc/self/exe", "doctor", "--self-test", NULL};
+	char own[RUDP_PLACE_SIZE];
+	ssize_t len = readlink("/proc/self/exe", own, sizeof own - 1);
+	char **environment;
+	int rc;
+
+	if (!rudp_place_find(SHIM, shim) || len <= 0)
+		return; /* said already */
+	own[len] = 0;
+	command[0] = own;
+	snprintf(preload, sizeof preload, "LD_PRELOAD=%s", shim);
+	environment = test_environment(preload);
+	rc = environment ? rudp_capture(command, environment, text, sizeof text) : -ENOMEM;
+	free(environment);
+	if (rc < 0)
+		snprintf(text, sizeof text, "%s", strerror(-rc));
+	rudp_report_add(report, rc == 0 ? RUDP_DOCTOR_OK : RUDP_DOCTOR_FAIL, "self-test",
+			rc == 0 ? NULL : "RUDP_LOG=debug:/tmp/rudp.log rudp doctor; cat /tmp/rudp.log",
+			"%s", text[0] ? text : "a program under the shim has died");
+}
+
+static bool send_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return false;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static bool receive_all(int fd, char *bytes, size_t len)
+{
+	return recv(fd, bytes, len, MSG_WAITALL) == (ssize_t)len;
+}
+
+/* Both ends of a connection over loopback; the name of the step that failed, or NULL. */
+static const char *connect_ends(int *caller, int *accepted)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof addr;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*caller = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (listener < 0 || *caller < 0)
+		return "socket";
+	if (bind(listener, (struct sockaddr *)&addr, sizeof addr) < 0)
+		return "bind";
+	if (listen(listener, 1) < 0 || getsockname(listener, (struct sockaddr *)&addr, &len) < 0)
+		return "listen";
+	if (connect(*caller, (struct sockaddr *)&addr, len) < 0)
+		return "connect";
+	*accepted = accept(listener, NULL, NULL);
+	return *accepted < 0 ? "accept" : NULL;
+}
+
+/* Otherwise sockets are plain TCP, and all of this would prove nothing. */
+static bool goes_over_rudp(void)
+{
+	struct rudp_ss_list list;
+	unsigned ends = 0;
+
+	if (rudp_ss_collect(&list) == 0)
+		for (size_t i = 0; i < list.count; i++)
+			ends += list.entries[i].pid == (uint32_t)getpid() &&
+				list.entries[i].state == RUDP_STATE_ESTABLISHED &&
+				list.entries[i].transport == RUDP_TRANSPORT_RUDP;
+	rudp_ss_list_fini(&list);
+	return ends > 0;
+}
+
+static int64_t now_ns(void)
+{
+	return rudp_clock_now_ns(&rudp_clock_monotonic);
+}
+
+int rudp_doctor_self_test_child(void)
+{
+	static char sent[TEST_BYTES], received[TEST_BYTES];
+	int64_t begin_ns = now_ns();
+	int caller, accepted;
+	const char *failed;
+
+	alarm(TEST_SECONDS_MAX);
+	failed = connect_ends(&caller, &accepted);
+	if (failed) {
+		printf("%s fails: %s\n", failed, strerror(errno));
+		return 1;
+	}
+	if (!goes_over_rudp()) {
+		printf("the connection is plain TCP: no engine could be started; the reason stands in the "
+		       "log (RUDP_LOG)\n");
+		return 1;
+	}
+	for (size_t i = 0; i < sizeof sent; i++)
+		sent[i] = (char)(i * 31 >> 3);
+	if (!send_all(caller, sent, sizeof sent) || !receive_all(accepted, received, sizeof received) ||
+	    memcmp(sent, received, sizeof sent) != 0) {
+		printf("bytes do not come through: %s\n", strerror(errno));
+		return 1;
+	}
+	printf("an engine was started and carried a connection over loopback, in %.1f ms\n",
+	       (double)(now_ns() - begin_ns) / (double)RUDP_NS_PER_MS);
+	return 0;
+}
