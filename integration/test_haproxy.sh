@@ -22,7 +22,8 @@ write_haproxy_conf() {
 			timeout connect 10s
 			timeout client 20s
 			timeout server 20s
-			option splice-auto
+			option splice-request
+			option splice-response
 		listen stream
 			mode tcp
 			bind :::8081 v4v6
