@@ -170,9 +170,13 @@ $(BUILD)/tests/sim: $(call tests_of,sim) $(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lm
 
-$(BUILD)/tests/behaviour: $(call tests_of,behaviour)
+$(BUILD)/tests/behaviour-module.so: tests/behaviour/module/module.c
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
+
+$(BUILD)/tests/behaviour: $(call tests_of,behaviour) $(BUILD)/tests/behaviour-module.so
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -pthread -ldl
 
 $(BUILD)/tests/threads: $(call tests_of,threads) $(BUILD)/librudp.a
 	@mkdir -p $(@D)

@@ -15,6 +15,7 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	redis-server redis-tools libjemalloc2 postgresql openssl openssh-server openssh-client
 	rsync git fcgiwrap iperf3 memcached mosquitto mosquitto-clients perl bsdextrautils
 	vsftpd tnftp wget inetutils-telnetd inetutils-telnet
+	libfaketime
 	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs default-jdk-headless)
 
 case ${1:-} in
