@@ -178,13 +178,8 @@ pinged() {
 	shift 2
 	on a "$RUDP" ping --json "$@" >"$TMP/ping.json" 2>"$TMP/ping.err" || status=$?
 	expect_eq "$status" "$code" "exit code of ping $*"
-	json_holds "$TMP/ping.json" "all_['result'] == '$result'" ||
-		fail "ping $*: $(cat "$TMP/ping.json" "$TMP/ping.err")"
-	ok "ping: $(json_text "$TMP/ping.json")"
-}
-
-json_text() {
-	python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["text"])' "$1"
+	expect_match "$TMP/ping.json" "^ \"result\": \"$result\",$" "ping $*"
+	ok "ping: $(sed -n 's/^ "text": "\(.*\)",$/\1/p' "$TMP/ping.json")"
 }
 
 ping_tells_who_is_there() {
@@ -203,7 +198,7 @@ ping_tells_who_is_there() {
 	make_key other-key
 	pinged 1 key-mismatch --key "$TMP/other-key" -c 1 "$B4" 9000
 	pinged 1 key-mismatch -c 1 "$B4:9000"
-	pinged 1 refused "${KEY[@]}" -c 2 -i 0.02 "$B4:9001"
+	pinged 1 refused "${KEY[@]}" -c 1 "$B4:9001"
 	pinged 1 refused "${KEY[@]}" -c 1 "[$B6]:9001"
 	echo hello >"$TMP/hello"
 	launch source a nc.openbsd -N "$B4" 9000 <"$TMP/hello"

@@ -25,7 +25,7 @@ _rudp_value() {
 	--engine | -e) _rudp_words "process thread" ;;
 	--cc) _rudp_words "bbr cubic" ;;
 	--log | -l) [ "$2" = run ] && _rudp_words "error warn info debug" ;;
-	--count | --interval | --timeout | -i | -W) [ "$2" = ping ] ;;
+	--count | --interval | --timeout | --udp-port | -i | -W | -u) [ "$2" = ping ] ;;
 	*) return 1 ;;
 	esac
 }
@@ -103,7 +103,7 @@ _rudp() {
 		;;
 	ping)
 		if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
-			_rudp_words "--count --interval --timeout --key --json --help"
+			_rudp_words "--count --interval --timeout --key --udp-port --json --help"
 		else
 			mapfile -t COMPREPLY < <(compgen -A hostname -- "${COMP_WORDS[COMP_CWORD]}")
 		fi
