@@ -166,12 +166,26 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 		rudp_housekeeping(engine);
 }
 
+/* Nobody is kept waiting by more than the making of one pair of keys. */
+static int wait_or_prepare(struct rudp_engine *engine, struct epoll_event *events)
+{
+	int count;
+
+	while (rudp_endpoint_may_prepare(engine->ep) && wait_ns(engine) > 0) {
+		count = wait_events(engine, events, 0);
+		if (count != 0)
+			return count;
+		rudp_endpoint_prepare(engine->ep);
+	}
+	return wait_events(engine, events, wait_ns(engine));
+}
+
 void rudp_engine_run(struct rudp_engine *engine)
 {
 	struct epoll_event events[RUDP_EVENTS_PER_TURN];
 
 	while (!engine->over) {
-		int count = wait_events(engine, events, wait_ns(engine));
+		int count = wait_or_prepare(engine, events);
 
 		engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 		turn(engine, events, count > 0 ? count : 0);

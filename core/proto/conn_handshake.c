@@ -80,15 +80,13 @@ static int noise_start(struct rudp_conn *conn, struct rudp_noise *noise, bool in
 		       uint64_t source_id, uint16_t target_port)
 {
 	uint8_t prologue[RUDP_SYN_HEADER_BYTES];
-	uint8_t ephemeral[RUDP_NOISE_DH_BYTES];
-	int rc;
+	struct rudp_x25519 ephemeral;
 
+	if (rudp_endpoint_take_key(conn->ep, &ephemeral) < 0)
+		return -ENOMEM;
 	rudp_packet_write_prologue(prologue, conn->suite, source_id, target_port);
-	rudp_endpoint_random(conn->ep, ephemeral, sizeof ephemeral);
-	rc = rudp_noise_init(noise, initiator, cipher_of(conn->suite), conn->ep->config.psk,
-			     prologue, sizeof prologue, ephemeral);
-	rudp_wipe(ephemeral, sizeof ephemeral);
-	return rc;
+	return rudp_noise_init_with(noise, initiator, cipher_of(conn->suite), conn->ep->config.psk,
+				    prologue, sizeof prologue, &ephemeral);
 }
 
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port)

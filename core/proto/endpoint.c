@@ -53,6 +53,8 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 		HASH_DELETE(hh, ep->listeners, listener);
 		free(listener);
 	}
+	while (ep->spare_key_count > 0)
+		rudp_x25519_fini(&ep->spare_keys[--ep->spare_key_count]);
 	rudp_wipe(ep, sizeof *ep);
 	free(ep);
 }
@@ -60,6 +62,41 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 void rudp_endpoint_random(struct rudp_endpoint *ep, void *out, size_t len)
 {
 	ep->config.random(ep->config.random_context, out, len);
+}
+
+static int make_key(struct rudp_endpoint *ep, struct rudp_x25519 *key)
+{
+	uint8_t private_key[RUDP_X25519_BYTES];
+	int rc;
+
+	rudp_endpoint_random(ep, private_key, sizeof private_key);
+	rc = rudp_x25519_init(key, private_key);
+	rudp_wipe(private_key, sizeof private_key);
+	return rc;
+}
+
+int rudp_endpoint_take_key(struct rudp_endpoint *ep, struct rudp_x25519 *key)
+{
+	ep->spare_keys_wanted = true;
+	if (ep->spare_key_count == 0)
+		return make_key(ep, key);
+	*key = ep->spare_keys[--ep->spare_key_count];
+	ep->spare_keys[ep->spare_key_count] = (struct rudp_x25519){0};
+	return 0;
+}
+
+bool rudp_endpoint_may_prepare(const struct rudp_endpoint *ep)
+{
+	return ep->spare_keys_wanted;
+}
+
+void rudp_endpoint_prepare(struct rudp_endpoint *ep)
+{
+	if (ep->spare_key_count < RUDP_SPARE_KEYS_MAX &&
+	    make_key(ep, &ep->spare_keys[ep->spare_key_count]) == 0)
+		ep->spare_key_count++;
+	else
+		ep->spare_keys_wanted = false;
 }
 
 void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn)

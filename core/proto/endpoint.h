@@ -126,6 +126,13 @@ enum rudp_verdict rudp_endpoint_on_datagram(struct rudp_endpoint *ep, struct rud
  */
 bool rudp_endpoint_transmit(struct rudp_endpoint *ep, struct rudp_train *train, int64_t now_at_ns);
 
+/*
+ * Work that can be done before it is needed, for a caller that has nothing else to do: ephemeral key
+ * pairs for handshakes to come, while there have been handshakes of late. One call makes one.
+ */
+bool rudp_endpoint_may_prepare(const struct rudp_endpoint *ep);
+void rudp_endpoint_prepare(struct rudp_endpoint *ep);
+
 /* When on_time wants to be called (or earlier); RUDP_NEVER. */
 int64_t rudp_endpoint_deadline_ns(const struct rudp_endpoint *ep);
 void rudp_endpoint_on_time(struct rudp_endpoint *ep, int64_t now_at_ns);

@@ -13,6 +13,7 @@
 
 #define RUDP_ANSWERS_MAX 64
 #define RUDP_ANSWER_MAX_BYTES RUDP_SYNACK_MAX_BYTES
+#define RUDP_SPARE_KEYS_MAX 16      /* what a browser opens at once, and little to compute in vain */
 #define RUDP_TIMERS_PER_PASS 100000 /* a bound on one on_time, whatever timers do */
 
 struct rudp_listener_key {
@@ -50,6 +51,9 @@ struct rudp_answer {
 struct rudp_endpoint {
 	struct rudp_endpoint_config config;
 	uint8_t cookie_secret[32];
+	struct rudp_x25519 spare_keys[RUDP_SPARE_KEYS_MAX]; /* each for one handshake to come */
+	unsigned spare_key_count;
+	bool spare_keys_wanted;       /* there have been handshakes since they were complete */
 	struct rudp_conn *by_id;
 	struct rudp_conn *by_peer_id;
 	struct rudp_syn_answer *by_syn;
@@ -71,6 +75,8 @@ struct rudp_endpoint {
 /* Something may have to leave, or a deadline may have moved. */
 void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn);
 void rudp_endpoint_random(struct rudp_endpoint *ep, void *out, size_t len);
+/* An ephemeral key pair that nobody has used. 0 or -ENOMEM. */
+int rudp_endpoint_take_key(struct rudp_endpoint *ep, struct rudp_x25519 *key);
 /* A new connection under a fresh id, in state CLOSED; NULL: no memory. */
 struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 				    const struct rudp_addr *local, const struct rudp_addr *remote,

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "pair.h"
+#include "proto/noise.h"
+#include "proto/packet.h"
 
 static unsigned count_type(const struct pair *pair, enum rudp_packet_type type)
 {
@@ -30,6 +32,43 @@ Test(handshake, one_round_trip_establishes_both_ends)
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_ESTABLISHED));
 	cr_assert(ne(uint, pair_events(&pair, 0) & RUDP_EVENT_ESTABLISHED, 0));
+	pair_fini(&pair);
+}
+
+/* Prepares until there is nothing left to do; how often that was. */
+static unsigned prepare_all(struct rudp_endpoint *ep)
+{
+	unsigned count = 0;
+
+	for (; rudp_endpoint_may_prepare(ep); count++)
+		rudp_endpoint_prepare(ep);
+	return count;
+}
+
+Test(handshake, keys_are_prepared_after_a_first_handshake_and_used_once)
+{
+	struct pair pair;
+	struct pair_datagram *first, *second;
+
+	pair_init(&pair, 3, 3);
+	cr_assert(eq(uint, prepare_all(pair.ep[0]), 0));
+	pair_establish(&pair);
+	cr_assert(gt(uint, prepare_all(pair.ep[0]), 1));
+	cr_assert(gt(uint, prepare_all(pair.ep[1]), 1));
+	cr_assert(eq(uint, prepare_all(pair.ep[0]), 0));
+	pair_connect(&pair, PAIR_PORT);
+	first = pair_take(&pair);
+	pair_connect(&pair, PAIR_PORT);
+	second = pair_take(&pair);
+	cr_assert(ne(int, memcmp(first->data + RUDP_SYN_HEADER_BYTES,
+				 second->data + RUDP_SYN_HEADER_BYTES, RUDP_NOISE_DH_BYTES), 0));
+	cr_assert(eq(int, pair_deliver(&pair, second), RUDP_VERDICT_OK));
+	pair_settle(&pair);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
+	/* Two have gone: two are made anew, and one look finds all complete. */
+	cr_assert(eq(uint, prepare_all(pair.ep[0]), 3));
+	free(first);
+	free(second);
 	pair_fini(&pair);
 }
 
