@@ -115,6 +115,12 @@ static void make_example(struct example *e)
 	make_synack(e);
 }
 
+static void drop_example(struct example *e)
+{
+	rudp_noise_fini(&e->initiator);
+	rudp_noise_fini(&e->listener);
+}
+
 Test(examples, syn_is_as_printed)
 {
 	struct example e;
@@ -129,6 +135,7 @@ Test(examples, syn_is_as_printed)
 			 RUDP_TAG_BYTES + CHECK_BYTES,
 			 "459bffbbdc476ac12681aab537064357"
 			 "8e540bd05e0153f9"));
+	drop_example(&e);
 }
 
 Test(examples, synack_is_as_printed)
@@ -142,6 +149,7 @@ Test(examples, synack_is_as_printed)
 			 "fecdc4c9b6f3c1e9bd262821b1254b04e3cad0566cde32f2ce2c9507653ea401"
 			 "3188ff963e22d2ec2bb1a1b3ace8"
 			 "98cdac7dfd7cd204b5c1ab51ca024bd1"));
+	drop_example(&e);
 }
 
 static size_t write_hello(uint8_t *out, size_t cap)
@@ -180,4 +188,5 @@ Test(examples, first_data_packet_is_as_printed)
 			 "97c1358c9883e03b88270b72c6bc"
 			 "a05c093a3c333ff55a2e01f37329160b"));
 	rudp_keys_fini(&keys);
+	drop_example(&e);
 }

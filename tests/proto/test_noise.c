@@ -195,6 +195,7 @@ Test(noise, ends_that_differ_do_not_meet)
 	cr_assert(eq(int,
 		     rudp_noise_read(&responder, message, (size_t)len, payload, sizeof payload),
 		     -EBADMSG));
+	rudp_noise_fini(&responder);
 	cr_assert(
 		eq(int,
 		   rudp_noise_init(&responder, false, RUDP_CIPHER_AES_256_GCM, psk, "q", 1, key_b),
