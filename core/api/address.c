@@ -87,23 +87,30 @@ socklen_t rudp_address_present(const struct rudp_addr *addr, unsigned flags,
 	return sizeof *out;
 }
 
+int rudp_address_give(int fd, const struct sockaddr_in6 *shown, void *user, socklen_t len)
+{
+	/* Up to 36 bytes that say nothing, written just as far as the address will be. */
+	socklen_t written = len;
+	int rc = rudp_sys_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, user, &written);
+
+	if (rc == 0)
+		memcpy(user, shown, len);
+	return rc;
+}
+
 int rudp_address_copy_out(int fd, const struct rudp_addr *addr, unsigned flags,
 			  struct sockaddr *user, socklen_t *len)
 {
 	struct sockaddr_in6 shown;
 	socklen_t whole = rudp_address_present(addr, flags, &shown);
-	socklen_t room, ignored;
+	socklen_t room;
 	int rc = rudp_address_check_len(fd, len);
 
 	if (rc < 0)
 		return rc;
 	room = *len < whole ? *len : whole;
-	/* Up to 36 bytes that say nothing, written just as far as the address will be. */
-	ignored = room;
-	rc = rudp_sys_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, user, &ignored);
-	if (rc < 0)
-		return rc;
-	memcpy(user, &shown, room);
-	*len = whole;
-	return 0;
+	rc = rudp_address_give(fd, &shown, user, room);
+	if (rc == 0)
+		*len = whole;
+	return rc;
 }

@@ -37,6 +37,9 @@ int rudp_address_check(const struct rudp_socket *s, const struct sockaddr_storag
 int rudp_address_copy_out(int fd, const struct rudp_addr *addr, unsigned flags,
 			  struct sockaddr *user, socklen_t *len);
 
+/* len bytes of shown, at most all, to the program's pointer: 0 or -EFAULT. */
+int rudp_address_give(int fd, const struct sockaddr_in6 *shown, void *user, socklen_t len);
+
 /* The same without looking at pointers; returns the length. */
 socklen_t rudp_address_present(const struct rudp_addr *addr, unsigned flags,
 			       struct sockaddr_in6 *out);

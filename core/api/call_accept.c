@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "api/address.h"
+#include "api/option.h"
 #include "api/socket.h"
 #include "api/swap.h"
 #include "api/sys.h"
@@ -13,7 +14,7 @@
 
 #define INHERITED                                                                                  \
 	((unsigned)(RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY |             \
-		    RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR))
+		    RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR | RUDP_MARK_REUSEPORT))
 
 static bool peer_of(int fd, struct ucred *peer)
 {
@@ -58,6 +59,16 @@ static int take(int listener, int flags, struct rudp_name *name)
 	}
 }
 
+static void keep_inherited(struct rudp_bag *bag)
+{
+	int kept = 0;
+
+	for (int i = 0; i < bag->count; i++)
+		if (!rudp_option_row(bag->options[i].level, bag->options[i].option)->own)
+			bag->options[kept++] = bag->options[i];
+	bag->count = kept;
+}
+
 static void dress(int listener, int fd, unsigned mark, const struct rudp_name *name)
 {
 	int bytes = SEND_BUFFER_BYTES, none = 0; /* Linux does not inherit SO_PRIORITY */
@@ -71,8 +82,10 @@ static void dress(int listener, int fd, unsigned mark, const struct rudp_name *n
 	} else if (mark & RUDP_MARK_REUSEADDR) {
 		rudp_swap_native_option(listener, fd, SO_REUSEADDR);
 	}
-	if (mark & RUDP_MARK_BAG && rudp_bag_get(listener, &bag) == 0)
+	if (mark & RUDP_MARK_BAG && rudp_bag_get(listener, &bag) == 0) {
+		keep_inherited(&bag);
 		rudp_bag_write(fd, &bag);
+	}
 	/* Tells the engine that somebody has it. One that has been reset by now does not care. */
 	rudp_sys_sendto(fd, name->nonce.bytes, RUDP_SENTINEL_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT,
 			NULL, 0);

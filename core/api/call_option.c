@@ -43,12 +43,17 @@ static int get_by_scratch(int fd, const struct rudp_socket *s, int level, int op
 			  socklen_t *len)
 {
 	int scratch = rudp_option_scratch(s);
+	int on = 1;
 	int rc;
 
 	if (scratch < 0) /* no number free: zero is the default of most */
 		return give_int(fd, 0, value, len);
+	if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY && s->flags & RUDP_MARK_V6ONLY)
+		rudp_sys_setsockopt(scratch, level, option, &on, sizeof on);
 	if (s->flags & RUDP_MARK_BAG)
-		replay(fd, scratch, level, option);
+		replay(fd, scratch, level, option == SO_BINDTODEVICE && level == SOL_SOCKET
+						   ? SO_BINDTOIFINDEX
+						   : option);
 	rc = rudp_sys_getsockopt(scratch, level, option, value, len);
 	rudp_sys_close(scratch);
 	return rc;
@@ -79,6 +84,22 @@ static int get_congestion(int fd, const struct rudp_socket *s, void *value, sock
 	return 0;
 }
 
+/* Unlike getpeername it wants no more room than there is address. */
+static int get_peer_name(int fd, const struct rudp_socket *s, void *value, socklen_t *len)
+{
+	struct sockaddr_in6 shown;
+	int rc = rudp_address_check_len(fd, len);
+
+	if (rc < 0)
+		return rc;
+	if (s->state != RUDP_SOCKET_CONNECTED ||
+	    rudp_socket_progress(fd, s) != RUDP_PROGRESS_ESTABLISHED)
+		return -ENOTCONN;
+	if (*len > rudp_address_present(&s->name.remote, s->flags, &shown))
+		return -EINVAL;
+	return rudp_address_give(fd, &shown, value, *len);
+}
+
 static int get_special(int fd, const struct rudp_socket *s, int option, void *value, socklen_t *len)
 {
 	switch (option) {
@@ -92,9 +113,21 @@ static int get_special(int fd, const struct rudp_socket *s, int option, void *va
 	}
 	case SO_ACCEPTCONN:
 		return give_int(fd, s->state == RUDP_SOCKET_LISTENING, value, len);
+	case SO_PEERNAME:
+		return get_peer_name(fd, s, value, len);
 	default:
 		return -ENOPROTOOPT;
 	}
+}
+
+static int get_mtu(int fd, const struct rudp_socket *s, int level, int option, void *value,
+		   socklen_t *len)
+{
+	struct rudp_control_info info;
+
+	if (s->state != RUDP_SOCKET_CONNECTED || rudp_call_info(fd, &info) < 0)
+		return get_by_scratch(fd, s, level, option, value, len);
+	return give_int(fd, (int)rudp_tcp_info_mtu(&info), value, len);
 }
 
 int rudp_call_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
@@ -108,15 +141,18 @@ int rudp_call_getsockopt(int fd, int level, int option, void *value, socklen_t *
 	case RUDP_OPTION_NATIVE:
 		return rudp_sys_getsockopt(fd, level, option, value, len);
 	case RUDP_OPTION_FLAG:
-		if (level == IPPROTO_IPV6 && !(s.flags & RUDP_MARK_IPV6))
+		if (level == IPPROTO_IPV6) /* which takes lengths that others do not */
 			break;
 		return give_int(fd, (s.flags & row->flag) != 0, value, len);
 	case RUDP_OPTION_SPECIAL:
 		if (level == SOL_SOCKET)
 			return get_special(fd, &s, option, value, len);
+		if (level != IPPROTO_TCP)
+			return get_mtu(fd, &s, level, option, value, len);
 		return option == TCP_INFO ? rudp_tcp_info_get(fd, &s, value, len)
 					  : get_congestion(fd, &s, value, len);
 	case RUDP_OPTION_BAG:
+	case RUDP_OPTION_DEVICE:
 	case RUDP_OPTION_REFUSED:
 		break;
 	}
@@ -177,6 +213,8 @@ static int set_in_bag(int fd, const struct rudp_socket *s, const struct rudp_opt
 	uint64_t wide;
 	int rc = judge(s, level, option, value, len);
 
+	if (rc == 0)
+		rc = rudp_option_check_state(row, s);
 	if (rc < 0)
 		return rc;
 	entry.value = value_of(value, len);
@@ -225,12 +263,69 @@ static int set_nodelay(int fd, const void *value, socklen_t len)
 					 : (unsigned)flags & ~(unsigned)RUDP_MARK_NODELAY);
 }
 
+/* What the kernel makes of it: TCP keeps it below half of what it may buffer. */
+static int low_water(const struct rudp_socket *s, const void *value, socklen_t len, int *bytes)
+{
+	int scratch = rudp_option_scratch(s);
+	socklen_t bytes_len = sizeof *bytes;
+	int rc;
+
+	if (scratch < 0)
+		return scratch;
+	rc = rudp_sys_setsockopt(scratch, SOL_SOCKET, SO_RCVLOWAT, value, len);
+	if (rc == 0)
+		rc = rudp_sys_getsockopt(scratch, SOL_SOCKET, SO_RCVLOWAT, bytes, &bytes_len);
+	rudp_sys_close(scratch);
+	return rc;
+}
+
+/* Without a privilege a device may be chosen once: the scratch socket is first as ours is. */
+static int set_device(int fd, const struct rudp_socket *s, int option, const void *value,
+		      socklen_t len)
+{
+	struct rudp_option entry = {SOL_SOCKET, SO_BINDTOIFINDEX, 0};
+	int scratch = rudp_option_scratch(s);
+	socklen_t index_len = sizeof entry.value;
+	int rc;
+
+	if (scratch < 0)
+		return scratch;
+	replay(fd, scratch, SOL_SOCKET, SO_BINDTOIFINDEX);
+	rc = rudp_sys_setsockopt(scratch, SOL_SOCKET, option, value, len);
+	if (rc == 0)
+		rc = rudp_sys_getsockopt(scratch, SOL_SOCKET, SO_BINDTOIFINDEX, &entry.value,
+					 &index_len);
+	rudp_sys_close(scratch);
+	return rc < 0 ? rc : rudp_bag_put(fd, &entry);
+}
+
+/* What is wrong with it is said first; then, that it cannot be had. Off it is. */
+static int refuse(const struct rudp_socket *s, const struct rudp_option_row *row,
+		  const void *value, socklen_t len)
+{
+	int rc = judge(s, row->level, row->option, value, len);
+
+	if (rc == 0)
+		rc = rudp_option_check_state(row, s);
+	if (rc < 0)
+		return rc == -ENOTCONN && s->state == RUDP_SOCKET_CONNECTED ? -ENOPROTOOPT : rc;
+	return value_of(value, len) ? -ENOPROTOOPT : 0;
+}
+
 static int set_native(int fd, const struct rudp_socket *s, const struct rudp_option_row *row,
 		      const void *value, socklen_t len)
 {
 	unsigned flag = row->flag ? row->flag : RUDP_MARK_NATIVE;
-	int rc = rudp_sys_setsockopt(fd, row->level, row->option, value, len);
+	int bytes;
+	int rc = 0;
 
+	if (row->option == SO_RCVLOWAT) {
+		rc = low_water(s, value, len, &bytes);
+		value = &bytes;
+		len = sizeof bytes;
+	}
+	if (rc == 0)
+		rc = rudp_sys_setsockopt(fd, row->level, row->option, value, len);
 	if (rc < 0)
 		return rc;
 	if (!(s->flags & flag))
@@ -284,7 +379,9 @@ int rudp_call_setsockopt(int fd, int level, int option, const void *value, sockl
 			return set_congestion(fd, &s, value, len);
 		return judge(&s, level, option, value, len);
 	case RUDP_OPTION_REFUSED:
-		return -ENOPROTOOPT;
+		return refuse(&s, row, value, len);
+	case RUDP_OPTION_DEVICE:
+		return set_device(fd, &s, option, value, len);
 	case RUDP_OPTION_BAG:
 		break;
 	}

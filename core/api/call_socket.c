@@ -84,7 +84,11 @@ int rudp_call_bind(int fd, const struct sockaddr *addr, socklen_t len)
 		return -EINVAL;
 	if (copy.ss_family == AF_INET6 && local.family == AF_INET && s.flags & RUDP_MARK_V6ONLY)
 		return -EINVAL;
-	return bind_to(fd, &s, &local);
+	rc = bind_to(fd, &s, &local);
+	/* Linux: an address of IPv6 serves nobody else. */
+	if (rc == 0 && local.family == AF_INET6 && !rudp_addr_is_any(&local))
+		rudp_mark_set(fd, s.flags | RUDP_MARK_V6ONLY);
+	return rc;
 }
 
 int rudp_call_bindresvport(int fd, struct sockaddr_in *addr)

@@ -12,6 +12,9 @@
 #include "base/time.h"
 #include "proto/conn.h"
 
+#define UDP_HEADER_BYTES 8
+#define IP_HEADER_BYTES 20
+#define IPV6_HEADER_BYTES 40
 #define PIECE_BYTES 36 /* the longest that SO_MEMINFO writes */
 
 /* Numbers of the kernel's include/net/tcp_states.h; part of its interface by TCP_INFO. */
@@ -60,6 +63,14 @@ static uint32_t us_of(int64_t span_ns)
 						      : clamp((uint64_t)span_ns / RUDP_NS_PER_US);
 }
 
+uint32_t rudp_tcp_info_mtu(const struct rudp_control_info *info)
+{
+	if (info->transport == RUDP_TRANSPORT_TCP)
+		return info->datagram_bytes;
+	return info->datagram_bytes + UDP_HEADER_BYTES +
+	       (info->remote.family == AF_INET ? IP_HEADER_BYTES : IPV6_HEADER_BYTES);
+}
+
 void rudp_tcp_info_fill(struct tcp_info *out, const struct rudp_control_info *info)
 {
 	uint32_t mss = info->datagram_bytes ? info->datagram_bytes : 1;
@@ -71,7 +82,8 @@ void rudp_tcp_info_fill(struct tcp_info *out, const struct rudp_control_info *in
 		out->tcpi_sacked = info->backlog;
 		return;
 	}
-	out->tcpi_snd_mss = out->tcpi_rcv_mss = out->tcpi_advmss = out->tcpi_pmtu = mss;
+	out->tcpi_snd_mss = out->tcpi_rcv_mss = out->tcpi_advmss = mss;
+	out->tcpi_pmtu = rudp_tcp_info_mtu(info);
 	out->tcpi_rtt = us_of(info->srtt_ns);
 	out->tcpi_rttvar = us_of(info->rttvar_ns);
 	out->tcpi_min_rtt = us_of(info->min_rtt_ns);

@@ -15,6 +15,9 @@ struct tcp_info; /* of linux/tcp.h, which cannot meet netinet/tcp.h in one file 
 /* Pure. Fields that rudp has no counterpart of are 0. */
 void rudp_tcp_info_fill(struct tcp_info *out, const struct rudp_control_info *info);
 
+/* The largest IP packet that fits the path, as IP_MTU has it. */
+uint32_t rudp_tcp_info_mtu(const struct rudp_control_info *info);
+
 /* getsockopt(TCP_INFO): 0 or -errno. */
 int rudp_tcp_info_get(int fd, const struct rudp_socket *s, void *value, socklen_t *len);
 

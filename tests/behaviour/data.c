@@ -142,12 +142,14 @@ void say_events(const char *what, uint32_t events)
 		const char *name;
 	} bits[] = {{EPOLLIN, " IN"},   {EPOLLPRI, " PRI"}, {EPOLLOUT, " OUT"},
 		    {EPOLLERR, " ERR"}, {EPOLLHUP, " HUP"}, {EPOLLRDHUP, " RDHUP"}};
-	char names[64] = "";
+	char names[64] = " nothing";
+	size_t used = 0;
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
 		if (events & bits[i].bit)
-			strcat(names, bits[i].name);
+			used += (size_t)snprintf(names + used, sizeof(names) - used, "%s",
+						 bits[i].name);
 	}
-	say("%s:%s", what, names[0] ? names : " nothing");
+	say("%s:%s", what, names);
 }
 
 int pattern_file(size_t len)
