@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the checks of data and options share. Every function ends the check when it cannot do its work. */
+/* What the checks of data and options share. Each function ends the check when it cannot do its work. */
 #ifndef RUDP_TESTS_BEHAVIOUR_DATA_H
 #define RUDP_TESTS_BEHAVIOUR_DATA_H
 

@@ -111,7 +111,8 @@ CHECK(interfaces_are_asked_through_the_socket)
 	say_result("SIOCGIFADDR", ioctl(client, SIOCGIFADDR, &request));
 	say("address %#x", ntohl(((struct sockaddr_in *)&request.ifr_addr)->sin_addr.s_addr));
 	say_result("SIOCGIFFLAGS", ioctl(client, SIOCGIFFLAGS, &request));
-	say("up and loopback: %d", (request.ifr_flags & (IFF_UP | IFF_LOOPBACK)) == (IFF_UP | IFF_LOOPBACK));
+	say("up %d, loopback %d", (request.ifr_flags & IFF_UP) != 0,
+	    (request.ifr_flags & IFF_LOOPBACK) != 0);
 	say_result("SIOCGIFMTU", ioctl(client, SIOCGIFMTU, &request));
 	say("mtu %d", request.ifr_mtu);
 	say_result("SIOCGIFHWADDR", ioctl(client, SIOCGIFHWADDR, &request));

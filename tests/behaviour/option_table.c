@@ -229,9 +229,10 @@ static void with_lengths(int fd, const struct option *options)
 			long rc = getsockopt(fd, option->level, option->number, value, &len);
 			if (say_result(what, rc) == 0)
 				say("  length %d", (int)len);
-			snprintf(what, sizeof(what), "set %s, %d bytes", option->name, (int)lengths[i]);
+			len = lengths[i];
+			snprintf(what, sizeof(what), "set %s, %d bytes", option->name, (int)len);
 			memset(value, 0, sizeof(value));
-			say_result(what, setsockopt(fd, option->level, option->number, value, lengths[i]));
+			say_result(what, setsockopt(fd, option->level, option->number, value, len));
 		}
 	}
 }
