@@ -123,9 +123,14 @@ make_file page 1000000
 SUM=$(sha256sum <"$TMP/page")
 SUM=${SUM%% *}
 link_up --delay 5ms --loss 1% --seed 27
-xinetd_starts_programs
+# It sets the groups of each program, which a user namespace forbids.
+if [ -n "${RUDP_TEST_INSIDE:-}" ]; then
+	note "no xinetd: it needs root outside of user namespaces"
+else
+	xinetd_starts_programs
+fi
 systemd_hands_over_a_listener
 systemd_starts_programs
 inherited_tcp_stays_tcp
-prove_udp 12000000
+prove_udp 6000000
 link_down
