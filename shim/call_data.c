@@ -9,13 +9,14 @@
 #include "api/address.h"
 #include "api/call.h"
 #include "api/mark.h"
+#include "filtered.h"
 #include "receive_flags.h"
 #include "policy.h"
 #include "real.h"
 
 static ssize_t mend_receive(int fd, ssize_t rc)
 {
-	if (rc < 0 && (errno == EINVAL || errno == ECONNRESET))
+	if (rc < 0 && (errno == EINVAL || errno == ECONNRESET) && !rudp_is_filtered())
 		errno = rudp_call_receive_error(fd, errno);
 	return rc;
 }
@@ -25,7 +26,8 @@ static ssize_t mend_send(int fd, ssize_t rc, int flags)
 {
 	int error = errno;
 
-	if (rc >= 0 || (error != ENOTCONN && error != EPIPE && error != ECONNRESET))
+	if (rc >= 0 || (error != ENOTCONN && error != EPIPE && error != ECONNRESET) ||
+	    rudp_is_filtered())
 		return rc;
 	errno = rudp_call_send_error(fd, error);
 	if (error == ENOTCONN && errno == EPIPE && !(flags & MSG_NOSIGNAL))

@@ -4,11 +4,13 @@
  * written would be lost with the thread. (exit and quick_exit call the engine's own handlers.)
  */
 #include "api/engine_start.h"
+#include "filtered.h"
 #include "real.h"
 
 RUDP_EXPORT void _exit(int status)
 {
-	rudp_engine_leave_thread();
+	if (!rudp_is_filtered())
+		rudp_engine_leave_thread();
 	REAL(_exit)(status);
 	__builtin_unreachable();
 }

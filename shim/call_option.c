@@ -2,20 +2,27 @@
 #include <stdarg.h>
 
 #include "api/call.h"
+#include "filtered.h"
 #include "real.h"
 
 RUDP_EXPORT int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
-	int rc = rudp_call_getsockopt(fd, level, option, value, len);
+	int rc;
 
+	if (rudp_filtered_getsockopt(fd, level, option, value, len, &rc))
+		return rc;
+	rc = rudp_call_getsockopt(fd, level, option, value, len);
 	return rc == RUDP_NOT_OURS ? REAL(getsockopt)(fd, level, option, value, len)
 				   : (int)rudp_result(rc);
 }
 
 RUDP_EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
-	int rc = rudp_call_setsockopt(fd, level, option, value, len);
+	int rc;
 
+	if (rudp_filtered_setsockopt(fd, level, option, value, len, &rc))
+		return rc;
+	rc = rudp_call_setsockopt(fd, level, option, value, len);
 	return rc == RUDP_NOT_OURS ? REAL(setsockopt)(fd, level, option, value, len)
 				   : (int)rudp_result(rc);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/call.h"
+#include "filtered.h"
 #include "policy.h"
 #include "real.h"
 
@@ -36,7 +37,7 @@ RUDP_EXPORT int listen(int fd, int backlog)
 
 RUDP_EXPORT int shutdown(int fd, int how)
 {
-	int rc = rudp_call_shutdown(fd, how);
+	int rc = rudp_is_filtered() ? RUDP_NOT_OURS : rudp_call_shutdown(fd, how);
 
 	return rc == RUDP_NOT_OURS ? REAL(shutdown)(fd, how) : (int)rudp_result(rc);
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,7 +31,7 @@ int bindresvport(int fd, struct sockaddr_in *addr);
 	X(read) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg)                                         \
 	X(__read_chk) X(__recv_chk) X(__recvfrom_chk)                                              \
 	X(execve) X(execvpe) X(execveat) X(fexecve) X(posix_spawn) X(posix_spawnp)              \
-	X(system) X(popen) X(_exit)
+	X(system) X(popen) X(_exit) X(prctl)
 
 #define RUDP_REAL_ENUM(name) RUDP_REAL_##name,
 enum rudp_real_index { RUDP_REAL_NAMES(RUDP_REAL_ENUM) RUDP_REAL_COUNT };

@@ -11,9 +11,12 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "filtered.h"
+
 static inline bool rudp_receive_is_special(int flags)
 {
-	return flags & (MSG_ERRQUEUE | MSG_TRUNC | MSG_WAITALL);
+	return flags & (MSG_ERRQUEUE | MSG_TRUNC) ||
+	       (flags & MSG_WAITALL && !rudp_is_filtered());
 }
 
 /* As recv and recvmsg, errno included; fd is one of ours. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* System call filters that kill: a filtered program must not make calls that it would not make itself. */
+/* System call filters that kill: the shim must not make calls that the program would not make itself. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -182,6 +182,34 @@ static int call_error(int fd)
 static int call_shutdown(int fd)
 {
 	return shutdown(fd, SHUT_WR);
+}
+
+CHECK(a_worker_sees_a_reset_and_shuts_down)
+{
+	static const struct linger at_once = {.l_onoff = 1};
+	int client, server;
+	pid_t pid;
+
+	connected_pair(AF_INET, &client, &server);
+	pid = begin_child();
+	if (pid == 0) {
+		struct filter filter;
+
+		close(client);
+		begin_filter(&filter);
+		allow_data_calls(&filter);
+		on_call(&filter, SYS_shutdown, SECCOMP_RET_ALLOW);
+		enter_filter(&filter, SECCOMP_RET_KILL_PROCESS);
+		say_result("read", read(server, &(char){0}, 1));
+		say_result("read", read(server, &(char){0}, 1));
+		shutdown(server, SHUT_RDWR);
+		_exit(0);
+	}
+	close(server);
+	must(write(client, "x", 1) == 1, "write");
+	must(setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0, "SO_LINGER");
+	close(client);
+	say_end("worker", pid);
 }
 
 CHECK(a_worker_that_may_also_shut_down)

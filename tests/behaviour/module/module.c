@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A library of somebody else's, as the checks in init_library.c load it: it opens a connection when it is
- * loaded, as a static C++ object would, and says goodbye over it when it is unloaded.
+ * A library of somebody else's, as the checks in init_library.c load it: it opens a connection when it
+ * is loaded, as a static C++ object would, and says goodbye over it when it is unloaded.
  */
 #include <netinet/in.h>
 #include <stdlib.h>

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "filtered.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+
+#include "real.h"
+
+static atomic_bool filtered;
+
+bool rudp_is_filtered(void)
+{
+	return atomic_load_explicit(&filtered, memory_order_relaxed);
+}
+
+/* The kernel has four arguments at most; reading some that are not there is what libc does too. */
+RUDP_EXPORT int prctl(int option, ...)
+{
+	unsigned long a[4];
+	va_list list;
+	int rc;
+
+	va_start(list, option);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(list, unsigned long);
+	va_end(list);
+	rc = REAL(prctl)(option, a[0], a[1], a[2], a[3]);
+	if (option == PR_SET_SECCOMP && rc == 0)
+		atomic_store(&filtered, true);
+	return rc;
+}
+
+/* AF_UNIX refuses a level that it lacks with EOPNOTSUPP, which no socket of TCP says. */
+bool rudp_filtered_setsockopt(int fd, int level, int option, const void *value, socklen_t len,
+			      int *rc)
+{
+	bool same = level == SOL_SOCKET && (option == SO_KEEPALIVE || option == SO_RCVTIMEO ||
+					    option == SO_SNDTIMEO || option == SO_REUSEADDR);
+
+	if (!rudp_is_filtered() || (level == SOL_SOCKET && !same))
+		return false;
+	*rc = REAL(setsockopt)(fd, level, option, value, len);
+	if (*rc < 0 && errno == EOPNOTSUPP)
+		*rc = 0;
+	return true;
+}
+
+bool rudp_filtered_getsockopt(int fd, int level, int option, void *value, socklen_t *len,
+			      int *rc)
+{
+	if (!rudp_is_filtered() || level != SOL_SOCKET || option != SO_ERROR)
+		return false;
+	*rc = REAL(getsockopt)(fd, level, option, value, len);
+	return true;
+}
