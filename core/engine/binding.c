@@ -188,6 +188,42 @@ static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 	return rudp_udp_open(engine, local, &options, out);
 }
 
+/* One that no caller knows of: the listener's TCP side serves alone. */
+static int hold_hidden_udp(struct rudp_engine *engine, const struct rudp_binding *binding,
+			   const struct rudp_addr *local, struct rudp_udp **out)
+{
+	const struct rudp_udp_options options = {.v6only = binding->v6only,
+						 .freebind = binding->options.freebind};
+	struct rudp_addr hidden = *local;
+
+	rudp_addr_set_port(&hidden, 0);
+	return rudp_udp_open(engine, &hidden, &options, out);
+}
+
+/*
+ * Programs use one number for both (iperf3 -u, HTTP/3): that of TCP is not refused because the one of UDP
+ * is another program's, unless callers must be rudp; and it is left to them where callers must be TCP.
+ */
+static int hold_udp_or_hide(struct rudp_engine *engine, const struct rudp_binding *binding,
+			    const struct rudp_addr *local, struct rudp_udp **out)
+{
+	struct rudp_binding asked = *binding;
+	enum rudp_way way;
+	int rc;
+
+	asked.local = *local;
+	way = rudp_listener_decide(engine, &asked).way;
+	if (way == RUDP_WAY_TCP)
+		return hold_hidden_udp(engine, binding, local, out);
+	rc = hold_udp(engine, binding, local, out);
+	if (rc != -EADDRINUSE || way != RUDP_WAY_AUTO || rudp_addr_port(&binding->local) == 0 ||
+	    rudp_udp_has_port(engine, rudp_addr_port(local)))
+		return rc;
+	rudp_log(RUDP_LOG_INFO, "%s (pid %u): UDP port %u is another program's, so only plain TCP comes",
+		 binding->program.name, binding->program.pid, rudp_addr_port(local));
+	return hold_hidden_udp(engine, binding, local, out);
+}
+
 /* A port that is free on both sides. */
 static int hold_both(struct rudp_engine *engine, struct rudp_binding *binding,
 		     struct rudp_udp **udp)
@@ -200,7 +236,7 @@ static int hold_both(struct rudp_engine *engine, struct rudp_binding *binding,
 
 		if (fd < 0)
 			return fd;
-		rc = hold_udp(engine, binding, &local, udp);
+		rc = hold_udp_or_hide(engine, binding, &local, udp);
 		if (rc == 0) {
 			binding->tcp_fd = fd;
 			binding->local = local;

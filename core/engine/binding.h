@@ -6,7 +6,8 @@
  * same address with the same options, so that EADDRINUSE, port 0 and SO_REUSE* mean to all programs of
  * the host what they always mean. Bindings of one address share one port object, which has the UDP
  * socket and the protocol's listener; connections are dealt out to those that listen in turn. The UDP
- * port is that of the TCP socket, or the policy's fixed one, which then serves all ports of an address.
+ * port is that of the TCP socket, or the policy's fixed one, which then serves all ports of an address;
+ * or one that nobody knows of, where the listener is for plain TCP alone.
  *
  * Nobody tells that a program's socket was closed: its abstract name is probed (bind another socket to
  * it: EADDRINUSE = alive).

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Programs that use one number for a port of TCP and one of UDP, which is where rudp would listen.
+#
+#     both: iperf3 -u, python, nc, on the loopback interface
+#
+LOOPBACK=1
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+has_tcp_port() {
+	[ -n "$(ss -Hltn "sport = :$PORT")" ]
+}
+
+section "UDP first: the port of TCP can be had all the same"
+SETTINGS=(RUDP_KEY_FILE=)
+launch server b python3 "$HERE/lib/both.py" "$PORT"
+wait_until 10 "the port of TCP" has_tcp_port
+expect_eq "$(under a timeout 10 nc.openbsd -d "$B4" "$PORT")" hello "greeting"
+finish server 10
+expect_eq "$STATUS" 0 "exit code of the server: $(cat "$TMP/server.err")"
+ok "a listener beside the program's own port of UDP"
+
+loopback_up # another port: the first engine takes a moment to see that nobody has that one any more
+section "TCP first: a rule leaves the port of UDP alone"
+SETTINGS=(RUDP_KEY_FILE= "RUDP_POLICY=listen port $PORT use tcp")
+launch iperf b iperf3 -s -p "$PORT"
+wait_until 10 "the port of TCP" has_tcp_port
+SETTINGS=(RUDP_KEY_FILE=)
+under a timeout 20 iperf3 -u -b 20M -t 1 --json -c "$B4" -p "$PORT" >"$TMP/iperf.json" ||
+	fail "iperf3 -u: $(grep error "$TMP/iperf.json")"
+expect_match "$TMP/iperf.json" '"packets":[[:space:]]*[1-9]' "datagrams that iperf3 has counted"
+stop iperf
+ok "iperf3 -u"
