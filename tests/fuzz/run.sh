@@ -20,9 +20,9 @@ flags=(-std=gnu11 -D_GNU_SOURCE -O1 -g -Icore -Itests -fno-omit-frame-pointer
 library=$out/libfuzzed.a
 objects=()
 for source in core/base/*.c core/proto/*.c core/api/names.c \
-	core/engine/key_file.c core/engine/policy*.c; do
+	core/engine/key_file.c core/engine/policy*.c tools/elf.c tools/filter*.c; do
 	object=$out/${source//\//_}.o
-	if [ ! -e "$object" ] || [ -n "$(find core -name '*.[ch]' -newer "$object" -print -quit)" ]; then
+	if [ ! -e "$object" ] || [ -n "$(find core tools -name '*.[ch]' -newer "$object" -print -quit)" ]; then
 		clang "${flags[@]}" -c "$source" -o "$object" || exit 1
 	fi
 	objects+=("$object")
