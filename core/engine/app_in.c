@@ -185,7 +185,7 @@ static void leave_unread(struct rudp_engine *engine, struct rudp_app *app)
 	}
 	app->answered = true;
 	app->unread_answers++;
-	if (rudp_list_is_linked(&app->unread_link))
+	if (app->behind <= RUDP_APP_UNREAD_BYTES || rudp_list_is_linked(&app->unread_link))
 		return;
 	app->unread_at_ns = engine->now_at_ns;
 	rudp_list_append(&engine->unread, &app->unread_link);
