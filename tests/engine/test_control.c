@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -385,6 +386,26 @@ Test(control, bytes_go_both_ways_and_each_end_of_file_arrives)
 	close(ends.passive);
 	expect_text(ends.active, "answer");
 	cr_assert(zero(int, (int)recv(ends.active, &byte, 1, 0)));
+}
+
+/* As under TCP: that the engine has read an answer is no event for who gave it. */
+Test(control, a_short_answer_raises_no_edge)
+{
+	struct ends ends = connected();
+	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET};
+	int set = epoll_create1(0);
+
+	cr_assert(zero(int, epoll_ctl(set, EPOLL_CTL_ADD, ends.passive, &event)));
+	cr_assert(eq(int, epoll_wait(set, &event, 1, 0), 1)); /* there is room */
+	for (int i = 0; i < 5; i++) {
+		send(ends.active, "ask", 3, 0);
+		cr_assert(eq(int, epoll_wait(set, &event, 1, WAIT_S * 1000), 1));
+		expect_text(ends.passive, "ask");
+		send(ends.passive, "answer", 6, 0);
+		expect_text(ends.active, "answer");
+		cr_assert(zero(int, epoll_wait(set, &event, 1, 0)));
+	}
+	close(set);
 }
 
 Test(control, names_hold_both_addresses)
