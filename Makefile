@@ -174,6 +174,8 @@ $(BUILD)/tests/behaviour-module.so: tests/behaviour/module/module.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
+# A program like any other: only what is loaded into it has the sanitizer.
+$(BUILD)/tests/behaviour: override SAN :=
 $(BUILD)/tests/behaviour: $(call tests_of,behaviour) $(BUILD)/tests/behaviour-module.so
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -pthread -ldl

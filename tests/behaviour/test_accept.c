@@ -254,7 +254,7 @@ CHECK(data_from_before_accept_is_there_in_order)
 	int server = listener(AF_INET, &addr);
 	int fd = call(server, &addr);
 	for (int i = 0; i < 5; i++)
-		must(send(fd, "abcde" + i, 1, 0) == 1, "send");
+		must(send(fd, &"abcde"[i], 1, 0) == 1, "send");
 	int accepted = accept(server, NULL, NULL);
 	say_result("recv all", recv(accepted, text, 5, MSG_WAITALL));
 	say("%s", text);
