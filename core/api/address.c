@@ -93,7 +93,7 @@ int rudp_address_give(int fd, const struct sockaddr_in6 *shown, void *user, sock
 	socklen_t written = len;
 	int rc = rudp_sys_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, user, &written);
 
-	if (rc == 0)
+	if (rc == 0 && len > 0) /* user may be NULL for no bytes */
 		memcpy(user, shown, len);
 	return rc;
 }
