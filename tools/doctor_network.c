@@ -44,7 +44,8 @@ static void check_buffer(struct rudp_report *report, const char *name, const cha
 	} else {
 		snprintf(remedy, sizeof remedy, "sysctl -w net.core.%s=%d   # as root", name, want);
 		rudp_report_add(report, RUDP_DOCTOR_WARN, check, remedy,
-				"UDP sockets get %d bytes, and engines want %d: fast transfers lose packets "
+				"UDP sockets get %d bytes, and engines want %d: fast "
+				"transfers lose packets "
 				"on this host", have / 2, want);
 	}
 	if (fd >= 0)
@@ -154,7 +155,8 @@ static void check_firewall(struct rudp_report *report)
 		remedy = "iptables -I INPUT -p udp --dport PORT -j ACCEPT";
 	if (remedy)
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "firewall", remedy,
-				"a server is reached at the UDP port with the number of its TCP port, which a "
+				"a server is reached at the UDP port with the number "
+				"of its TCP port, which a "
 				"firewall here must let in:");
 	else
 		rudp_report_add(report, RUDP_DOCTOR_OK, "firewall", NULL,

@@ -88,13 +88,15 @@ void rudp_doctor_files(struct rudp_report *report)
 				path);
 	else if (!has_text(path, SHIM_VERSION))
 		rudp_report_add(report, RUDP_DOCTOR_FAIL, "shim", INSTALL_AGAIN,
-				"%.400s is of another version than this command (" RUDP_VERSION_TEXT ")", path);
+				"%.400s is of another version than this command "
+				"(" RUDP_VERSION_TEXT ")", path);
 	else
 		rudp_report_add(report, RUDP_DOCTOR_OK, "shim", NULL, "%.500s", path);
 	check_engine(report);
 	if (!rudp_place_find(ENGINE_LIBRARY, path))
 		rudp_report_add(report, RUDP_DOCTOR_WARN, "engine-thread", INSTALL_AGAIN,
-				"%.400s is not there: no engine in a thread, where none can be a process", path);
+				"%.400s is not there: no engine in a thread, where "
+				"none can be a process", path);
 }
 
 static void check_key(struct rudp_report *report)
@@ -106,7 +108,8 @@ static void check_key(struct rudp_report *report)
 	if (!file || !*file)
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "key",
 				"rudp keygen FILE   # then RUDP_KEY_FILE=FILE, or rudp run --key FILE",
-				"none is set: traffic is encrypted, but who the other end is nobody proves");
+				"none is set: traffic is encrypted, but who the other "
+				"end is nobody proves");
 	else if (!rudp_key_load(psk, file, text))
 		rudp_report_add(report, RUDP_DOCTOR_FAIL, "key", NULL, "%s", text);
 	else if (rudp_fingerprint(psk, fingerprint))
@@ -279,7 +282,8 @@ int rudp_doctor_self_test_child(void)
 		return 1;
 	}
 	if (!goes_over_rudp()) {
-		printf("the connection is plain TCP: no engine could be started; the reason stands in the "
+		printf("the connection is plain TCP: no engine could be started; the "
+		       "reason stands in the "
 		       "log (RUDP_LOG)\n");
 		return 1;
 	}

@@ -50,7 +50,8 @@ static void check_urgent(struct rudp_report *report)
 
 	rudp_report_add(report, ok ? RUDP_DOCTOR_OK : RUDP_DOCTOR_WARN, "urgent-data", NULL,
 			ok ? "MSG_OOB works on AF_UNIX sockets"
-			   : "MSG_OOB does not work on AF_UNIX sockets (Linux 5.15 has it): urgent bytes, "
+			   : "MSG_OOB does not work on AF_UNIX sockets (Linux 5.15 has "
+			     "it): urgent bytes, "
 			     "as of telnet and ftp, are not carried");
 	for (int i = 0; i < 2; i++)
 		if (ends[i] >= 0)
@@ -136,9 +137,11 @@ static void check_abstract(struct rudp_report *report)
 				"abstract AF_UNIX names can be bound and reached");
 	else
 		rudp_report_add(report, RUDP_DOCTOR_FAIL, "abstract-names",
-				"allow AF_UNIX (RestrictAddressFamilies=AF_UNIX ... of the service; `unix,' in "
+				"allow AF_UNIX (RestrictAddressFamilies=AF_UNIX ... of "
+				"the service; `unix,' in "
 				"its AppArmor profile)",
-				"abstract AF_UNIX names cannot be used (%s): programs cannot reach their engine",
+				"abstract AF_UNIX names cannot be used (%s): programs "
+				"cannot reach their engine",
 				strerror(errno));
 	if (listener >= 0)
 		close(listener);
@@ -161,7 +164,8 @@ static void check_namespaces(struct rudp_report *report)
 	if (!read_link("/proc/self/ns/net", own, sizeof own) ||
 	    !read_link("/proc/1/ns/net", first, sizeof first))
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "namespaces", NULL,
-				"which one this is cannot be told; rudp ss shows the engines of its own network "
+				"which one this is cannot be told; rudp ss shows the "
+				"engines of its own network "
 				"namespace only");
 	else if (strcmp(own, first) == 0)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "namespaces", NULL,
@@ -190,7 +194,8 @@ static void check_seccomp(struct rudp_report *report)
 {
 	if (seccomp_mode() == 2)
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "seccomp", NULL,
-				"a filter of system calls is in force here; where the self-test fails it must "
+				"a filter of system calls is in force here; where the "
+				"self-test fails it must "
 				"let pass socket(AF_UNIX), sendmsg, setsockopt, clone and execve");
 	else
 		rudp_report_add(report, RUDP_DOCTOR_OK, "seccomp", NULL,
@@ -206,7 +211,8 @@ static void check_io_uring(struct rudp_report *report)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "io_uring", NULL, "is switched off");
 	else
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "io_uring", NULL,
-				"programs that open or connect sockets through io_uring go past rudp: those "
+				"programs that open or connect sockets through "
+				"io_uring go past rudp: those "
 				"stay TCP");
 }
 
@@ -231,9 +237,11 @@ void rudp_doctor_machine(struct rudp_report *report)
 				"slower");
 	rudp_read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", source,
 		       sizeof source);
-	if (strcmp(source, "hpet") == 0 || strcmp(source, "acpi_pm") == 0 || strcmp(source, "jiffies") == 0)
+	if (strcmp(source, "hpet") == 0 || strcmp(source, "acpi_pm") == 0 ||
+	    strcmp(source, "jiffies") == 0)
 		rudp_report_add(report, RUDP_DOCTOR_WARN, "clock",
-				"echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource   # "
+				"echo tsc > "
+				"/sys/devices/system/clocksource/clocksource0/current_clocksource   # "
 				"as root, where the kernel trusts that clock",
 				"reading the clock %s takes long, which costs speed", source);
 	else

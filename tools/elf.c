@@ -134,7 +134,7 @@ enum rudp_program_fault rudp_elf_read(int fd, struct rudp_elf *elf)
 	enum rudp_program_fault fault;
 
 	*elf = (struct rudp_elf){.libraries = 0};
-	/* The headers of both word sizes are alike up to e_machine, which is all that is compared then. */
+	/* Both word sizes have e_machine, the last that is compared then, at the same place. */
 	if (!read_at(fd, 0, &header, sizeof(Elf32_Ehdr)))
 		return RUDP_PROGRAM_DAMAGED;
 	fault = check_header(&header);

@@ -111,7 +111,8 @@ static const struct argp argp = {
 	.args_doc = "HOST:PORT\nHOST PORT",
 	.doc = "Asks whether a rudp listener answers there, and whether its key is the same. The "
 	       "server's program sees no connection.\v"
-	       "Exit code: 0 when it answers and the keys match, 1 when not, 2 when it could not be asked.",
+	       "Exit code: 0 when it answers and the keys match, 1 when not, 2 when it "
+	       "could not be asked.",
 };
 
 /* HOST:PORT, [V6]:PORT, or two words. false: no port. */
@@ -194,7 +195,8 @@ static const char *text_of(const struct ping *ping, enum rudp_probe_result resul
 {
 	if (result == RUDP_PROBE_ANSWERS)
 		return ping->has_psk ? "answers, key matches"
-				     : "answers; no key on either side: encrypted, but nobody knows who it is";
+				     : "answers; no key on either side: encrypted, but "
+				       "nobody knows who it is";
 	if (result == RUDP_PROBE_KEY && !ping->has_psk)
 		return "answers, but wants a key (--key FILE)";
 	return rudp_probe_text(result);

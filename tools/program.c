@@ -247,7 +247,7 @@ static enum rudp_program_fault check_file(struct check *c, const char *path)
 	if (fault != RUDP_PROGRAM_NONE)
 		return fault;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	/* It may be executed and not be read: then nobody can tell, and the loader will do what it does. */
+	/* It may be executed, but not read: nobody can tell, and the loader does what it does. */
 	if (fd < 0)
 		return RUDP_PROGRAM_NONE;
 	fault = check_content(c, fd);

@@ -97,8 +97,8 @@ Test(ss, json_is_right_whatever_an_engine_says)
 	json_t *list;
 
 	pretend(answer_nonsense);
-	cr_assert(eq(int, files_run("$RUDP ss -a --json pid = 2147483647 2>$FILES/err", output), 0), "%s",
-		  output);
+	cr_assert(eq(int, files_run("$RUDP ss -a --json pid = 2147483647 2>$FILES/err", output), 0),
+		  "%s", output);
 	stop_pretending();
 	list = json_loads(output, 0, &error);
 	cr_assert(ne(ptr, list, NULL), "%s: %s", error.text, output);
