@@ -201,8 +201,8 @@ static int hold_hidden_udp(struct rudp_engine *engine, const struct rudp_binding
 }
 
 /*
- * Programs use one number for both (iperf3 -u, HTTP/3): that of TCP is not refused because the one of UDP
- * is another program's, unless callers must be rudp; and it is left to them where callers must be TCP.
+ * Programs use one number for both (iperf3 -u, HTTP/3): that of TCP is not refused because the one of
+ * UDP is another program's, unless callers must be rudp; where they must be TCP, UDP is left alone.
  */
 static int hold_udp_or_hide(struct rudp_engine *engine, const struct rudp_binding *binding,
 			    const struct rudp_addr *local, struct rudp_udp **out)
