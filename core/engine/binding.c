@@ -164,7 +164,8 @@ static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 {
 	struct rudp_udp_options options = {.v6only = binding->v6only,
 					   .reuse_port = binding->reuse_port,
-					   .freebind = binding->options.freebind};
+					   .freebind = binding->options.freebind,
+					   .device = binding->options.route.device};
 	struct rudp_udp *udp = rudp_udp_find(engine, local, binding->v6only);
 	uint16_t port = rudp_addr_port(local);
 	uint16_t fixed = rudp_policy_udp_port(engine->settings.policy);

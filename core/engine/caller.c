@@ -93,6 +93,11 @@ static bool has_capability(uint32_t pid, unsigned capability)
 	return effective >> capability & 1;
 }
 
+bool rudp_caller_may_mark(const struct rudp_call *call)
+{
+	return has_capability(call->pid, CAP_NET_ADMIN) || has_capability(call->pid, CAP_NET_RAW);
+}
+
 bool rudp_caller_may_bind(const struct rudp_call *call, unsigned port)
 {
 	if (port == 0 || port >= first_free_port())

@@ -25,6 +25,9 @@ bool rudp_caller_holds_ours(struct rudp_engine *engine, const struct rudp_call *
  */
 bool rudp_caller_may_bind(const struct rudp_call *call, unsigned port);
 
+/* May set SO_MARK, likewise (CAP_NET_ADMIN or CAP_NET_RAW). */
+bool rudp_caller_may_mark(const struct rudp_call *call);
+
 /* Whoever connected the other end of fd, or listened there, was this engine. */
 bool rudp_peer_is_engine(const struct rudp_engine *engine, int fd);
 

@@ -9,6 +9,7 @@
 #include "api/mark.h"
 #include "base/log.h"
 #include "engine/binding.h"
+#include "engine/caller.h"
 #include "engine/udp.h"
 
 /* Any address means this host; the rest is as kernel TCP answers it. */
@@ -85,6 +86,8 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 		return RUDP_CONNECT_BY_KERNEL;
 	}
 	rudp_sock_options_read(&options, call->held_fd, &engine->settings);
+	if (options.route.mark && !rudp_caller_may_mark(call))
+		options.route.mark = 0; /* setsockopt would have refused it */
 	app = rudp_app_new(engine, &options, &nowhere, remote);
 	if (!app)
 		return -ENOMEM;

@@ -60,6 +60,31 @@ static void read_native(struct rudp_sock_options *options, int fd)
 		options->reuse_address = value != 0;
 }
 
+static void take(struct rudp_sock_options *options, const struct rudp_option *entry)
+{
+	switch (entry->level) {
+	case IPPROTO_TCP:
+		set_number(&options->conn, entry->option, entry->value);
+		break;
+	case IPPROTO_IP:
+		if (entry->option == IP_TOS)
+			options->conn.tos = (uint8_t)entry->value;
+		break;
+	case IPPROTO_IPV6: /* -1 is the default */
+		if (entry->option == IPV6_TCLASS && entry->value <= UINT8_MAX)
+			options->conn.tclass = (uint8_t)entry->value;
+		break;
+	case SOL_SOCKET:
+		if (entry->option == SO_BINDTOIFINDEX)
+			options->route.device = (int)entry->value;
+		else if (entry->option == SO_MARK)
+			options->route.mark = entry->value;
+		break;
+	default:
+		break;
+	}
+}
+
 void rudp_sock_options_read(struct rudp_sock_options *options, int fd,
 			    const struct rudp_settings *settings)
 {
@@ -76,8 +101,7 @@ void rudp_sock_options_read(struct rudp_sock_options *options, int fd,
 	if (flags < 0 || !(flags & RUDP_MARK_BAG) || rudp_bag_get(fd, &bag) < 0)
 		return;
 	for (int i = 0; i < bag.count; i++)
-		if (bag.options[i].level == IPPROTO_TCP)
-			set_number(&options->conn, bag.options[i].option, bag.options[i].value);
+		take(options, &bag.options[i]);
 	options->freebind = (rudp_bag_find(&bag, IPPROTO_IP, IP_FREEBIND, &freebind) && freebind) ||
 			    (rudp_bag_find(&bag, IPPROTO_IPV6, IPV6_FREEBIND, &freebind) && freebind);
 	if (rudp_bag_find_congestion(&bag, name))
@@ -122,7 +146,7 @@ int rudp_sock_options_set(struct rudp_sock_options *options, int level, int opti
 	memcpy(&number, value, sizeof number);
 	if (level == SOL_SOCKET && option == SO_KEEPALIVE)
 		options->conn.keepalive = number != 0;
-	else if (level == IPPROTO_TCP && number >= 0)
-		set_number(&options->conn, option, (uint32_t)number);
+	else if (number >= 0 && level != SOL_SOCKET)
+		take(options, &(struct rudp_option){level, option, (uint32_t)number});
 	return 0;
 }

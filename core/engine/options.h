@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "engine/settings.h"
+#include "engine/udp.h"
 #include "proto/conn.h"
 
 struct rudp_sock_options {
@@ -18,6 +19,7 @@ struct rudp_sock_options {
 	bool reset_on_close; /* SO_LINGER with time 0 */
 	bool reuse_address;
 	bool freebind;       /* IP_FREEBIND */
+	struct rudp_udp_route route; /* SO_BINDTODEVICE, SO_MARK */
 };
 
 void rudp_sock_options_read(struct rudp_sock_options *options, int fd,

@@ -91,7 +91,7 @@ static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
 		}
 		app->local = local;
 	} else
-		rc = rudp_udp_open_connected(engine, &wire, &udp);
+		rc = rudp_udp_open_connected(engine, &wire, &app->options.route, &udp);
 	if (rc < 0)
 		return rc;
 	if (!binding)

@@ -143,6 +143,8 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 		set_int(udp->fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (options->reuse_port)
 		set_int(udp->fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (options->device)
+		set_int(udp->fd, SOL_SOCKET, SO_BINDTOIFINDEX, options->device);
 	if (options->freebind)
 		set_int(udp->fd, IPPROTO_IP, IP_FREEBIND, 1);
 	if (bind(udp->fd, &local->sa, rudp_addr_len(local)) < 0)
@@ -166,15 +168,29 @@ static int connect_there(int fd, const struct rudp_addr *remote)
 	return connect(fd, &remote->sa, rudp_addr_len(remote)) == 0 ? -ENETUNREACH : -errno;
 }
 
+/* Routing must not find another way: what cannot be had fails as the connect would. */
+static int set_route(int fd, const struct rudp_udp_route *route)
+{
+	int rc = 0;
+
+	if (route->device)
+		rc = set_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX, route->device);
+	if (rc == 0 && route->mark)
+		rc = set_int(fd, SOL_SOCKET, SO_MARK, (int)route->mark);
+	return rc;
+}
+
 int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *remote,
-			    struct rudp_udp **out)
+			    const struct rudp_udp_route *route, struct rudp_udp **out)
 {
 	int rc;
 	struct rudp_udp *udp = make(remote->family, &rc);
 
 	if (!udp)
 		return rc;
-	rc = connect_there(udp->fd, remote);
+	rc = set_route(udp->fd, route);
+	if (rc == 0)
+		rc = connect_there(udp->fd, remote);
 	if (rc < 0)
 		return give_up(udp, rc == -EAGAIN ? -EADDRNOTAVAIL : rc);
 	udp->connected = true;

@@ -28,7 +28,7 @@ struct rudp_held_train {
 	uint8_t *data;
 	size_t len, segment_bytes;
 	struct rudp_addr local, remote;
-	uint8_t ecn;
+	uint8_t tos;
 };
 
 struct rudp_port;
@@ -52,10 +52,17 @@ struct rudp_udp {
 	struct rudp_list link;        /* in engine->udps */
 };
 
+/* What a program has asked of the way there. */
+struct rudp_udp_route {
+	int device;                   /* its number; 0: as routing says */
+	uint32_t mark;                /* SO_MARK; 0: none */
+};
+
 struct rudp_udp_options {
 	bool v6only;
 	bool reuse_address;           /* another socket of this engine has the port too */
 	bool reuse_port;
+	int device;                   /* its number; 0: any */
 	bool freebind;
 };
 
@@ -71,7 +78,7 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
  * one connection, and most are short: its buffers grow when they are needed.
  */
 int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *remote,
-			    struct rudp_udp **out);
+			    const struct rudp_udp_route *route, struct rudp_udp **out);
 /* The address that routing would use towards remote; the port is 0. 0 or -errno. */
 int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source);
 

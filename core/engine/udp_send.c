@@ -55,7 +55,7 @@ static void add_source(struct msghdr *header, const struct rudp_addr *local)
 static void seal(struct envelope *envelope, const struct rudp_udp *udp,
 		 const struct rudp_held_train *train, bool segmented)
 {
-	int ecn = train->ecn;
+	int tos = train->tos;
 	uint16_t segment = (uint16_t)train->segment_bytes;
 	struct msghdr *header = &envelope->header;
 
@@ -68,10 +68,10 @@ static void seal(struct envelope *envelope, const struct rudp_udp *udp,
 		if (train->local.family != AF_UNSPEC && !rudp_addr_is_any(&train->local))
 			add_source(header, &train->local);
 	}
-	if (ecn && train->remote.family == AF_INET)
-		add_control(header, IPPROTO_IP, IP_TOS, &ecn, sizeof ecn);
-	else if (ecn)
-		add_control(header, IPPROTO_IPV6, IPV6_TCLASS, &ecn, sizeof ecn);
+	if (tos && train->remote.family == AF_INET)
+		add_control(header, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+	else if (tos)
+		add_control(header, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
 	if (segmented)
 		add_control(header, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
 	if (header->msg_controllen == 0)
@@ -214,7 +214,7 @@ void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp,
 		   const struct rudp_train *train)
 {
 	struct rudp_held_train now = {train->data,  train->len,    train->segment_bytes,
-				      train->local, train->remote, train->ecn};
+				      train->local, train->remote, train->tos};
 
 	if (train->len == 0)
 		return;

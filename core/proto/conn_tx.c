@@ -388,7 +388,8 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 	train->socket = conn->path.socket;
 	train->local = conn->path.local;
 	train->remote = conn->path.remote;
-	train->ecn = 0;
+	train->tos = (conn->path.remote.family == AF_INET ? conn->options.tos : conn->options.tclass) &
+		     RUDP_TOS_DSCP;
 	conn->packets_sent += train->count;
 	conn->bytes_sent += train->len;
 	return true;

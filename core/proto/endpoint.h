@@ -63,6 +63,8 @@ struct rudp_datagram {
 	uint8_t ecn;                   /* 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE */
 };
 
+#define RUDP_TOS_DSCP 0xfc
+
 /*
  * Datagrams that leave together for one address: count of them, back to back in data, each
  * segment_bytes long but the last, which may be shorter. Just what UDP_SEGMENT takes.
@@ -77,7 +79,7 @@ struct rudp_train {
 	void *socket;
 	struct rudp_addr local;        /* source address to use; port as the socket's */
 	struct rudp_addr remote;
-	uint8_t ecn;
+	uint8_t tos;                   /* DSCP and ECN */
 };
 
 /* NULL: no memory. The config is copied. */

@@ -82,7 +82,7 @@ bool rudp_endpoint_transmit_answer(struct rudp_endpoint *ep, struct rudp_train *
 		train->socket = answer->socket;
 		train->local = answer->local;
 		train->remote = answer->remote;
-		train->ecn = 0;
+		train->tos = 0;
 		return true;
 	}
 	return false;

@@ -158,13 +158,14 @@ Test(udp, a_refused_connection_attempt_is_told_at_once)
 {
 	struct rudp_addr self;
 	struct rudp_udp *connected;
+	struct rudp_udp_route anyhow = {0};
 	struct rudp_conn *conn;
 	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
 	struct pollfd one = {.events = 0};
 	int fd = plain(&self), error;
 
 	close(fd);
-	cr_assert(zero(int, rudp_udp_open_connected(&engine, &self, &connected)));
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &self, &anyhow, &connected)));
 	conn = rudp_endpoint_connect(engine.ep, connected, &connected->local, &self,
 				     rudp_addr_port(&self), NULL, engine.now_at_ns, &error);
 	rudp_conn_set_user(conn, &engine);
