@@ -93,7 +93,7 @@ static void dress(int listener, int fd, unsigned mark, const struct rudp_name *n
 
 int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
-	int mark = rudp_mark_get(fd); /* says enough of a listener: a look at its names costs two calls */
+	int mark = rudp_mark_get(fd); /* enough of a listener: a look at its names is two calls */
 	struct rudp_name name;
 	int accepted;
 	int rc;

@@ -11,9 +11,9 @@
  *
  * Or some bytes behind  Reading frees the program's buffer, and each time that raises an edge of
  *          EPOLLOUT, which kernel TCP raises only after it has been full. So a short answer is looked at
- *          (MSG_PEEK) and forwarded, and some of them are read off at once, when the next bytes for the program
- *          are there: then both edges are one event. A program that writes on without waiting for
- *          anything is read at once.
+ *          (MSG_PEEK) and forwarded, and some of them are read off at once, when the next bytes for
+ *          the program are there: then both edges are one event. A program that writes on without
+ *          waiting for anything is read at once.
  *
  * All ends are edge-triggered; what one pass leaves over waits in engine->ready.
  */
