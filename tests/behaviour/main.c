@@ -80,7 +80,7 @@ static void run_in_child(const struct run *run)
 static void start(struct run *run)
 {
 	run->result_fd = memfd_create("result", 0);
-	/* Without O_APPEND the lines of two threads can meet at one place: a memfd has no lock for that. */
+	/* Without O_APPEND two threads' lines can meet at one place: a memfd has no lock for that. */
 	if (run->result_fd < 0 || fcntl(run->result_fd, F_SETFL, O_APPEND) < 0)
 		die("memfd_create");
 	/* Out of the way of the numbers that the checks see. */
