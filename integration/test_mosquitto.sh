@@ -24,7 +24,8 @@ start_broker() {
 
 # publish ARGUMENT...
 publish() {
-	under a timeout 20 mosquitto_pub -h "$B4" -p "$PORT" "$@" 2>>"$TMP/pub.err" || fail "mosquitto_pub $*: exit $?"
+	under a timeout 20 mosquitto_pub -h "$B4" -p "$PORT" "$@" 2>>"$TMP/pub.err" ||
+		fail "mosquitto_pub $*: exit $?"
 }
 
 has_subscribers() {
@@ -62,7 +63,8 @@ big_message() {
 	finish subscriber 20
 	expect_same "$TMP/big" "$TMP/subscriber.out" "a big message"
 	publish -t kept -r -m "of old"
-	expect_eq "$(under a mosquitto_sub -h "$B4" -p "$PORT" -t kept -C 1 -W 10)" "of old" "a retained message"
+	expect_eq "$(under a mosquitto_sub -h "$B4" -p "$PORT" -t kept -C 1 -W 10)" "of old" \
+		"a retained message"
 	ok "a message of $(stat -c %s "$TMP/big") bytes, and a retained one"
 }
 

@@ -10,7 +10,8 @@ PORT=4433
 
 make_certificate() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=server \
-		-addext "subjectAltName=DNS:server,IP:$B4,IP:$B6" -keyout "$TMP/tls.key" -out "$TMP/tls.crt" 2>/dev/null
+		-addext "subjectAltName=DNS:server,IP:$B4,IP:$B6" -keyout "$TMP/tls.key" \
+		-out "$TMP/tls.crt" 2>/dev/null
 }
 
 # start_tls NAME DIRECTORY OPTION...
@@ -29,7 +30,8 @@ stop_tls() {
 
 # s_client ARGUMENT...
 s_client() {
-	under a timeout 20 openssl s_client -CAfile "$TMP/tls.crt" -verify_return_error -connect "$B4:$PORT" "$@" \
+	under a timeout 20 openssl s_client -CAfile "$TMP/tls.crt" -verify_return_error \
+		-connect "$B4:$PORT" "$@" \
 		2>"$TMP/client.err"
 }
 
@@ -59,7 +61,8 @@ both_ways() {
 curl_tls() {
 	local host=$1
 	shift
-	under a curl -sS --fail --max-time 20 --cacert "$TMP/tls.crt" -o "$TMP/fetched" "$@" "https://$host:$PORT/big" \
+	under a curl -sS --fail --max-time 20 --cacert "$TMP/tls.crt" -o "$TMP/fetched" "$@" \
+		"https://$host:$PORT/big" \
 		2>>"$TMP/curl.err" || fail "curl from $host: exit $?"
 	expect_same "$TMP/www/big" "$TMP/fetched" "curl from $host"
 }
@@ -86,7 +89,8 @@ many_connections() {
 	under a timeout 20 openssl s_time -connect "$B4:$PORT" -CAfile "$TMP/tls.crt" -www /small -new -time 1 \
 		>"$TMP/s_time" 2>&1 || fail "s_time: exit $?"
 	# With the three lines of the header.
-	expect_match "$TMP/s_time" "^[1-9][0-9]* connections in [0-9]+ real seconds, $((bytes + 45)) bytes read" \
+	expect_match "$TMP/s_time" \
+		"^[1-9][0-9]* connections in [0-9]+ real seconds, $((bytes + 45)) bytes read" \
 		"s_time"
 	ok "$(grep -o "^[0-9]* connections in [0-9]* real seconds" "$TMP/s_time") over TLS"
 }

@@ -103,7 +103,8 @@ cancels() {
 	sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'" \
 		>"$TMP/sql.out"
 	finish sleeper 10
-	expect_match "$TMP/sleeper.err" "terminating connection due to administrator command" "an ended server process"
+	expect_match "$TMP/sleeper.err" "terminating connection due to administrator command" \
+		"an ended server process"
 	ok "a server process is ended"
 }
 
@@ -118,7 +119,8 @@ callers_death_is_seen() {
 }
 
 backup() {
-	client disable pg_basebackup -D "$TMP/backup" -X stream -c fast --no-sync || fail "pg_basebackup: exit $?"
+	client disable pg_basebackup -D "$TMP/backup" -X stream -c fast --no-sync ||
+		fail "pg_basebackup: exit $?"
 	"$BIN/pg_verifybackup" "$TMP/backup" >"$TMP/verify.out" 2>&1 || fail "$(cat "$TMP/verify.out")"
 	ok "a backup of $(du -sb "$TMP/backup" | cut -f 1) bytes, verified"
 }

@@ -43,7 +43,8 @@ expect_same_tree() {
 
 # rsync_a ARGUMENT...: as quiet as it should be.
 rsync_a() {
-	under a timeout 30 rsync -a --delete "$@" >"$TMP/rsync.said" 2>&1 || fail "rsync $*: exit $?: $(cat "$TMP/rsync.said")"
+	under a timeout 30 rsync -a --delete "$@" >"$TMP/rsync.said" 2>&1 ||
+		fail "rsync $*: exit $?: $(cat "$TMP/rsync.said")"
 	expect_eq "$(cat "$TMP/rsync.said")" "" "output of rsync $*"
 }
 

@@ -26,7 +26,8 @@ perl_says() {
 }
 
 addresses() {
-	expect_match <(perl_says "$B4" who) "^(::ffff:)?$A4 (::ffff:)?$B4 $PORT\$" "addresses that the server sees"
+	expect_match <(perl_says "$B4" who) "^(::ffff:)?$A4 (::ffff:)?$B4 $PORT\$" \
+		"addresses that the server sees"
 	expect_eq "$(perl_says "$B6" who)" "$A6 $B6 $PORT" "addresses that the server sees"
 	ok "addresses, IPv4 on a socket of IPv6 too"
 }
@@ -39,7 +40,8 @@ perl_transfers() {
 }
 
 bash_transfers() {
-	under a timeout 20 bash -c "$bash_echo" bash "$1" "$PORT" "$TMP/text" >"$TMP/back" || fail "bash: exit $?"
+	under a timeout 20 bash -c "$bash_echo" bash "$1" "$PORT" "$TMP/text" >"$TMP/back" ||
+		fail "bash: exit $?"
 	expect_same "$TMP/text" "$TMP/back" "bash's echo"
 	ok "bash, $1: $(stat -c %s "$TMP/text") bytes there and back"
 }

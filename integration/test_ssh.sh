@@ -31,7 +31,8 @@ commands() {
 	connection=$(ssh_a -o "HostName=$B6" server 'echo $SSH_CONNECTION')
 	expect_match <(echo "$connection") "^$A6 [0-9]+ $B6 $SSH_PORT\$" "the addresses in $connection"
 	expect_match <(ssh_a -tt server tty) '^/dev/pts/' "the terminal of the session"
-	ssh_a -o "ProxyCommand=nc.openbsd %h %p" server "cat $TMP/came" >"$TMP/back" || fail "through nc: exit $?"
+	ssh_a -o "ProxyCommand=nc.openbsd %h %p" server "cat $TMP/came" >"$TMP/back" ||
+		fail "through nc: exit $?"
 	expect_same "$TMP/www/big" "$TMP/back" "through nc as a proxy"
 	ok "commands: input, output, exit code, terminal, addresses, proxy"
 }
@@ -68,7 +69,8 @@ sessions_share_a_connection() {
 		expect_eq "$STATUS" 0 "exit code of session $i"
 		words=$(tail -n 1 "$TMP/session$i.out" | tail -c 2)
 		expect_eq "$words" "$i" "end of session $i"
-		expect_eq "$(stat -c %s "$TMP/session$i.out")" $(($(stat -c %s "$TMP/www/page") + 2)) "bytes of session $i"
+		expect_eq "$(stat -c %s "$TMP/session$i.out")" $(($(stat -c %s "$TMP/www/page") + 2)) \
+			"bytes of session $i"
 	done
 	ssh_a -S "$TMP/ssh/master" -O exit server
 	finish master 5

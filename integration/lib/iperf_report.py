@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """iperf_report.py FILE STREAMS RTT_MS LOSS: whether what iperf3 --json says is possible.
 
-STREAMS is the number in each direction that was asked for; LOSS is 1 where packets got lost. Retransmits,
-congestion window and round-trip time come from TCP_INFO of the sending side, and are only there when the
-caller sends."""
+STREAMS is the number in each direction that was asked for; LOSS is 1 where packets got lost.
+Retransmits, congestion window and round-trip time come from TCP_INFO of the sending side, and are only
+there when the caller sends."""
 import json
 import sys
 
@@ -40,4 +40,5 @@ for interval in report["intervals"]:
     for stream in interval["streams"]:
         check(not stream["sender"] or stream["retransmits"] >= 0 and stream["snd_cwnd"] > 1000
               and stream["rtt"] >= rtt_ms * 900, f"an interval: {stream}")
-print(f"{end['sum_received']['bits_per_second'] / 1e6:.0f} Mbit/s, {end['sum_sent']['retransmits']} retransmits")
+print(f"{end['sum_received']['bits_per_second'] / 1e6:.0f} Mbit/s, "
+      f"{end['sum_sent']['retransmits']} retransmits")

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-# line_client.pl HOST PORT COMMAND [FILE]: says the command to fork_server.pl, sends the file from a child
-# while it reads the answer to its end, and prints that.
+# line_client.pl HOST PORT COMMAND [FILE]: says the command to fork_server.pl, sends the file from a
+# child while it reads the answer to its end, and prints that.
 use strict;
 use warnings;
 use IO::Socket::IP;
 
 my ($host, $port, $command, $file) = @ARGV;
-my $socket = IO::Socket::IP->new(PeerHost => $host, PeerPort => $port, Timeout => 10) or die "connect: $@";
+my $socket = IO::Socket::IP->new(PeerHost => $host, PeerPort => $port, Timeout => 10)
+	or die "connect: $@";
 print $socket "$command\n";
 $socket->flush;
 my $pid = fork // die "fork: $!";
