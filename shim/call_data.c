@@ -30,7 +30,9 @@ static ssize_t mend_send(int fd, ssize_t rc, int flags)
 	    rudp_is_filtered())
 		return rc;
 	errno = rudp_call_send_error(fd, error);
-	if (error == ENOTCONN && errno == EPIPE && !(flags & MSG_NOSIGNAL))
+	if (error == ENOTCONN && errno == EPIPE && flags & MSG_FASTOPEN)
+		errno = EINVAL; /* nowhere to connect to */
+	else if (error == ENOTCONN && errno == EPIPE && !(flags & MSG_NOSIGNAL))
 		raise(SIGPIPE);
 	return rc;
 }
@@ -141,16 +143,13 @@ RUDP_EXPORT ssize_t send(int fd, const void *data, size_t len, int flags)
 	return mend_send(fd, REAL(send)(fd, data, len, flags), flags);
 }
 
-/* 0, or -errno: connects when the flag asks for it; a socket that is connected already just sends. */
+/* 0, or -errno: connects when the flag asks for it. */
 static int open_fast(int fd, int *flags, const struct sockaddr *addr, socklen_t addr_len)
 {
-	int rc;
-
 	if (!(*flags & MSG_FASTOPEN))
 		return 0;
 	*flags &= ~MSG_FASTOPEN;
-	rc = rudp_call_connect(fd, addr, addr_len, rudp_policy_wants_kernel);
-	return rc == -EISCONN ? 0 : rc;
+	return rudp_call_connect(fd, addr, addr_len, rudp_policy_wants_kernel);
 }
 
 /* A connected TCP socket takes no notice of a name, but for its pointer. */

@@ -79,6 +79,9 @@ static void take(struct rudp_sock_options *options, const struct rudp_option *en
 			options->route.device = (int)entry->value;
 		else if (entry->option == SO_MARK)
 			options->route.mark = entry->value;
+		else if (entry->option == SO_MAX_PACING_RATE) /* all ones: no limit */
+			options->conn.pacing_bytes_per_s_max =
+				entry->value == UINT32_MAX ? 0 : entry->value;
 		break;
 	default:
 		break;
@@ -146,7 +149,7 @@ int rudp_sock_options_set(struct rudp_sock_options *options, int level, int opti
 	memcpy(&number, value, sizeof number);
 	if (level == SOL_SOCKET && option == SO_KEEPALIVE)
 		options->conn.keepalive = number != 0;
-	else if (number >= 0 && level != SOL_SOCKET)
+	else if (number >= 0 || level == SOL_SOCKET)
 		take(options, &(struct rudp_option){level, option, (uint32_t)number});
 	return 0;
 }

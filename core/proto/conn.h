@@ -56,6 +56,7 @@ struct rudp_conn_options {
 	int64_t keepalive_interval_ns; /* 0: 75 s */
 	unsigned keepalive_probes;    /* 0: 9 */
 	const struct rudp_cc_ops *cc; /* NULL: the endpoint's */
+	uint64_t pacing_bytes_per_s_max; /* 0: none; SO_MAX_PACING_RATE */
 	uint8_t tos, tclass;          /* of its packets over IPv4 and IPv6; ECN bits are not looked at */
 };
 

@@ -154,6 +154,8 @@ struct rudp_conn {
 struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr *local,
 				const struct rudp_addr *remote,
 				const struct rudp_conn_options *options, int64_t now_at_ns);
+/* What congestion control says, or the program's limit where that is less. 0: not paced. */
+uint64_t rudp_conn_pacing_bytes_per_s(const struct rudp_conn *conn);
 void rudp_conn_free(struct rudp_conn *conn);
 void rudp_conn_enter(struct rudp_conn *conn, enum rudp_state next);
 void rudp_conn_raise(struct rudp_conn *conn, unsigned events);

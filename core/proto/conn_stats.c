@@ -29,7 +29,7 @@ static void fill_path(const struct rudp_conn *conn, struct rudp_conn_stats *stat
 	stats->cwnd_bytes = conn->cc.cwnd_bytes;
 	stats->ssthresh_bytes = conn->cc.ssthresh_bytes;
 	stats->inflight_bytes = conn->reliability.bytes_in_flight;
-	stats->pacing_bytes_per_s = conn->cc.pacing_bytes_per_s;
+	stats->pacing_bytes_per_s = rudp_conn_pacing_bytes_per_s(conn);
 	stats->cc_name = conn->cc.ops->name;
 	stats->cc_state = conn->cc.state_name ? conn->cc.state_name : "";
 	stats->datagram_bytes = conn->path.datagram_bytes;

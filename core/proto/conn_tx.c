@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "proto/cc_pace.h"
 #include "proto/conn_private.h"
 #include "proto/endpoint_private.h"
 
@@ -229,6 +230,23 @@ static size_t seal(struct plan *plan, uint8_t *out)
 	return len;
 }
 
+uint64_t rudp_conn_pacing_bytes_per_s(const struct rudp_conn *conn)
+{
+	uint64_t rate = conn->cc.pacing_bytes_per_s;
+	uint64_t max = conn->options.pacing_bytes_per_s_max;
+
+	return max > 0 && (rate == 0 || rate > max) ? max : rate;
+}
+
+static uint64_t quantum_bytes(const struct rudp_conn *conn)
+{
+	uint64_t rate = rudp_conn_pacing_bytes_per_s(conn);
+
+	if (rate == conn->cc.pacing_bytes_per_s)
+		return conn->cc.send_quantum_bytes;
+	return rudp_cc_quantum_bytes(rate, conn->cc.datagram_bytes);
+}
+
 static void record(struct plan *plan)
 {
 	struct rudp_conn *conn = plan->conn;
@@ -254,7 +272,7 @@ static void record(struct plan *plan)
 		return;
 	conn->cc.ops->on_sent(&conn->cc, number, sent->size_bytes,
 			      conn->reliability.bytes_in_flight, plan->now_at_ns);
-	rudp_pacer_on_sent(&conn->pacer, conn->cc.pacing_bytes_per_s, conn->cc.send_quantum_bytes,
+	rudp_pacer_on_sent(&conn->pacer, rudp_conn_pacing_bytes_per_s(conn), quantum_bytes(conn),
 			   sent->size_bytes, plan->now_at_ns);
 }
 
@@ -357,8 +375,9 @@ static void note_app_limited(struct rudp_conn *conn)
 bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_t now_at_ns)
 {
 	struct allowance allowance = {
-		.pacer_bytes = rudp_pacer_budget_bytes(&conn->pacer, conn->cc.pacing_bytes_per_s,
-						       conn->cc.send_quantum_bytes, now_at_ns),
+		.pacer_bytes = rudp_pacer_budget_bytes(&conn->pacer,
+						       rudp_conn_pacing_bytes_per_s(conn),
+						       quantum_bytes(conn), now_at_ns),
 		.path_bytes = rudp_path_allowance_bytes(&conn->path),
 	};
 	size_t full = conn->path.datagram_bytes;
