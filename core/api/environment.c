@@ -196,8 +196,10 @@ static const char *absolute(const char *directory)
 }
 
 /* Programs with another policy need another engine; which one the engine finds, these say. */
-static uint64_t hash_policy_place(const char *config, const char *home)
+static uint64_t hash_policy_place(void)
 {
+	const char *config = absolute(rudp_environment_get(CONFIG));
+	const char *home = absolute(rudp_environment_get(HOME));
 	static const uint8_t config_key[16] = {1}, home_key[16] = {2};
 
 	if (rudp_environment_get("RUDP_POLICY_FILE"))
@@ -205,12 +207,6 @@ static uint64_t hash_policy_place(const char *config, const char *home)
 	if (config)
 		return rudp_siphash(config_key, config, strlen(config));
 	return home ? rudp_siphash(home_key, home, strlen(home)) : 0;
-}
-
-static uint64_t hash_own_policy_place(void)
-{
-	return hash_policy_place(absolute(rudp_environment_get(CONFIG)),
-				 absolute(rudp_environment_get(HOME)));
 }
 
 static uint64_t hash_settings(bool with_directory)
@@ -237,25 +233,10 @@ static uint64_t hash_settings(bool with_directory)
 
 uint64_t rudp_environment_hash_written(void)
 {
-	return hash_own_policy_place() + hash_settings(false);
-}
-
-static bool is_other(const char *value, const char *own)
-{
-	return value && (!own || strcmp(value, own) != 0);
-}
-
-uint64_t rudp_environment_hash_handed_on(char *const environment[])
-{
-	const char *config = absolute(value_among(environment, CONFIG, strlen(CONFIG)));
-	const char *home = absolute(value_among(environment, HOME, strlen(HOME)));
-
-	if (is_other(config, rudp_environment_get(CONFIG)) || is_other(home, rudp_environment_get(HOME)))
-		return rudp_environment_hash_written();
-	return hash_policy_place(config, home) + hash_settings(false);
+	return hash_settings(false);
 }
 
 uint64_t rudp_environment_hash(void)
 {
-	return hash_own_policy_place() + hash_settings(true);
+	return hash_policy_place() + hash_settings(true);
 }

@@ -54,16 +54,16 @@ bool rudp_environment_is_for_engine(const char *variable);
 /* Key material is named: without an engine a connection must fail, not fall back to clear text. */
 bool rudp_environment_want_key(void);
 
-/* Order of the variables does not matter. As written; and with file names made absolute. */
-uint64_t rudp_environment_hash_written(void);
-uint64_t rudp_environment_hash(void);
-
 /*
- * As written, for a program that is executed with this environment and our settings: what it will find
- * its hash to be, also where XDG_CONFIG_HOME and HOME are dropped on the way (they did not change, so
- * the engine is the same). Where they are others, our own hash: it looks for an engine of its own.
+ * Of the settings, with file names made absolute, and of the place where a policy file would be looked
+ * for: programs with equal ones share an engine. The order of the variables does not matter.
  */
-uint64_t rudp_environment_hash_handed_on(char *const environment[]);
+uint64_t rudp_environment_hash(void);
+/*
+ * Of the settings as written, by which an executed program knows that the engine handed on to it is that
+ * of its settings. It keeps that engine in another home directory, too, as a session under sshd does.
+ */
+uint64_t rudp_environment_hash_written(void);
 
 /*
  * Copies one variable with its file names made absolute (RUDP_KEY_FILE,
