@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "behaviour/check.h"
+#include "behaviour/data.h"
 #include "behaviour/child.h"
 #include "behaviour/traffic.h"
 
@@ -207,6 +208,7 @@ CHECK(a_worker_sees_a_reset_and_shuts_down)
 	}
 	close(server);
 	must(write(client, "x", 1) == 1, "write");
+	wait_acknowledged(client); /* a reset may overtake what is under way */
 	must(setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0, "SO_LINGER");
 	close(client);
 	say_end("worker", pid);
