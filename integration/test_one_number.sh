@@ -12,14 +12,42 @@ has_tcp_port() {
 	[ -n "$(ss -Hltn "sport = :$PORT")" ]
 }
 
+has_udp_port() {
+	[ -n "$(ss -Hlun "sport = :$PORT")" ]
+}
+
+# One caller of each kind is served.
+greets() {
+	wait_until 10 "the port of TCP" has_tcp_port
+	wait_until 10 "the port of UDP" has_udp_port
+	expect_eq "$(under a timeout 10 nc.openbsd -d "$B4" "$PORT")" hello "greeting"
+	wait_until 10 "the server's second half" grep -q waiting "$TMP/server.out"
+	expect_eq "$(echo | timeout 10 nc.openbsd -u -W 1 "$B4" "$PORT")" hello "greeting in a datagram"
+	finish server 10
+	expect_eq "$STATUS" 0 "exit code of the server: $(cat "$TMP/server.err")"
+}
+
 section "UDP first: the port of TCP can be had all the same"
 SETTINGS=(RUDP_KEY_FILE=)
 launch server b python3 "$HERE/lib/both.py" "$PORT"
-wait_until 10 "the port of TCP" has_tcp_port
-expect_eq "$(under a timeout 10 nc.openbsd -d "$B4" "$PORT")" hello "greeting"
-finish server 10
-expect_eq "$STATUS" 0 "exit code of the server: $(cat "$TMP/server.err")"
+greets
 ok "a listener beside the program's own port of UDP"
+
+if [ -z "$PLAIN" ]; then
+	loopback_up
+	section "TCP first: the port of UDP is given up to the program"
+	launch server b python3 "$HERE/lib/both.py" "$PORT" tcp-first
+	greets
+	expect_match "$TMP/engine-b.log" "UDP port $PORT goes to a program" "a line in the log"
+	ok "the program has both; its listener serves plain TCP"
+	loopback_up
+	SETTINGS=()
+	launch server b python3 "$HERE/lib/both.py" "$PORT" tcp-first
+	finish server 10
+	expect_match "$TMP/server.err" "Address already in use" "words of the server"
+	SETTINGS=(RUDP_KEY_FILE=)
+	ok "not with a key: that would be a downgrade"
+fi
 
 loopback_up # another port: the first engine takes a moment to see that nobody has that one any more
 section "TCP first: a rule leaves the port of UDP alone"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 #include "api/call.h"
 #include "filtered.h"
 #include "policy.h"
@@ -17,7 +19,13 @@ RUDP_EXPORT int bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 {
 	int rc = rudp_call_bind(fd, addr.__sockaddr__, len);
 
-	return rc == RUDP_NOT_OURS ? REAL(bind)(fd, addr, len) : (int)rudp_result(rc);
+	if (rc != RUDP_NOT_OURS)
+		return (int)rudp_result(rc);
+	rc = REAL(bind)(fd, addr, len);
+	if (rc < 0 && errno == EADDRINUSE && !rudp_is_filtered() &&
+	    rudp_call_yield(fd, addr.__sockaddr__, len) == 0)
+		rc = REAL(bind)(fd, addr, len);
+	return rc;
 }
 
 /* libc's own calls a bind that we do not see. */

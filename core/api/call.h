@@ -42,6 +42,12 @@ int rudp_call_listen(int fd, int backlog);
 int rudp_call_adopt(int fd);
 
 /*
+ * The kernel has refused the program's bind of fd, a socket of UDP, with EADDRINUSE: perhaps the port is
+ * the engine's, for a TCP listener of the same number. 0: it may be free now; RUDP_NOT_OURS, -errno: not.
+ */
+int rudp_call_yield(int fd, const struct sockaddr *addr, socklen_t len);
+
+/*
  * wants_kernel, which may be NULL, decides on a fresh or bound socket, with the checked destination,
  * whether kernel TCP shall take its place (then it has, and the result is the kernel's).
  */

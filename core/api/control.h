@@ -39,6 +39,7 @@
 	X(ADOPT, 2)    /* a fresh socket, and the kernel's listener whose place it takes -> local */ \
 	X(CONNECT, 1)  /* addr, flags, timeout -> local, remote, id; error EINPROGRESS or final */ \
 	X(GO_ON, 0)    /* the caller of a blocking CONNECT leaves: go on as non-blocking */        \
+	X(YIELD, 0)    /* addr: a UDP port that the program wants for itself */                    \
 	X(SHUTDOWN, 1) /* how: of a listener, or SHUT_RD of a connection */                        \
 	X(ERROR, 0)    /* id -> error: the true errno of a dead connection (0: none known), state */ \
 	X(SET, 1)      /* option on a live socket -> error */                                      \

@@ -15,6 +15,7 @@
 #include "engine/info.h"
 #include "engine/listener.h"
 #include "engine/tcp.h"
+#include "engine/yield.h"
 
 /* The answer comes later. */
 #define LATER 1
@@ -132,6 +133,11 @@ static int serve_adopt(struct work *w)
 	w->reply.local = binding->local;
 	w->reply.id = binding->id;
 	return 0;
+}
+
+static int serve_yield(struct work *w)
+{
+	return rudp_yield_udp(w->engine, &w->request->addr);
 }
 
 static int serve_connect(struct work *w)
@@ -269,6 +275,7 @@ static const struct {
 	[RUDP_CONTROL_ADOPT] = {"ADOPT", serve_adopt, 2, KNOWN},
 	[RUDP_CONTROL_CONNECT] = {"CONNECT", serve_connect, 1, KNOWN_OR_OURS},
 	[RUDP_CONTROL_GO_ON] = {"GO_ON", serve_go_on, 0, ANYBODY},
+	[RUDP_CONTROL_YIELD] = {"YIELD", serve_yield, 0, KNOWN},
 	[RUDP_CONTROL_SHUTDOWN] = {"SHUTDOWN", serve_shutdown, 1, KNOWN_OR_OURS},
 	[RUDP_CONTROL_ERROR] = {"ERROR", serve_error, 0, KNOWN},
 	[RUDP_CONTROL_SET] = {"SET", serve_set, 1, KNOWN_OR_OURS},

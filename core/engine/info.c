@@ -91,14 +91,15 @@ static void fill_app(const struct rudp_app *app, struct rudp_control_info *info)
 	info->memory_bytes += sizeof *app;
 }
 
-static void fill_binding(const struct rudp_binding *binding, struct rudp_control_info *info)
+static void fill_binding(const struct rudp_engine *engine, const struct rudp_binding *binding,
+			 struct rudp_control_info *info)
 {
 	*info = (struct rudp_control_info){
 		.id = binding->id,
 		.state = binding->listening ? RUDP_STATE_LISTEN : RUDP_STATE_CLOSED,
 		.pid = binding->program.pid,
 		.local = binding->local,
-		.transport = (uint8_t)rudp_listener_transport(binding),
+		.transport = (uint8_t)rudp_listener_transport(engine, binding),
 		.reason = binding->policy_line ? RUDP_REASON_POLICY : RUDP_REASON_DEFAULT,
 		.policy_line = (uint16_t)binding->policy_line,
 		.backlog = binding->backlog < 0 ? 0 : (uint32_t)binding->backlog,
@@ -117,7 +118,7 @@ bool rudp_info_fill(struct rudp_engine *engine, uint64_t id, struct rudp_control
 	if (app)
 		fill_app(app, info);
 	else if (binding)
-		fill_binding(binding, info);
+		fill_binding(engine, binding, info);
 	return app || binding;
 }
 
@@ -176,6 +177,6 @@ bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_co
 	if (kind == RUDP_KIND_APP)
 		fill_app(object, info);
 	else
-		fill_binding(object, info);
+		fill_binding(engine, object, info);
 	return true;
 }

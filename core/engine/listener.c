@@ -11,6 +11,7 @@
 #include "api/mark.h"
 #include "engine/app_side.h"
 #include "engine/tcp.h"
+#include "engine/yield.h"
 
 /* The engine calls listen: SO_PEERCRED of the listener then names it, which the shim's accept checks. */
 static int listen_native(int fd, int backlog)
@@ -83,6 +84,8 @@ static int start_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	struct rudp_port *port = binding->port;
 
+	if (rudp_port_is_hidden(engine, port) && binding->way == RUDP_WAY_AUTO)
+		return 0;
 	if (port->listener) {
 		rudp_listener_set_backlog(port->listener, backlog_of(port));
 		return 0;
@@ -141,8 +144,11 @@ int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding
 	return rc;
 }
 
-enum rudp_transport rudp_listener_transport(const struct rudp_binding *binding)
+enum rudp_transport rudp_listener_transport(const struct rudp_engine *engine,
+					    const struct rudp_binding *binding)
 {
+	if (binding->way == RUDP_WAY_AUTO && rudp_port_is_hidden(engine, binding->port))
+		return RUDP_TRANSPORT_TCP;
 	switch (binding->way) {
 	case RUDP_WAY_AUTO:
 		return RUDP_TRANSPORT_BOTH;

@@ -34,7 +34,8 @@ void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port);
 /* A plain TCP peer has come to the port. */
 void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *binding);
 /* What it serves. */
-enum rudp_transport rudp_listener_transport(const struct rudp_binding *binding);
+enum rudp_transport rudp_listener_transport(const struct rudp_engine *engine,
+					    const struct rudp_binding *binding);
 /* An accept queue may have room again. */
 void rudp_listener_retry(struct rudp_engine *engine, uint64_t binding_id);
 void rudp_listener_retry_all(struct rudp_engine *engine);

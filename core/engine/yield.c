@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/yield.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+#include "engine/listener.h"
+#include "engine/policy.h"
+#include "engine/udp.h"
+
+bool rudp_port_is_hidden(const struct rudp_engine *engine, const struct rudp_port *port)
+{
+	return !rudp_policy_udp_port(engine->settings.policy) &&
+	       rudp_addr_port(&port->udp->local) != port->number;
+}
+
+/* Two sockets of one number exclude each other unless they are bound to different hosts. */
+static bool is_in_the_way(const struct rudp_udp *udp, const struct rudp_addr *addr)
+{
+	if (udp->connected || rudp_addr_port(&udp->local) != rudp_addr_port(addr))
+		return false;
+	return rudp_addr_is_any(&udp->local) || rudp_addr_is_any(addr) ||
+	       rudp_addr_same_host(&udp->local, addr);
+}
+
+static bool may_be_plain(struct rudp_engine *engine, const struct rudp_port *port)
+{
+	for (const struct rudp_list *link = port->bindings.next; link != &port->bindings;
+	     link = link->next) {
+		const struct rudp_binding *binding =
+			RUDP_LIST_OWNER(link, struct rudp_binding, link);
+
+		if (rudp_listener_decide(engine, binding).way == RUDP_WAY_RUDP)
+			return false;
+	}
+	return true;
+}
+
+struct search {
+	const struct rudp_udp *udp;
+	bool found;
+};
+
+static bool look_for_user(void *context, struct rudp_conn *conn)
+{
+	struct search *search = context;
+
+	search->found = rudp_conn_socket(conn) == search->udp;
+	return !search->found;
+}
+
+static bool may_yield(struct rudp_engine *engine, const struct rudp_udp *udp)
+{
+	struct search search = {.udp = udp};
+
+	/* A fixed port is everybody's. */
+	if (rudp_policy_udp_port(engine->settings.policy))
+		return false;
+	for (const struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next)
+		if (!may_be_plain(engine, RUDP_LIST_OWNER(link, struct rudp_port, link)))
+			return false;
+	rudp_endpoint_visit(engine->ep, look_for_user, &search);
+	return !search.found;
+}
+
+static int move_port(struct rudp_engine *engine, struct rudp_port *port)
+{
+	const struct rudp_udp_options options = {.v6only = port->udp->v6only};
+	struct rudp_addr hidden = port->udp->local;
+	struct rudp_udp *old = port->udp;
+	int rc;
+
+	rudp_addr_set_port(&hidden, 0);
+	rc = rudp_udp_open(engine, &hidden, &options, &port->udp);
+	if (rc < 0) {
+		port->udp = old;
+		return rc;
+	}
+	if (port->listener)
+		rudp_listener_close(port->listener, engine->now_at_ns);
+	port->listener = NULL;
+	rudp_list_remove(&port->link);
+	rudp_list_append(&port->udp->ports, &port->link);
+	rudp_udp_release(engine, old);
+	rudp_log(RUDP_LOG_INFO, "UDP port %u goes to a program that wants it: only plain TCP comes",
+		 port->number);
+	return 0;
+}
+
+static int yield(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	int rc = 0;
+
+	if (!may_yield(engine, udp))
+		return -EADDRINUSE;
+	while (rc == 0 && !rudp_list_is_empty(&udp->ports))
+		rc = move_port(engine, RUDP_LIST_OWNER(udp->ports.next, struct rudp_port, link));
+	if (rc == 0 && udp->owners == 0)
+		rudp_udp_close(engine, udp);
+	return rc;
+}
+
+int rudp_yield_udp(struct rudp_engine *engine, const struct rudp_addr *addr)
+{
+	struct rudp_list *link, *next;
+	int rc = -EADDRINUSE;
+
+	rudp_udp_sweep(engine);
+	for (link = engine->udps.next; link != &engine->udps; link = next) {
+		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
+
+		next = link->next;
+		if (!is_in_the_way(udp, addr))
+			continue;
+		rc = yield(engine, udp);
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}

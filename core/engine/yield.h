@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * yield - a listener's UDP port is given up to a program that wants it for itself.
+ *
+ * Programs use one number for TCP and UDP (name servers, HTTP/3). When such a program binds its UDP
+ * socket after its TCP one, it is this engine that has the port; then the listener serves plain TCP
+ * alone from there on.
+ */
+#ifndef RUDP_ENGINE_YIELD_H
+#define RUDP_ENGINE_YIELD_H
+
+#include "base/addr.h"
+#include "engine/binding.h"
+#include "engine/engine.h"
+
+/*
+ * Gives up every UDP socket that is in the way of one bound to addr.
+ *
+ * Returns  0: the port may be free now; -EADDRINUSE: nothing has changed, since a connection uses the
+ *          socket, callers must be rudp there, or it is no socket of this engine.
+ */
+int rudp_yield_udp(struct rudp_engine *engine, const struct rudp_addr *addr);
+
+/* It has been given up, or was another program's from the start: no caller can find the listener. */
+bool rudp_port_is_hidden(const struct rudp_engine *engine, const struct rudp_port *port);
+
+#endif
