@@ -11,6 +11,7 @@
 #include "api/mark.h"
 #include "filtered.h"
 #include "receive_flags.h"
+#include "receive_queue.h"
 #include "policy.h"
 #include "real.h"
 
@@ -118,6 +119,7 @@ static void forget_name(int fd, struct msghdr *message)
 
 RUDP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
+	size_t room = rudp_receive_queue_room(fd, message);
 	ssize_t rc;
 
 	if (rudp_receive_is_special(flags) && rudp_mark_get(fd) >= 0)
@@ -125,6 +127,8 @@ RUDP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	rc = REAL(recvmsg)(fd, message, flags);
 	if (rc >= 0)
 		forget_name(fd, message);
+	if (rc >= 0 && room > 0)
+		rudp_receive_queue_add(fd, message, room);
 	return mend_receive(fd, rc);
 }
 

@@ -4,6 +4,7 @@
 #include "api/call.h"
 #include "filtered.h"
 #include "real.h"
+#include "receive_queue.h"
 
 RUDP_EXPORT int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
@@ -23,6 +24,8 @@ RUDP_EXPORT int setsockopt(int fd, int level, int option, const void *value, soc
 	if (rudp_filtered_setsockopt(fd, level, option, value, len, &rc))
 		return rc;
 	rc = rudp_call_setsockopt(fd, level, option, value, len);
+	if (rc == 0)
+		rudp_receive_queue_on_option(level, option);
 	return rc == RUDP_NOT_OURS ? REAL(setsockopt)(fd, level, option, value, len)
 				   : (int)rudp_result(rc);
 }

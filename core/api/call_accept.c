@@ -14,7 +14,7 @@
 
 #define INHERITED                                                                                  \
 	((unsigned)(RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY |             \
-		    RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR | RUDP_MARK_REUSEPORT))
+		    RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR | RUDP_MARK_REUSEPORT | RUDP_MARK_INQ))
 
 static bool peer_of(int fd, struct ucred *peer)
 {

@@ -34,6 +34,7 @@ enum rudp_mark_flag {
 	RUDP_MARK_PENDING = 1 << 9,    /* connect has begun and not yet told its result */
 	RUDP_MARK_ABORTED = 1 << 10,   /* the program gave its connection up: ECONNRESET, once */
 	RUDP_MARK_REUSEADDR = 1 << 11, /* such an option, too, which every server sets, so by itself */
+	RUDP_MARK_INQ = 1 << 12,       /* TCP_INQ: recvmsg says how much more there is */
 };
 
 #define RUDP_BAG_MAX 48

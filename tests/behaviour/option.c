@@ -151,7 +151,7 @@ const struct option tcp_options[] = {
 	TCP(TCP_MD5SIG_EXT, 1),
 	VARIES(IPPROTO_TCP, TCP_FASTOPEN_KEY, 1),
 	TCP(TCP_FASTOPEN_NO_COOKIE, 1),
-	TCP_REFUSED(TCP_INQ, 1),
+	TCP(TCP_INQ, 1),
 	TCP(TCP_TX_DELAY, 0),
 	{IPPROTO_TCP, 999, "unknown 999", false, false, 1},
 	{IPPROTO_TCP, 0, "unknown 0", false, false, 1},

@@ -443,6 +443,45 @@ CHECK(a_pacing_limit_set_early_is_kept)
 	send_paced(trio);
 }
 
+static void say_more(const char *what, int fd, size_t room)
+{
+	union {
+		char bytes[64];
+		struct cmsghdr align;
+	} control = {0};
+	char data[2];
+	struct iovec iov = {data, sizeof(data)};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+				 .msg_controllen = room};
+	say_result(what, recvmsg(fd, &message, MSG_DONTWAIT));
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int more = -1;
+	if (header && header->cmsg_len == CMSG_LEN(sizeof(more)))
+		memcpy(&more, CMSG_DATA(header), sizeof(more));
+	say("  control %zu, flags %#x, level %d, type %d, more %d", (size_t)message.msg_controllen,
+	    (unsigned)message.msg_flags, header ? header->cmsg_level : -1,
+	    header ? header->cmsg_type : -1, more);
+}
+
+CHECK(recvmsg_tells_how_much_more_there_is)
+{
+	struct trio trio = make_trio(AF_INET);
+	put(trio.client, "0123456789");
+	wait_unread(trio.server, 10);
+	say_more("not asked", trio.server, 64);
+	set_option(trio.server, IPPROTO_TCP, TCP_INQ, 1);
+	say_more("asked", trio.server, 64);
+	say_more("just enough", trio.server, CMSG_SPACE(sizeof(int)));
+	say_more("too little", trio.server, 8);
+	say_more("the last", trio.server, 64);
+	say_more("nothing", trio.server, 64);
+	put(trio.client, "ab");
+	shutdown(trio.client, SHUT_WR);
+	wait_for(trio.server, POLLRDHUP);
+	say_more("before the end", trio.server, 64);
+	say_more("the end", trio.server, 64);
+}
+
 CHECK(a_filter_may_be_taken_off)
 {
 	struct trio trio = make_trio(AF_INET);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "receive_queue.h"
+
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "api/mark.h"
+#include "api/sys.h"
+#include "filtered.h"
+#include "real.h"
+
+#define TCP_INQ_OPTION 36 /* and the type of its control message, TCP_CM_INQ */
+
+static atomic_bool wanted;
+
+void rudp_receive_queue_on_option(int level, int option)
+{
+	if (level == IPPROTO_TCP && option == TCP_INQ_OPTION)
+		atomic_store_explicit(&wanted, true, memory_order_relaxed);
+}
+
+size_t rudp_receive_queue_room(int fd, const struct msghdr *message)
+{
+	int flags;
+
+	if (!atomic_load_explicit(&wanted, memory_order_relaxed) || rudp_is_filtered())
+		return 0;
+	flags = rudp_mark_get(fd);
+	return flags >= 0 && flags & RUDP_MARK_INQ && message->msg_control ? message->msg_controllen : 0;
+}
+
+/* At the end of file there is more, too: the end. */
+static int unread(int fd)
+{
+	int bytes = 0;
+
+	rudp_sys_ioctl(fd, FIONREAD, &bytes);
+	if (bytes == 0 && rudp_sys_poll(fd, POLLRDHUP) > 0)
+		bytes = 1;
+	return bytes;
+}
+
+void rudp_receive_queue_add(int fd, struct msghdr *message, size_t room)
+{
+	struct {
+		struct cmsghdr header;
+		int bytes;
+	} added = {{CMSG_LEN(sizeof(int)), IPPROTO_TCP, TCP_INQ_OPTION}, unread(fd)};
+	size_t len = CMSG_LEN(sizeof(int));
+
+	if (room < len)
+		message->msg_flags |= MSG_CTRUNC;
+	if (room < sizeof added.header)
+		return;
+	if (room < len)
+		added.header.cmsg_len = len = room;
+	memcpy(message->msg_control, &added, len);
+	message->msg_controllen = room < CMSG_SPACE(sizeof(int)) ? room : CMSG_SPACE(sizeof(int));
+}
