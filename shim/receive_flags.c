@@ -19,7 +19,12 @@ static char sink[SINK_BYTES];
 
 static ssize_t sink_some(int fd, size_t len, int flags)
 {
-	return REAL(recv)(fd, sink, len < SINK_BYTES ? len : SINK_BYTES, flags & ~MSG_TRUNC);
+	struct iovec iov = {sink, len < SINK_BYTES ? len : SINK_BYTES};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	flags &= ~MSG_TRUNC;
+	return flags & MSG_WAITALL ? rudp_receive_all(fd, &message, iov.iov_len, flags)
+				   : REAL(recvmsg)(fd, &message, flags);
 }
 
 /* Only the first look waits, unless all is wanted. */
