@@ -42,8 +42,10 @@ int rudp_call_listen(int fd, int backlog);
 int rudp_call_adopt(int fd);
 
 /*
- * The kernel has refused the program's bind of fd, a socket of UDP, with EADDRINUSE: perhaps the port is
- * the engine's, for a TCP listener of the same number. 0: it may be free now; RUDP_NOT_OURS, -errno: not.
+ * The kernel has refused the program's bind of fd, a socket of UDP, with EADDRINUSE: perhaps the port
+ * is the engine's, for a TCP listener of the same number.
+ *
+ * Returns  0: it may be free now; RUDP_NOT_OURS, -errno: it is not.
  */
 int rudp_call_yield(int fd, const struct sockaddr *addr, socklen_t len);
 

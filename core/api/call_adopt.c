@@ -69,7 +69,7 @@ int rudp_call_adopt(int fd)
 	if (fresh < 0)
 		return fresh;
 	rudp_swap_native_options(fd, fresh);
-	/* The engine's part of the listener must not block from now on; the program's part is as it was. */
+	/* The engine's part of the listener must not block from now on; the program's is as it was. */
 	status = rudp_sys_fcntl(fd, F_GETFL, 0);
 	rc = ask_engine(&engine, fresh, fd);
 	if (rc == 0)

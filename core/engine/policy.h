@@ -6,8 +6,8 @@
  * rudp.conf(5). What no rule decides: connect to port 53 is tcp; the rest is rudp where a key is set
  * (clear text would be a downgrade), else auto.
  *
- * A text is taken as a whole or not at all. A policy follows its file while it is in use; a file that has
- * become wrong changes nothing.
+ * A text is taken as a whole or not at all. A policy follows its file while it is in use; a file that
+ * has become wrong changes nothing.
  *
  * Threads  none: one owner at a time.
  */

@@ -261,7 +261,8 @@ struct rudp_policy *rudp_policy_load(char *(*get)(const char *name),
 	if (!policy || !policy->files) {
 		snprintf(error, RUDP_POLICY_TEXT_SIZE, "there is no memory for the policy");
 	} else {
-		policy->files->looked_at_ns = INT64_MIN / 2; /* never; yet "how long ago" does not overflow */
+		/* Never; yet "how long ago" does not overflow. */
+		policy->files->looked_at_ns = INT64_MIN / 2;
 		if (load(policy, get, error))
 			return policy;
 	}

@@ -104,8 +104,8 @@ Test(policy_file, errors_in_the_environment_say_its_line_and_column)
 {
 	setenv("RUDP_POLICY", "any use tcp; any usetcp", 1);
 	setenv("RUDP_POLICY_FILE", "/dev/null", 1);
-	expect_fault("RUDP_POLICY:1:18: 'usetcp' stands here, expected is to, on, address, port, program "
-		     "or use", "", "");
+	expect_fault("RUDP_POLICY:1:18: 'usetcp' stands here, expected is to, on, address, port, "
+		     "program or use", "", "");
 }
 
 Test(policy_file, that_is_no_file_is_refused)

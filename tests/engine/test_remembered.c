@@ -74,7 +74,7 @@ Test(remembered, port_host_family_and_scope_tell_destinations_apart)
 	cr_assert(eq(chr, way(&scoped, 0), 't'));
 }
 
-/* The stupid implementation: when each destination was last put; the newest RUDP_REMEMBERED_MAX count. */
+/* The stupid implementation: when each was last put; the newest RUDP_REMEMBERED_MAX count. */
 Test(remembered, the_oldest_makes_room)
 {
 	enum { DESTINATIONS = 3 * RUDP_REMEMBERED_MAX, STEPS = 20000 };
