@@ -45,18 +45,17 @@ static int unread(int fd)
 
 void rudp_receive_queue_add(int fd, struct msghdr *message, size_t room)
 {
-	struct {
-		struct cmsghdr header;
-		int bytes;
-	} added = {{CMSG_LEN(sizeof(int)), IPPROTO_TCP, TCP_INQ_OPTION}, unread(fd)};
-	size_t len = CMSG_LEN(sizeof(int));
+	struct cmsghdr header = {CMSG_LEN(sizeof(int)), IPPROTO_TCP, TCP_INQ_OPTION};
+	int bytes = unread(fd);
 
-	if (room < len)
+	if (room < header.cmsg_len)
 		message->msg_flags |= MSG_CTRUNC;
-	if (room < sizeof added.header)
+	if (room < sizeof header)
 		return;
-	if (room < len)
-		added.header.cmsg_len = len = room;
-	memcpy(message->msg_control, &added, len);
+	if (room < header.cmsg_len)
+		header.cmsg_len = room;
+	memcpy(message->msg_control, &header, sizeof header);
+	memcpy((char *)message->msg_control + sizeof header, &bytes,
+	       header.cmsg_len - sizeof header);
 	message->msg_controllen = room < CMSG_SPACE(sizeof(int)) ? room : CMSG_SPACE(sizeof(int));
 }
