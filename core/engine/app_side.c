@@ -157,14 +157,21 @@ static void decide(struct rudp_engine *engine, struct rudp_app *app)
 	open_stage(engine, app);
 }
 
-/* The kernel gives the program ECONNRESET since something unread is left in our end. */
+/*
+ * The kernel gives the program ECONNRESET since something unread is left in our end; as with TCP after
+ * all that came before. Who writes is told at once.
+ */
 static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->stage == RUDP_APP_UNDECIDED)
 		return; /* closed now, the accept would see a plain end of file */
-	if (!app->hangup && !app->deaf)
+	if (app->may_write && !app->hangup && !app->deaf)
 		while (rudp_app_deliver(engine, app))
 			;
+	if (!app->hangup && !app->deaf && rudp_carrier_receive_available(&app->carrier) > 0) {
+		shutdown(app->fd, SHUT_RD);
+		return;
+	}
 	rudp_app_free(engine, app);
 }
 
@@ -245,6 +252,13 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 		more = rudp_app_drain(engine, app);
 	if (app->may_write && !app->hangup && !app->deaf)
 		more |= rudp_app_deliver(engine, app);
+	if (app->deaf)
+		more |= rudp_carrier_discard(&app->carrier);
+	/* Reading on has found what no event told, since there was no room for what came before it. */
+	if (app->carrier.by_tcp && rudp_carrier_error(&app->carrier)) {
+		rudp_app_fail(engine, app, rudp_carrier_error(&app->carrier));
+		return;
+	}
 	if (look_at_ends(engine, app))
 		return;
 	if (more)

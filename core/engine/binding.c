@@ -500,3 +500,24 @@ void rudp_binding_probe_all(struct rudp_engine *engine)
 		rudp_binding_probe(engine, RUDP_LIST_OWNER(link, struct rudp_binding, all_link));
 	}
 }
+
+void rudp_binding_probe_port(struct rudp_engine *engine, uint16_t port)
+{
+	struct rudp_list *link, *next;
+
+	for (link = engine->bindings.next; link != &engine->bindings; link = next) {
+		struct rudp_binding *binding =
+			RUDP_LIST_OWNER(link, struct rudp_binding, all_link);
+
+		next = link->next;
+		if (rudp_addr_port(&binding->local) == port)
+			rudp_binding_probe(engine, binding);
+	}
+}
+
+void rudp_binding_drop_tcp(struct rudp_binding *binding)
+{
+	if (binding->tcp_fd >= 0)
+		close(binding->tcp_fd);
+	binding->tcp_fd = -1;
+}

@@ -81,6 +81,10 @@ void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_bindi
 /* false: its last holder is gone, and so is the binding now. */
 bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding);
 void rudp_binding_probe_all(struct rudp_engine *engine);
+void rudp_binding_probe_port(struct rudp_engine *engine, uint16_t port);
+
+/* A connection has its kernel TCP socket now, and holds the port with it. */
+void rudp_binding_drop_tcp(struct rudp_binding *binding);
 
 /* A listening binding stands in the way of this one: they overlap and may not share. */
 bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_binding *binding);

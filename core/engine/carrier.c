@@ -80,6 +80,12 @@ void rudp_carrier_shutdown_receive(struct rudp_engine *engine, struct rudp_carri
 		rudp_conn_shutdown_receive(carrier->conn, engine->now_at_ns);
 }
 
+/* A connection of the protocol drops it when it comes. */
+bool rudp_carrier_discard(struct rudp_carrier *carrier)
+{
+	return carrier->by_tcp && rudp_tcp_discard(carrier->tcp);
+}
+
 int rudp_carrier_error(const struct rudp_carrier *carrier)
 {
 	if (carrier->by_tcp)

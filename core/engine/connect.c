@@ -48,7 +48,6 @@ static struct rudp_decision decide(struct rudp_engine *engine, const struct rudp
 						.addr = remote,
 						.has_key = engine->settings.has_psk};
 
-	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
 	rudp_engine_look_at_program(engine, call->pid, program);
 	question.program = program->name;
 	question.executable = program->executable;

@@ -48,7 +48,6 @@ struct rudp_decision rudp_listener_decide(struct rudp_engine *engine,
 						      .has_key = engine->settings.has_psk};
 
 	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
-	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
 	return rudp_policy_decide(engine->settings.policy, &question);
 }
 
@@ -76,8 +75,11 @@ static void stop_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 		return;
 	binding->tcp_listening = binding->tcp_may_accept = false;
 	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, binding->tcp_fd, NULL);
-	if (!binding->adopted)
-		shutdown(binding->tcp_fd, SHUT_RD);
+	if (binding->adopted)
+		return;
+	shutdown(binding->tcp_fd, SHUT_RD);
+	/* One that the kernel has chosen is given back by that; one that was asked for is not. */
+	bind(binding->tcp_fd, &binding->local.sa, rudp_addr_len(&binding->local));
 }
 
 static int start_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
@@ -94,6 +96,32 @@ static int start_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
 					      rudp_addr_port(&binding->local), backlog_of(port),
 					      port, &binding->options.conn);
 	return port->listener ? 0 : -ENOMEM;
+}
+
+static bool serves_rudp(const struct rudp_binding *binding)
+{
+	return binding->listening && binding->way != RUDP_WAY_TCP;
+}
+
+static bool anybody_listens(const struct rudp_port *port)
+{
+	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
+	     link = link->next)
+		if (serves_rudp(RUDP_LIST_OWNER(link, struct rudp_binding, link)))
+			return true;
+	return false;
+}
+
+static void stop_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	if (!binding->port->listener)
+		return;
+	if (anybody_listens(binding->port)) {
+		rudp_listener_set_backlog(binding->port->listener, backlog_of(binding->port));
+		return;
+	}
+	rudp_listener_close(binding->port->listener, engine->now_at_ns);
+	binding->port->listener = NULL;
 }
 
 static void log_listening(const struct rudp_binding *binding)
@@ -116,10 +144,15 @@ static int start(struct rudp_engine *engine, struct rudp_binding *binding, int f
 	binding->way = decision.way;
 	binding->policy_line = decision.line;
 	binding->listening = true;
+	/* A second listen may find other rules than the first. */
 	if (binding->way != RUDP_WAY_RUDP)
 		rc = start_tcp(engine, binding, fd);
+	else
+		stop_tcp(engine, binding);
 	if (rc == 0 && binding->way != RUDP_WAY_TCP)
 		rc = start_rudp(engine, binding);
+	else
+		stop_rudp(engine, binding);
 	if (rc < 0)
 		rudp_listener_stop(engine, binding);
 	return rc;
@@ -160,20 +193,6 @@ enum rudp_transport rudp_listener_transport(const struct rudp_engine *engine,
 	return RUDP_TRANSPORT_RUDP;
 }
 
-static bool serves_rudp(const struct rudp_binding *binding)
-{
-	return binding->listening && binding->way != RUDP_WAY_TCP;
-}
-
-static bool anybody_listens(const struct rudp_port *port)
-{
-	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
-	     link = link->next)
-		if (serves_rudp(RUDP_LIST_OWNER(link, struct rudp_binding, link)))
-			return true;
-	return false;
-}
-
 void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	struct rudp_app *waiting = rudp_app_find(engine, binding->waiting_id);
@@ -185,14 +204,7 @@ void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding
 		rudp_app_reset(engine, waiting);
 	binding->waiting_id = 0;
 	stop_tcp(engine, binding);
-	if (!binding->port->listener)
-		return;
-	if (anybody_listens(binding->port)) {
-		rudp_listener_set_backlog(binding->port->listener, backlog_of(binding->port));
-		return;
-	}
-	rudp_listener_close(binding->port->listener, engine->now_at_ns);
-	binding->port->listener = NULL;
+	stop_rudp(engine, binding);
 }
 
 void rudp_listener_reset_queued(struct rudp_engine *engine, const struct rudp_binding *binding)
@@ -405,7 +417,7 @@ void rudp_listener_retry(struct rudp_engine *engine, uint64_t binding_id)
 	struct rudp_binding *binding = rudp_binding_find(engine, binding_id);
 	struct rudp_app *app;
 
-	if (!binding || (!binding->waiting_id && !binding->tcp_may_accept))
+	if (!binding)
 		return;
 	app = rudp_app_find(engine, binding->waiting_id);
 	binding->waiting_id = 0;

@@ -107,13 +107,19 @@ static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
 	return 0;
 }
 
-static int begin_tcp(struct rudp_engine *engine, struct rudp_app *app)
+static int connect_tcp(struct rudp_engine *engine, struct rudp_app *app)
 {
 	const struct rudp_binding *binding = rudp_binding_find(engine, app->race.binding_id);
 	const struct rudp_tcp_from from = {.bound_fd = binding ? binding->tcp_fd : -1,
-					   .local = &app->local,
+					   .local = binding ? &binding->local : &app->local,
 					   .bag = app->race.bag,
 					   .keepalive = app->options.conn.keepalive};
+
+	return rudp_tcp_connect(engine, app->id, &from, &app->remote, &app->carrier.tcp);
+}
+
+static int begin_tcp(struct rudp_engine *engine, struct rudp_app *app)
+{
 	int64_t limit_ns = app->options.conn.connect_timeout_ns;
 	int64_t user_ns = app->options.conn.user_timeout_ns;
 
@@ -123,7 +129,9 @@ static int begin_tcp(struct rudp_engine *engine, struct rudp_app *app)
 	if (user_ns > 0)
 		app->race.give_up_at_ns = app->race.started_at_ns + user_ns;
 	arm(engine, app);
-	return rudp_tcp_connect(engine, app->id, &from, &app->remote, &app->carrier.tcp);
+	/* A listener of ours that was closed a moment ago would still be connected to by the kernel. */
+	rudp_binding_probe_port(engine, rudp_addr_port(&app->remote));
+	return connect_tcp(engine, app);
 }
 
 static void learn_tcp_local(struct rudp_app *app)
@@ -264,6 +272,18 @@ static void keep_engine(struct rudp_engine *engine)
 		engine->now_at_ns + rudp_policy_remember_ns(engine->settings.policy);
 }
 
+/* A close is the connection's end only if nobody else has its socket. */
+static void take_from_binding(struct rudp_engine *engine, struct rudp_app *app)
+{
+	struct rudp_binding *binding = rudp_binding_find(engine, app->race.binding_id);
+
+	if (!app->carrier.tcp->shared)
+		return;
+	rudp_tcp_own(app->carrier.tcp);
+	if (binding)
+		rudp_binding_drop_tcp(binding);
+}
+
 static void won_by_tcp(struct rudp_engine *engine, struct rudp_app *app)
 {
 	app->race.give_up_at_ns = RUDP_NEVER;
@@ -276,6 +296,7 @@ static void won_by_tcp(struct rudp_engine *engine, struct rudp_app *app)
 	remember(engine, app, true);
 	app->carrier.by_tcp = true;
 	app->transport = RUDP_TRANSPORT_TCP;
+	take_from_binding(engine, app);
 	if (app->fd < 0)
 		learn_tcp_local(app);
 	rudp_connect_on_established(engine, app);

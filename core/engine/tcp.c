@@ -16,6 +16,8 @@
 #include "engine/app_side.h"
 #include "engine/udp.h"
 
+#define DISCARDS_MAX 16 /* reads in a row: the one who is sent what is dropped is not alone */
+
 struct rudp_tcp *rudp_tcp_find(struct rudp_engine *engine, uint64_t id)
 {
 	return rudp_slots_find(&engine->slots, id, RUDP_KIND_TCP);
@@ -59,8 +61,27 @@ free_tcp:
 	return NULL;
 }
 
+/*
+ * The attempt is over, but the socket stays with its binding, to be connected anew: no SYN of it may
+ * be left, and no epoll entry, which a close does not take away where there is a duplicate.
+ */
+static void give_back(struct rudp_engine *engine, const struct rudp_tcp *tcp)
+{
+	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+
+	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, tcp->fd, NULL);
+	connect(tcp->fd, &nowhere, sizeof nowhere);
+}
+
+void rudp_tcp_own(struct rudp_tcp *tcp)
+{
+	tcp->shared = false;
+}
+
 static void destroy(struct rudp_engine *engine, struct rudp_tcp *tcp)
 {
+	if (tcp->shared)
+		give_back(engine, tcp);
 	rudp_list_remove(&tcp->dirty_link);
 	rudp_slots_remove(&engine->slots, tcp->id);
 	rudp_ring_fini(&tcp->out);
@@ -116,24 +137,53 @@ static int connect_to(int fd, const struct rudp_addr *remote)
 	return -errno;
 }
 
-int rudp_tcp_connect(struct rudp_engine *engine, uint64_t app_id, const struct rudp_tcp_from *from,
-		     const struct rudp_addr *remote, struct rudp_tcp **out)
+/* An attempt that fails takes away a port that the kernel has chosen; else this is in vain. */
+static int duplicate(const struct rudp_tcp_from *from)
 {
-	int fd = from->bound_fd >= 0 ? fcntl(from->bound_fd, F_DUPFD_CLOEXEC, 0)
-				     : open_for(from->local, remote);
+	int fd = fcntl(from->bound_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	bind(fd, &from->local->sa, rudp_addr_len(from->local));
+	return fd;
+}
+
+/* Returns a connecting socket or -errno. */
+static int begin(const struct rudp_tcp_from *from, const struct rudp_addr *remote)
+{
+	int fd = from->bound_fd >= 0 ? duplicate(from) : open_for(from->local, remote);
 	int rc;
 
 	if (fd < 0)
-		return from->bound_fd >= 0 ? -errno : fd;
+		return fd;
 	rudp_tcp_put_options(fd, from->bag, from->keepalive);
 	prepare(fd);
 	rc = connect_to(fd, remote);
-	*out = rc == 0 ? make(engine, app_id, fd) : NULL;
+	if (rc == 0)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+int rudp_tcp_connect(struct rudp_engine *engine, uint64_t app_id, const struct rudp_tcp_from *from,
+		     const struct rudp_addr *remote, struct rudp_tcp **out)
+{
+	const struct rudp_tcp_from anywhere = {
+		.bound_fd = -1, .bag = from->bag, .keepalive = from->keepalive};
+	int fd = begin(from, remote);
+
+	/* Between these two ports there was a connection just now. */
+	if (fd == -EADDRNOTAVAIL && from->bound_fd < 0)
+		fd = begin(&anywhere, remote);
+	if (fd < 0)
+		return fd;
+	*out = make(engine, app_id, fd);
 	if (!*out) {
 		close(fd);
-		return rc < 0 ? rc : -ENOMEM;
+		return -ENOMEM;
 	}
 	(*out)->connecting = true;
+	(*out)->shared = from->bound_fd >= 0;
 	return 0;
 }
 
@@ -167,6 +217,27 @@ static size_t read_limit(struct rudp_tcp *tcp)
 	return 1;
 }
 
+/*
+ * Once the kernel has said why the connection is over it says end of file, as if that were orderly. It
+ * is where the peer had ended its half before: then the error is EPIPE, and concerns who writes.
+ */
+static void on_end(struct rudp_tcp *tcp)
+{
+	if (!tcp->lost || tcp->lost == EPIPE)
+		tcp->peer_fin = true;
+	if (tcp->lost)
+		fail(tcp, tcp->lost);
+}
+
+/* What it is will be known when all that came before has been read. */
+static void lose(struct rudp_tcp *tcp, int error)
+{
+	if (!tcp->lost)
+		tcp->lost = error;
+	tcp->may_write = false;
+	tcp->may_read = true;
+}
+
 /* One read; false: nothing more for now. */
 static bool fill_once(struct rudp_tcp *tcp)
 {
@@ -190,20 +261,21 @@ static bool fill_once(struct rudp_tcp *tcp)
 			rudp_ring_consume(&tcp->in, rudp_ring_used(&tcp->in));
 		return true;
 	}
-	if (n == 0)
-		tcp->peer_fin = true;
-	else if (errno == EINTR)
+	if (n < 0 && errno == EINTR)
 		return true;
+	tcp->may_read = false;
+	if (n == 0)
+		on_end(tcp);
 	else if (errno != EAGAIN)
 		fail(tcp, errno);
-	tcp->may_read = false;
 	return false;
 }
 
 static void fill(struct rudp_tcp *tcp)
 {
-	while (tcp->may_read && !tcp->connecting && fill_once(tcp))
-		;
+	for (int i = 0; tcp->may_read && !tcp->connecting; i++)
+		if (!fill_once(tcp) || (tcp->discarding && i == DISCARDS_MAX))
+			return;
 }
 
 /* Up to the urgent byte, or that byte alone. */
@@ -240,9 +312,8 @@ static bool write_once(struct rudp_tcp *tcp)
 	if (errno == EINTR)
 		return true;
 	tcp->may_write = false;
-	/* Why the connection is over is better said by what was read: data first, then the error. */
-	if (errno != EAGAIN && errno != EPIPE && errno != ECONNRESET)
-		fail(tcp, errno);
+	if (errno != EAGAIN)
+		lose(tcp, errno);
 	return false;
 }
 
@@ -250,6 +321,8 @@ static void flush(struct rudp_tcp *tcp)
 {
 	while (tcp->may_write && !tcp->error && write_once(tcp))
 		;
+	if (tcp->lost)
+		fill(tcp);
 	if (rudp_ring_used(&tcp->out) == 0) {
 		rudp_ring_trim(&tcp->out);
 		if (tcp->fin_wanted && !tcp->fin_sent && !tcp->connecting) {
@@ -280,9 +353,13 @@ static void tell_app(struct rudp_engine *engine, const struct rudp_tcp *tcp)
 
 void rudp_tcp_flush_all(struct rudp_engine *engine)
 {
-	struct rudp_list *link;
+	struct rudp_list turn, *link;
 
-	while ((link = rudp_list_pop(&engine->tcp_dirty))) {
+	/* Those that get more meanwhile have their turn when all others have had one. */
+	rudp_list_init(&turn);
+	while ((link = rudp_list_pop(&engine->tcp_dirty)))
+		rudp_list_append(&turn, link);
+	while ((link = rudp_list_pop(&turn))) {
 		struct rudp_tcp *tcp = RUDP_LIST_OWNER(link, struct rudp_tcp, dirty_link);
 		bool was_full = rudp_tcp_send_room(tcp) == 0;
 
@@ -313,6 +390,15 @@ static void on_connected(struct rudp_tcp *tcp, uint32_t events)
 	tcp->connecting = false;
 }
 
+/* A peer that had ended its half before it reset is no error to who reads. */
+static void look_for_error(struct rudp_tcp *tcp)
+{
+	int error = pending_error(tcp);
+
+	if (error)
+		lose(tcp, error);
+}
+
 void rudp_tcp_on_event(struct rudp_engine *engine, struct rudp_tcp *tcp, uint32_t events)
 {
 	if (tcp->connecting)
@@ -321,8 +407,10 @@ void rudp_tcp_on_event(struct rudp_engine *engine, struct rudp_tcp *tcp, uint32_
 		return;
 	if (!tcp->error && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		tcp->may_read = true;
-	if (!tcp->error && events & EPOLLOUT)
+	if (!tcp->error && !tcp->lost && events & EPOLLOUT)
 		tcp->may_write = true;
+	if (!tcp->error && events & EPOLLERR)
+		look_for_error(tcp);
 	if (events & EPOLLPRI)
 		tcp->urgent_near = true;
 	if (!tcp->app_id) {
@@ -336,7 +424,7 @@ void rudp_tcp_on_event(struct rudp_engine *engine, struct rudp_tcp *tcp, uint32_
 
 size_t rudp_tcp_send_room(const struct rudp_tcp *tcp)
 {
-	return tcp->error || tcp->fin_wanted ? 0 : rudp_ring_room(&tcp->out);
+	return tcp->error || tcp->lost || tcp->fin_wanted ? 0 : rudp_ring_room(&tcp->out);
 }
 
 int rudp_tcp_send_reserve(struct rudp_tcp *tcp, size_t want, struct iovec iov[2])
@@ -394,6 +482,12 @@ void rudp_tcp_shutdown_receive(struct rudp_tcp *tcp)
 {
 	tcp->discarding = true;
 	rudp_ring_consume(&tcp->in, rudp_ring_used(&tcp->in));
+}
+
+bool rudp_tcp_discard(struct rudp_tcp *tcp)
+{
+	fill(tcp);
+	return tcp->may_read && !tcp->error;
 }
 
 void rudp_tcp_reset(struct rudp_engine *engine, struct rudp_tcp *tcp)

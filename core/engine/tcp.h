@@ -28,13 +28,15 @@ struct rudp_tcp {
 	uint64_t id;
 	uint64_t app_id;              /* 0: orphan */
 	int fd;
+	bool shared;                  /* fd is a duplicate of what a binding has */
 	bool connecting;
 	bool may_read, may_write;     /* an edge has been seen and not been used up */
 	bool fin_wanted, fin_sent;
 	bool peer_fin;
 	bool discarding;              /* what comes is dropped (SHUT_RD) */
 	bool urgent_near;             /* EPOLLPRI: ask for the mark before each read */
-	int error;                    /* the connection is over */
+	int lost;                     /* errno that the kernel says once; received bytes come first */
+	int error;                    /* the connection is over, and nothing more can be read */
 	uint64_t urgent_out, urgent_in; /* ring offset one past the urgent byte; 0: none */
 	struct rudp_ring out, in;
 	struct rudp_list dirty_link;  /* in engine->tcp_dirty: has bytes to write */
@@ -43,7 +45,7 @@ struct rudp_tcp {
 /* Where a connection goes out from, and what the program wants of it. */
 struct rudp_tcp_from {
 	int bound_fd;                  /* stays the caller's, a duplicate is used; -1: none */
-	const struct rudp_addr *local; /* wanted where its port can be had; port 0: any */
+	const struct rudp_addr *local; /* what bound_fd is bound to; without: wanted, port 0: any */
 	const struct rudp_bag *bag;    /* NULL: no options */
 	bool keepalive;
 };
@@ -51,6 +53,8 @@ struct rudp_tcp_from {
 /* Returns 0 and *out, or -errno of connect(2) where that is known at once. */
 int rudp_tcp_connect(struct rudp_engine *engine, uint64_t app_id, const struct rudp_tcp_from *from,
 		     const struct rudp_addr *remote, struct rudp_tcp **out);
+/* It is established: the binding has given its descriptor up. */
+void rudp_tcp_own(struct rudp_tcp *tcp);
 /* Takes over an accepted socket; NULL: no memory (fd stays the caller's). */
 struct rudp_tcp *rudp_tcp_adopt(struct rudp_engine *engine, uint64_t app_id, int fd);
 struct rudp_tcp *rudp_tcp_find(struct rudp_engine *engine, uint64_t id);
@@ -77,6 +81,8 @@ size_t rudp_tcp_urgent_ahead(const struct rudp_tcp *tcp);
 bool rudp_tcp_receive_eof(const struct rudp_tcp *tcp);
 void rudp_tcp_shutdown_send(struct rudp_engine *engine, struct rudp_tcp *tcp);
 void rudp_tcp_shutdown_receive(struct rudp_tcp *tcp);
+/* After that, what has come since is dropped; true: more is there. */
+bool rudp_tcp_discard(struct rudp_tcp *tcp);
 void rudp_tcp_reset(struct rudp_engine *engine, struct rudp_tcp *tcp);
 void rudp_tcp_close(struct rudp_engine *engine, struct rudp_tcp *tcp);
 int rudp_tcp_set(struct rudp_tcp *tcp, int level, int option, const void *value, size_t len);

@@ -9,6 +9,18 @@
 #include "api/mark.h"
 #include "engine/tcp.h"
 
+/*
+ * Those of the program's own end have no say here: the engine reads as soon as there is something, with
+ * the urgent byte in line, writes in one piece what has gathered, and closes when the program has.
+ */
+static bool is_of_program(int level, int option)
+{
+	if (level == IPPROTO_TCP)
+		return option == TCP_NODELAY;
+	return level == SOL_SOCKET && (option == SO_RCVLOWAT || option == SO_OOBINLINE ||
+				       option == SO_LINGER);
+}
+
 void rudp_tcp_put_options(int fd, const struct rudp_bag *bag, bool keepalive)
 {
 	char congestion[RUDP_CONGESTION_BYTES];
@@ -19,19 +31,17 @@ void rudp_tcp_put_options(int fd, const struct rudp_bag *bag, bool keepalive)
 	if (!bag)
 		return;
 	for (int i = 0; i < bag->count; i++)
-		setsockopt(fd, bag->options[i].level, bag->options[i].option,
-			   &bag->options[i].value, sizeof bag->options[i].value);
+		if (!is_of_program(bag->options[i].level, bag->options[i].option))
+			setsockopt(fd, bag->options[i].level, bag->options[i].option,
+				   &bag->options[i].value, sizeof bag->options[i].value);
 	if (rudp_bag_find_congestion(bag, congestion))
 		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion,
 			   (socklen_t)strlen(congestion));
 }
 
-/* SO_LINGER would act when the engine closes, which is not when the program does. */
 int rudp_tcp_set(struct rudp_tcp *tcp, int level, int option, const void *value, size_t len)
 {
-	if (level == SOL_SOCKET && option == SO_LINGER)
-		return 0;
-	if (level == IPPROTO_TCP && option == TCP_NODELAY)
+	if (is_of_program(level, option))
 		return 0;
 	if (level == IPPROTO_TCP && option == TCP_CONGESTION)
 		len = strnlen(value, len);

@@ -3,6 +3,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -160,23 +162,113 @@ Test(tcp, unread_bytes_make_the_close_a_reset)
 	cr_assert(eq(int, errno, ECONNRESET));
 }
 
-/* More than all buffers of the kernel hold: what is left over is an orphan's, and still arrives. */
-Test(tcp, what_was_written_arrives_after_the_close)
+static void reset_by_peer(void)
 {
-	uint64_t sent = 0, got = 0;
+	const struct linger at_once = {.l_onoff = 1};
+
+	setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	close(peer);
+	peer = -1;
+}
+
+/* The kernel says it once, to whoever asks first; after that it says end of file. */
+Test(tcp, a_reset_that_a_write_has_met_is_no_end_of_file)
+{
+	cr_assert(eq(long, send(peer, "last", 4, 0), 4));
+	reset_by_peer();
+	put("in vain");
+	tcp->may_write = true;
+	rudp_tcp_flush_all(&engine);
+	take("last");
+	while (!tcp->error && !rudp_tcp_receive_eof(tcp))
+		step();
+	cr_assert(not(rudp_tcp_receive_eof(tcp)));
+	cr_assert(eq(int, tcp->error, ECONNRESET));
+}
+
+Test(tcp, who_writes_to_a_closed_peer_learns_of_it)
+{
+	close(peer);
+	peer = -1;
+	while (!rudp_tcp_receive_eof(tcp))
+		step();
+	put("in vain");
+	rudp_tcp_flush_all(&engine);
+	while (!tcp->error)
+		step();
+	cr_assert(eq(int, tcp->error, EPIPE));
+	cr_assert(rudp_tcp_receive_eof(tcp));
+}
+
+/* Fills all buffers on the way. Returns how much that was. */
+static uint64_t put_all_there_is_room_for(void)
+{
 	static char bytes[65536];
+	uint64_t sent = 0;
 	struct iovec iov[2];
 
-	for (;;) {
-		int count = rudp_tcp_send_reserve(tcp, sizeof bytes, iov);
-
-		if (rudp_tcp_send_room(tcp) == 0 || count == 0)
-			break;
+	while (rudp_tcp_send_room(tcp) > 0 &&
+	       rudp_tcp_send_reserve(tcp, sizeof bytes, iov) > 0) {
 		memset(iov[0].iov_base, 'x', iov[0].iov_len);
 		rudp_tcp_send_commit(&engine, tcp, iov[0].iov_len);
 		rudp_tcp_flush_all(&engine);
 		sent += iov[0].iov_len;
 	}
+	return sent;
+}
+
+Test(tcp, an_orphan_ends_with_the_reset_of_its_peer)
+{
+	put_all_there_is_room_for();
+	rudp_tcp_close(&engine, tcp);
+	cr_assert(eq(uint, engine.tcp_count, 1));
+	reset_by_peer();
+	tcp->may_write = true; /* as if there had been room just before */
+	rudp_tcp_on_event(&engine, tcp, EPOLLOUT);
+	while (engine.tcp_count > 0)
+		step();
+}
+
+Test(tcp, an_orphan_ends_when_its_peer_closes_unread)
+{
+	put_all_there_is_room_for();
+	rudp_tcp_close(&engine, tcp);
+	close(peer);
+	peer = -1;
+	while (engine.tcp_count > 0)
+		step();
+}
+
+/* What came before somebody stopped reading must not close the window for ever. */
+Test(tcp, what_is_dropped_is_dropped_to_the_end)
+{
+	static char bytes[65536];
+	uint64_t sent = 0;
+	ssize_t n;
+
+	while ((n = send(peer, bytes, sizeof bytes, MSG_DONTWAIT)) > 0 || tcp->may_read == false) {
+		sent += n > 0 ? (uint64_t)n : 0;
+		step();
+	}
+	rudp_tcp_shutdown_receive(tcp);
+	while (rudp_tcp_discard(tcp))
+		;
+	for (uint64_t more = 0; more < sent;) {
+		n = send(peer, bytes, sizeof bytes, MSG_DONTWAIT);
+		if (n > 0)
+			more += (uint64_t)n;
+		else
+			step();
+	}
+	cr_assert(zero(sz, rudp_tcp_receive_available(tcp)));
+}
+
+/* More than all buffers of the kernel hold: what is left over is an orphan's, and still arrives. */
+Test(tcp, what_was_written_arrives_after_the_close)
+{
+	uint64_t sent = put_all_there_is_room_for(), got = 0;
+	static char bytes[65536];
+
 	rudp_tcp_close(&engine, tcp);
 	cr_assert(eq(uint, engine.tcp_count, 1));
 	while (engine.tcp_count > 0 || got < sent) {
@@ -234,4 +326,71 @@ Test(tcp, what_is_not_acknowledged_is_told)
 	rudp_tcp_stats(tcp, &stats);
 	cr_assert(eq(int, (int)stats.state, RUDP_STATE_ESTABLISHED));
 	cr_assert(eq(u64, stats.stream_acked, 6)); /* the kernel counts the SYN */
+}
+
+/* A bound socket of a program: its binding has the kernel's, and keeps it when an attempt fails. */
+static int bound_to(struct rudp_addr *local, const char *text)
+{
+	socklen_t len = sizeof local->in4;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	cr_assert(zero(int, rudp_addr_parse(local, text)));
+	cr_assert(zero(int, bind(fd, &local->sa, len)));
+	cr_assert(zero(int, getsockname(fd, &local->sa, &len)));
+	return fd;
+}
+
+static struct rudp_tcp *connect_from(int fd, const struct rudp_addr *local, struct rudp_addr *remote)
+{
+	const struct rudp_tcp_from from = {.bound_fd = fd, .local = local};
+	struct rudp_tcp *one;
+
+	cr_assert(zero(int, rudp_tcp_connect(&engine, 1, &from, remote, &one)));
+	return one;
+}
+
+Test(tcp, a_bound_socket_that_was_refused_connects_from_the_same_port)
+{
+	struct rudp_addr local, seen, refuses, accepts;
+	socklen_t len = sizeof accepts.in4;
+	int nobody = bound_to(&refuses, "127.0.0.1:0");
+	int fd = bound_to(&local, "127.0.0.1:0");
+	struct rudp_tcp *one;
+	int end;
+
+	cr_assert(zero(int, getsockname(listener, &accepts.sa, &len)));
+	for (int i = 0; i < 3; i++) {
+		one = connect_from(fd, &local, &refuses);
+		while (one->connecting)
+			step();
+		cr_assert(eq(int, one->error, ECONNREFUSED));
+		rudp_tcp_close(&engine, one);
+	}
+	one = connect_from(fd, &local, &accepts);
+	while (one->connecting)
+		step();
+	end = accept(listener, &seen.sa, &len);
+	cr_assert(eq(int, rudp_addr_port(&seen), rudp_addr_port(&local)));
+	rudp_tcp_own(one);
+	close(fd);
+	rudp_tcp_close(&engine, one);
+	cr_assert(zero(long, recv(end, &(char){0}, 1, 0)));
+	close(end);
+	close(nobody);
+}
+
+/* An attempt that nobody waits for any more must not come about later. */
+Test(tcp, an_attempt_that_is_given_up_leaves_nothing)
+{
+	struct rudp_addr local, remote;
+	socklen_t len = sizeof remote.in4;
+	int fd = bound_to(&local, "127.0.0.1:0");
+	struct tcp_info info;
+
+	cr_assert(zero(int, getsockname(listener, &remote.sa, &len)));
+	rudp_tcp_close(&engine, connect_from(fd, &local, &remote));
+	len = sizeof info;
+	cr_assert(zero(int, getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len)));
+	cr_assert(eq(int, info.tcpi_state, TCP_CLOSE));
+	close(fd);
 }
