@@ -64,11 +64,24 @@ both_ways() {
 	meets "$1" "$2" look reset
 	expect_match "$TMP/server.out" "^0 .* reset$" "the one called by one that resets"
 	ok "a reset is a reset, either way"
+	meets "$1" "$2" flood late
+	came_before_reset server client
+	meets "$1" "$2" late flood
+	came_before_reset client server
+	ok "who writes learns of it at once, who reads when all that came before has been read"
 	meets "$1" "$2" urgent_look urgent
 	expect_match "$TMP/server.out" "^urgent seen before!after$" "urgent byte"
 	meets "$1" "$2" urgent urgent_look
 	expect_match "$TMP/client.out" "^urgent seen before!after$" "urgent byte"
 	ok "an urgent byte is urgent, either way"
+}
+
+# came_before_reset WHO-RESETS WHO-READS
+came_before_reset() {
+	local acknowledged got
+	acknowledged=$(awk '/^acknowledged/ { print $2 }' "$TMP/$1.out")
+	got=$(awk '/^got/ { print $2 }' "$TMP/$2.out")
+	[ "${got:-0}" -ge "${acknowledged:?}" ] || fail "the $2 got ${got:-nothing} of $acknowledged bytes"
 }
 
 # meets LISTENS CALLS SERVER'S-THING CLIENT'S-THING

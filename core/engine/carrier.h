@@ -41,7 +41,7 @@ void rudp_carrier_shutdown_receive(struct rudp_engine *engine, struct rudp_carri
 /* After that: drops what has come since. true: more is there. */
 bool rudp_carrier_discard(struct rudp_carrier *carrier);
 
-/* errno with which the connection is over, else 0. */
+/* errno with which the connection is over, else 0. What came before may still be read. */
 int rudp_carrier_error(const struct rudp_carrier *carrier);
 /* Both give the carrier up: with a word to the peer that is a reset, or an orderly end. */
 void rudp_carrier_reset(struct rudp_engine *engine, struct rudp_carrier *carrier);

@@ -368,7 +368,7 @@ void rudp_tcp_flush_all(struct rudp_engine *engine)
 			continue;
 		}
 		flush(tcp);
-		if (tcp->error || (was_full && rudp_tcp_send_room(tcp) > 0))
+		if (tcp->error || tcp->lost || (was_full && rudp_tcp_send_room(tcp) > 0))
 			tell_app(engine, tcp);
 	}
 }

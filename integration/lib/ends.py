@@ -7,16 +7,20 @@ usage: ends.py listen|call HOST PORT THING [FILE]
     answer FILE    reads to the end, then sends it and closes
     reset          reads one byte, then closes with a reset
     look           reads until something ends it
+    flood          sends until nobody takes more, says how much was acknowledged, resets
+    late           writes until that fails, then reads what had come before
     urgent         sends "before", an urgent "!", "after"
     urgent_look    reads with the urgent byte in line
 
 Prints the peer's address, and how many bytes came (as their SHA-256) and what ended them.
 """
+import fcntl
 import hashlib
 import select
 import socket
 import struct
 import sys
+import termios
 
 role, host, port, thing = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 
@@ -67,6 +71,24 @@ def urgent_look(connection):
     print("urgent seen" if seen else "nothing urgent", text.decode())
 
 
+def flood(connection):
+    sent = 0
+    connection.setblocking(False)
+    while select.select([], [connection], [], 0.5)[1]:
+        sent += connection.send(bytes(65536))
+    queued = struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0]
+    print("acknowledged", sent - queued)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def late(connection):
+    try:
+        while not select.select([], [], [connection], 0.01)[2]:
+            connection.send(b"x")
+    except OSError:
+        print("got", *read_all(connection))
+
+
 connection = meet()
 connection.settimeout(20)
 print("peer", connection.getpeername()[0])
@@ -83,6 +105,10 @@ elif thing == "reset":
 elif thing == "look":
     connection.sendall(b"x")
     print(*read_all(connection))
+elif thing == "flood":
+    flood(connection)
+elif thing == "late":
+    late(connection)
 elif thing == "urgent":
     connection.sendall(b"before")
     connection.send(b"!", socket.MSG_OOB)
