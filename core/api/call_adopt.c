@@ -74,12 +74,10 @@ int rudp_call_adopt(int fd)
 	rc = ask_engine(&engine, fresh, fd);
 	if (rc == 0)
 		rc = rudp_mark_set(fresh, flags | RUDP_MARK_LISTENING);
-	if (rc < 0) {
-		rudp_sys_close(fresh);
-		return rc;
-	}
-	rc = rudp_swap_place(fd, fresh);
 	if (rc == 0)
-		rudp_sys_fcntl(fd, F_SETFL, status);
+		rc = rudp_swap_place(fd, fresh);
+	else
+		rudp_sys_close(fresh);
+	rudp_sys_fcntl(fd, F_SETFL, status);
 	return rc;
 }

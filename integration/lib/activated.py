@@ -5,6 +5,7 @@ usage: activated.py [--poll]
 
 With --poll it waits for events on the socket before it asks anything of it.
 """
+import os
 import select
 import socket
 import sys
@@ -15,7 +16,7 @@ if "--poll" in sys.argv:
     poll.register(3, select.EPOLLIN)
     poll.poll()
 server = socket.socket(fileno=3)
-print("blocking" if server.getblocking() else "not blocking", "at", server.getsockname()[1], flush=True)
+print("blocking" if os.get_blocking(3) else "not blocking", "at", server.getsockname()[1], flush=True)
 server.setblocking(True)
 while True:
     connection, address = server.accept()
