@@ -153,6 +153,7 @@ plain_client() {
 	next_port
 	link_up --delay 5ms
 	both_ways launch launch_plain
+	[ -n "$PLAIN" ] || [ "$THREADS" = thread ] || engine_is_killed
 	section "nginx, and both kinds of client at once"
 	start_nginx
 	fetch 10 page
@@ -179,6 +180,31 @@ many_plain() {
 		expect_same "$TMP/www/page" "$TMP/many-$i" "plain transfer $i"
 	done
 	ok "50 plain connections at once"
+}
+
+engine_of() {
+	sed -n 's/^[^ ]* \([0-9]*\) info: engine for user.*/\1/p' "$TMP/engine-$1.log" | tail -n 1
+}
+
+# What has come so far must not look like all there is.
+engine_is_killed() {
+	meets_begin
+	kill -KILL "$(engine_of b)"
+	finish client 10
+	expect_match "$TMP/client.out" "^[01] .* reset$" "a plain client whose server's engine is killed"
+	finish server 10
+	expect_match "$TMP/server.out" "^[01] .* reset$" "its server"
+	ok "an engine that is killed: reset on both sides"
+}
+
+meets_begin() {
+	: >"$TMP/server.out"
+	: >"$TMP/client.out"
+	launch server b python3 -u "$HERE/lib/ends.py" listen "$B4" "$PORT" look
+	wait_until 10 "server" grep -q listening "$TMP/server.out"
+	launch_plain client a python3 -u "$HERE/lib/ends.py" call "$B4" "$PORT" look
+	wait_until 10 "the server's connection" grep -q peer "$TMP/server.out"
+	wait_until 10 "the client's connection" grep -q peer "$TMP/client.out"
 }
 
 refused_plain() {

@@ -35,6 +35,13 @@ static void prepare(int fd)
 	set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 }
 
+static void set_reset_on_close(int fd, bool on)
+{
+	const struct linger linger = {.l_onoff = on};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
 static struct rudp_tcp *make(struct rudp_engine *engine, uint64_t app_id, int fd)
 {
 	struct rudp_tcp *tcp = calloc(1, sizeof *tcp);
@@ -49,6 +56,9 @@ static struct rudp_tcp *make(struct rudp_engine *engine, uint64_t app_id, int fd
 		goto remove_slot;
 	tcp->fd = fd;
 	tcp->app_id = app_id;
+	/* An engine process that is killed must not end half a transfer like a whole one. */
+	if (!engine->stays)
+		set_reset_on_close(fd, true);
 	rudp_ring_init(&tcp->out, RUDP_TCP_RING_BYTES);
 	rudp_ring_init(&tcp->in, RUDP_TCP_RING_BYTES);
 	engine->tcp_count++;
@@ -80,6 +90,8 @@ void rudp_tcp_own(struct rudp_tcp *tcp)
 
 static void destroy(struct rudp_engine *engine, struct rudp_tcp *tcp)
 {
+	if (!engine->stays && !tcp->resets)
+		set_reset_on_close(tcp->fd, false);
 	if (tcp->shared)
 		give_back(engine, tcp);
 	rudp_list_remove(&tcp->dirty_link);
@@ -492,10 +504,9 @@ bool rudp_tcp_discard(struct rudp_tcp *tcp)
 
 void rudp_tcp_reset(struct rudp_engine *engine, struct rudp_tcp *tcp)
 {
-	struct linger at_once = {.l_onoff = 1};
-
 	flush(tcp);
-	setsockopt(tcp->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	tcp->resets = true;
+	set_reset_on_close(tcp->fd, true);
 	destroy(engine, tcp);
 }
 

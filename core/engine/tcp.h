@@ -33,6 +33,7 @@ struct rudp_tcp {
 	bool may_read, may_write;     /* an edge has been seen and not been used up */
 	bool fin_wanted, fin_sent;
 	bool peer_fin;
+	bool resets;                  /* its close is a reset */
 	bool discarding;              /* what comes is dropped (SHUT_RD) */
 	bool urgent_near;             /* EPOLLPRI: ask for the mark before each read */
 	int lost;                     /* errno that the kernel says once; received bytes come first */
