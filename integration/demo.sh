@@ -60,7 +60,7 @@ judge() {
 # By the route, since a namespace may not choose every algorithm as its default.
 use_congestion_control() {
 	[ "$LOOPBACK" = 1 ] ||
-		ip -n "$NS_B" route replace 10.77.0.0/24 dev link0 src "$B4" congctl "$CONGESTION"
+		on b ip route replace 10.77.0.0/24 dev link0 src "$B4" congctl "$CONGESTION"
 }
 
 # transfer NAME: one run on a fresh link; adds a row to the table.

@@ -56,9 +56,10 @@ net_up() {
 		return
 	fi
 	[ -x "$BUILD/linkem" ] || fail "$BUILD/linkem is not built"
+	# By nsenter, here and below: `ip -n` mounts, and cannot where / is no mount point (chroot).
 	for ns in "$NS_A" "$NS_B"; do
 		ip netns add "$ns"
-		ip -n "$ns" link set lo up
+		nsenter "--net=/run/netns/$ns" ip link set lo up
 	done
 }
 
