@@ -367,9 +367,15 @@ listeners_of_a_service_manager() {
 	ok "unless a rule takes it: then it serves both, and was polled before it was asked"
 }
 
+# What is not acknowledged yet would be sent again over the next link.
+no_tcp_left() {
+	[ -z "$(on a ss -Htn state connected exclude time-wait)$(on b ss -Htn state connected exclude time-wait)" ]
+}
+
 fixed_port() {
 	section "a fixed UDP port"
 	next_port
+	wait_until 20 "the end of all TCP" no_tcp_left
 	link_up --delay 5ms
 	SETTINGS=(RUDP_KEY_FILE= "RUDP_POLICY=any use rudp; set udp-port 4500")
 	start_two_servers
