@@ -85,8 +85,9 @@ static int noise_start(struct rudp_conn *conn, struct rudp_noise *noise, bool in
 	if (rudp_endpoint_take_key(conn->ep, &ephemeral) < 0)
 		return -ENOMEM;
 	rudp_packet_write_prologue(prologue, conn->suite, source_id, target_port);
-	return rudp_noise_init_with(noise, initiator, cipher_of(conn->suite), conn->ep->config.psk,
-				    prologue, sizeof prologue, &ephemeral);
+	rudp_noise_init_with(noise, initiator, cipher_of(conn->suite), conn->ep->config.psk,
+			     prologue, sizeof prologue, &ephemeral);
+	return 0;
 }
 
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port)

@@ -4,7 +4,6 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/wire.h"
 #include "proto/noise.h"
 
@@ -27,27 +26,21 @@ static void write_host(struct rudp_writer *writer, const struct rudp_addr *addr)
 		rudp_write_bytes(writer, &addr->in6.sin6_addr, sizeof addr->in6.sin6_addr);
 }
 
-/*
- * No two claims read alike: the kinds of host differ in length, so the whole does.
- *
- * Returns  0, or -ENOMEM: the proof is then zeros, which no check ever takes.
- */
-static int make(const uint8_t secret[SECRET_BYTES], const struct rudp_addr *remote,
-		uint64_t source_id, uint64_t issued_ms, uint8_t cookie[RUDP_COOKIE_BYTES])
+/* No two claims read alike: the kinds of host differ in length, so the whole does. */
+static void make(const uint8_t secret[SECRET_BYTES], const struct rudp_addr *remote,
+		 uint64_t source_id, uint64_t issued_ms, uint8_t cookie[RUDP_COOKIE_BYTES])
 {
 	uint8_t claim[CLAIM_MAX_BYTES];
 	uint8_t mac[RUDP_NOISE_HASH_BYTES];
 	struct rudp_writer writer = rudp_writer(claim, sizeof claim);
-	int rc;
 
 	rudp_write_u64(&writer, issued_ms);
 	write_host(&writer, remote);
 	rudp_write_u16(&writer, rudp_addr_port(remote));
 	rudp_write_u64(&writer, source_id);
-	rc = rudp_hmac_sha256(secret, SECRET_BYTES, claim, rudp_writer_len(&writer), mac);
+	rudp_hmac_sha256(secret, SECRET_BYTES, claim, rudp_writer_len(&writer), mac);
 	memcpy(cookie, claim, TIME_BYTES);
 	memcpy(cookie + TIME_BYTES, mac, PROOF_BYTES);
-	return rc;
 }
 
 void rudp_cookie_make(const uint8_t secret[32], const struct rudp_addr *remote, uint64_t source_id,
@@ -70,22 +63,8 @@ bool rudp_cookie_check(const uint8_t secret[32], const struct rudp_addr *remote,
 	issued_ms = rudp_read_u64(&reader);
 	if (issued_ms > now_ms || now_ms - issued_ms > LIFETIME_MS)
 		return false;
-	return make(secret, remote, source_id, issued_ms, expected) == 0 &&
-	       rudp_bytes_equal(expected, cookie, sizeof expected);
-}
-
-/* A token that no later RESET will carry, so that this connection ends by time-out at worst; it
- * must not be one that a stranger can guess. */
-static void make_token_without_memory(const uint8_t secret[SECRET_BYTES],
-				      const uint8_t claim[TOKEN_CLAIM_BYTES],
-				      uint8_t token[RUDP_RESET_TOKEN_BYTES])
-{
-	uint64_t halves[] = {
-		rudp_siphash(secret, claim, TOKEN_CLAIM_BYTES),
-		rudp_siphash(secret + SECRET_BYTES / 2, claim, TOKEN_CLAIM_BYTES),
-	};
-
-	memcpy(token, halves, RUDP_RESET_TOKEN_BYTES);
+	make(secret, remote, source_id, issued_ms, expected);
+	return rudp_bytes_equal(expected, cookie, sizeof expected);
 }
 
 /* Under one secret this never meets a cookie: that one's claim is longer. */
@@ -98,10 +77,8 @@ void rudp_reset_token_make(const uint8_t secret[32], uint64_t id, uint16_t local
 
 	rudp_write_u64(&writer, id);
 	rudp_write_u16(&writer, local_port);
-	if (rudp_hmac_sha256(secret, SECRET_BYTES, claim, sizeof claim, mac) == 0)
-		memcpy(token, mac, RUDP_RESET_TOKEN_BYTES);
-	else
-		make_token_without_memory(secret, claim, token);
+	rudp_hmac_sha256(secret, SECRET_BYTES, claim, sizeof claim, mac);
+	memcpy(token, mac, RUDP_RESET_TOKEN_BYTES);
 }
 
 bool rudp_bytes_equal(const void *a, const void *b, size_t len)

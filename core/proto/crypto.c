@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* SHA256_Init and its like are called deprecated in favour of what allocates for each digest. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "proto/crypto.h"
 
 #include <assert.h>
@@ -6,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
+#include <openssl/sha.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
@@ -16,7 +19,6 @@ static struct {
 	OSSL_LIB_CTX *library;
 	EVP_CIPHER *aes_256_gcm;
 	EVP_CIPHER *chacha20_poly1305;
-	EVP_MD *sha256;
 	bool is_ready;
 } crypto;
 
@@ -34,8 +36,7 @@ static void start(void)
 		return;
 	crypto.aes_256_gcm = EVP_CIPHER_fetch(crypto.library, "AES-256-GCM", NULL);
 	crypto.chacha20_poly1305 = EVP_CIPHER_fetch(crypto.library, "ChaCha20-Poly1305", NULL);
-	crypto.sha256 = EVP_MD_fetch(crypto.library, "SHA2-256", NULL);
-	crypto.is_ready = crypto.aes_256_gcm && crypto.chacha20_poly1305 && crypto.sha256;
+	crypto.is_ready = crypto.aes_256_gcm && crypto.chacha20_poly1305;
 }
 
 int rudp_crypto_start(void)
@@ -57,18 +58,15 @@ EVP_CIPHER *rudp_crypto_cipher(enum rudp_cipher cipher)
 	return NULL;
 }
 
-int rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BYTES])
+void rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BYTES])
 {
-	EVP_MD_CTX *context = rudp_crypto_start() == 0 ? EVP_MD_CTX_new() : NULL;
-	bool ok = context && EVP_DigestInit_ex2(context, crypto.sha256, NULL);
+	SHA256_CTX context;
 
-	for (int i = 0; i < in_count && ok; i++)
-		ok = EVP_DigestUpdate(context, in[i].iov_base, in[i].iov_len);
-	ok = ok && EVP_DigestFinal_ex(context, out, NULL);
-	EVP_MD_CTX_free(context); /* wipes the digest inside, which may be a key */
-	if (!ok)
-		memset(out, 0, RUDP_SHA256_BYTES);
-	return ok ? 0 : -ENOMEM;
+	SHA256_Init(&context);
+	for (int i = 0; i < in_count; i++)
+		SHA256_Update(&context, in[i].iov_base, in[i].iov_len);
+	SHA256_Final(out, &context);
+	OPENSSL_cleanse(&context, sizeof context); /* the digest inside may be a key */
 }
 
 int rudp_x25519_init(struct rudp_x25519 *key, const uint8_t private_key[RUDP_X25519_BYTES])

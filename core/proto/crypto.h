@@ -30,13 +30,8 @@ int rudp_crypto_start(void);
 /* Only after rudp_crypto_start gave 0; never freed. */
 EVP_CIPHER *rudp_crypto_cipher(enum rudp_cipher cipher);
 
-/*
- * Of the pieces in[0, in_count), one behind the other. libcrypto allocates for each digest, so even
- * this may fail.
- *
- * Returns  0 or -ENOMEM; out is then zeroed.
- */
-int rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BYTES]);
+/* Of the pieces in[0, in_count), one behind the other. It allocates nothing: a handshake takes 80. */
+void rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BYTES]);
 
 /*
  * A private key of 32 random bytes (clamped inside) with its public half, made once and used for as

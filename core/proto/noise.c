@@ -23,60 +23,52 @@ void rudp_wipe(void *memory, size_t len)
 
 /* RFC 2104 by hand: it takes two digests, where libcrypto's HMAC looks up and copies all over for
  * every key, and each key here serves once. */
-int rudp_hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len,
-		     uint8_t out[32])
+void rudp_hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len,
+		      uint8_t out[32])
 {
 	uint8_t block[RUDP_SHA256_BLOCK_BYTES] = {0};
 	struct iovec in[2] = {{block, sizeof block}, {(void *)(uintptr_t)data, len}};
-	int rc = 0;
 
 	if (key_len > sizeof block)
-		rc = rudp_sha256(&(struct iovec){(void *)(uintptr_t)key, key_len}, 1, block);
+		rudp_sha256(&(struct iovec){(void *)(uintptr_t)key, key_len}, 1, block);
 	else if (key_len > 0)
 		memcpy(block, key, key_len);
 	for (size_t i = 0; i < sizeof block; i++)
 		block[i] ^= HMAC_INNER_PAD;
-	if (rc == 0)
-		rc = rudp_sha256(in, 2, out);
+	rudp_sha256(in, 2, out);
 	for (size_t i = 0; i < sizeof block; i++)
 		block[i] ^= HMAC_INNER_PAD ^ HMAC_OUTER_PAD;
 	in[1] = (struct iovec){out, RUDP_NOISE_HASH_BYTES};
-	if (rc == 0)
-		rc = rudp_sha256(in, 2, out);
+	rudp_sha256(in, 2, out);
 	rudp_wipe(block, sizeof block);
-	if (rc < 0)
-		memset(out, 0, RUDP_NOISE_HASH_BYTES);
-	return rc;
 }
 
-/* HKDF of Noise revision 34 section 4.3. Returns 0 or -ENOMEM. */
-static int hkdf(const uint8_t chaining_key[RUDP_NOISE_HASH_BYTES], const uint8_t *material,
-		size_t material_len, uint8_t out[][RUDP_NOISE_HASH_BYTES], uint8_t out_count)
+/* HKDF of Noise revision 34 section 4.3. */
+static void hkdf(const uint8_t chaining_key[RUDP_NOISE_HASH_BYTES], const uint8_t *material,
+		 size_t material_len, uint8_t out[][RUDP_NOISE_HASH_BYTES], uint8_t out_count)
 {
 	uint8_t secret[RUDP_NOISE_HASH_BYTES];
 	uint8_t input[RUDP_NOISE_HASH_BYTES + 1]; /* the output before, and which one this is */
 	size_t skipped = RUDP_NOISE_HASH_BYTES;   /* the first has none before it */
-	int rc;
 
-	rc = rudp_hmac_sha256(chaining_key, RUDP_NOISE_HASH_BYTES, material, material_len, secret);
-	for (uint8_t i = 0; i < out_count && rc == 0; i++) {
+	rudp_hmac_sha256(chaining_key, RUDP_NOISE_HASH_BYTES, material, material_len, secret);
+	for (uint8_t i = 0; i < out_count; i++) {
 		input[RUDP_NOISE_HASH_BYTES] = (uint8_t)(i + 1);
-		rc = rudp_hmac_sha256(secret, sizeof secret, input + skipped,
-				      sizeof input - skipped, out[i]);
+		rudp_hmac_sha256(secret, sizeof secret, input + skipped, sizeof input - skipped,
+				 out[i]);
 		memcpy(input, out[i], RUDP_NOISE_HASH_BYTES);
 		skipped = 0;
 	}
 	rudp_wipe(secret, sizeof secret);
 	rudp_wipe(input, sizeof input);
-	return rc;
 }
 
-static int mix_hash(struct rudp_noise *noise, const void *data, size_t len)
+static void mix_hash(struct rudp_noise *noise, const void *data, size_t len)
 {
 	const struct iovec in[] = {{noise->hash, sizeof noise->hash},
 				   {(void *)(uintptr_t)data, len}};
 
-	return rudp_sha256(in, 2, noise->hash);
+	rudp_sha256(in, 2, noise->hash);
 }
 
 static void set_key(struct rudp_noise *noise, const uint8_t key[RUDP_KEY_BYTES])
@@ -86,43 +78,35 @@ static void set_key(struct rudp_noise *noise, const uint8_t key[RUDP_KEY_BYTES])
 	noise->nonce = 0;
 }
 
-static int mix_key(struct rudp_noise *noise, const uint8_t material[RUDP_NOISE_DH_BYTES])
+static void mix_key(struct rudp_noise *noise, const uint8_t material[RUDP_NOISE_DH_BYTES])
 {
 	uint8_t out[2][RUDP_NOISE_HASH_BYTES];
-	int rc = hkdf(noise->chaining_key, material, RUDP_NOISE_DH_BYTES, out, 2);
 
-	if (rc == 0) {
-		memcpy(noise->chaining_key, out[0], sizeof noise->chaining_key);
-		set_key(noise, out[1]);
-	}
+	hkdf(noise->chaining_key, material, RUDP_NOISE_DH_BYTES, out, 2);
+	memcpy(noise->chaining_key, out[0], sizeof noise->chaining_key);
+	set_key(noise, out[1]);
 	rudp_wipe(out, sizeof out);
-	return rc;
 }
 
 /* Token psk. */
-static int mix_psk(struct rudp_noise *noise)
+static void mix_psk(struct rudp_noise *noise)
 {
 	uint8_t out[HKDF_OUTPUTS_MAX][RUDP_NOISE_HASH_BYTES];
-	int rc = hkdf(noise->chaining_key, noise->psk, sizeof noise->psk, out, HKDF_OUTPUTS_MAX);
 
-	if (rc == 0) {
-		memcpy(noise->chaining_key, out[0], sizeof noise->chaining_key);
-		rc = mix_hash(noise, out[1], sizeof out[1]);
-		set_key(noise, out[2]);
-	}
+	hkdf(noise->chaining_key, noise->psk, sizeof noise->psk, out, HKDF_OUTPUTS_MAX);
+	memcpy(noise->chaining_key, out[0], sizeof noise->chaining_key);
+	mix_hash(noise, out[1], sizeof out[1]);
+	set_key(noise, out[2]);
 	rudp_wipe(out, sizeof out);
-	return rc;
 }
 
 /* Token e. With a psk the ephemeral goes into the key as well (section 9.2), so that no two
  * handshakes encrypt under one key. */
-static int mix_ephemeral(struct rudp_noise *noise, const uint8_t public_key[RUDP_NOISE_DH_BYTES])
+static void mix_ephemeral(struct rudp_noise *noise, const uint8_t public_key[RUDP_NOISE_DH_BYTES])
 {
-	int rc = mix_hash(noise, public_key, RUDP_NOISE_DH_BYTES);
-
-	if (rc == 0 && noise->has_psk)
-		rc = mix_key(noise, public_key);
-	return rc;
+	mix_hash(noise, public_key, RUDP_NOISE_DH_BYTES);
+	if (noise->has_psk)
+		mix_key(noise, public_key);
 }
 
 /* Token ee. */
@@ -134,7 +118,7 @@ static int mix_shared(struct rudp_noise *noise)
 	assert(noise->has_remote);
 	rc = rudp_x25519_shared(&noise->ephemeral, noise->remote_public, shared);
 	if (rc == 0)
-		rc = mix_key(noise, shared);
+		mix_key(noise, shared);
 	rudp_wipe(shared, sizeof shared);
 	return rc;
 }
@@ -157,8 +141,8 @@ static int encrypt_and_hash(struct rudp_noise *noise, const void *plain, size_t 
 				     out);
 		rudp_aead_fini(&aead);
 	}
-	rc = mix_hash(noise, out, len);
-	return rc < 0 ? rc : (int)len;
+	mix_hash(noise, out, len);
+	return (int)len;
 }
 
 static int open_payload(struct rudp_noise *noise, const uint8_t *in, size_t len, uint8_t *out)
@@ -188,12 +172,12 @@ static int decrypt_and_hash(struct rudp_noise *noise, const uint8_t *in, size_t 
 	else if (len > 0)
 		memcpy(out, in, len);
 	if (rc == 0)
-		rc = mix_hash(noise, in, len);
+		mix_hash(noise, in, len);
 	return rc < 0 ? rc : (int)(len - tag_bytes);
 }
 
 /* A name that fits stands for itself, a longer one for its hash (section 5.2). */
-static int start_hash(struct rudp_noise *noise)
+static void start_hash(struct rudp_noise *noise)
 {
 	static const char *const names[2][2] = {
 		{"Noise_NN_25519_AESGCM_SHA256", "Noise_NN_25519_ChaChaPoly_SHA256"},
@@ -202,14 +186,12 @@ static int start_hash(struct rudp_noise *noise)
 	bool is_chacha = noise->cipher == RUDP_CIPHER_CHACHA20_POLY1305;
 	const char *name = names[noise->has_psk][is_chacha];
 	size_t len = strlen(name);
-	int rc = 0;
 
 	if (len <= sizeof noise->hash)
 		memcpy(noise->hash, name, len);
 	else
-		rc = rudp_sha256(&(struct iovec){(void *)(uintptr_t)name, len}, 1, noise->hash);
+		rudp_sha256(&(struct iovec){(void *)(uintptr_t)name, len}, 1, noise->hash);
 	memcpy(noise->chaining_key, noise->hash, sizeof noise->chaining_key);
-	return rc;
 }
 
 int rudp_noise_init(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
@@ -223,16 +205,14 @@ int rudp_noise_init(struct rudp_noise *noise, bool initiator, enum rudp_cipher c
 		rudp_noise_fini(memset(noise, 0, sizeof *noise));
 		return rc;
 	}
-	return rudp_noise_init_with(noise, initiator, cipher, psk, prologue, prologue_len,
-				    &ephemeral);
+	rudp_noise_init_with(noise, initiator, cipher, psk, prologue, prologue_len, &ephemeral);
+	return 0;
 }
 
-int rudp_noise_init_with(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
-			 const uint8_t *psk, const void *prologue, size_t prologue_len,
-			 struct rudp_x25519 *ephemeral)
+void rudp_noise_init_with(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
+			  const uint8_t *psk, const void *prologue, size_t prologue_len,
+			  struct rudp_x25519 *ephemeral)
 {
-	int rc;
-
 	*noise = (struct rudp_noise){.cipher = cipher,
 				     .initiator = initiator,
 				     .has_psk = psk,
@@ -240,12 +220,8 @@ int rudp_noise_init_with(struct rudp_noise *noise, bool initiator, enum rudp_cip
 	*ephemeral = (struct rudp_x25519){0};
 	if (psk)
 		memcpy(noise->psk, psk, sizeof noise->psk);
-	rc = start_hash(noise);
-	if (rc == 0)
-		rc = mix_hash(noise, prologue, prologue_len);
-	if (rc < 0)
-		rudp_noise_fini(noise);
-	return rc;
+	start_hash(noise);
+	mix_hash(noise, prologue, prologue_len);
 }
 
 void rudp_noise_copy(struct rudp_noise *copy, const struct rudp_noise *noise)
@@ -272,32 +248,18 @@ static bool is_turn(const struct rudp_noise *noise, bool writing)
 /* The tokens of the next message up to its payload. */
 static int mix_tokens(struct rudp_noise *noise, const uint8_t ephemeral[RUDP_NOISE_DH_BYTES])
 {
-	int rc = 0;
-
 	if (noise->message_index == 0 && noise->has_psk)
-		rc = mix_psk(noise);
-	if (rc == 0)
-		rc = mix_ephemeral(noise, ephemeral);
-	if (rc == 0 && noise->message_index == 1)
-		rc = mix_shared(noise);
-	return rc;
+		mix_psk(noise);
+	mix_ephemeral(noise, ephemeral);
+	return noise->message_index == 1 ? mix_shared(noise) : 0;
 }
 
-/*
- * Ends a message, whose result so far is len or an error. Behind the last one the transport keys
- * are derived at once: here a lack of memory can still be told.
- */
+/* Ends a message, whose result so far is len or an error. */
 static int finish(struct rudp_noise *noise, int len)
 {
-	int rc = 0;
-
 	if (len >= 0 && noise->message_index == MESSAGES - 1)
-		rc = hkdf(noise->chaining_key, NULL, 0, noise->split, 2);
-	if (len < 0 || rc < 0) {
-		noise->message_index = SPENT;
-		return len < 0 ? len : rc;
-	}
-	noise->message_index++;
+		hkdf(noise->chaining_key, NULL, 0, noise->split, 2);
+	noise->message_index = len < 0 ? SPENT : (uint8_t)(noise->message_index + 1);
 	return len;
 }
 

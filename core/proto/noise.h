@@ -50,11 +50,11 @@ int rudp_noise_init(struct rudp_noise *noise, bool initiator, enum rudp_cipher c
 
 /*
  * The same with a key pair that was made before and serves no other handshake: it moves into noise,
- * in any case, and *ephemeral is empty then.
+ * and *ephemeral is empty then.
  */
-int rudp_noise_init_with(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
-			 const uint8_t *psk, const void *prologue, size_t prologue_len,
-			 struct rudp_x25519 *ephemeral);
+void rudp_noise_init_with(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
+			  const uint8_t *psk, const void *prologue, size_t prologue_len,
+			  struct rudp_x25519 *ephemeral);
 
 /* The same handshake once more, to try a message on; each is ended by its own fini. */
 void rudp_noise_copy(struct rudp_noise *copy, const struct rudp_noise *noise);
@@ -83,9 +83,9 @@ int rudp_noise_read(struct rudp_noise *noise, const uint8_t *message, size_t mes
 void rudp_noise_split(const struct rudp_noise *noise, uint8_t send_key[RUDP_KEY_BYTES],
 		      uint8_t receive_key[RUDP_KEY_BYTES]);
 
-/* HMAC-SHA256; also under cookies and reset tokens. Returns 0 or -ENOMEM; out is then zeroed. */
-int rudp_hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len,
-		     uint8_t out[32]);
+/* HMAC-SHA256; also under cookies and reset tokens. */
+void rudp_hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len,
+		      uint8_t out[32]);
 
 /* Overwrites memory so that no compiler drops it. */
 void rudp_wipe(void *memory, size_t len);

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "crypto_faults.h"
 #include "hex.h"
 #include "proto/cookie.h"
 #include "proto/noise.h"
@@ -121,29 +120,4 @@ Test(reset_token, depends_on_secret_id_and_port_alone)
 	cr_assert(eq(int, rudp_bytes_equal(a, b, sizeof a), 0));
 	rudp_reset_token_make(secret, ID, 81, b);
 	cr_assert(eq(int, rudp_bytes_equal(a, b, sizeof a), 0));
-}
-
-/* Nothing that can be guessed, and nothing that opens, comes of a lack of memory. */
-Test(cookie, fails_closed_without_memory)
-{
-	struct rudp_addr remote = addr("192.0.2.1:4000");
-	uint8_t cookie[RUDP_COOKIE_BYTES], token[RUDP_RESET_TOKEN_BYTES];
-	uint8_t other[RUDP_RESET_TOKEN_BYTES], zeros[RUDP_RESET_TOKEN_BYTES] = {0};
-
-	rudp_cookie_make(secret, &remote, ID, NOW_NS, cookie);
-	crypto_faults_arm(1);
-	cr_assert(eq(int, check(&remote, ID, NOW_NS, cookie), 0));
-	cr_assert(eq(int, check(&remote, ID, NOW_NS, cookie), 1));
-	crypto_faults_arm(1);
-	rudp_cookie_make(secret, &remote, ID, NOW_NS, cookie);
-	cr_assert(eq(int, check(&remote, ID, NOW_NS, cookie), 0));
-	crypto_faults_arm(1);
-	cr_assert(eq(int, check(&remote, ID, NOW_NS, cookie), 0)); /* zeros do not meet zeros */
-
-	crypto_faults_arm(1);
-	rudp_reset_token_make(secret, ID, 80, token);
-	crypto_faults_arm(1);
-	rudp_reset_token_make(secret, ID + 1, 80, other);
-	cr_assert(eq(int, rudp_bytes_equal(token, zeros, sizeof token), 0));
-	cr_assert(eq(int, rudp_bytes_equal(token, other, sizeof token), 0));
 }
