@@ -45,13 +45,19 @@ static int64_t delay_ns(int64_t srtt_ns)
 	return rudp_time_min(delay, RUDP_ACK_DELAY_MAX_NS);
 }
 
+/* Soon and often where the peer's congestion window waits for it. */
+static unsigned interval(const struct rudp_acks *acks)
+{
+	return acks->packets < RUDP_ACK_YOUNG_PACKETS && !acks->peer_is_done ? RUDP_ACK_EVERY_YOUNG
+									     : RUDP_ACK_EVERY;
+}
+
 void rudp_acks_on_packet(struct rudp_acks *acks, uint64_t number, bool eliciting, uint8_t ecn,
 			 int64_t srtt_ns, int64_t now_at_ns)
 {
 	bool first = acks->largest == UINT64_MAX;
 	bool in_order = first || number == acks->largest + 1;
-	unsigned every = acks->packets < RUDP_ACK_YOUNG_PACKETS ? RUDP_ACK_EVERY_YOUNG
-								 : RUDP_ACK_EVERY;
+	unsigned every = interval(acks);
 
 	remember(acks, number);
 	count_ecn(acks, ecn);
@@ -67,6 +73,11 @@ void rudp_acks_on_packet(struct rudp_acks *acks, uint64_t number, bool eliciting
 		acks->now = true;
 	if (acks->due_at_ns == RUDP_NEVER)
 		acks->due_at_ns = now_at_ns + delay_ns(srtt_ns);
+}
+
+void rudp_acks_on_peer_fin(struct rudp_acks *acks)
+{
+	acks->peer_is_done = true;
 }
 
 bool rudp_acks_is_due(const struct rudp_acks *acks, int64_t now_at_ns)

@@ -191,9 +191,10 @@ void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns)
 		return;
 	conn->delivery_noted = true;
 	rudp_conn_raise(conn, RUDP_EVENT_PEER_FIN | RUDP_EVENT_READABLE);
-	if (conn->state == RUDP_STATE_ESTABLISHED)
+	if (conn->state == RUDP_STATE_ESTABLISHED) {
 		rudp_conn_enter(conn, RUDP_STATE_CLOSE_WAIT);
-	else if (conn->state == RUDP_STATE_FIN_WAIT_1)
+		rudp_acks_on_peer_fin(&conn->acks);
+	} else if (conn->state == RUDP_STATE_FIN_WAIT_1)
 		rudp_conn_enter(conn, RUDP_STATE_CLOSING);
 	else if (conn->state == RUDP_STATE_FIN_WAIT_2)
 		rudp_conn_start_time_wait(conn, now_at_ns);
