@@ -19,6 +19,7 @@ static struct {
 	OSSL_LIB_CTX *library;
 	EVP_CIPHER *aes_256_gcm;
 	EVP_CIPHER *chacha20_poly1305;
+	EVP_PKEY *any_public; /* only ever copied */
 	bool is_ready;
 } crypto;
 
@@ -29,6 +30,8 @@ static pthread_once_t crypto_once = PTHREAD_ONCE_INIT;
 
 static void start(void)
 {
+	static const uint8_t any[RUDP_X25519_BYTES];
+
 	if (!OPENSSL_init_crypto(INIT_OPTIONS, NULL))
 		return;
 	crypto.library = OSSL_LIB_CTX_new();
@@ -36,7 +39,9 @@ static void start(void)
 		return;
 	crypto.aes_256_gcm = EVP_CIPHER_fetch(crypto.library, "AES-256-GCM", NULL);
 	crypto.chacha20_poly1305 = EVP_CIPHER_fetch(crypto.library, "ChaCha20-Poly1305", NULL);
-	crypto.is_ready = crypto.aes_256_gcm && crypto.chacha20_poly1305;
+	crypto.any_public = EVP_PKEY_new_raw_public_key_ex(crypto.library, X25519, NULL, any,
+							   sizeof any);
+	crypto.is_ready = crypto.aes_256_gcm && crypto.chacha20_poly1305 && crypto.any_public;
 }
 
 int rudp_crypto_start(void)
@@ -97,11 +102,21 @@ void rudp_x25519_fini(struct rudp_x25519 *key)
 	*key = (struct rudp_x25519){0};
 }
 
+/* A copy with other contents costs half of what libcrypto needs to look the kind of key up anew. */
+static EVP_PKEY *public_key(const uint8_t bytes[RUDP_X25519_BYTES])
+{
+	EVP_PKEY *key = EVP_PKEY_dup(crypto.any_public);
+
+	if (key && EVP_PKEY_set1_encoded_public_key(key, bytes, RUDP_X25519_BYTES) > 0)
+		return key;
+	EVP_PKEY_free(key);
+	return NULL;
+}
+
 int rudp_x25519_shared(const struct rudp_x25519 *key, const uint8_t peer_public[RUDP_X25519_BYTES],
 		       uint8_t shared[RUDP_X25519_BYTES])
 {
-	EVP_PKEY *peer = EVP_PKEY_new_raw_public_key_ex(crypto.library, X25519, NULL, peer_public,
-							RUDP_X25519_BYTES);
+	EVP_PKEY *peer = public_key(peer_public);
 	EVP_PKEY_CTX *context =
 		peer ? EVP_PKEY_CTX_new_from_pkey(crypto.library, key->pair, NULL) : NULL;
 	size_t len = RUDP_X25519_BYTES;
