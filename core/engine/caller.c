@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "engine/app_side.h"
 #include "engine/binding.h"
 
-#define STATUS_BYTES 4096
+#define STATUS_BYTES 512 /* up to the line of the user */
+#define USERS_BYTES 256
 #define FIRST_FREE_PORT "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 #define FIRST_FREE_PORT_DEFAULT 1024
 
@@ -78,29 +80,54 @@ static unsigned first_free_port(void)
 							     : FIRST_FREE_PORT_DEFAULT;
 }
 
-static bool has_capability(uint32_t pid, unsigned capability)
+/*
+ * By what its users are called here, which everybody may read of everybody. Without a privilege one can
+ * make a namespace with a single user only.
+ */
+static bool same_user_namespace(uint32_t pid)
+{
+	char path[32], theirs[USERS_BYTES], ours[USERS_BYTES];
+
+	snprintf(path, sizeof path, "/proc/%u/uid_map", pid);
+	return read_text(path, theirs, sizeof theirs) &&
+	       read_text("/proc/self/uid_map", ours, sizeof ours) && strcmp(theirs, ours) == 0;
+}
+
+/* Whoever has called may have made himself another program since, with the rights of that. */
+static bool is_still(const struct rudp_call *call)
 {
 	char path[32], text[STATUS_BYTES];
 	const char *line;
-	uint64_t effective;
+	uint32_t effective;
 
-	snprintf(path, sizeof path, "/proc/%u/status", pid);
+	snprintf(path, sizeof path, "/proc/%u/status", call->pid);
 	if (!read_text(path, text, sizeof text))
 		return false;
-	line = strstr(text, "\nCapEff:");
-	if (!line || sscanf(line, "\nCapEff: %" SCNx64, &effective) != 1)
-		return false;
-	return effective >> capability & 1;
+	line = strstr(text, "\nUid:");
+	return line && sscanf(line, "\nUid: %*u %" SCNu32, &effective) == 1 && effective == call->uid;
 }
 
-bool rudp_caller_may_mark(const struct rudp_call *call)
+/* In a user namespace of his own anybody has them all, and they are worth nothing outside. */
+static bool has_capability(const struct rudp_call *call, unsigned capability)
 {
-	return has_capability(call->pid, CAP_NET_ADMIN) || has_capability(call->pid, CAP_NET_RAW);
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, (int)call->pid};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	return call->pid && syscall(SYS_capget, &header, data) == 0 &&
+	       data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability) &&
+	       same_user_namespace(call->pid) && is_still(call);
+}
+
+void rudp_caller_limit(const struct rudp_call *call, struct rudp_sock_options *options)
+{
+	if (options->route.mark && !has_capability(call, CAP_NET_ADMIN) &&
+	    !has_capability(call, CAP_NET_RAW))
+		options->route.mark = 0;
 }
 
 bool rudp_caller_may_bind(const struct rudp_call *call, unsigned port)
 {
 	if (port == 0 || port >= first_free_port())
 		return true;
-	return has_capability(call->pid, CAP_NET_BIND_SERVICE);
+	return has_capability(call, CAP_NET_BIND_SERVICE);
 }

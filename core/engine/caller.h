@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "engine/control.h"
+#include "engine/options.h"
 
 /* Same user as the engine, or root, or it knows the token. */
 bool rudp_caller_is_known(const struct rudp_engine *engine, const struct rudp_call *call,
@@ -25,8 +26,8 @@ bool rudp_caller_holds_ours(struct rudp_engine *engine, const struct rudp_call *
  */
 bool rudp_caller_may_bind(const struct rudp_call *call, unsigned port);
 
-/* May set SO_MARK, likewise (CAP_NET_ADMIN or CAP_NET_RAW). */
-bool rudp_caller_may_mark(const struct rudp_call *call);
+/* Takes out what setsockopt would have refused: SO_MARK (CAP_NET_ADMIN or CAP_NET_RAW). */
+void rudp_caller_limit(const struct rudp_call *call, struct rudp_sock_options *options);
 
 /* Whoever connected the other end of fd, or listened there, was this engine. */
 bool rudp_peer_is_engine(const struct rudp_engine *engine, int fd);

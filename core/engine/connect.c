@@ -85,8 +85,7 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 		return RUDP_CONNECT_BY_KERNEL;
 	}
 	rudp_sock_options_read(&options, call->held_fd, &engine->settings);
-	if (options.route.mark && !rudp_caller_may_mark(call))
-		options.route.mark = 0; /* setsockopt would have refused it */
+	rudp_caller_limit(call, &options);
 	app = rudp_app_new(engine, &options, &nowhere, remote);
 	if (!app)
 		return -ENOMEM;

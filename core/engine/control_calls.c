@@ -100,7 +100,7 @@ static int serve_listen(struct work *w)
 		if (rc < 0)
 			return rc;
 	}
-	rc = rudp_listener_start(w->engine, binding, w->call->held_fd, w->request->number);
+	rc = rudp_listener_start(w->engine, binding, w->call, w->request->number);
 	if (rc < 0)
 		return rc;
 	w->reply.local = binding->local;
@@ -125,7 +125,7 @@ static int serve_adopt(struct work *w)
 	if (decision.line == 0 || decision.way == RUDP_WAY_TCP)
 		rc = -EOPNOTSUPP;
 	else
-		rc = rudp_listener_start(w->engine, binding, w->call->held_fd, SOMAXCONN);
+		rc = rudp_listener_start(w->engine, binding, w->call, SOMAXCONN);
 	if (rc < 0) {
 		rudp_binding_close(w->engine, binding);
 		return rc;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "api/mark.h"
 #include "engine/app_side.h"
+#include "engine/caller.h"
 #include "engine/tcp.h"
 #include "engine/yield.h"
 
@@ -57,8 +58,7 @@ static int start_tcp(struct rudp_engine *engine, struct rudp_binding *binding, i
 	bool has_bag = rudp_bag_get(fd, &bag) == 0;
 	int rc = 0;
 
-	rudp_tcp_put_options(binding->tcp_fd, has_bag ? &bag : NULL,
-			     binding->options.conn.keepalive);
+	rudp_tcp_put_options(binding->tcp_fd, has_bag ? &bag : NULL, &binding->options);
 	if (listen(binding->tcp_fd, binding->backlog) < 0)
 		return -errno;
 	if (!binding->tcp_listening)
@@ -158,9 +158,10 @@ static int start(struct rudp_engine *engine, struct rudp_binding *binding, int f
 	return rc;
 }
 
-int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding, int fd,
-			int backlog)
+int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding,
+			const struct rudp_call *call, int backlog)
 {
+	int fd = call->held_fd;
 	bool again = binding->listening;
 	int rc;
 
@@ -170,6 +171,7 @@ int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding
 	if (rc < 0)
 		return rc;
 	rudp_sock_options_read(&binding->options, fd, &engine->settings);
+	rudp_caller_limit(call, &binding->options);
 	binding->backlog = backlog;
 	rc = start(engine, binding, fd);
 	if (rc == 0 && !again)

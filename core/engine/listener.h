@@ -14,13 +14,14 @@
 #define RUDP_ENGINE_LISTENER_H
 
 #include "engine/binding.h"
+#include "engine/control.h"
 #include "engine/engine.h"
 
 #define RUDP_ACCEPT_RETRY_NS (5 * RUDP_NS_PER_MS)
 
-/* LISTEN on a bound socket: fd is the program's. 0 or -errno. */
-int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding, int fd,
-			int backlog);
+/* LISTEN on a bound socket, the one that call holds. 0 or -errno. */
+int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding,
+			const struct rudp_call *call, int backlog);
 /* What the policy says of it. */
 struct rudp_decision rudp_listener_decide(struct rudp_engine *engine,
 					  const struct rudp_binding *binding);

@@ -142,6 +142,9 @@ int rudp_sock_options_set(struct rudp_sock_options *options, int level, int opti
 
 	if (level == IPPROTO_TCP && option == TCP_CONGESTION)
 		return set_congestion(options, value, len);
+	/* Where it goes out is settled, and its asker's rights were looked at then. */
+	if (level == SOL_SOCKET && (option == SO_MARK || option == SO_BINDTOIFINDEX))
+		return 0;
 	if (level == SOL_SOCKET && option == SO_LINGER)
 		return set_linger(options, value, len);
 	if (len < sizeof number)

@@ -113,7 +113,7 @@ static int connect_tcp(struct rudp_engine *engine, struct rudp_app *app)
 	const struct rudp_tcp_from from = {.bound_fd = binding ? binding->tcp_fd : -1,
 					   .local = binding ? &binding->local : &app->local,
 					   .bag = app->race.bag,
-					   .keepalive = app->options.conn.keepalive};
+					   .options = &app->options};
 
 	return rudp_tcp_connect(engine, app->id, &from, &app->remote, &app->carrier.tcp);
 }

@@ -168,7 +168,7 @@ static int begin(const struct rudp_tcp_from *from, const struct rudp_addr *remot
 
 	if (fd < 0)
 		return fd;
-	rudp_tcp_put_options(fd, from->bag, from->keepalive);
+	rudp_tcp_put_options(fd, from->bag, from->options);
 	prepare(fd);
 	rc = connect_to(fd, remote);
 	if (rc == 0)
@@ -181,7 +181,7 @@ int rudp_tcp_connect(struct rudp_engine *engine, uint64_t app_id, const struct r
 		     const struct rudp_addr *remote, struct rudp_tcp **out)
 {
 	const struct rudp_tcp_from anywhere = {
-		.bound_fd = -1, .bag = from->bag, .keepalive = from->keepalive};
+		.bound_fd = -1, .bag = from->bag, .options = from->options};
 	int fd = begin(from, remote);
 
 	/* Between these two ports there was a connection just now. */

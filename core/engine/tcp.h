@@ -43,12 +43,14 @@ struct rudp_tcp {
 	struct rudp_list dirty_link;  /* in engine->tcp_dirty: has bytes to write */
 };
 
+struct rudp_sock_options;
+
 /* Where a connection goes out from, and what the program wants of it. */
 struct rudp_tcp_from {
 	int bound_fd;                  /* stays the caller's, a duplicate is used; -1: none */
 	const struct rudp_addr *local; /* what bound_fd is bound to; without: wanted, port 0: any */
 	const struct rudp_bag *bag;    /* NULL: no options */
-	bool keepalive;
+	const struct rudp_sock_options *options; /* likewise */
 };
 
 /* Returns 0 and *out, or -errno of connect(2) where that is known at once. */
@@ -60,8 +62,13 @@ void rudp_tcp_own(struct rudp_tcp *tcp);
 struct rudp_tcp *rudp_tcp_adopt(struct rudp_engine *engine, uint64_t app_id, int fd);
 struct rudp_tcp *rudp_tcp_find(struct rudp_engine *engine, uint64_t id);
 
-/* Sets on a kernel TCP socket what the program has set on its own. */
-void rudp_tcp_put_options(int fd, const struct rudp_bag *bag, bool keepalive);
+/*
+ * Sets on a kernel TCP socket what the program has set on its own: of the bag, which may hold anything,
+ * what is harmless in the hands of an engine with more rights; device and mark from options, where the
+ * mark has been checked. Both may be NULL.
+ */
+void rudp_tcp_put_options(int fd, const struct rudp_bag *bag,
+			  const struct rudp_sock_options *options);
 
 /* At the engine's end: those that still live are given to the kernel as they are. */
 void rudp_tcp_close_all(struct rudp_engine *engine);
@@ -86,6 +93,7 @@ void rudp_tcp_shutdown_receive(struct rudp_tcp *tcp);
 bool rudp_tcp_discard(struct rudp_tcp *tcp);
 void rudp_tcp_reset(struct rudp_engine *engine, struct rudp_tcp *tcp);
 void rudp_tcp_close(struct rudp_engine *engine, struct rudp_tcp *tcp);
+/* What does not concern the wire is taken and not done. */
 int rudp_tcp_set(struct rudp_tcp *tcp, int level, int option, const void *value, size_t len);
 /* Bytes that the peer has not acknowledged; those of them not sent yet. */
 uint64_t rudp_tcp_unacked(const struct rudp_tcp *tcp, uint64_t *unsent);

@@ -7,31 +7,59 @@
 #include <sys/socket.h>
 
 #include "api/mark.h"
+#include "engine/options.h"
 #include "engine/tcp.h"
 
 /*
- * Those of the program's own end have no say here: the engine reads as soon as there is something, with
- * the urgent byte in line, writes in one piece what has gathered, and closes when the program has.
+ * Those that reach the wire. The rest is of the program's own end, which this is not: the engine reads
+ * as soon as there is something, writes in one piece what has gathered, and closes when the program
+ * has. And what a program puts into its bag by itself is not done with the rights of the engine.
  */
-static bool is_of_program(int level, int option)
+static const struct {
+	int level, option;
+} allowed[] = {
+	{IPPROTO_TCP, TCP_KEEPIDLE},       {IPPROTO_TCP, TCP_KEEPINTVL},
+	{IPPROTO_TCP, TCP_KEEPCNT},        {IPPROTO_TCP, TCP_USER_TIMEOUT},
+	{IPPROTO_TCP, TCP_SYNCNT},         {IPPROTO_TCP, TCP_LINGER2},
+	{IPPROTO_TCP, TCP_NOTSENT_LOWAT},  {IPPROTO_TCP, TCP_MAXSEG},
+	{IPPROTO_TCP, TCP_WINDOW_CLAMP},   {IPPROTO_TCP, TCP_QUICKACK},
+	{IPPROTO_TCP, TCP_DEFER_ACCEPT},   {IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS},
+	{IPPROTO_TCP, TCP_THIN_DUPACK},    {IPPROTO_IP, IP_TOS},
+	{IPPROTO_IP, IP_TTL},              {IPPROTO_IP, IP_MTU_DISCOVER},
+	{IPPROTO_IPV6, IPV6_TCLASS},       {IPPROTO_IPV6, IPV6_UNICAST_HOPS},
+	{IPPROTO_IPV6, IPV6_MTU_DISCOVER}, {SOL_SOCKET, SO_SNDBUF},
+	{SOL_SOCKET, SO_RCVBUF},           {SOL_SOCKET, SO_MAX_PACING_RATE},
+};
+
+static bool is_allowed(int level, int option)
 {
-	if (level == IPPROTO_TCP)
-		return option == TCP_NODELAY;
-	return level == SOL_SOCKET && (option == SO_RCVLOWAT || option == SO_OOBINLINE ||
-				       option == SO_LINGER);
+	for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
+		if (allowed[i].level == level && allowed[i].option == option)
+			return true;
+	return false;
 }
 
-void rudp_tcp_put_options(int fd, const struct rudp_bag *bag, bool keepalive)
+static void put_route(int fd, const struct rudp_udp_route *route)
+{
+	if (route->device)
+		setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &route->device, sizeof route->device);
+	if (route->mark)
+		setsockopt(fd, SOL_SOCKET, SO_MARK, &route->mark, sizeof route->mark);
+}
+
+void rudp_tcp_put_options(int fd, const struct rudp_bag *bag, const struct rudp_sock_options *options)
 {
 	char congestion[RUDP_CONGESTION_BYTES];
 	int on = 1;
 
-	if (keepalive)
+	if (options && options->conn.keepalive)
 		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	if (options)
+		put_route(fd, &options->route);
 	if (!bag)
 		return;
 	for (int i = 0; i < bag->count; i++)
-		if (!is_of_program(bag->options[i].level, bag->options[i].option))
+		if (is_allowed(bag->options[i].level, bag->options[i].option))
 			setsockopt(fd, bag->options[i].level, bag->options[i].option,
 				   &bag->options[i].value, sizeof bag->options[i].value);
 	if (rudp_bag_find_congestion(bag, congestion))
@@ -41,9 +69,12 @@ void rudp_tcp_put_options(int fd, const struct rudp_bag *bag, bool keepalive)
 
 int rudp_tcp_set(struct rudp_tcp *tcp, int level, int option, const void *value, size_t len)
 {
-	if (is_of_program(level, option))
+	bool congestion = level == IPPROTO_TCP && option == TCP_CONGESTION;
+
+	if (!congestion && !(level == SOL_SOCKET && option == SO_KEEPALIVE) &&
+	    !is_allowed(level, option))
 		return 0;
-	if (level == IPPROTO_TCP && option == TCP_CONGESTION)
+	if (congestion)
 		len = strnlen(value, len);
 	return setsockopt(tcp->fd, level, option, value, (socklen_t)len) < 0 ? -errno : 0;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "engine/options.h"
 #include "engine/tcp.h"
 
 #define WAIT_MS 5000
@@ -380,6 +381,55 @@ Test(tcp, a_bound_socket_that_was_refused_connects_from_the_same_port)
 	cr_assert(zero(long, recv(end, &(char){0}, 1, 0)));
 	close(end);
 	close(nobody);
+}
+
+static int get_int(int fd, int level, int option)
+{
+	int value = -1;
+	socklen_t len = sizeof value;
+
+	cr_assert(zero(int, getsockopt(fd, level, option, &value, &len)));
+	return value;
+}
+
+/* A program can put into its bag what it likes; the engine may have more rights than it. */
+Test(tcp, options_of_a_forged_bag_are_left_out)
+{
+	const struct rudp_bag bag = {.options = {{IPPROTO_TCP, TCP_KEEPIDLE, 77},
+						 {IPPROTO_IP, IP_TTL, 33},
+						 {SOL_SOCKET, SO_RCVLOWAT, 100},
+						 {SOL_SOCKET, SO_BINDTOIFINDEX, 1},
+						 {SOL_SOCKET, SO_MARK, 5},
+						 {SOL_SOCKET, SO_DEBUG, 1},
+						 {IPPROTO_IP, IP_TRANSPARENT, 1},
+						 {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1}},
+				     .count = 8};
+	const struct rudp_sock_options options = {.conn.keepalive = true, .route = {.device = 1}};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	rudp_tcp_put_options(fd, &bag, NULL);
+	cr_expect(eq(int, get_int(fd, IPPROTO_TCP, TCP_KEEPIDLE), 77));
+	cr_expect(eq(int, get_int(fd, IPPROTO_IP, IP_TTL), 33));
+	cr_expect(eq(int, get_int(fd, SOL_SOCKET, SO_RCVLOWAT), 1));
+	cr_expect(zero(int, get_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX)));
+	cr_expect(zero(int, get_int(fd, SOL_SOCKET, SO_MARK)));
+	cr_expect(zero(int, get_int(fd, SOL_SOCKET, SO_DEBUG)));
+	cr_expect(zero(int, get_int(fd, IPPROTO_IP, IP_TRANSPARENT)));
+	cr_expect(zero(int, get_int(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT)));
+	rudp_tcp_put_options(fd, NULL, &options);
+	cr_expect(eq(int, get_int(fd, SOL_SOCKET, SO_KEEPALIVE), 1));
+	cr_expect(eq(int, get_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX), 1));
+	close(fd);
+}
+
+Test(tcp, options_of_a_living_connection_are_those_of_the_wire)
+{
+	const int value = 9;
+
+	cr_assert(zero(int, rudp_tcp_set(tcp, SOL_SOCKET, SO_MARK, &value, sizeof value)));
+	cr_assert(zero(int, rudp_tcp_set(tcp, IPPROTO_IP, IP_TTL, &value, sizeof value)));
+	cr_assert(zero(int, get_int(tcp->fd, SOL_SOCKET, SO_MARK)));
+	cr_assert(eq(int, get_int(tcp->fd, IPPROTO_IP, IP_TTL), 9));
 }
 
 /* An attempt that nobody waits for any more must not come about later. */
