@@ -49,6 +49,18 @@ if [ -z "$PLAIN" ]; then
 	ok "not with a key: that would be a downgrade"
 fi
 
+loopback_up
+section "a listener for rudp alone has the TCP number, too"
+SETTINGS=()
+launch server b python3 -m http.server --bind "$B4" "$PORT" # sets SO_REUSEADDR, as most servers do
+wait_listening b "$PORT"
+STATUS=0
+on b timeout 10 python3 -m http.server --bind "$B4" "$PORT" >"$TMP/second.out" 2>&1 || STATUS=$?
+expect_eq "$STATUS" 1 "exit code of a second server: $(tail -n 1 "$TMP/second.out")"
+expect_match "$TMP/second.out" "Address already in use" "words of the second server"
+stop server
+ok "a second server is refused"
+
 loopback_up # another port: the first engine takes a moment to see that nobody has that one any more
 section "TCP first: a rule leaves the port of UDP alone"
 SETTINGS=(RUDP_KEY_FILE= "RUDP_POLICY=listen port $PORT use tcp")

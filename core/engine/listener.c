@@ -52,6 +52,15 @@ struct rudp_decision rudp_listener_decide(struct rudp_engine *engine,
 	return rudp_policy_decide(engine->settings.policy, &question);
 }
 
+/* A port where rudp alone is served is as taken as one that listens: SO_REUSEADDR lets nobody in. */
+static void guard_tcp(const struct rudp_binding *binding, bool guard)
+{
+	int value = binding->reuse_address && !guard;
+
+	if (!binding->adopted)
+		setsockopt(binding->tcp_fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof value);
+}
+
 static int start_tcp(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
 {
 	struct rudp_bag bag;
@@ -144,6 +153,7 @@ static int start(struct rudp_engine *engine, struct rudp_binding *binding, int f
 	binding->way = decision.way;
 	binding->policy_line = decision.line;
 	binding->listening = true;
+	guard_tcp(binding, binding->way == RUDP_WAY_RUDP);
 	/* A second listen may find other rules than the first. */
 	if (binding->way != RUDP_WAY_RUDP)
 		rc = start_tcp(engine, binding, fd);
@@ -205,6 +215,7 @@ void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding
 	if (waiting)
 		rudp_app_reset(engine, waiting);
 	binding->waiting_id = 0;
+	guard_tcp(binding, false);
 	stop_tcp(engine, binding);
 	stop_rudp(engine, binding);
 }
