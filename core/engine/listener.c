@@ -386,6 +386,31 @@ static bool hand_over_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 	return true;
 }
 
+/* Another that plain TCP clients of this port may be given to; 0: none. */
+static uint64_t other_on_port(const struct rudp_binding *binding)
+{
+	const struct rudp_list *bindings = &binding->port->bindings;
+
+	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
+		const struct rudp_binding *other = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+
+		if (other != binding && other->tcp_listening)
+			return other->id;
+	}
+	return 0;
+}
+
+/* The kernel does not know that its program may be gone by now: then another worker gets it. */
+static void take_tcp(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
+{
+	uint64_t other_id = other_on_port(binding);
+
+	if (other_id && !rudp_binding_probe(engine, binding))
+		binding = rudp_binding_find(engine, other_id);
+	if (!binding || !hand_over_tcp(engine, binding, fd))
+		close(fd);
+}
+
 void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	uint64_t id = binding->id;
@@ -401,8 +426,8 @@ void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 		}
 		if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
 			binding->tcp_may_accept = false; /* EAGAIN, or it does not listen any more */
-		if (fd >= 0 && !hand_over_tcp(engine, binding, fd))
-			close(fd);
+		if (fd >= 0)
+			take_tcp(engine, binding, fd);
 		/* A hand-over may have found the program gone. */
 		binding = rudp_binding_find(engine, id);
 	}
