@@ -263,22 +263,6 @@ static int set_nodelay(int fd, const void *value, socklen_t len)
 					 : (unsigned)flags & ~(unsigned)RUDP_MARK_NODELAY);
 }
 
-/* What the kernel makes of it: TCP keeps it below half of what it may buffer. */
-static int low_water(const struct rudp_socket *s, const void *value, socklen_t len, int *bytes)
-{
-	int scratch = rudp_option_scratch(s);
-	socklen_t bytes_len = sizeof *bytes;
-	int rc;
-
-	if (scratch < 0)
-		return scratch;
-	rc = rudp_sys_setsockopt(scratch, SOL_SOCKET, SO_RCVLOWAT, value, len);
-	if (rc == 0)
-		rc = rudp_sys_getsockopt(scratch, SOL_SOCKET, SO_RCVLOWAT, bytes, &bytes_len);
-	rudp_sys_close(scratch);
-	return rc;
-}
-
 /* Without a privilege a device may be chosen once: the scratch socket is first as ours is. */
 static int set_device(int fd, const struct rudp_socket *s, int option, const void *value,
 		      socklen_t len)
@@ -316,16 +300,8 @@ static int set_native(int fd, const struct rudp_socket *s, const struct rudp_opt
 		      const void *value, socklen_t len)
 {
 	unsigned flag = row->flag ? row->flag : RUDP_MARK_NATIVE;
-	int bytes;
-	int rc = 0;
+	int rc = rudp_sys_setsockopt(fd, row->level, row->option, value, len);
 
-	if (row->option == SO_RCVLOWAT) {
-		rc = low_water(s, value, len, &bytes);
-		value = &bytes;
-		len = sizeof bytes;
-	}
-	if (rc == 0)
-		rc = rudp_sys_setsockopt(fd, row->level, row->option, value, len);
 	if (rc < 0)
 		return rc;
 	if (!(s->flags & flag))

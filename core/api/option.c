@@ -15,11 +15,14 @@
 
 const int rudp_option_native[] = {
 	SO_REUSEADDR, SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_PRIORITY,
-	SO_RCVTIMEO, SO_SNDTIMEO, SO_RCVLOWAT,
+	SO_RCVTIMEO, SO_SNDTIMEO,
 };
 const size_t rudp_option_native_count = sizeof rudp_option_native / sizeof rudp_option_native[0];
 
-/* What is not here is judged by a scratch socket and kept in the bag. */
+/*
+ * What is not here is judged by a scratch socket and kept in the bag. So is SO_RCVLOWAT, though AF_UNIX
+ * knows it: a read of less than the mark would take the reset behind it with it, and leave end of file.
+ */
 static const struct rudp_option_row rows[] = {
 	{SOL_SOCKET, SO_REUSEADDR, RUDP_OPTION_NATIVE, RUDP_MARK_REUSEADDR, false, false, 0, 0},
 	{SOL_SOCKET, SO_KEEPALIVE, RUDP_OPTION_NATIVE, 0, true, false, 0, 0},
@@ -30,7 +33,6 @@ static const struct rudp_option_row rows[] = {
 	{SOL_SOCKET, SO_SNDTIMEO_OLD, RUDP_OPTION_NATIVE, 0, false, false, 0, 0},
 	{SOL_SOCKET, SO_RCVTIMEO_NEW, RUDP_OPTION_NATIVE, 0, false, false, 0, 0},
 	{SOL_SOCKET, SO_SNDTIMEO_NEW, RUDP_OPTION_NATIVE, 0, false, false, 0, 0},
-	{SOL_SOCKET, SO_RCVLOWAT, RUDP_OPTION_NATIVE, 0, true, false, 0, 0},
 	{SOL_SOCKET, SO_BINDTODEVICE, RUDP_OPTION_DEVICE, 0, false, false, 0, 0},
 	{SOL_SOCKET, SO_BINDTOIFINDEX, RUDP_OPTION_DEVICE, 0, false, false, 0, 0},
 	{SOL_SOCKET, SO_TIMESTAMP_OLD, RUDP_OPTION_REFUSED, 0, false, false, 0, 0},

@@ -175,6 +175,7 @@ CHECK(rcvlowat_holds_poll_back)
 	wait_unread(server, 3);
 	say_poll("three of five", server);
 	put(client, "def");
+	wait_unread(server, 6);
 	wait_for(server, POLLIN);
 	say_poll("six of five", server);
 	say_bytes("recv", server);
@@ -185,15 +186,15 @@ CHECK(rcvlowat_holds_a_blocking_reader_back)
 	int client, server;
 	connected_pair(AF_INET, &client, &server);
 	set_option(server, SOL_SOCKET, SO_RCVLOWAT, 6);
+	put(client, "abc");
+	wait_unread(server, 3);
 	pid_t child = fork();
 	must(child >= 0, "fork");
 	if (child == 0) {
 		say_bytes("recv", server);
 		_exit(0);
 	}
-	put(client, "abc");
-	wait_acknowledged(client);
-	wait_in_syscall(child, child, SYS_recvfrom);
+	wait_in_syscall_or_through(child, SYS_recvfrom);
 	put(client, "defghi");
 	reap(child);
 }

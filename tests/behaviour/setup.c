@@ -170,6 +170,20 @@ void wait_in_syscall(pid_t pid, pid_t tid, long number)
 	wait_true(is_in_syscall, &sleeper);
 }
 
+static bool is_in_syscall_or_through(void *argument)
+{
+	const struct sleeper *sleeper = argument;
+	siginfo_t info = {0};
+	must(waitid(P_PID, (id_t)sleeper->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0, "waitid");
+	return info.si_pid == sleeper->pid || is_in_syscall(argument);
+}
+
+void wait_in_syscall_or_through(pid_t child, long number)
+{
+	struct sleeper sleeper = {child, child, number};
+	wait_true(is_in_syscall_or_through, &sleeper);
+}
+
 void reap(pid_t child)
 {
 	int status;

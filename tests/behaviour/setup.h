@@ -47,6 +47,8 @@ void finish(pthread_t thread);
 
 /* Waits until a thread of this process, by its thread id, sleeps in the system call number (SYS_...). */
 void wait_in_syscall(pid_t pid, pid_t tid, long number);
+/* Likewise, of a child with one thread; or until that has ended. */
+void wait_in_syscall_or_through(pid_t child, long number);
 
 /* Waits for a child, and says how it ended if that was not exit code 0. */
 void reap(pid_t child);
