@@ -216,7 +216,7 @@ static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 	if (rc < 0)
 		return rc;
 	if (app->carrier.tcp)
-		rc = rudp_tcp_set(app->carrier.tcp, w->request->level, w->request->option,
+		rc = rudp_tcp_set(app->carrier.tcp->fd, w->request->level, w->request->option,
 				  w->request->value, len);
 	if (!conn || app->carrier.by_tcp)
 		return rc;
@@ -236,7 +236,10 @@ static int serve_set(struct work *w)
 		return -EINVAL;
 	if (app)
 		return set_on_app(w, app, len);
-	/* For the connections that it will accept from now on. */
+	/* For the connections that it will accept from now on, of either kind. */
+	if (binding && binding->tcp_listening)
+		rudp_tcp_set(binding->tcp_fd, w->request->level, w->request->option,
+			     w->request->value, len);
 	if (binding)
 		return rudp_sock_options_set(&binding->options, w->request->level,
 					     w->request->option, w->request->value, len);

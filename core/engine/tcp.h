@@ -93,8 +93,11 @@ void rudp_tcp_shutdown_receive(struct rudp_tcp *tcp);
 bool rudp_tcp_discard(struct rudp_tcp *tcp);
 void rudp_tcp_reset(struct rudp_engine *engine, struct rudp_tcp *tcp);
 void rudp_tcp_close(struct rudp_engine *engine, struct rudp_tcp *tcp);
-/* What does not concern the wire is taken and not done. */
-int rudp_tcp_set(struct rudp_tcp *tcp, int level, int option, const void *value, size_t len);
+/*
+ * One option that a program has set on its own end since, for the kernel's socket fd: 0 or -errno. What
+ * does not concern the wire is taken and not done.
+ */
+int rudp_tcp_set(int fd, int level, int option, const void *value, size_t len);
 /* Bytes that the peer has not acknowledged; those of them not sent yet. */
 uint64_t rudp_tcp_unacked(const struct rudp_tcp *tcp, uint64_t *unsent);
 void rudp_tcp_stats(const struct rudp_tcp *tcp, struct rudp_conn_stats *stats);

@@ -67,7 +67,7 @@ void rudp_tcp_put_options(int fd, const struct rudp_bag *bag, const struct rudp_
 			   (socklen_t)strlen(congestion));
 }
 
-int rudp_tcp_set(struct rudp_tcp *tcp, int level, int option, const void *value, size_t len)
+int rudp_tcp_set(int fd, int level, int option, const void *value, size_t len)
 {
 	bool congestion = level == IPPROTO_TCP && option == TCP_CONGESTION;
 
@@ -76,7 +76,7 @@ int rudp_tcp_set(struct rudp_tcp *tcp, int level, int option, const void *value,
 		return 0;
 	if (congestion)
 		len = strnlen(value, len);
-	return setsockopt(tcp->fd, level, option, value, (socklen_t)len) < 0 ? -errno : 0;
+	return setsockopt(fd, level, option, value, (socklen_t)len) < 0 ? -errno : 0;
 }
 
 /* The states of include/net/tcp_states.h, which TCP_INFO makes part of the interface. */

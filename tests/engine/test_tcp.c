@@ -426,8 +426,8 @@ Test(tcp, options_of_a_living_connection_are_those_of_the_wire)
 {
 	const int value = 9;
 
-	cr_assert(zero(int, rudp_tcp_set(tcp, SOL_SOCKET, SO_MARK, &value, sizeof value)));
-	cr_assert(zero(int, rudp_tcp_set(tcp, IPPROTO_IP, IP_TTL, &value, sizeof value)));
+	cr_assert(zero(int, rudp_tcp_set(tcp->fd, SOL_SOCKET, SO_MARK, &value, sizeof value)));
+	cr_assert(zero(int, rudp_tcp_set(tcp->fd, IPPROTO_IP, IP_TTL, &value, sizeof value)));
 	cr_assert(zero(int, get_int(tcp->fd, SOL_SOCKET, SO_MARK)));
 	cr_assert(eq(int, get_int(tcp->fd, IPPROTO_IP, IP_TTL), 9));
 }
