@@ -25,16 +25,17 @@ static ssize_t mend_receive(int fd, ssize_t rc)
 /* Without a connection AF_UNIX says ENOTCONN, where TCP says EPIPE and sends its signal. */
 static ssize_t mend_send(int fd, ssize_t rc, int flags)
 {
-	int error = errno;
+	int error = errno, told;
 
 	if (rc >= 0 || (error != ENOTCONN && error != EPIPE && error != ECONNRESET) ||
 	    rudp_is_filtered())
 		return rc;
-	errno = rudp_call_send_error(fd, error);
-	if (error == ENOTCONN && errno == EPIPE && flags & MSG_FASTOPEN)
-		errno = EINVAL; /* nowhere to connect to */
-	else if (error == ENOTCONN && errno == EPIPE && !(flags & MSG_NOSIGNAL))
+	told = rudp_call_send_error(fd, error);
+	if (error == ENOTCONN && told == EPIPE && flags & MSG_FASTOPEN)
+		told = EINVAL; /* nowhere to connect to */
+	else if (error == ENOTCONN && told == EPIPE && !(flags & MSG_NOSIGNAL))
 		raise(SIGPIPE);
+	errno = told; /* whatever the handler did */
 	return rc;
 }
 
@@ -192,15 +193,20 @@ static bool refused_name(int fd, const struct msghdr *message)
 
 RUDP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
+	int before = errno;
 	ssize_t rc = REAL(sendmsg)(fd, message, flags);
 
-	if (rc < 0 && refused_name(fd, message))
-		return send_unnamed(fd, message, flags);
-	return mend_send(fd, rc, flags);
+	if (rc >= 0 || !refused_name(fd, message))
+		return mend_send(fd, rc, flags);
+	rc = send_unnamed(fd, message, flags);
+	if (rc >= 0)
+		errno = before;
+	return rc;
 }
 
 RUDP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
+	int before = errno;
 	int rc = REAL(sendmmsg)(fd, messages, count, flags);
 	unsigned sent = 0;
 
@@ -213,5 +219,8 @@ RUDP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int f
 			break;
 		messages[sent++].msg_len = (unsigned)len;
 	}
-	return sent > 0 ? (int)sent : -1;
+	if (sent == 0)
+		return -1;
+	errno = before;
+	return (int)sent;
 }

@@ -17,15 +17,17 @@ RUDP_EXPORT int socket(int domain, int type, int protocol)
 
 RUDP_EXPORT int bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 {
+	int before = errno;
 	int rc = rudp_call_bind(fd, addr.__sockaddr__, len);
 
 	if (rc != RUDP_NOT_OURS)
 		return (int)rudp_result(rc);
 	rc = REAL(bind)(fd, addr, len);
-	if (rc < 0 && errno == EADDRINUSE && !rudp_is_filtered() &&
-	    rudp_call_yield(fd, addr.__sockaddr__, len) == 0)
-		rc = REAL(bind)(fd, addr, len);
-	return rc;
+	if (rc == 0 || errno != EADDRINUSE || rudp_is_filtered() ||
+	    rudp_call_yield(fd, addr.__sockaddr__, len) != 0)
+		return rc;
+	errno = before;
+	return REAL(bind)(fd, addr, len);
 }
 
 /* libc's own calls a bind that we do not see. */

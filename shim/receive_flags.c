@@ -117,6 +117,7 @@ static size_t total_len(const struct msghdr *message)
 
 ssize_t rudp_receive_special_message(int fd, struct msghdr *message, int flags)
 {
+	int before = errno;
 	ssize_t rc;
 
 	if (flags & MSG_ERRQUEUE) {
@@ -129,7 +130,9 @@ ssize_t rudp_receive_special_message(int fd, struct msghdr *message, int flags)
 		rc = peek_all(fd, message, total_len(message), flags);
 	else
 		rc = rudp_receive_all(fd, message, total_len(message), flags);
-	if (rc >= 0)
-		message->msg_namelen = 0;
+	if (rc < 0)
+		return rc;
+	errno = before; /* what ended the wait for more is not the caller's business */
+	message->msg_namelen = 0;
 	return rc;
 }

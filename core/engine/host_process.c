@@ -63,6 +63,7 @@ static int reset_signals(void)
 		signal(i, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow must not end connections */
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
@@ -70,20 +71,24 @@ static int reset_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/*
+ * The limits of the program that happened to start us are not meant for the connections of all the others;
+ * what is hard of them stays.
+ */
 static void raise_limits(void)
 {
+	static const int kinds[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE};
+	const struct rlimit many_files = {FILES_MAX, FILES_MAX};
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (limit.rlim_max < FILES_MAX) {
-		struct rlimit more = {FILES_MAX, FILES_MAX};
-
-		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
-			return;
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		if (getrlimit(kinds[i], &limit) < 0)
+			continue;
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(kinds[i], &limit);
 	}
-	setrlimit(RLIMIT_NOFILE, &limit);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < FILES_MAX)
+		setrlimit(RLIMIT_NOFILE, &many_files);
 }
 
 /* 0 to 2 are ours to fill: a socket in their place would get what a library prints. */

@@ -158,6 +158,53 @@ CHECK(waitall_with_a_time_out_gives_what_there_is)
 	say_data("recv", data, recv(server, data, 16, MSG_WAITALL));
 }
 
+/* Some programs look at errno alone. */
+#define MARKED 4711
+
+static void say_errno(const char *what, long rc)
+{
+	int now = errno;
+	say("%s: %ld, errno %s", what, rc, now == MARKED ? "as it was" : strerrorname_np(now));
+	errno = MARKED;
+}
+
+CHECK(calls_that_succeed_leave_errno_alone)
+{
+	int client, server;
+	char data[16];
+	struct iovec iov = {"named", 5};
+	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = 9};
+	struct mmsghdr message = {.msg_hdr = {.msg_name = &name,
+					      .msg_namelen = sizeof(name),
+					      .msg_iov = &iov,
+					      .msg_iovlen = 1}};
+	connected_pair(AF_INET, &client, &server);
+	set_timeout(server, SO_RCVTIMEO, 20);
+	errno = MARKED;
+	say_errno("sendmsg", sendmsg(client, &message.msg_hdr, 0));
+	say_errno("sendmmsg", sendmmsg(client, &message, 1, 0));
+	say_errno("sendto", sendto(client, "to", 2, 0, (struct sockaddr *)&name, sizeof(name)));
+	wait_unread(server, 12);
+	errno = MARKED;
+	say_errno("WAITALL", recv(server, data, 16, MSG_PEEK | MSG_WAITALL));
+	say_errno("WAITALL", recv(server, data, 10, MSG_WAITALL));
+	say_errno("WAITALL DONTWAIT", recv(server, data, 1, MSG_WAITALL | MSG_DONTWAIT));
+	say_errno("TRUNC WAITALL", recv(server, NULL, 16, MSG_TRUNC | MSG_WAITALL));
+}
+
+static void on_broken_pipe(int number)
+{
+	(void)number;
+	errno = MARKED;
+}
+
+CHECK(a_handler_does_not_change_the_errno_of_a_broken_pipe)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	signal(SIGPIPE, on_broken_pipe);
+	say_result("send", send(fd, "x", 1, 0));
+}
+
 /* The system calls in which a reader sleeps that looks until all is there differ: sends by and by. */
 static void *send_parts(void *argument)
 {

@@ -103,6 +103,18 @@ Test(library, stands_in_front_of_what_is_preloaded_already, .disabled = SANITIZE
 	cr_assert(ne(ptr, strstr(output, "librudp_shim.so:libc.so.6\n"), NULL));
 }
 
+/* The engine, started by hand, finds nobody who wants it, and ends by itself. */
+Test(library, an_engine_whose_log_may_not_grow_lives_on, .disabled = SANITIZED)
+{
+	char output[OUTPUT_BYTES_MAX], command[4096];
+
+	snprintf(command, sizeof command,
+		 "log=$(mktemp) && (ulimit -f 0 && RUDP_POLICY_FILE=/dev/null RUDP_LOG=debug:$log "
+		 "exec %s 1122334455667788 3>/dev/null); status=$?; rm $log; exit $status",
+		 in_build("rudp-engine"));
+	cr_assert(zero(int, run(command, output)));
+}
+
 Test(library, is_handed_on_by_its_full_name, .disabled = SANITIZED)
 {
 	char output[OUTPUT_BYTES_MAX];
