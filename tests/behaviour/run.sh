@@ -60,6 +60,13 @@ elif [ ${#checks[@]} = 0 ]; then
 	mapfile -t checks <"$tmp/names"
 fi
 
+# Nobody may make user namespaces in a chroot, and on some machines.
+if ! unshare --user true 2>/dev/null; then
+	echo "behaviour: skipped, no user namespace can be made: enter_new_user_namespace_after_the_first_socket"
+	mapfile -t checks < <(printf '%s\n' "${checks[@]}" |
+		grep -vx enter_new_user_namespace_after_the_first_socket)
+fi
+
 # observe WAY SETTING...: what all checks say, one file a check in $tmp/WAY/.
 observe() {
 	local way=$1
