@@ -202,7 +202,7 @@ static void check_seccomp(struct rudp_report *report)
 				"no filter of system calls");
 }
 
-/* Sockets that a program makes or connects through a ring never come by the shim. */
+/* What a program asks of a ring never comes by the shim. */
 static void check_io_uring(struct rudp_report *report)
 {
 	char line[16] = "";
@@ -211,9 +211,9 @@ static void check_io_uring(struct rudp_report *report)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "io_uring", NULL, "is switched off");
 	else
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "io_uring", NULL,
-				"programs that open or connect sockets through "
-				"io_uring go past rudp: those "
-				"stay TCP");
+				"sockets that a program opens through io_uring "
+				"stay TCP, and "
+				"others cannot be connected that way");
 }
 
 void rudp_doctor_confinement(struct rudp_report *report)

@@ -184,14 +184,16 @@ char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t 
 {
 	const struct rudp_policy_source *environment = policy->environment, *file = policy->file;
 	char head_start[32], remember[32], port[32] = "that of the connection";
+	char in_file[240] = "no file";
 
 	if (policy->udp_port)
 		snprintf(port, sizeof port, "%u", policy->udp_port);
+	if (*file->name)
+		snprintf(in_file, sizeof in_file, "%u rule%s in %.200s", file->rule_count,
+			 plural(file->rule_count), file->name);
 	snprintf(text, size,
-		 "%u rule%s in " RUDP_POLICY_VARIABLE ", %u rule%s in %.200s; head-start %s, "
-		 "remember %s, udp-port %s",
-		 environment->rule_count, plural(environment->rule_count), file->rule_count,
-		 plural(file->rule_count), *file->name ? file->name : "no file",
+		 "%u rule%s in " RUDP_POLICY_VARIABLE ", %s; head-start %s, remember %s, udp-port %s",
+		 environment->rule_count, plural(environment->rule_count), in_file,
 		 duration(policy->head_start_ns, head_start),
 		 policy->remember_ns ? duration(policy->remember_ns, remember) : "off", port);
 	return text;

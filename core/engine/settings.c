@@ -36,6 +36,17 @@ static enum rudp_settings_fault read_key(struct reading *r, const char *value)
 	return RUDP_SETTINGS_BAD_KEY;
 }
 
+/* Only programs read it, and take a wrong one for the default: whoever asks is told here. */
+static enum rudp_settings_fault read_host(struct reading *r, const char *value)
+{
+	if (strcmp(value, "process") == 0 || strcmp(value, "thread") == 0)
+		return RUDP_SETTINGS_OK;
+	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
+		 "RUDP_ENGINE: '%.64s' is not where an engine can live; allowed are process and thread",
+		 value);
+	return RUDP_SETTINGS_BAD_VALUE;
+}
+
 static enum rudp_settings_fault read_cc(struct reading *r, const char *value)
 {
 	r->settings->cc = rudp_cc_find(value);
@@ -113,6 +124,7 @@ static const struct {
 	{"RUDP_KEY_FILE", read_key_file},
 	{"RUDP_KEY", read_key},
 	{"RUDP_CC", read_cc},
+	{"RUDP_ENGINE", read_host},
 	{"RUDP_CONNECT_TIMEOUT", read_connect_timeout},
 };
 

@@ -275,7 +275,7 @@ CHECK(later_connect_times_out_by_tcp_user_timeout)
 	int fd = fresh(AF_INET, SOCK_NONBLOCK);
 	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 1500);
 	say_result("connect", connect_to(fd, &addr));
-	wait_for(fd, POLLERR | POLLHUP);
+	wait_for(fd, POLLERR | POLLHUP | POLLOUT);
 	say_poll("after", fd);
 	say_error("SO_ERROR", fd);
 }

@@ -455,7 +455,7 @@ Test(policy, is_described_in_one_line)
 	policy = policy_of("set remember 0; set head-start 2s", "");
 	cr_assert(rudp_policy_parse(policy, false, "", 0, "", error));
 	cr_assert(eq(str, rudp_policy_describe(policy, text, sizeof text),
-		     "0 rules in RUDP_POLICY, 0 rules in no file; head-start 2s, remember off, udp-port "
+		     "0 rules in RUDP_POLICY, no file; head-start 2s, remember off, udp-port "
 		     "that of the connection"));
 	rudp_policy_free(policy);
 }

@@ -73,6 +73,7 @@ Test(settings, a_wrong_value_is_refused_naming_variable_and_what_is_allowed)
 	struct rudp_settings settings;
 	const char *const wrong[][2] = {
 		{"RUDP_CC", "vegas"},
+		{"RUDP_ENGINE", "threads"},
 		{"RUDP_LOG", "loud"},
 		{"RUDP_LOG", ":/tmp/x"},
 		{"RUDP_CONNECT_TIMEOUT", "soon"},
