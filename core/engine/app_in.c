@@ -217,8 +217,39 @@ static bool drain_by_peeking(struct rudp_engine *engine, struct rudp_app *app)
 	return true;
 }
 
+/* This pass is the app's last, unless there is more than it can take. */
+static bool ends_now(const struct rudp_app *app)
+{
+	return (app->hangup || (app->half_closed && app->end_told)) && !rudp_app_close_resets(app);
+}
+
+/*
+ * Nothing is added to it any more, so one read takes all there is, and the bytes behind as well.
+ *
+ * Returns  false: there may be more.
+ */
+static bool drain_to_the_end(struct rudp_engine *engine, struct rudp_app *app)
+{
+	struct reading reading;
+	ssize_t n;
+
+	reserve(engine, app, RUDP_APP_PEEK_BYTES, &reading);
+	if (reading.room == 0)
+		return false;
+	n = take(app, &reading, reading.room);
+	if (n < 0)
+		return false;
+	rudp_carrier_send_commit(engine, &app->carrier, (size_t)n);
+	if (n == (ssize_t)reading.room)
+		return false;
+	app->may_read = false;
+	return true;
+}
+
 bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app)
 {
+	if (ends_now(app) && !app->urgent && drain_to_the_end(engine, app))
+		return false;
 	if (app->behind && !app->urgent && !app->bulk && drain_by_peeking(engine, app))
 		return false;
 	return drain_by_asking(engine, app);

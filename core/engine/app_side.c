@@ -143,18 +143,24 @@ static void open_stage(struct rudp_engine *engine, struct rudp_app *app)
  */
 static void decide(struct rudp_engine *engine, struct rudp_app *app)
 {
-	uint8_t first[RUDP_SENTINEL_BYTES];
+	uint8_t first[RUDP_SENTINEL_BYTES + 1];
 	ssize_t n = recv(app->fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
+	bool by_shim = n >= RUDP_SENTINEL_BYTES &&
+		       memcmp(first, &engine->nonce, RUDP_SENTINEL_BYTES) == 0;
 
 	if (n < 0 && errno == EAGAIN)
 		app->may_read = false;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n == (ssize_t)sizeof first && memcmp(first, &engine->nonce, sizeof first) == 0)
-		app->behind = recv(app->fd, first, sizeof first - 1, MSG_DONTWAIT) > 0;
+	/* It is read off together with what will come behind it. */
+	if (by_shim)
+		app->behind = RUDP_SENTINEL_BYTES;
 	if (n < 0 && errno == ECONNRESET)
 		app->aborted = true; /* the listener was closed with us in its queue */
 	open_stage(engine, app);
+	/* Nothing else is there, but perhaps an urgent byte, which ends a look: what comes raises an edge. */
+	if (by_shim && n == RUDP_SENTINEL_BYTES && !app->urgent)
+		app->may_read = false;
 }
 
 /*
@@ -175,11 +181,16 @@ static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 	rudp_app_free(engine, app);
 }
 
+bool rudp_app_close_resets(const struct rudp_app *app)
+{
+	return app->aborted || app->options.reset_on_close ||
+	       rudp_carrier_receive_available(&app->carrier) > 0;
+}
+
 /* The program has closed, or shut both ways and then wants to read an end. true: the app is gone. */
 static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 {
-	bool reset = app->aborted || app->options.reset_on_close ||
-		     rudp_carrier_receive_available(&app->carrier) > 0;
+	bool reset = rudp_app_close_resets(app);
 
 	if (reset && !app->last_call) {
 		/* What it wrote last gets the chance that the next transmit gives. */

@@ -7,7 +7,7 @@
  *
  * One byte behind  The kernel tells a program "reset" only if its peer closes with unread input. So the
  *          last byte forwarded stays unread in the engine's end, until an orderly end. At first it is
- *          the sentinel: the last byte of the plug, or of the nonce that the shim's accept wrote.
+ *          the sentinel: the last byte of the plug, or the nonce that the shim's accept wrote.
  *
  * Or some bytes behind  Reading frees the program's buffer, and each time that raises an edge of
  *          EPOLLOUT, which kernel TCP raises only after it has been full. So a short answer is looked at
@@ -114,6 +114,8 @@ void rudp_app_again(struct rudp_engine *engine, struct rudp_app *app);
 
 /* From the program into the send buffer (app_in.c); true: more is there and there is room. */
 bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app);
+/* The program's close is a reset, so that something must stay unread in our end. */
+bool rudp_app_close_resets(const struct rudp_app *app);
 /* All that the program has written so far has been taken. */
 bool rudp_app_is_drained(const struct rudp_app *app);
 /* Reads the forwarded bytes off the end: all but the last; or all. */
