@@ -45,6 +45,7 @@ void rudp_udp_widen(struct rudp_udp *udp)
 	udp->wide = true;
 	set_buffer(udp->fd, SO_SNDBUFFORCE, SO_SNDBUF);
 	set_buffer(udp->fd, SO_RCVBUFFORCE, SO_RCVBUF);
+	set_int(udp->fd, IPPROTO_UDP, UDP_GRO, 1);
 }
 
 /*
@@ -56,7 +57,6 @@ static void set_options(int fd, sa_family_t family)
 	set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
 	set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
 	set_int(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
-	set_int(fd, IPPROTO_UDP, UDP_GRO, 1);
 	if (family != AF_INET6)
 		return;
 	set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);

@@ -82,7 +82,7 @@ int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *
 /* The address that routing would use towards remote; the port is 0. 0 or -errno. */
 int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source);
 
-/* Gives it the buffers for bulk. */
+/* Gives it what bulk needs: buffers, and datagrams coalesced by the kernel. */
 void rudp_udp_widen(struct rudp_udp *udp);
 
 void rudp_udp_hold(struct rudp_engine *engine, struct rudp_udp *udp);
