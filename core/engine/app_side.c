@@ -158,7 +158,7 @@ static void decide(struct rudp_engine *engine, struct rudp_app *app)
 	if (n < 0 && errno == ECONNRESET)
 		app->aborted = true; /* the listener was closed with us in its queue */
 	open_stage(engine, app);
-	/* Nothing else is there, but perhaps an urgent byte, which ends a look: what comes raises an edge. */
+	/* An urgent byte would have ended the look. Else nothing is there: what comes raises an edge. */
 	if (by_shim && n == RUDP_SENTINEL_BYTES && !app->urgent)
 		app->may_read = false;
 }

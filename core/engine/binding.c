@@ -24,15 +24,21 @@ struct rudp_binding *rudp_binding_find(struct rudp_engine *engine, uint64_t id)
 
 struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd)
 {
-	struct sockaddr_un un;
-	socklen_t len = sizeof un;
 	struct sockaddr_un peer;
-	socklen_t peer_len = sizeof peer;
-	struct rudp_name name;
+	socklen_t len = sizeof peer;
 
 	/* An accepted socket has the name of its listener, and may outlive its connection. */
-	if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0)
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0)
 		return NULL;
+	return rudp_binding_of_unconnected(engine, fd);
+}
+
+struct rudp_binding *rudp_binding_of_unconnected(struct rudp_engine *engine, int fd)
+{
+	struct sockaddr_un un;
+	socklen_t len = sizeof un;
+	struct rudp_name name;
+
 	if (getsockname(fd, (struct sockaddr *)&un, &len) < 0 ||
 	    rudp_name_parse(&name, &un, len) != RUDP_NAME_BOUND ||
 	    memcmp(&name.nonce, &engine->nonce, sizeof name.nonce) != 0)
@@ -380,7 +386,7 @@ static struct rudp_binding *make(struct rudp_engine *engine, int fd, unsigned ma
 	binding->uid = owner_of(fd);
 	binding->v6only = (mark_flags & RUDP_MARK_V6ONLY) != 0;
 	binding->reuse_port = (mark_flags & RUDP_MARK_REUSEPORT) != 0;
-	rudp_sock_options_read(&binding->options, fd, &engine->settings);
+	rudp_sock_options_read(&binding->options, fd, (int)mark_flags, &engine->settings);
 	binding->reuse_address = binding->options.reuse_address;
 	rudp_engine_look_at_program(engine, pid, &binding->program);
 	return binding;

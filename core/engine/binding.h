@@ -73,6 +73,8 @@ void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding
 
 /* The binding of fd's own name; NULL: not bound, not by this engine, or fd is a connection. */
 struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd);
+/* The same where it is known already that fd is no connection. */
+struct rudp_binding *rudp_binding_of_unconnected(struct rudp_engine *engine, int fd);
 struct rudp_binding *rudp_binding_find(struct rudp_engine *engine, uint64_t id);
 
 /* Abstract name of the program's socket. */

@@ -84,7 +84,7 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 		log_left_alone(&program, remote, &entry.decision);
 		return RUDP_CONNECT_BY_KERNEL;
 	}
-	rudp_sock_options_read(&options, call->held_fd, &engine->settings);
+	rudp_sock_options_read(&options, call->held_fd, (int)mark_flags, &engine->settings);
 	rudp_caller_limit(call, &options);
 	app = rudp_app_new(engine, &options, &nowhere, remote);
 	if (!app)
@@ -110,11 +110,14 @@ int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
 		       const struct rudp_control_request *request, unsigned mark_flags,
 		       struct rudp_app **app)
 {
-	const struct rudp_binding *binding = rudp_binding_of(engine, call->held_fd);
+	const struct rudp_binding *binding;
 	struct rudp_addr remote = request->addr;
 	int rc;
 
-	if (is_connected(call->held_fd) || (binding && binding->listening))
+	if (is_connected(call->held_fd))
+		return -EISCONN;
+	binding = rudp_binding_of_unconnected(engine, call->held_fd);
+	if (binding && binding->listening)
 		return -EISCONN;
 	rc = check_remote(&remote, mark_flags);
 	if (rc == 0)

@@ -288,6 +288,11 @@ void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint
 	struct message message = {.fds = {-1, -1}};
 	bool waited = call->app_id != 0;
 
+	/* Whatever it has sent besides goes with it. */
+	if (call->answered && events & EPOLLHUP) {
+		rudp_call_close(engine, call);
+		return;
+	}
 	if (!receive(call, &message)) {
 		if (events & (EPOLLHUP | EPOLLERR))
 			rudp_call_close(engine, call);
@@ -368,13 +373,9 @@ static struct rudp_call *call_new(struct rudp_engine *engine, const struct rudp_
 	call->id = rudp_slots_add(&engine->slots, RUDP_KIND_CALL, call);
 	if (!call->id)
 		goto free_call;
-	if (rudp_engine_watch(engine, fd, EPOLLIN | EPOLLRDHUP, call->id) < 0)
-		goto remove_slot;
 	join_list(engine, call);
 	return call;
 
-remove_slot:
-	rudp_slots_remove(&engine->slots, call->id);
 free_call:
 	free(call);
 	return NULL;
@@ -388,10 +389,20 @@ static void make_room_for_strangers(struct rudp_engine *engine)
 				RUDP_LIST_OWNER(engine->strangers.next, struct rudp_call, link));
 }
 
+/* Most calls are over by now: the request was there already, and could be answered at once. */
+static void watch_call(struct rudp_engine *engine, uint64_t id)
+{
+	struct rudp_call *call = rudp_call_find(engine, id);
+
+	if (call && rudp_engine_watch(engine, call->fd, EPOLLIN | EPOLLRDHUP, id) < 0)
+		rudp_call_close(engine, call);
+}
+
 void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 {
 	for (int i = 0; i < RUDP_CALLS_PER_PASS; i++) {
 		struct rudp_call *call;
+		uint64_t id;
 		int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		/* EINVAL: this door has been shut for good. */
@@ -408,8 +419,9 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 			shut_doors(engine);
 			return;
 		}
-		/* The request is mostly there already. */
+		id = call->id;
 		rudp_call_on_event(engine, call, 0);
+		watch_call(engine, id);
 		make_room_for_strangers(engine);
 	}
 }

@@ -15,12 +15,12 @@
 #include "engine/engine.h"
 
 #define RUDP_CALLS_MAX 65536
+#define RUDP_CALLS_PER_PASS 64
 #define RUDP_STRANGERS_MAX 64
 #define RUDP_COMPLAINTS_PER_S 5 /* lines in the log about what strangers can cause */
 #define RUDP_CALL_LINGER_NS (10 * RUDP_NS_PER_S) /* answered, and the caller does not close */
 #define RUDP_DOOR_BACKLOG 4096
 #define RUDP_DOOR_PAUSE_NS (20 * RUDP_NS_PER_MS)
-#define RUDP_CALLS_PER_PASS 64
 
 struct rudp_door {
 	uint64_t id;

@@ -334,7 +334,8 @@ static int check(struct work *w)
 	flags = rudp_mark_get(w->call->held_fd);
 	if (flags < 0 && !rudp_caller_holds_ours(w->engine, w->call))
 		return -ENOTSOCK;
-	w->mark = flags < 0 ? 0 : (unsigned)flags;
+	/* Without its mark nobody knows what was set on it: look. */
+	w->mark = flags < 0 ? RUDP_MARK_NATIVE : (unsigned)flags;
 	return 0;
 }
 

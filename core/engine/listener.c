@@ -180,7 +180,7 @@ int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding
 	rc = listen_native(fd, backlog);
 	if (rc < 0)
 		return rc;
-	rudp_sock_options_read(&binding->options, fd, &engine->settings);
+	rudp_sock_options_read(&binding->options, fd, rudp_mark_get(fd), &engine->settings);
 	rudp_caller_limit(call, &binding->options);
 	binding->backlog = backlog;
 	rc = start(engine, binding, fd);

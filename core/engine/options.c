@@ -88,10 +88,9 @@ static void take(struct rudp_sock_options *options, const struct rudp_option *en
 	}
 }
 
-void rudp_sock_options_read(struct rudp_sock_options *options, int fd,
+void rudp_sock_options_read(struct rudp_sock_options *options, int fd, int mark_flags,
 			    const struct rudp_settings *settings)
 {
-	int flags = rudp_mark_get(fd);
 	struct rudp_bag bag;
 	char name[RUDP_CONGESTION_BYTES];
 	uint32_t freebind = 0;
@@ -99,9 +98,9 @@ void rudp_sock_options_read(struct rudp_sock_options *options, int fd,
 	*options = (struct rudp_sock_options){0};
 	options->conn.connect_timeout_ns = settings->connect_timeout_ns;
 	/* The mark says where there is nothing to be found. */
-	if (flags < 0 || flags & (RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR))
+	if (mark_flags < 0 || mark_flags & (RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR))
 		read_native(options, fd);
-	if (flags < 0 || !(flags & RUDP_MARK_BAG) || rudp_bag_get(fd, &bag) < 0)
+	if (mark_flags < 0 || !(mark_flags & RUDP_MARK_BAG) || rudp_bag_get(fd, &bag) < 0)
 		return;
 	for (int i = 0; i < bag.count; i++)
 		take(options, &bag.options[i]);

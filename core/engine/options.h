@@ -22,7 +22,8 @@ struct rudp_sock_options {
 	struct rudp_udp_route route; /* SO_BINDTODEVICE, SO_MARK */
 };
 
-void rudp_sock_options_read(struct rudp_sock_options *options, int fd,
+/* What fd says; mark_flags are those of its mark, negative: it has none. */
+void rudp_sock_options_read(struct rudp_sock_options *options, int fd, int mark_flags,
 			    const struct rudp_settings *settings);
 
 /*
