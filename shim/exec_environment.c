@@ -124,7 +124,7 @@ static char *add_preload(char *text, char ***next, const char *list)
 	return text;
 }
 
-static char *add_engine(char *text, char ***next, const struct rudp_engine_ref *engine)
+static void add_engine(char *text, char ***next, const struct rudp_engine_ref *engine)
 {
 	struct rudp_nonce token;
 	char nonce_text[23], token_text[23];
@@ -138,9 +138,8 @@ static char *add_engine(char *text, char ***next, const struct rudp_engine_ref *
 	text = stpcpy(stpcpy(text, engine_variables[1]), token_text) + 1;
 	*(*next)++ = text;
 	text = stpcpy(text, engine_variables[2]);
-	text += snprintf(text, SETTINGS_HASH_SIZE, "%016llx",
-			 (unsigned long long)rudp_environment_hash_written()) + 1;
-	return text;
+	snprintf(text, SETTINGS_HASH_SIZE, "%016llx",
+		 (unsigned long long)rudp_environment_hash_written());
 }
 
 static bool has_name_of(char *const environment[], const char *variable)
@@ -198,7 +197,7 @@ char **rudp_exec_environment(void *space, char *const environment[])
 	if (!named)
 		text = add_preload(text, &next, preload);
 	if (known && keeps_settings(environment))
-		text = add_engine(text, &next, &engine);
+		add_engine(text, &next, &engine);
 	*next = NULL;
 	return first;
 }

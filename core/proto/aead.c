@@ -122,7 +122,6 @@ static uint8_t *encrypt_pieces(struct rudp_aead *aead, const struct iovec *in, i
 			if (!update(aead, out, out, STRIDE))
 				return NULL;
 			out += STRIDE;
-			gathered = 0;
 		}
 		straight = i == in_count - 1 ? left : left - left % STRIDE;
 		if (!update(aead, out, piece, straight))
