@@ -246,6 +246,9 @@ soak: all $(BUILD)/tests/sim $(BUILD)/linkem ## many seeds and a long transfer (
 bench: all $(BUILD)/linkem ## measure side by side with kernel TCP
 	@BUILD=$(abspath $(BUILD)) bench/run.sh
 
+# Without it the names without a directory (LD_PRELOAD, -lrudp) are not found until some package does it.
+renew_loader_cache = $(if $(DESTDIR),,@[ "$$(id -u)" != 0 ] || PATH="$$PATH:/sbin:/usr/sbin" ldconfig)
+
 install: all ## install into DESTDIR/PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/rudp $(DESTDIR)$(LIBDIR)/pkgconfig \
 		$(DESTDIR)$(PREFIX)/include/rudp $(DESTDIR)$(PREFIX)/bin \
@@ -268,6 +271,7 @@ install: all ## install into DESTDIR/PREFIX
 	install -m 644 docs/rudp.conf.example $(DESTDIR)$(PREFIX)/share/doc/rudp/
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' rudp.pc.in \
 		> $(DESTDIR)$(LIBDIR)/pkgconfig/rudp.pc
+	$(renew_loader_cache)
 
 uninstall: ## take out what install put there
 	rm -rf $(DESTDIR)$(LIBDIR)/rudp $(DESTDIR)$(PREFIX)/include/rudp \
@@ -279,6 +283,7 @@ uninstall: ## take out what install put there
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudp \
 		$(foreach page,$(notdir $(wildcard docs/man/*)),$(DESTDIR)$(PREFIX)/share/man/man$(patsubst \
 			.%,%,$(suffix $(page)))/$(page))
+	$(renew_loader_cache)
 
 format: ## clang-format over all sources
 	clang-format -i $(shell git ls-files '*.c' '*.h')

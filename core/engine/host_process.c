@@ -72,8 +72,8 @@ static int reset_signals(void)
 }
 
 /*
- * The limits of the program that happened to start us are not meant for the connections of all the others;
- * what is hard of them stays.
+ * The limits of the program that happened to start us are not meant for the connections of all the
+ * others; what is hard of them stays.
  */
 static void raise_limits(void)
 {
