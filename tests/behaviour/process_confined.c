@@ -28,12 +28,12 @@ static bool become_nobody(void)
 	return setgroups(0, NULL) == 0 && setgid(NOBODY) == 0 && setuid(NOBODY) == 0;
 }
 
+/* Its name is gone at once: nobody could take it away afterwards. */
 static bool enter_empty_root(void)
 {
 	char path[] = "/tmp/rudp-empty.XXXXXX";
-	bool done = mkdtemp(path) && chroot(path) == 0 && chdir("/") == 0;
 
-	return done;
+	return mkdtemp(path) && chdir(path) == 0 && rmdir(path) == 0 && chroot(".") == 0;
 }
 
 /* A network of one's own, with loopback. */
