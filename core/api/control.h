@@ -12,6 +12,8 @@
  * Who may call: SO_PEERCRED of the caller has the engine's uid, or the request carries the token (a
  * program that has dropped privileges), or it carries the descriptor concerned. HELLO on the
  * well-known name is answered only to the engine's uid or root.
+ * Whom a caller trusts: it gives a descriptor to an engine of its user (now, or when it found that), of
+ * root, or of whoever made the socket: names are free for anybody when an engine has ended.
  * A request that is malformed (size, version, operation, descriptor count) gets a reply with
  * error EPROTO and is counted and logged; state is untouched.
  */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,6 +34,25 @@ static int check_owner(int channel)
 	if (rc < 0)
 		return rc;
 	return owner.uid == 0 || owner.uid == geteuid() ? 0 : -EACCES;
+}
+
+/*
+ * The names of all sockets can be read by all, and when an engine has ended they are free for anybody,
+ * who must not get a descriptor of ours: it is for its user, root, or whoever made the socket.
+ */
+static int check_bearer(int channel, const struct rudp_control_call *call)
+{
+	struct ucred owner;
+	socklen_t len = sizeof owner;
+	struct stat made;
+	int rc = rudp_sys_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len);
+
+	if (rc < 0)
+		return rc;
+	if (owner.uid == 0 || rudp_engine_was_of(&call->to.nonce, owner.uid) ||
+	    (fstat(call->fd, &made) == 0 && made.st_uid == owner.uid))
+		return 0;
+	return owner.uid == geteuid() ? 0 : -ECONNREFUSED;
 }
 
 static bool has_timeout(const struct rudp_control_call *call)
@@ -65,6 +85,8 @@ static int channel_open(const struct rudp_control_call *call)
 	while (rc == -EINTR);
 	if (rc == 0 && to->kind == RUDP_NAME_WELL_KNOWN)
 		rc = check_owner(channel);
+	else if (rc == 0 && call->fd >= 0)
+		rc = check_bearer(channel, call);
 	if (rc < 0) {
 		rudp_sys_close(channel);
 		return rc;

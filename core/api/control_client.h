@@ -34,7 +34,8 @@ void rudp_control_begin(struct rudp_control_call *call, const struct rudp_nonce 
  * Makes the call. A thread that waits in an interruptible one can be cancelled.
  *
  * Returns  0 when a reply has come (its error field is the engine's answer);
- *          -ECONNREFUSED: no such engine; -EACCES: the well-known name is held by another user;
+ *          -ECONNREFUSED: no such engine, or another user has its name; -EACCES: the well-known
+ *          name is held by another user;
  *          -ECONNRESET: the engine ended, -EPROTO: it does not speak this version;
  *          -ETIMEDOUT: the timeout of a call that is not interruptible; -errno else.
  */

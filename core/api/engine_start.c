@@ -14,6 +14,7 @@
 
 #define SLOTS 16u
 #define TRIES 3
+#define HELLO_TIMEOUT_S 10
 
 /*
  * What is remembered is written into a slot of its own and then named by number: readers never wait,
@@ -29,6 +30,7 @@ static void remember(const struct rudp_engine_ref *engine)
 	unsigned index = atomic_fetch_add(&taken, 1) % SLOTS;
 
 	slots[index] = *engine;
+	slots[index].uid = geteuid();
 	atomic_store_explicit(&current, index + 1, memory_order_release);
 }
 
@@ -58,13 +60,31 @@ void rudp_engine_token(const struct rudp_nonce *nonce, uint8_t token[RUDP_TOKEN_
 			memcpy(token, slots[i].token, RUDP_TOKEN_BYTES);
 }
 
-/* Connecting is all: whoever listens there under a nonce that only our ancestors know is theirs. */
+bool rudp_engine_was_of(const struct rudp_nonce *nonce, uint32_t uid)
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (slots[i].uid == uid && memcmp(&slots[i].nonce, nonce, sizeof *nonce) == 0)
+			return true;
+	return false;
+}
+
+/* The names of all sockets can be read by all, and are free for anybody when an engine has ended. */
+static bool is_ours(int channel)
+{
+	struct ucred owner;
+	socklen_t len = sizeof owner;
+
+	return rudp_sys_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len) == 0 &&
+	       (owner.uid == 0 || owner.uid == geteuid());
+}
+
 static bool answers(const struct rudp_nonce *nonce)
 {
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = *nonce};
 	struct sockaddr_un un;
 	socklen_t len = rudp_name_write(&name, &un);
 	int channel = rudp_sys_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	bool found;
 	int rc;
 
 	if (channel < 0)
@@ -72,8 +92,9 @@ static bool answers(const struct rudp_nonce *nonce)
 	do
 		rc = rudp_sys_connect(channel, (struct sockaddr *)&un, len);
 	while (rc == -EINTR);
+	found = rc == 0 && is_ours(channel);
 	rudp_sys_close(channel);
-	return rc == 0;
+	return found;
 }
 
 static bool from_environment(struct rudp_engine_ref *engine)
@@ -107,6 +128,8 @@ int rudp_engine_hello(uint64_t settings, struct rudp_engine_ref *engine)
 		.uid = geteuid(),
 		.settings = settings,
 	};
+	/* Another user may hold the name, and never answer. */
+	call.timeout.tv_sec = HELLO_TIMEOUT_S;
 	rc = rudp_control_make(&call);
 	if (rc < 0)
 		return rc;
@@ -153,7 +176,7 @@ static int search(struct rudp_engine_ref *engine)
 	/* Each turn: the winner of a race may not listen yet, or may just be ending. */
 	for (int i = 0; i < TRIES; i++) {
 		rc = rudp_engine_hello(settings, engine);
-		if (rc == 0 || rc == -EMFILE || rc == -ENFILE)
+		if (rc == 0 || rc == -EMFILE || rc == -ENFILE || rc == -ETIMEDOUT)
 			return rc;
 		rc = start(settings, engine);
 		if (rc != -EEXIST)

@@ -23,6 +23,7 @@
 struct rudp_engine_ref {
 	struct rudp_nonce nonce;
 	uint8_t token[RUDP_TOKEN_BYTES];
+	uint32_t uid; /* ours when we found it; the engine's, or that is root's */
 };
 
 /*
@@ -42,6 +43,8 @@ void rudp_engine_forget(const struct rudp_nonce *nonce);
 /* The token known for this nonce, zeros if none. */
 void rudp_engine_token(const struct rudp_nonce *nonce, uint8_t token[RUDP_TOKEN_BYTES]);
 
+/* An engine of this nonce is remembered from when we were this user. */
+bool rudp_engine_was_of(const struct rudp_nonce *nonce, uint32_t uid);
 /* Well-known name: HELLO. 0 or -errno as rudp_control_make. */
 int rudp_engine_hello(uint64_t settings, struct rudp_engine_ref *engine);
 

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "api/control_client.h"
+#include "api/engine_start.h"
 
 /* One engine that answers as it is told, on a control name of its own. */
 struct engine {
@@ -268,4 +270,65 @@ Test(control_client, gets_through_with_a_full_descriptor_table)
 	cr_assert(eq(int, rudp_control_make(&call), 0));
 	cr_assert(eq(int, call.reply.error, 13));
 	cr_assert(eq(int, fcntl(0, F_GETFD), 0)); /* closed in the helper's table only */
+}
+
+#define NOBODY 65534
+
+/* Takes the name of an engine that has ended; stays until it is killed. */
+static void pose_as_engine(const struct rudp_name *name, int ready)
+{
+	struct sockaddr_un un;
+	socklen_t len = rudp_name_write(name, &un);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	bool poses = setresuid(NOBODY, NOBODY, NOBODY) == 0 &&
+		     bind(fd, (struct sockaddr *)&un, len) == 0 && listen(fd, 1) == 0;
+
+	if (write(ready, &poses, 1) == 1)
+		pause();
+	_exit(1);
+}
+
+Test(control_client, gives_no_descriptor_to_another_user)
+{
+	const struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce.bytes = {1, 2, 3, 4}};
+	struct rudp_control_call call;
+	bool poses = false;
+	int ends[2], fd;
+	pid_t child;
+
+	if (geteuid() != 0)
+		cr_skip_test("it needs root");
+	cr_assert(zero(int, pipe(ends)));
+	child = fork();
+	if (child == 0)
+		pose_as_engine(&name, ends[1]);
+	cr_assert(eq(int, (int)read(ends[0], &poses, 1), 1));
+	cr_assert(poses);
+	fd = marked_file();
+	rudp_control_begin(&call, &name.nonce, RUDP_CONTROL_BIND, fd);
+	call.timeout.tv_sec = 1;
+	cr_expect(eq(int, rudp_control_make(&call), -ECONNREFUSED));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	close(fd);
+}
+
+/* Whoever holds the well-known name need not take calls: programs must not wait for ever. */
+Test(control_client, gives_up_on_a_well_known_name_that_does_not_answer, .timeout = 60)
+{
+	const uint64_t settings = 0x1122334455660000 + (uint64_t)getpid();
+	const struct rudp_name name = {
+		.kind = RUDP_NAME_WELL_KNOWN, .uid = geteuid(), .settings = settings};
+	struct rudp_engine_ref engine;
+	struct sockaddr_un un;
+	socklen_t len = rudp_name_write(&name, &un);
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	int waiting = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	cr_assert(zero(int, bind(listener, (struct sockaddr *)&un, len)));
+	cr_assert(zero(int, listen(listener, 0)));
+	cr_assert(zero(int, connect(waiting, (struct sockaddr *)&un, len)));
+	cr_assert(eq(int, rudp_engine_hello(settings, &engine), -ETIMEDOUT));
+	close(waiting);
+	close(listener);
 }
