@@ -47,7 +47,8 @@ TMP=$(mktemp -d "${TMPDIR:-/tmp}/rudp-test.XXXXXX")
 # Workers of nginx drop their privileges and must still read their files.
 chmod 755 "$TMP"
 # Servers that become another user must be able to load the shim, wherever the tree lies (/root).
-if [ "$(id -u)" = 0 ] && ! setpriv --reuid 65534 --clear-groups test -r "$BUILD/librudp_shim.so" 2>/dev/null; then
+if [ "$(id -u)" = 0 ] &&
+	! setpriv --reuid 65534 --clear-groups test -r "$BUILD/librudp_shim.so" 2>/dev/null; then
 	mkdir "$TMP/build"
 	find "$BUILD" -maxdepth 1 -type f -exec cp -p -t "$TMP/build" {} +
 	BUILD=$TMP/build
