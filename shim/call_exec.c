@@ -5,47 +5,51 @@
  */
 #include <alloca.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include "exec_environment.h"
 #include "real.h"
 
 /* The statement form is what keeps the space in the frame of the caller. */
-#define WITH_SHIM(environment)                                                                     \
+#define WITH_SHIM(path, environment)                                                               \
 	({                                                                                         \
 		char *const *given = (environment);                                                \
 		size_t size = rudp_exec_environment_size(given);                                   \
-		size ? rudp_exec_environment(alloca(size), given) : (char **)given;                \
+		size ? rudp_exec_environment(alloca(size), given, path) : (char **)given;          \
 	})
+
+/* What is looked for along PATH is not known yet. */
+#define PLACE(file) (strchr(file, '/') ? (file) : NULL)
 
 RUDP_EXPORT int execve(const char *path, char *const arguments[], char *const environment[])
 {
-	return REAL(execve)(path, arguments, WITH_SHIM(environment));
+	return REAL(execve)(path, arguments, WITH_SHIM(path, environment));
 }
 
 RUDP_EXPORT int execv(const char *path, char *const arguments[])
 {
-	return REAL(execve)(path, arguments, WITH_SHIM(environ));
+	return REAL(execve)(path, arguments, WITH_SHIM(path, environ));
 }
 
 RUDP_EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[])
 {
-	return REAL(execvpe)(file, arguments, WITH_SHIM(environment));
+	return REAL(execvpe)(file, arguments, WITH_SHIM(PLACE(file), environment));
 }
 
 RUDP_EXPORT int execvp(const char *file, char *const arguments[])
 {
-	return REAL(execvpe)(file, arguments, WITH_SHIM(environ));
+	return REAL(execvpe)(file, arguments, WITH_SHIM(PLACE(file), environ));
 }
 
 RUDP_EXPORT int fexecve(int fd, char *const arguments[], char *const environment[])
 {
-	return REAL(fexecve)(fd, arguments, WITH_SHIM(environment));
+	return REAL(fexecve)(fd, arguments, WITH_SHIM(NULL, environment));
 }
 
 RUDP_EXPORT int execveat(int directory, const char *path, char *const arguments[],
 			 char *const environment[], int flags)
 {
-	return REAL(execveat)(directory, path, arguments, WITH_SHIM(environment), flags);
+	return REAL(execveat)(directory, path, arguments, WITH_SHIM(NULL, environment), flags);
 }
 
 RUDP_EXPORT int posix_spawn(pid_t *pid, const char *path,
@@ -53,7 +57,8 @@ RUDP_EXPORT int posix_spawn(pid_t *pid, const char *path,
 			    const posix_spawnattr_t *attributes, char *const arguments[],
 			    char *const environment[])
 {
-	return REAL(posix_spawn)(pid, path, actions, attributes, arguments, WITH_SHIM(environment));
+	return REAL(posix_spawn)(pid, path, actions, attributes, arguments,
+				 WITH_SHIM(path, environment));
 }
 
 RUDP_EXPORT int posix_spawnp(pid_t *pid, const char *file,
@@ -62,7 +67,7 @@ RUDP_EXPORT int posix_spawnp(pid_t *pid, const char *file,
 			     char *const environment[])
 {
 	return REAL(posix_spawnp)(pid, file, actions, attributes, arguments,
-				  WITH_SHIM(environment));
+				  WITH_SHIM(PLACE(file), environment));
 }
 
 /* The shell gets libc's environ, out of our reach: what that lacks goes into the command. */
@@ -70,7 +75,8 @@ RUDP_EXPORT int posix_spawnp(pid_t *pid, const char *file,
 	({                                                                                         \
 		const char *given = (command);                                                     \
 		size_t size = given ? rudp_exec_environment_size(environ) : 0;                     \
-		char **wanted = size ? rudp_exec_environment(alloca(size), environ) : NULL;        \
+		char **wanted = size ? rudp_exec_environment(alloca(size), environ, NULL)  \
+				     : NULL;                                               \
 		size_t bytes = wanted ? rudp_exec_command_size(wanted, given) : 0;                 \
 		bytes ? rudp_exec_command(alloca(bytes), wanted, given) : given;                   \
 	})

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "exec_environment.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "api/engine_start.h"
 #include "api/environment.h"
 #include "api/own.h"
+#include "api/sys.h"
+#include "filtered.h"
 #include "policy.h"
 
 #define PRELOAD "LD_PRELOAD="
 /* LD_PRELOAD, nonce, token, settings, final NULL, and what the program has dropped. */
 #define ADDED_MAX (5 + RUDP_ENVIRONMENT_REMEMBERED_MAX)
 #define EXPORT "export "
+#define SHELL_NAME "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 #define NONCE_VARIABLES_BYTES 128
 #define SETTINGS_HASH_SIZE 17  /* 16 hex digits and the 0 */
 
@@ -174,7 +180,20 @@ static bool keeps_settings(char *const environment[])
 	return true;
 }
 
-char **rudp_exec_environment(void *space, char *const environment[])
+/*
+ * It runs as its owner, or as whom that one makes it run (su): the token of this engine is for its user.
+ * Behind a filter of system calls it is not asked.
+ */
+static bool changes_user(const char *path)
+{
+	struct stat status;
+
+	return path && !rudp_is_filtered() &&
+	       rudp_sys_call(SYS_newfstatat, AT_FDCWD, (long)path, (long)&status, 0, 0, 0) == 0 &&
+	       status.st_mode & S_ISUID;
+}
+
+char **rudp_exec_environment(void *space, char *const environment[], const char *path)
 {
 	char **first = space, **next = space;
 	char *text = (char *)(first + count_of(environment) + count_of(environ) + ADDED_MAX);
@@ -182,21 +201,23 @@ char **rudp_exec_environment(void *space, char *const environment[])
 	struct rudp_environment_walk walk;
 	struct rudp_engine_ref engine;
 	const char *ours;
+	bool alone = changes_user(path);
 	bool known = rudp_engine_known(&engine);
+	bool replaced = known || alone;
 	bool named = names_us_in_full(preload);
 
 	for (size_t i = 0; environment && environment[i]; i++)
-		if (!(known && leads_to_engine(environment[i])) &&
+		if (!(replaced && leads_to_engine(environment[i])) &&
 		    (named || !starts_with(environment[i], PRELOAD)))
 			*next++ = environment[i];
 	rudp_environment_begin(&walk);
 	while ((ours = rudp_environment_next(&walk)))
-		if (rudp_environment_is_ours(ours) && !(known && leads_to_engine(ours)) &&
+		if (rudp_environment_is_ours(ours) && !(replaced && leads_to_engine(ours)) &&
 		    !has_name_of(environment, ours))
 			*next++ = (char *)ours;
 	if (!named)
 		text = add_preload(text, &next, preload);
-	if (known && keeps_settings(environment))
+	if (known && !alone && keeps_settings(environment))
 		add_engine(text, &next, &engine);
 	*next = NULL;
 	return first;
@@ -210,10 +231,11 @@ static bool is_in_environ(const char *variable)
 	return false;
 }
 
-/* A shell's quotes end at the next one: what has one inside is left out. */
+/* A shell's quotes end at the next one: what has one inside is left out, as is what is no name to it. */
 static bool is_missing(const char *variable)
 {
-	return !strchr(variable, '\'') && !is_in_environ(variable);
+	return variable[strspn(variable, SHELL_NAME)] == '=' && !strchr(variable, '\'') &&
+	       !is_in_environ(variable);
 }
 
 /* Mostly nothing is missing: the engine alone is found again without being named. */

@@ -16,8 +16,11 @@
 /* Bytes of space that rudp_exec_environment needs; 0: the environment shall stay as it is. */
 size_t rudp_exec_environment_size(char *const environment[]);
 
-/* space is aligned for pointers; the result lives in it and in environment. */
-char **rudp_exec_environment(void *space, char *const environment[]);
+/*
+ * space is aligned for pointers; the result lives in it and in environment. path: of the program, where
+ * it is known: one that is setuid gets nothing that leads to the engine.
+ */
+char **rudp_exec_environment(void *space, char *const environment[], const char *path);
 
 /*
  * For a shell that will get environ as it is: a command that first exports what of wanted environ lacks.

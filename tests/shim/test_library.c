@@ -103,6 +103,32 @@ Test(library, stands_in_front_of_what_is_preloaded_already, .disabled = SANITIZE
 	cr_assert(ne(ptr, strstr(output, "librudp_shim.so:libc.so.6\n"), NULL));
 }
 
+Test(library, hands_no_engine_on_to_a_setuid_program, .disabled = SANITIZED)
+{
+	static const char before[] = "d=$(mktemp -d) && cp /usr/bin/env $d/plain && "
+				     "cp /usr/bin/env $d/raised && chmod u+s $d/raised && "
+				     "RUDP_TOKEN=secret RUDP_NONCE=name LD_PRELOAD=";
+	char output[OUTPUT_BYTES_MAX];
+
+	cr_assert(eq(int, run_about_shim(before, " sh -c \"$d/raised; true\"; rm -r $d", output), 0));
+	cr_assert(ne(ptr, strstr(output, "PWD="), NULL));
+	cr_assert(eq(ptr, strstr(output, "RUDP_"), NULL));
+	cr_assert(eq(int, run_about_shim(before, " sh -c \"$d/plain; true\"; rm -r $d", output), 0));
+	cr_assert(ne(ptr, strstr(output, "RUDP_TOKEN=secret"), NULL));
+}
+
+/* A name that a shell would take for a command. */
+Test(library, commands_get_only_what_is_a_name_to_the_shell, .disabled = SANITIZED)
+{
+	char output[OUTPUT_BYTES_MAX];
+
+	cr_assert(eq(int, run_about_shim("env 'RUDP_$(echo got it >&2)=x' LD_PRELOAD=",
+					 " python3 -c 'import os; os.environ.clear(); "
+					 "os.system(\"echo done\")' 2>&1",
+					 output), 0));
+	cr_assert(eq(str, output, "done\n"));
+}
+
 /* The engine, started by hand, finds nobody who wants it, and ends by itself. */
 Test(library, an_engine_whose_log_may_not_grow_lives_on, .disabled = SANITIZED)
 {
