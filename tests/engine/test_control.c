@@ -117,14 +117,19 @@ static struct rudp_control_request request_of(enum rudp_control_operation operat
 	return request;
 }
 
+/* Where a second descriptor is wanted it is a listener of kernel TCP. */
 static struct rudp_control_reply ask(const struct rudp_control_request *request, int fd)
 {
+	const int fds[2] = {fd, socket(AF_INET, SOCK_STREAM, 0)};
 	int to = channel();
 	struct rudp_control_reply reply;
 
-	send_raw(to, request, sizeof *request, &fd, fd >= 0);
+	listen(fds[1], 1);
+	send_raw(to, request, sizeof *request, fds,
+		 fd < 0 ? 0 : (size_t)rudp_control_fds(request->operation));
 	reply = answer(to);
 	close(to);
+	close(fds[1]);
 	return reply;
 }
 
