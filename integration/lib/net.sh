@@ -72,10 +72,21 @@ loopback_up() {
 	set_urls
 }
 
+# Engines without a namespace around them: one that remembers who does not speak rudp stays
+# for a while. Their log is in $TMP.
+loopback_down() {
+	local environ pid
+	for environ in $(grep -slzF "RUDP_LOG=info:$TMP/" /proc/[0-9]*/environ); do
+		pid=${environ//[!0-9]/}
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != rudp-engine ] || kill -KILL "$pid" 2>/dev/null
+	done
+}
+
 # What is still running in our namespaces is ours: engines, daemons.
 net_down() {
 	local ns
 	link_stop
+	[ "$LOOPBACK" != 1 ] || loopback_down
 	for ns in "$NS_A" "$NS_B"; do
 		[ -e "/run/netns/$ns" ] || continue
 		ip netns pids "$ns" | xargs -r kill -KILL 2>/dev/null
