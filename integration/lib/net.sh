@@ -76,7 +76,7 @@ loopback_up() {
 # for a while. Their log is in $TMP.
 loopback_down() {
 	local environ pid
-	for environ in $(grep -slzF "RUDP_LOG=info:$TMP/" /proc/[0-9]*/environ); do
+	grep -slzF "RUDP_LOG=info:$TMP/" /proc/[0-9]*/environ | while read -r environ; do
 		pid=${environ//[!0-9]/}
 		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != rudp-engine ] || kill -KILL "$pid" 2>/dev/null
 	done
