@@ -53,8 +53,9 @@ int rudp_engine_start_process(uint64_t settings, struct rudp_engine_ref *engine)
 int rudp_engine_load_thread(struct rudp_engine_ref *engine);
 
 /*
- * true: this process was forked while its parent was in the middle of loading the engine's library. What
- * dlopen has left half done stays so: no engine in a thread here.
+ * true: the engine's library was loaded, or half loaded, before this process was forked. The parent's
+ * engine may have been inside libcrypto then, whose locks nobody would ever release here: no engine in a
+ * thread of this process, but that of the parent, or a process.
  */
 bool rudp_engine_thread_is_torn(void);
 

@@ -47,12 +47,12 @@ static char *setting(const char *name)
 	return (char *)rudp_environment_get(name);
 }
 
-/* The process in which a thread is in dlopen; the first to come back clears it. */
-static atomic_int loading;
+/* The process that has loaded the library, or is about to. */
+static atomic_int loaded_by;
 
 bool rudp_engine_thread_is_torn(void)
 {
-	int process = atomic_load(&loading);
+	int process = atomic_load(&loaded_by);
 
 	return process != 0 && process != getpid();
 }
@@ -65,14 +65,13 @@ static int load(struct rudp_engine_ref *engine)
 
 	if (rudp_engine_thread_is_torn())
 		return -ENOENT;
-	atomic_store(&loading, getpid());
+	atomic_store(&loaded_by, getpid());
 	for (unsigned i = 0; i < RUDP_ENGINE_PLACES && !library; i++) {
 		char path[PATH_SIZE];
 
 		if (rudp_engine_place(i, LIBRARY, path, sizeof path))
 			library = dlopen(path, OPEN_FLAGS);
 	}
-	atomic_store(&loading, 0);
 	if (library)
 		*(void **)&entry = dlsym(library, ENTRY);
 	if (library)
