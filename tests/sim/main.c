@@ -6,6 +6,7 @@
  *	sim --seeds FROM COUNT  random ones only
  *	sim SEED                one random scenario, with its story
  *	sim NAME SEED           one named scenario
+ *	sim --path P1 ...       congestion control on one of the paths of paths.h
  *
  * SIM_TRACE=MS prints the first connection's state every so many virtual milliseconds; SIM_DEBUG=1 the
  * protocol's log.
@@ -17,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/table.h"
+#include "paths.h"
 #include "scenario.h"
 
 #define RANDOM_DEFAULT 1000
@@ -136,6 +138,8 @@ int main(int argc, char **argv)
 	if (argc == 4 && strcmp(argv[1], "--seeds") == 0)
 		return run_random(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10)) > 0;
 	rudp_log_set(print_log, NULL, getenv("SIM_DEBUG") ? RUDP_LOG_DEBUG : RUDP_LOG_WARN);
+	if (strcmp(argv[1], "--path") == 0)
+		return paths_command(argc, argv);
 	if (argc == 3) {
 		if (!scenario_named(argv[1], strtoull(argv[2], NULL, 10), &config))
 			return usage("no such scenario");

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+#include "bulk.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flight.h"
+#include "proto/conn_private.h"
+#include "proto/endpoint.h"
+
+#define PORT 443
+#define IP_UDP_BYTES 28
+#define QUEUE_STEP_NS (100 * RUDP_NS_PER_US)
+#define QUEUE_STEPS 50000
+#define SENDER 0
+#define RECEIVER 1
+
+struct queue_account {
+	uint64_t counts[QUEUE_STEPS];
+	uint64_t samples;
+	double sum_ms, max_ms;
+};
+
+struct flow {
+	struct rudp_conn *conn[2];
+	uint64_t written, read;
+	bool opened, fin_sent, in_startup;
+};
+
+struct bulk {
+	const struct bulk_config *config;
+	struct bulk_result *result;
+	struct prng prng;
+	int64_t now_ns, next_trace_ns;
+	struct rudp_endpoint *ep[2];
+	struct rudp_addr addr[2];
+	struct rudp_listener *listener;
+	struct link link[2]; /* by sender */
+	struct flight flight;
+	struct flow flows[BULK_FLOWS_MAX];
+	struct queue_account startup, after;
+	uint8_t *train;
+	bool failed;
+};
+
+static void seeded_random(void *context, void *out, size_t len)
+{
+	struct bulk *w = context;
+	uint8_t *bytes = out;
+
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (uint8_t)prng_next(&w->prng);
+}
+
+static void open_due(struct bulk *w)
+{
+	for (uint32_t i = 0; i < w->config->flow_count; i++) {
+		const struct bulk_flow *plan = &w->config->flows[i];
+		struct rudp_conn_options options = {.cc = rudp_cc_find(plan->cc)};
+		struct rudp_addr local = w->addr[SENDER];
+		struct flow *flow = &w->flows[i];
+		int error;
+
+		if (flow->opened || plan->start_at_ns > w->now_ns)
+			continue;
+		rudp_addr_set_port(&local, (uint16_t)(20000 + i));
+		flow->conn[SENDER] = rudp_endpoint_connect(w->ep[SENDER], w->ep[SENDER], &local,
+							   &w->addr[RECEIVER], PORT, &options,
+							   w->now_ns, &error);
+		flow->opened = flow->in_startup = true;
+		if (flow->conn[SENDER])
+			rudp_conn_set_user(flow->conn[SENDER], flow);
+		else
+			w->failed = true;
+	}
+}
+
+static void accept_all(struct bulk *w)
+{
+	struct rudp_conn *conn;
+
+	while ((conn = rudp_listener_accept(w->listener))) {
+		struct flow *flow = &w->flows[rudp_addr_port(rudp_conn_remote(conn)) - 20000];
+
+		flow->conn[RECEIVER] = conn;
+		rudp_conn_set_user(conn, flow);
+	}
+}
+
+static uint64_t wanted_bytes(const struct bulk *w, const struct bulk_flow *plan,
+			     const struct flow *flow)
+{
+	uint64_t until = plan->bytes ? plan->bytes : UINT64_MAX;
+
+	if (plan->stop_at_ns && w->now_ns >= plan->stop_at_ns)
+		return 0;
+	if (plan->app_bytes_per_s) {
+		uint64_t due = (uint64_t)((double)(w->now_ns - plan->start_at_ns) / 1e9 *
+					  (double)plan->app_bytes_per_s);
+
+		until = due < until ? due : until;
+	}
+	return until > flow->written ? until - flow->written : 0;
+}
+
+/* What the ring happens to hold is as good as anything. */
+static void write_some(struct bulk *w, const struct bulk_flow *plan, struct flow *flow)
+{
+	uint64_t want = wanted_bytes(w, plan, flow);
+	struct iovec iov[2];
+	size_t room = rudp_conn_send_room(flow->conn[SENDER]);
+	size_t take = want < room ? (size_t)want : room, got = 0;
+	int count;
+
+	if (take > 0) {
+		count = rudp_conn_send_reserve(flow->conn[SENDER], take, iov);
+		for (int i = 0; i < count; i++)
+			got += iov[i].iov_len;
+		rudp_conn_send_commit(flow->conn[SENDER], got, w->now_ns);
+		flow->written += got;
+	}
+	if (plan->bytes && flow->written == plan->bytes && !flow->fin_sent) {
+		flow->fin_sent = true;
+		rudp_conn_shutdown_send(flow->conn[SENDER], w->now_ns);
+	}
+}
+
+static void read_all(struct bulk *w, struct bulk_flow_result *result, const struct bulk_flow *plan,
+		     struct flow *flow)
+{
+	size_t got = rudp_conn_receive_available(flow->conn[RECEIVER]);
+
+	if (got == 0)
+		return;
+	rudp_conn_receive_consume(flow->conn[RECEIVER], got, w->now_ns);
+	flow->read += got;
+	if (w->now_ns >= w->config->measure_from_at_ns)
+		result->measured_bytes += got;
+	if (plan->bytes && flow->read == plan->bytes)
+		result->done_at_ns = w->now_ns;
+}
+
+static bool is_startup(const char *state)
+{
+	static const char *const states[] = {"startup", "drain", "slow_start", "css", ""};
+
+	for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+		if (strcmp(state, states[i]) == 0)
+			return true;
+	return false;
+}
+
+static void pump(struct bulk *w, uint32_t i)
+{
+	struct flow *flow = &w->flows[i];
+	struct bulk_flow_result *result = &w->result->flows[i];
+	const struct rudp_conn *sender = flow->conn[SENDER];
+
+	if (!sender)
+		return;
+	if (rudp_conn_error(sender)) {
+		printf("bulk: flow %" PRIu32 ": %s\n", i, strerror(rudp_conn_error(sender)));
+		w->failed = true;
+	}
+	if (sender->state == RUDP_STATE_ESTABLISHED) {
+		result->established_at_ns = rudp_time_min(result->established_at_ns, w->now_ns);
+		write_some(w, &w->config->flows[i], flow);
+	}
+	if (flow->in_startup && sender->cc.state_name && !is_startup(sender->cc.state_name)) {
+		flow->in_startup = false;
+		result->startup_done_at_ns = w->now_ns;
+	}
+	if (flow->conn[RECEIVER])
+		read_all(w, result, &w->config->flows[i], flow);
+}
+
+static void on_events(struct bulk *w)
+{
+	struct rudp_conn *conn;
+
+	for (int host = 0; host < 2; host++) {
+		while ((conn = rudp_endpoint_next_event(w->ep[host]))) {
+			rudp_conn_take_events(conn);
+			if (host == RECEIVER)
+				accept_all(w);
+		}
+	}
+	for (uint32_t i = 0; i < w->config->flow_count; i++)
+		pump(w, i);
+}
+
+static void note_queue(struct bulk *w, int64_t wait_ns)
+{
+	struct queue_account *account = w->flows[0].in_startup ? &w->startup : &w->after;
+	int64_t step = wait_ns / QUEUE_STEP_NS;
+	double ms = (double)wait_ns / 1e6;
+
+	account->counts[step < QUEUE_STEPS ? step : QUEUE_STEPS - 1]++;
+	account->samples++;
+	account->sum_ms += ms;
+	if (ms > account->max_ms)
+		account->max_ms = ms;
+}
+
+static void fly(struct bulk *w, int from, const struct rudp_train *train)
+{
+	for (size_t at = 0; at < train->len; at += train->segment_bytes) {
+		size_t left = train->len - at;
+		size_t len = left < train->segment_bytes ? left : train->segment_bytes;
+		int64_t wait_ns = rudp_time_max(w->link[from].free_at_ns - w->now_ns, 0);
+		int64_t at_ns[2];
+		int copies = link_offer(&w->link[from], &w->prng, len, w->now_ns, at_ns);
+
+		if (from == SENDER)
+			note_queue(w, wait_ns);
+		for (int i = 0; i < copies; i++)
+			w->failed |= !flight_add(&w->flight, at_ns[i], !from, &train->local,
+						 &train->remote, train->data + at, len);
+	}
+}
+
+static void transmit_all(struct bulk *w)
+{
+	struct rudp_train train = {.data = w->train, .cap = RUDP_TRAIN_BYTES_MAX};
+
+	for (int host = 0; host < 2; host++)
+		while (rudp_endpoint_transmit(w->ep[host], &train, w->now_ns))
+			fly(w, host, &train);
+}
+
+static void deliver(struct bulk *w, struct flying *f)
+{
+	struct rudp_datagram in = {
+		.socket = w->ep[f->to],
+		.data = f->data,
+		.len = f->len,
+		.local = f->to_addr,
+		.remote = f->from_addr,
+	};
+
+	rudp_endpoint_on_datagram(w->ep[f->to], &in, w->now_ns);
+}
+
+static void trace(struct bulk *w)
+{
+	struct rudp_conn_stats s;
+
+	if (!w->config->trace_every_ns || w->now_ns < w->next_trace_ns)
+		return;
+	w->next_trace_ns = w->now_ns + w->config->trace_every_ns;
+	for (uint32_t i = 0; i < w->config->flow_count; i++) {
+		if (!w->flows[i].conn[SENDER])
+			continue;
+		rudp_conn_stats(w->flows[i].conn[SENDER], &s);
+		printf("%8.3f s  %" PRIu32 " %-15s  rtt %6.1f  min %6.1f ms  cwnd %8" PRIu64
+		       "  ssthresh %8" PRIu64 "  flight %8" PRIu64 "  pace %7.2f Mbit/s  acked %9" PRIu64
+		       "  lost %" PRIu64 "/%" PRIu64 "  queue %5.1f ms\n",
+		       (double)w->now_ns / 1e9, i, s.cc_state, (double)s.latest_rtt_ns / 1e6,
+		       (double)s.min_rtt_ns / 1e6, s.cwnd_bytes,
+		       s.ssthresh_bytes == UINT64_MAX ? 0 : s.ssthresh_bytes, s.inflight_bytes,
+		       (double)s.pacing_bytes_per_s * 8 / 1e6, s.stream_acked, s.packets_lost,
+		       s.packets_spurious,
+		       (double)rudp_time_max(w->link[SENDER].free_at_ns - w->now_ns, 0) / 1e6);
+	}
+}
+
+/* A program that writes at a rate does so every millisecond. */
+static int64_t next_program_ns(const struct bulk *w)
+{
+	int64_t next = w->config->end_at_ns;
+
+	for (uint32_t i = 0; i < w->config->flow_count; i++) {
+		const struct bulk_flow *plan = &w->config->flows[i];
+
+		if (!w->flows[i].opened)
+			next = rudp_time_min(next, plan->start_at_ns);
+		else if (plan->app_bytes_per_s && plan->stop_at_ns > w->now_ns)
+			next = rudp_time_min(next, w->now_ns + RUDP_NS_PER_MS);
+	}
+	return next;
+}
+
+static void step(struct bulk *w)
+{
+	int64_t next = rudp_time_min(flight_next_ns(&w->flight), next_program_ns(w));
+	struct flying *f;
+
+	for (int host = 0; host < 2; host++)
+		next = rudp_time_min(next, rudp_endpoint_deadline_ns(w->ep[host]));
+	w->now_ns = rudp_time_max(w->now_ns, next);
+	while ((f = flight_take(&w->flight, w->now_ns))) {
+		deliver(w, f);
+		free(f);
+	}
+	for (int host = 0; host < 2; host++)
+		rudp_endpoint_on_time(w->ep[host], w->now_ns);
+	open_due(w);
+	on_events(w);
+	transmit_all(w);
+	trace(w);
+}
+
+static bool is_over(const struct bulk *w)
+{
+	if (w->failed || w->now_ns >= w->config->end_at_ns)
+		return true;
+	for (uint32_t i = 0; i < w->config->flow_count; i++)
+		if (w->result->flows[i].done_at_ns == RUDP_NEVER)
+			return false;
+	return true;
+}
+
+static struct bulk_queue queue_of(const struct queue_account *account)
+{
+	struct bulk_queue queue = {.max_ms = account->max_ms};
+	uint64_t count = 0;
+
+	if (account->samples == 0)
+		return queue;
+	queue.mean_ms = account->sum_ms / (double)account->samples;
+	for (int step = 0; step < QUEUE_STEPS; step++) {
+		count += account->counts[step];
+		if (count * 100 < account->samples * 99)
+			continue;
+		queue.p99_ms = (double)(step + 1) * QUEUE_STEP_NS / 1e6;
+		break;
+	}
+	return queue;
+}
+
+/* Full datagrams without a pause, less what the link loses by itself. */
+static double ideal_bits_per_s(const struct link_config *link, uint32_t datagram_bytes)
+{
+	double stream = datagram_bytes - RUDP_DATA_OVERHEAD_BYTES -
+			(double)rudp_frame_stream_head_bytes(100 << 20);
+
+	return link->rate_bits_per_s * (1 - link->loss) * (1 - link->burst_loss) * stream /
+	       (datagram_bytes + IP_UDP_BYTES);
+}
+
+static void finish(struct bulk *w)
+{
+	struct rudp_conn_stats stats;
+
+	for (uint32_t i = 0; i < w->config->flow_count; i++) {
+		struct bulk_flow_result *result = &w->result->flows[i];
+
+		result->delivered_bytes = w->flows[i].read;
+		if (!w->flows[i].conn[SENDER])
+			continue;
+		rudp_conn_stats(w->flows[i].conn[SENDER], &stats);
+		result->sent_packets = stats.packets_sent;
+		result->lost_packets = stats.packets_lost;
+		result->spurious_packets = stats.packets_spurious;
+		/* What is on its way at the end has not been paid for yet. */
+		result->wire_bytes = stats.bytes_sent + stats.packets_sent * IP_UDP_BYTES -
+				     stats.inflight_bytes;
+		result->datagram_bytes = stats.datagram_bytes;
+		result->ideal_bits_per_s = ideal_bits_per_s(&w->config->up, stats.datagram_bytes);
+	}
+	w->result->startup = queue_of(&w->startup);
+	w->result->after = queue_of(&w->after);
+	w->result->dropped_packets = w->link[SENDER].counts.dropped_queue;
+	w->result->down_bytes = w->link[RECEIVER].counts.bytes +
+				w->link[RECEIVER].counts.delivered * IP_UDP_BYTES;
+}
+
+static bool bulk_init(struct bulk *w)
+{
+	struct rudp_endpoint_config config = {.random = seeded_random, .random_context = w};
+
+	w->prng.state = w->config->seed;
+	rudp_addr_parse(&w->addr[SENDER], "10.0.0.1:20000");
+	rudp_addr_parse(&w->addr[RECEIVER], "10.0.0.2:443");
+	w->link[SENDER].config = w->config->up;
+	w->link[RECEIVER].config = w->config->down;
+	w->train = malloc(RUDP_TRAIN_BYTES_MAX);
+	for (int host = 0; host < 2; host++)
+		w->ep[host] = rudp_endpoint_new(&config, 0);
+	for (uint32_t i = 0; i < w->config->flow_count; i++) {
+		struct bulk_flow_result *flow = &w->result->flows[i];
+
+		flow->established_at_ns = flow->startup_done_at_ns = flow->done_at_ns = RUDP_NEVER;
+	}
+	if (!w->train || !w->ep[SENDER] || !w->ep[RECEIVER])
+		return false;
+	w->listener = rudp_endpoint_listen(w->ep[RECEIVER], w->ep[RECEIVER], PORT, BULK_FLOWS_MAX,
+					   w, NULL);
+	return w->listener != NULL;
+}
+
+bool bulk_run(const struct bulk_config *config, struct bulk_result *result)
+{
+	struct bulk *w = calloc(1, sizeof *w);
+	bool ok;
+
+	if (!w)
+		return false;
+	*result = (struct bulk_result){0};
+	w->config = config;
+	w->result = result;
+	ok = bulk_init(w);
+	while (ok && !is_over(w))
+		step(w);
+	ok = ok && !w->failed;
+	finish(w);
+	flight_fini(&w->flight);
+	for (int host = 0; host < 2; host++)
+		if (w->ep[host])
+			rudp_endpoint_free(w->ep[host]);
+	free(w->train);
+	free(w);
+	return ok;
+}
+
+double bulk_part_of_ideal(const struct bulk_config *config, const struct bulk_result *result)
+{
+	const struct bulk_flow_result *flow = &result->flows[0];
+	double span_s = (double)(config->end_at_ns - flow->established_at_ns) / 1e9;
+
+	return (double)flow->delivered_bytes * 8 / span_s / flow->ideal_bits_per_s;
+}
+
+double bulk_wire_by_payload(const struct bulk_flow_result *flow)
+{
+	return (double)flow->wire_bytes / (double)flow->delivered_bytes;
+}
+
+double bulk_jain(const struct bulk_config *config, const struct bulk_result *result)
+{
+	double sum = 0, squares = 0;
+
+	for (uint32_t i = 0; i < config->flow_count; i++) {
+		double bytes = (double)result->flows[i].measured_bytes;
+
+		sum += bytes;
+		squares += bytes * bytes;
+	}
+	return sum * sum / ((double)config->flow_count * squares);
+}
+
+double bulk_share_of_first(const struct bulk_config *config, const struct bulk_result *result)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < config->flow_count; i++)
+		sum += (double)result->flows[i].measured_bytes;
+	return (double)result->flows[0].measured_bytes / sum;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bulk - the yardstick of congestion control: flows of whole connections through one bottleneck, in
+ * virtual time, and what became of them and of its queue.
+ *
+ * Model     the flows go up through one link, their acknowledgements down through the other. A flow
+ *           always has data, or as much as its object, and is read at once. What is looked at is
+ *           speed: that the bytes are right is the business of world.h.
+ *           A flow is in start-up until its algorithm first says that it is not.
+ */
+#ifndef RUDP_SIM_BULK_H
+#define RUDP_SIM_BULK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "link.h"
+
+#define BULK_FLOWS_MAX 16
+
+struct bulk_flow {
+	const char *cc;
+	int64_t start_at_ns;
+	int64_t stop_at_ns;           /* writes no more from here on; 0: never */
+	uint64_t bytes;               /* of the object; 0: always has data */
+	uint64_t app_bytes_per_s;     /* what the program writes at most; 0: no bound */
+};
+
+struct bulk_config {
+	uint64_t seed;
+	struct link_config up, down;
+	int64_t end_at_ns;
+	int64_t measure_from_at_ns;   /* of the shares; the goodput counts from the start */
+	int64_t trace_every_ns;       /* print the time series; 0: no */
+	uint32_t flow_count;
+	struct bulk_flow flows[BULK_FLOWS_MAX];
+};
+
+struct bulk_flow_result {
+	uint64_t delivered_bytes;     /* of the stream, from the flow's connect() to the end */
+	uint64_t measured_bytes;      /* of these, after measure_from_at_ns */
+	uint64_t sent_packets, lost_packets, spurious_packets;
+	uint64_t wire_bytes;          /* up, with the headers of IP and UDP */
+	int64_t established_at_ns;    /* RUDP_NEVER: not, as in the other two */
+	int64_t startup_done_at_ns;
+	int64_t done_at_ns;           /* the object is read whole */
+	uint32_t datagram_bytes;      /* at the end */
+	double ideal_bits_per_s;      /* of goodput, had it the link alone */
+};
+
+struct bulk_queue {
+	double mean_ms, p99_ms, max_ms;
+};
+
+struct bulk_result {
+	struct bulk_flow_result flows[BULK_FLOWS_MAX];
+	struct bulk_queue startup, after;   /* of the first flow */
+	uint64_t dropped_packets;           /* by the full queue */
+	uint64_t down_bytes;                /* acknowledgements on the wire */
+};
+
+/* false: no memory, or a connection failed (said on stdout). */
+bool bulk_run(const struct bulk_config *config, struct bulk_result *result);
+
+/* Of the first flow: what it got by the ideal, from the end of its handshake to the end. */
+double bulk_part_of_ideal(const struct bulk_config *config, const struct bulk_result *result);
+double bulk_wire_by_payload(const struct bulk_flow_result *flow);
+/* Jain's index of what the flows got while measured. */
+double bulk_jain(const struct bulk_config *config, const struct bulk_result *result);
+double bulk_share_of_first(const struct bulk_config *config, const struct bulk_result *result);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#include "paths.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "proto/cc.h"
+
+#define MS RUDP_NS_PER_MS
+#define S RUDP_NS_PER_S
+#define OBJECT_BYTES 1000000
+#define TRACE_MS_DEFAULT 10
+
+/* rate in Mbit/s, round trip in ms, queue in BDP */
+#define LINK(mbits, rtt_ms, bdps)                                                                  \
+	.rate_bits_per_s = (mbits)*1e6, .delay_ns = (rtt_ms)*MS / 2,                                \
+	.queue_bytes = (size_t)((mbits)*125.0 * (rtt_ms) * (bdps))
+
+const struct path paths[] = {
+	{"P1", "100 Mbit/s, 50 ms", {LINK(100, 50, 1)}, 15 * S, 5 * S, {0.95, 1.10, 10, 25, 0.35}},
+	{"P2", "100 Mbit/s, 50 ms, 1 % loss", {LINK(100, 50, 1), .loss = 0.01}, 15 * S, 5 * S,
+	 {0.95, 1.10, 10, 25, 0.35}},
+	{"P3", "100 Mbit/s, 100 ms, 3 % loss", {LINK(100, 100, 1), .loss = 0.03}, 15 * S, 5 * S,
+	 {0.92, 1.13, 10, 50, 0.7}},
+	{"P4", "20 Mbit/s, 600 ms, 0.5 % loss", {LINK(20, 600, 1), .loss = 0.005}, 25 * S, 25 * S,
+	 {0.88, 1.10, 30, 300, 4}},
+	{"P5", "50 Mbit/s, 30 ms, 2 % loss in bursts of 4, jitter of 5 ms that reorders",
+	 {LINK(50, 30, 1), .burst_loss = 0.02, .burst_len = 4, .jitter_ns = 5 * MS}, 15 * S, 5 * S,
+	 {0.95, 1.10, 10, 15, 0.4}},
+	{"P6", "10 Mbit/s, 40 ms, queue of 10 BDP", {LINK(10, 40, 10)}, 15 * S, 15 * S,
+	 {0.95, 1.10, 10, 20, 1}},
+	{"P7", "500 Mbit/s, 10 ms, 0.1 % loss", {LINK(500, 10, 1), .loss = 0.001}, 15 * S, 3 * S,
+	 {0.95, 1.10, 10, 5, 0.1}},
+};
+
+const int path_count = sizeof paths / sizeof paths[0];
+
+const struct path *path_find(const char *name)
+{
+	for (int i = 0; i < path_count; i++)
+		if (strcmp(paths[i].name, name) == 0)
+			return &paths[i];
+	return NULL;
+}
+
+void path_configure(const struct path *path, const char *cc, uint64_t seed,
+		    struct bulk_config *config)
+{
+	*config = (struct bulk_config){
+		.seed = seed,
+		.up = path->link,
+		.down = path->link,
+		.end_at_ns = path->run_ns + 2 * path->link.delay_ns,
+		.flow_count = 1,
+		.flows = {{.cc = cc}},
+	};
+}
+
+static void print_flow(uint32_t i, const struct bulk_flow *plan, const struct bulk_flow_result *r)
+{
+	printf("  flow %" PRIu32 " %-5s  %10" PRIu64 " bytes  wire/payload %.3f  sent %" PRIu64
+	       "  lost %" PRIu64 "  spurious %" PRIu64 "  datagram %" PRIu32,
+	       i, plan->cc, r->delivered_bytes, bulk_wire_by_payload(r), r->sent_packets,
+	       r->lost_packets, r->spurious_packets, r->datagram_bytes);
+	if (r->startup_done_at_ns != RUDP_NEVER)
+		printf("  start-up %.3f s", (double)(r->startup_done_at_ns - r->established_at_ns) / 1e9);
+	if (r->done_at_ns != RUDP_NEVER)
+		printf("  done after %.3f s", (double)(r->done_at_ns - r->established_at_ns) / 1e9);
+	printf("\n");
+}
+
+static void print(const char *name, const struct bulk_config *c, const struct bulk_result *r)
+{
+	printf("%-3s seed %" PRIu64 "  %.3f of %.2f Mbit/s  queue mean %.1f p99 %.1f max %.1f ms"
+	       "  (start-up mean %.1f p99 %.1f max %.1f)  dropped %" PRIu64 "  acks %.3f\n",
+	       name, c->seed, bulk_part_of_ideal(c, r), r->flows[0].ideal_bits_per_s / 1e6,
+	       r->after.mean_ms, r->after.p99_ms, r->after.max_ms, r->startup.mean_ms,
+	       r->startup.p99_ms, r->startup.max_ms, r->dropped_packets,
+	       (double)r->down_bytes / (double)r->flows[0].delivered_bytes);
+	for (uint32_t i = 0; i < c->flow_count; i++)
+		print_flow(i, &c->flows[i], &r->flows[i]);
+	if (c->flow_count > 1)
+		printf("  share of the first %.3f  jain %.4f\n", bulk_share_of_first(c, r),
+		       bulk_jain(c, r));
+}
+
+struct command {
+	const struct path *path;
+	const char *cc, *against;
+	uint64_t seed, bytes;
+	uint32_t flows;
+	double seconds, apart_s;
+	int64_t trace_ms;
+};
+
+static int usage(void)
+{
+	fprintf(stderr, "sim --path P1..P7 [--seed N] [--cc NAME] [--against NAME] [--flows N] "
+			"[--apart SECONDS] [--bytes N] [--seconds N] [--trace [MS]]\n");
+	return 2;
+}
+
+static bool parse_option(struct command *command, const char *name, const char *value)
+{
+	if (strcmp(name, "--path") == 0)
+		return (command->path = path_find(value)) != NULL;
+	if (strcmp(name, "--cc") == 0)
+		return rudp_cc_find(command->cc = value) != NULL;
+	if (strcmp(name, "--against") == 0)
+		return rudp_cc_find(command->against = value) != NULL;
+	if (strcmp(name, "--seed") == 0)
+		command->seed = strtoull(value, NULL, 10);
+	else if (strcmp(name, "--bytes") == 0)
+		command->bytes = strtoull(value, NULL, 10);
+	else if (strcmp(name, "--flows") == 0)
+		command->flows = (uint32_t)strtoul(value, NULL, 10);
+	else if (strcmp(name, "--apart") == 0)
+		command->apart_s = strtod(value, NULL);
+	else if (strcmp(name, "--seconds") == 0)
+		command->seconds = strtod(value, NULL);
+	else
+		return false;
+	return command->flows >= 1 && command->flows <= BULK_FLOWS_MAX;
+}
+
+static bool parse(struct command *command, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		bool has_value = i + 1 < argc && argv[i + 1][0] != '-';
+
+		if (strcmp(argv[i], "--trace") == 0) {
+			command->trace_ms = has_value ? atoll(argv[++i]) : TRACE_MS_DEFAULT;
+			continue;
+		}
+		if (!has_value || !parse_option(command, argv[i], argv[i + 1]))
+			return false;
+		i++;
+	}
+	return command->path != NULL;
+}
+
+static void plan_flows(const struct command *command, struct bulk_config *config)
+{
+	config->flow_count = command->flows;
+	if (command->against && command->flows == 1)
+		config->flow_count = 2;
+	for (uint32_t i = 0; i < config->flow_count; i++) {
+		config->flows[i] = config->flows[0];
+		config->flows[i].bytes = command->bytes;
+		config->flows[i].start_at_ns = (int64_t)(command->apart_s * 1e9) * i;
+		if (i > 0 && command->against)
+			config->flows[i].cc = command->against;
+	}
+}
+
+int paths_command(int argc, char **argv)
+{
+	struct command command = {.cc = "bbr", .seed = 1, .flows = 1};
+	struct bulk_config config;
+	struct bulk_result result;
+
+	if (!parse(&command, argc, argv))
+		return usage();
+	path_configure(command.path, command.cc, command.seed, &config);
+	plan_flows(&command, &config);
+	if (command.seconds > 0)
+		config.end_at_ns = (int64_t)(command.seconds * 1e9) + 2 * config.up.delay_ns;
+	config.trace_every_ns = command.trace_ms * MS;
+	if (!bulk_run(&config, &result))
+		return 1;
+	print(command.path->name, &config, &result);
+	return 0;
+}

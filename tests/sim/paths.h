@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * paths - the paths on which transports are compared, P1 to P7, for the yardstick (bulk.h), and the
+ * bounds that congestion control has to keep there.
+ */
+#ifndef RUDP_SIM_PATHS_H
+#define RUDP_SIM_PATHS_H
+
+#include "bulk.h"
+
+struct path_bounds {
+	double part_of_ideal;          /* at least */
+	double wire_by_payload;        /* at most, as the rest */
+	double queue_mean_ms, queue_p99_ms; /* after start-up */
+	double object_s;               /* 1 MB, from the end of the handshake */
+};
+
+struct path {
+	const char *name;
+	const char *what;
+	struct link_config link;       /* each way */
+	int64_t run_ns;
+	int64_t check_run_ns;          /* as part of make check, where packets cost time */
+	struct path_bounds bounds;
+};
+
+extern const struct path paths[];
+extern const int path_count;
+
+/* NULL: no such path. */
+const struct path *path_find(const char *name);
+/* One flow that always has data, as long as the path's runs are. */
+void path_configure(const struct path *path, const char *cc, uint64_t seed,
+		    struct bulk_config *config);
+
+/*
+ * The command:  --path P1 [--seed N] [--cc NAME] [--against NAME] [--flows N] [--apart SECONDS]
+ *               [--bytes N] [--seconds N] [--trace [MS]]
+ * Returns the exit code.
+ */
+int paths_command(int argc, char **argv);
+
+#endif
