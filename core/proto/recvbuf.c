@@ -2,6 +2,7 @@
 #include "proto/recvbuf.h"
 
 #include "base/log.h"
+#include "proto/rtt.h"
 
 #define FINAL_SIZE_UNKNOWN UINT64_MAX
 #define WINDOW_DUE_SHARE 4 /* a WINDOW frame is worth sending for a quarter of the window */
@@ -24,7 +25,10 @@ static uint64_t initial_window_bytes(const struct rudp_recvbuf *buf)
 
 void rudp_recvbuf_init(struct rudp_recvbuf *buf, size_t capacity_max_bytes)
 {
-	*buf = (struct rudp_recvbuf){.final_size = FINAL_SIZE_UNKNOWN};
+	*buf = (struct rudp_recvbuf){
+		.final_size = FINAL_SIZE_UNKNOWN,
+		.srtt_ns = RUDP_RTT_INITIAL_NS,
+	};
 	rudp_ring_init(&buf->ring, capacity_max_bytes);
 	rudp_range_set_init(&buf->pending, RUDP_RECVBUF_RANGES_MAX);
 	buf->window_bytes = buf->window_end = initial_window_bytes(buf); /* the handshake's */
@@ -110,6 +114,22 @@ static void decay(struct rudp_recvbuf *buf, int64_t now_at_ns)
 	buf->last_data_at_ns = now_at_ns;
 }
 
+/* A program that has not read half of what has just come may want to hold the sender back. */
+static void note_arrival(struct rudp_recvbuf *buf, size_t bytes, int64_t now_at_ns)
+{
+	uint64_t wanted;
+
+	if (now_at_ns - buf->arrived_from_ns > buf->srtt_ns) {
+		buf->arrived_from_ns = now_at_ns;
+		buf->arrived_bytes = 0;
+	}
+	buf->arrived_bytes += bytes;
+	wanted = min_u64(RUDP_RECVBUF_WINDOW_ROUNDS * buf->arrived_bytes,
+			 buf->ring.capacity_max_bytes);
+	if (wanted > buf->window_bytes && rudp_ring_used(&buf->ring) < buf->arrived_bytes / 2)
+		buf->window_bytes = wanted;
+}
+
 enum rudp_verdict rudp_recvbuf_take(struct rudp_recvbuf *buf, uint64_t offset, const uint8_t *bytes,
 				    size_t len, bool fin, int64_t now_at_ns)
 {
@@ -125,8 +145,10 @@ enum rudp_verdict rudp_recvbuf_take(struct rudp_recvbuf *buf, uint64_t offset, c
 			return RUDP_VERDICT_NO_MEMORY;
 	}
 	buf->duplicate_bytes += known;
-	if (known < len)
+	if (known < len) {
 		decay(buf, now_at_ns);
+		note_arrival(buf, (size_t)(len - known), now_at_ns);
+	}
 	if (fin)
 		buf->final_size = end;
 	return RUDP_VERDICT_OK;
@@ -173,6 +195,7 @@ static void trim(struct rudp_recvbuf *buf, int64_t now_at_ns)
 void rudp_recvbuf_consume(struct rudp_recvbuf *buf, size_t n, int64_t srtt_ns, int64_t now_at_ns)
 {
 	rudp_ring_consume(&buf->ring, n);
+	buf->srtt_ns = srtt_ns;
 	tune(buf, srtt_ns, now_at_ns);
 	trim(buf, now_at_ns);
 }

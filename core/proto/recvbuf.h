@@ -4,8 +4,11 @@
  *
  * Model      ring holds the in-order bytes [head, tail) and, beyond, the out-of-order ones listed in
  *            pending. window_end is what the peer has been allowed; it only grows.
- * Auto-tuning  the window doubles (up to capacity_max) when the program has drained half of it within
- *            two round trips; it decays to the initial size after RUDP_RECVBUF_IDLE_NS without data.
+ * Auto-tuning  the window (up to capacity_max) doubles when the program has drained half of it within
+ *            two round trips, and is at least RUDP_RECVBUF_WINDOW_ROUNDS times what arrives in one,
+ *            in order or not, as long as the program keeps up: a loss stops the draining for a round
+ *            trip or two, in which a sender that still looks for the bandwidth grows many times over.
+ *            It decays to the initial size after RUDP_RECVBUF_IDLE_NS without data.
  */
 #ifndef RUDP_PROTO_RECVBUF_H
 #define RUDP_PROTO_RECVBUF_H
@@ -22,6 +25,7 @@
 
 #define RUDP_RECVBUF_RANGES_MAX 16384
 #define RUDP_RECVBUF_INITIAL_WINDOW_BYTES (512u << 10)
+#define RUDP_RECVBUF_WINDOW_ROUNDS 8
 #define RUDP_RECVBUF_IDLE_NS (10 * RUDP_NS_PER_S)
 
 struct rudp_recvbuf {
@@ -32,6 +36,9 @@ struct rudp_recvbuf {
 	uint64_t window_end;           /* promised */
 	uint64_t drained_mark;         /* auto-tuning: head when the present measurement began */
 	int64_t drained_mark_at_ns;
+	uint64_t arrived_bytes;        /* new ones of the round trip that began at arrived_from_ns */
+	int64_t arrived_from_ns;
+	int64_t srtt_ns;               /* as last heard */
 	int64_t last_data_at_ns;
 	bool discarding;               /* the program shut its reading side: take and drop */
 	uint64_t duplicate_bytes;      /* total, for statistics */

@@ -221,6 +221,33 @@ Test(recvbuf, window_does_not_grow_for_big_bites_taken_now_and_then)
 	cr_assert(eq(u64, buf.window_bytes, WINDOW));
 }
 
+Test(recvbuf, window_follows_what_arrives_behind_a_gap)
+{
+	take(0, 1000, false);
+	drain(1000);
+	now_at_ns += 2 * RTT; /* a round trip begins */
+	for (uint64_t i = 1; i <= 10; i++)
+		take(i * 10000, 10000, false);
+	cr_assert(eq(u64, buf.window_bytes, 8 * 100000));
+	cr_assert(eq(int, rudp_recvbuf_window_due(&buf), 1));
+	/* As much again in each of the next round trips is no reason for more. */
+	for (uint64_t round = 1; round <= 4; round++) {
+		now_at_ns += 2 * RTT;
+		for (uint64_t i = 1; i <= 10; i++)
+			take((round * 10 + i) * 10000, 10000, false);
+	}
+	cr_assert(eq(u64, buf.window_bytes, 8 * 100000));
+}
+
+Test(recvbuf, window_does_not_follow_what_the_program_leaves_unread)
+{
+	for (uint64_t i = 0; i < WINDOW / 8192; i++) {
+		now_at_ns += RTT / 4;
+		take(i * 8192, 8192, false);
+	}
+	cr_assert(eq(u64, buf.window_bytes, WINDOW));
+}
+
 Test(recvbuf, window_never_exceeds_the_capacity)
 {
 	flow(RTT / 100, 400);

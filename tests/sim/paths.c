@@ -59,6 +59,11 @@ void path_configure(const struct path *path, const char *cc, uint64_t seed,
 	};
 }
 
+static double seconds(int64_t span_ns)
+{
+	return (double)span_ns / 1e9;
+}
+
 static void print_flow(uint32_t i, const struct bulk_flow *plan, const struct bulk_flow_result *r)
 {
 	printf("  flow %" PRIu32 " %-5s  %10" PRIu64 " bytes  wire/payload %.3f  sent %" PRIu64
@@ -66,9 +71,9 @@ static void print_flow(uint32_t i, const struct bulk_flow *plan, const struct bu
 	       i, plan->cc, r->delivered_bytes, bulk_wire_by_payload(r), r->sent_packets,
 	       r->lost_packets, r->spurious_packets, r->datagram_bytes);
 	if (r->startup_done_at_ns != RUDP_NEVER)
-		printf("  start-up %.3f s", (double)(r->startup_done_at_ns - r->established_at_ns) / 1e9);
+		printf("  start-up %.3f s", seconds(r->startup_done_at_ns - r->established_at_ns));
 	if (r->done_at_ns != RUDP_NEVER)
-		printf("  done after %.3f s", (double)(r->done_at_ns - r->established_at_ns) / 1e9);
+		printf("  done after %.3f s", seconds(r->done_at_ns - r->established_at_ns));
 	printf("\n");
 }
 
