@@ -140,14 +140,22 @@ $(BUILD)/examples/%: examples/%.c $(BUILD)/librudp.a
 $(BUILD)/linkem: $(call obj,$(LINKEM_SRC))
 	$(CC) $(LDFLAGS) -o $@ $^ -lm
 
+# What encrypting a packet costs, by itself.
+$(BUILD)/bench/aead: $(call obj,bench/aead.c core/engine/aead_choice.c) $(BUILD)/libproto.a \
+		$(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ldl
+
 # One criterion program for each folder of unit tests.
 tests_of = $(call obj,$(wildcard tests/$(1)/*.c))
 $(BUILD)/tests/base: $(call tests_of,base) $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion
-$(BUILD)/tests/proto: $(call tests_of,proto) $(BUILD)/libproto.a $(BUILD)/libbase.a
+# The loader of libIPSec_MB is the engine's; the backend behind it is tested beside libcrypto.
+$(BUILD)/tests/proto: $(call tests_of,proto) $(call obj,core/engine/aead_choice.c) \
+		$(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lm
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lm -ldl
 $(BUILD)/tests/api: $(call tests_of,api) $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ldl

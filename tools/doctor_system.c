@@ -16,6 +16,7 @@
 #include "api/mark.h"
 #include "api/names.h"
 #include "doctor.h"
+#include "engine/aead_choice.h"
 #include "proto/aead.h"
 
 #define FILES_FEW 4096
@@ -224,6 +225,17 @@ void rudp_doctor_confinement(struct rudp_report *report)
 	check_io_uring(report);
 }
 
+static void check_aead(struct rudp_report *report)
+{
+	char why[RUDP_AEAD_WHY_SIZE];
+
+	if (rudp_aead_load_mb(why))
+		rudp_report_add(report, RUDP_DOCTOR_OK, "aead", NULL, "%s", why);
+	else
+		rudp_report_add(report, RUDP_DOCTOR_NOTE, "aead", NULL,
+				"packets are encrypted by libcrypto; %s", why);
+}
+
 void rudp_doctor_machine(struct rudp_report *report)
 {
 	char source[64] = "";
@@ -235,6 +247,7 @@ void rudp_doctor_machine(struct rudp_report *report)
 		rudp_report_add(report, RUDP_DOCTOR_NOTE, "cipher", NULL,
 				"the processor has no instructions for AES: ChaCha20-Poly1305, which is "
 				"slower");
+	check_aead(report);
 	rudp_read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", source,
 		       sizeof source);
 	if (strcmp(source, "hpet") == 0 || strcmp(source, "acpi_pm") == 0 ||

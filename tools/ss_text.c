@@ -94,6 +94,8 @@ static void print_transport(const struct rudp_control_info *info)
 		putchar(')');
 	if (info->transport == RUDP_TRANSPORT_RUDP && info->suite)
 		printf(" key:%s %s", info->authenticated ? "yes" : "no", rudp_ss_suite(info));
+	if (info->transport == RUDP_TRANSPORT_RUDP && info->aead)
+		printf(" by:%s", rudp_aead_kind_text(info->aead));
 	print_count("udp_port", info->udp_port);
 }
 

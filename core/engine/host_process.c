@@ -19,6 +19,7 @@
 
 #include "api/engine_ready.h"
 #include "base/log.h"
+#include "engine/aead_choice.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
 #include "engine/policy.h"
@@ -149,6 +150,8 @@ static int run(const struct rudp_settings *settings, uint64_t hash, int *signal_
 	rudp_log(RUDP_LOG_INFO, "engine for user %u is ready, %s", engine.uid,
 		 settings->has_psk ? "with a key" : "without a key");
 	say_ready(&engine);
+	/* Not before: whoever waits for this engine need not wait for a library to come off a disk. */
+	rudp_aead_choose(settings->aead);
 	rudp_engine_run(&engine);
 	rudp_log(RUDP_LOG_INFO, "engine ends");
 	rudp_engine_fini(&engine);

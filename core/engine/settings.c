@@ -57,6 +57,21 @@ static enum rudp_settings_fault read_cc(struct reading *r, const char *value)
 	return RUDP_SETTINGS_BAD_VALUE;
 }
 
+static enum rudp_settings_fault read_aead(struct reading *r, const char *value)
+{
+	static const enum rudp_aead_kind kinds[] = {RUDP_AEAD_LIBCRYPTO, RUDP_AEAD_IPSEC_MB};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (strcmp(value, rudp_aead_kind_text(kinds[i])) == 0)
+			r->settings->aead = kinds[i];
+	if (r->settings->aead != RUDP_AEAD_NONE || strcmp(value, "auto") == 0)
+		return RUDP_SETTINGS_OK;
+	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
+		 "RUDP_AEAD: there is no library '%.64s'; allowed are auto, libcrypto and ipsec-mb",
+		 value);
+	return RUDP_SETTINGS_BAD_VALUE;
+}
+
 static bool default_log_path(struct reading *r)
 {
 	const char *directory = r->get("XDG_RUNTIME_DIR");
@@ -124,6 +139,7 @@ static const struct {
 	{"RUDP_KEY_FILE", read_key_file},
 	{"RUDP_KEY", read_key},
 	{"RUDP_CC", read_cc},
+	{"RUDP_AEAD", read_aead},
 	{"RUDP_ENGINE", read_host},
 	{"RUDP_CONNECT_TIMEOUT", read_connect_timeout},
 };

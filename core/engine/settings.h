@@ -4,6 +4,7 @@
  *
  *	RUDP_KEY_FILE         file with the pre-shared key: 64 hex digits or 44 characters of base64
  *	RUDP_CC               congestion control: a name that rudp_cc_find knows
+ *	RUDP_AEAD             auto, libcrypto or ipsec-mb: the library that encrypts
  *	RUDP_LOG              LEVEL or LEVEL:FILE
  *	RUDP_CONNECT_TIMEOUT  seconds that a connection attempt may take
  *	RUDP_POLICY           rules, see engine/policy.h; RUDP_POLICY_FILE: a file with more of them
@@ -19,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "proto/aead.h"
 #include "proto/cc.h"
 
 struct rudp_policy;
@@ -32,6 +34,7 @@ struct rudp_settings {
 	bool has_psk;
 	uint8_t psk[RUDP_PSK_BYTES];
 	const struct rudp_cc_ops *cc;    /* NULL: the protocol's default */
+	enum rudp_aead_kind aead;        /* NONE: the faster one */
 	enum rudp_log_level log_level;
 	char log_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no log */
 	int64_t connect_timeout_ns;      /* 0: the protocol's default */

@@ -19,6 +19,7 @@
 
 #include "base/addr.h"
 #include "base/time.h"
+#include "proto/aead.h"
 #include "proto/cc.h"
 #include "proto/frame.h"
 
@@ -81,6 +82,7 @@ struct rudp_conn_stats {
 	const char *cc_name, *cc_state;
 	bool authenticated;           /* a pre-shared key is in use */
 	uint8_t suite;                /* enum rudp_suite */
+	enum rudp_aead_kind aead;     /* NONE: no keys yet */
 };
 
 /* The owner's own pointer, NULL at first. */

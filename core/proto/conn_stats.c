@@ -72,6 +72,7 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 		.memory_bytes = memory_bytes(conn),
 		.authenticated = conn->ep->config.has_psk,
 		.suite = conn->suite,
+		.aead = conn->has_keys ? conn->keys.send.backend->kind : RUDP_AEAD_NONE,
 	};
 	fill_path(conn, stats);
 	fill_stream(conn, stats);

@@ -68,12 +68,25 @@ Test(settings, congestion_control_is_found_by_name)
 	cr_assert(eq(ptr, (void *)settings.cc, (void *)&rudp_cc_cubic));
 }
 
+Test(settings, the_library_that_encrypts_is_found_by_name)
+{
+	struct rudp_settings settings;
+
+	cr_assert(eq(int, load_one(&settings, "RUDP_AEAD", "ipsec-mb"), RUDP_SETTINGS_OK));
+	cr_assert(eq(int, settings.aead, RUDP_AEAD_IPSEC_MB));
+	cr_assert(eq(int, load_one(&settings, "RUDP_AEAD", "libcrypto"), RUDP_SETTINGS_OK));
+	cr_assert(eq(int, settings.aead, RUDP_AEAD_LIBCRYPTO));
+	cr_assert(eq(int, load_one(&settings, "RUDP_AEAD", "auto"), RUDP_SETTINGS_OK));
+	cr_assert(eq(int, settings.aead, RUDP_AEAD_NONE));
+}
+
 Test(settings, a_wrong_value_is_refused_naming_variable_and_what_is_allowed)
 {
 	struct rudp_settings settings;
 	const char *const wrong[][2] = {
 		{"RUDP_CC", "vegas"},
 		{"RUDP_ENGINE", "threads"},
+		{"RUDP_AEAD", "openssl"},
 		{"RUDP_LOG", "loud"},
 		{"RUDP_LOG", ":/tmp/x"},
 		{"RUDP_CONNECT_TIMEOUT", "soon"},

@@ -2,11 +2,14 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "engine/aead_choice.h"
 #include "hex.h"
 #include "proto/aead.h"
+#include "proto/aead_mb.h"
 #include "proto/crypto.h"
 
 #define PLAIN_MAX_BYTES 4096
@@ -14,6 +17,30 @@
 
 static const enum rudp_cipher ciphers[] = {RUDP_CIPHER_AES_256_GCM, RUDP_CIPHER_CHACHA20_POLY1305};
 #define CIPHERS (sizeof ciphers / sizeof *ciphers)
+
+static const struct rudp_aead_backend *backends[2] = {&rudp_aead_libcrypto};
+static size_t backend_count = 1;
+static char why[RUDP_AEAD_WHY_SIZE];
+
+/* What is not installed cannot be tested; the last test here says when that may be. */
+static void find_backends(void)
+{
+	backends[1] = rudp_aead_load_mb(why);
+	backend_count = backends[1] ? 2 : 1;
+}
+
+TestSuite(aead, .init = find_backends);
+
+static bool use(size_t backend)
+{
+	if (backend < backend_count)
+		rudp_aead_use(backends[backend]);
+	return backend < backend_count;
+}
+
+#define FOR_EACH_BACKEND(b) for (size_t b = 0; use(b); b++)
+/* Of a backend and a cipher. */
+#define FOR_EACH_PAIR(i) for (size_t i = 0; use(i / CIPHERS); i++)
 
 static uint64_t prng = 1;
 
@@ -168,9 +195,11 @@ static void expect_by_cipher(const struct vector *vector)
 
 Test(aead, seals_and_opens_published_vectors)
 {
-	expect_by_seam(&gcm_13, 0);
-	expect_by_seam(&gcm_14, 0);
-	expect_by_seam(&chacha_a5, UINT64_C(0x0807060504030201)); /* little endian */
+	FOR_EACH_BACKEND(b) {
+		expect_by_seam(&gcm_13, 0);
+		expect_by_seam(&gcm_14, 0);
+		expect_by_seam(&chacha_a5, UINT64_C(0x0807060504030201)); /* little endian */
+	}
 }
 
 Test(aead, fetches_the_ciphers_of_the_published_vectors)
@@ -208,8 +237,8 @@ Test(aead, pieces_seal_to_what_the_whole_seals_to)
 	struct rudp_aead sealer, opener;
 	uint8_t aad[13];
 
-	for (size_t c = 0; c < CIPHERS; c++) {
-		make_pair(&sealer, &opener, ciphers[c]);
+	FOR_EACH_PAIR(i) {
+		make_pair(&sealer, &opener, ciphers[i % CIPHERS]);
 		for (int step = 0; step < STEPS; step++) {
 			size_t len = draw(draw(2) ? 200 : PLAIN_MAX_BYTES);
 			struct iovec whole = {plain, len}, pieces[5];
@@ -243,8 +272,8 @@ Test(aead, pieces_may_stand_in_their_place)
 	static uint8_t out[sizeof expected];
 	struct rudp_aead sealer, opener;
 
-	for (size_t c = 0; c < CIPHERS; c++) {
-		make_pair(&sealer, &opener, ciphers[c]);
+	FOR_EACH_PAIR(i) {
+		make_pair(&sealer, &opener, ciphers[i % CIPHERS]);
 		for (int step = 0; step < STEPS; step++) {
 			size_t len = 1 + draw(1400);
 			struct iovec pieces[4];
@@ -253,12 +282,13 @@ Test(aead, pieces_may_stand_in_their_place)
 			fill(plain, len);
 			cut(pieces, 4, plain, len);
 			rudp_aead_seal(&sealer, 9, NULL, 0, pieces, 4, expected);
-			for (int i = 0; i < 4; i++) {
+			for (int piece = 0; piece < 4; piece++) {
 				if (draw(2)) {
-					memcpy(out + at, pieces[i].iov_base, pieces[i].iov_len);
-					pieces[i].iov_base = out + at;
+					memcpy(out + at, pieces[piece].iov_base,
+					       pieces[piece].iov_len);
+					pieces[piece].iov_base = out + at;
 				}
-				at += pieces[i].iov_len;
+				at += pieces[piece].iov_len;
 			}
 			rudp_aead_seal(&sealer, 9, NULL, 0, pieces, 4, out);
 			cr_assert(eq(int, memcmp(out, expected, len + RUDP_AEAD_TAG_BYTES), 0));
@@ -273,8 +303,8 @@ Test(aead, any_flipped_bit_is_refused_and_leaves_zeros)
 	const struct iovec in = {plain, sizeof plain};
 	struct rudp_aead sealer, opener;
 
-	for (size_t c = 0; c < CIPHERS; c++) {
-		make_pair(&sealer, &opener, ciphers[c]);
+	FOR_EACH_PAIR(i) {
+		make_pair(&sealer, &opener, ciphers[i % CIPHERS]);
 		fill(plain, sizeof plain);
 		fill(aad, sizeof aad);
 		rudp_aead_seal(&sealer, 5, aad, sizeof aad, &in, 1, sealed);
@@ -327,8 +357,8 @@ Test(aead, next_key_is_rekey_of_noise_in_both_directions)
 	const struct iovec in = {zeros, sizeof zeros};
 	struct rudp_aead sealer, opener;
 
-	for (size_t c = 0; c < CIPHERS; c++) {
-		make_pair(&sealer, &opener, ciphers[c]);
+	FOR_EACH_PAIR(i) {
+		make_pair(&sealer, &opener, ciphers[i % CIPHERS]);
 		rudp_aead_seal(&sealer, UINT64_MAX, NULL, 0, &in, 1, sealed);
 		rudp_aead_next_key(&sealer, by_sealer);
 		rudp_aead_next_key(&opener, by_opener);
@@ -348,4 +378,123 @@ Test(aead, next_key_is_rekey_of_noise_in_both_directions)
 			     1));
 		free_pair(&sealer, &opener);
 	}
+}
+
+static struct rudp_aead made_by(size_t backend, enum rudp_cipher cipher, bool sealing,
+				const uint8_t key[RUDP_KEY_BYTES])
+{
+	struct rudp_aead aead;
+
+	cr_assert(use(backend));
+	cr_assert(eq(int, rudp_aead_init(&aead, cipher, sealing, key), 0));
+	return aead;
+}
+
+Test(aead, what_one_backend_seals_every_other_opens)
+{
+	static uint8_t plain[65507], out[sizeof plain + RUDP_AEAD_TAG_BYTES];
+	static const size_t longest[] = {100, 1500, 9000, sizeof plain};
+	uint8_t key[RUDP_KEY_BYTES], aad[13];
+
+	fill(plain, sizeof plain);
+	for (size_t i = 0; i < backend_count * backend_count * CIPHERS; i++) {
+		enum rudp_cipher cipher = ciphers[i % CIPHERS];
+		struct rudp_aead sealer, opener;
+
+		fill(key, sizeof key);
+		fill(aad, sizeof aad);
+		sealer = made_by(i / CIPHERS % backend_count, cipher, true, key);
+		opener = made_by(i / CIPHERS / backend_count, cipher, false, key);
+		for (int step = 0; step < 400; step++) {
+			size_t len = draw((uint32_t)longest[draw(4)]), sealed;
+			struct iovec pieces[5];
+			int count = cut(pieces, 1 + (int)draw(5), plain, len);
+
+			sealed = rudp_aead_seal(&sealer, prng, aad, sizeof aad, pieces, count, out);
+			cr_assert(eq(sz, sealed, len + RUDP_AEAD_TAG_BYTES));
+			cr_assert(rudp_aead_open(&opener, prng, aad, sizeof aad, out, sealed, out));
+			cr_assert(zero(int, memcmp(out, plain, len)));
+		}
+		free_pair(&sealer, &opener);
+	}
+}
+
+static size_t seal_wrongly(struct rudp_aead *aead, uint64_t counter, const uint8_t *aad,
+			   size_t aad_len, const struct iovec *in, int in_count, uint8_t *out)
+{
+	size_t len = rudp_aead_libcrypto.seal(aead, counter, aad, aad_len, in, in_count, out);
+
+	if (len > 1000)
+		out[999] ^= 1;
+	return len;
+}
+
+static bool open_anything(struct rudp_aead *aead, uint64_t counter, const uint8_t *aad,
+			  size_t aad_len, const uint8_t *in, size_t len, uint8_t *out)
+{
+	rudp_aead_libcrypto.open(aead, counter, aad, aad_len, in, len, out);
+	return true;
+}
+
+Test(aead, a_backend_with_a_fault_fails_its_self_test)
+{
+	struct rudp_aead_backend faulty = rudp_aead_libcrypto;
+
+	for (size_t b = 0; b < backend_count; b++)
+		cr_assert(rudp_aead_agrees(backends[b]));
+	faulty.seal = seal_wrongly;
+	cr_assert(not(rudp_aead_agrees(&faulty)));
+	faulty = rudp_aead_libcrypto;
+	faulty.open = open_anything;
+	cr_assert(not(rudp_aead_agrees(&faulty)));
+}
+
+/* Also says that the tests above had it: the header comes in one package with the library. */
+Test(aead, libipsec_mb_is_loaded_where_its_header_was)
+{
+#if defined(__has_include) && __has_include(<intel-ipsec-mb.h>)
+	cr_assert(eq(sz, backend_count, 2), "%s", why);
+	cr_assert(eq(int, backends[1]->kind, RUDP_AEAD_IPSEC_MB));
+#else
+	cr_assert(eq(sz, backend_count, 1));
+	cr_assert(ne(ptr, strstr(why, "is not used"), NULL), "%s", why);
+#endif
+}
+
+#if defined(__has_include) && __has_include(<intel-ipsec-mb.h>)
+static unsigned strange_version(void)
+{
+	return 0x90900;
+}
+
+/* A library in which one name is missing, or that calls itself another version. */
+static void *find_in_part(void *library, const char *name)
+{
+	union {
+		unsigned (*function)(void);
+		void *object;
+	} version = {strange_version};
+
+	return library && strcmp(name, library) == 0 ? NULL : version.object;
+}
+
+Test(aead, a_library_that_is_another_than_the_headers_is_refused)
+{
+	const struct rudp_aead_backend *backend = NULL;
+	char missing[] = "free_mb_mgr";
+
+	cr_assert(eq(int, rudp_aead_mb_start(find_in_part, missing, &backend), -ENOENT));
+	cr_assert(eq(int, rudp_aead_mb_start(find_in_part, NULL, &backend), -EPROTO));
+	cr_assert(eq(ptr, (void *)backend, NULL));
+}
+#endif
+
+Test(aead, the_choice_falls_back_and_obeys)
+{
+	rudp_aead_choose(RUDP_AEAD_LIBCRYPTO);
+	cr_assert(eq(int, rudp_aead_used()->kind, RUDP_AEAD_LIBCRYPTO));
+	rudp_aead_choose(RUDP_AEAD_NONE);
+	cr_assert(eq(int, rudp_aead_used()->kind, backends[backend_count - 1]->kind));
+	rudp_aead_choose(RUDP_AEAD_IPSEC_MB);
+	cr_assert(eq(int, rudp_aead_used()->kind, backends[backend_count - 1]->kind));
 }
