@@ -31,6 +31,19 @@ bool rudp_addr_equal(const struct rudp_addr *a, const struct rudp_addr *b)
 	return rudp_addr_same_host(a, b) && rudp_addr_port(a) == rudp_addr_port(b);
 }
 
+struct rudp_addr_key rudp_addr_key_of(const struct rudp_addr *a)
+{
+	struct rudp_addr_key key = {.port = rudp_addr_port(a), .family = a->family};
+
+	if (a->family == AF_INET) {
+		memcpy(key.host, &a->in4.sin_addr, sizeof a->in4.sin_addr);
+	} else if (a->family == AF_INET6) {
+		memcpy(key.host, &a->in6.sin6_addr, sizeof key.host);
+		key.scope = a->in6.sin6_scope_id;
+	}
+	return key;
+}
+
 socklen_t rudp_addr_len(const struct rudp_addr *a)
 {
 	if (a->family == AF_INET)

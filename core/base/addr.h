@@ -21,6 +21,14 @@ struct rudp_addr {
 	};
 };
 
+/* An address as bytes to hash and compare: no padding, and nothing that means the same in two ways. */
+struct rudp_addr_key {
+	uint8_t host[16];
+	uint32_t scope;
+	uint16_t port;
+	uint16_t family;
+};
+
 /* Longest text of rudp_addr_format, with its terminating 0: "[v6%scope]:port". */
 #define RUDP_ADDR_TEXT_SIZE 72
 
@@ -29,6 +37,8 @@ bool rudp_addr_equal(const struct rudp_addr *a, const struct rudp_addr *b);
 
 /* Same family, host and, for IPv6, scope; the ports may differ. */
 bool rudp_addr_same_host(const struct rudp_addr *a, const struct rudp_addr *b);
+
+struct rudp_addr_key rudp_addr_key_of(const struct rudp_addr *a);
 
 /* Length of the sockaddr inside: what bind(2) and sendto(2) want; 0 for no address. */
 socklen_t rudp_addr_len(const struct rudp_addr *a);

@@ -27,6 +27,7 @@
 #include "engine/carrier.h"
 #include "engine/engine.h"
 #include "engine/options.h"
+#include "engine/pairs.h"
 #include "engine/race.h"
 
 #define RUDP_APP_PASS_BYTES (256u << 10) /* moved for one connection before others get a turn */
@@ -75,6 +76,7 @@ struct rudp_app {
 	struct rudp_sock_options options;
 	struct rudp_program program;
 	struct rudp_addr local, remote;
+	struct rudp_pair pair;        /* of these two, where it is an active one */
 	struct rudp_list link;        /* in engine->apps */
 	struct rudp_list ready_link;
 	struct rudp_list unread_link; /* in engine->unread */

@@ -4,10 +4,8 @@
  *
  * A binding is one bound or listening socket of a program. It holds a kernel TCP socket bound to the
  * same address with the same options, so that EADDRINUSE, port 0 and SO_REUSE* mean to all programs of
- * the host what they always mean. Bindings of one address share one port object, which has the UDP
- * socket and the protocol's listener; connections are dealt out to those that listen in turn. The UDP
- * port is that of the TCP socket, or the policy's fixed one, which then serves all ports of an address;
- * or one that nobody knows of, where the listener is for plain TCP alone.
+ * the host what they always mean. Bindings of one address share one port object (port.h);
+ * connections are dealt out to those that listen in turn.
  *
  * Nobody tells that a program's socket was closed: its abstract name is probed (bind another socket to
  * it: EADDRINUSE = alive).
@@ -24,14 +22,6 @@
 #include "engine/options.h"
 #include "engine/policy.h"
 #include "engine/udp.h"
-
-struct rudp_port {
-	struct rudp_udp *udp;
-	uint16_t number;                 /* what a SYN must name to come here */
-	struct rudp_listener *listener;  /* of the protocol; NULL: nobody listens */
-	struct rudp_list bindings;       /* first: whose turn it is */
-	struct rudp_list link;           /* in udp->ports */
-};
 
 struct rudp_binding {
 	uint64_t id;
@@ -53,6 +43,7 @@ struct rudp_binding {
 	unsigned queued;                 /* handed over, no accept seen yet */
 	struct rudp_list link;           /* in port->bindings */
 	struct rudp_list all_link;       /* in engine->bindings */
+	struct rudp_list number_link;    /* in engine->bindings_by_port */
 };
 
 /*
@@ -65,7 +56,8 @@ int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
 		     const struct rudp_addr *addr, uint32_t pid, struct rudp_binding **out);
 /*
  * The same with a kernel listener that somebody else has made (LISTEN_FDS), instead of addr: its
- * address is taken, and a duplicate of tcp_fd. -EINVAL: it is no listening TCP socket.
+ * address is taken, and a duplicate of tcp_fd. -EINVAL: it is no listening TCP socket; -EOPNOTSUPP: no
+ * rule takes it, and nothing of it has been touched.
  */
 int rudp_binding_adopt(struct rudp_engine *engine, int fd, unsigned mark_flags, int tcp_fd,
 		       uint32_t pid, struct rudp_binding **out);
@@ -83,7 +75,8 @@ void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_bindi
 /* false: its last holder is gone, and so is the binding now. */
 bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding);
 void rudp_binding_probe_all(struct rudp_engine *engine);
-void rudp_binding_probe_port(struct rudp_engine *engine, uint16_t port);
+/* Those that serve plain TCP on this port. */
+void rudp_binding_probe_port(struct rudp_engine *engine, const struct rudp_addr *remote);
 
 /* A connection has its kernel TCP socket now, and holds the port with it. */
 void rudp_binding_drop_tcp(struct rudp_binding *binding);

@@ -41,20 +41,6 @@ static bool is_connected(int fd)
 	return getpeername(fd, (struct sockaddr *)&un, &len) == 0;
 }
 
-static struct rudp_decision decide(struct rudp_engine *engine, const struct rudp_call *call,
-				   const struct rudp_addr *remote, struct rudp_program *program)
-{
-	struct rudp_policy_question question = {.direction = RUDP_DIRECTION_CONNECT,
-						.addr = remote,
-						.has_key = engine->settings.has_psk};
-
-	rudp_engine_look_at_program(engine, call->pid, program);
-	question.program = program->name;
-	question.executable = program->executable;
-	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
-	return rudp_policy_decide(engine->settings.policy, &question);
-}
-
 static void log_left_alone(const struct rudp_program *program, const struct rudp_addr *remote,
 			   const struct rudp_decision *decision)
 {
@@ -79,7 +65,8 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 	struct rudp_app *app;
 	int rc;
 
-	entry.decision = decide(engine, call, remote, &program);
+	rudp_engine_look_at_program(engine, call->pid, &program);
+	entry.decision = rudp_engine_decide(engine, RUDP_DIRECTION_CONNECT, remote, &program);
 	if (entry.decision.way == RUDP_WAY_TCP && !binding) {
 		log_left_alone(&program, remote, &entry.decision);
 		return RUDP_CONNECT_BY_KERNEL;

@@ -108,10 +108,8 @@ static int serve_listen(struct work *w)
 	return 0;
 }
 
-/* A listener that came with the program is left alone unless a rule takes it. */
 static int serve_adopt(struct work *w)
 {
-	struct rudp_decision decision;
 	struct rudp_binding *binding;
 	int rc;
 
@@ -121,11 +119,7 @@ static int serve_adopt(struct work *w)
 				w->call->pid, &binding);
 	if (rc < 0)
 		return rc;
-	decision = rudp_listener_decide(w->engine, binding);
-	if (decision.line == 0 || decision.way == RUDP_WAY_TCP)
-		rc = -EOPNOTSUPP;
-	else
-		rc = rudp_listener_start(w->engine, binding, w->call, SOMAXCONN);
+	rc = rudp_listener_start(w->engine, binding, w->call, SOMAXCONN);
 	if (rc < 0) {
 		rudp_binding_close(w->engine, binding);
 		return rc;

@@ -89,6 +89,20 @@ void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 	*program = engine->last_program;
 }
 
+struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,
+					const struct rudp_addr *addr,
+					const struct rudp_program *program)
+{
+	const struct rudp_policy_question question = {.direction = direction,
+						      .addr = addr,
+						      .program = program->name,
+						      .executable = program->executable,
+						      .has_key = engine->settings.has_psk};
+
+	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
+	return rudp_policy_decide(engine->settings.policy, &question);
+}
+
 /*
  * The same after a restart, so that a new engine of this user on this host can tell the peers of the
  * old one that their connections are gone; a secret only with a key.
@@ -135,9 +149,14 @@ static void init_lists(struct rudp_engine *engine)
 	rudp_list_init(&engine->calls);
 	rudp_list_init(&engine->strangers);
 	rudp_list_init(&engine->udps);
+	rudp_list_init(&engine->orphan_udps);
 	rudp_list_init(&engine->apps);
 	rudp_list_init(&engine->bindings);
 	rudp_list_init(&engine->clients);
+	for (size_t i = 0; i < RUDP_PORT_BUCKETS; i++) {
+		rudp_list_init(&engine->udps_by_port[i]);
+		rudp_list_init(&engine->bindings_by_port[i]);
+	}
 	rudp_list_init(&engine->ready);
 	rudp_list_init(&engine->unread);
 	rudp_list_init(&engine->tcp_dirty);

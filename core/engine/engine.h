@@ -8,7 +8,8 @@
  *	loop          epoll, the order of work in one turn
  *	udp           sockets on the wire       udp_receive, udp_send
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
- *	binding       who owns which port       listener (accept side), connect (active side)
+ *	binding       who owns which port       port (having it on both sides), yield (giving it up)
+ *	listener      accept side               connect (active side), pairs (names in use)
  *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
  *	control       messages from programs    control_calls (the operations), caller (rights)
  *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops
@@ -26,8 +27,9 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "base/timer_wheel.h"
-#include "engine/remembered.h"
+#include "engine/policy.h"
 #include "engine/random.h"
+#include "engine/remembered.h"
 #include "engine/settings.h"
 #include "engine/slots.h"
 #include "engine/drops.h"
@@ -39,12 +41,15 @@
 #define RUDP_SCRATCH_BYTES 65536
 #define RUDP_PROGRAM_NAME_BYTES 16
 #define RUDP_EXECUTABLE_NAME_BYTES 64
+#define RUDP_PORT_BUCKETS 1024u
 
 struct rudp_program {
 	uint32_t pid;
 	char name[RUDP_PROGRAM_NAME_BYTES];        /* /proc/PID/comm */
 	char executable[RUDP_EXECUTABLE_NAME_BYTES]; /* last part of its path; empty: not known */
 };
+
+struct rudp_pair;
 
 struct rudp_engine {
 	struct rudp_settings settings;
@@ -64,15 +69,17 @@ struct rudp_engine {
 	struct rudp_random random;    /* the endpoint's */
 
 	struct rudp_list doors, calls, strangers, udps, apps, bindings, clients;
+	struct rudp_list orphan_udps; /* have lost their owner, and perhaps all use */
+	/* udps, and bindings, once more: the list of rudp_port_bucket() of their local port */
+	struct rudp_list udps_by_port[RUDP_PORT_BUCKETS], bindings_by_port[RUDP_PORT_BUCKETS];
 	struct rudp_list tcp_dirty;   /* relayed connections with bytes to write */
 	struct rudp_list ready;       /* apps with more to do than one pass allows */
 	struct rudp_list unread;      /* apps whose forwarded bytes are read off later; oldest first */
 	unsigned call_count, stranger_count, app_count, binding_count, client_count, waiting_count;
-	unsigned orphan_udp_count;
 	unsigned tcp_count;           /* relayed connections, orphans included */
-	uint32_t sweep;
 
 	struct rudp_timer_wheel race_timers;
+	struct rudp_pair *pairs;      /* names that connections out of here have */
 	struct rudp_remembered remembered;
 
 	int64_t housekeeping_at_ns;
@@ -109,6 +116,11 @@ void rudp_engine_fini(struct rudp_engine *engine);
 /* Binds the name under which a user's programs find the engine. 0, -EADDRINUSE, -errno. */
 int rudp_engine_publish(struct rudp_engine *engine, uint64_t settings_hash);
 
+static inline size_t rudp_port_bucket(const struct rudp_addr *local)
+{
+	return rudp_addr_port(local) % RUDP_PORT_BUCKETS;
+}
+
 /* epoll with data id; events as EPOLL*. 0 or -errno. */
 int rudp_engine_watch(struct rudp_engine *engine, int fd, uint32_t events, uint64_t id);
 int rudp_engine_rewatch(struct rudp_engine *engine, int fd, uint32_t events, uint64_t id);
@@ -116,5 +128,9 @@ int rudp_engine_rewatch(struct rudp_engine *engine, int fd, uint32_t events, uin
 /* Name of the program with this pid, as of now or at most a second ago. */
 void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 				 struct rudp_program *program);
+/* What the policy says, as of now, of this program and address: the peer's, or the listener's own. */
+struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,
+					const struct rudp_addr *addr,
+					const struct rudp_program *program);
 
 #endif

@@ -15,7 +15,6 @@
 #include "engine/control.h"
 #include "engine/listener.h"
 #include "engine/loop.h"
-#include "engine/udp.h"
 
 /* A living process that has asked for this engine. */
 struct client {
@@ -192,12 +191,10 @@ void rudp_housekeeping(struct rudp_engine *engine)
 		rudp_listener_retry_all(engine);
 	if (engine->doors_open_at_ns <= engine->now_at_ns)
 		rudp_doors_reopen(engine);
-	if (engine->housekeeping_at_ns > engine->now_at_ns &&
-	    engine->orphan_udp_count < RUDP_ORPHANS_SWEEP)
+	if (engine->housekeeping_at_ns > engine->now_at_ns)
 		return;
 	rudp_drops_report(&engine->drops, rudp_endpoint_verdicts(engine->ep), engine->now_at_ns);
 	rudp_binding_probe_all(engine);
-	rudp_udp_sweep(engine);
 	close_stale_calls(engine, &engine->calls);
 	close_stale_calls(engine, &engine->strangers);
 	if (engine->stopping)
@@ -212,8 +209,8 @@ void rudp_housekeeping(struct rudp_engine *engine)
 int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
 {
 	bool ends = !engine->stays && is_idle(engine);
-	bool needed = engine->binding_count || engine->orphan_udp_count || engine->call_count ||
-		      engine->stranger_count || engine->stopping || (ends && !is_kept(engine));
+	bool needed = engine->binding_count || engine->call_count || engine->stranger_count ||
+		      engine->stopping || (ends && !is_kept(engine));
 	int64_t deadline = rudp_time_min(engine->accept_retry_at_ns, engine->doors_open_at_ns);
 
 	if (ends && is_kept(engine))

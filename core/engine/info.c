@@ -9,6 +9,7 @@
 #include "engine/app_side.h"
 #include "engine/binding.h"
 #include "engine/listener.h"
+#include "engine/port.h"
 #include "engine/tcp.h"
 
 static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_stats *stats)
@@ -82,7 +83,8 @@ static void fill_app(const struct rudp_app *app, struct rudp_control_info *info)
 	memcpy(info->program, app->program.name, sizeof info->program);
 	rudp_carrier_stats(&app->carrier, &stats);
 	copy_stats(info, &stats);
-	info->state = (uint8_t)rudp_info_state(app);
+	if (app->stage == RUDP_APP_CONNECTING)
+		info->state = RUDP_STATE_SYN_SENT;
 	info->transport = (uint8_t)app->transport;
 	info->reason = (uint8_t)app->reason;
 	info->policy_line = (uint16_t)app->policy_line;

@@ -7,12 +7,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "api/mark.h"
+#include "base/log.h"
 #include "engine/app_side.h"
 #include "engine/caller.h"
+#include "engine/port.h"
 #include "engine/tcp.h"
-#include "engine/yield.h"
 
 /* The engine calls listen: SO_PEERCRED of the listener then names it, which the shim's accept checks. */
 static int listen_native(int fd, int backlog)
@@ -37,19 +37,6 @@ static unsigned backlog_of(const struct rudp_port *port)
 			sum += backlog;
 	}
 	return sum;
-}
-
-struct rudp_decision rudp_listener_decide(struct rudp_engine *engine,
-					  const struct rudp_binding *binding)
-{
-	const struct rudp_policy_question question = {.direction = RUDP_DIRECTION_LISTEN,
-						      .addr = &binding->local,
-						      .program = binding->program.name,
-						      .executable = binding->program.executable,
-						      .has_key = engine->settings.has_psk};
-
-	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
-	return rudp_policy_decide(engine->settings.policy, &question);
 }
 
 /* A port where rudp alone is served is as taken as one that listens: SO_REUSEADDR lets nobody in. */
@@ -133,21 +120,27 @@ static void stop_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
 	binding->port->listener = NULL;
 }
 
-static void log_listening(const struct rudp_binding *binding)
+static const char *carried_by(enum rudp_transport transport)
+{
+	return transport == RUDP_TRANSPORT_BOTH  ? "rudp and plain TCP"
+	       : transport == RUDP_TRANSPORT_TCP ? "plain TCP"
+						 : "rudp";
+}
+
+static void log_listening(const struct rudp_engine *engine, const struct rudp_binding *binding)
 {
 	char text[RUDP_ADDR_TEXT_SIZE];
 
 	if (rudp_log_wants(RUDP_LOG_INFO))
 		rudp_log(RUDP_LOG_INFO, "%s (pid %u) listens on %s for %s", binding->program.name,
 			 binding->program.pid, rudp_addr_format(&binding->local, text),
-			 binding->way == RUDP_WAY_AUTO  ? "rudp and plain TCP"
-			 : binding->way == RUDP_WAY_TCP ? "plain TCP"
-							: "rudp");
+			 carried_by(rudp_listener_transport(engine, binding)));
 }
 
 static int start(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
 {
-	struct rudp_decision decision = rudp_listener_decide(engine, binding);
+	struct rudp_decision decision = rudp_engine_decide(engine, RUDP_DIRECTION_LISTEN,
+							   &binding->local, &binding->program);
 	int rc = 0;
 
 	binding->way = decision.way;
@@ -185,7 +178,7 @@ int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding
 	binding->backlog = backlog;
 	rc = start(engine, binding, fd);
 	if (rc == 0 && !again)
-		log_listening(binding);
+		log_listening(engine, binding);
 	return rc;
 }
 

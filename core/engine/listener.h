@@ -22,9 +22,6 @@
 /* LISTEN on a bound socket, the one that call holds. 0 or -errno. */
 int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding,
 			const struct rudp_call *call, int backlog);
-/* What the policy says of it. */
-struct rudp_decision rudp_listener_decide(struct rudp_engine *engine,
-					  const struct rudp_binding *binding);
 /* No more connections; those in its accept queue see to themselves. The port stays. */
 void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding);
 /* No accept will ever take what waits in the program's queue: reset, as TCP does at a shutdown. */

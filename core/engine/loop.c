@@ -162,6 +162,7 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	rudp_race_run_timers(engine);
 	rudp_tcp_flush_all(engine);
 	transmit(engine);
+	rudp_udp_close_orphans(engine);
 	if (rudp_housekeeping_deadline_ns(engine) <= engine->now_at_ns)
 		rudp_housekeeping(engine);
 }

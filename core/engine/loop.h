@@ -19,7 +19,6 @@ void rudp_engine_run(struct rudp_engine *engine);
 #define RUDP_HOUSEKEEPING_NS (300 * RUDP_NS_PER_MS)
 #define RUDP_IDLE_END_NS (2 * RUDP_NS_PER_S)
 #define RUDP_DRAIN_MAX_NS (5 * RUDP_NS_PER_S)
-#define RUDP_ORPHANS_SWEEP 512 /* so many unused sockets are closed at once */
 #define RUDP_CLIENTS_MAX 1024
 
 void rudp_housekeeping(struct rudp_engine *engine);

@@ -11,6 +11,7 @@
 #include "engine/app_side.h"
 #include "engine/binding.h"
 #include "engine/connect.h"
+#include "engine/port.h"
 #include "engine/tcp.h"
 #include "engine/udp.h"
 
@@ -22,28 +23,20 @@ static void arm(struct rudp_engine *engine, struct rudp_app *app)
 		       rudp_time_min(race->tcp_due_at_ns, race->give_up_at_ns));
 }
 
-/* As with TCP there is one connection between two names at a time. */
-static bool is_taken(const struct rudp_engine *engine, const struct rudp_addr *local,
-		     const struct rudp_addr *remote)
+/* Its own name is settled: nobody else may have it towards the same peer. */
+static void set_local(struct rudp_engine *engine, struct rudp_app *app,
+		      const struct rudp_addr *local)
 {
-	for (const struct rudp_list *link = engine->apps.next; link != &engine->apps;
-	     link = link->next) {
-		const struct rudp_app *app = RUDP_LIST_OWNER(link, struct rudp_app, link);
-
-		if (app->binding_id == 0 && rudp_addr_equal(&app->local, local) &&
-		    rudp_addr_equal(&app->remote, remote))
-			return true;
-	}
-	return false;
+	app->local = *local;
+	rudp_pair_add(&engine->pairs, &app->pair, local, &app->remote);
 }
 
 /*
  * A program that has bound its socket speaks from there. That socket stays unconnected: others may
  * share it. Where it was bound to any address, routing says which one it is.
  */
-static int from_binding(struct rudp_engine *engine, const struct rudp_binding *binding,
-			const struct rudp_addr *remote, struct rudp_udp **udp,
-			struct rudp_addr *local)
+static int from_binding(const struct rudp_binding *binding, const struct rudp_addr *remote,
+			struct rudp_udp **udp, struct rudp_addr *local)
 {
 	uint16_t port = rudp_addr_port(&binding->local);
 	int rc;
@@ -61,7 +54,7 @@ static int from_binding(struct rudp_engine *engine, const struct rudp_binding *b
 		rudp_addr_set_port(local, port);
 	}
 	*udp = binding->port->udp;
-	rudp_udp_hold(engine, *udp);
+	rudp_udp_hold(*udp);
 	return 0;
 }
 
@@ -84,22 +77,23 @@ static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
 	int rc;
 
 	if (binding) {
-		rc = from_binding(engine, binding, &wire, &udp, &local);
-		if (rc == 0 && is_taken(engine, &local, &app->remote)) {
+		rc = from_binding(binding, &wire, &udp, &local);
+		if (rc == 0 && rudp_pair_is_taken(engine->pairs, &local, &app->remote)) {
 			rudp_udp_release(engine, udp);
 			rc = -EADDRNOTAVAIL;
 		}
-		app->local = local;
-	} else
+	} else {
 		rc = rudp_udp_open_connected(engine, &wire, &app->options.route, &udp);
+		if (rc == 0)
+			local = udp->local;
+	}
 	if (rc < 0)
 		return rc;
-	if (!binding)
-		app->local = udp->local;
+	set_local(engine, app, &local);
 	app->carrier.conn = rudp_endpoint_connect(engine->ep, udp, &app->local, &wire,
 						  rudp_addr_port(&app->remote), &app->options.conn,
 						  engine->now_at_ns, &rc);
-	/* From here on the connection keeps the socket; the sweep sees that. */
+	/* From here on the connection keeps the socket. */
 	rudp_udp_release(engine, udp);
 	if (!app->carrier.conn)
 		return rc;
@@ -130,17 +124,19 @@ static int begin_tcp(struct rudp_engine *engine, struct rudp_app *app)
 		app->race.give_up_at_ns = app->race.started_at_ns + user_ns;
 	arm(engine, app);
 	/* A listener of ours that was closed a moment ago would still be connected to by the kernel. */
-	rudp_binding_probe_port(engine, rudp_addr_port(&app->remote));
+	rudp_binding_probe_port(engine, &app->remote);
 	return connect_tcp(engine, app);
 }
 
-static void learn_tcp_local(struct rudp_app *app)
+static void learn_tcp_local(struct rudp_engine *engine, struct rudp_app *app)
 {
+	struct rudp_addr local;
 	struct sockaddr_in6 name;
 	socklen_t len = sizeof name;
 
-	if (getsockname(app->carrier.tcp->fd, (struct sockaddr *)&name, &len) == 0)
-		rudp_addr_from_sockaddr(&app->local, (struct sockaddr *)&name, len);
+	if (getsockname(app->carrier.tcp->fd, (struct sockaddr *)&name, &len) == 0 &&
+	    rudp_addr_from_sockaddr(&local, (struct sockaddr *)&name, len) == 0)
+		set_local(engine, app, &local);
 }
 
 static bool recall(struct rudp_engine *engine, const struct rudp_app *app, bool *tcp,
@@ -169,7 +165,7 @@ static int begin_only_tcp(struct rudp_engine *engine, struct rudp_app *app)
 	int rc = begin_tcp(engine, app);
 
 	if (rc == 0)
-		learn_tcp_local(app);
+		learn_tcp_local(engine, app);
 	return rc;
 }
 
@@ -251,9 +247,16 @@ static void drop_conn(struct rudp_engine *engine, struct rudp_app *app)
 	app->carrier.conn = NULL;
 }
 
+static void drop_bag(struct rudp_race *race)
+{
+	free(race->bag);
+	race->bag = NULL;
+}
+
 static void won_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
 {
 	drop_tcp(engine, app);
+	drop_bag(&app->race);
 	app->race.tcp_due_at_ns = app->race.give_up_at_ns = RUDP_NEVER;
 	arm(engine, app);
 	remember(engine, app, false);
@@ -261,7 +264,7 @@ static void won_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
 	if (app->race.way == RUDP_WAY_AUTO)
 		app->reason = RUDP_REASON_ANSWERED;
 	if (app->fd < 0)
-		app->local = *rudp_conn_local(app->carrier.conn);
+		set_local(engine, app, rudp_conn_local(app->carrier.conn));
 	rudp_connect_on_established(engine, app);
 }
 
@@ -286,6 +289,7 @@ static void take_from_binding(struct rudp_engine *engine, struct rudp_app *app)
 
 static void won_by_tcp(struct rudp_engine *engine, struct rudp_app *app)
 {
+	drop_bag(&app->race);
 	app->race.give_up_at_ns = RUDP_NEVER;
 	if (app->carrier.conn) {
 		app->reason = RUDP_REASON_SILENT;
@@ -298,7 +302,7 @@ static void won_by_tcp(struct rudp_engine *engine, struct rudp_app *app)
 	app->transport = RUDP_TRANSPORT_TCP;
 	take_from_binding(engine, app);
 	if (app->fd < 0)
-		learn_tcp_local(app);
+		learn_tcp_local(engine, app);
 	rudp_connect_on_established(engine, app);
 }
 
@@ -396,6 +400,6 @@ void rudp_race_run_timers(struct rudp_engine *engine)
 void rudp_race_fini(struct rudp_engine *engine, struct rudp_app *app)
 {
 	rudp_timer_cancel(&engine->race_timers, &app->race.timer);
-	free(app->race.bag);
-	app->race.bag = NULL;
+	drop_bag(&app->race);
+	rudp_pair_remove(&engine->pairs, &app->pair);
 }

@@ -6,16 +6,8 @@
 
 #include "base/table.h"
 
-/* No padding and nothing that means the same in two ways: it is hashed as bytes. */
-struct key {
-	uint8_t host[16];
-	uint32_t scope;
-	uint16_t port;
-	uint16_t family;
-};
-
 struct rudp_remembered_entry {
-	struct key key;
+	struct rudp_addr_key key;
 	bool tcp;
 	int64_t rtt_ns;
 	int64_t since_ns;
@@ -23,21 +15,8 @@ struct rudp_remembered_entry {
 	UT_hash_handle hh;
 };
 
-static struct key key_of(const struct rudp_addr *addr)
-{
-	struct key key = {.port = rudp_addr_port(addr), .family = addr->family};
-
-	if (addr->family == AF_INET) {
-		memcpy(key.host, &addr->in4.sin_addr, sizeof addr->in4.sin_addr);
-	} else {
-		memcpy(key.host, &addr->in6.sin6_addr, sizeof key.host);
-		key.scope = addr->in6.sin6_scope_id;
-	}
-	return key;
-}
-
 static struct rudp_remembered_entry *find(const struct rudp_remembered *remembered,
-					  const struct key *key)
+					  const struct rudp_addr_key *key)
 {
 	struct rudp_remembered_entry *entry;
 
@@ -70,7 +49,8 @@ void rudp_remembered_fini(struct rudp_remembered *remembered)
 		drop(remembered, oldest(remembered));
 }
 
-static struct rudp_remembered_entry *add(struct rudp_remembered *remembered, const struct key *key)
+static struct rudp_remembered_entry *add(struct rudp_remembered *remembered,
+					 const struct rudp_addr_key *key)
 {
 	struct rudp_remembered_entry *entry;
 	bool rudp_table_add_failed = false;
@@ -93,7 +73,7 @@ static struct rudp_remembered_entry *add(struct rudp_remembered *remembered, con
 void rudp_remembered_put(struct rudp_remembered *remembered, const struct rudp_addr *to, bool tcp,
 			 int64_t rtt_ns, int64_t now_at_ns)
 {
-	struct key key = key_of(to);
+	struct rudp_addr_key key = rudp_addr_key_of(to);
 	struct rudp_remembered_entry *entry = find(remembered, &key);
 
 	if (!entry)
@@ -109,7 +89,7 @@ void rudp_remembered_put(struct rudp_remembered *remembered, const struct rudp_a
 
 void rudp_remembered_forget(struct rudp_remembered *remembered, const struct rudp_addr *to)
 {
-	struct key key = key_of(to);
+	struct rudp_addr_key key = rudp_addr_key_of(to);
 	struct rudp_remembered_entry *entry = find(remembered, &key);
 
 	if (entry)
@@ -119,7 +99,7 @@ void rudp_remembered_forget(struct rudp_remembered *remembered, const struct rud
 bool rudp_remembered_find(const struct rudp_remembered *remembered, const struct rudp_addr *to,
 			  int64_t age_max_ns, int64_t now_at_ns, bool *tcp, int64_t *rtt_ns)
 {
-	struct key key = key_of(to);
+	struct rudp_addr_key key = rudp_addr_key_of(to);
 	const struct rudp_remembered_entry *entry = find(remembered, &key);
 
 	if (!entry || now_at_ns - entry->since_ns > age_max_ns)

@@ -95,6 +95,7 @@ static int enlist(struct rudp_engine *engine, struct rudp_udp *udp)
 		return rc;
 	}
 	rudp_list_append(&engine->udps, &udp->link);
+	rudp_list_append(&engine->udps_by_port[rudp_port_bucket(&udp->local)], &udp->port_link);
 	return 0;
 }
 
@@ -126,6 +127,19 @@ static int give_up(struct rudp_udp *udp, int rc)
 	return rc;
 }
 
+/* Its name is settled. */
+static int finish(struct rudp_engine *engine, struct rudp_udp *udp, struct rudp_udp **out)
+{
+	int rc = learn_local(udp);
+
+	if (rc == 0)
+		rc = enlist(engine, udp);
+	if (rc < 0)
+		return give_up(udp, rc);
+	*out = udp;
+	return 0;
+}
+
 int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 		  const struct rudp_udp_options *options, struct rudp_udp **out)
 {
@@ -149,13 +163,7 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 		set_int(udp->fd, IPPROTO_IP, IP_FREEBIND, 1);
 	if (bind(udp->fd, &local->sa, rudp_addr_len(local)) < 0)
 		return give_up(udp, -errno);
-	rc = learn_local(udp);
-	if (rc == 0)
-		rc = enlist(engine, udp);
-	if (rc < 0)
-		return give_up(udp, rc);
-	*out = udp;
-	return 0;
+	return finish(engine, udp, out);
 }
 
 /* A broadcast address wants an option of a UDP socket, and has no route for a stream. */
@@ -195,13 +203,17 @@ int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *
 		return give_up(udp, rc == -EAGAIN ? -EADDRNOTAVAIL : rc);
 	udp->connected = true;
 	udp->remote = *remote;
-	rc = learn_local(udp);
-	if (rc == 0)
-		rc = enlist(engine, udp);
-	if (rc < 0)
-		return give_up(udp, rc);
-	*out = udp;
-	return 0;
+	return finish(engine, udp, out);
+}
+
+int rudp_udp_open_hidden(struct rudp_engine *engine, const struct rudp_addr *local, bool v6only,
+			 bool freebind, struct rudp_udp **out)
+{
+	const struct rudp_udp_options options = {.v6only = v6only, .freebind = freebind};
+	struct rudp_addr hidden = *local;
+
+	rudp_addr_set_port(&hidden, 0);
+	return rudp_udp_open(engine, &hidden, &options, out);
 }
 
 int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source)
@@ -222,88 +234,94 @@ int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source
 	return rc;
 }
 
-void rudp_udp_hold(struct rudp_engine *engine, struct rudp_udp *udp)
+void rudp_udp_hold(struct rudp_udp *udp)
 {
-	if (udp->owners++ == 0)
-		engine->orphan_udp_count--;
+	udp->owners++;
 }
 
 void rudp_udp_release(struct rudp_engine *engine, struct rudp_udp *udp)
 {
-	if (--udp->owners == 0)
-		engine->orphan_udp_count++;
+	if (--udp->owners == 0 && !rudp_list_is_linked(&udp->orphan_link))
+		rudp_list_append(&engine->orphan_udps, &udp->orphan_link);
 }
 
 void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	if (engine->ep)
 		rudp_endpoint_socket_gone(engine->ep, udp);
-	if (udp->owners == 0)
-		engine->orphan_udp_count--;
 	for (unsigned i = 0; i < udp->pending_count; i++)
 		free(udp->pending[i].data);
 	rudp_list_remove(&udp->link);
+	rudp_list_remove(&udp->port_link);
+	rudp_list_remove(&udp->orphan_link);
 	rudp_slots_remove(&engine->slots, udp->id);
 	close(udp->fd);
 	free(udp);
 }
 
-static bool mark_used(void *context, struct rudp_conn *conn)
+bool rudp_udp_has_conn(const struct rudp_engine *engine, const struct rudp_udp *udp)
 {
-	const struct rudp_engine *engine = context;
-	struct rudp_udp *udp = rudp_conn_socket(conn);
-
-	if (udp)
-		udp->sweep = engine->sweep;
-	return true;
+	return rudp_endpoint_uses_socket(engine->ep, udp, false);
 }
 
-void rudp_udp_sweep(struct rudp_engine *engine)
+/* Datagrams that wait for room are somebody's last words. */
+static void look_at_orphan(struct rudp_engine *engine, struct rudp_udp *udp)
 {
-	struct rudp_list *link, *next;
-
-	if (engine->orphan_udp_count == 0)
-		return;
-	engine->sweep++;
-	rudp_endpoint_visit(engine->ep, mark_used, engine);
-	for (link = engine->udps.next; link != &engine->udps; link = next) {
-		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
-
-		next = link->next;
-		if (udp->owners == 0 && udp->sweep != engine->sweep && udp->pending_count == 0)
-			rudp_udp_close(engine, udp);
-	}
+	if (udp->owners == 0 && udp->pending_count == 0 &&
+	    !rudp_endpoint_uses_socket(engine->ep, udp, true))
+		rudp_udp_close(engine, udp);
 }
 
-struct rudp_udp *rudp_udp_find(struct rudp_engine *engine, const struct rudp_addr *local,
-			       bool v6only)
+void rudp_udp_close_orphans(struct rudp_engine *engine)
 {
-	for (struct rudp_list *link = engine->udps.next; link != &engine->udps; link = link->next) {
-		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
+	struct rudp_list *link;
+	struct rudp_udp *udp;
 
-		if (!udp->connected && rudp_addr_equal(&udp->local, local) &&
-		    (local->family == AF_INET || udp->v6only == v6only))
+	while ((udp = rudp_endpoint_next_unused_socket(engine->ep)))
+		look_at_orphan(engine, udp);
+	while ((link = rudp_list_pop(&engine->orphan_udps)))
+		look_at_orphan(engine, RUDP_LIST_OWNER(link, struct rudp_udp, orphan_link));
+}
+
+/* The next one with this port, or NULL; before is NULL at first. */
+static struct rudp_udp *next_with_port(const struct rudp_engine *engine, uint16_t port,
+				       const struct rudp_udp *before)
+{
+	const struct rudp_list *head = &engine->udps_by_port[port % RUDP_PORT_BUCKETS];
+	const struct rudp_list *link = before ? &before->port_link : head;
+
+	while ((link = link->next) != head) {
+		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, port_link);
+
+		if (rudp_addr_port(&udp->local) == port)
 			return udp;
 	}
 	return NULL;
 }
 
+struct rudp_udp *rudp_udp_find(struct rudp_engine *engine, const struct rudp_addr *local,
+			       bool v6only)
+{
+	struct rudp_udp *udp = NULL;
+
+	while ((udp = next_with_port(engine, rudp_addr_port(local), udp)))
+		if (!udp->connected && rudp_addr_equal(&udp->local, local) &&
+		    (local->family == AF_INET || udp->v6only == v6only))
+			return udp;
+	return NULL;
+}
+
 bool rudp_udp_has_port(struct rudp_engine *engine, uint16_t port)
 {
-	for (struct rudp_list *link = engine->udps.next; link != &engine->udps; link = link->next)
-		if (rudp_addr_port(&RUDP_LIST_OWNER(link, struct rudp_udp, link)->local) == port)
-			return true;
-	return false;
+	return next_with_port(engine, port, NULL) != NULL;
 }
 
 void rudp_udp_share_port(struct rudp_engine *engine, uint16_t port)
 {
-	for (struct rudp_list *link = engine->udps.next; link != &engine->udps; link = link->next) {
-		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
+	struct rudp_udp *udp = NULL;
 
-		if (rudp_addr_port(&udp->local) == port)
-			set_int(udp->fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	}
+	while ((udp = next_with_port(engine, port, udp)))
+		set_int(udp->fd, SOL_SOCKET, SO_REUSEADDR, 1);
 }
 
 void rudp_udp_on_event(struct rudp_engine *engine, struct rudp_udp *udp, uint32_t events)

@@ -3,8 +3,7 @@
  * udp - the sockets on the wire.
  *
  * A struct rudp_udp is the "socket" of the protocol's datagrams and trains. It is held (owners) by the
- * binding or the connection attempt that opened it, and lives on as an orphan while connections use it;
- * the sweep of housekeeping closes it then.
+ * binding or the connection attempt that opened it, and lives on as an orphan while connections use it.
  *
  * IPv4 is AF_INET in all addresses, also on a dual-stack socket (AF_INET6 bound to ::).
  */
@@ -43,13 +42,14 @@ struct rudp_udp {
 	bool wide;                    /* its buffers have RUDP_UDP_BUFFER_BYTES */
 	unsigned owners;
 	uint32_t narrow_bytes;        /* received so far, while not wide */
-	uint32_t sweep;               /* last one that saw a connection here */
 	struct rudp_addr local;       /* as bound */
 	struct rudp_addr remote;      /* connected */
 	struct rudp_held_train pending[RUDP_UDP_PENDING_MAX];
 	unsigned pending_count;
 	struct rudp_list ports;       /* the binding side's (binding.h); one, but for a fixed UDP port */
 	struct rudp_list link;        /* in engine->udps */
+	struct rudp_list port_link;   /* in engine->udps_by_port */
+	struct rudp_list orphan_link; /* in engine->orphan_udps */
 };
 
 /* What a program has asked of the way there. */
@@ -79,17 +79,22 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
  */
 int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *remote,
 			    const struct rudp_udp_route *route, struct rudp_udp **out);
+/* Opens one bound to a free port of local's host that no caller knows of, as rudp_udp_open(). */
+int rudp_udp_open_hidden(struct rudp_engine *engine, const struct rudp_addr *local, bool v6only,
+			 bool freebind, struct rudp_udp **out);
 /* The address that routing would use towards remote; the port is 0. 0 or -errno. */
 int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source);
 
 /* Gives it what bulk needs: buffers, and datagrams coalesced by the kernel. */
 void rudp_udp_widen(struct rudp_udp *udp);
 
-void rudp_udp_hold(struct rudp_engine *engine, struct rudp_udp *udp);
-/* Without owners it is an orphan; closed by the next sweep that finds no connection on it. */
+void rudp_udp_hold(struct rudp_udp *udp);
+/* Without owners it is an orphan, and closed when no connection uses it, by the end of the turn. */
 void rudp_udp_release(struct rudp_engine *engine, struct rudp_udp *udp);
-/* Closes every orphan without a connection. */
-void rudp_udp_sweep(struct rudp_engine *engine);
+/* Closes the orphans that have become useless since the last time. */
+void rudp_udp_close_orphans(struct rudp_engine *engine);
+/* A connection holds its port: any but one that was reset. */
+bool rudp_udp_has_conn(const struct rudp_engine *engine, const struct rudp_udp *udp);
 void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp);
 
 /* One of this engine's with exactly this local address (family, host, port, v6only); or NULL. */

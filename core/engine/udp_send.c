@@ -244,6 +244,9 @@ void rudp_udp_send_pending(struct rudp_engine *engine, struct rudp_udp *udp)
 	}
 	udp->pending_count -= done;
 	memmove(udp->pending, udp->pending + done, udp->pending_count * sizeof udp->pending[0]);
-	if (udp->pending_count == 0)
-		rudp_engine_rewatch(engine, udp->fd, EPOLLIN, udp->id);
+	if (udp->pending_count > 0)
+		return;
+	rudp_engine_rewatch(engine, udp->fd, EPOLLIN, udp->id);
+	if (udp->owners == 0 && !rudp_list_is_linked(&udp->orphan_link))
+		rudp_list_append(&engine->orphan_udps, &udp->orphan_link);
 }

@@ -4,15 +4,9 @@
 #include <errno.h>
 
 #include "base/log.h"
-#include "engine/listener.h"
 #include "engine/policy.h"
+#include "engine/port.h"
 #include "engine/udp.h"
-
-bool rudp_port_is_hidden(const struct rudp_engine *engine, const struct rudp_port *port)
-{
-	return !rudp_policy_udp_port(engine->settings.policy) &&
-	       rudp_addr_port(&port->udp->local) != port->number;
-}
 
 /* Two sockets of one number exclude each other unless they are bound to different hosts. */
 static bool is_in_the_way(const struct rudp_udp *udp, const struct rudp_addr *addr)
@@ -30,52 +24,36 @@ static bool may_be_plain(struct rudp_engine *engine, const struct rudp_port *por
 		const struct rudp_binding *binding =
 			RUDP_LIST_OWNER(link, struct rudp_binding, link);
 
-		if (rudp_listener_decide(engine, binding).way == RUDP_WAY_RUDP)
+		if (rudp_engine_decide(engine, RUDP_DIRECTION_LISTEN, &binding->local,
+				       &binding->program)
+			    .way == RUDP_WAY_RUDP)
 			return false;
 	}
 	return true;
 }
 
-struct search {
-	const struct rudp_udp *udp;
-	bool found;
-};
-
-static bool look_for_user(void *context, struct rudp_conn *conn)
-{
-	struct search *search = context;
-
-	search->found = rudp_conn_socket(conn) == search->udp;
-	return !search->found;
-}
-
 static bool may_yield(struct rudp_engine *engine, const struct rudp_udp *udp)
 {
-	struct search search = {.udp = udp};
-
 	/* A fixed port is everybody's. */
 	if (rudp_policy_udp_port(engine->settings.policy))
 		return false;
 	for (const struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next)
 		if (!may_be_plain(engine, RUDP_LIST_OWNER(link, struct rudp_port, link)))
 			return false;
-	rudp_endpoint_visit(engine->ep, look_for_user, &search);
-	return !search.found;
+	return !rudp_udp_has_conn(engine, udp);
 }
 
 static int move_port(struct rudp_engine *engine, struct rudp_port *port)
 {
-	const struct rudp_udp_options options = {.v6only = port->udp->v6only};
-	struct rudp_addr hidden = port->udp->local;
-	struct rudp_udp *old = port->udp;
-	int rc;
+	const struct rudp_binding *first =
+		RUDP_LIST_OWNER(port->bindings.next, struct rudp_binding, link);
+	struct rudp_udp *old = port->udp, *hidden;
+	int rc = rudp_udp_open_hidden(engine, &old->local, old->v6only, first->options.freebind,
+				      &hidden);
 
-	rudp_addr_set_port(&hidden, 0);
-	rc = rudp_udp_open(engine, &hidden, &options, &port->udp);
-	if (rc < 0) {
-		port->udp = old;
+	if (rc < 0)
 		return rc;
-	}
+	port->udp = hidden;
 	if (port->listener)
 		rudp_listener_close(port->listener, engine->now_at_ns);
 	port->listener = NULL;
@@ -102,12 +80,13 @@ static int yield(struct rudp_engine *engine, struct rudp_udp *udp)
 
 int rudp_yield_udp(struct rudp_engine *engine, const struct rudp_addr *addr)
 {
+	struct rudp_list *head = &engine->udps_by_port[rudp_port_bucket(addr)];
 	struct rudp_list *link, *next;
 	int rc = -EADDRINUSE;
 
-	rudp_udp_sweep(engine);
-	for (link = engine->udps.next; link != &engine->udps; link = next) {
-		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
+	rudp_udp_close_orphans(engine);
+	for (link = head->next; link != head; link = next) {
+		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, port_link);
 
 		next = link->next;
 		if (!is_in_the_way(udp, addr))

@@ -21,7 +21,4 @@
  */
 int rudp_yield_udp(struct rudp_engine *engine, const struct rudp_addr *addr);
 
-/* It has been given up, or was another program's from the start: no caller can find the listener. */
-bool rudp_port_is_hidden(const struct rudp_engine *engine, const struct rudp_port *port);
-
 #endif

@@ -37,6 +37,7 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 	rudp_list_init(&ep->ready);
 	rudp_list_init(&ep->events);
 	rudp_list_init(&ep->graveyard);
+	rudp_list_init(&ep->unused_sockets);
 	rudp_timer_wheel_init(&ep->wheel, now_at_ns);
 	ep->stateless_window_at_ns = now_at_ns;
 	return ep;
@@ -53,6 +54,8 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 		HASH_DELETE(hh, ep->listeners, listener);
 		free(listener);
 	}
+	while (rudp_endpoint_next_unused_socket(ep))
+		;
 	while (ep->spare_key_count > 0)
 		rudp_x25519_fini(&ep->spare_keys[--ep->spare_key_count]);
 	rudp_wipe(ep, sizeof *ep);

@@ -147,6 +147,17 @@ void rudp_endpoint_on_time(struct rudp_endpoint *ep, int64_t now_at_ns);
  */
 struct rudp_conn *rudp_endpoint_next_event(struct rudp_endpoint *ep);
 
+/*
+ * The next socket whose last connection has left it since this was asked, though another may be on it
+ * again by the time that its owner looks; NULL: no more of them.
+ */
+void *rudp_endpoint_next_unused_socket(struct rudp_endpoint *ep);
+/*
+ * A living connection is on this socket. after_reset: also one that was reset here, which only repeats
+ * itself for a while; kernel TCP would have forgotten it.
+ */
+bool rudp_endpoint_uses_socket(const struct rudp_endpoint *ep, const void *socket,
+			       bool after_reset);
 /* The socket handle is no more (closed by its owner): connections on it keep quiet until rebound. */
 void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *socket);
 /* A connection moves to another local socket (roaming): its path is validated anew. */

@@ -37,6 +37,7 @@ struct rudp_socket {
 	uint64_t handle;
 	struct rudp_list users;       /* connections whose path stands on it (user_link) */
 	struct rudp_list returners;   /* and those that may go back to it (returner_link) */
+	struct rudp_list unused_link; /* in endpoint->unused_sockets */
 	UT_hash_handle hh;
 };
 
@@ -59,6 +60,7 @@ struct rudp_endpoint {
 	struct rudp_syn_answer *by_syn;
 	struct rudp_listener *listeners;
 	struct rudp_socket *sockets;
+	struct rudp_list unused_sockets; /* the owner has not heard that their last user has left */
 	unsigned conn_count;
 	unsigned half_open_count;
 	struct rudp_list ready;       /* connections that may have something to send */

@@ -38,15 +38,55 @@ static struct rudp_socket *find_or_add(struct rudp_endpoint *ep, const void *han
 	return socket;
 }
 
-static void remove_if_unused(struct rudp_endpoint *ep, const void *handle)
+static void remove_if_unused(struct rudp_endpoint *ep, struct rudp_socket *socket)
 {
-	struct rudp_socket *socket = handle ? find(ep, handle) : NULL;
-
-	if (!socket || !rudp_list_is_empty(&socket->users) ||
-	    !rudp_list_is_empty(&socket->returners))
+	if (!rudp_list_is_empty(&socket->users) || !rudp_list_is_empty(&socket->returners) ||
+	    rudp_list_is_linked(&socket->unused_link))
 		return;
 	HASH_DELETE(hh, ep->sockets, socket);
 	free(socket);
+}
+
+/* A user has left: if that was the last, the owner of the socket is told. */
+static void on_left(struct rudp_endpoint *ep, const void *handle)
+{
+	struct rudp_socket *socket = handle ? find(ep, handle) : NULL;
+
+	if (socket && rudp_list_is_empty(&socket->users) &&
+	    !rudp_list_is_linked(&socket->unused_link))
+		rudp_list_append(&ep->unused_sockets, &socket->unused_link);
+}
+
+void *rudp_endpoint_next_unused_socket(struct rudp_endpoint *ep)
+{
+	struct rudp_list *link;
+
+	while ((link = rudp_list_pop(&ep->unused_sockets))) {
+		struct rudp_socket *socket = RUDP_LIST_OWNER(link, struct rudp_socket, unused_link);
+		void *handle = (void *)(uintptr_t)socket->handle;
+
+		if (!rudp_list_is_empty(&socket->users))
+			continue;
+		remove_if_unused(ep, socket);
+		return handle;
+	}
+	return NULL;
+}
+
+bool rudp_endpoint_uses_socket(const struct rudp_endpoint *ep, const void *handle, bool after_reset)
+{
+	const struct rudp_socket *socket = find(ep, handle);
+
+	if (!socket)
+		return false;
+	for (struct rudp_list *link = socket->users.next; link != &socket->users;
+	     link = link->next) {
+		const struct rudp_conn *conn = RUDP_LIST_OWNER(link, struct rudp_conn, user_link);
+
+		if (!conn->dead && (after_reset || conn->state != RUDP_STATE_RESET_SENT))
+			return true;
+	}
+	return false;
 }
 
 int rudp_conn_use_socket(struct rudp_conn *conn, void *handle)
@@ -61,7 +101,7 @@ int rudp_conn_use_socket(struct rudp_conn *conn, void *handle)
 	if (socket)
 		rudp_list_append(&socket->users, &conn->user_link);
 	if (before != handle)
-		remove_if_unused(conn->ep, before);
+		on_left(conn->ep, before);
 	return 0;
 }
 
@@ -69,13 +109,14 @@ void rudp_conn_remember_path(struct rudp_conn *conn, const struct rudp_path *pat
 {
 	struct rudp_socket *socket =
 		path && path->socket ? find_or_add(conn->ep, path->socket) : NULL;
-	void *before = conn->previous.socket;
+	struct rudp_socket *before =
+		conn->previous.socket ? find(conn->ep, conn->previous.socket) : NULL;
 
 	rudp_list_remove(&conn->returner_link);
 	conn->previous = socket ? *path : (struct rudp_path){0};
 	if (socket)
 		rudp_list_append(&socket->returners, &conn->returner_link);
-	if (before != conn->previous.socket)
+	if (before && before != socket)
 		remove_if_unused(conn->ep, before);
 }
 
@@ -104,6 +145,7 @@ void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *handle)
 			conn->close_at_ns = 0; /* nobody will rebind it */
 		rudp_endpoint_touch(ep, conn);
 	}
+	rudp_list_remove(&socket->unused_link);
 	HASH_DELETE(hh, ep->sockets, socket);
 	free(socket);
 }

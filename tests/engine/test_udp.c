@@ -178,17 +178,41 @@ Test(udp, a_refused_connection_attempt_is_told_at_once)
 	rudp_conn_close(conn, engine.now_at_ns);
 }
 
-Test(udp, an_orphan_is_closed_by_the_sweep_when_no_connection_uses_it)
+Test(udp, an_orphan_is_closed_when_no_connection_uses_it)
 {
 	uint64_t id = udp->id;
 
-	rudp_udp_sweep(&engine);
+	rudp_udp_close_orphans(&engine);
 	cr_assert(eq(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP), udp));
 	rudp_udp_release(&engine, udp);
-	cr_assert(eq(uint, engine.orphan_udp_count, 1));
-	rudp_udp_sweep(&engine);
+	rudp_udp_close_orphans(&engine);
 	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
-	cr_assert(zero(uint, engine.orphan_udp_count));
+}
+
+Test(udp, a_socket_is_closed_when_its_connection_ends)
+{
+	const struct rudp_udp_route anyhow = {0};
+	struct rudp_addr self;
+	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
+	struct rudp_udp *connected;
+	struct rudp_conn *conn;
+	uint64_t id;
+	int fd = plain(&self), error;
+
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &self, &anyhow, &connected)));
+	id = connected->id;
+	conn = rudp_endpoint_connect(engine.ep, connected, &connected->local, &self,
+				     rudp_addr_port(&self), NULL, engine.now_at_ns, &error);
+	rudp_udp_release(&engine, connected);
+	rudp_udp_close_orphans(&engine);
+	cr_assert(eq(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP), connected));
+	cr_assert(rudp_udp_has_conn(&engine, connected));
+	rudp_conn_abandon(conn, engine.now_at_ns);
+	while (rudp_endpoint_transmit(engine.ep, &train, engine.now_at_ns))
+		;
+	rudp_udp_close_orphans(&engine);
+	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
+	close(fd);
 }
 
 /* Without checksums the kernel itself refuses UDP_SEGMENT, with EINVAL, as a card without them does. */
