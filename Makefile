@@ -159,10 +159,10 @@ $(BUILD)/tests/proto: $(call tests_of,proto) $(call obj,core/engine/aead_choice.
 $(BUILD)/tests/api: $(call tests_of,api) $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ldl
-$(BUILD)/tests/engine: $(call tests_of,engine) $(BUILD)/libengine.a $(BUILD)/libproto.a \
-		$(BUILD)/librudp.a | $(BUILD)/rudp-engine
+$(BUILD)/tests/engine: $(call tests_of,engine) $(call obj,tests/proto/pair.c) $(BUILD)/libengine.a \
+		$(BUILD)/libproto.a $(BUILD)/librudp.a | $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -pthread -ldl
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
 $(BUILD)/tests/shim: $(call tests_of,shim) | $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ldl
@@ -174,7 +174,8 @@ $(BUILD)/tests/linkem: $(call tests_of,linkem) \
 		$(filter-out %/main.o,$(call obj,$(LINKEM_SRC)))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
-$(BUILD)/tests/sim: $(call tests_of,sim) $(BUILD)/libproto.a $(BUILD)/libbase.a
+$(BUILD)/tests/sim: $(call tests_of,sim) $(call obj,$(wildcard core/engine/qlog*.c)) $(BUILD)/libproto.a \
+		$(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lm
 

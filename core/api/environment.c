@@ -15,6 +15,7 @@
 #define POLICY "RUDP_POLICY="
 #define POLICY_FILE "RUDP_POLICY_FILE="
 #define LOG "RUDP_LOG="
+#define QLOG "RUDP_QLOG="
 #define CONFIG "XDG_CONFIG_HOME"
 #define HOME "HOME"
 
@@ -162,6 +163,8 @@ static const char *relative_part(const char *variable)
 		file = variable + strlen(KEY_FILE);
 	else if (starts_with(variable, POLICY_FILE))
 		file = variable + strlen(POLICY_FILE);
+	else if (starts_with(variable, QLOG))
+		file = variable + strlen(QLOG);
 	else if (starts_with(variable, LOG))
 		file = strchr(variable, ':');
 	if (file && *file == ':')

@@ -67,7 +67,7 @@ uint64_t rudp_environment_hash_written(void);
 
 /*
  * Copies one variable with its file names made absolute (RUDP_KEY_FILE,
- * RUDP_POLICY_FILE, the file part of RUDP_LOG).
+ * RUDP_POLICY_FILE, RUDP_QLOG, the file part of RUDP_LOG).
  *
  * Returns  its length, or 0 when it does not fit into size with its final 0.
  */

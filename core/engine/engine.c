@@ -124,7 +124,8 @@ static int make_endpoint(struct rudp_engine *engine)
 	struct rudp_endpoint_config config = {.random = rudp_random_take,
 					      .random_context = &engine->random,
 					      .has_psk = engine->settings.has_psk,
-					      .cc = engine->settings.cc};
+					      .cc = engine->settings.cc,
+					      .observer = rudp_qlog_observer(&engine->qlog)};
 
 	memcpy(config.psk, engine->settings.psk, sizeof config.psk);
 	derive_reset_secret(engine, config.reset_secret);
@@ -191,6 +192,7 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 	rudp_random_fill(&engine->nonce, sizeof engine->nonce);
 	rudp_random_fill(engine->token, sizeof engine->token);
 	engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	(void)rudp_qlog_open(&engine->qlog, engine->settings.qlog_path, &engine->now_at_ns);
 	engine->housekeeping_at_ns = engine->now_at_ns + RUDP_HOUSEKEEPING_NS;
 	rudp_timer_wheel_init(&engine->race_timers, engine->now_at_ns);
 	engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -241,6 +243,7 @@ void rudp_engine_fini(struct rudp_engine *engine)
 	if (engine->ep) {
 		rudp_drops_report(&engine->drops, rudp_endpoint_verdicts(engine->ep), RUDP_NEVER);
 		rudp_endpoint_free(engine->ep);
+		rudp_qlog_close(&engine->qlog);
 	}
 	rudp_remembered_fini(&engine->remembered);
 	rudp_slots_fini(&engine->slots);

@@ -13,6 +13,7 @@
  *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
  *	control       messages from programs    control_calls (the operations), caller (rights)
  *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops
+ *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives
  */
 #ifndef RUDP_ENGINE_ENGINE_H
@@ -28,6 +29,7 @@
 #include "base/list.h"
 #include "base/timer_wheel.h"
 #include "engine/policy.h"
+#include "engine/qlog.h"
 #include "engine/random.h"
 #include "engine/remembered.h"
 #include "engine/settings.h"
@@ -67,6 +69,7 @@ struct rudp_engine {
 	struct rudp_drops drops;
 	int64_t now_at_ns;
 	struct rudp_random random;    /* the endpoint's */
+	struct rudp_qlog qlog;
 
 	struct rudp_list doors, calls, strangers, udps, apps, bindings, clients;
 	struct rudp_list orphan_udps; /* have lost their owner, and perhaps all use */

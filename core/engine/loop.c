@@ -116,6 +116,7 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 
 	deadline = rudp_time_min(deadline, rudp_timer_wheel_next_at_ns(&engine->race_timers));
 	deadline = rudp_time_min(deadline, rudp_app_consume_at_ns(engine));
+	deadline = rudp_time_min(deadline, rudp_qlog_deadline_ns(&engine->qlog));
 	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty))
 		return 0;
 	if (deadline == RUDP_NEVER)
@@ -163,6 +164,7 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	rudp_tcp_flush_all(engine);
 	transmit(engine);
 	rudp_udp_close_orphans(engine);
+	rudp_qlog_run(&engine->qlog);
 	if (rudp_housekeeping_deadline_ns(engine) <= engine->now_at_ns)
 		rudp_housekeeping(engine);
 }

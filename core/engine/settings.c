@@ -113,6 +113,18 @@ static enum rudp_settings_fault read_log(struct reading *r, const char *value)
 	return RUDP_SETTINGS_BAD_VALUE;
 }
 
+/* What is wrong with the directory itself only means that there are no traces. */
+static enum rudp_settings_fault read_qlog(struct reading *r, const char *value)
+{
+	if ((size_t)snprintf(r->settings->qlog_path, sizeof r->settings->qlog_path, "%s", value) <
+	    sizeof r->settings->qlog_path)
+		return RUDP_SETTINGS_OK;
+	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
+		 "RUDP_QLOG: the name of the directory is longer than %d characters",
+		 RUDP_SETTINGS_PATH_SIZE - 1);
+	return RUDP_SETTINGS_BAD_VALUE;
+}
+
 static enum rudp_settings_fault read_connect_timeout(struct reading *r, const char *value)
 {
 	char *end;
@@ -141,6 +153,7 @@ static const struct {
 	{"RUDP_CC", read_cc},
 	{"RUDP_AEAD", read_aead},
 	{"RUDP_ENGINE", read_host},
+	{"RUDP_QLOG", read_qlog},
 	{"RUDP_CONNECT_TIMEOUT", read_connect_timeout},
 };
 

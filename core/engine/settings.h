@@ -6,6 +6,7 @@
  *	RUDP_CC               congestion control: a name that rudp_cc_find knows
  *	RUDP_AEAD             auto, libcrypto or ipsec-mb: the library that encrypts
  *	RUDP_LOG              LEVEL or LEVEL:FILE
+ *	RUDP_QLOG             directory for traces of connections (qlog.h)
  *	RUDP_CONNECT_TIMEOUT  seconds that a connection attempt may take
  *	RUDP_POLICY           rules, see engine/policy.h; RUDP_POLICY_FILE: a file with more of them
  *
@@ -37,6 +38,7 @@ struct rudp_settings {
 	enum rudp_aead_kind aead;        /* NONE: the faster one */
 	enum rudp_log_level log_level;
 	char log_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no log */
+	char qlog_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no traces */
 	int64_t connect_timeout_ns;      /* 0: the protocol's default */
 	struct rudp_policy *policy;      /* owned; NULL only before a load, and after a failed one */
 };

@@ -59,8 +59,12 @@ int rudp_reset_error(uint64_t reason)
 /* The only writer of state. */
 void rudp_conn_enter(struct rudp_conn *conn, enum rudp_state next)
 {
-	assert(may_follow[conn->state] & (1u << next));
+	enum rudp_state from = conn->state;
+
+	assert(may_follow[from] & (1u << next));
 	conn->state = next;
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe_state(conn, from, next);
 }
 
 void rudp_conn_raise(struct rudp_conn *conn, unsigned events)
@@ -121,6 +125,8 @@ static void drop_buffers(struct rudp_conn *conn)
 
 void rudp_conn_free(struct rudp_conn *conn)
 {
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe(conn, RUDP_FACT_GONE);
 	rudp_endpoint_forget(conn->ep, conn);
 	rudp_handshake_free(conn->handshake);
 	free(conn->syn_answer);
@@ -447,6 +453,16 @@ void rudp_conn_set_user(struct rudp_conn *conn, void *user)
 uint64_t rudp_conn_id(const struct rudp_conn *conn)
 {
 	return conn->id;
+}
+
+uint64_t rudp_conn_peer_id(const struct rudp_conn *conn)
+{
+	return conn->peer_id;
+}
+
+bool rudp_conn_is_initiator(const struct rudp_conn *conn)
+{
+	return conn->initiator;
 }
 
 enum rudp_state rudp_conn_state(const struct rudp_conn *conn)

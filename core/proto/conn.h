@@ -90,6 +90,8 @@ void *rudp_conn_user(const struct rudp_conn *conn);
 void rudp_conn_set_user(struct rudp_conn *conn, void *user);
 
 uint64_t rudp_conn_id(const struct rudp_conn *conn);
+uint64_t rudp_conn_peer_id(const struct rudp_conn *conn); /* 0 while not known */
+bool rudp_conn_is_initiator(const struct rudp_conn *conn);
 enum rudp_state rudp_conn_state(const struct rudp_conn *conn);
 const struct rudp_addr *rudp_conn_local(const struct rudp_conn *conn);  /* at establishment */
 const struct rudp_addr *rudp_conn_remote(const struct rudp_conn *conn); /* at establishment */

@@ -193,6 +193,13 @@ static enum rudp_verdict write_synack(struct rudp_conn *conn, struct rudp_noise 
 	return RUDP_VERDICT_OK;
 }
 
+static void observe_received(struct rudp_conn *conn, const struct rudp_packet *packet, size_t bytes)
+{
+	rudp_conn_observe_packet(
+		conn, RUDP_FACT_PACKET_RECEIVED,
+		&(struct rudp_fact_packet){.type = packet->type, .size_bytes = bytes});
+}
+
 /* LISTEN answers a SYN with a new connection of its own sequence space. */
 enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_packet *syn,
 					     int64_t now_at_ns)
@@ -219,6 +226,8 @@ enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struc
 	rudp_acks_on_packet(&conn->acks, 0, false, 0, 0, now_at_ns);
 	conn->handshake_due = true;
 	rudp_conn_enter(conn, RUDP_STATE_SYN_RCVD);
+	if (RUDP_IS_OBSERVED(conn))
+		observe_received(conn, syn, (size_t)(syn->body - syn->header) + syn->body_bytes);
 	return RUDP_VERDICT_OK;
 }
 
@@ -283,6 +292,8 @@ enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_
 	rudp_replay_mark(&conn->replay, 0);
 	rudp_acks_on_packet(&conn->acks, 0, true, 0, 0, now_at_ns);
 	conn->acks.now = true;
+	if (RUDP_IS_OBSERVED(conn))
+		observe_received(conn, packet, datagram_bytes);
 	rudp_conn_on_answer(conn, 0, now_at_ns);
 	rudp_conn_on_established(conn, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);

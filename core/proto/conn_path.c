@@ -47,6 +47,8 @@ static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, i
 		restart_measurement(conn, now_at_ns);
 	rudp_conn_path_prove(conn, now_at_ns);
 	log_move(conn, &last.remote);
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe_move(conn);
 }
 
 void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram *datagram,
@@ -97,6 +99,8 @@ void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_conn_remember_path(conn, NULL);
 	rudp_log(RUDP_LOG_INFO, "connection %016llx: new path not proven, back to the last",
 		 (unsigned long long)conn->id);
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe_move(conn);
 	rudp_endpoint_touch(conn->ep, conn);
 }
 

@@ -5,7 +5,7 @@
  * The connection is split by concern: conn.c (life cycle and the user's verbs), conn_handshake.c,
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
  * conn_tx.c (packets out), conn_timers.c (when next, it is now), conn_path.c (addresses change),
- * conn_stats.c (statistics and invariants).
+ * conn_stats.c (statistics and invariants), conn_observe.c (what a trace is told).
  */
 #ifndef RUDP_PROTO_CONN_PRIVATE_H
 #define RUDP_PROTO_CONN_PRIVATE_H
@@ -18,6 +18,7 @@
 #include "proto/endpoint.h"
 #include "proto/keys.h"
 #include "proto/noise.h"
+#include "proto/observer.h"
 #include "proto/pacer.h"
 #include "proto/path.h"
 #include "proto/recvbuf.h"
@@ -73,6 +74,7 @@ struct rudp_conn {
 	struct rudp_endpoint *ep;
 	struct rudp_listener *listener;
 	void *user;
+	void *trace;                  /* the observer's */
 	enum rudp_state state;
 	bool initiator;
 	bool user_closed;             /* rudp_conn_close was called: nobody to tell */
@@ -206,6 +208,16 @@ void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns);
 /* Out (conn_tx.c): fills the train; false when nothing may leave now. */
 bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_t now_at_ns);
 bool rudp_conn_has_data_due(const struct rudp_conn *conn);
+
+/* The observer (conn_observe.c): to be called only when there is one. */
+#define RUDP_IS_OBSERVED(conn) __builtin_expect((conn)->ep->config.observer != NULL, 0)
+void rudp_conn_observe(struct rudp_conn *conn, enum rudp_fact_kind kind); /* one that says all */
+void rudp_conn_observe_state(struct rudp_conn *conn, enum rudp_state from, enum rudp_state to);
+void rudp_conn_observe_packet(struct rudp_conn *conn, enum rudp_fact_kind kind,
+			      const struct rudp_fact_packet *packet);
+void rudp_conn_observe_dropped(struct rudp_conn *conn, enum rudp_verdict verdict, size_t size_bytes);
+void rudp_conn_observe_lost(struct rudp_conn *conn, uint64_t number, size_t size_bytes);
+void rudp_conn_observe_move(struct rudp_conn *conn);
 
 /* Time (conn_timers.c). */
 int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns);

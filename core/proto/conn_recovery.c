@@ -23,7 +23,8 @@ void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *s
 {
 	struct rudp_conn *conn = context;
 
-	(void)number;
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe_lost(conn, number, sent->size_bytes);
 	if (sent->content & RUDP_CONTENT_RESET)
 		conn->reset_due = true;
 	if (conn->state == RUDP_STATE_RESET_SENT)
@@ -158,6 +159,8 @@ static void on_result(struct rudp_conn *conn, const struct rudp_reliability_resu
 	tell_loss(conn, result, now_at_ns);
 	tell_spurious(conn, result, now_at_ns);
 	tell_ack(conn, result, now_at_ns);
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe(conn, RUDP_FACT_METRICS);
 	if (conn->state == RUDP_STATE_RESET_SENT || conn->state == RUDP_STATE_CLOSED)
 		return;
 	grow_send_limit(conn);
@@ -216,6 +219,8 @@ void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns)
 						      conn->peer_ack_delay_ns, now_at_ns, &result);
 
 	tell_loss(conn, &result, now_at_ns);
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe(conn, probes ? RUDP_FACT_PROBE_TIMEOUT : RUDP_FACT_METRICS);
 	if (probes == 0)
 		return;
 	conn->probes_due = probes;

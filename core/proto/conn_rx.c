@@ -133,8 +133,11 @@ static bool open_packet(struct rudp_conn *conn, const struct rudp_packet *packet
 	if (!rudp_keys_open(&conn->keys, number, packet->key_phase, packet->header,
 			    packet->header_bytes, packet->body, packet->body_bytes, body))
 		return false;
-	if (conn->keys.updates != updates)
-		conn->forget_keys_at_ns = 0; /* set from the PTO by the timers */
+	if (conn->keys.updates == updates)
+		return true;
+	conn->forget_keys_at_ns = 0; /* set from the PTO by the timers */
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe(conn, RUDP_FACT_KEYS_UPDATED);
 	return true;
 }
 
@@ -152,6 +155,20 @@ static void note_heard(struct rudp_conn *conn, size_t datagram_bytes, int64_t no
 	rudp_conn_on_established(conn, now_at_ns);
 }
 
+static void observe_packet(struct rudp_conn *conn, const struct rudp_packet *packet,
+			   uint64_t number, size_t datagram_bytes)
+{
+	struct rudp_fact_packet fact = {
+		.type = RUDP_PACKET_DATA,
+		.number = number,
+		.size_bytes = datagram_bytes,
+		.frames = packet->body,
+		.frames_bytes = packet->body_bytes - RUDP_TAG_BYTES,
+	};
+
+	rudp_conn_observe_packet(conn, RUDP_FACT_PACKET_RECEIVED, &fact);
+}
+
 enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_packet *packet,
 				    struct rudp_datagram *datagram, int64_t now_at_ns)
 {
@@ -164,15 +181,21 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 		return RUDP_VERDICT_WRONG_STATE;
 	if (!rudp_replay_is_fresh(&conn->replay, number)) {
 		conn->packets_replayed++;
+		if (RUDP_IS_OBSERVED(conn))
+			rudp_conn_observe_dropped(conn, RUDP_VERDICT_REPLAYED, datagram->len);
 		return RUDP_VERDICT_REPLAYED;
 	}
 	if (!open_packet(conn, packet, number)) {
 		conn->packets_forged++;
+		if (RUDP_IS_OBSERVED(conn))
+			rudp_conn_observe_dropped(conn, RUDP_VERDICT_AUTH_FAILED, datagram->len);
 		if (conn->keys.forgeries >= RUDP_KEY_FORGERIES_MAX)
 			on_violation(conn, RUDP_VERDICT_AUTH_FAILED, now_at_ns);
 		return RUDP_VERDICT_AUTH_FAILED;
 	}
 	rudp_replay_mark(&conn->replay, number);
+	if (RUDP_IS_OBSERVED(conn))
+		observe_packet(conn, packet, number, datagram->len);
 	note_heard(conn, datagram->len, now_at_ns);
 	rudp_conn_path_on_packet(conn, datagram, newest, now_at_ns);
 	verdict = on_frames(conn, packet->body, packet->body_bytes - RUDP_TAG_BYTES, &eliciting,

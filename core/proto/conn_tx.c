@@ -215,6 +215,27 @@ static void plan_init(struct plan *plan, struct rudp_conn *conn, size_t datagram
 	plan->has_ack = plan->is_ack_only_due = false;
 }
 
+static void observe_plan(const struct plan *plan)
+{
+	const struct rudp_sent *sent = &plan->sent;
+	size_t head = rudp_writer_len(&plan->head);
+	struct rudp_fact_packet packet = {
+		.type = RUDP_PACKET_DATA,
+		.number = plan->conn->reliability.next,
+		.size_bytes = RUDP_DATA_OVERHEAD_BYTES + head + plan->stream_bytes,
+		.frames = plan->head.start,
+		.frames_bytes = head,
+		.fin = sent->content & RUDP_CONTENT_FIN,
+		.stream_start = sent->stream_start,
+		.stream_bytes = plan->stream_bytes,
+	};
+
+	packet.has_stream = packet.fin || packet.stream_bytes > 0;
+	if (packet.has_stream)
+		packet.frames_bytes -= rudp_frame_stream_head_bytes(packet.stream_start);
+	rudp_conn_observe_packet(plan->conn, RUDP_FACT_PACKET_SENT, &packet);
+}
+
 /* Seals the plan into out and records it. Returns the datagram's length. */
 static size_t seal(struct plan *plan, uint8_t *out)
 {
@@ -305,6 +326,8 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 	    (plan.sent.content == RUDP_CONTENT_ACK && plan.sent.stream_bytes == 0 &&
 	     !plan.is_ack_only_due))
 		return 0;
+	if (RUDP_IS_OBSERVED(conn))
+		observe_plan(&plan);
 	len = seal(&plan, out);
 	record(&plan);
 	if (plan.sent.in_flight)
@@ -339,6 +362,12 @@ static size_t build_handshake(struct rudp_conn *conn, uint8_t *out,
 	conn->handshake_due = false;
 	conn->probes_due = 0;
 	sent.size_bytes = (uint32_t)len;
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe_packet(
+			conn, RUDP_FACT_PACKET_SENT,
+			&(struct rudp_fact_packet){.type = conn->initiator ? RUDP_PACKET_SYN
+									   : RUDP_PACKET_SYNACK,
+						   .size_bytes = len});
 	if (conn->reliability.next == 0)
 		rudp_reliability_send(&conn->reliability, &sent);
 	else
@@ -350,8 +379,11 @@ static void update_keys(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (!rudp_keys_update_due(&conn->keys, conn->reliability.largest_answered))
 		return;
-	if (rudp_keys_update(&conn->keys, conn->reliability.next) == 0)
-		conn->forget_keys_at_ns = now_at_ns + 3 * rudp_conn_pto_ns(conn);
+	if (rudp_keys_update(&conn->keys, conn->reliability.next) < 0)
+		return;
+	conn->forget_keys_at_ns = now_at_ns + 3 * rudp_conn_pto_ns(conn);
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe(conn, RUDP_FACT_KEYS_UPDATED);
 }
 
 static size_t next_packet(struct rudp_conn *conn, uint8_t *out, struct allowance *allowance,
@@ -411,5 +443,7 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 		     RUDP_TOS_DSCP;
 	conn->packets_sent += train->count;
 	conn->bytes_sent += train->len;
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe(conn, RUDP_FACT_METRICS);
 	return true;
 }

@@ -23,6 +23,7 @@
 
 #include "base/addr.h"
 #include "proto/conn.h"
+#include "proto/observer.h"
 #include "proto/packet.h"
 #include "proto/verdict.h"
 
@@ -51,6 +52,7 @@ struct rudp_endpoint_config {
 	size_t receive_buffer_max_bytes;
 	unsigned half_open_cookie_count; /* 0: RUDP_HALF_OPEN_COOKIE_COUNT */
 	unsigned half_open_max;          /* 0: RUDP_HALF_OPEN_MAX */
+	const struct rudp_observer *observer; /* NULL: none; outlives the endpoint */
 };
 
 /* One datagram that has arrived. data may be changed (decrypted in place). */

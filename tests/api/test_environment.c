@@ -71,6 +71,8 @@ Test(environment, file_names_become_absolute)
 		{"RUDP_LOG=info:", "RUDP_LOG=info:"},
 		{"RUDP_POLICY_FILE=p/x", "RUDP_POLICY_FILE=/tmp/p/x"},
 		{"RUDP_POLICY_FILE=/p/x", "RUDP_POLICY_FILE=/p/x"},
+		{"RUDP_QLOG=traces", "RUDP_QLOG=/tmp/traces"},
+		{"RUDP_QLOG=/traces", "RUDP_QLOG=/traces"},
 		{"RUDP_POLICY=any use tcp", "RUDP_POLICY=any use tcp"},
 		{"RUDP_CC=bbr", "RUDP_CC=bbr"},
 	};

@@ -17,29 +17,43 @@ static void seeded_random(void *context, void *out, size_t len)
 	}
 }
 
-static struct rudp_endpoint *endpoint(struct pair *pair, uint8_t psk)
+static struct rudp_endpoint *endpoint(struct pair *pair, uint8_t psk,
+				      const struct rudp_observer *observer)
 {
-	struct rudp_endpoint_config config = {
-		.random = seeded_random, .random_context = pair, .has_psk = psk != 0};
+	struct rudp_endpoint_config config = {.random = seeded_random,
+					      .random_context = pair,
+					      .has_psk = psk != 0,
+					      .observer = observer};
 
 	memset(config.psk, psk, sizeof config.psk);
 	return rudp_endpoint_new(&config, pair->now_ns);
 }
 
-void pair_init(struct pair *pair, uint8_t client_psk, uint8_t server_psk)
+static void init(struct pair *pair, uint8_t client_psk, uint8_t server_psk,
+		 const struct rudp_observer *observer)
 {
-	memset(pair, 0, sizeof *pair);
 	pair->prng = 42;
-	pair->now_ns = RUDP_NS_PER_S;
 	rudp_addr_parse(&pair->addr[0], "10.0.0.1:40000");
 	rudp_addr_parse(&pair->addr[1], "10.0.0.2:8080");
-	pair->ep[0] = endpoint(pair, client_psk);
-	pair->ep[1] = endpoint(pair, server_psk);
+	pair->ep[0] = endpoint(pair, client_psk, observer);
+	pair->ep[1] = endpoint(pair, server_psk, observer);
 	pair->listener =
 		rudp_endpoint_listen(pair->ep[1], &pair->addr[1], PAIR_PORT, 16, pair, NULL);
 	pair->train = malloc(RUDP_TRAIN_BYTES_MAX);
 	cr_assert(all(ne(ptr, pair->ep[0], NULL), ne(ptr, pair->ep[1], NULL),
 		      ne(ptr, pair->listener, NULL), ne(ptr, pair->train, NULL)));
+}
+
+void pair_init(struct pair *pair, uint8_t client_psk, uint8_t server_psk)
+{
+	memset(pair, 0, sizeof *pair);
+	pair->now_ns = RUDP_NS_PER_S;
+	init(pair, client_psk, server_psk, NULL);
+}
+
+void pair_init_observed(struct pair *pair, const struct rudp_observer *observer)
+{
+	init(pair, 0, 0, observer);
 }
 
 void pair_fini(struct pair *pair)

@@ -33,6 +33,8 @@ struct pair {
 
 /* psk bytes repeated; 0: no key. */
 void pair_init(struct pair *pair, uint8_t client_psk, uint8_t server_psk);
+/* Without a key, both under one observer. The rest of pair is 0 by then; now_ns is the caller's. */
+void pair_init_observed(struct pair *pair, const struct rudp_observer *observer);
 void pair_fini(struct pair *pair);
 
 /* The client opens a connection to port; its SYN is on the wire afterwards. */

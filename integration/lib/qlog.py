@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+# qlog.py client|server BYTES FILE...: reads traces as any tool for qlog would, and says what is in them.
+# The server has sent BYTES of a page to the client in each.
+import json
+import sys
+
+
+def fail(why):
+    print(why)
+    sys.exit(1)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        texts = file.read().split(b"\x1e")
+    if texts[0] != b"":
+        fail(f"{path} does not begin with a record separator")
+    return [json.loads(text) for text in texts[1:]]
+
+
+def stream_bytes(records, name):
+    """The bytes of the stream that packets of this name bring, each counted once."""
+    seen = set()
+    for record in records:
+        if record.get("name") == name:
+            for frame in record["data"]["frames"]:
+                if frame["frame_type"] == "stream":
+                    seen.add((frame["offset"], frame["offset"] + frame["length"]))
+    end = 0
+    for start, stop in sorted(seen):
+        if start > end:
+            fail(f"bytes {end} to {start} are in no {name}")
+        end = max(end, stop)
+    return end
+
+
+def check(side, size, path):
+    records = read(path)
+    head, events = records[0], records[1:]
+    if head["qlog_version"] != "0.3" or head["qlog_format"] != "JSON-SEQ":
+        fail(f"{path}: {head} is not what qvis opens")
+    if head["trace"]["vantage_point"]["type"] != side:
+        fail(f"{path} is not of the {side}")
+    times = [event["time"] for event in events]
+    if times != sorted(times):
+        fail(f"{path}: time goes back")
+    names = [event["name"] for event in events]
+    for name in ("connectivity:connection_started", "connectivity:connection_closed"):
+        if names.count(name) != 1:
+            fail(f"{path}: {names.count(name)} {name}")
+    big = "transport:packet_sent" if side == "server" else "transport:packet_received"
+    if not size <= stream_bytes(events, big) <= size + 2000:
+        fail(f"{path}: {stream_bytes(events, big)} bytes of the stream, not {size} and a head")
+    metrics = {}
+    for event in events:
+        if event["name"] == "recovery:metrics_updated":
+            metrics.update(event["data"])
+    if not 15 < metrics["min_rtt"] < 100:
+        fail(f"{path}: the round trip of 20 ms is {metrics['min_rtt']} ms")
+    if side == "server" and names.count("recovery:packet_lost") < 5:
+        fail(f"{path}: {names.count('recovery:packet_lost')} packets lost at 1 %")
+    return head["trace"]["common_fields"]["group_id"], len(events)
+
+
+def main():
+    found = [check(sys.argv[1], int(sys.argv[2]), path) for path in sys.argv[3:]]
+    print(", ".join(f"{count} events of {group}" for group, count in found))
+
+
+main()
