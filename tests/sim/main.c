@@ -9,7 +9,7 @@
  *	sim --path P1 ...       congestion control on one of the paths of paths.h
  *
  * SIM_TRACE=MS prints the first connection's state every so many virtual milliseconds; SIM_DEBUG=1 the
- * protocol's log.
+ * protocol's log; SIM_QLOG=DIRECTORY writes traces of all connections there (docs/qlog.md).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -65,6 +65,7 @@ static bool run(const char *name, struct world_config *config, bool verbose)
 
 	if (trace)
 		config->trace_every_ns = atoll(trace) * 1000000;
+	config->qlog = getenv("SIM_QLOG");
 	if (!world_run(config, &result)) {
 		printf("no memory\n");
 		return false;

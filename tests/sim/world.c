@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/timer_wheel.h"
+#include "engine/qlog.h"
 #include "flight.h"
 #include "proto/conn_private.h"
 
@@ -41,6 +42,7 @@ struct world {
 	struct link link[2]; /* by sender */
 	struct flight flight;
 	uint8_t *train;
+	struct rudp_qlog qlog;
 	int64_t next_rebind_ns;
 	int64_t next_rekey_ns;
 	int64_t next_trace_ns;
@@ -463,6 +465,7 @@ static void step(struct world *w)
 	transmit_all(w);
 	w->result->steps++;
 	trace(w);
+	rudp_qlog_run(&w->qlog);
 	check(w);
 }
 
@@ -477,6 +480,7 @@ static struct rudp_endpoint *new_endpoint(struct world *w)
 		.cc = rudp_cc_find(w->config->cc),
 		.send_buffer_max_bytes = w->config->buffer_max_bytes,
 		.receive_buffer_max_bytes = w->config->buffer_max_bytes,
+		.observer = rudp_qlog_observer(&w->qlog),
 	};
 
 	return rudp_endpoint_new(&config, w->now_ns);
@@ -493,6 +497,7 @@ static bool world_init(struct world *w)
 	w->link[1].config = c->down;
 	w->next_rebind_ns = c->rebind_every_ns;
 	w->train = malloc(RUDP_TRAIN_BYTES_MAX);
+	rudp_qlog_open(&w->qlog, c->qlog ? c->qlog : "", &w->now_ns);
 	w->ep[0] = new_endpoint(w);
 	w->ep[1] = new_endpoint(w);
 	if (!w->train || !w->ep[0] || !w->ep[1])
@@ -514,6 +519,7 @@ static void world_fini(struct world *w)
 		rudp_endpoint_free(w->ep[0]);
 	if (w->ep[1])
 		rudp_endpoint_free(w->ep[1]);
+	rudp_qlog_close(&w->qlog);
 	free(w->train);
 	free(w);
 }

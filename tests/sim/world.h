@@ -46,6 +46,7 @@ struct world_config {
 	int64_t connect_timeout_ns;
 	int64_t finish_by_ns;            /* bound in virtual time: failing it is a failure */
 	int64_t trace_every_ns;          /* print the first connection's state; 0: never */
+	const char *qlog;                /* directory for traces of all connections; NULL: none */
 };
 
 struct world_result {
