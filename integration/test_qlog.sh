@@ -31,6 +31,10 @@ has_trace() {
 	[ -n "$files" ] && grep -q connectivity:connection_closed "$files"
 }
 
+has_two_traces() {
+	[ "$(traces b server | xargs -r grep -l connectivity:connection_closed | wc -l)" = 2 ]
+}
+
 make_page page 3000000
 mkdir -m 700 "$TMP/b" "$TMP/process" "$TMP/thread" "$SMALL"
 link_up --rate 20M --delay 10ms --loss 1% --seed 7
@@ -44,11 +48,11 @@ for host in process thread; do
 	python3 "$HERE/lib/qlog.py" client 3000000 "$(traces $host client)" >"$TMP/read" || fail "$(cat "$TMP/read")"
 	ok "$(cat "$TMP/read")"
 done
-wait_until 10 "the server's traces" eval '[ "$(traces b server | wc -l)" = 2 ]'
-# shellcheck disable=SC2046
-python3 "$HERE/lib/qlog.py" server 3000000 $(traces b server) >"$TMP/read" || fail "$(cat "$TMP/read")"
+wait_until 10 "the server's traces" has_two_traces
+mapfile -t files < <(traces b server)
+python3 "$HERE/lib/qlog.py" server 3000000 "${files[@]}" >"$TMP/read" || fail "$(cat "$TMP/read")"
 ok "$(cat "$TMP/read")"
-expect_eq "$(stat -c %a $(traces b server) | sort -u)" 600 "mode of the files"
+expect_eq "$(stat -c %a "${files[@]}" | sort -u)" 600 "mode of the files"
 
 section "where traces cannot be written"
 trace_to "$TMP/no/such/place"

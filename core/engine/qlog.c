@@ -139,7 +139,8 @@ static void name_trace(struct trace *trace, const struct rudp_conn *conn, int64_
 	struct tm utc;
 
 	gmtime_r(&seconds, &utc);
-	snprintf(trace->name, sizeof trace->name, "%04d%02d%02dT%02d%02d%02d.%03dZ-%016" PRIx64 "-%s.sqlog",
+	snprintf(trace->name, sizeof trace->name,
+		 "%04d%02d%02dT%02d%02d%02d.%03dZ-%016" PRIx64 "-%s.sqlog",
 		 (utc.tm_year + 1900) % 10000, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
 		 utc.tm_sec, (int)(wall_ns % RUDP_NS_PER_S / RUDP_NS_PER_MS), rudp_qlog_group_id(conn),
 		 rudp_conn_is_initiator(conn) ? "client" : "server");

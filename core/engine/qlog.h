@@ -22,7 +22,7 @@
 #define RUDP_QLOG_FILE_MAX_BYTES (UINT64_C(256) << 20) /* there a trace ends with a remark */
 #define RUDP_QLOG_ALL_MAX_BYTES (UINT64_C(1) << 30)    /* of all files of one engine together */
 #define RUDP_QLOG_TRACES_MAX 4096u                     /* at a time; further connections have none */
-#define RUDP_QLOG_BUFFER_MAX_BYTES (2u << 20)          /* of one trace, unwritten; then facts are left out */
+#define RUDP_QLOG_BUFFER_MAX_BYTES (2u << 20)          /* of one trace; then facts are left out */
 #define RUDP_QLOG_BUFFERED_MAX_BYTES (16u << 20)       /* of all of them */
 #define RUDP_QLOG_WRITE_BYTES (64u << 10)              /* worth a write at the end of the turn */
 #define RUDP_QLOG_WRITE_AFTER_NS RUDP_NS_PER_S         /* however little it is */

@@ -239,6 +239,9 @@ Test(qlog, both_ends_of_a_connection_tell_the_same_story)
 
 Test(qlog, packets_and_metrics_have_the_fields_of_the_schema)
 {
+	static const char *const metrics[] = {
+		"min_rtt", "smoothed_rtt", "latest_rtt", "rtt_variance",
+		"congestion_window", "bytes_in_flight", "pacing_rate"};
 	uint64_t stream_end = 0;
 	double last_ms = 0;
 	json_t *client, *record, *frame, *seen = json_object();
@@ -281,9 +284,6 @@ Test(qlog, packets_and_metrics_have_the_fields_of_the_schema)
 		}
 	}
 	cr_assert(ge(u64, stream_end, 50000));
-	static const char *const metrics[] = {"min_rtt",	 "smoothed_rtt",   "latest_rtt",
-					      "rtt_variance",	 "congestion_window", "bytes_in_flight",
-					      "pacing_rate"};
 	for (i = 0; i < sizeof metrics / sizeof metrics[0]; i++)
 		cr_assert(ne(ptr, json_object_get(seen, metrics[i]), NULL), "%s", metrics[i]);
 	json_decref(seen);
@@ -323,7 +323,8 @@ Test(qlog, a_file_ends_at_its_limit_with_a_remark)
 	end();
 	for (int i = 0; i < file_count; i++) {
 		cr_assert(eq(int, stat(files[i], &st), 0));
-		cr_assert(all(le(u64, (uint64_t)st.st_size, 20000), gt(u64, (uint64_t)st.st_size, 15000)));
+		cr_assert(le(u64, (uint64_t)st.st_size, 20000));
+		cr_assert(gt(u64, (uint64_t)st.st_size, 15000));
 	}
 	client = records_of("-client.sqlog");
 	cr_assert(eq(str, (char *)name_of(last_of(client)), "loglevel:warning"));
