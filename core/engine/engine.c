@@ -125,6 +125,7 @@ static int make_endpoint(struct rudp_engine *engine)
 					      .random_context = &engine->random,
 					      .has_psk = engine->settings.has_psk,
 					      .cc = engine->settings.cc,
+					      .tail_off = engine->settings.tail_off,
 					      .observer = rudp_qlog_observer(&engine->qlog)};
 
 	memcpy(config.psk, engine->settings.psk, sizeof config.psk);

@@ -72,6 +72,15 @@ static enum rudp_settings_fault read_aead(struct reading *r, const char *value)
 	return RUDP_SETTINGS_BAD_VALUE;
 }
 
+static enum rudp_settings_fault read_tail(struct reading *r, const char *value)
+{
+	r->settings->tail_off = strcmp(value, "off") == 0;
+	if (r->settings->tail_off || strcmp(value, "on") == 0)
+		return RUDP_SETTINGS_OK;
+	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE, "RUDP_TAIL: '%.64s' is neither on nor off", value);
+	return RUDP_SETTINGS_BAD_VALUE;
+}
+
 static bool default_log_path(struct reading *r)
 {
 	const char *directory = r->get("XDG_RUNTIME_DIR");
@@ -152,6 +161,7 @@ static const struct {
 	{"RUDP_KEY", read_key},
 	{"RUDP_CC", read_cc},
 	{"RUDP_AEAD", read_aead},
+	{"RUDP_TAIL", read_tail},
 	{"RUDP_ENGINE", read_host},
 	{"RUDP_QLOG", read_qlog},
 	{"RUDP_CONNECT_TIMEOUT", read_connect_timeout},

@@ -5,6 +5,7 @@
  *	RUDP_KEY_FILE         file with the pre-shared key: 64 hex digits or 44 characters of base64
  *	RUDP_CC               congestion control: a name that rudp_cc_find knows
  *	RUDP_AEAD             auto, libcrypto or ipsec-mb: the library that encrypts
+ *	RUDP_TAIL             on or off: protection of sparse traffic
  *	RUDP_LOG              LEVEL or LEVEL:FILE
  *	RUDP_QLOG             directory for traces of connections (qlog.h)
  *	RUDP_CONNECT_TIMEOUT  seconds that a connection attempt may take
@@ -36,6 +37,7 @@ struct rudp_settings {
 	uint8_t psk[RUDP_PSK_BYTES];
 	const struct rudp_cc_ops *cc;    /* NULL: the protocol's default */
 	enum rudp_aead_kind aead;        /* NONE: the faster one */
+	bool tail_off;                   /* no second copies of sparse traffic */
 	enum rudp_log_level log_level;
 	char log_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no log */
 	char qlog_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no traces */

@@ -101,6 +101,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	rudp_cc_init(&conn->cc, conn->options.cc ? conn->options.cc : ep->config.cc,
 		     conn->path.datagram_bytes, now_at_ns);
 	rudp_pacer_init(&conn->pacer, now_at_ns);
+	rudp_tail_init(&conn->tail, ep->config.tail_off, now_at_ns);
 	rudp_sendbuf_init(&conn->sendbuf, ep->config.send_buffer_max_bytes);
 	rudp_recvbuf_init(&conn->recvbuf, ep->config.receive_buffer_max_bytes);
 	conn->send_limit_bytes = RUDP_SEND_LIMIT_MIN_BYTES;
@@ -169,6 +170,7 @@ void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 	else
 		rudp_conn_path_prove(conn, now_at_ns);
 	conn->progress_at_ns = now_at_ns;
+	rudp_conn_tail_on_established(conn, now_at_ns);
 	rudp_conn_raise(conn, RUDP_EVENT_ESTABLISHED | RUDP_EVENT_WRITABLE);
 	if (conn->listener)
 		rudp_listener_on_established(conn->listener, conn);

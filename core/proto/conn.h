@@ -74,6 +74,7 @@ struct rudp_conn_stats {
 	uint64_t packets_sent, packets_received, bytes_sent, bytes_received; /* UDP payload */
 	uint64_t stream_sent, stream_acked, stream_received; /* stream bytes */
 	uint64_t packets_lost, packets_spurious, stream_resent, duplicate_stream;
+	uint64_t packets_copied, stream_copied; /* sent twice for sparse traffic's sake */
 	uint64_t unacked_bytes, unsent_bytes, unread_bytes;
 	uint64_t window_send_bytes, window_receive_bytes;
 	uint64_t packets_replayed, packets_forged, key_updates, path_changes;

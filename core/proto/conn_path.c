@@ -21,6 +21,7 @@ static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_cc_init(&conn->cc, conn->cc.ops, conn->cc.datagram_bytes, now_at_ns);
 	rudp_rtt_init(&conn->rtt);
 	rudp_pacer_init(&conn->pacer, now_at_ns);
+	rudp_tail_restart(&conn->tail, now_at_ns);
 }
 
 static void log_move(const struct rudp_conn *conn, const struct rudp_addr *before)

@@ -4,8 +4,9 @@
  *
  * The connection is split by concern: conn.c (life cycle and the user's verbs), conn_handshake.c,
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
- * conn_tx.c (packets out), conn_timers.c (when next, it is now), conn_path.c (addresses change),
- * conn_stats.c (statistics and invariants), conn_observe.c (what a trace is told).
+ * conn_tx.c (packets out), conn_tail.c (second copies of sparse traffic), conn_timers.c (when next, it
+ * is now), conn_path.c (addresses change), conn_stats.c (statistics and invariants), conn_observe.c
+ * (what a trace is told).
  */
 #ifndef RUDP_PROTO_CONN_PRIVATE_H
 #define RUDP_PROTO_CONN_PRIVATE_H
@@ -25,6 +26,7 @@
 #include "proto/reliability.h"
 #include "proto/replay.h"
 #include "proto/sendbuf.h"
+#include "proto/tail.h"
 
 #define RUDP_SYNACK_MAX_BYTES 256
 #define RUDP_COOKIES_AT_ONCE 16 /* COOKIEs are forged easily, and each costs a full-sized SYN */
@@ -106,6 +108,7 @@ struct rudp_conn {
 	struct rudp_acks acks;
 	struct rudp_cc cc;
 	struct rudp_pacer pacer;
+	struct rudp_tail tail;
 	struct rudp_sendbuf sendbuf;
 	struct rudp_recvbuf recvbuf;
 	uint64_t peer_window_end;     /* stream offset up to which we may send */
@@ -208,6 +211,21 @@ void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns);
 /* Out (conn_tx.c): fills the train; false when nothing may leave now. */
 bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_t now_at_ns);
 bool rudp_conn_has_data_due(const struct rudp_conn *conn);
+/* The pacer does not hold back the next packet: little is out, and the application sets the pace. */
+bool rudp_conn_is_sparse(const struct rudp_conn *conn);
+
+/* Sparse traffic (conn_tail.c). */
+int64_t rudp_conn_tail_at_ns(const struct rudp_conn *conn);
+void rudp_conn_on_tail(struct rudp_conn *conn, int64_t now_at_ns);
+/* The chunk, which is about to leave, is wanted as a copy of what is not lost. */
+bool rudp_conn_tail_takes(struct rudp_conn *conn, const struct rudp_sendbuf_chunk *chunk);
+void rudp_conn_tail_on_copy_sent(struct rudp_conn *conn, uint64_t number, uint32_t stream_bytes);
+/* All that may leave has left; and the first SYN has. */
+void rudp_conn_tail_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_tail_on_syn_sent(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_tail_on_established(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_tail_on_result(struct rudp_conn *conn, const struct rudp_reliability_result *result,
+			      int64_t now_at_ns);
 
 /* The observer (conn_observe.c): to be called only when there is one. */
 #define RUDP_IS_OBSERVED(conn) __builtin_expect((conn)->ep->config.observer != NULL, 0)

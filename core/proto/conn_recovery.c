@@ -159,6 +159,7 @@ static void on_result(struct rudp_conn *conn, const struct rudp_reliability_resu
 	tell_loss(conn, result, now_at_ns);
 	tell_spurious(conn, result, now_at_ns);
 	tell_ack(conn, result, now_at_ns);
+	rudp_conn_tail_on_result(conn, result, now_at_ns);
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe(conn, RUDP_FACT_METRICS);
 	if (conn->state == RUDP_STATE_RESET_SENT || conn->state == RUDP_STATE_CLOSED)
@@ -219,6 +220,7 @@ void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns)
 						      conn->peer_ack_delay_ns, now_at_ns, &result);
 
 	tell_loss(conn, &result, now_at_ns);
+	rudp_conn_tail_on_result(conn, &result, now_at_ns);
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe(conn, probes ? RUDP_FACT_PROBE_TIMEOUT : RUDP_FACT_METRICS);
 	if (probes == 0)

@@ -65,6 +65,8 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 		.bytes_received = conn->bytes_received,
 		.packets_lost = conn->reliability.lost_packets,
 		.packets_spurious = conn->reliability.spurious_packets,
+		.packets_copied = conn->tail.copied_packets,
+		.stream_copied = conn->tail.copied_bytes,
 		.packets_replayed = conn->packets_replayed,
 		.packets_forged = conn->packets_forged,
 		.key_updates = conn->keys.updates,

@@ -118,7 +118,7 @@ static int64_t pacing_at_ns(const struct rudp_conn *conn)
 	if (!rudp_conn_has_data_due(conn) ||
 	    conn->reliability.bytes_in_flight + conn->path.datagram_bytes > conn->cc.cwnd_bytes)
 		return RUDP_NEVER;
-	return rudp_pacer_release_at_ns(&conn->pacer);
+	return rudp_conn_is_sparse(conn) ? 0 : rudp_pacer_release_at_ns(&conn->pacer);
 }
 
 /* The deadlines at which something is sent. */
@@ -126,6 +126,7 @@ static int64_t send_at_ns(const struct rudp_conn *conn)
 {
 	int64_t at = rudp_time_min(conn->acks.due_at_ns, keepalive_at_ns(conn));
 
+	at = rudp_time_min(at, rudp_conn_tail_at_ns(conn));
 	if (conn->state != RUDP_STATE_TIME_WAIT)
 		at = rudp_time_min(at, rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
 								    conn->peer_ack_delay_ns));
@@ -205,6 +206,8 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 	    rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
 					 conn->peer_ack_delay_ns) <= now_at_ns)
 		rudp_conn_on_overdue(conn, now_at_ns);
+	if (rudp_conn_tail_at_ns(conn) <= now_at_ns)
+		rudp_conn_on_tail(conn, now_at_ns);
 	rudp_conn_path_on_time(conn, now_at_ns);
 	if (keepalive_at_ns(conn) <= now_at_ns) {
 		conn->ping_due = true;

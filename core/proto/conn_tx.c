@@ -39,6 +39,19 @@ bool rudp_conn_has_data_due(const struct rudp_conn *conn)
 	       rudp_sendbuf_has_due(&conn->sendbuf, conn->peer_window_end);
 }
 
+/*
+ * RFC 9002 section 7.7: an initial window may leave in a burst. A rate that was measured on traffic as
+ * sparse as this is the application's, not the path's; pacing by it would only delay the next word.
+ */
+bool rudp_conn_is_sparse(const struct rudp_conn *conn)
+{
+	uint64_t window = rudp_cc_initial_window_bytes(conn->path.datagram_bytes);
+
+	return conn->reliability.app_limited_until > 0 &&
+	       conn->options.pacing_bytes_per_s_max == 0 &&
+	       conn->reliability.bytes_in_flight + conn->path.datagram_bytes <= window;
+}
+
 static bool is_blocked_by_peer(const struct rudp_conn *conn)
 {
 	return rudp_state_is_established(conn->state) && rudp_sendbuf_unsent(&conn->sendbuf) > 0 &&
@@ -134,6 +147,10 @@ static void add_stream(struct plan *plan)
 	/* The exact head is known now: use what the worst case had kept free. */
 	head = rudp_frame_stream_head_bytes(chunk.offset);
 	rudp_sendbuf_next(buf, plan->plain_max_bytes - used - head, conn->peer_window_end, &chunk);
+	if (rudp_conn_tail_takes(conn, &chunk)) {
+		chunk.again = false; /* not because it is lost */
+		plan->sent.content |= RUDP_CONTENT_COPY;
+	}
 	if (rudp_sendbuf_on_sent(buf, &chunk) < 0)
 		return;
 	if (chunk.len > 0)
@@ -197,7 +214,7 @@ static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowa
 		conn->cwnd_limited = true;
 		return false;
 	}
-	return allowance->pacer_bytes > 0;
+	return allowance->pacer_bytes > 0 || rudp_conn_is_sparse(conn);
 }
 
 static void plan_init(struct plan *plan, struct rudp_conn *conn, size_t datagram_max,
@@ -273,6 +290,7 @@ static void record(struct plan *plan)
 	struct rudp_conn *conn = plan->conn;
 	struct rudp_sent *sent = &plan->sent;
 	uint64_t number = conn->reliability.next;
+	bool sparse = rudp_conn_is_sparse(conn);
 
 	if (sent->stream_bytes > 0 || (sent->content & (unsigned)~RUDP_CONTENT_ACK)) {
 		sent->expects = RUDP_EXPECTS_ACK;
@@ -288,13 +306,20 @@ static void record(struct plan *plan)
 	}
 	if (plan->has_ack)
 		rudp_acks_on_sent(&conn->acks);
+	/* A copy that carries more than copies is as good as any other packet. */
+	if (sent->content & (unsigned)~(RUDP_CONTENT_COPY | RUDP_CONTENT_ACK | RUDP_CONTENT_FIN))
+		sent->content &= (uint16_t)~RUDP_CONTENT_COPY;
 	rudp_reliability_send(&conn->reliability, sent);
 	if (!sent->in_flight)
 		return;
+	if (sent->content & RUDP_CONTENT_COPY)
+		rudp_conn_tail_on_copy_sent(conn, number, sent->stream_bytes);
 	conn->cc.ops->on_sent(&conn->cc, number, sent->size_bytes,
 			      conn->reliability.bytes_in_flight, plan->now_at_ns);
-	rudp_pacer_on_sent(&conn->pacer, rudp_conn_pacing_bytes_per_s(conn), quantum_bytes(conn),
-			   sent->size_bytes, plan->now_at_ns);
+	/* What was not held back is no debt of what comes later. */
+	if (!sparse || rudp_pacer_release_at_ns(&conn->pacer) <= plan->now_at_ns)
+		rudp_pacer_on_sent(&conn->pacer, rudp_conn_pacing_bytes_per_s(conn),
+				   quantum_bytes(conn), sent->size_bytes, plan->now_at_ns);
 }
 
 /* Returns the length of the packet built at out, 0 when nothing may or needs to leave. */
@@ -368,10 +393,15 @@ static size_t build_handshake(struct rudp_conn *conn, uint8_t *out,
 			&(struct rudp_fact_packet){.type = conn->initiator ? RUDP_PACKET_SYN
 									   : RUDP_PACKET_SYNACK,
 						   .size_bytes = len});
-	if (conn->reliability.next == 0)
+	if (conn->reliability.next == 0) {
 		rudp_reliability_send(&conn->reliability, &sent);
-	else
+		rudp_conn_tail_on_syn_sent(conn, now_at_ns);
+	} else if (conn->tail.syn_copy) {
+		/* Its answer is measured from the first: too long perhaps, never too short. */
+		conn->tail.syn_copy = false;
+	} else {
 		rudp_reliability_resend(&conn->reliability, 0, now_at_ns);
+	}
 	return len;
 }
 
@@ -434,6 +464,7 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 			break;
 	}
 	note_app_limited(conn);
+	rudp_conn_tail_on_sent_all(conn, now_at_ns);
 	if (train->count == 0)
 		return false;
 	train->socket = conn->path.socket;

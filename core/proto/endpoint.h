@@ -53,6 +53,7 @@ struct rudp_endpoint_config {
 	unsigned half_open_cookie_count; /* 0: RUDP_HALF_OPEN_COOKIE_COUNT */
 	unsigned half_open_max;          /* 0: RUDP_HALF_OPEN_MAX */
 	const struct rudp_observer *observer; /* NULL: none; outlives the endpoint */
+	bool tail_off;                   /* no second copies of sparse traffic: tail.h */
 };
 
 /* One datagram that has arrived. data may be changed (decrypted in place). */

@@ -71,6 +71,8 @@ struct rudp_endpoint {
 	unsigned answer_first, answer_count;
 	int64_t stateless_window_at_ns;
 	unsigned stateless_count;
+	int64_t early_syn_window_at_ns;
+	unsigned early_syn_count;     /* second SYNs in this second */
 	struct rudp_verdict_counts verdicts;
 };
 

@@ -97,13 +97,14 @@ static void declare_lost(struct rudp_reliability *r, uint64_t number, int64_t no
 	sent->fate = RUDP_FATE_LOST;
 	sent->lost_at_ns = now_at_ns;
 	r->outstanding--;
-	r->lost_packets++;
-	if (sent->in_flight) {
+	if (sent->in_flight)
 		r->bytes_in_flight -= sent->size_bytes;
-		r->lost_bytes += sent->size_bytes;
+	if (!(sent->content & RUDP_CONTENT_COPY)) {
+		r->lost_packets++;
+		r->lost_bytes += sent->in_flight ? sent->size_bytes : 0;
+		count_recovery(r, number);
+		note_lost(sent, number, result);
 	}
-	count_recovery(r, number);
-	note_lost(sent, number, result);
 	r->owner.on_lost(r->owner.context, number, sent);
 }
 

@@ -97,6 +97,23 @@ void rudp_reliability_resend(struct rudp_reliability *r, uint64_t number, int64_
 		r->loss_next = number;
 }
 
+void rudp_reliability_settle(struct rudp_reliability *r, uint64_t number)
+{
+	struct rudp_sent *sent;
+
+	if (!rudp_reliability_find(r, number))
+		return;
+	sent = rudp_sent_at(r, number);
+	if (!rudp_sent_is_awaited(sent))
+		return;
+	if (--r->outstanding == 0)
+		r->loss_at_ns = RUDP_NEVER;
+	if (sent->in_flight)
+		r->bytes_in_flight -= sent->size_bytes;
+	sent->fate = RUDP_FATE_ANSWERED;
+	sent->answered_run = 1;
+}
+
 void rudp_reliability_on_app_limited(struct rudp_reliability *r)
 {
 	uint64_t until = r->delivered_bytes + r->bytes_in_flight;
@@ -136,7 +153,7 @@ static void answer(struct pass *pass, uint64_t number)
 	struct rudp_sent *sent = rudp_sent_at(r, number);
 	bool awaited = rudp_sent_is_awaited(sent);
 
-	if (sent->fate == RUDP_FATE_LOST)
+	if (sent->fate == RUDP_FATE_LOST && !(sent->content & RUDP_CONTENT_COPY))
 		note_spurious(pass, number, sent);
 	r->outstanding -= awaited;
 	if (awaited && sent->in_flight)

@@ -14,6 +14,7 @@
  *            contiguously by send. A record's content is not kept, only what it was: the owner sends
  *            the content anew under a new number when on_lost tells it to. A record stays until it is
  *            answered, or has been LOST for so long that no answer can come any more.
+ *            The loss of a copy is not told as one: what it says of the path, its original's says.
  * Invariant  bytes_in_flight == sum of size_bytes over records that are in_flight and OUTSTANDING.
  * Cost       amortised O(1) a packet and O(ranges) an ACK, whatever the window holds.
  * Limits     RUDP_SENT_RECORDS_MAX records; rudp_reliability_can_send is false beyond.
@@ -67,6 +68,7 @@ enum rudp_content {
 	RUDP_CONTENT_BLOCKED = 1 << 8,
 	RUDP_CONTENT_HANDSHAKE = 1 << 9, /* SYN or SYNACK */
 	RUDP_CONTENT_PROBE = 1 << 10,    /* sent because of a probe time-out */
+	RUDP_CONTENT_COPY = 1 << 11,     /* only a second copy of what is not lost (tail.h) */
 };
 
 /* State of delivery at the moment of sending, for the rate sample (cc.h). */
@@ -176,6 +178,9 @@ void rudp_reliability_send(struct rudp_reliability *r, const struct rudp_sent *s
 
 /* The same bytes under the same number once more (SYN, SYNACK). Spoils its RTT sample (Karn). */
 void rudp_reliability_resend(struct rudp_reliability *r, uint64_t number, int64_t now_at_ns);
+
+/* The answer to number, if it is still awaited, is of no more interest: nothing follows from it. */
+void rudp_reliability_settle(struct rudp_reliability *r, uint64_t number);
 
 /*
  * recv: an ACK frame. rtt is updated from it (delay capped to ack_delay_max_ns).

@@ -178,6 +178,31 @@ void rudp_sendbuf_on_lost(struct rudp_sendbuf *buf, uint64_t start, size_t len, 
 	}
 }
 
+bool rudp_sendbuf_is_acked(const struct rudp_sendbuf *buf, uint64_t start, size_t len, bool fin)
+{
+	uint64_t end = start + len;
+	const struct rudp_range *acked;
+
+	if (fin && !buf->fin_acked)
+		return false;
+	start = max_offset(start, buf->ring.head);
+	if (start >= end)
+		return true;
+	acked = rudp_range_set_find(&buf->acked, start);
+	return acked && acked->start <= start && acked->end >= end;
+}
+
+uint64_t rudp_sendbuf_hole_start(const struct rudp_sendbuf *buf, uint64_t offset)
+{
+	uint32_t below = buf->acked.count;
+
+	while (below > 0 && buf->acked.ranges[below - 1].start >= offset)
+		below--;
+	if (below == 0)
+		return min_offset(buf->ring.head, offset);
+	return min_offset(buf->acked.ranges[below - 1].end, offset);
+}
+
 void rudp_sendbuf_probe(struct rudp_sendbuf *buf, size_t len_max)
 {
 	const struct rudp_range_set *acked = &buf->acked;

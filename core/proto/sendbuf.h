@@ -65,6 +65,12 @@ size_t rudp_sendbuf_on_acked(struct rudp_sendbuf *buf, uint64_t start, size_t le
 /* They are lost and wanted again (what has been acknowledged meanwhile is left out). */
 void rudp_sendbuf_on_lost(struct rudp_sendbuf *buf, uint64_t start, size_t len, bool fin);
 
+/* All of [start, start+len), and the FIN if asked for, is known to have arrived. */
+bool rudp_sendbuf_is_acked(const struct rudp_sendbuf *buf, uint64_t start, size_t len, bool fin);
+
+/* The first byte of those before offset that reach up to it without one that has been acknowledged. */
+uint64_t rudp_sendbuf_hole_start(const struct rudp_sendbuf *buf, uint64_t offset);
+
 /* For a probe: the newest bytes sent and not acknowledged (at most len_max) become due again. */
 void rudp_sendbuf_probe(struct rudp_sendbuf *buf, size_t len_max);
 

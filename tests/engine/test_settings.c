@@ -80,11 +80,24 @@ Test(settings, the_library_that_encrypts_is_found_by_name)
 	cr_assert(eq(int, settings.aead, RUDP_AEAD_NONE));
 }
 
+Test(settings, tail_protection_is_on_unless_off)
+{
+	struct rudp_settings settings;
+
+	cr_assert(eq(int, load_one(&settings, "RUDP_TAIL", ""), RUDP_SETTINGS_OK));
+	cr_assert(not(settings.tail_off));
+	cr_assert(eq(int, load_one(&settings, "RUDP_TAIL", "on"), RUDP_SETTINGS_OK));
+	cr_assert(not(settings.tail_off));
+	cr_assert(eq(int, load_one(&settings, "RUDP_TAIL", "off"), RUDP_SETTINGS_OK));
+	cr_assert(settings.tail_off);
+}
+
 Test(settings, a_wrong_value_is_refused_naming_variable_and_what_is_allowed)
 {
 	struct rudp_settings settings;
 	const char *const wrong[][2] = {
 		{"RUDP_CC", "vegas"},
+		{"RUDP_TAIL", "maybe"},
 		{"RUDP_ENGINE", "threads"},
 		{"RUDP_AEAD", "openssl"},
 		{"RUDP_LOG", "loud"},

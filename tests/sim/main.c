@@ -7,6 +7,7 @@
  *	sim SEED                one random scenario, with its story
  *	sim NAME SEED           one named scenario
  *	sim --path P1 ...       congestion control on one of the paths of paths.h
+ *	sim --latency           sparse traffic alone
  *
  * SIM_TRACE=MS prints the first connection's state every so many virtual milliseconds; SIM_DEBUG=1 the
  * protocol's log; SIM_QLOG=DIRECTORY writes traces of all connections there (docs/qlog.md).
@@ -18,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/table.h"
+#include "latency.h"
 #include "paths.h"
 #include "scenario.h"
 
@@ -115,6 +117,7 @@ static int run_all(void)
 		runs += scenarios[i].runs;
 	}
 	failures += run_random(1, RANDOM_DEFAULT);
+	failures += latency_run_all(&runs);
 	printf("simulator: %d passed, %d failed\n", runs - failures, failures);
 	return failures > 0;
 }
@@ -136,6 +139,8 @@ int main(int argc, char **argv)
 	rudp_log_set(print_log, NULL, getenv("SIM_DEBUG") ? RUDP_LOG_DEBUG : RUDP_LOG_OFF);
 	if (argc == 1)
 		return run_all();
+	if (argc == 2 && strcmp(argv[1], "--latency") == 0)
+		return latency_run_all(&(int){0}) > 0;
 	if (argc == 4 && strcmp(argv[1], "--seeds") == 0)
 		return run_random(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10)) > 0;
 	rudp_log_set(print_log, NULL, getenv("SIM_DEBUG") ? RUDP_LOG_DEBUG : RUDP_LOG_WARN);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * latency - sparse traffic in virtual time: how long a request or a message takes, and what its
+ * protection costs in bytes. Programs that wait for each other, or write by the clock, over the links
+ * of link.h; everything is a function of the seed.
+ */
+#ifndef RUDP_SIM_LATENCY_H
+#define RUDP_SIM_LATENCY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "link.h"
+
+#define LATENCY_SAMPLES_MAX 100000
+
+enum latency_pattern {
+	LATENCY_EXCHANGES, /* request, response, a pause of up to a round trip, again */
+	LATENCY_MESSAGES,  /* one way, by the clock */
+	LATENCY_CONNECTS,  /* one connection after another: connect, request, response, close */
+};
+
+struct latency_config {
+	uint64_t seed;
+	enum latency_pattern pattern;
+	struct link_config link;     /* each way */
+	unsigned count;              /* exchanges, messages or connections */
+	unsigned request_bytes, response_bytes;
+	int64_t every_ns;            /* between messages */
+	uint64_t bulk_bytes;         /* a second connection sends them meanwhile; 0: none */
+	const char *bulk_cc;
+	bool tail_off;
+};
+
+struct latency_result {
+	unsigned samples;
+	int64_t p50_ns, p99_ns, max_ns;
+	uint64_t wire_bytes;         /* UDP payload, both ways */
+	uint64_t stream_bytes;       /* written by the programs */
+	uint64_t copied_packets, copied_bytes; /* of both ends of what is measured */
+	uint64_t bulk_copied_bytes;
+	uint64_t lost_packets, spurious_packets, stream_resent;
+	int64_t end_ns;
+};
+
+/* false: reason is why (static). */
+bool latency_run(const struct latency_config *config, struct latency_result *result,
+		 const char **reason);
+
+/* All scenarios with their bounds, a line each. Returns how many failed; *runs grows by their number. */
+int latency_run_all(int *runs);
+
+#endif
