@@ -61,6 +61,7 @@ struct direction_conf {
 	bool jitter_ordered; /* jitter may not reorder */
 	uint64_t rate_bps;   /* 0: no limit */
 	struct queue_conf queue;
+	struct queue_conf mark; /* ECN: packets that find more than this queued; amount 0: none */
 	double loss;
 	struct burst_conf burst;
 	double reorder; /* probability of reorder_ns of extra delay */
@@ -93,6 +94,10 @@ struct linkem_conf {
 	unsigned mtu_bytes;
 	uint64_t seed;
 	const char *stats_path; /* NULL: none */
+	/* Queueing delay is counted once more within this window; settled_from_ns 0: from the start. */
+	uint64_t settled_from_ns, settled_to_ns;
+	const char *series_path; /* NULL: none */
+	uint64_t series_interval_ns;
 	bool with_parent;       /* end when the parent process ends */
 	bool realtime;          /* ask for real-time scheduling */
 };

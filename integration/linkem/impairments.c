@@ -40,7 +40,7 @@ static const char *set_rate(struct direction_conf *d, const char *text)
 	return units_rate(text, &d->rate_bps) ? NULL : "not a rate";
 }
 
-static const char *set_queue(struct direction_conf *d, const char *text)
+static bool take_queue(struct queue_conf *queue, const char *text)
 {
 	static const struct {
 		const char *suffix;
@@ -57,11 +57,21 @@ static const char *set_queue(struct direction_conf *d, const char *text)
 
 	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
 		if (units_number(text, units[i].suffix, &amount) && amount > 0) {
-			d->queue.unit = units[i].unit;
-			d->queue.amount = amount * units[i].factor;
-			return NULL;
+			queue->unit = units[i].unit;
+			queue->amount = amount * units[i].factor;
+			return true;
 		}
-	return "a queue is '100p', '64k', '1MiB' or '1.5bdp'";
+	return false;
+}
+
+static const char *set_queue(struct direction_conf *d, const char *text)
+{
+	return take_queue(&d->queue, text) ? NULL : "a queue is '100p', '64k', '1MiB' or '1.5bdp'";
+}
+
+static const char *set_mark(struct direction_conf *d, const char *text)
+{
+	return take_queue(&d->mark, text) ? NULL : "a queue is '100p', '64k', '1MiB' or '0.2bdp'";
 }
 
 static const char *set_loss(struct direction_conf *d, const char *text)
@@ -189,6 +199,10 @@ const struct impairment impairments[] = {
 	 "drop-tail queue before the bottleneck: 100p, 64k, 1MiB or 1.5bdp of both directions' "
 	 "fixed delays; 1bdp by default, and 10 packets at least where given in bdp",
 	 set_queue},
+	{"mark", "SIZE",
+	 "ECN: a packet that allows it and finds more than SIZE queued is marked (CE) instead of "
+	 "nothing; sizes as for --queue",
+	 set_mark},
 	{"loss", "P", "independent loss: 2% or 0.02", set_loss},
 	{"burst-loss", "MEAN,LENGTHp | P,R[,BAD[,GOOD]]",
 	 "loss in bursts: mean loss and mean burst length (2%,5p), or the probabilities of "

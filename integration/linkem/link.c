@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "link.h"
+#include "ecn.h"
 #include "schedule.h"
 
 #include <stdlib.h>
@@ -18,28 +19,42 @@ static size_t limit_from(double amount)
 	return amount < 1 ? 1 : amount > 1e15 ? SIZE_MAX : (size_t)amount;
 }
 
+static double bdp_bytes(const struct linkem_conf *conf, enum direction direction)
+{
+	const struct direction_conf *own = &conf->direction[direction];
+	uint64_t round_trip_ns = own->delay_ns + conf->direction[reverse_of(direction)].delay_ns;
+
+	return (double)own->rate_bps / 8 * (double)round_trip_ns / 1e9;
+}
+
+/* An amount given in bandwidth-delay products is at least floor_bytes. */
+static void limits_from(const struct queue_conf *queue, double one_bdp_bytes, double floor_bytes,
+			size_t *bytes_max, size_t *packets_max)
+{
+	double bytes = queue->amount * one_bdp_bytes;
+
+	switch (queue->unit) {
+	case QUEUE_UNIT_BYTES:
+		*bytes_max = limit_from(queue->amount);
+		break;
+	case QUEUE_UNIT_PACKETS:
+		*packets_max = limit_from(queue->amount);
+		break;
+	case QUEUE_UNIT_BDP:
+		*bytes_max = limit_from(bytes > floor_bytes ? bytes : floor_bytes);
+		break;
+	}
+}
+
 void link_queue_limits(const struct linkem_conf *conf, enum direction direction, size_t *bytes_max,
 		       size_t *packets_max)
 {
 	const struct direction_conf *own = &conf->direction[direction];
-	uint64_t round_trip_ns = own->delay_ns + conf->direction[reverse_of(direction)].delay_ns;
-	double bytes, floor_bytes = (double)conf->mtu_bytes * QUEUE_FLOOR_PACKETS;
 
 	*bytes_max = *packets_max = SIZE_MAX;
-	if (!own->rate_bps)
-		return;
-	switch (own->queue.unit) {
-	case QUEUE_UNIT_BYTES:
-		*bytes_max = limit_from(own->queue.amount);
-		break;
-	case QUEUE_UNIT_PACKETS:
-		*packets_max = limit_from(own->queue.amount);
-		break;
-	case QUEUE_UNIT_BDP:
-		bytes = own->queue.amount * (double)own->rate_bps / 8 * (double)round_trip_ns / 1e9;
-		*bytes_max = limit_from(bytes > floor_bytes ? bytes : floor_bytes);
-		break;
-	}
+	if (own->rate_bps)
+		limits_from(&own->queue, bdp_bytes(conf, direction),
+			    (double)conf->mtu_bytes * QUEUE_FLOOR_PACKETS, bytes_max, packets_max);
 }
 
 static void lane_init(struct lane *lane, const struct linkem_conf *conf, enum direction direction)
@@ -52,6 +67,10 @@ static void lane_init(struct lane *lane, const struct linkem_conf *conf, enum di
 	line_init(&lane->line);
 	link_queue_limits(conf, direction, &bytes_max, &packets_max);
 	queue_init(&lane->queue, lane->conf->rate_bps, bytes_max, packets_max);
+	lane->mark_bytes = lane->mark_packets = SIZE_MAX;
+	if (lane->conf->rate_bps && lane->conf->mark.amount > 0)
+		limits_from(&lane->conf->mark, bdp_bytes(conf, direction), 1, &lane->mark_bytes,
+			    &lane->mark_packets);
 	lane->stats.queue_bytes_limit = bytes_max;
 	lane->stats.queue_packets_limit = packets_max;
 }
@@ -80,6 +99,13 @@ void link_fini(struct link *link)
 uint64_t link_elapsed_ns(const struct link *link, uint64_t now_ns)
 {
 	return link->started && now_ns > link->started_at_ns ? now_ns - link->started_at_ns : 0;
+}
+
+uint64_t link_queue_delay_ns(const struct link *link, enum direction direction, uint64_t now_ns)
+{
+	uint64_t free_at_ns = link->lane[direction].queue.free_at_ns;
+
+	return free_at_ns > now_ns ? free_at_ns - now_ns : 0;
 }
 
 /* The delay of one packet: the fixed one, jitter around it, and now and then a detour. */
@@ -134,7 +160,29 @@ static void transmit(struct lane *lane, uint64_t departs_at_ns, const struct pac
 	}
 }
 
-static void enqueue(struct lane *lane, uint64_t now_ns, const struct packet_view *view)
+static void count_delay(struct link *link, struct lane *lane, uint64_t now_ns, uint64_t delay_ns)
+{
+	uint64_t elapsed_ns = link_elapsed_ns(link, now_ns);
+
+	histogram_add(&lane->stats.queue_delay, delay_ns);
+	if (elapsed_ns >= link->conf->settled_from_ns && elapsed_ns < link->conf->settled_to_ns)
+		histogram_add(&lane->stats.queue_delay_settled, delay_ns);
+	if (delay_ns > lane->stats.queue_delay_peak_ns)
+		lane->stats.queue_delay_peak_ns = delay_ns;
+}
+
+/* The packet is in the queue already; what was there before it decides. */
+static void mark(struct lane *lane, const struct packet_view *view)
+{
+	const struct queue *queue = &lane->queue;
+
+	if ((queue->bytes > lane->mark_bytes && queue->bytes - view->size > lane->mark_bytes) ||
+	    (queue->packets > lane->mark_packets && queue->packets - 1 > lane->mark_packets))
+		lane->stats.marked += ecn_mark(view);
+}
+
+static void enqueue(struct link *link, struct lane *lane, uint64_t now_ns,
+		    const struct packet_view *view)
 {
 	struct direction_stats *stats = &lane->stats;
 	uint64_t departs_at_ns;
@@ -144,7 +192,8 @@ static void enqueue(struct lane *lane, uint64_t now_ns, const struct packet_view
 		return;
 	}
 	if (lane->queue.rate_bps)
-		histogram_add(&stats->queue_delay, departs_at_ns - now_ns);
+		count_delay(link, lane, now_ns, departs_at_ns - now_ns);
+	mark(lane, view);
 	if (lane->queue.bytes > stats->queue_bytes_max)
 		stats->queue_bytes_max = lane->queue.bytes;
 	if (lane->queue.packets > stats->queue_packets_max)
@@ -199,7 +248,7 @@ void link_submit(struct link *link, enum direction direction, uint64_t now_ns, u
 	else if (conf->path_mtu_bytes && size > conf->path_mtu_bytes)
 		lane->stats.drops[DROP_PATH_MTU]++;
 	else
-		enqueue(lane, now_ns, &view);
+		enqueue(link, lane, now_ns, &view);
 }
 
 /* The NAT is A's: it sees what comes from B when that arrives, not when it was sent. */

@@ -20,6 +20,7 @@ struct lane {
 	struct prng prng;
 	struct burst burst;
 	struct queue queue;
+	size_t mark_bytes, mark_packets; /* SIZE_MAX: never marks */
 	struct line line;
 	uint64_t last_due_at_ns; /* for jitter that keeps the order */
 	struct direction_stats stats;
@@ -35,6 +36,9 @@ struct link {
 
 void link_init(struct link *link, const struct linkem_conf *conf);
 void link_fini(struct link *link);
+
+/* What one end of this direction would wait for if it sent now. */
+uint64_t link_queue_delay_ns(const struct link *link, enum direction direction, uint64_t now_ns);
 
 /* The queue limits of a direction in bytes and packets, SIZE_MAX for none. */
 void link_queue_limits(const struct linkem_conf *conf, enum direction direction, size_t *bytes_max,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop.h"
 #include "link.h"
+#include "series.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +19,7 @@ struct loop {
 	const struct linkem_conf *conf;
 	const int *fd;
 	struct link link;
+	struct series series;
 	uint64_t snapshots;
 };
 
@@ -57,6 +59,14 @@ static uint64_t now(void)
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
+static double cpu_s(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
 static int write_snapshot(struct loop *loop, bool final)
 {
 	struct snapshot snapshot = {
@@ -65,13 +75,17 @@ static int write_snapshot(struct loop *loop, bool final)
 		.seed = loop->conf->seed,
 		.elapsed_ns = link_elapsed_ns(&loop->link, now()),
 		.rebinds = loop->link.nat.epoch,
+		.cpu_s = cpu_s(),
 	};
 	int result;
 
 	if (!loop->conf->stats_path)
 		return 0;
-	for (enum direction d = 0; d < DIRECTIONS; d++)
+	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		snapshot.direction[d] = &loop->link.lane[d].stats;
+		snapshot.under_way[d].packets = loop->link.lane[d].line.count;
+		snapshot.under_way[d].bytes = loop->link.lane[d].line.bytes;
+	}
 	result = stats_write(loop->conf->stats_path, &snapshot);
 	if (result < 0)
 		fprintf(stderr, "linkem: %s: %s\n", loop->conf->stats_path, strerror(-result));
@@ -112,9 +126,12 @@ static int wait_for_work(struct loop *loop, const sigset_t *outside)
 {
 	struct pollfd poll[DIRECTIONS];
 	struct timespec timeout;
-	uint64_t at_ns = link_next_at(&loop->link), now_ns = now();
-	uint64_t span_ns = at_ns > now_ns ? at_ns - now_ns : 0;
+	uint64_t at_ns = link_next_at(&loop->link), now_ns = now(), row_at_ns, span_ns;
 
+	row_at_ns = series_next_at(&loop->series, &loop->link);
+	if (row_at_ns < at_ns)
+		at_ns = row_at_ns;
+	span_ns = at_ns > now_ns ? at_ns - now_ns : 0;
 	for (enum direction d = 0; d < DIRECTIONS; d++)
 		poll[d] = (struct pollfd){.fd = loop->fd[d], .events = POLLIN};
 	timeout.tv_sec = (time_t)(span_ns / 1000000000);
@@ -135,6 +152,7 @@ static int turn(struct loop *loop)
 		deliver(loop, DIRECTION_AB);
 		deliver(loop, DIRECTION_BA);
 	}
+	series_write(&loop->series, &loop->link, now());
 	return 0;
 }
 
@@ -166,7 +184,12 @@ int loop_run(const struct linkem_conf *conf, const int fd[DIRECTIONS])
 	loop->fd = fd;
 	catch_signals(&outside);
 	link_init(&loop->link, conf);
-	result = run(loop, &outside);
+	result = series_open(&loop->series, conf);
+	if (result < 0)
+		fprintf(stderr, "linkem: %s: %s\n", conf->series_path, strerror(-result));
+	else
+		result = run(loop, &outside);
+	series_close(&loop->series);
 	link_fini(&loop->link);
 	free(loop);
 	return result;

@@ -18,6 +18,8 @@ enum key {
 	KEY_MTU,
 	KEY_SEED,
 	KEY_STATS,
+	KEY_SETTLED,
+	KEY_SERIES,
 	KEY_REBIND,
 	KEY_REBIND_EVERY,
 	KEY_REBIND_RANGE,
@@ -39,6 +41,10 @@ static const struct argp_option global_options[] = {
 	{"seed", KEY_SEED, "N", 0, "seed of all chance (1)", 1},
 	{"stats", KEY_STATS, "FILE", 0,
 	 "write counters as JSON when the link is up, at SIGUSR1 and at the end", 1},
+	{"settled", KEY_SETTLED, "FROM,TO", 0,
+	 "count queueing delay between these times after the first TCP or UDP packet once more", 1},
+	{"series", KEY_SERIES, "TIME,FILE", 0,
+	 "write a row of queueing delay, bytes and drops each way this often (CSV)", 1},
 	{"with-parent", KEY_WITH_PARENT, NULL, 0, "end when the parent process ends", 1},
 	{"no-realtime", KEY_NO_REALTIME, NULL, 0, "do not ask for real-time scheduling", 1},
 	{"rebind", KEY_REBIND, "TIME[,TIME]", 0,
@@ -168,6 +174,29 @@ static const char *take_mtu(struct linkem_conf *conf, const char *text)
 	return NULL;
 }
 
+static const char *take_settled(struct linkem_conf *conf, const char *text)
+{
+	struct text_parts parts;
+
+	if (!text_split(&parts, text) || parts.count != 2 ||
+	    !units_duration(parts.part[0], &conf->settled_from_ns) ||
+	    !units_duration(parts.part[1], &conf->settled_to_ns) ||
+	    conf->settled_to_ns <= conf->settled_from_ns)
+		return "two times in order, please";
+	return NULL;
+}
+
+static const char *take_series(struct linkem_conf *conf, const char *text)
+{
+	struct text_parts parts;
+
+	if (!text_split(&parts, text) || parts.count < 2 ||
+	    !units_duration(parts.part[0], &conf->series_interval_ns) || !conf->series_interval_ns)
+		return "a time above 0 and a file, please";
+	conf->series_path = strchr(text, ',') + 1;
+	return NULL;
+}
+
 static const char *take_impairment(struct linkem_conf *conf, int key, const char *text)
 {
 	const struct impairment *row = &impairments[(key - KEY_IMPAIRMENTS) / PREFIXES];
@@ -201,6 +230,10 @@ static const char *take(struct linkem_conf *conf, enum key key, char *text)
 	case KEY_STATS:
 		conf->stats_path = text;
 		return NULL;
+	case KEY_SETTLED:
+		return take_settled(conf, text);
+	case KEY_SERIES:
+		return take_series(conf, text);
 	case KEY_REBIND:
 		return take_rebind(&conf->nat, text);
 	case KEY_REBIND_EVERY:
@@ -272,6 +305,7 @@ static void set_defaults(struct linkem_conf *conf)
 	memset(conf, 0, sizeof *conf);
 	conf->mtu_bytes = MTU_DEFAULT;
 	conf->seed = 1;
+	conf->settled_to_ns = UINT64_MAX;
 	conf->realtime = true;
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		conf->direction[d] = impairments_none;

@@ -55,22 +55,35 @@ static void put_spans(FILE *out, const struct histogram *histogram)
 		(double)histogram->max_ns / 1e3);
 }
 
-static void put_direction(FILE *out, const char *name, const struct direction_stats *stats)
+static void put_under_way(FILE *out, const struct snapshot *snapshot, enum direction direction)
 {
+	fprintf(out, "\"under_way\": {\"packets\": %zu, \"bytes\": %zu},\n  ",
+		snapshot->under_way[direction].packets, snapshot->under_way[direction].bytes);
+}
+
+static void put_direction(FILE *out, const char *name, const struct snapshot *snapshot,
+			  enum direction direction)
+{
+	const struct direction_stats *stats = snapshot->direction[direction];
+
 	fprintf(out, ",\n \"%s\": {\n  ", name);
+	put_under_way(out, snapshot, direction);
 	put_traffic(out, "sent", stats->sent);
 	put_traffic(out, "delivered", stats->delivered);
 	put_drops(out, stats->drops);
 	fprintf(out,
 		"\"duplicated\": %" PRIu64 ", \"corrupted\": %" PRIu64 ", \"reordered\": %" PRIu64
-		", \"translated\": %" PRIu64 ",\n  ",
-		stats->duplicated, stats->corrupted, stats->reordered, stats->translated);
+		", \"translated\": %" PRIu64 ", \"marked\": %" PRIu64 ",\n  ",
+		stats->duplicated, stats->corrupted, stats->reordered, stats->translated,
+		stats->marked);
 	fprintf(out, "\"queue\": {\"bytes_max\": %zu, \"packets_max\": %zu", stats->queue_bytes_max,
 		stats->queue_packets_max);
 	put_limit(out, "bytes_limit", stats->queue_bytes_limit);
 	put_limit(out, "packets_limit", stats->queue_packets_limit);
 	fputs("},\n  \"queue_delay\": {", out);
 	put_spans(out, &stats->queue_delay);
+	fputs("},\n  \"queue_delay_settled\": {", out);
+	put_spans(out, &stats->queue_delay_settled);
 	fputs("},\n  \"late\": {", out);
 	put_spans(out, &stats->late);
 	fputs("}}", out);
@@ -80,11 +93,11 @@ static void put_snapshot(FILE *out, const struct snapshot *snapshot)
 {
 	fprintf(out,
 		"{\"snapshot\": %" PRIu64 ", \"final\": %s, \"seed\": %" PRIu64
-		", \"elapsed_s\": %.6f, \"rebinds\": %" PRIu64,
+		", \"elapsed_s\": %.6f, \"cpu_s\": %.6f, \"rebinds\": %" PRIu64,
 		snapshot->number, snapshot->final ? "true" : "false", snapshot->seed,
-		(double)snapshot->elapsed_ns / 1e9, snapshot->rebinds);
-	put_direction(out, "ab", snapshot->direction[DIRECTION_AB]);
-	put_direction(out, "ba", snapshot->direction[DIRECTION_BA]);
+		(double)snapshot->elapsed_ns / 1e9, snapshot->cpu_s, snapshot->rebinds);
+	put_direction(out, "ab", snapshot, DIRECTION_AB);
+	put_direction(out, "ba", snapshot, DIRECTION_BA);
 	fputs("}\n", out);
 }
 

@@ -34,10 +34,11 @@ struct direction_stats {
 	struct traffic sent[PROTOCOLS_COUNT];      /* as the sender gave it to the link */
 	struct traffic delivered[PROTOCOLS_COUNT]; /* as the receiver got it */
 	uint64_t drops[DROPS_COUNT];
-	uint64_t duplicated, corrupted, reordered, translated;
-	size_t queue_bytes_max, queue_packets_max;     /* filling seen */
-	size_t queue_bytes_limit, queue_packets_limit; /* SIZE_MAX: none */
-	struct histogram queue_delay;
+	uint64_t duplicated, corrupted, reordered, translated, marked;
+	size_t queue_bytes_max, queue_packets_max;         /* filling seen */
+	size_t queue_bytes_limit, queue_packets_limit;     /* SIZE_MAX: none */
+	struct histogram queue_delay, queue_delay_settled; /* all; within --settled */
+	uint64_t queue_delay_peak_ns;                      /* since the last row of --series */
 	struct histogram late; /* how much after its instant a packet was delivered */
 };
 
@@ -46,6 +47,10 @@ struct snapshot {
 	bool final;
 	uint64_t seed, elapsed_ns, rebinds;
 	const struct direction_stats *direction[DIRECTIONS];
+	struct {
+		size_t packets, bytes;
+	} under_way[DIRECTIONS]; /* sent, not yet delivered */
+	double cpu_s;            /* that linkem itself has used */
 };
 
 void traffic_add(struct traffic *traffic, const struct packet_view *view);

@@ -200,3 +200,21 @@ Test(options, rebinding_takes_times_and_a_range)
 	cr_assert(eq(u64, conf.nat.every_ns, 5000000000));
 	cr_assert(eq(u32, conf.nat.v4_size, 5));
 }
+
+Test(options, what_to_record_has_times_and_a_file)
+{
+	struct linkem_conf conf;
+
+	cr_assert(eq(int,
+		     PARSE(&conf, "--series=20ms,/tmp/a,b", "--settled=2s,15s", "--mark=0.2bdp"),
+		     0));
+	cr_assert(eq(u64, conf.series_interval_ns, 20000000));
+	cr_assert(eq(str, (char *)conf.series_path, "/tmp/a,b"));
+	cr_assert(eq(u64, conf.settled_from_ns, 2000000000));
+	cr_assert(eq(u64, conf.settled_to_ns, 15000000000));
+	cr_assert(eq(dbl, conf.direction[DIRECTION_BA].mark.amount, 0.2));
+	cr_assert(eq(int, PARSE(&conf, "--series=20ms"), EINVAL));
+	cr_assert(eq(int, PARSE(&conf, "--series=0,/tmp/a"), EINVAL));
+	cr_assert(eq(int, PARSE(&conf, "--settled=2s,2s"), EINVAL));
+	cr_assert(eq(int, PARSE(&conf, "--mark=none"), EINVAL));
+}

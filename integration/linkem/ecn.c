@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#include "ecn.h"
+#include "checksum.h"
+
+#include <string.h>
+
+enum { NOT_ECT = 0, CE = 3 };
+
+/* The two bits end the second byte of IPv4, and the traffic class of IPv6 four bits earlier. */
+bool ecn_mark(const struct packet_view *view)
+{
+	unsigned shift = view->version == 6 ? 4 : 0;
+	uint8_t before[2];
+	unsigned bits;
+
+	if (view->version == 0)
+		return false;
+	memcpy(before, view->data, sizeof before);
+	bits = before[1] >> shift & 3u;
+	if (bits == NOT_ECT || bits == CE)
+		return false;
+	view->data[1] |= (uint8_t)(CE << shift);
+	if (view->version == 4)
+		checksum_patch(view->data + 10, before, view->data, sizeof before);
+	return true;
+}
