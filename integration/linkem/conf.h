@@ -98,6 +98,7 @@ struct linkem_conf {
 	uint64_t settled_from_ns, settled_to_ns;
 	const char *series_path; /* NULL: none */
 	uint64_t series_interval_ns;
+	uint64_t nap_ns; /* between two looks at the devices; below a second */
 	bool with_parent;       /* end when the parent process ends */
 	bool realtime;          /* ask for real-time scheduling */
 };

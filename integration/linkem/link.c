@@ -176,8 +176,7 @@ static void mark(struct lane *lane, const struct packet_view *view)
 {
 	const struct queue *queue = &lane->queue;
 
-	if ((queue->bytes > lane->mark_bytes && queue->bytes - view->size > lane->mark_bytes) ||
-	    (queue->packets > lane->mark_packets && queue->packets - 1 > lane->mark_packets))
+	if (queue->bytes - view->size > lane->mark_bytes || queue->packets - 1 > lane->mark_packets)
 		lane->stats.marked += ecn_mark(view);
 }
 
@@ -191,9 +190,10 @@ static void enqueue(struct link *link, struct lane *lane, uint64_t now_ns,
 		stats->drops[DROP_QUEUE]++;
 		return;
 	}
-	if (lane->queue.rate_bps)
+	if (lane->queue.rate_bps) {
 		count_delay(link, lane, now_ns, departs_at_ns - now_ns);
-	mark(lane, view);
+		mark(lane, view);
+	}
 	if (lane->queue.bytes > stats->queue_bytes_max)
 		stats->queue_bytes_max = lane->queue.bytes;
 	if (lane->queue.packets > stats->queue_packets_max)

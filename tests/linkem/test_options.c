@@ -217,4 +217,7 @@ Test(options, what_to_record_has_times_and_a_file)
 	cr_assert(eq(int, PARSE(&conf, "--series=0,/tmp/a"), EINVAL));
 	cr_assert(eq(int, PARSE(&conf, "--settled=2s,2s"), EINVAL));
 	cr_assert(eq(int, PARSE(&conf, "--mark=none"), EINVAL));
+	cr_assert(eq(int, PARSE(&conf, "--nap=50us"), 0));
+	cr_assert(eq(u64, conf.nap_ns, 50000));
+	cr_assert(eq(int, PARSE(&conf, "--nap=1s"), EINVAL));
 }
