@@ -66,7 +66,7 @@ PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engin
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem)
 
 .PHONY: all help setup demo check check-unit check-sim check-threads check-behaviour check-fuzz \
-	check-style check-integration sim fuzz soak bench install uninstall clean format
+	check-style check-integration sim fuzz soak bench bench-quick bench-docs install uninstall clean format
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 
@@ -252,8 +252,17 @@ fuzz: ## every fuzz target for TIME seconds (default 60)
 soak: all $(BUILD)/tests/sim $(BUILD)/linkem ## many seeds and a long transfer (about 30 minutes)
 	BUILD=$(abspath $(BUILD)) tests/soak.sh
 
-bench: all $(BUILD)/linkem ## measure side by side with kernel TCP
-	@BUILD=$(abspath $(BUILD)) bench/run.sh
+# BENCH="--only bulk --path P2" selects, see bench/run.py --help.
+bench: all $(BUILD)/linkem ## measure side by side with kernel TCP, TLS and kcptun (40 minutes)
+	@scripts/install-packages.sh bench
+	@BUILD=$(abspath $(BUILD)) bench/run.py $(BENCH)
+
+bench-quick: all $(BUILD)/linkem ## a choice of it in less than five minutes
+	@scripts/install-packages.sh bench
+	@BUILD=$(abspath $(BUILD)) bench/run.py --quick $(BENCH)
+
+bench-docs: ## put what was measured last into docs/performance.md and docs/plots
+	@bench/report.py $(BUILD)/bench --into docs/performance.md
 
 # Without it the names without a directory (LD_PRELOAD, -lrudp) are not found until some package does it.
 renew_loader_cache = $(if $(DESTDIR),,@[ "$$(id -u)" != 0 ] || PATH="$$PATH:/sbin:/usr/sbin" ldconfig)

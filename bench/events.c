@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How many events an epoll server is told of for each request: the cost that a busy server pays for
- * every wake-up too many. The asking side is pingpong. In edge mode connections are registered once,
- * for everything, and read until there is nothing, as nginx and netty do it; in level mode for input.
- * Prints its counts when the last connection has ended.
+ * every wake-up too many. The asking side is pingpong. In edge mode connections are registered
+ * once, for everything, and read until there is nothing, as nginx and netty do it; in level mode
+ * for input. Prints its counts when the last connection has ended.
  */
 #include "plain.h"
 
@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 	if (argc != 5 || strcmp(argv[1], "serve") != 0 || (!edge && strcmp(argv[4], "level") != 0))
 		usage(lines);
 	serve(argv[2], count_from(argv[3], SIZE_MAX_BYTES), edge);
-	printf("{\"requests\": %zu, \"events\": %zu, \"waits\": %zu}\n", count.requests, count.events,
-	       count.waits);
+	printf("{\"requests\": %zu, \"events\": %zu, \"waits\": %zu}\n", count.requests,
+	       count.events, count.waits);
 	return 0;
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Request and response of the same size over several connections at once, each asking again as soon
- * as it has its answer. Several, because each loss is rare and each answer takes a round trip: one
- * connection alone would need minutes for a 99th percentile that means something.
+ * Request and response, each of a size of its own, over several connections at once, each asking
+ * again as soon as it has its answer. Several, because each loss is rare and each answer takes a
+ * round trip: one connection alone would need minutes for a 99th percentile that means something.
  */
 #include "plain.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,10 @@
 #include <unistd.h>
 
 enum { CONNECTIONS_MAX = 256, SIZE_MAX_BYTES = 65536, COUNT_MAX = 1000000 };
+
+struct sizes {
+	size_t request_bytes, response_bytes;
+};
 
 struct exchange {
 	double asked_at_s;
@@ -49,12 +52,12 @@ static void wait_for_input(size_t count)
 			die("poll");
 }
 
-static void answer(size_t i, size_t size_bytes)
+static void answer(size_t i, size_t request_bytes, size_t response_bytes)
 {
 	bool open;
 
-	if (receive(polled[i].fd, &exchanges[i], size_bytes, &open))
-		send_all(polled[i].fd, message, size_bytes);
+	if (receive(polled[i].fd, &exchanges[i], request_bytes, &open))
+		send_all(polled[i].fd, message, response_bytes);
 	if (open)
 		return;
 	close(polled[i].fd);
@@ -72,7 +75,7 @@ static void take_in(int fd)
 	close(fd);
 }
 
-static _Noreturn void serve(const char *port, size_t size_bytes)
+static _Noreturn void serve(const char *port, size_t request_bytes, size_t response_bytes)
 {
 	for (size_t i = 0; i <= CONNECTIONS_MAX; i++)
 		polled[i] = (struct pollfd){.fd = -1, .events = POLLIN};
@@ -81,7 +84,7 @@ static _Noreturn void serve(const char *port, size_t size_bytes)
 		wait_for_input(CONNECTIONS_MAX + 1);
 		for (size_t i = 1; i <= CONNECTIONS_MAX; i++)
 			if (polled[i].fd >= 0 && polled[i].revents)
-				answer(i, size_bytes);
+				answer(i, request_bytes, response_bytes);
 		if (polled[0].revents)
 			take_in(accept_at(polled[0].fd));
 	}
@@ -95,55 +98,59 @@ static void ask(size_t i, size_t size_bytes)
 }
 
 /* Returns whether one more sample, in milliseconds, is there. */
-static bool on_input(size_t i, size_t size_bytes, double *sample)
+static bool on_input(size_t i, const struct sizes *sizes, double *sample)
 {
 	bool open;
 
-	if (!receive(polled[i].fd, &exchanges[i], size_bytes, &open)) {
+	if (!receive(polled[i].fd, &exchanges[i], sizes->response_bytes, &open)) {
 		if (!open)
 			die("connection ended early");
 		return false;
 	}
 	*sample = (now_s() - exchanges[i].asked_at_s) * 1e3;
 	if (exchanges[i].left > 0)
-		ask(i, size_bytes);
+		ask(i, sizes->request_bytes);
 	return true;
 }
 
-static void exchange_all(size_t connections, size_t each, size_t size_bytes, double *samples)
+static void exchange_all(size_t connections, size_t each, const struct sizes *sizes,
+			 double *samples)
 {
 	size_t done = 0;
 
 	for (size_t i = 0; i < connections; i++) {
 		exchanges[i].left = each;
-		ask(i, size_bytes);
+		ask(i, sizes->request_bytes);
 	}
 	while (done < connections * each) {
 		wait_for_input(connections);
 		for (size_t i = 0; i < connections; i++)
-			if (polled[i].revents && on_input(i, size_bytes, &samples[done]))
+			if (polled[i].revents && on_input(i, sizes, &samples[done]))
 				done++;
 	}
 }
 
 static void run(char **argument)
 {
-	size_t size_bytes = count_from(argument[2], SIZE_MAX_BYTES);
-	size_t each = count_from(argument[3], COUNT_MAX);
-	size_t connections = count_from(argument[4], CONNECTIONS_MAX);
+	struct sizes sizes = {count_from(argument[2], SIZE_MAX_BYTES),
+			      count_from(argument[3], SIZE_MAX_BYTES)};
+	size_t each = count_from(argument[4], COUNT_MAX);
+	size_t connections = count_from(argument[5], CONNECTIONS_MAX);
 	double *samples = calloc(each * connections, sizeof *samples);
 	double start_s;
 
 	if (!samples)
 		die("memory");
 	for (size_t i = 0; i < connections; i++)
-		polled[i] = (struct pollfd){.fd = dial(argument[0], argument[1], NULL),
+		polled[i] = (struct pollfd){.fd = dial(argument[0], argument[1], argument[6]),
 					    .events = POLLIN};
 	start_s = now_s();
-	exchange_all(connections, each, size_bytes, samples);
-	printf("{\"requests\": %zu, \"size_bytes\": %zu, \"elapsed_s\": %.6f, ", each * connections,
-	       size_bytes, now_s() - start_s);
+	exchange_all(connections, each, &sizes, samples);
+	printf("{\"requests\": %zu, \"elapsed_s\": %.6f, \"client_cpu_s\": %.6f, ",
+	       each * connections, now_s() - start_s, cpu_s());
 	print_quantiles("latency_ms", samples, each * connections);
+	fputs(", ", stdout);
+	print_percentiles("percentiles_ms", samples, each * connections);
 	puts("}");
 	free(samples);
 }
@@ -151,14 +158,16 @@ static void run(char **argument)
 int main(int argc, char **argv)
 {
 	static const char *const lines[] = {
-		"pingpong serve PORT SIZE",
-		"pingpong ask HOST PORT SIZE COUNT-EACH CONNECTIONS",
+		"pingpong serve PORT REQUEST-BYTES RESPONSE-BYTES",
+		"pingpong ask HOST PORT REQUEST-BYTES RESPONSE-BYTES COUNT-EACH CONNECTIONS "
+		"[CONGESTION-CONTROL]",
 		NULL,
 	};
 
-	if (argc == 4 && strcmp(argv[1], "serve") == 0)
-		serve(argv[2], count_from(argv[3], SIZE_MAX_BYTES));
-	if (argc != 7 || strcmp(argv[1], "ask") != 0)
+	if (argc == 5 && strcmp(argv[1], "serve") == 0)
+		serve(argv[2], count_from(argv[3], SIZE_MAX_BYTES),
+		      count_from(argv[4], SIZE_MAX_BYTES));
+	if ((argc != 8 && argc != 9) || strcmp(argv[1], "ask") != 0)
 		usage(lines);
 	run(argv + 2);
 	return 0;

@@ -13,7 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, PERCENTS = 100 };
+
+bool use_fast_open;
 
 void die(const char *what)
 {
@@ -81,6 +83,9 @@ int dial(const char *host, const char *port, const char *cc)
 		die("socket");
 	if (cc && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cc, (socklen_t)strlen(cc)) < 0)
 		die("TCP_CONGESTION");
+	if (use_fast_open &&
+	    setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &(int){1}, sizeof(int)) < 0)
+		die("TCP_FASTOPEN_CONNECT");
 	set_nodelay(fd);
 	if (connect(fd, found->ai_addr, found->ai_addrlen) < 0)
 		die("connect");
@@ -156,6 +161,20 @@ void recv_all(int fd, void *data, size_t size)
 	}
 }
 
+/* Marsaglia's xorshift: fast and always the same. */
+void fill_random(void *data, size_t size)
+{
+	uint64_t state = 88172645463325252u;
+	uint8_t *to = data;
+
+	for (size_t i = 0; i < size; i++) {
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		to[i] = (uint8_t)(state >> 32);
+	}
+}
+
 void raise_descriptor_limit(void)
 {
 	struct rlimit limit;
@@ -177,15 +196,29 @@ static int by_size(const void *a, const void *b)
 /* Nearest rank: the smallest sample that is not below this share of them. */
 static double quantile(const double *sorted, size_t count, unsigned percent)
 {
-	size_t rank = (count * percent + 99) / 100;
+	size_t rank = (count * percent + PERCENTS - 1) / PERCENTS;
 
-	return sorted[rank ? rank - 1 : 0];
+	return count ? sorted[rank ? rank - 1 : 0] : 0;
 }
 
 void print_quantiles(const char *name, double *samples, size_t count)
 {
+	double sum = 0;
+
 	qsort(samples, count, sizeof *samples, by_size);
-	printf("\"%s\": {\"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"max\": %.3f}", name,
-	       quantile(samples, count, 50), quantile(samples, count, 90),
-	       quantile(samples, count, 99), samples[count - 1]);
+	for (size_t i = 0; i < count; i++)
+		sum += samples[i];
+	printf("\"%s\": {\"mean\": %.4f, \"p50\": %.4f, \"p90\": %.4f, \"p99\": %.4f, "
+	       "\"max\": %.4f}",
+	       name, count ? sum / (double)count : 0, quantile(samples, count, 50),
+	       quantile(samples, count, 90), quantile(samples, count, 99),
+	       count ? samples[count - 1] : 0);
+}
+
+void print_percentiles(const char *name, const double *sorted, size_t count)
+{
+	printf("\"%s\": [", name);
+	for (unsigned percent = 0; percent <= PERCENTS; percent++)
+		printf("%s%.3f", percent ? ", " : "", quantile(sorted, count, percent));
+	putchar(']');
 }

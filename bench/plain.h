@@ -8,6 +8,7 @@
 #ifndef BENCH_PLAIN_H
 #define BENCH_PLAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,13 +30,22 @@ int dial(const char *host, const char *port, const char *cc);
 int serve_at(const char *port);
 int accept_at(int listener); /* with TCP_NODELAY */
 
+/* dial() leaves connecting to the first send, so that data can travel with the SYN. */
+extern bool use_fast_open;
+
 void send_all(int fd, const void *data, size_t size);
 void recv_all(int fd, void *data, size_t size);
 
 /* As many descriptors as the hard limit allows. */
 void raise_descriptor_limit(void);
 
-/* Sorts the samples and prints "NAME": {"p50": ..., "p90": ..., "p99": ..., "max": ...}. */
+/* Bytes that no tunnel can compress. */
+void fill_random(void *data, size_t size);
+
+/* Sorts the samples and prints "NAME": {"mean", "p50", "p90", "p99", "max": ...}. */
 void print_quantiles(const char *name, double *samples, size_t count);
+
+/* Prints "NAME": [a hundred and one numbers], of sorted samples: for a curve. */
+void print_percentiles(const char *name, const double *sorted, size_t count);
 
 #endif

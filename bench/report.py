@@ -1,141 +1,107 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""report.py DIRECTORY [--plain-only]: medians and spread of raw.jsonl as JSON, tables and floors.
+"""report.py DIRECTORY [--plain-only] [--into DOCUMENT]: what raw.jsonl says, as tables, JSON and verdicts.
 
-Exit code 1 when a floor is missed. With --plain-only there is no rudp to judge."""
+--into puts the tables into a document, between <!-- bench:NAME --> and <!-- /bench -->, the plots into plots/ and
+the summary into a .json file beside it; "since" compares with the summary that git has. The exit code is 1 when a bar is missed or a run of rudp failed; with --plain-only there is
+no rudp to judge."""
 import json
 import os
+import re
+import shutil
 import statistics
+import subprocess
 import sys
 
-from results import MEASUREMENTS, Results, machine, variant_name
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 
-# What this release promises, of the default congestion control: (says, measurement, metric,
-# comparison, limit, unit)
-FLOORS = [
-    ("one connection over loopback", "loopback", "goodput", ">=", 1.5, "Gbit/s"),
-    ("20 MB at 1 % loss, times the ideal", "link_loss_1", "times the ideal", "<=", 2.0, ""),
-    ("an idle connection in the engine", "idle", "engine, per connection", "<", 16.0, "KB"),
-]
-DEFAULT_VARIANT = ("rudp", "bbr")
-
-# The same, beside kernel TCP in the same run: the limit is of rudp's median over kernel TCP's, or of
-# the difference where that says more.
-BESIDE_TCP = [
-    ("events of an edge-triggered server", "events_edge", "events a request", "<=", 2.0, ""),
-    ("events of a level-triggered server", "events_level", "events a request", "<=", 2.0, ""),
-    ("redis-benchmark -P 16, SET", "redis", "SET", ">=", 0.5, ""),
-    ("redis-benchmark -P 16, GET", "redis", "GET", ">=", 0.5, ""),
-    ("loading the shim", "load", "median", "<", 1.0, "ms"),
-]
-
-COMPARE = {
-    ">=": lambda value, limit: value >= limit,
-    "<=": lambda value, limit: value <= limit,
-    "<": lambda value, limit: value < limit,
-}
+import bars  # noqa: E402
+import tables  # noqa: E402
+from results import FIGURES, Results, machine  # noqa: E402
 
 
-def number(value):
-    if value == int(value) and abs(value) < 1e6:
-        return f"{int(value):,}"
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"
-
-
-def cell(values):
-    if not values:
-        return "–"
-    median = number(statistics.median(values))
-    low, high = number(min(values)), number(max(values))
-    return median if low == high else f"{median} ({low}–{high})"
-
-
-def table(results, measurement):
-    title, metrics = MEASUREMENTS[measurement]
-    lines = [f"### {title}", "",
-             "| | runs | " + " | ".join(f"{m}, {u}" if u else m for m, u, _ in metrics) + " |",
-             "| --- " * (len(metrics) + 2) + "|"]
-    for variant in results.variants(measurement):
-        failures = results.failures(measurement, variant)
-        runs = f"{len(results.of(measurement, variant))}" + (f", {failures} failed" if failures else "")
-        cells = [cell(results.values(measurement, variant, m)) for m, _, _ in metrics]
-        lines.append(f"| {variant_name(*variant)} | {runs} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def summary(results, measurement):
-    out = {"measurement": measurement, "title": MEASUREMENTS[measurement][0], "variants": []}
-    for variant in results.variants(measurement):
-        metrics = {}
-        for metric, unit, _ in MEASUREMENTS[measurement][1]:
-            values = results.values(measurement, variant, metric)
+def summary(results):
+    out = {"machine": machine(results), "figures": []}
+    keys = dict.fromkeys((run["measurement"], run["case"], run["variant"]) for run in results.runs)
+    for key in keys:
+        for figure in FIGURES.get(key[0], {}):
+            values = results.values(*key, figure)
             if values:
-                metrics[metric] = {"unit": unit, "median": statistics.median(values),
-                                   "min": min(values), "max": max(values)}
-        out["variants"].append({"transport": variant[0], "cc": variant[1], "metrics": metrics,
-                                "failed": results.failures(measurement, variant),
-                                "runs": results.of(measurement, variant)})
+                out["figures"].append({"measurement": key[0], "case": key[1], "variant": key[2], "figure": figure,
+                                       "median": statistics.median(values), "lowest": min(values),
+                                       "highest": max(values), "runs": len(values),
+                                       "failed": results.failures(*key)})
+    out["bars"] = [{"says": bar.says, "wanted": f"{bar.comparison} {bar.limit:g} {bar.unit}".rstrip(),
+                    "measured": value, "met": met if value is not None else None}
+                   for bar, value, met in bars.judge(results)]
     return out
 
 
-def judge(results, floor):
-    """Met or missed; None where this was not measured."""
-    says, measurement, metric, comparison, limit, unit = floor
-    wanted = f"{comparison} {limit:g} {unit}".rstrip()
-    if not results.of(measurement, DEFAULT_VARIANT):
-        print(f"floor  not measured  {says}: {wanted}")
-        return None
-    value = results.median(measurement, DEFAULT_VARIANT, metric)
-    fine = (value is not None and COMPARE[comparison](value, limit)
-            and not results.failures(measurement, DEFAULT_VARIANT))
-    measured = "every run failed" if value is None else f"{number(value)} {unit}".rstrip()
-    print(f"floor  {'met' if fine else 'NOT MET'}  {says}: {measured} (must be {wanted})")
+def print_verdicts(results):
+    """Returns whether nothing is missed; what was not measured is not missed."""
+    fine = True
+    for bar, value, met in bars.judge(results):
+        if value is None:
+            continue
+        fine = fine and met
+        print(f"bar  {'met   ' if met else 'MISSED'}  {bar.says}: {tables.number(value)} {bar.unit}".rstrip()
+              + f" (must be {bar.comparison} {bar.limit:g})")
     return fine
 
 
-def judge_beside_tcp(results, floor):
-    """As judge, of the ratio; with a unit, of the difference."""
-    says, measurement, metric, comparison, limit, unit = floor
-    tcp = [v for v in results.variants(measurement) if v[0] == "tcp"]
-    ours = results.median(measurement, DEFAULT_VARIANT, metric)
-    theirs = results.median(measurement, tcp[0], metric) if tcp else None
-    wanted = f"{comparison} {limit:g} {unit}" if unit else f"{comparison} {limit:g} times kernel TCP"
-    if not theirs or not results.of(measurement, DEFAULT_VARIANT):
-        print(f"floor  not measured  {says}: {wanted}")
-        return None
-    value = None if ours is None else ours - theirs if unit else ours / theirs
-    fine = (value is not None and COMPARE[comparison](value, limit)
-            and not results.failures(measurement, DEFAULT_VARIANT))
-    measured = "every run failed" if value is None else f"{number(value)} {unit}".rstrip()
-    print(f"floor  {'met' if fine else 'NOT MET'}  {says}: {measured} (must be {wanted})")
-    return fine
+def count_failures(results):
+    failed = [run for run in results.runs if run["result"] is None and "rudp" in run["variant"]]
+    for run in failed:
+        print(f"FAILED  {run['measurement']} {run['case']} {run['variant']}, round {run['round']}")
+    return len(failed)
 
 
-def write_json(directory, name, what):
-    with open(os.path.join(directory, name + ".json"), "w") as out:
-        json.dump(what, out, indent=1)
-        out.write("\n")
+def beside(document):
+    """Where the summary of a document is kept."""
+    return os.path.splitext(document)[0] + ".json"
+
+
+def committed(document):
+    """The summary of the last commit: what this one is compared with."""
+    folder, name = os.path.split(os.path.abspath(beside(document)))
+    shown = subprocess.run(["git", "-C", folder, "show", "HEAD:./" + name], capture_output=True, text=True, check=False)
+    return json.loads(shown.stdout) if shown.returncode == 0 else {}
+
+
+def write_into(document, results, directory):
+    with open(document) as text:
+        page = text.read()
+    found = [(name, table) for name, _, table in tables.available(results)]
+    for name, table in found + [("since", tables.since(results, committed(document)))]:
+        page = re.sub(rf"(<!-- bench:{name} -->\n).*?(<!-- /bench -->)",
+                      lambda match, body=table: f"{match[1]}{body}\n{match[2]}", page, flags=re.S)
+    with open(document, "w") as out:
+        out.write(page)
+    shutil.copy(os.path.join(directory, "summary.json"), beside(document))
+    plots = os.path.join(os.path.dirname(os.path.abspath(document)), "plots")
+    os.makedirs(plots, exist_ok=True)
+    for name in sorted(os.listdir(directory)):
+        if name.endswith(".svg"):
+            shutil.copy(os.path.join(directory, name), plots)
 
 
 def main():
     directory = sys.argv[1]
     results = Results(directory)
-    about = machine()
-    write_json(directory, "machine", about)
-    for measurement in results.measurements():
-        write_json(directory, measurement, summary(results, measurement))
-    tables = "\n".join(table(results, m) for m in results.measurements())
+    with open(os.path.join(directory, "summary.json"), "w") as out:
+        json.dump(summary(results), out, indent=1)
+        out.write("\n")
+    text = "\n".join(f"### {title}\n\n{table}\n" for _, title, table in tables.available(results))
     with open(os.path.join(directory, "tables.md"), "w") as out:
-        out.write(tables)
-    print("Medians (lowest–highest). " + ", ".join(f"{k}: {v}" for k, v in about.items()) + "\n")
-    print(tables)
+        out.write(text)
+    if "--into" in sys.argv:
+        write_into(sys.argv[sys.argv.index("--into") + 1], results, directory)
+        return 0
+    print(text.replace("<sub>", "(").replace("</sub>", ")"))
     if "--plain-only" in sys.argv:
         return 0
-    verdicts = [judge(results, floor) for floor in FLOORS]
-    verdicts += [judge_beside_tcp(results, floor) for floor in BESIDE_TCP]
-    return 1 if False in verdicts else 0
+    fine = print_verdicts(results)
+    return 1 if count_failures(results) or not fine else 0
 
 
 if __name__ == "__main__":

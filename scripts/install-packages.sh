@@ -3,7 +3,7 @@
 # Installs the Debian/Ubuntu packages that a goal needs and that are missing. As root, or through
 # sudo; with neither it prints the exact line and stops.
 #
-#   install-packages.sh build|demo|test|all
+#   install-packages.sh build|demo|test|bench|all
 set -euo pipefail
 
 build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev pkg-config)
@@ -20,12 +20,16 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	libfaketime
 	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs default-jdk-headless)
 
+# What stands beside us in measurements, and what measures.
+bench=(iproute2 python3 procps openssl stunnel4 kcptun iperf3 redis-server redis-tools hyperfine)
+
 case ${1:-} in
 build) wanted=("${build[@]}") ;;
 demo) wanted=("${build[@]}" "${demo[@]}") ;;
+bench) wanted=("${build[@]}" "${bench[@]}") ;;
 test | all) wanted=("${build[@]}" "${demo[@]}" "${test[@]}") ;;
 *)
-	echo "usage: $0 build|demo|test|all" >&2
+	echo "usage: $0 build|demo|test|bench|all" >&2
 	exit 2
 	;;
 esac

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""What rudp wants to reach, and whether the results do. All of the default, BBR."""
+from collections import namedtuple
+
+from paths import PATHS, bdp_ms
+from plan import DEFAULT, PEERS
+
+Bar = namedtuple("Bar", "says value comparison limit unit")
+
+COMPARE = {
+    ">=": lambda value, limit: value >= limit,
+    "<=": lambda value, limit: value <= limit,
+    "<": lambda value, limit: value < limit,
+}
+GOODPUT_OF_IDEAL = {"P1": 0.95, "P2": 0.95, "P3": 0.92, "P4": 0.88, "P5": 0.95, "P6": 0.95, "P7": 0.95}
+NOISE = 0.01  # "no worse" than a peer: within one percent
+
+
+def figure(measurement, case, name, variant=DEFAULT):
+    return lambda results: results.median(measurement, case, variant, name)
+
+
+def over(value, other):
+    def ratio(results):
+        ours, theirs = value(results), other(results)
+        return ours / theirs if ours is not None and theirs else None
+    return ratio
+
+
+def minus(value, other):
+    def difference(results):
+        ours, theirs = value(results), other(results)
+        return None if ours is None or theirs is None else ours - theirs
+    return difference
+
+
+def best_peer(measurement, case, name, best):
+    def value(results):
+        return best((v for v in (results.median(measurement, case, peer, name) for peer in PEERS)
+                     if v is not None), default=None)
+    return value
+
+
+def path_bars(name, path):
+    yield Bar(f"{name}: goodput, of the ideal", lambda r: r.share_of_ideal(name, DEFAULT), ">=",
+              GOODPUT_OF_IDEAL[name], "")
+    yield Bar(f"{name}: goodput, of the best peer's",
+              over(figure("bulk", name, "goodput"), best_peer("bulk", name, "goodput", max)), ">=", 1 - NOISE, "")
+    yield Bar(f"{name}: bytes on the wire per byte", figure("bulk", name, "wire"), "<=",
+              1.13 if name == "P3" else 1.10, "")
+    yield Bar(f"{name}: queueing delay caused, mean", figure("bulk", name, "queue_mean"), "<=",
+              30 if name == "P4" else 10, "ms")
+    yield Bar(f"{name}: queueing delay caused, p99", figure("bulk", name, "queue_p99"), "<=",
+              20 if name == "P6" else bdp_ms(path) / 2, "ms")
+    yield Bar(f"{name}: 1 MB, of the best peer's time",
+              over(figure("object", name, "p50"), best_peer("object", name, "p50", min)), "<=", 1 + NOISE, "")
+
+
+def latency_bars():
+    for name in ("P2", "P3"):
+        rtt_ms = PATHS[name].rtt_ms
+        yield Bar(f"{name}: request and response, p99", figure("request", name, "p99"), "<=", 1.3 * rtt_ms, "ms")
+        yield Bar(f"{name}: one-way messages, p99", figure("message", name, "p99"), "<=", 1.6 * rtt_ms / 2, "ms")
+    yield Bar("first byte of a fresh connection, 50 ms", figure("first_byte", "plain", "p50"), "<=", 105, "ms")
+    yield Bar("first byte with data in the SYN, 50 ms", figure("first_byte", "fastopen", "p50"), "<=", 55, "ms")
+
+
+def local_bars():
+    for variant, says in ((DEFAULT, "one engine"), ("rudp-two", "two engines")):
+        yield Bar(f"loopback, {says}", figure("iperf", "-", "goodput", variant), ">=", 6, "Gbit/s")
+        yield Bar(f"loopback, {says}, CPU of all", figure("iperf", "-", "cpu", variant), "<=", 3, "s/GB")
+    for depth in ("1", "16"):
+        for verb in ("set", "get"):
+            yield Bar(f"redis -P {depth}, {verb.upper()}, of kernel TCP's",
+                      over(figure("redis", depth, verb), figure("redis", depth, verb, "tcp")), ">=", 0.5, "")
+    yield Bar("64 bytes there and back over loopback, p50", figure("pingpong", "-", "p50"), "<", 60, "µs")
+    for mode in ("edge", "level"):
+        yield Bar(f"events of an epoll server, {mode}, of kernel TCP's",
+                  over(figure("events", mode, "events"), figure("events", mode, "events", "tcp")), "<=", 2, "")
+    yield Bar("loading the shim", minus(figure("load", "-", "median"), figure("load", "-", "median", "tcp")),
+              "<", 1, "ms")
+
+
+def crowd_bars():
+    yield Bar("an idle connection of 10,000, in the engine", figure("crowd", "10000", "kb"), "<", 8, "KB")
+    yield Bar("10,000 idle connections, of a core", figure("crowd", "10000", "idle"), "<=", 1, "%")
+    yield Bar("CPU of a request, 10,000 open over 10 open",
+              over(figure("crowd", "10000", "cpu"), figure("crowd", "10", "cpu")), "<=", 1.25, "")
+    yield Bar("1,000 connections on P1, Jain's index", figure("crowd_share", "P1", "jain"), ">=", 0.95, "")
+
+
+def share_bars():
+    for path in ("P1", "P6"):
+        for other, low, high in (("tcp-cubic", 0.35, 0.65), ("tcp-bbr", 0.35, 0.65), (DEFAULT, 0.45, 0.55)):
+            value = figure("share", path, "share", f"{DEFAULT}:{other}")
+            yield Bar(f"{path}: share beside {other}, at least", value, ">=", low, "")
+            yield Bar(f"{path}: share beside {other}, at most", value, "<=", high, "")
+
+
+def bars():
+    for name, path in PATHS.items():
+        yield from path_bars(name, path)
+    yield from latency_bars()
+    yield from local_bars()
+    yield from crowd_bars()
+    yield from share_bars()
+
+
+def judge(results):
+    """(bar, measured or None, whether it is met) of every bar."""
+    for bar in bars():
+        value = bar.value(results)
+        yield bar, value, value is not None and COMPARE[bar.comparison](value, bar.limit)

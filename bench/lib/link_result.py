@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""link_result.py PATH STATS SERIES CARRIERS-CPU-S SERVER-JSON CLIENT-JSON: one bulk run as JSON.
+
+Wire bytes are those that can have mattered at the end: what left a before the last one-way delay, and
+what b has sent by then."""
+import csv
+import json
+import sys
+
+from paths import PATHS
+
+
+def at(rows, ms):
+    """The last row not after this instant."""
+    return max((row for row in rows if float(row["ms"]) <= ms), key=lambda row: float(row["ms"]),
+               default=rows[0])
+
+
+def main():
+    name, stats_file, series_file, carriers_cpu_s, server, client = sys.argv[1:]
+    with open(stats_file) as lines:
+        stats = json.load(lines)
+    with open(series_file) as lines:
+        rows = list(csv.DictReader(lines))
+    result = {**json.loads(client), **json.loads(server)}
+    end_ms = result["elapsed_s"] * 1e3
+    wire = (int(at(rows, end_ms - PATHS[name].rtt_ms / 2)["ab_sent"]) + int(at(rows, end_ms)["ba_sent"]))
+    settled = stats["ab"]["queue_delay_settled"]
+    result.update({
+        "wire_bytes": wire,
+        "wire_ratio": wire / result["bytes"] if result["bytes"] else None,
+        "queue_mean_ms": settled["mean_us"] / 1e3,
+        "queue_p99_ms": settled["p99_us"] / 1e3,
+        "queue_all_p99_ms": stats["ab"]["queue_delay"]["p99_us"] / 1e3,
+        "queue_max_ms": stats["ab"]["queue_delay"]["max_us"] / 1e3,
+        "queue_drops": stats["ab"]["drops"]["queue"],
+        "carriers_cpu_s": float(carriers_cpu_s),
+        "linkem": {"cpu_s": stats["cpu_s"], "late_p99_us": max(stats[d]["late"]["p99_us"] for d in ("ab", "ba")),
+                   "late_max_us": max(stats[d]["late"]["max_us"] for d in ("ab", "ba")),
+                   "overflow": stats["ab"]["drops"]["overflow"]},
+        "series_ms": 50,
+        "series_queue_ms": [float(row["ab_queue_peak_us"]) / 1e3 for row in rows if float(row["ms"]) <= end_ms],
+    })
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

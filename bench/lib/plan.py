@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""What is measured: cases, variants, rounds, and how much of the machine one run takes."""
+from collections import namedtuple
+
+from paths import PATHS
+
+# weight: the share of this machine that a run may take; runs side by side never exceed 1 together.
+Job = namedtuple("Job", "measurement case variant round weight seconds env")
+
+PEERS = ["tcp-cubic", "tcp-bbr", "kcptun-fast2", "kcptun-fast3"]
+ALL = PEERS + ["rudp-bbr", "rudp-cubic"]
+DEFAULT = "rudp-bbr"
+LOSSY = ["P1", "P2", "P3", "P5", "P7"]
+SHARES = ["rudp-bbr:tcp-cubic", "rudp-bbr:tcp-bbr", "rudp-bbr:rudp-bbr", "rudp-cubic:tcp-cubic",
+          "rudp-cubic:tcp-bbr", "rudp-cubic:rudp-cubic", "tcp-bbr:tcp-cubic", "tcp-cubic:tcp-cubic",
+          "tcp-bbr:tcp-bbr", "kcptun-fast2:tcp-cubic"]
+CROWDS = ["10", "100", "1000", "10000"]
+
+
+def bulk_weight(case, variant):
+    """Slow transfers leave the machine to others; fast ones must not be disturbed."""
+    if case == "P7":
+        return 1.0
+    if case in ("P4", "P6") or (variant.endswith("cubic") and case in ("P2", "P3", "P5")):
+        return 0.25
+    return 0.5
+
+
+def constant(weight):
+    return lambda case, variant: weight
+
+
+class Measurement:
+    """One row of the plan. quick: what replaces cases, variants, rounds and the environment then."""
+
+    def __init__(self, name, cases, variants, rounds, weight, seconds, quick=None, env=None):
+        self.name, self.cases, self.variants, self.rounds = name, cases, variants, rounds
+        self.weight = weight if callable(weight) else constant(weight)
+        self.seconds, self.env = seconds, env or {}
+        self.quick = quick
+
+    def jobs(self, quick, rounds=None):
+        if quick and self.quick is None:
+            return []
+        changed = self.quick if quick else {}
+        env = {**self.env, **changed.get("env", {})}
+        cases = changed.get("cases", self.cases)
+        variants = changed.get("variants", self.variants)
+        return [Job(self.name, case, variant, number, self.weight(case, variant),
+                    changed.get("seconds", self.seconds_of(case)), env)
+                for number in range(1, (rounds or changed.get("rounds", self.rounds)) + 1)
+                for case in cases for variant in variants if self.sensible(case, variant)]
+
+    def seconds_of(self, case):
+        return PATHS[case].seconds + 1.5 if self.name == "bulk" else self.seconds
+
+    def sensible(self, case, variant):
+        # A tunnel's requests cost a hundred times more, and its ten thousand connections are none.
+        return not (self.name == "redis" and case == "16" and variant.startswith("kcptun"))
+
+
+QUICK_PAIR = ["tcp-bbr", "rudp-bbr"]
+
+PLAN = [
+    Measurement("bulk", list(PATHS), ALL, 3, bulk_weight, 0,
+                {"cases": ["P1", "P2", "P3"], "variants": QUICK_PAIR, "rounds": 1, "seconds": 7.5,
+                 "env": {"BULK_SECONDS": "6"}}),
+    Measurement("object", list(PATHS), ALL, 1, 0.34, 10,
+                {"cases": ["P1", "P2", "P3"], "variants": QUICK_PAIR, "seconds": 4,
+                 "env": {"OBJECT_COUNT": "5"}}),
+    Measurement("request", ["P2", "P3"], PEERS + [DEFAULT], 3, 0.25, 12,
+                {"variants": QUICK_PAIR, "rounds": 1, "seconds": 6, "env": {"REQUESTS_EACH": "50"}}),
+    Measurement("message", ["P2", "P3"], PEERS + [DEFAULT], 3, 0.25, 22,
+                {"variants": QUICK_PAIR, "rounds": 1, "seconds": 10, "env": {"MESSAGE_SECONDS": "8"}}),
+    Measurement("first_byte", ["plain", "fastopen"], ["tcp", "tls", "kcptun-fast2", DEFAULT], 3, 0.34, 4,
+                {"variants": ["tcp", DEFAULT], "rounds": 1}),
+    Measurement("share", ["P1", "P6"], SHARES, 1, lambda case, _: 0.5 if case == "P1" else 0.25, 62),
+    Measurement("crowd_share", ["P1"], ["tcp-bbr", DEFAULT], 1, 1.0, 34),
+    Measurement("iperf", ["-"], ["tcp-cubic", "tcp-bbr", "tls", "kcptun-fast2", DEFAULT, "rudp-cubic", "rudp-two"],
+                5, 1.0, 6.5,
+                {"variants": ["tcp-bbr", DEFAULT, "rudp-two"], "rounds": 2, "seconds": 3.5,
+                 "env": {"IPERF_SECONDS": "2"}}),
+    Measurement("sizes", ["-"], ["tcp", "tls", "kcptun-fast2", DEFAULT], 1, 1.0, 18),
+    Measurement("pingpong", ["-"], ["tcp", "tls", "kcptun-fast3", DEFAULT, "rudp-two"], 3, 1.0, 3,
+                {"variants": ["tcp", DEFAULT], "rounds": 1}, {"PINGPONG_COUNT": "10000"}),
+    Measurement("redis", ["1", "16"], ["tcp", "kcptun-fast2", DEFAULT], 3, 1.0, 6,
+                {"variants": ["tcp", DEFAULT], "rounds": 1}),
+    Measurement("setup", ["-"], ["tcp", DEFAULT], 3, 1.0, 3, {"rounds": 1}),
+    Measurement("events", ["edge", "level"], ["tcp", DEFAULT], 3, 0.5, 1.5, {"rounds": 1}),
+    Measurement("load", ["-"], ["tcp", DEFAULT], 3, 1.0, 2, {"rounds": 1}),
+    Measurement("crowd", CROWDS, ["tcp", DEFAULT], 1, 1.0, 12, {"cases": ["1000"], "seconds": 8}),
+    Measurement("trace", ["P1", "P2", "P3", "P5", "P6"], [DEFAULT, "rudp-cubic"], 1, 0.5, 14),
+]
+
+# A tunnel is slow where it counts requests: fewer of them say as much.
+FEWER = {"redis": {"REDIS_REQUESTS": "10000"}, "pingpong": {"PINGPONG_COUNT": "1000"}}
+
+
+def env_of(job):
+    env = dict(job.env)
+    if job.variant.startswith("kcptun"):
+        env.update(FEWER.get(job.measurement, {}))
+    return env
+
+
+def names():
+    return [m.name for m in PLAN]
+
+
+def jobs(quick=False, only=(), paths=(), variants=(), plain_only=False, rounds=None):
+    """In the order in which they shall run: each round takes all variants in turn."""
+    def wanted(job):
+        if paths and job.case in PATHS and job.case not in paths:
+            return False
+        if variants and not set(job.variant.split(":")) <= set(variants):
+            return False
+        return not (plain_only and "rudp" in job.variant)
+
+    return [job for m in PLAN if not only or m.name in only
+            for job in m.jobs(quick, rounds) if wanted(job)]

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""The raw lines of bench/run.py, grouped: what tables, bars and plots ask for."""
+import json
+import os
+import platform
+import statistics
+
+from paths import PATHS, ideal_mbps
+
+NAMES = {
+    "tcp": "kernel TCP", "tcp-cubic": "kernel TCP, cubic", "tcp-bbr": "kernel TCP, bbr",
+    "tls": "TLS over kernel TCP (stunnel)", "kcptun-fast2": "kcptun, fast2", "kcptun-fast3": "kcptun, fast3",
+    "rudp-bbr": "rudp, bbr (default)", "rudp-cubic": "rudp, cubic", "rudp-two": "rudp, bbr, two engines",
+}
+
+
+def cpu_per_gb(result):
+    return (result["programs_cpu_s"] + result["carriers_cpu_s"]) / (result["bytes"] / 1e9)
+
+
+def crowd_kb(result):
+    """The engine with more of it: client's or server's."""
+    return max(result["client_engine_kb"], result["server_engine_kb"]) / result["open"]["connections"]
+
+
+def crowd_cpu_us(result):
+    return result["carriers_cpu_s"] / result["requests"] * 1e6
+
+
+# measurement: {figure: value of one result}
+FIGURES = {
+    "bulk": {
+        "goodput": lambda r: r["goodput_mbps"],
+        "wire": lambda r: r["wire_ratio"],
+        "queue_mean": lambda r: r["queue_mean_ms"],
+        "queue_p99": lambda r: r["queue_p99_ms"],
+        "queue_p99_all": lambda r: r.get("queue_all_p99_ms"),
+        "cpu": lambda r: (r["client_cpu_s"] + r["server_cpu_s"] + r["carriers_cpu_s"]) / (r["bytes"] / 1e9),
+        "late_p99": lambda r: r["linkem"]["late_p99_us"] / 1e3,
+    },
+    "object": {"first_byte": lambda r: r["first_byte_ms"]["p50"], "p50": lambda r: r["complete_ms"]["p50"], "p90": lambda r: r["complete_ms"]["p90"]},
+    "request": {
+        "p50": lambda r: r["latency_ms"]["p50"], "p90": lambda r: r["latency_ms"]["p90"],
+        "p99": lambda r: r["latency_ms"]["p99"], "max": lambda r: r["latency_ms"]["max"],
+        "wire": lambda r: r["wire_bytes"] / r["payload_bytes"],
+    },
+    "message": {
+        "p50": lambda r: r["latency_ms"]["p50"], "p99": lambda r: r["latency_ms"]["p99"],
+        "max": lambda r: r["latency_ms"]["max"], "wire": lambda r: r["wire_bytes"] / r["payload_bytes"],
+    },
+    "first_byte": {"p50": lambda r: r["first_byte_ms"]["p50"], "max": lambda r: r["first_byte_ms"]["max"],
+                   "first": lambda r: r["first_connection_ms"]},
+    "share": {"share": lambda r: r["share"], "sum": lambda r: r["one"]["goodput_mbps"] + r["other"]["goodput_mbps"]},
+    "crowd_share": {"jain": lambda r: r["jain"], "goodput": lambda r: r["goodput_mbps"]},
+    "iperf": {"goodput": lambda r: r["gbps"], "cpu": cpu_per_gb,
+              "carriers": lambda r: r["carriers_cpu_s"] / (r["bytes"] / 1e9)},
+    "pingpong": {"p50": lambda r: r["latency_ms"]["p50"] * 1e3, "p99": lambda r: r["latency_ms"]["p99"] * 1e3,
+                 "carriers": lambda r: r["carriers_cpu_s"] / r["requests"] * 1e6},
+    "redis": {"set": lambda r: r["set_per_second"], "get": lambda r: r["get_per_second"],
+              "carriers": lambda r: r["carriers_cpu_s"] / r["requests"] * 1e6},
+    "setup": {"rate": lambda r: r["per_second"], "connect_p50": lambda r: r["connect_ms"]["p50"] * 1e3,
+              "connect_p99": lambda r: r["connect_ms"]["p99"] * 1e3,
+              "carriers": lambda r: r["carriers_cpu_s"] / r["connections"] * 1e6},
+    "events": {"events": lambda r: r["events"] / r["requests"], "waits": lambda r: r["waits"] / r["requests"]},
+    "load": {"median": lambda r: r["median_ms"], "mean": lambda r: r["mean_ms"]},
+    "crowd": {
+        "kb": crowd_kb, "slab": lambda r: r["kernel_slab_kb"] / r["open"]["connections"], "cpu": crowd_cpu_us,
+        "idle": lambda r: r["idle_cpu_s"] / r["idle_s"] * 100, "p50": lambda r: r["latency_ms"]["p50"] * 1e3,
+        "rate": lambda r: r["open"]["connections"] / r["open"]["elapsed_s"],
+    },
+}
+
+
+class Results:
+    def __init__(self, directory):
+        with open(os.path.join(directory, "raw.jsonl")) as lines:
+            self.runs = [json.loads(line) for line in lines]
+
+    def of(self, measurement, case, variant):
+        """All runs, those that failed (result is None) included."""
+        return [run for run in self.runs
+                if (run["measurement"], run["case"], run["variant"]) == (measurement, case, variant)]
+
+    def results(self, measurement, case, variant):
+        return [run["result"] for run in self.of(measurement, case, variant) if run["result"] is not None]
+
+    def failures(self, measurement, case, variant):
+        return sum(run["result"] is None for run in self.of(measurement, case, variant))
+
+    def values(self, measurement, case, variant, figure):
+        take = FIGURES[measurement][figure]
+        return [value for value in map(take, self.results(measurement, case, variant)) if value is not None]
+
+    def median(self, measurement, case, variant, figure):
+        """None where no run came to an end."""
+        values = self.values(measurement, case, variant, figure)
+        return statistics.median(values) if values else None
+
+    def cases(self, measurement):
+        return list(dict.fromkeys(run["case"] for run in self.runs if run["measurement"] == measurement))
+
+    def variants(self, measurement, case=None):
+        """In the order of NAMES; pairs (of shares) as they came."""
+        seen = dict.fromkeys(run["variant"] for run in self.runs
+                             if run["measurement"] == measurement and case in (None, run["case"]))
+        return sorted(seen, key=lambda v: list(NAMES).index(v) if v in NAMES else -1)
+
+    def share_of_ideal(self, path, variant):
+        goodput = self.median("bulk", path, variant, "goodput")
+        return None if goodput is None else goodput / ideal_mbps(PATHS[path])
+
+
+def first_field(path, key=""):
+    try:
+        with open(path) as lines:
+            for line in lines:
+                if line.startswith(key):
+                    return line.split(":", 1)[-1].strip() if key else line.strip()
+    except OSError:
+        pass
+    return "unknown"
+
+
+def machine(results):
+    """About the machine that reports, which is that which measured; about the runs from their lines."""
+    loads = [run["load"] for run in results.runs]
+    return {
+        "runs": len(results.runs),
+        "from": min((run["date"] for run in results.runs), default="never"),
+        "to": max((run["date"] for run in results.runs), default="never"),
+        "kernel": ", ".join(sorted({run["kernel"] for run in results.runs})) or platform.release(),
+        "cpu": first_field("/proc/cpuinfo", "model name"),
+        "cores": os.cpu_count(),
+        "load_median": statistics.median(loads) if loads else None,
+        "load_max": max(loads, default=None),
+        "tcp_congestion_control": first_field("/proc/sys/net/ipv4/tcp_congestion_control"),
+        "rmem_max": first_field("/proc/sys/net/core/rmem_max"),
+        "wmem_max": first_field("/proc/sys/net/core/wmem_max"),
+    }

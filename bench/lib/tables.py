@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""Tables in Markdown. A cell is the median, with lowest and highest below where they differ."""
+import statistics
+
+import bars
+from paths import PATHS, ideal_mbps, ideal_object_ms
+from plan import DEFAULT
+from results import NAMES, machine
+
+OBJECT_BYTES = 1000000
+NONE = "–"
+
+
+def number(value):
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def cell(values):
+    if not values:
+        return NONE
+    median, low, high = number(statistics.median(values)), number(min(values)), number(max(values))
+    return median if low == high else f"{median} <sub>{low}–{high}</sub>"
+
+
+def markdown(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "| --- " + "| ---: " * (len(head) - 1) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def by_case(results, measurement, figure, cases=None, extra=()):
+    """Variants down, cases across."""
+    cases = [c for c in (cases or PATHS) if c in results.cases(measurement)]
+    rows = [[name] + [value(c) for c in cases] for name, value in extra]
+    for variant in results.variants(measurement):
+        rows.append([NAMES[variant]] + [cell(results.values(measurement, c, variant, figure)) for c in cases])
+    return markdown([""] + cases, rows)
+
+
+def by_figure(results, measurement, case, columns):
+    """Variants down, figures across. columns: (heading, figure)."""
+    rows = []
+    for variant in results.variants(measurement, case):
+        failures = results.failures(measurement, case, variant)
+        name = NAMES[variant] + (f" ({failures} failed)" if failures else "")
+        rows.append([name] + [cell(results.values(measurement, case, variant, f)) for _, f in columns])
+    return markdown([""] + [heading for heading, _ in columns], rows)
+
+
+def about(results):
+    return markdown(["machine", ""], [[key.replace("_", " "), str(value)] for key, value in machine(results).items()])
+
+
+def goodput(results):
+    return by_case(results, "bulk", "goodput", extra=[("ideal", lambda c: number(ideal_mbps(PATHS[c])))])
+
+
+def objects(results):
+    return by_case(results, "object", "p50",
+                   extra=[("ideal", lambda c: number(ideal_object_ms(PATHS[c], OBJECT_BYTES)))])
+
+
+def latency(results, measurement):
+    head = ["", "P2 p50", "P2 p99", "P3 p50", "P3 p99", "wire bytes a byte, P2"]
+    rows = [[NAMES[v]] + [cell(results.values(measurement, c, v, f)) for c in ("P2", "P3") for f in ("p50", "p99")]
+            + [cell(results.values(measurement, "P2", v, "wire"))] for v in results.variants(measurement)]
+    return markdown(head, rows)
+
+
+def first_byte(results):
+    head = ["", "p50", "highest", "the very first", "with data in the SYN, p50"]
+    rows = [[NAMES[v]] + [cell(results.values("first_byte", "plain", v, f)) for f in ("p50", "max", "first")]
+            + [cell(results.values("first_byte", "fastopen", v, "p50"))] for v in results.variants("first_byte")]
+    return markdown(head, rows)
+
+
+def shares(results):
+    head = ["one", "other", "P1: share of the one", "P1: both, Mbit/s", "P6: share of the one", "P6: both, Mbit/s"]
+    rows = []
+    for pair in dict.fromkeys(run["variant"] for run in results.runs if run["measurement"] == "share"):
+        one, other = pair.split(":")
+        rows.append([NAMES[one], NAMES[other]] + [cell(results.values("share", c, pair, f))
+                                                  for c in ("P1", "P6") for f in ("share", "sum")])
+    return markdown(head, rows)
+
+
+def sizes(results):
+    variants = results.variants("sizes", "-")
+    runs = {v: results.results("sizes", "-", v) for v in variants}
+    every = sorted({int(size) for rs in runs.values() for r in rs for size in r})
+    rows = [[f"{size:,}"] + [cell([r[str(size)]["goodput_mbps"] / 1e3 for r in runs[v] if str(size) in r])
+                             for v in variants] for size in every]
+    return markdown(["bytes a write"] + [NAMES[v] for v in variants], rows)
+
+
+def crowd(results):
+    head = ["", "open", "KB in the engine, each", "KB in the kernel, each", "idle, % of a core", "CPU a request, µs",
+            "request p50, µs", "set up a second"]
+    rows = [[NAMES[v], f"{int(c):,}"] + [cell(results.values("crowd", c, v, f))
+                                         for f in ("kb", "slab", "idle", "cpu", "p50", "rate")]
+            for v in results.variants("crowd") for c in sorted(results.cases("crowd"), key=int)]
+    return markdown(head, rows)
+
+
+def verdicts(results):
+    rows = [[bar.says, f"{bar.comparison} {bar.limit:g} {bar.unit}".rstrip(),
+             NONE if value is None else f"{number(value)} {bar.unit}".rstrip(),
+             "not measured" if value is None else "met" if met else "**missed**"]
+            for bar, value, met in bars.judge(results)]
+    return markdown(["bar", "wanted", "measured", ""], rows)
+
+
+# Where more is better; of all other figures less is. Figures of cost beside peers that have none are left out.
+MORE = {("bulk", "goodput"), ("iperf", "goodput"), ("redis", "set"), ("redis", "get"), ("setup", "rate"),
+        ("crowd", "rate"), ("crowd_share", "jain"), ("crowd_share", "goodput")}
+COMPARED = {
+    "bulk": {"goodput": "bulk goodput, Mbit/s", "wire": "bulk, wire bytes a byte", "queue_p99": "bulk, queue p99, ms",
+             "cpu": "bulk, CPU, s/GB"},
+    "object": {"p50": "1 MB, ms"}, "request": {"p50": "request, p50, ms", "p99": "request, p99, ms"},
+    "message": {"p50": "message, p50, ms", "p99": "message, p99, ms"}, "first_byte": {"p50": "first byte, ms"},
+    "iperf": {"goodput": "iperf3 over loopback, Gbit/s", "cpu": "iperf3 over loopback, CPU, s/GB"},
+    "pingpong": {"p50": "ping-pong, p50, µs", "p99": "ping-pong, p99, µs"},
+    "redis": {"set": "redis SET a second", "get": "redis GET a second"}, "setup": {"rate": "connections a second"},
+    "events": {"events": "events a request"}, "load": {"median": "loading, ms"},
+    "crowd": {"p50": "request among many, µs", "rate": "set up a second, many"},
+    "crowd_share": {"jain": "1,000 at once, Jain's index", "goodput": "1,000 at once, Mbit/s"},
+}
+WORSE = 1.02
+
+
+def factor(measurement, figure, ours, theirs):
+    """How many times worse ours is; below 1: better."""
+    if (measurement, figure) in MORE:
+        ours, theirs = theirs, ours
+    return ours / theirs if theirs else 1.0
+
+
+def beside_kernel(results):
+    """Where the better one of the kernel's two is better than our default, by more than two percent."""
+    rows = []
+    for measurement, figures in COMPARED.items():
+        for case in results.cases(measurement):
+            for figure, text in figures.items():
+                ours = results.median(measurement, case, DEFAULT, figure)
+                best = max if (measurement, figure) in MORE else min
+                theirs = best((m for v in ("tcp", "tcp-cubic", "tcp-bbr")
+                               if (m := results.median(measurement, case, v, figure)) is not None), default=None)
+                if ours is None or theirs is None:
+                    continue
+                times = factor(measurement, figure, ours, theirs)
+                if times > WORSE:
+                    rows.append([f"{text}" + ("" if case == "-" else f", {case}"), number(ours), number(theirs),
+                                 f"{times:.2f}"])
+    return markdown(["", "rudp, bbr", "kernel TCP, the better one", "times worse"], rows)
+
+
+def since(results, before):
+    """What of ours got worse since an earlier summary, by more than two percent and beyond the spread."""
+    rows = []
+    for old in before.get("figures", []):
+        measurement, case, variant, figure = (old[k] for k in ("measurement", "case", "variant", "figure"))
+        values = results.values(measurement, case, variant, figure) if measurement in COMPARED else []
+        if not variant.startswith("rudp") or figure not in COMPARED.get(measurement, {}) or not values:
+            continue
+        median = statistics.median(values)
+        apart = min(values) > old["highest"] or max(values) < old["lowest"]
+        times = factor(measurement, figure, median, old["median"])
+        if apart and times > WORSE:
+            rows.append([COMPARED[measurement][figure] + ("" if case == "-" else f", {case}") + f", {variant}",
+                         number(old["median"]), number(median), f"{times:.2f}"])
+    return markdown(["", "before", "now", "times worse"], rows) if rows else "Nothing beyond the spread of the runs."
+
+
+# name in the document: (measurement that it needs, title, how it is made)
+TABLES = {
+    "machine": (None, "Machine", about),
+    "goodput": ("bulk", "Bulk transfer, goodput, Mbit/s", goodput),
+    "wire": ("bulk", "Bulk transfer, bytes on the wire per byte", lambda r: by_case(r, "bulk", "wire")),
+    "queue-mean": ("bulk", "Bulk transfer, queueing delay caused, mean, ms", lambda r: by_case(r, "bulk", "queue_mean")),
+    "queue-p99": ("bulk", "Bulk transfer, queueing delay caused, p99, ms", lambda r: by_case(r, "bulk", "queue_p99")),
+    "queue-start": ("bulk", "The same with the start-up, p99, ms", lambda r: by_case(r, "bulk", "queue_p99_all")),
+    "bulk-cpu": ("bulk", "Bulk transfer, CPU of programs, engines and tunnels, s/GB", lambda r: by_case(r, "bulk", "cpu")),
+    "late": ("bulk", "How late the emulator delivered, p99, ms", lambda r: by_case(r, "bulk", "late_p99")),
+    "object": ("object", "1 MB over a fresh connection, ms", objects),
+    "request": ("request", "200 bytes there, 1,000 back, 20 connections, ms", lambda r: latency(r, "request")),
+    "message": ("message", "50 messages of 100 bytes a second one way, 5 connections, ms", lambda r: latency(r, "message")),
+    "first-byte": ("first_byte", "First byte of a fresh connection, 50 ms round trip, ms", first_byte),
+    "share": ("share", "Two flows for 60 s", shares),
+    "crowd-share": ("crowd_share", "1,000 connections at once on P1",
+                    lambda r: by_figure(r, "crowd_share", "P1", [("Jain's index", "jain"), ("Mbit/s, all", "goodput")])),
+    "iperf": ("iperf", "iperf3 over loopback, one connection", lambda r: by_figure(r, "iperf", "-", [
+        ("Gbit/s", "goodput"), ("CPU of all, s/GB", "cpu"), ("of it engines or tunnels", "carriers")])),
+    "sizes": ("sizes", "Loopback, Gbit/s against the size of a write", sizes),
+    "pingpong": ("pingpong", "64 bytes there and back over loopback, µs", lambda r: by_figure(r, "pingpong", "-", [
+        ("p50", "p50"), ("p99", "p99"), ("CPU of engines or tunnels, each", "carriers")])),
+    "redis-1": ("redis", "redis-benchmark -P 1 over loopback, 50 clients", lambda r: by_figure(r, "redis", "1", [
+        ("SET a second", "set"), ("GET a second", "get"), ("CPU of engines or tunnels, µs each", "carriers")])),
+    "redis-16": ("redis", "redis-benchmark -P 16 over loopback, 50 clients", lambda r: by_figure(r, "redis", "16", [
+        ("SET a second", "set"), ("GET a second", "get"), ("CPU of engines, µs each", "carriers")])),
+    "setup": ("setup", "Connections one after the other over loopback", lambda r: by_figure(r, "setup", "-", [
+        ("a second", "rate"), ("connect p50, µs", "connect_p50"), ("connect p99, µs", "connect_p99"),
+        ("CPU of the engine, µs each", "carriers")])),
+    "events": ("events", "Events an epoll server sees for a request, 10 connections, loopback",
+               lambda r: by_case(r, "events", "events", ["edge", "level"])),
+    "load": ("load", "/bin/true, which opens no socket, without and with the shim",
+             lambda r: by_figure(r, "load", "-", [("median, ms", "median"), ("mean, ms", "mean")])),
+    "crowd": ("crowd", "Many connections open at once", crowd),
+    "worse": (None, "Where kernel TCP is better", beside_kernel),
+    "bars": (None, "Bars", verdicts),
+}
+
+
+def available(results):
+    """(name, title, table) of what was measured."""
+    seen = {run["measurement"] for run in results.runs}
+    return [(name, title, make(results)) for name, (needs, title, make) in TABLES.items()
+            if needs is None or needs in seen]
