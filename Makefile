@@ -65,8 +65,9 @@ PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engin
 	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem)
 
-.PHONY: all help setup demo check check-unit check-sim check-threads check-behaviour check-fuzz \
-	check-style check-integration sim fuzz soak bench bench-quick bench-docs install uninstall clean format
+.PHONY: all help setup demo check check-unit check-sim check-threads check-behaviour check-economy \
+	check-fuzz check-style check-integration sim fuzz soak bench bench-quick bench-docs install \
+	uninstall clean format
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 
@@ -193,6 +194,18 @@ $(BUILD)/tests/threads: $(call tests_of,threads) $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
 
+# An engine whose allocations and system calls are counted.
+COUNTED := sendmsg sendmmsg recvmsg recvmmsg send recv poll epoll_ctl getsockopt setsockopt ioctl syscall
+$(BUILD)/tests/economy-engine: $(call obj,core/engine/host_process.c tests/economy/count.c) \
+		$(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(COUNTED:%=-Wl,--wrap=%) -o $@ $^ -lcrypto -pthread -ldl
+
+$(BUILD)/tests/economy: $(call obj,tests/economy/main.c) $(BUILD)/librudp.a \
+		| $(BUILD)/tests/economy-engine
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
+
 setup: ## install the packages that building, tests and demo need (apt-get, root or sudo)
 	@scripts/install-packages.sh all
 
@@ -203,7 +216,8 @@ demo: ## set up, build, and show curl and nginx over rudp beside kernel TCP
 
 # Criterion cannot start under ThreadSanitizer (both want the same addresses); fuzzing brings its own
 # sanitizers, and style has none.
-CHECKS := check-unit check-sim check-threads check-behaviour check-fuzz check-style check-integration
+CHECKS := check-unit check-sim check-threads check-behaviour check-economy check-fuzz check-style \
+	check-integration
 ifeq ($(SANITIZER),address)
 CHECKS := check-unit check-sim check-threads check-behaviour check-integration
 else ifeq ($(SANITIZER),thread)
@@ -241,6 +255,9 @@ check-threads: $(BUILD)/tests/threads $(PRODUCTS) ## many threads over the engin
 
 check-behaviour: $(BUILD)/tests/behaviour $(PRODUCTS) ## what programs see: kernel TCP beside the shim
 	@tests/behaviour/run.sh $(BUILD)
+
+check-economy: $(BUILD)/tests/economy ## what a connection at work costs: allocations, system calls
+	RUDP_ENGINE=process $< $(abspath $(BUILD))/tests/economy-engine
 
 sim: $(BUILD)/tests/sim ## replay one simulated scenario: SEED=n [NAME=scenario]
 	@test -n "$(SEED)" || { echo "make sim needs SEED=n, e.g. make sim SEED=42"; exit 2; }

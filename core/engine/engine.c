@@ -251,6 +251,8 @@ void rudp_engine_fini(struct rudp_engine *engine)
 	rudp_tombstones_fini(&engine->tombstones);
 	free(engine->receive_buffers);
 	free(engine->train_buffer);
+	while (engine->spare_train_count > 0)
+		free(engine->spare_trains[--engine->spare_train_count]);
 	free(engine->scratch);
 	if (engine->probe_fd >= 0)
 		close(engine->probe_fd);

@@ -41,6 +41,7 @@
 #define RUDP_RECEIVE_BATCH 16
 #define RUDP_RECEIVE_BUFFER_BYTES 65536
 #define RUDP_SCRATCH_BYTES 65536
+#define RUDP_SPARE_TRAINS_MAX 8
 #define RUDP_PROGRAM_NAME_BYTES 16
 #define RUDP_EXECUTABLE_NAME_BYTES 64
 #define RUDP_PORT_BUCKETS 1024u
@@ -106,6 +107,8 @@ struct rudp_engine {
 
 	uint8_t *receive_buffers;     /* RUDP_RECEIVE_BATCH of RUDP_RECEIVE_BUFFER_BYTES */
 	uint8_t *train_buffer;        /* RUDP_TRAIN_BYTES_MAX */
+	uint8_t *spare_trains[RUDP_SPARE_TRAINS_MAX]; /* as large: of trains that had to wait */
+	unsigned spare_train_count;
 	uint8_t *scratch;             /* RUDP_SCRATCH_BYTES: bytes nobody wants */
 };
 

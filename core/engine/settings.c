@@ -152,6 +152,23 @@ static enum rudp_settings_fault read_connect_timeout(struct reading *r, const ch
 	return RUDP_SETTINGS_BAD_VALUE;
 }
 
+static enum rudp_settings_fault read_busy_poll(struct reading *r, const char *value)
+{
+	char *end;
+	long us;
+
+	errno = 0;
+	us = strtol(value, &end, 10);
+	if (errno == 0 && end != value && *end == 0 && us >= 0 && us <= RUDP_BUSY_POLL_MAX_US) {
+		r->settings->busy_poll_ns = us * RUDP_NS_PER_US;
+		return RUDP_SETTINGS_OK;
+	}
+	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
+		 "RUDP_BUSY_POLL: '%.64s' is not a whole number of microseconds from 0 to %d", value,
+		 RUDP_BUSY_POLL_MAX_US);
+	return RUDP_SETTINGS_BAD_VALUE;
+}
+
 static const struct {
 	const char *name;
 	enum rudp_settings_fault (*read)(struct reading *r, const char *value);
@@ -165,6 +182,7 @@ static const struct {
 	{"RUDP_ENGINE", read_host},
 	{"RUDP_QLOG", read_qlog},
 	{"RUDP_CONNECT_TIMEOUT", read_connect_timeout},
+	{"RUDP_BUSY_POLL", read_busy_poll},
 };
 
 enum rudp_settings_fault rudp_settings_load(struct rudp_settings *settings,

@@ -9,6 +9,7 @@
  *	RUDP_LOG              LEVEL or LEVEL:FILE
  *	RUDP_QLOG             directory for traces of connections (qlog.h)
  *	RUDP_CONNECT_TIMEOUT  seconds that a connection attempt may take
+ *	RUDP_BUSY_POLL        microseconds that the engine looks for events before it sleeps
  *	RUDP_POLICY           rules, see engine/policy.h; RUDP_POLICY_FILE: a file with more of them
  *
  * An empty variable is one that is not set. RUDP_CC and RUDP_CONNECT_TIMEOUT are defaults; what a
@@ -31,6 +32,7 @@ struct rudp_policy;
 #define RUDP_SETTINGS_PATH_SIZE 1024
 #define RUDP_PSK_BYTES 32
 #define RUDP_CONNECT_TIMEOUT_MAX_S 86400
+#define RUDP_BUSY_POLL_MAX_US 10000
 
 struct rudp_settings {
 	bool has_psk;
@@ -42,6 +44,7 @@ struct rudp_settings {
 	char log_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no log */
 	char qlog_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no traces */
 	int64_t connect_timeout_ns;      /* 0: the protocol's default */
+	int64_t busy_poll_ns;            /* 0: it sleeps at once */
 	struct rudp_policy *policy;      /* owned; NULL only before a load, and after a failed one */
 };
 

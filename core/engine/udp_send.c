@@ -194,13 +194,29 @@ static bool send_all(struct rudp_engine *engine, struct rudp_udp *udp,
 	return true;
 }
 
+/* In bulk the same few trains wait again and again: their memory is kept. */
+static uint8_t *take_buffer(struct rudp_engine *engine)
+{
+	if (engine->spare_train_count > 0)
+		return engine->spare_trains[--engine->spare_train_count];
+	return malloc(RUDP_TRAIN_BYTES_MAX);
+}
+
+static void give_buffer(struct rudp_engine *engine, uint8_t *buffer)
+{
+	if (engine->spare_train_count < RUDP_SPARE_TRAINS_MAX)
+		engine->spare_trains[engine->spare_train_count++] = buffer;
+	else
+		free(buffer);
+}
+
 static void hold(struct rudp_engine *engine, struct rudp_udp *udp,
 		 const struct rudp_held_train *train)
 {
 	struct rudp_held_train *held = &udp->pending[udp->pending_count];
 
 	*held = *train;
-	held->data = malloc(train->len);
+	held->data = take_buffer(engine);
 	if (!held->data) {
 		engine->counts.trains_dropped++;
 		return;
@@ -239,7 +255,7 @@ void rudp_udp_send_pending(struct rudp_engine *engine, struct rudp_udp *udp)
 			held->len = rest.len;
 			break;
 		}
-		free(held->data);
+		give_buffer(engine, held->data);
 		done++;
 	}
 	udp->pending_count -= done;

@@ -92,6 +92,16 @@ Test(settings, tail_protection_is_on_unless_off)
 	cr_assert(settings.tail_off);
 }
 
+Test(settings, busy_poll_is_in_microseconds)
+{
+	struct rudp_settings settings;
+
+	cr_assert(eq(int, load_one(&settings, "RUDP_BUSY_POLL", "50"), RUDP_SETTINGS_OK));
+	cr_assert(eq(i64, settings.busy_poll_ns, 50000));
+	cr_assert(eq(int, load_one(&settings, "RUDP_BUSY_POLL", "0"), RUDP_SETTINGS_OK));
+	cr_assert(zero(i64, settings.busy_poll_ns));
+}
+
 Test(settings, a_wrong_value_is_refused_naming_variable_and_what_is_allowed)
 {
 	struct rudp_settings settings;
@@ -100,6 +110,9 @@ Test(settings, a_wrong_value_is_refused_naming_variable_and_what_is_allowed)
 		{"RUDP_TAIL", "maybe"},
 		{"RUDP_ENGINE", "threads"},
 		{"RUDP_AEAD", "openssl"},
+		{"RUDP_BUSY_POLL", "10001"},
+		{"RUDP_BUSY_POLL", "-1"},
+		{"RUDP_BUSY_POLL", "50us"},
 		{"RUDP_LOG", "loud"},
 		{"RUDP_LOG", ":/tmp/x"},
 		{"RUDP_CONNECT_TIMEOUT", "soon"},

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* What an engine has done so far, in a page that it shares with the test. */
+#ifndef RUDP_TESTS_ECONOMY_COUNTS_H
+#define RUDP_TESTS_ECONOMY_COUNTS_H
+
+#include <stdatomic.h>
+
+/* Names the file of the page; with a name like that the engine inherits it. */
+#define COUNTS_VARIABLE "RUDP_TEST_COUNTS"
+
+/* What a connection at work needs; the loop waits through syscall(). The Makefile has the same list. */
+#define COUNTED_CALLS(X)                                                                           \
+	X(sendmsg) X(sendmmsg) X(recvmsg) X(recvmmsg) X(send) X(recv) X(poll) X(epoll_ctl)         \
+	X(getsockopt) X(setsockopt) X(ioctl) X(syscall)
+
+#define COUNTED_ENUM(name) COUNTED_##name,
+enum counted { COUNTED_CALLS(COUNTED_ENUM) COUNTED_COUNT };
+#undef COUNTED_ENUM
+
+struct counts {
+	_Atomic unsigned long allocations;
+	_Atomic unsigned long calls[COUNTED_COUNT];
+};
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * economy ENGINE - what a connection at work may cost its engine: allocations and system calls, which
+ * load does not bend as it bends times. ENGINE is rudp-engine with count.c in it; it serves both
+ * ends here, so each bound is for both together.
+ */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <rudp/rudp.h>
+
+#include "counts.h"
+
+#define CHUNK_BYTES (128 * 1024)
+#define WARM_BYTES (INT64_C(192) << 20) /* windows and buffers have grown by then */
+#define BULK_BYTES (INT64_C(256) << 20)
+#define WARM_MESSAGES 200
+#define MESSAGES 2000
+#define MESSAGE_BYTES 64
+
+/*
+ * The aim is less than one call for 16 packets at each end. A message there and an answer back are four
+ * wake-ups, each with a wait, a read and a write; what is over is bytes read off behind,
+ * acknowledgements, timers.
+ */
+#define BYTES_OF_16_PACKETS (16 * 1200)
+#define CALLS_PER_16_PACKETS_MAX 1.6
+#define BULK_ALLOCATIONS_MAX 8 /* memory for trains that wait, RUDP_SPARE_TRAINS_MAX, which is kept */
+#define CALLS_PER_EXCHANGE_MAX 14
+
+static struct counts *counts;
+static struct sockaddr_in address;
+static bool failed;
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(2);
+}
+
+static void put(int fd, const void *data, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = rudp_send(fd, (const char *)data + done, len - done, 0);
+
+		if (n < 0)
+			die("rudp_send");
+		done += (size_t)n;
+	}
+}
+
+static void get(int fd, void *data, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = rudp_recv(fd, (char *)data + done, len - done, 0);
+
+		if (n <= 0)
+			die("rudp_recv");
+		done += (size_t)n;
+	}
+}
+
+/* Takes what bulk() sends and says so; answers what exchange() asks. */
+static void *serve(void *argument)
+{
+	static char chunk[CHUNK_BYTES];
+	int listener = *(int *)argument;
+	int fd = rudp_accept(listener, NULL, NULL, 0);
+	int64_t parts[] = {WARM_BYTES, BULK_BYTES};
+
+	if (fd < 0)
+		die("rudp_accept");
+	for (size_t i = 0; i < 2; i++) {
+		for (int64_t left = parts[i]; left > 0; left -= CHUNK_BYTES)
+			get(fd, chunk, CHUNK_BYTES);
+		put(fd, "k", 1);
+	}
+	for (int i = 0; i < WARM_MESSAGES + MESSAGES; i++) {
+		get(fd, chunk, MESSAGE_BYTES);
+		put(fd, chunk, MESSAGE_BYTES);
+	}
+	rudp_close(fd);
+	return NULL;
+}
+
+static void bulk(int fd, int64_t bytes)
+{
+	static char chunk[CHUNK_BYTES];
+
+	for (int64_t left = bytes; left > 0; left -= CHUNK_BYTES)
+		put(fd, chunk, CHUNK_BYTES);
+	get(fd, chunk, 1);
+}
+
+static void exchange(int fd, int count)
+{
+	char message[MESSAGE_BYTES] = "";
+
+	for (int i = 0; i < count; i++) {
+		put(fd, message, sizeof message);
+		get(fd, message, sizeof message);
+	}
+}
+
+static void expect_at_most(const char *what, double value, double limit)
+{
+	printf("%-6s %-48s %8.2f   at most %g\n", value <= limit ? "ok" : "FAIL", what, value, limit);
+	failed |= value > limit;
+}
+
+static unsigned long all_calls(const struct counts *of)
+{
+	unsigned long sum = 0;
+
+	for (int i = 0; i < COUNTED_COUNT; i++)
+		sum += of->calls[i];
+	return sum;
+}
+
+static struct counts since(const struct counts *before)
+{
+	struct counts difference = {.allocations = counts->allocations - before->allocations};
+
+	for (int i = 0; i < COUNTED_COUNT; i++)
+		difference.calls[i] = counts->calls[i] - before->calls[i];
+	return difference;
+}
+
+static void print_calls(const struct counts *of, double per)
+{
+	static const char *const names[] = {
+#define NAME(name) #name,
+		COUNTED_CALLS(NAME)
+#undef NAME
+	};
+
+	printf("       ");
+	for (int i = 0; i < COUNTED_COUNT; i++)
+		if (of->calls[i] > 0)
+			printf(" %s %.2f", names[i], (double)of->calls[i] / per);
+	putchar('\n');
+}
+
+static void measure_bulk(int fd)
+{
+	const double trains = (double)BULK_BYTES / BYTES_OF_16_PACKETS;
+	struct counts before, cost;
+
+	bulk(fd, WARM_BYTES);
+	before = *counts;
+	bulk(fd, BULK_BYTES);
+	cost = since(&before);
+	expect_at_most("bulk: allocations", (double)cost.allocations, BULK_ALLOCATIONS_MAX);
+	expect_at_most("bulk: system calls for 16 packets of 1200 bytes",
+		       (double)all_calls(&cost) / trains, CALLS_PER_16_PACKETS_MAX);
+	print_calls(&cost, trains);
+}
+
+static void measure_exchange(int fd)
+{
+	struct counts before, cost;
+
+	exchange(fd, WARM_MESSAGES);
+	before = *counts;
+	exchange(fd, MESSAGES);
+	cost = since(&before);
+	expect_at_most("exchange: allocations", (double)cost.allocations, 0);
+	expect_at_most("exchange: system calls", (double)all_calls(&cost) / MESSAGES,
+		       CALLS_PER_EXCHANGE_MAX);
+	print_calls(&cost, MESSAGES);
+}
+
+static void share_counts(void)
+{
+	static char path[] = "/tmp/rudp-economy-XXXXXX";
+	int fd = mkstemp(path);
+
+	if (fd < 0 || ftruncate(fd, sizeof *counts) < 0)
+		die(path);
+	counts = mmap(NULL, sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (counts == MAP_FAILED || setenv(COUNTS_VARIABLE, path, 1) < 0)
+		die("the counts");
+	close(fd);
+}
+
+static int listen_somewhere(void)
+{
+	int fd = rudp_socket(AF_INET, SOCK_CLOEXEC);
+	socklen_t len = sizeof address;
+
+	address = (struct sockaddr_in){.sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	if (fd < 0 || rudp_bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+	    rudp_listen(fd, 1) < 0 ||
+	    rudp_local_address(fd, (struct sockaddr *)&address, &len) < 0)
+		die("a listener");
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	const int on = 1;
+	pthread_t server;
+	int listener, fd;
+
+	if (argc != 2) {
+		fputs("usage: economy ENGINE\n", stderr);
+		return 2;
+	}
+	share_counts();
+	setenv("RUDP_ENGINE", "process", 1);
+	setenv("RUDP_ENGINE_PATH", argv[1], 1);
+	setenv("RUDP_POLICY", "connect use rudp; listen use rudp", 1);
+	listener = listen_somewhere();
+	unlink(getenv(COUNTS_VARIABLE));
+	fd = rudp_socket(AF_INET, SOCK_CLOEXEC);
+	if (pthread_create(&server, NULL, serve, &listener) != 0 || fd < 0 ||
+	    rudp_connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+		die("a connection");
+	rudp_set_option(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (all_calls(counts) == 0) {
+		fputs("economy: this engine does not count\n", stderr);
+		return 2;
+	}
+	measure_bulk(fd);
+	measure_exchange(fd);
+	pthread_join(server, NULL);
+	rudp_close(fd);
+	rudp_close(listener);
+	return failed;
+}
