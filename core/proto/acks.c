@@ -75,6 +75,15 @@ void rudp_acks_on_packet(struct rudp_acks *acks, uint64_t number, bool eliciting
 		acks->due_at_ns = now_at_ns + delay_ns(srtt_ns);
 }
 
+void rudp_acks_on_bytes(struct rudp_acks *acks, size_t bytes)
+{
+	if (acks->pending == 0)
+		return;
+	acks->pending_bytes += bytes;
+	if (acks->pending_bytes >= RUDP_ACK_EVERY_BYTES)
+		acks->now = true;
+}
+
 void rudp_acks_on_peer_fin(struct rudp_acks *acks)
 {
 	acks->peer_is_done = true;
@@ -98,6 +107,7 @@ bool rudp_acks_write(const struct rudp_acks *acks, struct rudp_writer *w, int64_
 void rudp_acks_on_sent(struct rudp_acks *acks)
 {
 	acks->pending = 0;
+	acks->pending_bytes = 0;
 	acks->now = false;
 	acks->due_at_ns = RUDP_NEVER;
 }

@@ -3,9 +3,9 @@
  * acks - which packets have been received, and when the peer must hear of it.
  *
  * Rule     docs/protocol.md section 9.4: after every second packet that expects an answer while the
- *          connection is young, then after every eighth, and so behind the peer's FIN; at the latest
- *          after the acknowledgement delay; at once when a packet comes out of order, leaves a gap, or
- *          is marked CE.
+ *          connection is young, then after every eighth, and so behind the peer's FIN; after
+ *          RUDP_ACK_EVERY_BYTES; at the latest after the acknowledgement delay; at once when a packet
+ *          comes out of order, leaves a gap, or is marked CE.
  * Limits   RUDP_ACKS_RANGES_MAX ranges are remembered; beyond that the oldest are forgotten.
  */
 #ifndef RUDP_PROTO_ACKS_H
@@ -24,6 +24,7 @@
 #define RUDP_ACK_EVERY_YOUNG 2
 #define RUDP_ACK_EVERY 8
 #define RUDP_ACK_YOUNG_PACKETS 100
+#define RUDP_ACK_EVERY_BYTES 65536u /* eight of the largest packets would be a window of their own */
 /* With more ranges than this a pure receiver wants its own acks acknowledged, so as to forget them. */
 #define RUDP_ACKS_RANGES_MANY 8
 
@@ -33,6 +34,7 @@ struct rudp_acks {
 	int64_t largest_at_ns;
 	uint64_t packets;
 	unsigned pending;          /* packets that expect an answer and have none yet */
+	uint64_t pending_bytes;    /* in them */
 	bool now;
 	bool peer_is_done;         /* no more of its stream is to come */
 	int64_t due_at_ns;         /* RUDP_NEVER: nothing owed */
@@ -45,6 +47,9 @@ void rudp_acks_fini(struct rudp_acks *acks);
 /* An authentic packet was taken. eliciting: it expects an answer. ecn: the IP header's two bits. */
 void rudp_acks_on_packet(struct rudp_acks *acks, uint64_t number, bool eliciting, uint8_t ecn,
 			 int64_t srtt_ns, int64_t now_at_ns);
+
+/* The packet of the last rudp_acks_on_packet had so many bytes. */
+void rudp_acks_on_bytes(struct rudp_acks *acks, size_t bytes);
 
 /* The peer's FIN is here, and ours is not under way: it may well follow, and take the ACK along. */
 void rudp_acks_on_peer_fin(struct rudp_acks *acks);

@@ -93,6 +93,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	conn->first_local = *local;
 	conn->first_remote = *remote;
 	rudp_path_init(&conn->path, NULL, local, remote, false);
+	rudp_conn_mtu_init(conn);
 	if (options)
 		conn->options = *options;
 	rudp_replay_init(&conn->replay);

@@ -148,6 +148,11 @@ void rudp_conn_abandon(struct rudp_conn *conn, int64_t now_at_ns);
 
 /* ICMP said that the peer's port or host is not there: errno as the kernel reports it. */
 void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns);
+/*
+ * A datagram did not pass because it was larger than max_bytes (of UDP payload). local: our own
+ * interface refused it, and that is so. Else ICMP says it, which is a hint to the search.
+ */
+void rudp_conn_on_too_big(struct rudp_conn *conn, uint32_t max_bytes, bool local, int64_t now_at_ns);
 
 void rudp_conn_set_options(struct rudp_conn *conn, const struct rudp_conn_options *options,
 			   int64_t now_at_ns);

@@ -42,8 +42,12 @@ static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, i
 	if (last.validated)
 		rudp_conn_remember_path(conn, &last);
 	rudp_path_init(&conn->path, datagram->socket, &datagram->local, &datagram->remote, false);
-	conn->path.datagram_bytes = last.datagram_bytes;
 	conn->path_changes++;
+	if (rudp_addr_same_host(&last.remote, &datagram->remote))
+		conn->path.mtu = last.mtu;
+	else
+		rudp_conn_mtu_init(conn);
+	rudp_conn_mtu_follow(conn);
 	if (!rudp_addr_same_host(&last.remote, &datagram->remote))
 		restart_measurement(conn, now_at_ns);
 	rudp_conn_path_prove(conn, now_at_ns);
@@ -97,6 +101,8 @@ void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 	last_good = conn->previous;
 	(void)rudp_conn_use_socket(conn, last_good.socket); /* known: it takes no memory */
 	conn->path = last_good;
+	rudp_path_mtu_forget_probe(&conn->path.mtu);
+	rudp_conn_mtu_follow(conn);
 	rudp_conn_remember_path(conn, NULL);
 	rudp_log(RUDP_LOG_INFO, "connection %016llx: new path not proven, back to the last",
 		 (unsigned long long)conn->id);
@@ -111,6 +117,8 @@ void rudp_conn_rebind(struct rudp_conn *conn, void *socket, const struct rudp_ad
 	if (rudp_conn_use_socket(conn, socket) < 0)
 		return; /* without memory it stays on the old one */
 	conn->path.local = *local;
+	rudp_conn_mtu_init(conn);
+	rudp_conn_mtu_follow(conn);
 	if (!conn->has_keys)
 		return;
 	rudp_conn_path_prove(conn, now_at_ns);

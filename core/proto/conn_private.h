@@ -5,8 +5,8 @@
  * The connection is split by concern: conn.c (life cycle and the user's verbs), conn_handshake.c,
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
  * conn_tx.c (packets out), conn_tail.c (second copies of sparse traffic), conn_timers.c (when next, it
- * is now), conn_path.c (addresses change), conn_stats.c (statistics and invariants), conn_observe.c
- * (what a trace is told).
+ * is now), conn_path.c (addresses change), conn_mtu.c (how large packets may be), conn_stats.c
+ * (statistics and invariants), conn_observe.c (what a trace is told).
  */
 #ifndef RUDP_PROTO_CONN_PRIVATE_H
 #define RUDP_PROTO_CONN_PRIVATE_H
@@ -207,6 +207,15 @@ enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack
 				   int64_t now_at_ns);
 void rudp_conn_on_answer(struct rudp_conn *conn, uint64_t number, int64_t now_at_ns);
 void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns);
+
+/* Sizes (conn_mtu.c). Nothing is known of the path; what is known of it has changed. */
+void rudp_conn_mtu_init(struct rudp_conn *conn);
+void rudp_conn_mtu_follow(struct rudp_conn *conn);
+/* The size of a probe of the path that should leave now; 0: none. */
+uint32_t rudp_conn_mtu_probe_bytes(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_mtu_on_answered(struct rudp_conn *conn, uint64_t number,
+			       const struct rudp_sent *sent);
+void rudp_conn_mtu_on_lost(struct rudp_conn *conn, uint64_t number, const struct rudp_sent *sent);
 
 /* Out (conn_tx.c): fills the train; false when nothing may leave now. */
 bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_t now_at_ns);

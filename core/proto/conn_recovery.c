@@ -9,7 +9,7 @@ void rudp_conn_on_answered(void *context, uint64_t number, const struct rudp_sen
 {
 	struct rudp_conn *conn = context;
 
-	(void)number;
+	rudp_conn_mtu_on_answered(conn, number, sent);
 	if (sent->content & RUDP_CONTENT_ACK)
 		rudp_acks_on_acked(&conn->acks, sent->ack_largest);
 	if (conn->state == RUDP_STATE_RESET_SENT)
@@ -25,6 +25,7 @@ void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *s
 
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe_lost(conn, number, sent->size_bytes);
+	rudp_conn_mtu_on_lost(conn, number, sent);
 	if (sent->content & RUDP_CONTENT_RESET)
 		conn->reset_due = true;
 	if (conn->state == RUDP_STATE_RESET_SENT)
@@ -209,7 +210,7 @@ static void prepare_probe(struct rudp_conn *conn)
 		conn->reset_due = true;
 		return;
 	}
-	rudp_sendbuf_probe(&conn->sendbuf, conn->path.datagram_bytes);
+	rudp_sendbuf_probe(&conn->sendbuf, RUDP_DATAGRAM_BASE_BYTES);
 	conn->ping_due = !rudp_sendbuf_has_due(&conn->sendbuf, conn->peer_window_end);
 }
 

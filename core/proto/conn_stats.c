@@ -104,6 +104,9 @@ bool rudp_conn_check(const struct rudp_conn *conn)
 	CHECK(conn->sendbuf.fin_sent || !conn->sendbuf.fin_acked);
 	CHECK(conn->recvbuf.window_end >= conn->recvbuf.ring.tail || ended);
 	CHECK(rudp_ring_used(&conn->sendbuf.ring) <= conn->ep->config.send_buffer_max_bytes);
+	CHECK(rudp_path_mtu_check(&conn->path.mtu));
+	CHECK(conn->path.datagram_bytes == conn->path.mtu.bytes);
+	CHECK(conn->cc.datagram_bytes == conn->path.datagram_bytes);
 	CHECK((conn->handshake != NULL) <= conn->initiator);
 	CHECK(conn->path.validated || conn->initiator ||
 	      conn->path.sent_bytes <= RUDP_AMPLIFICATION_FACTOR * conn->path.received_bytes);

@@ -294,7 +294,7 @@ static void record(struct plan *plan)
 
 	if (sent->stream_bytes > 0 || (sent->content & (unsigned)~RUDP_CONTENT_ACK)) {
 		sent->expects = RUDP_EXPECTS_ACK;
-		sent->in_flight = true;
+		sent->in_flight = !(sent->content & RUDP_CONTENT_MTU_PROBE);
 		if (conn->reliability.outstanding == 0)
 			conn->progress_at_ns = plan->now_at_ns;
 		if (conn->reliability.bytes_in_flight == 0 && sent->stream_bytes > 0)
@@ -330,6 +330,9 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 	size_t max = conn->path.datagram_bytes;
 	size_t len;
 
+	/* If the path has shrunk, nothing but small packets can find that out. */
+	if (conn->probes_due > 0 && max > RUDP_DATAGRAM_BASE_BYTES)
+		max = RUDP_DATAGRAM_BASE_BYTES;
 	if (max > allowance->path_bytes)
 		max = (size_t)allowance->path_bytes;
 	if (max < RUDP_PATH_PACKET_MIN_BYTES ||
@@ -360,6 +363,30 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 								       : allowance->pacer_bytes;
 	if (!conn->path.validated)
 		allowance->path_bytes -= len;
+	return len;
+}
+
+/*
+ * Asks whether a packet of this size passes. It is no part of the flight: its loss means nothing to
+ * congestion control, so neither may its presence. At most one is out (RFC 8899 section 3).
+ */
+static size_t build_mtu_probe(struct rudp_conn *conn, uint8_t *out, size_t size_bytes,
+			      int64_t now_at_ns)
+{
+	static uint8_t padding[RUDP_DATAGRAM_MAX_BYTES]; /* frames of zeros; never written to */
+	struct plan plan;
+	size_t len;
+
+	plan_init(&plan, conn, size_bytes, now_at_ns);
+	rudp_frame_write_ping(&plan.head);
+	plan.sent.content = RUDP_CONTENT_PING | RUDP_CONTENT_MTU_PROBE;
+	plan.stream[0] = (struct iovec){padding, plan.plain_max_bytes - rudp_writer_len(&plan.head)};
+	plan.stream_count = 1;
+	rudp_path_mtu_on_probe_sent(&conn->path.mtu, conn->reliability.next, (uint32_t)size_bytes);
+	len = seal(&plan, out);
+	record(&plan);
+	rudp_pacer_on_sent(&conn->pacer, rudp_conn_pacing_bytes_per_s(conn), quantum_bytes(conn), len,
+			   now_at_ns);
 	return len;
 }
 
@@ -434,6 +461,47 @@ static void note_app_limited(struct rudp_conn *conn)
 		rudp_reliability_on_app_limited(&conn->reliability);
 }
 
+static void put(struct rudp_conn *conn, struct rudp_train *train, size_t len)
+{
+	if (train->count == 0)
+		train->segment_bytes = len;
+	train->len += len;
+	train->count++;
+	rudp_path_on_sent(&conn->path, len);
+}
+
+/* A probe of the path is larger than the rest and travels alone. */
+static bool put_mtu_probe(struct rudp_conn *conn, struct rudp_train *train,
+			  const struct allowance *allowance, int64_t now_at_ns)
+{
+	uint32_t size_bytes;
+
+	if (!conn->has_keys || allowance->pacer_bytes == 0 ||
+	    !rudp_reliability_can_send(&conn->reliability))
+		return false;
+	size_bytes = rudp_conn_mtu_probe_bytes(conn, now_at_ns);
+	if (size_bytes == 0)
+		return false;
+	put(conn, train, build_mtu_probe(conn, train->data, size_bytes, now_at_ns));
+	return true;
+}
+
+static void put_packets(struct rudp_conn *conn, struct rudp_train *train,
+			struct allowance *allowance, int64_t now_at_ns)
+{
+	size_t full = conn->path.datagram_bytes;
+
+	while (train->count < RUDP_TRAIN_DATAGRAMS_MAX && train->len + full <= train->cap) {
+		size_t len = next_packet(conn, train->data + train->len, allowance, now_at_ns);
+
+		if (len == 0)
+			return;
+		put(conn, train, len);
+		if (len < full || len > train->segment_bytes)
+			return;
+	}
+}
+
 bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_t now_at_ns)
 {
 	struct allowance allowance = {
@@ -442,27 +510,13 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 						       quantum_bytes(conn), now_at_ns),
 		.path_bytes = rudp_path_allowance_bytes(&conn->path),
 	};
-	size_t full = conn->path.datagram_bytes;
-	size_t len;
 
 	train->len = train->segment_bytes = 0;
 	train->count = 0;
 	if (conn->has_keys)
 		update_keys(conn, now_at_ns);
-	/* A SYN with its cookie is a little longer than a full datagram. */
-	while (train->count < RUDP_TRAIN_DATAGRAMS_MAX &&
-	       train->len + full + RUDP_COOKIE_MAX_BYTES <= train->cap) {
-		len = next_packet(conn, train->data + train->len, &allowance, now_at_ns);
-		if (len == 0)
-			break;
-		if (train->count == 0)
-			train->segment_bytes = len;
-		train->len += len;
-		train->count++;
-		rudp_path_on_sent(&conn->path, len);
-		if (len < full || len > train->segment_bytes)
-			break;
-	}
+	if (!put_mtu_probe(conn, train, &allowance, now_at_ns))
+		put_packets(conn, train, &allowance, now_at_ns);
 	note_app_limited(conn);
 	rudp_conn_tail_on_sent_all(conn, now_at_ns);
 	if (train->count == 0)

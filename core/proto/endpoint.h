@@ -50,6 +50,13 @@ struct rudp_endpoint_config {
 	const struct rudp_cc_ops *cc;  /* NULL: bbr */
 	size_t send_buffer_max_bytes;  /* 0: RUDP_BUFFER_MAX_BYTES */
 	size_t receive_buffer_max_bytes;
+	/*
+	 * The largest datagram (UDP payload) that leaves whole on this socket towards remote, as the
+	 * interface there says; 0: no more than the base. Asked at most once in RUDP_MTU_RAISE_NS by a
+	 * connection on one path. NULL: nothing but the base is ever sent.
+	 */
+	uint32_t (*datagram_max)(void *context, void *socket, const struct rudp_addr *remote);
+	void *datagram_max_context;
 	unsigned half_open_cookie_count; /* 0: RUDP_HALF_OPEN_COOKIE_COUNT */
 	unsigned half_open_max;          /* 0: RUDP_HALF_OPEN_MAX */
 	const struct rudp_observer *observer; /* NULL: none; outlives the endpoint */
@@ -74,8 +81,7 @@ struct rudp_datagram {
  */
 struct rudp_train {
 	uint8_t *data;                 /* the caller's, cap bytes */
-	size_t cap;                    /* >= RUDP_DATAGRAM_BASE_BYTES + RUDP_COOKIE_MAX_BYTES;
-					* RUDP_TRAIN_BYTES_MAX is best */
+	size_t cap;                    /* at least RUDP_TRAIN_BYTES_MAX */
 	size_t len;
 	size_t segment_bytes;
 	unsigned count;

@@ -99,7 +99,7 @@ static void declare_lost(struct rudp_reliability *r, uint64_t number, int64_t no
 	r->outstanding--;
 	if (sent->in_flight)
 		r->bytes_in_flight -= sent->size_bytes;
-	if (!(sent->content & RUDP_CONTENT_COPY)) {
+	if (!(sent->content & RUDP_CONTENT_EXTRA)) {
 		r->lost_packets++;
 		r->lost_bytes += sent->in_flight ? sent->size_bytes : 0;
 		count_recovery(r, number);
@@ -134,7 +134,8 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 		}
 		if (awaited) {
 			declare_lost(r, number, now_at_ns, result);
-			extend_lost_run(r, rtt, ack_delay_max_ns, sent->sent_at_ns, result);
+			if (!(sent->content & RUDP_CONTENT_MTU_PROBE))
+				extend_lost_run(r, rtt, ack_delay_max_ns, sent->sent_at_ns, result);
 		}
 		number++;
 	}

@@ -17,6 +17,7 @@ void rudp_path_init(struct rudp_path *path, void *socket, const struct rudp_addr
 		.challenge_at_ns = RUDP_NEVER,
 		.datagram_bytes = RUDP_DATAGRAM_BASE_BYTES,
 	};
+	rudp_path_mtu_init(&path->mtu, false);
 }
 
 uint64_t rudp_path_allowance_bytes(const struct rudp_path *path)

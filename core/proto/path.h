@@ -12,6 +12,7 @@
 
 #include "base/addr.h"
 #include "base/time.h"
+#include "proto/path_mtu.h"
 
 #define RUDP_AMPLIFICATION_FACTOR 3
 /* A challenge with a short ACK. Three times the smallest packet, a PING, must allow it. */
@@ -29,6 +30,7 @@ struct rudp_path {
 	unsigned challenges;     /* sent and not answered */
 	int64_t challenge_at_ns; /* next one; RUDP_NEVER: none wanted */
 	uint32_t datagram_bytes; /* largest UDP payload it is known to carry */
+	struct rudp_path_mtu mtu;
 };
 
 void rudp_path_init(struct rudp_path *path, void *socket, const struct rudp_addr *local,

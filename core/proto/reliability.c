@@ -153,7 +153,7 @@ static void answer(struct pass *pass, uint64_t number)
 	struct rudp_sent *sent = rudp_sent_at(r, number);
 	bool awaited = rudp_sent_is_awaited(sent);
 
-	if (sent->fate == RUDP_FATE_LOST && !(sent->content & RUDP_CONTENT_COPY))
+	if (sent->fate == RUDP_FATE_LOST && !(sent->content & RUDP_CONTENT_EXTRA))
 		note_spurious(pass, number, sent);
 	r->outstanding -= awaited;
 	if (awaited && sent->in_flight)

@@ -69,6 +69,8 @@ enum rudp_content {
 	RUDP_CONTENT_HANDSHAKE = 1 << 9, /* SYN or SYNACK */
 	RUDP_CONTENT_PROBE = 1 << 10,    /* sent because of a probe time-out */
 	RUDP_CONTENT_COPY = 1 << 11,     /* only a second copy of what is not lost (tail.h) */
+	RUDP_CONTENT_MTU_PROBE = 1 << 12, /* its loss says nothing but that it was too large */
+	RUDP_CONTENT_EXTRA = RUDP_CONTENT_COPY | RUDP_CONTENT_MTU_PROBE, /* losing it loses nothing */
 };
 
 /* State of delivery at the moment of sending, for the rate sample (cc.h). */

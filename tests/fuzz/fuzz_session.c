@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two endpoints in virtual time. The input decides what becomes of each datagram (dropped, copied, late,
- * damaged, cut, from another address), what both programs call, and which frames a hostile peer that has
- * the keys puts into a packet. After every step the invariants are looked at; streams are compared; in
- * the end everybody closes, the path turns perfect, and nothing may stay behind.
+ * damaged, cut, from another address), what both programs call, and which frames a hostile peer with the
+ * keys sends. After every step the invariants are looked at; streams are compared; in the end everybody
+ * closes, the path turns perfect, nothing may stay behind.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -61,8 +61,7 @@ struct session {
 
 static void print(void *context, enum rudp_log_level level, const char *text)
 {
-	(void)context;
-	(void)level;
+	(void)context, (void)level;
 	fprintf(stderr, "%s\n", text);
 }
 
@@ -542,14 +541,20 @@ static void wind_up(struct session *s)
 	require(rudp_endpoint_conn_count(s->ep[0]) + rudp_endpoint_conn_count(s->ep[1]) == 0);
 }
 
+static uint32_t interface_of(void *context, void *socket, const struct rudp_addr *remote)
+{
+	(void)context, (void)socket, (void)remote;
+	return DATAGRAM_MAX;
+}
+
 static struct rudp_endpoint *endpoint(struct session *s, uint8_t flags)
 {
 	struct rudp_endpoint_config config = {
 		.random = seeded_random,
 		.random_context = s,
+		.datagram_max = interface_of,
 		.has_psk = flags & 1,
-		.suite = flags & 2 ? RUDP_SUITE_NNPSK0_AES_256_GCM
-				   : RUDP_SUITE_NNPSK0_CHACHA20_POLY1305,
+		.suite = flags & 2 ? RUDP_SUITE_NNPSK0_AES_256_GCM : RUDP_SUITE_NNPSK0_CHACHA20_POLY1305,
 		.cc = flags & 4 ? &rudp_cc_cubic : &rudp_cc_bbr,
 		.receive_buffer_max_bytes = flags & 8 ? 4096 : 1 << 20,
 		.send_buffer_max_bytes = flags & 16 ? 4096 : 1 << 20,

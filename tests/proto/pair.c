@@ -17,12 +17,23 @@ static void seeded_random(void *context, void *out, size_t len)
 	}
 }
 
+static uint32_t interface_of(void *context, void *socket, const struct rudp_addr *remote)
+{
+	const struct pair *pair = context;
+
+	(void)socket;
+	(void)remote;
+	return pair->interface_bytes;
+}
+
 static struct rudp_endpoint *endpoint(struct pair *pair, uint8_t psk,
 				      const struct rudp_observer *observer)
 {
 	struct rudp_endpoint_config config = {.random = seeded_random,
 					      .random_context = pair,
 					      .has_psk = psk != 0,
+					      .datagram_max = interface_of,
+					      .datagram_max_context = pair,
 					      .observer = observer};
 
 	memset(config.psk, psk, sizeof config.psk);
@@ -81,14 +92,18 @@ void pair_connect(struct pair *pair, uint16_t port)
 static void put(struct pair *pair, int from, const struct rudp_train *train)
 {
 	for (size_t at = 0; at < train->len; at += train->segment_bytes) {
-		struct pair_datagram *datagram = malloc(sizeof *datagram);
 		size_t left = train->len - at;
+		size_t len = left < train->segment_bytes ? left : train->segment_bytes;
+		struct pair_datagram *datagram;
 
+		if (pair->path_bytes && len > pair->path_bytes)
+			continue;
+		datagram = malloc(sizeof *datagram);
 		cr_assert(all(ne(ptr, datagram, NULL), lt(uint, pair->wire_count, PAIR_WIRE_MAX)));
 		datagram->to = !from;
 		datagram->from_addr = train->local;
 		datagram->to_addr = train->remote;
-		datagram->len = left < train->segment_bytes ? left : train->segment_bytes;
+		datagram->len = len;
 		cr_assert(le(sz, datagram->len, sizeof datagram->data));
 		memcpy(datagram->data, train->data + at, datagram->len);
 		pair->wire[pair->wire_count++] = datagram;

@@ -16,7 +16,7 @@ struct pair_datagram {
 	int to;                /* 0: client, 1: server */
 	struct rudp_addr from_addr, to_addr;
 	size_t len;
-	uint8_t data[1300];
+	uint8_t data[9000];
 };
 
 struct pair {
@@ -29,6 +29,8 @@ struct pair {
 	struct pair_datagram *wire[PAIR_WIRE_MAX];
 	unsigned wire_count;
 	uint8_t *train;
+	uint32_t interface_bytes; /* largest datagram that leaves; 0: nobody knows of more than 1200 */
+	uint32_t path_bytes;      /* larger ones vanish; 0: none */
 };
 
 /* psk bytes repeated; 0: no key. */

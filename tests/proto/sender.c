@@ -73,6 +73,19 @@ void sender_acks(struct sender *s, unsigned n)
 	}
 }
 
+void sender_mtu_probe(struct sender *s)
+{
+	struct rudp_sent sent = {
+		.sent_at_ns = s->now_at_ns,
+		.size_bytes = 65507,
+		.content = RUDP_CONTENT_PING | RUDP_CONTENT_MTU_PROBE,
+		.expects = RUDP_EXPECTS_ACK,
+	};
+
+	cr_assert(eq(int, rudp_reliability_can_send(&s->r), 1));
+	rudp_reliability_send(&s->r, &sent);
+}
+
 void sender_wait(struct sender *s, int64_t ns)
 {
 	s->now_at_ns += ns;

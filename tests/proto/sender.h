@@ -26,6 +26,8 @@ void sender_free(struct sender *s);
 /* n data packets (or ACKs alone), now. */
 void sender_data(struct sender *s, unsigned n);
 void sender_acks(struct sender *s, unsigned n);
+/* A probe of the path's size. */
+void sender_mtu_probe(struct sender *s);
 
 /* The clock moves on. */
 void sender_wait(struct sender *s, int64_t ns);

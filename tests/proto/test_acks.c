@@ -39,6 +39,23 @@ Test(acks, every_second_packet_of_a_young_connection_wants_one_at_once)
 	cr_assert(eq(int, due(0), 1));
 }
 
+Test(acks, large_packets_want_one_by_their_bytes)
+{
+	for (uint64_t i = 0; i < 2 * RUDP_ACK_YOUNG_PACKETS; i++) {
+		take(i);
+		rudp_acks_on_bytes(&acks, 32768);
+		if (due(0))
+			rudp_acks_on_sent(&acks);
+	}
+	rudp_acks_on_sent(&acks);
+	take(200);
+	rudp_acks_on_bytes(&acks, 32768);
+	cr_assert(eq(int, due(0), 0));
+	take(201);
+	rudp_acks_on_bytes(&acks, 32768);
+	cr_assert(eq(int, due(0), 1));
+}
+
 Test(acks, one_packet_waits_for_the_delay_at_most)
 {
 	take(0);

@@ -46,6 +46,36 @@ Test(loss, third_packet_after_declares_lost)
 	cr_assert(eq(u64, s->r.lost_bytes, SENDER_PACKET_BYTES));
 }
 
+Test(loss, a_lost_probe_of_the_path_is_told_to_the_owner_and_to_nobody_else)
+{
+	uint64_t lost = s->r.lost_packets;
+
+	sender_mtu_probe(s);
+	cr_assert(eq(u64, s->r.bytes_in_flight, 0));
+	sender_data(s, 4);
+	sender_wait(s, RTT);
+	acked(1, 5);
+	cr_assert(eq(u8, s->lost[first], 1));
+	cr_assert(all(eq(u32, s->result.lost_packets, 0), eq(u64, s->result.lost_bytes, 0)));
+	cr_assert(all(eq(u64, s->r.lost_packets, lost), eq(u64, s->r.outstanding, 0)));
+	acked(0, 5);
+	cr_assert(eq(u8, s->answered[first], 1));
+	cr_assert(all(eq(u32, s->result.spurious_packets, 0),
+		      eq(u32, s->r.packet_threshold, RUDP_PACKET_THRESHOLD)));
+}
+
+Test(loss, lost_probes_of_the_path_are_no_persistent_congestion)
+{
+	sender_mtu_probe(s);
+	sender_wait(s, 100 * RTT);
+	sender_mtu_probe(s);
+	sender_data(s, 4);
+	sender_wait(s, RTT);
+	acked(2, 6);
+	cr_assert(all(eq(u8, s->lost[first], 1), eq(u8, s->lost[first + 1], 1)));
+	cr_assert(eq(int, s->result.persistent_congestion, 0));
+}
+
 Test(loss, time_threshold_is_nine_eighths_of_the_rtt)
 {
 	sender_data(s, 2);

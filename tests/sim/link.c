@@ -57,6 +57,15 @@ static bool pass_queue(struct link *link, size_t bytes, int64_t now_ns, int64_t 
 	return true;
 }
 
+static bool is_too_big(const struct link *link, size_t bytes, int64_t now_ns)
+{
+	const struct link_config *c = &link->config;
+	bool later = c->change_at_ns > 0 && now_ns >= c->change_at_ns;
+	size_t max = later ? c->datagram_max_later : c->datagram_max;
+
+	return max > 0 && bytes > max;
+}
+
 int link_offer(struct link *link, struct prng *prng, size_t bytes, int64_t now_ns, int64_t at_ns[2])
 {
 	int64_t out_at_ns;
@@ -65,6 +74,11 @@ int link_offer(struct link *link, struct prng *prng, size_t bytes, int64_t now_n
 	link->counts.offered++;
 	if (!pass_queue(link, bytes + IP_UDP_BYTES, now_ns, &out_at_ns)) {
 		link->counts.dropped_queue++;
+		return 0;
+	}
+	/* Behind the queue: a large one that vanishes has taken its time on the wire before. */
+	if (is_too_big(link, bytes, now_ns)) {
+		link->counts.dropped_size++;
 		return 0;
 	}
 	if (is_lost(link, prng) || is_blacked_out(link, now_ns)) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * link - one direction of a simulated path: rate and drop-tail queue, delay and jitter, loss alone or
- * in bursts, reordering, duplication, corruption, blackouts. Every draw comes from the world's PRNG.
+ * in bursts, reordering, duplication, corruption, blackouts, a size above which nothing passes. Every
+ * draw comes from the world's PRNG.
  */
 #ifndef RUDP_SIM_LINK_H
 #define RUDP_SIM_LINK_H
@@ -25,10 +26,13 @@ struct link_config {
 	double corrupt;             /* one bit flips, past any checksum below us */
 	int64_t blackout_every_ns;  /* 0: none; the path is dead for blackout_ns at the end of each */
 	int64_t blackout_ns;
+	size_t datagram_max;        /* larger ones vanish without a word; 0: none do */
+	size_t datagram_max_later;  /* the same from change_at_ns on */
+	int64_t change_at_ns;       /* 0: never */
 };
 
 struct link_counts {
-	uint64_t offered, dropped_queue, lost, duplicated, corrupted, delivered, bytes;
+	uint64_t offered, dropped_queue, dropped_size, lost, duplicated, corrupted, delivered, bytes;
 };
 
 struct link {

@@ -34,11 +34,12 @@ static void print_log(void *context, enum rudp_log_level level, const char *text
 static void describe(const char *label, const struct link_config *l)
 {
 	printf("  %-4s %.1f Mbit/s queue %zu  delay %.1f ms jitter %.1f  loss %.3f burst %.3f/%.1f  "
-	       "reorder %.3f dup %.3f corrupt %.3f blackout %.1f/%.1f s\n",
+	       "reorder %.3f dup %.3f corrupt %.3f blackout %.1f/%.1f s  size %zu, %zu from %.1f s on\n",
 	       label, l->rate_bits_per_s / 1e6, l->queue_bytes, (double)l->delay_ns / 1e6,
 	       (double)l->jitter_ns / 1e6, l->loss, l->burst_loss, l->burst_len, l->reorder,
 	       l->duplicate, l->corrupt, (double)l->blackout_ns / 1e9,
-	       (double)l->blackout_every_ns / 1e9);
+	       (double)l->blackout_every_ns / 1e9, l->datagram_max, l->datagram_max_later,
+	       (double)l->change_at_ns / 1e9);
 }
 
 static void tell(const struct world_config *c, const struct world_result *r)

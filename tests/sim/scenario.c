@@ -211,6 +211,112 @@ static void rekeying(struct world_config *c)
 	c->finish_by_ns = 60 * S;
 }
 
+/* A path of 100 Mbit/s behind an Ethernet interface. */
+static void mtu_path(struct world_config *c, size_t path_bytes)
+{
+	both(c, (struct link_config){.delay_ns = 25 * MS, .rate_bits_per_s = 100e6,
+				     .queue_bytes = 625000, .datagram_max = path_bytes});
+	c->interface_bytes = 1472;
+	c->down_bytes = 10 << 20;
+	c->datagram_most = (uint32_t)path_bytes;
+	c->finish_by_ns = 2000 * MS;
+}
+
+/* The first probe is right, and nothing is lost for it. */
+static void mtu_ethernet(struct world_config *c)
+{
+	mtu_path(c, 1472);
+	c->datagram_least = 1472;
+}
+
+static void mtu_tunnel(struct world_config *c)
+{
+	mtu_path(c, 1392);
+	c->datagram_least = 1392;
+	c->size_drops_max = 6;
+}
+
+/* Nothing above the base passes: all that is lost are probes. */
+static void mtu_base(struct world_config *c)
+{
+	mtu_path(c, 1200);
+	c->size_drops_max = 24;
+}
+
+static void mtu_jumbo(struct world_config *c)
+{
+	mtu_path(c, 8972);
+	c->interface_bytes = c->datagram_least = 8972;
+}
+
+/* Jumbo frames end at the switch. */
+static void mtu_jumbo_ends(struct world_config *c)
+{
+	mtu_path(c, 1472);
+	c->interface_bytes = 8972;
+	c->datagram_least = 1472;
+	c->size_drops_max = 24;
+}
+
+static void mtu_loopback(struct world_config *c)
+{
+	both(c, (struct link_config){.delay_ns = 100 * RUDP_NS_PER_US, .rate_bits_per_s = 10e9,
+				     .queue_bytes = 4 << 20, .datagram_max = 65507});
+	c->interface_bytes = c->datagram_least = 65507;
+	c->down_bytes = 50 << 20;
+	c->finish_by_ns = 300 * MS;
+}
+
+static void mtu_lossy(struct world_config *c)
+{
+	mtu_path(c, 1392);
+	c->up.loss = c->down.loss = 0.03;
+	c->datagram_least = 1275;
+	c->finish_by_ns = 5 * S;
+}
+
+/* The path gets narrower while bytes flow: found out without a time-out that anybody would notice. */
+static void mtu_shrinks(struct world_config *c)
+{
+	mtu_path(c, 1472);
+	c->up.datagram_max_later = c->down.datagram_max_later = 1392;
+	c->up.change_at_ns = c->down.change_at_ns = 500 * MS;
+	c->datagram_most = c->datagram_least = 1392;
+	c->finish_by_ns = 3 * S;
+}
+
+/* Only what goes one way is affected, and there is loss besides. */
+static void mtu_shrinks_lossy(struct world_config *c)
+{
+	mtu_shrinks(c);
+	c->up.loss = c->down.loss = 0.03;
+	c->up.change_at_ns = 0;
+	c->datagram_least = 1200;
+	c->finish_by_ns = 6 * S;
+}
+
+/* Ten minutes after the first search a wider path is found: 75 MB at 1 Mbit/s. */
+static void mtu_grows(struct world_config *c)
+{
+	both(c, (struct link_config){.delay_ns = 25 * MS, .rate_bits_per_s = 1e6,
+				     .queue_bytes = 12500, .datagram_max = 1300,
+				     .datagram_max_later = 1472, .change_at_ns = 60 * S});
+	c->interface_bytes = c->datagram_least = 1472;
+	c->down_bytes = 85000000;
+	c->finish_by_ns = 1000 * S;
+}
+
+/* What a probe and its loss cost many short connections: nothing, there is none. */
+static void mtu_short(struct world_config *c)
+{
+	mtu_path(c, 1200);
+	c->conns = WORLD_CONNS_MAX;
+	c->start_spread_ns = 2 * S;
+	c->down_bytes = 10000;
+	c->finish_by_ns = 5 * S;
+	c->datagram_most = 1200;
+}
+
 const struct scenario scenarios[] = {
 	{"clean", "1 MiB over 10 Mbit/s, 30 ms", 3, clean},
 	{"handshake_loss", "20 handshakes, 30 % loss in bursts of 3", 40, handshake_loss},
@@ -233,6 +339,18 @@ const struct scenario scenarios[] = {
 	{"both_close", "both sides close at once, 30 % loss", 20, both_close},
 	{"in_a_row", "64 short connections one after another, 5 % loss", 5, in_a_row},
 	{"rekeying", "both sides change keys all the time, 5 % loss, reordering", 10, rekeying},
+	{"mtu_ethernet", "1472 bytes pass, and are found at once", 3, mtu_ethernet},
+	{"mtu_tunnel", "1392 bytes pass behind an Ethernet interface", 3, mtu_tunnel},
+	{"mtu_base", "1200 bytes pass and no more", 3, mtu_base},
+	{"mtu_jumbo", "8972 bytes pass", 3, mtu_jumbo},
+	{"mtu_jumbo_ends", "1472 bytes pass behind an interface with jumbo frames", 3, mtu_jumbo_ends},
+	{"mtu_loopback", "65507 bytes pass", 3, mtu_loopback},
+	{"mtu_lossy", "1392 bytes pass, 3 % loss", 10, mtu_lossy},
+	{"mtu_shrinks", "1392 bytes pass after half a second", 5, mtu_shrinks},
+	{"mtu_shrinks_lossy", "one way 1392 bytes pass after half a second, 3 % loss", 10,
+	 mtu_shrinks_lossy},
+	{"mtu_grows", "more passes after a minute, found after ten", 1, mtu_grows},
+	{"mtu_short", "64 short connections do not look for more than 1200 bytes", 3, mtu_short},
 	{"unread", "close with unread bytes is a reset, 10 % loss", 20, unread},
 };
 
@@ -292,6 +410,21 @@ static void random_link(struct prng *p, struct link_config *l)
 	}
 }
 
+static void random_sizes(struct prng *p, struct world_config *c)
+{
+	static const uint32_t interfaces[] = {1252, 1472, 8972, 65507};
+
+	c->interface_bytes = interfaces[prng_between(p, 0, 3)];
+	c->up.datagram_max = (size_t)prng_between(p, 1200, c->interface_bytes);
+	c->down.datagram_max = (size_t)prng_between(p, 1200, c->interface_bytes);
+	if (prng_chance(p, 0.5)) {
+		c->up.datagram_max_later = (size_t)prng_between(p, 1200, c->interface_bytes);
+		c->down.datagram_max_later = (size_t)prng_between(p, 1200, c->interface_bytes);
+		c->up.change_at_ns = prng_between(p, 100 * MS, 5 * S);
+		c->down.change_at_ns = prng_between(p, 100 * MS, 5 * S);
+	}
+}
+
 static double dead_share(const struct link_config *l)
 {
 	return l->blackout_every_ns ? (double)l->blackout_ns / (double)l->blackout_every_ns : 0;
@@ -347,5 +480,7 @@ void scenario_random(uint64_t seed, struct world_config *c)
 	c->buffer_max_bytes = prng_chance(&p, 0.3) ? 128 << 10 : 8 << 20;
 	if (prng_chance(&p, 0.1))
 		c->rekey_every_ns = prng_between(&p, 10 * MS, 500 * MS);
+	if (prng_chance(&p, 0.4))
+		random_sizes(&p, c);
 	c->finish_by_ns = bound_ns(c);
 }

@@ -76,6 +76,15 @@ static void seeded_random(void *context, void *out, size_t len)
 		bytes[i] = (uint8_t)prng_next(&w->prng);
 }
 
+static uint32_t interface_of(void *context, void *socket, const struct rudp_addr *remote)
+{
+	const struct world *w = context;
+
+	(void)socket;
+	(void)remote;
+	return w->config->interface_bytes;
+}
+
 /* The byte that a stream must carry at this offset. */
 static uint8_t pattern(int index, int from, uint64_t offset)
 {
@@ -387,6 +396,29 @@ static void rebind_due(struct world *w)
 	w->next_rebind_ns += w->config->rebind_every_ns;
 }
 
+/* While it still is: a connection that has ended has no path. */
+static void note_size(struct world *w)
+{
+	struct rudp_conn_stats s;
+
+	if (!w->config->interface_bytes || !w->side[1][0].conn)
+		return;
+	rudp_conn_stats(w->side[1][0].conn, &s);
+	w->result->datagram_bytes = s.datagram_bytes;
+}
+
+static void check_size(struct world *w)
+{
+	const struct world_config *c = w->config;
+
+	if (c->datagram_least && w->result->datagram_bytes < c->datagram_least)
+		fail(w, "datagrams of %u bytes, not %u", w->result->datagram_bytes, c->datagram_least);
+	if (c->datagram_most && w->result->datagram_bytes > c->datagram_most)
+		fail(w, "datagrams of %u bytes, over %u", w->result->datagram_bytes, c->datagram_most);
+	if (c->size_drops_max && w->link[1].counts.dropped_size > c->size_drops_max)
+		fail(w, "%" PRIu64 " datagrams too big for the path", w->link[1].counts.dropped_size);
+}
+
 static void trace(struct world *w)
 {
 	struct rudp_conn_stats s;
@@ -399,10 +431,11 @@ static void trace(struct world *w)
 			continue;
 		rudp_conn_stats(w->side[host][0].conn, &s);
 		printf("  %7.3f s  host %d  %-11s %-14s srtt %6.1f ms  cwnd %8" PRIu64
-		       "  flight %8" PRIu64 "  pace %7.2f Mbit/s  acked %9" PRIu64 "  unsent %8" PRIu64
-		       "  window %8" PRIu64 "  lost %" PRIu64 "/%" PRIu64 " queue %.1f ms\n",
+		       "  flight %8" PRIu64 "  size %5u  pace %7.2f Mbit/s  acked %9" PRIu64
+		       "  unsent %8" PRIu64 "  window %8" PRIu64 "  lost %" PRIu64 "/%" PRIu64
+		       " queue %.1f ms\n",
 		       (double)w->now_ns / 1e9, host, rudp_state_name(s.state), s.cc_state,
-		       (double)s.srtt_ns / 1e6, s.cwnd_bytes, s.inflight_bytes,
+		       (double)s.srtt_ns / 1e6, s.cwnd_bytes, s.inflight_bytes, s.datagram_bytes,
 		       (double)s.pacing_bytes_per_s * 8 / 1e6, s.stream_acked, s.unsent_bytes,
 		       s.window_send_bytes, s.packets_lost, s.packets_spurious,
 		       (double)rudp_time_max(w->link[host].free_at_ns - w->now_ns, 0) / 1e6);
@@ -463,6 +496,7 @@ static void step(struct world *w)
 		for (int i = 0; i < 2 * w->config->conns; i++)
 			pump(w, i % 2, i / 2);
 	transmit_all(w);
+	note_size(w);
 	w->result->steps++;
 	trace(w);
 	rudp_qlog_run(&w->qlog);
@@ -481,6 +515,8 @@ static struct rudp_endpoint *new_endpoint(struct world *w)
 		.send_buffer_max_bytes = w->config->buffer_max_bytes,
 		.receive_buffer_max_bytes = w->config->buffer_max_bytes,
 		.observer = rudp_qlog_observer(&w->qlog),
+		.datagram_max = w->config->interface_bytes ? interface_of : NULL,
+		.datagram_max_context = w,
 	};
 
 	return rudp_endpoint_new(&config, w->now_ns);
@@ -540,6 +576,7 @@ bool world_run(const struct world_config *config, struct world_result *result)
 	}
 	while (!w->over && !is_finished(w))
 		step(w);
+	check_size(w);
 	result->ok = !w->over;
 	result->end_ns = w->now_ns;
 	result->up = w->link[0].counts;

@@ -45,6 +45,9 @@ struct world_config {
 	size_t buffer_max_bytes;
 	int64_t connect_timeout_ns;
 	int64_t finish_by_ns;            /* bound in virtual time: failing it is a failure */
+	uint32_t interface_bytes;        /* what both hosts' interfaces take; 0: nobody knows */
+	uint32_t datagram_least, datagram_most; /* of the server's datagrams at the end; 0: whatever */
+	uint64_t size_drops_max;         /* downward, too big for the path; 0: whatever */
 	int64_t trace_every_ns;          /* print the first connection's state; 0: never */
 	const char *qlog;                /* directory for traces of all connections; NULL: none */
 };
@@ -59,6 +62,7 @@ struct world_result {
 	struct link_counts up, down;
 	double goodput_bits_per_s;       /* stream bytes of both directions until then */
 	uint64_t stream_resent;
+	uint32_t datagram_bytes;         /* the first connection's size at the server, at last */
 	int64_t queue_delay_mean_ns, queue_delay_max_ns; /* upward link */
 };
 
