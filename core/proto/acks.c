@@ -9,7 +9,8 @@
 
 void rudp_acks_init(struct rudp_acks *acks)
 {
-	*acks = (struct rudp_acks){.largest = UINT64_MAX, .due_at_ns = RUDP_NEVER};
+	*acks = (struct rudp_acks){
+		.largest = UINT64_MAX, .due_at_ns = RUDP_NEVER, .sent_at_ns = INT64_MIN / 2};
 	rudp_range_set_init(&acks->received, RUDP_ACKS_RANGES_MAX);
 }
 
@@ -52,6 +53,17 @@ static unsigned interval(const struct rudp_acks *acks)
 									     : RUDP_ACK_EVERY;
 }
 
+/* The peer looks for losses: soon, but not once for each packet. */
+static void want_soon(struct rudp_acks *acks, int64_t srtt_ns, int64_t now_at_ns)
+{
+	int64_t soonest_at_ns = acks->sent_at_ns + srtt_ns / RUDP_ACK_SPACING_DIVISOR;
+
+	if (soonest_at_ns <= now_at_ns)
+		acks->now = true;
+	else
+		acks->due_at_ns = rudp_time_min(acks->due_at_ns, soonest_at_ns);
+}
+
 void rudp_acks_on_packet(struct rudp_acks *acks, uint64_t number, bool eliciting, uint8_t ecn,
 			 int64_t srtt_ns, int64_t now_at_ns)
 {
@@ -69,10 +81,12 @@ void rudp_acks_on_packet(struct rudp_acks *acks, uint64_t number, bool eliciting
 	if (!eliciting)
 		return;
 	acks->pending++;
-	if (!in_order || ecn == ECN_CE || acks->pending >= every)
-		acks->now = true;
 	if (acks->due_at_ns == RUDP_NEVER)
 		acks->due_at_ns = now_at_ns + delay_ns(srtt_ns);
+	if (acks->pending >= every)
+		acks->now = true;
+	else if (!in_order || ecn == ECN_CE)
+		want_soon(acks, srtt_ns, now_at_ns);
 }
 
 void rudp_acks_on_bytes(struct rudp_acks *acks, size_t bytes)
@@ -104,8 +118,9 @@ bool rudp_acks_write(const struct rudp_acks *acks, struct rudp_writer *w, int64_
 				    has_ecn ? acks->ecn : NULL);
 }
 
-void rudp_acks_on_sent(struct rudp_acks *acks)
+void rudp_acks_on_sent(struct rudp_acks *acks, int64_t now_at_ns)
 {
+	acks->sent_at_ns = now_at_ns;
 	acks->pending = 0;
 	acks->pending_bytes = 0;
 	acks->now = false;

@@ -5,7 +5,9 @@
  * Rule     docs/protocol.md section 9.4: after every second packet that expects an answer while the
  *          connection is young, then after every eighth, and so behind the peer's FIN; after
  *          RUDP_ACK_EVERY_BYTES; at the latest after the acknowledgement delay; at once when a packet
- *          comes out of order, leaves a gap, or is marked CE.
+ *          comes out of order, leaves a gap, or is marked CE, but for that not sooner than a sixty-fourth
+ *          of the RTT after the last one: on a path that reorders all the time every packet would be
+ *          acknowledged by one of its own.
  * Limits   RUDP_ACKS_RANGES_MAX ranges are remembered; beyond that the oldest are forgotten.
  */
 #ifndef RUDP_PROTO_ACKS_H
@@ -21,6 +23,7 @@
 #define RUDP_ACKS_RANGES_MAX 256
 #define RUDP_ACK_DELAY_MAX_NS (25 * RUDP_NS_PER_MS)
 #define RUDP_ACK_DELAY_MIN_NS (1 * RUDP_NS_PER_MS)
+#define RUDP_ACK_SPACING_DIVISOR 64     /* of the RTT, between ACKs that disorder calls for */
 #define RUDP_ACK_EVERY_YOUNG 2
 #define RUDP_ACK_EVERY 8
 #define RUDP_ACK_YOUNG_PACKETS 100
@@ -38,6 +41,7 @@ struct rudp_acks {
 	bool now;
 	bool peer_is_done;         /* no more of its stream is to come */
 	int64_t due_at_ns;         /* RUDP_NEVER: nothing owed */
+	int64_t sent_at_ns;        /* the last one left */
 	uint64_t ecn[3];           /* received: ECT(0), ECT(1), CE */
 };
 
@@ -65,7 +69,7 @@ static inline bool rudp_acks_is_owed(const struct rudp_acks *acks)
 /* Appends an ACK frame; false when it does not fit or nothing was ever received. */
 bool rudp_acks_write(const struct rudp_acks *acks, struct rudp_writer *w, int64_t now_at_ns);
 /* The frame has left. */
-void rudp_acks_on_sent(struct rudp_acks *acks);
+void rudp_acks_on_sent(struct rudp_acks *acks, int64_t now_at_ns);
 /* The peer has our ACK that covered everything up to largest: older ranges need no repetition. */
 void rudp_acks_on_acked(struct rudp_acks *acks, uint64_t largest);
 

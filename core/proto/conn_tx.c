@@ -305,7 +305,7 @@ static void record(struct plan *plan)
 		conn->probes_due--;
 	}
 	if (plan->has_ack)
-		rudp_acks_on_sent(&conn->acks);
+		rudp_acks_on_sent(&conn->acks, plan->now_at_ns);
 	/* A copy that carries more than copies is as good as any other packet. */
 	if (sent->content & (unsigned)~(RUDP_CONTENT_COPY | RUDP_CONTENT_ACK | RUDP_CONTENT_FIN))
 		sent->content &= (uint16_t)~RUDP_CONTENT_COPY;

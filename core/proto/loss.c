@@ -11,12 +11,16 @@ static int64_t loss_delay_ns(const struct rudp_reliability *r, const struct rudp
 	return rudp_time_max(delay_ns, RUDP_RTT_GRANULARITY_NS);
 }
 
+static uint32_t relaxed_threshold(const struct rudp_reliability *r)
+{
+	return RUDP_PACKET_THRESHOLD + (r->packet_threshold - RUDP_PACKET_THRESHOLD) / 2;
+}
+
 /* A step back towards the thresholds of an orderly path, once nothing has spoken for wider ones. */
 static void relax_reordering(struct rudp_reliability *r)
 {
 	r->clean_recoveries = 0;
-	r->packet_threshold =
-		RUDP_PACKET_THRESHOLD + (r->packet_threshold - RUDP_PACKET_THRESHOLD) / 2;
+	r->packet_threshold = relaxed_threshold(r);
 	r->reorder_shift_eighths =
 		RUDP_REORDER_EIGHTHS + (r->reorder_shift_eighths - RUDP_REORDER_EIGHTHS) / 2;
 }
@@ -31,7 +35,23 @@ static void count_recovery(struct rudp_reliability *r, uint64_t number)
 		relax_reordering(r);
 }
 
-void rudp_loss_on_spurious(struct rudp_reliability *r, uint64_t extent)
+/*
+ * Learnt from every late packet, before one is taken for lost. Twice what was seen: extents have a long
+ * tail, and RFC 8985 counts no packets at all once a path has reordered. Time still finds the losses.
+ */
+void rudp_loss_on_reordering(struct rudp_reliability *r, uint64_t extent)
+{
+	uint64_t wanted = RUDP_REORDER_MARGIN * extent;
+
+	if (wanted > RUDP_PACKET_THRESHOLD_MAX)
+		wanted = RUDP_PACKET_THRESHOLD_MAX;
+	if (wanted > r->packet_threshold)
+		r->packet_threshold = (uint32_t)wanted;
+	if (wanted > relaxed_threshold(r))
+		r->clean_recoveries = 0; /* the path still needs it as wide as this */
+}
+
+void rudp_loss_on_spurious(struct rudp_reliability *r)
 {
 	r->clean_recoveries = 0;
 	r->lost_run_from_ns = RUDP_NEVER; /* it has been answered meanwhile, for one */
@@ -40,10 +60,6 @@ void rudp_loss_on_spurious(struct rudp_reliability *r, uint64_t extent)
 	if (r->largest_answered < r->reorder_round_end)
 		return;
 	r->reorder_round_end = r->next;
-	if (extent >= RUDP_PACKET_THRESHOLD_MAX)
-		r->packet_threshold = RUDP_PACKET_THRESHOLD_MAX;
-	else if (extent >= r->packet_threshold)
-		r->packet_threshold = (uint32_t)extent + 1;
 	if (r->reorder_shift_eighths < RUDP_REORDER_EIGHTHS_MAX)
 		r->reorder_shift_eighths++;
 }

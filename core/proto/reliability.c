@@ -16,7 +16,7 @@ struct pass {
 	int64_t rtt_ns;          /* RUDP_NEVER: it is not */
 	bool eliciting;          /* something newly answered did expect an answer */
 	uint64_t newest;         /* in flight and newly answered; RUDP_NUMBER_NONE: none */
-	uint64_t extent;         /* of reordering, seen from spurious losses */
+	uint64_t extent;         /* of reordering: how far below the largest one came late */
 };
 
 int rudp_reliability_init(struct rudp_reliability *r, const struct rudp_reliability_owner *owner)
@@ -130,8 +130,16 @@ static void note_spurious(struct pass *pass, uint64_t number, const struct rudp_
 	result->spurious_largest_number = number;
 	if (sent->in_flight)
 		result->spurious_bytes += sent->size_bytes;
+}
+
+/* RFC 8985 section 6.2 step 3: what is answered now was overtaken, lost or not so far. */
+static void note_reordering(struct pass *pass, uint64_t number, const struct rudp_sent *sent)
+{
+	if (pass->largest_before == RUDP_NUMBER_NONE || number > pass->largest_before ||
+	    sent->resent)
+		return;
 	if (pass->largest_before - number > pass->extent)
-		pass->extent = pass->largest_before - number; /* a loss implies a larger answered */
+		pass->extent = pass->largest_before - number;
 }
 
 static void note_delivered(struct pass *pass, uint64_t number, const struct rudp_sent *sent)
@@ -153,6 +161,7 @@ static void answer(struct pass *pass, uint64_t number)
 	struct rudp_sent *sent = rudp_sent_at(r, number);
 	bool awaited = rudp_sent_is_awaited(sent);
 
+	note_reordering(pass, number, sent);
 	if (sent->fate == RUDP_FATE_LOST && !(sent->content & RUDP_CONTENT_EXTRA))
 		note_spurious(pass, number, sent);
 	r->outstanding -= awaited;
@@ -258,8 +267,10 @@ static void finish(struct pass *pass, struct rudp_rtt *rtt, uint64_t largest, in
 	measure_rtt(pass, rtt, ack_delay_ns);
 	take_newest(pass);
 	r->pto_count = 0;
+	if (pass->extent > 0)
+		rudp_loss_on_reordering(r, pass->extent);
 	if (pass->result->spurious_packets > 0)
-		rudp_loss_on_spurious(r, pass->extent);
+		rudp_loss_on_spurious(r);
 	rudp_loss_detect(r, rtt, ack_delay_max_ns, pass->now_at_ns, pass->result);
 }
 

@@ -35,6 +35,7 @@
 #define RUDP_SENT_RECORDS_MAX (1u << 17)
 #define RUDP_PACKET_THRESHOLD 3        /* RFC 9002 section 6.1.1; grows with observed reordering */
 #define RUDP_PACKET_THRESHOLD_MAX 1024
+#define RUDP_REORDER_MARGIN 2          /* the threshold is this many times the extent seen */
 #define RUDP_REORDER_EIGHTHS 1         /* of the RTT waited beyond it: 9/8, RFC 9002 section 6.1.2 */
 #define RUDP_REORDER_EIGHTHS_MAX 8     /* RFC 8985 section 7.1: at most one RTT of extra wait */
 #define RUDP_REORDER_PERSIST 16        /* loss recoveries after which a wider threshold is relaxed */

@@ -36,10 +36,9 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 		      int64_t ack_delay_max_ns, int64_t now_at_ns,
 		      struct rudp_reliability_result *result);
 
-/*
- * Losses have proved spurious. extent: how many numbers before the largest answered so far the
- * latest of them was; it would not have been lost with a packet threshold above that.
- */
-void rudp_loss_on_spurious(struct rudp_reliability *r, uint64_t extent);
+/* A packet was answered that is extent numbers below one answered before. */
+void rudp_loss_on_reordering(struct rudp_reliability *r, uint64_t extent);
+/* Losses have proved spurious. */
+void rudp_loss_on_spurious(struct rudp_reliability *r);
 
 #endif

@@ -45,9 +45,9 @@ Test(acks, large_packets_want_one_by_their_bytes)
 		take(i);
 		rudp_acks_on_bytes(&acks, 32768);
 		if (due(0))
-			rudp_acks_on_sent(&acks);
+			rudp_acks_on_sent(&acks, 0);
 	}
-	rudp_acks_on_sent(&acks);
+	rudp_acks_on_sent(&acks, 0);
 	take(200);
 	rudp_acks_on_bytes(&acks, 32768);
 	cr_assert(eq(int, due(0), 0));
@@ -77,5 +77,31 @@ Test(acks, a_fin_behind_a_gap_wants_one_at_once)
 	take(0);
 	rudp_acks_on_peer_fin(&acks);
 	take(2);
+	cr_assert(eq(int, due(0), 1));
+}
+
+Test(acks, gap_wants_one_at_once_but_not_one_for_every_late_packet)
+{
+	for (uint64_t n = 0; n <= RUDP_ACK_YOUNG_PACKETS; n++)
+		take(n);
+	rudp_acks_on_sent(&acks, 0);
+	rudp_acks_on_packet(&acks, 110, true, 0, RTT_NS, RTT_NS);
+	cr_assert(eq(int, due(RTT_NS), 1));
+	rudp_acks_on_sent(&acks, RTT_NS);
+	rudp_acks_on_packet(&acks, 109, true, 0, RTT_NS, RTT_NS + 1);
+	cr_assert(eq(int, due(RTT_NS + 1), 0));
+	cr_assert(eq(int, due(RTT_NS + RTT_NS / RUDP_ACK_SPACING_DIVISOR - 1), 0));
+	cr_assert(eq(int, due(RTT_NS + RTT_NS / RUDP_ACK_SPACING_DIVISOR), 1));
+}
+
+Test(acks, every_eighth_packet_wants_one_in_whatever_order_they_come)
+{
+	for (uint64_t n = 0; n <= RUDP_ACK_YOUNG_PACKETS; n++)
+		take(n);
+	rudp_acks_on_sent(&acks, 0);
+	for (uint64_t n = 120; n > 113; n--)
+		take(n);
+	cr_assert(eq(int, due(0), 0));
+	take(113);
 	cr_assert(eq(int, due(0), 1));
 }

@@ -132,15 +132,23 @@ static bool covers(const struct rudp_ack *ack, uint64_t number)
 	return false;
 }
 
-static void expect_spurious(uint64_t extent)
+static void expect_reordering(uint64_t extent)
+{
+	uint64_t wanted = 2 * extent < RUDP_PACKET_THRESHOLD_MAX ? 2 * extent
+								 : RUDP_PACKET_THRESHOLD_MAX;
+
+	if (wanted > m.threshold)
+		m.threshold = wanted;
+	if (wanted > 3 + (m.threshold - 3) / 2)
+		m.clean = 0;
+}
+
+static void expect_spurious(void)
 {
 	m.clean = 0;
 	if (m.largest < m.round_end)
 		return;
 	m.round_end = m.next;
-	if (extent + 1 > m.threshold)
-		m.threshold = extent + 1 < RUDP_PACKET_THRESHOLD_MAX ? extent + 1
-								     : RUDP_PACKET_THRESHOLD_MAX;
 	if (m.eighths < RUDP_REORDER_EIGHTHS_MAX)
 		m.eighths++;
 }
@@ -193,10 +201,9 @@ static void expect_ack(const struct rudp_ack *ack)
 		if (packet->fate == RUDP_FATE_ANSWERED || !covers(ack, n) ||
 		    !rudp_reliability_find(&m.r, n))
 			continue;
-		if (packet->fate == RUDP_FATE_LOST) {
-			m.want_spurious++;
+		m.want_spurious += packet->fate == RUDP_FATE_LOST;
+		if (before != NONE && n < before)
 			extent = before - n > extent ? before - n : extent;
-		}
 		packet->fate = RUDP_FATE_ANSWERED;
 		m.want_answered++;
 		m.want_answered_bytes += packet->eliciting ? packet->size_bytes : 0;
@@ -210,8 +217,10 @@ static void expect_ack(const struct rudp_ack *ack)
 	if (largest_new && eliciting)
 		rudp_rtt_sample(&m.rtt_expected, m.now_at_ns - m.packets[ack->largest].sent_at_ns,
 				rudp_time_min(ack->delay_ns, ACK_DELAY_NS));
+	if (extent > 0)
+		expect_reordering(extent);
 	if (m.want_spurious > 0)
-		expect_spurious(extent);
+		expect_spurious();
 	expect_losses();
 }
 
