@@ -136,7 +136,7 @@ static void note_spurious(struct pass *pass, uint64_t number, const struct rudp_
 static void note_reordering(struct pass *pass, uint64_t number, const struct rudp_sent *sent)
 {
 	if (pass->largest_before == RUDP_NUMBER_NONE || number > pass->largest_before ||
-	    sent->resent)
+	    sent->resent || (sent->content & RUDP_CONTENT_EXTRA))
 		return;
 	if (pass->largest_before - number > pass->extent)
 		pass->extent = pass->largest_before - number;
