@@ -166,6 +166,7 @@ void rudp_conn_fail(struct rudp_conn *conn, int error, int64_t now_at_ns)
 void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	rudp_conn_enter(conn, RUDP_STATE_ESTABLISHED);
+	conn->handshake_ns = now_at_ns - conn->opened_at_ns;
 	if (conn->initiator || !conn->syn_answer->told_elsewhere)
 		conn->path.validated = true;
 	else
@@ -383,7 +384,12 @@ int rudp_conn_receive_readable(const struct rudp_conn *conn, struct iovec iov[2]
 
 void rudp_conn_receive_consume(struct rudp_conn *conn, size_t n, int64_t now_at_ns)
 {
-	rudp_recvbuf_consume(&conn->recvbuf, n, conn->rtt.srtt_ns, now_at_ns);
+	/* Without a sample (Karn: the SYNACK went out twice) what the handshake took has to do. */
+	int64_t rtt_ns = conn->rtt.samples > 0
+				 ? conn->rtt.srtt_ns
+				 : rudp_time_max(conn->rtt.srtt_ns, conn->handshake_ns);
+
+	rudp_recvbuf_consume(&conn->recvbuf, n, rtt_ns, now_at_ns);
 	if (rudp_recvbuf_available(&conn->recvbuf) == 0 && conn->trim_at_ns == RUDP_NEVER) {
 		conn->trim_at_ns = now_at_ns + RUDP_TRIM_IDLE_NS;
 		rudp_endpoint_touch(conn->ep, conn);

@@ -131,6 +131,7 @@ struct rudp_conn {
 	struct rudp_conn_options options;
 	struct rudp_timer timer;
 	int64_t opened_at_ns;
+	int64_t handshake_ns;          /* how long it took, as far as seen from here */
 	int64_t progress_at_ns;       /* the peer last answered something, or nothing was owed */
 	int64_t heard_at_ns;          /* last authentic packet */
 	int64_t pinged_at_ns;

@@ -2,9 +2,11 @@
 #include "proto/recvbuf.h"
 
 #include "base/log.h"
+#include "proto/cc_pace.h"
 #include "proto/rtt.h"
 
 #define FINAL_SIZE_UNKNOWN UINT64_MAX
+#define ARRIVAL_STEPS 16   /* in a round trip, in which arrivals are averaged */
 #define WINDOW_DUE_SHARE 4 /* a WINDOW frame is worth sending for a quarter of the window */
 #define TRIM_IDLE_NS (1 * RUDP_NS_PER_S)
 
@@ -117,15 +119,21 @@ static void decay(struct rudp_recvbuf *buf, int64_t now_at_ns)
 /* A program that has not read half of what has just come may want to hold the sender back. */
 static void note_arrival(struct rudp_recvbuf *buf, size_t bytes, int64_t now_at_ns)
 {
+	int64_t span_ns = rudp_time_min(now_at_ns - buf->arrived_at_ns, buf->srtt_ns);
 	uint64_t wanted;
 
-	if (now_at_ns - buf->arrived_from_ns > buf->srtt_ns) {
-		buf->arrived_from_ns = now_at_ns;
-		buf->arrived_bytes = 0;
+	/* What came a round trip ago leaks away, in steps large enough for the rounding. */
+	if (span_ns >= buf->srtt_ns / ARRIVAL_STEPS) {
+		buf->arrived_bytes -= rudp_cc_mul_div(buf->arrived_bytes, (uint64_t)span_ns,
+						      (uint64_t)buf->srtt_ns);
+		buf->arrived_at_ns = now_at_ns;
 	}
 	buf->arrived_bytes += bytes;
-	wanted = min_u64(RUDP_RECVBUF_WINDOW_ROUNDS * buf->arrived_bytes,
-			 buf->ring.capacity_max_bytes);
+	wanted = max_u64(min_u64(RUDP_RECVBUF_YOUNG_ROUNDS * buf->arrived_bytes,
+				 RUDP_RECVBUF_YOUNG_BYTES),
+			 min_u64(RUDP_RECVBUF_WINDOW_ROUNDS * buf->arrived_bytes,
+				 RUDP_RECVBUF_ARRIVAL_WINDOW_BYTES_MAX));
+	wanted = min_u64(wanted, buf->ring.capacity_max_bytes);
 	if (wanted > buf->window_bytes && rudp_ring_used(&buf->ring) < buf->arrived_bytes / 2)
 		buf->window_bytes = wanted;
 }
@@ -195,7 +203,7 @@ static void trim(struct rudp_recvbuf *buf, int64_t now_at_ns)
 void rudp_recvbuf_consume(struct rudp_recvbuf *buf, size_t n, int64_t srtt_ns, int64_t now_at_ns)
 {
 	rudp_ring_consume(&buf->ring, n);
-	buf->srtt_ns = srtt_ns;
+	buf->srtt_ns = rudp_time_max(srtt_ns, ARRIVAL_STEPS);
 	tune(buf, srtt_ns, now_at_ns);
 	trim(buf, now_at_ns);
 }

@@ -26,6 +26,10 @@
 #define RUDP_RECVBUF_RANGES_MAX 16384
 #define RUDP_RECVBUF_INITIAL_WINDOW_BYTES (512u << 10)
 #define RUDP_RECVBUF_WINDOW_ROUNDS 8
+#define RUDP_RECVBUF_YOUNG_ROUNDS 32 /* up to RUDP_RECVBUF_YOUNG_BYTES: start-up grows fastest */
+#define RUDP_RECVBUF_YOUNG_BYTES (2u << 20)
+/* What arrives without being drained earns no more: a peer that leaves a hole holds so much. */
+#define RUDP_RECVBUF_ARRIVAL_WINDOW_BYTES_MAX (8u << 20)
 #define RUDP_RECVBUF_IDLE_NS (10 * RUDP_NS_PER_S)
 
 struct rudp_recvbuf {
@@ -36,8 +40,8 @@ struct rudp_recvbuf {
 	uint64_t window_end;           /* promised */
 	uint64_t drained_mark;         /* auto-tuning: head when the present measurement began */
 	int64_t drained_mark_at_ns;
-	uint64_t arrived_bytes;        /* new ones of the round trip that began at arrived_from_ns */
-	int64_t arrived_from_ns;
+	uint64_t arrived_bytes;        /* new ones, about those of the last round trip */
+	int64_t arrived_at_ns;
 	int64_t srtt_ns;               /* as last heard */
 	int64_t last_data_at_ns;
 	bool discarding;               /* the program shut its reading side: take and drop */

@@ -225,18 +225,30 @@ Test(recvbuf, window_follows_what_arrives_behind_a_gap)
 {
 	take(0, 1000, false);
 	drain(1000);
-	now_at_ns += 2 * RTT; /* a round trip begins */
-	for (uint64_t i = 1; i <= 10; i++)
+	now_at_ns += 2 * RTT; /* what has come so far is forgotten */
+	for (uint64_t i = 1; i <= 4; i++)
 		take(i * 10000, 10000, false);
-	cr_assert(eq(u64, buf.window_bytes, 8 * 100000));
+	cr_assert(eq(u64, buf.window_bytes, 32 * 40000));
 	cr_assert(eq(int, rudp_recvbuf_window_due(&buf), 1));
 	/* As much again in each of the next round trips is no reason for more. */
 	for (uint64_t round = 1; round <= 4; round++) {
 		now_at_ns += 2 * RTT;
-		for (uint64_t i = 1; i <= 10; i++)
-			take((round * 10 + i) * 10000, 10000, false);
+		for (uint64_t i = 1; i <= 4; i++)
+			take((round * 4 + i) * 10000, 10000, false);
 	}
-	cr_assert(eq(u64, buf.window_bytes, 8 * 100000));
+	cr_assert(eq(u64, buf.window_bytes, 32 * 40000));
+	/* 2 MiB at most that way; from there on eight times what arrives has to be more. */
+	promise();
+	now_at_ns += 2 * RTT;
+	take(300000, 200000, false);
+	cr_assert(eq(u64, buf.window_bytes, RUDP_RECVBUF_YOUNG_BYTES));
+	promise();
+	take(500000, 200000, false);
+	cr_assert(eq(u64, buf.window_bytes, 8 * 400000));
+	/* The capacity of this buffer ends it, and elsewhere the bound for what is not drained. */
+	promise();
+	take(700000, 500000, false);
+	cr_assert(eq(u64, buf.window_bytes, CAPACITY_BYTES));
 }
 
 Test(recvbuf, window_does_not_follow_what_the_program_leaves_unread)
