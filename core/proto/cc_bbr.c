@@ -42,7 +42,7 @@ static void bbr_on_sent(struct rudp_cc *cc, uint64_t number, uint64_t bytes,
 	struct bbr *b = bbr_of(cc);
 
 	(void)inflight_bytes;
-	(void)now_at_ns;
+	bbr_note_train_sent(b, number, now_at_ns);
 	b->next_number = bbr_max(b->next_number, number + 1);
 	b->now.sent_bytes += bytes;
 }
@@ -67,11 +67,12 @@ static void update_model(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 
 	take_sample(b, ack);
 	bbr_note_rtt(b, ack);
+	bbr_note_train_acked(b, ack);
 	if (ack->ecn_ce_new > 0) {
 		b->now.marked_bytes += ack->ecn_ce_new * cc->datagram_bytes;
 		b->mark_in_round = true;
 	}
-	bbr_update_round(b, ack);
+	bbr_update_round(cc, ack);
 	if (b->round_start)
 		bbr_close_loss_account(cc);
 	bbr_update_latest(b, ack);

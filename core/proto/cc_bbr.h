@@ -9,30 +9,46 @@
  * on a path with 3 % of random loss ends in a small fraction of the link. Here losses count only
  * together with evidence, any of:
  *
- *   queue      the smallest RTT of the last or the current round is above min_rtt * 5/4 + 2 ms:
+ *   queue      the smallest RTT of the last or the current round is above min_rtt * 9/8 + 4 ms:
  *              even the luckiest packet of a round trip has waited;
  *   shortfall  in a round neither idle nor limited by the application, bytes delivered and lost per
  *              second were under 80 % of the bytes sent per second in the round before: more is
  *              missing than the losses explain;
  *   heavy      more than 20 % of a round is lost (at least 8 datagrams): no link loses that much
  *              without being overloaded, and a policer shows neither a queue nor a shortfall;
- *   excess     (while probing) the loss is 10 points above what the path loses when not probed: a
- *              buffer too shallow to show a delay. What it loses then is an average of the rounds
- *              of CRUISE.
+ *   excess     (while probing) the loss is 10 points above the worst that a round has lost of late
+ *              when the path was not probed: a buffer too shallow to show a delay.
  *
  *   With evidence the draft's responses are taken as they stand: the short-term bounds, the bound
  *   inflight_longterm and the end of the probe, the end of STARTUP. Without, a loss changes nothing
  *   but the account of losses. An ECN mark is a loss that carries its own evidence.
  *
+ * Startup is told by trains how far it is (cc_bbr_train.c). Packets that leave together, ten at
+ * most in any path's first flights, are spread by the bottleneck; where the ACKs of one train say
+ * that the path holds more than twice the window, it grows fourfold in the round trip instead of
+ * twofold, and once three trains agree (within a quarter of their median) sixteenfold, paced over
+ * the round trip, to 80 % of what they say; from there on by a quarter. If no queue shows at one
+ * and a half times of it the trains were wrong and the window doubles as ever. Trains whose ACKs
+ * come in one lump say nothing; then all is as in the draft. Without a queue the median of the
+ * trains is the bandwidth of the bottleneck; where others fill it, it is about our share of it.
+ *
  * Startup ends by delay too: once 8 RTT samples in a row (4 where ACKs are rare) are above min_rtt
- * by max(4 ms, 1/8), the sender drains for a round trip, in which all ACKs are of packets sent
- * before. If the delay is still there at its end, the pipe is full; if not, it was jitter and
- * STARTUP goes on. A probe (UP) ends by the same sign, against the delay at which it began.
+ * by an eighth (4 ms to 16 ms), the sender holds for a round trip, in which all ACKs are of packets
+ * sent before: no more in flight than the bandwidth measured so far fills, which drains the queue
+ * as fast as the link can. If the delay is still there at the end, the pipe is full; if not, it was
+ * jitter and STARTUP goes on.
+ *
+ * The first probe comes a round trip after STARTUP. A probe (UP) puts no more in flight than a queue
+ * takes that will be noticed (1.5 times the bound of the sign above, which in a probe begins at
+ * 2 ms), twice as much each round trip in which none is; it ends at the sign, against the delay at
+ * which it began. The draft adds a quarter of all in flight: 150 ms of queue on a path of 600 ms.
+ * It forgets inflight_longterm when a probe has got that far and met a queue instead of loss. Where
+ * a queue stands already it is another's and a probe is the draft's.
  *
  * Flows settle. The bandwidths that several flows find by probing add up to more than the link, and
- * the draft lets the excess stand as a queue of one BDP, or be lost. So while a queue stands or
- * more is lost than the path's own, DOWN and CRUISE go no faster than what was delivered; see
- * settle().
+ * the draft lets the excess stand as a queue of one BDP, or be lost. So while a queue stands (not one
+ * packet of a round came without it) or more is lost than the path's own, DOWN and CRUISE go no
+ * faster than what was delivered; see settle().
  *
  * PROBE_RTT is put off while RTTs within 1/32 of the minimum are seen: the queue is then known to
  * be empty, and stopping to find that out would cost a long path 15 % of its bandwidth. At least
@@ -47,7 +63,8 @@
 
 /* Gains and shares in percent. */
 #define BBR_STARTUP_PACING_GAIN 277
-#define BBR_HOLD_PACING_GAIN 50
+#define BBR_HOLD_PACING_GAIN 100
+#define BBR_HOLD_CWND_GAIN 100
 #define BBR_DRAIN_PACING_GAIN 50
 #define BBR_DOWN_PACING_GAIN 90
 #define BBR_CRUISE_PACING_GAIN 100
@@ -63,6 +80,24 @@
 #define BBR_HEAVY_LOSS 20
 #define BBR_EXCESS_LOSS 10
 #define BBR_SHORTFALL 80
+
+#define BBR_STARTUP_WINDOW_PACING_GAIN 150
+#define BBR_TRAIN_PACING_GAIN 110
+#define BBR_TRAIN_FAR 25
+#define BBR_TRAIN_TARGET_FIRST 50
+#define BBR_TRAIN_TARGET 80
+#define BBR_TRAIN_LIMIT 150
+#define BBR_TRAIN_AGREE 25
+#define BBR_TRAIN_GROWTH_FIRST 3
+#define BBR_TRAIN_GROWTH 15
+#define BBR_TRAIN_NEAR_DIVISOR 4
+#define BBR_TRAIN_COUNT_SURE 3
+#define BBR_TRAIN_COUNT_MAX 8
+#define BBR_TRAINS_WATCHED 4 /* in flight at once */
+#define BBR_TRAIN_ACKS_MIN 3
+#define BBR_TRAIN_LATE_GAPS 4
+#define BBR_TRAIN_DATAGRAMS_MIN 8
+#define BBR_TRAIN_DATAGRAMS_MAX 64
 
 #define BBR_FULL_BW_ROUNDS 3
 #define BBR_STARTUP_LOSSES_MIN 6
@@ -82,6 +117,9 @@
 #define BBR_PROBE_WAIT_NS (2 * RUDP_NS_PER_S)
 #define BBR_PROBE_WAIT_RANDOM_NS (1 * RUDP_NS_PER_S)
 #define BBR_DELAY_NS_MIN (4 * RUDP_NS_PER_MS)
+#define BBR_PROBE_DELAY_NS_MIN (2 * RUDP_NS_PER_MS)
+#define BBR_UP_EXTRA_GAIN 150
+#define BBR_DELAY_NS_MAX (16 * RUDP_NS_PER_MS)
 #define BBR_DELAY_DIVISOR 8
 #define BBR_DELAY_SPAN_DIVISOR 4
 #define BBR_QUEUE_DIVISOR 8
@@ -144,6 +182,17 @@ struct bbr_undo {
 	bool left_up;
 };
 
+/* Packets that left at one instant: how far apart they are acknowledged tells the bandwidth. */
+struct bbr_train {
+	uint64_t first_number;
+	int64_t ack_at_ns;    /* of the first ACK in it, as the next */
+	uint64_t ack_bytes;   /* delivered_total_bytes then */
+	uint32_t span_ns;     /* from there to the last ACK in it, as the next */
+	uint32_t span_bytes;
+	uint8_t packets;      /* 0: none */
+	uint8_t acks;         /* at different instants */
+};
+
 struct bbr {
 	enum bbr_state state;
 	enum bbr_ack_phase ack_phase;
@@ -154,6 +203,7 @@ struct bbr {
 	uint64_t round_count;
 	bool round_start;
 	struct bbr_round now, last;
+	uint64_t ack_rate_before; /* of the round before the last */
 
 	/* Bandwidth, bytes per second. sample_bw 0: this ACK brought none. */
 	uint64_t sample_bw;
@@ -183,12 +233,25 @@ struct bbr {
 	bool full_bw_now, full_bw_reached;
 	bool holding; /* STARTUP pauses to check a delay */
 	uint64_t hold_end_number;
+	uint64_t leaving_number; /* the first that left at leaving_at_ns */
+	int64_t leaving_at_ns;
+	struct bbr_train trains[BBR_TRAINS_WATCHED];
+	uint32_t train_rates[BBR_TRAIN_COUNT_MAX]; /* in order of size, bytes per second */
+	uint32_t train_count;
+	bool trains_wrong;
+	uint64_t round_cwnd_bytes; /* when the round began, */
+	uint64_t round_acked_bytes; /* and what it has brought */
+	bool hold_sign; /* as last seen before its end */
 	uint64_t drain_start_round;
 
 	/* The probe cycle. */
 	int64_t cycle_at_ns, probe_wait_ns;
 	uint64_t rounds_since_probe;
 	uint64_t probe_up_acked, probe_up_acked_per_inc;
+	uint64_t up_inflight_bytes, up_extra_bytes; /* when UP began, and what it may add */
+	uint32_t up_rounds;
+	bool has_probed;
+	bool up_limited;                            /* it did, in this round */
 	uint32_t probe_up_rounds;
 	bool is_bw_probe_sample, prev_probe_too_high, prev_probe_precautionary;
 
@@ -196,6 +259,7 @@ struct bbr {
 	uint64_t loss_round_end_number;
 	bool loss_round_start, loss_in_round, mark_in_round, shortfall, evidence_in_round;
 	uint64_t loss_ppm;        /* average of rounds of DOWN and CRUISE */
+	uint64_t loss_peak_ppm;   /* the worst of them, slowly forgotten */
 	uint64_t base_loss_ppm;   /* of those at a reduced rate: the path's own */
 	uint64_t phase_rounds;    /* rounds ended since DOWN began */
 	uint64_t standing_cycles; /* in a row, whose queue never went away */
@@ -245,7 +309,7 @@ uint64_t bbr_with_headroom(const struct rudp_cc *cc);
 
 /* Rounds, bandwidth, aggregation, full pipe (cc_bbr_model.c). */
 void bbr_start_round(struct bbr *b);
-void bbr_update_round(struct bbr *b, const struct rudp_cc_ack *ack);
+void bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 void bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack);
 void bbr_advance_max_bw(struct bbr *b);
 void bbr_update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
@@ -254,9 +318,20 @@ void bbr_reset_full_bw(struct bbr *b);
 void bbr_check_full_bw(struct bbr *b);
 void bbr_bound_bw(struct bbr *b);
 
+/* Trains of packets and the growth that they allow (cc_bbr_train.c). */
+void bbr_note_train_sent(struct bbr *b, uint64_t number, int64_t now_at_ns);
+void bbr_note_train_acked(struct bbr *b, const struct rudp_cc_ack *ack);
+bool bbr_wants_trains(const struct bbr *b);
+bool bbr_are_trains_sure(const struct bbr *b);
+bool bbr_is_far_by_trains(const struct rudp_cc *cc);
+uint64_t bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+
 /* Delay: min_rtt, PROBE_RTT, the delay signal (cc_bbr_rtt.c). */
 void bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
+int64_t bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns);
 bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns);
+bool bbr_had_round_delay(const struct bbr *b);
+bool bbr_has_probe_delay(const struct bbr *b);
 void bbr_update_min_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
 void bbr_check_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 void bbr_check_probe_rtt_done(struct rudp_cc *cc, int64_t now_at_ns);

@@ -61,6 +61,9 @@ static void set_rate(struct rudp_cc *cc, uint64_t rate)
 	cc->pacing_bytes_per_s =
 		bbr_max(rate, rudp_cc_rate(bbr_cwnd_min_bytes(cc), PACING_WINDOW_NS_MAX));
 	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, cc->datagram_bytes);
+	if (bbr_wants_trains(bbr_of_const(cc)))
+		cc->send_quantum_bytes = bbr_max(cc->send_quantum_bytes,
+						 rudp_cc_initial_window_bytes(cc->datagram_bytes));
 }
 
 /* Nothing is known of the bandwidth: as if the window were it. */
@@ -72,6 +75,20 @@ void bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns)
 				     BBR_STARTUP_PACING_GAIN, 100));
 }
 
+/* No slower than the window that is to leave in this round trip. */
+static uint64_t startup_rate(const struct rudp_cc *cc, uint64_t rate)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t window_rate = rudp_cc_rate(cc->cwnd_bytes, b->min_rtt_ns);
+
+	if (bbr_are_trains_sure(b))
+		return bbr_max(rudp_cc_mul_div(window_rate, BBR_TRAIN_PACING_GAIN, 100), b->bw);
+	return bbr_max(rate, rudp_cc_mul_div(window_rate,
+					     bbr_is_far_by_trains(cc) ? BBR_STARTUP_PACING_GAIN
+								      : BBR_STARTUP_WINDOW_PACING_GAIN,
+					     100));
+}
+
 /* While the pipe is not full the rate only rises: samples of an idle application prove nothing. */
 void bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent)
 {
@@ -80,7 +97,10 @@ void bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent)
 
 	if (b->bw == 0)
 		return;
-	if (b->full_bw_reached || b->holding || rate > cc->pacing_bytes_per_s)
+	if (b->state == BBR_STARTUP && !b->holding && b->min_rtt_ns != RUDP_NEVER)
+		rate = startup_rate(cc, rate);
+	if (b->full_bw_reached || b->holding || bbr_are_trains_sure(b) ||
+	    rate > cc->pacing_bytes_per_s)
 		set_rate(cc, rate);
 }
 
@@ -115,18 +135,38 @@ static void bound_cwnd(struct rudp_cc *cc)
 	cc->ssthresh_bytes = b->inflight_longterm;
 }
 
+static void grow_in_startup(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64_t most)
+{
+	bool known = bbr_of_const(cc)->train_count > 0 && !bbr_of_const(cc)->app_limited;
+
+	if (known || cc->cwnd_bytes < most ||
+	    ack->delivered_total_bytes < rudp_cc_initial_window_bytes(cc->datagram_bytes))
+		cc->cwnd_bytes += bbr_train_growth_bytes(cc, ack);
+}
+
+/* The most that the state may have in flight. */
+static uint64_t most_bytes(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t bdp = bbr_bdp_bytes(cc, b->bw, gains[b->state].cwnd);
+
+	if (b->state == BBR_UP && b->up_extra_bytes < BBR_INFINITE)
+		bdp = bbr_min(bdp, bbr_max(bbr_bdp_bytes(cc, b->bw, 100), b->up_inflight_bytes) +
+					   b->up_extra_bytes);
+	return quantized(cc, bdp + bbr_extra_acked(b));
+}
+
 static void set_cwnd(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	const struct bbr *b = bbr_of_const(cc);
-	uint64_t most =
-		quantized(cc, bbr_bdp_bytes(cc, b->bw, gains[b->state].cwnd) + bbr_extra_acked(b));
+	uint64_t most = most_bytes(cc);
 
 	if (b->full_bw_reached)
 		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes + ack->acked_bytes, most);
-	else if (!b->holding &&
-		 (cc->cwnd_bytes < most ||
-		  ack->delivered_total_bytes < rudp_cc_initial_window_bytes(cc->datagram_bytes)))
-		cc->cwnd_bytes += ack->acked_bytes;
+	else if (b->holding)
+		cc->cwnd_bytes = bbr_inflight_bytes(cc, b->bw, BBR_HOLD_CWND_GAIN);
+	else
+		grow_in_startup(cc, ack, most);
 	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, bbr_cwnd_min_bytes(cc));
 	bound_cwnd(cc);
 }
@@ -135,6 +175,7 @@ void bbr_set_control(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
-	bbr_set_pacing_with_gain(cc, b->holding ? BBR_HOLD_PACING_GAIN : gains[b->state].pacing);
+	/* The window first: in STARTUP the rate follows it. */
 	set_cwnd(cc, ack);
+	bbr_set_pacing_with_gain(cc, b->holding ? BBR_HOLD_PACING_GAIN : gains[b->state].pacing);
 }

@@ -23,6 +23,14 @@ static void pick_probe_wait(struct bbr *b, int64_t now_at_ns)
 			   (int64_t)random_below(b, (uint64_t)BBR_PROBE_WAIT_RANDOM_NS, now_at_ns);
 }
 
+/* The first probe follows soon: what STARTUP has found was found in passing. Soon, not at once: its
+ * losses are found out meanwhile. */
+static void pick_first_wait(struct bbr *b)
+{
+	b->probe_wait_ns = b->min_rtt_ns;
+	b->has_probed = true;
+}
+
 void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
 {
 	struct bbr *b = bbr_of(cc);
@@ -30,6 +38,8 @@ void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
 	bbr_reset_congestion_signals(b);
 	b->probe_up_acked_per_inc = BBR_INFINITE;
 	pick_probe_wait(b, now_at_ns);
+	if (!b->has_probed)
+		pick_first_wait(b);
 	b->cycle_at_ns = now_at_ns;
 	bbr_start_settling(b);
 	b->ack_phase = BBR_ACKS_PROBE_STOPPING;
@@ -65,7 +75,31 @@ static void raise_slope(struct rudp_cc *cc)
 	b->probe_up_acked_per_inc = bbr_max(cc->cwnd_bytes / growth, cc->datagram_bytes);
 }
 
-static void start_up(struct rudp_cc *cc)
+/*
+ * What a probe may add to what is in flight: a queue just long enough to be noticed; twice as much
+ * each round in which it is not. On a long path a quarter of all that is in flight, which the rate
+ * alone would add, is a queue of 150 ms. Where a queue stands already it is another's: no bound.
+ */
+static uint64_t first_extra_bytes(const struct bbr *b)
+{
+	int64_t bound_ns = bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+
+	if (bbr_is_queue_evident(b))
+		return BBR_INFINITE;
+	return rudp_cc_mul_div(rudp_cc_bytes_in(b->bw, bound_ns), BBR_UP_EXTRA_GAIN, 100);
+}
+
+static void raise_extra(struct bbr *b)
+{
+	if (!b->round_start)
+		return;
+	/* The first round of a probe brings the ACKs of what was sent before it. */
+	if (b->up_limited && b->up_rounds++ > 0 && b->up_extra_bytes < BBR_INFINITE / 2)
+		b->up_extra_bytes *= 2;
+	b->up_limited = false;
+}
+
+static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -75,6 +109,10 @@ static void start_up(struct rudp_cc *cc)
 	bbr_reset_full_bw(b);
 	b->full_bw = b->sample_bw;
 	b->up_base_ns = b->last.rtt_min_ns;
+	b->up_inflight_bytes = ack->inflight_bytes;
+	b->up_extra_bytes = first_extra_bytes(b);
+	b->up_limited = false;
+	b->up_rounds = 0;
 	bbr_enter(cc, BBR_UP);
 	raise_slope(cc);
 }
@@ -108,6 +146,14 @@ static bool is_time_to_cruise(const struct rudp_cc *cc, const struct rudp_cc_ack
 	       ack->inflight_bytes <= bbr_inflight_bytes(cc, bbr_of_const(cc)->max_bw, 100);
 }
 
+/* The probe went to the bound, and a queue was what it met there, not loss: the bound was wrong, and
+ * delay bounds the next one well enough. */
+static void forget_longterm(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	if (ack->rate.inflight_at_send_bytes >= b->inflight_longterm)
+		b->inflight_longterm = BBR_INFINITE;
+}
+
 /*
  * A probe ends when the pipe is full: by the draft's estimate of three rounds without growth, or
  * earlier by the queue that the probe itself has built, seen on packets that it has sent.
@@ -120,9 +166,14 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 		b->prev_probe_precautionary = true;
 		return true;
 	}
-	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && bbr_has_delay_grown(b, b->up_base_ns))
+	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && bbr_has_probe_delay(b)) {
+		forget_longterm(b, ack);
 		return true;
-	if (ack->cwnd_limited && cc->cwnd_bytes >= b->inflight_longterm) {
+	}
+	b->up_limited |= ack->cwnd_limited;
+	raise_extra(b);
+	if (ack->cwnd_limited &&
+	    (cc->cwnd_bytes >= b->inflight_longterm || b->up_extra_bytes < BBR_INFINITE)) {
 		bbr_reset_full_bw(b);
 		b->full_bw = b->sample_bw;
 		return false;
@@ -222,7 +273,7 @@ void bbr_update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 		break;
 	case BBR_REFILL:
 		if (b->round_start)
-			start_up(cc);
+			start_up(cc, ack);
 		break;
 	case BBR_UP:
 		if (is_time_to_go_down(cc, ack)) {

@@ -5,6 +5,7 @@
 #include "proto/cc_pace.h"
 
 #define PPM UINT64_C(1000000)
+#define LOSS_PEAK_ROUNDS 128
 #define LOSS_WEIGHT 8         /* the average looks back over about eight rounds */
 #define LOSS_DATAGRAMS_MIN 10 /* smaller rounds tell little of a rate */
 #define QUEUE_SAMPLES_MIN 4   /* of the current round, before its minimum counts */
@@ -66,6 +67,7 @@ static void learn_loss(struct rudp_cc *cc)
 		return;
 	ppm = rudp_cc_mul_div(b->last.lost_bytes, PPM, all);
 	b->loss_ppm = averaged(b->loss_ppm, ppm);
+	b->loss_peak_ppm = bbr_max(ppm, b->loss_peak_ppm - b->loss_peak_ppm / LOSS_PEAK_ROUNDS);
 	if (b->settled)
 		b->base_loss_ppm = averaged(b->base_loss_ppm, ppm);
 	b->base_loss_ppm = bbr_min(b->base_loss_ppm, b->loss_ppm);
@@ -88,6 +90,15 @@ void bbr_start_settling(struct bbr *b)
 	b->settled = false;
 }
 
+/* The least that settling leaves: what a loss would, or for losses alone no less than is not lost. One
+ * long burst of them, in a round that was slow to end, says little of what the path delivers. */
+static uint64_t settled_rate(const struct bbr *b, bool queues)
+{
+	if (queues)
+		return percent_of(b->max_bw, BBR_BETA);
+	return rudp_cc_mul_div(b->max_bw, PPM - bbr_min(b->loss_ppm, PPM), PPM);
+}
+
 /*
  * What several flows find by probing adds up to more than the link: cruise at what is delivered
  * instead, if what is sent beyond it stands in a queue or is lost. Never under the share of the
@@ -95,7 +106,7 @@ void bbr_start_settling(struct bbr *b)
  */
 static void settle(struct bbr *b)
 {
-	bool queues = bbr_has_delay_grown(b, b->min_rtt_ns);
+	bool queues = bbr_had_round_delay(b);
 	bool loses = !b->settled && b->loss_ppm > b->base_loss_ppm + PPM / 100 * BBR_LOSS_THRESH;
 	uint64_t rate;
 
@@ -105,7 +116,8 @@ static void settle(struct bbr *b)
 		queues = false;
 	if (b->last.app_limited || b->last.ack_rate == 0 || !(queues || loses))
 		return;
-	rate = bbr_max(b->last.ack_rate, percent_of(b->max_bw, BBR_BETA));
+	/* Of two rounds the faster: with jitter a single one is as often too long as too short. */
+	rate = bbr_max(bbr_max(b->last.ack_rate, b->ack_rate_before), settled_rate(b, queues));
 	b->bw_shortterm = bbr_min(b->bw_shortterm, rate);
 	b->settled = true;
 }
@@ -230,7 +242,7 @@ bool bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack
 	const struct bbr *b = bbr_of_const(cc);
 	uint64_t inflight = ack->rate.inflight_at_send_bytes;
 	uint64_t lost = ack->rate.lost_bytes;
-	uint64_t expected = rudp_cc_mul_div(inflight, b->base_loss_ppm, PPM);
+	uint64_t expected = rudp_cc_mul_div(inflight, b->loss_peak_ppm, PPM);
 
 	if (b->sample_bw == 0)
 		return false;

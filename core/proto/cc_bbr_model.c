@@ -30,18 +30,24 @@ static void open_account(struct bbr *b, int64_t now_at_ns)
 	if (now_at_ns > b->now.started_at_ns)
 		b->now.ack_rate =
 			rudp_cc_rate(b->now.delivered_bytes, now_at_ns - b->now.started_at_ns);
+	b->ack_rate_before = b->last.ack_rate;
 	b->last = b->now;
 	b->now = (struct bbr_round){.started_at_ns = now_at_ns, .rtt_min_ns = RUDP_NEVER};
 }
 
-void bbr_update_round(struct bbr *b, const struct rudp_cc_ack *ack)
+void bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
+	struct bbr *b = bbr_of(cc);
+
 	b->now.delivered_bytes += ack->acked_bytes;
 	b->now.app_limited |= b->app_limited;
+	b->round_acked_bytes += ack->acked_bytes;
 	b->round_start = ack->largest_acked_number >= b->round_end_number;
 	if (!b->round_start)
 		return;
 	open_account(b, ack->now_at_ns);
+	b->round_cwnd_bytes = cc->cwnd_bytes;
+	b->round_acked_bytes = ack->acked_bytes;
 	bbr_start_round(b);
 	b->round_count++;
 	b->rounds_since_probe++;

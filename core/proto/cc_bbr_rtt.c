@@ -25,12 +25,37 @@ void bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 		close_delay_bucket(b, ack->now_at_ns);
 }
 
-bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
+/* What is no jitter: an eighth of the round trip, 4 ms to 16 ms (as RFC 9406 has it). */
+int64_t bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns)
+{
+	return rudp_time_min(rudp_time_max(b->min_rtt_ns / BBR_DELAY_DIVISOR, least_ns),
+			     BBR_DELAY_NS_MAX);
+}
+
+static bool is_delay_above(const struct bbr *b, int64_t base_ns, int64_t least_ns)
 {
 	if (b->delay_ns == RUDP_NEVER || base_ns == RUDP_NEVER || b->min_rtt_ns == RUDP_NEVER)
 		return false;
-	return b->delay_ns >
-	       base_ns + rudp_time_max(b->min_rtt_ns / BBR_DELAY_DIVISOR, BBR_DELAY_NS_MIN);
+	return b->delay_ns > base_ns + bbr_delay_bound_ns(b, least_ns);
+}
+
+bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
+{
+	return is_delay_above(b, base_ns, BBR_DELAY_NS_MIN);
+}
+
+/* No packet of a whole round came through without it: jitter is never that thorough. */
+bool bbr_had_round_delay(const struct bbr *b)
+{
+	if (b->min_rtt_ns == RUDP_NEVER || b->last.rtt_samples < BBR_DELAY_SAMPLES_SPARSE)
+		return false;
+	return b->last.rtt_min_ns > b->min_rtt_ns + bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN);
+}
+
+/* A probe knows what it does: it looks closer. */
+bool bbr_has_probe_delay(const struct bbr *b)
+{
+	return is_delay_above(b, b->up_base_ns, BBR_PROBE_DELAY_NS_MIN);
 }
 
 /* An RTT as good as the minimum shows an empty queue, which is all that PROBE_RTT wants. */

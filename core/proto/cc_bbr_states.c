@@ -67,14 +67,19 @@ static void hold_on_delay(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	if (!b->holding && has_queue_sign(b)) {
 		b->holding = true;
+		b->hold_sign = false;
 		b->hold_end_number = b->next_number;
 		b->delay_ns = RUDP_NEVER;
 		return;
 	}
-	if (!b->holding || ack->largest_acked_number < b->hold_end_number)
+	if (!b->holding)
 		return;
+	if (ack->largest_acked_number < b->hold_end_number) {
+		b->hold_sign = has_queue_sign(b);
+		return;
+	}
 	b->holding = false;
-	if (has_queue_sign(b))
+	if (b->hold_sign)
 		b->full_bw_reached = true;
 }
 

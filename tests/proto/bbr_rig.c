@@ -83,5 +83,8 @@ struct bbr_rig *bbr_rig_cruising(void)
 	struct bbr_rig *rig = bbr_rig_new();
 
 	bbr_rig_until(rig, BBR_CRUISE);
+	bbr_rig_until(rig, BBR_UP);
+	bbr_rig_until(rig, BBR_CRUISE);
+	bbr_rig_round(rig, RATE); /* the last of its ACKs */
 	return rig;
 }

@@ -39,7 +39,7 @@ void bbr_rig_lose(struct bbr_rig *rig, uint32_t packets);
 /* Round trips at the rate of the path until the state is reached; fails if it never is. */
 void bbr_rig_until(struct bbr_rig *rig, enum bbr_state state);
 
-/* A rig that has come as far as CRUISE. */
+/* A rig that has come as far as CRUISE, with the first probe, which comes early, behind it. */
 struct bbr_rig *bbr_rig_cruising(void);
 
 #endif

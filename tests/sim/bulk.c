@@ -255,13 +255,14 @@ static void trace(struct bulk *w)
 			continue;
 		rudp_conn_stats(w->flows[i].conn[SENDER], &s);
 		printf("%8.3f s  %" PRIu32 " %-15s  rtt %6.1f  min %6.1f ms  cwnd %8" PRIu64
-		       "  ssthresh %8" PRIu64 "  flight %8" PRIu64 "  pace %7.2f Mbit/s  acked %9" PRIu64
-		       "  lost %" PRIu64 "/%" PRIu64 "  queue %5.1f ms\n",
+		       "  bound %8" PRIu64 "  flight %8" PRIu64 "  pace %7.2f Mbit/s  acked %9" PRIu64
+		       "  unsent %8" PRIu64 "  window %8" PRIu64 "  lost %" PRIu64 "/%" PRIu64
+		       "  queue %5.1f ms\n",
 		       (double)w->now_ns / 1e9, i, s.cc_state, (double)s.latest_rtt_ns / 1e6,
 		       (double)s.min_rtt_ns / 1e6, s.cwnd_bytes,
 		       s.ssthresh_bytes == UINT64_MAX ? 0 : s.ssthresh_bytes, s.inflight_bytes,
-		       (double)s.pacing_bytes_per_s * 8 / 1e6, s.stream_acked, s.packets_lost,
-		       s.packets_spurious,
+		       (double)s.pacing_bytes_per_s * 8 / 1e6, s.stream_acked,
+		       s.unsent_bytes, s.window_send_bytes, s.packets_lost, s.packets_spurious,
 		       (double)rudp_time_max(w->link[SENDER].free_at_ns - w->now_ns, 0) / 1e6);
 	}
 }

@@ -2,7 +2,7 @@
 /*
  * The deterministic simulator.
  *
- *	sim                     all named scenarios and 1000 random ones
+ *	sim                     all named scenarios, the paths of paths.h and 1000 random ones
  *	sim --seeds FROM COUNT  random ones only
  *	sim SEED                one random scenario, with its story
  *	sim NAME SEED           one named scenario
@@ -117,6 +117,7 @@ static int run_all(void)
 		failures += run_named(&scenarios[i]);
 		runs += scenarios[i].runs;
 	}
+	failures += paths_check(&runs);
 	failures += run_random(1, RANDOM_DEFAULT);
 	failures += latency_run_all(&runs);
 	printf("simulator: %d passed, %d failed\n", runs - failures, failures);

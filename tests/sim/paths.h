@@ -21,7 +21,7 @@ struct path {
 	struct link_config link;       /* each way */
 	int64_t run_ns;
 	int64_t check_run_ns;          /* as part of make check, where packets cost time */
-	struct path_bounds bounds;
+	struct path_bounds bounds;     /* of BBR */
 };
 
 extern const struct path paths[];
@@ -39,5 +39,7 @@ void path_configure(const struct path *path, const char *cc, uint64_t seed,
  * Returns the exit code.
  */
 int paths_command(int argc, char **argv);
+/* BBR on all paths against their bounds. Returns how many runs did not keep them, of *runs. */
+int paths_check(int *runs);
 
 #endif

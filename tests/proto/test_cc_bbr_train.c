@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* What BBR's start-up learns from packets that leave together, and how a probe keeps small. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "bbr_rig.h"
+#include "proto/cc_pace.h"
+
+#define TRAIN 10u
+#define PAIR_NS (100 * RUDP_NS_PER_US) /* two packets at 24 MB/s: 1000 in a round trip */
+#define PATH_RATE UINT64_C(24000000)
+#define PATH_BYTES (PATH_RATE / 20)
+
+/* What the rate samples say meanwhile grows, or the pipe would count as full, but says too little
+ * to let the window grow by itself. */
+static uint64_t slow_rate = RATE / 1000;
+
+static void send_train(struct bbr_rig *rig)
+{
+	for (unsigned i = 0; i < TRAIN; i++)
+		rig->cc.ops->on_sent(&rig->cc, rig->next++, DATAGRAM, rig->inflight_bytes,
+				     rig->now_at_ns);
+	rig->now_at_ns += RUDP_NS_PER_MS;
+	slow_rate *= 2;
+}
+
+/* An ACK for every second packet, the gap before each as given. */
+static void ack_train(struct bbr_rig *rig, int64_t gap_ns)
+{
+	for (unsigned i = 0; i < TRAIN / 2; i++) {
+		rig->now_at_ns += gap_ns;
+		bbr_rig_ack(rig, 2, slow_rate);
+	}
+}
+
+static struct bbr_rig *with_trains(unsigned count)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	for (unsigned i = 0; i < count; i++) {
+		send_train(rig);
+		rig->now_at_ns += RTT_NS;
+		ack_train(rig, PAIR_NS);
+	}
+	return rig;
+}
+
+Test(cc_bbr_train, initial_window_may_leave_together)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	cr_assert(eq(u64, rig->cc.send_quantum_bytes, 10 * DATAGRAM));
+}
+
+Test(cc_bbr_train, gaps_between_its_acks_tell_the_bandwidth)
+{
+	struct bbr_rig *rig = with_trains(1);
+
+	cr_assert(eq(u32, rig->b->train_count, 1));
+	cr_assert(eq(u32, rig->b->train_rates[0], (uint32_t)PATH_RATE));
+}
+
+Test(cc_bbr_train, acks_in_one_lump_tell_nothing)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	send_train(rig);
+	rig->now_at_ns += RTT_NS;
+	ack_train(rig, 0);
+	cr_assert(eq(u32, rig->b->train_count, 0));
+	/* Twofold then: the draft's growth by what is acknowledged. */
+	cr_assert(ge(u64, rig->cc.cwnd_bytes, 2 * (TRAIN - 1) * DATAGRAM));
+	cr_assert(le(u64, rig->cc.cwnd_bytes, 2 * TRAIN * DATAGRAM));
+}
+
+Test(cc_bbr_train, an_ack_that_its_receiver_put_off_is_left_out)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	send_train(rig);
+	rig->now_at_ns += RTT_NS;
+	for (unsigned i = 0; i < 4; i++) {
+		rig->now_at_ns += PAIR_NS;
+		bbr_rig_ack(rig, 2, slow_rate);
+	}
+	rig->now_at_ns += 25 * RUDP_NS_PER_MS;
+	bbr_rig_ack(rig, 2, slow_rate);
+	cr_assert(eq(u32, rig->b->train_count, 1));
+	cr_assert(eq(u32, rig->b->train_rates[0], (uint32_t)PATH_RATE));
+}
+
+Test(cc_bbr_train, several_are_watched_at_once)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	for (unsigned i = 0; i < BBR_TRAINS_WATCHED; i++)
+		send_train(rig);
+	rig->now_at_ns += RTT_NS;
+	for (unsigned i = 0; i < BBR_TRAINS_WATCHED; i++)
+		ack_train(rig, PAIR_NS);
+	cr_assert(eq(u32, rig->b->train_count, BBR_TRAINS_WATCHED));
+}
+
+Test(cc_bbr_train, window_grows_fourfold_by_the_word_of_one)
+{
+	struct bbr_rig *rig = with_trains(1);
+
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, 4 * TRAIN * DATAGRAM));
+}
+
+Test(cc_bbr_train, window_grows_sixteenfold_when_three_agree)
+{
+	struct bbr_rig *rig = with_trains(2);
+	uint64_t before = rig->cc.cwnd_bytes;
+
+	cr_assert(eq(int, bbr_are_trains_sure(rig->b), 0));
+	send_train(rig);
+	rig->now_at_ns += RTT_NS;
+	ack_train(rig, PAIR_NS);
+	cr_assert(eq(int, bbr_are_trains_sure(rig->b), 1));
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, before + 15 * TRAIN * DATAGRAM));
+	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s,
+		     rudp_cc_rate(rig->cc.cwnd_bytes, RTT_NS) * 110 / 100));
+}
+
+Test(cc_bbr_train, four_fifths_are_the_end_of_fast_growth)
+{
+	struct bbr_rig *rig = with_trains(3);
+
+	for (int i = 0; i < 5; i++) {
+		rig->next += 100;
+		rig->now_at_ns += RTT_NS;
+		bbr_rig_ack(rig, 100, slow_rate *= 2);
+		rig->now_at_ns += RTT_NS;
+	}
+	/* 80 % at most by the trains, and a quarter of what was acknowledged from there on. */
+	cr_assert(ge(u64, rig->cc.cwnd_bytes, PATH_BYTES * 80 / 100));
+	cr_assert(le(u64, rig->cc.cwnd_bytes, PATH_BYTES * 80 / 100 + 500 * DATAGRAM / 4));
+}
+
+Test(cc_bbr_train, trains_that_disagree_are_not_sure)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	for (int64_t i = 1; i <= 4; i++) {
+		send_train(rig);
+		rig->now_at_ns += RTT_NS;
+		ack_train(rig, PAIR_NS << i);
+	}
+	cr_assert(eq(u32, rig->b->train_count, 4));
+	cr_assert(eq(int, bbr_are_trains_sure(rig->b), 0));
+}
+
+Test(cc_bbr_train, trains_that_prove_wrong_are_forgotten)
+{
+	struct bbr_rig *rig = with_trains(3);
+
+	rig->cc.cwnd_bytes = PATH_BYTES * 3 / 2;
+	rig->next += 2;
+	bbr_rig_ack(rig, 2, slow_rate);
+	cr_assert(eq(int, bbr_are_trains_sure(rig->b), 0));
+	rig->next += 2;
+	bbr_rig_ack(rig, 2, slow_rate);
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, PATH_BYTES * 3 / 2 + 4 * DATAGRAM));
+}
+
+Test(cc_bbr_train, an_application_that_writes_little_gains_nothing)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	rig->app_limited = true;
+	for (unsigned i = 0; i < 5; i++) {
+		send_train(rig);
+		rig->now_at_ns += RTT_NS;
+		ack_train(rig, PAIR_NS);
+	}
+	cr_assert(ge(u32, rig->b->train_count, 3));
+	cr_assert(le(u64, rig->cc.cwnd_bytes, (1 + 5) * TRAIN * DATAGRAM));
+}
+
+Test(cc_bbr_train, probe_adds_a_queue_that_will_be_noticed)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+	uint64_t bdp = RATE / 20;
+	uint64_t bound = rudp_cc_bytes_in(RATE, RTT_NS / 8); /* an eighth is 6.25 ms */
+
+	bbr_rig_until(rig, BBR_UP);
+	cr_assert(eq(u64, rig->b->up_extra_bytes, bound * 150 / 100));
+	cr_assert(eq(u64, rig->cc.cwnd_bytes,
+		     bdp + bound * 150 / 100 + bbr_extra_acked(rig->b) + 2 * DATAGRAM));
+}
+
+Test(cc_bbr_train, probe_that_meets_nothing_adds_more)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+	uint64_t extra;
+
+	bbr_rig_until(rig, BBR_UP);
+	extra = rig->b->up_extra_bytes;
+	rig->cwnd_limited = true;
+	bbr_rig_round(rig, RATE);
+	bbr_rig_round(rig, RATE);
+	bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
+	cr_assert(ge(u64, rig->b->up_extra_bytes, 2 * extra));
+}
+
+Test(cc_bbr_train, probe_into_a_foreign_queue_is_the_drafts)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->rtt.latest_ns = 2 * RTT_NS;
+	bbr_rig_until(rig, BBR_UP);
+	cr_assert(eq(u64, rig->b->up_extra_bytes, BBR_INFINITE));
+}
