@@ -170,6 +170,8 @@ void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn)
 		HASH_DELETE(hh, ep->by_syn, conn->syn_answer);
 	if (conn->has_peer_id)
 		HASH_DELETE(hh_peer, ep->by_peer_id, conn);
+	if (ep->last_found == conn)
+		ep->last_found = NULL;
 	if (conn->id != 0) {
 		HASH_DELETE(hh, ep->by_id, conn);
 		ep->conn_count--;
@@ -223,6 +225,14 @@ static enum rudp_verdict on_reset(struct rudp_endpoint *ep, const struct rudp_pa
 	return RUDP_VERDICT_OK;
 }
 
+/* Packets come in trains: the one before was most likely for the same connection. */
+static struct rudp_conn *find_again(struct rudp_endpoint *ep, uint64_t id)
+{
+	if (!ep->last_found || ep->last_found->id != id)
+		ep->last_found = rudp_endpoint_find(ep, id);
+	return ep->last_found;
+}
+
 static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_packet *packet,
 				  struct rudp_datagram *datagram, int64_t now_at_ns)
 {
@@ -232,7 +242,7 @@ static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_pa
 		return rudp_endpoint_on_syn(ep, packet, datagram, now_at_ns);
 	if (packet->type == RUDP_PACKET_RESET)
 		return on_reset(ep, packet, now_at_ns);
-	conn = rudp_endpoint_find(ep, packet->id);
+	conn = find_again(ep, packet->id);
 	if (!conn || conn->dead) { /* a dead one only waits for its user: the peer need not */
 		if (packet->type == RUDP_PACKET_DATA || packet->type == RUDP_PACKET_SYNACK)
 			rudp_endpoint_reset_unknown(ep, datagram, packet->id, now_at_ns);

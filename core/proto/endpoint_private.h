@@ -56,6 +56,7 @@ struct rudp_endpoint {
 	unsigned spare_key_count;
 	bool spare_keys_wanted;       /* there have been handshakes since they were complete */
 	struct rudp_conn *by_id;
+	struct rudp_conn *last_found; /* by its id; NULL: nobody */
 	struct rudp_conn *by_peer_id;
 	struct rudp_syn_answer *by_syn;
 	struct rudp_listener *listeners;
