@@ -64,7 +64,7 @@ static void set_options(int fd, sa_family_t family)
 	set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 }
 
-/* Of a connected socket the kernel takes nothing that was sent to another address. */
+/* A socket with one address, connected or bound to it, gets nothing that was sent to another. */
 static void ask_for_addresses(const struct rudp_udp *udp)
 {
 	set_int(udp->fd, IPPROTO_IP, IP_PKTINFO, 1);
@@ -150,7 +150,8 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 		return rc;
 	udp->v6only = options->v6only;
 	rudp_udp_widen(udp);
-	ask_for_addresses(udp);
+	if (rudp_addr_is_any(local))
+		ask_for_addresses(udp);
 	if (udp->family == AF_INET6)
 		set_int(udp->fd, IPPROTO_IPV6, IPV6_V6ONLY, options->v6only);
 	if (options->reuse_address)

@@ -65,7 +65,9 @@ static void seal(struct envelope *envelope, const struct rudp_udp *udp,
 		header->msg_name = &envelope->to;
 		header->msg_namelen =
 			rudp_udp_address_for(udp->family, &train->remote, &envelope->to);
-		if (train->local.family != AF_UNSPEC && !rudp_addr_is_any(&train->local))
+		/* One bound to an address leaves from there anyway. */
+		if (rudp_addr_is_any(&udp->local) && train->local.family != AF_UNSPEC &&
+		    !rudp_addr_is_any(&train->local))
 			add_source(header, &train->local);
 	}
 	if (tos && train->remote.family == AF_INET)
