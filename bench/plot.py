@@ -28,7 +28,7 @@ def says(path):
 
 def grid_of_panels(title, kinds, panels, columns=2, height=190, gap=68):
     """panels: functions that take (left, top, width, height) and return a Panel."""
-    head, extra = legend(kinds, MARGIN, 56, WIDTH - MARGIN - 20)
+    head, extra = legend(kinds, MARGIN, 56, WIDTH - MARGIN - 20) if kinds else ([], -14)
     top = 62 + extra + 14
     width = (WIDTH - MARGIN - 24 - (columns - 1) * gap) / columns
     parts = list(head)
@@ -127,6 +127,8 @@ def latency(results):
         for case in [c for c in ("P2", "P3") if c in results.cases(measurement)]:
             curves = {v: percentiles(results, measurement, case, v) for v in results.variants(measurement)}
             curves = {v: c for v, c in curves.items() if c}
+            if not curves:
+                continue
             variants.update(curves)
 
             def make(*place, curves=curves, what=f"{title}, {case}"):

@@ -2,7 +2,7 @@
 """What rudp wants to reach, and whether the results do. All of the default, BBR."""
 from collections import namedtuple
 
-from paths import PATHS, bdp_ms
+from paths import BARRED, PATHS, bdp_ms
 from plan import DEFAULT, PEERS
 
 Bar = namedtuple("Bar", "says value comparison limit unit")
@@ -98,8 +98,8 @@ def share_bars():
 
 
 def bars():
-    for name, path in PATHS.items():
-        yield from path_bars(name, path)
+    for name in BARRED:
+        yield from path_bars(name, PATHS[name])
     yield from latency_bars()
     yield from local_bars()
     yield from crowd_bars()

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # What many open connections cost, from a to b over a link without delay.
 
-CROWD_SETTLE_S=2
+CROWD_SETTLE_S=${CROWD_SETTLE_S:-5}
 CROWD_IDLE_S=${CROWD_IDLE_S:-3}
 CROWD_REQUESTS=${CROWD_REQUESTS:-3000}
 

@@ -61,6 +61,13 @@ run_bulk() {
 		"$(tail -n 1 "$TMP/client$PORT.out")"
 }
 
+# As bulk, over a path that marks; kernels may then ask for it.
+run_ecn() {
+	on a sysctl -qw net.ipv4.tcp_ecn=1
+	on b sysctl -qw net.ipv4.tcp_ecn=1
+	run_bulk "$@"
+}
+
 # run_share PATH ONE:OTHER: both start at once.
 run_share() {
 	local one=${2%:*} other=${2#*:} first=() result

@@ -34,6 +34,7 @@ def main():
         "queue_p99_ms": settled["p99_us"] / 1e3,
         "queue_all_p99_ms": stats["ab"]["queue_delay"]["p99_us"] / 1e3,
         "queue_max_ms": stats["ab"]["queue_delay"]["max_us"] / 1e3,
+        "queue_marked": stats["ab"]["marked"],
         "queue_drops": stats["ab"]["drops"]["queue"],
         "carriers_cpu_s": float(carriers_cpu_s),
         "linkem": {"cpu_s": stats["cpu_s"], "late_p99_us": max(stats[d]["late"]["p99_us"] for d in ("ab", "ba")),

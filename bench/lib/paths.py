@@ -19,6 +19,7 @@ def read():
 
 
 PATHS = read()
+BARRED = [name for name in PATHS if name.startswith("P")]
 
 
 def ideal_mbps(path):

@@ -2,7 +2,7 @@
 """What is measured: cases, variants, rounds, and how much of the machine one run takes."""
 from collections import namedtuple
 
-from paths import PATHS
+from paths import BARRED, PATHS
 
 # weight: the share of this machine that a run may take; runs side by side never exceed 1 together.
 Job = namedtuple("Job", "measurement case variant round weight seconds env")
@@ -10,7 +10,6 @@ Job = namedtuple("Job", "measurement case variant round weight seconds env")
 PEERS = ["tcp-cubic", "tcp-bbr", "kcptun-fast2", "kcptun-fast3"]
 ALL = PEERS + ["rudp-bbr", "rudp-cubic"]
 DEFAULT = "rudp-bbr"
-LOSSY = ["P1", "P2", "P3", "P5", "P7"]
 SHARES = ["rudp-bbr:tcp-cubic", "rudp-bbr:tcp-bbr", "rudp-bbr:rudp-bbr", "rudp-cubic:tcp-cubic",
           "rudp-cubic:tcp-bbr", "rudp-cubic:rudp-cubic", "tcp-bbr:tcp-cubic", "tcp-cubic:tcp-cubic",
           "tcp-bbr:tcp-bbr", "kcptun-fast2:tcp-cubic"]
@@ -62,12 +61,13 @@ class Measurement:
 QUICK_PAIR = ["tcp-bbr", "rudp-bbr"]
 
 PLAN = [
-    Measurement("bulk", list(PATHS), ALL, 3, bulk_weight, 0,
+    Measurement("bulk", BARRED, ALL, 3, bulk_weight, 0,
                 {"cases": ["P1", "P2", "P3"], "variants": QUICK_PAIR, "rounds": 1, "seconds": 7.5,
                  "env": {"BULK_SECONDS": "6"}}),
-    Measurement("object", list(PATHS), ALL, 1, 0.34, 10,
+    Measurement("object", BARRED, ALL, 1, 0.34, 10,
                 {"cases": ["P1", "P2", "P3"], "variants": QUICK_PAIR, "seconds": 4,
                  "env": {"OBJECT_COUNT": "5"}}),
+    Measurement("ecn", ["ECN"], ["tcp-cubic", DEFAULT, "rudp-cubic"], 1, 0.5, 17),
     Measurement("request", ["P2", "P3"], PEERS + [DEFAULT], 3, 0.25, 12,
                 {"variants": QUICK_PAIR, "rounds": 1, "seconds": 6, "env": {"REQUESTS_EACH": "50"}}),
     Measurement("message", ["P2", "P3"], PEERS + [DEFAULT], 3, 0.25, 22,

@@ -27,17 +27,22 @@ def crowd_cpu_us(result):
     return result["carriers_cpu_s"] / result["requests"] * 1e6
 
 
+BULK = {
+    "goodput": lambda r: r["goodput_mbps"],
+    "wire": lambda r: r["wire_ratio"],
+    "queue_mean": lambda r: r["queue_mean_ms"],
+    "queue_p99": lambda r: r["queue_p99_ms"],
+    "queue_p99_all": lambda r: r.get("queue_all_p99_ms"),
+    "cpu": lambda r: (r["client_cpu_s"] + r["server_cpu_s"] + r["carriers_cpu_s"]) / (r["bytes"] / 1e9),
+    "late_p99": lambda r: r["linkem"]["late_p99_us"] / 1e3,
+    "marked": lambda r: r.get("queue_marked"),
+    "dropped": lambda r: r["queue_drops"],
+}
+
 # measurement: {figure: value of one result}
 FIGURES = {
-    "bulk": {
-        "goodput": lambda r: r["goodput_mbps"],
-        "wire": lambda r: r["wire_ratio"],
-        "queue_mean": lambda r: r["queue_mean_ms"],
-        "queue_p99": lambda r: r["queue_p99_ms"],
-        "queue_p99_all": lambda r: r.get("queue_all_p99_ms"),
-        "cpu": lambda r: (r["client_cpu_s"] + r["server_cpu_s"] + r["carriers_cpu_s"]) / (r["bytes"] / 1e9),
-        "late_p99": lambda r: r["linkem"]["late_p99_us"] / 1e3,
-    },
+    "bulk": BULK,
+    "ecn": BULK,
     "object": {"first_byte": lambda r: r["first_byte_ms"]["p50"], "p50": lambda r: r["complete_ms"]["p50"], "p90": lambda r: r["complete_ms"]["p90"]},
     "request": {
         "p50": lambda r: r["latency_ms"]["p50"], "p90": lambda r: r["latency_ms"]["p90"],

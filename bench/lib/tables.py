@@ -184,6 +184,9 @@ TABLES = {
     "queue-start": ("bulk", "The same with the start-up, p99, ms", lambda r: by_case(r, "bulk", "queue_p99_all")),
     "bulk-cpu": ("bulk", "Bulk transfer, CPU of programs, engines and tunnels, s/GB", lambda r: by_case(r, "bulk", "cpu")),
     "late": ("bulk", "How late the emulator delivered, p99, ms", lambda r: by_case(r, "bulk", "late_p99")),
+    "ecn": ("ecn", "Bulk over P1 with twice the queue and ECN", lambda r: by_figure(r, "ecn", "ECN", [
+        ("Mbit/s", "goodput"), ("queue, mean, ms", "queue_mean"), ("queue, p99, ms", "queue_p99"),
+        ("packets marked", "marked"), ("packets dropped", "dropped")])),
     "object": ("object", "1 MB over a fresh connection, ms", objects),
     "request": ("request", "200 bytes there, 1,000 back, 20 connections, ms", lambda r: latency(r, "request")),
     "message": ("message", "50 messages of 100 bytes a second one way, 5 connections, ms", lambda r: latency(r, "message")),
