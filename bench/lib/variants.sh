@@ -93,6 +93,7 @@ tls_up() {
 
 # carry VARIANT CLIENT-SIDE SERVER-SIDE SERVER-HOST PORT [OFFSET]: whatever must stand between the two;
 # then $HOST and $DIAL say what a client dials. OFFSET keeps several of them apart.
+# shellcheck disable=SC2034 # read by the measurements
 carry() {
 	local variant=$1 client=$2 server=$3 offset=${6:-0}
 	HOST=$4 DIAL=$5
