@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +176,7 @@ static int open_control(struct rudp_engine *engine)
 int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *settings)
 {
 	uint8_t table_key[16];
+	cpu_set_t processors;
 	int rc;
 
 	*engine = (struct rudp_engine){.settings = *settings,
@@ -196,6 +198,8 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 	(void)rudp_qlog_open(&engine->qlog, engine->settings.qlog_path, &engine->now_at_ns);
 	engine->housekeeping_at_ns = engine->now_at_ns + RUDP_HOUSEKEEPING_NS;
 	rudp_timer_wheel_init(&engine->race_timers, engine->now_at_ns);
+	engine->has_processors = sched_getaffinity(0, sizeof processors, &processors) == 0 &&
+				 CPU_COUNT(&processors) > 1;
 	engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (engine->epoll_fd < 0)

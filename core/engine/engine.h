@@ -86,6 +86,8 @@ struct rudp_engine {
 	struct rudp_pair *pairs;      /* names that connections out of here have */
 	struct rudp_remembered remembered;
 
+	bool has_processors;          /* more than one: programs go on while it looks on */
+	int64_t setup_at_ns;          /* when a program's connection has last come or gone */
 	int64_t housekeeping_at_ns;
 	int64_t accept_retry_at_ns;
 	int64_t doors_open_at_ns;     /* doors shut for want of descriptors open again then */

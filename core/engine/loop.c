@@ -171,12 +171,25 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 }
 
 /*
+ * Setting a connection up, and taking it down, is a chain of small steps of the programs and the engine,
+ * and the next one is hardly ever far: so it is awaited awake, setting or not.
+ */
+int64_t rudp_engine_look_on_ns(const struct rudp_engine *engine)
+{
+	bool is_brisk = engine->has_processors &&
+			engine->now_at_ns - engine->setup_at_ns < RUDP_BRISK_NS;
+
+	return is_brisk ? rudp_time_max(engine->settings.busy_poll_ns, RUDP_LOOK_ON_NS)
+			: engine->settings.busy_poll_ns;
+}
+
+/*
  * RUDP_BUSY_POLL: who is awake when the next word comes does not have to be woken, which is most of what
  * a short exchange on one machine takes. Whoever else wants this processor gets it between two looks.
  */
 static int look_on(struct rudp_engine *engine, struct epoll_event *events)
 {
-	int64_t until_ns = engine->now_at_ns + engine->settings.busy_poll_ns;
+	int64_t until_ns = engine->now_at_ns + rudp_engine_look_on_ns(engine);
 	int count = 0;
 
 	while (count == 0 && wait_ns(engine) > 0 &&
@@ -199,7 +212,7 @@ static int wait_or_prepare(struct rudp_engine *engine, struct epoll_event *event
 			return count;
 		rudp_endpoint_prepare(engine->ep);
 	}
-	if (engine->settings.busy_poll_ns > 0 && (count = look_on(engine, events)) != 0)
+	if (rudp_engine_look_on_ns(engine) > 0 && (count = look_on(engine, events)) != 0)
 		return count;
 	return wait_events(engine, events, wait_ns(engine));
 }

@@ -12,8 +12,13 @@
 #define RUDP_TRAINS_PER_TURN 64
 #define RUDP_READY_PER_TURN 256
 
+#define RUDP_BRISK_NS (1 * RUDP_NS_PER_MS) /* after a connection has come or gone */
+#define RUDP_LOOK_ON_NS (100 * RUDP_NS_PER_US) /* for the next event, before it sleeps, until then */
+
 /* Runs until the engine is over. */
 void rudp_engine_run(struct rudp_engine *engine);
+/* How long it looks for events after the last ones before it sleeps. */
+int64_t rudp_engine_look_on_ns(const struct rudp_engine *engine);
 
 /* What nobody tells us, and what waits for its time (housekeeping.c). */
 #define RUDP_HOUSEKEEPING_NS (300 * RUDP_NS_PER_MS)
