@@ -39,6 +39,7 @@ struct rudp_udp {
 	bool v6only;
 	bool connected;
 	bool gso;
+	bool no_tos;                  /* the kernel refuses to set it by message */
 	bool wide;                    /* its buffers have RUDP_UDP_BUFFER_BYTES */
 	unsigned owners;
 	uint32_t narrow_bytes;        /* received so far, while not wide */

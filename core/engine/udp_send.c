@@ -55,7 +55,7 @@ static void add_source(struct msghdr *header, const struct rudp_addr *local)
 static void seal(struct envelope *envelope, const struct rudp_udp *udp,
 		 const struct rudp_held_train *train, bool segmented)
 {
-	int tos = train->tos;
+	int tos = udp->no_tos ? 0 : train->tos;
 	uint16_t segment = (uint16_t)train->segment_bytes;
 	struct msghdr *header = &envelope->header;
 
@@ -132,8 +132,8 @@ static bool is_refusal_of_segments(ssize_t rc)
 	return rc == -EIO || rc == -EINVAL || rc == -ENOPROTOOPT || rc == -EOPNOTSUPP;
 }
 
-static ssize_t send_once(struct rudp_engine *engine, struct rudp_udp *udp,
-			 const struct rudp_held_train *train)
+static ssize_t send_by_segments(struct rudp_engine *engine, struct rudp_udp *udp,
+				const struct rudp_held_train *train)
 {
 	ssize_t rc;
 
@@ -148,6 +148,23 @@ static ssize_t send_once(struct rudp_engine *engine, struct rudp_udp *udp,
 		engine->counts.gso_fallbacks++;
 		rudp_log(RUDP_LOG_INFO, "the kernel refuses UDP_SEGMENT here: datagrams go singly");
 	}
+	return rc;
+}
+
+/* Without its TOS byte a train is still a train: DSCP is a wish, and the loss of ECN is noticed. */
+static ssize_t send_once(struct rudp_engine *engine, struct rudp_udp *udp,
+			 const struct rudp_held_train *train)
+{
+	ssize_t rc = send_by_segments(engine, udp, train);
+
+	if (rc != -EINVAL || train->tos == 0 || udp->no_tos)
+		return rc;
+	udp->no_tos = true;
+	rc = send_by_segments(engine, udp, train);
+	if (rc > 0)
+		rudp_log(RUDP_LOG_INFO, "the kernel takes no TOS with a message: no DSCP, no ECN");
+	else
+		udp->no_tos = false; /* that was not it */
 	return rc;
 }
 

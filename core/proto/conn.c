@@ -102,6 +102,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	rudp_cc_init(&conn->cc, conn->options.cc ? conn->options.cc : ep->config.cc,
 		     conn->path.datagram_bytes, now_at_ns);
 	rudp_pacer_init(&conn->pacer, now_at_ns);
+	rudp_ecn_init(&conn->ecn);
 	rudp_tail_init(&conn->tail, ep->config.tail_off, now_at_ns);
 	rudp_sendbuf_init(&conn->sendbuf, ep->config.send_buffer_max_bytes);
 	rudp_recvbuf_init(&conn->recvbuf, ep->config.receive_buffer_max_bytes);

@@ -22,6 +22,7 @@ static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_rtt_init(&conn->rtt);
 	rudp_pacer_init(&conn->pacer, now_at_ns);
 	rudp_tail_restart(&conn->tail, now_at_ns);
+	rudp_ecn_restart(&conn->ecn);
 }
 
 static void log_move(const struct rudp_conn *conn, const struct rudp_addr *before)

@@ -16,6 +16,7 @@
 #include "base/timer_wheel.h"
 #include "proto/acks.h"
 #include "proto/conn.h"
+#include "proto/ecn.h"
 #include "proto/endpoint.h"
 #include "proto/keys.h"
 #include "proto/noise.h"
@@ -109,6 +110,7 @@ struct rudp_conn {
 	struct rudp_cc cc;
 	struct rudp_pacer pacer;
 	struct rudp_tail tail;
+	struct rudp_ecn ecn;
 	struct rudp_sendbuf sendbuf;
 	struct rudp_recvbuf recvbuf;
 	uint64_t peer_window_end;     /* stream offset up to which we may send */

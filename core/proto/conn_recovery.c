@@ -10,6 +10,8 @@ void rudp_conn_on_answered(void *context, uint64_t number, const struct rudp_sen
 	struct rudp_conn *conn = context;
 
 	rudp_conn_mtu_on_answered(conn, number, sent);
+	if (sent->content & RUDP_CONTENT_ECT)
+		rudp_ecn_on_answered(&conn->ecn);
 	if (sent->content & RUDP_CONTENT_ACK)
 		rudp_acks_on_acked(&conn->acks, sent->ack_largest);
 	if (conn->state == RUDP_STATE_RESET_SENT)
@@ -26,6 +28,8 @@ void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *s
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe_lost(conn, number, sent->size_bytes);
 	rudp_conn_mtu_on_lost(conn, number, sent);
+	if (sent->content & RUDP_CONTENT_ECT)
+		rudp_ecn_on_lost(&conn->ecn);
 	if (sent->content & RUDP_CONTENT_RESET)
 		conn->reset_due = true;
 	if (conn->state == RUDP_STATE_RESET_SENT)
@@ -114,6 +118,7 @@ static void tell_ack(struct rudp_conn *conn, const struct rudp_reliability_resul
 		.next_number = conn->reliability.next,
 		.rtt = &conn->rtt,
 		.has_rtt = result->has_rtt,
+		.ecn_ce_new = conn->ecn.ce_new,
 		.cwnd_limited = conn->cwnd_limited,
 	};
 
@@ -121,6 +126,7 @@ static void tell_ack(struct rudp_conn *conn, const struct rudp_reliability_resul
 		return;
 	take_rate_sample(conn, result, &ack.rate);
 	conn->cc.ops->on_ack(&conn->cc, &ack);
+	conn->ecn.ce_new = 0;
 	conn->cwnd_limited = false;
 }
 
@@ -183,6 +189,9 @@ enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack
 
 	if (verdict != RUDP_VERDICT_OK)
 		return verdict;
+	rudp_ecn_on_ack(&conn->ecn, ack);
+	if (conn->ecn.ce_new > 0)
+		rudp_tail_on_congestion(&conn->tail, &conn->rtt, now_at_ns);
 	on_result(conn, &result, room, now_at_ns);
 	/* Whatever acknowledges anything after our RESET acknowledges the RESET: nothing else is out. */
 	if (conn->state == RUDP_STATE_RESET_SENT && !conn->reset_due &&

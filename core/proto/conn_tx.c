@@ -309,6 +309,10 @@ static void record(struct plan *plan)
 	/* A copy that carries more than copies is as good as any other packet. */
 	if (sent->content & (unsigned)~(RUDP_CONTENT_COPY | RUDP_CONTENT_ACK | RUDP_CONTENT_FIN))
 		sent->content &= (uint16_t)~RUDP_CONTENT_COPY;
+	if (conn->ecn.marking) {
+		sent->content |= RUDP_CONTENT_ECT;
+		rudp_ecn_on_sent(&conn->ecn);
+	}
 	rudp_reliability_send(&conn->reliability, sent);
 	if (!sent->in_flight)
 		return;
@@ -511,8 +515,13 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 		.path_bytes = rudp_path_allowance_bytes(&conn->path),
 	};
 
+	uint8_t ecn = 0;
+
 	train->len = train->segment_bytes = 0;
 	train->count = 0;
+	conn->ecn.marking = false;
+	if (rudp_state_is_established(conn->state))
+		ecn = rudp_ecn_mark(&conn->ecn); /* of the whole train: it leaves with one field */
 	if (conn->has_keys)
 		update_keys(conn, now_at_ns);
 	if (!put_mtu_probe(conn, train, &allowance, now_at_ns))
@@ -526,6 +535,7 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 	train->remote = conn->path.remote;
 	train->tos = (conn->path.remote.family == AF_INET ? conn->options.tos : conn->options.tclass) &
 		     RUDP_TOS_DSCP;
+	train->tos |= ecn;
 	conn->packets_sent += train->count;
 	conn->bytes_sent += train->len;
 	if (RUDP_IS_OBSERVED(conn))

@@ -103,6 +103,7 @@ static void put(struct pair *pair, int from, const struct rudp_train *train)
 		datagram->to = !from;
 		datagram->from_addr = train->local;
 		datagram->to_addr = train->remote;
+		datagram->ecn = train->tos & 3;
 		datagram->len = len;
 		cr_assert(le(sz, datagram->len, sizeof datagram->data));
 		memcpy(datagram->data, train->data + at, datagram->len);
@@ -140,6 +141,7 @@ enum rudp_verdict pair_deliver(struct pair *pair, const struct pair_datagram *da
 		.remote = datagram->from_addr,
 		.data = copy,
 		.len = datagram->len,
+		.ecn = datagram->ecn,
 	};
 	enum rudp_verdict verdict;
 

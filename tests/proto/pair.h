@@ -16,6 +16,7 @@ struct pair_datagram {
 	int to;                /* 0: client, 1: server */
 	struct rudp_addr from_addr, to_addr;
 	size_t len;
+	uint8_t ecn;
 	uint8_t data[9000];
 };
 
