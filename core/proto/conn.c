@@ -137,6 +137,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 		rudp_keys_fini(&conn->keys);
 	rudp_reliability_fini(&conn->reliability);
 	rudp_acks_fini(&conn->acks);
+	rudp_replay_fini(&conn->replay);
 	rudp_sendbuf_fini(&conn->sendbuf);
 	rudp_recvbuf_fini(&conn->recvbuf);
 	free(conn);

@@ -191,6 +191,7 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 			rudp_conn_observe_dropped(conn, RUDP_VERDICT_AUTH_FAILED, datagram->len);
 		if (conn->keys.forgeries >= RUDP_KEY_FORGERIES_MAX)
 			on_violation(conn, RUDP_VERDICT_AUTH_FAILED, now_at_ns);
+		rudp_conn_rest_later(conn, now_at_ns); /* it has woken the keys, perhaps */
 		return RUDP_VERDICT_AUTH_FAILED;
 	}
 	rudp_replay_mark(&conn->replay, number);

@@ -166,14 +166,30 @@ static void on_give_up(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_fail(conn, ETIMEDOUT, now_at_ns);
 }
 
+/* A ping, or the answer to one, takes memory that an idle connection should not keep. */
+void rudp_conn_rest_later(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (conn->trim_at_ns != RUDP_NEVER || rudp_sendbuf_unacked(&conn->sendbuf) > 0 ||
+	    rudp_recvbuf_available(&conn->recvbuf) > 0 || conn->recvbuf.pending.count > 0)
+		return;
+	conn->trim_at_ns = now_at_ns + RUDP_TRIM_IDLE_NS;
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
 static void on_trim(struct rudp_conn *conn)
 {
 	conn->trim_at_ns = RUDP_NEVER;
+	conn->ep->rest_count++;
 	if (rudp_sendbuf_unacked(&conn->sendbuf) == 0)
 		rudp_ring_trim(&conn->sendbuf.ring);
-	if (rudp_recvbuf_available(&conn->recvbuf) == 0 && conn->recvbuf.pending.count == 0)
-		rudp_ring_trim(&conn->recvbuf.ring);
 	rudp_reliability_trim(&conn->reliability);
+	if (conn->recvbuf.pending.count > 0)
+		return; /* what is missing is still to come, and must be taken */
+	if (rudp_recvbuf_available(&conn->recvbuf) == 0)
+		rudp_ring_trim(&conn->recvbuf.ring);
+	rudp_replay_trim(&conn->replay);
+	if (conn->has_keys && conn->reliability.outstanding == 0)
+		rudp_keys_sleep(&conn->keys);
 }
 
 static void on_keys_age(struct rudp_conn *conn, int64_t now_at_ns)

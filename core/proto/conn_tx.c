@@ -326,6 +326,24 @@ static void record(struct plan *plan)
 				   quantum_bytes(conn), sent->size_bytes, plan->now_at_ns);
 }
 
+/* Without memory for the keys the packet counts as sent, and is lost: that will be mended. */
+static size_t lose(struct plan *plan)
+{
+	plan->sent.size_bytes = (uint32_t)(RUDP_DATA_OVERHEAD_BYTES + plan->stream_bytes +
+					   rudp_writer_len(&plan->head));
+	record(plan);
+	return 0;
+}
+
+/* Anything that build() might find to send: an idle connection is looked at without taking memory. */
+static bool has_anything_due(const struct rudp_conn *conn, int64_t now_at_ns)
+{
+	return rudp_acks_is_owed(&conn->acks) || rudp_conn_has_data_due(conn) || is_fin_due(conn) ||
+	       conn->probes_due > 0 || conn->ping_due || conn->window_due || conn->reset_due ||
+	       conn->response_due || conn->urgent_due || is_blocked_by_peer(conn) ||
+	       conn->path.challenge_at_ns <= now_at_ns;
+}
+
 /* Returns the length of the packet built at out, 0 when nothing may or needs to leave. */
 static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allowance,
 		    int64_t now_at_ns)
@@ -339,6 +357,8 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 		max = RUDP_DATAGRAM_BASE_BYTES;
 	if (max > allowance->path_bytes)
 		max = (size_t)allowance->path_bytes;
+	if (conn->reliability.capacity == 0 && !has_anything_due(conn, now_at_ns))
+		return 0;
 	if (max < RUDP_PATH_PACKET_MIN_BYTES ||
 	    !rudp_reliability_can_send(&conn->reliability))
 		return 0;
@@ -358,6 +378,8 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 	    (plan.sent.content == RUDP_CONTENT_ACK && plan.sent.stream_bytes == 0 &&
 	     !plan.is_ack_only_due))
 		return 0;
+	if (rudp_keys_wake(&conn->keys) < 0)
+		return lose(&plan);
 	if (RUDP_IS_OBSERVED(conn))
 		observe_plan(&plan);
 	len = seal(&plan, out);
@@ -480,11 +502,11 @@ static bool put_mtu_probe(struct rudp_conn *conn, struct rudp_train *train,
 {
 	uint32_t size_bytes;
 
-	if (!conn->has_keys || allowance->pacer_bytes == 0 ||
-	    !rudp_reliability_can_send(&conn->reliability))
+	if (!conn->has_keys || allowance->pacer_bytes == 0)
 		return false;
 	size_bytes = rudp_conn_mtu_probe_bytes(conn, now_at_ns);
-	if (size_bytes == 0)
+	if (size_bytes == 0 || !rudp_reliability_can_send(&conn->reliability) ||
+	    rudp_keys_wake(&conn->keys) < 0)
 		return false;
 	put(conn, train, build_mtu_probe(conn, train->data, size_bytes, now_at_ns));
 	return true;
@@ -538,6 +560,7 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 	train->tos |= ecn;
 	conn->packets_sent += train->count;
 	conn->bytes_sent += train->len;
+	rudp_conn_rest_later(conn, now_at_ns);
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe(conn, RUDP_FACT_METRICS);
 	return true;

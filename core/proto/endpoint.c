@@ -346,6 +346,11 @@ struct rudp_conn *rudp_endpoint_next_event(struct rudp_endpoint *ep)
 	return link ? RUDP_LIST_OWNER(link, struct rudp_conn, event_link) : NULL;
 }
 
+uint64_t rudp_endpoint_rest_count(const struct rudp_endpoint *ep)
+{
+	return ep->rest_count;
+}
+
 unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep)
 {
 	return ep->conn_count;

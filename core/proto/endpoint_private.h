@@ -63,6 +63,7 @@ struct rudp_endpoint {
 	struct rudp_socket *sockets;
 	struct rudp_list unused_sockets; /* the owner has not heard that their last user has left */
 	unsigned conn_count;
+	uint64_t rest_count;
 	unsigned half_open_count;
 	struct rudp_list ready;       /* connections that may have something to send */
 	struct rudp_list events;      /* connections with events to report */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/keys.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "proto/noise.h"
 
@@ -9,20 +11,52 @@
  * which it waits, has all of them to arrive. */
 #define UPDATE_MARGIN_PACKETS (RUDP_KEY_PACKETS_MAX / 8)
 
+static void wipe_bytes(struct rudp_keys *keys)
+{
+	rudp_wipe(keys->send_key, sizeof keys->send_key);
+	rudp_wipe(keys->receive_key, sizeof keys->receive_key);
+	rudp_wipe(keys->receive_next_key, sizeof keys->receive_next_key);
+}
+
 int rudp_keys_init(struct rudp_keys *keys, enum rudp_cipher cipher,
 		   const uint8_t send_key[RUDP_KEY_BYTES],
 		   const uint8_t receive_key[RUDP_KEY_BYTES])
 {
 	int rc;
 
-	*keys = (struct rudp_keys){.cipher = cipher};
-	rc = rudp_aead_init(&keys->send, cipher, true, send_key);
+	*keys = (struct rudp_keys){.cipher = cipher, .asleep = true};
+	memcpy(keys->send_key, send_key, RUDP_KEY_BYTES);
+	memcpy(keys->receive_key, receive_key, RUDP_KEY_BYTES);
+	rc = rudp_keys_wake(keys);
+	if (rc < 0)
+		wipe_bytes(keys);
+	return rc;
+}
+
+int rudp_keys_wake(struct rudp_keys *keys)
+{
+	int rc;
+
+	if (!keys->asleep)
+		return 0;
+	rc = rudp_aead_init(&keys->send, keys->cipher, true, keys->send_key);
 	if (rc < 0)
 		return rc;
-	rc = rudp_aead_init(&keys->receive, cipher, false, receive_key);
+	rc = rudp_aead_init(&keys->receive, keys->cipher, false, keys->receive_key);
 	if (rc < 0)
 		rudp_aead_fini(&keys->send);
+	keys->asleep = rc < 0;
 	return rc;
+}
+
+void rudp_keys_sleep(struct rudp_keys *keys)
+{
+	if (keys->receive_previous.context)
+		return;
+	rudp_aead_fini(&keys->send);
+	rudp_aead_fini(&keys->receive);
+	rudp_aead_fini(&keys->receive_next);
+	keys->asleep = true;
 }
 
 void rudp_keys_fini(struct rudp_keys *keys)
@@ -31,11 +65,13 @@ void rudp_keys_fini(struct rudp_keys *keys)
 	rudp_aead_fini(&keys->receive);
 	rudp_aead_fini(&keys->receive_previous);
 	rudp_aead_fini(&keys->receive_next);
+	wipe_bytes(keys);
 }
 
 size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *header,
 		      size_t header_len, const struct iovec *in, int in_count, uint8_t *out)
 {
+	assert(!keys->asleep);
 	if (keys->sent_under_key++ == 0)
 		keys->first_sent_number = number;
 	return rudp_aead_seal(&keys->send, number, header, header_len, in, in_count, out);
@@ -44,11 +80,8 @@ size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *he
 /* In place, without memory: following the peer can then not fail halfway. */
 static void move_send(struct rudp_keys *keys)
 {
-	uint8_t next[RUDP_KEY_BYTES];
-
-	rudp_aead_next_key(&keys->send, next);
-	rudp_aead_set_key(&keys->send, next);
-	rudp_wipe(next, sizeof next);
+	rudp_aead_next_key(&keys->send, keys->send_key);
+	rudp_aead_set_key(&keys->send, keys->send_key);
 	keys->send_phase = !keys->send_phase;
 	keys->sent_under_key = 0;
 	keys->updates++;
@@ -58,15 +91,10 @@ static void move_send(struct rudp_keys *keys)
  * packets with the phase bit flipped costs no key schedule each. */
 static int prepare_receive_next(struct rudp_keys *keys)
 {
-	uint8_t next[RUDP_KEY_BYTES];
-	int rc;
-
 	if (keys->receive_next.context)
 		return 0;
-	rudp_aead_next_key(&keys->receive, next);
-	rc = rudp_aead_init(&keys->receive_next, keys->cipher, false, next);
-	rudp_wipe(next, sizeof next);
-	return rc;
+	rudp_aead_next_key(&keys->receive, keys->receive_next_key);
+	return rudp_aead_init(&keys->receive_next, keys->cipher, false, keys->receive_next_key);
 }
 
 static void move_receive(struct rudp_keys *keys, uint64_t number)
@@ -75,6 +103,7 @@ static void move_receive(struct rudp_keys *keys, uint64_t number)
 	keys->receive_previous = keys->receive;
 	keys->receive = keys->receive_next;
 	keys->receive_next = (struct rudp_aead){0};
+	memcpy(keys->receive_key, keys->receive_next_key, RUDP_KEY_BYTES);
 	keys->receive_phase = !keys->receive_phase;
 	keys->first_received_number = number;
 	keys->updates++;
@@ -98,6 +127,8 @@ bool rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool key_phase, con
 {
 	struct rudp_aead *key = claimed_key(keys, number, key_phase);
 
+	if (rudp_keys_wake(keys) < 0)
+		return false;
 	if (key == &keys->receive_next && prepare_receive_next(keys) < 0)
 		return false;
 	if (!key->context)
@@ -135,7 +166,9 @@ int rudp_keys_update(struct rudp_keys *keys, uint64_t next_number)
 
 	if (is_unanswered(keys))
 		return -EAGAIN;
-	rc = prepare_receive_next(keys);
+	rc = rudp_keys_wake(keys);
+	if (rc == 0)
+		rc = prepare_receive_next(keys);
 	if (rc < 0)
 		return rc;
 	move_send(keys);

@@ -29,6 +29,10 @@ struct rudp_keys {
 	struct rudp_aead receive;
 	struct rudp_aead receive_previous; /* context NULL: none */
 	struct rudp_aead receive_next;     /* context NULL: not derived yet */
+	bool asleep;                       /* of all these only the bytes of the keys are there */
+	uint8_t send_key[RUDP_KEY_BYTES];
+	uint8_t receive_key[RUDP_KEY_BYTES];
+	uint8_t receive_next_key[RUDP_KEY_BYTES];
 	bool send_phase;
 	bool receive_phase;
 	uint64_t sent_under_key;        /* packets */
@@ -44,7 +48,20 @@ int rudp_keys_init(struct rudp_keys *keys, enum rudp_cipher cipher,
 		   const uint8_t receive_key[RUDP_KEY_BYTES]);
 void rudp_keys_fini(struct rudp_keys *keys);
 
-/* As rudp_aead_seal, with the packet number as counter. header carries rudp_keys' send_phase. */
+/*
+ * For an idle connection: what the library holds for the keys, some kilobytes, is given back until the
+ * next packet. Does nothing while late packets of the previous phase are still wanted. wake is what seal
+ * asks for before it; open and update do it themselves. It costs two key schedules.
+ *
+ * Returns  of wake: 0 or -ENOMEM, still asleep.
+ */
+void rudp_keys_sleep(struct rudp_keys *keys);
+int rudp_keys_wake(struct rudp_keys *keys);
+
+/*
+ * As rudp_aead_seal, with the packet number as counter; not while asleep. header carries rudp_keys'
+ * send_phase.
+ */
 size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *header,
 		      size_t header_len, const struct iovec *in, int in_count, uint8_t *out);
 

@@ -171,7 +171,10 @@ void rudp_reliability_fini(struct rudp_reliability *r);
  */
 bool rudp_reliability_can_send(struct rudp_reliability *r);
 
-/* Gives back memory that the records kept do not need. For an idle connection. */
+/*
+ * Gives back memory that the records kept do not need; all of it when nothing expects an answer, and
+ * then the first packet needs memory again. For an idle connection.
+ */
 void rudp_reliability_trim(struct rudp_reliability *r);
 
 /*

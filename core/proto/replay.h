@@ -16,12 +16,16 @@
 #define RUDP_REPLAY_WORDS (RUDP_REPLAY_WINDOW / 64 + 1)
 
 struct rudp_replay {
-	uint64_t next; /* one past the largest number marked */
-	uint64_t words[RUDP_REPLAY_WORDS];
+	uint64_t next;   /* one past the largest number marked */
+	uint64_t *words; /* the window; NULL while all below next count as marked */
 };
 
 void rudp_replay_init(struct rudp_replay *replay);
+void rudp_replay_fini(struct rudp_replay *replay);
 bool rudp_replay_is_fresh(const struct rudp_replay *replay, uint64_t number);
+/* The first gap needs memory for the window. Without it, what is in the gap is not taken any more. */
 void rudp_replay_mark(struct rudp_replay *replay, uint64_t number);
+/* For an idle connection: gives the memory back. What has not come until now is not taken any more. */
+void rudp_replay_trim(struct rudp_replay *replay);
 
 #endif

@@ -44,6 +44,11 @@ int rudp_sent_records_init(struct rudp_reliability *r)
 	return resize(r, CAPACITY_MIN);
 }
 
+static uint32_t next_capacity(const struct rudp_reliability *r)
+{
+	return r->capacity ? r->capacity * 2 : CAPACITY_MIN;
+}
+
 void rudp_sent_records_fini(struct rudp_reliability *r)
 {
 	free(r->records);
@@ -96,7 +101,7 @@ bool rudp_reliability_can_send(struct rudp_reliability *r)
 	prune_for_room(r, INT64_MIN);
 	if (kept(r) < r->capacity)
 		return true;
-	if (r->capacity < RUDP_SENT_RECORDS_MAX && resize(r, r->capacity * 2) == 0)
+	if (r->capacity < RUDP_SENT_RECORDS_MAX && resize(r, next_capacity(r)) == 0)
 		return true;
 	if (kept(r) == r->capacity)
 		prune_for_room(r, RUDP_NEVER);
@@ -107,6 +112,12 @@ void rudp_reliability_trim(struct rudp_reliability *r)
 {
 	uint32_t capacity = CAPACITY_MIN;
 
+	if (r->outstanding == 0)
+		prune_for_room(r, RUDP_NEVER);
+	if (kept(r) == 0) {
+		rudp_sent_records_fini(r);
+		return;
+	}
 	while (capacity < kept(r))
 		capacity *= 2;
 	if (capacity < r->capacity)
@@ -130,7 +141,8 @@ const struct rudp_sent *rudp_reliability_find(const struct rudp_reliability *r, 
 
 static bool check_state(const struct rudp_reliability *r)
 {
-	CHECK(r->capacity >= CAPACITY_MIN && r->capacity <= RUDP_SENT_RECORDS_MAX);
+	CHECK(r->capacity == 0 || r->capacity >= CAPACITY_MIN);
+	CHECK(r->capacity <= RUDP_SENT_RECORDS_MAX);
 	CHECK((r->capacity & (r->capacity - 1)) == 0);
 	CHECK(r->base <= r->next && kept(r) <= r->capacity);
 	CHECK(r->largest_answered == RUDP_NUMBER_NONE || r->largest_answered < r->next);

@@ -448,7 +448,7 @@ Test(conn_regressions, probes_leave_however_much_is_outstanding)
 	pair_fini(&pair);
 }
 
-Test(conn_regressions, an_idle_connection_holds_little)
+Test(conn_idle, an_idle_connection_holds_little)
 {
 	static const char block[65536];
 	struct rudp_conn_stats stats;
@@ -491,5 +491,30 @@ Test(conn_regressions, both_probes_leave_when_only_a_ping_is_outstanding)
 	}
 	cr_assert(eq(uint, pair.wire_count, 2));
 	cr_assert(eq(uint, pair.conn[0]->probes_due, 0));
+	pair_fini(&pair);
+}
+
+/* What 10,000 idle connections hold matters; and a ping must not bring it back for good. */
+Test(conn_idle, an_idle_connection_keeps_no_memory_that_it_can_get_again)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	for (int round = 0; round < 3; round++) {
+		cr_assert(eq(sz, rudp_conn_write(pair.conn[round % 2], "hello", 5, pair.now_ns), 5));
+		pair_settle(&pair);
+		rudp_conn_receive_consume(pair.conn[!(round % 2)], 5, pair.now_ns);
+		pair_run(&pair, 60 * RUDP_NS_PER_S); /* pings on the way */
+		for (int side = 0; side < 2; side++) {
+			const struct rudp_conn *conn = pair.conn[side];
+
+			cr_assert(eq(sz, conn->sendbuf.ring.capacity_bytes, 0));
+			cr_assert(eq(sz, conn->recvbuf.ring.capacity_bytes, 0));
+			cr_assert(eq(u32, conn->reliability.capacity, 0));
+			cr_assert(eq(ptr, conn->replay.words, NULL));
+			cr_assert(eq(int, conn->keys.asleep, 1));
+		}
+	}
 	pair_fini(&pair);
 }

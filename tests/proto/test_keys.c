@@ -367,3 +367,52 @@ Test(keys, a_failed_allocation_leaves_the_keys_as_they_were)
 	}
 	cr_assert(gt(uint, failed, 2));
 }
+
+Test(keys, asleep_they_hold_no_memory_and_wake_as_they_were)
+{
+	struct side sides[2];
+	struct packet late, packet;
+	long blocks;
+
+	for (size_t i = 0; i < CIPHERS; i++) {
+		start(sides, ciphers[i]);
+		stop(sides);
+		blocks = crypto_faults_blocks();
+		start(sides, ciphers[i]);
+		late = seal(&sides[0]);
+		rudp_keys_sleep(&sides[0].keys);
+		rudp_keys_sleep(&sides[1].keys);
+		cr_assert(eq(int, sides[1].keys.asleep, 1));
+		cr_assert(eq(int, (int)(crypto_faults_blocks() - blocks), 0));
+		cr_assert(eq(int, open(&sides[1], &late), 1));
+		cr_assert(eq(int, rudp_keys_wake(&sides[0].keys), 0));
+		cr_assert(eq(int, rudp_keys_update(&sides[0].keys, sides[0].next), 0));
+		rudp_keys_sleep(&sides[0].keys);
+		cr_assert(eq(int, rudp_keys_wake(&sides[0].keys), 0));
+		packet = seal(&sides[0]);
+		cr_assert(eq(int, open(&sides[1], &packet), 1));
+		rudp_keys_sleep(&sides[1].keys); /* late packets are still wanted */
+		cr_assert(eq(int, sides[1].keys.asleep, 0));
+		stop(sides);
+	}
+}
+
+Test(keys, without_memory_they_sleep_on)
+{
+	struct side sides[2];
+	struct packet packet;
+
+	start(sides, RUDP_CIPHER_AES_256_GCM);
+	packet = seal(&sides[0]);
+	rudp_keys_sleep(&sides[1].keys);
+	for (unsigned n = 1; n <= 2; n++) {
+		crypto_faults_arm(n);
+		cr_assert(eq(int, rudp_keys_wake(&sides[1].keys), -ENOMEM));
+		crypto_faults_arm(n);
+		cr_assert(eq(int, open(&sides[1], &packet), 0));
+		crypto_faults_arm(0);
+	}
+	cr_assert(eq(u64, sides[1].keys.forgeries, 0));
+	cr_assert(eq(int, open(&sides[1], &packet), 1));
+	stop(sides);
+}

@@ -37,7 +37,7 @@ struct end {
 
 static struct end ends[2];
 static uint64_t prng;
-static unsigned opened_late, opened_next, refused_forgotten;
+static unsigned opened_late, opened_next, refused_forgotten, slept;
 
 static unsigned draw(unsigned below)
 {
@@ -69,6 +69,7 @@ static void send(struct end *from)
 				  .generation = from->send_generation,
 				  .phase = from->keys.send_phase};
 	memset(plain, (int)flight->number & 0xff, sizeof plain);
+	cr_assert(eq(int, rudp_keys_wake(&from->keys), 0));
 	rudp_keys_seal(&from->keys, flight->number, (uint8_t *)&flight->phase, 1, &in, 1,
 		       flight->sealed);
 }
@@ -87,9 +88,11 @@ static bool try_open(struct end *to, const struct flight *flight)
 
 static void forge(struct end *to, const struct flight *flight)
 {
-	struct rudp_keys before = to->keys;
 	struct flight bad = *flight;
+	struct rudp_keys before;
 
+	cr_assert(eq(int, rudp_keys_wake(&to->keys), 0));
+	before = to->keys;
 	if (draw(2))
 		bad.phase = !bad.phase;
 	else if (draw(2))
@@ -99,6 +102,7 @@ static void forge(struct end *to, const struct flight *flight)
 	cr_assert(eq(int, try_open(to, &bad), 0));
 	before.forgeries = to->keys.forgeries;
 	before.receive_next = to->keys.receive_next;
+	memcpy(before.receive_next_key, to->keys.receive_next_key, RUDP_KEY_BYTES);
 	cr_assert(eq(int, memcmp(&before, &to->keys, sizeof before), 0));
 }
 
@@ -174,6 +178,10 @@ static void step(void)
 			end->has_previous = false;
 		}
 		break;
+	case 2:
+		rudp_keys_sleep(&end->keys);
+		slept += end->keys.asleep;
+		break;
 	default:
 		if (draw(2) && end->wire_count < WIRE_MAX)
 			send(end);
@@ -201,6 +209,7 @@ static void run(enum rudp_cipher cipher)
 	cr_assert(gt(uint, opened_late, 100));
 	cr_assert(gt(uint, opened_next, 100));
 	cr_assert(gt(uint, refused_forgotten, 10));
+	cr_assert(gt(uint, slept, 10));
 }
 
 Test(keys_model, aes_gcm_agrees_with_generations)

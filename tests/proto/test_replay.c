@@ -25,6 +25,7 @@ Test(replay, everything_is_fresh_at_the_start)
 	cr_assert(eq(u64, replay.next, 0));
 	for (uint64_t number = 0; number < 3 * RUDP_REPLAY_WINDOW; number++)
 		cr_assert(eq(int, rudp_replay_is_fresh(&replay, number), 1));
+	rudp_replay_fini(&replay);
 }
 
 Test(replay, a_number_is_taken_once)
@@ -37,6 +38,7 @@ Test(replay, a_number_is_taken_once)
 	cr_assert(eq(int, rudp_replay_is_fresh(&replay, 1), 1));
 	rudp_replay_mark(&replay, 0);
 	cr_assert(eq(u64, replay.next, 1));
+	rudp_replay_fini(&replay);
 }
 
 Test(replay, the_window_reaches_back_exactly)
@@ -49,19 +51,23 @@ Test(replay, the_window_reaches_back_exactly)
 	cr_assert(eq(int, rudp_replay_is_fresh(&replay, newest - RUDP_REPLAY_WINDOW + 1), 1));
 	cr_assert(eq(int, rudp_replay_is_fresh(&replay, newest - RUDP_REPLAY_WINDOW), 0));
 	cr_assert(eq(int, rudp_replay_is_fresh(&replay, 0), 0));
+	rudp_replay_fini(&replay);
 }
 
 /* A number below the window shares its word with a number inside. */
 Test(replay, marking_below_the_window_changes_nothing)
 {
-	struct rudp_replay replay, before;
+	uint64_t before[RUDP_REPLAY_WORDS];
+	struct rudp_replay replay;
 
 	rudp_replay_init(&replay);
 	rudp_replay_mark(&replay, 3 * RUDP_REPLAY_WINDOW);
-	before = replay;
+	memcpy(before, replay.words, sizeof before);
 	for (uint64_t number = 0; number < 2 * RUDP_REPLAY_WINDOW; number++)
 		rudp_replay_mark(&replay, number);
-	cr_assert(eq(int, memcmp(&replay, &before, sizeof replay), 0));
+	cr_assert(eq(int, memcmp(replay.words, before, sizeof before), 0));
+	cr_assert(eq(u64, replay.next, 3 * RUDP_REPLAY_WINDOW + 1));
+	rudp_replay_fini(&replay);
 }
 
 Test(replay, the_largest_numbers_do_not_wrap)
@@ -77,6 +83,27 @@ Test(replay, the_largest_numbers_do_not_wrap)
 	cr_assert(eq(int, rudp_replay_is_fresh(&replay, UINT64_MAX - 1), 0));
 	cr_assert(eq(int, rudp_replay_is_fresh(&replay, UINT64_MAX - 2), 1));
 	cr_assert(eq(int, rudp_replay_is_fresh(&replay, 5), 0));
+	rudp_replay_fini(&replay);
+}
+
+Test(replay, without_a_gap_there_is_no_window)
+{
+	struct rudp_replay replay;
+
+	rudp_replay_init(&replay);
+	for (uint64_t number = 0; number < 1000; number++)
+		rudp_replay_mark(&replay, number);
+	cr_assert(eq(ptr, replay.words, NULL));
+	cr_assert(eq(int, rudp_replay_is_fresh(&replay, 999), 0));
+	rudp_replay_mark(&replay, 1001);
+	cr_assert(ne(ptr, replay.words, NULL));
+	cr_assert(eq(int, rudp_replay_is_fresh(&replay, 1000), 1));
+	cr_assert(eq(int, rudp_replay_is_fresh(&replay, 999), 0));
+	rudp_replay_trim(&replay);
+	cr_assert(eq(ptr, replay.words, NULL));
+	cr_assert(eq(int, rudp_replay_is_fresh(&replay, 1000), 0));
+	cr_assert(eq(int, rudp_replay_is_fresh(&replay, 1002), 1));
+	rudp_replay_fini(&replay);
 }
 
 /* The stupid model: one flag for each number there is. */
@@ -133,6 +160,11 @@ Test(replay, window_agrees_with_a_set)
 			taken[number] = 1;
 			next = number >= next ? number + 1 : next;
 			cr_assert(eq(u64, replay.next, next));
+			if (draw(300) == 0) {
+				rudp_replay_trim(&replay);
+				memset(taken, 1, next);
+			}
 		}
+		rudp_replay_fini(&replay);
 	}
 }
