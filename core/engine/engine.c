@@ -189,6 +189,7 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 				       .stop_at_ns = RUDP_NEVER};
 	init_lists(engine);
 	rudp_slots_init(&engine->slots);
+	rudp_heap_init(&engine->heap);
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	rudp_random_fill(table_key, sizeof table_key);
 	rudp_table_set_key(table_key);

@@ -117,6 +117,7 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 
 	deadline = rudp_time_min(deadline, rudp_timer_wheel_next_at_ns(&engine->race_timers));
 	deadline = rudp_time_min(deadline, rudp_app_consume_at_ns(engine));
+	deadline = rudp_time_min(deadline, engine->heap.trim_at_ns);
 	deadline = rudp_time_min(deadline, rudp_qlog_deadline_ns(&engine->qlog));
 	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty))
 		return 0;
@@ -166,6 +167,10 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	transmit(engine);
 	rudp_udp_close_orphans(engine);
 	rudp_qlog_run(&engine->qlog);
+	/* A thread's heap is its program's. */
+	if (!engine->stays)
+		rudp_heap_look(&engine->heap, rudp_endpoint_rest_count(engine->ep),
+			       engine->now_at_ns);
 	if (rudp_housekeeping_deadline_ns(engine) <= engine->now_at_ns)
 		rudp_housekeeping(engine);
 }

@@ -252,6 +252,7 @@ void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp)
 		rudp_endpoint_socket_gone(engine->ep, udp);
 	for (unsigned i = 0; i < udp->pending_count; i++)
 		free(udp->pending[i].data);
+	free(udp->pending);
 	rudp_list_remove(&udp->link);
 	rudp_list_remove(&udp->port_link);
 	rudp_list_remove(&udp->orphan_link);

@@ -45,7 +45,7 @@ struct rudp_udp {
 	uint32_t narrow_bytes;        /* received so far, while not wide */
 	struct rudp_addr local;       /* as bound */
 	struct rudp_addr remote;      /* connected */
-	struct rudp_held_train pending[RUDP_UDP_PENDING_MAX];
+	struct rudp_held_train *pending; /* RUDP_UDP_PENDING_MAX; NULL while none waits */
 	unsigned pending_count;
 	struct rudp_list ports;       /* the binding side's (binding.h); one, but for a fixed UDP port */
 	struct rudp_list link;        /* in engine->udps */

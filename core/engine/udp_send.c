@@ -232,15 +232,18 @@ static void give_buffer(struct rudp_engine *engine, uint8_t *buffer)
 static void hold(struct rudp_engine *engine, struct rudp_udp *udp,
 		 const struct rudp_held_train *train)
 {
-	struct rudp_held_train *held = &udp->pending[udp->pending_count];
+	uint8_t *data;
 
-	*held = *train;
-	held->data = take_buffer(engine);
-	if (!held->data) {
+	if (!udp->pending)
+		udp->pending = calloc(RUDP_UDP_PENDING_MAX, sizeof *udp->pending);
+	data = udp->pending ? take_buffer(engine) : NULL;
+	if (!data) {
 		engine->counts.trains_dropped++;
 		return;
 	}
-	memcpy(held->data, train->data, train->len);
+	memcpy(data, train->data, train->len);
+	udp->pending[udp->pending_count] = *train;
+	udp->pending[udp->pending_count].data = data;
 	if (udp->pending_count++ == 0)
 		rudp_engine_rewatch(engine, udp->fd, EPOLLIN | EPOLLOUT, udp->id);
 }
@@ -278,9 +281,13 @@ void rudp_udp_send_pending(struct rudp_engine *engine, struct rudp_udp *udp)
 		done++;
 	}
 	udp->pending_count -= done;
-	memmove(udp->pending, udp->pending + done, udp->pending_count * sizeof udp->pending[0]);
-	if (udp->pending_count > 0)
+	if (udp->pending_count > 0) {
+		memmove(udp->pending, udp->pending + done,
+			udp->pending_count * sizeof udp->pending[0]);
 		return;
+	}
+	free(udp->pending);
+	udp->pending = NULL;
 	rudp_engine_rewatch(engine, udp->fd, EPOLLIN, udp->id);
 	if (udp->owners == 0 && !rudp_list_is_linked(&udp->orphan_link))
 		rudp_list_append(&engine->orphan_udps, &udp->orphan_link);
