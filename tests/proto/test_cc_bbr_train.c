@@ -185,9 +185,9 @@ Test(cc_bbr_train, probe_adds_a_queue_that_will_be_noticed)
 	uint64_t bound = rudp_cc_bytes_in(RATE, RTT_NS / 8); /* an eighth is 6.25 ms */
 
 	bbr_rig_until(rig, BBR_UP);
-	cr_assert(eq(u64, rig->b->up_extra_bytes, bound * 150 / 100));
+	cr_assert(eq(u64, rig->b->up_extra_bytes, bound * BBR_UP_EXTRA_GAIN / 100));
 	cr_assert(eq(u64, rig->cc.cwnd_bytes,
-		     bdp + bound * 150 / 100 + bbr_extra_acked(rig->b) + 2 * DATAGRAM));
+		     bdp + bound * BBR_UP_EXTRA_GAIN / 100 + bbr_extra_acked(rig->b) + 2 * DATAGRAM));
 }
 
 Test(cc_bbr_train, probe_that_meets_nothing_adds_more)
