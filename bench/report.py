@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 
 import bars  # noqa: E402
 import tables  # noqa: E402
-from results import FIGURES, Results, machine  # noqa: E402
+from results import FIGURES, Results, is_spoiled, machine  # noqa: E402
 
 
 def summary(results):
@@ -47,6 +47,12 @@ def print_verdicts(results):
         print(f"bar  {'met   ' if met else 'MISSED'}  {bar.says}: {tables.number(value)} {bar.unit}".rstrip()
               + f" (must be {bar.comparison} {bar.limit:g})")
     return fine
+
+
+def say_spoiled(results):
+    for run in filter(is_spoiled, results.runs):
+        print(f"SPOILED  {run['measurement']} {run['case']} {run['variant']}, round {run['round']}: left out, the "
+              f"emulator was {run['result']['linkem']['late_p99_us'] / 1e3:.0f} ms late, load {run['load']}")
 
 
 def count_failures(results):
@@ -101,6 +107,7 @@ def main():
     if "--plain-only" in sys.argv:
         return 0
     fine = print_verdicts(results)
+    say_spoiled(results)
     return 1 if count_failures(results) or not fine else 0
 
 

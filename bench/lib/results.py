@@ -7,6 +7,8 @@ import statistics
 
 from paths import PATHS, ideal_mbps
 
+LATE_MAX_US = 5000
+
 NAMES = {
     "tcp": "kernel TCP", "tcp-cubic": "kernel TCP, cubic", "tcp-bbr": "kernel TCP, bbr",
     "tls": "TLS over kernel TCP (stunnel)", "kcptun-fast2": "kcptun, fast2", "kcptun-fast3": "kcptun, fast3",
@@ -76,6 +78,11 @@ FIGURES = {
 }
 
 
+def is_spoiled(run):
+    """The emulator itself was kept from the processor: that was not the path that was to be measured."""
+    return (run["result"] or {}).get("linkem", {}).get("late_p99_us", 0) > LATE_MAX_US
+
+
 class Results:
     def __init__(self, directory):
         with open(os.path.join(directory, "raw.jsonl")) as lines:
@@ -87,7 +94,8 @@ class Results:
                 if (run["measurement"], run["case"], run["variant"]) == (measurement, case, variant)]
 
     def results(self, measurement, case, variant):
-        return [run["result"] for run in self.of(measurement, case, variant) if run["result"] is not None]
+        return [run["result"] for run in self.of(measurement, case, variant)
+                if run["result"] is not None and not is_spoiled(run)]
 
     def failures(self, measurement, case, variant):
         return sum(run["result"] is None for run in self.of(measurement, case, variant))
@@ -131,6 +139,7 @@ def machine(results):
     loads = [run["load"] for run in results.runs]
     return {
         "runs": len(results.runs),
+        "left_out_because_the_emulator_was_late": sum(map(is_spoiled, results.runs)),
         "from": min((run["date"] for run in results.runs), default="never"),
         "to": max((run["date"] for run in results.runs), default="never"),
         "kernel": ", ".join(sorted({run["kernel"] for run in results.runs})) or platform.release(),
