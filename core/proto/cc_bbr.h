@@ -50,10 +50,9 @@
  * packet of a round came without it) or more is lost than the path's own, DOWN and CRUISE go no
  * faster than what was delivered; see settle().
  *
- * Beside a queue that stood through two cycles although we settled, which is another's, the volume
- * is counted by the round trip as it is, not by min_rtt. It cannot hold everywhere. Simulated for
+ * A fair part cannot be had everywhere. Simulated for
  * 60 s: beside a CUBIC flow with a queue of one BDP it takes 0.37 to 0.63 of the link; with one of
- * 10 BDP 0.33 when both begin together, and 0.08 when CUBIC has filled the queue before, for the
+ * 10 BDP 0.26 when both begin together, and 0.08 when CUBIC has filled the queue before, for the
  * path is then never seen empty. Two of its own kind share 0.35 to 0.65; ten that begin within
  * seconds are even only after minutes (Jain's index about 0.8 in the first).
  *

@@ -21,22 +21,13 @@ uint64_t bbr_cwnd_min_bytes(const struct rudp_cc *cc)
 	return BBR_CWND_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes;
 }
 
-/* Beside a queue that another keeps full, what min_rtt holds is a share that shrinks with the queue's
- * length: there the round trip is what it is. */
-static int64_t round_trip_ns(const struct bbr *b)
-{
-	if (b->standing_cycles < BBR_FOREIGN_CYCLES_FROM || b->last.rtt_samples == 0)
-		return b->min_rtt_ns;
-	return rudp_time_max(b->min_rtt_ns, b->last.rtt_min_ns);
-}
-
 uint64_t bbr_bdp_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
 	if (b->min_rtt_ns == RUDP_NEVER)
 		return rudp_cc_initial_window_bytes(cc->datagram_bytes);
-	return rudp_cc_mul_div(rudp_cc_bytes_in(bw, round_trip_ns(b)), gain_percent, 100);
+	return rudp_cc_mul_div(rudp_cc_bytes_in(bw, b->min_rtt_ns), gain_percent, 100);
 }
 
 /* Room for what is on its way through the hosts: a burst, a pipeline, a probe that shows. */
