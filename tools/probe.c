@@ -81,6 +81,7 @@ struct rudp_probe *rudp_probe_open(const struct rudp_addr *remote, uint16_t targ
 	probe->target_port = target_port;
 	probe->config.random = random_bytes;
 	random_bytes(NULL, probe->config.reset_secret, sizeof probe->config.reset_secret);
+	probe->config.resume_off = true; /* one packet and no more: nothing to come back to */
 	probe->config.has_psk = psk != NULL;
 	if (psk)
 		memcpy(probe->config.psk, psk, sizeof probe->config.psk);

@@ -182,6 +182,19 @@ const char *rudp_ss_suite(const struct rudp_control_info *info)
 	}
 }
 
+const char *rudp_ss_beginning(const struct rudp_control_info *info)
+{
+	static const char *const texts[] = {
+#define BEGINNING(name, text) text,
+		RUDP_BEGINNINGS(BEGINNING)
+#undef BEGINNING
+	};
+
+	if (!info->suite || info->beginning >= sizeof texts / sizeof texts[0])
+		return "";
+	return texts[info->beginning];
+}
+
 uint64_t rudp_ss_receive_queue(const struct rudp_control_info *info)
 {
 	return info->state == RUDP_STATE_LISTEN ? info->queued : info->unread_bytes;

@@ -93,7 +93,8 @@ static void print_transport(const struct rudp_control_info *info)
 	if (info->reason != RUDP_REASON_NONE)
 		putchar(')');
 	if (info->transport == RUDP_TRANSPORT_RUDP && info->suite)
-		printf(" key:%s %s", info->authenticated ? "yes" : "no", rudp_ss_suite(info));
+		printf(" key:%s %s %s", info->authenticated ? "yes" : "no", rudp_ss_suite(info),
+		       rudp_ss_beginning(info));
 	if (info->transport == RUDP_TRANSPORT_RUDP && info->aead)
 		printf(" by:%s", rudp_aead_kind_text(info->aead));
 	print_count("udp_port", info->udp_port);

@@ -111,6 +111,7 @@ struct rudp_control_info {
 	uint8_t authenticated;
 	uint8_t suite;
 	uint8_t aead;             /* enum rudp_aead_kind of proto/aead.h */
+	uint8_t beginning;        /* enum rudp_beginning of proto/conn.h */
 	uint32_t pid;             /* of the program that made it, as seen then */
 	struct rudp_addr local, remote;
 	int64_t srtt_ns, rttvar_ns, min_rtt_ns;

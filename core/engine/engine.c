@@ -101,6 +101,7 @@ struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_di
 						      .has_key = engine->settings.has_psk};
 
 	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
+	rudp_endpoint_set_resume(engine->ep, rudp_policy_resume(engine->settings.policy));
 	return rudp_policy_decide(engine->settings.policy, &question);
 }
 
@@ -127,7 +128,9 @@ static int make_endpoint(struct rudp_engine *engine)
 					      .has_psk = engine->settings.has_psk,
 					      .cc = engine->settings.cc,
 					      .tail_off = engine->settings.tail_off,
-					      .observer = rudp_qlog_observer(&engine->qlog)};
+					      .observer = rudp_qlog_observer(&engine->qlog),
+					      .resume_off = !rudp_policy_resume(
+						      engine->settings.policy)};
 
 	memcpy(config.psk, engine->settings.psk, sizeof config.psk);
 	derive_reset_secret(engine, config.reset_secret);

@@ -177,6 +177,7 @@ int rudp_policy_read_program(char program[RUDP_POLICY_PROGRAM_SIZE], const char 
 #define S (1U << 1)
 #define MIN (1U << 2)
 #define H (1U << 3)
+#define ON_OFF (1U << 4)              /* no number, but one of two words */
 
 static const struct {
 	const char *name;
@@ -197,6 +198,7 @@ static const struct {
 	[RUDP_POLICY_REMEMBER] = {"remember", S | MIN | H, 0, 24 * 3600 * RUDP_NS_PER_S,
 				  "a duration up to 24h (as in 30s, 10min, 1h; 0 for none)"},
 	[RUDP_POLICY_UDP_PORT] = {"udp-port", 0, 1, UINT16_MAX, "a port from 1 to 65535"},
+	[RUDP_POLICY_RESUME] = {"resume", ON_OFF, 0, 1, "on or off"},
 };
 
 enum rudp_policy_setting rudp_policy_setting_find(const char *word, size_t len)
@@ -227,15 +229,28 @@ static int64_t read_unit(unsigned allowed, const char *word, size_t len, uint32_
 	return 0;
 }
 
+/* 1, 0; -1: neither word. */
+static int read_on_off(const char *word, size_t len)
+{
+	if (len == 2 && memcmp(word, "on", len) == 0)
+		return 1;
+	return len == 3 && memcmp(word, "off", len) == 0 ? 0 : -1;
+}
+
 int rudp_policy_read_value(enum rudp_policy_setting setting, int64_t *value, const char *word,
 			   size_t len, char error[RUDP_POLICY_TEXT_SIZE])
 {
 	uint32_t number;
 	size_t digits = read_digits(word, len, &number);
 	int64_t unit = read_unit(settings[setting].units, word + digits, len - digits, number);
+	int on = settings[setting].units & ON_OFF ? read_on_off(word, len) : -1;
 	char quote[RUDP_POLICY_QUOTE_SIZE];
 
-	if (digits > 0 && digits <= NUMBER_DIGITS_MAX && unit &&
+	if (on >= 0) {
+		*value = on;
+		return GOOD;
+	}
+	if (!(settings[setting].units & ON_OFF) && digits > 0 && digits <= NUMBER_DIGITS_MAX && unit &&
 	    number <= settings[setting].max / unit && number * unit >= settings[setting].min) {
 		*value = number * unit;
 		return GOOD;

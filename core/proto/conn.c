@@ -132,7 +132,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 		rudp_conn_observe(conn, RUDP_FACT_GONE);
 	rudp_endpoint_forget(conn->ep, conn);
 	rudp_handshake_free(conn->handshake);
-	free(conn->syn_answer);
+	rudp_syn_answer_free(conn->syn_answer);
 	if (conn->has_keys)
 		rudp_keys_fini(&conn->keys);
 	rudp_reliability_fini(&conn->reliability);
@@ -173,6 +173,8 @@ void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 		conn->path.validated = true;
 	else
 		rudp_conn_path_prove(conn, now_at_ns);
+	if (!conn->initiator)
+		rudp_conn_keep_offer(conn, now_at_ns);
 	conn->progress_at_ns = now_at_ns;
 	rudp_conn_tail_on_established(conn, now_at_ns);
 	rudp_conn_raise(conn, RUDP_EVENT_ESTABLISHED | RUDP_EVENT_WRITABLE);

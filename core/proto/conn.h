@@ -66,6 +66,16 @@ struct rudp_conn_options {
 #define RUDP_IDLE_TIMEOUT_NS (7200 * RUDP_NS_PER_S) /* nothing owed but answers to our pings */
 #define RUDP_FIN_TIMEOUT_NS (60 * RUDP_NS_PER_S)      /* as Linux: tcp_fin_timeout */
 
+/* How a connection began: docs/protocol.md sections 6.1 and 6.7. The text is what rudp ss says. */
+#define RUDP_BEGINNINGS(X)                                                                         \
+	X(STRANGERS, "full")          /* Noise */                                                  \
+	X(RESUMED, "resumed")         /* under an association, without a new DH */                 \
+	X(RESUMED_DH, "resumed+dh")
+
+#define RUDP_BEGINNING_ENUM(name, text) RUDP_BEGINNING_##name,
+enum rudp_beginning { RUDP_BEGINNINGS(RUDP_BEGINNING_ENUM) };
+#undef RUDP_BEGINNING_ENUM
+
 struct rudp_conn_stats {
 	enum rudp_state state;
 	uint64_t id;
@@ -84,6 +94,7 @@ struct rudp_conn_stats {
 	bool authenticated;           /* a pre-shared key is in use */
 	uint8_t suite;                /* enum rudp_suite */
 	enum rudp_aead_kind aead;     /* NONE: no keys yet */
+	uint8_t beginning;            /* enum rudp_beginning */
 };
 
 /* The owner's own pointer, NULL at first. */

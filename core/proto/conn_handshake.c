@@ -11,14 +11,12 @@
 #include "proto/cookie.h"
 #include "proto/endpoint_private.h"
 
-/* What fills a SYN without cookie to RUDP_DATAGRAM_MIN_SYN_BYTES exactly. */
-#define SYN_MESSAGE_BYTES                                                                          \
-	(RUDP_DATAGRAM_MIN_SYN_BYTES - RUDP_SYN_HEADER_BYTES - RUDP_SYN_CHECK_BYTES)
-#define SYN_PAYLOAD_BYTES (SYN_MESSAGE_BYTES - RUDP_NOISE_OVERHEAD_BYTES)
+#define FRESH_LABEL "rudp association, fresh"
+#define LASTING_LABEL "rudp association, lasting"
 
 static const uint8_t zero_key[16];
 
-static enum rudp_cipher cipher_of(uint8_t suite)
+enum rudp_cipher rudp_cipher_of(uint8_t suite)
 {
 	return suite == RUDP_SUITE_NNPSK0_CHACHA20_POLY1305 ? RUDP_CIPHER_CHACHA20_POLY1305
 							    : RUDP_CIPHER_AES_256_GCM;
@@ -44,14 +42,32 @@ void rudp_handshake_free(struct rudp_handshake *handshake)
 	if (!handshake)
 		return;
 	rudp_noise_fini(&handshake->noise);
+	rudp_resume_fini(&handshake->resume);
 	free(handshake);
+}
+
+void rudp_offer_free(struct rudp_offer *offer)
+{
+	if (!offer)
+		return;
+	rudp_wipe(offer, sizeof *offer);
+	free(offer);
+}
+
+void rudp_syn_answer_free(struct rudp_syn_answer *answer)
+{
+	if (!answer)
+		return;
+	rudp_offer_free(answer->offer);
+	free(answer);
 }
 
 void rudp_syn_key_of(const struct rudp_packet *syn, struct rudp_syn_key *key)
 {
 	memset(key, 0, sizeof *key);
 	key->source_id = syn->id;
-	memcpy(key->ephemeral, syn->body, sizeof key->ephemeral);
+	memcpy(key->once, syn->body,
+	       syn->flags & RUDP_SYN_RESUME ? RUDP_RESUME_HEAD_BYTES : sizeof key->once);
 }
 
 static void own_params(struct rudp_conn *conn, struct rudp_params *params)
@@ -84,52 +100,76 @@ static int noise_start(struct rudp_conn *conn, struct rudp_noise *noise, bool in
 
 	if (rudp_endpoint_take_key(conn->ep, &ephemeral) < 0)
 		return -ENOMEM;
-	rudp_packet_write_prologue(prologue, conn->suite, source_id, target_port);
-	rudp_noise_init_with(noise, initiator, cipher_of(conn->suite), conn->ep->config.psk,
+	rudp_packet_write_prologue(prologue, conn->suite, 0, source_id, target_port);
+	rudp_noise_init_with(noise, initiator, rudp_cipher_of(conn->suite), conn->ep->config.psk,
 			     prologue, sizeof prologue, &ephemeral);
 	return 0;
 }
 
-int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port)
+/* Only a handshake with DH can make an association. */
+static bool makes_association(uint8_t flags)
+{
+	return !(flags & RUDP_SYN_RESUME) || (flags & RUDP_SYN_DH);
+}
+
+void rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, size_t payload_bytes)
+{
+	struct rudp_writer writer = rudp_writer(payload, payload_bytes);
+	struct rudp_params params;
+
+	own_params(conn, &params);
+	params.wants_association = !conn->ep->config.resume_off && makes_association(conn->syn_flags);
+	rudp_params_write(&writer, &params);
+	memset(writer.next, 0, rudp_writer_room(&writer));
+}
+
+/* The message of strangers; the handshake has no flags then. */
+static int noise_begin(struct rudp_conn *conn)
+{
+	struct rudp_handshake *handshake = conn->handshake;
+	uint8_t payload[RUDP_SYN_MESSAGE_BYTES - RUDP_NOISE_OVERHEAD_BYTES];
+	int rc;
+
+	conn->syn_flags = handshake->flags = 0;
+	rc = noise_start(conn, &handshake->noise, true, conn->id, handshake->target_port);
+	if (rc < 0)
+		return rc;
+	rudp_conn_write_syn_payload(conn, payload, sizeof payload);
+	rc = rudp_noise_write(&handshake->noise, payload, sizeof payload, handshake->message,
+			      sizeof handshake->message);
+	handshake->message_bytes = rc < 0 ? 0 : (size_t)rc;
+	return rc < 0 ? rc : 0;
+}
+
+int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns)
 {
 	struct rudp_handshake *handshake = calloc(1, sizeof *handshake);
-	uint8_t payload[SYN_PAYLOAD_BYTES] = {0};
-	struct rudp_writer writer = rudp_writer(payload, sizeof payload);
-	struct rudp_params params;
 	int rc;
 
 	if (!handshake)
 		return -ENOMEM;
 	conn->initiator = true;
 	conn->suite = conn->ep->config.suite;
+	conn->handshake = handshake;
 	handshake->target_port = target_port;
 	handshake->cookies_left = RUDP_COOKIES_AT_ONCE;
-	rc = noise_start(conn, &handshake->noise, true, conn->id, target_port);
+	rc = rudp_conn_resume_begin(conn, now_at_ns);
+	if (rc == -ENOENT)
+		rc = noise_begin(conn);
 	if (rc < 0)
-		goto free_handshake;
-	own_params(conn, &params);
-	rudp_params_write(&writer, &params);
-	rc = rudp_noise_write(&handshake->noise, payload, sizeof payload, handshake->message,
-			      sizeof handshake->message);
-	if (rc < 0)
-		goto free_handshake;
-	handshake->message_bytes = (size_t)rc;
-	conn->handshake = handshake;
+		return rc;
 	conn->handshake_due = true;
 	rudp_conn_enter(conn, RUDP_STATE_SYN_SENT);
 	return 0;
-
-free_handshake:
-	rudp_handshake_free(handshake);
-	return rc;
 }
 
 size_t rudp_conn_write_syn(const struct rudp_conn *conn, uint8_t *out)
 {
 	const struct rudp_handshake *handshake = conn->handshake;
 	struct rudp_writer check;
-	size_t len = rudp_packet_write_syn(out, conn->suite, conn->id, handshake->target_port,
-					   handshake->cookie, handshake->cookie_bytes);
+	size_t len = rudp_packet_write_syn(out, conn->suite, handshake->flags, conn->id,
+					   handshake->target_port, handshake->cookie,
+					   handshake->cookie_bytes);
 
 	memcpy(out + len, handshake->message, handshake->message_bytes);
 	len += handshake->message_bytes;
@@ -138,39 +178,121 @@ size_t rudp_conn_write_syn(const struct rudp_conn *conn, uint8_t *out)
 	return len + RUDP_SYN_CHECK_BYTES;
 }
 
-static int start_keys(struct rudp_conn *conn, const struct rudp_noise *noise)
+static int start_keys(struct rudp_conn *conn, const struct rudp_resume_keys *keys)
 {
-	uint8_t send_key[RUDP_KEY_BYTES], receive_key[RUDP_KEY_BYTES];
-	int rc;
+	const uint8_t *own = conn->initiator ? keys->initiator : keys->listener;
+	const uint8_t *peers = conn->initiator ? keys->listener : keys->initiator;
+	int rc = rudp_keys_init(&conn->keys, rudp_cipher_of(conn->suite), own, peers);
 
-	rudp_noise_split(noise, send_key, receive_key);
-	rc = rudp_keys_init(&conn->keys, cipher_of(conn->suite), send_key, receive_key);
 	conn->has_keys = rc == 0;
-	rudp_wipe(send_key, sizeof send_key);
-	rudp_wipe(receive_key, sizeof receive_key);
 	return rc;
 }
 
-static enum rudp_verdict read_syn(struct rudp_noise *noise, const struct rudp_packet *syn,
-				  struct rudp_params *params)
+/* What a handshake of strangers ends with. */
+static void noise_end(const struct rudp_noise *noise, struct rudp_resume_keys *keys)
 {
-	uint8_t payload[RUDP_DATAGRAM_MIN_SYN_BYTES * 2];
-	size_t message_bytes = syn->body_bytes - RUDP_SYN_CHECK_BYTES;
-	int len;
-
-	if (message_bytes > sizeof payload)
-		return RUDP_VERDICT_BAD_PARAM;
-	len = rudp_noise_read(noise, syn->body, message_bytes, payload, sizeof payload);
-	if (len == -ENOMEM)
-		return RUDP_VERDICT_NO_MEMORY;
-	if (len < 0)
-		return RUDP_VERDICT_KEY_MISMATCH;
-	return rudp_params_parse(payload, (size_t)len, params);
+	rudp_noise_split(noise, noise->initiator ? keys->initiator : keys->listener,
+			 noise->initiator ? keys->listener : keys->initiator);
+	rudp_noise_export(noise, FRESH_LABEL, keys->secrets.fresh);
+	rudp_noise_export(noise, LASTING_LABEL, keys->secrets.lasting);
 }
 
-static enum rudp_verdict write_synack(struct rudp_conn *conn, struct rudp_noise *noise,
-				      const struct rudp_packet *syn)
+/* One handshake at the listener: Noise, or under an association. */
+struct answering {
+	struct rudp_conn *conn;
+	const struct rudp_packet *syn;
+	struct rudp_noise noise;
+	struct rudp_resume resume;
+	uint8_t payload[RUDP_DATAGRAM_MIN_SYN_BYTES * 2];
+	int payload_len;
+	struct rudp_params params; /* the initiator's */
+	struct rudp_resume_keys keys;
+};
+
+static bool is_resumed(const struct rudp_packet *syn)
 {
+	return syn->flags & RUDP_SYN_RESUME;
+}
+
+static enum rudp_verdict noise_read_syn(struct answering *a)
+{
+	const struct rudp_packet *syn = a->syn;
+
+	if (noise_start(a->conn, &a->noise, false, syn->id, syn->target_port) < 0)
+		return RUDP_VERDICT_NO_MEMORY;
+	a->payload_len = rudp_noise_read(&a->noise, syn->body, syn->body_bytes - RUDP_SYN_CHECK_BYTES,
+					 a->payload, sizeof a->payload);
+	if (a->payload_len == -ENOMEM)
+		return RUDP_VERDICT_NO_MEMORY;
+	return a->payload_len < 0 ? RUDP_VERDICT_KEY_MISMATCH : RUDP_VERDICT_OK;
+}
+
+static enum rudp_verdict read_syn(struct answering *a, int64_t now_at_ns)
+{
+	enum rudp_verdict verdict;
+
+	if (a->syn->body_bytes - RUDP_SYN_CHECK_BYTES > sizeof a->payload)
+		return RUDP_VERDICT_BAD_PARAM;
+	if (is_resumed(a->syn))
+		verdict = rudp_conn_resume_read_syn(a->conn, &a->resume, a->syn, a->payload,
+						    &a->payload_len, now_at_ns);
+	else
+		verdict = noise_read_syn(a);
+	if (verdict != RUDP_VERDICT_OK)
+		return verdict;
+	verdict = rudp_params_parse(a->payload, (size_t)a->payload_len, &a->params);
+	if (verdict == RUDP_VERDICT_OK && a->params.source_id != a->syn->id)
+		verdict = RUDP_VERDICT_BAD_PARAM;
+	return verdict;
+}
+
+static int seal_synack(struct answering *a, struct rudp_syn_answer *answer, const uint8_t *payload,
+		       size_t payload_len)
+{
+	uint8_t *message = answer->synack + answer->len;
+	uint8_t random[RUDP_RESUME_FRESH_BYTES];
+	int rc;
+
+	if (is_resumed(a->syn)) {
+		rudp_endpoint_random(a->conn->ep, random, sizeof random);
+		return rudp_resume_write_synack(&a->resume, answer->synack, random, payload,
+						payload_len, message, &a->keys);
+	}
+	rc = rudp_noise_write(&a->noise, payload, payload_len, message,
+			      sizeof answer->synack - answer->len);
+	if (rc >= 0)
+		noise_end(&a->noise, &a->keys);
+	return rc;
+}
+
+/* The id of an association that may come of this; 0: none. */
+static uint64_t new_offer(const struct answering *a)
+{
+	uint64_t id = 0;
+
+	if (a->params.wants_association && !a->conn->ep->config.resume_off &&
+	    makes_association(a->syn->flags))
+		rudp_endpoint_random(a->conn->ep, &id, sizeof id);
+	return id;
+}
+
+/* Without memory the peer will be refused once, and be a stranger again. */
+static struct rudp_offer *offer_new(const struct answering *a, uint64_t id, int64_t now_at_ns)
+{
+	struct rudp_offer *offer = malloc(sizeof *offer);
+	uint64_t counter;
+
+	if (!offer)
+		return NULL;
+	*offer = (struct rudp_offer){.id = id, .made_at_ns = now_at_ns, .secrets = a->keys.secrets};
+	if (is_resumed(a->syn))
+		rudp_resume_read_head(a->syn->body, &offer->replaces, &counter);
+	return offer;
+}
+
+static enum rudp_verdict write_synack(struct answering *a, int64_t now_at_ns)
+{
+	struct rudp_conn *conn = a->conn;
 	struct rudp_syn_answer *answer = calloc(1, sizeof *answer);
 	uint8_t payload[RUDP_SYNACK_MAX_BYTES];
 	struct rudp_writer writer = rudp_writer(payload, sizeof payload);
@@ -180,17 +302,22 @@ static enum rudp_verdict write_synack(struct rudp_conn *conn, struct rudp_noise 
 	if (!answer)
 		return RUDP_VERDICT_NO_MEMORY;
 	conn->syn_answer = answer;
-	rudp_syn_key_of(syn, &answer->key);
+	rudp_syn_key_of(a->syn, &answer->key);
 	answer->remote = conn->first_remote;
 	own_params(conn, &params);
+	params.association_id = new_offer(a);
 	rudp_params_write(&writer, &params);
-	answer->len = rudp_packet_write_synack(answer->synack, conn->suite, syn->id);
-	rc = rudp_noise_write(noise, payload, rudp_writer_len(&writer), answer->synack + answer->len,
-			      sizeof answer->synack - answer->len);
-	if (rc < 0)
+	answer->len = (uint16_t)rudp_packet_write_synack(answer->synack, conn->suite,
+							 a->syn->flags, a->syn->id);
+	rc = seal_synack(a, answer, payload, rudp_writer_len(&writer));
+	if (rc < 0) {
+		answer->len = 0;
 		return rc == -EBADMSG ? RUDP_VERDICT_KEY_MISMATCH : RUDP_VERDICT_NO_MEMORY;
-	answer->len += (size_t)rc;
-	return RUDP_VERDICT_OK;
+	}
+	answer->len = (uint16_t)(answer->len + rc);
+	if (params.association_id)
+		answer->offer = offer_new(a, params.association_id, now_at_ns);
+	return start_keys(conn, &a->keys) < 0 ? RUDP_VERDICT_NO_MEMORY : RUDP_VERDICT_OK;
 }
 
 static void observe_received(struct rudp_conn *conn, const struct rudp_packet *packet, size_t bytes)
@@ -204,24 +331,25 @@ static void observe_received(struct rudp_conn *conn, const struct rudp_packet *p
 enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_packet *syn,
 					     int64_t now_at_ns)
 {
-	struct rudp_noise noise;
-	struct rudp_params params;
+	struct answering a;
 	enum rudp_verdict verdict;
 
+	a.conn = conn;
+	a.syn = syn;
+	a.noise = (struct rudp_noise){0};
+	a.resume = (struct rudp_resume){0};
+	a.keys = (struct rudp_resume_keys){0};
 	conn->suite = syn->suite;
-	if (noise_start(conn, &noise, false, syn->id, syn->target_port) < 0)
-		return RUDP_VERDICT_NO_MEMORY;
-	verdict = read_syn(&noise, syn, &params);
-	if (verdict == RUDP_VERDICT_OK && params.source_id != syn->id)
-		verdict = RUDP_VERDICT_BAD_PARAM;
+	conn->syn_flags = syn->flags;
+	verdict = read_syn(&a, now_at_ns);
 	if (verdict == RUDP_VERDICT_OK)
-		verdict = write_synack(conn, &noise, syn);
-	if (verdict == RUDP_VERDICT_OK && start_keys(conn, &noise) < 0)
-		verdict = RUDP_VERDICT_NO_MEMORY;
-	rudp_noise_fini(&noise);
+		verdict = write_synack(&a, now_at_ns);
+	rudp_noise_fini(&a.noise);
+	rudp_resume_fini(&a.resume);
+	rudp_wipe(&a.keys, sizeof a.keys);
 	if (verdict != RUDP_VERDICT_OK)
 		return verdict;
-	take_params(conn, &params);
+	take_params(conn, &a.params);
 	rudp_replay_mark(&conn->replay, 0); /* the SYN is the peer's packet 0 */
 	rudp_acks_on_packet(&conn->acks, 0, false, 0, 0, now_at_ns);
 	conn->handshake_due = true;
@@ -242,26 +370,40 @@ static enum rudp_verdict on_second_synack(struct rudp_conn *conn, uint64_t diges
 }
 
 /* The handshake state is worked on as a copy: a forged SYNACK must not spoil it for the true one. */
+static int noise_read_synack(const struct rudp_conn *conn, const struct rudp_packet *packet,
+			     uint8_t payload[RUDP_SYNACK_MAX_BYTES], struct rudp_resume_keys *keys)
+{
+	struct rudp_noise noise;
+	int len;
+
+	rudp_noise_copy(&noise, &conn->handshake->noise);
+	len = rudp_noise_read(&noise, packet->body, packet->body_bytes, payload,
+			      RUDP_SYNACK_MAX_BYTES);
+	if (len >= 0)
+		noise_end(&noise, keys);
+	rudp_noise_fini(&noise);
+	return len;
+}
+
 static enum rudp_verdict read_synack(struct rudp_conn *conn, const struct rudp_packet *packet,
-				     struct rudp_params *params)
+				     struct rudp_params *params, struct rudp_resume_keys *keys)
 {
 	uint8_t payload[RUDP_SYNACK_MAX_BYTES];
-	struct rudp_noise noise;
 	enum rudp_verdict verdict;
 	int len;
 
 	if (packet->body_bytes > sizeof payload)
 		return RUDP_VERDICT_BAD_PARAM;
-	rudp_noise_copy(&noise, &conn->handshake->noise);
-	len = rudp_noise_read(&noise, packet->body, packet->body_bytes, payload, sizeof payload);
-	if (len < 0) {
-		rudp_noise_fini(&noise);
+	if (packet->flags & RUDP_SYN_RESUME)
+		len = rudp_resume_read_synack(&conn->handshake->resume, packet->header,
+					      packet->body, packet->body_bytes, payload, keys);
+	else
+		len = noise_read_synack(conn, packet, payload, keys);
+	if (len < 0)
 		return len == -ENOMEM ? RUDP_VERDICT_NO_MEMORY : RUDP_VERDICT_KEY_MISMATCH;
-	}
 	verdict = rudp_params_parse(payload, (size_t)len, params);
-	if (verdict == RUDP_VERDICT_OK && start_keys(conn, &noise) < 0)
+	if (verdict == RUDP_VERDICT_OK && start_keys(conn, keys) < 0)
 		verdict = RUDP_VERDICT_NO_MEMORY;
-	rudp_noise_fini(&noise);
 	return verdict;
 }
 
@@ -269,6 +411,7 @@ enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_
 				      size_t datagram_bytes, int64_t now_at_ns)
 {
 	uint64_t digest = rudp_siphash(zero_key, packet->header, datagram_bytes);
+	struct rudp_resume_keys keys = {0};
 	struct rudp_params params;
 	enum rudp_verdict verdict;
 
@@ -276,11 +419,16 @@ enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_
 		return on_second_synack(conn, digest);
 	if (packet->suite != conn->suite)
 		return RUDP_VERDICT_BAD_CIPHER;
-	verdict = read_synack(conn, packet, &params);
+	if (packet->flags != conn->handshake->flags)
+		return RUDP_VERDICT_WRONG_STATE; /* to a SYN that was refused meanwhile */
+	verdict = read_synack(conn, packet, &params, &keys);
+	if (verdict == RUDP_VERDICT_OK && makes_association(packet->flags))
+		rudp_conn_take_offer(conn, params.association_id, &keys.secrets, now_at_ns);
+	rudp_wipe(&keys, sizeof keys);
 	if (verdict != RUDP_VERDICT_OK)
 		return verdict;
 	take_params(conn, &params);
-	if (rudp_endpoint_know_peer_id(conn->ep, conn) < 0) {
+	if (rudp_endpoint_know_peer_id(conn->ep, conn, now_at_ns) < 0) {
 		rudp_conn_fail(conn, ENOMEM, now_at_ns);
 		return RUDP_VERDICT_NO_MEMORY;
 	}
@@ -341,6 +489,25 @@ static const char *refusal_text(uint8_t refusal)
 	return "reason not known to this version";
 }
 
+/*
+ * The listener has forgotten what we have in common: strangers again, within the same attempt. Whoever
+ * can forge this could as well have refused for good.
+ */
+static void begin_anew(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	struct rudp_handshake *handshake = conn->handshake;
+
+	rudp_association_forget(&conn->ep->associations, &conn->first_remote,
+				handshake->association_id);
+	rudp_resume_fini(&handshake->resume);
+	if (noise_begin(conn) < 0) {
+		rudp_conn_fail(conn, ENOMEM, now_at_ns);
+		return;
+	}
+	conn->handshake_due = true;
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
 enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_packet *packet,
 				      int64_t now_at_ns)
 {
@@ -348,6 +515,12 @@ enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_
 
 	if (conn->state != RUDP_STATE_SYN_SENT)
 		return RUDP_VERDICT_BAD_RESET;
+	if (packet->refusal == RUDP_REFUSAL_RESUME) {
+		if (!(conn->handshake->flags & RUDP_SYN_RESUME))
+			return RUDP_VERDICT_BAD_RESET; /* of a SYN before this one */
+		begin_anew(conn, now_at_ns);
+		return RUDP_VERDICT_OK;
+	}
 	rudp_log(packet->refusal == RUDP_REFUSAL_KEY_MISMATCH ? RUDP_LOG_ERROR : RUDP_LOG_INFO,
 		 "connect to %s refused: %s", rudp_addr_format(&conn->first_remote, remote),
 		 refusal_text(packet->refusal));

@@ -3,6 +3,7 @@
  * conn_private - the inside of a connection, for conn*.c and endpoint*.c only.
  *
  * The connection is split by concern: conn.c (life cycle and the user's verbs), conn_handshake.c,
+ * conn_resume.c (the handshake of endpoints that have met),
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
  * conn_tx.c (packets out), conn_tail.c (second copies of sparse traffic), conn_timers.c (when next, it
  * is now), conn_path.c (addresses change), conn_mtu.c (how large packets may be), conn_stats.c
@@ -26,10 +27,15 @@
 #include "proto/recvbuf.h"
 #include "proto/reliability.h"
 #include "proto/replay.h"
+#include "proto/resume.h"
 #include "proto/sendbuf.h"
 #include "proto/tail.h"
 
 #define RUDP_SYNACK_MAX_BYTES 256
+#define RUDP_SYN_CHECK_BYTES 8 /* the end of a SYN of any version: it is undamaged */
+/* What fills a SYN without cookie to RUDP_DATAGRAM_MIN_SYN_BYTES exactly. */
+#define RUDP_SYN_MESSAGE_BYTES                                                                     \
+	(RUDP_DATAGRAM_MIN_SYN_BYTES - RUDP_SYN_HEADER_BYTES - RUDP_SYN_CHECK_BYTES)
 #define RUDP_COOKIES_AT_ONCE 16 /* COOKIEs are forged easily, and each costs a full-sized SYN */
 #define RUDP_SEND_LIMIT_MIN_BYTES (400u << 10) /* what a program may have unsent at first */
 #define RUDP_TIME_WAIT_PTOS 3
@@ -46,21 +52,35 @@
 #define RUDP_KEEPALIVE_INTERVAL_NS (75 * RUDP_NS_PER_S)
 #define RUDP_KEEPALIVE_PROBES 9
 
-/* What identifies a SYN however often it is copied: the id and the Noise ephemeral in it. */
+/*
+ * What identifies a SYN however often it is copied: the id, and the Noise ephemeral in it, or its
+ * association and counter.
+ */
 struct rudp_syn_key {
 	uint64_t source_id;
-	uint8_t ephemeral[RUDP_NOISE_DH_BYTES];
+	uint8_t once[RUDP_NOISE_DH_BYTES];
 };
 
 /* Needed by the active side until the SYNACK has come; heap, wiped when freed. */
 struct rudp_handshake {
-	struct rudp_noise noise;
+	uint8_t flags;                /* RUDP_SYN_* */
+	struct rudp_noise noise;      /* without flags */
+	struct rudp_resume resume;    /* with RUDP_SYN_RESUME */
+	uint64_t association_id;      /* likewise */
 	uint16_t target_port;
-	size_t message_bytes;         /* noise message 1 */
+	size_t message_bytes;         /* message 1 */
 	uint8_t message[RUDP_DATAGRAM_MIN_SYN_BYTES];
 	unsigned cookies_left;        /* that are answered by a SYN at once */
 	size_t cookie_bytes;
 	uint8_t cookie[RUDP_COOKIE_MAX_BYTES];
+};
+
+/* An association that the SYNACK speaks of: kept once the peer has shown that it has it. */
+struct rudp_offer {
+	uint64_t id;
+	uint64_t replaces;            /* the association under which the SYN came; 0: none */
+	int64_t made_at_ns;
+	struct rudp_resume_secrets secrets;
 };
 
 /* The passive side keeps its answer as long as the connection lives: every copy of the SYN gets it. */
@@ -68,7 +88,8 @@ struct rudp_syn_answer {
 	struct rudp_syn_key key;
 	struct rudp_addr remote;      /* the first SYN came from there */
 	bool told_elsewhere;          /* so who answers it need not be there */
-	size_t len;
+	uint16_t len;
+	struct rudp_offer *offer;     /* until the peer is heard; NULL: none */
 	uint8_t synack[RUDP_SYNACK_MAX_BYTES];
 	UT_hash_handle hh;
 };
@@ -96,6 +117,7 @@ struct rudp_conn {
 	uint32_t path_changes;
 
 	uint8_t suite;
+	uint8_t syn_flags;            /* RUDP_SYN_*: how it came about */
 	struct rudp_handshake *handshake;
 	struct rudp_syn_answer *syn_answer;
 	bool handshake_due;           /* SYN or SYNACK must leave now */
@@ -179,7 +201,7 @@ void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_
 void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns);
 
 /* Handshake (conn_handshake.c). */
-int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port);
+int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_packet *syn,
 					     int64_t now_at_ns);
 enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_packet *packet,
@@ -187,12 +209,37 @@ enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_
 enum rudp_verdict rudp_conn_on_cookie(struct rudp_conn *conn, const struct rudp_packet *packet);
 enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_packet *packet,
 				      int64_t now_at_ns);
+/* The payload of our SYN, payload_bytes in all, with zeros behind the parameters. */
+void rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, size_t payload_bytes);
 size_t rudp_conn_write_syn(const struct rudp_conn *conn, uint8_t *out);
 void rudp_handshake_free(struct rudp_handshake *handshake);
+void rudp_syn_answer_free(struct rudp_syn_answer *answer);
+void rudp_offer_free(struct rudp_offer *offer);
+enum rudp_cipher rudp_cipher_of(uint8_t suite);
 void rudp_syn_key_of(const struct rudp_packet *syn, struct rudp_syn_key *key);
-/* The last 8 bytes of a SYN of any version say that it is undamaged. */
-#define RUDP_SYN_CHECK_BYTES 8
 bool rudp_syn_check(const uint8_t *datagram, size_t len);
+
+/*
+ * The same under an association (conn_resume.c): SYN out, SYN in, SYNACK out, SYNACK in. Each seals or
+ * opens what the caller has or gets as payload; the keys are for the caller to wipe.
+ */
+/* The message for conn->handshake; 0, -ENOENT (no association with this peer) or -ENOMEM. */
+int rudp_conn_resume_begin(struct rudp_conn *conn, int64_t now_at_ns);
+/* Whether a SYN may be looked into: OK, NO_ASSOCIATION, REPLAYED_SYN. */
+enum rudp_verdict rudp_endpoint_check_resumed(struct rudp_endpoint *ep,
+					      const struct rudp_packet *syn, int64_t now_at_ns);
+/* A checked one. On OK the caller ends resume. */
+enum rudp_verdict rudp_conn_resume_read_syn(struct rudp_conn *conn, struct rudp_resume *resume,
+					    const struct rudp_packet *syn, uint8_t *payload,
+					    int *payload_len, int64_t now_at_ns);
+/* Its connection stands: no other SYN with its counter makes another. */
+void rudp_endpoint_on_resumed(struct rudp_endpoint *ep, const struct rudp_packet *syn,
+			      int64_t now_at_ns);
+/* The peer has our SYNACK: it may come back with the association in it. */
+void rudp_conn_keep_offer(struct rudp_conn *conn, int64_t now_at_ns);
+/* The peer's SYNACK, authentic, speaks of one. */
+void rudp_conn_take_offer(struct rudp_conn *conn, uint64_t id,
+			  const struct rudp_resume_secrets *secrets, int64_t now_at_ns);
 
 /* In (conn_rx.c, conn_path.c). */
 enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_packet *packet,

@@ -54,6 +54,13 @@ static void fill_stream(const struct rudp_conn *conn, struct rudp_conn_stats *st
 	stats->window_receive_bytes = in->window_bytes;
 }
 
+static uint8_t beginning_of(const struct rudp_conn *conn)
+{
+	if (!(conn->syn_flags & RUDP_SYN_RESUME))
+		return RUDP_BEGINNING_STRANGERS;
+	return conn->syn_flags & RUDP_SYN_DH ? RUDP_BEGINNING_RESUMED_DH : RUDP_BEGINNING_RESUMED;
+}
+
 void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats)
 {
 	*stats = (struct rudp_conn_stats){
@@ -75,6 +82,7 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 		.authenticated = conn->ep->config.has_psk,
 		.suite = conn->suite,
 		.aead = conn->has_keys ? conn->keys.send.backend->kind : RUDP_AEAD_NONE,
+		.beginning = beginning_of(conn),
 	};
 	fill_path(conn, stats);
 	fill_stream(conn, stats);

@@ -39,6 +39,7 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 	rudp_list_init(&ep->graveyard);
 	rudp_list_init(&ep->unused_sockets);
 	rudp_timer_wheel_init(&ep->wheel, now_at_ns);
+	rudp_associations_init(&ep->associations);
 	ep->stateless_window_at_ns = now_at_ns;
 	return ep;
 }
@@ -56,6 +57,7 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 	}
 	while (rudp_endpoint_next_unused_socket(ep))
 		;
+	rudp_associations_clear(&ep->associations);
 	while (ep->spare_key_count > 0)
 		rudp_x25519_fini(&ep->spare_keys[--ep->spare_key_count]);
 	rudp_wipe(ep, sizeof *ep);
@@ -102,6 +104,13 @@ void rudp_endpoint_prepare(struct rudp_endpoint *ep)
 		ep->spare_keys_wanted = false;
 }
 
+void rudp_endpoint_set_resume(struct rudp_endpoint *ep, bool on)
+{
+	ep->config.resume_off = !on;
+	if (!on)
+		rudp_associations_clear(&ep->associations);
+}
+
 void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn)
 {
 	if (!rudp_list_is_linked(&conn->ready_link))
@@ -143,15 +152,29 @@ struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 	return conn;
 }
 
-int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn)
+/* The same attempt has been refused to resume, by somebody, and begins anew: it will not answer that. */
+static bool was_given_up(const struct rudp_conn *half_open, const struct rudp_conn *conn)
+{
+	return half_open->state == RUDP_STATE_SYN_RCVD &&
+	       (half_open->syn_flags & RUDP_SYN_RESUME) && !(conn->syn_flags & RUDP_SYN_RESUME) &&
+	       rudp_addr_equal(&half_open->first_remote, &conn->first_remote);
+}
+
+int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
+			       int64_t now_at_ns)
 {
 	bool rudp_table_add_failed = false;
 	struct rudp_conn *other;
 
 	/* Ids are random: only malice makes two alike. The second has no stateless RESET, no more. */
 	HASH_FIND(hh_peer, ep->by_peer_id, &conn->peer_id, sizeof conn->peer_id, other);
-	if (other)
+	if (other && !was_given_up(other, conn))
 		return 0;
+	if (other) {
+		HASH_DELETE(hh_peer, ep->by_peer_id, other);
+		other->has_peer_id = false;
+		rudp_conn_die(other, now_at_ns);
+	}
 	HASH_ADD(hh_peer, ep->by_peer_id, peer_id, sizeof conn->peer_id, conn);
 	if (rudp_table_add_failed)
 		return -ENOMEM;
@@ -197,7 +220,7 @@ struct rudp_conn *rudp_endpoint_connect(struct rudp_endpoint *ep, void *socket,
 	conn = rudp_endpoint_add(ep, socket, local, remote, options, now_at_ns);
 	if (!conn)
 		return NULL;
-	if (rudp_conn_handshake_begin(conn, target_port) < 0) {
+	if (rudp_conn_handshake_begin(conn, target_port, now_at_ns) < 0) {
 		rudp_conn_free(conn);
 		return NULL;
 	}
@@ -322,13 +345,15 @@ int64_t rudp_endpoint_deadline_ns(const struct rudp_endpoint *ep)
 {
 	if (!rudp_list_is_empty(&ep->ready) || ep->answer_count > 0)
 		return 0;
-	return rudp_timer_wheel_next_at_ns(&ep->wheel);
+	return rudp_time_min(rudp_timer_wheel_next_at_ns(&ep->wheel),
+			     rudp_associations_deadline_ns(&ep->associations));
 }
 
 void rudp_endpoint_on_time(struct rudp_endpoint *ep, int64_t now_at_ns)
 {
 	struct rudp_timer *timer;
 
+	rudp_associations_on_time(&ep->associations, now_at_ns);
 	for (int i = 0; i < RUDP_TIMERS_PER_PASS; i++) {
 		timer = rudp_timer_wheel_pop(&ep->wheel, now_at_ns);
 		if (!timer)
@@ -400,6 +425,10 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 		if (!check_links(conn))
 			return false;
 		half_open += conn->state == RUDP_STATE_SYN_RCVD;
+	}
+	if (!rudp_associations_check(&ep->associations)) {
+		rudp_log(RUDP_LOG_ERROR, "the tables of associations do not agree");
+		return false;
 	}
 	if (half_open != ep->half_open_count) {
 		rudp_log(RUDP_LOG_ERROR, "endpoint counts %u half-open connections, has %u",

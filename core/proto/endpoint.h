@@ -61,6 +61,7 @@ struct rudp_endpoint_config {
 	unsigned half_open_max;          /* 0: RUDP_HALF_OPEN_MAX */
 	const struct rudp_observer *observer; /* NULL: none; outlives the endpoint */
 	bool tail_off;                   /* no second copies of sparse traffic: tail.h */
+	bool resume_off;               /* see rudp_endpoint_set_resume */
 };
 
 /* One datagram that has arrived. data may be changed (decrypted in place). */
@@ -96,6 +97,12 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 					int64_t now_at_ns);
 /* Frees all connections and listeners without a word to their peers. */
 void rudp_endpoint_free(struct rudp_endpoint *ep);
+
+/*
+ * Whether handshakes leave an association behind, and later ones use it (docs/protocol.md section 6.7).
+ * Off: what there is, is forgotten; every connection begins as between strangers.
+ */
+void rudp_endpoint_set_resume(struct rudp_endpoint *ep, bool on);
 
 /*
  * Opens a connection from local (port and address as the socket is bound) to remote. target_port is

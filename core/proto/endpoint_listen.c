@@ -178,7 +178,7 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 		return verdict;
 	}
 	HASH_ADD(hh, ep->by_syn, key, sizeof conn->syn_answer->key, conn->syn_answer);
-	if (rudp_table_add_failed || rudp_endpoint_know_peer_id(ep, conn) < 0) {
+	if (rudp_table_add_failed || rudp_endpoint_know_peer_id(ep, conn, now_at_ns) < 0) {
 		rudp_conn_free(conn);
 		return RUDP_VERDICT_NO_MEMORY;
 	}
@@ -186,6 +186,8 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 	conn->listener = listener;
 	rudp_list_append(&listener->half_open, &conn->queue_link);
 	ep->half_open_count++;
+	if (packet->flags & RUDP_SYN_RESUME)
+		rudp_endpoint_on_resumed(ep, packet, now_at_ns);
 	rudp_endpoint_touch(ep, conn);
 	return RUDP_VERDICT_OK;
 }
@@ -210,6 +212,28 @@ static bool make_room(struct rudp_listener *listener, int64_t now_at_ns)
 	return true;
 }
 
+/*
+ * A resumed SYN that cannot be taken is refused, and its sender begins anew as a stranger: also where
+ * the counter was taken, as the connection that it made may be gone without its initiator's knowledge.
+ */
+static enum rudp_verdict admit_resumed(struct rudp_endpoint *ep, struct rudp_listener *listener,
+				       const struct rudp_packet *packet,
+				       const struct rudp_datagram *datagram, int64_t now_at_ns)
+{
+	enum rudp_verdict verdict = rudp_endpoint_check_resumed(ep, packet, now_at_ns);
+	struct rudp_conn *conn;
+
+	HASH_FIND(hh_peer, ep->by_peer_id, &packet->id, sizeof packet->id, conn);
+	if (conn && rudp_addr_equal(&conn->first_remote, &datagram->remote))
+		return RUDP_VERDICT_DUPLICATE_SYN; /* late: its initiator has begun anew */
+	if (verdict == RUDP_VERDICT_OK)
+		verdict = admit(ep, listener, packet, datagram, now_at_ns);
+	if (verdict == RUDP_VERDICT_NO_ASSOCIATION || verdict == RUDP_VERDICT_REPLAYED_SYN ||
+	    verdict == RUDP_VERDICT_AUTH_FAILED)
+		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_RESUME, now_at_ns);
+	return verdict;
+}
+
 static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rudp_packet *packet,
 				      const struct rudp_datagram *datagram, int64_t now_at_ns)
 {
@@ -227,6 +251,8 @@ static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rud
 	if (listener->queued > listener->backlog || ep->conn_count >= RUDP_CONNECTIONS_MAX ||
 	    !make_room(listener, now_at_ns))
 		return RUDP_VERDICT_TOO_MANY;
+	if (packet->flags & RUDP_SYN_RESUME)
+		return admit_resumed(ep, listener, packet, datagram, now_at_ns);
 	verdict = admit(ep, listener, packet, datagram, now_at_ns);
 	if (verdict == RUDP_VERDICT_KEY_MISMATCH) {
 		/* Anybody can cause such a line: no more of them than refusals. */

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "base/timer_wheel.h"
+#include "proto/association.h"
 #include "proto/conn_private.h"
 #include "proto/endpoint.h"
 
@@ -55,6 +56,7 @@ struct rudp_endpoint {
 	struct rudp_x25519 spare_keys[RUDP_SPARE_KEYS_MAX]; /* each for one handshake to come */
 	unsigned spare_key_count;
 	bool spare_keys_wanted;       /* there have been handshakes since they were complete */
+	struct rudp_associations associations;
 	struct rudp_conn *by_id;
 	struct rudp_conn *last_found; /* by its id; NULL: nobody */
 	struct rudp_conn *by_peer_id;
@@ -88,7 +90,8 @@ struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 				    const struct rudp_addr *local, const struct rudp_addr *remote,
 				    const struct rudp_conn_options *options, int64_t now_at_ns);
 /* 0 or -ENOMEM: the peer's id is known now. */
-int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn);
+int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
+			       int64_t now_at_ns);
 void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn);
 struct rudp_syn_answer *rudp_endpoint_find_syn(struct rudp_endpoint *ep,
 					       const struct rudp_syn_key *key);

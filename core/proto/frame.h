@@ -121,6 +121,10 @@ struct rudp_params {
 	int64_t ack_delay_max_ns;      /* it acknowledges within this time; on the wire in
 					* microseconds, rounded up */
 	uint8_t reset_token[RUDP_RESET_TOKEN_BYTES]; /* proves a stateless RESET from it */
+
+	/* These may be absent, and are then 0. */
+	bool wants_association;        /* SYN: it would keep one */
+	uint64_t association_id;       /* SYNACK: of the one offered; not 0 */
 };
 
 /* Type-length-value list; unknown types are skipped; zero bytes behind the last are padding. */

@@ -15,6 +15,7 @@
 #define HMAC_INNER_PAD 0x36
 #define HMAC_OUTER_PAD 0x5c
 #define HKDF_OUTPUTS_MAX 3
+#define EXPORT_LABEL_MAX_BYTES 32
 
 void rudp_wipe(void *memory, size_t len)
 {
@@ -304,4 +305,17 @@ void rudp_noise_split(const struct rudp_noise *noise, uint8_t send_key[RUDP_KEY_
 	assert(noise->message_index == MESSAGES);
 	memcpy(send_key, noise->split[noise->initiator ? 0 : 1], RUDP_KEY_BYTES);
 	memcpy(receive_key, noise->split[noise->initiator ? 1 : 0], RUDP_KEY_BYTES);
+}
+
+void rudp_noise_export(const struct rudp_noise *noise, const char *label,
+		       uint8_t secret[RUDP_NOISE_HASH_BYTES])
+{
+	uint8_t input[EXPORT_LABEL_MAX_BYTES + RUDP_NOISE_HASH_BYTES];
+	size_t len = strlen(label);
+
+	assert(noise->message_index == MESSAGES && len > 0 && len <= EXPORT_LABEL_MAX_BYTES);
+	memcpy(input, label, len);
+	memcpy(input + len, noise->hash, sizeof noise->hash);
+	rudp_hmac_sha256(noise->chaining_key, sizeof noise->chaining_key, input,
+			 len + sizeof noise->hash, secret);
 }

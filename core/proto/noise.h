@@ -83,6 +83,16 @@ int rudp_noise_read(struct rudp_noise *noise, const uint8_t *message, size_t mes
 void rudp_noise_split(const struct rudp_noise *noise, uint8_t send_key[RUDP_KEY_BYTES],
 		      uint8_t receive_key[RUDP_KEY_BYTES]);
 
+/*
+ * After both messages: a further secret, of its own for each label (at most 32 characters), the same at
+ * both ends. It tells nothing about the keys of split, and they nothing about it.
+ *
+ * Source   HMAC under the chaining key over the label and the handshake hash; Split() uses that key on
+ *          the empty string alone.
+ */
+void rudp_noise_export(const struct rudp_noise *noise, const char *label,
+		       uint8_t secret[RUDP_NOISE_HASH_BYTES]);
+
 /* HMAC-SHA256; also under cookies and reset tokens. */
 void rudp_hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len,
 		      uint8_t out[32]);

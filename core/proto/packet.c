@@ -18,10 +18,15 @@ static bool suite_is_spoken(uint8_t suite)
 	       suite == RUDP_SUITE_NNPSK0_CHACHA20_POLY1305;
 }
 
+static bool flags_are_spoken(uint8_t flags)
+{
+	return flags == 0 || flags == RUDP_SYN_RESUME || flags == (RUDP_SYN_RESUME | RUDP_SYN_DH);
+}
+
 /*
  * What SYN and SYNACK begin with, behind the type: in every version to come a stranger's version
- * and id stand here, so that it can be told which version is spoken. A flag asks for something that
- * version 1 does not have.
+ * and id stand here, so that it can be told which version is spoken. An unknown flag asks for something
+ * that version 1 does not have.
  */
 static enum rudp_verdict parse_greeting(struct rudp_reader *r, struct rudp_packet *out)
 {
@@ -31,7 +36,7 @@ static enum rudp_verdict parse_greeting(struct rudp_reader *r, struct rudp_packe
 	out->id = rudp_read_u64(r);
 	if (!r->ok)
 		return RUDP_VERDICT_TRUNCATED;
-	if (out->version != RUDP_VERSION || out->flags != 0)
+	if (out->version != RUDP_VERSION || !flags_are_spoken(out->flags))
 		return RUDP_VERDICT_BAD_VERSION;
 	return suite_is_spoken(out->suite) ? RUDP_VERDICT_OK : RUDP_VERDICT_BAD_CIPHER;
 }
@@ -159,22 +164,22 @@ static void write_type(struct rudp_writer *w, enum rudp_packet_type type, uint8_
 }
 
 static void write_greeting(struct rudp_writer *w, enum rudp_packet_type type, uint8_t suite,
-			   uint64_t id)
+			   uint8_t flags, uint64_t id)
 {
 	write_type(w, type, 0);
 	rudp_write_u8(w, RUDP_VERSION);
 	rudp_write_u8(w, suite);
-	rudp_write_u8(w, 0);
+	rudp_write_u8(w, flags);
 	rudp_write_u64(w, id);
 }
 
-size_t rudp_packet_write_syn(uint8_t *out, uint8_t suite, uint64_t source_id, uint16_t target_port,
-			     const uint8_t *cookie, size_t cookie_bytes)
+size_t rudp_packet_write_syn(uint8_t *out, uint8_t suite, uint8_t flags, uint64_t source_id,
+			     uint16_t target_port, const uint8_t *cookie, size_t cookie_bytes)
 {
 	struct rudp_writer w = rudp_writer(out, RUDP_SYN_HEADER_BYTES + cookie_bytes);
 
 	assert(cookie_bytes <= RUDP_COOKIE_MAX_BYTES);
-	write_greeting(&w, RUDP_PACKET_SYN, suite, source_id);
+	write_greeting(&w, RUDP_PACKET_SYN, suite, flags, source_id);
 	rudp_write_u16(&w, target_port);
 	rudp_write_u8(&w, (uint8_t)cookie_bytes);
 	rudp_write_u8(&w, 0);
@@ -182,11 +187,11 @@ size_t rudp_packet_write_syn(uint8_t *out, uint8_t suite, uint64_t source_id, ui
 	return rudp_writer_len(&w);
 }
 
-size_t rudp_packet_write_synack(uint8_t *out, uint8_t suite, uint64_t dest_id)
+size_t rudp_packet_write_synack(uint8_t *out, uint8_t suite, uint8_t flags, uint64_t dest_id)
 {
 	struct rudp_writer w = rudp_writer(out, RUDP_SYNACK_HEADER_BYTES);
 
-	write_greeting(&w, RUDP_PACKET_SYNACK, suite, dest_id);
+	write_greeting(&w, RUDP_PACKET_SYNACK, suite, flags, dest_id);
 	return rudp_writer_len(&w);
 }
 
@@ -235,10 +240,10 @@ size_t rudp_packet_write_refuse(uint8_t *out, uint64_t dest_id, enum rudp_refusa
 	return rudp_writer_len(&w);
 }
 
-void rudp_packet_write_prologue(uint8_t *out, uint8_t suite, uint64_t source_id,
+void rudp_packet_write_prologue(uint8_t *out, uint8_t suite, uint8_t flags, uint64_t source_id,
 				uint16_t target_port)
 {
-	rudp_packet_write_syn(out, suite, source_id, target_port, NULL, 0);
+	rudp_packet_write_syn(out, suite, flags, source_id, target_port, NULL, 0);
 }
 
 uint64_t rudp_packet_number_expand(uint32_t number_low, uint64_t expected)

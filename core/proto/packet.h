@@ -6,8 +6,8 @@
  * All integers are in network byte order.
  *
  *	SYN      type|0  version  suite  flags  source id(8)  target port(2)  cookie len(1)  0(1)
- *	         cookie  noise message 1  check(8)              (padded inside; >= 1200 bytes in all)
- *	SYNACK   type|0  version  suite  flags  dest id(8)  noise message 2
+ *	         cookie  message 1  check(8)                    (padded inside; >= 1200 bytes in all)
+ *	SYNACK   type|0  version  suite  flags  dest id(8)  message 2
  *	COOKIE   type|0  dest id(8)  cookie len(1)  cookie
  *	DATA     type|key phase  dest id(8)  packet number, low 32 bits(4)  sealed frames  tag(16)
  *	RESET    type|0  unknown dest id(8)  token(16)
@@ -51,11 +51,16 @@ enum rudp_suite {
 	RUDP_SUITE_NNPSK0_CHACHA20_POLY1305 = 2,
 };
 
+/* The fourth byte of SYN and SYNACK: what kind of handshake the message behind the header is of. */
+#define RUDP_SYN_RESUME 0x01 /* under an association; without: Noise */
+#define RUDP_SYN_DH 0x02     /* with ephemeral keys; only with RESUME */
+
 #define RUDP_REFUSALS(X)                                                                           \
 	X(PORT_CLOSED, 1, "nobody listens on this port")                                           \
 	X(KEY_MISMATCH, 2, "the pre-shared keys differ")                                           \
 	X(VERSION, 3, "protocol version or cipher suite not spoken")                               \
-	X(BUSY, 4, "too many connections")
+	X(BUSY, 4, "too many connections")                                                         \
+	X(RESUME, 5, "the association is not known (any more)")
 
 #define RUDP_REFUSAL_ENUM(name, value, why) RUDP_REFUSAL_##name = (value),
 enum rudp_refusal { RUDP_REFUSALS(RUDP_REFUSAL_ENUM) };
@@ -66,7 +71,7 @@ struct rudp_packet {
 	enum rudp_packet_type type;
 	uint8_t version;              /* SYN, SYNACK, REFUSE */
 	uint8_t suite;                /* SYN, SYNACK */
-	uint8_t flags;                /* SYN, SYNACK: 0, reserved */
+	uint8_t flags;                /* SYN, SYNACK: RUDP_SYN_* */
 	bool key_phase;               /* DATA */
 	uint8_t refusal;              /* REFUSE: enum rudp_refusal, or an unknown value */
 	uint16_t target_port;         /* SYN: port of the listener meant */
@@ -76,7 +81,7 @@ struct rudp_packet {
 	size_t header_bytes;          /* DATA: what the tag covers besides the ciphertext */
 	const uint8_t *cookie;        /* SYN (may be absent), COOKIE */
 	size_t cookie_bytes;
-	const uint8_t *body;          /* SYN, SYNACK: noise message (and in SYN the check behind it);
+	const uint8_t *body;          /* SYN, SYNACK: message (and in SYN the check behind it);
 				       * DATA: ciphertext with tag */
 	size_t body_bytes;
 	const uint8_t *reset_token;   /* RESET */
@@ -85,18 +90,19 @@ struct rudp_packet {
 /*
  * Parses the header of a datagram.
  *
- * Returns  OK, TRUNCATED, BAD_TYPE, BAD_VERSION (SYN, SYNACK: type, version and id are set; a flag
- *          or the reserved byte not 0 counts as another version), BAD_CIPHER (likewise), SHORT_SYN,
- *          BAD_COOKIE (longer than RUDP_COOKIE_MAX_BYTES; in COOKIE also empty). Trailing bytes on
- *          COOKIE, RESET, REFUSE are TRUNCATED's sibling BAD_TYPE: those have one exact length. Low
- *          bits of the first byte that the type does not use are BAD_TYPE when set.
+ * Returns  OK, TRUNCATED, BAD_TYPE, BAD_VERSION (SYN, SYNACK: type, version and id are set; an
+ *          unknown flag, or the reserved byte not 0, counts as another version), BAD_CIPHER
+ *          (likewise), SHORT_SYN, BAD_COOKIE (longer than RUDP_COOKIE_MAX_BYTES; in COOKIE also
+ *          empty). Trailing bytes on COOKIE, RESET, REFUSE are TRUNCATED's sibling BAD_TYPE: those
+ *          have one exact length. Low bits of the first byte that the type does not use are
+ *          BAD_TYPE when set.
  */
 enum rudp_verdict rudp_packet_parse(const uint8_t *datagram, size_t len, struct rudp_packet *out);
 
 /* Each writes one header to out (room is the caller's duty) and returns its length in bytes. */
-size_t rudp_packet_write_syn(uint8_t *out, uint8_t suite, uint64_t source_id, uint16_t target_port,
-			     const uint8_t *cookie, size_t cookie_bytes);
-size_t rudp_packet_write_synack(uint8_t *out, uint8_t suite, uint64_t dest_id);
+size_t rudp_packet_write_syn(uint8_t *out, uint8_t suite, uint8_t flags, uint64_t source_id,
+			     uint16_t target_port, const uint8_t *cookie, size_t cookie_bytes);
+size_t rudp_packet_write_synack(uint8_t *out, uint8_t suite, uint8_t flags, uint64_t dest_id);
 size_t rudp_packet_write_cookie(uint8_t *out, uint64_t dest_id, const uint8_t *cookie,
 				size_t cookie_bytes);
 size_t rudp_packet_write_data(uint8_t *out, bool key_phase, uint64_t dest_id, uint64_t number);
@@ -105,10 +111,11 @@ size_t rudp_packet_write_reset(uint8_t *out, uint64_t dest_id,
 size_t rudp_packet_write_refuse(uint8_t *out, uint64_t dest_id, enum rudp_refusal reason);
 
 /*
- * What both ends mix into the Noise prologue: the SYN's header with its cookie left out (length 0),
- * so that a SYN repeated with a cookie is the same handshake. Writes RUDP_SYN_HEADER_BYTES.
+ * What both ends mix into the handshake first, the prologue: the SYN's header with its cookie left
+ * out (length 0), so that a SYN repeated with a cookie is the same handshake. Writes
+ * RUDP_SYN_HEADER_BYTES.
  */
-void rudp_packet_write_prologue(uint8_t *out, uint8_t suite, uint64_t source_id,
+void rudp_packet_write_prologue(uint8_t *out, uint8_t suite, uint8_t flags, uint64_t source_id,
 				uint16_t target_port);
 
 /*

@@ -12,10 +12,13 @@ enum param_type {
 	PARAM_DATAGRAM_MAX = 3,
 	PARAM_ACK_DELAY_MAX = 4,
 	PARAM_RESET_TOKEN = 5,
+	PARAM_ASSOCIATION = 6,
 };
 
+#define PARAM_LAST PARAM_ASSOCIATION
+
 #define PARAM_BIT(type) (1u << (type))
-#define PARAMS_ALL                                                                                 \
+#define PARAMS_NEEDED                                                                                 \
 	(PARAM_BIT(PARAM_SOURCE_ID) | PARAM_BIT(PARAM_WINDOW) | PARAM_BIT(PARAM_DATAGRAM_MAX) |    \
 	 PARAM_BIT(PARAM_ACK_DELAY_MAX) | PARAM_BIT(PARAM_RESET_TOKEN))
 
@@ -36,6 +39,15 @@ static uint64_t whole_us(int64_t ns)
 	return (uint64_t)(ns / RUDP_NS_PER_US + (ns % RUDP_NS_PER_US > 0));
 }
 
+/* Empty it is a wish, with an id the offer. */
+static void write_association(struct rudp_writer *w, const struct rudp_params *params)
+{
+	rudp_write_varint(w, PARAM_ASSOCIATION);
+	rudp_write_varint(w, params->association_id ? RUDP_ID_BYTES : 0);
+	if (params->association_id)
+		rudp_write_u64(w, params->association_id);
+}
+
 bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params)
 {
 	struct rudp_writer before = *w;
@@ -49,6 +61,8 @@ bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params)
 	rudp_write_varint(w, PARAM_RESET_TOKEN);
 	rudp_write_varint(w, RUDP_RESET_TOKEN_BYTES);
 	rudp_write_bytes(w, params->reset_token, RUDP_RESET_TOKEN_BYTES);
+	if (params->wants_association || params->association_id)
+		write_association(w, params);
 	if (w->ok)
 		return true;
 	*w = before;
@@ -86,6 +100,12 @@ static bool read_token(struct rudp_reader *value, uint8_t token[RUDP_RESET_TOKEN
 	return bytes;
 }
 
+static bool read_association(struct rudp_reader *value, struct rudp_params *out)
+{
+	out->wants_association = rudp_reader_left(value) == 0;
+	return out->wants_association || read_id(value, &out->association_id);
+}
+
 static bool read_known(enum param_type type, struct rudp_reader *value, struct rudp_params *out)
 {
 	switch (type) {
@@ -100,6 +120,8 @@ static bool read_known(enum param_type type, struct rudp_reader *value, struct r
 		return read_ack_delay(value, &out->ack_delay_max_ns);
 	case PARAM_RESET_TOKEN:
 		return read_token(value, out->reset_token);
+	case PARAM_ASSOCIATION:
+		return read_association(value, out);
 	}
 	return false;
 }
@@ -121,7 +143,7 @@ static bool read_one(struct rudp_reader *r, uint64_t type, unsigned *seen, struc
 
 	if (!r->ok || !bytes)
 		return false;
-	if (type > PARAM_RESET_TOKEN)
+	if (type > PARAM_LAST)
 		return true; /* of a later version */
 	if (*seen & PARAM_BIT(type))
 		return false;
@@ -144,7 +166,7 @@ enum rudp_verdict rudp_params_parse(const uint8_t *data, size_t len, struct rudp
 		if (!r.ok || type == 0 || !read_one(&r, type, &seen, &params))
 			return RUDP_VERDICT_BAD_PARAM;
 	}
-	if (seen != PARAMS_ALL || !is_zeros(&r))
+	if ((seen & PARAMS_NEEDED) != PARAMS_NEEDED || !is_zeros(&r))
 		return RUDP_VERDICT_BAD_PARAM;
 	*out = params;
 	return RUDP_VERDICT_OK;

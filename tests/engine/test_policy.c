@@ -147,10 +147,10 @@ static const struct wrong words[] = {
 };
 
 static const struct wrong settings[] = {
-	{"set", "p:1:4: the end of the statement stands here, expected is head-start, remember or "
-		"udp-port"},
-	{"set headstart 1s", "p:1:5: 'headstart' stands here, expected is head-start, remember or "
-			     "udp-port"},
+	{"set", "p:1:4: the end of the statement stands here, expected is head-start, remember, "
+		"udp-port or resume"},
+	{"set headstart 1s", "p:1:5: 'headstart' stands here, expected is head-start, remember, "
+			     "udp-port or resume"},
 	{"set head-start", "p:1:15: the end of the statement stands here, expected is a value"},
 	{"set head-start 250", "p:1:16: '250' " HEAD_START},
 	{"set head-start 10001ms", "p:1:16: '10001ms' " HEAD_START},
@@ -168,6 +168,11 @@ static const struct wrong settings[] = {
 	{"set remember off", "p:1:14: 'off' " REMEMBER},
 	{"set udp-port 0", "p:1:14: '0' is not a port from 1 to 65535"},
 	{"set udp-port 65536", "p:1:14: '65536' is not a port from 1 to 65535"},
+	{"set resume", "p:1:11: the end of the statement stands here, expected is a value"},
+	{"set resume 1", "p:1:12: '1' is not on or off"},
+	{"set resume o", "p:1:12: 'o' is not on or off"},
+	{"set resume on1", "p:1:12: 'on1' is not on or off"},
+	{"set remember on", "p:1:14: 'on' " REMEMBER},
 	{"set udp-port 1s", "p:1:14: '1s' is not a port from 1 to 65535"},
 	{"set udp-port 1\nset remember 0; set udp-port 1",
 	 "p:2:21: 'udp-port' is set a second time (first in line 1)"},
@@ -458,4 +463,26 @@ Test(policy, is_described_in_one_line)
 		     "0 rules in RUDP_POLICY, no file; head-start 2s, remember off, udp-port "
 		     "that of the connection"));
 	rudp_policy_free(policy);
+}
+
+Test(policy, resume_is_on_unless_set_off)
+{
+	static const struct {
+		const char *environment, *file;
+		bool on;
+	} cases[] = {{"", "", true},
+		     {"set resume off", "", false},
+		     {"", "set resume off", false},
+		     {"set resume on", "set resume off", true}};
+
+	cr_assert(rudp_policy_resume(NULL));
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct rudp_policy *policy = policy_of(cases[i].environment, cases[i].file);
+		char text[RUDP_POLICY_TEXT_SIZE];
+
+		cr_assert(eq(int, rudp_policy_resume(policy), cases[i].on));
+		rudp_policy_describe(policy, text, sizeof text);
+		cr_assert(eq(int, strstr(text, "resume off") == NULL, cases[i].on));
+		rudp_policy_free(policy);
+	}
 }

@@ -23,10 +23,10 @@ static size_t write_header(const struct rudp_packet *p, uint8_t *out)
 {
 	switch (p->type) {
 	case RUDP_PACKET_SYN:
-		return rudp_packet_write_syn(out, p->suite, p->id, p->target_port, p->cookie,
+		return rudp_packet_write_syn(out, p->suite, p->flags, p->id, p->target_port, p->cookie,
 					     p->cookie_bytes);
 	case RUDP_PACKET_SYNACK:
-		return rudp_packet_write_synack(out, p->suite, p->id);
+		return rudp_packet_write_synack(out, p->suite, p->flags, p->id);
 	case RUDP_PACKET_COOKIE:
 		return rudp_packet_write_cookie(out, p->id, p->cookie, p->cookie_bytes);
 	case RUDP_PACKET_DATA:

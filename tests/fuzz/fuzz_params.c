@@ -30,6 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	assert(rudp_params_write(&w, &in));
 	assert(rudp_writer_len(&w) <= len);
 	assert(rudp_params_parse(bytes, rudp_writer_len(&w), &out) == RUDP_VERDICT_OK);
+	assert(in.wants_association == out.wants_association &&
+	       in.association_id == out.association_id);
+	assert(!in.wants_association || in.association_id == 0);
 	assert(in.source_id == out.source_id && in.window_bytes == out.window_bytes &&
 	       in.datagram_max_bytes == out.datagram_max_bytes &&
 	       in.ack_delay_max_ns == out.ack_delay_max_ns &&

@@ -50,7 +50,6 @@ struct session {
 	bool hostile; /* somebody who has the keys has lied: only soundness can be asked for */
 	uint8_t *train;
 };
-
 #define require(condition)                                                                         \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
@@ -418,9 +417,8 @@ static void call(struct session *s)
 	case 14:
 		rudp_conn_mark_urgent(side->conn, s->now_ns);
 		return;
-	default:
+	default: /* as after very many packets */
 		if (side->conn->has_keys && side->conn->keys.sent_under_key > 0)
-			/* as after very many packets */
 			side->conn->keys.sent_under_key = RUDP_KEY_PACKETS_MAX;
 	}
 }
@@ -483,6 +481,8 @@ static void step(struct session *s)
 	case 12:
 		if (next(s) % 8 == 0)
 			listener(s);
+		else
+			rudp_endpoint_set_resume(s->ep[what >> 4 & 1], what >> 5 & 1);
 		break;
 	default:
 		call(s);

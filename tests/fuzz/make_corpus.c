@@ -37,13 +37,18 @@ static void make_packets(void)
 	uint8_t bytes[INPUT_MAX_BYTES] = {0};
 	size_t len;
 
-	rudp_packet_write_syn(bytes, RUDP_SUITE_NNPSK0_AES_256_GCM, ID, 443, NULL, 0);
+	rudp_packet_write_syn(bytes, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, ID, 443, NULL, 0);
 	save("packet", "syn", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
-	rudp_packet_write_syn(bytes, RUDP_SUITE_NNPSK0_CHACHA20_POLY1305, ID, 443, filler, 24);
+	rudp_packet_write_syn(bytes, RUDP_SUITE_NNPSK0_CHACHA20_POLY1305, 0, ID, 443, filler, 24);
 	save("packet", "syn_with_cookie", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES + 24);
+	rudp_packet_write_syn(bytes, RUDP_SUITE_NNPSK0_AES_256_GCM, RUDP_SYN_RESUME, ID, 443, NULL, 0);
+	save("packet", "syn_resumed", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
+	rudp_packet_write_syn(bytes, RUDP_SUITE_NNPSK0_AES_256_GCM, RUDP_SYN_RESUME | RUDP_SYN_DH, ID,
+			      443, NULL, 0);
+	save("packet", "syn_resumed_with_dh", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
 	bytes[1] = RUDP_VERSION + 1;
 	save("packet", "syn_of_another_version", bytes, RUDP_DATAGRAM_MIN_SYN_BYTES);
-	len = rudp_packet_write_synack(bytes, RUDP_SUITE_NNPSK0_AES_256_GCM, ID);
+	len = rudp_packet_write_synack(bytes, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, ID);
 	save("packet", "synack", bytes, len + 100);
 	len = rudp_packet_write_cookie(bytes, ID, filler, 24);
 	save("packet", "cookie", bytes, len);
@@ -129,6 +134,36 @@ static void make_params(void)
 	rudp_write_varint(&w, 2);
 	rudp_write_u16(&w, 0xffff);
 	save("params", "with_an_unknown_type", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	params.wants_association = true;
+	rudp_params_write(&w, &params);
+	save("params", "syn_that_wants_an_association", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	params.wants_association = false;
+	params.association_id = ID;
+	rudp_params_write(&w, &params);
+	save("params", "synack_that_offers_one", bytes, rudp_writer_len(&w));
+}
+
+/* fuzz_resume.c: the kind, then what becomes of the SYN, then of the SYNACK. */
+static void make_resumes(void)
+{
+	static const struct {
+		const char *name;
+		uint8_t bytes[8];
+	} inputs[] = {
+		{"good", {0, 0, 0}},
+		{"good_with_dh", {1, 0, 0}},
+		{"good_chacha20", {7, 0, 0}},
+		{"cut_syn", {0, 1, 20, 0}},
+		{"cut_synack", {1, 0, 1, 40, 0}},
+		{"changed_key_of_the_syn", {1, 3, 17, 0, 1}},
+		{"changed_top_bit_of_the_share", {1, 0, 3, 31, 0, 0x80}},
+		{"replaced_syn", {0, 2, 1, 2, 3, 4, 5, 6}},
+	};
+
+	for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
+		save("resume", inputs[i].name, inputs[i].bytes, sizeof inputs[i].bytes);
 }
 
 int main(int argc, char **argv)
@@ -142,5 +177,6 @@ int main(int argc, char **argv)
 	make_acks();
 	make_frames();
 	make_params();
+	make_resumes();
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "proto/frame.h"
 #include "proto/keys.h"
 #include "proto/noise.h"
+#include "proto/resume.h"
 
 #define CHECK_BYTES 8
 #define SYN_BYTES RUDP_DATAGRAM_MIN_SYN_BYTES
@@ -62,7 +63,7 @@ static void start(struct rudp_noise *noise, bool initiator, uint8_t ephemeral_by
 	uint8_t ephemeral[RUDP_NOISE_DH_BYTES];
 
 	memset(ephemeral, ephemeral_byte, sizeof ephemeral);
-	rudp_packet_write_prologue(prologue, RUDP_SUITE_NNPSK0_AES_256_GCM, initiator_id, PORT);
+	rudp_packet_write_prologue(prologue, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, initiator_id, PORT);
 	cr_assert(eq(int,
 		     rudp_noise_init(noise, initiator, RUDP_CIPHER_AES_256_GCM, zero_psk, prologue,
 				     sizeof prologue, ephemeral),
@@ -74,7 +75,7 @@ static void make_syn(struct example *e)
 	static const uint8_t zero_key[16];
 	uint8_t payload[SYN_MESSAGE_BYTES - RUDP_NOISE_OVERHEAD_BYTES] = {0};
 	struct rudp_writer check = rudp_writer(e->syn + sizeof e->syn - CHECK_BYTES, CHECK_BYTES);
-	size_t head = rudp_packet_write_syn(e->syn, RUDP_SUITE_NNPSK0_AES_256_GCM, initiator_id,
+	size_t head = rudp_packet_write_syn(e->syn, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, initiator_id,
 					    PORT, NULL, 0);
 
 	write_params(payload, sizeof payload, initiator_id, 0xaa);
@@ -89,7 +90,7 @@ static void make_synack(struct example *e)
 {
 	uint8_t received[SYN_MESSAGE_BYTES], payload[128];
 	size_t head =
-		rudp_packet_write_synack(e->synack, RUDP_SUITE_NNPSK0_AES_256_GCM, initiator_id);
+		rudp_packet_write_synack(e->synack, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, initiator_id);
 	size_t len = write_params(payload, sizeof payload, listener_id, 0xbb);
 	int message_bytes;
 
@@ -189,4 +190,136 @@ Test(examples, first_data_packet_is_as_printed)
 			 "a05c093a3c333ff55a2e01f37329160b"));
 	rudp_keys_fini(&keys);
 	drop_example(&e);
+}
+
+/* The next connection of the same two, under the association of the first one; without DH, and with. */
+struct resumed_example {
+	struct rudp_resume initiator, listener;
+	struct rudp_resume_keys keys;
+	struct rudp_resume_secrets secrets;
+	uint8_t syn[SYN_BYTES];
+	uint8_t synack[256];
+	size_t synack_bytes;
+};
+
+static void derive_secrets(struct rudp_resume_secrets *secrets)
+{
+	struct example e;
+
+	make_example(&e);
+	rudp_noise_export(&e.initiator, "rudp association, fresh", secrets->fresh);
+	rudp_noise_export(&e.initiator, "rudp association, lasting", secrets->lasting);
+	drop_example(&e);
+}
+
+static void start_resumed(struct rudp_resume *resume, bool with_dh, uint8_t ephemeral_byte)
+{
+	uint8_t private_key[RUDP_X25519_BYTES];
+	struct rudp_x25519 ephemeral;
+
+	memset(private_key, ephemeral_byte, sizeof private_key);
+	if (with_dh)
+		cr_assert(eq(int, rudp_x25519_init(&ephemeral, private_key), 0));
+	rudp_resume_init(resume, RUDP_CIPHER_AES_256_GCM, with_dh ? &ephemeral : NULL);
+}
+
+static void make_resumed(struct resumed_example *r, bool with_dh)
+{
+	static const uint8_t zero_key[16];
+	uint8_t payload[SYN_BYTES] = {0}, received[SYN_BYTES], random[RUDP_RESUME_FRESH_BYTES];
+	uint8_t prologue[RUDP_SYN_HEADER_BYTES];
+	uint8_t flags = RUDP_SYN_RESUME | (with_dh ? RUDP_SYN_DH : 0);
+	struct rudp_writer check = rudp_writer(r->syn + SYN_BYTES - CHECK_BYTES, CHECK_BYTES);
+	const uint8_t *secret = with_dh ? r->secrets.lasting : r->secrets.fresh;
+	size_t head = rudp_packet_write_syn(r->syn, 1, flags, initiator_id, PORT, NULL, 0), len;
+
+	derive_secrets(&r->secrets);
+	start_resumed(&r->initiator, with_dh, 0x33);
+	start_resumed(&r->listener, with_dh, 0x44);
+	memset(random, 0x55, sizeof random);
+	rudp_packet_write_prologue(prologue, 1, flags, initiator_id, PORT);
+	write_params(payload, sizeof payload, initiator_id, 0xaa);
+	len = SYN_MESSAGE_BYTES - rudp_resume_syn_overhead_bytes(with_dh);
+	cr_assert(eq(int,
+		     rudp_resume_write_syn(&r->initiator, secret, prologue,
+					   UINT64_C(0x2122232425262728), 5, payload, len, r->syn + head),
+		     SYN_MESSAGE_BYTES));
+	rudp_write_u64(&check, rudp_siphash(zero_key, r->syn, SYN_BYTES - CHECK_BYTES));
+	cr_assert(eq(int,
+		     rudp_resume_read_syn(&r->listener, secret, prologue, r->syn + head,
+					  SYN_MESSAGE_BYTES, received),
+		     (int)len));
+	head = rudp_packet_write_synack(r->synack, 1, flags, initiator_id);
+	len = write_params(payload, sizeof payload, listener_id, 0xbb);
+	r->synack_bytes = head + (size_t)rudp_resume_write_synack(&r->listener, r->synack, random,
+								  payload, len, r->synack + head,
+								  &r->keys);
+}
+
+static void drop_resumed(struct resumed_example *r)
+{
+	rudp_resume_fini(&r->initiator);
+	rudp_resume_fini(&r->listener);
+}
+
+Test(examples, association_is_as_printed)
+{
+	struct rudp_resume_secrets secrets;
+
+	derive_secrets(&secrets);
+	cr_assert(is_hex(secrets.fresh, sizeof secrets.fresh,
+			 "562f0920dbef8af91ce1fae3ca83aae645d21a02994f0fd76330d58db3c59f58"));
+	cr_assert(is_hex(secrets.lasting, sizeof secrets.lasting,
+			 "091b2708de62495ffb8955ab281b0d06fa5ae077903e319cb24162123b547566"));
+}
+
+Test(examples, resumed_handshake_is_as_printed)
+{
+	struct resumed_example r;
+
+	make_resumed(&r, false);
+	cr_assert(is_hex(r.syn, 64, "10010101010203040506070800500000"
+			 "21222324252627280000000000000005"
+			 "b0af88a14f13f8d65b6e3087df120e7a90526dda9ab8e8045c32d619d4bb9233"));
+	cr_assert(is_hex(r.syn + SYN_BYTES - CHECK_BYTES - RUDP_TAG_BYTES,
+			 RUDP_TAG_BYTES + CHECK_BYTES, "259b42764bbcb0b5e9e598c0612013c4"
+			 "209b73754d5cb65b"));
+	cr_assert(is_hex(r.synack, r.synack_bytes, "200101010102030405060708"
+			 "5555555555555555555555555555555555555555555555555555555555555555"
+			 "f3ef2f8c9e1928f3dea27ec62018431399735df0684a27af8b36947d9ed9202d"
+			 "7aeae5d04f31d06f829d04fe6ba6"
+			 "b72d787fa07ec7b93e3fe78cc7187383"));
+	cr_assert(is_hex(r.keys.initiator, RUDP_KEY_BYTES,
+			 "548a8bb068dd0708396004a5df5fd0a88d2fb65bd5ad1d930ae375394b7ebcc3"));
+	cr_assert(is_hex(r.keys.listener, RUDP_KEY_BYTES,
+			 "bd5e0531150afd9b76c1e2163606b2ec40aa81930639c7107b2ac76197e500af"));
+	drop_resumed(&r);
+}
+
+Test(examples, resumed_handshake_with_dh_is_as_printed)
+{
+	struct resumed_example r;
+
+	make_resumed(&r, true);
+	cr_assert(is_hex(r.syn, 96, "10010103010203040506070800500000"
+			 "21222324252627280000000000000005"
+			 "7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14"
+			 "a27fcbb8ec193487c3253e5341e61e583f2bf7c2bb45a021d73b90c0b516fd47"));
+	cr_assert(is_hex(r.syn + SYN_BYTES - CHECK_BYTES - RUDP_TAG_BYTES,
+			 RUDP_TAG_BYTES + CHECK_BYTES, "f7c8a31ad58e43fc2860213100decbe8"
+			 "890ba32f6433cc43"));
+	cr_assert(is_hex(r.synack, r.synack_bytes, "200101030102030405060708"
+			 "ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6b"
+			 "862d34e1f87b541096973b792dad09e4fa27f37cba2a843ab2bcdd7b11b44a65"
+			 "2adf02d6632dd5ff1d9864b5cba1"
+			 "dbe4a57232b5187a4c4097e2b793ac7d"));
+	cr_assert(is_hex(r.keys.initiator, RUDP_KEY_BYTES,
+			 "deb218741cf438c42224f41353e430af7be85de1d82b014ed68cef81ee50b065"));
+	cr_assert(is_hex(r.keys.listener, RUDP_KEY_BYTES,
+			 "b9693f988f6a004a8e017045c8cf0d8a6d4f07a108d589d78237e6a877eec645"));
+	cr_assert(is_hex(r.keys.secrets.fresh, RUDP_KEY_BYTES,
+			 "2d378e804ba2c6037945fd37dd895f70538102a160ab54d9a5bdec582ba8b813"));
+	cr_assert(is_hex(r.keys.secrets.lasting, RUDP_KEY_BYTES,
+			 "ab8414996f10e17f512fff9610d92e15d233ad7525128b1d5dcf2c2e04783b83"));
+	drop_resumed(&r);
 }

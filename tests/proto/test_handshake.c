@@ -51,6 +51,7 @@ Test(handshake, keys_are_prepared_after_a_first_handshake_and_used_once)
 	struct pair_datagram *first, *second;
 
 	pair_init(&pair, 3, 3);
+	rudp_endpoint_set_resume(pair.ep[0], false);
 	cr_assert(eq(uint, prepare_all(pair.ep[0]), 0));
 	pair_establish(&pair);
 	cr_assert(gt(uint, prepare_all(pair.ep[0]), 1));

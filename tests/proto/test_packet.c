@@ -46,13 +46,13 @@ static enum rudp_verdict parse(const uint8_t *bytes, size_t len, struct rudp_pac
 static size_t write_syn(uint8_t *out, size_t cookie_bytes)
 {
 	memset(out, 0x5a, RUDP_DATAGRAM_MIN_SYN_BYTES + RUDP_COOKIE_MAX_BYTES);
-	rudp_packet_write_syn(out, RUDP_SUITE_NNPSK0_AES_256_GCM, ID, PORT, cookie, cookie_bytes);
+	rudp_packet_write_syn(out, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, ID, PORT, cookie, cookie_bytes);
 	return RUDP_DATAGRAM_MIN_SYN_BYTES + cookie_bytes;
 }
 
 static size_t write_synack(uint8_t *out)
 {
-	size_t head = rudp_packet_write_synack(out, RUDP_SUITE_NNPSK0_CHACHA20_POLY1305, ID);
+	size_t head = rudp_packet_write_synack(out, RUDP_SUITE_NNPSK0_CHACHA20_POLY1305, 0, ID);
 
 	memset(out + head, 0x5a, SYNACK_BODY_BYTES);
 	return head + SYNACK_BODY_BYTES;
@@ -72,7 +72,7 @@ Test(packet, syn_is_laid_out_as_specified)
 					   0xab, 0xcd, 0xef, 0x1f, 0x90, 2,    0,    't',  'w'};
 	uint8_t bytes[sizeof expected];
 
-	cr_assert(eq(sz, rudp_packet_write_syn(bytes, 1, ID, PORT, cookie, 2), sizeof expected));
+	cr_assert(eq(sz, rudp_packet_write_syn(bytes, 1, 0, ID, PORT, cookie, 2), sizeof expected));
 	cr_assert(eq(int, memcmp(bytes, expected, sizeof expected), 0));
 }
 
@@ -82,7 +82,7 @@ Test(packet, synack_is_laid_out_as_specified)
 					   0x45, 0x67, 0x89, 0xab, 0xcd, 0xef};
 	uint8_t bytes[sizeof expected];
 
-	cr_assert(eq(sz, rudp_packet_write_synack(bytes, 2, ID), sizeof expected));
+	cr_assert(eq(sz, rudp_packet_write_synack(bytes, 2, 0, ID), sizeof expected));
 	cr_assert(eq(int, memcmp(bytes, expected, sizeof expected), 0));
 	cr_assert(eq(sz, sizeof expected, RUDP_SYNACK_HEADER_BYTES));
 }
@@ -353,9 +353,9 @@ Test(packet, prologue_is_the_syn_header_without_cookie)
 	uint8_t with[RUDP_SYN_HEADER_BYTES + COOKIE_BYTES], without[RUDP_SYN_HEADER_BYTES];
 	uint8_t prologue[RUDP_SYN_HEADER_BYTES];
 
-	rudp_packet_write_prologue(prologue, 2, ID, PORT);
-	rudp_packet_write_syn(without, 2, ID, PORT, NULL, 0);
-	rudp_packet_write_syn(with, 2, ID, PORT, cookie, COOKIE_BYTES);
+	rudp_packet_write_prologue(prologue, 2, 0, ID, PORT);
+	rudp_packet_write_syn(without, 2, 0, ID, PORT, NULL, 0);
+	rudp_packet_write_syn(with, 2, 0, ID, PORT, cookie, COOKIE_BYTES);
 	cr_assert(eq(int, memcmp(prologue, without, sizeof prologue), 0));
 	with[14] = 0;
 	cr_assert(eq(int, memcmp(prologue, with, sizeof prologue), 0));
@@ -406,4 +406,22 @@ Test(verdict, has_a_name_and_a_reason)
 	for (unsigned i = 0; i < RUDP_VERDICT_COUNT; i++)
 		cr_assert(all(gt(sz, strlen(rudp_verdict_name((enum rudp_verdict)i)), 0),
 			      gt(sz, strlen(rudp_verdict_reason((enum rudp_verdict)i)), 0)));
+}
+
+Test(packet, flags_tell_the_kind_of_handshake)
+{
+	uint8_t bytes[RUDP_DATAGRAM_MIN_SYN_BYTES] = {0};
+	struct rudp_packet p;
+
+	for (unsigned flags = 0; flags < 256; flags++) {
+		bool spoken = flags == 0 || flags == 1 || flags == 3;
+		enum rudp_verdict expected = spoken ? RUDP_VERDICT_OK : RUDP_VERDICT_BAD_VERSION;
+
+		rudp_packet_write_syn(bytes, 1, (uint8_t)flags, ID, PORT, NULL, 0);
+		cr_assert(eq(int, rudp_packet_parse(bytes, sizeof bytes, &p), expected));
+		cr_assert(all(eq(u8, p.flags, (uint8_t)flags), eq(u64, p.id, ID)));
+		rudp_packet_write_synack(bytes, 1, (uint8_t)flags, ID);
+		cr_assert(eq(int, rudp_packet_parse(bytes, 100, &p), expected));
+		cr_assert(eq(u8, p.flags, (uint8_t)flags));
+	}
 }

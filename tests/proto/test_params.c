@@ -284,3 +284,44 @@ Test(params, damaged_bytes_are_never_read_outside)
 	}
 	cr_assert(gt(uint, taken, 1000));
 }
+
+Test(params, an_association_is_wished_for_or_offered)
+{
+	uint8_t bytes[BUFFER_BYTES];
+	struct rudp_params in = sample, out;
+
+	for (int offered = 0; offered < 2; offered++) {
+		struct rudp_writer w = rudp_writer(bytes, sizeof bytes);
+		size_t plain = write_sample(bytes);
+
+		in.wants_association = !offered;
+		in.association_id = offered ? UINT64_C(0x0123456789abcdef) : 0;
+		cr_assert(rudp_params_write(&w, &in));
+		cr_assert(eq(sz, rudp_writer_len(&w), plain + (offered ? 10 : 2)));
+		cr_assert(eq(int, parse(bytes, rudp_writer_len(&w), &out), RUDP_VERDICT_OK));
+		check_equal(&in, &out);
+		cr_assert(all(eq(int, out.wants_association, !offered),
+			      eq(u64, out.association_id, in.association_id)));
+		/* Twice is malformed. */
+		memcpy(bytes + rudp_writer_len(&w), bytes + plain, rudp_writer_len(&w) - plain);
+		cr_assert(eq(int, parse(bytes, 2 * rudp_writer_len(&w) - plain, &out),
+			     RUDP_VERDICT_BAD_PARAM));
+	}
+}
+
+Test(params, an_association_of_another_length_or_without_id_is_malformed)
+{
+	static const uint8_t wrong[][12] = {{6, 1, 1}, {6, 7, 1, 1, 1, 1, 1, 1, 1},
+					    {6, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {6, 8}};
+	static const size_t lens[] = {3, 9, 11, 10};
+	uint8_t bytes[BUFFER_BYTES];
+	struct rudp_params out;
+
+	for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+		size_t len = write_sample(bytes);
+
+		memcpy(bytes + len, wrong[i], lens[i]);
+		cr_assert(eq(int, parse(bytes, len + lens[i], &out), RUDP_VERDICT_BAD_PARAM), "case %zu",
+			  i);
+	}
+}

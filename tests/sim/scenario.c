@@ -317,6 +317,54 @@ static void mtu_short(struct world_config *c)
 	c->datagram_most = 1200;
 }
 
+/* One after another, so that all but the first few know each other. */
+static void resumed(struct world_config *c)
+{
+	in_a_row(c);
+	c->resumed_min = 2 * 50;
+}
+
+static void resumed_rough(struct world_config *c)
+{
+	in_a_row(c);
+	c->up.loss = c->down.loss = 0.15;
+	c->up.jitter_ns = c->down.jitter_ns = 20 * MS;
+	c->up.duplicate = c->down.duplicate = 0.3;
+	c->up.reorder = c->down.reorder = 0.1;
+	c->up.reorder_ns = c->down.reorder_ns = 400 * MS;
+	c->up.corrupt = c->down.corrupt = 0.05;
+	c->attacker.replay_syn = 0.5;
+	c->resumed_min = 2 * 40;
+	c->finish_by_ns = 200 * S;
+}
+
+static void resumed_forged(struct world_config *c)
+{
+	resumed_rough(c);
+	c->attacker.forge_refusal = 0.5;
+	c->up.corrupt = c->down.corrupt = 0; /* a REFUSE has no check: it would be of another reason */
+	c->resumed_min = 1;
+}
+
+static void resumed_restarts(struct world_config *c)
+{
+	in_a_row(c);
+	c->start_spread_ns = 60 * S;
+	c->restart_every_ns = 5 * S;
+	c->attacker.replay_syn = 0.2;
+	c->resumed_min = 2 * 20;
+	c->finish_by_ns = 200 * S;
+}
+
+/* Hours: the window without DH closes between most of them. */
+static void resumed_slowly(struct world_config *c)
+{
+	in_a_row(c);
+	c->start_spread_ns = 3600 * S;
+	c->resumed_min = 2 * 60;
+	c->finish_by_ns = 4000 * S;
+}
+
 const struct scenario scenarios[] = {
 	{"clean", "1 MiB over 10 Mbit/s, 30 ms", 3, clean},
 	{"handshake_loss", "20 handshakes, 30 % loss in bursts of 3", 40, handshake_loss},
@@ -338,6 +386,13 @@ const struct scenario scenarios[] = {
 	{"half_close", "one side is done at once, the other sends 8 MiB, 2 % loss", 3, half_close},
 	{"both_close", "both sides close at once, 30 % loss", 20, both_close},
 	{"in_a_row", "64 short connections one after another, 5 % loss", 5, in_a_row},
+	{"resumed", "64 connections one after another know each other, 5 % loss", 10, resumed},
+	{"resumed_rough", "the same with loss, copies, disorder, damage, replayed SYNs", 20,
+	 resumed_rough},
+	{"resumed_forged", "the same, half of the SYNs refused by somebody on the path", 20,
+	 resumed_forged},
+	{"resumed_restarts", "the server forgets every five seconds", 10, resumed_restarts},
+	{"resumed_slowly", "64 connections in an hour, most with a new DH", 5, resumed_slowly},
 	{"rekeying", "both sides change keys all the time, 5 % loss, reordering", 10, rekeying},
 	{"mtu_ethernet", "1472 bytes pass, and are found at once", 3, mtu_ethernet},
 	{"mtu_tunnel", "1392 bytes pass behind an Ethernet interface", 3, mtu_tunnel},

@@ -11,7 +11,9 @@
 #include "base/timer_wheel.h"
 #include "engine/qlog.h"
 #include "flight.h"
+#include "pattern.h"
 #include "proto/conn_private.h"
+#include "trace.h"
 
 #define PORT 443
 #define MEMORY_EXTRA_BYTES (24u << 20) /* records and ranges of one connection, at most */
@@ -45,6 +47,7 @@ struct world {
 	struct rudp_qlog qlog;
 	int64_t next_rebind_ns;
 	int64_t next_rekey_ns;
+	int64_t next_restart_ns;
 	int64_t next_trace_ns;
 	uint16_t nat_port;    /* what the path makes of the client's port; 0: as it is */
 	uint8_t nat_host;
@@ -83,14 +86,6 @@ static uint32_t interface_of(void *context, void *socket, const struct rudp_addr
 	(void)socket;
 	(void)remote;
 	return w->config->interface_bytes;
-}
-
-/* The byte that a stream must carry at this offset. */
-static uint8_t pattern(int index, int from, uint64_t offset)
-{
-	uint64_t z = (offset + 1) * UINT64_C(0x9e3779b97f4a7c15);
-
-	return (uint8_t)((z >> 40) ^ (z >> 17) ^ (uint64_t)(index * 31 + from * 101));
 }
 
 static int index_of(const struct world *w, int host, const struct rudp_conn *conn)
@@ -174,8 +169,12 @@ static void write_some(struct world *w, int host, int index)
 
 static void close_side(struct world *w, struct side *side)
 {
+	struct rudp_conn_stats stats;
+
 	if (side->closed || !side->conn)
 		return;
+	rudp_conn_stats(side->conn, &stats);
+	w->result->resumed += stats.beginning != RUDP_BEGINNING_STRANGERS;
 	side->closed = true;
 	rudp_conn_close(side->conn, w->now_ns);
 	side->conn = NULL;
@@ -259,6 +258,8 @@ static void fly(struct world *w, int from, const struct rudp_train *train)
 		int64_t before = w->link[from].free_at_ns, at_ns[2];
 		int copies = link_offer(&w->link[from], &w->prng, len, w->now_ns, at_ns);
 
+		attacker_on_syn(&w->config->attacker, &w->flight, &w->prng, train, train->data + at,
+				len, w->now_ns);
 		if (from == 0 && before > w->now_ns) {
 			w->queue_sum_ns += before - w->now_ns;
 			if (before - w->now_ns > w->result->queue_delay_max_ns)
@@ -421,25 +422,13 @@ static void check_size(struct world *w)
 
 static void trace(struct world *w)
 {
-	struct rudp_conn_stats s;
-
 	if (!w->config->trace_every_ns || w->now_ns < w->next_trace_ns)
 		return;
 	w->next_trace_ns = w->now_ns + w->config->trace_every_ns;
-	for (int host = 0; host < 2; host++) {
-		if (!w->side[host][0].conn)
-			continue;
-		rudp_conn_stats(w->side[host][0].conn, &s);
-		printf("  %7.3f s  host %d  %-11s %-14s srtt %6.1f ms  cwnd %8" PRIu64
-		       "  flight %8" PRIu64 "  size %5u  pace %7.2f Mbit/s  acked %9" PRIu64
-		       "  unsent %8" PRIu64 "  window %8" PRIu64 "  lost %" PRIu64 "/%" PRIu64
-		       " queue %.1f ms\n",
-		       (double)w->now_ns / 1e9, host, rudp_state_name(s.state), s.cc_state,
-		       (double)s.srtt_ns / 1e6, s.cwnd_bytes, s.inflight_bytes, s.datagram_bytes,
-		       (double)s.pacing_bytes_per_s * 8 / 1e6, s.stream_acked, s.unsent_bytes,
-		       s.window_send_bytes, s.packets_lost, s.packets_spurious,
-		       (double)rudp_time_max(w->link[host].free_at_ns - w->now_ns, 0) / 1e6);
-	}
+	for (int host = 0; host < 2; host++)
+		if (w->side[host][0].conn)
+			trace_conn(w->side[host][0].conn, host, w->now_ns,
+				   rudp_time_max(w->link[host].free_at_ns - w->now_ns, 0));
 }
 
 /* As if millions of packets had gone: the next one that leaves begins a key update. */
@@ -458,6 +447,20 @@ static void rekey_due(struct world *w)
 	for (int host = 0; host < 2; host++)
 		rudp_endpoint_visit(w->ep[host], age_keys, NULL);
 	w->next_rekey_ns = w->now_ns + w->config->rekey_every_ns;
+}
+
+static struct rudp_endpoint *new_endpoint(struct world *w);
+
+/* Only between connections: those that stand are told by RESETs, which other worlds look at. */
+static void restart_due(struct world *w)
+{
+	if (!w->config->restart_every_ns || w->now_ns < w->next_restart_ns ||
+	    rudp_endpoint_conn_count(w->ep[0]) + rudp_endpoint_conn_count(w->ep[1]) > 0)
+		return;
+	rudp_endpoint_free(w->ep[1]);
+	w->ep[1] = new_endpoint(w);
+	w->listener = rudp_endpoint_listen(w->ep[1], w->ep[1], PORT, WORLD_CONNS_MAX, w, NULL);
+	w->next_restart_ns = w->now_ns + w->config->restart_every_ns;
 }
 
 static void step(struct world *w)
@@ -489,6 +492,7 @@ static void step(struct world *w)
 		rudp_endpoint_on_time(w->ep[host], w->now_ns);
 	rebind_due(w);
 	rekey_due(w);
+	restart_due(w);
 	open_due(w);
 	for (int host = 0; host < 2; host++)
 		on_events(w, host);
@@ -511,6 +515,7 @@ static struct rudp_endpoint *new_endpoint(struct world *w)
 		.has_psk = w->config->keyed,
 		.psk = {1, 2, 3},
 		.suite = w->config->suite,
+		.resume_off = w->config->resume_off,
 		.cc = rudp_cc_find(w->config->cc),
 		.send_buffer_max_bytes = w->config->buffer_max_bytes,
 		.receive_buffer_max_bytes = w->config->buffer_max_bytes,
@@ -532,6 +537,7 @@ static bool world_init(struct world *w)
 	w->link[0].config = c->up;
 	w->link[1].config = c->down;
 	w->next_rebind_ns = c->rebind_every_ns;
+	w->next_restart_ns = c->restart_every_ns;
 	w->train = malloc(RUDP_TRAIN_BYTES_MAX);
 	rudp_qlog_open(&w->qlog, c->qlog ? c->qlog : "", &w->now_ns);
 	w->ep[0] = new_endpoint(w);
@@ -577,6 +583,8 @@ bool world_run(const struct world_config *config, struct world_result *result)
 	while (!w->over && !is_finished(w))
 		step(w);
 	check_size(w);
+	if (config->resumed_min > result->resumed)
+		fail(w, "only %u ends of connections were resumed", result->resumed);
 	result->ok = !w->over;
 	result->end_ns = w->now_ns;
 	result->up = w->link[0].counts;

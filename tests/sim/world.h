@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attacker.h"
 #include "link.h"
 #include "proto/endpoint.h"
 
@@ -39,6 +40,10 @@ struct world_config {
 	int64_t rebind_every_ns;         /* the client's source port changes (NAT); 0: never */
 	bool rebind_host;                /* its address too */
 	int64_t rekey_every_ns;          /* both ends of all connections near their keys' limit */
+	struct attacker_config attacker;
+	int64_t restart_every_ns;        /* the server forgets all, between connections; 0: never */
+	bool resume_off;
+	unsigned resumed_min;            /* fewer ends of connections resumed are a failure */
 	const char *cc;
 	bool keyed;
 	uint8_t suite;
@@ -63,6 +68,7 @@ struct world_result {
 	double goodput_bits_per_s;       /* stream bytes of both directions until then */
 	uint64_t stream_resent;
 	uint32_t datagram_bytes;         /* the first connection's size at the server, at last */
+	unsigned resumed;                /* connections that were not between strangers */
 	int64_t queue_delay_mean_ns, queue_delay_max_ns; /* upward link */
 };
 
