@@ -14,7 +14,7 @@
  *   shortfall  in a round neither idle nor limited by the application, bytes delivered and lost per
  *              second were under 80 % of the bytes sent per second in the round before: more is
  *              missing than the losses explain;
- *   heavy      more than 20 % of a round is lost (at least 8 datagrams): no link loses that much
+ *   heavy      more than 20 % of a round is lost (at least 24 datagrams): no link loses that much
  *              without being overloaded, and a policer shows neither a queue nor a shortfall;
  *   excess     (while probing) the loss is 10 points above the worst that a round has lost of late
  *              when the path was not probed: a buffer too shallow to show a delay.
@@ -109,7 +109,7 @@
 #define BBR_STARTUP_LOSSES_MIN 6
 #define BBR_DRAIN_ROUNDS_MAX 3
 #define BBR_CWND_DATAGRAMS_MIN 4
-#define BBR_HEAVY_LOSS_DATAGRAMS_MIN 8
+#define BBR_HEAVY_LOSS_DATAGRAMS_MIN 24
 #define BBR_RENO_ROUNDS_MAX 63
 #define BBR_EXTRA_ACKED_ROUNDS 5 /* half of the filter: two slots hold ten rounds */
 #define BBR_PROBE_UP_ROUNDS_MAX 30
