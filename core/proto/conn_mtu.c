@@ -38,7 +38,7 @@ static void start_search(struct rudp_conn *conn, int64_t now_at_ns)
 	struct rudp_path *path = &conn->path;
 	uint64_t max_bytes =
 		config->datagram_max(config->datagram_max_context, path->socket, &path->remote);
-	uint32_t header_bytes = path->remote.family == AF_INET ? IPV4_UDP_BYTES : IPV6_UDP_BYTES;
+	uint8_t header_bytes = path->remote.family == AF_INET ? IPV4_UDP_BYTES : IPV6_UDP_BYTES;
 
 	if (max_bytes > conn->peer_datagram_bytes)
 		max_bytes = conn->peer_datagram_bytes;

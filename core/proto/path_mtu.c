@@ -98,12 +98,14 @@ static uint32_t between(uint32_t value, uint32_t least, uint32_t most)
 	return value < most ? value : most;
 }
 
-void rudp_path_mtu_start(struct rudp_path_mtu *m, uint32_t max_bytes, uint32_t header_bytes,
+void rudp_path_mtu_start(struct rudp_path_mtu *m, uint32_t max_bytes, uint8_t header_bytes,
 			 uint32_t hint_bytes, int64_t now_at_ns)
 {
 	/* After RUDP_MTU_RAISE_NS all is open again; after a black hole what it swallowed is not. */
-	if (m->state == RUDP_MTU_COMPLETE)
+	if (m->state == RUDP_MTU_COMPLETE) {
 		m->failed_bytes = 0;
+		m->doubts = 0;
+	}
 	m->max_bytes = between(max_bytes, RUDP_DATAGRAM_BASE_BYTES, RUDP_DATAGRAM_MAX_BYTES);
 	m->bytes = between(m->bytes, RUDP_DATAGRAM_BASE_BYTES, m->max_bytes);
 	if (m->failed_bytes > m->max_bytes)
@@ -173,7 +175,6 @@ void rudp_path_mtu_on_probe_lost(struct rudp_path_mtu *m, uint64_t number, int64
 	if (!m->probe_out || number != m->probe_number)
 		return;
 	m->probe_out = false;
-	m->probes_lost++;
 	if (++m->losses < RUDP_MTU_PROBES_MAX)
 		return;
 	if (m->probe_bytes > m->bytes && (!m->failed_bytes || m->probe_bytes < m->failed_bytes))
@@ -191,10 +192,20 @@ void rudp_path_mtu_on_answered(struct rudp_path_mtu *m, uint64_t number, uint32_
 	m->suspects = 0;
 }
 
-/* The size did pass: it is the path that has changed. Below it everything is open. */
+/*
+ * The size did pass. Either the path has changed, or a queue that ran over has swallowed the end of a
+ * burst, and only the small packets of a probe time-out came after it. So the size is asked for once
+ * more, but not for ever: where probes pass and bulk does not, what is below it must do.
+ */
 static void fall_back(struct rudp_path_mtu *m)
 {
-	m->failed_bytes = m->bytes;
+	if (m->hint_bytes == 0 && m->doubts < RUDP_MTU_DOUBTS_MAX) {
+		m->doubts++;
+		m->hint_bytes = m->bytes;
+		m->hint_is_found = true;
+	} else {
+		m->failed_bytes = m->bytes;
+	}
 	m->bytes = RUDP_DATAGRAM_BASE_BYTES;
 	m->suspects = 0;
 	m->probe_bytes = 0;
@@ -229,11 +240,14 @@ bool rudp_path_mtu_on_refused(struct rudp_path_mtu *m, uint32_t max_bytes, int64
 	if (m->bytes > max_bytes) {
 		m->bytes = max_bytes;
 		m->failed_bytes = 0;
+		m->probe_out = false;
 		move_on(m, now_at_ns);
 		return true;
 	}
-	if (m->probe_bytes > max_bytes)
+	if (m->probe_bytes > max_bytes) {
+		m->probe_out = false;
 		move_on(m, now_at_ns);
+	}
 	return false;
 }
 

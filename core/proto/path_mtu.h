@@ -28,6 +28,7 @@
 #define RUDP_MTU_COST_SHARE 16
 #define RUDP_MTU_WINDOW_SHARE 4 /* of a window, the largest part that one packet should be */
 #define RUDP_MTU_SUSPECTS 3     /* large packets lost in a row: a black hole */
+#define RUDP_MTU_DOUBTS_MAX 3   /* black holes between two searches that may have been congestion */
 
 /*
  * DISABLED    nobody has said how much may leave: the base it is
@@ -48,17 +49,18 @@ struct rudp_path_mtu {
 	uint32_t max_bytes;      /* MAX_PLPMTU: the least of peer, interface and ourselves */
 	uint32_t failed_bytes;   /* the least size found not to pass; 0: none */
 	uint32_t hint_bytes;     /* worth trying first; 0: none */
-	bool hint_is_found;      /* an earlier search has ended with it */
-	uint32_t header_bytes;   /* of IP and UDP before it */
 	uint32_t probe_bytes;    /* being tried; 0: none */
-	unsigned losses;         /* of that size */
+	uint8_t header_bytes;    /* of IP and UDP before it */
+	uint8_t losses;          /* of the size being tried */
+	uint8_t suspects;        /* large packets lost since a large one was answered */
+	uint8_t doubts;          /* black holes since a search began anew */
+	bool hint_is_found;      /* an earlier search has ended with it */
 	bool probe_out;          /* one is under way, */
 	uint64_t probe_number;   /* with this packet number, or was; UINT64_MAX: never */
-	unsigned suspects;       /* large packets lost since a large one was answered, */
-	uint64_t large_answered; /* which was this; 0: none (0 is no data packet) */
+	uint64_t large_answered; /* the last large one; 0: none (0 is no data packet) */
 	uint64_t spent_bytes;    /* in probes */
 	int64_t raise_at_ns;     /* COMPLETE: then another search */
-	uint32_t probes, probes_lost, black_holes; /* statistics */
+	uint32_t probes, black_holes; /* statistics */
 };
 
 /* May be searched, or (where nothing can be won, or nobody says how far) stays with the base. */
@@ -72,7 +74,7 @@ bool rudp_path_mtu_is_due(const struct rudp_path_mtu *m, int64_t now_at_ns);
  * an earlier search to the same host has found. COMPLETE at once where too little can be won.
  * bytes may have to shrink to max_bytes.
  */
-void rudp_path_mtu_start(struct rudp_path_mtu *m, uint32_t max_bytes, uint32_t header_bytes,
+void rudp_path_mtu_start(struct rudp_path_mtu *m, uint32_t max_bytes, uint8_t header_bytes,
 			 uint32_t hint_bytes, int64_t now_at_ns);
 
 /*
