@@ -125,6 +125,8 @@ static int make_endpoint(struct rudp_engine *engine)
 {
 	struct rudp_endpoint_config config = {.random = rudp_random_take,
 					      .random_context = &engine->random,
+					      .datagram_max = rudp_udp_datagram_max,
+					      .datagram_max_context = engine,
 					      .has_psk = engine->settings.has_psk,
 					      .cc = engine->settings.cc,
 					      .tail_off = engine->settings.tail_off,

@@ -86,6 +86,11 @@ int rudp_udp_open_hidden(struct rudp_engine *engine, const struct rudp_addr *loc
 /* The address that routing would use towards remote; the port is 0. 0 or -errno. */
 int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source);
 
+/* UDP payload of a packet of mtu bytes. */
+uint32_t rudp_udp_payload_of(sa_family_t family, uint32_t mtu);
+/* The protocol's datagram_max (endpoint.h), of a struct rudp_udp; asks the route towards remote. */
+uint32_t rudp_udp_datagram_max(void *engine, void *socket, const struct rudp_addr *remote);
+
 /* Gives it what bulk needs: buffers, and datagrams coalesced by the kernel. */
 void rudp_udp_widen(struct rudp_udp *udp);
 

@@ -166,15 +166,18 @@ static void tell(struct rudp_engine *engine, struct rudp_udp *udp, struct msghdr
 
 	if (!error || message->msg_namelen == 0)
 		return;
-	/* "Too big" is the path's affair: its probes are lost, that is how the protocol learns. */
-	if (error->ee_errno == EMSGSIZE || (error->ee_origin != SO_EE_ORIGIN_ICMP &&
-					    error->ee_origin != SO_EE_ORIGIN_ICMP6 &&
-					    error->ee_origin != SO_EE_ORIGIN_LOCAL))
+	if (error->ee_origin != SO_EE_ORIGIN_ICMP && error->ee_origin != SO_EE_ORIGIN_ICMP6 &&
+	    error->ee_origin != SO_EE_ORIGIN_LOCAL)
 		return;
 	if (rudp_addr_from_sockaddr(&remote, message->msg_name, message->msg_namelen) < 0)
 		return;
 	conn = rudp_endpoint_find_peer(engine->ep, udp, &remote);
-	if (conn)
+	if (!conn)
+		return;
+	if (error->ee_errno == EMSGSIZE)
+		rudp_conn_on_too_big(conn, rudp_udp_payload_of(remote.family, error->ee_info),
+				     error->ee_origin == SO_EE_ORIGIN_LOCAL, engine->now_at_ns);
+	else
 		rudp_conn_on_icmp(conn, (int)error->ee_errno, engine->now_at_ns);
 }
 

@@ -168,11 +168,26 @@ static ssize_t send_once(struct rudp_engine *engine, struct rudp_udp *udp,
 	return rc;
 }
 
+/* The interface takes less than when it was asked. This is lost; what follows need not be. */
+static void tell_too_big(struct rudp_engine *engine, struct rudp_udp *udp,
+			 const struct rudp_held_train *train)
+{
+	struct rudp_conn *conn = rudp_endpoint_find_peer(engine->ep, udp, &train->remote);
+
+	if (conn)
+		rudp_conn_on_too_big(conn, rudp_udp_datagram_max(engine, udp, &train->remote), true,
+				     engine->now_at_ns);
+}
+
 static void tell_local_error(struct rudp_engine *engine, struct rudp_udp *udp,
 			     const struct rudp_held_train *train, int error)
 {
 	struct rudp_conn *conn;
 
+	if (error == EMSGSIZE) {
+		tell_too_big(engine, udp, train);
+		return;
+	}
 	if (error != ENETUNREACH && error != EHOSTUNREACH && error != ENETDOWN && error != EACCES &&
 	    error != EPERM)
 		return;
@@ -201,8 +216,8 @@ static bool send_all(struct rudp_engine *engine, struct rudp_udp *udp,
 			rudp_udp_widen(udp);
 		} else if (rc == -EAGAIN) {
 			return false;
-		} else if (rc == -ECONNREFUSED && soft_errors++ == 0) {
-			/* An ICMP answer to earlier ones; nothing of this one has been tried. */
+		} else if ((rc == -ECONNREFUSED || rc == -EMSGSIZE) && soft_errors++ == 0) {
+			/* Perhaps an ICMP answer to earlier ones; nothing of this one has been tried. */
 			rudp_udp_receive_errors(engine, udp);
 		} else if (rc != -EINTR) {
 			tell_local_error(engine, udp, train, (int)-rc);

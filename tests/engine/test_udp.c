@@ -178,6 +178,59 @@ Test(udp, a_refused_connection_attempt_is_told_at_once)
 	rudp_conn_close(conn, engine.now_at_ns);
 }
 
+Test(udp, the_route_says_how_much_fits_a_datagram)
+{
+	const struct rudp_udp_route anyhow = {0};
+	struct rudp_addr four = address("127.0.0.1:9"), six = address("[::1]:9");
+	struct rudp_udp *connected;
+
+	/* The loopback interface has 65536, of which the kernel counts no more than IP can say. */
+	cr_assert(eq(u32, rudp_udp_datagram_max(&engine, udp, &four), 65507));
+	cr_assert(ge(u32, rudp_udp_datagram_max(&engine, udp, &six), 65487));
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &four, &anyhow, &connected)));
+	cr_assert(eq(u32, rudp_udp_datagram_max(&engine, connected, &four), 65507));
+}
+
+Test(udp, without_a_route_nobody_knows_how_much_fits)
+{
+	struct rudp_addr nowhere = address("[fe80::1]:9"); /* without its interface */
+
+	cr_assert(zero(u32, rudp_udp_datagram_max(&engine, udp, &nowhere)));
+}
+
+Test(udp, headers_larger_than_the_packet_leave_nothing)
+{
+	cr_assert(all(eq(u32, rudp_udp_payload_of(AF_INET, 1500), 1472),
+		      eq(u32, rudp_udp_payload_of(AF_INET6, 1500), 1452),
+		      zero(u32, rudp_udp_payload_of(AF_INET, 20)),
+		      zero(u32, rudp_udp_payload_of(AF_INET6, 0))));
+}
+
+/* Larger than any interface takes. That the connection follows is seen in integration/test_mtu.sh. */
+Test(udp, a_datagram_that_the_interface_refuses_ends_no_connection)
+{
+	static uint8_t data[RUDP_DATAGRAM_MAX_BYTES + 1000];
+	const struct rudp_udp_route anyhow = {0};
+	struct rudp_addr self;
+	struct rudp_udp *connected;
+	struct rudp_conn *conn;
+	struct rudp_conn_stats stats;
+	int fd = plain(&self), error;
+	struct rudp_train train = {
+		.data = data, .len = sizeof data, .segment_bytes = sizeof data, .remote = self};
+
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &self, &anyhow, &connected)));
+	conn = rudp_endpoint_connect(engine.ep, connected, &connected->local, &self,
+				     rudp_addr_port(&self), NULL, engine.now_at_ns, &error);
+	rudp_udp_send(&engine, connected, &train);
+	cr_assert(eq(u64, engine.counts.trains_dropped, 1));
+	rudp_conn_stats(conn, &stats);
+	cr_assert(eq(u32, stats.datagram_bytes, 1200));
+	cr_assert(zero(int, rudp_conn_error(conn)));
+	rudp_conn_close(conn, engine.now_at_ns);
+	close(fd);
+}
+
 Test(udp, an_orphan_is_closed_when_no_connection_uses_it)
 {
 	uint64_t id = udp->id;
