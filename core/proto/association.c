@@ -73,6 +73,7 @@ static void drop_given(struct rudp_associations *all, struct rudp_given *given)
 	HASH_DELETE(hh, all->given, given);
 	all->given_count--;
 	association_fini(&given->a);
+	rudp_replay_fini(&given->counters);
 	free(given);
 }
 

@@ -279,7 +279,7 @@ static void lie(struct session *s, struct rudp_conn *conn, int from)
 	for (size_t i = 0; i < in.iov_len; i++)
 		frames[i] = next(s);
 	if (!conn->has_keys || conn->state == RUDP_STATE_SYN_RCVD ||
-	    !rudp_reliability_can_send(&conn->reliability))
+	    !rudp_reliability_can_send(&conn->reliability) || rudp_keys_wake(&conn->keys) < 0)
 		return;
 	s->hostile = true;
 	f.len = rudp_packet_write_data(f.data, conn->keys.send_phase, conn->peer_id, number);
