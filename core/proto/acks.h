@@ -5,9 +5,9 @@
  * Rule     docs/protocol.md section 9.4: after every second packet that expects an answer while the
  *          connection is young, then after every eighth, and so behind the peer's FIN; after
  *          RUDP_ACK_EVERY_BYTES; at the latest after the acknowledgement delay; at once when a packet
- *          comes out of order, leaves a gap, or is marked CE, but for that not sooner than a sixty-fourth
- *          of the RTT after the last one: on a path that reorders all the time every packet would be
- *          acknowledged by one of its own.
+ *          comes out of order, leaves a gap, or is marked CE, but for that not sooner than a
+ *          sixty-fourth of the RTT after the last one: on a path that reorders all the time every
+ *          packet would be acknowledged by one of its own.
  * Limits   RUDP_ACKS_RANGES_MAX ranges are remembered; beyond that the oldest are forgotten.
  */
 #ifndef RUDP_PROTO_ACKS_H
