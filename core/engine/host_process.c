@@ -78,8 +78,8 @@ static int reset_signals(void)
  */
 static void raise_limits(void)
 {
-	static const int kinds[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE,
-				    RLIMIT_NOFILE};
+	static const __rlimit_resource_t kinds[] = {RLIMIT_AS, RLIMIT_CPU, RLIMIT_DATA,
+						    RLIMIT_FSIZE, RLIMIT_NOFILE};
 	const struct rlimit many_files = {FILES_MAX, FILES_MAX};
 	struct rlimit limit;
 
