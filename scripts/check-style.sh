@@ -30,6 +30,7 @@ words=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "${sources[@]}" | head -n 5)
 [ -z "$words" ] || complain "left open: $words"
 banned=$(grep -nE '\b(strcat|sprintf|strtok|gets)\(' "${sources[@]}" | head -n 5)
 [ -z "$banned" ] || complain "banned calls: $banned"
-shellcheck -x "${scripts[@]}" || complain "shellcheck"
+# One process a file: the libraries are read for each file anyway, and so every processor has its part.
+printf '%s\0' "${scripts[@]}" | xargs -0 -n 1 -P "$(nproc)" shellcheck -x || complain "shellcheck"
 [ $bad -eq 0 ] && echo "style: clean"
 exit $bad
