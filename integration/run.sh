@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Runs the integration tests, or those named: run.sh [nc http_lossy ...]. One line each; the story of
-# a test is told only when it fails (or with RUDP_TEST_VERBOSE=1).
+# a test is told only when it fails (or with RUDP_TEST_VERBOSE=1). run.sh --list says what there is.
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 
@@ -25,6 +25,17 @@ sweep() {
 	done
 }
 
+# The name of each test, and the first sentence that it says about itself.
+list() {
+	local file name
+	for file in test_*.sh; do
+		name=${file#test_}
+		printf '%-14s ' "${name%.sh}"
+		awk 'NR > 2 { if (!sub(/^# /, "")) exit; text = text sep $0; sep = " " }
+			END { sub(/\. .*/, ".", text); print text }' "$file"
+	done
+}
+
 # run_one NAME
 run_one() {
 	local start=$EPOCHREALTIME status word seconds
@@ -45,6 +56,10 @@ run_one() {
 	fi
 }
 
+if [ "${1:-}" = --list ]; then
+	list
+	exit
+fi
 sweep
 names=("$@")
 if [ ${#names[@]} = 0 ]; then
