@@ -6,14 +6,14 @@
 #     a: 1000 callers ──── linkem: 2 ms ──── b: an echo
 #     b: one caller, again and again ──── loopback ──── b: an answer
 #
-#   RUDP_TEST_CONNECTIONS   how many in a row (default 5000)
+#   RUDP_TEST_CONNECTIONS   how many in a row (default 20000)
 #
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 AT_ONCE=1000
 DESCRIPTORS=1100
-IN_A_ROW=${RUDP_TEST_CONNECTIONS:-5000}
+IN_A_ROW=${RUDP_TEST_CONNECTIONS:-20000}
 # After so many, an engine has the memory that it needs for this load; and how much more may come (KB).
 SETTLED=2000
 MEMORY_MORE=1000
