@@ -2,11 +2,19 @@
 /*
  * hystart - HyStart++: leaving slow start by delay, before the queue overflows.
  *
- * Model     rounds are counted by packet numbers. A round whose smallest RTT has grown by an eighth
- *           (4 ms to 16 ms) over that of the round before starts Conservative Slow Start: growth at
+ * Model     rounds are counted by packet numbers. Eight RTT samples in a row, all an eighth (4 ms to
+ *           16 ms) above the smallest of the round before, start Conservative Slow Start: growth at
  *           a quarter for up to five rounds. If the RTT falls below what started it, the growth was
- *           no queue and slow start goes on; otherwise congestion avoidance begins.
- * Source    RFC 9406. L is infinite (section 4.3), since all senders here are paced.
+ *           no queue and slow start goes on; if it grows by as much again, or the rounds are over,
+ *           congestion avoidance begins.
+ * Source    RFC 9406, its constants. L is infinite (section 4.3), since all senders here are paced.
+ *           Two departures, both because with the document's rules alone a window has grown to
+ *           2.6 times what the path holds (100 Mbit/s, 50 ms) before slow start ends, and a queue
+ *           of one BDP drops 500 packets. It compares the minimum of a whole round; but a window
+ *           leaves in half a round trip here, its first packets find the queue drained and hide
+ *           what the rest builds until a round trip later: so each eight samples are judged by
+ *           themselves. And it stays in CSS for five rounds in any case, a growth to threefold;
+ *           but a delay that doubles while the growth is slow is no jitter.
  */
 #ifndef RUDP_PROTO_HYSTART_H
 #define RUDP_PROTO_HYSTART_H
@@ -35,6 +43,8 @@ struct rudp_hystart {
 	int64_t round_rtt_min_ns;  /* RUDP_NEVER: no sample yet, in both */
 	int64_t last_round_rtt_min_ns;
 	int64_t css_baseline_rtt_ns;
+	int64_t bucket_rtt_min_ns; /* of the samples, eight at most, since the last judgement */
+	uint32_t bucket_samples;
 	uint32_t round_samples;
 	uint32_t css_rounds;
 };
