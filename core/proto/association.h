@@ -19,7 +19,7 @@
 #include "proto/replay.h"
 #include "proto/resume.h"
 
-#define RUDP_ASSOCIATIONS_GIVEN_MAX 16384u /* 700 bytes each; the one unused longest makes room */
+#define RUDP_ASSOCIATIONS_GIVEN_MAX 16384u /* 250 bytes, 800 with gaps; the one unused longest leaves */
 #define RUDP_ASSOCIATIONS_TAKEN_MAX 4096u  /* peers; likewise */
 #define RUDP_ASSOCIATION_LIFE_NS (24 * 3600 * RUDP_NS_PER_S) /* since the DH that made it */
 #define RUDP_ASSOCIATION_FRESH_NS (120 * RUDP_NS_PER_S)      /* as long it serves without another */

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "../base/fault.h"
@@ -66,6 +67,22 @@ static bool use(unsigned n, int64_t now_ns, struct rudp_ticket *ticket)
 	struct rudp_addr addr = peer(n);
 
 	return rudp_association_use(&all, &addr, now_ns, ticket);
+}
+
+/* Counters that came out of order have taken memory for the window. */
+Test(association, one_that_is_dropped_leaves_no_window_behind)
+{
+	size_t before = mallinfo2().uordblks;
+
+	for (unsigned round = 0; round < 100; round++) {
+		for (uint64_t id = 1; id <= 10; id++) {
+			give(id, START_NS);
+			rudp_association_on_taken(
+				&all, rudp_association_find_given(&all, id, START_NS), 5);
+		}
+		rudp_associations_clear(&all);
+	}
+	cr_assert(le(sz, mallinfo2().uordblks, before + 10000));
 }
 
 Test(association, each_ticket_has_a_counter_of_its_own)
