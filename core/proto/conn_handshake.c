@@ -508,6 +508,16 @@ static void begin_anew(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_endpoint_touch(conn->ep, conn);
 }
 
+/* A listener that has forgotten us can refuse only so many in a second; the rest hear nothing. */
+void rudp_conn_handshake_repeat(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (conn->state == RUDP_STATE_SYN_SENT && (conn->handshake->flags & RUDP_SYN_RESUME) &&
+	    conn->reliability.pto_count >= RUDP_RESUME_TIMEOUTS)
+		begin_anew(conn, now_at_ns);
+	else
+		conn->handshake_due = true;
+}
+
 enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_packet *packet,
 				      int64_t now_at_ns)
 {
@@ -521,6 +531,9 @@ enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_
 		begin_anew(conn, now_at_ns);
 		return RUDP_VERDICT_OK;
 	}
+	if (packet->refusal == RUDP_REFUSAL_VERSION)
+		rudp_association_forget(&conn->ep->associations, &conn->first_remote,
+					conn->handshake->association_id);
 	rudp_log(packet->refusal == RUDP_REFUSAL_KEY_MISMATCH ? RUDP_LOG_ERROR : RUDP_LOG_INFO,
 		 "connect to %s refused: %s", rudp_addr_format(&conn->first_remote, remote),
 		 refusal_text(packet->refusal));

@@ -37,6 +37,7 @@
 #define RUDP_SYN_MESSAGE_BYTES                                                                     \
 	(RUDP_DATAGRAM_MIN_SYN_BYTES - RUDP_SYN_HEADER_BYTES - RUDP_SYN_CHECK_BYTES)
 #define RUDP_COOKIES_AT_ONCE 16 /* COOKIEs are forged easily, and each costs a full-sized SYN */
+#define RUDP_RESUME_TIMEOUTS 3 /* of a resumed SYN, after which its sender begins anew unasked */
 #define RUDP_SEND_LIMIT_MIN_BYTES (400u << 10) /* what a program may have unsent at first */
 #define RUDP_TIME_WAIT_PTOS 3
 #define RUDP_TIME_WAIT_MAX_NS (60 * RUDP_NS_PER_S) /* however long the peer repeats itself */
@@ -209,6 +210,8 @@ enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_
 enum rudp_verdict rudp_conn_on_cookie(struct rudp_conn *conn, const struct rudp_packet *packet);
 enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_packet *packet,
 				      int64_t now_at_ns);
+/* SYN or SYNACK has not been answered in time; the next SYN may be one of strangers. */
+void rudp_conn_handshake_repeat(struct rudp_conn *conn, int64_t now_at_ns);
 /* The payload of our SYN, payload_bytes in all, with zeros behind the parameters. */
 void rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, size_t payload_bytes);
 size_t rudp_conn_write_syn(const struct rudp_conn *conn, uint8_t *out);

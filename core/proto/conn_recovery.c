@@ -209,10 +209,10 @@ void rudp_conn_on_answer(struct rudp_conn *conn, uint64_t number, int64_t now_at
 }
 
 /* For a probe something must be sent that expects an answer: what is likely to be missing. */
-static void prepare_probe(struct rudp_conn *conn)
+static void prepare_probe(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->state == RUDP_STATE_SYN_SENT || conn->state == RUDP_STATE_SYN_RCVD) {
-		conn->handshake_due = true;
+		rudp_conn_handshake_repeat(conn, now_at_ns);
 		return;
 	}
 	if (conn->state == RUDP_STATE_RESET_SENT) {
@@ -236,5 +236,5 @@ void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns)
 	if (probes == 0)
 		return;
 	conn->probes_due = probes;
-	prepare_probe(conn);
+	prepare_probe(conn, now_at_ns);
 }

@@ -315,6 +315,51 @@ Test(resumed, a_lost_refusal_is_asked_for_again)
 	expect_accepted(RUDP_BEGINNING_STRANGERS);
 }
 
+/* As a listener does that has told too many others within this second. */
+static void run_without_refusals(int64_t ns)
+{
+	const int64_t step_ns = 10 * RUDP_NS_PER_MS;
+	struct pair_datagram *datagram;
+
+	for (int64_t end_ns = pair.now_ns + ns; pair.now_ns < end_ns; pair.now_ns += step_ns) {
+		rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
+		rudp_endpoint_on_time(pair.ep[1], pair.now_ns);
+		pair_collect(&pair);
+		while ((datagram = pair_take(&pair))) {
+			if (datagram->data[0] >> 4 != RUDP_PACKET_REFUSE)
+				pair_deliver(&pair, datagram);
+			free(datagram);
+			pair_collect(&pair);
+		}
+	}
+}
+
+Test(resumed, silence_makes_strangers_of_them_as_well)
+{
+	meet();
+	restart_server(7);
+	pair_connect(&pair, PAIR_PORT);
+	run_without_refusals(2 * RUDP_NS_PER_S);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_SYN_SENT));
+	run_without_refusals(RUDP_NS_PER_S);
+	expect_accepted(RUDP_BEGINNING_STRANGERS);
+}
+
+Test(resumed, another_version_is_no_place_to_resume)
+{
+	struct pair_datagram refusal = {
+		.to = 0, .from_addr = pair.addr[1], .to_addr = pair.addr[0]};
+
+	meet();
+	free(next_syn(RESUME));
+	refusal.len = rudp_packet_write_refuse(refusal.data, rudp_conn_id(pair.conn[0]),
+					       RUDP_REFUSAL_VERSION);
+	cr_assert(eq(int, pair_deliver(&pair, &refusal), RUDP_VERDICT_OK));
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EPROTONOSUPPORT));
+	pair_establish(&pair);
+	expect_beginning(RUDP_BEGINNING_STRANGERS);
+}
+
 /* It costs a round trip and four operations of X25519; a REFUSE of another reason ends the attempt.
  */
 Test(resumed, a_forged_refusal_only_makes_strangers_of_them)
