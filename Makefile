@@ -42,7 +42,7 @@ WARN += -Werror
 endif
 HIDE := -fPIC -fvisibility=hidden -fno-common -fno-omit-frame-pointer
 
-override CPPFLAGS += -D_GNU_SOURCE -Icore -Icore/include -DRUDP_VERSION_TEXT='"$(VERSION)"' \
+override CPPFLAGS += -D_GNU_SOURCE -I. -Icore -Icore/include -Imessaging/include -DRUDP_VERSION_TEXT='"$(VERSION)"' \
 	-DRUDP_LIBDIR='"$(LIBDIR)/rudp"'
 override CFLAGS += -std=gnu11 $(OPT) $(WARN) $(HIDE) $(SAN)
 override LDFLAGS += $(SAN)
@@ -54,6 +54,8 @@ API_SRC := $(wildcard core/api/*.c)
 SHIM_SRC := $(wildcard shim/*.c)
 TOOLS_SRC := $(wildcard tools/*.c)
 LINKEM_SRC := $(wildcard integration/linkem/*.c)
+MSG_SRC := $(wildcard messaging/*.c)
+MSG_COMMAND_SRC := $(wildcard messaging/command/*.c)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -62,8 +64,8 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 CRYPTO_HIDDEN := $(if $(SAN),-lcrypto,-Wl,--exclude-libs,ALL -l:libcrypto.a -Wl,--gc-sections)
 
 PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engine.so \
-	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp
-UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem)
+	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp $(BUILD)/librudpmsg.a $(BUILD)/rudpmsg
+UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging)
 
 .PHONY: all help setup demo check check-unit check-sim check-threads check-behaviour check-economy \
 	check-fuzz check-style check-integration sim fuzz soak bench bench-quick bench-docs install \
@@ -111,6 +113,12 @@ $(BUILD)/libengine.a: $(call obj,$(ENGINE_SRC))
 # What a native program links: the client side and what it needs of base.
 $(BUILD)/librudp.a: $(call obj,$(API_SRC) $(BASE_SRC))
 	$(archive)
+
+# The second storey: what it needs of librudp it links from there.
+$(BUILD)/librudpmsg.a: $(call obj,$(MSG_SRC))
+	$(archive)
+$(BUILD)/rudpmsg: $(call obj,$(MSG_COMMAND_SRC)) $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
+	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
 
 $(BUILD)/rudp-engine: $(call obj,core/engine/host_process.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a
@@ -175,6 +183,9 @@ $(BUILD)/tests/linkem: $(call tests_of,linkem) \
 		$(filter-out %/main.o,$(call obj,$(LINKEM_SRC)))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
+$(BUILD)/tests/messaging: $(call tests_of,messaging) $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -pthread -ldl
 $(BUILD)/tests/sim: $(call tests_of,sim) $(call obj,$(wildcard core/engine/qlog*.c)) $(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
 	@mkdir -p $(@D)

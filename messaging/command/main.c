@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "messaging/command/command.h"
+
+const char *argp_program_version = "rudpmsg " RUDP_VERSION_TEXT;
+
+enum { OPTION_TCP = 1000, OPTION_FRAMED, OPTION_SIZE, OPTION_STORE };
+
+static const struct argp_option known[] = {
+	{"id", 'i', "NAME", 0, "name of this node (required)", 0},
+	{"to", 't', "HOST[:PORT]", 0, "dial the node that answers there (port 8080)", 0},
+	{"peer", 'p', "NAME", 0, "the node there must have this name", 0},
+	{"listen", 'l', "[HOST:]PORT", 0, "accept links here", 0},
+	{"ack", 'a', "received|handled", 0, "what an acknowledgement shall mean (handled)", 0},
+	{"count", 'n', "N", 0, "receive: end after N messages; bench: send N", 0},
+	{"size", OPTION_SIZE, "BYTES", 0, "bench: size of a message (100)", 0},
+	{"timeout", 'w', "SECONDS", 0,
+	 "wait so long for the peer, and for acknowledgements at the end (30)", 0},
+	{"framed", OPTION_FRAMED, NULL, 0,
+	 "messages are 4 bytes of length, big-endian, and as many bytes", 0},
+	{"tcp", OPTION_TCP, NULL, 0, "plain TCP in place of rudp", 0},
+	{"quiet", 'q', NULL, 0, "no progress on standard error", 0},
+	{NULL, 0, NULL, 0, NULL, 0},
+};
+
+static const char doc[] =
+	"Messages between named nodes, delivered at least once over links that break."
+	"\vsend     standard input to the peer, a line a message; ends when all are acknowledged\n"
+	"receive  messages to standard output\n"
+	"pipe     both\n"
+	"bench    how many a second: --listen at one end, --to at the other\n"
+	"\n"
+	"Exit code 0: all was delivered; 1: not all; 2: wrong usage. More: rudpmsg(1).";
+
+/* "HOST:PORT", "HOST", "[v6]:PORT", ":PORT", "PORT" if port_only. */
+static bool split_address(const char *text, bool port_only, char host[256], uint16_t *port)
+{
+	const char *end = strrchr(text, ':'), *from = text;
+	size_t length = end ? (size_t)(end - text) : strlen(text);
+	unsigned long value = RUDPMSG_PORT;
+	char *rest;
+
+	if (!end && port_only) {
+		length = 0;
+		end = text - 1;
+	}
+	if (end && strchr(text, ':') != end && text[0] != '[') { /* a bare IPv6 address */
+		length = strlen(text);
+		end = NULL;
+	}
+	if (end) {
+		value = strtoul(end + 1, &rest, 10);
+		if (*rest || rest == end + 1 || value == 0 || value > 65535)
+			return false;
+	}
+	if (length >= 2 && from[0] == '[' && from[length - 1] == ']') {
+		from++;
+		length -= 2;
+	}
+	if (length >= 256)
+		return false;
+	memcpy(host, from, length);
+	host[length] = '\0';
+	*port = (uint16_t)value;
+	return true;
+}
+
+static uint64_t number(const char *text, struct argp_state *state, const char *what)
+{
+	char *rest;
+	unsigned long long value;
+
+	errno = 0;
+	value = strtoull(text, &rest, 10);
+	if (errno || *rest || rest == text || text[0] == '-')
+		argp_error(state, "%s is a number, not '%s'", what, text);
+	return value;
+}
+
+static void set_ack(struct command_options *options, const char *text, struct argp_state *state)
+{
+	if (strcmp(text, "received") == 0)
+		options->node.ack = RUDPMSG_ACK_RECEIVED;
+	else if (strcmp(text, "handled") == 0)
+		options->node.ack = RUDPMSG_ACK_HANDLED;
+	else
+		argp_error(state, "--ack is received or handled, not '%s'", text);
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	struct command_options *options = state->input;
+
+	switch (key) {
+	case 'i':
+		options->id = text;
+		break;
+	case 't':
+		if (!split_address(text, false, options->to_host, &options->to_port) ||
+		    options->to_host[0] == '\0')
+			argp_error(state, "--to is HOST or HOST:PORT, not '%s'", text);
+		break;
+	case 'l':
+		if (!split_address(text, true, options->listen_host, &options->listen_port))
+			argp_error(state, "--listen is PORT or HOST:PORT, not '%s'", text);
+		break;
+	case 'p':
+		options->peer = text;
+		break;
+	case 'a':
+		set_ack(options, text, state);
+		break;
+	case 'n':
+		options->count = number(text, state, "--count");
+		break;
+	case OPTION_SIZE:
+		options->size = number(text, state, "--size");
+		break;
+	case 'w':
+		options->timeout_ns =
+			(int64_t)(number(text, state, "--timeout") % 1000000000u) * 1000000000;
+		break;
+	case OPTION_FRAMED:
+		options->framed = true;
+		break;
+	case OPTION_TCP:
+		options->node.transport = RUDPMSG_TRANSPORT_TCP;
+		break;
+	case 'q':
+		options->quiet = true;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(const struct command_options *options);
+	bool needs_peer;
+} commands[] = {
+	{"send", command_send, true},
+	{"receive", command_receive, false},
+	{"pipe", command_pipe, false},
+	{"bench", command_bench, false},
+};
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {known, parse, "send|receive|pipe|bench", doc, NULL,
+					 NULL,  NULL};
+	struct command_options options = {
+		.timeout_ns = INT64_C(30000000000), .size = 100, .node.ack = RUDPMSG_ACK_HANDLED};
+	int first;
+	size_t i;
+
+	argp_err_exit_status = EXIT_USAGE;
+	if (argp_parse(&argp, argc, argv, 0, &first, &options))
+		return EXIT_USAGE;
+	for (i = 0; first + 1 == argc && i < sizeof commands / sizeof *commands; i++) {
+		if (strcmp(argv[first], commands[i].name) != 0)
+			continue;
+		if (!options.id || (commands[i].needs_peer && !options.to_port) ||
+		    (!options.to_port && !options.listen_port)) {
+			command_complain("%s needs --id NAME and %s", argv[first],
+					 commands[i].needs_peer
+						 ? "--to HOST:PORT"
+						 : "--to HOST:PORT or --listen PORT");
+			return EXIT_USAGE;
+		}
+		return commands[i].run(&options);
+	}
+	command_complain("one of send, receive, pipe, bench is needed; --help tells more");
+	return EXIT_USAGE;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "messaging/command/command.h"
+
+#define MESSAGE_MAX (1u << 20) /* the library's default */
+
+void command_complain(const char *format, ...)
+{
+	va_list args;
+
+	fputs("rudpmsg: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+static int connect_peer(const struct command_options *options, struct rudpmsg_node *node,
+			rudpmsg_conn_id *conn)
+{
+	char name[RUDPMSG_NAME_MAX + 1];
+	int rc = rudpmsg_connect(node, options->to_host, options->to_port, options->peer,
+				 options->timeout_ns, conn);
+
+	/* With a name the connection stands although nobody answers yet: attempts go on. */
+	if (options->peer && (rc == -ETIMEDOUT || rc == -ECONNREFUSED))
+		rc = 0;
+	if (rc < 0) {
+		command_complain("cannot connect to %s port %u: %s", options->to_host,
+				 (unsigned)options->to_port, strerror(-rc));
+		return rc;
+	}
+	if (!options->quiet && rudpmsg_conn_name(node, *conn, name) == 0)
+		command_complain("connected to %s", name);
+	return 0;
+}
+
+struct rudpmsg_node *command_open(const struct command_options *options, rudpmsg_conn_id *conn,
+				  int *exit_code)
+{
+	char text[RUDPMSG_ERROR_TEXT_SIZE];
+	struct rudpmsg_node *node;
+	int rc = rudpmsg_node_open(&node, options->id, &options->node, text);
+
+	*exit_code = EXIT_USAGE;
+	*conn = 0;
+	if (rc < 0) {
+		command_complain("%s", text);
+		return NULL;
+	}
+	if (options->listen_port) {
+		rc = rudpmsg_listen(node, options->listen_host[0] ? options->listen_host : NULL,
+				    options->listen_port);
+		if (rc < 0) {
+			command_complain("cannot listen on port %u: %s",
+					 (unsigned)options->listen_port, strerror(-rc));
+			goto free_node;
+		}
+	}
+	if (options->to_port && connect_peer(options, node, conn) < 0) {
+		*exit_code = EXIT_NOT_DELIVERED;
+		goto free_node;
+	}
+	*exit_code = EXIT_DELIVERED;
+	return node;
+
+free_node:
+	rudpmsg_node_free(node);
+	return NULL;
+}
+
+static bool reserve(char **bytes, size_t *capacity, size_t wanted)
+{
+	char *grown;
+
+	if (*capacity >= wanted)
+		return true;
+	grown = realloc(*bytes, wanted);
+	if (!grown) {
+		command_complain("no memory for a message of %zu bytes", wanted);
+		return false;
+	}
+	*bytes = grown;
+	*capacity = wanted;
+	return true;
+}
+
+static long read_frame(FILE *in, char **bytes, size_t *capacity)
+{
+	uint32_t length;
+	size_t n = fread(&length, 1, sizeof length, in);
+
+	if (n == 0)
+		return -1;
+	length = ntohl(length);
+	if (n == sizeof length && length > MESSAGE_MAX) {
+		command_complain(
+			"a frame of %u bytes is longer than the %u that a message may have", length,
+			MESSAGE_MAX);
+		return -2;
+	}
+	if (n < sizeof length || !reserve(bytes, capacity, length ? length : 1) ||
+	    fread(*bytes, 1, length, in) < length) {
+		command_complain("the input ends in the middle of a frame");
+		return -2;
+	}
+	return (long)length;
+}
+
+long command_read_message(const struct command_options *options, FILE *in, char **bytes,
+			  size_t *capacity)
+{
+	ssize_t length;
+
+	if (options->framed)
+		return read_frame(in, bytes, capacity);
+	length = getline(bytes, capacity, in);
+	if (length < 0)
+		return -1;
+	if (length > 0 && (*bytes)[length - 1] == '\n')
+		length--;
+	if (length > (ssize_t)MESSAGE_MAX) {
+		command_complain(
+			"a line of %zd bytes is longer than the %u that a message may have", length,
+			MESSAGE_MAX);
+		return -2;
+	}
+	return length;
+}
+
+bool command_write_message(const struct command_options *options, FILE *out,
+			   const struct rudpmsg_message *message)
+{
+	uint32_t length = htonl((uint32_t)message->length);
+	bool good = !options->framed || fwrite(&length, sizeof length, 1, out) == 1;
+
+	good = good && fwrite(message->bytes, 1, message->length, out) == message->length;
+	good = good && (options->framed || fputc('\n', out) != EOF);
+	good = good && fflush(out) == 0;
+	if (!good)
+		command_complain("cannot write to standard output: %s", strerror(errno));
+	return good;
+}

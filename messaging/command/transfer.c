@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* send, receive and pipe. */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "messaging/command/command.h"
+
+/* Standard input, message by message, to the connection. Returns an exit code. */
+static int send_all(const struct command_options *options, struct rudpmsg_node *node,
+		    rudpmsg_conn_id conn, uint64_t *sent)
+{
+	size_t capacity = 0;
+	char *bytes = NULL;
+	int exit_code = EXIT_DELIVERED, rc;
+	long length;
+
+	while ((length = command_read_message(options, stdin, &bytes, &capacity)) >= 0) {
+		rc = rudpmsg_send(node, conn, bytes, (size_t)length, RUDPMSG_FOREVER, NULL);
+		if (rc < 0) {
+			command_complain("message %" PRIu64 " was not accepted: %s", *sent + 1,
+					 strerror(-rc));
+			exit_code = EXIT_NOT_DELIVERED;
+			break;
+		}
+		++*sent;
+	}
+	free(bytes);
+	return length == -2 ? EXIT_NOT_DELIVERED : exit_code;
+}
+
+/* Waits for the rest to be acknowledged, and closes. Returns an exit code. */
+static int finish(const struct command_options *options, struct rudpmsg_node *node, uint64_t sent)
+{
+	uint64_t left = 0;
+	int rc = rudpmsg_node_close(node, options->timeout_ns, &left);
+
+	if (rc < 0)
+		command_complain("%" PRIu64 " of %" PRIu64 " messages were not acknowledged", left,
+				 sent);
+	else if (!options->quiet && sent > 0)
+		command_complain("%" PRIu64 " messages delivered", sent);
+	rudpmsg_node_free(node);
+	return rc < 0 ? EXIT_NOT_DELIVERED : EXIT_DELIVERED;
+}
+
+int command_send(const struct command_options *options)
+{
+	rudpmsg_conn_id conn;
+	uint64_t sent = 0;
+	int exit_code, rest;
+	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
+
+	if (!node)
+		return exit_code;
+	exit_code = send_all(options, node, conn, &sent);
+	rest = finish(options, node, sent);
+	return exit_code ? exit_code : rest;
+}
+
+static int receive_all(const struct command_options *options, struct rudpmsg_node *node)
+{
+	struct rudpmsg_message message;
+	uint64_t count = 0;
+	bool good = true;
+
+	while (good && (options->count == 0 || count < options->count) &&
+	       rudpmsg_receive(node, 0, RUDPMSG_FOREVER, &message) == 0) {
+		good = command_write_message(options, stdout, &message);
+		if (good)
+			rudpmsg_done(node, &message);
+		count++;
+	}
+	return good ? EXIT_DELIVERED : EXIT_NOT_DELIVERED;
+}
+
+int command_receive(const struct command_options *options)
+{
+	rudpmsg_conn_id conn;
+	int exit_code, rest;
+	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
+
+	if (!node)
+		return exit_code;
+	exit_code = receive_all(options, node);
+	rest = finish(options, node, 0);
+	return exit_code ? exit_code : rest;
+}
+
+struct receiver {
+	const struct command_options *options;
+	struct rudpmsg_node *node;
+	int exit_code;
+};
+
+static void *run_receiver(void *context)
+{
+	struct receiver *receiver = context;
+
+	receiver->exit_code = receive_all(receiver->options, receiver->node);
+	return NULL;
+}
+
+/* Whoever only listens speaks to the first that comes. */
+static int await_peer(struct rudpmsg_node *node, rudpmsg_conn_id *conn)
+{
+	struct rudpmsg_event event;
+	int rc;
+
+	while (*conn == 0) {
+		rc = rudpmsg_event_wait(node, RUDPMSG_FOREVER, &event);
+		if (rc < 0)
+			return rc;
+		if (event.kind == RUDPMSG_EVENT_CONNECTED)
+			*conn = event.conn;
+	}
+	return 0;
+}
+
+int command_pipe(const struct command_options *options)
+{
+	rudpmsg_conn_id conn;
+	uint64_t sent = 0;
+	int exit_code, rest;
+	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
+	struct receiver receiver = {options, node, EXIT_DELIVERED};
+	pthread_t thread;
+
+	if (!node)
+		return exit_code;
+	if (await_peer(node, &conn) < 0 ||
+	    pthread_create(&thread, NULL, run_receiver, &receiver) != 0) {
+		command_complain("cannot wait for a peer");
+		rudpmsg_node_free(node);
+		return EXIT_NOT_DELIVERED;
+	}
+	exit_code = send_all(options, node, conn, &sent);
+	/* Closing ends the receiver once all that was sent has been acknowledged. */
+	if (options->count > 0)
+		pthread_join(thread, NULL);
+	rest = rudpmsg_node_close(node, options->timeout_ns, NULL);
+	if (options->count == 0)
+		pthread_join(thread, NULL);
+	rudpmsg_node_free(node);
+	if (rest < 0)
+		command_complain("not all messages were acknowledged");
+	return exit_code ? exit_code : rest < 0 ? EXIT_NOT_DELIVERED : receiver.exit_code;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * decide - which link a connection keeps when another one greets. docs/messaging.md "One connection
+ * for a pair". A pure function, so that the test and the Spin model can go through all of it.
+ */
+#ifndef RUDPMSG_DECIDE_H
+#define RUDPMSG_DECIDE_H
+
+#include <stdbool.h>
+
+enum rudpmsg_decision {
+	RUDPMSG_TAKE,    /* the new link; what was there before is given up */
+	RUDPMSG_CROSSED, /* refuse the new link: ours stays */
+	RUDPMSG_STALE,   /* refuse the new link: it is older than the present one */
+};
+
+/* What is known when a HANDSHAKE has come. */
+struct rudpmsg_facts {
+	bool has_link;        /* a link stands */
+	bool is_link_ours;    /* this node dialed it */
+	bool other_run;       /* the peer was opened anew since it stood */
+	bool names_our_link;  /* the peer knows of it, and greets all the same: it has lost it */
+	bool is_older;        /* than the standing link, which the same run of the peer dialed */
+	bool has_greeted;     /* our own attempt has sent its HANDSHAKE */
+	bool is_name_smaller; /* ours */
+};
+
+static inline enum rudpmsg_decision rudpmsg_decide(const struct rudpmsg_facts *facts)
+{
+	if (facts->has_link && !facts->other_run) {
+		if (!facts->is_link_ours)
+			return facts->is_older ? RUDPMSG_STALE : RUDPMSG_TAKE;
+		if (!facts->names_our_link && facts->is_name_smaller)
+			return RUDPMSG_CROSSED;
+		return RUDPMSG_TAKE;
+	}
+	return facts->has_greeted && facts->is_name_smaller ? RUDPMSG_CROSSED : RUDPMSG_TAKE;
+}
+
+#endif

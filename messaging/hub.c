@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "messaging/hub_private.h"
+
+/* splitmix64: for numbers that must differ, not for secrets. */
+uint64_t rudpmsg_hub_random(struct rudpmsg_hub *hub)
+{
+	uint64_t z = hub->random += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	z ^= z >> 31;
+	return z ? z : 1;
+}
+
+struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int64_t now_at_ns)
+{
+	struct rudpmsg_hub *hub = calloc(1, sizeof *hub);
+
+	if (!hub)
+		return NULL;
+	hub->config = *config;
+	hub->random = config->seed;
+	hub->run = rudpmsg_hub_random(hub);
+	rudp_list_init(&hub->sender_ages);
+	rudp_list_init(&hub->links);
+	rudp_list_init(&hub->to_dial);
+	rudp_list_init(&hub->to_write);
+	rudp_list_init(&hub->to_read);
+	rudp_list_init(&hub->to_close);
+	rudp_list_init(&hub->eventful);
+	rudp_list_init(&hub->readable);
+	rudp_list_init(&hub->tickets);
+	rudp_list_init(&hub->farewells);
+	rudp_timer_wheel_init(&hub->wheel, now_at_ns);
+	return hub;
+}
+
+static void free_senders(struct rudpmsg_hub *hub)
+{
+	struct sender *sender, *next;
+
+	HASH_ITER(hh, hub->senders, sender, next)
+	{
+		HASH_DEL(hub->senders, sender);
+		free(sender);
+	}
+}
+
+void rudpmsg_hub_free(struct rudpmsg_hub *hub)
+{
+	struct rudp_list *link;
+
+	if (!hub)
+		return;
+	while ((link = rudp_list_pop(&hub->links)))
+		rudpmsg_link_free(RUDP_LIST_OWNER(link, struct rudpmsg_link, all));
+	while ((link = rudp_list_pop(&hub->to_close)))
+		rudpmsg_link_free(RUDP_LIST_OWNER(link, struct rudpmsg_link, close));
+	rudpmsg_conn_free_all(hub);
+	while ((link = rudp_list_pop(&hub->tickets)))
+		free(RUDP_LIST_OWNER(link, struct ticket, all));
+	while ((link = rudp_list_pop(&hub->farewells)))
+		free(RUDP_LIST_OWNER(link, struct farewell, all));
+	free_senders(hub);
+	free(hub);
+}
+
+unsigned rudpmsg_hub_take_changes(struct rudpmsg_hub *hub)
+{
+	unsigned changes = hub->changes;
+
+	hub->changes = 0;
+	return changes;
+}
+
+struct rudpmsg_stats *rudpmsg_hub_stats(struct rudpmsg_hub *hub)
+{
+	return &hub->stats;
+}
+
+struct rudpmsg_link *rudpmsg_hub_next_dial(struct rudpmsg_hub *hub)
+{
+	struct rudp_list *link = rudp_list_pop(&hub->to_dial);
+
+	return link ? RUDP_LIST_OWNER(link, struct rudpmsg_link, dial) : NULL;
+}
+
+struct rudpmsg_link *rudpmsg_hub_next_write(struct rudpmsg_hub *hub)
+{
+	struct rudp_list *link = rudp_list_pop(&hub->to_write);
+
+	return link ? RUDP_LIST_OWNER(link, struct rudpmsg_link, write) : NULL;
+}
+
+struct rudpmsg_link *rudpmsg_hub_next_read(struct rudpmsg_hub *hub)
+{
+	struct rudp_list *link = rudp_list_pop(&hub->to_read);
+
+	return link ? RUDP_LIST_OWNER(link, struct rudpmsg_link, read) : NULL;
+}
+
+struct rudpmsg_link *rudpmsg_hub_next_close(struct rudpmsg_hub *hub)
+{
+	struct rudp_list *link = rudp_list_pop(&hub->to_close);
+
+	return link ? RUDP_LIST_OWNER(link, struct rudpmsg_link, close) : NULL;
+}
+
+int64_t rudpmsg_hub_deadline_ns(const struct rudpmsg_hub *hub)
+{
+	return rudp_timer_wheel_next_at_ns(&hub->wheel);
+}
+
+void rudpmsg_hub_stop_accepting(struct rudpmsg_hub *hub)
+{
+	hub->is_stopped = true;
+}
+
+void rudpmsg_hub_end_links(struct rudpmsg_hub *hub, int64_t now_at_ns)
+{
+	struct rudp_list *at, *next;
+	struct rudpmsg_link *link;
+	struct rudpmsg_conn *conn;
+
+	hub->is_stopped = true;
+	for (at = hub->links.next; at != &hub->links; at = next) {
+		next = at->next;
+		link = RUDP_LIST_OWNER(at, struct rudpmsg_link, all);
+		conn = link->conn;
+		rudpmsg_link_bye(hub, link, RUDPMSG_REASON_CLOSING, now_at_ns);
+		if (conn && conn->link == link)
+			conn->link = NULL;
+		if (conn && conn->attempt == link)
+			conn->attempt = NULL;
+	}
+}
+
+bool rudpmsg_hub_has_links(const struct rudpmsg_hub *hub)
+{
+	return !rudp_list_is_empty(&hub->links);
+}
+
+void rudpmsg_hub_arm(struct rudpmsg_hub *hub, struct hub_timer *timer, int64_t deadline_at_ns)
+{
+	rudp_timer_arm(&hub->wheel, &timer->timer, deadline_at_ns);
+	hub->changes |= RUDPMSG_CHANGED_WORK;
+}
+
+static void on_timer(struct rudpmsg_hub *hub, struct hub_timer *timer, int64_t now_at_ns)
+{
+	switch (timer->kind) {
+	case TIMER_LINK:
+		rudpmsg_link_on_time(hub, RUDP_LIST_OWNER(timer, struct rudpmsg_link, timer),
+				     now_at_ns);
+		break;
+	case TIMER_RETRY:
+		rudpmsg_conn_on_retry(hub, RUDP_LIST_OWNER(timer, struct rudpmsg_conn, retry),
+				      now_at_ns);
+		break;
+	case TIMER_GIVE_UP:
+		rudpmsg_conn_forget(hub, RUDP_LIST_OWNER(timer, struct rudpmsg_conn, give_up),
+				    ETIMEDOUT);
+		break;
+	}
+}
+
+void rudpmsg_hub_on_time(struct rudpmsg_hub *hub, int64_t now_at_ns)
+{
+	struct rudp_timer *timer;
+
+	/* What is armed meanwhile lies in the future, so this ends. */
+	while ((timer = rudp_timer_wheel_pop(&hub->wheel, now_at_ns)))
+		on_timer(hub, RUDP_LIST_OWNER(timer, struct hub_timer, timer), now_at_ns);
+}

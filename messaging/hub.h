@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hub - a node without threads, sockets and clock: its connections and links, handshakes, retries.
+ *
+ * Facts come in ("bytes were read", "the stream has ended", "it is now"), and lists say what is to
+ * be done: streams to dial, to close, to write to. The node (node.h) does that with real streams
+ * and real time, the simulator in tests/messaging with neither. docs/messaging.md has the rules.
+ *
+ * Threads    none: under the node's lock.
+ */
+#ifndef RUDPMSG_HUB_H
+#define RUDPMSG_HUB_H
+
+#include "base/list.h"
+#include "base/time.h"
+#include "messaging/inbox.h"
+#include "messaging/outbox.h"
+#include "messaging/wire.h"
+#include "rudp/msg.h"
+
+#define RUDPMSG_HOST_MAX 255
+#define RUDPMSG_WRITE_BYTES (128u << 10) /* given to a link at once */
+
+struct rudpmsg_hub;
+struct rudpmsg_conn;
+struct rudpmsg_link;
+
+struct rudpmsg_hub_config {
+	char name[RUDPMSG_NAME_MAX + 1];
+	enum rudpmsg_ack ack;
+	bool has_store;
+	struct rudpmsg_limits limits; /* no zero left in it */
+	int64_t handshake_timeout_ns, backoff_first_ns, backoff_max_ns, give_up_ns;
+	uint64_t seed; /* of stream numbers, link numbers, jitter */
+};
+
+/* What has changed since it was last asked: who may be waiting for that. */
+#define RUDPMSG_CHANGED_ROOM (1u << 0) /* there is room in an outbox, or a connection has gone */
+#define RUDPMSG_CHANGED_READABLE (1u << 1) /* a message waits */
+#define RUDPMSG_CHANGED_ANSWER (1u << 2)   /* messages were acknowledged, or have failed */
+#define RUDPMSG_CHANGED_CONNECT (1u << 3)  /* a handshake is over, well or not */
+#define RUDPMSG_CHANGED_EVENT (1u << 4)    /* an event waits */
+#define RUDPMSG_CHANGED_WORK (1u << 5) /* there is something in the lists, or another deadline */
+
+struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int64_t now_at_ns);
+/* Links' user pointers are forgotten: their owner closes the streams. */
+void rudpmsg_hub_free(struct rudpmsg_hub *hub);
+unsigned rudpmsg_hub_take_changes(struct rudpmsg_hub *hub);
+struct rudpmsg_stats *rudpmsg_hub_stats(struct rudpmsg_hub *hub);
+
+/* ---- streams ---- */
+
+/* A stranger's stream was accepted. NULL: no memory; the caller closes the stream. */
+struct rudpmsg_link *rudpmsg_hub_on_accepted(struct rudpmsg_hub *hub, void *user,
+					     int64_t now_at_ns);
+/* What was to be dialed: error 0 and it is open, or a positive errno value and it is not. */
+void rudpmsg_hub_on_dialed(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int error,
+			   int64_t now_at_ns);
+
+/* Where to read to; 0: not now, somebody is behind with reading (RUDPMSG_CHANGED_WORK says when
+ * again). */
+size_t rudpmsg_hub_read_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link, uint8_t **room);
+void rudpmsg_hub_on_read(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes,
+			 int64_t now_at_ns);
+/* End of the stream (error 0) or its failure. The link is in the list to close afterwards. */
+void rudpmsg_hub_on_ended(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int error,
+			  int64_t now_at_ns);
+
+/* What to write to the link, in at most count pieces; 0: nothing. Valid until the hub is called
+ * again. */
+int rudpmsg_hub_write_next(struct rudpmsg_link *link, struct iovec *iov, int count);
+void rudpmsg_hub_on_written(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes,
+			    int64_t now_at_ns);
+
+/* The lists. Each call takes one out; NULL: empty. */
+struct rudpmsg_link *rudpmsg_hub_next_dial(struct rudpmsg_hub *hub);
+struct rudpmsg_link *rudpmsg_hub_next_write(struct rudpmsg_hub *hub);
+/* Reading may go on where it was refused room. */
+struct rudpmsg_link *rudpmsg_hub_next_read(struct rudpmsg_hub *hub);
+/* The stream is to be closed now, and the link to be freed with rudpmsg_link_free. */
+struct rudpmsg_link *rudpmsg_hub_next_close(struct rudpmsg_hub *hub);
+void rudpmsg_link_free(struct rudpmsg_link *link);
+
+void *rudpmsg_link_user(const struct rudpmsg_link *link);
+void rudpmsg_link_set_user(struct rudpmsg_link *link, void *user);
+const char *rudpmsg_link_host(const struct rudpmsg_link *link);
+uint16_t rudpmsg_link_port(const struct rudpmsg_link *link);
+
+int64_t rudpmsg_hub_deadline_ns(const struct rudpmsg_hub *hub);
+void rudpmsg_hub_on_time(struct rudpmsg_hub *hub, int64_t now_at_ns);
+
+/* ---- the application's side: what rudp/msg.h says, without the waiting ---- */
+
+/* Asks for a connection. *ticket is what rudpmsg_hub_connect_result is asked with. */
+int rudpmsg_hub_connect(struct rudpmsg_hub *hub, const char *host, uint16_t port,
+			const char *peer_name, int64_t now_at_ns, uint64_t *ticket,
+			rudpmsg_conn_id *conn);
+/* 0: *conn stands; -EINPROGRESS; else why not, at last. */
+int rudpmsg_hub_connect_result(const struct rudpmsg_hub *hub, uint64_t ticket,
+			       rudpmsg_conn_id *conn);
+void rudpmsg_hub_connect_forget(struct rudpmsg_hub *hub, uint64_t ticket);
+
+struct rudpmsg_conn *rudpmsg_hub_conn(const struct rudpmsg_hub *hub, rudpmsg_conn_id id);
+struct rudpmsg_conn *rudpmsg_hub_find(const struct rudpmsg_hub *hub, const char *name);
+rudpmsg_conn_id rudpmsg_conn_id_of(const struct rudpmsg_conn *conn);
+const char *rudpmsg_conn_name_of(const struct rudpmsg_conn *conn);
+/* 0: a link stands; -EINPROGRESS; else why the last attempt failed. */
+int rudpmsg_conn_attempt_result(const struct rudpmsg_conn *conn);
+
+/* -EAGAIN no room. */
+int rudpmsg_hub_send(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, const void *bytes,
+		     size_t length, rudpmsg_message_id *id, int64_t now_at_ns);
+/* conn NULL: of any, in turn. -EAGAIN: none waits. */
+int rudpmsg_hub_receive(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
+			struct rudpmsg_message *message);
+void rudpmsg_hub_done(struct rudpmsg_hub *hub, rudpmsg_conn_id conn, uint64_t place);
+enum rudpmsg_state rudpmsg_conn_state(const struct rudpmsg_conn *conn, uint64_t id, int *reason);
+/* Messages of one or all connections that are not acknowledged. */
+uint64_t rudpmsg_conn_unanswered(const struct rudpmsg_conn *conn);
+uint64_t rudpmsg_hub_unanswered(const struct rudpmsg_hub *hub);
+/* What is queued fails with reason; the peer is told GOODBYE if it can be. */
+void rudpmsg_hub_disconnect(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason,
+			    int64_t now_at_ns);
+/* No new links; strangers are told CLOSING. What stands goes on. */
+void rudpmsg_hub_stop_accepting(struct rudpmsg_hub *hub);
+/* All links end, with a last ACK and a word of CLOSING where it can be written; soon none is left,
+ * which RUDPMSG_CHANGED_CONNECT tells. */
+void rudpmsg_hub_end_links(struct rudpmsg_hub *hub, int64_t now_at_ns);
+bool rudpmsg_hub_has_links(const struct rudpmsg_hub *hub);
+int rudpmsg_hub_event(struct rudpmsg_hub *hub, struct rudpmsg_event *event);
+
+/* Every invariant. For tests. */
+bool rudpmsg_hub_check(const struct rudpmsg_hub *hub);
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/* Attempts to reach a peer, and what becomes of those that fail. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "messaging/hub_private.h"
+
+static struct rudpmsg_link *dial(struct rudpmsg_hub *hub, const char *host, uint16_t port,
+				 int64_t now_at_ns)
+{
+	struct rudpmsg_link *link = rudpmsg_link_new(hub, LINK_DIALING);
+
+	if (!link)
+		return NULL;
+	link->host = strdup(host);
+	if (!link->host) {
+		rudp_list_remove(&link->all);
+		rudpmsg_link_free(link);
+		return NULL;
+	}
+	link->port = port;
+	link->is_dialed = true;
+	link->number = ++hub->last_link;
+	rudpmsg_hub_arm(hub, &link->timer, now_at_ns + hub->config.handshake_timeout_ns);
+	rudp_list_append(&hub->to_dial, &link->dial);
+	return link;
+}
+
+int rudpmsg_conn_dial(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_t now_at_ns)
+{
+	assert(!conn->attempt && conn->host);
+	rudpmsg_hub_arm(hub, &conn->retry, RUDP_NEVER);
+	conn->attempt = dial(hub, conn->host, conn->port, now_at_ns);
+	if (!conn->attempt)
+		return -ENOMEM;
+	conn->attempt->conn = conn;
+	return 0;
+}
+
+/* Shortened at random by up to a half, or nodes that lost a link together would come together. */
+static int64_t backoff_ns(struct rudpmsg_hub *hub, unsigned failures)
+{
+	int64_t span_ns = hub->config.backoff_first_ns;
+
+	while (failures-- > 0 && span_ns < hub->config.backoff_max_ns)
+		span_ns *= 2;
+	if (span_ns > hub->config.backoff_max_ns)
+		span_ns = hub->config.backoff_max_ns;
+	return span_ns - (int64_t)(rudpmsg_hub_random(hub) % (uint64_t)(span_ns / 2 + 1));
+}
+
+void rudpmsg_conn_retry_later(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_t now_at_ns)
+{
+	if (!conn->host || conn->attempt || hub->is_stopped)
+		return;
+	rudpmsg_hub_arm(hub, &conn->retry, now_at_ns + backoff_ns(hub, conn->failures));
+}
+
+void rudpmsg_conn_on_retry(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_t now_at_ns)
+{
+	if (conn->link || conn->attempt || hub->is_stopped)
+		return;
+	if (rudpmsg_conn_dial(hub, conn, now_at_ns) < 0)
+		rudpmsg_conn_retry_later(hub, conn, now_at_ns);
+}
+
+/* Refusals that another attempt will meet as well. */
+static bool is_final(enum rudpmsg_reason reason)
+{
+	switch (reason) {
+	case RUDPMSG_REASON_VERSION:
+	case RUDPMSG_REASON_NAME:
+	case RUDPMSG_REASON_SELF:
+	case RUDPMSG_REASON_NO_STORE:
+	case RUDPMSG_REASON_PROTOCOL:
+		return true;
+	case RUDPMSG_REASON_NONE:
+	case RUDPMSG_REASON_CROSSED:
+	case RUDPMSG_REASON_LIMIT:
+	case RUDPMSG_REASON_CLOSING:
+	case RUDPMSG_REASON_GOODBYE:
+	case RUDPMSG_REASON_TAKEN_OVER:
+	case RUDPMSG_REASON_TIMEOUT:
+	case RUDPMSG_REASON_STALE:
+		return false;
+	}
+	return false;
+}
+
+static void on_attempt_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
+			      enum rudpmsg_reason reason, int error, int64_t now_at_ns)
+{
+	conn->attempt = NULL;
+	conn->error = error;
+	hub->changes |= RUDPMSG_CHANGED_CONNECT;
+	if (conn->link)
+		return; /* the peer's came first */
+	if (is_final(reason) && !conn->has_stood) {
+		rudpmsg_conn_forget(hub, conn, error);
+		return;
+	}
+	if (reason == RUDPMSG_REASON_CROSSED) {
+		/* The peer's link is on its way; if it does not come, ours shall. */
+		rudpmsg_hub_arm(hub, &conn->retry, now_at_ns + hub->config.handshake_timeout_ns);
+		return;
+	}
+	conn->failures++;
+	rudpmsg_conn_retry_later(hub, conn, now_at_ns);
+}
+
+void rudpmsg_link_on_failed(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+			    enum rudpmsg_reason reason, int error, int64_t now_at_ns)
+{
+	struct rudpmsg_conn *conn = link->conn;
+	struct ticket *ticket = link->ticket;
+
+	if (reason != RUDPMSG_REASON_NONE)
+		error = rudpmsg_reason_error(reason);
+	rudpmsg_link_end(hub, link);
+	link->ticket = NULL;
+	if (ticket)
+		rudpmsg_ticket_settle(hub, ticket, 0, -error);
+	if (conn && conn->attempt == link)
+		on_attempt_failed(hub, conn, reason, error, now_at_ns);
+}
+
+/* ---- connect ---- */
+
+void rudpmsg_ticket_settle(struct rudpmsg_hub *hub, struct ticket *ticket, rudpmsg_conn_id conn,
+			   int error)
+{
+	ticket->link = NULL;
+	ticket->conn = conn;
+	ticket->error = error;
+	hub->changes |= RUDPMSG_CHANGED_CONNECT;
+	if (!ticket->is_forgotten)
+		return;
+	rudp_list_remove(&ticket->all);
+	free(ticket);
+}
+
+static struct ticket *ticket_find(const struct rudpmsg_hub *hub, uint64_t number)
+{
+	struct rudp_list *at;
+	struct ticket *ticket;
+
+	for (at = hub->tickets.next; at != &hub->tickets; at = at->next) {
+		ticket = RUDP_LIST_OWNER(at, struct ticket, all);
+		if (ticket->number == number)
+			return ticket;
+	}
+	return NULL;
+}
+
+static int connect_to_whoever(struct rudpmsg_hub *hub, const char *host, uint16_t port,
+			      int64_t now_at_ns, uint64_t *number)
+{
+	struct ticket *ticket = calloc(1, sizeof *ticket);
+
+	if (!ticket)
+		return -ENOMEM;
+	ticket->link = dial(hub, host, port, now_at_ns);
+	if (!ticket->link) {
+		free(ticket);
+		return -ENOMEM;
+	}
+	ticket->link->ticket = ticket;
+	ticket->number = *number = ++hub->last_ticket;
+	ticket->error = -EINPROGRESS;
+	rudp_list_append(&hub->tickets, &ticket->all);
+	return 0;
+}
+
+/* The address that was named last is the one to dial. */
+static int set_address(struct rudpmsg_conn *conn, const char *host, uint16_t port)
+{
+	char *copy = strdup(host);
+
+	if (!copy)
+		return -ENOMEM;
+	free(conn->host);
+	conn->host = copy;
+	conn->port = port;
+	return 0;
+}
+
+static int connect_to_name(struct rudpmsg_hub *hub, const char *host, uint16_t port,
+			   const char *name, int64_t now_at_ns, rudpmsg_conn_id *id)
+{
+	struct rudpmsg_conn *conn = rudpmsg_hub_find(hub, name);
+	bool is_new = !conn;
+	int error = 0;
+
+	if (is_new)
+		conn = rudpmsg_conn_new(hub, name, &error);
+	if (!conn)
+		return error;
+	error = set_address(conn, host, port);
+	if (error == 0 && !conn->link && !conn->attempt)
+		error = rudpmsg_conn_dial(hub, conn, now_at_ns);
+	if (error < 0 && is_new)
+		rudpmsg_conn_forget(hub, conn, -error);
+	else
+		*id = conn->id;
+	return error;
+}
+
+int rudpmsg_hub_connect(struct rudpmsg_hub *hub, const char *host, uint16_t port,
+			const char *peer_name, int64_t now_at_ns, uint64_t *ticket,
+			rudpmsg_conn_id *conn)
+{
+	*ticket = 0;
+	*conn = 0;
+	if (hub->is_stopped)
+		return -ESHUTDOWN;
+	if (!host || host[0] == '\0' || strlen(host) > RUDPMSG_HOST_MAX || port == 0)
+		return -EINVAL;
+	if (!peer_name)
+		return connect_to_whoever(hub, host, port, now_at_ns, ticket);
+	if (!rudpmsg_name_is_valid(peer_name, strlen(peer_name)) ||
+	    strcmp(peer_name, hub->config.name) == 0)
+		return -EINVAL;
+	return connect_to_name(hub, host, port, peer_name, now_at_ns, conn);
+}
+
+int rudpmsg_hub_connect_result(const struct rudpmsg_hub *hub, uint64_t number,
+			       rudpmsg_conn_id *conn)
+{
+	const struct ticket *ticket = ticket_find(hub, number);
+
+	if (!ticket)
+		return -ENOENT;
+	*conn = ticket->conn;
+	return ticket->error;
+}
+
+void rudpmsg_hub_connect_forget(struct rudpmsg_hub *hub, uint64_t number)
+{
+	struct ticket *ticket = ticket_find(hub, number);
+
+	if (!ticket)
+		return;
+	if (ticket->link) {
+		ticket->is_forgotten = true; /* the attempt goes on, and may make a connection */
+		return;
+	}
+	rudp_list_remove(&ticket->all);
+	free(ticket);
+}
+
+void rudpmsg_hub_on_dialed(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int error,
+			   int64_t now_at_ns)
+{
+	uint8_t *room;
+
+	if (link->state != LINK_DIALING)
+		return; /* given up meanwhile */
+	if (error) {
+		rudpmsg_link_on_failed(hub, link, RUDPMSG_REASON_NONE, error, now_at_ns);
+		return;
+	}
+	if (link->conn) {
+		rudpmsg_link_greet(hub, link, now_at_ns);
+		return;
+	}
+	room = rudpmsg_link_control_room(link, RUDPMSG_FRAME_HEAD_BYTES);
+	rudpmsg_link_enter(hub, link, LINK_ASKING, now_at_ns + hub->config.handshake_timeout_ns);
+	rudpmsg_link_control_commit(hub, link, rudpmsg_who_write(room));
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* HANDSHAKE and ACK_HANDSHAKE: whose link it is, and where the messages go on. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "messaging/decide.h"
+#include "messaging/hub_private.h"
+
+static void fill(const struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn,
+		 const struct rudpmsg_link *link, struct rudpmsg_handshake *handshake)
+{
+	memset(handshake, 0, sizeof *handshake);
+	handshake->ack = hub->config.ack;
+	handshake->message_bytes_max = hub->config.limits.message_bytes_max;
+	handshake->run = hub->run;
+	handshake->link = link->number;
+	handshake->known_link = conn->known_link;
+	handshake->stream = conn->stream;
+	handshake->peer_stream = conn->peer_stream;
+	handshake->received = rudpmsg_conn_acknowledged(conn);
+	strcpy(handshake->name, hub->config.name);
+	strcpy(handshake->wanted, conn->name);
+}
+
+void rudpmsg_link_greet(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now_at_ns)
+{
+	uint8_t *room = rudpmsg_link_control_room(link, RUDPMSG_HANDSHAKE_BYTES_MAX);
+	struct rudpmsg_handshake handshake;
+
+	fill(hub, link->conn, link, &handshake);
+	link->conn->told = handshake.received;
+	rudpmsg_link_enter(hub, link, LINK_GREETING, now_at_ns + hub->config.handshake_timeout_ns);
+	rudpmsg_link_control_commit(
+		hub, link, rudpmsg_handshake_write(room, RUDPMSG_FRAME_HANDSHAKE, &handshake));
+}
+
+/* The link is the connection's from now on. */
+static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rudpmsg_link *link,
+		  const struct rudpmsg_handshake *peer)
+{
+	link->conn = conn;
+	conn->link = link;
+	rudpmsg_link_enter(hub, link, LINK_READY, RUDP_NEVER);
+	rudpmsg_hub_arm(hub, &conn->retry, RUDP_NEVER);
+	rudpmsg_hub_arm(hub, &conn->give_up, RUDP_NEVER);
+	conn->has_stood = true;
+	conn->failures = 0;
+	conn->error = 0;
+	conn->peer_run = peer->run;
+	conn->peer_ack = peer->ack;
+	conn->peer_message_bytes_max = peer->message_bytes_max;
+	if (!link->is_dialed)
+		conn->known_link = link->number;
+	if (conn->peer_stream != peer->stream)
+		rudpmsg_conn_take_stream(hub, conn, peer->stream);
+	hub->stats.messages_resent += rudpmsg_outbox_on_link(&conn->outbox);
+	if (peer->peer_stream == conn->stream)
+		rudpmsg_conn_on_answered(hub, conn,
+					 rudpmsg_outbox_on_received(&conn->outbox, peer->received));
+	hub->stats.links_made++;
+	hub->changes |= RUDPMSG_CHANGED_CONNECT;
+	rudpmsg_conn_event(hub, conn, RUDPMSG_EVENT_CONNECTED);
+	rudpmsg_link_want_write(hub, link);
+}
+
+/* What there was before the new link. */
+static void give_up_others(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
+			   const struct rudpmsg_link *link, int64_t now_at_ns)
+{
+	struct rudpmsg_link *old = conn->link, *attempt = conn->attempt;
+
+	if (old) {
+		hub->stats.links_taken_over++;
+		rudpmsg_link_bye(hub, old, RUDPMSG_REASON_TAKEN_OVER, now_at_ns);
+		conn->link = NULL;
+		rudp_list_remove(&conn->blocked);
+	}
+	conn->attempt = NULL;
+	if (attempt && attempt != link) {
+		hub->stats.links_crossed++;
+		rudpmsg_link_end(hub, attempt);
+	}
+}
+
+static enum rudpmsg_decision decide(const struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn,
+				    const struct rudpmsg_handshake *handshake)
+{
+	const struct rudpmsg_link *link = conn->link;
+	struct rudpmsg_facts facts = {
+		.has_link = link,
+		.is_link_ours = link && link->is_dialed,
+		.other_run = handshake->run != conn->peer_run,
+		.names_our_link = link && handshake->known_link == link->number,
+		.is_older = link && handshake->link < link->number,
+		.has_greeted = conn->attempt && conn->attempt->state == LINK_GREETING,
+		.is_name_smaller = strcmp(hub->config.name, conn->name) < 0,
+	};
+
+	return rudpmsg_decide(&facts);
+}
+
+/* RUDPMSG_REASON_NONE: *conn may have the link. */
+static enum rudpmsg_reason admit(struct rudpmsg_hub *hub, const struct rudpmsg_handshake *handshake,
+				 struct rudpmsg_conn **conn)
+{
+	int error;
+
+	if (handshake->wanted[0] != '\0' && strcmp(handshake->wanted, hub->config.name) != 0)
+		return RUDPMSG_REASON_NAME;
+	if (strcmp(handshake->name, hub->config.name) == 0)
+		return RUDPMSG_REASON_SELF;
+	if (handshake->ack == RUDPMSG_ACK_STORED && !hub->config.has_store)
+		return RUDPMSG_REASON_NO_STORE;
+	if (hub->is_stopped)
+		return RUDPMSG_REASON_CLOSING;
+	*conn = rudpmsg_hub_find(hub, handshake->name);
+	if (*conn) {
+		switch (decide(hub, *conn, handshake)) {
+		case RUDPMSG_TAKE:
+			return RUDPMSG_REASON_NONE;
+		case RUDPMSG_CROSSED:
+			hub->stats.links_crossed++;
+			return RUDPMSG_REASON_CROSSED;
+		case RUDPMSG_STALE:
+			return RUDPMSG_REASON_STALE;
+		}
+	}
+	*conn = rudpmsg_conn_new(hub, handshake->name, &error);
+	return *conn ? RUDPMSG_REASON_NONE : RUDPMSG_REASON_LIMIT;
+}
+
+static enum rudpmsg_reason reason_of(enum rudpmsg_wire_verdict verdict)
+{
+	switch (verdict) {
+	case RUDPMSG_WIRE_BAD_MAGIC:
+		return RUDPMSG_REASON_VERSION;
+	case RUDPMSG_WIRE_BAD_NAME:
+		return RUDPMSG_REASON_NAME;
+	case RUDPMSG_WIRE_OK:
+	case RUDPMSG_WIRE_MORE:
+	case RUDPMSG_WIRE_TOO_LONG:
+	case RUDPMSG_WIRE_BAD_TYPE:
+	case RUDPMSG_WIRE_BAD_SHAPE:
+	case RUDPMSG_WIRE_BAD_VALUE:
+		break;
+	}
+	return RUDPMSG_REASON_PROTOCOL;
+}
+
+static void refuse(struct rudpmsg_hub *hub, struct rudpmsg_link *link, enum rudpmsg_reason reason,
+		   int64_t now_at_ns)
+{
+	hub->stats.links_refused++;
+	rudpmsg_link_bye(hub, link, reason, now_at_ns);
+}
+
+static void answer(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rudpmsg_link *link)
+{
+	uint8_t *room = rudpmsg_link_control_room(link, RUDPMSG_HANDSHAKE_BYTES_MAX);
+	struct rudpmsg_handshake handshake;
+
+	fill(hub, conn, link, &handshake);
+	conn->told = handshake.received;
+	rudpmsg_link_control_commit(
+		hub, link, rudpmsg_handshake_write(room, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake));
+}
+
+/* The same once more is answered by nothing: one HANDSHAKE, one ACK_HANDSHAKE. */
+static void on_repeated(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+			const struct rudpmsg_handshake *handshake, int64_t now_at_ns)
+{
+	if (!link->is_dialed && memcmp(&link->greeting, handshake, sizeof *handshake) == 0) {
+		hub->stats.handshakes_repeated++;
+		return;
+	}
+	hub->stats.frames_malformed++;
+	rudpmsg_link_on_broken(hub, link, EPROTO, now_at_ns);
+}
+
+void rudpmsg_link_on_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+			       const struct rudpmsg_frame *frame, int64_t now_at_ns)
+{
+	struct rudpmsg_handshake handshake;
+	struct rudpmsg_conn *conn = NULL;
+	enum rudpmsg_wire_verdict verdict = rudpmsg_handshake_read(frame, &handshake);
+	enum rudpmsg_reason reason;
+
+	if (link->state == LINK_READY) {
+		on_repeated(hub, link, &handshake, now_at_ns);
+		return;
+	}
+	reason = verdict == RUDPMSG_WIRE_OK ? admit(hub, &handshake, &conn) : reason_of(verdict);
+	if (verdict != RUDPMSG_WIRE_OK)
+		hub->stats.frames_malformed++;
+	if (reason != RUDPMSG_REASON_NONE) {
+		refuse(hub, link, reason, now_at_ns);
+		return;
+	}
+	give_up_others(hub, conn, link, now_at_ns);
+	link->number = handshake.link;
+	link->greeting = handshake;
+	stand(hub, conn, link, &handshake);
+	answer(hub, conn, link);
+}
+
+void rudpmsg_link_on_ack_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+				   const struct rudpmsg_frame *frame, int64_t now_at_ns)
+{
+	struct rudpmsg_conn *conn = link->conn;
+	struct rudpmsg_handshake handshake;
+	enum rudpmsg_wire_verdict verdict = rudpmsg_handshake_read(frame, &handshake);
+	enum rudpmsg_reason reason = RUDPMSG_REASON_NONE;
+
+	if (verdict != RUDPMSG_WIRE_OK) {
+		hub->stats.frames_malformed++;
+		reason = reason_of(verdict);
+	} else if (strcmp(handshake.name, conn->name) != 0) {
+		reason = RUDPMSG_REASON_NAME;
+	} else if (handshake.link != link->number) {
+		reason = RUDPMSG_REASON_PROTOCOL;
+	} else if (handshake.ack == RUDPMSG_ACK_STORED && !hub->config.has_store) {
+		reason = RUDPMSG_REASON_NO_STORE;
+	}
+	if (reason != RUDPMSG_REASON_NONE) {
+		rudpmsg_link_on_failed(hub, link, reason, 0, now_at_ns);
+		return;
+	}
+	assert(conn->attempt == link && !conn->link);
+	conn->attempt = NULL;
+	if (conn->peer_stream != handshake.stream)
+		conn->told = 0; /* what was said in our HANDSHAKE was of another stream */
+	stand(hub, conn, link, &handshake);
+}
+
+/* Whoever answers has a name: the connection with it is what was asked for. */
+void rudpmsg_link_on_iam(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+			 const struct rudpmsg_frame *frame, int64_t now_at_ns)
+{
+	struct ticket *ticket = link->ticket;
+	struct rudpmsg_conn *conn;
+	char name[RUDPMSG_NAME_MAX + 1];
+	char *host = link->host;
+	int error = -EPROTO;
+
+	if (rudpmsg_iam_read(frame, name) != RUDPMSG_WIRE_OK) {
+		rudpmsg_link_on_failed(hub, link, RUDPMSG_REASON_PROTOCOL, 0, now_at_ns);
+		return;
+	}
+	if (strcmp(name, hub->config.name) == 0) {
+		rudpmsg_link_on_failed(hub, link, RUDPMSG_REASON_SELF, 0, now_at_ns);
+		return;
+	}
+	conn = rudpmsg_hub_find(hub, name);
+	if (!conn)
+		conn = rudpmsg_conn_new(hub, name, &error);
+	if (!conn) {
+		rudpmsg_link_on_failed(hub, link, RUDPMSG_REASON_NONE, -error, now_at_ns);
+		return;
+	}
+	if (!conn->host) {
+		link->host = NULL;
+		conn->host = host;
+		conn->port = link->port;
+	}
+	link->ticket = NULL;
+	rudpmsg_ticket_settle(hub, ticket, conn->id, 0);
+	if (conn->link || conn->attempt) {
+		rudpmsg_link_end(hub, link);
+		return;
+	}
+	link->conn = conn;
+	conn->attempt = link;
+	rudpmsg_link_greet(hub, link, now_at_ns);
+}

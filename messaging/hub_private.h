@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hub_private - the inside of a hub, for hub*.c only.
+ *
+ * hub.c (making, ending, lists), hub_conn.c (connections and the application's verbs), hub_dial.c
+ * (attempts, retries), hub_greet.c (handshakes), hub_link.c (bytes in and out), hub_events.c.
+ */
+#ifndef RUDPMSG_HUB_PRIVATE_H
+#define RUDPMSG_HUB_PRIVATE_H
+
+#include "base/table.h"
+#include "base/timer_wheel.h"
+#include "messaging/hub.h"
+
+#define CONTROL_BYTES 1024 /* frames that are not messages, waiting in a link to be written */
+#define BYE_NS (2 * RUDP_NS_PER_S) /* for a last word to be written */
+
+#define LINK_STATES(X)                                                                             \
+	X(DIALING)    /* the stream is not open */                                                 \
+	X(ASKING)     /* dialed; WHO is out, IAM is not here */                                    \
+	X(GREETING)   /* dialed; HANDSHAKE is out, ACK_HANDSHAKE is not here */                    \
+	X(STRANGER)   /* accepted; HANDSHAKE is not here */                                        \
+	X(READY)      /* the handshake is over: it is its connection's link */                     \
+	X(SAYING_BYE) /* what is in control is written, then it ends; what comes is dropped */     \
+	X(ENDED)      /* to be closed, or closed */
+
+enum link_state {
+#define X(name) LINK_##name,
+	LINK_STATES(X)
+#undef X
+};
+
+/* Whose it is, is told by what it is for. */
+struct hub_timer {
+	struct rudp_timer timer;
+	enum { TIMER_LINK, TIMER_RETRY, TIMER_GIVE_UP } kind;
+};
+
+struct rudpmsg_link {
+	struct rudp_list all;                      /* hub->links */
+	struct rudp_list dial, write, read, close; /* the lists of things to do */
+	struct hub_timer timer;                    /* end of patience: handshake, last word */
+	enum link_state state;
+	bool is_dialed;            /* by us */
+	bool is_held;              /* was refused room to read */
+	bool has_stood;            /* saying bye: the peer ends it, or what was written is lost */
+	struct rudpmsg_conn *conn; /* whose link or attempt it is, or NULL */
+	struct ticket *ticket;     /* dialed for nobody yet, or NULL */
+	uint64_t number;
+	char *host;
+	uint16_t port;
+	void *user;
+	struct rudpmsg_chunk *chunk;
+	size_t parsed; /* bytes of the chunk that are done with */
+	uint8_t control[CONTROL_BYTES];
+	size_t control_start, control_end;
+	struct rudpmsg_handshake greeting; /* the HANDSHAKE taken: the same again is ignored */
+};
+
+/* A call of connect to whoever answers, which has no connection yet. */
+struct ticket {
+	struct rudp_list all;
+	uint64_t number;
+	rudpmsg_conn_id conn;
+	int error; /* -EINPROGRESS; 0; or why not */
+	bool is_forgotten;
+	struct rudpmsg_link *link;
+};
+
+struct rudpmsg_conn {
+	UT_hash_handle by_id, by_name;
+	rudpmsg_conn_id id;
+	char name[RUDPMSG_NAME_MAX + 1];
+	struct rudpmsg_link *link;    /* READY, or NULL */
+	struct rudpmsg_link *attempt; /* ours, on its way, or NULL */
+	struct rudpmsg_outbox outbox;
+	struct rudpmsg_inbox inbox;
+	uint64_t stream, peer_stream, peer_run;
+	uint64_t known_link;       /* the last one that the peer dialed and that stood */
+	uint64_t told;             /* acknowledged to the peer, on the present link */
+	enum rudpmsg_ack peer_ack; /* what the peer asks of us */
+	uint32_t peer_message_bytes_max;
+	char *host; /* NULL: the peer comes to us */
+	uint16_t port;
+	unsigned failures; /* attempts in a row */
+	int error;         /* of the last attempt, positive; 0: none yet */
+	bool has_stood;    /* there was a link */
+	struct hub_timer retry;
+	struct hub_timer give_up;
+	struct rudp_list eventful; /* in hub->eventful */
+	unsigned events;           /* a bit for each kind that waits */
+	uint64_t told_answered, failed_id;
+	int broken_reason, failed_reason;
+	bool told_readable;
+	struct rudp_list waiting; /* in hub->readable: messages wait */
+	struct rudp_list blocked; /* in hub->blocked: its link was refused room */
+};
+
+/* How far a sender has got that has no connection any more. */
+struct sender {
+	UT_hash_handle hh;
+	struct rudp_list age;
+	char name[RUDPMSG_NAME_MAX + 1];
+	uint64_t stream, received, handled;
+};
+
+/* A connection that is gone and has its last event to tell. */
+struct farewell {
+	struct rudp_list all;
+	struct rudpmsg_event failed, disconnected;
+};
+
+struct rudpmsg_hub {
+	struct rudpmsg_hub_config config;
+	struct rudpmsg_conn *by_id, *by_name;
+	struct sender *senders;
+	struct rudp_list sender_ages; /* the one silent longest first */
+	unsigned sender_count, stranger_count;
+	struct rudp_list links; /* oldest first */
+	struct rudp_list to_dial, to_write, to_read, to_close;
+	struct rudp_list eventful, readable, tickets, farewells;
+	struct rudp_timer_wheel wheel;
+	struct rudpmsg_stats stats;
+	uint64_t random, run, last_link, last_conn_id, last_ticket, unanswered;
+	unsigned changes;
+	bool is_stopped; /* no new links */
+};
+
+uint64_t rudpmsg_hub_random(struct rudpmsg_hub *hub);
+/* RUDP_NEVER cancels. */
+void rudpmsg_hub_arm(struct rudpmsg_hub *hub, struct hub_timer *timer, int64_t deadline_at_ns);
+
+/* hub_conn.c */
+struct rudpmsg_conn *rudpmsg_conn_new(struct rudpmsg_hub *hub, const char *name, int *error);
+void rudpmsg_conn_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason);
+void rudpmsg_conn_note_readable(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
+void rudpmsg_conn_on_answered(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t count);
+void rudpmsg_conn_take_stream(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t stream);
+/* All up to it has been acknowledged, or is to be. */
+uint64_t rudpmsg_conn_acknowledged(const struct rudpmsg_conn *conn);
+void rudpmsg_conn_free_all(struct rudpmsg_hub *hub);
+
+/* hub_dial.c */
+struct rudpmsg_link *rudpmsg_link_new(struct rudpmsg_hub *hub, enum link_state state);
+int rudpmsg_conn_dial(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_t now_at_ns);
+void rudpmsg_conn_on_retry(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_t now_at_ns);
+void rudpmsg_conn_retry_later(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
+			      int64_t now_at_ns);
+/* An attempt has come to nothing; reason RUDPMSG_REASON_NONE: the stream failed with error. */
+void rudpmsg_link_on_failed(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+			    enum rudpmsg_reason reason, int error, int64_t now_at_ns);
+void rudpmsg_ticket_settle(struct rudpmsg_hub *hub, struct ticket *ticket, rudpmsg_conn_id conn,
+			   int error);
+
+/* hub_greet.c */
+void rudpmsg_link_greet(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now_at_ns);
+void rudpmsg_link_on_iam(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+			 const struct rudpmsg_frame *frame, int64_t now_at_ns);
+void rudpmsg_link_on_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+			       const struct rudpmsg_frame *frame, int64_t now_at_ns);
+void rudpmsg_link_on_ack_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+				   const struct rudpmsg_frame *frame, int64_t now_at_ns);
+
+/* hub_link.c */
+void rudpmsg_link_enter(struct rudpmsg_hub *hub, struct rudpmsg_link *link, enum link_state next,
+			int64_t deadline_at_ns);
+/* Ends it with a last word where its state allows one; its connection is not told. */
+void rudpmsg_link_bye(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+		      enum rudpmsg_reason reason, int64_t now_at_ns);
+/* Ends it without a word; its connection is not told. */
+void rudpmsg_link_end(struct rudpmsg_hub *hub, struct rudpmsg_link *link);
+void rudpmsg_link_want_write(struct rudpmsg_hub *hub, struct rudpmsg_link *link);
+/* Room in the control frames that wait; NULL: too many (the peer does not read). */
+uint8_t *rudpmsg_link_control_room(struct rudpmsg_link *link, size_t bytes);
+void rudpmsg_link_control_commit(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes);
+/* Patience is over. */
+void rudpmsg_link_on_time(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now_at_ns);
+/* A READY link has broken: its connection goes on without. error is a positive errno value. */
+void rudpmsg_link_on_broken(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int error,
+			    int64_t now_at_ns);
+
+/* hub_events.c */
+void rudpmsg_conn_event(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
+			enum rudpmsg_event_kind kind);
+void rudpmsg_conn_farewell(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "messaging/inbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CAPACITY_MIN 64u
+#define CAPACITY_MAX (1u << 30)
+
+struct rudpmsg_chunk *rudpmsg_chunk_new(size_t size)
+{
+	struct rudpmsg_chunk *chunk;
+
+	if (size < RUDPMSG_CHUNK_BYTES)
+		size = RUDPMSG_CHUNK_BYTES;
+	chunk = malloc(sizeof *chunk + size);
+	if (!chunk)
+		return NULL;
+	chunk->references = 1;
+	chunk->size = size;
+	chunk->used = 0;
+	return chunk;
+}
+
+void rudpmsg_chunk_put(struct rudpmsg_chunk *chunk)
+{
+	if (chunk && --chunk->references == 0)
+		free(chunk);
+}
+
+void rudpmsg_inbox_init(struct rudpmsg_inbox *inbox)
+{
+	memset(inbox, 0, sizeof *inbox);
+}
+
+static struct rudpmsg_entry *entry_at(const struct rudpmsg_inbox *inbox, uint64_t place)
+{
+	return inbox->entries + (place & (inbox->capacity - 1));
+}
+
+void rudpmsg_inbox_fini(struct rudpmsg_inbox *inbox)
+{
+	uint64_t place;
+
+	for (place = inbox->head; place < inbox->tail; place++)
+		rudpmsg_chunk_put(entry_at(inbox, place)->chunk);
+	free(inbox->entries);
+	memset(inbox, 0, sizeof *inbox);
+}
+
+void rudpmsg_inbox_restart(struct rudpmsg_inbox *inbox, uint64_t received)
+{
+	uint64_t place;
+
+	/* Ids of the old stream mean nothing in the new one: what is left of it is never
+	 * acknowledged. */
+	for (place = inbox->head; place < inbox->tail; place++)
+		entry_at(inbox, place)->id = 0;
+	inbox->received_id = inbox->handled_id = inbox->stored_id = received;
+}
+
+static int grow(struct rudpmsg_inbox *inbox)
+{
+	uint32_t capacity = inbox->capacity ? inbox->capacity * 2 : CAPACITY_MIN;
+	struct rudpmsg_entry *entries;
+	uint64_t place;
+
+	if (capacity > CAPACITY_MAX)
+		return -ENOMEM;
+	entries = malloc(capacity * sizeof *entries);
+	if (!entries)
+		return -ENOMEM;
+	for (place = inbox->head; place < inbox->tail; place++)
+		entries[place & (capacity - 1)] = *entry_at(inbox, place);
+	free(inbox->entries);
+	inbox->entries = entries;
+	inbox->capacity = capacity;
+	return 0;
+}
+
+static uint64_t cost(const struct rudpmsg_entry *entry)
+{
+	return entry->length + sizeof *entry;
+}
+
+int rudpmsg_inbox_add(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_t *bytes,
+		      uint32_t length, struct rudpmsg_chunk *chunk)
+{
+	struct rudpmsg_entry *entry;
+
+	if (id <= inbox->received_id)
+		return -EEXIST;
+	if (inbox->tail - inbox->head == inbox->capacity && grow(inbox) < 0)
+		return -ENOMEM;
+	entry = entry_at(inbox, inbox->tail++);
+	*entry = (struct rudpmsg_entry){id, bytes, length, RUDPMSG_ENTRY_WAITING, chunk};
+	chunk->references++;
+	inbox->bytes += cost(entry);
+	inbox->received_id = id;
+	return 0;
+}
+
+bool rudpmsg_inbox_is_waiting(const struct rudpmsg_inbox *inbox)
+{
+	return inbox->next < inbox->tail;
+}
+
+const struct rudpmsg_entry *rudpmsg_inbox_take(struct rudpmsg_inbox *inbox, uint64_t *place)
+{
+	struct rudpmsg_entry *entry;
+
+	if (!rudpmsg_inbox_is_waiting(inbox))
+		return NULL;
+	*place = inbox->next++;
+	entry = entry_at(inbox, *place);
+	entry->state = RUDPMSG_ENTRY_TAKEN;
+	entry->chunk->references++;
+	return entry;
+}
+
+bool rudpmsg_inbox_done(struct rudpmsg_inbox *inbox, uint64_t place)
+{
+	uint64_t before = inbox->handled_id;
+	struct rudpmsg_entry *entry;
+
+	if (place < inbox->head || place >= inbox->next)
+		return false;
+	entry = entry_at(inbox, place);
+	if (entry->state == RUDPMSG_ENTRY_DONE)
+		return false;
+	entry->state = RUDPMSG_ENTRY_DONE;
+	while (inbox->head < inbox->next &&
+	       (entry = entry_at(inbox, inbox->head))->state == RUDPMSG_ENTRY_DONE) {
+		if (entry->id > inbox->handled_id)
+			inbox->handled_id = entry->id;
+		inbox->bytes -= cost(entry);
+		rudpmsg_chunk_put(entry->chunk);
+		inbox->head++;
+	}
+	return inbox->handled_id != before;
+}
+
+void rudpmsg_inbox_trim(struct rudpmsg_inbox *inbox)
+{
+	if (inbox->head < inbox->tail)
+		return;
+	free(inbox->entries);
+	inbox->entries = NULL;
+	inbox->capacity = 0;
+}
+
+bool rudpmsg_inbox_check(const struct rudpmsg_inbox *inbox)
+{
+	uint64_t place, bytes = 0, previous = 0;
+	const struct rudpmsg_entry *entry;
+
+	if (inbox->head > inbox->next || inbox->next > inbox->tail ||
+	    inbox->tail - inbox->head > inbox->capacity || inbox->handled_id > inbox->received_id)
+		return false;
+	for (place = inbox->head; place < inbox->tail; place++) {
+		entry = entry_at(inbox, place);
+		if (entry->id != 0 && (entry->id <= previous || entry->id > inbox->received_id))
+			return false;
+		if ((entry->state == RUDPMSG_ENTRY_WAITING) != (place >= inbox->next))
+			return false;
+		previous = entry->id;
+		bytes += cost(entry);
+	}
+	return bytes == inbox->bytes;
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "messaging/node_private.h"
+
+#define NS_PER_S RUDP_NS_PER_S
+
+static const struct rudpmsg_limits default_limits = {
+	.message_bytes_max = 1u << 20,
+	.queue_bytes_max = 64u << 20,
+	.queue_messages_max = 1000000,
+	.unread_bytes_max = 16u << 20,
+	.connections_max = 65536,
+	.strangers_max = 256,
+	.senders_max = 65536,
+};
+
+int64_t rudpmsg_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* ---- telling and waiting ---- */
+
+void rudpmsg_node_wake(struct rudpmsg_node *node)
+{
+	uint64_t one = 1;
+
+	if (!node->is_asleep)
+		return;
+	node->is_asleep = false;
+	while (write(node->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+		;
+}
+
+static void nudge(struct rudpmsg_node *node)
+{
+	uint64_t one = 1;
+
+	if (node->is_nudged)
+		return;
+	node->is_nudged = true;
+	while (write(node->nudge_fd, &one, sizeof one) < 0 && errno == EINTR)
+		;
+}
+
+void rudpmsg_node_tell(struct rudpmsg_node *node)
+{
+	unsigned changes = rudpmsg_hub_take_changes(node->hub);
+
+	if ((changes & RUDPMSG_CHANGED_ROOM) && node->room.count > 0)
+		pthread_cond_broadcast(&node->room.cond);
+	if ((changes & RUDPMSG_CHANGED_READABLE) && node->readable.count > 0)
+		pthread_cond_broadcast(&node->readable.cond);
+	if ((changes & RUDPMSG_CHANGED_ANSWER) && node->answer.count > 0)
+		pthread_cond_broadcast(&node->answer.cond);
+	if ((changes & RUDPMSG_CHANGED_CONNECT) && node->connect.count > 0)
+		pthread_cond_broadcast(&node->connect.cond);
+	if ((changes & RUDPMSG_CHANGED_EVENT) && node->eventful.count > 0)
+		pthread_cond_broadcast(&node->eventful.cond);
+	if (changes & RUDPMSG_CHANGED_EVENT)
+		nudge(node);
+	if (changes & RUDPMSG_CHANGED_WORK)
+		rudpmsg_node_wake(node);
+}
+
+int rudpmsg_node_wait(struct rudpmsg_node *node, struct waiters *waiters, int64_t until_ns)
+{
+	struct timespec until = {until_ns / NS_PER_S, until_ns % NS_PER_S};
+	int rc = 0;
+
+	waiters->count++;
+	if (until_ns == RUDP_NEVER)
+		pthread_cond_wait(&waiters->cond, &node->lock);
+	else
+		rc = pthread_cond_timedwait(&waiters->cond, &node->lock, &until);
+	waiters->count--;
+	return -rc;
+}
+
+/* ---- opening ---- */
+
+static int complain(char *text, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, RUDPMSG_ERROR_TEXT_SIZE, format, args);
+	va_end(args);
+	return error;
+}
+
+static void fill_limits(struct rudpmsg_limits *to)
+{
+#define FILL(field) to->field = to->field ? to->field : default_limits.field
+	FILL(message_bytes_max);
+	FILL(queue_bytes_max);
+	FILL(queue_messages_max);
+	FILL(unread_bytes_max);
+	FILL(connections_max);
+	FILL(strangers_max);
+	FILL(senders_max);
+#undef FILL
+}
+
+static int64_t or_default(int64_t given_ns, int64_t default_ns)
+{
+	return given_ns > 0 ? given_ns : default_ns;
+}
+
+static int make_config(struct rudpmsg_hub_config *config, const char *name,
+		       const struct rudpmsg_options *options, char *text)
+{
+	static const struct rudpmsg_options defaults;
+	ssize_t n;
+
+	if (!options)
+		options = &defaults;
+	if (!name || !rudpmsg_name_is_valid(name, strlen(name)))
+		return complain(text, -EINVAL,
+				"the name of a node has 1 to %d printable characters without space",
+				RUDPMSG_NAME_MAX);
+	if (options->limits.message_bytes_max > RUDPMSG_MESSAGE_BYTES_TOP)
+		return complain(text, -EINVAL,
+				"limits.message_bytes_max is %u, at most %u is possible",
+				options->limits.message_bytes_max, RUDPMSG_MESSAGE_BYTES_TOP);
+	if (options->store_directory || options->ack == RUDPMSG_ACK_STORED)
+		return complain(text, -EOPNOTSUPP,
+				"this version has no store: leave store_directory NULL");
+	if (options->ack > RUDPMSG_ACK_STORED || options->transport > RUDPMSG_TRANSPORT_TCP)
+		return complain(text, -EINVAL,
+				"options.ack or options.transport is not one of its enum");
+	memset(config, 0, sizeof *config);
+	strcpy(config->name, name);
+	config->ack = options->ack;
+	config->limits = options->limits;
+	fill_limits(&config->limits);
+	config->handshake_timeout_ns = or_default(options->handshake_timeout_ns, 10 * NS_PER_S);
+	config->backoff_first_ns = or_default(options->backoff_first_ns, NS_PER_S / 10);
+	config->backoff_max_ns = or_default(options->backoff_max_ns, 30 * NS_PER_S);
+	config->give_up_ns = or_default(options->give_up_ns, RUDP_NEVER);
+	n = getrandom(&config->seed, sizeof config->seed, 0);
+	if (n != sizeof config->seed)
+		return complain(text, -EIO, "no random numbers from the kernel");
+	return 0;
+}
+
+static void waiters_init(struct waiters *waiters)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&waiters->cond, &attributes);
+	pthread_condattr_destroy(&attributes);
+	waiters->count = 0;
+}
+
+static int open_descriptors(struct rudpmsg_node *node)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &node->wake};
+
+	node->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	node->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	node->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	node->wake = (struct watch){WATCH_WAKE, node->wake_fd};
+	if (node->epoll_fd < 0 || node->wake_fd < 0 || node->nudge_fd < 0 ||
+	    epoll_ctl(node->epoll_fd, EPOLL_CTL_ADD, node->wake_fd, &event) < 0)
+		return -errno;
+	return 0;
+}
+
+static void close_descriptors(struct rudpmsg_node *node)
+{
+	if (node->epoll_fd >= 0)
+		close(node->epoll_fd);
+	if (node->wake_fd >= 0)
+		close(node->wake_fd);
+	if (node->nudge_fd >= 0)
+		close(node->nudge_fd);
+}
+
+/* The host program's signals are none of our threads' business. */
+static int start_loop(struct rudpmsg_node *node)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&node->loop, NULL, rudpmsg_node_loop, node);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -rc;
+}
+
+int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
+		      const struct rudpmsg_options *options, char text[RUDPMSG_ERROR_TEXT_SIZE])
+{
+	char unwanted[RUDPMSG_ERROR_TEXT_SIZE];
+	struct rudpmsg_hub_config config;
+	struct rudpmsg_node *node;
+	int rc;
+
+	text = text ? text : unwanted;
+	text[0] = '\0';
+	*out = NULL;
+	rc = make_config(&config, name, options, text);
+	if (rc < 0)
+		return rc;
+	node = calloc(1, sizeof *node);
+	if (!node)
+		return -ENOMEM;
+	pthread_mutex_init(&node->lock, NULL);
+	pthread_cond_init(&node->to_resolve_cond, NULL);
+	waiters_init(&node->room);
+	waiters_init(&node->readable);
+	waiters_init(&node->answer);
+	waiters_init(&node->connect);
+	waiters_init(&node->eventful);
+	rudp_list_init(&node->to_resolve);
+	rudp_list_init(&node->resolved);
+	node->transport = options && options->transport == RUDPMSG_TRANSPORT_TCP
+				  ? &rudpmsg_transport_tcp
+				  : &rudpmsg_transport_rudp;
+	rc = open_descriptors(node);
+	if (rc < 0)
+		goto free_node;
+	rc = -ENOMEM;
+	node->hub = rudpmsg_hub_new(&config, rudpmsg_now_ns());
+	if (!node->hub)
+		goto free_node;
+	rc = start_loop(node);
+	if (rc < 0)
+		goto free_hub;
+	*out = node;
+	return 0;
+
+free_hub:
+	rudpmsg_hub_free(node->hub);
+free_node:
+	close_descriptors(node);
+	free(node);
+	return complain(text, rc, "cannot open a node: %s", strerror(-rc));
+}
+
+/* ---- closing ---- */
+
+static void wake_everybody(struct rudpmsg_node *node)
+{
+	pthread_cond_broadcast(&node->room.cond);
+	pthread_cond_broadcast(&node->readable.cond);
+	pthread_cond_broadcast(&node->answer.cond);
+	pthread_cond_broadcast(&node->connect.cond);
+	pthread_cond_broadcast(&node->eventful.cond);
+}
+
+int rudpmsg_node_close(struct rudpmsg_node *node, int64_t timeout_ns, uint64_t *left)
+{
+	int64_t until_ns =
+		timeout_ns == RUDPMSG_FOREVER ? RUDP_NEVER : rudpmsg_now_ns() + timeout_ns;
+	uint64_t unanswered;
+
+	pthread_mutex_lock(&node->lock);
+	node->is_closing = true;
+	rudpmsg_hub_stop_accepting(node->hub);
+	wake_everybody(node);
+	while (rudpmsg_hub_unanswered(node->hub) > 0)
+		if (rudpmsg_node_wait(node, &node->answer, until_ns) < 0)
+			break;
+	unanswered = rudpmsg_hub_unanswered(node->hub);
+	rudpmsg_hub_end_links(node->hub, rudpmsg_now_ns());
+	rudpmsg_node_tell(node);
+	/* Last words have two seconds at most: the hub ends whom they do not reach. */
+	while (rudpmsg_hub_has_links(node->hub))
+		if (rudpmsg_node_wait(node, &node->connect, rudpmsg_now_ns() + 3 * NS_PER_S) < 0)
+			break;
+	pthread_mutex_unlock(&node->lock);
+	if (left)
+		*left = unanswered;
+	return unanswered > 0 ? -ETIMEDOUT : 0;
+}
+
+static void free_streams(struct rudpmsg_node *node)
+{
+	struct rudpmsg_link *link;
+	struct rudp_list *resolved;
+	struct stream *stream;
+
+	rudpmsg_hub_end_links(node->hub, rudpmsg_now_ns());
+	rudpmsg_hub_on_time(node->hub, RUDP_NEVER - 1); /* last words are not waited for */
+	while ((link = rudpmsg_hub_next_close(node->hub))) {
+		stream = rudpmsg_link_user(link);
+		rudpmsg_link_free(link);
+		if (stream && rudp_list_is_linked(&stream->resolved))
+			rudp_list_remove(&stream->resolved);
+		if (stream)
+			rudpmsg_stream_free(node, stream);
+	}
+	while ((resolved = rudp_list_pop(&node->resolved)) ||
+	       (resolved = rudp_list_pop(&node->to_resolve)))
+		rudpmsg_stream_free(node, RUDP_LIST_OWNER(resolved, struct stream, resolved));
+}
+
+void rudpmsg_node_free(struct rudpmsg_node *node)
+{
+	unsigned i;
+
+	if (!node)
+		return;
+	pthread_mutex_lock(&node->lock);
+	node->is_closing = node->is_over = true;
+	wake_everybody(node);
+	node->is_asleep = true; /* whatever it is */
+	rudpmsg_node_wake(node);
+	pthread_mutex_unlock(&node->lock);
+	pthread_join(node->loop, NULL);
+	rudpmsg_resolver_stop(node);
+	free_streams(node);
+	for (i = 0; i < node->listener_count; i++)
+		node->transport->close(node->listeners[i].fd);
+	rudpmsg_hub_free(node->hub);
+	close_descriptors(node);
+	pthread_cond_destroy(&node->room.cond);
+	pthread_cond_destroy(&node->readable.cond);
+	pthread_cond_destroy(&node->answer.cond);
+	pthread_cond_destroy(&node->connect.cond);
+	pthread_cond_destroy(&node->eventful.cond);
+	pthread_cond_destroy(&node->to_resolve_cond);
+	pthread_mutex_destroy(&node->lock);
+	free(node);
+}
+
+/* ---- listening ---- */
+
+static int add_listener(struct rudpmsg_node *node, int fd)
+{
+	struct watch *watch;
+	struct epoll_event event = {.events = EPOLLIN};
+	int rc = -EMFILE;
+
+	pthread_mutex_lock(&node->lock);
+	if (node->listener_count < LISTENERS_MAX) {
+		watch = node->listeners + node->listener_count;
+		*watch = (struct watch){WATCH_LISTENER, fd};
+		event.data.ptr = watch;
+		rc = epoll_ctl(node->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+		node->listener_count += rc == 0;
+	}
+	pthread_mutex_unlock(&node->lock);
+	if (rc < 0)
+		node->transport->close(fd);
+	return rc;
+}
+
+int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	struct addrinfo *addresses, *at;
+	char service[8];
+	int rc, fd, listening = 0, error = -EHOSTUNREACH;
+
+	snprintf(service, sizeof service, "%u", port ? port : RUDPMSG_PORT);
+	rc = getaddrinfo(host, service, &hints, &addresses);
+	if (rc)
+		return rc == EAI_MEMORY ? -ENOMEM : -EHOSTUNREACH;
+	for (at = addresses; at; at = at->ai_next) {
+		fd = node->transport->listen(at->ai_addr, at->ai_addrlen);
+		rc = fd < 0 ? fd : add_listener(node, fd);
+		if (rc == 0)
+			listening++;
+		/* A host without IPv6 is no reason to fail where IPv4 works. */
+		else if (rc != -EAFNOSUPPORT && rc != -EADDRNOTAVAIL)
+			error = rc;
+	}
+	freeaddrinfo(addresses);
+	return listening > 0 ? 0 : error;
+}

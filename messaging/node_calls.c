@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls of rudp/msg.h: the hub's answer, and waiting until it is another. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "messaging/node_private.h"
+
+static int64_t until(int64_t timeout_ns)
+{
+	int64_t now_ns;
+
+	if (timeout_ns >= RUDPMSG_FOREVER || timeout_ns < 0)
+		return RUDP_NEVER;
+	now_ns = rudpmsg_now_ns();
+	return timeout_ns > RUDP_NEVER - 1 - now_ns ? RUDP_NEVER : now_ns + timeout_ns;
+}
+
+/* ---- connections ---- */
+
+/* With the lock. -EINPROGRESS while it is not decided. */
+static int connect_result(struct rudpmsg_node *node, uint64_t ticket, rudpmsg_conn_id *id)
+{
+	struct rudpmsg_conn *conn;
+	int rc;
+
+	if (ticket) {
+		rc = rudpmsg_hub_connect_result(node->hub, ticket, id);
+		if (rc < 0)
+			return rc;
+	}
+	conn = rudpmsg_hub_conn(node->hub, *id);
+	if (!conn)
+		return -ECONNABORTED;
+	return rudpmsg_conn_attempt_result(conn);
+}
+
+int rudpmsg_connect(struct rudpmsg_node *node, const char *host, uint16_t port,
+		    const char *peer_name, int64_t timeout_ns, rudpmsg_conn_id *conn)
+{
+	int64_t until_ns = until(timeout_ns);
+	uint64_t ticket;
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	rc = node->is_closing ? -ESHUTDOWN
+			      : rudpmsg_hub_connect(node->hub, host, port ? port : RUDPMSG_PORT,
+						    peer_name, rudpmsg_now_ns(), &ticket, conn);
+	if (rc < 0) {
+		pthread_mutex_unlock(&node->lock);
+		return rc;
+	}
+	rudpmsg_node_tell(node);
+	while ((rc = connect_result(node, ticket, conn)) == -EINPROGRESS) {
+		if (node->is_closing)
+			rc = -ESHUTDOWN;
+		else if (timeout_ns == 0 || rudpmsg_node_wait(node, &node->connect, until_ns) < 0)
+			rc = -ETIMEDOUT;
+		else
+			continue;
+		break;
+	}
+	if (ticket)
+		rudpmsg_hub_connect_forget(node->hub, ticket);
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+int rudpmsg_disconnect(struct rudpmsg_node *node, rudpmsg_conn_id id, bool drain,
+		       int64_t timeout_ns)
+{
+	int64_t until_ns = until(timeout_ns);
+	struct rudpmsg_conn *conn;
+	int rc = 0;
+
+	pthread_mutex_lock(&node->lock);
+	while ((conn = rudpmsg_hub_conn(node->hub, id)) && drain && rc == 0 && !node->is_closing &&
+	       rudpmsg_conn_unanswered(conn) > 0)
+		rc = rudpmsg_node_wait(node, &node->answer, until_ns);
+	if (conn)
+		rudpmsg_hub_disconnect(node->hub, conn, ECANCELED, rudpmsg_now_ns());
+	else
+		rc = -ENOENT;
+	rudpmsg_node_tell(node);
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+int rudpmsg_conn_find(struct rudpmsg_node *node, const char *peer_name, rudpmsg_conn_id *id)
+{
+	struct rudpmsg_conn *conn;
+
+	pthread_mutex_lock(&node->lock);
+	conn = rudpmsg_hub_find(node->hub, peer_name);
+	if (conn)
+		*id = rudpmsg_conn_id_of(conn);
+	pthread_mutex_unlock(&node->lock);
+	return conn ? 0 : -ENOENT;
+}
+
+int rudpmsg_conn_name(struct rudpmsg_node *node, rudpmsg_conn_id id,
+		      char name[RUDPMSG_NAME_MAX + 1])
+{
+	struct rudpmsg_conn *conn;
+
+	pthread_mutex_lock(&node->lock);
+	conn = rudpmsg_hub_conn(node->hub, id);
+	if (conn)
+		strcpy(name, rudpmsg_conn_name_of(conn));
+	pthread_mutex_unlock(&node->lock);
+	return conn ? 0 : -ENOENT;
+}
+
+/* ---- sending ---- */
+
+int rudpmsg_send(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *bytes, size_t length,
+		 int64_t timeout_ns, rudpmsg_message_id *message)
+{
+	int64_t until_ns = 0;
+	rudpmsg_message_id unwanted;
+	struct rudpmsg_conn *conn;
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	for (;;) {
+		conn = node->is_closing ? NULL : rudpmsg_hub_conn(node->hub, id);
+		if (!conn) {
+			rc = node->is_closing ? -ESHUTDOWN : -ENOENT;
+			break;
+		}
+		rc = rudpmsg_hub_send(node->hub, conn, bytes, length, message ? message : &unwanted,
+				      rudpmsg_now_ns());
+		if (rc != -EAGAIN || timeout_ns == 0)
+			break;
+		if (until_ns == 0)
+			until_ns = until(timeout_ns);
+		rc = rudpmsg_node_wait(node, &node->room, until_ns);
+		if (rc < 0)
+			break;
+	}
+	rudpmsg_node_tell(node);
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+int rudpmsg_state(struct rudpmsg_node *node, rudpmsg_conn_id id, rudpmsg_message_id message,
+		  enum rudpmsg_state *state, int *reason)
+{
+	struct rudpmsg_conn *conn;
+
+	pthread_mutex_lock(&node->lock);
+	conn = rudpmsg_hub_conn(node->hub, id);
+	if (conn)
+		*state = rudpmsg_conn_state(conn, message, reason);
+	pthread_mutex_unlock(&node->lock);
+	return conn ? 0 : -ENOENT;
+}
+
+/* With the lock. -EINPROGRESS: neither acknowledged nor failed. */
+static int answer_of(struct rudpmsg_node *node, rudpmsg_conn_id id, rudpmsg_message_id message)
+{
+	struct rudpmsg_conn *conn = rudpmsg_hub_conn(node->hub, id);
+	int reason = 0;
+
+	if (!conn)
+		return -ENOENT;
+	switch (rudpmsg_conn_state(conn, message, &reason)) {
+	case RUDPMSG_STATE_UNKNOWN:
+		return -ENOENT;
+	case RUDPMSG_STATE_QUEUED:
+	case RUDPMSG_STATE_SENT:
+		return -EINPROGRESS;
+	case RUDPMSG_STATE_ACKNOWLEDGED:
+		return 0;
+	case RUDPMSG_STATE_FAILED:
+		return -reason;
+	}
+	return -ENOENT;
+}
+
+int rudpmsg_wait(struct rudpmsg_node *node, rudpmsg_conn_id id, rudpmsg_message_id message,
+		 int64_t timeout_ns)
+{
+	int64_t until_ns = until(timeout_ns);
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	while ((rc = answer_of(node, id, message)) == -EINPROGRESS && timeout_ns != 0)
+		if (node->is_over || rudpmsg_node_wait(node, &node->answer, until_ns) < 0)
+			break;
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+/* ---- receiving ---- */
+
+int rudpmsg_receive(struct rudpmsg_node *node, rudpmsg_conn_id id, int64_t timeout_ns,
+		    struct rudpmsg_message *message)
+{
+	int64_t until_ns = 0;
+	struct rudpmsg_conn *conn;
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	for (;;) {
+		conn = id ? rudpmsg_hub_conn(node->hub, id) : NULL;
+		rc = id && !conn ? -ENOENT : rudpmsg_hub_receive(node->hub, conn, message);
+		if (rc != -EAGAIN)
+			break;
+		if (node->is_closing) {
+			rc = -ESHUTDOWN;
+			break;
+		}
+		if (timeout_ns == 0)
+			break;
+		if (until_ns == 0)
+			until_ns = until(timeout_ns);
+		rc = rudpmsg_node_wait(node, &node->readable, until_ns);
+		if (rc < 0)
+			break;
+	}
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+void rudpmsg_done(struct rudpmsg_node *node, struct rudpmsg_message *message)
+{
+	if (!message->reserved)
+		return;
+	pthread_mutex_lock(&node->lock);
+	rudpmsg_hub_done(node->hub, message->conn, message->place);
+	rudpmsg_chunk_put(message->reserved);
+	rudpmsg_node_tell(node);
+	pthread_mutex_unlock(&node->lock);
+	message->reserved = NULL;
+	message->bytes = NULL;
+}
+
+/* ---- events ---- */
+
+int rudpmsg_fd(struct rudpmsg_node *node)
+{
+	return node->nudge_fd;
+}
+
+int rudpmsg_event(struct rudpmsg_node *node, struct rudpmsg_event *event)
+{
+	uint64_t count;
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	rc = rudpmsg_hub_event(node->hub, event);
+	if (rc == -EAGAIN && node->is_nudged) {
+		node->is_nudged = false;
+		while (read(node->nudge_fd, &count, sizeof count) < 0 && errno == EINTR)
+			;
+	}
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+int rudpmsg_event_wait(struct rudpmsg_node *node, int64_t timeout_ns, struct rudpmsg_event *event)
+{
+	int64_t until_ns = until(timeout_ns);
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	while ((rc = rudpmsg_hub_event(node->hub, event)) == -EAGAIN) {
+		if (node->is_closing)
+			rc = -ESHUTDOWN;
+		else if (rudpmsg_node_wait(node, &node->eventful, until_ns) < 0)
+			rc = -ETIMEDOUT;
+		else
+			continue;
+		break;
+	}
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+void rudpmsg_stats(struct rudpmsg_node *node, struct rudpmsg_stats *stats, size_t size)
+{
+	size_t known = size < sizeof *stats ? size : sizeof *stats;
+
+	memset(stats, 0, size);
+	pthread_mutex_lock(&node->lock);
+	memcpy(stats, rudpmsg_hub_stats(node->hub), known);
+	pthread_mutex_unlock(&node->lock);
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop thread: the only one that touches descriptors of links. */
+#include <errno.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "messaging/node_private.h"
+
+/* ---- in ---- */
+
+/* Returns false when there is nothing more to read now. */
+static bool read_once(struct rudpmsg_node *node, struct stream *stream)
+{
+	uint8_t *room = NULL;
+	size_t size;
+	ssize_t n;
+
+	pthread_mutex_lock(&node->lock);
+	size = stream->link ? rudpmsg_hub_read_room(node->hub, stream->link, &room) : 0;
+	pthread_mutex_unlock(&node->lock);
+	if (size == 0) {
+		/* Whoever takes messages lets it go on: rudpmsg_hub_next_read. */
+		(void)rudpmsg_stream_watch(node, stream, false, stream->wants_out);
+		return false;
+	}
+	n = node->transport->read(stream->watch.fd, room, size);
+	if (n == -EAGAIN || n == -EINTR)
+		return false;
+	pthread_mutex_lock(&node->lock);
+	if (n > 0)
+		rudpmsg_hub_on_read(node->hub, stream->link, (size_t)n, rudpmsg_now_ns());
+	else
+		rudpmsg_hub_on_ended(node->hub, stream->link, (int)-n, rudpmsg_now_ns());
+	rudpmsg_node_tell(node);
+	pthread_mutex_unlock(&node->lock);
+	return n > 0 && (size_t)n == size;
+}
+
+static void read_some(struct rudpmsg_node *node, struct stream *stream)
+{
+	int i;
+
+	for (i = 0; i < READS_AT_ONCE; i++)
+		if (!read_once(node, stream))
+			return;
+}
+
+static void accept_one(struct rudpmsg_node *node, int fd)
+{
+	struct stream *stream = rudpmsg_stream_new(node, fd);
+
+	if (!stream) {
+		node->transport->close(fd);
+		return;
+	}
+	pthread_mutex_lock(&node->lock);
+	stream->link = rudpmsg_hub_on_accepted(node->hub, stream, rudpmsg_now_ns());
+	pthread_mutex_unlock(&node->lock);
+	if (!stream->link) {
+		rudpmsg_stream_free(node, stream);
+		return;
+	}
+	if (rudpmsg_stream_watch(node, stream, true, false) == 0)
+		return;
+	pthread_mutex_lock(&node->lock);
+	rudpmsg_hub_on_ended(node->hub, stream->link, ENOMEM, rudpmsg_now_ns());
+	pthread_mutex_unlock(&node->lock);
+}
+
+static void accept_some(struct rudpmsg_node *node, const struct watch *listener)
+{
+	int fd, i;
+
+	for (i = 0; i < ACCEPTS_AT_ONCE; i++) {
+		fd = node->transport->accept(listener->fd);
+		if (fd < 0)
+			return; /* out of descriptors: it stays readable, and others close meanwhile
+				 */
+		accept_one(node, fd);
+	}
+}
+
+/* ---- out ---- */
+
+/* With the lock. */
+static void write_some(struct rudpmsg_node *node, struct rudpmsg_link *link)
+{
+	struct stream *stream = rudpmsg_link_user(link);
+	struct iovec iov[3];
+	ssize_t n = 0;
+	int count;
+
+	if (!stream || stream->watch.fd < 0 || stream->is_dialing || stream->cannot_write)
+		return;
+	while ((count = rudpmsg_hub_write_next(link, iov, 3)) > 0) {
+		n = node->transport->write(stream->watch.fd, iov, count);
+		if (n <= 0)
+			break;
+		rudpmsg_hub_on_written(node->hub, link, (size_t)n, rudpmsg_now_ns());
+	}
+	/* What the peer said before it went is still to be read: the reader ends the link. */
+	stream->cannot_write =
+		count > 0 && n < 0 && n != -EAGAIN && n != -EINTR && n != -ENOBUFS && n != -ENOMEM;
+	(void)rudpmsg_stream_watch(node, stream, stream->wants_in,
+				   count > 0 && !stream->cannot_write);
+}
+
+/* ---- the hub's lists ---- */
+
+static void dial_all(struct rudpmsg_node *node)
+{
+	struct rudpmsg_link *link;
+
+	while ((link = rudpmsg_hub_next_dial(node->hub))) {
+		pthread_mutex_unlock(&node->lock);
+		rudpmsg_stream_dial(node, link);
+		pthread_mutex_lock(&node->lock);
+	}
+}
+
+static void close_all(struct rudpmsg_node *node)
+{
+	struct rudpmsg_link *link;
+	struct stream *stream;
+
+	while ((link = rudpmsg_hub_next_close(node->hub))) {
+		stream = rudpmsg_link_user(link);
+		rudpmsg_link_free(link);
+		if (!stream)
+			continue;
+		stream->link = NULL;
+		if (!rudp_list_is_linked(&stream->resolved) &&
+		    !(stream->is_dialing && stream->watch.fd < 0))
+			rudpmsg_stream_free(node, stream);
+		/* else: its host is being looked up, and it is freed when that is over */
+	}
+}
+
+static void take_resolved(struct rudpmsg_node *node)
+{
+	struct rudp_list *link;
+	struct stream *stream;
+
+	while ((link = rudp_list_pop(&node->resolved))) {
+		stream = RUDP_LIST_OWNER(link, struct stream, resolved);
+		if (!stream->link) {
+			rudpmsg_stream_free(node, stream);
+			continue;
+		}
+		pthread_mutex_unlock(&node->lock);
+		rudpmsg_stream_on_resolved(node, stream);
+		pthread_mutex_lock(&node->lock);
+	}
+}
+
+/* Links whose application was behind and is not any more. */
+static void read_on(struct rudpmsg_node *node)
+{
+	struct rudpmsg_link *link;
+	struct stream *stream;
+
+	while ((link = rudpmsg_hub_next_read(node->hub))) {
+		stream = rudpmsg_link_user(link);
+		rudpmsg_hub_on_read(node->hub, link, 0, rudpmsg_now_ns());
+		if (stream->watch.fd >= 0)
+			(void)rudpmsg_stream_watch(node, stream, true, stream->wants_out);
+	}
+}
+
+/* With the lock. */
+static void serve(struct rudpmsg_node *node)
+{
+	struct rudpmsg_link *link;
+
+	rudpmsg_hub_on_time(node->hub, rudpmsg_now_ns());
+	take_resolved(node);
+	dial_all(node);
+	read_on(node);
+	while ((link = rudpmsg_hub_next_write(node->hub)))
+		write_some(node, link);
+	close_all(node);
+	rudpmsg_node_tell(node);
+}
+
+/* ---- the thread ---- */
+
+static void on_stream(struct rudpmsg_node *node, struct stream *stream, unsigned events)
+{
+	if (stream->watch.fd < 0)
+		return;
+	if (stream->is_dialing) {
+		rudpmsg_stream_on_dial_event(node, stream);
+		return;
+	}
+	if (events & EPOLLOUT) {
+		pthread_mutex_lock(&node->lock);
+		if (stream->link)
+			write_some(node, stream->link);
+		pthread_mutex_unlock(&node->lock);
+	}
+	if (!stream->wants_in && (events & (EPOLLHUP | EPOLLERR)))
+		(void)rudpmsg_stream_watch(node, stream, false, false);
+	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		read_some(node, stream);
+}
+
+static void on_event(struct rudpmsg_node *node, const struct epoll_event *event)
+{
+	struct watch *watch = event->data.ptr;
+	uint64_t count;
+
+	switch (watch->kind) {
+	case WATCH_WAKE:
+		while (read(watch->fd, &count, sizeof count) < 0 && errno == EINTR)
+			;
+		break;
+	case WATCH_LISTENER:
+		accept_some(node, watch);
+		break;
+	case WATCH_STREAM:
+		on_stream(node, (struct stream *)(void *)watch, event->events);
+		break;
+	}
+}
+
+static int timeout_ms(const struct rudpmsg_node *node)
+{
+	int64_t deadline_ns = rudpmsg_hub_deadline_ns(node->hub), left_ns;
+
+	if (deadline_ns == RUDP_NEVER)
+		return -1;
+	left_ns = deadline_ns - rudpmsg_now_ns();
+	if (left_ns <= 0)
+		return 0;
+	left_ns = (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
+	return left_ns > 60000 ? 60000 : (int)left_ns;
+}
+
+void *rudpmsg_node_loop(void *context)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	struct rudpmsg_node *node = context;
+	int count, i, wait_ms;
+
+	pthread_mutex_lock(&node->lock);
+	while (!node->is_over) {
+		serve(node);
+		wait_ms = timeout_ms(node);
+		node->is_asleep = true;
+		pthread_mutex_unlock(&node->lock);
+		count = epoll_wait(node->epoll_fd, events, EVENTS_AT_ONCE, wait_ms);
+		pthread_mutex_lock(&node->lock);
+		node->is_asleep = false;
+		pthread_mutex_unlock(&node->lock);
+		for (i = 0; i < count; i++)
+			on_event(node, events + i);
+		pthread_mutex_lock(&node->lock);
+	}
+	pthread_mutex_unlock(&node->lock);
+	return NULL;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * node_private - the inside of a node, for node*.c only: a hub with a lock, a loop thread that
+ * moves its bytes, and condition variables for those who wait.
+ *
+ * node.c (opening, closing), node_loop.c (the thread), node_stream.c (descriptors), node_resolve.c
+ * (names of hosts, in a thread of its own, as looking up blocks), node_calls.c (rudp/msg.h).
+ *
+ * Lock    one for everything. The loop thread holds it while it parses and while it writes, not
+ * while it waits, reads, dials or accepts.
+ */
+#ifndef RUDPMSG_NODE_PRIVATE_H
+#define RUDPMSG_NODE_PRIVATE_H
+
+#include <netdb.h>
+#include <pthread.h>
+
+#include "messaging/hub.h"
+#include "messaging/transport.h"
+
+#define LISTENERS_MAX 64
+#define EVENTS_AT_ONCE 64
+#define READS_AT_ONCE 8 /* of one stream, before others have their turn */
+#define ACCEPTS_AT_ONCE 64
+
+/* What epoll's data points to. */
+enum watch_kind { WATCH_WAKE, WATCH_LISTENER, WATCH_STREAM };
+
+struct watch {
+	enum watch_kind kind;
+	int fd; /* -1: none (any more) */
+};
+
+struct stream {
+	struct watch watch; /* first */
+	struct rudpmsg_link *link;
+	struct addrinfo *addresses, *next; /* still to be tried */
+	bool is_dialing;
+	bool wants_in, wants_out;  /* as epoll was told */
+	bool cannot_write;         /* it failed: the reader will learn why */
+	struct rudp_list resolved; /* in node->resolved */
+	int resolve_error;
+	char *host;
+	uint16_t port;
+};
+
+struct waiters {
+	pthread_cond_t cond;
+	unsigned count;
+};
+
+struct rudpmsg_node {
+	pthread_mutex_t lock;
+	struct rudpmsg_hub *hub;
+	const struct rudpmsg_transport_ops *transport;
+	struct waiters room, readable, answer, connect, eventful;
+	pthread_t loop;
+	int epoll_fd, wake_fd, nudge_fd;
+	struct watch wake;
+	struct watch listeners[LISTENERS_MAX];
+	unsigned listener_count;
+	bool is_asleep;  /* the loop waits, or is about to: it needs to be woken for work */
+	bool is_nudged;  /* nudge_fd is readable */
+	bool is_closing; /* calls return -ESHUTDOWN */
+	bool is_over;    /* the loop ends */
+	/* Looking up names. */
+	pthread_t resolver;
+	bool has_resolver;
+	pthread_cond_t to_resolve_cond;
+	struct rudp_list to_resolve, resolved;
+};
+
+int64_t rudpmsg_now_ns(void);
+
+/* With the lock held, after calls of the hub: tells those whom its changes concern. */
+void rudpmsg_node_tell(struct rudpmsg_node *node);
+void rudpmsg_node_wake(struct rudpmsg_node *node);
+/* Waits with the lock held until something may have changed. Returns 0; -ETIMEDOUT. */
+int rudpmsg_node_wait(struct rudpmsg_node *node, struct waiters *waiters, int64_t until_ns);
+
+void *rudpmsg_node_loop(void *node);
+
+struct stream *rudpmsg_stream_new(struct rudpmsg_node *node, int fd);
+/* With neither it leaves the set: a stream that is over would wake the loop for ever. */
+int rudpmsg_stream_watch(struct rudpmsg_node *node, struct stream *stream, bool in, bool out);
+void rudpmsg_stream_free(struct rudpmsg_node *node, struct stream *stream);
+/* Begins to dial for the link; the hub hears of the end. Without the lock. */
+void rudpmsg_stream_dial(struct rudpmsg_node *node, struct rudpmsg_link *link);
+void rudpmsg_stream_on_resolved(struct rudpmsg_node *node, struct stream *stream);
+void rudpmsg_stream_on_dial_event(struct rudpmsg_node *node, struct stream *stream);
+
+/* Hands the stream to the resolver's thread; it comes back in node->resolved. Without the lock. */
+int rudpmsg_resolve(struct rudpmsg_node *node, struct stream *stream);
+void rudpmsg_resolver_stop(struct rudpmsg_node *node);
+
+#endif

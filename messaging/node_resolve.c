@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Names of hosts are looked up in a thread of its own: getaddrinfo may take its time. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "messaging/node_private.h"
+
+static void look_up(struct stream *stream)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG};
+	char port[8];
+
+	snprintf(port, sizeof port, "%u", stream->port);
+	stream->resolve_error = getaddrinfo(stream->host, port, &hints, &stream->addresses);
+}
+
+static void *run(void *context)
+{
+	struct rudpmsg_node *node = context;
+	struct rudp_list *link;
+	struct stream *stream;
+
+	pthread_mutex_lock(&node->lock);
+	while (!node->is_over) {
+		link = rudp_list_pop(&node->to_resolve);
+		if (!link) {
+			pthread_cond_wait(&node->to_resolve_cond, &node->lock);
+			continue;
+		}
+		stream = RUDP_LIST_OWNER(link, struct stream, resolved);
+		pthread_mutex_unlock(&node->lock);
+		look_up(stream);
+		pthread_mutex_lock(&node->lock);
+		rudp_list_append(&node->resolved, &stream->resolved);
+		rudpmsg_node_wake(node);
+	}
+	pthread_mutex_unlock(&node->lock);
+	return NULL;
+}
+
+/* The host program's signals are none of our threads' business. */
+static int start(struct rudpmsg_node *node)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&node->resolver, NULL, run, node);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	node->has_resolver = rc == 0;
+	return -rc;
+}
+
+int rudpmsg_resolve(struct rudpmsg_node *node, struct stream *stream)
+{
+	int rc = node->has_resolver ? 0 : start(node);
+
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&node->lock);
+	rudp_list_append(&node->to_resolve, &stream->resolved);
+	pthread_cond_signal(&node->to_resolve_cond);
+	pthread_mutex_unlock(&node->lock);
+	return 0;
+}
+
+void rudpmsg_resolver_stop(struct rudpmsg_node *node)
+{
+	if (!node->has_resolver)
+		return;
+	pthread_mutex_lock(&node->lock);
+	pthread_cond_signal(&node->to_resolve_cond);
+	pthread_mutex_unlock(&node->lock);
+	pthread_join(node->resolver, NULL);
+	node->has_resolver = false;
+}

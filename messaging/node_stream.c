@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* Streams: a descriptor for each link, and the way to one for a link that is to be dialed. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "messaging/node_private.h"
+
+struct stream *rudpmsg_stream_new(struct rudpmsg_node *node, int fd)
+{
+	struct stream *stream = calloc(1, sizeof *stream);
+
+	(void)node;
+	if (!stream)
+		return NULL;
+	stream->watch.kind = WATCH_STREAM;
+	stream->watch.fd = fd;
+	return stream;
+}
+
+int rudpmsg_stream_watch(struct rudpmsg_node *node, struct stream *stream, bool in, bool out)
+{
+	struct epoll_event event = {.events = (in ? (unsigned)EPOLLIN : 0) |
+					      (out ? (unsigned)EPOLLOUT : 0),
+				    .data.ptr = stream};
+	bool was_watched = stream->wants_in || stream->wants_out;
+	int operation = !in && !out ? EPOLL_CTL_DEL : was_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+	if (in == stream->wants_in && out == stream->wants_out)
+		return 0;
+	if (epoll_ctl(node->epoll_fd, operation, stream->watch.fd, &event) < 0)
+		return -errno;
+	stream->wants_in = in;
+	stream->wants_out = out;
+	return 0;
+}
+
+static void drop_descriptor(struct rudpmsg_node *node, struct stream *stream)
+{
+	if (stream->watch.fd < 0)
+		return;
+	node->transport->close(stream->watch.fd); /* and so it leaves the epoll set */
+	stream->watch.fd = -1;
+	stream->wants_in = stream->wants_out = false;
+}
+
+void rudpmsg_stream_free(struct rudpmsg_node *node, struct stream *stream)
+{
+	drop_descriptor(node, stream);
+	if (stream->addresses)
+		freeaddrinfo(stream->addresses);
+	free(stream->host);
+	free(stream);
+}
+
+static void settle(struct rudpmsg_node *node, struct stream *stream, int error)
+{
+	stream->is_dialing = false;
+	if (!error)
+		error = -rudpmsg_stream_watch(node, stream, true, true);
+	if (error)
+		drop_descriptor(node, stream);
+	pthread_mutex_lock(&node->lock);
+	if (stream->link)
+		rudpmsg_hub_on_dialed(node->hub, stream->link, error, rudpmsg_now_ns());
+	pthread_mutex_unlock(&node->lock);
+}
+
+/* Address after address, until one works or begins to. */
+static void try_next(struct rudpmsg_node *node, struct stream *stream, int error)
+{
+	const struct addrinfo *address;
+	int fd, rc;
+
+	drop_descriptor(node, stream);
+	while ((address = stream->next)) {
+		stream->next = address->ai_next;
+		rc = node->transport->dial(address->ai_addr, address->ai_addrlen, &fd);
+		if (rc < 0 && rc != -EINPROGRESS) {
+			error = -rc;
+			continue;
+		}
+		stream->watch.fd = fd;
+		if (rc == 0) {
+			settle(node, stream, 0);
+			return;
+		}
+		rc = rudpmsg_stream_watch(node, stream, false, true);
+		if (rc == 0)
+			return;
+		error = -rc;
+		drop_descriptor(node, stream);
+	}
+	settle(node, stream, error);
+}
+
+void rudpmsg_stream_on_dial_event(struct rudpmsg_node *node, struct stream *stream)
+{
+	int rc = node->transport->dial_result(stream->watch.fd);
+
+	if (rc == -EINPROGRESS)
+		return;
+	if (rc < 0)
+		try_next(node, stream, -rc);
+	else
+		settle(node, stream, 0);
+}
+
+static int lookup_error(int rc)
+{
+	return rc == EAI_MEMORY ? ENOMEM : rc == EAI_SYSTEM && errno ? errno : EHOSTUNREACH;
+}
+
+void rudpmsg_stream_on_resolved(struct rudpmsg_node *node, struct stream *stream)
+{
+	if (stream->resolve_error) {
+		errno = 0;
+		settle(node, stream, lookup_error(stream->resolve_error));
+		return;
+	}
+	stream->next = stream->addresses;
+	try_next(node, stream, EHOSTUNREACH);
+}
+
+void rudpmsg_stream_dial(struct rudpmsg_node *node, struct rudpmsg_link *link)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+	struct stream *stream = rudpmsg_stream_new(node, -1);
+	char port[8];
+	int rc;
+
+	if (!stream)
+		goto no_memory;
+	stream->is_dialing = true;
+	stream->link = link;
+	stream->port = rudpmsg_link_port(link);
+	stream->host = strdup(rudpmsg_link_host(link));
+	rudpmsg_link_set_user(link, stream);
+	if (!stream->host) {
+		settle(node, stream, ENOMEM);
+		return;
+	}
+	snprintf(port, sizeof port, "%u", stream->port);
+	rc = getaddrinfo(stream->host, port, &hints, &stream->addresses);
+	if (rc == EAI_NONAME)
+		rc = rudpmsg_resolve(node, stream);
+	else {
+		stream->resolve_error = rc;
+		rudpmsg_stream_on_resolved(node, stream);
+		return;
+	}
+	if (rc < 0)
+		settle(node, stream, -rc);
+	return;
+
+no_memory:
+	pthread_mutex_lock(&node->lock);
+	rudpmsg_hub_on_dialed(node->hub, link, ENOMEM, rudpmsg_now_ns());
+	pthread_mutex_unlock(&node->lock);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "messaging/outbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/wire.h"
+
+struct frame {
+	uint64_t id;
+	size_t size; /* head included */
+};
+
+void rudpmsg_outbox_init(struct rudpmsg_outbox *outbox, uint64_t bytes_max, uint64_t count_max,
+			 uint64_t first_id)
+{
+	memset(outbox, 0, sizeof *outbox);
+	/* One message is taken however long it is, so the ring must be able to hold more than the
+	 * bound. */
+	rudp_ring_init(&outbox->ring, SIZE_MAX / 4);
+	outbox->bytes_max = bytes_max;
+	outbox->count_max = count_max;
+	outbox->next_id = first_id;
+	outbox->last_id = outbox->answered = first_id - 1;
+	outbox->known_from = first_id;
+}
+
+void rudpmsg_outbox_fini(struct rudpmsg_outbox *outbox)
+{
+	rudp_ring_fini(&outbox->ring);
+}
+
+bool rudpmsg_outbox_has_room(const struct rudpmsg_outbox *outbox, size_t length)
+{
+	uint64_t used = rudp_ring_used(&outbox->ring) + RUDPMSG_MESSAGE_HEAD_BYTES + length;
+
+	return outbox->count == 0 ||
+	       (outbox->count < outbox->count_max && used <= outbox->bytes_max);
+}
+
+int rudpmsg_outbox_add(struct rudpmsg_outbox *outbox, uint64_t id, const void *bytes, size_t length)
+{
+	uint8_t head[RUDPMSG_MESSAGE_HEAD_BYTES];
+	size_t size = sizeof head + length;
+
+	assert(id > outbox->last_id);
+	if (!rudpmsg_outbox_has_room(outbox, length))
+		return -EAGAIN;
+	if (rudp_ring_reserve(&outbox->ring, outbox->ring.tail + size) < 0)
+		return -ENOMEM;
+	rudpmsg_message_head_write(head, id, length);
+	rudp_ring_write(&outbox->ring, head, sizeof head);
+	if (length > 0)
+		rudp_ring_write(&outbox->ring, bytes, length);
+	outbox->count++;
+	outbox->last_id = id;
+	if (outbox->next_id <= id)
+		outbox->next_id = id + 1;
+	return 0;
+}
+
+/* The frame at a ring offset, which is a boundary before the tail. */
+static struct frame frame_at(const struct rudpmsg_outbox *outbox, uint64_t offset)
+{
+	uint8_t head[RUDPMSG_MESSAGE_HEAD_BYTES];
+	struct iovec iov[2];
+	struct rudp_reader reader;
+	struct frame frame;
+	int count = rudp_ring_readable(&outbox->ring, offset, sizeof head, iov);
+
+	memcpy(head, iov[0].iov_base, iov[0].iov_len);
+	if (count > 1)
+		memcpy(head + iov[0].iov_len, iov[1].iov_base, iov[1].iov_len);
+	reader = rudp_reader(head, sizeof head);
+	frame.size = RUDPMSG_FRAME_HEAD_BYTES + rudp_read_u32(&reader);
+	rudp_read_u8(&reader);
+	frame.id = rudp_read_u64(&reader);
+	return frame;
+}
+
+uint64_t rudpmsg_outbox_on_link(struct rudpmsg_outbox *outbox)
+{
+	uint64_t again = 0, offset = outbox->ring.head;
+	struct frame frame;
+
+	while (offset < outbox->ring.tail) {
+		frame = frame_at(outbox, offset);
+		if (frame.id > outbox->sent_ever)
+			break;
+		offset += frame.size;
+		again++;
+	}
+	outbox->sent_end = outbox->frame_at = outbox->ring.head;
+	outbox->sent_id = 0;
+	return again;
+}
+
+bool rudpmsg_outbox_is_due(const struct rudpmsg_outbox *outbox)
+{
+	return outbox->sent_end < outbox->ring.tail;
+}
+
+bool rudpmsg_outbox_is_in_frame(const struct rudpmsg_outbox *outbox)
+{
+	return outbox->sent_end > outbox->frame_at;
+}
+
+size_t rudpmsg_outbox_frame_rest(const struct rudpmsg_outbox *outbox)
+{
+	if (!rudpmsg_outbox_is_in_frame(outbox))
+		return 0;
+	return (size_t)(outbox->frame_at + frame_at(outbox, outbox->frame_at).size -
+			outbox->sent_end);
+}
+
+int rudpmsg_outbox_next(const struct rudpmsg_outbox *outbox, size_t bytes_max, struct iovec iov[2])
+{
+	uint64_t left = outbox->ring.tail - outbox->sent_end;
+
+	if (left == 0 || bytes_max == 0)
+		return 0;
+	return rudp_ring_readable(&outbox->ring, outbox->sent_end,
+				  left < bytes_max ? (size_t)left : bytes_max, iov);
+}
+
+void rudpmsg_outbox_on_written(struct rudpmsg_outbox *outbox, size_t bytes)
+{
+	struct frame frame;
+
+	outbox->sent_end += bytes;
+	assert(outbox->sent_end <= outbox->ring.tail);
+	while (outbox->frame_at < outbox->sent_end) {
+		frame = frame_at(outbox, outbox->frame_at);
+		if (outbox->frame_at + frame.size > outbox->sent_end)
+			break;
+		outbox->frame_at += frame.size;
+		outbox->sent_id = frame.id;
+	}
+	if (outbox->sent_ever < outbox->sent_id)
+		outbox->sent_ever = outbox->sent_id;
+}
+
+/* Takes all up to id out of the ring. */
+static uint64_t answer(struct rudpmsg_outbox *outbox, uint64_t id)
+{
+	uint64_t offset = outbox->ring.head, answered = 0;
+	struct frame frame;
+
+	while (offset < outbox->ring.tail) {
+		frame = frame_at(outbox, offset);
+		if (frame.id > id)
+			break;
+		offset += frame.size;
+		answered++;
+	}
+	rudp_ring_consume(&outbox->ring, (size_t)(offset - outbox->ring.head));
+	outbox->count -= answered;
+	if (outbox->answered < id)
+		outbox->answered = id;
+	return answered;
+}
+
+int64_t rudpmsg_outbox_on_ack(struct rudpmsg_outbox *outbox, uint64_t id)
+{
+	if (id > outbox->sent_id && id > outbox->answered)
+		return -EPROTO;
+	return (int64_t)answer(outbox, id);
+}
+
+uint64_t rudpmsg_outbox_on_received(struct rudpmsg_outbox *outbox, uint64_t id)
+{
+	uint64_t answered = answer(outbox, id < outbox->sent_ever ? id : outbox->sent_ever);
+
+	outbox->sent_end = outbox->frame_at = outbox->ring.head;
+	return answered;
+}
+
+void rudpmsg_outbox_note_failure(struct rudpmsg_outbox *outbox, uint64_t from, uint64_t to,
+				 int reason)
+{
+	struct rudpmsg_failure *last = outbox->failures + outbox->failure_count - 1;
+
+	if (outbox->next_id <= to)
+		outbox->next_id = to + 1;
+	if (outbox->failure_count > 0 && last->reason == reason && last->to + 1 == from) {
+		last->to = to;
+		return;
+	}
+	if (outbox->failure_count == RUDPMSG_FAILURES_MAX) {
+		/* Once forgotten it would look acknowledged: nothing up to it is known any more. */
+		outbox->known_from = outbox->failures[0].to + 1;
+		memmove(outbox->failures, outbox->failures + 1,
+			sizeof *outbox->failures * --outbox->failure_count);
+	}
+	outbox->failures[outbox->failure_count++] = (struct rudpmsg_failure){from, to, reason};
+}
+
+uint64_t rudpmsg_outbox_fail(struct rudpmsg_outbox *outbox, int reason)
+{
+	uint64_t failed = outbox->count;
+
+	if (failed == 0)
+		return 0;
+	rudpmsg_outbox_note_failure(outbox, frame_at(outbox, outbox->ring.head).id, outbox->last_id,
+				    reason);
+	answer(outbox, outbox->last_id);
+	outbox->sent_end = outbox->frame_at = outbox->ring.head;
+	return failed;
+}
+
+enum rudpmsg_state rudpmsg_outbox_state(const struct rudpmsg_outbox *outbox, uint64_t id,
+					int *reason)
+{
+	unsigned i;
+
+	if (id < outbox->known_from || id >= outbox->next_id)
+		return RUDPMSG_STATE_UNKNOWN;
+	for (i = 0; i < outbox->failure_count; i++) {
+		if (id < outbox->failures[i].from || id > outbox->failures[i].to)
+			continue;
+		if (reason)
+			*reason = outbox->failures[i].reason;
+		return RUDPMSG_STATE_FAILED;
+	}
+	if (id <= outbox->answered)
+		return RUDPMSG_STATE_ACKNOWLEDGED;
+	return id <= outbox->sent_id ? RUDPMSG_STATE_SENT : RUDPMSG_STATE_QUEUED;
+}
+
+void rudpmsg_outbox_trim(struct rudpmsg_outbox *outbox)
+{
+	rudp_ring_trim(&outbox->ring);
+}
+
+bool rudpmsg_outbox_check(const struct rudpmsg_outbox *outbox)
+{
+	uint64_t offset = outbox->ring.head, count = 0, previous = 0;
+	struct frame frame;
+
+	while (offset < outbox->ring.tail) {
+		frame = frame_at(outbox, offset);
+		if (frame.id <= previous || frame.id <= outbox->answered ||
+		    frame.id > outbox->last_id)
+			return false;
+		previous = frame.id;
+		offset += frame.size;
+		count++;
+	}
+	return offset == outbox->ring.tail && count == outbox->count &&
+	       outbox->frame_at >= outbox->ring.head && outbox->frame_at <= outbox->sent_end &&
+	       outbox->sent_end <= outbox->ring.tail && outbox->sent_id <= outbox->sent_ever &&
+	       outbox->sent_ever <= outbox->last_id && outbox->next_id > outbox->last_id;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * outbox - the messages of one connection that have been accepted and not yet acknowledged.
+ *
+ * Model      a ring of MESSAGE frames, as they go over the link, so that sending is writing from
+ * the ring and nothing is allocated for a message. Ids grow from frame to frame. Position sent_end:
+ * how far the present link has been given the bytes; back to the head with a new link. Threads
+ * none: under its owner's lock.
+ */
+#ifndef RUDPMSG_OUTBOX_H
+#define RUDPMSG_OUTBOX_H
+
+#include <sys/uio.h>
+
+#include "base/ring.h"
+#include "messaging/wire.h"
+
+#define RUDPMSG_FAILURES_MAX 16 /* ranges of failed messages that are remembered */
+
+struct rudpmsg_failure {
+	uint64_t from, to; /* ids, both included */
+	int reason;
+};
+
+struct rudpmsg_outbox {
+	struct rudp_ring ring;
+	uint64_t count, count_max; /* messages in the ring */
+	uint64_t bytes_max;
+	uint64_t next_id;    /* what the next message gets */
+	uint64_t last_id;    /* of the newest in the ring or ever in it */
+	uint64_t answered;   /* all up to it are acknowledged or failed */
+	uint64_t sent_end;   /* ring offset: bytes before it are on the present link */
+	uint64_t frame_at;   /* ring offset of the first frame that is not wholly on the link */
+	uint64_t sent_id;    /* the newest message that is wholly on the link, 0: none */
+	uint64_t sent_ever;  /* the newest that was wholly on any link: above it nothing was sent
+				again */
+	uint64_t known_from; /* of smaller ids nothing is known any more */
+	struct rudpmsg_failure failures[RUDPMSG_FAILURES_MAX];
+	unsigned failure_count;
+};
+
+/* bytes_max bounds the frames in the ring, their heads included. first_id: 1, or what a store says.
+ */
+void rudpmsg_outbox_init(struct rudpmsg_outbox *outbox, uint64_t bytes_max, uint64_t count_max,
+			 uint64_t first_id);
+void rudpmsg_outbox_fini(struct rudpmsg_outbox *outbox);
+
+/* Is there room for another message of length bytes? A message is always taken when the outbox is
+ * empty. */
+bool rudpmsg_outbox_has_room(const struct rudpmsg_outbox *outbox, size_t length);
+
+/*
+ * Takes the message as number id, which is above all in the ring.
+ *
+ * Returns  0; -EAGAIN no room; -ENOMEM. Nothing has changed on error.
+ */
+int rudpmsg_outbox_add(struct rudpmsg_outbox *outbox, uint64_t id, const void *bytes,
+		       size_t length);
+
+/* A new link: all that is left counts as not sent. Returns how many messages will be sent again. */
+uint64_t rudpmsg_outbox_on_link(struct rudpmsg_outbox *outbox);
+
+bool rudpmsg_outbox_is_due(const struct rudpmsg_outbox *outbox);
+/* In the middle of a frame: nothing else may be written to the link before its end. */
+bool rudpmsg_outbox_is_in_frame(const struct rudpmsg_outbox *outbox);
+/* Bytes to the end of that frame; 0 at a boundary. */
+size_t rudpmsg_outbox_frame_rest(const struct rudpmsg_outbox *outbox);
+
+/* The next bytes for the link, at most bytes_max, in up to 2 pieces. Returns their number. Valid
+ * until the next call that changes the outbox. */
+int rudpmsg_outbox_next(const struct rudpmsg_outbox *outbox, size_t bytes_max, struct iovec iov[2]);
+void rudpmsg_outbox_on_written(struct rudpmsg_outbox *outbox, size_t bytes);
+
+/*
+ * The peer has acknowledged all up to id.
+ *
+ * Returns  how many messages that were; -EPROTO if it was not sent on this link (nothing has
+ * changed).
+ */
+int64_t rudpmsg_outbox_on_ack(struct rudpmsg_outbox *outbox, uint64_t id);
+/* The handshake of a new link says what has arrived. Ids beyond all that was sent are taken as
+ * that. */
+uint64_t rudpmsg_outbox_on_received(struct rudpmsg_outbox *outbox, uint64_t id);
+
+/* All that is left fails. Returns how many. */
+uint64_t rudpmsg_outbox_fail(struct rudpmsg_outbox *outbox, int reason);
+/* Messages that have an id and never came into the ring. */
+void rudpmsg_outbox_note_failure(struct rudpmsg_outbox *outbox, uint64_t from, uint64_t to,
+				 int reason);
+
+enum rudpmsg_state rudpmsg_outbox_state(const struct rudpmsg_outbox *outbox, uint64_t id,
+					int *reason);
+
+/* Gives back memory that is not needed now: when the connection has been quiet. */
+void rudpmsg_outbox_trim(struct rudpmsg_outbox *outbox);
+
+/* Walks over the frames by reading them: for tests. */
+bool rudpmsg_outbox_check(const struct rudpmsg_outbox *outbox);
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include "messaging/fabric.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ring.h"
+
+/* One stream. Side 0 dialed it. */
+struct end {
+	int node;
+	struct rudpmsg_link *link; /* NULL: closed by its node */
+	struct rudp_ring in;       /* bytes for this side */
+	bool is_cut;               /* what comes after in is the end of the stream */
+	int error;
+	bool wants_write;
+};
+
+struct fabric_pipe {
+	struct end ends[2];
+	bool is_open;
+	int64_t opens_at_ns;
+	bool fails;
+};
+
+void fabric_init(struct fabric *fabric, uint64_t seed)
+{
+	memset(fabric, 0, sizeof *fabric);
+	fabric->random.state = seed;
+	fabric->now_ns = RUDP_NS_PER_S;
+}
+
+static void pipe_free(struct fabric *fabric, unsigned i)
+{
+	struct fabric_pipe *pipe = fabric->pipes[i];
+
+	rudp_ring_fini(&pipe->ends[0].in);
+	rudp_ring_fini(&pipe->ends[1].in);
+	free(pipe);
+	fabric->pipes[i] = NULL;
+}
+
+void fabric_fini(struct fabric *fabric)
+{
+	unsigned i;
+
+	for (i = 0; i < fabric->node_count; i++)
+		fabric_kill(fabric, i);
+	for (i = 0; i < FABRIC_PIPES_MAX; i++)
+		if (fabric->pipes[i])
+			pipe_free(fabric, i);
+}
+
+void fabric_start(struct fabric *fabric, unsigned i, const struct rudpmsg_hub_config *config)
+{
+	assert(i < FABRIC_NODES_MAX && !fabric->nodes[i].hub);
+	if (fabric->node_count <= i)
+		fabric->node_count = i + 1;
+	fabric->nodes[i].hub = rudpmsg_hub_new(config, fabric->now_ns);
+	fabric->nodes[i].port = (uint16_t)(1000 + i);
+	assert(fabric->nodes[i].hub);
+}
+
+static void cut(struct fabric_pipe *pipe, unsigned side, bool lose, int error)
+{
+	struct end *end = pipe->ends + side;
+
+	if (lose)
+		rudp_ring_consume(&end->in, rudp_ring_used(&end->in));
+	if (!end->is_cut)
+		end->error = error;
+	end->is_cut = true;
+}
+
+void fabric_kill(struct fabric *fabric, unsigned i)
+{
+	struct fabric_pipe *pipe;
+	unsigned p, side;
+
+	if (!fabric->nodes[i].hub)
+		return;
+	for (p = 0; p < FABRIC_PIPES_MAX; p++) {
+		pipe = fabric->pipes[p];
+		for (side = 0; pipe && side < 2; side++) {
+			if (pipe->ends[side].node != (int)i || !pipe->ends[side].link)
+				continue;
+			pipe->ends[side].link = NULL;
+			cut(pipe, !side, false, ECONNRESET);
+		}
+	}
+	rudpmsg_hub_free(fabric->nodes[i].hub);
+	fabric->nodes[i].hub = NULL;
+}
+
+static void begin_dial(struct fabric *fabric, unsigned node, struct rudpmsg_link *link)
+{
+	struct fabric_pipe *pipe;
+	unsigned i = 0;
+
+	while (fabric->pipes[i])
+		i++;
+	assert(i < FABRIC_PIPES_MAX);
+	pipe = fabric->pipes[i] = calloc(1, sizeof *pipe);
+	pipe->ends[0].node = (int)node;
+	pipe->ends[0].link = link;
+	pipe->ends[1].node = rudpmsg_link_port(link) - 1000;
+	rudp_ring_init(&pipe->ends[0].in, 1 << 24);
+	rudp_ring_init(&pipe->ends[1].in, 1 << 24);
+	pipe->opens_at_ns = fabric->now_ns + (int64_t)random_below(&fabric->random, 100000000);
+	pipe->fails = random_below(&fabric->random, 1000) < fabric->dial_fails_permille;
+	rudpmsg_link_set_user(link, pipe);
+}
+
+static struct end *end_of(struct fabric_pipe *pipe, const struct rudpmsg_link *link)
+{
+	return pipe->ends[0].link == link ? pipe->ends : pipe->ends + 1;
+}
+
+/* What the hub asks for. */
+static void serve_lists(struct fabric *fabric, unsigned node)
+{
+	struct rudpmsg_hub *hub = fabric->nodes[node].hub;
+	struct rudpmsg_link *link;
+	struct fabric_pipe *pipe;
+	struct end *end;
+
+	while ((link = rudpmsg_hub_next_dial(hub)))
+		begin_dial(fabric, node, link);
+	while ((link = rudpmsg_hub_next_write(hub)))
+		end_of(rudpmsg_link_user(link), link)->wants_write = true;
+	while ((link = rudpmsg_hub_next_read(hub)))
+		rudpmsg_hub_on_read(hub, link, 0, fabric->now_ns);
+	while ((link = rudpmsg_hub_next_close(hub))) {
+		pipe = rudpmsg_link_user(link);
+		if (pipe) {
+			end = end_of(pipe, link);
+			end->link = NULL;
+			cut(pipe, end == pipe->ends, false, 0);
+		}
+		rudpmsg_link_free(link);
+	}
+	rudpmsg_hub_take_changes(hub);
+}
+
+static void serve_all(struct fabric *fabric)
+{
+	unsigned i, round;
+
+	/* Serving one list may fill another. */
+	for (round = 0; round < 3; round++)
+		for (i = 0; i < fabric->node_count; i++)
+			if (fabric->nodes[i].hub)
+				serve_lists(fabric, i);
+}
+
+static void open_pipe(struct fabric *fabric, struct fabric_pipe *pipe)
+{
+	struct end *dialer = pipe->ends, *acceptor = pipe->ends + 1;
+	struct rudpmsg_hub *hub = fabric->nodes[acceptor->node].hub;
+
+	pipe->is_open = true;
+	if (!dialer->link)
+		return;
+	if (pipe->fails || !hub) {
+		rudpmsg_hub_on_dialed(fabric->nodes[dialer->node].hub, dialer->link, ECONNREFUSED,
+				      fabric->now_ns);
+		return;
+	}
+	acceptor->link = rudpmsg_hub_on_accepted(hub, pipe, fabric->now_ns);
+	if (!acceptor->link)
+		cut(pipe, 0, true, ECONNRESET);
+	rudpmsg_hub_on_dialed(fabric->nodes[dialer->node].hub, dialer->link, 0, fabric->now_ns);
+}
+
+static void move_out(struct fabric *fabric, struct fabric_pipe *pipe, unsigned side)
+{
+	struct end *end = pipe->ends + side, *other = pipe->ends + !side;
+	struct rudpmsg_hub *hub = fabric->nodes[end->node].hub;
+	struct iovec iov[3];
+	size_t room = 1 + random_below(&fabric->random, 3000), written = 0, part;
+	int i, count = rudpmsg_hub_write_next(end->link, iov, 3);
+
+	if (count == 0)
+		end->wants_write = false;
+	for (i = 0; i < count && room > 0; i++) {
+		part = iov[i].iov_len < room ? iov[i].iov_len : room;
+		if (!other->is_cut)
+			rudp_ring_write(&other->in, iov[i].iov_base, part);
+		room -= part;
+		written += part;
+	}
+	if (written > 0)
+		rudpmsg_hub_on_written(hub, end->link, written, fabric->now_ns);
+}
+
+static void move_in(struct fabric *fabric, struct fabric_pipe *pipe, unsigned side)
+{
+	struct end *end = pipe->ends + side;
+	struct rudpmsg_hub *hub = fabric->nodes[end->node].hub;
+	size_t size = 1 + random_below(&fabric->random, 3000), room;
+	struct iovec iov[2];
+	uint8_t *to;
+	int count, i;
+
+	if (rudp_ring_used(&end->in) == 0) {
+		if (end->is_cut)
+			rudpmsg_hub_on_ended(hub, end->link, end->error, fabric->now_ns);
+		return;
+	}
+	room = rudpmsg_hub_read_room(hub, end->link, &to);
+	if (size > room)
+		size = room;
+	if (size > rudp_ring_used(&end->in))
+		size = rudp_ring_used(&end->in);
+	count = rudp_ring_readable(&end->in, end->in.head, size, iov);
+	for (i = 0, room = 0; i < count; i++) {
+		memcpy(to + room, iov[i].iov_base, iov[i].iov_len);
+		room += iov[i].iov_len;
+	}
+	rudp_ring_consume(&end->in, size);
+	if (size > 0)
+		rudpmsg_hub_on_read(hub, end->link, size, fabric->now_ns);
+}
+
+static void step_pipe(struct fabric *fabric, unsigned i)
+{
+	struct fabric_pipe *pipe = fabric->pipes[i];
+	unsigned side;
+
+	if (!pipe->is_open) {
+		if (pipe->opens_at_ns <= fabric->now_ns)
+			open_pipe(fabric, pipe);
+		return;
+	}
+	if (random_below(&fabric->random, 1000) < fabric->break_permille) {
+		fabric->breaks++;
+		side = (unsigned)random_below(&fabric->random, 2);
+		cut(pipe, side, random_below(&fabric->random, 2), ECONNRESET);
+		cut(pipe, !side, random_below(&fabric->random, 2), ETIMEDOUT);
+	}
+	for (side = 0; side < 2; side++) {
+		if (pipe->ends[side].link)
+			move_out(fabric, pipe, side);
+		serve_all(fabric);
+		if (pipe->ends[side].link)
+			move_in(fabric, pipe, side);
+		serve_all(fabric);
+	}
+	if (!pipe->ends[0].link && !pipe->ends[1].link)
+		pipe_free(fabric, i);
+}
+
+void fabric_step(struct fabric *fabric)
+{
+	unsigned i, start = (unsigned)random_below(&fabric->random, FABRIC_PIPES_MAX);
+
+	serve_all(fabric);
+	for (i = 0; i < FABRIC_PIPES_MAX; i++)
+		if (fabric->pipes[(start + i) % FABRIC_PIPES_MAX] &&
+		    random_below(&fabric->random, 2))
+			step_pipe(fabric, (start + i) % FABRIC_PIPES_MAX);
+	fabric->now_ns += 1 + (int64_t)random_below(&fabric->random, 5000000);
+	for (i = 0; i < fabric->node_count; i++)
+		if (fabric->nodes[i].hub)
+			rudpmsg_hub_on_time(fabric->nodes[i].hub, fabric->now_ns);
+	serve_all(fabric);
+}
+
+void fabric_run_until(struct fabric *fabric, int64_t at_ns)
+{
+	while (fabric->now_ns < at_ns)
+		fabric_step(fabric);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fabric - hubs joined by simulated streams in virtual time: bytes arrive in pieces of random size
+ * after random delays, streams break at random moments, with what was under way lost or not, and
+ * dials fail. The same seed gives the same run.
+ */
+#ifndef TESTS_MESSAGING_FABRIC_H
+#define TESTS_MESSAGING_FABRIC_H
+
+#include "base/random.h"
+#include "messaging/hub.h"
+
+#define FABRIC_NODES_MAX 4
+#define FABRIC_PIPES_MAX 256
+
+struct fabric_pipe;
+
+struct fabric_node {
+	struct rudpmsg_hub *hub; /* NULL: not running */
+	uint16_t port;           /* dials to it reach this node */
+};
+
+struct fabric {
+	struct random random;
+	int64_t now_ns;
+	struct fabric_node nodes[FABRIC_NODES_MAX];
+	unsigned node_count;
+	struct fabric_pipe *pipes[FABRIC_PIPES_MAX];
+	/* Parts of 1000 a step. */
+	unsigned break_permille, dial_fails_permille;
+	uint64_t breaks;
+};
+
+void fabric_init(struct fabric *fabric, uint64_t seed);
+void fabric_fini(struct fabric *fabric);
+/* (Re)starts node i. */
+void fabric_start(struct fabric *fabric, unsigned i, const struct rudpmsg_hub_config *config);
+/* As kill -9: its streams break. */
+void fabric_kill(struct fabric *fabric, unsigned i);
+/* One thing happens: bytes move, a stream breaks, a dial ends, or time goes on. */
+void fabric_step(struct fabric *fabric);
+/* Steps until nothing but timers is left, and those up to the instant. */
+void fabric_run_until(struct fabric *fabric, int64_t at_ns);
+
+#endif

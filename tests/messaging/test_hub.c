@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/* One hub, and a peer that is this test: it says what it likes. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/timer_wheel.h"
+#include "messaging/hub.h"
+
+static struct rudpmsg_hub *hub;
+static int64_t now_ns;
+static uint8_t said[65536]; /* what the hub wrote and we have not read */
+static size_t said_bytes;
+
+static struct rudpmsg_hub_config config(void)
+{
+	struct rudpmsg_hub_config config = {
+		.limits = {.message_bytes_max = 1000,
+			   .queue_bytes_max = 5000,
+			   .queue_messages_max = 10,
+			   .unread_bytes_max = 5000,
+			   .connections_max = 3,
+			   .strangers_max = 2,
+			   .senders_max = 2},
+		.handshake_timeout_ns = RUDP_NS_PER_S,
+		.backoff_first_ns = RUDP_NS_PER_S / 10,
+		.backoff_max_ns = RUDP_NS_PER_S,
+		.give_up_ns = RUDP_NEVER,
+		.seed = 5,
+	};
+
+	strcpy(config.name, "hub");
+	return config;
+}
+
+static void set_up(void)
+{
+	struct rudpmsg_hub_config c = config();
+
+	now_ns = RUDP_NS_PER_S;
+	hub = rudpmsg_hub_new(&c, now_ns);
+	said_bytes = 0;
+}
+
+static void tear_down(void)
+{
+	cr_assert(rudpmsg_hub_check(hub));
+	rudpmsg_hub_free(hub);
+}
+
+TestSuite(hub, .init = set_up, .fini = tear_down);
+
+static void hear(struct rudpmsg_link *link)
+{
+	struct iovec iov[3];
+	size_t written;
+	int i, count;
+
+	while ((count = rudpmsg_hub_write_next(link, iov, 3)) > 0) {
+		for (i = 0, written = 0; i < count; i++) {
+			memcpy(said + said_bytes, iov[i].iov_base, iov[i].iov_len);
+			said_bytes += iov[i].iov_len;
+			written += iov[i].iov_len;
+		}
+		rudpmsg_hub_on_written(hub, link, written, now_ns);
+	}
+}
+
+static void say(struct rudpmsg_link *link, const uint8_t *bytes, size_t length)
+{
+	uint8_t *room;
+	size_t size = rudpmsg_hub_read_room(hub, link, &room);
+
+	cr_assert(ge(sz, size, length));
+	memcpy(room, bytes, length);
+	rudpmsg_hub_on_read(hub, link, length, now_ns);
+	hear(link);
+}
+
+/* The next frame that the hub has said; 0: none. */
+static int next_said(struct rudpmsg_frame *frame)
+{
+	static uint8_t copy[sizeof said];
+	size_t used;
+
+	memcpy(copy, said, said_bytes);
+	if (rudpmsg_frame_read(copy, said_bytes, 1000, frame, &used) != RUDPMSG_WIRE_OK)
+		return 0;
+	memmove(said, said + used, said_bytes -= used);
+	return (int)frame->type;
+}
+
+static struct rudpmsg_handshake greeting(const char *name, uint64_t link)
+{
+	struct rudpmsg_handshake handshake;
+
+	memset(&handshake, 0, sizeof handshake);
+	handshake.message_bytes_max = 1000;
+	handshake.run = 11;
+	handshake.link = link;
+	handshake.stream = 22;
+	strcpy(handshake.name, name);
+	strcpy(handshake.wanted, "hub");
+	return handshake;
+}
+
+static void say_greeting(struct rudpmsg_link *link, enum rudpmsg_frame_type type,
+			 const struct rudpmsg_handshake *handshake)
+{
+	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX];
+
+	say(link, bytes, rudpmsg_handshake_write(bytes, type, handshake));
+}
+
+static struct rudpmsg_link *stranger(void)
+{
+	struct rudpmsg_link *link = rudpmsg_hub_on_accepted(hub, NULL, now_ns);
+
+	cr_assert(ne(ptr, link, NULL));
+	return link;
+}
+
+/* A link of "peer" that stands. */
+static struct rudpmsg_link *standing(uint64_t number)
+{
+	struct rudpmsg_handshake handshake = greeting("peer", number);
+	struct rudpmsg_link *link = stranger();
+	struct rudpmsg_frame frame;
+
+	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_ACK_HANDSHAKE));
+	return link;
+}
+
+static void say_message(struct rudpmsg_link *link, uint64_t id)
+{
+	uint8_t bytes[RUDPMSG_MESSAGE_HEAD_BYTES + 4];
+
+	rudpmsg_message_head_write(bytes, id, 4);
+	memcpy(bytes + RUDPMSG_MESSAGE_HEAD_BYTES, "text", 4);
+	say(link, bytes, sizeof bytes);
+}
+
+static uint64_t said_ack(void)
+{
+	struct rudpmsg_frame frame;
+	uint64_t id = 0;
+
+	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_ACK));
+	rudpmsg_id_read(&frame, &id);
+	return id;
+}
+
+static int said_reason(void)
+{
+	struct rudpmsg_frame frame;
+	uint8_t reason = 0;
+
+	if (next_said(&frame) == 0)
+		return 0;
+	rudpmsg_reason_read(&frame, &reason);
+	return reason;
+}
+
+static void close_ended(void)
+{
+	struct rudpmsg_link *link;
+
+	while ((link = rudpmsg_hub_next_close(hub)))
+		rudpmsg_link_free(link);
+}
+
+Test(hub, many_handshakes_get_exactly_one_answer)
+{
+	struct rudpmsg_handshake handshake = greeting("peer", 1);
+	struct rudpmsg_link *link = stranger();
+	struct rudpmsg_frame frame;
+	int i, answers = 0;
+
+	for (i = 0; i < 20; i++)
+		say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	say_message(link, 1);
+	while ((i = next_said(&frame)) != 0)
+		answers += i == RUDPMSG_FRAME_ACK_HANDSHAKE;
+	cr_assert(eq(int, answers, 1));
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->handshakes_repeated, 19));
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_received, 1));
+}
+
+Test(hub, another_handshake_on_the_same_link_ends_it)
+{
+	struct rudpmsg_handshake other = greeting("other", 1);
+	struct rudpmsg_link *link = standing(1);
+
+	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &other);
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->links_broken, 1));
+	cr_assert(eq(ptr, (void *)rudpmsg_hub_find(hub, "other"), NULL));
+	close_ended();
+}
+
+Test(hub, one_ack_for_all_that_came_at_once)
+{
+	uint8_t bytes[3 * RUDPMSG_MESSAGE_HEAD_BYTES];
+	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_frame frame;
+	uint64_t id;
+
+	for (id = 1; id <= 3; id++)
+		rudpmsg_message_head_write(bytes + (id - 1) * RUDPMSG_MESSAGE_HEAD_BYTES, id, 0);
+	say(link, bytes, sizeof bytes);
+	cr_assert(eq(u64, said_ack(), 3));
+	cr_assert(eq(int, next_said(&frame), 0));
+}
+
+Test(hub, what_came_before_is_dropped_and_not_lost)
+{
+	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_message message;
+
+	say_message(link, 1);
+	said_ack();
+	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
+	link = standing(2);
+	say_message(link, 1);
+	say_message(link, 2);
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_duplicate, 1));
+	cr_assert(eq(int, rudpmsg_hub_receive(hub, NULL, &message), 0));
+	cr_assert(eq(u64, message.id, 1));
+	rudpmsg_chunk_put(message.reserved);
+	cr_assert(eq(int, rudpmsg_hub_receive(hub, NULL, &message), 0));
+	cr_assert(eq(u64, message.id, 2));
+	rudpmsg_chunk_put(message.reserved);
+	close_ended();
+}
+
+Test(hub, handled_means_done_by_the_application)
+{
+	struct rudpmsg_handshake handshake = greeting("peer", 1);
+	struct rudpmsg_link *link = stranger();
+	struct rudpmsg_message message;
+	struct rudpmsg_frame frame;
+
+	handshake.ack = RUDPMSG_ACK_HANDLED;
+	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	next_said(&frame);
+	say_message(link, 1);
+	cr_assert(eq(int, next_said(&frame), 0), "not yet");
+	rudpmsg_hub_receive(hub, NULL, &message);
+	rudpmsg_hub_done(hub, message.conn, message.place);
+	rudpmsg_chunk_put(message.reserved);
+	hear(link);
+	cr_assert(eq(u64, said_ack(), 1));
+}
+
+Test(hub, stored_is_refused_without_a_store)
+{
+	struct rudpmsg_handshake handshake = greeting("peer", 1);
+	struct rudpmsg_link *link = stranger();
+
+	handshake.ack = RUDPMSG_ACK_STORED;
+	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_NO_STORE));
+	close_ended();
+}
+
+Test(hub, another_name_and_the_own_name_are_refused)
+{
+	struct rudpmsg_handshake handshake = greeting("peer", 1);
+
+	strcpy(handshake.wanted, "somebody");
+	say_greeting(stranger(), RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_NAME));
+	handshake = greeting("hub", 1);
+	say_greeting(stranger(), RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_SELF));
+	close_ended();
+}
+
+Test(hub, garbage_ends_a_link_and_nothing_else)
+{
+	static const uint8_t garbage[64] = {0xff, 0xff, 0xff, 0xff, 0xff};
+	struct rudpmsg_link *good = standing(1), *bad = stranger();
+
+	say(bad, garbage, sizeof garbage);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_PROTOCOL));
+	say_message(good, 1);
+	cr_assert(eq(u64, said_ack(), 1));
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, 1));
+	close_ended();
+}
+
+Test(hub, a_newer_link_takes_over_and_a_late_one_does_not)
+{
+	struct rudpmsg_handshake late = greeting("peer", 1);
+
+	standing(2);
+	say_greeting(stranger(), RUDPMSG_FRAME_HANDSHAKE, &late);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_STALE));
+	standing(3);
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->links_taken_over, 1));
+	close_ended();
+}
+
+Test(hub, the_oldest_stranger_makes_room)
+{
+	struct rudpmsg_link *first = stranger();
+
+	stranger();
+	stranger();
+	cr_assert(eq(ptr, rudpmsg_hub_next_close(hub), first));
+	rudpmsg_link_free(first);
+}
+
+Test(hub, a_stranger_that_says_nothing_is_sent_away)
+{
+	struct rudpmsg_link *link = stranger();
+
+	now_ns += 2 * RUDP_NS_PER_S;
+	rudpmsg_hub_on_time(hub, now_ns);
+	hear(link);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_TIMEOUT));
+	close_ended();
+}
+
+Test(hub, too_many_connections_are_refused)
+{
+	static const char *const names[] = {"one", "two", "three", "four"};
+	struct rudpmsg_handshake handshake;
+	struct rudpmsg_frame frame;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		handshake = greeting(names[i], 1);
+		say_greeting(stranger(), RUDPMSG_FRAME_HANDSHAKE, &handshake);
+		cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_ACK_HANDSHAKE));
+	}
+	handshake = greeting(names[3], 1);
+	say_greeting(stranger(), RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_LIMIT));
+	close_ended();
+}
+
+Test(hub, goodbye_forgets_the_connection_and_fails_what_is_queued)
+{
+	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_conn *conn = rudpmsg_hub_find(hub, "peer");
+	rudpmsg_conn_id id = rudpmsg_conn_id_of(conn);
+	uint8_t bytes[RUDPMSG_FRAME_HEAD_BYTES + 1 + RUDPMSG_REASON_TEXT_MAX];
+	struct rudpmsg_event event;
+	rudpmsg_message_id message;
+	int kinds = 0;
+
+	cr_assert(eq(int, rudpmsg_hub_send(hub, conn, "text", 4, &message, now_ns), 0));
+	say(link, bytes, rudpmsg_reason_write(bytes, RUDPMSG_FRAME_CLOSE, RUDPMSG_REASON_GOODBYE));
+	cr_assert(eq(ptr, (void *)rudpmsg_hub_conn(hub, id), NULL));
+	while (rudpmsg_hub_event(hub, &event) == 0)
+		kinds |= 1 << event.kind;
+	cr_assert(eq(int, kinds & 1 << RUDPMSG_EVENT_FAILED, 1 << RUDPMSG_EVENT_FAILED));
+	cr_assert(
+		eq(int, kinds & 1 << RUDPMSG_EVENT_DISCONNECTED, 1 << RUDPMSG_EVENT_DISCONNECTED));
+	cr_assert(eq(u64, rudpmsg_hub_unanswered(hub), 0));
+	close_ended();
+}
+
+Test(hub, a_sender_that_comes_back_is_remembered)
+{
+	struct rudpmsg_link *link = standing(1);
+
+	say_message(link, 1);
+	said_ack();
+	rudpmsg_hub_disconnect(hub, rudpmsg_hub_find(hub, "peer"), ECANCELED, now_ns);
+	hear(link);
+	said_bytes = 0;
+	link = standing(2);
+	say_message(link, 1);
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_duplicate, 1));
+	close_ended();
+}
+
+Test(hub, whoever_answers_is_asked_for_its_name)
+{
+	struct rudpmsg_handshake handshake = greeting("peer", 1);
+	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX];
+	struct rudpmsg_link *link;
+	struct rudpmsg_frame frame;
+	rudpmsg_conn_id conn;
+	uint64_t ticket;
+
+	cr_assert(eq(int, rudpmsg_hub_connect(hub, "host", 1, NULL, now_ns, &ticket, &conn), 0));
+	link = rudpmsg_hub_next_dial(hub);
+	rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
+	hear(link);
+	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_WHO));
+	cr_assert(eq(int, rudpmsg_hub_connect_result(hub, ticket, &conn), -EINPROGRESS));
+	say(link, bytes, rudpmsg_iam_write(bytes, "peer"));
+	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_HANDSHAKE));
+	cr_assert(eq(int, rudpmsg_hub_connect_result(hub, ticket, &conn), 0));
+	rudpmsg_hub_connect_forget(hub, ticket);
+	rudpmsg_handshake_read(&frame, &handshake);
+	handshake.link = handshake.link ? handshake.link : 1;
+	strcpy(handshake.name, "peer");
+	say_greeting(link, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake);
+	cr_assert(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), 0));
+}
+
+Test(hub, attempts_come_later_and_later)
+{
+	int64_t last_ns = now_ns, span_ns, longest_ns = 0;
+	struct rudpmsg_link *link;
+	rudpmsg_conn_id conn;
+	uint64_t ticket;
+	int i;
+
+	rudpmsg_hub_connect(hub, "host", 1, "peer", now_ns, &ticket, &conn);
+	for (i = 0; i < 12; i++) {
+		while (!(link = rudpmsg_hub_next_dial(hub)))
+			rudpmsg_hub_on_time(hub, now_ns = rudpmsg_hub_deadline_ns(hub));
+		span_ns = now_ns - last_ns;
+		last_ns = now_ns;
+		cr_assert(le(i64, span_ns, RUDP_NS_PER_S + RUDP_TIMER_TICK_NS));
+		longest_ns = span_ns > longest_ns ? span_ns : longest_ns;
+		rudpmsg_hub_on_dialed(hub, link, ECONNREFUSED, now_ns);
+		close_ended();
+	}
+	cr_assert(ge(i64, longest_ns, RUDP_NS_PER_S / 2));
+	cr_assert(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), -ECONNREFUSED));
+}

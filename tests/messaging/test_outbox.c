@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "messaging/outbox.h"
+
+#define SIZE(length) (RUDPMSG_MESSAGE_HEAD_BYTES + (length))
+
+static void add(struct rudpmsg_outbox *outbox, size_t length)
+{
+	uint8_t bytes[256] = {0};
+
+	cr_assert(eq(int, rudpmsg_outbox_add(outbox, outbox->next_id, bytes, length), 0));
+}
+
+static struct rudpmsg_outbox with(unsigned count)
+{
+	struct rudpmsg_outbox outbox;
+
+	rudpmsg_outbox_init(&outbox, 1000, 10, 1);
+	while (count-- > 0)
+		add(&outbox, 10);
+	return outbox;
+}
+
+static int state(const struct rudpmsg_outbox *outbox, uint64_t id)
+{
+	return (int)rudpmsg_outbox_state(outbox, id, NULL);
+}
+
+Test(outbox, a_message_goes_from_queued_to_sent_to_acknowledged)
+{
+	struct rudpmsg_outbox outbox = with(1);
+
+	cr_assert(eq(int, state(&outbox, 1), RUDPMSG_STATE_QUEUED));
+	rudpmsg_outbox_on_written(&outbox, SIZE(10) - 1);
+	cr_assert(eq(int, state(&outbox, 1), RUDPMSG_STATE_QUEUED));
+	cr_assert(eq(sz, rudpmsg_outbox_frame_rest(&outbox), 1));
+	rudpmsg_outbox_on_written(&outbox, 1);
+	cr_assert(eq(int, state(&outbox, 1), RUDPMSG_STATE_SENT));
+	cr_assert(eq(i64, rudpmsg_outbox_on_ack(&outbox, 1), 1));
+	cr_assert(eq(int, state(&outbox, 1), RUDPMSG_STATE_ACKNOWLEDGED));
+	cr_assert(eq(int, state(&outbox, 2), RUDPMSG_STATE_UNKNOWN));
+	cr_assert(eq(int, state(&outbox, 0), RUDPMSG_STATE_UNKNOWN));
+	rudpmsg_outbox_fini(&outbox);
+}
+
+Test(outbox, an_ack_of_what_was_not_sent_breaks_the_protocol)
+{
+	struct rudpmsg_outbox outbox = with(2);
+
+	rudpmsg_outbox_on_written(&outbox, SIZE(10));
+	cr_assert(eq(i64, rudpmsg_outbox_on_ack(&outbox, 2), -EPROTO));
+	cr_assert(eq(u64, outbox.count, 2));
+	cr_assert(eq(i64, rudpmsg_outbox_on_ack(&outbox, 1), 1));
+	cr_assert(eq(i64, rudpmsg_outbox_on_ack(&outbox, 1), 0), "again is harmless");
+	rudpmsg_outbox_fini(&outbox);
+}
+
+Test(outbox, a_new_link_begins_with_the_oldest)
+{
+	struct rudpmsg_outbox outbox = with(3);
+
+	rudpmsg_outbox_on_written(&outbox, 2 * SIZE(10) + 5);
+	cr_assert(eq(u64, rudpmsg_outbox_on_link(&outbox), 2));
+	cr_assert(eq(int, state(&outbox, 1), RUDPMSG_STATE_QUEUED));
+	cr_assert(eq(u64, rudpmsg_outbox_on_received(&outbox, 1), 1));
+	cr_assert(eq(u64, outbox.count, 2));
+	cr_assert(eq(u64, rudpmsg_outbox_on_received(&outbox, 99), 1), "3 was never sent whole");
+	cr_assert(eq(int, state(&outbox, 3), RUDPMSG_STATE_QUEUED));
+	rudpmsg_outbox_fini(&outbox);
+}
+
+Test(outbox, limits_hold_but_for_a_message_alone)
+{
+	struct rudpmsg_outbox outbox;
+	uint8_t bytes[256] = {0};
+
+	rudpmsg_outbox_init(&outbox, 100, 3, 1);
+	add(&outbox, 200);
+	cr_assert(eq(int, rudpmsg_outbox_add(&outbox, 2, bytes, 0), -EAGAIN));
+	rudpmsg_outbox_on_written(&outbox, SIZE(200));
+	rudpmsg_outbox_on_ack(&outbox, 1);
+	add(&outbox, 1);
+	add(&outbox, 1);
+	add(&outbox, 1);
+	cr_assert(eq(int, rudpmsg_outbox_add(&outbox, 5, bytes, 0), -EAGAIN), "three are the most");
+	rudpmsg_outbox_fini(&outbox);
+}
+
+Test(outbox, what_fails_is_told_with_its_reason)
+{
+	struct rudpmsg_outbox outbox = with(3);
+	int reason = 0;
+
+	rudpmsg_outbox_on_written(&outbox, SIZE(10));
+	rudpmsg_outbox_on_ack(&outbox, 1);
+	cr_assert(eq(u64, rudpmsg_outbox_fail(&outbox, ECANCELED), 2));
+	cr_assert(eq(int, state(&outbox, 1), RUDPMSG_STATE_ACKNOWLEDGED));
+	cr_assert(eq(int, (int)rudpmsg_outbox_state(&outbox, 3, &reason), RUDPMSG_STATE_FAILED));
+	cr_assert(eq(int, reason, ECANCELED));
+	cr_assert(not(rudpmsg_outbox_is_due(&outbox)));
+	rudpmsg_outbox_fini(&outbox);
+}
+
+Test(outbox, a_failure_that_is_forgotten_is_unknown_never_acknowledged)
+{
+	struct rudpmsg_outbox outbox = with(0);
+	unsigned i;
+
+	for (i = 0; i < RUDPMSG_FAILURES_MAX + 1; i++)
+		rudpmsg_outbox_note_failure(&outbox, 1 + 2 * i, 1 + 2 * i, ENOSPC);
+	cr_assert(eq(int, state(&outbox, 1), RUDPMSG_STATE_UNKNOWN));
+	cr_assert(eq(int, state(&outbox, 3), RUDPMSG_STATE_FAILED));
+	rudpmsg_outbox_fini(&outbox);
+}
+
+/* Random operations beside a list of numbers. */
+#define MODEL_IDS 4000
+
+struct model {
+	uint64_t first, sent,
+		next; /* ids: oldest kept, next to be sent whole, next to be accepted */
+	size_t sizes[MODEL_IDS];
+	size_t sent_bytes; /* of the frame that is under way */
+};
+
+static void write_bytes(struct rudpmsg_outbox *outbox, struct model *model, size_t bytes)
+{
+	struct iovec iov[2];
+	size_t offered = 0;
+	int i, count = rudpmsg_outbox_next(outbox, bytes, iov);
+
+	for (i = 0; i < count; i++)
+		offered += iov[i].iov_len;
+	cr_assert(le(sz, offered, bytes));
+	rudpmsg_outbox_on_written(outbox, offered);
+	model->sent_bytes += offered;
+	while (model->sent < model->next && model->sent_bytes >= model->sizes[model->sent]) {
+		model->sent_bytes -= model->sizes[model->sent];
+		model->sent++;
+	}
+}
+
+static void model_step(struct rudpmsg_outbox *outbox, struct model *model, struct random *random)
+{
+	static const uint8_t bytes[300];
+	size_t length = random_below(random, sizeof bytes);
+	uint64_t id;
+
+	switch (random_below(random, 8)) {
+	case 0 ... 3:
+		if (model->next >= MODEL_IDS)
+			break;
+		if (rudpmsg_outbox_add(outbox, model->next, bytes, length) == 0)
+			model->sizes[model->next++] = SIZE(length);
+		else
+			cr_assert(not(rudpmsg_outbox_has_room(outbox, length)));
+		break;
+	case 4 ... 5:
+		write_bytes(outbox, model, random_below(random, 900));
+		break;
+	case 6:
+		if (model->sent == model->first)
+			break;
+		id = model->first + random_below(random, model->sent - model->first);
+		cr_assert(eq(i64, rudpmsg_outbox_on_ack(outbox, id),
+			     (int64_t)(id - model->first + 1)));
+		model->first = id + 1;
+		break;
+	default:
+		if (random_below(random, 10) > 0)
+			break;
+		rudpmsg_outbox_on_link(outbox);
+		model->sent = model->first;
+		model->sent_bytes = 0;
+		break;
+	}
+}
+
+Test(outbox, behaves_as_a_list_of_numbers)
+{
+	struct random random = {1};
+	uint64_t seed, id;
+	int i;
+
+	for (seed = 1; seed <= 60; seed++) {
+		struct model model = {.first = 1, .sent = 1, .next = 1};
+		struct rudpmsg_outbox outbox;
+
+		random.state = seed;
+		rudpmsg_outbox_init(&outbox, 3000, 20, 1);
+		for (i = 0; i < 2000; i++) {
+			model_step(&outbox, &model, &random);
+			cr_assert(rudpmsg_outbox_check(&outbox), "seed %lu", (unsigned long)seed);
+			cr_assert(eq(u64, outbox.count, model.next - model.first));
+		}
+		for (id = 1; id < model.next; id++)
+			cr_assert(eq(int, state(&outbox, id),
+				     id < model.first  ? RUDPMSG_STATE_ACKNOWLEDGED
+				     : id < model.sent ? RUDPMSG_STATE_SENT
+						       : RUDPMSG_STATE_QUEUED));
+		rudpmsg_outbox_fini(&outbox);
+	}
+}
