@@ -306,30 +306,25 @@ static bool has_hung_up(const struct rudp_app *app)
 	return app->fd >= 0 && poll(&one, 1, 0) > 0 && one.revents & POLLHUP;
 }
 
-static struct rudp_app *find_hung_up(struct rudp_engine *engine, uint16_t port)
+/* Once for each, by their places, which hold whatever goes meanwhile. */
+void rudp_app_look_for_hangups(struct rudp_engine *engine, uint16_t port)
 {
-	for (struct rudp_list *link = engine->apps.next; link != &engine->apps;
-	     link = link->next) {
-		struct rudp_app *app = RUDP_LIST_OWNER(link, struct rudp_app, link);
+	uint32_t place = 0;
+	enum rudp_kind kind;
+	struct rudp_app *app;
+
+	while ((app = rudp_slots_next(&engine->slots, &place, RUDP_KIND_APP, RUDP_KIND_APP,
+				      &kind))) {
+		uint64_t id = app->id;
 
 		if (rudp_addr_port(&app->local) != port)
 			continue;
-		if (app->last_call || (!app->hangup && !app->end_told && has_hung_up(app)))
-			return app;
-	}
-	return NULL;
-}
-
-void rudp_app_look_for_hangups(struct rudp_engine *engine, uint16_t port)
-{
-	struct rudp_app *app;
-
-	/* One that resets takes two turns. */
-	for (unsigned i = 2 * engine->app_count; i > 0 && (app = find_hung_up(engine, port)); i--) {
-		if (app->last_call)
-			rudp_app_pump(engine, app);
-		else
+		if (!app->last_call && !app->hangup && !app->end_told && has_hung_up(app))
 			rudp_app_on_epoll(engine, app, EPOLLHUP | EPOLLIN | EPOLLERR);
+		/* One that resets takes two turns. */
+		app = rudp_app_find(engine, id);
+		if (app && app->last_call)
+			rudp_app_pump(engine, app);
 	}
 }
 

@@ -215,12 +215,13 @@ void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding
 
 void rudp_listener_reset_queued(struct rudp_engine *engine, const struct rudp_binding *binding)
 {
-	struct rudp_list *link, *next;
+	struct rudp_list *link, *before;
 
-	for (link = engine->apps.next; link != &engine->apps; link = next) {
+	/* What no accept has taken is among the newest. */
+	for (link = engine->apps.prev; binding->queued > 0 && link != &engine->apps; link = before) {
 		struct rudp_app *app = RUDP_LIST_OWNER(link, struct rudp_app, link);
 
-		next = link->next;
+		before = link->prev;
 		if (app->binding_id == binding->id && app->stage == RUDP_APP_UNDECIDED)
 			rudp_app_reset(engine, app);
 	}
@@ -464,14 +465,18 @@ void rudp_listener_retry(struct rudp_engine *engine, uint64_t binding_id)
 
 void rudp_listener_retry_all(struct rudp_engine *engine)
 {
-	uint32_t place = 0;
-	enum rudp_kind kind;
-	struct rudp_binding *binding;
+	struct rudp_list turn, *link;
 
 	engine->accept_retry_at_ns = RUDP_NEVER;
-	while ((binding = rudp_slots_next(&engine->slots, &place, RUDP_KIND_BINDING,
-					  RUDP_KIND_BINDING, &kind)))
-		rudp_listener_retry(engine, binding->id);
+	/* Any of them may go meanwhile: each is in one of the two lists, and leaves it then. */
+	rudp_list_init(&turn);
+	while ((link = rudp_list_pop(&engine->bindings)))
+		rudp_list_append(&turn, link);
+	while ((link = rudp_list_pop(&turn))) {
+		rudp_list_append(&engine->bindings, link);
+		rudp_listener_retry(engine,
+				    RUDP_LIST_OWNER(link, struct rudp_binding, all_link)->id);
+	}
 }
 
 static void probe_port(struct rudp_engine *engine, struct rudp_port *port)
