@@ -43,6 +43,7 @@ static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, i
 	if (last.validated)
 		rudp_conn_remember_path(conn, &last);
 	rudp_path_init(&conn->path, datagram->socket, &datagram->local, &datagram->remote, false);
+	rudp_conn_list_path(conn);
 	conn->path_changes++;
 	if (rudp_addr_same_host(&last.remote, &datagram->remote))
 		conn->path.mtu = last.mtu;
@@ -102,6 +103,7 @@ void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 	last_good = conn->previous;
 	(void)rudp_conn_use_socket(conn, last_good.socket); /* known: it takes no memory */
 	conn->path = last_good;
+	rudp_conn_list_path(conn);
 	rudp_path_mtu_forget_probe(&conn->path.mtu);
 	rudp_conn_mtu_follow(conn);
 	rudp_conn_remember_path(conn, NULL);

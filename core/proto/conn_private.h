@@ -178,6 +178,9 @@ struct rudp_conn {
 	struct rudp_list queue_link;  /* in listener->established or listener->half_open */
 	UT_hash_handle hh;            /* by id */
 	UT_hash_handle hh_peer;       /* by peer_id */
+	UT_hash_handle hh_path;       /* by path_key */
+	struct rudp_path_key path_key; /* of path, while it stands on a socket and is_path_known */
+	bool is_path_known;
 };
 
 /* Life cycle (conn.c). */

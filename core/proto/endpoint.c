@@ -404,9 +404,18 @@ const struct rudp_verdict_counts *rudp_endpoint_verdicts(const struct rudp_endpo
 	return &ep->verdicts;
 }
 
+static bool is_listed_right(const struct rudp_conn *conn)
+{
+	struct rudp_path_key key = rudp_path_key_of(conn->path.socket, &conn->path.remote);
+
+	return !conn->is_path_known ||
+	       (conn->path.socket && memcmp(&key, &conn->path_key, sizeof key) == 0);
+}
+
 static bool check_links(const struct rudp_conn *conn)
 {
-	if (rudp_list_is_linked(&conn->user_link) == (conn->path.socket != NULL) &&
+	if (is_listed_right(conn) &&
+	    rudp_list_is_linked(&conn->user_link) == (conn->path.socket != NULL) &&
 	    rudp_list_is_linked(&conn->returner_link) == (conn->previous.socket != NULL))
 		return true;
 	rudp_log(RUDP_LOG_ERROR, "connection %016llx is not where its sockets look for it",

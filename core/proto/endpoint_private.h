@@ -60,6 +60,7 @@ struct rudp_endpoint {
 	struct rudp_conn *by_id;
 	struct rudp_conn *last_found; /* by its id; NULL: nobody */
 	struct rudp_conn *by_peer_id;
+	struct rudp_conn *by_path;    /* several may have one path */
 	struct rudp_syn_answer *by_syn;
 	struct rudp_listener *listeners;
 	struct rudp_socket *sockets;
@@ -98,9 +99,11 @@ struct rudp_syn_answer *rudp_endpoint_find_syn(struct rudp_endpoint *ep,
 
 /*
  * Sockets (endpoint_sockets.c). use_socket puts the path on another socket, NULL: on none; 0, or -ENOMEM
- * with nothing changed. remember_path keeps a copy to go back to; NULL, or no memory: none.
+ * with nothing changed. remember_path keeps a copy to go back to; NULL, or no memory: none. Whoever
+ * changes the path otherwise says so with list_path.
  */
 int rudp_conn_use_socket(struct rudp_conn *conn, void *handle);
+void rudp_conn_list_path(struct rudp_conn *conn);
 void rudp_conn_remember_path(struct rudp_conn *conn, const struct rudp_path *path);
 
 /* Stateless answers (endpoint_answer.c). */

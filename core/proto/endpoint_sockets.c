@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/endpoint_private.h"
 
@@ -89,6 +90,26 @@ bool rudp_endpoint_uses_socket(const struct rudp_endpoint *ep, const void *handl
 	return false;
 }
 
+static void unlist_path(struct rudp_conn *conn)
+{
+	if (conn->is_path_known)
+		HASH_DELETE(hh_path, conn->ep->by_path, conn);
+	conn->is_path_known = false;
+}
+
+/* Without memory the connection hears of no ICMP errors, no more. */
+void rudp_conn_list_path(struct rudp_conn *conn)
+{
+	bool rudp_table_add_failed = false;
+
+	unlist_path(conn);
+	if (!conn->path.socket)
+		return;
+	conn->path_key = rudp_path_key_of(conn->path.socket, &conn->path.remote);
+	HASH_ADD(hh_path, conn->ep->by_path, path_key, sizeof conn->path_key, conn);
+	conn->is_path_known = !rudp_table_add_failed;
+}
+
 int rudp_conn_use_socket(struct rudp_conn *conn, void *handle)
 {
 	struct rudp_socket *socket = handle ? find_or_add(conn->ep, handle) : NULL;
@@ -100,6 +121,7 @@ int rudp_conn_use_socket(struct rudp_conn *conn, void *handle)
 	conn->path.socket = handle;
 	if (socket)
 		rudp_list_append(&socket->users, &conn->user_link);
+	rudp_conn_list_path(conn);
 	if (before != handle)
 		on_left(conn->ep, before);
 	return 0;
@@ -141,6 +163,7 @@ void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *handle)
 		struct rudp_conn *conn = RUDP_LIST_OWNER(link, struct rudp_conn, user_link);
 
 		conn->path.socket = NULL;
+		unlist_path(conn);
 		if (conn->user_closed)
 			conn->close_at_ns = 0; /* nobody will rebind it */
 		rudp_endpoint_touch(ep, conn);
@@ -150,19 +173,27 @@ void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *handle)
 	free(socket);
 }
 
+/* The next behind it in the table with the same path, or NULL. */
+static struct rudp_conn *next_on_path(const struct rudp_endpoint *ep, const struct rudp_conn *conn)
+{
+	for (const UT_hash_handle *hh = conn->hh_path.hh_next; hh; hh = hh->hh_next) {
+		struct rudp_conn *other = ELMT_FROM_HH(ep->by_path->hh_path.tbl, hh);
+
+		if (memcmp(&other->path_key, &conn->path_key, sizeof conn->path_key) == 0)
+			return other;
+	}
+	return NULL;
+}
+
 struct rudp_conn *rudp_endpoint_find_peer(const struct rudp_endpoint *ep, const void *handle,
 					  const struct rudp_addr *remote)
 {
-	const struct rudp_socket *socket = find(ep, handle);
-	struct rudp_conn *found = NULL;
+	const struct rudp_path_key key = rudp_path_key_of(handle, remote);
+	struct rudp_conn *conn, *found = NULL;
 
-	if (!socket)
-		return NULL;
-	for (struct rudp_list *link = socket->users.next; link != &socket->users;
-	     link = link->next) {
-		struct rudp_conn *conn = RUDP_LIST_OWNER(link, struct rudp_conn, user_link);
-
-		if (conn->dead || !rudp_addr_equal(&conn->path.remote, remote))
+	HASH_FIND(hh_path, ep->by_path, &key, sizeof key, conn);
+	for (; conn; conn = next_on_path(ep, conn)) {
+		if (conn->dead)
 			continue;
 		if (found)
 			return NULL;

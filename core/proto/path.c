@@ -20,6 +20,11 @@ void rudp_path_init(struct rudp_path *path, void *socket, const struct rudp_addr
 	rudp_path_mtu_init(&path->mtu, false);
 }
 
+struct rudp_path_key rudp_path_key_of(const void *socket, const struct rudp_addr *remote)
+{
+	return (struct rudp_path_key){(uint64_t)(uintptr_t)socket, rudp_addr_key_of(remote)};
+}
+
 uint64_t rudp_path_allowance_bytes(const struct rudp_path *path)
 {
 	uint64_t limit = RUDP_AMPLIFICATION_FACTOR * path->received_bytes;

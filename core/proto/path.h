@@ -19,6 +19,12 @@
 #define RUDP_PATH_PACKET_MIN_BYTES 64
 #define RUDP_PATH_CHALLENGES_MAX 5 /* unanswered, before the path is given up */
 
+/* Where it goes to, without padding. */
+struct rudp_path_key {
+	uint64_t socket;
+	struct rudp_addr_key remote;
+};
+
 struct rudp_path {
 	void *socket;
 	struct rudp_addr local;
@@ -35,6 +41,8 @@ struct rudp_path {
 
 void rudp_path_init(struct rudp_path *path, void *socket, const struct rudp_addr *local,
 		    const struct rudp_addr *remote, bool validated);
+
+struct rudp_path_key rudp_path_key_of(const void *socket, const struct rudp_addr *remote);
 
 /* Bytes that may still be sent there: unlimited once validated. */
 uint64_t rudp_path_allowance_bytes(const struct rudp_path *path);

@@ -10,6 +10,8 @@
 #include "proto/conn_private.h"
 #include "proto/endpoint_private.h"
 
+enum { CROWD = 50, CROWD_BYTES = 100000 };
+
 static void drop_wire(struct pair *pair)
 {
 	while (pair->wire_count)
@@ -259,6 +261,69 @@ Test(conn_regressions, a_peer_is_found_by_socket_and_address_unless_there_are_tw
 	rudp_endpoint_socket_gone(pair.ep[0], &pair.addr[0]);
 	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[0], &pair.addr[0], &pair.addr[1]), NULL));
 	cr_assert(eq(ptr, rudp_conn_socket(pair.conn[0]), NULL));
+	pair_fini(&pair);
+}
+
+/* A server's socket has all its connections: whom an ICMP error means must not cost a look at each. */
+Test(conn_regressions, a_peer_that_moves_is_found_where_it_is_now)
+{
+	struct pair pair;
+	struct rudp_addr before, moved;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	before = pair.addr[0];
+	rudp_addr_parse(&moved, "10.0.0.9:4444");
+	pair.addr[0] = moved;
+	rudp_conn_rebind(pair.conn[0], &pair.addr[0], &moved, pair.now_ns);
+	pair_run(&pair, RUDP_NS_PER_S);
+	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[1], &pair.addr[1], &moved), pair.conn[1]));
+	cr_assert(eq(ptr, rudp_endpoint_find_peer(pair.ep[1], &pair.addr[1], &before), NULL));
+	cr_assert(rudp_endpoint_check(pair.ep[1]));
+	pair_fini(&pair);
+}
+
+/* Whose train it is, by the peer's id in its header. */
+static unsigned turn_of(uint64_t ids[CROWD], const uint8_t *packet)
+{
+	uint64_t id;
+
+	memcpy(&id, packet + 1, sizeof id);
+	for (unsigned i = 0; i < CROWD; i++) {
+		if (ids[i] == 0)
+			ids[i] = id;
+		if (ids[i] == id)
+			return i;
+	}
+	cr_fatal("a train of nobody");
+}
+
+/* Nobody has a second turn before everybody has had the first, however much he has to send. */
+Test(conn_regressions, those_with_data_take_turns)
+{
+	static uint8_t data[CROWD_BYTES];
+	struct rudp_conn *conns[CROWD];
+	struct pair pair;
+	uint64_t ids[CROWD] = {0};
+	unsigned turns[CROWD] = {0}, trains = 0;
+
+	pair_init(&pair, 0, 0);
+	for (unsigned i = 0; i < CROWD; i++) {
+		pair_establish(&pair);
+		pair_settle(&pair);
+		conns[i] = pair.conn[0];
+	}
+	for (unsigned i = 0; i < CROWD; i++)
+		cr_assert(eq(sz, rudp_conn_write(conns[i], data, sizeof data, pair.now_ns),
+			     sizeof data));
+	for (;;) {
+		struct rudp_train train = {.data = pair.train, .cap = RUDP_TRAIN_BYTES_MAX};
+
+		if (!rudp_endpoint_transmit(pair.ep[0], &train, pair.now_ns))
+			break;
+		cr_assert(eq(uint, turns[turn_of(ids, train.data)]++, trains++ / CROWD));
+	}
+	cr_assert(ge(uint, trains, CROWD));
 	pair_fini(&pair);
 }
 
