@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A crowd of connections in one server, open and idle: what each costs the engines in memory and in
+# descriptors, that an engine sleeps while nothing happens, and that all of it is given back.
+#
+#     a: one client ──── linkem ──── b: an echo
+#
+#   RUDP_TEST_CONNECTIONS   how many (default 2000)
+#
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+COUNT=${RUDP_TEST_CONNECTIONS:-2000}
+# A second after the opening; it takes half a minute until they are at their least, 6.
+MEMORY_KB_MAX=15
+# The program's socket; a client's connection has a port of its own, too (docs/architecture.md).
+SERVER_DESCRIPTORS=1
+CLIENT_DESCRIPTORS=2
+# Of an engine with a listener, or with nothing.
+IDLE_DESCRIPTORS=20
+# In a second between two keepalives: the one with a listener looks after that three times.
+WAKEUPS_MAX=30
+
+engine_of() {
+	ip netns pids "$(netns_of "$1")" | while read -r pid; do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != rudp-engine ] || echo "$pid"
+	done
+}
+
+descriptors_of() {
+	find "/proc/$1/fd" -mindepth 1 | wc -l
+}
+
+# In KB, without what it shares with others.
+memory_of() {
+	awk '/^Private_/ { sum += $2 } END { print sum + 0 }' "/proc/$1/smaps_rollup"
+}
+
+wakeups_of() {
+	awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status"
+}
+
+has_answers() {
+	! has_ended client || fail "the client ended: $(cat "$TMP/client.err")"
+	[ "$(wc -l <"$TMP/client.out")" -ge "$1" ]
+}
+
+# has_shrunk PID KB_AT_FIRST
+has_shrunk() {
+	MEMORY=$(($(memory_of "$1") - $2))
+	[ "$MEMORY" -le $((MEMORY_KB_MAX * COUNT)) ]
+}
+
+# One that ends a second in which neither engine was awake more than that.
+both_have_slept() {
+	local now before_a=$WAKEUPS_A before_b=$WAKEUPS_B
+	now=$(now_ms)
+	[ $((now - SINCE)) -ge 1000 ] || return 1
+	SINCE=$now
+	WAKEUPS_A=$(wakeups_of "$(engine_of a)") WAKEUPS_B=$(wakeups_of "$(engine_of b)")
+	[ -n "$before_a" ] && [ $((WAKEUPS_A - before_a)) -le "$WAKEUPS_MAX" ] &&
+		[ $((WAKEUPS_B - before_b)) -le "$WAKEUPS_MAX" ]
+}
+
+has_given_back() {
+	[ "$(descriptors_of "$1")" -le "$IDLE_DESCRIPTORS" ]
+}
+
+# expect_cheap SIDE DESCRIPTORS_EACH KB_AT_FIRST
+expect_cheap() {
+	local engine each=$2
+	engine=$(engine_of "$1")
+	expect_between 1 "$(descriptors_of "$engine")" $((COUNT * each + IDLE_DESCRIPTORS)) \
+		"descriptors of the engine of $1"
+	wait_until 20 "at most $MEMORY_KB_MAX KB a connection in the engine of $1" \
+		has_shrunk "$engine" "$3"
+	ok "engine of $1: $((MEMORY * 1024 / COUNT)) bytes a connection"
+}
+
+# The first connection is there before the rest: what an engine needs once is not theirs.
+open_first() {
+	under a python3 "$HERE/lib/crowd.py" hold "$B4" "$PORT" 1 || fail "the first: exit $?"
+}
+
+engine_kb() {
+	[ -n "$PLAIN" ] || memory_of "$(engine_of "$1")"
+}
+
+open_crowd() {
+	local start kb_a kb_b
+	open_first
+	kb_a=$(engine_kb a) kb_b=$(engine_kb b)
+	start=$(now_ms)
+	launch client a python3 "$HERE/lib/crowd.py" hold "$B4" "$PORT" "$COUNT" <&"$ORDERS"
+	wait_until 60 "$COUNT connections" has_answers 1
+	ok "$COUNT connections, each with a question and an answer, in $(($(now_ms) - start)) ms"
+	[ -z "$PLAIN" ] || return 0
+	expect_cheap a "$CLIENT_DESCRIPTORS" "$kb_a"
+	expect_cheap b "$SERVER_DESCRIPTORS" "$kb_b"
+	SINCE=0 WAKEUPS_A='' WAKEUPS_B=''
+	wait_until 30 "a second in which both engines sleep" both_have_slept
+	ok "both engines sleep"
+}
+
+link_up
+mkfifo "$TMP/orders"
+exec {ORDERS}<>"$TMP/orders"
+launch server b python3 "$HERE/lib/crowd.py" serve "$B4" "$PORT"
+wait_listening b "$PORT"
+section "$COUNT connections"
+open_crowd
+section "awake again, and gone"
+echo again >&"$ORDERS"
+wait_until 30 "an answer over each" has_answers 2
+send KILL client
+finish client 10
+[ -n "$PLAIN" ] || wait_until 20 "the engine of b to give everything back" \
+	has_given_back "$(engine_of b)"
+ok "all $COUNT answered after their rest, and are gone"
+prove_udp $((COUNT * 256))
+stop_server server
+link_down
