@@ -258,6 +258,7 @@ struct bbr {
 	uint32_t up_rounds;
 	bool has_probed;
 	bool up_limited;                            /* it did, in this round */
+	bool up_at_longterm;                        /* that bound held it back */
 	uint32_t probe_up_rounds;
 	bool is_bw_probe_sample, prev_probe_too_high, prev_probe_precautionary;
 
@@ -351,6 +352,7 @@ void bbr_reset_congestion_signals(struct bbr *b);
 void bbr_reset_shortterm(struct bbr *b);
 void bbr_close_loss_account(struct rudp_cc *cc);
 void bbr_start_settling(struct bbr *b);
+void bbr_stop_draining(struct bbr *b);
 bool bbr_is_queue_evident(const struct bbr *b);
 bool bbr_has_startup_loss(const struct rudp_cc *cc);
 bool bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack);

@@ -49,6 +49,7 @@ void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
 
 void bbr_start_cruise(struct rudp_cc *cc)
 {
+	bbr_stop_draining(bbr_of(cc));
 	bbr_enter(cc, BBR_CRUISE);
 }
 
@@ -112,6 +113,7 @@ static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	b->up_inflight_bytes = ack->inflight_bytes;
 	b->up_extra_bytes = first_extra_bytes(b);
 	b->up_limited = false;
+	b->up_at_longterm = false;
 	b->up_rounds = 0;
 	bbr_enter(cc, BBR_UP);
 	raise_slope(cc);
@@ -147,10 +149,11 @@ static bool is_time_to_cruise(const struct rudp_cc *cc, const struct rudp_cc_ack
 }
 
 /* The probe went to the bound, and a queue was what it met there, not loss: the bound was wrong, and
- * delay bounds the next one well enough. */
+ * delay bounds the next one well enough. It got there if the bound held it back at any time: the
+ * packet that tells of the queue need not be the one that filled the window. */
 static void forget_longterm(struct bbr *b, const struct rudp_cc_ack *ack)
 {
-	if (ack->rate.inflight_at_send_bytes >= b->inflight_longterm)
+	if (b->up_at_longterm || ack->rate.inflight_at_send_bytes >= b->inflight_longterm)
 		b->inflight_longterm = BBR_INFINITE;
 }
 
@@ -166,6 +169,7 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 		b->prev_probe_precautionary = true;
 		return true;
 	}
+	b->up_at_longterm |= ack->cwnd_limited && cc->cwnd_bytes >= b->inflight_longterm;
 	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && bbr_has_probe_delay(b)) {
 		forget_longterm(b, ack);
 		return true;

@@ -99,6 +99,19 @@ static uint64_t settled_rate(const struct bbr *b, bool queues)
 	return rudp_cc_mul_div(b->max_bw, PPM - bbr_min(b->loss_ppm, PPM), PPM);
 }
 
+/* What the path loses whatever is sent has been through the queue, too. */
+static uint64_t with_path_loss(const struct bbr *b, uint64_t rate)
+{
+	return rudp_cc_mul_div(rate, PPM, PPM - bbr_min(b->base_loss_ppm, PPM / 2));
+}
+
+/* In DOWN the queue is to go away; from now on it is only not to grow. */
+void bbr_stop_draining(struct bbr *b)
+{
+	if (b->settled)
+		b->bw_shortterm = bbr_min(with_path_loss(b, b->bw_shortterm), b->max_bw);
+}
+
 /*
  * What several flows find by probing adds up to more than the link: cruise at what is delivered
  * instead, if what is sent beyond it stands in a queue or is lost. Never under the share of the
@@ -117,7 +130,10 @@ static void settle(struct bbr *b)
 	if (b->last.app_limited || b->last.ack_rate == 0 || !(queues || loses))
 		return;
 	/* Of two rounds the faster: with jitter a single one is as often too long as too short. */
-	rate = bbr_max(bbr_max(b->last.ack_rate, b->ack_rate_before), settled_rate(b, queues));
+	rate = bbr_max(b->last.ack_rate, b->ack_rate_before);
+	if (b->state == BBR_CRUISE)
+		rate = with_path_loss(b, rate);
+	rate = bbr_max(rate, settled_rate(b, queues));
 	b->bw_shortterm = bbr_min(b->bw_shortterm, rate);
 	b->settled = true;
 }

@@ -96,6 +96,39 @@ Test(cc_bbr_loss, probe_that_loses_with_a_queue_sets_the_longterm_bound)
 	cr_assert(eq(u64, bbr_with_headroom(&rig->cc), ROUND_PACKETS * DATAGRAM * 85 / 100));
 }
 
+Test(cc_bbr_loss, probe_held_by_the_longterm_bound_that_meets_a_queue_forgets_it)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	/* The packets that tell of the queue left with a little less in flight than the bound. */
+	rig->b->inflight_longterm = (ROUND_PACKETS + 2) * DATAGRAM;
+	bbr_rig_until(rig, BBR_UP);
+	rig->cwnd_limited = true;
+	bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
+	cr_assert(lt(u64, rig->b->inflight_longterm, BBR_INFINITE));
+	rig->cwnd_limited = false;
+	rig->rtt.latest_ns = RTT_NS * 3 / 2;
+	for (int i = 0; i < 3 && rig->b->state == BBR_UP; i++)
+		bbr_rig_round(rig, RATE);
+	cr_assert(ne(int, (int)rig->b->state, BBR_UP));
+	cr_assert(eq(u64, rig->b->inflight_longterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_loss, settling_leaves_room_for_the_losses_of_the_path)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->b->base_loss_ppm = rig->b->loss_ppm = 30000;
+	rig->rtt.latest_ns = RTT_NS * 5 / 4; /* a queue, and 9.6 MB/s come out of it */
+	for (int i = 0; i < 4; i++)
+		bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	/* Three rounds without a loss have let the average fall to two thirds. */
+	cr_assert(gt(u64, rig->b->bw_shortterm, 9700000));
+	cr_assert(lt(u64, rig->b->bw_shortterm, 9900000));
+}
+
 Test(cc_bbr_loss, probe_that_loses_without_a_queue_goes_on)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();

@@ -7,6 +7,7 @@
  *	sim SEED                one random scenario, with its story
  *	sim NAME SEED           one named scenario
  *	sim --path P1 ...       congestion control on one of the paths of paths.h
+ *	sim --paths             the bounds of all of them
  *	sim --latency           sparse traffic alone
  *
  * SIM_TRACE=MS prints the first connection's state every so many virtual milliseconds; SIM_DEBUG=1 the
@@ -143,6 +144,8 @@ int main(int argc, char **argv)
 		return run_all();
 	if (argc == 2 && strcmp(argv[1], "--latency") == 0)
 		return latency_run_all(&(int){0}) > 0;
+	if (argc == 2 && strcmp(argv[1], "--paths") == 0)
+		return paths_check(&(int){0}) > 0;
 	if (argc == 4 && strcmp(argv[1], "--seeds") == 0)
 		return run_random(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10)) > 0;
 	rudp_log_set(print_log, NULL, getenv("SIM_DEBUG") ? RUDP_LOG_DEBUG : RUDP_LOG_WARN);

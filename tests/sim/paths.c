@@ -13,7 +13,8 @@
 #define S RUDP_NS_PER_S
 #define OBJECT_BYTES 1000000
 #define TRACE_MS_DEFAULT 10
-#define CHECK_SEEDS 2
+#define CHECK_SEEDS 3 /* odd: what is bounded is the median */
+#define OBJECT_SEEDS 5
 
 /* rate in Mbit/s, round trip in ms, queue in BDP */
 #define LINK(mbits, rtt_ms, bdps)                                                                  \
@@ -30,8 +31,7 @@ const struct path paths[] = {
 	 {0.88, 1.10, 30, 300, 3.3}},
 	{"P5", "50 Mbit/s, 30 ms, 2 % loss in bursts of 4, jitter of 5 ms that reorders",
 	 {LINK(50, 30, 1), .burst_loss = 0.02, .burst_len = 4, .jitter_ns = 5 * MS}, 15 * S, 15 * S,
-	 /* Below the aim of 0.95, which some seeds miss: a long burst in start-up ends it early. */
-	 {0.92, 1.10, 10, 15, 0.38}},
+	 {0.95, 1.10, 10, 15, 0.38}},
 	{"P6", "10 Mbit/s, 40 ms, queue of 10 BDP", {LINK(10, 40, 10)}, 15 * S, 15 * S,
 	 {0.95, 1.10, 10, 20, 0.95}},
 	{"P7", "500 Mbit/s, 10 ms, 0.1 % loss", {LINK(500, 10, 1), .loss = 0.001}, 15 * S, 3 * S,
@@ -184,49 +184,72 @@ int paths_command(int argc, char **argv)
 
 struct check {
 	const struct path *path;
-	uint64_t seed;
 	bool ok;
 };
 
-static void expect(struct check *check, const char *what, double value, double least, double most)
+static int compare(const void *a, const void *b)
 {
-	if (value >= least && value <= most)
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* One seed of a path that loses at random says little of it, and a change that only draws other
+ * numbers must not decide. So the median is bounded. */
+static void expect(struct check *check, const char *what, double *values, size_t count,
+		   double least, double most)
+{
+	double median;
+
+	qsort(values, count, sizeof *values, compare);
+	median = values[count / 2];
+	if (median >= least && median <= most)
 		return;
 	check->ok = false;
-	printf("FAILED %s seed %" PRIu64 ": %s is %.3f, not within %.3f and %.3f\n"
-	       "  replay: sim --path %s --seed %" PRIu64 " --trace\n",
-	       check->path->name, check->seed, what, value, least, most, check->path->name,
-	       check->seed);
+	printf("FAILED %s: the median of %s is %.3f, not within %.3f and %.3f (%.3f to %.3f)\n"
+	       "  replay: sim --path %s --seed 1 --trace, and on to seed %zu\n",
+	       check->path->name, what, median, least, most, values[0], values[count - 1],
+	       check->path->name, count);
 }
 
 static void check_bulk(struct check *check)
 {
 	const struct path_bounds *bounds = &check->path->bounds;
-	struct bulk_config config;
-	struct bulk_result result;
+	double part[CHECK_SEEDS], wire[CHECK_SEEDS], mean[CHECK_SEEDS], p99[CHECK_SEEDS];
 
-	path_configure(check->path, "bbr", check->seed, &config);
-	config.end_at_ns = check->path->check_run_ns + 2 * config.up.delay_ns;
-	check->ok &= bulk_run(&config, &result);
-	expect(check, "part of the ideal", bulk_part_of_ideal(&config, &result),
-	       bounds->part_of_ideal, 1);
-	expect(check, "wire by payload", bulk_wire_by_payload(&result.flows[0]), 1,
-	       bounds->wire_by_payload);
-	expect(check, "mean queue", result.after.mean_ms, 0, bounds->queue_mean_ms);
-	expect(check, "99 % of the queue", result.after.p99_ms, 0, bounds->queue_p99_ms);
+	for (uint64_t i = 0; i < CHECK_SEEDS; i++) {
+		struct bulk_config config;
+		struct bulk_result result;
+
+		path_configure(check->path, "bbr", i + 1, &config);
+		config.end_at_ns = check->path->check_run_ns + 2 * config.up.delay_ns;
+		check->ok &= bulk_run(&config, &result);
+		part[i] = bulk_part_of_ideal(&config, &result);
+		wire[i] = bulk_wire_by_payload(&result.flows[0]);
+		mean[i] = result.after.mean_ms;
+		p99[i] = result.after.p99_ms;
+	}
+	expect(check, "part of the ideal", part, CHECK_SEEDS, bounds->part_of_ideal, 1);
+	expect(check, "wire by payload", wire, CHECK_SEEDS, 1, bounds->wire_by_payload);
+	expect(check, "mean queue", mean, CHECK_SEEDS, 0, bounds->queue_mean_ms);
+	expect(check, "99 % of the queue", p99, CHECK_SEEDS, 0, bounds->queue_p99_ms);
 }
 
 static void check_object(struct check *check)
 {
-	struct bulk_config config;
-	struct bulk_result result;
-	const struct bulk_flow_result *flow = &result.flows[0];
+	double took_s[OBJECT_SEEDS];
 
-	path_configure(check->path, "bbr", check->seed, &config);
-	config.flows[0].bytes = OBJECT_BYTES;
-	check->ok &= bulk_run(&config, &result);
-	expect(check, "time of 1 MB", seconds(flow->done_at_ns - flow->established_at_ns), 0,
-	       check->path->bounds.object_s);
+	for (uint64_t i = 0; i < OBJECT_SEEDS; i++) {
+		struct bulk_config config;
+		struct bulk_result result;
+		const struct bulk_flow_result *flow = &result.flows[0];
+
+		path_configure(check->path, "bbr", i + 1, &config);
+		config.flows[0].bytes = OBJECT_BYTES;
+		check->ok &= bulk_run(&config, &result);
+		took_s[i] = seconds(flow->done_at_ns - flow->established_at_ns);
+	}
+	expect(check, "the time of 1 MB", took_s, OBJECT_SEEDS, 0, check->path->bounds.object_s);
 }
 
 int paths_check(int *runs)
@@ -234,19 +257,15 @@ int paths_check(int *runs)
 	int failures = 0;
 
 	for (int i = 0; i < path_count; i++) {
-		int failed = 0;
+		struct check check = {&paths[i], true};
 
-		for (uint64_t seed = 1; seed <= CHECK_SEEDS; seed++) {
-			struct check check = {&paths[i], seed, true};
-
-			check_bulk(&check);
-			check_object(&check);
-			failed += !check.ok;
-			++*runs;
-		}
-		printf("%-22s %3d runs, %d failed   (bulk and 1 MB: %s)\n", paths[i].name,
-		       CHECK_SEEDS, failed, paths[i].what);
-		failures += failed;
+		check_bulk(&check);
+		check_object(&check);
+		failures += !check.ok;
+		++*runs;
+		printf("%-22s %3d runs, %s   (bulk and 1 MB: %s)\n", paths[i].name,
+		       CHECK_SEEDS + OBJECT_SEEDS, check.ok ? "0 failed" : "failed",
+		       paths[i].what);
 	}
 	return failures;
 }
