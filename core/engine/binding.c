@@ -76,6 +76,11 @@ static bool is_in_the_way(const struct rudp_binding *other, const struct rudp_bi
 	return !binding->reuse_port || !other->reuse_port || binding->uid != other->uid;
 }
 
+bool rudp_binding_serves_rudp(const struct rudp_binding *binding)
+{
+	return binding->listening && binding->way != RUDP_WAY_TCP;
+}
+
 bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_binding *binding)
 {
 	struct rudp_list *head = &engine->bindings_by_port[rudp_port_bucket(&binding->local)];

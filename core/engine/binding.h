@@ -81,6 +81,9 @@ void rudp_binding_probe_port(struct rudp_engine *engine, const struct rudp_addr 
 /* A connection has its kernel TCP socket now, and holds the port with it. */
 void rudp_binding_drop_tcp(struct rudp_binding *binding);
 
+/* It listens, and not for plain TCP alone. */
+bool rudp_binding_serves_rudp(const struct rudp_binding *binding);
+
 /* A listening binding stands in the way of this one: they overlap and may not share. */
 bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_binding *binding);
 

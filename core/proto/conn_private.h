@@ -2,8 +2,8 @@
 /*
  * conn_private - the inside of a connection, for conn*.c and endpoint*.c only.
  *
- * The connection is split by concern: conn.c (life cycle and the user's verbs), conn_handshake.c,
- * conn_resume.c (the handshake of endpoints that have met),
+ * The connection is split by concern: conn.c (life cycle), conn_user.c (what the user does with it),
+ * conn_handshake.c, conn_resume.c (the handshake of endpoints that have met),
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
  * conn_tx.c (packets out), conn_tail.c (second copies of sparse traffic), conn_timers.c (when next, it
  * is now), conn_path.c (addresses change), conn_mtu.c (how large packets may be), conn_stats.c
@@ -203,6 +203,8 @@ void rudp_conn_on_fin_acked(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_ns);
 void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns);
+/* The user time-out of what is about to be owed begins now, however long our own pings went unheard. */
+void rudp_conn_start_waiting(struct rudp_conn *conn, int64_t now_at_ns);
 
 /* Handshake (conn_handshake.c). */
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);
