@@ -27,7 +27,7 @@ static void pick_probe_wait(struct bbr *b, int64_t now_at_ns)
  * losses are found out meanwhile. */
 static void pick_first_wait(struct bbr *b)
 {
-	b->probe_wait_ns = b->min_rtt_ns;
+	b->probe_wait_ns = rudp_time_min(b->min_rtt_ns, BBR_PROBE_WAIT_NS); /* there may be none */
 	b->has_probed = true;
 }
 
