@@ -26,15 +26,9 @@ struct rudp_given {
 	UT_hash_handle hh;
 };
 
-/* An address without the padding of its structures. */
-struct host_key {
-	uint32_t family, port, scope;
-	uint8_t host[16];
-};
-
 struct rudp_taken {
 	struct association a;
-	struct host_key key;
+	struct rudp_addr_key key;
 	uint64_t counter; /* of the next SYN */
 	UT_hash_handle hh;
 };
@@ -212,24 +206,12 @@ void rudp_association_on_replaced(struct rudp_associations *all, uint64_t id, in
 	enter_age(&given->a, &all->given_by_age.ending, now_at_ns + RUDP_ASSOCIATION_LINGER_NS);
 }
 
-static void host_key_init(struct host_key *key, const struct rudp_addr *addr)
-{
-	*key = (struct host_key){.family = addr->family, .port = rudp_addr_port(addr)};
-	if (addr->family == AF_INET) {
-		memcpy(key->host, &addr->in4.sin_addr, sizeof addr->in4.sin_addr);
-	} else if (addr->family == AF_INET6) {
-		memcpy(key->host, &addr->in6.sin6_addr, sizeof addr->in6.sin6_addr);
-		key->scope = addr->in6.sin6_scope_id;
-	}
-}
-
 static struct rudp_taken *find_taken(const struct rudp_associations *all,
 				     const struct rudp_addr *remote)
 {
-	struct host_key key;
+	struct rudp_addr_key key = rudp_addr_key_of(remote);
 	struct rudp_taken *taken;
 
-	host_key_init(&key, remote);
 	HASH_FIND(hh, all->taken, &key, sizeof key, taken);
 	return taken;
 }
@@ -248,7 +230,7 @@ int rudp_association_take(struct rudp_associations *all, const struct rudp_addr 
 	taken = calloc(1, sizeof *taken);
 	if (!taken)
 		return -ENOMEM;
-	host_key_init(&taken->key, remote);
+	taken->key = rudp_addr_key_of(remote);
 	HASH_ADD(hh, all->taken, key, sizeof taken->key, taken);
 	if (rudp_table_add_failed) {
 		free(taken);
