@@ -78,7 +78,7 @@ struct rudp_cc_ops {
 };
 
 /* State of the algorithms: opaque to everybody else. */
-#define RUDP_CC_STATE_BYTES 912
+#define RUDP_CC_STATE_BYTES 944
 
 struct rudp_cc {
 	const struct rudp_cc_ops *ops;

@@ -18,6 +18,7 @@ static void bbr_init(struct rudp_cc *cc, int64_t now_at_ns)
 		.inflight_longterm = BBR_INFINITE,
 		.extra_acked_since_at_ns = now_at_ns,
 		.min_rtt_ns = RUDP_NEVER,
+		.base_rtt_ns = RUDP_NEVER,
 		.min_rtt_at_ns = now_at_ns,
 		.probe_rtt_min_ns = RUDP_NEVER,
 		.probe_rtt_min_at_ns = now_at_ns,

@@ -50,11 +50,19 @@
  * packet of a round came without it) or more is lost than the path's own, DOWN and CRUISE go no
  * faster than what was delivered; see settle().
  *
- * A fair part cannot be had everywhere. Simulated for
- * 60 s: beside a CUBIC flow with a queue of one BDP it takes 0.37 to 0.63 of the link; with one of
- * 10 BDP 0.26 when both begin together, and 0.08 when CUBIC has filled the queue before, for the
- * path is then never seen empty. Two of its own kind share 0.35 to 0.65; ten that begin within
- * seconds are even only after minutes (Jain's index about 0.8 in the first).
+ * It does not yield to what does not yield. Where PROBE_RTT, with our part of the queue drained,
+ * still finds more than twice the smallest RTT ever seen, a deep queue stands that another fills and
+ * would fill with all that we leave. Then that RTT is min_rtt at once, not after ten seconds of
+ * starving on a window made for an empty queue; nothing settles; and delay, which is not the probe's
+ * doing, does not end a probe: losses and the lack of growth do, as in the draft. It is over when an
+ * RTT under one and a half times the smallest is seen; or when four PROBE_RTTs in a row find the
+ * same to 1/32: no sender holds a queue so still, the path has become longer.
+ *
+ * A fair part cannot be had everywhere. Simulated for 60 s (docs/performance.md): beside a CUBIC flow
+ * with a queue of one BDP it takes 0.49 to 0.62 of the link; with one of 10 BDP 0.44 when both begin
+ * together, 0.42 when it begins 5 s later, but 0.23 where CUBIC has filled the queue before, for the
+ * path is then never seen empty and the queue is taken for its length. Two of its own kind share 0.44
+ * to 0.56, also when one begins 5 s later; ten are even only after minutes (Jain's index 0.90).
  *
  * PROBE_RTT is put off while RTTs within 1/32 of the minimum are seen: the queue is then known to
  * be empty, and stopping to find that out would cost a long path 15 % of its bandwidth. At least
@@ -131,6 +139,8 @@
 #define BBR_QUEUE_DIVISOR 8
 #define BBR_QUEUE_NS_MIN (4 * RUDP_NS_PER_MS)
 #define BBR_SAME_RTT_DIVISOR 32
+#define BBR_FOREIGN_RTTS 2  /* times the base RTT: more of it is a deep queue */
+#define BBR_FOREIGN_SAME_MAX 3
 #define BBR_STANDING_ROUNDS_MIN 8
 #define BBR_FOREIGN_CYCLES_FROM 2
 #define BBR_FOREIGN_CYCLES_TO 10
@@ -230,6 +240,10 @@ struct bbr {
 	int64_t delay_since_at_ns;
 	int64_t up_base_ns; /* of the round before the probe */
 	uint32_t delay_samples;
+	int64_t base_rtt_ns;    /* the smallest ever, of this path */
+	int64_t foreign_rtt_ns; /* what PROBE_RTT found, when it last was far above */
+	uint32_t foreign_same;  /* times in a row that it found the same */
+	bool foreign;           /* a deep queue stands, and it is not ours */
 	bool probe_rtt_expired, probe_rtt_round_done, idle_restart;
 	uint64_t probe_rtt_end_number; /* samples of packets below it are of PROBE_RTT */
 

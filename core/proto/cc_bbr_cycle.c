@@ -85,7 +85,7 @@ static uint64_t first_extra_bytes(const struct bbr *b)
 {
 	int64_t bound_ns = bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 
-	if (bbr_is_queue_evident(b))
+	if (b->foreign || bbr_is_queue_evident(b))
 		return BBR_INFINITE;
 	return rudp_cc_mul_div(rudp_cc_bytes_in(b->bw, bound_ns), BBR_UP_EXTRA_GAIN, 100);
 }
@@ -170,7 +170,7 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 		return true;
 	}
 	b->up_at_longterm |= ack->cwnd_limited && cc->cwnd_bytes >= b->inflight_longterm;
-	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && bbr_has_probe_delay(b)) {
+	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && !b->foreign && bbr_has_probe_delay(b)) {
 		forget_longterm(b, ack);
 		return true;
 	}

@@ -125,7 +125,7 @@ static void settle(struct bbr *b)
 
 	if (!queues)
 		b->queue_vanished = true;
-	else if (b->standing_cycles >= BBR_FOREIGN_CYCLES_FROM)
+	if (b->foreign || b->standing_cycles >= BBR_FOREIGN_CYCLES_FROM)
 		queues = false;
 	if (b->last.app_limited || b->last.ack_rate == 0 || !(queues || loses))
 		return;

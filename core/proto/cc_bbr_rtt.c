@@ -70,10 +70,45 @@ static bool is_refreshed(const struct bbr *b, const struct rudp_cc_ack *ack)
 	return rtt_ns <= b->probe_rtt_min_ns + b->probe_rtt_min_ns / BBR_SAME_RTT_DIVISOR;
 }
 
+static void update_base_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	if (!ack->has_rtt)
+		return;
+	b->base_rtt_ns = rudp_time_min(b->base_rtt_ns, ack->rtt->latest_ns);
+	if (ack->rtt->latest_ns < b->base_rtt_ns + b->base_rtt_ns / 2)
+		b->foreign = false;
+}
+
+/* A path that has become longer looks like a queue, but it stays the same. */
+static bool is_path_longer(struct bbr *b)
+{
+	int64_t change_ns = b->probe_rtt_min_ns - b->foreign_rtt_ns;
+	int64_t same_ns = b->probe_rtt_min_ns / BBR_SAME_RTT_DIVISOR;
+
+	b->foreign_same = change_ns <= same_ns && -change_ns <= same_ns ? b->foreign_same + 1 : 0;
+	b->foreign_rtt_ns = b->probe_rtt_min_ns;
+	return b->foreign_same >= BBR_FOREIGN_SAME_MAX;
+}
+
+/* PROBE_RTT ends: what is ours has drained, and what still stands is another's. */
+static void look_for_foreign(struct bbr *b, int64_t now_at_ns)
+{
+	b->foreign = b->probe_rtt_min_ns > BBR_FOREIGN_RTTS * b->base_rtt_ns;
+	if (!b->foreign)
+		return;
+	if (is_path_longer(b)) {
+		b->foreign = false;
+		b->base_rtt_ns = b->probe_rtt_min_ns;
+	}
+	b->min_rtt_ns = b->probe_rtt_min_ns;
+	b->min_rtt_at_ns = now_at_ns;
+}
+
 void bbr_update_min_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	int64_t now_at_ns = ack->now_at_ns;
 
+	update_base_rtt(b, ack);
 	b->probe_rtt_expired = now_at_ns > b->probe_rtt_min_at_ns + BBR_PROBE_RTT_INTERVAL_NS;
 	if (ack->has_rtt && b->probe_rtt_expired) {
 		b->probe_rtt_min_ns = ack->rtt->latest_ns;
@@ -108,6 +143,7 @@ static void leave_probe_rtt(struct rudp_cc *cc, int64_t now_at_ns)
 	b->probe_rtt_min_at_ns = now_at_ns;
 	b->probe_rtt_last_at_ns = now_at_ns;
 	b->probe_rtt_end_number = b->next_number;
+	look_for_foreign(b, now_at_ns);
 	bbr_restore_cwnd(cc);
 	bbr_reset_shortterm(b);
 	if (!b->full_bw_reached) {

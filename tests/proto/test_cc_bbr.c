@@ -231,6 +231,85 @@ Test(cc_bbr, min_rtt_rises_after_ten_seconds)
 	cr_assert(eq(i64, rig->b->min_rtt_ns, 2 * RTT_NS));
 }
 
+/* Through the next PROBE_RTT, with half a BDP in flight. */
+static void go_through_probe_rtt(struct bbr_rig *rig)
+{
+	uint64_t inflight = rig->inflight_bytes;
+
+	for (int i = 0; i < 4000 && rig->b->state != BBR_PROBE_RTT; i++)
+		bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_PROBE_RTT));
+	rig->inflight_bytes = 4 * DATAGRAM;
+	for (int i = 0; i < 40 && rig->b->state == BBR_PROBE_RTT; i++)
+		bbr_rig_round(rig, RATE / 2);
+	cr_assert(ne(int, (int)rig->b->state, BBR_PROBE_RTT));
+	rig->inflight_bytes = inflight;
+}
+
+Test(cc_bbr, deep_queue_that_stands_in_probe_rtt_is_anothers)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->rtt.latest_ns = 3 * RTT_NS;
+	cr_assert(not(rig->b->foreign));
+	go_through_probe_rtt(rig);
+	cr_assert(rig->b->foreign);
+	/* At once, not after ten seconds: the window is made for this queue. */
+	cr_assert(eq(i64, rig->b->min_rtt_ns, 3 * RTT_NS));
+	rig->rtt.latest_ns = RTT_NS + RTT_NS / 2;
+	bbr_rig_round(rig, RATE);
+	cr_assert(rig->b->foreign);
+	rig->rtt.latest_ns--;
+	bbr_rig_round(rig, RATE);
+	cr_assert(not(rig->b->foreign));
+}
+
+Test(cc_bbr, queue_of_a_round_trip_is_not_deep)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->rtt.latest_ns = 2 * RTT_NS;
+	go_through_probe_rtt(rig);
+	cr_assert(not(rig->b->foreign));
+	cr_assert(eq(i64, rig->b->min_rtt_ns, RTT_NS));
+}
+
+Test(cc_bbr, nothing_settles_beside_a_foreign_queue)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->rtt.latest_ns = 3 * RTT_NS;
+	go_through_probe_rtt(rig);
+	rig->rtt.latest_ns = 4 * RTT_NS;
+	for (int i = 0; i < 4; i++)
+		bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	cr_assert(eq(u64, rig->b->bw_shortterm, BBR_INFINITE));
+	rig->b->foreign = false;
+	rig->b->standing_cycles = 0;
+	bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	cr_assert(lt(u64, rig->b->bw_shortterm, BBR_INFINITE));
+}
+
+Test(cc_bbr, path_that_has_become_longer_is_no_queue)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->rtt.latest_ns = 3 * RTT_NS;
+	for (int i = 0; i < BBR_FOREIGN_SAME_MAX; i++) {
+		go_through_probe_rtt(rig);
+		cr_assert(rig->b->foreign);
+	}
+	go_through_probe_rtt(rig);
+	cr_assert(not(rig->b->foreign));
+	cr_assert(eq(i64, rig->b->base_rtt_ns, 3 * RTT_NS));
+	/* A queue on it is one of three times its round trip. */
+	rig->rtt.latest_ns = 7 * RTT_NS;
+	go_through_probe_rtt(rig);
+	cr_assert(rig->b->foreign);
+}
+
 Test(cc_bbr, restart_from_idle_paces_at_the_bandwidth)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
