@@ -89,16 +89,23 @@ static void accept_all(struct bulk *w)
 	}
 }
 
+static bool is_pausing(const struct bulk *w, const struct bulk_flow *plan)
+{
+	if (!plan->stop_at_ns || w->now_ns < plan->stop_at_ns)
+		return false;
+	return !plan->resume_at_ns || w->now_ns < plan->resume_at_ns;
+}
+
 static uint64_t wanted_bytes(const struct bulk *w, const struct bulk_flow *plan,
 			     const struct flow *flow)
 {
 	uint64_t until = plan->bytes ? plan->bytes : UINT64_MAX;
 
-	if (plan->stop_at_ns && w->now_ns >= plan->stop_at_ns)
+	if (is_pausing(w, plan))
 		return 0;
 	if (plan->app_bytes_per_s) {
-		uint64_t due = (uint64_t)((double)(w->now_ns - plan->start_at_ns) / 1e9 *
-					  (double)plan->app_bytes_per_s);
+		int64_t ms = (w->now_ns - plan->start_at_ns) / RUDP_NS_PER_MS;
+		uint64_t due = (uint64_t)ms * plan->app_bytes_per_s / 1000;
 
 		until = due < until ? due : until;
 	}
@@ -277,6 +284,8 @@ static int64_t next_program_ns(const struct bulk *w)
 
 		if (!w->flows[i].opened)
 			next = rudp_time_min(next, plan->start_at_ns);
+		else if (plan->resume_at_ns > w->now_ns)
+			next = rudp_time_min(next, plan->resume_at_ns);
 		else if (plan->app_bytes_per_s && plan->stop_at_ns > w->now_ns)
 			next = rudp_time_min(next, w->now_ns + RUDP_NS_PER_MS);
 	}

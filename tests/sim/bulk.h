@@ -22,8 +22,9 @@ struct bulk_flow {
 	const char *cc;
 	int64_t start_at_ns;
 	int64_t stop_at_ns;           /* writes no more from here on; 0: never */
+	int64_t resume_at_ns;         /* goes on from here after the stop; 0: never */
 	uint64_t bytes;               /* of the object; 0: always has data */
-	uint64_t app_bytes_per_s;     /* what the program writes at most; 0: no bound */
+	uint64_t app_bytes_per_s;     /* what the program writes, every millisecond; 0: no bound */
 };
 
 struct bulk_config {

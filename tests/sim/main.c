@@ -23,6 +23,7 @@
 #include "latency.h"
 #include "paths.h"
 #include "scenario.h"
+#include "sharing.h"
 
 #define RANDOM_DEFAULT 1000
 
@@ -119,6 +120,7 @@ static int run_all(void)
 		runs += scenarios[i].runs;
 	}
 	failures += paths_check(&runs);
+	failures += sharing_check(&runs);
 	failures += run_random(1, RANDOM_DEFAULT);
 	failures += latency_run_all(&runs);
 	printf("simulator: %d passed, %d failed\n", runs - failures, failures);
