@@ -102,6 +102,7 @@ open_crowd() {
 	ok "both engines sleep"
 }
 
+# shellcheck disable=SC2119 # this link needs no options
 link_up
 mkfifo "$TMP/orders"
 exec {ORDERS}<>"$TMP/orders"
