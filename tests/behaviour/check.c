@@ -76,7 +76,7 @@ void say_poll(const char *what, int fd)
 	errno = saved;
 }
 
-static long ms_now(void)
+long ms_now(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -155,15 +155,24 @@ int listener(int family, struct sockaddr_storage *addr)
 	return fd;
 }
 
-int connected_pair(int family, int *client, int *server)
+struct trio make_trio(int family)
 {
 	struct sockaddr_storage addr;
-	int fd = listener(family, &addr);
-	*client = socket(family, SOCK_STREAM, 0);
-	must(*client >= 0, "socket for a client");
-	must(connect(*client, (struct sockaddr *)&addr, address_len(&addr)) == 0, "connect of a pair");
-	*server = accept(fd, NULL, NULL);
-	must(*server >= 0, "accept of a pair");
-	must(close(fd) == 0, "close of a pair's listener");
+	struct trio trio = {.listening = listener(family, &addr)};
+	trio.client = socket(family, SOCK_STREAM, 0);
+	must(trio.client >= 0, "socket for a client");
+	must(connect(trio.client, (struct sockaddr *)&addr, address_len(&addr)) == 0,
+	     "connect of a pair");
+	trio.server = accept(trio.listening, NULL, NULL);
+	must(trio.server >= 0, "accept of a pair");
+	return trio;
+}
+
+int connected_pair(int family, int *client, int *server)
+{
+	struct trio trio = make_trio(family);
+	*client = trio.client;
+	*server = trio.server;
+	must(close(trio.listening) == 0, "close of a pair's listener");
 	return 0;
 }

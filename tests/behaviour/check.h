@@ -65,8 +65,17 @@ void must(bool held, const char *step);
 /* A socket listening on loopback, port 0, with a backlog of 128; addr (may be NULL) gets its name. */
 int listener(int family, struct sockaddr_storage *addr);
 
-/* Two ends of one connection over loopback; returns 0. */
+/* A client, the socket that was accepted, and the listener; over loopback. */
+struct trio {
+	int client, server, listening;
+};
+struct trio make_trio(int family);
+
+/* Two ends of one connection; returns 0. */
 int connected_pair(int family, int *client, int *server);
+
+/* Of a clock that never goes back. */
+long ms_now(void);
 
 /* The length of an address of this family, as bind and connect want it. */
 socklen_t address_len(const struct sockaddr_storage *addr);

@@ -11,6 +11,16 @@
 #include "behaviour/data.h"
 #include "behaviour/setup.h"
 
+/* Both half closes, and both ends know it. */
+static void end_both(int client, int server)
+{
+	shutdown(client, SHUT_WR);
+	wait_for(server, POLLRDHUP);
+	shutdown(server, SHUT_WR);
+	wait_for(client, POLLHUP);
+	wait_for(server, POLLHUP);
+}
+
 CHECK(shut_wr_is_end_of_file_at_the_peer)
 {
 	int client, server;
@@ -117,11 +127,7 @@ CHECK(shutdown_after_both_ends_are_over_is_not_connected)
 {
 	int client, server;
 	connected_pair(AF_INET, &client, &server);
-	shutdown(client, SHUT_WR);
-	wait_for(server, POLLRDHUP);
-	shutdown(server, SHUT_WR);
-	wait_for(client, POLLHUP);
-	wait_for(server, POLLHUP);
+	end_both(client, server);
 	wait_acknowledged(server);
 	say_result("client shutdown", shutdown(client, SHUT_WR));
 	say_result("client shutdown RD", shutdown(client, SHUT_RD));
@@ -234,6 +240,12 @@ CHECK(shutdown_wakes_a_blocked_reader_of_the_same_socket)
 	reap(child);
 }
 
+static void say_sent(const char *what, long rc)
+{
+	say_result(what, rc);
+	say("signals %d", signal_count());
+}
+
 CHECK(sending_after_shut_wr_breaks_the_pipe)
 {
 	int client, server;
@@ -242,18 +254,12 @@ CHECK(sending_after_shut_wr_breaks_the_pipe)
 	connected_pair(AF_INET, &client, &server);
 	shutdown(client, SHUT_WR);
 	count_signal(SIGPIPE);
-	say_result("send NOSIGNAL", send(client, "x", 1, MSG_NOSIGNAL));
-	say("signals %d", signal_count());
-	say_result("send", send(client, "x", 1, 0));
-	say("signals %d", signal_count());
-	say_result("write", write(client, "x", 1));
-	say("signals %d", signal_count());
-	say_result("writev", writev(client, &iov, 1));
-	say("signals %d", signal_count());
-	say_result("sendmsg", sendmsg(client, &message, 0));
-	say("signals %d", signal_count());
-	say_result("sendto", sendto(client, "x", 1, MSG_NOSIGNAL, NULL, 0));
-	say("signals %d", signal_count());
+	say_sent("send NOSIGNAL", send(client, "x", 1, MSG_NOSIGNAL));
+	say_sent("send", send(client, "x", 1, 0));
+	say_sent("write", write(client, "x", 1));
+	say_sent("writev", writev(client, &iov, 1));
+	say_sent("sendmsg", sendmsg(client, &message, 0));
+	say_sent("sendto", sendto(client, "x", 1, MSG_NOSIGNAL, NULL, 0));
 	say_result("send nothing", send(client, "", 0, MSG_NOSIGNAL));
 	say_result("write nothing", write(client, "", 0));
 	say_error("error", client);

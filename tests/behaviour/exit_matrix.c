@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "behaviour/check.h"
 #include "behaviour/child.h"
+#include "behaviour/data.h"
 #include "behaviour/exit_ways.h"
 #include "behaviour/traffic.h"
 
@@ -33,16 +33,9 @@ static void write_and_end(int fd)
 	end_by((enum exit_way)number_of("ENDS_BY"));
 }
 
-static bool has_unread(void *argument)
-{
-	int *fd = argument, bytes = 0;
-
-	return ioctl(*fd, FIONREAD, &bytes) == 0 && bytes > 0;
-}
-
 static void end_with_something_unread(int fd)
 {
-	wait_true(has_unread, &fd);
+	wait_unread(fd, 1);
 	end_by((enum exit_way)number_of("ENDS_BY"));
 }
 

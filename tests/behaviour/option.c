@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "behaviour/setup.h"
 
 #define VALUE_BYTES_MAX 64
 #define SHOWN_BYTES_MAX 32
@@ -260,16 +259,4 @@ void set_and_say(const char *what, int fd, const struct option *option, int valu
 	snprintf(text, sizeof(text), "%s %s to %d", what, option->name, value);
 	say_result(text, setsockopt(fd, option->level, option->number, &value, sizeof(value)));
 	say_option("  then", fd, option);
-}
-
-struct trio make_trio(int family)
-{
-	struct sockaddr_storage addr;
-	struct trio trio;
-	trio.listening = listener(family, &addr);
-	trio.client = fresh(family, 0);
-	must(connect_to(trio.client, &addr) == 0, "connect");
-	trio.server = accept(trio.listening, NULL, NULL);
-	must(trio.server >= 0, "accept");
-	return trio;
 }

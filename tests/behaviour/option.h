@@ -29,10 +29,4 @@ int option_value(int fd, int level, int number);
 /* Says how setting went, then what is read back. */
 void set_and_say(const char *what, int fd, const struct option *option, int value);
 
-/* A client, the socket that was accepted, and the listener. */
-struct trio {
-	int client, server, listening;
-};
-struct trio make_trio(int family);
-
 #endif

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "behaviour/data.h"
@@ -400,13 +399,6 @@ CHECK(a_pacing_limit_is_the_programs_own)
 		say_result("get", getsockopt(fds[i], SOL_SOCKET, SO_MAX_PACING_RATE, &narrow, &len));
 		say("%u, length %u", narrow, (unsigned)len);
 	}
-}
-
-static long ms_now(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* 1 MB/s; the first flight may go at once. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "behaviour/check.h"
+#include "behaviour/data.h"
 #include "behaviour/reset_setup.h"
 #include "behaviour/traffic.h"
 #include "behaviour/uring.h"
@@ -93,25 +94,6 @@ static void with_poll(struct reset *reset)
 	say_poll("poll", reset->observer);
 	say_rest("read", reset->observer);
 	say_poll("then", reset->observer);
-}
-
-static const struct {
-	uint32_t bit;
-	const char *name;
-} epoll_bits[] = {
-	{EPOLLIN, " IN"},   {EPOLLPRI, " PRI"}, {EPOLLOUT, " OUT"},
-	{EPOLLERR, " ERR"}, {EPOLLHUP, " HUP"}, {EPOLLRDHUP, " RDHUP"},
-};
-
-static void say_events(const char *what, uint32_t events)
-{
-	char text[64] = "";
-	char *end = text;
-
-	for (size_t i = 0; i < sizeof(epoll_bits) / sizeof(epoll_bits[0]); i++)
-		if (events & epoll_bits[i].bit)
-			end = stpcpy(end, epoll_bits[i].name);
-	say("%s:%s", what, *text ? text : " nothing");
 }
 
 static void with_epoll_of(struct reset *reset, uint32_t how)
@@ -223,26 +205,18 @@ static void with_send(struct reset *reset)
 	SEEN_BY(with_send, who)
 RESETTERS(SEEN)
 
-static volatile sig_atomic_t broken_pipes;
-
-static void on_broken_pipe(int number)
-{
-	(void)number;
-	broken_pipes++;
-}
-
 CHECK(the_first_write_after_a_reset)
 {
 	struct reset reset;
 
-	signal(SIGPIPE, on_broken_pipe);
+	count_signal(SIGPIPE);
 	reset_prepare(&reset, RESET_BY_a_lingering_close, NOTHING_UNDER_WAY);
 	reset_now(&reset);
 	wait_for(reset.observer, POLLHUP);
 	say_result("write", write(reset.observer, "x", 1));
-	say("SIGPIPE: %d", (int)broken_pipes);
+	say("SIGPIPE: %d", signal_count());
 	say_result("write again", write(reset.observer, "x", 1));
-	say("SIGPIPE: %d", (int)broken_pipes);
+	say("SIGPIPE: %d", signal_count());
 	say_rest("read", reset.observer);
 }
 
