@@ -62,9 +62,15 @@ static bool has_queue_sign(const struct bbr *b)
 /*
  * The first sign of a queue: stop growing for a round trip. At twice the rate that the path carries
  * that round would be the one that fills the whole buffer, and its samples are taken anyhow.
+ * What an application sends now and then fills no buffer: its delay is another's, or the receiver's,
+ * whose acknowledgement waits for a second packet.
  */
 static void hold_on_delay(struct bbr *b, const struct rudp_cc_ack *ack)
 {
+	if (b->app_limited && !b->mark_in_round) {
+		b->holding = false;
+		return;
+	}
 	if (!b->holding && has_queue_sign(b)) {
 		b->holding = true;
 		b->hold_sign = false;

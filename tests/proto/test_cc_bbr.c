@@ -350,3 +350,19 @@ Test(cc_bbr, larger_datagrams_raise_the_floor)
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, 36000));
 	cr_assert(eq(u64, rig->cc.send_quantum_bytes, 18000));
 }
+
+Test(cc_bbr, delay_of_an_idle_application_does_not_end_startup)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+	uint64_t pacing;
+
+	bbr_rig_ack(rig, 1, RATE / 100);
+	pacing = rig->cc.pacing_bytes_per_s;
+	rig->app_limited = true;
+	rig->rtt.latest_ns = RTT_NS * 3 / 2; /* the receiver's ACK waits for a second packet */
+	for (int i = 0; i < 20; i++)
+		bbr_rig_round(rig, RATE / 1000);
+	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
+	cr_assert(not(rig->b->full_bw_reached));
+	cr_assert(ge(u64, rig->cc.pacing_bytes_per_s, pacing));
+}

@@ -96,6 +96,15 @@ static bool is_pausing(const struct bulk *w, const struct bulk_flow *plan)
 	return !plan->resume_at_ns || w->now_ns < plan->resume_at_ns;
 }
 
+static uint64_t before_bulk_bytes(const struct bulk *w, const struct bulk_flow *plan)
+{
+	uint64_t messages = 0;
+
+	if (plan->message_every_ns)
+		messages = 1 + (uint64_t)((w->now_ns - plan->start_at_ns) / plan->message_every_ns);
+	return plan->first_bytes + messages * plan->message_bytes;
+}
+
 static uint64_t wanted_bytes(const struct bulk *w, const struct bulk_flow *plan,
 			     const struct flow *flow)
 {
@@ -103,6 +112,8 @@ static uint64_t wanted_bytes(const struct bulk *w, const struct bulk_flow *plan,
 
 	if (is_pausing(w, plan))
 		return 0;
+	if (w->now_ns < plan->bulk_at_ns)
+		until = before_bulk_bytes(w, plan);
 	if (plan->app_bytes_per_s) {
 		int64_t ms = (w->now_ns - plan->start_at_ns) / RUDP_NS_PER_MS;
 		uint64_t due = (uint64_t)ms * plan->app_bytes_per_s / 1000;
@@ -274,6 +285,16 @@ static void trace(struct bulk *w)
 	}
 }
 
+static int64_t next_message_ns(const struct bulk *w, const struct bulk_flow *plan)
+{
+	int64_t since = w->now_ns - plan->start_at_ns;
+
+	if (plan->message_every_ns == 0)
+		return plan->bulk_at_ns;
+	return rudp_time_min(plan->bulk_at_ns,
+			     w->now_ns + plan->message_every_ns - since % plan->message_every_ns);
+}
+
 /* A program that writes at a rate does so every millisecond. */
 static int64_t next_program_ns(const struct bulk *w)
 {
@@ -286,6 +307,8 @@ static int64_t next_program_ns(const struct bulk *w)
 			next = rudp_time_min(next, plan->start_at_ns);
 		else if (plan->resume_at_ns > w->now_ns)
 			next = rudp_time_min(next, plan->resume_at_ns);
+		else if (plan->bulk_at_ns > w->now_ns)
+			next = rudp_time_min(next, next_message_ns(w, plan));
 		else if (plan->app_bytes_per_s && plan->stop_at_ns > w->now_ns)
 			next = rudp_time_min(next, w->now_ns + RUDP_NS_PER_MS);
 	}

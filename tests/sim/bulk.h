@@ -25,6 +25,12 @@ struct bulk_flow {
 	int64_t resume_at_ns;         /* goes on from here after the stop; 0: never */
 	uint64_t bytes;               /* of the object; 0: always has data */
 	uint64_t app_bytes_per_s;     /* what the program writes, every millisecond; 0: no bound */
+	/* Until bulk_at_ns (0: from the start on as above): first_bytes as fast as it goes, and a
+	 * message every so often. */
+	int64_t bulk_at_ns;
+	uint64_t first_bytes;
+	uint64_t message_bytes;
+	int64_t message_every_ns;
 };
 
 struct bulk_config {

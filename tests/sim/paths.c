@@ -15,6 +15,10 @@
 #define TRACE_MS_DEFAULT 10
 #define CHECK_SEEDS 3 /* odd: what is bounded is the median */
 #define OBJECT_SEEDS 5
+#define HABIT_NS (40 * S)
+#define HABIT_BULK_BYTES 10000000
+#define HABIT_BULK_NS_MAX (60 * S)
+#define HABIT_RATIO_MAX 1.35 /* a start-up without trains on a long path */
 
 /* rate in Mbit/s, round trip in ms, queue in BDP */
 #define LINK(mbits, rtt_ms, bdps)                                                                  \
@@ -252,9 +256,73 @@ static void check_object(struct check *check)
 	expect(check, "the time of 1 MB", took_s, OBJECT_SEEDS, 0, check->path->bounds.object_s);
 }
 
-int paths_check(int *runs)
+/* What a program may have done before its bulk. */
+static const struct habit {
+	const char *name;
+	const char *what;
+	uint64_t first_bytes, message_bytes;
+	int64_t message_every_ns;
+} habits[] = {
+	{"after_messages", "40 s of 200 bytes every 50 ms, then 10 MB", 0, 200, 50 * MS},
+	{"after_pauses", "40 s of 1 kB every 2 s, then 10 MB", 0, 1000, 2 * S},
+	{"after_idleness", "10 MB, nothing until 40 s, 10 MB", 10000000, 0, 0},
+	{"after_both", "10 MB, until 40 s 200 bytes every 50 ms, 10 MB", 10000000, 200, 50 * MS},
+};
+
+static double habit_took_s(const struct habit *habit, const struct path *path, uint64_t seed)
+{
+	struct bulk_config config;
+	struct bulk_result result;
+	struct bulk_flow *flow = &config.flows[0];
+
+	path_configure(path, "bbr", seed, &config);
+	flow->bulk_at_ns = HABIT_NS;
+	flow->first_bytes = habit->first_bytes;
+	flow->message_bytes = habit->message_bytes;
+	flow->message_every_ns = habit->message_every_ns;
+	flow->bytes = habit->first_bytes + HABIT_BULK_BYTES;
+	if (habit->message_every_ns)
+		flow->bytes += (uint64_t)(HABIT_NS / habit->message_every_ns) * habit->message_bytes;
+	config.end_at_ns = HABIT_NS + HABIT_BULK_NS_MAX;
+	if (!bulk_run(&config, &result))
+		return 1e9;
+	return seconds(result.flows[0].done_at_ns - HABIT_NS);
+}
+
+/* The bulk's time, by what it takes on a connection that begins with it. */
+static bool check_habit(const struct habit *habit, const struct path *path)
+{
+	static const struct habit fresh = {.name = "fresh"};
+	struct check check = {path, true};
+	double ratio[CHECK_SEEDS];
+
+	for (uint64_t i = 0; i < CHECK_SEEDS; i++)
+		ratio[i] = habit_took_s(habit, path, i + 1) / habit_took_s(&fresh, path, i + 1);
+	expect(&check, habit->name, ratio, CHECK_SEEDS, 0, HABIT_RATIO_MAX);
+	return check.ok;
+}
+
+static int check_habits(int *runs)
 {
 	int failures = 0;
+
+	for (size_t h = 0; h < sizeof habits / sizeof habits[0]; h++) {
+		int failed = 0;
+
+		for (int i = 0; i < path_count; i++) {
+			failed += !check_habit(&habits[h], &paths[i]);
+			++*runs;
+		}
+		printf("%-22s %3d runs, %d failed   (%s)\n", habits[h].name,
+		       path_count * CHECK_SEEDS, failed, habits[h].what);
+		failures += failed;
+	}
+	return failures;
+}
+
+int paths_check(int *runs)
+{
+	int failures = check_habits(runs);
 
 	for (int i = 0; i < path_count; i++) {
 		struct check check = {&paths[i], true};
