@@ -90,6 +90,14 @@ void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 	*program = engine->last_program;
 }
 
+/* The variable goes first, as everywhere. */
+static bool is_tail_on(const struct rudp_engine *engine)
+{
+	const struct rudp_settings *settings = &engine->settings;
+
+	return settings->has_tail ? !settings->tail_off : rudp_policy_tail(settings->policy);
+}
+
 struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,
 					const struct rudp_addr *addr,
 					const struct rudp_program *program)
@@ -102,6 +110,7 @@ struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_di
 
 	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
 	rudp_endpoint_set_resume(engine->ep, rudp_policy_resume(engine->settings.policy));
+	rudp_endpoint_set_tail(engine->ep, is_tail_on(engine));
 	return rudp_policy_decide(engine->settings.policy, &question);
 }
 
@@ -129,7 +138,7 @@ static int make_endpoint(struct rudp_engine *engine)
 					      .datagram_max_context = engine,
 					      .has_psk = engine->settings.has_psk,
 					      .cc = engine->settings.cc,
-					      .tail_off = engine->settings.tail_off,
+					      .tail_off = !is_tail_on(engine),
 					      .observer = rudp_qlog_observer(&engine->qlog),
 					      .resume_off = !rudp_policy_resume(
 						      engine->settings.policy)};

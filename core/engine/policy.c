@@ -103,6 +103,11 @@ bool rudp_policy_resume(const struct rudp_policy *policy)
 	return !policy || policy->resume;
 }
 
+bool rudp_policy_tail(const struct rudp_policy *policy)
+{
+	return !policy || policy->tail;
+}
+
 static int64_t effective(const struct rudp_policy *policy, enum rudp_policy_setting setting,
 			 int64_t otherwise)
 {
@@ -119,6 +124,7 @@ static void settle(struct rudp_policy *policy)
 	policy->remember_ns = effective(policy, RUDP_POLICY_REMEMBER, RUDP_POLICY_REMEMBER_NS);
 	policy->udp_port = (uint16_t)effective(policy, RUDP_POLICY_UDP_PORT, 0);
 	policy->resume = effective(policy, RUDP_POLICY_RESUME, true);
+	policy->tail = effective(policy, RUDP_POLICY_TAIL, true);
 }
 
 void rudp_policy_take(struct rudp_policy *policy, struct rudp_policy_source **place,
@@ -198,10 +204,10 @@ char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t 
 		snprintf(in_file, sizeof in_file, "%u rule%s in %.200s", file->rule_count,
 			 plural(file->rule_count), file->name);
 	snprintf(text, size,
-		 "%u rule%s in " RUDP_POLICY_VARIABLE ", %s; head-start %s, remember %s, udp-port %s%s",
+		 "%u rule%s in " RUDP_POLICY_VARIABLE ", %s; head-start %s, remember %s, udp-port %s%s%s",
 		 environment->rule_count, plural(environment->rule_count), in_file,
 		 duration(policy->head_start_ns, head_start),
 		 policy->remember_ns ? duration(policy->remember_ns, remember) : "off", port,
-		 policy->resume ? "" : ", resume off");
+		 policy->resume ? "" : ", resume off", policy->tail ? "" : ", tail off");
 	return text;
 }

@@ -199,6 +199,7 @@ static const struct {
 				  "a duration up to 24h (as in 30s, 10min, 1h; 0 for none)"},
 	[RUDP_POLICY_UDP_PORT] = {"udp-port", 0, 1, UINT16_MAX, "a port from 1 to 65535"},
 	[RUDP_POLICY_RESUME] = {"resume", ON_OFF, 0, 1, "on or off"},
+	[RUDP_POLICY_TAIL] = {"tail", ON_OFF, 0, 1, "on or off"},
 };
 
 enum rudp_policy_setting rudp_policy_setting_find(const char *word, size_t len)

@@ -74,6 +74,7 @@ static enum rudp_settings_fault read_aead(struct reading *r, const char *value)
 
 static enum rudp_settings_fault read_tail(struct reading *r, const char *value)
 {
+	r->settings->has_tail = true;
 	r->settings->tail_off = strcmp(value, "off") == 0;
 	if (r->settings->tail_off || strcmp(value, "on") == 0)
 		return RUDP_SETTINGS_OK;

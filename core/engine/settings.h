@@ -39,6 +39,7 @@ struct rudp_settings {
 	uint8_t psk[RUDP_PSK_BYTES];
 	const struct rudp_cc_ops *cc;    /* NULL: the protocol's default */
 	enum rudp_aead_kind aead;        /* NONE: the faster one */
+	bool has_tail;                   /* the variable says it, and not the policy */
 	bool tail_off;                   /* no second copies of sparse traffic */
 	enum rudp_log_level log_level;
 	char log_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no log */

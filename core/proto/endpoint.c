@@ -111,6 +111,11 @@ void rudp_endpoint_set_resume(struct rudp_endpoint *ep, bool on)
 		rudp_associations_clear(&ep->associations);
 }
 
+void rudp_endpoint_set_tail(struct rudp_endpoint *ep, bool on)
+{
+	ep->config.tail_off = !on;
+}
+
 void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn)
 {
 	if (!rudp_list_is_linked(&conn->ready_link))

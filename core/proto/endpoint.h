@@ -104,6 +104,9 @@ void rudp_endpoint_free(struct rudp_endpoint *ep);
  */
 void rudp_endpoint_set_resume(struct rudp_endpoint *ep, bool on);
 
+/* Whether connections that begin from now on protect sparse traffic (tail.h). */
+void rudp_endpoint_set_tail(struct rudp_endpoint *ep, bool on);
+
 /*
  * Opens a connection from local (port and address as the socket is bound) to remote. target_port is
  * the listener's port, usually that of remote. The SYN leaves with the next transmit.

@@ -148,9 +148,9 @@ static const struct wrong words[] = {
 
 static const struct wrong settings[] = {
 	{"set", "p:1:4: the end of the statement stands here, expected is head-start, remember, "
-		"udp-port or resume"},
+		"udp-port, resume or tail"},
 	{"set headstart 1s", "p:1:5: 'headstart' stands here, expected is head-start, remember, "
-			     "udp-port or resume"},
+			     "udp-port, resume or tail"},
 	{"set head-start", "p:1:15: the end of the statement stands here, expected is a value"},
 	{"set head-start 250", "p:1:16: '250' " HEAD_START},
 	{"set head-start 10001ms", "p:1:16: '10001ms' " HEAD_START},
@@ -172,6 +172,11 @@ static const struct wrong settings[] = {
 	{"set resume 1", "p:1:12: '1' is not on or off"},
 	{"set resume o", "p:1:12: 'o' is not on or off"},
 	{"set resume on1", "p:1:12: 'on1' is not on or off"},
+	{"set tail", "p:1:9: the end of the statement stands here, expected is a value"},
+	{"set tail 1", "p:1:10: '1' is not on or off"},
+	{"set tail offf", "p:1:10: 'offf' is not on or off"},
+	{"set tail on; set resume on; set tail off",
+	 "p:1:33: 'tail' is set a second time (first in line 1)"},
 	{"set remember on", "p:1:14: 'on' " REMEMBER},
 	{"set udp-port 1s", "p:1:14: '1s' is not a port from 1 to 65535"},
 	{"set udp-port 1\nset remember 0; set udp-port 1",
@@ -483,6 +488,29 @@ Test(policy, resume_is_on_unless_set_off)
 		cr_assert(eq(int, rudp_policy_resume(policy), cases[i].on));
 		rudp_policy_describe(policy, text, sizeof text);
 		cr_assert(eq(int, strstr(text, "resume off") == NULL, cases[i].on));
+		rudp_policy_free(policy);
+	}
+}
+
+Test(policy, tail_is_on_unless_set_off)
+{
+	static const struct {
+		const char *environment, *file;
+		bool on;
+	} cases[] = {{"", "", true},
+		     {"set tail off", "", false},
+		     {"", "set tail off", false},
+		     {"set tail on", "set tail off", true}};
+
+	cr_assert(rudp_policy_tail(NULL));
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct rudp_policy *policy = policy_of(cases[i].environment, cases[i].file);
+		char text[RUDP_POLICY_TEXT_SIZE];
+
+		cr_assert(eq(int, rudp_policy_tail(policy), cases[i].on));
+		cr_assert(rudp_policy_resume(policy));
+		rudp_policy_describe(policy, text, sizeof text);
+		cr_assert(eq(int, strstr(text, ", tail off") == NULL, cases[i].on));
 		rudp_policy_free(policy);
 	}
 }

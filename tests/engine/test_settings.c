@@ -86,8 +86,10 @@ Test(settings, tail_protection_is_on_unless_off)
 
 	cr_assert(eq(int, load_one(&settings, "RUDP_TAIL", ""), RUDP_SETTINGS_OK));
 	cr_assert(not(settings.tail_off));
+	cr_assert(not(settings.has_tail)); /* the policy says it */
 	cr_assert(eq(int, load_one(&settings, "RUDP_TAIL", "on"), RUDP_SETTINGS_OK));
 	cr_assert(not(settings.tail_off));
+	cr_assert(settings.has_tail);
 	cr_assert(eq(int, load_one(&settings, "RUDP_TAIL", "off"), RUDP_SETTINGS_OK));
 	cr_assert(settings.tail_off);
 }
