@@ -6,7 +6,7 @@
  *            tells what became of those. CAPABLE: all are marked, and each ACK is checked. FAILED: the
  *            path or the peer loses or invents marks, or swallows marked packets; none are sent.
  * Threads    none: one owner at a time.
- * Source     RFC 9000 section 13.4.2 and appendix A.4; docs/protocol.md section 11.1.
+ * Source     RFC 9000 section 13.4.2 and appendix A.4; docs/protocol.md section 11.
  */
 #ifndef RUDP_PROTO_ECN_H
 #define RUDP_PROTO_ECN_H

@@ -4,8 +4,14 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <net/if.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -196,6 +202,72 @@ Test(udp, without_a_route_nobody_knows_how_much_fits)
 	struct rudp_addr nowhere = address("[fe80::1]:9"); /* without its interface */
 
 	cr_assert(zero(u32, rudp_udp_datagram_max(&engine, udp, &nowhere)));
+}
+
+static void enter_network_of_its_own(void)
+{
+	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	int fd;
+
+	cr_assert(zero(int, unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNET : CLONE_NEWNET)));
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	cr_assert(zero(int, ioctl(fd, SIOCSIFFLAGS, &lo)));
+	close(fd);
+}
+
+static uint16_t internet_sum(const void *bytes, size_t len)
+{
+	const uint16_t *word = bytes;
+	uint32_t sum = 0;
+
+	for (; len > 1; len -= 2)
+		sum += *word++;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* "Fragmentation needed", from somebody who has seen no datagram of ours but knows both ports. */
+static void forge_too_big(const struct rudp_addr *from, const struct rudp_addr *to, uint16_t mtu)
+{
+	struct {
+		struct icmphdr icmp;
+		struct iphdr ip;
+		struct udphdr udp;
+	} forged = {
+		.icmp = {.type = ICMP_DEST_UNREACH, .code = ICMP_FRAG_NEEDED},
+		.ip = {.version = 4, .ihl = 5, .tot_len = htons(1500), .ttl = 64,
+		       .frag_off = htons(IP_DF), .protocol = IPPROTO_UDP,
+		       .saddr = from->in4.sin_addr.s_addr, .daddr = to->in4.sin_addr.s_addr},
+		.udp = {.source = from->in4.sin_port, .dest = to->in4.sin_port, .len = htons(1480)},
+	};
+	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+
+	forged.icmp.un.frag.mtu = htons(mtu);
+	forged.icmp.checksum = internet_sum(&forged, sizeof forged);
+	cr_assert(eq(sz, (size_t)sendto(fd, &forged, sizeof forged, 0, &from->sa, rudp_addr_len(from)),
+		     sizeof forged));
+	close(fd);
+}
+
+Test(udp, a_forged_icmp_does_not_lower_what_the_interface_takes)
+{
+	const struct rudp_udp_route anyhow = {0};
+	struct rudp_addr to = address("127.0.0.1:9");
+	struct rudp_udp *connected;
+	int fd, mtu = 0;
+	socklen_t len = sizeof mtu;
+
+	enter_network_of_its_own();
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &to, &anyhow, &connected)));
+	forge_too_big(&connected->local, &to, 700);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	cr_assert(zero(int, connect(fd, &to.sa, rudp_addr_len(&to))));
+	cr_assert(zero(int, getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &len)));
+	cr_assert(eq(int, mtu, 700), "the kernel has not believed it");
+	cr_assert(ge(u32, rudp_udp_datagram_max(&engine, connected, &to), 65507));
+	cr_assert(ge(u32, rudp_udp_datagram_max(&engine, udp, &to), 65507));
+	close(fd);
 }
 
 Test(udp, headers_larger_than_the_packet_leave_nothing)
