@@ -36,6 +36,8 @@ struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int
 	rudp_list_init(&hub->readable);
 	rudp_list_init(&hub->tickets);
 	rudp_list_init(&hub->farewells);
+	rudp_list_init(&hub->busy);
+	hub->quiet.kind = TIMER_QUIET;
 	rudp_timer_wheel_init(&hub->wheel, now_at_ns);
 	return hub;
 }
@@ -127,7 +129,7 @@ void rudpmsg_hub_end_links(struct rudpmsg_hub *hub, int64_t now_at_ns)
 	struct rudpmsg_link *link;
 	struct rudpmsg_conn *conn;
 
-	hub->is_stopped = true;
+	hub->is_stopped = hub->is_ended = true;
 	for (at = hub->links.next; at != &hub->links; at = next) {
 		next = at->next;
 		link = RUDP_LIST_OWNER(at, struct rudpmsg_link, all);
@@ -163,8 +165,11 @@ static void on_timer(struct rudpmsg_hub *hub, struct hub_timer *timer, int64_t n
 				      now_at_ns);
 		break;
 	case TIMER_GIVE_UP:
-		rudpmsg_conn_forget(hub, RUDP_LIST_OWNER(timer, struct rudpmsg_conn, give_up),
-				    ETIMEDOUT);
+		rudpmsg_conn_leave(hub, RUDP_LIST_OWNER(timer, struct rudpmsg_conn, give_up),
+				   ETIMEDOUT);
+		break;
+	case TIMER_QUIET:
+		rudpmsg_hub_on_quiet(hub, now_at_ns);
 		break;
 	}
 }

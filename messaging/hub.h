@@ -121,7 +121,8 @@ uint64_t rudpmsg_hub_unanswered(const struct rudpmsg_hub *hub);
 /* What is queued fails with reason; the peer is told GOODBYE if it can be. */
 void rudpmsg_hub_disconnect(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason,
 			    int64_t now_at_ns);
-/* No new links; strangers are told CLOSING. What stands goes on. */
+/* Nothing new: links are made and taken only for connections with messages queued; others are told
+ * CLOSING. What stands goes on. */
 void rudpmsg_hub_stop_accepting(struct rudpmsg_hub *hub);
 /* All links end, with a last ACK and a word of CLOSING where it can be written; soon none is left,
  * which RUDPMSG_CHANGED_CONNECT tells. */

@@ -37,7 +37,10 @@ static void sender_remember(struct rudpmsg_hub *hub, const struct rudpmsg_conn *
 	}
 	strcpy(sender->name, conn->name);
 	sender->stream = conn->peer_stream;
-	sender->received = conn->inbox.received_id;
+	/* What was not handled is gone with the connection, and must be taken when it comes again.
+	 */
+	sender->received = conn->peer_ack == RUDPMSG_ACK_HANDLED ? conn->inbox.handled_id
+								 : conn->inbox.received_id;
 	sender->handled = conn->inbox.handled_id;
 	HASH_ADD_STR(hub->senders, name, sender);
 	if (rudp_table_add_failed) {
@@ -118,23 +121,64 @@ static void conn_free(struct rudpmsg_conn *conn)
 	free(conn);
 }
 
-void rudpmsg_conn_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason)
+void rudpmsg_conn_on_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t count,
+			    uint64_t id, int reason)
 {
-	uint64_t failed = rudpmsg_outbox_fail(&conn->outbox, reason);
+	if (count == 0)
+		return;
+	hub->unanswered -= count;
+	hub->stats.messages_failed += count;
+	hub->changes |= RUDPMSG_CHANGED_ROOM | RUDPMSG_CHANGED_ANSWER;
+	conn->failed_id = id;
+	conn->failed_reason = reason;
+	rudpmsg_conn_event(hub, conn, RUDPMSG_EVENT_FAILED);
+}
 
-	hub->unanswered -= failed;
-	hub->stats.messages_failed += failed;
+/* No link, no attempt, no timer. */
+static void detach(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
+{
 	if (conn->attempt)
 		rudpmsg_link_end(hub, conn->attempt);
 	if (conn->link)
 		rudpmsg_link_end(hub, conn->link);
+	conn->attempt = conn->link = NULL;
 	rudpmsg_hub_arm(hub, &conn->retry, RUDP_NEVER);
 	rudpmsg_hub_arm(hub, &conn->give_up, RUDP_NEVER);
+}
+
+void rudpmsg_conn_leave(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason)
+{
+	if (rudpmsg_inbox_is_empty(&conn->inbox)) {
+		rudpmsg_conn_forget(hub, conn, reason);
+		return;
+	}
+	rudpmsg_conn_on_failed(hub, conn, rudpmsg_outbox_fail(&conn->outbox, reason),
+			       conn->outbox.last_id, reason);
+	detach(hub, conn);
+	free(conn->host);
+	conn->host = NULL;
+	conn->error = conn->leave_reason = reason;
+	conn->is_leaving = true;
+	hub->changes |= RUDPMSG_CHANGED_ROOM | RUDPMSG_CHANGED_ANSWER | RUDPMSG_CHANGED_CONNECT;
+}
+
+bool rudpmsg_conn_may_link(const struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn)
+{
+	return !hub->is_ended && (!hub->is_stopped || (conn && conn->outbox.count > 0));
+}
+
+void rudpmsg_conn_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason)
+{
+	uint64_t failed = rudpmsg_outbox_fail(&conn->outbox, reason);
+
+	rudpmsg_conn_on_failed(hub, conn, failed, conn->outbox.last_id, reason);
+	detach(hub, conn);
 	sender_remember(hub, conn);
+	rudpmsg_tickets_on_forgotten(hub, conn->id, reason);
 	rudpmsg_conn_farewell(hub, conn, reason);
 	rudp_list_remove(&conn->eventful);
 	rudp_list_remove(&conn->waiting);
-	rudp_list_remove(&conn->blocked);
+	rudp_list_remove(&conn->busy);
 	HASH_DELETE(by_id, hub->by_id, conn);
 	HASH_DELETE(by_name, hub->by_name, conn);
 	conn_free(conn);
@@ -195,6 +239,8 @@ int rudpmsg_conn_attempt_result(const struct rudpmsg_conn *conn)
 {
 	if (conn->link)
 		return 0;
+	if (conn->attempt)
+		return -EINPROGRESS; /* an error is of the one before */
 	return conn->error ? -conn->error : -EINPROGRESS;
 }
 
@@ -235,6 +281,7 @@ void rudpmsg_conn_on_answered(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn
 		return;
 	hub->unanswered -= count;
 	hub->stats.messages_acknowledged += count;
+	conn->acknowledged_id = conn->outbox.answered;
 	hub->changes |= RUDPMSG_CHANGED_ROOM | RUDPMSG_CHANGED_ANSWER;
 	rudpmsg_conn_event(hub, conn, RUDPMSG_EVENT_ACKNOWLEDGED);
 }
@@ -246,7 +293,8 @@ int rudpmsg_hub_send(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, const v
 	uint64_t next = conn->outbox.next_id;
 	int rc;
 
-	(void)now_at_ns;
+	if (conn->is_leaving)
+		return -ENOENT;
 	if (length > hub->config.limits.message_bytes_max || length > conn->peer_message_bytes_max)
 		return -EMSGSIZE;
 	rc = rudpmsg_outbox_add(&conn->outbox, next, bytes, length);
@@ -255,6 +303,7 @@ int rudpmsg_hub_send(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, const v
 	*id = next;
 	hub->unanswered++;
 	hub->stats.messages_accepted++;
+	rudpmsg_conn_note_active(hub, conn, now_at_ns);
 	if (!was_due && conn->link)
 		rudpmsg_link_want_write(hub, conn->link);
 	return 0;
@@ -301,6 +350,46 @@ void rudpmsg_hub_done(struct rudpmsg_hub *hub, rudpmsg_conn_id id, uint64_t plac
 		rudp_list_append(&hub->to_read, &link->read);
 		hub->changes |= RUDPMSG_CHANGED_WORK;
 	}
+	if (conn->is_leaving && rudpmsg_inbox_is_empty(&conn->inbox))
+		rudpmsg_conn_forget(hub, conn, conn->leave_reason);
+}
+
+/* ---- memory of those that are quiet ---- */
+
+void rudpmsg_conn_note_active(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_t now_at_ns)
+{
+	conn->was_active = true;
+	if (rudp_list_is_linked(&conn->busy) || hub->is_ended)
+		return;
+	if (rudp_list_is_empty(&hub->busy))
+		rudpmsg_hub_arm(hub, &hub->quiet, now_at_ns + QUIET_NS);
+	rudp_list_append(&hub->busy, &conn->busy);
+}
+
+/* Returns true when nothing is left to give back later. */
+static bool trim(struct rudpmsg_conn *conn)
+{
+	bool is_chunk_free = !conn->link || rudpmsg_link_trim(conn->link);
+
+	rudpmsg_outbox_trim(&conn->outbox);
+	rudpmsg_inbox_trim(&conn->inbox);
+	return is_chunk_free && conn->outbox.count == 0 && rudpmsg_inbox_is_empty(&conn->inbox);
+}
+
+void rudpmsg_hub_on_quiet(struct rudpmsg_hub *hub, int64_t now_at_ns)
+{
+	struct rudp_list *at, *next;
+	struct rudpmsg_conn *conn;
+
+	for (at = hub->busy.next; at != &hub->busy; at = next) {
+		next = at->next;
+		conn = RUDP_LIST_OWNER(at, struct rudpmsg_conn, busy);
+		if (!conn->was_active && trim(conn))
+			rudp_list_remove(&conn->busy);
+		conn->was_active = false;
+	}
+	if (!rudp_list_is_empty(&hub->busy) && !hub->is_ended)
+		rudpmsg_hub_arm(hub, &hub->quiet, now_at_ns + QUIET_NS);
 }
 
 enum rudpmsg_state rudpmsg_conn_state(const struct rudpmsg_conn *conn, uint64_t id, int *reason)
@@ -327,7 +416,7 @@ struct rudpmsg_link *rudpmsg_hub_on_accepted(struct rudpmsg_hub *hub, void *user
 	struct rudpmsg_link *link, *oldest = NULL;
 	struct rudp_list *at;
 
-	if (hub->is_stopped)
+	if (hub->is_ended)
 		return NULL;
 	/* The list is in order of age, so the first stranger is the oldest. */
 	if (hub->stranger_count >= hub->config.limits.strangers_max)

@@ -36,6 +36,8 @@ int rudpmsg_conn_dial(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_
 	if (!conn->attempt)
 		return -ENOMEM;
 	conn->attempt->conn = conn;
+	if (hub->config.give_up_ns != RUDP_NEVER && !rudp_timer_is_armed(&conn->give_up.timer))
+		rudpmsg_hub_arm(hub, &conn->give_up, now_at_ns + hub->config.give_up_ns);
 	return 0;
 }
 
@@ -53,14 +55,14 @@ static int64_t backoff_ns(struct rudpmsg_hub *hub, unsigned failures)
 
 void rudpmsg_conn_retry_later(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_t now_at_ns)
 {
-	if (!conn->host || conn->attempt || hub->is_stopped)
+	if (!conn->host || conn->attempt || !rudpmsg_conn_may_link(hub, conn))
 		return;
 	rudpmsg_hub_arm(hub, &conn->retry, now_at_ns + backoff_ns(hub, conn->failures));
 }
 
 void rudpmsg_conn_on_retry(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_t now_at_ns)
 {
-	if (conn->link || conn->attempt || hub->is_stopped)
+	if (conn->link || conn->attempt || !rudpmsg_conn_may_link(hub, conn))
 		return;
 	if (rudpmsg_conn_dial(hub, conn, now_at_ns) < 0)
 		rudpmsg_conn_retry_later(hub, conn, now_at_ns);
@@ -103,6 +105,7 @@ static void on_attempt_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn
 	}
 	if (reason == RUDPMSG_REASON_CROSSED) {
 		/* The peer's link is on its way; if it does not come, ours shall. */
+		conn->error = 0;
 		rudpmsg_hub_arm(hub, &conn->retry, now_at_ns + hub->config.handshake_timeout_ns);
 		return;
 	}
@@ -139,6 +142,18 @@ void rudpmsg_ticket_settle(struct rudpmsg_hub *hub, struct ticket *ticket, rudpm
 		return;
 	rudp_list_remove(&ticket->all);
 	free(ticket);
+}
+
+void rudpmsg_tickets_on_forgotten(struct rudpmsg_hub *hub, rudpmsg_conn_id conn, int reason)
+{
+	struct rudp_list *at;
+	struct ticket *ticket;
+
+	for (at = hub->tickets.next; at != &hub->tickets; at = at->next) {
+		ticket = RUDP_LIST_OWNER(at, struct ticket, all);
+		if (ticket->conn == conn && ticket->error == 0)
+			ticket->error = -reason;
+	}
 }
 
 static struct ticket *ticket_find(const struct rudpmsg_hub *hub, uint64_t number)
@@ -187,23 +202,36 @@ static int set_address(struct rudpmsg_conn *conn, const char *host, uint16_t por
 }
 
 static int connect_to_name(struct rudpmsg_hub *hub, const char *host, uint16_t port,
-			   const char *name, int64_t now_at_ns, rudpmsg_conn_id *id)
+			   const char *name, int64_t now_at_ns, uint64_t *number,
+			   rudpmsg_conn_id *id)
 {
 	struct rudpmsg_conn *conn = rudpmsg_hub_find(hub, name);
+	struct ticket *ticket = calloc(1, sizeof *ticket);
 	bool is_new = !conn;
 	int error = 0;
 
+	if (!ticket)
+		return -ENOMEM;
 	if (is_new)
 		conn = rudpmsg_conn_new(hub, name, &error);
 	if (!conn)
-		return error;
+		goto free_ticket;
 	error = set_address(conn, host, port);
 	if (error == 0 && !conn->link && !conn->attempt)
 		error = rudpmsg_conn_dial(hub, conn, now_at_ns);
-	if (error < 0 && is_new)
-		rudpmsg_conn_forget(hub, conn, -error);
-	else
-		*id = conn->id;
+	if (error < 0) {
+		if (is_new)
+			rudpmsg_conn_forget(hub, conn, -error);
+		goto free_ticket;
+	}
+	conn->is_leaving = false;
+	ticket->conn = *id = conn->id;
+	ticket->number = *number = ++hub->last_ticket;
+	rudp_list_append(&hub->tickets, &ticket->all);
+	return 0;
+
+free_ticket:
+	free(ticket);
 	return error;
 }
 
@@ -222,7 +250,7 @@ int rudpmsg_hub_connect(struct rudpmsg_hub *hub, const char *host, uint16_t port
 	if (!rudpmsg_name_is_valid(peer_name, strlen(peer_name)) ||
 	    strcmp(peer_name, hub->config.name) == 0)
 		return -EINVAL;
-	return connect_to_name(hub, host, port, peer_name, now_at_ns, conn);
+	return connect_to_name(hub, host, port, peer_name, now_at_ns, ticket, conn);
 }
 
 int rudpmsg_hub_connect_result(const struct rudpmsg_hub *hub, uint64_t number,

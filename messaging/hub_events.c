@@ -25,25 +25,35 @@ void rudpmsg_conn_event(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 	hub->changes |= RUDPMSG_CHANGED_EVENT;
 }
 
+static void farewell_free(struct rudpmsg_hub *hub, struct farewell *farewell)
+{
+	rudp_list_remove(&farewell->all);
+	hub->farewell_count--;
+	free(farewell);
+}
+
 /* What is left to say of a connection that goes. Without memory for it, waiters still learn it by
  * ENOENT. */
 void rudpmsg_conn_farewell(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason)
 {
 	struct farewell *farewell = calloc(1, sizeof *farewell);
-	const struct rudpmsg_outbox *outbox = &conn->outbox;
 
 	if (!farewell)
 		return;
-	if (outbox->failure_count > 0)
-		farewell->failed = (struct rudpmsg_event){
-			.kind = RUDPMSG_EVENT_FAILED,
-			.conn = conn->id,
-			.id = outbox->failures[outbox->failure_count - 1].to,
-			.reason = reason,
-		};
+	if (conn->events & bit(RUDPMSG_EVENT_ACKNOWLEDGED))
+		farewell->acknowledged = (struct rudpmsg_event){.kind = RUDPMSG_EVENT_ACKNOWLEDGED,
+								.conn = conn->id,
+								.id = conn->acknowledged_id};
+	if (conn->events & bit(RUDPMSG_EVENT_FAILED))
+		farewell->failed = (struct rudpmsg_event){.kind = RUDPMSG_EVENT_FAILED,
+							  .conn = conn->id,
+							  .id = conn->failed_id,
+							  .reason = conn->failed_reason};
 	farewell->disconnected = (struct rudpmsg_event){
 		.kind = RUDPMSG_EVENT_DISCONNECTED, .conn = conn->id, .reason = reason};
 	rudp_list_append(&hub->farewells, &farewell->all);
+	if (++hub->farewell_count > FAREWELLS_MAX)
+		farewell_free(hub, RUDP_LIST_OWNER(hub->farewells.next, struct farewell, all));
 	hub->changes |= RUDPMSG_CHANGED_EVENT;
 }
 
@@ -54,14 +64,18 @@ static int next_farewell(struct rudpmsg_hub *hub, struct rudpmsg_event *event)
 	if (rudp_list_is_empty(&hub->farewells))
 		return -EAGAIN;
 	farewell = RUDP_LIST_OWNER(hub->farewells.next, struct farewell, all);
+	if (farewell->acknowledged.conn) {
+		*event = farewell->acknowledged;
+		farewell->acknowledged.conn = 0;
+		return 0;
+	}
 	if (farewell->failed.conn) {
 		*event = farewell->failed;
 		farewell->failed.conn = 0;
 		return 0;
 	}
 	*event = farewell->disconnected;
-	rudp_list_remove(&farewell->all);
-	free(farewell);
+	farewell_free(hub, farewell);
 	return 0;
 }
 
@@ -92,8 +106,12 @@ int rudpmsg_hub_event(struct rudpmsg_hub *hub, struct rudpmsg_event *event)
 	*event = (struct rudpmsg_event){.kind = next_kind(conn), .conn = conn->id};
 	conn->events &= ~bit(event->kind);
 	if (event->kind == RUDPMSG_EVENT_ACKNOWLEDGED)
-		event->id = conn->outbox.answered;
-	else if (event->kind == RUDPMSG_EVENT_BROKEN)
+		event->id = conn->acknowledged_id;
+	if (event->kind == RUDPMSG_EVENT_FAILED) {
+		event->id = conn->failed_id;
+		event->reason = conn->failed_reason;
+	}
+	if (event->kind == RUDPMSG_EVENT_BROKEN)
 		event->reason = conn->broken_reason;
 	rudp_list_remove(&conn->eventful);
 	if (conn->events)

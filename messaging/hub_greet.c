@@ -35,9 +35,19 @@ void rudpmsg_link_greet(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int6
 		hub, link, rudpmsg_handshake_write(room, RUDPMSG_FRAME_HANDSHAKE, &handshake));
 }
 
+/* What the peer does not take would end each link anew, and nothing behind it would ever arrive. */
+static void fail_longer(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
+{
+	uint64_t id, count;
+
+	count = rudpmsg_outbox_fail_longer(&conn->outbox, conn->peer_message_bytes_max, EMSGSIZE,
+					   &id);
+	rudpmsg_conn_on_failed(hub, conn, count, id, EMSGSIZE);
+}
+
 /* The link is the connection's from now on. */
 static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rudpmsg_link *link,
-		  const struct rudpmsg_handshake *peer)
+		  const struct rudpmsg_handshake *peer, int64_t now_at_ns)
 {
 	link->conn = conn;
 	conn->link = link;
@@ -45,6 +55,8 @@ static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rud
 	rudpmsg_hub_arm(hub, &conn->retry, RUDP_NEVER);
 	rudpmsg_hub_arm(hub, &conn->give_up, RUDP_NEVER);
 	conn->has_stood = true;
+	conn->is_leaving = false;
+	rudpmsg_conn_note_active(hub, conn, now_at_ns);
 	conn->failures = 0;
 	conn->error = 0;
 	conn->peer_run = peer->run;
@@ -58,6 +70,7 @@ static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rud
 	if (peer->peer_stream == conn->stream)
 		rudpmsg_conn_on_answered(hub, conn,
 					 rudpmsg_outbox_on_received(&conn->outbox, peer->received));
+	fail_longer(hub, conn);
 	hub->stats.links_made++;
 	hub->changes |= RUDPMSG_CHANGED_CONNECT;
 	rudpmsg_conn_event(hub, conn, RUDPMSG_EVENT_CONNECTED);
@@ -74,7 +87,6 @@ static void give_up_others(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 		hub->stats.links_taken_over++;
 		rudpmsg_link_bye(hub, old, RUDPMSG_REASON_TAKEN_OVER, now_at_ns);
 		conn->link = NULL;
-		rudp_list_remove(&conn->blocked);
 	}
 	conn->attempt = NULL;
 	if (attempt && attempt != link) {
@@ -112,9 +124,9 @@ static enum rudpmsg_reason admit(struct rudpmsg_hub *hub, const struct rudpmsg_h
 		return RUDPMSG_REASON_SELF;
 	if (handshake->ack == RUDPMSG_ACK_STORED && !hub->config.has_store)
 		return RUDPMSG_REASON_NO_STORE;
-	if (hub->is_stopped)
-		return RUDPMSG_REASON_CLOSING;
 	*conn = rudpmsg_hub_find(hub, handshake->name);
+	if (!rudpmsg_conn_may_link(hub, *conn))
+		return RUDPMSG_REASON_CLOSING;
 	if (*conn) {
 		switch (decide(hub, *conn, handshake)) {
 		case RUDPMSG_TAKE:
@@ -200,7 +212,7 @@ void rudpmsg_link_on_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link *lin
 	give_up_others(hub, conn, link, now_at_ns);
 	link->number = handshake.link;
 	link->greeting = handshake;
-	stand(hub, conn, link, &handshake);
+	stand(hub, conn, link, &handshake, now_at_ns);
 	answer(hub, conn, link);
 }
 
@@ -230,7 +242,7 @@ void rudpmsg_link_on_ack_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link 
 	conn->attempt = NULL;
 	if (conn->peer_stream != handshake.stream)
 		conn->told = 0; /* what was said in our HANDSHAKE was of another stream */
-	stand(hub, conn, link, &handshake);
+	stand(hub, conn, link, &handshake, now_at_ns);
 }
 
 /* Whoever answers has a name: the connection with it is what was asked for. */
@@ -258,17 +270,20 @@ void rudpmsg_link_on_iam(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		rudpmsg_link_on_failed(hub, link, RUDPMSG_REASON_NONE, -error, now_at_ns);
 		return;
 	}
-	if (!conn->host) {
-		link->host = NULL;
-		conn->host = host;
-		conn->port = link->port;
-	}
+	/* The address that was named last, and has answered, is the one to dial. */
+	link->host = conn->host;
+	conn->host = host;
+	conn->port = link->port;
+	conn->is_leaving = false;
 	link->ticket = NULL;
 	rudpmsg_ticket_settle(hub, ticket, conn->id, 0);
-	if (conn->link || conn->attempt) {
+	if (conn->link) {
 		rudpmsg_link_end(hub, link);
 		return;
 	}
+	if (conn->attempt)
+		rudpmsg_link_end(hub, conn->attempt);
+	rudpmsg_hub_arm(hub, &conn->retry, RUDP_NEVER);
 	link->conn = conn;
 	conn->attempt = link;
 	rudpmsg_link_greet(hub, link, now_at_ns);

@@ -157,7 +157,6 @@ void rudpmsg_link_on_broken(struct rudpmsg_hub *hub, struct rudpmsg_link *link, 
 	conn->link = NULL;
 	conn->error = error;
 	conn->broken_reason = error;
-	rudp_list_remove(&conn->blocked);
 	hub->stats.links_broken++;
 	rudpmsg_conn_event(hub, conn, RUDPMSG_EVENT_BROKEN);
 	rudpmsg_link_end(hub, link);
@@ -178,7 +177,6 @@ static void on_wrong(struct rudpmsg_hub *hub, struct rudpmsg_link *link, enum ru
 		rudpmsg_link_bye(hub, link, reason, now_at_ns);
 		conn->link = NULL;
 		conn->error = conn->broken_reason = EPROTO;
-		rudp_list_remove(&conn->blocked);
 		hub->stats.links_broken++;
 		rudpmsg_conn_event(hub, conn, RUDPMSG_EVENT_BROKEN);
 		if (hub->config.give_up_ns != RUDP_NEVER)
@@ -280,6 +278,20 @@ static bool ensure_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 	return true;
 }
 
+bool rudpmsg_link_trim(struct rudpmsg_link *link)
+{
+	struct rudpmsg_chunk *chunk = link->chunk;
+
+	if (!chunk)
+		return true;
+	if (link->parsed < chunk->used || chunk->references > 1)
+		return false;
+	rudpmsg_chunk_put(chunk);
+	link->chunk = NULL;
+	link->parsed = 0;
+	return true;
+}
+
 size_t rudpmsg_hub_read_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link, uint8_t **room)
 {
 	if (link->state == LINK_ENDED || link->state == LINK_DIALING)
@@ -315,6 +327,7 @@ static void on_message(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	else
 		hub->stats.messages_received++;
 	rudpmsg_link_want_write(hub, link); /* an ACK may be due */
+	rudpmsg_conn_note_active(hub, conn, now_at_ns);
 	if (rc == 0)
 		rudpmsg_conn_note_readable(hub, conn);
 }
@@ -344,7 +357,7 @@ static void on_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 
 		rudpmsg_link_end(hub, link);
 		conn->link = NULL;
-		rudpmsg_conn_forget(hub, conn, ECONNABORTED);
+		rudpmsg_conn_leave(hub, conn, ECONNABORTED);
 		return;
 	}
 	rudpmsg_link_on_broken(hub, link, rudpmsg_reason_error(reason), now_at_ns);
@@ -362,7 +375,8 @@ static void on_refuse(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 
 static void on_who(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now_at_ns)
 {
-	uint8_t *room = rudpmsg_link_control_room(link, RUDPMSG_HANDSHAKE_BYTES_MAX);
+	/* An ACK_HANDSHAKE must find room behind it: nothing may be written in between. */
+	uint8_t *room = rudpmsg_link_control_room(link, 2 * RUDPMSG_HANDSHAKE_BYTES_MAX);
 
 	if (!room) {
 		on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
@@ -457,7 +471,8 @@ void rudpmsg_hub_on_read(struct rudpmsg_hub *hub, struct rudpmsg_link *link, siz
 {
 	if (link->state == LINK_ENDED || link->state == LINK_SAYING_BYE)
 		return; /* the room is used again */
-	assert(bytes <= link->chunk->size - link->chunk->used);
+	if (!link->chunk)
+		return; /* held back before anything was read */
 	link->chunk->used += bytes;
 	parse(hub, link, now_at_ns);
 }

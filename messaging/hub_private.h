@@ -14,6 +14,9 @@
 
 #define CONTROL_BYTES 1024 /* frames that are not messages, waiting in a link to be written */
 #define BYE_NS (2 * RUDP_NS_PER_S) /* for a last word to be written */
+#define QUIET_NS RUDP_NS_PER_S     /* without messages for so long: memory is given back */
+#define FAREWELLS_MAX 4096 /* events of connections that are gone, if nobody asks: oldest dropped  \
+			    */
 
 #define LINK_STATES(X)                                                                             \
 	X(DIALING)    /* the stream is not open */                                                 \
@@ -33,7 +36,7 @@ enum link_state {
 /* Whose it is, is told by what it is for. */
 struct hub_timer {
 	struct rudp_timer timer;
-	enum { TIMER_LINK, TIMER_RETRY, TIMER_GIVE_UP } kind;
+	enum { TIMER_LINK, TIMER_RETRY, TIMER_GIVE_UP, TIMER_QUIET } kind;
 };
 
 struct rudpmsg_link {
@@ -57,7 +60,7 @@ struct rudpmsg_link {
 	struct rudpmsg_handshake greeting; /* the HANDSHAKE taken: the same again is ignored */
 };
 
-/* A call of connect to whoever answers, which has no connection yet. */
+/* A call of connect: how it ends. Asked of whoever answers it has no connection yet. */
 struct ticket {
 	struct rudp_list all;
 	uint64_t number;
@@ -85,15 +88,19 @@ struct rudpmsg_conn {
 	unsigned failures; /* attempts in a row */
 	int error;         /* of the last attempt, positive; 0: none yet */
 	bool has_stood;    /* there was a link */
+	bool is_leaving;   /* it goes for leave_reason once the application has dealt with what came
+			    */
+	int leave_reason;
+	bool was_active; /* since it was last looked at for memory to give back */
 	struct hub_timer retry;
 	struct hub_timer give_up;
-	struct rudp_list eventful; /* in hub->eventful */
-	unsigned events;           /* a bit for each kind that waits */
-	uint64_t told_answered, failed_id;
+	struct rudp_list eventful;           /* in hub->eventful */
+	unsigned events;                     /* a bit for each kind that waits */
+	uint64_t acknowledged_id, failed_id; /* what those events say */
 	int broken_reason, failed_reason;
 	bool told_readable;
 	struct rudp_list waiting; /* in hub->readable: messages wait */
-	struct rudp_list blocked; /* in hub->blocked: its link was refused room */
+	struct rudp_list busy;    /* in hub->busy: it may hold memory that it does not need */
 };
 
 /* How far a sender has got that has no connection any more. */
@@ -107,7 +114,7 @@ struct sender {
 /* A connection that is gone and has its last event to tell. */
 struct farewell {
 	struct rudp_list all;
-	struct rudpmsg_event failed, disconnected;
+	struct rudpmsg_event acknowledged, failed, disconnected;
 };
 
 struct rudpmsg_hub {
@@ -118,12 +125,15 @@ struct rudpmsg_hub {
 	unsigned sender_count, stranger_count;
 	struct rudp_list links; /* oldest first */
 	struct rudp_list to_dial, to_write, to_read, to_close;
-	struct rudp_list eventful, readable, tickets, farewells;
+	struct rudp_list eventful, readable, tickets, farewells, busy;
+	struct hub_timer quiet;
+	unsigned farewell_count;
 	struct rudp_timer_wheel wheel;
 	struct rudpmsg_stats stats;
 	uint64_t random, run, last_link, last_conn_id, last_ticket, unanswered;
 	unsigned changes;
-	bool is_stopped; /* no new links */
+	bool is_stopped; /* only what is queued is delivered yet */
+	bool is_ended;   /* no new links at all */
 };
 
 uint64_t rudpmsg_hub_random(struct rudpmsg_hub *hub);
@@ -133,6 +143,16 @@ void rudpmsg_hub_arm(struct rudpmsg_hub *hub, struct hub_timer *timer, int64_t d
 /* hub_conn.c */
 struct rudpmsg_conn *rudpmsg_conn_new(struct rudpmsg_hub *hub, const char *name, int *error);
 void rudpmsg_conn_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason);
+/* The same, but what has come and been acknowledged is the application's first. */
+void rudpmsg_conn_leave(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason);
+/* Messages of the connection have failed, up to id. */
+void rudpmsg_conn_on_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t count,
+			    uint64_t id, int reason);
+void rudpmsg_conn_note_active(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
+			      int64_t now_at_ns);
+void rudpmsg_hub_on_quiet(struct rudpmsg_hub *hub, int64_t now_at_ns);
+/* While the node closes links are made for what is queued, only. */
+bool rudpmsg_conn_may_link(const struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn);
 void rudpmsg_conn_note_readable(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
 void rudpmsg_conn_on_answered(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t count);
 void rudpmsg_conn_take_stream(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t stream);
@@ -149,6 +169,8 @@ void rudpmsg_conn_retry_later(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn
 /* An attempt has come to nothing; reason RUDPMSG_REASON_NONE: the stream failed with error. */
 void rudpmsg_link_on_failed(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 			    enum rudpmsg_reason reason, int error, int64_t now_at_ns);
+/* The connection is gone: who waits in connect learns why. */
+void rudpmsg_tickets_on_forgotten(struct rudpmsg_hub *hub, rudpmsg_conn_id conn, int reason);
 void rudpmsg_ticket_settle(struct rudpmsg_hub *hub, struct ticket *ticket, rudpmsg_conn_id conn,
 			   int error);
 
@@ -173,6 +195,8 @@ void rudpmsg_link_want_write(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 /* Room in the control frames that wait; NULL: too many (the peer does not read). */
 uint8_t *rudpmsg_link_control_room(struct rudpmsg_link *link, size_t bytes);
 void rudpmsg_link_control_commit(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes);
+/* Gives back its chunk when nothing is in it. Returns false: something is. */
+bool rudpmsg_link_trim(struct rudpmsg_link *link);
 /* Patience is over. */
 void rudpmsg_link_on_time(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now_at_ns);
 /* A READY link has broken: its connection goes on without. error is a positive errno value. */

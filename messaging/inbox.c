@@ -102,6 +102,11 @@ int rudpmsg_inbox_add(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_t *b
 	return 0;
 }
 
+bool rudpmsg_inbox_is_empty(const struct rudpmsg_inbox *inbox)
+{
+	return inbox->head == inbox->tail;
+}
+
 bool rudpmsg_inbox_is_waiting(const struct rudpmsg_inbox *inbox)
 {
 	return inbox->next < inbox->tail;

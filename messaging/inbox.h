@@ -65,6 +65,8 @@ void rudpmsg_inbox_restart(struct rudpmsg_inbox *inbox, uint64_t received);
 int rudpmsg_inbox_add(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_t *bytes,
 		      uint32_t length, struct rudpmsg_chunk *chunk);
 
+/* All that came is done. */
+bool rudpmsg_inbox_is_empty(const struct rudpmsg_inbox *inbox);
 bool rudpmsg_inbox_is_waiting(const struct rudpmsg_inbox *inbox);
 
 /*

@@ -209,6 +209,48 @@ uint64_t rudpmsg_outbox_fail(struct rudpmsg_outbox *outbox, int reason)
 	return failed;
 }
 
+static void copy_frame(struct rudp_ring *to, const struct rudpmsg_outbox *outbox, uint64_t offset,
+		       size_t size)
+{
+	struct iovec iov[2];
+	int i, count = rudp_ring_readable(&outbox->ring, offset, size, iov);
+
+	for (i = 0; i < count; i++)
+		rudp_ring_write(to, iov[i].iov_base, iov[i].iov_len);
+}
+
+uint64_t rudpmsg_outbox_fail_longer(struct rudpmsg_outbox *outbox, uint64_t bytes_max, int reason,
+				    uint64_t *last)
+{
+	uint64_t offset, size_max = RUDPMSG_MESSAGE_HEAD_BYTES + bytes_max, failed = 0, kept = 0;
+	struct rudp_ring ring;
+	struct frame frame;
+
+	*last = 0;
+	for (offset = outbox->ring.head; offset < outbox->ring.tail; offset += frame.size) {
+		frame = frame_at(outbox, offset);
+		failed += frame.size > size_max;
+		kept += frame.size > size_max ? 0 : frame.size;
+	}
+	if (failed == 0)
+		return 0;
+	rudp_ring_init(&ring, SIZE_MAX / 4);
+	if (rudp_ring_reserve(&ring, kept) < 0)
+		return 0;
+	for (offset = outbox->ring.head; offset < outbox->ring.tail; offset += frame.size) {
+		frame = frame_at(outbox, offset);
+		if (frame.size > size_max)
+			rudpmsg_outbox_note_failure(outbox, *last = frame.id, frame.id, reason);
+		else
+			copy_frame(&ring, outbox, offset, frame.size);
+	}
+	rudp_ring_fini(&outbox->ring);
+	outbox->ring = ring;
+	outbox->sent_end = outbox->frame_at = ring.head;
+	outbox->count -= failed;
+	return failed;
+}
+
 enum rudpmsg_state rudpmsg_outbox_state(const struct rudpmsg_outbox *outbox, uint64_t id,
 					int *reason)
 {

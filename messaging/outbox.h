@@ -84,6 +84,10 @@ uint64_t rudpmsg_outbox_on_received(struct rudpmsg_outbox *outbox, uint64_t id);
 
 /* All that is left fails. Returns how many. */
 uint64_t rudpmsg_outbox_fail(struct rudpmsg_outbox *outbox, int reason);
+/* A new link's peer takes no messages of more than bytes_max: those fail. Before anything is sent
+ * on the link. Returns how many, *last is the newest of them. Without memory none does. */
+uint64_t rudpmsg_outbox_fail_longer(struct rudpmsg_outbox *outbox, uint64_t bytes_max, int reason,
+				    uint64_t *last);
 /* Messages that have an id and never came into the ring. */
 void rudpmsg_outbox_note_failure(struct rudpmsg_outbox *outbox, uint64_t from, uint64_t to,
 				 int reason);

@@ -15,6 +15,7 @@
  *           so, and what wakes them; all of them are woken when the node is closed.
  * Spans     nanoseconds of CLOCK_MONOTONIC. A timeout of RUDPMSG_FOREVER waits without limit, 0
  *           does not wait.
+ * Fork      the node stays with the parent; the child may only execute another program or end.
  * Errors    functions return 0 or a negative errno value. None prints, none exits; signals are not
  *           touched. error_text, where there is one, gets a sentence: what, where, what to do.
  */
@@ -85,7 +86,8 @@ struct rudpmsg_options {
 	int64_t handshake_timeout_ns; /* [10 s] */
 	int64_t backoff_first_ns; /* [100 ms] before the first new attempt; doubled with jitter, */
 	int64_t backoff_max_ns;   /* [30 s] up to this */
-	int64_t give_up_ns; /* [never] without a link for so long: what is queued fails (ETIMEDOUT) */
+	int64_t give_up_ns; /* [never] without a link for so long: what is queued fails (ETIMEDOUT)
+			     */
 };
 
 /*
@@ -108,7 +110,8 @@ int rudpmsg_node_open(struct rudpmsg_node **node, const char *name,
 int rudpmsg_node_close(struct rudpmsg_node *node, int64_t timeout_ns, uint64_t *left);
 
 /* Ends everything at once (after rudpmsg_node_close: nothing is left to end) and frees the node. No
- * other thread may be in a call, or call later. */
+ * other thread may be in a call, or call later. Waits for a look-up of a host's name that is under
+ * way, as long as the system's resolver takes (resolv.conf(5): usually 10 s at most). */
 void rudpmsg_node_free(struct rudpmsg_node *node);
 
 /*
@@ -191,9 +194,9 @@ void rudpmsg_done(struct rudpmsg_node *node, struct rudpmsg_message *message);
 
 /* What is known of a message sent. */
 enum rudpmsg_state {
-	RUDPMSG_STATE_UNKNOWN,   /* never sent here, or failed so long ago that it was forgotten */
-	RUDPMSG_STATE_QUEUED,    /* not yet on the present link; will be sent, or sent again */
-	RUDPMSG_STATE_SENT,      /* on the present link, not yet acknowledged */
+	RUDPMSG_STATE_UNKNOWN, /* never sent here, or failed so long ago that it was forgotten */
+	RUDPMSG_STATE_QUEUED,  /* not yet on the present link; will be sent, or sent again */
+	RUDPMSG_STATE_SENT,    /* on the present link, not yet acknowledged */
 	RUDPMSG_STATE_ACKNOWLEDGED, /* in the sense of options.ack */
 	RUDPMSG_STATE_FAILED, /* reason: ECANCELED disconnected, ETIMEDOUT given up, EIO or ENOSPC
 				 store */
@@ -208,7 +211,8 @@ int rudpmsg_state(struct rudpmsg_node *node, rudpmsg_conn_id conn, rudpmsg_messa
  *
  * Blocks   at most timeout_ns; a broken link does not end it.
  * Returns  0 acknowledged; -ECANCELED and the like: it has failed; -EINPROGRESS the time is over,
- * it is still queued and will be sent (again); -ENOENT unknown.
+ * it is still queued and will be sent (again); -ENOENT unknown; -ESHUTDOWN the node was closed
+ * first.
  */
 int rudpmsg_wait(struct rudpmsg_node *node, rudpmsg_conn_id conn, rudpmsg_message_id id,
 		 int64_t timeout_ns);
@@ -221,7 +225,7 @@ enum rudpmsg_event_kind {
 	RUDPMSG_EVENT_ACKNOWLEDGED, /* all messages up to id */
 	RUDPMSG_EVENT_FAILED,       /* messages up to id that were not acknowledged before */
 	RUDPMSG_EVENT_DISCONNECTED, /* the connection is gone: by us, by the peer for good, or given
-				       up */
+				       up; the last two only once all that came from it is done */
 };
 
 struct rudpmsg_event {
@@ -234,7 +238,7 @@ struct rudpmsg_event {
 /*
  * The nudge. The descriptor is readable while events wait; it is the node's, for poll, epoll or any
  * event loop. Events of one kind and connection are merged, so they need a bounded room, and none
- * is lost.
+ * is lost (of connections that are gone, the last 4,096 are kept).
  *
  * rudpmsg_event: the next event; -EAGAIN when there is none. Never blocks.
  */
