@@ -33,6 +33,16 @@ int64_t rudpmsg_now_ns(void)
 	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
+int64_t rudpmsg_until_ns(int64_t timeout_ns)
+{
+	int64_t now_ns;
+
+	if (timeout_ns >= RUDPMSG_FOREVER || timeout_ns < 0)
+		return RUDP_NEVER;
+	now_ns = rudpmsg_now_ns();
+	return timeout_ns > RUDP_NEVER - 1 - now_ns ? RUDP_NEVER : now_ns + timeout_ns;
+}
+
 /* ---- telling and waiting ---- */
 
 void rudpmsg_node_wake(struct rudpmsg_node *node)
@@ -269,18 +279,20 @@ static void wake_everybody(struct rudpmsg_node *node)
 
 int rudpmsg_node_close(struct rudpmsg_node *node, int64_t timeout_ns, uint64_t *left)
 {
-	int64_t until_ns =
-		timeout_ns == RUDPMSG_FOREVER ? RUDP_NEVER : rudpmsg_now_ns() + timeout_ns;
+	int64_t until_ns = rudpmsg_until_ns(timeout_ns);
 	uint64_t unanswered;
 
 	pthread_mutex_lock(&node->lock);
 	node->is_closing = true;
 	rudpmsg_hub_stop_accepting(node->hub);
+	rudpmsg_node_tell(node);
 	wake_everybody(node);
 	while (rudpmsg_hub_unanswered(node->hub) > 0)
 		if (rudpmsg_node_wait(node, &node->answer, until_ns) < 0)
 			break;
 	unanswered = rudpmsg_hub_unanswered(node->hub);
+	node->is_closed = true;
+	pthread_cond_broadcast(&node->answer.cond);
 	rudpmsg_hub_end_links(node->hub, rudpmsg_now_ns());
 	rudpmsg_node_tell(node);
 	/* Last words have two seconds at most: the hub ends whom they do not reach. */
@@ -321,7 +333,7 @@ void rudpmsg_node_free(struct rudpmsg_node *node)
 	if (!node)
 		return;
 	pthread_mutex_lock(&node->lock);
-	node->is_closing = node->is_over = true;
+	node->is_closing = node->is_closed = node->is_over = true;
 	wake_everybody(node);
 	node->is_asleep = true; /* whatever it is */
 	rudpmsg_node_wake(node);

@@ -6,16 +6,6 @@
 
 #include "messaging/node_private.h"
 
-static int64_t until(int64_t timeout_ns)
-{
-	int64_t now_ns;
-
-	if (timeout_ns >= RUDPMSG_FOREVER || timeout_ns < 0)
-		return RUDP_NEVER;
-	now_ns = rudpmsg_now_ns();
-	return timeout_ns > RUDP_NEVER - 1 - now_ns ? RUDP_NEVER : now_ns + timeout_ns;
-}
-
 /* ---- connections ---- */
 
 /* With the lock. -EINPROGRESS while it is not decided. */
@@ -38,7 +28,7 @@ static int connect_result(struct rudpmsg_node *node, uint64_t ticket, rudpmsg_co
 int rudpmsg_connect(struct rudpmsg_node *node, const char *host, uint16_t port,
 		    const char *peer_name, int64_t timeout_ns, rudpmsg_conn_id *conn)
 {
-	int64_t until_ns = until(timeout_ns);
+	int64_t until_ns = rudpmsg_until_ns(timeout_ns);
 	uint64_t ticket;
 	int rc;
 
@@ -69,14 +59,15 @@ int rudpmsg_connect(struct rudpmsg_node *node, const char *host, uint16_t port,
 int rudpmsg_disconnect(struct rudpmsg_node *node, rudpmsg_conn_id id, bool drain,
 		       int64_t timeout_ns)
 {
-	int64_t until_ns = until(timeout_ns);
+	int64_t until_ns = rudpmsg_until_ns(timeout_ns);
 	struct rudpmsg_conn *conn;
 	int rc = 0;
 
 	pthread_mutex_lock(&node->lock);
-	while ((conn = rudpmsg_hub_conn(node->hub, id)) && drain && rc == 0 && !node->is_closing &&
+	while ((conn = rudpmsg_hub_conn(node->hub, id)) && drain && rc == 0 &&
 	       rudpmsg_conn_unanswered(conn) > 0)
-		rc = rudpmsg_node_wait(node, &node->answer, until_ns);
+		rc = node->is_closed ? -ESHUTDOWN
+				     : rudpmsg_node_wait(node, &node->answer, until_ns);
 	if (conn)
 		rudpmsg_hub_disconnect(node->hub, conn, ECANCELED, rudpmsg_now_ns());
 	else
@@ -133,7 +124,7 @@ int rudpmsg_send(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *byte
 		if (rc != -EAGAIN || timeout_ns == 0)
 			break;
 		if (until_ns == 0)
-			until_ns = until(timeout_ns);
+			until_ns = rudpmsg_until_ns(timeout_ns);
 		rc = rudpmsg_node_wait(node, &node->room, until_ns);
 		if (rc < 0)
 			break;
@@ -181,13 +172,15 @@ static int answer_of(struct rudpmsg_node *node, rudpmsg_conn_id id, rudpmsg_mess
 int rudpmsg_wait(struct rudpmsg_node *node, rudpmsg_conn_id id, rudpmsg_message_id message,
 		 int64_t timeout_ns)
 {
-	int64_t until_ns = until(timeout_ns);
+	int64_t until_ns = rudpmsg_until_ns(timeout_ns);
 	int rc;
 
 	pthread_mutex_lock(&node->lock);
 	while ((rc = answer_of(node, id, message)) == -EINPROGRESS && timeout_ns != 0)
-		if (node->is_over || rudpmsg_node_wait(node, &node->answer, until_ns) < 0)
+		if (node->is_closed || rudpmsg_node_wait(node, &node->answer, until_ns) < 0)
 			break;
+	if (rc == -EINPROGRESS && node->is_closed)
+		rc = -ESHUTDOWN;
 	pthread_mutex_unlock(&node->lock);
 	return rc;
 }
@@ -214,7 +207,7 @@ int rudpmsg_receive(struct rudpmsg_node *node, rudpmsg_conn_id id, int64_t timeo
 		if (timeout_ns == 0)
 			break;
 		if (until_ns == 0)
-			until_ns = until(timeout_ns);
+			until_ns = rudpmsg_until_ns(timeout_ns);
 		rc = rudpmsg_node_wait(node, &node->readable, until_ns);
 		if (rc < 0)
 			break;
@@ -261,7 +254,7 @@ int rudpmsg_event(struct rudpmsg_node *node, struct rudpmsg_event *event)
 
 int rudpmsg_event_wait(struct rudpmsg_node *node, int64_t timeout_ns, struct rudpmsg_event *event)
 {
-	int64_t until_ns = until(timeout_ns);
+	int64_t until_ns = rudpmsg_until_ns(timeout_ns);
 	int rc;
 
 	pthread_mutex_lock(&node->lock);

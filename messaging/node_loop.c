@@ -68,17 +68,42 @@ static void accept_one(struct rudpmsg_node *node, int fd)
 	pthread_mutex_unlock(&node->lock);
 }
 
+static void listeners_watch(struct rudpmsg_node *node, unsigned events)
+{
+	struct epoll_event event = {.events = events};
+	unsigned i;
+
+	pthread_mutex_lock(&node->lock);
+	for (i = 0; i < node->listener_count; i++) {
+		event.data.ptr = node->listeners + i;
+		(void)epoll_ctl(node->epoll_fd, EPOLL_CTL_MOD, node->listeners[i].fd, &event);
+	}
+	pthread_mutex_unlock(&node->lock);
+}
+
 static void accept_some(struct rudpmsg_node *node, const struct watch *listener)
 {
 	int fd, i;
 
 	for (i = 0; i < ACCEPTS_AT_ONCE; i++) {
 		fd = node->transport->accept(listener->fd);
+		if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS)
+			node->accept_at_ns = rudpmsg_now_ns() + ACCEPT_PAUSE_NS;
 		if (fd < 0)
-			return; /* out of descriptors: it stays readable, and others close meanwhile
-				 */
+			break;
 		accept_one(node, fd);
 	}
+	/* It stays readable: without a rest the loop would spin until others close something. */
+	if (node->accept_at_ns)
+		listeners_watch(node, 0);
+}
+
+static void accept_again(struct rudpmsg_node *node)
+{
+	if (node->accept_at_ns == 0 || rudpmsg_now_ns() < node->accept_at_ns)
+		return;
+	node->accept_at_ns = 0;
+	listeners_watch(node, EPOLLIN);
 }
 
 /* ---- out ---- */
@@ -228,6 +253,8 @@ static int timeout_ms(const struct rudpmsg_node *node)
 {
 	int64_t deadline_ns = rudpmsg_hub_deadline_ns(node->hub), left_ns;
 
+	if (node->accept_at_ns && node->accept_at_ns < deadline_ns)
+		deadline_ns = node->accept_at_ns;
 	if (deadline_ns == RUDP_NEVER)
 		return -1;
 	left_ns = deadline_ns - rudpmsg_now_ns();
@@ -255,6 +282,7 @@ void *rudpmsg_node_loop(void *context)
 		pthread_mutex_unlock(&node->lock);
 		for (i = 0; i < count; i++)
 			on_event(node, events + i);
+		accept_again(node);
 		pthread_mutex_lock(&node->lock);
 	}
 	pthread_mutex_unlock(&node->lock);

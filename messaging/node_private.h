@@ -22,6 +22,7 @@
 #define EVENTS_AT_ONCE 64
 #define READS_AT_ONCE 8 /* of one stream, before others have their turn */
 #define ACCEPTS_AT_ONCE 64
+#define ACCEPT_PAUSE_NS (RUDP_NS_PER_S / 10)
 
 /* What epoll's data points to. */
 enum watch_kind { WATCH_WAKE, WATCH_LISTENER, WATCH_STREAM };
@@ -59,10 +60,12 @@ struct rudpmsg_node {
 	struct watch wake;
 	struct watch listeners[LISTENERS_MAX];
 	unsigned listener_count;
-	bool is_asleep;  /* the loop waits, or is about to: it needs to be woken for work */
-	bool is_nudged;  /* nudge_fd is readable */
-	bool is_closing; /* calls return -ESHUTDOWN */
-	bool is_over;    /* the loop ends */
+	int64_t accept_at_ns; /* out of descriptors: listeners rest until then; 0: they do not */
+	bool is_asleep;       /* the loop waits, or is about to: it needs to be woken for work */
+	bool is_nudged;       /* nudge_fd is readable */
+	bool is_closing;      /* calls return -ESHUTDOWN */
+	bool is_closed;       /* what is not acknowledged never will be */
+	bool is_over;         /* the loop ends */
 	/* Looking up names. */
 	pthread_t resolver;
 	bool has_resolver;
@@ -71,6 +74,8 @@ struct rudpmsg_node {
 };
 
 int64_t rudpmsg_now_ns(void);
+/* The instant at which a timeout of rudp/msg.h is over. */
+int64_t rudpmsg_until_ns(int64_t timeout_ns);
 
 /* With the lock held, after calls of the hub: tells those whom its changes concern. */
 void rudpmsg_node_tell(struct rudpmsg_node *node);

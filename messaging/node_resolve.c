@@ -30,9 +30,12 @@ static void *run(void *context)
 			continue;
 		}
 		stream = RUDP_LIST_OWNER(link, struct stream, resolved);
-		pthread_mutex_unlock(&node->lock);
-		look_up(stream);
-		pthread_mutex_lock(&node->lock);
+		/* One that was given up while others were slow must not make the next ones slow. */
+		if (stream->link) {
+			pthread_mutex_unlock(&node->lock);
+			look_up(stream);
+			pthread_mutex_lock(&node->lock);
+		}
 		rudp_list_append(&node->resolved, &stream->resolved);
 		rudpmsg_node_wake(node);
 	}
