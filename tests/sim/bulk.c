@@ -14,6 +14,8 @@
 #define IP_UDP_BYTES 28
 #define QUEUE_STEP_NS (100 * RUDP_NS_PER_US)
 #define QUEUE_STEPS 50000
+#define ECN_NONE 0
+#define ECN_CE 3
 #define SENDER 0
 #define RECEIVER 1
 
@@ -222,6 +224,14 @@ static void note_queue(struct bulk *w, int64_t wait_ns)
 		account->max_ms = ms;
 }
 
+/* A queue marks what says that it understands (RFC 3168). */
+static uint8_t ecn_behind(const struct bulk *w, int from, uint8_t ecn, int64_t wait_ns)
+{
+	int64_t above_ns = w->link[from].config.mark_above_ns;
+
+	return ecn != ECN_NONE && above_ns > 0 && wait_ns > above_ns ? ECN_CE : ecn;
+}
+
 static void fly(struct bulk *w, int from, const struct rudp_train *train)
 {
 	for (size_t at = 0; at < train->len; at += train->segment_bytes) {
@@ -233,6 +243,8 @@ static void fly(struct bulk *w, int from, const struct rudp_train *train)
 
 		if (from == SENDER)
 			note_queue(w, wait_ns);
+		w->flight.ecn = ecn_behind(w, from, train->tos & ECN_CE, wait_ns);
+		w->result->marked_packets += w->flight.ecn == ECN_CE;
 		for (int i = 0; i < copies; i++)
 			w->failed |= !flight_add(&w->flight, at_ns[i], !from, &train->local,
 						 &train->remote, train->data + at, len);
@@ -256,6 +268,7 @@ static void deliver(struct bulk *w, struct flying *f)
 		.len = f->len,
 		.local = f->to_addr,
 		.remote = f->from_addr,
+		.ecn = f->ecn,
 	};
 
 	rudp_endpoint_on_datagram(w->ep[f->to], &in, w->now_ns);

@@ -63,6 +63,7 @@ struct bulk_result {
 	struct bulk_flow_result flows[BULK_FLOWS_MAX];
 	struct bulk_queue startup, after;   /* of the first flow */
 	uint64_t dropped_packets;           /* by the full queue */
+	uint64_t marked_packets;
 	uint64_t down_bytes;                /* acknowledgements on the wire */
 };
 

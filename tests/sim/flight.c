@@ -42,7 +42,7 @@ bool flight_add(struct flight *flight, int64_t at_ns, int to, const struct rudp_
 	f = malloc(sizeof *f + len);
 	if (!f)
 		return false;
-	*f = (struct flying){at_ns, flight->order++, to, *from_addr, *to_addr, len};
+	*f = (struct flying){at_ns, flight->order++, to, *from_addr, *to_addr, flight->ecn, len};
 	memcpy(f->data, data, len);
 	flight->heap[flight->count++] = f;
 	for (; i > 0 && earlier(flight->heap[i], flight->heap[(i - 1) / 2]); i = (i - 1) / 2)

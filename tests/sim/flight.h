@@ -16,6 +16,7 @@ struct flying {
 	uint64_t order;
 	int to;
 	struct rudp_addr from_addr, to_addr;
+	uint8_t ecn;                /* as in rudp_datagram */
 	size_t len;
 	uint8_t data[];
 };
@@ -24,6 +25,7 @@ struct flight {
 	struct flying **heap;
 	size_t count, capacity;
 	uint64_t order;
+	uint8_t ecn;                /* of what is added */
 };
 
 bool flight_add(struct flight *flight, int64_t at_ns, int to, const struct rudp_addr *from_addr,

@@ -17,6 +17,7 @@ struct link_config {
 	int64_t jitter_ns;          /* uniform extra delay; reorders */
 	double rate_bits_per_s;     /* 0: unlimited */
 	size_t queue_bytes;         /* drop-tail; with a rate only */
+	int64_t mark_above_ns;      /* CE for what would wait longer; 0: never (bulk.h only) */
 	double loss;                /* each datagram alone */
 	double burst_loss;          /* mean share lost in bursts (Gilbert-Elliott) */
 	double burst_len;           /* mean datagrams a burst */

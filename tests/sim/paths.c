@@ -15,6 +15,10 @@
 #define TRACE_MS_DEFAULT 10
 #define CHECK_SEEDS 3 /* odd: what is bounded is the median */
 #define OBJECT_SEEDS 5
+#define MARK_ABOVE_NS (5 * MS)
+#define MARKED_PART_MIN 0.82
+#define MARKED_MEAN_MS_MAX 5
+#define MARKED_P99_MS_MAX 15
 #define HABIT_NS (40 * S)
 #define HABIT_BULK_BYTES 10000000
 #define HABIT_BULK_NS_MAX (60 * S)
@@ -320,9 +324,48 @@ static int check_habits(int *runs)
 	return failures;
 }
 
+/* A queue that marks beyond 5 ms: rates go down before it overflows, and it stays short. */
+static bool check_marks(const struct path *path, const char *cc)
+{
+	struct check check = {path, true};
+	double part[CHECK_SEEDS], mean[CHECK_SEEDS], p99[CHECK_SEEDS], marked[CHECK_SEEDS];
+
+	for (uint64_t i = 0; i < CHECK_SEEDS; i++) {
+		struct bulk_config config;
+		struct bulk_result result;
+
+		path_configure(path, cc, i + 1, &config);
+		config.up.mark_above_ns = MARK_ABOVE_NS;
+		check.ok &= bulk_run(&config, &result);
+		part[i] = bulk_part_of_ideal(&config, &result);
+		mean[i] = result.after.mean_ms;
+		p99[i] = result.after.p99_ms;
+		marked[i] = (double)result.marked_packets;
+	}
+	expect(&check, "packets marked", marked, CHECK_SEEDS, 1, 1e9);
+	expect(&check, "part of the ideal with marks", part, CHECK_SEEDS, MARKED_PART_MIN, 1);
+	expect(&check, "mean queue with marks", mean, CHECK_SEEDS, 0, MARKED_MEAN_MS_MAX);
+	expect(&check, "99 % of the queue with marks", p99, CHECK_SEEDS, 0, MARKED_P99_MS_MAX);
+	return check.ok;
+}
+
+static int check_marking(int *runs)
+{
+	static const char *const names[] = {"P1", "P6"}, *const ccs[] = {"bbr", "cubic"};
+	int failures = 0;
+
+	for (int i = 0; i < 4; i++) {
+		failures += !check_marks(path_find(names[i / 2]), ccs[i % 2]);
+		++*runs;
+	}
+	printf("%-22s %3d runs, %d failed   (P1 and P6 with a queue that marks beyond 5 ms)\n",
+	       "marked", 4 * CHECK_SEEDS, failures);
+	return failures;
+}
+
 int paths_check(int *runs)
 {
-	int failures = check_habits(runs);
+	int failures = check_habits(runs) + check_marking(runs);
 
 	for (int i = 0; i < path_count; i++) {
 		struct check check = {&paths[i], true};
