@@ -204,7 +204,8 @@ char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t 
 		snprintf(in_file, sizeof in_file, "%u rule%s in %.200s", file->rule_count,
 			 plural(file->rule_count), file->name);
 	snprintf(text, size,
-		 "%u rule%s in " RUDP_POLICY_VARIABLE ", %s; head-start %s, remember %s, udp-port %s%s%s",
+		 "%u rule%s in " RUDP_POLICY_VARIABLE
+		 ", %s; head-start %s, remember %s, udp-port %s%s%s",
 		 environment->rule_count, plural(environment->rule_count), in_file,
 		 duration(policy->head_start_ns, head_start),
 		 policy->remember_ns ? duration(policy->remember_ns, remember) : "off", port,
