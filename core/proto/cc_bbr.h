@@ -48,7 +48,8 @@
  * Flows settle. The bandwidths that several flows find by probing add up to more than the link, and
  * the draft lets the excess stand as a queue of one BDP, or be lost. So while a queue stands (not one
  * packet of a round came without it) or more is lost than the path's own, DOWN and CRUISE go no
- * faster than what was delivered; see settle().
+ * faster than what was delivered; see settle(). While a long one stands (a quarter of min_rtt,
+ * 12 ms to 32 ms) CRUISE goes at 95 % of that, each flow alike: it is what makes their shares equal.
  *
  * It does not yield to what does not yield. Where PROBE_RTT, with our part of the queue drained,
  * still finds more than twice the smallest RTT ever seen, a deep queue stands that another fills and
@@ -59,10 +60,10 @@
  * same to 1/32: no sender holds a queue so still, the path has become longer.
  *
  * A fair part cannot be had everywhere. Simulated for 60 s (docs/performance.md): beside a CUBIC flow
- * with a queue of one BDP it takes 0.49 to 0.62 of the link; with one of 10 BDP 0.44 when both begin
- * together, 0.42 when it begins 5 s later, but 0.23 where CUBIC has filled the queue before, for the
- * path is then never seen empty and the queue is taken for its length. Two of its own kind share 0.44
- * to 0.56, also when one begins 5 s later; ten are even only after minutes (Jain's index 0.90).
+ * with a queue of one BDP it takes 0.43 to 0.56 of the link; with one of 10 BDP 0.44 when both begin
+ * together, 0.41 when it begins 5 s later, but 0.22 where CUBIC has filled the queue before, for the
+ * path is then never seen empty and the queue is taken for its length. Two of its own kind share 0.48
+ * to 0.52, 0.43 to 0.57 when one begins 5 s later; of ten Jain's index is 0.95.
  *
  * PROBE_RTT is put off while RTTs within 1/32 of the minimum are seen: the queue is then known to
  * be empty, and stopping to find that out would cost a long path 15 % of its bandwidth. At least
@@ -94,6 +95,7 @@
 #define BBR_HEAVY_LOSS 20
 #define BBR_EXCESS_LOSS 10
 #define BBR_SHORTFALL 80
+#define BBR_SHARED 95
 
 #define BBR_STARTUP_WINDOW_PACING_GAIN 150
 #define BBR_TRAIN_PACING_GAIN 110
@@ -134,6 +136,7 @@
 #define BBR_PROBE_DELAY_NS_MIN (2 * RUDP_NS_PER_MS)
 #define BBR_UP_EXTRA_GAIN 150
 #define BBR_DELAY_NS_MAX (16 * RUDP_NS_PER_MS)
+#define BBR_LONG_DELAY_NS_MIN (12 * RUDP_NS_PER_MS)
 #define BBR_DELAY_DIVISOR 8
 #define BBR_DELAY_SPAN_DIVISOR 4
 #define BBR_QUEUE_DIVISOR 8

@@ -113,6 +113,19 @@ void bbr_stop_draining(struct bbr *b)
 }
 
 /*
+ * A long queue in CRUISE: all who see it give the same part of their rate away, beyond what is not
+ * delivered. Who yields what others take and probes back as much leaves the shares as they are.
+ */
+static uint64_t shared_rate(const struct bbr *b, uint64_t delivered)
+{
+	int64_t long_ns = 2 * bbr_delay_bound_ns(b, BBR_LONG_DELAY_NS_MIN / 2);
+
+	if (b->state != BBR_CRUISE || b->last.rtt_min_ns <= b->min_rtt_ns + long_ns)
+		return delivered;
+	return percent_of(delivered, BBR_SHARED);
+}
+
+/*
  * What several flows find by probing adds up to more than the link: cruise at what is delivered
  * instead, if what is sent beyond it stands in a queue or is lost. Never under the share of the
  * measured bandwidth that a loss would leave, and until the next probe only.
@@ -133,6 +146,8 @@ static void settle(struct bbr *b)
 	rate = bbr_max(b->last.ack_rate, b->ack_rate_before);
 	if (b->state == BBR_CRUISE)
 		rate = with_path_loss(b, rate);
+	if (queues)
+		rate = shared_rate(b, rate);
 	rate = bbr_max(rate, settled_rate(b, queues));
 	b->bw_shortterm = bbr_min(b->bw_shortterm, rate);
 	b->settled = true;

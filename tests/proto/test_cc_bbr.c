@@ -292,6 +292,28 @@ Test(cc_bbr, nothing_settles_beside_a_foreign_queue)
 	cr_assert(lt(u64, rig->b->bw_shortterm, BBR_INFINITE));
 }
 
+/* The bandwidth that CRUISE settles at, where rounds with this RTT bring all that is sent. */
+static uint64_t settled_bw(int64_t rtt_ns)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->rtt.latest_ns = rtt_ns;
+	for (int i = 0; i < 3; i++)
+		bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	return rig->b->bw_shortterm * (uint64_t)rtt_ns / (uint64_t)RTT_NS;
+}
+
+Test(cc_bbr, long_queue_in_cruise_takes_five_percent_of_what_is_delivered)
+{
+	/* Two eighths of 50 ms are 12.5 ms. */
+	uint64_t before = settled_bw(RTT_NS + 12 * RUDP_NS_PER_MS);
+	uint64_t after = settled_bw(RTT_NS + 13 * RUDP_NS_PER_MS);
+
+	cr_assert(ge(u64, after, before / 100 * 94));
+	cr_assert(le(u64, after, before / 100 * 96));
+}
+
 Test(cc_bbr, path_that_has_become_longer_is_no_queue)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();

@@ -31,7 +31,7 @@ static const struct sharing sharings[] = {
 	{"bbr-cubic-P1", "P1", "bbr", "cubic", 2, 0, 60 * S, {0.35, 0.65}, 0.9},
 	{"cubic-then-bbr-P1", "P1", "cubic", "bbr", 2, 2 * S, 30 * S, {0.35, 0.65}, 0.9},
 	{"two-bbr-P1", "P1", "bbr", "bbr", 2, 0, 20 * S, {0.45, 0.55}, 0.98},
-	{"two-bbr-P6", "P6", "bbr", "bbr", 2, 0, 60 * S, {0.40, 0.60}, 0.97},
+	{"two-bbr-P6", "P6", "bbr", "bbr", 2, 0, 60 * S, {0.45, 0.55}, 0.98},
 	{"four-bbr-P6", "P6", "bbr", "bbr", 4, 0, 60 * S, {0.15, 0.35}, 0.95},
 };
 
