@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Many connections through one listener, all open at once. They carry a byte each way when they are
- * made, and then nothing until the client is told on its standard input how many requests to send:
- * one after the other, over all the connections in turn. Whoever started the program measures
- * before, between and after; it ends when its standard input does.
+ * made, and then nothing until the client is told on its standard input how many requests to send,
+ * and over how many of the connections: one after the other, over each in turn. Whoever started the
+ * program measures before, between and after; it ends when its standard input does.
  */
 #include "plain.h"
 
@@ -122,7 +122,7 @@ int main(int argc, char **argv)
 {
 	static const char *const lines[] = {
 		"crowd serve PORT",
-		"crowd open HOST PORT CONNECTIONS <COUNTS",
+		"crowd open HOST PORT CONNECTIONS <LINES_OF_REQUESTS_AND_CONNECTIONS",
 		NULL,
 	};
 	char line[LINE_SIZE];
@@ -136,8 +136,13 @@ int main(int argc, char **argv)
 	connections = count_from(argv[4], CONNECTIONS_MAX);
 	open_all(argv[2], argv[3], connections);
 	while (fgets(line, sizeof line, stdin)) {
-		line[strcspn(line, "\n")] = 0;
-		ask_all(connections, count_from(line, REQUESTS_MAX));
+		char *over = strchr(line, ' ');
+
+		if (!over)
+			usage(lines);
+		*over++ = 0;
+		over[strcspn(over, "\n")] = 0;
+		ask_all(count_from(over, connections), count_from(line, REQUESTS_MAX));
 	}
 	return 0;
 }

@@ -2,9 +2,12 @@
 # shellcheck shell=bash
 # What many open connections cost, from a to b over a link without delay.
 
-CROWD_SETTLE_S=${CROWD_SETTLE_S:-5}
-CROWD_IDLE_S=${CROWD_IDLE_S:-3}
-CROWD_REQUESTS=${CROWD_REQUESTS:-3000}
+# After its last data a connection of rudp asks six times, ever more rarely, whether the way back still
+# stands: that takes 25 s, and is not what an idle connection costs. Its keepalive, every 25 s, is.
+CROWD_SETTLE_S=${CROWD_SETTLE_S:-28}
+CROWD_IDLE_S=${CROWD_IDLE_S:-25}
+CROWD_REQUESTS=${CROWD_REQUESTS:-10000}
+CROWD_ACTIVE=10
 
 # open_crowd NAME VARIANT COUNT: so many connections that stay until the end of this run; $HOLD_NAME
 # takes orders for them.
@@ -23,25 +26,37 @@ has_lines() {
 	[ "$(wc -l <"$TMP/$1.out")" -ge "$2" ]
 }
 
+# fitting COUNT: as many as there may be where descriptors are few. One at the client costs its engine two.
+fitting() {
+	local most=$((($(ulimit -Hn) - 200) / 2))
+	echo $(($1 < most ? $1 : most))
+}
+
 # The first connection is there before the counting, so that what an engine needs once is not shared
 # out among the connections.
 run_crowd() {
-	local kb_a kb_b slab cpu idle busy
+	local kb_a kb_b slab cpu idle busy waking count
 	link_up
 	serve "$2" b crowd
 	open_crowd first "$2" 1
 	sleep 0.5
 	kb_a=$(engine_kb a) kb_b=$(engine_kb b) slab=$(kernel_slab_kb)
-	open_crowd all "$2" "$1"
-	sleep "$CROWD_SETTLE_S"
+	open_crowd all "$2" "$(fitting "$1")"
+	[ -z "$(engines_on a)" ] || sleep "$CROWD_SETTLE_S"
 	kb_a=$(($(engine_kb a) - kb_a)) kb_b=$(($(engine_kb b) - kb_b)) slab=$(($(kernel_slab_kb) - slab))
 	cpu=$(carriers_cpu_s)
-	sleep "$CROWD_IDLE_S"
+	[ -z "$(engines_on a)" ] || sleep "$CROWD_IDLE_S"
 	idle=$(seconds_between "$cpu" "$(carriers_cpu_s)") cpu=$(carriers_cpu_s)
-	echo "$CROWD_REQUESTS" >&"$ORDERS"
+	# Over a few, so that what is seen is the price of the others that are there; then once over each,
+	# which wakes it from its rest.
+	echo "$CROWD_REQUESTS $CROWD_ACTIVE" >&"$ORDERS"
 	wait_until "$RUN_LIMIT_S" "answers" has_lines all 2
-	busy=$(seconds_between "$cpu" "$(carriers_cpu_s)")
-	say "$(tail -n 1 "$TMP/all.out")" open "$(head -n 1 "$TMP/all.out")" client_engine_kb "$kb_a" \
+	busy=$(seconds_between "$cpu" "$(carriers_cpu_s)") cpu=$(carriers_cpu_s)
+	count=$(fitting "$1")
+	echo "$count $count" >&"$ORDERS"
+	wait_until "$RUN_LIMIT_S" "answers of all" has_lines all 3
+	waking=$(seconds_between "$cpu" "$(carriers_cpu_s)")
+	say "$(sed -n 2p "$TMP/all.out")" open "$(head -n 1 "$TMP/all.out")" client_engine_kb "$kb_a" \
 		server_engine_kb "$kb_b" kernel_slab_kb "$slab" idle_cpu_s "$idle" idle_s "$CROWD_IDLE_S" \
-		carriers_cpu_s "$busy"
+		carriers_cpu_s "$busy" waking "$(tail -n 1 "$TMP/all.out")" waking_cpu_s "$waking"
 }

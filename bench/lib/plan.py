@@ -88,7 +88,8 @@ PLAN = [
     Measurement("setup", ["-"], ["tcp", DEFAULT], 3, 1.0, 3, {"rounds": 1}),
     Measurement("events", ["edge", "level"], ["tcp", DEFAULT], 3, 0.5, 1.5, {"rounds": 1}),
     Measurement("load", ["-"], ["tcp", DEFAULT], 3, 1.0, 2, {"rounds": 1}),
-    Measurement("crowd", CROWDS, ["tcp", DEFAULT], 1, 1.0, 12, {"cases": ["1000"], "seconds": 8}),
+    Measurement("crowd", CROWDS, ["tcp", DEFAULT], 1, 1.0, 36,
+                {"cases": ["1000"], "seconds": 10, "env": {"CROWD_SETTLE_S": "5", "CROWD_IDLE_S": "3"}}),
     Measurement("trace", ["P1", "P2", "P3", "P5", "P6"], [DEFAULT, "rudp-cubic"], 1, 0.5, 14),
 ]
 
