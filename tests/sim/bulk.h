@@ -16,7 +16,7 @@
 
 #include "link.h"
 
-#define BULK_FLOWS_MAX 16
+#define BULK_FLOWS_MAX 1000
 
 struct bulk_flow {
 	const char *cc;
