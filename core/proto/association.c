@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/table.h"
+#include "proto/cookie.h"
 #include "proto/noise.h"
 
 /* What both kinds have. */
@@ -30,6 +31,7 @@ struct rudp_taken {
 	struct association a;
 	struct rudp_addr_key key;
 	uint64_t counter; /* of the next SYN */
+	bool is_known;
 	UT_hash_handle hh;
 };
 
@@ -185,6 +187,14 @@ bool rudp_given_is_fresh(const struct rudp_given *given, uint64_t counter)
 	return rudp_replay_is_fresh(&given->counters, counter);
 }
 
+bool rudp_given_proves_spent(const struct rudp_given *given, const struct rudp_spent *spent)
+{
+	struct rudp_spent expected = *spent;
+
+	rudp_resume_prove_spent(given->a.secrets.lasting, &expected);
+	return rudp_bytes_equal(expected.proof, spent->proof, sizeof expected.proof);
+}
+
 void rudp_association_on_taken(struct rudp_associations *all, struct rudp_given *given,
 			       uint64_t counter)
 {
@@ -258,8 +268,21 @@ bool rudp_association_use(struct rudp_associations *all, const struct rudp_addr 
 	ticket->association_id = taken->a.id;
 	ticket->counter = taken->counter++;
 	memcpy(ticket->secret, secret ? secret : secret_of(&taken->a, true), sizeof ticket->secret);
+	ticket->is_known = taken->is_known;
+	ticket->spent = (struct rudp_spent){.association_id = ticket->association_id,
+					    .counter = ticket->counter};
+	rudp_resume_prove_spent(taken->a.secrets.lasting, &ticket->spent);
 	note_use(&taken->a, &all->taken_by_use);
 	return true;
+}
+
+void rudp_association_on_known(struct rudp_associations *all, const struct rudp_addr *remote,
+			       uint64_t id)
+{
+	struct rudp_taken *taken = find_taken(all, remote);
+
+	if (taken && taken->a.id == id)
+		taken->is_known = true;
 }
 
 void rudp_association_forget(struct rudp_associations *all, const struct rudp_addr *remote,

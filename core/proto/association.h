@@ -62,6 +62,8 @@ struct rudp_given *rudp_association_find_given(struct rudp_associations *all, ui
 const uint8_t *rudp_given_secret(const struct rudp_given *given, bool with_dh);
 /* No SYN with this counter has been taken. */
 bool rudp_given_is_fresh(const struct rudp_given *given, uint64_t counter);
+/* Its initiator says so, and no other. */
+bool rudp_given_proves_spent(const struct rudp_given *given, const struct rudp_spent *spent);
 /* One has been, and never will be again. */
 void rudp_association_on_taken(struct rudp_associations *all, struct rudp_given *given,
 			       uint64_t counter);
@@ -73,10 +75,19 @@ int rudp_association_take(struct rudp_associations *all, const struct rudp_addr 
 			  uint64_t id, const struct rudp_resume_secrets *secrets,
 			  int64_t made_at_ns);
 
+/*
+ * The listener has shown that it has kept it. Before that, it may not know the association now, and know
+ * it later: a SYN that it has refused could be taken then.
+ */
+void rudp_association_on_known(struct rudp_associations *all, const struct rudp_addr *remote,
+			       uint64_t id);
+
 /* Everything for one resumed SYN. */
 struct rudp_ticket {
 	uint64_t association_id;
 	uint64_t counter; /* never told a second time */
+	struct rudp_spent spent; /* proves the same of both */
+	bool is_known;    /* to the listener: see rudp_association_on_known */
 	bool with_dh;
 	uint8_t secret[RUDP_RESUME_SECRET_BYTES];
 };

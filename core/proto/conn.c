@@ -45,6 +45,12 @@ bool rudp_state_is_established(enum rudp_state state)
 	return state >= RUDP_STATE_ESTABLISHED && state <= RUDP_STATE_LAST_ACK;
 }
 
+/* To who has sent early data the answer may leave at once. */
+bool rudp_conn_may_send(const struct rudp_conn *conn)
+{
+	return rudp_state_is_established(conn->state) || conn->is_early;
+}
+
 int rudp_reset_error(uint64_t reason)
 {
 #define RESET_CASE(name, value, error) case value: return error;
@@ -62,6 +68,10 @@ void rudp_conn_enter(struct rudp_conn *conn, enum rudp_state next)
 
 	assert(may_follow[from] & (1u << next));
 	conn->state = next;
+	if (conn->is_early) { /* proven, or over */
+		conn->is_early = false;
+		conn->ep->early_count--;
+	}
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe_state(conn, from, next);
 }
@@ -166,6 +176,8 @@ void rudp_conn_fail(struct rudp_conn *conn, int error, int64_t now_at_ns)
 
 void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 {
+	bool was_early = conn->is_early; /* its program has it */
+
 	rudp_conn_enter(conn, RUDP_STATE_ESTABLISHED);
 	conn->handshake_ns = now_at_ns - conn->opened_at_ns;
 	if (conn->initiator || !conn->syn_answer->told_elsewhere)
@@ -176,8 +188,9 @@ void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_keep_offer(conn, now_at_ns);
 	conn->progress_at_ns = now_at_ns;
 	rudp_conn_tail_on_established(conn, now_at_ns);
-	rudp_conn_raise(conn, RUDP_EVENT_ESTABLISHED | RUDP_EVENT_WRITABLE);
-	if (conn->listener)
+	rudp_conn_raise(conn, was_early ? RUDP_EVENT_WRITABLE
+					: RUDP_EVENT_ESTABLISHED | RUDP_EVENT_WRITABLE);
+	if (conn->listener && !was_early)
 		rudp_listener_on_established(conn->listener, conn);
 	if (conn->sendbuf.fin_wanted)
 		rudp_conn_enter(conn, RUDP_STATE_FIN_WAIT_1);
@@ -263,7 +276,8 @@ void rudp_conn_reset(struct rudp_conn *conn, enum rudp_reset_reason reason, int6
 	if (conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)
 		return;
 	rudp_listener_forget(conn);
-	if (!conn->has_keys) {
+	/* Without a SYNACK that has left, nobody could read it: the next copy of the SYN is refused. */
+	if (!conn->has_keys || conn->reliability.next == 0) {
 		rudp_conn_die(conn, now_at_ns);
 		return;
 	}

@@ -58,6 +58,8 @@ struct rudp_conn_options {
 	unsigned keepalive_probes;    /* 0: 9 */
 	const struct rudp_cc_ops *cc; /* NULL: the endpoint's */
 	uint64_t pacing_bytes_per_s_max; /* 0: none; SO_MAX_PACING_RATE */
+	bool early;                   /* connect: what is written before the SYN leaves may travel in
+				       * it, where the peer is known (docs/protocol.md section 6.8) */
 	uint8_t tos, tclass;          /* of its packets over IPv4 and IPv6; ECN bits are not looked at */
 };
 
@@ -95,6 +97,7 @@ struct rudp_conn_stats {
 	uint8_t suite;                /* enum rudp_suite */
 	enum rudp_aead_kind aead;     /* NONE: no keys yet */
 	uint8_t beginning;            /* enum rudp_beginning */
+	uint16_t early_bytes;         /* of the stream that came, or were taken, with the SYN */
 };
 
 /* The owner's own pointer, NULL at first. */

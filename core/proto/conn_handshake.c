@@ -43,6 +43,7 @@ void rudp_handshake_free(struct rudp_handshake *handshake)
 		return;
 	rudp_noise_fini(&handshake->noise);
 	rudp_resume_fini(&handshake->resume);
+	rudp_wipe(&handshake->ticket, sizeof handshake->ticket);
 	free(handshake);
 }
 
@@ -112,15 +113,27 @@ static bool makes_association(uint8_t flags)
 	return !(flags & RUDP_SYN_RESUME) || (flags & RUDP_SYN_DH);
 }
 
-void rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, size_t payload_bytes)
+size_t rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, size_t payload_bytes,
+				   bool with_early)
 {
-	struct rudp_writer writer = rudp_writer(payload, payload_bytes);
+	struct rudp_writer start = rudp_writer(payload, payload_bytes), writer = start;
+	uint8_t early[RUDP_SYN_MESSAGE_BYTES];
 	struct rudp_params params;
 
 	own_params(conn, &params);
 	params.wants_association = !conn->ep->config.resume_off && makes_association(conn->syn_flags);
+	params.spent = conn->handshake->spent;
 	rudp_params_write(&writer, &params);
+	if (with_early) {
+		params.early = early;
+		params.early_bytes = rudp_conn_copy_early(
+			conn, early, rudp_writer_room(&writer) - RUDP_PARAM_EARLY_HEAD_BYTES);
+		writer = start;
+		rudp_params_write(&writer, &params);
+		rudp_wipe(early, sizeof early);
+	}
 	memset(writer.next, 0, rudp_writer_room(&writer));
+	return params.early_bytes;
 }
 
 /* The message of strangers; the handshake has no flags then. */
@@ -134,7 +147,7 @@ static int noise_begin(struct rudp_conn *conn)
 	rc = noise_start(conn, &handshake->noise, true, conn->id, handshake->target_port);
 	if (rc < 0)
 		return rc;
-	rudp_conn_write_syn_payload(conn, payload, sizeof payload);
+	rudp_conn_write_syn_payload(conn, payload, sizeof payload, false);
 	rc = rudp_noise_write(&handshake->noise, payload, sizeof payload, handshake->message,
 			      sizeof handshake->message);
 	handshake->message_bytes = rc < 0 ? 0 : (size_t)rc;
@@ -163,14 +176,17 @@ int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int6
 	return 0;
 }
 
-size_t rudp_conn_write_syn(const struct rudp_conn *conn, uint8_t *out)
+size_t rudp_conn_write_syn(struct rudp_conn *conn, uint8_t *out)
 {
 	const struct rudp_handshake *handshake = conn->handshake;
 	struct rudp_writer check;
-	size_t len = rudp_packet_write_syn(out, conn->suite, handshake->flags, conn->id,
-					   handshake->target_port, handshake->cookie,
-					   handshake->cookie_bytes);
+	size_t len;
 
+	if (handshake->message_bytes == 0 && rudp_conn_resume_seal(conn) < 0)
+		return 0;
+	len = rudp_packet_write_syn(out, conn->suite, handshake->flags, conn->id,
+				    handshake->target_port, handshake->cookie,
+				    handshake->cookie_bytes);
 	memcpy(out + len, handshake->message, handshake->message_bytes);
 	len += handshake->message_bytes;
 	check = rudp_writer(out + len, RUDP_SYN_CHECK_BYTES);
@@ -306,6 +322,7 @@ static enum rudp_verdict write_synack(struct answering *a, int64_t now_at_ns)
 	answer->remote = conn->first_remote;
 	own_params(conn, &params);
 	params.association_id = new_offer(a);
+	params.early_taken_bytes = conn->early_bytes;
 	rudp_params_write(&writer, &params);
 	answer->len = (uint16_t)rudp_packet_write_synack(answer->synack, conn->suite,
 							 a->syn->flags, a->syn->id);
@@ -327,9 +344,35 @@ static void observe_received(struct rudp_conn *conn, const struct rudp_packet *p
 		&(struct rudp_fact_packet){.type = packet->type, .size_bytes = bytes});
 }
 
+/*
+ * The initiator's first bytes, all or none of them. Its program has asked for this, and ours: what they
+ * do may be done although the initiator is never heard again.
+ */
+static void take_early(struct answering *a, bool allowed, int64_t now_at_ns)
+{
+	struct rudp_conn *conn = a->conn;
+
+	if (allowed && is_resumed(a->syn) && a->params.early_bytes > 0 &&
+	    rudp_recvbuf_take(&conn->recvbuf, 0, a->params.early, a->params.early_bytes, false,
+			      now_at_ns) == RUDP_VERDICT_OK)
+		conn->early_bytes = (uint16_t)a->params.early_bytes;
+}
+
+static enum rudp_verdict answer_syn(struct answering *a, bool early_allowed, int64_t now_at_ns)
+{
+	enum rudp_verdict verdict = read_syn(a, now_at_ns);
+
+	if (verdict == RUDP_VERDICT_OK && !is_resumed(a->syn) && a->params.spent.association_id)
+		verdict = rudp_endpoint_spend(a->conn->ep, &a->params.spent, now_at_ns);
+	if (verdict != RUDP_VERDICT_OK)
+		return verdict;
+	take_early(a, early_allowed, now_at_ns);
+	return write_synack(a, now_at_ns);
+}
+
 /* LISTEN answers a SYN with a new connection of its own sequence space. */
 enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_packet *syn,
-					     int64_t now_at_ns)
+					     bool early_allowed, int64_t now_at_ns)
 {
 	struct answering a;
 	enum rudp_verdict verdict;
@@ -341,12 +384,11 @@ enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struc
 	a.keys = (struct rudp_resume_keys){0};
 	conn->suite = syn->suite;
 	conn->syn_flags = syn->flags;
-	verdict = read_syn(&a, now_at_ns);
-	if (verdict == RUDP_VERDICT_OK)
-		verdict = write_synack(&a, now_at_ns);
+	verdict = answer_syn(&a, early_allowed, now_at_ns);
 	rudp_noise_fini(&a.noise);
 	rudp_resume_fini(&a.resume);
 	rudp_wipe(&a.keys, sizeof a.keys);
+	rudp_wipe(a.payload, sizeof a.payload);
 	if (verdict != RUDP_VERDICT_OK)
 		return verdict;
 	take_params(conn, &a.params);
@@ -402,6 +444,9 @@ static enum rudp_verdict read_synack(struct rudp_conn *conn, const struct rudp_p
 	if (len < 0)
 		return len == -ENOMEM ? RUDP_VERDICT_NO_MEMORY : RUDP_VERDICT_KEY_MISMATCH;
 	verdict = rudp_params_parse(payload, (size_t)len, params);
+	if (verdict == RUDP_VERDICT_OK &&
+	    params->early_taken_bytes > conn->handshake->early_bytes)
+		verdict = RUDP_VERDICT_BAD_PARAM;
 	if (verdict == RUDP_VERDICT_OK && start_keys(conn, keys) < 0)
 		verdict = RUDP_VERDICT_NO_MEMORY;
 	return verdict;
@@ -442,6 +487,7 @@ enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_
 	conn->acks.now = true;
 	if (RUDP_IS_OBSERVED(conn))
 		observe_received(conn, packet, datagram_bytes);
+	rudp_conn_on_early_taken(conn, params.early_taken_bytes);
 	rudp_conn_on_answer(conn, 0, now_at_ns);
 	rudp_conn_on_established(conn, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);
@@ -474,6 +520,8 @@ static int refusal_error(uint8_t refusal)
 		return EACCES;
 	case RUDP_REFUSAL_VERSION:
 		return EPROTONOSUPPORT;
+	case RUDP_REFUSAL_EARLY_TAKEN:
+		return ECONNRESET;
 	default:
 		return ECONNREFUSED;
 	}
@@ -498,8 +546,12 @@ static void begin_anew(struct rudp_conn *conn, int64_t now_at_ns)
 	struct rudp_handshake *handshake = conn->handshake;
 
 	rudp_association_forget(&conn->ep->associations, &conn->first_remote,
-				handshake->association_id);
+				handshake->ticket.association_id);
 	rudp_resume_fini(&handshake->resume);
+	if (handshake->early_bytes > 0)
+		handshake->spent = handshake->ticket.spent;
+	rudp_wipe(&handshake->ticket, sizeof handshake->ticket);
+	handshake->early_bytes = 0;
 	if (noise_begin(conn) < 0) {
 		rudp_conn_fail(conn, ENOMEM, now_at_ns);
 		return;
@@ -508,11 +560,17 @@ static void begin_anew(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_endpoint_touch(conn->ep, conn);
 }
 
-/* A listener that has forgotten us can refuse only so many in a second; the rest hear nothing. */
+/*
+ * A listener that has forgotten us can refuse only so many in a second; the rest hear nothing. But one
+ * whose program has our early data, and whose SYNACKs were lost, would have to end the attempt: that
+ * takes longer to believe.
+ */
 void rudp_conn_handshake_repeat(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->state == RUDP_STATE_SYN_SENT && (conn->handshake->flags & RUDP_SYN_RESUME) &&
-	    conn->reliability.pto_count >= RUDP_RESUME_TIMEOUTS)
+	    conn->reliability.pto_count >= (conn->handshake->early_bytes > 0
+						    ? RUDP_EARLY_TIMEOUTS
+						    : RUDP_RESUME_TIMEOUTS))
 		begin_anew(conn, now_at_ns);
 	else
 		conn->handshake_due = true;
@@ -533,7 +591,7 @@ enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_
 	}
 	if (packet->refusal == RUDP_REFUSAL_VERSION)
 		rudp_association_forget(&conn->ep->associations, &conn->first_remote,
-					conn->handshake->association_id);
+					conn->handshake->ticket.association_id);
 	rudp_log(packet->refusal == RUDP_REFUSAL_KEY_MISMATCH ? RUDP_LOG_ERROR : RUDP_LOG_INFO,
 		 "connect to %s refused: %s", rudp_addr_format(&conn->first_remote, remote),
 		 refusal_text(packet->refusal));

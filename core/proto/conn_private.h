@@ -3,7 +3,8 @@
  * conn_private - the inside of a connection, for conn*.c and endpoint*.c only.
  *
  * The connection is split by concern: conn.c (life cycle), conn_user.c (what the user does with it),
- * conn_handshake.c, conn_resume.c (the handshake of endpoints that have met),
+ * conn_handshake.c, conn_resume.c (the handshake of endpoints that have met), conn_early.c (data in
+ * its SYN),
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
  * conn_tx.c (packets out), conn_tail.c (second copies of sparse traffic), conn_timers.c (when next, it
  * is now), conn_path.c (addresses change), conn_mtu.c (how large packets may be), conn_stats.c
@@ -16,6 +17,7 @@
 #include "base/table.h"
 #include "base/timer_wheel.h"
 #include "proto/acks.h"
+#include "proto/association.h"
 #include "proto/conn.h"
 #include "proto/ecn.h"
 #include "proto/endpoint.h"
@@ -38,6 +40,7 @@
 	(RUDP_DATAGRAM_MIN_SYN_BYTES - RUDP_SYN_HEADER_BYTES - RUDP_SYN_CHECK_BYTES)
 #define RUDP_COOKIES_AT_ONCE 16 /* COOKIEs are forged easily, and each costs a full-sized SYN */
 #define RUDP_RESUME_TIMEOUTS 3 /* of a resumed SYN, after which its sender begins anew unasked */
+#define RUDP_EARLY_TIMEOUTS 8  /* likewise with early data: about 12 s */
 #define RUDP_SEND_LIMIT_MIN_BYTES (400u << 10) /* what a program may have unsent at first */
 #define RUDP_TIME_WAIT_PTOS 3
 #define RUDP_TIME_WAIT_MAX_NS (60 * RUDP_NS_PER_S) /* however long the peer repeats itself */
@@ -67,9 +70,11 @@ struct rudp_handshake {
 	uint8_t flags;                /* RUDP_SYN_* */
 	struct rudp_noise noise;      /* without flags */
 	struct rudp_resume resume;    /* with RUDP_SYN_RESUME */
-	uint64_t association_id;      /* likewise */
+	struct rudp_ticket ticket;    /* likewise; without its secret once the SYN is sealed */
+	size_t early_bytes;           /* of the stream, in the resumed SYN */
+	struct rudp_spent spent;      /* that had some, and was refused; association id 0: none */
 	uint16_t target_port;
-	size_t message_bytes;         /* message 1 */
+	size_t message_bytes;         /* message 1; 0: a resumed one that is not sealed yet */
 	uint8_t message[RUDP_DATAGRAM_MIN_SYN_BYTES];
 	unsigned cookies_left;        /* that are answered by a SYN at once */
 	size_t cookie_bytes;
@@ -104,6 +109,7 @@ struct rudp_conn {
 	bool initiator;
 	bool user_closed;             /* rudp_conn_close was called: nobody to tell */
 	bool in_queue;                /* in its listener's established queue */
+	bool is_early;                /* passive, SYN_RCVD, and the program has it: early data came */
 	bool dead;                    /* nothing more to do but to be freed */
 	int error;
 	unsigned events;
@@ -122,6 +128,8 @@ struct rudp_conn {
 	struct rudp_handshake *handshake;
 	struct rudp_syn_answer *syn_answer;
 	bool handshake_due;           /* SYN or SYNACK must leave now */
+	uint64_t offer_id;            /* initiator: association not known to be known; 0: none */
+	uint16_t early_bytes;         /* of the stream that travelled in the SYN */
 	uint64_t synack_digest;       /* initiator: of the SYNACK taken */
 	bool has_keys;
 	struct rudp_keys keys;
@@ -198,6 +206,7 @@ void rudp_conn_fail(struct rudp_conn *conn, int error, int64_t now_at_ns);
 /* Over; freed as soon as the user has gone. */
 void rudp_conn_die(struct rudp_conn *conn, int64_t now_at_ns);
 bool rudp_state_is_established(enum rudp_state state); /* data may flow in some direction */
+bool rudp_conn_may_send(const struct rudp_conn *conn); /* likewise, outwards */
 int rudp_reset_error(uint64_t reason);
 void rudp_conn_on_fin_acked(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns);
@@ -209,7 +218,7 @@ void rudp_conn_start_waiting(struct rudp_conn *conn, int64_t now_at_ns);
 /* Handshake (conn_handshake.c). */
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_packet *syn,
-					     int64_t now_at_ns);
+					     bool early_allowed, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_packet *packet,
 				      size_t datagram_bytes, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_on_cookie(struct rudp_conn *conn, const struct rudp_packet *packet);
@@ -217,9 +226,14 @@ enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_
 				      int64_t now_at_ns);
 /* SYN or SYNACK has not been answered in time; the next SYN may be one of strangers. */
 void rudp_conn_handshake_repeat(struct rudp_conn *conn, int64_t now_at_ns);
-/* The payload of our SYN, payload_bytes in all, with zeros behind the parameters. */
-void rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, size_t payload_bytes);
-size_t rudp_conn_write_syn(const struct rudp_conn *conn, uint8_t *out);
+/*
+ * The payload of our SYN, payload_bytes in all, with zeros behind the parameters. Returns the bytes of
+ * early data in it.
+ */
+size_t rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, size_t payload_bytes,
+				   bool with_early);
+/* Seals it first where that is due; 0: no memory. */
+size_t rudp_conn_write_syn(struct rudp_conn *conn, uint8_t *out);
 void rudp_handshake_free(struct rudp_handshake *handshake);
 void rudp_syn_answer_free(struct rudp_syn_answer *answer);
 void rudp_offer_free(struct rudp_offer *offer);
@@ -231,8 +245,10 @@ bool rudp_syn_check(const uint8_t *datagram, size_t len);
  * The same under an association (conn_resume.c): SYN out, SYN in, SYNACK out, SYNACK in. Each seals or
  * opens what the caller has or gets as payload; the keys are for the caller to wipe.
  */
-/* The message for conn->handshake; 0, -ENOENT (no association with this peer) or -ENOMEM. */
+/* The ticket for conn->handshake; 0, -ENOENT (no association with this peer) or -ENOMEM. */
 int rudp_conn_resume_begin(struct rudp_conn *conn, int64_t now_at_ns);
+/* The message, with what the program has written by now if it wants that; 0 or -ENOMEM. */
+int rudp_conn_resume_seal(struct rudp_conn *conn);
 /* Whether a SYN may be looked into: OK, NO_ASSOCIATION, REPLAYED_SYN. */
 enum rudp_verdict rudp_endpoint_check_resumed(struct rudp_endpoint *ep,
 					      const struct rudp_packet *syn, int64_t now_at_ns);
@@ -248,6 +264,16 @@ void rudp_conn_keep_offer(struct rudp_conn *conn, int64_t now_at_ns);
 /* The peer's SYNACK, authentic, speaks of one. */
 void rudp_conn_take_offer(struct rudp_conn *conn, uint64_t id,
 			  const struct rudp_resume_secrets *secrets, int64_t now_at_ns);
+
+/* Early data (conn_early.c). The first bytes of the stream, at most max; how many there are. */
+size_t rudp_conn_copy_early(const struct rudp_conn *conn, uint8_t *early, size_t max);
+/* The SYNACK says that so many of them have arrived. */
+void rudp_conn_on_early_taken(struct rudp_conn *conn, uint64_t bytes);
+/* A SYN of strangers that names a spent one: OK, and it is spent, or EARLY_TAKEN. */
+enum rudp_verdict rudp_endpoint_spend(struct rudp_endpoint *ep, const struct rudp_spent *spent,
+				      int64_t now_at_ns);
+/* Packets of ours up to number have been acknowledged. */
+void rudp_conn_prove_offer(struct rudp_conn *conn, uint64_t number);
 
 /* In (conn_rx.c, conn_path.c). */
 enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_packet *packet,

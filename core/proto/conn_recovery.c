@@ -189,6 +189,7 @@ enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack
 
 	if (verdict != RUDP_VERDICT_OK)
 		return verdict;
+	rudp_conn_prove_offer(conn, ack->largest);
 	rudp_ecn_on_ack(&conn->ecn, ack);
 	if (conn->ecn.ce_new > 0)
 		rudp_tail_on_congestion(&conn->tail, &conn->rtt, now_at_ns);
@@ -213,6 +214,8 @@ static void prepare_probe(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->state == RUDP_STATE_SYN_SENT || conn->state == RUDP_STATE_SYN_RCVD) {
 		rudp_conn_handshake_repeat(conn, now_at_ns);
+		if (conn->is_early)
+			rudp_sendbuf_probe(&conn->sendbuf, RUDP_DATAGRAM_BASE_BYTES);
 		return;
 	}
 	if (conn->state == RUDP_STATE_RESET_SENT) {

@@ -8,35 +8,44 @@
 int rudp_conn_resume_begin(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_handshake *handshake = conn->handshake;
-	uint8_t prologue[RUDP_SYN_HEADER_BYTES], payload[RUDP_SYN_MESSAGE_BYTES];
+	struct rudp_ticket *ticket = &handshake->ticket;
 	struct rudp_x25519 ephemeral = {0};
-	struct rudp_ticket ticket;
-	size_t len;
-	int rc;
 
 	if (conn->ep->config.resume_off ||
-	    !rudp_association_use(&conn->ep->associations, &conn->first_remote, now_at_ns, &ticket))
+	    !rudp_association_use(&conn->ep->associations, &conn->first_remote, now_at_ns, ticket))
 		return -ENOENT;
-	rc = ticket.with_dh ? rudp_endpoint_take_key(conn->ep, &ephemeral) : 0;
-	if (rc < 0)
-		goto wipe_ticket;
-	handshake->flags = RUDP_SYN_RESUME | (ticket.with_dh ? RUDP_SYN_DH : 0);
-	handshake->association_id = ticket.association_id;
+	if (ticket->with_dh && rudp_endpoint_take_key(conn->ep, &ephemeral) < 0)
+		return -ENOMEM;
+	handshake->flags = RUDP_SYN_RESUME | (ticket->with_dh ? RUDP_SYN_DH : 0);
 	conn->syn_flags = handshake->flags;
 	rudp_resume_init(&handshake->resume, rudp_cipher_of(conn->suite),
-			 ticket.with_dh ? &ephemeral : NULL);
+			 ticket->with_dh ? &ephemeral : NULL);
+	return 0;
+}
+
+/* Not before it leaves: until then the program may write what is to travel in it. */
+int rudp_conn_resume_seal(struct rudp_conn *conn)
+{
+	struct rudp_handshake *handshake = conn->handshake;
+	struct rudp_ticket *ticket = &handshake->ticket;
+	uint8_t prologue[RUDP_SYN_HEADER_BYTES], payload[RUDP_SYN_MESSAGE_BYTES];
+	size_t len = RUDP_SYN_MESSAGE_BYTES - rudp_resume_syn_overhead_bytes(ticket->with_dh);
+	size_t early;
+	int rc;
+
 	rudp_packet_write_prologue(prologue, conn->suite, handshake->flags, conn->id,
 				   handshake->target_port);
-	len = RUDP_SYN_MESSAGE_BYTES - rudp_resume_syn_overhead_bytes(ticket.with_dh);
-	rudp_conn_write_syn_payload(conn, payload, len);
-	rc = rudp_resume_write_syn(&handshake->resume, ticket.secret, prologue,
-				   ticket.association_id, ticket.counter, payload, len,
+	early = rudp_conn_write_syn_payload(conn, payload, len, conn->options.early && ticket->is_known);
+	rc = rudp_resume_write_syn(&handshake->resume, ticket->secret, prologue,
+				   ticket->association_id, ticket->counter, payload, len,
 				   handshake->message);
-	handshake->message_bytes = rc < 0 ? 0 : (size_t)rc;
-
-wipe_ticket:
-	rudp_wipe(&ticket, sizeof ticket);
-	return rc < 0 ? rc : 0;
+	rudp_wipe(payload, sizeof payload);
+	if (rc < 0)
+		return rc;
+	rudp_wipe(ticket->secret, sizeof ticket->secret);
+	handshake->message_bytes = (size_t)rc;
+	handshake->early_bytes = early;
+	return 0;
 }
 
 static bool has_dh(const struct rudp_packet *syn)
@@ -116,6 +125,7 @@ void rudp_conn_take_offer(struct rudp_conn *conn, uint64_t id,
 	if (id == 0 || conn->ep->config.resume_off)
 		return;
 	/* Without memory the next connection is that of a stranger. */
-	(void)rudp_association_take(&conn->ep->associations, &conn->first_remote, id, secrets,
-				    now_at_ns);
+	if (rudp_association_take(&conn->ep->associations, &conn->first_remote, id, secrets,
+				  now_at_ns) == 0)
+		conn->offer_id = id;
 }

@@ -83,6 +83,7 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 		.suite = conn->suite,
 		.aead = conn->has_keys ? conn->keys.send.backend->kind : RUDP_AEAD_NONE,
 		.beginning = beginning_of(conn),
+		.early_bytes = conn->early_bytes,
 	};
 	fill_path(conn, stats);
 	fill_stream(conn, stats);
@@ -116,6 +117,7 @@ bool rudp_conn_check(const struct rudp_conn *conn)
 	CHECK(conn->path.datagram_bytes == conn->path.mtu.bytes);
 	CHECK(conn->cc.datagram_bytes == conn->path.datagram_bytes);
 	CHECK((conn->handshake != NULL) <= conn->initiator);
+	CHECK(!conn->is_early || conn->state == RUDP_STATE_SYN_RCVD);
 	CHECK(conn->path.validated || conn->initiator ||
 	      conn->path.sent_bytes <= RUDP_AMPLIFICATION_FACTOR * conn->path.received_bytes);
 	return true;

@@ -136,7 +136,9 @@ static int64_t send_at_ns(const struct rudp_conn *conn)
 /* While the address is not proven and has had its share, only the peer can set things going again. */
 static bool may_speak(const struct rudp_conn *conn)
 {
-	return conn->path.socket && (is_handshaking(conn) || !rudp_path_is_mute(&conn->path));
+	bool only_handshakes = is_handshaking(conn) && !conn->is_early;
+
+	return conn->path.socket && (only_handshakes || !rudp_path_is_mute(&conn->path));
 }
 
 int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns)
@@ -158,9 +160,9 @@ int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns)
 
 static void on_give_up(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	bool told = conn->state == RUDP_STATE_SYN_RCVD || conn->user_closed;
+	bool is_nobodys = conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early;
 
-	if (told)
+	if (is_nobodys || conn->user_closed)
 		rudp_conn_die(conn, now_at_ns); /* nobody waits for a reason */
 	else
 		rudp_conn_fail(conn, ETIMEDOUT, now_at_ns);

@@ -35,7 +35,7 @@ struct allowance {
 
 bool rudp_conn_has_data_due(const struct rudp_conn *conn)
 {
-	return rudp_state_is_established(conn->state) &&
+	return rudp_conn_may_send(conn) &&
 	       rudp_sendbuf_has_due(&conn->sendbuf, conn->peer_window_end);
 }
 
@@ -54,7 +54,7 @@ bool rudp_conn_is_sparse(const struct rudp_conn *conn)
 
 static bool is_blocked_by_peer(const struct rudp_conn *conn)
 {
-	return rudp_state_is_established(conn->state) && rudp_sendbuf_unsent(&conn->sendbuf) > 0 &&
+	return rudp_conn_may_send(conn) && rudp_sendbuf_unsent(&conn->sendbuf) > 0 &&
 	       conn->sendbuf.sent >= conn->peer_window_end;
 }
 
@@ -438,9 +438,11 @@ static size_t build_handshake(struct rudp_conn *conn, uint8_t *out,
 		memcpy(out, conn->syn_answer->synack, len);
 	}
 	conn->handshake_due = false;
-	conn->probes_due = 0;
-	sent.size_bytes = (uint32_t)len;
-	if (RUDP_IS_OBSERVED(conn))
+	/* The answer to early data is lost with a SYNACK that is: it had no keys yet. */
+	conn->probes_due = conn->is_early && rudp_conn_has_data_due(conn);
+	/* Without memory to seal it, it counts as sent, and is lost: that will be mended. */
+	sent.size_bytes = len > 0 ? (uint32_t)len : RUDP_DATAGRAM_MIN_SYN_BYTES;
+	if (len > 0 && RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe_packet(
 			conn, RUDP_FACT_PACKET_SENT,
 			&(struct rudp_fact_packet){.type = conn->initiator ? RUDP_PACKET_SYN
@@ -472,7 +474,8 @@ static void update_keys(struct rudp_conn *conn, int64_t now_at_ns)
 static size_t next_packet(struct rudp_conn *conn, uint8_t *out, struct allowance *allowance,
 			  int64_t now_at_ns)
 {
-	if (conn->state == RUDP_STATE_SYN_SENT || conn->state == RUDP_STATE_SYN_RCVD)
+	if (conn->state == RUDP_STATE_SYN_SENT ||
+	    (conn->state == RUDP_STATE_SYN_RCVD && (conn->handshake_due || !conn->is_early)))
 		return build_handshake(conn, out, allowance, now_at_ns);
 	if (conn->dead || !conn->has_keys)
 		return 0;
@@ -482,7 +485,7 @@ static size_t next_packet(struct rudp_conn *conn, uint8_t *out, struct allowance
 /* The application, not the network, set the pace: rate samples from here on say so. */
 static void note_app_limited(struct rudp_conn *conn)
 {
-	if (rudp_state_is_established(conn->state) && !rudp_conn_has_data_due(conn) &&
+	if (rudp_conn_may_send(conn) && !rudp_conn_has_data_due(conn) &&
 	    conn->reliability.bytes_in_flight < conn->cc.cwnd_bytes)
 		rudp_reliability_on_app_limited(&conn->reliability);
 }

@@ -175,6 +175,8 @@ int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
 	HASH_FIND(hh_peer, ep->by_peer_id, &conn->peer_id, sizeof conn->peer_id, other);
 	if (other && !was_given_up(other, conn))
 		return 0;
+	if (other && other->is_early)
+		return -EEXIST;
 	if (other) {
 		HASH_DELETE(hh_peer, ep->by_peer_id, other);
 		other->has_peer_id = false;
@@ -431,17 +433,23 @@ static bool check_links(const struct rudp_conn *conn)
 bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 {
 	struct rudp_conn *conn, *next;
-	unsigned half_open = 0;
+	unsigned half_open = 0, early = 0;
 
 	HASH_ITER(hh, ep->by_id, conn, next) {
 		if (!rudp_conn_check(conn))
 			return false;
 		if (!check_links(conn))
 			return false;
-		half_open += conn->state == RUDP_STATE_SYN_RCVD;
+		half_open += conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early;
+		early += conn->is_early;
 	}
 	if (!rudp_associations_check(&ep->associations)) {
 		rudp_log(RUDP_LOG_ERROR, "the tables of associations do not agree");
+		return false;
+	}
+	if (early != ep->early_count) {
+		rudp_log(RUDP_LOG_ERROR, "endpoint counts %u early connections, has %u",
+			 ep->early_count, early);
 		return false;
 	}
 	if (half_open != ep->half_open_count) {

@@ -133,6 +133,12 @@ void *rudp_listener_user(const struct rudp_listener *listener);
 void rudp_listener_set_backlog(struct rudp_listener *listener, unsigned backlog);
 /* The oldest connection of the established queue, or NULL. From now on the caller is its user. */
 struct rudp_conn *rudp_listener_accept(struct rudp_listener *listener);
+/*
+ * Early data is taken while there are fewer than count connections, of all listeners, with such data
+ * whose initiator has not been heard since its SYN: they are in the established queue, or accepted, in
+ * SYN_RCVD. 0: it is not; that is how a listener begins.
+ */
+void rudp_listener_set_early(struct rudp_listener *listener, unsigned count);
 unsigned rudp_listener_queued(const struct rudp_listener *listener);
 /* Half-open and queued connections are reset. */
 void rudp_listener_close(struct rudp_listener *listener, int64_t now_at_ns);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* LISTEN: SYNs become connections, once each. docs/protocol.md section 6. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,11 @@ void rudp_listener_set_backlog(struct rudp_listener *listener, unsigned backlog)
 	listener->backlog = backlog;
 }
 
+void rudp_listener_set_early(struct rudp_listener *listener, unsigned count)
+{
+	listener->early_max = count;
+}
+
 unsigned rudp_listener_queued(const struct rudp_listener *listener)
 {
 	return listener->queued;
@@ -81,7 +87,7 @@ struct rudp_conn *rudp_listener_accept(struct rudp_listener *listener)
 	return conn;
 }
 
-/* SYN_RCVD has become ESTABLISHED: from the half-open list to the established queue. */
+/* SYN_RCVD has become ESTABLISHED, or is as good: from the half-open list to the established queue. */
 void rudp_listener_on_established(struct rudp_listener *listener, struct rudp_conn *conn)
 {
 	rudp_list_remove(&conn->queue_link);
@@ -89,6 +95,15 @@ void rudp_listener_on_established(struct rudp_listener *listener, struct rudp_co
 	rudp_list_append(&listener->established, &conn->queue_link);
 	listener->queued++;
 	conn->in_queue = true;
+}
+
+/* There is something to read: nobody has to wait for the rest of the handshake. */
+void rudp_listener_on_early(struct rudp_listener *listener, struct rudp_conn *conn)
+{
+	conn->is_early = true;
+	listener->ep->early_count++;
+	rudp_listener_on_established(listener, conn);
+	rudp_conn_raise(conn, RUDP_EVENT_ESTABLISHED | RUDP_EVENT_READABLE | RUDP_EVENT_WRITABLE);
 }
 
 /* The connection leaves its listener, whichever list it is in; nobody has it then. */
@@ -169,18 +184,21 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 						   &datagram->remote, &listener->options,
 						   now_at_ns);
 	enum rudp_verdict verdict;
+	int rc;
 
 	if (!conn)
 		return RUDP_VERDICT_NO_MEMORY;
-	verdict = rudp_conn_handshake_answer(conn, packet, now_at_ns);
+	verdict = rudp_conn_handshake_answer(conn, packet, ep->early_count < listener->early_max,
+					     now_at_ns);
 	if (verdict != RUDP_VERDICT_OK) {
 		rudp_conn_free(conn);
 		return verdict;
 	}
 	HASH_ADD(hh, ep->by_syn, key, sizeof conn->syn_answer->key, conn->syn_answer);
-	if (rudp_table_add_failed || rudp_endpoint_know_peer_id(ep, conn, now_at_ns) < 0) {
+	rc = rudp_table_add_failed ? -ENOMEM : rudp_endpoint_know_peer_id(ep, conn, now_at_ns);
+	if (rc < 0) {
 		rudp_conn_free(conn);
-		return RUDP_VERDICT_NO_MEMORY;
+		return rc == -EEXIST ? RUDP_VERDICT_EARLY_TAKEN : RUDP_VERDICT_NO_MEMORY;
 	}
 	rudp_path_on_received(&conn->path, datagram->len);
 	conn->listener = listener;
@@ -188,6 +206,8 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 	ep->half_open_count++;
 	if (packet->flags & RUDP_SYN_RESUME)
 		rudp_endpoint_on_resumed(ep, packet, now_at_ns);
+	if (conn->early_bytes > 0)
+		rudp_listener_on_early(listener, conn);
 	rudp_endpoint_touch(ep, conn);
 	return RUDP_VERDICT_OK;
 }
@@ -234,6 +254,21 @@ static enum rudp_verdict admit_resumed(struct rudp_endpoint *ep, struct rudp_lis
 	return verdict;
 }
 
+/*
+ * Somebody has refused a SYN whose early data our program has, and the initiator has believed it. To
+ * take this one would give our program the same bytes again, and nobody answers on the first any more.
+ */
+static void refuse_second_attempt(struct rudp_endpoint *ep, const struct rudp_packet *packet,
+				  const struct rudp_datagram *datagram, int64_t now_at_ns)
+{
+	struct rudp_conn *conn;
+
+	rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_EARLY_TAKEN, now_at_ns);
+	HASH_FIND(hh_peer, ep->by_peer_id, &packet->id, sizeof packet->id, conn);
+	if (conn && conn->is_early)
+		rudp_conn_fail(conn, ECONNRESET, now_at_ns);
+}
+
 static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rudp_packet *packet,
 				      const struct rudp_datagram *datagram, int64_t now_at_ns)
 {
@@ -254,6 +289,8 @@ static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rud
 	if (packet->flags & RUDP_SYN_RESUME)
 		return admit_resumed(ep, listener, packet, datagram, now_at_ns);
 	verdict = admit(ep, listener, packet, datagram, now_at_ns);
+	if (verdict == RUDP_VERDICT_EARLY_TAKEN)
+		refuse_second_attempt(ep, packet, datagram, now_at_ns);
 	if (verdict == RUDP_VERDICT_KEY_MISMATCH) {
 		/* Anybody can cause such a line: no more of them than refusals. */
 		if (rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_KEY_MISMATCH,

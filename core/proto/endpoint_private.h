@@ -27,6 +27,7 @@ struct rudp_listener {
 	struct rudp_listener_key key;
 	void *user;
 	unsigned backlog;
+	unsigned early_max;           /* 0: early data is not taken */
 	unsigned queued;              /* in established */
 	struct rudp_list established; /* oldest first */
 	struct rudp_list half_open;
@@ -67,7 +68,8 @@ struct rudp_endpoint {
 	struct rudp_list unused_sockets; /* the owner has not heard that their last user has left */
 	unsigned conn_count;
 	uint64_t rest_count;
-	unsigned half_open_count;
+	unsigned half_open_count;     /* SYN_RCVD, and nobody's yet */
+	unsigned early_count;         /* SYN_RCVD, but the program has it */
 	struct rudp_list ready;       /* connections that may have something to send */
 	struct rudp_list events;      /* connections with events to report */
 	struct rudp_list graveyard;   /* dead and given up by their users (ready_link) */
@@ -90,7 +92,10 @@ int rudp_endpoint_take_key(struct rudp_endpoint *ep, struct rudp_x25519 *key);
 struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 				    const struct rudp_addr *local, const struct rudp_addr *remote,
 				    const struct rudp_conn_options *options, int64_t now_at_ns);
-/* 0 or -ENOMEM: the peer's id is known now. */
+/*
+ * 0: the peer's id is known now. -ENOMEM; -EEXIST: the program has early data of the same attempt, which
+ * goes under an association that is not known any more.
+ */
 int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
 			       int64_t now_at_ns);
 void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn);
@@ -122,6 +127,7 @@ bool rudp_endpoint_transmit_answer(struct rudp_endpoint *ep, struct rudp_train *
 enum rudp_verdict rudp_endpoint_on_syn(struct rudp_endpoint *ep, const struct rudp_packet *packet,
 				       const struct rudp_datagram *datagram, int64_t now_at_ns);
 void rudp_listener_on_established(struct rudp_listener *listener, struct rudp_conn *conn);
+void rudp_listener_on_early(struct rudp_listener *listener, struct rudp_conn *conn);
 void rudp_listener_forget(struct rudp_conn *conn);
 
 #endif

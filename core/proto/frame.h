@@ -112,6 +112,18 @@ size_t rudp_frame_stream_head_bytes(uint64_t offset);
 /* The longest acknowledgement delay that a peer may announce. */
 #define RUDP_PARAM_ACK_DELAY_MAX_NS (1 * RUDP_NS_PER_S)
 
+/*
+ * The association and counter of the refused SYN that this one takes the place of, where that had
+ * early data; proof shows that the sender has the association. docs/protocol.md section 6.8.
+ */
+#define RUDP_SPENT_PROOF_BYTES 16
+#define RUDP_PARAM_EARLY_HEAD_BYTES 3 /* type and length, before the early data of one SYN */
+
+struct rudp_spent {
+	uint64_t association_id, counter;
+	uint8_t proof[RUDP_SPENT_PROOF_BYTES];
+};
+
 /* Parameters: what each end tells the other inside its handshake message. */
 struct rudp_params {
 	uint64_t source_id;            /* SYNACK: the id the listener chose; SYN: as in the header;
@@ -125,6 +137,10 @@ struct rudp_params {
 	/* These may be absent, and are then 0. */
 	bool wants_association;        /* SYN: it would keep one */
 	uint64_t association_id;       /* SYNACK: of the one offered; not 0 */
+	const uint8_t *early;          /* SYN: the first bytes of the stream; parsed: in the data */
+	size_t early_bytes;
+	uint64_t early_taken_bytes;    /* SYNACK: so many of them need not be sent again */
+	struct rudp_spent spent;       /* SYN of strangers; association id 0: none */
 };
 
 /* Type-length-value list; unknown types are skipped; zero bytes behind the last are padding. */

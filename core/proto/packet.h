@@ -60,7 +60,8 @@ enum rudp_suite {
 	X(KEY_MISMATCH, 2, "the pre-shared keys differ")                                           \
 	X(VERSION, 3, "protocol version or cipher suite not spoken")                               \
 	X(BUSY, 4, "too many connections")                                                         \
-	X(RESUME, 5, "the association is not known (any more)")
+	X(RESUME, 5, "the association is not known (any more)")                                    \
+	X(EARLY_TAKEN, 6, "early data of the same attempt was taken before")
 
 #define RUDP_REFUSAL_ENUM(name, value, why) RUDP_REFUSAL_##name = (value),
 enum rudp_refusal { RUDP_REFUSALS(RUDP_REFUSAL_ENUM) };

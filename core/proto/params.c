@@ -13,9 +13,14 @@ enum param_type {
 	PARAM_ACK_DELAY_MAX = 4,
 	PARAM_RESET_TOKEN = 5,
 	PARAM_ASSOCIATION = 6,
+	PARAM_EARLY = 7,
+	PARAM_EARLY_TAKEN = 8,
+	PARAM_SPENT = 9,
 };
 
-#define PARAM_LAST PARAM_ASSOCIATION
+#define PARAM_LAST PARAM_SPENT
+
+#define SPENT_BYTES (8 + 8 + RUDP_SPENT_PROOF_BYTES)
 
 #define PARAM_BIT(type) (1u << (type))
 #define PARAMS_NEEDED                                                                                 \
@@ -48,6 +53,22 @@ static void write_association(struct rudp_writer *w, const struct rudp_params *p
 		rudp_write_u64(w, params->association_id);
 }
 
+static void write_spent(struct rudp_writer *w, const struct rudp_spent *spent)
+{
+	rudp_write_varint(w, PARAM_SPENT);
+	rudp_write_varint(w, SPENT_BYTES);
+	rudp_write_u64(w, spent->association_id);
+	rudp_write_u64(w, spent->counter);
+	rudp_write_bytes(w, spent->proof, sizeof spent->proof);
+}
+
+static void write_early(struct rudp_writer *w, const struct rudp_params *params)
+{
+	rudp_write_varint(w, PARAM_EARLY);
+	rudp_write_varint(w, params->early_bytes);
+	rudp_write_bytes(w, params->early, params->early_bytes);
+}
+
 bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params)
 {
 	struct rudp_writer before = *w;
@@ -63,6 +84,12 @@ bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params)
 	rudp_write_bytes(w, params->reset_token, RUDP_RESET_TOKEN_BYTES);
 	if (params->wants_association || params->association_id)
 		write_association(w, params);
+	if (params->early_taken_bytes)
+		write_number(w, PARAM_EARLY_TAKEN, params->early_taken_bytes);
+	if (params->spent.association_id)
+		write_spent(w, &params->spent);
+	if (params->early_bytes)
+		write_early(w, params);
 	if (w->ok)
 		return true;
 	*w = before;
@@ -106,6 +133,32 @@ static bool read_association(struct rudp_reader *value, struct rudp_params *out)
 	return out->wants_association || read_id(value, &out->association_id);
 }
 
+static bool read_early(struct rudp_reader *value, struct rudp_params *out)
+{
+	out->early_bytes = rudp_reader_left(value);
+	out->early = rudp_read_bytes(value, out->early_bytes);
+	return out->early_bytes > 0;
+}
+
+static bool read_early_taken(struct rudp_reader *value, uint64_t *bytes)
+{
+	*bytes = rudp_read_varint(value);
+	return *bytes > 0;
+}
+
+static bool read_spent(struct rudp_reader *value, struct rudp_spent *spent)
+{
+	const uint8_t *proof;
+
+	if (!read_id(value, &spent->association_id))
+		return false;
+	spent->counter = rudp_read_u64(value);
+	proof = rudp_read_bytes(value, sizeof spent->proof);
+	if (proof)
+		memcpy(spent->proof, proof, sizeof spent->proof);
+	return proof;
+}
+
 static bool read_known(enum param_type type, struct rudp_reader *value, struct rudp_params *out)
 {
 	switch (type) {
@@ -122,6 +175,12 @@ static bool read_known(enum param_type type, struct rudp_reader *value, struct r
 		return read_token(value, out->reset_token);
 	case PARAM_ASSOCIATION:
 		return read_association(value, out);
+	case PARAM_EARLY:
+		return read_early(value, out);
+	case PARAM_EARLY_TAKEN:
+		return read_early_taken(value, &out->early_taken_bytes);
+	case PARAM_SPENT:
+		return read_spent(value, &out->spent);
 	}
 	return false;
 }

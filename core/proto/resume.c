@@ -12,6 +12,9 @@
 static const char label[] = "rudp resume";
 #define LABEL_BYTES (sizeof label - 1)
 
+static const char spent_label[] = "rudp spent";
+#define SPENT_LABEL_BYTES (sizeof spent_label - 1)
+
 #define SYN_KEY 1 /* under the chain of the SYN */
 #define SYNACK_CHAIN 2
 #define SYNACK_KEY 1 /* under that of the SYNACK */
@@ -55,6 +58,19 @@ void rudp_resume_fini(struct rudp_resume *resume)
 {
 	rudp_x25519_fini(&resume->ephemeral);
 	rudp_wipe(resume, sizeof *resume);
+}
+
+void rudp_resume_prove_spent(const uint8_t lasting[RUDP_RESUME_SECRET_BYTES],
+			     struct rudp_spent *spent)
+{
+	uint8_t bytes[SPENT_LABEL_BYTES + 16], mac[RUDP_SHA256_BYTES];
+	struct rudp_writer writer = rudp_writer(bytes, sizeof bytes);
+
+	rudp_write_bytes(&writer, spent_label, SPENT_LABEL_BYTES);
+	rudp_write_u64(&writer, spent->association_id);
+	rudp_write_u64(&writer, spent->counter);
+	rudp_hmac_sha256(lasting, RUDP_RESUME_SECRET_BYTES, bytes, sizeof bytes, mac);
+	memcpy(spent->proof, mac, sizeof spent->proof);
 }
 
 static void derive(const uint8_t chain[RUDP_SHA256_BYTES], uint8_t which,

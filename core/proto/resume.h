@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "proto/crypto.h"
+#include "proto/frame.h"
 #include "proto/packet.h"
 
 #define RUDP_RESUME_SECRET_BYTES 32
@@ -65,6 +66,10 @@ void rudp_resume_init(struct rudp_resume *resume, enum rudp_cipher cipher,
 		      struct rudp_x25519 *ephemeral);
 /* Wipes every secret. */
 void rudp_resume_fini(struct rudp_resume *resume);
+
+/* What shows that a SYN with this counter is spent, by one who has the association. */
+void rudp_resume_prove_spent(const uint8_t lasting[RUDP_RESUME_SECRET_BYTES],
+			     struct rudp_spent *spent);
 
 /* Bytes that a SYN's message has beside its payload. */
 size_t rudp_resume_syn_overhead_bytes(bool with_dh);

@@ -25,6 +25,7 @@
 	X(DUPLICATE_SYNACK, "copy of a SYNACK already taken; acknowledged again")                  \
 	X(NO_ASSOCIATION, "SYN under an association that is not known, or too old for it")         \
 	X(REPLAYED_SYN, "SYN under an association with a counter that was taken before")           \
+	X(EARLY_TAKEN, "SYN in place of one whose early data was taken")                           \
 	X(BAD_COOKIE, "cookie wrong or too old")                                                   \
 	X(BAD_PARAM, "malformed handshake parameter")                                              \
 	X(BAD_FRAME, "malformed frame inside an authentic packet")                                 \

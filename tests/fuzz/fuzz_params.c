@@ -18,7 +18,7 @@ static void check_ranges(const struct rudp_params *p)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct rudp_params in, out;
-	uint8_t bytes[256];
+	uint8_t bytes[4096 + 300];
 	struct rudp_writer w = rudp_writer(bytes, sizeof bytes);
 	enum rudp_verdict verdict = rudp_params_parse(data, len, &in);
 
@@ -27,12 +27,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	}
 	check_ranges(&in);
+	if (in.early_bytes > 4096)
+		return 0;
 	assert(rudp_params_write(&w, &in));
 	assert(rudp_writer_len(&w) <= len);
 	assert(rudp_params_parse(bytes, rudp_writer_len(&w), &out) == RUDP_VERDICT_OK);
 	assert(in.wants_association == out.wants_association &&
 	       in.association_id == out.association_id);
 	assert(!in.wants_association || in.association_id == 0);
+	assert(in.early_bytes == out.early_bytes && in.early_taken_bytes == out.early_taken_bytes);
+	assert(in.early_bytes == 0 || memcmp(in.early, out.early, in.early_bytes) == 0);
+	assert(in.spent.association_id == out.spent.association_id &&
+	       in.spent.counter == out.spent.counter &&
+	       memcmp(in.spent.proof, out.spent.proof, sizeof in.spent.proof) == 0);
 	assert(in.source_id == out.source_id && in.window_bytes == out.window_bytes &&
 	       in.datagram_max_bytes == out.datagram_max_bytes &&
 	       in.ack_delay_max_ns == out.ack_delay_max_ns &&

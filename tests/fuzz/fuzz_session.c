@@ -233,8 +233,9 @@ static void events(struct session *s)
 	accept_all(s);
 }
 
-static void open_one(struct session *s)
+static void open_one(struct session *s, bool early)
 {
+	const struct rudp_conn_options options = {.early = early};
 	int error;
 
 	for (int i = 0; i < SLOTS; i++) {
@@ -243,9 +244,11 @@ static void open_one(struct session *s)
 		if (side->conn)
 			continue;
 		side->conn = rudp_endpoint_connect(s->ep[0], s->socket[0], &s->addr[0], &s->addr[1],
-						   PORT, NULL, s->now_ns, &error);
+						   PORT, &options, s->now_ns, &error);
 		require(side->conn != NULL);
 		rudp_conn_set_user(side->conn, side);
+		if (early)
+			write_side(s, 0, side, 1500);
 		return;
 	}
 }
@@ -431,6 +434,8 @@ static void listener(struct session *s)
 	} else {
 		s->listener = rudp_endpoint_listen(s->ep[1], s->socket[1], PORT, next(s) % 4, s,
 						   NULL);
+		require(s->listener != NULL);
+		rudp_listener_set_early(s->listener, 2);
 	}
 }
 
@@ -451,23 +456,18 @@ static void step(struct session *s)
 
 	switch (what % 16) {
 	case 0:
-		open_one(s);
+		open_one(s, what >> 4 & 1);
 		break;
-	case 1:
-	case 2:
-	case 3:
+	case 1: case 2: case 3:
 		meddle(s);
 		break;
-	case 4:
-	case 5:
-	case 6:
+	case 4: case 5: case 6:
 		deliver_all(s);
 		break;
 	case 7:
 		advance(s, next(s) * 100 * RUDP_NS_PER_US);
 		break;
-	case 8:
-	case 9:
+	case 8: case 9:
 		advance_to_deadline(s);
 		break;
 	case 10:

@@ -143,6 +143,22 @@ static void make_params(void)
 	params.association_id = ID;
 	rudp_params_write(&w, &params);
 	save("params", "synack_that_offers_one", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	params.association_id = 0;
+	params.early = filler;
+	params.early_bytes = 40;
+	rudp_params_write(&w, &params);
+	save("params", "syn_with_early_data", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	params.early_bytes = 0;
+	params.early_taken_bytes = 40;
+	rudp_params_write(&w, &params);
+	save("params", "synack_that_has_taken_some", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	params.early_taken_bytes = 0;
+	params.spent = (struct rudp_spent){.association_id = ID, .counter = 7};
+	rudp_params_write(&w, &params);
+	save("params", "syn_that_names_a_spent_one", bytes, rudp_writer_len(&w));
 }
 
 /* fuzz_resume.c: the kind, then what becomes of the SYN, then of the SYNACK. */

@@ -96,6 +96,42 @@ Test(association, each_ticket_has_a_counter_of_its_own)
 	}
 }
 
+/* Early data needs both: docs/protocol.md section 6.8. */
+Test(association, a_ticket_proves_that_it_is_spent_and_no_other)
+{
+	struct rudp_addr addr = peer(1);
+	struct rudp_ticket ticket;
+	struct rudp_given *given;
+
+	give(7, START_NS);
+	take(1, 7, START_NS);
+	cr_assert(rudp_association_use(&all, &addr, START_NS, &ticket));
+	given = rudp_association_find_given(&all, 7, START_NS);
+	cr_assert(rudp_given_proves_spent(given, &ticket.spent));
+	ticket.spent.counter++;
+	cr_assert(not(rudp_given_proves_spent(given, &ticket.spent)));
+	ticket.spent.counter--;
+	ticket.spent.proof[RUDP_SPENT_PROOF_BYTES - 1] ^= 1;
+	cr_assert(not(rudp_given_proves_spent(given, &ticket.spent)));
+}
+
+Test(association, a_ticket_says_whether_the_listener_is_known_to_have_it)
+{
+	struct rudp_addr addr = peer(1);
+	struct rudp_ticket ticket;
+
+	take(1, 7, START_NS);
+	rudp_association_on_known(&all, &addr, 8); /* another one at that address */
+	cr_assert(rudp_association_use(&all, &addr, START_NS, &ticket));
+	cr_assert(not(ticket.is_known));
+	rudp_association_on_known(&all, &addr, 7);
+	cr_assert(rudp_association_use(&all, &addr, START_NS, &ticket));
+	cr_assert(ticket.is_known);
+	take(1, 9, START_NS); /* the next one is known to nobody yet */
+	cr_assert(rudp_association_use(&all, &addr, START_NS, &ticket));
+	cr_assert(not(ticket.is_known));
+}
+
 Test(association, belongs_to_an_address_and_port)
 {
 	struct rudp_ticket ticket;

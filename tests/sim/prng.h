@@ -6,6 +6,7 @@
 #define RUDP_SIM_PRNG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct prng {
@@ -25,6 +26,13 @@ static inline uint64_t prng_next(struct prng *prng)
 static inline int64_t prng_between(struct prng *prng, int64_t low, int64_t high)
 {
 	return low + (int64_t)(prng_next(prng) % (uint64_t)(high - low + 1));
+}
+
+/* Of a shape that an endpoint's configuration wants; context is a struct prng. */
+static inline void prng_fill(void *context, void *out, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)out)[i] = (uint8_t)prng_next((struct prng *)context);
 }
 
 static inline double prng_unit(struct prng *prng)

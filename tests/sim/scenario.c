@@ -356,6 +356,36 @@ static void resumed_restarts(struct world_config *c)
 	c->finish_by_ns = 200 * S;
 }
 
+/* The first bytes travel in the SYN: what a server's program gets, it gets once. */
+static void early(struct world_config *c)
+{
+	resumed(c);
+	c->early = true;
+	c->early_min = 2 * 50;
+}
+
+static void early_rough(struct world_config *c)
+{
+	resumed_rough(c);
+	c->early = true;
+	c->early_min = 2 * 40;
+}
+
+static void early_forged(struct world_config *c)
+{
+	resumed_forged(c);
+	c->early = true;
+	c->may_be_reset = true;
+	c->early_min = 1;
+}
+
+static void early_restarts(struct world_config *c)
+{
+	resumed_restarts(c);
+	c->early = true;
+	c->early_min = 2 * 20;
+}
+
 /* Hours: the window without DH closes between most of them. */
 static void resumed_slowly(struct world_config *c)
 {
@@ -392,6 +422,11 @@ const struct scenario scenarios[] = {
 	{"resumed_forged", "the same, half of the SYNs refused by somebody on the path", 20,
 	 resumed_forged},
 	{"resumed_restarts", "the server forgets every five seconds", 10, resumed_restarts},
+	{"early", "64 connections one after another with early data, 5 % loss", 10, early},
+	{"early_rough", "the same with loss, copies, disorder, damage, replayed SYNs", 20, early_rough},
+	{"early_forged", "the same, half of the SYNs refused by somebody on the path", 20,
+	 early_forged},
+	{"early_restarts", "early data, the server forgets every five seconds", 10, early_restarts},
 	{"resumed_slowly", "64 connections in an hour, most with a new DH", 5, resumed_slowly},
 	{"rekeying", "both sides change keys all the time, 5 % loss, reordering", 10, rekeying},
 	{"mtu_ethernet", "1472 bytes pass, and are found at once", 3, mtu_ethernet},

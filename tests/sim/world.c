@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "age.h"
 #include "base/timer_wheel.h"
 #include "engine/qlog.h"
 #include "flight.h"
 #include "pattern.h"
-#include "proto/conn_private.h"
 #include "trace.h"
 
 #define PORT 443
@@ -68,15 +68,6 @@ static void fail(struct world *w, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(w->result->reason, sizeof w->result->reason, format, args);
 	va_end(args);
-}
-
-static void seeded_random(void *context, void *out, size_t len)
-{
-	struct world *w = context;
-	uint8_t *bytes = out;
-
-	for (size_t i = 0; i < len; i++)
-		bytes[i] = (uint8_t)prng_next(&w->prng);
 }
 
 static uint32_t interface_of(void *context, void *socket, const struct rudp_addr *remote)
@@ -175,6 +166,7 @@ static void close_side(struct world *w, struct side *side)
 		return;
 	rudp_conn_stats(side->conn, &stats);
 	w->result->resumed += stats.beginning != RUDP_BEGINNING_STRANGERS;
+	w->result->early += stats.early_bytes > 0;
 	side->closed = true;
 	rudp_conn_close(side->conn, w->now_ns);
 	side->conn = NULL;
@@ -240,7 +232,8 @@ static void on_events(struct world *w, int host)
 		if (events & RUDP_EVENT_FAILED) {
 			w->side[host][index].failed = true;
 			w->side[host][index].error = rudp_conn_error(conn);
-			if (w->config->end == END_ORDERLY)
+			if (w->config->end == END_ORDERLY &&
+			    !(w->config->may_be_reset && rudp_conn_error(conn) == ECONNRESET))
 				fail(w, "connection %d, host %d: %s", index, host,
 				     strerror(rudp_conn_error(conn)));
 		}
@@ -307,7 +300,8 @@ static void deliver(struct world *w, struct flying *f)
 
 static void open_due(struct world *w)
 {
-	struct rudp_conn_options options = {.connect_timeout_ns = w->config->connect_timeout_ns};
+	struct rudp_conn_options options = {.connect_timeout_ns = w->config->connect_timeout_ns,
+					    .early = w->config->early};
 
 	for (int i = 0; i < w->config->conns; i++) {
 		struct side *side = &w->side[0][i];
@@ -320,10 +314,13 @@ static void open_due(struct world *w)
 		side->conn = rudp_endpoint_connect(w->ep[0], w->ep[0], &local, &w->addr[1], PORT,
 						   &options, w->now_ns, &error);
 		side->opened = true;
-		if (!side->conn)
+		if (!side->conn) {
 			fail(w, "connect: %s", strerror(-error));
-		else
-			rudp_conn_set_user(side->conn, side);
+			return;
+		}
+		rudp_conn_set_user(side->conn, side);
+		if (w->config->early)
+			pump(w, 0, i);
 	}
 }
 
@@ -333,6 +330,7 @@ static bool is_finished(struct world *w)
 		/* A connection that was reset before anybody accepted it has never been. */
 		bool unseen = w->config->end == END_RESET && !w->side[1][i].opened;
 
+		unseen |= w->config->may_be_reset && w->side[0][i].failed && !w->side[1][i].opened;
 		if (!w->side[0][i].closed || (!w->side[1][i].closed && !unseen))
 			return false;
 		if (w->config->end == END_RESET && !unseen && w->side[1][i].error != ECONNRESET)
@@ -431,15 +429,6 @@ static void trace(struct world *w)
 				   rudp_time_max(w->link[host].free_at_ns - w->now_ns, 0));
 }
 
-/* As if millions of packets had gone: the next one that leaves begins a key update. */
-static bool age_keys(void *context, struct rudp_conn *conn)
-{
-	(void)context;
-	if (conn->has_keys && conn->keys.sent_under_key > 0)
-		conn->keys.sent_under_key = RUDP_KEY_PACKETS_MAX;
-	return true;
-}
-
 static void rekey_due(struct world *w)
 {
 	if (!w->config->rekey_every_ns || w->now_ns < w->next_rekey_ns)
@@ -451,6 +440,13 @@ static void rekey_due(struct world *w)
 
 static struct rudp_endpoint *new_endpoint(struct world *w);
 
+static void listen_at(struct world *w)
+{
+	w->listener = rudp_endpoint_listen(w->ep[1], w->ep[1], PORT, WORLD_CONNS_MAX, w, NULL);
+	if (w->listener && w->config->early)
+		rudp_listener_set_early(w->listener, WORLD_CONNS_MAX);
+}
+
 /* Only between connections: those that stand are told by RESETs, which other worlds look at. */
 static void restart_due(struct world *w)
 {
@@ -459,7 +455,7 @@ static void restart_due(struct world *w)
 		return;
 	rudp_endpoint_free(w->ep[1]);
 	w->ep[1] = new_endpoint(w);
-	w->listener = rudp_endpoint_listen(w->ep[1], w->ep[1], PORT, WORLD_CONNS_MAX, w, NULL);
+	listen_at(w);
 	w->next_restart_ns = w->now_ns + w->config->restart_every_ns;
 }
 
@@ -510,8 +506,8 @@ static void step(struct world *w)
 static struct rudp_endpoint *new_endpoint(struct world *w)
 {
 	struct rudp_endpoint_config config = {
-		.random = seeded_random,
-		.random_context = w,
+		.random = prng_fill,
+		.random_context = &w->prng,
 		.has_psk = w->config->keyed,
 		.psk = {1, 2, 3},
 		.suite = w->config->suite,
@@ -544,7 +540,7 @@ static bool world_init(struct world *w)
 	w->ep[1] = new_endpoint(w);
 	if (!w->train || !w->ep[0] || !w->ep[1])
 		return false;
-	w->listener = rudp_endpoint_listen(w->ep[1], w->ep[1], PORT, WORLD_CONNS_MAX, w, NULL);
+	listen_at(w);
 	for (int i = 0; i < c->conns; i++) {
 		w->side[0][i].start_at_ns =
 			c->start_spread_ns ? prng_between(&w->prng, 0, c->start_spread_ns) : 0;
@@ -585,6 +581,8 @@ bool world_run(const struct world_config *config, struct world_result *result)
 	check_size(w);
 	if (config->resumed_min > result->resumed)
 		fail(w, "only %u ends of connections were resumed", result->resumed);
+	if (config->early_min > result->early)
+		fail(w, "only %u ends of connections had early data", result->early);
 	result->ok = !w->over;
 	result->end_ns = w->now_ns;
 	result->up = w->link[0].counts;

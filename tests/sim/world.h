@@ -44,6 +44,9 @@ struct world_config {
 	int64_t restart_every_ns;        /* the server forgets all, between connections; 0: never */
 	bool resume_off;
 	unsigned resumed_min;            /* fewer ends of connections resumed are a failure */
+	bool early;                      /* clients write before their SYN leaves; servers allow it */
+	unsigned early_min;              /* likewise, ends with bytes that travelled in a SYN */
+	bool may_be_reset;               /* ECONNRESET is no failure: at most once, not exactly once */
 	const char *cc;
 	bool keyed;
 	uint8_t suite;
@@ -69,6 +72,7 @@ struct world_result {
 	uint64_t stream_resent;
 	uint32_t datagram_bytes;         /* the first connection's size at the server, at last */
 	unsigned resumed;                /* connections that were not between strangers */
+	unsigned early;                  /* ends with bytes that travelled in a SYN */
 	int64_t queue_delay_mean_ns, queue_delay_max_ns; /* upward link */
 };
 
