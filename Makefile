@@ -205,6 +205,11 @@ $(BUILD)/tests/threads: $(call tests_of,threads) $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
 
+$(BUILD)/tests/threads-messages: $(call tests_of,threads/messages) $(BUILD)/librudpmsg.a \
+		$(BUILD)/librudp.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
+
 # An engine whose allocations and system calls are counted.
 COUNTED := sendmsg sendmmsg recvmsg recvmmsg send recv poll epoll_ctl getsockopt setsockopt ioctl syscall
 $(BUILD)/tests/economy-engine: $(call obj,core/engine/host_process.c tests/economy/count.c) \
@@ -259,10 +264,11 @@ check-integration: all $(BUILD)/linkem ## real programs over emulated links (roo
 
 # ThreadSanitizer of these compilers cannot place its memory where recent kernels randomise theirs.
 RUN_THREADS = $(if $(filter thread,$(SANITIZER)),setarch -R env \
-	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp) $<
-check-threads: $(BUILD)/tests/threads $(PRODUCTS) ## many threads over the engine, in a thread and in a process
-	RUDP_ENGINE=thread RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS)
-	RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS)
+	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp)
+check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(PRODUCTS) ## many threads over the engine (in a thread, in a process) and over nodes
+	RUDP_ENGINE=thread RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS) $<
+	RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS) $<
+	$(RUN_THREADS) $(BUILD)/tests/threads-messages
 
 check-behaviour: $(BUILD)/tests/behaviour $(PRODUCTS) ## what programs see: kernel TCP beside the shim
 	@tests/behaviour/run.sh $(BUILD)

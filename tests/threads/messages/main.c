@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Many threads over the nodes of the messaging library: the test for ThreadSanitizer, and a test by
+ * itself. Clients send from several threads to one server whose threads share the receiving, over
+ * plain TCP on loopback, while every stream of the process is cut again and again and connections
+ * come and go. Each message must come exactly once, and closing must wake whoever is blocked.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rudp/msg.h"
+
+#define CLIENTS 3
+#define SENDERS 2 /* threads of each client */
+#define RECEIVERS 3
+#define MESSAGES 6000 /* of each sender */
+#define TOTAL (CLIENTS * SENDERS * MESSAGES)
+#define DESCRIPTORS 200 /* more than this process has */
+#define NS_PER_MS INT64_C(1000000)
+#define PATIENCE_S 60
+
+struct text {
+	unsigned client, sender, number;
+	char filling[500];
+};
+
+static struct rudpmsg_node *server, *clients[CLIENTS];
+static rudpmsg_conn_id to_server[CLIENTS];
+static uint16_t port;
+static atomic_uint seen[CLIENTS][SENDERS][MESSAGES];
+static atomic_uint received, cuts;
+static atomic_bool is_over;
+
+static void check(int is, int should, const char *what)
+{
+	if (is == should)
+		return;
+	fprintf(stderr, "%s: %d (%s), should be %d\n", what, is, strerror(is < 0 ? -is : is),
+		should);
+	exit(1);
+}
+
+static struct rudpmsg_node *open_node(const char *name)
+{
+	struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP,
+					  .ack = RUDPMSG_ACK_HANDLED,
+					  .limits = {.queue_messages_max = 50},
+					  .backoff_first_ns = NS_PER_MS,
+					  .backoff_max_ns = 20 * NS_PER_MS,
+					  .handshake_timeout_ns = 500 * NS_PER_MS};
+	struct rudpmsg_node *node;
+
+	check(rudpmsg_node_open(&node, name, &options, NULL), 0, "open");
+	return node;
+}
+
+static void *send_some(void *argument)
+{
+	unsigned index = (unsigned)(uintptr_t)argument, client = index / SENDERS;
+	struct text text = {.client = client, .sender = index % SENDERS};
+	rudpmsg_message_id id = 0;
+
+	for (text.number = 0; text.number < MESSAGES; text.number++)
+		check(rudpmsg_send(clients[client], to_server[client], &text,
+				   sizeof text - text.number % sizeof text.filling, RUDPMSG_FOREVER,
+				   &id),
+		      0, "send");
+	check(rudpmsg_wait(clients[client], to_server[client], id, RUDPMSG_FOREVER), 0, "wait");
+	return NULL;
+}
+
+static void *receive_some(void *argument)
+{
+	struct rudpmsg_message message;
+	struct text text;
+	int rc;
+
+	(void)argument;
+	while ((rc = rudpmsg_receive(server, 0, RUDPMSG_FOREVER, &message)) == 0) {
+		if (message.length >= offsetof(struct text, filling)) {
+			memcpy(&text, message.bytes, offsetof(struct text, filling));
+			check((int)atomic_fetch_add(&seen[text.client][text.sender][text.number],
+						    1),
+			      0, "times that a message came before");
+			atomic_fetch_add(&received, 1);
+		}
+		rudpmsg_done(server, &message);
+	}
+	check(rc, -ESHUTDOWN, "receive at the end");
+	return NULL;
+}
+
+static void *hear_events(void *argument)
+{
+	struct rudpmsg_event event;
+	int rc;
+
+	while ((rc = rudpmsg_event_wait(argument, RUDPMSG_FOREVER, &event)) == 0)
+		;
+	check(rc, -ESHUTDOWN, "event_wait at the end");
+	return NULL;
+}
+
+/* Every stream of this process breaks, at both ends. */
+static void *cut_streams(void *argument)
+{
+	int fd, listens;
+	socklen_t length;
+
+	while (!atomic_load(&is_over)) {
+		usleep(10000);
+		for (fd = 3; fd < DESCRIPTORS; fd++) {
+			length = sizeof listens;
+			if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 &&
+			    !listens && shutdown(fd, SHUT_RDWR) == 0)
+				atomic_fetch_add(&cuts, 1);
+		}
+	}
+	return argument;
+}
+
+/* A peer that comes, says a word and goes, while the server speaks to it. */
+static void *come_and_go(void *argument)
+{
+	struct rudpmsg_node *node = open_node("guest");
+	rudpmsg_conn_id conn, back;
+	int rc;
+
+	while (!atomic_load(&is_over)) {
+		rc = rudpmsg_connect(node, "127.0.0.1", port, "server", 200 * NS_PER_MS, &conn);
+		if (rc < 0 && rc != -ETIMEDOUT && rc != -ECONNREFUSED && rc != -ECONNRESET &&
+		    rc != -ECONNABORTED && rc != -EPROTO)
+			check(rc, 0, "connect of the guest");
+		if (rc < 0)
+			continue;
+		(void)rudpmsg_send(node, conn, "hi", 2, 0, NULL);
+		if (rudpmsg_conn_find(server, "guest", &back) == 0 &&
+		    rudpmsg_send(server, back, "hello", 5, 0, NULL) == 0)
+			(void)rudpmsg_disconnect(server, back, false, 0);
+		(void)rudpmsg_disconnect(node, conn, true, 20 * NS_PER_MS);
+	}
+	rudpmsg_node_free(node);
+	return argument;
+}
+
+static void listen_somewhere(void)
+{
+	int rc = -EADDRINUSE;
+
+	for (port = (uint16_t)(20000 + getpid() % 10000); rc == -EADDRINUSE; port++)
+		rc = rudpmsg_listen(server, "127.0.0.1", port);
+	port--;
+	check(rc, 0, "listen");
+}
+
+static pthread_t start(void *(*run)(void *), void *argument)
+{
+	pthread_t thread;
+
+	check(pthread_create(&thread, NULL, run, argument), 0, "pthread_create");
+	return thread;
+}
+
+static void finish_clients(void)
+{
+	pthread_t listeners[CLIENTS];
+	int i;
+
+	for (i = 0; i < CLIENTS; i++) {
+		listeners[i] = start(hear_events, clients[i]);
+		check(rudpmsg_node_close(clients[i], 10000 * NS_PER_MS, NULL), 0, "close");
+		pthread_join(listeners[i], NULL);
+		rudpmsg_node_free(clients[i]);
+	}
+}
+
+int main(void)
+{
+	pthread_t senders[CLIENTS * SENDERS], receivers[RECEIVERS], events, cutter, guest;
+	char name[16];
+	uintptr_t i;
+
+	alarm(PATIENCE_S);
+	server = open_node("server");
+	listen_somewhere();
+	for (i = 0; i < RECEIVERS; i++)
+		receivers[i] = start(receive_some, NULL);
+	events = start(hear_events, server);
+	for (i = 0; i < CLIENTS; i++) {
+		snprintf(name, sizeof name, "client%u", (unsigned)i);
+		clients[i] = open_node(name);
+		check(rudpmsg_connect(clients[i], "127.0.0.1", port, "server", 10000 * NS_PER_MS,
+				      to_server + i),
+		      0, "connect");
+	}
+	cutter = start(cut_streams, NULL);
+	guest = start(come_and_go, NULL);
+	for (i = 0; i < CLIENTS * SENDERS; i++)
+		senders[i] = start(send_some, (void *)i);
+	for (i = 0; i < CLIENTS * SENDERS; i++)
+		pthread_join(senders[i], NULL);
+	atomic_store(&is_over, true);
+	pthread_join(guest, NULL);
+	pthread_join(cutter, NULL);
+	finish_clients();
+	(void)rudpmsg_node_close(server, 0, NULL); /* what it said to the guest may be left */
+	for (i = 0; i < RECEIVERS; i++)
+		pthread_join(receivers[i], NULL);
+	pthread_join(events, NULL);
+	rudpmsg_node_free(server);
+	check((int)atomic_load(&received), TOTAL, "messages");
+	if (atomic_load(&cuts) == 0)
+		check(0, 1, "cuts");
+	printf("threads: %d messages came once each, %u streams were cut\n", TOTAL,
+	       atomic_load(&cuts));
+	return 0;
+}
