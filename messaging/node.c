@@ -395,7 +395,7 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port)
 		if (rc == 0)
 			listening++;
 		/* A host without IPv6 is no reason to fail where IPv4 works. */
-		else if (rc != -EAFNOSUPPORT && rc != -EADDRNOTAVAIL)
+		else if (error == -EHOSTUNREACH || (rc != -EAFNOSUPPORT && rc != -EADDRNOTAVAIL))
 			error = rc;
 	}
 	freeaddrinfo(addresses);

@@ -42,19 +42,19 @@ static bool split_address(const char *text, bool port_only, char host[256], uint
 	const char *end = strrchr(text, ':'), *from = text;
 	size_t length = end ? (size_t)(end - text) : strlen(text);
 	unsigned long value = RUDPMSG_PORT;
+	bool is_port = !end && port_only;
+	const char *digits;
 	char *rest;
 
-	if (!end && port_only) {
-		length = 0;
-		end = text - 1;
-	}
 	if (end && strchr(text, ':') != end && text[0] != '[') { /* a bare IPv6 address */
 		length = strlen(text);
 		end = NULL;
 	}
-	if (end) {
-		value = strtoul(end + 1, &rest, 10);
-		if (*rest || rest == end + 1 || value == 0 || value > 65535)
+	if (end || is_port) {
+		digits = is_port ? text : end + 1;
+		length = is_port ? 0 : length;
+		value = strtoul(digits, &rest, 10);
+		if (*rest || rest == digits || value == 0 || value > 65535)
 			return false;
 	}
 	if (length >= 2 && from[0] == '[' && from[length - 1] == ']') {

@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# rudpmsg: lines arrive once each and in order over a link that loses packets and goes dark, and none
+# is missing when the receiver is killed and started anew.
+#
+#     a: rudpmsg send ── linkem: 5 ms, 1 % loss, dark for a while ──── b: rudpmsg receive
+#
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+LINES=5000
+PORT=8080
+TCP_MEANT= # lib.sh asks
+export TCP_MEANT
+seq -f 'line %g of the text that must arrive' $LINES >"$TMP/text"
+
+# receiver NAME [OPTION...]: rudpmsg receive on side b; what it hears is in $TMP/NAME.out.
+receiver() {
+	local name=$1
+	shift
+	launch_native "$name" b "$BUILD/rudpmsg" receive --id beta --listen $PORT "${TRANSPORT[@]}" "$@"
+	wait_until 10 "port $PORT on side b" heard_on
+}
+
+heard_on() {
+	local family=-uln
+	[ ${#TRANSPORT[@]} = 0 ] || family=-tln
+	[ -n "$(on b ss -H $family "sport = :$PORT")" ]
+}
+
+# A native program: the library finds engine and key by the variables, and nothing is preloaded.
+launch_native() {
+	local name=$1 side=$2
+	shift 2
+	launch_plain "$name" "$side" env "RUDP_ENGINE_PATH=$BUILD/rudp-engine" \
+		"RUDP_ENGINE=${RUDP_TEST_ENGINE:-process}" "RUDP_KEY_FILE=$TMP/key" \
+		"RUDP_LOG=info:$TMP/engine-$side.log" "$@"
+}
+
+sender() {
+	launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer beta \
+		--timeout 40 "${TRANSPORT[@]}" <"$TMP/text"
+}
+
+has_lines() {
+	[ "$(wc -l <"$TMP/$1.out")" -ge "$2" ]
+}
+
+# Ends when it has all: what it has heard is what was sent.
+all_at_once() {
+	section "$1: $LINES lines over 1 % loss and 2 s of darkness"
+	link_up --delay 5ms --rate 2M --loss 1% --seed 5 --blackout 0.7s,2s
+	receiver one --count $LINES
+	sender
+	finish sender 60
+	expect_eq "$STATUS" 0 "sender's exit code"
+	finish one 20
+	expect_eq "$STATUS" 0 "receiver's exit code"
+	expect_same "$TMP/text" "$TMP/one.out" "lines"
+	expect_between 1 "$(count '*.drops.blackout')" 1000000 "packets lost in the darkness"
+	ok "$LINES lines came once each and in order"
+}
+
+# What the first has printed and not acknowledged when it died comes again, and nothing else does.
+killed_receiver() {
+	section "$1: the receiver is killed and started anew"
+	link_up --delay 5ms --rate 1M --loss 1% --seed 6
+	receiver first
+	sender
+	wait_until 20 "a part of the lines" has_lines first 500
+	send KILL first
+	wait "${PID[first]}" || true
+	unset "PID[first]"
+	receiver second
+	finish sender 60
+	expect_eq "$STATUS" 0 "sender's exit code"
+	stop second
+	# A line that was cut off by the end of the process came again as a whole.
+	sed -n '/arrive$/p' "$TMP/first.out" >"$TMP/first.whole"
+	python3 - "$TMP/text" "$TMP/first.whole" "$TMP/second.out" <<-'EOF' || fail "lines are missing, or more came twice than may"
+		import sys
+		text, first, second = (open(name).read().splitlines() for name in sys.argv[1:])
+		again = len(first) + len(second) - len(text)
+		print("  --   ", len(first), "+", len(second), "lines,", again, "of them twice")
+		assert 0 < len(first) < len(text)
+		assert first == text[:len(first)]
+		assert 0 <= again <= len(first) and second == text[len(first) - again:]
+	EOF
+	ok "none is missing, and each process heard its part once and in order"
+}
+
+both_ways() {
+	section "$1: pipe, both ways at once, over 3 % loss"
+	head -n 500 "$TMP/text" >"$TMP/half"
+	link_up --delay 5ms --loss 3% --seed 7
+	launch_native right b "$BUILD/rudpmsg" pipe --id beta --listen $PORT --count 500 \
+		"${TRANSPORT[@]}" <"$TMP/half"
+	wait_until 10 "port $PORT on side b" heard_on
+	launch_native left a "$BUILD/rudpmsg" pipe --id alpha --to "$B4:$PORT" --count 500 \
+		"${TRANSPORT[@]}" <"$TMP/half"
+	for name in left right; do
+		finish $name 40
+		expect_eq "$STATUS" 0 "exit code of the $name pipe"
+		expect_same "$TMP/half" "$TMP/$name.out" "lines of the $name pipe"
+	done
+	ok "500 lines each way"
+}
+
+usage() {
+	local status=0
+	"$BUILD/rudpmsg" "$@" >"$TMP/usage.out" 2>"$TMP/usage.err" || status=$?
+	expect_eq "$status" 2 "exit code of rudpmsg $*"
+	[ -s "$TMP/usage.err" ] || fail "rudpmsg $* says nothing"
+}
+
+for transport in rudp tcp; do
+	TRANSPORT=()
+	TCP_MEANT=
+	[ $transport = rudp ] || { TRANSPORT=(--tcp) TCP_MEANT=1; }
+	all_at_once $transport
+	killed_receiver $transport
+	both_ways $transport
+	link_down
+done
+
+section "nobody there"
+TRANSPORT=() TCP_MEANT=
+link_up --delay 5ms
+launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer beta --timeout 1 \
+	<"$TMP/text"
+finish sender 20
+expect_eq "$STATUS" 1 "exit code when nothing was delivered"
+expect_match "$TMP/sender.err" "$LINES of $LINES messages were not acknowledged" "what it says"
+
+section "wrong usage"
+usage
+usage send
+usage send --id alpha
+usage receive --id alpha
+usage receive --id alpha --listen 80x
+usage receive --id 'two words' --listen $PORT
+usage send --id alpha --to "$B4:0"
+usage send --id alpha --to "$B4" --ack stored
+usage nonsense --id alpha --listen $PORT
+ok "exit code 2, and a reason"
+link_down
