@@ -307,22 +307,24 @@ install: all ## install into DESTDIR/PREFIX
 		$(foreach section,1 3 5 7,$(DESTDIR)$(PREFIX)/share/man/man$(section)) \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/doc/rudp
-	install -m 755 $(BUILD)/rudp $(DESTDIR)$(PREFIX)/bin/rudp
+	install -m 755 $(BUILD)/rudp $(BUILD)/rudpmsg $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/rudp-engine $(DESTDIR)$(LIBDIR)/rudp/rudp-engine
 	install -m 644 $(BUILD)/librudp_engine.so $(BUILD)/librudp_shim.so $(DESTDIR)$(LIBDIR)/rudp/
 	ln -sf rudp/librudp_shim.so $(DESTDIR)$(LIBDIR)/librudp_shim.so
-	install -m 644 $(BUILD)/librudp.a $(DESTDIR)$(LIBDIR)/
+	install -m 644 $(BUILD)/librudp.a $(BUILD)/librudpmsg.a $(DESTDIR)$(LIBDIR)/
 	install -m 644 $(BUILD)/librudp.so $(DESTDIR)$(LIBDIR)/librudp.so.$(SOVERSION)
 	ln -sf librudp.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/librudp.so
-	install -m 644 core/include/rudp/*.h $(DESTDIR)$(PREFIX)/include/rudp/
+	install -m 644 core/include/rudp/*.h messaging/include/rudp/*.h $(DESTDIR)$(PREFIX)/include/rudp/
 	$(foreach page,$(wildcard docs/man/*),install -m 644 $(page) \
 		$(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/ &&) :
 	install -m 644 tools/completion/rudp.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudp
+	install -m 644 tools/completion/rudpmsg.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudpmsg
 	install -m 644 tools/completion/_rudp $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudp
 	install -m 644 docs/rudp.conf.example $(DESTDIR)$(PREFIX)/share/doc/rudp/
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' rudp.pc.in \
-		> $(DESTDIR)$(LIBDIR)/pkgconfig/rudp.pc
+	$(foreach name,rudp rudpmsg,sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
+		$(name).pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$(name).pc &&) :
 	$(renew_loader_cache)
 
 uninstall: ## take out what install put there
@@ -330,8 +332,10 @@ uninstall: ## take out what install put there
 		$(DESTDIR)$(PREFIX)/share/doc/rudp
 	rm -f $(DESTDIR)$(LIBDIR)/librudp_shim.so $(DESTDIR)$(LIBDIR)/librudp.a \
 		$(DESTDIR)$(LIBDIR)/librudp.so* $(DESTDIR)$(LIBDIR)/pkgconfig/rudp.pc \
-		$(DESTDIR)$(PREFIX)/bin/rudp \
+		$(DESTDIR)$(LIBDIR)/librudpmsg.a $(DESTDIR)$(LIBDIR)/pkgconfig/rudpmsg.pc \
+		$(DESTDIR)$(PREFIX)/bin/rudp $(DESTDIR)$(PREFIX)/bin/rudpmsg \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudp \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudpmsg \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudp \
 		$(foreach page,$(notdir $(wildcard docs/man/*)),$(DESTDIR)$(PREFIX)/share/man/man$(patsubst \
 			.%,%,$(suffix $(page)))/$(page))
