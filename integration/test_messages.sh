@@ -141,6 +141,7 @@ usage receive --id alpha --listen 80x
 usage receive --id 'two words' --listen $PORT
 usage send --id alpha --to "$B4:0"
 usage send --id alpha --to "$B4" --ack stored
+[ "$("$BUILD/rudpmsg" --version)" != "" ] || fail "--version says nothing"
 usage nonsense --id alpha --listen $PORT
 ok "exit code 2, and a reason"
 link_down

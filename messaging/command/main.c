@@ -6,7 +6,9 @@
 
 #include "messaging/command/command.h"
 
-const char *argp_program_version = "rudpmsg " RUDP_VERSION_TEXT;
+/* The C library looks for it. */
+__attribute__((visibility("default"))) const char *argp_program_version =
+	"rudpmsg " RUDP_VERSION_TEXT;
 
 enum { OPTION_TCP = 1000, OPTION_FRAMED, OPTION_SIZE, OPTION_STORE };
 

@@ -249,7 +249,7 @@ Test(hub_ends, an_idle_peer_costs_less_than_four_kilobytes)
 	before = mallinfo2().uordblks;
 	for (i = 0; i < PEERS; i++) {
 		handshake = greeting("peer", 1);
-		sprintf(handshake.name, "peer%d", i);
+		snprintf(handshake.name, sizeof handshake.name, "peer%d", i);
 		link = stranger();
 		say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
 		say_message(link, 1);
