@@ -14,15 +14,16 @@ command -v clang >/dev/null || {
 	echo "fuzz: clang is missing (make setup)" >&2
 	exit 1
 }
-flags=(-std=gnu11 -D_GNU_SOURCE -O1 -g -Icore -Itests -fno-omit-frame-pointer
+flags=(-std=gnu11 -D_GNU_SOURCE -O1 -g -I. -Icore -Imessaging/include -Itests -fno-omit-frame-pointer
 	"-fsanitize=fuzzer-no-link,address,undefined" -fno-sanitize-recover=undefined)
 
 library=$out/libfuzzed.a
 objects=()
 for source in core/base/*.c core/proto/*.c core/api/names.c \
-	core/engine/key_file.c core/engine/policy*.c tools/elf.c tools/filter*.c; do
+	core/engine/key_file.c core/engine/policy*.c tools/elf.c tools/filter*.c \
+	messaging/wire.c messaging/inbox.c messaging/outbox.c messaging/hub*.c; do
 	object=$out/${source//\//_}.o
-	if [ ! -e "$object" ] || [ -n "$(find core tools -name '*.[ch]' -newer "$object" -print -quit)" ]; then
+	if [ ! -e "$object" ] || [ -n "$(find core tools messaging -name '*.[ch]' -newer "$object" -print -quit)" ]; then
 		clang "${flags[@]}" -c "$source" -o "$object" || exit 1
 	fi
 	objects+=("$object")
