@@ -119,7 +119,8 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 	deadline = rudp_time_min(deadline, rudp_app_consume_at_ns(engine));
 	deadline = rudp_time_min(deadline, engine->heap.trim_at_ns);
 	deadline = rudp_time_min(deadline, rudp_qlog_deadline_ns(&engine->qlog));
-	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty))
+	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty) ||
+	    !rudp_list_is_empty(&engine->orphan_udps))
 		return 0;
 	if (deadline == RUDP_NEVER)
 		return RUDP_NEVER;
@@ -164,15 +165,16 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	run_conn_events(engine);
 	rudp_race_run_timers(engine);
 	rudp_tcp_flush_all(engine);
+	if (rudp_housekeeping_deadline_ns(engine) <= engine->now_at_ns)
+		rudp_housekeeping(engine);
 	transmit(engine);
+	/* Last: whatever was done above may have left a socket without a use, and no event tells. */
 	rudp_udp_close_orphans(engine);
 	rudp_qlog_run(&engine->qlog);
 	/* A thread's heap is its program's. */
 	if (!engine->stays)
 		rudp_heap_look(&engine->heap, rudp_endpoint_rest_count(engine->ep),
 			       engine->now_at_ns);
-	if (rudp_housekeeping_deadline_ns(engine) <= engine->now_at_ns)
-		rudp_housekeeping(engine);
 }
 
 /*

@@ -12,12 +12,14 @@ int64_t rudp_conn_pto_ns(const struct rudp_conn *conn)
 
 void rudp_conn_start_time_wait(struct rudp_conn *conn, int64_t now_at_ns)
 {
+	int64_t span_ns;
+
 	if (conn->state != RUDP_STATE_TIME_WAIT) {
 		rudp_conn_enter(conn, RUDP_STATE_TIME_WAIT);
 		conn->time_wait_end_ns = now_at_ns + RUDP_TIME_WAIT_MAX_NS;
 	}
-	conn->close_at_ns = rudp_time_min(
-		now_at_ns + RUDP_TIME_WAIT_PTOS * rudp_conn_pto_ns(conn), conn->time_wait_end_ns);
+	span_ns = rudp_time_max(RUDP_TIME_WAIT_PTOS * rudp_conn_pto_ns(conn), RUDP_TIME_WAIT_MIN_NS);
+	conn->close_at_ns = rudp_time_min(now_at_ns + span_ns, conn->time_wait_end_ns);
 }
 
 static int64_t or_default(int64_t value_ns, int64_t default_ns)
@@ -36,6 +38,13 @@ static bool owes_delivery(const struct rudp_conn *conn)
 	const struct rudp_sendbuf *buf = &conn->sendbuf;
 
 	return rudp_sendbuf_unacked(buf) > 0 || (buf->fin_wanted && !buf->fin_acked);
+}
+
+/* The peer has said all, has all, and may be gone: only our FIN is unanswered, and no program waits. */
+static bool is_only_fin_left(const struct rudp_conn *conn)
+{
+	return conn->user_closed && rudp_sendbuf_unacked(&conn->sendbuf) == 0 &&
+	       (conn->state == RUDP_STATE_LAST_ACK || conn->state == RUDP_STATE_CLOSING);
 }
 
 /* TCP_USER_TIMEOUT counts from the first SYN on, as in Linux. */
@@ -58,6 +67,8 @@ static int64_t give_up_at_ns(const struct rudp_conn *conn)
 		return RUDP_NEVER;
 	if (!owes_delivery(conn))
 		return conn->progress_at_ns + RUDP_IDLE_TIMEOUT_NS;
+	if (is_only_fin_left(conn))
+		return conn->progress_at_ns + RUDP_LAST_ACK_NS;
 	return conn->progress_at_ns + or_default(conn->options.user_timeout_ns, RUDP_USER_TIMEOUT_NS);
 }
 
