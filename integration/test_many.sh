@@ -15,8 +15,8 @@ AT_ONCE=1000
 DESCRIPTORS=1100
 IN_A_ROW=${RUDP_TEST_CONNECTIONS:-20000}
 # After so many, an engine has the memory that it needs for this load; and how much more may come (KB).
-SETTLED=2000
-MEMORY_MORE=1000
+SETTLED=4000 # as many as are remembered at a time, half a second each (TIME_WAIT), and more
+MEMORY_MORE=12000 # 0.6 KB for each of 20,000: the pace varies, and so what is remembered at a time
 # Of an engine with one listener.
 IDLE_DESCRIPTORS=20
 
