@@ -28,6 +28,7 @@ struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int
 	hub->run = rudpmsg_hub_random(hub);
 	rudp_list_init(&hub->sender_ages);
 	rudp_list_init(&hub->links);
+	rudp_list_init(&hub->strangers);
 	rudp_list_init(&hub->to_dial);
 	rudp_list_init(&hub->to_write);
 	rudp_list_init(&hub->to_read);
@@ -40,17 +41,6 @@ struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int
 	hub->quiet.kind = TIMER_QUIET;
 	rudp_timer_wheel_init(&hub->wheel, now_at_ns);
 	return hub;
-}
-
-static void free_senders(struct rudpmsg_hub *hub)
-{
-	struct sender *sender, *next;
-
-	HASH_ITER(hh, hub->senders, sender, next)
-	{
-		HASH_DEL(hub->senders, sender);
-		free(sender);
-	}
 }
 
 void rudpmsg_hub_free(struct rudpmsg_hub *hub)
@@ -68,7 +58,7 @@ void rudpmsg_hub_free(struct rudpmsg_hub *hub)
 		free(RUDP_LIST_OWNER(link, struct ticket, all));
 	while ((link = rudp_list_pop(&hub->farewells)))
 		free(RUDP_LIST_OWNER(link, struct farewell, all));
-	free_senders(hub);
+	rudpmsg_senders_free_all(hub);
 	free(hub);
 }
 

@@ -69,8 +69,7 @@ void rudpmsg_hub_on_ended(struct rudpmsg_hub *hub, struct rudpmsg_link *link, in
 /* What to write to the link, in at most count pieces; 0: nothing. Valid until the hub is called
  * again. */
 int rudpmsg_hub_write_next(struct rudpmsg_link *link, struct iovec *iov, int count);
-void rudpmsg_hub_on_written(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes,
-			    int64_t now_at_ns);
+void rudpmsg_hub_on_written(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes);
 
 /* The lists. Each call takes one out; NULL: empty. */
 struct rudpmsg_link *rudpmsg_hub_next_dial(struct rudpmsg_hub *hub);

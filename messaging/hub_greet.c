@@ -65,7 +65,7 @@ static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rud
 	if (!link->is_dialed)
 		conn->known_link = link->number;
 	if (conn->peer_stream != peer->stream)
-		rudpmsg_conn_take_stream(hub, conn, peer->stream);
+		rudpmsg_conn_take_stream(conn, peer->stream);
 	hub->stats.messages_resent += rudpmsg_outbox_on_link(&conn->outbox);
 	if (peer->peer_stream == conn->stream)
 		rudpmsg_conn_on_answered(hub, conn,

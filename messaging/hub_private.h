@@ -2,8 +2,10 @@
 /*
  * hub_private - the inside of a hub, for hub*.c only.
  *
- * hub.c (making, ending, lists), hub_conn.c (connections and the application's verbs), hub_dial.c
- * (attempts, retries), hub_greet.c (handshakes), hub_link.c (bytes in and out), hub_events.c.
+ * hub.c (making, ending, lists), hub_conn.c (connections), hub_messages.c (the application's
+ * verbs), hub_senders.c (whom to know again), hub_dial.c (attempts, retries), hub_greet.c
+ * (handshakes), hub_link.c (states of a link), hub_bytes.c (what goes in and out of it),
+ * hub_events.c.
  */
 #ifndef RUDPMSG_HUB_PRIVATE_H
 #define RUDPMSG_HUB_PRIVATE_H
@@ -15,8 +17,9 @@
 #define CONTROL_BYTES 1024 /* frames that are not messages, waiting in a link to be written */
 #define BYE_NS (2 * RUDP_NS_PER_S) /* for a last word to be written */
 #define QUIET_NS RUDP_NS_PER_S     /* without messages for so long: memory is given back */
-#define FAREWELLS_MAX 4096 /* events of connections that are gone, if nobody asks: oldest dropped  \
-			    */
+#define FAREWELLS_MAX                                                                              \
+	4096 /* events of connections that are gone, if nobody asks: oldest dropped                \
+	      */
 
 #define LINK_STATES(X)                                                                             \
 	X(DIALING)    /* the stream is not open */                                                 \
@@ -41,6 +44,7 @@ struct hub_timer {
 
 struct rudpmsg_link {
 	struct rudp_list all;                      /* hub->links */
+	struct rudp_list stranger;                 /* hub->strangers, as long as it is one */
 	struct rudp_list dial, write, read, close; /* the lists of things to do */
 	struct hub_timer timer;                    /* end of patience: handshake, last word */
 	enum link_state state;
@@ -123,7 +127,7 @@ struct rudpmsg_hub {
 	struct sender *senders;
 	struct rudp_list sender_ages; /* the one silent longest first */
 	unsigned sender_count, stranger_count;
-	struct rudp_list links; /* oldest first */
+	struct rudp_list links, strangers; /* oldest first */
 	struct rudp_list to_dial, to_write, to_read, to_close;
 	struct rudp_list eventful, readable, tickets, farewells, busy;
 	struct hub_timer quiet;
@@ -140,28 +144,38 @@ uint64_t rudpmsg_hub_random(struct rudpmsg_hub *hub);
 /* RUDP_NEVER cancels. */
 void rudpmsg_hub_arm(struct rudpmsg_hub *hub, struct hub_timer *timer, int64_t deadline_at_ns);
 
+/* hub_senders.c */
+
+/* How far its stream has come, so that what comes again after all is known. Without memory it is
+ * not. */
+void rudpmsg_sender_remember(struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn);
+void rudpmsg_sender_recall(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
+void rudpmsg_senders_free_all(struct rudpmsg_hub *hub);
+
 /* hub_conn.c */
 struct rudpmsg_conn *rudpmsg_conn_new(struct rudpmsg_hub *hub, const char *name, int *error);
 void rudpmsg_conn_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason);
 /* The same, but what has come and been acknowledged is the application's first. */
 void rudpmsg_conn_leave(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason);
-/* Messages of the connection have failed, up to id. */
-void rudpmsg_conn_on_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t count,
-			    uint64_t id, int reason);
 void rudpmsg_conn_note_active(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 			      int64_t now_at_ns);
 void rudpmsg_hub_on_quiet(struct rudpmsg_hub *hub, int64_t now_at_ns);
 /* While the node closes links are made for what is queued, only. */
 bool rudpmsg_conn_may_link(const struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn);
-void rudpmsg_conn_note_readable(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
-void rudpmsg_conn_on_answered(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t count);
-void rudpmsg_conn_take_stream(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t stream);
-/* All up to it has been acknowledged, or is to be. */
-uint64_t rudpmsg_conn_acknowledged(const struct rudpmsg_conn *conn);
 void rudpmsg_conn_free_all(struct rudpmsg_hub *hub);
 
+/* hub_messages.c */
+void rudpmsg_conn_note_readable(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
+void rudpmsg_conn_on_answered(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t count);
+/* The peer has begun to count anew. */
+void rudpmsg_conn_take_stream(struct rudpmsg_conn *conn, uint64_t stream);
+/* All up to it has been acknowledged, or is to be. */
+uint64_t rudpmsg_conn_acknowledged(const struct rudpmsg_conn *conn);
+/* Messages of the connection have failed, up to id. */
+void rudpmsg_conn_on_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t count,
+			    uint64_t id, int reason);
+
 /* hub_dial.c */
-struct rudpmsg_link *rudpmsg_link_new(struct rudpmsg_hub *hub, enum link_state state);
 int rudpmsg_conn_dial(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_t now_at_ns);
 void rudpmsg_conn_on_retry(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_t now_at_ns);
 void rudpmsg_conn_retry_later(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
@@ -184,6 +198,7 @@ void rudpmsg_link_on_ack_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link 
 				   const struct rudpmsg_frame *frame, int64_t now_at_ns);
 
 /* hub_link.c */
+struct rudpmsg_link *rudpmsg_link_new(struct rudpmsg_hub *hub, enum link_state state);
 void rudpmsg_link_enter(struct rudpmsg_hub *hub, struct rudpmsg_link *link, enum link_state next,
 			int64_t deadline_at_ns);
 /* Ends it with a last word where its state allows one; its connection is not told. */
@@ -195,13 +210,20 @@ void rudpmsg_link_want_write(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 /* Room in the control frames that wait; NULL: too many (the peer does not read). */
 uint8_t *rudpmsg_link_control_room(struct rudpmsg_link *link, size_t bytes);
 void rudpmsg_link_control_commit(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes);
-/* Gives back its chunk when nothing is in it. Returns false: something is. */
-bool rudpmsg_link_trim(struct rudpmsg_link *link);
+/* ACKs are merged: one is written when there is something new to say and the link can take it. */
+void rudpmsg_link_add_ack(struct rudpmsg_link *link);
+/* The peer has broken the protocol, in whatever state. */
+void rudpmsg_link_on_wrong(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+			   enum rudpmsg_reason reason, int64_t now_at_ns);
 /* Patience is over. */
 void rudpmsg_link_on_time(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now_at_ns);
 /* A READY link has broken: its connection goes on without. error is a positive errno value. */
 void rudpmsg_link_on_broken(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int error,
 			    int64_t now_at_ns);
+
+/* hub_bytes.c */
+/* Gives back its chunk when nothing is in it. Returns false: something is. */
+bool rudpmsg_link_trim(struct rudpmsg_link *link);
 
 /* hub_events.c */
 void rudpmsg_conn_event(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,

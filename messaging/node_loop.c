@@ -122,7 +122,7 @@ static void write_some(struct rudpmsg_node *node, struct rudpmsg_link *link)
 		n = node->transport->write(stream->watch.fd, iov, count);
 		if (n <= 0)
 			break;
-		rudpmsg_hub_on_written(node->hub, link, (size_t)n, rudpmsg_now_ns());
+		rudpmsg_hub_on_written(node->hub, link, (size_t)n);
 	}
 	/* What the peer said before it went is still to be read: the reader ends the link. */
 	stream->cannot_write =

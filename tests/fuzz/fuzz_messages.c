@@ -40,7 +40,7 @@ static void hear(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now
 			assert(rudpmsg_handshake_read(&frame, &handshake) == RUDPMSG_WIRE_OK);
 			our_link = handshake.link;
 		}
-		rudpmsg_hub_on_written(hub, link, bytes, now_ns);
+		rudpmsg_hub_on_written(hub, link, bytes);
 	}
 }
 

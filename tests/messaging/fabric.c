@@ -192,7 +192,7 @@ static void move_out(struct fabric *fabric, struct fabric_pipe *pipe, unsigned s
 		written += part;
 	}
 	if (written > 0)
-		rudpmsg_hub_on_written(hub, end->link, written, fabric->now_ns);
+		rudpmsg_hub_on_written(hub, end->link, written);
 }
 
 static void move_in(struct fabric *fabric, struct fabric_pipe *pipe, unsigned side)

@@ -65,7 +65,7 @@ static inline void hear(struct rudpmsg_link *link)
 			said_bytes += iov[i].iov_len;
 			written += iov[i].iov_len;
 		}
-		rudpmsg_hub_on_written(hub, link, written, now_ns);
+		rudpmsg_hub_on_written(hub, link, written);
 	}
 }
 

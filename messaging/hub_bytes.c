@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes in and out of a link: frames are parsed in place, and written from where they lie. */
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "messaging/hub_private.h"
+
+#define READ_ROOM_MIN_BYTES 4096
+
+/* ---- in ---- */
+
+/* A link whose application is behind is not read: the stream's flow control holds the peer back. */
+static bool is_behind(const struct rudpmsg_hub *hub, const struct rudpmsg_link *link)
+{
+	return link->state == LINK_READY &&
+	       link->conn->inbox.bytes >= hub->config.limits.unread_bytes_max;
+}
+
+/* A chunk with room behind what is not parsed yet; the rest of a frame moves to the new one. */
+static bool ensure_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
+{
+	struct rudpmsg_chunk *old = link->chunk, *chunk;
+	size_t rest = old ? old->used - link->parsed : 0, wanted = 0;
+	struct rudpmsg_frame frame;
+
+	if (old && old->size - old->used >= READ_ROOM_MIN_BYTES)
+		return true;
+	if (old && rest == 0 && old->references == 1) {
+		old->used = link->parsed = 0;
+		return true;
+	}
+	if (rest > 0 && rudpmsg_frame_read(old->bytes + link->parsed, rest,
+					   hub->config.limits.message_bytes_max, &frame,
+					   &wanted) != RUDPMSG_WIRE_MORE)
+		wanted = 0; /* held back before it was parsed */
+	chunk = rudpmsg_chunk_new((wanted > rest ? wanted : rest) + RUDPMSG_CHUNK_BYTES);
+	if (!chunk)
+		return false;
+	if (rest > 0)
+		memcpy(chunk->bytes, old->bytes + link->parsed, rest);
+	chunk->used = rest;
+	link->parsed = 0;
+	link->chunk = chunk;
+	rudpmsg_chunk_put(old);
+	return true;
+}
+
+bool rudpmsg_link_trim(struct rudpmsg_link *link)
+{
+	struct rudpmsg_chunk *chunk = link->chunk;
+
+	if (!chunk)
+		return true;
+	if (link->parsed < chunk->used || chunk->references > 1)
+		return false;
+	rudpmsg_chunk_put(chunk);
+	link->chunk = NULL;
+	link->parsed = 0;
+	return true;
+}
+
+size_t rudpmsg_hub_read_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link, uint8_t **room)
+{
+	if (link->state == LINK_ENDED || link->state == LINK_DIALING)
+		return 0;
+	if (is_behind(hub, link) || !ensure_room(hub, link)) {
+		link->is_held = true;
+		return 0;
+	}
+	*room = link->chunk->bytes + link->chunk->used;
+	return link->chunk->size - link->chunk->used;
+}
+
+static void on_message(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+		       const struct rudpmsg_frame *frame, int64_t now_at_ns)
+{
+	struct rudpmsg_conn *conn = link->conn;
+	uint64_t id;
+	int rc;
+
+	if (rudpmsg_id_read(frame, &id) != RUDPMSG_WIRE_OK || id == 0) {
+		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		return;
+	}
+	rc = rudpmsg_inbox_add(&conn->inbox, id, frame->content + sizeof id,
+			       (uint32_t)(frame->length - sizeof id), link->chunk);
+	if (rc == -ENOMEM) {
+		/* Not taken, not acknowledged: it comes again on the next link. */
+		rudpmsg_link_on_broken(hub, link, ENOMEM, now_at_ns);
+		return;
+	}
+	if (rc == -EEXIST)
+		hub->stats.messages_duplicate++;
+	else
+		hub->stats.messages_received++;
+	rudpmsg_link_want_write(hub, link); /* an ACK may be due */
+	rudpmsg_conn_note_active(hub, conn, now_at_ns);
+	if (rc == 0)
+		rudpmsg_conn_note_readable(hub, conn);
+}
+
+static void on_ack(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+		   const struct rudpmsg_frame *frame, int64_t now_at_ns)
+{
+	uint64_t id;
+	int64_t count;
+
+	if (rudpmsg_id_read(frame, &id) != RUDPMSG_WIRE_OK ||
+	    (count = rudpmsg_outbox_on_ack(&link->conn->outbox, id)) < 0) {
+		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		return;
+	}
+	rudpmsg_conn_on_answered(hub, link->conn, (uint64_t)count);
+}
+
+static void on_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+		     const struct rudpmsg_frame *frame, int64_t now_at_ns)
+{
+	uint8_t reason = RUDPMSG_REASON_NONE;
+
+	rudpmsg_reason_read(frame, &reason);
+	if (reason == RUDPMSG_REASON_GOODBYE) {
+		struct rudpmsg_conn *conn = link->conn;
+
+		rudpmsg_link_end(hub, link);
+		conn->link = NULL;
+		rudpmsg_conn_leave(hub, conn, ECONNABORTED);
+		return;
+	}
+	rudpmsg_link_on_broken(hub, link, rudpmsg_reason_error(reason), now_at_ns);
+}
+
+static void on_refuse(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+		      const struct rudpmsg_frame *frame, int64_t now_at_ns)
+{
+	uint8_t reason = RUDPMSG_REASON_PROTOCOL;
+
+	rudpmsg_reason_read(frame, &reason);
+	hub->stats.links_refused++;
+	rudpmsg_link_on_failed(hub, link, (enum rudpmsg_reason)reason, 0, now_at_ns);
+}
+
+static void on_who(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now_at_ns)
+{
+	/* An ACK_HANDSHAKE must find room behind it: nothing may be written in between. */
+	uint8_t *room = rudpmsg_link_control_room(link, 2 * RUDPMSG_HANDSHAKE_BYTES_MAX);
+
+	if (!room) {
+		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		return;
+	}
+	rudpmsg_link_control_commit(hub, link, rudpmsg_iam_write(room, hub->config.name));
+}
+
+static bool may_come(enum link_state state, enum rudpmsg_frame_type type)
+{
+	switch (type) {
+	case RUDPMSG_FRAME_HANDSHAKE:
+		return state == LINK_STRANGER || state == LINK_READY;
+	case RUDPMSG_FRAME_WHO:
+		return state == LINK_STRANGER;
+	case RUDPMSG_FRAME_IAM:
+		return state == LINK_ASKING;
+	case RUDPMSG_FRAME_ACK_HANDSHAKE:
+		return state == LINK_GREETING;
+	case RUDPMSG_FRAME_REFUSE:
+		return state == LINK_ASKING || state == LINK_GREETING;
+	case RUDPMSG_FRAME_MESSAGE:
+	case RUDPMSG_FRAME_ACK:
+	case RUDPMSG_FRAME_CLOSE:
+		return state == LINK_READY;
+	}
+	return false;
+}
+
+static void on_frame(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+		     const struct rudpmsg_frame *frame, int64_t now_at_ns)
+{
+	if (!may_come(link->state, frame->type)) {
+		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		return;
+	}
+	switch (frame->type) {
+	case RUDPMSG_FRAME_HANDSHAKE:
+		rudpmsg_link_on_handshake(hub, link, frame, now_at_ns);
+		break;
+	case RUDPMSG_FRAME_ACK_HANDSHAKE:
+		rudpmsg_link_on_ack_handshake(hub, link, frame, now_at_ns);
+		break;
+	case RUDPMSG_FRAME_REFUSE:
+		on_refuse(hub, link, frame, now_at_ns);
+		break;
+	case RUDPMSG_FRAME_MESSAGE:
+		on_message(hub, link, frame, now_at_ns);
+		break;
+	case RUDPMSG_FRAME_ACK:
+		on_ack(hub, link, frame, now_at_ns);
+		break;
+	case RUDPMSG_FRAME_CLOSE:
+		on_close(hub, link, frame, now_at_ns);
+		break;
+	case RUDPMSG_FRAME_WHO:
+		on_who(hub, link, now_at_ns);
+		break;
+	case RUDPMSG_FRAME_IAM:
+		rudpmsg_link_on_iam(hub, link, frame, now_at_ns);
+		break;
+	}
+}
+
+/* Frames that are complete, until the link ends or its reader is behind. */
+static void parse(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now_at_ns)
+{
+	enum rudpmsg_wire_verdict verdict;
+	struct rudpmsg_frame frame;
+	size_t used;
+
+	while (link->state != LINK_ENDED && link->state != LINK_SAYING_BYE &&
+	       !is_behind(hub, link)) {
+		verdict = rudpmsg_frame_read(link->chunk->bytes + link->parsed,
+					     link->chunk->used - link->parsed,
+					     hub->config.limits.message_bytes_max, &frame, &used);
+		if (verdict == RUDPMSG_WIRE_MORE)
+			return;
+		if (verdict != RUDPMSG_WIRE_OK) {
+			rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+			return;
+		}
+		link->parsed += used;
+		on_frame(hub, link, &frame, now_at_ns);
+	}
+	if (link->state == LINK_READY)
+		link->is_held = true;
+}
+
+void rudpmsg_hub_on_read(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes,
+			 int64_t now_at_ns)
+{
+	if (link->state == LINK_ENDED || link->state == LINK_SAYING_BYE)
+		return; /* the room is used again */
+	if (!link->chunk)
+		return; /* held back before anything was read */
+	link->chunk->used += bytes;
+	parse(hub, link, now_at_ns);
+}
+
+/* ---- out ---- */
+
+static int add_control(struct rudpmsg_link *link, struct iovec *iov)
+{
+	size_t bytes = link->control_end - link->control_start;
+
+	if (bytes == 0)
+		return 0;
+	iov[0] = (struct iovec){link->control + link->control_start, bytes};
+	return 1;
+}
+
+int rudpmsg_hub_write_next(struct rudpmsg_link *link, struct iovec *iov, int count)
+{
+	struct rudpmsg_outbox *outbox;
+	size_t rest;
+	int used;
+
+	assert(count >= 3);
+	if (link->state == LINK_ENDED || link->state == LINK_DIALING)
+		return 0;
+	if (link->state != LINK_READY)
+		return add_control(link, iov);
+	outbox = &link->conn->outbox;
+	rest = rudpmsg_outbox_frame_rest(outbox);
+	if (rest > 0)
+		return rudpmsg_outbox_next(outbox, rest, iov);
+	rudpmsg_link_add_ack(link);
+	used = add_control(link, iov);
+	return used + rudpmsg_outbox_next(outbox, RUDPMSG_WRITE_BYTES, iov + used);
+}
+
+void rudpmsg_hub_on_written(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes)
+{
+	size_t control = link->control_end - link->control_start;
+
+	if (link->state == LINK_ENDED)
+		return;
+	if (link->state == LINK_READY && rudpmsg_outbox_is_in_frame(&link->conn->outbox))
+		control = 0;
+	if (control > bytes)
+		control = bytes;
+	link->control_start += control;
+	if (link->control_start == link->control_end)
+		link->control_start = link->control_end = 0;
+	if (link->state == LINK_READY)
+		rudpmsg_outbox_on_written(&link->conn->outbox, bytes - control);
+	else if (link->state == LINK_SAYING_BYE && link->control_end == 0 && !link->has_stood)
+		rudpmsg_link_end(hub, link);
+}
