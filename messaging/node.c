@@ -43,6 +43,18 @@ int64_t rudpmsg_until_ns(int64_t timeout_ns)
 	return timeout_ns > RUDP_NEVER - 1 - now_ns ? RUDP_NEVER : now_ns + timeout_ns;
 }
 
+int rudpmsg_thread_start(pthread_t *thread, void *(*run)(void *), void *context)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(thread, NULL, run, context);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -rc;
+}
+
 /* ---- telling and waiting ---- */
 
 void rudpmsg_node_wake(struct rudpmsg_node *node)
@@ -203,19 +215,6 @@ static void close_descriptors(struct rudpmsg_node *node)
 		close(node->nudge_fd);
 }
 
-/* The host program's signals are none of our threads' business. */
-static int start_loop(struct rudpmsg_node *node)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&node->loop, NULL, rudpmsg_node_loop, node);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -rc;
-}
-
 int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 		      const struct rudpmsg_options *options, char text[RUDPMSG_ERROR_TEXT_SIZE])
 {
@@ -252,7 +251,7 @@ int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 	node->hub = rudpmsg_hub_new(&config, rudpmsg_now_ns());
 	if (!node->hub)
 		goto free_node;
-	rc = start_loop(node);
+	rc = rudpmsg_thread_start(&node->loop, rudpmsg_node_loop, node);
 	if (rc < 0)
 		goto free_hub;
 	*out = node;
@@ -390,7 +389,7 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port)
 	if (rc)
 		return rc == EAI_MEMORY ? -ENOMEM : -EHOSTUNREACH;
 	for (at = addresses; at; at = at->ai_next) {
-		fd = node->transport->listen(at->ai_addr, at->ai_addrlen);
+		fd = rudpmsg_transport_listen(node->transport, at->ai_addr, at->ai_addrlen);
 		rc = fd < 0 ? fd : add_listener(node, fd);
 		if (rc == 0)
 			listening++;

@@ -24,7 +24,7 @@ static bool read_once(struct rudpmsg_node *node, struct stream *stream)
 		(void)rudpmsg_stream_watch(node, stream, false, stream->wants_out);
 		return false;
 	}
-	n = node->transport->read(stream->watch.fd, room, size);
+	n = rudpmsg_transport_read(node->transport, stream->watch.fd, room, size);
 	if (n == -EAGAIN || n == -EINTR)
 		return false;
 	pthread_mutex_lock(&node->lock);
@@ -48,7 +48,7 @@ static void read_some(struct rudpmsg_node *node, struct stream *stream)
 
 static void accept_one(struct rudpmsg_node *node, int fd)
 {
-	struct stream *stream = rudpmsg_stream_new(node, fd);
+	struct stream *stream = rudpmsg_stream_new(fd);
 
 	if (!stream) {
 		node->transport->close(fd);
@@ -86,7 +86,7 @@ static void accept_some(struct rudpmsg_node *node, const struct watch *listener)
 	int fd, i;
 
 	for (i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		fd = node->transport->accept(listener->fd);
+		fd = rudpmsg_transport_accept(node->transport, listener->fd);
 		if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS)
 			node->accept_at_ns = rudpmsg_now_ns() + ACCEPT_PAUSE_NS;
 		if (fd < 0)
@@ -119,7 +119,7 @@ static void write_some(struct rudpmsg_node *node, struct rudpmsg_link *link)
 	if (!stream || stream->watch.fd < 0 || stream->is_dialing || stream->cannot_write)
 		return;
 	while ((count = rudpmsg_hub_write_next(link, iov, 3)) > 0) {
-		n = node->transport->write(stream->watch.fd, iov, count);
+		n = rudpmsg_transport_write(node->transport, stream->watch.fd, iov, count);
 		if (n <= 0)
 			break;
 		rudpmsg_hub_on_written(node->hub, link, (size_t)n);

@@ -74,6 +74,9 @@ struct rudpmsg_node {
 };
 
 int64_t rudpmsg_now_ns(void);
+/* As pthread_create; the thread blocks all signals: the host program's are none of its business.
+ * Returns 0 or a negative errno value. */
+int rudpmsg_thread_start(pthread_t *thread, void *(*run)(void *), void *context);
 /* The instant at which a timeout of rudp/msg.h is over. */
 int64_t rudpmsg_until_ns(int64_t timeout_ns);
 
@@ -85,7 +88,7 @@ int rudpmsg_node_wait(struct rudpmsg_node *node, struct waiters *waiters, int64_
 
 void *rudpmsg_node_loop(void *node);
 
-struct stream *rudpmsg_stream_new(struct rudpmsg_node *node, int fd);
+struct stream *rudpmsg_stream_new(int fd);
 /* With neither it leaves the set: a stream that is over would wake the loop for ever. */
 int rudpmsg_stream_watch(struct rudpmsg_node *node, struct stream *stream, bool in, bool out);
 void rudpmsg_stream_free(struct rudpmsg_node *node, struct stream *stream);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of hosts are looked up in a thread of its own: getaddrinfo may take its time. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "messaging/node_private.h"
@@ -43,26 +42,16 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* The host program's signals are none of our threads' business. */
-static int start(struct rudpmsg_node *node)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&node->resolver, NULL, run, node);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	node->has_resolver = rc == 0;
-	return -rc;
-}
-
 int rudpmsg_resolve(struct rudpmsg_node *node, struct stream *stream)
 {
-	int rc = node->has_resolver ? 0 : start(node);
+	int rc;
 
-	if (rc < 0)
-		return rc;
+	if (!node->has_resolver) {
+		rc = rudpmsg_thread_start(&node->resolver, run, node);
+		if (rc < 0)
+			return rc;
+		node->has_resolver = true;
+	}
 	pthread_mutex_lock(&node->lock);
 	rudp_list_append(&node->to_resolve, &stream->resolved);
 	pthread_cond_signal(&node->to_resolve_cond);

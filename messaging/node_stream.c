@@ -8,11 +8,10 @@
 
 #include "messaging/node_private.h"
 
-struct stream *rudpmsg_stream_new(struct rudpmsg_node *node, int fd)
+struct stream *rudpmsg_stream_new(int fd)
 {
 	struct stream *stream = calloc(1, sizeof *stream);
 
-	(void)node;
 	if (!stream)
 		return NULL;
 	stream->watch.kind = WATCH_STREAM;
@@ -77,7 +76,8 @@ static void try_next(struct rudpmsg_node *node, struct stream *stream, int error
 	drop_descriptor(node, stream);
 	while ((address = stream->next)) {
 		stream->next = address->ai_next;
-		rc = node->transport->dial(address->ai_addr, address->ai_addrlen, &fd);
+		rc = rudpmsg_transport_dial(node->transport, address->ai_addr, address->ai_addrlen,
+					    &fd);
 		if (rc < 0 && rc != -EINPROGRESS) {
 			error = -rc;
 			continue;
@@ -98,7 +98,7 @@ static void try_next(struct rudpmsg_node *node, struct stream *stream, int error
 
 void rudpmsg_stream_on_dial_event(struct rudpmsg_node *node, struct stream *stream)
 {
-	int rc = node->transport->dial_result(stream->watch.fd);
+	int rc = rudpmsg_transport_dial_result(node->transport, stream->watch.fd);
 
 	if (rc == -EINPROGRESS)
 		return;
@@ -128,7 +128,7 @@ void rudpmsg_stream_dial(struct rudpmsg_node *node, struct rudpmsg_link *link)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
 				 .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
-	struct stream *stream = rudpmsg_stream_new(node, -1);
+	struct stream *stream = rudpmsg_stream_new(-1);
 	char port[8];
 	int rc;
 
