@@ -56,6 +56,7 @@ TOOLS_SRC := $(wildcard tools/*.c)
 LINKEM_SRC := $(wildcard integration/linkem/*.c)
 MSG_SRC := $(wildcard messaging/*.c)
 MSG_COMMAND_SRC := $(wildcard messaging/command/*.c)
+CONVERSATION_MODEL_SRC := $(wildcard conversation/irc/*.c conversation/model/*.c)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -65,7 +66,7 @@ CRYPTO_HIDDEN := $(if $(SAN),-lcrypto,-Wl,--exclude-libs,ALL -l:libcrypto.a -Wl,
 
 PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engine.so \
 	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp $(BUILD)/librudpmsg.a $(BUILD)/rudpmsg
-UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging)
+UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging conversation)
 
 .PHONY: all help setup demo check check-unit check-sim check-threads check-behaviour check-economy \
 	check-fuzz check-style check-integration sim fuzz soak bench bench-quick bench-docs install \
@@ -119,6 +120,10 @@ $(BUILD)/librudpmsg.a: $(call obj,$(MSG_SRC))
 	$(archive)
 $(BUILD)/rudpmsg: $(call obj,$(MSG_COMMAND_SRC)) $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
+
+# The third storey: the conversation without its sockets. Hashes and timers come from librudp.
+$(BUILD)/libconversation-model.a: $(call obj,$(CONVERSATION_MODEL_SRC))
+	$(archive)
 
 $(BUILD)/rudp-engine: $(call obj,core/engine/host_process.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a
@@ -184,6 +189,10 @@ $(BUILD)/tests/linkem: $(call tests_of,linkem) \
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
 $(BUILD)/tests/messaging: $(call tests_of,messaging) $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -pthread -ldl
+$(BUILD)/tests/conversation: $(call tests_of,conversation) $(BUILD)/libconversation-model.a \
+		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -pthread -ldl
 $(BUILD)/tests/sim: $(call tests_of,sim) $(call obj,$(wildcard core/engine/qlog*.c)) $(BUILD)/libproto.a \

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model - the conversation itself: who is there, who is where, what everybody is told.
+ *
+ * Events come in (a client has connected, said a line, gone; a password was right; it is now), and
+ * calls go out (give this text to these, close that one, look up a password). No socket, thread,
+ * clock or randomness of its own, so the tests run it with mock clients in virtual time.
+ * docs/conversation.md has the rules of the conversation.
+ *
+ * Source   modern-irc (RFC 1459, RFC 2812 as they are spoken today), IRCv3.
+ * Threads  none: one owner at a time, who makes all calls and implements all of apo_model_calls.
+ *          Only texts (text.h) leave that thread.
+ * Memory   without it the event is as if it had not happened to others; the client whose event it
+ *          was is closed with "Out of memory".
+ * Hashes   are keyed: rudp_table_set_key (base/table.h) with random bytes must come before the
+ *          first model.
+ */
+#ifndef APO_MODEL_H
+#define APO_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/time.h"
+#include "conversation/model/text.h"
+
+#define APO_WORKERS_MAX 256
+#define APO_SLOTS_MAX (1u << 24) /* of a worker */
+
+/*
+ * Who a connection is, in both directions. The worker chooses: a slot that is used again gets
+ * another generation. What is said to one that has gone finds another generation (or nobody), and
+ * is dropped.
+ */
+struct apo_peer {
+	uint32_t worker : 8;
+	uint32_t slot : 24;
+	uint32_t generation;
+};
+
+struct apo_model;
+
+/* ---- configuration ---- */
+
+struct apo_operator {
+	const char *name;
+	const char *password_hash; /* given to check_password as it is */
+	const char *mask;          /* "user@host" with wildcards, of those who may; NULL: anybody */
+};
+
+/*
+ * What the configuration file says. The model keeps the pointer and what it points to is not
+ * changed: it is replaced as a whole (apo_model_configure). Strings are never NULL where nothing is
+ * said of it. What is shortened by new limits stays as long as it is.
+ */
+struct apo_model_config {
+	const char *server_name; /* a valid host name with a dot: the source of all that the server
+				    says */
+	const char *network;     /* one word */
+	const char *description;
+	const char *version;       /* one word, "apollonion-0.1.0" */
+	const char *password_hash; /* that PASS must meet; NULL: none */
+	const char *const *motd;   /* lines; longer ones are cut */
+	size_t motd_count;         /* 0: there is none (422) */
+	const struct apo_operator *operators;
+	size_t operator_count;
+	const char *admin_location, *admin_organisation, *admin_email; /* NULL: nothing is said */
+
+	/* Security of the transport (IRCv3 sts): 0 is not told. */
+	uint16_t sts_port;
+	uint32_t sts_duration_s;
+	bool plain_passwords; /* SASL PLAIN also where the connection is not secure */
+
+	/* Lengths in bytes, without terminators. apo_model_config_check knows their bounds. */
+	unsigned nick_len_max, user_len_max, real_len_max, channel_len_max, topic_len_max,
+		away_len_max, kick_len_max, key_len_max;
+
+	unsigned clients_max;  /* registered or not; more are closed with a reason */
+	unsigned channels_max; /* at once, of all */
+	unsigned channels_per_client_max;
+	unsigned list_entries_max; /* of b, e and I of a channel together */
+	unsigned monitor_max;      /* names that a client watches */
+	unsigned invites_max;      /* that wait for a client; the oldest goes */
+	unsigned targets_max;      /* of PRIVMSG, NOTICE, KICK ... in one line */
+	unsigned modes_max;        /* with a parameter in one line */
+	unsigned whowas_max;       /* names remembered; the oldest goes */
+	unsigned who_replies_max;  /* of a WHO with a pattern, when its sender is no operator */
+	unsigned receipts_max;     /* messages watched at once, of all */
+	unsigned receipt_recipients_max; /* of one of them: with more it is not watched */
+
+	int64_t registration_timeout_ns; /* from connecting to the welcome */
+	int64_t ping_interval_ns;        /* of silence, then PING is said */
+	int64_t ping_timeout_ns;         /* and after that much more silence it is over */
+	int64_t receipt_timeout_ns;      /* then a receipt is final, whoever is missing */
+};
+
+/* Everything but the names, with the defaults that docs/conversation.md lists. */
+void apo_model_config_init(struct apo_model_config *config);
+
+/*
+ * Returns  NULL: it can be used. Else what is wrong with it, in words (static), for the one who
+ *          wrote it; *member is the name of the member that it is about.
+ */
+const char *apo_model_config_check(const struct apo_model_config *config, const char **member);
+
+/* ---- what the model asks of its owner ---- */
+
+enum apo_checked {
+	APO_CHECKED_RIGHT,
+	APO_CHECKED_WRONG,
+	APO_CHECKED_FAILED /* could not be told */
+};
+
+/*
+ * All are called during an event, and return at once; none calls the model. Where a member that is
+ * an offer may be NULL, the feature is neither there nor advertised.
+ */
+struct apo_model_calls {
+	/*
+	 * Gives the text to count clients of one worker, in the order of the calls. to is valid
+	 * during the call. The callee takes references itself (for all of them with one atomic
+	 * operation).
+	 */
+	void (*deliver)(void *of, unsigned worker, struct apo_text *text, const struct apo_peer *to,
+			size_t count);
+	/*
+	 * The same, watched (an offer): for each of them apo_model_on_receipt is told once, with
+	 * watch and first, first + 1 ... in the order of to.
+	 */
+	void (*deliver_watched)(void *of, unsigned worker, struct apo_text *text,
+				const struct apo_peer *to, size_t count, uint64_t watch,
+				uint32_t first);
+	/*
+	 * The connection is to be closed when all that was delivered, and at last last_words (NULL:
+	 * none), have been written, or do not get written in time. The model has forgotten the
+	 * client already: lines of it that still come are ignored, apo_model_on_closed is not
+	 * needed and is harmless.
+	 */
+	void (*close)(void *of, struct apo_peer who, struct apo_text *last_words);
+	/* The client is an operator now, or no more: operators are not held up (flood.h). */
+	void (*set_operator)(void *of, struct apo_peer who, bool is_operator);
+
+	/*
+	 * Does the password meet the hash? Slow by intention, so elsewhere: the answer is
+	 * apo_model_on_checked with the ticket. Both texts are valid during the call.
+	 */
+	void (*check_password)(void *of, uint64_t ticket, const char *hash, const char *password);
+	/* An offer (SASL PLAIN): is it the password of this account? Answered likewise, with the
+	 * account's name as it is written where it was registered. */
+	void (*check_account)(void *of, uint64_t ticket, const char *account, const char *password);
+
+	/* An operator's REHASH: answered by apo_model_on_rehashed, with apo_model_configure before
+	 * it. */
+	void (*rehash)(void *of, uint64_t ticket);
+	/* An operator's DIE. The owner begins its graceful end (apo_model_end). */
+	void (*die)(void *of, const char *who);
+	/* One line for the log: name is a word that says what has happened. An offer. */
+	void (*log)(void *of, const char *name, const char *text);
+};
+
+/* ---- life ---- */
+
+struct apo_model_start {
+	const struct apo_model_config *config; /* checked */
+	const struct apo_model_calls *calls;   /* kept */
+	void *of;                              /* handed to each call */
+	unsigned workers;                      /* 1 .. APO_WORKERS_MAX */
+	uint64_t run; /* random or counted: message ids of two runs of the server must differ */
+	int64_t now_at_ns;
+	int64_t wall_ms; /* milliseconds since 1970 at now_at_ns */
+};
+
+/* NULL without memory. */
+struct apo_model *apo_model_new(const struct apo_model_start *start);
+/* Whoever is still there is forgotten without a word. */
+void apo_model_free(struct apo_model *model);
+
+/* Another configuration from now on (checked before). Returns the one before, which is the caller's
+ * again. Clients are told what has changed (ISUPPORT, cap-notify). */
+const struct apo_model_config *apo_model_configure(struct apo_model *model,
+						   const struct apo_model_config *config);
+
+/* The wall clock has been seen: wall_ms belongs to now_at_ns. To be told now and then. */
+void apo_model_set_wall(struct apo_model *model, int64_t wall_ms, int64_t now_at_ns);
+
+/* ---- events ---- */
+
+struct apo_peer_facts {
+	const char *address; /* text, for operators: at most 63 bytes */
+	const char *host; /* what others see: the address, or its cloak; at most 63 bytes, neither
+			     empty nor beginning with a colon, no space */
+	const char *certificate; /* fingerprint of what the client has shown, in hex; NULL: none */
+	bool is_secure;          /* nobody on the way can read it */
+};
+
+/*
+ * who has connected. facts and what they point to are copied. A slot whose last client has not been
+ * closed is an error of the caller.
+ */
+void apo_model_on_connected(struct apo_model *model, struct apo_peer who,
+			    const struct apo_peer_facts *facts, int64_t now_at_ns);
+
+/*
+ * who has said a line: len bytes without their line end, one longer than APO_LINE_BYTES_MAX
+ * (irc/message.h) cut to a byte more than that. The bytes are copied. Penalties are not taken here:
+ * the worker has waited for them (flood.h).
+ */
+void apo_model_on_line(struct apo_model *model, struct apo_peer who, const char *line, size_t len,
+		       int64_t now_at_ns);
+
+/* The connection has gone, and reason is what others are told ("Connection reset by peer", "SendQ
+ * exceeded"). close is not called for it. */
+void apo_model_on_closed(struct apo_model *model, struct apo_peer who, const char *reason,
+			 int64_t now_at_ns);
+
+/* The transport of this recipient has acknowledged all bytes of the text, or never will (its
+ * connection has ended before). Before apo_model_on_closed of the same client. */
+void apo_model_on_receipt(struct apo_model *model, uint64_t watch, uint32_t recipient, bool arrived,
+			  int64_t now_at_ns);
+
+/* account: for check_account when it is right, its name; else NULL. */
+void apo_model_on_checked(struct apo_model *model, uint64_t ticket, enum apo_checked result,
+			  const char *account, int64_t now_at_ns);
+
+/* error NULL: the configuration has been read anew. Else one line that says why not. */
+void apo_model_on_rehashed(struct apo_model *model, uint64_t ticket, const char *error,
+			   int64_t now_at_ns);
+
+/* When apo_model_on_time is to be called next; RUDP_NEVER. */
+int64_t apo_model_next_at_ns(const struct apo_model *model);
+void apo_model_on_time(struct apo_model *model, int64_t now_at_ns);
+
+/* The end: everybody is told the reason in an ERROR line, and closed. Who connects later, too. */
+void apo_model_end(struct apo_model *model, const char *reason, int64_t now_at_ns);
+
+/* ---- figures ---- */
+
+#define APO_MODEL_FIGURES(X)                                                                       \
+	X(clients, "clients that are registered")                                                  \
+	X(unregistered, "clients that are not registered yet")                                     \
+	X(operators, "operators")                                                                  \
+	X(invisible, "clients of mode i")                                                          \
+	X(channels, "channels")                                                                    \
+	X(memberships, "clients in channels")                                                      \
+	X(clients_peak, "most clients that were registered at once")                               \
+	X(connected, "clients that have ever connected")                                           \
+	X(registered, "clients that were ever registered")                                         \
+	X(lines, "lines that clients have said")                                                   \
+	X(lines_refused, "lines that were too long, no UTF-8, or no lines of IRC")                 \
+	X(messages, "PRIVMSG, NOTICE and TAGMSG that were delivered to somebody")                  \
+	X(deliveries, "texts times recipients")                                                    \
+	X(texts, "texts that were encoded")                                                        \
+	X(passwords_wrong, "passwords that were wrong")                                            \
+	X(registration_timeouts, "clients that did not register in time")                          \
+	X(ping_timeouts, "clients that were silent too long")                                      \
+	X(kills, "clients that operators have killed")                                             \
+	X(receipts_watched, "messages that were watched for receipts")                             \
+	X(receipts_refused, "messages that were not, though their sender wished it")
+
+struct apo_model_figures {
+#define APO_MODEL_FIGURE(name, help) uint64_t name;
+	APO_MODEL_FIGURES(APO_MODEL_FIGURE)
+#undef APO_MODEL_FIGURE
+};
+
+const struct apo_model_figures *apo_model_figures(const struct apo_model *model);
+
+/* Every invariant. For tests. */
+bool apo_model_check(const struct apo_model *model);
+
+#endif

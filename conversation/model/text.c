@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct apo_text *apo_text_new(size_t len)
+{
+	struct apo_text *text;
+
+	if (len > UINT32_MAX)
+		return NULL;
+	text = malloc(sizeof *text + len);
+	if (!text)
+		return NULL;
+	atomic_init(&text->references, 1);
+	text->len = (uint32_t)len;
+	return text;
+}
+
+struct apo_text *apo_text_copy(const void *bytes, size_t len)
+{
+	struct apo_text *text = apo_text_new(len);
+
+	if (text)
+		memcpy(text->bytes, bytes, len);
+	return text;
+}
+
+struct apo_text *apo_text_get(struct apo_text *text)
+{
+	apo_text_get_many(text, 1);
+	return text;
+}
+
+/* Who adds has one already, so nothing needs to be ordered. */
+void apo_text_get_many(struct apo_text *text, unsigned count)
+{
+	atomic_fetch_add_explicit(&text->references, count, memory_order_relaxed);
+}
+
+void apo_text_put(struct apo_text *text)
+{
+	if (text)
+		apo_text_put_many(text, 1);
+}
+
+/* The last reader's reads come before the free. */
+void apo_text_put_many(struct apo_text *text, unsigned count)
+{
+	unsigned before = atomic_fetch_sub_explicit(&text->references, count, memory_order_acq_rel);
+
+	assert(before >= count);
+	if (before == count)
+		free(text);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "conversation/model/text.h"
+
+#define THREADS 4
+#define ROUNDS 20000
+
+Test(text, a_new_text_has_one_reference_and_room)
+{
+	struct apo_text *text = apo_text_new(5);
+
+	cr_assert(ne(ptr, text, NULL));
+	memcpy(text->bytes, "a\r\nb\n", 5);
+	cr_assert(eq(u32, text->len, 5));
+	cr_assert(eq(uint, atomic_load(&text->references), 1));
+	apo_text_put(text);
+	apo_text_put(NULL);
+}
+
+Test(text, many_references_are_taken_and_given_back_at_once)
+{
+	struct apo_text *text = apo_text_copy("PING\r\n", 6);
+
+	apo_text_get_many(text, 10);
+	cr_assert(eq(ptr, apo_text_get(text), text));
+	cr_assert(eq(uint, atomic_load(&text->references), 12));
+	apo_text_put_many(text, 11);
+	cr_assert(eq(int, memcmp(text->bytes, "PING\r\n", 6), 0));
+	apo_text_put(text);
+}
+
+static void *get_and_put(void *of)
+{
+	struct apo_text *text = of;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		apo_text_get_many(text, 3);
+		apo_text_put(text);
+		apo_text_put_many(text, 2);
+	}
+	apo_text_put(text);
+	return NULL;
+}
+
+Test(text, threads_count_without_loss)
+{
+	struct apo_text *text = apo_text_copy("x", 1);
+	pthread_t threads[THREADS];
+	int i;
+
+	apo_text_get_many(text, THREADS);
+	for (i = 0; i < THREADS; i++)
+		cr_assert(eq(int, pthread_create(threads + i, NULL, get_and_put, text), 0));
+	for (i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	cr_assert(eq(uint, atomic_load(&text->references), 1));
+	apo_text_put(text);
+}
