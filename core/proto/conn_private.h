@@ -3,8 +3,8 @@
  * conn_private - the inside of a connection, for conn*.c and endpoint*.c only.
  *
  * The connection is split by concern: conn.c (life cycle), conn_user.c (what the user does with it),
- * conn_handshake.c, conn_resume.c (the handshake of endpoints that have met), conn_early.c (data in
- * its SYN),
+ * conn_connect.c and conn_answer.c (the two sides of the handshake), conn_handshake.c (what they share),
+ * conn_resume.c (the handshake of endpoints that have met), conn_early.c (data in its SYN),
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
  * conn_tx.c (packets out), conn_tail.c (second copies of sparse traffic), conn_timers.c (when next, it
  * is now), conn_path.c (addresses change), conn_mtu.c (how large packets may be), conn_stats.c
@@ -217,7 +217,7 @@ void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns);
 /* The user time-out of what is about to be owed begins now, however long our own pings went unheard. */
 void rudp_conn_start_waiting(struct rudp_conn *conn, int64_t now_at_ns);
 
-/* Handshake (conn_handshake.c). */
+/* Handshake (conn_connect.c, conn_answer.c, conn_handshake.c). */
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_packet *syn,
 					     bool early_allowed, int64_t now_at_ns);
@@ -228,18 +228,11 @@ enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_
 				      int64_t now_at_ns);
 /* SYN or SYNACK has not been answered in time; the next SYN may be one of strangers. */
 void rudp_conn_handshake_repeat(struct rudp_conn *conn, int64_t now_at_ns);
-/*
- * The payload of our SYN, payload_bytes in all, with zeros behind the parameters. Returns the bytes of
- * early data in it.
- */
-size_t rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, size_t payload_bytes,
-				   bool with_early);
 /* Seals it first where that is due; 0: no memory. */
 size_t rudp_conn_write_syn(struct rudp_conn *conn, uint8_t *out);
 void rudp_handshake_free(struct rudp_handshake *handshake);
 void rudp_syn_answer_free(struct rudp_syn_answer *answer);
 void rudp_offer_free(struct rudp_offer *offer);
-enum rudp_cipher rudp_cipher_of(uint8_t suite);
 void rudp_syn_key_of(const struct rudp_packet *syn, struct rudp_syn_key *key);
 bool rudp_syn_check(const uint8_t *datagram, size_t len);
 

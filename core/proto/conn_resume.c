@@ -2,7 +2,7 @@
 /* Handshakes under an association: docs/protocol.md section 6.7. */
 #include <errno.h>
 
-#include "proto/conn_private.h"
+#include "proto/conn_handshake.h"
 #include "proto/endpoint_private.h"
 
 int rudp_conn_resume_begin(struct rudp_conn *conn, int64_t now_at_ns)
