@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* stamp - an instant as IRCv3 server-time writes it. */
+#ifndef APO_STAMP_H
+#define APO_STAMP_H
+
+#include <stdint.h>
+
+#define APO_STAMP_BYTES 25 /* "YYYY-MM-DDThh:mm:ss.sssZ" and its terminator */
+
+/* wall_ms: milliseconds since 1970, in the years 0 to 9999. */
+void apo_stamp_write(char to[APO_STAMP_BYTES], int64_t wall_ms);
+
+#endif
