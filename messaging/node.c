@@ -115,7 +115,8 @@ int rudpmsg_node_wait(struct rudpmsg_node *node, struct waiters *waiters, int64_
 
 /* ---- opening ---- */
 
-static int complain(char *text, int error, const char *format, ...)
+static int __attribute__((format(printf, 3, 4)))
+complain(char *text, int error, const char *format, ...)
 {
 	va_list args;
 

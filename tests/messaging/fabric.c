@@ -25,6 +25,28 @@ struct fabric_pipe {
 	bool fails;
 };
 
+struct rudpmsg_hub_config fabric_config(const char *name, uint64_t seed, enum rudpmsg_ack ack)
+{
+	struct rudpmsg_hub_config config = {
+		.ack = ack,
+		.limits = {.message_bytes_max = 65536,
+			   .queue_bytes_max = 20000,
+			   .queue_messages_max = 100,
+			   .unread_bytes_max = 5000,
+			   .connections_max = 10,
+			   .strangers_max = 8,
+			   .senders_max = 16},
+		.handshake_timeout_ns = 2 * RUDP_NS_PER_S,
+		.backoff_first_ns = RUDP_NS_PER_S / 10,
+		.backoff_max_ns = RUDP_NS_PER_S,
+		.give_up_ns = RUDP_NEVER,
+		.seed = seed,
+	};
+
+	strcpy(config.name, name);
+	return config;
+}
+
 void fabric_init(struct fabric *fabric, uint64_t seed)
 {
 	memset(fabric, 0, sizeof *fabric);
@@ -87,7 +109,7 @@ void fabric_kill(struct fabric *fabric, unsigned i)
 			if (pipe->ends[side].node != (int)i || !pipe->ends[side].link)
 				continue;
 			pipe->ends[side].link = NULL;
-			cut(pipe, !side, false, ECONNRESET);
+			cut(pipe, !side, random_below(&fabric->random, 2), ECONNRESET);
 		}
 	}
 	rudpmsg_hub_free(fabric->nodes[i].hub);

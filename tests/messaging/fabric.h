@@ -31,11 +31,14 @@ struct fabric {
 	uint64_t breaks;
 };
 
+/* Small limits, and spans that fit the fabric's. */
+struct rudpmsg_hub_config fabric_config(const char *name, uint64_t seed, enum rudpmsg_ack ack);
+
 void fabric_init(struct fabric *fabric, uint64_t seed);
 void fabric_fini(struct fabric *fabric);
 /* (Re)starts node i. */
 void fabric_start(struct fabric *fabric, unsigned i, const struct rudpmsg_hub_config *config);
-/* As kill -9: its streams break. */
+/* As kill -9: its streams break, what it had written arrives or does not. */
 void fabric_kill(struct fabric *fabric, unsigned i);
 /* One thing happens: bytes move, a stream breaks, a dial ends, or time goes on. */
 void fabric_step(struct fabric *fabric);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hubs over streams that break at random, in virtual time: each message accepted comes once, in
- * order, whatever the moment of the break; nobody is stuck. With nodes killed and started anew:
- * nothing that was handled comes late, nothing acknowledged as handled is missing.
+ * order, whatever the moment of the break; nobody is stuck. test_hub_kill.c has nodes that die.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -24,28 +23,6 @@ struct side {
 };
 
 static const char *const names[2] = {"alpha", "beta"};
-
-static struct rudpmsg_hub_config config(unsigned i, uint64_t seed, enum rudpmsg_ack ack)
-{
-	struct rudpmsg_hub_config config = {
-		.ack = ack,
-		.limits = {.message_bytes_max = 65536,
-			   .queue_bytes_max = 20000,
-			   .queue_messages_max = 100,
-			   .unread_bytes_max = 5000,
-			   .connections_max = 10,
-			   .strangers_max = 8,
-			   .senders_max = 16},
-		.handshake_timeout_ns = 2 * RUDP_NS_PER_S,
-		.backoff_first_ns = RUDP_NS_PER_S / 10,
-		.backoff_max_ns = RUDP_NS_PER_S,
-		.give_up_ns = RUDP_NEVER,
-		.seed = seed,
-	};
-
-	strcpy(config.name, names[i]);
-	return config;
-}
 
 static void send_one(struct fabric *fabric, unsigned i, struct side *side, struct random *random)
 {
@@ -142,7 +119,8 @@ static void run(uint64_t seed, uint64_t *breaks, uint64_t *crossed)
 
 	fabric_init(&fabric, seed * 7919);
 	for (i = 0; i < 2; i++) {
-		c = config(i, seed * 2 + i, (enum rudpmsg_ack)random_below(&random, 2));
+		c = fabric_config(names[i], seed * 2 + i,
+				  (enum rudpmsg_ack)random_below(&random, 2));
 		fabric_start(&fabric, i, &c);
 	}
 	fabric.break_permille = (unsigned)random_below(&random, 60);

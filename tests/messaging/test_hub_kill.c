@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hubs whose programs are killed and started anew, disconnect, and give up, over streams that break
+ * at random, in virtual time. A table of all messages that were ever accepted says what is known of
+ * each by the events alone, and what a receiver may see: nothing twice, late or left out but what
+ * the guarantees of docs/messaging.md excuse.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "messaging/fabric.h"
+
+#define SEEDS 500
+#define MESSAGES 150
+#define STEPS_ROUGH 6000 /* after so many the fabric is kind, so that all must end */
+#define STEPS_MAX 60000
+#define HELD_MAX 8
+
+/* What its sender knows of a message, by events. */
+enum fate { ACCEPTED, ACKNOWLEDGED, FAILED, LOST_WITH_ITS_SENDER };
+
+struct record {
+	rudpmsg_conn_id conn;
+	rudpmsg_message_id id;
+	enum fate fate;
+	bool is_taken, is_handled; /* by some process of the receiver */
+	unsigned receiver_losses;  /* of the receiver, when it was accepted */
+};
+
+/* Messages of a side are numbered 1, 2, 3 ... over all its lives. */
+struct side {
+	struct record records[MESSAGES + 1];
+	uint64_t sent;
+	uint64_t last;   /* of the other side's messages, the newest this process has taken */
+	unsigned losses; /* how often what waited in it was thrown away: killed, or disconnected */
+	enum rudpmsg_ack ack;
+	struct {
+		struct rudpmsg_message message;
+		uint64_t number;
+	} held[HELD_MAX];
+	int held_count;
+};
+
+/* How often a run did what it is for. */
+struct tally {
+	uint64_t kills, disconnects, failed, lost, again;
+};
+
+struct world {
+	struct fabric fabric;
+	struct side sides[2];
+	struct random random;
+	struct tally *tally;
+	uint64_t seed;
+	int64_t give_up_ns;
+	bool both_dial, is_rough;
+	unsigned kill_permille, disconnect_permille;
+	uint64_t laziness; /* of those who receive */
+};
+
+static const char *const names[2] = {"alpha", "beta"};
+
+static unsigned below(struct world *world, unsigned limit)
+{
+	return (unsigned)random_below(&world->random, limit);
+}
+
+static bool by_chance(struct world *world, unsigned permille)
+{
+	return world->is_rough && random_below(&world->random, 1000) < permille;
+}
+
+static struct rudpmsg_hub *hub_of(const struct world *world, unsigned i)
+{
+	return world->fabric.nodes[i].hub;
+}
+
+/* ---- what the events say ---- */
+
+static void settle(struct world *world, unsigned i, const struct rudpmsg_event *event,
+		   enum fate fate)
+{
+	struct side *side = world->sides + i;
+	struct record *record;
+
+	for (record = side->records + 1; record <= side->records + side->sent; record++) {
+		if (record->conn != event->conn || record->id > event->id ||
+		    record->fate != ACCEPTED)
+			continue;
+		record->fate = fate;
+		world->tally->failed += fate == FAILED;
+		if (fate == ACKNOWLEDGED && side->ack == RUDPMSG_ACK_HANDLED)
+			cr_assert(record->is_handled, "acknowledged before it was handled");
+	}
+}
+
+static void hear(struct world *world, unsigned i)
+{
+	struct rudpmsg_event event;
+
+	while (rudpmsg_hub_event(hub_of(world, i), &event) == 0) {
+		if (event.kind == RUDPMSG_EVENT_ACKNOWLEDGED)
+			settle(world, i, &event, ACKNOWLEDGED);
+		if (event.kind == RUDPMSG_EVENT_FAILED)
+			settle(world, i, &event, FAILED);
+	}
+}
+
+/* ---- what applications do ---- */
+
+static void send_one(struct world *world, unsigned i)
+{
+	struct rudpmsg_conn *conn = rudpmsg_hub_find(hub_of(world, i), names[!i]);
+	struct side *side = world->sides + i;
+	uint64_t number = side->sent + 1;
+	struct record *record = side->records + number;
+	uint8_t bytes[3000] = {0};
+	int rc;
+
+	if (!conn || side->sent == MESSAGES)
+		return;
+	memcpy(bytes, &number, sizeof number);
+	rc = rudpmsg_hub_send(hub_of(world, i), conn, bytes,
+			      sizeof number + below(world, below(world, 5) ? 100 : 2900),
+			      &record->id, world->fabric.now_ns);
+	cr_assert(rc == 0 || rc == -EAGAIN || rc == -ENOENT);
+	if (rc < 0)
+		return;
+	side->sent = number;
+	record->conn = rudpmsg_conn_id_of(conn);
+	record->fate = ACCEPTED;
+	record->receiver_losses = world->sides[!i].losses;
+}
+
+static void receive_one(struct world *world, unsigned i)
+{
+	struct side *side = world->sides + i, *other = world->sides + !i;
+	struct rudpmsg_message message;
+	uint64_t number, k;
+
+	if (side->held_count == HELD_MAX ||
+	    rudpmsg_hub_receive(hub_of(world, i), NULL, &message) < 0)
+		return;
+	memcpy(&number, message.bytes, sizeof number);
+	cr_assert(le(u64, number, other->sent));
+	cr_assert(gt(u64, number, side->last), "twice or late, seed %lu",
+		  (unsigned long)world->seed);
+	for (k = side->last + 1; k < number; k++)
+		cr_assert(ne(int, (int)other->records[k].fate, ACCEPTED), "left out, seed %lu",
+			  (unsigned long)world->seed);
+	world->tally->again += other->records[number].is_taken;
+	other->records[number].is_taken = true;
+	side->last = number;
+	side->held[side->held_count].message = message;
+	side->held[side->held_count++].number = number;
+}
+
+static void finish_one(struct world *world, unsigned i, bool is_kept)
+{
+	struct side *side = world->sides + i;
+	struct rudpmsg_message *message;
+	uint64_t k;
+
+	if (side->held_count == 0)
+		return;
+	k = random_below(&world->random, (uint64_t)side->held_count);
+	message = &side->held[k].message;
+	if (is_kept) {
+		world->sides[!i].records[side->held[k].number].is_handled = true;
+		rudpmsg_hub_done(hub_of(world, i), message->conn, message->place);
+	}
+	rudpmsg_chunk_put(message->reserved);
+	side->held[k] = side->held[--side->held_count];
+}
+
+static void connect_other(struct world *world, unsigned i)
+{
+	rudpmsg_conn_id conn;
+	uint64_t ticket;
+
+	if ((i != 0 && !world->both_dial) || rudpmsg_hub_find(hub_of(world, i), names[!i]))
+		return;
+	cr_assert(eq(int,
+		     rudpmsg_hub_connect(hub_of(world, i), "host", world->fabric.nodes[!i].port,
+					 names[!i], world->fabric.now_ns, &ticket, &conn),
+		     0));
+	rudpmsg_hub_connect_forget(hub_of(world, i), ticket);
+}
+
+/* What came and was not handled is thrown away, and what was asked to be handled comes again. */
+static void throw_away(struct world *world, unsigned i)
+{
+	struct side *side = world->sides + i;
+	int k;
+
+	side->losses++;
+	if (world->sides[!i].ack != RUDPMSG_ACK_HANDLED)
+		return;
+	for (k = 0; k < side->held_count; k++)
+		if (side->held[k].number <= side->last)
+			side->last = side->held[k].number - 1;
+}
+
+static void disconnect(struct world *world, unsigned i)
+{
+	struct rudpmsg_conn *conn = rudpmsg_hub_find(hub_of(world, i), names[!i]);
+
+	if (!conn)
+		return;
+	world->tally->disconnects++;
+	throw_away(world, i);
+	rudpmsg_hub_disconnect(hub_of(world, i), conn, ECANCELED, world->fabric.now_ns);
+}
+
+/* ---- life and death ---- */
+
+static void start(struct world *world, unsigned i)
+{
+	struct rudpmsg_hub_config config = fabric_config(
+		names[i], random_below(&world->random, UINT64_MAX), world->sides[i].ack);
+
+	config.give_up_ns = world->give_up_ns;
+	fabric_start(&world->fabric, i, &config);
+	connect_other(world, i);
+}
+
+static void kill_one(struct world *world, unsigned i)
+{
+	struct side *side = world->sides + i;
+	struct record *record;
+
+	hear(world, i); /* or what it knew dies with it */
+	while (side->held_count > 0)
+		finish_one(world, i, false);
+	fabric_kill(&world->fabric, i);
+	world->tally->kills++;
+	side->losses++;
+	side->last = 0; /* the next process knows of nothing */
+	for (record = side->records + 1; record <= side->records + side->sent; record++) {
+		world->tally->lost += record->fate == ACCEPTED;
+		if (record->fate == ACCEPTED)
+			record->fate = LOST_WITH_ITS_SENDER;
+	}
+}
+
+static void act(struct world *world, unsigned i)
+{
+	if (!hub_of(world, i)) {
+		if (!world->is_rough || by_chance(world, 5))
+			start(world, i);
+		return;
+	}
+	if (random_below(&world->random, 3) == 0)
+		send_one(world, i);
+	if (random_below(&world->random, world->laziness) == 0)
+		receive_one(world, i);
+	if (random_below(&world->random, 2))
+		finish_one(world, i, true);
+	if (by_chance(world, world->disconnect_permille))
+		disconnect(world, i);
+	connect_other(world, i);
+	cr_assert(rudpmsg_hub_check(hub_of(world, i)));
+	if (by_chance(world, world->kill_permille))
+		kill_one(world, i);
+}
+
+static void step(struct world *world)
+{
+	unsigned i;
+
+	fabric_step(&world->fabric);
+	for (i = 0; i < 2; i++)
+		if (hub_of(world, i))
+			hear(world, i);
+	for (i = 0; i < 2; i++)
+		act(world, i);
+}
+
+/* ---- the end ---- */
+
+static bool is_over(const struct world *world)
+{
+	unsigned i;
+
+	for (i = 0; i < 2; i++)
+		if (!hub_of(world, i) || world->sides[i].sent < MESSAGES ||
+		    world->sides[i].held_count > 0 || rudpmsg_hub_unanswered(hub_of(world, i)) > 0)
+			return false;
+	return true;
+}
+
+/* What must have come: whatever neither failed nor died with a process that had it. */
+static bool must_be_there(const struct side *sender, const struct side *receiver,
+			  const struct record *record)
+{
+	if (record->fate != ACKNOWLEDGED)
+		return false;
+	return sender->ack == RUDPMSG_ACK_HANDLED || record->receiver_losses == receiver->losses;
+}
+
+static bool is_complete(const struct world *world)
+{
+	const struct record *record;
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		const struct side *side = world->sides + i;
+
+		for (record = side->records + 1; record <= side->records + MESSAGES; record++)
+			if (must_be_there(side, world->sides + !i, record) && !record->is_handled)
+				return false;
+	}
+	return true;
+}
+
+static void check_fates(const struct world *world, unsigned i)
+{
+	const struct side *side = world->sides + i;
+	const struct record *record;
+
+	for (record = side->records + 1; record <= side->records + MESSAGES; record++)
+		cr_assert(ne(int, (int)record->fate, ACCEPTED), "no word of message %lu, seed %lu",
+			  (unsigned long)(record - side->records), (unsigned long)world->seed);
+}
+
+static void run(uint64_t seed, struct tally *tally)
+{
+	static struct world world;
+	unsigned i, steps;
+
+	memset(&world, 0, sizeof world);
+	world.seed = seed;
+	world.random.state = seed;
+	world.tally = tally;
+	world.is_rough = true;
+	fabric_init(&world.fabric, seed * 7919);
+	world.give_up_ns = random_below(&world.random, 2) ? 3 * RUDP_NS_PER_S / 2 : RUDP_NEVER;
+	world.both_dial = random_below(&world.random, 2);
+	world.laziness = 1 + random_below(&world.random, 6);
+	world.kill_permille = random_below(&world.random, 3) ? below(&world, 6) : 0;
+	world.disconnect_permille = below(&world, 4);
+	world.fabric.break_permille = below(&world, 40);
+	world.fabric.dial_fails_permille = below(&world, 300);
+	for (i = 0; i < 2; i++) {
+		world.sides[i].ack = (enum rudpmsg_ack)random_below(&world.random, 2);
+		world.fabric.nodes[i].port = (uint16_t)(1000 + i);
+	}
+	for (i = 0; i < 2; i++)
+		start(&world, i);
+	for (steps = 0; !is_over(&world) || !is_complete(&world); steps++) {
+		if (steps == STEPS_ROUGH) {
+			world.is_rough = false;
+			world.fabric.break_permille = world.fabric.dial_fails_permille = 0;
+		}
+		cr_assert(lt(uint, steps, STEPS_MAX), "stuck with seed %lu", (unsigned long)seed);
+		step(&world);
+	}
+	for (i = 0; i < 2; i++) {
+		hear(&world, i);
+		check_fates(&world, i);
+	}
+	fabric_fini(&world.fabric);
+}
+
+Test(hub_kill, nothing_is_lost_late_or_twice_but_what_the_guarantees_excuse, .timeout = 120)
+{
+	struct tally tally = {0};
+	uint64_t seed;
+
+	for (seed = 1; seed <= SEEDS; seed++)
+		run(seed, &tally);
+	/* Or it was too kind to show anything. */
+	cr_assert(gt(u64, tally.kills, SEEDS));
+	cr_assert(gt(u64, tally.disconnects, SEEDS));
+	cr_assert(gt(u64, tally.failed, SEEDS));
+	cr_assert(gt(u64, tally.lost, SEEDS));
+	cr_assert(gt(u64, tally.again, SEEDS / 4));
+}
