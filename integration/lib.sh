@@ -28,6 +28,8 @@ LOOPBACK=${LOOPBACK:-}
 . "$HERE/lib/net.sh"
 # shellcheck source=integration/lib/programs.sh
 . "$HERE/lib/programs.sh"
+# shellcheck source=integration/lib/engine.sh
+. "$HERE/lib/engine.sh"
 # shellcheck source=integration/lib/servers.sh
 . "$HERE/lib/servers.sh"
 # shellcheck source=integration/lib/load.sh

@@ -5,40 +5,19 @@
 #
 #     a: one client ──── linkem ──── b: an echo
 #
-#   RUDP_TEST_CONNECTIONS   how many (default 2000)
+#   RUDP_TEST_CROWD   how many (default 2000)
 #
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-COUNT=${RUDP_TEST_CONNECTIONS:-2000}
+COUNT=${RUDP_TEST_CROWD:-2000}
 # A second after the opening; it takes half a minute until they are at their least, 6.
 MEMORY_KB_MAX=15
 # The program's socket; a client's connection has a port of its own, too (docs/architecture.md).
 SERVER_DESCRIPTORS=1
 CLIENT_DESCRIPTORS=2
-# Of an engine with a listener, or with nothing.
-IDLE_DESCRIPTORS=20
 # In a second between two keepalives: the one with a listener looks after that three times.
 WAKEUPS_MAX=30
-
-engine_of() {
-	ip netns pids "$(netns_of "$1")" | while read -r pid; do
-		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != rudp-engine ] || echo "$pid"
-	done
-}
-
-descriptors_of() {
-	find "/proc/$1/fd" -mindepth 1 | wc -l
-}
-
-# In KB, without what it shares with others.
-memory_of() {
-	awk '/^Private_/ { sum += $2 } END { print sum + 0 }' "/proc/$1/smaps_rollup"
-}
-
-wakeups_of() {
-	awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status"
-}
 
 has_answers() {
 	! has_ended client || fail "the client ended: $(cat "$TMP/client.err")"
@@ -62,15 +41,11 @@ both_have_slept() {
 		[ $((WAKEUPS_B - before_b)) -le "$WAKEUPS_MAX" ]
 }
 
-has_given_back() {
-	[ "$(descriptors_of "$1")" -le "$IDLE_DESCRIPTORS" ]
-}
-
 # expect_cheap SIDE DESCRIPTORS_EACH KB_AT_FIRST
 expect_cheap() {
 	local engine each=$2
 	engine=$(engine_of "$1")
-	expect_between 1 "$(descriptors_of "$engine")" $((COUNT * each + IDLE_DESCRIPTORS)) \
+	expect_between 1 "$(descriptors_of "$engine")" $((COUNT * each + ENGINE_IDLE_DESCRIPTORS)) \
 		"descriptors of the engine of $1"
 	wait_until 20 "at most $MEMORY_KB_MAX KB a connection in the engine of $1" \
 		has_shrunk "$engine" "$3"
@@ -116,7 +91,7 @@ wait_until 30 "an answer over each" has_answers 2
 send KILL client
 finish client 10
 [ -n "$PLAIN" ] || wait_until 20 "the engine of b to give everything back" \
-	has_given_back "$(engine_of b)"
+	has_no_connections "$(engine_of b)"
 ok "all $COUNT answered after their rest, and are gone"
 prove_udp $((COUNT * 256))
 stop_server server

@@ -194,10 +194,6 @@ worker_leaves() {
 	ok "a worker has left: all of 60 plain calls are served by the other"
 }
 
-engine_of() {
-	sed -n 's/^[^ ]* \([0-9]*\) info: engine for user.*/\1/p' "$TMP/engine-$1.log" | tail -n 1
-}
-
 # What has come so far must not look like all there is.
 engine_is_killed() {
 	meets_begin

@@ -6,19 +6,17 @@
 #     a: 1000 callers ──── linkem: 2 ms ──── b: an echo
 #     b: one caller, again and again ──── loopback ──── b: an answer
 #
-#   RUDP_TEST_CONNECTIONS   how many in a row (default 20000)
+#   RUDP_TEST_IN_A_ROW   how many (default 20000)
 #
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 AT_ONCE=1000
 DESCRIPTORS=1100
-IN_A_ROW=${RUDP_TEST_CONNECTIONS:-20000}
-# After so many, an engine has the memory that it needs for this load; and how much more may come (KB).
-SETTLED=4000 # as many as are remembered at a time, half a second each (TIME_WAIT), and more
-MEMORY_MORE=12000 # 0.6 KB for each of 20,000: the pace varies, and so what is remembered at a time
-# Of an engine with one listener.
-IDLE_DESCRIPTORS=20
+IN_A_ROW=${RUDP_TEST_IN_A_ROW:-20000}
+# After so many, an engine has the memory that it needs for this load; and how much more may stay (KB).
+SETTLED=2000
+MEMORY_MORE=1000
 
 # limited COMMAND...: one word per line: the command, with few descriptors.
 limited() {
@@ -43,32 +41,30 @@ at_once() {
 	stop_server server
 }
 
-engine_of() {
-	ip netns pids "$(netns_of "$1")" | while read -r pid; do
-		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != rudp-engine ] || echo "$pid"
-	done
-}
-
-descriptors_of() {
-	find "/proc/$1/fd" -mindepth 1 | wc -l
-}
-
-# In KB.
-memory_of() {
-	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$1/status"
-}
-
 # No port but that of the listener, and no descriptor of a connection.
 is_idle() {
-	[ "$(descriptors_of "$1")" -le "$IDLE_DESCRIPTORS" ] && [ "$(on b ss -Huan | wc -l)" -le 1 ]
+	has_no_connections "$1" && [ "$(on b ss -Huan | wc -l)" -le 1 ]
+}
+
+# What the connections had is given back some time after the last of them has been forgotten.
+# has_at_most PID KB
+has_at_most() {
+	MEMORY=$(memory_of "$1")
+	[ "$MEMORY" -le "$2" ]
 }
 
 call_in_a_row() {
 	under b python3 "$HERE/lib/short.py" call "$B4" "$PORT" "$1" || fail "short connections: exit $?"
 }
 
+# rests PID KB: no connection, and no more memory; how much it is stands in MEMORY.
+rests() {
+	wait_until 20 "the engine to be idle" is_idle "$1"
+	wait_until 20 "at most $2 KB in the engine" has_at_most "$1" "$2"
+}
+
 in_a_row() {
-	local engine start memory segments
+	local engine start segments
 	launch server b python3 "$HERE/lib/short.py" serve "$B4" "$PORT"
 	wait_listening b "$PORT"
 	if [ -n "$PLAIN" ]; then
@@ -77,17 +73,15 @@ in_a_row() {
 	fi
 	engine=$(engine_of b)
 	segments=$(tcp_segments)
+	MEMORY=$(memory_of "$engine")
 	call_in_a_row "$SETTLED"
-	memory=$(memory_of "$engine")
+	rests "$engine" $((MEMORY + MEMORY_MORE))
 	start=$(now_ms)
 	call_in_a_row "$IN_A_ROW"
 	ok "$IN_A_ROW connections in a row in $(($(now_ms) - start)) ms"
-	# It may have given some back.
-	expect_between "-$memory" $(($(memory_of "$engine") - memory)) "$MEMORY_MORE" \
-		"memory that the engine has taken since, KB"
 	expect_between 0 $(($(tcp_segments) - segments)) 20 "segments of kernel TCP"
-	wait_until 20 "the engine to give everything back" is_idle "$engine"
-	ok "the engine has $(descriptors_of "$engine") descriptors, and $memory KB as before"
+	rests "$engine" $((MEMORY + MEMORY_MORE))
+	ok "the engine has $(descriptors_of "$engine") descriptors, and $MEMORY KB"
 	stop_server server
 }
 

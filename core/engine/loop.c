@@ -174,7 +174,7 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	/* A thread's heap is its program's. */
 	if (!engine->stays)
 		rudp_heap_look(&engine->heap, rudp_endpoint_rest_count(engine->ep),
-			       engine->now_at_ns);
+			       rudp_endpoint_free_count(engine->ep), engine->now_at_ns);
 }
 
 /*

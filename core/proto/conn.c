@@ -149,6 +149,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 	rudp_replay_fini(&conn->replay);
 	rudp_sendbuf_fini(&conn->sendbuf);
 	rudp_recvbuf_fini(&conn->recvbuf);
+	conn->ep->free_count++;
 	free(conn);
 }
 

@@ -383,6 +383,11 @@ uint64_t rudp_endpoint_rest_count(const struct rudp_endpoint *ep)
 	return ep->rest_count;
 }
 
+uint64_t rudp_endpoint_free_count(const struct rudp_endpoint *ep)
+{
+	return ep->free_count;
+}
+
 unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep)
 {
 	return ep->conn_count;

@@ -192,6 +192,8 @@ void *rudp_conn_socket(const struct rudp_conn *conn);
 
 /* How often connections have given memory back because they were idle, ever. */
 uint64_t rudp_endpoint_rest_count(const struct rudp_endpoint *ep);
+/* How many have been freed, ever. */
+uint64_t rudp_endpoint_free_count(const struct rudp_endpoint *ep);
 /* Connections in any state but freed; for statistics: visit returns false to stop. */
 unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep);
 void rudp_endpoint_visit(struct rudp_endpoint *ep,

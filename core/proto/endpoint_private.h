@@ -67,7 +67,7 @@ struct rudp_endpoint {
 	struct rudp_socket *sockets;
 	struct rudp_list unused_sockets; /* the owner has not heard that their last user has left */
 	unsigned conn_count;
-	uint64_t rest_count;
+	uint64_t rest_count, free_count; /* ever */
 	unsigned half_open_count;     /* SYN_RCVD, and nobody's yet */
 	unsigned early_count;         /* SYN_RCVD, but the program has it */
 	struct rudp_list ready;       /* connections that may have something to send */

@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# The engine beside the programs of a side, seen from outside: by what /proc says.
+
+engine_of() {
+	ip netns pids "$(netns_of "$1")" | while read -r pid; do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != rudp-engine ] || echo "$pid"
+	done
+}
+
+descriptors_of() {
+	find "/proc/$1/fd" -mindepth 1 | wc -l
+}
+
+# In KB, of its own: what the kernel keeps of files for all does not count.
+memory_of() {
+	awk '/^RssAnon:/ { print $2 }' "/proc/$1/status"
+}
+
+wakeups_of() {
+	awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status"
+}
+
+# Of an engine with one listener, or with nothing.
+ENGINE_IDLE_DESCRIPTORS=20
+
+# has_no_connections PID: no descriptor of any.
+has_no_connections() {
+	[ "$(descriptors_of "$1")" -le "$ENGINE_IDLE_DESCRIPTORS" ]
+}
