@@ -1,64 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "world.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "age.h"
-#include "base/timer_wheel.h"
-#include "engine/qlog.h"
-#include "flight.h"
-#include "pattern.h"
 #include "trace.h"
+#include "world_private.h"
 
-#define PORT 443
 #define MEMORY_EXTRA_BYTES (24u << 20) /* records and ranges of one connection, at most */
 #define STEPS_AT_ONE_INSTANT_MAX 1000
 #define MEMORY_CHECK_EVERY 64          /* steps; the other invariants are looked at in each */
 
-/* One end of one connection, as its program sees it. */
-struct side {
-	struct rudp_conn *conn;
-	uint64_t to_send, to_read;
-	uint64_t written, read;
-	bool opened, fin_sent, eof, closed, failed;
-	int error;
-	int64_t start_at_ns;
-	int64_t next_read_ns;
-};
-
-struct world {
-	const struct world_config *config;
-	struct world_result *result;
-	struct prng prng;
-	int64_t now_ns;
-	struct rudp_endpoint *ep[2];
-	struct rudp_addr addr[2];
-	struct rudp_listener *listener;
-	struct side side[2][WORLD_CONNS_MAX];
-	int accepted;
-	struct link link[2]; /* by sender */
-	struct flight flight;
-	uint8_t *train;
-	struct rudp_qlog qlog;
-	int64_t next_rebind_ns;
-	int64_t next_rekey_ns;
-	int64_t next_restart_ns;
-	int64_t next_trace_ns;
-	uint16_t nat_port;    /* what the path makes of the client's port; 0: as it is */
-	uint8_t nat_host;
-	int64_t queue_sum_ns;
-	unsigned steps_here;  /* since time last moved */
-	bool over;
-};
-
-static void fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void fail(struct world *w, const char *format, ...)
+void world_fail(struct world *w, const char *format, ...)
 {
 	va_list args;
 
@@ -79,170 +35,6 @@ static uint32_t interface_of(void *context, void *socket, const struct rudp_addr
 	return w->config->interface_bytes;
 }
 
-static int index_of(const struct world *w, int host, const struct rudp_conn *conn)
-{
-	for (int i = 0; i < w->config->conns; i++)
-		if (w->side[host][i].conn == conn)
-			return i;
-	return -1;
-}
-
-/* The listening side learns which connection it has from the client's port. */
-static void accept_all(struct world *w)
-{
-	struct rudp_conn *conn;
-
-	while ((conn = rudp_listener_accept(w->listener))) {
-		int index = rudp_addr_port(rudp_conn_remote(conn)) - 20000;
-		struct side *side;
-
-		if (w->nat_port)
-			index = w->accepted; /* behind the NAT ports say nothing; single conns only */
-		if (index < 0 || index >= w->config->conns || w->side[1][index].opened) {
-			fail(w, "accepted a connection that nobody opened, or twice (%d)", index);
-			return;
-		}
-		side = &w->side[1][index];
-		side->conn = conn;
-		side->opened = true;
-		rudp_conn_set_user(conn, side);
-		w->accepted++;
-	}
-}
-
-static void read_some(struct world *w, int host, int index, size_t max)
-{
-	struct side *side = &w->side[host][index];
-	struct iovec iov[2];
-	int count = rudp_conn_receive_readable(side->conn, iov);
-	size_t done = 0;
-
-	for (int i = 0; i < count; i++) {
-		const uint8_t *bytes = iov[i].iov_base;
-
-		for (size_t k = 0; k < iov[i].iov_len && done < max; k++, done++) {
-			if (bytes[k] == pattern(index, !host, side->read + done))
-				continue;
-			fail(w, "connection %d: wrong byte at offset %" PRIu64, index,
-			     side->read + done);
-			return;
-		}
-	}
-	if (done == 0)
-		return;
-	side->read += done;
-	rudp_conn_receive_consume(side->conn, done, w->now_ns);
-	if (side->read > side->to_read)
-		fail(w, "connection %d: more bytes than were written", index);
-}
-
-static void write_some(struct world *w, int host, int index)
-{
-	struct side *side = &w->side[host][index];
-
-	while (side->written < side->to_send) {
-		uint64_t left = side->to_send - side->written;
-		uint64_t want = (uint64_t)prng_between(&w->prng, 1, 65536);
-		struct iovec iov[2];
-		size_t done = 0;
-		int count = rudp_conn_send_reserve(side->conn, want < left ? want : left, iov);
-
-		for (int i = 0; i < count; i++)
-			for (size_t k = 0; k < iov[i].iov_len; k++, done++)
-				((uint8_t *)iov[i].iov_base)[k] =
-					pattern(index, host, side->written + done);
-		if (done == 0)
-			return;
-		rudp_conn_send_commit(side->conn, done, w->now_ns);
-		side->written += done;
-	}
-}
-
-static void close_side(struct world *w, struct side *side)
-{
-	struct rudp_conn_stats stats;
-
-	if (side->closed || !side->conn)
-		return;
-	rudp_conn_stats(side->conn, &stats);
-	w->result->resumed += stats.beginning != RUDP_BEGINNING_STRANGERS;
-	w->result->early += stats.early_bytes > 0;
-	side->closed = true;
-	rudp_conn_close(side->conn, w->now_ns);
-	side->conn = NULL;
-}
-
-/* What a program does when it may read and write. */
-static void pump(struct world *w, int host, int index)
-{
-	const struct world_config *c = w->config;
-	struct side *side = &w->side[host][index];
-	size_t max = c->read_every_ns ? c->read_bytes : SIZE_MAX;
-
-	if (!side->conn || side->closed)
-		return;
-	if (c->end == END_CLOSE_UNREAD && host == 1) {
-		if (rudp_conn_receive_available(side->conn) > 0)
-			close_side(w, side);
-		return;
-	}
-	if (!c->read_every_ns || w->now_ns >= side->next_read_ns) {
-		read_some(w, host, index, max);
-		side->next_read_ns = w->now_ns + c->read_every_ns;
-	}
-	if (w->over || side->failed)
-		return;
-	write_some(w, host, index);
-	if (c->end == END_RESET && host == 0 && side->written >= side->to_send / 2 + 1) {
-		rudp_conn_reset(side->conn, RUDP_RESET_APPLICATION, w->now_ns);
-		close_side(w, side);
-		return;
-	}
-	if (side->written == side->to_send && !side->fin_sent) {
-		side->fin_sent = true;
-		rudp_conn_shutdown_send(side->conn, w->now_ns);
-	}
-	if (!side->eof && rudp_conn_receive_eof(side->conn)) {
-		side->eof = true;
-		w->result->data_end_ns = w->now_ns;
-		/* In these plans one side never gets an orderly end; the other may, before it. */
-		if ((c->end == END_RESET && host == 1) || (c->end == END_CLOSE_UNREAD && host == 0))
-			fail(w, "connection %d: a reset was read as end of file", index);
-		else if (side->read != side->to_read)
-			fail(w, "connection %d: end of file after %" PRIu64 " of %" PRIu64 " bytes",
-			     index, side->read, side->to_read);
-	}
-	if (side->eof && side->fin_sent)
-		close_side(w, side);
-}
-
-static void on_events(struct world *w, int host)
-{
-	struct rudp_conn *conn;
-
-	while ((conn = rudp_endpoint_next_event(w->ep[host]))) {
-		unsigned events = rudp_conn_take_events(conn);
-		int index;
-
-		if (host == 1)
-			accept_all(w);
-		index = index_of(w, host, conn);
-		if (index < 0)
-			continue;
-		if (events & RUDP_EVENT_FAILED) {
-			w->side[host][index].failed = true;
-			w->side[host][index].error = rudp_conn_error(conn);
-			if (w->config->end == END_ORDERLY &&
-			    !(w->config->may_be_reset && rudp_conn_error(conn) == ECONNRESET))
-				fail(w, "connection %d, host %d: %s", index, host,
-				     strerror(rudp_conn_error(conn)));
-		}
-		pump(w, host, index);
-		if (w->side[host][index].failed)
-			close_side(w, &w->side[host][index]);
-	}
-}
-
 static void fly(struct world *w, int from, const struct rudp_train *train)
 {
 	for (size_t at = 0; at < train->len; at += train->segment_bytes) {
@@ -261,7 +53,7 @@ static void fly(struct world *w, int from, const struct rudp_train *train)
 		for (int i = 0; i < copies; i++)
 			if (!flight_add(&w->flight, at_ns[i], !from, &train->local, &train->remote,
 					train->data + at, len))
-				fail(w, "no memory for a datagram in flight");
+				world_fail(w, "no memory for a datagram in flight");
 		w->result->datagrams++;
 	}
 }
@@ -298,51 +90,6 @@ static void deliver(struct world *w, struct flying *f)
 	rudp_endpoint_on_datagram(w->ep[f->to], &in, w->now_ns);
 }
 
-static void open_due(struct world *w)
-{
-	struct rudp_conn_options options = {.connect_timeout_ns = w->config->connect_timeout_ns,
-					    .early = w->config->early};
-
-	for (int i = 0; i < w->config->conns; i++) {
-		struct side *side = &w->side[0][i];
-		struct rudp_addr local = w->addr[0];
-		int error;
-
-		if (side->opened || side->start_at_ns > w->now_ns)
-			continue;
-		rudp_addr_set_port(&local, (uint16_t)(20000 + i));
-		side->conn = rudp_endpoint_connect(w->ep[0], w->ep[0], &local, &w->addr[1], PORT,
-						   &options, w->now_ns, &error);
-		side->opened = true;
-		if (!side->conn) {
-			fail(w, "connect: %s", strerror(-error));
-			return;
-		}
-		rudp_conn_set_user(side->conn, side);
-		if (w->config->early)
-			pump(w, 0, i);
-	}
-}
-
-static bool is_finished(struct world *w)
-{
-	for (int i = 0; i < w->config->conns; i++) {
-		/* A connection that was reset before anybody accepted it has never been. */
-		bool unseen = w->config->end == END_RESET && !w->side[1][i].opened;
-
-		unseen |= w->config->may_be_reset && w->side[0][i].failed && !w->side[1][i].opened;
-		if (!w->side[0][i].closed || (!w->side[1][i].closed && !unseen))
-			return false;
-		if (w->config->end == END_RESET && !unseen && w->side[1][i].error != ECONNRESET)
-			fail(w, "connection %d: the reset reached the server as %d", i,
-			     w->side[1][i].error);
-		if (w->config->end == END_CLOSE_UNREAD && w->side[0][i].error != ECONNRESET)
-			fail(w, "connection %d: the reset reached the client as %d", i,
-			     w->side[0][i].error);
-	}
-	return rudp_endpoint_conn_count(w->ep[0]) == 0 && rudp_endpoint_conn_count(w->ep[1]) == 0;
-}
-
 static bool check_memory(void *context, struct rudp_conn *conn)
 {
 	struct world *w = context;
@@ -350,7 +97,7 @@ static bool check_memory(void *context, struct rudp_conn *conn)
 
 	rudp_conn_stats(conn, &stats);
 	if (stats.memory_bytes > 4 * w->config->buffer_max_bytes + MEMORY_EXTRA_BYTES)
-		fail(w, "a connection holds %" PRIu64 " bytes", stats.memory_bytes);
+		world_fail(w, "a connection holds %" PRIu64 " bytes", stats.memory_bytes);
 	return !w->over;
 }
 
@@ -360,29 +107,10 @@ static void check(struct world *w)
 
 	for (int host = 0; host < 2; host++) {
 		if (!rudp_endpoint_check(w->ep[host]))
-			fail(w, "an invariant of host %d is broken (log above)", host);
+			world_fail(w, "an invariant of host %d is broken (log above)", host);
 		if (count)
 			rudp_endpoint_visit(w->ep[host], check_memory, w);
 	}
-}
-
-static int64_t next_program_ns(const struct world *w)
-{
-	int64_t next = w->config->rebind_every_ns ? w->next_rebind_ns : RUDP_NEVER;
-
-	for (int i = 0; i < w->config->conns; i++) {
-		if (!w->side[0][i].opened)
-			next = rudp_time_min(next, w->side[0][i].start_at_ns);
-		for (int host = 0; host < 2 && w->config->read_every_ns; host++) {
-			const struct side *side = &w->side[host][i];
-
-			if (side->conn && !side->closed &&
-			    (rudp_conn_receive_available(side->conn) > 0 ||
-			     rudp_conn_receive_eof(side->conn)))
-				next = rudp_time_min(next, side->next_read_ns);
-		}
-	}
-	return next;
 }
 
 static void rebind_due(struct world *w)
@@ -411,11 +139,14 @@ static void check_size(struct world *w)
 	const struct world_config *c = w->config;
 
 	if (c->datagram_least && w->result->datagram_bytes < c->datagram_least)
-		fail(w, "datagrams of %u bytes, not %u", w->result->datagram_bytes, c->datagram_least);
+		world_fail(w, "datagrams of %u bytes, not %u", w->result->datagram_bytes,
+			   c->datagram_least);
 	if (c->datagram_most && w->result->datagram_bytes > c->datagram_most)
-		fail(w, "datagrams of %u bytes, over %u", w->result->datagram_bytes, c->datagram_most);
+		world_fail(w, "datagrams of %u bytes, over %u", w->result->datagram_bytes,
+			   c->datagram_most);
 	if (c->size_drops_max && w->link[1].counts.dropped_size > c->size_drops_max)
-		fail(w, "%" PRIu64 " datagrams too big for the path", w->link[1].counts.dropped_size);
+		world_fail(w, "%" PRIu64 " datagrams too big for the path",
+			   w->link[1].counts.dropped_size);
 }
 
 static void trace(struct world *w)
@@ -442,7 +173,8 @@ static struct rudp_endpoint *new_endpoint(struct world *w);
 
 static void listen_at(struct world *w)
 {
-	w->listener = rudp_endpoint_listen(w->ep[1], w->ep[1], PORT, WORLD_CONNS_MAX, w, NULL);
+	w->listener =
+		rudp_endpoint_listen(w->ep[1], w->ep[1], WORLD_PORT, WORLD_CONNS_MAX, w, NULL);
 	if (w->listener && w->config->early)
 		rudp_listener_set_early(w->listener, WORLD_CONNS_MAX);
 }
@@ -461,23 +193,25 @@ static void restart_due(struct world *w)
 
 static void step(struct world *w)
 {
-	int64_t next = rudp_time_min(flight_next_ns(&w->flight), next_program_ns(w));
+	int64_t next = rudp_time_min(flight_next_ns(&w->flight), programs_next_ns(w));
 	struct flying *f;
 
+	if (w->config->rebind_every_ns)
+		next = rudp_time_min(next, w->next_rebind_ns);
 	for (int host = 0; host < 2; host++)
 		next = rudp_time_min(next, rudp_endpoint_deadline_ns(w->ep[host]));
 	if (next == RUDP_NEVER) {
-		fail(w, "nothing will ever happen again");
+		world_fail(w, "nothing will ever happen again");
 		return;
 	}
 	if (next > w->now_ns)
 		w->steps_here = 0;
 	else if (w->steps_here++ > STEPS_AT_ONE_INSTANT_MAX)
-		fail(w, "time stands still: something is due and never done");
+		world_fail(w, "time stands still: something is due and never done");
 	w->now_ns = rudp_time_max(w->now_ns, next);
 	if (w->now_ns > w->config->finish_by_ns) {
-		fail(w, "not finished after %.3f s of virtual time",
-		     (double)w->config->finish_by_ns / 1e9);
+		world_fail(w, "not finished after %.3f s of virtual time",
+			   (double)w->config->finish_by_ns / 1e9);
 		return;
 	}
 	while (!w->over && (f = flight_take(&w->flight, w->now_ns))) {
@@ -489,12 +223,10 @@ static void step(struct world *w)
 	rebind_due(w);
 	rekey_due(w);
 	restart_due(w);
-	open_due(w);
+	programs_open_due(w);
 	for (int host = 0; host < 2; host++)
-		on_events(w, host);
-	if (w->config->read_every_ns)
-		for (int i = 0; i < 2 * w->config->conns; i++)
-			pump(w, i % 2, i / 2);
+		programs_on_events(w, host);
+	programs_read_on(w);
 	transmit_all(w);
 	note_size(w);
 	w->result->steps++;
@@ -576,13 +308,13 @@ bool world_run(const struct world_config *config, struct world_result *result)
 		world_fini(w);
 		return false;
 	}
-	while (!w->over && !is_finished(w))
+	while (!w->over && !programs_are_done(w))
 		step(w);
 	check_size(w);
 	if (config->resumed_min > result->resumed)
-		fail(w, "only %u ends of connections were resumed", result->resumed);
+		world_fail(w, "only %u ends of connections were resumed", result->resumed);
 	if (config->early_min > result->early)
-		fail(w, "only %u ends of connections had early data", result->early);
+		world_fail(w, "only %u ends of connections had early data", result->early);
 	result->ok = !w->over;
 	result->end_ns = w->now_ns;
 	result->up = w->link[0].counts;
@@ -591,8 +323,7 @@ bool world_run(const struct world_config *config, struct world_result *result)
 	if (result->data_end_ns > 0)
 		result->goodput_bits_per_s = (double)bytes * 8e9 / (double)result->data_end_ns;
 	if (w->link[0].counts.offered)
-		result->queue_delay_mean_ns =
-			w->queue_sum_ns / (int64_t)w->link[0].counts.offered;
+		result->queue_delay_mean_ns = w->queue_sum_ns / (int64_t)w->link[0].counts.offered;
 	world_fini(w);
 	return true;
 }
