@@ -264,6 +264,7 @@ static void mtu_loopback(struct world_config *c)
 				     .queue_bytes = 4 << 20, .datagram_max = 65507});
 	c->interface_bytes = c->datagram_least = 65507;
 	c->down_bytes = 50 << 20;
+	c->data_by_ns = 100 * MS;
 	c->finish_by_ns = 700 * MS; /* half a second of it is TIME_WAIT */
 }
 

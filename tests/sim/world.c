@@ -311,6 +311,9 @@ bool world_run(const struct world_config *config, struct world_result *result)
 	while (!w->over && !programs_are_done(w))
 		step(w);
 	check_size(w);
+	if (config->data_by_ns && result->data_end_ns > config->data_by_ns)
+		world_fail(w, "the last byte was read after %.3f s of virtual time",
+			   (double)result->data_end_ns / 1e9);
 	if (config->resumed_min > result->resumed)
 		world_fail(w, "only %u ends of connections were resumed", result->resumed);
 	if (config->early_min > result->early)

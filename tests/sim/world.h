@@ -53,6 +53,7 @@ struct world_config {
 	size_t buffer_max_bytes;
 	int64_t connect_timeout_ns;
 	int64_t finish_by_ns;            /* bound in virtual time: failing it is a failure */
+	int64_t data_by_ns;              /* likewise, for the last end of file; 0: whatever */
 	uint32_t interface_bytes;        /* what both hosts' interfaces take; 0: nobody knows */
 	uint32_t datagram_least, datagram_most; /* of the server's datagrams at the end; 0: whatever */
 	uint64_t size_drops_max;         /* downward, too big for the path; 0: whatever */
