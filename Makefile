@@ -188,7 +188,8 @@ $(BUILD)/tests/linkem: $(call tests_of,linkem) \
 		$(filter-out %/main.o,$(call obj,$(LINKEM_SRC)))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
-$(BUILD)/tests/messaging: $(call tests_of,messaging) $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
+$(BUILD)/tests/messaging: $(call tests_of,messaging) $(call obj,tests/proto/faulty_ring.c) \
+		$(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -pthread -ldl
 $(BUILD)/tests/conversation: $(call tests_of,conversation) $(BUILD)/libconversation-model.a \
@@ -215,6 +216,11 @@ $(BUILD)/tests/threads: $(call tests_of,threads) $(BUILD)/librudp.a
 	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
 
 $(BUILD)/tests/threads-messages: $(call tests_of,threads/messages) $(BUILD)/librudpmsg.a \
+		$(BUILD)/librudp.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
+
+$(BUILD)/tests/threads-dispatch: $(call tests_of,threads/dispatch) $(BUILD)/librudpmsg.a \
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
@@ -274,10 +280,11 @@ check-integration: all $(BUILD)/linkem ## real programs over emulated links (roo
 # ThreadSanitizer of these compilers cannot place its memory where recent kernels randomise theirs.
 RUN_THREADS = $(if $(filter thread,$(SANITIZER)),setarch -R env \
 	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp)
-check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(PRODUCTS) ## many threads over the engine (in a thread, in a process) and over nodes
+check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(BUILD)/tests/threads-dispatch $(PRODUCTS) ## many threads over the engine (in a thread, in a process) and over nodes
 	RUDP_ENGINE=thread RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS) $<
 	RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS) $<
 	$(RUN_THREADS) $(BUILD)/tests/threads-messages
+	$(RUN_THREADS) $(BUILD)/tests/threads-dispatch
 
 check-behaviour: $(BUILD)/tests/behaviour $(PRODUCTS) ## what programs see: kernel TCP beside the shim
 	@tests/behaviour/run.sh $(BUILD)

@@ -38,6 +38,7 @@ struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int
 	rudp_list_init(&hub->tickets);
 	rudp_list_init(&hub->farewells);
 	rudp_list_init(&hub->busy);
+	rudp_list_init(&hub->roomy);
 	hub->quiet.kind = TIMER_QUIET;
 	rudp_timer_wheel_init(&hub->wheel, now_at_ns);
 	return hub;

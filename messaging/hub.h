@@ -109,6 +109,17 @@ int rudpmsg_conn_attempt_result(const struct rudpmsg_conn *conn);
 /* -EAGAIN no room. */
 int rudpmsg_hub_send(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, const void *bytes,
 		     size_t length, rudpmsg_message_id *id, int64_t now_at_ns);
+uint32_t rudpmsg_hub_message_bytes_max(const struct rudpmsg_hub *hub);
+
+/* Whoever waits for room in the queue of a connection, or for its end; in its owner's memory. Zero
+ * waits for nothing, and rudp_list_remove ends it. */
+struct rudpmsg_room {
+	struct rudp_list link;
+};
+void rudpmsg_conn_await_room(struct rudpmsg_conn *conn, struct rudpmsg_room *room);
+/* The next whose connection may have room again, or has gone (RUDPMSG_CHANGED_WORK). It waits no
+ * more. NULL: none. */
+struct rudpmsg_room *rudpmsg_hub_next_room(struct rudpmsg_hub *hub);
 /* conn NULL: of any, in turn. -EAGAIN: none waits. */
 int rudpmsg_hub_receive(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 			struct rudpmsg_message *message);

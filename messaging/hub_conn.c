@@ -23,6 +23,7 @@ static struct rudpmsg_conn *conn_alloc(struct rudpmsg_hub *hub, const char *name
 	rudpmsg_outbox_init(&conn->outbox, hub->config.limits.queue_bytes_max,
 			    hub->config.limits.queue_messages_max, 1);
 	rudpmsg_inbox_init(&conn->inbox);
+	rudp_list_init(&conn->for_room);
 	return conn;
 }
 
@@ -88,7 +89,8 @@ void rudpmsg_conn_leave(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int 
 	conn->host = NULL;
 	conn->error = conn->leave_reason = reason;
 	conn->is_leaving = true;
-	hub->changes |= RUDPMSG_CHANGED_ROOM | RUDPMSG_CHANGED_ANSWER | RUDPMSG_CHANGED_CONNECT;
+	rudpmsg_conn_note_room(hub, conn);
+	hub->changes |= RUDPMSG_CHANGED_ANSWER | RUDPMSG_CHANGED_CONNECT;
 }
 
 bool rudpmsg_conn_may_link(const struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn)
@@ -108,11 +110,11 @@ void rudpmsg_conn_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int
 	rudp_list_remove(&conn->eventful);
 	rudp_list_remove(&conn->waiting);
 	rudp_list_remove(&conn->busy);
+	rudpmsg_conn_note_room(hub, conn);
 	HASH_DELETE(by_id, hub->by_id, conn);
 	HASH_DELETE(by_name, hub->by_name, conn);
 	conn_free(conn);
-	hub->changes |= RUDPMSG_CHANGED_ROOM | RUDPMSG_CHANGED_READABLE | RUDPMSG_CHANGED_ANSWER |
-			RUDPMSG_CHANGED_CONNECT;
+	hub->changes |= RUDPMSG_CHANGED_READABLE | RUDPMSG_CHANGED_ANSWER | RUDPMSG_CHANGED_CONNECT;
 }
 
 void rudpmsg_conn_free_all(struct rudpmsg_hub *hub)

@@ -32,6 +32,34 @@ void rudpmsg_conn_note_readable(struct rudpmsg_hub *hub, struct rudpmsg_conn *co
 	rudpmsg_conn_event(hub, conn, RUDPMSG_EVENT_READABLE);
 }
 
+uint32_t rudpmsg_hub_message_bytes_max(const struct rudpmsg_hub *hub)
+{
+	return hub->config.limits.message_bytes_max;
+}
+
+void rudpmsg_conn_await_room(struct rudpmsg_conn *conn, struct rudpmsg_room *room)
+{
+	rudp_list_append(&conn->for_room, &room->link);
+}
+
+struct rudpmsg_room *rudpmsg_hub_next_room(struct rudpmsg_hub *hub)
+{
+	struct rudp_list *link = rudp_list_pop(&hub->roomy);
+
+	return link ? RUDP_LIST_OWNER(link, struct rudpmsg_room, link) : NULL;
+}
+
+void rudpmsg_conn_note_room(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
+{
+	struct rudp_list *link;
+
+	hub->changes |= RUDPMSG_CHANGED_ROOM;
+	while ((link = rudp_list_pop(&conn->for_room))) {
+		rudp_list_append(&hub->roomy, link);
+		hub->changes |= RUDPMSG_CHANGED_WORK;
+	}
+}
+
 void rudpmsg_conn_on_answered(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t count)
 {
 	if (count == 0)
@@ -39,7 +67,8 @@ void rudpmsg_conn_on_answered(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn
 	hub->unanswered -= count;
 	hub->stats.messages_acknowledged += count;
 	conn->acknowledged_id = conn->outbox.answered;
-	hub->changes |= RUDPMSG_CHANGED_ROOM | RUDPMSG_CHANGED_ANSWER;
+	hub->changes |= RUDPMSG_CHANGED_ANSWER;
+	rudpmsg_conn_note_room(hub, conn);
 	rudpmsg_conn_event(hub, conn, RUDPMSG_EVENT_ACKNOWLEDGED);
 }
 
@@ -50,7 +79,8 @@ void rudpmsg_conn_on_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, 
 		return;
 	hub->unanswered -= count;
 	hub->stats.messages_failed += count;
-	hub->changes |= RUDPMSG_CHANGED_ROOM | RUDPMSG_CHANGED_ANSWER;
+	hub->changes |= RUDPMSG_CHANGED_ANSWER;
+	rudpmsg_conn_note_room(hub, conn);
 	conn->failed_id = id;
 	conn->failed_reason = reason;
 	rudpmsg_conn_event(hub, conn, RUDPMSG_EVENT_FAILED);

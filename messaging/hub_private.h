@@ -103,8 +103,9 @@ struct rudpmsg_conn {
 	uint64_t acknowledged_id, failed_id; /* what those events say */
 	int broken_reason, failed_reason;
 	bool told_readable;
-	struct rudp_list waiting; /* in hub->readable: messages wait */
-	struct rudp_list busy;    /* in hub->busy: it may hold memory that it does not need */
+	struct rudp_list waiting;  /* in hub->readable: messages wait */
+	struct rudp_list busy;     /* in hub->busy: it may hold memory that it does not need */
+	struct rudp_list for_room; /* rudpmsg_room, waiting */
 };
 
 /* How far a sender has got that has no connection any more. */
@@ -129,7 +130,7 @@ struct rudpmsg_hub {
 	unsigned sender_count, stranger_count;
 	struct rudp_list links, strangers; /* oldest first */
 	struct rudp_list to_dial, to_write, to_read, to_close;
-	struct rudp_list eventful, readable, tickets, farewells, busy;
+	struct rudp_list eventful, readable, tickets, farewells, busy, roomy;
 	struct hub_timer quiet;
 	unsigned farewell_count;
 	struct rudp_timer_wheel wheel;
@@ -167,6 +168,8 @@ void rudpmsg_conn_free_all(struct rudpmsg_hub *hub);
 /* hub_messages.c */
 void rudpmsg_conn_note_readable(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
 void rudpmsg_conn_on_answered(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t count);
+/* There may be room in its outbox, or it goes. */
+void rudpmsg_conn_note_room(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
 /* The peer has begun to count anew. */
 void rudpmsg_conn_take_stream(struct rudpmsg_conn *conn, uint64_t stream);
 /* All up to it has been acknowledged, or is to be. */

@@ -181,7 +181,7 @@ static int make_config(struct rudpmsg_hub_config *config, const char *name,
 	return 0;
 }
 
-static void waiters_init(struct waiters *waiters)
+void rudpmsg_waiters_init(struct waiters *waiters)
 {
 	pthread_condattr_t attributes;
 
@@ -190,6 +190,11 @@ static void waiters_init(struct waiters *waiters)
 	pthread_cond_init(&waiters->cond, &attributes);
 	pthread_condattr_destroy(&attributes);
 	waiters->count = 0;
+}
+
+void rudpmsg_waiters_fini(struct waiters *waiters)
+{
+	pthread_cond_destroy(&waiters->cond);
 }
 
 static int open_descriptors(struct rudpmsg_node *node)
@@ -235,13 +240,14 @@ int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 		return -ENOMEM;
 	pthread_mutex_init(&node->lock, NULL);
 	pthread_cond_init(&node->to_resolve_cond, NULL);
-	waiters_init(&node->room);
-	waiters_init(&node->readable);
-	waiters_init(&node->answer);
-	waiters_init(&node->connect);
-	waiters_init(&node->eventful);
+	rudpmsg_waiters_init(&node->room);
+	rudpmsg_waiters_init(&node->readable);
+	rudpmsg_waiters_init(&node->answer);
+	rudpmsg_waiters_init(&node->connect);
+	rudpmsg_waiters_init(&node->eventful);
 	rudp_list_init(&node->to_resolve);
 	rudp_list_init(&node->resolved);
+	rudp_list_init(&node->dispatchers);
 	node->transport = options && options->transport == RUDPMSG_TRANSPORT_TCP
 				  ? &rudpmsg_transport_tcp
 				  : &rudpmsg_transport_rudp;
@@ -285,6 +291,7 @@ int rudpmsg_node_close(struct rudpmsg_node *node, int64_t timeout_ns, uint64_t *
 	pthread_mutex_lock(&node->lock);
 	node->is_closing = true;
 	rudpmsg_hub_stop_accepting(node->hub);
+	rudpmsg_node_end_dispatchers(node);
 	rudpmsg_node_tell(node);
 	wake_everybody(node);
 	while (rudpmsg_hub_unanswered(node->hub) > 0)
@@ -335,21 +342,23 @@ void rudpmsg_node_free(struct rudpmsg_node *node)
 	pthread_mutex_lock(&node->lock);
 	node->is_closing = node->is_closed = node->is_over = true;
 	wake_everybody(node);
+	rudpmsg_node_end_dispatchers(node);
 	node->is_asleep = true; /* whatever it is */
 	rudpmsg_node_wake(node);
 	pthread_mutex_unlock(&node->lock);
 	pthread_join(node->loop, NULL);
 	rudpmsg_resolver_stop(node);
+	rudpmsg_node_free_dispatchers(node);
 	free_streams(node);
 	for (i = 0; i < node->listener_count; i++)
 		node->transport->close(node->listeners[i].fd);
 	rudpmsg_hub_free(node->hub);
 	close_descriptors(node);
-	pthread_cond_destroy(&node->room.cond);
-	pthread_cond_destroy(&node->readable.cond);
-	pthread_cond_destroy(&node->answer.cond);
-	pthread_cond_destroy(&node->connect.cond);
-	pthread_cond_destroy(&node->eventful.cond);
+	rudpmsg_waiters_fini(&node->room);
+	rudpmsg_waiters_fini(&node->readable);
+	rudpmsg_waiters_fini(&node->answer);
+	rudpmsg_waiters_fini(&node->connect);
+	rudpmsg_waiters_fini(&node->eventful);
 	pthread_cond_destroy(&node->to_resolve_cond);
 	pthread_mutex_destroy(&node->lock);
 	free(node);

@@ -202,6 +202,7 @@ static void serve(struct rudpmsg_node *node)
 	take_resolved(node);
 	dial_all(node);
 	read_on(node);
+	rudpmsg_node_dispatch(node);
 	while ((link = rudpmsg_hub_next_write(node->hub)))
 		write_some(node, link);
 	close_all(node);

@@ -4,7 +4,8 @@
  * moves its bytes, and condition variables for those who wait.
  *
  * node.c (opening, closing), node_loop.c (the thread), node_stream.c (descriptors), node_resolve.c
- * (names of hosts, in a thread of its own, as looking up blocks), node_calls.c (rudp/msg.h).
+ * (names of hosts, in a thread of its own, as looking up blocks), node_calls.c (rudp/msg.h),
+ * node_dispatch.c (rudp/dispatch.h).
  *
  * Lock    one for everything. The loop thread holds it while it parses and while it writes, not
  * while it waits, reads, dials or accepts.
@@ -71,6 +72,7 @@ struct rudpmsg_node {
 	bool has_resolver;
 	pthread_cond_t to_resolve_cond;
 	struct rudp_list to_resolve, resolved;
+	struct rudp_list dispatchers;
 };
 
 int64_t rudpmsg_now_ns(void);
@@ -80,6 +82,9 @@ int rudpmsg_thread_start(pthread_t *thread, void *(*run)(void *), void *context)
 /* The instant at which a timeout of rudp/msg.h is over. */
 int64_t rudpmsg_until_ns(int64_t timeout_ns);
 
+void rudpmsg_waiters_init(struct waiters *waiters);
+void rudpmsg_waiters_fini(struct waiters *waiters);
+
 /* With the lock held, after calls of the hub: tells those whom its changes concern. */
 void rudpmsg_node_tell(struct rudpmsg_node *node);
 void rudpmsg_node_wake(struct rudpmsg_node *node);
@@ -87,6 +92,12 @@ void rudpmsg_node_wake(struct rudpmsg_node *node);
 int rudpmsg_node_wait(struct rudpmsg_node *node, struct waiters *waiters, int64_t until_ns);
 
 void *rudpmsg_node_loop(void *node);
+
+/* node_dispatch.c, all with the lock held but for the last: hands over what waits for connections
+ * that have room again; the node is being closed; nobody else is left. */
+void rudpmsg_node_dispatch(struct rudpmsg_node *node);
+void rudpmsg_node_end_dispatchers(struct rudpmsg_node *node);
+void rudpmsg_node_free_dispatchers(struct rudpmsg_node *node);
 
 struct stream *rudpmsg_stream_new(int fd);
 /* With neither it leaves the set: a stream that is over would wake the loop for ever. */

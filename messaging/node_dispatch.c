@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls of rudp/dispatch.h: lanes under the node's lock, and waiting. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "messaging/lanes.h"
+#include "messaging/node_private.h"
+
+struct rudpmsg_dispatcher {
+	struct rudp_list all; /* node->dispatchers */
+	struct rudpmsg_node *node;
+	struct rudpmsg_lanes lanes;
+	struct waiters room, outcome;
+	int fd;          /* an eventfd: readable while outcomes wait */
+	bool is_nudged;  /* it is */
+	bool is_closing; /* nothing more is posted */
+};
+
+/* ---- telling ---- */
+
+/* All with the lock. */
+
+static void tell_room(struct rudpmsg_dispatcher *dispatcher)
+{
+	if (dispatcher->room.count > 0)
+		pthread_cond_broadcast(&dispatcher->room.cond);
+}
+
+static void tell_outcomes(struct rudpmsg_dispatcher *dispatcher)
+{
+	uint64_t one = 1;
+
+	if (dispatcher->outcome.count > 0)
+		pthread_cond_broadcast(&dispatcher->outcome.cond);
+	if (dispatcher->is_nudged || !rudpmsg_lanes_has_outcome(&dispatcher->lanes))
+		return;
+	dispatcher->is_nudged = true;
+	while (write(dispatcher->fd, &one, sizeof one) < 0 && errno == EINTR)
+		;
+}
+
+void rudpmsg_node_dispatch(struct rudpmsg_node *node)
+{
+	struct rudpmsg_room *room;
+	struct rudpmsg_lanes *lanes;
+
+	while ((room = rudpmsg_hub_next_room(node->hub))) {
+		lanes = rudpmsg_lanes_on_room(room, rudpmsg_now_ns());
+		tell_room(lanes->user);
+		tell_outcomes(lanes->user);
+	}
+}
+
+/* ---- opening and closing ---- */
+
+/* With the lock, or alone. */
+static void dispatcher_free(struct rudpmsg_dispatcher *dispatcher)
+{
+	rudp_list_remove(&dispatcher->all);
+	rudpmsg_lanes_fini(&dispatcher->lanes);
+	close(dispatcher->fd);
+	rudpmsg_waiters_fini(&dispatcher->room);
+	rudpmsg_waiters_fini(&dispatcher->outcome);
+	free(dispatcher);
+}
+
+int rudpmsg_dispatcher_open(struct rudpmsg_dispatcher **out, struct rudpmsg_node *node,
+			    const struct rudpmsg_dispatch_options *options)
+{
+	struct rudpmsg_dispatcher *dispatcher = calloc(1, sizeof *dispatcher);
+	int rc = 0;
+
+	*out = NULL;
+	if (!dispatcher)
+		return -ENOMEM;
+	dispatcher->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (dispatcher->fd < 0) {
+		rc = -errno;
+		free(dispatcher);
+		return rc;
+	}
+	dispatcher->node = node;
+	rudpmsg_waiters_init(&dispatcher->room);
+	rudpmsg_waiters_init(&dispatcher->outcome);
+	pthread_mutex_lock(&node->lock);
+	rudpmsg_lanes_init(&dispatcher->lanes, node->hub, options, dispatcher);
+	rudp_list_append(&node->dispatchers, &dispatcher->all);
+	if (node->is_closing) {
+		dispatcher_free(dispatcher);
+		rc = -ESHUTDOWN;
+	} else
+		*out = dispatcher;
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+/* With the lock. */
+static uint64_t end(struct rudpmsg_dispatcher *dispatcher, int reason)
+{
+	uint64_t failed;
+
+	dispatcher->is_closing = true;
+	failed = rudpmsg_lanes_fail(&dispatcher->lanes, reason);
+	tell_room(dispatcher);
+	tell_outcomes(dispatcher);
+	return failed;
+}
+
+int rudpmsg_dispatcher_close(struct rudpmsg_dispatcher *dispatcher, bool drain, int64_t timeout_ns,
+			     uint64_t *failed)
+{
+	struct rudpmsg_node *node = dispatcher->node;
+	int64_t until_ns = rudpmsg_until_ns(timeout_ns);
+	uint64_t count;
+
+	pthread_mutex_lock(&node->lock);
+	dispatcher->is_closing = true;
+	tell_room(dispatcher);
+	while (drain && dispatcher->lanes.stats.posts_waiting > 0)
+		if (rudpmsg_node_wait(node, &dispatcher->room, until_ns) < 0)
+			break;
+	count = end(dispatcher, ECANCELED);
+	pthread_mutex_unlock(&node->lock);
+	if (failed)
+		*failed = count;
+	return drain && count > 0 ? -ETIMEDOUT : 0;
+}
+
+void rudpmsg_dispatcher_free(struct rudpmsg_dispatcher *dispatcher)
+{
+	struct rudpmsg_node *node;
+
+	if (!dispatcher)
+		return;
+	node = dispatcher->node;
+	pthread_mutex_lock(&node->lock);
+	dispatcher_free(dispatcher);
+	pthread_mutex_unlock(&node->lock);
+}
+
+void rudpmsg_node_end_dispatchers(struct rudpmsg_node *node)
+{
+	struct rudp_list *at;
+
+	for (at = node->dispatchers.next; at != &node->dispatchers; at = at->next)
+		end(RUDP_LIST_OWNER(at, struct rudpmsg_dispatcher, all), ESHUTDOWN);
+}
+
+void rudpmsg_node_free_dispatchers(struct rudpmsg_node *node)
+{
+	while (!rudp_list_is_empty(&node->dispatchers))
+		dispatcher_free(
+			RUDP_LIST_OWNER(node->dispatchers.next, struct rudpmsg_dispatcher, all));
+}
+
+/* ---- posting ---- */
+
+/* To the connection, or if there is a name to whom it stands for now. With the lock. */
+static int try_to_post(struct rudpmsg_dispatcher *dispatcher, rudpmsg_conn_id id, const char *name,
+		       const void *bytes, size_t length, rudpmsg_ticket *ticket)
+{
+	struct rudpmsg_conn *conn;
+
+	if (dispatcher->is_closing)
+		return -ESHUTDOWN;
+	if (name) {
+		conn = rudpmsg_hub_find(dispatcher->node->hub, name);
+		id = conn ? rudpmsg_conn_id_of(conn) : 0;
+	}
+	return rudpmsg_lanes_post(&dispatcher->lanes, id, bytes, length, rudpmsg_now_ns(), ticket);
+}
+
+static int post(struct rudpmsg_dispatcher *dispatcher, rudpmsg_conn_id id, const char *name,
+		const void *bytes, size_t length, int64_t timeout_ns, rudpmsg_ticket *ticket)
+{
+	struct rudpmsg_node *node = dispatcher->node;
+	rudpmsg_ticket unwanted;
+	int64_t until_ns = 0;
+	int rc;
+
+	ticket = ticket ? ticket : &unwanted;
+	pthread_mutex_lock(&node->lock);
+	while ((rc = try_to_post(dispatcher, id, name, bytes, length, ticket)) == -EAGAIN &&
+	       timeout_ns != 0) {
+		if (until_ns == 0)
+			until_ns = rudpmsg_until_ns(timeout_ns);
+		rc = rudpmsg_node_wait(node, &dispatcher->room, until_ns);
+		if (rc < 0)
+			break;
+	}
+	dispatcher->lanes.stats.posts_refused += rc == -EAGAIN || rc == -ETIMEDOUT;
+	tell_outcomes(dispatcher);
+	rudpmsg_node_tell(node);
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+int rudpmsg_post(struct rudpmsg_dispatcher *dispatcher, rudpmsg_conn_id conn, const void *bytes,
+		 size_t length, int64_t timeout_ns, rudpmsg_ticket *ticket)
+{
+	return post(dispatcher, conn, NULL, bytes, length, timeout_ns, ticket);
+}
+
+int rudpmsg_post_to(struct rudpmsg_dispatcher *dispatcher, const char *peer_name, const void *bytes,
+		    size_t length, int64_t timeout_ns, rudpmsg_ticket *ticket)
+{
+	return post(dispatcher, 0, peer_name, bytes, length, timeout_ns, ticket);
+}
+
+/* ---- outcomes ---- */
+
+int rudpmsg_dispatcher_fd(struct rudpmsg_dispatcher *dispatcher)
+{
+	return dispatcher->fd;
+}
+
+/* With the lock. Outcomes that are taken make room for posts. */
+static int take(struct rudpmsg_dispatcher *dispatcher, struct rudpmsg_outcome *outcome)
+{
+	int rc = rudpmsg_lanes_outcome(&dispatcher->lanes, outcome);
+	uint64_t count;
+
+	if (rc == 0)
+		tell_room(dispatcher);
+	if (dispatcher->is_nudged && !rudpmsg_lanes_has_outcome(&dispatcher->lanes)) {
+		dispatcher->is_nudged = false;
+		while (read(dispatcher->fd, &count, sizeof count) < 0 && errno == EINTR)
+			;
+	}
+	return rc;
+}
+
+int rudpmsg_outcome(struct rudpmsg_dispatcher *dispatcher, struct rudpmsg_outcome *outcome)
+{
+	int rc;
+
+	pthread_mutex_lock(&dispatcher->node->lock);
+	rc = take(dispatcher, outcome);
+	pthread_mutex_unlock(&dispatcher->node->lock);
+	return rc;
+}
+
+int rudpmsg_outcome_wait(struct rudpmsg_dispatcher *dispatcher, int64_t timeout_ns,
+			 struct rudpmsg_outcome *outcome)
+{
+	struct rudpmsg_node *node = dispatcher->node;
+	int64_t until_ns = rudpmsg_until_ns(timeout_ns);
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	while ((rc = take(dispatcher, outcome)) == -EAGAIN) {
+		if (dispatcher->is_closing && dispatcher->lanes.stats.posts_waiting == 0)
+			rc = -ESHUTDOWN;
+		else if (rudpmsg_node_wait(node, &dispatcher->outcome, until_ns) < 0)
+			rc = -ETIMEDOUT;
+		else
+			continue;
+		break;
+	}
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+void rudpmsg_dispatcher_stats(struct rudpmsg_dispatcher *dispatcher,
+			      struct rudpmsg_dispatch_stats *stats, size_t size)
+{
+	size_t known = size < sizeof *stats ? size : sizeof *stats;
+
+	memset(stats, 0, size);
+	pthread_mutex_lock(&dispatcher->node->lock);
+	memcpy(stats, &dispatcher->lanes.stats, known);
+	pthread_mutex_unlock(&dispatcher->node->lock);
+}

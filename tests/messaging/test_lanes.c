@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* What a dispatcher promises, over one hub whose peer is this test. */
+#include "../base/fault.h"
+#include "messaging/hub_peer.h"
+#include "messaging/lanes.h"
+
+static struct rudpmsg_lanes lanes;
+static struct rudpmsg_link *link_of_peer;
+static rudpmsg_conn_id peer;
+
+#define OUTBOX_MAX 10 /* what hub_peer.h configures */
+
+static void open_lanes(const struct rudpmsg_dispatch_options *options)
+{
+	rudpmsg_lanes_init(&lanes, hub, options, NULL);
+}
+
+static void set_up_lanes(void)
+{
+	static const struct rudpmsg_dispatch_options options = {
+		.posts_max = 8, .bytes_max = 2000, .outcomes_max = 20};
+
+	set_up();
+	link_of_peer = standing(1);
+	peer = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, "peer"));
+	open_lanes(&options);
+}
+
+static void tear_down_lanes(void)
+{
+	cr_assert(rudpmsg_lanes_check(&lanes));
+	rudpmsg_lanes_fini(&lanes);
+	tear_down();
+}
+
+TestSuite(lanes, .init = set_up_lanes, .fini = tear_down_lanes);
+
+static int post(rudpmsg_conn_id conn, size_t length)
+{
+	static const uint8_t bytes[2000];
+	rudpmsg_ticket ticket;
+
+	return rudpmsg_lanes_post(&lanes, conn, bytes, length, now_ns, &ticket);
+}
+
+static void serve(void)
+{
+	struct rudpmsg_room *room;
+
+	while ((room = rudpmsg_hub_next_room(hub)))
+		cr_assert(eq(ptr, (void *)rudpmsg_lanes_on_room(room, now_ns), (void *)&lanes));
+}
+
+static void expect_outcome(rudpmsg_ticket ticket, rudpmsg_message_id id, int reason)
+{
+	struct rudpmsg_outcome outcome;
+
+	cr_assert(eq(int, rudpmsg_lanes_outcome(&lanes, &outcome), 0));
+	cr_assert(eq(u64, outcome.ticket, ticket));
+	cr_assert(eq(u64, outcome.id, id));
+	cr_assert(eq(int, outcome.reason, reason));
+}
+
+static void expect_no_outcome(void)
+{
+	struct rudpmsg_outcome outcome;
+
+	cr_assert(eq(int, rudpmsg_lanes_outcome(&lanes, &outcome), -EAGAIN));
+}
+
+/* The queue of the connection is full, and the outcomes of that are taken. */
+static void fill(rudpmsg_conn_id conn)
+{
+	struct rudpmsg_outcome outcome;
+	int i;
+
+	for (i = 0; i < OUTBOX_MAX; i++)
+		cr_assert(eq(int, post(conn, 4), 0));
+	while (rudpmsg_lanes_outcome(&lanes, &outcome) == 0)
+		cr_assert(eq(int, outcome.reason, 0));
+}
+
+static void acknowledge(uint64_t id)
+{
+	uint8_t bytes[RUDPMSG_MESSAGE_HEAD_BYTES];
+
+	hear(link_of_peer);
+	said_bytes = 0;
+	say(link_of_peer, bytes, rudpmsg_ack_write(bytes, id));
+	serve();
+}
+
+static rudpmsg_conn_id another_peer(const char *name)
+{
+	struct rudpmsg_handshake handshake = greeting(name, 1);
+	struct rudpmsg_frame frame;
+
+	say_greeting(stranger(), RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_ACK_HANDSHAKE));
+	return rudpmsg_conn_id_of(rudpmsg_hub_find(hub, name));
+}
+
+Test(lanes, an_unknown_connection_is_an_outcome)
+{
+	cr_assert(eq(int, post(4711, 4), 0));
+	cr_assert(eq(int, post(0, 4), 0));
+	expect_outcome(1, 0, ENOENT);
+	expect_outcome(2, 0, ENOENT);
+	expect_no_outcome();
+	cr_assert(eq(u64, lanes.stats.posts_unknown, 2));
+}
+
+Test(lanes, where_there_is_room_a_post_does_not_wait)
+{
+	cr_assert(eq(int, post(peer, 4), 0));
+	expect_outcome(1, 1, 0);
+	cr_assert(eq(u64, lanes.stats.posts_delayed, 0));
+	cr_assert(eq(u64, rudpmsg_hub_unanswered(hub), 1));
+}
+
+Test(lanes, what_finds_no_room_goes_in_order_when_there_is_some)
+{
+	fill(peer);
+	cr_assert(eq(int, post(peer, 4), 0));
+	cr_assert(eq(int, post(peer, 4), 0));
+	expect_no_outcome();
+	cr_assert(eq(u64, lanes.stats.posts_waiting, 2));
+	acknowledge(1);
+	expect_outcome(11, 11, 0);
+	expect_no_outcome();
+	acknowledge(2);
+	expect_outcome(12, 12, 0);
+	cr_assert(eq(u64, lanes.stats.connections_waiting, 0));
+}
+
+Test(lanes, nothing_overtakes_what_waits)
+{
+	static const struct rudpmsg_dispatch_options options = {.bytes_max = 4000};
+	int i;
+
+	rudpmsg_lanes_fini(&lanes);
+	open_lanes(&options);
+	for (i = 0; i < 5; i++) /* of the 5,000 bytes that may be queued */
+		cr_assert(eq(int, post(peer, 900), 0));
+	cr_assert(eq(int, post(peer, 900), 0));
+	cr_assert(eq(int, post(peer, 1), 0)); /* there would be room for it */
+	cr_assert(eq(u64, lanes.stats.posts_waiting, 2));
+	acknowledge(1);
+	cr_assert(eq(u64, lanes.stats.posts_waiting, 0));
+	for (i = 1; i <= 7; i++)
+		expect_outcome((rudpmsg_ticket)i, (rudpmsg_message_id)i, 0);
+}
+
+Test(lanes, a_full_connection_holds_up_no_other)
+{
+	rudpmsg_conn_id other = another_peer("other");
+	int i;
+
+	fill(peer);
+	for (i = 0; i < 2; i++) /* a quarter of eight */
+		cr_assert(eq(int, post(peer, 4), 0));
+	cr_assert(eq(int, post(peer, 4), -EAGAIN));
+	cr_assert(eq(int, post(other, 4), 0));
+	expect_outcome(13, 1, 0);
+}
+
+Test(lanes, when_all_that_may_wait_does_those_with_room_go_on)
+{
+	static const struct rudpmsg_dispatch_options options = {.posts_max = 2,
+								.lane_posts_max = 2};
+	rudpmsg_conn_id second = another_peer("second"), third = another_peer("third");
+
+	rudpmsg_lanes_fini(&lanes);
+	open_lanes(&options);
+	fill(peer);
+	fill(second);
+	cr_assert(eq(int, post(peer, 4), 0));
+	cr_assert(eq(int, post(second, 4), 0));
+	cr_assert(eq(int, post(peer, 4), -EAGAIN));
+	cr_assert(eq(int, post(second, 4), -EAGAIN));
+	cr_assert(eq(int, post(third, 4), 0));
+	expect_outcome(23, 1, 0);
+}
+
+Test(lanes, bytes_are_bounded_as_well)
+{
+	fill(peer);
+	cr_assert(eq(int, post(peer, 900), 0)); /* alone: beyond its share of 500 */
+	cr_assert(eq(int, post(peer, 1), -EAGAIN));
+	cr_assert(eq(u64, lanes.stats.bytes_waiting, 900));
+}
+
+Test(lanes, outcomes_that_nobody_takes_hold_up_posting)
+{
+	struct rudpmsg_outcome outcome;
+	int i;
+
+	for (i = 0; i < 20; i++)
+		cr_assert(eq(int, post(4711, 4), 0));
+	cr_assert(eq(int, post(4711, 4), -EAGAIN));
+	cr_assert(eq(int, post(peer, 4), -EAGAIN));
+	cr_assert(eq(int, rudpmsg_lanes_outcome(&lanes, &outcome), 0));
+	cr_assert(eq(int, post(peer, 4), 0));
+}
+
+Test(lanes, what_waits_fails_when_its_connection_goes)
+{
+	fill(peer);
+	cr_assert(eq(int, post(peer, 4), 0));
+	cr_assert(eq(int, post(peer, 4), 0));
+	rudpmsg_hub_disconnect(hub, rudpmsg_hub_conn(hub, peer), ECANCELED, now_ns);
+	cr_assert(eq(int, post(peer, 4), -EAGAIN)); /* its share is still in use */
+	serve();
+	expect_outcome(11, 0, ENOENT);
+	expect_outcome(12, 0, ENOENT);
+	cr_assert(eq(int, post(peer, 4), 0));
+	expect_outcome(13, 0, ENOENT);
+	close_ended();
+}
+
+Test(lanes, a_post_behind_those_of_a_connection_that_went_keeps_its_place)
+{
+	fill(peer);
+	cr_assert(eq(int, post(peer, 4), 0));
+	rudpmsg_hub_disconnect(hub, rudpmsg_hub_conn(hub, peer), ECANCELED, now_ns);
+	cr_assert(eq(int, post(peer, 4), 0));
+	expect_no_outcome();
+	serve();
+	expect_outcome(11, 0, ENOENT);
+	expect_outcome(12, 0, ENOENT);
+	close_ended();
+}
+
+Test(lanes, what_waits_fails_when_the_peer_says_goodbye_and_has_left_something)
+{
+	uint8_t bytes[RUDPMSG_FRAME_HEAD_BYTES + 1 + RUDPMSG_REASON_TEXT_MAX];
+
+	fill(peer);
+	cr_assert(eq(int, post(peer, 4), 0));
+	say_message(link_of_peer, 1);
+	say(link_of_peer, bytes,
+	    rudpmsg_reason_write(bytes, RUDPMSG_FRAME_CLOSE, RUDPMSG_REASON_GOODBYE));
+	serve();
+	expect_outcome(11, 0, ENOENT);
+	close_ended();
+}
+
+Test(lanes, what_the_peer_does_not_take_fails_and_the_next_goes)
+{
+	struct rudpmsg_handshake handshake = greeting("peer", 2);
+
+	handshake.message_bytes_max = 100;
+	say_greeting(stranger(), RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	cr_assert(eq(int, post(peer, 101), 0));
+	cr_assert(eq(int, post(peer, 100), 0));
+	expect_outcome(1, 0, EMSGSIZE);
+	expect_outcome(2, 1, 0);
+	cr_assert(eq(int, post(peer, 1001), -EMSGSIZE), "longer than the node's own limit");
+	expect_no_outcome();
+	close_ended();
+}
+
+Test(lanes, a_broken_link_fails_nothing)
+{
+	fill(peer);
+	cr_assert(eq(int, post(peer, 4), 0));
+	rudpmsg_hub_on_ended(hub, link_of_peer, ECONNRESET, now_ns);
+	serve();
+	expect_no_outcome();
+	link_of_peer = standing(2);
+	acknowledge(3);
+	expect_outcome(11, 11, 0);
+	close_ended();
+}
+
+Test(lanes, only_failures_are_told_to_those_who_want_only_them)
+{
+	static const struct rudpmsg_dispatch_options options = {.failures_only = true};
+
+	rudpmsg_lanes_fini(&lanes);
+	open_lanes(&options);
+	cr_assert(eq(int, post(peer, 4), 0));
+	cr_assert(eq(int, post(4711, 4), 0));
+	expect_outcome(2, 0, ENOENT);
+	expect_no_outcome();
+}
+
+Test(lanes, closing_fails_all_that_waits)
+{
+	fill(peer);
+	cr_assert(eq(int, post(peer, 4), 0));
+	cr_assert(eq(int, post(peer, 4), 0));
+	cr_assert(eq(u64, rudpmsg_lanes_fail(&lanes, ECANCELED), 2));
+	expect_outcome(11, 0, ECANCELED);
+	expect_outcome(12, 0, ECANCELED);
+	acknowledge(1);
+	expect_no_outcome();
+}
+
+Test(lanes, without_memory_nothing_is_taken)
+{
+	unsigned n;
+	int rc = -ENOMEM;
+
+	fill(peer);
+	for (n = 1; rc == -ENOMEM; n++) {
+		fault_arm(n);
+		rc = post(peer, 4);
+		fault_arm(0);
+		cr_assert(rudpmsg_lanes_check(&lanes));
+		cr_assert(rc == 0 || lanes.stats.posts_taken == OUTBOX_MAX);
+	}
+	cr_assert(eq(int, rc, 0));
+	cr_assert(gt(uint, n, 4), "the post, the lane, its place in the table");
+	acknowledge(1);
+	expect_outcome(11, 11, 0);
+}
+
+Test(lanes, what_waits_needs_no_memory_to_say_what_became_of_it)
+{
+	static const struct rudpmsg_dispatch_options options = {0};
+	int i;
+
+	rudpmsg_lanes_fini(&lanes);
+	open_lanes(&options);
+	fill(peer);
+	for (i = 0; i < 1000; i++)
+		cr_assert(eq(int, post(peer, 1), 0));
+	fault_arm(1);
+	cr_assert(eq(u64, rudpmsg_lanes_fail(&lanes, ECANCELED), 1000));
+	cr_assert(eq(uint, fault_count(), 0));
+	fault_arm(0);
+}
