@@ -285,6 +285,16 @@ void rudp_association_on_known(struct rudp_associations *all, const struct rudp_
 		taken->is_known = true;
 }
 
+bool rudp_association_is_known(struct rudp_associations *all, const struct rudp_addr *remote,
+			       int64_t now_at_ns)
+{
+	const struct rudp_taken *taken;
+
+	rudp_associations_on_time(all, now_at_ns);
+	taken = find_taken(all, remote);
+	return taken && taken->is_known;
+}
+
 void rudp_association_forget(struct rudp_associations *all, const struct rudp_addr *remote,
 			     uint64_t id)
 {

@@ -82,6 +82,10 @@ int rudp_association_take(struct rudp_associations *all, const struct rudp_addr 
 void rudp_association_on_known(struct rudp_associations *all, const struct rudp_addr *remote,
 			       uint64_t id);
 
+/* There is an association with this address, of which that has been shown. */
+bool rudp_association_is_known(struct rudp_associations *all, const struct rudp_addr *remote,
+			       int64_t now_at_ns);
+
 /* Everything for one resumed SYN. */
 struct rudp_ticket {
 	uint64_t association_id;

@@ -259,6 +259,7 @@ void rudp_conn_shutdown_send(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_enter(conn, RUDP_STATE_FIN_WAIT_1);
 	else if (conn->state == RUDP_STATE_CLOSE_WAIT)
 		rudp_conn_enter(conn, RUDP_STATE_LAST_ACK);
+	rudp_conn_handshake_release(conn, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);
 }
 
@@ -297,6 +298,13 @@ void rudp_conn_abandon(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_conn_close(conn, now_at_ns);
 }
 
+/* Nobody there yet; but what may be with the listener already its program has been told is written. */
+static bool is_vain(const struct rudp_conn *conn)
+{
+	return conn->state == RUDP_STATE_SYN_SENT &&
+	       !(conn->options.early && rudp_ring_used(&conn->sendbuf.ring) > 0);
+}
+
 void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	bool unread;
@@ -311,8 +319,8 @@ void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_endpoint_touch(conn->ep, conn);
 	if (conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)
 		return;
-	if (conn->state == RUDP_STATE_SYN_SENT || !conn->path.socket)
-		rudp_conn_die(conn, now_at_ns); /* nobody there yet, or no way to tell them */
+	if (is_vain(conn) || !conn->path.socket)
+		rudp_conn_die(conn, now_at_ns); /* nobody there, or no way to tell them */
 	else if (unread && !conn->recvbuf.discarding)
 		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
 	else

@@ -60,6 +60,7 @@ struct rudp_conn_options {
 	uint64_t pacing_bytes_per_s_max; /* 0: none; SO_MAX_PACING_RATE */
 	bool early;                   /* connect: what is written before the SYN leaves may travel in
 				       * it, where the peer is known (docs/protocol.md section 6.8) */
+	bool deferred;                /* connect: no SYN before something is written, or shut down */
 	uint8_t tos, tclass;          /* of its packets over IPv4 and IPv6; ECN bits are not looked at */
 };
 
@@ -149,7 +150,8 @@ void rudp_conn_reset(struct rudp_conn *conn, enum rudp_reset_reason reason, int6
 /*
  * The user is gone (close(2)): what was written is still delivered, then FIN. Unread bytes, or bytes
  * that still come, turn it into a reset, as with TCP (RFC 2525 section 2.17). A connection attempt is
- * given up. The user pointer is dropped; events are no longer reported; it is freed when dead.
+ * given up, unless it has bytes that may travel in its SYN. The user pointer is dropped; events are no
+ * longer reported; it is freed when dead.
  */
 void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns);
 

@@ -52,10 +52,20 @@ static int noise_begin(struct rudp_conn *conn)
 	return rc < 0 ? rc : 0;
 }
 
+static int begin_syn(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	int rc = rudp_conn_resume_begin(conn, now_at_ns);
+
+	if (rc == -ENOENT)
+		rc = noise_begin(conn);
+	conn->handshake_due = rc == 0;
+	return rc;
+}
+
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns)
 {
 	struct rudp_handshake *handshake = calloc(1, sizeof *handshake);
-	int rc;
+	int rc = 0;
 
 	if (!handshake)
 		return -ENOMEM;
@@ -64,14 +74,23 @@ int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int6
 	conn->handshake = handshake;
 	handshake->target_port = target_port;
 	handshake->cookies_left = RUDP_COOKIES_AT_ONCE;
-	rc = rudp_conn_resume_begin(conn, now_at_ns);
-	if (rc == -ENOENT)
-		rc = noise_begin(conn);
+	conn->is_deferred = conn->options.deferred;
+	if (!conn->is_deferred)
+		rc = begin_syn(conn, now_at_ns);
 	if (rc < 0)
 		return rc;
-	conn->handshake_due = true;
 	rudp_conn_enter(conn, RUDP_STATE_SYN_SENT);
 	return 0;
+}
+
+void rudp_conn_handshake_release(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (!conn->is_deferred)
+		return;
+	conn->is_deferred = false;
+	conn->opened_at_ns = now_at_ns;
+	if (begin_syn(conn, now_at_ns) < 0)
+		rudp_conn_fail(conn, ENOMEM, now_at_ns);
 }
 
 size_t rudp_conn_write_syn(struct rudp_conn *conn, uint8_t *out)

@@ -5,6 +5,13 @@
 #include "proto/conn_private.h"
 #include "proto/endpoint_private.h"
 
+bool rudp_endpoint_may_send_early(struct rudp_endpoint *ep, const struct rudp_addr *remote,
+				  int64_t now_at_ns)
+{
+	return !ep->config.early_off && !ep->config.resume_off &&
+	       rudp_association_is_known(&ep->associations, remote, now_at_ns);
+}
+
 /* They stay in the send buffer until they are known to be taken. */
 size_t rudp_conn_copy_early(const struct rudp_conn *conn, uint8_t *early, size_t max)
 {

@@ -111,6 +111,7 @@ struct rudp_conn {
 	bool initiator;
 	bool user_closed;             /* rudp_conn_close was called: nobody to tell */
 	bool in_queue;                /* in its listener's established queue */
+	bool is_deferred;             /* SYN_SENT, but for the SYN: nothing has been written yet */
 	bool is_early;                /* passive, SYN_RCVD, and the program has it: early data came */
 	bool dead;                    /* nothing more to do but to be freed */
 	int error;
@@ -219,6 +220,8 @@ void rudp_conn_start_waiting(struct rudp_conn *conn, int64_t now_at_ns);
 
 /* Handshake (conn_connect.c, conn_answer.c, conn_handshake.c). */
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);
+/* There is something to say: the SYN of a deferred one is due. */
+void rudp_conn_handshake_release(struct rudp_conn *conn, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_packet *syn,
 					     bool early_allowed, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_packet *packet,

@@ -35,7 +35,9 @@ int rudp_conn_resume_seal(struct rudp_conn *conn)
 
 	rudp_packet_write_prologue(prologue, conn->suite, handshake->flags, conn->id,
 				   handshake->target_port);
-	early = rudp_conn_write_syn_payload(conn, payload, len, conn->options.early && ticket->is_known);
+	early = rudp_conn_write_syn_payload(conn, payload, len,
+					    conn->options.early && ticket->is_known &&
+						    !conn->ep->config.early_off);
 	rc = rudp_resume_write_syn(&handshake->resume, ticket->secret, prologue,
 				   ticket->association_id, ticket->counter, payload, len,
 				   handshake->message);

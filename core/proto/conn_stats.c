@@ -118,6 +118,9 @@ bool rudp_conn_check(const struct rudp_conn *conn)
 	CHECK(conn->cc.datagram_bytes == conn->path.datagram_bytes);
 	CHECK((conn->handshake != NULL) <= conn->initiator);
 	CHECK(!conn->is_early || conn->state == RUDP_STATE_SYN_RCVD);
+	CHECK(!conn->is_deferred || conn->dead ||
+	      (conn->state == RUDP_STATE_SYN_SENT && rudp_sendbuf_unacked(&conn->sendbuf) == 0 &&
+	       !conn->handshake_due));
 	CHECK(conn->path.validated || conn->initiator ||
 	      conn->path.sent_bytes <= RUDP_AMPLIFICATION_FACTOR * conn->path.received_bytes);
 	return true;

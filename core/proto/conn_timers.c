@@ -61,6 +61,8 @@ static int64_t handshake_max_ns(const struct rudp_conn *conn)
  */
 static int64_t give_up_at_ns(const struct rudp_conn *conn)
 {
+	if (conn->is_deferred)
+		return RUDP_NEVER;
 	if (is_handshaking(conn))
 		return conn->opened_at_ns + handshake_max_ns(conn);
 	if (!rudp_state_is_established(conn->state) || conn->reliability.outstanding == 0)

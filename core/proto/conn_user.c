@@ -29,6 +29,7 @@ void rudp_conn_send_commit(struct rudp_conn *conn, size_t n, int64_t now_at_ns)
 	rudp_conn_start_waiting(conn, now_at_ns);
 	rudp_ring_commit(&conn->sendbuf.ring, n);
 	conn->trim_at_ns = RUDP_NEVER;
+	rudp_conn_handshake_release(conn, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);
 }
 

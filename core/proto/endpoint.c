@@ -116,6 +116,11 @@ void rudp_endpoint_set_tail(struct rudp_endpoint *ep, bool on)
 	ep->config.tail_off = !on;
 }
 
+void rudp_endpoint_set_early(struct rudp_endpoint *ep, bool on)
+{
+	ep->config.early_off = !on;
+}
+
 void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn)
 {
 	if (!rudp_list_is_linked(&conn->ready_link))
@@ -273,7 +278,8 @@ static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_pa
 	if (packet->type == RUDP_PACKET_RESET)
 		return on_reset(ep, packet, now_at_ns);
 	conn = find_again(ep, packet->id);
-	if (!conn || conn->dead) { /* a dead one only waits for its user: the peer need not */
+	/* A dead one only waits for its user: the peer need not. Of a deferred one nobody knows. */
+	if (!conn || conn->dead || conn->is_deferred) {
 		if (packet->type == RUDP_PACKET_DATA || packet->type == RUDP_PACKET_SYNACK)
 			rudp_endpoint_reset_unknown(ep, datagram, packet->id, now_at_ns);
 		return RUDP_VERDICT_UNKNOWN_ID;

@@ -62,6 +62,7 @@ struct rudp_endpoint_config {
 	const struct rudp_observer *observer; /* NULL: none; outlives the endpoint */
 	bool tail_off;                   /* no second copies of sparse traffic: tail.h */
 	bool resume_off;               /* see rudp_endpoint_set_resume */
+	bool early_off;                /* no early data, whoever asks for it */
 };
 
 /* One datagram that has arrived. data may be changed (decrypted in place). */
@@ -106,6 +107,15 @@ void rudp_endpoint_set_resume(struct rudp_endpoint *ep, bool on);
 
 /* Whether connections that begin from now on protect sparse traffic (tail.h). */
 void rudp_endpoint_set_tail(struct rudp_endpoint *ep, bool on);
+
+/* Whether SYNs that leave or come from now on may have early data (docs/protocol.md section 6.8). */
+void rudp_endpoint_set_early(struct rudp_endpoint *ep, bool on);
+/*
+ * A connection to remote that asks for it would send early data now: that is on, and a listener there is
+ * known to have kept an association.
+ */
+bool rudp_endpoint_may_send_early(struct rudp_endpoint *ep, const struct rudp_addr *remote,
+				  int64_t now_at_ns);
 
 /*
  * Opens a connection from local (port and address as the socket is bound) to remote. target_port is

@@ -175,6 +175,11 @@ static void log_mismatch(const struct rudp_endpoint *ep, const struct rudp_datag
 		 ep->config.has_psk ? "a key" : "no key");
 }
 
+static bool may_take_early(const struct rudp_endpoint *ep, const struct rudp_listener *listener)
+{
+	return !ep->config.early_off && ep->early_count < listener->early_max;
+}
+
 static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *listener,
 			       const struct rudp_packet *packet,
 			       const struct rudp_datagram *datagram, int64_t now_at_ns)
@@ -188,8 +193,7 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 
 	if (!conn)
 		return RUDP_VERDICT_NO_MEMORY;
-	verdict = rudp_conn_handshake_answer(conn, packet, ep->early_count < listener->early_max,
-					     now_at_ns);
+	verdict = rudp_conn_handshake_answer(conn, packet, may_take_early(ep, listener), now_at_ns);
 	if (verdict != RUDP_VERDICT_OK) {
 		rudp_conn_free(conn);
 		return verdict;
