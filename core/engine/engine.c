@@ -111,6 +111,7 @@ struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_di
 	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
 	rudp_endpoint_set_resume(engine->ep, rudp_policy_resume(engine->settings.policy));
 	rudp_endpoint_set_tail(engine->ep, is_tail_on(engine));
+	rudp_endpoint_set_early(engine->ep, rudp_policy_early(engine->settings.policy));
 	return rudp_policy_decide(engine->settings.policy, &question);
 }
 
@@ -139,6 +140,8 @@ static int make_endpoint(struct rudp_engine *engine)
 					      .has_psk = engine->settings.has_psk,
 					      .cc = engine->settings.cc,
 					      .tail_off = !is_tail_on(engine),
+					      .early_off = !rudp_policy_early(
+						      engine->settings.policy),
 					      .observer = rudp_qlog_observer(&engine->qlog),
 					      .resume_off = !rudp_policy_resume(
 						      engine->settings.policy)};

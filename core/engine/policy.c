@@ -108,6 +108,11 @@ bool rudp_policy_tail(const struct rudp_policy *policy)
 	return !policy || policy->tail;
 }
 
+bool rudp_policy_early(const struct rudp_policy *policy)
+{
+	return policy && policy->early;
+}
+
 static int64_t effective(const struct rudp_policy *policy, enum rudp_policy_setting setting,
 			 int64_t otherwise)
 {
@@ -125,6 +130,7 @@ static void settle(struct rudp_policy *policy)
 	policy->udp_port = (uint16_t)effective(policy, RUDP_POLICY_UDP_PORT, 0);
 	policy->resume = effective(policy, RUDP_POLICY_RESUME, true);
 	policy->tail = effective(policy, RUDP_POLICY_TAIL, true);
+	policy->early = effective(policy, RUDP_POLICY_EARLY, false);
 }
 
 void rudp_policy_take(struct rudp_policy *policy, struct rudp_policy_source **place,
@@ -205,10 +211,11 @@ char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t 
 			 plural(file->rule_count), file->name);
 	snprintf(text, size,
 		 "%u rule%s in " RUDP_POLICY_VARIABLE
-		 ", %s; head-start %s, remember %s, udp-port %s%s%s",
+		 ", %s; head-start %s, remember %s, udp-port %s%s%s%s",
 		 environment->rule_count, plural(environment->rule_count), in_file,
 		 duration(policy->head_start_ns, head_start),
 		 policy->remember_ns ? duration(policy->remember_ns, remember) : "off", port,
-		 policy->resume ? "" : ", resume off", policy->tail ? "" : ", tail off");
+		 policy->resume ? "" : ", resume off", policy->tail ? "" : ", tail off",
+		 policy->early ? ", early on" : "");
 	return text;
 }

@@ -43,6 +43,7 @@ struct rudp_policy {
 	uint16_t udp_port;            /* 0: that of the connection */
 	bool resume;                  /* endpoints that have met skip the handshake of strangers */
 	bool tail;                    /* sparse traffic is protected by second copies */
+	bool early;                   /* data may travel with the SYN, where programs ask for it */
 
 	struct rudp_policy_source *environment, *file; /* never NULL */
 	struct rudp_policy_files *files;
@@ -103,6 +104,7 @@ int64_t rudp_policy_remember_ns(const struct rudp_policy *policy);
 uint16_t rudp_policy_udp_port(const struct rudp_policy *policy);
 bool rudp_policy_resume(const struct rudp_policy *policy);
 bool rudp_policy_tail(const struct rudp_policy *policy);
+bool rudp_policy_early(const struct rudp_policy *policy);
 
 /* "2 rules in RUDP_POLICY, 5 rules in /etc/rudp/rudp.conf, head-start 250ms, ..."; returns text. */
 char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t size);

@@ -234,7 +234,7 @@ static bool read_setting(struct parser *p)
 	int index;
 
 	if (setting == RUDP_POLICY_SETTINGS_COUNT)
-		return unexpected(p, &name, "head-start, remember, udp-port, resume or tail");
+		return unexpected(p, &name, "head-start, remember, udp-port, resume, tail or early");
 	if (p->source->settings[setting].line)
 		return fault(p, &name, 0, "'%s' is set a second time (first in line %u)",
 			     rudp_policy_setting_name(setting), p->source->settings[setting].line);

@@ -200,6 +200,7 @@ static const struct {
 	[RUDP_POLICY_UDP_PORT] = {"udp-port", 0, 1, UINT16_MAX, "a port from 1 to 65535"},
 	[RUDP_POLICY_RESUME] = {"resume", ON_OFF, 0, 1, "on or off"},
 	[RUDP_POLICY_TAIL] = {"tail", ON_OFF, 0, 1, "on or off"},
+	[RUDP_POLICY_EARLY] = {"early", ON_OFF, 0, 1, "on or off"},
 };
 
 enum rudp_policy_setting rudp_policy_setting_find(const char *word, size_t len)

@@ -148,9 +148,9 @@ static const struct wrong words[] = {
 
 static const struct wrong settings[] = {
 	{"set", "p:1:4: the end of the statement stands here, expected is head-start, remember, "
-		"udp-port, resume or tail"},
+		"udp-port, resume, tail or early"},
 	{"set headstart 1s", "p:1:5: 'headstart' stands here, expected is head-start, remember, "
-			     "udp-port, resume or tail"},
+			     "udp-port, resume, tail or early"},
 	{"set head-start", "p:1:15: the end of the statement stands here, expected is a value"},
 	{"set head-start 250", "p:1:16: '250' " HEAD_START},
 	{"set head-start 10001ms", "p:1:16: '10001ms' " HEAD_START},
@@ -175,6 +175,8 @@ static const struct wrong settings[] = {
 	{"set tail", "p:1:9: the end of the statement stands here, expected is a value"},
 	{"set tail 1", "p:1:10: '1' is not on or off"},
 	{"set tail offf", "p:1:10: 'offf' is not on or off"},
+	{"set early", "p:1:10: the end of the statement stands here, expected is a value"},
+	{"set early yes", "p:1:11: 'yes' is not on or off"},
 	{"set tail on; set resume on; set tail off",
 	 "p:1:33: 'tail' is set a second time (first in line 1)"},
 	{"set remember on", "p:1:14: 'on' " REMEMBER},
@@ -511,6 +513,28 @@ Test(policy, tail_is_on_unless_set_off)
 		cr_assert(rudp_policy_resume(policy));
 		rudp_policy_describe(policy, text, sizeof text);
 		cr_assert(eq(int, strstr(text, ", tail off") == NULL, cases[i].on));
+		rudp_policy_free(policy);
+	}
+}
+
+Test(policy, early_is_off_unless_set_on)
+{
+	static const struct {
+		const char *environment, *file;
+		bool on;
+	} cases[] = {{"", "", false},
+		     {"set early on", "", true},
+		     {"", "set early on", true},
+		     {"set early off", "set early on", false}};
+
+	cr_assert(not(rudp_policy_early(NULL)));
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct rudp_policy *policy = policy_of(cases[i].environment, cases[i].file);
+		char text[RUDP_POLICY_TEXT_SIZE];
+
+		cr_assert(eq(int, rudp_policy_early(policy), cases[i].on));
+		rudp_policy_describe(policy, text, sizeof text);
+		cr_assert(eq(int, strstr(text, ", early on") != NULL, cases[i].on));
 		rudp_policy_free(policy);
 	}
 }
