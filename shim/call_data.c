@@ -148,41 +148,83 @@ RUDP_EXPORT ssize_t send(int fd, const void *data, size_t len, int flags)
 	return mend_send(fd, REAL(send)(fd, data, len, flags), flags);
 }
 
-/* 0, or -errno: connects when the flag asks for it. */
-static int open_fast(int fd, int *flags, const struct sockaddr *addr, socklen_t addr_len)
+/* What stands behind the first bytes, which are taken; a piece that is taken in part goes by itself. */
+static ssize_t send_behind(int fd, const struct msghdr *message, size_t taken, int flags)
 {
-	if (!(*flags & MSG_FASTOPEN))
-		return 0;
-	*flags &= ~MSG_FASTOPEN;
-	return rudp_call_connect(fd, addr, addr_len, rudp_policy_wants_kernel);
+	const struct iovec *piece = message->msg_iov, *end = piece + message->msg_iovlen;
+	struct msghdr rest = *message;
+	size_t done = taken, left;
+	ssize_t rc = 0;
+
+	while (piece < end && done >= piece->iov_len)
+		done -= (piece++)->iov_len;
+	if (done > 0) {
+		left = piece->iov_len - done;
+		rc = REAL(send)(fd, (const char *)piece->iov_base + done, left, flags);
+		if (rc != (ssize_t)left)
+			return (ssize_t)taken + (rc > 0 ? rc : 0);
+		taken += left;
+		piece++;
+	}
+	if (piece == end && taken > 0)
+		return (ssize_t)taken;
+	rest.msg_name = NULL;
+	rest.msg_namelen = 0;
+	rest.msg_iov = (struct iovec *)piece;
+	rest.msg_iovlen = (size_t)(end - piece);
+	rc = REAL(sendmsg)(fd, &rest, flags);
+	if (taken == 0)
+		return mend_send(fd, rc, flags);
+	return (ssize_t)taken + (rc > 0 ? rc : 0);
+}
+
+/* Connects; what the SYN has not taken follows. An urgent byte has no place in it. */
+static ssize_t send_fast(int fd, const struct msghdr *message, int flags)
+{
+	struct rudp_early early = {.iov = message->msg_iov,
+				   .count = flags & MSG_OOB ? 0 : message->msg_iovlen,
+				   .dont_wait = flags & MSG_DONTWAIT};
+	int rc = rudp_call_open_fast(fd, message->msg_name, message->msg_namelen,
+				     rudp_policy_wants_kernel, &early);
+
+	if (rc == RUDP_NOT_OURS)
+		return REAL(sendmsg)(fd, message, flags);
+	if (rc == -EINPROGRESS && early.taken > 0)
+		return (ssize_t)early.taken;
+	if (rc < 0)
+		return rudp_result(rc);
+	return send_behind(fd, message, early.taken, flags & ~MSG_FASTOPEN);
 }
 
 /* A connected TCP socket takes no notice of a name, but for its pointer. */
 RUDP_EXPORT ssize_t sendto(int fd, const void *data, size_t len, int flags,
 			   __CONST_SOCKADDR_ARG addr, socklen_t addr_len)
 {
+	struct iovec iov = {(void *)data, len};
 	struct sockaddr_storage copy;
 	int rc;
 
 	if (!addr.__sockaddr__ || rudp_mark_get(fd) < 0)
 		return mend_send(fd, REAL(sendto)(fd, data, len, flags, addr, addr_len), flags);
 	rc = rudp_address_copy_in(fd, addr.__sockaddr__, addr_len, &copy);
-	if (rc == 0)
-		rc = open_fast(fd, &flags, addr.__sockaddr__, addr_len);
-	return rc < 0 ? rudp_result(rc) : send(fd, data, len, flags);
+	if (rc < 0)
+		return rudp_result(rc);
+	if (flags & MSG_FASTOPEN)
+		return send_fast(fd,
+				 &(struct msghdr){.msg_name = (void *)addr.__sockaddr__,
+						  .msg_namelen = addr_len,
+						  .msg_iov = &iov,
+						  .msg_iovlen = 1},
+				 flags);
+	return send(fd, data, len, flags);
 }
 
 /* AF_UNIX has refused because of the name, and nothing was sent: again without it. */
 static ssize_t send_unnamed(int fd, const struct msghdr *message, int flags)
 {
-	struct msghdr copy = *message;
-	int rc = open_fast(fd, &flags, message->msg_name, message->msg_namelen);
-
-	if (rc < 0)
-		return rudp_result(rc);
-	copy.msg_name = NULL;
-	copy.msg_namelen = 0;
-	return mend_send(fd, REAL(sendmsg)(fd, &copy, flags), flags);
+	if (flags & MSG_FASTOPEN)
+		return send_fast(fd, message, flags);
+	return send_behind(fd, message, 0, flags);
 }
 
 static bool refused_name(int fd, const struct msghdr *message)

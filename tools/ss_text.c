@@ -97,6 +97,7 @@ static void print_transport(const struct rudp_control_info *info)
 		       rudp_ss_beginning(info));
 	if (info->transport == RUDP_TRANSPORT_RUDP && info->aead)
 		printf(" by:%s", rudp_aead_kind_text(info->aead));
+	print_count("early", info->early_bytes);
 	print_count("udp_port", info->udp_port);
 }
 

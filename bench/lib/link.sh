@@ -143,6 +143,8 @@ run_first_byte() {
 	link_up --delay 25ms --seed "$3"
 	if [ "$1" = fastopen ]; then
 		verb=fastopen serving=(fastopen)
+		echo "set early on" >"$TMP/early.conf"
+		BENCH_SETTINGS="${BENCH_SETTINGS:-} RUDP_POLICY_FILE=$TMP/early.conf"
 		on a sysctl -qw net.ipv4.tcp_fastopen=3
 		on b sysctl -qw net.ipv4.tcp_fastopen=3
 	fi

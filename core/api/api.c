@@ -144,6 +144,7 @@ static void fill(struct rudp_stats *stats, const struct rudp_control_info *info)
 		.unread_bytes = info->unread_bytes,
 		.window_send_bytes = info->window_send_bytes,
 		.window_receive_bytes = info->window_receive_bytes,
+		.early_bytes = info->early_bytes,
 	};
 	if (info->state < STATE_COUNT)
 		strncpy(stats->state, state_names[info->state], sizeof stats->state - 1);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "base/addr.h"
 
@@ -56,6 +57,26 @@ int rudp_call_yield(int fd, const struct sockaddr *addr, socklen_t len);
 typedef bool rudp_wants_kernel(const struct rudp_addr *remote);
 int rudp_call_connect(int fd, const struct sockaddr *addr, socklen_t len,
 		      rudp_wants_kernel *wants_kernel);
+
+/* The first bytes of a connection, as sendmsg with MSG_FASTOPEN has them. */
+struct rudp_early {
+	const struct iovec *iov;
+	size_t count;
+	bool dont_wait;               /* MSG_DONTWAIT */
+	size_t taken;                 /* out: these need not be sent again, unless there is an error */
+};
+
+/*
+ * What MSG_FASTOPEN does before it sends: it connects, and where the engine can have it so the first
+ * bytes go with the SYN. addr NULL: no name was given.
+ *
+ * Returns  0: connected, the rest may be sent; -EINPROGRESS: it connects, and with taken 0 nothing has
+ *          been sent, as with TCP; RUDP_NOT_OURS: also when kernel TCP has just taken the socket's
+ *          place, which is then to be asked the same; -EISCONN, -EALREADY, -EOPNOTSUPP (switched off
+ *          by net.ipv4.tcp_fastopen), -EINVAL, or as rudp_call_connect.
+ */
+int rudp_call_open_fast(int fd, const struct sockaddr *addr, socklen_t len,
+			rudp_wants_kernel *wants_kernel, struct rudp_early *early);
 
 int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int rudp_call_shutdown(int fd, int how);

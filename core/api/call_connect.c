@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 
 #include "api/address.h"
 #include "api/control_client.h"
 #include "api/environment.h"
+#include "api/option.h"
 #include "api/socket.h"
 #include "api/swap.h"
 #include "api/sys.h"
@@ -51,11 +53,41 @@ static int finish(int fd, const struct rudp_control_call *call)
 	return call->went_on ? -call->cut_short : -EINPROGRESS;
 }
 
-static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_addr *remote)
+/* TCP_FASTOPEN_CONNECT. */
+static bool wants_deferral(int fd, const struct rudp_socket *s)
 {
+	struct rudp_bag bag;
+	uint32_t value = 0;
+
+	return s->flags & RUDP_MARK_BAG && rudp_bag_get(fd, &bag) == 0 &&
+	       rudp_bag_find(&bag, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &value) && value;
+}
+
+/* As much as a SYN could hold, in as many pieces as a call takes. */
+static void add_early(struct rudp_control_call *call, const struct rudp_early *early,
+		      struct iovec pieces[RUDP_CONTROL_EARLY_PIECES])
+{
+	size_t room = RUDP_CONTROL_EARLY_MAX;
+
+	for (size_t i = 0; i < early->count && call->early_count < RUDP_CONTROL_EARLY_PIECES; i++) {
+		struct iovec piece = early->iov[i];
+
+		if (piece.iov_len > room)
+			piece.iov_len = room;
+		room -= piece.iov_len;
+		pieces[call->early_count++] = piece;
+	}
+	call->early = pieces;
+	call->request.number = (int32_t)(RUDP_CONTROL_EARLY_MAX - room);
+}
+
+static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_addr *remote,
+		      struct rudp_early *early)
+{
+	struct iovec pieces[RUDP_CONTROL_EARLY_PIECES];
 	struct rudp_control_call call;
 	socklen_t len = sizeof call.timeout;
-	bool nonblocking = rudp_socket_is_nonblocking(fd);
+	bool nonblocking = (early && early->dont_wait) || rudp_socket_is_nonblocking(fd);
 	int rc;
 
 	if (s->flags & RUDP_MARK_ABORTED)
@@ -67,23 +99,34 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 	else
 		rudp_sys_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &call.timeout, &len);
 	call.interruptible = !nonblocking;
+	if (early)
+		add_early(&call, early, pieces);
+	else if (wants_deferral(fd, s))
+		call.request.flags |= RUDP_CONTROL_DEFER;
 	rc = rudp_socket_call(s, &call);
-	if (rc == 0 && call.reply.error == 0 && call.reply.flags & RUDP_CONTROL_BY_KERNEL)
+	if (rc < 0)
+		return rc;
+	if (call.reply.error == 0 && call.reply.flags & RUDP_CONTROL_BY_KERNEL)
 		return LEFT_TO_KERNEL;
-	return rc < 0 ? rc : finish(fd, &call);
+	if (early)
+		early->taken = call.reply.early_bytes;
+	return finish(fd, &call);
 }
 
 static int connect_by_kernel(int fd, const struct rudp_socket *s, const struct sockaddr *addr,
-			     socklen_t len)
+			     socklen_t len, const struct rudp_early *early)
 {
 	int rc = rudp_swap_kernel(fd, s);
 
-	return rc < 0 ? rc : rudp_sys_connect(fd, addr, len);
+	if (rc < 0)
+		return rc;
+	return early ? RUDP_NOT_OURS : rudp_sys_connect(fd, addr, len);
 }
 
 /* copy: of addr, which is still the program's. */
 static int connect_new(int fd, const struct rudp_socket *s, const struct sockaddr_storage *copy,
-		       const struct sockaddr *addr, socklen_t len, rudp_wants_kernel *wants_kernel)
+		       const struct sockaddr *addr, socklen_t len, rudp_wants_kernel *wants_kernel,
+		       struct rudp_early *early)
 {
 	struct rudp_addr remote;
 	int rc = rudp_address_check(s, copy, len, &remote);
@@ -93,13 +136,13 @@ static int connect_new(int fd, const struct rudp_socket *s, const struct sockadd
 	if (rc < 0)
 		return rc;
 	if (wants_kernel && wants_kernel(&remote))
-		return connect_by_kernel(fd, s, addr, len);
-	rc = ask_engine(fd, s, &remote);
-	if (rc == LEFT_TO_KERNEL)
-		return connect_by_kernel(fd, s, addr, len);
-	/* The engine that was there at socket() is gone, and no other can be had. */
-	if (rc == -ENOENT)
-		return rudp_environment_want_key() ? -EACCES : connect_by_kernel(fd, s, addr, len);
+		return connect_by_kernel(fd, s, addr, len, early);
+	rc = ask_engine(fd, s, &remote, early);
+	/* -ENOENT: the engine that was there at socket() is gone, and no other can be had. */
+	if (rc == -ENOENT && rudp_environment_want_key())
+		return -EACCES;
+	if (rc == LEFT_TO_KERNEL || rc == -ENOENT)
+		return connect_by_kernel(fd, s, addr, len, early);
 	return rc;
 }
 
@@ -179,6 +222,23 @@ static int dissolve(int fd, struct rudp_socket *s)
 	return rudp_socket_abort(fd, s);
 }
 
+static int connect_as_it_stands(int fd, const struct rudp_socket *s,
+				const struct sockaddr_storage *copy, const struct sockaddr *addr,
+				socklen_t len, rudp_wants_kernel *wants_kernel,
+				struct rudp_early *early)
+{
+	switch (s->state) {
+	case RUDP_SOCKET_FRESH:
+	case RUDP_SOCKET_BOUND:
+		return connect_new(fd, s, copy, addr, len, wants_kernel, early);
+	case RUDP_SOCKET_CONNECTED:
+		return s->flags & RUDP_MARK_PENDING ? connect_pending(fd, s) : -EISCONN;
+	case RUDP_SOCKET_LISTENING:
+		break;
+	}
+	return -EISCONN;
+}
+
 int rudp_call_connect(int fd, const struct sockaddr *addr, socklen_t len,
 		      rudp_wants_kernel *wants_kernel)
 {
@@ -195,14 +255,41 @@ int rudp_call_connect(int fd, const struct sockaddr *addr, socklen_t len,
 		return -EINVAL;
 	if (copy.ss_family == AF_UNSPEC)
 		return dissolve(fd, &s);
-	switch (s.state) {
-	case RUDP_SOCKET_FRESH:
-	case RUDP_SOCKET_BOUND:
-		return connect_new(fd, &s, &copy, addr, len, wants_kernel);
-	case RUDP_SOCKET_CONNECTED:
-		return s.flags & RUDP_MARK_PENDING ? connect_pending(fd, &s) : -EISCONN;
-	case RUDP_SOCKET_LISTENING:
-		break;
-	}
-	return -EISCONN;
+	return connect_as_it_stands(fd, &s, &copy, addr, len, wants_kernel, NULL);
+}
+
+/* net.ipv4.tcp_fastopen, bit 0: the option that needs it too is refused without. */
+static bool is_switched_off(const struct rudp_socket *s)
+{
+	int on = 1, scratch = rudp_option_scratch(s), rc;
+
+	if (scratch < 0)
+		return false;
+	rc = rudp_sys_setsockopt(scratch, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
+	rudp_sys_close(scratch);
+	return rc == -EOPNOTSUPP;
+}
+
+/* In the order in which Linux complains. */
+int rudp_call_open_fast(int fd, const struct sockaddr *addr, socklen_t len,
+			rudp_wants_kernel *wants_kernel, struct rudp_early *early)
+{
+	struct sockaddr_storage copy = {0};
+	struct rudp_socket s;
+	int rc = 0;
+
+	early->taken = 0;
+	if (!rudp_socket_look(fd, &s))
+		return RUDP_NOT_OURS;
+	if (addr)
+		rc = rudp_address_copy_in(fd, addr, len, &copy);
+	if (rc < 0)
+		return rc;
+	if (is_switched_off(&s))
+		return -EOPNOTSUPP;
+	if (addr && len < sizeof copy.ss_family)
+		return -EINVAL;
+	if (addr && copy.ss_family == AF_UNSPEC)
+		return -EOPNOTSUPP;
+	return connect_as_it_stands(fd, &s, &copy, addr, len, wants_kernel, early);
 }

@@ -33,6 +33,8 @@
  * engine eats all but its last byte. */
 #define RUDP_SENTINEL_BYTES RUDP_NONCE_BYTES
 
+#define RUDP_CONTROL_EARLY_MAX 1200 /* bytes behind a CONNECT: more would not fit into a SYN */
+
 /* name, takes a descriptor */
 #define RUDP_CONTROL_OPERATIONS(X)                                                                 \
 	X(HELLO, 0)    /* -> nonce, token, pid */                                                  \
@@ -84,10 +86,12 @@ enum rudp_reason { RUDP_REASONS(RUDP_CONTROL_REASON) };
 
 enum rudp_control_flag {
 	RUDP_CONTROL_NONBLOCKING = 1 << 0, /* CONNECT: reply at once with EINPROGRESS */
+	RUDP_CONTROL_DEFER = 1 << 1, /* CONNECT: where early data is possible, with the first write */
 };
 
 enum rudp_control_reply_flag {
 	RUDP_CONTROL_BY_KERNEL = 1 << 0,   /* CONNECT: a rule leaves it to kernel TCP */
+	RUDP_CONTROL_DEFERRED = 1 << 1,    /* CONNECT: it is possible, and waits for that */
 };
 
 struct rudp_control_request {
@@ -97,7 +101,8 @@ struct rudp_control_request {
 	uint8_t token[RUDP_TOKEN_BYTES]; /* zero when not known */
 	uint64_t id;              /* ERROR, INFO; LIST: cursor, 0 first */
 	struct rudp_addr addr;    /* BIND, CONNECT */
-	int32_t number;           /* LISTEN: backlog; SHUTDOWN: how; SET: value length */
+	int32_t number;           /* LISTEN: backlog; SHUTDOWN: how; SET: value length; CONNECT: bytes
+				   * that stand behind the request in its message, for the SYN */
 	int32_t level, option;    /* SET */
 	uint8_t value[64];        /* SET */
 };
@@ -112,6 +117,7 @@ struct rudp_control_info {
 	uint8_t suite;
 	uint8_t aead;             /* enum rudp_aead_kind of proto/aead.h */
 	uint8_t beginning;        /* enum rudp_beginning of proto/conn.h */
+	uint16_t early_bytes;     /* of the stream, in the SYN */
 	uint32_t pid;             /* of the program that made it, as seen then */
 	struct rudp_addr local, remote;
 	int64_t srtt_ns, rttvar_ns, min_rtt_ns;
@@ -137,6 +143,7 @@ struct rudp_control_reply {
 	struct rudp_nonce nonce;  /* HELLO */
 	uint8_t token[RUDP_TOKEN_BYTES]; /* HELLO */
 	uint32_t pid;             /* HELLO */
+	uint32_t early_bytes;     /* CONNECT: so many behind the request are taken care of */
 	uint64_t id;              /* CONNECT; LIST: cursor for the next call, 0 when at the end */
 	struct rudp_addr local, remote;
 	struct rudp_control_info info; /* ERROR (state only), INFO, LIST */

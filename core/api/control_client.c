@@ -94,8 +94,8 @@ static int channel_open(const struct rudp_control_call *call)
 	return channel;
 }
 
-static int send_request(int channel, const struct rudp_control_request *request, int fd,
-			int second_fd)
+static int send_request(int channel, const struct rudp_control_call *call,
+			const struct rudp_control_request *request, int fd, int second_fd)
 {
 	union {
 		struct cmsghdr align;
@@ -103,11 +103,14 @@ static int send_request(int channel, const struct rudp_control_request *request,
 	} control;
 	const int fds[2] = {fd, second_fd};
 	size_t fds_bytes = second_fd >= 0 ? sizeof fds : sizeof fd;
-	struct iovec iov = {(void *)request, sizeof *request};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct iovec iov[1 + RUDP_CONTROL_EARLY_PIECES] = {{(void *)request, sizeof *request}};
+	struct msghdr message = {.msg_iov = iov, .msg_iovlen = 1};
 	struct cmsghdr *cmsg;
 	ssize_t rc;
 
+	if (request->number > 0 && request->operation == RUDP_CONTROL_CONNECT)
+		for (int i = 0; i < call->early_count; i++)
+			iov[message.msg_iovlen++] = call->early[i];
 	if (fd >= 0) {
 		memset(&control, 0, sizeof control);
 		message.msg_control = control.bytes;
@@ -144,7 +147,7 @@ static ssize_t leave(int channel, struct rudp_control_call *call)
 
 	request.operation = RUDP_CONTROL_GO_ON;
 	rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &no_timeout, sizeof no_timeout);
-	rc = send_request(channel, &request, -1, -1);
+	rc = send_request(channel, call, &request, -1, -1);
 	/* EPIPE: the reply to the first request was on its way and the engine has closed. */
 	return rc < 0 && rc != -EPIPE ? rc : receive(channel, &call->reply);
 }
@@ -200,7 +203,7 @@ static int make(struct rudp_control_call *call)
 
 	if (channel < 0)
 		return channel == -EAGAIN ? -ETIMEDOUT : channel;
-	rc = send_request(channel, &call->request, call->fd, call->second_fd);
+	rc = send_request(channel, call, &call->request, call->fd, call->second_fd);
 	if (rc == 0)
 		rc = call->interruptible ? receive_interruptible(channel, call)
 					 : receive(channel, &call->reply);

@@ -10,9 +10,12 @@
 
 #include <stdbool.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 
 #include "api/control.h"
 #include "api/names.h"
+
+#define RUDP_CONTROL_EARLY_PIECES 8
 
 struct rudp_control_call {
 	struct rudp_name to;                 /* CONTROL or WELL_KNOWN */
@@ -20,6 +23,8 @@ struct rudp_control_call {
 	int second_fd;                       /* ADOPT: goes along behind it; else -1 */
 	bool interruptible;                  /* a signal or the timeout makes it send GO_ON */
 	struct timeval timeout;              /* of each step of the call; zero: none */
+	const struct iovec *early;           /* CONNECT: request.number bytes of the program's */
+	int early_count;                     /* at most RUDP_CONTROL_EARLY_PIECES */
 	struct rudp_control_request request; /* version and token are filled in by the call */
 	struct rudp_control_reply reply;
 	bool went_on;                        /* out: GO_ON was sent; reply is the answer to that */
@@ -37,6 +42,7 @@ void rudp_control_begin(struct rudp_control_call *call, const struct rudp_nonce 
  *          -ECONNREFUSED: no such engine, or another user has its name; -EACCES: the well-known
  *          name is held by another user;
  *          -ECONNRESET: the engine ended, -EPROTO: it does not speak this version;
+ *          -EFAULT: early points nowhere, and nothing was sent;
  *          -ETIMEDOUT: the timeout of a call that is not interruptible; -errno else.
  */
 int rudp_control_make(struct rudp_control_call *call);

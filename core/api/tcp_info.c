@@ -82,6 +82,7 @@ void rudp_tcp_info_fill(struct tcp_info *out, const struct rudp_control_info *in
 		out->tcpi_sacked = info->backlog;
 		return;
 	}
+	out->tcpi_options = info->early_bytes > 0 ? TCPI_OPT_SYN_DATA : 0;
 	out->tcpi_snd_mss = out->tcpi_rcv_mss = out->tcpi_advmss = mss;
 	out->tcpi_pmtu = rudp_tcp_info_mtu(info);
 	out->tcpi_rtt = us_of(info->srtt_ns);

@@ -55,6 +55,7 @@ struct rudp_app {
 	struct rudp_race race;        /* while it connects */
 	uint64_t call_id;             /* blocking connect that waits for the answer; 0: none */
 	uint64_t binding_id;          /* accepted from; 0: active */
+	uint32_t early_bytes;         /* written by its call to connect */
 	uint32_t plug_bytes;          /* in front of everything the program writes */
 	uint32_t behind;              /* first unread bytes, which have been forwarded */
 	bool may_read, may_write;     /* an edge has been seen and not been used up */

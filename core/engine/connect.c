@@ -53,31 +53,28 @@ static void log_left_alone(const struct rudp_program *program, const struct rudp
 }
 
 static int make_app(struct rudp_engine *engine, struct rudp_call *call,
-		    const struct rudp_binding *binding, const struct rudp_addr *remote,
-		    unsigned mark_flags, struct rudp_app **out)
+		    const struct rudp_addr *remote, struct rudp_race_entry *entry,
+		    struct rudp_app **out)
 {
 	const struct rudp_addr nowhere = {.family = remote->family};
-	struct rudp_race_entry entry = {.binding = binding,
-					.options_fd = call->held_fd,
-					.mark_flags = mark_flags};
 	struct rudp_sock_options options;
 	struct rudp_program program;
 	struct rudp_app *app;
 	int rc;
 
 	rudp_engine_look_at_program(engine, call->pid, &program);
-	entry.decision = rudp_engine_decide(engine, RUDP_DIRECTION_CONNECT, remote, &program);
-	if (entry.decision.way == RUDP_WAY_TCP && !binding) {
-		log_left_alone(&program, remote, &entry.decision);
+	entry->decision = rudp_engine_decide(engine, RUDP_DIRECTION_CONNECT, remote, &program);
+	if (entry->decision.way == RUDP_WAY_TCP && !entry->binding) {
+		log_left_alone(&program, remote, &entry->decision);
 		return RUDP_CONNECT_BY_KERNEL;
 	}
-	rudp_sock_options_read(&options, call->held_fd, (int)mark_flags, &engine->settings);
+	rudp_sock_options_read(&options, call->held_fd, (int)entry->mark_flags, &engine->settings);
 	rudp_caller_limit(call, &options);
 	app = rudp_app_new(engine, &options, &nowhere, remote);
 	if (!app)
 		return -ENOMEM;
 	app->program = program;
-	rc = rudp_race_begin(engine, app, &entry);
+	rc = rudp_race_begin(engine, app, entry);
 	if (rc < 0) {
 		rudp_app_free(engine, app);
 		return rc;
@@ -93,35 +90,62 @@ static int join_and_plug(struct rudp_engine *engine, struct rudp_app *app, int p
 	return rc < 0 ? rc : rudp_app_plug(app, program_fd);
 }
 
-int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
-		       const struct rudp_control_request *request, unsigned mark_flags,
-		       struct rudp_app **app)
+/* To the program it is connected: what it writes comes through, and is what the SYN waits for. */
+static int join_deferred(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
 {
-	const struct rudp_binding *binding;
+	char remote[RUDP_ADDR_TEXT_SIZE];
+	int rc = rudp_app_join(engine, app, program_fd);
+
+	if (rc == 0)
+		rc = rudp_app_put_sentinel(app, program_fd);
+	if (rc < 0)
+		return rc;
+	app->stage = RUDP_APP_OPEN;
+	rudp_app_unplug(engine, app);
+	if (rudp_log_wants(RUDP_LOG_INFO))
+		rudp_log(RUDP_LOG_INFO, "%s (pid %u): connects to %s with its first bytes",
+			 app->program.name, app->program.pid,
+			 rudp_addr_format(&app->remote, remote));
+	return RUDP_CONNECT_DEFERRED;
+}
+
+static int join_without_waiting(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
+{
+	int rc = app->options.conn.deferred ? join_deferred(engine, app, program_fd)
+					    : join_and_plug(engine, app, program_fd);
+
+	if (rc < 0)
+		rudp_app_free(engine, app);
+	return rc == 0 ? -EINPROGRESS : rc;
+}
+
+int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
+		       const struct rudp_control_request *request, const uint8_t *early,
+		       unsigned mark_flags, struct rudp_app **app)
+{
 	struct rudp_addr remote = request->addr;
+	struct rudp_race_entry entry = {.options_fd = call->held_fd,
+					.mark_flags = mark_flags,
+					.early = early,
+					.early_bytes = (size_t)request->number,
+					.defer = request->flags & RUDP_CONTROL_DEFER};
 	int rc;
 
 	if (is_connected(call->held_fd))
 		return -EISCONN;
-	binding = rudp_binding_of_unconnected(engine, call->held_fd);
-	if (binding && binding->listening)
+	entry.binding = rudp_binding_of_unconnected(engine, call->held_fd);
+	if (entry.binding && entry.binding->listening)
 		return -EISCONN;
 	rc = check_remote(&remote, mark_flags);
 	if (rc == 0)
-		rc = make_app(engine, call, binding, &remote, mark_flags, app);
+		rc = make_app(engine, call, &remote, &entry, app);
 	if (rc != 0)
 		return rc;
-	if (!(request->flags & RUDP_CONTROL_NONBLOCKING)) {
-		(*app)->call_id = call->id;
-		call->app_id = (*app)->id;
-		return 0;
-	}
-	rc = join_and_plug(engine, *app, call->held_fd);
-	if (rc < 0) {
-		rudp_app_free(engine, *app);
-		return rc;
-	}
-	return -EINPROGRESS;
+	if (request->flags & RUDP_CONTROL_NONBLOCKING || (*app)->options.conn.deferred)
+		return join_without_waiting(engine, *app, call->held_fd);
+	(*app)->call_id = call->id;
+	call->app_id = (*app)->id;
+	return 0;
 }
 
 int rudp_connect_go_on(struct rudp_engine *engine, struct rudp_call *call, struct rudp_app *app)
@@ -140,6 +164,7 @@ static void answer(struct rudp_engine *engine, struct rudp_app *app, int error)
 	struct rudp_call *call = rudp_call_find(engine, app->call_id);
 	struct rudp_control_reply reply = {.operation = RUDP_CONTROL_CONNECT,
 					   .error = error,
+					   .early_bytes = app->early_bytes,
 					   .id = app->id,
 					   .local = app->local,
 					   .remote = app->remote};

@@ -13,17 +13,20 @@
 #include "engine/engine.h"
 
 #define RUDP_CONNECT_BY_KERNEL 2
+#define RUDP_CONNECT_DEFERRED 3
 
 /*
- * CONNECT of the call, on the program's descriptor in call->held_fd.
+ * CONNECT of the call, on the program's descriptor in call->held_fd; early: what stands behind the
+ * request.
  *
  * Returns  0: blocking, the answer comes later; -EINPROGRESS: non-blocking, begun;
+ *          RUDP_CONNECT_DEFERRED: the program may write, and begins it by that;
  *          RUDP_CONNECT_BY_KERNEL: a rule leaves it to kernel TCP; -errno. *app is set for the
- *          first two.
+ *          first three.
  */
 int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
-		       const struct rudp_control_request *request, unsigned mark_flags,
-		       struct rudp_app **app);
+		       const struct rudp_control_request *request, const uint8_t *early,
+		       unsigned mark_flags, struct rudp_app **app);
 
 /* The caller of a blocking connect leaves: joined and plugged now. 0 or -errno. */
 int rudp_connect_go_on(struct rudp_engine *engine, struct rudp_call *call, struct rudp_app *app);

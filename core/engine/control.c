@@ -178,6 +178,7 @@ static int take_fds(struct msghdr *message, int fds[2])
 
 struct message {
 	struct rudp_control_request request;
+	uint8_t early[RUDP_CONTROL_EARLY_MAX];
 	ssize_t len;
 	int fd_count;
 	int fds[2];
@@ -195,9 +196,10 @@ static void close_fds(const struct message *message)
 static bool receive(const struct rudp_call *call, struct message *message)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))];
-	struct iovec iov = {&message->request, sizeof message->request};
-	struct msghdr header = {.msg_iov = &iov,
-				.msg_iovlen = 1,
+	struct iovec iov[] = {{&message->request, sizeof message->request},
+			      {message->early, sizeof message->early}};
+	struct msghdr header = {.msg_iov = iov,
+				.msg_iovlen = 2,
 				.msg_control = control,
 				.msg_controllen = sizeof control};
 
@@ -217,13 +219,16 @@ static bool receive(const struct rudp_call *call, struct message *message)
 static const char *fault_of(const struct message *message)
 {
 	const struct rudp_control_request *request = &message->request;
+	ssize_t more = message->len - (ssize_t)sizeof *request;
 
-	if (message->len != (ssize_t)sizeof *request)
+	if (more < 0 || more > (ssize_t)sizeof message->early)
 		return "wrong size";
 	if (request->version != RUDP_CONTROL_VERSION)
 		return "unknown version";
 	if (request->operation >= RUDP_CONTROL_OPERATION_COUNT)
 		return "unknown operation";
+	if (more != (request->operation == RUDP_CONTROL_CONNECT ? request->number : 0))
+		return "wrong size";
 	if (message->fd_count != rudp_control_fds(request->operation))
 		return "wrong number of descriptors";
 	return NULL;
@@ -263,7 +268,7 @@ static void on_message(struct rudp_engine *engine, struct rudp_call *call,
 	const char *fault = fault_of(message);
 
 	if (message->fds_lost && message->fd_count == 0 &&
-	    message->len == (ssize_t)sizeof message->request)
+	    message->len >= (ssize_t)sizeof message->request)
 		out_of_descriptors(engine, call, message);
 	else if (fault)
 		refuse(engine, call, message, fault);
@@ -273,7 +278,7 @@ static void on_message(struct rudp_engine *engine, struct rudp_call *call,
 			call->held_fd = message->fds[0];
 			call->second_fd = message->fds[1];
 		}
-		rudp_control_serve(engine, call, &message->request);
+		rudp_control_serve(engine, call, &message->request, message->early);
 	}
 }
 
@@ -285,7 +290,7 @@ static bool stays_open(const struct rudp_call *call, bool waited)
 
 void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint32_t events)
 {
-	struct message message = {.fds = {-1, -1}};
+	struct message message;
 	bool waited = call->app_id != 0;
 
 	/* Whatever it has sent besides goes with it. */

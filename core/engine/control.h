@@ -64,9 +64,12 @@ void rudp_call_trust(struct rudp_engine *engine, struct rudp_call *call);
 /* Whether one more line about strangers may go into the log; false: it is counted instead. */
 bool rudp_control_may_complain(struct rudp_engine *engine);
 
-/* One request, checked for form (control_calls.c). Answers, or leaves that for later. */
+/*
+ * One request, checked for form, and what stands behind a CONNECT (control_calls.c). Answers, or leaves
+ * that for later.
+ */
 void rudp_control_serve(struct rudp_engine *engine, struct rudp_call *call,
-			const struct rudp_control_request *request);
+			const struct rudp_control_request *request, const uint8_t *early);
 /* Descriptors that this operation takes. */
 int rudp_control_fds(unsigned operation);
 const char *rudp_control_name(unsigned operation);

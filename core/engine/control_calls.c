@@ -24,6 +24,7 @@ struct work {
 	struct rudp_engine *engine;
 	struct rudp_call *call;
 	const struct rudp_control_request *request;
+	const uint8_t *early; /* CONNECT: request->number bytes */
 	struct rudp_control_reply reply;
 	unsigned mark; /* flags of the descriptor's mark */
 };
@@ -134,10 +135,18 @@ static int serve_yield(struct work *w)
 	return rudp_yield_udp(w->engine, &w->request->addr);
 }
 
+static void say_which(struct work *w, const struct rudp_app *app)
+{
+	w->reply.id = app->id;
+	w->reply.local = app->local;
+	w->reply.remote = app->remote;
+	w->reply.early_bytes = app->early_bytes;
+}
+
 static int serve_connect(struct work *w)
 {
 	struct rudp_app *app;
-	int rc = rudp_connect_begin(w->engine, w->call, w->request, w->mark, &app);
+	int rc = rudp_connect_begin(w->engine, w->call, w->request, w->early, w->mark, &app);
 
 	if (rc == 0)
 		return LATER;
@@ -145,12 +154,12 @@ static int serve_connect(struct work *w)
 		w->reply.flags = RUDP_CONTROL_BY_KERNEL;
 		return 0;
 	}
-	if (rc != -EINPROGRESS)
+	if (rc == RUDP_CONNECT_DEFERRED)
+		w->reply.flags = RUDP_CONTROL_DEFERRED;
+	else if (rc != -EINPROGRESS)
 		return rc;
-	w->reply.id = app->id;
-	w->reply.local = app->local;
-	w->reply.remote = app->remote;
-	return rc;
+	say_which(w, app);
+	return rc < 0 ? rc : 0;
 }
 
 static int serve_go_on(struct work *w)
@@ -160,9 +169,7 @@ static int serve_go_on(struct work *w)
 
 	if (!app)
 		return -EINVAL;
-	w->reply.id = app->id;
-	w->reply.local = app->local;
-	w->reply.remote = app->remote;
+	say_which(w, app);
 	rc = rudp_connect_go_on(w->engine, w->call, app);
 	return rc < 0 ? rc : -EINPROGRESS;
 }
@@ -220,6 +227,20 @@ static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 		       : rudp_conn_set_cc(conn, app->options.conn.cc->name, w->engine->now_at_ns);
 }
 
+/* For the connections that it will accept from now on, of either kind. */
+static int set_on_binding(struct work *w, struct rudp_binding *binding, size_t len)
+{
+	int rc;
+
+	if (binding->tcp_listening)
+		rudp_tcp_set(binding->tcp_fd, w->request->level, w->request->option,
+			     w->request->value, len);
+	rc = rudp_sock_options_set(&binding->options, w->request->level, w->request->option,
+				   w->request->value, len);
+	rudp_listener_on_options(binding);
+	return rc;
+}
+
 static int serve_set(struct work *w)
 {
 	struct rudp_app *app = rudp_app_of(w->engine, w->call->held_fd);
@@ -230,14 +251,7 @@ static int serve_set(struct work *w)
 		return -EINVAL;
 	if (app)
 		return set_on_app(w, app, len);
-	/* For the connections that it will accept from now on, of either kind. */
-	if (binding && binding->tcp_listening)
-		rudp_tcp_set(binding->tcp_fd, w->request->level, w->request->option,
-			     w->request->value, len);
-	if (binding)
-		return rudp_sock_options_set(&binding->options, w->request->level,
-					     w->request->option, w->request->value, len);
-	return -ENOTCONN;
+	return binding ? set_on_binding(w, binding, len) : -ENOTCONN;
 }
 
 static int serve_info(struct work *w)
@@ -334,9 +348,9 @@ static int check(struct work *w)
 }
 
 void rudp_control_serve(struct rudp_engine *engine, struct rudp_call *call,
-			const struct rudp_control_request *request)
+			const struct rudp_control_request *request, const uint8_t *early)
 {
-	struct work w = {.engine = engine, .call = call, .request = request};
+	struct work w = {.engine = engine, .call = call, .request = request, .early = early};
 	int rc = check(&w);
 
 	if (rc == 0)

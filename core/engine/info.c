@@ -19,6 +19,7 @@ static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_st
 	info->suite = stats->suite;
 	info->aead = (uint8_t)stats->aead;
 	info->beginning = stats->beginning;
+	info->early_bytes = stats->early_bytes;
 	info->srtt_ns = stats->srtt_ns;
 	info->rttvar_ns = stats->rttvar_ns;
 	info->min_rtt_ns = stats->min_rtt_ns;

@@ -38,6 +38,38 @@ static unsigned backlog_of(const struct rudp_port *port)
 	return sum;
 }
 
+/* Who gets the next connection is not known before it is there: all of them must want early data. */
+static unsigned early_max_of(const struct rudp_port *port)
+{
+	unsigned sum = 0;
+
+	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
+	     link = link->next) {
+		const struct rudp_binding *binding =
+			RUDP_LIST_OWNER(link, struct rudp_binding, link);
+
+		if (!rudp_binding_serves_rudp(binding))
+			continue;
+		if (binding->options.early_max == 0)
+			return 0;
+		sum += binding->options.early_max;
+	}
+	return sum;
+}
+
+static void set_limits(const struct rudp_port *port)
+{
+	if (!port->listener)
+		return;
+	rudp_listener_set_backlog(port->listener, backlog_of(port));
+	rudp_listener_set_early(port->listener, early_max_of(port));
+}
+
+void rudp_listener_on_options(struct rudp_binding *binding)
+{
+	set_limits(binding->port);
+}
+
 /* A port where rudp alone is served is as taken as one that listens: SO_REUSEADDR lets nobody in. */
 static void guard_tcp(const struct rudp_binding *binding, bool guard)
 {
@@ -83,13 +115,11 @@ static int start_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
 
 	if (rudp_port_is_hidden(engine, port) && binding->way == RUDP_WAY_AUTO)
 		return 0;
-	if (port->listener) {
-		rudp_listener_set_backlog(port->listener, backlog_of(port));
-		return 0;
-	}
-	port->listener = rudp_endpoint_listen(engine->ep, port->udp,
-					      rudp_addr_port(&binding->local), backlog_of(port),
-					      port, &binding->options.conn);
+	if (!port->listener)
+		port->listener = rudp_endpoint_listen(engine->ep, port->udp,
+						      rudp_addr_port(&binding->local), 0, port,
+						      &binding->options.conn);
+	set_limits(port);
 	return port->listener ? 0 : -ENOMEM;
 }
 
@@ -107,7 +137,7 @@ static void stop_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
 	if (!binding->port->listener)
 		return;
 	if (anybody_listens(binding->port)) {
-		rudp_listener_set_backlog(binding->port->listener, backlog_of(binding->port));
+		set_limits(binding->port);
 		return;
 	}
 	rudp_listener_close(binding->port->listener, engine->now_at_ns);

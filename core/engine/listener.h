@@ -22,6 +22,8 @@
 /* LISTEN on a bound socket, the one that call holds. 0 or -errno. */
 int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding,
 			const struct rudp_call *call, int backlog);
+/* Its options have changed. */
+void rudp_listener_on_options(struct rudp_binding *binding);
 /* No more connections; those in its accept queue see to themselves. The port stays. */
 void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding);
 /* No accept will ever take what waits in the program's queue: reset, as TCP does at a shutdown. */

@@ -64,7 +64,10 @@ static void take(struct rudp_sock_options *options, const struct rudp_option *en
 {
 	switch (entry->level) {
 	case IPPROTO_TCP:
-		set_number(&options->conn, entry->option, entry->value);
+		if (entry->option == TCP_FASTOPEN)
+			options->early_max = entry->value < SOMAXCONN ? entry->value : SOMAXCONN;
+		else
+			set_number(&options->conn, entry->option, entry->value);
 		break;
 	case IPPROTO_IP:
 		if (entry->option == IP_TOS)

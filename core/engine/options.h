@@ -19,6 +19,7 @@ struct rudp_sock_options {
 	bool reset_on_close; /* SO_LINGER with time 0 */
 	bool reuse_address;
 	bool freebind;       /* IP_FREEBIND */
+	unsigned early_max;  /* TCP_FASTOPEN: connections with early data at once */
 	struct rudp_udp_route route; /* SO_BINDTODEVICE, SO_MARK */
 };
 

@@ -194,6 +194,35 @@ static int begin_auto(struct rudp_engine *engine, struct rudp_app *app,
 	return begin_only_tcp(engine, app);
 }
 
+/*
+ * Data goes with the SYN only where that is the one way to the program: what its peer has taken over
+ * rudp must not come a second time over TCP (docs/protocol.md section 6.8).
+ */
+static bool may_be_early(struct rudp_engine *engine, const struct rudp_app *app,
+			 const struct rudp_race_entry *entry)
+{
+	struct rudp_addr wire = wire_address(engine, &app->remote);
+
+	return (entry->defer || entry->early_bytes > 0) &&
+	       rudp_endpoint_may_send_early(engine->ep, &wire, engine->now_at_ns);
+}
+
+static int begin_only_rudp(struct rudp_engine *engine, struct rudp_app *app,
+			   const struct rudp_race_entry *entry)
+{
+	struct rudp_conn_options *options = &app->options.conn;
+	int rc;
+
+	options->early = may_be_early(engine, app, entry);
+	options->deferred = options->early && entry->defer;
+	rc = begin_rudp(engine, app, entry->binding);
+	if (rc == 0 && options->early)
+		app->early_bytes = (uint32_t)rudp_conn_write(app->carrier.conn, entry->early,
+							     entry->early_bytes,
+							     engine->now_at_ns);
+	return rc;
+}
+
 static void keep_bag(struct rudp_race *race, const struct rudp_race_entry *entry)
 {
 	if (!(entry->mark_flags & RUDP_MARK_BAG) || race->way == RUDP_WAY_RUDP)
@@ -223,7 +252,7 @@ int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
 	}
 	app->reason = app->policy_line ? RUDP_REASON_POLICY : RUDP_REASON_DEFAULT;
 	if (race->way == RUDP_WAY_RUDP)
-		return begin_rudp(engine, app, entry->binding);
+		return begin_only_rudp(engine, app, entry);
 	app->transport = RUDP_TRANSPORT_TCP;
 	return begin_only_tcp(engine, app);
 }

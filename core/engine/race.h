@@ -44,10 +44,14 @@ struct rudp_race_entry {
 	const struct rudp_binding *binding; /* NULL: unbound */
 	int options_fd;               /* the program's socket */
 	unsigned mark_flags;
+	const uint8_t *early;         /* what the program has for the SYN, */
+	size_t early_bytes;
+	bool defer;                   /* or will write, and the SYN may wait for it */
 };
 
 /*
- * Begins what the decision allows; app->remote and app->options are in. Fills app->local.
+ * Begins what the decision allows; app->remote and app->options are in. Fills app->local, and
+ * app->early_bytes or app->options.conn.deferred where that is possible.
  *
  * Returns  0, or -errno as connect(2) would give it at once.
  */

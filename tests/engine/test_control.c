@@ -243,6 +243,8 @@ static struct rudp_control_request random_request(void)
 	request.version = RUDP_CONTROL_VERSION;
 	request.operation = (uint16_t)(rand() % RUDP_CONTROL_OPERATION_COUNT);
 	request.flags |= RUDP_CONTROL_NONBLOCKING;
+	if (request.operation == RUDP_CONTROL_CONNECT)
+		request.number = 0; /* bytes behind it */
 	memcpy(request.token, token, sizeof token);
 	/* No address but loopback: nothing of this may leave the machine. */
 	memset(&request.addr, 0, sizeof request.addr);

@@ -88,7 +88,8 @@ int rudp_close(int fd);
 /*
  * setsockopt(2) and getsockopt(2) with the levels, options and values of TCP sockets: SO_ERROR,
  * SO_KEEPALIVE, SO_LINGER, TCP_NODELAY, TCP_KEEPIDLE, TCP_USER_TIMEOUT, TCP_CONGESTION ("bbr",
- * "cubic"), TCP_INFO, IPV6_V6ONLY and so on.
+ * "cubic"), TCP_INFO, IPV6_V6ONLY and so on. TCP_FASTOPEN_CONNECT before rudp_connect, and TCP_FASTOPEN
+ * on a listener, let the first bytes travel with the SYN where rudp.conf(5) has `set early on`.
  */
 int rudp_set_option(int fd, int level, int option, const void *value, socklen_t length);
 int rudp_get_option(int fd, int level, int option, void *value, socklen_t *length);
@@ -113,6 +114,7 @@ struct rudp_stats {
 	uint64_t stream_sent, stream_acked, stream_received, stream_resent;
 	uint64_t unacked_bytes, unsent_bytes, unread_bytes;
 	uint64_t window_send_bytes, window_receive_bytes;
+	uint64_t early_bytes;          /* of the stream, that travelled with the SYN */
 };
 
 /*

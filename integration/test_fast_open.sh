@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Data with the SYN: the answer is there after one round trip, where both ends have met and everybody
+# wants it so, and after two everywhere else. No request comes twice.
+#
+#     a: python, curl ──── linkem: 50 ms there and back ──── b: python, nginx
+#
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ATTEMPTS=8
+AT=9000
+HERE_CLIENT=$HERE/lib/fast_open.py
+
+# ask WAY [COUNT]: leaves the lines of the client in $TMP/ask.
+ask() {
+	under a timeout 60 python3 "$HERE_CLIENT" ask "$B4" "$AT" "${2:-$ATTEMPTS}" "$1" >"$TMP/ask" ||
+		fail "the client ($1) ended with $?"
+	expect_eq "$(awk '$4 != 1' "$TMP/ask" | wc -l)" 0 "requests that the server saw twice"
+}
+
+# column N: its least value; whatever keeps the processors from us makes it only larger.
+least() {
+	awk -v n="$1" 'NR == 1 || $n < least { least = $n } END { printf "%d\n", least * 10 }' "$TMP/ask"
+}
+
+with_syn() {
+	awk '{ sum += $3 } END { print sum + 0 }' "$TMP/ask"
+}
+
+# Each on a port of its own: the engine of other settings may have the one before for a moment yet.
+serve() {
+	AT=$((AT + 1))
+	launch server b python3 "$HERE_CLIENT" serve "$AT" "$1"
+	wait_listening b "$AT"
+}
+
+# In tenths of round trips, which are what connect() takes.
+round_trips() {
+	echo $((10 * $(least 2) / RTT))
+}
+
+# one_round_trip WHAT WAY, two_round_trips WHAT WAY
+one_round_trip() {
+	ask "$2"
+	expect_between 9 "$(round_trips)" 15 "tenths of a round trip until the first byte: $1"
+	[ "$(with_syn)" -ge $((ATTEMPTS - 1)) ] || fail "$1: only $(with_syn) requests went with the SYN"
+	ok "$1: first byte after $(($(least 2) / 10)) ms"
+}
+
+two_round_trips() {
+	ask "$2"
+	[ "$(round_trips)" -ge 19 ] || fail "$1: first byte after $(round_trips) tenths of a round trip"
+	expect_eq "$(with_syn)" 0 "requests with the SYN: $1"
+	ok "$1: first byte after $(($(least 2) / 10)) ms"
+}
+
+measure_round_trip() {
+	ask connect
+	RTT=$(least 1)
+	[ "$RTT" -ge 500 ] || fail "connect() took $RTT tenths of ms over a link of 50 ms"
+	[ "$(round_trips)" -ge 19 ] || fail "without asking: first byte after $(round_trips) tenths"
+	ok "connect() takes $((RTT / 10)) ms, the first byte $(($(least 2) / 10)) ms"
+}
+
+curl_ms() {
+	under a curl -sS --tcp-fastopen -o /dev/null --max-time 20 -w '%{time_starttransfer}\n' \
+		"http://$B4:8081/page" | awk '{ printf "%d\n", $1 * 10000 }'
+}
+
+# The least of some; each is a process of its own.
+curl_and_nginx() {
+	local least=999999 ms
+	make_page page 1000
+	mkdir -p "$TMP/nginx"
+	echo "listen 8081 fastopen=16;" >"$TMP/nginx-server-fast.conf"
+	start_nginx
+	for _ in $(seq "$ATTEMPTS"); do
+		ms=$(curl_ms)
+		[ "$ms" -ge "$least" ] || least=$ms
+	done
+	expect_between 9 $((10 * least / RTT)) 15 "tenths of a round trip until curl has a byte"
+	ok "curl --tcp-fastopen and nginx: first byte after $((least / 10)) ms"
+	stop_server nginx
+}
+
+# Of kernel TCP: cookies are per address, and the engine has no part in it.
+if [ -n "$PLAIN" ]; then
+	on a sysctl -qw net.ipv4.tcp_fastopen=3
+	on b sysctl -qw net.ipv4.tcp_fastopen=3
+fi
+EARLY="RUDP_POLICY=set early on"
+
+link_up --delay 25ms
+section "both sides want it"
+SETTINGS=("$EARLY")
+serve fastopen
+measure_round_trip
+one_round_trip "MSG_FASTOPEN" sendto
+one_round_trip "TCP_FASTOPEN_CONNECT" option
+curl_and_nginx
+prove_udp 1000
+
+if [ -z "$PLAIN" ]; then
+	section "one of them does not"
+	SETTINGS=()
+	two_round_trips "the client's policy does not have it" sendto
+	stop server
+	serve fastopen
+	SETTINGS=("$EARLY")
+	ask connect 1
+	two_round_trips "the server's policy does not have it" option
+	stop server
+	serve plain
+	ask connect 1
+	two_round_trips "the server has not asked" sendto
+	stop server
+
+	section "TCP would be tried beside it"
+	SETTINGS=("$EARLY" RUDP_KEY_FILE=)
+	serve fastopen
+	ask connect 2
+	two_round_trips "without a key or a rule" sendto
+	SETTINGS=("$EARLY")
+fi
+stop server
+
+section "a bad link"
+link_up --delay 25ms --loss 10% --duplicate 5% --seed 7
+serve fastopen
+ask sendto 40
+ok "40 requests, each came once; $(with_syn) of them with the SYN"
+[ "$(with_syn)" -ge 20 ] || fail "only $(with_syn) of 40 requests went with the SYN"
+stop server
+link_down
