@@ -56,6 +56,7 @@ TOOLS_SRC := $(wildcard tools/*.c)
 LINKEM_SRC := $(wildcard integration/linkem/*.c)
 MSG_SRC := $(wildcard messaging/*.c)
 MSG_COMMAND_SRC := $(wildcard messaging/command/*.c)
+CONVERSATION_SERVER_SRC := $(wildcard conversation/server/*.c)
 CONVERSATION_MODEL_SRC := $(wildcard conversation/irc/*.c conversation/model/*.c)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -66,7 +67,7 @@ CRYPTO_HIDDEN := $(if $(SAN),-lcrypto,-Wl,--exclude-libs,ALL -l:libcrypto.a -Wl,
 
 PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engine.so \
 	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp $(BUILD)/librudpmsg.a $(BUILD)/rudpmsg
-UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging conversation)
+UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging conversation server)
 
 .PHONY: all help setup demo check check-unit check-sim check-threads check-behaviour check-economy \
 	check-fuzz check-style check-integration sim fuzz soak bench bench-quick bench-docs install \
@@ -124,6 +125,10 @@ $(BUILD)/rudpmsg: $(call obj,$(MSG_COMMAND_SRC)) $(BUILD)/librudpmsg.a $(BUILD)/
 # The third storey: the conversation without its sockets. Hashes and timers come from librudp.
 $(BUILD)/libconversation-model.a: $(call obj,$(CONVERSATION_MODEL_SRC))
 	$(archive)
+# The running part without its main.
+$(BUILD)/libconversation-server.a: $(filter-out %/main.o,$(call obj,$(CONVERSATION_SERVER_SRC)))
+	$(archive)
+SERVER_LIBS := -linih -lsodium -lssl -lcrypto -pthread
 
 $(BUILD)/rudp-engine: $(call obj,core/engine/host_process.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a
@@ -192,6 +197,10 @@ $(BUILD)/tests/messaging: $(call tests_of,messaging) $(call obj,tests/proto/faul
 		$(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -pthread -ldl
+$(BUILD)/tests/server: $(call tests_of,server) $(BUILD)/libconversation-server.a \
+		$(BUILD)/libconversation-model.a $(BUILD)/librudp.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(SERVER_LIBS) -ldl
 $(BUILD)/tests/conversation: $(call tests_of,conversation) $(BUILD)/libconversation-model.a \
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)

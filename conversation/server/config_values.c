@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/config_values.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/time.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+
+struct unit {
+	const char *name;
+	int64_t size;
+};
+
+/* A number and one of the units behind it. */
+static bool number_and_unit(const char *text, const struct unit *units, size_t count,
+			    uint64_t *number)
+{
+	unsigned long long value;
+	char *end;
+	size_t i;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno != 0)
+		return false;
+	for (i = 0; i < count; i++)
+		if (strcmp(end, units[i].name) == 0) {
+			*number = value * (uint64_t)units[i].size;
+			return value <= INT64_MAX / (uint64_t)units[i].size;
+		}
+	return false;
+}
+
+const char *apo_value_number(const char *text, uint64_t *number)
+{
+	static const struct unit units[] = {
+		{"", 1}, {"k", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}};
+
+	return number_and_unit(text, units, COUNT_OF(units), number)
+		       ? NULL
+		       : "must be a whole number, or one with k, M or G behind it";
+}
+
+const char *apo_value_span(const char *text, int64_t *span_ns)
+{
+	static const struct unit units[] = {
+		{"", RUDP_NS_PER_S},         {"ms", RUDP_NS_PER_MS},
+		{"s", RUDP_NS_PER_S},        {"m", 60 * RUDP_NS_PER_S},
+		{"h", 3600 * RUDP_NS_PER_S}, {"d", 86400 * RUDP_NS_PER_S},
+	};
+	uint64_t value;
+
+	if (!number_and_unit(text, units, COUNT_OF(units), &value))
+		return "must be a span of time: a whole number with ms, s, m, h or d behind it";
+	*span_ns = (int64_t)value;
+	return NULL;
+}
+
+const char *apo_value_bool(const char *text, bool *is)
+{
+	static const char *const yes[] = {"yes", "on", "true"}, *const no[] = {"no", "off",
+									       "false"};
+	size_t i;
+
+	for (i = 0; i < COUNT_OF(yes); i++) {
+		*is = strcasecmp(text, yes[i]) == 0;
+		if (*is || strcasecmp(text, no[i]) == 0)
+			return NULL;
+	}
+	return "must be yes or no";
+}
+
+const char *apo_value_address(const char *text, struct rudp_addr *address)
+{
+	char whole[RUDP_ADDR_TEXT_SIZE];
+	bool has_host = strchr(text, ':') != NULL;
+
+	if (strncmp(text, "*:", 2) == 0)
+		snprintf(whole, sizeof whole, "[::]:%s", text + 2);
+	else
+		snprintf(whole, sizeof whole, has_host ? "%s" : "[::]:%s", text);
+	if (strlen(text) + 6 > sizeof whole || rudp_addr_parse(address, whole) < 0 ||
+	    rudp_addr_port(address) == 0)
+		return "must be an address and a port: 127.0.0.1:6667, [::1]:6667, or a port alone";
+	return NULL;
+}
+
+const char *apo_value_hex(const char *text, uint8_t *key, size_t bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t i;
+
+	if (strlen(text) != 2 * bytes || strspn(text, "0123456789abcdefABCDEF") != 2 * bytes)
+		return "must be 64 hexadecimal digits";
+	for (i = 0; i < bytes; i++) {
+		const char *high = strchr(digits, text[2 * i] | 0x20);
+		const char *low = strchr(digits, text[2 * i + 1] | 0x20);
+
+		key[i] = (uint8_t)((high - digits) << 4 | (low - digits));
+	}
+	return NULL;
+}

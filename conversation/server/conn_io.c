@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes of a connection: in as lines, out of its queue. */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "conversation/server/worker.h"
+
+#define LINGER_NS (1 * RUDP_NS_PER_S) /* for the other side to end, too */
+
+/* ---- in ---- */
+
+static void tell_line(struct apo_worker *worker, struct apo_conn *conn, const char *line,
+		      size_t len)
+{
+	struct apo_event_text *event =
+		apo_batcher_add(&worker->to_model, APO_EVENT_LINE, sizeof *event + len);
+
+	event->peer = apo_conn_peer(worker, conn);
+	event->len = (uint32_t)len;
+	memcpy(event->text, line, len);
+	APO_COUNT(worker, lines_in);
+}
+
+/* false: the next line has to wait, and the timer is set. */
+static bool may_speak(struct apo_worker *worker, struct apo_conn *conn)
+{
+	uint32_t burst_ms = worker->config->flood_burst_ms;
+	int64_t ready_at_ns;
+
+	if (burst_ms == 0 || conn->is_operator)
+		return true;
+	ready_at_ns = apo_flood_ready_at_ns(&conn->flood, burst_ms);
+	if (ready_at_ns <= worker->now_at_ns)
+		return true;
+	if (!conn->is_held)
+		APO_COUNT(worker, lines_held);
+	conn->is_held = true;
+	rudp_timer_arm(&worker->wheel, &conn->timer, ready_at_ns);
+	return false;
+}
+
+/* Returns how many bytes have been used up. */
+static size_t hand_over(struct apo_worker *worker, struct apo_conn *conn, const char *bytes,
+			size_t len)
+{
+	size_t used = 0, n, line_len;
+	const char *line;
+
+	conn->is_held = false;
+	while (used < len && may_speak(worker, conn)) {
+		n = apo_lines_cut(&conn->lines, bytes + used, len - used, &line, &line_len);
+		if (n == 0)
+			break;
+		used += n;
+		if (!line || line_len == 0)
+			continue;
+		tell_line(worker, conn, line, line_len);
+		if (worker->config->flood_burst_ms > 0 && !conn->is_operator)
+			apo_flood_pay(&conn->flood, apo_flood_penalty_ms(line, line_len),
+				      worker->now_at_ns);
+	}
+	return used;
+}
+
+/* The model is behind, or all that was there has not been read: later, without being told. */
+static void read_later(struct apo_worker *worker, struct apo_conn *conn)
+{
+	if (!rudp_list_is_linked(&conn->unread))
+		rudp_list_append(&worker->unread, &conn->unread);
+	apo_conn_arm(worker, conn);
+}
+
+static ssize_t read_more(struct apo_worker *worker, struct apo_conn *conn, char *room)
+{
+	ssize_t n;
+
+	if (conn->has_ended)
+		return 0;
+	n = conn->stream.ops->read(&conn->stream, room, APO_READ_BYTES);
+	APO_COUNT(worker, reads);
+	if (n > 0)
+		APO_COUNT_MORE(worker, bytes_in, n);
+	return n;
+}
+
+void apo_conn_read(struct apo_worker *worker, struct apo_conn *conn)
+{
+	size_t kept, len, used;
+	ssize_t n;
+
+	if (apo_batcher_is_full(&worker->to_model)) {
+		APO_COUNT(worker, reading_paused);
+		read_later(worker, conn);
+		return;
+	}
+	kept = apo_lines_restore(&conn->lines, worker->in);
+	n = read_more(worker, conn, worker->in + kept);
+	len = kept + (n > 0 ? (size_t)n : 0);
+	used = hand_over(worker, conn, worker->in, len);
+	if (n < 0 && n != -EAGAIN) {
+		apo_conn_lost(worker, conn, strerror((int)-n));
+		return;
+	}
+	conn->has_ended = n == 0;
+	if (conn->has_ended && !conn->is_held) {
+		apo_conn_lost(worker, conn, "Connection closed");
+		return;
+	}
+	if (len - used > worker->config->receive_queue_bytes ||
+	    conn->lines.skipped_bytes > worker->config->receive_queue_bytes) {
+		APO_COUNT(worker, receive_queue_exceeded);
+		apo_conn_expel(worker, conn, "Excess Flood");
+	} else if (apo_lines_keep(&conn->lines, worker->in + used, len - used) < 0)
+		apo_conn_expel(worker, conn, "Out of memory");
+	else if (n == (ssize_t)APO_READ_BYTES)
+		read_later(worker, conn);
+	else
+		apo_conn_arm(worker, conn);
+}
+
+static void read_to_the_end(struct apo_worker *worker, struct apo_conn *conn)
+{
+	ssize_t n = conn->stream.ops->read(&conn->stream, worker->in, APO_READ_BYTES);
+
+	if (n > 0 || n == -EAGAIN)
+		return;
+	conn->has_ended = true;
+	if (n < 0 || conn->state == APO_CONN_FINISHED)
+		apo_conn_destroy(worker, conn);
+	else
+		apo_conn_arm(worker, conn);
+}
+
+/* ---- out ---- */
+
+void apo_conn_deliver(struct apo_worker *worker, struct apo_conn *conn, struct apo_share *share)
+{
+	uint32_t generation = conn->generation;
+
+	if (apo_sendq_add(&conn->out, share) < 0) {
+		apo_conn_expel(worker, conn, "Out of memory");
+		return;
+	}
+	APO_COUNT(worker, texts_queued);
+	if (!rudp_list_is_linked(&conn->dirty))
+		rudp_list_append(&worker->dirty, &conn->dirty);
+	if (conn->out.bytes <= worker->config->send_queue_bytes)
+		return;
+	/* Much has come at once: only who does not take it is too slow. */
+	apo_conn_write(worker, conn);
+	if (conn->generation != generation || conn->state != APO_CONN_OPEN ||
+	    conn->out.bytes <= worker->config->send_queue_bytes)
+		return;
+	APO_COUNT(worker, send_queue_exceeded);
+	apo_sendq_cut(&conn->out);
+	apo_conn_expel(worker, conn, "SendQ exceeded");
+}
+
+/* Everything is written: the other side is told so. */
+static void finish(struct apo_worker *worker, struct apo_conn *conn)
+{
+	if (conn->has_ended) {
+		apo_conn_destroy(worker, conn);
+		return;
+	}
+	conn->stream.ops->finish(&conn->stream);
+	conn->state = APO_CONN_FINISHED;
+	rudp_timer_arm(&worker->wheel, &conn->timer,
+		       rudp_time_min(worker->now_at_ns + LINGER_NS, worker->drain_at_ns));
+	apo_conn_arm(worker, conn);
+}
+
+/* Returns 0, -EAGAIN when the transport takes no more, another negative errno value. */
+static ssize_t write_some(struct apo_worker *worker, struct apo_conn *conn)
+{
+	size_t length;
+	ssize_t n;
+
+	while (conn->out.bytes > 0) {
+		length = apo_sendq_gather(&conn->out, worker->out, APO_WRITE_BYTES);
+		n = conn->stream.ops->write(&conn->stream, worker->out, length);
+		APO_COUNT(worker, writes);
+		if (n < 0)
+			return n == -ENOBUFS || n == -ENOMEM ? -EAGAIN : n;
+		APO_COUNT_MORE(worker, bytes_out, n);
+		apo_sendq_consume(&conn->out, (size_t)n);
+		conn->written_bytes += (uint64_t)n;
+		/* TLS takes no more than a record at once. */
+		if ((size_t)n < length && !conn->stream.ops->is_secret)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+void apo_conn_write(struct apo_worker *worker, struct apo_conn *conn)
+{
+	ssize_t result = conn->is_blocked ? -EAGAIN : write_some(worker, conn);
+
+	if (conn->watches)
+		apo_conn_on_written(worker, conn);
+	conn->is_blocked = result == -EAGAIN;
+	if (result < 0 && result != -EAGAIN)
+		apo_conn_lost(worker, conn, strerror((int)-result));
+	else if (conn->out.bytes == 0 && conn->state == APO_CONN_CLOSING)
+		finish(worker, conn);
+	else
+		apo_conn_arm(worker, conn);
+}
+
+/* ---- what happens to it ---- */
+
+static void on_readable(struct apo_worker *worker, struct apo_conn *conn)
+{
+	switch ((enum apo_conn_state)conn->state) {
+	case APO_CONN_FREE:
+		break;
+	case APO_CONN_GREETING:
+		apo_conn_greet(worker, conn);
+		break;
+	case APO_CONN_OPEN:
+		apo_conn_read(worker, conn);
+		break;
+	case APO_CONN_CLOSING:
+	case APO_CONN_FINISHED:
+		read_to_the_end(worker, conn);
+		break;
+	}
+}
+
+static void on_writable(struct apo_worker *worker, struct apo_conn *conn)
+{
+	conn->is_blocked = false;
+	conn->stream.wants_in = false;
+	apo_conn_write(worker, conn);
+}
+
+void apo_conn_on_events(struct apo_worker *worker, struct apo_conn *conn, uint32_t events)
+{
+	bool is_over = events & (EPOLLHUP | EPOLLERR), is_readable = events & EPOLLIN || is_over;
+	uint32_t generation = conn->generation;
+
+	if (conn->state == APO_CONN_GREETING) {
+		apo_conn_greet(worker, conn);
+		return;
+	}
+	/* Nobody reads now, and epoll would say it for ever. */
+	if (is_over && !(conn->armed & EPOLLIN)) {
+		apo_conn_lost(worker, conn, "Connection reset by peer");
+		return;
+	}
+	is_readable = is_readable || conn->stream.wants_out;
+	if (events & EPOLLOUT || (events & EPOLLIN && conn->stream.wants_in))
+		on_writable(worker, conn);
+	if (is_readable && conn->generation == generation)
+		on_readable(worker, conn);
+}
+
+void apo_conn_on_timer(struct apo_worker *worker, struct apo_conn *conn)
+{
+	switch ((enum apo_conn_state)conn->state) {
+	case APO_CONN_FREE:
+		break;
+	case APO_CONN_OPEN:
+		apo_conn_read(worker, conn);
+		break;
+	case APO_CONN_GREETING:
+		APO_COUNT(worker, tls_failed);
+		apo_conn_destroy(worker, conn);
+		break;
+	case APO_CONN_CLOSING:
+	case APO_CONN_FINISHED:
+		apo_conn_destroy(worker, conn);
+		break;
+	}
+}

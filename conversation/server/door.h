@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * door - who comes in: listening, limits by address, whose turn it is, and which worker gets it.
+ *
+ * Model    as many connections as there may be clients are with the workers. Beyond that they are
+ *          accepted and wait here in the order in which they came, and take the places of those who
+ *          go. Beyond waiting_max, after waiting_ns, or against a limit of their address they are
+ * told why in an ERROR line, and closed (by a worker, which waits until they have heard it). Limits
+ * APO_ACCEPTS_AT_ONCE connections of a listener in a turn; APO_REFUSALS_MAX that are being told
+ * why: more are closed without a word. Threads  the main thread's.
+ */
+#ifndef APO_SERVER_DOOR_H
+#define APO_SERVER_DOOR_H
+
+#include "conversation/server/source.h"
+#include "conversation/server/visitors.h"
+#include "conversation/server/worker.h"
+
+#define APO_ACCEPTS_AT_ONCE 64
+#define APO_REFUSALS_MAX 1000
+
+#define APO_DOOR_COUNTERS(X)                                                                       \
+	X(accepted, "connections accepted")                                                        \
+	X(refused_full, "of these, refused because neither a place nor one to wait was free")      \
+	X(refused_waited, "refused because they had waited too long")                              \
+	X(refused_address, "refused because their address had too many")                           \
+	X(refused_pace, "refused because their address connected too often")                       \
+	X(waited, "had to wait for a place")                                                       \
+	X(accept_failures, "times that accept failed for want of descriptors or memory")
+
+struct apo_door {
+	int epoll_fd;
+	struct apo_config *config; /* a reference */
+	apo_tls_context *tls;      /* NULL: none */
+	struct apo_worker *workers;
+	unsigned worker_count, next_worker;
+	struct apo_visitors visitors;
+	struct apo_listener *listeners[APO_LISTENS_MAX];
+	unsigned listener_count;
+	unsigned inside_count, refusals_count;
+	struct rudp_list waiting; /* who came first is first */
+	unsigned waiting_count;
+	int64_t accept_at_ns; /* RUDP_NEVER: now */
+	bool is_closed;
+	struct {
+#define APO_DOOR_COUNTER(name, help) uint64_t name;
+		APO_DOOR_COUNTERS(APO_DOOR_COUNTER)
+#undef APO_DOOR_COUNTER
+	} counters;
+};
+
+/* Listens. Returns 0; else what could not be done is in the log, and nothing is left. */
+int apo_door_open(struct apo_door *door, int epoll_fd, struct apo_worker *workers,
+		  unsigned worker_count, struct apo_config *config);
+/* Another configuration: listeners that are in both stay. What fails is in the log. */
+void apo_door_configure(struct apo_door *door, struct apo_config *config);
+/* Listens no more; who waits is told the reason. */
+void apo_door_close(struct apo_door *door, const char *reason);
+void apo_door_fini(struct apo_door *door);
+
+/* Something of the door's is readable. */
+void apo_door_on_listener(struct apo_door *door, struct apo_source *source, int64_t now_at_ns);
+void apo_door_on_waiter(struct apo_door *door, struct apo_source *source);
+/* A worker says that one has gone. */
+void apo_door_on_gone(struct apo_door *door, const struct apo_note *note);
+
+int64_t apo_door_next_at_ns(const struct apo_door *door);
+void apo_door_on_time(struct apo_door *door, int64_t now_at_ns);
+
+#endif

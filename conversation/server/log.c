@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+static _Atomic int log_fd =
+	STDERR_FILENO; /* the same number for ever once it is a file: dup3 replaces it */
+static bool is_journal;
+static _Atomic(enum rudp_log_level) level_wanted;
+
+/* systemd says which device and inode its journal has as our standard error. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat is;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &is) == 0 && is.st_dev == device && is.st_ino == inode;
+}
+
+static int time_text(char *text, size_t size)
+{
+	struct timespec now;
+	struct tm parts;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &parts);
+	return snprintf(text, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ ", parts.tm_year + 1900,
+			parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+			now.tv_nsec / 1000000);
+}
+
+/* One write a line: lines of several threads do not mix. */
+static void write_line(void *context, enum rudp_log_level level, const char *text)
+{
+	static const char *const priorities[] = {"", "<3>", "<4>", "<6>", "<7>"};
+	const char *name = rudp_log_level_name(level);
+	char head[64];
+	struct iovec parts[5];
+	ssize_t ignored;
+
+	(void)context;
+	if (level > atomic_load_explicit(&level_wanted, memory_order_relaxed))
+		return;
+	if (is_journal)
+		snprintf(head, sizeof head, "%s", priorities[level]);
+	else
+		time_text(head, sizeof head);
+	parts[0] = (struct iovec){head, strlen(head)};
+	parts[1] = (struct iovec){(void *)(uintptr_t)name, is_journal ? 0 : strlen(name)};
+	parts[2] = (struct iovec){(void *)(uintptr_t) " ", is_journal ? 0 : 1};
+	parts[3] = (struct iovec){(void *)(uintptr_t)text, strlen(text)};
+	parts[4] = (struct iovec){(void *)(uintptr_t) "\n", 1};
+	ignored = writev(log_fd, parts, 5);
+	(void)ignored;
+}
+
+static int open_file(const char *file)
+{
+	int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640), error;
+
+	if (fd < 0)
+		return -errno;
+	if (log_fd == STDERR_FILENO) {
+		log_fd = fd;
+		return 0;
+	}
+	/* Other threads may write meanwhile: the number stays theirs. */
+	error = dup3(fd, log_fd, O_CLOEXEC) < 0 ? -errno : 0;
+	close(fd);
+	return error;
+}
+
+int apo_log_open(const char *file, enum rudp_log_level level)
+{
+	static bool is_open;
+	int error = 0;
+
+	if (file)
+		error = open_file(file);
+	else if (is_open && log_fd != STDERR_FILENO && dup3(STDERR_FILENO, log_fd, O_CLOEXEC) < 0)
+		error = -errno;
+	if (error < 0)
+		return error;
+	atomic_store(&level_wanted, level);
+	if (!is_open) {
+		is_journal = !file && stderr_is_journal();
+		rudp_log_set(write_line, NULL, RUDP_LOG_DEBUG);
+	}
+	is_open = true;
+	return 0;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/metrics.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* ---- text ---- */
+
+static void put(FILE *out, const char *name, const char *help, const char *type, uint64_t value)
+{
+	fprintf(out,
+		"# HELP apollonion_%s %s\n# TYPE apollonion_%s %s\napollonion_%s %" PRIu64 "\n",
+		name, help, name, type, name, value);
+}
+
+static void put_workers(FILE *out, const struct apo_metrics *metrics)
+{
+	uint64_t sum;
+	unsigned i;
+
+#define PUT(name, help)                                                                            \
+	for (sum = 0, i = 0; i < metrics->worker_count; i++)                                       \
+		sum += atomic_load_explicit(&metrics->workers[i].counters.name,                    \
+					    memory_order_relaxed);                                 \
+	put(out, "worker_" #name "_total", help, "counter", sum);
+	APO_WORKER_COUNTERS(PUT)
+#undef PUT
+}
+
+/* Those of the model that go down again; the others are counters. */
+static const char *type_of(const char *name)
+{
+	static const char *const gauges[] = {"clients",  "unregistered", "operators",   "invisible",
+					     "channels", "memberships",  "clients_peak"};
+	size_t i;
+
+	for (i = 0; i < sizeof gauges / sizeof gauges[0]; i++)
+		if (strcmp(name, gauges[i]) == 0)
+			return "gauge";
+	return "counter";
+}
+
+static void put_model(FILE *out, const struct apo_metrics *metrics)
+{
+#define PUT(name, help)                                                                            \
+	put(out, strcmp(type_of(#name), "gauge") == 0 ? #name : #name "_total", help,              \
+	    type_of(#name),                                                                        \
+	    atomic_load_explicit(&metrics->talk->figures.name, memory_order_relaxed));
+	APO_MODEL_FIGURES(PUT)
+#undef PUT
+}
+
+static void put_door(FILE *out, const struct apo_metrics *metrics)
+{
+#define PUT(name, help)                                                                            \
+	put(out, "door_" #name "_total", help, "counter", metrics->door->counters.name);
+	APO_DOOR_COUNTERS(PUT)
+#undef PUT
+	put(out, "door_inside", "connections with the workers", "gauge",
+	    metrics->door->inside_count);
+	put(out, "door_waiting", "connections that wait for a place", "gauge",
+	    metrics->door->waiting_count);
+}
+
+static void answer(const struct apo_metrics *metrics, int fd)
+{
+	static const char head[] =
+		"HTTP/1.0 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n\r\n";
+	size_t size = 0;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return;
+	fputs(head, out);
+	put_model(out, metrics);
+	put_door(out, metrics);
+	put_workers(out, metrics);
+	/* It is far smaller than what the socket takes: who does not read loses it. */
+	if (fclose(out) == 0)
+		(void)send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+	free(text);
+}
+
+/* ---- the socket ---- */
+
+static int watch(const struct apo_metrics *metrics, struct apo_source *source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+
+	return epoll_ctl(metrics->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
+}
+
+static void client_close(struct apo_source *client)
+{
+	if (client->fd >= 0)
+		close(client->fd);
+	client->fd = -1;
+}
+
+void apo_metrics_on_connection(struct apo_metrics *metrics)
+{
+	struct apo_source *client;
+	int fd = accept4(metrics->source.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	client = metrics->clients + metrics->next_client;
+	metrics->next_client = (metrics->next_client + 1) % APO_METRICS_CLIENTS_MAX;
+	client_close(client);
+	client->fd = fd;
+	if (watch(metrics, client) < 0)
+		client_close(client);
+}
+
+void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_source *client)
+{
+	char request[4096];
+
+	if (client->fd < 0)
+		return;
+	if (recv(client->fd, request, sizeof request, 0) > 0)
+		answer(metrics, client->fd);
+	client_close(client);
+}
+
+/* Whether the socket that lies there was left behind by somebody who was killed. */
+static bool is_abandoned(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 &&
+		  errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd, error;
+
+	if (strlen(path) >= sizeof address.sun_path)
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (is_abandoned(&address))
+		(void)unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && chmod(path, 0660) == 0 &&
+	    listen(fd, APO_METRICS_CLIENTS_MAX) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
+}
+
+int apo_metrics_open(struct apo_metrics *metrics, const char *path)
+{
+	int result;
+	unsigned i;
+
+	metrics->source = (struct apo_source){APO_SOURCE_METRICS, -1};
+	for (i = 0; i < APO_METRICS_CLIENTS_MAX; i++)
+		metrics->clients[i] = (struct apo_source){APO_SOURCE_METRICS_CLIENT, -1};
+	metrics->path = NULL;
+	if (!path)
+		return 0;
+	metrics->path = strdup(path);
+	result = metrics->path ? listen_at(path) : -ENOMEM;
+	if (result < 0) {
+		free(metrics->path);
+		return result;
+	}
+	metrics->source.fd = result;
+	return watch(metrics, &metrics->source);
+}
+
+void apo_metrics_close(struct apo_metrics *metrics)
+{
+	unsigned i;
+
+	for (i = 0; i < APO_METRICS_CLIENTS_MAX; i++)
+		client_close(metrics->clients + i);
+	if (metrics->source.fd < 0)
+		return;
+	close(metrics->source.fd);
+	(void)unlink(metrics->path);
+	free(metrics->path);
+	metrics->source.fd = -1;
+}

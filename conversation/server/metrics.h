@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * metrics - counters and gauges in the text form of Prometheus, over HTTP/1.0 on a unix socket:
+ *
+ *     curl --unix-socket /run/apollonion/metrics http://localhost/metrics
+ *
+ * Limits   APO_METRICS_CLIENTS_MAX at once: then the oldest is dropped.
+ * Threads  the main thread's; the counters of others are read while they go on.
+ */
+#ifndef APO_SERVER_METRICS_H
+#define APO_SERVER_METRICS_H
+
+#include <stdint.h>
+
+#include "conversation/server/door.h"
+#include "conversation/server/talk.h"
+
+#define APO_METRICS_CLIENTS_MAX 8
+
+struct apo_metrics {
+	int epoll_fd;
+	struct apo_source source; /* fd < 0: there is none */
+	struct apo_source clients[APO_METRICS_CLIENTS_MAX];
+	unsigned next_client;
+	char *path;
+	const struct apo_door *door;
+	const struct apo_talk *talk;
+	const struct apo_worker *workers;
+	unsigned worker_count;
+};
+
+/* path NULL: there will be none. A socket that nobody serves any more is replaced.
+ * Returns 0 or a negative errno value. */
+int apo_metrics_open(struct apo_metrics *metrics, const char *path);
+void apo_metrics_close(struct apo_metrics *metrics);
+
+void apo_metrics_on_connection(struct apo_metrics *metrics);
+void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_source *client);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * records - what the threads of the server say to each other: kinds of mail, and the records in
+ * batches. Who may send what to whom:
+ *
+ *     door (main thread)   -> worker   ADOPT, CONFIGURE, DRAIN, STOP
+ *     worker               -> model    BATCH of events
+ *     model                -> worker   BATCH of effects
+ *     worker               -> door     BATCH of notes
+ *     door, password thread -> model   CONFIGURE, END, CHECKED, STOP
+ *     model                -> door     REQUEST
+ */
+#ifndef APO_SERVER_RECORDS_H
+#define APO_SERVER_RECORDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "conversation/model/model.h"
+#include "conversation/server/batch.h"
+#include "conversation/server/config.h"
+#include "conversation/server/stream.h"
+#include "conversation/server/tls.h"
+
+enum apo_mail_kind {
+	APO_MAIL_BATCH,
+	APO_MAIL_ADOPT,
+	APO_MAIL_CONFIGURE,
+	APO_MAIL_DRAIN,
+	APO_MAIL_STOP,
+	APO_MAIL_END,
+	APO_MAIL_CHECKED,
+	APO_MAIL_REQUEST,
+};
+
+/* A connection for a worker. The taker frees it. */
+struct apo_adopt {
+	struct apo_mail mail;
+	int fd;
+	apo_tls_context *tls; /* a reference, or NULL: a line socket */
+	struct rudp_addr address;
+	void *visitor;       /* the door's, told when the connection has gone */
+	const char *refusal; /* static: it is told why, and closed; NULL: it is welcome */
+};
+
+/* Another configuration: a reference, the taker's. For the model also who has asked. */
+struct apo_configure {
+	struct apo_mail mail;
+	struct apo_config *config; /* NULL: it could not be read, and nothing changes */
+	bool has_ticket;
+	uint64_t ticket;
+	char error[256]; /* of the first line that was wrong */
+};
+
+/* The end is near: to a worker, how long it may take to write what is left; to the model, why. */
+struct apo_farewell {
+	struct apo_mail mail;
+	int64_t deadline_at_ns;
+	char reason[128];
+};
+
+/* An answer of the password thread. */
+struct apo_answer {
+	struct apo_mail mail;
+	uint64_t ticket;
+	enum apo_checked result;
+};
+
+/* What an operator wants of the process. */
+struct apo_request {
+	struct apo_mail mail;
+	bool is_die; /* else REHASH */
+	uint64_t ticket;
+	char who[64];
+};
+
+/* ---- worker to model ---- */
+
+enum apo_event_kind {
+	APO_EVENT_CONNECTED,
+	APO_EVENT_LINE,
+	APO_EVENT_CLOSED,
+	APO_EVENT_RECEIPT,
+};
+
+struct apo_event_connected {
+	struct apo_record record;
+	struct apo_peer peer;
+	bool is_secure;
+	char address[RUDP_ADDR_TEXT_SIZE];
+	char host[64];
+	char certificate[APO_FINGERPRINT_SIZE]; /* empty: none */
+};
+
+/* LINE, and CLOSED with the reason as a string. */
+struct apo_event_text {
+	struct apo_record record;
+	struct apo_peer peer;
+	uint32_t len;
+	char text[];
+};
+
+struct apo_event_receipt {
+	struct apo_record record;
+	uint64_t watch;
+	uint32_t recipient;
+	bool arrived;
+};
+
+/* ---- model to worker ---- */
+
+enum apo_effect_kind {
+	APO_EFFECT_DELIVER,
+	APO_EFFECT_DELIVER_WATCHED,
+	APO_EFFECT_CLOSE,
+	APO_EFFECT_OPERATOR,
+};
+
+struct apo_effect_deliver {
+	struct apo_record record;
+	struct apo_text *text; /* one reference, the taker's */
+	uint64_t watch;        /* of DELIVER_WATCHED */
+	uint32_t first, count;
+	struct apo_peer to[];
+};
+
+struct apo_effect_close {
+	struct apo_record record;
+	struct apo_peer peer;
+	struct apo_text *last_words; /* one reference, or NULL */
+};
+
+struct apo_effect_operator {
+	struct apo_record record;
+	struct apo_peer peer;
+	bool is_operator;
+};
+
+/* ---- worker to door ---- */
+
+enum apo_note_kind {
+	APO_NOTE_GONE,
+	APO_NOTE_DRAINED, /* nobody is left: the answer to DRAIN */
+};
+
+struct apo_note {
+	struct apo_record record;
+	void *visitor;
+	bool was_refused;
+};
+
+#endif

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/service.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "conversation/server/checker.h"
+#include "conversation/server/door.h"
+#include "conversation/server/log.h"
+#include "conversation/server/metrics.h"
+#include "conversation/server/talk.h"
+
+#define EVENTS_AT_ONCE 64
+#define DESCRIPTORS_SPARE 64 /* beside those of clients */
+
+enum state { RUNNING, ENDING, OVER };
+
+struct service {
+	enum state state;
+	const char *file;
+	struct apo_config *config;
+	int epoll_fd;
+	struct apo_source box_source, signal_source;
+	struct apo_mailbox box;
+	struct apo_worker *workers;
+	unsigned worker_count, drained_count;
+	struct apo_talk talk;
+	struct apo_checker checker;
+	struct apo_door door;
+	struct apo_metrics metrics;
+	int64_t now_at_ns, deadline_at_ns;
+};
+
+/* ---- the end ---- */
+
+static bool send_farewell(struct apo_mailbox *box, int kind, int64_t deadline_at_ns,
+			  const char *reason)
+{
+	struct apo_farewell *farewell = calloc(1, sizeof *farewell);
+
+	if (!farewell)
+		return false;
+	farewell->mail.kind = kind;
+	farewell->deadline_at_ns = deadline_at_ns;
+	snprintf(farewell->reason, sizeof farewell->reason, "%s", reason);
+	apo_mailbox_put(box, &farewell->mail);
+	return true;
+}
+
+static void begin_end(struct service *service, const char *reason)
+{
+	unsigned i;
+
+	if (service->state != RUNNING)
+		return;
+	service->state = ENDING;
+	service->deadline_at_ns = service->now_at_ns + service->config->drain_ns;
+	rudp_log(RUDP_LOG_INFO, "ending reason=\"%s\" clients=%u", reason,
+		 service->door.inside_count);
+	apo_door_close(&service->door, reason);
+	for (i = 0; i < service->worker_count; i++)
+		if (!send_farewell(&service->workers[i].box, APO_MAIL_DRAIN,
+				   service->deadline_at_ns, ""))
+			service->state = OVER;
+	if (!send_farewell(&service->talk.box, APO_MAIL_END, 0, reason))
+		service->state = OVER;
+}
+
+static void on_drained(struct service *service)
+{
+	if (++service->drained_count == service->worker_count)
+		service->state = OVER;
+}
+
+/* ---- configuration ---- */
+
+struct first_error {
+	char text[256];
+};
+
+static void log_complaint(void *of, const char *line)
+{
+	struct first_error *first = of;
+
+	rudp_log(RUDP_LOG_ERROR, "configuration %s", line);
+	if (!first->text[0])
+		snprintf(first->text, sizeof first->text, "%s", line);
+}
+
+static void send_configuration(struct apo_mailbox *box, struct apo_config *config,
+			       const struct apo_request *request, const char *error)
+{
+	struct apo_configure *configure = calloc(1, sizeof *configure);
+
+	if (!configure)
+		return;
+	configure->mail.kind = APO_MAIL_CONFIGURE;
+	configure->config = config ? apo_config_get(config) : NULL;
+	configure->has_ticket = request != NULL;
+	configure->ticket = request ? request->ticket : 0;
+	snprintf(configure->error, sizeof configure->error, "%s", error);
+	apo_mailbox_put(box, &configure->mail);
+}
+
+static void use_log(const struct apo_config *config)
+{
+	enum rudp_log_level level = RUDP_LOG_INFO;
+	int error;
+
+	(void)rudp_log_level_parse(config->log_level, &level);
+	error = apo_log_open(config->log_file, level);
+	if (error < 0)
+		rudp_log(RUDP_LOG_ERROR, "log not opened file=%s reason=\"%s\"", config->log_file,
+			 strerror(-error));
+}
+
+static void use(struct service *service, struct apo_config *config)
+{
+	unsigned i;
+
+	if (config->workers != service->config->workers ||
+	    strcmp(config->metrics_path ? config->metrics_path : "",
+		   service->config->metrics_path ? service->config->metrics_path : "") != 0)
+		rudp_log(RUDP_LOG_WARN,
+			 "configuration of workers and metrics is used after a restart");
+	use_log(config);
+	apo_door_configure(&service->door, config);
+	for (i = 0; i < service->worker_count; i++)
+		send_configuration(&service->workers[i].box, config, NULL, "");
+	apo_config_put(service->config);
+	service->config = apo_config_get(config);
+}
+
+/* request NULL: by signal. */
+static void reload(struct service *service, const struct apo_request *request)
+{
+	struct first_error first = {""};
+	struct apo_config *config = apo_config_read(service->file, log_complaint, &first);
+
+	if (config) {
+		use(service, config);
+		rudp_log(RUDP_LOG_INFO, "configuration read file=%s", service->file);
+	}
+	if (config || request)
+		send_configuration(&service->talk.box, config, request, first.text);
+	if (config)
+		apo_config_put(config);
+}
+
+/* ---- what the main thread is told ---- */
+
+static void on_batch(struct service *service, struct apo_batch *batch)
+{
+	const struct apo_record *record = NULL;
+
+	while ((record = apo_batch_next(batch, record)))
+		switch ((enum apo_note_kind)record->kind) {
+		case APO_NOTE_GONE:
+			apo_door_on_gone(&service->door, (const void *)record);
+			break;
+		case APO_NOTE_DRAINED:
+			on_drained(service);
+			break;
+		}
+	apo_batch_done(batch);
+}
+
+static void on_request(struct service *service, struct apo_request *request)
+{
+	char reason[128];
+
+	if (request->is_die) {
+		snprintf(reason, sizeof reason, "Shut down by %s", request->who);
+		begin_end(service, reason);
+	} else
+		reload(service, request);
+	free(request);
+}
+
+static void take_mail(struct service *service)
+{
+	struct apo_mail *mail = apo_mailbox_take(&service->box), *next;
+
+	for (; mail; mail = next) {
+		next = mail->next;
+		if (mail->kind == APO_MAIL_BATCH)
+			on_batch(service, (struct apo_batch *)mail);
+		else
+			on_request(service, (struct apo_request *)mail);
+	}
+}
+
+static void on_signal(struct service *service)
+{
+	struct signalfd_siginfo info;
+
+	while (read(service->signal_source.fd, &info, sizeof info) == sizeof info) {
+		if (info.ssi_signo == SIGHUP && service->state == RUNNING)
+			reload(service, NULL);
+		else if (info.ssi_signo != SIGHUP && service->state == ENDING)
+			service->state = OVER;
+		else if (info.ssi_signo != SIGHUP)
+			begin_end(service, "The server is shutting down");
+	}
+}
+
+static void on_source(struct service *service, struct apo_source *source)
+{
+	switch (source->kind) {
+	case APO_SOURCE_BOX:
+		take_mail(service);
+		break;
+	case APO_SOURCE_SIGNAL:
+		on_signal(service);
+		break;
+	case APO_SOURCE_LISTENER:
+		apo_door_on_listener(&service->door, source, service->now_at_ns);
+		break;
+	case APO_SOURCE_WAITER:
+		apo_door_on_waiter(&service->door, source);
+		break;
+	case APO_SOURCE_METRICS:
+		apo_metrics_on_connection(&service->metrics);
+		break;
+	case APO_SOURCE_METRICS_CLIENT:
+		apo_metrics_on_client(&service->metrics, source);
+		break;
+	}
+}
+
+static int timeout_ms(const struct service *service)
+{
+	int64_t next_ns = apo_door_next_at_ns(&service->door), left_ns;
+
+	if (service->state == ENDING)
+		next_ns = rudp_time_min(next_ns, service->deadline_at_ns);
+	if (next_ns == RUDP_NEVER)
+		return -1;
+	left_ns = next_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+	if (left_ns <= 0)
+		return 0;
+	left_ns = (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
+	return left_ns > 60000 ? 60000 : (int)left_ns;
+}
+
+/* Mail last: it frees waiters, of whom an event of this turn may tell. */
+static void turn(struct service *service)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int count = epoll_wait(service->epoll_fd, events, EVENTS_AT_ONCE, timeout_ms(service)), i;
+	bool has_mail = false, has_signal = false;
+
+	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	for (i = 0; i < count; i++) {
+		struct apo_source *source = events[i].data.ptr;
+
+		has_mail = has_mail || source->kind == APO_SOURCE_BOX;
+		has_signal = has_signal || source->kind == APO_SOURCE_SIGNAL;
+		if (source->kind != APO_SOURCE_BOX && source->kind != APO_SOURCE_SIGNAL)
+			on_source(service, source);
+	}
+	if (has_mail)
+		take_mail(service);
+	if (has_signal)
+		on_signal(service);
+	apo_door_on_time(&service->door, service->now_at_ns);
+	if (service->state == ENDING && service->deadline_at_ns <= service->now_at_ns) {
+		rudp_log(RUDP_LOG_WARN, "ending in time reason=\"not all was written\" clients=%u",
+			 service->door.inside_count);
+		service->state = OVER;
+	}
+}
+
+/* ---- life ---- */
+
+static int watch(struct service *service, struct apo_source *source, enum apo_source_kind kind,
+		 int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+
+	*source = (struct apo_source){kind, fd};
+	if (fd < 0)
+		return -errno;
+	return epoll_ctl(service->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int watch_signals(struct service *service)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return watch(service, &service->signal_source, APO_SOURCE_SIGNAL,
+		     signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+static void raise_descriptors(const struct apo_config *config)
+{
+	rlim_t wanted = (rlim_t)config->model.clients_max + config->waiting_max + DESCRIPTORS_SPARE;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < wanted)
+		rudp_log(RUDP_LOG_WARN, "too few descriptors limit=%llu wanted=%llu",
+			 (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
+}
+
+static int init_workers(struct service *service)
+{
+	unsigned wanted = service->config->workers;
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	int error = 0;
+
+	if (wanted == 0)
+		wanted = processors < 1 ? 1 : (unsigned)processors;
+	if (wanted > APO_WORKERS_MAX)
+		wanted = APO_WORKERS_MAX;
+	service->workers = calloc(wanted, sizeof *service->workers);
+	if (!service->workers)
+		return -ENOMEM;
+	while (error == 0 && service->worker_count < wanted) {
+		error = apo_worker_init(service->workers + service->worker_count,
+					service->worker_count, &service->talk.box, &service->box,
+					service->config);
+		service->worker_count += error == 0;
+	}
+	return error;
+}
+
+static int start_threads(struct service *service)
+{
+	unsigned i;
+	int error = pthread_create(&service->talk.thread, NULL, apo_talk_run, &service->talk);
+
+	for (i = 0; i < service->worker_count && !error; i++)
+		error = pthread_create(&service->workers[i].thread, NULL, apo_worker_run,
+				       service->workers + i);
+	return -error;
+}
+
+/* What has begun ends with the process when this fails. */
+static int begin(struct service *service)
+{
+	struct apo_config *config = service->config;
+	int error;
+
+	service->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (service->epoll_fd < 0)
+		return -errno;
+	if ((error = watch_signals(service)) < 0 || (error = apo_mailbox_init(&service->box)) < 0 ||
+	    (error = watch(service, &service->box_source, APO_SOURCE_BOX, service->box.fd)) < 0 ||
+	    (error = apo_mailbox_init(&service->talk.box)) < 0 ||
+	    (error = init_workers(service)) < 0 ||
+	    (error = apo_checker_start(&service->checker, &service->talk.box)) < 0 ||
+	    (error = apo_talk_init(&service->talk, service->workers, service->worker_count,
+				   &service->box, &service->checker, config)) < 0)
+		return error;
+	service->metrics = (struct apo_metrics){.epoll_fd = service->epoll_fd,
+						.door = &service->door,
+						.talk = &service->talk,
+						.workers = service->workers,
+						.worker_count = service->worker_count};
+	error = apo_metrics_open(&service->metrics, config->metrics_path);
+	if (error < 0) {
+		rudp_log(RUDP_LOG_ERROR, "no metrics path=%s reason=\"%s\"", config->metrics_path,
+			 strerror(-error));
+		return error;
+	}
+	error = apo_door_open(&service->door, service->epoll_fd, service->workers,
+			      service->worker_count, config);
+	return error < 0 ? error : start_threads(service);
+}
+
+static void stop_threads(struct service *service)
+{
+	unsigned i;
+
+	for (i = 0; i < service->worker_count; i++) {
+		while (!send_farewell(&service->workers[i].box, APO_MAIL_STOP, 0, ""))
+			;
+		pthread_join(service->workers[i].thread, NULL);
+	}
+	while (!send_farewell(&service->talk.box, APO_MAIL_STOP, 0, ""))
+		;
+	pthread_join(service->talk.thread, NULL);
+	apo_checker_stop(&service->checker);
+}
+
+static void end(struct service *service)
+{
+	unsigned i;
+
+	stop_threads(service);
+	apo_metrics_close(&service->metrics);
+	take_mail(service);
+	apo_talk_drop_mail(&service->talk);
+	for (i = 0; i < service->worker_count; i++)
+		apo_worker_fini(service->workers + i);
+	apo_talk_fini(&service->talk);
+	apo_door_fini(&service->door);
+	free(service->workers);
+	apo_mailbox_fini(&service->talk.box);
+	apo_mailbox_fini(&service->box);
+	close(service->signal_source.fd);
+	close(service->epoll_fd);
+	apo_config_put(service->config);
+}
+
+int apo_service_run(struct apo_config *config, const char *file)
+{
+	struct service service = {.state = RUNNING, .file = file, .config = config};
+	int error;
+
+	use_log(config);
+	raise_descriptors(config);
+	error = begin(&service);
+	if (error < 0) {
+		rudp_log(RUDP_LOG_ERROR, "cannot begin reason=\"%s\"", strerror(-error));
+		return 1;
+	}
+	rudp_log(RUDP_LOG_INFO, "serving name=%s workers=%u version=%s", config->model.server_name,
+		 service.worker_count, config->model.version);
+	while (service.state != OVER)
+		turn(&service);
+	end(&service);
+	rudp_log(RUDP_LOG_INFO, "ended");
+	return 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * service - the server as a whole: its threads, what the main thread waits for, and its end.
+ *
+ * Model    RUNNING until SIGTERM, SIGINT or an operator's DIE: then ENDING, no more connections,
+ * all are told and what is queued is written, until everything is or the time (drain) is over. A
+ * second signal ends that at once. SIGHUP and REHASH read the configuration anew. Threads  the main
+ * thread; it blocks the signals before there are others.
+ */
+#ifndef APO_SERVER_SERVICE_H
+#define APO_SERVER_SERVICE_H
+
+#include "conversation/server/config.h"
+
+/*
+ * Serves until the end. config is a reference, the callee's from now on; file is read again on
+ * SIGHUP.
+ *
+ * Returns  the exit code of the process: 0, or 1 when it could not begin (the reason is in the
+ * log).
+ */
+int apo_service_run(struct apo_config *config, const char *file);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * source - what the main thread's epoll tells about: embedded first in whatever has the descriptor.
+ */
+#ifndef APO_SERVER_SOURCE_H
+#define APO_SERVER_SOURCE_H
+
+enum apo_source_kind {
+	APO_SOURCE_BOX,
+	APO_SOURCE_SIGNAL,
+	APO_SOURCE_LISTENER,
+	APO_SOURCE_WAITER,
+	APO_SOURCE_METRICS,
+	APO_SOURCE_METRICS_CLIENT,
+};
+
+struct apo_source {
+	enum apo_source_kind kind;
+	int fd;
+};
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "conversation/server/tls.h"
+
+/* ---- contexts ---- */
+
+/* Certificates of clients prove who they are to accounts that know their fingerprint: nobody
+ * needs to have signed them. */
+static int take_any_certificate(int is_fine, X509_STORE_CTX *store)
+{
+	(void)is_fine;
+	(void)store;
+	return 1;
+}
+
+static void say_why(const char *what, const char *file, char *reason, size_t size)
+{
+	unsigned long code = ERR_peek_last_error();
+	const char *text = code ? ERR_reason_error_string(code) : NULL;
+
+	snprintf(reason, size, "%s %s: %s", what, file, text ? text : "cannot be used");
+	ERR_clear_error();
+}
+
+apo_tls_context *apo_tls_context_new(const char *certificate_file, const char *key_file,
+				     char *reason, size_t reason_size)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+
+	ERR_clear_error();
+	if (!context) {
+		say_why("TLS", "context", reason, reason_size);
+		return NULL;
+	}
+	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+	/* A client that just closes has ended: lines say where they end. */
+	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+					     SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
+					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+					  SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, take_any_certificate);
+	SSL_CTX_set_session_id_context(context, (const unsigned char *)"apollonion", 10);
+	if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1)
+		say_why("certificate", certificate_file, reason, reason_size);
+	else if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
+		say_why("key", key_file, reason, reason_size);
+	else if (SSL_CTX_check_private_key(context) != 1)
+		say_why("key of another certificate:", key_file, reason, reason_size);
+	else
+		return context;
+	SSL_CTX_free(context);
+	return NULL;
+}
+
+apo_tls_context *apo_tls_context_get(apo_tls_context *context)
+{
+	SSL_CTX_up_ref(context);
+	return context;
+}
+
+void apo_tls_context_put(apo_tls_context *context)
+{
+	SSL_CTX_free(context);
+}
+
+/* ---- streams ---- */
+
+/* What a call that has not succeeded means. is_writing: and what it would do without TLS. */
+static int verdict(struct apo_stream *stream, int result, bool is_writing)
+{
+	int error = errno, what = SSL_get_error(stream->of, result);
+
+	ERR_clear_error();
+	stream->wants_out = what == SSL_ERROR_WANT_WRITE && !is_writing;
+	stream->wants_in = what == SSL_ERROR_WANT_READ && is_writing;
+	switch (what) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		return -EAGAIN;
+	case SSL_ERROR_ZERO_RETURN:
+		return is_writing ? -EPIPE : 0;
+	case SSL_ERROR_SYSCALL:
+		return error ? -error : -ECONNRESET;
+	default:
+		return -EPROTO;
+	}
+}
+
+static int tls_greet(struct apo_stream *stream)
+{
+	int result, error;
+
+	ERR_clear_error();
+	result = SSL_accept(stream->of);
+	if (result == 1)
+		return 0;
+	error = verdict(stream, result, false);
+	return error ? error : -ECONNRESET;
+}
+
+/* Until the room is full: a record that stays inside SSL would not make the descriptor readable. */
+static ssize_t tls_read(struct apo_stream *stream, void *bytes, size_t size)
+{
+	size_t n = 0;
+	int result, why;
+
+	do {
+		ERR_clear_error();
+		result = SSL_read(stream->of, (char *)bytes + n,
+				  size - n > INT_MAX ? INT_MAX : (int)(size - n));
+		if (result <= 0)
+			break;
+		n += (size_t)result;
+	} while (n < size);
+	if (result > 0)
+		return (ssize_t)n;
+	why = verdict(stream, result, false);
+	return n > 0 ? (ssize_t)n : why;
+}
+
+static ssize_t tls_write(struct apo_stream *stream, const void *bytes, size_t length)
+{
+	int result;
+
+	ERR_clear_error();
+	result = SSL_write(stream->of, bytes, length > INT_MAX ? INT_MAX : (int)length);
+	return result > 0 ? result : verdict(stream, result, true);
+}
+
+static void tls_finish(struct apo_stream *stream)
+{
+	ERR_clear_error();
+	(void)SSL_shutdown(stream->of);
+	ERR_clear_error();
+}
+
+static void tls_close(struct apo_stream *stream)
+{
+	SSL_free(stream->of);
+	close(stream->fd);
+	stream->of = NULL;
+	stream->fd = -1;
+}
+
+static uint64_t tls_sent_bytes(const struct apo_stream *stream)
+{
+	return BIO_number_written(SSL_get_wbio(stream->of));
+}
+
+static uint64_t tls_unacknowledged_bytes(const struct apo_stream *stream)
+{
+	return apo_socket_unacknowledged_bytes(stream->fd);
+}
+
+static bool tls_fingerprint(const struct apo_stream *stream, char text[APO_FINGERPRINT_SIZE])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	X509 *certificate = SSL_get0_peer_certificate(stream->of);
+	unsigned length = 0, i;
+
+	if (!certificate || X509_digest(certificate, EVP_sha256(), digest, &length) != 1)
+		return false;
+	for (i = 0; i < length; i++)
+		snprintf(text + (size_t)2 * i, 3, "%02x", digest[i]);
+	return true;
+}
+
+static const struct apo_stream_ops tls_ops = {
+	.name = "TLS",
+	.is_secret = true,
+	.greet = tls_greet,
+	.read = tls_read,
+	.write = tls_write,
+	.finish = tls_finish,
+	.close = tls_close,
+	.sent_bytes = tls_sent_bytes,
+	.unacknowledged_bytes = tls_unacknowledged_bytes,
+	.fingerprint = tls_fingerprint,
+};
+
+int apo_stream_open_tls(struct apo_stream *stream, int fd, apo_tls_context *context)
+{
+	SSL *ssl = SSL_new(context);
+
+	if (!ssl || SSL_set_fd(ssl, fd) != 1) {
+		SSL_free(ssl);
+		ERR_clear_error();
+		return -ENOMEM;
+	}
+	*stream = (struct apo_stream){.ops = &tls_ops, .fd = fd, .of = ssl};
+	return 0;
+}

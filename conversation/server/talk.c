@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/talk.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "conversation/server/checker.h"
+
+static int64_t wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / RUDP_NS_PER_MS;
+}
+
+/* ---- what the model asks for ---- */
+
+static void fill(struct apo_effect_deliver *effect, const struct apo_peer *to, size_t count)
+{
+	memcpy(effect->to + effect->count, to, count * sizeof *to);
+	effect->count += (uint32_t)count;
+}
+
+/* A text is given to a worker in several calls when its recipients were found one by one. */
+static bool extend(struct apo_talk *talk, unsigned worker, struct apo_text *text,
+		   const struct apo_peer *to, size_t count)
+{
+	struct apo_effect_deliver *last = talk->last[worker];
+
+	if (!last || last->text != text ||
+	    !apo_batcher_extend(talk->to_workers + worker, &last->record, count * sizeof *to))
+		return false;
+	fill(last, to, count);
+	return true;
+}
+
+static struct apo_effect_deliver *add_delivery(struct apo_talk *talk, unsigned worker,
+					       uint32_t kind, struct apo_text *text,
+					       const struct apo_peer *to, size_t count)
+{
+	struct apo_effect_deliver *effect = apo_batcher_add(talk->to_workers + worker, kind,
+							    sizeof *effect + count * sizeof *to);
+
+	effect->text = apo_text_get(text);
+	effect->watch = 0;
+	effect->first = 0;
+	effect->count = 0;
+	fill(effect, to, count);
+	return effect;
+}
+
+static void deliver(void *of, unsigned worker, struct apo_text *text, const struct apo_peer *to,
+		    size_t count)
+{
+	struct apo_talk *talk = of;
+
+	if (!extend(talk, worker, text, to, count))
+		talk->last[worker] =
+			add_delivery(talk, worker, APO_EFFECT_DELIVER, text, to, count);
+}
+
+static void deliver_watched(void *of, unsigned worker, struct apo_text *text,
+			    const struct apo_peer *to, size_t count, uint64_t watch, uint32_t first)
+{
+	struct apo_talk *talk = of;
+	struct apo_effect_deliver *effect =
+		add_delivery(talk, worker, APO_EFFECT_DELIVER_WATCHED, text, to, count);
+
+	effect->watch = watch;
+	effect->first = first;
+	talk->last[worker] = NULL;
+}
+
+static void close_peer(void *of, struct apo_peer who, struct apo_text *last_words)
+{
+	struct apo_talk *talk = of;
+	struct apo_effect_close *effect =
+		apo_batcher_add(talk->to_workers + who.worker, APO_EFFECT_CLOSE, sizeof *effect);
+
+	effect->peer = who;
+	effect->last_words = last_words ? apo_text_get(last_words) : NULL;
+	talk->last[who.worker] = NULL;
+}
+
+static void set_operator(void *of, struct apo_peer who, bool is_operator)
+{
+	struct apo_talk *talk = of;
+	struct apo_effect_operator *effect =
+		apo_batcher_add(talk->to_workers + who.worker, APO_EFFECT_OPERATOR, sizeof *effect);
+
+	effect->peer = who;
+	effect->is_operator = is_operator;
+	talk->last[who.worker] = NULL;
+}
+
+static void check_password(void *of, uint64_t ticket, const char *hash, const char *password)
+{
+	struct apo_talk *talk = of;
+
+	apo_checker_ask(talk->checker, ticket, hash, password);
+}
+
+static void request(struct apo_talk *talk, bool is_die, uint64_t ticket, const char *who)
+{
+	struct apo_request *request = calloc(1, sizeof *request);
+
+	if (!request)
+		return;
+	request->mail.kind = APO_MAIL_REQUEST;
+	request->is_die = is_die;
+	request->ticket = ticket;
+	snprintf(request->who, sizeof request->who, "%s", who);
+	apo_mailbox_put(talk->door, &request->mail);
+}
+
+static void rehash(void *of, uint64_t ticket)
+{
+	request(of, false, ticket, "");
+}
+
+static void die(void *of, const char *who)
+{
+	request(of, true, 0, who);
+}
+
+static void log_line(void *of, const char *name, const char *text)
+{
+	(void)of;
+	rudp_log(RUDP_LOG_INFO, "%s %s", name, text);
+}
+
+static const struct apo_model_calls calls = {
+	.deliver = deliver,
+	.deliver_watched = deliver_watched,
+	.close = close_peer,
+	.set_operator = set_operator,
+	.check_password = check_password,
+	.rehash = rehash,
+	.die = die,
+	.log = log_line,
+};
+
+/* ---- events ---- */
+
+static void on_connected(struct apo_talk *talk, const struct apo_event_connected *event)
+{
+	struct apo_peer_facts facts = {.address = event->address,
+				       .host = event->host,
+				       .certificate =
+					       event->certificate[0] ? event->certificate : NULL,
+				       .is_secure = event->is_secure};
+
+	apo_model_on_connected(talk->model, event->peer, &facts, talk->now_at_ns);
+}
+
+static void on_event(struct apo_talk *talk, const struct apo_record *record)
+{
+	const struct apo_event_text *text = (const void *)record;
+	const struct apo_event_receipt *receipt = (const void *)record;
+
+	switch ((enum apo_event_kind)record->kind) {
+	case APO_EVENT_CONNECTED:
+		on_connected(talk, (const void *)record);
+		break;
+	case APO_EVENT_LINE:
+		apo_model_on_line(talk->model, text->peer, text->text, text->len, talk->now_at_ns);
+		break;
+	case APO_EVENT_CLOSED:
+		apo_model_on_closed(talk->model, text->peer, text->text, talk->now_at_ns);
+		break;
+	case APO_EVENT_RECEIPT:
+		apo_model_on_receipt(talk->model, receipt->watch, receipt->recipient,
+				     receipt->arrived, talk->now_at_ns);
+		break;
+	}
+}
+
+static bool somebody_is_behind(struct apo_talk *talk)
+{
+	unsigned i;
+
+	for (i = 0; i < talk->worker_count; i++)
+		if (apo_batcher_is_full(talk->to_workers + i))
+			return true;
+	return false;
+}
+
+static void flush(struct apo_talk *talk)
+{
+	unsigned i;
+
+	for (i = 0; i < talk->worker_count; i++) {
+		talk->last[i] = NULL;
+		apo_batcher_flush(talk->to_workers + i);
+	}
+}
+
+static void wait_for_workers(struct apo_talk *talk)
+{
+	struct pollfd wait = {.fd = talk->box.fd, .events = POLLIN};
+
+	if (!somebody_is_behind(talk))
+		return;
+	flush(talk);
+	while (somebody_is_behind(talk)) {
+		(void)poll(&wait, 1, -1);
+		apo_mailbox_forget_wake(&talk->box);
+	}
+	/* What was forgotten may have been the word of mail. */
+	apo_mailbox_wake(&talk->box);
+}
+
+static void on_batch(struct apo_talk *talk, struct apo_batch *batch)
+{
+	const struct apo_record *record = NULL;
+
+	while ((record = apo_batch_next(batch, record))) {
+		on_event(talk, record);
+		wait_for_workers(talk);
+	}
+	apo_batch_done(batch);
+	flush(talk);
+}
+
+static void on_configure(struct apo_talk *talk, struct apo_configure *configure)
+{
+	if (configure->config) {
+		(void)apo_model_configure(talk->model, &configure->config->model);
+		apo_config_put(talk->config);
+		talk->config = configure->config;
+	}
+	if (configure->has_ticket)
+		apo_model_on_rehashed(talk->model, configure->ticket,
+				      configure->config ? NULL : configure->error, talk->now_at_ns);
+}
+
+static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
+{
+	struct apo_answer *answer = (void *)mail;
+	struct apo_farewell *farewell = (void *)mail;
+
+	switch ((enum apo_mail_kind)mail->kind) {
+	case APO_MAIL_BATCH:
+		on_batch(talk, (void *)mail);
+		return;
+	case APO_MAIL_CONFIGURE:
+		on_configure(talk, (void *)mail);
+		break;
+	case APO_MAIL_CHECKED:
+		apo_model_on_checked(talk->model, answer->ticket, answer->result, NULL,
+				     talk->now_at_ns);
+		break;
+	case APO_MAIL_END:
+		apo_model_end(talk->model, farewell->reason, talk->now_at_ns);
+		break;
+	case APO_MAIL_STOP:
+		talk->is_over = true;
+		break;
+	case APO_MAIL_ADOPT:
+	case APO_MAIL_DRAIN:
+	case APO_MAIL_REQUEST:
+		abort(); /* nobody sends that to the model */
+	}
+	free(mail);
+}
+
+/* ---- the thread ---- */
+
+static void show_figures(struct apo_talk *talk)
+{
+	const struct apo_model_figures *figures = apo_model_figures(talk->model);
+
+#define SHOW(name, help)                                                                           \
+	atomic_store_explicit(&talk->figures.name, figures->name, memory_order_relaxed);
+	APO_MODEL_FIGURES(SHOW)
+#undef SHOW
+}
+
+static int timeout_ms(const struct apo_talk *talk)
+{
+	int64_t next_at_ns = apo_model_next_at_ns(talk->model), left_ns;
+
+	if (next_at_ns == RUDP_NEVER)
+		return -1;
+	left_ns = next_at_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+	if (left_ns <= 0)
+		return 0;
+	left_ns = (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
+	return left_ns > 60000 ? 60000 : (int)left_ns;
+}
+
+static void turn(struct apo_talk *talk)
+{
+	struct pollfd wait = {.fd = talk->box.fd, .events = POLLIN};
+	struct apo_mail *mail, *next;
+
+	(void)poll(&wait, 1, timeout_ms(talk));
+	talk->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	apo_model_set_wall(talk->model, wall_ms(), talk->now_at_ns);
+	for (mail = apo_mailbox_take(&talk->box); mail; mail = next) {
+		next = mail->next;
+		on_mail(talk, mail);
+	}
+	if (apo_model_next_at_ns(talk->model) <= talk->now_at_ns)
+		apo_model_on_time(talk->model, talk->now_at_ns);
+	flush(talk);
+	show_figures(talk);
+	wait_for_workers(talk);
+}
+
+void *apo_talk_run(void *of)
+{
+	struct apo_talk *talk = of;
+
+	while (!talk->is_over)
+		turn(talk);
+	return NULL;
+}
+
+/* ---- life ---- */
+
+int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned worker_count,
+		  struct apo_mailbox *door, struct apo_checker *checker, struct apo_config *config)
+{
+	struct apo_model_start start = {.config = &config->model,
+					.calls = &calls,
+					.of = talk,
+					.workers = worker_count,
+					.now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic),
+					.wall_ms = wall_ms()};
+	unsigned i;
+
+	/* Two runs do not begin in the same millisecond. */
+	start.run = (uint64_t)start.wall_ms;
+	talk->door = door;
+	talk->checker = checker;
+	talk->worker_count = worker_count;
+	talk->to_workers = calloc(worker_count, sizeof *talk->to_workers);
+	talk->last = calloc(worker_count, sizeof(struct apo_effect_deliver *));
+	talk->model = apo_model_new(&start);
+	if (!talk->to_workers || !talk->last || !talk->model) {
+		apo_model_free(talk->model);
+		free(talk->last);
+		free(talk->to_workers);
+		return -ENOMEM;
+	}
+	for (i = 0; i < worker_count; i++)
+		apo_batcher_init(talk->to_workers + i, &workers[i].box, &talk->box, APO_MAIL_BATCH,
+				 0);
+	talk->config = apo_config_get(config);
+	return 0;
+}
+
+void apo_talk_drop_mail(struct apo_talk *talk)
+{
+	struct apo_mail *mail, *next;
+
+	for (mail = apo_mailbox_take(&talk->box); mail; mail = next) {
+		next = mail->next;
+		if (mail->kind == APO_MAIL_BATCH)
+			apo_batch_done((struct apo_batch *)mail);
+		else if (mail->kind == APO_MAIL_CONFIGURE)
+			apo_config_put(((struct apo_configure *)mail)->config);
+		if (mail->kind != APO_MAIL_BATCH)
+			free(mail);
+	}
+}
+
+void apo_talk_fini(struct apo_talk *talk)
+{
+	unsigned i;
+
+	for (i = 0; i < talk->worker_count; i++)
+		apo_batcher_fini(talk->to_workers + i);
+	apo_model_free(talk->model);
+	free(talk->last);
+	free(talk->to_workers);
+	apo_config_put(talk->config);
+}

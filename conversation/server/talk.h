@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * talk - the thread that owns the model: events of the workers in, effects out to them.
+ *
+ * Model    takes what is in its mailbox, applies it, and puts what came of it into one batch for
+ * each worker. A worker that has more than APO_BATCH_IN_FLIGHT_BYTES of effects before it is waited
+ *          for; it never waits for us, so that ends.
+ * Threads  apo_talk_run is the thread; init and fini are the main thread's.
+ */
+#ifndef APO_SERVER_TALK_H
+#define APO_SERVER_TALK_H
+
+#include <pthread.h>
+
+#include "conversation/server/worker.h"
+
+struct apo_checker;
+
+struct apo_talk {
+	pthread_t thread;
+	struct apo_mailbox box;
+	struct apo_mailbox *door; /* for requests */
+	struct apo_checker *checker;
+	struct apo_model *model;
+	struct apo_config *config;
+	struct apo_batcher *to_workers; /* one for each */
+	struct apo_effect_deliver *
+		*last; /* of each worker: the delivery added last, if nothing was after it */
+	unsigned worker_count;
+	int64_t now_at_ns;
+	bool is_over;
+	/* Of the model, for whoever reads them meanwhile. */
+	struct {
+#define APO_TALK_FIGURE(name, help) _Atomic uint64_t name;
+		APO_MODEL_FIGURES(APO_TALK_FIGURE)
+#undef APO_TALK_FIGURE
+	} figures;
+};
+
+/* Its thread is not started; workers need only have been initialized. Returns 0 or -ENOMEM. The
+ * mailbox must have been initialized before (workers put into it). */
+int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned worker_count,
+		  struct apo_mailbox *door, struct apo_checker *checker, struct apo_config *config);
+/* After its thread has ended, and those of the workers: what nobody takes any more. */
+void apo_talk_drop_mail(struct apo_talk *talk);
+/* After that, and apo_worker_fini of all. The mailbox stays. */
+void apo_talk_fini(struct apo_talk *talk);
+
+void *apo_talk_run(void *talk);
+
+#endif

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define EVENTS_AT_ONCE 256
+#define BOX_EVENT UINT64_MAX
+#define WATCHES_PERIOD_NS (5 * RUDP_NS_PER_MS)
+#define WATCHES_AT_ONCE 256 /* connections asked for receipts in a turn */
+
+/* ---- slots ---- */
+
+static struct apo_conn *conn_of(const struct apo_worker *worker, uint32_t slot)
+{
+	return worker->chunks[slot >> APO_SLOTS_BITS] + (slot & ((1u << APO_SLOTS_BITS) - 1));
+}
+
+struct apo_conn *apo_worker_find(struct apo_worker *worker, struct apo_peer peer)
+{
+	struct apo_conn *conn;
+
+	if (peer.slot >= worker->slot_count)
+		return NULL;
+	conn = conn_of(worker, peer.slot);
+	return conn->generation == peer.generation && conn->state == APO_CONN_OPEN ? conn : NULL;
+}
+
+/* A chunk more; its slots go onto the list of free ones. */
+static int more_slots(struct apo_worker *worker)
+{
+	uint32_t count = 1u << APO_SLOTS_BITS, chunk = worker->slot_count >> APO_SLOTS_BITS, i;
+	struct apo_conn **chunks;
+
+	if (worker->slot_count + count > APO_SLOTS_MAX)
+		return -ENFILE;
+	chunks = realloc(worker->chunks, (chunk + 1) * sizeof *chunks);
+	if (!chunks)
+		return -ENOMEM;
+	worker->chunks = chunks;
+	chunks[chunk] = calloc(count, sizeof *chunks[chunk]);
+	if (!chunks[chunk])
+		return -ENOMEM;
+	for (i = 0; i < count; i++) {
+		struct apo_conn *conn = chunks[chunk] + i;
+
+		conn->slot = worker->slot_count + i;
+		conn->next_free = i + 1 < count ? conn->slot + 1 : UINT32_MAX;
+	}
+	worker->first_free = worker->slot_count;
+	worker->slot_count += count;
+	return 0;
+}
+
+struct apo_conn *apo_worker_take_slot(struct apo_worker *worker)
+{
+	struct apo_conn *conn;
+
+	if (worker->first_free == UINT32_MAX && more_slots(worker) < 0)
+		return NULL;
+	conn = conn_of(worker, worker->first_free);
+	worker->first_free = conn->next_free;
+	worker->conn_count++;
+	apo_sendq_init(&conn->out);
+	return conn;
+}
+
+void apo_worker_free_slot(struct apo_worker *worker, struct apo_conn *conn)
+{
+	uint32_t slot = conn->slot, generation = conn->generation + 1;
+
+	memset(conn, 0, sizeof *conn);
+	conn->slot = slot;
+	conn->generation = generation;
+	conn->next_free = worker->first_free;
+	worker->first_free = slot;
+	worker->conn_count--;
+}
+
+/* ---- effects ---- */
+
+static struct apo_conn *deliver_to(struct apo_worker *worker, struct apo_peer peer,
+				   struct apo_share *share)
+{
+	struct apo_conn *conn = apo_worker_find(worker, peer);
+
+	if (!conn) {
+		APO_COUNT(worker, effects_late);
+		return NULL;
+	}
+	apo_conn_deliver(worker, conn, share);
+	return apo_worker_find(worker, peer);
+}
+
+static void on_deliver(struct apo_worker *worker, const struct apo_effect_deliver *effect)
+{
+	struct apo_share *share = apo_share_new(effect->text);
+	bool is_watched = effect->record.kind == APO_EFFECT_DELIVER_WATCHED;
+	struct apo_conn *conn;
+	uint32_t i;
+
+	for (i = 0; i < effect->count; i++) {
+		conn = share ? deliver_to(worker, effect->to[i], share) : NULL;
+		if (!is_watched)
+			continue;
+		if (conn)
+			apo_conn_watch(worker, conn, effect->watch, effect->first + i);
+		else
+			apo_worker_tell_receipt(worker, effect->watch, effect->first + i, false);
+	}
+	if (share)
+		apo_share_put(share);
+}
+
+static void on_close(struct apo_worker *worker, const struct apo_effect_close *effect)
+{
+	struct apo_conn *conn = apo_worker_find(worker, effect->peer);
+
+	if (conn) {
+		apo_conn_close(worker, conn, effect->last_words);
+		return;
+	}
+	APO_COUNT(worker, effects_late);
+	apo_text_put(effect->last_words);
+}
+
+static void on_operator(struct apo_worker *worker, const struct apo_effect_operator *effect)
+{
+	struct apo_conn *conn = apo_worker_find(worker, effect->peer);
+
+	if (conn)
+		conn->is_operator = effect->is_operator;
+}
+
+static void on_effect(struct apo_worker *worker, const struct apo_record *record)
+{
+	const void *effect = record;
+
+	switch ((enum apo_effect_kind)record->kind) {
+	case APO_EFFECT_DELIVER:
+	case APO_EFFECT_DELIVER_WATCHED:
+		on_deliver(worker, effect);
+		break;
+	case APO_EFFECT_CLOSE:
+		on_close(worker, effect);
+		break;
+	case APO_EFFECT_OPERATOR:
+		on_operator(worker, effect);
+		break;
+	}
+}
+
+static void on_batch(struct apo_worker *worker, struct apo_batch *batch)
+{
+	const struct apo_record *record = NULL;
+
+	while ((record = apo_batch_next(batch, record)))
+		on_effect(worker, record);
+	apo_batch_done(batch);
+}
+
+/* ---- mail ---- */
+
+/* The buffer for reading only grows: what is kept by connections may be of before. */
+static int make_room(struct apo_worker *worker, const struct apo_config *config)
+{
+	size_t size = config->receive_queue_bytes + APO_READ_BYTES;
+	char *in;
+
+	if (size <= worker->in_bytes)
+		return 0;
+	in = realloc(worker->in, size);
+	if (!in)
+		return -ENOMEM;
+	worker->in = in;
+	worker->in_bytes = size;
+	return 0;
+}
+
+static void on_configure(struct apo_worker *worker, struct apo_configure *configure)
+{
+	if (make_room(worker, configure->config) == 0) {
+		apo_config_put(worker->config);
+		worker->config = configure->config;
+	} else
+		apo_config_put(configure->config);
+	free(configure);
+}
+
+/* Those that the model does not know have nothing to write; the others it will close. */
+static void on_drain(struct apo_worker *worker, struct apo_farewell *farewell)
+{
+	uint32_t slot;
+
+	worker->drain_at_ns = farewell->deadline_at_ns;
+	free(farewell);
+	for (slot = 0; slot < worker->slot_count; slot++) {
+		struct apo_conn *conn = conn_of(worker, slot);
+
+		if (conn->state == APO_CONN_GREETING)
+			apo_conn_destroy(worker, conn);
+		else if (conn->state == APO_CONN_CLOSING || conn->state == APO_CONN_FINISHED)
+			rudp_timer_arm(
+				&worker->wheel, &conn->timer,
+				rudp_time_min(conn->timer.deadline_at_ns, worker->drain_at_ns));
+	}
+}
+
+static void on_mail(struct apo_worker *worker, struct apo_mail *mail)
+{
+	void *letter = mail;
+
+	switch ((enum apo_mail_kind)mail->kind) {
+	case APO_MAIL_BATCH:
+		on_batch(worker, letter);
+		break;
+	case APO_MAIL_ADOPT:
+		apo_conn_adopt(worker, letter);
+		break;
+	case APO_MAIL_CONFIGURE:
+		on_configure(worker, letter);
+		break;
+	case APO_MAIL_DRAIN:
+		on_drain(worker, letter);
+		break;
+	case APO_MAIL_STOP:
+		worker->is_over = true;
+		free(mail);
+		break;
+	case APO_MAIL_END:
+	case APO_MAIL_CHECKED:
+	case APO_MAIL_REQUEST:
+		abort(); /* nobody sends that to a worker */
+	}
+}
+
+static void take_mail(struct apo_worker *worker)
+{
+	struct apo_mail *mail = apo_mailbox_take(&worker->box), *next;
+
+	for (; mail; mail = next) {
+		next = mail->next;
+		on_mail(worker, mail);
+	}
+}
+
+/* ---- a turn ---- */
+
+static void on_event(struct apo_worker *worker, const struct epoll_event *event)
+{
+	uint32_t slot = (uint32_t)event->data.u64, generation = (uint32_t)(event->data.u64 >> 32);
+	struct apo_conn *conn;
+
+	if (event->data.u64 == BOX_EVENT)
+		return;
+	conn = conn_of(worker, slot);
+	/* One that was closed earlier in this turn. */
+	if (conn->generation == generation && conn->state != APO_CONN_FREE)
+		apo_conn_on_events(worker, conn, event->events);
+}
+
+static void serve_timers(struct apo_worker *worker)
+{
+	struct rudp_timer *timer;
+
+	while ((timer = rudp_timer_wheel_pop(&worker->wheel, worker->now_at_ns)))
+		apo_conn_on_timer(worker, RUDP_LIST_OWNER(timer, struct apo_conn, timer));
+}
+
+/* Each that is there now once: reading may put it back. */
+static void serve_unread(struct apo_worker *worker)
+{
+	struct rudp_list now, *link;
+
+	if (rudp_list_is_empty(&worker->unread) || apo_batcher_is_full(&worker->to_model))
+		return;
+	rudp_list_init(&now);
+	while ((link = rudp_list_pop(&worker->unread)))
+		rudp_list_append(&now, link);
+	while ((link = rudp_list_pop(&now)))
+		apo_conn_read(worker, RUDP_LIST_OWNER(link, struct apo_conn, unread));
+}
+
+/* In turn, so that all of many are asked. */
+static void serve_watches(struct apo_worker *worker)
+{
+	uint32_t left = worker->watched_count;
+	struct rudp_list *link;
+
+	if (left == 0 || worker->now_at_ns < worker->watches_at_ns)
+		return;
+	worker->watches_at_ns = worker->now_at_ns + WATCHES_PERIOD_NS;
+	for (left = left < WATCHES_AT_ONCE ? left : WATCHES_AT_ONCE; left > 0; left--) {
+		link = rudp_list_pop(&worker->watched);
+		rudp_list_append(&worker->watched, link);
+		apo_conn_poll_watches(worker, RUDP_LIST_OWNER(link, struct apo_conn, watched));
+	}
+}
+
+static void serve_dirty(struct apo_worker *worker)
+{
+	struct rudp_list *link;
+
+	while ((link = rudp_list_pop(&worker->dirty)))
+		apo_conn_write(worker, RUDP_LIST_OWNER(link, struct apo_conn, dirty));
+}
+
+static void serve_drain(struct apo_worker *worker)
+{
+	struct apo_note *note;
+
+	if (worker->drain_at_ns == RUDP_NEVER || worker->is_drained || worker->conn_count > 0)
+		return;
+	worker->is_drained = true;
+	note = apo_batcher_add(&worker->to_door, APO_NOTE_DRAINED, sizeof *note);
+	note->visitor = NULL;
+	note->was_refused = false;
+}
+
+static int timeout_ms(struct apo_worker *worker)
+{
+	int64_t next_at_ns = rudp_timer_wheel_next_at_ns(&worker->wheel), left_ns;
+
+	if (worker->watched_count > 0)
+		next_at_ns = rudp_time_min(next_at_ns, worker->watches_at_ns);
+	/* Held back by the model, they wait for its wake. */
+	if (!rudp_list_is_empty(&worker->unread) && !apo_batcher_is_full(&worker->to_model))
+		return 0;
+	if (next_at_ns == RUDP_NEVER)
+		return -1;
+	left_ns = next_at_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+	if (left_ns <= 0)
+		return 0;
+	left_ns = (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
+	return left_ns > 60000 ? 60000 : (int)left_ns;
+}
+
+void apo_worker_turn(struct apo_worker *worker)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int count = epoll_wait(worker->epoll_fd, events, EVENTS_AT_ONCE, timeout_ms(worker)), i;
+
+	worker->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	for (i = 0; i < count; i++)
+		on_event(worker, events + i);
+	serve_unread(worker);
+	serve_timers(worker);
+	/* What was read is the model's while we write what came from it. */
+	apo_batcher_flush(&worker->to_model);
+	take_mail(worker);
+	serve_dirty(worker);
+	serve_watches(worker);
+	serve_drain(worker);
+	apo_batcher_flush(&worker->to_model);
+	apo_batcher_flush(&worker->to_door);
+}
+
+void *apo_worker_run(void *of)
+{
+	struct apo_worker *worker = of;
+
+	while (!worker->is_over)
+		apo_worker_turn(worker);
+	return NULL;
+}
+
+/* ---- life ---- */
+
+static int watch_box(struct apo_worker *worker)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = BOX_EVENT};
+
+	return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->box.fd, &event) < 0 ? -errno : 0;
+}
+
+int apo_worker_init(struct apo_worker *worker, unsigned index, struct apo_mailbox *model,
+		    struct apo_mailbox *door, struct apo_config *config)
+{
+	int result;
+
+	memset(worker, 0, sizeof *worker);
+	worker->index = index;
+	worker->first_free = UINT32_MAX;
+	worker->drain_at_ns = RUDP_NEVER;
+	worker->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	rudp_timer_wheel_init(&worker->wheel, worker->now_at_ns);
+	rudp_list_init(&worker->dirty);
+	rudp_list_init(&worker->unread);
+	rudp_list_init(&worker->watched);
+	worker->out = malloc(APO_WRITE_BYTES);
+	if (!worker->out || make_room(worker, config) < 0) {
+		result = -ENOMEM;
+		goto free_buffers;
+	}
+	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (worker->epoll_fd < 0) {
+		result = -errno;
+		goto free_buffers;
+	}
+	result = apo_mailbox_init(&worker->box);
+	if (result < 0)
+		goto close_epoll;
+	result = watch_box(worker);
+	if (result < 0)
+		goto fini_box;
+	apo_batcher_init(&worker->to_model, model, &worker->box, APO_MAIL_BATCH, (uint16_t)index);
+	apo_batcher_init(&worker->to_door, door, &worker->box, APO_MAIL_BATCH, (uint16_t)index);
+	worker->config = apo_config_get(config);
+	return 0;
+
+fini_box:
+	apo_mailbox_fini(&worker->box);
+close_epoll:
+	close(worker->epoll_fd);
+free_buffers:
+	free(worker->in);
+	free(worker->out);
+	return result;
+}
+
+void apo_worker_fini(struct apo_worker *worker)
+{
+	uint32_t slot;
+
+	take_mail(worker);
+	for (slot = 0; slot < worker->slot_count; slot++)
+		if (conn_of(worker, slot)->state != APO_CONN_FREE)
+			apo_conn_destroy(worker, conn_of(worker, slot));
+	for (slot = 0; slot < worker->slot_count; slot += 1u << APO_SLOTS_BITS)
+		free(worker->chunks[slot >> APO_SLOTS_BITS]);
+	free(worker->chunks);
+	apo_batcher_fini(&worker->to_model);
+	apo_batcher_fini(&worker->to_door);
+	apo_mailbox_fini(&worker->box);
+	close(worker->epoll_fd);
+	apo_config_put(worker->config);
+	free(worker->in);
+	free(worker->out);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/server/cloak.h"
+#include "conversation/server/visitors.h"
+
+#define S RUDP_NS_PER_S
+
+/* Three at once; ten a second. */
+static const struct apo_config config = {
+	.per_address_max = 3,
+	.connects_max = 10,
+	.connects_ns = S,
+	.is_cloaked = true,
+	.has_cloak_key = true,
+};
+
+static struct rudp_addr at(const char *text)
+{
+	struct rudp_addr address;
+
+	cr_assert(eq(int, rudp_addr_parse(&address, text), 0));
+	return address;
+}
+
+static enum apo_visit enter(struct apo_visitors *visitors, const char *from, int64_t now_ns,
+			    struct apo_visitor **visitor)
+{
+	struct rudp_addr address = at(from);
+
+	return apo_visitors_enter(visitors, &config, &address, now_ns, visitor);
+}
+
+static enum apo_visit enter_and_leave(struct apo_visitors *visitors, const char *from,
+				      int64_t now_ns)
+{
+	struct apo_visitor *visitor;
+	enum apo_visit visit = enter(visitors, from, now_ns, &visitor);
+
+	apo_visitors_leave(visitors, visitor);
+	return visit;
+}
+
+Test(visitors, an_address_has_so_many_connections_and_no_more)
+{
+	struct apo_visitors visitors;
+	struct apo_visitor *of[4];
+	int i;
+
+	apo_visitors_init(&visitors);
+	for (i = 0; i < 3; i++)
+		cr_assert(
+			eq(int, enter(&visitors, "192.0.2.1:1000", S, of + i), APO_VISIT_WELCOME));
+	cr_assert(eq(int, enter(&visitors, "192.0.2.1:1001", S, of + 3), APO_VISIT_TOO_MANY));
+	cr_assert(eq(int, enter_and_leave(&visitors, "192.0.2.2:1000", S), APO_VISIT_WELCOME));
+	/* Who is refused counts until it has gone. */
+	apo_visitors_leave(&visitors, of[0]);
+	cr_assert(eq(int, enter(&visitors, "192.0.2.1:1002", S, of), APO_VISIT_TOO_MANY));
+	apo_visitors_leave(&visitors, of[0]);
+	apo_visitors_leave(&visitors, of[3]);
+	cr_assert(eq(int, enter(&visitors, "192.0.2.1:1003", S, of), APO_VISIT_WELCOME));
+	apo_visitors_fini(&visitors);
+}
+
+Test(visitors, a_64_of_ipv6_is_one_address)
+{
+	struct apo_visitors visitors;
+	struct apo_visitor *of[4];
+
+	apo_visitors_init(&visitors);
+	enter(&visitors, "[2001:db8:0:1::1]:1", S, of);
+	enter(&visitors, "[2001:db8:0:1::2]:1", S, of + 1);
+	enter(&visitors, "[2001:db8:0:1:ffff::3]:1", S, of + 2);
+	cr_assert(eq(int, enter(&visitors, "[2001:db8:0:1::4]:1", S, of + 3), APO_VISIT_TOO_MANY));
+	cr_assert(eq(ptr, of[0], of[2]));
+	cr_assert(eq(int, enter_and_leave(&visitors, "[2001:db8:0:2::1]:1", S), APO_VISIT_WELCOME));
+	apo_visitors_fini(&visitors);
+}
+
+Test(visitors, a_burst_is_allowed_and_then_the_pace)
+{
+	struct apo_visitors visitors;
+	int i;
+
+	apo_visitors_init(&visitors);
+	for (i = 0; i < 10; i++)
+		cr_assert(eq(int, enter_and_leave(&visitors, "192.0.2.1:1", 5 * S),
+			     APO_VISIT_WELCOME));
+	cr_assert(eq(int, enter_and_leave(&visitors, "192.0.2.1:1", 5 * S), APO_VISIT_TOO_OFTEN));
+	cr_assert(eq(int, enter_and_leave(&visitors, "192.0.2.1:1", 5 * S + S / 10),
+		     APO_VISIT_WELCOME));
+	cr_assert(eq(int, enter_and_leave(&visitors, "192.0.2.1:1", 5 * S + S / 10),
+		     APO_VISIT_TOO_OFTEN));
+	for (i = 0; i < 10; i++)
+		cr_assert(eq(int, enter_and_leave(&visitors, "192.0.2.1:1", 9 * S),
+			     APO_VISIT_WELCOME));
+	apo_visitors_fini(&visitors);
+}
+
+Test(visitors, the_idle_are_bounded_in_number_and_the_present_stay)
+{
+	struct apo_visitors visitors;
+	struct apo_visitor *present;
+	char from[32];
+	int i;
+
+	apo_visitors_init(&visitors);
+	enter(&visitors, "192.0.2.1:1", S, &present);
+	for (i = 0; i < APO_VISITORS_IDLE_MAX + 100; i++) {
+		snprintf(from, sizeof from, "10.%d.%d.%d:1", i >> 16, i >> 8 & 255, i & 255);
+		enter_and_leave(&visitors, from, S);
+	}
+	cr_assert(eq(uint, visitors.idle_count, APO_VISITORS_IDLE_MAX));
+	apo_visitors_leave(&visitors, present);
+	cr_assert(eq(uint, visitors.idle_count, APO_VISITORS_IDLE_MAX));
+	apo_visitors_fini(&visitors);
+}
+
+static const char *cloak(const char *text, char host[APO_HOST_SIZE])
+{
+	struct rudp_addr address = at(text);
+
+	apo_cloak(&config, &address, host);
+	return host;
+}
+
+/* The text behind the n-th dot. */
+static const char *behind(const char *host, int n)
+{
+	while (n-- > 0)
+		host = strchr(host, '.') + 1;
+	return host;
+}
+
+Test(cloak, neighbours_share_the_parts_of_their_networks)
+{
+	char a[APO_HOST_SIZE], b[APO_HOST_SIZE];
+
+	cr_assert(eq(int, apo_cloak_init(), 0));
+	cr_assert(eq(str, (char *)cloak("192.0.2.1:1", a), (char *)cloak("192.0.2.1:2", b)));
+	cloak("192.0.2.2:1", b);
+	cr_assert(ne(str, a, b));
+	cr_assert(eq(str, (char *)behind(a, 1), (char *)behind(b, 1)));
+	cloak("192.0.3.1:1", b);
+	cr_assert(ne(str, (char *)behind(a, 1), (char *)behind(b, 1)));
+	cr_assert(eq(str, (char *)behind(a, 2), (char *)behind(b, 2)));
+	cloak("[2001:db8:0:1::1]:1", a);
+	cloak("[2001:db8:0:1::2]:1", b);
+	cr_assert(eq(str, (char *)behind(a, 1), (char *)behind(b, 1)));
+	cr_assert(eq(ptr, strstr(a, "2001"), NULL));
+}
+
+Test(cloak, an_address_that_is_shown_is_no_parameter_with_a_colon)
+{
+	struct apo_config open = {.is_cloaked = false};
+	struct rudp_addr address = at("[::1]:80");
+	char host[APO_HOST_SIZE];
+
+	apo_cloak(&open, &address, host);
+	cr_assert(eq(str, host, "0::1"));
+	address = at("192.0.2.1:80");
+	apo_cloak(&open, &address, host);
+	cr_assert(eq(str, host, "192.0.2.1"));
+}
