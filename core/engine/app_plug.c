@@ -147,6 +147,6 @@ int rudp_app_join(struct rudp_engine *engine, struct rudp_app *app, int program_
 	if (listener < 0)
 		return -errno;
 	rc = join_through(engine, app, listener, program_fd);
-	close(listener);
+	rudp_closer_take(&engine->closer, listener, engine->now_at_ns);
 	return rc;
 }

@@ -74,13 +74,23 @@ static void leave_queue(struct rudp_engine *engine, struct rudp_app *app)
 	app->waiting_counted = false;
 }
 
+/* Where both directions are shut and nothing is left unread, a close tells the program nothing. */
+static void close_end(struct rudp_engine *engine, const struct rudp_app *app)
+{
+	bool is_shut = app->hangup || (app->half_closed && app->end_told);
+
+	if (is_shut && app->behind == 0)
+		rudp_closer_take(&engine->closer, app->fd, engine->now_at_ns);
+	else if (app->fd >= 0)
+		close(app->fd);
+}
+
 void rudp_app_free(struct rudp_engine *engine, struct rudp_app *app)
 {
 	leave_queue(engine, app);
 	rudp_race_fini(engine, app);
 	rudp_carrier_close(engine, &app->carrier);
-	if (app->fd >= 0)
-		close(app->fd);
+	close_end(engine, app);
 	rudp_list_remove(&app->ready_link);
 	rudp_list_remove(&app->unread_link);
 	rudp_list_remove(&app->link);

@@ -207,6 +207,7 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 	init_lists(engine);
 	rudp_slots_init(&engine->slots);
 	rudp_heap_init(&engine->heap);
+	rudp_closer_init(&engine->closer);
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	rudp_random_fill(table_key, sizeof table_key);
 	rudp_table_set_key(table_key);
@@ -268,6 +269,7 @@ void rudp_engine_fini(struct rudp_engine *engine)
 		rudp_endpoint_free(engine->ep);
 		rudp_qlog_close(&engine->qlog);
 	}
+	rudp_closer_all(&engine->closer);
 	rudp_remembered_fini(&engine->remembered);
 	rudp_slots_fini(&engine->slots);
 	rudp_tombstones_fini(&engine->tombstones);

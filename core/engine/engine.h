@@ -12,7 +12,8 @@
  *	listener      accept side               connect (active side), pairs (names in use)
  *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
  *	control       messages from programs    control_calls (the operations), caller (rights)
- *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops, heap
+ *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops, heap,
+ *	                                        closer
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives
  */
@@ -28,6 +29,7 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "base/timer_wheel.h"
+#include "engine/closer.h"
 #include "engine/heap.h"
 #include "engine/policy.h"
 #include "engine/qlog.h"
@@ -73,6 +75,7 @@ struct rudp_engine {
 	struct rudp_random random;    /* the endpoint's */
 	struct rudp_qlog qlog;
 	struct rudp_heap heap;
+	struct rudp_closer closer;
 
 	struct rudp_list doors, calls, strangers, udps, apps, bindings, clients;
 	struct rudp_list orphan_udps; /* have lost their owner, and perhaps all use */

@@ -168,6 +168,7 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	if (rudp_housekeeping_deadline_ns(engine) <= engine->now_at_ns)
 		rudp_housekeeping(engine);
 	transmit(engine);
+	rudp_closer_due(&engine->closer, engine->now_at_ns);
 	/* Last: whatever was done above may have left a socket without a use, and no event tells. */
 	rudp_udp_close_orphans(engine);
 	rudp_qlog_run(&engine->qlog);
@@ -202,7 +203,7 @@ static int look_on(struct rudp_engine *engine, struct epoll_event *events)
 	while (count == 0 && wait_ns(engine) > 0 &&
 	       rudp_clock_now_ns(&rudp_clock_monotonic) < until_ns) {
 		count = wait_events(engine, events, 0);
-		if (count == 0)
+		if (count == 0 && !rudp_closer_one(&engine->closer))
 			sched_yield();
 	}
 	return count;
@@ -221,6 +222,7 @@ static int wait_or_prepare(struct rudp_engine *engine, struct epoll_event *event
 	}
 	if (rudp_engine_look_on_ns(engine) > 0 && (count = look_on(engine, events)) != 0)
 		return count;
+	rudp_closer_all(&engine->closer);
 	return wait_events(engine, events, wait_ns(engine));
 }
 
