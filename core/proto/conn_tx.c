@@ -42,6 +42,7 @@ bool rudp_conn_has_data_due(const struct rudp_conn *conn)
 /*
  * RFC 9002 section 7.7: an initial window may leave in a burst. A rate that was measured on traffic as
  * sparse as this is the application's, not the path's; pacing by it would only delay the next word.
+ * Who has more to say than that is paced from the first byte on.
  */
 bool rudp_conn_is_sparse(const struct rudp_conn *conn)
 {
@@ -49,7 +50,8 @@ bool rudp_conn_is_sparse(const struct rudp_conn *conn)
 
 	return conn->reliability.app_limited_until > 0 &&
 	       conn->options.pacing_bytes_per_s_max == 0 &&
-	       conn->reliability.bytes_in_flight + conn->path.datagram_bytes <= window;
+	       conn->reliability.bytes_in_flight + conn->path.datagram_bytes <= window &&
+	       conn->reliability.bytes_in_flight + rudp_sendbuf_unsent(&conn->sendbuf) <= window;
 }
 
 static bool is_blocked_by_peer(const struct rudp_conn *conn)

@@ -19,6 +19,10 @@
 #define SENDER 0
 #define RECEIVER 1
 
+/* A program says a word first and more a moment later, and in between its sender has been idle. */
+#define FIRST_WORD_BYTES 49
+#define FIRST_WORD_NS (200 * RUDP_NS_PER_US)
+
 struct queue_account {
 	uint64_t counts[QUEUE_STEPS];
 	uint64_t samples;
@@ -28,6 +32,7 @@ struct queue_account {
 struct flow {
 	struct rudp_conn *conn[2];
 	uint64_t written, read;
+	int64_t says_more_at_ns; /* 0: has said nothing yet */
 	bool opened, fin_sent, in_startup;
 };
 
@@ -116,6 +121,8 @@ static uint64_t wanted_bytes(const struct bulk *w, const struct bulk_flow *plan,
 		return 0;
 	if (w->now_ns < plan->bulk_at_ns)
 		until = before_bulk_bytes(w, plan);
+	if (w->now_ns < flow->says_more_at_ns)
+		until = until < FIRST_WORD_BYTES ? until : FIRST_WORD_BYTES;
 	if (plan->app_bytes_per_s) {
 		int64_t ms = (w->now_ns - plan->start_at_ns) / RUDP_NS_PER_MS;
 		uint64_t due = (uint64_t)ms * plan->app_bytes_per_s / 1000;
@@ -128,12 +135,16 @@ static uint64_t wanted_bytes(const struct bulk *w, const struct bulk_flow *plan,
 /* What the ring happens to hold is as good as anything. */
 static void write_some(struct bulk *w, const struct bulk_flow *plan, struct flow *flow)
 {
-	uint64_t want = wanted_bytes(w, plan, flow);
+	uint64_t want;
 	struct iovec iov[2];
 	size_t room = rudp_conn_send_room(flow->conn[SENDER]);
-	size_t take = want < room ? (size_t)want : room, got = 0;
+	size_t take, got = 0;
 	int count;
 
+	if (flow->says_more_at_ns == 0)
+		flow->says_more_at_ns = w->now_ns + FIRST_WORD_NS;
+	want = wanted_bytes(w, plan, flow);
+	take = want < room ? (size_t)want : room;
 	if (take > 0) {
 		count = rudp_conn_send_reserve(flow->conn[SENDER], take, iov);
 		for (int i = 0; i < count; i++)
@@ -318,6 +329,8 @@ static int64_t next_program_ns(const struct bulk *w)
 
 		if (!w->flows[i].opened)
 			next = rudp_time_min(next, plan->start_at_ns);
+		else if (w->flows[i].says_more_at_ns > w->now_ns)
+			next = rudp_time_min(next, w->flows[i].says_more_at_ns);
 		else if (plan->resume_at_ns > w->now_ns)
 			next = rudp_time_min(next, plan->resume_at_ns);
 		else if (plan->bulk_at_ns > w->now_ns)

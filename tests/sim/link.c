@@ -39,6 +39,14 @@ static int64_t travel_ns(struct link *link, struct prng *prng)
 	return ns;
 }
 
+static int64_t arrival_at_ns(struct link *link, struct prng *prng, int64_t out_at_ns)
+{
+	int64_t at_ns = out_at_ns + travel_ns(link, prng);
+	int64_t clump_ns = link->config.clump_ns;
+
+	return clump_ns > 0 ? (at_ns + clump_ns - 1) / clump_ns * clump_ns : at_ns;
+}
+
 /* false: the queue is full. */
 static bool pass_queue(struct link *link, size_t bytes, int64_t now_ns, int64_t *out_at_ns)
 {
@@ -85,9 +93,9 @@ int link_offer(struct link *link, struct prng *prng, size_t bytes, int64_t now_n
 		link->counts.lost++;
 		return 0;
 	}
-	at_ns[0] = out_at_ns + travel_ns(link, prng);
+	at_ns[0] = arrival_at_ns(link, prng, out_at_ns);
 	if (prng_chance(prng, link->config.duplicate)) {
-		at_ns[1] = out_at_ns + travel_ns(link, prng);
+		at_ns[1] = arrival_at_ns(link, prng, out_at_ns);
 		link->counts.duplicated++;
 		count = 2;
 	}

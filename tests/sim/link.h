@@ -18,6 +18,7 @@ struct link_config {
 	double rate_bits_per_s;     /* 0: unlimited */
 	size_t queue_bytes;         /* drop-tail; with a rate only */
 	int64_t mark_above_ns;      /* CE for what would wait longer; 0: never (bulk.h only) */
+	int64_t clump_ns;           /* a host that looks only so often: arrivals wait for it; 0: never */
 	double loss;                /* each datagram alone */
 	double burst_loss;          /* mean share lost in bursts (Gilbert-Elliott) */
 	double burst_len;           /* mean datagrams a burst */
