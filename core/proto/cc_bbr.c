@@ -31,6 +31,7 @@ static void bbr_init(struct rudp_cc *cc, int64_t now_at_ns)
 		.probe_up_acked_per_inc = BBR_INFINITE,
 		.random = (uint64_t)now_at_ns,
 	};
+	cc->cwnd_bytes = bbr_initial_window_bytes(cc);
 	bbr_reset_shortterm(b);
 	bbr_bound_bw(b);
 	bbr_enter_startup(cc);
@@ -67,6 +68,8 @@ static void update_model(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	struct bbr *b = bbr_of(cc);
 
 	take_sample(b, ack);
+	if (ack->cwnd_limited)
+		b->limited_until_number = b->next_number;
 	bbr_note_rtt(b, ack);
 	bbr_note_train_acked(b, ack);
 	if (ack->ecn_ce_new > 0) {

@@ -23,6 +23,10 @@
  *   inflight_longterm and the end of the probe, the end of STARTUP. Without, a loss changes nothing
  *   but the account of losses. An ECN mark is a loss that carries its own evidence.
  *
+ * The first flight is 32 datagrams, not the 10 of RFC 9002 section 7.2, which are for senders that
+ * may let them leave at once: these leave in trains of ten at most, over a third of the round trip,
+ * and so bring three trains' word of the path at once. It saves a long path a round trip.
+ *
  * Startup is told by trains how far it is (cc_bbr_train.c). Packets that leave together, ten at
  * most in any path's first flights, are spread by the bottleneck; where the ACKs of one train say
  * that the path holds more than twice the window, it grows fourfold in the round trip instead of
@@ -88,6 +92,7 @@
 #define BBR_UP_CWND_GAIN 225
 #define BBR_PROBE_RTT_CWND_GAIN 50
 #define BBR_PACING_MARGIN 1
+#define BBR_INITIAL_WINDOW_GAIN 320 /* 32 datagrams */
 #define BBR_HEADROOM 15
 #define BBR_BETA 70
 #define BBR_LOSS_THRESH 2
@@ -294,6 +299,7 @@ struct bbr {
 	uint64_t prior_cwnd_bytes;
 	uint64_t random;
 	bool has_seen_rtt, app_limited;
+	uint64_t limited_until_number; /* the window was full while what is below was in flight */
 };
 
 static inline struct bbr *bbr_of(struct rudp_cc *cc)
@@ -346,6 +352,7 @@ void bbr_bound_bw(struct bbr *b);
 void bbr_note_train_sent(struct bbr *b, uint64_t number, int64_t now_at_ns);
 void bbr_note_train_acked(struct bbr *b, const struct rudp_cc_ack *ack);
 bool bbr_wants_trains(const struct bbr *b);
+bool bbr_may_trains_grow(const struct bbr *b, const struct rudp_cc_ack *ack);
 bool bbr_are_trains_sure(const struct bbr *b);
 bool bbr_is_far_by_trains(const struct rudp_cc *cc);
 uint64_t bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
@@ -380,6 +387,7 @@ void bbr_take_spurious(struct rudp_cc *cc, const struct rudp_cc_spurious *spurio
 
 /* Pacing rate, quantum, window (cc_bbr_control.c). */
 uint64_t bbr_cwnd_min_bytes(const struct rudp_cc *cc);
+uint64_t bbr_initial_window_bytes(const struct rudp_cc *cc);
 uint64_t bbr_bdp_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent);
 uint64_t bbr_inflight_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent);
 uint64_t bbr_target_inflight_bytes(const struct rudp_cc *cc);

@@ -21,12 +21,18 @@ uint64_t bbr_cwnd_min_bytes(const struct rudp_cc *cc)
 	return BBR_CWND_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes;
 }
 
+uint64_t bbr_initial_window_bytes(const struct rudp_cc *cc)
+{
+	return rudp_cc_mul_div(rudp_cc_initial_window_bytes(cc->datagram_bytes),
+			       BBR_INITIAL_WINDOW_GAIN, 100);
+}
+
 uint64_t bbr_bdp_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
 	if (b->min_rtt_ns == RUDP_NEVER)
-		return rudp_cc_initial_window_bytes(cc->datagram_bytes);
+		return bbr_initial_window_bytes(cc);
 	return rudp_cc_mul_div(rudp_cc_bytes_in(bw, b->min_rtt_ns), gain_percent, 100);
 }
 
@@ -69,7 +75,7 @@ static void set_rate(struct rudp_cc *cc, uint64_t rate)
 /* Nothing is known of the bandwidth: as if the window were it. */
 void bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns)
 {
-	uint64_t window = rudp_cc_initial_window_bytes(cc->datagram_bytes);
+	uint64_t window = bbr_initial_window_bytes(cc);
 
 	set_rate(cc, rudp_cc_mul_div(rudp_cc_rate(window, rudp_time_max(rtt_ns, 1)),
 				     BBR_STARTUP_PACING_GAIN, 100));
@@ -137,10 +143,10 @@ static void bound_cwnd(struct rudp_cc *cc)
 
 static void grow_in_startup(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64_t most)
 {
-	bool known = bbr_of_const(cc)->train_count > 0 && !bbr_of_const(cc)->app_limited;
+	bool known = bbr_may_trains_grow(bbr_of_const(cc), ack);
 
 	if (known || cc->cwnd_bytes < most ||
-	    ack->delivered_total_bytes < rudp_cc_initial_window_bytes(cc->datagram_bytes))
+	    ack->delivered_total_bytes < bbr_initial_window_bytes(cc))
 		cc->cwnd_bytes += bbr_train_growth_bytes(cc, ack);
 }
 
@@ -148,12 +154,12 @@ static void grow_in_startup(struct rudp_cc *cc, const struct rudp_cc_ack *ack, u
 static uint64_t most_bytes(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
-	uint64_t bdp = bbr_bdp_bytes(cc, b->bw, gains[b->state].cwnd);
+	uint64_t most = bbr_bdp_bytes(cc, b->bw, gains[b->state].cwnd) + bbr_extra_acked(b);
+	uint64_t held = bbr_bdp_bytes(cc, b->bw, 100) + bbr_extra_acked(b);
 
 	if (b->state == BBR_UP && b->up_extra_bytes < BBR_INFINITE)
-		bdp = bbr_min(bdp, bbr_max(bbr_bdp_bytes(cc, b->bw, 100), b->up_inflight_bytes) +
-					   b->up_extra_bytes);
-	return quantized(cc, bdp + bbr_extra_acked(b));
+		most = bbr_min(most, bbr_max(held, b->up_inflight_bytes) + b->up_extra_bytes);
+	return quantized(cc, most);
 }
 
 static void set_cwnd(struct rudp_cc *cc, const struct rudp_cc_ack *ack)

@@ -123,6 +123,16 @@ bool bbr_are_trains_sure(const struct bbr *b)
 	return agree >= BBR_TRAIN_COUNT_SURE;
 }
 
+/*
+ * A program that pauses once in a flight makes all its rate samples worthless, as the first word
+ * of most programs does with the first flight. It has used the window all the same if it filled it.
+ */
+bool bbr_may_trains_grow(const struct bbr *b, const struct rudp_cc_ack *ack)
+{
+	return b->train_count > 0 &&
+	       (!b->app_limited || ack->largest_acked_number < b->limited_until_number);
+}
+
 /* The window is so far below what the path holds that it may leave early in the round trip. */
 bool bbr_is_far_by_trains(const struct rudp_cc *cc)
 {
@@ -162,7 +172,7 @@ uint64_t bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ac
 	struct bbr *b = bbr_of(cc);
 	uint64_t growth;
 
-	if (b->train_count == 0 || b->trains_wrong || b->app_limited)
+	if (b->trains_wrong || !bbr_may_trains_grow(b, ack))
 		return ack->acked_bytes;
 	if (!bbr_are_trains_sure(b)) {
 		growth = grown(cc, BBR_TRAIN_GROWTH_FIRST,

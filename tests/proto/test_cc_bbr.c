@@ -10,8 +10,8 @@ Test(cc_bbr, paces_the_initial_window_over_the_initial_rtt)
 {
 	struct bbr_rig *rig = bbr_rig_new();
 
-	cr_assert(eq(u64, rig->cc.cwnd_bytes, 12000));
-	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, 12000 * 10 * 277 / 100));
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, 38400));
+	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, 38400 * 10 * 277 / 100));
 	cr_assert(eq(u64, rig->cc.ssthresh_bytes, UINT64_MAX));
 	cr_assert(eq(str, (char *)(uintptr_t)rig->cc.state_name, (char *)"startup"));
 }
@@ -368,9 +368,9 @@ Test(cc_bbr, larger_datagrams_raise_the_floor)
 {
 	struct bbr_rig *rig = bbr_rig_new();
 
-	rig->cc.ops->on_mtu(&rig->cc, 9000);
-	cr_assert(eq(u64, rig->cc.cwnd_bytes, 36000));
-	cr_assert(eq(u64, rig->cc.send_quantum_bytes, 18000));
+	rig->cc.ops->on_mtu(&rig->cc, 12000);
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, 48000));
+	cr_assert(eq(u64, rig->cc.send_quantum_bytes, 24000));
 }
 
 Test(cc_bbr, delay_of_an_idle_application_does_not_end_startup)

@@ -10,6 +10,7 @@
 #define PAIR_NS (100 * RUDP_NS_PER_US) /* two packets at 24 MB/s: 1000 in a round trip */
 #define PATH_RATE UINT64_C(24000000)
 #define PATH_BYTES (PATH_RATE / 20)
+#define INITIAL_BYTES (32 * DATAGRAM)
 
 /* What the rate samples say meanwhile grows, or the pipe would count as full, but says too little
  * to let the window grow by itself. */
@@ -45,7 +46,7 @@ static struct bbr_rig *with_trains(unsigned count)
 	return rig;
 }
 
-Test(cc_bbr_train, initial_window_may_leave_together)
+Test(cc_bbr_train, ten_of_the_initial_window_leave_together)
 {
 	struct bbr_rig *rig = bbr_rig_new();
 
@@ -69,8 +70,8 @@ Test(cc_bbr_train, acks_in_one_lump_tell_nothing)
 	ack_train(rig, 0);
 	cr_assert(eq(u32, rig->b->train_count, 0));
 	/* Twofold then: the draft's growth by what is acknowledged. */
-	cr_assert(ge(u64, rig->cc.cwnd_bytes, 2 * (TRAIN - 1) * DATAGRAM));
-	cr_assert(le(u64, rig->cc.cwnd_bytes, 2 * TRAIN * DATAGRAM));
+	cr_assert(ge(u64, rig->cc.cwnd_bytes, INITIAL_BYTES + (TRAIN - 1) * DATAGRAM));
+	cr_assert(le(u64, rig->cc.cwnd_bytes, INITIAL_BYTES + TRAIN * DATAGRAM));
 }
 
 Test(cc_bbr_train, an_ack_that_its_receiver_put_off_is_left_out)
@@ -105,7 +106,7 @@ Test(cc_bbr_train, window_grows_fourfold_by_the_word_of_one)
 {
 	struct bbr_rig *rig = with_trains(1);
 
-	cr_assert(eq(u64, rig->cc.cwnd_bytes, 4 * TRAIN * DATAGRAM));
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, INITIAL_BYTES + 3 * TRAIN * DATAGRAM));
 }
 
 Test(cc_bbr_train, window_grows_sixteenfold_when_three_agree)
@@ -175,7 +176,19 @@ Test(cc_bbr_train, an_application_that_writes_little_gains_nothing)
 		ack_train(rig, PAIR_NS);
 	}
 	cr_assert(ge(u32, rig->b->train_count, 3));
-	cr_assert(le(u64, rig->cc.cwnd_bytes, (1 + 5) * TRAIN * DATAGRAM));
+	cr_assert(le(u64, rig->cc.cwnd_bytes, INITIAL_BYTES + 5 * TRAIN * DATAGRAM));
+}
+
+Test(cc_bbr_train, a_pause_in_a_flight_that_fills_the_window_costs_nothing)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	rig->app_limited = true;
+	rig->cwnd_limited = true;
+	send_train(rig);
+	rig->now_at_ns += RTT_NS;
+	ack_train(rig, PAIR_NS);
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, INITIAL_BYTES + 3 * TRAIN * DATAGRAM));
 }
 
 Test(cc_bbr_train, probe_adds_a_queue_that_will_be_noticed)

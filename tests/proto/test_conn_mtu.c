@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "pair.h"
+#include "proto/conn_private.h"
 
 #define ETHERNET 1472u
 #define JUMBO 8972u
@@ -156,6 +157,7 @@ Test(conn_mtu, another_port_of_the_host_is_not)
 Test(conn_mtu, jumbo_frames_wait_for_a_window_of_four)
 {
 	pair.interface_bytes = JUMBO;
+	pair.conn[0]->cc.cwnd_bytes = 12000;
 	rudp_conn_write(pair.conn[0], bytes, 200000, pair.now_ns);
 	pair_collect(&pair);
 	cr_assert(eq(sz, pair.wire[0]->len, ETHERNET));

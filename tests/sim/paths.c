@@ -31,20 +31,20 @@
 	.queue_bytes = (size_t)((mbits)*125.0 * (rtt_ms) * (bdps))
 
 const struct path paths[] = {
-	{"P1", "100 Mbit/s, 50 ms", {LINK(100, 50, 1)}, 15 * S, 15 * S, {0.95, 1.10, 10, 25, 0.3}},
+	{"P1", "100 Mbit/s, 50 ms", {LINK(100, 50, 1)}, 15 * S, 15 * S, {0.95, 1.10, 10, 25, 0.25}},
 	{"P2", "100 Mbit/s, 50 ms, 1 % loss", {LINK(100, 50, 1), .loss = 0.01}, 15 * S, 15 * S,
-	 {0.95, 1.10, 10, 25, 0.38}},
+	 {0.95, 1.10, 10, 25, 0.3}},
 	{"P3", "100 Mbit/s, 100 ms, 3 % loss", {LINK(100, 100, 1), .loss = 0.03}, 15 * S, 15 * S,
-	 {0.92, 1.13, 10, 50, 0.66}},
+	 {0.92, 1.13, 10, 50, 0.6}},
 	{"P4", "20 Mbit/s, 600 ms, 0.5 % loss", {LINK(20, 600, 1), .loss = 0.005}, 25 * S, 25 * S,
-	 {0.88, 1.10, 30, 300, 3.3}},
+	 {0.9, 1.10, 30, 300, 2.8}},
 	{"P5", "50 Mbit/s, 30 ms, 2 % loss in bursts of 4, jitter of 5 ms that reorders",
 	 {LINK(50, 30, 1), .burst_loss = 0.02, .burst_len = 4, .jitter_ns = 5 * MS}, 15 * S, 15 * S,
-	 {0.95, 1.10, 10, 15, 0.38}},
+	 {0.95, 1.10, 10, 15, 0.36}},
 	{"P6", "10 Mbit/s, 40 ms, queue of 10 BDP", {LINK(10, 40, 10)}, 15 * S, 15 * S,
 	 {0.95, 1.10, 10, 20, 0.95}},
 	{"P7", "500 Mbit/s, 10 ms, 0.1 % loss", {LINK(500, 10, 1), .loss = 0.001}, 15 * S, 3 * S,
-	 {0.95, 1.10, 10, 5, 0.065}},
+	 {0.95, 1.10, 10, 5, 0.05}},
 };
 
 const int path_count = sizeof paths / sizeof paths[0];
@@ -108,7 +108,7 @@ struct command {
 	const char *cc, *against;
 	uint64_t seed, bytes;
 	uint32_t flows;
-	double seconds, apart_s, from_s;
+	double seconds, apart_s, from_s, clump_ms;
 	int64_t trace_ms;
 };
 
@@ -116,7 +116,7 @@ static int usage(void)
 {
 	fprintf(stderr, "sim --path P1..P7 [--seed N] [--cc NAME] [--against NAME] [--flows N] "
 			"[--apart SECONDS] [--bytes N] [--seconds N] [--from SECONDS] "
-			"[--trace [MS]]\n");
+			"[--clump MS] [--trace [MS]]\n");
 	return 2;
 }
 
@@ -136,6 +136,8 @@ static bool parse_option(struct command *command, const char *name, const char *
 		command->flows = (uint32_t)strtoul(value, NULL, 10);
 	else if (strcmp(name, "--apart") == 0)
 		command->apart_s = strtod(value, NULL);
+	else if (strcmp(name, "--clump") == 0)
+		command->clump_ms = strtod(value, NULL);
 	else if (strcmp(name, "--from") == 0)
 		command->from_s = strtod(value, NULL);
 	else if (strcmp(name, "--seconds") == 0)
@@ -185,6 +187,7 @@ int paths_command(int argc, char **argv)
 		return usage();
 	path_configure(command.path, command.cc, command.seed, &config);
 	plan_flows(&command, &config);
+	config.up.clump_ns = config.down.clump_ns = (int64_t)(command.clump_ms * 1e6);
 	if (command.seconds > 0)
 		config.end_at_ns = (int64_t)(command.seconds * 1e9) + 2 * config.up.delay_ns;
 	config.measure_from_at_ns = (int64_t)(command.from_s * 1e9);

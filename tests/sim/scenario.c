@@ -280,6 +280,7 @@ static void mtu_lossy(struct world_config *c)
 static void mtu_shrinks(struct world_config *c)
 {
 	mtu_path(c, 1472);
+	c->down_bytes = 15 << 20; /* what passes is found before they are through */
 	c->up.datagram_max_later = c->down.datagram_max_later = 1392;
 	c->up.change_at_ns = c->down.change_at_ns = 500 * MS;
 	c->datagram_most = c->datagram_least = 1392;
