@@ -18,7 +18,8 @@ enum rudpmsg_decision {
 struct rudpmsg_facts {
 	bool has_link;        /* a link stands */
 	bool is_link_ours;    /* this node dialed it */
-	bool other_run;       /* the peer was opened anew since it stood */
+	bool other_run;       /* it is not of the peer's run that the link is of */
+	bool is_run_older;    /* but of one before: the peer's runs are counted in its store */
 	bool names_our_link;  /* the peer knows of it, and greets all the same: it has lost it */
 	bool is_older;        /* than the standing link, which the same run of the peer dialed */
 	bool has_greeted;     /* our own attempt has sent its HANDSHAKE */
@@ -27,6 +28,8 @@ struct rudpmsg_facts {
 
 static inline enum rudpmsg_decision rudpmsg_decide(const struct rudpmsg_facts *facts)
 {
+	if (facts->has_link && facts->is_run_older)
+		return RUDPMSG_STALE;
 	if (facts->has_link && !facts->other_run) {
 		if (!facts->is_link_ours)
 			return facts->is_older ? RUDPMSG_STALE : RUDPMSG_TAKE;

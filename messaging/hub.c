@@ -25,7 +25,7 @@ struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int
 		return NULL;
 	hub->config = *config;
 	hub->random = config->seed;
-	hub->run = rudpmsg_hub_random(hub);
+	hub->run = config->run ? config->run : rudpmsg_hub_random(hub);
 	rudp_list_init(&hub->sender_ages);
 	rudp_list_init(&hub->links);
 	rudp_list_init(&hub->strangers);
@@ -40,6 +40,8 @@ struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int
 	rudp_list_init(&hub->busy);
 	rudp_list_init(&hub->roomy);
 	hub->quiet.kind = TIMER_QUIET;
+	hub->seen_at_ns = now_at_ns;
+	rudpmsg_store_init(hub);
 	rudp_timer_wheel_init(&hub->wheel, now_at_ns);
 	return hub;
 }
@@ -60,6 +62,7 @@ void rudpmsg_hub_free(struct rudpmsg_hub *hub)
 	while ((link = rudp_list_pop(&hub->farewells)))
 		free(RUDP_LIST_OWNER(link, struct farewell, all));
 	rudpmsg_senders_free_all(hub);
+	rudpmsg_store_fini(hub);
 	free(hub);
 }
 
@@ -162,6 +165,9 @@ static void on_timer(struct rudpmsg_hub *hub, struct hub_timer *timer, int64_t n
 	case TIMER_QUIET:
 		rudpmsg_hub_on_quiet(hub, now_at_ns);
 		break;
+	case TIMER_STORE:
+		rudpmsg_store_on_time(hub);
+		break;
 	}
 }
 
@@ -169,6 +175,7 @@ void rudpmsg_hub_on_time(struct rudpmsg_hub *hub, int64_t now_at_ns)
 {
 	struct rudp_timer *timer;
 
+	hub->seen_at_ns = now_at_ns;
 	/* What is armed meanwhile lies in the future, so this ends. */
 	while ((timer = rudp_timer_wheel_pop(&hub->wheel, now_at_ns)))
 		on_timer(hub, RUDP_LIST_OWNER(timer, struct hub_timer, timer), now_at_ns);

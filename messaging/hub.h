@@ -3,8 +3,9 @@
  * hub - a node without threads, sockets and clock: its connections and links, handshakes, retries.
  *
  * Facts come in ("bytes were read", "the stream has ended", "it is now"), and lists say what is to
- * be done: streams to dial, to close, to write to. The node (node.h) does that with real streams
- * and real time, the simulator in tests/messaging with neither. docs/messaging.md has the rules.
+ * be done: streams to dial, to close, to write to, and what to store. The node (node.h) does that
+ * with real streams, a real disk and real time, the simulator in tests/messaging with neither.
+ * docs/messaging.md has the rules.
  *
  * Threads    none: under the node's lock.
  */
@@ -13,12 +14,13 @@
 
 #include "base/list.h"
 #include "base/time.h"
+#include "messaging/batch.h"
 #include "messaging/inbox.h"
 #include "messaging/outbox.h"
+#include "messaging/record.h"
 #include "messaging/wire.h"
 #include "rudp/msg.h"
 
-#define RUDPMSG_HOST_MAX 255
 #define RUDPMSG_WRITE_BYTES (128u << 10) /* given to a link at once */
 
 struct rudpmsg_hub;
@@ -31,7 +33,8 @@ struct rudpmsg_hub_config {
 	bool has_store;
 	struct rudpmsg_limits limits; /* no zero left in it */
 	int64_t handshake_timeout_ns, backoff_first_ns, backoff_max_ns, give_up_ns;
-	uint64_t seed; /* of stream numbers, link numbers, jitter */
+	uint64_t seed; /* of stream numbers, run, jitter */
+	uint64_t run;  /* with a store: above that of each run before; 0: drawn */
 };
 
 /* What has changed since it was last asked: who may be waiting for that. */
@@ -40,7 +43,9 @@ struct rudpmsg_hub_config {
 #define RUDPMSG_CHANGED_ANSWER (1u << 2)   /* messages were acknowledged, or have failed */
 #define RUDPMSG_CHANGED_CONNECT (1u << 3)  /* a handshake is over, well or not */
 #define RUDPMSG_CHANGED_EVENT (1u << 4)    /* an event waits */
-#define RUDPMSG_CHANGED_WORK (1u << 5) /* there is something in the lists, or another deadline */
+#define RUDPMSG_CHANGED_WORK (1u << 5)  /* there is something in the lists, or another deadline */
+#define RUDPMSG_CHANGED_STORE (1u << 6) /* a batch is to be taken */
+#define RUDPMSG_CHANGED_SAVED (1u << 7) /* a batch is in the store, or failed */
 
 struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int64_t now_at_ns);
 /* Links' user pointers are forgotten: their owner closes the streams. */
@@ -87,6 +92,34 @@ uint16_t rudpmsg_link_port(const struct rudpmsg_link *link);
 
 int64_t rudpmsg_hub_deadline_ns(const struct rudpmsg_hub *hub);
 void rudpmsg_hub_on_time(struct rudpmsg_hub *hub, int64_t now_at_ns);
+
+/* ---- the store ---- */
+
+/* What is to be written next, all or nothing; NULL: nothing now (RUDPMSG_CHANGED_STORE), or the
+ * last one is not answered yet. It stays the hub's, and as it is until then. */
+const struct rudpmsg_batch *rudpmsg_hub_take_batch(struct rudpmsg_hub *hub);
+/* The batch taken last is on the disk (error 0) or nothing of it is (negative errno value). */
+void rudpmsg_hub_on_stored(struct rudpmsg_hub *hub, int error, int64_t now_at_ns);
+/* What could wait shall not. */
+void rudpmsg_hub_store_now(struct rudpmsg_hub *hub);
+/* Positive: the store has failed so that it can take nothing; it is tried again each second. */
+int rudpmsg_hub_store_error(const struct rudpmsg_hub *hub);
+/* All there is to store is stored. */
+bool rudpmsg_hub_is_saved(const struct rudpmsg_hub *hub);
+
+/*
+ * What was in the store when the node was opened: peer by peer, behind each its messages in order;
+ * then the end, which begins to dial.
+ *
+ * Returns  0; -EBADMSG what comes contradicts itself; -ENFILE limits.connections_max; -ENOMEM.
+ */
+int rudpmsg_hub_restore_peer(struct rudpmsg_hub *hub, uint64_t number,
+			     const struct rudpmsg_peer *record);
+int rudpmsg_hub_restore_sent(struct rudpmsg_hub *hub, uint64_t id, const uint8_t *bytes,
+			     size_t length);
+int rudpmsg_hub_restore_received(struct rudpmsg_hub *hub, uint64_t number,
+				 const struct rudpmsg_received *record);
+int rudpmsg_hub_restore_end(struct rudpmsg_hub *hub, int64_t now_at_ns);
 
 /* ---- the application's side: what rudp/msg.h says, without the waiting ---- */
 

@@ -14,7 +14,8 @@
 static bool is_behind(const struct rudpmsg_hub *hub, const struct rudpmsg_link *link)
 {
 	return link->state == LINK_READY &&
-	       link->conn->inbox.bytes >= hub->config.limits.unread_bytes_max;
+	       (link->conn->inbox.bytes >= hub->config.limits.unread_bytes_max ||
+		rudpmsg_store_is_full(hub));
 }
 
 /* A chunk with room behind what is not parsed yet; the rest of a frame moves to the new one. */
@@ -76,6 +77,8 @@ static void on_message(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		       const struct rudpmsg_frame *frame, int64_t now_at_ns)
 {
 	struct rudpmsg_conn *conn = link->conn;
+	const uint8_t *bytes;
+	uint32_t length;
 	uint64_t id;
 	int rc;
 
@@ -83,20 +86,30 @@ static void on_message(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 		return;
 	}
-	rc = rudpmsg_inbox_add(&conn->inbox, id, frame->content + sizeof id,
-			       (uint32_t)(frame->length - sizeof id), link->chunk);
+	bytes = frame->content + sizeof id;
+	length = (uint32_t)(frame->length - sizeof id);
+	rc = rudpmsg_store_room(hub, length);
+	if (rc == 0)
+		rc = rudpmsg_inbox_add(&conn->inbox, id, bytes, length, link->chunk,
+				       conn->received_as + 1);
+	/* Not taken, not acknowledged: it comes again on the next link. */
 	if (rc == -ENOMEM) {
-		/* Not taken, not acknowledged: it comes again on the next link. */
 		rudpmsg_link_on_broken(hub, link, ENOMEM, now_at_ns);
 		return;
 	}
-	if (rc == -EEXIST)
+	if (rc == -EEXIST) {
 		hub->stats.messages_duplicate++;
-	else
+	} else if (rc < 0) {
+		rudpmsg_link_on_store_failed(hub, link, now_at_ns);
+		return;
+	} else {
 		hub->stats.messages_received++;
+	}
 	rudpmsg_link_want_write(hub, link); /* an ACK may be due */
 	rudpmsg_conn_note_active(hub, conn, now_at_ns);
 	if (rc == 0)
+		rudpmsg_store_received(hub, conn, id, bytes, length);
+	if (rudpmsg_inbox_is_waiting(&conn->inbox))
 		rudpmsg_conn_note_readable(hub, conn);
 }
 
@@ -234,6 +247,15 @@ static void parse(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t no
 		link->is_held = true;
 }
 
+void rudpmsg_link_read_on(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
+{
+	if (!link->is_held || rudp_list_is_linked(&link->read) || is_behind(hub, link))
+		return;
+	link->is_held = false;
+	rudp_list_append(&hub->to_read, &link->read);
+	hub->changes |= RUDPMSG_CHANGED_WORK;
+}
+
 void rudpmsg_hub_on_read(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes,
 			 int64_t now_at_ns)
 {
@@ -241,6 +263,7 @@ void rudpmsg_hub_on_read(struct rudpmsg_hub *hub, struct rudpmsg_link *link, siz
 		return; /* the room is used again */
 	if (!link->chunk)
 		return; /* held back before anything was read */
+	hub->seen_at_ns = now_at_ns;
 	link->chunk->used += bytes;
 	parse(hub, link, now_at_ns);
 }

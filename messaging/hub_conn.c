@@ -21,8 +21,8 @@ static struct rudpmsg_conn *conn_alloc(struct rudpmsg_hub *hub, const char *name
 	conn->stream = rudpmsg_hub_random(hub);
 	conn->peer_message_bytes_max = UINT32_MAX;
 	rudpmsg_outbox_init(&conn->outbox, hub->config.limits.queue_bytes_max,
-			    hub->config.limits.queue_messages_max, 1);
-	rudpmsg_inbox_init(&conn->inbox);
+			    hub->config.limits.queue_messages_max, 1, hub->config.has_store);
+	rudpmsg_inbox_init(&conn->inbox, hub->config.has_store);
 	rudp_list_init(&conn->for_room);
 	return conn;
 }
@@ -46,9 +46,12 @@ struct rudpmsg_conn *rudpmsg_conn_new(struct rudpmsg_hub *hub, const char *name,
 	HASH_ADD(by_name, hub->by_name, name, (unsigned)strlen(conn->name), conn);
 	if (rudp_table_add_failed)
 		goto remove_id;
-	rudpmsg_sender_recall(hub, conn);
+	if (rudpmsg_sender_recall(hub, conn) < 0)
+		goto remove_name;
 	return conn;
 
+remove_name:
+	HASH_DELETE(by_name, hub->by_name, conn);
 remove_id:
 	HASH_DELETE(by_id, hub->by_id, conn);
 free_conn:
@@ -110,6 +113,8 @@ void rudpmsg_conn_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int
 	rudp_list_remove(&conn->eventful);
 	rudp_list_remove(&conn->waiting);
 	rudp_list_remove(&conn->busy);
+	rudp_list_remove(&conn->unsaved);
+	rudp_list_remove(&conn->saving);
 	rudpmsg_conn_note_room(hub, conn);
 	HASH_DELETE(by_id, hub->by_id, conn);
 	HASH_DELETE(by_name, hub->by_name, conn);

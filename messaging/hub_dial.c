@@ -86,6 +86,7 @@ static bool is_final(enum rudpmsg_reason reason)
 	case RUDPMSG_REASON_TAKEN_OVER:
 	case RUDPMSG_REASON_TIMEOUT:
 	case RUDPMSG_REASON_STALE:
+	case RUDPMSG_REASON_STORE:
 		return false;
 	}
 	return false;
@@ -189,7 +190,8 @@ static int connect_to_whoever(struct rudpmsg_hub *hub, const char *host, uint16_
 }
 
 /* The address that was named last is the one to dial. */
-static int set_address(struct rudpmsg_conn *conn, const char *host, uint16_t port)
+static int set_address(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, const char *host,
+		       uint16_t port)
 {
 	char *copy = strdup(host);
 
@@ -198,6 +200,8 @@ static int set_address(struct rudpmsg_conn *conn, const char *host, uint16_t por
 	free(conn->host);
 	conn->host = copy;
 	conn->port = port;
+	if (conn->outbox.count > 0)
+		rudpmsg_store_note(hub, conn);
 	return 0;
 }
 
@@ -216,7 +220,7 @@ static int connect_to_name(struct rudpmsg_hub *hub, const char *host, uint16_t p
 		conn = rudpmsg_conn_new(hub, name, &error);
 	if (!conn)
 		goto free_ticket;
-	error = set_address(conn, host, port);
+	error = set_address(hub, conn, host, port);
 	if (error == 0 && !conn->link && !conn->attempt)
 		error = rudpmsg_conn_dial(hub, conn, now_at_ns);
 	if (error < 0) {

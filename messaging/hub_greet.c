@@ -12,13 +12,18 @@ static void fill(const struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn,
 {
 	memset(handshake, 0, sizeof *handshake);
 	handshake->ack = hub->config.ack;
+	handshake->is_lasting = hub->config.has_store;
 	handshake->message_bytes_max = hub->config.limits.message_bytes_max;
 	handshake->run = hub->run;
 	handshake->link = link->number;
 	handshake->known_link = conn->known_link;
 	handshake->stream = conn->stream;
 	handshake->peer_stream = conn->peer_stream;
-	handshake->received = rudpmsg_conn_acknowledged(conn);
+	/* After a restart we do not know what the peer asks for before it has said so: the least.
+	 */
+	handshake->received = conn->has_stood || !conn->inbox.has_store
+				      ? rudpmsg_conn_acknowledged(conn)
+				      : conn->inbox.handled_id;
 	strcpy(handshake->name, hub->config.name);
 	strcpy(handshake->wanted, conn->name);
 }
@@ -38,8 +43,11 @@ void rudpmsg_link_greet(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int6
 /* What the peer does not take would end each link anew, and nothing behind it would ever arrive. */
 static void fail_longer(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 {
-	uint64_t id, count;
+	uint64_t id = 0, count;
 
+	while (hub->config.has_store &&
+	       (id = rudpmsg_outbox_longer(&conn->outbox, id, conn->peer_message_bytes_max)))
+		rudpmsg_store_failed(hub, conn, id);
 	count = rudpmsg_outbox_fail_longer(&conn->outbox, conn->peer_message_bytes_max, EMSGSIZE,
 					   &id);
 	rudpmsg_conn_on_failed(hub, conn, count, id, EMSGSIZE);
@@ -60,6 +68,7 @@ static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rud
 	conn->failures = 0;
 	conn->error = 0;
 	conn->peer_run = peer->run;
+	conn->peer_is_lasting = peer->is_lasting;
 	conn->peer_ack = peer->ack;
 	conn->peer_message_bytes_max = peer->message_bytes_max;
 	if (!link->is_dialed)
@@ -103,6 +112,8 @@ static enum rudpmsg_decision decide(const struct rudpmsg_hub *hub, const struct 
 		.has_link = link,
 		.is_link_ours = link && link->is_dialed,
 		.other_run = handshake->run != conn->peer_run,
+		.is_run_older = handshake->is_lasting && conn->peer_is_lasting &&
+				handshake->run < conn->peer_run,
 		.names_our_link = link && handshake->known_link == link->number,
 		.is_older = link && handshake->link < link->number,
 		.has_greeted = conn->attempt && conn->attempt->state == LINK_GREETING,
@@ -274,6 +285,8 @@ void rudpmsg_link_on_iam(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	link->host = conn->host;
 	conn->host = host;
 	conn->port = link->port;
+	if (conn->outbox.count > 0)
+		rudpmsg_store_note(hub, conn);
 	conn->is_leaving = false;
 	link->ticket = NULL;
 	rudpmsg_ticket_settle(hub, ticket, conn->id, 0);

@@ -7,6 +7,8 @@
 
 #include "messaging/hub_private.h"
 
+#define PATIENT_FAILURES 64 /* as if so many attempts had failed: the longest pause */
+
 struct rudpmsg_link *rudpmsg_link_new(struct rudpmsg_hub *hub, enum link_state state)
 {
 	struct rudpmsg_link *link = calloc(1, sizeof *link);
@@ -189,6 +191,17 @@ void rudpmsg_link_on_broken(struct rudpmsg_hub *hub, struct rudpmsg_link *link, 
 	assert(link->state == LINK_READY && conn->link == link);
 	rudpmsg_link_end(hub, link);
 	go_on_without(hub, conn, error, now_at_ns);
+}
+
+void rudpmsg_link_on_store_failed(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+				  int64_t now_at_ns)
+{
+	struct rudpmsg_conn *conn = link->conn;
+
+	assert(link->state == LINK_READY && conn->link == link);
+	conn->failures = PATIENT_FAILURES;
+	rudpmsg_link_bye(hub, link, RUDPMSG_REASON_STORE, now_at_ns);
+	go_on_without(hub, conn, ENOSPC, now_at_ns);
 }
 
 void rudpmsg_link_on_wrong(struct rudpmsg_hub *hub, struct rudpmsg_link *link,

@@ -8,7 +8,9 @@ uint64_t rudpmsg_conn_acknowledged(const struct rudpmsg_conn *conn)
 {
 	switch (conn->peer_ack) {
 	case RUDPMSG_ACK_RECEIVED:
-		return conn->inbox.received_id;
+		if (!conn->inbox.has_store)
+			return conn->inbox.received_id;
+		return conn->inbox.stored_id; /* what is not stored can still be rolled back */
 	case RUDPMSG_ACK_HANDLED:
 		return conn->inbox.handled_id;
 	case RUDPMSG_ACK_STORED:
@@ -67,6 +69,7 @@ void rudpmsg_conn_on_answered(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn
 	hub->unanswered -= count;
 	hub->stats.messages_acknowledged += count;
 	conn->acknowledged_id = conn->outbox.answered;
+	rudpmsg_store_note(hub, conn);
 	hub->changes |= RUDPMSG_CHANGED_ANSWER;
 	rudpmsg_conn_note_room(hub, conn);
 	rudpmsg_conn_event(hub, conn, RUDPMSG_EVENT_ACKNOWLEDGED);
@@ -83,6 +86,7 @@ void rudpmsg_conn_on_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, 
 	rudpmsg_conn_note_room(hub, conn);
 	conn->failed_id = id;
 	conn->failed_reason = reason;
+	rudpmsg_store_note(hub, conn);
 	rudpmsg_conn_event(hub, conn, RUDPMSG_EVENT_FAILED);
 }
 
@@ -97,14 +101,18 @@ int rudpmsg_hub_send(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, const v
 		return -ENOENT;
 	if (length > hub->config.limits.message_bytes_max || length > conn->peer_message_bytes_max)
 		return -EMSGSIZE;
-	rc = rudpmsg_outbox_add(&conn->outbox, next, bytes, length);
+	hub->seen_at_ns = now_at_ns;
+	rc = rudpmsg_store_room(hub, length);
+	if (rc == 0)
+		rc = rudpmsg_outbox_add(&conn->outbox, next, bytes, length);
 	if (rc < 0)
 		return rc;
+	rudpmsg_store_sent(hub, conn, next, bytes, length);
 	*id = next;
 	hub->unanswered++;
 	hub->stats.messages_accepted++;
 	rudpmsg_conn_note_active(hub, conn, now_at_ns);
-	if (!was_due && conn->link)
+	if (!was_due && conn->link && rudpmsg_outbox_is_due(&conn->outbox))
 		rudpmsg_link_want_write(hub, conn->link);
 	return 0;
 }
@@ -141,15 +149,12 @@ void rudpmsg_hub_done(struct rudpmsg_hub *hub, rudpmsg_conn_id id, uint64_t plac
 	if (!conn)
 		return;
 	link = conn->link;
+	rudpmsg_store_done(hub, conn, rudpmsg_inbox_stored_as(&conn->inbox, place));
 	if (rudpmsg_inbox_done(&conn->inbox, place) && link &&
 	    conn->peer_ack == RUDPMSG_ACK_HANDLED)
 		rudpmsg_link_want_write(hub, link);
-	if (link && link->is_held && !rudp_list_is_linked(&link->read) &&
-	    conn->inbox.bytes <= hub->config.limits.unread_bytes_max / 2) {
-		link->is_held = false;
-		rudp_list_append(&hub->to_read, &link->read);
-		hub->changes |= RUDPMSG_CHANGED_WORK;
-	}
+	if (link && conn->inbox.bytes <= hub->config.limits.unread_bytes_max / 2)
+		rudpmsg_link_read_on(hub, link);
 	if (conn->is_leaving && rudpmsg_inbox_is_empty(&conn->inbox))
 		rudpmsg_conn_forget(hub, conn, conn->leave_reason);
 }

@@ -5,7 +5,7 @@
  * hub.c (making, ending, lists), hub_conn.c (connections), hub_messages.c (the application's
  * verbs), hub_senders.c (whom to know again), hub_dial.c (attempts, retries), hub_greet.c
  * (handshakes), hub_link.c (states of a link), hub_bytes.c (what goes in and out of it),
- * hub_events.c.
+ * hub_events.c, hub_store.c (what is to be stored), hub_restore.c (what was).
  */
 #ifndef RUDPMSG_HUB_PRIVATE_H
 #define RUDPMSG_HUB_PRIVATE_H
@@ -15,8 +15,10 @@
 #include "messaging/hub.h"
 
 #define CONTROL_BYTES 1024 /* frames that are not messages, waiting in a link to be written */
-#define BYE_NS (2 * RUDP_NS_PER_S) /* for a last word to be written */
-#define QUIET_NS RUDP_NS_PER_S     /* without messages for so long: memory is given back */
+#define BYE_NS (2 * RUDP_NS_PER_S)          /* for a last word to be written */
+#define STORE_SOON_NS (20 * RUDP_NS_PER_MS) /* what need not be stored at once waits so long */
+#define STORE_RETRY_NS RUDP_NS_PER_S        /* after the store has failed altogether */
+#define QUIET_NS RUDP_NS_PER_S              /* without messages for so long: memory is given back */
 #define FAREWELLS_MAX                                                                              \
 	4096 /* events of connections that are gone, if nobody asks: oldest dropped                \
 	      */
@@ -39,7 +41,7 @@ enum link_state {
 /* Whose it is, is told by what it is for. */
 struct hub_timer {
 	struct rudp_timer timer;
-	enum { TIMER_LINK, TIMER_RETRY, TIMER_GIVE_UP, TIMER_QUIET } kind;
+	enum { TIMER_LINK, TIMER_RETRY, TIMER_GIVE_UP, TIMER_QUIET, TIMER_STORE } kind;
 };
 
 struct rudpmsg_link {
@@ -85,6 +87,7 @@ struct rudpmsg_conn {
 	uint64_t stream, peer_stream, peer_run;
 	uint64_t known_link;       /* the last one that the peer dialed and that stood */
 	uint64_t told;             /* acknowledged to the peer, on the present link */
+	bool peer_is_lasting;      /* its runs are counted */
 	enum rudpmsg_ack peer_ack; /* what the peer asks of us */
 	uint32_t peer_message_bytes_max;
 	char *host; /* NULL: the peer comes to us */
@@ -106,14 +109,27 @@ struct rudpmsg_conn {
 	struct rudp_list waiting;  /* in hub->readable: messages wait */
 	struct rudp_list busy;     /* in hub->busy: it may hold memory that it does not need */
 	struct rudp_list for_room; /* rudpmsg_room, waiting */
+	/* With a store. */
+	struct sender *sender;
+	uint64_t received_as;        /* the newest message received: its number in the store */
+	uint64_t done_from, done_to; /* numbers that are to be deleted; 0: none */
+	uint64_t saving_place;       /* end of the inbox when the batch under way was taken */
+	struct rudp_list unsaved;    /* in hub->unsaved: the store knows less than we do */
+	struct rudp_list saving;     /* in hub->saving: it is in the batch under way */
 };
 
-/* How far a sender has got that has no connection any more. */
+/*
+ * How far a sender has got that has no connection any more. With a store there is one for each peer
+ * that the store knows, and it is in hub->sender_ages while the peer has no connection.
+ */
 struct sender {
 	UT_hash_handle hh;
 	struct rudp_list age;
 	char name[RUDPMSG_NAME_MAX + 1];
 	uint64_t stream, received, handled;
+	uint64_t number; /* in the store */
+	struct rudp_list unsaved;
+	struct rudpmsg_peer *record; /* NULL without a store */
 };
 
 /* A connection that is gone and has its last event to tell. */
@@ -137,6 +153,19 @@ struct rudpmsg_hub {
 	struct rudpmsg_stats stats;
 	uint64_t random, run, last_link, last_conn_id, last_ticket, unanswered;
 	unsigned changes;
+	int64_t seen_at_ns; /* the newest instant that was heard of */
+	/* With a store. */
+	struct rudpmsg_batch batches[2];
+	struct rudpmsg_batch *filling;
+	struct rudp_list unsaved, saving, unsaved_senders, saving_senders;
+	struct hub_timer store_timer;
+	uint64_t last_peer, last_age;
+	int store_error;   /* positive: not even positions could be stored the last time */
+	bool is_storing;   /* a batch is under way */
+	bool is_store_due; /* another is wanted at once */
+	struct rudpmsg_conn *restored;  /* whose messages are being restored, or NULL */
+	struct sender *restored_sender; /* the peer whose messages come */
+	struct rudpmsg_chunk *restored_chunk;
 	bool is_stopped; /* only what is queued is delivered yet */
 	bool is_ended;   /* no new links at all */
 };
@@ -148,9 +177,14 @@ void rudpmsg_hub_arm(struct rudpmsg_hub *hub, struct hub_timer *timer, int64_t d
 /* hub_senders.c */
 
 /* How far its stream has come, so that what comes again after all is known. Without memory it is
- * not. */
-void rudpmsg_sender_remember(struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn);
-void rudpmsg_sender_recall(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
+ * not, unless there is a store. */
+void rudpmsg_sender_remember(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
+/* 0 or -ENOMEM. */
+int rudpmsg_sender_recall(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
+/* One that a store shall know from now on. NULL: no memory. */
+struct sender *rudpmsg_sender_new(struct rudpmsg_hub *hub, const char *name, uint64_t number);
+/* It has no connection: those that are silent longest make room. */
+void rudpmsg_sender_retire(struct rudpmsg_hub *hub, struct sender *sender);
 void rudpmsg_senders_free_all(struct rudpmsg_hub *hub);
 
 /* hub_conn.c */
@@ -220,6 +254,11 @@ void rudpmsg_link_on_wrong(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 			   enum rudpmsg_reason reason, int64_t now_at_ns);
 /* Patience is over. */
 void rudpmsg_link_on_time(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now_at_ns);
+/* Our store cannot take what comes: the peer shall keep it, and not be back too soon. */
+void rudpmsg_link_on_store_failed(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
+				  int64_t now_at_ns);
+/* Its reader was behind and is not any more. */
+void rudpmsg_link_read_on(struct rudpmsg_hub *hub, struct rudpmsg_link *link);
 /* A READY link has broken: its connection goes on without. error is a positive errno value. */
 void rudpmsg_link_on_broken(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int error,
 			    int64_t now_at_ns);
@@ -227,6 +266,32 @@ void rudpmsg_link_on_broken(struct rudpmsg_hub *hub, struct rudpmsg_link *link, 
 /* hub_bytes.c */
 /* Gives back its chunk when nothing is in it. Returns false: something is. */
 bool rudpmsg_link_trim(struct rudpmsg_link *link);
+
+/* hub_store.c. Without a store none of them does anything. */
+
+/* May another message of so many bytes be stored? 0; -EAGAIN not now; -ENOMEM; -ENOSPC, -EIO: the
+ * store has failed. With 0 the next one cannot fail. */
+int rudpmsg_store_room(struct rudpmsg_hub *hub, size_t length);
+void rudpmsg_store_sent(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t id,
+			const void *bytes, size_t length);
+void rudpmsg_store_received(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t id,
+			    const void *bytes, size_t length);
+/* A message received is done: its number in the store. */
+void rudpmsg_store_done(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t number);
+/* A message has failed that others may be in front of. */
+void rudpmsg_store_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, uint64_t id);
+/* Positions have changed: it is stored before long. */
+void rudpmsg_store_note(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
+/* The connection goes, its messages with it. */
+void rudpmsg_store_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn);
+void rudpmsg_store_note_sender(struct rudpmsg_hub *hub, struct sender *sender);
+/* -ENOMEM: it stays. */
+int rudpmsg_store_drop_sender(struct rudpmsg_hub *hub, struct sender *sender);
+/* No message is read before the batch has gone. */
+bool rudpmsg_store_is_full(const struct rudpmsg_hub *hub);
+void rudpmsg_store_on_time(struct rudpmsg_hub *hub);
+void rudpmsg_store_init(struct rudpmsg_hub *hub);
+void rudpmsg_store_fini(struct rudpmsg_hub *hub);
 
 /* hub_events.c */
 void rudpmsg_conn_event(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How far those senders have got that have no connection any more: the window of duplicates. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,15 +10,71 @@ static void sender_drop(struct rudpmsg_hub *hub, struct sender *sender)
 {
 	HASH_DEL(hub->senders, sender);
 	rudp_list_remove(&sender->age);
+	rudp_list_remove(&sender->unsaved);
 	hub->sender_count--;
+	free(sender->record);
 	free(sender);
 }
 
-void rudpmsg_sender_remember(struct rudpmsg_hub *hub, const struct rudpmsg_conn *conn)
+struct sender *rudpmsg_sender_new(struct rudpmsg_hub *hub, const char *name, uint64_t number)
+{
+	struct sender *sender = calloc(1, sizeof *sender);
+	bool rudp_table_add_failed = false;
+
+	if (!sender)
+		return NULL;
+	strcpy(sender->name, name);
+	sender->number = number;
+	sender->record = calloc(1, sizeof *sender->record);
+	if (!sender->record)
+		goto free_sender;
+	HASH_ADD_STR(hub->senders, name, sender);
+	if (rudp_table_add_failed)
+		goto free_record;
+	return sender;
+
+free_record:
+	free(sender->record);
+free_sender:
+	free(sender);
+	return NULL;
+}
+
+void rudpmsg_sender_retire(struct rudpmsg_hub *hub, struct sender *sender)
+{
+	struct sender *oldest;
+
+	rudp_list_append(&hub->sender_ages, &sender->age);
+	hub->sender_count++;
+	while (hub->sender_count > hub->config.limits.senders_max) {
+		oldest = RUDP_LIST_OWNER(hub->sender_ages.next, struct sender, age);
+		if (rudpmsg_store_drop_sender(hub, oldest) < 0)
+			return;
+		sender_drop(hub, oldest);
+		hub->stats.senders_forgotten++;
+	}
+}
+
+/* With a store all is prepared: nothing can fail. */
+static void remember_in_store(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
+{
+	struct sender *sender = conn->sender;
+
+	rudpmsg_store_forget(hub, conn);
+	sender->record->age = ++hub->last_age;
+	rudpmsg_store_note_sender(hub, sender);
+	rudpmsg_sender_retire(hub, sender);
+}
+
+void rudpmsg_sender_remember(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 {
 	bool rudp_table_add_failed = false;
 	struct sender *sender;
 
+	if (conn->sender) {
+		remember_in_store(hub, conn);
+		return;
+	}
 	if (conn->peer_stream == 0)
 		return;
 	if (hub->sender_count >= hub->config.limits.senders_max) {
@@ -46,17 +103,49 @@ void rudpmsg_sender_remember(struct rudpmsg_hub *hub, const struct rudpmsg_conn 
 	hub->sender_count++;
 }
 
-void rudpmsg_sender_recall(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
+static void recall_from_store(struct rudpmsg_conn *conn, struct sender *sender)
+{
+	const struct rudpmsg_peer *record = sender->record;
+	struct rudpmsg_outbox *outbox = &conn->outbox;
+
+	conn->sender = sender;
+	if (record->stream == 0)
+		return; /* it is new */
+	conn->stream = record->stream;
+	conn->peer_stream = record->peer_stream;
+	rudpmsg_inbox_on_restored(&conn->inbox, record->received);
+	outbox->next_id = record->next_id;
+	outbox->answered = outbox->last_id = record->answered;
+	outbox->stored_id = outbox->storing_id = record->answered;
+	outbox->known_from = record->known_from;
+	outbox->failure_count = record->failure_count;
+	memcpy(outbox->failures, record->failures, sizeof outbox->failures);
+}
+
+int rudpmsg_sender_recall(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 {
 	struct sender *sender;
 
 	HASH_FIND_STR(hub->senders, conn->name, sender);
+	if (!sender && hub->config.has_store)
+		sender = rudpmsg_sender_new(hub, conn->name, ++hub->last_peer);
 	if (!sender)
-		return;
+		return hub->config.has_store ? -ENOMEM : 0;
+	if (sender->record) {
+		if (rudp_list_is_linked(&sender->age))
+			hub->sender_count--;
+		rudp_list_remove(&sender->age);
+		recall_from_store(conn, sender);
+		if (rudp_list_is_linked(&sender->unsaved))
+			rudpmsg_store_note(hub, conn);
+		rudp_list_remove(&sender->unsaved);
+		return 0;
+	}
 	conn->peer_stream = sender->stream;
 	conn->inbox.received_id = sender->received;
 	conn->inbox.handled_id = sender->handled;
 	sender_drop(hub, sender);
+	return 0;
 }
 
 void rudpmsg_senders_free_all(struct rudpmsg_hub *hub)
@@ -66,6 +155,7 @@ void rudpmsg_senders_free_all(struct rudpmsg_hub *hub)
 	HASH_ITER(hh, hub->senders, sender, next)
 	{
 		HASH_DEL(hub->senders, sender);
+		free(sender->record);
 		free(sender);
 	}
 }

@@ -30,9 +30,10 @@ void rudpmsg_chunk_put(struct rudpmsg_chunk *chunk)
 		free(chunk);
 }
 
-void rudpmsg_inbox_init(struct rudpmsg_inbox *inbox)
+void rudpmsg_inbox_init(struct rudpmsg_inbox *inbox, bool has_store)
 {
 	memset(inbox, 0, sizeof *inbox);
+	inbox->has_store = has_store;
 }
 
 static struct rudpmsg_entry *entry_at(const struct rudpmsg_inbox *inbox, uint64_t place)
@@ -85,21 +86,81 @@ static uint64_t cost(const struct rudpmsg_entry *entry)
 	return entry->length + sizeof *entry;
 }
 
-int rudpmsg_inbox_add(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_t *bytes,
-		      uint32_t length, struct rudpmsg_chunk *chunk)
+int rudpmsg_inbox_restore(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_t *bytes,
+			  uint32_t length, struct rudpmsg_chunk *chunk, uint64_t stored_as)
 {
 	struct rudpmsg_entry *entry;
 
-	if (id <= inbox->received_id)
-		return -EEXIST;
 	if (inbox->tail - inbox->head == inbox->capacity && grow(inbox) < 0)
 		return -ENOMEM;
 	entry = entry_at(inbox, inbox->tail++);
-	*entry = (struct rudpmsg_entry){id, bytes, length, RUDPMSG_ENTRY_WAITING, chunk};
+	*entry = (struct rudpmsg_entry){id, bytes, length, RUDPMSG_ENTRY_WAITING, chunk, stored_as};
 	chunk->references++;
 	inbox->bytes += cost(entry);
-	inbox->received_id = id;
+	if (id > inbox->received_id)
+		inbox->received_id = id;
 	return 0;
+}
+
+int rudpmsg_inbox_add(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_t *bytes,
+		      uint32_t length, struct rudpmsg_chunk *chunk, uint64_t stored_as)
+{
+	int rc;
+
+	if (id <= inbox->received_id)
+		return -EEXIST;
+	rc = rudpmsg_inbox_restore(inbox, id, bytes, length, chunk, stored_as);
+	if (rc == 0 && !inbox->has_store)
+		inbox->held = inbox->tail;
+	return rc;
+}
+
+void rudpmsg_inbox_on_stored(struct rudpmsg_inbox *inbox, uint64_t place)
+{
+	const struct rudpmsg_entry *newest;
+
+	if (place <= inbox->held)
+		return;
+	assert(place <= inbox->tail);
+	newest = entry_at(inbox, place - 1);
+	if (newest->id > inbox->stored_id)
+		inbox->stored_id = newest->id;
+	inbox->held = place;
+}
+
+bool rudpmsg_inbox_roll_back(struct rudpmsg_inbox *inbox)
+{
+	struct rudpmsg_entry *entry;
+
+	if (inbox->held == inbox->tail)
+		return false;
+	while (inbox->tail > inbox->held) {
+		entry = entry_at(inbox, --inbox->tail);
+		inbox->bytes -= cost(entry);
+		rudpmsg_chunk_put(entry->chunk);
+	}
+	inbox->received_id = inbox->stored_id;
+	return true;
+}
+
+/* What is older than the oldest that is here has been handled, or will never come. */
+static void update_handled(struct rudpmsg_inbox *inbox)
+{
+	uint64_t handled = inbox->has_store ? inbox->stored_id : inbox->received_id;
+
+	if (inbox->head < inbox->held) {
+		handled = entry_at(inbox, inbox->head)->id;
+		handled = handled ? handled - 1 : 0;
+	}
+	if (inbox->handled_id < handled)
+		inbox->handled_id = handled;
+}
+
+void rudpmsg_inbox_on_restored(struct rudpmsg_inbox *inbox, uint64_t received)
+{
+	inbox->received_id = inbox->stored_id = received;
+	inbox->held = inbox->tail;
+	update_handled(inbox);
 }
 
 bool rudpmsg_inbox_is_empty(const struct rudpmsg_inbox *inbox)
@@ -109,7 +170,7 @@ bool rudpmsg_inbox_is_empty(const struct rudpmsg_inbox *inbox)
 
 bool rudpmsg_inbox_is_waiting(const struct rudpmsg_inbox *inbox)
 {
-	return inbox->next < inbox->tail;
+	return inbox->next < inbox->held;
 }
 
 const struct rudpmsg_entry *rudpmsg_inbox_take(struct rudpmsg_inbox *inbox, uint64_t *place)
@@ -138,13 +199,20 @@ bool rudpmsg_inbox_done(struct rudpmsg_inbox *inbox, uint64_t place)
 	entry->state = RUDPMSG_ENTRY_DONE;
 	while (inbox->head < inbox->next &&
 	       (entry = entry_at(inbox, inbox->head))->state == RUDPMSG_ENTRY_DONE) {
-		if (entry->id > inbox->handled_id)
-			inbox->handled_id = entry->id;
 		inbox->bytes -= cost(entry);
 		rudpmsg_chunk_put(entry->chunk);
 		inbox->head++;
 	}
+	update_handled(inbox);
 	return inbox->handled_id != before;
+}
+
+uint64_t rudpmsg_inbox_stored_as(const struct rudpmsg_inbox *inbox, uint64_t place)
+{
+	if (place < inbox->head || place >= inbox->next ||
+	    entry_at(inbox, place)->state != RUDPMSG_ENTRY_TAKEN)
+		return 0;
+	return entry_at(inbox, place)->stored_as;
 }
 
 void rudpmsg_inbox_trim(struct rudpmsg_inbox *inbox)
@@ -161,7 +229,8 @@ bool rudpmsg_inbox_check(const struct rudpmsg_inbox *inbox)
 	uint64_t place, bytes = 0, previous = 0;
 	const struct rudpmsg_entry *entry;
 
-	if (inbox->head > inbox->next || inbox->next > inbox->tail ||
+	if (inbox->head > inbox->next || inbox->next > inbox->held || inbox->held > inbox->tail ||
+	    (!inbox->has_store && inbox->held < inbox->tail) ||
 	    inbox->tail - inbox->head > inbox->capacity || inbox->handled_id > inbox->received_id)
 		return false;
 	for (place = inbox->head; place < inbox->tail; place++) {

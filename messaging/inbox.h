@@ -4,8 +4,9 @@
  *
  * Model      a queue of entries. An entry points into the chunk of bytes that the link has read:
  * nothing is copied. A message is waiting, then taken (by the application), then done; done may
- * come in any order, and the entry at the head goes when it is done. Threads    none: under its
- * owner's lock. The bytes of a taken message may be read without it.
+ * come in any order, and the entry at the head goes when it is done. Where there is a store a
+ * message cannot be taken before it is there: what is not in it can still be rolled back. Threads
+ * none: under its owner's lock. The bytes of a taken message may be read without it.
  */
 #ifndef RUDPMSG_INBOX_H
 #define RUDPMSG_INBOX_H
@@ -35,13 +36,16 @@ struct rudpmsg_entry {
 	uint32_t length;
 	enum rudpmsg_entry_state state;
 	struct rudpmsg_chunk *chunk;
+	uint64_t stored_as; /* its number in the store, 0: none */
 };
 
 struct rudpmsg_inbox {
 	struct rudpmsg_entry *entries; /* a ring; capacity 0 or a power of two */
-	uint64_t head, next,
-		tail; /* places: oldest, first that waits (all before were taken), end */
+	/* Places: oldest, first that waits (all before were taken), first that is not in the store
+	 * yet, end. */
+	uint64_t head, next, held, tail;
 	uint32_t capacity;
+	bool has_store;
 	uint64_t bytes;       /* of the messages in it, with a share for their entries */
 	uint64_t received_id; /* the newest that was ever put in: what is not above it is a
 				 duplicate */
@@ -49,7 +53,8 @@ struct rudpmsg_inbox {
 	uint64_t stored_id;   /* all up to it are in the store */
 };
 
-void rudpmsg_inbox_init(struct rudpmsg_inbox *inbox);
+/* has_store: what is added waits only after rudpmsg_inbox_on_stored. */
+void rudpmsg_inbox_init(struct rudpmsg_inbox *inbox, bool has_store);
 /* Taken messages that the application still has keep their chunks until rudpmsg_chunk_put. */
 void rudpmsg_inbox_fini(struct rudpmsg_inbox *inbox);
 
@@ -58,12 +63,23 @@ void rudpmsg_inbox_fini(struct rudpmsg_inbox *inbox);
 void rudpmsg_inbox_restart(struct rudpmsg_inbox *inbox, uint64_t received);
 
 /*
- * Takes a message whose bytes lie in chunk, and a reference to that.
+ * Takes a message whose bytes lie in chunk, and a reference to that. stored_as is its number in the
+ * store, 0 without one.
  *
  * Returns  0; -EEXIST a duplicate; -ENOMEM. Nothing has changed on error.
  */
 int rudpmsg_inbox_add(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_t *bytes,
-		      uint32_t length, struct rudpmsg_chunk *chunk);
+		      uint32_t length, struct rudpmsg_chunk *chunk, uint64_t stored_as);
+
+/* All before the place are in the store. */
+void rudpmsg_inbox_on_stored(struct rudpmsg_inbox *inbox, uint64_t place);
+/* What is not in the store never came. Returns false: all is. */
+bool rudpmsg_inbox_roll_back(struct rudpmsg_inbox *inbox);
+/* A store was read, in which all up to received were: those that are not in here are done. */
+void rudpmsg_inbox_on_restored(struct rudpmsg_inbox *inbox, uint64_t received);
+/* A message of the store, before that. id 0: it is of an older stream. Returns 0 or -ENOMEM. */
+int rudpmsg_inbox_restore(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_t *bytes,
+			  uint32_t length, struct rudpmsg_chunk *chunk, uint64_t stored_as);
 
 /* All that came is done. */
 bool rudpmsg_inbox_is_empty(const struct rudpmsg_inbox *inbox);
@@ -77,6 +93,8 @@ const struct rudpmsg_entry *rudpmsg_inbox_take(struct rudpmsg_inbox *inbox, uint
 
 /* Returns true if handled_id has grown. A place that is not taken (any more) changes nothing. */
 bool rudpmsg_inbox_done(struct rudpmsg_inbox *inbox, uint64_t place);
+/* The number in the store of the message at a place that is taken; 0: it is not. */
+uint64_t rudpmsg_inbox_stored_as(const struct rudpmsg_inbox *inbox, uint64_t place);
 
 /* Gives back the memory of an empty inbox. */
 void rudpmsg_inbox_trim(struct rudpmsg_inbox *inbox);

@@ -158,6 +158,7 @@ static int answer_of(struct rudpmsg_node *node, rudpmsg_conn_id id, rudpmsg_mess
 	switch (rudpmsg_conn_state(conn, message, &reason)) {
 	case RUDPMSG_STATE_UNKNOWN:
 		return -ENOENT;
+	case RUDPMSG_STATE_STORING:
 	case RUDPMSG_STATE_QUEUED:
 	case RUDPMSG_STATE_SENT:
 		return -EINPROGRESS;

@@ -13,7 +13,7 @@ struct frame {
 };
 
 void rudpmsg_outbox_init(struct rudpmsg_outbox *outbox, uint64_t bytes_max, uint64_t count_max,
-			 uint64_t first_id)
+			 uint64_t first_id, bool has_store)
 {
 	memset(outbox, 0, sizeof *outbox);
 	/* One message is taken however long it is, so the ring must be able to hold more than the
@@ -24,6 +24,8 @@ void rudpmsg_outbox_init(struct rudpmsg_outbox *outbox, uint64_t bytes_max, uint
 	outbox->next_id = first_id;
 	outbox->last_id = outbox->answered = first_id - 1;
 	outbox->known_from = first_id;
+	outbox->has_store = has_store;
+	outbox->stored_id = outbox->storing_id = first_id - 1;
 }
 
 void rudpmsg_outbox_fini(struct rudpmsg_outbox *outbox)
@@ -39,14 +41,14 @@ bool rudpmsg_outbox_has_room(const struct rudpmsg_outbox *outbox, size_t length)
 	       (outbox->count < outbox->count_max && used <= outbox->bytes_max);
 }
 
-int rudpmsg_outbox_add(struct rudpmsg_outbox *outbox, uint64_t id, const void *bytes, size_t length)
+/* Where nothing is to be waited for it counts as stored. */
+static int append(struct rudpmsg_outbox *outbox, uint64_t id, const void *bytes, size_t length,
+		  bool is_stored)
 {
 	uint8_t head[RUDPMSG_MESSAGE_HEAD_BYTES];
 	size_t size = sizeof head + length;
 
 	assert(id > outbox->last_id);
-	if (!rudpmsg_outbox_has_room(outbox, length))
-		return -EAGAIN;
 	if (rudp_ring_reserve(&outbox->ring, outbox->ring.tail + size) < 0)
 		return -ENOMEM;
 	rudpmsg_message_head_write(head, id, length);
@@ -57,7 +59,29 @@ int rudpmsg_outbox_add(struct rudpmsg_outbox *outbox, uint64_t id, const void *b
 	outbox->last_id = id;
 	if (outbox->next_id <= id)
 		outbox->next_id = id + 1;
+	if (is_stored) {
+		outbox->stored_end = outbox->ring.tail;
+		outbox->stored_id = id;
+	}
 	return 0;
+}
+
+int rudpmsg_outbox_add(struct rudpmsg_outbox *outbox, uint64_t id, const void *bytes, size_t length)
+{
+	if (!rudpmsg_outbox_has_room(outbox, length))
+		return -EAGAIN;
+	return append(outbox, id, bytes, length, !outbox->has_store);
+}
+
+int rudpmsg_outbox_restore(struct rudpmsg_outbox *outbox, uint64_t id, const void *bytes,
+			   size_t length)
+{
+	int rc = append(outbox, id, bytes, length, true);
+
+	/* The process that died may have sent it. */
+	if (rc == 0)
+		outbox->sent_ever = id;
+	return rc;
 }
 
 /* The frame at a ring offset, which is a boundary before the tail. */
@@ -98,7 +122,7 @@ uint64_t rudpmsg_outbox_on_link(struct rudpmsg_outbox *outbox)
 
 bool rudpmsg_outbox_is_due(const struct rudpmsg_outbox *outbox)
 {
-	return outbox->sent_end < outbox->ring.tail;
+	return outbox->sent_end < outbox->stored_end;
 }
 
 bool rudpmsg_outbox_is_in_frame(const struct rudpmsg_outbox *outbox)
@@ -116,7 +140,7 @@ size_t rudpmsg_outbox_frame_rest(const struct rudpmsg_outbox *outbox)
 
 int rudpmsg_outbox_next(const struct rudpmsg_outbox *outbox, size_t bytes_max, struct iovec iov[2])
 {
-	uint64_t left = outbox->ring.tail - outbox->sent_end;
+	uint64_t left = outbox->stored_end - outbox->sent_end;
 
 	if (left == 0 || bytes_max == 0)
 		return 0;
@@ -129,7 +153,7 @@ void rudpmsg_outbox_on_written(struct rudpmsg_outbox *outbox, size_t bytes)
 	struct frame frame;
 
 	outbox->sent_end += bytes;
-	assert(outbox->sent_end <= outbox->ring.tail);
+	assert(outbox->sent_end <= outbox->stored_end);
 	while (outbox->frame_at < outbox->sent_end) {
 		frame = frame_at(outbox, outbox->frame_at);
 		if (outbox->frame_at + frame.size > outbox->sent_end)
@@ -205,8 +229,56 @@ uint64_t rudpmsg_outbox_fail(struct rudpmsg_outbox *outbox, int reason)
 	rudpmsg_outbox_note_failure(outbox, frame_at(outbox, outbox->ring.head).id, outbox->last_id,
 				    reason);
 	answer(outbox, outbox->last_id);
-	outbox->sent_end = outbox->frame_at = outbox->ring.head;
+	outbox->sent_end = outbox->frame_at = outbox->stored_end = outbox->ring.head;
 	return failed;
+}
+
+void rudpmsg_outbox_on_storing(struct rudpmsg_outbox *outbox)
+{
+	outbox->storing_end = outbox->ring.tail;
+	outbox->storing_id = outbox->last_id;
+}
+
+void rudpmsg_outbox_on_stored(struct rudpmsg_outbox *outbox)
+{
+	/* What failed meanwhile has moved on already. */
+	if (outbox->stored_end < outbox->storing_end)
+		outbox->stored_end = outbox->storing_end;
+	if (outbox->stored_id < outbox->storing_id)
+		outbox->stored_id = outbox->storing_id;
+}
+
+uint64_t rudpmsg_outbox_roll_back(struct rudpmsg_outbox *outbox, int reason)
+{
+	uint64_t offset = outbox->stored_end, first = 0, dropped = 0;
+	struct frame frame;
+
+	for (; offset < outbox->ring.tail; offset += frame.size) {
+		frame = frame_at(outbox, offset);
+		first = first ? first : frame.id;
+		dropped++;
+	}
+	if (dropped == 0)
+		return 0;
+	rudpmsg_outbox_note_failure(outbox, first, outbox->last_id, reason);
+	outbox->ring.tail = outbox->ring.extent = outbox->stored_end;
+	outbox->storing_end = outbox->stored_end;
+	outbox->count -= dropped;
+	return dropped;
+}
+
+/* Where the first frame with an id above this one begins. */
+static uint64_t offset_behind(const struct rudpmsg_outbox *outbox, uint64_t id)
+{
+	uint64_t offset = outbox->ring.head;
+	struct frame frame;
+
+	for (; offset < outbox->ring.tail; offset += frame.size) {
+		frame = frame_at(outbox, offset);
+		if (frame.id > id)
+			break;
+	}
+	return offset;
 }
 
 static void copy_frame(struct rudp_ring *to, const struct rudpmsg_outbox *outbox, uint64_t offset,
@@ -217,6 +289,19 @@ static void copy_frame(struct rudp_ring *to, const struct rudpmsg_outbox *outbox
 
 	for (i = 0; i < count; i++)
 		rudp_ring_write(to, iov[i].iov_base, iov[i].iov_len);
+}
+
+uint64_t rudpmsg_outbox_longer(const struct rudpmsg_outbox *outbox, uint64_t id, uint64_t bytes_max)
+{
+	uint64_t offset = offset_behind(outbox, id);
+	struct frame frame;
+
+	for (; offset < outbox->ring.tail; offset += frame.size) {
+		frame = frame_at(outbox, offset);
+		if (frame.size > RUDPMSG_MESSAGE_HEAD_BYTES + bytes_max)
+			return frame.id;
+	}
+	return 0;
 }
 
 uint64_t rudpmsg_outbox_fail_longer(struct rudpmsg_outbox *outbox, uint64_t bytes_max, int reason,
@@ -247,6 +332,8 @@ uint64_t rudpmsg_outbox_fail_longer(struct rudpmsg_outbox *outbox, uint64_t byte
 	rudp_ring_fini(&outbox->ring);
 	outbox->ring = ring;
 	outbox->sent_end = outbox->frame_at = ring.head;
+	outbox->stored_end = offset_behind(outbox, outbox->stored_id);
+	outbox->storing_end = offset_behind(outbox, outbox->storing_id);
 	outbox->count -= failed;
 	return failed;
 }
@@ -267,6 +354,8 @@ enum rudpmsg_state rudpmsg_outbox_state(const struct rudpmsg_outbox *outbox, uin
 	}
 	if (id <= outbox->answered)
 		return RUDPMSG_STATE_ACKNOWLEDGED;
+	if (id > outbox->stored_id)
+		return RUDPMSG_STATE_STORING;
 	return id <= outbox->sent_id ? RUDPMSG_STATE_SENT : RUDPMSG_STATE_QUEUED;
 }
 
@@ -291,6 +380,8 @@ bool rudpmsg_outbox_check(const struct rudpmsg_outbox *outbox)
 	}
 	return offset == outbox->ring.tail && count == outbox->count &&
 	       outbox->frame_at >= outbox->ring.head && outbox->frame_at <= outbox->sent_end &&
-	       outbox->sent_end <= outbox->ring.tail && outbox->sent_id <= outbox->sent_ever &&
-	       outbox->sent_ever <= outbox->last_id && outbox->next_id > outbox->last_id;
+	       outbox->sent_end <= outbox->stored_end && outbox->stored_end <= outbox->ring.tail &&
+	       (outbox->has_store || outbox->stored_end == outbox->ring.tail) &&
+	       outbox->sent_id <= outbox->sent_ever && outbox->sent_ever <= outbox->last_id &&
+	       outbox->next_id > outbox->last_id;
 }

@@ -4,8 +4,10 @@
  *
  * Model      a ring of MESSAGE frames, as they go over the link, so that sending is writing from
  * the ring and nothing is allocated for a message. Ids grow from frame to frame. Position sent_end:
- * how far the present link has been given the bytes; back to the head with a new link. Threads
- * none: under its owner's lock.
+ * how far the present link has been given the bytes; back to the head with a new link. Position
+ * stored_end: where there is a store, what lies behind it is not there yet, is not sent, and can be
+ * rolled back.
+ * Threads    none: under its owner's lock.
  */
 #ifndef RUDPMSG_OUTBOX_H
 #define RUDPMSG_OUTBOX_H
@@ -35,6 +37,9 @@ struct rudpmsg_outbox {
 	uint64_t sent_ever;  /* the newest that was wholly on any link: above it nothing was sent
 				again */
 	uint64_t known_from; /* of smaller ids nothing is known any more */
+	bool has_store;
+	uint64_t stored_end, stored_id;   /* ring offset and id: what is in the store */
+	uint64_t storing_end, storing_id; /* what will be, once the batch under way is */
 	struct rudpmsg_failure failures[RUDPMSG_FAILURES_MAX];
 	unsigned failure_count;
 };
@@ -42,7 +47,7 @@ struct rudpmsg_outbox {
 /* bytes_max bounds the frames in the ring, their heads included. first_id: 1, or what a store says.
  */
 void rudpmsg_outbox_init(struct rudpmsg_outbox *outbox, uint64_t bytes_max, uint64_t count_max,
-			 uint64_t first_id);
+			 uint64_t first_id, bool has_store);
 void rudpmsg_outbox_fini(struct rudpmsg_outbox *outbox);
 
 /* Is there room for another message of length bytes? A message is always taken when the outbox is
@@ -56,6 +61,15 @@ bool rudpmsg_outbox_has_room(const struct rudpmsg_outbox *outbox, size_t length)
  */
 int rudpmsg_outbox_add(struct rudpmsg_outbox *outbox, uint64_t id, const void *bytes,
 		       size_t length);
+
+/* A message that is in the store already: room is not asked for. Returns 0 or -ENOMEM. */
+int rudpmsg_outbox_restore(struct rudpmsg_outbox *outbox, uint64_t id, const void *bytes,
+			   size_t length);
+/* All that has been added is on its way into the store; then: it is there. */
+void rudpmsg_outbox_on_storing(struct rudpmsg_outbox *outbox);
+void rudpmsg_outbox_on_stored(struct rudpmsg_outbox *outbox);
+/* What is not in the store fails. Returns how many messages. */
+uint64_t rudpmsg_outbox_roll_back(struct rudpmsg_outbox *outbox, int reason);
 
 /* A new link: all that is left counts as not sent. Returns how many messages will be sent again. */
 uint64_t rudpmsg_outbox_on_link(struct rudpmsg_outbox *outbox);
@@ -88,6 +102,9 @@ uint64_t rudpmsg_outbox_fail(struct rudpmsg_outbox *outbox, int reason);
  * on the link. Returns how many, *last is the newest of them. Without memory none does. */
 uint64_t rudpmsg_outbox_fail_longer(struct rudpmsg_outbox *outbox, uint64_t bytes_max, int reason,
 				    uint64_t *last);
+/* The oldest message above id that is longer than bytes_max; 0: none. */
+uint64_t rudpmsg_outbox_longer(const struct rudpmsg_outbox *outbox, uint64_t id,
+			       uint64_t bytes_max);
 /* Messages that have an id and never came into the ring. */
 void rudpmsg_outbox_note_failure(struct rudpmsg_outbox *outbox, uint64_t from, uint64_t to,
 				 int reason);

@@ -7,6 +7,7 @@
 
 #include "base/wire.h"
 
+#define FLAG_LASTING 1
 #define MAGIC "rudpmsg1"
 #define MAGIC_BYTES 8
 
@@ -149,7 +150,7 @@ enum rudpmsg_wire_verdict rudpmsg_handshake_read(const struct rudpmsg_frame *fra
 		are_names_good = read_name(&reader, handshake->wanted) && are_names_good;
 	if (!reader.ok || rudp_reader_left(&reader) > 0)
 		return RUDPMSG_WIRE_BAD_SHAPE;
-	if (flags != 0)
+	if (flags & ~FLAG_LASTING)
 		return RUDPMSG_WIRE_BAD_MAGIC;
 	if (!are_names_good || handshake->name[0] == '\0')
 		return RUDPMSG_WIRE_BAD_NAME;
@@ -157,6 +158,7 @@ enum rudpmsg_wire_verdict rudpmsg_handshake_read(const struct rudpmsg_frame *fra
 	    handshake->stream == 0)
 		return RUDPMSG_WIRE_BAD_VALUE;
 	handshake->ack = (enum rudpmsg_ack)ack;
+	handshake->is_lasting = flags & FLAG_LASTING;
 	return RUDPMSG_WIRE_OK;
 }
 
@@ -223,7 +225,7 @@ size_t rudpmsg_handshake_write(uint8_t *out, enum rudpmsg_frame_type type,
 	bool is_first = type == RUDPMSG_FRAME_HANDSHAKE;
 
 	rudp_write_bytes(&writer, MAGIC, MAGIC_BYTES);
-	rudp_write_u8(&writer, 0);
+	rudp_write_u8(&writer, handshake->is_lasting ? FLAG_LASTING : 0);
 	rudp_write_u8(&writer, (uint8_t)handshake->ack);
 	rudp_write_u32(&writer, handshake->message_bytes_max);
 	rudp_write_u64(&writer, handshake->run);

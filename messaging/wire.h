@@ -51,7 +51,8 @@ enum rudpmsg_frame_type {
 	X(GOODBYE, 9, "the peer has forgotten the connection", ECONNABORTED)                       \
 	X(TAKEN_OVER, 10, "a newer link has taken over", ESTALE)                                   \
 	X(TIMEOUT, 11, "no handshake in time", ETIMEDOUT)                                          \
-	X(STALE, 12, "a newer link of the same dialer stands", ESTALE)
+	X(STALE, 12, "a newer link of the same dialer stands", ESTALE)                             \
+	X(STORE, 13, "the peer's store cannot take more", ENOSPC)
 
 enum rudpmsg_reason {
 #define X(name, value, text, error) RUDPMSG_REASON_##name = value,
@@ -67,6 +68,7 @@ int rudpmsg_reason_error(unsigned reason);
  */
 struct rudpmsg_handshake {
 	enum rudpmsg_ack ack;
+	bool is_lasting; /* the sender has a store: its runs are counted */
 	uint32_t message_bytes_max;
 	uint64_t run;        /* drawn when the node was opened */
 	uint64_t link;       /* the dialer's count of its attempts */

@@ -6,7 +6,8 @@
 #   install-packages.sh build|demo|test|bench|all
 set -euo pipefail
 
-build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev libinih-dev libsodium-dev pkg-config)
+build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev libinih-dev libsodium-dev liblmdb-dev
+	libxxhash-dev pkg-config)
 # A faster AEAD; Intel's and AMD's processors only.
 [ "$(uname -m)" != x86_64 ] || build+=(libipsec-mb-dev)
 demo=(iproute2 nginx-light curl python3)

@@ -63,14 +63,14 @@ static size_t word(uint8_t *out, unsigned choice)
 		return rudpmsg_handshake_write(out, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake);
 	case 2:
 		return rudpmsg_reason_write(out, RUDPMSG_FRAME_REFUSE,
-					    (enum rudpmsg_reason)(1 + choice / 8 % 12));
+					    (enum rudpmsg_reason)(1 + choice / 8 % 13));
 	case 3:
 		return rudpmsg_message_head_write(out, 1 + choice / 8, 0);
 	case 4:
 		return rudpmsg_ack_write(out, choice / 8);
 	case 5:
 		return rudpmsg_reason_write(out, RUDPMSG_FRAME_CLOSE,
-					    (enum rudpmsg_reason)(1 + choice / 8 % 12));
+					    (enum rudpmsg_reason)(1 + choice / 8 % 13));
 	case 6:
 		return rudpmsg_who_write(out);
 	default:

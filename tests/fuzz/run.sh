@@ -21,7 +21,8 @@ library=$out/libfuzzed.a
 objects=()
 for source in core/base/*.c core/proto/*.c core/api/names.c \
 	core/engine/key_file.c core/engine/policy*.c tools/elf.c tools/filter*.c \
-	messaging/wire.c messaging/inbox.c messaging/outbox.c messaging/hub*.c; do
+	messaging/wire.c messaging/record.c messaging/batch.c messaging/inbox.c messaging/outbox.c \
+	messaging/hub*.c; do
 	object=$out/${source//\//_}.o
 	if [ ! -e "$object" ] || [ -n "$(find core tools messaging -name '*.[ch]' -newer "$object" -print -quit)" ]; then
 		clang "${flags[@]}" -c "$source" -o "$object" || exit 1

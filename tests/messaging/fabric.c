@@ -83,6 +83,8 @@ void fabric_start(struct fabric *fabric, unsigned i, const struct rudpmsg_hub_co
 	fabric->nodes[i].hub = rudpmsg_hub_new(config, fabric->now_ns);
 	fabric->nodes[i].port = (uint16_t)(1000 + i);
 	assert(fabric->nodes[i].hub);
+	if (fabric->nodes[i].store)
+		memory_store_restore(fabric->nodes[i].store, fabric->nodes[i].hub, fabric->now_ns);
 }
 
 static void cut(struct fabric_pipe *pipe, unsigned side, bool lose, int error)
@@ -114,6 +116,29 @@ void fabric_kill(struct fabric *fabric, unsigned i)
 	}
 	rudpmsg_hub_free(fabric->nodes[i].hub);
 	fabric->nodes[i].hub = NULL;
+	fabric->nodes[i].batch = NULL;
+	fabric->nodes[i].is_written = false;
+}
+
+/* A batch is taken, is on the disk, is known to be: one thing at a time. */
+static void step_store(struct fabric *fabric, struct fabric_node *node)
+{
+	if (!node->store || random_below(&fabric->random, 3))
+		return;
+	if (!node->batch) {
+		node->batch = rudpmsg_hub_take_batch(node->hub);
+	} else if (node->is_written) {
+		node->is_written = false;
+		node->batch = NULL;
+		rudpmsg_hub_on_stored(node->hub, 0, fabric->now_ns);
+	} else if (random_below(&fabric->random, 1000) < fabric->store_fails_permille) {
+		fabric->store_failures++;
+		node->batch = NULL;
+		rudpmsg_hub_on_stored(node->hub, -ENOSPC, fabric->now_ns);
+	} else {
+		memory_store_apply(node->store, node->batch);
+		node->is_written = true;
+	}
 }
 
 static void begin_dial(struct fabric *fabric, unsigned node, struct rudpmsg_link *link)
@@ -284,6 +309,9 @@ void fabric_step(struct fabric *fabric)
 		    random_below(&fabric->random, 2))
 			step_pipe(fabric, (start + i) % FABRIC_PIPES_MAX);
 	fabric->now_ns += 1 + (int64_t)random_below(&fabric->random, 5000000);
+	for (i = 0; i < fabric->node_count; i++)
+		if (fabric->nodes[i].hub)
+			step_store(fabric, fabric->nodes + i);
 	for (i = 0; i < fabric->node_count; i++)
 		if (fabric->nodes[i].hub)
 			rudpmsg_hub_on_time(fabric->nodes[i].hub, fabric->now_ns);

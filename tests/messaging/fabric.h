@@ -2,13 +2,14 @@
 /*
  * fabric - hubs joined by simulated streams in virtual time: bytes arrive in pieces of random size
  * after random delays, streams break at random moments, with what was under way lost or not, and
- * dials fail. The same seed gives the same run.
+ * dials fail; stores take their time, and fail. The same seed gives the same run.
  */
 #ifndef TESTS_MESSAGING_FABRIC_H
 #define TESTS_MESSAGING_FABRIC_H
 
 #include "base/random.h"
 #include "messaging/hub.h"
+#include "messaging/store_memory.h"
 
 #define FABRIC_NODES_MAX 4
 #define FABRIC_PIPES_MAX 256
@@ -16,8 +17,11 @@
 struct fabric_pipe;
 
 struct fabric_node {
-	struct rudpmsg_hub *hub; /* NULL: not running */
-	uint16_t port;           /* dials to it reach this node */
+	struct rudpmsg_hub *hub;           /* NULL: not running */
+	uint16_t port;                     /* dials to it reach this node */
+	struct memory_store *store;        /* the caller's, outlives the hub; NULL: none */
+	const struct rudpmsg_batch *batch; /* being stored */
+	bool is_written;                   /* it is in the store, and the hub not told yet */
 };
 
 struct fabric {
@@ -27,8 +31,8 @@ struct fabric {
 	unsigned node_count;
 	struct fabric_pipe *pipes[FABRIC_PIPES_MAX];
 	/* Parts of 1000 a step. */
-	unsigned break_permille, dial_fails_permille;
-	uint64_t breaks;
+	unsigned break_permille, dial_fails_permille, store_fails_permille;
+	uint64_t breaks, store_failures;
 };
 
 /* Small limits, and spans that fit the fabric's. */
@@ -36,9 +40,10 @@ struct rudpmsg_hub_config fabric_config(const char *name, uint64_t seed, enum ru
 
 void fabric_init(struct fabric *fabric, uint64_t seed);
 void fabric_fini(struct fabric *fabric);
-/* (Re)starts node i. */
+/* (Re)starts node i, from its store if it has one. */
 void fabric_start(struct fabric *fabric, unsigned i, const struct rudpmsg_hub_config *config);
-/* As kill -9: its streams break, what it had written arrives or does not. */
+/* As kill -9: its streams break, what it had written arrives or does not; a batch under way is in
+ * its store or is not. */
 void fabric_kill(struct fabric *fabric, unsigned i);
 /* One thing happens: bytes move, a stream breaks, a dial ends, or time goes on. */
 void fabric_step(struct fabric *fabric);

@@ -13,7 +13,7 @@ static struct rudpmsg_inbox inbox;
 static void set_up(void)
 {
 	chunk = rudpmsg_chunk_new(0);
-	rudpmsg_inbox_init(&inbox);
+	rudpmsg_inbox_init(&inbox, false);
 }
 
 static void tear_down(void)
@@ -27,7 +27,7 @@ TestSuite(inbox, .init = set_up, .fini = tear_down);
 
 static int add(uint64_t id)
 {
-	return rudpmsg_inbox_add(&inbox, id, chunk->bytes, 10, chunk);
+	return rudpmsg_inbox_add(&inbox, id, chunk->bytes, 10, chunk, 0);
 }
 
 static uint64_t take(void)

@@ -107,8 +107,23 @@ Test(wire, other_magic_or_flags_are_another_version)
 	bytes[RUDPMSG_FRAME_HEAD_BYTES + 7] = '2';
 	cr_assert(eq(int, read_back(bytes, length, &out), RUDPMSG_WIRE_BAD_MAGIC));
 	bytes[RUDPMSG_FRAME_HEAD_BYTES + 7] = '1';
-	bytes[RUDPMSG_FRAME_HEAD_BYTES + 8] = 1;
+	bytes[RUDPMSG_FRAME_HEAD_BYTES + 8] = 2;
 	cr_assert(eq(int, read_back(bytes, length, &out), RUDPMSG_WIRE_BAD_MAGIC));
+}
+
+Test(wire, a_node_with_a_store_says_so)
+{
+	struct rudpmsg_handshake in = sample(), out;
+	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX];
+	size_t length;
+
+	length = rudpmsg_handshake_write(bytes, RUDPMSG_FRAME_HANDSHAKE, &in);
+	cr_assert(eq(int, read_back(bytes, length, &out), RUDPMSG_WIRE_OK));
+	cr_assert(not(out.is_lasting));
+	in.is_lasting = true;
+	length = rudpmsg_handshake_write(bytes, RUDPMSG_FRAME_ACK_HANDSHAKE, &in);
+	cr_assert(eq(int, read_back(bytes, length, &out), RUDPMSG_WIRE_OK));
+	cr_assert(out.is_lasting);
 }
 
 Test(wire, names_are_printable_without_space)
@@ -211,6 +226,17 @@ Test(decide, a_peer_started_anew_takes_over)
 		.has_link = true, .is_link_ours = true, .other_run = true, .is_name_smaller = true};
 
 	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_TAKE));
+}
+
+Test(decide, a_run_that_is_over_takes_nothing)
+{
+	struct rudpmsg_facts facts = {.has_link = true, .other_run = true, .is_run_older = true};
+
+	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_STALE));
+	facts.is_link_ours = facts.names_our_link = true;
+	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_STALE));
+	facts.has_link = false;
+	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_TAKE), "or its heir could not come");
 }
 
 Test(decide, of_two_links_of_one_dialer_the_newer_stays)

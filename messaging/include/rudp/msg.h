@@ -198,8 +198,9 @@ enum rudpmsg_state {
 	RUDPMSG_STATE_QUEUED,  /* not yet on the present link; will be sent, or sent again */
 	RUDPMSG_STATE_SENT,    /* on the present link, not yet acknowledged */
 	RUDPMSG_STATE_ACKNOWLEDGED, /* in the sense of options.ack */
-	RUDPMSG_STATE_FAILED, /* reason: ECANCELED disconnected, ETIMEDOUT given up, EIO or ENOSPC
-				 store */
+	RUDPMSG_STATE_FAILED,  /* reason: ECANCELED disconnected, ETIMEDOUT given up, EIO or ENOSPC
+				  store */
+	RUDPMSG_STATE_STORING, /* on its way into the store: not accepted yet (rudpmsg_post) */
 };
 
 /* Never blocks. reason may be NULL. Returns 0 or -ENOENT: no such connection. */
@@ -263,7 +264,9 @@ int rudpmsg_event_wait(struct rudpmsg_node *node, int64_t timeout_ns, struct rud
 	X(links_taken_over)                                                                        \
 	X(handshakes_repeated)                                                                     \
 	X(frames_malformed)                                                                        \
-	X(senders_forgotten)
+	X(senders_forgotten)                                                                       \
+	X(store_commits)                                                                           \
+	X(store_failures)
 
 struct rudpmsg_stats {
 #define X(name) uint64_t name;
