@@ -50,8 +50,7 @@ static void put_frame(struct rudp_qlog_text *t, const struct rudp_frame *frame,
 		      const struct rudp_ack *ack)
 {
 	switch ((enum rudp_frame_type)frame->type) {
-	case RUDP_FRAME_PADDING:
-		rudp_qlog_put_word(t, "frame_type", "padding");
+	case RUDP_FRAME_PADDING: /* told together */
 		return;
 	case RUDP_FRAME_PING:
 		rudp_qlog_put_word(t, "frame_type", "ping");
@@ -91,8 +90,22 @@ static void put_frame(struct rudp_qlog_text *t, const struct rudp_frame *frame,
 	rudp_qlog_put_pair(t, "raw_frame_type", frame->type);
 }
 
-/* The frames that fit; a peer may put thousands of the smallest into one packet. */
-static uint64_t put_frames(struct rudp_qlog_text *t, const struct rudp_fact_packet *packet)
+static void put_padding(struct rudp_qlog_text *t, size_t bytes)
+{
+	if (bytes == 0)
+		return;
+	rudp_qlog_put(t, t->next[-1] == '[' ? "{" : ",{");
+	rudp_qlog_put_word(t, "frame_type", "padding");
+	rudp_qlog_put_pair(t, "payload_length", bytes);
+	rudp_qlog_put(t, "}");
+}
+
+/*
+ * The frames that fit; a peer may put thousands of the smallest into one packet. Returns how many do
+ * not. Padding is only counted here.
+ */
+static uint64_t put_frames(struct rudp_qlog_text *t, const struct rudp_fact_packet *packet,
+			   size_t *padding_bytes)
 {
 	struct rudp_reader reader = rudp_reader(packet->frames, packet->frames_bytes);
 	struct rudp_frame frame;
@@ -101,10 +114,15 @@ static uint64_t put_frames(struct rudp_qlog_text *t, const struct rudp_fact_pack
 	char *end = t->end;
 
 	t->end -= TAIL_BYTES;
-	while (rudp_reader_left(&reader) > 0 &&
-	       rudp_frame_next(&reader, &frame, &ack) == RUDP_VERDICT_OK) {
+	for (size_t left; (left = rudp_reader_left(&reader)) > 0;) {
 		char *before = t->next;
 
+		if (rudp_frame_next(&reader, &frame, &ack) != RUDP_VERDICT_OK)
+			break;
+		if (frame.type == RUDP_FRAME_PADDING) {
+			*padding_bytes += left - rudp_reader_left(&reader);
+			continue;
+		}
 		rudp_qlog_put(t, t->next[-1] == '[' ? "{" : ",{");
 		put_frame(t, &frame, &ack);
 		rudp_qlog_put(t, "}");
@@ -146,6 +164,7 @@ void rudp_qlog_put_packet(struct rudp_qlog_text *t, const struct rudp_qlog_said 
 			  const char *name, const struct rudp_fact_packet *packet,
 			  int64_t now_at_ns)
 {
+	size_t padding_bytes = packet->padding_bytes;
 	uint64_t left_out = 0;
 
 	rudp_qlog_event_begin(t, said, name, now_at_ns);
@@ -155,12 +174,13 @@ void rudp_qlog_put_packet(struct rudp_qlog_text *t, const struct rudp_qlog_said 
 	if (packet->type != RUDP_PACKET_DATA)
 		rudp_qlog_put(t, "{\"frame_type\":\"crypto\"}");
 	else
-		left_out = put_frames(t, packet);
+		left_out = put_frames(t, packet, &padding_bytes);
 	if (packet->has_stream) {
 		rudp_qlog_put(t, t->next[-1] == '[' ? "{" : ",{");
 		put_stream(t, packet->stream_start, packet->stream_bytes, packet->fin);
 		rudp_qlog_put(t, "}");
 	}
+	put_padding(t, padding_bytes);
 	rudp_qlog_put(t, "]");
 	if (left_out)
 		rudp_qlog_put_pair(t, "frames_left_out", left_out);

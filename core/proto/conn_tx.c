@@ -234,19 +234,20 @@ static void plan_init(struct plan *plan, struct rudp_conn *conn, size_t datagram
 	plan->has_ack = plan->is_ack_only_due = false;
 }
 
-static void observe_plan(const struct plan *plan)
+static void observe_plan(const struct plan *plan, size_t padding_bytes)
 {
 	const struct rudp_sent *sent = &plan->sent;
 	size_t head = rudp_writer_len(&plan->head);
 	struct rudp_fact_packet packet = {
 		.type = RUDP_PACKET_DATA,
 		.number = plan->conn->reliability.next,
-		.size_bytes = RUDP_DATA_OVERHEAD_BYTES + head + plan->stream_bytes,
+		.size_bytes = RUDP_DATA_OVERHEAD_BYTES + head + plan->stream_bytes + padding_bytes,
 		.frames = plan->head.start,
 		.frames_bytes = head,
 		.fin = sent->content & RUDP_CONTENT_FIN,
 		.stream_start = sent->stream_start,
 		.stream_bytes = plan->stream_bytes,
+		.padding_bytes = padding_bytes,
 	};
 
 	packet.has_stream = packet.fin || packet.stream_bytes > 0;
@@ -383,7 +384,7 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 	if (rudp_keys_wake(&conn->keys) < 0)
 		return lose(&plan);
 	if (RUDP_IS_OBSERVED(conn))
-		observe_plan(&plan);
+		observe_plan(&plan, 0);
 	len = seal(&plan, out);
 	record(&plan);
 	if (plan.sent.in_flight)
@@ -411,6 +412,8 @@ static size_t build_mtu_probe(struct rudp_conn *conn, uint8_t *out, size_t size_
 	plan.stream[0] = (struct iovec){padding, plan.plain_max_bytes - rudp_writer_len(&plan.head)};
 	plan.stream_count = 1;
 	rudp_path_mtu_on_probe_sent(&conn->path.mtu, conn->reliability.next, (uint32_t)size_bytes);
+	if (RUDP_IS_OBSERVED(conn))
+		observe_plan(&plan, plan.stream[0].iov_len);
 	len = seal(&plan, out);
 	record(&plan);
 	rudp_pacer_on_sent(&conn->pacer, rudp_conn_pacing_bytes_per_s(conn), quantum_bytes(conn), len,

@@ -42,6 +42,7 @@ struct rudp_fact_packet {
 	bool has_stream, fin;        /* of one sent: that frame */
 	uint64_t stream_start;
 	size_t stream_bytes;
+	size_t padding_bytes;        /* of one sent: behind the frames */
 };
 
 struct rudp_fact {

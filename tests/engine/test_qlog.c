@@ -290,6 +290,53 @@ Test(qlog, packets_and_metrics_have_the_fields_of_the_schema)
 	json_decref(client);
 }
 
+/* The record of the first packet of so many bytes; NULL: there is none. */
+static const json_t *packet_of(const json_t *records, const char *name, json_int_t bytes)
+{
+	size_t i;
+	json_t *record;
+
+	json_array_foreach(records, i, record)
+		if (strcmp(name_of(record), name) == 0 &&
+		    json_integer_value(json_object_get(data_of(record, "raw"), "length")) == bytes)
+			return record;
+	return NULL;
+}
+
+Test(qlog, a_probe_of_the_path_is_told_by_both_ends)
+{
+	json_t *ends[2];
+
+	begin();
+	pair.interface_bytes = 1472;
+	pair_establish(&pair);
+	send_and_read(100000, 0);
+	close_both();
+	end();
+	ends[0] = records_of("-client.sqlog");
+	ends[1] = records_of("-server.sqlog");
+	for (int i = 0; i < 2; i++) {
+		const json_t *probe = packet_of(
+			ends[i], i ? "transport:packet_received" : "transport:packet_sent", 1472);
+		json_t *ping, *padding;
+
+		cr_assert(ne(ptr, (void *)probe, NULL));
+		ping = json_array_get(data_of(probe, "frames"), 0);
+		padding = json_array_get(data_of(probe, "frames"), 1);
+		cr_assert(eq(sz, json_array_size(data_of(probe, "frames")), 2));
+		cr_assert(eq(str, (char *)json_string_value(json_object_get(ping, "frame_type")),
+			     "ping"));
+		cr_assert(eq(str, (char *)json_string_value(json_object_get(padding, "frame_type")),
+			     "padding"));
+		cr_assert(eq(i64, json_integer_value(json_object_get(padding, "payload_length")),
+			     1472 - RUDP_DATA_OVERHEAD_BYTES - 1));
+	}
+	cr_assert(eq(uint, count_of(ends[0], "transport:packet_sent"),
+		     count_of(ends[1], "transport:packet_received")));
+	json_decref(ends[0]);
+	json_decref(ends[1]);
+}
+
 Test(qlog, no_byte_of_the_stream_is_in_the_files)
 {
 	begin();
