@@ -6,9 +6,9 @@
  * conn_connect.c and conn_answer.c (the two sides of the handshake), conn_handshake.c (what they share),
  * conn_resume.c (the handshake of endpoints that have met), conn_early.c (data in its SYN),
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
- * conn_tx.c (packets out), conn_tail.c (second copies of sparse traffic), conn_timers.c (when next, it
- * is now), conn_path.c (addresses change), conn_mtu.c (how large packets may be), conn_stats.c
- * (statistics and invariants), conn_observe.c (what a trace is told).
+ * conn_tx.c (packets out), conn_plan.c (what goes into one), conn_tail.c (second copies of sparse
+ * traffic), conn_timers.c (when next, it is now), conn_path.c (addresses change), conn_mtu.c (how large
+ * packets may be), conn_stats.c (statistics and invariants), conn_observe.c (what a trace is told).
  */
 #ifndef RUDP_PROTO_CONN_PRIVATE_H
 #define RUDP_PROTO_CONN_PRIVATE_H
