@@ -204,7 +204,7 @@ $(BUILD)/tests/server: $(call tests_of,server) $(BUILD)/libconversation-server.a
 $(BUILD)/tests/conversation: $(call tests_of,conversation) $(BUILD)/libconversation-model.a \
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -pthread -ldl
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -pthread -ldl
 $(BUILD)/tests/sim: $(call tests_of,sim) $(call obj,$(wildcard core/engine/qlog*.c)) $(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
 	@mkdir -p $(@D)

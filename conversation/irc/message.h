@@ -92,7 +92,8 @@ void apo_line_last(struct apo_line *line, const char *value);
 /* " " and what printf makes of it. */
 void apo_line_format(struct apo_line *line, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-void apo_line_vformat(struct apo_line *line, const char *format, va_list args);
+void apo_line_vformat(struct apo_line *line, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
 /* CR LF, for which there is always room. */
 void apo_line_end(struct apo_line *line);
 /* Bytes that still fit before the end. */

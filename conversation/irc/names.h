@@ -11,8 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define APO_NICK_BYTES_MAX 32 /* whatever the configuration says; without terminator, as all here  \
-			       */
+#define APO_NICK_BYTES_MAX                                                                         \
+	32 /* whatever the configuration says; without terminator, as all here                     \
+	    */
 #define APO_USER_BYTES_MAX 18
 #define APO_HOST_BYTES_MAX 63
 #define APO_CHANNEL_BYTES_MAX 64

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/caps.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/out.h"
+#include "conversation/model/signup.h"
+
+static const char *const names[] = {
+#define CAP_NAME(name, text) text,
+	APO_CAPS(CAP_NAME)
+#undef CAP_NAME
+};
+
+uint32_t apo_caps_offered(const struct apo_model *model, const struct apo_client *client)
+{
+	const struct apo_model_config *config = model->config;
+	uint32_t caps = (1u << APO_CAP_COUNT) - 1;
+
+	if (!model->calls->check_account || !(client->is_secure || config->plain_passwords))
+		caps &= ~(uint32_t)APO_CAP_SASL;
+	if (!model->calls->deliver_watched)
+		caps &= ~(uint32_t)APO_CAP_RECEIPTS;
+	if (config->sts_port == 0)
+		caps &= ~(uint32_t)APO_CAP_STS;
+	return caps;
+}
+
+/* What can be switched on and off; sts is only for reading. */
+static uint32_t requestable(const struct apo_model *model, const struct apo_client *client)
+{
+	return apo_caps_offered(model, client) & ~(uint32_t)APO_CAP_STS;
+}
+
+static uint32_t cap_named(const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < APO_CAP_COUNT; i++)
+		if (strcmp(name, names[i]) == 0)
+			return 1u << i;
+	return 0;
+}
+
+/* "=value" where there is one and the client knows of values. */
+static void write_value(char *to, size_t size, const struct apo_model *model,
+			const struct apo_client *client, uint32_t cap)
+{
+	*to = '\0';
+	if (!client->has_cap_302)
+		return;
+	if (cap == APO_CAP_SASL)
+		snprintf(to, size, "=PLAIN");
+	else if (cap == APO_CAP_STS && client->is_secure)
+		snprintf(to, size, "=duration=%u", model->config->sts_duration_s);
+	else if (cap == APO_CAP_STS)
+		snprintf(to, size, "=port=%u", model->config->sts_port);
+}
+
+/* All of them fit in one line: tests/conversation says so. */
+static void tell(struct apo_model *model, struct apo_client *client, const char *what,
+		 uint32_t caps, bool with_values)
+{
+	char list[APO_BODY_BYTES_MAX] = "", value[32];
+	struct apo_line line;
+	size_t len = 0;
+	unsigned i;
+
+	for (i = 0; i < APO_CAP_COUNT; i++) {
+		if (!(caps & 1u << i))
+			continue;
+		write_value(value, sizeof value, model, client, with_values ? 1u << i : 0);
+		len += (size_t)snprintf(list + len, sizeof list - len, "%s%s%s", len ? " " : "",
+					names[i], value);
+	}
+	apo_line_begin(&line, model->config->server_name, "CAP");
+	apo_line_param(&line, apo_shown_nick(client));
+	apo_line_param(&line, what);
+	apo_line_last(&line, list);
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+void apo_caps_tell_changes(struct apo_model *model, struct apo_client *client, uint32_t before)
+{
+	uint32_t now = apo_caps_offered(model, client);
+	uint32_t gone = before & ~now & ~(uint32_t)APO_CAP_STS; /* sts never goes by DEL */
+
+	apo_client_set_caps(client, client->caps & ~gone);
+	if (!(client->caps & APO_CAP_CAP_NOTIFY))
+		return;
+	if (now & ~before)
+		tell(model, client, "NEW", now & ~before, true);
+	if (gone)
+		tell(model, client, "DEL", gone, false);
+}
+
+/* All of the list or nothing. */
+static void request(struct apo_model *model, struct apo_client *client, const char *list)
+{
+	uint32_t can = requestable(model, client), caps = client->caps, cap;
+	char copy[APO_BODY_BYTES_MAX];
+	char *rest = copy, *word;
+	bool is_right = true;
+	struct apo_line line;
+
+	snprintf(copy, sizeof copy, "%s", list);
+	while ((word = strsep(&rest, " "))) {
+		if (!*word)
+			continue;
+		cap = cap_named(word + (*word == '-'));
+		is_right &= (cap & can) != 0;
+		caps = *word == '-' ? caps & ~cap : caps | cap;
+	}
+	if (is_right)
+		apo_client_set_caps(client, caps);
+	apo_line_begin(&line, model->config->server_name, "CAP");
+	apo_line_param(&line, apo_shown_nick(client));
+	apo_line_param(&line, is_right ? "ACK" : "NAK");
+	apo_line_last(&line, list);
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+static void begin_choosing(struct apo_client *client)
+{
+	if (!client->is_registered)
+		client->signup->is_choosing_caps = true;
+}
+
+void apo_on_cap(struct apo_model *model, struct apo_client *client,
+		const struct apo_message *message)
+{
+	const char *what = message->params[0];
+	const char *list = message->param_count > 1 ? message->params[1] : "";
+
+	if (strcasecmp(what, "LS") == 0) {
+		begin_choosing(client);
+		if (strtol(list, NULL, 10) >= 302 && !client->has_cap_302) {
+			client->has_cap_302 = true;
+			apo_client_set_caps(client, client->caps | APO_CAP_CAP_NOTIFY);
+		}
+		tell(model, client, "LS", apo_caps_offered(model, client), true);
+	} else if (strcasecmp(what, "LIST") == 0) {
+		tell(model, client, "LIST", client->caps, false);
+	} else if (strcasecmp(what, "REQ") == 0) {
+		begin_choosing(client);
+		request(model, client, list);
+	} else if (strcasecmp(what, "END") == 0) {
+		if (!client->is_registered) {
+			client->signup->is_choosing_caps = false;
+			apo_signup_try(model, client);
+		}
+	} else {
+		apo_reply(model, client, ERR_INVALIDCAPCMD, apo_word(what));
+	}
+}

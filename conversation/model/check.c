@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* Every invariant of the model, by looking at all of it. For tests. */
+#include <string.h>
+
+#include "conversation/model/channels.h"
+#include "conversation/model/clients.h"
+
+struct sums {
+	uint64_t clients, unregistered, operators, invisible, seats, named, watches, invites;
+};
+
+static bool check_seats(const struct apo_model *model, const struct apo_client *client,
+			struct sums *sums)
+{
+	const struct rudp_list *link;
+	const struct apo_place *place;
+	const struct apo_seat *seat;
+	unsigned count = 0;
+
+	for (link = client->seats.next; link != &client->seats; link = link->next, count++) {
+		seat = RUDP_LIST_OWNER(link, struct apo_seat, of_client);
+		if (seat->pair.client != client || seat->place >= seat->pair.channel->count)
+			return false;
+		place = &seat->pair.channel->places[seat->place];
+		if (place->seat != seat || place->caps != client->caps ||
+		    memcmp(&place->peer, &client->peer, sizeof place->peer) != 0 ||
+		    apo_seat_find(model, client, seat->pair.channel) != seat)
+			return false;
+	}
+	sums->seats += count;
+	return count == client->channel_count && (count == 0 || client->is_registered);
+}
+
+static bool check_client(const struct apo_model *model, const struct apo_client *client,
+			 struct sums *sums)
+{
+	const struct rudp_list *link;
+	unsigned invites = 0, watches = 0;
+
+	if (apo_client_at(model, client->peer) != client || client->is_gone)
+		return false;
+	if (client->nick[0] && apo_nick_owner(model, client->nick) != client)
+		return false;
+	for (link = client->invites.next; link != &client->invites; link = link->next)
+		invites++;
+	for (link = client->watches.next; link != &client->watches; link = link->next)
+		watches++;
+	if (invites != client->invite_count || watches != client->watch_count)
+		return false;
+	if (client->ticket && client->ticket->client != client)
+		return false;
+	if (!rudp_timer_is_armed(&client->timer))
+		return false;
+	sums->clients += client->is_registered;
+	sums->unregistered += !client->is_registered;
+	sums->operators += client->is_operator;
+	sums->invisible += client->is_invisible;
+	sums->named += client->nick[0] != '\0';
+	sums->watches += watches;
+	sums->invites += invites;
+	return check_seats(model, client, sums);
+}
+
+static bool check_channels(const struct apo_model *model, const struct sums *sums)
+{
+	const struct apo_channel *channel;
+	uint64_t channels = 0, places = 0, invites = 0;
+	const struct rudp_list *link;
+	unsigned kind, entries;
+
+	for (channel = model->channels; channel; channel = channel->by_name.next) {
+		if (channel->count == 0 || channel->count > channel->capacity)
+			return false;
+		for (entries = 0, kind = 0; kind < APO_LIST_KINDS; kind++)
+			for (link = channel->lists[kind].next; link != &channel->lists[kind];
+			     link = link->next)
+				entries++;
+		for (link = channel->invites.next; link != &channel->invites; link = link->next)
+			invites++;
+		if (entries != channel->entry_count)
+			return false;
+		channels++;
+		places += channel->count;
+	}
+	return channels == model->figures.channels && places == sums->seats &&
+	       invites == sums->invites;
+}
+
+static bool check_watched(const struct apo_model *model, const struct sums *sums)
+{
+	const struct apo_watched *watched;
+	const struct rudp_list *link;
+	uint64_t watches = 0;
+
+	for (watched = model->watched; watched; watched = watched->by_name.next) {
+		if (rudp_list_is_empty(&watched->watches))
+			return false;
+		for (link = watched->watches.next; link != &watched->watches; link = link->next)
+			watches++;
+	}
+	return watches == sums->watches;
+}
+
+bool apo_model_check(const struct apo_model *model)
+{
+	const struct apo_model_figures *figures = &model->figures;
+	const struct apo_slots *slots;
+	struct sums sums = {0};
+	uint32_t i;
+
+	for (slots = model->slots; slots < model->slots + model->workers; slots++)
+		for (i = 0; i < slots->count; i++)
+			if (slots->clients[i] && !check_client(model, slots->clients[i], &sums))
+				return false;
+	for (i = 0; i < model->workers * APO_VARIANTS; i++)
+		if (model->gathers[i].count > 0)
+			return false;
+	return sums.clients == figures->clients && sums.unregistered == figures->unregistered &&
+	       sums.operators == figures->operators && sums.invisible == figures->invisible &&
+	       sums.seats == figures->memberships &&
+	       sums.named == HASH_CNT(by_nick, model->by_nick) &&
+	       model->past_count <= model->config->whowas_max + 1 &&
+	       rudp_list_is_empty(&model->ending) && check_channels(model, &sums) &&
+	       check_watched(model, &sums);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/clients.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/model/channels.h"
+#include "conversation/model/monitor.h"
+#include "conversation/model/out.h"
+#include "conversation/model/tickets.h"
+#include "conversation/model/whowas.h"
+
+#define SLOTS_FIRST 64
+
+int apo_text_set(char **to, const char *text)
+{
+	char *copy = NULL;
+
+	if (text && !(copy = strdup(text)))
+		return -ENOMEM;
+	free(*to);
+	*to = copy;
+	return 0;
+}
+
+/* ---- found ---- */
+
+struct apo_client *apo_client_at(const struct apo_model *model, struct apo_peer peer)
+{
+	const struct apo_slots *slots;
+	struct apo_client *client;
+
+	if (peer.worker >= model->workers)
+		return NULL;
+	slots = &model->slots[peer.worker];
+	client = peer.slot < slots->count ? slots->clients[peer.slot] : NULL;
+	return client && client->peer.generation == peer.generation ? client : NULL;
+}
+
+struct apo_client *apo_nick_owner(const struct apo_model *model, const char *nick)
+{
+	char folded[APO_NICK_BYTES_MAX + 2]; /* one too long is nobody's */
+	struct apo_client *client;
+	size_t len = apo_fold(folded, sizeof folded, nick);
+
+	HASH_FIND(by_nick, model->by_nick, folded, len, client);
+	return client;
+}
+
+struct apo_client *apo_client_named(const struct apo_model *model, const char *nick)
+{
+	struct apo_client *client = apo_nick_owner(model, nick);
+
+	return client && client->is_registered ? client : NULL;
+}
+
+/* ---- made ---- */
+
+static int grow_slots(struct apo_slots *slots, uint32_t slot)
+{
+	uint32_t count = slots->count ? slots->count : SLOTS_FIRST;
+	struct apo_client **clients;
+
+	while (count <= slot)
+		count *= 2;
+	if (count == slots->count)
+		return 0;
+	clients = realloc(slots->clients, count * sizeof(struct apo_client *));
+	if (!clients)
+		return -ENOMEM;
+	memset(clients + slots->count, 0, (count - slots->count) * sizeof(struct apo_client *));
+	slots->clients = clients;
+	slots->count = count;
+	return 0;
+}
+
+static void client_free(struct apo_client *client)
+{
+	if (client->signup)
+		free(client->signup->password);
+	free(client->signup);
+	free(client->address);
+	free(client->host);
+	free(client->certificate);
+	free(client->real);
+	free(client->away);
+	free(client->account);
+	free(client->end_reason);
+	free(client);
+}
+
+static struct apo_client *allocate(struct apo_peer peer, const struct apo_peer_facts *facts)
+{
+	struct apo_client *client = calloc(1, sizeof *client);
+
+	if (!client)
+		return NULL;
+	client->peer = peer;
+	client->is_secure = facts->is_secure;
+	client->signup = calloc(1, sizeof *client->signup);
+	if (!client->signup || apo_text_set(&client->address, facts->address) < 0 ||
+	    apo_text_set(&client->host, facts->host) < 0 ||
+	    apo_text_set(&client->certificate, facts->certificate) < 0) {
+		client_free(client);
+		return NULL;
+	}
+	rudp_list_init(&client->seats);
+	rudp_list_init(&client->watches);
+	rudp_list_init(&client->invites);
+	return client;
+}
+
+struct apo_client *apo_client_new(struct apo_model *model, struct apo_peer peer,
+				  const struct apo_peer_facts *facts)
+{
+	struct apo_slots *slots = &model->slots[peer.worker];
+	struct apo_client *client;
+
+	if (grow_slots(slots, peer.slot) < 0)
+		return NULL;
+	client = allocate(peer, facts);
+	if (!client)
+		return NULL;
+	slots->clients[peer.slot] = client;
+	client->connected_at_ns = client->heard_at_ns = client->spoke_at_ns = model->now_at_ns;
+	model->figures.unregistered++;
+	model->figures.connected++;
+	rudp_timer_arm(&model->wheel, &client->timer,
+		       model->now_at_ns + model->config->registration_timeout_ns);
+	return client;
+}
+
+static int put_into_table(struct apo_model *model, struct apo_client *client, const char *nick)
+{
+	bool rudp_table_add_failed = false;
+	size_t len = apo_fold(client->folded, sizeof client->folded, nick);
+
+	HASH_ADD_KEYPTR(by_nick, model->by_nick, client->folded, len, client);
+	return rudp_table_add_failed ? -ENOMEM : 0;
+}
+
+int apo_client_set_nick(struct apo_model *model, struct apo_client *client, const char *nick)
+{
+	if (client->nick[0])
+		HASH_DELETE(by_nick, model->by_nick, client);
+	if (put_into_table(model, client, nick) < 0) {
+		/* There was room for the old one, and nobody has taken it. */
+		if (client->nick[0] && put_into_table(model, client, client->nick) < 0)
+			client->nick[0] = '\0';
+		return -ENOMEM;
+	}
+	strcpy(client->nick, nick);
+	return 0;
+}
+
+void apo_client_set_caps(struct apo_client *client, uint32_t caps)
+{
+	struct rudp_list *link;
+	struct apo_seat *seat;
+
+	client->caps = caps;
+	for (link = client->seats.next; link != &client->seats; link = link->next) {
+		seat = RUDP_LIST_OWNER(link, struct apo_seat, of_client);
+		seat->pair.channel->places[seat->place].caps = caps;
+	}
+}
+
+void apo_client_registered(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_model_figures *figures = &model->figures;
+
+	free(client->signup->password);
+	free(client->signup);
+	client->signup = NULL;
+	client->is_registered = true;
+	client->signed_on_s = apo_wall_s(model);
+	client->spoke_at_ns = model->now_at_ns;
+	figures->unregistered--;
+	figures->registered++;
+	if (++figures->clients > figures->clients_peak)
+		figures->clients_peak = figures->clients;
+	rudp_timer_arm(&model->wheel, &client->timer,
+		       model->now_at_ns + model->config->ping_interval_ns);
+}
+
+/* ---- timed ---- */
+
+static void ping(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_line line;
+
+	apo_line_begin(&line, NULL, "PING");
+	apo_line_last(&line, model->config->server_name);
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+	client->is_pinged = true;
+	rudp_timer_arm(&model->wheel, &client->timer,
+		       model->now_at_ns + model->config->ping_timeout_ns);
+}
+
+static void end_silent(struct apo_model *model, struct apo_client *client)
+{
+	char reason[64];
+
+	snprintf(reason, sizeof reason, "Ping timeout: %lu seconds",
+		 (unsigned long)((model->now_at_ns - client->heard_at_ns) / RUDP_NS_PER_S));
+	model->figures.ping_timeouts++;
+	apo_client_end(model, client, reason);
+}
+
+/* What was heard since is only looked at here: a line costs no timer. */
+void apo_client_on_timer(struct apo_model *model, struct apo_client *client)
+{
+	int64_t due_at_ns = client->heard_at_ns + model->config->ping_interval_ns;
+
+	if (!client->is_registered) {
+		model->figures.registration_timeouts++;
+		apo_client_end(model, client, "Registration timed out");
+	} else if (model->now_at_ns < due_at_ns) {
+		client->is_pinged = false;
+		rudp_timer_arm(&model->wheel, &client->timer, due_at_ns);
+	} else if (client->is_pinged) {
+		end_silent(model, client);
+	} else {
+		ping(model, client);
+	}
+}
+
+/* ---- gone ---- */
+
+void apo_client_end(struct apo_model *model, struct apo_client *client, const char *reason)
+{
+	if (client->is_gone || rudp_list_is_linked(&client->ending))
+		return;
+	client->end_reason = strdup(reason);
+	rudp_list_append(&model->ending, &client->ending);
+}
+
+void apo_client_closed(struct apo_model *model, struct apo_client *client, const char *reason)
+{
+	apo_client_end(model, client, reason);
+	client->is_gone = true;
+}
+
+static void say_quit(struct apo_model *model, struct apo_client *client, const char *reason)
+{
+	struct apo_line line;
+
+	apo_line_from_last(&line, client, "QUIT", reason);
+	apo_say_common(model, client, &(struct apo_say){.line = &line, .account = client->account},
+		       &(struct apo_audience){0});
+}
+
+static void leave_registered(struct apo_model *model, struct apo_client *client, const char *reason)
+{
+	if (!model->over[0]) { /* else everybody goes, and nobody needs to be told of each */
+		say_quit(model, client, reason);
+		apo_whowas_add(model, client);
+		apo_monitor_tell(model, client, client->nick, RPL_MONOFFLINE);
+	}
+	model->figures.clients--;
+	model->figures.invisible -= client->is_invisible;
+	model->figures.operators -= client->is_operator;
+}
+
+static void unlink_client(struct apo_model *model, struct apo_client *client)
+{
+	while (!rudp_list_is_empty(&client->seats))
+		apo_seat_remove(model,
+				RUDP_LIST_OWNER(client->seats.next, struct apo_seat, of_client));
+	while (!rudp_list_is_empty(&client->invites))
+		apo_invite_remove(
+			RUDP_LIST_OWNER(client->invites.next, struct apo_invite, of_client));
+	apo_monitor_clear(model, client);
+	apo_ticket_drop(model, client);
+	rudp_timer_cancel(&model->wheel, &client->timer);
+	if (client->nick[0])
+		HASH_DELETE(by_nick, model->by_nick, client);
+	model->slots[client->peer.worker].clients[client->peer.slot] = NULL;
+}
+
+static void say_last_words(struct apo_model *model, struct apo_client *client, const char *reason)
+{
+	struct apo_text *text;
+	struct apo_line line;
+
+	apo_line_begin(&line, NULL, "ERROR");
+	apo_line_format(&line, ":Closing Link: %s (%s)", client->host, reason);
+	apo_line_end(&line);
+	text = apo_text_copy(line.bytes, line.len);
+	model->calls->close(model->of, client->peer, text);
+	apo_text_put(text);
+}
+
+static void go(struct apo_model *model, struct apo_client *client)
+{
+	const char *reason = client->end_reason ? client->end_reason : "Out of memory";
+
+	if (!client->is_gone)
+		say_last_words(model, client, reason);
+	client->is_gone = true;
+	if (client->is_registered)
+		leave_registered(model, client, reason);
+	else
+		model->figures.unregistered--;
+	unlink_client(model, client);
+	apo_client_get(client);
+	apo_client_put(client);
+}
+
+void apo_clients_go(struct apo_model *model)
+{
+	struct rudp_list *link;
+
+	while ((link = rudp_list_pop(&model->ending)))
+		go(model, RUDP_LIST_OWNER(link, struct apo_client, ending));
+}
+
+struct apo_client *apo_client_get(struct apo_client *client)
+{
+	client->references++;
+	return client;
+}
+
+void apo_client_put(struct apo_client *client)
+{
+	if (--client->references == 0 && client->is_gone)
+		client_free(client);
+}
+
+static void forget(struct apo_model *model, struct apo_client *client)
+{
+	client->is_gone = true;
+	rudp_list_remove(&client->ending);
+	unlink_client(model, client);
+	apo_client_get(client);
+	apo_client_put(client);
+}
+
+void apo_clients_forget(struct apo_model *model)
+{
+	struct apo_slots *slots;
+	uint32_t i;
+
+	for (slots = model->slots; slots < model->slots + model->workers; slots++) {
+		for (i = 0; i < slots->count; i++)
+			if (slots->clients[i])
+				forget(model, slots->clients[i]);
+		free(slots->clients);
+	}
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/commands.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "conversation/model/out.h"
+
+#define ALL APO_PARAMS_MAX
+
+const struct apo_command apo_commands[] = {
+	{"ADMIN", apo_on_admin, APO_BY_USER, 0, 1, 500, "ADMIN: who runs this server"},
+	{"AUTHENTICATE", apo_on_authenticate, APO_BY_ANY, 1, 1, 500,
+	 "AUTHENTICATE <mechanism or data>: log in (SASL)"},
+	{"AWAY", apo_on_away, APO_BY_USER, 0, 1, 1000,
+	 "AWAY [<text>]: say that you are away, or without a text that you are back"},
+	{"CAP", apo_on_cap, APO_BY_ANY, 1, 2, 250, "CAP LS|LIST|REQ|END: negotiate capabilities"},
+	{"CHGHOST", apo_on_chghost, APO_BY_OPER, 2, 2, 0,
+	 "CHGHOST <nick> <host>: give somebody another visible host (operators)"},
+	{"DIE", apo_on_die, APO_BY_OPER, 0, 0, 0, "DIE: stop the server (operators)"},
+	{"HELP", apo_on_help, APO_BY_USER, 0, 1, 500, "HELP [<command>]: this"},
+	{"INFO", apo_on_info, APO_BY_USER, 0, 1, 1000, "INFO: about the software"},
+	{"INVITE", apo_on_invite, APO_BY_USER, 0, 2, 1000,
+	 "INVITE <nick> <channel>: ask somebody into a channel; INVITE: who has asked you"},
+	{"ISON", apo_on_ison, APO_BY_USER, 1, ALL, 500, "ISON <nick> ...: which of them are here"},
+	{"JOIN", apo_on_join, APO_BY_USER, 1, 2, 1000,
+	 "JOIN <channel>{,<channel>} [<key>{,<key>}]: enter channels; JOIN 0: leave all"},
+	{"KICK", apo_on_kick, APO_BY_USER, 2, 3, 1000,
+	 "KICK <channel> <nick>{,<nick>} [<text>]: put somebody out of a channel"},
+	{"KILL", apo_on_kill, APO_BY_OPER, 2, 2, 0,
+	 "KILL <nick> <text>: end somebody's connection (operators)"},
+	{"LINKS", apo_on_links, APO_BY_USER, 0, 2, 500, "LINKS: the servers of this network"},
+	{"LIST", apo_on_list, APO_BY_USER, 0, 2, 2000,
+	 "LIST [<channel or condition>{,...}]: channels; conditions are >n <n C>n C<n T>n T<n "
+	 "and masks"},
+	{"LUSERS", apo_on_lusers, APO_BY_USER, 0, 2, 500, "LUSERS: how many are here"},
+	{"MODE", apo_on_mode, APO_BY_USER, 1, ALL, 500,
+	 "MODE <channel or nick> [<modes> [<parameter> ...]]: see or change modes"},
+	{"MONITOR", apo_on_monitor, APO_BY_USER, 1, 2, 500,
+	 "MONITOR +|- <nick>{,<nick>}, MONITOR C|L|S: be told when somebody comes and goes"},
+	{"MOTD", apo_on_motd, APO_BY_USER, 0, 1, 1000, "MOTD: the message of the day"},
+	{"NAMES", apo_on_names, APO_BY_USER, 0, 1, 1000,
+	 "NAMES <channel>{,<channel>}: who is in a channel"},
+	{"NICK", apo_on_nick, APO_BY_ANY, 0, 1, 1500, "NICK <nick>: be called otherwise"},
+	{"NOTICE", apo_on_notice, APO_BY_USER, 0, 2, 500,
+	 "NOTICE <target>{,<target>} <text>: say something that wants no answer"},
+	{"OPER", apo_on_oper, APO_BY_USER, 2, 2, 3000,
+	 "OPER <name> <password>: become an operator"},
+	{"PART", apo_on_part, APO_BY_USER, 1, 2, 500,
+	 "PART <channel>{,<channel>} [<text>]: leave channels"},
+	{"PASS", apo_on_pass, APO_BY_ANY, 1, 1, 500, "PASS <password>: of the server, at first"},
+	{"PING", apo_on_ping, APO_BY_ANY, 0, 2, 250, "PING <token>: are you there?"},
+	{"PONG", apo_on_pong, APO_BY_ANY, 0, 2, 100, "PONG <token>: yes"},
+	{"PRIVMSG", apo_on_privmsg, APO_BY_USER, 0, 2, 500,
+	 "PRIVMSG <target>{,<target>} <text>: say something to channels or people"},
+	{"QUIT", apo_on_quit, APO_BY_ANY, 0, 1, 0, "QUIT [<text>]: go"},
+	{"REHASH", apo_on_rehash, APO_BY_OPER, 0, 0, 0,
+	 "REHASH: read the configuration anew (operators)"},
+	{"SETNAME", apo_on_setname, APO_BY_USER, 1, 1, 1500, "SETNAME <text>: your real name"},
+	{"STATS", apo_on_stats, APO_BY_USER, 1, 2, 1000,
+	 "STATS m|o|u|z: commands, operators, how long, figures"},
+	{"TAGMSG", apo_on_tagmsg, APO_BY_USER, 0, 1, 500,
+	 "TAGMSG <target>{,<target>}: tags without a text"},
+	{"TIME", apo_on_time, APO_BY_USER, 0, 1, 500, "TIME: of the server"},
+	{"TOPIC", apo_on_topic, APO_BY_USER, 1, 2, 1000,
+	 "TOPIC <channel> [<text>]: see or change what a channel is about"},
+	{"USER", apo_on_user, APO_BY_ANY, 4, 4, 500, "USER <name> 0 * <real name>: at first"},
+	{"USERHOST", apo_on_userhost, APO_BY_USER, 1, 5, 500,
+	 "USERHOST <nick> ...: users and hosts of up to five"},
+	{"VERSION", apo_on_version, APO_BY_USER, 0, 1, 500, "VERSION: of the server"},
+	{"WALLOPS", apo_on_wallops, APO_BY_OPER, 1, 1, 0,
+	 "WALLOPS <text>: to everybody of mode w (operators)"},
+	{"WHO", apo_on_who, APO_BY_USER, 0, 2, 2000,
+	 "WHO [<channel, nick or mask>] [o][%fields[,token]]: who is there"},
+	{"WHOIS", apo_on_whois, APO_BY_USER, 0, 2, 1000, "WHOIS <nick>: about somebody"},
+	{"WHOWAS", apo_on_whowas, APO_BY_USER, 0, 3, 1000,
+	 "WHOWAS <nick> [<count>]: about somebody who has gone"},
+};
+
+const unsigned apo_command_count = sizeof apo_commands / sizeof *apo_commands;
+
+static int compare(const void *name, const void *row)
+{
+	return strcasecmp(name, ((const struct apo_command *)row)->name);
+}
+
+const struct apo_command *apo_command_find(const char *name)
+{
+	return bsearch(name, apo_commands, apo_command_count, sizeof *apo_commands, compare);
+}
+
+void apo_command_run(struct apo_model *model, struct apo_client *client,
+		     struct apo_message *message)
+{
+	const struct apo_command *row = apo_command_find(message->command);
+
+	if (!client->is_registered && (!row || !(row->by & APO_BY_NEW))) {
+		apo_reply(model, client, ERR_NOTREGISTERED);
+	} else if (!row) {
+		apo_reply(model, client, ERR_UNKNOWNCOMMAND, message->command);
+	} else if (row->by == APO_BY_OPER && !client->is_operator) {
+		apo_reply(model, client, ERR_NOPRIVILEGES);
+	} else if (message->param_count < row->params_min) {
+		apo_reply(model, client, ERR_NEEDMOREPARAMS, row->name);
+	} else {
+		model->command_counts[row - apo_commands]++;
+		if (message->param_count > row->params_max)
+			message->param_count = row->params_max;
+		row->handler(model, client, message);
+	}
+}

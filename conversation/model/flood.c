@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/flood.h"
+
+#include <string.h>
+
+#include "base/time.h"
+#include "conversation/model/commands.h"
+
+#define UNKNOWN_PENALTY_MS 500
+#define BYTES_PER_MS 2 /* a line of 500 bytes costs a quarter of a second more */
+#define NAME_BYTES_MAX 16
+
+/* The command's name, behind tags and source. "" where there is none so short. */
+static void find_command(const char *line, size_t len, char name[NAME_BYTES_MAX + 1])
+{
+	const char *end = line + len, *word = line;
+	size_t word_len = 0;
+
+	for (;;) {
+		while (word < end && *word == ' ')
+			word++;
+		for (word_len = 0; word + word_len < end && word[word_len] != ' '; word_len++)
+			;
+		if (word_len == 0 || (*word != '@' && *word != ':'))
+			break;
+		word += word_len;
+	}
+	if (word_len > NAME_BYTES_MAX)
+		word_len = 0;
+	memcpy(name, word, word_len);
+	name[word_len] = '\0';
+}
+
+uint32_t apo_flood_penalty_ms(const char *line, size_t len)
+{
+	char name[NAME_BYTES_MAX + 1];
+	const struct apo_command *row;
+	uint32_t penalty_ms;
+
+	find_command(line, len, name);
+	row = apo_command_find(name);
+	penalty_ms = row ? row->penalty_ms : UNKNOWN_PENALTY_MS;
+	return penalty_ms ? penalty_ms + (uint32_t)len / BYTES_PER_MS : 0;
+}
+
+int64_t apo_flood_ready_at_ns(const struct apo_flood *flood, uint32_t burst_ms)
+{
+	return flood->paid_until_at_ns - burst_ms * RUDP_NS_PER_MS;
+}
+
+void apo_flood_pay(struct apo_flood *flood, uint32_t penalty_ms, int64_t now_at_ns)
+{
+	flood->paid_until_at_ns =
+		rudp_time_max(flood->paid_until_at_ns, now_at_ns) + penalty_ms * RUDP_NS_PER_MS;
+}

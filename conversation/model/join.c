@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* JOIN, PART, KICK, INVITE: who is in a channel. */
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/irc/utf8.h"
+#include "conversation/model/channels.h"
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/out.h"
+#include "conversation/model/room.h"
+
+const char *apo_cut(char *to, const char *text, size_t max)
+{
+	size_t len = apo_utf8_cut(text, strlen(text),
+				  max < APO_BODY_BYTES_MAX - 1 ? max : APO_BODY_BYTES_MAX - 1);
+
+	memcpy(to, text, len);
+	to[len] = '\0';
+	return to;
+}
+
+struct apo_seat *apo_seat_wanted(struct apo_model *model, struct apo_client *client,
+				 const char *name)
+{
+	struct apo_channel *channel = apo_channel_find(model, name);
+	struct apo_seat *seat = channel ? apo_seat_find(model, client, channel) : NULL;
+
+	if (!channel)
+		apo_reply(model, client, ERR_NOSUCHCHANNEL, apo_word(name));
+	else if (!seat)
+		apo_reply(model, client, ERR_NOTONCHANNEL, channel->name);
+	return seat;
+}
+
+/* ---- JOIN ---- */
+
+static void say_join(struct apo_model *model, struct apo_client *client,
+		     const struct apo_channel *channel)
+{
+	struct apo_line line;
+	struct apo_say say = {.line = &line, .account = client->account};
+
+	apo_line_from(&line, client, "JOIN");
+	apo_line_param(&line, channel->name);
+	apo_line_end(&line);
+	apo_say_channel(model, channel, &say,
+			&(struct apo_audience){.without = APO_CAP_EXTENDED_JOIN});
+	apo_line_from(&line, client, "JOIN");
+	apo_line_param(&line, channel->name);
+	apo_line_param(&line, client->account ? client->account : "*");
+	apo_line_last(&line, client->real);
+	apo_line_end(&line);
+	apo_say_channel(model, channel, &say,
+			&(struct apo_audience){.with = APO_CAP_EXTENDED_JOIN});
+	if (!client->away)
+		return;
+	apo_line_from_last(&line, client, "AWAY", client->away);
+	apo_say_channel(model, channel, &say,
+			&(struct apo_audience){.with = APO_CAP_AWAY_NOTIFY, .except = client});
+}
+
+/* Why not; 0: it may. */
+static enum apo_numeric refusal(const struct apo_client *client, const struct apo_channel *channel,
+				const char *key)
+{
+	if (channel->key[0] && strcmp(channel->key, key) != 0)
+		return ERR_BADCHANNELKEY;
+	if (apo_channel_bans(channel, client))
+		return ERR_BANNEDFROMCHAN;
+	if ((channel->modes & APO_MODE_INVITE_ONLY) && !apo_invite_find(client, channel) &&
+	    !apo_channel_lists(channel, APO_LIST_INVITE, client))
+		return ERR_INVITEONLYCHAN;
+	if (channel->limit && channel->count >= channel->limit)
+		return ERR_CHANNELISFULL;
+	return 0;
+}
+
+static void refuse(struct apo_model *model, struct apo_client *client,
+		   const struct apo_channel *channel, enum apo_numeric why)
+{
+	if (why == ERR_BADCHANNELKEY)
+		apo_reply(model, client, ERR_BADCHANNELKEY, channel->name);
+	else if (why == ERR_BANNEDFROMCHAN)
+		apo_reply(model, client, ERR_BANNEDFROMCHAN, channel->name);
+	else if (why == ERR_INVITEONLYCHAN)
+		apo_reply(model, client, ERR_INVITEONLYCHAN, channel->name);
+	else
+		apo_reply(model, client, ERR_CHANNELISFULL, channel->name);
+}
+
+static void sit_down(struct apo_model *model, struct apo_client *client,
+		     struct apo_channel *channel, uint32_t modes)
+{
+	struct apo_invite *invite = apo_invite_find(client, channel);
+
+	if (invite)
+		apo_invite_remove(invite);
+	if (!apo_seat_add(model, client, channel, modes)) {
+		apo_channel_free_if_empty(model, channel);
+		apo_client_end(model, client, "Out of memory");
+		return;
+	}
+	say_join(model, client, channel);
+	apo_topic_tell(model, client, channel);
+	if (!(client->caps & APO_CAP_NO_IMPLICIT_NAMES))
+		apo_names_tell(model, client, channel, channel->name);
+}
+
+static void found_channel(struct apo_model *model, struct apo_client *client, const char *name)
+{
+	struct apo_channel *channel;
+
+	if (model->figures.channels >= model->config->channels_max) {
+		apo_reply(model, client, ERR_UNKNOWNERROR, "JOIN",
+			  "There are too many channels on this server");
+		return;
+	}
+	channel = apo_channel_new(model, name);
+	if (channel)
+		sit_down(model, client, channel, APO_SEAT_OPERATOR);
+	else
+		apo_client_end(model, client, "Out of memory");
+}
+
+static void join(struct apo_model *model, struct apo_client *client, const char *name,
+		 const char *key)
+{
+	struct apo_channel *channel;
+	enum apo_numeric why;
+
+	if (!apo_channel_is_valid(name, model->config->channel_len_max)) {
+		apo_reply(model, client, ERR_NOSUCHCHANNEL, apo_word(name));
+		return;
+	}
+	channel = apo_channel_find(model, name);
+	if (channel && apo_seat_find(model, client, channel))
+		return;
+	if (client->channel_count >= model->config->channels_per_client_max) {
+		apo_reply(model, client, ERR_TOOMANYCHANNELS, name);
+		return;
+	}
+	if (!channel) {
+		found_channel(model, client, name);
+		return;
+	}
+	why = refusal(client, channel, key);
+	if (why)
+		refuse(model, client, channel, why);
+	else
+		sit_down(model, client, channel, 0);
+}
+
+static void part(struct apo_model *model, struct apo_seat *seat, const char *text)
+{
+	struct apo_client *client = seat->pair.client;
+	char cut[APO_BODY_BYTES_MAX];
+	struct apo_line line;
+
+	apo_line_from(&line, client, "PART");
+	apo_line_param(&line, seat->pair.channel->name);
+	if (text && *text)
+		apo_line_last(&line, apo_cut(cut, text, model->config->kick_len_max));
+	apo_line_end(&line);
+	apo_say_channel(model, seat->pair.channel,
+			&(struct apo_say){.line = &line, .account = client->account},
+			&(struct apo_audience){0});
+	apo_seat_remove(model, seat);
+}
+
+static void part_all(struct apo_model *model, struct apo_client *client)
+{
+	while (!rudp_list_is_empty(&client->seats))
+		part(model, RUDP_LIST_OWNER(client->seats.next, struct apo_seat, of_client), NULL);
+}
+
+void apo_on_join(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	char copy[APO_BODY_BYTES_MAX], key_copy[APO_BODY_BYTES_MAX];
+	char *names = copy, *keys = key_copy, *name, *key;
+
+	if (strcmp(message->params[0], "0") == 0) {
+		part_all(model, client);
+		return;
+	}
+	snprintf(copy, sizeof copy, "%s", message->params[0]);
+	snprintf(key_copy, sizeof key_copy, "%s",
+		 message->param_count > 1 ? message->params[1] : "");
+	while ((name = strsep(&names, ","))) {
+		key = strsep(&keys, ",");
+		if (*name)
+			join(model, client, name, key ? key : "");
+	}
+}
+
+void apo_on_part(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	char copy[APO_BODY_BYTES_MAX];
+	char *names = copy, *name;
+	struct apo_seat *seat;
+
+	snprintf(copy, sizeof copy, "%s", message->params[0]);
+	while ((name = strsep(&names, ","))) {
+		if (!*name)
+			continue;
+		seat = apo_seat_wanted(model, client, name);
+		if (seat)
+			part(model, seat, message->param_count > 1 ? message->params[1] : NULL);
+	}
+}
+
+/* ---- KICK ---- */
+
+static void kick(struct apo_model *model, struct apo_client *client, const char *name,
+		 const char *nick, const char *text)
+{
+	struct apo_seat *seat = apo_seat_wanted(model, client, name), *victim = NULL;
+	struct apo_client *other;
+	struct apo_line line;
+
+	if (!seat)
+		return;
+	if (!(apo_seat_place(seat)->modes & APO_SEAT_OPERATOR)) {
+		apo_reply(model, client, ERR_CHANOPRIVSNEEDED, seat->pair.channel->name);
+		return;
+	}
+	other = apo_client_named(model, nick);
+	if (!other) {
+		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(nick));
+		return;
+	}
+	victim = apo_seat_find(model, other, seat->pair.channel);
+	if (!victim) {
+		apo_reply(model, client, ERR_USERNOTINCHANNEL, other->nick,
+			  seat->pair.channel->name);
+		return;
+	}
+	apo_line_from(&line, client, "KICK");
+	apo_line_param(&line, seat->pair.channel->name);
+	apo_line_param(&line, other->nick);
+	apo_line_last(&line, text);
+	apo_line_end(&line);
+	apo_say_channel(model, seat->pair.channel,
+			&(struct apo_say){.line = &line, .account = client->account},
+			&(struct apo_audience){0});
+	apo_seat_remove(model, victim);
+}
+
+/* One channel and many nicks, or as many of each. */
+void apo_on_kick(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	char copy[APO_BODY_BYTES_MAX], nick_copy[APO_BODY_BYTES_MAX], text[APO_BODY_BYTES_MAX];
+	char *names = copy, *nicks = nick_copy, *name = NULL, *next, *nick;
+	const char *said = message->param_count > 2 ? message->params[2] : "";
+	unsigned count = 0;
+
+	snprintf(copy, sizeof copy, "%s", message->params[0]);
+	snprintf(nick_copy, sizeof nick_copy, "%s", message->params[1]);
+	apo_cut(text, *said ? said : client->nick, model->config->kick_len_max);
+	while ((nick = strsep(&nicks, ","))) {
+		next = strsep(&names, ",");
+		name = next ? next : name;
+		if (!*nick)
+			continue;
+		if (++count > model->config->targets_max) {
+			apo_reply(model, client, ERR_TOOMANYTARGETS, apo_word(nick));
+			return;
+		}
+		kick(model, client, name, nick, text);
+	}
+}
+
+/* ---- INVITE ---- */
+
+static void list_invites(struct apo_model *model, struct apo_client *client)
+{
+	struct rudp_list *link;
+
+	for (link = client->invites.next; link != &client->invites; link = link->next)
+		apo_reply(model, client, RPL_INVITELIST_OWN,
+			  RUDP_LIST_OWNER(link, struct apo_invite, of_client)->channel->name);
+	apo_reply(model, client, RPL_ENDOFINVITELIST_OWN);
+}
+
+static void say_invite(struct apo_model *model, struct apo_client *client, struct apo_client *other,
+		       const struct apo_channel *channel)
+{
+	struct apo_line line;
+	struct apo_say say = {.line = &line, .account = client->account};
+
+	apo_line_from(&line, client, "INVITE");
+	apo_line_param(&line, other->nick);
+	apo_line_param(&line, channel->name);
+	apo_line_end(&line);
+	apo_say_to(model, other, &say);
+	apo_say_channel(model, channel, &say,
+			&(struct apo_audience){.with = APO_CAP_INVITE_NOTIFY, .except = client});
+	apo_reply(model, client, RPL_INVITING, other->nick, channel->name);
+	if (other->away)
+		apo_reply(model, client, RPL_AWAY, other->nick, other->away);
+}
+
+void apo_on_invite(struct apo_model *model, struct apo_client *client,
+		   const struct apo_message *message)
+{
+	struct apo_client *other;
+	struct apo_channel *channel;
+	struct apo_seat *seat;
+
+	if (message->param_count == 0) {
+		list_invites(model, client);
+		return;
+	}
+	if (message->param_count < 2) {
+		apo_reply(model, client, ERR_NEEDMOREPARAMS, "INVITE");
+		return;
+	}
+	other = apo_client_named(model, message->params[0]);
+	if (!other) {
+		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(message->params[0]));
+		return;
+	}
+	seat = apo_seat_wanted(model, client, message->params[1]);
+	if (!seat)
+		return;
+	channel = seat->pair.channel;
+	if ((channel->modes & APO_MODE_INVITE_ONLY) &&
+	    !(apo_seat_place(seat)->modes & APO_SEAT_OPERATOR))
+		apo_reply(model, client, ERR_CHANOPRIVSNEEDED, channel->name);
+	else if (apo_seat_find(model, other, channel))
+		apo_reply(model, client, ERR_USERONCHANNEL, other->nick, channel->name);
+	else if (apo_invite_add(other, channel, model->config->invites_max) < 0)
+		apo_client_end(model, client, "Out of memory");
+	else
+		say_invite(model, client, other, channel);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* The lines that are said again and again: numerics, notices, failures, those of a client. */
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/model/out.h"
+
+const char *apo_shown_nick(const struct apo_client *client)
+{
+	return client->nick[0] ? client->nick : "*";
+}
+
+const char *apo_word(const char *text)
+{
+	return apo_is_word(text) ? text : "*";
+}
+
+void apo_client_source(const struct apo_client *client, char to[APO_SOURCE_BYTES_MAX + 1])
+{
+	char *end = stpcpy(to, apo_shown_nick(client));
+
+	*end++ = '!';
+	end = stpcpy(end, client->user[0] ? client->user : "*");
+	*end++ = '@';
+	stpcpy(end, client->host);
+}
+
+void apo_line_from(struct apo_line *line, const struct apo_client *client, const char *command)
+{
+	char source[APO_SOURCE_BYTES_MAX + 1];
+
+	apo_client_source(client, source);
+	apo_line_begin(line, source, command);
+}
+
+void apo_line_from_last(struct apo_line *line, const struct apo_client *client, const char *command,
+			const char *last)
+{
+	apo_line_from(line, client, command);
+	apo_line_last(line, last);
+	apo_line_end(line);
+}
+
+void apo_numeric_begin(const struct apo_model *model, const struct apo_client *client,
+		       struct apo_line *line, enum apo_numeric numeric)
+{
+	char number[16];
+
+	snprintf(number, sizeof number, "%03u", (unsigned)numeric);
+	apo_line_begin(line, model->config->server_name, number);
+	apo_line_param(line, apo_shown_nick(client));
+}
+
+void apo_numeric(struct apo_model *model, struct apo_client *client, enum apo_numeric numeric,
+		 const char *format, ...)
+{
+	struct apo_line line;
+	va_list args;
+
+	apo_numeric_begin(model, client, &line, numeric);
+	va_start(args, format);
+	apo_line_vformat(&line, format, args);
+	va_end(args);
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+void apo_notice(struct apo_model *model, struct apo_client *client, const char *format, ...)
+{
+	char text[APO_BODY_BYTES_MAX];
+	struct apo_line line;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	apo_line_begin(&line, model->config->server_name, "NOTICE");
+	apo_line_param(&line, apo_shown_nick(client));
+	apo_line_last(&line, text);
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+void apo_fail(struct apo_model *model, struct apo_client *client, const char *command,
+	      const char *code, const char *text)
+{
+	struct apo_line line;
+
+	if (!(client->caps & APO_CAP_STANDARD_REPLIES)) {
+		apo_notice(model, client, "%s: %s", command, text);
+		return;
+	}
+	apo_line_begin(&line, model->config->server_name, "FAIL");
+	apo_line_param(&line, command);
+	apo_line_param(&line, code);
+	apo_line_last(&line, text);
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* PRIVMSG, NOTICE, TAGMSG: to channels, to some of a channel, to people; and WALLOPS. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/model/channels.h"
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/out.h"
+#include "conversation/model/receipts.h"
+
+/* One message on its way to one target. */
+struct post {
+	struct apo_model *model;
+	struct apo_client *client;
+	const char *command;
+	const char *text; /* NULL: TAGMSG */
+	const char *tags; /* the client's own; NULL: none */
+	bool is_quiet;    /* NOTICE: nothing is answered */
+	char msgid[APO_MSGID_BYTES];
+	struct apo_line line;
+};
+
+/* ---- tags ---- */
+
+static bool is_client_only(const char *key)
+{
+	return key[0] == '+' && key[1] &&
+	       key[strspn(key, "+/-.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			       "0123456789")] == '\0';
+}
+
+/* What the parser has unescaped is not longer escaped again than it was (message-tags). */
+static const char *relayed_tags(const struct apo_client *client, const struct apo_message *message,
+				char *to, size_t cap)
+{
+	size_t len = 0, value_len;
+	const struct apo_tag *tag;
+
+	if (!(client->caps & APO_CAP_MESSAGE_TAGS))
+		return NULL;
+	for (tag = message->tags; tag < message->tags + message->tag_count; tag++) {
+		if (!is_client_only(tag->key) || len + strlen(tag->key) + 3 > cap)
+			continue;
+		if (len > 0)
+			to[len++] = ';';
+		len += (size_t)snprintf(to + len, cap - len, "%s", tag->key);
+		if (!*tag->value)
+			continue;
+		to[len] = '=';
+		value_len = apo_tag_escape(to + len + 1, cap - len - 2, tag->value);
+		if (value_len != SIZE_MAX)
+			len += 1 + value_len;
+	}
+	to[len] = '\0';
+	return len > 0 ? to : NULL;
+}
+
+/* ---- what is said ---- */
+
+static struct apo_say prepare(struct post *post, const char *target)
+{
+	struct apo_model *model = post->model;
+
+	snprintf(post->msgid, sizeof post->msgid, "%" PRIx64 "-%" PRIx64, model->run,
+		 ++model->last_msgid);
+	apo_line_from(&post->line, post->client, post->command);
+	apo_line_param(&post->line, target);
+	if (post->text)
+		apo_line_last(&post->line, post->text);
+	apo_line_end(&post->line);
+	model->figures.messages++;
+	return (struct apo_say){.line = &post->line,
+				.msgid = post->msgid,
+				.account = post->client->account,
+				.tags = post->tags};
+}
+
+/* To itself, if it wishes (echo-message): that is the answer, whatever else it gets. */
+static void echo(struct post *post, struct apo_say say)
+{
+	uint32_t with = APO_CAP_ECHO_MESSAGE | (post->text ? 0 : APO_CAP_MESSAGE_TAGS);
+
+	say.watch = 0;
+	if ((post->client->caps & with) == with)
+		apo_say_to(post->model, post->client, &say);
+}
+
+static uint64_t watch(struct post *post, const char *target, uint32_t recipients)
+{
+	return post->text ? apo_receipts_open(post->model, post->client, post->msgid, target,
+					      recipients)
+			  : 0;
+}
+
+static void refuse(struct post *post, enum apo_numeric why, const char *target)
+{
+	if (post->is_quiet)
+		return;
+	if (why == ERR_CANNOTSENDTOCHAN)
+		apo_reply(post->model, post->client, ERR_CANNOTSENDTOCHAN, target);
+	else if (why == ERR_NOSUCHCHANNEL)
+		apo_reply(post->model, post->client, ERR_NOSUCHCHANNEL, apo_word(target));
+	else
+		apo_reply(post->model, post->client, ERR_NOSUCHNICK, apo_word(target));
+}
+
+static bool may_speak(const struct post *post, const struct apo_channel *channel)
+{
+	const struct apo_seat *seat = apo_seat_find(post->model, post->client, channel);
+
+	if (seat && apo_seat_place(seat)->modes)
+		return true;
+	if (!seat && (channel->modes & APO_MODE_NO_EXTERNAL))
+		return false;
+	return !(channel->modes & APO_MODE_MODERATED) && !apo_channel_bans(channel, post->client);
+}
+
+/* "@#c" reaches operators, "+#c" also the voiced. */
+static uint32_t seats_named(const char **target)
+{
+	uint32_t modes = 0;
+
+	for (; **target == '@' || **target == '+'; (*target)++)
+		modes |= **target == '@' ? APO_SEAT_OPERATOR : APO_SEAT_OPERATOR | APO_SEAT_VOICE;
+	return modes;
+}
+
+static void post_to_channel(struct post *post, const char *name, uint32_t seat_modes)
+{
+	struct apo_channel *channel = apo_channel_find(post->model, name);
+	char target[APO_CHANNEL_BYTES_MAX + 2];
+	struct apo_say say;
+
+	if (!channel) {
+		refuse(post, ERR_NOSUCHCHANNEL, name);
+		return;
+	}
+	if (!may_speak(post, channel)) {
+		refuse(post, ERR_CANNOTSENDTOCHAN, channel->name);
+		return;
+	}
+	snprintf(target, sizeof target, "%s%s",
+		 !seat_modes                   ? ""
+		 : seat_modes & APO_SEAT_VOICE ? "+"
+					       : "@",
+		 channel->name);
+	say = prepare(post, target);
+	echo(post, say);
+	say.watch = watch(post, target, channel->count);
+	apo_say_channel(post->model, channel, &say,
+			&(struct apo_audience){.with = post->text ? 0 : APO_CAP_MESSAGE_TAGS,
+					       .seat_modes = seat_modes,
+					       .except = post->client});
+	apo_receipts_close(post->model, say.watch);
+}
+
+static void post_to_client(struct post *post, const char *nick)
+{
+	struct apo_client *other = apo_client_named(post->model, nick);
+	struct apo_say say;
+
+	if (!other) {
+		refuse(post, ERR_NOSUCHNICK, nick);
+		return;
+	}
+	say = prepare(post, other->nick);
+	echo(post, say);
+	say.is_unlabeled = true; /* where it is to itself, it is the echo that answers */
+	if (other != post->client)
+		say.watch = watch(post, other->nick, 1);
+	if (post->text || (other->caps & APO_CAP_MESSAGE_TAGS))
+		apo_say_to(post->model, other, &say);
+	apo_receipts_close(post->model, say.watch);
+	if (other->away && !post->is_quiet && post->text)
+		apo_reply(post->model, post->client, RPL_AWAY, other->nick, other->away);
+}
+
+static void post_to(struct post *post, const char *target)
+{
+	const char *name = target;
+	uint32_t seat_modes = seats_named(&name);
+
+	if (apo_channel_is_meant(name))
+		post_to_channel(post, name, seat_modes);
+	else
+		post_to_client(post, target);
+}
+
+static void post_to_all(struct post *post, const struct apo_message *message)
+{
+	char copy[APO_BODY_BYTES_MAX], tags[APO_CLIENT_TAGS_BYTES_MAX];
+	char *targets = copy, *target;
+	unsigned count = 0;
+
+	post->client->spoke_at_ns = post->model->now_at_ns;
+	post->tags = relayed_tags(post->client, message, tags, sizeof tags);
+	snprintf(copy, sizeof copy, "%s", message->params[0]);
+	while ((target = strsep(&targets, ","))) {
+		if (!*target)
+			continue;
+		if (++count > post->model->config->targets_max) {
+			if (!post->is_quiet)
+				apo_reply(post->model, post->client, ERR_TOOMANYTARGETS,
+					  apo_word(target));
+			return;
+		}
+		post_to(post, target);
+	}
+}
+
+void apo_on_privmsg(struct apo_model *model, struct apo_client *client,
+		    const struct apo_message *message)
+{
+	struct post post = {.model = model, .client = client, .command = "PRIVMSG"};
+
+	if (message->param_count == 0 || !*message->params[0]) {
+		apo_reply(model, client, ERR_NORECIPIENT);
+	} else if (message->param_count == 1 || !*message->params[1]) {
+		apo_reply(model, client, ERR_NOTEXTTOSEND);
+	} else {
+		post.text = message->params[1];
+		post_to_all(&post, message);
+	}
+}
+
+void apo_on_notice(struct apo_model *model, struct apo_client *client,
+		   const struct apo_message *message)
+{
+	struct post post = {
+		.model = model, .client = client, .command = "NOTICE", .is_quiet = true};
+
+	if (message->param_count < 2 || !*message->params[1])
+		return;
+	post.text = message->params[1];
+	post_to_all(&post, message);
+}
+
+void apo_on_tagmsg(struct apo_model *model, struct apo_client *client,
+		   const struct apo_message *message)
+{
+	struct post post = {.model = model, .client = client, .command = "TAGMSG"};
+
+	if (!(client->caps & APO_CAP_MESSAGE_TAGS))
+		apo_reply(model, client, ERR_UNKNOWNCOMMAND, "TAGMSG");
+	else if (message->param_count == 0)
+		apo_reply(model, client, ERR_NEEDMOREPARAMS, "TAGMSG");
+	else
+		post_to_all(&post, message);
+}
+
+void apo_on_wallops(struct apo_model *model, struct apo_client *client,
+		    const struct apo_message *message)
+{
+	struct apo_client *other, *next;
+	struct apo_line line;
+
+	apo_line_from_last(&line, client, "WALLOPS", message->params[0]);
+	HASH_ITER(by_nick, model->by_nick, other, next)
+	if (other->is_registered && other->hears_wallops)
+		apo_tell(model, other, &line);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/model.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/irc/utf8.h"
+#include "conversation/model/caps.h"
+#include "conversation/model/channels.h"
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/operator.h"
+#include "conversation/model/out.h"
+#include "conversation/model/receipts.h"
+#include "conversation/model/server.h"
+#include "conversation/model/signup.h"
+#include "conversation/model/tickets.h"
+#include "conversation/model/whowas.h"
+
+/* ---- life ---- */
+
+static int allocate(struct apo_model *model)
+{
+	model->gathers = calloc((size_t)model->workers * APO_VARIANTS, sizeof *model->gathers);
+	model->command_counts = calloc(apo_command_count, sizeof *model->command_counts);
+	if (!model->gathers || !model->command_counts)
+		return -ENOMEM;
+	return apo_receipts_init(model);
+}
+
+struct apo_model *apo_model_new(const struct apo_model_start *start)
+{
+	struct apo_model *model = calloc(1, sizeof *model);
+
+	if (!model)
+		return NULL;
+	assert(start->workers >= 1 && start->workers <= APO_WORKERS_MAX);
+	model->config = start->config;
+	model->calls = start->calls;
+	model->of = start->of;
+	model->workers = start->workers;
+	model->run = start->run;
+	model->now_at_ns = model->started_at_ns = start->now_at_ns;
+	model->started_ms = start->wall_ms;
+	model->stamp_ms = INT64_MIN;
+	apo_model_set_wall(model, start->wall_ms, start->now_at_ns);
+	rudp_timer_wheel_init(&model->wheel, start->now_at_ns);
+	rudp_list_init(&model->ending);
+	rudp_list_init(&model->past_order);
+	if (allocate(model) < 0) {
+		apo_model_free(model);
+		return NULL;
+	}
+	return model;
+}
+
+void apo_model_free(struct apo_model *model)
+{
+	if (model->receipts)
+		apo_receipts_fini(model);
+	apo_clients_forget(model);
+	apo_whowas_clear(model);
+	free(model->gathers);
+	free(model->command_counts);
+	free(model);
+}
+
+void apo_model_set_wall(struct apo_model *model, int64_t wall_ms, int64_t now_at_ns)
+{
+	model->wall_ms = wall_ms;
+	model->wall_at_ns = now_at_ns;
+}
+
+int64_t apo_wall_ms(const struct apo_model *model)
+{
+	return model->wall_ms + (model->now_at_ns - model->wall_at_ns) / RUDP_NS_PER_MS;
+}
+
+int64_t apo_wall_s(const struct apo_model *model)
+{
+	return apo_wall_ms(model) / 1000;
+}
+
+/* ---- everybody ---- */
+
+typedef void each_client(struct apo_model *model, struct apo_client *client, const void *of);
+
+static void for_each_client(struct apo_model *model, each_client *call, const void *of)
+{
+	struct apo_slots *slots;
+	uint32_t i;
+
+	for (slots = model->slots; slots < model->slots + model->workers; slots++)
+		for (i = 0; i < slots->count; i++)
+			if (slots->clients[i])
+				call(model, slots->clients[i], of);
+}
+
+struct before {
+	uint32_t caps[2]; /* offered to who is not secure, and to who is */
+	bool is_isupport_other;
+};
+
+static void tell_changes(struct apo_model *model, struct apo_client *client, const void *of)
+{
+	const struct before *before = of;
+
+	apo_caps_tell_changes(model, client, before->caps[client->is_secure]);
+	if (before->is_isupport_other && client->is_registered)
+		apo_isupport_tell(model, client);
+}
+
+const struct apo_model_config *apo_model_configure(struct apo_model *model,
+						   const struct apo_model_config *config)
+{
+	const struct apo_model_config *old = model->config;
+	struct apo_client stranger = {.is_secure = false};
+	struct before before;
+
+	before.caps[0] = apo_caps_offered(model, &stranger);
+	stranger.is_secure = true;
+	before.caps[1] = apo_caps_offered(model, &stranger);
+	before.is_isupport_other = apo_isupport_is_other(old, config);
+	model->config = config;
+	for_each_client(model, tell_changes, &before);
+	apo_turn_end(model);
+	return old;
+}
+
+static void end_client(struct apo_model *model, struct apo_client *client, const void *of)
+{
+	(void)of;
+	apo_client_end(model, client, model->over);
+}
+
+void apo_model_end(struct apo_model *model, const char *reason, int64_t now_at_ns)
+{
+	model->now_at_ns = now_at_ns;
+	if (model->over[0])
+		return;
+	snprintf(model->over, sizeof model->over, "%s", reason);
+	for_each_client(model, end_client, NULL);
+	apo_turn_end(model);
+}
+
+/* ---- events ---- */
+
+void apo_model_on_connected(struct apo_model *model, struct apo_peer who,
+			    const struct apo_peer_facts *facts, int64_t now_at_ns)
+{
+	struct apo_client *client;
+
+	model->now_at_ns = now_at_ns;
+	client = apo_client_new(model, who, facts);
+	if (!client)
+		model->calls->close(model->of, who, NULL);
+	else if (model->over[0])
+		apo_client_end(model, client, model->over);
+	else if (model->figures.clients + model->figures.unregistered > model->config->clients_max)
+		apo_client_end(model, client, "This server is full");
+	apo_turn_end(model);
+}
+
+static const char *label_of(const struct apo_message *message)
+{
+	const char *label = apo_message_tag(message, "label");
+
+	return label && strlen(label) <= APO_LABEL_BYTES_MAX ? label : NULL;
+}
+
+static void hear(struct apo_model *model, struct apo_client *client,
+		 enum apo_message_verdict verdict, struct apo_message *message, bool is_utf8)
+{
+	switch (verdict) {
+	case APO_MESSAGE_EMPTY:
+		return;
+	case APO_MESSAGE_TAGS_TOO_LONG:
+	case APO_MESSAGE_TOO_LONG:
+		apo_reply(model, client, ERR_INPUTTOOLONG);
+		break;
+	case APO_MESSAGE_BAD:
+		apo_reply(model, client, ERR_UNKNOWNCOMMAND, "*");
+		break;
+	case APO_MESSAGE_OK:
+		if (is_utf8) {
+			apo_command_run(model, client, message);
+			return;
+		}
+		apo_fail(model, client, message->command, "INVALID_UTF8",
+			 "Only UTF-8 is spoken here; the line was dropped");
+		break;
+	}
+	model->figures.lines_refused++;
+}
+
+void apo_model_on_line(struct apo_model *model, struct apo_peer who, const char *line, size_t len,
+		       int64_t now_at_ns)
+{
+	struct apo_client *client = apo_client_at(model, who);
+	char copy[APO_LINE_BYTES_MAX + 2];
+	struct apo_message message;
+	enum apo_message_verdict verdict;
+	bool is_utf8;
+
+	model->now_at_ns = now_at_ns;
+	if (!client)
+		return;
+	client->heard_at_ns = now_at_ns;
+	model->figures.lines++;
+	len = len > APO_LINE_BYTES_MAX ? APO_LINE_BYTES_MAX + 1 : len;
+	memcpy(copy, line, len);
+	is_utf8 = apo_utf8_is_valid(copy, len);
+	verdict = apo_message_parse(copy, len, &message);
+	apo_turn_begin(model, client, verdict == APO_MESSAGE_OK ? label_of(&message) : NULL);
+	hear(model, client, verdict, &message, is_utf8);
+	apo_turn_end(model);
+}
+
+void apo_model_on_closed(struct apo_model *model, struct apo_peer who, const char *reason,
+			 int64_t now_at_ns)
+{
+	struct apo_client *client = apo_client_at(model, who);
+
+	model->now_at_ns = now_at_ns;
+	if (!client)
+		return;
+	apo_client_closed(model, client, reason);
+	apo_turn_end(model);
+}
+
+void apo_model_on_receipt(struct apo_model *model, uint64_t watch, uint32_t recipient, bool arrived,
+			  int64_t now_at_ns)
+{
+	model->now_at_ns = now_at_ns;
+	apo_receipts_on_receipt(model, watch, recipient, arrived);
+	apo_turn_end(model);
+}
+
+/* The ticket is used up, and its client's turn begins, with the label that it came with. NULL: the
+ * client has gone meanwhile. */
+static struct apo_client *redeem(struct apo_model *model, uint64_t id, enum apo_ticket_kind *kind)
+{
+	struct apo_ticket *ticket = apo_ticket_find(model, id);
+	struct apo_client *client;
+
+	if (!ticket)
+		return NULL;
+	client = ticket->client;
+	*kind = ticket->kind;
+	apo_turn_begin(model, client, ticket->label);
+	apo_ticket_drop(model, client);
+	return client;
+}
+
+void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked result,
+			  const char *account, int64_t now_at_ns)
+{
+	enum apo_ticket_kind kind;
+	struct apo_client *client;
+
+	model->now_at_ns = now_at_ns;
+	client = redeem(model, id, &kind);
+	if (!client)
+		return;
+	switch (kind) {
+	case APO_TICKET_PASS:
+		apo_signup_on_password(model, client, result);
+		break;
+	case APO_TICKET_ACCOUNT:
+		apo_sasl_on_checked(model, client, result, account);
+		break;
+	case APO_TICKET_OPERATOR:
+		apo_operator_on_checked(model, client, result);
+		break;
+	case APO_TICKET_REHASH:
+		break;
+	}
+	apo_turn_end(model);
+}
+
+void apo_model_on_rehashed(struct apo_model *model, uint64_t id, const char *error,
+			   int64_t now_at_ns)
+{
+	enum apo_ticket_kind kind;
+	struct apo_client *client;
+
+	model->now_at_ns = now_at_ns;
+	client = redeem(model, id, &kind);
+	if (!client)
+		return;
+	if (kind == APO_TICKET_REHASH)
+		apo_operator_on_rehashed(model, client, error);
+	apo_turn_end(model);
+}
+
+int64_t apo_model_next_at_ns(const struct apo_model *model)
+{
+	return rudp_time_min(rudp_timer_wheel_next_at_ns(&model->wheel),
+			     apo_receipts_next_at_ns(model));
+}
+
+void apo_model_on_time(struct apo_model *model, int64_t now_at_ns)
+{
+	struct rudp_timer *timer;
+
+	model->now_at_ns = now_at_ns;
+	while ((timer = rudp_timer_wheel_pop(&model->wheel, now_at_ns)))
+		apo_client_on_timer(model, RUDP_LIST_OWNER(timer, struct apo_client, timer));
+	apo_receipts_on_time(model);
+	apo_turn_end(model);
+}
+
+const struct apo_model_figures *apo_model_figures(const struct apo_model *model)
+{
+	return &model->figures;
+}

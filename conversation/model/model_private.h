@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model_private - what the files of the model share: clients, channels, seats, what is being said.
+ *
+ * Event     each event of model.h is a turn (out.h says how what is said in it leaves). Clients
+ * that are to go are noted (apo_client_end) and go when the turn is over: during a turn nobody
+ *           disappears under anybody's hands.
+ */
+#ifndef APO_MODEL_PRIVATE_H
+#define APO_MODEL_PRIVATE_H
+
+#include "base/list.h"
+#include "base/table.h"
+#include "base/timer_wheel.h"
+#include "conversation/irc/mask.h"
+#include "conversation/irc/message.h"
+#include "conversation/irc/names.h"
+#include "conversation/irc/stamp.h"
+#include "conversation/model/model.h"
+
+#define APO_LABEL_BYTES_MAX 64
+#define APO_KEY_BYTES_MAX 32
+#define APO_MSGID_BYTES 40
+#define APO_SASL_BYTES_MAX 1024 /* base64, of all pieces */
+
+/* The first three say which tags a client gets: they number the variants of a text. */
+#define APO_CAPS(X)                                                                                \
+	X(SERVER_TIME, "server-time")                                                              \
+	X(MESSAGE_TAGS, "message-tags")                                                            \
+	X(ACCOUNT_TAG, "account-tag")                                                              \
+	X(ACCOUNT_NOTIFY, "account-notify")                                                        \
+	X(AWAY_NOTIFY, "away-notify")                                                              \
+	X(BATCH, "batch")                                                                          \
+	X(CAP_NOTIFY, "cap-notify")                                                                \
+	X(CHGHOST, "chghost")                                                                      \
+	X(ECHO_MESSAGE, "echo-message")                                                            \
+	X(EXTENDED_JOIN, "extended-join")                                                          \
+	X(EXTENDED_MONITOR, "extended-monitor")                                                    \
+	X(INVITE_NOTIFY, "invite-notify")                                                          \
+	X(LABELED_RESPONSE, "labeled-response")                                                    \
+	X(MULTI_PREFIX, "multi-prefix")                                                            \
+	X(NO_IMPLICIT_NAMES, "no-implicit-names")                                                  \
+	X(RECEIPTS, "apollonion/receipts")                                                         \
+	X(SASL, "sasl")                                                                            \
+	X(SETNAME, "setname")                                                                      \
+	X(STANDARD_REPLIES, "standard-replies")                                                    \
+	X(STS, "sts")                                                                              \
+	X(USERHOST_IN_NAMES, "userhost-in-names")
+
+enum apo_cap_number {
+#define APO_CAP_NUMBER(name, text) APO_CAP_NUMBER_##name,
+	APO_CAPS(APO_CAP_NUMBER)
+#undef APO_CAP_NUMBER
+		APO_CAP_COUNT
+};
+
+enum apo_cap {
+#define APO_CAP_BIT(name, text) APO_CAP_##name = 1 << APO_CAP_NUMBER_##name,
+	APO_CAPS(APO_CAP_BIT)
+#undef APO_CAP_BIT
+};
+
+#define APO_VARIANTS 8
+#define APO_VARIANT_OF(caps) ((caps) & (APO_VARIANTS - 1))
+
+/* What only somebody who registers or authenticates has. */
+struct apo_signup {
+	char *password; /* of PASS */
+	bool is_password_right;
+	bool is_choosing_caps; /* between CAP LS or REQ and CAP END */
+	bool is_sasl;          /* AUTHENTICATE has begun */
+	size_t sasl_len;
+	char sasl[APO_SASL_BYTES_MAX + 1];
+};
+
+struct apo_ticket;
+
+struct apo_client {
+	UT_hash_handle by_nick;
+	struct apo_peer peer;
+	struct rudp_timer timer;
+	struct rudp_list seats;   /* apo_seat.of_client */
+	struct rudp_list watches; /* apo_watch.of_client */
+	struct rudp_list invites; /* apo_invite.of_client */
+	struct rudp_list ending;  /* linked: it goes when the turn is over */
+	char *end_reason;
+	struct apo_signup *signup;
+	struct apo_ticket *ticket; /* the password that is being looked at; NULL: none */
+	int64_t connected_at_ns, heard_at_ns, spoke_at_ns;
+	int64_t signed_on_s; /* wall clock */
+	uint32_t caps;
+	uint32_t mark;       /* of the last pass that met it */
+	uint32_t references; /* of receipts; the memory stays till they go */
+	uint16_t channel_count, watch_count, invite_count;
+	uint8_t wrong_passwords;
+	bool is_registered : 1;
+	bool has_cap_302 : 1; /* knows values of capabilities */
+	bool is_secure : 1;
+	bool is_pinged : 1;
+	bool is_operator : 1;
+	bool is_invisible : 1;
+	bool hears_wallops : 1;
+	bool is_gone : 1;
+	char *address, *host, *certificate; /* host may be another after CHGHOST */
+	char *real, *away, *account;        /* NULL: none */
+	char nick[APO_NICK_BYTES_MAX + 1];  /* "": none yet, and in no table */
+	char folded[APO_NICK_BYTES_MAX + 1];
+	char user[APO_USER_BYTES_MAX + 1]; /* "": none yet */
+};
+
+#define APO_SEAT_VOICE 1u
+#define APO_SEAT_OPERATOR 2u
+
+/* A client in a channel: found by both, O(1). */
+struct apo_seat {
+	UT_hash_handle by_pair;
+	struct apo_pair {
+		struct apo_client *client;
+		struct apo_channel *channel;
+	} pair;
+	struct rudp_list of_client;
+	uint32_t place; /* in the channel's array */
+};
+
+/* What a message to a channel must know of each member, side by side in memory. */
+struct apo_place {
+	struct apo_peer peer;
+	uint32_t caps;
+	uint32_t modes; /* APO_SEAT_ */
+	struct apo_seat *seat;
+};
+
+#define APO_MODE_INVITE_ONLY 1u
+#define APO_MODE_MODERATED 2u
+#define APO_MODE_NO_EXTERNAL 4u
+#define APO_MODE_SECRET 8u
+#define APO_MODE_TOPIC 16u
+
+enum apo_list_kind { APO_LIST_BAN, APO_LIST_EXCEPT, APO_LIST_INVITE, APO_LIST_KINDS };
+
+struct apo_entry {
+	struct rudp_list link;
+	int64_t set_at_s;
+	char *by;
+	char mask[];
+};
+
+struct apo_channel {
+	UT_hash_handle by_name;
+	struct apo_place *places;
+	uint32_t count, capacity;
+	uint32_t modes;
+	uint32_t limit; /* 0: none */
+	char key[APO_KEY_BYTES_MAX + 1];
+	int64_t created_at_s, topic_at_s;
+	char *topic, *topic_by; /* NULL: none */
+	struct rudp_list lists[APO_LIST_KINDS];
+	unsigned entry_count;
+	struct rudp_list invites; /* apo_invite.of_channel */
+	char folded[APO_CHANNEL_BYTES_MAX + 1];
+	char name[APO_CHANNEL_BYTES_MAX + 1];
+};
+
+struct apo_invite {
+	struct rudp_list of_client, of_channel;
+	struct apo_client *client;
+	struct apo_channel *channel;
+};
+
+/* MONITOR: a name that somebody watches, and who does. */
+struct apo_watched {
+	UT_hash_handle by_name;
+	struct rudp_list watches;
+	char folded[APO_NICK_BYTES_MAX + 1];
+	char name[APO_NICK_BYTES_MAX + 1];
+};
+
+struct apo_watch {
+	struct rudp_list of_client, of_name;
+	struct apo_client *client;
+	struct apo_watched *watched;
+};
+
+enum apo_ticket_kind {
+	APO_TICKET_PASS,
+	APO_TICKET_ACCOUNT,
+	APO_TICKET_OPERATOR,
+	APO_TICKET_REHASH
+};
+
+struct apo_ticket {
+	UT_hash_handle by_id;
+	uint64_t id;
+	struct apo_client *client;
+	enum apo_ticket_kind kind;
+	char label[APO_LABEL_BYTES_MAX + 1]; /* "": none */
+};
+
+/* What one line says, before tags: those that a recipient gets depend on its capabilities. */
+struct apo_say {
+	const struct apo_line *line; /* ended */
+	const char *msgid;           /* NULL: none */
+	const char *account;         /* of the source; NULL: none */
+	const char *tags;            /* a client's own, escaped, without "@"; NULL: none */
+	uint64_t watch;              /* receipts are wished for; 0: no */
+	bool is_unlabeled; /* no answer to the one whose turn it is, though it is told it */
+};
+
+/* Whom of a channel, or of all channels of a client, it is said to. */
+struct apo_audience {
+	uint32_t with, without; /* capabilities: all of the former, none of the latter */
+	uint32_t seat_modes;    /* one of them; 0: whatever */
+	const struct apo_client *except;
+};
+
+#define APO_REPLY_BYTES (32u << 10)
+#define APO_GATHER_MAX 512
+
+struct apo_turn {
+	struct apo_client *client; /* whose turn it is; NULL: nobody's (time) */
+	char label[APO_LABEL_BYTES_MAX + 1];
+	bool is_labeled, is_answered, is_batch, has_first;
+	uint64_t batch;
+	size_t first_len, len;
+	char first[APO_SERVER_TAGS_BYTES_MAX + APO_BODY_BYTES_MAX];
+	char bytes[APO_REPLY_BYTES];
+};
+
+struct apo_gather {
+	unsigned count;
+	struct apo_peer to[APO_GATHER_MAX];
+};
+
+struct apo_slots {
+	struct apo_client **clients;
+	uint32_t count;
+};
+
+struct apo_past;
+struct apo_receipts;
+
+struct apo_model {
+	const struct apo_model_config *config;
+	const struct apo_model_calls *calls;
+	void *of;
+	unsigned workers;
+	uint64_t run, last_msgid, last_ticket, last_batch;
+	int64_t now_at_ns, wall_ms, wall_at_ns;
+	int64_t started_at_ns, started_ms;
+	char stamp[APO_STAMP_BYTES]; /* of stamp_ms */
+	int64_t stamp_ms;
+	struct apo_slots slots[APO_WORKERS_MAX];
+	struct rudp_timer_wheel wheel;
+	struct apo_client *by_nick;
+	struct apo_channel *channels;
+	struct apo_seat *seats;
+	struct apo_watched *watched;
+	struct apo_ticket *tickets;
+	struct apo_past *past;
+	struct rudp_list past_order;
+	unsigned past_count;
+	struct apo_receipts *receipts;
+	struct rudp_list ending;
+	uint32_t last_mark;
+	char over[APO_MASK_BYTES_MAX]; /* the end has come: why; "": it has not */
+	struct apo_model_figures figures;
+	unsigned long *command_counts;
+	struct apo_turn turn;
+	struct apo_gather *gathers; /* of APO_VARIANTS * workers */
+};
+
+/* Wall clock of the event. */
+int64_t apo_wall_ms(const struct apo_model *model);
+int64_t apo_wall_s(const struct apo_model *model);
+
+/* Replaces *to by a copy of text (NULL: by nothing). -ENOMEM: *to is as before. */
+int apo_text_set(char **to, const char *text);
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/* MODE of channels: b e I k l i m n s t o v. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/model/channels.h"
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/out.h"
+#include "conversation/model/user.h"
+
+static const struct {
+	char letter;
+	uint32_t bit;
+} flags[] = {
+	{'i', APO_MODE_INVITE_ONLY}, {'m', APO_MODE_MODERATED}, {'n', APO_MODE_NO_EXTERNAL},
+	{'s', APO_MODE_SECRET},      {'t', APO_MODE_TOPIC},
+};
+
+static const char list_letters[] = "beI"; /* in the order of enum apo_list_kind */
+
+/* A MODE command at work: where it reads, and the line that says what has changed. */
+struct change {
+	struct apo_model *model;
+	struct apo_client *client;
+	struct apo_channel *channel;
+	const char *const *params;
+	unsigned param_count, next_param, params_used;
+	bool is_operator, has_refused;
+	bool is_adding;
+	char said_sign;
+	char letters[64];
+	size_t letters_len, args_len;
+	char args[APO_BODY_BYTES_MAX];
+};
+
+static uint32_t flag_of(char letter)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof flags / sizeof *flags; i++)
+		if (flags[i].letter == letter)
+			return flags[i].bit;
+	return 0;
+}
+
+/* ---- what is said of it ---- */
+
+static void say_changes(struct change *change)
+{
+	struct apo_line line;
+
+	if (change->letters_len == 0)
+		return;
+	change->letters[change->letters_len] = '\0';
+	change->args[change->args_len] = '\0';
+	apo_line_from(&line, change->client, "MODE");
+	apo_line_param(&line, change->channel->name);
+	apo_line_format(&line, "%s%s", change->letters, change->args);
+	apo_line_end(&line);
+	apo_say_channel(change->model, change->channel,
+			&(struct apo_say){.line = &line, .account = change->client->account},
+			&(struct apo_audience){0});
+	change->letters_len = change->args_len = 0;
+	change->said_sign = '\0';
+}
+
+/* So long that whatever source and channel stand before it, the line takes it. */
+#define ARGS_BYTES_MAX (APO_BODY_BYTES_MAX - APO_SOURCE_BYTES_MAX - APO_CHANNEL_BYTES_MAX - 64 - 16)
+
+static void note(struct change *change, char letter, const char *arg)
+{
+	char sign = change->is_adding ? '+' : '-';
+	size_t len = arg ? strlen(arg) + 1 : 0;
+
+	if (change->letters_len + 3 > sizeof change->letters ||
+	    change->args_len + len > ARGS_BYTES_MAX)
+		say_changes(change);
+	if (sign != change->said_sign)
+		change->letters[change->letters_len++] = change->said_sign = sign;
+	change->letters[change->letters_len++] = letter;
+	if (!arg)
+		return;
+	change->args[change->args_len] = ' ';
+	memcpy(change->args + change->args_len + 1, arg, len - 1);
+	change->args_len += len;
+}
+
+/* The next parameter; NULL: there is none, or there have been too many. */
+static const char *take_param(struct change *change)
+{
+	if (change->next_param >= change->param_count ||
+	    change->params_used >= change->model->config->modes_max)
+		return NULL;
+	change->params_used++;
+	return change->params[change->next_param++];
+}
+
+static bool may_change(struct change *change)
+{
+	if (!change->is_operator && !change->has_refused) {
+		apo_reply(change->model, change->client, ERR_CHANOPRIVSNEEDED,
+			  change->channel->name);
+		change->has_refused = true;
+	}
+	return change->is_operator;
+}
+
+/* ---- lists ---- */
+
+static void tell_entry(struct change *change, enum apo_list_kind kind,
+		       const struct apo_entry *entry)
+{
+	const char *name = change->channel->name;
+	long at_s = (long)entry->set_at_s;
+
+	if (kind == APO_LIST_BAN)
+		apo_reply(change->model, change->client, RPL_BANLIST, name, entry->mask, entry->by,
+			  at_s);
+	else if (kind == APO_LIST_EXCEPT)
+		apo_reply(change->model, change->client, RPL_EXCEPTLIST, name, entry->mask,
+			  entry->by, at_s);
+	else
+		apo_reply(change->model, change->client, RPL_INVITELIST, name, entry->mask,
+			  entry->by, at_s);
+}
+
+static void tell_list(struct change *change, enum apo_list_kind kind)
+{
+	const struct rudp_list *head = &change->channel->lists[kind], *link;
+	const char *name = change->channel->name;
+
+	for (link = head->next; link != head; link = link->next)
+		tell_entry(change, kind, RUDP_LIST_OWNER(link, struct apo_entry, link));
+	if (kind == APO_LIST_BAN)
+		apo_reply(change->model, change->client, RPL_ENDOFBANLIST, name);
+	else if (kind == APO_LIST_EXCEPT)
+		apo_reply(change->model, change->client, RPL_ENDOFEXCEPTLIST, name);
+	else
+		apo_reply(change->model, change->client, RPL_ENDOFINVITELIST, name);
+}
+
+static void add_entry(struct change *change, enum apo_list_kind kind, const char *mask)
+{
+	char source[APO_SOURCE_BYTES_MAX + 1];
+	char letter = list_letters[kind];
+	int rc;
+
+	if (change->channel->entry_count >= change->model->config->list_entries_max) {
+		apo_reply(change->model, change->client, ERR_BANLISTFULL, change->channel->name,
+			  letter);
+		return;
+	}
+	apo_client_source(change->client, source);
+	rc = apo_entry_add(change->channel, kind, mask, source, apo_wall_s(change->model));
+	if (rc > 0)
+		note(change, letter, mask);
+	else if (rc < 0)
+		apo_client_end(change->model, change->client, "Out of memory");
+}
+
+static void change_list(struct change *change, enum apo_list_kind kind)
+{
+	const char *param = take_param(change);
+	char mask[APO_MASK_BYTES_MAX];
+
+	if (!param) {
+		if (kind == APO_LIST_BAN || may_change(change))
+			tell_list(change, kind);
+		return;
+	}
+	if (!may_change(change))
+		return;
+	if (!apo_mask_complete(mask, sizeof mask, param))
+		apo_reply(change->model, change->client, ERR_INVALIDMODEPARAM,
+			  change->channel->name, list_letters[kind], apo_word(param),
+			  "This is no mask");
+	else if (change->is_adding)
+		add_entry(change, kind, mask);
+	else if (apo_entry_remove(change->channel, kind, mask))
+		note(change, list_letters[kind], mask);
+}
+
+/* ---- key, limit, flags, members ---- */
+
+static bool is_key(const struct change *change, const char *key)
+{
+	return apo_is_word(key) && !strchr(key, ',') &&
+	       strlen(key) <= change->model->config->key_len_max;
+}
+
+static void change_key(struct change *change)
+{
+	struct apo_channel *channel = change->channel;
+	const char *key = take_param(change);
+
+	if (!may_change(change))
+		return;
+	if (!change->is_adding) {
+		if (channel->key[0])
+			note(change, 'k', channel->key);
+		channel->key[0] = '\0';
+	} else if (!key) {
+		apo_reply(change->model, change->client, ERR_NEEDMOREPARAMS, "MODE");
+	} else if (!is_key(change, key)) {
+		apo_reply(change->model, change->client, ERR_INVALIDKEY, channel->name);
+	} else if (strcmp(channel->key, key) != 0) {
+		strcpy(channel->key, key);
+		note(change, 'k', key);
+	}
+}
+
+static void set_limit(struct change *change, const char *param)
+{
+	char text[16];
+	char *end;
+	long limit = strtol(param, &end, 10);
+
+	if (limit <= 0 || limit > INT32_MAX || *end || end == param) {
+		apo_reply(change->model, change->client, ERR_INVALIDMODEPARAM,
+			  change->channel->name, 'l', apo_word(param),
+			  "A limit is a number above 0");
+		return;
+	}
+	if (change->channel->limit == (uint32_t)limit)
+		return;
+	change->channel->limit = (uint32_t)limit;
+	snprintf(text, sizeof text, "%ld", limit);
+	note(change, 'l', text);
+}
+
+static void change_limit(struct change *change)
+{
+	const char *param = change->is_adding ? take_param(change) : NULL;
+
+	if (!may_change(change))
+		return;
+	if (change->is_adding && param) {
+		set_limit(change, param);
+	} else if (change->is_adding) {
+		apo_reply(change->model, change->client, ERR_NEEDMOREPARAMS, "MODE");
+	} else if (change->channel->limit) {
+		change->channel->limit = 0;
+		note(change, 'l', NULL);
+	}
+}
+
+static void change_flag(struct change *change, char letter)
+{
+	uint32_t bit = flag_of(letter);
+	uint32_t after =
+		change->is_adding ? change->channel->modes | bit : change->channel->modes & ~bit;
+
+	if (!may_change(change) || after == change->channel->modes)
+		return;
+	change->channel->modes = after;
+	note(change, letter, NULL);
+}
+
+static void change_member(struct change *change, char letter)
+{
+	uint32_t bit = letter == 'o' ? APO_SEAT_OPERATOR : APO_SEAT_VOICE;
+	const char *nick = take_param(change);
+	struct apo_client *other;
+	struct apo_place *place;
+	struct apo_seat *seat;
+
+	if (!may_change(change))
+		return;
+	if (!nick) {
+		apo_reply(change->model, change->client, ERR_NEEDMOREPARAMS, "MODE");
+		return;
+	}
+	other = apo_client_named(change->model, nick);
+	seat = other ? apo_seat_find(change->model, other, change->channel) : NULL;
+	if (!other) {
+		apo_reply(change->model, change->client, ERR_NOSUCHNICK, apo_word(nick));
+		return;
+	}
+	if (!seat) {
+		apo_reply(change->model, change->client, ERR_USERNOTINCHANNEL, other->nick,
+			  change->channel->name);
+		return;
+	}
+	place = apo_seat_place(seat);
+	if (!(place->modes & bit) == !change->is_adding)
+		return;
+	place->modes ^= bit;
+	note(change, letter, other->nick);
+}
+
+static void change_one(struct change *change, char letter)
+{
+	const char *list = strchr(list_letters, letter);
+
+	if (list)
+		change_list(change, (enum apo_list_kind)(list - list_letters));
+	else if (letter == 'k')
+		change_key(change);
+	else if (letter == 'l')
+		change_limit(change);
+	else if (letter == 'o' || letter == 'v')
+		change_member(change, letter);
+	else if (flag_of(letter))
+		change_flag(change, letter);
+	else
+		apo_reply(change->model, change->client, ERR_UNKNOWNMODE, letter);
+}
+
+/* The key is for those inside. */
+static void tell_modes(struct apo_model *model, struct apo_client *client,
+		       const struct apo_channel *channel)
+{
+	bool is_in = apo_seat_find(model, client, channel) || client->is_operator;
+	char modes[APO_KEY_BYTES_MAX + 64] = "+", args[APO_KEY_BYTES_MAX + 32] = "";
+	size_t len = 1, i, args_len = 0;
+
+	for (i = 0; i < sizeof flags / sizeof *flags; i++)
+		if (channel->modes & flags[i].bit)
+			modes[len++] = flags[i].letter;
+	if (channel->key[0]) {
+		modes[len++] = 'k';
+		args_len = (size_t)snprintf(args, sizeof args, " %s", is_in ? channel->key : "*");
+	}
+	if (channel->limit) {
+		modes[len++] = 'l';
+		snprintf(args + args_len, sizeof args - args_len, " %u", channel->limit);
+	}
+	modes[len] = '\0';
+	strcpy(modes + len, args);
+	apo_reply(model, client, RPL_CHANNELMODEIS, channel->name, modes);
+	apo_reply(model, client, RPL_CREATIONTIME, channel->name, (long)channel->created_at_s);
+}
+
+static void change_channel(struct apo_model *model, struct apo_client *client,
+			   struct apo_channel *channel, const struct apo_message *message)
+{
+	struct change change = {
+		.model = model,
+		.client = client,
+		.channel = channel,
+		.params = message->params,
+		.param_count = message->param_count,
+		.next_param = 2,
+		.is_operator = apo_is_operator_in(model, client, channel),
+		.is_adding = true,
+	};
+	const char *letter;
+
+	for (letter = message->params[1]; *letter; letter++) {
+		if (*letter == '+' || *letter == '-')
+			change.is_adding = *letter == '+';
+		else
+			change_one(&change, *letter);
+	}
+	say_changes(&change);
+}
+
+void apo_on_mode(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	const char *target = message->params[0];
+	struct apo_channel *channel;
+
+	if (apo_channel_is_meant(target)) {
+		channel = apo_channel_find(model, target);
+		if (!channel)
+			apo_reply(model, client, ERR_NOSUCHCHANNEL, apo_word(target));
+		else if (message->param_count < 2)
+			tell_modes(model, client, channel);
+		else
+			change_channel(model, client, channel, message);
+	} else if (!apo_client_named(model, target)) {
+		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(target));
+	} else if (apo_client_named(model, target) != client) {
+		apo_reply(model, client, ERR_USERSDONTMATCH);
+	} else {
+		apo_own_modes(model, client, message->param_count > 1 ? message->params[1] : NULL);
+	}
+}

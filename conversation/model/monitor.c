@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/monitor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/model/channels.h"
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/out.h"
+#include "conversation/model/words.h"
+
+static struct apo_watched *find(const struct apo_model *model, const char *nick)
+{
+	char folded[APO_NICK_BYTES_MAX + 2];
+	size_t len = apo_fold(folded, sizeof folded, nick);
+	struct apo_watched *watched;
+
+	HASH_FIND(by_name, model->watched, folded, len, watched);
+	return watched;
+}
+
+static struct apo_watched *find_or_make(struct apo_model *model, const char *nick)
+{
+	bool rudp_table_add_failed = false;
+	struct apo_watched *watched = find(model, nick);
+	size_t len;
+
+	if (watched || !(watched = calloc(1, sizeof *watched)))
+		return watched;
+	rudp_list_init(&watched->watches);
+	strcpy(watched->name, nick);
+	len = apo_fold(watched->folded, sizeof watched->folded, nick);
+	HASH_ADD_KEYPTR(by_name, model->watched, watched->folded, len, watched);
+	if (rudp_table_add_failed) {
+		free(watched);
+		return NULL;
+	}
+	return watched;
+}
+
+static void drop_if_unwatched(struct apo_model *model, struct apo_watched *watched)
+{
+	if (!rudp_list_is_empty(&watched->watches))
+		return;
+	HASH_DELETE(by_name, model->watched, watched);
+	free(watched);
+}
+
+static struct apo_watch *watch_of(const struct apo_client *client, const char *nick)
+{
+	const struct rudp_list *link;
+	struct apo_watch *watch;
+
+	for (link = client->watches.next; link != &client->watches; link = link->next) {
+		watch = RUDP_LIST_OWNER(link, struct apo_watch, of_client);
+		if (apo_is_same(watch->watched->name, nick))
+			return watch;
+	}
+	return NULL;
+}
+
+static void remove_watch(struct apo_model *model, struct apo_watch *watch)
+{
+	struct apo_watched *watched = watch->watched;
+
+	rudp_list_remove(&watch->of_client);
+	rudp_list_remove(&watch->of_name);
+	watch->client->watch_count--;
+	free(watch);
+	drop_if_unwatched(model, watched);
+}
+
+/* false: no memory. */
+static bool add_watch(struct apo_model *model, struct apo_client *client, const char *nick)
+{
+	struct apo_watched *watched = find_or_make(model, nick);
+	struct apo_watch *watch = watched ? calloc(1, sizeof *watch) : NULL;
+
+	if (!watch) {
+		if (watched)
+			drop_if_unwatched(model, watched);
+		return false;
+	}
+	watch->client = client;
+	watch->watched = watched;
+	rudp_list_append(&client->watches, &watch->of_client);
+	rudp_list_append(&watched->watches, &watch->of_name);
+	client->watch_count++;
+	return true;
+}
+
+void apo_monitor_clear(struct apo_model *model, struct apo_client *client)
+{
+	while (!rudp_list_is_empty(&client->watches))
+		remove_watch(model,
+			     RUDP_LIST_OWNER(client->watches.next, struct apo_watch, of_client));
+}
+
+void apo_monitor_tell(struct apo_model *model, const struct apo_client *client, const char *nick,
+		      enum apo_numeric numeric)
+{
+	struct apo_watched *watched = find(model, nick);
+	char source[APO_SOURCE_BYTES_MAX + 1];
+	struct apo_client *watcher;
+	struct rudp_list *link;
+
+	if (!watched)
+		return;
+	apo_client_source(client, source);
+	for (link = watched->watches.next; link != &watched->watches; link = link->next) {
+		watcher = RUDP_LIST_OWNER(link, struct apo_watch, of_name)->client;
+		if (numeric == RPL_MONONLINE)
+			apo_reply(model, watcher, RPL_MONONLINE, source);
+		else
+			apo_reply(model, watcher, RPL_MONOFFLINE, nick);
+	}
+}
+
+void apo_monitor_say(struct apo_model *model, struct apo_client *client, const struct apo_say *say,
+		     uint32_t with)
+{
+	struct apo_watched *watched = find(model, client->nick);
+	struct apo_client *watcher;
+	struct rudp_list *link;
+
+	if (!watched)
+		return;
+	with |= APO_CAP_EXTENDED_MONITOR;
+	for (link = watched->watches.next; link != &watched->watches; link = link->next) {
+		watcher = RUDP_LIST_OWNER(link, struct apo_watch, of_name)->client;
+		if ((watcher->caps & with) == with && !apo_share_channel(model, watcher, client))
+			apo_say_to(model, watcher, say);
+	}
+}
+
+/* ---- the command ---- */
+
+static void tell_state(struct apo_model *model, struct apo_client *client, const char *nick,
+		       struct apo_words *online, struct apo_words *offline)
+{
+	struct apo_client *other = apo_client_named(model, nick);
+	char source[APO_SOURCE_BYTES_MAX + 1];
+
+	if (other) {
+		apo_client_source(other, source);
+		apo_words_add(model, client, online, source);
+	} else {
+		apo_words_add(model, client, offline, nick);
+	}
+}
+
+static void add_all(struct apo_model *model, struct apo_client *client, char *names)
+{
+	struct apo_words online = {.numeric = RPL_MONONLINE, .separator = ','};
+	struct apo_words offline = {.numeric = RPL_MONOFFLINE, .separator = ','};
+	char *name;
+
+	while ((name = strsep(&names, ","))) {
+		if (!apo_nick_is_valid(name, model->config->nick_len_max) || watch_of(client, name))
+			continue;
+		if (client->watch_count >= model->config->monitor_max ||
+		    !add_watch(model, client, name)) {
+			apo_reply(model, client, ERR_MONLISTFULL, model->config->monitor_max, name);
+			break;
+		}
+		tell_state(model, client, name, &online, &offline);
+	}
+	apo_words_end(model, client, &online);
+	apo_words_end(model, client, &offline);
+}
+
+static void remove_all(struct apo_model *model, struct apo_client *client, char *names)
+{
+	struct apo_watch *watch;
+	char *name;
+
+	while ((name = strsep(&names, ",")))
+		if ((watch = watch_of(client, name)))
+			remove_watch(model, watch);
+}
+
+static void list(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_words words = {.numeric = RPL_MONLIST, .separator = ','};
+	struct rudp_list *link;
+
+	for (link = client->watches.next; link != &client->watches; link = link->next)
+		apo_words_add(model, client, &words,
+			      RUDP_LIST_OWNER(link, struct apo_watch, of_client)->watched->name);
+	apo_words_end(model, client, &words);
+	apo_reply(model, client, RPL_ENDOFMONLIST);
+}
+
+static void tell_all(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_words online = {.numeric = RPL_MONONLINE, .separator = ','};
+	struct apo_words offline = {.numeric = RPL_MONOFFLINE, .separator = ','};
+	struct rudp_list *link;
+
+	for (link = client->watches.next; link != &client->watches; link = link->next)
+		tell_state(model, client,
+			   RUDP_LIST_OWNER(link, struct apo_watch, of_client)->watched->name,
+			   &online, &offline);
+	apo_words_end(model, client, &online);
+	apo_words_end(model, client, &offline);
+}
+
+void apo_on_monitor(struct apo_model *model, struct apo_client *client,
+		    const struct apo_message *message)
+{
+	char names[APO_BODY_BYTES_MAX];
+	char what = message->params[0][0];
+
+	snprintf(names, sizeof names, "%s", message->param_count > 1 ? message->params[1] : "");
+	if ((what == '+' || what == '-') && message->param_count < 2)
+		apo_reply(model, client, ERR_NEEDMOREPARAMS, "MONITOR");
+	else if (what == '+')
+		add_all(model, client, names);
+	else if (what == '-')
+		remove_all(model, client, names);
+	else if (what == 'C' || what == 'c')
+		apo_monitor_clear(model, client);
+	else if (what == 'L' || what == 'l')
+		list(model, client);
+	else if (what == 'S' || what == 's')
+		tell_all(model, client);
+}

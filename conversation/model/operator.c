@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/operator.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/monitor.h"
+#include "conversation/model/out.h"
+#include "conversation/model/room.h"
+#include "conversation/model/signup.h"
+#include "conversation/model/tickets.h"
+
+static void log_line(struct apo_model *model, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void log_line(struct apo_model *model, const char *name, const char *format, ...)
+{
+	char text[APO_BODY_BYTES_MAX * 2];
+	va_list args;
+
+	if (!model->calls->log)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	model->calls->log(model->of, name, text);
+}
+
+/* The mask is of user and host as others see them, or with the address. */
+static bool may_from_here(const struct apo_operator *operator, const struct apo_client * client)
+{
+	char shown[APO_SOURCE_BYTES_MAX + 1], real[APO_SOURCE_BYTES_MAX + 1];
+
+	if (!operator->mask)
+		return true;
+	snprintf(shown, sizeof shown, "%s@%s", client->user, client->host);
+	snprintf(real, sizeof real, "%s@%s", client->user, client->address);
+	return apo_mask_is_match(operator->mask, shown) || apo_mask_is_match(operator->mask, real);
+}
+
+static const struct apo_operator *operator_named(const struct apo_model *model, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < model->config->operator_count; i++)
+		if (strcmp(model->config->operators[i].name, name) == 0)
+			return model->config->operators + i;
+	return NULL;
+}
+
+void apo_on_oper(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	const struct apo_operator *operator= operator_named(model, message->params[0]);
+	struct apo_ticket *ticket;
+
+	if (client->is_operator)
+		return;
+	if (!operator) {
+		log_line(model, "oper-unknown", "%s as %s", client->nick, message->params[0]);
+		apo_signup_count_wrong(model, client);
+		apo_reply(model, client, ERR_PASSWDMISMATCH);
+		return;
+	}
+	if (!may_from_here(operator, client)) {
+		log_line(model, "oper-host", "%s as %s", client->nick, operator->name);
+		apo_reply(model, client, ERR_NOOPERHOST);
+		return;
+	}
+	ticket = apo_ticket_open(model, client, APO_TICKET_OPERATOR);
+	if (ticket)
+		model->calls->check_password(model->of, ticket->id, operator->password_hash,
+					     message->params[1]);
+	else
+		apo_fail(model, client, "OPER", "TEMPORARILY_UNAVAILABLE",
+			 "Another password is being looked at");
+}
+
+void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
+			     enum apo_checked result)
+{
+	struct apo_line line;
+
+	if (result != APO_CHECKED_RIGHT) {
+		log_line(model, "oper-wrong", "%s", client->nick);
+		if (result == APO_CHECKED_WRONG)
+			apo_signup_count_wrong(model, client);
+		apo_reply(model, client, ERR_PASSWDMISMATCH);
+		return;
+	}
+	log_line(model, "oper", "%s", client->nick);
+	client->is_operator = true;
+	client->wrong_passwords = 0;
+	model->figures.operators++;
+	model->calls->set_operator(model->of, client->peer, true);
+	apo_reply(model, client, RPL_YOUREOPER);
+	apo_line_begin(&line, client->nick, "MODE");
+	apo_line_param(&line, client->nick);
+	apo_line_last(&line, "+o");
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+void apo_on_kill(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	struct apo_client *other = apo_client_named(model, message->params[0]);
+	char reason[APO_BODY_BYTES_MAX * 2], text[APO_BODY_BYTES_MAX];
+	struct apo_line line;
+
+	if (!other) {
+		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(message->params[0]));
+		return;
+	}
+	apo_cut(text, message->params[1], model->config->kick_len_max);
+	log_line(model, "kill", "%s by %s: %s", other->nick, client->nick, text);
+	apo_line_from(&line, client, "KILL");
+	apo_line_param(&line, other->nick);
+	apo_line_last(&line, text);
+	apo_line_end(&line);
+	apo_tell(model, other, &line);
+	snprintf(reason, sizeof reason, "Killed (%s (%s))", client->nick, text);
+	model->figures.kills++;
+	apo_client_end(model, other, reason);
+}
+
+void apo_on_rehash(struct apo_model *model, struct apo_client *client,
+		   const struct apo_message *message)
+{
+	struct apo_ticket *ticket;
+
+	(void)message;
+	log_line(model, "rehash", "by %s", client->nick);
+	apo_reply(model, client, RPL_REHASHING, "configuration");
+	ticket = apo_ticket_open(model, client, APO_TICKET_REHASH);
+	if (ticket)
+		model->calls->rehash(model->of, ticket->id);
+	else
+		apo_fail(model, client, "REHASH", "TEMPORARILY_UNAVAILABLE",
+			 "Something else is under way");
+}
+
+void apo_operator_on_rehashed(struct apo_model *model, struct apo_client *client, const char *error)
+{
+	if (error)
+		apo_notice(model, client, "The configuration stays as it was: %s", error);
+	else
+		apo_notice(model, client, "The configuration has been read anew");
+}
+
+void apo_on_die(struct apo_model *model, struct apo_client *client,
+		const struct apo_message *message)
+{
+	(void)message;
+	log_line(model, "die", "by %s", client->nick);
+	model->calls->die(model->of, client->nick);
+}
+
+/* ---- CHGHOST ---- */
+
+/* To those who do not know CHGHOST nothing is said: the next line of the client shows it. */
+static void say_host(struct apo_model *model, struct apo_client *other, const char *host)
+{
+	struct apo_line line;
+	struct apo_say say = {.line = &line, .account = other->account};
+
+	apo_line_from(&line, other, "CHGHOST");
+	apo_line_param(&line, other->user);
+	apo_line_param(&line, host);
+	apo_line_end(&line);
+	if (apo_text_set(&other->host, host) < 0)
+		return;
+	if (other->caps & APO_CAP_CHGHOST)
+		apo_say_to(model, other, &say);
+	apo_say_common(model, other, &say, &(struct apo_audience){.with = APO_CAP_CHGHOST});
+	apo_monitor_say(model, other, &say, APO_CAP_CHGHOST);
+	apo_reply(model, other, RPL_VISIBLEHOST, other->host);
+}
+
+void apo_on_chghost(struct apo_model *model, struct apo_client *client,
+		    const struct apo_message *message)
+{
+	struct apo_client *other = apo_client_named(model, message->params[0]);
+	const char *host = message->params[1];
+
+	if (!other)
+		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(message->params[0]));
+	else if (!apo_shown_host_is_valid(host))
+		apo_fail(model, client, "CHGHOST", "INVALID_HOST", "That is no host to be shown");
+	else
+		say_host(model, other, host);
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/out.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/model/clients.h"
+#include "conversation/model/receipts.h"
+
+static const char *stamp(struct apo_model *model)
+{
+	int64_t wall_ms = apo_wall_ms(model);
+
+	if (wall_ms != model->stamp_ms) {
+		apo_stamp_write(model->stamp, wall_ms);
+		model->stamp_ms = wall_ms;
+	}
+	return model->stamp;
+}
+
+/* ---- encoding ---- */
+
+static size_t add_tag(char *to, size_t len, const char *key, const char *value)
+{
+	to[len] = len == 0 ? '@' : ';';
+	len++;
+	memcpy(to + len, key, strlen(key));
+	len += strlen(key);
+	memcpy(to + len, value, strlen(value));
+	return len + strlen(value);
+}
+
+/* Our own tags are short (4094 bytes is far away), and a client's were measured by the parser. */
+static size_t write_tags(struct apo_model *model, const struct apo_say *say, uint32_t caps,
+			 char *to)
+{
+	size_t len = 0;
+
+	if (caps & APO_CAP_SERVER_TIME)
+		len = add_tag(to, len, "time=", stamp(model));
+	if ((caps & APO_CAP_ACCOUNT_TAG) && say->account)
+		len = add_tag(to, len, "account=", say->account);
+	if ((caps & APO_CAP_MESSAGE_TAGS) && say->msgid)
+		len = add_tag(to, len, "msgid=", say->msgid);
+	if ((caps & APO_CAP_MESSAGE_TAGS) && say->tags)
+		len = add_tag(to, len, "", say->tags);
+	if (len > 0)
+		to[len++] = ' ';
+	return len;
+}
+
+static struct apo_text *encode(struct apo_model *model, const struct apo_say *say, uint32_t caps)
+{
+	char tags[APO_SERVER_TAGS_BYTES_MAX];
+	size_t tags_len = write_tags(model, say, caps, tags);
+	struct apo_text *text = apo_text_new(tags_len + say->line->len);
+
+	if (!text)
+		return NULL;
+	memcpy(text->bytes, tags, tags_len);
+	memcpy(text->bytes + tags_len, say->line->bytes, say->line->len);
+	model->figures.texts++;
+	return text;
+}
+
+/* ---- the answer to whose turn it is ---- */
+
+static void flush_answer(struct apo_model *model)
+{
+	struct apo_turn *turn = &model->turn;
+	struct apo_text *text;
+
+	if (turn->len == 0)
+		return;
+	text = apo_text_copy(turn->bytes, turn->len);
+	turn->len = 0;
+	if (!text) {
+		apo_client_end(model, turn->client, "Out of memory");
+		return;
+	}
+	model->figures.texts++;
+	model->figures.deliveries++;
+	model->calls->deliver(model->of, turn->client->peer.worker, text, &turn->client->peer, 1);
+	apo_text_put(text);
+}
+
+/* Room for a whole line: a text ends with one. */
+static void reserve(struct apo_model *model, size_t len)
+{
+	if (model->turn.len + len > sizeof model->turn.bytes)
+		flush_answer(model);
+}
+
+static void put(struct apo_turn *turn, const char *bytes, size_t len)
+{
+	memcpy(turn->bytes + turn->len, bytes, len);
+	turn->len += len;
+}
+
+static void append(struct apo_model *model, const char *line, size_t len)
+{
+	reserve(model, len);
+	put(&model->turn, line, len);
+}
+
+/* The encoded line with one more tag in front of those it has. */
+static void append_tagged(struct apo_model *model, const char *key, const char *value,
+			  const char *line, size_t len)
+{
+	char tag[APO_LABEL_BYTES_MAX * 2 + 16];
+	bool has_tags = *line == '@';
+	int tag_len = snprintf(tag, sizeof tag, "@%s=%s%c", key, value, has_tags ? ';' : ' ');
+
+	reserve(model, (size_t)tag_len + len);
+	put(&model->turn, tag, (size_t)tag_len);
+	put(&model->turn, line + has_tags, len - has_tags);
+}
+
+static void append_to_batch(struct apo_model *model, const char *line, size_t len)
+{
+	char batch[24];
+
+	snprintf(batch, sizeof batch, "%" PRIu64, model->turn.batch);
+	append_tagged(model, "batch", batch, line, len);
+}
+
+static void write_batch_end(struct apo_model *model, struct apo_line *line, char sign)
+{
+	apo_line_begin(line, model->config->server_name, "BATCH");
+	apo_line_format(line, "%c%" PRIu64, sign, model->turn.batch);
+	if (sign == '+')
+		apo_line_param(line, "labeled-response");
+	apo_line_end(line);
+}
+
+static void append_escaped_label(struct apo_model *model, const char *line, size_t len)
+{
+	char label[APO_LABEL_BYTES_MAX * 2 + 1];
+	size_t label_len = apo_tag_escape(label, sizeof label - 1, model->turn.label);
+
+	label[label_len] = '\0';
+	append_tagged(model, "label", label, line, len);
+}
+
+static size_t encode_answer(struct apo_model *model, const struct apo_say *say, char *to)
+{
+	size_t len = write_tags(model, say, model->turn.client->caps, to);
+
+	memcpy(to + len, say->line->bytes, say->line->len);
+	return len + say->line->len;
+}
+
+static void open_batch(struct apo_model *model)
+{
+	struct apo_turn *turn = &model->turn;
+	struct apo_line line;
+	struct apo_say say = {.line = &line};
+	char bytes[APO_BODY_BYTES_MAX * 2];
+
+	turn->batch = ++model->last_batch;
+	write_batch_end(model, &line, '+');
+	append_escaped_label(model, bytes, encode_answer(model, &say, bytes));
+	append_to_batch(model, turn->first, turn->first_len);
+	turn->has_first = false;
+	turn->is_batch = true;
+}
+
+static void answer(struct apo_model *model, const struct apo_say *say)
+{
+	struct apo_turn *turn = &model->turn;
+	char bytes[APO_SERVER_TAGS_BYTES_MAX + APO_BODY_BYTES_MAX];
+
+	if (!turn->is_labeled || say->is_unlabeled) {
+		append(model, bytes, encode_answer(model, say, bytes));
+		return;
+	}
+	if (!turn->is_answered) {
+		turn->first_len = encode_answer(model, say, turn->first);
+		turn->is_answered = turn->has_first = true;
+		return;
+	}
+	if (!turn->is_batch)
+		open_batch(model);
+	append_to_batch(model, bytes, encode_answer(model, say, bytes));
+}
+
+static bool may_label(const struct apo_client *client)
+{
+	return (client->caps & APO_CAP_LABELED_RESPONSE) && (client->caps & APO_CAP_BATCH);
+}
+
+void apo_turn_begin(struct apo_model *model, struct apo_client *client, const char *label)
+{
+	struct apo_turn *turn = &model->turn;
+
+	turn->client = client;
+	turn->is_labeled = label && *label && client && may_label(client);
+	turn->is_answered = turn->is_batch = turn->has_first = false;
+	turn->len = 0;
+	turn->label[0] = '\0';
+	if (turn->is_labeled)
+		snprintf(turn->label, sizeof turn->label, "%s", label);
+}
+
+void apo_turn_defer(struct apo_model *model)
+{
+	model->turn.is_labeled = model->turn.is_answered;
+}
+
+static void end_label(struct apo_model *model)
+{
+	struct apo_turn *turn = &model->turn;
+	struct apo_line line;
+	struct apo_say say = {.line = &line};
+	char bytes[APO_BODY_BYTES_MAX * 2];
+
+	if (!turn->is_answered) {
+		apo_line_begin(&line, model->config->server_name, "ACK");
+		apo_line_end(&line);
+		append_escaped_label(model, bytes, encode_answer(model, &say, bytes));
+	} else if (turn->has_first) {
+		append_escaped_label(model, turn->first, turn->first_len);
+	} else {
+		write_batch_end(model, &line, '-');
+		append(model, bytes, encode_answer(model, &say, bytes));
+	}
+}
+
+void apo_turn_end(struct apo_model *model)
+{
+	if (model->turn.client) {
+		if (model->turn.is_labeled)
+			end_label(model);
+		flush_answer(model);
+		model->turn.client = NULL;
+	}
+	apo_clients_go(model);
+}
+
+/* ---- to others ---- */
+
+/* One line on its way to many: what of it is encoded, and who waits for it (model->gathers). */
+struct fan {
+	struct apo_model *model;
+	const struct apo_say *say;
+	uint64_t actor; /* the peer whose turn it is; that one is answered */
+	bool is_short;  /* there was no memory for a text: others have not got it */
+	struct apo_text *texts[APO_VARIANTS];
+};
+
+static uint64_t peer_word(const struct apo_peer *peer)
+{
+	uint64_t word;
+
+	_Static_assert(sizeof *peer == sizeof word, "a peer is one word");
+	memcpy(&word, peer, sizeof word);
+	return word;
+}
+
+static struct fan fan_begin(struct apo_model *model, const struct apo_say *say)
+{
+	struct fan fan = {.model = model, .say = say};
+
+	fan.actor = model->turn.client ? peer_word(&model->turn.client->peer) : UINT64_MAX;
+	return fan;
+}
+
+static void fan_flush(struct fan *fan, unsigned variant, unsigned worker)
+{
+	struct apo_model *model = fan->model;
+	struct apo_gather *gather = &model->gathers[worker * APO_VARIANTS + variant];
+
+	if (!fan->texts[variant])
+		fan->texts[variant] = encode(model, fan->say, variant);
+	if (fan->texts[variant]) {
+		model->figures.deliveries += gather->count;
+		if (fan->say->watch)
+			apo_receipts_deliver(model, fan->say->watch, worker, fan->texts[variant],
+					     gather->to, gather->count);
+		else
+			model->calls->deliver(model->of, worker, fan->texts[variant], gather->to,
+					      gather->count);
+	}
+	fan->is_short |= !fan->texts[variant];
+	gather->count = 0;
+}
+
+static void fan_add(struct fan *fan, const struct apo_peer *peer, uint32_t caps)
+{
+	unsigned variant = APO_VARIANT_OF(caps);
+	struct apo_gather *gather;
+
+	if (peer_word(peer) == fan->actor) {
+		answer(fan->model, fan->say);
+		return;
+	}
+	gather = &fan->model->gathers[peer->worker * APO_VARIANTS + variant];
+	gather->to[gather->count++] = *peer;
+	if (gather->count == APO_GATHER_MAX)
+		fan_flush(fan, variant, peer->worker);
+}
+
+static void fan_end(struct fan *fan)
+{
+	unsigned variant, worker;
+
+	for (worker = 0; worker < fan->model->workers; worker++)
+		for (variant = 0; variant < APO_VARIANTS; variant++)
+			if (fan->model->gathers[worker * APO_VARIANTS + variant].count > 0)
+				fan_flush(fan, variant, worker);
+	for (variant = 0; variant < APO_VARIANTS; variant++)
+		apo_text_put(fan->texts[variant]);
+	if (fan->is_short && fan->model->turn.client)
+		apo_client_end(fan->model, fan->model->turn.client, "Out of memory");
+}
+
+static bool is_meant(const struct apo_audience *audience, uint32_t caps)
+{
+	return (caps & audience->with) == audience->with && !(caps & audience->without);
+}
+
+static void fan_channel(struct fan *fan, const struct apo_channel *channel,
+			const struct apo_audience *audience)
+{
+	uint64_t except = audience->except ? peer_word(&audience->except->peer) : UINT64_MAX;
+	const struct apo_place *place;
+
+	for (place = channel->places; place < channel->places + channel->count; place++) {
+		if (!is_meant(audience, place->caps) || peer_word(&place->peer) == except)
+			continue;
+		if (audience->seat_modes && !(place->modes & audience->seat_modes))
+			continue;
+		fan_add(fan, &place->peer, place->caps);
+	}
+}
+
+void apo_say_channel(struct apo_model *model, const struct apo_channel *channel,
+		     const struct apo_say *say, const struct apo_audience *audience)
+{
+	struct fan fan = fan_begin(model, say);
+
+	fan_channel(&fan, channel, audience);
+	fan_end(&fan);
+}
+
+static void fan_marked(struct fan *fan, const struct apo_channel *channel,
+		       const struct apo_audience *audience, uint32_t mark)
+{
+	struct apo_client *other;
+	unsigned i;
+
+	for (i = 0; i < channel->count; i++) {
+		other = channel->places[i].seat->pair.client;
+		if (other->mark == mark)
+			continue;
+		other->mark = mark;
+		if (is_meant(audience, other->caps))
+			fan_add(fan, &other->peer, other->caps);
+	}
+}
+
+void apo_say_common(struct apo_model *model, struct apo_client *client, const struct apo_say *say,
+		    const struct apo_audience *audience)
+{
+	struct fan fan = fan_begin(model, say);
+	struct apo_audience others = *audience;
+	struct rudp_list *link;
+	struct apo_seat *seat;
+
+	others.except = client;
+	client->mark = ++model->last_mark;
+	for (link = client->seats.next; link != &client->seats; link = link->next) {
+		seat = RUDP_LIST_OWNER(link, struct apo_seat, of_client);
+		if (client->channel_count == 1) /* nobody can be met twice */
+			fan_channel(&fan, seat->pair.channel, &others);
+		else
+			fan_marked(&fan, seat->pair.channel, &others, client->mark);
+	}
+	fan_end(&fan);
+}
+
+void apo_say_to(struct apo_model *model, struct apo_client *client, const struct apo_say *say)
+{
+	struct apo_text *text;
+
+	if (client->is_gone)
+		return;
+	if (client == model->turn.client) {
+		answer(model, say);
+		return;
+	}
+	text = encode(model, say, client->caps);
+	if (!text) {
+		apo_client_end(model, client, "Out of memory");
+		return;
+	}
+	model->figures.deliveries++;
+	if (say->watch)
+		apo_receipts_deliver(model, say->watch, client->peer.worker, text, &client->peer,
+				     1);
+	else
+		model->calls->deliver(model->of, client->peer.worker, text, &client->peer, 1);
+	apo_text_put(text);
+}
+
+void apo_tell(struct apo_model *model, struct apo_client *client, const struct apo_line *line)
+{
+	apo_say_to(model, client, &(struct apo_say){.line = line});
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/receipts.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/model/clients.h"
+#include "conversation/model/out.h"
+
+#define FIRST_WORD_NS                                                                              \
+	RUDP_NS_PER_S /* who is missing then, is told; and again after 2, 4, 8 ... s */
+
+struct recipient {
+	struct apo_client *client; /* a reference */
+	bool is_over, has_arrived;
+};
+
+struct watch {
+	UT_hash_handle by_id;
+	struct rudp_timer timer;
+	uint64_t id;
+	struct apo_client *sender; /* a reference */
+	int64_t end_at_ns, step_ns;
+	uint32_t capacity, count, arrived, over;
+	bool is_closed;
+	char msgid[APO_MSGID_BYTES];
+	char target[APO_CHANNEL_BYTES_MAX + 3];
+	struct recipient recipients[];
+};
+
+struct apo_receipts {
+	struct rudp_timer_wheel wheel;
+	struct watch *watches;
+	uint64_t last_id;
+	unsigned count;
+};
+
+int apo_receipts_init(struct apo_model *model)
+{
+	model->receipts = calloc(1, sizeof *model->receipts);
+	if (!model->receipts)
+		return -ENOMEM;
+	rudp_timer_wheel_init(&model->receipts->wheel, model->now_at_ns);
+	return 0;
+}
+
+static void watch_free(struct apo_receipts *receipts, struct watch *watch)
+{
+	uint32_t i;
+
+	HASH_DELETE(by_id, receipts->watches, watch);
+	rudp_timer_cancel(&receipts->wheel, &watch->timer);
+	for (i = 0; i < watch->count; i++)
+		apo_client_put(watch->recipients[i].client);
+	apo_client_put(watch->sender);
+	receipts->count--;
+	free(watch);
+}
+
+void apo_receipts_fini(struct apo_model *model)
+{
+	struct watch *watch, *next;
+
+	HASH_ITER(by_id, model->receipts->watches, watch, next)
+	watch_free(model->receipts, watch);
+	free(model->receipts);
+}
+
+static struct watch *find(const struct apo_receipts *receipts, uint64_t id)
+{
+	struct watch *watch;
+
+	HASH_FIND(by_id, receipts->watches, &id, sizeof id, watch);
+	return watch;
+}
+
+static struct watch *watch_new(struct apo_receipts *receipts, uint32_t capacity)
+{
+	bool rudp_table_add_failed = false;
+	struct watch *watch = calloc(1, sizeof *watch + capacity * sizeof *watch->recipients);
+
+	if (!watch)
+		return NULL;
+	watch->id = ++receipts->last_id;
+	watch->capacity = capacity;
+	HASH_ADD(by_id, receipts->watches, id, sizeof watch->id, watch);
+	if (rudp_table_add_failed) {
+		free(watch);
+		return NULL;
+	}
+	receipts->count++;
+	return watch;
+}
+
+uint64_t apo_receipts_open(struct apo_model *model, struct apo_client *sender, const char *msgid,
+			   const char *target, uint32_t recipients)
+{
+	struct apo_receipts *receipts = model->receipts;
+	struct watch *watch = NULL;
+
+	if (!(sender->caps & APO_CAP_RECEIPTS))
+		return 0;
+	if (recipients <= model->config->receipt_recipients_max &&
+	    receipts->count < model->config->receipts_max)
+		watch = watch_new(receipts, recipients);
+	if (!watch) {
+		model->figures.receipts_refused++;
+		return 0;
+	}
+	watch->sender = apo_client_get(sender);
+	watch->end_at_ns = model->now_at_ns + model->config->receipt_timeout_ns;
+	watch->step_ns = FIRST_WORD_NS;
+	strcpy(watch->msgid, msgid);
+	snprintf(watch->target, sizeof watch->target, "%s", target);
+	model->figures.receipts_watched++;
+	return watch->id;
+}
+
+/* No more than was said at the opening comes: the seats of a channel, or one client. */
+void apo_receipts_deliver(struct apo_model *model, uint64_t id, unsigned worker,
+			  struct apo_text *text, const struct apo_peer *to, unsigned count)
+{
+	struct watch *watch = find(model->receipts, id);
+	uint32_t first = watch->count;
+	unsigned i;
+
+	assert(count <= watch->capacity - watch->count);
+	for (i = 0; i < count; i++)
+		watch->recipients[watch->count++].client =
+			apo_client_get(apo_client_at(model, to[i]));
+	model->calls->deliver_watched(model->of, worker, text, to, count, id, first);
+}
+
+/* ---- what the sender is told ---- */
+
+static const char *state_of(const struct watch *watch, int64_t now_at_ns)
+{
+	return watch->over == watch->count || now_at_ns >= watch->end_at_ns ? "final" : "partial";
+}
+
+/* Who is missing is named as far as the line goes. */
+static void add_missing(struct apo_line *line, const struct watch *watch)
+{
+	const struct recipient *r;
+	bool is_first = true;
+
+	for (r = watch->recipients; r < watch->recipients + watch->count; r++) {
+		if (r->has_arrived)
+			continue;
+		if (apo_line_room(line) < strlen(r->client->nick) + 2)
+			return;
+		if (is_first)
+			apo_line_last(line, r->client->nick);
+		else
+			apo_line_param(line, r->client->nick);
+		is_first = false;
+	}
+}
+
+static void tell(struct apo_model *model, const struct watch *watch, const char *state)
+{
+	struct apo_line line;
+
+	apo_line_begin(&line, model->config->server_name, "RECEIPT");
+	apo_line_format(&line, "%s %s %u %u %s", watch->msgid, watch->target, watch->arrived,
+			watch->count, state);
+	if (strcmp(state, "sent") != 0)
+		add_missing(&line, watch);
+	apo_line_end(&line);
+	apo_tell(model, watch->sender, &line);
+}
+
+static void tell_and_go_on(struct apo_model *model, struct watch *watch)
+{
+	const char *state = state_of(watch, model->now_at_ns);
+
+	tell(model, watch, state);
+	if (strcmp(state, "final") == 0)
+		watch_free(model->receipts, watch);
+}
+
+void apo_receipts_close(struct apo_model *model, uint64_t id)
+{
+	struct watch *watch = id ? find(model->receipts, id) : NULL;
+
+	if (!watch)
+		return;
+	watch->is_closed = true;
+	if (watch->over == watch->count) {
+		tell_and_go_on(model, watch);
+		return;
+	}
+	tell(model, watch, "sent");
+	rudp_timer_arm(&model->receipts->wheel, &watch->timer, model->now_at_ns + watch->step_ns);
+}
+
+void apo_receipts_on_receipt(struct apo_model *model, uint64_t id, uint32_t recipient, bool arrived)
+{
+	struct watch *watch = find(model->receipts, id);
+	struct recipient *r;
+
+	if (!watch || recipient >= watch->count || watch->recipients[recipient].is_over)
+		return;
+	r = &watch->recipients[recipient];
+	r->is_over = true;
+	r->has_arrived = arrived;
+	watch->arrived += arrived;
+	watch->over++;
+	if (watch->is_closed && watch->over == watch->count)
+		tell_and_go_on(model, watch);
+}
+
+int64_t apo_receipts_next_at_ns(const struct apo_model *model)
+{
+	return rudp_timer_wheel_next_at_ns(&model->receipts->wheel);
+}
+
+void apo_receipts_on_time(struct apo_model *model)
+{
+	struct rudp_timer *timer;
+	struct watch *watch;
+
+	while ((timer = rudp_timer_wheel_pop(&model->receipts->wheel, model->now_at_ns))) {
+		watch = RUDP_LIST_OWNER(timer, struct watch, timer);
+		watch->step_ns *= 2;
+		if (model->now_at_ns < watch->end_at_ns)
+			rudp_timer_arm(
+				&model->receipts->wheel, timer,
+				rudp_time_min(model->now_at_ns + watch->step_ns, watch->end_at_ns));
+		tell_and_go_on(model, watch);
+	}
+}

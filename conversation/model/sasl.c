@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* SASL PLAIN (RFC 4616) by AUTHENTICATE (IRCv3 sasl 3.2). */
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conversation/model/caps.h"
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/monitor.h"
+#include "conversation/model/out.h"
+#include "conversation/model/signup.h"
+#include "conversation/model/tickets.h"
+
+#define PIECE_BYTES 400 /* a piece of this length is not the last */
+
+/* Passwords were in it. */
+static void forget(struct apo_client *client)
+{
+	client->signup->is_sasl = false;
+	client->signup->sasl_len = 0;
+	OPENSSL_cleanse(client->signup->sasl, sizeof client->signup->sasl);
+	if (client->is_registered) {
+		free(client->signup);
+		client->signup = NULL;
+	}
+}
+
+static void begin(struct apo_model *model, struct apo_client *client, const char *mechanism)
+{
+	struct apo_line line;
+
+	if (strcasecmp(mechanism, "PLAIN") != 0) {
+		apo_reply(model, client, RPL_SASLMECHS, "PLAIN");
+		apo_reply(model, client, ERR_SASLFAIL);
+		return;
+	}
+	if (!client->signup && !(client->signup = calloc(1, sizeof *client->signup))) {
+		apo_reply(model, client, ERR_SASLFAIL);
+		return;
+	}
+	client->signup->is_sasl = true;
+	apo_line_begin(&line, NULL, "AUTHENTICATE");
+	apo_line_param(&line, "+");
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+/* Bytes decoded, terminated; -1: no base64. EVP_DecodeBlock counts the padding as bytes. */
+static int decode(const char *base64, size_t len, char *to)
+{
+	int bytes;
+
+	if (len == 0 || len % 4 != 0 ||
+	    strspn(base64, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno"
+			   "pqrstuvwxyz0123456789+/=") != len)
+		return -1;
+	bytes = EVP_DecodeBlock((unsigned char *)to, (const unsigned char *)base64, (int)len);
+	if (bytes < 0)
+		return -1;
+	bytes -= base64[len - 1] == '=';
+	bytes -= base64[len - 2] == '=';
+	to[bytes] = '\0';
+	return bytes;
+}
+
+/* "authzid NUL authcid NUL password": who logs in acts as itself. false: it is no such thing. */
+static bool check(struct apo_model *model, struct apo_client *client, const char *plain, size_t len)
+{
+	const char *as = plain, *account, *password;
+	struct apo_ticket *ticket;
+
+	account = memchr(plain, '\0', len);
+	password = account ? memchr(account + 1, '\0', len - (size_t)(account + 1 - plain)) : NULL;
+	if (!password)
+		return false;
+	account++;
+	password++;
+	if (!*account || !*password || strlen(password) != len - (size_t)(password - plain))
+		return false;
+	if (*as && !apo_is_same(as, account))
+		return false;
+	ticket = apo_ticket_open(model, client, APO_TICKET_ACCOUNT);
+	if (ticket)
+		model->calls->check_account(model->of, ticket->id, account, password);
+	return ticket != NULL;
+}
+
+static void finish(struct apo_model *model, struct apo_client *client)
+{
+	char plain[APO_SASL_BYTES_MAX + 4];
+	struct apo_signup *signup = client->signup;
+	int len;
+
+	signup->sasl[signup->sasl_len] = '\0';
+	len = decode(signup->sasl, signup->sasl_len, plain);
+	if (len < 0 || !check(model, client, plain, (size_t)len))
+		apo_reply(model, client, ERR_SASLFAIL);
+	OPENSSL_cleanse(plain, sizeof plain);
+	forget(client);
+}
+
+static void take_piece(struct apo_model *model, struct apo_client *client, const char *piece)
+{
+	struct apo_signup *signup = client->signup;
+	size_t len = strcmp(piece, "+") == 0 ? 0 : strlen(piece);
+
+	if (len > PIECE_BYTES || signup->sasl_len + len > APO_SASL_BYTES_MAX) {
+		apo_reply(model, client, ERR_SASLTOOLONG);
+		forget(client);
+		return;
+	}
+	memcpy(signup->sasl + signup->sasl_len, piece, len);
+	signup->sasl_len += len;
+	if (len < PIECE_BYTES)
+		finish(model, client);
+}
+
+void apo_on_authenticate(struct apo_model *model, struct apo_client *client,
+			 const struct apo_message *message)
+{
+	const char *what = message->params[0];
+	bool is_sasl = client->signup && client->signup->is_sasl;
+
+	if (!(client->caps & APO_CAP_SASL) || client->ticket) {
+		apo_reply(model, client, ERR_SASLFAIL);
+	} else if (strcmp(what, "*") == 0) {
+		apo_reply(model, client, ERR_SASLABORTED);
+		if (is_sasl)
+			forget(client);
+	} else if (is_sasl) {
+		take_piece(model, client, what);
+	} else if (client->account) {
+		apo_reply(model, client, ERR_SASLALREADY);
+	} else {
+		begin(model, client, what);
+	}
+}
+
+static void say_account(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_line line;
+	struct apo_say say = {.line = &line, .account = client->account};
+
+	apo_line_from(&line, client, "ACCOUNT");
+	apo_line_param(&line, client->account);
+	apo_line_end(&line);
+	if (client->caps & APO_CAP_ACCOUNT_NOTIFY)
+		apo_say_to(model, client, &say);
+	apo_say_common(model, client, &say, &(struct apo_audience){.with = APO_CAP_ACCOUNT_NOTIFY});
+	apo_monitor_say(model, client, &say, APO_CAP_ACCOUNT_NOTIFY);
+}
+
+void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
+			 enum apo_checked result, const char *account)
+{
+	char source[APO_SOURCE_BYTES_MAX + 1];
+
+	if (result == APO_CHECKED_RIGHT && account && apo_is_word(account) &&
+	    apo_text_set(&client->account, account) == 0) {
+		apo_client_source(client, source);
+		apo_reply(model, client, RPL_LOGGEDIN, source, account, account);
+		apo_reply(model, client, RPL_SASLSUCCESS);
+		if (client->is_registered)
+			say_account(model, client);
+	} else {
+		if (result == APO_CHECKED_WRONG)
+			apo_signup_count_wrong(model, client);
+		apo_reply(model, client, ERR_SASLFAIL);
+	}
+	if (!client->is_registered)
+		apo_signup_try(model, client);
+}

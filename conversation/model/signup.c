@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/signup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/monitor.h"
+#include "conversation/model/out.h"
+#include "conversation/model/server.h"
+#include "conversation/model/tickets.h"
+#include "conversation/model/whowas.h"
+#include "conversation/irc/utf8.h"
+
+static void welcome(struct apo_model *model, struct apo_client *client)
+{
+	const struct apo_model_config *config = model->config;
+	char source[APO_SOURCE_BYTES_MAX + 1], started[APO_STAMP_BYTES];
+
+	apo_client_registered(model, client);
+	apo_client_source(client, source);
+	apo_stamp_write(started, model->started_ms);
+	apo_reply(model, client, RPL_WELCOME, config->network, source);
+	apo_reply(model, client, RPL_YOURHOST, config->server_name, config->version);
+	apo_reply(model, client, RPL_CREATED, started);
+	apo_reply(model, client, RPL_MYINFO, config->server_name, config->version, "iow",
+		  "Ibeiklmnostv", "Ibeklov");
+	apo_isupport_tell(model, client);
+	apo_lusers_tell(model, client);
+	apo_motd_tell(model, client);
+	apo_monitor_tell(model, client, client->nick, RPL_MONONLINE);
+}
+
+void apo_signup_count_wrong(struct apo_model *model, struct apo_client *client)
+{
+	model->figures.passwords_wrong++;
+	if (++client->wrong_passwords >= APO_WRONG_PASSWORDS_MAX)
+		apo_client_end(model, client, "Too many wrong passwords");
+}
+
+static void check_password(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_ticket *ticket;
+
+	if (!client->signup->password) {
+		apo_reply(model, client, ERR_PASSWDMISMATCH);
+		apo_client_end(model, client, "A password is needed");
+		return;
+	}
+	ticket = apo_ticket_open(model, client, APO_TICKET_PASS);
+	if (ticket)
+		model->calls->check_password(model->of, ticket->id, model->config->password_hash,
+					     client->signup->password);
+	else
+		apo_client_end(model, client, "Out of memory");
+}
+
+void apo_signup_try(struct apo_model *model, struct apo_client *client)
+{
+	if (!client->nick[0] || !client->user[0] || client->signup->is_choosing_caps ||
+	    client->ticket)
+		return;
+	if (model->config->password_hash && !client->signup->is_password_right)
+		check_password(model, client);
+	else
+		welcome(model, client);
+}
+
+void apo_signup_on_password(struct apo_model *model, struct apo_client *client,
+			    enum apo_checked result)
+{
+	if (result == APO_CHECKED_RIGHT) {
+		client->signup->is_password_right = true;
+		apo_signup_try(model, client);
+		return;
+	}
+	apo_signup_count_wrong(model, client);
+	apo_reply(model, client, ERR_PASSWDMISMATCH);
+	apo_client_end(model, client,
+		       result == APO_CHECKED_WRONG ? "Bad password"
+						   : "The password could not be looked at");
+}
+
+void apo_on_pass(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	if (client->is_registered)
+		apo_reply(model, client, ERR_ALREADYREGISTERED);
+	else if (!*message->params[0])
+		apo_reply(model, client, ERR_NEEDMOREPARAMS, "PASS");
+	else if (apo_text_set(&client->signup->password, message->params[0]) < 0)
+		apo_client_end(model, client, "Out of memory");
+}
+
+void apo_on_user(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	char real[APO_BODY_BYTES_MAX];
+	size_t len;
+
+	if (client->is_registered || client->user[0]) {
+		apo_reply(model, client, ERR_ALREADYREGISTERED);
+		return;
+	}
+	if (!*message->params[0]) {
+		apo_reply(model, client, ERR_NEEDMOREPARAMS, "USER");
+		return;
+	}
+	len = strlen(message->params[3]);
+	len = apo_utf8_cut(message->params[3], len, model->config->real_len_max);
+	snprintf(real, sizeof real, "%.*s", (int)len, message->params[3]);
+	if (apo_text_set(&client->real, real) < 0) {
+		apo_client_end(model, client, "Out of memory");
+		return;
+	}
+	/* Nobody has checked it, says the tilde. */
+	client->user[0] = '~';
+	if (!apo_user_clean(client->user + 1, model->config->user_len_max - 1, message->params[0]))
+		strcpy(client->user + 1, "u");
+	apo_signup_try(model, client);
+}
+
+/* ---- nicks ---- */
+
+static void say_nick(struct apo_model *model, struct apo_client *client, const char *nick)
+{
+	struct apo_line line;
+	struct apo_say say = {.line = &line, .account = client->account};
+	bool is_other = !apo_is_same(client->nick, nick);
+	char before[APO_NICK_BYTES_MAX + 1];
+
+	apo_line_from_last(&line, client, "NICK", nick);
+	apo_whowas_add(model, client);
+	strcpy(before, client->nick);
+	if (apo_client_set_nick(model, client, nick) < 0) {
+		apo_client_end(model, client, "Out of memory");
+		return;
+	}
+	apo_say_to(model, client, &say);
+	apo_say_common(model, client, &say, &(struct apo_audience){0});
+	if (is_other) {
+		apo_monitor_tell(model, client, before, RPL_MONOFFLINE);
+		apo_monitor_tell(model, client, nick, RPL_MONONLINE);
+	}
+}
+
+void apo_on_nick(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	const char *nick = message->param_count > 0 ? message->params[0] : "";
+	struct apo_client *owner;
+
+	if (!*nick) {
+		apo_reply(model, client, ERR_NONICKNAMEGIVEN);
+		return;
+	}
+	if (!apo_nick_is_valid(nick, model->config->nick_len_max)) {
+		apo_reply(model, client, ERR_ERRONEUSNICKNAME, apo_word(nick));
+		return;
+	}
+	owner = apo_nick_owner(model, nick);
+	if (owner && owner != client) {
+		apo_reply(model, client, ERR_NICKNAMEINUSE, nick);
+		return;
+	}
+	if (strcmp(client->nick, nick) == 0)
+		return;
+	if (client->is_registered)
+		say_nick(model, client, nick);
+	else if (apo_client_set_nick(model, client, nick) < 0)
+		apo_client_end(model, client, "Out of memory");
+	else
+		apo_signup_try(model, client);
+}
+
+/* ---- there, and gone ---- */
+
+void apo_on_ping(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	struct apo_line line;
+
+	if (message->param_count == 0) {
+		apo_reply(model, client, ERR_NEEDMOREPARAMS, "PING");
+		return;
+	}
+	if (!*message->params[0]) {
+		apo_reply(model, client, ERR_NOORIGIN);
+		return;
+	}
+	apo_line_begin(&line, model->config->server_name, "PONG");
+	apo_line_param(&line, model->config->server_name);
+	apo_line_last(&line, message->params[0]);
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+/* That something was heard is all that it is for. */
+void apo_on_pong(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	(void)model;
+	(void)message;
+	client->is_pinged = false;
+}
+
+void apo_on_quit(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	char reason[APO_BODY_BYTES_MAX];
+	const char *text = message->param_count > 0 ? message->params[0] : "";
+	size_t len = apo_utf8_cut(text, strlen(text), model->config->kick_len_max);
+
+	snprintf(reason, sizeof reason, "Quit: %.*s", (int)len, text);
+	apo_client_end(model, client, reason);
+}

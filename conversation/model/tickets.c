@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/tickets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/model/out.h"
+
+struct apo_ticket *apo_ticket_open(struct apo_model *model, struct apo_client *client,
+				   enum apo_ticket_kind kind)
+{
+	bool rudp_table_add_failed = false;
+	struct apo_ticket *ticket;
+
+	if (client->ticket || !(ticket = calloc(1, sizeof *ticket)))
+		return NULL;
+	ticket->id = ++model->last_ticket;
+	ticket->client = client;
+	ticket->kind = kind;
+	HASH_ADD(by_id, model->tickets, id, sizeof ticket->id, ticket);
+	if (rudp_table_add_failed) {
+		free(ticket);
+		return NULL;
+	}
+	memcpy(ticket->label, model->turn.label, sizeof ticket->label);
+	apo_turn_defer(model);
+	client->ticket = ticket;
+	return ticket;
+}
+
+struct apo_ticket *apo_ticket_find(const struct apo_model *model, uint64_t id)
+{
+	struct apo_ticket *ticket;
+
+	HASH_FIND(by_id, model->tickets, &id, sizeof id, ticket);
+	return ticket;
+}
+
+void apo_ticket_drop(struct apo_model *model, struct apo_client *client)
+{
+	if (!client->ticket)
+		return;
+	HASH_DELETE(by_id, model->tickets, client->ticket);
+	free(client->ticket);
+	client->ticket = NULL;
+}

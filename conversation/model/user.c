@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* AWAY, SETNAME, and MODE of oneself. */
+#include "conversation/model/user.h"
+
+#include <string.h>
+
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/monitor.h"
+#include "conversation/model/out.h"
+#include "conversation/model/room.h"
+
+void apo_on_away(struct apo_model *model, struct apo_client *client,
+		 const struct apo_message *message)
+{
+	const char *text = message->param_count > 0 ? message->params[0] : "";
+	char cut[APO_BODY_BYTES_MAX];
+	struct apo_line line;
+	struct apo_say say = {.line = &line, .account = client->account};
+	bool is_change;
+
+	apo_cut(cut, text, model->config->away_len_max);
+	is_change = *cut ? !client->away || strcmp(client->away, cut) != 0 : client->away != NULL;
+	if (apo_text_set(&client->away, *cut ? cut : NULL) < 0) {
+		apo_client_end(model, client, "Out of memory");
+		return;
+	}
+	if (client->away)
+		apo_reply(model, client, RPL_NOWAWAY);
+	else
+		apo_reply(model, client, RPL_UNAWAY);
+	if (!is_change)
+		return;
+	apo_line_from(&line, client, "AWAY");
+	if (client->away)
+		apo_line_last(&line, client->away);
+	apo_line_end(&line);
+	apo_say_common(model, client, &say, &(struct apo_audience){.with = APO_CAP_AWAY_NOTIFY});
+	apo_monitor_say(model, client, &say, APO_CAP_AWAY_NOTIFY);
+}
+
+void apo_on_setname(struct apo_model *model, struct apo_client *client,
+		    const struct apo_message *message)
+{
+	const char *real = message->params[0];
+	struct apo_line line;
+	struct apo_say say = {.line = &line, .account = client->account};
+
+	if (!*real || strlen(real) > model->config->real_len_max) {
+		apo_fail(model, client, "SETNAME", "INVALID_REALNAME",
+			 "The name is empty or too long");
+		return;
+	}
+	if (apo_text_set(&client->real, real) < 0) {
+		apo_client_end(model, client, "Out of memory");
+		return;
+	}
+	apo_line_from_last(&line, client, "SETNAME", real);
+	if (client->caps & APO_CAP_SETNAME)
+		apo_say_to(model, client, &say);
+	apo_say_common(model, client, &say, &(struct apo_audience){.with = APO_CAP_SETNAME});
+	apo_monitor_say(model, client, &say, APO_CAP_SETNAME);
+}
+
+/* ---- MODE ---- */
+
+static void tell_own_modes(struct apo_model *model, struct apo_client *client)
+{
+	char modes[5] = "+";
+	size_t len = 1;
+
+	if (client->is_invisible)
+		modes[len++] = 'i';
+	if (client->is_operator)
+		modes[len++] = 'o';
+	if (client->hears_wallops)
+		modes[len++] = 'w';
+	modes[len] = '\0';
+	apo_reply(model, client, RPL_UMODEIS, modes);
+}
+
+/* Returns true if something is otherwise now. To become an operator takes OPER. */
+static bool change_own(struct apo_model *model, struct apo_client *client, char letter,
+		       bool is_adding)
+{
+	if (letter == 'i' && client->is_invisible != is_adding) {
+		client->is_invisible = is_adding;
+		model->figures.invisible += is_adding ? 1 : UINT64_MAX;
+		return true;
+	}
+	if (letter == 'w' && client->hears_wallops != is_adding) {
+		client->hears_wallops = is_adding;
+		return true;
+	}
+	if (letter == 'o' && !is_adding && client->is_operator) {
+		client->is_operator = false;
+		model->figures.operators--;
+		model->calls->set_operator(model->of, client->peer, false);
+		return true;
+	}
+	return false;
+}
+
+static void change_self(struct apo_model *model, struct apo_client *client, const char *modes)
+{
+	char said[2 * APO_BODY_BYTES_MAX], said_sign = '\0', sign = '+';
+	bool is_unknown = false;
+	struct apo_line line;
+	size_t len = 0;
+
+	for (; *modes; modes++) {
+		if (*modes == '+' || *modes == '-') {
+			sign = *modes;
+		} else if (!strchr("iow", *modes)) {
+			is_unknown = true;
+		} else if (change_own(model, client, *modes, sign == '+')) {
+			if (sign != said_sign)
+				said[len++] = said_sign = sign;
+			said[len++] = *modes;
+		}
+	}
+	said[len] = '\0';
+	if (len > 0) {
+		apo_line_begin(&line, client->nick, "MODE");
+		apo_line_param(&line, client->nick);
+		apo_line_last(&line, said);
+		apo_line_end(&line);
+		apo_tell(model, client, &line);
+	}
+	if (is_unknown)
+		apo_reply(model, client, ERR_UMODEUNKNOWNFLAG);
+}
+
+void apo_own_modes(struct apo_model *model, struct apo_client *client, const char *modes)
+{
+	if (modes)
+		change_self(model, client, modes);
+	else
+		tell_own_modes(model, client);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/whowas.h"
+
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "conversation/model/commands.h"
+#include "conversation/model/out.h"
+
+/* One who was; the newest of a nick is the first of its list. */
+struct was {
+	struct rudp_list of_nick, order;
+	struct apo_past *past;
+	int64_t until_s;
+	char *real;
+	char nick[APO_NICK_BYTES_MAX + 1];
+	char user[APO_USER_BYTES_MAX + 1];
+	char host[APO_HOST_BYTES_MAX + 1];
+};
+
+struct apo_past {
+	UT_hash_handle by_nick;
+	struct rudp_list list;
+	unsigned count;
+	char folded[APO_NICK_BYTES_MAX + 1];
+};
+
+static struct apo_past *find(const struct apo_model *model, const char *nick)
+{
+	char folded[APO_NICK_BYTES_MAX + 2];
+	size_t len = apo_fold(folded, sizeof folded, nick);
+	struct apo_past *past;
+
+	HASH_FIND(by_nick, model->past, folded, len, past);
+	return past;
+}
+
+static struct apo_past *find_or_make(struct apo_model *model, const char *nick)
+{
+	bool rudp_table_add_failed = false;
+	struct apo_past *past = find(model, nick);
+	size_t len;
+
+	if (past || !(past = calloc(1, sizeof *past)))
+		return past;
+	rudp_list_init(&past->list);
+	len = apo_fold(past->folded, sizeof past->folded, nick);
+	HASH_ADD_KEYPTR(by_nick, model->past, past->folded, len, past);
+	if (rudp_table_add_failed) {
+		free(past);
+		return NULL;
+	}
+	return past;
+}
+
+static void drop_past_if_empty(struct apo_model *model, struct apo_past *past)
+{
+	if (!rudp_list_is_empty(&past->list))
+		return;
+	HASH_DELETE(by_nick, model->past, past);
+	free(past);
+}
+
+static void forget_oldest(struct apo_model *model)
+{
+	struct rudp_list *link = rudp_list_pop(&model->past_order);
+	struct was *was = RUDP_LIST_OWNER(link, struct was, order);
+
+	rudp_list_remove(&was->of_nick);
+	drop_past_if_empty(model, was->past);
+	free(was->real);
+	free(was);
+	model->past_count--;
+}
+
+static struct was *make(const struct apo_model *model, const struct apo_client *client)
+{
+	struct was *was = calloc(1, sizeof *was);
+
+	if (!was || apo_text_set(&was->real, client->real) < 0) {
+		free(was);
+		return NULL;
+	}
+	was->until_s = apo_wall_s(model);
+	strcpy(was->nick, client->nick);
+	strcpy(was->user, client->user);
+	snprintf(was->host, sizeof was->host, "%s", client->host);
+	return was;
+}
+
+void apo_whowas_add(struct apo_model *model, const struct apo_client *client)
+{
+	struct was *was;
+
+	while (model->past_count > 0 && model->past_count >= model->config->whowas_max)
+		forget_oldest(model);
+	if (model->config->whowas_max == 0 || !(was = make(model, client)))
+		return;
+	was->past = find_or_make(model, client->nick);
+	if (!was->past) {
+		free(was->real);
+		free(was);
+		return;
+	}
+	/* In front: the newest is told first. */
+	rudp_list_append(was->past->list.next, &was->of_nick);
+	rudp_list_append(&model->past_order, &was->order);
+	model->past_count++;
+}
+
+void apo_whowas_clear(struct apo_model *model)
+{
+	while (model->past_count > 0)
+		forget_oldest(model);
+}
+
+static void tell(struct apo_model *model, struct apo_client *client, const struct was *was)
+{
+	char when[32];
+	time_t until = (time_t)was->until_s;
+	struct tm tm;
+
+	gmtime_r(&until, &tm);
+	strftime(when, sizeof when, "%a %b %d %H:%M:%S %Y", &tm);
+	apo_reply(model, client, RPL_WHOWASUSER, was->nick, was->user, was->host, was->real);
+	apo_reply(model, client, RPL_WHOISSERVER, was->nick, model->config->server_name, when);
+}
+
+void apo_on_whowas(struct apo_model *model, struct apo_client *client,
+		   const struct apo_message *message)
+{
+	const char *nick = message->params[0];
+	long max = message->param_count > 1 ? strtol(message->params[1], NULL, 10) : 0;
+	struct apo_past *past = find(model, nick);
+	struct rudp_list *link;
+	long told = 0;
+
+	if (!*nick) {
+		apo_reply(model, client, ERR_NONICKNAMEGIVEN);
+		return;
+	}
+	if (!past)
+		apo_reply(model, client, ERR_WASNOSUCHNICK, apo_word(nick));
+	for (link = past ? past->list.next : NULL; past && link != &past->list; link = link->next) {
+		if (max > 0 && told++ == max)
+			break;
+		tell(model, client, RUDP_LIST_OWNER(link, struct was, of_nick));
+	}
+	apo_reply(model, client, RPL_ENDOFWHOWAS, apo_word(nick));
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/words.h"
+
+#include <string.h>
+
+#include "conversation/model/out.h"
+
+static void put(struct apo_line *line, char before, const char *word, size_t len)
+{
+	line->bytes[line->len++] = before;
+	memcpy(line->bytes + line->len, word, len);
+	line->len += len;
+}
+
+void apo_words_end(struct apo_model *model, struct apo_client *client, struct apo_words *words)
+{
+	if (!words->is_open)
+		return;
+	apo_line_end(&words->line);
+	apo_tell(model, client, &words->line);
+	words->is_open = false;
+}
+
+void apo_words_add(struct apo_model *model, struct apo_client *client, struct apo_words *words,
+		   const char *word)
+{
+	size_t len = strlen(word);
+
+	if (words->is_open && apo_line_room(&words->line) < len + 1)
+		apo_words_end(model, client, words);
+	if (words->is_open) {
+		put(&words->line, words->separator, word, len);
+		return;
+	}
+	apo_numeric_begin(model, client, &words->line, words->numeric);
+	if (words->before)
+		apo_line_param(&words->line, words->before);
+	apo_line_last(&words->line, word);
+	words->is_open = true;
+}

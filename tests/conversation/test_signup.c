@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/world.h"
+
+static struct world w;
+
+static void begin(void)
+{
+	world_init(&w);
+	world_start(&w);
+}
+
+static void end(void)
+{
+	world_fini(&w);
+}
+
+TestSuite(signup, .init = begin, .fini = end);
+
+Test(signup, nick_and_user_bring_the_welcome_in_its_order)
+{
+	static const char *const numerics[] = {"001", "002", "003", "004", "005",
+					       "005", "005", "251", "252", "253",
+					       "254", "255", "265", "266", "422"};
+	char mask[64];
+	size_t i;
+
+	world_connect(&w, 0);
+	world_say(&w, 0, "NICK dan");
+	QUIET(&w, 0);
+	world_say(&w, 0, "USER dan 0 * :Dan");
+	for (i = 0; i < sizeof numerics / sizeof *numerics; i++) {
+		snprintf(mask, sizeof mask, ":irc.example %s dan *", numerics[i]);
+		HEARS_LIKE(&w, 0, mask);
+	}
+	QUIET(&w, 0);
+}
+
+Test(signup, welcome_says_who_one_is)
+{
+	world_connect(&w, 0);
+	world_say(&w, 0, "USER da!n 0 * :Dan");
+	world_say(&w, 0, "NICK dan");
+	HEARS(&w, 0,
+	      ":irc.example 001 dan :Welcome to the Example network, dan!~dan@host0.example");
+	HEARS(&w, 0,
+	      ":irc.example 002 dan :Your host is irc.example, running version apollonion-1");
+	HEARS(&w, 0, ":irc.example 003 dan :This server was started 2023-11-14T22:13:20.000Z");
+	HEARS(&w, 0, ":irc.example 004 dan irc.example apollonion-1 iow Ibeiklmnostv Ibeklov");
+	world_forget(&w);
+}
+
+Test(signup, what_is_for_users_waits_for_registration)
+{
+	world_connect(&w, 0);
+	world_say(&w, 0, "JOIN #a");
+	HEARS(&w, 0, ":irc.example 451 * :You have not registered");
+	world_say(&w, 0, "NONSENSE");
+	HEARS(&w, 0, ":irc.example 451 * :You have not registered");
+	world_say(&w, 0, "PING :a b");
+	HEARS(&w, 0, ":irc.example PONG irc.example :a b");
+	QUIET(&w, 0);
+}
+
+Test(signup, nicks_that_cannot_be_are_refused)
+{
+	world_join(&w, 0, "dan", NULL);
+	world_connect(&w, 1);
+	world_say(&w, 1, "NICK");
+	HEARS(&w, 1, ":irc.example 431 * :No nickname given");
+	world_say(&w, 1, "NICK :");
+	HEARS(&w, 1, ":irc.example 431 * :No nickname given");
+	world_say(&w, 1, "NICK 9a");
+	HEARS(&w, 1, ":irc.example 432 * 9a :Erroneous nickname");
+	world_say(&w, 1, "NICK :a b");
+	HEARS(&w, 1, ":irc.example 432 * * :Erroneous nickname");
+	world_say(&w, 1, "NICK DAN");
+	HEARS(&w, 1, ":irc.example 433 * DAN :Nickname is already in use");
+	world_say(&w, 0, "NICK eve");
+	HEARS(&w, 0, ":dan!~dan@host0.example NICK :eve");
+	world_say(&w, 1, "NICK dan");
+	QUIET(&w, 1);
+}
+
+Test(signup, user_needs_four_words_once)
+{
+	world_connect(&w, 0);
+	world_say(&w, 0, "USER a b c");
+	HEARS(&w, 0, ":irc.example 461 * USER :Not enough parameters");
+	world_say(&w, 0, "USER : 0 * :x");
+	HEARS(&w, 0, ":irc.example 461 * USER :Not enough parameters");
+	world_say(&w, 0, "USER averyverylongname 0 * :");
+	world_say(&w, 0, "USER b 0 * :x");
+	HEARS(&w, 0, ":irc.example 462 * :You may not reregister");
+	world_say(&w, 0, "NICK dan");
+	HEARS(&w, 0,
+	      ":irc.example 001 dan :Welcome to the Example network, "
+	      "dan!~averyveryl@host0.example");
+	world_forget(&w);
+	world_say(&w, 0, "PASS x");
+	HEARS(&w, 0, ":irc.example 462 dan :You may not reregister");
+}
+
+Test(signup, capabilities_hold_registration_up)
+{
+	world_connect(&w, 1);
+	world_say(&w, 1, "CAP LS 302");
+	HEARS(&w, 1,
+	      ":irc.example CAP * LS :server-time message-tags account-tag account-notify "
+	      "away-notify batch cap-notify chghost echo-message extended-join extended-monitor "
+	      "invite-notify labeled-response multi-prefix no-implicit-names apollonion/receipts "
+	      "sasl=PLAIN setname standard-replies userhost-in-names");
+	world_say(&w, 1, "NICK dan");
+	world_say(&w, 1, "USER dan 0 * :Dan");
+	QUIET(&w, 1);
+	world_say(&w, 1, "CAP REQ :server-time nonsense");
+	HEARS(&w, 1, ":irc.example CAP dan NAK :server-time nonsense");
+	world_say(&w, 1, "CAP REQ :batch setname");
+	HEARS(&w, 1, ":irc.example CAP dan ACK :batch setname");
+	world_say(&w, 1, "CAP REQ :-setname");
+	HEARS(&w, 1, ":irc.example CAP dan ACK :-setname");
+	world_say(&w, 1, "CAP LIST");
+	HEARS(&w, 1, ":irc.example CAP dan LIST :batch cap-notify");
+	world_say(&w, 1, "CAP MUMBLE");
+	HEARS(&w, 1, ":irc.example 410 dan MUMBLE :Invalid CAP subcommand");
+	world_say(&w, 1, "CAP END");
+	HEARS_LIKE(&w, 1, ":irc.example 001 dan *");
+}
+
+Test(signup, sasl_is_offered_only_where_nobody_listens)
+{
+	world_connect(&w, 0);
+	world_say(&w, 0, "CAP LS");
+	HEARS_LIKE(&w, 0, ":irc.example CAP * LS :* apollonion/receipts setname *");
+	world_say(&w, 0, "CAP REQ sasl");
+	HEARS(&w, 0, ":irc.example CAP * NAK :sasl");
+}
+
+Test(signup, all_capabilities_fit_in_one_line)
+{
+	char *line;
+
+	w.config.sts_port = 65535;
+	w.config.server_name = "a23456789.b23456789.c23456789.d23456789.e23456789.f23456789.gh2";
+	cr_assert(eq(sz, strlen(w.config.server_name), 63));
+	world_connect(&w, 1);
+	world_say(&w, 1, "NICK a23456789b23456789c23456789");
+	world_say(&w, 1, "CAP LS 302");
+	line = world_next(&w, 1);
+	cr_assert(ne(ptr, strstr(line, " userhost-in-names"), NULL));
+	cr_assert(ne(ptr, strstr(line, " sts=duration=2592000 "), NULL));
+}
+
+static void sasl(unsigned i, const char *base64)
+{
+	world_say(&w, i, "AUTHENTICATE PLAIN");
+	HEARS(&w, i, "AUTHENTICATE +");
+	world_say(&w, i, "AUTHENTICATE %s", base64);
+}
+
+Test(signup, sasl_plain_logs_in)
+{
+	world_connect(&w, 1);
+	world_say(&w, 1, "CAP REQ :sasl");
+	HEARS(&w, 1, ":irc.example CAP * ACK :sasl");
+	world_say(&w, 1, "NICK dan");
+	world_say(&w, 1, "USER dan 0 * :Dan");
+	sasl(1, "amlsbGVzAGppbGxlcwBzZXNhbWU="); /* jilles NUL jilles NUL sesame */
+	QUIET(&w, 1);
+	cr_assert(eq(str, w.asked[0], "jilles"));
+	cr_assert(eq(str, w.asked[1], "sesame"));
+	world_say(&w, 1, "CAP END");
+	QUIET(&w, 1); /* the password is still being looked at */
+	world_answer(&w, APO_CHECKED_RIGHT, "Jilles");
+	HEARS(&w, 1,
+	      ":irc.example 900 dan dan!~dan@host1.example Jilles :You are now logged in as "
+	      "Jilles");
+	HEARS(&w, 1, ":irc.example 903 dan :SASL authentication successful");
+	HEARS_LIKE(&w, 1, ":irc.example 001 dan *");
+	world_forget(&w);
+	world_say(&w, 1, "AUTHENTICATE PLAIN");
+	HEARS(&w, 1, ":irc.example 907 dan :You have already authenticated using SASL");
+}
+
+Test(signup, sasl_after_registration_tells_the_others)
+{
+	world_join(&w, 1, "dan", "sasl");
+	world_join(&w, 2, "eve", "account-notify extended-join");
+	world_say(&w, 1, "JOIN #a");
+	world_say(&w, 2, "JOIN #a");
+	world_forget(&w);
+	sasl(1, "AGRhbgBwdw==");
+	world_answer(&w, APO_CHECKED_RIGHT, "dan");
+	HEARS_LIKE(&w, 1, ":irc.example 900 dan *");
+	HEARS_LIKE(&w, 1, ":irc.example 903 dan *");
+	HEARS(&w, 2, ":dan!~dan@host1.example ACCOUNT dan");
+	QUIET(&w, 2);
+}
+
+Test(signup, sasl_refuses_what_is_no_plain)
+{
+	static const char *const bad[] = {
+		"+", "AAAA", "xyz", "!!!!", "AGRhbgA=", "AABwdw==", "ZXZlAGRhbgBwdw=="};
+	size_t i;
+
+	world_join(&w, 1, "dan", "sasl");
+	for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+		sasl(1, bad[i]);
+		HEARS(&w, 1, ":irc.example 904 dan :SASL authentication failed");
+	}
+	world_say(&w, 1, "AUTHENTICATE EXTERNAL");
+	HEARS(&w, 1, ":irc.example 908 dan PLAIN :are available SASL mechanisms");
+	HEARS(&w, 1, ":irc.example 904 dan :SASL authentication failed");
+	world_say(&w, 1, "AUTHENTICATE PLAIN");
+	HEARS(&w, 1, "AUTHENTICATE +");
+	world_say(&w, 1, "AUTHENTICATE *");
+	HEARS(&w, 1, ":irc.example 906 dan :SASL authentication aborted");
+	sasl(1,
+	     "0123456789012345678901234567890123456789012345678901234567890123456789012345678901"
+	     "0123456789012345678901234567890123456789012345678901234567890123456789012345678901"
+	     "0123456789012345678901234567890123456789012345678901234567890123456789012345678901"
+	     "0123456789012345678901234567890123456789012345678901234567890123456789012345678901"
+	     "0123456789012345678901234567890123456789012345678901234567890123456789012345678901");
+	HEARS(&w, 1, ":irc.example 905 dan :SASL message too long");
+}
+
+Test(signup, sasl_in_pieces_is_put_together)
+{
+	char piece[401];
+	int i;
+
+	world_join(&w, 1, "dan", "sasl");
+	/* NUL "aaa...", 299 of them; then NUL "p": 302 bytes are 404 of base64. */
+	memcpy(piece, "AGFh", 4);
+	for (i = 4; i < 400; i += 4)
+		memcpy(piece + i, "YWFh", 4);
+	piece[400] = '\0';
+	world_say(&w, 1, "AUTHENTICATE PLAIN");
+	HEARS(&w, 1, "AUTHENTICATE +");
+	world_say(&w, 1, "AUTHENTICATE %s", piece);
+	QUIET(&w, 1);
+	world_say(&w, 1, "AUTHENTICATE AHA=");
+	cr_assert(eq(str, w.asked[1], "p"));
+	cr_assert(eq(sz, strlen(w.asked[0]), sizeof w.asked[0] - 1));
+	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	HEARS(&w, 1, ":irc.example 904 dan :SASL authentication failed");
+}
+
+Test(signup, three_wrong_passwords_are_enough)
+{
+	int i;
+
+	world_join(&w, 1, "dan", "sasl");
+	for (i = 0; i < 3; i++) {
+		sasl(1, "AGRhbgBwdw==");
+		world_answer(&w, APO_CHECKED_WRONG, NULL);
+		HEARS(&w, 1, ":irc.example 904 dan :SASL authentication failed");
+	}
+	cr_assert(eq(str, w.mocks[1].last_words,
+		     "ERROR :Closing Link: host1.example (Too many wrong passwords)"));
+}
+
+Test(signup, a_password_of_the_server_is_asked_for)
+{
+	w.config.password_hash = "#hash";
+	world_connect(&w, 0);
+	world_say(&w, 0, "PASS secret");
+	world_say(&w, 0, "NICK dan");
+	world_say(&w, 0, "USER dan 0 * :Dan");
+	QUIET(&w, 0);
+	cr_assert(eq(str, w.asked[0], "#hash"));
+	cr_assert(eq(str, w.asked[1], "secret"));
+	world_answer(&w, APO_CHECKED_RIGHT, NULL);
+	HEARS_LIKE(&w, 0, ":irc.example 001 dan *");
+	world_connect(&w, 1);
+	world_say(&w, 1, "PASS wrong");
+	world_say(&w, 1, "NICK eve");
+	world_say(&w, 1, "USER eve 0 * :Eve");
+	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	HEARS(&w, 1, ":irc.example 464 eve :Password incorrect");
+	cr_assert(eq(str, w.mocks[1].last_words,
+		     "ERROR :Closing Link: host1.example (Bad password)"));
+	world_connect(&w, 2);
+	world_say(&w, 2, "NICK fay");
+	world_say(&w, 2, "USER fay 0 * :Fay");
+	HEARS(&w, 2, ":irc.example 464 fay :Password incorrect");
+	cr_assert(w.mocks[2].is_closed);
+}
+
+Test(signup, an_answer_for_who_has_gone_is_for_nobody)
+{
+	w.config.password_hash = "#hash";
+	world_connect(&w, 0);
+	world_say(&w, 0, "PASS secret");
+	world_say(&w, 0, "NICK dan");
+	world_say(&w, 0, "USER dan 0 * :Dan");
+	world_close(&w, 0, "gone");
+	world_answer(&w, APO_CHECKED_RIGHT, NULL);
+	cr_assert(eq(u64, apo_model_figures(w.model)->clients, 0));
+}
+
+Test(signup, who_does_not_register_in_time_goes)
+{
+	world_connect(&w, 0);
+	world_say(&w, 0, "NICK dan");
+	world_wait(&w, w.config.registration_timeout_ns - RUDP_NS_PER_S);
+	cr_assert(not(w.mocks[0].is_closed));
+	world_wait(&w, 2 * RUDP_NS_PER_S);
+	cr_assert(eq(str, w.mocks[0].last_words,
+		     "ERROR :Closing Link: host0.example (Registration timed out)"));
+}
+
+Test(signup, who_is_silent_is_pinged_and_then_goes)
+{
+	world_join(&w, 0, "dan", NULL);
+	world_wait(&w, w.config.ping_interval_ns / 2);
+	world_say(&w, 0, "PONG x");
+	world_wait(&w, w.config.ping_interval_ns - RUDP_NS_PER_S);
+	QUIET(&w, 0);
+	world_wait(&w, 2 * RUDP_NS_PER_S);
+	HEARS(&w, 0, "PING :irc.example");
+	world_wait(&w, w.config.ping_timeout_ns / 2);
+	world_say(&w, 0, "PONG irc.example");
+	world_wait(&w, w.config.ping_interval_ns + w.config.ping_timeout_ns / 2);
+	HEARS(&w, 0, "PING :irc.example");
+	QUIET(&w, 0);
+	world_wait(&w, w.config.ping_timeout_ns + RUDP_NS_PER_S);
+	cr_assert(eq(str, w.mocks[0].last_words,
+		     "ERROR :Closing Link: host0.example (Ping timeout: 180 seconds)"));
+	cr_assert(eq(u64, apo_model_figures(w.model)->ping_timeouts, 1));
+}
+
+Test(signup, a_full_server_says_so)
+{
+	w.config.clients_max = 2;
+	world_connect(&w, 0);
+	world_connect(&w, 1);
+	world_connect(&w, 2);
+	cr_assert(eq(str, w.mocks[2].last_words,
+		     "ERROR :Closing Link: host2.example (This server is full)"));
+	world_close(&w, 0, "gone");
+	world_connect(&w, 3);
+	cr_assert(not(w.mocks[3].is_closed));
+}
+
+Test(signup, lines_that_are_none_get_an_answer)
+{
+	char text[5000];
+
+	world_join(&w, 0, "dan", "message-tags labeled-response batch standard-replies");
+	memset(text, 'x', sizeof text);
+	apo_model_on_line(w.model, w.mocks[0].peer, text, 511, w.now_ns);
+	HEARS(&w, 0, ":irc.example 417 dan :Input line was too long");
+	text[0] = '@';
+	apo_model_on_line(w.model, w.mocks[0].peer, text, 4607, w.now_ns);
+	HEARS(&w, 0, ":irc.example 417 dan :Input line was too long");
+	apo_model_on_line(w.model, w.mocks[0].peer, "PING a\0b", 8, w.now_ns);
+	HEARS(&w, 0, ":irc.example 421 dan * :Unknown command");
+	world_say(&w, 0, "@label=7 PRIVMSG dan :\xff");
+	HEARS(&w, 0,
+	      "@label=7 :irc.example FAIL PRIVMSG INVALID_UTF8 :Only UTF-8 is spoken here; the "
+	      "line was dropped");
+	world_say(&w, 0, "NONSENSE");
+	HEARS(&w, 0, ":irc.example 421 dan NONSENSE :Unknown command");
+	world_say(&w, 0, "   ");
+	QUIET(&w, 0);
+	cr_assert(eq(u64, apo_model_figures(w.model)->lines_refused, 4));
+}
+
+Test(signup, quit_says_goodbye)
+{
+	world_join(&w, 0, "dan", NULL);
+	world_say(&w, 0, "QUIT :so long");
+	cr_assert(eq(str, w.mocks[0].last_words,
+		     "ERROR :Closing Link: host0.example (Quit: so long)"));
+	world_say(&w, 0, "PRIVMSG dan :x"); /* it is nobody any more */
+	world_close(&w, 0, "gone");
+	cr_assert(eq(u64, apo_model_figures(w.model)->clients, 0));
+}
+
+Test(signup, the_end_tells_everybody)
+{
+	world_join(&w, 0, "dan", NULL);
+	world_connect(&w, 1);
+	apo_model_end(w.model, "The server goes down", w.now_ns);
+	cr_assert(eq(str, w.mocks[0].last_words,
+		     "ERROR :Closing Link: host0.example (The server goes down)"));
+	cr_assert(w.mocks[1].is_closed);
+	world_connect(&w, 2);
+	cr_assert(w.mocks[2].is_closed);
+}

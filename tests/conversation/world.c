@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/irc/mask.h"
+
+static struct mock *mock_at(struct world *world, struct apo_peer peer)
+{
+	struct mock *mock;
+
+	for (mock = world->mocks; mock < world->mocks + WORLD_CLIENTS; mock++)
+		if (mock->is_connected && memcmp(&mock->peer, &peer, sizeof peer) == 0)
+			return mock;
+	return NULL;
+}
+
+static void hear(struct mock *mock, const struct apo_text *text)
+{
+	if (mock->at == mock->len)
+		mock->at = mock->len = 0;
+	if (mock->len + text->len > mock->cap) {
+		mock->cap = 2 * (mock->len + text->len);
+		mock->out = realloc(mock->out, mock->cap);
+	}
+	memcpy(mock->out + mock->len, text->bytes, text->len);
+	mock->len += text->len;
+}
+
+static void on_deliver(void *of, unsigned worker, struct apo_text *text, const struct apo_peer *to,
+		       size_t count)
+{
+	struct world *world = of;
+	struct mock *mock;
+	size_t i;
+
+	world->deliver_calls++;
+	cr_assert(gt(u32, text->len, 1));
+	cr_assert(eq(int, memcmp(text->bytes + text->len - 2, "\r\n", 2), 0));
+	for (i = 0; i < count; i++) {
+		cr_assert(eq(uint, to[i].worker, worker));
+		mock = mock_at(world, to[i]);
+		cr_assert(ne(ptr, mock, NULL), "said to nobody");
+		cr_assert(not(mock->is_closed), "said after close");
+		hear(mock, text);
+	}
+}
+
+static void on_deliver_watched(void *of, unsigned worker, struct apo_text *text,
+			       const struct apo_peer *to, size_t count, uint64_t watch,
+			       uint32_t first)
+{
+	struct world *world = of;
+	size_t i;
+
+	on_deliver(of, worker, text, to, count);
+	for (i = 0; i < count; i++) {
+		cr_assert(lt(uint, world->watched_count, WORLD_WATCHED));
+		world->watched[world->watched_count++] =
+			(struct watched){watch, first + (uint32_t)i, to[i]};
+	}
+}
+
+static void on_close(void *of, struct apo_peer who, struct apo_text *last_words)
+{
+	struct mock *mock = mock_at(of, who);
+
+	cr_assert(ne(ptr, mock, NULL));
+	cr_assert(not(mock->is_closed));
+	mock->is_closed = true;
+	snprintf(mock->last_words, sizeof mock->last_words, "%.*s", (int)last_words->len - 2,
+		 last_words->bytes);
+}
+
+static void on_set_operator(void *of, struct apo_peer who, bool is_operator)
+{
+	mock_at(of, who)->is_operator = is_operator;
+}
+
+static void on_check(void *of, uint64_t ticket, const char *against, const char *password)
+{
+	struct world *world = of;
+
+	world->ticket = ticket;
+	snprintf(world->asked[0], sizeof world->asked[0], "%s", against);
+	snprintf(world->asked[1], sizeof world->asked[1], "%s", password);
+}
+
+static void on_rehash(void *of, uint64_t ticket)
+{
+	struct world *world = of;
+
+	world->ticket = ticket;
+	world->rehash_count++;
+}
+
+static void on_die(void *of, const char *who)
+{
+	(void)who;
+	((struct world *)of)->die_count++;
+}
+
+static void on_log(void *of, const char *name, const char *text)
+{
+	struct world *world = of;
+
+	snprintf(world->logged, sizeof world->logged, "%s: %s", name, text);
+}
+
+void world_init(struct world *world)
+{
+	memset(world, 0, sizeof *world);
+	apo_model_config_init(&world->config);
+	world->config.server_name = "irc.example";
+	world->config.network = "Example";
+	world->config.version = "apollonion-1";
+	world->calls = (struct apo_model_calls){
+		.deliver = on_deliver,
+		.deliver_watched = on_deliver_watched,
+		.close = on_close,
+		.set_operator = on_set_operator,
+		.check_password = on_check,
+		.check_account = on_check,
+		.rehash = on_rehash,
+		.die = on_die,
+		.log = on_log,
+	};
+	world->now_ns = RUDP_NS_PER_S;
+}
+
+void world_start(struct world *world)
+{
+	const char *member;
+	struct apo_model_start start = {
+		.config = &world->config,
+		.calls = &world->calls,
+		.of = world,
+		.workers = WORLD_WORKERS,
+		.run = 0xabc,
+		.now_at_ns = world->now_ns,
+		.wall_ms = INT64_C(1700000000000),
+	};
+
+	cr_assert(eq(ptr, (void *)apo_model_config_check(&world->config, &member), NULL));
+	world->model = apo_model_new(&start);
+	cr_assert(ne(ptr, world->model, NULL));
+}
+
+void world_fini(struct world *world)
+{
+	unsigned i;
+
+	cr_assert(apo_model_check(world->model));
+	apo_model_free(world->model);
+	for (i = 0; i < WORLD_CLIENTS; i++)
+		free(world->mocks[i].out);
+}
+
+void world_connect(struct world *world, unsigned i)
+{
+	struct mock *mock = &world->mocks[i];
+	char host[32], address[32];
+	struct apo_peer_facts facts = {.address = address, .host = host, .is_secure = i % 2};
+
+	snprintf(host, sizeof host, "host%u.example", i);
+	snprintf(address, sizeof address, "192.0.2.%u", i);
+	mock->peer.worker = i % WORLD_WORKERS & 0xff;
+	mock->peer.slot = i & 0xffff;
+	mock->peer.generation++;
+	mock->is_connected = true;
+	mock->is_closed = mock->is_operator = false;
+	mock->len = mock->at = 0;
+	apo_model_on_connected(world->model, mock->peer, &facts, world->now_ns);
+}
+
+void world_say(struct world *world, unsigned i, const char *format, ...)
+{
+	char line[9000];
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	apo_model_on_line(world->model, world->mocks[i].peer, line, (size_t)len, world->now_ns);
+}
+
+void world_join(struct world *world, unsigned i, const char *nick, const char *caps)
+{
+	world_connect(world, i);
+	if (caps)
+		world_say(world, i, "CAP REQ :%s", caps);
+	world_say(world, i, "NICK %s", nick);
+	world_say(world, i, "USER %s 0 * :Real %s", nick, nick);
+	world_say(world, i, "CAP END");
+	world_forget(world);
+}
+
+void world_close(struct world *world, unsigned i, const char *reason)
+{
+	apo_model_on_closed(world->model, world->mocks[i].peer, reason, world->now_ns);
+	world->mocks[i].is_connected = false;
+}
+
+void world_wait(struct world *world, int64_t span_ns)
+{
+	int64_t end_ns = world->now_ns + span_ns, next_ns;
+
+	while ((next_ns = apo_model_next_at_ns(world->model)) <= end_ns) {
+		world->now_ns = rudp_time_max(next_ns, world->now_ns + 1);
+		apo_model_on_time(world->model, world->now_ns);
+	}
+	world->now_ns = end_ns;
+	apo_model_on_time(world->model, end_ns);
+}
+
+void world_answer(struct world *world, enum apo_checked result, const char *account)
+{
+	apo_model_on_checked(world->model, world->ticket, result, account, world->now_ns);
+}
+
+char *world_next(struct world *world, unsigned i)
+{
+	struct mock *mock = &world->mocks[i];
+	char *line = mock->out + mock->at, *end;
+
+	if (mock->at == mock->len)
+		return NULL;
+	end = memmem(line, mock->len - mock->at, "\r\n", 2);
+	cr_assert(ne(ptr, end, NULL));
+	*end = '\0';
+	mock->at = (size_t)(end + 2 - mock->out);
+	return line;
+}
+
+void world_forget(struct world *world)
+{
+	unsigned i;
+
+	for (i = 0; i < WORLD_CLIENTS; i++)
+		world->mocks[i].at = world->mocks[i].len;
+}
+
+bool world_is_like(const char *mask, const char *line)
+{
+	return apo_mask_is_match(mask, line);
+}
