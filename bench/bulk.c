@@ -187,21 +187,33 @@ static void get_cc(int fd, char name[CC_NAME_SIZE])
 		die("TCP_CONGESTION");
 }
 
+/* All at once: one after the other a thousand would take longer than the transfer. */
+static void connect_all(int *fd, size_t count, char **argument)
+{
+	for (size_t i = 0; i < count; i++)
+		fd[i] = dial_begin(argument[0], argument[1], argument[5]);
+	for (size_t i = 0; i < count; i++)
+		dial_finish(fd[i]);
+}
+
+/* The time of one connection counts from its connect(), that of many from when they all stand. */
 static void transfer(char **argument)
 {
 	static int fd[CONNECTIONS_MAX];
 	double start_s = now_s(), connected_s;
-	struct order order = {start_s, start_s + (double)count_from(argument[2], SECONDS_MAX)};
+	double seconds = (double)count_from(argument[2], SECONDS_MAX);
 	size_t write_bytes = count_from(argument[3], CHUNK_SIZE);
 	size_t count = count_from(argument[4], CONNECTIONS_MAX);
+	struct order order;
 	char cc[CC_NAME_SIZE];
 
 	raise_descriptor_limit();
-	for (size_t i = 0; i < count; i++) {
-		fd[i] = dial(argument[0], argument[1], argument[5]);
-		send_all(fd[i], &order, sizeof order);
-	}
+	connect_all(fd, count, argument);
 	connected_s = now_s();
+	order.start_s = count > 1 ? connected_s : start_s;
+	order.end_s = order.start_s + seconds;
+	for (size_t i = 0; i < count; i++)
+		send_all(fd[i], &order, sizeof order);
 	get_cc(fd[0], cc);
 	if (count == 1)
 		pour_one(fd[0], write_bytes, order.end_s);

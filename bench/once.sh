@@ -13,6 +13,10 @@ measurement=${1:?} case=${2:?} variant=${3:?} round=${4:?}
 HERE_BENCH=$(cd "$(dirname "$0")" && pwd)
 RUDP_TEST_PLAIN=
 [ -e "${BUILD:-}/librudp_shim.so" ] || RUDP_TEST_PLAIN=1
+if [ -n "$RUDP_TEST_PLAIN" ] && [[ $variant == *rudp* ]]; then
+	echo "once.sh: $variant needs rudp, and BUILD=${BUILD:-} has no librudp_shim.so (make; export BUILD=\$PWD/build)" >&2
+	exit 2
+fi
 # shellcheck source=integration/lib.sh
 . "$HERE_BENCH/../integration/lib.sh"
 for file in usage variants link local crowd; do

@@ -2,9 +2,11 @@
 #include "plain.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +70,7 @@ static void set_nodelay(int fd)
 		die("TCP_NODELAY");
 }
 
-int dial(const char *host, const char *port, const char *cc)
+static int dial_as(const char *host, const char *port, const char *cc, int flags)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
 	int fd, wrong = getaddrinfo(host, port, &hints, &found);
@@ -78,7 +80,7 @@ int dial(const char *host, const char *port, const char *cc)
 			gai_strerror(wrong));
 		exit(1);
 	}
-	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		die("socket");
 	if (cc && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cc, (socklen_t)strlen(cc)) < 0)
@@ -87,10 +89,34 @@ int dial(const char *host, const char *port, const char *cc)
 	    setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &(int){1}, sizeof(int)) < 0)
 		die("TCP_FASTOPEN_CONNECT");
 	set_nodelay(fd);
-	if (connect(fd, found->ai_addr, found->ai_addrlen) < 0)
+	if (connect(fd, found->ai_addr, found->ai_addrlen) < 0 && errno != EINPROGRESS)
 		die("connect");
 	freeaddrinfo(found);
 	return fd;
+}
+
+int dial(const char *host, const char *port, const char *cc)
+{
+	return dial_as(host, port, cc, 0);
+}
+
+int dial_begin(const char *host, const char *port, const char *cc)
+{
+	return dial_as(host, port, cc, SOCK_NONBLOCK);
+}
+
+void dial_finish(int fd)
+{
+	struct pollfd when = {.fd = fd, .events = POLLOUT};
+	int error;
+	socklen_t size = sizeof error;
+
+	if (poll(&when, 1, -1) < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ||
+	    fcntl(fd, F_SETFL, 0) < 0)
+		die("waiting for a connection");
+	errno = error;
+	if (errno)
+		die("connect");
 }
 
 int serve_at(const char *port)

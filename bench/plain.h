@@ -27,6 +27,10 @@ uint64_t count_from(const char *text, uint64_t max);
  * the standard output, so that nobody needs to guess when it is ready.
  */
 int dial(const char *host, const char *port, const char *cc);
+
+/* The same in two steps, for many at once: the descriptor is non-blocking in between. */
+int dial_begin(const char *host, const char *port, const char *cc);
+void dial_finish(int fd);
 int serve_at(const char *port);
 int accept_at(int listener); /* with TCP_NODELAY */
 
