@@ -67,6 +67,7 @@ CRYPTO_HIDDEN := $(if $(SAN),-lcrypto,-Wl,--exclude-libs,ALL -l:libcrypto.a -Wl,
 
 PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engine.so \
 	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp $(BUILD)/librudpmsg.a $(BUILD)/rudpmsg
+EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging conversation server)
 
 .PHONY: all help setup demo check check-unit check-sim check-threads check-behaviour check-economy \
@@ -82,7 +83,7 @@ needs:
 		echo "rudp needs libcrypto, uthash, jansson, lmdb and xxhash. On Debian and Ubuntu:"; \
 		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev"; exit 1; }
 
-all: needs $(PRODUCTS) ## build everything into build/ (needs no root)
+all: needs $(PRODUCTS) $(EXAMPLES) ## build everything into build/ (needs no root)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' Makefile
@@ -152,9 +153,9 @@ TOOLS_LIBS := $(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
 $(BUILD)/rudp: $(call obj,$(TOOLS_SRC)) $(TOOLS_LIBS)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ljansson -pthread -ldl
 
-$(BUILD)/examples/%: examples/%.c $(BUILD)/librudp.a
+$(BUILD)/examples/%: examples/%.c $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread -ldl
 
 $(BUILD)/linkem: $(call obj,$(LINKEM_SRC))
 	$(CC) $(LDFLAGS) -o $@ $^ -lm

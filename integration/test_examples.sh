@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The examples do what their first lines say: the work queue loses no job with a worker that is killed
+# in the middle of one, requests find their answers, and a deadline is kept.
+#
+#     a: workers, clients ── linkem: 5 ms, 1 % loss ──── b: boss, server
+#
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+PORT=7000
+JOBS=40
+EXAMPLES=$BUILD/examples
+[ -d "$EXAMPLES" ] || EXAMPLES=$(dirname "$HERE")/build/examples
+
+# A native program: the library finds engine and key by the variables, and nothing is preloaded.
+launch_native() {
+	local name=$1 side=$2
+	shift 2
+	launch_plain "$name" "$side" env "RUDP_ENGINE_PATH=$BUILD/rudp-engine" \
+		"RUDP_ENGINE=${RUDP_TEST_ENGINE:-process}" "RUDP_KEY_FILE=$TMP/key" \
+		"RUDP_LOG=info:$TMP/engine-$side.log" "$@"
+}
+
+is_udp_listening() {
+	[ -n "$(on b ss -H -uln "sport = :$PORT")" ]
+}
+
+# worker NAME: each job is noted when it begins and when it is done. Ann never ends her third one.
+worker() {
+	launch_native "$1" a "$EXAMPLES/work_queue" "$1" "$B4" $PORT "
+		echo \"\$JOB\" >>$TMP/$1.begun
+		[ $1 != ann ] || [ \$(wc -l <$TMP/ann.begun) -lt 3 ] || timeout 60 cat $TMP/gate
+		echo \"\$JOB\" >>$TMP/$1.done"
+}
+
+has_begun() {
+	[ -e "$TMP/$1.begun" ] && [ "$(wc -l <"$TMP/$1.begun")" -ge "$2" ]
+}
+
+link_up --delay 5ms --loss 1% --seed 3
+
+section "work queue: $JOBS jobs, three workers, one is killed in the middle of a job"
+seq -f 'job %g' $JOBS >"$TMP/jobs"
+launch_native boss b "$EXAMPLES/work_queue" $PORT <"$TMP/jobs"
+wait_until 10 "port $PORT on side b" is_udp_listening
+mkfifo "$TMP/gate"
+for name in ann bob cat; do
+	worker $name
+done
+wait_until 10 "a job that ann does" has_begun ann 3
+send KILL ann
+wait "${PID[ann]}" || true
+unset "PID[ann]"
+for name in boss bob cat; do
+	finish $name 30
+	expect_eq "$STATUS" 0 "exit code of $name"
+done
+cat "$TMP"/{bob,cat}.done >"$TMP/others"
+expect_between 1 "$(wc -l <"$TMP/bob.done")" $((JOBS - 1)) "jobs of bob"
+expect_between 1 "$(wc -l <"$TMP/cat.done")" $((JOBS - 1)) "jobs of cat"
+grep -qx "$(tail -n 1 "$TMP/ann.begun")" "$TMP/others" || fail "what ann had in hand was given to nobody"
+cat "$TMP/ann.done" "$TMP/others" | sort -u -V >"$TMP/all"
+expect_same "$TMP/jobs" "$TMP/all" "jobs done"
+: >"$TMP/gate"
+ok "every job was done"
+
+section "requests and answers"
+launch_native server b "$EXAMPLES/request" $PORT
+wait_until 10 "port $PORT on side b" is_udp_listening
+launch_native client a "$EXAMPLES/request" "$B4" $PORT 10 one two three
+finish client 20
+expect_eq "$STATUS" 0 "exit code of the client"
+printf '%s\n' "one: ONE" "three: THREE" "two: TWO" >"$TMP/expected"
+sort "$TMP/client.out" >"$TMP/answers"
+expect_same "$TMP/expected" "$TMP/answers" "answers"
+stop server
+ok "each question has its answer"
+
+section "a deadline"
+launch_native deaf b "$BUILD/rudpmsg" receive --id deaf --listen $((PORT + 1))
+PORT=$((PORT + 1))
+wait_until 10 "port $PORT on side b" is_udp_listening
+launch_native client a "$EXAMPLES/request" "$B4" $PORT 1 one two
+finish client 10
+expect_eq "$STATUS" 1 "exit code without an answer"
+expect_match "$TMP/client.err" "2 without an answer in time" "what it says"
+ok "who gets no answer is told so in time"
+link_down
