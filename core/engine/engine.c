@@ -98,6 +98,14 @@ static bool is_tail_on(const struct rudp_engine *engine)
 	return settings->has_tail ? !settings->tail_off : rudp_policy_tail(settings->policy);
 }
 
+void rudp_engine_follow_policy(struct rudp_engine *engine)
+{
+	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
+	rudp_endpoint_set_resume(engine->ep, rudp_policy_resume(engine->settings.policy));
+	rudp_endpoint_set_tail(engine->ep, is_tail_on(engine));
+	rudp_endpoint_set_early(engine->ep, rudp_policy_early(engine->settings.policy));
+}
+
 struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,
 					const struct rudp_addr *addr,
 					const struct rudp_program *program)
@@ -108,10 +116,7 @@ struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_di
 						      .executable = program->executable,
 						      .has_key = engine->settings.has_psk};
 
-	rudp_policy_refresh(engine->settings.policy, engine->now_at_ns);
-	rudp_endpoint_set_resume(engine->ep, rudp_policy_resume(engine->settings.policy));
-	rudp_endpoint_set_tail(engine->ep, is_tail_on(engine));
-	rudp_endpoint_set_early(engine->ep, rudp_policy_early(engine->settings.policy));
+	rudp_engine_follow_policy(engine);
 	return rudp_policy_decide(engine->settings.policy, &question);
 }
 

@@ -141,6 +141,8 @@ int rudp_engine_rewatch(struct rudp_engine *engine, int fd, uint32_t events, uin
 /* Name of the program with this pid, as of now or at most a second ago. */
 void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 				 struct rudp_program *program);
+/* Takes over what the policy's settings are by now; looks at its file at most once a second. */
+void rudp_engine_follow_policy(struct rudp_engine *engine);
 /* What the policy says, as of now, of this program and address: the peer's, or the listener's own. */
 struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,
 					const struct rudp_addr *addr,

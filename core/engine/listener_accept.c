@@ -222,6 +222,8 @@ void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port)
 {
 	const struct rudp_udp *udp = port->udp;
 
+	/* The next SYN may be for a server that makes no call which would ask the policy. */
+	rudp_engine_follow_policy(engine);
 	/* A hand-over may find the last holder gone, and take the port object with it. */
 	while (lives(udp, port) && port->listener && hand_over_one(engine, port))
 		;

@@ -6,13 +6,16 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "api/control.h"
@@ -42,6 +45,29 @@ static struct rudp_policy *policy_of(const char *text)
 	return policy;
 }
 
+/* Set: the policy is that of this file. */
+static const char *policy_path;
+
+static char *only_the_file(const char *name)
+{
+	return strcmp(name, "RUDP_POLICY_FILE") == 0 ? (char *)policy_path : NULL;
+}
+
+static void write_policy(const char *text)
+{
+	int fd = open(policy_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	cr_assert(eq(int, (int)write(fd, text, strlen(text)), (int)strlen(text)));
+	close(fd);
+}
+
+static struct rudp_policy *policy_of_file(void)
+{
+	char error[RUDP_POLICY_TEXT_SIZE];
+
+	return rudp_policy_load(only_the_file, error);
+}
+
 static void run_engine(int ready, const char *policy)
 {
 	static struct rudp_engine engine;
@@ -49,7 +75,7 @@ static void run_engine(int ready, const char *policy)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
-	settings.policy = policy_of(policy);
+	settings.policy = policy ? policy_of(policy) : policy_of_file();
 	if (rudp_engine_init(&engine, &settings) < 0)
 		_exit(1);
 	engine.stays = true;
@@ -294,6 +320,56 @@ Test(open_fast, never_unless_the_policy_says_so)
 	from = listener(4, &local);
 	meet(from, &local);
 	expect_early(from, &local, 0);
+}
+
+/* One connection with five bytes for its SYN, between two engines: how many went with it. */
+static uint16_t early_between(const struct shared *client, const struct shared *server, int from,
+			      const struct rudp_addr *local)
+{
+	int active = fresh(), passive;
+	struct rudp_control_reply reply;
+	uint16_t early_bytes;
+
+	engine_of = *client;
+	reply = connect_with(active, local, 0, "first", 5);
+	cr_assert(zero(int, reply.error));
+	if (reply.early_bytes == 0)
+		cr_assert(eq(int, (int)send(active, "first", 5, 0), 5));
+	engine_of = *server;
+	passive = accept_one(from);
+	expect_text(passive, "first");
+	cr_assert(eq(int, (int)send(passive, "answer", 6, 0), 6));
+	expect_text(active, "answer");
+	engine_of = *client;
+	early_bytes = info_of(reply.id).early_bytes;
+	close(active);
+	close(passive);
+	return early_bytes;
+}
+
+/* Nobody calls listen or connect any more that would ask the policy for the server. */
+Test(open_fast, a_server_hears_of_a_new_policy_by_the_connections_that_come)
+{
+	char path[] = "/tmp/rudp-open-fast.XXXXXX";
+	time_t limit = time(NULL) + 4 * WAIT_S;
+	struct shared client, server;
+	struct rudp_addr local;
+	int from;
+
+	close(mkstemp(path));
+	policy_path = path;
+	write_policy("any use rudp; set early on");
+	start(NULL);
+	server = engine_of;
+	from = listener(4, &local);
+	start("any use rudp; set early on");
+	client = engine_of;
+	while (early_between(&client, &server, from, &local) == 0)
+		cr_assert(lt(long, time(NULL), limit));
+	write_policy("any use rudp");
+	while (early_between(&client, &server, from, &local) != 0)
+		cr_assert(lt(long, time(NULL), limit));
+	unlink(path);
 }
 
 Test(open_fast, a_connect_may_wait_for_the_first_bytes)
