@@ -189,7 +189,8 @@ static ssize_t send_fast(int fd, const struct msghdr *message, int flags)
 
 	if (rc == RUDP_NOT_OURS)
 		return REAL(sendmsg)(fd, message, flags);
-	if (rc == -EINPROGRESS && early.taken > 0)
+	/* Linux would have it sent twice after EINTR: it says so although the bytes are on their way. */
+	if ((rc == -EINPROGRESS || rc == -EINTR) && early.taken > 0)
 		return (ssize_t)early.taken;
 	if (rc < 0)
 		return rudp_result(rc);

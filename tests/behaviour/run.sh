@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Runs build/tests/behaviour over kernel TCP, and under the shim with the engine as a process, as a
-# thread, and as a process that relays kernel TCP since the listeners serve nothing else. It compares
-# what the checks said. What may differ stands in differences.txt; any other difference fails, and so
+# thread, and as a process that relays kernel TCP since the listeners serve nothing else; the checks of
+# TCP Fast Open also with early data switched on, as it is for kernel TCP. It compares what the checks
+# said. What may differ stands in differences.txt; any other difference fails, and so
 # does a difference that stands there and was not seen.
 #
 #   run.sh BUILD [CHECK...]
@@ -13,9 +14,10 @@
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 jobs=${JOBS:-4}
-hosts=(process thread relayed)
-declare -A what=([process]=process [thread]=thread [relayed]="process that relays kernel TCP")
-[ -z "${SANITIZER_RUNTIME:-}" ] || hosts=(process relayed)
+hosts=(process thread relayed early)
+declare -A what=([process]=process [thread]=thread [relayed]="process that relays kernel TCP"
+	[early]="process with early data")
+[ -z "${SANITIZER_RUNTIME:-}" ] || hosts=(process relayed early)
 
 # run.sh --network COMMAND...: in a network namespace that is still empty.
 if [ "${1:-}" = --network ]; then
@@ -23,7 +25,8 @@ if [ "${1:-}" = --network ]; then
 		ip tuntap add nobody mode tun &&
 		ip link set nobody up &&
 		ip address add 192.0.2.1/24 dev nobody &&
-		ip address add 2001:db8::1/64 dev nobody nodad || exit 1
+		ip address add 2001:db8::1/64 dev nobody nodad &&
+		echo 3 >/proc/sys/net/ipv4/tcp_fastopen || exit 1
 	shift
 	exec "$@"
 fi
@@ -67,13 +70,23 @@ if ! unshare --user true 2>/dev/null; then
 		grep -vx enter_new_user_namespace_after_the_first_socket)
 fi
 
+# checks_of WAY
+checks_of() {
+	if [ "$1" = early ]; then
+		printf '%s\n' "${checks[@]}" | grep '^fast_open'
+	else
+		printf '%s\n' "${checks[@]}"
+	fi
+}
+
 # observe WAY SETTING...: what all checks say, one file a check in $tmp/WAY/.
 observe() {
-	local way=$1
+	local way=$1 own
 	shift
+	mapfile -t own < <(checks_of "$way")
 	mkdir "$tmp/$way"
 	unshare --net "$here/run.sh" --network \
-		env ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 "$@" "$build/tests/behaviour" -j "$jobs" "${checks[@]}" \
+		env ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 "$@" "$build/tests/behaviour" -j "$jobs" "${own[@]}" \
 		>"$tmp/$way.all" 2>"$tmp/$way.err"
 	echo $? >"$tmp/$way.status"
 	awk -v dir="$tmp/$way" '/^# / { if (file) close(file); file = dir "/" $2; printf "" >file; next }
@@ -84,6 +97,7 @@ observe() {
 shim() {
 	local host=$1 policy=
 	[ "$1" != relayed ] || host=process policy="listen use tcp; connect use auto"
+	[ "$1" != early ] || host=process policy="any use rudp; set early on"
 	observe "$1" "RUDP_ENGINE=$host" "RUDP_POLICY=$policy" "RUDP_ENGINE_PATH=$build/rudp-engine" \
 		"RUDP_LOG=info:$tmp/$1.log" \
 		"LD_PRELOAD=$build/librudp_shim.so${SANITIZER_RUNTIME:+:$SANITIZER_RUNTIME}"
@@ -92,7 +106,8 @@ shim() {
 # Splits differences.txt into $tmp/expected/HOST/CHECK, and says what is wrong with it.
 read_differences() {
 	local check
-	mkdir -p "$tmp/expected/process" "$tmp/expected/thread" "$tmp/expected/relayed"
+	mkdir -p "$tmp/expected/process" "$tmp/expected/thread" "$tmp/expected/relayed" \
+		"$tmp/expected/early"
 	awk -v dir="$tmp/expected" '
 		/^#/ || /^$/ { next }
 		/^\t[-+]/ {
@@ -101,12 +116,12 @@ read_differences() {
 			next
 		}
 		/^\t/ { reasons++; next }
-		NF == 2 && $2 ~ /^(process|thread|both|relayed)$/ {
+		NF == 2 && $2 ~ /^(process|thread|both|relayed|early)$/ {
 			check = $1; reasons = 0; delete hosts
 			if ($2 ~ /process|both/) hosts["process"]
 			if ($2 ~ /thread|both/) hosts["thread"]
-			if ($2 == "relayed") printf "" >(dir "/relayed/" check)
-			if ($2 == "relayed") hosts["relayed"]
+			if ($2 ~ /relayed|early/) printf "" >(dir "/" $2 "/" check)
+			if ($2 ~ /relayed|early/) hosts[$2]
 			print check >(dir "/names")
 			next
 		}
@@ -120,13 +135,15 @@ read_differences() {
 	# Whatever carries: only what is said of it apart is not as with the engine as a process.
 	for check in "$tmp/expected/process/"*; do
 		[ -e "$tmp/expected/relayed/${check##*/}" ] || cp "$check" "$tmp/expected/relayed/"
+		[ -e "$tmp/expected/early/${check##*/}" ] || cp "$check" "$tmp/expected/early/"
 	done
 }
 
 # compare HOST: what differs from kernel TCP, and is not expected so.
 compare() {
-	local host=$1 check bad=0
-	for check in "${checks[@]}"; do
+	local host=$1 check bad=0 own
+	mapfile -t own < <(checks_of "$host")
+	for check in "${own[@]}"; do
 		diff "$tmp/plain/$check" "$tmp/$host/$check" |
 			sed -n 's/^< /-/p; s/^> /+/p' >"$tmp/difference"
 		touch "$tmp/expected/$host/$check"
@@ -144,7 +161,7 @@ compare() {
 			fi
 		fi
 	done
-	echo "behaviour: ${#checks[@]} checks, engine as a ${what[$host]}: $bad unexpected differences"
+	echo "behaviour: ${#own[@]} checks, engine as a ${what[$host]}: $bad unexpected differences"
 	[ $bad = 0 ]
 }
 

@@ -187,6 +187,7 @@ void programs_open_due(struct world *w)
 		if (side->opened || side->start_at_ns > w->now_ns)
 			continue;
 		rudp_addr_set_port(&local, (uint16_t)(20000 + i));
+		options.deferred = options.early && i % 2;
 		side->conn = rudp_endpoint_connect(w->ep[0], w->ep[0], &local, &w->addr[1],
 						   WORLD_PORT, &options, w->now_ns, &error);
 		side->opened = true;

@@ -44,7 +44,8 @@ struct world_config {
 	int64_t restart_every_ns;        /* the server forgets all, between connections; 0: never */
 	bool resume_off;
 	unsigned resumed_min;            /* fewer ends of connections resumed are a failure */
-	bool early;                      /* clients write before their SYN leaves; servers allow it */
+	bool early;                      /* clients write before their SYN leaves, which waits for that
+					  * at every other one; servers allow it */
 	unsigned early_min;              /* likewise, ends with bytes that travelled in a SYN */
 	bool may_be_reset;               /* ECONNRESET is no failure: at most once, not exactly once */
 	const char *cc;
