@@ -347,7 +347,8 @@ install: all ## install into DESTDIR/PREFIX
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudp
 	install -m 644 tools/completion/rudpmsg.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudpmsg
-	install -m 644 tools/completion/_rudp $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudp
+	install -m 644 tools/completion/_rudp tools/completion/_rudpmsg \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/
 	install -m 644 docs/rudp.conf.example $(DESTDIR)$(PREFIX)/share/doc/rudp/
 	$(foreach name,rudp rudpmsg,sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
 		$(name).pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$(name).pc &&) :
@@ -363,6 +364,7 @@ uninstall: ## take out what install put there
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudp \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudpmsg \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudp \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudpmsg \
 		$(foreach page,$(notdir $(wildcard docs/man/*)),$(DESTDIR)$(PREFIX)/share/man/man$(patsubst \
 			.%,%,$(suffix $(page)))/$(page))
 	$(renew_loader_cache)

@@ -304,9 +304,16 @@ completion_works() {
 		[ "$(words rudp ss state est)" = established ] || exit 5
 		[[ " $(words rudp run sle) " == *" sleep "* ]] || exit 6' \
 		bash "$HERE/../tools/completion/rudp.bash" || fail "completion in bash: check $?"
+	bash -c '. "$1"
+		words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _rudpmsg; echo "${COMPREPLY[*]}"; }
+		[ "$(words rudpmsg rec)" = receive ] || exit 1
+		[ "$(words rudpmsg send --ack h)" = handled ] || exit 2' \
+		bash "$HERE/../tools/completion/rudpmsg.bash" || fail "rudpmsg's completion in bash: check $?"
 	ok "bash completes commands, options, values and programs"
 	if command -v zsh >/dev/null; then
-		zsh -n "$HERE/../tools/completion/_rudp" || fail "zsh cannot read its completion"
+		for name in _rudp _rudpmsg; do
+			zsh -n "$HERE/../tools/completion/$name" || fail "zsh cannot read $name"
+		done
 		ok "zsh can read its own"
 	fi
 }

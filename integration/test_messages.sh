@@ -130,7 +130,12 @@ launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer 
 	<"$TMP/text"
 finish sender 20
 expect_eq "$STATUS" 1 "exit code when nothing was delivered"
-expect_match "$TMP/sender.err" "$LINES of $LINES messages were not acknowledged" "what it says"
+expect_match "$TMP/sender.err" "beta does not answer at $B4 port $PORT yet" "what it says first"
+expect_match "$TMP/sender.err" "$LINES of $LINES messages were not acknowledged within 1 s" "what it says"
+launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --timeout 1 <"$TMP/text"
+finish sender 20
+expect_eq "$STATUS" 1 "exit code when nobody was reached"
+expect_match "$TMP/sender.err" "cannot connect to $B4 port $PORT: (no node listens there|nobody answers)" "why"
 
 section "wrong usage"
 usage
@@ -143,5 +148,8 @@ usage send --id alpha --to "$B4:0"
 usage send --id alpha --to "$B4" --ack stored
 [ "$("$BUILD/rudpmsg" --version)" != "" ] || fail "--version says nothing"
 usage nonsense --id alpha --listen $PORT
+expect_match "$TMP/usage.err" "'nonsense' is no command" "what it says"
+usage send here --id alpha --to "$B4"
+expect_match "$TMP/usage.err" "'here' is one word too many" "what it says"
 ok "exit code 2, and a reason"
 link_down

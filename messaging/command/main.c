@@ -146,9 +146,8 @@ static const struct {
 	int (*run)(const struct command_options *options);
 	bool needs_peer;
 } commands[] = {
-	{"send", command_send, true},
-	{"receive", command_receive, false},
-	{"pipe", command_pipe, false},
+	{"send", command_send, true},     {"receive", command_receive, false},
+	{"recv", command_receive, false}, {"pipe", command_pipe, false},
 	{"bench", command_bench, false},
 };
 
@@ -164,7 +163,12 @@ int main(int argc, char **argv)
 	argp_err_exit_status = EXIT_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, &first, &options))
 		return EXIT_USAGE;
-	for (i = 0; first + 1 == argc && i < sizeof commands / sizeof *commands; i++) {
+	if (first + 1 < argc) {
+		command_complain("'%s' is one word too many; %s --help tells more", argv[first + 1],
+				 argv[0]);
+		return EXIT_USAGE;
+	}
+	for (i = 0; first < argc && i < sizeof commands / sizeof *commands; i++) {
 		if (strcmp(argv[first], commands[i].name) != 0)
 			continue;
 		if (!options.id || (commands[i].needs_peer && !options.to_port) ||
@@ -177,6 +181,8 @@ int main(int argc, char **argv)
 		}
 		return commands[i].run(&options);
 	}
-	command_complain("one of send, receive, pipe, bench is needed; --help tells more");
+	command_complain("%s%s%sone of send, receive, pipe, bench is needed; %s --help tells more",
+			 first < argc ? "'" : "", first < argc ? argv[first] : "",
+			 first < argc ? "' is no command: " : "", argv[0]);
 	return EXIT_USAGE;
 }

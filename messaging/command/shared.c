@@ -20,6 +20,35 @@ void command_complain(const char *format, ...)
 	fputc('\n', stderr);
 }
 
+/* What a failure of connecting means to somebody who types commands. */
+static const struct {
+	int error;
+	const char *text;
+} causes[] = {
+	{ETIMEDOUT,
+	 "nobody answers. Is a node listening there, with the same key (RUDP_KEY_FILE), and does "
+	 "the network let UDP to that port pass?"},
+	{ECONNREFUSED, "no node listens there"},
+	{EHOSTUNREACH, "there is no such host, or no way to it"},
+	{EPROTO, "what answers there is no node"},
+	{EACCES,
+	 "the node there is not the one that --peer names, or it has the name of this one, or "
+	 "another key (RUDP_KEY_FILE)"},
+	{EUSERS, "the node there has as many connections as it may"},
+	{EADDRINUSE, "another program listens there"},
+	{ENOKEY, "RUDP_KEY_FILE cannot be used; 'rudp keygen --check FILE' says why"},
+};
+
+static const char *cause_of(int error)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof causes / sizeof *causes; i++)
+		if (causes[i].error == error)
+			return causes[i].text;
+	return strerror(error);
+}
+
 static int connect_peer(const struct command_options *options, struct rudpmsg_node *node,
 			rudpmsg_conn_id *conn)
 {
@@ -28,11 +57,16 @@ static int connect_peer(const struct command_options *options, struct rudpmsg_no
 				 options->timeout_ns, conn);
 
 	/* With a name the connection stands although nobody answers yet: attempts go on. */
-	if (options->peer && (rc == -ETIMEDOUT || rc == -ECONNREFUSED))
-		rc = 0;
+	if (options->peer && (rc == -ETIMEDOUT || rc == -ECONNREFUSED)) {
+		if (!options->quiet)
+			command_complain("%s does not answer at %s port %u yet; trying on",
+					 options->peer, options->to_host,
+					 (unsigned)options->to_port);
+		return 0;
+	}
 	if (rc < 0) {
 		command_complain("cannot connect to %s port %u: %s", options->to_host,
-				 (unsigned)options->to_port, strerror(-rc));
+				 (unsigned)options->to_port, cause_of(-rc));
 		return rc;
 	}
 	if (!options->quiet && rudpmsg_conn_name(node, *conn, name) == 0)
@@ -57,10 +91,15 @@ struct rudpmsg_node *command_open(const struct command_options *options, rudpmsg
 		rc = rudpmsg_listen(node, options->listen_host[0] ? options->listen_host : NULL,
 				    options->listen_port);
 		if (rc < 0) {
-			command_complain("cannot listen on port %u: %s",
-					 (unsigned)options->listen_port, strerror(-rc));
+			command_complain("cannot listen on %s%sport %u: %s", options->listen_host,
+					 options->listen_host[0] ? " " : "",
+					 (unsigned)options->listen_port,
+					 rc == -EACCES ? strerror(EACCES) : cause_of(-rc));
 			goto free_node;
 		}
+		if (!options->quiet)
+			command_complain("%s listens on port %u", options->id,
+					 (unsigned)options->listen_port);
 	}
 	if (options->to_port && connect_peer(options, node, conn) < 0) {
 		*exit_code = EXIT_NOT_DELIVERED;

@@ -38,8 +38,10 @@ static int finish(const struct command_options *options, struct rudpmsg_node *no
 	int rc = rudpmsg_node_close(node, options->timeout_ns, &left);
 
 	if (rc < 0)
-		command_complain("%" PRIu64 " of %" PRIu64 " messages were not acknowledged", left,
-				 sent);
+		command_complain("%" PRIu64 " of %" PRIu64
+				 " messages were not acknowledged within %" PRId64
+				 " s (--timeout), and are lost",
+				 left, sent, options->timeout_ns / INT64_C(1000000000));
 	else if (!options->quiet && sent > 0)
 		command_complain("%" PRIu64 " messages delivered", sent);
 	rudpmsg_node_free(node);
@@ -145,6 +147,8 @@ int command_pipe(const struct command_options *options)
 		pthread_join(thread, NULL);
 	rudpmsg_node_free(node);
 	if (rest < 0)
-		command_complain("not all messages were acknowledged");
+		command_complain("not all messages were acknowledged within %" PRId64
+				 " s (--timeout): the rest is lost",
+				 options->timeout_ns / INT64_C(1000000000));
 	return exit_code ? exit_code : rest < 0 ? EXIT_NOT_DELIVERED : receiver.exit_code;
 }
