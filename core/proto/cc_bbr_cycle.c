@@ -94,8 +94,9 @@ static void raise_extra(struct bbr *b)
 {
 	if (!b->round_start)
 		return;
-	/* The first round of a probe brings the ACKs of what was sent before it. */
-	if (b->up_limited && b->up_rounds++ > 0 && b->up_extra_bytes < BBR_INFINITE / 2)
+	/* The first round of a probe brings the ACKs of what was sent before it, the second those
+	 * of the queue while it grew. */
+	if (b->up_limited && b->up_rounds++ > 1 && b->up_extra_bytes < BBR_INFINITE / 2)
 		b->up_extra_bytes *= 2;
 	b->up_limited = false;
 }
