@@ -6,7 +6,7 @@
  * event, because any of them may go while another still names it. What each file does:
  *
  *	loop          epoll, the order of work in one turn
- *	udp           sockets on the wire       udp_receive, udp_send
+ *	udp           sockets on the wire       udp_receive, udp_send, udp_spare (used again)
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
  *	binding       who owns which port       port (having it on both sides), yield (giving it up)
  *	listener      accept side               connect (active side), pairs (names in use)
@@ -79,6 +79,8 @@ struct rudp_engine {
 
 	struct rudp_list doors, calls, strangers, udps, apps, bindings, clients;
 	struct rudp_list orphan_udps; /* have lost their owner, and perhaps all use */
+	struct rudp_list spare_udps;  /* connected, without a connection; oldest first */
+	unsigned spare_udp_count;
 	/* udps, and bindings, once more: the list of rudp_port_bucket() of their local port */
 	struct rudp_list udps_by_port[RUDP_PORT_BUCKETS], bindings_by_port[RUDP_PORT_BUCKETS];
 	struct rudp_list tcp_dirty;   /* relayed connections with bytes to write */

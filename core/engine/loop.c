@@ -17,6 +17,7 @@
 #include "engine/race.h"
 #include "engine/tcp.h"
 #include "engine/udp.h"
+#include "engine/udp_spare.h"
 
 static void on_signal(struct rudp_engine *engine, const int *signal_fd)
 {
@@ -118,6 +119,7 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 	deadline = rudp_time_min(deadline, rudp_timer_wheel_next_at_ns(&engine->race_timers));
 	deadline = rudp_time_min(deadline, rudp_app_consume_at_ns(engine));
 	deadline = rudp_time_min(deadline, engine->heap.trim_at_ns);
+	deadline = rudp_time_min(deadline, rudp_udp_spares_deadline_ns(engine));
 	deadline = rudp_time_min(deadline, rudp_qlog_deadline_ns(&engine->qlog));
 	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty) ||
 	    !rudp_list_is_empty(&engine->orphan_udps))
@@ -171,6 +173,7 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	rudp_closer_due(&engine->closer, engine->now_at_ns);
 	/* Last: whatever was done above may have left a socket without a use, and no event tells. */
 	rudp_udp_close_orphans(engine);
+	rudp_udp_drop_old_spares(engine);
 	rudp_qlog_run(&engine->qlog);
 	/* A thread's heap is its program's. */
 	if (!engine->stays)

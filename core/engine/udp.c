@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "engine/udp_spare.h"
 
 socklen_t rudp_udp_address_for(sa_family_t family, const struct rudp_addr *addr,
 			       struct sockaddr_in6 *out)
@@ -144,8 +145,11 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 		  const struct rudp_udp_options *options, struct rudp_udp **out)
 {
 	int rc;
-	struct rudp_udp *udp = make(local->family, &rc);
+	struct rudp_udp *udp;
 
+	/* A spare is nobody's: it is in no program's way. */
+	rudp_udp_drop_spares_with(engine, rudp_addr_port(local));
+	udp = make(local->family, &rc);
 	if (!udp)
 		return rc;
 	udp->v6only = options->v6only;
@@ -192,9 +196,14 @@ static int set_route(int fd, const struct rudp_udp_route *route)
 int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *remote,
 			    const struct rudp_udp_route *route, struct rudp_udp **out)
 {
+	struct rudp_udp *udp = rudp_udp_take_spare(engine, remote, route);
 	int rc;
-	struct rudp_udp *udp = make(remote->family, &rc);
 
+	if (udp) {
+		*out = udp;
+		return 0;
+	}
+	udp = make(remote->family, &rc);
 	if (!udp)
 		return rc;
 	rc = set_route(udp->fd, route);
@@ -204,6 +213,7 @@ int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *
 		return give_up(udp, rc == -EAGAIN ? -EADDRNOTAVAIL : rc);
 	udp->connected = true;
 	udp->remote = *remote;
+	udp->route = *route;
 	return finish(engine, udp, out);
 }
 
@@ -256,6 +266,7 @@ void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp)
 	rudp_list_remove(&udp->link);
 	rudp_list_remove(&udp->port_link);
 	rudp_list_remove(&udp->orphan_link);
+	rudp_udp_unspare(engine, udp);
 	rudp_slots_remove(&engine->slots, udp->id);
 	close(udp->fd);
 	free(udp);
@@ -267,10 +278,11 @@ bool rudp_udp_has_conn(const struct rudp_engine *engine, const struct rudp_udp *
 }
 
 /* Datagrams that wait for room are somebody's last words. */
-static void look_at_orphan(struct rudp_engine *engine, struct rudp_udp *udp)
+static void look_at_orphan(struct rudp_engine *engine, struct rudp_udp *udp, bool in_order)
 {
 	if (udp->owners == 0 && udp->pending_count == 0 &&
-	    !rudp_endpoint_uses_socket(engine->ep, udp, true))
+	    !rudp_endpoint_uses_socket(engine->ep, udp, true) &&
+	    !(in_order && rudp_udp_spare(engine, udp)))
 		rudp_udp_close(engine, udp);
 }
 
@@ -278,11 +290,12 @@ void rudp_udp_close_orphans(struct rudp_engine *engine)
 {
 	struct rudp_list *link;
 	struct rudp_udp *udp;
+	bool in_order = false;
 
-	while ((udp = rudp_endpoint_next_unused_socket(engine->ep)))
-		look_at_orphan(engine, udp);
+	while ((udp = rudp_endpoint_next_unused_socket(engine->ep, &in_order)))
+		look_at_orphan(engine, udp, in_order);
 	while ((link = rudp_list_pop(&engine->orphan_udps)))
-		look_at_orphan(engine, RUDP_LIST_OWNER(link, struct rudp_udp, orphan_link));
+		look_at_orphan(engine, RUDP_LIST_OWNER(link, struct rudp_udp, orphan_link), false);
 }
 
 /* The next one with this port, or NULL; before is NULL at first. */
@@ -328,6 +341,10 @@ void rudp_udp_share_port(struct rudp_engine *engine, uint16_t port)
 
 void rudp_udp_on_event(struct rudp_engine *engine, struct rudp_udp *udp, uint32_t events)
 {
+	if (events & EPOLLERR && rudp_list_is_linked(&udp->spare_link)) {
+		rudp_udp_close(engine, udp);
+		return;
+	}
 	if (events & EPOLLERR)
 		rudp_udp_receive_errors(engine, udp);
 	if (events & EPOLLOUT)

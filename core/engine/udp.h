@@ -32,6 +32,12 @@ struct rudp_held_train {
 
 struct rudp_port;
 
+/* What a program has asked of the way there. */
+struct rudp_udp_route {
+	int device;                   /* its number; 0: as routing says */
+	uint32_t mark;                /* SO_MARK; 0: none */
+};
+
 struct rudp_udp {
 	uint64_t id;
 	int fd;
@@ -51,12 +57,10 @@ struct rudp_udp {
 	struct rudp_list link;        /* in engine->udps */
 	struct rudp_list port_link;   /* in engine->udps_by_port */
 	struct rudp_list orphan_link; /* in engine->orphan_udps */
-};
-
-/* What a program has asked of the way there. */
-struct rudp_udp_route {
-	int device;                   /* its number; 0: as routing says */
-	uint32_t mark;                /* SO_MARK; 0: none */
+	struct rudp_udp_route route;  /* connected */
+	bool troubled;                /* an error has been reported on it */
+	struct rudp_list spare_link;  /* in engine->spare_udps (udp_spare.h) */
+	int64_t spare_since_ns;
 };
 
 struct rudp_udp_options {
@@ -75,8 +79,9 @@ struct rudp_udp_options {
 int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 		  const struct rudp_udp_options *options, struct rudp_udp **out);
 /*
- * Opens a socket connected to remote, bound to a free port and the address that routing chose. It serves
- * one connection, and most are short: its buffers grow when they are needed.
+ * Opens a socket connected to remote, bound to a free port and the address that routing chose; or gives
+ * one that has just served another connection there. It serves one connection at a time, and most are
+ * short: its buffers grow when they are needed.
  */
 int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *remote,
 			    const struct rudp_udp_route *route, struct rudp_udp **out);
@@ -97,7 +102,7 @@ void rudp_udp_widen(struct rudp_udp *udp);
 void rudp_udp_hold(struct rudp_udp *udp);
 /* Without owners it is an orphan, and closed when no connection uses it, by the end of the turn. */
 void rudp_udp_release(struct rudp_engine *engine, struct rudp_udp *udp);
-/* Closes the orphans that have become useless since the last time. */
+/* Closes the orphans that have become useless since the last time, or keeps them as spares. */
 void rudp_udp_close_orphans(struct rudp_engine *engine);
 /* A connection holds its port: any but one that was reset. */
 bool rudp_udp_has_conn(const struct rudp_engine *engine, const struct rudp_udp *udp);

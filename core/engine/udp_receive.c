@@ -186,6 +186,7 @@ void rudp_udp_receive_errors(struct rudp_engine *engine, struct rudp_udp *udp)
 	int error;
 	socklen_t len = sizeof error;
 
+	udp->troubled = true;
 	for (int i = 0; i < ERRORS_PER_PASS; i++) {
 		struct arrival arrival;
 		struct iovec iov = {engine->scratch, RUDP_SCRATCH_BYTES};

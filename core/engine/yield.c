@@ -7,6 +7,7 @@
 #include "engine/policy.h"
 #include "engine/port.h"
 #include "engine/udp.h"
+#include "engine/udp_spare.h"
 
 /* Two sockets of one number exclude each other unless they are bound to different hosts. */
 static bool is_in_the_way(const struct rudp_udp *udp, const struct rudp_addr *addr)
@@ -85,6 +86,7 @@ int rudp_yield_udp(struct rudp_engine *engine, const struct rudp_addr *addr)
 	int rc = -EADDRINUSE;
 
 	rudp_udp_close_orphans(engine);
+	rudp_udp_drop_spares_with(engine, rudp_addr_port(addr));
 	for (link = head->next; link != head; link = next) {
 		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, port_link);
 

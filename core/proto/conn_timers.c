@@ -16,6 +16,7 @@ void rudp_conn_start_time_wait(struct rudp_conn *conn, int64_t now_at_ns)
 
 	if (conn->state != RUDP_STATE_TIME_WAIT) {
 		rudp_conn_enter(conn, RUDP_STATE_TIME_WAIT);
+		rudp_conn_list_path(conn); /* not any more */
 		conn->time_wait_end_ns = now_at_ns + RUDP_TIME_WAIT_MAX_NS;
 	}
 	span_ns = rudp_time_max(RUDP_TIME_WAIT_PTOS * rudp_conn_pto_ns(conn), RUDP_TIME_WAIT_MIN_NS);

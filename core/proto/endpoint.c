@@ -48,6 +48,7 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 {
 	struct rudp_conn *conn, *next_conn;
 	struct rudp_listener *listener, *next_listener;
+	bool in_order;
 
 	HASH_ITER(hh, ep->by_id, conn, next_conn)
 		rudp_conn_free(conn);
@@ -55,7 +56,7 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 		HASH_DELETE(hh, ep->listeners, listener);
 		free(listener);
 	}
-	while (rudp_endpoint_next_unused_socket(ep))
+	while (rudp_endpoint_next_unused_socket(ep, &in_order))
 		;
 	rudp_associations_clear(&ep->associations);
 	while (ep->spare_key_count > 0)

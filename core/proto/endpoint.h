@@ -184,9 +184,10 @@ struct rudp_conn *rudp_endpoint_next_event(struct rudp_endpoint *ep);
 
 /*
  * The next socket whose last connection has left it since this was asked, though another may be on it
- * again by the time that its owner looks; NULL: no more of them.
+ * again by the time that its owner looks; NULL: no more of them. *in_order: that connection ended with
+ * all of it said and acknowledged, so that nothing it has sent can come back as an error any more.
  */
-void *rudp_endpoint_next_unused_socket(struct rudp_endpoint *ep);
+void *rudp_endpoint_next_unused_socket(struct rudp_endpoint *ep, bool *in_order);
 /*
  * A living connection is on this socket. after_reset: also one that was reset here, which only repeats
  * itself for a while; kernel TCP would have forgotten it.

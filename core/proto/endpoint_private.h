@@ -40,6 +40,7 @@ struct rudp_socket {
 	struct rudp_list users;       /* connections whose path stands on it (user_link) */
 	struct rudp_list returners;   /* and those that may go back to it (returner_link) */
 	struct rudp_list unused_link; /* in endpoint->unused_sockets */
+	bool left_in_order;           /* the last user: rudp_endpoint_next_unused_socket() */
 	UT_hash_handle hh;
 };
 

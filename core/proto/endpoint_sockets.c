@@ -48,17 +48,26 @@ static void remove_if_unused(struct rudp_endpoint *ep, struct rudp_socket *socke
 	free(socket);
 }
 
-/* A user has left: if that was the last, the owner of the socket is told. */
-static void on_left(struct rudp_endpoint *ep, const void *handle)
+static bool ended_in_order(const struct rudp_conn *conn)
 {
+	return conn->dead && !conn->error && conn->reliability.outstanding == 0 &&
+	       conn->sendbuf.fin_acked && rudp_recvbuf_is_complete(&conn->recvbuf);
+}
+
+/* A user has left: if that was the last, the owner of the socket is told. */
+static void on_left(const struct rudp_conn *conn, const void *handle)
+{
+	struct rudp_endpoint *ep = conn->ep;
 	struct rudp_socket *socket = handle ? find(ep, handle) : NULL;
 
-	if (socket && rudp_list_is_empty(&socket->users) &&
-	    !rudp_list_is_linked(&socket->unused_link))
+	if (!socket || !rudp_list_is_empty(&socket->users))
+		return;
+	socket->left_in_order = ended_in_order(conn);
+	if (!rudp_list_is_linked(&socket->unused_link))
 		rudp_list_append(&ep->unused_sockets, &socket->unused_link);
 }
 
-void *rudp_endpoint_next_unused_socket(struct rudp_endpoint *ep)
+void *rudp_endpoint_next_unused_socket(struct rudp_endpoint *ep, bool *in_order)
 {
 	struct rudp_list *link;
 
@@ -68,6 +77,7 @@ void *rudp_endpoint_next_unused_socket(struct rudp_endpoint *ep)
 
 		if (!rudp_list_is_empty(&socket->users))
 			continue;
+		*in_order = socket->left_in_order && rudp_list_is_empty(&socket->returners);
 		remove_if_unused(ep, socket);
 		return handle;
 	}
@@ -97,13 +107,16 @@ static void unlist_path(struct rudp_conn *conn)
 	conn->is_path_known = false;
 }
 
-/* Without memory the connection hears of no ICMP errors, no more. */
+/*
+ * Without memory the connection hears of no ICMP errors, no more. Nor does one in TIME_WAIT: there may be
+ * many on one path, when one connection after the other has come from the same port.
+ */
 void rudp_conn_list_path(struct rudp_conn *conn)
 {
 	bool rudp_table_add_failed = false;
 
 	unlist_path(conn);
-	if (!conn->path.socket)
+	if (!conn->path.socket || conn->state == RUDP_STATE_TIME_WAIT)
 		return;
 	conn->path_key = rudp_path_key_of(conn->path.socket, &conn->path.remote);
 	HASH_ADD(hh_path, conn->ep->by_path, path_key, sizeof conn->path_key, conn);
@@ -123,7 +136,7 @@ int rudp_conn_use_socket(struct rudp_conn *conn, void *handle)
 		rudp_list_append(&socket->users, &conn->user_link);
 	rudp_conn_list_path(conn);
 	if (before != handle)
-		on_left(conn->ep, before);
+		on_left(conn, before);
 	return 0;
 }
 

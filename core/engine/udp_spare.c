@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/udp_spare.h"
+
+static struct rudp_udp *spare_of(struct rudp_list *link)
+{
+	return RUDP_LIST_OWNER(link, struct rudp_udp, spare_link);
+}
+
+void rudp_udp_unspare(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	if (!rudp_list_is_linked(&udp->spare_link))
+		return;
+	rudp_list_remove(&udp->spare_link);
+	engine->spare_udp_count--;
+}
+
+static bool leads_there(const struct rudp_udp *udp, const struct rudp_addr *remote,
+			const struct rudp_udp_route *route)
+{
+	return !udp->troubled && udp->route.device == route->device &&
+	       udp->route.mark == route->mark && rudp_addr_equal(&udp->remote, remote);
+}
+
+struct rudp_udp *rudp_udp_take_spare(struct rudp_engine *engine, const struct rudp_addr *remote,
+				     const struct rudp_udp_route *route)
+{
+	for (struct rudp_list *link = engine->spare_udps.next; link != &engine->spare_udps;
+	     link = link->next) {
+		struct rudp_udp *udp = spare_of(link);
+
+		if (!leads_there(udp, remote, route))
+			continue;
+		rudp_udp_unspare(engine, udp);
+		udp->owners = 1;
+		udp->narrow_bytes = 0;
+		return udp;
+	}
+	return NULL;
+}
+
+bool rudp_udp_spare(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	/* With wide buffers it would be what the next one hardly needs. */
+	if (!udp->connected || udp->troubled || udp->wide || udp->fd >= engine->closer.fd_max)
+		return false;
+	if (engine->spare_udp_count == RUDP_UDP_SPARES_MAX)
+		rudp_udp_close(engine, spare_of(engine->spare_udps.next));
+	udp->spare_since_ns = engine->now_at_ns;
+	rudp_list_remove(&udp->orphan_link);
+	rudp_list_append(&engine->spare_udps, &udp->spare_link);
+	engine->spare_udp_count++;
+	return true;
+}
+
+void rudp_udp_drop_spares_with(struct rudp_engine *engine, uint16_t port)
+{
+	struct rudp_list *link, *next;
+
+	for (link = engine->spare_udps.next; link != &engine->spare_udps; link = next) {
+		struct rudp_udp *udp = spare_of(link);
+
+		next = link->next;
+		if (rudp_addr_port(&udp->local) == port)
+			rudp_udp_close(engine, udp);
+	}
+}
+
+int64_t rudp_udp_spares_deadline_ns(const struct rudp_engine *engine)
+{
+	return rudp_list_is_empty(&engine->spare_udps)
+		       ? RUDP_NEVER
+		       : spare_of(engine->spare_udps.next)->spare_since_ns + RUDP_UDP_SPARE_NS;
+}
+
+void rudp_udp_drop_old_spares(struct rudp_engine *engine)
+{
+	while (rudp_udp_spares_deadline_ns(engine) <= engine->now_at_ns)
+		rudp_udp_close(engine, spare_of(engine->spare_udps.next));
+}
