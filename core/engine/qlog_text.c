@@ -225,14 +225,19 @@ static void write_state(struct rudp_qlog_text *t, const struct rudp_qlog_said *s
 		write_closed(t, said, conn, now_at_ns);
 }
 
+static const char *drop_trigger(enum rudp_verdict verdict)
+{
+	if (verdict == RUDP_VERDICT_REPLAYED)
+		return "duplicate";
+	return verdict == RUDP_VERDICT_NO_MEMORY ? "internal_error" : "decryption_failure";
+}
+
 static void write_dropped(struct rudp_qlog_text *t, const struct rudp_qlog_said *said,
 			  const struct rudp_fact *fact, int64_t now_at_ns)
 {
 	rudp_qlog_event_begin(t, said, "transport:packet_dropped", now_at_ns);
 	rudp_qlog_put_length(t, fact->dropped.size_bytes);
-	rudp_qlog_put_word(t, "trigger",
-			   fact->dropped.verdict == RUDP_VERDICT_REPLAYED ? "duplicate"
-									  : "decryption_failure");
+	rudp_qlog_put_word(t, "trigger", drop_trigger(fact->dropped.verdict));
 	rudp_qlog_event_end(t);
 }
 

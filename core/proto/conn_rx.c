@@ -124,21 +124,35 @@ static void on_violation(struct rudp_conn *conn, enum rudp_verdict verdict, int6
 	rudp_conn_reset(conn, RUDP_RESET_PROTOCOL, now_at_ns);
 }
 
-static bool open_packet(struct rudp_conn *conn, const struct rudp_packet *packet, uint64_t number)
+static enum rudp_verdict open_packet(struct rudp_conn *conn, const struct rudp_packet *packet,
+				     uint64_t number)
 {
 	uint32_t updates = conn->keys.updates;
+	enum rudp_verdict verdict;
 	uint8_t *body = (uint8_t *)(uintptr_t)packet->body; /* decrypted in place, as the datagram
 							     * is ours to change */
 
-	if (!rudp_keys_open(&conn->keys, number, packet->key_phase, packet->header,
-			    packet->header_bytes, packet->body, packet->body_bytes, body))
-		return false;
+	verdict = rudp_keys_open(&conn->keys, number, packet->key_phase, packet->header,
+				 packet->header_bytes, packet->body, packet->body_bytes, body);
 	if (conn->keys.updates == updates)
-		return true;
+		return verdict;
 	conn->forget_keys_at_ns = 0; /* set from the PTO by the timers */
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe(conn, RUDP_FACT_KEYS_UPDATED);
-	return true;
+	return verdict;
+}
+
+/* Without memory it is lost, and comes again: that is nobody's forgery. */
+static void on_unopened(struct rudp_conn *conn, enum rudp_verdict verdict, size_t datagram_bytes,
+			int64_t now_at_ns)
+{
+	if (verdict == RUDP_VERDICT_AUTH_FAILED)
+		conn->packets_forged++;
+	if (RUDP_IS_OBSERVED(conn))
+		rudp_conn_observe_dropped(conn, verdict, datagram_bytes);
+	if (conn->keys.forgeries >= RUDP_KEY_FORGERIES_MAX)
+		on_violation(conn, verdict, now_at_ns);
+	rudp_conn_rest_later(conn, now_at_ns); /* it has woken the keys, perhaps */
 }
 
 /* Hearing from the peer in SYN_RCVD proves that it has our SYNACK, and that it is where it says. */
@@ -185,14 +199,10 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 			rudp_conn_observe_dropped(conn, RUDP_VERDICT_REPLAYED, datagram->len);
 		return RUDP_VERDICT_REPLAYED;
 	}
-	if (!open_packet(conn, packet, number)) {
-		conn->packets_forged++;
-		if (RUDP_IS_OBSERVED(conn))
-			rudp_conn_observe_dropped(conn, RUDP_VERDICT_AUTH_FAILED, datagram->len);
-		if (conn->keys.forgeries >= RUDP_KEY_FORGERIES_MAX)
-			on_violation(conn, RUDP_VERDICT_AUTH_FAILED, now_at_ns);
-		rudp_conn_rest_later(conn, now_at_ns); /* it has woken the keys, perhaps */
-		return RUDP_VERDICT_AUTH_FAILED;
+	verdict = open_packet(conn, packet, number);
+	if (verdict != RUDP_VERDICT_OK) {
+		on_unopened(conn, verdict, datagram->len, now_at_ns);
+		return verdict;
 	}
 	rudp_replay_mark(&conn->replay, number);
 	if (RUDP_IS_OBSERVED(conn))

@@ -122,20 +122,21 @@ static struct rudp_aead *claimed_key(struct rudp_keys *keys, uint64_t number, bo
 	return number < keys->first_received_number ? &keys->receive_previous : &keys->receive_next;
 }
 
-bool rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool key_phase, const uint8_t *header,
-		    size_t header_len, const uint8_t *in, size_t len, uint8_t *out)
+enum rudp_verdict rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool key_phase,
+				 const uint8_t *header, size_t header_len, const uint8_t *in,
+				 size_t len, uint8_t *out)
 {
 	struct rudp_aead *key = claimed_key(keys, number, key_phase);
 
 	if (rudp_keys_wake(keys) < 0)
-		return false;
+		return RUDP_VERDICT_NO_MEMORY;
 	if (key == &keys->receive_next && prepare_receive_next(keys) < 0)
-		return false;
+		return RUDP_VERDICT_NO_MEMORY;
 	if (!key->context)
-		return false; /* too late, but perhaps authentic */
+		return RUDP_VERDICT_AUTH_FAILED; /* too late, but perhaps authentic */
 	if (!rudp_aead_open(key, number, header, header_len, in, len, out)) {
 		keys->forgeries++;
-		return false;
+		return RUDP_VERDICT_AUTH_FAILED;
 	}
 	if (key == &keys->receive && number < keys->first_received_number)
 		keys->first_received_number = number;
@@ -144,7 +145,7 @@ bool rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool key_phase, con
 		if (keys->send_phase != keys->receive_phase)
 			move_send(keys);
 	}
-	return true;
+	return RUDP_VERDICT_OK;
 }
 
 /* The phases differ while an update of ours waits for the peer to follow. */

@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 
 #include "proto/aead.h"
+#include "proto/verdict.h"
 
 #define RUDP_KEY_PACKETS_MAX (UINT64_C(1) << 22)
 /* Failed authentications under which a connection is given up (RFC 9001 section 6.6). */
@@ -69,11 +70,13 @@ size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *he
  * Opens a packet of either phase; a packet of the other phase that authenticates under the next key
  * moves both directions to it.
  *
- * Returns  false if it does not authenticate (counted in forgeries), or if its key is forgotten or
- *          there is no memory for it (not counted); nothing has changed then.
+ * Returns  OK; AUTH_FAILED if it does not authenticate (counted in forgeries), or if its key is
+ *          forgotten (not counted); NO_MEMORY if there is none for the key, and in is as it was. But
+ *          for OK nothing has changed.
  */
-bool rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool key_phase, const uint8_t *header,
-		    size_t header_len, const uint8_t *in, size_t len, uint8_t *out);
+enum rudp_verdict rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool key_phase,
+				 const uint8_t *header, size_t header_len, const uint8_t *in,
+				 size_t len, uint8_t *out);
 
 /*
  * The send key is near its limit and largest_acked_number (UINT64_MAX: none yet) shows that the

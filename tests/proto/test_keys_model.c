@@ -79,8 +79,9 @@ static bool try_open(struct end *to, const struct flight *flight)
 	uint8_t bytes[SEALED_BYTES];
 
 	memcpy(bytes, flight->sealed, sizeof bytes);
-	if (!rudp_keys_open(&to->keys, flight->number, flight->phase,
-			    (const uint8_t *)&flight->phase, 1, bytes, sizeof bytes, bytes))
+	if (rudp_keys_open(&to->keys, flight->number, flight->phase,
+			   (const uint8_t *)&flight->phase, 1, bytes, sizeof bytes,
+			   bytes) != RUDP_VERDICT_OK)
 		return false;
 	cr_assert(eq(u8, bytes[PLAIN_BYTES - 1], (uint8_t)flight->number));
 	return true;
