@@ -5,22 +5,28 @@
 #include "proto/conn_handshake.h"
 #include "proto/endpoint_private.h"
 
+static int give_key(struct rudp_conn *conn, struct rudp_resume *resume)
+{
+	struct rudp_x25519 ephemeral;
+
+	if (rudp_endpoint_take_key(conn->ep, &ephemeral) < 0)
+		return -ENOMEM;
+	rudp_resume_give_key(resume, &ephemeral);
+	return 0;
+}
+
 int rudp_conn_resume_begin(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_handshake *handshake = conn->handshake;
 	struct rudp_ticket *ticket = &handshake->ticket;
-	struct rudp_x25519 ephemeral = {0};
 
 	if (conn->ep->config.resume_off ||
 	    !rudp_association_use(&conn->ep->associations, &conn->first_remote, now_at_ns, ticket))
 		return -ENOENT;
-	if (ticket->with_dh && rudp_endpoint_take_key(conn->ep, &ephemeral) < 0)
-		return -ENOMEM;
 	handshake->flags = RUDP_SYN_RESUME | (ticket->with_dh ? RUDP_SYN_DH : 0);
 	conn->syn_flags = handshake->flags;
-	rudp_resume_init(&handshake->resume, rudp_cipher_of(conn->suite),
-			 ticket->with_dh ? &ephemeral : NULL);
-	return 0;
+	rudp_resume_init(&handshake->resume, rudp_cipher_of(conn->suite), ticket->with_dh);
+	return ticket->with_dh ? give_key(conn, &handshake->resume) : 0;
 }
 
 /* Not before it leaves: until then the program may write what is to travel in it. */
@@ -73,7 +79,6 @@ enum rudp_verdict rudp_conn_resume_read_syn(struct rudp_conn *conn, struct rudp_
 					    int *payload_len, int64_t now_at_ns)
 {
 	uint8_t prologue[RUDP_SYN_HEADER_BYTES];
-	struct rudp_x25519 ephemeral = {0};
 	struct rudp_given *given;
 	uint64_t id, counter;
 
@@ -81,16 +86,16 @@ enum rudp_verdict rudp_conn_resume_read_syn(struct rudp_conn *conn, struct rudp_
 	given = rudp_association_find_given(&conn->ep->associations, id, now_at_ns);
 	if (!given || !rudp_given_secret(given, has_dh(syn)))
 		return RUDP_VERDICT_NO_ASSOCIATION;
-	if (has_dh(syn) && rudp_endpoint_take_key(conn->ep, &ephemeral) < 0)
-		return RUDP_VERDICT_NO_MEMORY;
-	rudp_resume_init(resume, rudp_cipher_of(syn->suite), has_dh(syn) ? &ephemeral : NULL);
+	rudp_resume_init(resume, rudp_cipher_of(syn->suite), has_dh(syn));
 	rudp_packet_write_prologue(prologue, syn->suite, syn->flags, syn->id, syn->target_port);
 	*payload_len =
 		rudp_resume_read_syn(resume, rudp_given_secret(given, has_dh(syn)), prologue,
 				     syn->body, syn->body_bytes - RUDP_SYN_CHECK_BYTES, payload);
 	if (*payload_len == -ENOMEM)
 		return RUDP_VERDICT_NO_MEMORY;
-	return *payload_len < 0 ? RUDP_VERDICT_AUTH_FAILED : RUDP_VERDICT_OK;
+	if (*payload_len < 0)
+		return RUDP_VERDICT_AUTH_FAILED;
+	return has_dh(syn) && give_key(conn, resume) < 0 ? RUDP_VERDICT_NO_MEMORY : RUDP_VERDICT_OK;
 }
 
 void rudp_endpoint_on_resumed(struct rudp_endpoint *ep, const struct rudp_packet *syn,

@@ -44,12 +44,13 @@ void rudp_resume_read_head(const uint8_t *message, uint64_t *association_id, uin
 	*counter = rudp_read_u64(&reader);
 }
 
-void rudp_resume_init(struct rudp_resume *resume, enum rudp_cipher cipher,
-		      struct rudp_x25519 *ephemeral)
+void rudp_resume_init(struct rudp_resume *resume, enum rudp_cipher cipher, bool with_dh)
 {
-	*resume = (struct rudp_resume){.cipher = cipher, .with_dh = ephemeral};
-	if (!ephemeral)
-		return;
+	*resume = (struct rudp_resume){.cipher = cipher, .with_dh = with_dh};
+}
+
+void rudp_resume_give_key(struct rudp_resume *resume, struct rudp_x25519 *ephemeral)
+{
 	resume->ephemeral = *ephemeral;
 	*ephemeral = (struct rudp_x25519){0};
 }

@@ -49,7 +49,7 @@ struct rudp_resume_keys {
 struct rudp_resume {
 	enum rudp_cipher cipher;
 	bool with_dh;
-	struct rudp_x25519 ephemeral; /* with_dh; else empty */
+	struct rudp_x25519 ephemeral; /* with_dh, once given; else empty */
 	uint8_t peer_public[RUDP_X25519_BYTES];
 	uint8_t chain[RUDP_SHA256_BYTES];
 	uint8_t syn_tag[RUDP_AEAD_TAG_BYTES]; /* stands for the whole SYN in what follows */
@@ -58,12 +58,13 @@ struct rudp_resume {
 /* The head of a resumed SYN's body. message_len >= RUDP_RESUME_HEAD_BYTES is the caller's duty. */
 void rudp_resume_read_head(const uint8_t *message, uint64_t *association_id, uint64_t *counter);
 
+/* secret, in what follows, is fresh without DH, lasting with it. */
+void rudp_resume_init(struct rudp_resume *resume, enum rudp_cipher cipher, bool with_dh);
 /*
- * ephemeral NULL: without DH. Else a fresh pair, which moves into resume; *ephemeral is empty then.
- * secret is fresh without DH, lasting with it.
+ * With DH only: a fresh pair, which moves into resume; *ephemeral is empty then. The initiator needs it
+ * for its SYN, the listener for its SYNACK: a SYN that does not authenticate is to cost it none.
  */
-void rudp_resume_init(struct rudp_resume *resume, enum rudp_cipher cipher,
-		      struct rudp_x25519 *ephemeral);
+void rudp_resume_give_key(struct rudp_resume *resume, struct rudp_x25519 *ephemeral);
 /* Wipes every secret. */
 void rudp_resume_fini(struct rudp_resume *resume);
 

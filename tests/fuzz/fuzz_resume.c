@@ -33,10 +33,12 @@ static void start(struct rudp_resume *resume, enum rudp_cipher cipher, bool with
 	uint8_t private_key[RUDP_X25519_BYTES];
 	struct rudp_x25519 ephemeral;
 
+	rudp_resume_init(resume, cipher, with_dh);
+	if (!with_dh)
+		return;
 	memset(private_key, byte, sizeof private_key);
-	if (with_dh)
-		assert(rudp_x25519_init(&ephemeral, private_key) == 0);
-	rudp_resume_init(resume, cipher, with_dh ? &ephemeral : NULL);
+	assert(rudp_x25519_init(&ephemeral, private_key) == 0);
+	rudp_resume_give_key(resume, &ephemeral);
 }
 
 /* Another message of exactly its size, for the sanitizer; whether it is still the same one. */

@@ -217,10 +217,12 @@ static void start_resumed(struct rudp_resume *resume, bool with_dh, uint8_t ephe
 	uint8_t private_key[RUDP_X25519_BYTES];
 	struct rudp_x25519 ephemeral;
 
+	rudp_resume_init(resume, RUDP_CIPHER_AES_256_GCM, with_dh);
+	if (!with_dh)
+		return;
 	memset(private_key, ephemeral_byte, sizeof private_key);
-	if (with_dh)
-		cr_assert(eq(int, rudp_x25519_init(&ephemeral, private_key), 0));
-	rudp_resume_init(resume, RUDP_CIPHER_AES_256_GCM, with_dh ? &ephemeral : NULL);
+	cr_assert(eq(int, rudp_x25519_init(&ephemeral, private_key), 0));
+	rudp_resume_give_key(resume, &ephemeral);
 }
 
 static void make_resumed(struct resumed_example *r, bool with_dh)

@@ -32,13 +32,12 @@ static void start(struct rudp_resume *resume, bool with_dh, uint8_t key_byte)
 	uint8_t private_key[RUDP_X25519_BYTES];
 	struct rudp_x25519 ephemeral;
 
-	if (!with_dh) {
-		rudp_resume_init(resume, RUDP_CIPHER_AES_256_GCM, NULL);
+	rudp_resume_init(resume, RUDP_CIPHER_AES_256_GCM, with_dh);
+	if (!with_dh)
 		return;
-	}
 	memset(private_key, key_byte, sizeof private_key);
 	cr_assert(eq(int, rudp_x25519_init(&ephemeral, private_key), 0));
-	rudp_resume_init(resume, RUDP_CIPHER_AES_256_GCM, &ephemeral);
+	rudp_resume_give_key(resume, &ephemeral);
 	cr_assert(eq(ptr, ephemeral.pair, NULL));
 }
 

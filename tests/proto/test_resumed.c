@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "pair.h"
+#include "proto/endpoint_private.h"
 
 #define FLAGS_AT 3
 #define RESUME 1
@@ -427,6 +428,32 @@ Test(resumed, a_forged_syn_takes_no_counter)
 	mend_check(syn);
 	deliver(syn, RUDP_VERDICT_OK);
 	expect_accepted(RUDP_BEGINNING_RESUMED);
+}
+
+Test(resumed, a_forged_syn_with_dh_takes_no_key)
+{
+	struct pair_datagram *syn;
+	unsigned keys;
+
+	meet();
+	pair_run(&pair, 121 * RUDP_NS_PER_S);
+	syn = next_syn(RESUME_DH);
+	while (rudp_endpoint_may_prepare(pair.ep[1]))
+		rudp_endpoint_prepare(pair.ep[1]);
+	keys = pair.ep[1]->spare_key_count;
+	cr_assert(gt(uint, keys, 0));
+	syn->data[600] ^= 1;
+	mend_check(syn);
+	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_AUTH_FAILED));
+	cr_assert(eq(uint, pair.ep[1]->spare_key_count, keys));
+	cr_assert(eq(int, rudp_endpoint_may_prepare(pair.ep[1]), 0));
+	pair_collect(&pair);
+	free(pair_take(&pair)); /* the REFUSE that the forger has asked for */
+	syn->data[600] ^= 1;
+	mend_check(syn);
+	deliver(syn, RUDP_VERDICT_OK);
+	cr_assert(eq(uint, pair.ep[1]->spare_key_count, keys - 1));
+	expect_accepted(RUDP_BEGINNING_RESUMED_DH);
 }
 
 Test(resumed, unknown_flags_are_another_version)
