@@ -102,7 +102,7 @@ void rudp_conn_on_too_big(struct rudp_conn *conn, uint32_t max_bytes, bool local
 	if (conn->dead)
 		return;
 	if (!local)
-		rudp_path_mtu_on_hint(&conn->path.mtu, max_bytes);
+		rudp_path_mtu_on_hint(&conn->path.mtu, max_bytes, conn->reliability.next);
 	else if (rudp_path_mtu_on_refused(&conn->path.mtu, max_bytes, now_at_ns))
 		rudp_conn_mtu_follow(conn);
 }

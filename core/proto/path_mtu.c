@@ -105,6 +105,7 @@ void rudp_path_mtu_start(struct rudp_path_mtu *m, uint32_t max_bytes, uint8_t he
 	if (m->state == RUDP_MTU_COMPLETE) {
 		m->failed_bytes = 0;
 		m->doubts = 0;
+		m->icmp_lies = false;
 	}
 	m->max_bytes = between(max_bytes, RUDP_DATAGRAM_BASE_BYTES, RUDP_DATAGRAM_MAX_BYTES);
 	m->bytes = between(m->bytes, RUDP_DATAGRAM_BASE_BYTES, m->max_bytes);
@@ -184,8 +185,19 @@ void rudp_path_mtu_on_probe_lost(struct rudp_path_mtu *m, uint64_t number, int64
 	move_on(m, now_at_ns);
 }
 
+/* Had ICMP told the truth, this packet could not have come through. */
+static void refute(struct rudp_path_mtu *m)
+{
+	if (m->hint_bytes == m->told_bytes && !m->hint_is_found)
+		m->hint_bytes = 0;
+	m->told_bytes = 0;
+	m->icmp_lies = true;
+}
+
 void rudp_path_mtu_on_answered(struct rudp_path_mtu *m, uint64_t number, uint32_t size_bytes)
 {
+	if (m->told_bytes && size_bytes > m->told_bytes && number >= m->told_number)
+		refute(m);
 	if (size_bytes <= RUDP_DATAGRAM_BASE_BYTES || number < m->large_answered)
 		return;
 	m->large_answered = number;
@@ -195,17 +207,19 @@ void rudp_path_mtu_on_answered(struct rudp_path_mtu *m, uint64_t number, uint32_
 /*
  * The size did pass. Either the path has changed, or a queue that ran over has swallowed the end of a
  * burst, and only the small packets of a probe time-out came after it. So the size is asked for once
- * more, but not for ever: where probes pass and bulk does not, what is below it must do.
+ * more, but not for ever: where probes pass and bulk does not, what is below it must do. That ICMP has
+ * spoken changes nothing of that, but what is asked for first.
  */
 static void fall_back(struct rudp_path_mtu *m)
 {
-	if (m->hint_bytes == 0 && m->doubts < RUDP_MTU_DOUBTS_MAX) {
-		m->doubts++;
+	if (m->doubts == RUDP_MTU_DOUBTS_MAX) {
+		m->failed_bytes = m->bytes;
+	} else if (m->hint_bytes == 0) {
 		m->hint_bytes = m->bytes;
 		m->hint_is_found = true;
-	} else {
-		m->failed_bytes = m->bytes;
 	}
+	if (m->doubts < RUDP_MTU_DOUBTS_MAX)
+		m->doubts++;
 	m->bytes = RUDP_DATAGRAM_BASE_BYTES;
 	m->suspects = 0;
 	m->probe_bytes = 0;
@@ -251,18 +265,23 @@ bool rudp_path_mtu_on_refused(struct rudp_path_mtu *m, uint32_t max_bytes, int64
 	return false;
 }
 
-void rudp_path_mtu_on_hint(struct rudp_path_mtu *m, uint32_t max_bytes)
+static void listen_to(struct rudp_path_mtu *m, uint32_t max_bytes, uint64_t next_number)
 {
-	if (max_bytes < RUDP_DATAGRAM_BASE_BYTES || m->state == RUDP_MTU_DISABLED)
+	m->hint_bytes = m->told_bytes = max_bytes;
+	m->hint_is_found = false;
+	m->told_number = next_number;
+}
+
+void rudp_path_mtu_on_hint(struct rudp_path_mtu *m, uint32_t max_bytes, uint64_t next_number)
+{
+	if (max_bytes < RUDP_DATAGRAM_BASE_BYTES || m->state == RUDP_MTU_DISABLED || m->icmp_lies)
 		return;
 	if (max_bytes < m->bytes && m->suspects + 1 < RUDP_MTU_SUSPECTS) {
 		m->suspects = RUDP_MTU_SUSPECTS - 1; /* one loss will do */
-		m->hint_bytes = max_bytes;
-		m->hint_is_found = false;
+		listen_to(m, max_bytes, next_number);
 	} else if (max_bytes > m->bytes && max_bytes < m->probe_bytes) {
-		m->hint_bytes = max_bytes;
-		m->hint_is_found = false;
 		m->losses = RUDP_MTU_PROBES_MAX - 1; /* the one under way will do */
+		listen_to(m, max_bytes, next_number);
 	}
 }
 

@@ -55,6 +55,9 @@ struct rudp_path_mtu {
 	uint8_t suspects;        /* large packets lost since a large one was answered */
 	uint8_t doubts;          /* black holes since a search began anew */
 	bool hint_is_found;      /* an earlier search has ended with it */
+	bool icmp_lies;          /* what it said last was refuted, since a search began anew */
+	uint32_t told_bytes;     /* what ICMP said last, not refuted yet; 0: nothing */
+	uint64_t told_number;    /* packets from this on were sent after it was said */
 	bool probe_out;          /* one is under way, */
 	uint64_t probe_number;   /* with this packet number, or was; UINT64_MAX: never */
 	uint64_t large_answered; /* the last large one; 0: none (0 is no data packet) */
@@ -97,8 +100,12 @@ bool rudp_path_mtu_on_lost(struct rudp_path_mtu *m, uint64_t number, uint32_t si
 
 /* Our own interface refuses more than max_bytes; true: bytes was larger and has been lowered. */
 bool rudp_path_mtu_on_refused(struct rudp_path_mtu *m, uint32_t max_bytes, int64_t now_at_ns);
-/* ICMP said so, or somebody in its name: it only steers the search, and makes suspicious. */
-void rudp_path_mtu_on_hint(struct rudp_path_mtu *m, uint32_t max_bytes);
+/*
+ * ICMP said so, or somebody in its name: it only steers the search, and makes suspicious. When a larger
+ * packet, sent later (next_number is that of the next one), is answered, it is not listened to any more
+ * until the next search: who forges it costs one search.
+ */
+void rudp_path_mtu_on_hint(struct rudp_path_mtu *m, uint32_t max_bytes, uint64_t next_number);
 
 /* What was under way is not to be waited for: the path was out of use in between. */
 void rudp_path_mtu_forget_probe(struct rudp_path_mtu *m);

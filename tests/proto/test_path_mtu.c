@@ -361,9 +361,9 @@ Test(path_mtu, icmp_never_raises_and_never_lowers_by_itself)
 {
 	begin(ETHERNET);
 	answer(probe());
-	rudp_path_mtu_on_hint(&mtu, 9000);
-	rudp_path_mtu_on_hint(&mtu, 100);
-	rudp_path_mtu_on_hint(&mtu, 1300);
+	rudp_path_mtu_on_hint(&mtu, 9000, 11);
+	rudp_path_mtu_on_hint(&mtu, 100, 11);
+	rudp_path_mtu_on_hint(&mtu, 1300, 11);
 	cr_assert(eq(u32, mtu.bytes, ETHERNET));
 	rudp_path_mtu_on_answered(&mtu, 10, ETHERNET);
 	cr_assert(not(rudp_path_mtu_on_lost(&mtu, 11, ETHERNET)));
@@ -373,17 +373,70 @@ Test(path_mtu, icmp_and_one_loss_are_a_black_hole_and_its_size_is_tried_first)
 {
 	begin(ETHERNET);
 	answer(probe());
-	rudp_path_mtu_on_hint(&mtu, 1372);
+	rudp_path_mtu_on_hint(&mtu, 1372, 11);
 	cr_assert(rudp_path_mtu_on_lost(&mtu, 11, ETHERNET));
 	rudp_path_mtu_start(&mtu, ETHERNET, IPV4, 0, 0);
 	cr_assert(eq(u32, probe(), 1372));
+}
+
+/* The queue that ran over was none of ICMP's, and ICMP was somebody else. */
+Test(path_mtu, forged_icmp_and_a_loss_cost_one_search_and_not_the_size)
+{
+	begin(8972);
+	answer(probe());
+	number = 11;
+	rudp_path_mtu_on_hint(&mtu, 1300, number);
+	cr_assert(rudp_path_mtu_on_lost(&mtu, number++, 8972));
+	rudp_path_mtu_start(&mtu, 8972, IPV4, 0, 0);
+	search(8972);
+	cr_assert(all(eq(u32, mtu.bytes, 8972), eq(int, mtu.state, RUDP_MTU_COMPLETE)));
+	rudp_path_mtu_on_hint(&mtu, 1300, number);
+	cr_assert(not(rudp_path_mtu_on_lost(&mtu, number, 8972)));
+	cr_assert(not(rudp_path_mtu_on_lost(&mtu, number + 1, 8972)));
+	cr_assert(all(eq(u32, mtu.bytes, 8972), rudp_path_mtu_check(&mtu)));
+}
+
+Test(path_mtu, forged_icmp_that_a_large_answer_refutes_is_forgotten)
+{
+	begin(ETHERNET);
+	answer(probe());
+	number = 20;
+	rudp_path_mtu_on_hint(&mtu, 1300, 20);
+	rudp_path_mtu_on_answered(&mtu, 19, ETHERNET); /* sent before it was said */
+	cr_assert(eq(u32, mtu.hint_bytes, 1300));
+	rudp_path_mtu_on_answered(&mtu, 20, ETHERNET);
+	cr_assert(zero(u32, mtu.hint_bytes));
+	fall_into_a_hole();
+	cr_assert(eq(u32, probe(), ETHERNET));
+}
+
+Test(path_mtu, icmp_is_listened_to_again_by_the_next_search)
+{
+	begin(ETHERNET);
+	answer(probe());
+	rudp_path_mtu_on_hint(&mtu, 1300, 11);
+	rudp_path_mtu_on_answered(&mtu, 11, ETHERNET);
+	rudp_path_mtu_start(&mtu, ETHERNET, IPV4, 0, RUDP_MTU_RAISE_NS);
+	rudp_path_mtu_on_hint(&mtu, 1300, 12);
+	cr_assert(rudp_path_mtu_on_lost(&mtu, 12, ETHERNET));
+}
+
+Test(path_mtu, icmp_that_tells_the_truth_costs_probes_and_no_data)
+{
+	begin(ETHERNET);
+	answer(probe());
+	rudp_path_mtu_on_hint(&mtu, 1372, 11);
+	cr_assert(rudp_path_mtu_on_lost(&mtu, 11, ETHERNET));
+	rudp_path_mtu_start(&mtu, ETHERNET, IPV4, 0, 0);
+	cr_assert(le(uint, search(1372), 1 + 3 * RUDP_MTU_PROBES_MAX));
+	cr_assert(eq(u32, mtu.bytes, 1372));
 }
 
 Test(path_mtu, icmp_for_a_probe_spares_the_other_two)
 {
 	begin(ETHERNET);
 	probe();
-	rudp_path_mtu_on_hint(&mtu, 1400);
+	rudp_path_mtu_on_hint(&mtu, 1400, 11);
 	lose();
 	cr_assert(eq(u32, mtu.failed_bytes, ETHERNET));
 	cr_assert(eq(u32, probe(), 1400));
