@@ -85,8 +85,18 @@ static void close_end(struct rudp_engine *engine, const struct rudp_app *app)
 		close(app->fd);
 }
 
+/* What the peer has of an attempt that is given up is not all there was: no end of file behind it. */
+static void abandon_attempt(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (app->stage != RUDP_APP_CONNECTING || app->early_bytes == 0 || !app->carrier.conn)
+		return;
+	rudp_conn_abandon(app->carrier.conn, engine->now_at_ns);
+	app->carrier.conn = NULL;
+}
+
 void rudp_app_free(struct rudp_engine *engine, struct rudp_app *app)
 {
+	abandon_attempt(engine, app);
 	leave_queue(engine, app);
 	rudp_race_fini(engine, app);
 	rudp_carrier_close(engine, &app->carrier);
@@ -261,7 +271,8 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 	bool more = false;
 
 	if (app->stage == RUDP_APP_CONNECTING || app->stage == RUDP_APP_WAITING) {
-		if (app->hangup)
+		/* The peer may have the first bytes: those behind the plug follow them. */
+		if (app->hangup && app->early_bytes == 0)
 			rudp_app_free(engine, app);
 		return;
 	}

@@ -108,12 +108,10 @@ static void teardown(void)
 
 TestSuite(open_fast, .fini = teardown, .timeout = 30);
 
-/* One call, with len bytes behind the request. */
-static struct rudp_control_reply ask(struct rudp_control_request request, const void *bytes,
-				     size_t len, int fd)
+/* One call, with len bytes behind the request; its channel. */
+static int begin(struct rudp_control_request request, const void *bytes, size_t len, int fd)
 {
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = engine_of.nonce};
-	struct rudp_control_reply reply = {0};
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof fd)] = {0};
 	struct iovec iov[] = {{&request, sizeof request}, {(void *)bytes, len}};
 	struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
@@ -138,6 +136,15 @@ static struct rudp_control_reply ask(struct rudp_control_request request, const 
 	setsockopt(to, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	cr_assert(zero(int, connect(to, (struct sockaddr *)&un, un_len)));
 	cr_assert(eq(sz, (size_t)sendmsg(to, &message, MSG_NOSIGNAL), sizeof request + len));
+	return to;
+}
+
+static struct rudp_control_reply ask(struct rudp_control_request request, const void *bytes,
+				     size_t len, int fd)
+{
+	struct rudp_control_reply reply = {0};
+	int to = begin(request, bytes, len, fd);
+
 	cr_assert(eq(sz, (size_t)recv(to, &reply, sizeof reply, 0), sizeof reply));
 	close(to);
 	return reply;
@@ -432,6 +439,76 @@ Test(open_fast, what_was_written_arrives_though_the_program_has_closed)
 	passive = accept_one(from);
 	expect_text(passive, "last words");
 	cr_assert(zero(int, (int)recv(passive, &byte, 1, 0)));
+}
+
+/* Two engines that have met; the listener's hears nothing until it is sent on. */
+struct held {
+	struct shared client, server;
+	struct rudp_addr local;
+	pid_t server_pid;
+	int from;
+};
+
+static struct held hold(void)
+{
+	struct held held;
+
+	start("any use rudp; set early on");
+	held.server = engine_of;
+	held.server_pid = engine_pid;
+	held.from = listener(4, &held.local);
+	start("any use rudp; set early on");
+	held.client = engine_of;
+	while (early_between(&held.client, &held.server, held.from, &held.local) == 0)
+		;
+	cr_assert(zero(int, kill(held.server_pid, SIGSTOP)));
+	return held;
+}
+
+static void send_on(const struct held *held)
+{
+	/* The client's engine has seen all that was before. */
+	ask((struct rudp_control_request){.operation = RUDP_CONTROL_HELLO}, "", 0, -1);
+	cr_assert(zero(int, kill(held->server_pid, SIGCONT)));
+	engine_of = held->server;
+}
+
+/* What stands behind the plug is part of it; the peer has the beginning already. */
+Test(open_fast, nor_is_an_early_beginning_cut_short_by_a_close)
+{
+	struct held held = hold();
+	int active = fresh(), passive;
+	char byte;
+
+	cr_assert(eq(u32,
+		     connect_with(active, &held.local, RUDP_CONTROL_NONBLOCKING, "first", 5)
+			     .early_bytes,
+		     5));
+	cr_assert(eq(int, (int)send(active, " and last", 9, 0), 9));
+	close(active);
+	send_on(&held);
+	passive = accept_one(held.from);
+	expect_text(passive, "first and last");
+	cr_assert(zero(int, (int)recv(passive, &byte, 1, 0)));
+}
+
+/* The peer must not take the beginning for all there was. */
+Test(open_fast, a_caller_that_dies_while_it_waits_resets_the_connection)
+{
+	struct rudp_control_request request = {.operation = RUDP_CONTROL_CONNECT, .number = 5};
+	struct held held = hold();
+	int to, passive;
+	char byte;
+
+	request.addr = held.local;
+	to = begin(request, "first", 5, fresh());
+	ask((struct rudp_control_request){.operation = RUDP_CONTROL_HELLO}, "", 0, -1);
+	close(to);
+	send_on(&held);
+	passive = accept_one(held.from);
+	expect_text(passive, "first");
+	cr_assert(eq(int, (int)recv(passive, &byte, 1, 0), -1));
+	cr_assert(eq(int, errno, ECONNRESET));
 }
 
 Test(open_fast, nobody_listens_any_more)
