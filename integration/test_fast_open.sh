@@ -98,7 +98,8 @@ serve fastopen
 measure_round_trip
 one_round_trip "MSG_FASTOPEN" sendto
 one_round_trip "TCP_FASTOPEN_CONNECT" option
-curl_and_nginx
+# An engine in a thread meets nobody before its program does.
+! engine_outlives || curl_and_nginx
 prove_udp 1000
 
 if [ -z "$PLAIN" ]; then

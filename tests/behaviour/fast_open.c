@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP Fast Open with a peer that has been met: what calls return, what poll shows, which bytes arrive. The
- * names begin with fast_open: run.sh has these checks once more with early data switched on.
+ * TCP Fast Open with a peer that has been met: what calls return, what poll shows, which bytes arrive.
+ * The names begin with fast_open: run.sh has these checks once more with early data switched on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,12 +31,12 @@ static long send_fast(int fd, const void *data, size_t len, const struct sockadd
 }
 
 /* A first connection brings the cookie, or what rudp has in its place. */
-static struct met meet(void)
+static struct met meet_over(int family)
 {
 	struct met met;
-	met.listening = listener(AF_INET, &met.addr);
+	met.listening = listener(family, &met.addr);
 	set_option(met.listening, IPPROTO_TCP, TCP_FASTOPEN, QUEUE);
-	int client = fresh(AF_INET, 0);
+	int client = fresh(family, 0);
 	must(send_fast(client, "question", 8, &met.addr) == 8, "first sendto");
 	int server = accept(met.listening, NULL, NULL);
 	swallow(server, 8);
@@ -47,6 +47,11 @@ static struct met meet(void)
 	close(client);
 	close(server);
 	return met;
+}
+
+static struct met meet(void)
+{
+	return meet_over(AF_INET);
 }
 
 static int client_of(int flags)
@@ -102,6 +107,41 @@ CHECK(fast_open_waits_where_it_may)
 	say_result("sendto", send_fast(client, "first", 5, &met.addr));
 	say_result("connect", connect_to(client, &met.addr));
 	talk(client, met.listening);
+}
+
+CHECK(fast_open_over_ipv6)
+{
+	struct met met = meet_over(AF_INET6);
+	int client = fresh(AF_INET6, 0);
+	say_result("sendto", send_fast(client, "first", 5, &met.addr));
+	talk(client, met.listening);
+}
+
+CHECK(fast_open_from_an_ipv6_socket_to_ipv4)
+{
+	struct met met = meet();
+	struct sockaddr_storage mapped;
+	int client = fresh(AF_INET6, 0);
+	address(&mapped, "::ffff:127.0.0.1", port_of(&met.addr));
+	say_result("sendto", send_fast(client, "first", 5, &mapped));
+	talk(client, met.listening);
+}
+
+CHECK(fast_open_from_a_bound_socket)
+{
+	struct met met = meet();
+	struct sockaddr_storage own, seen;
+	int client = fresh(AF_INET, 0), later = client_of(0);
+	address(&own, "127.0.0.1", 0);
+	must(bind_to(client, &own) == 0 && bind_to(later, &own) == 0, "bind");
+	name_of(client, &own);
+	say_result("sendto", send_fast(client, "first", 5, &met.addr));
+	talk(client, met.listening);
+	name_of(client, &seen);
+	say("its name has stayed: %d", same_address(&own, &seen));
+	say_result("connect", connect_to(later, &met.addr));
+	say_result("write", write(later, "later", 5));
+	talk(later, met.listening);
 }
 
 CHECK(fast_open_with_msg_dontwait_does_not_wait)
