@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "conversation/world.h"
+
+static struct world w;
+
+static void begin(void)
+{
+	unsigned i;
+
+	world_init(&w);
+	world_start(&w);
+	world_join(&w, 0, "dan", NULL);
+	world_join(&w, 1, "eve", NULL);
+	world_join(&w, 2, "fay", NULL);
+	for (i = 0; i < 2; i++)
+		world_say(&w, i, "JOIN #a");
+	world_forget(&w);
+}
+
+static void end(void)
+{
+	world_fini(&w);
+}
+
+TestSuite(modes, .init = begin, .fini = end);
+
+Test(modes, they_are_seen_and_changed_in_one_line)
+{
+	world_say(&w, 2, "MODE #a");
+	HEARS(&w, 2, ":irc.example 324 fay #a +nt");
+	HEARS(&w, 2, ":irc.example 329 fay #a 1700000000");
+	world_say(&w, 0, "MODE #a +ml-t+kvs 5 key eve");
+	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +ml-t+kvs 5 key eve");
+	HEARS(&w, 1, ":dan!~dan@host0.example MODE #a +ml-t+kvs 5 key eve");
+	world_say(&w, 0, "MODE #a");
+	HEARS(&w, 0, ":irc.example 324 dan #a +mnskl key 5");
+	HEARS_LIKE(&w, 0, "* 329 *");
+	world_say(&w, 2, "MODE #a");
+	HEARS(&w, 2, ":irc.example 324 fay #a +mnskl * 5");
+	HEARS_LIKE(&w, 2, "* 329 *");
+	world_say(&w, 0, "MODE #a -kl+t");
+	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a -kl+t key");
+	world_say(&w, 0, "MODE #a +t-kl");
+	QUIET(&w, 0);
+}
+
+Test(modes, only_operators_change_them)
+{
+	world_say(&w, 1, "MODE #a +m");
+	HEARS(&w, 1, ":irc.example 482 eve #a :You're not channel operator");
+	world_say(&w, 1, "MODE #a +smv eve");
+	HEARS(&w, 1, ":irc.example 482 eve #a :You're not channel operator");
+	QUIET(&w, 1);
+	world_say(&w, 0, "MODE #a +o eve");
+	HEARS(&w, 1, ":dan!~dan@host0.example MODE #a +o eve");
+	world_say(&w, 1, "MODE #a -o dan");
+	HEARS(&w, 1, ":eve!~eve@host1.example MODE #a -o dan");
+	world_say(&w, 0, "MODE #a +o dan");
+	world_forget(&w);
+	world_say(&w, 0, "NAMES #a");
+	HEARS(&w, 0, ":irc.example 353 dan = #a :dan @eve");
+}
+
+Test(modes, what_makes_no_sense_is_said)
+{
+	world_say(&w, 0, "MODE #none");
+	HEARS(&w, 0, ":irc.example 403 dan #none :No such channel");
+	world_say(&w, 0, "MODE #a +x");
+	HEARS(&w, 0, ":irc.example 472 dan x :is unknown mode char to me");
+	world_say(&w, 0, "MODE #a +l none");
+	HEARS(&w, 0, ":irc.example 696 dan #a l none :A limit is a number above 0");
+	world_say(&w, 0, "MODE #a +l -5");
+	HEARS(&w, 0, ":irc.example 696 dan #a l -5 :A limit is a number above 0");
+	world_say(&w, 0, "MODE #a +l");
+	HEARS(&w, 0, ":irc.example 461 dan MODE :Not enough parameters");
+	world_say(&w, 0, "MODE #a +k :a b");
+	HEARS(&w, 0, ":irc.example 525 dan #a :Key is not well-formed");
+	world_say(&w, 0, "MODE #a +k aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+	HEARS(&w, 0, ":irc.example 525 dan #a :Key is not well-formed");
+	world_say(&w, 0, "MODE #a +o nobody");
+	HEARS(&w, 0, ":irc.example 401 dan nobody :No such nick or channel");
+	world_say(&w, 0, "MODE #a +o fay");
+	HEARS(&w, 0, ":irc.example 441 dan fay #a :They aren't on that channel");
+	world_say(&w, 0, "MODE #a +v");
+	HEARS(&w, 0, ":irc.example 461 dan MODE :Not enough parameters");
+	world_say(&w, 0, "MODE #a +b :");
+	HEARS(&w, 0, ":irc.example 696 dan #a b * :This is no mask");
+}
+
+Test(modes, a_key_opens)
+{
+	world_say(&w, 0, "MODE #a +k key");
+	world_forget(&w);
+	world_say(&w, 2, "JOIN #a");
+	HEARS(&w, 2, ":irc.example 475 fay #a :Cannot join channel (+k)");
+	world_say(&w, 2, "JOIN #a wrong");
+	HEARS(&w, 2, ":irc.example 475 fay #a :Cannot join channel (+k)");
+	world_say(&w, 2, "JOIN #b,#a x,key");
+	HEARS(&w, 2, ":fay!~fay@host2.example JOIN #b");
+	HEARS_LIKE(&w, 2, "* 353 *");
+	HEARS_LIKE(&w, 2, "* 366 *");
+	HEARS(&w, 2, ":fay!~fay@host2.example JOIN #a");
+}
+
+Test(modes, a_limit_closes)
+{
+	world_say(&w, 0, "MODE #a +l 2");
+	world_forget(&w);
+	world_say(&w, 2, "JOIN #a");
+	HEARS(&w, 2, ":irc.example 471 fay #a :Cannot join channel (+l)");
+	world_say(&w, 0, "MODE #a +l 3");
+	world_say(&w, 2, "JOIN #a");
+	HEARS(&w, 2, ":fay!~fay@host2.example JOIN #a");
+}
+
+Test(modes, bans_keep_out_and_silent_but_for_exceptions)
+{
+	world_say(&w, 0, "MODE #a +b *!*@host2.example");
+	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +b *!*@host2.example");
+	world_say(&w, 2, "JOIN #a");
+	HEARS(&w, 2, ":irc.example 474 fay #a :Cannot join channel (+b)");
+	world_say(&w, 0, "MODE #a +e FAY");
+	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +e FAY!*@*");
+	world_say(&w, 2, "JOIN #a");
+	HEARS(&w, 2, ":fay!~fay@host2.example JOIN #a");
+	world_say(&w, 0, "MODE #a -e fay!*@*");
+	world_forget(&w);
+	world_say(&w, 2, "PRIVMSG #a :hello");
+	HEARS(&w, 2, ":irc.example 404 fay #a :Cannot send to channel");
+	world_say(&w, 2, "NOTICE #a :hello");
+	QUIET(&w, 2);
+	world_say(&w, 0, "MODE #a +v fay");
+	world_forget(&w);
+	world_say(&w, 2, "PRIVMSG #a :hello");
+	HEARS(&w, 0, ":fay!~fay@host2.example PRIVMSG #a :hello");
+}
+
+Test(modes, bans_see_the_address_behind_a_host)
+{
+	world_say(&w, 0, "MODE #a +b *!*@192.0.2.2");
+	world_say(&w, 2, "JOIN #a");
+	HEARS(&w, 2, ":irc.example 474 fay #a :Cannot join channel (+b)");
+}
+
+Test(modes, lists_are_told_with_who_and_when)
+{
+	world_say(&w, 0, "MODE #a +be-b bad good none");
+	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +be bad!*@* good!*@*");
+	world_say(&w, 1, "MODE #a b");
+	HEARS(&w, 1, ":dan!~dan@host0.example MODE #a +be bad!*@* good!*@*");
+	HEARS(&w, 1, ":irc.example 367 eve #a bad!*@* dan!~dan@host0.example 1700000000");
+	HEARS(&w, 1, ":irc.example 368 eve #a :End of channel ban list");
+	world_say(&w, 0, "MODE #a e");
+	HEARS(&w, 0, ":irc.example 348 dan #a good!*@* dan!~dan@host0.example 1700000000");
+	HEARS(&w, 0, ":irc.example 349 dan #a :End of channel exception list");
+	world_say(&w, 0, "MODE #a +I friend");
+	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +I friend!*@*");
+	world_say(&w, 0, "MODE #a +I");
+	HEARS(&w, 0, ":irc.example 346 dan #a friend!*@* dan!~dan@host0.example 1700000000");
+	HEARS(&w, 0, ":irc.example 347 dan #a :End of channel invite list");
+	world_say(&w, 1, "MODE #a e");
+	HEARS(&w, 1, ":dan!~dan@host0.example MODE #a +I friend!*@*");
+	HEARS(&w, 1, ":irc.example 482 eve #a :You're not channel operator");
+	world_say(&w, 0, "MODE #a +b BAD!*@*");
+	QUIET(&w, 0);
+}
+
+Test(modes, lists_are_bounded)
+{
+	w.config.list_entries_max = 2;
+	world_say(&w, 0, "MODE #a +bbb a b c");
+	HEARS(&w, 0, ":irc.example 478 dan #a b :Channel list is full");
+	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +bb a!*@* b!*@*");
+}
+
+Test(modes, long_changes_take_several_lines)
+{
+	char mask[150];
+	char *line;
+	int lines = 0;
+
+	memset(mask, 'x', sizeof mask - 1);
+	mask[sizeof mask - 1] = '\0';
+	mask[1] = '!';
+	mask[3] = '@';
+	world_say(&w, 0, "MODE #a +bbb 1%s 2%s 3%s", mask, mask, mask);
+	while ((line = world_next(&w, 1))) {
+		lines++;
+		cr_assert(le(sz, strlen(line), 510));
+		cr_assert(eq(int, line[strlen(line) - 1], 'x'));
+	}
+	cr_assert(gt(int, lines, 1));
+}
+
+Test(modes, parameters_beyond_the_maximum_are_not_taken)
+{
+	w.config.modes_max = 2;
+	world_say(&w, 0, "MODE #a +bbv a b eve");
+	HEARS(&w, 0, ":irc.example 461 dan MODE :Not enough parameters");
+	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +bb a!*@* b!*@*");
+}
+
+Test(modes, moderated_and_external)
+{
+	world_say(&w, 2, "PRIVMSG #a :hello");
+	HEARS(&w, 2, ":irc.example 404 fay #a :Cannot send to channel");
+	world_say(&w, 0, "MODE #a -n");
+	world_forget(&w);
+	world_say(&w, 2, "PRIVMSG #a :hello");
+	HEARS(&w, 0, ":fay!~fay@host2.example PRIVMSG #a :hello");
+	world_say(&w, 0, "MODE #a +m");
+	world_forget(&w);
+	world_say(&w, 1, "PRIVMSG #a :hello");
+	HEARS(&w, 1, ":irc.example 404 eve #a :Cannot send to channel");
+	world_say(&w, 0, "PRIVMSG #a :hello");
+	HEARS(&w, 1, ":dan!~dan@host0.example PRIVMSG #a :hello");
+}
+
+Test(modes, of_oneself)
+{
+	world_say(&w, 0, "MODE dan");
+	HEARS(&w, 0, ":irc.example 221 dan +");
+	world_say(&w, 0, "MODE dan +iw-x");
+	HEARS(&w, 0, ":dan MODE dan :+iw");
+	HEARS(&w, 0, ":irc.example 501 dan :Unknown MODE flag");
+	world_say(&w, 0, "MODE DAN");
+	HEARS(&w, 0, ":irc.example 221 dan +iw");
+	world_say(&w, 0, "MODE dan +o");
+	QUIET(&w, 0);
+	world_say(&w, 0, "MODE dan -i+i-w");
+	HEARS(&w, 0, ":dan MODE dan :-i+i-w");
+	world_say(&w, 0, "MODE eve +i");
+	HEARS(&w, 0, ":irc.example 502 dan :Cannot change mode for other users");
+	world_say(&w, 0, "MODE nobody");
+	HEARS(&w, 0, ":irc.example 401 dan nobody :No such nick or channel");
+	world_say(&w, 1, "LUSERS");
+	HEARS(&w, 1, ":irc.example 251 eve :There are 2 users and 1 invisible on 1 servers");
+}
