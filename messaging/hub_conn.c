@@ -27,13 +27,38 @@ static struct rudpmsg_conn *conn_alloc(struct rudpmsg_hub *hub, const char *name
 	return conn;
 }
 
+/* Nothing goes with it but its id: what the peer has sent is remembered as of a sender. */
+static bool is_spare(const struct rudpmsg_conn *conn)
+{
+	return !conn->link && !conn->attempt && !conn->host && conn->outbox.count == 0 &&
+	       rudpmsg_inbox_is_empty(&conn->inbox);
+}
+
+/* Peers that came once and never again must not keep others out for ever. */
+static bool make_room(struct rudpmsg_hub *hub)
+{
+	struct rudpmsg_conn *conn;
+	int i;
+
+	for (i = 0; i < SPARE_LOOKS_MAX && !rudp_list_is_empty(&hub->linkless); i++) {
+		conn = RUDP_LIST_OWNER(hub->linkless.next, struct rudpmsg_conn, linkless);
+		if (is_spare(conn)) {
+			rudpmsg_conn_forget(hub, conn, ENFILE);
+			return true;
+		}
+		rudp_list_remove(&conn->linkless);
+		rudp_list_append(&hub->linkless, &conn->linkless);
+	}
+	return false;
+}
+
 struct rudpmsg_conn *rudpmsg_conn_new(struct rudpmsg_hub *hub, const char *name, int *error)
 {
 	bool rudp_table_add_failed = false;
 	struct rudpmsg_conn *conn;
 
 	*error = -ENFILE;
-	if (HASH_CNT(by_id, hub->by_id) >= hub->config.limits.connections_max)
+	if (HASH_CNT(by_id, hub->by_id) >= hub->config.limits.connections_max && !make_room(hub))
 		return NULL;
 	*error = -ENOMEM;
 	conn = conn_alloc(hub, name);
@@ -113,6 +138,7 @@ void rudpmsg_conn_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int
 	rudp_list_remove(&conn->eventful);
 	rudp_list_remove(&conn->waiting);
 	rudp_list_remove(&conn->busy);
+	rudp_list_remove(&conn->linkless);
 	rudp_list_remove(&conn->unsaved);
 	rudp_list_remove(&conn->saving);
 	rudpmsg_conn_note_room(hub, conn);

@@ -132,6 +132,27 @@ void rudpmsg_link_on_failed(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 
 /* ---- connect ---- */
 
+/* Attempts that nobody waits for any more count as well. */
+static int ticket_new(struct rudpmsg_hub *hub, struct ticket **ticket)
+{
+	if (hub->ticket_count >= hub->config.limits.connections_max)
+		return -ENFILE;
+	*ticket = calloc(1, sizeof **ticket);
+	if (!*ticket)
+		return -ENOMEM;
+	(*ticket)->number = ++hub->last_ticket;
+	rudp_list_append(&hub->tickets, &(*ticket)->all);
+	hub->ticket_count++;
+	return 0;
+}
+
+static void ticket_free(struct rudpmsg_hub *hub, struct ticket *ticket)
+{
+	rudp_list_remove(&ticket->all);
+	hub->ticket_count--;
+	free(ticket);
+}
+
 void rudpmsg_ticket_settle(struct rudpmsg_hub *hub, struct ticket *ticket, rudpmsg_conn_id conn,
 			   int error)
 {
@@ -139,10 +160,8 @@ void rudpmsg_ticket_settle(struct rudpmsg_hub *hub, struct ticket *ticket, rudpm
 	ticket->conn = conn;
 	ticket->error = error;
 	hub->changes |= RUDPMSG_CHANGED_CONNECT;
-	if (!ticket->is_forgotten)
-		return;
-	rudp_list_remove(&ticket->all);
-	free(ticket);
+	if (ticket->is_forgotten)
+		ticket_free(hub, ticket);
 }
 
 void rudpmsg_tickets_on_forgotten(struct rudpmsg_hub *hub, rudpmsg_conn_id conn, int reason)
@@ -173,19 +192,19 @@ static struct ticket *ticket_find(const struct rudpmsg_hub *hub, uint64_t number
 static int connect_to_whoever(struct rudpmsg_hub *hub, const char *host, uint16_t port,
 			      int64_t now_at_ns, uint64_t *number)
 {
-	struct ticket *ticket = calloc(1, sizeof *ticket);
+	struct ticket *ticket;
+	int error = ticket_new(hub, &ticket);
 
-	if (!ticket)
-		return -ENOMEM;
+	if (error < 0)
+		return error;
 	ticket->link = dial(hub, host, port, now_at_ns);
 	if (!ticket->link) {
-		free(ticket);
+		ticket_free(hub, ticket);
 		return -ENOMEM;
 	}
 	ticket->link->ticket = ticket;
-	ticket->number = *number = ++hub->last_ticket;
 	ticket->error = -EINPROGRESS;
-	rudp_list_append(&hub->tickets, &ticket->all);
+	*number = ticket->number;
 	return 0;
 }
 
@@ -210,12 +229,12 @@ static int connect_to_name(struct rudpmsg_hub *hub, const char *host, uint16_t p
 			   rudpmsg_conn_id *id)
 {
 	struct rudpmsg_conn *conn = rudpmsg_hub_find(hub, name);
-	struct ticket *ticket = calloc(1, sizeof *ticket);
+	struct ticket *ticket;
 	bool is_new = !conn;
-	int error = 0;
+	int error = ticket_new(hub, &ticket);
 
-	if (!ticket)
-		return -ENOMEM;
+	if (error < 0)
+		return error;
 	if (is_new)
 		conn = rudpmsg_conn_new(hub, name, &error);
 	if (!conn)
@@ -230,12 +249,11 @@ static int connect_to_name(struct rudpmsg_hub *hub, const char *host, uint16_t p
 	}
 	conn->is_leaving = false;
 	ticket->conn = *id = conn->id;
-	ticket->number = *number = ++hub->last_ticket;
-	rudp_list_append(&hub->tickets, &ticket->all);
+	*number = ticket->number;
 	return 0;
 
 free_ticket:
-	free(ticket);
+	ticket_free(hub, ticket);
 	return error;
 }
 
@@ -278,8 +296,7 @@ void rudpmsg_hub_connect_forget(struct rudpmsg_hub *hub, uint64_t number)
 		ticket->is_forgotten = true; /* the attempt goes on, and may make a connection */
 		return;
 	}
-	rudp_list_remove(&ticket->all);
-	free(ticket);
+	ticket_free(hub, ticket);
 }
 
 void rudpmsg_hub_on_dialed(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int error,

@@ -52,7 +52,7 @@ void rudpmsg_conn_farewell(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, i
 	farewell->disconnected = (struct rudpmsg_event){
 		.kind = RUDPMSG_EVENT_DISCONNECTED, .conn = conn->id, .reason = reason};
 	rudp_list_append(&hub->farewells, &farewell->all);
-	if (++hub->farewell_count > FAREWELLS_MAX)
+	if (++hub->farewell_count > RUDPMSG_FAREWELLS_MAX)
 		farewell_free(hub, RUDP_LIST_OWNER(hub->farewells.next, struct farewell, all));
 	hub->changes |= RUDPMSG_CHANGED_EVENT;
 }

@@ -59,6 +59,7 @@ static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rud
 {
 	link->conn = conn;
 	conn->link = link;
+	rudp_list_remove(&conn->linkless);
 	rudpmsg_link_enter(hub, link, LINK_READY, RUDP_NEVER);
 	rudpmsg_hub_arm(hub, &conn->retry, RUDP_NEVER);
 	rudpmsg_hub_arm(hub, &conn->give_up, RUDP_NEVER);

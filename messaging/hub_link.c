@@ -175,6 +175,8 @@ static void go_on_without(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, in
 			  int64_t now_at_ns)
 {
 	conn->link = NULL;
+	if (!conn->host && !rudp_list_is_linked(&conn->linkless))
+		rudp_list_append(&hub->linkless, &conn->linkless);
 	conn->error = conn->broken_reason = error;
 	hub->stats.links_broken++;
 	rudpmsg_conn_event(hub, conn, RUDPMSG_EVENT_BROKEN);

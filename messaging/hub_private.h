@@ -19,9 +19,7 @@
 #define STORE_SOON_NS (20 * RUDP_NS_PER_MS) /* what need not be stored at once waits so long */
 #define STORE_RETRY_NS RUDP_NS_PER_S        /* after the store has failed altogether */
 #define QUIET_NS RUDP_NS_PER_S              /* without messages for so long: memory is given back */
-#define FAREWELLS_MAX                                                                              \
-	4096 /* events of connections that are gone, if nobody asks: oldest dropped                \
-	      */
+#define SPARE_LOOKS_MAX 16 /* at connections, for one that can go, when a stranger comes */
 
 #define LINK_STATES(X)                                                                             \
 	X(DIALING)    /* the stream is not open */                                                 \
@@ -107,6 +105,7 @@ struct rudpmsg_conn {
 	int broken_reason, failed_reason;
 	bool told_readable;
 	struct rudp_list waiting;  /* in hub->readable: messages wait */
+	struct rudp_list linkless; /* in hub->linkless: its link broke, and the peer dials */
 	struct rudp_list busy;     /* in hub->busy: it may hold memory that it does not need */
 	struct rudp_list for_room; /* rudpmsg_room, waiting */
 	/* With a store. */
@@ -143,8 +142,9 @@ struct rudpmsg_hub {
 	struct rudpmsg_conn *by_id, *by_name;
 	struct sender *senders;
 	struct rudp_list sender_ages; /* the one silent longest first */
-	unsigned sender_count, stranger_count;
+	unsigned sender_count, stranger_count, ticket_count;
 	struct rudp_list links, strangers; /* oldest first */
+	struct rudp_list linkless; /* the one that broke first first, but for those looked at */
 	struct rudp_list to_dial, to_write, to_read, to_close;
 	struct rudp_list eventful, readable, tickets, farewells, busy, roomy;
 	struct hub_timer quiet;

@@ -373,7 +373,7 @@ static int add_listener(struct rudpmsg_node *node, int fd)
 	int rc = -EMFILE;
 
 	pthread_mutex_lock(&node->lock);
-	if (node->listener_count < LISTENERS_MAX) {
+	if (node->listener_count < RUDPMSG_LISTENERS_MAX) {
 		watch = node->listeners + node->listener_count;
 		*watch = (struct watch){WATCH_LISTENER, fd};
 		event.data.ptr = watch;

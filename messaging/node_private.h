@@ -19,7 +19,6 @@
 #include "messaging/hub.h"
 #include "messaging/transport.h"
 
-#define LISTENERS_MAX 64
 #define EVENTS_AT_ONCE 64
 #define READS_AT_ONCE 8 /* of one stream, before others have their turn */
 #define ACCEPTS_AT_ONCE 64
@@ -59,7 +58,7 @@ struct rudpmsg_node {
 	pthread_t loop;
 	int epoll_fd, wake_fd, nudge_fd;
 	struct watch wake;
-	struct watch listeners[LISTENERS_MAX];
+	struct watch listeners[RUDPMSG_LISTENERS_MAX];
 	unsigned listener_count;
 	int64_t accept_at_ns; /* out of descriptors: listeners rest until then; 0: they do not */
 	bool is_asleep;       /* the loop waits, or is about to: it needs to be woken for work */

@@ -34,6 +34,8 @@ extern "C" {
 #define RUDPMSG_PORT 8080
 #define RUDPMSG_NAME_MAX 63 /* bytes of a node's name, printable ASCII without space */
 #define RUDPMSG_ERROR_TEXT_SIZE 256
+#define RUDPMSG_LISTENERS_MAX 64   /* addresses that a node listens on */
+#define RUDPMSG_FAREWELLS_MAX 4096 /* connections that are gone whose last events wait */
 
 struct rudpmsg_node;
 
@@ -68,9 +70,12 @@ struct rudpmsg_limits {
 	uint64_t queue_bytes_max;    /* [64 MiB] unacknowledged, each connection: sending blocks, or
 					EAGAIN */
 	uint64_t queue_messages_max; /* [1,000,000] the same by number */
-	uint64_t unread_bytes_max; /* [16 MiB] received and not yet taken, each connection: the peer
+	uint64_t unread_bytes_max; /* [16 MiB] received and not yet done, each connection: the peer
 				    * is held back by the stream's own flow control */
-	uint32_t connections_max;  /* [65,536] rudpmsg_connect: ENFILE; strangers are refused */
+	uint32_t connections_max;  /* [65,536] one that the peer used to dial, which has no link and
+				    * nothing queued or waiting, makes room (DISCONNECTED, ENFILE);
+				    * if there is none, rudpmsg_connect: ENFILE, strangers are
+				    * refused. Attempts under way have the same limit */
 	uint32_t strangers_max; /* [256] links whose handshake is not over: the oldest makes room */
 	uint32_t senders_max; /* [65,536] names whose position is remembered after their connection
 			       * was forgotten: beyond it the one that was silent longest is
@@ -118,7 +123,8 @@ void rudpmsg_node_free(struct rudpmsg_node *node);
  * Accepts links on host (NULL: every address) and port (0: RUDPMSG_PORT) from now on; may be called
  * for several addresses.
  *
- * Errors   -EADDRINUSE, -EADDRNOTAVAIL, -EACCES; -EHOSTUNREACH the name has no address.
+ * Errors   -EADDRINUSE, -EADDRNOTAVAIL, -EACCES; -EHOSTUNREACH the name has no address; -EMFILE no
+ *          descriptor, or more than RUDPMSG_LISTENERS_MAX addresses.
  */
 int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port);
 
@@ -239,7 +245,7 @@ struct rudpmsg_event {
 /*
  * The nudge. The descriptor is readable while events wait; it is the node's, for poll, epoll or any
  * event loop. Events of one kind and connection are merged, so they need a bounded room, and none
- * is lost (of connections that are gone, the last 4,096 are kept).
+ * is lost (of connections that are gone, the last RUDPMSG_FAREWELLS_MAX are kept).
  *
  * rudpmsg_event: the next event; -EAGAIN when there is none. Never blocks.
  */

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* At each limit of rudp/msg.h happens what that says, and one before it does not. */
+#include <stdio.h>
+
+#include "messaging/hub_peer.h"
+
+TestSuite(limits, .init = set_up, .fini = tear_down);
+
+static const uint8_t bytes[2000];
+
+static int send_to(const char *name, size_t length)
+{
+	rudpmsg_message_id id;
+
+	return rudpmsg_hub_send(hub, rudpmsg_hub_find(hub, name), bytes, length, &id, now_ns);
+}
+
+static void say_message_of(struct rudpmsg_link *link, uint64_t id, size_t length)
+{
+	uint8_t frame[RUDPMSG_MESSAGE_HEAD_BYTES + 2000] = {0};
+
+	rudpmsg_message_head_write(frame, id, length);
+	say(link, frame, RUDPMSG_MESSAGE_HEAD_BYTES + length);
+}
+
+static struct rudpmsg_link *come(const char *name, uint64_t number)
+{
+	struct rudpmsg_handshake handshake = greeting(name, number);
+	struct rudpmsg_link *link = stranger();
+
+	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &handshake);
+	return link;
+}
+
+static int answer(void)
+{
+	struct rudpmsg_frame frame;
+
+	return next_said(&frame);
+}
+
+static int try_to_connect(const char *name)
+{
+	rudpmsg_conn_id conn;
+	uint64_t ticket;
+
+	return rudpmsg_hub_connect(hub, "host", 1, name, now_ns, &ticket, &conn);
+}
+
+/* The reason of the DISCONNECTED event of a connection; 0: there is none. */
+static int farewell_of(rudpmsg_conn_id conn)
+{
+	struct rudpmsg_event event;
+	int reason = 0;
+
+	while (rudpmsg_hub_event(hub, &event) == 0)
+		if (event.kind == RUDPMSG_EVENT_DISCONNECTED && event.conn == conn)
+			reason = event.reason;
+	return reason;
+}
+
+/* ---- message_bytes_max: 1000 ---- */
+
+Test(limits, a_longer_message_is_not_accepted)
+{
+	standing(1);
+	cr_assert(eq(int, send_to("peer", 1000), 0));
+	cr_assert(eq(int, send_to("peer", 1001), -EMSGSIZE));
+	cr_assert(eq(u64, rudpmsg_hub_unanswered(hub), 1));
+}
+
+Test(limits, a_longer_message_from_a_peer_ends_its_link)
+{
+	struct rudpmsg_link *link = standing(1);
+
+	say_message_of(link, 1, 1000);
+	cr_assert(eq(u64, said_ack(), 1));
+	say_message_of(link, 2, 1001);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_PROTOCOL));
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, 1));
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_received, 1));
+	cr_assert(ne(ptr, rudpmsg_hub_find(hub, "peer"), NULL), "the connection goes on");
+}
+
+/* ---- queue_messages_max: 10, queue_bytes_max: 5000 with the heads ---- */
+
+Test(limits, a_full_queue_takes_no_more_until_something_is_acknowledged)
+{
+	struct rudpmsg_link *link = standing(1);
+	uint8_t ack[RUDPMSG_MESSAGE_HEAD_BYTES];
+	int i;
+
+	for (i = 0; i < 10; i++)
+		cr_assert(eq(int, send_to("peer", 1), 0));
+	cr_assert(eq(int, send_to("peer", 1), -EAGAIN));
+	hear(link);
+	say(link, ack, rudpmsg_ack_write(ack, 1));
+	cr_assert(eq(int, send_to("peer", 1), 0));
+	cr_assert(eq(int, send_to("peer", 1), -EAGAIN));
+}
+
+Test(limits, the_bytes_of_a_queue_are_bounded)
+{
+	int i;
+
+	standing(1);
+	for (i = 0; i < 5; i++)
+		cr_assert(eq(int, send_to("peer", 1000 - RUDPMSG_MESSAGE_HEAD_BYTES), 0));
+	cr_assert(eq(int, send_to("peer", 0), -EAGAIN), "not even its head has room");
+}
+
+Test(limits, an_empty_queue_takes_one_message_whatever_its_length)
+{
+	struct rudpmsg_hub_config c = config();
+
+	rudpmsg_hub_free(hub);
+	c.limits.queue_bytes_max = 10;
+	hub = rudpmsg_hub_new(&c, now_ns);
+	standing(1);
+	cr_assert(eq(int, send_to("peer", 1000), 0));
+	cr_assert(eq(int, send_to("peer", 1), -EAGAIN));
+}
+
+/* ---- unread_bytes_max: 5000 ---- */
+
+Test(limits, a_peer_is_held_back_until_half_of_what_it_sent_is_done)
+{
+	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_message messages[10];
+	uint8_t *room;
+	int count = 0, i;
+
+	while (rudpmsg_hub_read_room(hub, link, &room) > 0 && count < 10)
+		say_message_of(link, (uint64_t)++count, 900);
+	cr_assert(lt(int, count, 10));
+	for (i = 0; i < count; i++)
+		cr_assert(eq(int, rudpmsg_hub_receive(hub, NULL, messages + i), 0));
+	cr_assert(eq(ptr, rudpmsg_hub_next_read(hub), NULL), "taken is not done");
+	for (i = 0; i < count; i++) {
+		rudpmsg_hub_done(hub, messages[i].conn, messages[i].place);
+		rudpmsg_chunk_put(messages[i].reserved);
+	}
+	cr_assert(eq(ptr, rudpmsg_hub_next_read(hub), link));
+	cr_assert(gt(sz, rudpmsg_hub_read_room(hub, link, &room), 0));
+}
+
+/* ---- connections_max: 3 ---- */
+
+static rudpmsg_conn_id fill_with(const char *first, bool is_gone)
+{
+	struct rudpmsg_link *link = come(first, 1);
+	rudpmsg_conn_id conn = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, first));
+
+	come("second", 1);
+	come("third", 1);
+	if (is_gone)
+		rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
+	said_bytes = 0;
+	return conn;
+}
+
+Test(limits, no_connection_more_while_all_are_in_use)
+{
+	fill_with("first", false);
+	cr_assert(eq(int, try_to_connect("fourth"), -ENFILE));
+	come("fourth", 1);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_LIMIT));
+	cr_assert(eq(int, try_to_connect("third"), 0), "it is there");
+	close_ended();
+}
+
+Test(limits, a_peer_that_is_gone_makes_room)
+{
+	rudpmsg_conn_id conn = fill_with("first", true);
+	struct rudpmsg_link *link;
+
+	link = come("fourth", 1);
+	cr_assert(eq(int, answer(), RUDPMSG_FRAME_ACK_HANDSHAKE));
+	cr_assert(eq(int, farewell_of(conn), ENFILE));
+	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
+	cr_assert(eq(int, try_to_connect("fifth"), 0));
+	close_ended();
+}
+
+Test(limits, what_is_queued_waits_or_is_dialed_keeps_its_connection)
+{
+	struct rudpmsg_link *link = come("first", 1);
+
+	come("second", 1);
+	cr_assert(eq(int, try_to_connect("third"), 0));
+	cr_assert(eq(int, send_to("first", 1), 0));
+	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
+	link = come("second", 2);
+	say_message(link, 1);
+	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
+	said_bytes = 0;
+	come("fourth", 1);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_LIMIT));
+	close_ended();
+}
+
+Test(limits, whoever_made_room_is_known_when_it_comes_back)
+{
+	struct rudpmsg_link *link = come("first", 1);
+
+	say_message(link, 1);
+	said_bytes = 0;
+	{
+		struct rudpmsg_message message;
+
+		cr_assert(eq(int, rudpmsg_hub_receive(hub, NULL, &message), 0));
+		rudpmsg_hub_done(hub, message.conn, message.place);
+		rudpmsg_chunk_put(message.reserved);
+	}
+	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
+	come("second", 1);
+	come("third", 1);
+	link = come("fourth", 1);
+	cr_assert(eq(ptr, rudpmsg_hub_find(hub, "first"), NULL));
+	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
+	link = come("first", 2);
+	say_message(link, 1);
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_duplicate, 1));
+	close_ended();
+}
+
+Test(limits, attempts_that_nobody_waits_for_are_bounded)
+{
+	struct rudpmsg_link *link;
+	rudpmsg_conn_id conn;
+	uint64_t ticket;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		cr_assert(eq(int, rudpmsg_hub_connect(hub, "host", 1, NULL, now_ns, &ticket, &conn),
+			     0));
+		rudpmsg_hub_connect_forget(hub, ticket);
+	}
+	cr_assert(eq(int, try_to_connect(NULL), -ENFILE));
+	while ((link = rudpmsg_hub_next_dial(hub)))
+		rudpmsg_hub_on_dialed(hub, link, ECONNREFUSED, now_ns);
+	cr_assert(eq(int, try_to_connect(NULL), 0));
+	close_ended();
+}
+
+/* ---- senders_max: 2 ---- */
+
+Test(limits, the_sender_that_was_silent_longest_is_forgotten)
+{
+	static const char *const names[] = {"first", "second", "third"};
+	struct rudpmsg_link *link;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		link = come(names[i], 1);
+		say_message(link, 1);
+		rudpmsg_hub_disconnect(hub, rudpmsg_hub_find(hub, names[i]), ECANCELED, now_ns);
+	}
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->senders_forgotten, 1));
+	for (i = 2; i >= 0; i--)
+		say_message(come(names[i], 2), 1);
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_duplicate, 2));
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_received, 4), "the first came twice");
+	close_ended();
+}
+
+/* ---- RUDPMSG_FAREWELLS_MAX ---- */
+
+Test(limits, the_last_events_of_connections_that_are_gone_are_kept)
+{
+	rudpmsg_conn_id first = 0;
+	struct rudpmsg_event event;
+	int i, count = 0;
+
+	for (i = 0; i <= RUDPMSG_FAREWELLS_MAX; i++) {
+		come("peer", (uint64_t)i + 1);
+		if (i == 0)
+			first = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, "peer"));
+		rudpmsg_hub_disconnect(hub, rudpmsg_hub_find(hub, "peer"), ECANCELED, now_ns);
+		said_bytes = 0;
+		now_ns += 3 * RUDP_NS_PER_S;
+		rudpmsg_hub_on_time(hub, now_ns);
+		close_ended();
+	}
+	while (rudpmsg_hub_event(hub, &event) == 0) {
+		cr_assert(ne(u64, event.conn, first));
+		count += event.kind == RUDPMSG_EVENT_DISCONNECTED;
+	}
+	cr_assert(eq(int, count, RUDPMSG_FAREWELLS_MAX));
+}
