@@ -196,7 +196,9 @@ int64_t rudp_engine_look_on_ns(const struct rudp_engine *engine)
 
 /*
  * RUDP_BUSY_POLL: who is awake when the next word comes does not have to be woken, which is most of what
- * a short exchange on one machine takes. Whoever else wants this processor gets it between two looks.
+ * a short exchange on one machine takes. Others of this session who want this processor get it between
+ * two looks; not those of another, which is in a group of its own (autogroup, cgroup), where giving way
+ * means nothing.
  */
 static int look_on(struct rudp_engine *engine, struct epoll_event *events)
 {

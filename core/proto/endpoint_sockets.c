@@ -108,8 +108,8 @@ static void unlist_path(struct rudp_conn *conn)
 }
 
 /*
- * Without memory the connection hears of no ICMP errors, no more. Nor does one in TIME_WAIT: there may be
- * many on one path, when one connection after the other has come from the same port.
+ * Without memory the connection hears of no ICMP errors, no more. Nor does one in TIME_WAIT: there may
+ * be many on one path, when one connection after the other has come from the same port.
  */
 void rudp_conn_list_path(struct rudp_conn *conn)
 {
