@@ -121,7 +121,7 @@ $(BUILD)/librudp.a: $(call obj,$(API_SRC) $(BASE_SRC))
 $(BUILD)/librudpmsg.a: $(call obj,$(MSG_SRC))
 	$(archive)
 $(BUILD)/rudpmsg: $(call obj,$(MSG_COMMAND_SRC)) $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
-	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
+	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
 # The third storey: the conversation without its sockets. Hashes and timers come from librudp.
 $(BUILD)/libconversation-model.a: $(call obj,$(CONVERSATION_MODEL_SRC))
@@ -155,7 +155,7 @@ $(BUILD)/rudp: $(call obj,$(TOOLS_SRC)) $(TOOLS_LIBS)
 
 $(BUILD)/examples/%: examples/%.c $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -pthread -ldl
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed -llmdb -pthread -ldl
 
 $(BUILD)/linkem: $(call obj,$(LINKEM_SRC))
 	$(CC) $(LDFLAGS) -o $@ $^ -lm
@@ -197,7 +197,7 @@ $(BUILD)/tests/linkem: $(call tests_of,linkem) \
 $(BUILD)/tests/messaging: $(call tests_of,messaging) $(call obj,tests/proto/faulty_ring.c) \
 		$(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -pthread -ldl
+	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -lcriterion -pthread -ldl
 $(BUILD)/tests/server: $(call tests_of,server) $(BUILD)/libconversation-server.a \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
@@ -228,12 +228,12 @@ $(BUILD)/tests/threads: $(call tests_of,threads) $(BUILD)/librudp.a
 $(BUILD)/tests/threads-messages: $(call tests_of,threads/messages) $(BUILD)/librudpmsg.a \
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
+	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
 $(BUILD)/tests/threads-dispatch: $(call tests_of,threads/dispatch) $(BUILD)/librudpmsg.a \
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
+	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
 # An engine whose allocations and system calls are counted.
 COUNTED := sendmsg sendmmsg recvmsg recvmmsg send recv poll epoll_ctl getsockopt setsockopt ioctl syscall

@@ -145,7 +145,9 @@ usage receive --id alpha
 usage receive --id alpha --listen 80x
 usage receive --id 'two words' --listen $PORT
 usage send --id alpha --to "$B4:0"
-usage send --id alpha --to "$B4" --ack stored
+usage send --id alpha --to "$B4" --ack surely
+usage send --id alpha --to "$B4" --store "$TMP"
+usage send --id alpha --to "$B4" --store /nowhere/at/all
 [ "$("$BUILD/rudpmsg" --version)" != "" ] || fail "--version says nothing"
 usage nonsense --id alpha --listen $PORT
 expect_match "$TMP/usage.err" "'nonsense' is no command" "what it says"

@@ -23,6 +23,7 @@ static const struct rudpmsg_limits default_limits = {
 	.connections_max = 65536,
 	.strangers_max = 256,
 	.senders_max = 65536,
+	.store_bytes_max = UINT64_C(16) << 30,
 };
 
 int64_t rudpmsg_now_ns(void)
@@ -95,6 +96,10 @@ void rudpmsg_node_tell(struct rudpmsg_node *node)
 		pthread_cond_broadcast(&node->eventful.cond);
 	if (changes & RUDPMSG_CHANGED_EVENT)
 		nudge(node);
+	if ((changes & RUDPMSG_CHANGED_SAVED) && node->saved.count > 0)
+		pthread_cond_broadcast(&node->saved.cond);
+	if ((changes & RUDPMSG_CHANGED_STORE) && node->has_storer)
+		pthread_cond_signal(&node->to_store_cond);
 	if (changes & RUDPMSG_CHANGED_WORK)
 		rudpmsg_node_wake(node);
 }
@@ -136,6 +141,7 @@ static void fill_limits(struct rudpmsg_limits *to)
 	FILL(connections_max);
 	FILL(strangers_max);
 	FILL(senders_max);
+	FILL(store_bytes_max);
 #undef FILL
 }
 
@@ -160,15 +166,13 @@ static int make_config(struct rudpmsg_hub_config *config, const char *name,
 		return complain(text, -EINVAL,
 				"limits.message_bytes_max is %u, at most %u is possible",
 				options->limits.message_bytes_max, RUDPMSG_MESSAGE_BYTES_TOP);
-	if (options->store_directory || options->ack == RUDPMSG_ACK_STORED)
-		return complain(text, -EOPNOTSUPP,
-				"this version has no store: leave store_directory NULL");
 	if (options->ack > RUDPMSG_ACK_STORED || options->transport > RUDPMSG_TRANSPORT_TCP)
 		return complain(text, -EINVAL,
 				"options.ack or options.transport is not one of its enum");
 	memset(config, 0, sizeof *config);
 	strcpy(config->name, name);
 	config->ack = options->ack;
+	config->has_store = options->store_directory != NULL;
 	config->limits = options->limits;
 	fill_limits(&config->limits);
 	config->handshake_timeout_ns = or_default(options->handshake_timeout_ns, 10 * NS_PER_S);
@@ -221,6 +225,18 @@ static void close_descriptors(struct rudpmsg_node *node)
 		close(node->nudge_fd);
 }
 
+/* What the last process with this store left. */
+static int open_store(struct rudpmsg_node *node, struct rudpmsg_hub_config *config,
+		      const char *directory, char *text)
+{
+	int rc = rudpmsg_disk_open(&node->disk, directory, config->name,
+				   config->limits.store_bytes_max, text);
+
+	if (rc == 0)
+		config->run = rudpmsg_disk_run(node->disk);
+	return rc;
+}
+
 int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 		      const struct rudpmsg_options *options, char text[RUDPMSG_ERROR_TEXT_SIZE])
 {
@@ -245,6 +261,8 @@ int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 	rudpmsg_waiters_init(&node->answer);
 	rudpmsg_waiters_init(&node->connect);
 	rudpmsg_waiters_init(&node->eventful);
+	rudpmsg_waiters_init(&node->saved);
+	pthread_cond_init(&node->to_store_cond, NULL);
 	rudp_list_init(&node->to_resolve);
 	rudp_list_init(&node->resolved);
 	rudp_list_init(&node->dispatchers);
@@ -254,22 +272,36 @@ int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 	rc = open_descriptors(node);
 	if (rc < 0)
 		goto free_node;
+	if (config.has_store)
+		rc = open_store(node, &config, options->store_directory, text);
+	if (rc < 0)
+		goto free_node;
 	rc = -ENOMEM;
 	node->hub = rudpmsg_hub_new(&config, rudpmsg_now_ns());
 	if (!node->hub)
-		goto free_node;
-	rc = rudpmsg_thread_start(&node->loop, rudpmsg_node_loop, node);
+		goto close_store;
+	rc = node->disk ? rudpmsg_disk_load(node->disk, node->hub, rudpmsg_now_ns(), text) : 0;
 	if (rc < 0)
 		goto free_hub;
+	rc = rudpmsg_storer_start(node);
+	if (rc < 0)
+		goto free_hub;
+	rc = rudpmsg_thread_start(&node->loop, rudpmsg_node_loop, node);
+	if (rc < 0)
+		goto stop_storer;
 	*out = node;
 	return 0;
 
+stop_storer:
+	rudpmsg_storer_stop(node);
 free_hub:
 	rudpmsg_hub_free(node->hub);
+close_store:
+	rudpmsg_disk_close(node->disk);
 free_node:
 	close_descriptors(node);
 	free(node);
-	return complain(text, rc, "cannot open a node: %s", strerror(-rc));
+	return text[0] ? rc : complain(text, rc, "cannot open a node: %s", strerror(-rc));
 }
 
 /* ---- closing ---- */
@@ -297,6 +329,7 @@ int rudpmsg_node_close(struct rudpmsg_node *node, int64_t timeout_ns, uint64_t *
 	while (rudpmsg_hub_unanswered(node->hub) > 0)
 		if (rudpmsg_node_wait(node, &node->answer, until_ns) < 0)
 			break;
+	rudpmsg_storer_flush(node);
 	unanswered = rudpmsg_hub_unanswered(node->hub);
 	node->is_closed = true;
 	pthread_cond_broadcast(&node->answer.cond);
@@ -348,17 +381,21 @@ void rudpmsg_node_free(struct rudpmsg_node *node)
 	pthread_mutex_unlock(&node->lock);
 	pthread_join(node->loop, NULL);
 	rudpmsg_resolver_stop(node);
+	rudpmsg_storer_stop(node);
 	rudpmsg_node_free_dispatchers(node);
 	free_streams(node);
 	for (i = 0; i < node->listener_count; i++)
 		node->transport->close(node->listeners[i].fd);
 	rudpmsg_hub_free(node->hub);
+	rudpmsg_disk_close(node->disk);
 	close_descriptors(node);
 	rudpmsg_waiters_fini(&node->room);
 	rudpmsg_waiters_fini(&node->readable);
 	rudpmsg_waiters_fini(&node->answer);
 	rudpmsg_waiters_fini(&node->connect);
 	rudpmsg_waiters_fini(&node->eventful);
+	rudpmsg_waiters_fini(&node->saved);
+	pthread_cond_destroy(&node->to_store_cond);
 	pthread_cond_destroy(&node->to_resolve_cond);
 	pthread_mutex_destroy(&node->lock);
 	free(node);

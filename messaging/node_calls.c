@@ -104,23 +104,21 @@ int rudpmsg_conn_name(struct rudpmsg_node *node, rudpmsg_conn_id id,
 
 /* ---- sending ---- */
 
-int rudpmsg_send(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *bytes, size_t length,
-		 int64_t timeout_ns, rudpmsg_message_id *message)
+/* With the lock. */
+static int submit(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *bytes, size_t length,
+		  int64_t timeout_ns, rudpmsg_message_id *message)
 {
 	int64_t until_ns = 0;
-	rudpmsg_message_id unwanted;
 	struct rudpmsg_conn *conn;
 	int rc;
 
-	pthread_mutex_lock(&node->lock);
 	for (;;) {
 		conn = node->is_closing ? NULL : rudpmsg_hub_conn(node->hub, id);
 		if (!conn) {
 			rc = node->is_closing ? -ESHUTDOWN : -ENOENT;
 			break;
 		}
-		rc = rudpmsg_hub_send(node->hub, conn, bytes, length, message ? message : &unwanted,
-				      rudpmsg_now_ns());
+		rc = rudpmsg_hub_send(node->hub, conn, bytes, length, message, rudpmsg_now_ns());
 		if (rc != -EAGAIN || timeout_ns == 0)
 			break;
 		if (until_ns == 0)
@@ -130,7 +128,61 @@ int rudpmsg_send(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *byte
 			break;
 	}
 	rudpmsg_node_tell(node);
+	return rc;
+}
+
+/* With the lock. The disk answers in any case: there is no other end of this. */
+static int await_store(struct rudpmsg_node *node, rudpmsg_conn_id id, rudpmsg_message_id message)
+{
+	enum rudpmsg_state state = RUDPMSG_STATE_UNKNOWN;
+	struct rudpmsg_conn *conn;
+	int reason = 0;
+
+	while ((conn = rudpmsg_hub_conn(node->hub, id)) &&
+	       (state = rudpmsg_conn_state(conn, message, &reason)) == RUDPMSG_STATE_STORING)
+		rudpmsg_node_wait(node, &node->saved, RUDP_NEVER);
+	if (!conn || state == RUDPMSG_STATE_UNKNOWN)
+		return -ENOENT;
+	if (state != RUDPMSG_STATE_FAILED)
+		return 0;
+	return reason == ENOSPC || reason == EIO || reason == ENOMEM ? -reason : -ENOENT;
+}
+
+int rudpmsg_submit(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *bytes, size_t length,
+		   int64_t timeout_ns, rudpmsg_message_id *message)
+{
+	rudpmsg_message_id unwanted;
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	rc = submit(node, id, bytes, length, timeout_ns, message ? message : &unwanted);
 	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+int rudpmsg_accepted(struct rudpmsg_node *node, rudpmsg_conn_id id, rudpmsg_message_id message)
+{
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	rc = await_store(node, id, message);
+	pthread_mutex_unlock(&node->lock);
+	return rc;
+}
+
+int rudpmsg_send(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *bytes, size_t length,
+		 int64_t timeout_ns, rudpmsg_message_id *message)
+{
+	rudpmsg_message_id given;
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	rc = submit(node, id, bytes, length, timeout_ns, &given);
+	if (rc == 0 && node->disk)
+		rc = await_store(node, id, given);
+	pthread_mutex_unlock(&node->lock);
+	if (rc == 0 && message)
+		*message = given;
 	return rc;
 }
 

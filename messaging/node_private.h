@@ -5,7 +5,7 @@
  *
  * node.c (opening, closing), node_loop.c (the thread), node_stream.c (descriptors), node_resolve.c
  * (names of hosts, in a thread of its own, as looking up blocks), node_calls.c (rudp/msg.h),
- * node_dispatch.c (rudp/dispatch.h).
+ * node_dispatch.c (rudp/dispatch.h), node_store.c (what goes to the disk, in a thread of its own).
  *
  * Lock    one for everything. The loop thread holds it while it parses and while it writes, not
  * while it waits, reads, dials or accepts.
@@ -16,6 +16,7 @@
 #include <netdb.h>
 #include <pthread.h>
 
+#include "messaging/disk.h"
 #include "messaging/hub.h"
 #include "messaging/transport.h"
 
@@ -54,7 +55,7 @@ struct rudpmsg_node {
 	pthread_mutex_t lock;
 	struct rudpmsg_hub *hub;
 	const struct rudpmsg_transport_ops *transport;
-	struct waiters room, readable, answer, connect, eventful;
+	struct waiters room, readable, answer, connect, eventful, saved;
 	pthread_t loop;
 	int epoll_fd, wake_fd, nudge_fd;
 	struct watch wake;
@@ -72,6 +73,12 @@ struct rudpmsg_node {
 	pthread_cond_t to_resolve_cond;
 	struct rudp_list to_resolve, resolved;
 	struct rudp_list dispatchers;
+	/* With a store. */
+	struct rudpmsg_disk *disk;
+	pthread_t storer;
+	pthread_cond_t to_store_cond;
+	bool has_storer;
+	bool is_storing_over; /* the storer ends, when all is stored */
 };
 
 int64_t rudpmsg_now_ns(void);
@@ -97,6 +104,13 @@ void *rudpmsg_node_loop(void *node);
 void rudpmsg_node_dispatch(struct rudpmsg_node *node);
 void rudpmsg_node_end_dispatchers(struct rudpmsg_node *node);
 void rudpmsg_node_free_dispatchers(struct rudpmsg_node *node);
+
+/* node_store.c. Without a store they do nothing. */
+int rudpmsg_storer_start(struct rudpmsg_node *node);
+/* All that is to be stored is, or cannot be. Without the lock. */
+void rudpmsg_storer_stop(struct rudpmsg_node *node);
+/* Waits until that is so, for now. With the lock. */
+void rudpmsg_storer_flush(struct rudpmsg_node *node);
 
 struct stream *rudpmsg_stream_new(int fd);
 /* With neither it leaves the set: a stream that is over would wake the loop for ever. */

@@ -29,7 +29,7 @@ static int send_many(const struct command_options *options, struct rudpmsg_node 
 	start = seconds(CLOCK_MONOTONIC);
 	cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
 	for (i = 0; rc == 0 && i < count; i++)
-		rc = rudpmsg_send(node, conn, bytes, options->size, RUDPMSG_FOREVER, &last);
+		rc = rudpmsg_submit(node, conn, bytes, options->size, RUDPMSG_FOREVER, &last);
 	if (rc == 0)
 		rc = rudpmsg_wait(node, conn, last, RUDPMSG_FOREVER);
 	span = seconds(CLOCK_MONOTONIC) - start;

@@ -17,7 +17,10 @@ static const struct argp_option known[] = {
 	{"to", 't', "HOST[:PORT]", 0, "dial the node that answers there (port 8080)", 0},
 	{"peer", 'p', "NAME", 0, "the node there must have this name", 0},
 	{"listen", 'l', "[HOST:]PORT", 0, "accept links here", 0},
-	{"ack", 'a', "received|handled", 0, "what an acknowledgement shall mean (handled)", 0},
+	{"ack", 'a', "received|handled|stored", 0, "what an acknowledgement shall mean (handled)",
+	 0},
+	{"store", OPTION_STORE, "DIR", 0,
+	 "keep messages there, on the disk: neither kill nor loss of power loses any", 0},
 	{"count", 'n', "N", 0, "receive: end after N messages; bench: send N", 0},
 	{"size", OPTION_SIZE, "BYTES", 0, "bench: size of a message (100)", 0},
 	{"timeout", 'w', "SECONDS", 0,
@@ -35,6 +38,10 @@ static const char doc[] =
 	"receive  messages to standard output\n"
 	"pipe     both\n"
 	"bench    how many a second: --listen at one end, --to at the other\n"
+	"\n"
+	"With --store, what was not delivered is kept for the next send or pipe of this node, "
+	"which\n"
+	"delivers it first, and alone if there is nothing on standard input.\n"
 	"\n"
 	"Exit code 0: all was delivered; 1: not all; 2: wrong usage. More: rudpmsg(1).";
 
@@ -89,8 +96,10 @@ static void set_ack(struct command_options *options, const char *text, struct ar
 		options->node.ack = RUDPMSG_ACK_RECEIVED;
 	else if (strcmp(text, "handled") == 0)
 		options->node.ack = RUDPMSG_ACK_HANDLED;
+	else if (strcmp(text, "stored") == 0)
+		options->node.ack = RUDPMSG_ACK_STORED;
 	else
-		argp_error(state, "--ack is received or handled, not '%s'", text);
+		argp_error(state, "--ack is received, handled or stored, not '%s'", text);
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
@@ -125,6 +134,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case 'w':
 		options->timeout_ns =
 			(int64_t)(number(text, state, "--timeout") % 1000000000u) * 1000000000;
+		break;
+	case OPTION_STORE:
+		options->node.store_directory = text;
 		break;
 	case OPTION_FRAMED:
 		options->framed = true;

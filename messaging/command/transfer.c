@@ -15,10 +15,11 @@ static int send_all(const struct command_options *options, struct rudpmsg_node *
 	size_t capacity = 0;
 	char *bytes = NULL;
 	int exit_code = EXIT_DELIVERED, rc;
+	rudpmsg_message_id last = 0;
 	long length;
 
 	while ((length = command_read_message(options, stdin, &bytes, &capacity)) >= 0) {
-		rc = rudpmsg_send(node, conn, bytes, (size_t)length, RUDPMSG_FOREVER, NULL);
+		rc = rudpmsg_submit(node, conn, bytes, (size_t)length, RUDPMSG_FOREVER, &last);
 		if (rc < 0) {
 			command_complain("message %" PRIu64 " was not accepted: %s", *sent + 1,
 					 strerror(-rc));
@@ -28,24 +29,35 @@ static int send_all(const struct command_options *options, struct rudpmsg_node *
 		++*sent;
 	}
 	free(bytes);
+	/* Whether all of them were is told by the counters in the end. */
+	if (last)
+		(void)rudpmsg_accepted(node, conn, last);
 	return length == -2 ? EXIT_NOT_DELIVERED : exit_code;
 }
 
 /* Waits for the rest to be acknowledged, and closes. Returns an exit code. */
-static int finish(const struct command_options *options, struct rudpmsg_node *node, uint64_t sent)
+static int finish(const struct command_options *options, struct rudpmsg_node *node)
 {
+	struct rudpmsg_stats stats;
 	uint64_t left = 0;
 	int rc = rudpmsg_node_close(node, options->timeout_ns, &left);
 
+	rudpmsg_stats(node, &stats, sizeof stats);
+	if (stats.messages_failed > 0)
+		command_complain("%" PRIu64 " messages failed%s", stats.messages_failed,
+				 stats.store_failures > 0 ? ": the store could not take them" : "");
 	if (rc < 0)
 		command_complain("%" PRIu64 " of %" PRIu64
 				 " messages were not acknowledged within %" PRId64
-				 " s (--timeout), and are lost",
-				 left, sent, options->timeout_ns / INT64_C(1000000000));
-	else if (!options->quiet && sent > 0)
-		command_complain("%" PRIu64 " messages delivered", sent);
+				 " s (--timeout), and %s",
+				 left, stats.messages_acknowledged + left,
+				 options->timeout_ns / INT64_C(1000000000),
+				 options->node.store_directory ? "are kept in the store"
+							       : "are lost");
+	else if (!options->quiet && stats.messages_acknowledged > 0)
+		command_complain("%" PRIu64 " messages delivered", stats.messages_acknowledged);
 	rudpmsg_node_free(node);
-	return rc < 0 ? EXIT_NOT_DELIVERED : EXIT_DELIVERED;
+	return rc < 0 || stats.messages_failed > 0 ? EXIT_NOT_DELIVERED : EXIT_DELIVERED;
 }
 
 int command_send(const struct command_options *options)
@@ -58,7 +70,7 @@ int command_send(const struct command_options *options)
 	if (!node)
 		return exit_code;
 	exit_code = send_all(options, node, conn, &sent);
-	rest = finish(options, node, sent);
+	rest = finish(options, node);
 	return exit_code ? exit_code : rest;
 }
 
@@ -87,7 +99,7 @@ int command_receive(const struct command_options *options)
 	if (!node)
 		return exit_code;
 	exit_code = receive_all(options, node);
-	rest = finish(options, node, 0);
+	rest = finish(options, node);
 	return exit_code ? exit_code : rest;
 }
 

@@ -89,9 +89,10 @@ struct rudpmsg_outcome {
 	rudpmsg_ticket ticket;
 	rudpmsg_conn_id conn;  /* 0: nobody had that name */
 	rudpmsg_message_id id; /* what rudpmsg_state and rudpmsg_wait are asked with; 0: failed */
-	int reason; /* 0: the connection's queue has it. ENOENT no such connection (any more),
-		     * EMSGSIZE longer than the peer takes, ECANCELED the dispatcher was closed,
-		     * ESHUTDOWN the node was, ENOMEM */
+	int reason; /* 0: the connection's queue has it (with a store: rudpmsg_accepted). ENOENT no
+		     * such connection (any more), EMSGSIZE longer than the peer takes, ECANCELED
+		     * the dispatcher was closed, ESHUTDOWN the node was, ENOSPC or EIO the store
+		     * fails, ENOMEM */
 };
 
 /*

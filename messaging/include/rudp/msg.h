@@ -48,8 +48,8 @@ typedef uint64_t rudpmsg_message_id;
 /* What the peer promises with its acknowledgement. The sender asks for it, connection by
  * connection. */
 enum rudpmsg_ack {
-	RUDPMSG_ACK_RECEIVED, /* it is in the memory of the peer's node: lost if that process dies
-			       */
+	RUDPMSG_ACK_RECEIVED, /* it is in the memory of the peer's node: lost if that process dies,
+			       * unless it has a store: then the same as STORED */
 	RUDPMSG_ACK_HANDLED,  /* the peer's application has called rudpmsg_done for it */
 	RUDPMSG_ACK_STORED, /* it is on the peer's disk (fsync): survives kill -9 and loss of power
 			     */
@@ -77,6 +77,8 @@ struct rudpmsg_limits {
 				    * if there is none, rudpmsg_connect: ENFILE, strangers are
 				    * refused. Attempts under way have the same limit */
 	uint32_t strangers_max; /* [256] links whose handshake is not over: the oldest makes room */
+	uint64_t store_bytes_max; /* [16 GiB] the store's file: sending fails with ENOSPC, what
+				   * comes is left to its sender */
 	uint32_t senders_max; /* [65,536] names whose position is remembered after their connection
 			       * was forgotten: beyond it the one that was silent longest is
 			       * forgotten, and could deliver a message twice */
@@ -84,7 +86,10 @@ struct rudpmsg_limits {
 
 /* Zero is the default for everything. The node keeps no pointer of it. */
 struct rudpmsg_options {
-	const char *store_directory; /* not in this version: NULL, or -EOPNOTSUPP */
+	/* Where messages are kept, with 0700 if it has to be made; NULL: in memory only. It must be
+	 * empty or this node's store, and is on a local file system. docs/messaging.md "The store"
+	 */
+	const char *store_directory;
 	enum rudpmsg_transport transport;
 	enum rudpmsg_ack ack; /* asked of peers for what this node sends */
 	struct rudpmsg_limits limits;
@@ -98,8 +103,15 @@ struct rudpmsg_options {
 /*
  * Opens a node. error_text may be NULL.
  *
- * Errors   -EINVAL name or options; -EOPNOTSUPP a store was asked for; -ENOMEM; -EMFILE; -EAGAIN no
- *          thread can be made.
+ * With a store what the last process with it left is there again: connections with messages that
+ * were not acknowledged (to those that it had dialed attempts begin at once) or not done. Their ids
+ * are new: rudpmsg_conn_find.
+ *
+ * Errors   -EINVAL name or options; -ENOMEM; -EMFILE; -EAGAIN no thread can be made; of a store:
+ *          -EBUSY another node has it open; -EACCES it is another node's, or not ours to write;
+ *          -EBADMSG it is damaged, or no store; -EPROTONOSUPPORT it is another version's;
+ *          -ENOTEMPTY there are other things in the directory; -ENFILE limits.connections_max;
+ *          -ENOSPC; -EIO. Nothing was changed then.
  */
 int rudpmsg_node_open(struct rudpmsg_node **node, const char *name,
 		      const struct rudpmsg_options *options,
@@ -110,7 +122,8 @@ int rudpmsg_node_open(struct rudpmsg_node **node, const char *name,
  * until all that was accepted has been acknowledged, but not longer than timeout_ns. Then links
  * end.
  *
- * Returns  0; -ETIMEDOUT: *left messages were not acknowledged, and are gone. left may be NULL.
+ * Returns  0; -ETIMEDOUT: *left messages were not acknowledged, and are gone, or with a store there
+ *          when it is opened again. left may be NULL.
  */
 int rudpmsg_node_close(struct rudpmsg_node *node, int64_t timeout_ns, uint64_t *left);
 
@@ -162,16 +175,35 @@ int rudpmsg_conn_name(struct rudpmsg_node *node, rudpmsg_conn_id conn,
  * Sends a message; the bytes are copied. It has been *accepted* when this returns 0: it will be
  * delivered or its failure told (rudpmsg_state, RUDPMSG_EVENT_FAILED).
  *
+ * With a store it is accepted when it is on the disk: the call waits for that, whatever its
+ * timeout. Messages that many threads send meanwhile are on the disk together.
+ *
  * Blocks   while the queue is full, at most timeout_ns. Woken by room, by the end of the connection
  *          or node. A broken link does not end it: there is room again when the next link has
  *          brought acknowledgements.
  * Returns  0 and the message's id (id may be NULL).
  * Errors   (in all of them nothing was accepted) -EMSGSIZE; -EAGAIN full, with a timeout of 0;
  *          -ETIMEDOUT; -ENOENT no such connection, or it was disconnected meanwhile; -ESHUTDOWN;
- *          -ENOMEM.
+ *          -ENOMEM; -ENOSPC, -EIO the store cannot take it.
  */
 int rudpmsg_send(struct rudpmsg_node *node, rudpmsg_conn_id conn, const void *bytes, size_t length,
 		 int64_t timeout_ns, rudpmsg_message_id *id);
+
+/*
+ * The same without waiting for the store: the message has its place and its id, and is accepted
+ * once rudpmsg_accepted says so, or its state is another than STORING. Without a store, the same.
+ */
+int rudpmsg_submit(struct rudpmsg_node *node, rudpmsg_conn_id conn, const void *bytes,
+		   size_t length, int64_t timeout_ns, rudpmsg_message_id *id);
+
+/*
+ * Waits until a message that was submitted, and with it all before it, is accepted or not.
+ *
+ * Blocks   for as long as the disk takes.
+ * Returns  0; -ENOSPC, -EIO the store could not take it; -ENOENT no such connection or message, or
+ *          it was disconnected meanwhile.
+ */
+int rudpmsg_accepted(struct rudpmsg_node *node, rudpmsg_conn_id conn, rudpmsg_message_id id);
 
 /* A message received. bytes belong to the node and stay until rudpmsg_done. */
 struct rudpmsg_message {
@@ -194,8 +226,9 @@ int rudpmsg_receive(struct rudpmsg_node *node, rudpmsg_conn_id conn, int64_t tim
 		    struct rudpmsg_message *message);
 
 /* The application has dealt with the message: with RUDPMSG_ACK_HANDLED it is acknowledged now, in a
- * store it is not delivered again. Messages of a connection may be done in any order; acknowledged
- * is what is done without a gap. */
+ * store it is not delivered again (unless the process dies in the 20 ms, or while the disk takes
+ * longer, in which the store is told). Messages of a connection may be done in any order;
+ * acknowledged is what is done without a gap. */
 void rudpmsg_done(struct rudpmsg_node *node, struct rudpmsg_message *message);
 
 /* What is known of a message sent. */
@@ -206,7 +239,7 @@ enum rudpmsg_state {
 	RUDPMSG_STATE_ACKNOWLEDGED, /* in the sense of options.ack */
 	RUDPMSG_STATE_FAILED,  /* reason: ECANCELED disconnected, ETIMEDOUT given up, EIO or ENOSPC
 				  store */
-	RUDPMSG_STATE_STORING, /* on its way into the store: not accepted yet (rudpmsg_post) */
+	RUDPMSG_STATE_STORING, /* on its way into the store: not accepted yet (rudpmsg_submit) */
 };
 
 /* Never blocks. reason may be NULL. Returns 0 or -ENOENT: no such connection. */
