@@ -31,8 +31,26 @@ with_syn() {
 # Each on a port of its own: the engine of other settings may have the one before for a moment yet.
 serve() {
 	AT=$((AT + 1))
+	serve_again "$1"
+}
+
+serve_again() {
 	launch server b python3 "$HERE_CLIENT" serve "$AT" "$1"
 	wait_listening b "$AT"
+}
+
+# The engine of the listener dies, and with it what it knew; the next one is asked what it cannot open.
+server_forgets() {
+	local engines
+	mapfile -t engines < <(engine_of b)
+	[ ${#engines[@]} -ge 1 ] || fail "there is no engine of the server"
+	kill -KILL "${engines[@]}"
+	stop server
+	wait_not_listening b "$AT"
+	serve_again fastopen
+	ask sendto 4
+	[ "$(with_syn)" -ge 2 ] || fail "only $(with_syn) of the last requests went with the SYN"
+	ok "a server that has forgotten: 4 requests, each came once; $(with_syn) of them with the SYN"
 }
 
 # In tenths of round trips, which are what connect() takes.
@@ -126,11 +144,12 @@ if [ -z "$PLAIN" ]; then
 fi
 stop server
 
-section "a bad link"
+section "a bad link, and a bad host"
 link_up --delay 25ms --loss 10% --duplicate 5% --seed 7
 serve fastopen
 ask sendto 40
 ok "40 requests, each came once; $(with_syn) of them with the SYN"
 [ "$(with_syn)" -ge 20 ] || fail "only $(with_syn) of 40 requests went with the SYN"
+[ -n "$PLAIN" ] || ! engine_outlives || server_forgets
 stop server
 link_down
