@@ -66,7 +66,8 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 CRYPTO_HIDDEN := $(if $(SAN),-lcrypto,-Wl,--exclude-libs,ALL -l:libcrypto.a -Wl,--gc-sections)
 
 PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engine.so \
-	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp $(BUILD)/librudpmsg.a $(BUILD)/rudpmsg
+	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp $(BUILD)/librudpmsg.a $(BUILD)/rudpmsg \
+	$(BUILD)/apollonion
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging conversation server)
 
@@ -79,9 +80,9 @@ UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools lin
 # Said before the compiler says it less plainly.
 .PHONY: needs
 needs:
-	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
-		echo "rudp needs libcrypto, uthash, jansson, lmdb and xxhash. On Debian and Ubuntu:"; \
-		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev"; exit 1; }
+	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n#include <ini.h>\n#include <sodium.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
+		echo "rudp needs libcrypto, uthash, jansson, lmdb, xxhash, inih and sodium. On Debian and Ubuntu:"; \
+		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev libinih-dev libsodium-dev"; exit 1; }
 
 all: needs $(PRODUCTS) $(EXAMPLES) ## build everything into build/ (needs no root)
 
@@ -130,6 +131,9 @@ $(BUILD)/libconversation-model.a: $(call obj,$(CONVERSATION_MODEL_SRC))
 $(BUILD)/libconversation-server.a: $(filter-out %/main.o,$(call obj,$(CONVERSATION_SERVER_SRC)))
 	$(archive)
 SERVER_LIBS := -linih -lsodium -lssl -lcrypto -pthread
+$(BUILD)/apollonion: $(call obj,conversation/server/main.c) $(BUILD)/libconversation-server.a \
+		$(BUILD)/libconversation-model.a $(BUILD)/librudp.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) -ldl
 
 $(BUILD)/rudp-engine: $(call obj,core/engine/host_process.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a
@@ -230,6 +234,10 @@ $(BUILD)/tests/threads-messages: $(call tests_of,threads/messages) $(BUILD)/libr
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
+$(BUILD)/tests/threads-conversation: $(call tests_of,threads/conversation) | $(BUILD)/apollonion
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -pthread
+
 $(BUILD)/tests/threads-dispatch: $(call tests_of,threads/dispatch) $(BUILD)/librudpmsg.a \
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
@@ -290,9 +298,11 @@ check-integration: all $(BUILD)/linkem ## real programs over emulated links (roo
 # ThreadSanitizer of these compilers cannot place its memory where recent kernels randomise theirs.
 RUN_THREADS = $(if $(filter thread,$(SANITIZER)),setarch -R env \
 	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp)
-check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(BUILD)/tests/threads-dispatch $(PRODUCTS) ## many threads over the engine (in a thread, in a process) and over nodes
+check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(BUILD)/tests/threads-dispatch \
+		$(BUILD)/tests/threads-conversation $(PRODUCTS) ## many threads over the engine (in a thread, in a process), over nodes, over apollonion
 	RUDP_ENGINE=thread RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS) $<
 	RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS) $<
+	$(RUN_THREADS) $(BUILD)/tests/threads-conversation $(BUILD)/apollonion
 	$(RUN_THREADS) $(BUILD)/tests/threads-messages
 	$(RUN_THREADS) $(BUILD)/tests/threads-dispatch
 
@@ -330,10 +340,11 @@ renew_loader_cache = $(if $(DESTDIR),,@[ "$$(id -u)" != 0 ] || PATH="$$PATH:/sbi
 install: all ## install into DESTDIR/PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/rudp $(DESTDIR)$(LIBDIR)/pkgconfig \
 		$(DESTDIR)$(PREFIX)/include/rudp $(DESTDIR)$(PREFIX)/bin \
-		$(foreach section,1 3 5 7,$(DESTDIR)$(PREFIX)/share/man/man$(section)) \
+		$(foreach section,1 3 5 7 8,$(DESTDIR)$(PREFIX)/share/man/man$(section)) \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/doc/rudp
-	install -m 755 $(BUILD)/rudp $(BUILD)/rudpmsg $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/rudp $(BUILD)/rudpmsg $(BUILD)/apollonion $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/rudp-engine $(DESTDIR)$(LIBDIR)/rudp/rudp-engine
 	install -m 644 $(BUILD)/librudp_engine.so $(BUILD)/librudp_shim.so $(DESTDIR)$(LIBDIR)/rudp/
 	ln -sf rudp/librudp_shim.so $(DESTDIR)$(LIBDIR)/librudp_shim.so
@@ -349,7 +360,9 @@ install: all ## install into DESTDIR/PREFIX
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudpmsg
 	install -m 644 tools/completion/_rudp tools/completion/_rudpmsg \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/
-	install -m 644 docs/rudp.conf.example $(DESTDIR)$(PREFIX)/share/doc/rudp/
+	install -m 644 docs/rudp.conf.example docs/apollonion.conf.example $(DESTDIR)$(PREFIX)/share/doc/rudp/
+	sed -e 's|@PREFIX@|$(PREFIX)|' conversation/apollonion.service.in \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/apollonion.service
 	$(foreach name,rudp rudpmsg,sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
 		$(name).pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$(name).pc &&) :
 	$(renew_loader_cache)
@@ -361,6 +374,7 @@ uninstall: ## take out what install put there
 		$(DESTDIR)$(LIBDIR)/librudp.so* $(DESTDIR)$(LIBDIR)/pkgconfig/rudp.pc \
 		$(DESTDIR)$(LIBDIR)/librudpmsg.a $(DESTDIR)$(LIBDIR)/pkgconfig/rudpmsg.pc \
 		$(DESTDIR)$(PREFIX)/bin/rudp $(DESTDIR)$(PREFIX)/bin/rudpmsg \
+		$(DESTDIR)$(PREFIX)/bin/apollonion $(DESTDIR)$(PREFIX)/lib/systemd/system/apollonion.service \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudp \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudpmsg \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudp \

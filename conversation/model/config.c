@@ -8,6 +8,10 @@
 	400 /* of topics, reasons: they go into a line with a source and a channel                 \
 	     */
 
+/* Numbers, not the names of numbers, in what people read. */
+#define TEXT(value) #value
+#define TEXT_OF(value) TEXT(value)
+
 /* Each number with its default and its bounds: one row. */
 #define NUMBERS(X)                                                                                 \
 	X(nick_len_max, 30, 1, APO_NICK_BYTES_MAX)                                                 \
@@ -95,13 +99,13 @@ const char *apo_model_config_check(const struct apo_model_config *config, const 
 #define CHECK(name, value, min, max)                                                               \
 	*member = #name;                                                                           \
 	if (config->name + 1 < (min) + 1u || config->name > (max))                                 \
-		return "must be from " #min " to " #max;
+		return "must be from " TEXT_OF(min) " to " TEXT_OF(max);
 	NUMBERS(CHECK)
 #undef CHECK
 #define CHECK(name, value_s, min_s, max_s)                                                         \
 	*member = #name;                                                                           \
 	if (config->name < (min_s)*RUDP_NS_PER_S || config->name > (max_s)*RUDP_NS_PER_S)          \
-		return "must be from " #min_s " to " #max_s " seconds";
+		return "must be from " TEXT_OF(min_s) " to " TEXT_OF(max_s) " seconds";
 	SPANS(CHECK)
 #undef CHECK
 	return NULL;

@@ -15,6 +15,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 #define LINE_LEN_MAX 198 /* of a line of the file: what inih takes */
+#define ROWS_MAX 64
 #define MOTD_LINE_MAX 400
 #define YEAR_NS (365 * 86400 * RUDP_NS_PER_S)
 
@@ -32,7 +33,7 @@ struct reading {
 	unsigned complaints;
 	apo_complain *complain;
 	void *of;
-	uint64_t seen; /* a bit for each row of the table */
+	unsigned lines[ROWS_MAX]; /* where each row of the table was; 0: nowhere */
 };
 
 __attribute__((format(printf, 3, 4))) static void complain(struct reading *reading, unsigned line,
@@ -84,23 +85,20 @@ struct row {
 	const char *section, *key;
 	enum kind kind;
 	bool is_repeated;
+	const char *member; /* as apo_model_config_check calls it, behind "model." */
 	size_t offset;
 	uint64_t min, max; /* of numbers; of spans in nanoseconds */
 };
 
 #define AT(member) offsetof(struct apo_config, member)
-#define ROW_TEXT(section, key, member)                                                             \
+#define ROW(section, key, kind, member, min, max)                                                  \
 	{                                                                                          \
-		section, key, TEXT, false, AT(member), 0, 0                                        \
+		section, key, kind, false, #member, AT(member), min, max                           \
 	}
-#define ROW_COUNT(section, key, member, min, max)                                                  \
-	{                                                                                          \
-		section, key, COUNT, false, AT(member), min, max                                   \
-	}
+#define ROW_TEXT(section, key, member) ROW(section, key, TEXT, member, 0, 0)
+#define ROW_COUNT(section, key, member, min, max) ROW(section, key, COUNT, member, min, max)
 #define ROW_SPAN(section, key, member, min_ms, max_ns)                                             \
-	{                                                                                          \
-		section, key, SPAN, false, AT(member), (min_ms) * (uint64_t)RUDP_NS_PER_MS, max_ns \
-	}
+	ROW(section, key, SPAN, member, (min_ms) * (uint64_t)RUDP_NS_PER_MS, max_ns)
 
 static const struct row rows[] = {
 	ROW_TEXT("server", "name", model.server_name),
@@ -117,13 +115,13 @@ static const struct row rows[] = {
 	ROW_COUNT("server", "workers", workers, 0, APO_WORKERS_MAX),
 	ROW_SPAN("server", "drain", drain_ns, 0, 600 * RUDP_NS_PER_S),
 
-	{"listen", "plain", LISTEN, true, 0, 0, 0},
-	{"listen", "tls", LISTEN_TLS, true, 0, 0, 0},
+	{"listen", "plain", LISTEN, true, "", 0, 0, 0},
+	{"listen", "tls", LISTEN_TLS, true, "", 0, 0, 0},
 	ROW_TEXT("listen", "certificate", certificate_file),
 	ROW_TEXT("listen", "key", key_file),
-	{"listen", "sts-port", PORT, false, AT(model.sts_port), 1, 65535},
-	{"listen", "sts-duration", SECONDS, false, AT(model.sts_duration_s), 0, YEAR_NS},
-	{"listen", "plain-passwords", BOOLEAN, false, AT(model.plain_passwords), 0, 0},
+	ROW("listen", "sts-port", PORT, model.sts_port, 1, 65535),
+	ROW("listen", "sts-duration", SECONDS, model.sts_duration_s, 0, YEAR_NS),
+	ROW("listen", "plain-passwords", BOOLEAN, model.plain_passwords, 0, 0),
 
 	ROW_COUNT("limits", "clients", model.clients_max, 1, 1000000),
 	ROW_COUNT("limits", "waiting", waiting_max, 0, 1000000),
@@ -131,8 +129,8 @@ static const struct row rows[] = {
 	ROW_COUNT("limits", "per-address", per_address_max, 1, 1000000),
 	ROW_COUNT("limits", "connects", connects_max, 1, 1000000),
 	ROW_SPAN("limits", "connects-time", connects_ns, 1000, 86400 * RUDP_NS_PER_S),
-	{"limits", "receive-queue", BYTES, false, AT(receive_queue_bytes), 8192, 1 << 24},
-	{"limits", "send-queue", BYTES, false, AT(send_queue_bytes), 16384, 1 << 30},
+	ROW("limits", "receive-queue", BYTES, receive_queue_bytes, 8192, 1 << 24),
+	ROW("limits", "send-queue", BYTES, send_queue_bytes, 16384, 1 << 30),
 	ROW_SPAN("limits", "registration-time", model.registration_timeout_ns, 1000, YEAR_NS),
 	ROW_SPAN("limits", "ping-interval", model.ping_interval_ns, 1000, YEAR_NS),
 	ROW_SPAN("limits", "ping-time", model.ping_timeout_ns, 1000, YEAR_NS),
@@ -159,12 +157,12 @@ static const struct row rows[] = {
 	ROW_COUNT("receipts", "recipients", model.receipt_recipients_max, 0, UINT_MAX),
 	ROW_SPAN("receipts", "time", model.receipt_timeout_ns, 100, YEAR_NS),
 
-	{"flood", "burst", BURST, false, AT(flood_burst_ms), 0, 3600 * RUDP_NS_PER_S},
+	ROW("flood", "burst", BURST, flood_burst_ms, 0, 3600 * RUDP_NS_PER_S),
 
-	{"cloak", "enabled", BOOLEAN, false, AT(is_cloaked), 0, 0},
-	{"cloak", "key", CLOAK_KEY, false, AT(cloak_key), 0, 0},
+	ROW("cloak", "enabled", BOOLEAN, is_cloaked, 0, 0),
+	ROW("cloak", "key", CLOAK_KEY, cloak_key, 0, 0),
 };
-_Static_assert(COUNT_OF(rows) <= 64, "a bit for each row");
+_Static_assert(COUNT_OF(rows) <= ROWS_MAX, "a line for each row");
 
 /* ---- a value ---- */
 
@@ -329,7 +327,7 @@ static int on_key(void *of, const char *section, const char *key, const char *va
 	struct reading *reading = of;
 	const struct row *row = row_of(section, key);
 	const char *wrong = NULL;
-	uint64_t bit;
+	unsigned *line;
 
 	if (strncmp(section, prefix, sizeof prefix - 1) == 0) {
 		on_operator_key(reading, section + sizeof prefix - 1, key, value);
@@ -344,14 +342,14 @@ static int on_key(void *of, const char *section, const char *key, const char *va
 				 section, key);
 		return 1;
 	}
-	bit = UINT64_C(1) << (row - rows);
-	if (reading->seen & bit && !row->is_repeated)
+	line = reading->lines + (row - rows);
+	if (*line && !row->is_repeated)
 		wrong = "is there twice";
 	else if (!*value)
 		wrong = "has no value";
 	else
 		wrong = set_value(reading->config, row, value);
-	reading->seen |= bit;
+	*line = reading->line;
 	if (wrong)
 		complain(reading, reading->line, "%s: %s %s", section, key, wrong);
 	return 1;
@@ -425,10 +423,35 @@ static void check_tls(struct reading *reading)
 		complain(reading, 0, "listen: %s", reason);
 }
 
+/* What the model does not like of a value: the row that set it. */
+static void complain_of_member(struct reading *reading, const char *member, const char *wrong)
+{
+	static const char prefix[] = "model.";
+	size_t i, skip = sizeof prefix - 1;
+
+	for (i = 0; i < COUNT_OF(rows); i++)
+		if (strncmp(rows[i].member, prefix, skip) == 0 &&
+		    strcmp(rows[i].member + skip, member) == 0) {
+			complain(reading, reading->lines[i], "%s: %s %s", rows[i].section,
+				 rows[i].key, wrong);
+			return;
+		}
+	complain(reading, 0, "%s: %s", member, wrong);
+}
+
+static void check_model(struct reading *reading)
+{
+	const char *member = "";
+	const char *wrong = apo_model_config_check(&reading->config->model, &member);
+
+	if (wrong)
+		complain_of_member(reading, member, wrong);
+}
+
 static void check(struct reading *reading)
 {
 	struct apo_config *config = reading->config;
-	const char *member = "", *wrong;
+	bool are_whole = true;
 	enum rudp_log_level level;
 	size_t i;
 
@@ -437,17 +460,16 @@ static void check(struct reading *reading)
 	if (!rudp_log_level_parse(config->log_level, &level))
 		complain(reading, 0, "server: log-level must be error, warn, info, debug or off");
 	for (i = 0; i < config->model.operator_count; i++)
-		if (!config->operators[i].password_hash)
+		if (!config->operators[i].password_hash) {
+			are_whole = false;
 			complain(reading, 0, "operator %s: has no password",
 				 config->operators[i].name);
+		}
 	check_tls(reading);
-	if (!config->model.server_name) {
+	if (!config->model.server_name)
 		complain(reading, 0, "server: name is missing");
-		return;
-	}
-	wrong = apo_model_config_check(&config->model, &member);
-	if (wrong)
-		complain(reading, 0, "%s: %s", member, wrong);
+	else if (are_whole)
+		check_model(reading);
 }
 
 static void set_defaults(struct apo_config *config)
