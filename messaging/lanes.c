@@ -12,6 +12,7 @@
 #define BYTES_MAX (UINT64_C(64) << 20)
 #define OUTCOMES_MAX 65536u
 #define LANE_SHARE 4u
+#define RING_KEPT_BYTES (64u << 10) /* of outcomes, when there is none */
 
 struct lane {
 	UT_hash_handle hh;
@@ -100,7 +101,8 @@ int rudpmsg_lanes_outcome(struct rudpmsg_lanes *lanes, struct rudpmsg_outcome *o
 	for (i = 0; i < count; at += iov[i++].iov_len)
 		memcpy((uint8_t *)outcome + at, iov[i].iov_base, iov[i].iov_len);
 	rudp_ring_consume(&lanes->outcomes, sizeof *outcome);
-	if (!rudpmsg_lanes_has_outcome(lanes) && lanes->stats.posts_waiting == 0)
+	if (!rudpmsg_lanes_has_outcome(lanes) && lanes->stats.posts_waiting == 0 &&
+	    lanes->outcomes.capacity_bytes > RING_KEPT_BYTES)
 		rudp_ring_trim(&lanes->outcomes);
 	return 0;
 }

@@ -14,8 +14,9 @@ struct rudpmsg_dispatcher {
 	struct rudpmsg_node *node;
 	struct rudpmsg_lanes lanes;
 	struct waiters room, outcome;
-	int fd;          /* an eventfd: readable while outcomes wait */
-	bool is_nudged;  /* it is */
+	int fd; /* an eventfd: readable while outcomes wait, once somebody has asked for it */
+	bool is_watched; /* somebody has */
+	bool is_nudged;  /* it is readable */
 	bool is_closing; /* nothing more is posted */
 };
 
@@ -29,17 +30,23 @@ static void tell_room(struct rudpmsg_dispatcher *dispatcher)
 		pthread_cond_broadcast(&dispatcher->room.cond);
 }
 
-static void tell_outcomes(struct rudpmsg_dispatcher *dispatcher)
+static void nudge(struct rudpmsg_dispatcher *dispatcher)
 {
 	uint64_t one = 1;
 
-	if (dispatcher->outcome.count > 0)
-		pthread_cond_broadcast(&dispatcher->outcome.cond);
-	if (dispatcher->is_nudged || !rudpmsg_lanes_has_outcome(&dispatcher->lanes))
+	if (!dispatcher->is_watched || dispatcher->is_nudged ||
+	    !rudpmsg_lanes_has_outcome(&dispatcher->lanes))
 		return;
 	dispatcher->is_nudged = true;
 	while (write(dispatcher->fd, &one, sizeof one) < 0 && errno == EINTR)
 		;
+}
+
+static void tell_outcomes(struct rudpmsg_dispatcher *dispatcher)
+{
+	if (dispatcher->outcome.count > 0)
+		pthread_cond_broadcast(&dispatcher->outcome.cond);
+	nudge(dispatcher);
 }
 
 void rudpmsg_node_dispatch(struct rudpmsg_node *node)
@@ -214,6 +221,10 @@ int rudpmsg_post_to(struct rudpmsg_dispatcher *dispatcher, const char *peer_name
 
 int rudpmsg_dispatcher_fd(struct rudpmsg_dispatcher *dispatcher)
 {
+	pthread_mutex_lock(&dispatcher->node->lock);
+	dispatcher->is_watched = true;
+	nudge(dispatcher);
+	pthread_mutex_unlock(&dispatcher->node->lock);
 	return dispatcher->fd;
 }
 
