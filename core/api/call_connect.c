@@ -17,6 +17,15 @@
 
 #define LEFT_TO_KERNEL 2 /* the engine's policy has it so */
 
+/* Where to, as the program has it and as it was read, and what is done besides. */
+struct destination {
+	const struct sockaddr *addr; /* the program's: only the kernel may look */
+	socklen_t len;
+	struct sockaddr_storage copy;
+	rudp_wants_kernel *wants_kernel;
+	struct rudp_early *early;    /* NULL: connect(2) */
+};
+
 /* Any address means this host, as with TCP. Multicast and broadcast have no route for a stream. */
 static int check_destination(const struct rudp_socket *s, const struct sockaddr_storage *copy,
 			     struct rudp_addr *remote)
@@ -113,36 +122,32 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 	return finish(fd, &call);
 }
 
-static int connect_by_kernel(int fd, const struct rudp_socket *s, const struct sockaddr *addr,
-			     socklen_t len, const struct rudp_early *early)
+static int connect_by_kernel(int fd, const struct rudp_socket *s, const struct destination *to)
 {
 	int rc = rudp_swap_kernel(fd, s);
 
 	if (rc < 0)
 		return rc;
-	return early ? RUDP_NOT_OURS : rudp_sys_connect(fd, addr, len);
+	return to->early ? RUDP_NOT_OURS : rudp_sys_connect(fd, to->addr, to->len);
 }
 
-/* copy: of addr, which is still the program's. */
-static int connect_new(int fd, const struct rudp_socket *s, const struct sockaddr_storage *copy,
-		       const struct sockaddr *addr, socklen_t len, rudp_wants_kernel *wants_kernel,
-		       struct rudp_early *early)
+static int connect_new(int fd, const struct rudp_socket *s, const struct destination *to)
 {
 	struct rudp_addr remote;
-	int rc = rudp_address_check(s, copy, len, &remote);
+	int rc = rudp_address_check(s, &to->copy, to->len, &remote);
 
 	if (rc == 0)
-		rc = check_destination(s, copy, &remote);
+		rc = check_destination(s, &to->copy, &remote);
 	if (rc < 0)
 		return rc;
-	if (wants_kernel && wants_kernel(&remote))
-		return connect_by_kernel(fd, s, addr, len, early);
-	rc = ask_engine(fd, s, &remote, early);
+	if (to->wants_kernel && to->wants_kernel(&remote))
+		return connect_by_kernel(fd, s, to);
+	rc = ask_engine(fd, s, &remote, to->early);
 	/* -ENOENT: the engine that was there at socket() is gone, and no other can be had. */
 	if (rc == -ENOENT && rudp_environment_want_key())
 		return -EACCES;
 	if (rc == LEFT_TO_KERNEL || rc == -ENOENT)
-		return connect_by_kernel(fd, s, addr, len, early);
+		return connect_by_kernel(fd, s, to);
 	return rc;
 }
 
@@ -222,15 +227,12 @@ static int dissolve(int fd, struct rudp_socket *s)
 	return rudp_socket_abort(fd, s);
 }
 
-static int connect_as_it_stands(int fd, const struct rudp_socket *s,
-				const struct sockaddr_storage *copy, const struct sockaddr *addr,
-				socklen_t len, rudp_wants_kernel *wants_kernel,
-				struct rudp_early *early)
+static int connect_as_it_stands(int fd, const struct rudp_socket *s, const struct destination *to)
 {
 	switch (s->state) {
 	case RUDP_SOCKET_FRESH:
 	case RUDP_SOCKET_BOUND:
-		return connect_new(fd, s, copy, addr, len, wants_kernel, early);
+		return connect_new(fd, s, to);
 	case RUDP_SOCKET_CONNECTED:
 		return s->flags & RUDP_MARK_PENDING ? connect_pending(fd, s) : -EISCONN;
 	case RUDP_SOCKET_LISTENING:
@@ -242,20 +244,20 @@ static int connect_as_it_stands(int fd, const struct rudp_socket *s,
 int rudp_call_connect(int fd, const struct sockaddr *addr, socklen_t len,
 		      rudp_wants_kernel *wants_kernel)
 {
-	struct sockaddr_storage copy;
+	struct destination to = {.addr = addr, .len = len, .wants_kernel = wants_kernel};
 	struct rudp_socket s;
 	int rc;
 
 	if (!rudp_socket_look(fd, &s))
 		return RUDP_NOT_OURS;
-	rc = rudp_address_copy_in(fd, addr, len, &copy);
+	rc = rudp_address_copy_in(fd, addr, len, &to.copy);
 	if (rc < 0)
 		return rc;
-	if (len < sizeof copy.ss_family)
+	if (len < sizeof to.copy.ss_family)
 		return -EINVAL;
-	if (copy.ss_family == AF_UNSPEC)
+	if (to.copy.ss_family == AF_UNSPEC)
 		return dissolve(fd, &s);
-	return connect_as_it_stands(fd, &s, &copy, addr, len, wants_kernel, NULL);
+	return connect_as_it_stands(fd, &s, &to);
 }
 
 /* net.ipv4.tcp_fastopen, bit 0: the option that needs it too is refused without. */
@@ -274,7 +276,8 @@ static bool is_switched_off(const struct rudp_socket *s)
 int rudp_call_open_fast(int fd, const struct sockaddr *addr, socklen_t len,
 			rudp_wants_kernel *wants_kernel, struct rudp_early *early)
 {
-	struct sockaddr_storage copy = {0};
+	struct destination to = {
+		.addr = addr, .len = len, .wants_kernel = wants_kernel, .early = early};
 	struct rudp_socket s;
 	int rc = 0;
 
@@ -282,14 +285,14 @@ int rudp_call_open_fast(int fd, const struct sockaddr *addr, socklen_t len,
 	if (!rudp_socket_look(fd, &s))
 		return RUDP_NOT_OURS;
 	if (addr)
-		rc = rudp_address_copy_in(fd, addr, len, &copy);
+		rc = rudp_address_copy_in(fd, addr, len, &to.copy);
 	if (rc < 0)
 		return rc;
 	if (is_switched_off(&s))
 		return -EOPNOTSUPP;
-	if (addr && len < sizeof copy.ss_family)
+	if (addr && len < sizeof to.copy.ss_family)
 		return -EINVAL;
-	if (addr && copy.ss_family == AF_UNSPEC)
+	if (addr && to.copy.ss_family == AF_UNSPEC)
 		return -EOPNOTSUPP;
-	return connect_as_it_stands(fd, &s, &copy, addr, len, wants_kernel, early);
+	return connect_as_it_stands(fd, &s, &to);
 }
