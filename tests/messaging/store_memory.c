@@ -116,7 +116,8 @@ void memory_store_restore(const struct memory_store *store, struct rudpmsg_hub *
 	const struct memory_row *row;
 	int rc = 0;
 
-	qsort(store->rows, store->count, sizeof *store->rows, by_key);
+	if (store->count > 0)
+		qsort(store->rows, store->count, sizeof *store->rows, by_key);
 	for (row = store->rows; row < store->rows + store->count; row++) {
 		switch (row->kind) {
 		case MEMORY_PEER:

@@ -2,6 +2,7 @@
 /* What a dispatcher promises, over one hub whose peer is this test. */
 #include "../base/fault.h"
 #include "messaging/hub_peer.h"
+#include "messaging/batch.h"
 #include "messaging/lanes.h"
 
 static struct rudpmsg_lanes lanes;
@@ -330,4 +331,34 @@ Test(lanes, what_waits_needs_no_memory_to_say_what_became_of_it)
 	cr_assert(eq(u64, rudpmsg_lanes_fail(&lanes, ECANCELED), 1000));
 	cr_assert(eq(uint, fault_count(), 0));
 	fault_arm(0);
+}
+
+Test(lanes, what_the_store_has_no_room_for_waits_until_a_batch_is_taken)
+{
+	static const struct rudpmsg_dispatch_options options = {.bytes_max = 8u << 20};
+	struct rudpmsg_hub_config c = config();
+	int i;
+
+	rudpmsg_lanes_fini(&lanes);
+	rudpmsg_hub_free(hub);
+	c.has_store = true;
+	c.limits.queue_bytes_max = 4 * (uint64_t)RUDPMSG_BATCH_BYTES_MAX;
+	c.limits.queue_messages_max = RUDPMSG_BATCH_BYTES_MAX;
+	hub = rudpmsg_hub_new(&c, now_ns);
+	link_of_peer = standing(1);
+	peer = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, "peer"));
+	open_lanes(&options);
+	for (i = 0; lanes.stats.posts_waiting == 0; i++) {
+		struct rudpmsg_outcome outcome;
+
+		cr_assert(lt(int, i, RUDPMSG_BATCH_BYTES_MAX));
+		cr_assert(eq(int, post(peer, 1000), 0));
+		(void)rudpmsg_lanes_outcome(&lanes, &outcome);
+	}
+	serve();
+	cr_assert(eq(u64, lanes.stats.posts_waiting, 1), "nothing has changed yet");
+	cr_assert(ne(ptr, (void *)rudpmsg_hub_take_batch(hub), NULL));
+	serve();
+	cr_assert(eq(u64, lanes.stats.posts_waiting, 0));
+	rudpmsg_hub_on_stored(hub, 0, now_ns);
 }
