@@ -46,6 +46,7 @@ struct rudp_cc_ack {
 struct rudp_cc_loss {
 	int64_t now_at_ns;
 	uint64_t lost_bytes;
+	uint64_t acked_bytes;           /* by the ACK that shows it; 0: a timer does */
 	uint32_t lost_packets;
 	uint64_t largest_lost_number;
 	int64_t largest_lost_sent_at_ns;
@@ -91,7 +92,7 @@ struct rudp_cc {
 	_Alignas(16) uint8_t state[RUDP_CC_STATE_BYTES];
 };
 
-extern const struct rudp_cc_ops rudp_cc_cubic; /* RFC 9438, HyStart++ RFC 9406 */
+extern const struct rudp_cc_ops rudp_cc_cubic; /* RFC 9438, HyStart++ RFC 9406, PRR RFC 9937 */
 extern const struct rudp_cc_ops rudp_cc_bbr;   /* draft-ietf-ccwg-bbr, loss judged with delay */
 
 /* By name; NULL if unknown. */

@@ -76,6 +76,7 @@ static void tell_loss(struct rudp_conn *conn, const struct rudp_reliability_resu
 	struct rudp_cc_loss loss = {
 		.now_at_ns = now_at_ns,
 		.lost_bytes = result->lost_bytes,
+		.acked_bytes = result->answered_bytes,
 		.lost_packets = result->lost_packets,
 		.largest_lost_number = result->lost_largest_number,
 		.largest_lost_sent_at_ns = result->lost_newest_sent_at_ns,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <string.h>
 
 #include "proto/cc.h"
 #include "proto/cc_cubic.h"
@@ -42,10 +43,17 @@ static void ack_packets(struct rig *rig, uint64_t packets, bool limited)
 	rig->cc.ops->on_ack(&rig->cc, &ack);
 }
 
+/* What the flight comes down to, or has. */
+static uint64_t window(const struct rig *rig)
+{
+	return strcmp(rig->cc.state_name, "recovery") == 0 ? rig->cc.ssthresh_bytes
+							   : rig->cc.cwnd_bytes;
+}
+
 /* Sends a window, and a round trip later all of it is acknowledged in pieces of 2. */
 static void go_round(struct rig *rig, bool limited)
 {
-	uint64_t packets = rig->cc.cwnd_bytes / DATAGRAM;
+	uint64_t packets = window(rig) / DATAGRAM;
 
 	rig->next += packets;
 	for (uint64_t i = 0; i < packets; i += 2) {
@@ -56,9 +64,11 @@ static void go_round(struct rig *rig, bool limited)
 
 static void lose(struct rig *rig, uint64_t number, uint32_t packets, bool persistent)
 {
+	uint64_t flight = rig->cc.cwnd_bytes, lost = packets * DATAGRAM;
 	struct rudp_cc_loss loss = {
 		.now_at_ns = rig->now_at_ns,
-		.lost_bytes = packets * DATAGRAM,
+		.lost_bytes = lost,
+		.inflight_bytes = flight > lost ? flight - lost : 0,
 		.lost_packets = packets,
 		.largest_lost_number = number,
 		.next_number = rig->next,
@@ -173,7 +183,7 @@ Test(cc_cubic, paces_ahead_of_the_window)
 	/* 10 datagrams, the initial guess of 100 ms, twice. */
 	cr_assert(eq(u64, rig.cc.pacing_bytes_per_s, 240000));
 	rig = reduced_rig(100);
-	cr_assert(eq(u64, rig.cc.pacing_bytes_per_s, rig.cc.cwnd_bytes * 12));
+	cr_assert(eq(u64, rig.cc.pacing_bytes_per_s, window(&rig) * 12));
 }
 
 Test(cc_cubic, unused_window_does_not_grow)
@@ -201,36 +211,71 @@ Test(cc_cubic, loss_takes_three_tenths_once_a_round_trip)
 	before = rig.cc.cwnd_bytes;
 	rig.next += 20;
 	lose(&rig, rig.next - 10, 1, false);
-	cr_assert(eq(u64, rig.cc.cwnd_bytes, before * 7 / 10));
 	cr_assert(eq(u64, rig.cc.ssthresh_bytes, before * 7 / 10));
 	cr_assert(eq(str, (char *)(uintptr_t)rig.cc.state_name, (char *)"recovery"));
 	lose(&rig, rig.next - 1, 3, false);
-	cr_assert(eq(u64, rig.cc.cwnd_bytes, before * 7 / 10));
+	cr_assert(eq(u64, rig.cc.ssthresh_bytes, before * 7 / 10));
 	rig.next += 5;
 	lose(&rig, rig.next - 1, 1, false);
-	cr_assert(eq(u64, rig.cc.cwnd_bytes, before * 7 / 10 * 7 / 10));
+	cr_assert(eq(u64, rig.cc.ssthresh_bytes, before * 7 / 10 * 7 / 10));
+}
+
+/* Half of the flight is acknowledged: seven tenths of that have left meanwhile, not nothing. */
+Test(cc_cubic, the_flight_is_reduced_with_the_acks_and_not_by_silence)
+{
+	struct rig rig = new_rig();
+	struct rudp_cc_ack ack = {.rtt = &rig.rtt, .acked_bytes = DATAGRAM};
+	struct rudp_cc_loss loss = {.rtt = &rig.rtt,
+				    .acked_bytes = DATAGRAM,
+				    .lost_bytes = DATAGRAM,
+				    .lost_packets = 1,
+				    .largest_lost_number = 0,
+				    .next_number = 40,
+				    .inflight_bytes = 38 * DATAGRAM};
+	uint64_t inflight = 38 * DATAGRAM, sent = 0;
+
+	go_round(&rig, true);
+	go_round(&rig, true);
+	cr_assert(eq(u64, rig.cc.cwnd_bytes, 40 * DATAGRAM));
+	rig.cc.ops->on_loss(&rig.cc, &loss);
+	for (ack.largest_acked_number = 1; ack.largest_acked_number <= 20;
+	     ack.largest_acked_number++) {
+		ack.now_at_ns = rig.now_at_ns += RTT_NS / 40;
+		ack.next_number = 40 + sent;
+		ack.inflight_bytes = inflight;
+		rig.cc.ops->on_ack(&rig.cc, &ack);
+		while (inflight + DATAGRAM <= rig.cc.cwnd_bytes) {
+			rig.cc.ops->on_sent(&rig.cc, 40 + sent, DATAGRAM, inflight, rig.now_at_ns);
+			inflight += DATAGRAM;
+			sent++;
+		}
+		inflight -= DATAGRAM; /* the next ACK's */
+	}
+	cr_assert(eq(u64, sent, 14));
+	cr_assert(eq(u64, rig.cc.ssthresh_bytes, 28 * DATAGRAM));
 }
 
 Test(cc_cubic, recovery_does_not_grow_and_ends_with_a_newer_packet)
 {
 	struct rig rig = reduced_rig(40);
-	uint64_t cwnd = rig.cc.cwnd_bytes;
+	uint64_t reduced = window(&rig);
 
 	rig.acked = rig.next - 4;
 	ack_packets(&rig, 4, true);
-	cr_assert(eq(u64, rig.cc.cwnd_bytes, cwnd));
+	cr_assert(all(eq(u64, rig.cc.ssthresh_bytes, reduced), le(u64, rig.cc.cwnd_bytes, reduced)));
 	rig.next += 4;
 	ack_packets(&rig, 2, true);
 	cr_assert(eq(str, (char *)(uintptr_t)rig.cc.state_name, (char *)"avoidance"));
+	cr_assert(all(ge(u64, rig.cc.cwnd_bytes, reduced),
+		      lt(u64, rig.cc.cwnd_bytes, reduced + DATAGRAM)));
 }
 
 Test(cc_cubic, window_comes_back_after_k)
 {
 	struct rig rig = reduced_rig(2000);
-	uint64_t w_max = rig.cc.cwnd_bytes * 10 / 7;
+	uint64_t w_max = window(&rig) * 10 / 7;
 	int64_t start = rig.now_at_ns;
-	int64_t k_ns =
-		(int64_t)rudp_cubic_k_ms(w_max, rig.cc.cwnd_bytes, DATAGRAM) * RUDP_NS_PER_MS;
+	int64_t k_ns = (int64_t)rudp_cubic_k_ms(w_max, window(&rig), DATAGRAM) * RUDP_NS_PER_MS;
 
 	rig.acked = rig.next;
 	while (rig.now_at_ns < start + k_ns)
@@ -242,7 +287,7 @@ Test(cc_cubic, window_comes_back_after_k)
 Test(cc_cubic, small_windows_grow_as_reno_would)
 {
 	struct rig rig = reduced_rig(40);
-	uint64_t cwnd = rig.cc.cwnd_bytes;
+	uint64_t cwnd = window(&rig);
 
 	/* 10 ms: ten rounds are 0.1 s, in which the curve does nothing. Reno with beta 0.7 gains
 	 * 9/17 of a datagram a round. */
@@ -259,7 +304,7 @@ Test(cc_cubic, small_windows_grow_as_reno_would)
 Test(cc_cubic, fast_convergence_lowers_the_plateau)
 {
 	struct rig rig = reduced_rig(1000);
-	uint64_t second = rig.cc.cwnd_bytes; /* below the plateau when it is cut again */
+	uint64_t second = window(&rig); /* below the plateau when it is cut again */
 	int64_t start;
 
 	rig.next += 10;
@@ -296,13 +341,13 @@ Test(cc_cubic, spurious_loss_gives_all_back)
 Test(cc_cubic, spurious_loss_of_an_older_event_gives_nothing_back)
 {
 	struct rig rig = reduced_rig(40);
-	uint64_t first = rig.next - 10, cwnd;
+	uint64_t first = rig.next - 10, reduced;
 
 	rig.next += 10;
 	lose(&rig, rig.next - 1, 1, false);
-	cwnd = rig.cc.cwnd_bytes;
+	reduced = window(&rig);
 	find_spurious(&rig, first, 1);
-	cr_assert(eq(u64, rig.cc.cwnd_bytes, cwnd));
+	cr_assert(eq(u64, window(&rig), reduced));
 }
 
 Test(cc_cubic, persistent_congestion_leaves_two_datagrams)
@@ -327,9 +372,9 @@ Test(cc_cubic, window_never_falls_below_two_datagrams)
 		rig.next += 2;
 		lose(&rig, rig.next - 1, 1, false);
 	}
-	cr_assert(eq(u64, rig.cc.cwnd_bytes, 2 * DATAGRAM));
+	cr_assert(eq(u64, window(&rig), 2 * DATAGRAM));
 	rig.cc.ops->on_mtu(&rig.cc, 9000);
-	cr_assert(eq(u64, rig.cc.cwnd_bytes, 18000));
+	cr_assert(all(eq(u64, window(&rig), 18000), ge(u64, rig.cc.cwnd_bytes, 18000)));
 }
 
 Test(cc_cubic, delay_ends_slow_start_without_loss)
@@ -358,9 +403,9 @@ Test(cc_cubic, mark_is_a_loss_that_cannot_be_undone)
 	};
 
 	rig.cc.ops->on_ack(&rig.cc, &ack);
-	cr_assert(eq(u64, rig.cc.cwnd_bytes, 7 * DATAGRAM));
+	cr_assert(eq(u64, window(&rig), 7 * DATAGRAM));
 	rig.cc.ops->on_ack(&rig.cc, &ack);
-	cr_assert(eq(u64, rig.cc.cwnd_bytes, 7 * DATAGRAM));
+	cr_assert(eq(u64, window(&rig), 7 * DATAGRAM));
 	find_spurious(&rig, 9, 1);
-	cr_assert(eq(u64, rig.cc.cwnd_bytes, 7 * DATAGRAM));
+	cr_assert(eq(u64, window(&rig), 7 * DATAGRAM));
 }
