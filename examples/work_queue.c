@@ -35,7 +35,6 @@ static void must(int rc, const char *what)
 		errx(1, "cannot %s: %s", what, strerror(-rc));
 }
 
-/* Its place, or a free one. */
 static struct worker *worker_of(rudpmsg_conn_id conn)
 {
 	struct worker *worker, *found = NULL;
@@ -51,6 +50,8 @@ static void on_event(const struct rudpmsg_event *event)
 	struct worker *worker = worker_of(event->conn);
 	bool is_done = event->kind == RUDPMSG_EVENT_ACKNOWLEDGED;
 
+	if (!worker)
+		return; /* others of this time are still leaving: it gets no job */
 	if (event->kind == RUDPMSG_EVENT_CONNECTED)
 		worker->conn = event->conn;
 	if (event->kind == RUDPMSG_EVENT_DISCONNECTED)
