@@ -164,11 +164,15 @@ void apo_model_on_connected(struct apo_model *model, struct apo_peer who,
 	apo_turn_end(model);
 }
 
+/* The line may be refused as no UTF-8, and its label be right. */
 static const char *label_of(const struct apo_message *message)
 {
 	const char *label = apo_message_tag(message, "label");
 
-	return label && strlen(label) <= APO_LABEL_BYTES_MAX ? label : NULL;
+	if (!label || strlen(label) > APO_LABEL_BYTES_MAX ||
+	    !apo_utf8_is_valid(label, strlen(label)))
+		return NULL;
+	return label;
 }
 
 static void hear(struct apo_model *model, struct apo_client *client,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* MODE of channels: b e I k l i m n s t o v. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,8 +305,9 @@ static void change_one(struct change *change, char letter)
 		change_member(change, letter);
 	else if (flag_of(letter))
 		change_flag(change, letter);
-	else
-		apo_reply(change->model, change->client, ERR_UNKNOWNMODE, letter);
+	else if ((letter & 0xc0) != 0x80) /* of a character of several bytes only the first */
+		apo_reply(change->model, change->client, ERR_UNKNOWNMODE,
+			  isascii(letter) && isalnum(letter) ? letter : '?');
 }
 
 /* The key is for those inside. */

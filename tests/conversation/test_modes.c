@@ -69,6 +69,9 @@ Test(modes, what_makes_no_sense_is_said)
 	HEARS(&w, 0, ":irc.example 403 dan #none :No such channel");
 	world_say(&w, 0, "MODE #a +x");
 	HEARS(&w, 0, ":irc.example 472 dan x :is unknown mode char to me");
+	world_say(&w, 0, "MODE #a :+\xc3\xa9:");
+	HEARS(&w, 0, ":irc.example 472 dan ? :is unknown mode char to me");
+	HEARS(&w, 0, ":irc.example 472 dan ? :is unknown mode char to me");
 	world_say(&w, 0, "MODE #a +l none");
 	HEARS(&w, 0, ":irc.example 696 dan #a l none :A limit is a number above 0");
 	world_say(&w, 0, "MODE #a +l -5");

@@ -362,11 +362,14 @@ Test(signup, lines_that_are_none_get_an_answer)
 	HEARS(&w, 0,
 	      "@label=7 :irc.example FAIL PRIVMSG INVALID_UTF8 :Only UTF-8 is spoken here; the "
 	      "line was dropped");
+	world_say(&w, 0, "@label=\xff PING x");
+	HEARS(&w, 0,
+	      ":irc.example FAIL PING INVALID_UTF8 :Only UTF-8 is spoken here; the line was dropped");
 	world_say(&w, 0, "NONSENSE");
 	HEARS(&w, 0, ":irc.example 421 dan NONSENSE :Unknown command");
 	world_say(&w, 0, "   ");
 	QUIET(&w, 0);
-	cr_assert(eq(u64, apo_model_figures(w.model)->lines_refused, 4));
+	cr_assert(eq(u64, apo_model_figures(w.model)->lines_refused, 5));
 }
 
 Test(signup, quit_says_goodbye)

@@ -15,6 +15,7 @@ command -v clang >/dev/null || {
 	exit 1
 }
 flags=(-std=gnu11 -D_GNU_SOURCE -O1 -g -I. -Icore -Imessaging/include -Itests -fno-omit-frame-pointer
+	-DRUDP_VERSION_TEXT='"fuzz"'
 	"-fsanitize=fuzzer-no-link,address,undefined" -fno-sanitize-recover=undefined)
 
 library=$out/libfuzzed.a
@@ -22,9 +23,9 @@ objects=()
 for source in core/base/*.c core/proto/*.c core/api/names.c \
 	core/engine/key_file.c core/engine/policy*.c tools/elf.c tools/filter*.c \
 	messaging/wire.c messaging/record.c messaging/batch.c messaging/inbox.c messaging/outbox.c \
-	messaging/hub*.c; do
+	messaging/hub*.c conversation/irc/*.c conversation/model/*.c; do
 	object=$out/${source//\//_}.o
-	if [ ! -e "$object" ] || [ -n "$(find core tools messaging -name '*.[ch]' -newer "$object" -print -quit)" ]; then
+	if [ ! -e "$object" ] || [ -n "$(find core tools messaging conversation -name '*.[ch]' -newer "$object" -print -quit)" ]; then
 		clang "${flags[@]}" -c "$source" -o "$object" || exit 1
 	fi
 	objects+=("$object")

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random commands of many clients against a simple model: arrays of who is where as what, and for
+ * each step the lines that each must hear from others, by looking at everybody. Nothing is shared
+ * with the real one but the protocol.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conversation/world.h"
+
+#define CLIENTS 16
+#define CHANNELS 5
+#define NICKS 20
+#define SEEDS 12
+#define STEPS 4000
+#define LINE 256
+#define LINES 64
+
+enum { IN = 1, OP = 2, VOICE = 4 };
+
+struct simple {
+	bool is_here[CLIENTS], has_echo[CLIENTS];
+	char nick[CLIENTS][16];
+	unsigned seat[CLIENTS][CHANNELS];
+	bool invited[CLIENTS][CHANNELS];
+	bool mode[CHANNELS][128];
+	char heard[CLIENTS][LINES][LINE];
+	unsigned heard_count[CLIENTS];
+	uint64_t random, messages, refused;
+};
+
+static struct simple s;
+static struct world w;
+
+static unsigned below(unsigned n)
+{
+	s.random = s.random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (unsigned)(s.random >> 33) % n;
+}
+
+static void expect(unsigned who, const char *line)
+{
+	cr_assert(lt(uint, s.heard_count[who], LINES));
+	snprintf(s.heard[who][s.heard_count[who]++], LINE, "%s", line);
+}
+
+static void from(char line[LINE], unsigned who, const char *what)
+{
+	snprintf(line, LINE, ":%s!~u%u@host%u.example %s", s.nick[who], who, who, what);
+}
+
+static void expect_channel(unsigned channel, unsigned except, const char *line)
+{
+	unsigned i;
+
+	for (i = 0; i < CLIENTS; i++)
+		if (s.seat[i][channel] && i != except)
+			expect(i, line);
+}
+
+static bool shares(unsigned a, unsigned b)
+{
+	unsigned channel;
+
+	for (channel = 0; channel < CHANNELS; channel++)
+		if (s.seat[a][channel] && s.seat[b][channel])
+			return true;
+	return false;
+}
+
+static void expect_common(unsigned who, const char *line)
+{
+	unsigned i;
+
+	for (i = 0; i < CLIENTS; i++)
+		if (i != who && shares(i, who))
+			expect(i, line);
+}
+
+static int owner_of(const char *nick)
+{
+	int i;
+
+	for (i = 0; i < CLIENTS; i++)
+		if (s.is_here[i] && strcasecmp(s.nick[i], nick) == 0)
+			return i;
+	return -1;
+}
+
+static unsigned count_in(unsigned channel)
+{
+	unsigned i, count = 0;
+
+	for (i = 0; i < CLIENTS; i++)
+		count += s.seat[i][channel] != 0;
+	return count;
+}
+
+static void begin_channel(unsigned channel)
+{
+	unsigned i;
+
+	memset(s.mode[channel], 0, sizeof s.mode[channel]);
+	s.mode[channel]['n'] = s.mode[channel]['t'] = true;
+	for (i = 0; i < CLIENTS; i++)
+		s.invited[i][channel] = false;
+}
+
+static void leave(unsigned who, unsigned channel)
+{
+	s.seat[who][channel] = 0;
+	if (count_in(channel) == 0)
+		begin_channel(channel);
+}
+
+static void random_nick(char *to)
+{
+	snprintf(to, 16, "%s%u", below(2) ? "nick" : "Nick", below(NICKS));
+}
+
+/* ---- what clients do ---- */
+
+static void come(unsigned who)
+{
+	char nick[16];
+
+	do
+		random_nick(nick);
+	while (owner_of(nick) >= 0);
+	strcpy(s.nick[who], nick);
+	s.is_here[who] = true;
+	s.has_echo[who] = below(2);
+	world_connect(&w, who);
+	if (s.has_echo[who])
+		world_say(&w, who, "CAP REQ :echo-message server-time message-tags");
+	world_say(&w, who, "NICK %s", nick);
+	world_say(&w, who, "USER u%u 0 * :x", who);
+	world_say(&w, who, "CAP END");
+}
+
+static void go(unsigned who)
+{
+	char line[LINE];
+	unsigned channel;
+	bool is_said = below(2);
+
+	from(line, who, is_said ? "QUIT :Quit: bye" : "QUIT :reset");
+	expect_common(who, line);
+	s.is_here[who] = false;
+	for (channel = 0; channel < CHANNELS; channel++) {
+		leave(who, channel);
+		s.invited[who][channel] = false;
+	}
+	if (is_said)
+		world_say(&w, who, "QUIT :bye");
+	else
+		world_close(&w, who, "reset");
+	w.mocks[who].is_connected = false;
+}
+
+static void join(unsigned who, unsigned channel)
+{
+	char line[LINE], what[32];
+
+	world_say(&w, who, "JOIN #%u", channel);
+	if (s.seat[who][channel])
+		return;
+	if (s.mode[channel]['i'] && !s.invited[who][channel] && count_in(channel) > 0) {
+		s.refused++;
+		return;
+	}
+	s.seat[who][channel] = count_in(channel) == 0 ? IN | OP : IN;
+	s.invited[who][channel] = false;
+	snprintf(what, sizeof what, "JOIN #%u", channel);
+	from(line, who, what);
+	expect_channel(channel, CLIENTS, line);
+}
+
+static void part(unsigned who, unsigned channel)
+{
+	char line[LINE], what[32];
+
+	world_say(&w, who, "PART #%u :x y", channel);
+	if (!s.seat[who][channel])
+		return;
+	snprintf(what, sizeof what, "PART #%u :x y", channel);
+	from(line, who, what);
+	expect_channel(channel, CLIENTS, line);
+	leave(who, channel);
+}
+
+static void kick(unsigned who, unsigned channel, unsigned other)
+{
+	char line[LINE], what[64];
+
+	world_say(&w, who, "KICK #%u %s :go", channel, s.nick[other]);
+	if (!(s.seat[who][channel] & OP) || !s.is_here[other] || !s.seat[other][channel]) {
+		s.refused++;
+		return;
+	}
+	snprintf(what, sizeof what, "KICK #%u %s :go", channel, s.nick[other]);
+	from(line, who, what);
+	expect_channel(channel, CLIENTS, line);
+	leave(other, channel);
+}
+
+static void nick(unsigned who)
+{
+	char to[16], line[LINE], what[32];
+	int owner;
+
+	random_nick(to);
+	world_say(&w, who, "NICK %s", to);
+	owner = owner_of(to);
+	if ((owner >= 0 && owner != (int)who) || strcmp(s.nick[who], to) == 0)
+		return;
+	snprintf(what, sizeof what, "NICK :%s", to);
+	from(line, who, what);
+	expect(who, line);
+	expect_common(who, line);
+	strcpy(s.nick[who], to);
+}
+
+static void say_to_channel(unsigned who, unsigned channel)
+{
+	char line[LINE], what[64];
+	const char *command = below(2) ? "PRIVMSG" : "NOTICE";
+	unsigned number = below(1000);
+	bool may = s.seat[who][channel] & (OP | VOICE);
+
+	world_say(&w, who, "%s #%u :word %u", command, channel, number);
+	may |= !s.mode[channel]['m'] && (s.seat[who][channel] || !s.mode[channel]['n']);
+	if (count_in(channel) == 0 || !may) {
+		s.refused++;
+		return;
+	}
+	snprintf(what, sizeof what, "%s #%u :word %u", command, channel, number);
+	from(line, who, what);
+	expect_channel(channel, who, line);
+	if (s.has_echo[who])
+		expect(who, line);
+	s.messages++;
+}
+
+static void say_to_one(unsigned who, unsigned other)
+{
+	char line[LINE], what[64];
+
+	world_say(&w, who, "PRIVMSG %s :psst", s.nick[other]);
+	if (!s.is_here[other])
+		return;
+	snprintf(what, sizeof what, "PRIVMSG %s :psst", s.nick[other]);
+	from(line, who, what);
+	if (s.has_echo[who])
+		expect(who, line);
+	expect(other, line);
+}
+
+static void change_flag(unsigned who, unsigned channel)
+{
+	static const char letters[] = "imnt";
+	char letter = letters[below(4)], line[LINE], what[32];
+	bool is_on = below(2);
+
+	world_say(&w, who, "MODE #%u %c%c", channel, is_on ? '+' : '-', letter);
+	if (!(s.seat[who][channel] & OP)) {
+		s.refused++;
+		return;
+	}
+	if (s.mode[channel][(int)letter] == is_on)
+		return;
+	s.mode[channel][(int)letter] = is_on;
+	snprintf(what, sizeof what, "MODE #%u %c%c", channel, is_on ? '+' : '-', letter);
+	from(line, who, what);
+	expect_channel(channel, CLIENTS, line);
+}
+
+static void change_member(unsigned who, unsigned channel, unsigned other)
+{
+	bool is_on = below(2), is_op = below(2);
+	char line[LINE], what[64];
+	unsigned bit = is_op ? OP : VOICE;
+
+	snprintf(what, sizeof what, "MODE #%u %c%c %s", channel, is_on ? '+' : '-',
+		 is_op ? 'o' : 'v', s.nick[other]);
+	world_say(&w, who, "%s", what);
+	if (!(s.seat[who][channel] & OP) || !s.is_here[other] || !s.seat[other][channel])
+		return;
+	if (!(s.seat[other][channel] & bit) == !is_on)
+		return;
+	s.seat[other][channel] ^= bit;
+	from(line, who, what);
+	expect_channel(channel, CLIENTS, line);
+}
+
+static void topic(unsigned who, unsigned channel)
+{
+	char line[LINE], what[64];
+
+	snprintf(what, sizeof what, "TOPIC #%u :about %u", channel, below(100));
+	world_say(&w, who, "%s", what);
+	if (!s.seat[who][channel] || (s.mode[channel]['t'] && !(s.seat[who][channel] & OP)))
+		return;
+	from(line, who, what);
+	expect_channel(channel, CLIENTS, line);
+}
+
+static void invite(unsigned who, unsigned channel, unsigned other)
+{
+	char line[LINE], what[64];
+
+	snprintf(what, sizeof what, "INVITE %s #%u", s.nick[other], channel);
+	world_say(&w, who, "%s", what);
+	if (!s.seat[who][channel] || !s.is_here[other] || s.seat[other][channel])
+		return;
+	if (s.mode[channel]['i'] && !(s.seat[who][channel] & OP))
+		return;
+	s.invited[other][channel] = true;
+	from(line, who, what);
+	expect(other, line);
+}
+
+/* Questions are answered by the server alone: nobody else hears a thing. */
+static void ask(unsigned who)
+{
+	static const char *const lines[] = {"WHO *",      "NAMES #0,#1", "LIST",
+					    "LUSERS",     "WHOIS nick1", "MODE #2",
+					    "AWAY :gone", "AWAY",        "MONITOR + nick1,nick2",
+					    "MONITOR C",  "nonsense",    "WHOWAS nick3",
+					    "PRIVMSG",    "MODE #1 b"};
+
+	world_say(&w, who, "%s", lines[below(sizeof lines / sizeof *lines)]);
+}
+
+static void act(void)
+{
+	unsigned who = below(CLIENTS), channel = below(CHANNELS), other = below(CLIENTS);
+	unsigned what = below(100);
+
+	if (owner_of(s.nick[other]) >= 0) /* who has gone may have left the nick to another */
+		other = (unsigned)owner_of(s.nick[other]);
+	if (!s.is_here[who])
+		come(who);
+	else if (!s.nick[other][0]) /* never came */
+		ask(who);
+	else if (what < 3)
+		go(who);
+	else if (what < 25)
+		join(who, channel);
+	else if (what < 33)
+		part(who, channel);
+	else if (what < 38)
+		kick(who, channel, other);
+	else if (what < 43)
+		nick(who);
+	else if (what < 63)
+		say_to_channel(who, channel);
+	else if (what < 70)
+		say_to_one(who, other);
+	else if (what < 77)
+		change_flag(who, channel);
+	else if (what < 86)
+		change_member(who, channel, other);
+	else if (what < 89)
+		topic(who, channel);
+	else if (what < 93)
+		invite(who, channel, other);
+	else
+		ask(who);
+}
+
+/* ---- what they hear ---- */
+
+/* Lines that come from a client, without their tags. */
+static char *next_of_clients(unsigned who)
+{
+	char *line, *source;
+
+	while ((line = world_next(&w, who))) {
+		source = *line == '@' ? strchr(line, ' ') + 1 : line;
+		if (*source == ':' && strcspn(source, "!") < strcspn(source, " "))
+			return source;
+	}
+	return NULL;
+}
+
+static void compare(uint64_t seed, unsigned step)
+{
+	unsigned who, i;
+	char *line;
+
+	for (who = 0; who < CLIENTS; who++) {
+		for (i = 0; w.mocks[who].is_connected && (line = next_of_clients(who)); i++) {
+			cr_assert(lt(uint, i, s.heard_count[who]), "seed %lu step %u: %u hears %s",
+				  (unsigned long)seed, step, who, line);
+			cr_assert(eq(str, line, s.heard[who][i]), "seed %lu step %u",
+				  (unsigned long)seed, step);
+		}
+		cr_assert(eq(uint, i, s.is_here[who] ? s.heard_count[who] : 0),
+			  "seed %lu step %u: %u misses %s", (unsigned long)seed, step, who,
+			  s.heard[who][i]);
+		s.heard_count[who] = 0;
+	}
+}
+
+static void run(uint64_t seed)
+{
+	unsigned step, channel;
+
+	s.random = seed * 7919;
+	memset(s.is_here, 0, sizeof s.is_here);
+	memset(s.nick, 0, sizeof s.nick);
+	memset(s.seat, 0, sizeof s.seat);
+	for (channel = 0; channel < CHANNELS; channel++)
+		begin_channel(channel);
+	world_init(&w);
+	world_start(&w);
+	for (step = 0; step < STEPS; step++) {
+		act();
+		compare(seed, step);
+		if (step % 16 == 0)
+			cr_assert(apo_model_check(w.model), "seed %lu step %u", (unsigned long)seed,
+				  step);
+	}
+	world_fini(&w);
+}
+
+Test(model, everybody_hears_what_a_simple_model_says)
+{
+	uint64_t seed;
+
+	for (seed = 1; seed <= SEEDS; seed++)
+		run(seed);
+	cr_assert(gt(u64, s.messages, SEEDS * STEPS / 30)); /* or it was about nothing */
+	cr_assert(gt(u64, s.refused, SEEDS * STEPS / 30));
+}

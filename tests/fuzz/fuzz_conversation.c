@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything that clients can say to the conversation: lines are taken apart, tags escaped again,
+ * masks matched, modes changed, by four clients of which one has every capability. The input is
+ * lines; the first byte of each says who speaks, or what else happens (a client goes, a password
+ * was right, time passes). Whatever is said, the model keeps its invariants, and says only whole
+ * lines of UTF-8 that are not too long, to who is there.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "conversation/irc/message.h"
+#include "conversation/irc/utf8.h"
+#include "conversation/model/model.h"
+
+#define CLIENTS 4
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct apo_peer peers[CLIENTS];
+static bool is_open[CLIENTS];
+static uint64_t last_ticket, last_watch;
+
+static bool is_there(struct apo_peer who)
+{
+	return who.slot < CLIENTS && is_open[who.slot] &&
+	       peers[who.slot].generation == who.generation;
+}
+
+/* Tags and the rest have their own limits; what we say must be right for both. */
+static void check_text(const struct apo_text *text)
+{
+	const char *line = text->bytes, *end = text->bytes + text->len, *next;
+	size_t tags;
+
+	assert(apo_utf8_is_valid(text->bytes, text->len));
+	for (; line < end; line = next) {
+		next = memmem(line, (size_t)(end - line), "\r\n", 2);
+		assert(next);
+		next += 2;
+		assert(!memchr(line, '\0', (size_t)(next - line)));
+		assert(memchr(line, '\n', (size_t)(next - line)) == next - 1);
+		tags = *line == '@'
+			       ? (size_t)((const char *)memchr(line, ' ', (size_t)(next - line)) -
+					  line) +
+					 1
+			       : 0;
+		assert(tags <= APO_SERVER_TAGS_BYTES_MAX);
+		assert((size_t)(next - line) - tags <= APO_BODY_BYTES_MAX);
+	}
+}
+
+static void deliver(void *of, unsigned worker, struct apo_text *text, const struct apo_peer *to,
+		    size_t count)
+{
+	size_t i;
+
+	(void)of;
+	check_text(text);
+	for (i = 0; i < count; i++)
+		assert(to[i].worker == worker && is_there(to[i]));
+}
+
+static void deliver_watched(void *of, unsigned worker, struct apo_text *text,
+			    const struct apo_peer *to, size_t count, uint64_t watch, uint32_t first)
+{
+	(void)first;
+	last_watch = watch;
+	deliver(of, worker, text, to, count);
+}
+
+static void close_peer(void *of, struct apo_peer who, struct apo_text *last_words)
+{
+	(void)of;
+	assert(is_there(who));
+	check_text(last_words);
+	is_open[who.slot] = false;
+}
+
+static void set_operator(void *of, struct apo_peer who, bool is_operator)
+{
+	(void)of;
+	(void)is_operator;
+	assert(is_there(who));
+}
+
+static void check_password(void *of, uint64_t ticket, const char *hash, const char *password)
+{
+	(void)of;
+	(void)hash;
+	(void)password;
+	last_ticket = ticket;
+}
+
+static void rehash(void *of, uint64_t ticket)
+{
+	(void)of;
+	last_ticket = ticket;
+}
+
+static void die(void *of, const char *who)
+{
+	(void)of;
+	(void)who;
+}
+
+static const struct apo_model_calls calls = {
+	.deliver = deliver,
+	.deliver_watched = deliver_watched,
+	.close = close_peer,
+	.set_operator = set_operator,
+	.check_password = check_password,
+	.check_account = check_password,
+	.rehash = rehash,
+	.die = die,
+};
+
+static void say(struct apo_model *model, unsigned i, const char *line, int64_t now_ns)
+{
+	apo_model_on_line(model, peers[i], line, strlen(line), now_ns);
+}
+
+static void connect_one(struct apo_model *model, unsigned i, int64_t now_ns)
+{
+	static const char *const nicks[CLIENTS] = {"NICK a", "NICK b", "NICK c", "NICK d"};
+	struct apo_peer_facts facts = {.address = "192.0.2.1", .host = "h", .is_secure = i % 2};
+
+	peers[i].worker = i % 2;
+	peers[i].slot = i & 0xf;
+	peers[i].generation++;
+	is_open[i] = true;
+	apo_model_on_connected(model, peers[i], &facts, now_ns);
+	if (i == 3)
+		return; /* that one begins from nothing */
+	if (i == 0) {
+		say(model, i, "CAP REQ :server-time message-tags account-tag batch echo-message",
+		    now_ns);
+		say(model, i, "CAP REQ :labeled-response multi-prefix setname chghost", now_ns);
+		say(model, i, "CAP REQ :extended-join extended-monitor away-notify", now_ns);
+		say(model, i, "CAP REQ :apollonion/receipts standard-replies invite-notify",
+		    now_ns);
+	}
+	say(model, i, nicks[i], now_ns);
+	say(model, i, "USER u 0 * :r", now_ns);
+	say(model, i, "CAP END", now_ns);
+	say(model, i, "JOIN #a,#b", now_ns);
+}
+
+static void happen(struct apo_model *model, uint8_t what, const uint8_t *line, size_t len,
+		   int64_t *now_ns)
+{
+	unsigned i = what % CLIENTS;
+
+	if (!is_open[i])
+		connect_one(model, i, *now_ns);
+	switch (what / CLIENTS % 16) {
+	case 0:
+		apo_model_on_closed(model, peers[i], "gone", *now_ns);
+		is_open[i] = false;
+		break;
+	case 1:
+		apo_model_on_checked(model, last_ticket, (enum apo_checked)(len % 3),
+				     len % 3 ? NULL : "acc", *now_ns);
+		break;
+	case 2:
+		*now_ns += (int64_t)len * RUDP_NS_PER_S;
+		apo_model_on_time(model, *now_ns);
+		break;
+	case 3:
+		apo_model_on_receipt(model, last_watch, (uint32_t)len % 4, len % 2, *now_ns);
+		break;
+	case 4:
+		apo_model_on_rehashed(model, last_ticket, len % 2 ? "no" : NULL, *now_ns);
+		break;
+	default:
+		apo_model_on_line(model, peers[i], (const char *)line, len, *now_ns);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct apo_operator operator= {.name = "o", .password_hash = "h"};
+	struct apo_model_config config;
+	struct apo_model_start start = {.config = &config,
+					.calls = &calls,
+					.workers = 2,
+					.run = 1,
+					.now_at_ns = RUDP_NS_PER_S,
+					.wall_ms = INT64_C(1700000000000)};
+	int64_t now_ns = RUDP_NS_PER_S;
+	const uint8_t *end = data + size, *line, *next;
+	struct apo_model *model;
+	unsigned i;
+
+	apo_model_config_init(&config);
+	config.server_name = "s.e";
+	config.network = "N";
+	config.operators = &operator;
+	config.operator_count = 1;
+	config.list_entries_max = 5;
+	config.whowas_max = 3;
+	model = apo_model_new(&start);
+	assert(model);
+	for (i = 0; i < CLIENTS; i++)
+		connect_one(model, i, now_ns);
+	for (line = data; line < end; line = next) {
+		next = memchr(line, '\n', (size_t)(end - line));
+		next = next ? next + 1 : end;
+		happen(model, *line, line + 1,
+		       (size_t)(next - line) - 1 - (next[-1] == '\n' && next - line > 1), &now_ns);
+		assert(apo_model_check(model));
+	}
+	apo_model_end(model, "over", now_ns);
+	apo_model_free(model);
+	return 0;
+}
