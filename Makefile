@@ -164,6 +164,11 @@ $(BUILD)/examples/%: examples/%.c $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 $(BUILD)/linkem: $(call obj,$(LINKEM_SRC))
 	$(CC) $(LDFLAGS) -o $@ $^ -lm
 
+# Clients of a chat server, as many as wanted.
+$(BUILD)/bench/chat: bench/chat.c bench/plain.c bench/plain.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=gnu11 -O2 -g $(WARN) -o $@ $(filter %.c,$^) -lm
+
 # What encrypting a packet costs, by itself.
 $(BUILD)/bench/aead: $(call obj,bench/aead.c core/engine/aead_choice.c) $(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
@@ -292,7 +297,7 @@ check-style: ## shell scripts through shellcheck, sizes of files
 	@scripts/check-style.sh
 
 # curl hangs at its start with AddressSanitizer's runtime preloaded, with or without the shim.
-check-integration: all $(BUILD)/linkem ## real programs over emulated links (root: namespaces)
+check-integration: all $(BUILD)/linkem $(BUILD)/bench/chat ## real programs over emulated links (root: namespaces)
 	@BUILD=$(abspath $(BUILD)) integration/run.sh $(if $(filter address,$(SANITIZER)),nc)
 
 # ThreadSanitizer of these compilers cannot place its memory where recent kernels randomise theirs.

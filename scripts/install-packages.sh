@@ -17,12 +17,13 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	hyperfine
 	redis-server redis-tools libjemalloc2 postgresql openssl openssh-server openssh-client
 	rsync git fcgiwrap iperf3 memcached mosquitto mosquitto-clients perl bsdextrautils
+	ii weechat-headless weechat-plugins
 	vsftpd tnftp wget inetutils-telnetd inetutils-telnet
 	libfaketime
 	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs default-jdk-headless)
 
 # What stands beside us in measurements, and what measures.
-bench=(iproute2 python3 procps openssl stunnel4 kcptun iperf3 redis-server redis-tools hyperfine)
+bench=(iproute2 python3 procps openssl stunnel4 kcptun iperf3 redis-server redis-tools hyperfine ngircd inspircd)
 
 case ${1:-} in
 build) wanted=("${build[@]}") ;;
