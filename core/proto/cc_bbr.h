@@ -45,7 +45,8 @@
  * The first probe comes a round trip after STARTUP. A probe (UP) puts no more in flight than a queue
  * takes that will be noticed (1.5 times the bound of the sign above, which in a probe begins at
  * 2 ms), from the third round on twice as much each round trip in which none is; it ends at the
- * sign, against the delay at which it began. The draft adds a quarter of all in flight: 150 ms of queue on a path of 600 ms.
+ * sign, against the delay at which it began. The draft adds a quarter of all in flight: 150 ms of
+ * queue on a path of 600 ms.
  * It forgets inflight_longterm when a probe has got that far and met a queue instead of loss. Where
  * a queue stands already it is another's and a probe is the draft's.
  *
