@@ -248,6 +248,14 @@ $(BUILD)/tests/threads-dispatch: $(call tests_of,threads/dispatch) $(BUILD)/libr
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
+# The sides of the kill matrix, and what kills them (integration/test_messages_kill.sh).
+$(BUILD)/tests/kill-sender: $(call obj,tests/kill/sender.c) $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
+$(BUILD)/tests/die_at.so: $(call obj,tests/kill/die_at.c)
+	@mkdir -p $(@D)
+	$(CC) -shared -o $@ $^ -ldl
+
 # An engine whose allocations and system calls are counted.
 COUNTED := sendmsg sendmmsg recvmsg recvmmsg send recv poll epoll_ctl getsockopt setsockopt ioctl syscall
 $(BUILD)/tests/economy-engine: $(call obj,core/engine/host_process.c tests/economy/count.c) \
@@ -297,7 +305,8 @@ check-style: ## shell scripts through shellcheck, sizes of files
 	@scripts/check-style.sh
 
 # curl hangs at its start with AddressSanitizer's runtime preloaded, with or without the shim.
-check-integration: all $(BUILD)/linkem $(BUILD)/bench/chat ## real programs over emulated links (root: namespaces)
+check-integration: all $(BUILD)/linkem $(BUILD)/bench/chat $(BUILD)/tests/kill-sender \
+		$(BUILD)/tests/die_at.so ## real programs over emulated links (root: namespaces)
 	@BUILD=$(abspath $(BUILD)) integration/run.sh $(if $(filter address,$(SANITIZER)),nc)
 
 # ThreadSanitizer of these compilers cannot place its memory where recent kernels randomise theirs.

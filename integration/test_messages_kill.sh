@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# rudpmsg with stores: kill -9 of the sender or the receiver, at each step and at random moments, over and
+# over, loses nothing that was accepted. RUDP_TEST_KILL_SECONDS=60 says for how long.
+#
+#     kill-sender --store ──── rudp over this machine's loopback ──── rudpmsg receive --store
+#
+# shellcheck disable=SC2034
+LOOPBACK=1
+# shellcheck source=integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+SECONDS_TO_KILL=${RUDP_TEST_KILL_SECONDS:-60}
+export RUDP_ENGINE_PATH=$BUILD/rudp-engine RUDP_ENGINE=process RUDP_KEY_FILE=$TMP/key
+mkdir "$TMP/kill"
+
+section "$SECONDS_TO_KILL s of deaths"
+python3 "$HERE/lib/kill_messages.py" "$BUILD" "$TMP/kill" "$PORT" "$SECONDS_TO_KILL" || {
+	tail -n 20 "$TMP/kill/err"
+	fail "a message was lost, or came when it should not"
+}
+ok "nothing is lost, and only what the store had not heard of came again"

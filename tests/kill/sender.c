@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A node with a store that sends numbers, and says of each that it was accepted once rudpmsg_send
+ *has returned: what it has said must arrive, whoever is killed.
+ *
+ *	sender STORE PORT FROM TO	exit code 0: all that the store had is acknowledged
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rudp/msg.h"
+
+static int complain(const char *what, int rc)
+{
+	fprintf(stderr, "sender: %s: %s\n", what, strerror(-rc));
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	struct rudpmsg_options options = {.ack = RUDPMSG_ACK_STORED,
+					  .backoff_first_ns = INT64_C(10000000),
+					  .backoff_max_ns = INT64_C(50000000)};
+	char error[RUDPMSG_ERROR_TEXT_SIZE], text[32];
+	struct rudpmsg_node *node;
+	rudpmsg_conn_id conn;
+	long number;
+	int rc, length;
+
+	if (argc != 5)
+		return 2;
+	options.store_directory = argv[1];
+	rc = rudpmsg_node_open(&node, "alpha", &options, error);
+	if (rc < 0) {
+		fprintf(stderr, "sender: %s\n", error);
+		return 2;
+	}
+	rc = rudpmsg_connect(node, "127.0.0.1", (uint16_t)atoi(argv[2]), "beta", 0, &conn);
+	if (rc < 0 && rc != -ETIMEDOUT)
+		return complain("connect", rc);
+	for (number = atol(argv[3]); number < atol(argv[4]); number++) {
+		length = snprintf(text, sizeof text, "%ld\n", number);
+		rc = rudpmsg_send(node, conn, text, (size_t)length - 1, RUDPMSG_FOREVER, NULL);
+		if (rc < 0)
+			return complain("send", rc);
+		if (write(1, text, (size_t)length) != length)
+			return 2;
+	}
+	rc = rudpmsg_node_close(node, INT64_C(20000000000), NULL);
+	rudpmsg_node_free(node);
+	return rc < 0 ? complain("close", rc) : 0;
+}
