@@ -23,7 +23,7 @@ objects=()
 for source in core/base/*.c core/proto/*.c core/api/names.c \
 	core/engine/key_file.c core/engine/policy*.c tools/elf.c tools/filter*.c \
 	messaging/wire.c messaging/record.c messaging/batch.c messaging/inbox.c messaging/outbox.c \
-	messaging/hub*.c conversation/irc/*.c conversation/model/*.c; do
+	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c conversation/model/*.c; do
 	object=$out/${source//\//_}.o
 	if [ ! -e "$object" ] || [ -n "$(find core tools messaging conversation -name '*.[ch]' -newer "$object" -print -quit)" ]; then
 		clang "${flags[@]}" -c "$source" -o "$object" || exit 1
@@ -39,7 +39,7 @@ for source in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$source" .c)
 	name=${name#fuzz_}
 	target=$out/fuzz_$name
-	clang "${flags[@]}" -fsanitize=fuzzer "$source" "$library" -lcrypto -o "$target" || exit 1
+	clang "${flags[@]}" -fsanitize=fuzzer "$source" "$library" -lcrypto -llmdb -o "$target" || exit 1
 	mkdir -p "$out/corpus/$name" "$out/crash"
 	corpus=(tests/fuzz/corpus/"$name")
 	[ -d "${corpus[0]}" ] || corpus=()
