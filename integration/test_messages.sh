@@ -137,6 +137,14 @@ finish sender 20
 expect_eq "$STATUS" 1 "exit code when nobody was reached"
 expect_match "$TMP/sender.err" "cannot connect to $B4 port $PORT: (no node listens there|nobody answers)" "why"
 
+section "stored is asked of a receiver without a store"
+receiver plain
+launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --ack stored --timeout 5 <"$TMP/text"
+finish sender 20
+expect_eq "$STATUS" 1 "exit code"
+expect_match "$TMP/sender.err" "needs a node with a store there" "why"
+stop plain
+
 section "wrong usage"
 usage
 usage send

@@ -34,6 +34,7 @@ static const struct {
 	{EACCES,
 	 "the node there is not the one that --peer names, or it has the name of this one, or "
 	 "another key (RUDP_KEY_FILE)"},
+	{EOPNOTSUPP, "--ack stored needs a node with a store there (--store)"},
 	{EUSERS, "the node there has as many connections as it may"},
 	{EADDRINUSE, "another program listens there"},
 	{ENOKEY, "RUDP_KEY_FILE cannot be used; 'rudp keygen --check FILE' says why"},

@@ -24,6 +24,7 @@
 #define TAKERS 2
 #define POSTS 3000 /* of each poster, to each quick worker */
 #define TRIES 500  /* of each poster, to the slow one */
+#define QUEUE 20   /* messages of each connection */
 #define DESCRIPTORS 200
 #define NS_PER_MS INT64_C(1000000)
 #define PATIENCE_S 60
@@ -53,7 +54,7 @@ static struct rudpmsg_node *open_node(const char *name)
 {
 	struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP,
 					  .ack = RUDPMSG_ACK_HANDLED,
-					  .limits = {.queue_messages_max = 20},
+					  .limits = {.queue_messages_max = QUEUE},
 					  .backoff_first_ns = NS_PER_MS,
 					  .backoff_max_ns = 20 * NS_PER_MS,
 					  .handshake_timeout_ns = 500 * NS_PER_MS};
@@ -228,6 +229,42 @@ static void join(pthread_t *threads, int count_of_threads)
 		pthread_join(threads[i], NULL);
 }
 
+static void expect_outcome(struct rudpmsg_dispatcher *of, rudpmsg_ticket ticket, int reason)
+{
+	struct rudpmsg_outcome outcome;
+
+	check(rudpmsg_outcome_wait(of, 0, &outcome), 0, "an outcome");
+	check((int64_t)outcome.ticket, (int64_t)ticket, "its ticket");
+	check(outcome.reason, reason, "its reason");
+}
+
+/* What each call says at a limit, and after the node was closed: nobody answers it. */
+static void close_with_posts_waiting(void)
+{
+	struct rudpmsg_dispatch_options one = {.posts_max = 1};
+	struct rudpmsg_dispatcher *lonely, *late;
+	struct rudpmsg_node *node = open_node("lonely");
+	struct rudpmsg_outcome outcome;
+	rudpmsg_conn_id conn;
+	int i;
+
+	check(rudpmsg_connect(node, "127.0.0.1", 1, "nobody", 0, &conn), -ETIMEDOUT, "connect");
+	check(rudpmsg_dispatcher_open(&lonely, node, &one), 0, "open");
+	for (i = 1; i <= QUEUE + 1; i++)
+		check(rudpmsg_post(lonely, conn, "x", 1, 0, NULL), 0, "post");
+	check(rudpmsg_post(lonely, conn, "x", 1, 0, NULL), -EAGAIN, "at once");
+	check(rudpmsg_post(lonely, conn, "x", 1, NS_PER_MS, NULL), -ETIMEDOUT, "in time");
+	check(rudpmsg_node_close(node, 0, NULL), -ETIMEDOUT, "close");
+	check(rudpmsg_post(lonely, conn, "x", 1, RUDPMSG_FOREVER, NULL), -ESHUTDOWN, "too late");
+	for (i = 1; i <= QUEUE; i++)
+		expect_outcome(lonely, (rudpmsg_ticket)i, 0);
+	expect_outcome(lonely, QUEUE + 1, ESHUTDOWN);
+	check(rudpmsg_outcome_wait(lonely, RUDPMSG_FOREVER, &outcome), -ESHUTDOWN, "the end");
+	check(rudpmsg_dispatcher_open(&late, node, NULL), -ESHUTDOWN, "open too late");
+	rudpmsg_dispatcher_free(lonely);
+	rudpmsg_node_free(node);
+}
+
 int main(void)
 {
 	struct rudpmsg_dispatch_options options = {.posts_max = 100, .outcomes_max = 1000};
@@ -237,6 +274,7 @@ int main(void)
 	uintptr_t i;
 
 	alarm(PATIENCE_S);
+	close_with_posts_waiting();
 	atomic_store(&is_slow, true);
 	boss = open_node("boss");
 	listen_somewhere();
