@@ -211,10 +211,12 @@ $(BUILD)/tests/server: $(call tests_of,server) $(BUILD)/libconversation-server.a
 		$(BUILD)/libconversation-model.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(SERVER_LIBS) -ldl
+# Allocations of the model fail on demand.
+WRAPPED := malloc calloc realloc strdup
 $(BUILD)/tests/conversation: $(call tests_of,conversation) $(BUILD)/libconversation-model.a \
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -pthread -ldl
+	$(CC) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ -lcriterion -lcrypto -pthread -ldl
 $(BUILD)/tests/sim: $(call tests_of,sim) $(call obj,$(wildcard core/engine/qlog*.c)) $(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
 	@mkdir -p $(@D)

@@ -129,6 +129,7 @@ enum apo_message_verdict apo_message_parse(char *line, size_t len, struct apo_me
 {
 	size_t tags = tags_len(line, len);
 	char *word;
+	unsigned i;
 
 	message->tag_count = message->param_count = 0;
 	message->source = message->command = NULL;
@@ -151,6 +152,8 @@ enum apo_message_verdict apo_message_parse(char *line, size_t len, struct apo_me
 		return APO_MESSAGE_BAD;
 	message->command = word;
 	parse_params(line, message);
+	for (i = message->param_count; i < APO_PARAMS_MAX; i++)
+		message->params[i] = "";
 	return APO_MESSAGE_OK;
 }
 

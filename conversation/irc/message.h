@@ -48,7 +48,7 @@ struct apo_message {
 	unsigned tag_count;
 	const char *source; /* NULL: none */
 	const char *command;
-	const char *params[APO_PARAMS_MAX];
+	const char *params[APO_PARAMS_MAX]; /* behind the last one: "" */
 	unsigned param_count;
 };
 

@@ -137,7 +137,7 @@ void apo_on_cap(struct apo_model *model, struct apo_client *client,
 		const struct apo_message *message)
 {
 	const char *what = message->params[0];
-	const char *list = message->param_count > 1 ? message->params[1] : "";
+	const char *list = message->params[1];
 
 	if (strcasecmp(what, "LS") == 0) {
 		begin_choosing(client);

@@ -38,7 +38,8 @@ void apo_command_run(struct apo_model *model, struct apo_client *client,
 #define APO_HANDLERS(X)                                                                            \
 	X(admin)                                                                                   \
 	X(authenticate)                                                                            \
-	X(away) X(cap) X(chghost) X(die) X(help) X(info) X(invite) X(ison) X(join) X(kick) X(kill) \
+	X(away)                                                                                    \
+	X(cap) X(chghost) X(die) X(help) X(info) X(invite) X(ison) X(join) X(kick) X(kill)         \
 		X(links) X(list) X(lusers) X(mode) X(monitor) X(motd) X(names) X(nick) X(notice)   \
 			X(oper) X(part) X(pass) X(ping) X(pong) X(privmsg) X(quit) X(rehash)       \
 				X(setname) X(stats) X(tagmsg) X(time) X(topic) X(user) X(userhost) \

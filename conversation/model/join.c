@@ -185,8 +185,7 @@ void apo_on_join(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	snprintf(copy, sizeof copy, "%s", message->params[0]);
-	snprintf(key_copy, sizeof key_copy, "%s",
-		 message->param_count > 1 ? message->params[1] : "");
+	snprintf(key_copy, sizeof key_copy, "%s", message->params[1]);
 	while ((name = strsep(&names, ","))) {
 		key = strsep(&keys, ",");
 		if (*name)
@@ -254,7 +253,7 @@ void apo_on_kick(struct apo_model *model, struct apo_client *client,
 {
 	char copy[APO_BODY_BYTES_MAX], nick_copy[APO_BODY_BYTES_MAX], text[APO_BODY_BYTES_MAX];
 	char *names = copy, *nicks = nick_copy, *name = NULL, *next, *nick;
-	const char *said = message->param_count > 2 ? message->params[2] : "";
+	const char *said = message->params[2];
 	unsigned count = 0;
 
 	snprintf(copy, sizeof copy, "%s", message->params[0]);

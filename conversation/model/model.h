@@ -10,8 +10,8 @@
  * Source   modern-irc (RFC 1459, RFC 2812 as they are spoken today), IRCv3.
  * Threads  none: one owner at a time, who makes all calls and implements all of apo_model_calls.
  *          Only texts (text.h) leave that thread.
- * Memory   without it the event is as if it had not happened to others; the client whose event it
- *          was is closed with "Out of memory".
+ * Memory   without it the client whose event it was is closed with "Out of memory"; others may have
+ *          missed some of the event's lines, and stay.
  * Hashes   are keyed: rudp_table_set_key (base/table.h) with random bytes must come before the
  *          first model.
  */

@@ -213,7 +213,7 @@ void apo_on_monitor(struct apo_model *model, struct apo_client *client,
 	char names[APO_BODY_BYTES_MAX];
 	char what = message->params[0][0];
 
-	snprintf(names, sizeof names, "%s", message->param_count > 1 ? message->params[1] : "");
+	snprintf(names, sizeof names, "%s", message->params[1]);
 	if ((what == '+' || what == '-') && message->param_count < 2)
 		apo_reply(model, client, ERR_NEEDMOREPARAMS, "MONITOR");
 	else if (what == '+')

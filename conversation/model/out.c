@@ -392,7 +392,8 @@ void apo_say_to(struct apo_model *model, struct apo_client *client, const struct
 	}
 	text = encode(model, say, client->caps);
 	if (!text) {
-		apo_client_end(model, client, "Out of memory");
+		apo_client_end(model, model->turn.client ? model->turn.client : client,
+			       "Out of memory");
 		return;
 	}
 	model->figures.deliveries++;

@@ -15,7 +15,7 @@
 static bool is_here(struct apo_model *model, struct apo_client *client,
 		    const struct apo_message *message, unsigned i)
 {
-	const char *target = message->param_count > i ? message->params[i] : "";
+	const char *target = message->params[i];
 
 	if (!*target || apo_mask_is_match(target, model->config->server_name) ||
 	    apo_client_named(model, target))
@@ -223,7 +223,7 @@ static void list_commands(struct apo_model *model, struct apo_client *client)
 void apo_on_help(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
 {
-	const char *subject = message->param_count > 0 ? message->params[0] : "";
+	const char *subject = message->params[0];
 	const struct apo_command *row = apo_command_find(subject);
 
 	if (!*subject) {

@@ -148,7 +148,7 @@ static void say_nick(struct apo_model *model, struct apo_client *client, const c
 void apo_on_nick(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
 {
-	const char *nick = message->param_count > 0 ? message->params[0] : "";
+	const char *nick = message->params[0];
 	struct apo_client *owner;
 
 	if (!*nick) {
@@ -209,7 +209,7 @@ void apo_on_quit(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
 {
 	char reason[APO_BODY_BYTES_MAX];
-	const char *text = message->param_count > 0 ? message->params[0] : "";
+	const char *text = message->params[0];
 	size_t len = apo_utf8_cut(text, strlen(text), model->config->kick_len_max);
 
 	snprintf(reason, sizeof reason, "Quit: %.*s", (int)len, text);

@@ -13,7 +13,7 @@
 void apo_on_away(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
 {
-	const char *text = message->param_count > 0 ? message->params[0] : "";
+	const char *text = message->params[0];
 	char cut[APO_BODY_BYTES_MAX];
 	struct apo_line line;
 	struct apo_say say = {.line = &line, .account = client->account};

@@ -94,6 +94,18 @@ Test(message, the_fifteenth_parameter_takes_the_rest)
 	cr_assert(eq(str, (char *)message.params[14], "15 16 :17"));
 }
 
+Test(message, parameters_that_were_not_said_are_empty)
+{
+	struct apo_message message;
+	unsigned i;
+
+	memset(&message, 0x55, sizeof message);
+	strcpy(line, "A b");
+	cr_assert(eq(int, apo_message_parse(line, strlen(line), &message), APO_MESSAGE_OK));
+	for (i = 1; i < APO_PARAMS_MAX; i++)
+		cr_assert(eq(str, (char *)message.params[i], ""));
+}
+
 Test(message, tags_beyond_the_maximum_are_left_out)
 {
 	struct apo_message message;

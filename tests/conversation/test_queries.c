@@ -158,6 +158,8 @@ Test(queries, whowas_remembers_the_last_ones)
 	HEARS_LIKE(&w, 0, "* 314 dan eve ~eve host3.example *");
 	HEARS_LIKE(&w, 0, "* 312 *");
 	HEARS_LIKE(&w, 0, "* 369 *");
+	world_say(&w, 0, "WHOWAS");
+	HEARS(&w, 0, ":irc.example 431 dan :No nickname given");
 	world_say(&w, 0, "WHOWAS :");
 	HEARS(&w, 0, ":irc.example 431 dan :No nickname given");
 }

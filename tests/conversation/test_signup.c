@@ -364,7 +364,8 @@ Test(signup, lines_that_are_none_get_an_answer)
 	      "line was dropped");
 	world_say(&w, 0, "@label=\xff PING x");
 	HEARS(&w, 0,
-	      ":irc.example FAIL PING INVALID_UTF8 :Only UTF-8 is spoken here; the line was dropped");
+	      ":irc.example FAIL PING INVALID_UTF8 :Only UTF-8 is spoken here; the line was "
+	      "dropped");
 	world_say(&w, 0, "NONSENSE");
 	HEARS(&w, 0, ":irc.example 421 dan NONSENSE :Unknown command");
 	world_say(&w, 0, "   ");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/fault.h"
 #include "conversation/irc/mask.h"
 
 static struct mock *mock_at(struct world *world, struct apo_peer peer)
@@ -20,12 +21,15 @@ static struct mock *mock_at(struct world *world, struct apo_peer peer)
 
 static void hear(struct mock *mock, const struct apo_text *text)
 {
+	bool was_armed = fault_pause();
+
 	if (mock->at == mock->len)
 		mock->at = mock->len = 0;
 	if (mock->len + text->len > mock->cap) {
 		mock->cap = 2 * (mock->len + text->len);
 		mock->out = realloc(mock->out, mock->cap);
 	}
+	fault_resume(was_armed);
 	memcpy(mock->out + mock->len, text->bytes, text->len);
 	mock->len += text->len;
 }
@@ -71,8 +75,9 @@ static void on_close(void *of, struct apo_peer who, struct apo_text *last_words)
 	cr_assert(ne(ptr, mock, NULL));
 	cr_assert(not(mock->is_closed));
 	mock->is_closed = true;
-	snprintf(mock->last_words, sizeof mock->last_words, "%.*s", (int)last_words->len - 2,
-		 last_words->bytes);
+	if (last_words) /* else there was no memory for them */
+		snprintf(mock->last_words, sizeof mock->last_words, "%.*s",
+			 (int)last_words->len - 2, last_words->bytes);
 }
 
 static void on_set_operator(void *of, struct apo_peer who, bool is_operator)

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* The nth allocation fails, n = 1, 2, 3 ...: the model stays whole, and who did nothing stays. */
+#include "conversation/fault.h"
+#include "conversation/world.h"
+
+#define BYSTANDER 5
+#define FAULTS_MAX 2000
+
+static struct world w;
+
+static const struct {
+	unsigned who;
+	const char *line;
+} script[] = {
+	{0, "CAP REQ :message-tags server-time batch labeled-response echo-message"},
+	{0, "CAP REQ :apollonion/receipts"},
+	{0, "PASS secret"},
+	{0, "NICK dan"},
+	{0, "USER dan 0 * :Dan"},
+	{0, "CAP END"},
+	{1, "NICK eve"},
+	{1, "USER eve 0 * :Eve"},
+	{1, "CAP REQ :sasl"},
+	{1, "AUTHENTICATE PLAIN"},
+	{1, "AUTHENTICATE AGRhbgBwdw=="},
+	{1, "CAP END"},
+	{0, "JOIN #a"},
+	{1, "JOIN #a,#b,#c,#all"},
+	{0, "JOIN #b,#all"},
+	{0, "MODE #a +bbIe x y z v"},
+	{0, "@label=x MODE #a b"},
+	{0, "TOPIC #a :about this"},
+	{0, "PRIVMSG #a,eve,watcher :hello"},
+	{0, "INVITE watcher #a"},
+	{0, "MONITOR + eve,one,two,three"},
+	{1, "NICK one"},
+	{1, "AWAY :gone"},
+	{1, "SETNAME :other"},
+	{0, "OPER root x"},
+	{0, "WHO *"},
+	{0, "WHOIS one"},
+	{0, "@+a=b;label=q TAGMSG #b"},
+	{1, "PART #a :bye"},
+	{0, "KICK #all one :bye"},
+	{1, "QUIT :bye"},
+	{0, "WHOWAS one"},
+};
+
+static const struct apo_operator root = {.name = "root", .password_hash = "#"};
+
+static void settle(void)
+{
+	bool was_armed = fault_pause();
+
+	cr_assert(apo_model_check(w.model));
+	fault_resume(was_armed);
+}
+
+/* Who says something and is closed for want of memory comes anew, without a name. */
+static void say(unsigned who, const char *line)
+{
+	uint64_t ticket = w.ticket;
+
+	if (!w.mocks[who].is_connected || w.mocks[who].is_closed)
+		world_connect(&w, who);
+	world_say(&w, who, "%s", line);
+	settle();
+	if (w.ticket != ticket)
+		world_answer(&w, APO_CHECKED_RIGHT, "acc");
+	settle();
+}
+
+/* Returns false when there were not so many allocations. */
+static bool run(unsigned nth)
+{
+	bool has_come;
+	unsigned i;
+
+	world_init(&w);
+	w.config.operators = &root;
+	w.config.operator_count = 1;
+	world_start(&w);
+	world_join(&w, BYSTANDER, "watcher", "server-time");
+	world_say(&w, BYSTANDER, "JOIN #all");
+	fault_arm(nth);
+	for (i = 0; i < sizeof script / sizeof *script; i++)
+		say(script[i].who, script[i].line);
+	for (i = 0; i < w.watched_count; i++)
+		apo_model_on_receipt(w.model, w.watched[i].watch, w.watched[i].recipient, i % 2,
+				     w.now_ns);
+	fault_pause();
+	has_come = fault_has_come();
+	cr_assert(not(w.mocks[BYSTANDER].is_closed), "%u", nth);
+	world_say(&w, BYSTANDER, "PRIVMSG #all :still here");
+	world_fini(&w);
+	return has_come;
+}
+
+Test(memory, the_nth_allocation_fails_and_the_model_stays_whole)
+{
+	unsigned nth = 1;
+
+	while (run(nth))
+		cr_assert(lt(uint, ++nth, FAULTS_MAX));
+	cr_assert(gt(uint, nth, 100)); /* or hardly anything was tried */
+}
