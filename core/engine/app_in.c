@@ -233,7 +233,7 @@ static bool drain_to_the_end(struct rudp_engine *engine, struct rudp_app *app)
 	struct reading reading;
 	ssize_t n;
 
-	reserve(engine, app, RUDP_APP_PEEK_BYTES, &reading);
+	reserve(engine, app, RUDP_APP_LAST_BYTES, &reading);
 	if (reading.room == 0)
 		return false;
 	n = take(app, &reading, reading.room);

@@ -32,6 +32,7 @@
 
 #define RUDP_APP_PASS_BYTES (256u << 10) /* moved for one connection before others get a turn */
 #define RUDP_APP_PEEK_BYTES 4096         /* more is read by asking first how much there is */
+#define RUDP_APP_LAST_BYTES 512          /* likewise when the program has closed: mostly none is left */
 #define RUDP_APP_UNREAD_NS (40 * RUDP_NS_PER_MS) /* more forwarded bytes stay unread no longer */
 #define RUDP_APP_UNREAD_BYTES 32         /* so few may stay, even were each a kernel buffer by itself */
 #define RUDP_APP_UNREAD_ANSWERS 8

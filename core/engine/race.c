@@ -27,6 +27,8 @@ static void arm(struct rudp_engine *engine, struct rudp_app *app)
 static void set_local(struct rudp_engine *engine, struct rudp_app *app,
 		      const struct rudp_addr *local)
 {
+	if (app->pair.known && rudp_addr_equal(&app->local, local))
+		return;
 	app->local = *local;
 	rudp_pair_add(&engine->pairs, &app->pair, local, &app->remote);
 }

@@ -84,6 +84,17 @@ WRAP(int, getsockopt, (int fd, int level, int option, void *value, socklen_t *le
 WRAP(int, setsockopt, (int fd, int level, int option, const void *value, socklen_t len),
      (fd, level, option, value, len))
 
+WRAP(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
+WRAP(int, bind, (int fd, const struct sockaddr *name, socklen_t len), (fd, name, len))
+WRAP(int, listen, (int fd, int backlog), (fd, backlog))
+WRAP(int, connect, (int fd, const struct sockaddr *name, socklen_t len), (fd, name, len))
+WRAP(int, accept4, (int fd, struct sockaddr *name, socklen_t *len, int flags),
+     (fd, name, len, flags))
+WRAP(int, getsockname, (int fd, struct sockaddr *name, socklen_t *len), (fd, name, len))
+WRAP(int, getpeername, (int fd, struct sockaddr *name, socklen_t *len), (fd, name, len))
+WRAP(int, shutdown, (int fd, int how), (fd, how))
+WRAP(int, close, (int fd), (fd))
+
 int __real_ioctl(int fd, unsigned long request, void *argument);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...)

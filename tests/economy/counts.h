@@ -8,10 +8,15 @@
 /* Names the file of the page; with a name like that the engine inherits it. */
 #define COUNTS_VARIABLE "RUDP_TEST_COUNTS"
 
-/* What a connection at work needs; the loop waits through syscall(). The Makefile has the same list. */
+/*
+ * What a connection at work needs, then what its coming and going takes besides. The loop waits through
+ * syscall(). The Makefile has the same list.
+ */
 #define COUNTED_CALLS(X)                                                                           \
-	X(sendmsg) X(sendmmsg) X(recvmsg) X(recvmmsg) X(send) X(recv) X(poll) X(epoll_ctl)         \
-	X(getsockopt) X(setsockopt) X(ioctl) X(syscall)
+	X(sendmsg) X(sendmmsg) X(recvmsg) X(recvmmsg) X(send) X(recv) X(poll) X(ioctl) X(syscall)  \
+	X(epoll_ctl) X(getsockopt) X(setsockopt) X(socket) X(bind) X(listen) X(connect) X(accept4) \
+	X(getsockname) X(getpeername) X(shutdown) X(close)
+#define COUNTED_SETUP_FIRST COUNTED_epoll_ctl /* from here on: making, naming, closing sockets */
 
 #define COUNTED_ENUM(name) COUNTED_##name,
 enum counted { COUNTED_CALLS(COUNTED_ENUM) COUNTED_COUNT };

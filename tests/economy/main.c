@@ -38,6 +38,15 @@
 /* For all of them, not for each: at each end a larger ring and a list of ranges, once, and kept. */
 #define EXCHANGE_ALLOCATIONS_MAX 4
 
+/*
+ * A connection that comes, asks once and goes. Counted is what hardly depends on how datagrams and
+ * wake-ups fall together: the making and closing of sockets, and memory.
+ */
+#define WARM_SETUPS 100
+#define SETUPS 500
+#define SETUP_CALLS_MAX 29
+#define SETUP_ALLOCATIONS_MAX 30
+
 static struct counts *counts;
 static struct sockaddr_in address;
 static bool failed;
@@ -93,6 +102,23 @@ static void *serve(void *argument)
 	return NULL;
 }
 
+/* Answers each connection once, and closes it. */
+static void *serve_many(void *argument)
+{
+	char message[MESSAGE_BYTES];
+
+	for (int i = 0; i < WARM_SETUPS + SETUPS; i++) {
+		int fd = rudp_accept(*(int *)argument, NULL, NULL, 0);
+
+		if (fd < 0)
+			die("rudp_accept");
+		get(fd, message, sizeof message);
+		put(fd, "k", 1);
+		rudp_close(fd);
+	}
+	return NULL;
+}
+
 static void bulk(int fd, int64_t bytes)
 {
 	static char chunk[CHUNK_BYTES];
@@ -109,6 +135,23 @@ static void exchange(int fd, int count)
 	for (int i = 0; i < count; i++) {
 		put(fd, message, sizeof message);
 		get(fd, message, sizeof message);
+	}
+}
+
+static void set_up(int count)
+{
+	char message[MESSAGE_BYTES] = "";
+
+	for (int i = 0; i < count; i++) {
+		int fd = rudp_socket(AF_INET, SOCK_CLOEXEC);
+
+		if (fd < 0 || rudp_connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+			die("a connection");
+		put(fd, message, sizeof message);
+		get(fd, message, 1);
+		if (rudp_recv(fd, message, 1, 0) != 0)
+			die("the end of the stream");
+		rudp_close(fd);
 	}
 }
 
@@ -181,6 +224,28 @@ static void measure_exchange(int fd)
 	print_calls(&cost, MESSAGES);
 }
 
+static void measure_setup(int listener)
+{
+	struct counts before, cost;
+	unsigned long calls = 0;
+	pthread_t server;
+
+	if (pthread_create(&server, NULL, serve_many, &listener) != 0)
+		die("a thread");
+	set_up(WARM_SETUPS);
+	before = *counts;
+	set_up(SETUPS);
+	cost = since(&before);
+	pthread_join(server, NULL);
+	for (int i = COUNTED_SETUP_FIRST; i < COUNTED_COUNT; i++)
+		calls += cost.calls[i];
+	expect_at_most("set-up: allocations", (double)cost.allocations / SETUPS,
+		       SETUP_ALLOCATIONS_MAX);
+	expect_at_most("set-up: calls that make, name and close sockets", (double)calls / SETUPS,
+		       SETUP_CALLS_MAX);
+	print_calls(&cost, SETUPS);
+}
+
 static void share_counts(void)
 {
 	static char path[] = "/tmp/rudp-economy-XXXXXX";
@@ -237,6 +302,7 @@ int main(int argc, char **argv)
 	measure_exchange(fd);
 	pthread_join(server, NULL);
 	rudp_close(fd);
+	measure_setup(listener);
 	rudp_close(listener);
 	return failed;
 }
