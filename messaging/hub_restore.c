@@ -124,6 +124,8 @@ int rudpmsg_hub_restore_end(struct rudpmsg_hub *hub, int64_t now_at_ns)
 		rudpmsg_inbox_on_restored(&conn->inbox, conn->sender->record->received);
 		if (rudpmsg_inbox_is_waiting(&conn->inbox))
 			rudpmsg_conn_note_readable(hub, conn);
+		if (!conn->host)
+			rudp_list_append(&hub->linkless, &conn->linkless);
 		if (!conn->host || conn->outbox.count == 0)
 			continue;
 		rc = rudpmsg_conn_dial(hub, conn, now_at_ns);

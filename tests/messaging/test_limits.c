@@ -47,6 +47,15 @@ static int try_to_connect(const char *name)
 	return rudpmsg_hub_connect(hub, "host", 1, name, now_ns, &ticket, &conn);
 }
 
+static void take_and_finish(void)
+{
+	struct rudpmsg_message message;
+
+	cr_assert(eq(int, rudpmsg_hub_receive(hub, NULL, &message), 0));
+	rudpmsg_hub_done(hub, message.conn, message.place);
+	rudpmsg_chunk_put(message.reserved);
+}
+
 /* The reason of the DISCONNECTED event of a connection; 0: there is none. */
 static int farewell_of(rudpmsg_conn_id conn)
 {
@@ -205,13 +214,7 @@ Test(limits, whoever_made_room_is_known_when_it_comes_back)
 
 	say_message(link, 1);
 	said_bytes = 0;
-	{
-		struct rudpmsg_message message;
-
-		cr_assert(eq(int, rudpmsg_hub_receive(hub, NULL, &message), 0));
-		rudpmsg_hub_done(hub, message.conn, message.place);
-		rudpmsg_chunk_put(message.reserved);
-	}
+	take_and_finish();
 	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
 	come("second", 1);
 	come("third", 1);
@@ -221,6 +224,28 @@ Test(limits, whoever_made_room_is_known_when_it_comes_back)
 	link = come("first", 2);
 	say_message(link, 1);
 	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_duplicate, 1));
+	close_ended();
+}
+
+Test(limits, a_peer_that_a_store_has_brought_back_makes_room_as_well)
+{
+	struct rudpmsg_peer record = {
+		.name = "first", .stream = 1, .next_id = 1, .peer_stream = 22, .received = 1};
+	struct rudpmsg_received received = {.stream = 22, .id = 1, .bytes = bytes, .length = 4};
+	struct rudpmsg_hub_config c = config();
+
+	rudpmsg_hub_free(hub);
+	c.has_store = true;
+	c.limits.connections_max = 1;
+	hub = rudpmsg_hub_new(&c, now_ns);
+	cr_assert(eq(int, rudpmsg_hub_restore_peer(hub, 1, &record), 0));
+	cr_assert(eq(int, rudpmsg_hub_restore_received(hub, 1, &received), 0));
+	cr_assert(eq(int, rudpmsg_hub_restore_end(hub, now_ns), 0));
+	come("second", 1);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_LIMIT), "it has left something");
+	take_and_finish();
+	come("second", 1);
+	cr_assert(eq(int, answer(), RUDPMSG_FRAME_ACK_HANDSHAKE));
 	close_ended();
 }
 
