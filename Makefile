@@ -307,9 +307,11 @@ check-fuzz: ## every fuzz target for a few seconds (clang)
 check-style: ## shell scripts through shellcheck, sizes of files
 	@scripts/check-style.sh
 
+INTEGRATION_PARTS := $(BUILD)/linkem $(BUILD)/bench/chat $(BUILD)/tests/kill-sender \
+	$(BUILD)/tests/die_at.so
+
 # curl hangs at its start with AddressSanitizer's runtime preloaded, with or without the shim.
-check-integration: all $(BUILD)/linkem $(BUILD)/bench/chat $(BUILD)/tests/kill-sender \
-		$(BUILD)/tests/die_at.so ## real programs over emulated links (root: namespaces)
+check-integration: all $(INTEGRATION_PARTS) ## real programs over emulated links (root: namespaces)
 	@BUILD=$(abspath $(BUILD)) integration/run.sh $(if $(filter address,$(SANITIZER)),nc)
 
 # ThreadSanitizer of these compilers cannot place its memory where recent kernels randomise theirs.

@@ -19,7 +19,6 @@
 
 #define FILE_NAME "messages.mdb"
 #define LOCK_NAME "lock"
-#define FIRST_BYTES ((uint64_t)4 << 20) /* of the map of a new store */
 
 static int __attribute__((format(printf, 3, 4)))
 complain(char *text, int error, const char *format, ...)
@@ -146,7 +145,7 @@ static int open_env(struct rudpmsg_disk *disk, const char *directory, off_t size
 	if (snprintf(path, sizeof path, "%s/" FILE_NAME, directory) >= (int)sizeof path)
 		return complain(text, -ENAMETOOLONG, "the name of the store is too long");
 	/* LMDB never makes the map smaller than what is used. */
-	disk->map_bytes = FIRST_BYTES;
+	disk->map_bytes = DISK_FIRST_BYTES;
 	mdb_env_set_maxdbs(disk->env, 4);
 	rc = mdb_env_set_mapsize(disk->env, disk->map_bytes);
 	/* Our own lock keeps others out, so LMDB's tables for that are not needed. */
@@ -155,8 +154,7 @@ static int open_env(struct rudpmsg_disk *disk, const char *directory, off_t size
 	if (rc)
 		return complain(text, rc > 0 ? -rc : -EBADMSG, "cannot open %s: %s", path,
 				mdb_strerror(rc));
-	disk->map_bytes = 0;
-	rc = disk_grow(disk, (uint64_t)size > FIRST_BYTES ? (uint64_t)size : FIRST_BYTES);
+	rc = disk_claim(disk, (uint64_t)size);
 	if (rc < 0)
 		return complain(text, rc, "no room for the store %s: %s", directory, strerror(-rc));
 	return 0;
@@ -265,7 +263,7 @@ int rudpmsg_disk_open(struct rudpmsg_disk **out, const char *directory, const ch
 	if (!disk)
 		return complain(text, -ENOMEM, "no memory for a store");
 	disk->lock_fd = -1;
-	disk->bytes_max = bytes_max > FIRST_BYTES ? bytes_max : FIRST_BYTES;
+	disk->bytes_max = bytes_max > DISK_FIRST_BYTES ? bytes_max : DISK_FIRST_BYTES;
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST) {
 		rc = complain(text, -errno, "cannot make the directory %s: %s", directory,
 			      strerror(errno));

@@ -46,7 +46,7 @@ static int claim(struct rudpmsg_disk *disk, uint64_t bytes)
 	return 0;
 }
 
-int disk_grow(struct rudpmsg_disk *disk, uint64_t map_bytes)
+static int grow(struct rudpmsg_disk *disk, uint64_t map_bytes)
 {
 	int rc;
 
@@ -63,14 +63,27 @@ int disk_grow(struct rudpmsg_disk *disk, uint64_t map_bytes)
 	return rc;
 }
 
+int disk_claim(struct rudpmsg_disk *disk, uint64_t file_bytes)
+{
+	int rc;
+
+	if (file_bytes > disk->map_bytes + RESERVE_BYTES)
+		disk->map_bytes = file_bytes - RESERVE_BYTES;
+	rc = claim(disk, disk->map_bytes + RESERVE_BYTES);
+	if (rc < 0 && (rc != -ENOSPC || file_bytes == 0))
+		return rc;
+	/* Counting the run may use the reserve. */
+	return disk_error(mdb_env_set_mapsize(disk->env, disk->map_bytes + RESERVE_BYTES));
+}
+
 static int grow_more(struct rudpmsg_disk *disk)
 {
 	uint64_t more = disk->map_bytes < GROW_BYTES_MAX ? disk->map_bytes : GROW_BYTES_MAX;
-	int rc = disk_grow(disk, disk->map_bytes + more);
+	int rc = grow(disk, disk->map_bytes + more);
 
 	/* A disk that is nearly full may still have some. */
 	while (rc == -ENOSPC && more > RESERVE_BYTES && disk->map_bytes < disk->bytes_max)
-		rc = disk_grow(disk, disk->map_bytes + (more /= 2));
+		rc = grow(disk, disk->map_bytes + (more /= 2));
 	return rc;
 }
 

@@ -30,7 +30,10 @@ struct disk_key disk_key(uint64_t peer, uint64_t number);
 /* A negative errno value for what LMDB has returned; 0 stays 0. */
 int disk_error(int rc);
 
-/* Makes the map at least so large, with room claimed for it. -ENOSPC. */
-int disk_grow(struct rudpmsg_disk *disk, uint64_t map_bytes);
+#define DISK_FIRST_BYTES ((uint64_t)4 << 20) /* of the map of a new store */
+
+/* The map and the room of a store that is opened, whose file has so many bytes. -ENOSPC for a new
+ * one; one that is there can be opened when the disk is full, too. */
+int disk_claim(struct rudpmsg_disk *disk, uint64_t file_bytes);
 
 #endif

@@ -141,6 +141,8 @@ static void on_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		rudpmsg_conn_leave(hub, conn, ECONNABORTED);
 		return;
 	}
+	if (reason == RUDPMSG_REASON_STORE)
+		link->conn->failures = PATIENT_FAILURES;
 	rudpmsg_link_on_broken(hub, link, rudpmsg_reason_error(reason), now_at_ns);
 }
 

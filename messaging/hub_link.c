@@ -7,8 +7,6 @@
 
 #include "messaging/hub_private.h"
 
-#define PATIENT_FAILURES 64 /* as if so many attempts had failed: the longest pause */
-
 struct rudpmsg_link *rudpmsg_link_new(struct rudpmsg_hub *hub, enum link_state state)
 {
 	struct rudpmsg_link *link = calloc(1, sizeof *link);

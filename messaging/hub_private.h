@@ -18,6 +18,7 @@
 #define BYE_NS (2 * RUDP_NS_PER_S)          /* for a last word to be written */
 #define STORE_SOON_NS (20 * RUDP_NS_PER_MS) /* what need not be stored at once waits so long */
 #define STORE_RETRY_NS RUDP_NS_PER_S        /* after the store has failed altogether */
+#define PATIENT_FAILURES 64 /* as if so many attempts had failed: the longest pause */
 #define QUIET_NS RUDP_NS_PER_S              /* without messages for so long: memory is given back */
 #define SPARE_LOOKS_MAX 16 /* at connections, for one that can go, when a stranger comes */
 

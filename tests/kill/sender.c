@@ -3,7 +3,9 @@
  * A node with a store that sends numbers, and says of each that it was accepted once rudpmsg_send
  *has returned: what it has said must arrive, whoever is killed.
  *
- *	sender STORE PORT FROM TO	exit code 0: all that the store had is acknowledged
+ *	sender STORE PORT FROM TO [FILLING]	exit code 0: all that the store had is acknowledged
+ *
+ * FILLING: so many bytes behind each number.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,18 +21,23 @@ static int complain(const char *what, int rc)
 	return 2;
 }
 
+#define FILLING_MAX 100000
+
 int main(int argc, char **argv)
 {
 	struct rudpmsg_options options = {.ack = RUDPMSG_ACK_STORED,
 					  .backoff_first_ns = INT64_C(10000000),
 					  .backoff_max_ns = INT64_C(50000000)};
-	char error[RUDPMSG_ERROR_TEXT_SIZE], text[32];
+	static char text[32 + FILLING_MAX];
+	char error[RUDPMSG_ERROR_TEXT_SIZE];
 	struct rudpmsg_node *node;
+	struct rudpmsg_stats stats;
 	rudpmsg_conn_id conn;
 	long number;
+	size_t filling = 0;
 	int rc, length;
 
-	if (argc != 5)
+	if (argc < 5 || (argc > 5 && (filling = (size_t)atol(argv[5])) > FILLING_MAX))
 		return 2;
 	options.store_directory = argv[1];
 	rc = rudpmsg_node_open(&node, "alpha", &options, error);
@@ -43,13 +50,17 @@ int main(int argc, char **argv)
 		return complain("connect", rc);
 	for (number = atol(argv[3]); number < atol(argv[4]); number++) {
 		length = snprintf(text, sizeof text, "%ld\n", number);
-		rc = rudpmsg_send(node, conn, text, (size_t)length - 1, RUDPMSG_FOREVER, NULL);
+		memset(text + length, '.', filling);
+		rc = rudpmsg_send(node, conn, text, (size_t)length - !filling + filling,
+				  RUDPMSG_FOREVER, NULL);
 		if (rc < 0)
 			return complain("send", rc);
 		if (write(1, text, (size_t)length) != length)
 			return 2;
 	}
 	rc = rudpmsg_node_close(node, INT64_C(20000000000), NULL);
+	rudpmsg_stats(node, &stats, sizeof stats);
+	fprintf(stderr, "sender: %llu links broken\n", (unsigned long long)stats.links_broken);
 	rudpmsg_node_free(node);
 	return rc < 0 ? complain("close", rc) : 0;
 }
