@@ -65,7 +65,7 @@ struct apo_conn {
 	bool is_held;     /* lines are kept until the timer */
 	bool has_ended;   /* the other side says no more */
 	bool is_operator; /* exempt from flood control */
-	bool has_failed;  /* nothing more can be written */
+	bool has_failed;  /* broken: nothing that the transport says counts any more */
 };
 
 struct apo_worker;
@@ -94,6 +94,8 @@ void apo_conn_write(struct apo_worker *worker, struct apo_conn *conn);
 
 /* The model has forgotten it: last words, then nothing more. Takes the reference. */
 void apo_conn_close(struct apo_worker *worker, struct apo_conn *conn, struct apo_text *last_words);
+/* The same, broken: with the reason that errno gives. */
+void apo_conn_broken(struct apo_worker *worker, struct apo_conn *conn, int error);
 /* The connection is over: the model is told. */
 void apo_conn_lost(struct apo_worker *worker, struct apo_conn *conn, const char *reason);
 /* We end it: the model is told, and the client if it still listens. */

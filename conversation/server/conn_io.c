@@ -99,7 +99,7 @@ void apo_conn_read(struct apo_worker *worker, struct apo_conn *conn)
 	len = kept + (n > 0 ? (size_t)n : 0);
 	used = hand_over(worker, conn, worker->in, len);
 	if (n < 0 && n != -EAGAIN) {
-		apo_conn_lost(worker, conn, strerror((int)-n));
+		apo_conn_broken(worker, conn, (int)-n);
 		return;
 	}
 	conn->has_ended = n == 0;
@@ -126,6 +126,7 @@ static void read_to_the_end(struct apo_worker *worker, struct apo_conn *conn)
 	if (n > 0 || n == -EAGAIN)
 		return;
 	conn->has_ended = true;
+	conn->has_failed = n < 0;
 	if (n < 0 || conn->state == APO_CONN_FINISHED)
 		apo_conn_destroy(worker, conn);
 	else
@@ -201,7 +202,7 @@ void apo_conn_write(struct apo_worker *worker, struct apo_conn *conn)
 		apo_conn_on_written(worker, conn);
 	conn->is_blocked = result == -EAGAIN;
 	if (result < 0 && result != -EAGAIN)
-		apo_conn_lost(worker, conn, strerror((int)-result));
+		apo_conn_broken(worker, conn, (int)-result);
 	else if (conn->out.bytes == 0 && conn->state == APO_CONN_CLOSING)
 		finish(worker, conn);
 	else
@@ -246,7 +247,7 @@ void apo_conn_on_events(struct apo_worker *worker, struct apo_conn *conn, uint32
 	}
 	/* Nobody reads now, and epoll would say it for ever. */
 	if (is_over && !(conn->armed & EPOLLIN)) {
-		apo_conn_lost(worker, conn, "Connection reset by peer");
+		apo_conn_broken(worker, conn, ECONNRESET);
 		return;
 	}
 	is_readable = is_readable || conn->stream.wants_out;

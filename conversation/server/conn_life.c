@@ -205,6 +205,12 @@ void apo_conn_lost(struct apo_worker *worker, struct apo_conn *conn, const char 
 	apo_conn_destroy(worker, conn);
 }
 
+void apo_conn_broken(struct apo_worker *worker, struct apo_conn *conn, int error)
+{
+	conn->has_failed = true;
+	apo_conn_lost(worker, conn, strerror(error));
+}
+
 void apo_conn_expel(struct apo_worker *worker, struct apo_conn *conn, const char *reason)
 {
 	char line[256], address[RUDP_ADDR_TEXT_SIZE];

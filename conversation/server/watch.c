@@ -74,15 +74,15 @@ static void forget_first(struct apo_worker *worker, struct apo_conn *conn)
 
 void apo_conn_poll_watches(struct apo_worker *worker, struct apo_conn *conn)
 {
-	uint64_t sent_bytes, acknowledged_bytes;
+	uint64_t sent_bytes, missing_bytes;
 	struct apo_watch *watch = conn->watches;
 
 	if (!watch || !watch->is_written)
 		return;
 	sent_bytes = conn->stream.ops->sent_bytes(&conn->stream);
-	acknowledged_bytes = sent_bytes - conn->stream.ops->unacknowledged_bytes(&conn->stream);
+	missing_bytes = conn->stream.ops->unacknowledged_bytes(&conn->stream);
 	while ((watch = conn->watches) && watch->is_written &&
-	       watch->end_bytes <= acknowledged_bytes) {
+	       watch->end_bytes + missing_bytes <= sent_bytes) {
 		apo_worker_tell_receipt(worker, watch->watch, watch->recipient, true);
 		forget_first(worker, conn);
 	}
@@ -90,7 +90,9 @@ void apo_conn_poll_watches(struct apo_worker *worker, struct apo_conn *conn)
 
 void apo_conn_drop_watches(struct apo_worker *worker, struct apo_conn *conn)
 {
-	apo_conn_poll_watches(worker, conn);
+	/* Of a broken one the kernel has forgotten what was acknowledged. */
+	if (!conn->has_failed)
+		apo_conn_poll_watches(worker, conn);
 	while (conn->watches) {
 		apo_worker_tell_receipt(worker, conn->watches->watch, conn->watches->recipient,
 					false);

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker by itself: its turns are taken here, its connections are socket pairs, and the model is
+ * this test, which reads the events and sends effects.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/random.h"
+#include "conversation/server/worker.h"
+
+#define HEARD_SIZE 65536
+#define CONNS 8
+
+static struct apo_config config = {
+	.references = 1000, /* nobody frees it */
+	.model = {.registration_timeout_ns = 10 * RUDP_NS_PER_S},
+	.drain_ns = RUDP_NS_PER_S,
+	.receive_queue_bytes = 8192,
+	.send_queue_bytes = 65536,
+};
+static struct apo_worker worker;
+static struct apo_mailbox model_box, door_box;
+static struct apo_batcher effects;
+/* What the worker has told, as words: "+0.0", "0.0 NICK a", "-0.0 Connection closed"
+ * (slot.generation). */
+static char heard[HEARD_SIZE];
+static unsigned gone;
+static struct apo_peer last_peer;
+
+static void begin(void)
+{
+	cr_assert(eq(int, apo_mailbox_init(&model_box), 0));
+	cr_assert(eq(int, apo_mailbox_init(&door_box), 0));
+	cr_assert(eq(int, apo_worker_init(&worker, 0, &model_box, &door_box, &config), 0));
+	apo_batcher_init(&effects, &worker.box, &model_box, APO_MAIL_BATCH, 0);
+}
+
+static void on_event(const struct apo_record *record)
+{
+	const struct apo_event_text *text = (const void *)record;
+	const struct apo_event_receipt *receipt = (const void *)record;
+	size_t len = strlen(heard);
+	char *at = heard + len;
+	size_t room = sizeof heard - len;
+
+	switch ((enum apo_event_kind)record->kind) {
+	case APO_EVENT_CONNECTED:
+		last_peer = ((const struct apo_event_connected *)record)->peer;
+		snprintf(at, room, "+%u.%u\n", last_peer.slot, last_peer.generation);
+		break;
+	case APO_EVENT_LINE:
+		snprintf(at, room, "%u.%u %.*s\n", text->peer.slot, text->peer.generation,
+			 (int)text->len, text->text);
+		break;
+	case APO_EVENT_CLOSED:
+		snprintf(at, room, "-%u.%u %s\n", text->peer.slot, text->peer.generation,
+			 text->text);
+		break;
+	case APO_EVENT_RECEIPT:
+		snprintf(at, room, "receipt %u %u %s\n", (unsigned)receipt->watch,
+			 receipt->recipient, receipt->arrived ? "arrived" : "missing");
+		break;
+	}
+}
+
+/* The events of a box; of the door's only how many have gone. */
+static void take(struct apo_mailbox *box)
+{
+	struct apo_mail *mail = apo_mailbox_take(box), *next;
+
+	for (; mail; mail = next) {
+		struct apo_batch *batch = (struct apo_batch *)mail;
+		const struct apo_record *record = NULL;
+
+		next = mail->next;
+		while ((record = apo_batch_next(batch, record)))
+			if (box == &model_box)
+				on_event(record);
+			else
+				gone += record->kind == APO_NOTE_GONE;
+		apo_batch_done(batch);
+	}
+}
+
+/* A turn that does not wait. What is told is in heard. */
+static const char *turn(void)
+{
+	heard[0] = 0;
+	apo_batcher_flush(&effects);
+	apo_mailbox_wake(&worker.box);
+	apo_worker_turn(&worker);
+	take(&model_box);
+	take(&door_box);
+	return heard;
+}
+
+static void end(void)
+{
+	turn();
+	apo_worker_fini(&worker);
+	take(&model_box);
+	take(&door_box);
+	apo_batcher_fini(&effects);
+	apo_mailbox_fini(&model_box);
+	apo_mailbox_fini(&door_box);
+}
+
+TestSuite(worker, .init = begin, .fini = end);
+
+static void adopt(int fd, const char *refusal)
+{
+	struct apo_adopt *adopt = calloc(1, sizeof *adopt);
+
+	adopt->mail.kind = APO_MAIL_ADOPT;
+	adopt->fd = fd;
+	adopt->refusal = refusal;
+	apo_mailbox_put(&worker.box, &adopt->mail);
+}
+
+/* The other end of a connection that the worker has now. */
+static int connect_one(void)
+{
+	int fds[2];
+
+	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0));
+	adopt(fds[0], NULL);
+	turn();
+	return fds[1];
+}
+
+static void say(int fd, const char *text)
+{
+	cr_assert(eq(sz, (size_t)send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text)));
+}
+
+static const char *read_all(int fd)
+{
+	static char text[HEARD_SIZE];
+	ssize_t n = recv(fd, text, sizeof text - 1, MSG_DONTWAIT);
+
+	text[n > 0 ? n : 0] = 0;
+	return text;
+}
+
+static bool has_ended(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+static void deliver(struct apo_peer to, const char *line, uint64_t watch)
+{
+	struct apo_effect_deliver *effect =
+		apo_batcher_add(&effects, watch ? APO_EFFECT_DELIVER_WATCHED : APO_EFFECT_DELIVER,
+				sizeof *effect + sizeof to);
+
+	effect->text = apo_text_copy(line, strlen(line));
+	effect->watch = watch;
+	effect->first = 0;
+	effect->count = 1;
+	effect->to[0] = to;
+}
+
+static void close_peer(struct apo_peer peer, const char *last_words)
+{
+	struct apo_effect_close *effect =
+		apo_batcher_add(&effects, APO_EFFECT_CLOSE, sizeof *effect);
+
+	effect->peer = peer;
+	effect->last_words = last_words ? apo_text_copy(last_words, strlen(last_words)) : NULL;
+}
+
+Test(worker, lines_are_told_as_they_come)
+{
+	int fd = connect_one();
+
+	cr_assert(eq(str, heard, "+0.0\n"));
+	say(fd, "NICK a\r\nUSER b");
+	cr_assert(eq(str, (char *)turn(), "0.0 NICK a\n"));
+	say(fd, " c\n\r\n\n");
+	cr_assert(eq(str, (char *)turn(), "0.0 USER b c\n"));
+	close(fd);
+	cr_assert(eq(str, (char *)turn(), "-0.0 Connection closed\n"));
+	cr_assert(eq(uint, gone, 1));
+}
+
+Test(worker, what_was_said_before_the_end_is_heard)
+{
+	int fd = connect_one();
+
+	say(fd, "one\r\ntwo\r\nhalf");
+	close(fd);
+	cr_assert(eq(str, (char *)turn(), "0.0 one\n0.0 two\n"));
+	cr_assert(eq(str, (char *)turn(), "-0.0 Connection closed\n"));
+}
+
+Test(worker, texts_are_written_in_one_piece_a_turn)
+{
+	int fd = connect_one();
+	uint64_t writes;
+
+	turn();
+	writes = atomic_load(&worker.counters.writes);
+	deliver(last_peer, "one\r\n", 0);
+	deliver(last_peer, "two\r\n", 0);
+	deliver(last_peer, "three\r\n", 0);
+	turn();
+	cr_assert(eq(str, (char *)read_all(fd), "one\r\ntwo\r\nthree\r\n"));
+	cr_assert(eq(u64, atomic_load(&worker.counters.writes) - writes, 1));
+	close(fd);
+}
+
+Test(worker, closing_writes_what_is_queued_and_the_last_words)
+{
+	int fd = connect_one();
+
+	deliver(last_peer, "before\r\n", 0);
+	close_peer(last_peer, "ERROR :go\r\n");
+	cr_assert(eq(str, (char *)turn(), ""));
+	cr_assert(eq(str, (char *)read_all(fd), "before\r\nERROR :go\r\n"));
+	cr_assert(has_ended(fd));
+	/* What it still says is nobody's. */
+	say(fd, "late\r\n");
+	cr_assert(eq(str, (char *)turn(), ""));
+	cr_assert(eq(uint, gone, 0));
+	close(fd);
+	cr_assert(eq(str, (char *)turn(), ""));
+	cr_assert(eq(uint, gone, 1));
+}
+
+Test(worker, nothing_reaches_the_next_one_in_a_slot)
+{
+	int first = connect_one(), second;
+	struct apo_peer before = last_peer;
+
+	close(first);
+	turn();
+	second = connect_one();
+	cr_assert(eq(uint, last_peer.slot, before.slot));
+	cr_assert(ne(u32, last_peer.generation, before.generation));
+	deliver(before, "for the first\r\n", 0);
+	close_peer(before, "ERROR :for the first\r\n");
+	deliver(last_peer, "for the second\r\n", 0);
+	turn();
+	cr_assert(eq(str, (char *)read_all(second), "for the second\r\n"));
+	cr_assert(eq(u64, atomic_load(&worker.counters.effects_late), 2));
+	close(second);
+}
+
+Test(worker, nothing_is_written_after_the_last_words)
+{
+	int fd = connect_one();
+
+	close_peer(last_peer, "ERROR :go\r\n");
+	deliver(last_peer, "too late\r\n", 0);
+	turn();
+	cr_assert(eq(str, (char *)read_all(fd), "ERROR :go\r\n"));
+	close(fd);
+}
+
+Test(worker, who_does_not_read_is_closed_and_nobody_else)
+{
+	int slow = connect_one(), fast;
+	struct apo_peer slow_peer = last_peer;
+	static char line[1001];
+	unsigned i;
+
+	fast = connect_one();
+	memset(line, 'x', 998);
+	memcpy(line + 998, "\r\n", 3);
+	for (i = 0; i < 10000 && !strstr(turn(), "SendQ exceeded"); i++) {
+		deliver(slow_peer, line, 0);
+		deliver(last_peer, "x\r\n", 0);
+		(void)read_all(fast);
+	}
+	cr_assert(lt(uint, i, 10000));
+	cr_assert(eq(str, heard, "-0.0 SendQ exceeded\n"));
+	say(fast, "still here\r\n");
+	cr_assert(eq(str, (char *)turn(), "1.0 still here\n"));
+	close(slow);
+	close(fast);
+}
+
+Test(worker, a_line_without_end_is_excess_flood)
+{
+	int fd = connect_one();
+	static char much[4001];
+	int i;
+
+	memset(much, 'x', 4000);
+	for (i = 0; i < 10 && !strstr(turn(), "Excess Flood"); i++)
+		say(fd, much);
+	cr_assert(lt(int, i, 10));
+	cr_assert(
+		ne(ptr,
+		   (void *)strstr(read_all(fd), "ERROR :Closing link: (local) [Excess Flood]\r\n"),
+		   NULL));
+	close(fd);
+}
+
+Test(worker, penalties_hold_lines_back_and_lose_none)
+{
+	int fd;
+
+	config.flood_burst_ms = 1;
+	fd = connect_one();
+	say(fd, "PRIVMSG a :1\r\nPRIVMSG a :2\r\nPRIVMSG a :3\r\n");
+	cr_assert(eq(str, (char *)turn(), "0.0 PRIVMSG a :1\n"));
+	cr_assert(eq(u64, atomic_load(&worker.counters.lines_held), 1));
+	cr_assert(eq(str, (char *)turn(), ""));
+	cr_assert(rudp_timer_is_armed(&apo_worker_find(&worker, last_peer)->timer));
+	/* Paid. */
+	apo_worker_find(&worker, last_peer)->flood.paid_until_at_ns = 0;
+	say(fd, "PRIVMSG a :4\r\n");
+	cr_assert(eq(str, (char *)turn(), "0.0 PRIVMSG a :2\n"));
+	config.flood_burst_ms = 0;
+	say(fd, "PRIVMSG a :5\r\n");
+	cr_assert(
+		eq(str, (char *)turn(), "0.0 PRIVMSG a :3\n0.0 PRIVMSG a :4\n0.0 PRIVMSG a :5\n"));
+	close(fd);
+}
+
+Test(worker, a_refused_one_hears_why_and_the_model_nothing)
+{
+	int fds[2];
+
+	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0));
+	adopt(fds[0], "The server is full");
+	cr_assert(eq(str, (char *)turn(), ""));
+	cr_assert(eq(str, (char *)read_all(fds[1]),
+		     "ERROR :Closing link: (local) [The server is full]\r\n"));
+	cr_assert(has_ended(fds[1]));
+	close(fds[1]);
+	cr_assert(eq(str, (char *)turn(), ""));
+	cr_assert(eq(uint, gone, 1));
+}
+
+Test(worker, a_receipt_comes_when_it_was_read_and_not_before)
+{
+	int fd = connect_one();
+
+	/* A socket pair counts as unacknowledged what has not been read. */
+	deliver(last_peer, "watched\r\n", 7);
+	cr_assert(eq(str, (char *)turn(), ""));
+	worker.watches_at_ns = 0;
+	cr_assert(eq(str, (char *)turn(), ""));
+	cr_assert(eq(str, (char *)read_all(fd), "watched\r\n"));
+	worker.watches_at_ns = 0;
+	cr_assert(eq(str, (char *)turn(), "receipt 7 0 arrived\n"));
+	close(fd);
+}
+
+Test(worker, a_receipt_of_one_that_has_gone_is_missing_and_told_first)
+{
+	int fd = connect_one();
+
+	deliver(last_peer, "watched\r\n", 7);
+	turn();
+	close(fd);
+	cr_assert(eq(str, (char *)turn(), "receipt 7 0 missing\n-0.0 Connection reset by peer\n"));
+	deliver(last_peer, "watched\r\n", 8);
+	cr_assert(eq(str, (char *)turn(), "receipt 8 0 missing\n"));
+}
+
+/* ---- model ---- */
+
+/* What a connection of the model must have heard. */
+struct should {
+	int fd;
+	struct apo_peer peer;
+	bool is_open;
+	char text[HEARD_SIZE];
+};
+
+static void check_heard(struct should *should, unsigned seed)
+{
+	static char all[HEARD_SIZE];
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = recv(should->fd, all + len, sizeof all - 1 - len, MSG_DONTWAIT)) > 0)
+		len += (size_t)n;
+	all[len] = 0;
+	cr_assert(eq(str, all, should->text), "seed %u", seed);
+	should->text[0] = 0;
+}
+
+static void append(char *text, const char *line)
+{
+	size_t len = strlen(text);
+
+	snprintf(text + len, HEARD_SIZE - len, "%s", line);
+}
+
+static void random_step(struct random *random, struct should *of, unsigned number)
+{
+	char line[64];
+
+	snprintf(line, sizeof line, "%u\r\n", number);
+	switch (random_below(random, 8)) {
+	case 0: /* the client goes; what is sent to it now is lost */
+		if (of->is_open)
+			close(of->fd);
+		of->is_open = false;
+		break;
+	case 1: /* the model closes it */
+		if (!of->is_open)
+			break;
+		close_peer(of->peer, "ERROR\r\n");
+		deliver(of->peer, "never\r\n", 0);
+		append(of->text, "ERROR\r\n");
+		turn();
+		check_heard(of, number);
+		close(of->fd);
+		of->is_open = false;
+		break;
+	default: /* also to who has gone */
+		deliver(of->peer, line, 0);
+		if (of->is_open)
+			append(of->text, line);
+	}
+}
+
+Test(worker, random_comings_and_goings_mix_nothing_up)
+{
+	static struct should all[CONNS];
+	unsigned seed, step, i;
+
+	for (seed = 1; seed <= 20; seed++) {
+		struct random random = {seed};
+
+		for (step = 0; step < 500; step++) {
+			struct should *of = all + random_below(&random, CONNS);
+
+			if (!of->is_open && random_below(&random, 2)) {
+				of->fd = connect_one();
+				of->peer = last_peer;
+				of->is_open = true;
+				of->text[0] = 0;
+			}
+			random_step(&random, of, step);
+			if (random_below(&random, 4) == 0)
+				turn();
+		}
+		turn();
+		for (i = 0; i < CONNS; i++)
+			if (all[i].is_open) {
+				check_heard(all + i, seed);
+				close(all[i].fd);
+				all[i].is_open = false;
+			}
+	}
+	turn();
+	cr_assert(eq(u32, worker.conn_count, 0));
+}
