@@ -21,9 +21,10 @@ sys.path.insert(0, os.path.join(HERE, "lib"))
 import plan  # noqa: E402
 from paths import PATHS  # noqa: E402
 
-PROGRAMS = ["bulk", "crowd", "events", "fetch", "messages", "pingpong"]
+PROGRAMS = ["bulk", "chat", "crowd", "events", "fetch", "messages", "pingpong"]
 TOOLS = {"iperf": "iperf3", "redis": "redis-benchmark", "load": "hyperfine"}
-CARRIERS = {"tls": "stunnel4", "kcptun-fast2": "kcptun-client", "kcptun-fast3": "kcptun-client"}
+CARRIERS = {"tls": "stunnel4", "kcptun-fast2": "kcptun-client", "kcptun-fast3": "kcptun-client",
+            "ngircd": "ngircd", "inspircd": "inspircd"}
 JOB_LIMIT_S = 240
 END_LIMIT_S = 20
 LOOK_S = 0.05

@@ -89,6 +89,20 @@ def crowd_bars():
     yield Bar("1,000 connections on P1, Jain's index", figure("crowd_share", "P1", "jain"), ">=", 0.95, "")
 
 
+def chat_bars():
+    ours, theirs = "apollonion", "inspircd"
+    for count in (100, 1000, 2000):
+        yield Bar(f"chat: fan-out to {count}, of InspIRCd's", over(figure("chat", f"fanout-{count}", "rate", ours),
+                  figure("chat", f"fanout-{count}", "rate", theirs)), ">=", 1.3, "")
+        yield Bar(f"chat: p99 to {count} at 10,000/s, of InspIRCd's", over(figure("chat", f"pace-{count}", "p99", ours),
+                  figure("chat", f"pace-{count}", "p99", theirs)), "<=", 1, "")
+    for count in (1000, 10000):
+        yield Bar(f"chat: logins to {count:,}, a second", figure("chat", f"login-{count}", "rate", ours), ">=", 5000, "")
+    for what, limit_s in (("connect", 1), ("join", 1), ("quit", 0.9)):
+        yield Bar(f"chat: 2,000 {what} at once", figure("chat", f"{what}-2000", "elapsed", ours), "<=", limit_s, "s")
+    yield Bar("chat: an idle client of 10,000", figure("chat", "idle-10000", "kb", ours), "<=", 3, "KB")
+
+
 def share_bars():
     for path in ("P1", "P6"):
         for other, low, high in (("tcp-cubic", 0.35, 0.65), ("tcp-bbr", 0.35, 0.65), (DEFAULT, 0.45, 0.55)):
@@ -103,6 +117,7 @@ def bars():
     yield from latency_bars()
     yield from local_bars()
     yield from crowd_bars()
+    yield from chat_bars()
     yield from share_bars()
 
 

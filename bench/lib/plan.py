@@ -13,6 +13,8 @@ DEFAULT = "rudp-bbr"
 SHARES = ["rudp-bbr:tcp-cubic", "rudp-bbr:tcp-bbr", "rudp-bbr:rudp-bbr", "rudp-cubic:tcp-cubic",
           "rudp-cubic:tcp-bbr", "rudp-cubic:rudp-cubic", "tcp-bbr:tcp-cubic", "tcp-cubic:tcp-cubic",
           "tcp-bbr:tcp-bbr", "kcptun-fast2:tcp-cubic"]
+CHATS = ["fanout-100", "fanout-1000", "fanout-2000", "pace-100", "pace-1000", "pace-2000", "login-1000", "login-10000",
+         "connect-2000", "join-2000", "quit-2000", "idle-10000"]
 CROWDS = ["10", "100", "1000", "10000"]
 
 
@@ -90,6 +92,9 @@ PLAN = [
     Measurement("load", ["-"], ["tcp", DEFAULT], 3, 1.0, 2, {"rounds": 1}),
     Measurement("crowd", CROWDS, ["tcp", DEFAULT], 1, 1.0, 36,
                 {"cases": ["1000"], "seconds": 10, "env": {"CROWD_SETTLE_S": "5", "CROWD_IDLE_S": "3"}}),
+    Measurement("chat", CHATS, ["apollonion", "ngircd", "inspircd"], 3, 1.0, 9,
+                {"cases": ["fanout-100", "pace-100", "login-1000"], "rounds": 1, "seconds": 5,
+                 "env": {"CHAT_SECONDS": "3"}}),
     Measurement("trace", ["P1", "P2", "P3", "P5", "P6"], [DEFAULT, "rudp-cubic"], 1, 0.5, 14),
 ]
 

@@ -12,6 +12,7 @@ LATE_MAX_US = 5000
 NAMES = {
     "tcp": "kernel TCP", "tcp-cubic": "kernel TCP, cubic", "tcp-bbr": "kernel TCP, bbr",
     "tls": "TLS over kernel TCP (stunnel)", "kcptun-fast2": "kcptun, fast2", "kcptun-fast3": "kcptun, fast3",
+    "apollonion": "Apollonion", "ngircd": "ngIRCd", "inspircd": "InspIRCd",
     "rudp-bbr": "rudp, bbr (default)", "rudp-cubic": "rudp, cubic", "rudp-two": "rudp, bbr, two engines",
 }
 
@@ -69,6 +70,11 @@ FIGURES = {
               "connect_p99": lambda r: r["connect_ms"]["p99"] * 1e3,
               "carriers": lambda r: r["carriers_cpu_s"] / r["connections"] * 1e6},
     "events": {"events": lambda r: r["events"] / r["requests"], "waits": lambda r: r["waits"] / r["requests"]},
+    "chat": {
+        "rate": lambda r: r.get("per_s"), "elapsed": lambda r: r.get("elapsed_s"),
+        "p99": lambda r: r["late_ms"]["p99"] if "late_ms" in r else None,
+        "kb": lambda r: r["server_kb"] / r["logins"] if "server_kb" in r else None,
+    },
     "load": {"median": lambda r: r["median_ms"], "mean": lambda r: r["mean_ms"]},
     "crowd": {
         "kb": crowd_kb, "slab": lambda r: r["kernel_slab_kb"] / r["open"]["connections"], "cpu": crowd_cpu_us,

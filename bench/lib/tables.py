@@ -105,6 +105,18 @@ def crowd(results):
     return markdown(head, rows)
 
 
+def chat(results):
+    columns = [(f"fan-out to {n}, million/s", f"fanout-{n}", "rate", 1e6) for n in (100, 1000, 2000)]
+    columns += [(f"p99 at 10,000/s to {n}, ms", f"pace-{n}", "p99", 1) for n in (100, 1000, 2000)]
+    columns += [(f"logins/s to {n:,}", f"login-{n}", "rate", 1) for n in (1000, 10000)]
+    columns += [("2,000 connect, s", "connect-2000", "elapsed", 1), ("2,000 join, s", "join-2000", "elapsed", 1),
+                ("2,000 quit, s", "quit-2000", "elapsed", 1), ("KB an idle client, of 10,000", "idle-10000", "kb", 1)]
+    variants = results.variants("chat")
+    rows = [[says] + [cell([value / unit for value in results.values("chat", case, v, figure)]) for v in variants]
+            for says, case, figure, unit in columns]
+    return markdown([""] + [NAMES[v] for v in variants], rows)
+
+
 def verdicts(results):
     rows = [[bar.says, f"{bar.comparison} {bar.limit:g} {bar.unit}".rstrip(),
              NONE if value is None else f"{number(value)} {bar.unit}".rstrip(),
@@ -210,6 +222,7 @@ TABLES = {
                lambda r: by_case(r, "events", "events", ["edge", "level"])),
     "load": ("load", "/bin/true, which opens no socket, without and with the shim",
              lambda r: by_figure(r, "load", "-", [("median, ms", "median"), ("mean, ms", "mean")])),
+    "chat": ("chat", "Chat servers beside each other, over loopback", chat),
     "crowd": ("crowd", "Many connections open at once", crowd),
     "worse": (None, "Where kernel TCP is better", beside_kernel),
     "bars": (None, "Bars", verdicts),
