@@ -316,7 +316,9 @@ void rudpmsg_hub_on_written(struct rudpmsg_hub *hub, struct rudpmsg_link *link, 
 	if (link->control_start == link->control_end)
 		link->control_start = link->control_end = 0;
 	if (link->state == LINK_READY)
-		rudpmsg_outbox_on_written(&link->conn->outbox, bytes - control);
+		rudpmsg_conn_on_answered(
+			hub, link->conn,
+			rudpmsg_outbox_on_written(&link->conn->outbox, bytes - control));
 	else if (link->state == LINK_SAYING_BYE && link->control_end == 0 && !link->has_stood)
 		rudpmsg_link_end(hub, link);
 }

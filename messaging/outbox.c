@@ -103,6 +103,13 @@ static struct frame frame_at(const struct rudpmsg_outbox *outbox, uint64_t offse
 	return frame;
 }
 
+/* Nothing is on the link. */
+static void rewind_to_head(struct rudpmsg_outbox *outbox)
+{
+	outbox->sent_end = outbox->frame_at = outbox->ring.head;
+	outbox->acked_id = 0;
+}
+
 uint64_t rudpmsg_outbox_on_link(struct rudpmsg_outbox *outbox)
 {
 	uint64_t again = 0, offset = outbox->ring.head;
@@ -115,7 +122,7 @@ uint64_t rudpmsg_outbox_on_link(struct rudpmsg_outbox *outbox)
 		offset += frame.size;
 		again++;
 	}
-	outbox->sent_end = outbox->frame_at = outbox->ring.head;
+	rewind_to_head(outbox);
 	outbox->sent_id = 0;
 	return again;
 }
@@ -148,7 +155,7 @@ int rudpmsg_outbox_next(const struct rudpmsg_outbox *outbox, size_t bytes_max, s
 				  left < bytes_max ? (size_t)left : bytes_max, iov);
 }
 
-void rudpmsg_outbox_on_written(struct rudpmsg_outbox *outbox, size_t bytes)
+uint64_t rudpmsg_outbox_on_written(struct rudpmsg_outbox *outbox, size_t bytes)
 {
 	struct frame frame;
 
@@ -163,6 +170,7 @@ void rudpmsg_outbox_on_written(struct rudpmsg_outbox *outbox, size_t bytes)
 	}
 	if (outbox->sent_ever < outbox->sent_id)
 		outbox->sent_ever = outbox->sent_id;
+	return outbox->acked_id ? (uint64_t)rudpmsg_outbox_on_ack(outbox, outbox->acked_id) : 0;
 }
 
 /* Takes all up to id out of the ring. */
@@ -179,6 +187,8 @@ static uint64_t answer(struct rudpmsg_outbox *outbox, uint64_t id)
 		answered++;
 	}
 	rudp_ring_consume(&outbox->ring, (size_t)(offset - outbox->ring.head));
+	if (outbox->sent_end < offset)
+		outbox->sent_end = outbox->frame_at = offset;
 	outbox->count -= answered;
 	if (outbox->answered < id)
 		outbox->answered = id;
@@ -187,8 +197,20 @@ static uint64_t answer(struct rudpmsg_outbox *outbox, uint64_t id)
 
 int64_t rudpmsg_outbox_on_ack(struct rudpmsg_outbox *outbox, uint64_t id)
 {
-	if (id > outbox->sent_id && id > outbox->answered)
+	uint64_t unfinished;
+
+	if (id > outbox->sent_ever && id > outbox->answered)
 		return -EPROTO;
+	if (id < outbox->acked_id)
+		id = outbox->acked_id;
+	outbox->acked_id = 0;
+	if (rudpmsg_outbox_is_in_frame(outbox)) {
+		unfinished = frame_at(outbox, outbox->frame_at).id;
+		if (id >= unfinished) {
+			outbox->acked_id = id;
+			id = unfinished - 1;
+		}
+	}
 	return (int64_t)answer(outbox, id);
 }
 
@@ -196,7 +218,7 @@ uint64_t rudpmsg_outbox_on_received(struct rudpmsg_outbox *outbox, uint64_t id)
 {
 	uint64_t answered = answer(outbox, id < outbox->sent_ever ? id : outbox->sent_ever);
 
-	outbox->sent_end = outbox->frame_at = outbox->ring.head;
+	rewind_to_head(outbox);
 	return answered;
 }
 
@@ -229,7 +251,8 @@ uint64_t rudpmsg_outbox_fail(struct rudpmsg_outbox *outbox, int reason)
 	rudpmsg_outbox_note_failure(outbox, frame_at(outbox, outbox->ring.head).id, outbox->last_id,
 				    reason);
 	answer(outbox, outbox->last_id);
-	outbox->sent_end = outbox->frame_at = outbox->stored_end = outbox->ring.head;
+	rewind_to_head(outbox);
+	outbox->stored_end = outbox->ring.head;
 	return failed;
 }
 
@@ -331,7 +354,7 @@ uint64_t rudpmsg_outbox_fail_longer(struct rudpmsg_outbox *outbox, uint64_t byte
 	}
 	rudp_ring_fini(&outbox->ring);
 	outbox->ring = ring;
-	outbox->sent_end = outbox->frame_at = ring.head;
+	rewind_to_head(outbox);
 	outbox->stored_end = offset_behind(outbox, outbox->stored_id);
 	outbox->storing_end = offset_behind(outbox, outbox->storing_id);
 	outbox->count -= failed;

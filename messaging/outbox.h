@@ -36,6 +36,7 @@ struct rudpmsg_outbox {
 	uint64_t sent_id;    /* the newest message that is wholly on the link, 0: none */
 	uint64_t sent_ever;  /* the newest that was wholly on any link: above it nothing was sent
 				again */
+	uint64_t acked_id;   /* by an ACK that came in the middle of a frame that it is for; 0: none */
 	uint64_t known_from; /* of smaller ids nothing is known any more */
 	bool has_store;
 	uint64_t stored_end, stored_id;   /* ring offset and id: what is in the store */
@@ -83,13 +84,14 @@ size_t rudpmsg_outbox_frame_rest(const struct rudpmsg_outbox *outbox);
 /* The next bytes for the link, at most bytes_max, in up to 2 pieces. Returns their number. Valid
  * until the next call that changes the outbox. */
 int rudpmsg_outbox_next(const struct rudpmsg_outbox *outbox, size_t bytes_max, struct iovec iov[2]);
-void rudpmsg_outbox_on_written(struct rudpmsg_outbox *outbox, size_t bytes);
+/* Returns how many messages had been acknowledged already and were kept to the end of a frame. */
+uint64_t rudpmsg_outbox_on_written(struct rudpmsg_outbox *outbox, size_t bytes);
 
 /*
- * The peer has acknowledged all up to id.
+ * The peer has acknowledged all up to id. That can be more than this link has brought: it has dealt
+ * with what came on an earlier one. What is still to be sent of that is not sent any more.
  *
- * Returns  how many messages that were; -EPROTO if it was not sent on this link (nothing has
- * changed).
+ * Returns  how many messages that were; -EPROTO if it was never sent (nothing has changed).
  */
 int64_t rudpmsg_outbox_on_ack(struct rudpmsg_outbox *outbox, uint64_t id);
 /* The handshake of a new link says what has arrived. Ids beyond all that was sent are taken as

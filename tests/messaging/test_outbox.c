@@ -61,6 +61,28 @@ Test(outbox, an_ack_of_what_was_not_sent_breaks_the_protocol)
 	rudpmsg_outbox_fini(&outbox);
 }
 
+Test(outbox, an_ack_of_what_an_earlier_link_brought_is_taken)
+{
+	struct rudpmsg_outbox outbox = with(4);
+
+	rudpmsg_outbox_on_written(&outbox, 3 * SIZE(10));
+	rudpmsg_outbox_on_link(&outbox);
+	cr_assert(eq(i64, rudpmsg_outbox_on_ack(&outbox, 1), 1));
+	cr_assert(eq(int, rudpmsg_outbox_is_in_frame(&outbox), false));
+	cr_assert(eq(i64, rudpmsg_outbox_on_ack(&outbox, 4), -EPROTO));
+	/* Half of 2 is on the link: it goes on to its end, and 3 need not be sent. */
+	rudpmsg_outbox_on_written(&outbox, 5);
+	cr_assert(eq(i64, rudpmsg_outbox_on_ack(&outbox, 3), 0));
+	cr_assert(eq(i64, rudpmsg_outbox_on_ack(&outbox, 2), 0), "it never goes back");
+	cr_assert(eq(sz, rudpmsg_outbox_frame_rest(&outbox), SIZE(10) - 5));
+	cr_assert(eq(u64, rudpmsg_outbox_on_written(&outbox, SIZE(10) - 5), 2));
+	cr_assert(eq(u64, outbox.count, 1));
+	cr_assert(eq(int, state(&outbox, 3), RUDPMSG_STATE_ACKNOWLEDGED));
+	cr_assert(eq(int, state(&outbox, 4), RUDPMSG_STATE_QUEUED));
+	cr_assert(rudpmsg_outbox_check(&outbox));
+	rudpmsg_outbox_fini(&outbox);
+}
+
 Test(outbox, a_new_link_begins_with_the_oldest)
 {
 	struct rudpmsg_outbox outbox = with(3);
@@ -123,34 +145,55 @@ Test(outbox, a_failure_that_is_forgotten_is_unknown_never_acknowledged)
 #define MODEL_IDS 4000
 
 struct model {
-	uint64_t first, sent,
-		next; /* ids: oldest kept, next to be sent whole, next to be accepted */
+	/* Ids: oldest kept, next to be sent whole, the same of all links, next to be accepted. */
+	uint64_t first, sent, ever, next;
 	size_t sizes[MODEL_IDS];
 	size_t sent_bytes; /* of the frame that is under way */
+	uint64_t acked;
 };
+
+/* What an ACK was for before it was sent on this link is gone, but for a frame that is under way. */
+static void answer_ahead(struct rudpmsg_outbox *outbox, struct model *model)
+{
+	bool is_kept = model->sent_bytes > 0 && model->sent <= model->acked;
+	uint64_t end = is_kept ? model->sent : model->acked + 1;
+
+	if (model->first < end)
+		model->first = end;
+	if (model->sent < end)
+		model->sent = end;
+	cr_assert(eq(u64, outbox->count, model->next - model->first));
+}
 
 static void write_bytes(struct rudpmsg_outbox *outbox, struct model *model, size_t bytes)
 {
 	struct iovec iov[2];
+	uint64_t before, count;
 	size_t offered = 0;
-	int i, count = rudpmsg_outbox_next(outbox, bytes, iov);
+	int i, pieces = rudpmsg_outbox_next(outbox, bytes, iov);
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < pieces; i++)
 		offered += iov[i].iov_len;
 	cr_assert(le(sz, offered, bytes));
-	rudpmsg_outbox_on_written(outbox, offered);
+	before = outbox->count;
+	count = rudpmsg_outbox_on_written(outbox, offered);
+	cr_assert(eq(u64, count, before - outbox->count));
 	model->sent_bytes += offered;
 	while (model->sent < model->next && model->sent_bytes >= model->sizes[model->sent]) {
 		model->sent_bytes -= model->sizes[model->sent];
 		model->sent++;
 	}
+	if (model->ever < model->sent)
+		model->ever = model->sent;
+	answer_ahead(outbox, model);
 }
 
 static void model_step(struct rudpmsg_outbox *outbox, struct model *model, struct random *random)
 {
 	static const uint8_t bytes[300];
 	size_t length = random_below(random, sizeof bytes);
-	uint64_t id;
+	uint64_t id, before;
+	int64_t count;
 
 	switch (random_below(random, 8)) {
 	case 0 ... 3:
@@ -165,12 +208,15 @@ static void model_step(struct rudpmsg_outbox *outbox, struct model *model, struc
 		write_bytes(outbox, model, random_below(random, 900));
 		break;
 	case 6:
-		if (model->sent == model->first)
+		if (model->ever <= model->first)
 			break;
-		id = model->first + random_below(random, model->sent - model->first);
-		cr_assert(eq(i64, rudpmsg_outbox_on_ack(outbox, id),
-			     (int64_t)(id - model->first + 1)));
-		model->first = id + 1;
+		id = model->first + random_below(random, model->ever - model->first);
+		before = outbox->count;
+		if (model->acked < id)
+			model->acked = id;
+		count = rudpmsg_outbox_on_ack(outbox, id);
+		cr_assert(eq(i64, count, (int64_t)(before - outbox->count)));
+		answer_ahead(outbox, model);
 		break;
 	default:
 		if (random_below(random, 10) > 0)
@@ -178,6 +224,7 @@ static void model_step(struct rudpmsg_outbox *outbox, struct model *model, struc
 		rudpmsg_outbox_on_link(outbox);
 		model->sent = model->first;
 		model->sent_bytes = 0;
+		model->acked = model->first - 1;
 		break;
 	}
 }
@@ -189,7 +236,7 @@ Test(outbox, behaves_as_a_list_of_numbers)
 	int i;
 
 	for (seed = 1; seed <= 60; seed++) {
-		struct model model = {.first = 1, .sent = 1, .next = 1};
+		struct model model = {.first = 1, .sent = 1, .ever = 1, .next = 1};
 		struct rudpmsg_outbox outbox;
 
 		random.state = seed;
