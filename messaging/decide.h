@@ -11,7 +11,7 @@
 enum rudpmsg_decision {
 	RUDPMSG_TAKE,    /* the new link; what was there before is given up */
 	RUDPMSG_CROSSED, /* refuse the new link: ours stays */
-	RUDPMSG_STALE,   /* refuse the new link: it is older than the present one */
+	RUDPMSG_STALE,   /* refuse the new link: its dialer has given it up */
 };
 
 /* What is known when a HANDSHAKE has come. */
@@ -21,22 +21,18 @@ struct rudpmsg_facts {
 	bool other_run;       /* it is not of the peer's run that the link is of */
 	bool is_run_older;    /* but of one before: the peer's runs are counted in its store */
 	bool names_our_link;  /* the peer knows of it, and greets all the same: it has lost it */
-	bool is_older;        /* than the standing link, which the same run of the peer dialed */
+	bool is_late;         /* the same run of the peer dialed a later one, which has stood */
 	bool has_greeted;     /* our own attempt has sent its HANDSHAKE */
 	bool is_name_smaller; /* ours */
 };
 
 static inline enum rudpmsg_decision rudpmsg_decide(const struct rudpmsg_facts *facts)
 {
-	if (facts->has_link && facts->is_run_older)
+	if (facts->is_late || (facts->has_link && facts->is_run_older))
 		return RUDPMSG_STALE;
-	if (facts->has_link && !facts->other_run) {
-		if (!facts->is_link_ours)
-			return facts->is_older ? RUDPMSG_STALE : RUDPMSG_TAKE;
-		if (!facts->names_our_link && facts->is_name_smaller)
-			return RUDPMSG_CROSSED;
-		return RUDPMSG_TAKE;
-	}
+	/* The peer answered our link: an attempt of its own was over by then. */
+	if (facts->has_link && facts->is_link_ours && !facts->other_run && !facts->names_our_link)
+		return RUDPMSG_STALE;
 	return facts->has_greeted && facts->is_name_smaller ? RUDPMSG_CROSSED : RUDPMSG_TAKE;
 }
 

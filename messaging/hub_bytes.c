@@ -86,6 +86,9 @@ static void on_message(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 		return;
 	}
+	if (link->is_stream_new)
+		rudpmsg_conn_take_stream(conn, link->greeting.stream);
+	link->is_stream_new = false;
 	bytes = frame->content + sizeof id;
 	length = (uint32_t)(frame->length - sizeof id);
 	rc = rudpmsg_store_room(hub, length);

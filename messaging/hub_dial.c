@@ -22,7 +22,6 @@ static struct rudpmsg_link *dial(struct rudpmsg_hub *hub, const char *host, uint
 	}
 	link->port = port;
 	link->is_dialed = true;
-	link->number = ++hub->last_link;
 	rudpmsg_hub_arm(hub, &link->timer, now_at_ns + hub->config.handshake_timeout_ns);
 	rudp_list_append(&hub->to_dial, &link->dial);
 	return link;

@@ -33,6 +33,7 @@ void rudpmsg_link_greet(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int6
 	uint8_t *room = rudpmsg_link_control_room(link, RUDPMSG_HANDSHAKE_BYTES_MAX);
 	struct rudpmsg_handshake handshake;
 
+	link->number = ++hub->last_link;
 	fill(hub, link->conn, link, &handshake);
 	link->conn->told = handshake.received;
 	rudpmsg_link_enter(hub, link, LINK_GREETING, now_at_ns + hub->config.handshake_timeout_ns);
@@ -53,6 +54,20 @@ static void fail_longer(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 	rudpmsg_conn_on_failed(hub, conn, count, id, EMSGSIZE);
 }
 
+/*
+ * Whoever dials can be long gone when its HANDSHAKE is read, and a message on the link shows that
+ * it is not. Before that its stream must not take the place of the one that we know: duplicates
+ * would not be known any more.
+ */
+static void meet_stream(struct rudpmsg_conn *conn, struct rudpmsg_link *link, uint64_t stream)
+{
+	if (conn->peer_stream == stream)
+		return;
+	link->is_stream_new = !link->is_dialed;
+	if (link->is_dialed)
+		rudpmsg_conn_take_stream(conn, stream);
+}
+
 /* The link is the connection's from now on. */
 static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rudpmsg_link *link,
 		  const struct rudpmsg_handshake *peer, int64_t now_at_ns)
@@ -68,14 +83,15 @@ static void stand(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct rud
 	rudpmsg_conn_note_active(hub, conn, now_at_ns);
 	conn->failures = 0;
 	conn->error = 0;
+	if (conn->peer_run != peer->run)
+		conn->known_link = 0;
 	conn->peer_run = peer->run;
 	conn->peer_is_lasting = peer->is_lasting;
 	conn->peer_ack = peer->ack;
 	conn->peer_message_bytes_max = peer->message_bytes_max;
 	if (!link->is_dialed)
 		conn->known_link = link->number;
-	if (conn->peer_stream != peer->stream)
-		rudpmsg_conn_take_stream(conn, peer->stream);
+	meet_stream(conn, link, peer->stream);
 	hub->stats.messages_resent += rudpmsg_outbox_on_link(&conn->outbox);
 	if (peer->peer_stream == conn->stream)
 		rudpmsg_conn_on_answered(hub, conn,
@@ -116,7 +132,7 @@ static enum rudpmsg_decision decide(const struct rudpmsg_hub *hub, const struct 
 		.is_run_older = handshake->is_lasting && conn->peer_is_lasting &&
 				handshake->run < conn->peer_run,
 		.names_our_link = link && handshake->known_link == link->number,
-		.is_older = link && handshake->link < link->number,
+		.is_late = handshake->run == conn->peer_run && handshake->link < conn->known_link,
 		.has_greeted = conn->attempt && conn->attempt->state == LINK_GREETING,
 		.is_name_smaller = strcmp(hub->config.name, conn->name) < 0,
 	};
@@ -185,6 +201,10 @@ static void answer(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, struct ru
 	struct rudpmsg_handshake handshake;
 
 	fill(hub, conn, link, &handshake);
+	if (link->is_stream_new) {
+		handshake.peer_stream = link->greeting.stream;
+		handshake.received = 0;
+	}
 	conn->told = handshake.received;
 	rudpmsg_link_control_commit(
 		hub, link, rudpmsg_handshake_write(room, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake));

@@ -129,7 +129,7 @@ void rudpmsg_link_add_ack(struct rudpmsg_link *link)
 	uint64_t id = rudpmsg_conn_acknowledged(conn);
 	uint8_t *room;
 
-	if (id <= conn->told)
+	if (id <= conn->told || link->is_stream_new)
 		return;
 	room = rudpmsg_link_control_room(link, RUDPMSG_MESSAGE_HEAD_BYTES);
 	if (!room)

@@ -52,9 +52,10 @@ struct rudpmsg_link {
 	bool is_dialed;            /* by us */
 	bool is_held;              /* was refused room to read */
 	bool has_stood;            /* saying bye: the peer ends it, or what was written is lost */
+	bool is_stream_new;        /* of the peer, and no message of it has come yet */
 	struct rudpmsg_conn *conn; /* whose link or attempt it is, or NULL */
 	struct ticket *ticket;     /* dialed for nobody yet, or NULL */
-	uint64_t number;
+	uint64_t number; /* its dialer's, in the order of its HANDSHAKEs */
 	char *host;
 	uint16_t port;
 	void *user;
@@ -84,7 +85,7 @@ struct rudpmsg_conn {
 	struct rudpmsg_outbox outbox;
 	struct rudpmsg_inbox inbox;
 	uint64_t stream, peer_stream, peer_run;
-	uint64_t known_link;       /* the last one that the peer dialed and that stood */
+	uint64_t known_link;       /* the last one that this run of the peer dialed and that stood */
 	uint64_t told;             /* acknowledged to the peer, on the present link */
 	bool peer_is_lasting;      /* its runs are counted */
 	enum rudpmsg_ack peer_ack; /* what the peer asks of us */

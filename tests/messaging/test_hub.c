@@ -135,6 +135,47 @@ Test(hub, a_newer_link_takes_over_and_a_late_one_does_not)
 	close_ended();
 }
 
+Test(hub, a_late_link_is_refused_when_the_newer_one_has_broken_too)
+{
+	struct rudpmsg_handshake late = greeting("peer", 1);
+
+	rudpmsg_hub_on_ended(hub, standing(2), ECONNRESET, now_ns);
+	say_greeting(stranger(), RUDPMSG_FRAME_HANDSHAKE, &late);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_STALE));
+	standing(3);
+	close_ended();
+}
+
+/* The HANDSHAKE of a peer that has been started anew since: what its new run sent is known. */
+Test(hub, a_late_greeting_of_another_stream_makes_no_duplicates)
+{
+	struct rudpmsg_handshake late = greeting("peer", 1), now = greeting("peer", 1);
+	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_frame frame;
+
+	say_message(link, 1);
+	said_ack();
+	late.run = 10;
+	late.stream = 21;
+	link = stranger();
+	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &late);
+	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_ACK_HANDSHAKE));
+	rudpmsg_handshake_read(&frame, &late);
+	cr_assert(eq(u64, late.peer_stream, 21));
+	cr_assert(eq(u64, late.received, 0));
+	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
+	now.link = 2;
+	link = stranger();
+	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &now);
+	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_ACK_HANDSHAKE));
+	rudpmsg_handshake_read(&frame, &now);
+	cr_assert(eq(u64, now.received, 1));
+	say_message(link, 1);
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_duplicate, 1));
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->messages_received, 1));
+	close_ended();
+}
+
 Test(hub, the_oldest_stranger_makes_room)
 {
 	struct rudpmsg_link *first = stranger();

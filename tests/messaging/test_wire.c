@@ -241,22 +241,34 @@ Test(decide, a_run_that_is_over_takes_nothing)
 
 Test(decide, of_two_links_of_one_dialer_the_newer_stays)
 {
-	struct rudpmsg_facts facts = {.has_link = true, .is_older = true};
+	struct rudpmsg_facts facts = {.has_link = true, .is_late = true};
 
 	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_STALE));
-	facts.is_older = false;
+	facts.is_late = false;
 	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_TAKE));
 }
 
-Test(decide, of_crossed_links_the_smaller_name_s_stays)
+Test(decide, an_older_link_is_late_when_the_newer_has_gone_as_well)
+{
+	struct rudpmsg_facts facts = {.is_late = true};
+
+	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_STALE));
+}
+
+Test(decide, a_greeting_from_before_our_link_stood_is_late_whoever_is_smaller)
 {
 	struct rudpmsg_facts facts = {
 		.has_link = true, .is_link_ours = true, .is_name_smaller = true};
 
-	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_CROSSED));
+	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_STALE));
 	facts.is_name_smaller = false;
-	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_TAKE));
-	facts = (struct rudpmsg_facts){.has_greeted = true, .is_name_smaller = true};
+	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_STALE));
+}
+
+Test(decide, of_crossed_links_the_smaller_name_s_stays)
+{
+	struct rudpmsg_facts facts = {.has_greeted = true, .is_name_smaller = true};
+
 	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_CROSSED));
 	facts.is_name_smaller = false;
 	cr_assert(eq(int, rudpmsg_decide(&facts), RUDPMSG_TAKE));
