@@ -71,7 +71,7 @@ PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engin
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging conversation server)
 
-.PHONY: all help setup demo check check-unit check-sim check-threads check-behaviour check-economy \
+.PHONY: all help setup demo check check-unit check-sim check-spin check-threads check-behaviour check-economy \
 	check-fuzz check-style check-integration sim fuzz soak bench bench-quick bench-docs install \
 	uninstall clean format
 .DELETE_ON_ERROR:
@@ -281,8 +281,8 @@ demo: ## set up, build, and show curl and nginx over rudp beside kernel TCP
 
 # Criterion cannot start under ThreadSanitizer (both want the same addresses); fuzzing brings its own
 # sanitizers, and style has none.
-CHECKS := check-unit check-sim check-threads check-behaviour check-economy check-fuzz check-style \
-	check-integration
+CHECKS := check-unit check-sim check-spin check-threads check-behaviour check-economy check-fuzz \
+	check-style check-integration
 ifeq ($(SANITIZER),address)
 CHECKS := check-unit check-sim check-threads check-behaviour check-integration
 else ifeq ($(SANITIZER),thread)
@@ -300,6 +300,9 @@ check-unit: $(UNIT_TESTS) ## unit and model tests, and that proto is sans-I/O
 
 check-sim: $(BUILD)/tests/sim ## the simulator: named scenarios and 1000 random ones
 	$(BUILD)/tests/sim
+
+check-spin: ## the model of reconnection, all its states (spin); with a rule taken out it must fail
+	@tests/spin/check.sh $(TOP_BUILD)/spin
 
 check-fuzz: ## every fuzz target for a few seconds (clang)
 	@tests/fuzz/run.sh $(TOP_BUILD)/fuzz 5

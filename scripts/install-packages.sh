@@ -13,6 +13,7 @@ build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev libinih-dev libsodium-
 demo=(iproute2 nginx-light curl python3)
 test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-traditional python3 valgrind
 	clang llvm libclang-rt-14-dev shellcheck procps binutils
+	spin
 	zsh bash-completion
 	hyperfine
 	redis-server redis-tools libjemalloc2 postgresql openssl openssh-server openssh-client
