@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Builds every fuzz target (libFuzzer, clang, address and undefined-behaviour sanitizers) and runs each
-# from its seed corpus. New inputs stay in the build directory; a crash is printed with its input.
+# from its seed corpus. What else belongs to fuzz_NAME.c stands in NAME.c. New inputs stay in the build
+# directory; a crash is printed with its input.
 #
 #   run.sh BUILD_DIRECTORY SECONDS
 set -uo pipefail
@@ -39,7 +40,9 @@ for source in tests/fuzz/fuzz_*.c; do
 	name=$(basename "$source" .c)
 	name=${name#fuzz_}
 	target=$out/fuzz_$name
-	clang "${flags[@]}" -fsanitize=fuzzer "$source" "$library" -lcrypto -llmdb -o "$target" || exit 1
+	sources=("$source")
+	[ ! -e "tests/fuzz/$name.c" ] || sources+=("tests/fuzz/$name.c")
+	clang "${flags[@]}" -fsanitize=fuzzer "${sources[@]}" "$library" -lcrypto -llmdb -o "$target" || exit 1
 	mkdir -p "$out/corpus/$name" "$out/crash"
 	corpus=(tests/fuzz/corpus/"$name")
 	[ -d "${corpus[0]}" ] || corpus=()
