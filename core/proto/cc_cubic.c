@@ -260,7 +260,8 @@ static void cubic_on_sent(struct rudp_cc *cc, uint64_t number, uint64_t bytes,
 /*
  * A mark is a congestion event that nothing can show to be spurious. The window is cut at once: nothing
  * has to be repaired, and a queue stands that silence drains. With PRR what left into it during the
- * reduction was marked as well, and cut the window again: 0.81 of P1's rate, where tests/sim asks for 0.82.
+ * reduction was marked as well, and cut the window again: 0.81 of P1's rate, where tests/sim asks for
+ * 0.82.
  */
 static void take_marks(struct rudp_cc *cc, struct cubic *c, const struct rudp_cc_ack *ack)
 {
