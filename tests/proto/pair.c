@@ -204,3 +204,25 @@ unsigned pair_events(struct pair *pair, int side)
 	}
 	return events;
 }
+
+void pair_deliver_as(struct pair *pair, struct pair_datagram *datagram, enum rudp_verdict verdict)
+{
+	cr_assert(ne(ptr, datagram, NULL));
+	cr_assert(eq(int, pair_deliver(pair, datagram), verdict));
+	free(datagram);
+}
+
+uint64_t pair_verdicts(const struct pair *pair, int side, enum rudp_verdict verdict)
+{
+	return rudp_endpoint_verdicts(pair->ep[side])->count[verdict];
+}
+
+void pair_part(struct pair *pair)
+{
+	rudp_conn_close(pair->conn[0], pair->now_ns);
+	pair_settle(pair);
+	rudp_conn_close(pair->conn[1], pair->now_ns);
+	pair_run(pair, 5 * RUDP_NS_PER_S);
+	cr_assert(zero(uint, rudp_endpoint_conn_count(pair->ep[0]) +
+				     rudp_endpoint_conn_count(pair->ep[1])));
+}

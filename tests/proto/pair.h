@@ -55,5 +55,11 @@ void pair_run(struct pair *pair, int64_t ns);
 /* connect, deliver, accept. */
 void pair_establish(struct pair *pair);
 unsigned pair_events(struct pair *pair, int side);
+/* Hands the datagram to its addressee, who must judge it so, and frees it. */
+void pair_deliver_as(struct pair *pair, struct pair_datagram *datagram, enum rudp_verdict verdict);
+/* How often this side has judged a datagram so. */
+uint64_t pair_verdicts(const struct pair *pair, int side, enum rudp_verdict verdict);
+/* Both close; what is on the wire is delivered, and nothing stays. */
+void pair_part(struct pair *pair);
 
 #endif

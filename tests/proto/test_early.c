@@ -29,11 +29,6 @@ static void fini(void)
 
 TestSuite(early, .init = init, .fini = fini);
 
-static uint64_t verdicts(int side, enum rudp_verdict verdict)
-{
-	return rudp_endpoint_verdicts(pair.ep[side])->count[verdict];
-}
-
 static uint16_t early_bytes(int side)
 {
 	struct rudp_conn_stats stats;
@@ -42,20 +37,10 @@ static uint16_t early_bytes(int side)
 	return stats.early_bytes;
 }
 
-static void part(void)
-{
-	rudp_conn_close(pair.conn[0], pair.now_ns);
-	pair_settle(&pair);
-	rudp_conn_close(pair.conn[1], pair.now_ns);
-	pair_run(&pair, 5 * RUDP_NS_PER_S);
-	cr_assert(zero(uint, rudp_endpoint_conn_count(pair.ep[0]) +
-				     rudp_endpoint_conn_count(pair.ep[1])));
-}
-
 static void meet(void)
 {
 	pair_establish(&pair);
-	part();
+	pair_part(&pair);
 }
 
 static uint8_t pattern(size_t offset)
@@ -90,12 +75,6 @@ static struct pair_datagram *take(uint8_t type)
 	cr_assert(ne(ptr, datagram, NULL));
 	cr_assert(eq(u8, TYPE(datagram), type));
 	return datagram;
-}
-
-static void deliver(struct pair_datagram *datagram, enum rudp_verdict verdict)
-{
-	cr_assert(eq(int, pair_deliver(&pair, datagram), verdict));
-	free(datagram);
 }
 
 static void accept_one(void)
@@ -135,7 +114,7 @@ static void forge_refusal(void)
 		(struct pair_datagram){.to = 0, .from_addr = pair.addr[1], .to_addr = pair.addr[0]};
 	forged->len = rudp_packet_write_refuse(forged->data, rudp_conn_id(pair.conn[0]),
 					       RUDP_REFUSAL_RESUME);
-	deliver(forged, RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, forged, RUDP_VERDICT_OK);
 }
 
 static void restart_server(void)
@@ -157,14 +136,14 @@ Test(early, the_answer_comes_after_one_round_trip)
 {
 	meet();
 	open_with(true, 100);
-	deliver(take(SYN), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
 	cr_assert(zero(uint, pair.wire_count));
 	accept_one();
 	expect_read(100);
 	cr_assert(eq(sz, rudp_conn_write(pair.conn[1], "answer", 6, pair.now_ns), 6));
 	pair_collect(&pair);
-	deliver(take(SYNACK), RUDP_VERDICT_OK);
-	deliver(take(DATA), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYNACK), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(DATA), RUDP_VERDICT_OK);
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[0]), 6));
 	cr_assert(all(eq(u16, early_bytes(0), 100), eq(u16, early_bytes(1), 100)));
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_SYN_RCVD));
@@ -212,22 +191,22 @@ Test(early, only_where_both_programs_want_it)
 	accept_one();
 	expect_read(100);
 	cr_assert(zero(u16, early_bytes(0)));
-	part();
+	pair_part(&pair);
 	open_with(false, 100);
 	pair_settle(&pair);
 	accept_one();
 	expect_read(100);
 	cr_assert(zero(u16, early_bytes(0)));
-	part();
+	pair_part(&pair);
 	rudp_listener_set_early(pair.listener, 0);
 	open_with(true, 100);
-	deliver(take(SYN), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
 	expect_nobody_else();
 	pair_settle(&pair);
 	accept_one();
 	expect_read(100);
 	cr_assert(all(zero(u16, early_bytes(0)), zero(u16, early_bytes(1))));
-	part();
+	pair_part(&pair);
 }
 
 Test(early, only_so_many_at_once)
@@ -236,7 +215,7 @@ Test(early, only_so_many_at_once)
 	meet();
 	for (int i = 0; i < 2; i++) {
 		open_with(true, 100);
-		deliver(take(SYN), RUDP_VERDICT_OK);
+		pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
 	}
 	accept_one();
 	expect_read(100);
@@ -245,7 +224,7 @@ Test(early, only_so_many_at_once)
 	accept_one(); /* by then it has its bytes the usual way */
 	expect_read(100);
 	open_with(true, 100); /* and there is room again */
-	deliver(take(SYN), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
 	accept_one();
 	expect_read(100);
 }
@@ -264,7 +243,7 @@ Test(early, copies_and_replays_of_the_syn_give_the_bytes_once)
 	expect_read(100);
 	pair_settle(&pair);
 	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_DUPLICATE_SYN));
-	part();
+	pair_part(&pair);
 	rudp_addr_set_port(&syn->from_addr, 999);
 	for (int i = 0; i < 3; i++)
 		cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_REPLAYED_SYN));
@@ -277,13 +256,13 @@ Test(early, a_refusal_forged_after_the_syn_was_taken_ends_the_attempt)
 {
 	meet();
 	open_with(true, 100);
-	deliver(take(SYN), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
 	accept_one();
 	expect_read(100);
 	forge_refusal();
 	pair_settle(&pair);
 	expect_nobody_else();
-	cr_assert(eq(u64, verdicts(1, RUDP_VERDICT_EARLY_TAKEN), 1));
+	cr_assert(eq(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_EARLY_TAKEN), 1));
 	for (int side = 0; side < 2; side++) {
 		cr_assert(ne(uint, pair_events(&pair, side) & RUDP_EVENT_FAILED, 0));
 		cr_assert(eq(int, rudp_conn_error(pair.conn[side]), ECONNRESET));
@@ -294,7 +273,7 @@ Test(early, nor_where_the_association_is_forgotten_meanwhile)
 {
 	meet();
 	open_with(true, 100);
-	deliver(take(SYN), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
 	accept_one();
 	rudp_endpoint_set_resume(pair.ep[1], false);
 	forge_refusal();
@@ -319,7 +298,7 @@ Test(early, a_syn_that_was_refused_before_it_came_is_spent)
 	cr_assert(zero(u16, early_bytes(0)));
 	rudp_addr_set_port(&syn->from_addr, 999);
 	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_REPLAYED_SYN));
-	part();
+	pair_part(&pair);
 	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_REPLAYED_SYN));
 	expect_nobody_else();
 	free(syn);
@@ -334,14 +313,14 @@ Test(early, a_restarted_listener_gets_the_bytes_once)
 	accept_one();
 	expect_read(2000);
 	expect_nobody_else();
-	cr_assert(eq(u64, verdicts(1, RUDP_VERDICT_NO_ASSOCIATION), 1));
+	cr_assert(eq(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_NO_ASSOCIATION), 1));
 }
 
 Test(early, a_lost_answer_is_sent_again)
 {
 	meet();
 	open_with(true, 100);
-	deliver(take(SYN), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
 	accept_one();
 	expect_read(100);
 	rudp_conn_write(pair.conn[1], "answer", 6, pair.now_ns);
@@ -364,7 +343,7 @@ Test(early, at_most_three_times_what_came_is_sent_before_more_comes)
 
 	meet();
 	open_with(true, 100);
-	deliver(take(SYN), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
 	accept_one();
 	rudp_conn_write(pair.conn[1], bytes, sizeof bytes, pair.now_ns);
 	pair_collect(&pair);
@@ -389,7 +368,7 @@ Test(early, an_initiator_that_is_never_heard_again_times_out)
 
 	meet();
 	open_with(true, 100);
-	deliver(take(SYN), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
 	accept_one();
 	expect_read(100);
 	rudp_conn_abandon(pair.conn[0], pair.now_ns);
@@ -409,7 +388,7 @@ Test(early, a_closed_listener_resets_those_nobody_accepted)
 {
 	meet();
 	open_with(true, 100);
-	deliver(take(SYN), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
 	pair_collect(&pair);
 	free(take(SYNACK)); /* lost; a copy of the SYN brings another */
 	rudp_listener_close(pair.listener, pair.now_ns);
@@ -424,7 +403,7 @@ Test(early, a_reset_before_the_synack_has_left_refuses_the_next_copy)
 {
 	meet();
 	open_with(true, 100);
-	deliver(take(SYN), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
 	accept_one();
 	rudp_conn_close(pair.conn[1], pair.now_ns); /* with bytes unread */
 	cr_assert(rudp_endpoint_check(pair.ep[1]));
@@ -440,15 +419,15 @@ Test(early, not_before_the_listener_is_known_to_have_kept_the_association)
 	size_t total = 0;
 
 	open_with(false, 1);
-	deliver(take(SYN), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
 	pair_collect(&pair);
-	deliver(take(SYNACK), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, take(SYNACK), RUDP_VERDICT_OK);
 	pair_collect(&pair);
 	proof = take(DATA); /* late */
 	open_with(true, 100);
 	syn = take(SYN);
 	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_NO_ASSOCIATION));
-	deliver(proof, RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, proof, RUDP_VERDICT_OK);
 	pair_settle(&pair);
 	while ((pair.conn[1] = rudp_listener_accept(pair.listener))) {
 		total += rudp_conn_receive_available(pair.conn[1]);

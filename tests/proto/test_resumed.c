@@ -29,11 +29,6 @@ static void fini(void)
 
 TestSuite(resumed, .init = init, .fini = fini);
 
-static uint64_t verdicts(int side, enum rudp_verdict verdict)
-{
-	return rudp_endpoint_verdicts(pair.ep[side])->count[verdict];
-}
-
 static uint8_t beginning(int side)
 {
 	struct rudp_conn_stats stats;
@@ -63,22 +58,11 @@ static void expect_beginning(enum rudp_beginning expected)
 	expect_talk();
 }
 
-/* Over, for both; what is on the wire is delivered. */
-static void part(void)
-{
-	rudp_conn_close(pair.conn[0], pair.now_ns);
-	pair_settle(&pair);
-	rudp_conn_close(pair.conn[1], pair.now_ns);
-	pair_run(&pair, 5 * RUDP_NS_PER_S);
-	cr_assert(zero(uint, rudp_endpoint_conn_count(pair.ep[0]) +
-				     rudp_endpoint_conn_count(pair.ep[1])));
-}
-
 static void meet(void)
 {
 	pair_establish(&pair);
 	expect_beginning(RUDP_BEGINNING_STRANGERS);
-	part();
+	pair_part(&pair);
 }
 
 /* The next SYN of the client, off the wire. */
@@ -92,13 +76,6 @@ static struct pair_datagram *next_syn(uint8_t flags)
 	cr_assert(all(eq(u8, syn->data[0], 0x10), eq(u8, syn->data[FLAGS_AT], flags),
 		      eq(sz, syn->len, RUDP_DATAGRAM_MIN_SYN_BYTES)));
 	return syn;
-}
-
-static void deliver(struct pair_datagram *datagram, enum rudp_verdict verdict)
-{
-	cr_assert(ne(ptr, datagram, NULL));
-	cr_assert(eq(int, pair_deliver(&pair, datagram), verdict));
-	free(datagram);
 }
 
 static void expect_accepted(enum rudp_beginning expected)
@@ -142,7 +119,7 @@ Test(resumed, the_second_connection_has_no_strangers)
 	for (int i = 0; i < 10; i++) {
 		pair_establish(&pair);
 		expect_beginning(RUDP_BEGINNING_RESUMED);
-		part();
+		pair_part(&pair);
 	}
 }
 
@@ -154,7 +131,7 @@ Test(resumed, several_at_once_share_an_association)
 	for (int i = 0; i < 3; i++)
 		syn[i] = next_syn(RESUME);
 	for (int i = 2; i >= 0; i--) /* in another order */
-		deliver(syn[i], RUDP_VERDICT_OK);
+		pair_deliver_as(&pair, syn[i], RUDP_VERDICT_OK);
 	pair_settle(&pair);
 	for (int i = 0; i < 3; i++)
 		cr_assert(ne(ptr, rudp_listener_accept(pair.listener), NULL));
@@ -176,13 +153,14 @@ Test(resumed, another_port_of_the_same_udp_port_is_known_too)
 Test(resumed, nothing_is_kept_before_the_initiator_has_shown_the_keys)
 {
 	pair_connect(&pair, PAIR_PORT);
-	deliver(pair_take(&pair), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, pair_take(&pair), RUDP_VERDICT_OK);
 	pair_collect(&pair);
-	deliver(pair_take(&pair), RUDP_VERDICT_OK); /* the SYNACK; what answers it is lost */
+	/* The SYNACK; what answers it is lost. */
+	pair_deliver_as(&pair, pair_take(&pair), RUDP_VERDICT_OK);
 	pair_collect(&pair);
 	while (pair.wire_count)
 		free(pair_take(&pair));
-	deliver(next_syn(RESUME), RUDP_VERDICT_NO_ASSOCIATION);
+	pair_deliver_as(&pair, next_syn(RESUME), RUDP_VERDICT_NO_ASSOCIATION);
 	expect_accepted(RUDP_BEGINNING_STRANGERS);
 }
 
@@ -192,11 +170,11 @@ Test(resumed, after_two_minutes_a_new_dh_makes_a_new_association)
 	pair_run(&pair, 121 * RUDP_NS_PER_S);
 	pair_establish(&pair);
 	expect_beginning(RUDP_BEGINNING_RESUMED_DH);
-	part();
+	pair_part(&pair);
 	pair_establish(&pair);
 	expect_beginning(RUDP_BEGINNING_RESUMED);
-	part();
-	cr_assert(zero(u64, verdicts(1, RUDP_VERDICT_NO_ASSOCIATION)));
+	pair_part(&pair);
+	cr_assert(zero(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_NO_ASSOCIATION)));
 }
 
 Test(resumed, several_with_dh_at_once_do_not_refuse_each_other)
@@ -208,7 +186,7 @@ Test(resumed, several_with_dh_at_once_do_not_refuse_each_other)
 	late = next_syn(RESUME_DH);
 	pair_establish(&pair); /* its association replaces the one of the late SYN */
 	expect_beginning(RUDP_BEGINNING_RESUMED_DH);
-	deliver(late, RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, late, RUDP_VERDICT_OK);
 	pair_settle(&pair);
 	cr_assert(ne(ptr, rudp_listener_accept(pair.listener), NULL));
 }
@@ -228,7 +206,7 @@ Test(resumed, a_syn_without_dh_that_took_too_long_is_refused)
 	meet();
 	syn = next_syn(RESUME);
 	pair.now_ns += 136 * RUDP_NS_PER_S;
-	deliver(syn, RUDP_VERDICT_NO_ASSOCIATION);
+	pair_deliver_as(&pair, syn, RUDP_VERDICT_NO_ASSOCIATION);
 }
 
 /* The mission's test, for the other handshake. */
@@ -253,7 +231,7 @@ Test(resumed, copies_of_one_syn_give_one_connection_and_the_same_synack)
 		free(answer);
 	}
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));
-	deliver(first, RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, first, RUDP_VERDICT_OK);
 	expect_accepted(RUDP_BEGINNING_RESUMED);
 	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_DUPLICATE_SYN));
 	cr_assert(eq(ptr, rudp_listener_accept(pair.listener), NULL));
@@ -268,14 +246,14 @@ Test(resumed, a_recorded_syn_makes_no_second_connection)
 	syn = next_syn(RESUME);
 	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_OK));
 	expect_accepted(RUDP_BEGINNING_RESUMED);
-	part();
+	pair_part(&pair);
 	for (int i = 0; i < 3; i++) {
 		cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_REPLAYED_SYN));
 		cr_assert(zero(uint, rudp_endpoint_conn_count(pair.ep[1])));
 		pair_collect(&pair);
 		refusal = pair_take(&pair);
 		cr_assert(eq(u8, refusal->data[0], 0x60));
-		deliver(refusal, RUDP_VERDICT_UNKNOWN_ID);
+		pair_deliver_as(&pair, refusal, RUDP_VERDICT_UNKNOWN_ID);
 	}
 	free(syn);
 }
@@ -286,8 +264,8 @@ Test(resumed, a_restarted_listener_is_met_anew_within_the_same_attempt)
 	restart_server(7);
 	pair_establish(&pair);
 	expect_beginning(RUDP_BEGINNING_STRANGERS);
-	cr_assert(eq(u64, verdicts(1, RUDP_VERDICT_NO_ASSOCIATION), 1));
-	part();
+	cr_assert(eq(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_NO_ASSOCIATION), 1));
+	pair_part(&pair);
 	pair_establish(&pair);
 	expect_beginning(RUDP_BEGINNING_RESUMED);
 }
@@ -309,7 +287,7 @@ Test(resumed, a_lost_refusal_is_asked_for_again)
 	meet();
 	restart_server(7);
 	syn = next_syn(RESUME);
-	deliver(syn, RUDP_VERDICT_NO_ASSOCIATION);
+	pair_deliver_as(&pair, syn, RUDP_VERDICT_NO_ASSOCIATION);
 	pair_collect(&pair);
 	free(pair_take(&pair)); /* the REFUSE */
 	pair_run(&pair, RUDP_NS_PER_S);
@@ -380,9 +358,9 @@ Test(resumed, a_forged_refusal_only_makes_strangers_of_them)
 		eq(int, pair_deliver(&pair, forged), RUDP_VERDICT_BAD_RESET)); /* no second time */
 	free(forged);
 	/* Both SYNs arrive, and two SYNACKs; one connection comes of it. */
-	deliver(syn, RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, syn, RUDP_VERDICT_OK);
 	pair_settle(&pair);
-	cr_assert(eq(u64, verdicts(0, RUDP_VERDICT_WRONG_STATE), 1));
+	cr_assert(eq(u64, pair_verdicts(&pair, 0, RUDP_VERDICT_WRONG_STATE), 1));
 	expect_accepted(RUDP_BEGINNING_STRANGERS);
 	cr_assert(eq(ptr, rudp_listener_accept(pair.listener), NULL));
 	/* The half-open one has made room, and with it for the peer's resets. */
@@ -406,7 +384,7 @@ Test(resumed, damage_is_dropped_never_refused)
 		pair_collect(&pair);
 		cr_assert(zero(uint, pair.wire_count), "damage at byte %zu was answered", i);
 	}
-	deliver(syn, RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, syn, RUDP_VERDICT_OK);
 	expect_accepted(RUDP_BEGINNING_RESUMED);
 }
 
@@ -426,7 +404,7 @@ Test(resumed, a_forged_syn_takes_no_counter)
 	free(pair_take(&pair)); /* the REFUSE that the forger has asked for */
 	syn->data[600] = flipped ^ 1;
 	mend_check(syn);
-	deliver(syn, RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, syn, RUDP_VERDICT_OK);
 	expect_accepted(RUDP_BEGINNING_RESUMED);
 }
 
@@ -451,7 +429,7 @@ Test(resumed, a_forged_syn_with_dh_takes_no_key)
 	free(pair_take(&pair)); /* the REFUSE that the forger has asked for */
 	syn->data[600] ^= 1;
 	mend_check(syn);
-	deliver(syn, RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, syn, RUDP_VERDICT_OK);
 	cr_assert(eq(uint, pair.ep[1]->spare_key_count, keys - 1));
 	expect_accepted(RUDP_BEGINNING_RESUMED_DH);
 }
@@ -478,17 +456,17 @@ Test(resumed, a_cookie_does_not_make_it_another_syn)
 	meet();
 	/* as many that never answer */
 	for (unsigned i = 0; i < RUDP_HALF_OPEN_COOKIE_COUNT; i++) {
-		deliver(next_syn(RESUME), RUDP_VERDICT_OK);
+		pair_deliver_as(&pair, next_syn(RESUME), RUDP_VERDICT_OK);
 		pair_collect(&pair);
 		while (pair.wire_count)
 			free(pair_take(&pair));
 	}
 	syn = next_syn(RESUME);
-	deliver(syn, RUDP_VERDICT_BAD_COOKIE);
+	pair_deliver_as(&pair, syn, RUDP_VERDICT_BAD_COOKIE);
 	pair_collect(&pair);
 	cookie = pair_take(&pair);
 	cr_assert(eq(u8, cookie->data[0], 0x30));
-	deliver(cookie, RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, cookie, RUDP_VERDICT_OK);
 	expect_accepted(RUDP_BEGINNING_RESUMED);
 }
 
@@ -500,15 +478,15 @@ Test(resumed, either_side_can_do_without)
 		for (int i = 0; i < 2; i++) {
 			pair_establish(&pair);
 			expect_beginning(RUDP_BEGINNING_STRANGERS);
-			part();
+			pair_part(&pair);
 		}
 		rudp_endpoint_set_resume(pair.ep[side], true);
 		pair_establish(&pair);
 		expect_beginning(RUDP_BEGINNING_STRANGERS);
-		part();
+		pair_part(&pair);
 		pair_establish(&pair);
 		expect_beginning(RUDP_BEGINNING_RESUMED);
-		part();
+		pair_part(&pair);
 		pair_fini(&pair);
 		pair_init(&pair, 7, 7);
 	}
@@ -519,7 +497,7 @@ Test(resumed, a_synack_copy_after_established_changes_nothing)
 	struct pair_datagram *synack;
 
 	meet();
-	deliver(next_syn(RESUME), RUDP_VERDICT_OK);
+	pair_deliver_as(&pair, next_syn(RESUME), RUDP_VERDICT_OK);
 	pair_collect(&pair);
 	synack = pair_take(&pair);
 	synack->data[synack->len - 1] ^= 1;
