@@ -2,6 +2,7 @@
 #include "engine/settings.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,20 @@ struct reading {
 	uint32_t uid;
 	char *text;
 };
+
+/* Says in text what is wrong with a value. */
+static enum rudp_settings_fault wrong(struct reading *r, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static enum rudp_settings_fault wrong(struct reading *r, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(r->text, RUDP_SETTINGS_TEXT_SIZE, format, args);
+	va_end(args);
+	return RUDP_SETTINGS_BAD_VALUE;
+}
 
 static enum rudp_settings_fault read_key_file(struct reading *r, const char *value)
 {
@@ -41,10 +56,10 @@ static enum rudp_settings_fault read_host(struct reading *r, const char *value)
 {
 	if (strcmp(value, "process") == 0 || strcmp(value, "thread") == 0)
 		return RUDP_SETTINGS_OK;
-	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
-		 "RUDP_ENGINE: '%.64s' is not where an engine can live; allowed are process and thread",
-		 value);
-	return RUDP_SETTINGS_BAD_VALUE;
+	return wrong(r,
+		     "RUDP_ENGINE: '%.64s' is not where an engine can live; allowed are process "
+		     "and thread",
+		     value);
 }
 
 static enum rudp_settings_fault read_cc(struct reading *r, const char *value)
@@ -52,9 +67,9 @@ static enum rudp_settings_fault read_cc(struct reading *r, const char *value)
 	r->settings->cc = rudp_cc_find(value);
 	if (r->settings->cc)
 		return RUDP_SETTINGS_OK;
-	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
-		 "RUDP_CC: there is no congestion control '%.64s'; allowed are cubic and bbr", value);
-	return RUDP_SETTINGS_BAD_VALUE;
+	return wrong(r,
+		     "RUDP_CC: there is no congestion control '%.64s'; allowed are cubic and bbr",
+		     value);
 }
 
 static enum rudp_settings_fault read_aead(struct reading *r, const char *value)
@@ -66,10 +81,10 @@ static enum rudp_settings_fault read_aead(struct reading *r, const char *value)
 			r->settings->aead = kinds[i];
 	if (r->settings->aead != RUDP_AEAD_NONE || strcmp(value, "auto") == 0)
 		return RUDP_SETTINGS_OK;
-	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
-		 "RUDP_AEAD: there is no library '%.64s'; allowed are auto, libcrypto and ipsec-mb",
-		 value);
-	return RUDP_SETTINGS_BAD_VALUE;
+	return wrong(
+		r,
+		"RUDP_AEAD: there is no library '%.64s'; allowed are auto, libcrypto and ipsec-mb",
+		value);
 }
 
 static enum rudp_settings_fault read_tail(struct reading *r, const char *value)
@@ -78,8 +93,7 @@ static enum rudp_settings_fault read_tail(struct reading *r, const char *value)
 	r->settings->tail_off = strcmp(value, "off") == 0;
 	if (r->settings->tail_off || strcmp(value, "on") == 0)
 		return RUDP_SETTINGS_OK;
-	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE, "RUDP_TAIL: '%.64s' is neither on nor off", value);
-	return RUDP_SETTINGS_BAD_VALUE;
+	return wrong(r, "RUDP_TAIL: '%.64s' is neither on nor off", value);
 }
 
 static bool default_log_path(struct reading *r)
@@ -104,11 +118,11 @@ static enum rudp_settings_fault read_log(struct reading *r, const char *value)
 	if (len < sizeof level)
 		memcpy(level, value, len);
 	if (!rudp_log_level_parse(level, &r->settings->log_level)) {
-		snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
-			 "RUDP_LOG: '%.64s' does not begin with a level; allowed are off, error, "
-			 "warn, info and debug, and behind a colon a file",
-			 value);
-		return RUDP_SETTINGS_BAD_VALUE;
+		return wrong(
+			r,
+			"RUDP_LOG: '%.64s' does not begin with a level; allowed are off, error, "
+			"warn, info and debug, and behind a colon a file",
+			value);
 	}
 	if (colon && colon[1])
 		fits = (size_t)snprintf(r->settings->log_path, sizeof r->settings->log_path, "%s",
@@ -117,10 +131,8 @@ static enum rudp_settings_fault read_log(struct reading *r, const char *value)
 		fits = default_log_path(r);
 	if (fits)
 		return RUDP_SETTINGS_OK;
-	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
-		 "RUDP_LOG: the name of the file is longer than %d characters",
-		 RUDP_SETTINGS_PATH_SIZE - 1);
-	return RUDP_SETTINGS_BAD_VALUE;
+	return wrong(r, "RUDP_LOG: the name of the file is longer than %d characters",
+		     RUDP_SETTINGS_PATH_SIZE - 1);
 }
 
 /* What is wrong with the directory itself only means that there are no traces. */
@@ -129,10 +141,8 @@ static enum rudp_settings_fault read_qlog(struct reading *r, const char *value)
 	if ((size_t)snprintf(r->settings->qlog_path, sizeof r->settings->qlog_path, "%s", value) <
 	    sizeof r->settings->qlog_path)
 		return RUDP_SETTINGS_OK;
-	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
-		 "RUDP_QLOG: the name of the directory is longer than %d characters",
-		 RUDP_SETTINGS_PATH_SIZE - 1);
-	return RUDP_SETTINGS_BAD_VALUE;
+	return wrong(r, "RUDP_QLOG: the name of the directory is longer than %d characters",
+		     RUDP_SETTINGS_PATH_SIZE - 1);
 }
 
 static enum rudp_settings_fault read_connect_timeout(struct reading *r, const char *value)
@@ -147,10 +157,8 @@ static enum rudp_settings_fault read_connect_timeout(struct reading *r, const ch
 		r->settings->connect_timeout_ns = (int64_t)(seconds * 1e9);
 		return RUDP_SETTINGS_OK;
 	}
-	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
-		 "RUDP_CONNECT_TIMEOUT: '%.64s' is not a number of seconds from 0.001 to %d", value,
-		 RUDP_CONNECT_TIMEOUT_MAX_S);
-	return RUDP_SETTINGS_BAD_VALUE;
+	return wrong(r, "RUDP_CONNECT_TIMEOUT: '%.64s' is not a number of seconds from 0.001 to %d",
+		     value, RUDP_CONNECT_TIMEOUT_MAX_S);
 }
 
 static enum rudp_settings_fault read_busy_poll(struct reading *r, const char *value)
@@ -164,10 +172,9 @@ static enum rudp_settings_fault read_busy_poll(struct reading *r, const char *va
 		r->settings->busy_poll_ns = us * RUDP_NS_PER_US;
 		return RUDP_SETTINGS_OK;
 	}
-	snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
-		 "RUDP_BUSY_POLL: '%.64s' is not a whole number of microseconds from 0 to %d", value,
-		 RUDP_BUSY_POLL_MAX_US);
-	return RUDP_SETTINGS_BAD_VALUE;
+	return wrong(r,
+		     "RUDP_BUSY_POLL: '%.64s' is not a whole number of microseconds from 0 to %d",
+		     value, RUDP_BUSY_POLL_MAX_US);
 }
 
 static const struct {
