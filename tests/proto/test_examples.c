@@ -275,50 +275,69 @@ Test(examples, association_is_as_printed)
 			 "091b2708de62495ffb8955ab281b0d06fa5ae077903e319cb24162123b547566"));
 }
 
+/* What docs/protocol.md prints of one: the SYN's beginning and end, the SYNACK, two keys. */
+struct printed {
+	size_t syn_bytes;
+	const char *syn, *syn_end, *synack, *initiator, *listener;
+};
+
+static void expect_printed(const struct resumed_example *r, const struct printed *printed)
+{
+	const size_t end_bytes = RUDP_TAG_BYTES + CHECK_BYTES;
+
+	cr_assert(is_hex(r->syn, printed->syn_bytes, printed->syn));
+	cr_assert(is_hex(r->syn + SYN_BYTES - end_bytes, end_bytes, printed->syn_end));
+	cr_assert(is_hex(r->synack, r->synack_bytes, printed->synack));
+	cr_assert(is_hex(r->keys.initiator, RUDP_KEY_BYTES, printed->initiator));
+	cr_assert(is_hex(r->keys.listener, RUDP_KEY_BYTES, printed->listener));
+}
+
 Test(examples, resumed_handshake_is_as_printed)
 {
+	static const struct printed printed = {
+		.syn_bytes = 64,
+		.syn = "10010101010203040506070800500000"
+		       "21222324252627280000000000000005"
+		       "b0af88a14f13f8d65b6e3087df120e7a90526dda9ab8e8045c32d619d4bb9233",
+		.syn_end = "259b42764bbcb0b5e9e598c0612013c4"
+			   "209b73754d5cb65b",
+		.synack = "200101010102030405060708"
+			  "5555555555555555555555555555555555555555555555555555555555555555"
+			  "f3ef2f8c9e1928f3dea27ec62018431399735df0684a27af8b36947d9ed9202d"
+			  "7aeae5d04f31d06f829d04fe6ba6"
+			  "b72d787fa07ec7b93e3fe78cc7187383",
+		.initiator = "548a8bb068dd0708396004a5df5fd0a88d2fb65bd5ad1d930ae375394b7ebcc3",
+		.listener = "bd5e0531150afd9b76c1e2163606b2ec40aa81930639c7107b2ac76197e500af",
+	};
 	struct resumed_example r;
 
 	make_resumed(&r, false);
-	cr_assert(is_hex(r.syn, 64, "10010101010203040506070800500000"
-			 "21222324252627280000000000000005"
-			 "b0af88a14f13f8d65b6e3087df120e7a90526dda9ab8e8045c32d619d4bb9233"));
-	cr_assert(is_hex(r.syn + SYN_BYTES - CHECK_BYTES - RUDP_TAG_BYTES,
-			 RUDP_TAG_BYTES + CHECK_BYTES, "259b42764bbcb0b5e9e598c0612013c4"
-			 "209b73754d5cb65b"));
-	cr_assert(is_hex(r.synack, r.synack_bytes, "200101010102030405060708"
-			 "5555555555555555555555555555555555555555555555555555555555555555"
-			 "f3ef2f8c9e1928f3dea27ec62018431399735df0684a27af8b36947d9ed9202d"
-			 "7aeae5d04f31d06f829d04fe6ba6"
-			 "b72d787fa07ec7b93e3fe78cc7187383"));
-	cr_assert(is_hex(r.keys.initiator, RUDP_KEY_BYTES,
-			 "548a8bb068dd0708396004a5df5fd0a88d2fb65bd5ad1d930ae375394b7ebcc3"));
-	cr_assert(is_hex(r.keys.listener, RUDP_KEY_BYTES,
-			 "bd5e0531150afd9b76c1e2163606b2ec40aa81930639c7107b2ac76197e500af"));
+	expect_printed(&r, &printed);
 	drop_resumed(&r);
 }
 
 Test(examples, resumed_handshake_with_dh_is_as_printed)
 {
+	static const struct printed printed = {
+		.syn_bytes = 96,
+		.syn = "10010103010203040506070800500000"
+		       "21222324252627280000000000000005"
+		       "7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14"
+		       "a27fcbb8ec193487c3253e5341e61e583f2bf7c2bb45a021d73b90c0b516fd47",
+		.syn_end = "f7c8a31ad58e43fc2860213100decbe8"
+			   "890ba32f6433cc43",
+		.synack = "200101030102030405060708"
+			  "ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6b"
+			  "862d34e1f87b541096973b792dad09e4fa27f37cba2a843ab2bcdd7b11b44a65"
+			  "2adf02d6632dd5ff1d9864b5cba1"
+			  "dbe4a57232b5187a4c4097e2b793ac7d",
+		.initiator = "deb218741cf438c42224f41353e430af7be85de1d82b014ed68cef81ee50b065",
+		.listener = "b9693f988f6a004a8e017045c8cf0d8a6d4f07a108d589d78237e6a877eec645",
+	};
 	struct resumed_example r;
 
 	make_resumed(&r, true);
-	cr_assert(is_hex(r.syn, 96, "10010103010203040506070800500000"
-			 "21222324252627280000000000000005"
-			 "7b0d47d93427f8311160781c7c733fd89f88970aef490d8aa0ee19a4cb8a1b14"
-			 "a27fcbb8ec193487c3253e5341e61e583f2bf7c2bb45a021d73b90c0b516fd47"));
-	cr_assert(is_hex(r.syn + SYN_BYTES - CHECK_BYTES - RUDP_TAG_BYTES,
-			 RUDP_TAG_BYTES + CHECK_BYTES, "f7c8a31ad58e43fc2860213100decbe8"
-			 "890ba32f6433cc43"));
-	cr_assert(is_hex(r.synack, r.synack_bytes, "200101030102030405060708"
-			 "ff2ee45601ec1b67310c7790404585ae697331eee1c1f8cf2419731c1fff3e6b"
-			 "862d34e1f87b541096973b792dad09e4fa27f37cba2a843ab2bcdd7b11b44a65"
-			 "2adf02d6632dd5ff1d9864b5cba1"
-			 "dbe4a57232b5187a4c4097e2b793ac7d"));
-	cr_assert(is_hex(r.keys.initiator, RUDP_KEY_BYTES,
-			 "deb218741cf438c42224f41353e430af7be85de1d82b014ed68cef81ee50b065"));
-	cr_assert(is_hex(r.keys.listener, RUDP_KEY_BYTES,
-			 "b9693f988f6a004a8e017045c8cf0d8a6d4f07a108d589d78237e6a877eec645"));
+	expect_printed(&r, &printed);
 	cr_assert(is_hex(r.keys.secrets.fresh, RUDP_KEY_BYTES,
 			 "2d378e804ba2c6037945fd37dd895f70538102a160ab54d9a5bdec582ba8b813"));
 	cr_assert(is_hex(r.keys.secrets.lasting, RUDP_KEY_BYTES,
