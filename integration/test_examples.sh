@@ -13,15 +13,6 @@ JOBS=40
 EXAMPLES=$BUILD/examples
 [ -d "$EXAMPLES" ] || EXAMPLES=$(dirname "$HERE")/build/examples
 
-# A native program: the library finds engine and key by the variables, and nothing is preloaded.
-launch_native() {
-	local name=$1 side=$2
-	shift 2
-	launch_plain "$name" "$side" env "RUDP_ENGINE_PATH=$BUILD/rudp-engine" \
-		"RUDP_ENGINE=${RUDP_TEST_ENGINE:-process}" "RUDP_KEY_FILE=$TMP/key" \
-		"RUDP_LOG=info:$TMP/engine-$side.log" "$@"
-}
-
 is_udp_listening() {
 	[ -n "$(on b ss -H -uln "sport = :$PORT")" ]
 }

@@ -28,15 +28,6 @@ heard_on() {
 	[ -n "$(on b ss -H $family "sport = :$PORT")" ]
 }
 
-# A native program: the library finds engine and key by the variables, and nothing is preloaded.
-launch_native() {
-	local name=$1 side=$2
-	shift 2
-	launch_plain "$name" "$side" env "RUDP_ENGINE_PATH=$BUILD/rudp-engine" \
-		"RUDP_ENGINE=${RUDP_TEST_ENGINE:-process}" "RUDP_KEY_FILE=$TMP/key" \
-		"RUDP_LOG=info:$TMP/engine-$side.log" "$@"
-}
-
 sender() {
 	launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer beta \
 		--timeout 40 "${TRANSPORT[@]}" <"$TMP/text"

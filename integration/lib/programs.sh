@@ -23,13 +23,18 @@ make_key() {
 # the programs under test leak is theirs.
 [ -z "${SANITIZER_RUNTIME:-}" ] || export ASAN_OPTIONS=detect_leaks=0
 
-# One word per line: what a program on this side gets into its environment.
-settings_of() {
-	[ -z "$PLAIN" ] || return 0
-	printf '%s\n' "LD_PRELOAD=${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME:}$BUILD/librudp_shim.so" \
-		"RUDP_ENGINE_PATH=$BUILD/rudp-engine" \
+# One word per line: the settings of this side's engine.
+engine_settings_of() {
+	printf '%s\n' "RUDP_ENGINE_PATH=$BUILD/rudp-engine" \
 		"RUDP_ENGINE=${RUDP_TEST_ENGINE:-process}" \
 		"RUDP_KEY_FILE=$TMP/key" "RUDP_LOG=info:$TMP/engine-$1.log" "${SETTINGS[@]}"
+}
+
+# Likewise: what a program on this side gets into its environment.
+settings_of() {
+	[ -z "$PLAIN" ] || return 0
+	printf '%s\n' "LD_PRELOAD=${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME:}$BUILD/librudp_shim.so"
+	engine_settings_of "$1"
 }
 
 # Whether connections outlive a program that is killed or executes another: an engine that is a thread
@@ -87,6 +92,15 @@ is_gone() {
 launch_plain() {
 	local PLAIN=1
 	launch "$@"
+}
+
+# launch_native NAME SIDE COMMAND...: a program that uses the library. It finds engine and key by the
+# variables, and nothing is preloaded.
+launch_native() {
+	local name=$1 side=$2 settings
+	shift 2
+	mapfile -t settings < <(engine_settings_of "$side")
+	launch_plain "$name" "$side" env "${settings[@]}" "$@"
 }
 
 # finish NAME SECONDS: waits for its end, which must come in time. Its exit code is in STATUS.
