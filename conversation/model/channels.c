@@ -160,18 +160,19 @@ bool apo_is_operator_in(const struct apo_model *model, const struct apo_client *
 	return apo_seat_modes(model, client, channel) & APO_SEAT_OPERATOR;
 }
 
-bool apo_share_channel(const struct apo_model *model, const struct apo_client *a,
-		       const struct apo_client *b)
+uint32_t apo_mark_common(struct apo_model *model, struct apo_client *client)
 {
+	const struct apo_channel *channel;
 	const struct rudp_list *link;
-	const struct apo_seat *seat;
+	uint32_t i;
 
-	for (link = a->seats.next; link != &a->seats; link = link->next) {
-		seat = RUDP_LIST_OWNER(link, struct apo_seat, of_client);
-		if (apo_seat_find(model, b, seat->pair.channel))
-			return true;
+	client->mark = ++model->last_mark;
+	for (link = client->seats.next; link != &client->seats; link = link->next) {
+		channel = RUDP_LIST_OWNER(link, struct apo_seat, of_client)->pair.channel;
+		for (i = 0; i < channel->count; i++)
+			channel->places[i].seat->pair.client->mark = client->mark;
 	}
-	return false;
+	return client->mark;
 }
 
 bool apo_channel_is_seen(const struct apo_model *model, const struct apo_channel *channel,

@@ -26,8 +26,8 @@ uint32_t apo_seat_modes(const struct apo_model *model, const struct apo_client *
 bool apo_is_operator_in(const struct apo_model *model, const struct apo_client *client,
 			const struct apo_channel *channel);
 
-bool apo_share_channel(const struct apo_model *model, const struct apo_client *a,
-		       const struct apo_client *b);
+/* Everybody who shares a channel with client (and client itself) bears the mark returned. */
+uint32_t apo_mark_common(struct apo_model *model, struct apo_client *client);
 /* May client know that the channel is there? */
 bool apo_channel_is_seen(const struct apo_model *model, const struct apo_channel *channel,
 			 const struct apo_client *client);

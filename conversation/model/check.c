@@ -119,7 +119,7 @@ bool apo_model_check(const struct apo_model *model)
 	       sums.operators == figures->operators && sums.invisible == figures->invisible &&
 	       sums.seats == figures->memberships &&
 	       sums.named == HASH_CNT(by_nick, model->by_nick) &&
-	       model->past_count <= model->config->whowas_max + 1 &&
+	       model->past_count <= model->config->whowas_max &&
 	       rudp_list_is_empty(&model->ending) && check_channels(model, &sums) &&
 	       check_watched(model, &sums);
 }

@@ -76,11 +76,22 @@ static int grow_slots(struct apo_slots *slots, uint32_t slot)
 	return 0;
 }
 
+/* What was a secret does not stay in memory that is free. */
+static void drop_signup(struct apo_client *client)
+{
+	if (!client->signup)
+		return;
+	if (client->signup->password)
+		explicit_bzero(client->signup->password, strlen(client->signup->password));
+	free(client->signup->password);
+	explicit_bzero(client->signup, sizeof *client->signup);
+	free(client->signup);
+	client->signup = NULL;
+}
+
 static void client_free(struct apo_client *client)
 {
-	if (client->signup)
-		free(client->signup->password);
-	free(client->signup);
+	drop_signup(client);
 	free(client->address);
 	free(client->host);
 	free(client->certificate);
@@ -171,9 +182,7 @@ void apo_client_registered(struct apo_model *model, struct apo_client *client)
 {
 	struct apo_model_figures *figures = &model->figures;
 
-	free(client->signup->password);
-	free(client->signup);
-	client->signup = NULL;
+	drop_signup(client);
 	client->is_registered = true;
 	client->signed_on_s = apo_wall_s(model);
 	client->spoke_at_ns = model->now_at_ns;

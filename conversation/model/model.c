@@ -125,6 +125,7 @@ const struct apo_model_config *apo_model_configure(struct apo_model *model,
 	before.caps[1] = apo_caps_offered(model, &stranger);
 	before.is_isupport_other = apo_isupport_is_other(old, config);
 	model->config = config;
+	apo_whowas_trim(model);
 	for_each_client(model, tell_changes, &before);
 	apo_turn_end(model);
 	return old;

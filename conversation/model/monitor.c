@@ -124,13 +124,15 @@ void apo_monitor_say(struct apo_model *model, struct apo_client *client, const s
 	struct apo_watched *watched = find(model, client->nick);
 	struct apo_client *watcher;
 	struct rudp_list *link;
+	uint32_t mark;
 
 	if (!watched)
 		return;
+	mark = apo_mark_common(model, client); /* those have been told */
 	with |= APO_CAP_EXTENDED_MONITOR;
 	for (link = watched->watches.next; link != &watched->watches; link = link->next) {
 		watcher = RUDP_LIST_OWNER(link, struct apo_watch, of_name)->client;
-		if ((watcher->caps & with) == with && !apo_share_channel(model, watcher, client))
+		if ((watcher->caps & with) == with && watcher->mark != mark)
 			apo_say_to(model, watcher, say);
 	}
 }

@@ -9,8 +9,8 @@
 /* Whoever watches the name is told RPL_MONONLINE (with client's source) or RPL_MONOFFLINE. */
 void apo_monitor_tell(struct apo_model *model, const struct apo_client *client, const char *nick,
 		      enum apo_numeric numeric);
-/* extended-monitor: a line of client to those who watch it, have the capabilities, and have not
- * been told by the last apo_say_common (which has marked whom it met). */
+/* extended-monitor: a line of client to those who watch it, have the capabilities, and share no
+ * channel with it. */
 void apo_monitor_say(struct apo_model *model, struct apo_client *client, const struct apo_say *say,
 		     uint32_t with);
 /* It watches nobody any more. */

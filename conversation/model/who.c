@@ -19,12 +19,12 @@ struct who {
 	char fields[sizeof FIELDS];
 	char token[TOKEN_BYTES_MAX + 1];
 	unsigned left; /* that may still be told */
+	uint32_t mark; /* of who shares a channel with the client */
 };
 
 static bool is_visible(const struct who *who, const struct apo_client *other)
 {
-	return !other->is_invisible || other == who->client || who->client->is_operator ||
-	       apo_share_channel(who->model, who->client, other);
+	return !other->is_invisible || who->client->is_operator || other->mark == who->mark;
 }
 
 /* "H", "G" when away, "*" for an operator, then what it is in the channel. */
@@ -153,6 +153,7 @@ static void who_mask(struct who *who, const char *mask)
 {
 	struct apo_client *other, *next;
 
+	who->mark = apo_mark_common(who->model, who->client);
 	HASH_ITER(by_nick, who->model->by_nick, other, next)
 	{
 		if (!other->is_registered || !fits(who, other, mask) || !is_visible(who, other))

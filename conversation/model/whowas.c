@@ -90,13 +90,17 @@ static struct was *make(const struct apo_model *model, const struct apo_client *
 	return was;
 }
 
+void apo_whowas_trim(struct apo_model *model)
+{
+	while (model->past_count > model->config->whowas_max)
+		forget_oldest(model);
+}
+
 void apo_whowas_add(struct apo_model *model, const struct apo_client *client)
 {
-	struct was *was;
+	struct was *was = make(model, client);
 
-	while (model->past_count > 0 && model->past_count >= model->config->whowas_max)
-		forget_oldest(model);
-	if (model->config->whowas_max == 0 || !(was = make(model, client)))
+	if (!was)
 		return;
 	was->past = find_or_make(model, client->nick);
 	if (!was->past) {
@@ -108,6 +112,7 @@ void apo_whowas_add(struct apo_model *model, const struct apo_client *client)
 	rudp_list_append(was->past->list.next, &was->of_nick);
 	rudp_list_append(&model->past_order, &was->order);
 	model->past_count++;
+	apo_whowas_trim(model);
 }
 
 void apo_whowas_clear(struct apo_model *model)

@@ -7,6 +7,8 @@
 
 /* What the client is called now is what it was called. Without memory it is not remembered. */
 void apo_whowas_add(struct apo_model *model, const struct apo_client *client);
+/* The configuration may ask for fewer. */
+void apo_whowas_trim(struct apo_model *model);
 void apo_whowas_clear(struct apo_model *model);
 
 #endif

@@ -556,7 +556,11 @@ Test(configuration, what_changes_is_told)
 	world_say(&w, 4, "CAP REQ sasl");
 	world_forget(&w);
 	w.config.topic_len_max = 100;
+	w.config.whowas_max = 1;
+	world_say(&w, 1, "QUIT");
+	world_say(&w, 2, "QUIT");
 	cr_assert(eq(ptr, (void *)apo_model_configure(w.model, &w.config), &other));
+	cr_assert(apo_model_check(w.model));
 	HEARS(&w, 4, ":irc.example CAP hal DEL :sasl");
 	HEARS_LIKE(&w, 0, ":irc.example 005 dan *");
 	world_forget(&w);

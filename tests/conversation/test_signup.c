@@ -91,7 +91,9 @@ Test(signup, user_needs_four_words_once)
 	HEARS(&w, 0, ":irc.example 461 * USER :Not enough parameters");
 	world_say(&w, 0, "USER : 0 * :x");
 	HEARS(&w, 0, ":irc.example 461 * USER :Not enough parameters");
-	world_say(&w, 0, "USER averyverylongname 0 * :");
+	world_say(&w, 0, "USER a 0 * :");
+	HEARS(&w, 0, ":irc.example 461 * USER :Not enough parameters");
+	world_say(&w, 0, "USER averyverylongname 0 * :x");
 	world_say(&w, 0, "USER b 0 * :x");
 	HEARS(&w, 0, ":irc.example 462 * :You may not reregister");
 	world_say(&w, 0, "NICK dan");
