@@ -128,12 +128,22 @@ finish sender 20
 expect_eq "$STATUS" 1 "exit code when nobody was reached"
 expect_match "$TMP/sender.err" "cannot connect to $B4 port $PORT: (no node listens there|nobody answers)" "why"
 
-section "stored is asked of a receiver without a store"
-receiver plain
+section "stored is asked of a receiver without a store, other names of others"
+launch_native plain b "$BUILD/rudpmsg" receive --id plain --listen $PORT
+wait_until 10 "port $PORT on side b" heard_on
 launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --ack stored --timeout 5 <"$TMP/text"
 finish sender 20
 expect_eq "$STATUS" 1 "exit code"
 expect_match "$TMP/sender.err" "needs a node with a store there" "why"
+for names in "--id plain" "--id alpha --peer gamma"; do
+	# shellcheck disable=SC2086
+	launch_native sender a "$BUILD/rudpmsg" send $names --to "$B4:$PORT" --timeout 5 <"$TMP/text"
+	finish sender 20
+	expect_eq "$STATUS" 1 "exit code of $names"
+	cat "$TMP/sender.err" >>"$TMP/names.err"
+done
+expect_match "$TMP/names.err" "the node there has the same name" "why not the own name"
+expect_match "$TMP/names.err" "not the name that --peer says" "why not gamma"
 stop plain
 
 section "wrong usage"

@@ -42,7 +42,7 @@ enum rudpmsg_frame_type {
 	X(NONE, 0, "the link ended without a word", ECONNRESET)                                    \
 	X(VERSION, 1, "the peer does not speak this version", EPROTO)                              \
 	X(NAME, 2, "the peer has another name", EACCES)                                            \
-	X(SELF, 3, "the name is the peer's own", EACCES)                                           \
+	X(SELF, 3, "the name is the peer's own", EEXIST)                                           \
 	X(CROSSED, 4, "both nodes dialed; the peer's link stays", EALREADY)                        \
 	X(LIMIT, 5, "the peer has too many connections", EUSERS)                                   \
 	X(NO_STORE, 6, "the peer has no store, and STORED was asked", EOPNOTSUPP)                  \

@@ -32,8 +32,8 @@ static const struct {
 	{EHOSTUNREACH, "there is no such host, or no way to it"},
 	{EPROTO, "what answers there is no node"},
 	{EACCES,
-	 "the node there is not the one that --peer names, or it has the name of this one, or "
-	 "another key (RUDP_KEY_FILE)"},
+	 "the node there has another key (RUDP_KEY_FILE), or not the name that --peer says"},
+	{EEXIST, "the node there has the same name: each needs an --id of its own"},
 	{EOPNOTSUPP, "--ack stored needs a node with a store there (--store)"},
 	{EUSERS, "the node there has as many connections as it may"},
 	{EADDRINUSE, "another program listens there"},

@@ -180,6 +180,23 @@ Test(hub_ends, connect_tells_why_it_was_refused)
 	close_ended();
 }
 
+Test(hub_ends, whoever_answers_may_not_have_the_own_name)
+{
+	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX];
+	struct rudpmsg_link *link;
+	rudpmsg_conn_id conn;
+	uint64_t ticket;
+
+	connect_to(NULL, &ticket);
+	link = rudpmsg_hub_next_dial(hub);
+	rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
+	hear(link);
+	say(link, bytes, rudpmsg_iam_write(bytes, "hub"));
+	cr_assert(eq(int, rudpmsg_hub_connect_result(hub, ticket, &conn), -EEXIST));
+	rudpmsg_hub_connect_forget(hub, ticket);
+	close_ended();
+}
+
 Test(hub_ends, connecting_again_does_not_tell_the_error_before)
 {
 	rudpmsg_conn_id conn;

@@ -152,7 +152,7 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port);
  *          same.
  * Errors   -EINVAL; -ENFILE limits.connections_max; -ETIMEDOUT; -ECONNREFUSED; -EHOSTUNREACH;
  *          -EPROTO no node of this protocol answers there; -EACCES another name answers, or the key
- *          is another; -EOPNOTSUPP; -ESHUTDOWN.
+ *          is another; -EEXIST the node there has the name of this one; -EOPNOTSUPP; -ESHUTDOWN.
  */
 int rudpmsg_connect(struct rudpmsg_node *node, const char *host, uint16_t port,
 		    const char *peer_name, int64_t timeout_ns, rudpmsg_conn_id *conn);
