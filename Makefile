@@ -326,6 +326,7 @@ check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(BUILD)/t
 	RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS) $<
 	$(RUN_THREADS) $(BUILD)/tests/threads-conversation $(BUILD)/apollonion
 	$(RUN_THREADS) $(BUILD)/tests/threads-messages
+	$(RUN_THREADS) $(BUILD)/tests/threads-messages store
 	$(RUN_THREADS) $(BUILD)/tests/threads-dispatch
 
 check-behaviour: $(BUILD)/tests/behaviour $(PRODUCTS) ## what programs see: kernel TCP beside the shim

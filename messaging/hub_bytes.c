@@ -65,8 +65,13 @@ size_t rudpmsg_hub_read_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 {
 	if (link->state == LINK_ENDED || link->state == LINK_DIALING)
 		return 0;
-	if (is_behind(hub, link) || !ensure_room(hub, link)) {
+	if (is_behind(hub, link)) {
 		link->is_held = true;
+		return 0;
+	}
+	if (!ensure_room(hub, link)) {
+		/* Nothing would ever say when to go on: what was not read comes over the next link. */
+		rudpmsg_hub_on_ended(hub, link, ENOMEM, hub->seen_at_ns);
 		return 0;
 	}
 	*room = link->chunk->bytes + link->chunk->used;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* How many messages a second: the sender counts acknowledgements, the receiver takes and forgets.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "messaging/command/command.h"
 
@@ -17,11 +19,31 @@ static double seconds(clockid_t clock)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* What the disk can do by itself, beside which the store's rate is to be seen. */
+static void tell_disk(const char *directory)
+{
+	static const char page[4096];
+	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	double start = seconds(CLOCK_MONOTONIC), span = 0;
+	unsigned count = 0;
+
+	while (fd >= 0 && span < 1 && pwrite(fd, page, sizeof page, 0) == sizeof page &&
+	       fdatasync(fd) == 0) {
+		count++;
+		span = seconds(CLOCK_MONOTONIC) - start;
+	}
+	if (count > 0)
+		printf("the disk: %.0f times a second 4 KiB and fdatasync\n", count / span);
+	if (fd >= 0)
+		close(fd);
+}
+
 static int send_many(const struct command_options *options, struct rudpmsg_node *node,
 		     rudpmsg_conn_id conn)
 {
 	uint64_t i, count = options->count ? options->count : 1000000;
 	char *bytes = calloc(1, options->size ? options->size : 1);
+	struct rudpmsg_stats stats;
 	double start, span, cpu;
 	rudpmsg_message_id last = 0;
 	int rc = bytes ? 0 : -1;
@@ -42,6 +64,11 @@ static int send_many(const struct command_options *options, struct rudpmsg_node 
 	printf("%" PRIu64 " messages of %" PRIu64
 	       " bytes in %.3f s: %.0f/s, sender's CPU %.2f us each\n",
 	       count, options->size, span, (double)count / span, cpu * 1e6 / (double)count);
+	if (options->node.store_directory) {
+		rudpmsg_stats(node, &stats, sizeof stats);
+		printf("%" PRIu64 " commits of the sender's store\n", stats.store_commits);
+		tell_disk(options->node.store_directory);
+	}
 	return EXIT_DELIVERED;
 }
 

@@ -4,6 +4,8 @@
  * itself. Clients send from several threads to one server whose threads share the receiving, over
  * plain TCP on loopback, while every stream of the process is cut again and again and connections
  * come and go. Each message must come exactly once, and closing must wake whoever is blocked.
+ *
+ * With the argument "store" all of them have stores, in memory that looks like a disk (/dev/shm).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,6 +33,8 @@ struct text {
 	char filling[500];
 };
 
+static char root[] = "/dev/shm/rudp-threads.XXXXXX"; /* of the stores */
+static bool has_stores;
 static struct rudpmsg_node *server, *clients[CLIENTS];
 static rudpmsg_conn_id to_server[CLIENTS];
 static uint16_t port;
@@ -56,7 +60,13 @@ static struct rudpmsg_node *open_node(const char *name)
 					  .backoff_max_ns = 20 * NS_PER_MS,
 					  .handshake_timeout_ns = 500 * NS_PER_MS};
 	struct rudpmsg_node *node;
+	char path[64];
 
+	if (has_stores) {
+		snprintf(path, sizeof path, "%s/%s", root, name);
+		options.store_directory = path;
+		options.ack = RUDPMSG_ACK_STORED;
+	}
 	check(rudpmsg_node_open(&node, name, &options, NULL), 0, "open");
 	return node;
 }
@@ -181,13 +191,24 @@ static void finish_clients(void)
 	}
 }
 
-int main(void)
+static void remove_stores(void)
+{
+	char command[64];
+
+	snprintf(command, sizeof command, "rm -r %s", root);
+	check(system(command), 0, "rm");
+}
+
+int main(int argc, char **argv)
 {
 	pthread_t senders[CLIENTS * SENDERS], receivers[RECEIVERS], events, cutter, guest;
 	char name[16];
 	uintptr_t i;
 
 	alarm(PATIENCE_S);
+	has_stores = argc > 1 && strcmp(argv[1], "store") == 0;
+	if (has_stores)
+		check(mkdtemp(root) != NULL, 1, "mkdtemp");
 	server = open_node("server");
 	listen_somewhere();
 	for (i = 0; i < RECEIVERS; i++)
@@ -215,6 +236,8 @@ int main(void)
 		pthread_join(receivers[i], NULL);
 	pthread_join(events, NULL);
 	rudpmsg_node_free(server);
+	if (has_stores)
+		remove_stores();
 	check((int)atomic_load(&received), TOTAL, "messages");
 	if (atomic_load(&cuts) == 0)
 		check(0, 1, "cuts");
