@@ -74,6 +74,19 @@ def committed(document):
     return json.loads(shown.stdout) if shown.returncode == 0 else {}
 
 
+PICTURE = re.compile(r"(?:!\[([^]]+)\]|<!-- not drawn yet: ([^(]+) )\((plots/[^)]+)\)(?: -->)?")
+
+
+def with_pictures(page, folder):
+    """Only what has been measured has a picture: the place of one that is not there is kept by a comment."""
+    def link(match):
+        says, path = match[1] or match[2], match[3]
+        if os.path.exists(os.path.join(folder, path)):
+            return f"![{says}]({path})"
+        return f"<!-- not drawn yet: {says} ({path}) -->"
+    return PICTURE.sub(link, page)
+
+
 def write_into(document, results, directory):
     with open(document) as text:
         page = text.read()
@@ -81,14 +94,14 @@ def write_into(document, results, directory):
     for name, table in found + [("since", tables.since(results, committed(document)))]:
         page = re.sub(rf"(<!-- bench:{name} -->\n).*?(<!-- /bench -->)",
                       lambda match, body=table: f"{match[1]}{body}\n{match[2]}", page, flags=re.S)
-    with open(document, "w") as out:
-        out.write(page)
     shutil.copy(os.path.join(directory, "summary.json"), beside(document))
     plots = os.path.join(os.path.dirname(os.path.abspath(document)), "plots")
     os.makedirs(plots, exist_ok=True)
     for name in sorted(os.listdir(directory)):
         if name.endswith(".svg"):
             shutil.copy(os.path.join(directory, name), plots)
+    with open(document, "w") as out:
+        out.write(with_pictures(page, os.path.dirname(plots)))
 
 
 def main():

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What can be checked about style, so that reviews talk about design: shell scripts, lengths of files
-# and lines, words that must not stay, the licence line.
+# and lines, words that must not stay, the licence line, links between texts.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 bad=0
@@ -14,9 +14,11 @@ complain() {
 if git rev-parse --git-dir >/dev/null 2>&1; then
 	mapfile -t sources < <(git ls-files '*.c' '*.h')
 	mapfile -t scripts < <(git ls-files '*.sh' '.ci/run')
+	mapfile -t texts < <(git ls-files '*.md')
 else
 	mapfile -t sources < <(find . -name '*.[ch]' -not -path './build*')
 	mapfile -t scripts < <(find . -name '*.sh' -not -path './build*')
+	mapfile -t texts < <(find . -name '*.md' -not -path './build*')
 fi
 
 for file in "${sources[@]}"; do
@@ -30,6 +32,10 @@ words=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "${sources[@]}" | head -n 5)
 [ -z "$words" ] || complain "left open: $words"
 banned=$(grep -nE '\b(strcat|sprintf|strtok|gets)\(' "${sources[@]}" | head -n 5)
 [ -z "$banned" ] || complain "banned calls: $banned"
+# Where a text says that there is more to read or to see.
+while IFS=: read -r file link; do
+	[ -e "$(dirname "$file")/$link" ] || complain "$file points to $link, which is not there"
+done < <(grep -HoE '\]\([^)#:[:space:]]+[)#]' "${texts[@]}" | sed -E 's/:\]\(/:/; s/[)#]$//')
 # One process a file: the libraries are read for each file anyway, and so every processor has its part.
 printf '%s\0' "${scripts[@]}" | xargs -0 -n 1 -P "$(nproc)" shellcheck -x || complain "shellcheck"
 [ $bad -eq 0 ] && echo "style: clean"
