@@ -32,6 +32,7 @@
 	X(modes_max, 6, 1, 12)                                                                     \
 	X(whowas_max, 1000, 0, 1000000)                                                            \
 	X(who_replies_max, 200, 1, 1000000)                                                        \
+	X(list_replies_max, 5000, 1, 1000000)                                                      \
 	X(receipts_max, 10000, 0, 1000000)                                                         \
 	X(receipt_recipients_max, 5000, 1, 1000000)
 

@@ -86,6 +86,7 @@ struct apo_model_config {
 	unsigned modes_max;        /* with a parameter in one line */
 	unsigned whowas_max;       /* names remembered; the oldest goes */
 	unsigned who_replies_max;  /* of a WHO with a pattern, when its sender is no operator */
+	unsigned list_replies_max; /* of a LIST, when its sender is no operator */
 	unsigned receipts_max;     /* messages watched at once, of all */
 	unsigned receipt_recipients_max; /* of one of them: with more it is not watched */
 

@@ -216,15 +216,28 @@ static void tell_channel(struct apo_model *model, struct apo_client *client,
 		  channel->topic ? channel->topic : "");
 }
 
-/* Names without wildcards are looked up; else all channels are looked at, here alone. */
+/*
+ * Names without wildcards are looked up; else all channels are looked at, here alone. So many that
+ * a client's send queue could not take them are not told: who wants them has conditions.
+ */
 static void search_all(struct apo_model *model, struct apo_client *client,
 		       const struct search *search)
 {
+	unsigned left = client->is_operator ? UINT32_MAX : model->config->list_replies_max;
 	struct apo_channel *channel, *next;
 
 	HASH_ITER(by_name, model->channels, channel, next)
-	if (apo_channel_is_seen(model, channel, client) && is_met(search, channel))
+	{
+		if (!apo_channel_is_seen(model, channel, client) || !is_met(search, channel))
+			continue;
+		if (left-- == 0) {
+			apo_notice(model, client,
+				   "There are more channels than LIST tells; try conditions, as in "
+				   "LIST >10 or LIST *word*");
+			return;
+		}
 		tell_channel(model, client, channel);
+	}
 }
 
 static bool is_name(const char *word)

@@ -143,6 +143,7 @@ static const struct row rows[] = {
 	ROW_COUNT("limits", "modes", model.modes_max, 1, UINT_MAX),
 	ROW_COUNT("limits", "whowas", model.whowas_max, 0, UINT_MAX),
 	ROW_COUNT("limits", "who-replies", model.who_replies_max, 1, UINT_MAX),
+	ROW_COUNT("limits", "list-replies", model.list_replies_max, 1, UINT_MAX),
 
 	ROW_COUNT("lengths", "nick", model.nick_len_max, 1, 512),
 	ROW_COUNT("lengths", "user", model.user_len_max, 1, 512),

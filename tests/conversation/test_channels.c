@@ -320,6 +320,26 @@ Test(channels, list_filters)
 #undef LISTS
 }
 
+Test(channels, list_is_bounded_and_says_so)
+{
+	w.config.list_replies_max = 2;
+	world_say(&w, 0, "JOIN #a,#b");
+	world_forget(&w);
+	world_say(&w, 1, "LIST");
+	HEARS_LIKE(&w, 1, "* 321 *");
+	HEARS_LIKE(&w, 1, "* 322 *");
+	HEARS_LIKE(&w, 1, "* 322 *");
+	HEARS_LIKE(&w, 1, "* 323 *");
+	world_say(&w, 0, "JOIN #c");
+	world_say(&w, 1, "LIST");
+	HEARS_LIKE(&w, 1, "* 321 *");
+	HEARS_LIKE(&w, 1, "* 322 *");
+	HEARS_LIKE(&w, 1, "* 322 *");
+	HEARS_LIKE(&w, 1, "* NOTICE eve :There are more channels *");
+	HEARS_LIKE(&w, 1, "* 323 *");
+	QUIET(&w, 1);
+}
+
 Test(channels, capabilities_change_what_members_see)
 {
 	world_join(&w, 3, "gil",
