@@ -24,7 +24,7 @@ objects=()
 for source in core/base/*.c core/proto/*.c core/api/names.c \
 	core/engine/key_file.c core/engine/policy*.c tools/elf.c tools/filter*.c \
 	messaging/wire.c messaging/record.c messaging/batch.c messaging/inbox.c messaging/outbox.c \
-	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c conversation/model/*.c; do
+	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c conversation/model/*.c conversation/server/lines.c; do
 	object=$out/${source//\//_}.o
 	if [ ! -e "$object" ] || [ -n "$(find core tools messaging conversation -name '*.[ch]' -newer "$object" -print -quit)" ]; then
 		clang "${flags[@]}" -c "$source" -o "$object" || exit 1
