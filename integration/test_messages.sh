@@ -146,6 +146,24 @@ expect_match "$TMP/names.err" "the node there has the same name" "why not the ow
 expect_match "$TMP/names.err" "not the name that --peer says" "why not gamma"
 stop plain
 
+section "nobody there, and a store"
+link_up --delay 5ms
+launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer beta --timeout 1 \
+	--store "$TMP/alpha" <"$TMP/text"
+finish sender 20
+expect_eq "$STATUS" 1 "exit code when nothing was delivered"
+expect_match "$TMP/sender.err" "$LINES of $LINES messages .* kept in the store" "what it says"
+receiver later --store "$TMP/beta"
+launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer beta \
+	--ack stored --store "$TMP/alpha" </dev/null
+finish sender 30
+expect_eq "$STATUS" 0 "exit code of one with nothing to say but what was left"
+wait_until 10 "all lines" has_lines later $LINES
+expect_same "$TMP/text" "$TMP/later.out" "lines"
+stop later
+link_down
+ok "$LINES lines were kept, and came when somebody was there"
+
 section "wrong usage"
 usage
 usage send

@@ -99,7 +99,7 @@ static void on_attempt_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn
 	hub->changes |= RUDPMSG_CHANGED_CONNECT;
 	if (conn->link)
 		return; /* the peer's came first */
-	if (is_final(reason) && !conn->has_stood) {
+	if (is_final(reason) && !conn->has_stood && !conn->is_restored) {
 		rudpmsg_conn_forget(hub, conn, error);
 		return;
 	}

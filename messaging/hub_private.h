@@ -18,9 +18,9 @@
 #define BYE_NS (2 * RUDP_NS_PER_S)          /* for a last word to be written */
 #define STORE_SOON_NS (20 * RUDP_NS_PER_MS) /* what need not be stored at once waits so long */
 #define STORE_RETRY_NS RUDP_NS_PER_S        /* after the store has failed altogether */
-#define PATIENT_FAILURES 64 /* as if so many attempts had failed: the longest pause */
-#define QUIET_NS RUDP_NS_PER_S              /* without messages for so long: memory is given back */
-#define SPARE_LOOKS_MAX 16 /* at connections, for one that can go, when a stranger comes */
+#define PATIENT_FAILURES 64    /* as if so many attempts had failed: the longest pause */
+#define QUIET_NS RUDP_NS_PER_S /* without messages for so long: memory is given back */
+#define SPARE_LOOKS_MAX 16     /* at connections, for one that can go, when a stranger comes */
 
 #define LINK_STATES(X)                                                                             \
 	X(DIALING)    /* the stream is not open */                                                 \
@@ -55,7 +55,7 @@ struct rudpmsg_link {
 	bool is_stream_new;        /* of the peer, and no message of it has come yet */
 	struct rudpmsg_conn *conn; /* whose link or attempt it is, or NULL */
 	struct ticket *ticket;     /* dialed for nobody yet, or NULL */
-	uint64_t number; /* its dialer's, in the order of its HANDSHAKEs */
+	uint64_t number;           /* its dialer's, in the order of its HANDSHAKEs */
 	char *host;
 	uint16_t port;
 	void *user;
@@ -85,9 +85,9 @@ struct rudpmsg_conn {
 	struct rudpmsg_outbox outbox;
 	struct rudpmsg_inbox inbox;
 	uint64_t stream, peer_stream, peer_run;
-	uint64_t known_link;       /* the last one that this run of the peer dialed and that stood */
-	uint64_t told;             /* acknowledged to the peer, on the present link */
-	bool peer_is_lasting;      /* its runs are counted */
+	uint64_t known_link;  /* the last one that this run of the peer dialed and that stood */
+	uint64_t told;        /* acknowledged to the peer, on the present link */
+	bool peer_is_lasting; /* its runs are counted */
 	enum rudpmsg_ack peer_ack; /* what the peer asks of us */
 	uint32_t peer_message_bytes_max;
 	char *host; /* NULL: the peer comes to us */
@@ -95,8 +95,9 @@ struct rudpmsg_conn {
 	unsigned failures; /* attempts in a row */
 	int error;         /* of the last attempt, positive; 0: none yet */
 	bool has_stood;    /* there was a link */
-	bool is_leaving;   /* it goes for leave_reason once the application has dealt with what came
-			    */
+	bool is_restored; /* it comes out of the store: what it has to send was accepted long ago */
+	bool is_leaving;  /* it goes for leave_reason once the application has dealt with what came
+			   */
 	int leave_reason;
 	bool was_active; /* since it was last looked at for memory to give back */
 	struct hub_timer retry;

@@ -46,6 +46,7 @@ static struct rudpmsg_conn *restored_conn(struct rudpmsg_hub *hub, int *error)
 	if (record->port && !(conn->host = strdup(record->host)))
 		return NULL;
 	conn->port = record->port;
+	conn->is_restored = true;
 	rudpmsg_inbox_restart(&conn->inbox, 0); /* how far it has come is known at the end */
 	return hub->restored = conn;
 }
@@ -120,6 +121,7 @@ int rudpmsg_hub_restore_end(struct rudpmsg_hub *hub, int64_t now_at_ns)
 	rudpmsg_chunk_put(hub->restored_chunk);
 	hub->restored_chunk = NULL;
 	hub->restored = NULL;
+	hub->restored_sender = NULL;
 	for (conn = hub->by_id; conn; conn = conn->by_id.next) {
 		rudpmsg_inbox_on_restored(&conn->inbox, conn->sender->record->received);
 		if (rudpmsg_inbox_is_waiting(&conn->inbox))

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* A hub that goes on where the last process with its store ended. */
+#include "messaging/hub_peer.h"
+
+#define OUR_STREAM 77
+#define PEER_STREAM 22
+
+/* 11 and 12 are accepted and not acknowledged; 40 came and is not done, 41 is. */
+static void begin(void)
+{
+	struct rudpmsg_hub_config c = config();
+	struct rudpmsg_peer record = {.name = "peer",
+				      .host = "host",
+				      .port = 1,
+				      .stream = OUR_STREAM,
+				      .next_id = 13,
+				      .answered = 10,
+				      .known_from = 1,
+				      .peer_stream = PEER_STREAM,
+				      .received = 41};
+	struct rudpmsg_received received = {PEER_STREAM, 40, (const uint8_t *)"forty", 5};
+
+	c.has_store = true;
+	c.run = 9;
+	now_ns = RUDP_NS_PER_S;
+	said_bytes = 0;
+	hub = rudpmsg_hub_new(&c, now_ns);
+	cr_assert(eq(int, rudpmsg_hub_restore_peer(hub, 3, &record), 0));
+	cr_assert(eq(int, rudpmsg_hub_restore_sent(hub, 11, (const uint8_t *)"a", 1), 0));
+	cr_assert(eq(int, rudpmsg_hub_restore_sent(hub, 12, (const uint8_t *)"b", 1), 0));
+	cr_assert(eq(int, rudpmsg_hub_restore_received(hub, 5, &received), 0));
+}
+
+static void restore(void)
+{
+	begin();
+	cr_assert(eq(int, rudpmsg_hub_restore_end(hub, now_ns), 0));
+}
+
+TestSuite(hub_restore, .init = restore, .fini = tear_down);
+
+static struct rudpmsg_link *dialed(void)
+{
+	struct rudpmsg_link *link = rudpmsg_hub_next_dial(hub);
+
+	cr_assert(link != NULL);
+	rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
+	hear(link);
+	return link;
+}
+
+Test(hub_restore, the_handshake_says_who_goes_on_and_from_where)
+{
+	struct rudpmsg_handshake handshake;
+	struct rudpmsg_frame frame;
+
+	dialed();
+	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_HANDSHAKE));
+	cr_assert(eq(int, (int)rudpmsg_handshake_read(&frame, &handshake), RUDPMSG_WIRE_OK));
+	cr_assert(handshake.is_lasting);
+	cr_assert(eq(u64, handshake.run, 9));
+	cr_assert(eq(u64, handshake.stream, OUR_STREAM));
+	cr_assert(eq(u64, handshake.peer_stream, PEER_STREAM));
+	/* What the peer's acknowledgements mean is not known yet: 40 is stored, and not done. */
+	cr_assert(eq(u64, handshake.received, 39));
+}
+
+Test(hub_restore, what_was_not_acknowledged_is_sent_under_its_id)
+{
+	struct rudpmsg_handshake handshake = greeting("peer", 1);
+	struct rudpmsg_frame frame;
+	uint64_t id;
+
+	struct rudpmsg_link *link = dialed();
+
+	handshake.peer_stream = OUR_STREAM;
+	handshake.received = 11; /* the process that died had not heard of it */
+	said_bytes = 0;
+	say_greeting(link, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake);
+	hear(link);
+	while (next_said(&frame) == RUDPMSG_FRAME_ACK)
+		;
+	cr_assert(eq(int, (int)frame.type, RUDPMSG_FRAME_MESSAGE));
+	cr_assert(eq(int, (int)rudpmsg_id_read(&frame, &id), RUDPMSG_WIRE_OK));
+	cr_assert(eq(u64, id, 12));
+	cr_assert(eq(int, next_said(&frame), 0));
+}
+
+Test(hub_restore, what_was_done_does_not_come_again_and_what_was_not_does)
+{
+	struct rudpmsg_message message;
+
+	cr_assert(eq(int, rudpmsg_hub_receive(hub, NULL, &message), 0));
+	cr_assert(eq(u64, message.id, 40));
+	cr_assert(eq(int, memcmp(message.bytes, "forty", 5), 0));
+	rudpmsg_hub_done(hub, message.conn, message.place);
+	rudpmsg_chunk_put(message.reserved);
+	cr_assert(eq(int, rudpmsg_hub_receive(hub, NULL, &message), -EAGAIN));
+}
+
+/* Who answers there now is not our peer; that is no reason to give up what was accepted. */
+Test(hub_restore, a_refusal_does_not_fail_what_was_accepted)
+{
+	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX + RUDPMSG_REASON_TEXT_MAX];
+	struct rudpmsg_conn *conn = rudpmsg_hub_find(hub, "peer");
+	struct rudpmsg_link *link = dialed();
+	int reason;
+
+	say(link, bytes, rudpmsg_reason_write(bytes, RUDPMSG_FRAME_REFUSE, RUDPMSG_REASON_NAME));
+	cr_assert(rudpmsg_hub_find(hub, "peer") == conn);
+	cr_assert(eq(int, (int)rudpmsg_conn_state(conn, 12, &reason), RUDPMSG_STATE_QUEUED));
+	rudpmsg_hub_on_time(hub, now_ns + 2 * RUDP_NS_PER_S);
+	cr_assert(rudpmsg_hub_next_dial(hub) != NULL, "it is tried again");
+}
+
+Test(hub_restore, a_store_that_contradicts_itself_is_refused, .init = begin)
+{
+	struct rudpmsg_received received = {PEER_STREAM, 41, (const uint8_t *)"x", 1};
+	struct rudpmsg_peer record = {.name = "peer", .stream = 1, .next_id = 1, .known_from = 1};
+
+	cr_assert(eq(int, rudpmsg_hub_restore_sent(hub, 12, (const uint8_t *)"b", 1), -EBADMSG));
+	cr_assert(eq(int, rudpmsg_hub_restore_sent(hub, 13, (const uint8_t *)"b", 1), -EBADMSG),
+		  "never given out");
+	cr_assert(eq(int, rudpmsg_hub_restore_received(hub, 5, &received), -EBADMSG));
+	received.id = 42;
+	cr_assert(eq(int, rudpmsg_hub_restore_received(hub, 6, &received), -EBADMSG),
+		  "never received");
+	cr_assert(eq(int, rudpmsg_hub_restore_peer(hub, 4, &record), -EBADMSG), "twice");
+	strcpy(record.name, "other");
+	cr_assert(eq(int, rudpmsg_hub_restore_peer(hub, 3, &record), -EBADMSG), "out of order");
+	strcpy(record.name, "hub");
+	cr_assert(eq(int, rudpmsg_hub_restore_peer(hub, 4, &record), -EBADMSG), "itself");
+}
