@@ -294,9 +294,10 @@ check: ## set up, build, run every test
 	@$(MAKE) --no-print-directory $(CHECKS)
 	@echo "make check: everything passed"
 
-check-unit: $(UNIT_TESTS) ## unit and model tests, and that proto is sans-I/O
+check-unit: $(UNIT_TESTS) ## unit and model tests, and that proto and the conversation's model are sans-I/O
 	@tests/run_units.sh $(BUILD) $(UNIT_TESTS)
 	@tests/check_sans_io.sh $(call obj,$(PROTO_SRC))
+	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC))
 
 check-sim: $(BUILD)/tests/sim ## the simulator: named scenarios and 1000 random ones
 	$(BUILD)/tests/sim

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/irc/message.h"
 
-#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,10 +102,8 @@ static void parse_params(char *line, struct apo_message *message)
 
 static bool is_command(const char *command)
 {
-	for (; *command; command++)
-		if (!isascii(*command) || !isalnum(*command))
-			return false;
-	return true;
+	return command[strspn(command, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				       "0123456789")] == '\0';
 }
 
 /* How long the tags are, with their "@" and one space. */

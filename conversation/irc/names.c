@@ -29,7 +29,7 @@ bool apo_is_same(const char *a, const char *b)
 	return apo_fold_char(*a) == apo_fold_char(*b);
 }
 
-static bool is_letter(char c)
+bool apo_is_letter(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
@@ -44,7 +44,7 @@ bool apo_nick_is_valid(const char *nick, size_t len_max)
 	size_t len;
 
 	for (len = 0; nick[len]; len++) {
-		if (is_letter(nick[len]) || strchr("[]\\`_^{|}", nick[len]))
+		if (apo_is_letter(nick[len]) || strchr("[]\\`_^{|}", nick[len]))
 			continue;
 		if (len == 0 || !(is_digit(nick[len]) || nick[len] == '-'))
 			return false;
@@ -74,7 +74,7 @@ static size_t label_len(const char *label)
 {
 	size_t len = 0;
 
-	while (is_letter(label[len]) || is_digit(label[len]) || label[len] == '-')
+	while (apo_is_letter(label[len]) || is_digit(label[len]) || label[len] == '-')
 		len++;
 	return len > 0 && label[0] != '-' && label[len - 1] != '-' ? len : 0;
 }
@@ -111,7 +111,7 @@ bool apo_user_clean(char *to, size_t len_max, const char *user)
 	size_t len = 0;
 
 	for (; *user && len < len_max; user++)
-		if (is_letter(*user) || is_digit(*user) || strchr("-._", *user))
+		if (apo_is_letter(*user) || is_digit(*user) || strchr("-._", *user))
 			to[len++] = *user;
 	to[len] = '\0';
 	return len > 0;

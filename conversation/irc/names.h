@@ -41,6 +41,8 @@ bool apo_shown_host_is_valid(const char *host);
  */
 bool apo_user_clean(char *to, size_t len_max, const char *user);
 
+bool apo_is_letter(char c); /* of ASCII, as everywhere here */
+
 /* May it stand as a parameter that is not the last: not empty, no space, no ":" in front. */
 bool apo_is_word(const char *text);
 

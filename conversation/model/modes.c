@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* MODE of channels: b e I k l i m n s t o v. */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -307,7 +306,7 @@ static void change_one(struct change *change, char letter)
 		change_flag(change, letter);
 	else if ((letter & 0xc0) != 0x80) /* of a character of several bytes only the first */
 		apo_reply(change->model, change->client, ERR_UNKNOWNMODE,
-			  isascii(letter) && isalnum(letter) ? letter : '?');
+			  apo_is_letter(letter) ? letter : '?');
 }
 
 /* The key is for those inside. */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "conversation/model/commands.h"
 #include "conversation/model/out.h"
@@ -123,12 +122,9 @@ void apo_whowas_clear(struct apo_model *model)
 
 static void tell(struct apo_model *model, struct apo_client *client, const struct was *was)
 {
-	char when[32];
-	time_t until = (time_t)was->until_s;
-	struct tm tm;
+	char when[APO_STAMP_BYTES];
 
-	gmtime_r(&until, &tm);
-	strftime(when, sizeof when, "%a %b %d %H:%M:%S %Y", &tm);
+	apo_stamp_write(when, was->until_s * 1000);
 	apo_reply(model, client, RPL_WHOWASUSER, was->nick, was->user, was->host, was->real);
 	apo_reply(model, client, RPL_WHOISSERVER, was->nick, model->config->server_name, when);
 }

@@ -145,7 +145,7 @@ Test(queries, whowas_remembers_the_last_ones)
 	world_forget(&w);
 	world_say(&w, 0, "WHOWAS EVE");
 	HEARS(&w, 0, ":irc.example 314 dan eve ~eve host3.example * :Real eve");
-	HEARS(&w, 0, ":irc.example 312 dan eve irc.example :Tue Nov 14 22:13:20 2023");
+	HEARS(&w, 0, ":irc.example 312 dan eve irc.example :2023-11-14T22:13:20.000Z");
 	HEARS(&w, 0, ":irc.example 314 dan eve ~eve host1.example * :Real eve");
 	HEARS_LIKE(&w, 0, "* 312 *");
 	HEARS(&w, 0, ":irc.example 369 dan EVE :End of WHOWAS");
