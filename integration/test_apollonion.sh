@@ -12,7 +12,7 @@ TCP_MEANT= # lib.sh asks
 export TCP_MEANT
 PORT=6667 TLS_PORT=6697
 CHAT=$BUILD/bench/chat
-FLOOD=off LIMITS=()
+FLOOD=off LIMITS=() DRAIN=4s
 declare -A PEN=()
 
 write_config() {
@@ -21,6 +21,7 @@ write_config() {
 		name = irc.test
 		network = Test
 		metrics = $TMP/metrics
+		drain = $DRAIN
 		[listen]
 		plain = $PORT
 		tls = $TLS_PORT
@@ -32,6 +33,8 @@ write_config() {
 		$(printf '%s\n' "${LIMITS[@]}")
 		[flood]
 		burst = $FLOOD
+		[operator root]
+		password = $HASH
 	EOT
 	"$BUILD/apollonion" --config "$TMP/conf" --check-config >/dev/null || fail "the configuration is wrong"
 }
@@ -140,6 +143,44 @@ crossing() {
 	hears alice '^:bob!\S+ PRIVMSG #hall :hello from bob'
 	hears_not alice '^:alice!\S+ PRIVMSG'
 	ok "each hears the other, and not itself"
+}
+
+the_command() {
+	section "the command, and the example of a configuration"
+	"$BUILD/apollonion" --config "$HERE/../docs/apollonion.conf.example" --check-config >"$TMP/example" ||
+		fail "something is wrong with it"
+	local status=0
+	"$BUILD/apollonion" --config "$TMP/nowhere" --check-config 2>"$TMP/nowhere.said" || status=$?
+	expect_eq "$status" 1 "exit code without a configuration"
+	expect_match "$TMP/nowhere.said" 'nowhere: No such file' "what it says"
+	status=0
+	"$BUILD/apollonion" --nonsense 2>"$TMP/nonsense.said" || status=$?
+	expect_eq "$status" 2 "exit code of wrong usage"
+	expect_match <("$BUILD/apollonion" --help) '--check-config' "the help"
+	HASH=$(echo secret | "$BUILD/apollonion" --hash-password)
+	ok "says what is wrong"
+}
+
+operator() {
+	section "OPER, REHASH and DIE"
+	serve launch_plain
+	register launch_plain alice
+	say alice "OPER root mistaken"
+	hears alice ' 464 '
+	say alice "REHASH"
+	hears alice ' 481 '
+	say alice "OPER root secret"
+	hears alice ' 381 '
+	say alice "REHASH"
+	hears alice ' 382 '
+	wait_until 10 "the configuration is read" has_read 1
+	say alice "DIE"
+	hears alice '^ERROR '
+	finish server 10
+	expect_eq "$STATUS" 0 "exit code of the server"
+	! grep -q -e secret -e mistaken "$TMP/server.err" || fail "a password is in the log"
+	ok "with the password, and not without; it is not in the log"
+	stop alice
 }
 
 over_tcp() {
@@ -327,6 +368,50 @@ end_during_traffic() {
 	stop bob
 }
 
+# A server with much in the queue of bob, who is frozen.
+serve_frozen_bob() {
+	LIMITS=("send-queue = 128M")
+	serve launch_plain
+	register launch_plain alice
+	register launch_plain bob
+	send STOP bob
+	fill bob 50000 >&"${PEN[alice]}"
+	wait_until 30 "the filling is queued" counter_is_at_least messages_total 50000
+}
+
+end_of_frozen_bob() {
+	expect_eq "$STATUS" 0 "exit code of the server"
+	send CONT bob
+	stop bob
+	stop alice
+	LIMITS=()
+}
+
+end_in_time() {
+	local start
+	section "SIGTERM while somebody does not read"
+	DRAIN=1s
+	serve_frozen_bob
+	start=$(now_ms)
+	send TERM server
+	finish server 10
+	expect_between 900 $(($(now_ms) - start)) 6000 "milliseconds to the end"
+	expect_match "$TMP/server.err" 'not all was written' "the log"
+	end_of_frozen_bob
+	ok "ends when its time is over"
+	DRAIN=10m
+	serve_frozen_bob
+	send TERM server
+	wait_until 10 "it begins to end" grep -q ' ending ' "$TMP/server.err"
+	! has_ended server || fail "it did not wait for bob"
+	start=$(now_ms)
+	send TERM server
+	finish server 10
+	end_of_frozen_bob
+	ok "a second SIGTERM ends it at once"
+	DRAIN=4s
+}
+
 over_rudp() {
 	section "over rudp, 2 % of packets lost"
 	link_up --delay 5ms --loss 2% --seed 3
@@ -371,6 +456,7 @@ crowd() {
 [ -x "$CHAT" ] || fail "$CHAT is not built"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$TMP/key.pem" \
 	-out "$TMP/cert.pem" -days 2 -subj /CN=irc.test 2>/dev/null
+the_command
 TCP_MEANT=1 LIMITS=("send-queue = 128M")
 over_tcp
 over_tls
@@ -378,6 +464,8 @@ receipts
 slow_and_loud
 too_slow
 end_during_traffic
+end_in_time
+operator
 crowd
 link_down
 TCP_MEANT='' LIMITS=()
