@@ -158,6 +158,7 @@ void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
 	char source[APO_SOURCE_BYTES_MAX + 1];
 
 	if (result == APO_CHECKED_RIGHT && account && apo_is_word(account) &&
+	    strlen(account) <= APO_ACCOUNT_BYTES_MAX &&
 	    apo_text_set(&client->account, account) == 0) {
 		apo_client_source(client, source);
 		apo_reply(model, client, RPL_LOGGEDIN, source, account, account);
