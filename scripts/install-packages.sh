@@ -7,7 +7,7 @@
 set -euo pipefail
 
 build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev libinih-dev libsodium-dev liblmdb-dev
-	libxxhash-dev pkg-config)
+	libsqlite3-dev libxxhash-dev pkg-config)
 # A faster AEAD; Intel's and AMD's processors only.
 [ "$(uname -m)" != x86_64 ] || build+=(libipsec-mb-dev)
 demo=(iproute2 nginx-light curl python3)
@@ -24,8 +24,7 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs default-jdk-headless)
 
 # What stands beside us in measurements, and what measures.
-bench=(iproute2 python3 procps openssl stunnel4 kcptun iperf3 redis-server redis-tools hyperfine
-	mosquitto libmosquitto-dev libnng-dev libzmq3-dev ngircd inspircd)
+bench=(iproute2 python3 procps openssl stunnel4 kcptun iperf3 redis-server redis-tools hyperfine ngircd inspircd)
 
 case ${1:-} in
 build) wanted=("${build[@]}") ;;

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/store/store_private.h"
+
+static int error_of(int result)
+{
+	switch (result & 0xff) {
+	case SQLITE_CONSTRAINT:
+		return -EEXIST;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
+static bool fits(const char *text, size_t size)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && len < size;
+}
+
+static int bind_text(sqlite3_stmt *statement, int place, const char *text)
+{
+	return sqlite3_bind_text(statement, place, text, -1, SQLITE_STATIC);
+}
+
+/* What it was bound to is the caller's, and a statement that is not reset keeps a lock. */
+static void let_go(sqlite3_stmt *statement)
+{
+	(void)sqlite3_reset(statement);
+	(void)sqlite3_clear_bindings(statement);
+}
+
+static int copy_column(sqlite3_stmt *statement, int column, char *to, size_t size)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, column);
+
+	if (!text)
+		return -ENOMEM;
+	if (!fits(text, size))
+		return -EIO; /* not written by us */
+	strcpy(to, text);
+	return 0;
+}
+
+int apo_account_find(struct apo_store *store, const char *name, struct apo_account *account)
+{
+	int result = bind_text(store->find, 1, name), error = 0;
+
+	if (result == SQLITE_OK)
+		result = sqlite3_step(store->find);
+	if (result == SQLITE_ROW) {
+		error = copy_column(store->find, 0, account->name, sizeof account->name);
+		if (error == 0)
+			error = copy_column(store->find, 1, account->password_hash,
+					    sizeof account->password_hash);
+	} else {
+		error = result == SQLITE_DONE ? -ENOENT : error_of(result);
+	}
+	let_go(store->find);
+	return error;
+}
+
+int apo_account_add(struct apo_store *store, const char *name, const char *password_hash,
+		    int64_t made_at_s)
+{
+	int result;
+
+	if (!fits(name, sizeof(((struct apo_account *)0)->name)) ||
+	    !fits(password_hash, APO_STORE_HASH_SIZE))
+		return -EINVAL;
+	result = bind_text(store->add, 1, name);
+	if (result == SQLITE_OK)
+		result = bind_text(store->add, 2, password_hash);
+	if (result == SQLITE_OK)
+		result = sqlite3_bind_int64(store->add, 3, made_at_s);
+	if (result == SQLITE_OK)
+		result = sqlite3_step(store->add);
+	let_go(store->add);
+	return result == SQLITE_DONE ? 0 : error_of(result);
+}
+
+int apo_account_set_hash(struct apo_store *store, const char *name, const char *password_hash)
+{
+	int result;
+
+	if (!fits(password_hash, APO_STORE_HASH_SIZE))
+		return -EINVAL;
+	result = bind_text(store->set_hash, 1, name);
+	if (result == SQLITE_OK)
+		result = bind_text(store->set_hash, 2, password_hash);
+	if (result == SQLITE_OK)
+		result = sqlite3_step(store->set_hash);
+	let_go(store->set_hash);
+	if (result != SQLITE_DONE)
+		return error_of(result);
+	return sqlite3_changes(store->db) == 1 ? 0 : -ENOENT;
+}
+
+int apo_accounts_tell_new(struct apo_store *store, void (*tell)(void *of, const char *name),
+			  void *of)
+{
+	sqlite3_stmt *statement = store->tell_new;
+	const char *name;
+	int result = sqlite3_bind_int64(statement, 1, store->last_told_id);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_step(statement);
+	while (result == SQLITE_ROW && (name = (const char *)sqlite3_column_text(statement, 1))) {
+		store->last_told_id = sqlite3_column_int64(statement, 0);
+		tell(of, name);
+		result = sqlite3_step(statement);
+	}
+	let_go(statement);
+	return result == SQLITE_DONE ? 0 : result == SQLITE_ROW ? -ENOMEM : error_of(result);
+}

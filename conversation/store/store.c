@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conversation/store/store_private.h"
+
+#define BUSY_MS 5000 /* how long another process may hold the file */
+
+#define NUMBER_TEXT(number) #number
+#define NUMBER_TEXT_OF(number) NUMBER_TEXT(number)
+
+/* AUTOINCREMENT: an id is never used twice, so "added since" can be asked for. */
+static const char schema[] =
+	"CREATE TABLE accounts ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name TEXT NOT NULL UNIQUE COLLATE NOCASE,"
+	"  password_hash TEXT NOT NULL,"
+	"  made_at_s INTEGER NOT NULL"
+	") STRICT;"
+	"PRAGMA application_id = " NUMBER_TEXT_OF(
+		APO_STORE_APPLICATION_ID) ";"
+					  "PRAGMA user_version = " NUMBER_TEXT_OF(
+						  APO_STORE_VERSION) ";";
+
+/* ---- small questions ---- */
+
+/* The first column of the first row. */
+static int read_number(sqlite3 *db, const char *sql, int64_t *number)
+{
+	sqlite3_stmt *statement;
+	int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+	if (result != SQLITE_OK)
+		return result;
+	result = sqlite3_step(statement);
+	if (result == SQLITE_ROW)
+		*number = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return result == SQLITE_ROW ? SQLITE_OK : result == SQLITE_DONE ? SQLITE_CORRUPT : result;
+}
+
+static int read_text(sqlite3 *db, const char *sql, char *text, size_t size)
+{
+	sqlite3_stmt *statement;
+	int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+	if (result != SQLITE_OK)
+		return result;
+	result = sqlite3_step(statement);
+	if (result == SQLITE_ROW && sqlite3_column_text(statement, 0))
+		snprintf(text, size, "%s", (const char *)sqlite3_column_text(statement, 0));
+	sqlite3_finalize(statement);
+	return result == SQLITE_ROW ? SQLITE_OK : result == SQLITE_DONE ? SQLITE_CORRUPT : result;
+}
+
+/* ---- what kind of file is it? Each returns NULL, or what is wrong in words. ---- */
+
+static const char *words_of(int result)
+{
+	switch (result & 0xff) {
+	case SQLITE_NOTADB:
+		return "is no SQLite database";
+	case SQLITE_CORRUPT:
+		return "is damaged";
+	case SQLITE_READONLY:
+		return "cannot be written";
+	case SQLITE_BUSY:
+		return "is in use by another program";
+	default:
+		return sqlite3_errstr(result);
+	}
+}
+
+static const char *make(sqlite3 *db)
+{
+	int64_t id = 0;
+	int result = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+
+	if (result != SQLITE_OK)
+		return words_of(result);
+	/* Another process may have made it meanwhile. */
+	result = read_number(db, "PRAGMA application_id", &id);
+	if (result == SQLITE_OK && id == 0)
+		result = sqlite3_exec(db, schema, NULL, NULL, NULL);
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+	if (result == SQLITE_OK)
+		return NULL;
+	(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return words_of(result);
+}
+
+/* Before anything that could write, WAL mode included. */
+static const char *recognize(sqlite3 *db)
+{
+	int64_t id = 0, version = 0, pages = 0;
+	const char *wrong;
+	int result = read_number(db, "PRAGMA page_count", &pages);
+
+	if (result == SQLITE_OK && pages == 0 && (wrong = make(db)))
+		return wrong;
+	if (result == SQLITE_OK)
+		result = read_number(db, "PRAGMA application_id", &id);
+	if (result == SQLITE_OK)
+		result = read_number(db, "PRAGMA user_version", &version);
+	if (result != SQLITE_OK)
+		return words_of(result);
+	if (id != APO_STORE_APPLICATION_ID)
+		return "is the database of another program";
+	if (version > APO_STORE_VERSION)
+		return "was written by a newer version of apollonion";
+	return version == APO_STORE_VERSION ? NULL : "is damaged: it has no version";
+}
+
+static const char *check_integrity(sqlite3 *db)
+{
+	char text[64] = "";
+	int result = read_text(db, "PRAGMA integrity_check(1)", text, sizeof text);
+
+	if (result != SQLITE_OK)
+		return words_of(result);
+	return strcmp(text, "ok") == 0 ? NULL : "is damaged";
+}
+
+static const char *set_up(sqlite3 *db)
+{
+	char mode[16] = "";
+	int result = read_text(db, "PRAGMA journal_mode = WAL", mode, sizeof mode);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(db, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
+	if (result != SQLITE_OK)
+		return words_of(result);
+	return strcmp(mode, "wal") == 0 ? NULL : "cannot be used in WAL mode there";
+}
+
+static const char *prepare(struct apo_store *store)
+{
+	static const char find[] = "SELECT name, password_hash FROM accounts WHERE name = ?1";
+	static const char add[] =
+		"INSERT INTO accounts (name, password_hash, made_at_s) VALUES (?1, ?2, ?3)";
+	static const char set_hash[] = "UPDATE accounts SET password_hash = ?2 WHERE name = ?1";
+	static const char tell_new[] = "SELECT id, name FROM accounts WHERE id > ?1 ORDER BY id";
+	const struct {
+		sqlite3_stmt **statement;
+		const char *sql;
+	} rows[] = {{&store->find, find},
+		    {&store->add, add},
+		    {&store->set_hash, set_hash},
+		    {&store->tell_new, tell_new}};
+	size_t i;
+	int result = SQLITE_OK;
+
+	for (i = 0; i < sizeof rows / sizeof *rows && result == SQLITE_OK; i++)
+		result = sqlite3_prepare_v3(store->db, rows[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
+					    rows[i].statement, NULL);
+	return result == SQLITE_OK ? NULL : words_of(result);
+}
+
+/* ---- life ---- */
+
+/* SQLite would make it readable to all. */
+static const char *touch(const char *file)
+{
+	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+
+	if (fd < 0)
+		return strerror(errno);
+	close(fd);
+	return NULL;
+}
+
+static const char *open_database(struct apo_store *store, const char *file)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	const char *wrong = touch(file);
+	int result;
+
+	if (wrong)
+		return wrong;
+	result = sqlite3_open_v2(file, &store->db, flags, NULL);
+	if (result != SQLITE_OK)
+		return words_of(result);
+	sqlite3_busy_timeout(store->db, BUSY_MS);
+	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	/* The log of somebody else's database is not ours to work off when we go. */
+	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	wrong = recognize(store->db);
+	if (!wrong)
+		wrong = check_integrity(store->db);
+	if (!wrong)
+		(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	if (!wrong)
+		wrong = set_up(store->db);
+	return wrong ? wrong : prepare(store);
+}
+
+struct apo_store *apo_store_open(const char *file, char *reason, size_t reason_size)
+{
+	struct apo_store *store = calloc(1, sizeof *store);
+	const char *wrong = store ? open_database(store, file) : strerror(ENOMEM);
+
+	if (!wrong)
+		return store;
+	snprintf(reason, reason_size, "%s: %s", file, wrong);
+	if (store)
+		apo_store_close(store);
+	return NULL;
+}
+
+void apo_store_close(struct apo_store *store)
+{
+	sqlite3_finalize(store->find);
+	sqlite3_finalize(store->add);
+	sqlite3_finalize(store->set_hash);
+	sqlite3_finalize(store->tell_new);
+	sqlite3_close(store->db);
+	free(store);
+}
+
+const char *apo_store_error(const struct apo_store *store)
+{
+	return sqlite3_errmsg(store->db);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* store_private - what the files of the store, and its tests, know of it. */
+#ifndef APO_STORE_PRIVATE_H
+#define APO_STORE_PRIVATE_H
+
+#include <sqlite3.h>
+
+#include "conversation/store/store.h"
+
+struct apo_store {
+	sqlite3 *db;
+	sqlite3_stmt *find, *add, *set_hash, *tell_new;
+	int64_t last_told_id;
+};
+
+#define APO_STORE_APPLICATION_ID 0x41706f6c /* "Apol" */
+#define APO_STORE_VERSION 1
+
+#endif
