@@ -7,13 +7,14 @@
 #
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=integration/lib/talk.sh
+. "$HERE/lib/talk.sh"
 
 TCP_MEANT= # lib.sh asks
 export TCP_MEANT
 PORT=6667 TLS_PORT=6697
 CHAT=$BUILD/bench/chat
 FLOOD=off LIMITS=() DRAIN=4s
-declare -A PEN=()
 
 write_config() {
 	cat >"$TMP/conf" <<-EOT
@@ -70,35 +71,6 @@ reload() {
 	wait_until 10 "the configuration is read" has_read $((times + 1))
 }
 
-# talk HOW NAME COMMAND...: a client on side a whose standard input is written by say().
-talk() {
-	local how=$1 name=$2 pen
-	shift 2
-	rm -f "$TMP/$name.fifo"
-	mkfifo "$TMP/$name.fifo"
-	exec {pen}<>"$TMP/$name.fifo"
-	PEN[$name]=$pen
-	"$how" "$name" a "$@" <&"$pen"
-}
-
-# say NAME LINE
-say() {
-	printf '%s\r\n' "$2" >&"${PEN[$1]}"
-}
-
-has_heard() {
-	[ -e "$TMP/$1.out" ] && tr -d '\r' <"$TMP/$1.out" | grep -E -- "$2" >/dev/null
-}
-
-# hears NAME EXTENDED-REGEX
-hears() {
-	wait_until 20 "$1 hears '$2'" has_heard "$1" "$2"
-}
-
-hears_not() {
-	! has_heard "$1" "$2" || fail "$1 has heard '$2'"
-}
-
 # register HOW NAME [COMMAND...]: comes in as NAME and joins #hall.
 register() {
 	local how=$1 name=$2
@@ -110,17 +82,6 @@ register() {
 	hears "$name" ' 001 '
 	say "$name" "JOIN #hall"
 	hears "$name" ' 366 '
-}
-
-leave() {
-	local name pen
-	for name in "$@"; do
-		say "$name" "QUIT :done"
-		hears "$name" '^ERROR'
-		stop "$name"
-		pen=${PEN[$name]}
-		exec {pen}>&-
-	done
 }
 
 # start_ii HOW NAME: ii as NAME in #hall; what it hears there is in $TMP/NAME.out.

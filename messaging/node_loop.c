@@ -133,16 +133,15 @@ static void write_some(struct rudpmsg_node *node, struct rudpmsg_link *link)
 
 /* ---- the hub's lists ---- */
 
-static bool dial_one(struct rudpmsg_node *node)
+static void dial_all(struct rudpmsg_node *node)
 {
-	struct rudpmsg_link *link = rudpmsg_hub_next_dial(node->hub);
+	struct rudpmsg_link *link;
 
-	if (!link)
-		return false;
-	pthread_mutex_unlock(&node->lock);
-	rudpmsg_stream_dial(node, link);
-	pthread_mutex_lock(&node->lock);
-	return true;
+	while ((link = rudpmsg_hub_next_dial(node->hub))) {
+		pthread_mutex_unlock(&node->lock);
+		rudpmsg_stream_dial(node, link);
+		pthread_mutex_lock(&node->lock);
+	}
 }
 
 static void close_all(struct rudpmsg_node *node)
@@ -163,22 +162,21 @@ static void close_all(struct rudpmsg_node *node)
 	}
 }
 
-static bool take_resolved(struct rudpmsg_node *node)
+static void take_resolved(struct rudpmsg_node *node)
 {
-	struct rudp_list *link = rudp_list_pop(&node->resolved);
+	struct rudp_list *link;
 	struct stream *stream;
 
-	if (!link)
-		return false;
-	stream = RUDP_LIST_OWNER(link, struct stream, resolved);
-	if (!stream->link) {
-		rudpmsg_stream_free(node, stream);
-		return true;
+	while ((link = rudp_list_pop(&node->resolved))) {
+		stream = RUDP_LIST_OWNER(link, struct stream, resolved);
+		if (!stream->link) {
+			rudpmsg_stream_free(node, stream);
+			continue;
+		}
+		pthread_mutex_unlock(&node->lock);
+		rudpmsg_stream_on_resolved(node, stream);
+		pthread_mutex_lock(&node->lock);
 	}
-	pthread_mutex_unlock(&node->lock);
-	rudpmsg_stream_on_resolved(node, stream);
-	pthread_mutex_lock(&node->lock);
-	return true;
 }
 
 /* Links whose application was behind and is not any more. */
@@ -201,9 +199,8 @@ static void serve(struct rudpmsg_node *node)
 	struct rudpmsg_link *link;
 
 	rudpmsg_hub_on_time(node->hub, rudpmsg_now_ns());
-	/* Both let go of the lock: what comes to either list meanwhile wakes nobody. */
-	while (take_resolved(node) || dial_one(node))
-		;
+	take_resolved(node);
+	dial_all(node);
 	read_on(node);
 	rudpmsg_node_dispatch(node);
 	while ((link = rudpmsg_hub_next_write(node->hub)))

@@ -23,7 +23,9 @@ uint32_t apo_caps_offered(const struct apo_model *model, const struct apo_client
 	uint32_t caps = (1u << APO_CAP_COUNT) - 1;
 
 	if (!model->calls->check_account || !(client->is_secure || config->plain_passwords))
-		caps &= ~(uint32_t)APO_CAP_SASL;
+		caps &= ~(uint32_t)(APO_CAP_SASL | APO_CAP_ACCOUNT_REGISTRATION);
+	if (!model->calls->register_account || !config->open_registration)
+		caps &= ~(uint32_t)APO_CAP_ACCOUNT_REGISTRATION;
 	if (!model->calls->deliver_watched)
 		caps &= ~(uint32_t)APO_CAP_RECEIPTS;
 	if (config->sts_port == 0)

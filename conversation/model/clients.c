@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/model/clients.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,7 +131,6 @@ struct apo_client *apo_client_new(struct apo_model *model, struct apo_peer peer,
 
 	if (grow_slots(slots, peer.slot) < 0)
 		return NULL;
-	assert(!slots->clients[peer.slot]);
 	client = allocate(peer, facts);
 	if (!client)
 		return NULL;
@@ -166,6 +164,12 @@ int apo_client_set_nick(struct apo_model *model, struct apo_client *client, cons
 	}
 	strcpy(client->nick, nick);
 	return 0;
+}
+
+void apo_client_drop_nick(struct apo_model *model, struct apo_client *client)
+{
+	HASH_DELETE(by_nick, model->by_nick, client);
+	client->nick[0] = '\0';
 }
 
 void apo_client_set_caps(struct apo_client *client, uint32_t caps)

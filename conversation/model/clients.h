@@ -17,6 +17,8 @@ struct apo_client *apo_client_new(struct apo_model *model, struct apo_peer peer,
 				  const struct apo_peer_facts *facts);
 /* The nick is valid and nobody else's. -ENOMEM: the old one stays. */
 int apo_client_set_nick(struct apo_model *model, struct apo_client *client, const char *nick);
+/* It has none any more, and is not registered yet. */
+void apo_client_drop_nick(struct apo_model *model, struct apo_client *client);
 void apo_client_set_caps(struct apo_client *client, uint32_t caps);
 /* Registration is over: what only that needed goes, the clock of PING begins. */
 void apo_client_registered(struct apo_model *model, struct apo_client *client);

@@ -34,13 +34,16 @@
 	X(who_replies_max, 200, 1, 1000000)                                                        \
 	X(list_replies_max, 5000, 1, 1000000)                                                      \
 	X(receipts_max, 10000, 0, 1000000)                                                         \
-	X(receipt_recipients_max, 5000, 1, 1000000)
+	X(receipt_recipients_max, 5000, 1, 1000000)                                                \
+	X(accounts_max, 100000, 1, 10000000)                                                       \
+	X(login_tries_max, 3, 1, 1000000)
 
 #define SPANS(X)                                                                                   \
 	X(registration_timeout_ns, 30, 1, 3600)                                                    \
 	X(ping_interval_ns, 120, 1, 86400)                                                         \
 	X(ping_timeout_ns, 60, 1, 86400)                                                           \
-	X(receipt_timeout_ns, 60, 2, 86400)
+	X(receipt_timeout_ns, 60, 2, 86400)                                                        \
+	X(login_span_ns, 60, 1, 86400)
 
 void apo_model_config_init(struct apo_model_config *config)
 {
@@ -54,6 +57,7 @@ void apo_model_config_init(struct apo_model_config *config)
 #define DEFAULT(name, value_s, min, max) config->name = value_s * RUDP_NS_PER_S;
 	SPANS(DEFAULT)
 #undef DEFAULT
+	config->open_registration = true;
 }
 
 static const char *check_names(const struct apo_model_config *config, const char **member)

@@ -81,19 +81,27 @@ void apo_notice(struct apo_model *model, struct apo_client *client, const char *
 	apo_tell(model, client, &line);
 }
 
-void apo_fail(struct apo_model *model, struct apo_client *client, const char *command,
-	      const char *code, const char *text)
+void apo_fail_about(struct apo_model *model, struct apo_client *client, const char *command,
+		    const char *code, const char *about, const char *text)
 {
 	struct apo_line line;
 
-	if (!(client->caps & APO_CAP_STANDARD_REPLIES)) {
+	if (!(client->caps & (APO_CAP_STANDARD_REPLIES | APO_CAP_ACCOUNT_REGISTRATION))) {
 		apo_notice(model, client, "%s: %s", command, text);
 		return;
 	}
 	apo_line_begin(&line, model->config->server_name, "FAIL");
 	apo_line_param(&line, command);
 	apo_line_param(&line, code);
+	if (about)
+		apo_line_param(&line, about);
 	apo_line_last(&line, text);
 	apo_line_end(&line);
 	apo_tell(model, client, &line);
+}
+
+void apo_fail(struct apo_model *model, struct apo_client *client, const char *command,
+	      const char *code, const char *text)
+{
+	apo_fail_about(model, client, command, code, NULL, text);
 }

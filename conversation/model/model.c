@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conversation/irc/utf8.h"
+#include "conversation/model/accounts.h"
 #include "conversation/model/caps.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
@@ -17,6 +18,7 @@
 #include "conversation/model/receipts.h"
 #include "conversation/model/server.h"
 #include "conversation/model/signup.h"
+#include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 #include "conversation/model/whowas.h"
 
@@ -50,6 +52,7 @@ struct apo_model *apo_model_new(const struct apo_model_start *start)
 	rudp_timer_wheel_init(&model->wheel, start->now_at_ns);
 	rudp_list_init(&model->ending);
 	rudp_list_init(&model->past_order);
+	rudp_list_init(&model->throttle_order);
 	if (allocate(model) < 0) {
 		apo_model_free(model);
 		return NULL;
@@ -63,6 +66,8 @@ void apo_model_free(struct apo_model *model)
 		apo_receipts_fini(model);
 	apo_clients_forget(model);
 	apo_whowas_clear(model);
+	apo_accounts_forget(model);
+	apo_throttles_forget(model);
 	free(model->gathers);
 	free(model->command_counts);
 	free(model);
@@ -277,6 +282,9 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 	case APO_TICKET_ACCOUNT:
 		apo_sasl_on_checked(model, client, result, account);
 		break;
+	case APO_TICKET_REGISTER:
+		apo_account_on_registered(model, client, result, account);
+		break;
 	case APO_TICKET_OPERATOR:
 		apo_operator_on_checked(model, client, result);
 		break;
@@ -284,6 +292,11 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 		break;
 	}
 	apo_turn_end(model);
+}
+
+int apo_model_on_account(struct apo_model *model, const char *account)
+{
+	return apo_account_remember(model, account);
 }
 
 void apo_model_on_rehashed(struct apo_model *model, uint64_t id, const char *error,

@@ -70,7 +70,8 @@ struct apo_model_config {
 	/* Security of the transport (IRCv3 sts): 0 is not told. */
 	uint16_t sts_port;
 	uint32_t sts_duration_s;
-	bool plain_passwords; /* SASL PLAIN also where the connection is not secure */
+	bool plain_passwords; /* SASL PLAIN and REGISTER also where the connection is not secure */
+	bool open_registration; /* whoever is here may register an account */
 
 	/* Lengths in bytes, without terminators. apo_model_config_check knows their bounds. */
 	unsigned nick_len_max, user_len_max, real_len_max, channel_len_max, topic_len_max,
@@ -89,11 +90,14 @@ struct apo_model_config {
 	unsigned list_replies_max; /* of a LIST, when its sender is no operator */
 	unsigned receipts_max;     /* messages watched at once, of all */
 	unsigned receipt_recipients_max; /* of one of them: with more it is not watched */
+	unsigned accounts_max;    /* of all; REGISTER adds no more */
+	unsigned login_tries_max; /* of an address in login_span_ns (throttle.h) */
 
 	int64_t registration_timeout_ns; /* from connecting to the welcome */
 	int64_t ping_interval_ns;        /* of silence, then PING is said */
 	int64_t ping_timeout_ns;         /* and after that much more silence it is over */
 	int64_t receipt_timeout_ns;      /* then a receipt is final, whoever is missing */
+	int64_t login_span_ns;
 };
 
 /* Everything but the names, with the defaults that docs/conversation.md lists. */
@@ -150,6 +154,10 @@ struct apo_model_calls {
 	/* An offer (SASL PLAIN): is it the password of this account? Answered likewise, with the
 	 * account's name as it is written where it was registered. */
 	void (*check_account)(void *of, uint64_t ticket, const char *account, const char *password);
+	/* An offer (REGISTER), with that of check_account: makes an account. Answered likewise;
+	 * WRONG is that there is one of that name. */
+	void (*register_account)(void *of, uint64_t ticket, const char *account,
+				 const char *password);
 
 	/* An operator's REHASH: answered by apo_model_on_rehashed, with apo_model_configure before
 	 * it. */
@@ -220,10 +228,13 @@ void apo_model_on_closed(struct apo_model *model, struct apo_peer who, const cha
 void apo_model_on_receipt(struct apo_model *model, uint64_t watch, uint32_t recipient, bool arrived,
 			  int64_t now_at_ns);
 
-/* account: for check_account when it is right, its name, one word of at most 64 bytes (another is
- * as good as a wrong password); else NULL. */
+/* account: for check_account and register_account when it is right, its name; else NULL. */
 void apo_model_on_checked(struct apo_model *model, uint64_t ticket, enum apo_checked result,
 			  const char *account, int64_t now_at_ns);
+
+/* There is an account of that name: its nick is its owner's alone from now on. Who has the nick at
+ * this moment keeps it. -ENOMEM: nothing has changed. */
+int apo_model_on_account(struct apo_model *model, const char *account);
 
 /* error NULL: the configuration has been read anew. Else one line that says why not. */
 void apo_model_on_rehashed(struct apo_model *model, uint64_t ticket, const char *error,
@@ -254,6 +265,8 @@ void apo_model_end(struct apo_model *model, const char *reason, int64_t now_at_n
 	X(deliveries, "texts times recipients")                                                    \
 	X(texts, "texts that were encoded")                                                        \
 	X(passwords_wrong, "passwords that were wrong")                                            \
+	X(logins, "times that somebody logged in to an account")                                   \
+	X(accounts_registered, "accounts that clients have registered")                            \
 	X(registration_timeouts, "clients that did not register in time")                          \
 	X(ping_timeouts, "clients that were silent too long")                                      \
 	X(kills, "clients that operators have killed")                                             \

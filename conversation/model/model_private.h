@@ -21,7 +21,6 @@
 #define APO_LABEL_BYTES_MAX 64
 #define APO_KEY_BYTES_MAX 32
 #define APO_MSGID_BYTES 40
-#define APO_ACCOUNT_BYTES_MAX 64
 #define APO_SASL_BYTES_MAX 1024 /* base64, of all pieces */
 
 /* The first three say which tags a client gets: they number the variants of a text. */
@@ -30,6 +29,7 @@
 	X(MESSAGE_TAGS, "message-tags")                                                            \
 	X(ACCOUNT_TAG, "account-tag")                                                              \
 	X(ACCOUNT_NOTIFY, "account-notify")                                                        \
+	X(ACCOUNT_REGISTRATION, "draft/account-registration")                                      \
 	X(AWAY_NOTIFY, "away-notify")                                                              \
 	X(BATCH, "batch")                                                                          \
 	X(CAP_NOTIFY, "cap-notify")                                                                \
@@ -185,6 +185,7 @@ struct apo_watch {
 enum apo_ticket_kind {
 	APO_TICKET_PASS,
 	APO_TICKET_ACCOUNT,
+	APO_TICKET_REGISTER,
 	APO_TICKET_OPERATOR,
 	APO_TICKET_REHASH
 };
@@ -239,6 +240,8 @@ struct apo_slots {
 
 struct apo_past;
 struct apo_receipts;
+struct apo_owned;
+struct apo_throttle;
 
 struct apo_model {
 	const struct apo_model_config *config;
@@ -257,6 +260,9 @@ struct apo_model {
 	struct apo_seat *seats;
 	struct apo_watched *watched;
 	struct apo_ticket *tickets;
+	struct apo_owned *owned; /* names of accounts */
+	struct apo_throttle *throttles;
+	struct rudp_list throttle_order;
 	struct apo_past *past;
 	struct rudp_list past_order;
 	unsigned past_count;

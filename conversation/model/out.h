@@ -41,9 +41,11 @@ void apo_numeric_begin(const struct apo_model *model, const struct apo_client *c
 /* ":server NOTICE nick :text". */
 void apo_notice(struct apo_model *model, struct apo_client *client, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* IRCv3 standard-replies: "FAIL command code :text", as a NOTICE to who does not know them. */
+/* IRCv3 standard-replies: "FAIL command code [about] :text", as a NOTICE to who does not know them. */
 void apo_fail(struct apo_model *model, struct apo_client *client, const char *command,
 	      const char *code, const char *text);
+void apo_fail_about(struct apo_model *model, struct apo_client *client, const char *command,
+		    const char *code, const char *about, const char *text);
 
 /* "nick!user@host", or what there is of it yet. */
 void apo_client_source(const struct apo_client *client, char to[APO_SOURCE_BYTES_MAX + 1]);

@@ -5,12 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "conversation/model/accounts.h"
 #include "conversation/model/caps.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
-#include "conversation/model/monitor.h"
 #include "conversation/model/out.h"
 #include "conversation/model/signup.h"
+#include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 
 #define PIECE_BYTES 400 /* a piece of this length is not the last */
@@ -81,6 +82,11 @@ static bool check(struct apo_model *model, struct apo_client *client, const char
 		return false;
 	if (*as && !apo_is_same(as, account))
 		return false;
+	if (!apo_throttle_is_open(model, client)) {
+		apo_notice(model, client,
+			   "Too many wrong passwords from your address; try again later");
+		return false;
+	}
 	ticket = apo_ticket_open(model, client, APO_TICKET_ACCOUNT);
 	if (ticket)
 		model->calls->check_account(model->of, ticket->id, account, password);
@@ -138,36 +144,24 @@ void apo_on_authenticate(struct apo_model *model, struct apo_client *client,
 	}
 }
 
-static void say_account(struct apo_model *model, struct apo_client *client)
+/* Who has tried too often learns nothing, not that it is right at last. */
+static bool is_right(struct apo_model *model, const struct apo_client *client,
+		     enum apo_checked result, const char *account)
 {
-	struct apo_line line;
-	struct apo_say say = {.line = &line, .account = client->account};
-
-	apo_line_from(&line, client, "ACCOUNT");
-	apo_line_param(&line, client->account);
-	apo_line_end(&line);
-	if (client->caps & APO_CAP_ACCOUNT_NOTIFY)
-		apo_say_to(model, client, &say);
-	apo_say_common(model, client, &say, &(struct apo_audience){.with = APO_CAP_ACCOUNT_NOTIFY});
-	apo_monitor_say(model, client, &say, APO_CAP_ACCOUNT_NOTIFY);
+	return result == APO_CHECKED_RIGHT && account && apo_throttle_is_open(model, client);
 }
 
 void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
 			 enum apo_checked result, const char *account)
 {
-	char source[APO_SOURCE_BYTES_MAX + 1];
-
-	if (result == APO_CHECKED_RIGHT && account && apo_is_word(account) &&
-	    strlen(account) <= APO_ACCOUNT_BYTES_MAX &&
-	    apo_text_set(&client->account, account) == 0) {
-		apo_client_source(client, source);
-		apo_reply(model, client, RPL_LOGGEDIN, source, account, account);
+	if (is_right(model, client, result, account) &&
+	    apo_account_enter(model, client, account) == 0) {
 		apo_reply(model, client, RPL_SASLSUCCESS);
-		if (client->is_registered)
-			say_account(model, client);
 	} else {
-		if (result == APO_CHECKED_WRONG)
+		if (result == APO_CHECKED_WRONG) {
+			apo_throttle_count(model, client);
 			apo_signup_count_wrong(model, client);
+		}
 		apo_reply(model, client, ERR_SASLFAIL);
 	}
 	if (!client->is_registered)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conversation/model/accounts.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/monitor.h"
@@ -56,6 +57,20 @@ static void check_password(struct apo_model *model, struct apo_client *client)
 		apo_client_end(model, client, "Out of memory");
 }
 
+/* Whose nick is somebody else's chooses another one. */
+static void come_in(struct apo_model *model, struct apo_client *client)
+{
+	char nick[APO_NICK_BYTES_MAX + 1];
+
+	if (apo_account_lets(model, client, client->nick)) {
+		welcome(model, client);
+		return;
+	}
+	strcpy(nick, client->nick);
+	apo_client_drop_nick(model, client);
+	apo_account_refuse(model, client, nick);
+}
+
 void apo_signup_try(struct apo_model *model, struct apo_client *client)
 {
 	if (!client->nick[0] || !client->user[0] || client->signup->is_choosing_caps ||
@@ -64,7 +79,7 @@ void apo_signup_try(struct apo_model *model, struct apo_client *client)
 	if (model->config->password_hash && !client->signup->is_password_right)
 		check_password(model, client);
 	else
-		welcome(model, client);
+		come_in(model, client);
 }
 
 void apo_signup_on_password(struct apo_model *model, struct apo_client *client,
@@ -103,7 +118,7 @@ void apo_on_user(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, ERR_ALREADYREGISTERED);
 		return;
 	}
-	if (!*message->params[0]) { /* the real name may be empty: ii has none */
+	if (!*message->params[0] || !*message->params[3]) {
 		apo_reply(model, client, ERR_NEEDMOREPARAMS, "USER");
 		return;
 	}
@@ -166,6 +181,11 @@ void apo_on_nick(struct apo_model *model, struct apo_client *client,
 	}
 	if (strcmp(client->nick, nick) == 0)
 		return;
+	/* Before the welcome it may be on its way to log in. */
+	if (client->is_registered && owner != client && !apo_account_lets(model, client, nick)) {
+		apo_account_refuse(model, client, nick);
+		return;
+	}
 	if (client->is_registered)
 		say_nick(model, client, nick);
 	else if (apo_client_set_nick(model, client, nick) < 0)

@@ -3,18 +3,27 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/log.h"
 #include "conversation/server/records.h"
+#include "conversation/store/store.h"
 
 _Static_assert(APO_HASH_SIZE >= crypto_pwhash_STRBYTES, "a hash fits");
 
+_Static_assert(APO_HASH_SIZE == APO_STORE_HASH_SIZE, "the store keeps what is made here");
+
+enum kind { PASSWORD, ACCOUNT, REGISTER, REFRESH };
+
 struct question {
 	struct rudp_list link;
+	enum kind kind;
 	uint64_t ticket;
 	size_t password_len;
-	char hash[APO_HASH_SIZE];
+	char about[APO_HASH_SIZE]; /* the hash, or the account */
 	char password[];
 };
 
@@ -24,7 +33,8 @@ static void question_free(struct question *question)
 	free(question);
 }
 
-static void answer(struct apo_checker *checker, uint64_t ticket, enum apo_checked result)
+static void answer(struct apo_checker *checker, uint64_t ticket, enum apo_checked result,
+		   const char *account)
 {
 	struct apo_answer *answer = calloc(1, sizeof *answer);
 
@@ -33,8 +43,11 @@ static void answer(struct apo_checker *checker, uint64_t ticket, enum apo_checke
 	answer->mail.kind = APO_MAIL_CHECKED;
 	answer->ticket = ticket;
 	answer->result = result;
+	snprintf(answer->account, sizeof answer->account, "%s", account);
 	apo_mailbox_put(checker->answers, &answer->mail);
 }
+
+/* ---- the thread ---- */
 
 static struct question *next_question(struct apo_checker *checker)
 {
@@ -49,42 +62,133 @@ static struct question *next_question(struct apo_checker *checker)
 	return link ? RUDP_LIST_OWNER(link, struct question, link) : NULL;
 }
 
+static void log_store(const struct apo_checker *checker, const char *what)
+{
+	rudp_log(RUDP_LOG_ERROR, "accounts %s reason=\"%s\"", what,
+		 apo_store_error(checker->store));
+}
+
+static enum apo_checked verify(const struct question *question, const char *hash)
+{
+	return crypto_pwhash_str_verify(hash, question->password, question->password_len) == 0
+		       ? APO_CHECKED_RIGHT
+		       : APO_CHECKED_WRONG;
+}
+
+static enum apo_checked check_account(struct apo_checker *checker, const struct question *question,
+				      struct apo_account *account)
+{
+	int error = apo_account_find(checker->store, question->about, account);
+
+	if (error == -ENOENT)
+		return APO_CHECKED_WRONG;
+	if (error == 0)
+		return verify(question, account->password_hash);
+	log_store(checker, "not read");
+	return APO_CHECKED_FAILED;
+}
+
+static enum apo_checked make_account(struct apo_checker *checker, const struct question *question,
+				     struct apo_account *account)
+{
+	int error = apo_account_find(checker->store, question->about, account);
+
+	if (error == -ENOENT)
+		error = apo_checker_hash(question->password, account->password_hash);
+	else if (error == 0)
+		error = -EEXIST; /* without the work of a hash */
+	if (error == 0)
+		error = apo_account_add(checker->store, question->about, account->password_hash,
+					time(NULL));
+	if (error == -EEXIST)
+		return APO_CHECKED_WRONG;
+	if (error < 0) {
+		log_store(checker, "not written");
+		return APO_CHECKED_FAILED;
+	}
+	snprintf(account->name, sizeof account->name, "%.*s", APO_NICK_BYTES_MAX, question->about);
+	return APO_CHECKED_RIGHT;
+}
+
+static void tell_name(void *of, const char *name)
+{
+	struct apo_checker *checker = of;
+	struct apo_account_mail *mail = calloc(1, sizeof *mail);
+
+	if (!mail)
+		return;
+	mail->mail.kind = APO_MAIL_ACCOUNT;
+	snprintf(mail->account, sizeof mail->account, "%s", name);
+	apo_mailbox_put(checker->answers, &mail->mail);
+}
+
+static void tell_new_names(struct apo_checker *checker)
+{
+	if (checker->store && apo_accounts_tell_new(checker->store, tell_name, checker) < 0)
+		log_store(checker, "not read");
+}
+
+static void work_on(struct apo_checker *checker, const struct question *question)
+{
+	struct apo_account account = {.name = ""};
+	enum apo_checked result = APO_CHECKED_FAILED;
+
+	switch (question->kind) {
+	case PASSWORD:
+		result = verify(question, question->about);
+		break;
+	case ACCOUNT:
+		result = check_account(checker, question, &account);
+		break;
+	case REGISTER:
+		result = make_account(checker, question, &account);
+		break;
+	case REFRESH:
+		break;
+	}
+	tell_new_names(checker);
+	if (question->kind != REFRESH)
+		answer(checker, question->ticket, result,
+		       result == APO_CHECKED_RIGHT ? account.name : "");
+}
+
 static void *check_all(void *of)
 {
 	struct apo_checker *checker = of;
 	struct question *question;
 
 	while ((question = next_question(checker))) {
-		bool is_right = crypto_pwhash_str_verify(question->hash, question->password,
-							 question->password_len) == 0;
-
-		answer(checker, question->ticket, is_right ? APO_CHECKED_RIGHT : APO_CHECKED_WRONG);
+		work_on(checker, question);
 		question_free(question);
 	}
 	return NULL;
 }
 
-static struct question *question_new(uint64_t ticket, const char *hash, const char *password)
+/* ---- questions ---- */
+
+static struct question *question_new(enum kind kind, uint64_t ticket, const char *about,
+				     const char *password)
 {
 	size_t len = strlen(password);
 	struct question *question;
 
-	if (strlen(hash) >= APO_HASH_SIZE)
+	if (strlen(about) >= APO_HASH_SIZE)
 		return NULL;
 	question = calloc(1, sizeof *question + len + 1);
 	if (!question)
 		return NULL;
+	question->kind = kind;
 	question->ticket = ticket;
 	question->password_len = len;
-	strcpy(question->hash, hash);
+	strcpy(question->about, about);
 	memcpy(question->password, password, len + 1);
 	return question;
 }
 
-void apo_checker_ask(struct apo_checker *checker, uint64_t ticket, const char *hash,
-		     const char *password)
+static void ask(struct apo_checker *checker, enum kind kind, uint64_t ticket, const char *about,
+		const char *password)
 {
-	struct question *question = question_new(ticket, hash, password);
+	struct question *question = question_new(kind, ticket, about, password);
 	bool is_taken = false;
 
 	pthread_mutex_lock(&checker->lock);
@@ -100,7 +204,33 @@ void apo_checker_ask(struct apo_checker *checker, uint64_t ticket, const char *h
 	}
 	if (question)
 		question_free(question);
-	answer(checker, ticket, APO_CHECKED_FAILED);
+	if (kind != REFRESH)
+		answer(checker, ticket, APO_CHECKED_FAILED, "");
+}
+
+void apo_checker_ask(struct apo_checker *checker, uint64_t ticket, const char *hash,
+		     const char *password)
+{
+	ask(checker, PASSWORD, ticket, hash, password);
+}
+
+void apo_checker_ask_account(struct apo_checker *checker, uint64_t ticket, const char *account,
+			     const char *password)
+{
+	/* One too long is nobody's. */
+	ask(checker, ACCOUNT, ticket, strlen(account) < APO_HASH_SIZE ? account : "", password);
+}
+
+void apo_checker_register(struct apo_checker *checker, uint64_t ticket, const char *account,
+			  const char *password)
+{
+	ask(checker, REGISTER, ticket, account, password);
+}
+
+void apo_checker_refresh(struct apo_checker *checker)
+{
+	if (checker->store)
+		ask(checker, REFRESH, 0, "", "");
 }
 
 int apo_checker_hash(const char *password, char hash[APO_HASH_SIZE])
@@ -112,11 +242,13 @@ int apo_checker_hash(const char *password, char hash[APO_HASH_SIZE])
 		       : -ENOMEM;
 }
 
-int apo_checker_start(struct apo_checker *checker, struct apo_mailbox *answers)
+int apo_checker_start(struct apo_checker *checker, struct apo_mailbox *answers,
+		      struct apo_store *store)
 {
 	memset(checker, 0, sizeof *checker);
 	rudp_list_init(&checker->questions);
 	checker->answers = answers;
+	checker->store = store;
 	pthread_mutex_init(&checker->lock, NULL);
 	pthread_cond_init(&checker->asked, NULL);
 	return -pthread_create(&checker->thread, NULL, check_all, checker);

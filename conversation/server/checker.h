@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checker - a thread for passwords: to check one costs a tenth of a second by intention.
+ * checker - a thread for passwords and accounts: to check a password costs a tenth of a second by
+ * intention, and the store waits for the disk.
  *
  * Model    questions in, answers as mail (struct apo_answer) to the model. argon2id by libsodium.
+ *          Names that are new in the store, whoever has added them, are mail too (struct
+ *          apo_account_mail), before the answer of the question that made them known.
  * Limits   APO_CHECKS_MAX questions wait; more are answered at once with APO_CHECKED_FAILED.
- * Threads  ask any; start and stop the main thread.
+ * Threads  ask any; start and stop the main thread. The store is the thread's until it has
+ *          stopped.
  */
 #ifndef APO_SERVER_CHECKER_H
 #define APO_SERVER_CHECKER_H
@@ -17,6 +21,8 @@
 #include "base/list.h"
 #include "conversation/server/mailbox.h"
 
+struct apo_store;
+
 #define APO_CHECKS_MAX 64
 #define APO_HASH_SIZE 128
 
@@ -28,15 +34,26 @@ struct apo_checker {
 	unsigned count;
 	bool is_over;
 	struct apo_mailbox *answers;
+	struct apo_store *store; /* NULL: none */
 };
 
-/* Returns 0 or a negative errno value. */
-int apo_checker_start(struct apo_checker *checker, struct apo_mailbox *answers);
+/* store NULL: there are no accounts. Returns 0 or a negative errno value. */
+int apo_checker_start(struct apo_checker *checker, struct apo_mailbox *answers,
+		      struct apo_store *store);
 /* What waits is not answered. */
 void apo_checker_stop(struct apo_checker *checker);
 
 void apo_checker_ask(struct apo_checker *checker, uint64_t ticket, const char *hash,
 		     const char *password);
+
+/* Is it the password of the account? With a store only, like the next two. */
+void apo_checker_ask_account(struct apo_checker *checker, uint64_t ticket, const char *account,
+			     const char *password);
+/* Makes an account: WRONG when there is one of that name. */
+void apo_checker_register(struct apo_checker *checker, uint64_t ticket, const char *account,
+			  const char *password);
+/* Looks for names that another process has added. No answer. */
+void apo_checker_refresh(struct apo_checker *checker);
 
 /* The hash of a password, as a string for the configuration. Returns 0 or -ENOMEM. */
 int apo_checker_hash(const char *password, char hash[APO_HASH_SIZE]);

@@ -49,6 +49,7 @@ struct apo_config {
 	int64_t connects_ns;
 	size_t receive_queue_bytes; /* of a client: what may wait for its turn */
 	size_t send_queue_bytes;
+	const char *accounts_file;  /* NULL: there are none */
 	uint32_t flood_burst_ms; /* 0: no flood control */
 
 	bool is_cloaked;

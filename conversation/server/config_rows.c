@@ -83,6 +83,12 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_COUNT("receipts", "recipients", model.receipt_recipients_max, 0, UINT_MAX),
 	ROW_SPAN("receipts", "time", model.receipt_timeout_ns, 100, YEAR_NS),
 
+	ROW_TEXT("accounts", "file", accounts_file),
+	ROW("accounts", "registration", APO_CONFIG_BOOLEAN, model.open_registration, 0, 0),
+	ROW_COUNT("accounts", "count", model.accounts_max, 1, UINT_MAX),
+	ROW_COUNT("accounts", "tries", model.login_tries_max, 1, UINT_MAX),
+	ROW_SPAN("accounts", "tries-time", model.login_span_ns, 1000, YEAR_NS),
+
 	ROW("flood", "burst", APO_CONFIG_BURST, flood_burst_ms, 0, 3600 * RUDP_NS_PER_S),
 
 	ROW("cloak", "enabled", APO_CONFIG_BOOLEAN, is_cloaked, 0, 0),

@@ -9,7 +9,7 @@
 
 #include "conversation/server/config.h"
 
-#define APO_CONFIG_ROWS_MAX 64
+#define APO_CONFIG_ROWS_MAX 80
 
 enum apo_config_kind {
 	APO_CONFIG_TEXT,

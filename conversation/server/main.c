@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* apollonion - the conversation service (apollonion(8)). */
+#include <errno.h>
 #include <getopt.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/table.h"
@@ -11,29 +13,39 @@
 #include "conversation/server/cloak.h"
 #include "conversation/server/config.h"
 #include "conversation/server/service.h"
+#include "conversation/store/store.h"
 
 #define DEFAULT_FILE "/etc/apollonion/apollonion.conf"
 #define PASSWORD_SIZE 512
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-enum mode { SERVE, CHECK_CONFIG, HASH_PASSWORD };
+enum mode { SERVE, CHECK_CONFIG, HASH_PASSWORD, ADD_ACCOUNT, SET_PASSWORD };
 
 static const char help[] =
 	"usage: apollonion [--config FILE] [--check-config]\n"
 	"       apollonion --hash-password <FILE\n"
+	"       apollonion [--config FILE] --add-account|--set-password NAME <FILE\n"
 	"\n"
 	"  -c, --config FILE    the configuration (default " DEFAULT_FILE ")\n"
 	"      --check-config   only say what is wrong with it; exit code 1 if something is\n"
 	"      --hash-password  the hash of the line on the standard input, for the configuration\n"
+	"      --add-account NAME   makes an account; its password is the line on the standard "
+	"input\n"
+	"      --set-password NAME  gives an account another password, likewise\n"
 	"      --version        the version\n"
 	"  -h, --help           this\n"
 	"\n"
 	"SIGHUP reads the configuration anew, SIGTERM ends in an orderly way.\n";
 
 static const struct option options[] = {
-	{"config", required_argument, NULL, 'c'},  {"check-config", no_argument, NULL, 'k'},
-	{"hash-password", no_argument, NULL, 'p'}, {"version", no_argument, NULL, 'v'},
-	{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+	{"config", required_argument, NULL, 'c'},
+	{"check-config", no_argument, NULL, 'k'},
+	{"hash-password", no_argument, NULL, 'p'},
+	{"version", no_argument, NULL, 'v'},
+	{"add-account", required_argument, NULL, 'a'},
+	{"set-password", required_argument, NULL, 's'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
 };
 
 static void complain(void *of, const char *line)
@@ -51,27 +63,92 @@ static void set_table_key(void)
 	rudp_table_set_key(key);
 }
 
-static int hash_password(void)
+/* The line on the standard input. EXIT_FINE, or complained. */
+static int read_password(char password[PASSWORD_SIZE])
 {
-	char password[PASSWORD_SIZE], hash[APO_HASH_SIZE];
 	size_t len;
 
-	if (!fgets(password, sizeof password, stdin)) {
+	if (!fgets(password, PASSWORD_SIZE, stdin)) {
 		complain(NULL, "there is no password on the standard input");
 		return EXIT_USAGE;
 	}
 	len = strcspn(password, "\n");
-	if (len == 0 || len == sizeof password - 1) {
+	if (len == 0 || len == PASSWORD_SIZE - 1) {
 		complain(NULL, "the password is empty or too long");
 		return EXIT_USAGE;
 	}
 	password[len] = 0;
-	if (apo_checker_hash(password, hash) < 0) {
+	return EXIT_FINE;
+}
+
+static int read_hash(char hash[APO_HASH_SIZE])
+{
+	char password[PASSWORD_SIZE];
+	int status = read_password(password);
+
+	if (status == EXIT_FINE && apo_checker_hash(password, hash) < 0) {
 		complain(NULL, "out of memory");
-		return EXIT_FAILED;
+		status = EXIT_FAILED;
 	}
 	sodium_memzero(password, sizeof password);
+	return status;
+}
+
+static int hash_password(void)
+{
+	char hash[APO_HASH_SIZE];
+	int status = read_hash(hash);
+
+	if (status != EXIT_FINE)
+		return status;
 	return puts(hash) < 0 || fflush(stdout) != 0 ? EXIT_FAILED : EXIT_FINE;
+}
+
+/* ---- accounts ---- */
+
+static int complain_of(const char *name, const char *what)
+{
+	fprintf(stderr, "apollonion: %s: %s\n", name, what);
+	return EXIT_FAILED;
+}
+
+static int change_in(struct apo_store *store, enum mode mode, const char *name)
+{
+	char hash[APO_HASH_SIZE];
+	int status = read_hash(hash), error;
+
+	if (status != EXIT_FINE)
+		return status;
+	error = mode == ADD_ACCOUNT ? apo_account_add(store, name, hash, time(NULL))
+				    : apo_account_set_hash(store, name, hash);
+	if (error == -EEXIST)
+		return complain_of(name, "there is an account of that name");
+	if (error == -ENOENT)
+		return complain_of(name, "there is no such account");
+	return error < 0 ? complain_of(name, apo_store_error(store)) : EXIT_FINE;
+}
+
+static int change_account(const char *file, enum mode mode, const char *name)
+{
+	struct apo_config *config = apo_config_read(file, complain, NULL);
+	struct apo_store *store = NULL;
+	char reason[512];
+	int status = EXIT_FAILED;
+
+	if (!config)
+		return EXIT_FAILED;
+	if (!config->accounts_file)
+		complain_of(file, "accounts: file is missing");
+	else if (!apo_nick_is_valid(name, config->model.nick_len_max))
+		complain_of(name, "is no valid nick");
+	else if (!(store = apo_store_open(config->accounts_file, reason, sizeof reason)))
+		complain(NULL, reason);
+	else
+		status = change_in(store, mode, name);
+	if (store)
+		apo_store_close(store);
+	apo_config_put(config);
+	return status;
 }
 
 static int serve(const char *file, bool is_check)
@@ -89,7 +166,7 @@ static int serve(const char *file, bool is_check)
 
 int main(int argc, char **argv)
 {
-	const char *file = DEFAULT_FILE;
+	const char *file = DEFAULT_FILE, *account = NULL;
 	enum mode mode = SERVE;
 	int option;
 
@@ -103,6 +180,11 @@ int main(int argc, char **argv)
 			break;
 		case 'p':
 			mode = HASH_PASSWORD;
+			break;
+		case 'a':
+		case 's':
+			mode = option == 'a' ? ADD_ACCOUNT : SET_PASSWORD;
+			account = optarg;
 			break;
 		case 'v':
 			puts("apollonion " RUDP_VERSION_TEXT);
@@ -125,5 +207,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	set_table_key();
+	if (account)
+		return change_account(file, mode, account);
 	return mode == HASH_PASSWORD ? hash_password() : serve(file, mode == CHECK_CONFIG);
 }

@@ -7,7 +7,8 @@
  *     worker               -> model    BATCH of events
  *     model                -> worker   BATCH of effects
  *     worker               -> door     BATCH of notes
- *     door, password thread -> model   CONFIGURE, END, CHECKED, STOP
+ *     door                 -> model    CONFIGURE, END, STOP
+ *     password thread      -> model    CHECKED, ACCOUNT
  *     model                -> door     REQUEST
  */
 #ifndef APO_SERVER_RECORDS_H
@@ -17,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "conversation/irc/names.h"
 #include "conversation/model/model.h"
 #include "conversation/server/batch.h"
 #include "conversation/server/config.h"
@@ -31,6 +33,7 @@ enum apo_mail_kind {
 	APO_MAIL_STOP,
 	APO_MAIL_END,
 	APO_MAIL_CHECKED,
+	APO_MAIL_ACCOUNT,
 	APO_MAIL_REQUEST,
 };
 
@@ -65,6 +68,13 @@ struct apo_answer {
 	struct apo_mail mail;
 	uint64_t ticket;
 	enum apo_checked result;
+	char account[APO_NICK_BYTES_MAX + 1]; /* empty: none */
+};
+
+/* There is an account of that name. */
+struct apo_account_mail {
+	struct apo_mail mail;
+	char account[APO_NICK_BYTES_MAX + 1];
 };
 
 /* What an operator wants of the process. */

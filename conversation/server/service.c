@@ -17,6 +17,7 @@
 #include "conversation/server/log.h"
 #include "conversation/server/metrics.h"
 #include "conversation/server/talk.h"
+#include "conversation/store/store.h"
 
 #define EVENTS_AT_ONCE 64
 #define DESCRIPTORS_SPARE 64 /* beside those of clients */
@@ -34,6 +35,7 @@ struct service {
 	unsigned worker_count, drained_count;
 	struct apo_talk talk;
 	struct apo_checker checker;
+	struct apo_store *store; /* the checker's while that runs; NULL: none */
 	struct apo_door door;
 	struct apo_metrics metrics;
 	int64_t now_at_ns, deadline_at_ns;
@@ -122,15 +124,20 @@ static void use_log(const struct apo_config *config)
 			 strerror(-error));
 }
 
+static bool is_other(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") != 0;
+}
+
 static void use(struct service *service, struct apo_config *config)
 {
 	unsigned i;
 
 	if (config->workers != service->config->workers ||
-	    strcmp(config->metrics_path ? config->metrics_path : "",
-		   service->config->metrics_path ? service->config->metrics_path : "") != 0)
-		rudp_log(RUDP_LOG_WARN,
-			 "configuration of workers and metrics is used after a restart");
+	    is_other(config->metrics_path, service->config->metrics_path) ||
+	    is_other(config->accounts_file, service->config->accounts_file))
+		rudp_log(RUDP_LOG_WARN, "configuration of workers, metrics and the file of "
+					"accounts is used after a restart");
 	use_log(config);
 	apo_door_configure(&service->door, config);
 	for (i = 0; i < service->worker_count; i++)
@@ -149,6 +156,7 @@ static void reload(struct service *service, const struct apo_request *request)
 		use(service, config);
 		rudp_log(RUDP_LOG_INFO, "configuration read file=%s", service->file);
 	}
+	apo_checker_refresh(&service->checker);
 	if (config || request)
 		send_configuration(&service->talk.box, config, request, first.text);
 	if (config)
@@ -353,6 +361,54 @@ static int start_threads(struct service *service)
 	return -error;
 }
 
+static int open_store(struct service *service)
+{
+	char reason[512];
+
+	if (!service->config->accounts_file)
+		return 0;
+	service->store = apo_store_open(service->config->accounts_file, reason, sizeof reason);
+	if (service->store)
+		return 0;
+	rudp_log(RUDP_LOG_ERROR, "accounts not opened reason=\"%s\"", reason);
+	return -EINVAL;
+}
+
+struct loading {
+	struct apo_model *model;
+	unsigned long count;
+	int error;
+};
+
+static void load_account(void *of, const char *name)
+{
+	struct loading *loading = of;
+	int error = apo_model_on_account(loading->model, name);
+
+	if (error < 0)
+		loading->error = error;
+	else
+		loading->count++;
+}
+
+/* Before there is anybody who could ask the checker: whoever comes finds all names protected. */
+static int load_accounts(struct service *service)
+{
+	struct loading loading = {.model = service->talk.model};
+	int error = 0;
+
+	if (!service->store)
+		return 0;
+	error = apo_accounts_tell_new(service->store, load_account, &loading);
+	if (error < 0)
+		rudp_log(RUDP_LOG_ERROR, "accounts not read reason=\"%s\"",
+			 apo_store_error(service->store));
+	else
+		rudp_log(RUDP_LOG_INFO, "accounts file=%s count=%lu",
+			 service->config->accounts_file, loading.count);
+	return error < 0 ? error : loading.error;
+}
+
 /* What has begun ends with the process when this fails. */
 static int begin(struct service *service)
 {
@@ -365,10 +421,12 @@ static int begin(struct service *service)
 	if ((error = watch_signals(service)) < 0 || (error = apo_mailbox_init(&service->box)) < 0 ||
 	    (error = watch(service, &service->box_source, APO_SOURCE_BOX, service->box.fd)) < 0 ||
 	    (error = apo_mailbox_init(&service->talk.box)) < 0 ||
-	    (error = init_workers(service)) < 0 ||
-	    (error = apo_checker_start(&service->checker, &service->talk.box)) < 0 ||
+	    (error = init_workers(service)) < 0 || (error = open_store(service)) < 0 ||
+	    (error = apo_checker_start(&service->checker, &service->talk.box, service->store)) <
+		    0 ||
 	    (error = apo_talk_init(&service->talk, service->workers, service->worker_count,
-				   &service->box, &service->checker, config)) < 0)
+				   &service->box, &service->checker, config)) < 0 ||
+	    (error = load_accounts(service)) < 0)
 		return error;
 	service->metrics = (struct apo_metrics){.epoll_fd = service->epoll_fd,
 						.door = &service->door,
@@ -399,6 +457,8 @@ static void stop_threads(struct service *service)
 		;
 	pthread_join(service->talk.thread, NULL);
 	apo_checker_stop(&service->checker);
+	if (service->store)
+		apo_store_close(service->store);
 }
 
 static void end(struct service *service)

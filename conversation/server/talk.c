@@ -108,6 +108,20 @@ static void check_password(void *of, uint64_t ticket, const char *hash, const ch
 	apo_checker_ask(talk->checker, ticket, hash, password);
 }
 
+static void check_account(void *of, uint64_t ticket, const char *account, const char *password)
+{
+	struct apo_talk *talk = of;
+
+	apo_checker_ask_account(talk->checker, ticket, account, password);
+}
+
+static void register_account(void *of, uint64_t ticket, const char *account, const char *password)
+{
+	struct apo_talk *talk = of;
+
+	apo_checker_register(talk->checker, ticket, account, password);
+}
+
 static void request(struct apo_talk *talk, bool is_die, uint64_t ticket, const char *who)
 {
 	struct apo_request *request = calloc(1, sizeof *request);
@@ -245,6 +259,7 @@ static void on_configure(struct apo_talk *talk, struct apo_configure *configure)
 static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
 {
 	struct apo_answer *answer = (void *)mail;
+	struct apo_account_mail *account = (void *)mail;
 	struct apo_farewell *farewell = (void *)mail;
 
 	switch ((enum apo_mail_kind)mail->kind) {
@@ -255,8 +270,12 @@ static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
 		on_configure(talk, (void *)mail);
 		break;
 	case APO_MAIL_CHECKED:
-		apo_model_on_checked(talk->model, answer->ticket, answer->result, NULL,
-				     talk->now_at_ns);
+		apo_model_on_checked(talk->model, answer->ticket, answer->result,
+				     answer->account[0] ? answer->account : NULL, talk->now_at_ns);
+		break;
+	case APO_MAIL_ACCOUNT:
+		if (apo_model_on_account(talk->model, account->account) < 0)
+			rudp_log(RUDP_LOG_ERROR, "nick not protected reason=\"out of memory\"");
 		break;
 	case APO_MAIL_END:
 		apo_model_end(talk->model, farewell->reason, talk->now_at_ns);
@@ -331,7 +350,7 @@ int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned wo
 		  struct apo_mailbox *door, struct apo_checker *checker, struct apo_config *config)
 {
 	struct apo_model_start start = {.config = &config->model,
-					.calls = &calls,
+					.calls = &talk->calls,
 					.of = talk,
 					.workers = worker_count,
 					.now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic),
@@ -342,6 +361,11 @@ int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned wo
 	start.run = (uint64_t)start.wall_ms;
 	talk->door = door;
 	talk->checker = checker;
+	talk->calls = calls;
+	if (checker->store) {
+		talk->calls.check_account = check_account;
+		talk->calls.register_account = register_account;
+	}
 	talk->worker_count = worker_count;
 	talk->to_workers = calloc(worker_count, sizeof *talk->to_workers);
 	talk->last = calloc(worker_count, sizeof(struct apo_effect_deliver *));

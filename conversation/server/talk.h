@@ -21,6 +21,7 @@ struct apo_talk {
 	struct apo_mailbox box;
 	struct apo_mailbox *door; /* for requests */
 	struct apo_checker *checker;
+	struct apo_model_calls calls;
 	struct apo_model *model;
 	struct apo_config *config;
 	struct apo_batcher *to_workers; /* one for each */

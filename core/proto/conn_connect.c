@@ -41,9 +41,8 @@ static int noise_begin(struct rudp_conn *conn)
 	int rc;
 
 	conn->syn_flags = handshake->flags = 0;
-	rudp_handshake_start_noise(conn, &handshake->noise, true, conn->id,
-				   handshake->target_port);
-	rc = rudp_handshake_give_noise_key(conn, &handshake->noise);
+	rc = rudp_handshake_start_noise(conn, &handshake->noise, true, conn->id,
+					handshake->target_port);
 	if (rc < 0)
 		return rc;
 	rudp_conn_write_syn_payload(conn, payload, sizeof payload, false);

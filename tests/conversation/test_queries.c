@@ -550,7 +550,7 @@ Test(configuration, what_changes_is_told)
 	other = w.config;
 	other.plain_passwords = true;
 	cr_assert(eq(ptr, (void *)apo_model_configure(w.model, &other), &w.config));
-	HEARS(&w, 4, ":irc.example CAP hal NEW :sasl");
+	HEARS(&w, 4, ":irc.example CAP hal NEW :draft/account-registration sasl");
 	QUIET(&w, 3);
 	QUIET(&w, 0);
 	world_say(&w, 4, "CAP REQ sasl");
@@ -561,7 +561,7 @@ Test(configuration, what_changes_is_told)
 	world_say(&w, 2, "QUIT");
 	cr_assert(eq(ptr, (void *)apo_model_configure(w.model, &w.config), &other));
 	cr_assert(apo_model_check(w.model));
-	HEARS(&w, 4, ":irc.example CAP hal DEL :sasl");
+	HEARS(&w, 4, ":irc.example CAP hal DEL :draft/account-registration sasl");
 	HEARS_LIKE(&w, 0, ":irc.example 005 dan *");
 	world_forget(&w);
 	world_say(&w, 4, "CAP LIST");

@@ -129,6 +129,7 @@ void world_init(struct world *world)
 		.set_operator = on_set_operator,
 		.check_password = on_check,
 		.check_account = on_check,
+		.register_account = on_check,
 		.rehash = on_rehash,
 		.die = on_die,
 		.log = on_log,

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * accounts - names that are somebody's: who may have them as nicks, and REGISTER (IRCv3
+ * draft/account-registration). An account is called as the nick that it was registered with.
+ */
+#ifndef APO_ACCOUNTS_H
+#define APO_ACCOUNTS_H
+
+#include "conversation/model/model_private.h"
+
+#define APO_PASSWORD_BYTES_MIN 8
+#define APO_PASSWORD_BYTES_MAX 300 /* they go into a line, and must fit there later, too */
+
+/* The name is an account's from now on; no harm if it is one already. -ENOMEM. */
+int apo_account_remember(struct apo_model *model, const char *name);
+void apo_accounts_forget(struct apo_model *model);
+
+/* Nobody's account is called so, or the client is logged in to it. */
+bool apo_account_lets(const struct apo_model *model, const struct apo_client *client,
+		      const char *nick);
+/* 433, and why. */
+void apo_account_refuse(struct apo_model *model, struct apo_client *client, const char *nick);
+
+/* The client is logged in: it is told, and then others. -ENOMEM: it is not. */
+int apo_account_enter(struct apo_model *model, struct apo_client *client, const char *account);
+
+/* The answer to REGISTER. */
+void apo_account_on_registered(struct apo_model *model, struct apo_client *client,
+			       enum apo_checked result, const char *account);
+
+#endif

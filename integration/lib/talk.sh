@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Clients of a chat server that are driven line by line.
+
+declare -A PEN=()
+
+# talk HOW NAME COMMAND...: a client on side a whose standard input is written by say().
+talk() {
+	local how=$1 name=$2 pen
+	shift 2
+	rm -f "$TMP/$name.fifo"
+	mkfifo "$TMP/$name.fifo"
+	exec {pen}<>"$TMP/$name.fifo"
+	PEN[$name]=$pen
+	"$how" "$name" a "$@" <&"$pen"
+}
+
+# say NAME LINE
+say() {
+	printf '%s\r\n' "$2" >&"${PEN[$1]}"
+}
+
+has_heard() {
+	[ -e "$TMP/$1.out" ] && tr -d '\r' <"$TMP/$1.out" | grep -E -- "$2" >/dev/null
+}
+
+# hears NAME EXTENDED-REGEX
+hears() {
+	wait_until 20 "$1 hears '$2'" has_heard "$1" "$2"
+}
+
+hears_not() {
+	! has_heard "$1" "$2" || fail "$1 has heard '$2'"
+}
+
+leave() {
+	local name pen
+	for name in "$@"; do
+		say "$name" "QUIT :done"
+		hears "$name" '^ERROR'
+		stop "$name"
+		pen=${PEN[$name]}
+		exec {pen}>&-
+	done
+}

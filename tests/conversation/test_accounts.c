@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/* Accounts: whose a nick is, REGISTER, and how often may be tried. The store is a mock. */
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/world.h"
+
+#define DAN "AGRhbgBwdw==" /* dan, pw */
+
+static struct world w;
+
+static void begin(void)
+{
+	world_init(&w);
+	world_start(&w);
+}
+
+static void end(void)
+{
+	world_fini(&w);
+}
+
+TestSuite(accounts, .init = begin, .fini = end);
+
+static void remember(const char *name)
+{
+	cr_assert(eq(int, apo_model_on_account(w.model, name), 0));
+}
+
+/* Up to the question, which is answered by world_answer. */
+static void ask_in(unsigned i)
+{
+	world_say(&w, i, "AUTHENTICATE PLAIN");
+	HEARS(&w, i, "AUTHENTICATE +");
+	world_say(&w, i, "AUTHENTICATE " DAN);
+}
+
+static void refused(unsigned i, const char *said, const char *answer)
+{
+	w.asked[0][0] = '\0';
+	world_say(&w, i, "%s", said);
+	HEARS(&w, i, answer);
+	QUIET(&w, i);
+	cr_assert(eq(str, w.asked[0], ""));
+}
+
+Test(accounts, a_registered_nick_is_refused_at_the_welcome)
+{
+	remember("Dan");
+	world_connect(&w, 0);
+	world_say(&w, 0, "NICK dan");
+	QUIET(&w, 0);
+	world_say(&w, 0, "USER dan 0 * :Dan");
+	HEARS(&w, 0, ":irc.example 433 * dan :Nickname is registered; log in (SASL) to use it");
+	QUIET(&w, 0);
+	world_say(&w, 0, "NICK eve");
+	HEARS_LIKE(&w, 0, ":irc.example 001 eve *");
+}
+
+Test(accounts, a_registered_nick_is_refused_later)
+{
+	remember("dan");
+	world_join(&w, 0, "eve", NULL);
+	world_say(&w, 0, "NICK DAN");
+	HEARS(&w, 0, ":irc.example 433 eve DAN :Nickname is registered; log in (SASL) to use it");
+	world_say(&w, 0, "NICK dane");
+	HEARS(&w, 0, ":eve!~eve@host0.example NICK :dane");
+}
+
+Test(accounts, its_owner_has_it)
+{
+	remember("dan");
+	world_connect(&w, 1);
+	world_say(&w, 1, "CAP REQ :sasl");
+	world_say(&w, 1, "NICK dan");
+	world_say(&w, 1, "USER dan 0 * :Dan");
+	world_forget(&w);
+	ask_in(1);
+	world_answer(&w, APO_CHECKED_RIGHT, "Dan");
+	HEARS_LIKE(&w, 1, ":irc.example 900 dan *");
+	HEARS_LIKE(&w, 1, ":irc.example 903 dan *");
+	world_say(&w, 1, "CAP END");
+	HEARS_LIKE(&w, 1, ":irc.example 001 dan *");
+	world_forget(&w);
+	world_say(&w, 1, "NICK other");
+	world_say(&w, 1, "NICK dan");
+	HEARS(&w, 1, ":dan!~dan@host1.example NICK :other");
+	HEARS(&w, 1, ":other!~dan@host1.example NICK :dan");
+}
+
+Test(accounts, another_account_does_not_help)
+{
+	remember("dan");
+	remember("eve");
+	world_join(&w, 1, "x", "sasl");
+	ask_in(1);
+	world_answer(&w, APO_CHECKED_RIGHT, "dan");
+	world_forget(&w);
+	world_say(&w, 1, "NICK eve");
+	HEARS_LIKE(&w, 1, ":irc.example 433 x eve *");
+}
+
+/* A password that is being looked at holds the welcome up. */
+Test(accounts, a_nick_waits_for_the_answer)
+{
+	remember("dan");
+	world_connect(&w, 1);
+	world_say(&w, 1, "CAP REQ :sasl");
+	world_say(&w, 1, "NICK dan");
+	world_say(&w, 1, "USER dan 0 * :Dan");
+	world_forget(&w);
+	ask_in(1);
+	world_say(&w, 1, "CAP END");
+	QUIET(&w, 1);
+	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	HEARS(&w, 1, ":irc.example 904 dan :SASL authentication failed");
+	HEARS_LIKE(&w, 1, ":irc.example 433 * dan *");
+	QUIET(&w, 1);
+}
+
+Test(accounts, who_has_the_nick_keeps_it)
+{
+	world_join(&w, 0, "dan", NULL);
+	remember("dan");
+	world_say(&w, 0, "NICK Dan");
+	HEARS(&w, 0, ":dan!~dan@host0.example NICK :Dan");
+	world_say(&w, 0, "NICK eve");
+	world_say(&w, 0, "NICK dan");
+	HEARS(&w, 0, ":Dan!~dan@host0.example NICK :eve");
+	HEARS_LIKE(&w, 0, ":irc.example 433 eve dan *");
+}
+
+Test(accounts, register_makes_one_and_logs_in)
+{
+	world_join(&w, 1, "Dan", "draft/account-registration labeled-response batch");
+	world_join(&w, 2, "eve", "account-notify");
+	world_say(&w, 1, "JOIN #a");
+	world_say(&w, 2, "JOIN #a");
+	world_forget(&w);
+	world_say(&w, 1, "@label=7 REGISTER * * :correct horse");
+	QUIET(&w, 1);
+	cr_assert(eq(str, w.asked[0], "Dan"));
+	cr_assert(eq(str, w.asked[1], "correct horse"));
+	world_answer(&w, APO_CHECKED_RIGHT, "Dan");
+	HEARS_LIKE(&w, 1, "@label=7 :irc.example BATCH +* labeled-response");
+	HEARS_LIKE(&w, 1, "@batch=* :irc.example 900 Dan Dan!~Dan@host1.example Dan *");
+	HEARS_LIKE(&w, 1, "@batch=* :irc.example REGISTER SUCCESS Dan :*");
+	HEARS_LIKE(&w, 1, ":irc.example BATCH -*");
+	HEARS(&w, 2, ":Dan!~Dan@host1.example ACCOUNT Dan");
+	cr_assert(eq(u64, apo_model_figures(w.model)->accounts_registered, 1));
+	world_say(&w, 2, "NICK dan2");
+	world_say(&w, 1, "NICK x");
+	world_forget(&w);
+	world_say(&w, 2, "NICK dan");
+	HEARS_LIKE(&w, 2, ":irc.example 433 dan2 dan *");
+}
+
+Test(accounts, register_says_why_not)
+{
+	char said[400];
+
+	world_connect(&w, 1);
+	world_say(&w, 1, "CAP REQ :draft/account-registration");
+	world_say(&w, 1, "NICK dan");
+	world_forget(&w);
+	refused(1, "REGISTER * * password",
+		":irc.example FAIL REGISTER COMPLETE_CONNECTION_REQUIRED dan :Come in first");
+	world_say(&w, 1, "USER dan 0 * :Dan");
+	world_say(&w, 1, "CAP END");
+	world_forget(&w);
+	refused(1, "REGISTER * *", ":irc.example 461 dan REGISTER :Not enough parameters");
+	refused(1, "REGISTER eve * password",
+		":irc.example FAIL REGISTER ACCOUNT_NAME_MUST_BE_NICK eve "
+		":An account is called as your nick");
+	refused(1, "REGISTER DAN * passwor",
+		":irc.example FAIL REGISTER WEAK_PASSWORD DAN :A password has at least 8 bytes");
+	snprintf(said, sizeof said, "REGISTER * * %0301d", 0);
+	refused(1, said,
+		":irc.example FAIL REGISTER UNACCEPTABLE_PASSWORD dan "
+		":A password has at most 300 bytes");
+	remember("dan");
+	refused(1, "REGISTER * * password",
+		":irc.example FAIL REGISTER ACCOUNT_EXISTS dan :That name is registered already");
+	refused(1, "VERIFY dan 123",
+		":irc.example FAIL VERIFY INVALID_CODE dan :No account waits for a code here");
+}
+
+Test(accounts, the_store_may_say_no)
+{
+	world_join(&w, 1, "dan", "draft/account-registration");
+	world_say(&w, 1, "REGISTER * * password");
+	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	HEARS_LIKE(&w, 1, ":irc.example FAIL REGISTER ACCOUNT_EXISTS dan *");
+	world_say(&w, 1, "REGISTER * * password");
+	world_answer(&w, APO_CHECKED_FAILED, NULL);
+	HEARS_LIKE(&w, 1, ":irc.example FAIL REGISTER TEMPORARILY_UNAVAILABLE dan *");
+	QUIET(&w, 1);
+	cr_assert(eq(u64, apo_model_figures(w.model)->accounts_registered, 0));
+}
+
+Test(accounts, who_has_one_registers_no_other)
+{
+	world_join(&w, 1, "dan", "draft/account-registration");
+	world_say(&w, 1, "REGISTER * * password");
+	world_answer(&w, APO_CHECKED_RIGHT, "dan");
+	world_say(&w, 1, "NICK eve");
+	world_forget(&w);
+	refused(1, "REGISTER * * password",
+		":irc.example FAIL REGISTER ALREADY_AUTHENTICATED eve :You are logged in already");
+}
+
+Test(accounts, nobody_registers_where_others_listen_or_it_is_closed)
+{
+	world_join(&w, 0, "dan", "standard-replies");
+	world_say(&w, 0, "REGISTER * * password");
+	HEARS_LIKE(&w, 0, ":irc.example FAIL REGISTER TEMPORARILY_UNAVAILABLE dan :Accounts are *");
+	world_say(&w, 0, "CAP REQ draft/account-registration");
+	HEARS(&w, 0, ":irc.example CAP dan NAK :draft/account-registration");
+	w.config.open_registration = false;
+	world_join(&w, 1, "eve", NULL);
+	world_say(&w, 1, "REGISTER * * password");
+	HEARS_LIKE(&w, 1, ":irc.example NOTICE eve :REGISTER: Accounts are *");
+	w.config.open_registration = true;
+	w.config.accounts_max = 1;
+	remember("fay");
+	world_say(&w, 1, "REGISTER * * password");
+	HEARS(&w, 1, ":irc.example NOTICE eve :REGISTER: There are too many accounts");
+}
+
+/* ---- how often ---- */
+
+static void is_throttled(unsigned i)
+{
+	w.asked[0][0] = '\0';
+	ask_in(i);
+	HEARS_LIKE(&w, i, ":irc.example NOTICE * :Too many wrong passwords *");
+	HEARS_LIKE(&w, i, ":irc.example 904 *");
+	cr_assert(eq(str, w.asked[0], ""));
+}
+
+/* Each connection tries once: what counts is the address. All of the world have their own, so the
+ * same client comes again. */
+static void try_wrong(unsigned i, unsigned times)
+{
+	while (times-- > 0) {
+		world_join(&w, i, "x", "sasl");
+		ask_in(i);
+		world_answer(&w, APO_CHECKED_WRONG, NULL);
+		HEARS_LIKE(&w, i, ":irc.example 904 *");
+		world_close(&w, i, "gone");
+	}
+}
+
+Test(accounts, three_wrong_ones_a_minute_from_an_address)
+{
+	try_wrong(1, 3);
+	world_join(&w, 1, "x", "sasl");
+	is_throttled(1);
+	world_join(&w, 3, "y", "sasl");
+	ask_in(3); /* another address */
+	cr_assert(eq(str, w.asked[0], "dan"));
+	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	world_forget(&w);
+	world_wait(&w, w.config.login_span_ns - 1);
+	is_throttled(1);
+	world_wait(&w, 1);
+	ask_in(1);
+	world_answer(&w, APO_CHECKED_RIGHT, "dan");
+	HEARS_LIKE(&w, 1, ":irc.example 900 *");
+}
+
+Test(accounts, right_ones_are_not_counted)
+{
+	unsigned i;
+
+	for (i = 0; i < 10; i++) {
+		world_join(&w, 1, "x", "sasl");
+		ask_in(1);
+		world_answer(&w, APO_CHECKED_RIGHT, "dan");
+		HEARS_LIKE(&w, 1, ":irc.example 900 *");
+		world_close(&w, 1, "gone");
+	}
+}
+
+/* Asked before the others were answered, a right one is refused, too. */
+Test(accounts, many_at_once_learn_no_more_than_one)
+{
+	uint64_t ticket;
+
+	world_join(&w, 1, "x", "sasl");
+	ask_in(1);
+	ticket = w.ticket;
+	/* The same address in another slot. */
+	w.mocks[1].peer.slot = 61;
+	try_wrong(1, 3);
+	w.mocks[1].peer.slot = 1;
+	w.mocks[1].peer.generation = 1;
+	w.mocks[1].is_connected = true;
+	world_forget(&w);
+	apo_model_on_checked(w.model, ticket, APO_CHECKED_RIGHT, "dan", w.now_ns);
+	HEARS(&w, 1, ":irc.example 904 x :SASL authentication failed");
+	QUIET(&w, 1);
+}
+
+static void connect_from(unsigned i, const char *address)
+{
+	struct mock *mock = &w.mocks[i];
+	struct apo_peer_facts facts = {.address = address, .host = "host", .is_secure = true};
+
+	mock->peer.slot = i & 0xffff;
+	mock->peer.generation++;
+	mock->is_connected = true;
+	mock->is_closed = false;
+	apo_model_on_connected(w.model, mock->peer, &facts, w.now_ns);
+	world_say(&w, i, "CAP REQ :sasl");
+	world_forget(&w);
+}
+
+Test(accounts, a_64_of_ipv6_is_one_address)
+{
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		connect_from(i, i == 0   ? "2001:db8::1"
+				: i == 1 ? "2001:db8::2"
+					 : "2001:db8::ffff:3");
+		ask_in(i);
+		world_answer(&w, APO_CHECKED_WRONG, NULL);
+		HEARS_LIKE(&w, i, ":irc.example 904 *");
+	}
+	connect_from(3, "2001:db8:0:0:8000::");
+	is_throttled(3);
+	connect_from(4, "2001:db8:0:1::1");
+	ask_in(4);
+	world_answer(&w, APO_CHECKED_RIGHT, "dan");
+	HEARS_LIKE(&w, 4, ":irc.example 900 *");
+}
+
+Test(accounts, registering_is_a_try)
+{
+	world_join(&w, 1, "dan", "draft/account-registration");
+	world_say(&w, 1, "REGISTER * * password");
+	world_answer(&w, APO_CHECKED_FAILED, NULL);
+	world_say(&w, 1, "REGISTER * * password");
+	world_answer(&w, APO_CHECKED_FAILED, NULL);
+	world_say(&w, 1, "REGISTER * * password");
+	world_answer(&w, APO_CHECKED_FAILED, NULL);
+	world_forget(&w);
+	refused(1, "REGISTER * * password",
+		":irc.example FAIL REGISTER TEMPORARILY_UNAVAILABLE dan "
+		":Too many tries from your address; try again later");
+}

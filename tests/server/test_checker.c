@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* The thread for passwords and accounts, with a store of its own: what comes back as mail. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <poll.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conversation/server/checker.h"
+#include "conversation/server/records.h"
+#include "conversation/store/store_private.h"
+
+static struct apo_mailbox box;
+static struct apo_checker checker;
+static struct apo_store *store;
+static char directory[64], file[80];
+static struct apo_mail *mail; /* that was taken and not looked at */
+
+static void begin(void)
+{
+	char reason[256] = "";
+
+	cr_assert(ge(int, sodium_init(), 0));
+	strcpy(directory, "/tmp/apollonion-checker.XXXXXX");
+	cr_assert(ne(ptr, mkdtemp(directory), NULL));
+	snprintf(file, sizeof file, "%s/db", directory);
+	store = apo_store_open(file, reason, sizeof reason);
+	cr_assert(ne(ptr, store, NULL), "%s", reason);
+	cr_assert(eq(int, apo_mailbox_init(&box), 0));
+	cr_assert(eq(int, apo_checker_start(&checker, &box, store), 0));
+}
+
+static void end(void)
+{
+	apo_checker_stop(&checker);
+	apo_store_close(store);
+	apo_mailbox_fini(&box);
+	cr_assert(eq(int, unlink(file), 0));
+	cr_assert(eq(int, rmdir(directory), 0));
+}
+
+TestSuite(checker, .init = begin, .fini = end, .timeout = 60);
+
+/* The next piece of mail, which must be of this kind; the caller's. */
+static void *next(enum apo_mail_kind kind)
+{
+	struct pollfd wait = {.fd = box.fd, .events = POLLIN};
+	struct apo_mail *taken;
+
+	while (!mail) {
+		(void)poll(&wait, 1, -1);
+		mail = apo_mailbox_take(&box);
+	}
+	taken = mail;
+	mail = mail->next;
+	cr_assert(eq(int, taken->kind, (int)kind));
+	return taken;
+}
+
+static void answered(uint64_t ticket, enum apo_checked result, const char *account)
+{
+	struct apo_answer *answer = next(APO_MAIL_CHECKED);
+
+	cr_assert(eq(u64, answer->ticket, ticket));
+	cr_assert(eq(int, (int)answer->result, (int)result));
+	cr_assert(eq(str, answer->account, (char *)account));
+	free(answer);
+}
+
+static void told(const char *name)
+{
+	struct apo_account_mail *account = next(APO_MAIL_ACCOUNT);
+
+	cr_assert(eq(str, account->account, (char *)name));
+	free(account);
+}
+
+static void ignore(void *of, const char *name)
+{
+	(void)of;
+	(void)name;
+}
+
+Test(checker, an_account_is_made_told_and_checked)
+{
+	apo_checker_register(&checker, 1, "Dan", "correct horse");
+	told("Dan");
+	answered(1, APO_CHECKED_RIGHT, "Dan");
+	apo_checker_ask_account(&checker, 2, "dan", "correct horse");
+	answered(2, APO_CHECKED_RIGHT, "Dan");
+	apo_checker_ask_account(&checker, 3, "dan", "correct hors");
+	answered(3, APO_CHECKED_WRONG, "");
+	apo_checker_ask_account(&checker, 4, "eve", "correct horse");
+	answered(4, APO_CHECKED_WRONG, "");
+	apo_checker_register(&checker, 5, "DAN", "another horse");
+	answered(5, APO_CHECKED_WRONG, "");
+}
+
+Test(checker, a_hash_is_checked_as_it_is)
+{
+	char hash[APO_HASH_SIZE];
+
+	cr_assert(eq(int, apo_checker_hash("secret", hash), 0));
+	cr_assert(eq(int, strncmp(hash, "$argon2id$", 10), 0));
+	apo_checker_ask(&checker, 1, hash, "secret");
+	answered(1, APO_CHECKED_RIGHT, "");
+	apo_checker_ask(&checker, 2, hash, "Secret");
+	answered(2, APO_CHECKED_WRONG, "");
+	apo_checker_ask(&checker, 3, "no hash", "secret");
+	answered(3, APO_CHECKED_WRONG, "");
+}
+
+Test(checker, names_that_others_add_are_told)
+{
+	char reason[256] = "";
+	struct apo_store *other = apo_store_open(file, reason, sizeof reason);
+
+	cr_assert(ne(ptr, other, NULL), "%s", reason);
+	cr_assert(eq(int, apo_account_add(other, "fay", "hash", 1), 0));
+	apo_checker_refresh(&checker);
+	told("fay");
+	cr_assert(eq(int, apo_account_add(other, "gus", "hash", 1), 0));
+	apo_store_close(other);
+	apo_checker_ask_account(&checker, 1, "nobody", "x");
+	told("gus");
+	answered(1, APO_CHECKED_WRONG, "");
+}
+
+Test(checker, a_long_name_is_nobodys)
+{
+	char name[400];
+
+	memset(name, 'n', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	apo_checker_ask_account(&checker, 1, name, "x");
+	answered(1, APO_CHECKED_WRONG, "");
+	name[APO_NICK_BYTES_MAX + 1] = '\0';
+	apo_checker_register(&checker, 2, name, "x");
+	answered(2, APO_CHECKED_FAILED, "");
+}
+
+/* The thread has not been asked yet, so the store is still ours. */
+Test(checker, a_full_disk_fails_and_nothing_more)
+{
+	char name[16];
+	unsigned i = 0;
+
+	cr_assert(eq(int, sqlite3_exec(store->db, "PRAGMA max_page_count = 8", NULL, NULL, NULL),
+		     SQLITE_OK));
+	do
+		snprintf(name, sizeof name, "name%u", i++);
+	while (apo_account_add(store, name, "a hash of many bytes, to fill pages", 1) == 0);
+	cr_assert(eq(int, apo_accounts_tell_new(store, ignore, NULL), 0));
+	apo_checker_register(&checker, 1, name, "password");
+	answered(1, APO_CHECKED_FAILED, "");
+	apo_checker_ask_account(&checker, 2, name, "password");
+	answered(2, APO_CHECKED_WRONG, "");
+}
+
+Test(checker, more_questions_than_fit_are_answered_at_once)
+{
+	char hash[APO_HASH_SIZE];
+	unsigned i, failed = 0;
+	struct apo_answer *answer;
+
+	cr_assert(eq(int, apo_checker_hash("secret", hash), 0));
+	for (i = 0; i < APO_CHECKS_MAX + 10; i++)
+		apo_checker_ask(&checker, i, hash, "wrong");
+	for (i = 0; i < APO_CHECKS_MAX + 10; i++) {
+		answer = next(APO_MAIL_CHECKED);
+		failed += answer->result == APO_CHECKED_FAILED;
+		cr_assert(ne(int, (int)answer->result, (int)APO_CHECKED_RIGHT));
+		free(answer);
+	}
+	/* One or none of them was being worked on. */
+	cr_assert(ge(uint, failed, 1));
+	cr_assert(le(uint, failed, 10));
+}
