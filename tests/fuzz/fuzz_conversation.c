@@ -111,6 +111,7 @@ static const struct apo_model_calls calls = {
 	.set_operator = set_operator,
 	.check_password = check_password,
 	.check_account = check_password,
+	.register_account = check_password,
 	.rehash = rehash,
 	.die = die,
 };
@@ -171,6 +172,9 @@ static void happen(struct apo_model *model, uint8_t what, const uint8_t *line, s
 		break;
 	case 4:
 		apo_model_on_rehashed(model, last_ticket, len % 2 ? "no" : NULL, *now_ns);
+		break;
+	case 5:
+		(void)apo_model_on_account(model, len % 2 ? "a" : "b");
 		break;
 	default:
 		apo_model_on_line(model, peers[i], (const char *)line, len, *now_ns);
