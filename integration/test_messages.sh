@@ -99,7 +99,7 @@ both_ways() {
 
 usage() {
 	local status=0
-	"$BUILD/rudpmsg" "$@" >"$TMP/usage.out" 2>"$TMP/usage.err" || status=$?
+	"${RUDPMSG:-$BUILD/rudpmsg}" "$@" >"$TMP/usage.out" 2>"$TMP/usage.err" || status=$?
 	expect_eq "$status" 2 "exit code of rudpmsg $*"
 	[ -s "$TMP/usage.err" ] || fail "rudpmsg $* says nothing"
 }
@@ -135,7 +135,7 @@ launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --ack s
 finish sender 20
 expect_eq "$STATUS" 1 "exit code"
 expect_match "$TMP/sender.err" "needs a node with a store there" "why"
-for names in "--id plain" "--id alpha --peer gamma"; do
+for names in "--id plain" "--id alpha --peer gamma" "--id alpha --peer alpha"; do
 	# shellcheck disable=SC2086
 	launch_native sender a "$BUILD/rudpmsg" send $names --to "$B4:$PORT" --timeout 5 <"$TMP/text"
 	finish sender 20
@@ -144,6 +144,7 @@ for names in "--id plain" "--id alpha --peer gamma"; do
 done
 expect_match "$TMP/names.err" "the node there has the same name" "why not the own name"
 expect_match "$TMP/names.err" "not the name that --peer says" "why not gamma"
+expect_match "$TMP/names.err" "--peer is the name of another node" "why not itself"
 stop plain
 
 section "nobody there, and a store"
@@ -153,6 +154,11 @@ launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer 
 finish sender 20
 expect_eq "$STATUS" 1 "exit code when nothing was delivered"
 expect_match "$TMP/sender.err" "$LINES of $LINES messages .* kept in the store" "what it says"
+launch_native both a "$BUILD/rudpmsg" pipe --id gamma --to "$B4:$PORT" --peer beta --timeout 1 \
+	--store "$TMP/gamma" <"$TMP/text"
+finish both 20
+expect_eq "$STATUS" 1 "exit code of a pipe that delivered nothing"
+expect_match "$TMP/both.err" "$LINES of $LINES messages .* kept in the store" "what a pipe says"
 receiver later --store "$TMP/beta"
 launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer beta \
 	--ack stored --store "$TMP/alpha" </dev/null
@@ -175,6 +181,13 @@ usage send --id alpha --to "$B4:0"
 usage send --id alpha --to "$B4" --ack surely
 usage send --id alpha --to "$B4" --store "$TMP"
 usage send --id alpha --to "$B4" --store /nowhere/at/all
+RUDP_KEY_FILE=$TMP/nowhere usage receive --id alpha --listen $PORT
+expect_match "$TMP/usage.err" "RUDP_KEY_FILE cannot be used" "what it says without its key"
+mkdir "$TMP/alone"
+cp "$BUILD/rudpmsg" "$TMP/alone"
+RUDPMSG=$TMP/alone/rudpmsg RUDP_ENGINE=thread RUDP_ENGINE_PATH=$TMP/alone/none \
+	usage send --id alpha --to "$B4"
+expect_match "$TMP/usage.err" "no engine of rudp can be found" "what it says without an engine"
 [ "$("$BUILD/rudpmsg" --version)" != "" ] || fail "--version says nothing"
 usage nonsense --id alpha --listen $PORT
 expect_match "$TMP/usage.err" "'nonsense' is no command" "what it says"

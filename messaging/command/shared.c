@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "messaging/command/command.h"
+#include "rudp/rudp.h"
 
 #define MESSAGE_MAX (1u << 20) /* the library's default */
 
@@ -37,6 +38,9 @@ static const struct {
 	{EOPNOTSUPP, "--ack stored needs a node with a store there (--store)"},
 	{EUSERS, "the node there has as many connections as it may"},
 	{EADDRINUSE, "another program listens there"},
+	{EINVAL,
+	 "--peer is the name of another node: 1 to 63 printable characters without space, and not "
+	 "that of --id"},
 	{ENOKEY, "RUDP_KEY_FILE cannot be used; 'rudp keygen --check FILE' says why"},
 };
 
@@ -75,15 +79,40 @@ static int connect_peer(const struct command_options *options, struct rudpmsg_no
 	return 0;
 }
 
+/* What is wrong here must not be taken for what is wrong with the peer: some of the numbers are the
+ * same. */
+static bool has_transport(const struct command_options *options)
+{
+	int fd;
+
+	if (options->node.transport != RUDPMSG_TRANSPORT_RUDP)
+		return true;
+	fd = rudp_socket(AF_INET, SOCK_CLOEXEC);
+	if (fd >= 0) {
+		rudp_close(fd);
+		return true;
+	}
+	if (errno == EACCES || errno == EPROTONOSUPPORT)
+		command_complain(
+			"no engine of rudp can be found or started here; 'rudp doctor' says "
+			"why, and --tcp needs none");
+	else
+		command_complain("rudp cannot be used here: %s", cause_of(errno));
+	return false;
+}
+
 struct rudpmsg_node *command_open(const struct command_options *options, rudpmsg_conn_id *conn,
 				  int *exit_code)
 {
 	char text[RUDPMSG_ERROR_TEXT_SIZE];
 	struct rudpmsg_node *node;
-	int rc = rudpmsg_node_open(&node, options->id, &options->node, text);
+	int rc;
 
 	*exit_code = EXIT_USAGE;
 	*conn = 0;
+	if (!has_transport(options))
+		return NULL;
+	rc = rudpmsg_node_open(&node, options->id, &options->node, text);
 	if (rc < 0) {
 		command_complain("%s", text);
 		return NULL;

@@ -36,7 +36,7 @@ static int send_all(const struct command_options *options, struct rudpmsg_node *
 }
 
 /* Waits for the rest to be acknowledged, and closes. Returns an exit code. */
-static int finish(const struct command_options *options, struct rudpmsg_node *node)
+static int close_node(const struct command_options *options, struct rudpmsg_node *node)
 {
 	struct rudpmsg_stats stats;
 	uint64_t left = 0;
@@ -56,8 +56,15 @@ static int finish(const struct command_options *options, struct rudpmsg_node *no
 							       : "are lost");
 	else if (!options->quiet && stats.messages_acknowledged > 0)
 		command_complain("%" PRIu64 " messages delivered", stats.messages_acknowledged);
-	rudpmsg_node_free(node);
 	return rc < 0 || stats.messages_failed > 0 ? EXIT_NOT_DELIVERED : EXIT_DELIVERED;
+}
+
+static int finish(const struct command_options *options, struct rudpmsg_node *node)
+{
+	int exit_code = close_node(options, node);
+
+	rudpmsg_node_free(node);
+	return exit_code;
 }
 
 int command_send(const struct command_options *options)
@@ -154,13 +161,9 @@ int command_pipe(const struct command_options *options)
 	/* Closing ends the receiver once all that was sent has been acknowledged. */
 	if (options->count > 0)
 		pthread_join(thread, NULL);
-	rest = rudpmsg_node_close(node, options->timeout_ns, NULL);
+	rest = close_node(options, node);
 	if (options->count == 0)
 		pthread_join(thread, NULL);
 	rudpmsg_node_free(node);
-	if (rest < 0)
-		command_complain("not all messages were acknowledged within %" PRId64
-				 " s (--timeout): the rest is lost",
-				 options->timeout_ns / INT64_C(1000000000));
-	return exit_code ? exit_code : rest < 0 ? EXIT_NOT_DELIVERED : receiver.exit_code;
+	return exit_code ? exit_code : rest ? rest : receiver.exit_code;
 }
