@@ -288,7 +288,7 @@ int rudpmsg_event(struct rudpmsg_node *node, struct rudpmsg_event *event);
  * none left. */
 int rudpmsg_event_wait(struct rudpmsg_node *node, int64_t timeout_ns, struct rudpmsg_event *event);
 
-/* Counters of the node since it was opened; names of counters in docs/messaging.md. */
+/* Counters of the node since it was opened; docs/messaging.md, "Counters". */
 #define RUDPMSG_COUNTERS(X)                                                                        \
 	X(messages_accepted)                                                                       \
 	X(messages_acknowledged)                                                                   \
