@@ -343,7 +343,7 @@ sim: $(BUILD)/tests/sim ## replay one simulated scenario: SEED=n [NAME=scenario]
 fuzz: ## every fuzz target for TIME seconds (default 60)
 	@tests/fuzz/run.sh $(TOP_BUILD)/fuzz $(or $(TIME),60)
 
-soak: $(BUILD)/tests/sim ## 20,000 seeds of the simulator, each fuzz target for five minutes (over an hour)
+soak: all $(BUILD)/tests/sim $(BUILD)/tests/messaging $(INTEGRATION_PARTS) ## 20,000 seeds of the simulator, 11 virtual days of messages, deaths, each fuzz target (over an hour)
 	BUILD=$(abspath $(BUILD)) tests/soak.sh
 
 # BENCH="--only bulk --path P2" selects, see bench/run.py --help.

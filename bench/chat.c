@@ -3,7 +3,7 @@
  * Clients of a chat server, as many as wanted, in one thread: what IRC costs. Nothing here knows
  * which server it is.
  *
- *     login N        N clients register, 64 at a time
+ *     login N        N clients register, at most 1024 at a time
  *     connect N      N clients connect at once, and register
  *     idle N         N clients register, and then say nothing until the standard input ends
  *     join N         N clients are there, and join one channel at once
@@ -28,8 +28,8 @@
 
 enum {
 	CLIENTS_MAX = 20000,
-	LOGINS_AT_ONCE = 64,
-	PART_SIZE = 1024, /* of a line, between two reads */
+	LOGINS_AT_ONCE = 1024, /* some servers serve them once a second */
+	PART_SIZE = 1024,      /* of a line, between two reads */
 	READ_SIZE = 256 * 1024,
 	EVENTS_AT_ONCE = 512,
 	WINDOW = 64, /* lines of a speaker that nobody has heard yet */

@@ -19,7 +19,7 @@ if [ -n "$RUDP_TEST_PLAIN" ] && [[ $variant == *rudp* ]]; then
 fi
 # shellcheck source=integration/lib.sh
 . "$HERE_BENCH/../integration/lib.sh"
-for file in usage variants link local crowd chat; do
+for file in usage variants link local crowd chat exchange; do
 	# shellcheck source=/dev/null
 	. "$HERE_BENCH/lib/$file.sh"
 done

@@ -16,6 +16,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(HERE, "lib"))
 
 import plan  # noqa: E402
@@ -84,6 +85,30 @@ def build_programs(out):
         subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-o",
                         os.path.join(out, "bin", program), os.path.join(HERE, program + ".c"),
                         os.path.join(HERE, "plain.c")], check=True)
+
+
+def build_linked(out, name, sources, libraries):
+    """A program that needs more than libc. Returns whether it could be built."""
+    build = os.path.dirname(out)
+    done = subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-o",
+                           os.path.join(out, "bin", name), "-I" + TOP, "-I" + os.path.join(TOP, "core"),
+                           "-I" + os.path.join(TOP, "core/include"), "-I" + os.path.join(TOP, "messaging/include")]
+                          + [os.path.join(HERE, source) for source in sources + ["plain.c"]]
+                          + [library.replace("BUILD", build) for library in libraries + ["-pthread", "-ldl"]],
+                          capture_output=True, text=True, check=False)
+    return done.returncode == 0
+
+
+def build_carriers(out, only):
+    """What the measurements of messages need."""
+    ours = ["BUILD/librudpmsg.a", "BUILD/librudp.a", "-llmdb"]
+    wanted = {f"exchange-{name}": (["exchange.c", f"exchange_{name}.c"], libraries)
+              for name, libraries in {"rudpmsg": ours, "mosquitto": ["-lmosquitto"], "nng": ["-lnng"],
+                                      "zeromq": ["-lzmq"]}.items()}
+    wanted["idle_peers"] = (["idle_peers.c"], ours)
+    for name, (sources, libraries) in wanted.items():
+        if name.split("-")[0] in only and not build_linked(out, name, sources, libraries):
+            note(f"{name} cannot be built (scripts/install-packages.sh bench installs what it needs)")
 
 
 def offered_congestion_controls():
@@ -258,6 +283,7 @@ def main():
             print(*job[:4])
         return 0
     build_programs(out)
+    build_carriers(out, {job.measurement for job in todo})
     if load_average() > os.cpu_count() / 4:
         note(f"load average is {load_average()}: other work on this machine will show in the numbers")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -133,15 +133,16 @@ static void write_some(struct rudpmsg_node *node, struct rudpmsg_link *link)
 
 /* ---- the hub's lists ---- */
 
-static void dial_all(struct rudpmsg_node *node)
+static bool dial_one(struct rudpmsg_node *node)
 {
-	struct rudpmsg_link *link;
+	struct rudpmsg_link *link = rudpmsg_hub_next_dial(node->hub);
 
-	while ((link = rudpmsg_hub_next_dial(node->hub))) {
-		pthread_mutex_unlock(&node->lock);
-		rudpmsg_stream_dial(node, link);
-		pthread_mutex_lock(&node->lock);
-	}
+	if (!link)
+		return false;
+	pthread_mutex_unlock(&node->lock);
+	rudpmsg_stream_dial(node, link);
+	pthread_mutex_lock(&node->lock);
+	return true;
 }
 
 static void close_all(struct rudpmsg_node *node)
@@ -162,21 +163,22 @@ static void close_all(struct rudpmsg_node *node)
 	}
 }
 
-static void take_resolved(struct rudpmsg_node *node)
+static bool take_resolved(struct rudpmsg_node *node)
 {
-	struct rudp_list *link;
+	struct rudp_list *link = rudp_list_pop(&node->resolved);
 	struct stream *stream;
 
-	while ((link = rudp_list_pop(&node->resolved))) {
-		stream = RUDP_LIST_OWNER(link, struct stream, resolved);
-		if (!stream->link) {
-			rudpmsg_stream_free(node, stream);
-			continue;
-		}
-		pthread_mutex_unlock(&node->lock);
-		rudpmsg_stream_on_resolved(node, stream);
-		pthread_mutex_lock(&node->lock);
+	if (!link)
+		return false;
+	stream = RUDP_LIST_OWNER(link, struct stream, resolved);
+	if (!stream->link) {
+		rudpmsg_stream_free(node, stream);
+		return true;
 	}
+	pthread_mutex_unlock(&node->lock);
+	rudpmsg_stream_on_resolved(node, stream);
+	pthread_mutex_lock(&node->lock);
+	return true;
 }
 
 /* Links whose application was behind and is not any more. */
@@ -199,8 +201,9 @@ static void serve(struct rudpmsg_node *node)
 	struct rudpmsg_link *link;
 
 	rudpmsg_hub_on_time(node->hub, rudpmsg_now_ns());
-	take_resolved(node);
-	dial_all(node);
+	/* Both let go of the lock: what comes to either list meanwhile wakes nobody. */
+	while (take_resolved(node) || dial_one(node))
+		;
 	read_on(node);
 	rudpmsg_node_dispatch(node);
 	while ((link = rudpmsg_hub_next_write(node->hub)))

@@ -24,7 +24,8 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs default-jdk-headless)
 
 # What stands beside us in measurements, and what measures.
-bench=(iproute2 python3 procps openssl stunnel4 kcptun iperf3 redis-server redis-tools hyperfine ngircd inspircd)
+bench=(iproute2 python3 procps openssl stunnel4 kcptun iperf3 redis-server redis-tools hyperfine
+	mosquitto libmosquitto-dev libnng-dev libzmq3-dev ngircd inspircd)
 
 case ${1:-} in
 build) wanted=("${build[@]}") ;;

@@ -89,6 +89,17 @@ def crowd_bars():
     yield Bar("1,000 connections on P1, Jain's index", figure("crowd_share", "P1", "jain"), ">=", 0.95, "")
 
 
+def exchange_bars():
+    for variant, says in (("rudpmsg-rudp", "rudp"), ("rudpmsg-tcp", "TCP")):
+        yield Bar(f"messages of 100 bytes over {says}, a second", figure("exchange", "100-1", "rate", variant), ">=", 500000, "")
+        yield Bar(f"messages of 100 bytes over {says}, CPU of all", figure("exchange", "100-1", "cpu", variant), "<=", 4, "µs")
+        yield Bar(f"messages over {says}, 1,000 a second, p50, of mosquitto's",
+                  over(figure("exchange", "pace", "p50", variant), figure("exchange", "pace", "p50", "mosquitto")), "<", 1, "")
+    yield Bar("messages of 100 bytes, durable, a second", figure("exchange", "100-1", "rate", "rudpmsg-store"), ">=", 150000, "")
+    for case in ("tcp", "rudp"):
+        yield Bar(f"an idle peer of the messaging library over {case}", figure("idle_peers", case, "bytes", "rudpmsg"), "<", 4096, "B")
+
+
 def chat_bars():
     ours, theirs = "apollonion", "inspircd"
     for count in (100, 1000, 2000):
@@ -117,6 +128,7 @@ def bars():
     yield from latency_bars()
     yield from local_bars()
     yield from crowd_bars()
+    yield from exchange_bars()
     yield from chat_bars()
     yield from share_bars()
 

@@ -15,6 +15,8 @@ SHARES = ["rudp-bbr:tcp-cubic", "rudp-bbr:tcp-bbr", "rudp-bbr:rudp-bbr", "rudp-c
           "tcp-bbr:tcp-bbr", "kcptun-fast2:tcp-cubic"]
 CHATS = ["fanout-100", "fanout-1000", "fanout-2000", "pace-100", "pace-1000", "pace-2000", "login-1000", "login-10000",
          "connect-2000", "join-2000", "quit-2000", "idle-10000"]
+EXCHANGES = ["100-1", "100-50", "10000-1", "10000-50", "pace"]
+CARRIERS = ["rudpmsg-rudp", "rudpmsg-tcp", "rudpmsg-store", "mosquitto", "nng", "zeromq"]
 CROWDS = ["10", "100", "1000", "10000"]
 
 
@@ -95,6 +97,9 @@ PLAN = [
     Measurement("chat", CHATS, ["apollonion", "ngircd", "inspircd"], 3, 1.0, 9,
                 {"cases": ["fanout-100", "pace-100", "login-1000"], "rounds": 1, "seconds": 5,
                  "env": {"CHAT_SECONDS": "3"}}),
+    Measurement("exchange", EXCHANGES, CARRIERS, 3, 1.0, 6,
+                {"cases": ["100-1", "pace"], "rounds": 1, "seconds": 3, "env": {"EXCHANGE_PART": "5"}}),
+    Measurement("idle_peers", ["tcp", "rudp"], ["rudpmsg"], 1, 1.0, 20),
     Measurement("trace", ["P1", "P2", "P3", "P5", "P6"], [DEFAULT, "rudp-cubic"], 1, 0.5, 14),
 ]
 

@@ -12,6 +12,9 @@ LATE_MAX_US = 5000
 NAMES = {
     "tcp": "kernel TCP", "tcp-cubic": "kernel TCP, cubic", "tcp-bbr": "kernel TCP, bbr",
     "tls": "TLS over kernel TCP (stunnel)", "kcptun-fast2": "kcptun, fast2", "kcptun-fast3": "kcptun, fast3",
+    "rudpmsg-rudp": "rudpmsg over rudp", "rudpmsg-tcp": "rudpmsg over TCP",
+    "rudpmsg-store": "rudpmsg over rudp, on disk at both ends", "mosquitto": "mosquitto, QoS 1",
+    "nng": "nng, no promise", "zeromq": "ZeroMQ, no promise", "rudpmsg": "rudpmsg",
     "apollonion": "Apollonion", "ngircd": "ngIRCd", "inspircd": "InspIRCd",
     "rudp-bbr": "rudp, bbr (default)", "rudp-cubic": "rudp, cubic", "rudp-two": "rudp, bbr, two engines",
 }
@@ -24,6 +27,11 @@ def cpu_per_gb(result):
 def crowd_kb(result):
     """The engine with more of it: client's or server's."""
     return max(result["client_engine_kb"], result["server_engine_kb"]) / result["open"]["connections"]
+
+
+def exchange_cpu_us(result):
+    """Both programs, and whoever stands between them."""
+    return (result["sender"]["sender_cpu_s"] + result["receiver_cpu_s"] + result["others_cpu_s"]) / result["messages"] * 1e6
 
 
 def crowd_cpu_us(result):
@@ -70,6 +78,11 @@ FIGURES = {
               "connect_p99": lambda r: r["connect_ms"]["p99"] * 1e3,
               "carriers": lambda r: r["carriers_cpu_s"] / r["connections"] * 1e6},
     "events": {"events": lambda r: r["events"] / r["requests"], "waits": lambda r: r["waits"] / r["requests"]},
+    "idle_peers": {"bytes": lambda r: r["bytes_each"], "peers": lambda r: r["peers"]},
+    "exchange": {
+        "rate": lambda r: r["per_s"], "cpu": exchange_cpu_us, "p50": lambda r: r["late_us"]["p50"] or None,
+        "p99": lambda r: r["late_us"]["p99"] or None, "fsyncs": lambda r: r["fsyncs_per_s"],
+    },
     "chat": {
         "rate": lambda r: r.get("per_s"), "elapsed": lambda r: r.get("elapsed_s"),
         "p99": lambda r: r["late_ms"]["p99"] if "late_ms" in r else None,

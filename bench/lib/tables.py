@@ -105,6 +105,16 @@ def crowd(results):
     return markdown(head, rows)
 
 
+def exchange(results):
+    cases = {"100-1": "100 B", "100-50": "100 B, 50 conn.", "10000-1": "10 KB", "10000-50": "10 KB, 50 conn."}
+    columns = [(f"{says}: {what}", case, name) for case, says in cases.items()
+               for what, name in (("a second", "rate"), ("CPU, µs each", "cpu"))]
+    columns += [("1,000/s: p50, µs", "pace", "p50"), ("p99, µs", "pace", "p99"), ("fdatasyncs a second", "100-1", "fsyncs")]
+    rows = [[NAMES[v]] + [cell(results.values("exchange", case, v, name)) for _, case, name in columns]
+            for v in results.variants("exchange")]
+    return markdown([""] + [heading for heading, _, _ in columns], rows)
+
+
 def chat(results):
     columns = [(f"fan-out to {n}, million/s", f"fanout-{n}", "rate", 1e6) for n in (100, 1000, 2000)]
     columns += [(f"p99 at 10,000/s to {n}, ms", f"pace-{n}", "p99", 1) for n in (100, 1000, 2000)]
@@ -222,6 +232,8 @@ TABLES = {
                lambda r: by_case(r, "events", "events", ["edge", "level"])),
     "load": ("load", "/bin/true, which opens no socket, without and with the shim",
              lambda r: by_figure(r, "load", "-", [("median, ms", "median"), ("mean, ms", "mean")])),
+    "exchange": ("exchange", "Messages between two programs over loopback", exchange),
+    "idle-peers": ("idle_peers", "Idle peers of the messaging library", lambda r: by_case(r, "idle_peers", "bytes", ["tcp", "rudp"])),
     "chat": ("chat", "Chat servers beside each other, over loopback", chat),
     "crowd": ("crowd", "Many connections open at once", crowd),
     "worse": (None, "Where kernel TCP is better", beside_kernel),

@@ -93,7 +93,8 @@ int apo_account_enter(struct apo_model *model, struct apo_client *client, const 
 {
 	char source[APO_SOURCE_BYTES_MAX + 1];
 
-	if (!apo_is_word(account) || apo_text_set(&client->account, account) < 0)
+	if (!apo_is_word(account) || strlen(account) > APO_ACCOUNT_BYTES_MAX ||
+	    apo_text_set(&client->account, account) < 0)
 		return -ENOMEM;
 	/* It may be one that was added behind our back. */
 	(void)apo_account_remember(model, account);

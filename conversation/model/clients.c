@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/model/clients.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,6 +132,7 @@ struct apo_client *apo_client_new(struct apo_model *model, struct apo_peer peer,
 
 	if (grow_slots(slots, peer.slot) < 0)
 		return NULL;
+	assert(!slots->clients[peer.slot]);
 	client = allocate(peer, facts);
 	if (!client)
 		return NULL;

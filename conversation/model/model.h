@@ -228,7 +228,8 @@ void apo_model_on_closed(struct apo_model *model, struct apo_peer who, const cha
 void apo_model_on_receipt(struct apo_model *model, uint64_t watch, uint32_t recipient, bool arrived,
 			  int64_t now_at_ns);
 
-/* account: for check_account and register_account when it is right, its name; else NULL. */
+/* account: for check_account and register_account when it is right, its name, one word of at most 64
+ * bytes (another is as good as a wrong password); else NULL. */
 void apo_model_on_checked(struct apo_model *model, uint64_t ticket, enum apo_checked result,
 			  const char *account, int64_t now_at_ns);
 

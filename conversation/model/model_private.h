@@ -21,6 +21,7 @@
 #define APO_LABEL_BYTES_MAX 64
 #define APO_KEY_BYTES_MAX 32
 #define APO_MSGID_BYTES 40
+#define APO_ACCOUNT_BYTES_MAX 64
 #define APO_SASL_BYTES_MAX 1024 /* base64, of all pieces */
 
 /* The first three say which tags a client gets: they number the variants of a text. */

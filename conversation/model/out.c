@@ -39,8 +39,10 @@ static size_t write_tags(struct apo_model *model, const struct apo_say *say, uin
 
 	if (caps & APO_CAP_SERVER_TIME)
 		len = add_tag(to, len, "time=", stamp(model));
-	if ((caps & APO_CAP_ACCOUNT_TAG) && say->account)
-		len = add_tag(to, len, "account=", say->account);
+	if ((caps & APO_CAP_ACCOUNT_TAG) && say->account) {
+		len = add_tag(to, len, "account=", "");
+		len += apo_tag_escape(to + len, 2 * APO_ACCOUNT_BYTES_MAX, say->account);
+	}
 	if ((caps & APO_CAP_MESSAGE_TAGS) && say->msgid)
 		len = add_tag(to, len, "msgid=", say->msgid);
 	if ((caps & APO_CAP_MESSAGE_TAGS) && say->tags)

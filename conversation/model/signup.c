@@ -118,7 +118,7 @@ void apo_on_user(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, ERR_ALREADYREGISTERED);
 		return;
 	}
-	if (!*message->params[0] || !*message->params[3]) {
+	if (!*message->params[0]) { /* the real name may be empty: ii has none */
 		apo_reply(model, client, ERR_NEEDMOREPARAMS, "USER");
 		return;
 	}

@@ -47,7 +47,9 @@ static void drop(struct apo_door *door, int fd, struct apo_visitor *visitor)
 static void hand_over(struct apo_door *door, int fd, const struct rudp_addr *address, bool is_tls,
 		      struct apo_visitor *visitor, const char *refusal)
 {
-	struct apo_adopt *adopt = malloc(sizeof *adopt);
+	/* Without a context: the certificate has gone since the configuration was checked. */
+	bool can_serve = !is_tls || door->tls;
+	struct apo_adopt *adopt = can_serve ? malloc(sizeof *adopt) : NULL;
 
 	if (!adopt) {
 		drop(door, fd, visitor);

@@ -96,7 +96,8 @@ static bool is_path_longer(struct bbr *b)
 /* PROBE_RTT ends: what is ours has drained, and what still stands is another's. */
 static void look_for_foreign(struct bbr *b, int64_t now_at_ns)
 {
-	b->foreign = b->probe_rtt_min_ns > BBR_FOREIGN_RTTS * b->base_rtt_ns;
+	/* Divided: there may have been no sample yet. */
+	b->foreign = b->probe_rtt_min_ns / BBR_FOREIGN_RTTS > b->base_rtt_ns;
 	if (!b->foreign)
 		return;
 	if (is_path_longer(b)) {

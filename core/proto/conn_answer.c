@@ -28,13 +28,15 @@ static enum rudp_verdict noise_read_syn(struct answering *a)
 {
 	const struct rudp_packet *syn = a->syn;
 
-	if (rudp_handshake_start_noise(a->conn, &a->noise, false, syn->id, syn->target_port) < 0)
-		return RUDP_VERDICT_NO_MEMORY;
+	rudp_handshake_start_noise(a->conn, &a->noise, false, syn->id, syn->target_port);
 	a->payload_len = rudp_noise_read(&a->noise, syn->body, syn->body_bytes - RUDP_SYN_CHECK_BYTES,
 					 a->payload, sizeof a->payload);
 	if (a->payload_len == -ENOMEM)
 		return RUDP_VERDICT_NO_MEMORY;
-	return a->payload_len < 0 ? RUDP_VERDICT_KEY_MISMATCH : RUDP_VERDICT_OK;
+	if (a->payload_len < 0)
+		return RUDP_VERDICT_KEY_MISMATCH;
+	return rudp_handshake_give_noise_key(a->conn, &a->noise) < 0 ? RUDP_VERDICT_NO_MEMORY
+								     : RUDP_VERDICT_OK;
 }
 
 static enum rudp_verdict read_syn(struct answering *a, int64_t now_at_ns)

@@ -41,8 +41,9 @@ static int noise_begin(struct rudp_conn *conn)
 	int rc;
 
 	conn->syn_flags = handshake->flags = 0;
-	rc = rudp_handshake_start_noise(conn, &handshake->noise, true, conn->id,
-					handshake->target_port);
+	rudp_handshake_start_noise(conn, &handshake->noise, true, conn->id,
+				   handshake->target_port);
+	rc = rudp_handshake_give_noise_key(conn, &handshake->noise);
 	if (rc < 0)
 		return rc;
 	rudp_conn_write_syn_payload(conn, payload, sizeof payload, false);

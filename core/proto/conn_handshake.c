@@ -92,17 +92,23 @@ void rudp_handshake_take_params(struct rudp_conn *conn, const struct rudp_params
 	memcpy(conn->peer_reset_token, params->reset_token, sizeof conn->peer_reset_token);
 }
 
-int rudp_handshake_start_noise(struct rudp_conn *conn, struct rudp_noise *noise, bool initiator,
-			       uint64_t source_id, uint16_t target_port)
+void rudp_handshake_start_noise(struct rudp_conn *conn, struct rudp_noise *noise, bool initiator,
+				uint64_t source_id, uint16_t target_port)
 {
 	uint8_t prologue[RUDP_SYN_HEADER_BYTES];
+
+	rudp_packet_write_prologue(prologue, conn->suite, 0, source_id, target_port);
+	rudp_noise_start(noise, initiator, rudp_cipher_of(conn->suite), conn->ep->config.psk,
+			 prologue, sizeof prologue);
+}
+
+int rudp_handshake_give_noise_key(struct rudp_conn *conn, struct rudp_noise *noise)
+{
 	struct rudp_x25519 ephemeral;
 
 	if (rudp_endpoint_take_key(conn->ep, &ephemeral) < 0)
 		return -ENOMEM;
-	rudp_packet_write_prologue(prologue, conn->suite, 0, source_id, target_port);
-	rudp_noise_init_with(noise, initiator, rudp_cipher_of(conn->suite), conn->ep->config.psk,
-			     prologue, sizeof prologue, &ephemeral);
+	rudp_noise_give_key(noise, &ephemeral);
 	return 0;
 }
 

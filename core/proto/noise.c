@@ -206,19 +206,21 @@ int rudp_noise_init(struct rudp_noise *noise, bool initiator, enum rudp_cipher c
 		rudp_noise_fini(memset(noise, 0, sizeof *noise));
 		return rc;
 	}
-	rudp_noise_init_with(noise, initiator, cipher, psk, prologue, prologue_len, &ephemeral);
+	rudp_noise_start(noise, initiator, cipher, psk, prologue, prologue_len);
+	rudp_noise_give_key(noise, &ephemeral);
 	return 0;
 }
 
-void rudp_noise_init_with(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
-			  const uint8_t *psk, const void *prologue, size_t prologue_len,
-			  struct rudp_x25519 *ephemeral)
+void rudp_noise_give_key(struct rudp_noise *noise, struct rudp_x25519 *ephemeral)
 {
-	*noise = (struct rudp_noise){.cipher = cipher,
-				     .initiator = initiator,
-				     .has_psk = psk,
-				     .ephemeral = *ephemeral};
+	noise->ephemeral = *ephemeral;
 	*ephemeral = (struct rudp_x25519){0};
+}
+
+void rudp_noise_start(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
+		      const uint8_t *psk, const void *prologue, size_t prologue_len)
+{
+	*noise = (struct rudp_noise){.cipher = cipher, .initiator = initiator, .has_psk = psk};
 	if (psk)
 		memcpy(noise->psk, psk, sizeof noise->psk);
 	start_hash(noise);

@@ -49,12 +49,16 @@ int rudp_noise_init(struct rudp_noise *noise, bool initiator, enum rudp_cipher c
 		    const uint8_t ephemeral_private[RUDP_NOISE_DH_BYTES]);
 
 /*
- * The same with a key pair that was made before and serves no other handshake: it moves into noise,
- * and *ephemeral is empty then.
+ * The same without a key pair yet. The initiator needs it for its message, the responder for its answer:
+ * a message that does not authenticate is to cost it none.
  */
-void rudp_noise_init_with(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
-			  const uint8_t *psk, const void *prologue, size_t prologue_len,
-			  struct rudp_x25519 *ephemeral);
+void rudp_noise_start(struct rudp_noise *noise, bool initiator, enum rudp_cipher cipher,
+		      const uint8_t *psk, const void *prologue, size_t prologue_len);
+/*
+ * One that was made before and serves no other handshake: it moves into noise, and *ephemeral is empty
+ * then.
+ */
+void rudp_noise_give_key(struct rudp_noise *noise, struct rudp_x25519 *ephemeral);
 
 /* The same handshake once more, to try a message on; each is ended by its own fini. */
 void rudp_noise_copy(struct rudp_noise *copy, const struct rudp_noise *noise);

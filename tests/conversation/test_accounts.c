@@ -291,7 +291,7 @@ Test(accounts, many_at_once_learn_no_more_than_one)
 	ask_in(1);
 	ticket = w.ticket;
 	/* The same address in another slot. */
-	w.mocks[1].peer.slot = 61;
+	w.mocks[1].other_slot = 61;
 	try_wrong(1, 3);
 	w.mocks[1].peer.slot = 1;
 	w.mocks[1].peer.generation = 1;

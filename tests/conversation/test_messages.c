@@ -210,12 +210,12 @@ Test(messages, an_account_is_a_tag)
 	world_join(&w, 3, "gil", "sasl");
 	world_say(&w, 3, "AUTHENTICATE PLAIN");
 	world_say(&w, 3, "AUTHENTICATE AGRhbgBwdw==");
-	world_answer(&w, APO_CHECKED_RIGHT, "gilbert");
+	world_answer(&w, APO_CHECKED_RIGHT, "gil\\bert");
 	world_say(&w, 3, "JOIN #a");
 	world_forget(&w);
 	world_say(&w, 3, "PRIVMSG #a :hi");
 	HEARS(&w, 2,
-	      "@" TIME ";account=gilbert;msgid=abc-1 :gil!~gil@host3.example PRIVMSG #a :hi");
+	      "@" TIME ";account=gil\\\\bert;msgid=abc-1 :gil!~gil@host3.example PRIVMSG #a :hi");
 }
 
 /* ---- receipts ---- */

@@ -174,7 +174,7 @@ void world_connect(struct world *world, unsigned i)
 	snprintf(host, sizeof host, "host%u.example", i);
 	snprintf(address, sizeof address, "192.0.2.%u", i);
 	mock->peer.worker = i % WORLD_WORKERS & 0xff;
-	mock->peer.slot = i & 0xffff;
+	mock->peer.slot = (mock->other_slot ? mock->other_slot : i) & 0xffff;
 	mock->peer.generation++;
 	mock->is_connected = true;
 	mock->is_closed = mock->is_operator = false;

@@ -20,6 +20,7 @@
 #define WORLD_WATCHED 256
 
 struct mock {
+	unsigned other_slot; /* that it connects in; 0: its number */
 	struct apo_peer peer;
 	char *out; /* what it got and has not been looked at */
 	size_t len, at, cap;

@@ -47,6 +47,13 @@ struct rudpmsg_hub_config fabric_config(const char *name, uint64_t seed, enum ru
 	return config;
 }
 
+uint64_t fabric_first_seed(uint64_t seeds)
+{
+	const char *round = getenv("RUDP_TEST_ROUND");
+
+	return 1 + (round ? strtoull(round, NULL, 10) : 0) * seeds;
+}
+
 void fabric_init(struct fabric *fabric, uint64_t seed)
 {
 	memset(fabric, 0, sizeof *fabric);

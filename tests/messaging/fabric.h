@@ -38,6 +38,12 @@ struct fabric {
 /* Small limits, and spans that fit the fabric's. */
 struct rudpmsg_hub_config fabric_config(const char *name, uint64_t seed, enum rudpmsg_ack ack);
 
+/*
+ * Of so many seeds, one after the other: 1, or where round n begins by RUDP_TEST_ROUND=n. make soak
+ * goes through many.
+ */
+uint64_t fabric_first_seed(uint64_t seeds);
+
 void fabric_init(struct fabric *fabric, uint64_t seed);
 void fabric_fini(struct fabric *fabric);
 /* (Re)starts node i, from its store if it has one. */

@@ -369,9 +369,9 @@ static void run(uint64_t seed, struct tally *tally)
 Test(hub_store, what_was_accepted_arrives_once_more_at_worst_and_in_order, .timeout = 240)
 {
 	struct tally tally = {0};
-	uint64_t seed;
+	uint64_t seed, first = fabric_first_seed(SEEDS);
 
-	for (seed = 1; seed <= SEEDS; seed++)
+	for (seed = first; seed < first + SEEDS; seed++)
 		run(seed, &tally);
 	/* Or it was too kind to show anything. */
 	cr_assert(gt(u64, tally.kills, 2 * SEEDS));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pair.h"
+#include "proto/endpoint_private.h"
 #include "proto/noise.h"
 #include "proto/packet.h"
 
@@ -205,6 +206,27 @@ Test(handshake, other_key_is_refused_and_nothing_is_accepted)
 					  ->count[RUDP_VERDICT_KEY_MISMATCH], 1));
 		pair_fini(&pair);
 	}
+}
+
+Test(handshake, who_does_not_know_the_key_takes_none_that_was_made_ahead)
+{
+	struct pair pair;
+	unsigned keys;
+
+	pair_init(&pair, 1, 2);
+	pair.ep[1]->spare_keys_wanted = true;
+	while (rudp_endpoint_may_prepare(pair.ep[1]))
+		rudp_endpoint_prepare(pair.ep[1]);
+	keys = pair.ep[1]->spare_key_count;
+	cr_assert(gt(uint, keys, 0));
+	for (int i = 0; i < 3; i++) {
+		pair_connect(&pair, PAIR_PORT);
+		pair_deliver_as(&pair, pair_take(&pair), RUDP_VERDICT_KEY_MISMATCH);
+		pair_settle(&pair); /* it is refused */
+	}
+	cr_assert(eq(uint, pair.ep[1]->spare_key_count, keys));
+	cr_assert(eq(int, rudp_endpoint_may_prepare(pair.ep[1]), 0));
+	pair_fini(&pair);
 }
 
 Test(handshake, closed_port_is_refused_at_once)

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking up names beside the loop: the resolver's thread and the loop in an order that is ours. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "messaging/hub_private.h"
+#include "messaging/node_private.h"
+
+#define QUICK "quick.test" /* its look-up is over before the loop has gone to sleep */
+#define LATER "later.test" /* dialed in the same round of the loop */
+#define PORT 9
+
+static struct rudpmsg_node *node;
+static atomic_bool is_dialing_quick;
+
+static bool holds(const struct rudp_list *list)
+{
+	bool has_any;
+
+	pthread_mutex_lock(&node->lock);
+	has_any = !rudp_list_is_empty(list);
+	pthread_mutex_unlock(&node->lock);
+	return has_any;
+}
+
+/* Whoever waits here is the loop, which looks for numbers before it asks the resolver. */
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+		struct addrinfo **addresses)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+	bool is_quick = host && strcmp(host, QUICK) == 0;
+
+	if (!is_quick && !(host && strcmp(host, LATER) == 0)) {
+		*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+		return real(host, service, hints, addresses);
+	}
+	if (!(hints->ai_flags & AI_NUMERICHOST))
+		return EAI_FAIL;
+	if (is_quick)
+		is_dialing_quick = true;
+	while (!holds(is_quick ? &node->hub->to_dial : &node->resolved))
+		sched_yield();
+	return is_quick ? EAI_NONAME : EAI_FAIL;
+}
+
+static void *connect_to(void *host)
+{
+	rudpmsg_conn_id conn;
+
+	return (void *)(intptr_t)rudpmsg_connect(node, host, PORT, NULL, 4 * RUDP_NS_PER_S, &conn);
+}
+
+Test(node_resolve, a_name_found_while_the_loop_is_busy_is_not_left_lying, .timeout = 30)
+{
+	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP};
+	pthread_t quick, later;
+	void *result;
+
+	cr_assert(eq(int, rudpmsg_node_open(&node, "alpha", &options, NULL), 0));
+	cr_assert(eq(int, pthread_create(&quick, NULL, connect_to, QUICK), 0));
+	while (!is_dialing_quick)
+		sched_yield();
+	cr_assert(eq(int, pthread_create(&later, NULL, connect_to, LATER), 0));
+	pthread_join(later, &result);
+	cr_expect(eq(int, (int)(intptr_t)result, -EHOSTUNREACH));
+	pthread_join(quick, &result);
+	cr_expect(eq(int, (int)(intptr_t)result, -EHOSTUNREACH));
+	rudpmsg_node_free(node);
+}
