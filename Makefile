@@ -347,7 +347,7 @@ soak: all $(BUILD)/tests/sim $(BUILD)/tests/messaging $(INTEGRATION_PARTS) ## 20
 	BUILD=$(abspath $(BUILD)) tests/soak.sh
 
 # BENCH="--only bulk --path P2" selects, see bench/run.py --help.
-bench: all $(BUILD)/linkem ## measure side by side with kernel TCP, TLS and kcptun (40 minutes)
+bench: all $(BUILD)/linkem ## measure side by side with kernel TCP, TLS, kcptun, brokers, chat servers (an hour)
 	@scripts/install-packages.sh bench
 	@BUILD=$(abspath $(BUILD)) bench/run.py $(BENCH)
 

@@ -16,6 +16,7 @@ exchange_count() {
 	local count
 	case $2 in
 	mosquitto) count=60000 ;;
+	nng) count=150000 ;;
 	rudpmsg-store) count=300000 ;;
 	*) count=1500000 ;;
 	esac
