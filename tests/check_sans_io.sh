@@ -33,6 +33,7 @@ is_pure() {
 	rudp_*) return 0 ;;
 	mem@(cpy|move|set|cmp|chr|rchr|mem|ccpy) | mempcpy | explicit_bzero) return 0 ;;
 	str@(len|nlen|cmp|ncmp|casecmp|ncasecmp|chr|rchr|chrnul|str|spn|cspn|pbrk)) return 0 ;;
+	inet_@(pton|ntop)) return 0 ;;
 	str@(rchr|sep|tol) | strftime | gmtime_r) return 0 ;; # figures only: no name of a day, no zone
 	str@(cpy|ncpy|cat|ncat|dup) | stpcpy | stpncpy | bcmp) return 0 ;;
 	malloc | calloc | realloc | reallocarray | free | aligned_alloc) return 0 ;;
