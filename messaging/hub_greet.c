@@ -218,8 +218,7 @@ static void on_repeated(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		hub->stats.handshakes_repeated++;
 		return;
 	}
-	hub->stats.frames_malformed++;
-	rudpmsg_link_on_broken(hub, link, EPROTO, now_at_ns);
+	rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
 }
 
 void rudpmsg_link_on_handshake(struct rudpmsg_hub *hub, struct rudpmsg_link *link,

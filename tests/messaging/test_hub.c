@@ -27,7 +27,9 @@ Test(hub, another_handshake_on_the_same_link_ends_it)
 	struct rudpmsg_link *link = standing(1);
 
 	say_greeting(link, RUDPMSG_FRAME_HANDSHAKE, &other);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_PROTOCOL));
 	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->links_broken, 1));
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, 1));
 	cr_assert(eq(ptr, (void *)rudpmsg_hub_find(hub, "other"), NULL));
 	close_ended();
 }
