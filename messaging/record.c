@@ -143,11 +143,15 @@ static void read_failures(struct rudp_reader *reader, struct rudpmsg_peer *recor
 	}
 }
 
+/* So many messages nobody sends: a record with more was not written here, and ids would wrap. */
+#define NEXT_ID_MAX ((uint64_t)INT64_MAX)
+
 static bool is_sane(const struct rudpmsg_peer *record)
 {
 	return rudpmsg_name_is_valid(record->name, strlen(record->name)) &&
 	       (record->host[0] == '\0') == (record->port == 0) && record->stream != 0 &&
-	       record->next_id > record->answered && record->known_from >= 1 &&
+	       record->next_id > record->answered && record->next_id <= NEXT_ID_MAX &&
+	       record->known_from >= 1 &&
 	       record->known_from <= record->next_id &&
 	       (record->peer_stream != 0 || record->received == 0);
 }

@@ -46,6 +46,18 @@ static void check_same(const struct apo_message *a, const struct apo_message *b)
 		assert(strcmp(apo_message_tag(b, a->tags[i].key), a->tags[i].value) == 0);
 }
 
+/* All parameters, the last with its colon, in what is left of the line: else the end is cut off, at the
+ * beginning of a character, which can leave room. */
+static bool fits(const struct apo_message *message, const struct apo_line *line)
+{
+	size_t bytes = 1;
+	unsigned i;
+
+	for (i = 0; i < message->param_count; i++)
+		bytes += 1 + strlen(message->params[i]);
+	return bytes <= apo_line_room(line);
+}
+
 /* Tags that were written without "=" get one: they may be too long then, and nothing else. */
 static void check_again(const struct apo_message *message)
 {
@@ -53,10 +65,12 @@ static void check_again(const struct apo_message *message)
 	struct apo_message other;
 	struct apo_line line;
 	enum apo_message_verdict verdict;
+	bool whole;
 	unsigned i;
 	size_t len;
 
 	apo_line_begin(&line, NULL, message->command);
+	whole = fits(message, &line);
 	for (i = 0; i + 1 < message->param_count; i++)
 		apo_line_param(&line, message->params[i]);
 	if (i < message->param_count)
@@ -67,7 +81,7 @@ static void check_again(const struct apo_message *message)
 	if (verdict == APO_MESSAGE_TAGS_TOO_LONG)
 		return;
 	assert(verdict == APO_MESSAGE_OK);
-	if (apo_line_room(&line) > 0) /* else something may have been cut */
+	if (whole)
 		check_same(message, &other);
 }
 

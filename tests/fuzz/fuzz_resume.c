@@ -72,7 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum rudp_cipher cipher =
 		what & 2 ? RUDP_CIPHER_CHACHA20_POLY1305 : RUDP_CIPHER_AES_256_GCM;
 	size_t payload_len = what & 4 ? 1000 : 0, len;
-	static const uint8_t payload[1000], random[RUDP_RESUME_FRESH_BYTES], secret[32] = {1};
+	static const uint8_t payload[1000], random[RUDP_RESUME_FRESH_BYTES];
+	uint8_t secret[32] = {what}; /* a message that was good in another run is not in this */
 	uint8_t prologue[RUDP_SYN_HEADER_BYTES] = {1}, header[RUDP_SYNACK_HEADER_BYTES] = {2};
 	uint8_t message[MESSAGE_MAX_BYTES], received[MESSAGE_MAX_BYTES], *copy;
 	struct rudp_resume initiator, listener;

@@ -82,7 +82,7 @@ Test(record, a_forged_peer_that_contradicts_itself_is_refused)
 	struct rudpmsg_peer good = sample(), in, out;
 	int i;
 
-	for (i = 0; i < 9; i++) {
+	for (i = 0; i < 10; i++) {
 		in = good;
 		switch (i) {
 		case 0:
@@ -108,6 +108,9 @@ Test(record, a_forged_peer_that_contradicts_itself_is_refused)
 			break;
 		case 7:
 			in.failures[0].from = in.failures[0].to + 1;
+			break;
+		case 8:
+			in.next_id = UINT64_MAX;
 			break;
 		default:
 			in.peer_stream = 0;
