@@ -94,5 +94,7 @@ finish client 10
 	has_no_connections "$(engine_of b)"
 ok "all $COUNT answered after their rest, and are gone"
 prove_udp $((COUNT * 256))
-stop_server server
+stop server
+# Those who were cut off in the middle of their ends hold it in TIME_WAIT: 60 s at most.
+wait_until 60 "end of port $PORT on side b" is_not_listening b "$PORT"
 link_down
