@@ -50,8 +50,8 @@ Test(accounts, a_registered_nick_is_refused_at_the_welcome)
 	world_connect(&w, 0);
 	world_say(&w, 0, "NICK dan");
 	QUIET(&w, 0);
-	world_say(&w, 0, "USER dan 0 * :Dan");
-	HEARS(&w, 0, ":irc.example 433 * dan :Nickname is registered; log in (SASL) to use it");
+	ANSWERS(&w, 0, "USER dan 0 * :Dan",
+		":irc.example 433 * dan :Nickname is registered; log in (SASL) to use it");
 	QUIET(&w, 0);
 	world_say(&w, 0, "NICK eve");
 	HEARS_LIKE(&w, 0, ":irc.example 001 eve *");
@@ -61,10 +61,9 @@ Test(accounts, a_registered_nick_is_refused_later)
 {
 	remember("dan");
 	world_join(&w, 0, "eve", NULL);
-	world_say(&w, 0, "NICK DAN");
-	HEARS(&w, 0, ":irc.example 433 eve DAN :Nickname is registered; log in (SASL) to use it");
-	world_say(&w, 0, "NICK dane");
-	HEARS(&w, 0, ":eve!~eve@host0.example NICK :dane");
+	ANSWERS(&w, 0, "NICK DAN",
+		":irc.example 433 eve DAN :Nickname is registered; log in (SASL) to use it");
+	ANSWERS(&w, 0, "NICK dane", ":eve!~eve@host0.example NICK :dane");
 }
 
 Test(accounts, its_owner_has_it)
@@ -82,10 +81,8 @@ Test(accounts, its_owner_has_it)
 	world_say(&w, 1, "CAP END");
 	HEARS_LIKE(&w, 1, ":irc.example 001 dan *");
 	world_forget(&w);
-	world_say(&w, 1, "NICK other");
-	world_say(&w, 1, "NICK dan");
-	HEARS(&w, 1, ":dan!~dan@host1.example NICK :other");
-	HEARS(&w, 1, ":other!~dan@host1.example NICK :dan");
+	ANSWERS(&w, 1, "NICK other", ":dan!~dan@host1.example NICK :other");
+	ANSWERS(&w, 1, "NICK dan", ":other!~dan@host1.example NICK :dan");
 }
 
 Test(accounts, another_account_does_not_help)
@@ -122,11 +119,9 @@ Test(accounts, who_has_the_nick_keeps_it)
 {
 	world_join(&w, 0, "dan", NULL);
 	remember("dan");
-	world_say(&w, 0, "NICK Dan");
-	HEARS(&w, 0, ":dan!~dan@host0.example NICK :Dan");
-	world_say(&w, 0, "NICK eve");
+	ANSWERS(&w, 0, "NICK Dan", ":dan!~dan@host0.example NICK :Dan");
+	ANSWERS(&w, 0, "NICK eve", ":Dan!~dan@host0.example NICK :eve");
 	world_say(&w, 0, "NICK dan");
-	HEARS(&w, 0, ":Dan!~dan@host0.example NICK :eve");
 	HEARS_LIKE(&w, 0, ":irc.example 433 eve dan *");
 }
 

@@ -9,10 +9,7 @@ static struct world w;
 static void begin(void)
 {
 	world_init(&w);
-	world_start(&w);
-	world_join(&w, 0, "dan", NULL);
-	world_join(&w, 1, "eve", NULL);
-	world_join(&w, 2, "fay", NULL);
+	world_start_three(&w, NULL);
 }
 
 static void end(void)
@@ -21,15 +18,6 @@ static void end(void)
 }
 
 TestSuite(channels, .init = begin, .fini = end);
-
-static void all_in(const char *channel)
-{
-	unsigned i;
-
-	for (i = 0; i < 3; i++)
-		world_say(&w, i, "JOIN %s", channel);
-	world_forget(&w);
-}
 
 Test(channels, the_first_one_is_its_operator)
 {
@@ -49,15 +37,12 @@ Test(channels, the_first_one_is_its_operator)
 
 Test(channels, names_that_cannot_be_are_refused)
 {
-	world_say(&w, 0, "JOIN nohash,#,,#a:b");
-	HEARS(&w, 0, ":irc.example 403 dan nohash :No such channel");
+	ANSWERS(&w, 0, "JOIN nohash,#,,#a:b", ":irc.example 403 dan nohash :No such channel");
 	HEARS(&w, 0, ":irc.example 403 dan # :No such channel");
 	HEARS(&w, 0, ":irc.example 403 dan #a:b :No such channel");
 	QUIET(&w, 0);
-	world_say(&w, 0, "JOIN");
-	HEARS(&w, 0, ":irc.example 461 dan JOIN :Not enough parameters");
-	world_say(&w, 0, "JOIN :#a b");
-	HEARS(&w, 0, ":irc.example 403 dan * :No such channel");
+	ANSWERS(&w, 0, "JOIN", ":irc.example 461 dan JOIN :Not enough parameters");
+	ANSWERS(&w, 0, "JOIN :#a b", ":irc.example 403 dan * :No such channel");
 }
 
 Test(channels, limits_of_channels_are_kept)
@@ -65,36 +50,32 @@ Test(channels, limits_of_channels_are_kept)
 	w.config.channels_per_client_max = 2;
 	world_say(&w, 0, "JOIN #a,#b,#c");
 	world_forget(&w);
-	world_say(&w, 0, "JOIN #c");
-	HEARS(&w, 0, ":irc.example 405 dan #c :You have joined too many channels");
+	ANSWERS(&w, 0, "JOIN #c", ":irc.example 405 dan #c :You have joined too many channels");
 	w.config.channels_max = 2;
-	world_say(&w, 1, "JOIN #d");
-	HEARS(&w, 1, ":irc.example 400 eve JOIN :There are too many channels on this server");
-	world_say(&w, 1, "JOIN #a");
-	HEARS(&w, 1, ":eve!~eve@host1.example JOIN #a");
+	ANSWERS(&w, 1, "JOIN #d",
+		":irc.example 400 eve JOIN :There are too many channels on this server");
+	ANSWERS(&w, 1, "JOIN #a", ":eve!~eve@host1.example JOIN #a");
 }
 
 Test(channels, part_is_told_to_all_and_the_last_one_ends_it)
 {
-	all_in("#a");
+	world_gather(&w, 3, "#a");
 	world_say(&w, 1, "PART #a :so long");
 	HEARS(&w, 0, ":eve!~eve@host1.example PART #a :so long");
 	HEARS(&w, 1, ":eve!~eve@host1.example PART #a :so long");
 	HEARS(&w, 2, ":eve!~eve@host1.example PART #a :so long");
-	world_say(&w, 1, "PART #a,#none");
-	HEARS(&w, 1, ":irc.example 442 eve #a :You're not on that channel");
+	ANSWERS(&w, 1, "PART #a,#none", ":irc.example 442 eve #a :You're not on that channel");
 	HEARS(&w, 1, ":irc.example 403 eve #none :No such channel");
 	world_say(&w, 0, "PART #a");
-	world_say(&w, 2, "JOIN 0");
 	HEARS(&w, 2, ":dan!~dan@host0.example PART #a");
-	HEARS(&w, 2, ":fay!~fay@host2.example PART #a");
+	ANSWERS(&w, 2, "JOIN 0", ":fay!~fay@host2.example PART #a");
 	cr_assert(eq(u64, apo_model_figures(w.model)->channels, 0));
 }
 
 Test(channels, quit_and_nick_are_told_once_to_each_who_shares_one)
 {
-	all_in("#a");
-	all_in("#b");
+	world_gather(&w, 3, "#a");
+	world_gather(&w, 3, "#b");
 	world_say(&w, 0, "NICK dora");
 	HEARS(&w, 0, ":dan!~dan@host0.example NICK :dora");
 	HEARS(&w, 1, ":dan!~dan@host0.example NICK :dora");
@@ -112,7 +93,7 @@ Test(channels, quit_and_nick_are_told_once_to_each_who_shares_one)
 
 Test(channels, topic_is_set_seen_and_cleared)
 {
-	all_in("#a");
+	world_gather(&w, 3, "#a");
 	world_say(&w, 0, "TOPIC #a");
 	HEARS(&w, 0, ":irc.example 331 dan #a :No topic is set");
 	world_say(&w, 0, "TOPIC #a :hello there");
@@ -141,7 +122,7 @@ Test(channels, topic_is_set_seen_and_cleared)
 Test(channels, long_topics_are_cut_between_characters)
 {
 	w.config.topic_len_max = 4;
-	all_in("#a");
+	world_gather(&w, 3, "#a");
 	world_say(&w, 0, "TOPIC #a :ab\xc3\xa9\xc3\xa9");
 	HEARS(&w, 0, ":dan!~dan@host0.example TOPIC #a :ab\xc3\xa9");
 	world_say(&w, 0, "TOPIC #a :abc\xc3\xa9");
@@ -205,7 +186,7 @@ Test(channels, names_fill_as_many_lines_as_they_need)
 
 Test(channels, kick_needs_an_operator_and_a_member)
 {
-	all_in("#a");
+	world_gather(&w, 3, "#a");
 	world_say(&w, 1, "KICK #a fay");
 	HEARS(&w, 1, ":irc.example 482 eve #a :You're not channel operator");
 	world_say(&w, 0, "KICK #a eve,fay :out");
@@ -257,7 +238,7 @@ Test(channels, invite_opens_an_invite_only_one_once)
 
 Test(channels, invite_is_refused_in_words)
 {
-	all_in("#a");
+	world_gather(&w, 3, "#a");
 	world_say(&w, 0, "INVITE eve");
 	HEARS(&w, 0, ":irc.example 461 dan INVITE :Not enough parameters");
 	world_say(&w, 0, "INVITE nobody #a");

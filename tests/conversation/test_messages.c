@@ -8,17 +8,10 @@ static struct world w;
 
 static void begin(void)
 {
-	unsigned i;
-
 	world_init(&w);
-	world_start(&w);
-	world_join(&w, 0, "dan", NULL);
-	world_join(&w, 1, "eve", NULL);
-	world_join(&w, 2, "fay",
-		   "message-tags server-time echo-message labeled-response batch account-tag");
-	for (i = 0; i < 3; i++)
-		world_say(&w, i, "JOIN #a");
-	world_forget(&w);
+	world_start_three(
+		&w, "message-tags server-time echo-message labeled-response batch account-tag");
+	world_gather(&w, 3, "#a");
 }
 
 static void end(void)
@@ -295,8 +288,8 @@ Test(receipts, nobody_there_is_final_at_once)
 {
 	world_say(&w, 3, "JOIN #empty");
 	world_forget(&w);
-	world_say(&w, 3, "@label=x PRIVMSG #empty :hi");
-	HEARS(&w, 3, "@label=x :irc.example RECEIPT abc-1 #empty 0 0 final");
+	ANSWERS(&w, 3, "@label=x PRIVMSG #empty :hi",
+		"@label=x :irc.example RECEIPT abc-1 #empty 0 0 final");
 	world_say(&w, 3, "TAGMSG #a");
 	HEARS_LIKE(&w, 3, "* 421 *");
 }

@@ -7,16 +7,9 @@ static struct world w;
 
 static void begin(void)
 {
-	unsigned i;
-
 	world_init(&w);
-	world_start(&w);
-	world_join(&w, 0, "dan", NULL);
-	world_join(&w, 1, "eve", NULL);
-	world_join(&w, 2, "fay", NULL);
-	for (i = 0; i < 2; i++)
-		world_say(&w, i, "JOIN #a");
-	world_forget(&w);
+	world_start_three(&w, NULL);
+	world_gather(&w, 2, "#a");
 }
 
 static void end(void)
@@ -28,80 +21,61 @@ TestSuite(modes, .init = begin, .fini = end);
 
 Test(modes, they_are_seen_and_changed_in_one_line)
 {
-	world_say(&w, 2, "MODE #a");
-	HEARS(&w, 2, ":irc.example 324 fay #a +nt");
+	ANSWERS(&w, 2, "MODE #a", ":irc.example 324 fay #a +nt");
 	HEARS(&w, 2, ":irc.example 329 fay #a 1700000000");
-	world_say(&w, 0, "MODE #a +ml-t+kvs 5 key eve");
-	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +ml-t+kvs 5 key eve");
+	ANSWERS(&w, 0, "MODE #a +ml-t+kvs 5 key eve",
+		":dan!~dan@host0.example MODE #a +ml-t+kvs 5 key eve");
 	HEARS(&w, 1, ":dan!~dan@host0.example MODE #a +ml-t+kvs 5 key eve");
-	world_say(&w, 0, "MODE #a");
-	HEARS(&w, 0, ":irc.example 324 dan #a +mnskl key 5");
+	ANSWERS(&w, 0, "MODE #a", ":irc.example 324 dan #a +mnskl key 5");
 	HEARS_LIKE(&w, 0, "* 329 *");
-	world_say(&w, 2, "MODE #a");
-	HEARS(&w, 2, ":irc.example 324 fay #a +mnskl * 5");
+	ANSWERS(&w, 2, "MODE #a", ":irc.example 324 fay #a +mnskl * 5");
 	HEARS_LIKE(&w, 2, "* 329 *");
-	world_say(&w, 0, "MODE #a -kl+t");
-	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a -kl+t key");
+	ANSWERS(&w, 0, "MODE #a -kl+t", ":dan!~dan@host0.example MODE #a -kl+t key");
 	world_say(&w, 0, "MODE #a +t-kl");
 	QUIET(&w, 0);
 }
 
 Test(modes, only_operators_change_them)
 {
-	world_say(&w, 1, "MODE #a +m");
-	HEARS(&w, 1, ":irc.example 482 eve #a :You're not channel operator");
-	world_say(&w, 1, "MODE #a +smv eve");
-	HEARS(&w, 1, ":irc.example 482 eve #a :You're not channel operator");
+	ANSWERS(&w, 1, "MODE #a +m", ":irc.example 482 eve #a :You're not channel operator");
+	ANSWERS(&w, 1, "MODE #a +smv eve", ":irc.example 482 eve #a :You're not channel operator");
 	QUIET(&w, 1);
 	world_say(&w, 0, "MODE #a +o eve");
 	HEARS(&w, 1, ":dan!~dan@host0.example MODE #a +o eve");
-	world_say(&w, 1, "MODE #a -o dan");
-	HEARS(&w, 1, ":eve!~eve@host1.example MODE #a -o dan");
+	ANSWERS(&w, 1, "MODE #a -o dan", ":eve!~eve@host1.example MODE #a -o dan");
 	world_say(&w, 0, "MODE #a +o dan");
 	world_forget(&w);
-	world_say(&w, 0, "NAMES #a");
-	HEARS(&w, 0, ":irc.example 353 dan = #a :dan @eve");
+	ANSWERS(&w, 0, "NAMES #a", ":irc.example 353 dan = #a :dan @eve");
 }
 
 Test(modes, what_makes_no_sense_is_said)
 {
-	world_say(&w, 0, "MODE #none");
-	HEARS(&w, 0, ":irc.example 403 dan #none :No such channel");
-	world_say(&w, 0, "MODE #a +x");
-	HEARS(&w, 0, ":irc.example 472 dan x :is unknown mode char to me");
-	world_say(&w, 0, "MODE #a :+\xc3\xa9:");
+	ANSWERS(&w, 0, "MODE #none", ":irc.example 403 dan #none :No such channel");
+	ANSWERS(&w, 0, "MODE #a +x", ":irc.example 472 dan x :is unknown mode char to me");
+	ANSWERS(&w, 0, "MODE #a :+\xc3\xa9:", ":irc.example 472 dan ? :is unknown mode char to me");
 	HEARS(&w, 0, ":irc.example 472 dan ? :is unknown mode char to me");
-	HEARS(&w, 0, ":irc.example 472 dan ? :is unknown mode char to me");
-	world_say(&w, 0, "MODE #a +l none");
-	HEARS(&w, 0, ":irc.example 696 dan #a l none :A limit is a number above 0");
-	world_say(&w, 0, "MODE #a +l -5");
-	HEARS(&w, 0, ":irc.example 696 dan #a l -5 :A limit is a number above 0");
-	world_say(&w, 0, "MODE #a +l");
-	HEARS(&w, 0, ":irc.example 461 dan MODE :Not enough parameters");
-	world_say(&w, 0, "MODE #a +k :a b");
-	HEARS(&w, 0, ":irc.example 525 dan #a :Key is not well-formed");
-	world_say(&w, 0, "MODE #a +k aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
-	HEARS(&w, 0, ":irc.example 525 dan #a :Key is not well-formed");
-	world_say(&w, 0, "MODE #a +o nobody");
-	HEARS(&w, 0, ":irc.example 401 dan nobody :No such nick or channel");
-	world_say(&w, 0, "MODE #a +o fay");
-	HEARS(&w, 0, ":irc.example 441 dan fay #a :They aren't on that channel");
-	world_say(&w, 0, "MODE #a +v");
-	HEARS(&w, 0, ":irc.example 461 dan MODE :Not enough parameters");
-	world_say(&w, 0, "MODE #a +b :");
-	HEARS(&w, 0, ":irc.example 696 dan #a b * :This is no mask");
+	ANSWERS(&w, 0, "MODE #a +l none",
+		":irc.example 696 dan #a l none :A limit is a number above 0");
+	ANSWERS(&w, 0, "MODE #a +l -5",
+		":irc.example 696 dan #a l -5 :A limit is a number above 0");
+	ANSWERS(&w, 0, "MODE #a +l", ":irc.example 461 dan MODE :Not enough parameters");
+	ANSWERS(&w, 0, "MODE #a +k :a b", ":irc.example 525 dan #a :Key is not well-formed");
+	ANSWERS(&w, 0, "MODE #a +k aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		":irc.example 525 dan #a :Key is not well-formed");
+	ANSWERS(&w, 0, "MODE #a +o nobody", ":irc.example 401 dan nobody :No such nick or channel");
+	ANSWERS(&w, 0, "MODE #a +o fay",
+		":irc.example 441 dan fay #a :They aren't on that channel");
+	ANSWERS(&w, 0, "MODE #a +v", ":irc.example 461 dan MODE :Not enough parameters");
+	ANSWERS(&w, 0, "MODE #a +b :", ":irc.example 696 dan #a b * :This is no mask");
 }
 
 Test(modes, a_key_opens)
 {
 	world_say(&w, 0, "MODE #a +k key");
 	world_forget(&w);
-	world_say(&w, 2, "JOIN #a");
-	HEARS(&w, 2, ":irc.example 475 fay #a :Cannot join channel (+k)");
-	world_say(&w, 2, "JOIN #a wrong");
-	HEARS(&w, 2, ":irc.example 475 fay #a :Cannot join channel (+k)");
-	world_say(&w, 2, "JOIN #b,#a x,key");
-	HEARS(&w, 2, ":fay!~fay@host2.example JOIN #b");
+	ANSWERS(&w, 2, "JOIN #a", ":irc.example 475 fay #a :Cannot join channel (+k)");
+	ANSWERS(&w, 2, "JOIN #a wrong", ":irc.example 475 fay #a :Cannot join channel (+k)");
+	ANSWERS(&w, 2, "JOIN #b,#a x,key", ":fay!~fay@host2.example JOIN #b");
 	HEARS_LIKE(&w, 2, "* 353 *");
 	HEARS_LIKE(&w, 2, "* 366 *");
 	HEARS(&w, 2, ":fay!~fay@host2.example JOIN #a");
@@ -111,27 +85,21 @@ Test(modes, a_limit_closes)
 {
 	world_say(&w, 0, "MODE #a +l 2");
 	world_forget(&w);
-	world_say(&w, 2, "JOIN #a");
-	HEARS(&w, 2, ":irc.example 471 fay #a :Cannot join channel (+l)");
+	ANSWERS(&w, 2, "JOIN #a", ":irc.example 471 fay #a :Cannot join channel (+l)");
 	world_say(&w, 0, "MODE #a +l 3");
-	world_say(&w, 2, "JOIN #a");
-	HEARS(&w, 2, ":fay!~fay@host2.example JOIN #a");
+	ANSWERS(&w, 2, "JOIN #a", ":fay!~fay@host2.example JOIN #a");
 }
 
 Test(modes, bans_keep_out_and_silent_but_for_exceptions)
 {
-	world_say(&w, 0, "MODE #a +b *!*@host2.example");
-	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +b *!*@host2.example");
-	world_say(&w, 2, "JOIN #a");
-	HEARS(&w, 2, ":irc.example 474 fay #a :Cannot join channel (+b)");
-	world_say(&w, 0, "MODE #a +e FAY");
-	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +e FAY!*@*");
-	world_say(&w, 2, "JOIN #a");
-	HEARS(&w, 2, ":fay!~fay@host2.example JOIN #a");
+	ANSWERS(&w, 0, "MODE #a +b *!*@host2.example",
+		":dan!~dan@host0.example MODE #a +b *!*@host2.example");
+	ANSWERS(&w, 2, "JOIN #a", ":irc.example 474 fay #a :Cannot join channel (+b)");
+	ANSWERS(&w, 0, "MODE #a +e FAY", ":dan!~dan@host0.example MODE #a +e FAY!*@*");
+	ANSWERS(&w, 2, "JOIN #a", ":fay!~fay@host2.example JOIN #a");
 	world_say(&w, 0, "MODE #a -e fay!*@*");
 	world_forget(&w);
-	world_say(&w, 2, "PRIVMSG #a :hello");
-	HEARS(&w, 2, ":irc.example 404 fay #a :Cannot send to channel");
+	ANSWERS(&w, 2, "PRIVMSG #a :hello", ":irc.example 404 fay #a :Cannot send to channel");
 	world_say(&w, 2, "NOTICE #a :hello");
 	QUIET(&w, 2);
 	world_say(&w, 0, "MODE #a +v fay");

@@ -17,10 +17,7 @@ static void begin(void)
 	world_init(&w);
 	w.config.operators = operators;
 	w.config.operator_count = 3;
-	world_start(&w);
-	world_join(&w, 0, "dan", NULL);
-	world_join(&w, 1, "eve", NULL);
-	world_join(&w, 2, "fay", NULL);
+	world_start_three(&w, NULL);
 }
 
 static void end(void)
@@ -63,8 +60,8 @@ Test(queries, who_of_a_channel)
 
 Test(queries, who_of_names_and_masks)
 {
-	world_say(&w, 0, "WHO EVE");
-	HEARS(&w, 0, ":irc.example 352 dan * ~eve host1.example irc.example eve H :0 Real eve");
+	ANSWERS(&w, 0, "WHO EVE",
+		":irc.example 352 dan * ~eve host1.example irc.example eve H :0 Real eve");
 	HEARS(&w, 0, ":irc.example 315 dan EVE :End of WHO list");
 	world_say(&w, 0, "WHO host2.* %%n");
 	HEARS(&w, 0, ":irc.example 354 dan fay");
@@ -83,12 +80,9 @@ Test(queries, who_of_names_and_masks)
 	HEARS(&w, 0, ":irc.example 354 dan dan");
 	HEARS(&w, 0, ":irc.example 354 dan eve");
 	HEARS(&w, 0, ":irc.example 315 dan 0 :End of WHO list");
-	world_say(&w, 0, "WHO * o");
-	HEARS(&w, 0, ":irc.example 315 dan * :End of WHO list");
-	world_say(&w, 0, "WHO nobody");
-	HEARS(&w, 0, ":irc.example 315 dan nobody :End of WHO list");
-	world_say(&w, 0, "WHO :");
-	HEARS(&w, 0, ":irc.example 315 dan * :End of WHO list");
+	ANSWERS(&w, 0, "WHO * o", ":irc.example 315 dan * :End of WHO list");
+	ANSWERS(&w, 0, "WHO nobody", ":irc.example 315 dan nobody :End of WHO list");
+	ANSWERS(&w, 0, "WHO :", ":irc.example 315 dan * :End of WHO list");
 }
 
 /* ---- WHOIS ---- */
@@ -123,28 +117,24 @@ Test(queries, whois_tells_what_others_may_know)
 
 Test(queries, whois_of_nobody)
 {
-	world_say(&w, 0, "WHOIS");
-	HEARS(&w, 0, ":irc.example 431 dan :No nickname given");
-	world_say(&w, 0, "WHOIS nobody");
-	HEARS(&w, 0, ":irc.example 401 dan nobody :No such nick or channel");
+	ANSWERS(&w, 0, "WHOIS", ":irc.example 431 dan :No nickname given");
+	ANSWERS(&w, 0, "WHOIS nobody", ":irc.example 401 dan nobody :No such nick or channel");
 	HEARS(&w, 0, ":irc.example 318 dan nobody :End of WHOIS list");
-	world_say(&w, 0, "WHOIS other.example eve");
-	HEARS(&w, 0, ":irc.example 402 dan other.example :No such server");
+	ANSWERS(&w, 0, "WHOIS other.example eve",
+		":irc.example 402 dan other.example :No such server");
 	QUIET(&w, 0);
 }
 
 Test(queries, whowas_remembers_the_last_ones)
 {
 	w.config.whowas_max = 2;
-	world_say(&w, 0, "WHOWAS eve");
-	HEARS(&w, 0, ":irc.example 406 dan eve :There was no such nickname");
+	ANSWERS(&w, 0, "WHOWAS eve", ":irc.example 406 dan eve :There was no such nickname");
 	HEARS(&w, 0, ":irc.example 369 dan eve :End of WHOWAS");
 	world_say(&w, 1, "QUIT");
 	world_join(&w, 3, "eve", NULL);
 	world_say(&w, 3, "NICK other");
 	world_forget(&w);
-	world_say(&w, 0, "WHOWAS EVE");
-	HEARS(&w, 0, ":irc.example 314 dan eve ~eve host3.example * :Real eve");
+	ANSWERS(&w, 0, "WHOWAS EVE", ":irc.example 314 dan eve ~eve host3.example * :Real eve");
 	HEARS(&w, 0, ":irc.example 312 dan eve irc.example :2023-11-14T22:13:20.000Z");
 	HEARS(&w, 0, ":irc.example 314 dan eve ~eve host1.example * :Real eve");
 	HEARS_LIKE(&w, 0, "* 312 *");
@@ -158,10 +148,8 @@ Test(queries, whowas_remembers_the_last_ones)
 	HEARS_LIKE(&w, 0, "* 314 dan eve ~eve host3.example *");
 	HEARS_LIKE(&w, 0, "* 312 *");
 	HEARS_LIKE(&w, 0, "* 369 *");
-	world_say(&w, 0, "WHOWAS");
-	HEARS(&w, 0, ":irc.example 431 dan :No nickname given");
-	world_say(&w, 0, "WHOWAS :");
-	HEARS(&w, 0, ":irc.example 431 dan :No nickname given");
+	ANSWERS(&w, 0, "WHOWAS", ":irc.example 431 dan :No nickname given");
+	ANSWERS(&w, 0, "WHOWAS :", ":irc.example 431 dan :No nickname given");
 }
 
 Test(queries, userhost_and_ison)
@@ -513,11 +501,9 @@ Test(monitor, tells_a_change_of_nick_once)
 Test(monitor, is_bounded)
 {
 	w.config.monitor_max = 2;
-	world_say(&w, 0, "MONITOR + a,b,c,d");
-	HEARS(&w, 0, ":irc.example 734 dan 2 c :Monitor list is full");
+	ANSWERS(&w, 0, "MONITOR + a,b,c,d", ":irc.example 734 dan 2 c :Monitor list is full");
 	HEARS(&w, 0, ":irc.example 731 dan :a,b");
-	world_say(&w, 0, "MONITOR +");
-	HEARS(&w, 0, ":irc.example 461 dan MONITOR :Not enough parameters");
+	ANSWERS(&w, 0, "MONITOR +", ":irc.example 461 dan MONITOR :Not enough parameters");
 }
 
 Test(monitor, extended_tells_more)

@@ -55,12 +55,9 @@ Test(signup, welcome_says_who_one_is)
 Test(signup, what_is_for_users_waits_for_registration)
 {
 	world_connect(&w, 0);
-	world_say(&w, 0, "JOIN #a");
-	HEARS(&w, 0, ":irc.example 451 * :You have not registered");
-	world_say(&w, 0, "NONSENSE");
-	HEARS(&w, 0, ":irc.example 451 * :You have not registered");
-	world_say(&w, 0, "PING :a b");
-	HEARS(&w, 0, ":irc.example PONG irc.example :a b");
+	ANSWERS(&w, 0, "JOIN #a", ":irc.example 451 * :You have not registered");
+	ANSWERS(&w, 0, "NONSENSE", ":irc.example 451 * :You have not registered");
+	ANSWERS(&w, 0, "PING :a b", ":irc.example PONG irc.example :a b");
 	QUIET(&w, 0);
 }
 
@@ -68,18 +65,12 @@ Test(signup, nicks_that_cannot_be_are_refused)
 {
 	world_join(&w, 0, "dan", NULL);
 	world_connect(&w, 1);
-	world_say(&w, 1, "NICK");
-	HEARS(&w, 1, ":irc.example 431 * :No nickname given");
-	world_say(&w, 1, "NICK :");
-	HEARS(&w, 1, ":irc.example 431 * :No nickname given");
-	world_say(&w, 1, "NICK 9a");
-	HEARS(&w, 1, ":irc.example 432 * 9a :Erroneous nickname");
-	world_say(&w, 1, "NICK :a b");
-	HEARS(&w, 1, ":irc.example 432 * * :Erroneous nickname");
-	world_say(&w, 1, "NICK DAN");
-	HEARS(&w, 1, ":irc.example 433 * DAN :Nickname is already in use");
-	world_say(&w, 0, "NICK eve");
-	HEARS(&w, 0, ":dan!~dan@host0.example NICK :eve");
+	ANSWERS(&w, 1, "NICK", ":irc.example 431 * :No nickname given");
+	ANSWERS(&w, 1, "NICK :", ":irc.example 431 * :No nickname given");
+	ANSWERS(&w, 1, "NICK 9a", ":irc.example 432 * 9a :Erroneous nickname");
+	ANSWERS(&w, 1, "NICK :a b", ":irc.example 432 * * :Erroneous nickname");
+	ANSWERS(&w, 1, "NICK DAN", ":irc.example 433 * DAN :Nickname is already in use");
+	ANSWERS(&w, 0, "NICK eve", ":dan!~dan@host0.example NICK :eve");
 	world_say(&w, 1, "NICK dan");
 	QUIET(&w, 1);
 }
@@ -87,20 +78,16 @@ Test(signup, nicks_that_cannot_be_are_refused)
 Test(signup, user_needs_four_words_once)
 {
 	world_connect(&w, 0);
-	world_say(&w, 0, "USER a b c");
-	HEARS(&w, 0, ":irc.example 461 * USER :Not enough parameters");
-	world_say(&w, 0, "USER : 0 * :x");
-	HEARS(&w, 0, ":irc.example 461 * USER :Not enough parameters");
+	ANSWERS(&w, 0, "USER a b c", ":irc.example 461 * USER :Not enough parameters");
+	ANSWERS(&w, 0, "USER : 0 * :x", ":irc.example 461 * USER :Not enough parameters");
 	world_say(&w, 0, "USER averyverylongname 0 * :"); /* as ii says it */
-	world_say(&w, 0, "USER b 0 * :x");
-	HEARS(&w, 0, ":irc.example 462 * :You may not reregister");
+	ANSWERS(&w, 0, "USER b 0 * :x", ":irc.example 462 * :You may not reregister");
 	world_say(&w, 0, "NICK dan");
 	HEARS(&w, 0,
 	      ":irc.example 001 dan :Welcome to the Example network, "
 	      "dan!~averyveryl@host0.example");
 	world_forget(&w);
-	world_say(&w, 0, "PASS x");
-	HEARS(&w, 0, ":irc.example 462 dan :You may not reregister");
+	ANSWERS(&w, 0, "PASS x", ":irc.example 462 dan :You may not reregister");
 }
 
 Test(signup, capabilities_hold_registration_up)

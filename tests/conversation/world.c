@@ -205,6 +205,23 @@ void world_join(struct world *world, unsigned i, const char *nick, const char *c
 	world_forget(world);
 }
 
+void world_start_three(struct world *world, const char *caps)
+{
+	world_start(world);
+	world_join(world, 0, "dan", NULL);
+	world_join(world, 1, "eve", NULL);
+	world_join(world, 2, "fay", caps);
+}
+
+void world_gather(struct world *world, unsigned count, const char *channel)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		world_say(world, i, "JOIN %s", channel);
+	world_forget(world);
+}
+
 void world_close(struct world *world, unsigned i, const char *reason)
 {
 	apo_model_on_closed(world->model, world->mocks[i].peer, reason, world->now_ns);

@@ -3,7 +3,7 @@
  * world - a model with mock clients in virtual time: what one says, what the others hear.
  *
  * Line by line: HEARS takes the next line that a client has got and compares it, HEARS_LIKE by a
- * mask (irc/mask.h), QUIET says that there is none left.
+ * mask (irc/mask.h), ANSWERS says something first, QUIET says that there is none left.
  */
 #ifndef WORLD_H
 #define WORLD_H
@@ -53,12 +53,16 @@ struct world {
 /* calls and config may be changed until world_start. */
 void world_init(struct world *world);
 void world_start(struct world *world);
+/* With three in it, dan (0), eve (1) and fay (2), who has caps (NULL: none). */
+void world_start_three(struct world *world, const char *caps);
 void world_fini(struct world *world);
 
 /* Each client i is in worker i % WORLD_WORKERS. */
 void world_connect(struct world *world, unsigned i);
 /* Connected, with caps (NULL: none) and as nick; what it heard by then is forgotten. */
 void world_join(struct world *world, unsigned i, const char *nick, const char *caps);
+/* The first count clients join channel; what anyone heard by then is forgotten. */
+void world_gather(struct world *world, unsigned count, const char *channel);
 void world_say(struct world *world, unsigned i, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void world_close(struct world *world, unsigned i, const char *reason);
@@ -81,6 +85,12 @@ bool world_is_like(const char *mask, const char *line);
 		char *heard_ = world_next(world, i);                                               \
 		cr_assert(ne(ptr, heard_, NULL), "nothing instead of %s", mask);                   \
 		cr_assert(world_is_like(mask, heard_), "%s instead of %s", heard_, mask);          \
+	} while (0)
+/* What i says is answered to it by a line. */
+#define ANSWERS(world, i, said, line)                                                              \
+	do {                                                                                       \
+		world_say(world, i, "%s", said);                                                   \
+		HEARS(world, i, line);                                                             \
 	} while (0)
 #define QUIET(world, i)                                                                            \
 	do {                                                                                       \
