@@ -18,7 +18,7 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	hyperfine
 	redis-server redis-tools libjemalloc2 postgresql openssl openssh-server openssh-client
 	rsync git fcgiwrap iperf3 memcached mosquitto mosquitto-clients perl bsdextrautils
-	ii weechat-headless weechat-plugins
+	ii irssi weechat-headless weechat-plugins
 	vsftpd tnftp wget inetutils-telnetd inetutils-telnet
 	libfaketime
 	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs default-jdk-headless)
