@@ -44,7 +44,7 @@ struct rudp_tcp *rudp_tcp_new(struct rudp_engine *engine, uint64_t app_id, int f
 	tcp->id = rudp_slots_add(&engine->slots, RUDP_KIND_TCP, tcp);
 	if (!tcp->id)
 		goto free_tcp;
-	if (rudp_engine_watch(engine, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
+	if (rudp_engine_watch(engine, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 			      tcp->id) < 0)
 		goto remove_slot;
 	tcp->fd = fd;
@@ -195,8 +195,6 @@ void rudp_tcp_on_event(struct rudp_engine *engine, struct rudp_tcp *tcp, uint32_
 		tcp->may_write = true;
 	if (!tcp->error && events & EPOLLERR)
 		look_for_error(tcp);
-	if (events & EPOLLPRI)
-		tcp->urgent_near = true;
 	if (!tcp->app_id) {
 		serve_orphan(engine, tcp);
 		return;

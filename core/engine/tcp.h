@@ -35,7 +35,6 @@ struct rudp_tcp {
 	bool peer_fin;
 	bool resets;                  /* its close is a reset */
 	bool discarding;              /* what comes is dropped (SHUT_RD) */
-	bool urgent_near;             /* EPOLLPRI: ask for the mark before each read */
 	int lost;                     /* errno that the kernel says once; received bytes come first */
 	int error;                    /* the connection is over, and nothing more can be read */
 	uint64_t urgent_out, urgent_in; /* ring offset one past the urgent byte; 0: none */

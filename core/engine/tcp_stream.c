@@ -17,14 +17,22 @@ void rudp_tcp_fail(struct rudp_tcp *tcp, int error)
 	tcp->may_read = tcp->may_write = false;
 }
 
-/* The urgent byte is read alone, so that it can be handed on as one. */
-static size_t read_limit(struct rudp_tcp *tcp)
+/*
+ * The urgent byte is read alone, so that it can be handed on as one. A read stops in front of it, but
+ * not at it: so each read asks first. Only once a byte is there does the kernel know whether it is
+ * urgent: asked before, what comes between question and read would be read over.
+ *
+ * Returns  how much to read, 0 for nothing there, negative for an error in errno.
+ */
+static ssize_t read_limit(struct rudp_tcp *tcp)
 {
 	int mark = 0;
+	char first;
+	ssize_t n;
 
-	if (!tcp->urgent_near)
-		return RUDP_TCP_RING_BYTES;
-	tcp->urgent_near = false;
+	n = recv(tcp->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n <= 0)
+		return n;
 	if (ioctl(tcp->fd, SIOCATMARK, &mark) < 0 || !mark)
 		return RUDP_TCP_RING_BYTES;
 	tcp->urgent_in = tcp->in.tail + 1;
@@ -52,29 +60,9 @@ void rudp_tcp_lose(struct rudp_tcp *tcp, int error)
 	tcp->may_read = true;
 }
 
-/* One read; false: nothing more for now. */
-static bool fill_once(struct rudp_tcp *tcp)
+/* A read has brought nothing: n is what it returned. true: try again. */
+static bool fill_ends(struct rudp_tcp *tcp, ssize_t n)
 {
-	struct iovec iov[2];
-	size_t limit = read_limit(tcp);
-	int count = rudp_ring_writable(&tcp->in, limit, iov);
-	ssize_t n;
-
-	if (count == 0)
-		return false;
-	/* A read stops in front of the urgent byte: the next one may be at it, event or not. */
-	tcp->urgent_near = true;
-	if (limit == 1) {
-		iov[0].iov_len = 1;
-		count = 1;
-	}
-	n = readv(tcp->fd, iov, count);
-	if (n > 0) {
-		rudp_ring_commit(&tcp->in, (size_t)n);
-		if (tcp->discarding)
-			rudp_ring_consume(&tcp->in, rudp_ring_used(&tcp->in));
-		return true;
-	}
 	if (n < 0 && errno == EINTR)
 		return true;
 	tcp->may_read = false;
@@ -83,6 +71,34 @@ static bool fill_once(struct rudp_tcp *tcp)
 	else if (errno != EAGAIN)
 		rudp_tcp_fail(tcp, errno);
 	return false;
+}
+
+/* One read; false: nothing more for now. */
+static bool fill_once(struct rudp_tcp *tcp)
+{
+	struct iovec iov[2];
+	int count;
+	ssize_t n;
+
+	if (rudp_ring_room(&tcp->in) == 0)
+		return false;
+	n = read_limit(tcp);
+	if (n <= 0)
+		return fill_ends(tcp, n);
+	count = rudp_ring_writable(&tcp->in, (size_t)n, iov);
+	if (count == 0)
+		return false;
+	if (n == 1) {
+		iov[0].iov_len = 1;
+		count = 1;
+	}
+	n = readv(tcp->fd, iov, count);
+	if (n <= 0)
+		return fill_ends(tcp, n);
+	rudp_ring_commit(&tcp->in, (size_t)n);
+	if (tcp->discarding)
+		rudp_ring_consume(&tcp->in, rudp_ring_used(&tcp->in));
+	return true;
 }
 
 void rudp_tcp_fill(struct rudp_tcp *tcp)

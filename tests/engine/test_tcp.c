@@ -6,9 +6,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "engine/engine.h"
@@ -20,6 +23,7 @@
 static struct rudp_engine engine;
 static struct rudp_tcp *tcp;
 static int peer, listener;
+static bool urgent_after_question;
 
 /* One round of what the loop does for it. */
 static void step(void)
@@ -313,6 +317,40 @@ Test(tcp, an_urgent_byte_stays_urgent_both_ways)
 	take("12!");
 	cr_assert(zero(sz, rudp_tcp_urgent_ahead(tcp)));
 	take("3");
+}
+
+/* Stands before the C library's: right after the first question for the mark "!3" comes, "!" urgent. */
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list arguments;
+	void *argument;
+	long answer;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	answer = syscall(SYS_ioctl, fd, request, argument);
+	if (urgent_after_question && request == SIOCATMARK) {
+		urgent_after_question = false;
+		send(peer, "!", 1, MSG_OOB);
+		send(peer, "3", 1, 0);
+	}
+	return (int)answer;
+}
+
+Test(tcp, a_byte_that_becomes_urgent_after_the_question_is_not_read_over)
+{
+	urgent_after_question = true;
+	cr_assert(eq(long, send(peer, "12", 2, 0), 2));
+	while (rudp_tcp_receive_available(tcp) < 4) {
+		struct iovec iov[2];
+
+		step();
+		rudp_tcp_receive_readable(tcp, iov);
+	}
+	cr_assert(not(urgent_after_question), "the question was not asked");
+	cr_assert(eq(sz, rudp_tcp_urgent_ahead(tcp), 3));
+	take("12!3");
 }
 
 Test(tcp, what_is_not_acknowledged_is_told)
