@@ -165,6 +165,54 @@ operators() {
 	ok "operators add accounts beside a server that runs"
 }
 
+# A session that is dead but not gone yet: its owner comes again, and takes the nick back.
+regain() {
+	section "NickServ"
+	come_in dead dan dan "correct horse"
+	hears dead ' 001 dan '
+	send STOP dead
+	come_in again dan_ dan "correct horse"
+	hears again ' 001 dan_ '
+	say again "NICK dan"
+	hears again ' 433 dan_ dan '
+	say again "PRIVMSG NickServ :REGAIN dan"
+	hears again '^:dan_!\S+ NICK :?dan'
+	hears again '^:NickServ!\S+ NOTICE dan :You are dan again'
+	send CONT dead
+	hears dead '^ERROR :Closing Link: .*Ghost of dan_'
+	drop dead
+	leave again
+	ok "the nick is back, without waiting for a timeout"
+}
+
+removing() {
+	section "accounts that end"
+	come_in ida ida
+	hears ida ' 001 ida '
+	say ida "REGISTER * * :a fine password"
+	hears ida ' REGISTER SUCCESS ida '
+	say ida "NS DROP ida another password"
+	hears ida 'NickServ!\S+ NOTICE ida :The password is wrong'
+	say ida "NS DROP ida a fine password"
+	hears ida ' 901 ida '
+	hears ida 'NOTICE ida :The account ida is no more'
+	leave ida
+	come_in jan jan
+	hears jan ' 001 jan '
+	say jan "REGISTER * * :a fine password"
+	hears jan ' REGISTER SUCCESS jan '
+	operator 0 "" --remove-account jan
+	operator 1 "jan: there is no such account" --remove-account jan
+	send HUP server
+	hears jan ' 901 jan '
+	leave jan
+	come_in ida ida ida "a fine password"
+	hears ida ' 904 '
+	hears ida ' 001 ida '
+	leave ida
+	ok "by their owner and by the operator, and the nick is free"
+}
+
 throttle() {
 	section "guessing"
 	local i
@@ -216,6 +264,12 @@ registering
 whose_nick
 kill_and_again
 operators
+regain
+end_server
+serve # its tries are counted anew
+removing
+end_server
+serve
 throttle
 end_server
 bad_files

@@ -134,6 +134,7 @@
 	X(RPL_ENDOFMONLIST, 733, ":End of MONITOR list")                                           \
 	X(ERR_MONLISTFULL, 734, "%u %s :Monitor list is full")                                     \
 	X(RPL_LOGGEDIN, 900, "%s %s :You are now logged in as %s")                                 \
+	X(RPL_LOGGEDOUT, 901, "%s :You are now logged out")                                        \
 	X(RPL_SASLSUCCESS, 903, ":SASL authentication successful")                                 \
 	X(ERR_SASLFAIL, 904, ":SASL authentication failed")                                        \
 	X(ERR_SASLTOOLONG, 905, ":SASL message too long")                                          \

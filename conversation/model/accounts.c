@@ -14,6 +14,7 @@
 
 struct apo_owned {
 	UT_hash_handle by_name;
+	uint32_t mark;
 	char folded[];
 };
 
@@ -34,13 +35,16 @@ int apo_account_remember(struct apo_model *model, const char *name)
 	bool rudp_table_add_failed = false;
 	char folded[APO_NICK_BYTES_MAX + 2];
 	size_t len = apo_fold(folded, sizeof folded, name);
-	struct apo_owned *owned;
+	struct apo_owned *owned = find(model, name);
 
-	if (find(model, name))
+	if (owned) {
+		owned->mark = model->owned_mark;
 		return 0;
+	}
 	owned = calloc(1, sizeof *owned + len + 1);
 	if (!owned)
 		return -ENOMEM;
+	owned->mark = model->owned_mark;
 	memcpy(owned->folded, folded, len);
 	HASH_ADD_KEYPTR(by_name, model->owned, owned->folded, len, owned);
 	if (rudp_table_add_failed) {
@@ -50,15 +54,38 @@ int apo_account_remember(struct apo_model *model, const char *name)
 	return 0;
 }
 
+static void drop(struct apo_model *model, struct apo_owned *owned)
+{
+	HASH_DELETE(by_name, model->owned, owned);
+	free(owned);
+}
+
 void apo_accounts_forget(struct apo_model *model)
 {
 	struct apo_owned *owned, *next;
 
 	HASH_ITER(by_name, model->owned, owned, next)
-	{
-		HASH_DELETE(by_name, model->owned, owned);
-		free(owned);
-	}
+	drop(model, owned);
+}
+
+bool apo_account_forget(struct apo_model *model, const char *name)
+{
+	struct apo_owned *owned = find(model, name);
+
+	if (owned)
+		drop(model, owned);
+	return owned != NULL;
+}
+
+unsigned apo_accounts_forget_unmarked(struct apo_model *model)
+{
+	unsigned before = HASH_CNT(by_name, model->owned);
+	struct apo_owned *owned, *next;
+
+	HASH_ITER(by_name, model->owned, owned, next)
+	if (owned->mark != model->owned_mark)
+		drop(model, owned);
+	return before - HASH_CNT(by_name, model->owned);
 }
 
 bool apo_account_lets(const struct apo_model *model, const struct apo_client *client,
@@ -81,7 +108,7 @@ static void say_account(struct apo_model *model, struct apo_client *client)
 	struct apo_say say = {.line = &line, .account = client->account};
 
 	apo_line_from(&line, client, "ACCOUNT");
-	apo_line_param(&line, client->account);
+	apo_line_param(&line, client->account ? client->account : "*");
 	apo_line_end(&line);
 	if (client->caps & APO_CAP_ACCOUNT_NOTIFY)
 		apo_say_to(model, client, &say);
@@ -104,6 +131,19 @@ int apo_account_enter(struct apo_model *model, struct apo_client *client, const 
 	if (client->is_registered)
 		say_account(model, client);
 	return 0;
+}
+
+void apo_account_leave_if_gone(struct apo_model *model, struct apo_client *client)
+{
+	char source[APO_SOURCE_BYTES_MAX + 1];
+
+	if (!client->account || find(model, client->account))
+		return;
+	(void)apo_text_set(&client->account, NULL);
+	apo_client_source(client, source);
+	apo_reply(model, client, RPL_LOGGEDOUT, source);
+	if (client->is_registered)
+		say_account(model, client);
 }
 
 /* ---- REGISTER ---- */

@@ -14,6 +14,12 @@
 /* The name is an account's from now on; no harm if it is one already. -ENOMEM. */
 int apo_account_remember(struct apo_model *model, const char *name);
 void apo_accounts_forget(struct apo_model *model);
+/* false: there was none of that name. */
+bool apo_account_forget(struct apo_model *model, const char *name);
+/* Those that were not remembered (again) since model->owned_mark was raised. Returns how many. */
+unsigned apo_accounts_forget_unmarked(struct apo_model *model);
+/* Logged in to one that is no more, it is logged out: it is told, and then others. */
+void apo_account_leave_if_gone(struct apo_model *model, struct apo_client *client);
 
 /* Nobody's account is called so, or the client is logged in to it. */
 bool apo_account_lets(const struct apo_model *model, const struct apo_client *client,

@@ -266,8 +266,10 @@ static void say_quit(struct apo_model *model, struct apo_client *client, const c
 	struct apo_line line;
 
 	apo_line_from_last(&line, client, "QUIT", reason);
-	apo_say_common(model, client, &(struct apo_say){.line = &line, .account = client->account},
-		       &(struct apo_audience){0});
+	apo_say_common(
+		model, client,
+		&(struct apo_say){.line = &line, .account = client->account, .is_unlabeled = true},
+		&(struct apo_audience){0});
 }
 
 static void leave_registered(struct apo_model *model, struct apo_client *client, const char *reason)
@@ -325,6 +327,13 @@ static void go(struct apo_model *model, struct apo_client *client)
 	unlink_client(model, client);
 	apo_client_get(client);
 	apo_client_put(client);
+}
+
+void apo_client_end_now(struct apo_model *model, struct apo_client *client, const char *reason)
+{
+	apo_client_end(model, client, reason);
+	rudp_list_remove(&client->ending);
+	go(model, client);
 }
 
 void apo_clients_go(struct apo_model *model)

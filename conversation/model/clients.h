@@ -26,6 +26,9 @@ void apo_client_registered(struct apo_model *model, struct apo_client *client);
 /* It goes when the turn is over: others are told QUIT with the reason, it gets an ERROR line. Only
  * the first reason counts. */
 void apo_client_end(struct apo_model *model, struct apo_client *client, const char *reason);
+/* The same at once, for one whose turn it is not and whom nobody has in hand: its nick is free
+ * then. */
+void apo_client_end_now(struct apo_model *model, struct apo_client *client, const char *reason);
 /* The connection is gone already. */
 void apo_client_closed(struct apo_model *model, struct apo_client *client, const char *reason);
 /* Who is to go, goes. Nobody's turn. */

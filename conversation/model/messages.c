@@ -7,6 +7,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/nickserv.h"
 #include "conversation/model/out.h"
 #include "conversation/model/receipts.h"
 
@@ -162,7 +163,9 @@ static void post_to_client(struct post *post, const char *nick)
 	struct apo_say say;
 
 	if (!other) {
-		refuse(post, ERR_NOSUCHNICK, nick);
+		if (post->is_quiet || !post->text || !apo_nickserv_is_meant(nick) ||
+		    !apo_nickserv_hear(post->model, post->client, post->text))
+			refuse(post, ERR_NOSUCHNICK, nick);
 		return;
 	}
 	say = prepare(post, other->nick);

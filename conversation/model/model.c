@@ -13,6 +13,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/nickserv.h"
 #include "conversation/model/operator.h"
 #include "conversation/model/out.h"
 #include "conversation/model/receipts.h"
@@ -285,6 +286,9 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 	case APO_TICKET_REGISTER:
 		apo_account_on_registered(model, client, result, account);
 		break;
+	case APO_TICKET_DROP:
+		apo_nickserv_on_dropped(model, client, result, account);
+		break;
 	case APO_TICKET_OPERATOR:
 		apo_operator_on_checked(model, client, result);
 		break;
@@ -294,9 +298,42 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 	apo_turn_end(model);
 }
 
+static void log_out(struct apo_model *model, struct apo_client *client, const void *of)
+{
+	(void)of;
+	apo_account_leave_if_gone(model, client);
+}
+
 int apo_model_on_account(struct apo_model *model, const char *account)
 {
 	return apo_account_remember(model, account);
+}
+
+void apo_model_on_account_gone(struct apo_model *model, const char *account, int64_t now_at_ns)
+{
+	model->now_at_ns = now_at_ns;
+	if (!apo_account_forget(model, account))
+		return;
+	model->figures.accounts_removed++;
+	for_each_client(model, log_out, NULL);
+	apo_turn_end(model);
+}
+
+void apo_model_accounts_begin(struct apo_model *model)
+{
+	model->owned_mark++;
+}
+
+void apo_model_accounts_end(struct apo_model *model, int64_t now_at_ns)
+{
+	unsigned count = apo_accounts_forget_unmarked(model);
+
+	model->now_at_ns = now_at_ns;
+	if (count == 0)
+		return;
+	model->figures.accounts_removed += count;
+	for_each_client(model, log_out, NULL);
+	apo_turn_end(model);
 }
 
 void apo_model_on_rehashed(struct apo_model *model, uint64_t id, const char *error,

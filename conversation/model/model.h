@@ -90,8 +90,8 @@ struct apo_model_config {
 	unsigned list_replies_max; /* of a LIST, when its sender is no operator */
 	unsigned receipts_max;     /* messages watched at once, of all */
 	unsigned receipt_recipients_max; /* of one of them: with more it is not watched */
-	unsigned accounts_max;    /* of all; REGISTER adds no more */
-	unsigned login_tries_max; /* of an address in login_span_ns (throttle.h) */
+	unsigned accounts_max;           /* of all; REGISTER adds no more */
+	unsigned login_tries_max;        /* of an address in login_span_ns (throttle.h) */
 
 	int64_t registration_timeout_ns; /* from connecting to the welcome */
 	int64_t ping_interval_ns;        /* of silence, then PING is said */
@@ -158,6 +158,11 @@ struct apo_model_calls {
 	 * WRONG is that there is one of that name. */
 	void (*register_account)(void *of, uint64_t ticket, const char *account,
 				 const char *password);
+	/* An offer (NickServ's DROP), with that of check_account: the account is to be no more.
+	 * password NULL: an operator says so. Answered likewise, with apo_model_on_account_gone
+	 * before it; WRONG is that the password is, or that there is no such account. */
+	void (*remove_account)(void *of, uint64_t ticket, const char *account,
+			       const char *password);
 
 	/* An operator's REHASH: answered by apo_model_on_rehashed, with apo_model_configure before
 	 * it. */
@@ -228,14 +233,23 @@ void apo_model_on_closed(struct apo_model *model, struct apo_peer who, const cha
 void apo_model_on_receipt(struct apo_model *model, uint64_t watch, uint32_t recipient, bool arrived,
 			  int64_t now_at_ns);
 
-/* account: for check_account and register_account when it is right, its name, one word of at most 64
- * bytes (another is as good as a wrong password); else NULL. */
+/* account: for check_account, register_account and remove_account when it is right, its name, one
+ * word of at most 64 bytes (another is as good as a wrong password); else NULL. */
 void apo_model_on_checked(struct apo_model *model, uint64_t ticket, enum apo_checked result,
 			  const char *account, int64_t now_at_ns);
 
 /* There is an account of that name: its nick is its owner's alone from now on. Who has the nick at
  * this moment keeps it. -ENOMEM: nothing has changed. */
 int apo_model_on_account(struct apo_model *model, const char *account);
+
+/* There is no account of that name any more: its nick is anybody's, and who was logged in to it is
+ * not. */
+void apo_model_on_account_gone(struct apo_model *model, const char *account, int64_t now_at_ns);
+
+/* All accounts are told now, by apo_model_on_account: those that are not told before the end have
+ * gone. Without the end none has. */
+void apo_model_accounts_begin(struct apo_model *model);
+void apo_model_accounts_end(struct apo_model *model, int64_t now_at_ns);
 
 /* error NULL: the configuration has been read anew. Else one line that says why not. */
 void apo_model_on_rehashed(struct apo_model *model, uint64_t ticket, const char *error,
@@ -268,6 +282,8 @@ void apo_model_end(struct apo_model *model, const char *reason, int64_t now_at_n
 	X(passwords_wrong, "passwords that were wrong")                                            \
 	X(logins, "times that somebody logged in to an account")                                   \
 	X(accounts_registered, "accounts that clients have registered")                            \
+	X(accounts_removed, "accounts that were removed while the server ran")                     \
+	X(ghosts, "sessions ended by NickServ's GHOST and REGAIN")                                 \
 	X(registration_timeouts, "clients that did not register in time")                          \
 	X(ping_timeouts, "clients that were silent too long")                                      \
 	X(kills, "clients that operators have killed")                                             \

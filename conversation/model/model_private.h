@@ -187,6 +187,7 @@ enum apo_ticket_kind {
 	APO_TICKET_PASS,
 	APO_TICKET_ACCOUNT,
 	APO_TICKET_REGISTER,
+	APO_TICKET_DROP,
 	APO_TICKET_OPERATOR,
 	APO_TICKET_REHASH
 };
@@ -262,6 +263,7 @@ struct apo_model {
 	struct apo_watched *watched;
 	struct apo_ticket *tickets;
 	struct apo_owned *owned; /* names of accounts */
+	uint32_t owned_mark;     /* of those told since apo_model_accounts_begin */
 	struct apo_throttle *throttles;
 	struct rudp_list throttle_order;
 	struct apo_past *past;

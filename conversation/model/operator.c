@@ -12,10 +12,7 @@
 #include "conversation/model/signup.h"
 #include "conversation/model/tickets.h"
 
-static void log_line(struct apo_model *model, const char *name, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void log_line(struct apo_model *model, const char *name, const char *format, ...)
+void apo_operator_log(struct apo_model *model, const char *name, const char *format, ...)
 {
 	char text[APO_BODY_BYTES_MAX * 2];
 	va_list args;
@@ -59,13 +56,14 @@ void apo_on_oper(struct apo_model *model, struct apo_client *client,
 	if (client->is_operator)
 		return;
 	if (!operator) {
-		log_line(model, "oper-unknown", "%s as %s", client->nick, message->params[0]);
+		apo_operator_log(model, "oper-unknown", "%s as %s", client->nick,
+				 message->params[0]);
 		apo_signup_count_wrong(model, client);
 		apo_reply(model, client, ERR_PASSWDMISMATCH);
 		return;
 	}
 	if (!may_from_here(operator, client)) {
-		log_line(model, "oper-host", "%s as %s", client->nick, operator->name);
+		apo_operator_log(model, "oper-host", "%s as %s", client->nick, operator->name);
 		apo_reply(model, client, ERR_NOOPERHOST);
 		return;
 	}
@@ -84,13 +82,13 @@ void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
 	struct apo_line line;
 
 	if (result != APO_CHECKED_RIGHT) {
-		log_line(model, "oper-wrong", "%s", client->nick);
+		apo_operator_log(model, "oper-wrong", "%s", client->nick);
 		if (result == APO_CHECKED_WRONG)
 			apo_signup_count_wrong(model, client);
 		apo_reply(model, client, ERR_PASSWDMISMATCH);
 		return;
 	}
-	log_line(model, "oper", "%s", client->nick);
+	apo_operator_log(model, "oper", "%s", client->nick);
 	client->is_operator = true;
 	client->wrong_passwords = 0;
 	model->figures.operators++;
@@ -115,7 +113,7 @@ void apo_on_kill(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	apo_cut(text, message->params[1], model->config->kick_len_max);
-	log_line(model, "kill", "%s by %s: %s", other->nick, client->nick, text);
+	apo_operator_log(model, "kill", "%s by %s: %s", other->nick, client->nick, text);
 	apo_line_from(&line, client, "KILL");
 	apo_line_param(&line, other->nick);
 	apo_line_last(&line, text);
@@ -132,7 +130,7 @@ void apo_on_rehash(struct apo_model *model, struct apo_client *client,
 	struct apo_ticket *ticket;
 
 	(void)message;
-	log_line(model, "rehash", "by %s", client->nick);
+	apo_operator_log(model, "rehash", "by %s", client->nick);
 	apo_reply(model, client, RPL_REHASHING, "configuration");
 	ticket = apo_ticket_open(model, client, APO_TICKET_REHASH);
 	if (ticket)
@@ -154,7 +152,7 @@ void apo_on_die(struct apo_model *model, struct apo_client *client,
 		const struct apo_message *message)
 {
 	(void)message;
-	log_line(model, "die", "by %s", client->nick);
+	apo_operator_log(model, "die", "by %s", client->nick);
 	model->calls->die(model->of, client->nick);
 }
 

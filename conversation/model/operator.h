@@ -5,6 +5,10 @@
 
 #include "conversation/model/model_private.h"
 
+/* A line for the log, if somebody keeps one. */
+void apo_operator_log(struct apo_model *model, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
 			     enum apo_checked result);
 void apo_operator_on_rehashed(struct apo_model *model, struct apo_client *client,

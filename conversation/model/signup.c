@@ -8,6 +8,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/monitor.h"
+#include "conversation/model/nickserv.h"
 #include "conversation/model/out.h"
 #include "conversation/model/server.h"
 #include "conversation/model/tickets.h"
@@ -138,7 +139,7 @@ void apo_on_user(struct apo_model *model, struct apo_client *client,
 
 /* ---- nicks ---- */
 
-static void say_nick(struct apo_model *model, struct apo_client *client, const char *nick)
+void apo_nick_change(struct apo_model *model, struct apo_client *client, const char *nick)
 {
 	struct apo_line line;
 	struct apo_say say = {.line = &line, .account = client->account};
@@ -175,7 +176,7 @@ void apo_on_nick(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	owner = apo_nick_owner(model, nick);
-	if (owner && owner != client) {
+	if ((owner && owner != client) || apo_nickserv_is_meant(nick)) {
 		apo_reply(model, client, ERR_NICKNAMEINUSE, nick);
 		return;
 	}
@@ -187,7 +188,7 @@ void apo_on_nick(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	if (client->is_registered)
-		say_nick(model, client, nick);
+		apo_nick_change(model, client, nick);
 	else if (apo_client_set_nick(model, client, nick) < 0)
 		apo_client_end(model, client, "Out of memory");
 	else

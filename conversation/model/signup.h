@@ -14,6 +14,10 @@ void apo_signup_on_password(struct apo_model *model, struct apo_client *client,
 /* Wrong once more: the client may have to go. */
 void apo_signup_count_wrong(struct apo_model *model, struct apo_client *client);
 
+/* Called otherwise from now on, and everybody who should know is told. The nick is valid and free.
+ */
+void apo_nick_change(struct apo_model *model, struct apo_client *client, const char *nick);
+
 void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
 			 enum apo_checked result, const char *account);
 

@@ -16,7 +16,7 @@ _Static_assert(APO_HASH_SIZE >= crypto_pwhash_STRBYTES, "a hash fits");
 
 _Static_assert(APO_HASH_SIZE == APO_STORE_HASH_SIZE, "the store keeps what is made here");
 
-enum kind { PASSWORD, ACCOUNT, REGISTER, REFRESH };
+enum kind { PASSWORD, ACCOUNT, REGISTER, REMOVE, REMOVE_UNASKED, REFRESH };
 
 struct question {
 	struct rudp_list link;
@@ -110,16 +110,70 @@ static enum apo_checked make_account(struct apo_checker *checker, const struct q
 	return APO_CHECKED_RIGHT;
 }
 
-static void tell_name(void *of, const char *name)
+/* false: no memory. */
+static bool tell(struct apo_checker *checker, enum apo_account_news news, const char *name)
 {
-	struct apo_checker *checker = of;
 	struct apo_account_mail *mail = calloc(1, sizeof *mail);
 
 	if (!mail)
-		return;
+		return false;
 	mail->mail.kind = APO_MAIL_ACCOUNT;
+	mail->news = news;
 	snprintf(mail->account, sizeof mail->account, "%s", name);
 	apo_mailbox_put(checker->answers, &mail->mail);
+	return true;
+}
+
+static void tell_name(void *of, const char *name)
+{
+	(void)tell(of, APO_ACCOUNT_IS_THERE, name);
+}
+
+static enum apo_checked remove_account(struct apo_checker *checker, const struct question *question,
+				       struct apo_account *account)
+{
+	enum apo_checked result = APO_CHECKED_RIGHT;
+	int error = apo_account_find(checker->store, question->about, account);
+
+	if (error == 0 && question->kind == REMOVE)
+		result = verify(question, account->password_hash);
+	if (error == 0 && result == APO_CHECKED_RIGHT)
+		error = apo_account_remove(checker->store, question->about);
+	if (error == -ENOENT)
+		return APO_CHECKED_WRONG;
+	if (error < 0) {
+		log_store(checker, "not written");
+		return APO_CHECKED_FAILED;
+	}
+	if (result == APO_CHECKED_RIGHT && !tell(checker, APO_ACCOUNT_IS_GONE, account->name))
+		rudp_log(RUDP_LOG_ERROR, "nick still protected reason=\"out of memory\"");
+	return result;
+}
+
+/* One name that could not be told would be taken for one that has gone. */
+struct telling {
+	struct apo_checker *checker;
+	bool is_whole;
+};
+
+static void tell_one_of_all(void *of, const char *name)
+{
+	struct telling *telling = of;
+
+	telling->is_whole &= tell(telling->checker, APO_ACCOUNT_IS_THERE, name);
+}
+
+static void tell_all_names(struct apo_checker *checker)
+{
+	struct telling telling = {checker, tell(checker, APO_ACCOUNTS_BEGIN, "")};
+
+	if (telling.is_whole &&
+	    apo_accounts_tell_all(checker->store, tell_one_of_all, &telling) < 0) {
+		telling.is_whole = false;
+		log_store(checker, "not read");
+	}
+	if (telling.is_whole)
+		(void)tell(checker, APO_ACCOUNTS_END, "");
 }
 
 static void tell_new_names(struct apo_checker *checker)
@@ -143,13 +197,16 @@ static void work_on(struct apo_checker *checker, const struct question *question
 	case REGISTER:
 		result = make_account(checker, question, &account);
 		break;
-	case REFRESH:
+	case REMOVE:
+	case REMOVE_UNASKED:
+		result = remove_account(checker, question, &account);
 		break;
+	case REFRESH:
+		tell_all_names(checker);
+		return;
 	}
 	tell_new_names(checker);
-	if (question->kind != REFRESH)
-		answer(checker, question->ticket, result,
-		       result == APO_CHECKED_RIGHT ? account.name : "");
+	answer(checker, question->ticket, result, result == APO_CHECKED_RIGHT ? account.name : "");
 }
 
 static void *check_all(void *of)
@@ -225,6 +282,12 @@ void apo_checker_register(struct apo_checker *checker, uint64_t ticket, const ch
 			  const char *password)
 {
 	ask(checker, REGISTER, ticket, account, password);
+}
+
+void apo_checker_remove(struct apo_checker *checker, uint64_t ticket, const char *account,
+			const char *password)
+{
+	ask(checker, password ? REMOVE : REMOVE_UNASKED, ticket, account, password ? password : "");
 }
 
 void apo_checker_refresh(struct apo_checker *checker)

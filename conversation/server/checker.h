@@ -5,7 +5,8 @@
  *
  * Model    questions in, answers as mail (struct apo_answer) to the model. argon2id by libsodium.
  *          Names that are new in the store, whoever has added them, are mail too (struct
- *          apo_account_mail), before the answer of the question that made them known.
+ *          apo_account_mail), before the answer of the question that made them known; so are those
+ *          that were removed here. Those that another process has removed are found by refresh.
  * Limits   APO_CHECKS_MAX questions wait; more are answered at once with APO_CHECKED_FAILED.
  * Threads  ask any; start and stop the main thread. The store is the thread's until it has
  *          stopped.
@@ -46,13 +47,17 @@ void apo_checker_stop(struct apo_checker *checker);
 void apo_checker_ask(struct apo_checker *checker, uint64_t ticket, const char *hash,
 		     const char *password);
 
-/* Is it the password of the account? With a store only, like the next two. */
+/* Is it the password of the account? With a store only, like the next three. */
 void apo_checker_ask_account(struct apo_checker *checker, uint64_t ticket, const char *account,
 			     const char *password);
 /* Makes an account: WRONG when there is one of that name. */
 void apo_checker_register(struct apo_checker *checker, uint64_t ticket, const char *account,
 			  const char *password);
-/* Looks for names that another process has added. No answer. */
+/* The account is to be no more. password NULL: whoever asks needs none. WRONG when it is, or when
+ * there is no such account. */
+void apo_checker_remove(struct apo_checker *checker, uint64_t ticket, const char *account,
+			const char *password);
+/* Looks for names that another process has added or removed. No answer. */
 void apo_checker_refresh(struct apo_checker *checker);
 
 /* The hash of a password, as a string for the configuration. Returns 0 or -ENOMEM. */

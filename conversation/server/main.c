@@ -19,12 +19,13 @@
 #define PASSWORD_SIZE 512
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-enum mode { SERVE, CHECK_CONFIG, HASH_PASSWORD, ADD_ACCOUNT, SET_PASSWORD };
+enum mode { SERVE, CHECK_CONFIG, HASH_PASSWORD, ADD_ACCOUNT, SET_PASSWORD, REMOVE_ACCOUNT };
 
 static const char help[] =
 	"usage: apollonion [--config FILE] [--check-config]\n"
 	"       apollonion --hash-password <FILE\n"
 	"       apollonion [--config FILE] --add-account|--set-password NAME <FILE\n"
+	"       apollonion [--config FILE] --remove-account NAME\n"
 	"\n"
 	"  -c, --config FILE    the configuration (default " DEFAULT_FILE ")\n"
 	"      --check-config   only say what is wrong with it; exit code 1 if something is\n"
@@ -32,6 +33,7 @@ static const char help[] =
 	"      --add-account NAME   makes an account; its password is the line on the standard "
 	"input\n"
 	"      --set-password NAME  gives an account another password, likewise\n"
+	"      --remove-account NAME  removes an account\n"
 	"      --version        the version\n"
 	"  -h, --help           this\n"
 	"\n"
@@ -44,6 +46,7 @@ static const struct option options[] = {
 	{"version", no_argument, NULL, 'v'},
 	{"add-account", required_argument, NULL, 'a'},
 	{"set-password", required_argument, NULL, 's'},
+	{"remove-account", required_argument, NULL, 'r'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -115,12 +118,16 @@ static int complain_of(const char *name, const char *what)
 static int change_in(struct apo_store *store, enum mode mode, const char *name)
 {
 	char hash[APO_HASH_SIZE];
-	int status = read_hash(hash), error;
+	int status = mode == REMOVE_ACCOUNT ? EXIT_FINE : read_hash(hash), error;
 
 	if (status != EXIT_FINE)
 		return status;
-	error = mode == ADD_ACCOUNT ? apo_account_add(store, name, hash, time(NULL))
-				    : apo_account_set_hash(store, name, hash);
+	if (mode == REMOVE_ACCOUNT)
+		error = apo_account_remove(store, name);
+	else if (mode == ADD_ACCOUNT)
+		error = apo_account_add(store, name, hash, time(NULL));
+	else
+		error = apo_account_set_hash(store, name, hash);
 	if (error == -EEXIST)
 		return complain_of(name, "there is an account of that name");
 	if (error == -ENOENT)
@@ -183,7 +190,10 @@ int main(int argc, char **argv)
 			break;
 		case 'a':
 		case 's':
-			mode = option == 'a' ? ADD_ACCOUNT : SET_PASSWORD;
+		case 'r':
+			mode = option == 'a'   ? ADD_ACCOUNT
+			       : option == 's' ? SET_PASSWORD
+					       : REMOVE_ACCOUNT;
 			account = optarg;
 			break;
 		case 'v':

@@ -71,9 +71,17 @@ struct apo_answer {
 	char account[APO_NICK_BYTES_MAX + 1]; /* empty: none */
 };
 
-/* There is an account of that name. */
+/* What the store says of its accounts (model.h has the words). */
+enum apo_account_news {
+	APO_ACCOUNT_IS_THERE,
+	APO_ACCOUNT_IS_GONE,
+	APO_ACCOUNTS_BEGIN,
+	APO_ACCOUNTS_END,
+};
+
 struct apo_account_mail {
 	struct apo_mail mail;
+	enum apo_account_news news;
 	char account[APO_NICK_BYTES_MAX + 1];
 };
 

@@ -122,6 +122,13 @@ static void register_account(void *of, uint64_t ticket, const char *account, con
 	apo_checker_register(talk->checker, ticket, account, password);
 }
 
+static void remove_account(void *of, uint64_t ticket, const char *account, const char *password)
+{
+	struct apo_talk *talk = of;
+
+	apo_checker_remove(talk->checker, ticket, account, password);
+}
+
 static void request(struct apo_talk *talk, bool is_die, uint64_t ticket, const char *who)
 {
 	struct apo_request *request = calloc(1, sizeof *request);
@@ -256,10 +263,28 @@ static void on_configure(struct apo_talk *talk, struct apo_configure *configure)
 				      configure->config ? NULL : configure->error, talk->now_at_ns);
 }
 
+static void on_account(struct apo_talk *talk, const struct apo_account_mail *mail)
+{
+	switch (mail->news) {
+	case APO_ACCOUNT_IS_THERE:
+		if (apo_model_on_account(talk->model, mail->account) < 0)
+			rudp_log(RUDP_LOG_ERROR, "nick not protected reason=\"out of memory\"");
+		break;
+	case APO_ACCOUNT_IS_GONE:
+		apo_model_on_account_gone(talk->model, mail->account, talk->now_at_ns);
+		break;
+	case APO_ACCOUNTS_BEGIN:
+		apo_model_accounts_begin(talk->model);
+		break;
+	case APO_ACCOUNTS_END:
+		apo_model_accounts_end(talk->model, talk->now_at_ns);
+		break;
+	}
+}
+
 static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
 {
 	struct apo_answer *answer = (void *)mail;
-	struct apo_account_mail *account = (void *)mail;
 	struct apo_farewell *farewell = (void *)mail;
 
 	switch ((enum apo_mail_kind)mail->kind) {
@@ -274,8 +299,7 @@ static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
 				     answer->account[0] ? answer->account : NULL, talk->now_at_ns);
 		break;
 	case APO_MAIL_ACCOUNT:
-		if (apo_model_on_account(talk->model, account->account) < 0)
-			rudp_log(RUDP_LOG_ERROR, "nick not protected reason=\"out of memory\"");
+		on_account(talk, (const void *)mail);
 		break;
 	case APO_MAIL_END:
 		apo_model_end(talk->model, farewell->reason, talk->now_at_ns);
@@ -365,6 +389,7 @@ int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned wo
 	if (checker->store) {
 		talk->calls.check_account = check_account;
 		talk->calls.register_account = register_account;
+		talk->calls.remove_account = remove_account;
 	}
 	talk->worker_count = worker_count;
 	talk->to_workers = calloc(worker_count, sizeof *talk->to_workers);

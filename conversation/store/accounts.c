@@ -105,6 +105,18 @@ int apo_account_set_hash(struct apo_store *store, const char *name, const char *
 	return sqlite3_changes(store->db) == 1 ? 0 : -ENOENT;
 }
 
+int apo_account_remove(struct apo_store *store, const char *name)
+{
+	int result = bind_text(store->remove, 1, name);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_step(store->remove);
+	let_go(store->remove);
+	if (result != SQLITE_DONE)
+		return error_of(result);
+	return sqlite3_changes(store->db) == 1 ? 0 : -ENOENT;
+}
+
 int apo_accounts_tell_new(struct apo_store *store, void (*tell)(void *of, const char *name),
 			  void *of)
 {
@@ -121,4 +133,11 @@ int apo_accounts_tell_new(struct apo_store *store, void (*tell)(void *of, const 
 	}
 	let_go(statement);
 	return result == SQLITE_DONE ? 0 : result == SQLITE_ROW ? -ENOMEM : error_of(result);
+}
+
+int apo_accounts_tell_all(struct apo_store *store, void (*tell)(void *of, const char *name),
+			  void *of)
+{
+	store->last_told_id = 0;
+	return apo_accounts_tell_new(store, tell, of);
 }

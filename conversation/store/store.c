@@ -147,6 +147,7 @@ static const char *prepare(struct apo_store *store)
 	static const char add[] =
 		"INSERT INTO accounts (name, password_hash, made_at_s) VALUES (?1, ?2, ?3)";
 	static const char set_hash[] = "UPDATE accounts SET password_hash = ?2 WHERE name = ?1";
+	static const char remove[] = "DELETE FROM accounts WHERE name = ?1";
 	static const char tell_new[] = "SELECT id, name FROM accounts WHERE id > ?1 ORDER BY id";
 	const struct {
 		sqlite3_stmt **statement;
@@ -154,6 +155,7 @@ static const char *prepare(struct apo_store *store)
 	} rows[] = {{&store->find, find},
 		    {&store->add, add},
 		    {&store->set_hash, set_hash},
+		    {&store->remove, remove},
 		    {&store->tell_new, tell_new}};
 	size_t i;
 	int result = SQLITE_OK;
@@ -221,6 +223,7 @@ void apo_store_close(struct apo_store *store)
 	sqlite3_finalize(store->find);
 	sqlite3_finalize(store->add);
 	sqlite3_finalize(store->set_hash);
+	sqlite3_finalize(store->remove);
 	sqlite3_finalize(store->tell_new);
 	sqlite3_close(store->db);
 	free(store);

@@ -46,12 +46,19 @@ int apo_account_add(struct apo_store *store, const char *name, const char *passw
 /* Another password for one that is there. Returns as above, and -ENOENT. */
 int apo_account_set_hash(struct apo_store *store, const char *name, const char *password_hash);
 
+/* Returns 0, -ENOENT, -ENOSPC, -ENOMEM or -EIO. But for 0 nothing has changed. */
+int apo_account_remove(struct apo_store *store, const char *name);
+
 /*
  * Tells the names that were added since the last call, by whatever process; at first all of them.
  *
  * Returns  0, or -ENOMEM or -EIO: those told are not told again.
  */
 int apo_accounts_tell_new(struct apo_store *store, void (*tell)(void *of, const char *name),
+			  void *of);
+
+/* The same for all names that there are. */
+int apo_accounts_tell_all(struct apo_store *store, void (*tell)(void *of, const char *name),
 			  void *of);
 
 #endif

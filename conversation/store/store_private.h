@@ -9,7 +9,7 @@
 
 struct apo_store {
 	sqlite3 *db;
-	sqlite3_stmt *find, *add, *set_hash, *tell_new;
+	sqlite3_stmt *find, *add, *set_hash, *remove, *tell_new;
 	int64_t last_told_id;
 };
 

@@ -91,7 +91,7 @@ static void on_check(void *of, uint64_t ticket, const char *against, const char 
 
 	world->ticket = ticket;
 	snprintf(world->asked[0], sizeof world->asked[0], "%s", against);
-	snprintf(world->asked[1], sizeof world->asked[1], "%s", password);
+	snprintf(world->asked[1], sizeof world->asked[1], "%s", password ? password : "(none)");
 }
 
 static void on_rehash(void *of, uint64_t ticket)
@@ -130,6 +130,7 @@ void world_init(struct world *world)
 		.check_password = on_check,
 		.check_account = on_check,
 		.register_account = on_check,
+		.remove_account = on_check,
 		.rehash = on_rehash,
 		.die = on_die,
 		.log = on_log,

@@ -112,6 +112,7 @@ static const struct apo_model_calls calls = {
 	.check_password = check_password,
 	.check_account = check_password,
 	.register_account = check_password,
+	.remove_account = check_password,
 	.rehash = rehash,
 	.die = die,
 };
@@ -175,6 +176,14 @@ static void happen(struct apo_model *model, uint8_t what, const uint8_t *line, s
 		break;
 	case 5:
 		(void)apo_model_on_account(model, len % 2 ? "a" : "b");
+		break;
+	case 6:
+		apo_model_on_account_gone(model, len % 2 ? "a" : "acc", *now_ns);
+		break;
+	case 7:
+		apo_model_accounts_begin(model);
+		(void)apo_model_on_account(model, len % 2 ? "a" : "acc");
+		apo_model_accounts_end(model, *now_ns);
 		break;
 	default:
 		apo_model_on_line(model, peers[i], (const char *)line, len, *now_ns);

@@ -70,12 +70,18 @@ static void answered(uint64_t ticket, enum apo_checked result, const char *accou
 	free(answer);
 }
 
-static void told(const char *name)
+static void told_news(enum apo_account_news news, const char *name)
 {
 	struct apo_account_mail *account = next(APO_MAIL_ACCOUNT);
 
+	cr_assert(eq(int, (int)account->news, (int)news));
 	cr_assert(eq(str, account->account, (char *)name));
 	free(account);
+}
+
+static void told(const char *name)
+{
+	told_news(APO_ACCOUNT_IS_THERE, name);
 }
 
 static void ignore(void *of, const char *name)
@@ -121,12 +127,59 @@ Test(checker, names_that_others_add_are_told)
 	cr_assert(ne(ptr, other, NULL), "%s", reason);
 	cr_assert(eq(int, apo_account_add(other, "fay", "hash", 1), 0));
 	apo_checker_refresh(&checker);
+	told_news(APO_ACCOUNTS_BEGIN, "");
 	told("fay");
+	told_news(APO_ACCOUNTS_END, "");
 	cr_assert(eq(int, apo_account_add(other, "gus", "hash", 1), 0));
 	apo_store_close(other);
 	apo_checker_ask_account(&checker, 1, "nobody", "x");
 	told("gus");
 	answered(1, APO_CHECKED_WRONG, "");
+}
+
+Test(checker, who_knows_the_password_removes_the_account)
+{
+	apo_checker_register(&checker, 1, "Dan", "correct horse");
+	told("Dan");
+	answered(1, APO_CHECKED_RIGHT, "Dan");
+	apo_checker_remove(&checker, 2, "dan", "correct hors");
+	answered(2, APO_CHECKED_WRONG, "");
+	apo_checker_remove(&checker, 3, "dan", "");
+	answered(3, APO_CHECKED_WRONG, "");
+	apo_checker_remove(&checker, 4, "eve", NULL);
+	answered(4, APO_CHECKED_WRONG, "");
+	apo_checker_remove(&checker, 5, "dan", "correct horse");
+	told_news(APO_ACCOUNT_IS_GONE, "Dan");
+	answered(5, APO_CHECKED_RIGHT, "Dan");
+	apo_checker_ask_account(&checker, 6, "dan", "correct horse");
+	answered(6, APO_CHECKED_WRONG, "");
+	apo_checker_register(&checker, 7, "dan", "another horse");
+	told("dan");
+	answered(7, APO_CHECKED_RIGHT, "dan");
+	apo_checker_remove(&checker, 8, "dan", NULL);
+	told_news(APO_ACCOUNT_IS_GONE, "dan");
+	answered(8, APO_CHECKED_RIGHT, "dan");
+}
+
+Test(checker, what_others_remove_is_not_told_any_more)
+{
+	char reason[256] = "";
+	struct apo_store *other = apo_store_open(file, reason, sizeof reason);
+
+	cr_assert(ne(ptr, other, NULL), "%s", reason);
+	cr_assert(eq(int, apo_account_add(other, "fay", "hash", 1), 0));
+	cr_assert(eq(int, apo_account_add(other, "gus", "hash", 1), 0));
+	apo_checker_refresh(&checker);
+	told_news(APO_ACCOUNTS_BEGIN, "");
+	told("fay");
+	told("gus");
+	told_news(APO_ACCOUNTS_END, "");
+	cr_assert(eq(int, apo_account_remove(other, "FAY"), 0));
+	apo_store_close(other);
+	apo_checker_refresh(&checker);
+	told_news(APO_ACCOUNTS_BEGIN, "");
+	told("gus");
+	told_news(APO_ACCOUNTS_END, "");
 }
 
 Test(checker, a_long_name_is_nobodys)

@@ -191,6 +191,26 @@ Test(store, new_names_are_told_once_whoever_added_them)
 	cr_assert(eq(str, names, "dan eve fay "));
 }
 
+Test(store, a_removed_account_is_gone_and_its_name_free)
+{
+	struct apo_account account;
+	char names[NAMES_SIZE] = "";
+
+	open_store();
+	cr_assert(eq(int, apo_account_add(store, "Dan", HASH, 1), 0));
+	cr_assert(eq(int, apo_account_add(store, "eve", HASH, 1), 0));
+	cr_assert(eq(int, apo_account_remove(store, "fay"), -ENOENT));
+	cr_assert(eq(int, apo_account_remove(store, "dAN"), 0));
+	cr_assert(eq(int, apo_account_remove(store, "dan"), -ENOENT));
+	close_store();
+	open_store();
+	cr_assert(eq(int, apo_account_find(store, "dan", &account), -ENOENT));
+	cr_assert(eq(int, apo_account_add(store, "dan", OTHER_HASH, 1), 0));
+	cr_assert(eq(int, apo_accounts_tell_new(store, count_name, names), 0));
+	cr_assert(eq(int, apo_accounts_tell_all(store, count_name, names), 0));
+	cr_assert(eq(str, names, "eve dan eve dan "));
+}
+
 Test(store, the_file_is_for_its_owner_alone)
 {
 	struct stat status;

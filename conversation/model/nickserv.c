@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/nickserv.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conversation/model/accounts.h"
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/operator.h"
+#include "conversation/model/out.h"
+#include "conversation/model/signup.h"
+#include "conversation/model/throttle.h"
+#include "conversation/model/tickets.h"
+
+/* ---- what it says ---- */
+
+static void answer(struct apo_model *model, struct apo_client *client, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void answer(struct apo_model *model, struct apo_client *client, const char *format, ...)
+{
+	char text[APO_BODY_BYTES_MAX], source[APO_SOURCE_BYTES_MAX + 1];
+	struct apo_line line;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	snprintf(source, sizeof source, APO_NICKSERV "!services@%s", model->config->server_name);
+	apo_line_begin(&line, source, "NOTICE");
+	apo_line_param(&line, apo_shown_nick(client));
+	apo_line_last(&line, text);
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+static void on_help(struct apo_model *model, struct apo_client *client, char *rest)
+{
+	static const char *const lines[] = {
+		"Log in by SASL, and register the nick that you have with REGISTER * * <password>.",
+		"GHOST <nick>: ends another session of yours, or one that has your account's nick",
+		"REGAIN <nick>: the same, and the nick is yours again",
+		"DROP <account> <password>: removes your account, for good",
+	};
+	size_t i;
+
+	(void)rest;
+	for (i = 0; i < sizeof lines / sizeof *lines; i++)
+		answer(model, client, "%s", lines[i]);
+}
+
+/* ---- sessions that are dead, or in the way ---- */
+
+static bool is_own(const struct apo_client *client, const struct apo_client *other,
+		   const char *nick)
+{
+	return apo_is_same(nick, client->account) ||
+	       (other && other->account && apo_is_same(other->account, client->account));
+}
+
+/* Nothing of who has the nick is told that WHOIS would not tell. false: told why not. *other is
+ * NULL where nobody has the nick. */
+static bool find_ghost(struct apo_model *model, struct apo_client *client, const char *nick,
+		       struct apo_client **other)
+{
+	*other = apo_nick_owner(model, nick);
+	if (!client->account)
+		answer(model, client, "Log in to your account first (SASL)");
+	else if (!apo_nick_is_valid(nick, model->config->nick_len_max))
+		answer(model, client, "Which nick?");
+	else if (*other == client)
+		answer(model, client, "That is you");
+	else if (!is_own(client, *other, nick))
+		answer(model, client, "%s is neither your account's nick nor a session of yours",
+		       nick);
+	else
+		return true;
+	return false;
+}
+
+static void end_ghost(struct apo_model *model, struct apo_client *client, struct apo_client *other)
+{
+	char reason[APO_BODY_BYTES_MAX];
+
+	snprintf(reason, sizeof reason, "Ghost of %s", client->nick);
+	model->figures.ghosts++;
+	apo_client_end_now(model, other, reason);
+}
+
+static void on_ghost(struct apo_model *model, struct apo_client *client, char *rest)
+{
+	const char *nick = strsep(&rest, " ");
+	struct apo_client *other;
+
+	if (!find_ghost(model, client, nick, &other))
+		return;
+	if (!other) {
+		answer(model, client, "Nobody has the nick %s", nick);
+		return;
+	}
+	end_ghost(model, client, other);
+	answer(model, client, "The session of %s has been ended", nick);
+}
+
+static void on_regain(struct apo_model *model, struct apo_client *client, char *rest)
+{
+	const char *nick = strsep(&rest, " ");
+	struct apo_client *other;
+
+	if (!find_ghost(model, client, nick, &other))
+		return;
+	if (other)
+		end_ghost(model, client, other);
+	apo_nick_change(model, client, nick);
+	answer(model, client, "You are %s again", client->nick);
+}
+
+/* ---- the end of an account ---- */
+
+/* An operator needs no password, and says whose account it is. */
+static void ask_to_drop(struct apo_model *model, struct apo_client *client, const char *account,
+			const char *password)
+{
+	struct apo_ticket *ticket = apo_ticket_open(model, client, APO_TICKET_DROP);
+
+	if (!ticket) {
+		answer(model, client, "Another password is being looked at; try again later");
+		return;
+	}
+	if (!password)
+		apo_operator_log(model, "drop", "%s by %s", account, client->nick);
+	model->calls->remove_account(model->of, ticket->id, account, password);
+}
+
+/* Which accounts there are is not told: whose it is not gets the same answer for any name. */
+static void on_drop(struct apo_model *model, struct apo_client *client, char *rest)
+{
+	const char *account = strsep(&rest, " "), *password = rest && *rest ? rest : NULL;
+
+	if (!model->calls->remove_account)
+		answer(model, client, "Accounts are not removed here");
+	else if (!apo_nick_is_valid(account, APO_NICK_BYTES_MAX))
+		answer(model, client, "DROP <account> <password>");
+	else if (client->is_operator && !password)
+		ask_to_drop(model, client, account, NULL);
+	else if (!client->account || !apo_is_same(account, client->account))
+		answer(model, client, "Log in to that account first (SASL)");
+	else if (!password)
+		answer(model, client, "DROP <account> <password>: the password is missing");
+	else if (!apo_throttle_is_open(model, client))
+		answer(model, client,
+		       "Too many wrong passwords from your address; try again later");
+	else
+		ask_to_drop(model, client, account, password);
+}
+
+void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
+			     enum apo_checked result, const char *account)
+{
+	if (result == APO_CHECKED_RIGHT && account) {
+		answer(model, client, "The account %s is no more", account);
+		return;
+	}
+	if (result == APO_CHECKED_WRONG && !client->is_operator) {
+		apo_throttle_count(model, client);
+		apo_signup_count_wrong(model, client);
+	}
+	answer(model, client, "%s",
+	       result != APO_CHECKED_WRONG ? "The account could not be removed; try again later"
+	       : client->is_operator       ? "There is no such account, or the password is wrong"
+					   : "The password is wrong");
+}
+
+/* ---- what it hears ---- */
+
+static const struct {
+	const char *name;
+	void (*handler)(struct apo_model *model, struct apo_client *client, char *rest);
+} rows[] = {
+	{"DROP", on_drop},      {"GHOST", on_ghost},   {"HELP", on_help},
+	{"RECOVER", on_regain}, {"REGAIN", on_regain}, {"UNREGISTER", on_drop},
+};
+
+bool apo_nickserv_is_meant(const char *nick)
+{
+	return apo_is_same(nick, APO_NICKSERV);
+}
+
+bool apo_nickserv_hear(struct apo_model *model, struct apo_client *client, const char *text)
+{
+	char copy[APO_BODY_BYTES_MAX + 1], nothing[] = "";
+	char *rest = copy;
+	const char *name;
+	size_t i;
+
+	if (!model->calls->check_account)
+		return false;
+	snprintf(copy, sizeof copy, "%s", text);
+	name = strsep(&rest, " ");
+	for (i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (strcasecmp(name, rows[i].name) == 0) {
+			rows[i].handler(model, client, rest ? rest : nothing);
+			explicit_bzero(copy, sizeof copy);
+			return true;
+		}
+	answer(model, client, "HELP says what there is");
+	return true;
+}
+
+static void join_words(char to[APO_BODY_BYTES_MAX + 1], const struct apo_message *message)
+{
+	size_t len = 0;
+	unsigned i;
+
+	to[0] = '\0';
+	for (i = 0; i < message->param_count && len < APO_BODY_BYTES_MAX; i++)
+		len += (size_t)snprintf(to + len, APO_BODY_BYTES_MAX + 1 - len, "%s%s",
+					i ? " " : "", message->params[i]);
+}
+
+void apo_on_nickserv(struct apo_model *model, struct apo_client *client,
+		     const struct apo_message *message)
+{
+	char text[APO_BODY_BYTES_MAX + 1];
+
+	join_words(text, message);
+	if (!apo_nickserv_hear(model, client, text))
+		apo_notice(model, client, "There are no accounts here");
+	explicit_bzero(text, sizeof text);
+}
