@@ -60,13 +60,10 @@ int rudpmsg_thread_start(pthread_t *thread, void *(*run)(void *), void *context)
 
 void rudpmsg_node_wake(struct rudpmsg_node *node)
 {
-	uint64_t one = 1;
-
-	if (!node->is_asleep)
+	if (node->is_due)
 		return;
-	node->is_asleep = false;
-	while (write(node->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
-		;
+	node->is_due = true;
+	rudpmsg_loop_serve(&node->seat);
 }
 
 static void nudge(struct rudpmsg_node *node)
@@ -201,30 +198,6 @@ void rudpmsg_waiters_fini(struct waiters *waiters)
 	pthread_cond_destroy(&waiters->cond);
 }
 
-static int open_descriptors(struct rudpmsg_node *node)
-{
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &node->wake};
-
-	node->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	node->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	node->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	node->wake = (struct watch){WATCH_WAKE, node->wake_fd};
-	if (node->epoll_fd < 0 || node->wake_fd < 0 || node->nudge_fd < 0 ||
-	    epoll_ctl(node->epoll_fd, EPOLL_CTL_ADD, node->wake_fd, &event) < 0)
-		return -errno;
-	return 0;
-}
-
-static void close_descriptors(struct rudpmsg_node *node)
-{
-	if (node->epoll_fd >= 0)
-		close(node->epoll_fd);
-	if (node->wake_fd >= 0)
-		close(node->wake_fd);
-	if (node->nudge_fd >= 0)
-		close(node->nudge_fd);
-}
-
 /* What the last process with this store left. */
 static int open_store(struct rudpmsg_node *node, struct rudpmsg_hub_config *config,
 		      const char *directory, char *text)
@@ -266,10 +239,12 @@ int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 	rudp_list_init(&node->to_resolve);
 	rudp_list_init(&node->resolved);
 	rudp_list_init(&node->dispatchers);
+	rudp_list_init(&node->streams);
 	node->transport = options && options->transport == RUDPMSG_TRANSPORT_TCP
 				  ? &rudpmsg_transport_tcp
 				  : &rudpmsg_transport_rudp;
-	rc = open_descriptors(node);
+	node->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = node->nudge_fd < 0 ? -errno : 0;
 	if (rc < 0)
 		goto free_node;
 	if (config.has_store)
@@ -286,7 +261,7 @@ int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 	rc = rudpmsg_storer_start(node);
 	if (rc < 0)
 		goto free_hub;
-	rc = rudpmsg_thread_start(&node->loop, rudpmsg_node_loop, node);
+	rc = rudpmsg_loop_join(&node->seat);
 	if (rc < 0)
 		goto stop_storer;
 	*out = node;
@@ -299,7 +274,8 @@ free_hub:
 close_store:
 	rudpmsg_disk_close(node->disk);
 free_node:
-	close_descriptors(node);
+	if (node->nudge_fd >= 0)
+		close(node->nudge_fd);
 	free(node);
 	return text[0] ? rc : complain(text, rc, "cannot open a node: %s", strerror(-rc));
 }
@@ -376,10 +352,9 @@ void rudpmsg_node_free(struct rudpmsg_node *node)
 	node->is_closing = node->is_closed = node->is_over = true;
 	wake_everybody(node);
 	rudpmsg_node_end_dispatchers(node);
-	node->is_asleep = true; /* whatever it is */
-	rudpmsg_node_wake(node);
+	node->is_due = true; /* nobody wakes a loop that it is not in */
 	pthread_mutex_unlock(&node->lock);
-	pthread_join(node->loop, NULL);
+	rudpmsg_loop_leave(&node->seat);
 	rudpmsg_resolver_stop(node);
 	rudpmsg_storer_stop(node);
 	rudpmsg_node_free_dispatchers(node);
@@ -388,7 +363,7 @@ void rudpmsg_node_free(struct rudpmsg_node *node)
 		node->transport->close(node->listeners[i].fd);
 	rudpmsg_hub_free(node->hub);
 	rudpmsg_disk_close(node->disk);
-	close_descriptors(node);
+	close(node->nudge_fd);
 	rudpmsg_waiters_fini(&node->room);
 	rudpmsg_waiters_fini(&node->readable);
 	rudpmsg_waiters_fini(&node->answer);
@@ -406,15 +381,13 @@ void rudpmsg_node_free(struct rudpmsg_node *node)
 static int add_listener(struct rudpmsg_node *node, int fd)
 {
 	struct watch *watch;
-	struct epoll_event event = {.events = EPOLLIN};
 	int rc = -EMFILE;
 
 	pthread_mutex_lock(&node->lock);
 	if (node->listener_count < RUDPMSG_LISTENERS_MAX) {
 		watch = node->listeners + node->listener_count;
-		*watch = (struct watch){WATCH_LISTENER, fd};
-		event.data.ptr = watch;
-		rc = epoll_ctl(node->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+		*watch = (struct watch){WATCH_LISTENER, fd, &node->seat};
+		rc = rudpmsg_loop_watch(watch, 0, EPOLLIN);
 		node->listener_count += rc == 0;
 	}
 	pthread_mutex_unlock(&node->lock);

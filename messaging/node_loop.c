@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop thread: the only one that touches descriptors of links. */
+/* What the loop's thread does for a node: the only one that touches descriptors of links. */
 #include <errno.h>
 #include <stdint.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "messaging/node_private.h"
 
@@ -21,7 +20,7 @@ static bool read_once(struct rudpmsg_node *node, struct stream *stream)
 	pthread_mutex_unlock(&node->lock);
 	if (size == 0) {
 		/* Whoever takes messages lets it go on: rudpmsg_hub_next_read. */
-		(void)rudpmsg_stream_watch(node, stream, false, stream->wants_out);
+		(void)rudpmsg_stream_watch(stream, false, stream->wants_out);
 		return false;
 	}
 	n = rudpmsg_transport_read(node->transport, stream->watch.fd, room, size);
@@ -48,7 +47,7 @@ static void read_some(struct rudpmsg_node *node, struct stream *stream)
 
 static void accept_one(struct rudpmsg_node *node, int fd)
 {
-	struct stream *stream = rudpmsg_stream_new(fd);
+	struct stream *stream = rudpmsg_stream_new(node, fd);
 
 	if (!stream) {
 		node->transport->close(fd);
@@ -61,23 +60,20 @@ static void accept_one(struct rudpmsg_node *node, int fd)
 		rudpmsg_stream_free(node, stream);
 		return;
 	}
-	if (rudpmsg_stream_watch(node, stream, true, false) == 0)
+	if (rudpmsg_stream_watch(stream, true, false) == 0)
 		return;
 	pthread_mutex_lock(&node->lock);
 	rudpmsg_hub_on_ended(node->hub, stream->link, ENOMEM, rudpmsg_now_ns());
 	pthread_mutex_unlock(&node->lock);
 }
 
-static void listeners_watch(struct rudpmsg_node *node, unsigned events)
+static void listeners_watch(struct rudpmsg_node *node, unsigned before, unsigned events)
 {
-	struct epoll_event event = {.events = events};
 	unsigned i;
 
 	pthread_mutex_lock(&node->lock);
-	for (i = 0; i < node->listener_count; i++) {
-		event.data.ptr = node->listeners + i;
-		(void)epoll_ctl(node->epoll_fd, EPOLL_CTL_MOD, node->listeners[i].fd, &event);
-	}
+	for (i = 0; i < node->listener_count; i++)
+		(void)rudpmsg_loop_watch(node->listeners + i, before, events);
 	pthread_mutex_unlock(&node->lock);
 }
 
@@ -95,7 +91,7 @@ static void accept_some(struct rudpmsg_node *node, const struct watch *listener)
 	}
 	/* It stays readable: without a rest the loop would spin until others close something. */
 	if (node->accept_at_ns)
-		listeners_watch(node, 0);
+		listeners_watch(node, EPOLLIN, 0);
 }
 
 static void accept_again(struct rudpmsg_node *node)
@@ -103,7 +99,7 @@ static void accept_again(struct rudpmsg_node *node)
 	if (node->accept_at_ns == 0 || rudpmsg_now_ns() < node->accept_at_ns)
 		return;
 	node->accept_at_ns = 0;
-	listeners_watch(node, EPOLLIN);
+	listeners_watch(node, 0, EPOLLIN);
 }
 
 /* ---- out ---- */
@@ -127,8 +123,7 @@ static void write_some(struct rudpmsg_node *node, struct rudpmsg_link *link)
 	/* What the peer said before it went is still to be read: the reader ends the link. */
 	stream->cannot_write =
 		count > 0 && n < 0 && n != -EAGAIN && n != -EINTR && n != -ENOBUFS && n != -ENOMEM;
-	(void)rudpmsg_stream_watch(node, stream, stream->wants_in,
-				   count > 0 && !stream->cannot_write);
+	(void)rudpmsg_stream_watch(stream, stream->wants_in, count > 0 && !stream->cannot_write);
 }
 
 /* ---- the hub's lists ---- */
@@ -191,8 +186,13 @@ static void read_on(struct rudpmsg_node *node)
 		stream = rudpmsg_link_user(link);
 		rudpmsg_hub_on_read(node->hub, link, 0, rudpmsg_now_ns());
 		if (stream->watch.fd >= 0)
-			(void)rudpmsg_stream_watch(node, stream, true, stream->wants_out);
+			(void)rudpmsg_stream_watch(stream, true, stream->wants_out);
 	}
+}
+
+static struct rudpmsg_node *node_of(struct rudpmsg_seat *seat)
+{
+	return RUDP_LIST_OWNER(seat, struct rudpmsg_node, seat);
 }
 
 /* With the lock. */
@@ -212,7 +212,25 @@ static void serve(struct rudpmsg_node *node)
 	rudpmsg_node_tell(node);
 }
 
-/* ---- the thread ---- */
+int64_t rudpmsg_node_serve(struct rudpmsg_seat *seat)
+{
+	struct rudpmsg_node *node = node_of(seat);
+	int64_t again_at_ns;
+
+	accept_again(node);
+	pthread_mutex_lock(&node->lock);
+	node->is_due = true;
+	if (!node->is_over)
+		serve(node);
+	again_at_ns = rudpmsg_hub_deadline_ns(node->hub);
+	node->is_due = node->is_over;
+	pthread_mutex_unlock(&node->lock);
+	if (node->accept_at_ns && node->accept_at_ns < again_at_ns)
+		again_at_ns = node->accept_at_ns;
+	return again_at_ns;
+}
+
+/* ---- events ---- */
 
 static void on_stream(struct rudpmsg_node *node, struct stream *stream, unsigned events)
 {
@@ -229,66 +247,28 @@ static void on_stream(struct rudpmsg_node *node, struct stream *stream, unsigned
 		pthread_mutex_unlock(&node->lock);
 	}
 	if (!stream->wants_in && (events & (EPOLLHUP | EPOLLERR)))
-		(void)rudpmsg_stream_watch(node, stream, false, false);
+		(void)rudpmsg_stream_watch(stream, false, false);
 	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		read_some(node, stream);
 }
 
-static void on_event(struct rudpmsg_node *node, const struct epoll_event *event)
+void rudpmsg_node_on_event(struct watch *watch, unsigned events)
 {
-	struct watch *watch = event->data.ptr;
-	uint64_t count;
+	struct rudpmsg_node *node = node_of(watch->seat);
 
-	switch (watch->kind) {
-	case WATCH_WAKE:
-		while (read(watch->fd, &count, sizeof count) < 0 && errno == EINTR)
-			;
-		break;
-	case WATCH_LISTENER:
+	if (watch->kind == WATCH_LISTENER)
 		accept_some(node, watch);
-		break;
-	case WATCH_STREAM:
-		on_stream(node, (struct stream *)(void *)watch, event->events);
-		break;
-	}
+	else
+		on_stream(node, (struct stream *)(void *)watch, events);
 }
 
-static int timeout_ms(const struct rudpmsg_node *node)
+void rudpmsg_node_on_leave(struct rudpmsg_seat *seat)
 {
-	int64_t deadline_ns = rudpmsg_hub_deadline_ns(node->hub), left_ns;
+	struct rudpmsg_node *node = node_of(seat);
+	struct rudp_list *at;
 
-	if (node->accept_at_ns && node->accept_at_ns < deadline_ns)
-		deadline_ns = node->accept_at_ns;
-	if (deadline_ns == RUDP_NEVER)
-		return -1;
-	left_ns = deadline_ns - rudpmsg_now_ns();
-	if (left_ns <= 0)
-		return 0;
-	left_ns = (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
-	return left_ns > 60000 ? 60000 : (int)left_ns;
-}
-
-void *rudpmsg_node_loop(void *context)
-{
-	struct epoll_event events[EVENTS_AT_ONCE];
-	struct rudpmsg_node *node = context;
-	int count, i, wait_ms;
-
-	pthread_mutex_lock(&node->lock);
-	while (!node->is_over) {
-		serve(node);
-		wait_ms = timeout_ms(node);
-		node->is_asleep = true;
-		pthread_mutex_unlock(&node->lock);
-		count = epoll_wait(node->epoll_fd, events, EVENTS_AT_ONCE, wait_ms);
-		pthread_mutex_lock(&node->lock);
-		node->is_asleep = false;
-		pthread_mutex_unlock(&node->lock);
-		for (i = 0; i < count; i++)
-			on_event(node, events + i);
-		accept_again(node);
-		pthread_mutex_lock(&node->lock);
-	}
-	pthread_mutex_unlock(&node->lock);
-	return NULL;
+	for (at = node->streams.next; at != &node->streams; at = at->next)
+		(void)rudpmsg_stream_watch(RUDP_LIST_OWNER(at, struct stream, all), false, false);
+	if (node->accept_at_ns == 0)
+		listeners_watch(node, EPOLLIN, 0);
 }

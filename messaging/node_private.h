@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * node_private - the inside of a node, for node*.c only: a hub with a lock, a loop thread that
- * moves its bytes, and condition variables for those who wait.
+ * node_private - the inside of a node, for node*.c only: a hub with a lock, a seat in a loop whose
+ * thread moves its bytes, and condition variables for those who wait.
  *
- * node.c (opening, closing), node_loop.c (the thread), node_stream.c (descriptors), node_resolve.c
- * (names of hosts, in a thread of its own, as looking up blocks), node_calls.c (rudp/msg.h),
- * node_dispatch.c (rudp/dispatch.h), node_store.c (what goes to the disk, in a thread of its own).
+ * node.c (opening, closing), node_loop.c (the loop's side), node_stream.c (descriptors),
+ * node_resolve.c (names of hosts, in a thread of its own, as looking up blocks), node_calls.c
+ * (rudp/msg.h), node_dispatch.c (rudp/dispatch.h), node_store.c (what goes to the disk, in a thread
+ * of its own).
  *
  * Lock    one for everything. The loop thread holds it while it parses and while it writes, not
  * while it waits, reads, dials or accepts.
@@ -18,23 +19,16 @@
 
 #include "messaging/disk.h"
 #include "messaging/hub.h"
+#include "messaging/loop.h"
 #include "messaging/transport.h"
 
-#define EVENTS_AT_ONCE 64
 #define READS_AT_ONCE 8 /* of one stream, before others have their turn */
 #define ACCEPTS_AT_ONCE 64
 #define ACCEPT_PAUSE_NS (RUDP_NS_PER_S / 10)
 
-/* What epoll's data points to. */
-enum watch_kind { WATCH_WAKE, WATCH_LISTENER, WATCH_STREAM };
-
-struct watch {
-	enum watch_kind kind;
-	int fd; /* -1: none (any more) */
-};
-
 struct stream {
-	struct watch watch; /* first */
+	struct watch watch;   /* first */
+	struct rudp_list all; /* node->streams */
 	struct rudpmsg_link *link;
 	struct addrinfo *addresses, *next; /* still to be tried */
 	bool is_dialing;
@@ -56,17 +50,17 @@ struct rudpmsg_node {
 	struct rudpmsg_hub *hub;
 	const struct rudpmsg_transport_ops *transport;
 	struct waiters room, readable, answer, connect, eventful, saved;
-	pthread_t loop;
-	int epoll_fd, wake_fd, nudge_fd;
-	struct watch wake;
+	struct rudpmsg_seat seat;
+	int nudge_fd;
+	struct rudp_list streams; /* the loop's */
 	struct watch listeners[RUDPMSG_LISTENERS_MAX];
 	unsigned listener_count;
 	int64_t accept_at_ns; /* out of descriptors: listeners rest until then; 0: they do not */
-	bool is_asleep;       /* the loop waits, or is about to: it needs to be woken for work */
+	bool is_due;          /* the loop has been told that there is work, or is at it */
 	bool is_nudged;       /* nudge_fd is readable */
 	bool is_closing;      /* calls return -ESHUTDOWN */
 	bool is_closed;       /* what is not acknowledged never will be */
-	bool is_over;         /* the loop ends */
+	bool is_over;         /* it leaves the loop */
 	/* Looking up names. */
 	pthread_t resolver;
 	bool has_resolver;
@@ -97,8 +91,6 @@ void rudpmsg_node_wake(struct rudpmsg_node *node);
 /* Waits with the lock held until something may have changed. Returns 0; -ETIMEDOUT. */
 int rudpmsg_node_wait(struct rudpmsg_node *node, struct waiters *waiters, int64_t until_ns);
 
-void *rudpmsg_node_loop(void *node);
-
 /* node_dispatch.c, all with the lock held but for the last: hands over what waits for connections
  * that have room again; the node is being closed; nobody else is left. */
 void rudpmsg_node_dispatch(struct rudpmsg_node *node);
@@ -112,9 +104,9 @@ void rudpmsg_storer_stop(struct rudpmsg_node *node);
 /* Waits until that is so, for now. With the lock. */
 void rudpmsg_storer_flush(struct rudpmsg_node *node);
 
-struct stream *rudpmsg_stream_new(int fd);
+struct stream *rudpmsg_stream_new(struct rudpmsg_node *node, int fd);
 /* With neither it leaves the set: a stream that is over would wake the loop for ever. */
-int rudpmsg_stream_watch(struct rudpmsg_node *node, struct stream *stream, bool in, bool out);
+int rudpmsg_stream_watch(struct stream *stream, bool in, bool out);
 void rudpmsg_stream_free(struct rudpmsg_node *node, struct stream *stream);
 /* Begins to dial for the link; the hub hears of the end. Without the lock. */
 void rudpmsg_stream_dial(struct rudpmsg_node *node, struct rudpmsg_link *link);

@@ -8,29 +8,29 @@
 
 #include "messaging/node_private.h"
 
-struct stream *rudpmsg_stream_new(int fd)
+struct stream *rudpmsg_stream_new(struct rudpmsg_node *node, int fd)
 {
 	struct stream *stream = calloc(1, sizeof *stream);
 
 	if (!stream)
 		return NULL;
-	stream->watch.kind = WATCH_STREAM;
-	stream->watch.fd = fd;
+	stream->watch = (struct watch){WATCH_STREAM, fd, &node->seat};
+	rudp_list_append(&node->streams, &stream->all);
 	return stream;
 }
 
-int rudpmsg_stream_watch(struct rudpmsg_node *node, struct stream *stream, bool in, bool out)
+static unsigned events_of(bool in, bool out)
 {
-	struct epoll_event event = {.events = (in ? (unsigned)EPOLLIN : 0) |
-					      (out ? (unsigned)EPOLLOUT : 0),
-				    .data.ptr = stream};
-	bool was_watched = stream->wants_in || stream->wants_out;
-	int operation = !in && !out ? EPOLL_CTL_DEL : was_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	return (in ? (unsigned)EPOLLIN : 0) | (out ? (unsigned)EPOLLOUT : 0);
+}
 
-	if (in == stream->wants_in && out == stream->wants_out)
-		return 0;
-	if (epoll_ctl(node->epoll_fd, operation, stream->watch.fd, &event) < 0)
-		return -errno;
+int rudpmsg_stream_watch(struct stream *stream, bool in, bool out)
+{
+	int rc = rudpmsg_loop_watch(&stream->watch, events_of(stream->wants_in, stream->wants_out),
+				    events_of(in, out));
+
+	if (rc < 0)
+		return rc;
 	stream->wants_in = in;
 	stream->wants_out = out;
 	return 0;
@@ -40,14 +40,16 @@ static void drop_descriptor(struct rudpmsg_node *node, struct stream *stream)
 {
 	if (stream->watch.fd < 0)
 		return;
-	node->transport->close(stream->watch.fd); /* and so it leaves the epoll set */
+	/* Closing alone would leave it watched as long as a child of ours has it. */
+	(void)rudpmsg_stream_watch(stream, false, false);
+	node->transport->close(stream->watch.fd);
 	stream->watch.fd = -1;
-	stream->wants_in = stream->wants_out = false;
 }
 
 void rudpmsg_stream_free(struct rudpmsg_node *node, struct stream *stream)
 {
 	drop_descriptor(node, stream);
+	rudp_list_remove(&stream->all);
 	if (stream->addresses)
 		freeaddrinfo(stream->addresses);
 	free(stream->host);
@@ -58,7 +60,7 @@ static void settle(struct rudpmsg_node *node, struct stream *stream, int error)
 {
 	stream->is_dialing = false;
 	if (!error)
-		error = -rudpmsg_stream_watch(node, stream, true, true);
+		error = -rudpmsg_stream_watch(stream, true, true);
 	if (error)
 		drop_descriptor(node, stream);
 	pthread_mutex_lock(&node->lock);
@@ -87,7 +89,7 @@ static void try_next(struct rudpmsg_node *node, struct stream *stream, int error
 			settle(node, stream, 0);
 			return;
 		}
-		rc = rudpmsg_stream_watch(node, stream, false, true);
+		rc = rudpmsg_stream_watch(stream, false, true);
 		if (rc == 0)
 			return;
 		error = -rc;
@@ -128,7 +130,7 @@ void rudpmsg_stream_dial(struct rudpmsg_node *node, struct rudpmsg_link *link)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
 				 .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
-	struct stream *stream = rudpmsg_stream_new(-1);
+	struct stream *stream = rudpmsg_stream_new(node, -1);
 	char port[8];
 	int rc;
 

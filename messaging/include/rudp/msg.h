@@ -10,9 +10,10 @@
  * all, in the order of sending. docs/messaging.md has the guarantees, what is not guaranteed, and
  * the wire format.
  *
- * Threads   a node runs a loop thread of its own (and one to look up names of hosts). Any thread
- *           may call any function at any time, but for rudpmsg_node_free. Functions that block say
- *           so, and what wakes them; all of them are woken when the node is closed.
+ * Threads   the nodes of a process share loop threads, as many as there are nodes but no more than
+ *           processors (and have one each to look up names of hosts, and one to write a store). Any
+ *           thread may call any function at any time, but for rudpmsg_node_free. Functions that
+ *           block say so, and what wakes them; all of them are woken when the node is closed.
  * Spans     nanoseconds of CLOCK_MONOTONIC. A timeout of RUDPMSG_FOREVER waits without limit, 0
  *           does not wait.
  * Fork      the node stays with the parent; the child may only execute another program or end.

@@ -136,14 +136,17 @@ static void *cut_streams(void *argument)
 	return argument;
 }
 
-/* A peer that comes, says a word and goes, while the server speaks to it. */
+/* A peer that comes, says a word and goes, while the server speaks to it; each time a new node, in
+ * a loop that it shares with others. */
 static void *come_and_go(void *argument)
 {
-	struct rudpmsg_node *node = open_node("guest");
+	struct rudpmsg_node *node = NULL;
 	rudpmsg_conn_id conn, back;
 	int rc;
 
 	while (!atomic_load(&is_over)) {
+		rudpmsg_node_free(node);
+		node = open_node("guest");
 		rc = rudpmsg_connect(node, "127.0.0.1", port, "server", 200 * NS_PER_MS, &conn);
 		if (rc < 0 && rc != -ETIMEDOUT && rc != -ECONNREFUSED && rc != -ECONNRESET &&
 		    rc != -ECONNABORTED && rc != -EPROTO)

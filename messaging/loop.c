@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+#include "messaging/loop.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "messaging/node_private.h"
+
+#define EVENTS_AT_ONCE 64
+#define WAIT_MS_MAX 60000
+
+struct rudpmsg_loop {
+	pthread_t thread;
+	int epoll_fd;
+	struct watch wake;
+	pthread_mutex_t lock; /* of what follows, and of each seat's due, is_leaving, has_left */
+	pthread_cond_t left;
+	struct rudp_list due;
+	bool is_asleep; /* it waits for the kernel, or is about to */
+	bool is_over;
+	struct rudp_list ready; /* the thread's own from here on */
+	struct rudp_timer_wheel timers;
+	unsigned users; /* the pool's */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	pid_t owner; /* a child has the memory of its parent's loops, and not their threads */
+	struct rudpmsg_loop *loops[RUDPMSG_LOOPS_MAX];
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- the thread ---- */
+
+/* With the lock. */
+static void rouse(struct rudpmsg_loop *loop)
+{
+	uint64_t one = 1;
+
+	if (!loop->is_asleep)
+		return;
+	loop->is_asleep = false;
+	while (write(loop->wake.fd, &one, sizeof one) < 0 && errno == EINTR)
+		;
+}
+
+static void make_ready(struct rudpmsg_loop *loop, struct rudpmsg_seat *seat)
+{
+	if (!rudp_list_is_linked(&seat->ready))
+		rudp_list_append(&loop->ready, &seat->ready);
+}
+
+static void let_go(struct rudpmsg_loop *loop, struct rudpmsg_seat *seat)
+{
+	rudp_timer_cancel(&loop->timers, &seat->timer);
+	rudpmsg_node_on_leave(seat);
+	pthread_mutex_lock(&loop->lock);
+	seat->has_left = true;
+	pthread_cond_broadcast(&loop->left);
+	pthread_mutex_unlock(&loop->lock);
+}
+
+/* Those that are due now; who becomes it meanwhile has the next round. */
+static void take_due(struct rudpmsg_loop *loop)
+{
+	struct rudpmsg_seat *seat;
+	struct rudp_list *link, leaving;
+
+	rudp_list_init(&leaving);
+	pthread_mutex_lock(&loop->lock);
+	while ((link = rudp_list_pop(&loop->due))) {
+		seat = RUDP_LIST_OWNER(link, struct rudpmsg_seat, due);
+		make_ready(loop, seat);
+		if (!seat->is_leaving)
+			continue;
+		rudp_list_remove(&seat->ready);
+		rudp_list_append(&leaving, &seat->ready);
+	}
+	pthread_mutex_unlock(&loop->lock);
+	while ((link = rudp_list_pop(&leaving)))
+		let_go(loop, RUDP_LIST_OWNER(link, struct rudpmsg_seat, ready));
+}
+
+static void serve_ready(struct rudpmsg_loop *loop)
+{
+	struct rudp_list *link;
+	struct rudpmsg_seat *seat;
+
+	while ((link = rudp_list_pop(&loop->ready))) {
+		seat = RUDP_LIST_OWNER(link, struct rudpmsg_seat, ready);
+		rudp_timer_arm(&loop->timers, &seat->timer, rudpmsg_node_serve(seat));
+	}
+}
+
+static int timeout_ms(const struct rudpmsg_loop *loop)
+{
+	int64_t deadline_at_ns = rudp_timer_wheel_next_at_ns(&loop->timers), left_ns;
+
+	if (deadline_at_ns == RUDP_NEVER)
+		return -1;
+	left_ns = deadline_at_ns - rudpmsg_now_ns();
+	if (left_ns <= 0)
+		return 0;
+	left_ns = (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
+	return left_ns > WAIT_MS_MAX ? WAIT_MS_MAX : (int)left_ns;
+}
+
+/* How long to wait for the kernel: not at all while somebody is due. */
+static int fall_asleep(struct rudpmsg_loop *loop)
+{
+	int wait_ms = timeout_ms(loop);
+
+	pthread_mutex_lock(&loop->lock);
+	loop->is_asleep = rudp_list_is_empty(&loop->due) && !loop->is_over;
+	if (!loop->is_asleep)
+		wait_ms = 0;
+	pthread_mutex_unlock(&loop->lock);
+	return wait_ms;
+}
+
+static bool wake_up(struct rudpmsg_loop *loop)
+{
+	bool is_over;
+
+	pthread_mutex_lock(&loop->lock);
+	loop->is_asleep = false;
+	is_over = loop->is_over;
+	pthread_mutex_unlock(&loop->lock);
+	return !is_over;
+}
+
+static void on_event(struct rudpmsg_loop *loop, const struct epoll_event *event)
+{
+	struct watch *watch = event->data.ptr;
+	struct rudpmsg_seat *seat = watch->seat;
+	uint64_t count;
+
+	if (watch->kind == WATCH_WAKE) {
+		while (read(watch->fd, &count, sizeof count) < 0 && errno == EINTR)
+			;
+		return;
+	}
+	rudpmsg_node_on_event(watch, event->events);
+	make_ready(loop, seat);
+}
+
+static void on_time(struct rudpmsg_loop *loop)
+{
+	int64_t now_at_ns = rudpmsg_now_ns();
+	struct rudp_timer *timer;
+
+	while ((timer = rudp_timer_wheel_pop(&loop->timers, now_at_ns)))
+		make_ready(loop, RUDP_LIST_OWNER(timer, struct rudpmsg_seat, timer));
+}
+
+static void *run(void *context)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	struct rudpmsg_loop *loop = context;
+	int count, i;
+
+	for (;;) {
+		take_due(loop);
+		serve_ready(loop);
+		count = epoll_wait(loop->epoll_fd, events, EVENTS_AT_ONCE, fall_asleep(loop));
+		if (!wake_up(loop))
+			return NULL;
+		for (i = 0; i < count; i++)
+			on_event(loop, events + i);
+		on_time(loop);
+	}
+}
+
+/* ---- descriptors ---- */
+
+static int epoll_set(int epoll_fd, struct watch *watch, unsigned before, unsigned events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = watch};
+	int operation = events == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+
+	if (before == events)
+		return 0;
+	return epoll_ctl(epoll_fd, operation, watch->fd, &event) < 0 ? -errno : 0;
+}
+
+int rudpmsg_loop_watch(struct watch *watch, unsigned before, unsigned events)
+{
+	return epoll_set(watch->seat->loop->epoll_fd, watch, before, events);
+}
+
+/* ---- the pool ---- */
+
+static void loop_free(struct rudpmsg_loop *loop)
+{
+	if (loop->epoll_fd >= 0)
+		close(loop->epoll_fd);
+	if (loop->wake.fd >= 0)
+		close(loop->wake.fd);
+	pthread_cond_destroy(&loop->left);
+	pthread_mutex_destroy(&loop->lock);
+	free(loop);
+}
+
+static int loop_new(struct rudpmsg_loop **out)
+{
+	struct rudpmsg_loop *loop = calloc(1, sizeof *loop);
+	int rc;
+
+	if (!loop)
+		return -ENOMEM;
+	pthread_mutex_init(&loop->lock, NULL);
+	pthread_cond_init(&loop->left, NULL);
+	rudp_list_init(&loop->due);
+	rudp_list_init(&loop->ready);
+	rudp_timer_wheel_init(&loop->timers, rudpmsg_now_ns());
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	loop->wake = (struct watch){WATCH_WAKE, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), NULL};
+	rc = loop->epoll_fd < 0 || loop->wake.fd < 0 ? -errno : 0;
+	if (rc == 0)
+		rc = epoll_set(loop->epoll_fd, &loop->wake, 0, EPOLLIN);
+	if (rc == 0)
+		rc = rudpmsg_thread_start(&loop->thread, run, loop);
+	if (rc < 0)
+		loop_free(loop);
+	else
+		*out = loop;
+	return rc;
+}
+
+/* Nobody is left in it. */
+static void loop_end(struct rudpmsg_loop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+	loop->is_over = true;
+	rouse(loop);
+	pthread_mutex_unlock(&loop->lock);
+	pthread_join(loop->thread, NULL);
+	loop_free(loop);
+}
+
+/* Where a node is best off: the place of a loop that is yet to be made, or of the one with fewest.
+ */
+static struct rudpmsg_loop **choose(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN), i;
+	struct rudpmsg_loop **best = pool.loops;
+
+	for (i = 0; i < processors && i < RUDPMSG_LOOPS_MAX; i++) {
+		if (!pool.loops[i])
+			return pool.loops + i;
+		if (pool.loops[i]->users < (*best)->users)
+			best = pool.loops + i;
+	}
+	return *best ? best : pool.loops;
+}
+
+int rudpmsg_loop_join(struct rudpmsg_seat *seat)
+{
+	struct rudpmsg_loop **loop;
+	int rc = 0;
+
+	pthread_mutex_lock(&pool.lock);
+	if (pool.owner != getpid()) {
+		memset(pool.loops, 0, sizeof pool.loops);
+		pool.owner = getpid();
+	}
+	loop = choose();
+	if (!*loop)
+		rc = loop_new(loop);
+	if (rc == 0) {
+		seat->loop = *loop;
+		seat->loop->users++;
+	}
+	pthread_mutex_unlock(&pool.lock);
+	if (rc == 0)
+		rudpmsg_loop_serve(seat);
+	return rc;
+}
+
+static void forget(struct rudpmsg_loop *loop)
+{
+	unsigned i;
+
+	pthread_mutex_lock(&pool.lock);
+	if (--loop->users == 0) {
+		for (i = 0; i < RUDPMSG_LOOPS_MAX; i++)
+			if (pool.loops[i] == loop)
+				pool.loops[i] = NULL;
+		loop_end(loop);
+	}
+	pthread_mutex_unlock(&pool.lock);
+}
+
+void rudpmsg_loop_leave(struct rudpmsg_seat *seat)
+{
+	struct rudpmsg_loop *loop = seat->loop;
+
+	pthread_mutex_lock(&loop->lock);
+	seat->is_leaving = true;
+	if (!rudp_list_is_linked(&seat->due))
+		rudp_list_append(&loop->due, &seat->due);
+	rouse(loop);
+	while (!seat->has_left)
+		pthread_cond_wait(&loop->left, &loop->lock);
+	pthread_mutex_unlock(&loop->lock);
+	forget(loop);
+}
+
+void rudpmsg_loop_serve(struct rudpmsg_seat *seat)
+{
+	struct rudpmsg_loop *loop = seat->loop;
+
+	pthread_mutex_lock(&loop->lock);
+	if (!rudp_list_is_linked(&seat->due))
+		rudp_list_append(&loop->due, &seat->due);
+	rouse(loop);
+	pthread_mutex_unlock(&loop->lock);
+}

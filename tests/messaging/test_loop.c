@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* The loops that nodes share: how many there are, who is in which, and that leaving leaves nothing.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "messaging/node_private.h"
+
+#define NODES 150 /* more than loops, on however many processors */
+
+static struct rudpmsg_node *nodes[NODES];
+
+static int open_nodes(int count)
+{
+	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP};
+	char name[32];
+	int i, rc;
+
+	for (i = 0; i < count; i++) {
+		snprintf(name, sizeof name, "node%d", i);
+		rc = rudpmsg_node_open(nodes + i, name, &options, NULL);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void free_nodes(int count)
+{
+	while (count-- > 0)
+		rudpmsg_node_free(nodes[count]);
+}
+
+static unsigned entries_of(const char *path)
+{
+	DIR *directory = opendir(path);
+	unsigned count = 0;
+
+	cr_assert(directory != NULL);
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
+}
+
+static int loops_wanted(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return processors < RUDPMSG_LOOPS_MAX ? (int)processors : RUDPMSG_LOOPS_MAX;
+}
+
+/* Of the first count nodes, those in the loop of this one. */
+static int neighbours_of(int index, int count)
+{
+	int i, neighbours = 0;
+
+	for (i = 0; i < count; i++)
+		neighbours += nodes[i]->seat.loop == nodes[index]->seat.loop;
+	return neighbours;
+}
+
+Test(loop, nodes_have_as_many_threads_as_there_are_processors_and_share_them_evenly, .timeout = 30)
+{
+	unsigned threads = entries_of("/proc/self/task");
+	int wanted = loops_wanted(), i;
+
+	cr_assert(eq(int, open_nodes(NODES), 0));
+	cr_expect(eq(int, (int)(entries_of("/proc/self/task") - threads), wanted));
+	for (i = 0; i < wanted; i++)
+		cr_expect(eq(int, neighbours_of(i, wanted), 1));
+	for (i = 0; i < NODES; i++) {
+		cr_expect(ge(int, neighbours_of(i, NODES), NODES / wanted));
+		cr_expect(le(int, neighbours_of(i, NODES), NODES / wanted + 1));
+	}
+	free_nodes(NODES);
+}
+
+Test(loop, the_last_that_leaves_takes_thread_and_descriptors_with_it, .timeout = 30)
+{
+	unsigned threads = entries_of("/proc/self/task"), files = entries_of("/proc/self/fd");
+	int round;
+
+	for (round = 0; round < 20; round++) {
+		cr_assert(eq(int, open_nodes(3), 0));
+		free_nodes(3);
+		cr_assert(eq(u32, entries_of("/proc/self/fd"), files));
+		cr_assert(eq(u32, entries_of("/proc/self/task"), threads));
+	}
+}
+
+/* The lowest descriptors are free again and again: with one more of them each time, opening fails
+ * at each place where it takes one. */
+Test(loop, without_descriptors_a_node_is_not_opened_and_leaves_none, .timeout = 30)
+{
+	struct rlimit limit = {0, 0};
+	unsigned files, allowed = 0;
+	int rc, highest = dup(0);
+
+	cr_assert(gt(int, highest, 0));
+	close(highest);
+	files = entries_of("/proc/self/fd");
+	limit.rlim_max = 1000;
+	do {
+		limit.rlim_cur = (rlim_t)highest + allowed++;
+		cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &limit), 0));
+		rc = open_nodes(1);
+		limit.rlim_cur = limit.rlim_max;
+		cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &limit), 0));
+		if (rc < 0) {
+			cr_expect(eq(int, rc, -EMFILE));
+			cr_expect(eq(u32, entries_of("/proc/self/fd"), files));
+		}
+	} while (rc < 0);
+	cr_expect(eq(u32, allowed, 4)); /* the nudge's, the epoll set, what wakes it */
+	free_nodes(1);
+}
+
+/* Descriptors in epoll sets of this process. */
+static unsigned watched(void)
+{
+	DIR *directory = opendir("/proc/self/fdinfo");
+	const struct dirent *entry;
+	unsigned count = 0;
+	char path[300], line[200];
+	FILE *file;
+
+	cr_assert(directory != NULL);
+	while ((entry = readdir(directory))) {
+		snprintf(path, sizeof path, "/proc/self/fdinfo/%s", entry->d_name);
+		file = fopen(path, "r");
+		while (file && fgets(line, sizeof line, file))
+			count += strncmp(line, "tfd:", 4) == 0;
+		if (file)
+			fclose(file);
+	}
+	closedir(directory);
+	return count;
+}
+
+/* epoll watches the open file, not the descriptor: it would wake the loop with a pointer to what
+ * has been freed. */
+Test(loop, a_stream_that_is_closed_is_not_watched_while_a_child_has_it, .timeout = 30)
+{
+	struct stream *stream;
+	unsigned before;
+	pid_t child;
+	int pair[2];
+
+	cr_assert(eq(int, open_nodes(1), 0));
+	before = watched();
+	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0));
+	stream = rudpmsg_stream_new(nodes[0], pair[0]);
+	cr_assert(eq(int, rudpmsg_stream_watch(stream, true, false), 0));
+	cr_assert(eq(u32, watched(), before + 1));
+	child = fork();
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	rudpmsg_stream_free(nodes[0], stream);
+	cr_expect(eq(u32, watched(), before));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	close(pair[1]);
+	free_nodes(1);
+}
+
+/* Nobody should, but it is no reason to wait for threads that the child does not have. */
+Test(loop, a_child_that_opens_nodes_all_the_same_has_loops_of_its_own, .timeout = 30)
+{
+	int status = -1;
+	pid_t child;
+
+	cr_assert(eq(int, open_nodes(1), 0));
+	child = fork();
+	if (child == 0) {
+		struct rudpmsg_node *node;
+
+		_exit(rudpmsg_node_open(&node, "child", NULL, NULL) == 0 &&
+				      rudpmsg_node_close(node, RUDPMSG_FOREVER, NULL) == 0
+			      ? (rudpmsg_node_free(node), 0)
+			      : 1);
+	}
+	cr_assert(eq(int, waitpid(child, &status, 0), child));
+	cr_expect(eq(int, status, 0));
+	free_nodes(1);
+}
