@@ -130,9 +130,9 @@ $(BUILD)/libconversation-model.a: $(call obj,$(CONVERSATION_MODEL_SRC))
 # The running part without its main, and the store.
 $(BUILD)/libconversation-server.a: $(filter-out %/main.o,$(call obj,$(CONVERSATION_SERVER_SRC)))
 	$(archive)
-SERVER_LIBS := -linih -lsodium -lsqlite3 -lssl -lcrypto -pthread
+SERVER_LIBS := -linih -lsodium -lsqlite3 -lssl -lcrypto -llmdb -pthread
 $(BUILD)/apollonion: $(call obj,conversation/server/main.c) $(BUILD)/libconversation-server.a \
-		$(BUILD)/libconversation-model.a $(BUILD)/librudp.a
+		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) -ldl
 
 $(BUILD)/rudp-engine: $(call obj,core/engine/host_process.c) $(BUILD)/libengine.a \
@@ -208,7 +208,7 @@ $(BUILD)/tests/messaging: $(call tests_of,messaging) $(call obj,tests/proto/faul
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -lcriterion -pthread -ldl
 $(BUILD)/tests/server: $(call tests_of,server) $(BUILD)/libconversation-server.a \
-		$(BUILD)/libconversation-model.a $(BUILD)/librudp.a
+		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(SERVER_LIBS) -ldl
 # Allocations of the model fail on demand.

@@ -111,6 +111,7 @@ static struct apo_client *allocate(struct apo_peer peer, const struct apo_peer_f
 		return NULL;
 	client->peer = peer;
 	client->is_secure = facts->is_secure;
+	client->is_lasting = facts->is_lasting;
 	client->signup = calloc(1, sizeof *client->signup);
 	if (!client->signup || apo_text_set(&client->address, facts->address) < 0 ||
 	    apo_text_set(&client->host, facts->host) < 0 ||
@@ -238,6 +239,9 @@ void apo_client_on_timer(struct apo_model *model, struct apo_client *client)
 	} else if (model->now_at_ns < due_at_ns) {
 		client->is_pinged = false;
 		rudp_timer_arm(&model->wheel, &client->timer, due_at_ns);
+	} else if (client->is_lasting) {
+		rudp_timer_arm(&model->wheel, &client->timer,
+			       model->now_at_ns + model->config->ping_interval_ns);
 	} else if (client->is_pinged) {
 		end_silent(model, client);
 	} else {

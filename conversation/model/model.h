@@ -206,6 +206,7 @@ struct apo_peer_facts {
 			     empty nor beginning with a colon, no space */
 	const char *certificate; /* fingerprint of what the client has shown, in hex; NULL: none */
 	bool is_secure;          /* nobody on the way can read it */
+	bool is_lasting; /* its transport tells when it has gone for good: no PING asks for it */
 };
 
 /*

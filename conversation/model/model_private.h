@@ -98,6 +98,7 @@ struct apo_client {
 	bool is_registered : 1;
 	bool has_cap_302 : 1; /* knows values of capabilities */
 	bool is_secure : 1;
+	bool is_lasting : 1; /* is never asked whether it is there */
 	bool is_pinged : 1;
 	bool is_operator : 1;
 	bool is_invisible : 1;

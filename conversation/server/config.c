@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "conversation/irc/frame.h"
 #include "conversation/server/config_rows.h"
 #include "conversation/server/tls.h"
 
@@ -200,6 +202,21 @@ static void check_tls(struct reading *reading)
 		complain(reading, 0, "listen: %s", reason);
 }
 
+/* Without a key of its own anybody could take anybody's name. */
+static void check_peers(struct reading *reading)
+{
+	const struct apo_config *config = reading->config;
+
+	if (config->peers_port == 0)
+		return;
+	if (!config->peers_key_file)
+		complain(reading, 0, "peers: key is missing");
+	else if (access(config->peers_key_file, R_OK) < 0)
+		complain(reading, 0, "peers: key %s: %s", config->peers_key_file, strerror(errno));
+	if (!apo_frame_name_is_valid(config->peers_id))
+		complain(reading, 0, "peers: id must be of letters, digits, dots and dashes");
+}
+
 /* What the model does not like of a value: the row that set it. */
 static void complain_of_member(struct reading *reading, const char *member, const char *wrong)
 {
@@ -243,6 +260,7 @@ static void check(struct reading *reading)
 				 config->operators[i].name);
 		}
 	check_tls(reading);
+	check_peers(reading);
 	if (!config->model.server_name)
 		complain(reading, 0, "server: name is missing");
 	else if (are_whole)
@@ -267,6 +285,9 @@ static void set_defaults(struct apo_config *config)
 	config->receive_queue_bytes = (size_t)16 * 1024;
 	config->send_queue_bytes = (size_t)1024 * 1024;
 	config->flood_burst_ms = 10000;
+	config->peers_id = "apollonion";
+	config->peers_max = 10000;
+	config->peers_away_ns = 300 * RUDP_NS_PER_S;
 	config->is_cloaked = true;
 }
 

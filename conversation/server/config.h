@@ -52,6 +52,12 @@ struct apo_config {
 	const char *accounts_file;  /* NULL: there are none */
 	uint32_t flood_burst_ms; /* 0: no flood control */
 
+	/* Clients over the messaging library. */
+	uint16_t peers_port; /* 0: there are none */
+	const char *peers_key_file, *peers_id;
+	unsigned peers_max;
+	int64_t peers_away_ns; /* so long a peer may be without a link and is still there */
+
 	bool is_cloaked;
 	uint8_t cloak_key[APO_CLOAK_KEY_BYTES];
 	bool has_cloak_key; /* else one of this process is used */

@@ -89,6 +89,12 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_COUNT("accounts", "tries", model.login_tries_max, 1, UINT_MAX),
 	ROW_SPAN("accounts", "tries-time", model.login_span_ns, 1000, YEAR_NS),
 
+	ROW("peers", "port", APO_CONFIG_PORT, peers_port, 1, 65535),
+	ROW_TEXT("peers", "key", peers_key_file),
+	ROW_TEXT("peers", "id", peers_id),
+	ROW_COUNT("peers", "count", peers_max, 1, 1000000),
+	ROW_SPAN("peers", "away-time", peers_away_ns, 1000, YEAR_NS),
+
 	ROW("flood", "burst", APO_CONFIG_BURST, flood_burst_ms, 0, 3600 * RUDP_NS_PER_S),
 
 	ROW("cloak", "enabled", APO_CONFIG_BOOLEAN, is_cloaked, 0, 0),

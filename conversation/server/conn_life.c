@@ -38,6 +38,15 @@ void apo_conn_arm(struct apo_worker *worker, struct apo_conn *conn)
 
 /* ---- the beginning ---- */
 
+/* For operators and the log: the address, or what stands for it. */
+static const char *whence(const struct apo_conn *conn, char text[RUDP_ADDR_TEXT_SIZE])
+{
+	if (!conn->stream.ops->peer_name)
+		return apo_address_text(&conn->address, text);
+	snprintf(text, RUDP_ADDR_TEXT_SIZE, "%s", conn->stream.ops->peer_name(&conn->stream));
+	return text;
+}
+
 static void tell_connected(struct apo_worker *worker, struct apo_conn *conn)
 {
 	struct apo_event_connected *event =
@@ -45,8 +54,12 @@ static void tell_connected(struct apo_worker *worker, struct apo_conn *conn)
 
 	event->peer = apo_conn_peer(worker, conn);
 	event->is_secure = conn->stream.ops->is_secret;
-	apo_address_text(&conn->address, event->address);
-	apo_cloak(worker->config, &conn->address, event->host);
+	event->is_lasting = conn->stream.ops->peer_name != NULL;
+	whence(conn, event->address);
+	if (event->is_lasting)
+		snprintf(event->host, sizeof event->host, "%.58s.peer", event->address);
+	else
+		apo_cloak(worker->config, &conn->address, event->host);
 	event->certificate[0] = 0;
 	if (!conn->stream.ops->fingerprint(&conn->stream, event->certificate))
 		event->certificate[0] = 0;
@@ -82,6 +95,11 @@ static bool open_stream(struct apo_conn *conn, struct apo_adopt *adopt)
 {
 	static const int on = 1;
 
+	if (adopt->session) {
+		apo_stream_open_peer(&conn->stream, adopt->session);
+		adopt->session = NULL;
+		return true;
+	}
 	(void)setsockopt(adopt->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (!adopt->tls) {
 		apo_stream_open_line(&conn->stream, adopt->fd);
@@ -111,12 +129,21 @@ static struct apo_conn *conn_new(struct apo_worker *worker, struct apo_adopt *ad
 	}
 	event.data.u64 = (uint64_t)conn->generation << 32 | conn->slot;
 	conn->armed = event.events;
-	if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, adopt->fd, &event) == 0)
+	if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, conn->stream.fd, &event) == 0)
 		return conn;
 	conn->stream.ops->close(&conn->stream);
 	adopt->fd = -1;
 	apo_worker_free_slot(worker, conn);
 	return NULL;
+}
+
+/* As a connection is closed that nobody has read from. */
+static void abandon(struct apo_session *session)
+{
+	struct apo_stream stream;
+
+	apo_stream_open_peer(&stream, session);
+	stream.ops->close(&stream);
 }
 
 void apo_conn_adopt(struct apo_worker *worker, struct apo_adopt *adopt)
@@ -140,6 +167,8 @@ void apo_conn_adopt(struct apo_worker *worker, struct apo_adopt *adopt)
 	}
 	if (adopt->tls)
 		apo_tls_context_put(adopt->tls);
+	if (adopt->session)
+		abandon(adopt->session);
 	free(adopt);
 }
 
@@ -215,7 +244,7 @@ void apo_conn_expel(struct apo_worker *worker, struct apo_conn *conn, const char
 {
 	char line[256], address[RUDP_ADDR_TEXT_SIZE];
 	int len = snprintf(line, sizeof line, "ERROR :Closing link: (%s) [%s]\r\n",
-			   apo_address_text(&conn->address, address), reason);
+			   whence(conn, address), reason);
 
 	rudp_log(RUDP_LOG_INFO, "expelled address=%s reason=\"%s\"", address, reason);
 	if (conn->state == APO_CONN_OPEN) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 
 #define BACKLOG 4096
@@ -79,6 +80,35 @@ static void refuse(struct apo_door *door, int fd, const struct rudp_addr *addres
 		drop(door, fd, visitor);
 }
 
+/* Sessions of one peer follow each other, so the same worker has them: the end of one is told
+ * before the beginning of the next. */
+static unsigned worker_of(const struct apo_door *door, const char *name)
+{
+	static const uint8_t key[16] = {0};
+
+	return (unsigned)(rudp_siphash(key, name, strlen(name)) % door->worker_count);
+}
+
+const char *apo_door_admit(void *of, struct apo_session *session)
+{
+	struct apo_door *door = of;
+	struct apo_adopt *adopt;
+
+	if (door->is_closed)
+		return "The server is shutting down";
+	if (door->inside_count >= door->config->model.clients_max || door->waiting_count > 0)
+		return "The server is full";
+	adopt = malloc(sizeof *adopt);
+	if (!adopt)
+		return "Out of memory";
+	*adopt = (struct apo_adopt){
+		.mail.kind = APO_MAIL_ADOPT, .fd = -1, .session = apo_session_get(session)};
+	door->inside_count++;
+	apo_mailbox_put(&door->workers[worker_of(door, apo_session_name(session))].box,
+			&adopt->mail);
+	return NULL;
+}
+
 /* ---- waiting ---- */
 
 static void waiter_free(struct apo_door *door, struct waiter *waiter)
@@ -144,7 +174,8 @@ void apo_door_on_waiter(struct apo_door *door, struct apo_source *source)
 
 void apo_door_on_gone(struct apo_door *door, const struct apo_note *note)
 {
-	apo_visitors_leave(&door->visitors, note->visitor);
+	if (note->visitor)
+		apo_visitors_leave(&door->visitors, note->visitor);
 	if (note->was_refused)
 		door->refusals_count--;
 	else

@@ -58,6 +58,9 @@ void apo_door_configure(struct apo_door *door, struct apo_config *config);
 void apo_door_close(struct apo_door *door, const char *reason);
 void apo_door_fini(struct apo_door *door);
 
+/* A session of a peer: a reference is taken when it comes in. NULL, or why it may not. */
+const char *apo_door_admit(void *door, struct apo_session *session);
+
 /* Something of the door's is readable. */
 void apo_door_on_listener(struct apo_door *door, struct apo_source *source, int64_t now_at_ns);
 void apo_door_on_waiter(struct apo_door *door, struct apo_source *source);

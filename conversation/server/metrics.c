@@ -70,6 +70,16 @@ static void put_door(FILE *out, const struct apo_metrics *metrics)
 	    metrics->door->waiting_count);
 }
 
+static void put_peers(FILE *out, const struct apo_metrics *metrics)
+{
+	if (metrics->station->source.fd < 0)
+		return;
+#define PUT(name, help)                                                                            \
+	put(out, "peers_" #name "_total", help, "counter", metrics->station->peers.counters.name);
+	APO_PEERS_COUNTERS(PUT)
+#undef PUT
+}
+
 static void answer(const struct apo_metrics *metrics, int fd)
 {
 	static const char head[] =
@@ -83,6 +93,7 @@ static void answer(const struct apo_metrics *metrics, int fd)
 	fputs(head, out);
 	put_model(out, metrics);
 	put_door(out, metrics);
+	put_peers(out, metrics);
 	put_workers(out, metrics);
 	/* It is far smaller than what the socket takes: who does not read loses it. */
 	if (fclose(out) == 0)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "conversation/server/door.h"
+#include "conversation/server/station.h"
 #include "conversation/server/talk.h"
 
 #define APO_METRICS_CLIENTS_MAX 8
@@ -24,6 +25,7 @@ struct apo_metrics {
 	unsigned next_client;
 	char *path;
 	const struct apo_door *door;
+	const struct apo_station *station;
 	const struct apo_talk *talk;
 	const struct apo_worker *workers;
 	unsigned worker_count;

@@ -22,7 +22,7 @@
 #include "conversation/model/model.h"
 #include "conversation/server/batch.h"
 #include "conversation/server/config.h"
-#include "conversation/server/stream.h"
+#include "conversation/server/stream_peer.h"
 #include "conversation/server/tls.h"
 
 enum apo_mail_kind {
@@ -42,8 +42,9 @@ struct apo_adopt {
 	struct apo_mail mail;
 	int fd;
 	apo_tls_context *tls; /* a reference, or NULL: a line socket */
+	struct apo_session *session; /* a reference: then there is neither fd nor tls; else NULL */
 	struct rudp_addr address;
-	void *visitor;       /* the door's, told when the connection has gone */
+	void *visitor; /* the door's, told when the connection has gone; NULL: none */
 	const char *refusal; /* static: it is told why, and closed; NULL: it is welcome */
 };
 
@@ -105,7 +106,7 @@ enum apo_event_kind {
 struct apo_event_connected {
 	struct apo_record record;
 	struct apo_peer peer;
-	bool is_secure;
+	bool is_secure, is_lasting;
 	char address[RUDP_ADDR_TEXT_SIZE];
 	char host[64];
 	char certificate[APO_FINGERPRINT_SIZE]; /* empty: none */

@@ -16,6 +16,7 @@
 #include "conversation/server/door.h"
 #include "conversation/server/log.h"
 #include "conversation/server/metrics.h"
+#include "conversation/server/station.h"
 #include "conversation/server/talk.h"
 #include "conversation/store/store.h"
 
@@ -37,6 +38,7 @@ struct service {
 	struct apo_checker checker;
 	struct apo_store *store; /* the checker's while that runs; NULL: none */
 	struct apo_door door;
+	struct apo_station station;
 	struct apo_metrics metrics;
 	int64_t now_at_ns, deadline_at_ns;
 };
@@ -129,10 +131,19 @@ static bool is_other(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "") != 0;
 }
 
+static bool has_other_peers(const struct apo_config *a, const struct apo_config *b)
+{
+	return a->peers_port != b->peers_port || a->peers_max != b->peers_max ||
+	       a->peers_away_ns != b->peers_away_ns || is_other(a->peers_id, b->peers_id) ||
+	       is_other(a->peers_key_file, b->peers_key_file);
+}
+
 static void use(struct service *service, struct apo_config *config)
 {
 	unsigned i;
 
+	if (has_other_peers(config, service->config))
+		rudp_log(RUDP_LOG_WARN, "configuration of peers is used after a restart");
 	if (config->workers != service->config->workers ||
 	    is_other(config->metrics_path, service->config->metrics_path) ||
 	    is_other(config->accounts_file, service->config->accounts_file))
@@ -140,6 +151,7 @@ static void use(struct service *service, struct apo_config *config)
 					"accounts is used after a restart");
 	use_log(config);
 	apo_door_configure(&service->door, config);
+	apo_station_configure(&service->station, config);
 	for (i = 0; i < service->worker_count; i++)
 		send_configuration(&service->workers[i].box, config, NULL, "");
 	apo_config_put(service->config);
@@ -173,6 +185,7 @@ static void on_batch(struct service *service, struct apo_batch *batch)
 		switch ((enum apo_note_kind)record->kind) {
 		case APO_NOTE_GONE:
 			apo_door_on_gone(&service->door, (const void *)record);
+			apo_station_on_closed(&service->station);
 			break;
 		case APO_NOTE_DRAINED:
 			on_drained(service);
@@ -241,6 +254,9 @@ static void on_source(struct service *service, struct apo_source *source)
 	case APO_SOURCE_METRICS_CLIENT:
 		apo_metrics_on_client(&service->metrics, source);
 		break;
+	case APO_SOURCE_PEERS:
+		apo_station_on_readable(&service->station, service->now_at_ns);
+		break;
 	}
 }
 
@@ -248,6 +264,8 @@ static int timeout_ms(const struct service *service)
 {
 	int64_t next_ns = apo_door_next_at_ns(&service->door), left_ns;
 
+	if (service->station.has_more)
+		return 0;
 	if (service->state == ENDING)
 		next_ns = rudp_time_min(next_ns, service->deadline_at_ns);
 	if (next_ns == RUDP_NEVER)
@@ -279,6 +297,8 @@ static void turn(struct service *service)
 		take_mail(service);
 	if (has_signal)
 		on_signal(service);
+	if (service->station.has_more)
+		apo_station_on_readable(&service->station, service->now_at_ns);
 	apo_door_on_time(&service->door, service->now_at_ns);
 	if (service->state == ENDING && service->deadline_at_ns <= service->now_at_ns) {
 		rudp_log(RUDP_LOG_WARN, "ending in time reason=\"not all was written\" clients=%u",
@@ -409,6 +429,16 @@ static int load_accounts(struct service *service)
 	return error < 0 ? error : loading.error;
 }
 
+static int open_station(struct service *service)
+{
+	struct apo_station *station = &service->station;
+	int error = apo_station_open(station, service->config, apo_door_admit, &service->door);
+
+	if (error < 0 || station->source.fd < 0)
+		return error;
+	return watch(service, &station->source, APO_SOURCE_PEERS, station->source.fd);
+}
+
 /* What has begun ends with the process when this fails. */
 static int begin(struct service *service)
 {
@@ -430,6 +460,7 @@ static int begin(struct service *service)
 		return error;
 	service->metrics = (struct apo_metrics){.epoll_fd = service->epoll_fd,
 						.door = &service->door,
+						.station = &service->station,
 						.talk = &service->talk,
 						.workers = service->workers,
 						.worker_count = service->worker_count};
@@ -441,6 +472,8 @@ static int begin(struct service *service)
 	}
 	error = apo_door_open(&service->door, service->epoll_fd, service->workers,
 			      service->worker_count, config);
+	if (error == 0)
+		error = open_station(service);
 	return error < 0 ? error : start_threads(service);
 }
 
@@ -471,6 +504,7 @@ static void end(struct service *service)
 	apo_talk_drop_mail(&service->talk);
 	for (i = 0; i < service->worker_count; i++)
 		apo_worker_fini(service->workers + i);
+	apo_station_close(&service->station, service->deadline_at_ns);
 	apo_talk_fini(&service->talk);
 	apo_door_fini(&service->door);
 	free(service->workers);

@@ -12,6 +12,7 @@ enum apo_source_kind {
 	APO_SOURCE_WAITER,
 	APO_SOURCE_METRICS,
 	APO_SOURCE_METRICS_CLIENT,
+	APO_SOURCE_PEERS,
 };
 
 struct apo_source {

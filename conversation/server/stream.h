@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * stream - what a connection is made of, as its consumer (the worker) wants it: bytes in, bytes
- * out, who is there, and what of it the other side has. A line socket and TLS are implementations
- * here, tests bring others.
+ * out, who is there, and what of it the other side has. A line socket, TLS and the messaging library
+ * (stream_peer.h) are implementations here, tests bring others.
  *
  * Returns  0 or more, or a negative errno value; -EAGAIN: later, when the descriptor is readable,
  * or writable if wants_out says so. Threads  one owner at a time.
@@ -37,12 +37,16 @@ struct apo_stream_ops {
 	/* Tells the other side that nothing follows; reading goes on. */
 	void (*finish)(struct apo_stream *stream);
 	void (*close)(struct apo_stream *stream);
-	/* All that was given to the transport so far, what the transport added with it. */
+	/* All that was given to the transport so far, what the transport added with it; in whatever
+	 * the transport counts, as the next. */
 	uint64_t (*sent_bytes)(const struct apo_stream *stream);
 	/* What of that the other side's transport has not acknowledged. */
 	uint64_t (*unacknowledged_bytes)(const struct apo_stream *stream);
 	/* The fingerprint of the other side's certificate; false: it has shown none. */
 	bool (*fingerprint)(const struct apo_stream *stream, char text[APO_FINGERPRINT_SIZE]);
+	/* Of a client that has a lasting name in place of an address, and whose transport comes
+	 * back when it breaks; NULL: of one that has not. */
+	const char *(*peer_name)(const struct apo_stream *stream);
 };
 
 /* A connected non-blocking stream socket, which is the stream's from now on. */

@@ -177,7 +177,8 @@ static void on_connected(struct apo_talk *talk, const struct apo_event_connected
 				       .host = event->host,
 				       .certificate =
 					       event->certificate[0] ? event->certificate : NULL,
-				       .is_secure = event->is_secure};
+				       .is_secure = event->is_secure,
+				       .is_lasting = event->is_lasting};
 
 	apo_model_on_connected(talk->model, event->peer, &facts, talk->now_at_ns);
 }

@@ -339,6 +339,19 @@ Test(signup, who_is_silent_is_pinged_and_then_goes)
 	cr_assert(eq(u64, apo_model_figures(w.model)->ping_timeouts, 1));
 }
 
+Test(signup, who_has_a_lasting_transport_is_not_pinged)
+{
+	w.mocks[0].is_lasting = true;
+	world_join(&w, 0, "dan", NULL);
+	world_wait(&w, 10 * (w.config.ping_interval_ns + w.config.ping_timeout_ns));
+	QUIET(&w, 0);
+	cr_assert(not(w.mocks[0].is_closed));
+	w.mocks[3].is_lasting = true;
+	world_connect(&w, 3);
+	world_wait(&w, w.config.registration_timeout_ns + RUDP_NS_PER_S);
+	cr_assert(w.mocks[3].is_closed);
+}
+
 Test(signup, a_full_server_says_so)
 {
 	w.config.clients_max = 2;

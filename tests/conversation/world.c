@@ -170,7 +170,10 @@ void world_connect(struct world *world, unsigned i)
 {
 	struct mock *mock = &world->mocks[i];
 	char host[32], address[32];
-	struct apo_peer_facts facts = {.address = address, .host = host, .is_secure = i % 2};
+	struct apo_peer_facts facts = {.address = address,
+				       .host = host,
+				       .is_secure = i % 2,
+				       .is_lasting = mock->is_lasting};
 
 	snprintf(host, sizeof host, "host%u.example", i);
 	snprintf(address, sizeof address, "192.0.2.%u", i);

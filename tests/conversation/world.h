@@ -24,6 +24,7 @@ struct mock {
 	struct apo_peer peer;
 	char *out; /* what it got and has not been looked at */
 	size_t len, at, cap;
+	bool is_lasting; /* as it connects */
 	bool is_connected, is_closed, is_operator;
 	char last_words[600];
 };

@@ -66,6 +66,27 @@ Test(config, accounts_have_a_section)
 	refused("[accounts]\ntries = 0\n", ":7: accounts: tries must be from 1 to 4294967295\n");
 }
 
+Test(config, peers_need_a_key)
+{
+	struct apo_config *config = read_text(FINE);
+
+	cr_assert(eq(uint, config->peers_port, 0));
+	apo_config_put(config);
+	config = read_text(FINE "[peers]\nport = 6680\nkey = /dev/null\nid = hall\ncount = 7\n"
+				"away-time = 2m\n");
+	cr_assert(ne(ptr, config, NULL), "%s", complaints);
+	cr_assert(eq(uint, config->peers_port, 6680));
+	cr_assert(eq(str, (char *)config->peers_id, "hall"));
+	cr_assert(eq(uint, config->peers_max, 7));
+	cr_assert(eq(i64, config->peers_away_ns, 120 * RUDP_NS_PER_S));
+	apo_config_put(config);
+	refused("[peers]\nport = 6680\n", ": peers: key is missing\n");
+	refused("[peers]\nport = 6680\nkey = /nowhere/at/all\n",
+		": peers: key /nowhere/at/all: No such file or directory\n");
+	refused("[peers]\nport = 6680\nkey = /dev/null\nid = a b\n",
+		": peers: id must be of letters, digits, dots and dashes\n");
+}
+
 Test(config, what_must_be_there_is_enough)
 {
 	struct apo_config *config = read_text(FINE);

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/peers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/table.h"
+
+struct apo_guest {
+	UT_hash_handle by_conn;
+	rudpmsg_conn_id conn;
+	struct apo_session *session; /* a reference; NULL: none */
+	struct apo_session *before;  /* a reference: it ends, and session waits for that */
+	struct rudp_list turn;       /* peers->in_turn, while there is one before */
+	bool owes_hello;             /* there was no room for it */
+	unsigned opens;              /* since opens_from_ns */
+	int64_t opens_from_ns;
+	char name[RUDPMSG_NAME_MAX + 1];
+};
+
+static struct apo_guest *find(const struct apo_peers *peers, rudpmsg_conn_id conn)
+{
+	struct apo_guest *guest;
+
+	HASH_FIND(by_conn, peers->table, &conn, sizeof conn, guest);
+	return guest;
+}
+
+static struct apo_guest *take(struct apo_peers *peers, rudpmsg_conn_id conn, const char *name)
+{
+	bool rudp_table_add_failed = false;
+	struct apo_guest *guest = find(peers, conn);
+
+	if (guest)
+		return guest;
+	guest = calloc(1, sizeof *guest);
+	if (!guest)
+		return NULL;
+	guest->conn = conn;
+	memcpy(guest->name, name, strnlen(name, RUDPMSG_NAME_MAX));
+	HASH_ADD(by_conn, peers->table, conn, sizeof guest->conn, guest);
+	if (rudp_table_add_failed) {
+		free(guest);
+		return NULL;
+	}
+	return guest;
+}
+
+static int send_frame(struct apo_peers *peers, struct apo_guest *guest,
+		      const struct apo_frame *frame)
+{
+	uint8_t bytes[APO_FRAME_BYTES_MAX];
+	rudpmsg_message_id id;
+
+	return peers->carrier->send(peers->carrier->of, guest->conn, bytes,
+				    apo_frame_write(frame, bytes), &id);
+}
+
+/* Its session, unless the worker has closed it. */
+static struct apo_session *session_of(struct apo_guest *guest)
+{
+	if (guest->session && apo_session_is_closed(guest->session)) {
+		apo_session_put(guest->session);
+		guest->session = NULL;
+	}
+	return guest->session;
+}
+
+/* ---- facts ---- */
+
+static void say_hello(struct apo_peers *peers, struct apo_guest *guest)
+{
+	struct apo_session *session = session_of(guest);
+	struct apo_frame hello = {.kind = APO_FRAME_HELLO,
+				  .epoch = peers->epoch,
+				  .session = session ? apo_session_number(session) : 0};
+
+	guest->owes_hello = send_frame(peers, guest, &hello) == -EAGAIN;
+}
+
+void apo_peers_on_connected(struct apo_peers *peers, rudpmsg_conn_id conn, const char *name)
+{
+	struct apo_guest *guest = take(peers, conn, name);
+
+	if (guest)
+		say_hello(peers, guest);
+}
+
+static void say_close(struct apo_peers *peers, struct apo_guest *guest, uint64_t session,
+		      const char *reason)
+{
+	struct apo_frame frame = {.kind = APO_FRAME_CLOSE,
+				  .session = session,
+				  .text = reason,
+				  .text_len = strlen(reason)};
+
+	(void)send_frame(peers, guest, &frame);
+}
+
+static void forget(struct apo_session **session)
+{
+	if (*session)
+		apo_session_put(*session);
+	*session = NULL;
+}
+
+static void end_session(struct apo_guest *guest, int error)
+{
+	if (guest->session)
+		apo_session_end(guest->session, error);
+	forget(&guest->session);
+}
+
+static bool opens_too_often(struct apo_peers *peers, struct apo_guest *guest, int64_t now_at_ns)
+{
+	if (now_at_ns - guest->opens_from_ns >= peers->config->connects_ns) {
+		guest->opens_from_ns = now_at_ns;
+		guest->opens = 0;
+	}
+	return ++guest->opens > peers->config->connects_max;
+}
+
+/* NULL: the session is there, and can take lines. */
+static const char *make_session(struct apo_peers *peers, struct apo_guest *guest, uint64_t number,
+				int64_t now_at_ns)
+{
+	if (!apo_frame_name_is_valid(guest->name))
+		return "Your id must be of letters, digits, dots and dashes, 50 at most";
+	if (opens_too_often(peers, guest, now_at_ns))
+		return "You open sessions too often, wait a while";
+	guest->session = apo_session_new(peers->carrier, guest->conn, number, guest->name);
+	return guest->session ? NULL : "Out of memory";
+}
+
+static void refuse(struct apo_peers *peers, struct apo_guest *guest, uint64_t number,
+		   const char *reason)
+{
+	peers->counters.refused++;
+	rudp_log(RUDP_LOG_INFO, "refused peer=%s reason=\"%s\"", guest->name, reason);
+	say_close(peers, guest, number, reason);
+	end_session(guest, 0);
+}
+
+static void let_in(struct apo_peers *peers, struct apo_guest *guest)
+{
+	struct apo_frame opened = {.kind = APO_FRAME_OPENED,
+				   .session = apo_session_number(guest->session)};
+	const char *refusal = peers->admit(peers->of, guest->session);
+
+	if (!refusal && send_frame(peers, guest, &opened) < 0)
+		refusal = "Your queue is full";
+	if (refusal)
+		refuse(peers, guest, opened.session, refusal);
+	else
+		peers->counters.opened++;
+}
+
+/* All that was said in the one before is heard before the first word of the next, and its nick is
+ * free then. */
+static void wait_for_the_one_before(struct apo_peers *peers, struct apo_guest *guest)
+{
+	peers->counters.replaced++;
+	apo_session_end(guest->session, 0);
+	/* One that waits already was never let in. */
+	if (guest->before) {
+		forget(&guest->session);
+		return;
+	}
+	guest->before = guest->session;
+	guest->session = NULL;
+	rudp_list_append(&peers->in_turn, &guest->turn);
+}
+
+static void on_open(struct apo_peers *peers, struct apo_guest *guest, uint64_t number,
+		    int64_t now_at_ns)
+{
+	const char *refusal;
+
+	if (session_of(guest)) {
+		if (apo_session_number(guest->session) == number)
+			return;
+		wait_for_the_one_before(peers, guest);
+	}
+	refusal = make_session(peers, guest, number, now_at_ns);
+	if (refusal)
+		refuse(peers, guest, number, refusal);
+	else if (!guest->before)
+		let_in(peers, guest);
+}
+
+void apo_peers_on_closed(struct apo_peers *peers)
+{
+	struct rudp_list *link = peers->in_turn.next, *next;
+
+	for (; link != &peers->in_turn; link = next) {
+		struct apo_guest *guest = RUDP_LIST_OWNER(link, struct apo_guest, turn);
+
+		next = link->next;
+		if (!apo_session_is_closed(guest->before))
+			continue;
+		forget(&guest->before);
+		rudp_list_remove(&guest->turn);
+		if (guest->session)
+			let_in(peers, guest);
+	}
+}
+
+/* Returns whether the session has taken the message over. */
+static bool on_line(struct apo_peers *peers, struct apo_guest *guest,
+		    const struct rudpmsg_message *message, const struct apo_frame *line)
+{
+	struct apo_session *session = session_of(guest);
+
+	if (session && apo_session_number(session) == line->session) {
+		apo_session_on_line(session, message, line);
+		return true;
+	}
+	peers->counters.stale++;
+	return false;
+}
+
+/* The peer's own word that it is over; it has its own words for its reason (QUIT). */
+static void on_close(struct apo_guest *guest, uint64_t number)
+{
+	if (session_of(guest) && apo_session_number(guest->session) == number)
+		end_session(guest, 0);
+}
+
+/* Returns whether somebody else is done with the message later. */
+static bool on_frame(struct apo_peers *peers, struct apo_guest *guest,
+		     const struct rudpmsg_message *message, int64_t now_at_ns)
+{
+	struct apo_frame frame = {.kind = 0};
+	enum apo_frame_verdict verdict = apo_frame_read(message->bytes, message->length, &frame);
+
+	if (verdict == APO_FRAME_OTHER && frame.kind == APO_FRAME_OPEN) {
+		say_hello(peers, guest); /* from which it learns ours */
+		return false;
+	}
+	if (verdict == APO_FRAME_OK && frame.kind == APO_FRAME_LINE)
+		return on_line(peers, guest, message, &frame);
+	if (verdict == APO_FRAME_OK && frame.kind == APO_FRAME_OPEN)
+		on_open(peers, guest, frame.session, now_at_ns);
+	else if (verdict == APO_FRAME_OK && frame.kind == APO_FRAME_CLOSE)
+		on_close(guest, frame.session);
+	else
+		peers->counters.malformed++;
+	return false;
+}
+
+void apo_peers_on_message(struct apo_peers *peers, struct rudpmsg_message *message,
+			  const char *name, int64_t now_at_ns)
+{
+	struct apo_guest *guest = take(peers, message->conn, name);
+
+	if (!guest || !on_frame(peers, guest, message, now_at_ns))
+		peers->carrier->done(peers->carrier->of, message);
+}
+
+void apo_peers_on_acknowledged(struct apo_peers *peers, rudpmsg_conn_id conn, rudpmsg_message_id id)
+{
+	struct apo_guest *guest = find(peers, conn);
+
+	if (!guest)
+		return;
+	if (guest->session)
+		apo_session_on_acknowledged(guest->session, id);
+	if (guest->owes_hello)
+		say_hello(peers, guest);
+}
+
+static void guest_free(struct apo_peers *peers, struct apo_guest *guest, int error)
+{
+	HASH_DELETE(by_conn, peers->table, guest);
+	end_session(guest, error);
+	forget(&guest->before);
+	rudp_list_remove(&guest->turn);
+	free(guest);
+}
+
+void apo_peers_on_gone(struct apo_peers *peers, rudpmsg_conn_id conn, int error)
+{
+	struct apo_guest *guest = find(peers, conn);
+
+	if (!guest)
+		return;
+	peers->counters.gone += session_of(guest) != NULL;
+	guest_free(peers, guest, error);
+}
+
+void apo_peers_init(struct apo_peers *peers, const struct apo_carrier *carrier,
+		    const struct apo_config *config, uint64_t epoch)
+{
+	memset(peers, 0, sizeof *peers);
+	peers->carrier = carrier;
+	peers->config = config;
+	peers->epoch = epoch;
+	rudp_list_init(&peers->in_turn);
+}
+
+void apo_peers_fini(struct apo_peers *peers)
+{
+	while (peers->table)
+		guest_free(peers, peers->table, 0);
+}
