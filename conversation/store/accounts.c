@@ -4,21 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conversation/store/sql.h"
 #include "conversation/store/store_private.h"
-
-static int error_of(int result)
-{
-	switch (result & 0xff) {
-	case SQLITE_CONSTRAINT:
-		return -EEXIST;
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	default:
-		return -EIO;
-	}
-}
 
 static bool fits(const char *text, size_t size)
 {
@@ -30,13 +17,6 @@ static bool fits(const char *text, size_t size)
 static int bind_text(sqlite3_stmt *statement, int place, const char *text)
 {
 	return sqlite3_bind_text(statement, place, text, -1, SQLITE_STATIC);
-}
-
-/* What it was bound to is the caller's, and a statement that is not reset keeps a lock. */
-static void let_go(sqlite3_stmt *statement)
-{
-	(void)sqlite3_reset(statement);
-	(void)sqlite3_clear_bindings(statement);
 }
 
 static int copy_column(sqlite3_stmt *statement, int column, char *to, size_t size)
@@ -63,9 +43,9 @@ int apo_account_find(struct apo_store *store, const char *name, struct apo_accou
 			error = copy_column(store->find, 1, account->password_hash,
 					    sizeof account->password_hash);
 	} else {
-		error = result == SQLITE_DONE ? -ENOENT : error_of(result);
+		error = result == SQLITE_DONE ? -ENOENT : apo_sql_error(result);
 	}
-	let_go(store->find);
+	apo_sql_let_go(store->find);
 	return error;
 }
 
@@ -84,8 +64,8 @@ int apo_account_add(struct apo_store *store, const char *name, const char *passw
 		result = sqlite3_bind_int64(store->add, 3, made_at_s);
 	if (result == SQLITE_OK)
 		result = sqlite3_step(store->add);
-	let_go(store->add);
-	return result == SQLITE_DONE ? 0 : error_of(result);
+	apo_sql_let_go(store->add);
+	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
 }
 
 int apo_account_set_hash(struct apo_store *store, const char *name, const char *password_hash)
@@ -99,9 +79,9 @@ int apo_account_set_hash(struct apo_store *store, const char *name, const char *
 		result = bind_text(store->set_hash, 2, password_hash);
 	if (result == SQLITE_OK)
 		result = sqlite3_step(store->set_hash);
-	let_go(store->set_hash);
+	apo_sql_let_go(store->set_hash);
 	if (result != SQLITE_DONE)
-		return error_of(result);
+		return apo_sql_error(result);
 	return sqlite3_changes(store->db) == 1 ? 0 : -ENOENT;
 }
 
@@ -111,9 +91,9 @@ int apo_account_remove(struct apo_store *store, const char *name)
 
 	if (result == SQLITE_OK)
 		result = sqlite3_step(store->remove);
-	let_go(store->remove);
+	apo_sql_let_go(store->remove);
 	if (result != SQLITE_DONE)
-		return error_of(result);
+		return apo_sql_error(result);
 	return sqlite3_changes(store->db) == 1 ? 0 : -ENOENT;
 }
 
@@ -131,8 +111,8 @@ int apo_accounts_tell_new(struct apo_store *store, void (*tell)(void *of, const 
 		tell(of, name);
 		result = sqlite3_step(statement);
 	}
-	let_go(statement);
-	return result == SQLITE_DONE ? 0 : result == SQLITE_ROW ? -ENOMEM : error_of(result);
+	apo_sql_let_go(statement);
+	return result == SQLITE_DONE ? 0 : result == SQLITE_ROW ? -ENOMEM : apo_sql_error(result);
 }
 
 int apo_accounts_tell_all(struct apo_store *store, void (*tell)(void *of, const char *name),

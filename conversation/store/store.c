@@ -9,42 +9,70 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conversation/store/sql.h"
 #include "conversation/store/store_private.h"
-
-#define BUSY_MS 5000 /* how long another process may hold the file */
 
 #define NUMBER_TEXT(number) #number
 #define NUMBER_TEXT_OF(number) NUMBER_TEXT(number)
 
-/* AUTOINCREMENT: an id is never used twice, so "added since" can be asked for. */
-static const char schema[] =
+/* What makes version n + 1 of version n, in one transaction. */
+static const char *const steps[APO_STORE_VERSION] = {
+	/* AUTOINCREMENT: an id is never used twice, so "added since" can be asked for, and nobody
+	 * inherits what belonged to an account that is there no more. */
 	"CREATE TABLE accounts ("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  name TEXT NOT NULL UNIQUE COLLATE NOCASE,"
 	"  password_hash TEXT NOT NULL,"
 	"  made_at_s INTEGER NOT NULL"
 	") STRICT;"
-	"PRAGMA application_id = " NUMBER_TEXT_OF(
-		APO_STORE_APPLICATION_ID) ";"
-					  "PRAGMA user_version = " NUMBER_TEXT_OF(
-						  APO_STORE_VERSION) ";";
+	"PRAGMA application_id = " NUMBER_TEXT_OF(APO_STORE_APPLICATION_ID),
+
+	/* Where something is said: a channel by its folded name, or two accounts as "@id,id". Who
+	 * was in a channel heard what stands behind "first" up to "last" (NULL: it is in it). */
+	"CREATE TABLE buffers ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name TEXT NOT NULL UNIQUE,"
+	"  account_a INTEGER,"
+	"  account_b INTEGER,"
+	"  count INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE INDEX buffers_of_a ON buffers (account_a) WHERE account_a IS NOT NULL;"
+	"CREATE INDEX buffers_of_b ON buffers (account_b) WHERE account_b IS NOT NULL;"
+	"CREATE TABLE messages ("
+	"  position INTEGER PRIMARY KEY,"
+	"  buffer INTEGER NOT NULL,"
+	"  run INTEGER NOT NULL,"
+	"  time_ms INTEGER NOT NULL,"
+	"  is_notice INTEGER NOT NULL,"
+	"  source TEXT NOT NULL,"
+	"  target TEXT NOT NULL,"
+	"  account TEXT,"
+	"  tags TEXT,"
+	"  text TEXT NOT NULL"
+	") STRICT;"
+	"CREATE INDEX messages_of_buffer ON messages (buffer);"
+	"CREATE TRIGGER message_gone AFTER DELETE ON messages BEGIN"
+	"  UPDATE buffers SET count = count - 1 WHERE id = old.buffer;"
+	"  DELETE FROM buffers WHERE id = old.buffer AND count = 0;"
+	"END;"
+	"CREATE TABLE presence ("
+	"  id INTEGER PRIMARY KEY,"
+	"  account INTEGER NOT NULL,"
+	"  channel TEXT NOT NULL,"
+	"  first INTEGER NOT NULL,"
+	"  last INTEGER"
+	") STRICT;"
+	"CREATE INDEX presence_of_account ON presence (account, channel, first);"
+	"CREATE INDEX presence_open ON presence (id) WHERE last IS NULL;"
+	"CREATE TABLE markers ("
+	"  account INTEGER NOT NULL,"
+	"  target TEXT NOT NULL,"
+	"  time_ms INTEGER NOT NULL,"
+	"  PRIMARY KEY (account, target)"
+	") STRICT, WITHOUT ROWID",
+};
 
 /* ---- small questions ---- */
-
-/* The first column of the first row. */
-static int read_number(sqlite3 *db, const char *sql, int64_t *number)
-{
-	sqlite3_stmt *statement;
-	int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-
-	if (result != SQLITE_OK)
-		return result;
-	result = sqlite3_step(statement);
-	if (result == SQLITE_ROW)
-		*number = sqlite3_column_int64(statement, 0);
-	sqlite3_finalize(statement);
-	return result == SQLITE_ROW ? SQLITE_OK : result == SQLITE_DONE ? SQLITE_CORRUPT : result;
-}
 
 static int read_text(sqlite3 *db, const char *sql, char *text, size_t size)
 {
@@ -62,39 +90,33 @@ static int read_text(sqlite3 *db, const char *sql, char *text, size_t size)
 
 /* ---- what kind of file is it? Each returns NULL, or what is wrong in words. ---- */
 
-static const char *words_of(int result)
+static int take_step(sqlite3 *db, int64_t version)
 {
-	switch (result & 0xff) {
-	case SQLITE_NOTADB:
-		return "is no SQLite database";
-	case SQLITE_CORRUPT:
-		return "is damaged";
-	case SQLITE_READONLY:
-		return "cannot be written";
-	case SQLITE_BUSY:
-		return "is in use by another program";
-	default:
-		return sqlite3_errstr(result);
-	}
+	char set[64];
+	int result = sqlite3_exec(db, steps[version], NULL, NULL, NULL);
+
+	snprintf(set, sizeof set, "PRAGMA user_version = %d", (int)version + 1);
+	return result == SQLITE_OK ? sqlite3_exec(db, set, NULL, NULL, NULL) : result;
 }
 
-static const char *make(sqlite3 *db)
+/* From whatever version to ours, or not at all. */
+static const char *bring_up(sqlite3 *db)
 {
-	int64_t id = 0;
+	int64_t version = 0;
 	int result = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
 	if (result != SQLITE_OK)
-		return words_of(result);
-	/* Another process may have made it meanwhile. */
-	result = read_number(db, "PRAGMA application_id", &id);
-	if (result == SQLITE_OK && id == 0)
-		result = sqlite3_exec(db, schema, NULL, NULL, NULL);
+		return apo_sql_words(result);
+	/* Another process may have done it meanwhile. */
+	result = apo_sql_number(db, "PRAGMA user_version", &version);
+	for (; result == SQLITE_OK && version < APO_STORE_VERSION; version++)
+		result = take_step(db, version);
 	if (result == SQLITE_OK)
 		result = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 	if (result == SQLITE_OK)
 		return NULL;
 	(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-	return words_of(result);
+	return apo_sql_words(result);
 }
 
 /* Before anything that could write, WAL mode included. */
@@ -102,21 +124,21 @@ static const char *recognize(sqlite3 *db)
 {
 	int64_t id = 0, version = 0, pages = 0;
 	const char *wrong;
-	int result = read_number(db, "PRAGMA page_count", &pages);
+	int result = apo_sql_number(db, "PRAGMA page_count", &pages);
 
-	if (result == SQLITE_OK && pages == 0 && (wrong = make(db)))
+	if (result == SQLITE_OK && pages == 0 && (wrong = bring_up(db)))
 		return wrong;
 	if (result == SQLITE_OK)
-		result = read_number(db, "PRAGMA application_id", &id);
+		result = apo_sql_number(db, "PRAGMA application_id", &id);
 	if (result == SQLITE_OK)
-		result = read_number(db, "PRAGMA user_version", &version);
+		result = apo_sql_number(db, "PRAGMA user_version", &version);
 	if (result != SQLITE_OK)
-		return words_of(result);
+		return apo_sql_words(result);
 	if (id != APO_STORE_APPLICATION_ID)
 		return "is the database of another program";
 	if (version > APO_STORE_VERSION)
 		return "was written by a newer version of apollonion";
-	return version == APO_STORE_VERSION ? NULL : "is damaged: it has no version";
+	return version > 0 ? NULL : "is damaged: it has no version";
 }
 
 static const char *check_integrity(sqlite3 *db)
@@ -125,7 +147,7 @@ static const char *check_integrity(sqlite3 *db)
 	int result = read_text(db, "PRAGMA integrity_check(1)", text, sizeof text);
 
 	if (result != SQLITE_OK)
-		return words_of(result);
+		return apo_sql_words(result);
 	return strcmp(text, "ok") == 0 ? NULL : "is damaged";
 }
 
@@ -137,7 +159,7 @@ static const char *set_up(sqlite3 *db)
 	if (result == SQLITE_OK)
 		result = sqlite3_exec(db, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
 	if (result != SQLITE_OK)
-		return words_of(result);
+		return apo_sql_words(result);
 	return strcmp(mode, "wal") == 0 ? NULL : "cannot be used in WAL mode there";
 }
 
@@ -163,7 +185,7 @@ static const char *prepare(struct apo_store *store)
 	for (i = 0; i < sizeof rows / sizeof *rows && result == SQLITE_OK; i++)
 		result = sqlite3_prepare_v3(store->db, rows[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
 					    rows[i].statement, NULL);
-	return result == SQLITE_OK ? NULL : words_of(result);
+	return result == SQLITE_OK ? NULL : apo_sql_words(result);
 }
 
 /* ---- life ---- */
@@ -181,18 +203,14 @@ static const char *touch(const char *file)
 
 static const char *open_database(struct apo_store *store, const char *file)
 {
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 	const char *wrong = touch(file);
 	int result;
 
 	if (wrong)
 		return wrong;
-	result = sqlite3_open_v2(file, &store->db, flags, NULL);
+	result = apo_sql_open(file, &store->db);
 	if (result != SQLITE_OK)
-		return words_of(result);
-	sqlite3_busy_timeout(store->db, BUSY_MS);
-	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+		return apo_sql_words(result);
 	/* The log of somebody else's database is not ours to work off when we go. */
 	(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	wrong = recognize(store->db);
@@ -200,6 +218,8 @@ static const char *open_database(struct apo_store *store, const char *file)
 		wrong = check_integrity(store->db);
 	if (!wrong)
 		(void)sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	if (!wrong)
+		wrong = bring_up(store->db);
 	if (!wrong)
 		wrong = set_up(store->db);
 	return wrong ? wrong : prepare(store);

@@ -252,7 +252,7 @@ Test(store, a_newer_version_is_refused)
 {
 	open_store();
 	close_store();
-	make_by_sql("PRAGMA journal_mode = DELETE; PRAGMA user_version = 2");
+	make_by_sql("PRAGMA journal_mode = DELETE; PRAGMA user_version = 3");
 	refused("was written by a newer version of apollonion");
 	make_by_sql("PRAGMA user_version = 0");
 	refused("is damaged: it has no version");

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/store/history.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/store/history_private.h"
+#include "conversation/store/store_private.h"
+
+/* ---- statements ---- */
+
+sqlite3_stmt *apo_history_bind(struct apo_history *history, enum apo_history_statement which,
+			       unsigned count, const int64_t *values)
+{
+	sqlite3_stmt *statement = history->statements[which];
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		(void)sqlite3_bind_int64(statement, (int)i + 1, values[i]);
+	return statement;
+}
+
+int apo_history_run(sqlite3_stmt *statement)
+{
+	int result = sqlite3_step(statement);
+
+	apo_sql_let_go(statement);
+	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+}
+
+/* The first column of the row of that name; 0: there is none. */
+static int64_t find(struct apo_history *history, enum apo_history_statement which, const char *name)
+{
+	sqlite3_stmt *statement = history->statements[which];
+	int64_t id = 0;
+	int result = sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_step(statement);
+	if (result == SQLITE_ROW)
+		id = sqlite3_column_int64(statement, 0);
+	apo_sql_let_go(statement);
+	return result == SQLITE_ROW || result == SQLITE_DONE ? id : apo_sql_error(result);
+}
+
+int64_t apo_history_account(struct apo_history *history, const char *name)
+{
+	return find(history, APO_SQL_ACCOUNT_ID, name);
+}
+
+int64_t apo_history_buffer(struct apo_history *history, const char *name)
+{
+	return find(history, APO_SQL_BUFFER_FIND, name);
+}
+
+void apo_history_name_private(char name[APO_BUFFER_NAME_SIZE], int64_t a, int64_t b)
+{
+	snprintf(name, APO_BUFFER_NAME_SIZE, "@%" PRId64 ",%" PRId64, a < b ? a : b, a < b ? b : a);
+}
+
+/* ---- groups ---- */
+
+int apo_history_begin(struct apo_history *history)
+{
+	return apo_history_run(history->statements[APO_SQL_BEGIN]);
+}
+
+int apo_history_settle(struct apo_history *history)
+{
+	const int64_t values[] = {history->buffer_id, history->buffer_more};
+
+	history->buffer_name[0] = '\0';
+	return apo_history_run(apo_history_bind(history, APO_SQL_BUFFER_COUNT, 2, values));
+}
+
+static int settle(struct apo_history *history)
+{
+	return history->buffer_name[0] ? apo_history_settle(history) : 0;
+}
+
+int apo_history_commit(struct apo_history *history)
+{
+	int error = settle(history);
+
+	return error ? error : apo_history_run(history->statements[APO_SQL_COMMIT]);
+}
+
+void apo_history_roll_back(struct apo_history *history)
+{
+	history->buffer_name[0] = '\0';
+	/* SQLite may have done it itself: then there is nothing to roll back. */
+	if (!sqlite3_get_autocommit(history->db))
+		(void)apo_history_run(history->statements[APO_SQL_ROLL_BACK]);
+}
+
+/* ---- messages ---- */
+
+/* a, b: the accounts of a private one, else 0. */
+static int use_buffer(struct apo_history *history, const char *name, int64_t a, int64_t b)
+{
+	sqlite3_stmt *statement = history->statements[APO_SQL_BUFFER_MAKE];
+	int64_t id;
+	int error;
+
+	if (strcmp(history->buffer_name, name) == 0)
+		return 0;
+	if ((error = settle(history)) < 0)
+		return error;
+	id = apo_history_buffer(history, name);
+	if (id == 0) {
+		(void)sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+		if (a) {
+			(void)sqlite3_bind_int64(statement, 2, a);
+			(void)sqlite3_bind_int64(statement, 3, b);
+		}
+		error = apo_history_run(statement);
+		id = error ? error : sqlite3_last_insert_rowid(history->db);
+	}
+	if (id < 0)
+		return (int)id;
+	snprintf(history->buffer_name, sizeof history->buffer_name, "%s", name);
+	history->buffer_id = id;
+	history->buffer_more = 0;
+	return 0;
+}
+
+/* Returns 1: it has one now; 0: it is between accounts of which one is gone. */
+static int buffer_of(struct apo_history *history, const struct apo_said *said)
+{
+	char name[APO_BUFFER_NAME_SIZE];
+	int64_t a, b;
+	int error;
+
+	if (said->channel) {
+		error = use_buffer(history, said->channel, 0, 0);
+		return error ? error : 1;
+	}
+	a = apo_history_account(history, said->between[0]);
+	b = apo_history_account(history, said->between[1]);
+	if (a <= 0 || b <= 0)
+		return a < 0 ? (int)a : b < 0 ? (int)b : 0;
+	apo_history_name_private(name, a, b);
+	error = use_buffer(history, name, a, b);
+	return error ? error : 1;
+}
+
+int apo_history_add(struct apo_history *history, const struct apo_said *said)
+{
+	const int64_t numbers[] = {said->position, (int64_t)said->run, said->time_ms,
+				   said->is_notice};
+	const char *const texts[] = {said->source, said->target, said->account, said->tags,
+				     said->text};
+	sqlite3_stmt *statement;
+	int error = buffer_of(history, said);
+	unsigned i;
+
+	if (error <= 0)
+		return error;
+	statement = apo_history_bind(history, APO_SQL_MESSAGE_ADD, 4, numbers);
+	for (i = 0; i < sizeof texts / sizeof *texts; i++)
+		(void)sqlite3_bind_text(statement, (int)i + 5, texts[i], -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(statement, 10, history->buffer_id);
+	error = apo_history_run(statement);
+	if (error == 0)
+		history->buffer_more++;
+	return error;
+}
+
+/* ---- presences ---- */
+
+int apo_presence_begin(struct apo_history *history, int64_t id, const char *account,
+		       const char *channel, int64_t first)
+{
+	int64_t owner = apo_history_account(history, account);
+	const int64_t values[] = {id, owner};
+	sqlite3_stmt *statement;
+
+	if (owner <= 0)
+		return (int)owner;
+	statement = apo_history_bind(history, APO_SQL_PRESENCE_BEGIN, 2, values);
+	(void)sqlite3_bind_text(statement, 3, channel, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(statement, 4, first);
+	return apo_history_run(statement);
+}
+
+/* One in which nothing was said shows nothing, and is not kept. */
+int apo_presence_end(struct apo_history *history, int64_t id, int64_t last)
+{
+	const int64_t values[] = {id, last};
+	int error = apo_history_run(apo_history_bind(history, APO_SQL_PRESENCE_END, 2, values));
+
+	return error ? error
+		     : apo_history_run(apo_history_bind(history, APO_SQL_PRESENCE_DROP, 1, values));
+}
+
+/* ---- life ---- */
+
+/* Whoever was in a channel when the last run died has heard all that it has left on the disk. */
+static int end_presences(struct apo_history *history)
+{
+	static const char sql[] =
+		"UPDATE presence SET last = max(first, (SELECT ifnull(max(position), 0) "
+		"FROM messages)) WHERE last IS NULL";
+	static const char positions[] =
+		"SELECT max((SELECT ifnull(max(position), 0) FROM messages), "
+		"(SELECT ifnull(max(max(id), max(last)), 0) FROM presence))";
+	int result = sqlite3_exec(history->db, sql, NULL, NULL, NULL);
+
+	if (result == SQLITE_OK)
+		result = apo_sql_number(history->db, positions, &history->last_position);
+	if (result == SQLITE_OK)
+		result = apo_sql_number(history->db, "PRAGMA page_size", &history->page_bytes);
+	return result;
+}
+
+static int prepare(struct apo_history *history)
+{
+	static const char *const sql[] = {
+#define SQL(name, text) text,
+		APO_HISTORY_STATEMENTS(SQL)
+#undef SQL
+	};
+	int result = SQLITE_OK;
+	unsigned i;
+
+	for (i = 0; i < APO_SQL_COUNT && result == SQLITE_OK; i++)
+		result = sqlite3_prepare_v3(history->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+					    &history->statements[i], NULL);
+	return result;
+}
+
+static const char *open_history(struct apo_history *history, const char *file)
+{
+	int64_t version = 0;
+	int result = apo_sql_open(file, &history->db);
+
+	if (result == SQLITE_OK)
+		result = apo_sql_number(history->db, "PRAGMA user_version", &version);
+	if (result == SQLITE_OK && version != APO_STORE_VERSION)
+		return "was written by another version of apollonion";
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(history->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
+	if (result == SQLITE_OK)
+		result = prepare(history);
+	if (result == SQLITE_OK)
+		result = end_presences(history);
+	return result == SQLITE_OK ? NULL : apo_sql_words(result);
+}
+
+struct apo_history *apo_history_open(const char *file, char *reason, size_t reason_size)
+{
+	struct apo_history *history = calloc(1, sizeof *history);
+	const char *wrong = history ? open_history(history, file) : strerror(ENOMEM);
+
+	if (!wrong)
+		return history;
+	snprintf(reason, reason_size, "%s: %s", file, wrong);
+	if (history)
+		apo_history_close(history);
+	return NULL;
+}
+
+void apo_history_close(struct apo_history *history)
+{
+	unsigned i;
+
+	for (i = 0; i < APO_SQL_COUNT; i++)
+		sqlite3_finalize(history->statements[i]);
+	sqlite3_close(history->db);
+	free(history);
+}
+
+const char *apo_history_error(const struct apo_history *history)
+{
+	return sqlite3_errmsg(history->db);
+}
+
+int64_t apo_history_last_position(const struct apo_history *history)
+{
+	return history->last_position;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/store/sql.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#define BUSY_MS 5000 /* how long another process, or thread, may hold the file */
+
+int apo_sql_error(int result)
+{
+	switch (result & 0xff) {
+	case SQLITE_CONSTRAINT:
+		return -EEXIST;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
+const char *apo_sql_words(int result)
+{
+	switch (result & 0xff) {
+	case SQLITE_NOTADB:
+		return "is no SQLite database";
+	case SQLITE_CORRUPT:
+		return "is damaged";
+	case SQLITE_READONLY:
+		return "cannot be written";
+	case SQLITE_BUSY:
+		return "is in use by another program";
+	default:
+		return sqlite3_errstr(result);
+	}
+}
+
+void apo_sql_let_go(sqlite3_stmt *statement)
+{
+	(void)sqlite3_reset(statement);
+	(void)sqlite3_clear_bindings(statement);
+}
+
+int apo_sql_number(sqlite3 *db, const char *sql, int64_t *number)
+{
+	sqlite3_stmt *statement;
+	int result = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+	if (result != SQLITE_OK)
+		return result;
+	result = sqlite3_step(statement);
+	if (result == SQLITE_ROW)
+		*number = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return result == SQLITE_ROW ? SQLITE_OK : result == SQLITE_DONE ? SQLITE_CORRUPT : result;
+}
+
+int apo_sql_open(const char *file, sqlite3 **db)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	int result = sqlite3_open_v2(file, db, flags, NULL);
+
+	if (result != SQLITE_OK)
+		return result;
+	sqlite3_busy_timeout(*db, BUSY_MS);
+	(void)sqlite3_db_config(*db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	(void)sqlite3_db_config(*db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	return SQLITE_OK;
+}

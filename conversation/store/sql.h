@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* sql - small things that all statements of the store need. */
+#ifndef APO_STORE_SQL_H
+#define APO_STORE_SQL_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+/* A result of SQLite that is no success, as -EEXIST, -ENOSPC, -ENOMEM or -EIO. */
+int apo_sql_error(int result);
+/* ... and in words for who runs the server. */
+const char *apo_sql_words(int result);
+
+/* What it was bound to is the caller's, and a statement that is not reset keeps a lock. */
+void apo_sql_let_go(sqlite3_stmt *statement);
+
+/* The first column of the first row. Returns a result of SQLite. */
+int apo_sql_number(sqlite3 *db, const char *sql, int64_t *number);
+
+/* Opens a database that is there, for who is alone with it in his thread, with the settings that
+ * all of ours have. *db is to be closed whatever is returned: a result of SQLite. */
+int apo_sql_open(const char *file, sqlite3 **db);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* history_file - a store with three accounts and its history, in a directory that goes again. */
+#ifndef HISTORY_FILE_H
+#define HISTORY_FILE_H
+
+#include "conversation/store/history_private.h"
+#include "conversation/store/store_private.h"
+
+#define HASH "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$aGFzaA"
+
+struct history_file {
+	char directory[64], path[80];
+	struct apo_store *store;
+	struct apo_history *history;
+};
+
+/* Accounts: dan, eve, fay. */
+void history_file_make(struct history_file *file);
+void history_file_open(struct history_file *file);
+void history_file_close(struct history_file *file);
+void history_file_remove(struct history_file *file);
+
+#endif

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: MIT */
+/* History on disk: who reads what, what a death leaves, what a full disk does, and how it shrinks.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/history_file.h"
+
+#define RUN 0x100
+#define TIME_MS INT64_C(1700000000000)
+
+static struct history_file file;
+static struct apo_page *page;
+static int64_t last;
+
+static void begin(void)
+{
+	memset(&file, 0, sizeof file);
+	last = 0;
+	history_file_make(&file);
+	page = apo_page_new();
+	cr_assert(ne(ptr, page, NULL));
+	cr_assert(eq(int, apo_history_begin(file.history), 0));
+}
+
+static void end(void)
+{
+	apo_page_free(page);
+	history_file_remove(&file);
+}
+
+TestSuite(history, .init = begin, .fini = end);
+
+static struct apo_said said_of(const char *channel, const char *text)
+{
+	return (struct apo_said){.position = ++last,
+				 .run = RUN,
+				 .time_ms = TIME_MS + last * 1000,
+				 .source = "dan!~dan@host",
+				 .target = channel ? "#Room" : "eve",
+				 .text = text,
+				 .channel = channel,
+				 .between = {"dan", "eve"}};
+}
+
+static void say(const char *channel, const char *text)
+{
+	struct apo_said said = said_of(channel, text);
+
+	cr_assert(eq(int, apo_history_add(file.history, &said), 0));
+}
+
+static int64_t join(const char *account, const char *channel)
+{
+	int64_t id = ++last;
+
+	cr_assert(eq(int, apo_presence_begin(file.history, id, account, channel, id), 0));
+	return id;
+}
+
+static void leave(int64_t id)
+{
+	cr_assert(eq(int, apo_presence_end(file.history, id, last), 0));
+}
+
+static void end_group(void)
+{
+	cr_assert(eq(int, apo_history_commit(file.history), 0));
+}
+
+static struct apo_reference at(int64_t position)
+{
+	return (struct apo_reference){
+		.kind = APO_REFERENCE_MSGID, .run = RUN, .position = position};
+}
+
+static struct apo_reference when(int64_t position)
+{
+	return (struct apo_reference){.kind = APO_REFERENCE_TIME,
+				      .time_ms = TIME_MS + position * 1000};
+}
+
+static enum apo_asked ask(const struct apo_question *question)
+{
+	while (page->count > 0)
+		apo_page_clear(page);
+	return apo_history_ask(file.history, question, page);
+}
+
+/* All that the account sees in #room, as one word. */
+static const char *seen_by(const char *account)
+{
+	static char words[256];
+	unsigned i;
+
+	words[0] = '\0';
+	if (ask(&(struct apo_question){.way = APO_HISTORY_LATEST,
+				       .account = account,
+				       .channel = "#room",
+				       .limit = 100}) != APO_ASKED_DONE)
+		return "nothing";
+	for (i = 0; i < page->count; i++)
+		strcat(words, page->said[i]->text);
+	return words;
+}
+
+static void sees(const char *account, const char *words)
+{
+	cr_assert(eq(str, (char *)seen_by(account), (char *)words));
+}
+
+static int64_t number(const char *sql)
+{
+	int64_t value = -1;
+
+	cr_assert(eq(int, apo_sql_number(file.history->db, sql, &value), SQLITE_OK));
+	return value;
+}
+
+Test(history, only_who_was_there_sees_it)
+{
+	int64_t id;
+
+	say("#room", "a");
+	join("dan", "#room");
+	say("#room", "b");
+	id = join("eve", "#room");
+	say("#room", "c");
+	leave(id);
+	say("#room", "d");
+	id = join("eve", "#room");
+	say("#room", "e");
+	sees("dan", "bcde");
+	sees("EVE", "ce");
+	sees("fay", "nothing");
+	sees("nobody", "nothing");
+	sees(NULL, "nothing");
+	leave(id);
+	say("#room", "f");
+	sees("eve", "ce");
+}
+
+Test(history, who_has_no_account_sees_what_is_behind_its_own_joining)
+{
+	struct apo_question question = {
+		.way = APO_HISTORY_LATEST, .channel = "#room", .is_member = true, .limit = 10};
+
+	say("#room", "a");
+	question.since = ++last;
+	say("#room", "b");
+	cr_assert(eq(int, ask(&question), APO_ASKED_DONE));
+	cr_assert(eq(uint, page->count, 1));
+	cr_assert(eq(str, (char *)page->said[0]->text, "b"));
+	question.is_member = false;
+	cr_assert(eq(int, ask(&question), APO_ASKED_NO_TARGET));
+}
+
+Test(history, what_is_private_is_for_two)
+{
+	struct apo_question question = {
+		.way = APO_HISTORY_LATEST, .account = "eve", .other = "dan", .limit = 10};
+
+	say(NULL, "secret");
+	cr_assert(eq(int, ask(&question), APO_ASKED_DONE));
+	cr_assert(eq(uint, page->count, 1));
+	question.account = "fay";
+	cr_assert(eq(int, ask(&question), APO_ASKED_DONE));
+	cr_assert(eq(uint, page->count, 0));
+	question.account = NULL;
+	cr_assert(eq(int, ask(&question), APO_ASKED_NO_TARGET));
+	question.account = "eve";
+	question.other = "nobody";
+	cr_assert(eq(int, ask(&question), APO_ASKED_NO_TARGET));
+}
+
+/* Its names are the same; its accounts are not. */
+Test(history, who_registers_a_name_anew_inherits_nothing)
+{
+	struct apo_question question = {
+		.way = APO_HISTORY_LATEST, .account = "eve", .other = "dan", .limit = 10};
+
+	leave(join("eve", "#room"));
+	join("eve", "#room");
+	say("#room", "a");
+	say(NULL, "secret");
+	end_group();
+	cr_assert(eq(int,
+		     sqlite3_exec(file.store->db, "DELETE FROM accounts WHERE name = 'eve'", NULL,
+				  NULL, NULL),
+		     SQLITE_OK));
+	cr_assert(eq(int, apo_account_add(file.store, "eve", HASH, 2), 0));
+	sees("eve", "nothing");
+	cr_assert(eq(int, ask(&question), APO_ASKED_DONE));
+	cr_assert(eq(uint, page->count, 0));
+	question = (struct apo_question){.way = APO_HISTORY_TARGETS,
+					 .account = "eve",
+					 .first = when(0),
+					 .second = when(100),
+					 .limit = 10};
+	cr_assert(eq(int, ask(&question), APO_ASKED_DONE));
+	cr_assert(eq(uint, page->count, 0));
+	question.account = "dan";
+	cr_assert(eq(int, ask(&question), APO_ASKED_DONE));
+	cr_assert(eq(uint, page->count, 0), "it would name somebody else");
+}
+
+Test(history, a_message_comes_back_as_it_was)
+{
+	struct apo_said said = said_of("#room", "text"), *back;
+
+	said.is_notice = true;
+	said.account = "dan";
+	said.tags = "+a=b";
+	join("dan", "#room");
+	cr_assert(eq(int, apo_history_add(file.history, &said), 0));
+	cr_assert(eq(int, apo_history_add(file.history, &said), -EEXIST));
+	sees("dan", "");
+	said.position = ++last;
+	cr_assert(eq(int, apo_history_add(file.history, &said), 0));
+	sees("dan", "text");
+	back = page->said[0];
+	cr_assert(eq(i64, back->position, last));
+	cr_assert(eq(u64, back->run, RUN));
+	cr_assert(eq(i64, back->time_ms, said.time_ms));
+	cr_assert(back->is_notice);
+	cr_assert(eq(str, (char *)back->source, (char *)said.source));
+	cr_assert(eq(str, (char *)back->target, "#Room"));
+	cr_assert(eq(str, (char *)back->account, "dan"));
+	cr_assert(eq(str, (char *)back->tags, "+a=b"));
+}
+
+/* A msgid that was pruned, or is of what is not kept, is a place; one of another run is none. */
+Test(history, a_reference_need_not_be_kept_but_must_be_possible)
+{
+	struct apo_question question = {
+		.way = APO_HISTORY_BEFORE, .account = "dan", .channel = "#room", .limit = 10};
+
+	join("dan", "#room");
+	say("#room", "a");
+	last++;
+	say("#room", "b");
+	question.first = at(last - 1);
+	cr_assert(eq(int, ask(&question), APO_ASKED_DONE));
+	cr_assert(eq(uint, page->count, 1));
+	question.first.run = RUN - 1;
+	cr_assert(eq(int, ask(&question), APO_ASKED_NO_MESSAGE));
+	question.first = at(last);
+	question.first.run = RUN + 1;
+	cr_assert(eq(int, ask(&question), APO_ASKED_NO_MESSAGE));
+	question.first = at(APO_POSITION_MAX);
+	cr_assert(eq(int, ask(&question), APO_ASKED_DONE));
+	cr_assert(eq(uint, page->count, 2));
+}
+
+Test(history, targets_are_those_with_something_in_that_time)
+{
+	struct apo_question question = {.way = APO_HISTORY_TARGETS,
+					.account = "dan",
+					.first = when(0),
+					.second = when(100),
+					.limit = 10};
+	int64_t id;
+
+	id = join("dan", "#room");
+	join("dan", "#empty");
+	join("eve", "#other");
+	say("#room", "a");
+	leave(id);
+	say(NULL, "private");
+	say("#other", "b");
+	say("#room", "unheard");
+	cr_assert(eq(int, ask(&question), APO_ASKED_DONE));
+	cr_assert(eq(uint, page->count, 2));
+	cr_assert(eq(str, (char *)page->said[0]->target, "#Room"));
+	cr_assert(eq(i64, page->said[0]->time_ms, TIME_MS + 4000));
+	cr_assert(eq(str, (char *)page->said[1]->target, "eve"));
+	question.limit = 1;
+	cr_assert(eq(int, ask(&question), APO_ASKED_DONE));
+	cr_assert(eq(str, (char *)page->said[0]->target, "#Room"));
+	question.first = when(100);
+	question.second = when(0);
+	cr_assert(eq(int, ask(&question), APO_ASKED_DONE));
+	cr_assert(eq(str, (char *)page->said[0]->target, "eve"));
+	question.second = when(5);
+	cr_assert(eq(int, ask(&question), APO_ASKED_DONE));
+	cr_assert(eq(uint, page->count, 0), "nothing behind the instant itself");
+}
+
+Test(history, a_long_answer_ends_early)
+{
+	static char text[600];
+	unsigned i;
+
+	memset(text, 'x', sizeof text - 1);
+	join("dan", "#room");
+	for (i = 0; i < 1000; i++)
+		say("#room", text);
+	cr_assert(eq(int,
+		     ask(&(struct apo_question){.way = APO_HISTORY_LATEST,
+						.account = "dan",
+						.channel = "#room",
+						.limit = 1000}),
+		     APO_ASKED_DONE));
+	cr_assert(lt(uint, page->count, 1000));
+	cr_assert(gt(uint, page->count, 200));
+	cr_assert(eq(i64, page->said[page->count - 1]->position, last), "not the newest");
+}
+
+/* ---- death ---- */
+
+Test(history, what_was_committed_outlives_its_process)
+{
+	join("dan", "#room");
+	say("#room", "a");
+	end_group();
+	cr_assert(eq(int, apo_history_begin(file.history), 0));
+	say("#room", "b");
+	/* Dies here: nothing is committed, nobody has left. */
+	history_file_close(&file);
+	history_file_open(&file);
+	cr_assert(eq(i64, apo_history_last_position(file.history), 2));
+	sees("dan", "a");
+	last = 2;
+	cr_assert(eq(int, apo_history_begin(file.history), 0));
+	say("#room", "c");
+	sees("dan", "a");
+}
+
+Test(history, a_version_1_file_keeps_its_accounts)
+{
+	static const char sql[] =
+		"CREATE TABLE accounts (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL "
+		"UNIQUE COLLATE NOCASE, password_hash TEXT NOT NULL, made_at_s INTEGER NOT NULL) "
+		"STRICT; INSERT INTO accounts VALUES (7, 'Gus', '" HASH "', 5); "
+		"PRAGMA application_id = 1097887596; PRAGMA user_version = 1; "
+		"PRAGMA journal_mode = WAL";
+	struct apo_account account;
+	sqlite3 *db;
+
+	history_file_remove(&file);
+	cr_assert(ne(ptr, mkdtemp(strcpy(file.directory, "/tmp/apollonion-history.XXXXXX")), NULL));
+	snprintf(file.path, sizeof file.path, "%s/db", file.directory);
+	cr_assert(eq(int, sqlite3_open(file.path, &db), SQLITE_OK));
+	cr_assert(eq(int, sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK));
+	cr_assert(eq(int, sqlite3_close(db), SQLITE_OK));
+	history_file_open(&file);
+	cr_assert(eq(int, apo_account_find(file.store, "gus", &account), 0));
+	cr_assert(eq(str, account.name, "Gus"));
+	cr_assert(eq(i64, number("PRAGMA user_version"), APO_STORE_VERSION));
+	cr_assert(eq(int, apo_history_begin(file.history), 0));
+	join("gus", "#room");
+	say("#room", "a");
+	sees("gus", "a");
+	end_group();
+	history_file_close(&file);
+	history_file_open(&file);
+	sees("gus", "a");
+}
+
+/* ---- the disk ---- */
+
+static void limit_pages(unsigned more)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof sql, "PRAGMA max_page_count = %d",
+		 (int)(more ? number("PRAGMA page_count") + more : 1000000));
+	cr_assert(eq(int, sqlite3_exec(file.history->db, sql, NULL, NULL, NULL), SQLITE_OK));
+}
+
+/* Groups until one does not fit: all before it stay, and of it nothing. */
+Test(history, a_full_disk_loses_the_group_and_no_more)
+{
+	unsigned in_group, kept = 0;
+	int error = 0;
+
+	join("dan", "#room");
+	end_group();
+	limit_pages(4);
+	while (error == 0) {
+		error = apo_history_begin(file.history);
+		for (in_group = 0; error == 0 && in_group < 10; in_group++) {
+			struct apo_said said = said_of("#room", "a text of some length, or more");
+
+			error = apo_history_add(file.history, &said);
+		}
+		if (error == 0)
+			error = apo_history_commit(file.history);
+		kept += error == 0 ? in_group : 0;
+	}
+	cr_assert(eq(int, error, -ENOSPC));
+	apo_history_roll_back(file.history);
+	cr_assert(gt(uint, kept, 20));
+	cr_assert(eq(i64, number("SELECT count(*) FROM messages"), kept));
+	cr_assert(eq(i64, number("SELECT sum(count) FROM buffers"), kept));
+	limit_pages(0);
+	cr_assert(eq(int, apo_history_begin(file.history), 0));
+	say("#room", "b");
+	end_group();
+	cr_assert(eq(i64, number("SELECT sum(count) FROM buffers"), kept + 1));
+}
+
+/* ---- pruning ---- */
+
+static unsigned prune(const struct apo_retention *retention, int64_t now_ms)
+{
+	unsigned steps = 0;
+	int result;
+
+	do {
+		result = apo_history_prune(file.history, retention, now_ms);
+		cr_assert(ge(int, result, 0));
+		steps++;
+	} while (result > 0 && steps < 1000);
+	cr_assert(eq(int, result, 0), "it does not end");
+	cr_assert(eq(i64, number("SELECT ifnull(sum(count), 0) FROM buffers"),
+		     number("SELECT count(*) FROM messages")));
+	return steps;
+}
+
+static const struct apo_retention all = {
+	.age_ms = INT64_C(1) << 40, .count_max = 1000000, .bytes_max = 1u << 30};
+
+Test(history, old_ones_go)
+{
+	struct apo_retention retention = all;
+	unsigned i;
+
+	leave(join("dan", "#room"));
+	for (i = 0; i < 1000; i++)
+		say(i % 2 ? "#room" : "#other", "a");
+	prune(&retention, TIME_MS + last * 1000);
+	cr_assert(eq(i64, number("SELECT count(*) FROM messages"), 1000));
+	retention.age_ms = 9 * 1000;
+	cr_assert(gt(uint, prune(&retention, TIME_MS + last * 1000), 3), "not in steps");
+	cr_assert(eq(i64, number("SELECT count(*) FROM messages"), 10));
+	cr_assert(
+		eq(i64, number("SELECT min(time_ms) FROM messages"), TIME_MS + (last - 9) * 1000));
+}
+
+Test(history, each_buffer_keeps_its_newest)
+{
+	struct apo_retention retention = all;
+	unsigned i;
+
+	join("dan", "#room");
+	for (i = 0; i < 700; i++)
+		say("#room", "a");
+	for (i = 0; i < 5; i++)
+		say("#other", "b");
+	retention.count_max = 7;
+	prune(&retention, TIME_MS);
+	cr_assert(eq(i64, number("SELECT count(*) FROM messages"), 12));
+	sees("dan", "aaaaaaa");
+	cr_assert(eq(i64, page->said[6]->position, last - 5));
+}
+
+Test(history, the_file_stays_below_its_limit)
+{
+	static char text[400];
+	struct apo_retention retention = all;
+	unsigned i;
+
+	memset(text, 'x', sizeof text - 1);
+	for (i = 0; i < 5000; i++)
+		say("#room", text);
+	retention.bytes_max = 1u << 20;
+	cr_assert(gt(i64, number("PRAGMA page_count") * 4096, 2 << 20));
+	prune(&retention, TIME_MS);
+	cr_assert(gt(i64, number("SELECT count(*) FROM messages"), 1000));
+	for (i = 0; i < 5000; i++)
+		say("#room", text);
+	prune(&retention, TIME_MS);
+	cr_assert(lt(i64, number("PRAGMA page_count") * 4096, 8 << 20), "room is not used again");
+}
+
+Test(history, presences_go_with_what_they_show)
+{
+	struct apo_retention retention = all;
+	unsigned i;
+
+	for (i = 0; i < 600; i++) {
+		int64_t id = join("dan", "#room");
+
+		say("#room", "a");
+		leave(id);
+		leave(join("eve", "#room"));
+	}
+	join("fay", "#room");
+	cr_assert(eq(i64, number("SELECT count(*) FROM presence"), 601), "empty ones are kept");
+	retention.count_max = 10;
+	prune(&retention, TIME_MS);
+	cr_assert(eq(i64, number("SELECT count(*) FROM presence"), 11));
+	sees("dan", "aaaaaaaaaa");
+	retention.age_ms = 0;
+	prune(&retention, TIME_MS + 2 * last * 1000);
+	cr_assert(eq(i64, number("SELECT count(*) FROM presence"), 1), "who is there stays");
+	cr_assert(eq(i64, number("SELECT count(*) FROM buffers"), 0));
+}
