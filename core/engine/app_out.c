@@ -96,7 +96,10 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		if (errno == EINTR || (errno == EAGAIN && make_room(app)))
 			continue;
 		app->may_write = false;
-		on_refusal(engine, app, errno);
+		if (errno == EAGAIN)
+			rudp_app_await_reading(engine, app);
+		else
+			on_refusal(engine, app, errno);
 		return false;
 	}
 	return true;

@@ -14,6 +14,8 @@
 #include "engine/connect.h"
 #include "engine/listener.h"
 
+#define END_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
+
 struct rudp_app *rudp_app_find(struct rudp_engine *engine, uint64_t id)
 {
 	return rudp_slots_find(&engine->slots, id, RUDP_KIND_APP);
@@ -134,13 +136,20 @@ int rudp_app_attach(struct rudp_engine *engine, struct rudp_app *app, int fd)
 	int rc;
 
 	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-	rc = rudp_engine_watch(engine, fd, EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-			       app->id);
+	rc = rudp_engine_watch(engine, fd, END_EVENTS, app->id);
 	if (rc < 0)
 		return rc;
 	app->fd = fd;
 	app->may_write = true;
 	return 0;
+}
+
+void rudp_app_await_reading(struct rudp_engine *engine, struct rudp_app *app)
+{
+	/* Room that has come since is told at once. */
+	if (!app->awaits_reading)
+		app->awaits_reading = rudp_engine_rewatch(engine, app->fd, END_EVENTS | EPOLLOUT,
+							  app->id) == 0;
 }
 
 void rudp_app_again(struct rudp_engine *engine, struct rudp_app *app)
@@ -235,12 +244,14 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
  * The peer's end of file goes to the program. When the program has half-closed already, both ends shut
  * are a hang-up, which some programs take for "nothing to read": so only when it has read everything.
  */
-static void tell_end(struct rudp_app *app)
+static void tell_end(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->end_told || !rudp_carrier_receive_eof(&app->carrier))
 		return;
-	if (app->half_closed && rudp_app_unread(app) > 0)
+	if (app->half_closed && rudp_app_unread(app) > 0) {
+		rudp_app_await_reading(engine, app);
 		return;
+	}
 	shutdown(app->fd, SHUT_WR);
 	app->end_told = true;
 }
@@ -249,7 +260,7 @@ static void tell_end(struct rudp_app *app)
 static bool look_at_ends(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->stage != RUDP_APP_OPEN && !app->hangup) {
-		tell_end(app);
+		tell_end(engine, app);
 		return false;
 	}
 	if (app->hangup)
@@ -258,7 +269,7 @@ static bool look_at_ends(struct rudp_engine *engine, struct rudp_app *app)
 		rudp_carrier_shutdown_send(engine, &app->carrier);
 		app->fin_given = true;
 	}
-	tell_end(app);
+	tell_end(engine, app);
 	if (!app->fin_given || !app->end_told)
 		return false;
 	rudp_app_consume_all(engine, app);

@@ -65,6 +65,7 @@ struct rudp_app {
 	bool answered;                /* it has written since something was last given to it */
 	uint8_t unread_answers;       /* among the bytes behind */
 	bool roomy;                   /* our end has RUDP_APP_SNDBUF_BYTES */
+	bool awaits_reading;          /* that the program has read raises an edge */
 	bool half_closed;             /* the program will write no more */
 	bool hangup;                  /* the program has closed */
 	bool aborted;                 /* ... with unread data */
@@ -132,6 +133,11 @@ void rudp_app_consume_due(struct rudp_engine *engine);
 int64_t rudp_app_consume_at_ns(const struct rudp_engine *engine);
 /* From the receive buffer to the program (app_out.c); true: more is there and there is room. */
 bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app);
+/*
+ * From now on the program's reading raises an edge of EPOLLOUT. Most connections never need it: all that
+ * is written fits, and an edge at each read would be a turn of the loop for nothing.
+ */
+void rudp_app_await_reading(struct rudp_engine *engine, struct rudp_app *app);
 /* Bytes that the program has not read yet: 0 means all read. */
 int rudp_app_unread(const struct rudp_app *app);
 
