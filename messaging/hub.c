@@ -94,6 +94,17 @@ struct rudpmsg_link *rudpmsg_hub_next_write(struct rudpmsg_hub *hub)
 	return link ? RUDP_LIST_OWNER(link, struct rudpmsg_link, write) : NULL;
 }
 
+struct rudpmsg_link *rudpmsg_hub_sole_write(struct rudpmsg_hub *hub)
+{
+	const struct rudp_list *all = &hub->to_write;
+
+	if (!(hub->changes & RUDPMSG_CHANGED_WRITE) || (hub->changes & RUDPMSG_CHANGED_WORK) ||
+	    rudp_list_is_empty(all) || all->next->next != all)
+		return NULL;
+	hub->changes &= ~RUDPMSG_CHANGED_WRITE;
+	return rudpmsg_hub_next_write(hub);
+}
+
 struct rudpmsg_link *rudpmsg_hub_next_read(struct rudpmsg_hub *hub)
 {
 	struct rudp_list *link = rudp_list_pop(&hub->to_read);

@@ -46,6 +46,7 @@ struct rudpmsg_hub_config {
 #define RUDPMSG_CHANGED_WORK (1u << 5)  /* there is something in the lists, or another deadline */
 #define RUDPMSG_CHANGED_STORE (1u << 6) /* a batch is to be taken */
 #define RUDPMSG_CHANGED_SAVED (1u << 7) /* a batch is in the store, or failed */
+#define RUDPMSG_CHANGED_WRITE (1u << 8) /* a link is in the list to write to */
 
 struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int64_t now_at_ns);
 /* Links' user pointers are forgotten: their owner closes the streams. */
@@ -79,6 +80,11 @@ void rudpmsg_hub_on_written(struct rudpmsg_hub *hub, struct rudpmsg_link *link, 
 /* The lists. Each call takes one out; NULL: empty. */
 struct rudpmsg_link *rudpmsg_hub_next_dial(struct rudpmsg_hub *hub);
 struct rudpmsg_link *rudpmsg_hub_next_write(struct rudpmsg_hub *hub);
+/* If nothing is to be done but to write to one link: that link, out of the list, as if nothing had
+ * changed. NULL: there is nothing, or more. */
+struct rudpmsg_link *rudpmsg_hub_sole_write(struct rudpmsg_hub *hub);
+/* It could not be written all: it is in the list again. */
+void rudpmsg_hub_write_later(struct rudpmsg_hub *hub, struct rudpmsg_link *link);
 /* Reading may go on where it was refused room. */
 struct rudpmsg_link *rudpmsg_hub_next_read(struct rudpmsg_hub *hub);
 /* The stream is to be closed now, and the link to be freed with rudpmsg_link_free. */

@@ -100,7 +100,13 @@ void rudpmsg_link_want_write(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 	if (rudp_list_is_linked(&link->write))
 		return;
 	rudp_list_append(&hub->to_write, &link->write);
-	hub->changes |= RUDPMSG_CHANGED_WORK;
+	hub->changes |= RUDPMSG_CHANGED_WRITE;
+}
+
+void rudpmsg_hub_write_later(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
+{
+	if (link->state != LINK_ENDED)
+		rudpmsg_link_want_write(hub, link);
 }
 
 uint8_t *rudpmsg_link_control_room(struct rudpmsg_link *link, size_t bytes)

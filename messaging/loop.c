@@ -23,6 +23,7 @@ struct rudpmsg_loop {
 	struct rudp_list due;
 	bool is_asleep; /* it waits for the kernel, or is about to */
 	bool is_over;
+	int64_t written_at_ns;  /* when one of its nodes has written last */
 	struct rudp_list ready; /* the thread's own from here on */
 	struct rudp_timer_wheel timers;
 	unsigned users; /* the pool's */
@@ -319,4 +320,24 @@ void rudpmsg_loop_serve(struct rudpmsg_seat *seat)
 		rudp_list_append(&loop->due, &seat->due);
 	rouse(loop);
 	pthread_mutex_unlock(&loop->lock);
+}
+
+bool rudpmsg_loop_may_write(struct rudpmsg_seat *seat, int64_t now_at_ns)
+{
+	struct rudpmsg_loop *loop = seat->loop;
+	bool may;
+
+	pthread_mutex_lock(&loop->lock);
+	may = loop->is_asleep && now_at_ns - loop->written_at_ns >= RUDPMSG_WRITE_PAUSE_NS;
+	if (may)
+		loop->written_at_ns = now_at_ns;
+	pthread_mutex_unlock(&loop->lock);
+	return may;
+}
+
+void rudpmsg_loop_note_write(struct rudpmsg_seat *seat, int64_t now_at_ns)
+{
+	pthread_mutex_lock(&seat->loop->lock);
+	seat->loop->written_at_ns = now_at_ns;
+	pthread_mutex_unlock(&seat->loop->lock);
 }

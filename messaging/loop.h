@@ -18,6 +18,7 @@
 struct rudpmsg_loop;
 
 #define RUDPMSG_LOOPS_MAX 64 /* in a process, on however many processors */
+#define RUDPMSG_WRITE_PAUSE_NS (50 * RUDP_NS_PER_US)
 
 /* Embedded in a node. */
 struct rudpmsg_seat {
@@ -44,6 +45,15 @@ int rudpmsg_loop_join(struct rudpmsg_seat *seat);
 void rudpmsg_loop_leave(struct rudpmsg_seat *seat);
 /* Serves the node soon. From any thread. */
 void rudpmsg_loop_serve(struct rudpmsg_seat *seat);
+
+/*
+ * May the caller write for the node, in place of waking the loop? It says now when it is. Yes if
+ * the loop sleeps and nothing was written by its nodes for RUDPMSG_WRITE_PAUSE_NS: that saves a
+ * message that comes alone a change of threads. To many the loop does better, as it gathers them.
+ */
+bool rudpmsg_loop_may_write(struct rudpmsg_seat *seat, int64_t now_at_ns);
+/* The loop has written for the node. */
+void rudpmsg_loop_note_write(struct rudpmsg_seat *seat, int64_t now_at_ns);
 
 /* Watches its descriptor for other events than before; 0: not at all. Returns 0 or -errno. */
 int rudpmsg_loop_watch(struct watch *watch, unsigned before, unsigned events);

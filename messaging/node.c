@@ -97,7 +97,7 @@ void rudpmsg_node_tell(struct rudpmsg_node *node)
 		pthread_cond_broadcast(&node->saved.cond);
 	if ((changes & RUDPMSG_CHANGED_STORE) && node->has_storer)
 		pthread_cond_signal(&node->to_store_cond);
-	if (changes & RUDPMSG_CHANGED_WORK)
+	if (changes & (RUDPMSG_CHANGED_WORK | RUDPMSG_CHANGED_WRITE))
 		rudpmsg_node_wake(node);
 }
 

@@ -127,6 +127,7 @@ static int submit(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *byt
 		if (rc < 0)
 			break;
 	}
+	rudpmsg_node_write(node);
 	rudpmsg_node_tell(node);
 	return rc;
 }
@@ -276,6 +277,7 @@ void rudpmsg_done(struct rudpmsg_node *node, struct rudpmsg_message *message)
 	pthread_mutex_lock(&node->lock);
 	rudpmsg_hub_done(node->hub, message->conn, message->place);
 	rudpmsg_chunk_put(message->reserved);
+	rudpmsg_node_write(node);
 	rudpmsg_node_tell(node);
 	pthread_mutex_unlock(&node->lock);
 	message->reserved = NULL;

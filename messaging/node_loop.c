@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the loop's thread does for a node: the only one that touches descriptors of links. */
+/* What the loop's thread does for a node: it alone touches descriptors of links, but
+ * for rudpmsg_node_write. */
 #include <errno.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -17,12 +18,11 @@ static bool read_once(struct rudpmsg_node *node, struct stream *stream)
 
 	pthread_mutex_lock(&node->lock);
 	size = stream->link ? rudpmsg_hub_read_room(node->hub, stream->link, &room) : 0;
-	pthread_mutex_unlock(&node->lock);
-	if (size == 0) {
-		/* Whoever takes messages lets it go on: rudpmsg_hub_next_read. */
+	if (size == 0) /* whoever takes messages lets it go on: rudpmsg_hub_next_read */
 		(void)rudpmsg_stream_watch(stream, false, stream->wants_out);
+	pthread_mutex_unlock(&node->lock);
+	if (size == 0)
 		return false;
-	}
 	n = rudpmsg_transport_read(node->transport, stream->watch.fd, room, size);
 	if (n == -EAGAIN || n == -EINTR)
 		return false;
@@ -104,26 +104,55 @@ static void accept_again(struct rudpmsg_node *node)
 
 /* ---- out ---- */
 
-/* With the lock. */
-static void write_some(struct rudpmsg_node *node, struct rudpmsg_link *link)
+/* All with the lock. */
+
+static bool can_write(const struct stream *stream)
 {
-	struct stream *stream = rudpmsg_link_user(link);
+	return stream && stream->watch.fd >= 0 && !stream->is_dialing && !stream->cannot_write;
+}
+
+/* 0: all is written; -EAGAIN and the like, or why nothing can be written any more. */
+static int write_all(struct rudpmsg_node *node, struct rudpmsg_link *link, struct stream *stream)
+{
 	struct iovec iov[3];
-	ssize_t n = 0;
+	ssize_t n;
 	int count;
 
-	if (!stream || stream->watch.fd < 0 || stream->is_dialing || stream->cannot_write)
-		return;
 	while ((count = rudpmsg_hub_write_next(link, iov, 3)) > 0) {
 		n = rudpmsg_transport_write(node->transport, stream->watch.fd, iov, count);
 		if (n <= 0)
-			break;
+			return n < 0 ? (int)n : -EAGAIN;
 		rudpmsg_hub_on_written(node->hub, link, (size_t)n);
 	}
+	return 0;
+}
+
+static void write_some(struct rudpmsg_node *node, struct rudpmsg_link *link)
+{
+	struct stream *stream = rudpmsg_link_user(link);
+	int rc;
+
+	if (!can_write(stream))
+		return;
+	rc = write_all(node, link, stream);
 	/* What the peer said before it went is still to be read: the reader ends the link. */
 	stream->cannot_write =
-		count > 0 && n < 0 && n != -EAGAIN && n != -EINTR && n != -ENOBUFS && n != -ENOMEM;
-	(void)rudpmsg_stream_watch(stream, stream->wants_in, count > 0 && !stream->cannot_write);
+		rc < 0 && rc != -EAGAIN && rc != -EINTR && rc != -ENOBUFS && rc != -ENOMEM;
+	(void)rudpmsg_stream_watch(stream, stream->wants_in, rc < 0 && !stream->cannot_write);
+}
+
+void rudpmsg_node_write(struct rudpmsg_node *node)
+{
+	struct rudpmsg_link *link;
+	struct stream *stream;
+
+	if (node->is_due || !(link = rudpmsg_hub_sole_write(node->hub)))
+		return;
+	stream = rudpmsg_link_user(link);
+	if (!can_write(stream) || stream->wants_out ||
+	    !rudpmsg_loop_may_write(&node->seat, rudpmsg_now_ns()) ||
+	    write_all(node, link, stream) < 0)
+		rudpmsg_hub_write_later(node->hub, link);
 }
 
 /* ---- the hub's lists ---- */
@@ -198,16 +227,19 @@ static struct rudpmsg_node *node_of(struct rudpmsg_seat *seat)
 /* With the lock. */
 static void serve(struct rudpmsg_node *node)
 {
+	int64_t now_at_ns = rudpmsg_now_ns();
 	struct rudpmsg_link *link;
 
-	rudpmsg_hub_on_time(node->hub, rudpmsg_now_ns());
+	rudpmsg_hub_on_time(node->hub, now_at_ns);
 	/* Both let go of the lock: what comes to either list meanwhile wakes nobody. */
 	while (take_resolved(node) || dial_one(node))
 		;
 	read_on(node);
 	rudpmsg_node_dispatch(node);
-	while ((link = rudpmsg_hub_next_write(node->hub)))
+	while ((link = rudpmsg_hub_next_write(node->hub))) {
+		rudpmsg_loop_note_write(&node->seat, now_at_ns);
 		write_some(node, link);
+	}
 	close_all(node);
 	rudpmsg_node_tell(node);
 }
@@ -246,9 +278,11 @@ static void on_stream(struct rudpmsg_node *node, struct stream *stream, unsigned
 			write_some(node, stream->link);
 		pthread_mutex_unlock(&node->lock);
 	}
-	if (!stream->wants_in && (events & (EPOLLHUP | EPOLLERR)))
+	if (!stream->wants_in && (events & (EPOLLHUP | EPOLLERR))) {
+		pthread_mutex_lock(&node->lock);
 		(void)rudpmsg_stream_watch(stream, false, false);
-	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		pthread_mutex_unlock(&node->lock);
+	} else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		read_some(node, stream);
 }
 

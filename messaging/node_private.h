@@ -9,7 +9,7 @@
  * of its own).
  *
  * Lock    one for everything. The loop thread holds it while it parses and while it writes, not
- * while it waits, reads, dials or accepts.
+ * while it waits, reads, dials or accepts. A stream that stands changes under it.
  */
 #ifndef RUDPMSG_NODE_PRIVATE_H
 #define RUDPMSG_NODE_PRIVATE_H
@@ -88,6 +88,9 @@ void rudpmsg_waiters_fini(struct waiters *waiters);
 /* With the lock held, after calls of the hub: tells those whom its changes concern. */
 void rudpmsg_node_tell(struct rudpmsg_node *node);
 void rudpmsg_node_wake(struct rudpmsg_node *node);
+/* With the lock, by the thread of whoever calls the library: writes what there is, if that is
+ * better than to wake the loop for it (rudpmsg_loop_may_write). Before rudpmsg_node_tell. */
+void rudpmsg_node_write(struct rudpmsg_node *node);
 /* Waits with the lock held until something may have changed. Returns 0; -ETIMEDOUT. */
 int rudpmsg_node_wait(struct rudpmsg_node *node, struct waiters *waiters, int64_t until_ns);
 

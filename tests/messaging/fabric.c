@@ -249,6 +249,28 @@ static void move_out(struct fabric *fabric, struct fabric_pipe *pipe, unsigned s
 		rudpmsg_hub_on_written(hub, end->link, written);
 }
 
+void fabric_write_alone(struct fabric *fabric, unsigned i)
+{
+	struct rudpmsg_hub *hub = fabric->nodes[i].hub;
+	struct rudpmsg_link *link = rudpmsg_hub_sole_write(hub);
+	struct fabric_pipe *pipe;
+	struct iovec iov[3];
+	unsigned side;
+
+	if (!link)
+		return;
+	pipe = rudpmsg_link_user(link);
+	side = (unsigned)(end_of(pipe, link) - pipe->ends);
+	while (rudpmsg_hub_write_next(link, iov, 3) > 0) {
+		if (random_below(&fabric->random, 4) == 0) {
+			rudpmsg_hub_write_later(hub, link);
+			return;
+		}
+		move_out(fabric, pipe, side);
+	}
+	fabric->written_alone++;
+}
+
 static void move_in(struct fabric *fabric, struct fabric_pipe *pipe, unsigned side)
 {
 	struct end *end = pipe->ends + side;

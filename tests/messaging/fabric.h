@@ -32,7 +32,7 @@ struct fabric {
 	struct fabric_pipe *pipes[FABRIC_PIPES_MAX];
 	/* Parts of 1000 a step. */
 	unsigned break_permille, dial_fails_permille, store_fails_permille;
-	uint64_t breaks, store_failures;
+	uint64_t breaks, store_failures, written_alone;
 };
 
 /* Small limits, and spans that fit the fabric's. */
@@ -53,6 +53,9 @@ void fabric_start(struct fabric *fabric, unsigned i, const struct rudpmsg_hub_co
 void fabric_kill(struct fabric *fabric, unsigned i);
 /* One thing happens: bytes move, a stream breaks, a dial ends, or time goes on. */
 void fabric_step(struct fabric *fabric);
+/* What the node has to write is written now, all or some of it, if there is nothing else for it to
+ * do. */
+void fabric_write_alone(struct fabric *fabric, unsigned i);
 /* Steps until nothing but timers is left, and those up to the instant. */
 void fabric_run_until(struct fabric *fabric, int64_t at_ns);
 

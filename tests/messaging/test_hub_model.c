@@ -85,6 +85,8 @@ static void act(struct fabric *fabric, struct side sides[2], struct random *rand
 			receive_one(fabric, i, sides + i);
 		if (random_below(random, 2))
 			finish_one(fabric, i, sides + i, random);
+		if (random_below(random, 2))
+			fabric_write_alone(fabric, i);
 		while (rudpmsg_hub_event(fabric->nodes[i].hub, &event) == 0)
 			;
 		cr_assert(rudpmsg_hub_check(fabric->nodes[i].hub));
@@ -109,7 +111,7 @@ static void connect_to(struct fabric *fabric, unsigned i, const char *name)
 		     0));
 }
 
-static void run(uint64_t seed, uint64_t *breaks, uint64_t *crossed)
+static void run(uint64_t seed, uint64_t *breaks, uint64_t *crossed, uint64_t *alone)
 {
 	struct random random = {seed};
 	struct side sides[2] = {0};
@@ -136,6 +138,7 @@ static void run(uint64_t seed, uint64_t *breaks, uint64_t *crossed)
 		act(&fabric, sides, &random);
 	}
 	*breaks += fabric.breaks;
+	*alone += fabric.written_alone;
 	*crossed += rudpmsg_hub_stats(fabric.nodes[0].hub)->links_crossed;
 	for (i = 0; i < 2; i++)
 		while (sides[i].held_count > 0)
@@ -146,9 +149,11 @@ static void run(uint64_t seed, uint64_t *breaks, uint64_t *crossed)
 Test(hub_model, each_message_comes_once_and_in_order_over_streams_that_break)
 {
 	uint64_t seed, first = fabric_first_seed(SEEDS), breaks = 0, crossed = 0;
+	uint64_t alone = 0;
 
 	for (seed = first; seed < first + SEEDS; seed++)
-		run(seed, &breaks, &crossed);
+		run(seed, &breaks, &crossed, &alone);
 	cr_assert(gt(u64, breaks, SEEDS)); /* or it was too kind to show anything */
 	cr_assert(gt(u64, crossed, SEEDS / 4));
+	cr_assert(gt(u64, alone, SEEDS * 10));
 }

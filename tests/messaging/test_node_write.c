@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who writes to a stream: the sender's own thread or the loop. Two nodes over sockets of the
+ * kernel's that have names of this process in place of ports, and a sendmsg that notes whose it is.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "messaging/node_private.h"
+
+#define MESSAGES 300
+#define LONG_BYTES (900 * 1000) /* more than a socket takes at once */
+
+static pthread_t sender;
+static atomic_uint by_sender, by_others;
+static struct rudpmsg_node *alpha, *beta;
+static rudpmsg_conn_id to_beta;
+
+static struct sockaddr_un name_of(const struct sockaddr *address)
+{
+	const struct sockaddr_in *in = (const void *)address;
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+
+	snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "rudpmsg-test.%d.%d", (int)getpid(),
+		 ntohs(in->sin_port));
+	return name;
+}
+
+static int unix_socket(int family, int flags)
+{
+	(void)family;
+	return socket(AF_UNIX, SOCK_STREAM | flags, 0);
+}
+
+static int unix_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+	struct sockaddr_un name = name_of(address);
+
+	(void)length;
+	return bind(fd, (const void *)&name, sizeof name);
+}
+
+static int unix_accept(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	return accept4(fd, address, length, flags);
+}
+
+static int unix_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	struct sockaddr_un name = name_of(address);
+
+	(void)length;
+	return connect(fd, (const void *)&name, sizeof name);
+}
+
+static ssize_t counted_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	atomic_fetch_add(pthread_equal(pthread_self(), sender) ? &by_sender : &by_others, 1);
+	return sendmsg(fd, message, flags);
+}
+
+static const struct rudpmsg_transport_ops unix_transport = {
+	"unix",     unix_socket, unix_bind, listen,          unix_accept, unix_connect,
+	setsockopt, getsockopt,  recv,      counted_sendmsg, close,
+};
+
+static struct rudpmsg_node *open_node(const char *name)
+{
+	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP};
+	struct rudpmsg_node *node;
+
+	cr_assert(eq(int, rudpmsg_node_open(&node, name, &options, NULL), 0));
+	node->transport = &unix_transport;
+	return node;
+}
+
+static void open_both(void)
+{
+	sender = pthread_self();
+	alpha = open_node("alpha");
+	beta = open_node("beta");
+	cr_assert(eq(int, rudpmsg_listen(beta, "127.0.0.1", 1), 0));
+	cr_assert(eq(int, rudpmsg_connect(alpha, "127.0.0.1", 1, "beta", RUDPMSG_FOREVER, &to_beta),
+		     0));
+	by_sender = by_others = 0;
+}
+
+static void free_both(void)
+{
+	rudpmsg_node_free(alpha);
+	rudpmsg_node_free(beta);
+}
+
+static void send_and_receive(const void *bytes, size_t length)
+{
+	struct rudpmsg_message message;
+
+	cr_assert(eq(int, rudpmsg_send(alpha, to_beta, bytes, length, RUDPMSG_FOREVER, NULL), 0));
+	cr_assert(eq(int, rudpmsg_receive(beta, 0, RUDPMSG_FOREVER, &message), 0));
+	cr_assert(eq(sz, message.length, length));
+	cr_assert(eq(int, memcmp(message.bytes, bytes, length), 0));
+	rudpmsg_done(beta, &message);
+}
+
+/* What a program does that has something to say now and then. */
+static void pause_a_little(void)
+{
+	const struct timespec span = {0, 4 * RUDPMSG_WRITE_PAUSE_NS};
+
+	nanosleep(&span, NULL);
+}
+
+Test(node_write, messages_that_come_alone_are_written_by_their_sender, .timeout = 30)
+{
+	unsigned i;
+
+	open_both();
+	for (i = 0; i < MESSAGES; i++) {
+		pause_a_little();
+		send_and_receive(&i, sizeof i);
+	}
+	/* The loop may be late to fall asleep, on a machine that is busy. */
+	cr_expect(gt(u32, by_sender, MESSAGES / 4));
+	free_both();
+}
+
+Test(node_write, many_at_once_are_gathered_by_the_loop, .timeout = 30)
+{
+	rudpmsg_message_id last = 0;
+	unsigned i, count = 100 * MESSAGES;
+
+	open_both();
+	for (i = 0; i < count; i++)
+		cr_assert(eq(int,
+			     rudpmsg_submit(alpha, to_beta, &i, sizeof i, RUDPMSG_FOREVER, &last),
+			     0));
+	cr_assert(eq(int, rudpmsg_wait(alpha, to_beta, last, RUDPMSG_FOREVER), 0));
+	cr_expect(lt(u32, by_sender, count / 4));
+	free_both();
+}
+
+Test(node_write, what_the_socket_does_not_take_at_once_the_loop_writes, .timeout = 30)
+{
+	static uint8_t bytes[LONG_BYTES];
+	unsigned i;
+
+	for (i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(i * 7 + i / 251);
+	open_both();
+	for (i = 0; i < MESSAGES / 10; i++) {
+		pause_a_little();
+		send_and_receive(bytes, sizeof bytes - i);
+	}
+	cr_expect(gt(u32, by_sender, 0));
+	cr_expect(gt(u32, by_others, 0));
+	free_both();
+}
