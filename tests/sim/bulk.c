@@ -52,6 +52,17 @@ struct bulk {
 	bool failed;
 };
 
+/* When this host is next at work, at this instant or later. */
+static int64_t at_work_ns(const struct bulk *w, int host, int64_t at_ns)
+{
+	return stall_over_at_ns(&w->config->stall, w->config->seed, host, at_ns);
+}
+
+static bool is_at_work(const struct bulk *w, int host)
+{
+	return at_work_ns(w, host, w->now_ns) == w->now_ns;
+}
+
 static void seeded_random(void *context, void *out, size_t len)
 {
 	struct bulk *w = context;
@@ -257,8 +268,9 @@ static void fly(struct bulk *w, int from, const struct rudp_train *train)
 		w->flight.ecn = ecn_behind(w, from, train->tos & ECN_CE, wait_ns);
 		w->result->marked_packets += w->flight.ecn == ECN_CE;
 		for (int i = 0; i < copies; i++)
-			w->failed |= !flight_add(&w->flight, at_ns[i], !from, &train->local,
-						 &train->remote, train->data + at, len);
+			w->failed |= !flight_add(&w->flight, at_work_ns(w, !from, at_ns[i]), !from,
+						 &train->local, &train->remote, train->data + at,
+						 len);
 	}
 }
 
@@ -267,7 +279,7 @@ static void transmit_all(struct bulk *w)
 	struct rudp_train train = {.data = w->train, .cap = RUDP_TRAIN_BYTES_MAX};
 
 	for (int host = 0; host < 2; host++)
-		while (rudp_endpoint_transmit(w->ep[host], &train, w->now_ns))
+		while (is_at_work(w, host) && rudp_endpoint_transmit(w->ep[host], &train, w->now_ns))
 			fly(w, host, &train);
 }
 
@@ -341,20 +353,32 @@ static int64_t next_program_ns(const struct bulk *w)
 	return next;
 }
 
+/* What it has been given while it stalled is no deadline of its endpoint, but waits for its end. */
+static int64_t next_of_host_ns(const struct bulk *w, int host)
+{
+	int64_t due_at_ns = rudp_endpoint_deadline_ns(w->ep[host]);
+	int64_t work_at_ns = at_work_ns(w, host, w->now_ns);
+
+	if (work_at_ns > w->now_ns)
+		return work_at_ns;
+	return due_at_ns == RUDP_NEVER ? due_at_ns : at_work_ns(w, host, due_at_ns);
+}
+
 static void step(struct bulk *w)
 {
 	int64_t next = rudp_time_min(flight_next_ns(&w->flight), next_program_ns(w));
 	struct flying *f;
 
 	for (int host = 0; host < 2; host++)
-		next = rudp_time_min(next, rudp_endpoint_deadline_ns(w->ep[host]));
+		next = rudp_time_min(next, next_of_host_ns(w, host));
 	w->now_ns = rudp_time_max(w->now_ns, next);
 	while ((f = flight_take(&w->flight, w->now_ns))) {
 		deliver(w, f);
 		free(f);
 	}
 	for (int host = 0; host < 2; host++)
-		rudp_endpoint_on_time(w->ep[host], w->now_ns);
+		if (is_at_work(w, host))
+			rudp_endpoint_on_time(w->ep[host], w->now_ns);
 	open_due(w);
 	on_events(w);
 	transmit_all(w);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "link.h"
+#include "stall.h"
 
 #define BULK_FLOWS_MAX 1000
 
@@ -36,6 +37,7 @@ struct bulk_flow {
 struct bulk_config {
 	uint64_t seed;
 	struct link_config up, down;
+	struct stall stall;           /* of both hosts; their programs go on */
 	int64_t end_at_ns;
 	int64_t measure_from_at_ns;   /* of the shares; the goodput counts from the start */
 	int64_t trace_every_ns;       /* print the time series; 0: no */

@@ -16,6 +16,7 @@
 #define CROWD_FLOWS 200
 #define CHECK_SEEDS 3 /* odd: what is bounded is the median */
 #define OBJECT_SEEDS 5
+#define STALL_EVERY_NS (20 * MS)
 #define MARK_ABOVE_NS (5 * MS)
 #define MARKED_PART_MIN 0.82
 #define MARKED_MEAN_MS_MAX 5
@@ -103,12 +104,18 @@ static void print(const char *name, const struct bulk_config *c, const struct bu
 		       bulk_jain(c, r));
 }
 
+/* On two processors for both ends, the path and the programs it is fifty times a second. */
+static struct stall stalls(int64_t longest_ns)
+{
+	return (struct stall){longest_ns > 0 ? STALL_EVERY_NS : 0, longest_ns};
+}
+
 struct command {
 	const struct path *path;
 	const char *cc, *against;
 	uint64_t seed, bytes;
 	uint32_t flows;
-	double seconds, apart_s, from_s, clump_ms;
+	double seconds, apart_s, from_s, clump_ms, stall_ms;
 	int64_t trace_ms;
 };
 
@@ -116,7 +123,7 @@ static int usage(void)
 {
 	fprintf(stderr, "sim --path P1..P7 [--seed N] [--cc NAME] [--against NAME] [--flows N] "
 			"[--apart SECONDS] [--bytes N] [--seconds N] [--from SECONDS] "
-			"[--clump MS] [--trace [MS]]\n");
+			"[--clump MS] [--stall MS] [--trace [MS]]\n");
 	return 2;
 }
 
@@ -138,13 +145,16 @@ static bool parse_option(struct command *command, const char *name, const char *
 		command->apart_s = strtod(value, NULL);
 	else if (strcmp(name, "--clump") == 0)
 		command->clump_ms = strtod(value, NULL);
+	else if (strcmp(name, "--stall") == 0)
+		command->stall_ms = strtod(value, NULL);
 	else if (strcmp(name, "--from") == 0)
 		command->from_s = strtod(value, NULL);
 	else if (strcmp(name, "--seconds") == 0)
 		command->seconds = strtod(value, NULL);
 	else
 		return false;
-	return command->flows >= 1 && command->flows <= BULK_FLOWS_MAX;
+	return command->flows >= 1 && command->flows <= BULK_FLOWS_MAX &&
+	       command->stall_ms * 1e6 < STALL_EVERY_NS;
 }
 
 static bool parse(struct command *command, int argc, char **argv)
@@ -188,6 +198,7 @@ int paths_command(int argc, char **argv)
 	path_configure(command.path, command.cc, command.seed, &config);
 	plan_flows(&command, &config);
 	config.up.clump_ns = config.down.clump_ns = (int64_t)(command.clump_ms * 1e6);
+	config.stall = stalls((int64_t)(command.stall_ms * 1e6));
 	if (command.seconds > 0)
 		config.end_at_ns = (int64_t)(command.seconds * 1e9) + 2 * config.up.delay_ns;
 	config.measure_from_at_ns = (int64_t)(command.from_s * 1e9);
