@@ -21,10 +21,14 @@ void rudp_range_set_init(struct rudp_range_set *set, uint32_t count_max)
 	*set = (struct rudp_range_set){.count_max = count_max};
 }
 
+static struct rudp_range *heap_of(const struct rudp_range_set *set)
+{
+	return set->capacity > RUDP_RANGES_FEW ? set->ranges - set->skipped : NULL;
+}
+
 void rudp_range_set_fini(struct rudp_range_set *set)
 {
-	if (set->ranges)
-		free(set->ranges - set->skipped);
+	free(heap_of(set));
 	*set = (struct rudp_range_set){.count_max = set->count_max};
 }
 
@@ -70,11 +74,13 @@ static void slide_down(struct rudp_range_set *set)
 
 static int resize(struct rudp_range_set *set, uint32_t capacity)
 {
-	struct rudp_range *memory = set->ranges ? set->ranges - set->skipped : NULL;
+	struct rudp_range *heap = heap_of(set);
+	struct rudp_range *memory = realloc(heap, capacity * sizeof *memory);
 
-	memory = realloc(memory, capacity * sizeof *memory);
 	if (!memory)
 		return -ENOMEM;
+	if (!heap)
+		memcpy(memory, set->few, sizeof set->few);
 	set->ranges = memory + set->skipped;
 	set->capacity = capacity;
 	return 0;
@@ -85,6 +91,10 @@ static int reserve_one(struct rudp_range_set *set)
 {
 	if (set->count == set->count_max)
 		return -ENOSPC;
+	if (!set->ranges) {
+		set->ranges = set->few;
+		set->capacity = RUDP_RANGES_FEW;
+	}
 	if (set->skipped + set->count < set->capacity)
 		return 0;
 	/* A quarter of the memory has been skipped since the last slide: that pays for this one. */
@@ -92,7 +102,7 @@ static int reserve_one(struct rudp_range_set *set)
 		slide_down(set);
 		return 0;
 	}
-	return resize(set, set->capacity ? set->capacity * 2 : CAPACITY_MIN);
+	return resize(set, heap_of(set) ? set->capacity * 2 : CAPACITY_MIN);
 }
 
 /* Opens a place at index, moving whichever side is shorter. */

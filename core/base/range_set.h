@@ -5,6 +5,7 @@
  * Used for received packet numbers, for out-of-order stream bytes, and for bytes to send again.
  * Cost     binary search; adding at or near the upper end and taking from the lower are O(1)
  *          amortised.
+ * Memory   a few ranges are in the set itself, so one with ranges is not copied; more are on the heap.
  * Limits   never more than count_max ranges; add refuses beyond and changes nothing.
  * Threads  none: one owner at a time.
  */
@@ -19,12 +20,16 @@ struct rudp_range {
 	uint64_t end; /* one past the last; start < end */
 };
 
+/* More than most ever hold: all that came in order is one range, what is to be sent again another. */
+#define RUDP_RANGES_FEW 2
+
 struct rudp_range_set {
-	struct rudp_range *ranges; /* ascending */
+	struct rudp_range *ranges; /* ascending; in few or on the heap */
 	uint32_t count;
 	uint32_t skipped; /* free places before ranges[0], in the same memory */
 	uint32_t capacity;
 	uint32_t count_max;
+	struct rudp_range few[RUDP_RANGES_FEW];
 };
 
 void rudp_range_set_init(struct rudp_range_set *set, uint32_t count_max);

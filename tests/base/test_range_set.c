@@ -142,6 +142,27 @@ Test(range_set, a_full_set_refuses_and_changes_nothing)
 	rudp_range_set_fini(&set);
 }
 
+Test(range_set, a_few_ranges_take_no_memory_and_more_do)
+{
+	struct rudp_range_set set = new_set(COUNT_MAX);
+
+	fault_arm(1);
+	for (uint64_t i = 0; i < 1000; i++) {
+		cr_assert(eq(int, rudp_range_set_add(&set, 10 * i, 10 * i + 5), 0));
+		if (i >= RUDP_RANGES_FEW - 1)
+			rudp_range_set_remove_below(&set, 10 * (i + 2 - RUDP_RANGES_FEW));
+	}
+	cr_assert(eq(int, rudp_range_set_add(&set, 0, 1), 0));
+	cr_assert(eq(int, rudp_range_set_add(&set, 2, 3), -ENOMEM));
+	cr_assert(eq(u32, set.count, 2));
+	fault_arm(0);
+	cr_assert(eq(int, rudp_range_set_add(&set, 2, 3), 0));
+	expect_range(&set, 0, 0, 1);
+	expect_range(&set, 1, 2, 3);
+	expect_range(&set, 2, 9990, 9995);
+	rudp_range_set_fini(&set);
+}
+
 /* A window of a hundred ranges moves up a million steps: the memory must be used over and over. */
 Test(range_set, a_queue_of_ranges_hardly_allocates)
 {

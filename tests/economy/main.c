@@ -35,8 +35,7 @@
 #define CALLS_PER_16_PACKETS_MAX 1.6
 #define BULK_ALLOCATIONS_MAX 8 /* memory for trains that wait, RUDP_SPARE_TRAINS_MAX, which is kept */
 #define CALLS_PER_EXCHANGE_MAX 14
-/* For all of them, not for each: at each end a larger ring and a list of ranges, once, and kept. */
-#define EXCHANGE_ALLOCATIONS_MAX 4
+#define EXCHANGE_ALLOCATIONS_MAX 0
 
 /*
  * A connection that comes, asks once and goes. Counted is what hardly depends on how datagrams and
@@ -79,7 +78,7 @@ static void get(int fd, void *data, size_t len)
 	}
 }
 
-/* Takes what bulk() sends and says so; answers what exchange() asks. */
+/* Takes what bulk() sends and answers with a chunk; answers what exchange() asks. */
 static void *serve(void *argument)
 {
 	static char chunk[CHUNK_BYTES];
@@ -92,7 +91,7 @@ static void *serve(void *argument)
 	for (size_t i = 0; i < 2; i++) {
 		for (int64_t left = parts[i]; left > 0; left -= CHUNK_BYTES)
 			get(fd, chunk, CHUNK_BYTES);
-		put(fd, "k", 1);
+		put(fd, chunk, CHUNK_BYTES);
 	}
 	for (int i = 0; i < WARM_MESSAGES + MESSAGES; i++) {
 		get(fd, chunk, MESSAGE_BYTES);
@@ -119,13 +118,14 @@ static void *serve_many(void *argument)
 	return NULL;
 }
 
+/* The answer is no small one, so that the buffers of that way have grown, too. */
 static void bulk(int fd, int64_t bytes)
 {
 	static char chunk[CHUNK_BYTES];
 
 	for (int64_t left = bytes; left > 0; left -= CHUNK_BYTES)
 		put(fd, chunk, CHUNK_BYTES);
-	get(fd, chunk, 1);
+	get(fd, chunk, CHUNK_BYTES);
 }
 
 static void exchange(int fd, int count)

@@ -264,6 +264,8 @@ Test(sendbuf, loss_that_cannot_be_listed_goes_back)
 	for (int i = 0; i < 10; i++)
 		send_some(100);
 	rudp_sendbuf_on_acked(&buf, 500, 100, false);
+	for (uint64_t i = 0; i < RUDP_RANGES_FEW; i++)
+		rudp_sendbuf_on_lost(&buf, 600 + 200 * i, 100, false);
 	fault_arm(1);
 	rudp_sendbuf_on_lost(&buf, 300, 100, false);
 	fault_arm(0);
@@ -280,6 +282,8 @@ Test(sendbuf, acknowledgement_that_cannot_be_listed_is_asked_for_again)
 	write_bytes(1000);
 	for (int i = 0; i < 10; i++)
 		send_some(100);
+	for (uint64_t i = 0; i < RUDP_RANGES_FEW; i++)
+		rudp_sendbuf_on_acked(&buf, 100 + 200 * i, 100, false);
 	fault_arm(1);
 	rudp_sendbuf_on_acked(&buf, 500, 100, false);
 	fault_arm(0);
