@@ -243,6 +243,7 @@ int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 	node->transport = options && options->transport == RUDPMSG_TRANSPORT_TCP
 				  ? &rudpmsg_transport_tcp
 				  : &rudpmsg_transport_rudp;
+	node->is_due = true; /* the storer wakes no loop that it is not in yet; joining serves it */
 	node->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rc = node->nudge_fd < 0 ? -errno : 0;
 	if (rc < 0)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -194,4 +195,28 @@ Test(loop, a_child_that_opens_nodes_all_the_same_has_loops_of_its_own, .timeout 
 	cr_assert(eq(int, waitpid(child, &status, 0), child));
 	cr_expect(eq(int, status, 0));
 	free_nodes(1);
+}
+
+/* The storer tells what the store brings before the node has a loop that could be woken. */
+Test(loop, a_node_whose_store_has_work_for_it_can_be_opened, .timeout = 30)
+{
+	char directory[] = "/tmp/rudp-test-loop.XXXXXX", command[64];
+	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP,
+						.store_directory = directory};
+	rudpmsg_conn_id conn;
+	int round;
+
+	cr_assert(mkdtemp(directory) != NULL);
+	for (round = 0; round < 20; round++) {
+		cr_assert(eq(int, rudpmsg_node_open(nodes, "alpha", &options, NULL), 0));
+		if (round == 0)
+			cr_assert(eq(int,
+				     rudpmsg_connect(nodes[0], "127.0.0.1", 1, "beta", 0, &conn),
+				     -ETIMEDOUT));
+		cr_assert(eq(int, rudpmsg_conn_find(nodes[0], "beta", &conn), 0));
+		cr_assert(eq(int, rudpmsg_send(nodes[0], conn, "x", 1, RUDPMSG_FOREVER, NULL), 0));
+		rudpmsg_node_free(nodes[0]);
+	}
+	snprintf(command, sizeof command, "rm -r %s", directory);
+	cr_expect(eq(int, system(command), 0));
 }
