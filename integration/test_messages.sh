@@ -143,8 +143,14 @@ for names in "--id plain" "--id alpha --peer gamma" "--id alpha --peer alpha"; d
 	cat "$TMP/sender.err" >>"$TMP/names.err"
 done
 expect_match "$TMP/names.err" "the node there has the same name" "why not the own name"
-expect_match "$TMP/names.err" "not the name that --peer says" "why not gamma"
+expect_match "$TMP/names.err" "has not the name that --peer says" "why not gamma"
 expect_match "$TMP/names.err" "--peer is the name of another node" "why not itself"
+make_key other-key
+launch_native sender a env RUDP_KEY_FILE="$TMP/other-key" "$BUILD/rudpmsg" send --id alpha --peer plain \
+	--to "$B4:$PORT" --timeout 5 <"$TMP/text"
+finish sender 20
+expect_eq "$STATUS" 1 "exit code with another key"
+expect_match "$TMP/sender.err" "port $PORT: the node there has another key" "why not with another key"
 stop plain
 
 section "nobody there, and a store"

@@ -41,7 +41,7 @@ enum rudpmsg_frame_type {
 #define RUDPMSG_REASONS(X)                                                                         \
 	X(NONE, 0, "the link ended without a word", ECONNRESET)                                    \
 	X(VERSION, 1, "the peer does not speak this version", EPROTO)                              \
-	X(NAME, 2, "the peer has another name", EACCES)                                            \
+	X(NAME, 2, "the peer has another name", ENXIO)                                             \
 	X(SELF, 3, "the name is the peer's own", EEXIST)                                           \
 	X(CROSSED, 4, "both nodes dialed; the peer's link stays", EALREADY)                        \
 	X(LIMIT, 5, "the peer has too many connections", EUSERS)                                   \

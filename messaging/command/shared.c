@@ -32,8 +32,8 @@ static const struct {
 	{ECONNREFUSED, "no node listens there"},
 	{EHOSTUNREACH, "there is no such host, or no way to it"},
 	{EPROTO, "what answers there is no node"},
-	{EACCES,
-	 "the node there has another key (RUDP_KEY_FILE), or not the name that --peer says"},
+	{EKEYREJECTED, "the node there has another key (RUDP_KEY_FILE)"},
+	{ENXIO, "the node there has not the name that --peer says"},
 	{EEXIST, "the node there has the same name: each needs an --id of its own"},
 	{EOPNOTSUPP, "--ack stored needs a node with a store there (--store)"},
 	{EUSERS, "the node there has as many connections as it may"},
@@ -124,7 +124,7 @@ struct rudpmsg_node *command_open(const struct command_options *options, rudpmsg
 			command_complain("cannot listen on %s%sport %u: %s", options->listen_host,
 					 options->listen_host[0] ? " " : "",
 					 (unsigned)options->listen_port,
-					 rc == -EACCES ? strerror(EACCES) : cause_of(-rc));
+					 cause_of(-rc));
 			goto free_node;
 		}
 		if (!options->quiet)

@@ -175,7 +175,7 @@ Test(hub_ends, connect_tells_why_it_was_refused)
 	rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
 	hear(link);
 	say_bye(link, RUDPMSG_FRAME_REFUSE, RUDPMSG_REASON_NAME);
-	cr_assert(eq(int, rudpmsg_hub_connect_result(hub, ticket, &conn), -EACCES));
+	cr_assert(eq(int, rudpmsg_hub_connect_result(hub, ticket, &conn), -ENXIO));
 	rudpmsg_hub_connect_forget(hub, ticket);
 	close_ended();
 }
