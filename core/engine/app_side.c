@@ -52,7 +52,6 @@ struct rudp_app *rudp_app_new(struct rudp_engine *engine, const struct rudp_sock
 	app->remote = *remote;
 	rudp_list_append(&engine->apps, &app->link);
 	engine->app_count++;
-	engine->setup_at_ns = engine->now_at_ns;
 	return app;
 }
 
@@ -108,7 +107,6 @@ void rudp_app_free(struct rudp_engine *engine, struct rudp_app *app)
 	rudp_list_remove(&app->link);
 	rudp_slots_remove(&engine->slots, app->id);
 	engine->app_count--;
-	engine->setup_at_ns = engine->now_at_ns;
 	free(app);
 }
 

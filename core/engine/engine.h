@@ -5,7 +5,7 @@
  * One thread runs everything. Objects refer to each other by id (slots.h) and look each other up per
  * event, because any of them may go while another still names it. What each file does:
  *
- *	loop          epoll, the order of work in one turn
+ *	loop          epoll, the order of work in one turn; look (awake or asleep until the next)
  *	udp           sockets on the wire       udp_receive, udp_send, udp_spare (used again)
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
  *	binding       who owns which port       port (having it on both sides), yield (giving it up)
@@ -31,6 +31,7 @@
 #include "base/timer_wheel.h"
 #include "engine/closer.h"
 #include "engine/heap.h"
+#include "engine/look.h"
 #include "engine/policy.h"
 #include "engine/qlog.h"
 #include "engine/random.h"
@@ -76,6 +77,7 @@ struct rudp_engine {
 	struct rudp_qlog qlog;
 	struct rudp_heap heap;
 	struct rudp_closer closer;
+	struct rudp_look look;
 
 	struct rudp_list doors, calls, strangers, udps, apps, bindings, clients;
 	struct rudp_list orphan_udps; /* have lost their owner, and perhaps all use */
@@ -93,8 +95,6 @@ struct rudp_engine {
 	struct rudp_pair *pairs;      /* names that connections out of here have */
 	struct rudp_remembered remembered;
 
-	bool has_processors;          /* more than one: programs go on while it looks on */
-	int64_t setup_at_ns;          /* when a program's connection has last come or gone */
 	int64_t housekeeping_at_ns;
 	int64_t accept_retry_at_ns;
 	int64_t doors_open_at_ns;     /* doors shut for want of descriptors open again then */

@@ -181,42 +181,57 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 			       rudp_endpoint_free_count(engine->ep), engine->now_at_ns);
 }
 
-/*
- * Setting a connection up, and taking it down, is a chain of small steps of the programs and the engine,
- * and the next one is hardly ever far: so it is awaited awake, setting or not.
- */
-int64_t rudp_engine_look_on_ns(const struct rudp_engine *engine)
+static int64_t now_ns(void)
 {
-	bool is_brisk = engine->has_processors &&
-			engine->now_at_ns - engine->setup_at_ns < RUDP_BRISK_NS;
+	return rudp_clock_now_ns(&rudp_clock_monotonic);
+}
 
-	return is_brisk ? rudp_time_max(engine->settings.busy_poll_ns, RUDP_LOOK_ON_NS)
-			: engine->settings.busy_poll_ns;
+int64_t rudp_engine_look_ns(struct rudp_engine *engine)
+{
+	return engine->settings.has_busy_poll ? engine->settings.busy_poll_ns
+					      : rudp_look_span_ns(&engine->look, now_ns());
 }
 
 /*
- * RUDP_BUSY_POLL: who is awake when the next word comes does not have to be woken, which is most of what
- * a short exchange on one machine takes. Others of this session who want this processor get it between
- * two looks; not those of another, which is in a group of its own (autogroup, cgroup), where giving way
- * means nothing.
+ * Others of this session who want this processor get it between two looks; not those of another, which is
+ * in a group of its own (autogroup, cgroup), where giving way means nothing.
  */
-static int look_on(struct rudp_engine *engine, struct epoll_event *events)
+static int look_for(struct rudp_engine *engine, struct epoll_event *events, int64_t span_ns)
 {
-	int64_t until_ns = engine->now_at_ns + rudp_engine_look_on_ns(engine);
-	int count = 0;
+	int64_t since_ns = now_ns(), looked_ns = 0;
+	int count = wait_events(engine, events, 0);
 
-	while (count == 0 && wait_ns(engine) > 0 &&
-	       rudp_clock_now_ns(&rudp_clock_monotonic) < until_ns) {
-		count = wait_events(engine, events, 0);
-		if (count == 0 && !rudp_closer_one(&engine->closer))
+	if (count != 0)
+		return count;
+	do {
+		if (wait_ns(engine) == 0)
+			return 0;
+		if (!rudp_closer_one(&engine->closer))
 			sched_yield();
-	}
+		count = wait_events(engine, events, 0);
+		looked_ns = now_ns() - since_ns;
+	} while (count == 0 && looked_ns < span_ns);
+	if (count > 0)
+		rudp_look_on_found(&engine->look, looked_ns);
+	else
+		rudp_look_on_missed(&engine->look, looked_ns);
+	return count;
+}
+
+static int sleep_for(struct rudp_engine *engine, struct epoll_event *events)
+{
+	int64_t since_ns = now_ns();
+	int count = wait_events(engine, events, wait_ns(engine));
+
+	if (count > 0)
+		rudp_look_on_woken(&engine->look, now_ns() - since_ns);
 	return count;
 }
 
 /* Nobody is kept waiting by more than the making of one pair of keys. */
 static int wait_or_prepare(struct rudp_engine *engine, struct epoll_event *events)
 {
+	int64_t span_ns;
 	int count;
 
 	while (rudp_endpoint_may_prepare(engine->ep) && wait_ns(engine) > 0) {
@@ -225,10 +240,11 @@ static int wait_or_prepare(struct rudp_engine *engine, struct epoll_event *event
 			return count;
 		rudp_endpoint_prepare(engine->ep);
 	}
-	if (rudp_engine_look_on_ns(engine) > 0 && (count = look_on(engine, events)) != 0)
+	span_ns = rudp_engine_look_ns(engine);
+	if (span_ns > 0 && (count = look_for(engine, events, span_ns)) != 0)
 		return count;
 	rudp_closer_all(&engine->closer);
-	return wait_events(engine, events, wait_ns(engine));
+	return sleep_for(engine, events);
 }
 
 void rudp_engine_run(struct rudp_engine *engine)

@@ -12,17 +12,10 @@
 #define RUDP_TRAINS_PER_TURN 64
 #define RUDP_READY_PER_TURN 256
 
-#define RUDP_BRISK_NS (1 * RUDP_NS_PER_MS) /* after a connection has come or gone */
-/*
- * Then it looks so long for the next event before it sleeps. That is what a program on another processor
- * needs for its step; one that waits for this very processor only gets it when the engine sleeps.
- */
-#define RUDP_LOOK_ON_NS (30 * RUDP_NS_PER_US)
-
 /* Runs until the engine is over. */
 void rudp_engine_run(struct rudp_engine *engine);
-/* How long it looks for events after the last ones before it sleeps. */
-int64_t rudp_engine_look_on_ns(const struct rudp_engine *engine);
+/* How long it looks for events before it sleeps: what RUDP_BUSY_POLL says, else what look.h does. */
+int64_t rudp_engine_look_ns(struct rudp_engine *engine);
 
 /* What nobody tells us, and what waits for its time (housekeeping.c). */
 #define RUDP_HOUSEKEEPING_NS (300 * RUDP_NS_PER_MS)

@@ -169,6 +169,7 @@ static enum rudp_settings_fault read_busy_poll(struct reading *r, const char *va
 	errno = 0;
 	us = strtol(value, &end, 10);
 	if (errno == 0 && end != value && *end == 0 && us >= 0 && us <= RUDP_BUSY_POLL_MAX_US) {
+		r->settings->has_busy_poll = true;
 		r->settings->busy_poll_ns = us * RUDP_NS_PER_US;
 		return RUDP_SETTINGS_OK;
 	}

@@ -9,7 +9,7 @@
  *	RUDP_LOG              LEVEL or LEVEL:FILE
  *	RUDP_QLOG             directory for traces of connections (qlog.h)
  *	RUDP_CONNECT_TIMEOUT  seconds that a connection attempt may take
- *	RUDP_BUSY_POLL        microseconds that the engine looks for events before it sleeps
+ *	RUDP_BUSY_POLL        microseconds that the engine looks before it sleeps (without it: look.h)
  *	RUDP_POLICY           rules, see engine/policy.h; RUDP_POLICY_FILE: a file with more of them
  *
  * An empty variable is one that is not set. RUDP_CC and RUDP_CONNECT_TIMEOUT are defaults; what a
@@ -45,6 +45,7 @@ struct rudp_settings {
 	char log_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no log */
 	char qlog_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no traces */
 	int64_t connect_timeout_ns;      /* 0: the protocol's default */
+	bool has_busy_poll;              /* else the engine finds out (look.h) */
 	int64_t busy_poll_ns;            /* 0: it sleeps at once */
 	struct rudp_policy *policy;      /* owned; NULL only before a load, and after a failed one */
 };

@@ -98,9 +98,12 @@ Test(settings, busy_poll_is_in_microseconds)
 {
 	struct rudp_settings settings;
 
+	cr_assert(eq(int, load_one(&settings, "RUDP_BUSY_POLL", ""), RUDP_SETTINGS_OK));
+	cr_assert(not(settings.has_busy_poll), "none is not 0");
 	cr_assert(eq(int, load_one(&settings, "RUDP_BUSY_POLL", "50"), RUDP_SETTINGS_OK));
 	cr_assert(eq(i64, settings.busy_poll_ns, 50000));
 	cr_assert(eq(int, load_one(&settings, "RUDP_BUSY_POLL", "0"), RUDP_SETTINGS_OK));
+	cr_assert(settings.has_busy_poll);
 	cr_assert(zero(i64, settings.busy_poll_ns));
 }
 
