@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 export BUILD=${BUILD:-build}
 
 ROUNDS=40 # each of 3,650 seeds, 6.6 hours of virtual time together
+KILL_SECONDS=600
 
 "$BUILD/tests/sim" --seeds 100000 20000
 for round in $(seq $ROUNDS); do
@@ -18,5 +19,6 @@ for round in $(seq $ROUNDS); do
 	done
 done
 echo "soak: $ROUNDS rounds of messaging in virtual time"
-RUDP_TEST_KILL_SECONDS=600 integration/run.sh messages_kill
+# By itself: run.sh gives a test three minutes.
+RUDP_TEST_KILL_SECONDS=$KILL_SECONDS timeout $((KILL_SECONDS + 120)) integration/test_messages_kill.sh
 tests/fuzz/run.sh "$BUILD/fuzz" 300

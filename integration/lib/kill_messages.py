@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Kills a sender or a receiver with stores, starts it anew, and looks at what has arrived.
 
-    kill_messages.py BUILD DIRECTORY PORT SECONDS
+    kill_messages.py BUILD DIRECTORY PORT SECONDS [again]
 
 Each round sends some numbers. One side dies on the way: at its n-th step (tests/kill/die_at.c), or at a
 random moment. Then it is started anew, and the round ends when the sender has nothing left and the
@@ -20,6 +20,7 @@ import sys
 import time
 
 BUILD, DIRECTORY, PORT, SECONDS = sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])
+AGAIN = sys.argv[5:] == ["again"]
 NUMBERS = 12  # of a round
 PATIENCE = 30
 
@@ -189,6 +190,15 @@ def count_steps(world):
     return steps, steps
 
 
+def deaths(plan, chance):
+    """All of them, and all over again in another order if there is time for that."""
+    while True:
+        yield from plan
+        if not AGAIN:
+            return
+        chance.shuffle(plan)
+
+
 def main():
     chance = random.Random(7)
     world = World()
@@ -201,7 +211,7 @@ def main():
         chance.shuffle(plan)
     end = time.monotonic() + SECONDS
     named = at_random = 0
-    for side, at in plan:
+    for side, at in deaths(plan, chance):
         if time.monotonic() > end:
             break
         (kill_receiver if side else kill_sender)(world, at, chance.random() * 0.08)
