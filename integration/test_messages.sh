@@ -176,6 +176,37 @@ stop later
 link_down
 ok "$LINES lines were kept, and came when somebody was there"
 
+# too_long NAME FILE OPTION...: refused, however long it is, and not read whole.
+too_long() {
+	local name=$1 file=$2
+	shift 2
+	launch_native "$name" a prlimit --as=500000000 "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" "$@" <"$file"
+	finish "$name" 30
+	expect_eq "$STATUS" 1 "exit code of a message that is too long"
+	expect_match "$TMP/$name.err" "longer than the 1048576" "what it says"
+}
+
+section "messages that are too long"
+link_up --delay 1ms
+receiver lengths
+head -c 1048576 /dev/zero | tr '\0' x >"$TMP/longest"
+launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" <"$TMP/longest"
+finish sender 30
+expect_eq "$STATUS" 0 "exit code of the longest"
+wait_until 10 "the longest line" has_lines lengths 1
+expect_same <(cat "$TMP/longest" && echo) "$TMP/lengths.out" "the longest line"
+truncate -s 2G "$TMP/endless"
+too_long line "$TMP/endless"
+printf '\0\020\0\001' >"$TMP/frame"
+too_long frame "$TMP/frame" --framed
+launch_native folder a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" <"$TMP"
+finish folder 30
+expect_eq "$STATUS" 1 "exit code of an input that cannot be read"
+expect_match "$TMP/folder.err" "cannot read standard input: Is a directory" "what it says"
+stop lengths
+link_down
+ok "refused, with a reason"
+
 section "wrong usage"
 usage
 usage send
@@ -184,6 +215,15 @@ usage receive --id alpha
 usage receive --id alpha --listen 80x
 usage receive --id 'two words' --listen $PORT
 usage send --id alpha --to "$B4:0"
+for number in 65536 4294967376 18446744073709551696 -1 +80 " 80" 80x; do
+	usage send --id alpha --to "$B4:$number"
+done
+for number in 1000000001 18446744073709551615 18446744073709551616 -1 +1 " 1" 1s ""; do
+	usage send --id alpha --to "$B4" --timeout "$number"
+	expect_match "$TMP/usage.err" "--timeout is a number from 0 to 1000000000, not '.*'" "what it says"
+done
+usage receive --id alpha --listen $PORT --count 18446744073709551616
+usage bench --id alpha --listen $PORT --size 1048577
 usage send --id alpha --to "$B4" --ack surely
 usage send --id alpha --to "$B4" --store "$TMP"
 usage send --id alpha --to "$B4" --store /nowhere/at/all

@@ -20,6 +20,9 @@ enum {
 	EXIT_USAGE = 2,
 };
 
+#define COMMAND_MESSAGE_MAX (1u << 20) /* bytes: the library's default */
+#define COMMAND_TIMEOUT_MAX_S 1000000000u
+
 struct command_options {
 	const char *id;
 	char to_host[256]; /* empty: nobody is dialed */
@@ -49,7 +52,7 @@ struct rudpmsg_node *command_open(const struct command_options *options, rudpmsg
 void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* One message from in: a line without its end, or a frame. Returns its length, -1 at the end, -2 if
- * the input is cut off or too long (it was told). *bytes is the caller's to free, and used again.
+ * the input is cut off, too long or cannot be read (it was told). *bytes is the caller's to free, and used again.
  */
 long command_read_message(const struct command_options *options, FILE *in, char **bytes,
 			  size_t *capacity);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,15 +46,28 @@ static const char doc[] =
 	"\n"
 	"Exit code 0: all was delivered; 1: not all; 2: wrong usage. More: rudpmsg(1).";
 
+/* Digits only, and no more than most. */
+static bool read_number(const char *text, uint64_t most, uint64_t *number)
+{
+	unsigned long long value;
+	char *rest;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	value = strtoull(text, &rest, 10);
+	*number = value;
+	return errno == 0 && *rest == '\0' && value <= most;
+}
+
 /* "HOST:PORT", "HOST", "[v6]:PORT", ":PORT", "PORT" if port_only. */
 static bool split_address(const char *text, bool port_only, char host[256], uint16_t *port)
 {
 	const char *end = strrchr(text, ':'), *from = text;
 	size_t length = end ? (size_t)(end - text) : strlen(text);
-	unsigned long value = RUDPMSG_PORT;
+	uint64_t value = RUDPMSG_PORT;
 	bool is_port = !end && port_only;
 	const char *digits;
-	char *rest;
 
 	if (end && strchr(text, ':') != end && text[0] != '[') { /* a bare IPv6 address */
 		length = strlen(text);
@@ -62,8 +76,7 @@ static bool split_address(const char *text, bool port_only, char host[256], uint
 	if (end || is_port) {
 		digits = is_port ? text : end + 1;
 		length = is_port ? 0 : length;
-		value = strtoul(digits, &rest, 10);
-		if (*rest || rest == digits || value == 0 || value > 65535)
+		if (!read_number(digits, UINT16_MAX, &value) || value == 0)
 			return false;
 	}
 	if (length >= 2 && from[0] == '[' && from[length - 1] == ']') {
@@ -78,15 +91,12 @@ static bool split_address(const char *text, bool port_only, char host[256], uint
 	return true;
 }
 
-static uint64_t number(const char *text, struct argp_state *state, const char *what)
+static uint64_t number(const char *text, struct argp_state *state, const char *what, uint64_t most)
 {
-	char *rest;
-	unsigned long long value;
+	uint64_t value = 0;
 
-	errno = 0;
-	value = strtoull(text, &rest, 10);
-	if (errno || *rest || rest == text || text[0] == '-')
-		argp_error(state, "%s is a number, not '%s'", what, text);
+	if (!read_number(text, most, &value))
+		argp_error(state, "%s is a number from 0 to %" PRIu64 ", not '%s'", what, most, text);
 	return value;
 }
 
@@ -126,14 +136,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		set_ack(options, text, state);
 		break;
 	case 'n':
-		options->count = number(text, state, "--count");
+		options->count = number(text, state, "--count", UINT64_MAX);
 		break;
 	case OPTION_SIZE:
-		options->size = number(text, state, "--size");
+		options->size = number(text, state, "--size", COMMAND_MESSAGE_MAX);
 		break;
 	case 'w':
-		options->timeout_ns =
-			(int64_t)(number(text, state, "--timeout") % 1000000000u) * 1000000000;
+		options->timeout_ns = INT64_C(1000000000) *
+				      (int64_t)number(text, state, "--timeout",
+						      COMMAND_TIMEOUT_MAX_S);
 		break;
 	case OPTION_STORE:
 		options->node.store_directory = text;

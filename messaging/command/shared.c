@@ -8,8 +8,6 @@
 #include "messaging/command/command.h"
 #include "rudp/rudp.h"
 
-#define MESSAGE_MAX (1u << 20) /* the library's default */
-
 void command_complain(const char *format, ...)
 {
 	va_list args;
@@ -141,65 +139,6 @@ struct rudpmsg_node *command_open(const struct command_options *options, rudpmsg
 free_node:
 	rudpmsg_node_free(node);
 	return NULL;
-}
-
-static bool reserve(char **bytes, size_t *capacity, size_t wanted)
-{
-	char *grown;
-
-	if (*capacity >= wanted)
-		return true;
-	grown = realloc(*bytes, wanted);
-	if (!grown) {
-		command_complain("no memory for a message of %zu bytes", wanted);
-		return false;
-	}
-	*bytes = grown;
-	*capacity = wanted;
-	return true;
-}
-
-static long read_frame(FILE *in, char **bytes, size_t *capacity)
-{
-	uint32_t length;
-	size_t n = fread(&length, 1, sizeof length, in);
-
-	if (n == 0)
-		return -1;
-	length = ntohl(length);
-	if (n == sizeof length && length > MESSAGE_MAX) {
-		command_complain(
-			"a frame of %u bytes is longer than the %u that a message may have", length,
-			MESSAGE_MAX);
-		return -2;
-	}
-	if (n < sizeof length || !reserve(bytes, capacity, length ? length : 1) ||
-	    fread(*bytes, 1, length, in) < length) {
-		command_complain("the input ends in the middle of a frame");
-		return -2;
-	}
-	return (long)length;
-}
-
-long command_read_message(const struct command_options *options, FILE *in, char **bytes,
-			  size_t *capacity)
-{
-	ssize_t length;
-
-	if (options->framed)
-		return read_frame(in, bytes, capacity);
-	length = getline(bytes, capacity, in);
-	if (length < 0)
-		return -1;
-	if (length > 0 && (*bytes)[length - 1] == '\n')
-		length--;
-	if (length > (ssize_t)MESSAGE_MAX) {
-		command_complain(
-			"a line of %zd bytes is longer than the %u that a message may have", length,
-			MESSAGE_MAX);
-		return -2;
-	}
-	return length;
 }
 
 bool command_write_message(const struct command_options *options, FILE *out,
