@@ -46,7 +46,11 @@
  * takes that will be noticed (1.5 times the bound of the sign above, which in a probe begins at
  * 2 ms), from the third round on twice as much each round trip in which none is; it ends at the
  * sign, against the delay at which it began. The draft adds a quarter of all in flight: 150 ms of
- * queue on a path of 600 ms.
+ * queue on a path of 600 ms. What extra_acked allows for clumps of ACKs is no part of it: where no
+ * queue stood when the probe began, it starts from what was then in flight, clumps and all.
+ * And what it has built there is its own: DOWN sends less by what is in flight beyond a BDP, 50 % to
+ * 90 %, and so empties it in about a round trip, as no bandwidth taken a little too high could. Beside
+ * others it is the draft's 90 %: who yields more does not get it back.
  * It forgets inflight_longterm when a probe has got that far and met a queue instead of loss. Where
  * a queue stands already it is another's and a probe is the draft's.
  *
@@ -65,10 +69,10 @@
  * same to 1/32: no sender holds a queue so still, the path has become longer.
  *
  * A fair part cannot be had everywhere. Simulated for 60 s (docs/performance.md): beside a CUBIC flow
- * with a queue of one BDP it takes 0.43 to 0.56 of the link; with one of 10 BDP 0.44 when both begin
- * together, 0.41 when it begins 5 s later, but 0.22 where CUBIC has filled the queue before, for the
- * path is then never seen empty and the queue is taken for its length. Two of its own kind share 0.48
- * to 0.52, 0.43 to 0.57 when one begins 5 s later; of ten Jain's index is 0.95.
+ * with a queue of one BDP it takes 0.42 to 0.57 of the link; with one of 10 BDP 0.42 to 0.44 when both
+ * begin together or it begins 5 s later, but 0.25 where CUBIC has filled the queue before, for the
+ * path is then never seen empty and the queue is taken for its length. Two of its own kind share 0.47
+ * to 0.53, 0.43 to 0.57 when one begins 5 s later; of ten Jain's index is 0.92.
  *
  * PROBE_RTT is put off while RTTs within 1/32 of the minimum are seen: the queue is then known to
  * be empty, and stopping to find that out would cost a long path 15 % of its bandwidth. At least
@@ -280,6 +284,7 @@ struct bbr {
 	uint64_t up_inflight_bytes, up_extra_bytes; /* when UP began, and what it may add */
 	uint32_t up_rounds;
 	bool has_probed;
+	bool up_alone;                              /* no queue stood when it began */
 	bool up_limited;                            /* it did, in this round */
 	bool up_at_longterm;                        /* that bound held it back */
 	uint32_t probe_up_rounds;

@@ -101,6 +101,13 @@ static void raise_extra(struct bbr *b)
 	b->up_limited = false;
 }
 
+/* As short a queue as the sign of one is: what stands there now is nobody's, or hardly anybody's. */
+static bool is_alone(const struct bbr *b)
+{
+	return !b->foreign && b->up_base_ns != RUDP_NEVER &&
+	       b->up_base_ns <= b->min_rtt_ns + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+}
+
 static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
@@ -111,7 +118,9 @@ static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	bbr_reset_full_bw(b);
 	b->full_bw = b->sample_bw;
 	b->up_base_ns = b->last.rtt_min_ns;
-	b->up_inflight_bytes = ack->inflight_bytes;
+	b->up_alone = is_alone(b);
+	/* Before the ACK: where ACKs are rare, much less is in flight after each. */
+	b->up_inflight_bytes = ack->inflight_before_bytes;
 	b->up_extra_bytes = first_extra_bytes(b);
 	b->up_limited = false;
 	b->up_at_longterm = false;

@@ -47,12 +47,9 @@ bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
 /* No packet of a whole round came through without it: jitter is never that thorough. */
 bool bbr_had_round_delay(const struct bbr *b)
 {
-	/* DOWN is there to drain what a probe has built, and a probe looks closer, too. */
-	int64_t least_ns = b->state == BBR_DOWN ? BBR_PROBE_DELAY_NS_MIN : BBR_DELAY_NS_MIN;
-
 	if (b->min_rtt_ns == RUDP_NEVER || b->last.rtt_samples < BBR_DELAY_SAMPLES_SPARSE)
 		return false;
-	return b->last.rtt_min_ns > b->min_rtt_ns + bbr_delay_bound_ns(b, least_ns);
+	return b->last.rtt_min_ns > b->min_rtt_ns + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 }
 
 /* A probe knows what it does: it looks closer. */

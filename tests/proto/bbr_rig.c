@@ -26,6 +26,7 @@ void bbr_rig_ack(struct bbr_rig *rig, uint64_t packets, uint64_t rate)
 		.now_at_ns = rig->now_at_ns,
 		.acked_bytes = packets * DATAGRAM,
 		.inflight_bytes = rig->inflight_bytes,
+		.inflight_before_bytes = rig->inflight_bytes,
 		.largest_acked_number = rig->acked + packets - 1,
 		.next_number = rig->next,
 		.rtt = &rig->rtt,

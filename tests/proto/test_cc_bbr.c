@@ -128,11 +128,36 @@ Test(cc_bbr, cycle_goes_through_its_phases_with_their_gains)
 	bbr_rig_round(rig, RATE);
 	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
 	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 125 * 99 / 10000));
-	rig->inflight_bytes *= 2;
+	rig->inflight_bytes += DATAGRAM;
 	bbr_rig_until(rig, BBR_DOWN);
 	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 90 * 99 / 10000));
-	rig->inflight_bytes /= 2;
+	rig->inflight_bytes -= DATAGRAM;
 	bbr_rig_until(rig, BBR_CRUISE);
+}
+
+/* DOWN's percentage of the bandwidth, where a probe has left so much more in flight than a BDP. */
+static uint64_t down_gain(int64_t queue_before_ns, uint32_t excess_percent)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->rtt.latest_ns = RTT_NS + queue_before_ns;
+	bbr_rig_until(rig, BBR_UP);
+	rig->rtt.latest_ns += 20 * RUDP_NS_PER_MS;
+	rig->inflight_bytes += rig->inflight_bytes / 100 * excess_percent;
+	bbr_rig_until(rig, BBR_DOWN);
+	return (rig->cc.pacing_bytes_per_s * 10000 / 99 + rig->b->bw / 2) / rig->b->bw;
+}
+
+Test(cc_bbr, down_empties_its_own_queue_in_a_round_trip)
+{
+	cr_assert(eq(u64, down_gain(0, 5), 90));
+	cr_assert(eq(u64, down_gain(0, 30), 70));
+	cr_assert(eq(u64, down_gain(0, 100), 50));
+}
+
+Test(cc_bbr, down_gives_a_tenth_where_others_stand_in_the_queue)
+{
+	cr_assert(eq(u64, down_gain(7 * RUDP_NS_PER_MS, 30), 90));
 }
 
 Test(cc_bbr, probes_within_two_to_three_seconds)
