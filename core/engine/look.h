@@ -16,7 +16,8 @@
  * Cost     None without short sleeps: a program that says something now and then is not looked for.
  *          Looks that find nothing take at most a RUDP_LOOK_WASTE_DIVISOR-th of the time, and
  *          RUDP_LOOK_PURSE_NS once. One that finds something takes less than RUDP_LOOK_NS, in place of a
- *          wake-up. With one processor: none at all.
+ *          wake-up: so while something comes more often than that an engine may be awake all the time.
+ *          With one processor: none at all.
  */
 #ifndef RUDP_ENGINE_LOOK_H
 #define RUDP_ENGINE_LOOK_H
@@ -28,7 +29,7 @@
 
 #define RUDP_LOOK_NS (50 * RUDP_NS_PER_US)
 #define RUDP_LOOK_LATE_NS (200 * RUDP_NS_PER_US)  /* so long a look was somebody else's turn */
-#define RUDP_LOOK_SHORT_NS (100 * RUDP_NS_PER_US) /* of a sleep, the waking included */
+#define RUDP_LOOK_SHORT_NS (150 * RUDP_NS_PER_US) /* of a sleep: what was waited for, and two wakings */
 #define RUDP_LOOK_NO_SLEEP_NS (3 * RUDP_NS_PER_US) /* the event was there before the sleep */
 #define RUDP_LOOK_FIRST 2
 #define RUDP_LOOK_SLEEPS_MAX 1024

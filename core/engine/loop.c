@@ -193,8 +193,8 @@ int64_t rudp_engine_look_ns(struct rudp_engine *engine)
 }
 
 /*
- * Others of this session who want this processor get it between two looks; not those of another, which is
- * in a group of its own (autogroup, cgroup), where giving way means nothing.
+ * Others of this session who want this processor get it between two looks; not those of another, which
+ * is in a group of its own (autogroup, cgroup), where giving way means nothing.
  */
 static int look_for(struct rudp_engine *engine, struct epoll_event *events, int64_t span_ns)
 {
