@@ -40,6 +40,8 @@ struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int
 	rudp_list_init(&hub->farewells);
 	rudp_list_init(&hub->busy);
 	rudp_list_init(&hub->roomy);
+	rudp_list_init(&hub->held);
+	rudp_list_init(&hub->awaited);
 	hub->quiet.kind = TIMER_QUIET;
 	hub->seen_at_ns = now_at_ns;
 	rudpmsg_store_init(hub);

@@ -155,7 +155,8 @@ uint32_t rudpmsg_hub_message_bytes_max(const struct rudpmsg_hub *hub);
 struct rudpmsg_room {
 	struct rudp_list link;
 };
-void rudpmsg_conn_await_room(struct rudpmsg_conn *conn, struct rudpmsg_room *room);
+void rudpmsg_conn_await_room(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
+			     struct rudpmsg_room *room);
 /* The next whose connection may have room again, or has gone (RUDPMSG_CHANGED_WORK). It waits no
  * more. NULL: none. */
 struct rudpmsg_room *rudpmsg_hub_next_room(struct rudpmsg_hub *hub);

@@ -18,6 +18,12 @@ static bool is_behind(const struct rudpmsg_hub *hub, const struct rudpmsg_link *
 		rudpmsg_store_is_full(hub));
 }
 
+static void hold(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
+{
+	if (!rudp_list_is_linked(&link->held))
+		rudp_list_append(&hub->held, &link->held);
+}
+
 /* A chunk with room behind what is not parsed yet; the rest of a frame moves to the new one. */
 static bool ensure_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 {
@@ -66,11 +72,12 @@ size_t rudpmsg_hub_read_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	if (link->state == LINK_ENDED || link->state == LINK_DIALING)
 		return 0;
 	if (is_behind(hub, link)) {
-		link->is_held = true;
+		hold(hub, link);
 		return 0;
 	}
 	if (!ensure_room(hub, link)) {
-		/* Nothing would ever say when to go on: what was not read comes over the next link. */
+		/* Nothing would ever say when to go on: what was not read comes over the next link.
+		 */
 		rudpmsg_hub_on_ended(hub, link, ENOMEM, hub->seen_at_ns);
 		return 0;
 	}
@@ -254,14 +261,15 @@ static void parse(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t no
 		on_frame(hub, link, &frame, now_at_ns);
 	}
 	if (link->state == LINK_READY)
-		link->is_held = true;
+		hold(hub, link);
 }
 
 void rudpmsg_link_read_on(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 {
-	if (!link->is_held || rudp_list_is_linked(&link->read) || is_behind(hub, link))
+	if (!rudp_list_is_linked(&link->held) || rudp_list_is_linked(&link->read) ||
+	    is_behind(hub, link))
 		return;
-	link->is_held = false;
+	rudp_list_remove(&link->held);
 	rudp_list_append(&hub->to_read, &link->read);
 	hub->changes |= RUDPMSG_CHANGED_WORK;
 }

@@ -88,6 +88,7 @@ void rudpmsg_link_end(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 	rudp_list_remove(&link->dial);
 	rudp_list_remove(&link->write);
 	rudp_list_remove(&link->read);
+	rudp_list_remove(&link->held);
 	link->conn = NULL;
 	rudp_list_append(&hub->to_close, &link->close);
 	hub->changes |= RUDPMSG_CHANGED_WORK;

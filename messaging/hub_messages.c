@@ -39,9 +39,12 @@ uint32_t rudpmsg_hub_message_bytes_max(const struct rudpmsg_hub *hub)
 	return hub->config.limits.message_bytes_max;
 }
 
-void rudpmsg_conn_await_room(struct rudpmsg_conn *conn, struct rudpmsg_room *room)
+void rudpmsg_conn_await_room(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
+			     struct rudpmsg_room *room)
 {
 	rudp_list_append(&conn->for_room, &room->link);
+	if (!rudp_list_is_linked(&conn->awaited))
+		rudp_list_append(&hub->awaited, &conn->awaited);
 }
 
 struct rudpmsg_room *rudpmsg_hub_next_room(struct rudpmsg_hub *hub)
@@ -56,6 +59,7 @@ void rudpmsg_conn_note_room(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 	struct rudp_list *link;
 
 	hub->changes |= RUDPMSG_CHANGED_ROOM;
+	rudp_list_remove(&conn->awaited);
 	while ((link = rudp_list_pop(&conn->for_room))) {
 		rudp_list_append(&hub->roomy, link);
 		hub->changes |= RUDPMSG_CHANGED_WORK;

@@ -47,10 +47,10 @@ struct rudpmsg_link {
 	struct rudp_list all;                      /* hub->links */
 	struct rudp_list stranger;                 /* hub->strangers, as long as it is one */
 	struct rudp_list dial, write, read, close; /* the lists of things to do */
+	struct rudp_list held;                     /* in hub->held: it was refused room to read */
 	struct hub_timer timer;                    /* end of patience: handshake, last word */
 	enum link_state state;
 	bool is_dialed;            /* by us */
-	bool is_held;              /* was refused room to read */
 	bool has_stood;            /* saying bye: the peer ends it, or what was written is lost */
 	bool is_stream_new;        /* of the peer, and no message of it has come yet */
 	struct rudpmsg_conn *conn; /* whose link or attempt it is, or NULL */
@@ -111,6 +111,7 @@ struct rudpmsg_conn {
 	struct rudp_list linkless; /* in hub->linkless: its link broke, and the peer dials */
 	struct rudp_list busy;     /* in hub->busy: it may hold memory that it does not need */
 	struct rudp_list for_room; /* rudpmsg_room, waiting */
+	struct rudp_list awaited;  /* in hub->awaited: one may wait */
 	/* With a store. */
 	struct sender *sender;
 	uint64_t received_as;        /* the newest message received: its number in the store */
@@ -149,7 +150,7 @@ struct rudpmsg_hub {
 	struct rudp_list links, strangers; /* oldest first */
 	struct rudp_list linkless; /* the one that broke first first, but for those looked at */
 	struct rudp_list to_dial, to_write, to_read, to_close;
-	struct rudp_list eventful, readable, tickets, farewells, busy, roomy;
+	struct rudp_list eventful, readable, tickets, farewells, busy, roomy, held, awaited;
 	struct hub_timer quiet;
 	unsigned farewell_count;
 	struct rudp_timer_wheel wheel;

@@ -251,17 +251,19 @@ static void save_conn(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn)
 	rudp_list_append(&hub->saving, &conn->saving);
 }
 
-/* Room where there was none, which was for all the same. */
+/* Room where there was none, for whoever waits for it. Those that wait for other room go on
+ * waiting. */
 static void resume(struct rudpmsg_hub *hub)
 {
-	struct rudpmsg_conn *conn;
-	struct rudp_list *at;
+	struct rudp_list *at, *next;
 
-	for (conn = hub->by_id; conn; conn = conn->by_id.next)
-		rudpmsg_conn_note_room(hub, conn);
-
-	for (at = hub->links.next; at != &hub->links; at = at->next)
-		rudpmsg_link_read_on(hub, RUDP_LIST_OWNER(at, struct rudpmsg_link, all));
+	while (!rudp_list_is_empty(&hub->awaited))
+		rudpmsg_conn_note_room(
+			hub, RUDP_LIST_OWNER(hub->awaited.next, struct rudpmsg_conn, awaited));
+	for (at = hub->held.next; at != &hub->held; at = next) {
+		next = at->next;
+		rudpmsg_link_read_on(hub, RUDP_LIST_OWNER(at, struct rudpmsg_link, held));
+	}
 	hub->changes |= RUDPMSG_CHANGED_ROOM;
 }
 
@@ -350,7 +352,7 @@ static void keep_deletes(struct rudpmsg_batch *to, const struct rudpmsg_batch *f
 static void on_failure(struct rudpmsg_hub *hub, struct rudpmsg_batch *batch, int error,
 		       int64_t now_at_ns)
 {
-	bool had_puts = batch->puts > 0;
+	bool had_puts = batch->puts > 0, was_full = rudpmsg_batch_is_full(hub->filling);
 	struct rudpmsg_batch kept;
 	struct rudp_list *at;
 
@@ -366,6 +368,8 @@ static void on_failure(struct rudpmsg_hub *hub, struct rudpmsg_batch *batch, int
 	rudpmsg_batch_fini(batch);
 	rudpmsg_batch_fini(hub->filling);
 	*hub->filling = kept;
+	if (was_full)
+		resume(hub);
 	hub->stats.store_failures++;
 	/* Positions alone need next to no room. */
 	if (had_puts) {

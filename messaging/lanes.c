@@ -199,7 +199,7 @@ static void hand_over(struct lane *lane, struct rudpmsg_conn *conn, int64_t now_
 		rc = rudpmsg_hub_send(lane->lanes->hub, conn, post->bytes, post->length, &id,
 				      now_at_ns);
 		if (rc == -EAGAIN) {
-			rudpmsg_conn_await_room(conn, &lane->room);
+			rudpmsg_conn_await_room(lane->lanes->hub, conn, &lane->room);
 			return;
 		}
 		settle(lane->lanes, post->ticket, lane->conn, id, -rc);
@@ -251,7 +251,7 @@ static int add_post(struct rudpmsg_lanes *lanes, struct lane *lane, struct rudpm
 			free(post);
 			return -ENOMEM;
 		}
-		rudpmsg_conn_await_room(conn, &lane->room);
+		rudpmsg_conn_await_room(lanes->hub, conn, &lane->room);
 	}
 	post->ticket = ticket;
 	post->length = length;

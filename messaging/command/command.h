@@ -52,7 +52,8 @@ struct rudpmsg_node *command_open(const struct command_options *options, rudpmsg
 void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* One message from in: a line without its end, or a frame. Returns its length, -1 at the end, -2 if
- * the input is cut off, too long or cannot be read (it was told). *bytes is the caller's to free, and used again.
+ * the input is cut off, too long or cannot be read (it was told). *bytes is the caller's to free, and
+ * used again.
  */
 long command_read_message(const struct command_options *options, FILE *in, char **bytes,
 			  size_t *capacity);

@@ -64,8 +64,9 @@ static long read_line(FILE *in, char **bytes, size_t *capacity)
 
 	while ((byte = getc_unlocked(in)) != EOF && byte != '\n') {
 		if (length == COMMAND_MESSAGE_MAX) {
-			command_complain("a line is longer than the %u bytes that a message may have",
-					 COMMAND_MESSAGE_MAX);
+			command_complain(
+				"a line is longer than the %u bytes that a message may have",
+				COMMAND_MESSAGE_MAX);
 			return -2;
 		}
 		if (length == *capacity && !reserve(bytes, capacity, 2 * length + 256))

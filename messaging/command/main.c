@@ -96,7 +96,8 @@ static uint64_t number(const char *text, struct argp_state *state, const char *w
 	uint64_t value = 0;
 
 	if (!read_number(text, most, &value))
-		argp_error(state, "%s is a number from 0 to %" PRIu64 ", not '%s'", what, most, text);
+		argp_error(state, "%s is a number from 0 to %" PRIu64 ", not '%s'", what, most,
+			   text);
 	return value;
 }
 
@@ -142,9 +143,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		options->size = number(text, state, "--size", COMMAND_MESSAGE_MAX);
 		break;
 	case 'w':
-		options->timeout_ns = INT64_C(1000000000) *
-				      (int64_t)number(text, state, "--timeout",
-						      COMMAND_TIMEOUT_MAX_S);
+		options->timeout_ns =
+			INT64_C(1000000000) *
+			(int64_t)number(text, state, "--timeout", COMMAND_TIMEOUT_MAX_S);
 		break;
 	case OPTION_STORE:
 		options->node.store_directory = text;

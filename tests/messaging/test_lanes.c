@@ -333,11 +333,11 @@ Test(lanes, what_waits_needs_no_memory_to_say_what_became_of_it)
 	fault_arm(0);
 }
 
-Test(lanes, what_the_store_has_no_room_for_waits_until_a_batch_is_taken)
+/* A hub with a store in place of the one without. */
+static void set_up_store(void)
 {
 	static const struct rudpmsg_dispatch_options options = {.bytes_max = 8u << 20};
 	struct rudpmsg_hub_config c = config();
-	int i;
 
 	rudpmsg_lanes_fini(&lanes);
 	rudpmsg_hub_free(hub);
@@ -348,17 +348,51 @@ Test(lanes, what_the_store_has_no_room_for_waits_until_a_batch_is_taken)
 	link_of_peer = standing(1);
 	peer = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, "peer"));
 	open_lanes(&options);
-	for (i = 0; lanes.stats.posts_waiting == 0; i++) {
-		struct rudpmsg_outcome outcome;
+}
 
+/* Posts to the peer until a batch is full and the last one waits. */
+static void fill_batch(void)
+{
+	struct rudpmsg_outcome outcome;
+	int i;
+
+	for (i = 0; lanes.stats.posts_waiting == 0; i++) {
 		cr_assert(lt(int, i, RUDPMSG_BATCH_BYTES_MAX));
 		cr_assert(eq(int, post(peer, 1000), 0));
 		(void)rudpmsg_lanes_outcome(&lanes, &outcome);
 	}
+}
+
+Test(lanes, what_the_store_has_no_room_for_waits_until_a_batch_is_taken)
+{
+	set_up_store();
+	fill_batch();
 	serve();
 	cr_assert(eq(u64, lanes.stats.posts_waiting, 1), "nothing has changed yet");
 	cr_assert(ne(ptr, (void *)rudpmsg_hub_take_batch(hub), NULL));
 	serve();
 	cr_assert(eq(u64, lanes.stats.posts_waiting, 0));
 	rudpmsg_hub_on_stored(hub, 0, now_ns);
+}
+
+/* A batch that is dropped makes room as one that is taken does. */
+Test(lanes, what_waits_for_a_full_batch_goes_on_when_the_store_fails)
+{
+	rudpmsg_conn_id other;
+	uint8_t *room;
+
+	set_up_store();
+	other = another_peer("other");
+	cr_assert(eq(int, post(peer, 1000), 0));
+	cr_assert(ne(ptr, (void *)rudpmsg_hub_take_batch(hub), NULL));
+	fill_batch();
+	cr_assert(eq(int, post(other, 1000), 0));
+	cr_assert(eq(u64, lanes.stats.posts_waiting, 2));
+	cr_assert(eq(sz, rudpmsg_hub_read_room(hub, link_of_peer, &room), 0), "it is held back");
+	while (rudpmsg_hub_next_read(hub))
+		;
+	rudpmsg_hub_on_stored(hub, -ENOSPC, now_ns);
+	serve();
+	cr_assert(eq(u64, lanes.stats.posts_waiting, 0));
+	cr_assert(eq(ptr, (void *)rudpmsg_hub_next_read(hub), (void *)link_of_peer));
 }
