@@ -14,3 +14,59 @@ void apo_stamp_write(char to[APO_STAMP_BYTES], int64_t wall_ms)
 	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(to, APO_STAMP_BYTES, "%s.%03uZ", date, (unsigned)(wall_ms % 1000) % 1000u);
 }
+
+static bool is_leap(int64_t year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+/* Days since 1970 of the first of January. */
+static int64_t days_before(int64_t year)
+{
+	int64_t last = year - 1;
+
+	return (year - 1970) * 365 + (last / 4 - last / 100 + last / 400) -
+	       (1969 / 4 - 1969 / 100 + 1969 / 400);
+}
+
+/* Digits where the pattern has zeros, and else what it has. */
+static bool is_of_form(const char *text, const char *pattern)
+{
+	for (; *pattern; text++, pattern++)
+		if (*pattern == '0' ? *text < '0' || *text > '9' : *text != *pattern)
+			return false;
+	return *text == '\0';
+}
+
+static unsigned digits(const char *text, unsigned count)
+{
+	unsigned value = 0;
+
+	while (count-- > 0)
+		value = value * 10 + (unsigned)(*text++ - '0');
+	return value;
+}
+
+bool apo_stamp_read(const char *text, int64_t *wall_ms)
+{
+	static const unsigned char lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	unsigned year, month, day, hour, minute, second, i;
+	int64_t days;
+
+	if (!is_of_form(text, "0000-00-00T00:00:00.000Z"))
+		return false;
+	year = digits(text, 4);
+	month = digits(text + 5, 2);
+	day = digits(text + 8, 2);
+	hour = digits(text + 11, 2);
+	minute = digits(text + 14, 2);
+	second = digits(text + 17, 2);
+	if (year < 1970 || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 ||
+	    second > 60 || day > lengths[month - 1] + (unsigned)(month == 2 && is_leap(year)))
+		return false;
+	days = days_before(year) + day - 1;
+	for (i = 0; i + 1 < month; i++)
+		days += lengths[i] + (i == 1 && is_leap(year));
+	*wall_ms = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + digits(text + 20, 3);
+	return true;
+}

@@ -3,11 +3,15 @@
 #ifndef APO_STAMP_H
 #define APO_STAMP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define APO_STAMP_BYTES 25 /* "YYYY-MM-DDThh:mm:ss.sssZ" and its terminator */
 
 /* wall_ms: milliseconds since 1970, in the years 0 to 9999. */
 void apo_stamp_write(char to[APO_STAMP_BYTES], int64_t wall_ms);
+
+/* Such an instant, of the years 1970 to 9999. false: it is none. */
+bool apo_stamp_read(const char *text, int64_t *wall_ms);
 
 #endif

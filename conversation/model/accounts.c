@@ -7,6 +7,7 @@
 
 #include "conversation/model/caps.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/history.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/out.h"
 #include "conversation/model/throttle.h"
@@ -15,6 +16,7 @@
 struct apo_owned {
 	UT_hash_handle by_name;
 	uint32_t mark;
+	uint64_t id; /* of no other, be it of the same name */
 	char folded[];
 };
 
@@ -45,6 +47,7 @@ int apo_account_remember(struct apo_model *model, const char *name)
 	if (!owned)
 		return -ENOMEM;
 	owned->mark = model->owned_mark;
+	owned->id = ++model->last_owned;
 	memcpy(owned->folded, folded, len);
 	HASH_ADD_KEYPTR(by_name, model->owned, owned->folded, len, owned);
 	if (rudp_table_add_failed) {
@@ -88,6 +91,13 @@ unsigned apo_accounts_forget_unmarked(struct apo_model *model)
 	return before - HASH_CNT(by_name, model->owned);
 }
 
+uint64_t apo_account_id(const struct apo_model *model, const char *name)
+{
+	const struct apo_owned *owned = find(model, name);
+
+	return owned ? owned->id : 0;
+}
+
 bool apo_account_lets(const struct apo_model *model, const struct apo_client *client,
 		      const char *nick)
 {
@@ -119,12 +129,17 @@ static void say_account(struct apo_model *model, struct apo_client *client)
 int apo_account_enter(struct apo_model *model, struct apo_client *client, const char *account)
 {
 	char source[APO_SOURCE_BYTES_MAX + 1];
+	bool is_first;
 
-	if (!apo_is_word(account) || strlen(account) > APO_ACCOUNT_BYTES_MAX ||
-	    apo_text_set(&client->account, account) < 0)
+	if (!apo_is_word(account) || strlen(account) > APO_ACCOUNT_BYTES_MAX)
+		return -ENOMEM;
+	is_first = !client->account;
+	apo_history_on_account_left(model, client);
+	if (apo_text_set(&client->account, account) < 0)
 		return -ENOMEM;
 	/* It may be one that was added behind our back. */
 	(void)apo_account_remember(model, account);
+	apo_history_on_account(model, client, is_first);
 	model->figures.logins++;
 	apo_client_source(client, source);
 	apo_reply(model, client, RPL_LOGGEDIN, source, account, account);
@@ -139,6 +154,7 @@ void apo_account_leave_if_gone(struct apo_model *model, struct apo_client *clien
 
 	if (!client->account || find(model, client->account))
 		return;
+	apo_history_on_account_left(model, client);
 	(void)apo_text_set(&client->account, NULL);
 	apo_client_source(client, source);
 	apo_reply(model, client, RPL_LOGGEDOUT, source);

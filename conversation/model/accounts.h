@@ -21,6 +21,9 @@ unsigned apo_accounts_forget_unmarked(struct apo_model *model);
 /* Logged in to one that is no more, it is logged out: it is told, and then others. */
 void apo_account_leave_if_gone(struct apo_model *model, struct apo_client *client);
 
+/* The account of that name: another number when it was removed and is another's now. 0: none. */
+uint64_t apo_account_id(const struct apo_model *model, const char *name);
+
 /* Nobody's account is called so, or the client is logged in to it. */
 bool apo_account_lets(const struct apo_model *model, const struct apo_client *client,
 		      const char *nick);

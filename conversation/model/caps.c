@@ -8,6 +8,7 @@
 
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/history.h"
 #include "conversation/model/out.h"
 #include "conversation/model/signup.h"
 
@@ -28,6 +29,8 @@ uint32_t apo_caps_offered(const struct apo_model *model, const struct apo_client
 		caps &= ~(uint32_t)APO_CAP_ACCOUNT_REGISTRATION;
 	if (!model->calls->deliver_watched)
 		caps &= ~(uint32_t)APO_CAP_RECEIPTS;
+	if (!apo_history_is_on(model))
+		caps &= ~(uint32_t)APO_CAP_CHATHISTORY;
 	if (config->sts_port == 0)
 		caps &= ~(uint32_t)APO_CAP_STS;
 	return caps;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/model/history.h"
 #include "conversation/model/out.h"
 
 #define PLACES_FIRST 2
@@ -41,6 +42,7 @@ struct apo_channel *apo_channel_new(struct apo_model *model, const char *name)
 	for (kind = 0; kind < APO_LIST_KINDS; kind++)
 		rudp_list_init(&channel->lists[kind]);
 	rudp_list_init(&channel->invites);
+	rudp_list_init(&channel->absences);
 	model->figures.channels++;
 	return channel;
 }
@@ -66,6 +68,7 @@ void apo_channel_free_if_empty(struct apo_model *model, struct apo_channel *chan
 	while (!rudp_list_is_empty(&channel->invites))
 		apo_invite_remove(
 			RUDP_LIST_OWNER(channel->invites.next, struct apo_invite, of_channel));
+	apo_history_on_door_closed(channel);
 	HASH_DELETE(by_name, model->channels, channel);
 	model->figures.channels--;
 	free(channel->topic);
@@ -123,6 +126,7 @@ struct apo_seat *apo_seat_add(struct apo_model *model, struct apo_client *client
 	rudp_list_append(&client->seats, &seat->of_client);
 	client->channel_count++;
 	model->figures.memberships++;
+	apo_history_on_joined(model, seat);
 	return seat;
 }
 
@@ -131,6 +135,7 @@ void apo_seat_remove(struct apo_model *model, struct apo_seat *seat)
 {
 	struct apo_channel *channel = seat->pair.channel;
 
+	apo_history_on_left(model, seat);
 	channel->places[seat->place] = channel->places[--channel->count];
 	channel->places[seat->place].seat->place = seat->place;
 	HASH_DELETE(by_pair, model->seats, seat);

@@ -15,6 +15,9 @@ const struct apo_command apo_commands[] = {
 	{"AWAY", apo_on_away, APO_BY_USER, 0, 1, 1000,
 	 "AWAY [<text>]: say that you are away, or without a text that you are back"},
 	{"CAP", apo_on_cap, APO_BY_ANY, 1, 2, 250, "CAP LS|LIST|REQ|END: negotiate capabilities"},
+	{"CHATHISTORY", apo_on_chathistory, APO_BY_USER, 0, ALL, 1000,
+	 "CHATHISTORY LATEST|BEFORE|AFTER|AROUND|BETWEEN|TARGETS ...: what was said while you were "
+	 "there"},
 	{"CHGHOST", apo_on_chghost, APO_BY_OPER, 2, 2, 0,
 	 "CHGHOST <nick> <host>: give somebody another visible host (operators)"},
 	{"DIE", apo_on_die, APO_BY_OPER, 0, 0, 0, "DIE: stop the server (operators)"},

@@ -36,14 +36,16 @@
 	X(receipts_max, 10000, 0, 1000000)                                                         \
 	X(receipt_recipients_max, 5000, 1, 1000000)                                                \
 	X(accounts_max, 100000, 1, 10000000)                                                       \
-	X(login_tries_max, 3, 1, 1000000)
+	X(login_tries_max, 3, 1, 1000000)                                                          \
+	X(history_answer_max, 100, 1, APO_PAGE_MAX)
 
 #define SPANS(X)                                                                                   \
 	X(registration_timeout_ns, 30, 1, 3600)                                                    \
 	X(ping_interval_ns, 120, 1, 86400)                                                         \
 	X(ping_timeout_ns, 60, 1, 86400)                                                           \
 	X(receipt_timeout_ns, 60, 2, 86400)                                                        \
-	X(login_span_ns, 60, 1, 86400)
+	X(login_span_ns, 60, 1, 86400)                                                             \
+	X(absence_ns, 86400, 0, 31536000)
 
 void apo_model_config_init(struct apo_model_config *config)
 {

@@ -35,6 +35,8 @@ static void collect(struct tokens *tokens, const struct apo_model_config *config
 	add(tokens, "CHANMODES=Ibe,k,l,imnst");
 	add(tokens, "CHANNELLEN=%u", config->channel_len_max);
 	add(tokens, "CHANTYPES=#");
+	if (config->has_history)
+		add(tokens, "CHATHISTORY=%u", config->history_answer_max);
 	add(tokens, "ELIST=CMNTU");
 	add(tokens, "EXCEPTS=e");
 	add(tokens, "HOSTLEN=%u", APO_HOST_BYTES_MAX);
@@ -46,6 +48,8 @@ static void collect(struct tokens *tokens, const struct apo_model_config *config
 	add(tokens, "MAXTARGETS=%u", config->targets_max);
 	add(tokens, "MODES=%u", config->modes_max);
 	add(tokens, "MONITOR=%u", config->monitor_max);
+	if (config->has_history)
+		add(tokens, "MSGREFTYPES=msgid,timestamp");
 	add(tokens, "NAMELEN=%u", config->real_len_max);
 	add(tokens, "NETWORK=%s", config->network);
 	add(tokens, "NICKLEN=%u", config->nick_len_max);

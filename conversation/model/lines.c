@@ -86,7 +86,8 @@ void apo_fail_about(struct apo_model *model, struct apo_client *client, const ch
 {
 	struct apo_line line;
 
-	if (!(client->caps & (APO_CAP_STANDARD_REPLIES | APO_CAP_ACCOUNT_REGISTRATION))) {
+	if (!(client->caps &
+	      (APO_CAP_STANDARD_REPLIES | APO_CAP_ACCOUNT_REGISTRATION | APO_CAP_CHATHISTORY))) {
 		apo_notice(model, client, "%s: %s", command, text);
 		return;
 	}

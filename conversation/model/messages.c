@@ -7,6 +7,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/history.h"
 #include "conversation/model/nickserv.h"
 #include "conversation/model/out.h"
 #include "conversation/model/receipts.h"
@@ -95,6 +96,18 @@ static uint64_t watch(struct post *post, const char *target, uint32_t recipients
 			  : 0;
 }
 
+/* After everybody has it: the position is that of the msgid. */
+static void keep(const struct post *post, const char *target, const struct apo_channel *channel,
+		 const struct apo_client *other)
+{
+	if (post->text)
+		apo_history_keep(post->model, post->client, channel, other,
+				 &(struct apo_said){.is_notice = post->is_quiet,
+						    .target = target,
+						    .tags = post->tags,
+						    .text = post->text});
+}
+
 static void refuse(struct post *post, enum apo_numeric why, const char *target)
 {
 	if (post->is_quiet)
@@ -155,6 +168,8 @@ static void post_to_channel(struct post *post, const char *name, uint32_t seat_m
 					       .seat_modes = seat_modes,
 					       .except = post->client});
 	apo_receipts_close(post->model, say.watch);
+	if (!seat_modes)
+		keep(post, channel->name, channel, NULL);
 }
 
 static void post_to_client(struct post *post, const char *nick)
@@ -176,6 +191,7 @@ static void post_to_client(struct post *post, const char *nick)
 	if (post->text || (other->caps & APO_CAP_MESSAGE_TAGS))
 		apo_say_to(post->model, other, &say);
 	apo_receipts_close(post->model, say.watch);
+	keep(post, other->nick, NULL, other);
 	if (other->away && !post->is_quiet && post->text)
 		apo_reply(post->model, post->client, RPL_AWAY, other->nick, other->away);
 }

@@ -13,6 +13,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/history.h"
 #include "conversation/model/nickserv.h"
 #include "conversation/model/operator.h"
 #include "conversation/model/out.h"
@@ -51,6 +52,7 @@ struct apo_model *apo_model_new(const struct apo_model_start *start)
 	model->stamp_ms = INT64_MIN;
 	apo_model_set_wall(model, start->wall_ms, start->now_at_ns);
 	rudp_timer_wheel_init(&model->wheel, start->now_at_ns);
+	model->last_msgid = (uint64_t)start->last_position;
 	rudp_list_init(&model->ending);
 	rudp_list_init(&model->past_order);
 	rudp_list_init(&model->throttle_order);
@@ -63,8 +65,10 @@ struct apo_model *apo_model_new(const struct apo_model_start *start)
 
 void apo_model_free(struct apo_model *model)
 {
+	model->is_forgetting = true;
 	if (model->receipts)
 		apo_receipts_fini(model);
+	apo_requests_forget(model);
 	apo_clients_forget(model);
 	apo_whowas_clear(model);
 	apo_accounts_forget(model);

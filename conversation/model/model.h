@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/time.h"
+#include "conversation/irc/past.h"
 #include "conversation/model/text.h"
 
 #define APO_WORKERS_MAX 256
@@ -72,6 +73,7 @@ struct apo_model_config {
 	uint32_t sts_duration_s;
 	bool plain_passwords; /* SASL PLAIN and REGISTER also where the connection is not secure */
 	bool open_registration; /* whoever is here may register an account */
+	bool has_history;       /* what is said is kept, where the owner offers that */
 
 	/* Lengths in bytes, without terminators. apo_model_config_check knows their bounds. */
 	unsigned nick_len_max, user_len_max, real_len_max, channel_len_max, topic_len_max,
@@ -92,12 +94,14 @@ struct apo_model_config {
 	unsigned receipt_recipients_max; /* of one of them: with more it is not watched */
 	unsigned accounts_max;           /* of all; REGISTER adds no more */
 	unsigned login_tries_max;        /* of an address in login_span_ns (throttle.h) */
+	unsigned history_answer_max;     /* messages that CHATHISTORY answers at most */
 
 	int64_t registration_timeout_ns; /* from connecting to the welcome */
 	int64_t ping_interval_ns;        /* of silence, then PING is said */
 	int64_t ping_timeout_ns;         /* and after that much more silence it is over */
 	int64_t receipt_timeout_ns;      /* then a receipt is final, whoever is missing */
 	int64_t login_span_ns;
+	int64_t absence_ns; /* so long a lost connection does not end an account's membership */
 };
 
 /* Everything but the names, with the defaults that docs/conversation.md lists. */
@@ -164,6 +168,21 @@ struct apo_model_calls {
 	void (*remove_account)(void *of, uint64_t ticket, const char *account,
 			       const char *password);
 
+	/*
+	 * An offer, all four or none: history (history.h). Kept and asked is in the order of these
+	 * calls. A message may be lost, what is said of who is where may not. Strings are valid
+	 * during the call.
+	 */
+	void (*keep)(void *of, const struct apo_said *said);
+	/* The account hears what is said in the channel (folded) behind first, as the presence id,
+	 * a position of its own. */
+	void (*keep_joined)(void *of, int64_t id, const char *account, const char *channel,
+			    int64_t first);
+	/* ... and nothing behind last any more. */
+	void (*keep_left)(void *of, int64_t id, int64_t last);
+	/* Answered by apo_model_on_history with the ticket. */
+	void (*ask_history)(void *of, uint64_t ticket, const struct apo_question *question);
+
 	/* An operator's REHASH: answered by apo_model_on_rehashed, with apo_model_configure before
 	 * it. */
 	void (*rehash)(void *of, uint64_t ticket);
@@ -182,7 +201,8 @@ struct apo_model_start {
 	unsigned workers;                      /* 1 .. APO_WORKERS_MAX */
 	uint64_t run; /* random or counted: message ids of two runs of the server must differ */
 	int64_t now_at_ns;
-	int64_t wall_ms; /* milliseconds since 1970 at now_at_ns */
+	int64_t wall_ms;       /* milliseconds since 1970 at now_at_ns */
+	int64_t last_position; /* that history knows; 0 without it */
 };
 
 /* NULL without memory. */
@@ -252,6 +272,10 @@ void apo_model_on_account_gone(struct apo_model *model, const char *account, int
 void apo_model_accounts_begin(struct apo_model *model);
 void apo_model_accounts_end(struct apo_model *model, int64_t now_at_ns);
 
+/* page: the messages when it is DONE, else NULL; the caller's. */
+void apo_model_on_history(struct apo_model *model, uint64_t ticket, enum apo_asked asked,
+			  const struct apo_page *page, int64_t now_at_ns);
+
 /* error NULL: the configuration has been read anew. Else one line that says why not. */
 void apo_model_on_rehashed(struct apo_model *model, uint64_t ticket, const char *error,
 			   int64_t now_at_ns);
@@ -285,6 +309,8 @@ void apo_model_end(struct apo_model *model, const char *reason, int64_t now_at_n
 	X(accounts_registered, "accounts that clients have registered")                            \
 	X(accounts_removed, "accounts that were removed while the server ran")                     \
 	X(ghosts, "sessions ended by NickServ's GHOST and REGAIN")                                 \
+	X(history_asked, "questions to history")                                                   \
+	X(history_refused, "questions to history that were not answered with messages")            \
 	X(registration_timeouts, "clients that did not register in time")                          \
 	X(ping_timeouts, "clients that were silent too long")                                      \
 	X(kills, "clients that operators have killed")                                             \

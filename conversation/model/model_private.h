@@ -34,6 +34,7 @@
 	X(AWAY_NOTIFY, "away-notify")                                                              \
 	X(BATCH, "batch")                                                                          \
 	X(CAP_NOTIFY, "cap-notify")                                                                \
+	X(CHATHISTORY, "draft/chathistory")                                                        \
 	X(CHGHOST, "chghost")                                                                      \
 	X(ECHO_MESSAGE, "echo-message")                                                            \
 	X(EXTENDED_JOIN, "extended-join")                                                          \
@@ -95,6 +96,7 @@ struct apo_client {
 	uint32_t references; /* of receipts; the memory stays till they go */
 	uint16_t channel_count, watch_count, invite_count;
 	uint8_t wrong_passwords;
+	uint8_t history_count; /* questions to history that wait for their answers */
 	bool is_registered : 1;
 	bool has_cap_302 : 1; /* knows values of capabilities */
 	bool is_secure : 1;
@@ -122,7 +124,9 @@ struct apo_seat {
 		struct apo_channel *channel;
 	} pair;
 	struct rudp_list of_client;
-	uint32_t place; /* in the channel's array */
+	uint32_t place;    /* in the channel's array */
+	bool has_presence; /* history knows of it */
+	int64_t since;     /* the position of joining; 0: there is no history */
 };
 
 /* What a message to a channel must know of each member, side by side in memory. */
@@ -160,6 +164,8 @@ struct apo_channel {
 	struct rudp_list lists[APO_LIST_KINDS];
 	unsigned entry_count;
 	struct rudp_list invites; /* apo_invite.of_channel */
+	struct rudp_list absences;
+	unsigned absence_count;
 	char folded[APO_CHANNEL_BYTES_MAX + 1];
 	char name[APO_CHANNEL_BYTES_MAX + 1];
 };
@@ -208,6 +214,7 @@ struct apo_say {
 	const char *account;         /* of the source; NULL: none */
 	const char *tags;            /* a client's own, escaped, without "@"; NULL: none */
 	uint64_t watch;              /* receipts are wished for; 0: no */
+	int64_t at_ms;               /* when it was said, since 1970; 0: now */
 	bool is_unlabeled; /* no answer to the one whose turn it is, though it is told it */
 };
 
@@ -245,6 +252,7 @@ struct apo_past;
 struct apo_receipts;
 struct apo_owned;
 struct apo_throttle;
+struct apo_request;
 
 struct apo_model {
 	const struct apo_model_config *config;
@@ -263,8 +271,10 @@ struct apo_model {
 	struct apo_seat *seats;
 	struct apo_watched *watched;
 	struct apo_ticket *tickets;
-	struct apo_owned *owned; /* names of accounts */
-	uint32_t owned_mark;     /* of those told since apo_model_accounts_begin */
+	struct apo_request *requests; /* to history */
+	struct apo_owned *owned;      /* names of accounts */
+	uint64_t last_owned;
+	uint32_t owned_mark; /* of those told since apo_model_accounts_begin */
 	struct apo_throttle *throttles;
 	struct rudp_list throttle_order;
 	struct apo_past *past;
@@ -272,6 +282,7 @@ struct apo_model {
 	unsigned past_count;
 	struct apo_receipts *receipts;
 	struct rudp_list ending;
+	bool is_forgetting; /* the end: nothing is said to anybody any more */
 	uint32_t last_mark;
 	char over[APO_MASK_BYTES_MAX]; /* the end has come: why; "": it has not */
 	struct apo_model_figures figures;

@@ -7,6 +7,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/history.h"
 #include "conversation/model/out.h"
 #include "conversation/model/user.h"
 
@@ -154,6 +155,8 @@ static void add_entry(struct change *change, enum apo_list_kind kind, const char
 	}
 	apo_client_source(change->client, source);
 	rc = apo_entry_add(change->channel, kind, mask, source, apo_wall_s(change->model));
+	if (rc > 0 && kind == APO_LIST_BAN)
+		apo_history_on_door_closed(change->channel);
 	if (rc > 0)
 		note(change, letter, mask);
 	else if (rc < 0)
@@ -207,6 +210,7 @@ static void change_key(struct change *change)
 		apo_reply(change->model, change->client, ERR_INVALIDKEY, channel->name);
 	} else if (strcmp(channel->key, key) != 0) {
 		strcpy(channel->key, key);
+		apo_history_on_door_closed(channel);
 		note(change, 'k', key);
 	}
 }
@@ -255,6 +259,8 @@ static void change_flag(struct change *change, char letter)
 	if (!may_change(change) || after == change->channel->modes)
 		return;
 	change->channel->modes = after;
+	if (change->is_adding && bit == APO_MODE_INVITE_ONLY)
+		apo_history_on_door_closed(change->channel);
 	note(change, letter, NULL);
 }
 

@@ -35,10 +35,15 @@ static size_t add_tag(char *to, size_t len, const char *key, const char *value)
 static size_t write_tags(struct apo_model *model, const struct apo_say *say, uint32_t caps,
 			 char *to)
 {
+	char then[APO_STAMP_BYTES];
 	size_t len = 0;
 
-	if (caps & APO_CAP_SERVER_TIME)
+	if ((caps & APO_CAP_SERVER_TIME) && say->at_ms) {
+		apo_stamp_write(then, say->at_ms);
+		len = add_tag(to, len, "time=", then);
+	} else if (caps & APO_CAP_SERVER_TIME) {
 		len = add_tag(to, len, "time=", stamp(model));
+	}
 	if ((caps & APO_CAP_ACCOUNT_TAG) && say->account) {
 		len = add_tag(to, len, "account=", "");
 		len += apo_tag_escape(to + len, 2 * APO_ACCOUNT_BYTES_MAX, say->account);
@@ -127,12 +132,15 @@ static void append_to_batch(struct apo_model *model, const char *line, size_t le
 	append_tagged(model, "batch", batch, line, len);
 }
 
-static void write_batch_end(struct apo_model *model, struct apo_line *line, char sign)
+static void write_batch_end(struct apo_model *model, struct apo_line *line, char sign,
+			    const char *type, const char *about)
 {
 	apo_line_begin(line, model->config->server_name, "BATCH");
 	apo_line_format(line, "%c%" PRIu64, sign, model->turn.batch);
-	if (sign == '+')
-		apo_line_param(line, "labeled-response");
+	if (type)
+		apo_line_param(line, type);
+	if (about)
+		apo_line_param(line, about);
 	apo_line_end(line);
 }
 
@@ -161,7 +169,7 @@ static void open_batch(struct apo_model *model)
 	char bytes[APO_BODY_BYTES_MAX * 2];
 
 	turn->batch = ++model->last_batch;
-	write_batch_end(model, &line, '+');
+	write_batch_end(model, &line, '+', "labeled-response", NULL);
 	append_escaped_label(model, bytes, encode_answer(model, &say, bytes));
 	append_to_batch(model, turn->first, turn->first_len);
 	turn->has_first = false;
@@ -210,6 +218,25 @@ void apo_turn_defer(struct apo_model *model)
 	model->turn.is_labeled = model->turn.is_answered;
 }
 
+void apo_turn_batch(struct apo_model *model, const char *type, const char *about)
+{
+	struct apo_turn *turn = &model->turn;
+	struct apo_line line;
+	struct apo_say say = {.line = &line};
+	char bytes[APO_BODY_BYTES_MAX * 2];
+	size_t len;
+
+	turn->batch = ++model->last_batch;
+	write_batch_end(model, &line, '+', type, about);
+	len = encode_answer(model, &say, bytes);
+	if (turn->is_labeled)
+		append_escaped_label(model, bytes, len);
+	else
+		append(model, bytes, len);
+	/* From here on as a labeled response that has begun: its end is the batch's. */
+	turn->is_labeled = turn->is_answered = turn->is_batch = true;
+}
+
 static void end_label(struct apo_model *model)
 {
 	struct apo_turn *turn = &model->turn;
@@ -224,7 +251,7 @@ static void end_label(struct apo_model *model)
 	} else if (turn->has_first) {
 		append_escaped_label(model, turn->first, turn->first_len);
 	} else {
-		write_batch_end(model, &line, '-');
+		write_batch_end(model, &line, '-', NULL, NULL);
 		append(model, bytes, encode_answer(model, &say, bytes));
 	}
 }

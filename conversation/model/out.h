@@ -19,6 +19,9 @@ void apo_turn_begin(struct apo_model *model, struct apo_client *client, const ch
 void apo_turn_end(struct apo_model *model);
 /* The answer comes in another turn (a password is being looked at): no ACK now. */
 void apo_turn_defer(struct apo_model *model);
+/* All that the turn answers is one batch of this type (and parameter; NULL: none), with the label.
+ * Before any answer, and where the client knows of batches. */
+void apo_turn_batch(struct apo_model *model, const char *type, const char *about);
 
 void apo_say_to(struct apo_model *model, struct apo_client *client, const struct apo_say *say);
 void apo_say_channel(struct apo_model *model, const struct apo_channel *channel,
@@ -41,7 +44,8 @@ void apo_numeric_begin(const struct apo_model *model, const struct apo_client *c
 /* ":server NOTICE nick :text". */
 void apo_notice(struct apo_model *model, struct apo_client *client, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* IRCv3 standard-replies: "FAIL command code [about] :text", as a NOTICE to who does not know them. */
+/* IRCv3 standard-replies: "FAIL command code [about] :text", as a NOTICE to who does not know them.
+ */
 void apo_fail(struct apo_model *model, struct apo_client *client, const char *command,
 	      const char *code, const char *text);
 void apo_fail_about(struct apo_model *model, struct apo_client *client, const char *command,

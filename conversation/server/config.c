@@ -261,6 +261,9 @@ static void check(struct reading *reading)
 		}
 	check_tls(reading);
 	check_peers(reading);
+	if (config->model.has_history && !config->accounts_file)
+		complain(reading, 0,
+			 "history: is kept in the file of the accounts, and there is none");
 	if (!config->model.server_name)
 		complain(reading, 0, "server: name is missing");
 	else if (are_whole)
@@ -282,6 +285,9 @@ static void set_defaults(struct apo_config *config)
 	config->per_address_max = 64;
 	config->connects_max = 128;
 	config->connects_ns = 60 * RUDP_NS_PER_S;
+	config->history_age_ns = 30 * 86400 * RUDP_NS_PER_S;
+	config->history_messages_max = 10000;
+	config->history_bytes_max = (size_t)256 * 1024 * 1024;
 	config->receive_queue_bytes = (size_t)16 * 1024;
 	config->send_queue_bytes = (size_t)1024 * 1024;
 	config->flood_burst_ms = 10000;

@@ -49,8 +49,11 @@ struct apo_config {
 	int64_t connects_ns;
 	size_t receive_queue_bytes; /* of a client: what may wait for its turn */
 	size_t send_queue_bytes;
-	const char *accounts_file;  /* NULL: there are none */
-	uint32_t flood_burst_ms; /* 0: no flood control */
+	const char *accounts_file;     /* NULL: there are none */
+	int64_t history_age_ns;        /* what is older goes */
+	unsigned history_messages_max; /* of a channel, or of two accounts */
+	size_t history_bytes_max;      /* of the file */
+	uint32_t flood_burst_ms;       /* 0: no flood control */
 
 	/* Clients over the messaging library. */
 	uint16_t peers_port; /* 0: there are none */

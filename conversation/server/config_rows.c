@@ -95,6 +95,13 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_COUNT("peers", "count", peers_max, 1, 1000000),
 	ROW_SPAN("peers", "away-time", peers_away_ns, 1000, YEAR_NS),
 
+	ROW("history", "enabled", APO_CONFIG_BOOLEAN, model.has_history, 0, 0),
+	ROW_SPAN("history", "age", history_age_ns, 60000, 100 * YEAR_NS),
+	ROW_COUNT("history", "messages", history_messages_max, 1, UINT_MAX),
+	ROW("history", "size", APO_CONFIG_BYTES, history_bytes_max, 1 << 20, (uint64_t)1 << 40),
+	ROW_COUNT("history", "answer", model.history_answer_max, 1, UINT_MAX),
+	ROW_SPAN("history", "absence", model.absence_ns, 0, YEAR_NS),
+
 	ROW("flood", "burst", APO_CONFIG_BURST, flood_burst_ms, 0, 3600 * RUDP_NS_PER_S),
 
 	ROW("cloak", "enabled", APO_CONFIG_BOOLEAN, is_cloaked, 0, 0),

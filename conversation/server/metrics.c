@@ -80,6 +80,16 @@ static void put_peers(FILE *out, const struct apo_metrics *metrics)
 #undef PUT
 }
 
+static void put_history(FILE *out, const struct apo_metrics *metrics)
+{
+	if (!metrics->historian)
+		return;
+#define PUT(name, help)                                                                            \
+	put(out, "history_" #name "_total", help, "counter", metrics->historian->counters.name);
+	APO_HISTORIAN_COUNTERS(PUT)
+#undef PUT
+}
+
 static void answer(const struct apo_metrics *metrics, int fd)
 {
 	static const char head[] =
@@ -94,6 +104,7 @@ static void answer(const struct apo_metrics *metrics, int fd)
 	put_model(out, metrics);
 	put_door(out, metrics);
 	put_peers(out, metrics);
+	put_history(out, metrics);
 	put_workers(out, metrics);
 	/* It is far smaller than what the socket takes: who does not read loses it. */
 	if (fclose(out) == 0)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "conversation/server/door.h"
+#include "conversation/server/historian.h"
 #include "conversation/server/station.h"
 #include "conversation/server/talk.h"
 
@@ -27,6 +28,7 @@ struct apo_metrics {
 	const struct apo_door *door;
 	const struct apo_station *station;
 	const struct apo_talk *talk;
+	const struct apo_historian *historian; /* NULL: there is no history */
 	const struct apo_worker *workers;
 	unsigned worker_count;
 };

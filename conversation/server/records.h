@@ -9,6 +9,7 @@
  *     worker               -> door     BATCH of notes
  *     door                 -> model    CONFIGURE, END, STOP
  *     password thread      -> model    CHECKED, ACCOUNT
+ *     history thread       -> model    HISTORY (historian.h)
  *     model                -> door     REQUEST
  */
 #ifndef APO_SERVER_RECORDS_H
@@ -35,16 +36,17 @@ enum apo_mail_kind {
 	APO_MAIL_CHECKED,
 	APO_MAIL_ACCOUNT,
 	APO_MAIL_REQUEST,
+	APO_MAIL_HISTORY,
 };
 
 /* A connection for a worker. The taker frees it. */
 struct apo_adopt {
 	struct apo_mail mail;
 	int fd;
-	apo_tls_context *tls; /* a reference, or NULL: a line socket */
+	apo_tls_context *tls;        /* a reference, or NULL: a line socket */
 	struct apo_session *session; /* a reference: then there is neither fd nor tls; else NULL */
 	struct rudp_addr address;
-	void *visitor; /* the door's, told when the connection has gone; NULL: none */
+	void *visitor;       /* the door's, told when the connection has gone; NULL: none */
 	const char *refusal; /* static: it is told why, and closed; NULL: it is welcome */
 };
 

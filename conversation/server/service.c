@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "conversation/server/checker.h"
 #include "conversation/server/door.h"
+#include "conversation/server/historian.h"
 #include "conversation/server/log.h"
 #include "conversation/server/metrics.h"
 #include "conversation/server/station.h"
@@ -36,6 +37,8 @@ struct service {
 	unsigned worker_count, drained_count;
 	struct apo_talk talk;
 	struct apo_checker checker;
+	struct apo_historian historian;
+	bool has_history;        /* the historian runs */
 	struct apo_store *store; /* the checker's while that runs; NULL: none */
 	struct apo_door door;
 	struct apo_station station;
@@ -138,6 +141,16 @@ static bool has_other_peers(const struct apo_config *a, const struct apo_config 
 	       is_other(a->peers_key_file, b->peers_key_file);
 }
 
+/* Before anybody else has the configuration. */
+static void use_history(struct service *service, struct apo_config *config)
+{
+	if (service->has_history)
+		apo_historian_configure(&service->historian, config);
+	else if (config->model.has_history)
+		rudp_log(RUDP_LOG_WARN, "configuration of history is used after a restart");
+	config->model.has_history = config->model.has_history && service->has_history;
+}
+
 static void use(struct service *service, struct apo_config *config)
 {
 	unsigned i;
@@ -150,6 +163,7 @@ static void use(struct service *service, struct apo_config *config)
 		rudp_log(RUDP_LOG_WARN, "configuration of workers, metrics and the file of "
 					"accounts is used after a restart");
 	use_log(config);
+	use_history(service, config);
 	apo_door_configure(&service->door, config);
 	apo_station_configure(&service->station, config);
 	for (i = 0; i < service->worker_count; i++)
@@ -394,6 +408,26 @@ static int open_store(struct service *service)
 	return -EINVAL;
 }
 
+/* The store has been opened before. */
+static int start_historian(struct service *service)
+{
+	const struct apo_config *config = service->config;
+	struct apo_history *history;
+	char reason[512];
+	int error;
+
+	if (!config->model.has_history)
+		return 0;
+	history = apo_history_open(config->accounts_file, reason, sizeof reason);
+	if (!history) {
+		rudp_log(RUDP_LOG_ERROR, "history not opened reason=\"%s\"", reason);
+		return -EINVAL;
+	}
+	error = apo_historian_start(&service->historian, &service->talk.box, history, config);
+	service->has_history = error == 0;
+	return error;
+}
+
 struct loading {
 	struct apo_model *model;
 	unsigned long count;
@@ -454,16 +488,21 @@ static int begin(struct service *service)
 	    (error = init_workers(service)) < 0 || (error = open_store(service)) < 0 ||
 	    (error = apo_checker_start(&service->checker, &service->talk.box, service->store)) <
 		    0 ||
+	    (error = start_historian(service)) < 0 ||
 	    (error = apo_talk_init(&service->talk, service->workers, service->worker_count,
-				   &service->box, &service->checker, config)) < 0 ||
+				   &service->box, &service->checker,
+				   service->has_history ? &service->historian : NULL, config)) <
+		    0 ||
 	    (error = load_accounts(service)) < 0)
 		return error;
-	service->metrics = (struct apo_metrics){.epoll_fd = service->epoll_fd,
-						.door = &service->door,
-						.station = &service->station,
-						.talk = &service->talk,
-						.workers = service->workers,
-						.worker_count = service->worker_count};
+	service->metrics =
+		(struct apo_metrics){.epoll_fd = service->epoll_fd,
+				     .door = &service->door,
+				     .station = &service->station,
+				     .talk = &service->talk,
+				     .historian = service->has_history ? &service->historian : NULL,
+				     .workers = service->workers,
+				     .worker_count = service->worker_count};
 	error = apo_metrics_open(&service->metrics, config->metrics_path);
 	if (error < 0) {
 		rudp_log(RUDP_LOG_ERROR, "no metrics path=%s reason=\"%s\"", config->metrics_path,
@@ -490,6 +529,8 @@ static void stop_threads(struct service *service)
 		;
 	pthread_join(service->talk.thread, NULL);
 	apo_checker_stop(&service->checker);
+	if (service->has_history)
+		apo_historian_stop(&service->historian);
 	if (service->store)
 		apo_store_close(service->store);
 }

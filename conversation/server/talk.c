@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "conversation/server/checker.h"
+#include "conversation/server/historian.h"
 
 static int64_t wall_ms(void)
 {
@@ -127,6 +128,35 @@ static void remove_account(void *of, uint64_t ticket, const char *account, const
 	struct apo_talk *talk = of;
 
 	apo_checker_remove(talk->checker, ticket, account, password);
+}
+
+static void keep(void *of, const struct apo_said *said)
+{
+	struct apo_talk *talk = of;
+
+	apo_historian_keep(talk->historian, said);
+}
+
+static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
+			int64_t first)
+{
+	struct apo_talk *talk = of;
+
+	apo_historian_joined(talk->historian, id, account, channel, first);
+}
+
+static void keep_left(void *of, int64_t id, int64_t last)
+{
+	struct apo_talk *talk = of;
+
+	apo_historian_left(talk->historian, id, last);
+}
+
+static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
+{
+	struct apo_talk *talk = of;
+
+	apo_historian_ask(talk->historian, ticket, question);
 }
 
 static void request(struct apo_talk *talk, bool is_die, uint64_t ticket, const char *who)
@@ -286,6 +316,7 @@ static void on_account(struct apo_talk *talk, const struct apo_account_mail *mai
 static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
 {
 	struct apo_answer *answer = (void *)mail;
+	struct apo_history_mail *history = (void *)mail;
 	struct apo_farewell *farewell = (void *)mail;
 
 	switch ((enum apo_mail_kind)mail->kind) {
@@ -301,6 +332,11 @@ static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
 		break;
 	case APO_MAIL_ACCOUNT:
 		on_account(talk, (const void *)mail);
+		break;
+	case APO_MAIL_HISTORY:
+		apo_model_on_history(talk->model, history->ticket, history->asked, history->page,
+				     talk->now_at_ns);
+		apo_page_free(history->page);
 		break;
 	case APO_MAIL_END:
 		apo_model_end(talk->model, farewell->reason, talk->now_at_ns);
@@ -356,6 +392,8 @@ static void turn(struct apo_talk *talk)
 	if (apo_model_next_at_ns(talk->model) <= talk->now_at_ns)
 		apo_model_on_time(talk->model, talk->now_at_ns);
 	flush(talk);
+	if (talk->historian)
+		apo_historian_flush(talk->historian);
 	show_figures(talk);
 	wait_for_workers(talk);
 }
@@ -372,7 +410,8 @@ void *apo_talk_run(void *of)
 /* ---- life ---- */
 
 int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned worker_count,
-		  struct apo_mailbox *door, struct apo_checker *checker, struct apo_config *config)
+		  struct apo_mailbox *door, struct apo_checker *checker,
+		  struct apo_historian *historian, struct apo_config *config)
 {
 	struct apo_model_start start = {.config = &config->model,
 					.calls = &talk->calls,
@@ -387,6 +426,14 @@ int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned wo
 	talk->door = door;
 	talk->checker = checker;
 	talk->calls = calls;
+	talk->historian = historian;
+	if (historian) {
+		talk->calls.keep = keep;
+		talk->calls.keep_joined = keep_joined;
+		talk->calls.keep_left = keep_left;
+		talk->calls.ask_history = ask_history;
+		start.last_position = apo_history_last_position(historian->history);
+	}
 	if (checker->store) {
 		talk->calls.check_account = check_account;
 		talk->calls.register_account = register_account;
@@ -417,6 +464,8 @@ void apo_talk_drop_mail(struct apo_talk *talk)
 		next = mail->next;
 		if (mail->kind == APO_MAIL_BATCH)
 			apo_batch_done((struct apo_batch *)mail);
+		else if (mail->kind == APO_MAIL_HISTORY)
+			apo_page_free(((struct apo_history_mail *)mail)->page);
 		else if (mail->kind == APO_MAIL_CONFIGURE)
 			apo_config_put(((struct apo_configure *)mail)->config);
 		if (mail->kind != APO_MAIL_BATCH)

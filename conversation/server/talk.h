@@ -15,12 +15,14 @@
 #include "conversation/server/worker.h"
 
 struct apo_checker;
+struct apo_historian;
 
 struct apo_talk {
 	pthread_t thread;
 	struct apo_mailbox box;
 	struct apo_mailbox *door; /* for requests */
 	struct apo_checker *checker;
+	struct apo_historian *historian; /* NULL: there is no history */
 	struct apo_model_calls calls;
 	struct apo_model *model;
 	struct apo_config *config;
@@ -41,7 +43,8 @@ struct apo_talk {
 /* Its thread is not started; workers need only have been initialized. Returns 0 or -ENOMEM. The
  * mailbox must have been initialized before (workers put into it). */
 int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned worker_count,
-		  struct apo_mailbox *door, struct apo_checker *checker, struct apo_config *config);
+		  struct apo_mailbox *door, struct apo_checker *checker,
+		  struct apo_historian *historian, struct apo_config *config);
 /* After its thread has ended, and those of the workers: what nobody takes any more. */
 void apo_talk_drop_mail(struct apo_talk *talk);
 /* After that, and apo_worker_fini of all. The mailbox stays. */

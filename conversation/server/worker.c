@@ -237,6 +237,7 @@ static void on_mail(struct apo_worker *worker, struct apo_mail *mail)
 	case APO_MAIL_CHECKED:
 	case APO_MAIL_ACCOUNT:
 	case APO_MAIL_REQUEST:
+	case APO_MAIL_HISTORY:
 		abort(); /* nobody sends that to a worker */
 	}
 }

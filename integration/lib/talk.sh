@@ -43,3 +43,26 @@ leave() {
 		exec {pen}>&-
 	done
 }
+
+# It has been killed, or has closed the connection: nothing more is to be heard.
+drop() {
+	local name pen
+	for name in "$@"; do
+		stop "$name"
+		pen=${PEN[$name]}
+		exec {pen}>&-
+	done
+}
+
+# The server by $TMP/conf, on side b.
+serve() {
+	rm -f "$TMP/server.err"
+	launch_plain server b "$BUILD/apollonion" --config "$TMP/conf"
+	wait_until 10 "the server listens" grep -qs ' serving ' "$TMP/server.err"
+}
+
+end_server() {
+	send TERM server
+	finish server 10
+	expect_eq "$STATUS" 0 "exit code of the server"
+}

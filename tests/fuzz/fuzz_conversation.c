@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct apo_peer peers[CLIENTS];
 static bool is_open[CLIENTS];
-static uint64_t last_ticket, last_watch;
+static uint64_t last_ticket, last_watch, last_history;
+static int64_t last_position;
 
 static bool is_there(struct apo_peer who)
 {
@@ -104,6 +105,55 @@ static void die(void *of, const char *who)
 	(void)who;
 }
 
+static void keep(void *of, const struct apo_said *said)
+{
+	(void)of;
+	assert(said->position > last_position && said->source && said->target && said->text);
+	assert(said->channel || (said->between[0] && said->between[1]));
+	last_position = said->position;
+}
+
+static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
+			int64_t first)
+{
+	(void)of;
+	assert(id > last_position && account && channel && first <= id);
+	last_position = id;
+}
+
+static void keep_left(void *of, int64_t id, int64_t last)
+{
+	(void)of;
+	assert(id <= last);
+}
+
+static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
+{
+	(void)of;
+	assert(question->limit >= 1 && question->limit <= 7);
+	assert(question->way == APO_HISTORY_TARGETS || question->channel || question->other);
+	last_history = ticket;
+}
+
+/* Of what was said: the longest that there is. */
+static void answer_history(struct apo_model *model, size_t len, int64_t now_ns)
+{
+	static char text[APO_BODY_BYTES_MAX], tags[APO_KEPT_TAGS_BYTES_MAX + 1] = "+";
+	struct apo_said said = {.position = 1,
+				.run = UINT64_MAX,
+				.time_ms = (int64_t)len,
+				.source = "n!u@h",
+				.target = "#a",
+				.text = text,
+				.account = "a",
+				.tags = tags};
+	struct apo_page page = {.count = len % 3, .said = {&said, &said}};
+
+	memset(text, 'x', sizeof text - 1);
+	memset(tags + 1, 'x', sizeof tags - 2);
+	apo_model_on_history(model, last_history, (enum apo_asked)(len / 3 % 4), &page, now_ns);
+}
+
 static const struct apo_model_calls calls = {
 	.deliver = deliver,
 	.deliver_watched = deliver_watched,
@@ -115,6 +165,10 @@ static const struct apo_model_calls calls = {
 	.remove_account = check_password,
 	.rehash = rehash,
 	.die = die,
+	.keep = keep,
+	.keep_joined = keep_joined,
+	.keep_left = keep_left,
+	.ask_history = ask_history,
 };
 
 static void say(struct apo_model *model, unsigned i, const char *line, int64_t now_ns)
@@ -139,6 +193,7 @@ static void connect_one(struct apo_model *model, unsigned i, int64_t now_ns)
 		    now_ns);
 		say(model, i, "CAP REQ :labeled-response multi-prefix setname chghost", now_ns);
 		say(model, i, "CAP REQ :extended-join extended-monitor away-notify", now_ns);
+		say(model, i, "CAP REQ :draft/chathistory", now_ns);
 		say(model, i, "CAP REQ :apollonion/receipts standard-replies invite-notify",
 		    now_ns);
 	}
@@ -185,6 +240,9 @@ static void happen(struct apo_model *model, uint8_t what, const uint8_t *line, s
 		(void)apo_model_on_account(model, len % 2 ? "a" : "acc");
 		apo_model_accounts_end(model, *now_ns);
 		break;
+	case 8:
+		answer_history(model, len, *now_ns);
+		break;
 	default:
 		apo_model_on_line(model, peers[i], (const char *)line, len, *now_ns);
 	}
@@ -210,8 +268,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config.network = "N";
 	config.operators = &operator;
 	config.operator_count = 1;
+	config.has_history = true;
+	config.history_answer_max = 7;
 	config.list_entries_max = 5;
 	config.whowas_max = 3;
+	last_position = 0;
 	model = apo_model_new(&start);
 	assert(model);
 	for (i = 0; i < CLIENTS; i++)

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/* CHATHISTORY: a question goes to the store, its answer comes in another turn. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conversation/model/channels.h"
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/history.h"
+#include "conversation/model/out.h"
+
+#define TARGET_SIZE (APO_CHANNEL_BYTES_MAX + 1)
+
+/* A question on its way. */
+struct apo_request {
+	UT_hash_handle by_id;
+	uint64_t id;
+	struct apo_client *client; /* a reference */
+	enum apo_history_way way;
+	char target[TARGET_SIZE];            /* as the answer names it; "": TARGETS */
+	char label[APO_LABEL_BYTES_MAX + 1]; /* "": none */
+};
+
+static const struct way {
+	const char *name;
+	unsigned references;
+} ways[] = {
+#define WAY(name, references) {#name, references},
+	APO_HISTORY_WAYS(WAY)
+#undef WAY
+};
+
+/* ---- refusals ---- */
+
+static void fail(struct apo_model *model, struct apo_client *client, const char *code,
+		 const char *about, const char *what, const char *text)
+{
+	char both[2 * APO_BODY_BYTES_MAX];
+
+	model->figures.history_refused++;
+	if (*about)
+		snprintf(both, sizeof both, "%s %s", apo_word(what), apo_word(about));
+	else
+		snprintf(both, sizeof both, "%s", apo_word(what));
+	apo_fail_about(model, client, "CHATHISTORY", code, both, text);
+}
+
+static void fail_target(struct apo_model *model, struct apo_client *client, const char *way,
+			const char *target)
+{
+	fail(model, client, "INVALID_TARGET", target, way, "Messages could not be retrieved");
+}
+
+static void fail_message(struct apo_model *model, struct apo_client *client, const char *way,
+			 const char *target, const char *why)
+{
+	fail(model, client, "MESSAGE_ERROR", target, way, why);
+}
+
+/* ---- requests ---- */
+
+static void request_free(struct apo_model *model, struct apo_request *request)
+{
+	HASH_DELETE(by_id, model->requests, request);
+	request->client->history_count--;
+	apo_client_put(request->client);
+	free(request);
+}
+
+void apo_requests_forget(struct apo_model *model)
+{
+	struct apo_request *request, *next;
+
+	HASH_ITER(by_id, model->requests, request, next)
+	request_free(model, request);
+}
+
+/* NULL without memory. */
+static struct apo_request *request_new(struct apo_model *model, struct apo_client *client,
+				       enum apo_history_way way, const char *target)
+{
+	bool rudp_table_add_failed = false;
+	struct apo_request *request = calloc(1, sizeof *request);
+
+	if (!request)
+		return NULL;
+	request->id = ++model->last_ticket;
+	HASH_ADD(by_id, model->requests, id, sizeof request->id, request);
+	if (rudp_table_add_failed) {
+		free(request);
+		return NULL;
+	}
+	request->client = apo_client_get(client);
+	client->history_count++;
+	request->way = way;
+	snprintf(request->target, sizeof request->target, "%s", target);
+	memcpy(request->label, model->turn.label, sizeof request->label);
+	apo_turn_defer(model);
+	return request;
+}
+
+/* ---- what is asked ---- */
+
+struct asking {
+	struct apo_model *model;
+	struct apo_client *client;
+	const char *way;    /* as it was said */
+	const char *target; /* "": TARGETS */
+	char shown[TARGET_SIZE];
+	struct apo_question question;
+};
+
+static const char hex_digits[] = "0123456789abcdef";
+
+static uint64_t read_hex(const char *text, size_t len)
+{
+	uint64_t value = 0;
+
+	while (len-- > 0)
+		value = value << 4 | (uint64_t)(strchr(hex_digits, *text++) - hex_digits);
+	return value;
+}
+
+/* "run-position", both in hexadecimal digits as we write them. */
+static bool read_msgid(const char *text, struct apo_reference *reference)
+{
+	size_t run_len = strspn(text, hex_digits), position_len;
+
+	if (run_len == 0 || run_len > 16 || text[run_len] != '-')
+		return false;
+	position_len = strspn(text + run_len + 1, hex_digits);
+	if (position_len == 0 || position_len > 15 || text[run_len + 1 + position_len])
+		return false;
+	reference->kind = APO_REFERENCE_MSGID;
+	reference->run = read_hex(text, run_len);
+	reference->position = (int64_t)read_hex(text + run_len + 1, position_len);
+	return true;
+}
+
+static bool read_reference(struct asking *asking, const char *text, struct apo_reference *reference)
+{
+	static const char by_time[] = "timestamp=", by_id[] = "msgid=";
+	enum apo_history_way way = asking->question.way;
+
+	if (way == APO_HISTORY_LATEST && strcmp(text, "*") == 0)
+		return true;
+	if (strncmp(text, by_time, sizeof by_time - 1) == 0) {
+		reference->kind = APO_REFERENCE_TIME;
+		if (apo_stamp_read(text + sizeof by_time - 1, &reference->time_ms))
+			return true;
+		fail(asking->model, asking->client, "INVALID_PARAMS", text, asking->way,
+		     "Invalid timestamp");
+	} else if (strncmp(text, by_id, sizeof by_id - 1) == 0 && way != APO_HISTORY_TARGETS) {
+		if (read_msgid(text + sizeof by_id - 1, reference))
+			return true;
+		fail(asking->model, asking->client, "INVALID_PARAMS", text, asking->way,
+		     "There is no such message");
+	} else {
+		fail(asking->model, asking->client, "INVALID_MSGREFTYPE", text, asking->way,
+		     "A reference is timestamp=, or msgid= where that is possible");
+	}
+	return false;
+}
+
+static bool read_limit(struct asking *asking, const char *text)
+{
+	long limit;
+	char *end;
+
+	if (*text >= '0' && *text <= '9') {
+		limit = strtol(text, &end, 10);
+		if (*end == '\0' && limit > 0) {
+			asking->question.limit =
+				limit < (long)asking->model->config->history_answer_max
+					? (unsigned)limit
+					: asking->model->config->history_answer_max;
+			return true;
+		}
+	}
+	fail(asking->model, asking->client, "INVALID_PARAMS", text, asking->way, "Invalid limit");
+	return false;
+}
+
+static bool read_params(struct asking *asking, const struct apo_message *message)
+{
+	const struct way *way = ways + asking->question.way;
+	bool has_target = asking->question.way != APO_HISTORY_TARGETS;
+	unsigned expected = 1 + has_target + way->references + 1, first = 1 + has_target;
+
+	if (message->param_count != expected) {
+		fail(asking->model, asking->client, "INVALID_PARAMS", "", asking->way,
+		     message->param_count < expected ? "Insufficient parameters"
+						     : "Too many parameters");
+		return false;
+	}
+	asking->target = has_target ? message->params[1] : "";
+	return read_reference(asking, message->params[first], &asking->question.first) &&
+	       (way->references < 2 ||
+		read_reference(asking, message->params[first + 1], &asking->question.second)) &&
+	       read_limit(asking, message->params[expected - 1]);
+}
+
+static bool find_channel(struct asking *asking, char folded[TARGET_SIZE])
+{
+	const struct apo_channel *channel = apo_channel_find(asking->model, asking->target);
+	struct apo_seat *seat =
+		channel ? apo_seat_find(asking->model, asking->client, channel) : NULL;
+
+	if (!apo_channel_is_valid(asking->target, APO_CHANNEL_BYTES_MAX))
+		return false;
+	apo_fold(folded, TARGET_SIZE, asking->target);
+	asking->question.channel = folded;
+	snprintf(asking->shown, sizeof asking->shown, "%s", seat ? channel->name : asking->target);
+	asking->question.is_member = seat != NULL;
+	if (seat)
+		asking->question.since = seat->since;
+	return seat || asking->client->account;
+}
+
+/* Who has the nick now is meant if it is logged in, else the account of that name. */
+static bool find_other(struct asking *asking)
+{
+	const struct apo_client *other = apo_client_named(asking->model, asking->target);
+
+	if (!asking->client->account || !apo_nick_is_valid(asking->target, APO_NICK_BYTES_MAX))
+		return false;
+	asking->question.other = other && other->account ? other->account : asking->target;
+	snprintf(asking->shown, sizeof asking->shown, "%s", other ? other->nick : asking->target);
+	return true;
+}
+
+static void ask(struct asking *asking)
+{
+	struct apo_model *model = asking->model;
+	struct apo_request *request;
+
+	request = asking->client->history_count < APO_REQUESTS_MAX
+			  ? request_new(model, asking->client, asking->question.way, asking->shown)
+			  : NULL;
+	if (!request) {
+		fail_message(model, asking->client, asking->way, asking->shown,
+			     "There are too many questions before it");
+		return;
+	}
+	model->figures.history_asked++;
+	asking->question.account = asking->client->account;
+	model->calls->ask_history(model->of, request->id, &asking->question);
+}
+
+static bool read_way(const char *text, enum apo_history_way *way)
+{
+	unsigned i;
+
+	for (i = 0; i < sizeof ways / sizeof *ways; i++)
+		if (strcasecmp(text, ways[i].name) == 0) {
+			*way = (enum apo_history_way)i;
+			return true;
+		}
+	return false;
+}
+
+void apo_on_chathistory(struct apo_model *model, struct apo_client *client,
+			const struct apo_message *message)
+{
+	struct asking asking = {.model = model, .client = client, .way = message->params[0]};
+	char folded[TARGET_SIZE];
+	bool is_found = true;
+
+	if (!(client->caps & APO_CAP_CHATHISTORY)) {
+		apo_reply(model, client, ERR_UNKNOWNCOMMAND, "CHATHISTORY");
+		return;
+	}
+	if (message->param_count == 0 || !read_way(message->params[0], &asking.question.way)) {
+		fail(model, client, "INVALID_PARAMS", "", message->params[0], "Unknown subcommand");
+		return;
+	}
+	asking.way = ways[asking.question.way].name;
+	if (!read_params(&asking, message))
+		return;
+	if (apo_channel_is_meant(asking.target))
+		is_found = find_channel(&asking, folded);
+	else if (asking.question.way != APO_HISTORY_TARGETS)
+		is_found = find_other(&asking);
+	if (is_found)
+		ask(&asking);
+	else
+		fail_target(model, client, asking.way, asking.target);
+}
+
+/* ---- what is answered ---- */
+
+static void tell_said(struct apo_model *model, struct apo_client *client,
+		      const struct apo_said *said)
+{
+	char msgid[APO_MSGID_BYTES];
+	struct apo_line line;
+
+	snprintf(msgid, sizeof msgid, "%" PRIx64 "-%" PRIx64, said->run, (uint64_t)said->position);
+	apo_line_begin(&line, said->source, said->is_notice ? "NOTICE" : "PRIVMSG");
+	apo_line_param(&line, said->target);
+	apo_line_last(&line, said->text);
+	apo_line_end(&line);
+	apo_say_to(model, client,
+		   &(struct apo_say){.line = &line,
+				     .msgid = msgid,
+				     .account = said->account,
+				     .tags = said->tags,
+				     .at_ms = said->time_ms});
+}
+
+static void tell_target(struct apo_model *model, struct apo_client *client,
+			const struct apo_said *said)
+{
+	char stamp[APO_STAMP_BYTES];
+	struct apo_line line;
+
+	apo_stamp_write(stamp, said->time_ms);
+	apo_line_begin(&line, model->config->server_name, "CHATHISTORY");
+	apo_line_param(&line, "TARGETS");
+	apo_line_param(&line, said->target);
+	apo_line_param(&line, stamp);
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+static void tell_page(struct apo_model *model, const struct apo_request *request,
+		      const struct apo_page *page)
+{
+	bool is_targets = request->way == APO_HISTORY_TARGETS;
+	unsigned i;
+
+	if (request->client->caps & APO_CAP_BATCH)
+		apo_turn_batch(model, is_targets ? "draft/chathistory-targets" : "chathistory",
+			       is_targets ? NULL : request->target);
+	for (i = 0; i < page->count; i++)
+		if (is_targets)
+			tell_target(model, request->client, page->said[i]);
+		else
+			tell_said(model, request->client, page->said[i]);
+}
+
+static void answer(struct apo_model *model, const struct apo_request *request, enum apo_asked asked,
+		   const struct apo_page *page)
+{
+	const char *way = ways[request->way].name;
+
+	switch (asked) {
+	case APO_ASKED_DONE:
+		tell_page(model, request, page);
+		break;
+	case APO_ASKED_NO_TARGET:
+		fail_target(model, request->client, way, request->target);
+		break;
+	case APO_ASKED_NO_MESSAGE:
+		fail(model, request->client, "INVALID_PARAMS", request->target, way,
+		     "There is no such message");
+		break;
+	case APO_ASKED_FAILED:
+		fail_message(model, request->client, way, request->target,
+			     "Messages could not be retrieved");
+		break;
+	}
+}
+
+void apo_model_on_history(struct apo_model *model, uint64_t id, enum apo_asked asked,
+			  const struct apo_page *page, int64_t now_at_ns)
+{
+	struct apo_request *request;
+
+	model->now_at_ns = now_at_ns;
+	HASH_FIND(by_id, model->requests, &id, sizeof id, request);
+	if (!request)
+		return;
+	if (!request->client->is_gone) {
+		apo_turn_begin(model, request->client, request->label);
+		answer(model, request, asked, page);
+	}
+	request_free(model, request);
+	apo_turn_end(model);
+}

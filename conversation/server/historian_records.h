@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* historian_records - what the model's side of the historian says to its thread. */
+#ifndef APO_SERVER_HISTORIAN_RECORDS_H
+#define APO_SERVER_HISTORIAN_RECORDS_H
+
+#include "conversation/server/historian.h"
+
+enum apo_history_record_kind {
+	APO_HISTORY_SAID,
+	APO_HISTORY_JOINED,
+	APO_HISTORY_LEFT,
+	APO_HISTORY_ASKED,
+};
+
+/* Mail of others than the model. */
+enum apo_historian_mail_kind { APO_HISTORIAN_BATCH, APO_HISTORIAN_CONFIGURE, APO_HISTORIAN_STOP };
+
+/* Strings stand behind the fixed part, each with its terminator, in the order of the pointers of
+ * the value; those that are NULL are left out, and the pointers of the value say which. */
+#define APO_SAID_STRINGS 8
+
+struct apo_record_said {
+	struct apo_record record;
+	struct apo_said said; /* its pointers: whether there is one */
+	char strings[];
+};
+
+struct apo_record_joined {
+	struct apo_record record;
+	int64_t id, first;
+	char strings[]; /* account, channel */
+};
+
+struct apo_record_left {
+	struct apo_record record;
+	int64_t id, last;
+};
+
+struct apo_record_asked {
+	struct apo_record record;
+	uint64_t ticket;
+	struct apo_question question; /* as of said */
+	char strings[];
+};
+
+struct apo_historian_configure {
+	struct apo_mail mail;
+	struct apo_retention retention;
+};
+
+/* The pointers of a value in the order of their strings. */
+static inline void apo_said_strings(struct apo_said *said, const char **strings[APO_SAID_STRINGS])
+{
+	strings[0] = &said->source;
+	strings[1] = &said->target;
+	strings[2] = &said->text;
+	strings[3] = &said->account;
+	strings[4] = &said->tags;
+	strings[5] = &said->channel;
+	strings[6] = &said->between[0];
+	strings[7] = &said->between[1];
+}
+
+#define APO_QUESTION_STRINGS 3
+
+static inline void apo_question_strings(struct apo_question *question,
+					const char **strings[APO_QUESTION_STRINGS])
+{
+	strings[0] = &question->account;
+	strings[1] = &question->channel;
+	strings[2] = &question->other;
+}
+
+struct apo_retention apo_retention_of(const struct apo_config *config);
+
+/* The thread. */
+void *apo_historian_run(void *historian);
+
+#endif

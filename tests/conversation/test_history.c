@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: MIT */
+/* History as the model tells it to the store, and CHATHISTORY: the store is a mock that writes down
+ * what it is told. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/world.h"
+
+#define FULL "draft/chathistory batch server-time message-tags account-tag labeled-response"
+#define TOLD_MAX 64
+
+static struct world w;
+static char told[TOLD_MAX][160]; /* what has not been looked at is told[at] and behind */
+static unsigned told_count, told_at;
+static uint64_t ticket;
+
+__attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
+{
+	va_list args;
+
+	cr_assert(lt(uint, told_count, TOLD_MAX));
+	va_start(args, format);
+	vsnprintf(told[told_count++], sizeof told[0], format, args);
+	va_end(args);
+}
+
+static void keep(void *of, const struct apo_said *said)
+{
+	(void)of;
+	tell("%" PRId64 " %s %s %s: %s", said->position, said->source,
+	     said->is_notice ? "NOTICE" : "PRIVMSG", said->target, said->text);
+	cr_assert(eq(u64, said->run, 0xabc));
+	if (!said->channel)
+		tell("between %s %s", said->between[0], said->between[1]);
+}
+
+static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
+			int64_t first)
+{
+	(void)of;
+	tell("%" PRId64 " %s in %s from %" PRId64, id, account, channel, first);
+}
+
+static void keep_left(void *of, int64_t id, int64_t last)
+{
+	(void)of;
+	tell("%" PRId64 " until %" PRId64, id, last);
+}
+
+static const char *text_of(const struct apo_reference *one)
+{
+	static char texts[2][64];
+	static unsigned next;
+	char *text = texts[next++ % 2];
+
+	if (one->kind == APO_REFERENCE_TIME)
+		snprintf(text, 64, "@%" PRId64, one->time_ms);
+	else if (one->kind == APO_REFERENCE_MSGID)
+		snprintf(text, 64, "%" PRIx64 "-%" PRIx64, one->run, (uint64_t)one->position);
+	else
+		snprintf(text, 64, "*");
+	return text;
+}
+
+static void ask_history(void *of, uint64_t asked, const struct apo_question *question)
+{
+	(void)of;
+	ticket = asked;
+	tell("way %d %s %s %s since %" PRId64 "%s: %s %s %u", (int)question->way,
+	     question->account ? question->account : "-",
+	     question->channel ? question->channel : "-", question->other ? question->other : "-",
+	     question->since, question->is_member ? " in" : "", text_of(&question->first),
+	     text_of(&question->second), question->limit);
+}
+
+static void begin(void)
+{
+	told_count = told_at = 0;
+	world_init(&w);
+	w.calls.keep = keep;
+	w.calls.keep_joined = keep_joined;
+	w.calls.keep_left = keep_left;
+	w.calls.ask_history = ask_history;
+	w.config.has_history = true;
+	world_start(&w);
+}
+
+static void end(void)
+{
+	world_fini(&w);
+}
+
+TestSuite(history, .init = begin, .fini = end);
+
+#define TOLD(text)                                                                                 \
+	do {                                                                                       \
+		cr_assert(lt(uint, told_at, told_count), "nothing instead of %s", text);           \
+		cr_assert(eq(str, told[told_at], (char *)(text)));                                 \
+		told_at++;                                                                         \
+	} while (0)
+#define TOLD_NOTHING() cr_assert(eq(uint, told_at, told_count), "%s", told[told_at])
+
+/* Comes in, logged in to the account of its nick. */
+static void come_in(unsigned i, const char *nick, const char *caps)
+{
+	char all[300];
+
+	snprintf(all, sizeof all, "sasl %s", caps ? caps : "");
+	cr_assert(eq(int, apo_model_on_account(w.model, nick), 0));
+	world_connect(&w, i);
+	world_say(&w, i, "CAP REQ :%s", all);
+	world_say(&w, i, "NICK %s", nick);
+	world_say(&w, i, "USER %s 0 * :%s", nick, nick);
+	world_say(&w, i, "AUTHENTICATE PLAIN");
+	world_say(&w, i, "AUTHENTICATE AGRhbgBwdw==");
+	world_answer(&w, APO_CHECKED_RIGHT, nick);
+	world_say(&w, i, "CAP END");
+	world_forget(&w);
+}
+
+/* ---- what is kept ---- */
+
+Test(history, what_is_said_is_kept_with_who_hears_it)
+{
+	come_in(1, "dan", NULL);
+	world_join(&w, 0, "eve", NULL);
+	world_say(&w, 1, "JOIN #Room");
+	TOLD("1 dan in #room from 1");
+	world_say(&w, 0, "JOIN #room");
+	TOLD_NOTHING();
+	world_say(&w, 0, "PRIVMSG #ROOM :hello");
+	TOLD("3 eve!~eve@host0.example PRIVMSG #Room: hello");
+	world_say(&w, 1, "NOTICE #room :hi");
+	TOLD("4 dan!~dan@host1.example NOTICE #Room: hi");
+	world_say(&w, 1, "PART #room");
+	TOLD("1 until 4");
+	world_say(&w, 0, "PRIVMSG #room :alone");
+	TOLD("5 eve!~eve@host0.example PRIVMSG #Room: alone");
+	TOLD_NOTHING();
+}
+
+Test(history, what_only_some_hear_is_not_kept)
+{
+	come_in(1, "dan", "message-tags");
+	world_join(&w, 0, "eve", NULL);
+	world_say(&w, 0, "JOIN #a");
+	world_say(&w, 1, "JOIN #a");
+	TOLD("2 dan in #a from 2");
+	world_say(&w, 0, "PRIVMSG @#a :for operators");
+	world_say(&w, 0, "PRIVMSG +#a :for some");
+	world_say(&w, 1, "@+x=y TAGMSG #a");
+	world_say(&w, 0, "MODE #a +m");
+	world_say(&w, 1, "PRIVMSG #a :not heard");
+	world_say(&w, 1, "PRIVMSG nobody :not heard");
+	world_say(&w, 0, "PRIVMSG dan :one has no account");
+	world_say(&w, 1, "PRIVMSG eve :one has no account");
+	TOLD_NOTHING();
+}
+
+Test(history, private_ones_are_kept_between_accounts)
+{
+	come_in(1, "dan", NULL);
+	come_in(3, "eve", NULL);
+	world_say(&w, 3, "NICK other");
+	world_say(&w, 1, "PRIVMSG other :hello");
+	TOLD("1 dan!~dan@host1.example PRIVMSG other: hello");
+	TOLD("between dan eve");
+	TOLD_NOTHING();
+}
+
+Test(history, what_goes_to_nickserv_is_not_kept)
+{
+	come_in(1, "dan", NULL);
+	world_say(&w, 1, "PRIVMSG NickServ :DROP dan secret");
+	world_say(&w, 1, "PRIVMSG NickServ :GHOST dan");
+	TOLD_NOTHING();
+}
+
+Test(history, without_it_nothing_is_kept)
+{
+	w.config.has_history = false;
+	world_join(&w, 0, "eve", NULL);
+	world_say(&w, 0, "JOIN #a");
+	world_say(&w, 0, "PRIVMSG #a :text");
+	TOLD_NOTHING();
+	world_forget(&w);
+	world_say(&w, 0, "CAP REQ draft/chathistory");
+	HEARS(&w, 0, ":irc.example CAP eve NAK :draft/chathistory");
+	world_say(&w, 0, "CHATHISTORY LATEST #a * 10");
+	HEARS_LIKE(&w, 0, ":irc.example 421 eve CHATHISTORY *");
+}
+
+/* ---- who was there ---- */
+
+/* dan is in #a with eve, who founded it: 1 and 2. */
+static void two_in_a_room(void)
+{
+	world_join(&w, 0, "eve", NULL);
+	world_say(&w, 0, "JOIN #a");
+	come_in(1, "dan", NULL);
+	world_say(&w, 1, "JOIN #a");
+	TOLD("2 dan in #a from 2");
+}
+
+static void talk(void)
+{
+	world_say(&w, 0, "PRIVMSG #a :text");
+	cr_assert(lt(uint, told_at, told_count));
+	told_at++;
+}
+
+/* 3 was the last that it heard, and it comes back behind 4. */
+static void back_from_a_lost_connection(const char *what_then, const char *told_then)
+{
+	two_in_a_room();
+	talk();
+	world_close(&w, 1, "gone");
+	TOLD("2 until 3");
+	talk();
+	if (what_then)
+		world_say(&w, 0, "%s", what_then);
+	come_in(1, "dan", NULL);
+	world_say(&w, 0, "MODE #a -bik *!*@nowhere");
+	world_say(&w, 0, "MODE #a -k x");
+	world_say(&w, 1, "JOIN #a");
+	TOLD(told_then);
+	TOLD_NOTHING();
+}
+
+Test(history, a_lost_connection_does_not_end_a_membership)
+{
+	back_from_a_lost_connection(NULL, "5 dan in #a from 3");
+	world_say(&w, 1, "PART #a");
+	TOLD("5 until 5");
+	talk();
+	world_say(&w, 1, "JOIN #a");
+	TOLD("7 dan in #a from 7");
+}
+
+Test(history, a_ban_ends_it)
+{
+	back_from_a_lost_connection("MODE #a +b *!*@nowhere", "5 dan in #a from 5");
+}
+
+Test(history, mode_i_ends_it)
+{
+	back_from_a_lost_connection("MODE #a +i", "5 dan in #a from 5");
+}
+
+Test(history, a_key_ends_it)
+{
+	back_from_a_lost_connection("MODE #a +k x", "5 dan in #a from 5");
+}
+
+Test(history, other_modes_do_not)
+{
+	back_from_a_lost_connection("MODE #a +mstl 5", "5 dan in #a from 3");
+}
+
+Test(history, being_away_too_long_ends_it)
+{
+	two_in_a_room();
+	world_close(&w, 1, "gone");
+	TOLD("2 until 2");
+	w.now_ns += w.config.absence_ns;
+	come_in(1, "dan", NULL);
+	world_say(&w, 1, "JOIN #a");
+	TOLD("3 dan in #a from 3");
+}
+
+Test(history, a_channel_that_ends_and_is_founded_by_others_is_another)
+{
+	two_in_a_room();
+	world_close(&w, 1, "gone");
+	TOLD("2 until 2");
+	world_say(&w, 0, "PART #a");
+	world_say(&w, 0, "JOIN #a");
+	come_in(1, "dan", NULL);
+	world_say(&w, 1, "JOIN #a");
+	TOLD("4 dan in #a from 4");
+}
+
+Test(history, being_put_out_ends_it)
+{
+	two_in_a_room();
+	world_close(&w, 1, "gone");
+	TOLD("2 until 2");
+	come_in(1, "dan", NULL);
+	world_say(&w, 1, "JOIN #a");
+	TOLD("3 dan in #a from 2");
+	world_say(&w, 0, "KICK #a dan");
+	TOLD("3 until 3");
+	world_say(&w, 1, "JOIN #a");
+	TOLD("4 dan in #a from 4");
+}
+
+/* Two connections of one account: one is lost, the other is put out. */
+Test(history, who_is_put_out_is_not_absent_elsewhere)
+{
+	world_join(&w, 0, "eve", NULL);
+	world_say(&w, 0, "JOIN #a");
+	come_in(1, "dan", NULL);
+	world_say(&w, 1, "JOIN #a");
+	world_say(&w, 1, "NICK dan1");
+	come_in(3, "dan", NULL);
+	world_say(&w, 3, "JOIN #a");
+	told_at = told_count;
+	world_close(&w, 1, "gone");
+	TOLD("2 until 3");
+	world_say(&w, 0, "KICK #a dan");
+	TOLD("3 until 3");
+	talk();
+	world_say(&w, 3, "JOIN #a");
+	TOLD("5 dan in #a from 5");
+}
+
+Test(history, who_logs_in_later_was_there_before)
+{
+	world_join(&w, 1, "dan", "draft/account-registration");
+	world_say(&w, 1, "JOIN #a");
+	world_say(&w, 1, "PRIVMSG #a :text");
+	TOLD("2 dan!~dan@host1.example PRIVMSG #a: text");
+	world_say(&w, 1, "REGISTER * * password");
+	world_answer(&w, APO_CHECKED_RIGHT, "dan");
+	TOLD("1 dan in #a from 1");
+	TOLD_NOTHING();
+}
+
+Test(history, who_registers_a_name_that_was_dropped_is_somebody_else)
+{
+	two_in_a_room();
+	world_close(&w, 1, "gone");
+	TOLD("2 until 2");
+	apo_model_on_account_gone(w.model, "dan", w.now_ns);
+	come_in(1, "dan", NULL);
+	world_say(&w, 1, "JOIN #a");
+	TOLD("3 dan in #a from 3");
+	apo_model_on_account_gone(w.model, "dan", w.now_ns);
+	TOLD("3 until 3");
+	world_say(&w, 1, "PART #a");
+	TOLD_NOTHING();
+}
+
+/* ---- asking ---- */
+
+static void told_of(const char *said, const char *expected)
+{
+	world_say(&w, 1, "CHATHISTORY %s", said);
+	TOLD(expected);
+	apo_model_on_history(w.model, ticket, APO_ASKED_FAILED, NULL, w.now_ns);
+	world_forget(&w);
+}
+
+Test(history, questions_are_understood)
+{
+	come_in(1, "dan", FULL);
+	world_say(&w, 1, "JOIN #Room");
+	TOLD("1 dan in #room from 1");
+	told_of("LATEST #room * 10", "way 4 dan #room - since 1 in: * * 10");
+	told_of("latest #ROOM msgid=abc-1f 1000", "way 4 dan #room - since 1 in: abc-1f * 100");
+	told_of("BEFORE #gone timestamp=2023-11-14T22:13:20.123Z 5",
+		"way 2 dan #gone - since 0: @1700000000123 * 5");
+	told_of("AFTER eve msgid=0-1 5", "way 0 dan - eve since 0: 0-1 * 5");
+	told_of("AROUND #room msgid=abc-2 5", "way 1 dan #room - since 1 in: abc-2 * 5");
+	told_of("BETWEEN #room msgid=abc-2 timestamp=1970-01-01T00:00:00.000Z 5",
+		"way 3 dan #room - since 1 in: abc-2 @0 5");
+	told_of("TARGETS timestamp=9999-12-31T23:59:59.999Z timestamp=2000-02-29T00:00:00.000Z 7",
+		"way 5 dan - - since 0: @253402300799999 @951782400000 7");
+}
+
+Test(history, who_has_the_nick_now_is_meant)
+{
+	come_in(1, "dan", FULL);
+	come_in(3, "eve", NULL);
+	world_say(&w, 3, "NICK fay");
+	told_of("LATEST fay * 10", "way 4 dan - eve since 0: * * 10");
+	world_close(&w, 3, "gone");
+	told_of("LATEST fay * 10", "way 4 dan - fay since 0: * * 10");
+}
+
+static void refused(const char *said, const char *answer)
+{
+	char expected[300];
+
+	world_say(&w, 1, "%s", said);
+	snprintf(expected, sizeof expected, ":irc.example FAIL CHATHISTORY %s", answer);
+	HEARS(&w, 1, expected);
+	QUIET(&w, 1);
+	TOLD_NOTHING();
+}
+
+Test(history, what_is_wrong_is_said)
+{
+	char said[500];
+
+	come_in(1, "dan", "draft/chathistory");
+	refused("CHATHISTORY", "INVALID_PARAMS * :Unknown subcommand");
+	refused("CHATHISTORY FIRST #a * 1", "INVALID_PARAMS FIRST :Unknown subcommand");
+	refused("CHATHISTORY latest #a *", "INVALID_PARAMS LATEST :Insufficient parameters");
+	refused("CHATHISTORY LATEST #a * 1 1", "INVALID_PARAMS LATEST :Too many parameters");
+	refused("CHATHISTORY BEFORE #a * 1",
+		"INVALID_MSGREFTYPE BEFORE * :A reference is timestamp=, or msgid= where that is "
+		"possible");
+	refused("CHATHISTORY BEFORE #a timestamp=2023-02-29T00:00:00.000Z 1",
+		"INVALID_PARAMS BEFORE timestamp=2023-02-29T00:00:00.000Z :Invalid timestamp");
+	refused("CHATHISTORY BEFORE #a msgid=ABC-1 1",
+		"INVALID_PARAMS BEFORE msgid=ABC-1 :There is no such message");
+	refused("CHATHISTORY TARGETS msgid=abc-1 msgid=abc-2 1",
+		"INVALID_MSGREFTYPE TARGETS msgid=abc-1 :A reference is timestamp=, or msgid= "
+		"where that is possible");
+	refused("CHATHISTORY LATEST #a * 0", "INVALID_PARAMS LATEST 0 :Invalid limit");
+	refused("CHATHISTORY LATEST #a * -5", "INVALID_PARAMS LATEST -5 :Invalid limit");
+	refused("CHATHISTORY LATEST 9x * 5",
+		"INVALID_TARGET LATEST 9x :Messages could not be retrieved");
+	snprintf(said, sizeof said, "CHATHISTORY LATEST #%0100d * 5", 1);
+	world_say(&w, 1, "%s", said);
+	HEARS_LIKE(&w, 1, ":irc.example FAIL CHATHISTORY INVALID_TARGET LATEST *");
+	cr_assert(gt(u64, apo_model_figures(w.model)->history_refused, 10));
+}
+
+Test(history, who_has_no_account_asks_only_where_it_is)
+{
+	world_join(&w, 1, "dan", "draft/chathistory");
+	refused("CHATHISTORY LATEST #a * 5",
+		"INVALID_TARGET LATEST #a :Messages could not be retrieved");
+	refused("CHATHISTORY LATEST eve * 5",
+		"INVALID_TARGET LATEST eve :Messages could not be retrieved");
+	world_say(&w, 1, "JOIN #a");
+	told_of("LATEST #a * 5", "way 4 - #a - since 1 in: * * 5");
+	world_say(&w, 1, "PART #a");
+	world_forget(&w);
+	refused("CHATHISTORY LATEST #a * 5",
+		"INVALID_TARGET LATEST #a :Messages could not be retrieved");
+}
+
+Test(history, a_client_asks_no_more_than_it_may)
+{
+	unsigned i;
+
+	come_in(1, "dan", "draft/chathistory");
+	world_say(&w, 1, "JOIN #a");
+	world_forget(&w);
+	for (i = 0; i < 64; i++) {
+		told_count = told_at = 0;
+		world_say(&w, 1, "CHATHISTORY LATEST #a * 5");
+	}
+	QUIET(&w, 1);
+	told_count = told_at = 0;
+	refused("CHATHISTORY LATEST #a * 5",
+		"MESSAGE_ERROR LATEST #a :There are too many questions before it");
+	apo_model_on_history(w.model, ticket, APO_ASKED_FAILED, NULL, w.now_ns);
+	HEARS_LIKE(&w, 1, "* MESSAGE_ERROR LATEST #a :Messages could not be retrieved");
+	world_say(&w, 1, "CHATHISTORY LATEST #a * 5");
+	QUIET(&w, 1);
+}
+
+/* ---- answers ---- */
+
+static struct apo_said first = {.position = 0x1f,
+				.run = 0xabc,
+				.time_ms = INT64_C(1600000000123),
+				.source = "eve!~eve@host",
+				.target = "#Room",
+				.text = "hello",
+				.account = "eve",
+				.tags = "+x=y"};
+static struct apo_said second = {.position = 0x20,
+				 .run = 0xabd,
+				 .time_ms = INT64_C(1600000000124),
+				 .is_notice = true,
+				 .source = "fay!~fay@host",
+				 .target = "#Room",
+				 .text = "hi"};
+static struct apo_page page = {.count = 2, .said = {&first, &second}};
+
+static void ask_and_answer(const char *tags, enum apo_asked asked)
+{
+	world_say(&w, 1, "%sCHATHISTORY LATEST #room * 10", tags);
+	QUIET(&w, 1);
+	apo_model_on_history(w.model, ticket, asked, asked == APO_ASKED_DONE ? &page : NULL,
+			     w.now_ns);
+}
+
+Test(history, an_answer_is_a_batch_of_lines_as_they_were)
+{
+	come_in(1, "dan", FULL);
+	world_say(&w, 1, "JOIN #Room");
+	world_forget(&w);
+	ask_and_answer("", APO_ASKED_DONE);
+	HEARS_LIKE(&w, 1, "@time=2023-* :irc.example BATCH +1 chathistory #Room");
+	HEARS(&w, 1,
+	      "@batch=1;time=2020-09-13T12:26:40.123Z;account=eve;msgid=abc-1f;+x=y "
+	      ":eve!~eve@host PRIVMSG #Room :hello");
+	HEARS(&w, 1,
+	      "@batch=1;time=2020-09-13T12:26:40.124Z;msgid=abd-20 "
+	      ":fay!~fay@host NOTICE #Room :hi");
+	HEARS_LIKE(&w, 1, "@time=2023-* :irc.example BATCH -1");
+	QUIET(&w, 1);
+}
+
+Test(history, the_batch_has_the_label)
+{
+	come_in(1, "dan", FULL);
+	world_say(&w, 1, "JOIN #Room");
+	world_forget(&w);
+	page.count = 0;
+	ask_and_answer("@label=7 ", APO_ASKED_DONE);
+	page.count = 2;
+	HEARS_LIKE(&w, 1, "@label=7;time=2023-* :irc.example BATCH +1 chathistory #Room");
+	HEARS_LIKE(&w, 1, "@time=2023-* :irc.example BATCH -1");
+	QUIET(&w, 1);
+	ask_and_answer("@label=8 ", APO_ASKED_FAILED);
+	HEARS_LIKE(&w, 1,
+		   "@label=8;time=* :irc.example FAIL CHATHISTORY MESSAGE_ERROR LATEST #Room :*");
+	QUIET(&w, 1);
+}
+
+Test(history, who_knows_no_batches_gets_lines)
+{
+	come_in(1, "dan", "draft/chathistory");
+	world_say(&w, 1, "JOIN #Room");
+	world_forget(&w);
+	ask_and_answer("", APO_ASKED_DONE);
+	HEARS(&w, 1, ":eve!~eve@host PRIVMSG #Room :hello");
+	HEARS(&w, 1, ":fay!~fay@host NOTICE #Room :hi");
+	ask_and_answer("", APO_ASKED_NO_TARGET);
+	HEARS(&w, 1,
+	      ":irc.example FAIL CHATHISTORY INVALID_TARGET LATEST #Room "
+	      ":Messages could not be retrieved");
+	ask_and_answer("", APO_ASKED_NO_MESSAGE);
+	HEARS(&w, 1,
+	      ":irc.example FAIL CHATHISTORY INVALID_PARAMS LATEST #Room "
+	      ":There is no such message");
+	QUIET(&w, 1);
+}
+
+Test(history, targets_are_told_with_their_times)
+{
+	come_in(1, "dan", "draft/chathistory batch");
+	world_say(&w, 1,
+		  "CHATHISTORY TARGETS timestamp=2000-01-01T00:00:00.000Z "
+		  "timestamp=2030-01-01T00:00:00.000Z 5");
+	apo_model_on_history(w.model, ticket, APO_ASKED_DONE, &page, w.now_ns);
+	HEARS(&w, 1, ":irc.example BATCH +1 draft/chathistory-targets");
+	HEARS(&w, 1, "@batch=1 :irc.example CHATHISTORY TARGETS #Room 2020-09-13T12:26:40.123Z");
+	HEARS(&w, 1, "@batch=1 :irc.example CHATHISTORY TARGETS #Room 2020-09-13T12:26:40.124Z");
+	HEARS(&w, 1, ":irc.example BATCH -1");
+}
+
+Test(history, who_has_gone_is_not_answered)
+{
+	come_in(1, "dan", FULL);
+	world_say(&w, 1, "CHATHISTORY LATEST #room * 10");
+	world_close(&w, 1, "gone");
+	apo_model_on_history(w.model, ticket, APO_ASKED_DONE, &page, w.now_ns);
+	apo_model_on_history(w.model, ticket, APO_ASKED_DONE, &page, w.now_ns);
+	come_in(3, "eve", FULL);
+	world_say(&w, 3, "CHATHISTORY LATEST #room * 10"); /* is open when the model ends */
+}
+
+Test(history, it_is_advertised_as_it_is)
+{
+	w.config.history_answer_max = 77;
+	world_connect(&w, 1);
+	world_say(&w, 1, "NICK dan");
+	world_say(&w, 1, "USER dan 0 * :dan");
+	HEARS_LIKE(&w, 1, "*001*");
+	HEARS_LIKE(&w, 1, "*002*");
+	HEARS_LIKE(&w, 1, "*003*");
+	HEARS_LIKE(&w, 1, "*004*");
+	HEARS_LIKE(&w, 1, "*005*CHATHISTORY=77 *");
+	HEARS_LIKE(&w, 1, "*005*MSGREFTYPES=msgid,timestamp *");
+	world_forget(&w);
+	world_say(&w, 1, "CAP LS 302");
+	HEARS_LIKE(&w, 1, "*draft/chathistory*");
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* The thread of history, with a database that another connection locks when a test wants it to
+ * fail. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/server/historian.h"
+#include "conversation/server/records.h"
+#include "server/history_file.h"
+
+static struct history_file file;
+static struct apo_historian historian;
+static struct apo_mailbox box;
+static struct apo_mail *mail; /* that was taken and not looked at */
+static struct apo_config config;
+static bool is_running;
+static uint64_t ticket;
+static char words[256];
+
+static void start(void)
+{
+	cr_assert(eq(int, apo_historian_start(&historian, &box, file.history, &config), 0));
+	is_running = true;
+}
+
+static void begin(void)
+{
+	memset(&file, 0, sizeof file);
+	history_file_make(&file);
+	config.history_age_ns = INT64_C(100) * 365 * 86400 * RUDP_NS_PER_S;
+	config.history_messages_max = 1000000;
+	config.history_bytes_max = (size_t)1 << 30;
+	cr_assert(eq(int, apo_mailbox_init(&box), 0));
+	/* A lock is an error at once. */
+	sqlite3_busy_timeout(file.history->db, 0);
+	start();
+}
+
+static void stop(void)
+{
+	apo_historian_stop(&historian);
+	file.history = NULL;
+	is_running = false;
+}
+
+static void end(void)
+{
+	struct apo_mail *next;
+
+	if (is_running)
+		stop();
+	for (mail = mail ? mail : apo_mailbox_take(&box); mail; mail = next) {
+		next = mail->next;
+		free(mail);
+	}
+	apo_mailbox_fini(&box);
+	if (file.history)
+		apo_history_close(file.history);
+	apo_store_close(file.store);
+	history_file_open(&file);
+	history_file_remove(&file);
+}
+
+TestSuite(historian, .init = begin, .fini = end, .timeout = 60);
+
+static void say(int64_t position, const char *text)
+{
+	apo_historian_keep(&historian, &(struct apo_said){.position = position,
+							  .run = 1,
+							  .time_ms = position,
+							  .source = "a!b@c",
+							  .target = "#a",
+							  .text = text,
+							  .channel = "#a"});
+}
+
+static struct apo_history_mail *next_answer(void)
+{
+	struct pollfd wait = {.fd = box.fd, .events = POLLIN};
+	struct apo_history_mail *taken;
+
+	while (!mail) {
+		(void)poll(&wait, 1, -1);
+		mail = apo_mailbox_take(&box);
+	}
+	taken = (struct apo_history_mail *)mail;
+	mail = mail->next;
+	return taken;
+}
+
+/* All that the account sees in #a: of each text the first letter. */
+static const char *seen_by(const char *account)
+{
+	struct apo_history_mail *answer;
+	unsigned i;
+
+	apo_historian_ask(&historian, ++ticket,
+			  &(struct apo_question){.way = APO_HISTORY_LATEST,
+						 .account = account,
+						 .channel = "#a",
+						 .limit = 100});
+	apo_historian_flush(&historian);
+	answer = next_answer();
+	cr_assert(eq(int, answer->mail.kind, APO_MAIL_HISTORY));
+	cr_assert(eq(u64, answer->ticket, ticket));
+	words[0] = '\0';
+	if (answer->asked == APO_ASKED_FAILED)
+		strcpy(words, "failed");
+	else if (answer->asked == APO_ASKED_NO_TARGET)
+		strcpy(words, "nothing");
+	for (i = 0; answer->asked == APO_ASKED_DONE && i < answer->page->count; i++)
+		strncat(words, answer->page->said[i]->text, 1);
+	apo_page_free(answer->page);
+	free(answer);
+	return words;
+}
+
+static void sees(const char *account, const char *expected)
+{
+	cr_assert(eq(str, (char *)seen_by(account), (char *)expected));
+}
+
+static void by_other(const char *sql)
+{
+	cr_assert(eq(int, sqlite3_exec(file.store->db, sql, NULL, NULL, NULL), SQLITE_OK), "%s",
+		  sqlite3_errmsg(file.store->db));
+}
+
+Test(historian, who_has_said_something_finds_it)
+{
+	unsigned i;
+
+	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	say(2, "a");
+	sees("dan", "a");
+	for (i = 3; i < 50; i++) {
+		say(i, "b");
+		cr_assert(eq(sz, strlen(seen_by("dan")), i - 1));
+	}
+	apo_historian_left(&historian, 1, 49);
+	say(50, "c");
+	cr_assert(eq(sz, strlen(seen_by("dan")), 48));
+	sees("eve", "nothing");
+}
+
+Test(historian, what_was_handed_over_is_written_at_the_end)
+{
+	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	say(2, "a");
+	say(3, "b");
+	stop();
+	cr_assert(eq(u64, historian.counters.kept, 2));
+	apo_store_close(file.store);
+	history_file_open(&file);
+	cr_assert(eq(i64, apo_history_last_position(file.history), 3));
+	start();
+	sees("dan", "ab");
+}
+
+/* dan leaves while nothing can be written: what is said then is lost, and nobody may think that dan
+ * has stayed. */
+Test(historian, who_has_left_has_left_whatever_the_disk_does)
+{
+	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	say(2, "a");
+	sees("dan", "a");
+	by_other("BEGIN IMMEDIATE");
+	apo_historian_left(&historian, 1, 2);
+	say(3, "b");
+	sees("dan", "failed");
+	sees("eve", "failed");
+	cr_assert(eq(u64, historian.counters.lost, 1));
+	cr_assert(ge(u64, historian.counters.groups_failed, 1));
+	by_other("COMMIT");
+	say(4, "c");
+	sees("dan", "a");
+	cr_assert(eq(u64, historian.counters.lost, 1));
+	cr_assert(eq(u64, historian.counters.answers_failed, 2));
+	say(5, "d");
+	sees("dan", "a");
+}
+
+/* eve comes while nothing can be written, and hears what comes behind. */
+Test(historian, who_has_joined_has_joined_whatever_the_disk_does)
+{
+	by_other("BEGIN IMMEDIATE");
+	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	apo_historian_joined(&historian, 2, "eve", "#a", 2);
+	apo_historian_left(&historian, 1, 2);
+	say(3, "a");
+	sees("eve", "failed");
+	say(4, "b");
+	sees("eve", "failed");
+	by_other("COMMIT");
+	say(5, "c");
+	sees("eve", "c");
+	sees("dan", "nothing");
+}
+
+/* Nobody has left: what is on the disk can be read although nothing can be written. */
+Test(historian, a_disk_that_takes_nothing_can_be_read)
+{
+	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	say(2, "a");
+	sees("dan", "a");
+	by_other("BEGIN IMMEDIATE");
+	say(3, "b");
+	sees("dan", "a");
+	by_other("COMMIT");
+	say(4, "c");
+	sees("dan", "ac");
+}
+
+/* More than may wait: the model is never held up, and who is where is not lost with it. */
+Test(historian, a_disk_that_is_too_slow_loses_messages_alone)
+{
+	static char text[400];
+	struct sqlite3 *db = file.history->db;
+	int64_t position;
+
+	memset(text, 'x', sizeof text - 1);
+	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	say(2, "a");
+	sees("dan", "a");
+	/* Its thread is idle now: from here on it waits for the lock. */
+	sqlite3_busy_timeout(db, 30000);
+	by_other("BEGIN IMMEDIATE");
+	for (position = 3; historian.counters.dropped < 100; position++) {
+		say(position, text);
+		apo_historian_flush(&historian);
+		cr_assert(lt(i64, position, 100000));
+	}
+	apo_historian_left(&historian, 1, position);
+	say(++position, "c");
+	by_other("COMMIT");
+	cr_assert(gt(sz, strlen(seen_by("dan")) + 1, 1));
+	stop();
+	cr_assert(gt(u64, historian.counters.kept, 1000));
+	cr_assert(eq(u64, historian.counters.lost, 0));
+}
+
+Test(historian, another_retention_is_used_at_once)
+{
+	int64_t i;
+
+	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	for (i = 2; i < 1002; i++)
+		say(i, "a");
+	sees("eve", "nothing");
+	config.history_messages_max = 5;
+	apo_historian_configure(&historian, &config);
+	while (strlen(seen_by("dan")) != 5)
+		;
+	cr_assert(ge(u64, historian.counters.prunings, 3));
+}
