@@ -13,10 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "rudp/dispatch.h"
+#include "threads/nodes.h"
 
 #define WORKERS 3 /* the last one is slow */
 #define SLOW (WORKERS - 1)
@@ -25,9 +25,6 @@
 #define POSTS 3000 /* of each poster, to each quick worker */
 #define TRIES 500  /* of each poster, to the slow one */
 #define QUEUE 20   /* messages of each connection */
-#define DESCRIPTORS 200
-#define NS_PER_MS INT64_C(1000000)
-#define PATIENCE_S 60
 
 struct text {
 	unsigned poster, number;
@@ -38,26 +35,13 @@ static struct rudpmsg_node *boss, *workers[WORKERS];
 static struct rudpmsg_dispatcher *dispatcher;
 static rudpmsg_conn_id to_worker[WORKERS];
 static uint16_t port;
-static atomic_uint got[WORKERS], accepted[WORKERS], unknown, cancelled, refused, cuts;
+static atomic_uint got[WORKERS], accepted[WORKERS], unknown, cancelled, refused;
 static unsigned last[WORKERS][POSTERS]; /* of each worker's own thread */
-static atomic_bool is_over, is_slow;
-
-static void check(int64_t is, int64_t should, const char *what)
-{
-	if (is == should)
-		return;
-	fprintf(stderr, "%s: %lld, should be %lld\n", what, (long long)is, (long long)should);
-	exit(1);
-}
+static atomic_bool is_slow;
 
 static struct rudpmsg_node *open_node(const char *name)
 {
-	struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP,
-					  .ack = RUDPMSG_ACK_HANDLED,
-					  .limits = {.queue_messages_max = QUEUE},
-					  .backoff_first_ns = NS_PER_MS,
-					  .backoff_max_ns = 20 * NS_PER_MS,
-					  .handshake_timeout_ns = 500 * NS_PER_MS};
+	struct rudpmsg_options options = options_of(QUEUE);
 	struct rudpmsg_node *node;
 
 	check(rudpmsg_node_open(&node, name, &options, NULL), 0, "open");
@@ -163,42 +147,6 @@ static void *take_outcomes(void *argument)
 	return NULL;
 }
 
-/* Every stream of this process breaks, at both ends. */
-static void *cut_streams(void *argument)
-{
-	int fd, listens;
-	socklen_t length;
-
-	while (!atomic_load(&is_over)) {
-		usleep(10000);
-		for (fd = 3; fd < DESCRIPTORS; fd++) {
-			length = sizeof listens;
-			if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 &&
-			    !listens && shutdown(fd, SHUT_RDWR) == 0)
-				atomic_fetch_add(&cuts, 1);
-		}
-	}
-	return argument;
-}
-
-static void listen_somewhere(void)
-{
-	int rc = -EADDRINUSE;
-
-	for (port = (uint16_t)(20000 + getpid() % 10000); rc == -EADDRINUSE; port++)
-		rc = rudpmsg_listen(boss, "127.0.0.1", port);
-	port--;
-	check(rc, 0, "listen");
-}
-
-static pthread_t start(void *(*run)(void *), uintptr_t argument)
-{
-	pthread_t thread;
-
-	check(pthread_create(&thread, NULL, run, (void *)argument), 0, "pthread_create");
-	return thread;
-}
-
 static void hire(pthread_t *thread, uintptr_t i)
 {
 	rudpmsg_conn_id conn;
@@ -209,7 +157,7 @@ static void hire(pthread_t *thread, uintptr_t i)
 	check(rudpmsg_connect(workers[i], "127.0.0.1", port, "boss", 10000 * NS_PER_MS, &conn), 0,
 	      "connect");
 	check(rudpmsg_conn_find(boss, name, to_worker + i), 0, "find");
-	*thread = start(work, i);
+	*thread = start(work, (void *)i);
 }
 
 static void wait_for_quick(void)
@@ -277,18 +225,18 @@ int main(void)
 	close_with_posts_waiting();
 	atomic_store(&is_slow, true);
 	boss = open_node("boss");
-	listen_somewhere();
+	port = listen_somewhere(boss);
 	for (i = 0; i < WORKERS; i++)
 		hire(working + i, i);
 	check(rudpmsg_dispatcher_open(&dispatcher, boss, &options), 0, "open the dispatcher");
 	for (i = 0; i < TAKERS; i++)
-		taking[i] = start(take_outcomes, i);
-	cutter = start(cut_streams, 0);
+		taking[i] = start(take_outcomes, (void *)i);
+	cutter = start(cut_streams, NULL);
 	for (i = 0; i < POSTERS; i++)
-		posting[i] = start(post_some, i);
+		posting[i] = start(post_some, (void *)i);
 	join(posting, POSTERS);
 	wait_for_quick();
-	in_vain = start(post_in_vain, 0);
+	in_vain = start(post_in_vain, NULL);
 	do
 		rudpmsg_dispatcher_stats(dispatcher, &stats, sizeof stats);
 	while (stats.posts_waiting < options.posts_max / 4);

@@ -7,26 +7,21 @@
  *
  * With the argument "store" all of them have stores, in memory that looks like a disk (/dev/shm).
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "rudp/msg.h"
+#include "threads/nodes.h"
 
 #define CLIENTS 3
 #define SENDERS 2 /* threads of each client */
 #define RECEIVERS 3
 #define MESSAGES 6000 /* of each sender */
 #define TOTAL (CLIENTS * SENDERS * MESSAGES)
-#define DESCRIPTORS 200 /* more than this process has */
-#define NS_PER_MS INT64_C(1000000)
-#define PATIENCE_S 60
 
 struct text {
 	unsigned client, sender, number;
@@ -39,26 +34,11 @@ static struct rudpmsg_node *server, *clients[CLIENTS];
 static rudpmsg_conn_id to_server[CLIENTS];
 static uint16_t port;
 static atomic_uint seen[CLIENTS][SENDERS][MESSAGES];
-static atomic_uint received, cuts;
-static atomic_bool is_over;
-
-static void check(int is, int should, const char *what)
-{
-	if (is == should)
-		return;
-	fprintf(stderr, "%s: %d (%s), should be %d\n", what, is, strerror(is < 0 ? -is : is),
-		should);
-	exit(1);
-}
+static atomic_uint received;
 
 static struct rudpmsg_node *open_node(const char *name)
 {
-	struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP,
-					  .ack = RUDPMSG_ACK_HANDLED,
-					  .limits = {.queue_messages_max = 50},
-					  .backoff_first_ns = NS_PER_MS,
-					  .backoff_max_ns = 20 * NS_PER_MS,
-					  .handshake_timeout_ns = 500 * NS_PER_MS};
+	struct rudpmsg_options options = options_of(50);
 	struct rudpmsg_node *node;
 	char path[64];
 
@@ -118,24 +98,6 @@ static void *hear_events(void *argument)
 	return NULL;
 }
 
-/* Every stream of this process breaks, at both ends. */
-static void *cut_streams(void *argument)
-{
-	int fd, listens;
-	socklen_t length;
-
-	while (!atomic_load(&is_over)) {
-		usleep(10000);
-		for (fd = 3; fd < DESCRIPTORS; fd++) {
-			length = sizeof listens;
-			if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 &&
-			    !listens && shutdown(fd, SHUT_RDWR) == 0)
-				atomic_fetch_add(&cuts, 1);
-		}
-	}
-	return argument;
-}
-
 /* A peer that comes, says a word and goes, while the server speaks to it; each time a new node, in
  * a loop that it shares with others. */
 static void *come_and_go(void *argument)
@@ -161,24 +123,6 @@ static void *come_and_go(void *argument)
 	}
 	rudpmsg_node_free(node);
 	return argument;
-}
-
-static void listen_somewhere(void)
-{
-	int rc = -EADDRINUSE;
-
-	for (port = (uint16_t)(20000 + getpid() % 10000); rc == -EADDRINUSE; port++)
-		rc = rudpmsg_listen(server, "127.0.0.1", port);
-	port--;
-	check(rc, 0, "listen");
-}
-
-static pthread_t start(void *(*run)(void *), void *argument)
-{
-	pthread_t thread;
-
-	check(pthread_create(&thread, NULL, run, argument), 0, "pthread_create");
-	return thread;
 }
 
 static void finish_clients(void)
@@ -213,7 +157,7 @@ int main(int argc, char **argv)
 	if (has_stores)
 		check(mkdtemp(root) != NULL, 1, "mkdtemp");
 	server = open_node("server");
-	listen_somewhere();
+	port = listen_somewhere(server);
 	for (i = 0; i < RECEIVERS; i++)
 		receivers[i] = start(receive_some, NULL);
 	events = start(hear_events, server);
