@@ -341,6 +341,7 @@ void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns)
 	}
 	if (error != ECONNREFUSED || conn->dead)
 		return;
+	rudp_refusals_note(&conn->ep->refusals, &conn->path.remote, now_at_ns);
 	if (conn->state == RUDP_STATE_TIME_WAIT || conn->state == RUDP_STATE_RESET_SENT) {
 		rudp_conn_die(conn, now_at_ns);
 		return;

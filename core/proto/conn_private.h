@@ -45,6 +45,7 @@
 #define RUDP_TIME_WAIT_PTOS 3
 #define RUDP_TIME_WAIT_MIN_NS (500 * RUDP_NS_PER_MS) /* a busy peer repeats its FIN later than a PTO */
 #define RUDP_LAST_ACK_NS (100 * RUDP_NS_PER_S) /* for our FIN alone, with nobody waiting */
+#define RUDP_LAST_FIN_PROBES 3 /* of it unanswered, where the peer's host says that ports are closed */
 #define RUDP_TIME_WAIT_MAX_NS (60 * RUDP_NS_PER_S) /* however long the peer repeats itself */
 #define RUDP_RESET_GIVE_UP_NS (3 * RUDP_NS_PER_S)
 #define RUDP_TRIM_IDLE_NS (1 * RUDP_NS_PER_S)  /* buffers of a quiet connection are given back */

@@ -48,6 +48,13 @@ static bool is_only_fin_left(const struct rudp_conn *conn)
 	       (conn->state == RUDP_STATE_LAST_ACK || conn->state == RUDP_STATE_CLOSING);
 }
 
+/* The path works, as ICMP has come back on it, and yet nobody answers: the peer has forgotten. */
+static bool is_last_fin_in_vain(const struct rudp_conn *conn, int64_t now_at_ns)
+{
+	return is_only_fin_left(conn) && conn->reliability.pto_count >= RUDP_LAST_FIN_PROBES &&
+	       rudp_refusals_has(&conn->ep->refusals, &conn->path.remote, now_at_ns);
+}
+
 /* TCP_USER_TIMEOUT counts from the first SYN on, as in Linux. */
 static int64_t handshake_max_ns(const struct rudp_conn *conn)
 {
@@ -236,8 +243,13 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 		on_keys_age(conn, now_at_ns);
 	if (conn->state != RUDP_STATE_TIME_WAIT &&
 	    rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
-					 conn->peer_ack_delay_ns) <= now_at_ns)
+					 conn->peer_ack_delay_ns) <= now_at_ns) {
+		if (is_last_fin_in_vain(conn, now_at_ns)) {
+			rudp_conn_die(conn, now_at_ns);
+			return;
+		}
 		rudp_conn_on_overdue(conn, now_at_ns);
+	}
 	if (rudp_conn_tail_at_ns(conn) <= now_at_ns)
 		rudp_conn_on_tail(conn, now_at_ns);
 	rudp_conn_path_on_time(conn, now_at_ns);

@@ -11,6 +11,7 @@
 #include "proto/association.h"
 #include "proto/conn_private.h"
 #include "proto/endpoint.h"
+#include "proto/refusals.h"
 
 #define RUDP_ANSWERS_MAX 64
 #define RUDP_ANSWER_MAX_BYTES RUDP_SYNACK_MAX_BYTES
@@ -81,6 +82,7 @@ struct rudp_endpoint {
 	unsigned stateless_count;
 	int64_t early_syn_window_at_ns;
 	unsigned early_syn_count;     /* second SYNs in this second */
+	struct rudp_refusals refusals;
 	struct rudp_verdict_counts verdicts;
 };
 
