@@ -67,6 +67,7 @@ static int prepare(void)
 static void *thread_main(void *unused)
 {
 	(void)unused;
+	pthread_setname_np(pthread_self(), "rudp-engine"); /* for ps -L and top -H */
 	host.result = prepare();
 	explicit_bzero(&host.settings, sizeof host.settings);
 	sem_post(&host.started);

@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: MIT
 # The engine beside the programs of a side, seen from outside: by what /proc says.
 
+# As /proc names it: PID, or PID/task/TID of a thread in a program.
 engine_of() {
+	local pid name
 	ip netns pids "$(netns_of "$1")" | while read -r pid; do
-		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != rudp-engine ] || echo "$pid"
+		grep -slx rudp-engine "/proc/$pid/comm" "/proc/$pid"/task/*/comm | head -n 1 || true
+	done | while IFS=/ read -r _ _ name; do
+		echo "${name%/comm}"
 	done
 }
 
