@@ -249,6 +249,35 @@ Test(limits, a_peer_that_a_store_has_brought_back_makes_room_as_well)
 	close_ended();
 }
 
+/* The looks that one stranger is worth: enough for the next to find what the first did not. */
+Test(limits, a_peer_that_is_gone_is_found_behind_many_that_must_stay)
+{
+	enum { KEPT = 20 };
+	struct rudpmsg_hub_config c = config();
+	struct rudpmsg_link *link;
+	char name[16];
+	int i;
+
+	rudpmsg_hub_free(hub);
+	c.limits.connections_max = KEPT + 1;
+	hub = rudpmsg_hub_new(&c, now_ns);
+	for (i = 0; i <= KEPT; i++) {
+		snprintf(name, sizeof name, "peer%d", i);
+		link = come(name, 1);
+		if (i < KEPT)
+			cr_assert(eq(int, send_to(name, 1), 0));
+		rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
+	}
+	said_bytes = 0;
+	come("stranger", 1);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_LIMIT));
+	said_bytes = 0;
+	come("stranger", 1);
+	cr_assert(eq(int, answer(), RUDPMSG_FRAME_ACK_HANDSHAKE));
+	cr_assert(eq(ptr, rudpmsg_hub_find(hub, name), NULL));
+	close_ended();
+}
+
 Test(limits, attempts_that_nobody_waits_for_are_bounded)
 {
 	struct rudpmsg_link *link;
@@ -312,4 +341,37 @@ Test(limits, the_last_events_of_connections_that_are_gone_are_kept)
 		count += event.kind == RUDPMSG_EVENT_DISCONNECTED;
 	}
 	cr_assert(eq(int, count, RUDPMSG_FAREWELLS_MAX));
+}
+
+/* ---- strangers_max: 2 ---- */
+
+Test(limits, the_stranger_that_is_silent_longest_makes_room)
+{
+	struct rudpmsg_link *first = stranger(), *second = stranger();
+
+	cr_assert(eq(ptr, rudpmsg_hub_next_close(hub), NULL));
+	stranger();
+	cr_assert(eq(ptr, rudpmsg_hub_next_close(hub), first));
+	rudpmsg_link_free(first);
+	cr_assert(eq(ptr, rudpmsg_hub_next_close(hub), NULL));
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->links_refused, 1));
+	stranger();
+	cr_assert(eq(ptr, rudpmsg_hub_next_close(hub), second));
+	rudpmsg_link_free(second);
+}
+
+/* ---- RUDPMSG_HOST_MAX ---- */
+
+Test(limits, a_host_has_so_many_bytes_at_most)
+{
+	char host[RUDPMSG_HOST_MAX + 2];
+	rudpmsg_conn_id conn;
+	uint64_t ticket;
+
+	memset(host, 'h', sizeof host);
+	host[RUDPMSG_HOST_MAX + 1] = '\0';
+	cr_assert(eq(int, rudpmsg_hub_connect(hub, host, 1, "peer", now_ns, &ticket, &conn),
+		     -EINVAL));
+	host[RUDPMSG_HOST_MAX] = '\0';
+	cr_assert(eq(int, rudpmsg_hub_connect(hub, host, 1, "peer", now_ns, &ticket, &conn), 0));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who writes to a stream: the sender's own thread or the loop. Two nodes over sockets of the
- * kernel's that have names of this process in place of ports, and a sendmsg that notes whose it is.
+ * A node over sockets of the kernel's that have names of this process in place of ports, and a
+ * sendmsg that notes whose it is: who writes to a stream, the sender's own thread or the loop; and
+ * on how many addresses it listens.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -118,7 +119,7 @@ static void pause_a_little(void)
 	nanosleep(&span, NULL);
 }
 
-Test(node_write, messages_that_come_alone_are_written_by_their_sender, .timeout = 30)
+Test(node, messages_that_come_alone_are_written_by_their_sender, .timeout = 30)
 {
 	unsigned i;
 
@@ -132,7 +133,7 @@ Test(node_write, messages_that_come_alone_are_written_by_their_sender, .timeout 
 	free_both();
 }
 
-Test(node_write, many_at_once_are_gathered_by_the_loop, .timeout = 30)
+Test(node, many_at_once_are_gathered_by_the_loop, .timeout = 30)
 {
 	rudpmsg_message_id last = 0;
 	unsigned i, count = 100 * MESSAGES;
@@ -147,7 +148,7 @@ Test(node_write, many_at_once_are_gathered_by_the_loop, .timeout = 30)
 	free_both();
 }
 
-Test(node_write, what_the_socket_does_not_take_at_once_the_loop_writes, .timeout = 30)
+Test(node, what_the_socket_does_not_take_at_once_the_loop_writes, .timeout = 30)
 {
 	static uint8_t bytes[LONG_BYTES];
 	unsigned i;
@@ -161,5 +162,23 @@ Test(node_write, what_the_socket_does_not_take_at_once_the_loop_writes, .timeout
 	}
 	cr_expect(gt(u32, by_sender, 0));
 	cr_expect(gt(u32, by_others, 0));
+	free_both();
+}
+
+Test(node, a_node_listens_on_so_many_addresses_at_most, .timeout = 30)
+{
+	uint16_t port;
+
+	alpha = open_node("alpha");
+	for (port = 1; port <= RUDPMSG_LISTENERS_MAX; port++)
+		cr_assert(eq(int, rudpmsg_listen(alpha, "127.0.0.1", port), 0));
+	cr_expect(eq(int, rudpmsg_listen(alpha, "127.0.0.1", port), -EMFILE));
+	/* It is free for others, and the last that was taken answers. */
+	beta = open_node("beta");
+	cr_expect(eq(int, rudpmsg_listen(beta, "127.0.0.1", port), 0));
+	cr_expect(eq(int,
+		     rudpmsg_connect(beta, "127.0.0.1", RUDPMSG_LISTENERS_MAX, "alpha",
+				     RUDPMSG_FOREVER, &to_beta),
+		     0));
 	free_both();
 }
