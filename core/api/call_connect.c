@@ -105,7 +105,7 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 	call.request.addr = *remote;
 	if (nonblocking)
 		call.request.flags = RUDP_CONTROL_NONBLOCKING;
-	else
+	else if (s->flags & RUDP_MARK_NATIVE)
 		rudp_sys_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &call.timeout, &len);
 	call.interruptible = !nonblocking;
 	if (early)

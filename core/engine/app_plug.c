@@ -119,34 +119,56 @@ static int accept_ours(const struct rudp_engine *engine, int listener)
 	return end < 0 ? -errno : end;
 }
 
-static int join_through(struct rudp_engine *engine, struct rudp_app *app, int listener,
+/* Two system calls for the program to be connected; the name is free again with the listener. */
+static int join_through(struct rudp_engine *engine, const struct rudp_app *app, int listener,
 			int program_fd)
 {
 	struct sockaddr_un un;
 	socklen_t len = rudp_app_name(engine, app, &un);
-	int end, rc;
 
 	if (bind(listener, (struct sockaddr *)&un, len) < 0 || listen(listener, JOIN_BACKLOG) < 0 ||
 	    connect(program_fd, (struct sockaddr *)&un, len) < 0)
 		return -errno;
-	end = accept_ours(engine, listener);
+	set_send_buffer(program_fd);
+	return 0;
+}
+
+int rudp_app_join_begin(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
+{
+	int listener = rudp_sockets_take(&engine->sockets);
+	int rc;
+
+	if (listener < 0)
+		return listener;
+	rc = join_through(engine, app, listener, program_fd);
+	if (rc < 0) {
+		close(listener);
+		return rc;
+	}
+	app->join_fd = listener;
+	return 0;
+}
+
+int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app)
+{
+	int end = accept_ours(engine, app->join_fd);
+	int rc;
+
 	if (end < 0)
 		return end;
-	set_send_buffer(program_fd);
 	rc = rudp_app_attach(engine, app, end);
-	if (rc < 0)
+	if (rc < 0) {
 		close(end);
-	return rc;
+		return rc;
+	}
+	rudp_closer_take(&engine->closer, app->join_fd, engine->now_at_ns);
+	app->join_fd = -1;
+	return 0;
 }
 
 int rudp_app_join(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
 {
-	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int rc;
+	int rc = rudp_app_join_begin(engine, app, program_fd);
 
-	if (listener < 0)
-		return -errno;
-	rc = join_through(engine, app, listener, program_fd);
-	rudp_closer_take(&engine->closer, listener, engine->now_at_ns);
-	return rc;
+	return rc < 0 ? rc : rudp_app_join_end(engine, app);
 }

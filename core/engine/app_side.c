@@ -46,7 +46,7 @@ struct rudp_app *rudp_app_new(struct rudp_engine *engine, const struct rudp_sock
 		free(app);
 		return NULL;
 	}
-	app->fd = -1;
+	app->fd = app->join_fd = -1;
 	app->options = *options;
 	app->local = *local;
 	app->remote = *remote;
@@ -80,6 +80,9 @@ static void close_end(struct rudp_engine *engine, const struct rudp_app *app)
 {
 	bool is_shut = app->hangup || (app->half_closed && app->end_told);
 
+	/* The program sees a reset: nobody has taken what it was connected to. */
+	if (app->join_fd >= 0)
+		close(app->join_fd);
 	if (is_shut && app->behind == 0)
 		rudp_closer_take(&engine->closer, app->fd, engine->now_at_ns);
 	else if (app->fd >= 0)

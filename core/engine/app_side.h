@@ -48,6 +48,7 @@ enum rudp_app_stage {
 struct rudp_app {
 	uint64_t id;
 	int fd;                       /* -1: none yet */
+	int join_fd;                  /* where our end waits to be accepted; else -1 */
 	enum rudp_app_stage stage;
 	struct rudp_carrier carrier;
 	enum rudp_transport transport;
@@ -141,8 +142,14 @@ void rudp_app_await_reading(struct rudp_engine *engine, struct rudp_app *app);
 /* Bytes that the program has not read yet: 0 means all read. */
 int rudp_app_unread(const struct rudp_app *app);
 
-/* Connects the program's socket to the engine through a listener of its own (app_plug.c). */
+/*
+ * Connects the program's socket to the engine through a listener of its own (app_plug.c). Of the two
+ * halves the first is all that the program must wait for: it may write by then. 0 or -errno; after a
+ * failure of the second a reset ends what the first has begun.
+ */
 int rudp_app_join(struct rudp_engine *engine, struct rudp_app *app, int program_fd);
+int rudp_app_join_begin(struct rudp_engine *engine, struct rudp_app *app, int program_fd);
+int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app);
 /* Makes the program's socket unwritable until unplugged. 0 or -errno. */
 int rudp_app_plug(struct rudp_app *app, int program_fd);
 /* Puts in just the sentinel. */

@@ -193,10 +193,17 @@ static int join_now(struct rudp_engine *engine, struct rudp_app *app)
 
 	if (!call || call->held_fd < 0)
 		return -ECONNABORTED;
-	rc = rudp_app_join(engine, app, call->held_fd);
+	rc = rudp_app_join_begin(engine, app, call->held_fd);
 	if (rc == 0)
 		rc = rudp_app_put_sentinel(app, call->held_fd);
 	return rc;
+}
+
+/* The program goes on while the rest is done; that fails only where the kernel has no memory. */
+static int answer_and_end_join(struct rudp_engine *engine, struct rudp_app *app)
+{
+	answer(engine, app, 0);
+	return rudp_app_join_end(engine, app);
 }
 
 void rudp_connect_on_established(struct rudp_engine *engine, struct rudp_app *app)
@@ -211,8 +218,8 @@ void rudp_connect_on_established(struct rudp_engine *engine, struct rudp_app *ap
 	log_established(app);
 	app->stage = RUDP_APP_OPEN;
 	rudp_app_unplug(engine, app);
-	if (app->call_id)
-		answer(engine, app, 0);
+	if (app->call_id && answer_and_end_join(engine, app) < 0)
+		rudp_app_reset(engine, app);
 }
 
 void rudp_connect_on_failed(struct rudp_engine *engine, struct rudp_app *app)

@@ -107,6 +107,7 @@ void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call)
 	}
 	drop_held(call);
 	close(call->fd);
+	rudp_call_leave_aside(engine, call);
 	leave_list(engine, call);
 	rudp_slots_remove(&engine->slots, call->id);
 	free(call);
@@ -395,12 +396,20 @@ static void make_room_for_strangers(struct rudp_engine *engine)
 }
 
 /* Most calls are over by now: the request was there already, and could be answered at once. */
-static void watch_call(struct rudp_engine *engine, uint64_t id)
+static void go_on_later(struct rudp_engine *engine, uint64_t id)
 {
 	struct rudp_call *call = rudp_call_find(engine, id);
 
-	if (call && rudp_engine_watch(engine, call->fd, EPOLLIN | EPOLLRDHUP, id) < 0)
-		rudp_call_close(engine, call);
+	if (call)
+		rudp_call_put_aside(engine, call);
+}
+
+/* What could be done later gives its descriptors back now. */
+static void save_descriptors(struct rudp_engine *engine, bool scarce)
+{
+	rudp_sockets_on_scarce(&engine->sockets, scarce);
+	if (scarce)
+		rudp_calls_aside_settle(engine);
 }
 
 void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
@@ -418,6 +427,7 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 			turn_away(engine, door);
 			return;
 		}
+		save_descriptors(engine, fd >= engine->closer.fd_max);
 		call = engine->call_count < RUDP_CALLS_MAX ? call_new(engine, door, fd) : NULL;
 		if (!call) {
 			close(fd);
@@ -426,7 +436,7 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 		}
 		id = call->id;
 		rudp_call_on_event(engine, call, 0);
-		watch_call(engine, id);
+		go_on_later(engine, id);
 		make_room_for_strangers(engine);
 	}
 }

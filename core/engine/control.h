@@ -19,6 +19,8 @@
 #define RUDP_STRANGERS_MAX 64
 #define RUDP_COMPLAINTS_PER_S 5 /* lines in the log about what strangers can cause */
 #define RUDP_CALL_LINGER_NS (10 * RUDP_NS_PER_S) /* answered, and the caller does not close */
+#define RUDP_ASIDE_MAX 16
+#define RUDP_ASIDE_NS (1 * RUDP_NS_PER_MS)
 #define RUDP_DOOR_BACKLOG 4096
 #define RUDP_DOOR_PAUSE_NS (20 * RUDP_NS_PER_MS)
 
@@ -42,6 +44,7 @@ struct rudp_call {
 	uint64_t app_id;          /* blocking CONNECT under way */
 	int64_t since_ns;
 	struct rudp_list link;    /* in engine->calls or engine->strangers */
+	struct rudp_list aside_link; /* in engine->calls_aside */
 };
 
 /* Opens a listening control socket. 0, -EADDRINUSE, -errno. */
@@ -54,6 +57,21 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door);
 void rudp_doors_reopen(struct rudp_engine *engine);
 
 struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id);
+/*
+ * Calls aside (calls_aside.c) are not watched by epoll. Over loopback a request comes, a connect is
+ * answered, and its call is closed by its caller, each within some microseconds: to have epoll
+ * watch it and tell of that would be as dear as much that the connect needs. While the engine looks on
+ * it looks at the oldest of them itself; when it is about to sleep, epoll gets those of which it must
+ * hear, and those that were answered RUDP_ASIDE_NS ago and still stand.
+ */
+void rudp_call_put_aside(struct rudp_engine *engine, struct rudp_call *call);
+void rudp_call_leave_aside(struct rudp_engine *engine, struct rudp_call *call);
+/* Serves the oldest that is not waiting for its answer, or closes it. false: it has nothing new. */
+bool rudp_calls_aside_look(struct rudp_engine *engine);
+/* The engine is about to sleep; and when the next of those aside is due, or RUDP_NEVER. */
+void rudp_calls_aside_settle(struct rudp_engine *engine);
+int64_t rudp_calls_aside_deadline_ns(const struct rudp_engine *engine);
+
 void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint32_t events);
 /* Closes the held descriptor, then answers. */
 void rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,

@@ -172,6 +172,7 @@ static void init_lists(struct rudp_engine *engine)
 {
 	rudp_list_init(&engine->doors);
 	rudp_list_init(&engine->calls);
+	rudp_list_init(&engine->calls_aside);
 	rudp_list_init(&engine->strangers);
 	rudp_list_init(&engine->udps);
 	rudp_list_init(&engine->orphan_udps);
@@ -278,6 +279,7 @@ void rudp_engine_fini(struct rudp_engine *engine)
 		rudp_qlog_close(&engine->qlog);
 	}
 	rudp_closer_all(&engine->closer);
+	rudp_sockets_close(&engine->sockets);
 	rudp_remembered_fini(&engine->remembered);
 	rudp_slots_fini(&engine->slots);
 	rudp_tombstones_fini(&engine->tombstones);

@@ -11,9 +11,10 @@
  *	binding       who owns which port       port (having it on both sides), yield (giving it up)
  *	listener      accept side               connect (active side), pairs (names in use)
  *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
- *	control       messages from programs    control_calls (the operations), caller (rights)
+ *	control       messages from programs    control_calls (the operations), caller (rights),
+ *	                                        calls_aside (not watched)
  *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops, heap,
- *	                                        closer
+ *	                                        closer, sockets
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives
  */
@@ -38,6 +39,7 @@
 #include "engine/remembered.h"
 #include "engine/settings.h"
 #include "engine/slots.h"
+#include "engine/sockets.h"
 #include "engine/drops.h"
 #include "engine/tombstones.h"
 #include "proto/endpoint.h"
@@ -78,8 +80,10 @@ struct rudp_engine {
 	struct rudp_heap heap;
 	struct rudp_closer closer;
 	struct rudp_look look;
+	struct rudp_sockets sockets;
 
 	struct rudp_list doors, calls, strangers, udps, apps, bindings, clients;
+	struct rudp_list calls_aside; /* not watched; oldest first (control.h) */
 	struct rudp_list orphan_udps; /* have lost their owner, and perhaps all use */
 	struct rudp_list spare_udps;  /* connected, without a connection; oldest first */
 	unsigned spare_udp_count;
@@ -89,6 +93,7 @@ struct rudp_engine {
 	struct rudp_list ready;       /* apps with more to do than one pass allows */
 	struct rudp_list unread;      /* apps whose forwarded bytes are read off later; oldest first */
 	unsigned call_count, stranger_count, app_count, binding_count, client_count, waiting_count;
+	unsigned calls_aside_count;
 	unsigned tcp_count;           /* relayed connections, orphans included */
 
 	struct rudp_timer_wheel race_timers;

@@ -25,10 +25,10 @@ static int open_end(struct rudp_engine *engine, struct rudp_app *app)
 {
 	struct sockaddr_un un;
 	socklen_t len = rudp_app_name(engine, app, &un);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = rudp_sockets_take(&engine->sockets);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (bind(fd, (struct sockaddr *)&un, len) < 0) {
 		int rc = -errno;
 

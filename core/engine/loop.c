@@ -118,6 +118,7 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 
 	deadline = rudp_time_min(deadline, rudp_timer_wheel_next_at_ns(&engine->race_timers));
 	deadline = rudp_time_min(deadline, rudp_app_consume_at_ns(engine));
+	deadline = rudp_time_min(deadline, rudp_calls_aside_deadline_ns(engine));
 	deadline = rudp_time_min(deadline, engine->heap.trim_at_ns);
 	deadline = rudp_time_min(deadline, rudp_udp_spares_deadline_ns(engine));
 	deadline = rudp_time_min(deadline, rudp_qlog_deadline_ns(&engine->qlog));
@@ -171,6 +172,8 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 		rudp_housekeeping(engine);
 	transmit(engine);
 	rudp_closer_due(&engine->closer, engine->now_at_ns);
+	if (rudp_calls_aside_deadline_ns(engine) <= engine->now_at_ns)
+		rudp_calls_aside_settle(engine);
 	/* Last: whatever was done above may have left a socket without a use, and no event tells. */
 	rudp_udp_close_orphans(engine);
 	rudp_udp_drop_old_spares(engine);
@@ -192,6 +195,13 @@ int64_t rudp_engine_look_ns(struct rudp_engine *engine)
 					      : rudp_look_span_ns(&engine->look, now_ns());
 }
 
+/* What can wait until there is nothing else to do, one piece at a time. false: nothing is left. */
+static bool do_aside(struct rudp_engine *engine)
+{
+	return rudp_calls_aside_look(engine) || rudp_closer_one(&engine->closer) ||
+	       rudp_sockets_make(&engine->sockets);
+}
+
 /*
  * Others of this session who want this processor get it between two looks; not those of another, which
  * is in a group of its own (autogroup, cgroup), where giving way means nothing.
@@ -206,7 +216,7 @@ static int look_for(struct rudp_engine *engine, struct epoll_event *events, int6
 	do {
 		if (wait_ns(engine) == 0)
 			return 0;
-		if (!rudp_closer_one(&engine->closer))
+		if (!do_aside(engine))
 			sched_yield();
 		count = wait_events(engine, events, 0);
 		looked_ns = now_ns() - since_ns;
@@ -243,7 +253,11 @@ static int wait_or_prepare(struct rudp_engine *engine, struct epoll_event *event
 	span_ns = rudp_engine_look_ns(engine);
 	if (span_ns > 0 && (count = look_for(engine, events, span_ns)) != 0)
 		return count;
+	/* Something is to be done at once; epoll has been asked. */
+	if (span_ns > 0 && wait_ns(engine) == 0)
+		return 0;
 	rudp_closer_all(&engine->closer);
+	rudp_calls_aside_settle(engine);
 	return sleep_for(engine, events);
 }
 

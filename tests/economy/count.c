@@ -14,9 +14,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/control.h"
 #include "counts.h"
 
 static struct counts nowhere, *counts = &nowhere;
+static unsigned long since_datagram;
+
+static void count(enum counted call)
+{
+	counts->calls[call]++;
+	since_datagram = call == COUNTED_recvmmsg ? 0 : since_datagram + 1;
+}
 
 __attribute__((constructor)) static void share(void)
 {
@@ -66,7 +74,7 @@ void *aligned_alloc(size_t alignment, size_t size)
 	type __wrap_##name parameters;                                                             \
 	type __wrap_##name parameters                                                              \
 	{                                                                                          \
-		counts->calls[COUNTED_##name]++;                                                   \
+		count(COUNTED_##name);                                                             \
 		return __real_##name arguments;                                                    \
 	}
 
@@ -75,7 +83,6 @@ WRAP(int, sendmmsg, (int fd, struct mmsghdr *m, unsigned n, int flags), (fd, m, 
 WRAP(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags))
 WRAP(int, recvmmsg, (int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *t),
      (fd, m, n, flags, t))
-WRAP(ssize_t, send, (int fd, const void *data, size_t len, int flags), (fd, data, len, flags))
 WRAP(ssize_t, recv, (int fd, void *data, size_t len, int flags), (fd, data, len, flags))
 WRAP(int, poll, (struct pollfd *fds, nfds_t n, int ms), (fds, n, ms))
 WRAP(int, epoll_ctl, (int fd, int op, int target, struct epoll_event *e), (fd, op, target, e))
@@ -95,6 +102,18 @@ WRAP(int, getpeername, (int fd, struct sockaddr *name, socklen_t *len), (fd, nam
 WRAP(int, shutdown, (int fd, int how), (fd, how))
 WRAP(int, close, (int fd), (fd))
 
+ssize_t __real_send(int fd, const void *data, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags)
+{
+	if (len == sizeof(struct rudp_control_reply)) {
+		counts->answers++;
+		counts->before_answers += since_datagram;
+	}
+	count(COUNTED_send);
+	return __real_send(fd, data, len, flags);
+}
+
 int __real_ioctl(int fd, unsigned long request, void *argument);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...)
@@ -105,7 +124,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_start(list, request);
 	argument = va_arg(list, void *);
 	va_end(list);
-	counts->calls[COUNTED_ioctl]++;
+	count(COUNTED_ioctl);
 	return __real_ioctl(fd, request, argument);
 }
 
@@ -120,6 +139,6 @@ long __wrap_syscall(long number, ...)
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(list, long);
 	va_end(list);
-	counts->calls[COUNTED_syscall]++;
+	count(COUNTED_syscall);
 	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

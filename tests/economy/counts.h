@@ -25,6 +25,8 @@ enum counted { COUNTED_CALLS(COUNTED_ENUM) COUNTED_COUNT };
 struct counts {
 	_Atomic unsigned long allocations;
 	_Atomic unsigned long calls[COUNTED_COUNT];
+	_Atomic unsigned long answers;        /* to calls of programs */
+	_Atomic unsigned long before_answers; /* system calls in front of them, since a datagram came */
 };
 
 #endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls that epoll does not watch: what comes on them is seen, sooner or later, and they end. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/control.h"
+#include "engine/engine.h"
+
+static struct rudp_engine engine;
+
+static void setup(void)
+{
+	static struct rudp_settings settings;
+
+	cr_assert(zero(int, rudp_engine_init(&engine, &settings)));
+	engine.now_at_ns = RUDP_NS_PER_S;
+}
+
+static void teardown(void)
+{
+	rudp_engine_fini(&engine);
+}
+
+TestSuite(calls_aside, .init = setup, .fini = teardown);
+
+/* A program has connected, and said nothing yet. */
+static int caller(void)
+{
+	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = engine.nonce};
+	struct sockaddr_un un;
+	socklen_t len = rudp_name_write(&name, &un);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	cr_assert(zero(int, connect(fd, (struct sockaddr *)&un, len)));
+	rudp_door_on_event(&engine, RUDP_LIST_OWNER(engine.doors.next, struct rudp_door, link));
+	return fd;
+}
+
+static struct rudp_call *first(void)
+{
+	return RUDP_LIST_OWNER(engine.calls.next, struct rudp_call, link);
+}
+
+/* Answers the first, as if its connect had been under way, which does not end a call. */
+static void answer(void)
+{
+	struct rudp_control_reply reply = {.operation = RUDP_CONTROL_CONNECT};
+
+	rudp_call_answer(&engine, first(), &reply);
+}
+
+/* What epoll has to tell, served. */
+static int told(void)
+{
+	struct epoll_event events[2 * RUDP_ASIDE_MAX];
+	int count = epoll_wait(engine.epoll_fd, events, 2 * RUDP_ASIDE_MAX, 0);
+
+	for (int i = 0; i < count; i++)
+		if (rudp_call_find(&engine, events[i].data.u64))
+			rudp_call_on_event(&engine, rudp_call_find(&engine, events[i].data.u64),
+					   events[i].events);
+	return count;
+}
+
+static void ask_list(int fd)
+{
+	struct rudp_control_request request = {.version = RUDP_CONTROL_VERSION,
+					       .operation = RUDP_CONTROL_LIST};
+
+	cr_assert(eq(sz, (size_t)send(fd, &request, sizeof request, 0), sizeof request));
+}
+
+static bool is_answered(int fd)
+{
+	struct rudp_control_reply reply;
+
+	return recv(fd, &reply, sizeof reply, MSG_DONTWAIT) == (ssize_t)sizeof reply;
+}
+
+Test(calls_aside, a_late_request_is_found_by_looking)
+{
+	int fd = caller();
+
+	cr_assert(eq(u32, engine.calls_aside_count, 1));
+	cr_assert(not(rudp_calls_aside_look(&engine)));
+	ask_list(fd);
+	cr_assert(rudp_calls_aside_look(&engine));
+	cr_assert(is_answered(fd));
+	cr_assert(zero(u32, engine.call_count));
+	cr_assert(zero(u32, engine.calls_aside_count));
+	close(fd);
+}
+
+Test(calls_aside, before_sleeping_epoll_gets_those_that_must_be_heard)
+{
+	int fd = caller();
+
+	rudp_calls_aside_settle(&engine);
+	cr_assert(zero(u32, engine.calls_aside_count));
+	ask_list(fd);
+	cr_assert(eq(int, told(), 1));
+	cr_assert(is_answered(fd));
+	close(fd);
+}
+
+Test(calls_aside, an_answered_one_ends_when_its_caller_has_closed_it)
+{
+	int fd = caller();
+
+	answer();
+	cr_assert(not(rudp_calls_aside_look(&engine)));
+	cr_assert(is_answered(fd));
+	close(fd);
+	cr_assert(rudp_calls_aside_look(&engine));
+	cr_assert(zero(u32, engine.call_count));
+}
+
+Test(calls_aside, an_answered_one_is_watched_only_when_it_grows_old)
+{
+	int fd = caller();
+	int64_t answered_at_ns = engine.now_at_ns;
+
+	answer();
+	cr_assert(eq(i64, rudp_calls_aside_deadline_ns(&engine), answered_at_ns + RUDP_ASIDE_NS));
+	rudp_calls_aside_settle(&engine);
+	cr_assert(eq(u32, engine.calls_aside_count, 1));
+	engine.now_at_ns += RUDP_ASIDE_NS;
+	rudp_calls_aside_settle(&engine);
+	cr_assert(zero(u32, engine.calls_aside_count));
+	cr_assert(eq(i64, rudp_calls_aside_deadline_ns(&engine), RUDP_NEVER));
+	close(fd);
+	cr_assert(eq(int, told(), 1));
+	cr_assert(zero(u32, engine.call_count));
+}
+
+Test(calls_aside, of_too_many_the_oldest_is_watched)
+{
+	int fds[RUDP_ASIDE_MAX + 1];
+
+	for (int i = 0; i <= RUDP_ASIDE_MAX; i++)
+		fds[i] = caller();
+	cr_assert(eq(u32, engine.calls_aside_count, RUDP_ASIDE_MAX));
+	ask_list(fds[0]);
+	cr_assert(eq(int, told(), 1));
+	cr_assert(is_answered(fds[0]));
+	for (int i = 0; i <= RUDP_ASIDE_MAX; i++)
+		close(fds[i]);
+}
+
+Test(calls_aside, one_that_waits_does_not_hide_those_behind_it)
+{
+	int waiting = caller(), late;
+
+	first()->app_id = UINT64_MAX; /* nobody: but the call is not looked at */
+	late = caller();
+	ask_list(late);
+	cr_assert(rudp_calls_aside_look(&engine));
+	cr_assert(is_answered(late));
+	close(late);
+	close(waiting);
+}
+
+Test(calls_aside, none_is_put_aside_where_descriptors_are_scarce)
+{
+	int fd;
+
+	engine.closer.fd_max = 0;
+	cr_assert(rudp_sockets_make(&engine.sockets));
+	fd = caller();
+	cr_assert(zero(u32, engine.calls_aside_count));
+	cr_assert(zero(u32, engine.sockets.count));
+	ask_list(fd);
+	cr_assert(eq(int, told(), 1));
+	cr_assert(is_answered(fd));
+	close(fd);
+}
