@@ -206,6 +206,7 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 	*engine = (struct rudp_engine){.settings = *settings,
 				       .pid = (uint32_t)getpid(),
 				       .uid = geteuid(),
+				       .turns = 1, /* 0: never */
 				       .probe_fd = -1,
 				       .accept_retry_at_ns = RUDP_NEVER,
 				       .doors_open_at_ns = RUDP_NEVER,

@@ -75,6 +75,7 @@ struct rudp_engine {
 	struct rudp_tombstones tombstones;
 	struct rudp_drops drops;
 	int64_t now_at_ns;
+	uint64_t turns;               /* of the loop, so far */
 	struct rudp_random random;    /* the endpoint's */
 	struct rudp_qlog qlog;
 	struct rudp_heap heap;

@@ -269,6 +269,7 @@ void rudp_engine_run(struct rudp_engine *engine)
 		int count = wait_or_prepare(engine, events);
 
 		engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+		engine->turns++;
 		turn(engine, events, count > 0 ? count : 0);
 		if (atomic_load(&engine->stop_wanted) && !engine->stopping)
 			rudp_engine_stop(engine);

@@ -116,6 +116,7 @@ static struct rudp_udp *make(sa_family_t family, int *error)
 	udp->family = family;
 	udp->gso = true;
 	udp->owners = 1;
+	udp->batch = 1;
 	rudp_list_init(&udp->ports);
 	set_options(udp->fd, family);
 	return udp;

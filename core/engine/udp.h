@@ -49,6 +49,8 @@ struct rudp_udp {
 	bool wide;                    /* its buffers have RUDP_UDP_BUFFER_BYTES */
 	unsigned owners;
 	uint32_t narrow_bytes;        /* received so far, while not wide */
+	unsigned batch;               /* datagrams to be asked for at once */
+	uint64_t full_at_turn;        /* of the loop, in which there were as many */
 	struct rudp_addr local;       /* as bound */
 	struct rudp_addr remote;      /* connected */
 	struct rudp_held_train *pending; /* RUDP_UDP_PENDING_MAX; NULL while none waits */

@@ -120,6 +120,24 @@ static void take(struct rudp_engine *engine, struct rudp_udp *udp, struct mmsghd
 	hand_over(engine, &datagram, data, message->msg_len, facts.segment_bytes);
 }
 
+/*
+ * Asking for more than there are costs another look at the queue each time, and the preparations. So a
+ * socket on which they come one by one is asked for one; what else is there shows in the next turn,
+ * and makes the batch grow.
+ */
+static void adapt_batch(struct rudp_engine *engine, struct rudp_udp *udp, unsigned count)
+{
+	bool again = udp->full_at_turn + 1 == engine->turns;
+
+	if (count < udp->batch) {
+		udp->batch -= udp->batch / 2;
+		return;
+	}
+	if (again && udp->batch < RUDP_RECEIVE_BATCH)
+		udp->batch *= 2;
+	udp->full_at_turn = engine->turns;
+}
+
 void rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	static struct arrival arrivals[RUDP_RECEIVE_BATCH];
@@ -127,7 +145,7 @@ void rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
 	struct iovec iov[RUDP_RECEIVE_BATCH];
 	int count;
 
-	for (size_t i = 0; i < RUDP_RECEIVE_BATCH; i++) {
+	for (size_t i = 0; i < udp->batch; i++) {
 		iov[i] = (struct iovec){engine->receive_buffers + i * RUDP_RECEIVE_BUFFER_BYTES,
 					RUDP_RECEIVE_BUFFER_BYTES};
 		messages[i].msg_hdr = (struct msghdr){.msg_name = &arrivals[i].from,
@@ -137,13 +155,14 @@ void rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
 						      .msg_control = arrivals[i].control,
 						      .msg_controllen = CONTROL_BYTES};
 	}
-	count = recvmmsg(udp->fd, messages, RUDP_RECEIVE_BATCH, MSG_DONTWAIT, NULL);
+	count = recvmmsg(udp->fd, messages, udp->batch, MSG_DONTWAIT, NULL);
 	if (count < 0) {
 		/* A pending ICMP error is reported here too; reading it off the queue clears it. */
 		if (errno != EAGAIN && errno != EINTR)
 			rudp_udp_receive_errors(engine, udp);
 		return;
 	}
+	adapt_batch(engine, udp, (unsigned)count);
 	for (int i = 0; i < count; i++)
 		take(engine, udp, &messages[i], iov[i].iov_base);
 }

@@ -354,3 +354,42 @@ Test(udp, a_refused_segmentation_falls_back_to_single_datagrams)
 	send_train(3500, 1000);
 	cr_assert(eq(u64, engine.counts.gso_fallbacks, 1));
 }
+
+/* Puts count datagrams into the socket's queue; then says how many turns it takes to have them all. */
+static unsigned turns_for(unsigned count)
+{
+	struct rudp_addr self, to = address("127.0.0.1:0");
+	int fd = plain(&self);
+	unsigned turns = 0;
+
+	rudp_addr_set_port(&to, rudp_addr_port(&udp->local));
+	for (unsigned i = 0; i < count; i++)
+		cr_assert(eq(int, (int)sendto(fd, "?", 1, 0, &to.sa, sizeof to.in4), 1));
+	close(fd);
+	while (recv(udp->fd, NULL, 0, MSG_PEEK | MSG_DONTWAIT) >= 0) {
+		engine.turns++;
+		turns++;
+		rudp_udp_receive(&engine, udp);
+	}
+	engine.turns++; /* that brings nothing */
+	return turns;
+}
+
+Test(udp, datagrams_that_come_one_by_one_are_asked_for_one_by_one)
+{
+	for (int i = 0; i < 10; i++) {
+		cr_assert(eq(u32, turns_for(1), 1));
+		cr_assert(eq(u32, udp->batch, 1));
+	}
+}
+
+Test(udp, what_comes_in_heaps_is_asked_for_in_batches)
+{
+	/* 1, 1, then twice as many each time up to the largest batch. */
+	cr_assert(le(u32, turns_for(2 * RUDP_RECEIVE_BATCH), 8));
+	cr_assert(le(u32, udp->batch, RUDP_RECEIVE_BATCH));
+	cr_assert(ge(u32, udp->batch, RUDP_RECEIVE_BATCH / 2));
+	for (int i = 0; i < 10; i++)
+		turns_for(1);
+	cr_assert(eq(u32, udp->batch, 1));
+}
