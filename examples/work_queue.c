@@ -6,9 +6,9 @@
  *	ls *.log | ./work_queue 7000                   # each line is a job
  *	./work_queue ann localhost 7000 'gzip "$JOB"'  # a worker; and more of them, elsewhere
  *
- * A worker acknowledges a job when it is done with it (RUDPMSG_ACK_HANDLED). One that is gone for
- *two seconds is given up: its job fails, and goes to another. A job is done twice if its worker
- *dies between doing it and saying so.
+ * A worker acknowledges a job when it is done with it (RUDPMSG_ACK_HANDLED). One that is gone for two
+ * seconds is given up: its job fails, and goes to another. A job is done twice if its worker dies
+ * between doing it and saying so.
  */
 #include <err.h>
 #include <stdio.h>
