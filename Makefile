@@ -57,6 +57,7 @@ LINKEM_SRC := $(wildcard integration/linkem/*.c)
 MSG_SRC := $(wildcard messaging/*.c)
 MSG_COMMAND_SRC := $(wildcard messaging/command/*.c)
 CONVERSATION_SERVER_SRC := $(wildcard conversation/server/*.c conversation/store/*.c)
+CONVERSE_SRC := $(wildcard conversation/converse/*.c)
 CONVERSATION_MODEL_SRC := $(wildcard conversation/irc/*.c conversation/model/*.c)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -67,9 +68,9 @@ CRYPTO_HIDDEN := $(if $(SAN),-lcrypto,-Wl,--exclude-libs,ALL -l:libcrypto.a -Wl,
 
 PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engine.so \
 	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp $(BUILD)/librudpmsg.a $(BUILD)/rudpmsg \
-	$(BUILD)/apollonion
+	$(BUILD)/apollonion $(BUILD)/converse
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
-UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging conversation server)
+UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging conversation server converse)
 
 .PHONY: all help setup demo check check-unit check-sim check-spin check-threads check-behaviour check-economy \
 	check-fuzz check-style check-integration sim fuzz soak bench bench-quick bench-docs install \
@@ -80,9 +81,9 @@ UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools lin
 # Said before the compiler says it less plainly.
 .PHONY: needs
 needs:
-	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n#include <ini.h>\n#include <sodium.h>\n#include <sqlite3.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
-		echo "rudp needs libcrypto, uthash, jansson, lmdb, xxhash, inih, sodium and sqlite3. On Debian and Ubuntu:"; \
-		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev libinih-dev libsodium-dev libsqlite3-dev"; exit 1; }
+	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n#include <ini.h>\n#include <sodium.h>\n#include <sqlite3.h>\n#include <editline/readline.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
+		echo "rudp needs libcrypto, uthash, jansson, lmdb, xxhash, inih, sodium, sqlite3 and libedit. On Debian and Ubuntu:"; \
+		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev libinih-dev libsodium-dev libsqlite3-dev libedit-dev"; exit 1; }
 
 all: needs $(PRODUCTS) $(EXAMPLES) ## build everything into build/ (needs no root)
 
@@ -134,6 +135,14 @@ SERVER_LIBS := -linih -lsodium -lsqlite3 -lssl -lcrypto -llmdb -pthread
 $(BUILD)/apollonion: $(call obj,conversation/server/main.c) $(BUILD)/libconversation-server.a \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) -ldl
+
+# The client without its main.
+$(BUILD)/libconverse.a: $(filter-out %/main.o,$(call obj,$(CONVERSE_SRC)))
+	$(archive)
+CONVERSE_LIBS := -ledit -lsqlite3 -llmdb -pthread
+$(BUILD)/converse: $(call obj,conversation/converse/main.c) $(BUILD)/libconverse.a \
+		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(CONVERSE_LIBS) -ldl
 
 $(BUILD)/rudp-engine: $(call obj,core/engine/host_process.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a
@@ -211,6 +220,10 @@ $(BUILD)/tests/server: $(call tests_of,server) $(BUILD)/libconversation-server.a
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(SERVER_LIBS) -ldl
+$(BUILD)/tests/converse: $(call tests_of,converse) $(BUILD)/libconverse.a \
+		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(CONVERSE_LIBS) -ldl
 # Allocations of the model fail on demand.
 WRAPPED := malloc calloc realloc strdup
 $(BUILD)/tests/conversation: $(call tests_of,conversation) $(BUILD)/libconversation-model.a \
@@ -368,7 +381,8 @@ install: all ## install into DESTDIR/PREFIX
 		$(DESTDIR)$(PREFIX)/lib/systemd/system \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/doc/rudp
-	install -m 755 $(BUILD)/rudp $(BUILD)/rudpmsg $(BUILD)/apollonion $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/rudp $(BUILD)/rudpmsg $(BUILD)/apollonion $(BUILD)/converse \
+		$(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/rudp-engine $(DESTDIR)$(LIBDIR)/rudp/rudp-engine
 	install -m 644 $(BUILD)/librudp_engine.so $(BUILD)/librudp_shim.so $(DESTDIR)$(LIBDIR)/rudp/
 	ln -sf rudp/librudp_shim.so $(DESTDIR)$(LIBDIR)/librudp_shim.so
@@ -382,7 +396,9 @@ install: all ## install into DESTDIR/PREFIX
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudp
 	install -m 644 tools/completion/rudpmsg.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudpmsg
-	install -m 644 tools/completion/_rudp tools/completion/_rudpmsg \
+	install -m 644 tools/completion/converse.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/converse
+	install -m 644 tools/completion/_rudp tools/completion/_rudpmsg tools/completion/_converse \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/
 	install -m 644 docs/rudp.conf.example docs/apollonion.conf.example $(DESTDIR)$(PREFIX)/share/doc/rudp/
 	sed -e 's|@PREFIX@|$(PREFIX)|' conversation/apollonion.service.in \
@@ -398,7 +414,10 @@ uninstall: ## take out what install put there
 		$(DESTDIR)$(LIBDIR)/librudp.so* $(DESTDIR)$(LIBDIR)/pkgconfig/rudp.pc \
 		$(DESTDIR)$(LIBDIR)/librudpmsg.a $(DESTDIR)$(LIBDIR)/pkgconfig/rudpmsg.pc \
 		$(DESTDIR)$(PREFIX)/bin/rudp $(DESTDIR)$(PREFIX)/bin/rudpmsg \
-		$(DESTDIR)$(PREFIX)/bin/apollonion $(DESTDIR)$(PREFIX)/lib/systemd/system/apollonion.service \
+		$(DESTDIR)$(PREFIX)/bin/apollonion $(DESTDIR)$(PREFIX)/bin/converse \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/converse \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_converse \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/apollonion.service \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudp \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rudpmsg \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rudp \

@@ -311,7 +311,7 @@ completion_works() {
 		bash "$HERE/../tools/completion/rudpmsg.bash" || fail "rudpmsg's completion in bash: check $?"
 	ok "bash completes commands, options, values and programs"
 	if command -v zsh >/dev/null; then
-		for name in _rudp _rudpmsg; do
+		for name in _rudp _rudpmsg _converse; do
 			zsh -n "$HERE/../tools/completion/$name" || fail "zsh cannot read $name"
 		done
 		ok "zsh can read its own"

@@ -401,7 +401,7 @@ Test(peers, a_crowd_of_lines_comes_whole_and_in_order)
 	for (i = 0; i < 3000; i++) {
 		snprintf(line, sizeof line, "PRIVMSG #a :line %zu of many", i);
 		bring(APO_FRAME_LINE, 7, line);
-		at += sprintf(at, "%s\n", line);
+		at += snprintf(at, sizeof line + 1, "%s\n", line);
 	}
 	at = expected;
 	for (i = 0; i < 10; i++) {

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* chat_private - the inside of a chat, for chat*.c only. */
+#ifndef CV_CHAT_PRIVATE_H
+#define CV_CHAT_PRIVATE_H
+
+#include "base/list.h"
+#include "conversation/converse/chat.h"
+#include "conversation/converse/seen.h"
+#include "conversation/irc/message.h"
+#include "conversation/irc/names.h"
+#include "conversation/irc/stamp.h"
+
+#define CV_BATCHES_MAX 8
+#define CV_RECEIPTS_MAX 256
+#define CV_MSGID_SIZE 65
+#define CV_PAGE_LINES 100 /* of history asked for at once */
+#define CV_PAGES_MAX 100
+
+/* States say what has happened. */
+enum cv_state {
+	CV_OFFLINE, /* nothing has come from the server yet, or it has closed the session */
+	CV_OPENED,  /* OPEN and the registration have been sent */
+	CV_READY,   /* welcomed */
+	CV_OVER,    /* we have left */
+};
+
+enum cv_channel_state {
+	CV_WANTED,
+	CV_JOINING,
+	CV_CATCHING_UP, /* history is on its way */
+	CV_GATHERING,   /* those who were here are not all back */
+	CV_IN,
+};
+
+struct cv_members {
+	char (*names)[APO_NICK_BYTES_MAX + 1];
+	unsigned count, capacity;
+	bool is_partial; /* there are more than CV_MEMBERS_MAX */
+};
+
+struct cv_deferred {
+	struct rudp_list link;
+	size_t len;
+	char line[];
+};
+
+struct cv_channel {
+	char name[APO_CHANNEL_BYTES_MAX + 1], key[64];
+	char last[CV_MSGID_SIZE]; /* msgid of the last message; "": none */
+	enum cv_channel_state state;
+	bool was_in;      /* in an earlier session: history and company are looked for */
+	int64_t until_ns; /* of CATCHING_UP and GATHERING */
+	struct cv_members members, awaited;
+	struct rudp_list deferred;
+	unsigned deferred_count;
+	unsigned page_lines, pages; /* of the history that is on its way */
+};
+
+/* In the present session. */
+enum cv_line_state {
+	CV_LINE_WAITING,
+	CV_LINE_UNDER_WAY,
+	CV_LINE_SAID, /* the server has echoed it */
+};
+
+struct cv_line {
+	struct rudp_list link; /* chat->lines */
+	uint64_t number;
+	enum cv_line_state state;
+	bool is_shown;    /* as said, in whichever session */
+	bool has_receipt; /* in the present session: there will be a final one */
+	bool is_final;    /* which has come */
+	char target[APO_CHANNEL_BYTES_MAX + 2];
+	char text[];
+};
+
+struct cv_batch {
+	char ref[32]; /* "": free */
+	bool is_history;
+	uint64_t label; /* 0: none */
+	struct cv_channel *channel;
+};
+
+struct cv_receipt {
+	char msgid[CV_MSGID_SIZE]; /* "": none */
+	uint64_t number;
+};
+
+#define CV_CAPS(X)                                                                                 \
+	X(TAGS, "message-tags")                                                                    \
+	X(TIME, "server-time")                                                                     \
+	X(BATCH, "batch")                                                                          \
+	X(ECHO, "echo-message")                                                                    \
+	X(LABEL, "labeled-response")                                                               \
+	X(REPLIES, "standard-replies")                                                             \
+	X(HISTORY, "draft/chathistory")                                                            \
+	X(RECEIPTS, "apollonion/receipts")
+
+enum cv_cap {
+#define X(name, text) CV_CAP_##name,
+	CV_CAPS(X)
+#undef X
+};
+#define CV_CAPS_NEEDED                                                                             \
+	(1u << CV_CAP_TAGS | 1u << CV_CAP_BATCH | 1u << CV_CAP_ECHO | 1u << CV_CAP_LABEL)
+
+struct cv_chat {
+	const struct cv_calls *calls;
+	void *of;
+	enum cv_state state;
+	char wanted_nick[APO_NICK_BYTES_MAX + 1], nick[APO_NICK_BYTES_MAX + 1];
+	char user[APO_NICK_BYTES_MAX + 1];
+	char misfit[160];
+	unsigned history;
+	uint64_t epoch, session, seed, stream, last_number;
+	bool has_epoch, is_confirmed; /* OPENED has come */
+	uint32_t offered, caps;       /* bits of cv_cap */
+	int64_t now_at_ns, wall_ms, retry_at_ns, retry_ns;
+	struct cv_channel *channels[CV_CHANNELS_MAX];
+	unsigned channel_count;
+	struct rudp_list lines; /* by number; each until it is said and its receipt is final */
+	size_t line_count, shown_count;
+	unsigned under_way, said_count; /* lines in these states */
+	struct cv_batch batches[CV_BATCHES_MAX];
+	unsigned next_batch;
+	struct cv_receipt receipts[CV_RECEIPTS_MAX];
+	unsigned next_receipt;
+	uint64_t receipts_missing;
+	struct cv_seen seen;
+};
+
+/* ---- chat.c ---- */
+void cv_send_line(struct cv_chat *chat, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* What is NULL is left as it is: "" and the present time. */
+void cv_show(struct cv_chat *chat, struct cv_shown shown);
+void cv_tell(struct cv_chat *chat, enum cv_kind kind, const char *channel, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+void cv_on_welcome(struct cv_chat *chat, const char *nick);
+void cv_on_session_lost(struct cv_chat *chat);
+
+/* ---- chat_rooms.c ---- */
+struct cv_channel *cv_channel_of(const struct cv_chat *chat, const char *name);
+struct cv_channel *cv_channel_add(struct cv_chat *chat, const char *name);
+void cv_channel_drop(struct cv_chat *chat, struct cv_channel *channel);
+void cv_channels_join(struct cv_chat *chat);
+void cv_channels_on_session_lost(struct cv_chat *chat);
+void cv_channels_on_time(struct cv_chat *chat);
+int64_t cv_channels_next_at_ns(const struct cv_chat *chat);
+void cv_channel_on_joined(struct cv_chat *chat, struct cv_channel *channel);
+/* NAMES is complete. */
+void cv_channel_on_company(struct cv_chat *chat, struct cv_channel *channel);
+void cv_channel_on_history_end(struct cv_chat *chat, struct cv_channel *channel);
+/* true: the line waits until history has come. */
+bool cv_channel_defers(struct cv_channel *channel, const char *line, size_t len);
+void cv_members_add(struct cv_members *members, const char *nick);
+void cv_members_remove(struct cv_members *members, const char *nick);
+bool cv_members_has(const struct cv_members *members, const char *nick);
+
+/* ---- chat_lines.c ---- */
+/* is_present: of the session that we are in; else only messages count. */
+void cv_on_line(struct cv_chat *chat, const char *line, size_t len, bool is_present);
+
+/* ---- chat_say.c ---- */
+void cv_pump(struct cv_chat *chat);
+/* Its own echo has come; is_whole: and the answer to it is nothing else. */
+void cv_on_echo(struct cv_chat *chat, uint64_t number, const struct cv_shown *echo,
+		const char *msgid, bool is_whole);
+/* The answer to it has come as a whole. */
+void cv_on_answered(struct cv_chat *chat, uint64_t number);
+/* What was said needs no more care: there will be no next session. */
+void cv_lines_on_quit(struct cv_chat *chat);
+/* The name of a line of ours. */
+#define CV_NAME_SIZE 40
+char *cv_name_of(const struct cv_chat *chat, uint64_t number, char name[CV_NAME_SIZE]);
+void cv_on_refused(struct cv_chat *chat, uint64_t number, const char *reason);
+void cv_on_receipt(struct cv_chat *chat, uint64_t label, const struct apo_message *message,
+		   const char *time);
+void cv_lines_on_session_lost(struct cv_chat *chat);
+void cv_lines_free(struct cv_chat *chat);
+/* The number in a line's name that is ours; 0: another's, or none. */
+uint64_t cv_number_of(const struct cv_chat *chat, const char *line_tag);
+
+#endif

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/converse/client_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "conversation/converse/format.h"
+
+#define SEND_AHEAD 256 /* lines of a pipe that are read before the first of them has been said */
+#define FAREWELL_NS (2 * RUDP_NS_PER_S)
+#define BACKOFF_MAX_NS (2 * RUDP_NS_PER_S)
+
+void cv_complain(const char *format, ...)
+{
+	va_list args;
+
+	fputs("converse: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+/* ---- what the chat asks for ---- */
+
+static void send_later(void *of, const struct apo_frame *frame)
+{
+	struct frame_list *frames = &((struct client *)of)->frames;
+	size_t needed = frames->len + 2 + APO_FRAME_BYTES_MAX, n;
+
+	if (needed > frames->size) {
+		frames->bytes = realloc(frames->bytes, 2 * needed);
+		if (!frames->bytes)
+			abort();
+		frames->size = 2 * needed;
+	}
+	n = apo_frame_write(frame, frames->bytes + frames->len + 2);
+	frames->bytes[frames->len] = (uint8_t)(n >> 8);
+	frames->bytes[frames->len + 1] = (uint8_t)n;
+	frames->len += 2 + n;
+}
+
+static void send_frames(struct client *client)
+{
+	struct frame_list *frames = &client->frames;
+	size_t at = 0, n;
+	int error = 0;
+
+	for (; at < frames->len && error == 0; at += 2 + n) {
+		n = (size_t)frames->bytes[at] << 8 | frames->bytes[at + 1];
+		error = rudpmsg_send(client->node, client->conn, frames->bytes + at + 2, n, 0,
+				     NULL);
+	}
+	frames->len = 0;
+	if (error < 0 && !client->is_over) {
+		cv_complain("the messaging library takes no more: %s", strerror(-error));
+		client->exit_code = CV_EXIT_FAILED;
+		client->is_over = true;
+	}
+}
+
+static void keep_line(void *of, uint64_t number, const char *target, const char *text)
+{
+	struct client *client = of;
+
+	if (client->keep)
+		cv_keep_line(client->keep, number, target, text);
+}
+
+static void drop_line(void *of, uint64_t number)
+{
+	struct client *client = of;
+
+	if (client->keep)
+		cv_keep_drop(client->keep, number);
+}
+
+static void keep_seen(void *of, uint32_t place, uint64_t hash)
+{
+	struct client *client = of;
+
+	if (client->keep)
+		cv_keep_seen(client->keep, place, hash);
+}
+
+static void keep_last(void *of, const char *channel, const char *msgid)
+{
+	struct client *client = of;
+
+	if (client->keep)
+		cv_keep_last(client->keep, channel, msgid);
+}
+
+/* ---- showing ---- */
+
+void cv_client_leave(struct client *client, int exit_code)
+{
+	if (client->farewell_at_ns != RUDP_NEVER)
+		return;
+	client->exit_code = exit_code;
+	client->farewell_at_ns = client->now_at_ns + FAREWELL_NS;
+	cv_chat_quit(client->chat, "converse");
+}
+
+static void show_tail(struct client *client, const struct cv_shown *shown)
+{
+	char text[CV_FORMAT_SIZE];
+	bool is_said = shown->kind == CV_MESSAGE || shown->kind == CV_NOTICE;
+
+	if (!is_said || !apo_is_same(shown->channel, client->options->target) ||
+	    client->farewell_at_ns != RUDP_NEVER)
+		return;
+	puts(cv_format_plain(text, shown));
+	if (++client->shown_count == client->options->count)
+		cv_client_leave(client, CV_EXIT_DONE);
+}
+
+static void show_on_stderr(struct client *client, const struct cv_shown *shown)
+{
+	char text[CV_FORMAT_SIZE];
+
+	if (shown->kind == CV_FAILED || shown->kind == CV_NOT_JOINED ||
+	    (!client->options->is_quiet && shown->kind == CV_STATUS))
+		cv_complain("%s", cv_format(text, shown, cv_chat_own_nick(client->chat)));
+}
+
+static void show(void *of, const struct cv_shown *shown)
+{
+	struct client *client = of;
+	char text[CV_FORMAT_SIZE];
+
+	client->failed_count += shown->kind == CV_FAILED;
+	if (shown->kind == CV_SAID || shown->kind == CV_RECEIPT || shown->kind == CV_JOINED)
+		client->progress_at_ns = client->now_at_ns;
+	if (client->options->mode == CV_TALK) {
+		cv_format(text, shown, cv_chat_own_nick(client->chat));
+		if (*text)
+			cv_input_print(client->input, text);
+		return;
+	}
+	if (client->options->mode == CV_TAIL)
+		show_tail(client, shown);
+	show_on_stderr(client, shown);
+	if (shown->kind == CV_NOT_JOINED)
+		cv_client_leave(client, CV_EXIT_FAILED);
+}
+
+/* ---- what comes ---- */
+
+static void on_event(struct client *client, const struct rudpmsg_event *event)
+{
+	if (event->kind == RUDPMSG_EVENT_CONNECTED || event->kind == RUDPMSG_EVENT_BROKEN)
+		cv_chat_on_link(client->chat, event->kind == RUDPMSG_EVENT_CONNECTED);
+	if (event->kind != RUDPMSG_EVENT_DISCONNECTED)
+		return;
+	cv_complain("the connection has ended for good: %s", strerror(event->reason));
+	client->exit_code = CV_EXIT_FAILED;
+	client->is_over = true;
+}
+
+static void take_messages(struct client *client)
+{
+	struct rudpmsg_message *message;
+
+	while (client->taken_count < MESSAGES_AT_ONCE && !cv_chat_is_over(client->chat)) {
+		message = client->taken + client->taken_count;
+		if (rudpmsg_receive(client->node, client->conn, 0, message) < 0)
+			return;
+		client->taken_count++;
+		cv_chat_on_message(client->chat, message->bytes, message->length);
+	}
+}
+
+/* All that came of the turn is kept before anybody is told of it. */
+static void end_turn(struct client *client)
+{
+	unsigned i;
+
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		cv_complain("cannot write to standard output: %s", strerror(errno));
+		client->exit_code = CV_EXIT_FAILED;
+		client->is_over = true;
+		return;
+	}
+	if (client->keep && cv_keep_commit(client->keep) < 0) {
+		cv_complain("the store cannot be written: %s", cv_keep_error(client->keep));
+		client->exit_code = CV_EXIT_FAILED;
+		client->is_over = true;
+		return;
+	}
+	/* Before a QUIT that may be among the frames: whoever has said it has them. */
+	for (i = 0; i < client->taken_count; i++)
+		rudpmsg_done(client->node, client->taken + i);
+	client->taken_count = 0;
+	send_frames(client);
+}
+
+/* ---- the end ---- */
+
+static void look_at_send(struct client *client)
+{
+	bool is_late = client->now_at_ns - client->progress_at_ns > client->options->timeout_ns;
+	size_t unsaid = cv_chat_unsaid(client->chat);
+
+	if (client->options->mode != CV_SEND || client->farewell_at_ns != RUDP_NEVER)
+		return;
+	if (unsaid > 0 || !client->has_input_ended) {
+		if (!is_late || unsaid == 0)
+			return;
+		cv_complain("%zu lines were not said within %" PRId64 " s (--timeout), and are %s",
+			    unsaid, client->options->timeout_ns / RUDP_NS_PER_S,
+			    client->keep ? "kept in the store" : "lost");
+		cv_client_leave(client, CV_EXIT_FAILED);
+	} else if (client->failed_count > 0)
+		cv_client_leave(client, CV_EXIT_FAILED);
+	else if (cv_chat_receipts_open(client->chat) == 0 || is_late)
+		cv_client_leave(client, cv_chat_receipts_open(client->chat) > 0 ||
+							cv_chat_receipts_missing(client->chat) > 0
+						? CV_EXIT_UNDELIVERED
+						: CV_EXIT_DONE);
+}
+
+static void look_at_end(struct client *client)
+{
+	look_at_send(client);
+	if (cv_chat_misfit(client->chat)) {
+		cv_complain("%s", cv_chat_misfit(client->chat));
+		client->exit_code = CV_EXIT_FAILED;
+		client->is_over = true;
+	}
+	if (cv_chat_is_over(client->chat) || client->farewell_at_ns <= client->now_at_ns)
+		client->is_over = true;
+}
+
+/* ---- turns ---- */
+
+static int timeout_ms(const struct client *client)
+{
+	int64_t next_ns = rudp_time_min(cv_chat_next_at_ns(client->chat), client->farewell_at_ns);
+	int64_t left_ns;
+
+	if (client->options->mode == CV_SEND)
+		next_ns = rudp_time_min(next_ns,
+					client->progress_at_ns + client->options->timeout_ns + 1);
+	if (next_ns == RUDP_NEVER)
+		return -1;
+	left_ns = next_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+	left_ns = left_ns < 0 ? 0 : (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
+	return left_ns > 60000 ? 60000 : (int)left_ns;
+}
+
+static bool wants_input(const struct client *client)
+{
+	return client->options->mode != CV_TAIL && !client->has_input_ended &&
+	       client->farewell_at_ns == RUDP_NEVER &&
+	       (client->options->mode == CV_TALK || cv_chat_unsaid(client->chat) < SEND_AHEAD);
+}
+
+static void set_now(struct client *client)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	client->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	cv_chat_set_now(client->chat, client->now_at_ns,
+			(int64_t)wall.tv_sec * 1000 + wall.tv_nsec / RUDP_NS_PER_MS);
+}
+
+static void turn(struct client *client)
+{
+	struct pollfd polls[] = {
+		{.fd = rudpmsg_fd(client->node), .events = POLLIN},
+		{.fd = client->signal_fd, .events = POLLIN},
+		{.fd = wants_input(client) ? STDIN_FILENO : -1, .events = POLLIN},
+	};
+	struct rudpmsg_event event;
+
+	(void)poll(polls, 3, client->taken_count == MESSAGES_AT_ONCE ? 0 : timeout_ms(client));
+	set_now(client);
+	while (rudpmsg_event(client->node, &event) == 0)
+		on_event(client, &event);
+	take_messages(client);
+	if (polls[2].revents)
+		cv_input_on_readable(client->input);
+	cv_chat_on_time(client->chat);
+	if (polls[1].revents)
+		cv_client_leave(client,
+				client->options->mode == CV_SEND ? CV_EXIT_FAILED : CV_EXIT_DONE);
+	look_at_end(client);
+	end_turn(client);
+}
+
+/* ---- life ---- */
+
+static int watch_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static uint64_t draw(void)
+{
+	uint64_t number = 0;
+
+	while (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+		;
+	return number;
+}
+
+static const struct cv_calls calls = {
+	send_later, show, keep_line, drop_line, keep_seen, keep_last,
+};
+
+static void join_all(struct client *client)
+{
+	char *rest = NULL, *name;
+
+	if (client->options->mode != CV_TALK && apo_channel_is_meant(client->options->target))
+		cv_client_join(client, client->options->target, "");
+	if (!client->options->join)
+		return;
+	for (name = strtok_r(client->options->join, ",", &rest); name;
+	     name = strtok_r(NULL, ",", &rest))
+		cv_client_join(client, name, "");
+}
+
+static bool make_chat(struct client *client)
+{
+	struct cv_start start = {.calls = &calls,
+				 .of = client,
+				 .nick = client->options->nick,
+				 .user = client->options->nick,
+				 .stream = draw(),
+				 .seed = draw(),
+				 .history = client->options->history};
+	char reason[512];
+
+	if (client->options->store) {
+		client->keep =
+			cv_keep_open(client->options->store, client->options->id, &start.stream,
+				     &start.last_number, reason, sizeof reason);
+		if (!client->keep) {
+			cv_complain("%s", reason);
+			return false;
+		}
+	}
+	client->chat = cv_chat_new(&start);
+	set_now(client);
+	client->progress_at_ns = client->now_at_ns;
+	join_all(client);
+	if (client->keep && cv_keep_restore(client->keep, client->chat) < 0) {
+		cv_complain("%s cannot be read", client->options->store);
+		return false;
+	}
+	return true;
+}
+
+static bool connect_server(struct client *client)
+{
+	const struct cv_options *options = client->options;
+	const struct rudpmsg_options node = {.ack = RUDPMSG_ACK_RECEIVED,
+					     .backoff_max_ns = BACKOFF_MAX_NS,
+					     .handshake_timeout_ns = 5 * RUDP_NS_PER_S};
+	char reason[RUDPMSG_ERROR_TEXT_SIZE];
+	int error = rudpmsg_node_open(&client->node, options->id, &node, reason);
+
+	if (error < 0) {
+		cv_complain("%s", reason);
+		return false;
+	}
+	error = rudpmsg_connect(client->node, options->host, options->port, options->peer,
+				RUDP_NS_PER_S, &client->conn);
+	if (error == -ETIMEDOUT || error == -ECONNREFUSED) {
+		cv_complain("%s does not answer at %s port %u yet; trying on", options->peer,
+			    options->host, (unsigned)options->port);
+		error = 0;
+	}
+	if (error < 0)
+		cv_complain("cannot connect to %s port %u: %s", options->host,
+			    (unsigned)options->port,
+			    error == -EACCES ? "the server has another key (--key), or another "
+					       "name than --peer says"
+					     : strerror(-error));
+	return error == 0;
+}
+
+static void end(struct client *client)
+{
+	if (client->node) {
+		(void)rudpmsg_node_close(client->node, RUDP_NS_PER_S, NULL);
+		rudpmsg_node_free(client->node);
+	}
+	cv_input_close(client->input);
+	if (client->chat)
+		cv_chat_free(client->chat);
+	if (client->keep)
+		cv_keep_close(client->keep);
+	free(client->frames.bytes);
+}
+
+int cv_client_run(const struct cv_options *options)
+{
+	struct client *client = calloc(1, sizeof *client);
+	int exit_code = CV_EXIT_FAILED;
+
+	if (!client)
+		return exit_code;
+	client->options = options;
+	client->farewell_at_ns = RUDP_NEVER;
+	client->signal_fd = watch_signals();
+	client->input = cv_input_open(options->mode == CV_TALK, cv_client_on_input, client);
+	if (client->input && make_chat(client) && connect_server(client)) {
+		while (!client->is_over)
+			turn(client);
+		exit_code = client->exit_code;
+	}
+	if (client->input)
+		end(client);
+	free(client);
+	return exit_code;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* What is typed. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "conversation/converse/client_private.h"
+#include "conversation/converse/command.h"
+
+static void print(struct client *client, const char *text)
+{
+	cv_input_print(client->input, text);
+}
+
+static void say(struct client *client, const char *target, const char *text)
+{
+	uint64_t last;
+	int result = cv_chat_say(client->chat, target, text, &last);
+
+	if (result >= 0)
+		return;
+	client->failed_count++;
+	if (client->options->mode == CV_SEND)
+		cv_complain("a line that is no UTF-8 cannot be said");
+	else
+		print(client, result == -EAGAIN ? "-- too much is waiting already"
+						: "-- that cannot be said");
+}
+
+void cv_client_join(struct client *client, const char *channel, const char *key)
+{
+	int result = cv_chat_join(client->chat, channel, key);
+
+	if (result == 0)
+		snprintf(client->present, sizeof client->present, "%s", channel);
+	else
+		print(client, result == -EINVAL ? "-- that is no channel"
+						: "-- these are too many channels");
+}
+
+static void say_action(struct client *client, const char *target, const char *what)
+{
+	char text[APO_FRAME_LINE_MAX];
+
+	snprintf(text, sizeof text, "\1ACTION %s\1", what);
+	say(client, target, text);
+}
+
+static void raw(struct client *client, const char *command, const char *first, const char *rest)
+{
+	char line[512];
+
+	snprintf(line, sizeof line, "%s%s%s%s", command, first, *rest ? " :" : "", rest);
+	if (!cv_chat_raw(client->chat, line))
+		print(client, "-- not now: there is no session");
+}
+
+static void help(struct client *client)
+{
+	unsigned i;
+
+	for (i = 0; cv_command_help(i); i++)
+		print(client, cv_command_help(i));
+}
+
+static void obey(struct client *client, struct cv_command command)
+{
+	switch (command.kind) {
+	case CV_SAY_COMMAND:
+	case CV_MSG_COMMAND:
+		say(client, command.first, command.rest);
+		break;
+	case CV_ME_COMMAND:
+		say_action(client, command.first, command.rest);
+		break;
+	case CV_JOIN_COMMAND:
+		cv_client_join(client, command.first, command.rest);
+		break;
+	case CV_PART_COMMAND:
+		cv_chat_part(client->chat, command.first, command.rest);
+		if (apo_is_same(command.first, client->present))
+			client->present[0] = 0;
+		break;
+	case CV_NAMES_COMMAND:
+		raw(client, "NAMES ", command.first, "");
+		break;
+	case CV_TOPIC_COMMAND:
+		raw(client, "TOPIC ", command.first, command.rest);
+		break;
+	case CV_NICK_COMMAND:
+		cv_chat_nick(client->chat, command.first);
+		break;
+	case CV_RAW_COMMAND:
+		raw(client, "", command.rest, "");
+		break;
+	case CV_HELP_COMMAND:
+		help(client);
+		break;
+	case CV_QUIT_COMMAND:
+		cv_client_leave(client, CV_EXIT_DONE);
+		break;
+	case CV_NO_COMMAND:
+		print(client, command.first);
+		break;
+	}
+}
+
+void cv_client_on_input(void *of, char *line)
+{
+	struct client *client = of;
+
+	if (!line) {
+		client->has_input_ended = true;
+		client->progress_at_ns = client->now_at_ns;
+		if (client->options->mode == CV_TALK)
+			cv_client_leave(client, CV_EXIT_DONE);
+	} else if (client->options->mode == CV_SEND)
+		say(client, client->options->target, line);
+	else if (*line)
+		obey(client, cv_command_read(line, client->present));
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* client_private - the inside of a client, for client*.c only. */
+#ifndef CV_CLIENT_PRIVATE_H
+#define CV_CLIENT_PRIVATE_H
+
+#include "conversation/converse/client.h"
+#include "conversation/converse/input.h"
+#include "conversation/converse/keep.h"
+#include "conversation/irc/names.h"
+
+#define MESSAGES_AT_ONCE 256
+
+struct frame_list {
+	uint8_t *bytes; /* length (2), frame */
+	size_t len, size;
+};
+
+struct client {
+	const struct cv_options *options;
+	struct cv_chat *chat;
+	struct cv_keep *keep; /* NULL: none */
+	struct cv_input *input;
+	struct rudpmsg_node *node;
+	rudpmsg_conn_id conn;
+	struct rudpmsg_message taken[MESSAGES_AT_ONCE];
+	unsigned taken_count;
+	struct frame_list frames;
+	char present[APO_CHANNEL_BYTES_MAX + 2]; /* channel that is spoken to; "": none */
+	int signal_fd;
+	int64_t now_at_ns, progress_at_ns, farewell_at_ns; /* RUDP_NEVER: not yet */
+	uint64_t shown_count, failed_count;
+	bool has_input_ended, is_over;
+	int exit_code;
+};
+
+/* Says good bye; the first exit code counts. */
+void cv_client_leave(struct client *client, int exit_code);
+
+/* ---- client_obey.c ---- */
+
+void cv_client_join(struct client *client, const char *channel, const char *key);
+/* A line that was typed or piped in; NULL: the end. */
+void cv_client_on_input(void *client, char *line);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* format - what the chat shows, as a line for people or for programs, safe for a terminal. */
+#ifndef CV_FORMAT_H
+#define CV_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "conversation/converse/chat.h"
+
+#define CV_FORMAT_SIZE 8192
+
+/* For people, without the end of the line. "": it is not worth one. */
+char *cv_format(char to[CV_FORMAT_SIZE], const struct cv_shown *shown, const char *own_nick);
+/* For programs: time, nick and text with tabs between them. */
+char *cv_format_plain(char to[CV_FORMAT_SIZE], const struct cv_shown *shown);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* converse - a chat client that loses no line and says none twice (converse(1)). */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "conversation/converse/client.h"
+#include "conversation/irc/frame.h"
+#include "conversation/irc/names.h"
+
+#define DEFAULT_PORT 6680
+#define NICK_LEN_MAX 30
+
+static const char help[] =
+	"usage: converse --server HOST[:PORT] --id NAME [OPTION...]\n"
+	"\n"
+	"Talks on an Apollonion server over the messaging library: lines are neither lost nor "
+	"doubled\n"
+	"when the network breaks or the server is started anew. /help lists what can be typed.\n"
+	"\n"
+	"  -s, --server HOST[:PORT]  where the server is (port 6680)\n"
+	"  -i, --id NAME         who this is to the server, each client another\n"
+	"  -k, --key FILE        the key that the server has, too (default: RUDP_KEY_FILE)\n"
+	"      --peer NAME       the id of the server (default: apollonion)\n"
+	"      --store DIRECTORY what is not said yet, and what was had, outlives the program\n"
+	"  -n, --nick NAME       (default: that of --id)\n"
+	"  -j, --join #A,#B      goes to these channels\n"
+	"      --history LINES   to be shown in a channel at first (default 20, or 0 with --tail)\n"
+	"      --send TARGET     says each line of the standard input there, and ends\n"
+	"      --tail CHANNEL    prints what others say there: time, nick, text, with tabs\n"
+	"      --count N         of --tail: ends after so many lines\n"
+	"  -w, --timeout S       of --send: gives up when nothing has moved for so long (default "
+	"60)\n"
+	"  -q, --quiet           nothing about the connection on the standard error\n"
+	"      --version\n"
+	"  -h, --help\n"
+	"\n"
+	"Exit codes: 0 done; 1 not all was said; 2 wrong usage; 3 all was said, but with --send\n"
+	"somebody has not got all of it, or that could not be told.\n";
+
+enum { PEER = 256, STORE, HISTORY, SEND, TAIL, COUNT, VERSION };
+
+static const struct option known[] = {
+	{"server", required_argument, NULL, 's'},  {"id", required_argument, NULL, 'i'},
+	{"key", required_argument, NULL, 'k'},     {"peer", required_argument, NULL, PEER},
+	{"store", required_argument, NULL, STORE}, {"nick", required_argument, NULL, 'n'},
+	{"join", required_argument, NULL, 'j'},    {"history", required_argument, NULL, HISTORY},
+	{"send", required_argument, NULL, SEND},   {"tail", required_argument, NULL, TAIL},
+	{"count", required_argument, NULL, COUNT}, {"timeout", required_argument, NULL, 'w'},
+	{"quiet", no_argument, NULL, 'q'},         {"version", no_argument, NULL, VERSION},
+	{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+};
+
+static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	if (errno == 0 && *text >= '0' && *text <= '9' && !*end && *number >= min && *number <= max)
+		return true;
+	cv_complain("'%s' must be a number from %llu to %llu", text, (unsigned long long)min,
+		    (unsigned long long)max);
+	return false;
+}
+
+/* HOST, HOST:PORT, [HOST] or [HOST]:PORT. */
+static bool read_server(struct cv_options *options, const char *text)
+{
+	const char *from = *text == '[' ? text + 1 : text;
+	size_t len = strcspn(from, *text == '[' ? "]" : ":");
+	const char *rest = from + len + (*text == '[' && from[len]);
+	uint64_t port = DEFAULT_PORT;
+
+	if (len == 0 || len >= sizeof options->host || (*rest && *rest != ':')) {
+		cv_complain("--server '%s' must be HOST or HOST:PORT", text);
+		return false;
+	}
+	if (*rest && !read_number(rest + 1, 1, 65535, &port))
+		return false;
+	memcpy(options->host, from, len);
+	options->host[len] = 0;
+	options->port = (uint16_t)port;
+	return true;
+}
+
+static bool set_mode(struct cv_options *options, enum cv_mode mode, const char *target)
+{
+	if (options->mode != CV_TALK) {
+		cv_complain("--send and --tail do not go together");
+		return false;
+	}
+	options->mode = mode;
+	options->target = target;
+	return true;
+}
+
+/* 1: there is nothing left to do; 0: go on; -1: wrong. */
+static int read_option(struct cv_options *options, int option, char *value)
+{
+	uint64_t number = 0;
+
+	switch (option) {
+	case 's':
+		return read_server(options, value) ? 0 : -1;
+	case 'i':
+		options->id = value;
+		return 0;
+	case 'k':
+		return setenv("RUDP_KEY_FILE", value, 1);
+	case PEER:
+		options->peer = value;
+		return 0;
+	case STORE:
+		options->store = value;
+		return 0;
+	case 'n':
+		options->nick = value;
+		return 0;
+	case 'j':
+		options->join = value;
+		return 0;
+	case HISTORY:
+		if (!read_number(value, 0, 100, &number))
+			return -1;
+		options->history = (unsigned)number;
+		return 0;
+	case SEND:
+		return set_mode(options, CV_SEND, value) ? 0 : -1;
+	case TAIL:
+		return set_mode(options, CV_TAIL, value) ? 0 : -1;
+	case COUNT:
+		return read_number(value, 1, UINT64_MAX, &options->count) ? 0 : -1;
+	case 'w':
+		if (!read_number(value, 1, 86400, &number))
+			return -1;
+		options->timeout_ns = (int64_t)number * RUDP_NS_PER_S;
+		return 0;
+	case 'q':
+		options->is_quiet = true;
+		return 0;
+	case VERSION:
+		puts("converse " RUDP_VERSION_TEXT);
+		return 1;
+	case 'h':
+		fputs(help, stdout);
+		return 1;
+	default:
+		fputs("converse --help says how it is used\n", stderr);
+		return -1;
+	}
+}
+
+static const char *wrong_with(const struct cv_options *options)
+{
+	if (!options->id || !options->host[0])
+		return "--server and --id are needed";
+	if (!apo_frame_name_is_valid(options->id))
+		return "--id must be of letters, digits, dots and dashes, 50 at most";
+	if (!apo_nick_is_valid(options->nick, NICK_LEN_MAX))
+		return "this is no nick; --nick NAME: a letter, then letters, digits and -, 30 at "
+		       "most";
+	if (options->mode == CV_TAIL &&
+	    !apo_channel_is_valid(options->target, APO_CHANNEL_BYTES_MAX))
+		return "--tail must name a channel";
+	if (options->mode == CV_SEND && !apo_is_word(options->target))
+		return "--send must name a channel or a nick";
+	if (!getenv("RUDP_KEY_FILE"))
+		return "--key FILE is needed: the key that the server has";
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct cv_options options = {
+		.peer = "apollonion", .timeout_ns = 60 * RUDP_NS_PER_S, .history = UINT32_MAX};
+	const char *wrong;
+	int option, result;
+
+	while ((option = getopt_long(argc, argv, "s:i:k:n:j:w:qh", known, NULL)) != -1) {
+		result = read_option(&options, option, optarg);
+		if (result != 0)
+			return result < 0 ? CV_EXIT_USAGE : CV_EXIT_DONE;
+	}
+	if (optind < argc) {
+		cv_complain("%s: what is that? converse --help says how it is used", argv[optind]);
+		return CV_EXIT_USAGE;
+	}
+	if (!options.nick)
+		options.nick = options.id ? options.id : "";
+	if (options.history == UINT32_MAX)
+		options.history = options.mode == CV_TALK ? 20 : 0;
+	wrong = wrong_with(&options);
+	if (wrong) {
+		cv_complain("%s", wrong);
+		return CV_EXIT_USAGE;
+	}
+	return cv_client_run(&options);
+}

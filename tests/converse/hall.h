@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hall - a server of a page or two, and clients of it, in virtual time. What is between them is a
+ * queue each way, as the messaging library is: nothing is lost while both ends live. A server that
+ * dies takes with it what it had sent and nobody had got; what clients had sent comes to the next
+ * one, and what the dead one had handled and not acknowledged comes again.
+ */
+#ifndef HALL_H
+#define HALL_H
+
+#include <stdint.h>
+
+#include "base/random.h"
+#include "conversation/converse/chat.h"
+
+#define HALL_CLIENTS 4
+#define HALL_LOG 400000
+
+struct queued {
+	struct queued *next;
+	size_t len;
+	uint8_t bytes[];
+};
+
+struct queue {
+	struct queued *first, **end;
+};
+
+/* Kept by a client's store. */
+struct kept {
+	uint64_t number;
+	char target[80], text[520];
+};
+
+struct hall_client {
+	struct cv_chat *chat;
+	struct queue to_server, to_client;
+	char *log; /* what it was shown: "MESSAGE #a anna hello\n" */
+	size_t log_len;
+	struct kept *kept;
+	size_t kept_count;
+	uint64_t seen[8192], seen_count, last_number;
+	/* The server's. */
+	uint64_t session;
+	char nick[40], handled[3][APO_FRAME_BYTES_MAX];
+	size_t handled_len[3];
+	bool is_registered, is_in, is_linked;
+};
+
+/* A message that is watched. */
+struct watched {
+	unsigned sender, left;
+	uint64_t msgid, places[HALL_CLIENTS]; /* of the frame in the client's queue; 0: has it */
+	bool is_awaited[HALL_CLIENTS];
+};
+
+struct hall {
+	struct hall_client clients[HALL_CLIENTS];
+	unsigned client_count;
+	uint64_t epoch, msgid;
+	uint64_t put_count[HALL_CLIENTS], got_count[HALL_CLIENTS];
+	struct watched watched[256];
+	unsigned watched_count;
+	int64_t now_ns;
+	const char *caps; /* that the server has */
+	bool has_receipts;
+	const char *history; /* answer to CHATHISTORY; NULL: it does not know that */
+	struct random random;
+};
+
+void hall_init(struct hall *hall, unsigned client_count, uint64_t seed);
+void hall_fini(struct hall *hall);
+/* One message from or to a client, or (false) there is none. */
+bool hall_step(struct hall *hall, unsigned client, bool is_to_server);
+/* Everything that is under way, also what comes of it. */
+void hall_settle(struct hall *hall);
+void hall_wait(struct hall *hall, int64_t span_ns);
+void hall_restart_server(struct hall *hall);
+/* The process dies, and another begins with its store. */
+void hall_restart_client(struct hall *hall, unsigned client);
+void hall_say(struct hall *hall, unsigned client, const char *text);
+/* What the server says by itself. */
+void hall_tell(struct hall *hall, unsigned client, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* What the client has been shown since the last call. */
+char *hall_log(struct hall *hall, unsigned client);
+
+#endif

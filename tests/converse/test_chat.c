@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/converse/seen.h"
+#include "hall.h"
+
+static struct hall hall;
+
+static void begin(void)
+{
+	hall_init(&hall, 2, 1);
+}
+
+static void end(void)
+{
+	hall_fini(&hall);
+}
+
+TestSuite(chat, .init = begin, .fini = end);
+
+/* Joined, and what was shown by then forgotten. */
+static void settle(void)
+{
+	hall_settle(&hall);
+	hall_log(&hall, 0);
+	hall_log(&hall, 1);
+}
+
+static bool has(unsigned client, const char *line)
+{
+	return strstr(hall.clients[client].log, line) != NULL;
+}
+
+Test(chat, registers_joins_and_says)
+{
+	hall_say(&hall, 0, "early");
+	hall_settle(&hall);
+	cr_assert(cv_chat_is_in(hall.clients[0].chat, "#A"));
+	cr_assert(has(0, "STATUS   registered as anna\n"));
+	cr_assert(has(0, "JOINED #a  \n"));
+	cr_assert(has(0, "SAID #a anna early\n"));
+	settle();
+	hall_say(&hall, 0, "hello");
+	hall_settle(&hall);
+	cr_assert(eq(str, hall_log(&hall, 1), "MESSAGE #a anna hello\n"));
+	cr_assert(eq(str, hall_log(&hall, 0), "SAID #a anna hello\nRECEIPT #a  \nRECEIPT #a  \n"));
+	cr_assert(eq(sz, cv_chat_unsaid(hall.clients[0].chat), 0));
+	cr_assert(eq(sz, cv_chat_receipts_open(hall.clients[0].chat), 0));
+	cr_assert(eq(u64, cv_chat_receipts_missing(hall.clients[0].chat), 0));
+}
+
+/* The receipt is what lets it go: what the server had in memory may have died with it. */
+Test(chat, what_was_said_and_got_by_nobody_is_said_again)
+{
+	settle();
+	hall_say(&hall, 0, "hello");
+	while (hall_step(&hall, 0, true) || hall_step(&hall, 0, false))
+		;
+	cr_assert(has(0, "SAID #a anna hello\n"));
+	hall_restart_server(&hall);
+	hall_settle(&hall);
+	hall_wait(&hall, CV_GATHER_NS);
+	hall_settle(&hall);
+	cr_assert(has(1, "MESSAGE #a anna hello\n"));
+	cr_assert(eq(ptr, strstr(strstr(hall.clients[0].log, "SAID") + 1, "SAID"), NULL));
+	cr_assert(eq(sz, hall.clients[0].kept_count, 0));
+}
+
+Test(chat, what_is_left_waits_until_the_others_are_back)
+{
+	settle();
+	hall_restart_server(&hall);
+	hall_say(&hall, 0, "are you there?");
+	while (hall_step(&hall, 0, true) || hall_step(&hall, 0, false))
+		;
+	cr_assert(cv_chat_is_in(hall.clients[0].chat, "#a"));
+	cr_assert(eq(sz, cv_chat_unsaid(hall.clients[0].chat), 1));
+	hall_settle(&hall);
+	cr_assert(has(1, "MESSAGE #a anna are you there?\n"));
+}
+
+Test(chat, nobody_is_waited_for_longer_than_it_is_worth)
+{
+	settle();
+	hall_restart_server(&hall);
+	hall_say(&hall, 0, "are you there?");
+	while (hall_step(&hall, 0, true) || hall_step(&hall, 0, false))
+		;
+	cr_assert(le(i64, cv_chat_next_at_ns(hall.clients[0].chat), hall.now_ns + CV_GATHER_NS));
+	hall_wait(&hall, CV_GATHER_NS);
+	while (hall_step(&hall, 0, true) || hall_step(&hall, 0, false))
+		;
+	cr_assert(has(0, "SAID #a anna are you there?\n"));
+}
+
+Test(chat, a_line_that_is_refused_is_told_and_not_said_again)
+{
+	uint64_t last;
+
+	settle();
+	cr_assert(eq(int, cv_chat_say(hall.clients[0].chat, "nobody", "hello", &last), 1));
+	hall_settle(&hall);
+	cr_assert(eq(str, hall_log(&hall, 0), "FAILED nobody  Cannot send\n"));
+	cr_assert(eq(sz, hall.clients[0].kept_count, 0));
+}
+
+Test(chat, what_cannot_be_said_is_refused_at_once)
+{
+	struct cv_chat *chat = hall.clients[0].chat;
+	uint64_t last;
+
+	cr_assert(eq(int, cv_chat_say(chat, "#a", "two\nlines", &last), -EINVAL));
+	cr_assert(eq(int, cv_chat_say(chat, "#a", "\xff", &last), -EINVAL));
+	cr_assert(eq(int, cv_chat_say(chat, "#a,#b", "x", &last), -EINVAL));
+	cr_assert(eq(int, cv_chat_say(chat, "a b", "x", &last), -EINVAL));
+	cr_assert(eq(int, cv_chat_say(chat, "#a", "", &last), 0));
+}
+
+Test(chat, a_long_text_is_several_lines)
+{
+	char text[2001];
+	uint64_t last = 0;
+	int count;
+
+	settle();
+	memset(text, 'x', 2000);
+	text[2000] = 0;
+	count = cv_chat_say(hall.clients[0].chat, "#a", text, &last);
+	cr_assert(eq(int, count, (int)last));
+	cr_assert(gt(int, count, 4));
+	hall_settle(&hall);
+	cr_assert(eq(sz, cv_chat_unsaid(hall.clients[0].chat), 0));
+}
+
+Test(chat, not_more_than_the_window_is_under_way)
+{
+	int i, lines = 0;
+
+	settle();
+	for (i = 0; i < 3 * CV_WINDOW; i++)
+		hall_say(&hall, 0, "x");
+	for (i = 0; hall_step(&hall, 0, true); i++)
+		lines++;
+	cr_assert(eq(int, lines, CV_WINDOW));
+}
+
+Test(chat, the_same_message_is_shown_once)
+{
+	settle();
+	hall_tell(&hall, 1, "@msgid=m9;" CV_LINE_TAG "=0000000000000001.5 :x!u@h PRIVMSG #a :one");
+	hall_tell(&hall, 1, "@msgid=m9 :x!u@h PRIVMSG #a :one");
+	hall_tell(&hall, 1, "@msgid=m10;" CV_LINE_TAG "=0000000000000001.5 :x!u@h PRIVMSG #a :one");
+	hall_tell(&hall, 1, ":x!u@h PRIVMSG #a :two");
+	hall_tell(&hall, 1, ":x!u@h PRIVMSG #a :two");
+	hall_settle(&hall);
+	cr_assert(eq(str, hall_log(&hall, 1),
+		     "MESSAGE #a x one\nMESSAGE #a x two\nMESSAGE #a x two\n"));
+}
+
+Test(chat, tags_of_strangers_do_not_hide_a_message)
+{
+	static char line[APO_FRAME_LINE_MAX + 1];
+	size_t len;
+
+	settle();
+	len = (size_t)snprintf(line, sizeof line, "@msgid=m9;+x=");
+	memset(line + len, 'y', 4080);
+	strcpy(line + len + 4080, ";time=2026-01-01T00:00:00.000Z :x!u@h PRIVMSG #a :one");
+	hall_tell(&hall, 1, "%s", line);
+	hall_settle(&hall);
+	cr_assert(eq(str, hall_log(&hall, 1), "MESSAGE #a x one\n"));
+}
+
+Test(chat, a_nick_that_is_taken_gets_a_tail)
+{
+	while (hall_step(&hall, 0, false) || !strcmp(hall.clients[0].nick, ""))
+		hall_step(&hall, 0, true);
+	hall_tell(&hall, 0, ":s 433 * anna :Nickname is already in use");
+	hall_settle(&hall);
+	cr_assert(eq(str, (char *)cv_chat_own_nick(hall.clients[0].chat), "anna_"));
+	cr_assert(eq(str, hall.clients[0].nick, "anna_"));
+}
+
+Test(chat, what_was_missed_comes_before_what_is_said_now)
+{
+	hall.history = "@batch=hist;msgid=m1 :x!u@h PRIVMSG #a :first";
+	hall.caps = "message-tags batch echo-message labeled-response draft/chathistory";
+	hall_restart_client(&hall, 1);
+	hall.clients[1].is_linked = true;
+	while (!cv_chat_is_ready(hall.clients[1].chat))
+		if (!hall_step(&hall, 1, true))
+			hall_step(&hall, 1, false);
+	/* Said between JOIN and the history. */
+	while (!hall.clients[1].is_in)
+		hall_step(&hall, 1, true);
+	while (hall_step(&hall, 1, false))
+		;
+	hall_tell(&hall, 1, "@msgid=m2 :x!u@h PRIVMSG #a :second");
+	hall_step(&hall, 1, false);
+	hall_log(&hall, 1);
+	hall_settle(&hall);
+	cr_assert(eq(str, hall_log(&hall, 1),
+		     "MESSAGE~ #a x first\nMESSAGE #a x second\nJOINED #a  \n"
+		     "EVENT #a  anna has joined\n"));
+}
+
+Test(chat, a_server_without_what_is_needed_is_a_misfit)
+{
+	hall.caps = "message-tags batch";
+	hall_settle(&hall);
+	cr_assert(ne(ptr, (void *)cv_chat_misfit(hall.clients[0].chat), NULL));
+}
+
+Test(chat, another_version_of_the_frames_is_a_misfit)
+{
+	static const uint8_t hello[] = {1, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+
+	cv_chat_on_message(hall.clients[0].chat, hello, sizeof hello);
+	cr_assert(ne(ptr, (void *)cv_chat_misfit(hall.clients[0].chat), NULL));
+}
+
+Test(chat, a_session_that_the_server_closes_is_opened_anew_later)
+{
+	uint8_t bytes[APO_FRAME_BYTES_MAX];
+	struct apo_frame close = {.kind = APO_FRAME_CLOSE, .text = "no", .text_len = 2};
+
+	settle();
+	close.session = hall.clients[0].session;
+	cv_chat_on_message(hall.clients[0].chat, bytes, apo_frame_write(&close, bytes));
+	cr_assert(not(cv_chat_is_ready(hall.clients[0].chat)));
+	cr_assert(
+		eq(i64, cv_chat_next_at_ns(hall.clients[0].chat), hall.now_ns + CV_RETRY_FIRST_NS));
+	hall_wait(&hall, CV_RETRY_FIRST_NS);
+	hall_settle(&hall);
+	cr_assert(cv_chat_is_in(hall.clients[0].chat, "#a"));
+}
+
+Test(chat, quitting_is_over_when_the_server_has_said_so)
+{
+	settle();
+	cv_chat_quit(hall.clients[0].chat, "bye");
+	cr_assert(not(cv_chat_is_over(hall.clients[0].chat)));
+	hall_settle(&hall);
+	cr_assert(cv_chat_is_over(hall.clients[0].chat));
+}
+
+/* ---- seen ---- */
+
+/* Against a list of the last CV_SEEN_MAX. */
+Test(seen, knows_the_last_ones_and_no_others)
+{
+	static struct cv_seen seen;
+	static uint64_t last[CV_SEEN_MAX];
+	struct random random = {7};
+	uint64_t hash;
+	unsigned i, j, count = 0;
+
+	for (i = 0; i < 4 * CV_SEEN_MAX; i++) {
+		/* Few homes, so that they collide. */
+		hash = (random_next(&random) << 24) | (random_next(&random) % 600) | 1;
+		if (!cv_seen_has(&seen, hash))
+			last[count++ % CV_SEEN_MAX] = hash;
+		cv_seen_add(&seen, hash);
+		if (i % 1000 == 0)
+			for (j = 0; j < CV_SEEN_MAX && j < count; j++)
+				cr_assert(cv_seen_has(&seen, last[j]));
+	}
+	for (i = 0, j = 0; i < 2 * CV_SEEN_MAX; i++)
+		j += seen.table[i] != 0;
+	cr_assert(eq(uint, j, CV_SEEN_MAX));
+}

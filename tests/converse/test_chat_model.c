@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whatever breaks, and in whatever order things come: each line is shown once to each of the
+ * others, in the order in which it was said, and told to its sender once as said.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hall.h"
+
+#define SEEDS 300
+#define STEPS 1500
+
+static struct hall hall;
+
+/* Lines of one nick in a log, in order: "kind #a nick n". */
+static void check_lines(uint64_t seed, const char *log, const char *kind, const char *nick,
+			unsigned count)
+{
+	char expected[64];
+	unsigned next = 1;
+	const char *line, *end;
+
+	for (line = log; *line; line = end + 1) {
+		end = strchr(line, '\n');
+		snprintf(expected, sizeof expected, "%s #a %s ", kind, nick);
+		if (strncmp(line, expected, strlen(expected)) != 0)
+			continue;
+		snprintf(expected, sizeof expected, "%s #a %s %u\n", kind, nick, next++);
+		cr_assert(eq(int, strncmp(line, expected, strlen(expected)), 0),
+			  "seed %llu: %.40s in place of %s", (unsigned long long)seed, line,
+			  expected);
+	}
+	cr_assert(eq(uint, next - 1, count), "seed %llu: %s %s", (unsigned long long)seed, kind,
+		  nick);
+}
+
+static void check_all(uint64_t seed, const unsigned *said)
+{
+	static const char *const nicks[] = {"anna", "bob", "carl", "dora"};
+	unsigned i, j;
+
+	for (i = 0; i < hall.client_count; i++) {
+		cr_assert(eq(sz, hall.clients[i].kept_count, 0), "seed %llu",
+			  (unsigned long long)seed);
+		for (j = 0; j < hall.client_count; j++)
+			check_lines(seed, hall.clients[i].log, i == j ? "SAID" : "MESSAGE",
+				    nicks[j], said[j]);
+	}
+}
+
+static void settle(void)
+{
+	unsigned i;
+
+	for (i = 0; i < 20; i++) {
+		hall_settle(&hall);
+		hall_wait(&hall, RUDP_NS_PER_S);
+	}
+	hall_settle(&hall);
+}
+
+static void run(uint64_t seed, bool do_clients_die)
+{
+	unsigned said[HALL_CLIENTS] = {0}, i, client;
+	char text[32];
+
+	hall_init(&hall, 2 + (unsigned)(seed % 3), seed);
+	hall.has_receipts = true;
+	hall_settle(&hall);
+	for (i = 0; i < STEPS; i++) {
+		client = (unsigned)random_below(&hall.random, hall.client_count);
+		switch (random_below(&hall.random, 40)) {
+		case 0:
+		case 1:
+		case 2:
+			/* Of those that die only the first speaks. */
+			client = do_clients_die ? 0 : client;
+			snprintf(text, sizeof text, "%u", ++said[client]);
+			hall_say(&hall, client, text);
+			break;
+		case 3:
+			if (random_below(&hall.random, 6) > 0)
+				break;
+			if (do_clients_die)
+				hall_restart_client(&hall, 0);
+			else
+				hall_restart_server(&hall);
+			break;
+		case 4:
+			hall_wait(&hall, RUDP_NS_PER_MS);
+			break;
+		default:
+			(void)hall_step(&hall, client, random_below(&hall.random, 2) == 0);
+		}
+	}
+	settle();
+	check_all(seed, said);
+	hall_fini(&hall);
+}
+
+Test(chat_model, a_server_that_dies_loses_and_doubles_no_line, .timeout = 120)
+{
+	uint64_t seed;
+
+	for (seed = 1; seed <= SEEDS; seed++)
+		run(seed, false);
+}
+
+Test(chat_model, a_client_that_dies_says_each_line_once, .timeout = 120)
+{
+	uint64_t seed;
+
+	for (seed = 1; seed <= SEEDS; seed++)
+		run(seed, true);
+}
