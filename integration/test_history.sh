@@ -37,7 +37,7 @@ write_config() {
 # come_in NAME [ACCOUNT]: as that nick, and logged in to that account.
 come_in() {
 	talk launch_plain "$1" nc "$B4" "$PORT"
-	say "$1" "CAP REQ :sasl draft/chathistory batch server-time message-tags"
+	say "$1" "CAP REQ :sasl draft/chathistory draft/read-marker batch server-time message-tags"
 	say "$1" "NICK $1"
 	say "$1" "USER $1 0 * :$1"
 	if [ $# -gt 1 ]; then
@@ -122,6 +122,8 @@ talking() {
 	finds eve "two three four" "LATEST #room * 10"
 	is_refused guest "LATEST #room * 10"
 	finds dan private "LATEST eve * 10"
+	say dan "MARKREAD #room timestamp=2024-01-02T03:04:05.678Z"
+	hears dan 'MARKREAD #room timestamp=2024-01-02T03:04:05.678Z'
 	is_refused guest "LATEST dan * 10"
 	leave dan eve guest
 	ok "each reads what it has heard"
@@ -136,6 +138,10 @@ again() {
 	finds eve "two three four" "LATEST #room * 10"
 	finds eve private "LATEST dan * 10"
 	is_refused fay "LATEST #room * 10"
+	say dan "JOIN #room"
+	hears dan 'MARKREAD #room timestamp=2024-01-02T03:04:05.678Z'
+	say fay "JOIN #room"
+	hears fay 'MARKREAD #room \*'
 	finds fay "" "LATEST eve * 10"
 	leave dan eve fay
 	ok "$1 each reads what it has heard"

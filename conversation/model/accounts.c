@@ -8,6 +8,7 @@
 #include "conversation/model/caps.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
+#include "conversation/model/markers.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/out.h"
 #include "conversation/model/throttle.h"
@@ -16,6 +17,7 @@
 struct apo_owned {
 	UT_hash_handle by_name;
 	uint32_t mark;
+	struct apo_readers readers;
 	uint64_t id; /* of no other, be it of the same name */
 	char folded[];
 };
@@ -48,6 +50,7 @@ int apo_account_remember(struct apo_model *model, const char *name)
 		return -ENOMEM;
 	owned->mark = model->owned_mark;
 	owned->id = ++model->last_owned;
+	rudp_list_init(&owned->readers.clients);
 	memcpy(owned->folded, folded, len);
 	HASH_ADD_KEYPTR(by_name, model->owned, owned->folded, len, owned);
 	if (rudp_table_add_failed) {
@@ -60,6 +63,9 @@ int apo_account_remember(struct apo_model *model, const char *name)
 static void drop(struct apo_model *model, struct apo_owned *owned)
 {
 	HASH_DELETE(by_name, model->owned, owned);
+	while (rudp_list_pop(&owned->readers.clients))
+		;
+	apo_markers_free(owned->readers.markers);
 	free(owned);
 }
 
@@ -89,6 +95,13 @@ unsigned apo_accounts_forget_unmarked(struct apo_model *model)
 	if (owned->mark != model->owned_mark)
 		drop(model, owned);
 	return before - HASH_CNT(by_name, model->owned);
+}
+
+struct apo_readers *apo_account_readers(const struct apo_model *model, const char *name)
+{
+	struct apo_owned *owned = find(model, name);
+
+	return owned ? &owned->readers : NULL;
 }
 
 uint64_t apo_account_id(const struct apo_model *model, const char *name)
@@ -126,6 +139,16 @@ static void say_account(struct apo_model *model, struct apo_client *client)
 	apo_monitor_say(model, client, &say, APO_CAP_ACCOUNT_NOTIFY);
 }
 
+/* With the other connections of its account. */
+static void sit_with(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_readers *readers = apo_account_readers(model, client->account);
+
+	rudp_list_remove(&client->of_account);
+	if (readers)
+		rudp_list_append(&readers->clients, &client->of_account);
+}
+
 int apo_account_enter(struct apo_model *model, struct apo_client *client, const char *account)
 {
 	char source[APO_SOURCE_BYTES_MAX + 1];
@@ -139,6 +162,7 @@ int apo_account_enter(struct apo_model *model, struct apo_client *client, const 
 		return -ENOMEM;
 	/* It may be one that was added behind our back. */
 	(void)apo_account_remember(model, account);
+	sit_with(model, client);
 	apo_history_on_account(model, client, is_first);
 	model->figures.logins++;
 	apo_client_source(client, source);

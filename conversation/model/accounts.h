@@ -21,6 +21,8 @@ unsigned apo_accounts_forget_unmarked(struct apo_model *model);
 /* Logged in to one that is no more, it is logged out: it is told, and then others. */
 void apo_account_leave_if_gone(struct apo_model *model, struct apo_client *client);
 
+/* NULL: there is no account of that name. */
+struct apo_readers *apo_account_readers(const struct apo_model *model, const char *name);
 /* The account of that name: another number when it was removed and is another's now. 0: none. */
 uint64_t apo_account_id(const struct apo_model *model, const char *name);
 

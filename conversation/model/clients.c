@@ -296,6 +296,7 @@ static void unlink_client(struct apo_model *model, struct apo_client *client)
 	while (!rudp_list_is_empty(&client->invites))
 		apo_invite_remove(
 			RUDP_LIST_OWNER(client->invites.next, struct apo_invite, of_client));
+	rudp_list_remove(&client->of_account);
 	apo_monitor_clear(model, client);
 	apo_ticket_drop(model, client);
 	rudp_timer_cancel(&model->wheel, &client->timer);

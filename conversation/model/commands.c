@@ -37,6 +37,8 @@ const struct apo_command apo_commands[] = {
 	 "LIST [<channel or condition>{,...}]: channels; conditions are >n <n C>n C<n T>n T<n "
 	 "and masks"},
 	{"LUSERS", apo_on_lusers, APO_BY_USER, 0, 2, 500, "LUSERS: how many are here"},
+	{"MARKREAD", apo_on_markread, APO_BY_USER, 0, 2, 500,
+	 "MARKREAD <channel or nick> [timestamp=<time>]: how far you have read"},
 	{"MODE", apo_on_mode, APO_BY_USER, 1, ALL, 500,
 	 "MODE <channel or nick> [<modes> [<parameter> ...]]: see or change modes"},
 	{"MONITOR", apo_on_monitor, APO_BY_USER, 1, 2, 500,

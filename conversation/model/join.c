@@ -7,6 +7,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
+#include "conversation/model/markers.h"
 #include "conversation/model/out.h"
 #include "conversation/model/room.h"
 
@@ -102,6 +103,7 @@ static void sit_down(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	say_join(model, client, channel);
+	apo_marker_tell_joined(model, client, channel);
 	apo_topic_tell(model, client, channel);
 	if (!(client->caps & APO_CAP_NO_IMPLICIT_NAMES))
 		apo_names_tell(model, client, channel, channel->name);

@@ -94,6 +94,7 @@ struct apo_model_config {
 	unsigned receipt_recipients_max; /* of one of them: with more it is not watched */
 	unsigned accounts_max;           /* of all; REGISTER adds no more */
 	unsigned login_tries_max;        /* of an address in login_span_ns (throttle.h) */
+	unsigned markers_max;            /* read markers of an account */
 	unsigned history_answer_max;     /* messages that CHATHISTORY answers at most */
 
 	int64_t registration_timeout_ns; /* from connecting to the welcome */
@@ -169,7 +170,7 @@ struct apo_model_calls {
 			       const char *password);
 
 	/*
-	 * An offer, all four or none: history (history.h). Kept and asked is in the order of these
+	 * An offer, all five or none: history (history.h). Kept and asked is in the order of these
 	 * calls. A message may be lost, what is said of who is where may not. Strings are valid
 	 * during the call.
 	 */
@@ -180,6 +181,8 @@ struct apo_model_calls {
 			    int64_t first);
 	/* ... and nothing behind last any more. */
 	void (*keep_left)(void *of, int64_t id, int64_t last);
+	/* The account has read what was said there (a channel or a nick, folded) until then. */
+	void (*keep_marker)(void *of, const char *account, const char *target, int64_t time_ms);
 	/* Answered by apo_model_on_history with the ticket. */
 	void (*ask_history)(void *of, uint64_t ticket, const struct apo_question *question);
 
@@ -262,6 +265,10 @@ void apo_model_on_checked(struct apo_model *model, uint64_t ticket, enum apo_che
 /* There is an account of that name: its nick is its owner's alone from now on. Who has the nick at
  * this moment keeps it. -ENOMEM: nothing has changed. */
 int apo_model_on_account(struct apo_model *model, const char *account);
+
+/* That keep_marker has kept in a run before. -ENOMEM: it is not known. */
+int apo_model_on_marker(struct apo_model *model, const char *account, const char *target,
+			int64_t time_ms);
 
 /* There is no account of that name any more: its nick is anybody's, and who was logged in to it is
  * not. */

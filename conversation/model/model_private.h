@@ -43,6 +43,7 @@
 	X(LABELED_RESPONSE, "labeled-response")                                                    \
 	X(MULTI_PREFIX, "multi-prefix")                                                            \
 	X(NO_IMPLICIT_NAMES, "no-implicit-names")                                                  \
+	X(READ_MARKER, "draft/read-marker")                                                        \
 	X(RECEIPTS, "apollonion/receipts")                                                         \
 	X(SASL, "sasl")                                                                            \
 	X(SETNAME, "setname")                                                                      \
@@ -77,6 +78,13 @@ struct apo_signup {
 };
 
 struct apo_ticket;
+struct apo_marker;
+
+/* Of an account: who is logged in to it, and how far they have read. */
+struct apo_readers {
+	struct rudp_list clients; /* apo_client.of_account */
+	struct apo_marker *markers;
+};
 
 struct apo_client {
 	UT_hash_handle by_nick;
@@ -85,7 +93,8 @@ struct apo_client {
 	struct rudp_list seats;   /* apo_seat.of_client */
 	struct rudp_list watches; /* apo_watch.of_client */
 	struct rudp_list invites; /* apo_invite.of_client */
-	struct rudp_list ending;  /* linked: it goes when the turn is over */
+	struct rudp_list of_account;
+	struct rudp_list ending; /* linked: it goes when the turn is over */
 	char *end_reason;
 	struct apo_signup *signup;
 	struct apo_ticket *ticket; /* the password that is being looked at; NULL: none */

@@ -100,6 +100,7 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_COUNT("history", "messages", history_messages_max, 1, UINT_MAX),
 	ROW("history", "size", APO_CONFIG_BYTES, history_bytes_max, 1 << 20, (uint64_t)1 << 40),
 	ROW_COUNT("history", "answer", model.history_answer_max, 1, UINT_MAX),
+	ROW_COUNT("history", "markers", model.markers_max, 0, UINT_MAX),
 	ROW_SPAN("history", "absence", model.absence_ns, 0, YEAR_NS),
 
 	ROW("flood", "burst", APO_CONFIG_BURST, flood_burst_ms, 0, 3600 * RUDP_NS_PER_S),

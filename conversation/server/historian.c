@@ -84,6 +84,17 @@ void apo_historian_left(struct apo_historian *historian, int64_t id, int64_t las
 	record->last = last;
 }
 
+void apo_historian_marked(struct apo_historian *historian, const char *account, const char *target,
+			  int64_t time_ms)
+{
+	const char **strings[] = {&account, &target};
+	struct apo_record_marked *record = apo_batcher_add(&historian->batcher, APO_HISTORY_MARKED,
+							   sizeof *record + size_of(strings, 2));
+
+	record->time_ms = time_ms;
+	copy(record->strings, strings, 2);
+}
+
 void apo_historian_ask(struct apo_historian *historian, uint64_t ticket,
 		       const struct apo_question *question)
 {

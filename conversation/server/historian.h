@@ -92,6 +92,8 @@ void apo_historian_keep(struct apo_historian *historian, const struct apo_said *
 void apo_historian_joined(struct apo_historian *historian, int64_t id, const char *account,
 			  const char *channel, int64_t first);
 void apo_historian_left(struct apo_historian *historian, int64_t id, int64_t last);
+void apo_historian_marked(struct apo_historian *historian, const char *account, const char *target,
+			  int64_t time_ms);
 void apo_historian_ask(struct apo_historian *historian, uint64_t ticket,
 		       const struct apo_question *question);
 /* At the end of each of the model's turns. */

@@ -9,6 +9,7 @@ enum apo_history_record_kind {
 	APO_HISTORY_SAID,
 	APO_HISTORY_JOINED,
 	APO_HISTORY_LEFT,
+	APO_HISTORY_MARKED,
 	APO_HISTORY_ASKED,
 };
 
@@ -34,6 +35,12 @@ struct apo_record_joined {
 struct apo_record_left {
 	struct apo_record record;
 	int64_t id, last;
+};
+
+struct apo_record_marked {
+	struct apo_record record;
+	int64_t time_ms;
+	char strings[]; /* account, target */
 };
 
 struct apo_record_asked {

@@ -114,7 +114,7 @@ static void fail_group(struct apo_historian *historian)
 	for (i = 0; i < historian->group_count; i++)
 		for (record = NULL; (record = apo_batch_next(historian->group[i], record));) {
 			historian->counters.lost += record->kind == APO_HISTORY_SAID;
-			if (record->kind == APO_HISTORY_JOINED || record->kind == APO_HISTORY_LEFT)
+			if (record->kind != APO_HISTORY_SAID && record->kind != APO_HISTORY_ASKED)
 				owe(historian, record);
 		}
 }
@@ -165,18 +165,29 @@ static int write_left(struct apo_historian *historian, const struct apo_record_l
 	return apo_presence_end(historian->history, record->id, record->last);
 }
 
+static int write_marked(struct apo_historian *historian, const struct apo_record_marked *record)
+{
+	const char *target = record->strings + strlen(record->strings) + 1;
+
+	return apo_marker_set(historian->history, record->strings, target, record->time_ms);
+}
+
+static int write_owed(struct apo_historian *historian, const struct apo_record *record)
+{
+	if (record->kind == APO_HISTORY_LEFT)
+		return write_left(historian, (const void *)record);
+	if (record->kind == APO_HISTORY_MARKED)
+		return write_marked(historian, (const void *)record);
+	return write_joined(historian, (const void *)record);
+}
+
 static int pay(struct apo_historian *historian)
 {
-	const struct apo_record *record;
 	size_t i;
 	int error = 0;
 
-	for (i = 0; i < historian->owed_count && error == 0; i++) {
-		record = historian->owed[i];
-		error = record->kind == APO_HISTORY_LEFT
-				? write_left(historian, (const void *)record)
-				: write_joined(historian, (const void *)record);
-	}
+	for (i = 0; i < historian->owed_count && error == 0; i++)
+		error = write_owed(historian, historian->owed[i]);
 	return error;
 }
 
@@ -229,6 +240,9 @@ static int write_record(struct apo_historian *historian, const struct apo_record
 		break;
 	case APO_HISTORY_LEFT:
 		error = write_left(historian, (const void *)record);
+		break;
+	case APO_HISTORY_MARKED:
+		error = write_marked(historian, (const void *)record);
 		break;
 	case APO_HISTORY_ASKED:
 		answer(historian, (const void *)record);

@@ -445,6 +445,15 @@ static void load_account(void *of, const char *name)
 		loading->count++;
 }
 
+static void load_marker(void *of, const char *account, const char *target, int64_t time_ms)
+{
+	struct loading *loading = of;
+	int error = apo_model_on_marker(loading->model, account, target, time_ms);
+
+	if (error < 0)
+		loading->error = error;
+}
+
 /* Before there is anybody who could ask the checker: whoever comes finds all names protected. */
 static int load_accounts(struct service *service)
 {
@@ -454,6 +463,8 @@ static int load_accounts(struct service *service)
 	if (!service->store)
 		return 0;
 	error = apo_accounts_tell_new(service->store, load_account, &loading);
+	if (error == 0)
+		error = apo_markers_tell(service->store, load_marker, &loading);
 	if (error < 0)
 		rudp_log(RUDP_LOG_ERROR, "accounts not read reason=\"%s\"",
 			 apo_store_error(service->store));

@@ -152,6 +152,13 @@ static void keep_left(void *of, int64_t id, int64_t last)
 	apo_historian_left(talk->historian, id, last);
 }
 
+static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
+{
+	struct apo_talk *talk = of;
+
+	apo_historian_marked(talk->historian, account, target, time_ms);
+}
+
 static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
 {
 	struct apo_talk *talk = of;
@@ -431,6 +438,7 @@ int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned wo
 		talk->calls.keep = keep;
 		talk->calls.keep_joined = keep_joined;
 		talk->calls.keep_left = keep_left;
+		talk->calls.keep_marker = keep_marker;
 		talk->calls.ask_history = ask_history;
 		start.last_position = apo_history_last_position(historian->history);
 	}

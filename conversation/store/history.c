@@ -196,14 +196,32 @@ int apo_presence_end(struct apo_history *history, int64_t id, int64_t last)
 		     : apo_history_run(apo_history_bind(history, APO_SQL_PRESENCE_DROP, 1, values));
 }
 
+/* ---- markers ---- */
+
+int apo_marker_set(struct apo_history *history, const char *account, const char *target,
+		   int64_t time_ms)
+{
+	int64_t owner = apo_history_account(history, account);
+	const int64_t values[] = {owner, time_ms};
+	sqlite3_stmt *statement;
+
+	if (owner <= 0)
+		return (int)owner;
+	statement = apo_history_bind(history, APO_SQL_MARKER_SET, 2, values);
+	(void)sqlite3_bind_text(statement, 3, target, -1, SQLITE_STATIC);
+	return apo_history_run(statement);
+}
+
 /* ---- life ---- */
 
-/* Whoever was in a channel when the last run died has heard all that it has left on the disk. */
+/* Whoever was in a channel when the last run died has heard all that it has left on the disk. And
+ * markers of accounts that are no more are nobody's. */
 static int end_presences(struct apo_history *history)
 {
 	static const char sql[] =
 		"UPDATE presence SET last = max(first, (SELECT ifnull(max(position), 0) "
-		"FROM messages)) WHERE last IS NULL";
+		"FROM messages)) WHERE last IS NULL;"
+		"DELETE FROM markers WHERE account NOT IN (SELECT id FROM accounts)";
 	static const char positions[] =
 		"SELECT max((SELECT ifnull(max(position), 0) FROM messages), "
 		"(SELECT ifnull(max(max(id), max(last)), 0) FROM presence))";

@@ -55,6 +55,10 @@ int apo_presence_begin(struct apo_history *history, int64_t id, const char *acco
 /* ... and hears nothing behind last. */
 int apo_presence_end(struct apo_history *history, int64_t id, int64_t last);
 
+/* account has read what was said there until then; a marker never goes back. */
+int apo_marker_set(struct apo_history *history, const char *account, const char *target,
+		   int64_t time_ms);
+
 /* ---- reading: also between begin and commit, and sees what was written ---- */
 
 struct apo_page *apo_page_new(void);

@@ -30,6 +30,8 @@
 	  "DELETE FROM presence WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM messages WHERE "       \
 	  "buffer = (SELECT id FROM buffers WHERE name = presence.channel) AND "                   \
 	  "position > presence.first AND position <= presence.last)")                              \
+	X(MARKER_SET, "INSERT INTO markers (account, time_ms, target) VALUES (?1, ?2, ?3) ON "     \
+		      "CONFLICT DO UPDATE SET time_ms = max(time_ms, excluded.time_ms)")           \
 	X(PRESENCES, "SELECT first, last FROM presence WHERE account = ?1 AND channel = ?2 "       \
 		     "ORDER BY first DESC LIMIT ?3")                                               \
 	X(BACKWARD, "SELECT " APO_MESSAGE_COLUMNS " FROM messages WHERE buffer = ?1 AND "          \

@@ -57,6 +57,12 @@ int apo_account_remove(struct apo_store *store, const char *name);
 int apo_accounts_tell_new(struct apo_store *store, void (*tell)(void *of, const char *name),
 			  void *of);
 
+/* Tells all read markers. Returns 0, -ENOMEM or -EIO. */
+int apo_markers_tell(struct apo_store *store,
+		     void (*tell)(void *of, const char *account, const char *target,
+				  int64_t time_ms),
+		     void *of);
+
 /* The same for all names that there are. */
 int apo_accounts_tell_all(struct apo_store *store, void (*tell)(void *of, const char *name),
 			  void *of);

@@ -127,6 +127,12 @@ static void keep_left(void *of, int64_t id, int64_t last)
 	assert(id <= last);
 }
 
+static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
+{
+	(void)of;
+	assert(account && target && *target && time_ms > 0);
+}
+
 static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
 {
 	(void)of;
@@ -168,6 +174,7 @@ static const struct apo_model_calls calls = {
 	.keep = keep,
 	.keep_joined = keep_joined,
 	.keep_left = keep_left,
+	.keep_marker = keep_marker,
 	.ask_history = ask_history,
 };
 
@@ -193,7 +200,7 @@ static void connect_one(struct apo_model *model, unsigned i, int64_t now_ns)
 		    now_ns);
 		say(model, i, "CAP REQ :labeled-response multi-prefix setname chghost", now_ns);
 		say(model, i, "CAP REQ :extended-join extended-monitor away-notify", now_ns);
-		say(model, i, "CAP REQ :draft/chathistory", now_ns);
+		say(model, i, "CAP REQ :draft/chathistory draft/read-marker", now_ns);
 		say(model, i, "CAP REQ :apollonion/receipts standard-replies invite-notify",
 		    now_ns);
 	}

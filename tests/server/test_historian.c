@@ -187,10 +187,13 @@ Test(historian, who_has_left_has_left_whatever_the_disk_does)
 /* eve comes while nothing can be written, and hears what comes behind. */
 Test(historian, who_has_joined_has_joined_whatever_the_disk_does)
 {
+	int64_t marked = 0;
+
 	by_other("BEGIN IMMEDIATE");
 	apo_historian_joined(&historian, 1, "dan", "#a", 1);
 	apo_historian_joined(&historian, 2, "eve", "#a", 2);
 	apo_historian_left(&historian, 1, 2);
+	apo_historian_marked(&historian, "eve", "#a", 7);
 	say(3, "a");
 	sees("eve", "failed");
 	say(4, "b");
@@ -199,6 +202,9 @@ Test(historian, who_has_joined_has_joined_whatever_the_disk_does)
 	say(5, "c");
 	sees("eve", "c");
 	sees("dan", "nothing");
+	cr_assert(eq(int, apo_sql_number(file.store->db, "SELECT time_ms FROM markers", &marked),
+		     SQLITE_OK));
+	cr_assert(eq(i64, marked, 7));
 }
 
 /* Nobody has left: what is on the disk can be read although nothing can be written. */

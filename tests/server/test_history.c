@@ -310,6 +310,34 @@ Test(history, a_long_answer_ends_early)
 	cr_assert(eq(i64, page->said[page->count - 1]->position, last), "not the newest");
 }
 
+/* ---- markers ---- */
+
+static void note_marker(void *of, const char *account, const char *target, int64_t time_ms)
+{
+	char *all = of;
+	size_t len = strlen(all);
+
+	snprintf(all + len, 128 - len, "%s %s %d; ", account, target, (int)time_ms);
+}
+
+Test(history, markers_go_forward_and_go_with_their_account)
+{
+	char all[128] = "";
+
+	cr_assert(eq(int, apo_marker_set(file.history, "DAN", "#room", 5), 0));
+	cr_assert(eq(int, apo_marker_set(file.history, "dan", "#room", 3), 0));
+	cr_assert(eq(int, apo_marker_set(file.history, "eve", "dan", 7), 0));
+	cr_assert(eq(int, apo_marker_set(file.history, "nobody", "dan", 7), 0));
+	end_group();
+	cr_assert(eq(int, apo_account_remove(file.store, "eve"), 0));
+	cr_assert(eq(int, apo_account_add(file.store, "eve", HASH, 2), 0));
+	history_file_close(&file);
+	history_file_open(&file);
+	cr_assert(eq(int, apo_markers_tell(file.store, note_marker, all), 0));
+	cr_assert(eq(str, all, "dan #room 5; "));
+	cr_assert(eq(i64, number("SELECT count(*) FROM markers"), 1));
+}
+
 /* ---- death ---- */
 
 Test(history, what_was_committed_outlives_its_process)

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/markers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/model/accounts.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/history.h"
+#include "conversation/model/out.h"
+
+struct apo_marker {
+	UT_hash_handle by_target; /* of one account */
+	int64_t time_ms;
+	char folded[];
+};
+
+#define FOLDED_SIZE (APO_CHANNEL_BYTES_MAX + 1)
+
+/* ---- an account's markers ---- */
+
+static struct apo_marker *find(const struct apo_readers *readers, const char *target)
+{
+	char folded[FOLDED_SIZE];
+	struct apo_marker *marker;
+	size_t len = apo_fold(folded, sizeof folded, target);
+
+	HASH_FIND(by_target, readers->markers, folded, len, marker);
+	return marker;
+}
+
+static int add(struct apo_readers *readers, const char *target, int64_t time_ms)
+{
+	bool rudp_table_add_failed = false;
+	char folded[FOLDED_SIZE];
+	size_t len = apo_fold(folded, sizeof folded, target);
+	struct apo_marker *marker = calloc(1, sizeof *marker + len + 1);
+
+	if (!marker)
+		return -ENOMEM;
+	memcpy(marker->folded, folded, len);
+	marker->time_ms = time_ms;
+	HASH_ADD_KEYPTR(by_target, readers->markers, marker->folded, len, marker);
+	if (!rudp_table_add_failed)
+		return 0;
+	free(marker);
+	return -ENOMEM;
+}
+
+void apo_markers_free(struct apo_marker *markers)
+{
+	struct apo_marker *marker, *next;
+
+	HASH_ITER(by_target, markers, marker, next)
+	{
+		HASH_DELETE(by_target, markers, marker);
+		free(marker);
+	}
+}
+
+/* It only goes forward. */
+static int put(struct apo_readers *readers, const char *target, int64_t time_ms)
+{
+	struct apo_marker *marker = find(readers, target);
+
+	if (!marker)
+		return add(readers, target, time_ms);
+	if (marker->time_ms < time_ms)
+		marker->time_ms = time_ms;
+	return 0;
+}
+
+int apo_model_on_marker(struct apo_model *model, const char *account, const char *target,
+			int64_t time_ms)
+{
+	struct apo_readers *readers = apo_account_readers(model, account);
+
+	return readers ? put(readers, target, time_ms) : 0;
+}
+
+/* ---- what is told ---- */
+
+/* time_ms 0: none is known. */
+static void tell(struct apo_model *model, struct apo_client *client, const char *target,
+		 int64_t time_ms)
+{
+	char stamp[APO_STAMP_BYTES];
+	struct apo_line line;
+
+	apo_line_begin(&line, model->config->server_name, "MARKREAD");
+	apo_line_param(&line, target);
+	if (time_ms > 0) {
+		apo_stamp_write(stamp, time_ms);
+		apo_line_format(&line, "timestamp=%s", stamp);
+	} else {
+		apo_line_param(&line, "*");
+	}
+	apo_line_end(&line);
+	apo_tell(model, client, &line);
+}
+
+static int64_t time_of(const struct apo_readers *readers, const char *target)
+{
+	const struct apo_marker *marker = readers ? find(readers, target) : NULL;
+
+	return marker ? marker->time_ms : 0;
+}
+
+static struct apo_readers *readers_of(const struct apo_model *model,
+				      const struct apo_client *client)
+{
+	return client->account ? apo_account_readers(model, client->account) : NULL;
+}
+
+void apo_marker_tell_joined(struct apo_model *model, struct apo_client *client,
+			    const struct apo_channel *channel)
+{
+	if (client->caps & APO_CAP_READ_MARKER)
+		tell(model, client, channel->name,
+		     time_of(readers_of(model, client), channel->name));
+}
+
+static void tell_others(struct apo_model *model, const struct apo_client *client,
+			const struct apo_readers *readers, const char *target, int64_t time_ms)
+{
+	const struct rudp_list *link;
+	struct apo_client *other;
+
+	for (link = readers->clients.next; link != &readers->clients; link = link->next) {
+		other = RUDP_LIST_OWNER(link, struct apo_client, of_account);
+		if (other != client && other->is_registered && (other->caps & APO_CAP_READ_MARKER))
+			tell(model, other, target, time_ms);
+	}
+}
+
+/* ---- MARKREAD ---- */
+
+static void set(struct apo_model *model, struct apo_client *client, const char *target,
+		int64_t time_ms)
+{
+	struct apo_readers *readers = readers_of(model, client);
+	int64_t before_ms = time_of(readers, target), now_ms = apo_wall_ms(model);
+	const char *wrong = NULL;
+	char folded[FOLDED_SIZE];
+
+	time_ms = time_ms < now_ms ? time_ms : now_ms;
+	if (!readers)
+		wrong = "Log in to an account first";
+	else if (before_ms == 0 &&
+		 HASH_CNT(by_target, readers->markers) >= model->config->markers_max)
+		wrong = "There are too many read markers of your account";
+	else if (time_ms > before_ms && put(readers, target, time_ms) < 0)
+		wrong = "The read timestamp could not be set";
+	if (wrong) {
+		apo_fail_about(model, client, "MARKREAD", "INTERNAL_ERROR", target, wrong);
+		return;
+	}
+	if (time_ms > before_ms) {
+		apo_fold(folded, sizeof folded, target);
+		model->calls->keep_marker(model->of, client->account, folded, time_ms);
+		tell_others(model, client, readers, target, time_ms);
+	}
+	tell(model, client, target, time_ms > before_ms ? time_ms : before_ms);
+}
+
+static bool is_target(const char *target)
+{
+	return apo_channel_is_meant(target) ? apo_channel_is_valid(target, APO_CHANNEL_BYTES_MAX)
+					    : apo_nick_is_valid(target, APO_NICK_BYTES_MAX);
+}
+
+void apo_on_markread(struct apo_model *model, struct apo_client *client,
+		     const struct apo_message *message)
+{
+	static const char by_time[] = "timestamp=";
+	const char *target = message->params[0], *said = message->params[1];
+	int64_t time_ms;
+
+	if (!apo_history_is_on(model))
+		apo_reply(model, client, ERR_UNKNOWNCOMMAND, "MARKREAD");
+	else if (message->param_count == 0)
+		apo_fail(model, client, "MARKREAD", "NEED_MORE_PARAMS", "Missing parameters");
+	else if (!is_target(target))
+		apo_fail_about(model, client, "MARKREAD", "INVALID_PARAMS", apo_word(target),
+			       "Invalid parameters");
+	else if (message->param_count == 1)
+		tell(model, client, target, time_of(readers_of(model, client), target));
+	else if (strncmp(said, by_time, sizeof by_time - 1) != 0 ||
+		 !apo_stamp_read(said + sizeof by_time - 1, &time_ms) || time_ms == 0)
+		apo_fail_about(model, client, "MARKREAD", "INVALID_PARAMS", apo_word(said),
+			       "Invalid parameters");
+	else
+		set(model, client, target, time_ms);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* Read markers: MARKREAD, and who is told. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conversation/world.h"
+
+#define THEN "timestamp=2023-11-14T22:13:19.000Z" /* a second before the world begins */
+#define EARLIER "timestamp=2023-11-14T22:13:18.000Z"
+
+static struct world w;
+static char kept[160];
+
+static void keep(void *of, const struct apo_said *said)
+{
+	(void)of;
+	(void)said;
+}
+
+static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
+			int64_t first)
+{
+	(void)of;
+	(void)id;
+	(void)account;
+	(void)channel;
+	(void)first;
+}
+
+static void keep_left(void *of, int64_t id, int64_t last)
+{
+	(void)of;
+	(void)id;
+	(void)last;
+}
+
+static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
+{
+	(void)of;
+	(void)ticket;
+	(void)question;
+}
+
+static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
+{
+	(void)of;
+	snprintf(kept, sizeof kept, "%s %s %" PRId64, account, target, time_ms);
+}
+
+static void begin(void)
+{
+	kept[0] = '\0';
+	world_init(&w);
+	w.calls.keep = keep;
+	w.calls.keep_joined = keep_joined;
+	w.calls.keep_left = keep_left;
+	w.calls.ask_history = ask_history;
+	w.calls.keep_marker = keep_marker;
+	w.config.has_history = true;
+	world_start(&w);
+}
+
+static void end(void)
+{
+	world_fini(&w);
+}
+
+TestSuite(markers, .init = begin, .fini = end);
+
+static void log_in(unsigned i, const char *nick, const char *account)
+{
+	cr_assert(eq(int, apo_model_on_account(w.model, account), 0));
+	world_join(&w, i, nick, "draft/read-marker sasl");
+	world_say(&w, i, "AUTHENTICATE PLAIN");
+	world_say(&w, i, "AUTHENTICATE AGRhbgBwdw==");
+	world_answer(&w, APO_CHECKED_RIGHT, account);
+	world_forget(&w);
+}
+
+static void answered(unsigned i, const char *said, const char *answer)
+{
+	char expected[300];
+
+	world_say(&w, i, "%s", said);
+	snprintf(expected, sizeof expected, ":irc.example %s", answer);
+	HEARS(&w, i, expected);
+	QUIET(&w, i);
+}
+
+Test(markers, a_marker_is_told_before_the_names)
+{
+	cr_assert(eq(int, apo_model_on_account(w.model, "dan"), 0));
+	cr_assert(eq(int, apo_model_on_marker(w.model, "dan", "#room", 1699999999000), 0));
+	log_in(1, "x", "dan");
+	world_say(&w, 1, "JOIN #Room,#other");
+	HEARS_LIKE(&w, 1, ":x!* JOIN #Room");
+	HEARS(&w, 1, ":irc.example MARKREAD #Room " THEN);
+	HEARS_LIKE(&w, 1, "* 353 *");
+	HEARS_LIKE(&w, 1, "* 366 *");
+	HEARS_LIKE(&w, 1, ":x!* JOIN #other");
+	HEARS(&w, 1, ":irc.example MARKREAD #other *");
+}
+
+Test(markers, who_does_not_ask_is_told_nothing)
+{
+	world_join(&w, 0, "eve", NULL);
+	world_say(&w, 0, "JOIN #a");
+	HEARS_LIKE(&w, 0, ":eve!* JOIN #a");
+	HEARS_LIKE(&w, 0, "* 353 *");
+	HEARS_LIKE(&w, 0, "* 366 *");
+	QUIET(&w, 0);
+}
+
+Test(markers, all_of_an_account_are_told_and_nobody_else)
+{
+	log_in(1, "one", "dan");
+	log_in(3, "two", "dan");
+	log_in(5, "eve1", "eve");
+	answered(1, "MARKREAD #Room " THEN, "MARKREAD #Room " THEN);
+	cr_assert(eq(str, kept, "dan #room 1699999999000"));
+	HEARS(&w, 3, ":irc.example MARKREAD #Room " THEN);
+	QUIET(&w, 5);
+	answered(3, "MARKREAD #ROOM", "MARKREAD #ROOM " THEN);
+	answered(5, "MARKREAD #room", "MARKREAD #room *");
+	world_close(&w, 3, "gone");
+	answered(1, "MARKREAD eve " EARLIER, "MARKREAD eve " EARLIER);
+	QUIET(&w, 5);
+}
+
+Test(markers, a_marker_only_goes_forward)
+{
+	log_in(1, "one", "dan");
+	log_in(3, "two", "dan");
+	answered(1, "MARKREAD #a " THEN, "MARKREAD #a " THEN);
+	world_forget(&w);
+	kept[0] = '\0';
+	answered(1, "MARKREAD #a " EARLIER, "MARKREAD #a " THEN);
+	answered(1, "MARKREAD #a " THEN, "MARKREAD #a " THEN);
+	QUIET(&w, 3);
+	cr_assert(eq(str, kept, ""));
+	/* And not into the future. */
+	answered(1, "MARKREAD #a timestamp=2100-01-01T00:00:00.000Z",
+		 "MARKREAD #a timestamp=2023-11-14T22:13:20.000Z");
+}
+
+Test(markers, what_is_wrong_is_said)
+{
+	log_in(1, "one", "dan");
+	answered(1, "MARKREAD", "FAIL MARKREAD NEED_MORE_PARAMS :Missing parameters");
+	answered(1, "MARKREAD 9x " THEN, "FAIL MARKREAD INVALID_PARAMS 9x :Invalid parameters");
+	answered(1, "MARKREAD #a *", "FAIL MARKREAD INVALID_PARAMS * :Invalid parameters");
+	answered(1, "MARKREAD #a timestamp=yesterday",
+		 "FAIL MARKREAD INVALID_PARAMS timestamp=yesterday :Invalid parameters");
+	w.config.markers_max = 1;
+	answered(1, "MARKREAD #a " THEN, "MARKREAD #a " THEN);
+	answered(1, "MARKREAD #b " THEN,
+		 "FAIL MARKREAD INTERNAL_ERROR #b "
+		 ":There are too many read markers of your account");
+	world_join(&w, 3, "eve", "draft/read-marker");
+	answered(3, "MARKREAD #a", "MARKREAD #a *");
+	answered(3, "MARKREAD #a " THEN,
+		 "FAIL MARKREAD INTERNAL_ERROR #a :Log in to an account first");
+}
+
+Test(markers, who_registers_a_name_that_was_dropped_has_none)
+{
+	log_in(1, "one", "dan");
+	answered(1, "MARKREAD #a " THEN, "MARKREAD #a " THEN);
+	apo_model_on_account_gone(w.model, "dan", w.now_ns);
+	world_forget(&w);
+	answered(1, "MARKREAD #a", "MARKREAD #a *");
+	log_in(3, "two", "dan");
+	answered(3, "MARKREAD #a", "MARKREAD #a *");
+	answered(3, "MARKREAD #a " EARLIER, "MARKREAD #a " EARLIER);
+	QUIET(&w, 1);
+}
+
+Test(markers, without_history_there_are_none)
+{
+	w.config.has_history = false;
+	world_join(&w, 0, "eve", NULL);
+	world_say(&w, 0, "CAP REQ draft/read-marker");
+	HEARS(&w, 0, ":irc.example CAP eve NAK :draft/read-marker");
+	world_say(&w, 0, "MARKREAD #a");
+	HEARS_LIKE(&w, 0, ":irc.example 421 eve MARKREAD *");
+}
