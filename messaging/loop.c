@@ -190,7 +190,9 @@ static int epoll_set(int epoll_fd, struct watch *watch, unsigned before, unsigne
 
 int rudpmsg_loop_watch(struct watch *watch, unsigned before, unsigned events)
 {
-	return epoll_set(watch->seat->loop->epoll_fd, watch, before, events);
+	const struct rudpmsg_loop *loop = watch->seat->loop;
+
+	return loop ? epoll_set(loop->epoll_fd, watch, before, events) : 0;
 }
 
 /* ---- the pool ---- */
@@ -308,6 +310,7 @@ void rudpmsg_loop_leave(struct rudpmsg_seat *seat)
 	while (!seat->has_left)
 		pthread_cond_wait(&loop->left, &loop->lock);
 	pthread_mutex_unlock(&loop->lock);
+	seat->loop = NULL;
 	forget(loop);
 }
 

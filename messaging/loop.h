@@ -55,7 +55,8 @@ bool rudpmsg_loop_may_write(struct rudpmsg_seat *seat, int64_t now_at_ns);
 /* The loop has written for the node. */
 void rudpmsg_loop_note_write(struct rudpmsg_seat *seat, int64_t now_at_ns);
 
-/* Watches its descriptor for other events than before; 0: not at all. Returns 0 or -errno. */
+/* Watches its descriptor for other events than before; 0: not at all. Returns 0 or -errno. Nothing
+ * is watched for a node that has left. */
 int rudpmsg_loop_watch(struct watch *watch, unsigned before, unsigned events);
 
 /* What a node does in its loop's thread. */
