@@ -139,7 +139,7 @@ $(BUILD)/apollonion: $(call obj,conversation/server/main.c) $(BUILD)/libconversa
 # The client without its main.
 $(BUILD)/libconverse.a: $(filter-out %/main.o,$(call obj,$(CONVERSE_SRC)))
 	$(archive)
-CONVERSE_LIBS := -ledit -lsqlite3 -llmdb -pthread
+CONVERSE_LIBS := -ledit -lsodium -lsqlite3 -llmdb -pthread
 $(BUILD)/converse: $(call obj,conversation/converse/main.c) $(BUILD)/libconverse.a \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(CONVERSE_LIBS) -ldl

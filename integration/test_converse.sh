@@ -12,7 +12,7 @@
 
 TCP_MEANT=1 # nc's, and lib.sh asks
 export TCP_MEANT
-PORT=6667 PEERS_PORT=6680 LINES=1500 AWAY=5m RECEIPTS=60s
+PORT=6667 PEERS_PORT=6680 LINES=1500 AWAY=5m RECEIPTS=60s MORE=
 seq -f 'line %g of what must arrive, once' $LINES >"$TMP/text"
 make_key other
 
@@ -33,6 +33,7 @@ serve() {
 		port = $PEERS_PORT
 		key = $TMP/key
 		away-time = $AWAY
+		$MORE
 	EOT
 	rm -f "$TMP/server.err"
 	launch_native server b "$BUILD/apollonion" --config "$TMP/conf"
@@ -246,10 +247,44 @@ away_too_long() {
 	ok "after the time of the configuration"
 }
 
+# More than one answer of CHATHISTORY has.
+missed_lines() {
+	section "an account hears what was said while its program was not there"
+	MORE=$(printf '%s\n' '[accounts]' "file = $TMP/accounts.db" '[history]' 'enabled = yes')
+	serve
+	echo 'a secret of mia' >"$TMP/password"
+	"$BUILD/apollonion" --config "$TMP/conf" --add-account mia <"$TMP/password"
+	listener nina
+	listener mia --password "$TMP/password" --store "$TMP/mia.store"
+	head -n 20 "$TMP/text" >"$TMP/before"
+	sed -n 21,270p "$TMP/text" >"$TMP/between"
+	sed -n 271,300p "$TMP/text" >"$TMP/after"
+	converse olga --send '#hall' <"$TMP/before"
+	finish olga 20
+	wait_until 10 "mia has the first lines" has_lines mia 20
+	stop mia
+	heard_by_tail mia >"$TMP/mia.heard"
+	converse olga --send '#hall' <"$TMP/between"
+	finish olga 30
+	listener mia --password "$TMP/password" --store "$TMP/mia.store" --count 280
+	converse olga --send '#hall' <"$TMP/after"
+	finish olga 20
+	finish mia 20
+	expect_eq "$STATUS" 0 "exit code of --tail"
+	heard_by_tail mia >>"$TMP/mia.heard"
+	head -n 300 "$TMP/text" >"$TMP/part"
+	expect_same "$TMP/part" "$TMP/mia.heard" "lines"
+	stop nina
+	send TERM server
+	finish server 10
+	ok "each once, and in order"
+}
+
 over_a_bad_link
 server_killed
 store_outlives
 exit_codes
 commands
 away_too_long
+missed_lines
 link_down

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sessions: how one begins, what it begins with, how it is lost. */
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +256,7 @@ struct cv_chat *cv_chat_new(const struct cv_start *start)
 	copy(chat->wanted_nick, sizeof chat->wanted_nick, start->nick);
 	copy(chat->nick, sizeof chat->nick, start->nick);
 	copy(chat->user, sizeof chat->user, start->user);
+	copy(chat->password, sizeof chat->password, start->password ? start->password : "");
 	rudp_list_init(&chat->lines);
 	return chat;
 }
@@ -264,5 +266,6 @@ void cv_chat_free(struct cv_chat *chat)
 	while (chat->channel_count > 0)
 		cv_channel_drop(chat, chat->channels[0]);
 	cv_lines_free(chat);
+	sodium_memzero(chat->password, sizeof chat->password);
 	free(chat);
 }

@@ -28,6 +28,7 @@
 #define CV_CHANNELS_MAX 64
 #define CV_MEMBERS_MAX 512 /* of a channel: with more nobody is waited for */
 #define CV_WINDOW 8
+#define CV_PASSWORD_MAX 200 /* bytes */
 #define CV_OUTBOX_MAX 65536
 #define CV_DEFERRED_MAX 4096 /* lines that wait until history has come */
 #define CV_GATHER_NS (10 * RUDP_NS_PER_S)
@@ -76,6 +77,7 @@ struct cv_start {
 	void *of;
 	const char *nick;
 	const char *user;     /* user and real name */
+	const char *password; /* of the account called like nick (SASL PLAIN); NULL: no login */
 	uint64_t stream;      /* random; kept with the lines: their names begin with it */
 	uint64_t seed;        /* random: of session numbers */
 	unsigned history;     /* lines to be shown on joining a channel for the first time */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the server says, line by line. */
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,9 @@ static void request_caps(struct cv_chat *chat)
 	char words[256] = "";
 	size_t len = 0;
 
+	if (!chat->password[0])
+		chat->offered &= ~(1u << CV_CAP_SASL);
+
 #define X(name, text)                                                                              \
 	if (chat->offered & 1u << CV_CAP_##name)                                                   \
 		len += (size_t)snprintf(words + len, sizeof words - len, "%s%s", len ? " " : "",   \
@@ -152,11 +156,40 @@ static void on_cap(struct cv_chat *chat, const struct heard *heard)
 	} else if (strcmp(what, "ACK") == 0 || strcmp(what, "NAK") == 0) {
 		if (what[0] == 'A')
 			chat->caps |= caps_in(last_param(heard));
-		cv_send_line(chat, "CAP END");
+		if (chat->caps & 1u << CV_CAP_SASL)
+			cv_send_line(chat, "AUTHENTICATE PLAIN");
+		else
+			cv_send_line(chat, "CAP END");
 	} else if (strcmp(what, "NEW") == 0)
 		chat->offered |= caps_in(last_param(heard));
 	else if (strcmp(what, "DEL") == 0)
 		chat->caps &= ~caps_in(last_param(heard));
+}
+
+/* RFC 4616: authorization identity (none), account, password. */
+static void on_authenticate(struct cv_chat *chat, const struct heard *heard)
+{
+	uint8_t plain[APO_NICK_BYTES_MAX + CV_PASSWORD_MAX + 2] = {0};
+	char text[sodium_base64_ENCODED_LEN(sizeof plain, sodium_base64_VARIANT_ORIGINAL)];
+	size_t account_len = strlen(chat->wanted_nick), password_len = strlen(chat->password);
+
+	if (strcmp(param(heard, 0), "+") != 0 || chat->state != CV_OPENED)
+		return;
+	memcpy(plain + 1, chat->wanted_nick, account_len);
+	memcpy(plain + account_len + 2, chat->password, password_len);
+	sodium_bin2base64(text, sizeof text, plain, account_len + password_len + 2,
+			  sodium_base64_VARIANT_ORIGINAL);
+	cv_send_line(chat, "AUTHENTICATE %s", text);
+	sodium_memzero(plain, sizeof plain);
+	sodium_memzero(text, sizeof text);
+}
+
+/* Logged in or not: without it there is a conversation, too. */
+static void on_login(struct cv_chat *chat, const struct heard *heard)
+{
+	cv_tell(chat, CV_STATUS, NULL, "%s", last_param(heard));
+	if (chat->state == CV_OPENED)
+		cv_send_line(chat, "CAP END");
 }
 
 static void on_welcome(struct cv_chat *chat, const struct heard *heard)
@@ -391,19 +424,29 @@ static const struct {
 	const char *command;
 	void (*on)(struct cv_chat *chat, const struct heard *heard);
 } rows[] = {
-	{"PRIVMSG", on_message}, {"NOTICE", on_message}, {"RECEIPT", on_receipt},
-	{"PING", on_ping},       {"CAP", on_cap},        {"001", on_welcome},
-	{"432", on_nick_taken},  {"433", on_nick_taken}, {"437", on_nick_taken},
-	{"ERROR", on_error},     {"BATCH", on_batch},    {"JOIN", on_join},
-	{"PART", on_part},       {"KICK", on_kick},      {"QUIT", on_quit},
-	{"NICK", on_nick},       {"TOPIC", on_topic},    {"332", on_topic_is},
-	{"353", on_names},       {"366", on_names_end},  {"403", on_not_joined},
-	{"405", on_not_joined},  {"471", on_not_joined}, {"473", on_not_joined},
-	{"474", on_not_joined},  {"475", on_not_joined}, {"476", on_not_joined},
-	{"400", on_not_joined},  {"525", on_not_joined}, {"FAIL", on_fail},
-	{"PONG", ignore},        {"TAGMSG", ignore},     {"ACK", ignore},
-	{"MODE", ignore},        {"333", ignore},        {"002", ignore},
-	{"003", ignore},         {"004", ignore},        {"005", ignore},
+	{"PRIVMSG", on_message}, {"NOTICE", on_message},
+	{"RECEIPT", on_receipt}, {"PING", on_ping},
+	{"CAP", on_cap},         {"001", on_welcome},
+	{"432", on_nick_taken},  {"433", on_nick_taken},
+	{"437", on_nick_taken},  {"AUTHENTICATE", on_authenticate},
+	{"903", on_login},       {"902", on_login},
+	{"904", on_login},       {"905", on_login},
+	{"906", on_login},       {"908", on_login},
+	{"ERROR", on_error},     {"BATCH", on_batch},
+	{"JOIN", on_join},       {"PART", on_part},
+	{"KICK", on_kick},       {"QUIT", on_quit},
+	{"NICK", on_nick},       {"TOPIC", on_topic},
+	{"332", on_topic_is},    {"353", on_names},
+	{"366", on_names_end},   {"403", on_not_joined},
+	{"405", on_not_joined},  {"471", on_not_joined},
+	{"473", on_not_joined},  {"474", on_not_joined},
+	{"475", on_not_joined},  {"476", on_not_joined},
+	{"400", on_not_joined},  {"525", on_not_joined},
+	{"FAIL", on_fail},       {"PONG", ignore},
+	{"TAGMSG", ignore},      {"ACK", ignore},
+	{"MODE", ignore},        {"333", ignore},
+	{"002", ignore},         {"003", ignore},
+	{"004", ignore},         {"005", ignore},
 };
 
 static void dispatch(struct cv_chat *chat, const struct heard *heard)

@@ -94,6 +94,7 @@ struct cv_receipt {
 	X(LABEL, "labeled-response")                                                               \
 	X(REPLIES, "standard-replies")                                                             \
 	X(HISTORY, "draft/chathistory")                                                            \
+	X(SASL, "sasl")                                                                            \
 	X(RECEIPTS, "apollonion/receipts")
 
 enum cv_cap {
@@ -111,6 +112,7 @@ struct cv_chat {
 	char wanted_nick[APO_NICK_BYTES_MAX + 1], nick[APO_NICK_BYTES_MAX + 1];
 	char user[APO_NICK_BYTES_MAX + 1];
 	char misfit[160];
+	char password[CV_PASSWORD_MAX + 1]; /* "": no login */
 	unsigned history;
 	uint64_t epoch, session, seed, stream, last_number;
 	bool has_epoch, is_confirmed; /* OPENED has come */

@@ -348,6 +348,7 @@ static bool make_chat(struct client *client)
 				 .of = client,
 				 .nick = client->options->nick,
 				 .user = client->options->nick,
+				 .password = client->options->password,
 				 .stream = draw(),
 				 .seed = draw(),
 				 .history = client->options->history};

@@ -30,6 +30,7 @@ struct cv_options {
 	char host[256];
 	uint16_t port;
 	const char *id, *nick, *peer, *store; /* store NULL: none */
+	const char *password;                 /* NULL: none */
 	char *join;                           /* channels, with commas between them; NULL: none */
 	enum cv_mode mode;
 	const char *target; /* of SEND and TAIL */

@@ -27,6 +27,7 @@ static const char help[] =
 	"      --peer NAME       the id of the server (default: apollonion)\n"
 	"      --store DIRECTORY what is not said yet, and what was had, outlives the program\n"
 	"  -n, --nick NAME       (default: that of --id)\n"
+	"      --password FILE   logs in to the account called like --nick: its first line\n"
 	"  -j, --join #A,#B      goes to these channels\n"
 	"      --history LINES   to be shown in a channel at first (default 20, or 0 with --tail)\n"
 	"      --send TARGET     says each line of the standard input there, and ends\n"
@@ -41,17 +42,26 @@ static const char help[] =
 	"Exit codes: 0 done; 1 not all was said; 2 wrong usage; 3 all was said, but with --send\n"
 	"somebody has not got all of it, or that could not be told.\n";
 
-enum { PEER = 256, STORE, HISTORY, SEND, TAIL, COUNT, VERSION };
+enum { PEER = 256, PASSWORD, STORE, HISTORY, SEND, TAIL, COUNT, VERSION };
 
 static const struct option known[] = {
-	{"server", required_argument, NULL, 's'},  {"id", required_argument, NULL, 'i'},
-	{"key", required_argument, NULL, 'k'},     {"peer", required_argument, NULL, PEER},
-	{"store", required_argument, NULL, STORE}, {"nick", required_argument, NULL, 'n'},
-	{"join", required_argument, NULL, 'j'},    {"history", required_argument, NULL, HISTORY},
-	{"send", required_argument, NULL, SEND},   {"tail", required_argument, NULL, TAIL},
-	{"count", required_argument, NULL, COUNT}, {"timeout", required_argument, NULL, 'w'},
-	{"quiet", no_argument, NULL, 'q'},         {"version", no_argument, NULL, VERSION},
-	{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+	{"server", required_argument, NULL, 's'},
+	{"id", required_argument, NULL, 'i'},
+	{"key", required_argument, NULL, 'k'},
+	{"peer", required_argument, NULL, PEER},
+	{"store", required_argument, NULL, STORE},
+	{"nick", required_argument, NULL, 'n'},
+	{"join", required_argument, NULL, 'j'},
+	{"history", required_argument, NULL, HISTORY},
+	{"send", required_argument, NULL, SEND},
+	{"tail", required_argument, NULL, TAIL},
+	{"password", required_argument, NULL, PASSWORD},
+	{"count", required_argument, NULL, COUNT},
+	{"timeout", required_argument, NULL, 'w'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"version", no_argument, NULL, VERSION},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
 };
 
 static bool read_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
@@ -87,6 +97,26 @@ static bool read_server(struct cv_options *options, const char *text)
 	return true;
 }
 
+static bool read_password(struct cv_options *options, const char *file)
+{
+	static char password[CV_PASSWORD_MAX + 2];
+	FILE *in = fopen(file, "re");
+	bool is_read = in && fgets(password, sizeof password, in);
+
+	if (!is_read)
+		cv_complain("--password %s: %s", file, in ? "is empty" : strerror(errno));
+	if (in)
+		fclose(in);
+	if (!is_read)
+		return false;
+	password[strcspn(password, "\r\n")] = 0;
+	options->password = password;
+	if (*password && strlen(password) <= CV_PASSWORD_MAX)
+		return true;
+	cv_complain("--password %s: must have 1 to %d bytes", file, CV_PASSWORD_MAX);
+	return false;
+}
+
 static bool set_mode(struct cv_options *options, enum cv_mode mode, const char *target)
 {
 	if (options->mode != CV_TALK) {
@@ -114,6 +144,8 @@ static int read_option(struct cv_options *options, int option, char *value)
 	case PEER:
 		options->peer = value;
 		return 0;
+	case PASSWORD:
+		return read_password(options, value) ? 0 : -1;
 	case STORE:
 		options->store = value;
 		return 0;

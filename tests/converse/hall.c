@@ -219,7 +219,13 @@ static void on_line(struct hall *hall, unsigned client, char *line, size_t len)
 		hall_tell(hall, client, ":s CAP * LS :%s", hall->caps);
 	else if (strcmp(message.command, "CAP") == 0 && strcmp(message.params[0], "REQ") == 0)
 		hall_tell(hall, client, ":s CAP * ACK :%s", message.params[1]);
-	else if (strcmp(message.command, "NICK") == 0)
+	else if (strcmp(message.command, "AUTHENTICATE") == 0 &&
+		 strcmp(message.params[0], "PLAIN") == 0)
+		hall_tell(hall, client, "AUTHENTICATE +");
+	else if (strcmp(message.command, "AUTHENTICATE") == 0) {
+		snprintf(hall->asked, sizeof hall->asked, "%s", message.params[0]);
+		hall_tell(hall, client, ":s %s * :Answer", hall->login);
+	} else if (strcmp(message.command, "NICK") == 0)
 		snprintf(one->nick, sizeof one->nick, "%s", message.params[0]);
 	else if (strcmp(message.command, "CAP") == 0) {
 		one->is_registered = true;
@@ -363,6 +369,7 @@ static void begin_chat(struct hall *hall, unsigned client)
 				 .of = contexts + client,
 				 .nick = nicks[client],
 				 .user = nicks[client],
+				 .password = hall->login ? "secret" : NULL,
 				 .stream = 100 + client,
 				 .seed = random_next(&hall->random),
 				 .history = hall->history ? 10 : 0,

@@ -64,7 +64,9 @@ struct hall {
 	int64_t now_ns;
 	const char *caps; /* that the server has */
 	bool has_receipts;
+	const char *login;   /* the numeric that answers a password */
 	const char *history; /* answer to CHATHISTORY; NULL: it does not know that */
+	char asked[512];     /* what came of the password */
 	struct random random;
 };
 

@@ -209,6 +209,28 @@ Test(chat, what_was_missed_comes_before_what_is_said_now)
 		     "EVENT #a  anna has joined\n"));
 }
 
+static void log_in(const char *numeric)
+{
+	hall.login = numeric;
+	hall.caps = "message-tags batch echo-message labeled-response sasl=PLAIN";
+	hall_restart_client(&hall, 0);
+	hall_settle(&hall);
+}
+
+Test(chat, logs_in_before_it_registers)
+{
+	log_in("903");
+	cr_assert(eq(str, hall.asked, "AGFubmEAc2VjcmV0")); /* 0 anna 0 secret */
+	cr_assert(cv_chat_is_in(hall.clients[0].chat, "#a"));
+}
+
+Test(chat, a_password_that_is_wrong_is_told)
+{
+	log_in("904");
+	cr_assert(has(0, "STATUS   Answer\n"));
+	cr_assert(cv_chat_is_in(hall.clients[0].chat, "#a"));
+}
+
 Test(chat, a_server_without_what_is_needed_is_a_misfit)
 {
 	hall.caps = "message-tags batch";

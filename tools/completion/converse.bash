@@ -3,14 +3,14 @@
 # Completion of converse(1) for bash.
 
 _converse() {
-	local words="--server --id --key --peer --store --nick --join --history --send --tail --count
+	local words="--server --id --key --peer --store --nick --password --join --history --send --tail --count
 		--timeout --quiet --help --version"
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
 	--store)
 		mapfile -t COMPREPLY < <(compgen -A directory -- "${COMP_WORDS[COMP_CWORD]}")
 		return
 		;;
-	--key | -k)
+	--key | -k | --password)
 		mapfile -t COMPREPLY < <(compgen -A file -- "${COMP_WORDS[COMP_CWORD]}")
 		return
 		;;
