@@ -98,16 +98,44 @@ static void run_conn_events(struct rudp_engine *engine)
 		on_conn_event(engine, conn);
 }
 
-static void transmit(struct rudp_engine *engine)
+/* Sends one train. false: there was none. own: where it has come to, if this engine has it. */
+static bool transmit_one(struct rudp_engine *engine, struct rudp_udp **own)
 {
-	for (int i = 0; i < RUDP_TRAINS_PER_TURN; i++) {
-		struct rudp_train train = {.data = engine->train_buffer,
-					   .cap = RUDP_TRAIN_BYTES_MAX};
+	struct rudp_train train = {.data = engine->train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
 
-		if (!rudp_endpoint_transmit(engine->ep, &train, engine->now_at_ns))
-			return;
-		if (train.socket)
-			rudp_udp_send(engine, train.socket, &train);
+	if (!rudp_endpoint_transmit(engine->ep, &train, engine->now_at_ns))
+		return false;
+	if (!train.socket || train.len == 0)
+		return true;
+	rudp_udp_send(engine, train.socket, &train);
+	*own = rudp_udp_own_at(engine, &train.remote);
+	return true;
+}
+
+/* Returns the socket of ours that now has the last train; NULL: none, or there were many. */
+static struct rudp_udp *transmit(struct rudp_engine *engine)
+{
+	struct rudp_udp *own = NULL;
+	int count = 0;
+
+	while (count < RUDP_TRAINS_PER_TURN && transmit_one(engine, &own))
+		count++;
+	return count <= RUDP_FEW_TRAINS ? own : NULL;
+}
+
+/*
+ * On loopback the peer is often in this very engine. Then what was sent has come, and need not wait for
+ * epoll to say so: a handshake, a request or an answer goes from socket to socket within the turn.
+ */
+static void transmit_and_receive(struct rudp_engine *engine)
+{
+	struct rudp_udp *own = transmit(engine);
+
+	for (int i = 0; own && i < RUDP_HOPS_PER_TURN; i++) {
+		engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+		rudp_udp_receive(engine, own);
+		run_conn_events(engine);
+		own = transmit(engine);
 	}
 }
 
@@ -170,7 +198,7 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	rudp_tcp_flush_all(engine);
 	if (rudp_housekeeping_deadline_ns(engine) <= engine->now_at_ns)
 		rudp_housekeeping(engine);
-	transmit(engine);
+	transmit_and_receive(engine);
 	rudp_closer_due(&engine->closer, engine->now_at_ns);
 	if (rudp_calls_aside_deadline_ns(engine) <= engine->now_at_ns)
 		rudp_calls_aside_settle(engine);

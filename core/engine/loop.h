@@ -11,6 +11,8 @@
 #define RUDP_EVENTS_PER_TURN 128
 #define RUDP_TRAINS_PER_TURN 64
 #define RUDP_READY_PER_TURN 256
+#define RUDP_HOPS_PER_TURN 4    /* datagrams from one socket of this engine to another */
+#define RUDP_FEW_TRAINS 2       /* more are bulk, and are better taken in batches */
 
 /* Runs until the engine is over. */
 void rudp_engine_run(struct rudp_engine *engine);

@@ -27,14 +27,15 @@
 #define MESSAGE_BYTES 64
 
 /*
- * The aim is less than one call for 16 packets at each end. A message there and an answer back are four
- * wake-ups, each with a wait, a read and a write; what is over is bytes read off behind,
+ * The aim is less than one call for 16 packets at each end. A message there and an answer back are two
+ * wake-ups by programs and two datagrams, each with a read and a write, and a wait for the former: on
+ * loopback a datagram has come when it is sent. What is over is bytes read off behind,
  * acknowledgements, timers.
  */
 #define BYTES_OF_16_PACKETS (16 * 1200)
 #define CALLS_PER_16_PACKETS_MAX 1.6
 #define BULK_ALLOCATIONS_MAX 8 /* memory for trains that wait, RUDP_SPARE_TRAINS_MAX, which is kept */
-#define CALLS_PER_EXCHANGE_MAX 14
+#define CALLS_PER_EXCHANGE_MAX 12
 #define EXCHANGE_ALLOCATIONS_MAX 0
 
 /*

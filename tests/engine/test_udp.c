@@ -393,3 +393,22 @@ Test(udp, what_comes_in_heaps_is_asked_for_in_batches)
 		turns_for(1);
 	cr_assert(eq(u32, udp->batch, 1));
 }
+
+Test(udp, what_goes_to_loopback_is_found_at_our_own_socket)
+{
+	struct rudp_addr there = address("127.0.0.1:0"), six = address("[::1]:0");
+	struct rudp_addr elsewhere = address("192.0.2.1:0"), nobody = address("127.0.0.1:1");
+	struct rudp_udp_route route = {0};
+	struct rudp_udp *active;
+
+	rudp_addr_set_port(&there, rudp_addr_port(&udp->local));
+	rudp_addr_set_port(&elsewhere, rudp_addr_port(&udp->local));
+	cr_assert(eq(ptr, rudp_udp_own_at(&engine, &there), udp));
+	cr_assert(zero(ptr, rudp_udp_own_at(&engine, &elsewhere)));
+	cr_assert(zero(ptr, rudp_udp_own_at(&engine, &nobody)));
+	cr_assert(zero(int, rudp_udp_open_connected(&engine, &there, &route, &active)));
+	cr_assert(eq(ptr, rudp_udp_own_at(&engine, &active->local), active));
+	rudp_addr_set_port(&six, rudp_addr_port(&active->local));
+	cr_assert(zero(ptr, rudp_udp_own_at(&engine, &six)));
+	rudp_udp_release(&engine, active);
+}
