@@ -7,8 +7,8 @@
  *	./request localhost 7000 2 hello world  # asks it, and waits 2 seconds at most
  *
  * An acknowledgement says that the other side has a message, not what it thinks of it: the answer
- *is a message of its own, "NUMBER ANSWER" to "NUMBER QUESTION". The client chooses the number, so
- *that answers may come in any order, and each finds its question.
+ * is a message of its own, "NUMBER ANSWER" to "NUMBER QUESTION". The client chooses the number, so
+ * that answers may come in any order, and each finds its question.
  */
 #include <ctype.h>
 #include <err.h>

@@ -19,7 +19,7 @@ struct rudp_sockets {
 	bool scarce;          /* descriptors are: none is kept */
 };
 
-/* A fresh one, non-blocking and close-on-exec, the caller's: from those made ahead, or made now; -errno. */
+/* A fresh one, non-blocking and close-on-exec, the caller's: made ahead or now; -errno. */
 int rudp_sockets_take(struct rudp_sockets *sockets);
 /* Makes one ahead. false: there are enough, or descriptors are scarce. */
 bool rudp_sockets_make(struct rudp_sockets *sockets);

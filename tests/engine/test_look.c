@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether the engine looks or sleeps, in virtual time: a gap is how long the next event would take if the
- * engine were awake; who sleeps has it WAKING_NS later.
+ * Whether the engine looks or sleeps, in virtual time: a gap is how long the next event takes if the
+ * engine is awake; who sleeps has it WAKING_NS later.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>

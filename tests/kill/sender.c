@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A node with a store that sends numbers, and says of each that it was accepted once rudpmsg_send
- *has returned: what it has said must arrive, whoever is killed.
+ * has returned: what it has said must arrive, whoever is killed.
  *
  *	sender STORE PORT FROM TO [FILLING]	exit code 0: all that the store had is acknowledged
  *
