@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* The door: who comes in, who waits, who is refused. Workers are mailboxes that this test empties.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "conversation/server/door.h"
+
+#define WORKERS 2
+#define CALLERS 8
+#define S RUDP_NS_PER_S
+
+static struct apo_config config;
+static struct apo_worker workers[WORKERS]; /* of which only the mailboxes are there */
+static struct apo_door door;
+static int epoll_fd, callers[CALLERS];
+static int64_t now_ns;
+
+/* What epoll tells about stands first in a listener. */
+static int listener_fd(unsigned i)
+{
+	return ((const struct apo_source *)(const void *)door.listeners[i])->fd;
+}
+
+static void begin(void)
+{
+	unsigned i;
+
+	config = (struct apo_config){
+		.references = 1000, /* nobody frees it */
+		.listen_count = 1,
+		.model.clients_max = 2,
+		.waiting_max = 2,
+		.waiting_ns = 10 * S,
+		.per_address_max = 100,
+		.connects_max = 1000,
+		.connects_ns = S,
+	};
+	cr_assert(eq(int, rudp_addr_parse(&config.listens[0].address, "127.0.0.1:0"), 0));
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	for (i = 0; i < WORKERS; i++)
+		cr_assert(eq(int, apo_mailbox_init(&workers[i].box), 0));
+	now_ns = 100 * S;
+	cr_assert(eq(int, apo_door_open(&door, epoll_fd, workers, WORKERS, &config), 0));
+}
+
+/* The next that a worker was given, in the order of the workers; NULL: none. The caller's. */
+static struct apo_adopt *given(void)
+{
+	static struct apo_mail *waiting;
+	struct apo_mail *taken;
+	unsigned i;
+
+	for (i = 0; i < WORKERS && !waiting; i++)
+		waiting = apo_mailbox_take(&workers[i].box);
+	taken = waiting;
+	waiting = waiting ? waiting->next : NULL;
+	return (struct apo_adopt *)taken;
+}
+
+static void let_go(struct apo_adopt *adopt)
+{
+	struct apo_note note = {.visitor = adopt->visitor, .was_refused = adopt->refusal != NULL};
+
+	apo_door_on_gone(&door, &note);
+	close(adopt->fd);
+	free(adopt);
+}
+
+static void end(void)
+{
+	struct apo_adopt *adopt;
+	unsigned i;
+
+	while ((adopt = given()))
+		let_go(adopt);
+	apo_door_fini(&door);
+	for (i = 0; i < CALLERS; i++)
+		if (callers[i] > 0)
+			close(callers[i]);
+	memset(callers, 0, sizeof callers);
+	for (i = 0; i < WORKERS; i++)
+		apo_mailbox_fini(&workers[i].box);
+	close(epoll_fd);
+}
+
+TestSuite(door, .init = begin, .fini = end, .timeout = 30);
+
+/* What epoll tells is passed on, once. */
+static void serve(void)
+{
+	struct epoll_event events[16];
+	struct apo_source *source;
+	int count = epoll_wait(epoll_fd, events, 16, 0), i;
+
+	for (i = 0; i < count; i++) {
+		source = events[i].data.ptr;
+		if (source->kind == APO_SOURCE_LISTENER)
+			apo_door_on_listener(&door, source, now_ns);
+		else
+			apo_door_on_waiter(&door, source);
+	}
+}
+
+static void call(unsigned i)
+{
+	struct sockaddr_in to;
+	socklen_t len = sizeof to;
+
+	callers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert(eq(int, getsockname(listener_fd(0), (struct sockaddr *)&to, &len), 0));
+	cr_assert(eq(int, connect(callers[i], (struct sockaddr *)&to, len), 0));
+	serve();
+}
+
+static void is_given(const char *refusal)
+{
+	struct apo_adopt *adopt = given();
+
+	cr_assert(ne(ptr, adopt, NULL));
+	if (refusal)
+		cr_assert(eq(str, (char *)adopt->refusal, (char *)refusal));
+	else
+		cr_assert(eq(ptr, (void *)adopt->refusal, NULL));
+	let_go(adopt);
+}
+
+Test(door, who_comes_in_is_given_to_the_workers_in_turn)
+{
+	struct apo_mail *mail;
+	unsigned i;
+
+	call(0);
+	call(1);
+	for (i = 0; i < WORKERS; i++) {
+		mail = apo_mailbox_take(&workers[i].box);
+		cr_assert(ne(ptr, mail, NULL));
+		cr_assert(eq(ptr, mail->next, NULL));
+		let_go((struct apo_adopt *)mail);
+	}
+	cr_assert(eq(uint, door.inside_count, 0));
+	cr_assert(eq(u64, door.counters.accepted, 2));
+}
+
+Test(door, who_finds_no_place_waits_and_the_first_gets_the_next_one)
+{
+	struct apo_adopt *first, *second, *third;
+
+	call(0);
+	call(1);
+	first = given();
+	second = given();
+	call(2);
+	call(3);
+	cr_assert(eq(ptr, given(), NULL));
+	cr_assert(eq(uint, door.waiting_count, 2));
+	let_go(first);
+	third = given();
+	cr_assert(ne(ptr, third, NULL));
+	cr_assert(eq(ptr, (void *)third->refusal, NULL));
+	cr_assert(eq(uint, door.waiting_count, 1));
+	/* Who comes now comes after those who wait. */
+	call(4);
+	cr_assert(eq(ptr, given(), NULL));
+	let_go(second);
+	let_go(third);
+	is_given(NULL);
+	is_given(NULL);
+	cr_assert(eq(u64, door.counters.waited, 3));
+}
+
+Test(door, who_may_not_even_wait_is_told_that_it_is_full)
+{
+	struct apo_adopt *inside[2];
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		call(i);
+		inside[i] = given();
+	}
+	call(2);
+	call(3);
+	call(4);
+	is_given("The server is full");
+	cr_assert(eq(u64, door.counters.refused_full, 1));
+	cr_assert(eq(uint, door.refusals_count, 0));
+	for (i = 0; i < 2; i++)
+		let_go(inside[i]);
+	is_given(NULL);
+	is_given(NULL);
+}
+
+Test(door, who_has_waited_too_long_is_told_so)
+{
+	struct apo_adopt *inside[2];
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		call(i);
+		inside[i] = given();
+	}
+	call(2);
+	cr_assert(eq(i64, apo_door_next_at_ns(&door), now_ns + 10 * S));
+	now_ns += S;
+	call(3);
+	apo_door_on_time(&door, now_ns + 9 * S - 1);
+	cr_assert(eq(ptr, given(), NULL));
+	apo_door_on_time(&door, now_ns + 9 * S);
+	is_given("The server is full");
+	cr_assert(eq(uint, door.waiting_count, 1));
+	cr_assert(eq(i64, apo_door_next_at_ns(&door), now_ns + 10 * S));
+	cr_assert(eq(u64, door.counters.refused_waited, 1));
+	for (i = 0; i < 2; i++)
+		let_go(inside[i]);
+	is_given(NULL);
+}
+
+Test(door, who_gives_up_waiting_leaves_its_place_in_the_queue)
+{
+	struct apo_adopt *inside[2];
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		call(i);
+		inside[i] = given();
+	}
+	call(2);
+	call(3);
+	close(callers[2]);
+	callers[2] = 0;
+	serve();
+	cr_assert(eq(uint, door.waiting_count, 1));
+	call(4);
+	cr_assert(eq(uint, door.waiting_count, 2));
+	for (i = 0; i < 2; i++)
+		let_go(inside[i]);
+	is_given(NULL);
+	is_given(NULL);
+}
+
+Test(door, limits_of_an_address_have_their_own_reasons)
+{
+	struct apo_adopt *inside;
+
+	config.per_address_max = 1;
+	call(0);
+	inside = given();
+	call(1);
+	is_given("Too many connections from your address");
+	let_go(inside);
+	config.per_address_max = 100;
+	config.connects_max = 2;
+	now_ns += 10 * S;
+	call(2);
+	call(3);
+	is_given(NULL);
+	is_given(NULL);
+	call(4);
+	is_given("Your address connects too often, wait a while");
+	cr_assert(eq(u64, door.counters.refused_address, 1));
+	cr_assert(eq(u64, door.counters.refused_pace, 1));
+}
+
+Test(door, more_places_are_taken_at_once)
+{
+	struct apo_adopt *inside[2];
+	struct apo_config wider;
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		call(i);
+		inside[i] = given();
+	}
+	call(2);
+	call(3);
+	wider = config;
+	wider.model.clients_max = 3;
+	apo_door_configure(&door, &wider);
+	is_given(NULL); /* and as that one has gone again, the next */
+	is_given(NULL);
+	for (i = 0; i < 2; i++)
+		let_go(inside[i]);
+	apo_door_configure(&door, &config);
+}
+
+Test(door, a_listener_that_is_in_both_configurations_stays)
+{
+	struct apo_config other = config;
+	int fd = listener_fd(0);
+
+	other.listen_count = 2;
+	cr_assert(eq(int, rudp_addr_parse(&other.listens[1].address, "127.0.0.2:0"), 0));
+	apo_door_configure(&door, &other);
+	cr_assert(eq(uint, door.listener_count, 2));
+	cr_assert(eq(int, listener_fd(0), fd));
+	apo_door_configure(&door, &config);
+	cr_assert(eq(uint, door.listener_count, 1));
+	cr_assert(eq(int, listener_fd(0), fd));
+	call(0);
+	is_given(NULL);
+}
+
+/* At the end those who wait are told why, and nobody comes in any more. */
+Test(door, closed_it_tells_those_who_wait)
+{
+	struct apo_adopt *inside[2];
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		call(i);
+		inside[i] = given();
+	}
+	call(2);
+	apo_door_close(&door, "The server is shutting down");
+	is_given("The server is shutting down");
+	cr_assert(eq(uint, door.listener_count, 0));
+	for (i = 0; i < 2; i++)
+		let_go(inside[i]);
+	cr_assert(eq(ptr, given(), NULL));
+}
+
+Test(door, a_port_that_is_taken_is_an_error_and_nothing_is_left)
+{
+	struct apo_door second;
+	struct apo_config same = config;
+	socklen_t len = sizeof same.listens[0].address.in4;
+
+	cr_assert(eq(int, getsockname(listener_fd(0), &same.listens[0].address.sa, &len), 0));
+	cr_assert(lt(int, apo_door_open(&second, epoll_fd, workers, WORKERS, &same), 0));
+	cr_assert(eq(uint, second.listener_count, 0));
+}
