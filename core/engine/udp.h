@@ -114,8 +114,8 @@ void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp);
 struct rudp_udp *rudp_udp_find(struct rudp_engine *engine, const struct rudp_addr *local,
 			       bool v6only);
 /*
- * One of this engine's that a datagram to this address reaches, where that is of the loopback device: by the time
- * that it is sent it has come. NULL: none, or somewhere else (udp_own.c).
+ * One of this engine's that a datagram to this address reaches, where that is of the loopback device:
+ * by the time that it is sent it has come. NULL: none, or somewhere else (udp_own.c).
  */
 struct rudp_udp *rudp_udp_own_at(struct rudp_engine *engine, const struct rudp_addr *to);
 /* Any of this engine's has this port. */
