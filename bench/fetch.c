@@ -3,7 +3,7 @@
  * One fresh connection after the other, each for one request and one answer of a given size; the
  * server closes first, so that the waiting of TIME-WAIT is on its side and the client does not run
  * out of ports. Times run from before socket(): until connected, until the first byte and until the
- * last.
+ * last. Without bytes nothing is said: connected, accepted and closed, and then the next.
  */
 #include "plain.h"
 
@@ -38,6 +38,14 @@ static void answer(int fd, uint64_t bytes)
 		send_all(fd, chunk, size);
 		bytes -= size;
 	}
+}
+
+static _Noreturn void accept_and_close(const char *port)
+{
+	int listener = serve_at(port);
+
+	for (;;)
+		close(accept_at(listener));
 }
 
 static _Noreturn void serve(const char *port, bool fast_open)
@@ -76,10 +84,13 @@ static void one(char **name, uint64_t bytes, const char *cc, const struct times 
 	int fd = dial(name[0], name[1], cc);
 
 	times->connect_ms[i] = (now_s() - start_s) * 1e3;
-	send_all(fd, &request, sizeof request);
-	recv_all(fd, chunk, 1);
+	if (bytes > 0) {
+		send_all(fd, &request, sizeof request);
+		recv_all(fd, chunk, 1);
+		bytes--;
+	}
 	times->first_byte_ms[i] = (now_s() - start_s) * 1e3;
-	receive(fd, bytes - 1);
+	receive(fd, bytes);
 	times->complete_ms[i] = (now_s() - start_s) * 1e3;
 	close(fd);
 }
@@ -103,7 +114,7 @@ static void report(const struct times *times, size_t count, double elapsed_s)
 static void run(char **argument)
 {
 	size_t count = count_from(argument[2], COUNT_MAX), done = 0;
-	uint64_t bytes = count_from(argument[3], OBJECT_BYTES_MAX);
+	uint64_t bytes = strcmp(argument[3], "0") ? count_from(argument[3], OBJECT_BYTES_MAX) : 0;
 	double start_s = now_s(), end_s = start_s + (double)count_from(argument[4], SECONDS_MAX);
 	double *samples = calloc(count, 3 * sizeof *samples);
 	struct times times = {samples, samples + count, samples + 2 * count};
@@ -122,14 +133,17 @@ static void run(char **argument)
 int main(int argc, char **argv)
 {
 	static const char *const lines[] = {
-		"fetch serve PORT [fastopen]",
+		"fetch serve PORT [fastopen|closing]        closing: for those who want 0 BYTES",
 		"fetch run HOST PORT COUNT BYTES SECONDS-AT-MOST [CONGESTION-CONTROL]",
 		"fetch fastopen HOST PORT COUNT BYTES SECONDS-AT-MOST [CONGESTION-CONTROL]",
 		NULL,
 	};
 
 	fill_random(chunk, sizeof chunk);
-	if ((argc == 3 || argc == 4) && strcmp(argv[1], "serve") == 0)
+	if (argc == 4 && strcmp(argv[1], "serve") == 0 && strcmp(argv[3], "closing") == 0)
+		accept_and_close(argv[2]);
+	if ((argc == 3 || (argc == 4 && strcmp(argv[3], "fastopen") == 0)) &&
+	    strcmp(argv[1], "serve") == 0)
 		serve(argv[2], argc == 4);
 	if ((argc != 7 && argc != 8) ||
 	    (strcmp(argv[1], "run") != 0 && strcmp(argv[1], "fastopen") != 0))

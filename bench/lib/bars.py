@@ -74,6 +74,7 @@ def local_bars():
             yield Bar(f"redis -P {depth}, {verb.upper()}, of kernel TCP's",
                       over(figure("redis", depth, verb), figure("redis", depth, verb, "tcp")), ">=", 0.5, "")
     yield Bar("64 bytes there and back over loopback, p50", figure("pingpong", "-", "p50"), "<", 60, "µs")
+    yield Bar("connect, accept, close over loopback, a second", figure("setup", "alone", "rate"), ">=", 5000, "")
     for mode in ("edge", "level"):
         yield Bar(f"events of an epoll server, {mode}, of kernel TCP's",
                   over(figure("events", mode, "events"), figure("events", mode, "events", "tcp")), "<=", 2, "")

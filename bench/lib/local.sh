@@ -48,12 +48,18 @@ run_pingpong() {
 	say "$RESULT" carriers_cpu_s "$(seconds_between "$before" "$(carriers_cpu_s)")"
 }
 
+# run_setup alone|request VARIANT: connect, accept, close; or with a request and its answer between them.
 run_setup() {
-	local before
-	serve "$2" a fetch
+	local before bytes=1
+	if [ "$1" = alone ]; then
+		bytes=0
+		serve "$2" a fetch closing
+	else
+		serve "$2" a fetch
+	fi
 	carry "$2" a a 127.0.0.1 "$PORT"
 	before=$(carriers_cpu_s)
-	ask "$2" a "$BIN/fetch" run "$HOST" "$DIAL" "$SETUP_COUNT" 1 30
+	ask "$2" a "$BIN/fetch" run "$HOST" "$DIAL" "$SETUP_COUNT" "$bytes" 30
 	say "$RESULT" carriers_cpu_s "$(seconds_between "$before" "$(carriers_cpu_s)")"
 }
 

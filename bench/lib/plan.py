@@ -89,7 +89,7 @@ PLAN = [
                 {"variants": ["tcp", DEFAULT], "rounds": 1}, {"PINGPONG_COUNT": "10000"}),
     Measurement("redis", ["1", "16"], ["tcp", "kcptun-fast2", DEFAULT], 3, 1.0, 6,
                 {"variants": ["tcp", DEFAULT], "rounds": 1}),
-    Measurement("setup", ["-"], ["tcp", DEFAULT], 3, 1.0, 3, {"rounds": 1}),
+    Measurement("setup", ["alone", "request"], ["tcp", DEFAULT], 3, 1.0, 3, {"rounds": 1}),
     Measurement("events", ["edge", "level"], ["tcp", DEFAULT], 3, 0.5, 1.5, {"rounds": 1}),
     Measurement("load", ["-"], ["tcp", DEFAULT], 3, 1.0, 2, {"rounds": 1}),
     Measurement("crowd", CROWDS, ["tcp", DEFAULT], 1, 1.0, 36,

@@ -105,6 +105,12 @@ def crowd(results):
     return markdown(head, rows)
 
 
+def setup(results, case):
+    return by_figure(results, "setup", case, [
+        ("a second", "rate"), ("connect p50, µs", "connect_p50"), ("connect p99, µs", "connect_p99"),
+        ("CPU of the engine, µs each", "carriers")])
+
+
 def exchange(results):
     cases = {"100-1": "100 B", "100-50": "100 B, 50 conn.", "10000-1": "10 KB", "10000-50": "10 KB, 50 conn."}
     columns = [(f"{says}: {what}", case, name) for case, says in cases.items()
@@ -225,9 +231,8 @@ TABLES = {
         ("SET a second", "set"), ("GET a second", "get"), ("CPU of engines or tunnels, µs each", "carriers")])),
     "redis-16": ("redis", "redis-benchmark -P 16 over loopback, 50 clients", lambda r: by_figure(r, "redis", "16", [
         ("SET a second", "set"), ("GET a second", "get"), ("CPU of engines, µs each", "carriers")])),
-    "setup": ("setup", "Connections one after the other over loopback", lambda r: by_figure(r, "setup", "-", [
-        ("a second", "rate"), ("connect p50, µs", "connect_p50"), ("connect p99, µs", "connect_p99"),
-        ("CPU of the engine, µs each", "carriers")])),
+    "setup-alone": ("setup", "Connections one after the other over loopback", lambda r: setup(r, "alone")),
+    "setup": ("setup", "The same, with 200 bytes there and one back", lambda r: setup(r, "request")),
     "events": ("events", "Events an epoll server sees for a request, 10 connections, loopback",
                lambda r: by_case(r, "events", "events", ["edge", "level"])),
     "load": ("load", "/bin/true, which opens no socket, without and with the shim",
