@@ -53,9 +53,7 @@ loopback_up
 section "a listener for rudp alone has the TCP number, too"
 SETTINGS=()
 launch server b python3 -m http.server --bind "$B4" "$PORT" # sets SO_REUSEADDR, as most servers do
-# Its port is there from bind() on, and is guarded from listen() on: Python looks up a name in between.
-[ -n "$PLAIN" ] ||
-	wait_until 10 "the listener for rudp" grep -qs "listens on $B4:$PORT for rudp" "$TMP/engine-b.log"
+wait_listening b "$PORT"
 STATUS=0
 on b timeout 10 python3 -m http.server --bind "$B4" "$PORT" >"$TMP/second.out" 2>&1 || STATUS=$?
 expect_eq "$STATUS" 1 "exit code of a second server: $(tail -n 1 "$TMP/second.out")"

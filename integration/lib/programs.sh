@@ -141,11 +141,20 @@ stop_all() {
 	done
 }
 
-# A listening rudp program shows as a UDP port.
-is_listening() {
+# holds_port SIDE PORT: a rudp program shows as a UDP port, from bind() on.
+holds_port() {
 	local family=-uln
 	[ -n "$PLAIN" ] && family=-tln
 	[ -n "$(on "$1" ss -H "$family" "sport = :$2")" ]
+}
+
+# is_listening SIDE PORT: listen() has been called, too; who calls before is refused.
+is_listening() {
+	if [ -n "$PLAIN" ]; then
+		holds_port "$1" "$2"
+	else
+		[ -n "$(on "$1" "$BUILD/rudp" ss -lnH "sport = :$2" 2>/dev/null)" ]
+	fi
 }
 
 wait_listening() {
@@ -153,7 +162,7 @@ wait_listening() {
 }
 
 is_not_listening() {
-	! is_listening "$@"
+	! holds_port "$@"
 }
 
 wait_not_listening() {
