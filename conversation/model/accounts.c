@@ -111,6 +111,23 @@ uint64_t apo_account_id(const struct apo_model *model, const char *name)
 	return owned ? owned->id : 0;
 }
 
+/* A table goes through its items in the order in which they came. */
+struct apo_owner *apo_account_owners(const struct apo_model *model, uint32_t *count)
+{
+	struct apo_owner *owners =
+		calloc((size_t)HASH_CNT(by_name, model->owned) + 1, sizeof *owners);
+	struct apo_owned *owned, *next;
+	uint32_t i = 0;
+
+	*count = 0;
+	if (!owners)
+		return NULL;
+	HASH_ITER(by_name, model->owned, owned, next)
+	owners[i++] = (struct apo_owner){owned->id, owned->folded};
+	*count = i;
+	return owners;
+}
+
 bool apo_account_lets(const struct apo_model *model, const struct apo_client *client,
 		      const char *nick)
 {
@@ -149,6 +166,15 @@ static void sit_with(struct apo_model *model, struct apo_client *client)
 		rudp_list_append(&readers->clients, &client->of_account);
 }
 
+int apo_account_sit(struct apo_model *model, struct apo_client *client)
+{
+	/* It may be one that was added behind our back. */
+	int error = apo_account_remember(model, client->account);
+
+	sit_with(model, client);
+	return error;
+}
+
 int apo_account_enter(struct apo_model *model, struct apo_client *client, const char *account)
 {
 	char source[APO_SOURCE_BYTES_MAX + 1];
@@ -160,9 +186,7 @@ int apo_account_enter(struct apo_model *model, struct apo_client *client, const 
 	apo_history_on_account_left(model, client);
 	if (apo_text_set(&client->account, account) < 0)
 		return -ENOMEM;
-	/* It may be one that was added behind our back. */
-	(void)apo_account_remember(model, account);
-	sit_with(model, client);
+	(void)apo_account_sit(model, client);
 	apo_history_on_account(model, client, is_first);
 	model->figures.logins++;
 	apo_client_source(client, source);

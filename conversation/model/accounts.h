@@ -26,6 +26,14 @@ struct apo_readers *apo_account_readers(const struct apo_model *model, const cha
 /* The account of that name: another number when it was removed and is another's now. 0: none. */
 uint64_t apo_account_id(const struct apo_model *model, const char *name);
 
+struct apo_owner {
+	uint64_t id;
+	const char *name; /* folded, the account's */
+};
+
+/* All accounts, the lowest id first; the caller frees them. NULL without memory. */
+struct apo_owner *apo_account_owners(const struct apo_model *model, uint32_t *count);
+
 /* Nobody's account is called so, or the client is logged in to it. */
 bool apo_account_lets(const struct apo_model *model, const struct apo_client *client,
 		      const char *nick);
@@ -34,6 +42,10 @@ void apo_account_refuse(struct apo_model *model, struct apo_client *client, cons
 
 /* The client is logged in: it is told, and then others. -ENOMEM: it is not. */
 int apo_account_enter(struct apo_model *model, struct apo_client *client, const char *account);
+
+/* The client, which was logged in by another process, is with the other connections of its account.
+ * -ENOMEM: it is not. */
+int apo_account_sit(struct apo_model *model, struct apo_client *client);
 
 /* The answer to REGISTER. */
 void apo_account_on_registered(struct apo_model *model, struct apo_client *client,

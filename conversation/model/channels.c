@@ -104,7 +104,7 @@ static int reserve_place(struct apo_channel *channel)
 	return 0;
 }
 
-struct apo_seat *apo_seat_add(struct apo_model *model, struct apo_client *client,
+struct apo_seat *apo_seat_put(struct apo_model *model, struct apo_client *client,
 			      struct apo_channel *channel, uint32_t modes)
 {
 	bool rudp_table_add_failed = false;
@@ -126,7 +126,16 @@ struct apo_seat *apo_seat_add(struct apo_model *model, struct apo_client *client
 	rudp_list_append(&client->seats, &seat->of_client);
 	client->channel_count++;
 	model->figures.memberships++;
-	apo_history_on_joined(model, seat);
+	return seat;
+}
+
+struct apo_seat *apo_seat_add(struct apo_model *model, struct apo_client *client,
+			      struct apo_channel *channel, uint32_t modes)
+{
+	struct apo_seat *seat = apo_seat_put(model, client, channel, modes);
+
+	if (seat)
+		apo_history_on_joined(model, seat);
 	return seat;
 }
 

@@ -17,6 +17,9 @@ struct apo_seat *apo_seat_find(const struct apo_model *model, const struct apo_c
 /* NULL without memory. */
 struct apo_seat *apo_seat_add(struct apo_model *model, struct apo_client *client,
 			      struct apo_channel *channel, uint32_t modes);
+/* The same of one that has joined in another process, where history was told of it. */
+struct apo_seat *apo_seat_put(struct apo_model *model, struct apo_client *client,
+			      struct apo_channel *channel, uint32_t modes);
 /* The channel goes with the last one. */
 void apo_seat_remove(struct apo_model *model, struct apo_seat *seat);
 struct apo_place *apo_seat_place(const struct apo_seat *seat);

@@ -103,13 +103,40 @@ static void client_free(struct apo_client *client)
 	free(client);
 }
 
-static struct apo_client *allocate(struct apo_peer peer, const struct apo_peer_facts *facts)
+struct apo_client *apo_client_blank(struct apo_peer peer)
 {
 	struct apo_client *client = calloc(1, sizeof *client);
 
 	if (!client)
 		return NULL;
 	client->peer = peer;
+	rudp_list_init(&client->seats);
+	rudp_list_init(&client->watches);
+	rudp_list_init(&client->invites);
+	return client;
+}
+
+void apo_client_unmake(struct apo_client *client)
+{
+	client_free(client);
+}
+
+struct apo_client *apo_client_gone_new(void)
+{
+	struct apo_client *client = apo_client_blank((struct apo_peer){0});
+
+	if (!client)
+		return NULL;
+	client->is_gone = true;
+	return apo_client_get(client);
+}
+
+static struct apo_client *allocate(struct apo_peer peer, const struct apo_peer_facts *facts)
+{
+	struct apo_client *client = apo_client_blank(peer);
+
+	if (!client)
+		return NULL;
 	client->is_secure = facts->is_secure;
 	client->is_lasting = facts->is_lasting;
 	client->signup = calloc(1, sizeof *client->signup);
@@ -119,9 +146,6 @@ static struct apo_client *allocate(struct apo_peer peer, const struct apo_peer_f
 		client_free(client);
 		return NULL;
 	}
-	rudp_list_init(&client->seats);
-	rudp_list_init(&client->watches);
-	rudp_list_init(&client->invites);
 	return client;
 }
 
@@ -153,6 +177,20 @@ static int put_into_table(struct apo_model *model, struct apo_client *client, co
 
 	HASH_ADD_KEYPTR(by_nick, model->by_nick, client->folded, len, client);
 	return rudp_table_add_failed ? -ENOMEM : 0;
+}
+
+int apo_client_place(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_slots *slots = &model->slots[client->peer.worker];
+
+	if (grow_slots(slots, client->peer.slot) < 0)
+		return -ENOMEM;
+	if (slots->clients[client->peer.slot])
+		return -EEXIST;
+	if (client->nick[0] && put_into_table(model, client, client->nick) < 0)
+		return -ENOMEM;
+	slots->clients[client->peer.slot] = client;
+	return 0;
 }
 
 int apo_client_set_nick(struct apo_model *model, struct apo_client *client, const char *nick)

@@ -15,6 +15,20 @@ struct apo_client *apo_client_named(const struct apo_model *model, const char *n
 /* NULL without memory. */
 struct apo_client *apo_client_new(struct apo_model *model, struct apo_peer peer,
 				  const struct apo_peer_facts *facts);
+/* ---- from another process (state.h) ---- */
+
+/* With nothing in it yet; NULL without memory. */
+struct apo_client *apo_client_blank(struct apo_peer peer);
+/* It is as it will be, its nick nobody else's, and takes its place. -EEXIST: its peer is somebody
+ * already; -ENOMEM. */
+int apo_client_place(struct apo_model *model, struct apo_client *client);
+/* One that has not been placed. */
+void apo_client_unmake(struct apo_client *client);
+/* One that has gone, and one reference to it. */
+struct apo_client *apo_client_gone_new(void);
+
+/* ---- changed ---- */
+
 /* The nick is valid and nobody else's. -ENOMEM: the old one stays. */
 int apo_client_set_nick(struct apo_model *model, struct apo_client *client, const char *nick);
 /* It has none any more, and is not registered yet. */

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/model/history.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conversation/model/accounts.h"
 #include "conversation/model/out.h"
+#include "conversation/model/state_private.h"
+
+#define ABSENCE_BYTES_MIN 20
 
 struct absence {
 	struct rudp_list of_channel;
@@ -87,7 +91,8 @@ static int64_t take_absences(const struct apo_model *model, struct apo_channel *
 }
 
 /* Without memory there is no absence: it sees less. */
-static void begin_absence(struct apo_model *model, struct apo_channel *channel, uint64_t owner)
+static void begin_absence(struct apo_channel *channel, uint64_t owner, int64_t since,
+			  int64_t end_at_ns)
 {
 	struct absence *absence = calloc(1, sizeof *absence);
 
@@ -96,9 +101,7 @@ static void begin_absence(struct apo_model *model, struct apo_channel *channel, 
 	if (channel->absence_count >= APO_ABSENCES_MAX)
 		absence_free(channel,
 			     RUDP_LIST_OWNER(channel->absences.next, struct absence, of_channel));
-	absence->owner = owner;
-	absence->since = (int64_t)model->last_msgid;
-	absence->end_at_ns = model->now_at_ns + model->config->absence_ns;
+	*absence = (struct absence){.owner = owner, .since = since, .end_at_ns = end_at_ns};
 	rudp_list_append(&channel->absences, &absence->of_channel);
 	channel->absence_count++;
 }
@@ -148,7 +151,8 @@ void apo_history_on_left(struct apo_model *model, struct apo_seat *seat)
 	if (!seat->pair.client->is_gone)
 		(void)take_absences(model, seat->pair.channel, owner);
 	else if (model->config->absence_ns > 0)
-		begin_absence(model, seat->pair.channel, owner);
+		begin_absence(seat->pair.channel, owner, (int64_t)model->last_msgid,
+			      model->now_at_ns + model->config->absence_ns);
 }
 
 void apo_history_on_account(struct apo_model *model, struct apo_client *client, bool is_first)
@@ -178,5 +182,109 @@ void apo_history_on_account_left(struct apo_model *model, struct apo_client *cli
 		end_presence(model, seat);
 		/* Who is logged out has heard what it has heard as somebody else. */
 		seat->since = (int64_t)++model->last_msgid;
+	}
+}
+
+/* ---- from one process to another ---- */
+
+static void seat_forget(struct apo_seat *seat)
+{
+	seat->since = 0;
+	seat->has_presence = false;
+}
+
+void apo_seat_carry_history(struct apo_state *state, struct apo_seat *seat)
+{
+	struct apo_carry *carry = state->carry;
+
+	apo_carry_i64(carry, &seat->since);
+	apo_carry_flag(carry, &seat->has_presence);
+	apo_carry_expect(carry,
+			 seat->since >= 0 && (uint64_t)seat->since <= state->model->last_msgid);
+	apo_carry_expect(carry,
+			 !seat->has_presence || (seat->since > 0 && seat->pair.client->account));
+	if (carry->is_reading && (!carry->ok || !state->model->calls->keep_joined))
+		seat_forget(seat);
+}
+
+static int compare_owners(const void *a, const void *b)
+{
+	const struct apo_owner *left = a, *right = b;
+
+	return left->id < right->id ? -1 : left->id > right->id;
+}
+
+/* NULL: it is nobody's absence any more. */
+static const char *name_of(const struct apo_state *state, const struct absence *absence)
+{
+	struct apo_owner wanted = {.id = absence->owner};
+	const struct apo_owner *owner = bsearch(&wanted, state->owners, state->owner_count,
+						sizeof *state->owners, compare_owners);
+
+	return owner ? owner->name : NULL;
+}
+
+/* It is known by the account's name: ids are of one process. */
+static void write_absence(struct apo_state *state, struct absence *absence)
+{
+	char name[APO_ACCOUNT_BYTES_MAX + 1];
+
+	snprintf(name, sizeof name, "%s", name_of(state, absence));
+	apo_carry_string(state->carry, name, sizeof name);
+	apo_carry_i64(state->carry, &absence->since);
+	apo_carry_instant(state->carry, &absence->end_at_ns);
+}
+
+/* Whose account was removed meanwhile is not absent. */
+static void read_absence(struct apo_state *state, struct apo_channel *channel)
+{
+	struct absence absence = {.since = 0};
+	char name[APO_ACCOUNT_BYTES_MAX + 1];
+
+	apo_carry_string(state->carry, name, sizeof name);
+	apo_carry_i64(state->carry, &absence.since);
+	apo_carry_instant(state->carry, &absence.end_at_ns);
+	apo_carry_expect(state->carry,
+			 absence.since >= 0 && (uint64_t)absence.since <= state->model->last_msgid);
+	if (!state->carry->ok || !state->model->calls->keep_joined)
+		return;
+	absence.owner = apo_account_id(state->model, name);
+	if (absence.owner != 0)
+		begin_absence(channel, absence.owner, absence.since, absence.end_at_ns);
+}
+
+void apo_absences_carry(struct apo_state *state, struct apo_channel *channel)
+{
+	struct rudp_list *link;
+	struct absence *absence;
+	uint32_t count = 0, i;
+
+	for (link = channel->absences.next; link != &channel->absences; link = link->next)
+		count += name_of(state, RUDP_LIST_OWNER(link, struct absence, of_channel)) != NULL;
+	apo_carry_count(state->carry, &count, ABSENCE_BYTES_MIN);
+	apo_carry_expect(state->carry, count <= APO_ABSENCES_MAX);
+	for (i = 0; state->carry->is_reading && i < count && state->carry->ok; i++)
+		read_absence(state, channel);
+	if (state->carry->is_reading)
+		return;
+	for (link = channel->absences.next; link != &channel->absences; link = link->next) {
+		absence = RUDP_LIST_OWNER(link, struct absence, of_channel);
+		if (name_of(state, absence))
+			write_absence(state, absence);
+	}
+}
+
+void apo_state_begin_history(struct apo_model *model)
+{
+	struct apo_channel *channel, *next;
+	uint32_t i;
+
+	HASH_ITER(by_name, model->channels, channel, next)
+	{
+		apo_history_on_door_closed(channel);
+		for (i = 0; i < channel->count; i++) {
+			seat_forget(channel->places[i].seat);
+			apo_history_on_joined(model, channel->places[i].seat);
+		}
 	}
 }

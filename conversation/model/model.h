@@ -294,6 +294,10 @@ void apo_model_on_time(struct apo_model *model, int64_t now_at_ns);
 /* The end: everybody is told the reason in an ERROR line, and closed. Who connects later, too. */
 void apo_model_end(struct apo_model *model, const char *reason, int64_t now_at_ns);
 
+/* No answer is waited for: no password is being looked at, no configuration read for somebody,
+ * nothing asked of history. */
+bool apo_model_is_settled(const struct apo_model *model);
+
 /* ---- figures ---- */
 
 #define APO_MODEL_FIGURES(X)                                                                       \

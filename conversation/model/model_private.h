@@ -103,6 +103,7 @@ struct apo_client {
 	uint32_t caps;
 	uint32_t mark;       /* of the last pass that met it */
 	uint32_t references; /* of receipts; the memory stays till they go */
+	uint32_t ordinal;    /* while it is carried (state.h) */
 	uint16_t channel_count, watch_count, invite_count;
 	uint8_t wrong_passwords;
 	uint8_t history_count; /* questions to history that wait for their answers */
@@ -166,7 +167,8 @@ struct apo_channel {
 	struct apo_place *places;
 	uint32_t count, capacity;
 	uint32_t modes;
-	uint32_t limit; /* 0: none */
+	uint32_t limit;   /* 0: none */
+	uint32_t ordinal; /* while it is carried (state.h) */
 	char key[APO_KEY_BYTES_MAX + 1];
 	int64_t created_at_s, topic_at_s;
 	char *topic, *topic_by; /* NULL: none */

@@ -9,6 +9,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/out.h"
+#include "conversation/model/state_private.h"
 #include "conversation/model/words.h"
 
 static struct apo_watched *find(const struct apo_model *model, const char *nick)
@@ -228,4 +229,37 @@ void apo_on_monitor(struct apo_model *model, struct apo_client *client,
 		list(model, client);
 	else if (what == 'S' || what == 's')
 		tell_all(model, client);
+}
+
+/* ---- carried ---- */
+
+static void carry_names(struct apo_state *state, struct apo_client *client)
+{
+	struct rudp_list *link = client->watches.next;
+	uint32_t count = client->watch_count, i;
+	char name[APO_NICK_BYTES_MAX + 1];
+
+	apo_carry_count(state->carry, &count, 5);
+	apo_carry_expect(state->carry, count <= UINT16_MAX);
+	for (i = 0; i < count && state->carry->ok; i++) {
+		if (!state->carry->is_reading) {
+			strcpy(name,
+			       RUDP_LIST_OWNER(link, struct apo_watch, of_client)->watched->name);
+			link = link->next;
+		}
+		apo_carry_string(state->carry, name, sizeof name);
+		if (!state->carry->is_reading || !state->carry->ok)
+			continue;
+		apo_carry_expect(state->carry, apo_nick_is_valid(name, APO_NICK_BYTES_MAX) &&
+						       !watch_of(client, name) &&
+						       add_watch(state->model, client, name));
+	}
+}
+
+void apo_monitor_carry(struct apo_state *state)
+{
+	uint32_t i;
+
+	for (i = 0; i < state->client_count && state->carry->ok; i++)
+		carry_names(state, state->clients[i]);
 }

@@ -9,6 +9,7 @@
 
 #include "conversation/model/clients.h"
 #include "conversation/model/out.h"
+#include "conversation/model/state_private.h"
 
 #define FIRST_WORD_NS                                                                              \
 	RUDP_NS_PER_S /* who is missing then, is told; and again after 2, 4, 8 ... s */
@@ -55,7 +56,8 @@ static void watch_free(struct apo_receipts *receipts, struct watch *watch)
 	rudp_timer_cancel(&receipts->wheel, &watch->timer);
 	for (i = 0; i < watch->count; i++)
 		apo_client_put(watch->recipients[i].client);
-	apo_client_put(watch->sender);
+	if (watch->sender) /* else it was not read to its end */
+		apo_client_put(watch->sender);
 	receipts->count--;
 	free(watch);
 }
@@ -77,14 +79,14 @@ static struct watch *find(const struct apo_receipts *receipts, uint64_t id)
 	return watch;
 }
 
-static struct watch *watch_new(struct apo_receipts *receipts, uint32_t capacity)
+static struct watch *watch_new(struct apo_receipts *receipts, uint64_t id, uint32_t capacity)
 {
 	bool rudp_table_add_failed = false;
 	struct watch *watch = calloc(1, sizeof *watch + capacity * sizeof *watch->recipients);
 
 	if (!watch)
 		return NULL;
-	watch->id = ++receipts->last_id;
+	watch->id = id;
 	watch->capacity = capacity;
 	HASH_ADD(by_id, receipts->watches, id, sizeof watch->id, watch);
 	if (rudp_table_add_failed) {
@@ -105,7 +107,7 @@ uint64_t apo_receipts_open(struct apo_model *model, struct apo_client *sender, c
 		return 0;
 	if (recipients <= model->config->receipt_recipients_max &&
 	    receipts->count < model->config->receipts_max)
-		watch = watch_new(receipts, recipients);
+		watch = watch_new(receipts, ++receipts->last_id, recipients);
 	if (!watch) {
 		model->figures.receipts_refused++;
 		return 0;
@@ -231,5 +233,102 @@ void apo_receipts_on_time(struct apo_model *model)
 				&model->receipts->wheel, timer,
 				rudp_time_min(model->now_at_ns + watch->step_ns, watch->end_at_ns));
 		tell_and_go_on(model, watch);
+	}
+}
+
+/* ---- carried ---- */
+
+static void carry_recipient(struct apo_state *state, struct recipient *r)
+{
+	apo_state_anybody(state, &r->client);
+	apo_carry_flag(state->carry, &r->is_over);
+	apo_carry_flag(state->carry, &r->has_arrived);
+	apo_carry_expect(state->carry, r->is_over || !r->has_arrived);
+}
+
+static void carry_members(struct apo_state *state, struct watch *watch, int64_t *due_at_ns)
+{
+	struct apo_carry *carry = state->carry;
+
+	apo_carry_instant(carry, due_at_ns);
+	apo_carry_instant(carry, &watch->end_at_ns);
+	apo_carry_instant(carry, &watch->step_ns);
+	apo_carry_expect(carry, *due_at_ns != RUDP_NEVER && watch->end_at_ns != RUDP_NEVER &&
+					watch->step_ns > 0 && watch->step_ns != RUDP_NEVER);
+	apo_carry_string(carry, watch->msgid, sizeof watch->msgid);
+	apo_carry_string(carry, watch->target, sizeof watch->target);
+	apo_carry_expect(carry, apo_is_word(watch->msgid) && apo_is_word(watch->target));
+	apo_state_anybody(state, &watch->sender);
+}
+
+/* What was read of it counts from the beginning: a reference that is there is given back. */
+static void read_recipients(struct apo_state *state, struct watch *watch, uint32_t count)
+{
+	struct recipient r;
+	uint32_t i;
+
+	for (i = 0; i < count && state->carry->ok; i++) {
+		r = (struct recipient){NULL, false, false};
+		carry_recipient(state, &r);
+		if (!r.client)
+			return;
+		watch->recipients[watch->count++] = r;
+		watch->over += r.is_over;
+		watch->arrived += r.has_arrived;
+	}
+	/* One that is over has been told, and is no more. */
+	apo_carry_expect(state->carry, watch->over < watch->count);
+}
+
+static void read_watch(struct apo_state *state, uint64_t id, uint32_t count)
+{
+	struct apo_receipts *receipts = state->model->receipts;
+	struct watch *watch = NULL;
+	int64_t due_at_ns = 0;
+
+	apo_carry_expect(state->carry, id > 0 && id <= receipts->last_id && !find(receipts, id));
+	if (state->carry->ok && !(watch = watch_new(receipts, id, count)))
+		state->carry->ok = false;
+	if (!watch)
+		return;
+	watch->is_closed = true;
+	carry_members(state, watch, &due_at_ns);
+	if (state->carry->ok)
+		read_recipients(state, watch, count);
+	if (state->carry->ok)
+		rudp_timer_arm(&receipts->wheel, &watch->timer, due_at_ns);
+}
+
+static void write_watch(struct apo_state *state, struct watch *watch)
+{
+	int64_t due_at_ns = watch->timer.deadline_at_ns;
+	uint32_t i;
+
+	apo_carry_expect(state->carry, watch->is_closed);
+	carry_members(state, watch, &due_at_ns);
+	for (i = 0; i < watch->count; i++)
+		carry_recipient(state, watch->recipients + i);
+}
+
+void apo_receipts_carry(struct apo_state *state)
+{
+	struct apo_receipts *receipts = state->model->receipts;
+	struct watch *watch = receipts->watches;
+	uint32_t count = receipts->count, recipients, i;
+	uint64_t id;
+
+	apo_carry_u64(state->carry, &receipts->last_id);
+	apo_carry_count(state->carry, &count, 50);
+	for (i = 0; i < count && state->carry->ok; i++) {
+		id = state->carry->is_reading ? 0 : watch->id;
+		recipients = state->carry->is_reading ? 0 : watch->count;
+		apo_carry_u64(state->carry, &id);
+		apo_carry_count(state->carry, &recipients, 7);
+		if (state->carry->is_reading) {
+			read_watch(state, id, recipients);
+			continue;
+		}
+		write_watch(state, watch);
+		watch = watch->by_id.next;
 	}
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/model/state_private.h"
+
 #define ADDRESS_BYTES 16
 #define NETWORK_BYTES 8 /* of an IPv6 address: what one customer has */
 
@@ -58,7 +60,8 @@ static struct apo_throttle *find(struct apo_model *model, const struct apo_clien
 	return throttle;
 }
 
-static struct apo_throttle *add(struct apo_model *model, const uint8_t key[ADDRESS_BYTES])
+static struct apo_throttle *add(struct apo_model *model, const uint8_t key[ADDRESS_BYTES],
+				int64_t ends_at_ns)
 {
 	bool rudp_table_add_failed = false;
 	struct apo_throttle *throttle = calloc(1, sizeof *throttle);
@@ -73,7 +76,7 @@ static struct apo_throttle *add(struct apo_model *model, const uint8_t key[ADDRE
 		free(throttle);
 		return NULL;
 	}
-	throttle->ends_at_ns = model->now_at_ns + model->config->login_span_ns;
+	throttle->ends_at_ns = ends_at_ns;
 	rudp_list_append(&model->throttle_order, &throttle->in_order);
 	return throttle;
 }
@@ -92,7 +95,7 @@ void apo_throttle_count(struct apo_model *model, const struct apo_client *client
 	struct apo_throttle *throttle = find(model, client, key);
 
 	if (!throttle)
-		throttle = add(model, key);
+		throttle = add(model, key, model->now_at_ns + model->config->login_span_ns);
 	if (throttle)
 		throttle->count++;
 }
@@ -101,4 +104,49 @@ void apo_throttles_forget(struct apo_model *model)
 {
 	while (!rudp_list_is_empty(&model->throttle_order))
 		drop(model, first(model));
+}
+
+/* ---- carried ---- */
+
+static void carry_one(struct apo_state *state, struct apo_throttle *throttle, int64_t *last_ns)
+{
+	uint8_t address[ADDRESS_BYTES];
+	int64_t ends_at_ns = 0;
+	uint32_t count = 0;
+
+	if (throttle) {
+		memcpy(address, throttle->address, sizeof address);
+		ends_at_ns = throttle->ends_at_ns;
+		count = throttle->count;
+	}
+	apo_carry_bytes(state->carry, address, sizeof address);
+	apo_carry_instant(state->carry, &ends_at_ns);
+	apo_carry_u32(state->carry, &count);
+	if (!state->carry->is_reading)
+		return;
+	HASH_FIND(by_address, state->model->throttles, address, ADDRESS_BYTES, throttle);
+	apo_carry_expect(state->carry, !throttle && ends_at_ns >= *last_ns);
+	throttle = state->carry->ok ? add(state->model, address, ends_at_ns) : NULL;
+	apo_carry_expect(state->carry, throttle != NULL);
+	if (throttle)
+		throttle->count = count;
+	*last_ns = ends_at_ns;
+}
+
+void apo_throttles_carry(struct apo_state *state)
+{
+	uint32_t count = HASH_CNT(by_address, state->model->throttles), i;
+	struct rudp_list *link = state->model->throttle_order.next;
+	int64_t last_ns = 0;
+
+	apo_carry_count(state->carry, &count, ADDRESS_BYTES + 12);
+	apo_carry_expect(state->carry, count <= APO_THROTTLES_MAX);
+	for (i = 0; i < count && state->carry->ok; i++) {
+		carry_one(state,
+			  state->carry->is_reading
+				  ? NULL
+				  : RUDP_LIST_OWNER(link, struct apo_throttle, in_order),
+			  &last_ns);
+		link = state->carry->is_reading ? link : link->next;
+	}
 }

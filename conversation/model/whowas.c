@@ -7,6 +7,7 @@
 
 #include "conversation/model/commands.h"
 #include "conversation/model/out.h"
+#include "conversation/model/state_private.h"
 
 /* One who was; the newest of a nick is the first of its list. */
 struct was {
@@ -95,23 +96,33 @@ void apo_whowas_trim(struct apo_model *model)
 		forget_oldest(model);
 }
 
-void apo_whowas_add(struct apo_model *model, const struct apo_client *client)
+static void was_free(struct was *was)
 {
-	struct was *was = make(model, client);
+	free(was->real);
+	free(was);
+}
 
-	if (!was)
-		return;
-	was->past = find_or_make(model, client->nick);
+/* false: without memory it is freed instead. */
+static bool put(struct apo_model *model, struct was *was)
+{
+	was->past = find_or_make(model, was->nick);
 	if (!was->past) {
-		free(was->real);
-		free(was);
-		return;
+		was_free(was);
+		return false;
 	}
 	/* In front: the newest is told first. */
 	rudp_list_append(was->past->list.next, &was->of_nick);
 	rudp_list_append(&model->past_order, &was->order);
 	model->past_count++;
-	apo_whowas_trim(model);
+	return true;
+}
+
+void apo_whowas_add(struct apo_model *model, const struct apo_client *client)
+{
+	struct was *was = make(model, client);
+
+	if (was && put(model, was))
+		apo_whowas_trim(model);
 }
 
 void apo_whowas_clear(struct apo_model *model)
@@ -150,4 +161,50 @@ void apo_on_whowas(struct apo_model *model, struct apo_client *client,
 		tell(model, client, RUDP_LIST_OWNER(link, struct was, of_nick));
 	}
 	apo_reply(model, client, RPL_ENDOFWHOWAS, apo_word(nick));
+}
+
+/* ---- carried ---- */
+
+static void carry_members(struct apo_carry *carry, struct was *was)
+{
+	apo_carry_second(carry, &was->until_s);
+	apo_carry_text(carry, &was->real, APO_BODY_BYTES_MAX);
+	apo_carry_string(carry, was->nick, sizeof was->nick);
+	apo_carry_string(carry, was->user, sizeof was->user);
+	apo_carry_string(carry, was->host, sizeof was->host);
+	apo_carry_expect(carry, was->real && apo_nick_is_valid(was->nick, APO_NICK_BYTES_MAX) &&
+					apo_is_word(was->user) && apo_is_word(was->host));
+}
+
+static void read_one(struct apo_state *state)
+{
+	struct was *was = calloc(1, sizeof *was);
+
+	if (!was) {
+		state->carry->ok = false;
+		return;
+	}
+	carry_members(state->carry, was);
+	if (!state->carry->ok)
+		was_free(was);
+	else
+		state->carry->ok = put(state->model, was);
+}
+
+void apo_whowas_carry(struct apo_state *state)
+{
+	struct rudp_list *link = state->model->past_order.next;
+	uint32_t count = state->model->past_count, i;
+
+	apo_carry_count(state->carry, &count, 25);
+	for (i = 0; i < count && state->carry->ok; i++) {
+		if (state->carry->is_reading) {
+			read_one(state);
+			continue;
+		}
+		carry_members(state->carry, RUDP_LIST_OWNER(link, struct was, order));
+		link = link->next;
+	}
+	if (state->carry->is_reading)
+		apo_whowas_trim(state->model);
 }

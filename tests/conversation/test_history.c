@@ -5,84 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conversation/world.h"
-
-#define FULL "draft/chathistory batch server-time message-tags account-tag labeled-response"
-#define TOLD_MAX 64
+#include "conversation/told.h"
 
 static struct world w;
-static char told[TOLD_MAX][160]; /* what has not been looked at is told[at] and behind */
-static unsigned told_count, told_at;
-static uint64_t ticket;
-
-__attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
-{
-	va_list args;
-
-	cr_assert(lt(uint, told_count, TOLD_MAX));
-	va_start(args, format);
-	vsnprintf(told[told_count++], sizeof told[0], format, args);
-	va_end(args);
-}
-
-static void keep(void *of, const struct apo_said *said)
-{
-	(void)of;
-	tell("%" PRId64 " %s %s %s: %s", said->position, said->source,
-	     said->is_notice ? "NOTICE" : "PRIVMSG", said->target, said->text);
-	cr_assert(eq(u64, said->run, 0xabc));
-	if (!said->channel)
-		tell("between %s %s", said->between[0], said->between[1]);
-}
-
-static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
-			int64_t first)
-{
-	(void)of;
-	tell("%" PRId64 " %s in %s from %" PRId64, id, account, channel, first);
-}
-
-static void keep_left(void *of, int64_t id, int64_t last)
-{
-	(void)of;
-	tell("%" PRId64 " until %" PRId64, id, last);
-}
-
-static const char *text_of(const struct apo_reference *one)
-{
-	static char texts[2][64];
-	static unsigned next;
-	char *text = texts[next++ % 2];
-
-	if (one->kind == APO_REFERENCE_TIME)
-		snprintf(text, 64, "@%" PRId64, one->time_ms);
-	else if (one->kind == APO_REFERENCE_MSGID)
-		snprintf(text, 64, "%" PRIx64 "-%" PRIx64, one->run, (uint64_t)one->position);
-	else
-		snprintf(text, 64, "*");
-	return text;
-}
-
-static void ask_history(void *of, uint64_t asked, const struct apo_question *question)
-{
-	(void)of;
-	ticket = asked;
-	tell("way %d %s %s %s since %" PRId64 "%s: %s %s %u", (int)question->way,
-	     question->account ? question->account : "-",
-	     question->channel ? question->channel : "-", question->other ? question->other : "-",
-	     question->since, question->is_member ? " in" : "", text_of(&question->first),
-	     text_of(&question->second), question->limit);
-}
 
 static void begin(void)
 {
-	told_count = told_at = 0;
-	world_init(&w);
-	w.calls.keep = keep;
-	w.calls.keep_joined = keep_joined;
-	w.calls.keep_left = keep_left;
-	w.calls.ask_history = ask_history;
-	w.config.has_history = true;
+	told_init(&w);
 	world_start(&w);
 }
 
@@ -93,37 +22,11 @@ static void end(void)
 
 TestSuite(history, .init = begin, .fini = end);
 
-#define TOLD(text)                                                                                 \
-	do {                                                                                       \
-		cr_assert(lt(uint, told_at, told_count), "nothing instead of %s", text);           \
-		cr_assert(eq(str, told[told_at], (char *)(text)));                                 \
-		told_at++;                                                                         \
-	} while (0)
-#define TOLD_NOTHING() cr_assert(eq(uint, told_at, told_count), "%s", told[told_at])
-
-/* Comes in, logged in to the account of its nick. */
-static void come_in(unsigned i, const char *nick, const char *caps)
-{
-	char all[300];
-
-	snprintf(all, sizeof all, "sasl %s", caps ? caps : "");
-	cr_assert(eq(int, apo_model_on_account(w.model, nick), 0));
-	world_connect(&w, i);
-	world_say(&w, i, "CAP REQ :%s", all);
-	world_say(&w, i, "NICK %s", nick);
-	world_say(&w, i, "USER %s 0 * :%s", nick, nick);
-	world_say(&w, i, "AUTHENTICATE PLAIN");
-	world_say(&w, i, "AUTHENTICATE AGRhbgBwdw==");
-	world_answer(&w, APO_CHECKED_RIGHT, nick);
-	world_say(&w, i, "CAP END");
-	world_forget(&w);
-}
-
 /* ---- what is kept ---- */
 
 Test(history, what_is_said_is_kept_with_who_hears_it)
 {
-	come_in(1, "dan", NULL);
+	told_come_in(&w, 1, "dan", NULL);
 	world_join(&w, 0, "eve", NULL);
 	world_say(&w, 1, "JOIN #Room");
 	TOLD("1 dan in #room from 1");
@@ -142,7 +45,7 @@ Test(history, what_is_said_is_kept_with_who_hears_it)
 
 Test(history, what_only_some_hear_is_not_kept)
 {
-	come_in(1, "dan", "message-tags");
+	told_come_in(&w, 1, "dan", "message-tags");
 	world_join(&w, 0, "eve", NULL);
 	world_say(&w, 0, "JOIN #a");
 	world_say(&w, 1, "JOIN #a");
@@ -160,8 +63,8 @@ Test(history, what_only_some_hear_is_not_kept)
 
 Test(history, private_ones_are_kept_between_accounts)
 {
-	come_in(1, "dan", NULL);
-	come_in(3, "eve", NULL);
+	told_come_in(&w, 1, "dan", NULL);
+	told_come_in(&w, 3, "eve", NULL);
 	world_say(&w, 3, "NICK other");
 	world_say(&w, 1, "PRIVMSG other :hello");
 	TOLD("1 dan!~dan@host1.example PRIVMSG other: hello");
@@ -171,7 +74,7 @@ Test(history, private_ones_are_kept_between_accounts)
 
 Test(history, what_goes_to_nickserv_is_not_kept)
 {
-	come_in(1, "dan", NULL);
+	told_come_in(&w, 1, "dan", NULL);
 	world_say(&w, 1, "PRIVMSG NickServ :DROP dan secret");
 	world_say(&w, 1, "PRIVMSG NickServ :GHOST dan");
 	TOLD_NOTHING();
@@ -193,34 +96,17 @@ Test(history, without_it_nothing_is_kept)
 
 /* ---- who was there ---- */
 
-/* dan is in #a with eve, who founded it: 1 and 2. */
-static void two_in_a_room(void)
-{
-	world_join(&w, 0, "eve", NULL);
-	world_say(&w, 0, "JOIN #a");
-	come_in(1, "dan", NULL);
-	world_say(&w, 1, "JOIN #a");
-	TOLD("2 dan in #a from 2");
-}
-
-static void talk(void)
-{
-	world_say(&w, 0, "PRIVMSG #a :text");
-	cr_assert(lt(uint, told_at, told_count));
-	told_at++;
-}
-
 /* 3 was the last that it heard, and it comes back behind 4. */
 static void back_from_a_lost_connection(const char *what_then, const char *told_then)
 {
-	two_in_a_room();
-	talk();
+	told_two_in_a_room(&w);
+	told_talk(&w);
 	world_close(&w, 1, "gone");
 	TOLD("2 until 3");
-	talk();
+	told_talk(&w);
 	if (what_then)
 		world_say(&w, 0, "%s", what_then);
-	come_in(1, "dan", NULL);
+	told_come_in(&w, 1, "dan", NULL);
 	world_say(&w, 0, "MODE #a -bik *!*@nowhere");
 	world_say(&w, 0, "MODE #a -k x");
 	world_say(&w, 1, "JOIN #a");
@@ -233,7 +119,7 @@ Test(history, a_lost_connection_does_not_end_a_membership)
 	back_from_a_lost_connection(NULL, "5 dan in #a from 3");
 	world_say(&w, 1, "PART #a");
 	TOLD("5 until 5");
-	talk();
+	told_talk(&w);
 	world_say(&w, 1, "JOIN #a");
 	TOLD("7 dan in #a from 7");
 }
@@ -260,33 +146,33 @@ Test(history, other_modes_do_not)
 
 Test(history, being_away_too_long_ends_it)
 {
-	two_in_a_room();
+	told_two_in_a_room(&w);
 	world_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	w.now_ns += w.config.absence_ns;
-	come_in(1, "dan", NULL);
+	told_come_in(&w, 1, "dan", NULL);
 	world_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 3");
 }
 
 Test(history, a_channel_that_ends_and_is_founded_by_others_is_another)
 {
-	two_in_a_room();
+	told_two_in_a_room(&w);
 	world_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	world_say(&w, 0, "PART #a");
 	world_say(&w, 0, "JOIN #a");
-	come_in(1, "dan", NULL);
+	told_come_in(&w, 1, "dan", NULL);
 	world_say(&w, 1, "JOIN #a");
 	TOLD("4 dan in #a from 4");
 }
 
 Test(history, being_put_out_ends_it)
 {
-	two_in_a_room();
+	told_two_in_a_room(&w);
 	world_close(&w, 1, "gone");
 	TOLD("2 until 2");
-	come_in(1, "dan", NULL);
+	told_come_in(&w, 1, "dan", NULL);
 	world_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 2");
 	world_say(&w, 0, "KICK #a dan");
@@ -300,17 +186,17 @@ Test(history, who_is_put_out_is_not_absent_elsewhere)
 {
 	world_join(&w, 0, "eve", NULL);
 	world_say(&w, 0, "JOIN #a");
-	come_in(1, "dan", NULL);
+	told_come_in(&w, 1, "dan", NULL);
 	world_say(&w, 1, "JOIN #a");
 	world_say(&w, 1, "NICK dan1");
-	come_in(3, "dan", NULL);
+	told_come_in(&w, 3, "dan", NULL);
 	world_say(&w, 3, "JOIN #a");
 	told_at = told_count;
 	world_close(&w, 1, "gone");
 	TOLD("2 until 3");
 	world_say(&w, 0, "KICK #a dan");
 	TOLD("3 until 3");
-	talk();
+	told_talk(&w);
 	world_say(&w, 3, "JOIN #a");
 	TOLD("5 dan in #a from 5");
 }
@@ -329,11 +215,11 @@ Test(history, who_logs_in_later_was_there_before)
 
 Test(history, who_registers_a_name_that_was_dropped_is_somebody_else)
 {
-	two_in_a_room();
+	told_two_in_a_room(&w);
 	world_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	apo_model_on_account_gone(w.model, "dan", w.now_ns);
-	come_in(1, "dan", NULL);
+	told_come_in(&w, 1, "dan", NULL);
 	world_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 3");
 	apo_model_on_account_gone(w.model, "dan", w.now_ns);
@@ -348,13 +234,13 @@ static void told_of(const char *said, const char *expected)
 {
 	world_say(&w, 1, "CHATHISTORY %s", said);
 	TOLD(expected);
-	apo_model_on_history(w.model, ticket, APO_ASKED_FAILED, NULL, w.now_ns);
+	apo_model_on_history(w.model, told_ticket, APO_ASKED_FAILED, NULL, w.now_ns);
 	world_forget(&w);
 }
 
 Test(history, questions_are_understood)
 {
-	come_in(1, "dan", FULL);
+	told_come_in(&w, 1, "dan", TOLD_CAPS);
 	world_say(&w, 1, "JOIN #Room");
 	TOLD("1 dan in #room from 1");
 	told_of("LATEST #room * 10", "way 4 dan #room - since 1 in: * * 10");
@@ -371,8 +257,8 @@ Test(history, questions_are_understood)
 
 Test(history, who_has_the_nick_now_is_meant)
 {
-	come_in(1, "dan", FULL);
-	come_in(3, "eve", NULL);
+	told_come_in(&w, 1, "dan", TOLD_CAPS);
+	told_come_in(&w, 3, "eve", NULL);
 	world_say(&w, 3, "NICK fay");
 	told_of("LATEST fay * 10", "way 4 dan - eve since 0: * * 10");
 	world_close(&w, 3, "gone");
@@ -394,7 +280,7 @@ Test(history, what_is_wrong_is_said)
 {
 	char said[500];
 
-	come_in(1, "dan", "draft/chathistory");
+	told_come_in(&w, 1, "dan", "draft/chathistory");
 	refused("CHATHISTORY", "INVALID_PARAMS * :Unknown subcommand");
 	refused("CHATHISTORY FIRST #a * 1", "INVALID_PARAMS FIRST :Unknown subcommand");
 	refused("CHATHISTORY latest #a *", "INVALID_PARAMS LATEST :Insufficient parameters");
@@ -438,7 +324,7 @@ Test(history, a_client_asks_no_more_than_it_may)
 {
 	unsigned i;
 
-	come_in(1, "dan", "draft/chathistory");
+	told_come_in(&w, 1, "dan", "draft/chathistory");
 	world_say(&w, 1, "JOIN #a");
 	world_forget(&w);
 	for (i = 0; i < 64; i++) {
@@ -449,7 +335,7 @@ Test(history, a_client_asks_no_more_than_it_may)
 	told_count = told_at = 0;
 	refused("CHATHISTORY LATEST #a * 5",
 		"MESSAGE_ERROR LATEST #a :There are too many questions before it");
-	apo_model_on_history(w.model, ticket, APO_ASKED_FAILED, NULL, w.now_ns);
+	apo_model_on_history(w.model, told_ticket, APO_ASKED_FAILED, NULL, w.now_ns);
 	HEARS_LIKE(&w, 1, "* MESSAGE_ERROR LATEST #a :Messages could not be retrieved");
 	world_say(&w, 1, "CHATHISTORY LATEST #a * 5");
 	QUIET(&w, 1);
@@ -478,13 +364,13 @@ static void ask_and_answer(const char *tags, enum apo_asked asked)
 {
 	world_say(&w, 1, "%sCHATHISTORY LATEST #room * 10", tags);
 	QUIET(&w, 1);
-	apo_model_on_history(w.model, ticket, asked, asked == APO_ASKED_DONE ? &page : NULL,
+	apo_model_on_history(w.model, told_ticket, asked, asked == APO_ASKED_DONE ? &page : NULL,
 			     w.now_ns);
 }
 
 Test(history, an_answer_is_a_batch_of_lines_as_they_were)
 {
-	come_in(1, "dan", FULL);
+	told_come_in(&w, 1, "dan", TOLD_CAPS);
 	world_say(&w, 1, "JOIN #Room");
 	world_forget(&w);
 	ask_and_answer("", APO_ASKED_DONE);
@@ -501,7 +387,7 @@ Test(history, an_answer_is_a_batch_of_lines_as_they_were)
 
 Test(history, the_batch_has_the_label)
 {
-	come_in(1, "dan", FULL);
+	told_come_in(&w, 1, "dan", TOLD_CAPS);
 	world_say(&w, 1, "JOIN #Room");
 	world_forget(&w);
 	page.count = 0;
@@ -518,7 +404,7 @@ Test(history, the_batch_has_the_label)
 
 Test(history, who_knows_no_batches_gets_lines)
 {
-	come_in(1, "dan", "draft/chathistory");
+	told_come_in(&w, 1, "dan", "draft/chathistory");
 	world_say(&w, 1, "JOIN #Room");
 	world_forget(&w);
 	ask_and_answer("", APO_ASKED_DONE);
@@ -537,11 +423,11 @@ Test(history, who_knows_no_batches_gets_lines)
 
 Test(history, targets_are_told_with_their_times)
 {
-	come_in(1, "dan", "draft/chathistory batch");
+	told_come_in(&w, 1, "dan", "draft/chathistory batch");
 	world_say(&w, 1,
 		  "CHATHISTORY TARGETS timestamp=2000-01-01T00:00:00.000Z "
 		  "timestamp=2030-01-01T00:00:00.000Z 5");
-	apo_model_on_history(w.model, ticket, APO_ASKED_DONE, &page, w.now_ns);
+	apo_model_on_history(w.model, told_ticket, APO_ASKED_DONE, &page, w.now_ns);
 	HEARS(&w, 1, ":irc.example BATCH +1 draft/chathistory-targets");
 	HEARS(&w, 1, "@batch=1 :irc.example CHATHISTORY TARGETS #Room 2020-09-13T12:26:40.123Z");
 	HEARS(&w, 1, "@batch=1 :irc.example CHATHISTORY TARGETS #Room 2020-09-13T12:26:40.124Z");
@@ -550,12 +436,12 @@ Test(history, targets_are_told_with_their_times)
 
 Test(history, who_has_gone_is_not_answered)
 {
-	come_in(1, "dan", FULL);
+	told_come_in(&w, 1, "dan", TOLD_CAPS);
 	world_say(&w, 1, "CHATHISTORY LATEST #room * 10");
 	world_close(&w, 1, "gone");
-	apo_model_on_history(w.model, ticket, APO_ASKED_DONE, &page, w.now_ns);
-	apo_model_on_history(w.model, ticket, APO_ASKED_DONE, &page, w.now_ns);
-	come_in(3, "eve", FULL);
+	apo_model_on_history(w.model, told_ticket, APO_ASKED_DONE, &page, w.now_ns);
+	apo_model_on_history(w.model, told_ticket, APO_ASKED_DONE, &page, w.now_ns);
+	told_come_in(&w, 3, "eve", TOLD_CAPS);
 	world_say(&w, 3, "CHATHISTORY LATEST #room * 10"); /* is open when the model ends */
 }
 

@@ -185,3 +185,14 @@ Test(markers, without_history_there_are_none)
 	world_say(&w, 0, "MARKREAD #a");
 	HEARS_LIKE(&w, 0, ":irc.example 421 eve MARKREAD *");
 }
+
+/* Those of before are told by the store, and who is logged in is still with the others. */
+Test(markers, all_of_an_account_are_told_in_another_process)
+{
+	log_in(1, "one", "dan");
+	log_in(3, "two", "dan");
+	world_hand_over(&w);
+	world_forget(&w);
+	world_say(&w, 1, "MARKREAD #a " THEN);
+	HEARS(&w, 3, ":irc.example MARKREAD #a " THEN);
+}

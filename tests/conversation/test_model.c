@@ -2,8 +2,14 @@
 /*
  * Random commands of many clients against a simple model: arrays of who is where as what, and for
  * each step the lines that each must hear from others, by looking at everybody. Nothing is shared
- * with the real one but the protocol.
+ * with the real one but the protocol. Now and then another process goes on with the real one
+ * (world_hand_over), and nobody may notice.
+ *
+ * History is told who is where, and checked against the same arrays: half of the clients have an
+ * account each, and one whose connection was lost is absent till it joins again, or till nobody is
+ * there or the door is closed.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,10 +32,12 @@ struct simple {
 	char nick[CLIENTS][16];
 	unsigned seat[CLIENTS][CHANNELS];
 	bool invited[CLIENTS][CHANNELS];
+	bool is_absent[CLIENTS][CHANNELS];
+	int64_t presence[CLIENTS][CHANNELS]; /* what history was told; 0: it is not there */
 	bool mode[CHANNELS][128];
 	char heard[CLIENTS][LINES][LINE];
 	unsigned heard_count[CLIENTS];
-	uint64_t random, messages, refused;
+	uint64_t random, messages, refused, resumed;
 };
 
 static struct simple s;
@@ -99,6 +107,93 @@ static unsigned count_in(unsigned channel)
 	return count;
 }
 
+static bool has_account(unsigned who)
+{
+	return who % 2 == 1;
+}
+
+static void close_door(unsigned channel)
+{
+	unsigned i;
+
+	for (i = 0; i < CLIENTS; i++)
+		s.is_absent[i][channel] = false;
+}
+
+/* ---- what history is told: before the arrays know of it ---- */
+
+static void keep(void *of, const struct apo_said *said)
+{
+	(void)of;
+	(void)said;
+}
+
+/* Of the account that is called so. */
+static unsigned named(const char *account)
+{
+	unsigned who;
+
+	cr_assert(eq(int, sscanf(account, "owner%u", &who), 1));
+	return who;
+}
+
+static void keep_joined(void *of, int64_t id, const char *account, const char *folded,
+			int64_t first)
+{
+	unsigned who = named(account), channel = (unsigned)(folded[1] - '0');
+
+	(void)of;
+	cr_assert(eq(i64, s.presence[who][channel], 0));
+	cr_assert(eq(int, first < id, s.is_absent[who][channel]));
+	s.resumed += first < id;
+	s.presence[who][channel] = id;
+	s.is_absent[who][channel] = false;
+}
+
+static void keep_left(void *of, int64_t id, int64_t last)
+{
+	unsigned who, channel, found = 0;
+
+	(void)of;
+	cr_assert(ge(i64, last, id));
+	for (who = 0; who < CLIENTS; who++)
+		for (channel = 0; channel < CHANNELS; channel++)
+			if (s.presence[who][channel] == id) {
+				s.presence[who][channel] = 0;
+				found++;
+			}
+	cr_assert(eq(uint, found, 1), "%" PRId64 " had not joined", id);
+}
+
+static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
+{
+	(void)of;
+	(void)account;
+	(void)target;
+	(void)time_ms;
+}
+
+static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
+{
+	(void)of;
+	(void)ticket;
+	(void)question;
+}
+
+static void compare_history(uint64_t seed, unsigned step)
+{
+	unsigned who, channel;
+
+	for (who = 0; who < CLIENTS; who++)
+		for (channel = 0; channel < CHANNELS; channel++)
+			cr_assert(eq(int, s.presence[who][channel] != 0,
+				     has_account(who) && s.seat[who][channel]),
+				  "seed %lu step %u: %u in %u", (unsigned long)seed, step, who,
+				  channel);
+}
+
+/* ---- channels ---- */
+
 static void begin_channel(unsigned channel)
 {
 	unsigned i;
@@ -107,6 +202,7 @@ static void begin_channel(unsigned channel)
 	s.mode[channel]['n'] = s.mode[channel]['t'] = true;
 	for (i = 0; i < CLIENTS; i++)
 		s.invited[i][channel] = false;
+	close_door(channel);
 }
 
 static void leave(unsigned who, unsigned channel)
@@ -123,6 +219,17 @@ static void random_nick(char *to)
 
 /* ---- what clients do ---- */
 
+static void log_in(unsigned who)
+{
+	char account[16];
+
+	snprintf(account, sizeof account, "owner%u", who);
+	world_say(&w, who, "CAP REQ sasl");
+	world_say(&w, who, "AUTHENTICATE PLAIN");
+	world_say(&w, who, "AUTHENTICATE AGRhbgBwdw==");
+	world_answer(&w, APO_CHECKED_RIGHT, account);
+}
+
 static void come(unsigned who)
 {
 	char nick[16];
@@ -138,6 +245,8 @@ static void come(unsigned who)
 		world_say(&w, who, "CAP REQ :echo-message server-time message-tags");
 	world_say(&w, who, "NICK %s", nick);
 	world_say(&w, who, "USER u%u 0 * :x", who);
+	if (has_account(who))
+		log_in(who);
 	world_say(&w, who, "CAP END");
 }
 
@@ -151,6 +260,7 @@ static void go(unsigned who)
 	expect_common(who, line);
 	s.is_here[who] = false;
 	for (channel = 0; channel < CHANNELS; channel++) {
+		s.is_absent[who][channel] |= has_account(who) && s.seat[who][channel];
 		leave(who, channel);
 		s.invited[who][channel] = false;
 	}
@@ -273,6 +383,8 @@ static void change_flag(unsigned who, unsigned channel)
 	if (s.mode[channel][(int)letter] == is_on)
 		return;
 	s.mode[channel][(int)letter] = is_on;
+	if (letter == 'i' && is_on)
+		close_door(channel);
 	snprintf(what, sizeof what, "MODE #%u %c%c", channel, is_on ? '+' : '-', letter);
 	from(line, who, what);
 	expect_channel(channel, CLIENTS, line);
@@ -414,13 +526,23 @@ static void run(uint64_t seed)
 	memset(s.is_here, 0, sizeof s.is_here);
 	memset(s.nick, 0, sizeof s.nick);
 	memset(s.seat, 0, sizeof s.seat);
+	memset(s.presence, 0, sizeof s.presence);
 	for (channel = 0; channel < CHANNELS; channel++)
 		begin_channel(channel);
 	world_init(&w);
+	w.calls.keep = keep;
+	w.calls.keep_joined = keep_joined;
+	w.calls.keep_left = keep_left;
+	w.calls.keep_marker = keep_marker;
+	w.calls.ask_history = ask_history;
+	w.config.has_history = true;
 	world_start(&w);
 	for (step = 0; step < STEPS; step++) {
 		act();
+		if (below(50) == 0)
+			world_hand_over(&w);
 		compare(seed, step);
+		compare_history(seed, step);
 		if (step % 16 == 0)
 			cr_assert(apo_model_check(w.model), "seed %lu step %u", (unsigned long)seed,
 				  step);
@@ -436,4 +558,5 @@ Test(model, everybody_hears_what_a_simple_model_says)
 		run(seed);
 	cr_assert(gt(u64, s.messages, SEEDS * STEPS / 30)); /* or it was about nothing */
 	cr_assert(gt(u64, s.refused, SEEDS * STEPS / 30));
+	cr_assert(gt(u64, s.resumed, SEEDS));
 }

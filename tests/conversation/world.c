@@ -8,6 +8,8 @@
 
 #include "conversation/fault.h"
 #include "conversation/irc/mask.h"
+#include "conversation/model/accounts.h"
+#include "conversation/model/state.h"
 
 static struct mock *mock_at(struct world *world, struct apo_peer peer)
 {
@@ -138,9 +140,8 @@ void world_init(struct world *world)
 	world->now_ns = RUDP_NS_PER_S;
 }
 
-void world_start(struct world *world)
+struct apo_model *world_model(struct world *world)
 {
-	const char *member;
 	struct apo_model_start start = {
 		.config = &world->config,
 		.calls = &world->calls,
@@ -151,8 +152,15 @@ void world_start(struct world *world)
 		.wall_ms = INT64_C(1700000000000),
 	};
 
+	return apo_model_new(&start);
+}
+
+void world_start(struct world *world)
+{
+	const char *member;
+
 	cr_assert(eq(ptr, (void *)apo_model_config_check(&world->config, &member), NULL));
-	world->model = apo_model_new(&start);
+	world->model = world_model(world);
 	cr_assert(ne(ptr, world->model, NULL));
 }
 
@@ -164,6 +172,75 @@ void world_fini(struct world *world)
 	apo_model_free(world->model);
 	for (i = 0; i < WORLD_CLIENTS; i++)
 		free(world->mocks[i].out);
+	free(world->state);
+}
+
+static void write_state(struct apo_model *model, struct apo_carry *carry)
+{
+	apo_carry_to(carry);
+	apo_state_write(carry, model);
+	cr_assert(carry->ok, "the state cannot be written");
+}
+
+/* Who is there moves: the peers of the new model, by ordinal. */
+static uint32_t move(struct world *world, struct apo_peer peers[WORLD_CLIENTS])
+{
+	uint32_t count = apo_state_number(world->model), ordinal;
+	struct mock *mock;
+
+	for (mock = world->mocks; mock < world->mocks + WORLD_CLIENTS; mock++) {
+		if (!mock->is_connected || mock->is_closed)
+			continue;
+		ordinal = apo_state_ordinal(world->model, mock->peer);
+		if (ordinal == APO_ORDINAL_NONE)
+			continue;
+		cr_assert(lt(u32, ordinal, count));
+		mock->peer.worker = (mock->peer.worker + 1) % WORLD_WORKERS & 0xff;
+		mock->peer.slot = (mock->peer.slot ^ 0x55) & 0xffff;
+		mock->peer.generation += 7;
+		peers[ordinal] = mock->peer;
+	}
+	return count;
+}
+
+/* As the store tells all of them to a process that begins. */
+static void tell_accounts(const struct apo_model *from, struct apo_model *to)
+{
+	uint32_t count, i;
+	struct apo_owner *owners = apo_account_owners(from, &count);
+
+	cr_assert(ne(ptr, owners, NULL));
+	for (i = 0; i < count; i++)
+		cr_assert(eq(int, apo_model_on_account(to, owners[i].name), 0));
+	free(owners);
+}
+
+void world_hand_over(struct world *world)
+{
+	struct apo_peer peers[WORLD_CLIENTS];
+	struct apo_carry carry, reading;
+	struct apo_model *next;
+	uint32_t count;
+
+	write_state(world->model, &carry);
+	count = move(world, peers);
+	next = world_model(world);
+	tell_accounts(world->model, next);
+	apo_model_free(world->model);
+	world->model = next;
+	apo_carry_from(&reading, carry.bytes, carry.len);
+	cr_assert(apo_state_read(&reading, world->model, peers, count));
+	cr_assert(apo_carry_is_whole(&reading));
+	free(world->state);
+	world->state_len = carry.len;
+	world->state = malloc(carry.len);
+	memcpy(world->state, carry.bytes, carry.len);
+	apo_carry_fini(&carry);
+	write_state(world->model, &carry);
+	cr_assert(eq(sz, carry.len, world->state_len));
+	cr_assert(eq(int, memcmp(carry.bytes, world->state, carry.len), 0), "written otherwise");
+	apo_carry_fini(&carry);
+	world->hand_overs++;
 }
 
 void world_connect(struct world *world, unsigned i)

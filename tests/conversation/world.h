@@ -49,6 +49,9 @@ struct world {
 	unsigned deliver_calls, rehash_count, die_count, texts_open;
 	uint64_t receipts; /* of all clients: lines got */
 	char logged[200];
+	uint8_t *state; /* that was carried last */
+	size_t state_len;
+	unsigned hand_overs;
 };
 
 /* calls and config may be changed until world_start. */
@@ -57,6 +60,8 @@ void world_start(struct world *world);
 /* With three in it, dan (0), eve (1) and fay (2), who has caps (NULL: none). */
 void world_start_three(struct world *world, const char *caps);
 void world_fini(struct world *world);
+/* A model with the world's calls and configuration, not the world's. */
+struct apo_model *world_model(struct world *world);
 
 /* Each client i is in worker i % WORLD_WORKERS. */
 void world_connect(struct world *world, unsigned i);
@@ -69,6 +74,10 @@ void world_say(struct world *world, unsigned i, const char *format, ...)
 void world_close(struct world *world, unsigned i, const char *reason);
 void world_wait(struct world *world, int64_t span_ns);
 void world_answer(struct world *world, enum apo_checked result, const char *account);
+
+/* Another model goes on with all that this one knew, its clients in other slots of other workers. What
+ * it writes is what it has read. The bytes are in state. */
+void world_hand_over(struct world *world);
 
 /* The next line without its end; NULL: there is none. Valid until the client gets something. */
 char *world_next(struct world *world, unsigned i);

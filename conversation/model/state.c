@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/state_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/model/accounts.h"
+#include "conversation/model/caps.h"
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+
+#define FIGURES_MAX 64
+#define COMMAND_NAME_SIZE 32
+
+bool apo_model_is_settled(const struct apo_model *model)
+{
+	return HASH_CNT(by_id, model->tickets) == 0 && !model->requests &&
+	       rudp_list_is_empty(&model->ending);
+}
+
+/* ---- who is who ---- */
+
+/* In the order in which they were named, which WHO and WALLOPS follow; then those without a name.
+ */
+uint32_t apo_state_number(struct apo_model *model)
+{
+	struct apo_client *client, *next;
+	struct apo_slots *slots;
+	uint32_t count = 0, i;
+
+	HASH_ITER(by_nick, model->by_nick, client, next)
+	client->ordinal = count++;
+	for (slots = model->slots; slots < model->slots + model->workers; slots++)
+		for (i = 0; i < slots->count; i++)
+			if (slots->clients[i] && !slots->clients[i]->nick[0])
+				slots->clients[i]->ordinal = count++;
+	return count;
+}
+
+uint32_t apo_state_ordinal(const struct apo_model *model, struct apo_peer peer)
+{
+	const struct apo_client *client = apo_client_at(model, peer);
+
+	return client ? client->ordinal : APO_ORDINAL_NONE;
+}
+
+static bool gather_clients(struct apo_state *state)
+{
+	struct apo_slots *slots;
+	uint32_t i;
+
+	state->client_count = apo_state_number(state->model);
+	state->clients = calloc((size_t)state->client_count + 1, sizeof(struct apo_client *));
+	state->owners = apo_account_owners(state->model, &state->owner_count);
+	if (!state->clients || !state->owners)
+		return false;
+	for (slots = state->model->slots; slots < state->model->slots + state->model->workers;
+	     slots++)
+		for (i = 0; i < slots->count; i++)
+			if (slots->clients[i])
+				state->clients[slots->clients[i]->ordinal] = slots->clients[i];
+	return true;
+}
+
+void apo_state_client(struct apo_state *state, struct apo_client **client)
+{
+	uint32_t ordinal = state->carry->is_reading ? 0 : (*client)->ordinal;
+
+	apo_carry_u32(state->carry, &ordinal);
+	if (!state->carry->is_reading)
+		return;
+	apo_carry_expect(state->carry, ordinal < state->client_count);
+	*client = state->carry->ok ? state->clients[ordinal] : NULL;
+}
+
+/* Of who has gone only the nick is ever asked for. */
+void apo_state_anybody(struct apo_state *state, struct apo_client **client)
+{
+	bool is_gone = !state->carry->is_reading && (*client)->is_gone;
+
+	apo_carry_flag(state->carry, &is_gone);
+	if (!is_gone) {
+		apo_state_client(state, client);
+		if (state->carry->is_reading && *client)
+			(void)apo_client_get(*client);
+		return;
+	}
+	if (state->carry->is_reading) {
+		*client = apo_client_gone_new();
+		apo_carry_expect(state->carry, *client != NULL);
+	}
+	if (*client)
+		apo_carry_string(state->carry, (*client)->nick, sizeof(*client)->nick);
+}
+
+/* ---- what has a name, and may not be there in another version ---- */
+
+static const char *const cap_names[] = {
+#define CAP_NAME(name, text) text,
+	APO_CAPS(CAP_NAME)
+#undef CAP_NAME
+};
+
+static uint32_t cap_named(const char *name)
+{
+	uint32_t i;
+
+	for (i = 0; i < APO_CAP_COUNT; i++)
+		if (strcmp(cap_names[i], name) == 0)
+			return 1u << i;
+	return 0;
+}
+
+static void carry_caps(struct apo_state *state)
+{
+	uint32_t count = APO_CAP_COUNT, i;
+	char name[64];
+
+	apo_carry_u32(state->carry, &count);
+	apo_carry_expect(state->carry, count <= 32);
+	for (i = 0; i < count && state->carry->ok; i++) {
+		if (!state->carry->is_reading)
+			strcpy(name, cap_names[i]);
+		apo_carry_string(state->carry, name, sizeof name);
+		state->caps[i] = cap_named(name);
+	}
+}
+
+static void carry_command_counts(struct apo_state *state)
+{
+	uint32_t count = apo_command_count, i;
+	const struct apo_command *row;
+	char name[COMMAND_NAME_SIZE];
+	uint64_t times;
+
+	apo_carry_count(state->carry, &count, 12);
+	for (i = 0; i < count && state->carry->ok; i++) {
+		if (!state->carry->is_reading) {
+			strcpy(name, apo_commands[i].name);
+			times = state->model->command_counts[i];
+		}
+		apo_carry_string(state->carry, name, sizeof name);
+		apo_carry_u64(state->carry, &times);
+		row = state->carry->ok ? apo_command_find(name) : NULL;
+		if (row)
+			state->model->command_counts[row - apo_commands] = times;
+	}
+}
+
+static const char *const figure_names[] = {
+#define FIGURE_NAME(name, help) #name,
+	APO_MODEL_FIGURES(FIGURE_NAME)
+#undef FIGURE_NAME
+};
+
+#define FIGURE_COUNT (sizeof figure_names / sizeof *figure_names)
+_Static_assert(sizeof(struct apo_model_figures) == FIGURE_COUNT * sizeof(uint64_t),
+	       "figures are counted one after the other");
+_Static_assert(FIGURE_COUNT <= FIGURES_MAX, "all can be read again");
+
+static void carry_figures(struct apo_state *state)
+{
+	uint64_t *figures = (uint64_t *)&state->model->figures, value;
+	uint32_t count = FIGURE_COUNT, i, j;
+	char name[64];
+
+	apo_carry_u32(state->carry, &count);
+	apo_carry_expect(state->carry, count <= FIGURES_MAX);
+	for (i = 0; i < count && state->carry->ok; i++) {
+		if (!state->carry->is_reading) {
+			strcpy(name, figure_names[i]);
+			value = figures[i];
+		}
+		apo_carry_string(state->carry, name, sizeof name);
+		apo_carry_u64(state->carry, &value);
+		for (j = 0; j < FIGURE_COUNT; j++)
+			if (strcmp(figure_names[j], name) == 0)
+				figures[j] = value;
+	}
+}
+
+/* ---- all ---- */
+
+/* They go on behind what history knows, too: here it may be another. */
+static void carry_last_msgid(struct apo_state *state)
+{
+	uint64_t last = state->model->last_msgid;
+
+	apo_carry_u64(state->carry, &last);
+	apo_carry_expect(state->carry, last <= INT64_MAX / 2);
+	if (state->carry->ok && last > state->model->last_msgid)
+		state->model->last_msgid = last;
+}
+
+static void carry_counters(struct apo_state *state)
+{
+	struct apo_model *model = state->model;
+	int64_t started_s;
+
+	apo_carry_u64(state->carry, &model->run);
+	carry_last_msgid(state);
+	apo_carry_u64(state->carry, &model->last_ticket);
+	apo_carry_u64(state->carry, &model->last_batch);
+	apo_carry_instant(state->carry, &model->started_at_ns);
+	apo_carry_expect(state->carry, model->started_at_ns <= model->now_at_ns);
+	started_s = model->started_ms / 1000;
+	apo_carry_second(state->carry, &started_s);
+	if (state->carry->is_reading)
+		model->started_ms = started_s * 1000;
+}
+
+/* Figures last: making channels and seats has counted them already. */
+static void carry_all(struct apo_state *state)
+{
+	carry_counters(state);
+	carry_caps(state);
+	apo_clients_carry(state);
+	apo_channels_carry(state);
+	apo_monitor_carry(state);
+	apo_receipts_carry(state);
+	apo_throttles_carry(state);
+	apo_whowas_carry(state);
+	carry_command_counts(state);
+	carry_figures(state);
+}
+
+static void carry_offers(struct apo_state *state, uint32_t offered[2])
+{
+	struct apo_client stranger = {.is_secure = false};
+	uint32_t theirs, bit;
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		stranger.is_secure = i == 1;
+		theirs = apo_caps_offered(state->model, &stranger);
+		apo_carry_u32(state->carry, &theirs);
+		offered[i] = 0;
+		for (bit = 0; bit < 32; bit++)
+			if (theirs & 1u << bit)
+				offered[i] |= state->caps[bit];
+	}
+}
+
+void apo_state_write(struct apo_carry *carry, struct apo_model *model)
+{
+	struct apo_state state = {.carry = carry, .model = model};
+	uint32_t offered[2];
+
+	apo_carry_expect(carry, apo_model_is_settled(model) && !model->over[0]);
+	if (!gather_clients(&state))
+		carry->ok = false;
+	if (carry->ok) {
+		carry_all(&state);
+		carry_offers(&state, offered);
+	}
+	free(state.clients);
+	free(state.channels);
+	free(state.owners);
+}
+
+bool apo_state_read(struct apo_carry *carry, struct apo_model *model, const struct apo_peer *peers,
+		    uint32_t count)
+{
+	struct apo_state state = {
+		.carry = carry, .model = model, .peers = peers, .client_count = count};
+	uint32_t offered[2] = {0, 0}, i;
+
+	state.clients = calloc((size_t)count + 1, sizeof(struct apo_client *));
+	if (!state.clients)
+		return false;
+	carry_all(&state);
+	carry_offers(&state, offered);
+	apo_carry_expect(carry, carry->ok && apo_model_check(model));
+	for (i = 0; i < count && carry->ok; i++)
+		apo_caps_tell_changes(model, state.clients[i],
+				      offered[state.clients[i]->is_secure]);
+	free(state.clients);
+	free(state.channels);
+	return carry->ok;
+}
+
+/*
+ * Who adds a member to one of these: is it carried? If it must be, carry it where the others are,
+ * and raise APO_STATE_VERSION. Then say here how large it is now.
+ */
+#if __SIZEOF_POINTER__ == 8
+_Static_assert(sizeof(struct apo_client) == 400, "is the new member carried?");
+_Static_assert(sizeof(struct apo_signup) == 1056, "is the new member carried?");
+_Static_assert(sizeof(struct apo_channel) == 376, "is the new member carried?");
+_Static_assert(sizeof(struct apo_seat) == 104, "is the new member carried?");
+_Static_assert(sizeof(struct apo_entry) == 32, "is the new member carried?");
+_Static_assert(offsetof(struct apo_model, turn) == 11016, "is the new member carried?");
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/told.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+char told[TOLD_MAX][160];
+unsigned told_count, told_at;
+uint64_t told_ticket;
+
+__attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
+{
+	va_list args;
+
+	cr_assert(lt(uint, told_count, TOLD_MAX));
+	va_start(args, format);
+	vsnprintf(told[told_count++], sizeof told[0], format, args);
+	va_end(args);
+}
+
+static void keep(void *of, const struct apo_said *said)
+{
+	(void)of;
+	tell("%" PRId64 " %s %s %s: %s", said->position, said->source,
+	     said->is_notice ? "NOTICE" : "PRIVMSG", said->target, said->text);
+	cr_assert(eq(u64, said->run, 0xabc));
+	if (!said->channel)
+		tell("between %s %s", said->between[0], said->between[1]);
+}
+
+static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
+			int64_t first)
+{
+	(void)of;
+	tell("%" PRId64 " %s in %s from %" PRId64, id, account, channel, first);
+}
+
+static void keep_left(void *of, int64_t id, int64_t last)
+{
+	(void)of;
+	tell("%" PRId64 " until %" PRId64, id, last);
+}
+
+static const char *text_of(const struct apo_reference *one)
+{
+	static char texts[2][64];
+	static unsigned next;
+	char *text = texts[next++ % 2];
+
+	if (one->kind == APO_REFERENCE_TIME)
+		snprintf(text, 64, "@%" PRId64, one->time_ms);
+	else if (one->kind == APO_REFERENCE_MSGID)
+		snprintf(text, 64, "%" PRIx64 "-%" PRIx64, one->run, (uint64_t)one->position);
+	else
+		snprintf(text, 64, "*");
+	return text;
+}
+
+static void ask_history(void *of, uint64_t asked, const struct apo_question *question)
+{
+	(void)of;
+	told_ticket = asked;
+	tell("way %d %s %s %s since %" PRId64 "%s: %s %s %u", (int)question->way,
+	     question->account ? question->account : "-",
+	     question->channel ? question->channel : "-", question->other ? question->other : "-",
+	     question->since, question->is_member ? " in" : "", text_of(&question->first),
+	     text_of(&question->second), question->limit);
+}
+
+void told_init(struct world *world)
+{
+	told_count = told_at = 0;
+	world_init(world);
+	world->calls.keep = keep;
+	world->calls.keep_joined = keep_joined;
+	world->calls.keep_left = keep_left;
+	world->calls.ask_history = ask_history;
+	world->config.has_history = true;
+}
+
+void told_come_in(struct world *world, unsigned i, const char *nick, const char *caps)
+{
+	char all[300];
+
+	snprintf(all, sizeof all, "sasl %s", caps ? caps : "");
+	cr_assert(eq(int, apo_model_on_account(world->model, nick), 0));
+	world_connect(world, i);
+	world_say(world, i, "CAP REQ :%s", all);
+	world_say(world, i, "NICK %s", nick);
+	world_say(world, i, "USER %s 0 * :%s", nick, nick);
+	world_say(world, i, "AUTHENTICATE PLAIN");
+	world_say(world, i, "AUTHENTICATE AGRhbgBwdw==");
+	world_answer(world, APO_CHECKED_RIGHT, nick);
+	world_say(world, i, "CAP END");
+	world_forget(world);
+}
+
+void told_two_in_a_room(struct world *world)
+{
+	world_join(world, 0, "eve", NULL);
+	world_say(world, 0, "JOIN #a");
+	told_come_in(world, 1, "dan", NULL);
+	world_say(world, 1, "JOIN #a");
+	TOLD("2 dan in #a from 2");
+}
+
+void told_talk(struct world *world)
+{
+	world_say(world, 0, "PRIVMSG #a :text");
+	cr_assert(lt(uint, told_at, told_count));
+	told_at++;
+}
