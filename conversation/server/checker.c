@@ -54,10 +54,14 @@ static struct question *next_question(struct apo_checker *checker)
 	struct rudp_list *link = NULL;
 
 	pthread_mutex_lock(&checker->lock);
+	checker->is_working = false;
+	if (checker->count == 0)
+		pthread_cond_signal(&checker->done);
 	while (!checker->is_over && !(link = rudp_list_pop(&checker->questions)))
 		pthread_cond_wait(&checker->asked, &checker->lock);
 	if (link)
 		checker->count--;
+	checker->is_working = link != NULL;
 	pthread_mutex_unlock(&checker->lock);
 	return link ? RUDP_LIST_OWNER(link, struct question, link) : NULL;
 }
@@ -296,6 +300,22 @@ void apo_checker_refresh(struct apo_checker *checker)
 		ask(checker, REFRESH, 0, "", "");
 }
 
+bool apo_checker_wait(struct apo_checker *checker, int64_t deadline_at_ns)
+{
+	struct timespec until = {.tv_sec = deadline_at_ns / RUDP_NS_PER_S,
+				 .tv_nsec = deadline_at_ns % RUDP_NS_PER_S};
+	int error = 0;
+	bool is_idle;
+
+	pthread_mutex_lock(&checker->lock);
+	while (error == 0 && (checker->count > 0 || checker->is_working))
+		error = pthread_cond_clockwait(&checker->done, &checker->lock, CLOCK_MONOTONIC,
+					       &until);
+	is_idle = checker->count == 0 && !checker->is_working;
+	pthread_mutex_unlock(&checker->lock);
+	return is_idle;
+}
+
 int apo_checker_hash(const char *password, char hash[APO_HASH_SIZE])
 {
 	return crypto_pwhash_str(hash, password, strlen(password),
@@ -314,6 +334,7 @@ int apo_checker_start(struct apo_checker *checker, struct apo_mailbox *answers,
 	checker->store = store;
 	pthread_mutex_init(&checker->lock, NULL);
 	pthread_cond_init(&checker->asked, NULL);
+	pthread_cond_init(&checker->done, NULL);
 	return -pthread_create(&checker->thread, NULL, check_all, checker);
 }
 
@@ -329,5 +350,6 @@ void apo_checker_stop(struct apo_checker *checker)
 	while ((link = rudp_list_pop(&checker->questions)))
 		question_free(RUDP_LIST_OWNER(link, struct question, link));
 	pthread_cond_destroy(&checker->asked);
+	pthread_cond_destroy(&checker->done);
 	pthread_mutex_destroy(&checker->lock);
 }

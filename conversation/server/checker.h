@@ -30,10 +30,10 @@ struct apo_store;
 struct apo_checker {
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t asked;
+	pthread_cond_t asked, done;
 	struct rudp_list questions;
 	unsigned count;
-	bool is_over;
+	bool is_over, is_working;
 	struct apo_mailbox *answers;
 	struct apo_store *store; /* NULL: none */
 };
@@ -59,6 +59,10 @@ void apo_checker_remove(struct apo_checker *checker, uint64_t ticket, const char
 			const char *password);
 /* Looks for names that another process has added or removed. No answer. */
 void apo_checker_refresh(struct apo_checker *checker);
+
+/* Waits until all questions are answered, at most until the deadline (CLOCK_MONOTONIC). false: they
+ * are not. */
+bool apo_checker_wait(struct apo_checker *checker, int64_t deadline_at_ns);
 
 /* The hash of a password, as a string for the configuration. Returns 0 or -ENOMEM. */
 int apo_checker_hash(const char *password, char hash[APO_HASH_SIZE]);

@@ -19,6 +19,11 @@ int apo_cloak_init(void)
 	return 0;
 }
 
+void apo_cloak_carry(struct apo_carry *carry)
+{
+	apo_carry_bytes(carry, process_key, sizeof process_key);
+}
+
 char *apo_address_text(const struct rudp_addr *address, char text[APO_HOST_SIZE])
 {
 	char number[INET6_ADDRSTRLEN] = "";

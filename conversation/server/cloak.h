@@ -13,6 +13,7 @@
 #define APO_SERVER_CLOAK_H
 
 #include "base/addr.h"
+#include "conversation/model/carry.h"
 #include "conversation/server/config.h"
 
 #define APO_HOST_SIZE 64
@@ -27,5 +28,8 @@ void apo_cloak(const struct apo_config *config, const struct rudp_addr *address,
 /* libsodium, and the key of this process for configurations without one. Once, before all others.
  * Returns 0 or -EIO. */
 int apo_cloak_init(void);
+
+/* That key, for the process that goes on: nobody's host may change. */
+void apo_cloak_carry(struct apo_carry *carry);
 
 #endif

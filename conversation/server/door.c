@@ -12,25 +12,12 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "conversation/server/door_private.h"
 
 #define BACKLOG 4096
 #define ACCEPT_PAUSE_NS (100 * RUDP_NS_PER_MS)
 
-struct apo_listener {
-	struct apo_source source;
-	struct apo_listen listen;
-};
-
-struct waiter {
-	struct apo_source source;
-	struct rudp_list link;
-	struct rudp_addr address;
-	struct apo_visitor *visitor;
-	bool is_tls;
-	int64_t until_ns;
-};
-
-static int watch(const struct apo_door *door, struct apo_source *source, uint32_t events, int how)
+int apo_door_watch(const struct apo_door *door, struct apo_source *source, uint32_t events, int how)
 {
 	struct epoll_event event = {.events = events, .data.ptr = source};
 
@@ -111,17 +98,17 @@ const char *apo_door_admit(void *of, struct apo_session *session)
 
 /* ---- waiting ---- */
 
-static void waiter_free(struct apo_door *door, struct waiter *waiter)
+static void waiter_free(struct apo_door *door, struct apo_waiter *waiter)
 {
 	rudp_list_remove(&waiter->link);
 	door->waiting_count--;
 	free(waiter);
 }
 
-static void let_wait(struct apo_door *door, int fd, const struct rudp_addr *address, bool is_tls,
-		     struct apo_visitor *visitor, int64_t now_at_ns)
+void apo_door_let_wait(struct apo_door *door, int fd, const struct rudp_addr *address, bool is_tls,
+		       struct apo_visitor *visitor, int64_t until_ns)
 {
-	struct waiter *waiter = calloc(1, sizeof *waiter);
+	struct apo_waiter *waiter = calloc(1, sizeof *waiter);
 
 	if (!waiter) {
 		drop(door, fd, visitor);
@@ -131,22 +118,21 @@ static void let_wait(struct apo_door *door, int fd, const struct rudp_addr *addr
 	waiter->address = *address;
 	waiter->visitor = visitor;
 	waiter->is_tls = is_tls;
-	waiter->until_ns = now_at_ns + door->config->waiting_ns;
+	waiter->until_ns = until_ns;
 	/* What it has to say waits as well; only its going is of interest. */
-	if (watch(door, &waiter->source, EPOLLRDHUP, EPOLL_CTL_ADD) < 0) {
+	if (apo_door_watch(door, &waiter->source, EPOLLRDHUP, EPOLL_CTL_ADD) < 0) {
 		drop(door, fd, visitor);
 		free(waiter);
 		return;
 	}
 	rudp_list_append(&door->waiting, &waiter->link);
 	door->waiting_count++;
-	door->counters.waited++;
 }
 
 /* The first of those who wait leaves the queue, to come in or to go. */
 static void end_waiting(struct apo_door *door, const char *refusal)
 {
-	struct waiter *waiter = RUDP_LIST_OWNER(door->waiting.next, struct waiter, link);
+	struct apo_waiter *waiter = RUDP_LIST_OWNER(door->waiting.next, struct apo_waiter, link);
 
 	(void)epoll_ctl(door->epoll_fd, EPOLL_CTL_DEL, waiter->source.fd, NULL);
 	if (refusal)
@@ -166,7 +152,7 @@ static void fill_places(struct apo_door *door)
 
 void apo_door_on_waiter(struct apo_door *door, struct apo_source *source)
 {
-	struct waiter *waiter = (struct waiter *)(void *)source;
+	struct apo_waiter *waiter = (struct apo_waiter *)(void *)source;
 
 	drop(door, source->fd, waiter->visitor);
 	waiter_free(door, waiter);
@@ -203,6 +189,13 @@ static const char *reason_against(struct apo_door *door, const struct rudp_addr 
 	return NULL;
 }
 
+static void wait_for_turn(struct apo_door *door, int fd, const struct rudp_addr *address,
+			  bool is_tls, struct apo_visitor *visitor, int64_t now_at_ns)
+{
+	door->counters.waited++;
+	apo_door_let_wait(door, fd, address, is_tls, visitor, now_at_ns + door->config->waiting_ns);
+}
+
 static void on_accepted(struct apo_door *door, int fd, bool is_tls, const struct rudp_addr *address,
 			int64_t now_at_ns)
 {
@@ -217,7 +210,7 @@ static void on_accepted(struct apo_door *door, int fd, bool is_tls, const struct
 	else if (door->inside_count < door->config->model.clients_max && door->waiting_count == 0)
 		hand_over(door, fd, address, is_tls, visitor, NULL);
 	else if (door->waiting_count < door->config->waiting_max)
-		let_wait(door, fd, address, is_tls, visitor, now_at_ns);
+		wait_for_turn(door, fd, address, is_tls, visitor, now_at_ns);
 	else {
 		door->counters.refused_full++;
 		refuse(door, fd, address, is_tls, visitor, "The server is full");
@@ -229,7 +222,7 @@ static void watch_listeners(struct apo_door *door, uint32_t events)
 	unsigned i;
 
 	for (i = 0; i < door->listener_count; i++)
-		(void)watch(door, &door->listeners[i]->source, events, EPOLL_CTL_MOD);
+		(void)apo_door_watch(door, &door->listeners[i]->source, events, EPOLL_CTL_MOD);
 }
 
 /* It stays readable: without a rest the loop would spin until somebody goes. */
@@ -305,7 +298,7 @@ static int listener_open(struct apo_door *door, const struct apo_listen *listen_
 	listener->source = (struct apo_source){APO_SOURCE_LISTENER, listen_at(listen_on)};
 	error = listener->source.fd;
 	if (error >= 0)
-		error = watch(door, &listener->source, EPOLLIN, EPOLL_CTL_ADD);
+		error = apo_door_watch(door, &listener->source, EPOLLIN, EPOLL_CTL_ADD);
 	if (error >= 0) {
 		door->listeners[door->listener_count++] = listener;
 		rudp_log(RUDP_LOG_INFO, "listening address=%s tls=%s",
@@ -395,7 +388,7 @@ static void renew_tls(struct apo_door *door)
 }
 
 int apo_door_open(struct apo_door *door, int epoll_fd, struct apo_worker *workers,
-		  unsigned worker_count, struct apo_config *config)
+		  unsigned worker_count, struct apo_config *config, bool is_heir)
 {
 	int error;
 
@@ -408,7 +401,7 @@ int apo_door_open(struct apo_door *door, int epoll_fd, struct apo_worker *worker
 	rudp_list_init(&door->waiting);
 	apo_visitors_init(&door->visitors);
 	renew_tls(door);
-	error = open_wanted(door);
+	error = is_heir ? 0 : open_wanted(door);
 	if (error < 0)
 		apo_door_fini(door);
 	return error;
@@ -428,7 +421,7 @@ void apo_door_configure(struct apo_door *door, struct apo_config *config)
 	fill_places(door);
 }
 
-static void stop_listening(struct apo_door *door)
+void apo_door_stop_listening(struct apo_door *door)
 {
 	while (door->listener_count > 0)
 		listener_close(door->listeners[--door->listener_count]);
@@ -438,17 +431,18 @@ static void stop_listening(struct apo_door *door)
 void apo_door_close(struct apo_door *door, const char *reason)
 {
 	door->is_closed = true;
-	stop_listening(door);
+	apo_door_stop_listening(door);
 	while (door->waiting_count > 0)
 		end_waiting(door, reason);
 }
 
 void apo_door_fini(struct apo_door *door)
 {
-	stop_listening(door);
+	apo_door_stop_listening(door);
 	while (door->waiting_count > 0)
 		apo_door_on_waiter(
-			door, &RUDP_LIST_OWNER(door->waiting.next, struct waiter, link)->source);
+			door,
+			&RUDP_LIST_OWNER(door->waiting.next, struct apo_waiter, link)->source);
 	apo_visitors_fini(&door->visitors);
 	if (door->tls)
 		apo_tls_context_put(door->tls);
@@ -462,7 +456,7 @@ int64_t apo_door_next_at_ns(const struct apo_door *door)
 	int64_t first_ns = RUDP_NEVER;
 
 	if (door->waiting_count > 0)
-		first_ns = RUDP_LIST_OWNER(door->waiting.next, struct waiter, link)->until_ns;
+		first_ns = RUDP_LIST_OWNER(door->waiting.next, struct apo_waiter, link)->until_ns;
 	return rudp_time_min(first_ns, door->accept_at_ns);
 }
 
@@ -473,8 +467,16 @@ void apo_door_on_time(struct apo_door *door, int64_t now_at_ns)
 		watch_listeners(door, EPOLLIN);
 	}
 	while (door->waiting_count > 0 &&
-	       RUDP_LIST_OWNER(door->waiting.next, struct waiter, link)->until_ns <= now_at_ns) {
+	       RUDP_LIST_OWNER(door->waiting.next, struct apo_waiter, link)->until_ns <=
+		       now_at_ns) {
 		door->counters.refused_waited++;
 		end_waiting(door, "The server is full");
 	}
+}
+
+void apo_door_listen(struct apo_door *door)
+{
+	close_unwanted(door, door->config);
+	(void)open_wanted(door);
+	fill_places(door);
 }

@@ -26,6 +26,8 @@
 	X(refused_address, "refused because their address had too many")                           \
 	X(refused_pace, "refused because their address connected too often")                       \
 	X(waited, "had to wait for a place")                                                       \
+	X(take_overs, "times that the next process has taken everything over")                     \
+	X(hand_overs_failed, "times that it could not, and this one went on")                      \
 	X(accept_failures, "times that accept failed for want of descriptors or memory")
 
 struct apo_door {
@@ -49,9 +51,10 @@ struct apo_door {
 	} counters;
 };
 
-/* Listens. Returns 0; else what could not be done is in the log, and nothing is left. */
+/* Listens, unless it is to take listeners over (is_heir). Returns 0; else what could not be done is
+ * in the log, and nothing is left. */
 int apo_door_open(struct apo_door *door, int epoll_fd, struct apo_worker *workers,
-		  unsigned worker_count, struct apo_config *config);
+		  unsigned worker_count, struct apo_config *config, bool is_heir);
 /* Another configuration: listeners that are in both stay. What fails is in the log. */
 void apo_door_configure(struct apo_door *door, struct apo_config *config);
 /* Listens no more; who waits is told the reason. */
@@ -66,6 +69,22 @@ void apo_door_on_listener(struct apo_door *door, struct apo_source *source, int6
 void apo_door_on_waiter(struct apo_door *door, struct apo_source *source);
 /* A worker says that one has gone. */
 void apo_door_on_gone(struct apo_door *door, const struct apo_note *note);
+
+/* ---- from one process to another (cargo.h) ---- */
+
+struct apo_cargo;
+
+/* Listeners, who waits, who has connected how often, counters. Read: into a door that was opened with
+ * nothing to listen on. */
+void apo_door_carry(struct apo_cargo *cargo, struct apo_door *door);
+/* A connection that is there already is counted. NULL without memory. */
+struct apo_visitor *apo_door_readmit(struct apo_door *door, const struct rudp_addr *address);
+/* So many of them are with the workers. */
+void apo_door_set_inside(struct apo_door *door, unsigned count);
+/* Listens where the configuration says, beside what it does already. What fails is in the log. */
+void apo_door_listen(struct apo_door *door);
+/* Listeners and those who wait are another process's now: they are forgotten. */
+void apo_door_let_go(struct apo_door *door);
 
 int64_t apo_door_next_at_ns(const struct apo_door *door);
 void apo_door_on_time(struct apo_door *door, int64_t now_at_ns);

@@ -125,8 +125,8 @@ struct apo_retention apo_retention_of(const struct apo_config *config)
 				      .bytes_max = config->history_bytes_max};
 }
 
-int apo_historian_start(struct apo_historian *historian, struct apo_mailbox *answers,
-			struct apo_history *history, const struct apo_config *config)
+int apo_historian_init(struct apo_historian *historian, struct apo_mailbox *answers,
+		       struct apo_history *history, const struct apo_config *config)
 {
 	int error;
 
@@ -135,16 +135,22 @@ int apo_historian_start(struct apo_historian *historian, struct apo_mailbox *ans
 	historian->history = history;
 	historian->retention = apo_retention_of(config);
 	error = apo_mailbox_init(&historian->box);
-	if (error == 0) {
-		apo_batcher_init(&historian->batcher, &historian->box, answers, APO_HISTORIAN_BATCH,
-				 0);
-		error = -pthread_create(&historian->thread, NULL, apo_historian_run, historian);
-		if (error < 0)
-			apo_mailbox_fini(&historian->box);
-	}
 	if (error < 0)
 		apo_history_close(history);
+	else
+		apo_batcher_init(&historian->batcher, &historian->box, answers, APO_HISTORIAN_BATCH,
+				 0);
 	return error;
+}
+
+int apo_historian_start(struct apo_historian *historian)
+{
+	int error;
+
+	historian->is_over = false;
+	error = pthread_create(&historian->thread, NULL, apo_historian_run, historian);
+	historian->is_running = error == 0;
+	return -error;
 }
 
 static bool tell(struct apo_historian *historian, int kind, const struct apo_config *config)
@@ -166,14 +172,23 @@ void apo_historian_configure(struct apo_historian *historian, const struct apo_c
 		rudp_log(RUDP_LOG_ERROR, "history not configured reason=\"%s\"", strerror(ENOMEM));
 }
 
-void apo_historian_stop(struct apo_historian *historian)
+bool apo_historian_rest(struct apo_historian *historian)
 {
 	apo_historian_flush(historian);
 	while (!tell(historian, APO_HISTORIAN_STOP, NULL))
 		;
 	pthread_join(historian->thread, NULL);
+	historian->is_running = false;
+	return historian->owed_count == 0 && !historian->is_blind;
+}
+
+void apo_historian_stop(struct apo_historian *historian)
+{
+	if (historian->is_running)
+		(void)apo_historian_rest(historian);
 	apo_batcher_fini(&historian->batcher);
 	apo_mailbox_fini(&historian->box);
 	apo_history_close(historian->history);
+	apo_historian_forget_owed(historian);
 	free(historian->owed);
 }

@@ -10,8 +10,9 @@
  *          that a slow disk never holds up the conversation. Who joined and left is never dropped.
  * Errors   a group that cannot be written is lost and counted. Who has joined and left in it is
  *          written with the next one that can be; until then questions are answered with FAILED.
- * Threads  keep, joined, left, ask, flush: the model's. start, configure, stop: the main thread.
- *          Counters any.
+ * Rest     the thread may end and begin again, with nothing lost between: for a hand-over.
+ * Threads  keep, joined, left, ask, flush: the model's. init, start, configure, rest, stop: the
+ *          main thread. Counters any.
  */
 #ifndef APO_SERVER_HISTORIAN_H
 #define APO_SERVER_HISTORIAN_H
@@ -48,6 +49,7 @@ struct apo_historian {
 	struct apo_history *history; /* the thread's while it runs */
 	struct apo_batcher batcher;  /* the model's */
 	bool is_dropping;            /* the model's: that was logged */
+	bool is_running;             /* the main thread's */
 	atomic_bool is_urgent;       /* a question waits */
 
 	/* The thread's. */
@@ -81,11 +83,21 @@ struct apo_history_mail {
 };
 
 /* history becomes the historian's, whatever is returned: 0 or a negative errno value. */
-int apo_historian_start(struct apo_historian *historian, struct apo_mailbox *answers,
-			struct apo_history *history, const struct apo_config *config);
+int apo_historian_init(struct apo_historian *historian, struct apo_mailbox *answers,
+		       struct apo_history *history, const struct apo_config *config);
+/* Its thread. Returns 0 or a negative errno value. */
+int apo_historian_start(struct apo_historian *historian);
 /* Another age, count and size. */
 void apo_historian_configure(struct apo_historian *historian, const struct apo_config *config);
-/* What has been handed over is written. The model's thread must have ended. */
+/*
+ * What has been handed over is written, and the thread ends; it can be started again. The model's
+ * thread must have ended.
+ *
+ * Returns  false: the disk does not know of all who have joined and left. Started again, it tries
+ *          again.
+ */
+bool apo_historian_rest(struct apo_historian *historian);
+/* What has been handed over is written, if the thread runs. The model's must have ended. */
 void apo_historian_stop(struct apo_historian *historian);
 
 void apo_historian_keep(struct apo_historian *historian, const struct apo_said *said);

@@ -80,6 +80,8 @@ static inline void apo_question_strings(struct apo_question *question,
 
 struct apo_retention apo_retention_of(const struct apo_config *config);
 
+/* What could not be written will not be. */
+void apo_historian_forget_owed(struct apo_historian *historian);
 /* The thread. */
 void *apo_historian_run(void *historian);
 

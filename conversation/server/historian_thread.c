@@ -91,7 +91,7 @@ static void owe(struct apo_historian *historian, const struct apo_record *record
 		historian->is_blind = true;
 }
 
-static void forget_owed(struct apo_historian *historian)
+void apo_historian_forget_owed(struct apo_historian *historian)
 {
 	while (historian->owed_count > 0)
 		free(historian->owed[--historian->owed_count]);
@@ -130,7 +130,7 @@ static int end_writing(struct apo_historian *historian)
 	if (historian->has_failed)
 		rudp_log(RUDP_LOG_INFO, "history written again");
 	historian->is_writing = historian->has_failed = false;
-	forget_owed(historian);
+	apo_historian_forget_owed(historian);
 	historian->counters.groups++;
 	historian->counters.kept += historian->group_messages;
 	historian->group_messages = 0;
@@ -379,6 +379,5 @@ void *apo_historian_run(void *of)
 
 	while (!historian->is_over)
 		turn(historian);
-	forget_owed(historian);
 	return NULL;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* apollonion - the conversation service (apollonion(8)). */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,7 +40,8 @@ static const char help[] =
 	"      --version        the version\n"
 	"  -h, --help           this\n"
 	"\n"
-	"SIGHUP reads the configuration anew, SIGTERM ends in an orderly way.\n";
+	"SIGHUP reads the configuration anew, SIGUSR2 hands over to the program as it is now on\n"
+	"disk, SIGTERM ends in an orderly way.\n";
 
 static const struct option options[] = {
 	{"config", required_argument, NULL, 'c'},
@@ -47,6 +51,7 @@ static const struct option options[] = {
 	{"add-account", required_argument, NULL, 'a'},
 	{"set-password", required_argument, NULL, 's'},
 	{"remove-account", required_argument, NULL, 'r'},
+	{"take-over", required_argument, NULL, 't'}, /* of a server that hands over: its word */
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -158,24 +163,38 @@ static int change_account(const char *file, enum mode mode, const char *name)
 	return status;
 }
 
-static int serve(const char *file, bool is_check)
+static int serve(const char *file, bool is_check, int passage_fd)
 {
 	struct apo_config *config = apo_config_read(file, complain, NULL);
 
 	if (!config)
 		return EXIT_FAILED;
 	if (!is_check)
-		return apo_service_run(config, file);
+		return apo_service_run(config, file, passage_fd);
 	apo_config_put(config);
 	printf("%s: nothing is wrong with it\n", file);
 	return EXIT_FINE;
+}
+
+/* The end of a pair of sockets that keep messages apart, or nobody hands anything over. */
+static int passage_of(const char *number)
+{
+	int fd = (int)strtol(number, NULL, 10), type = 0;
+	socklen_t len = sizeof type;
+
+	if (fd < 3 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+	    type != SOCK_SEQPACKET || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+		complain(NULL, "--take-over is said by a server that hands over, and nobody else");
+		exit(EXIT_USAGE);
+	}
+	return fd;
 }
 
 int main(int argc, char **argv)
 {
 	const char *file = DEFAULT_FILE, *account = NULL;
 	enum mode mode = SERVE;
-	int option;
+	int option, passage_fd = -1;
 
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1)
 		switch (option) {
@@ -195,6 +214,9 @@ int main(int argc, char **argv)
 			       : option == 's' ? SET_PASSWORD
 					       : REMOVE_ACCOUNT;
 			account = optarg;
+			break;
+		case 't':
+			passage_fd = passage_of(optarg);
 			break;
 		case 'v':
 			puts("apollonion " RUDP_VERSION_TEXT);
@@ -219,5 +241,6 @@ int main(int argc, char **argv)
 	set_table_key();
 	if (account)
 		return change_account(file, mode, account);
-	return mode == HASH_PASSWORD ? hash_password() : serve(file, mode == CHECK_CONFIG);
+	return mode == HASH_PASSWORD ? hash_password()
+				     : serve(file, mode == CHECK_CONFIG, passage_fd);
 }

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "conversation/server/cargo.h"
+
 /* ---- text ---- */
 
 static void put(FILE *out, const char *name, const char *help, const char *type, uint64_t value)
@@ -187,21 +189,27 @@ static int listen_at(const char *path)
 	return error;
 }
 
-int apo_metrics_open(struct apo_metrics *metrics, const char *path)
+void apo_metrics_init(struct apo_metrics *metrics)
 {
-	int result;
 	unsigned i;
 
 	metrics->source = (struct apo_source){APO_SOURCE_METRICS, -1};
 	for (i = 0; i < APO_METRICS_CLIENTS_MAX; i++)
 		metrics->clients[i] = (struct apo_source){APO_SOURCE_METRICS_CLIENT, -1};
 	metrics->path = NULL;
-	if (!path)
+}
+
+int apo_metrics_open(struct apo_metrics *metrics, const char *path)
+{
+	int result;
+
+	if (!path || metrics->source.fd >= 0)
 		return 0;
 	metrics->path = strdup(path);
 	result = metrics->path ? listen_at(path) : -ENOMEM;
 	if (result < 0) {
 		free(metrics->path);
+		metrics->path = NULL;
 		return result;
 	}
 	metrics->source.fd = result;
@@ -219,5 +227,47 @@ void apo_metrics_close(struct apo_metrics *metrics)
 	close(metrics->source.fd);
 	(void)unlink(metrics->path);
 	free(metrics->path);
+	metrics->source.fd = -1;
+}
+
+/* ---- from one process to another ---- */
+
+void apo_metrics_carry(struct apo_cargo *cargo, struct apo_metrics *metrics)
+{
+	bool is_there = !cargo->carry.is_reading && metrics->source.fd >= 0;
+	char *path = is_there ? metrics->path : NULL;
+	int fd = metrics->source.fd;
+
+	apo_carry_flag(&cargo->carry, &is_there);
+	if (!is_there)
+		return;
+	apo_carry_text(&cargo->carry, &path, sizeof((struct sockaddr_un *)0)->sun_path);
+	apo_cargo_descriptor(cargo, &fd);
+	if (!cargo->carry.is_reading)
+		return;
+	if (cargo->carry.ok && path && metrics->wanted_path &&
+	    strcmp(path, metrics->wanted_path) == 0) {
+		metrics->path = path;
+		metrics->source.fd = fd;
+		apo_carry_expect(&cargo->carry, watch(metrics, &metrics->source) == 0);
+		return;
+	}
+	free(path);
+	if (fd >= 0)
+		close(fd);
+}
+
+void apo_metrics_let_go(struct apo_metrics *metrics)
+{
+	unsigned i;
+
+	for (i = 0; i < APO_METRICS_CLIENTS_MAX; i++)
+		client_close(metrics->clients + i);
+	if (metrics->source.fd < 0)
+		return;
+	(void)epoll_ctl(metrics->epoll_fd, EPOLL_CTL_DEL, metrics->source.fd, NULL);
+	close(metrics->source.fd);
+	free(metrics->path);
+	metrics->path = NULL;
 	metrics->source.fd = -1;
 }

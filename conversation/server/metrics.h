@@ -25,6 +25,7 @@ struct apo_metrics {
 	struct apo_source clients[APO_METRICS_CLIENTS_MAX];
 	unsigned next_client;
 	char *path;
+	const char *wanted_path; /* where one is taken over from another process; NULL: not */
 	const struct apo_door *door;
 	const struct apo_station *station;
 	const struct apo_talk *talk;
@@ -33,10 +34,20 @@ struct apo_metrics {
 	unsigned worker_count;
 };
 
-/* path NULL: there will be none. A socket that nobody serves any more is replaced.
+/* Nothing is open. Before all others; the members above the sockets are the caller's to fill in. */
+void apo_metrics_init(struct apo_metrics *metrics);
+/* path NULL: there will be none. One that has been taken over stays. A socket that nobody serves any
+ * more is replaced.
  * Returns 0 or a negative errno value. */
 int apo_metrics_open(struct apo_metrics *metrics, const char *path);
 void apo_metrics_close(struct apo_metrics *metrics);
+
+struct apo_cargo;
+
+/* The socket, for another process, if that wants it at the same path. Before apo_metrics_open there. */
+void apo_metrics_carry(struct apo_cargo *cargo, struct apo_metrics *metrics);
+/* It is another process's now. */
+void apo_metrics_let_go(struct apo_metrics *metrics);
 
 void apo_metrics_on_connection(struct apo_metrics *metrics);
 void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_source *client);

@@ -7,7 +7,7 @@
  *     worker               -> model    BATCH of events
  *     model                -> worker   BATCH of effects
  *     worker               -> door     BATCH of notes
- *     door                 -> model    CONFIGURE, END, STOP
+ *     door                 -> model    CONFIGURE, END, SETTLE, STOP
  *     password thread      -> model    CHECKED, ACCOUNT
  *     history thread       -> model    HISTORY (historian.h)
  *     model                -> door     REQUEST
@@ -37,6 +37,7 @@ enum apo_mail_kind {
 	APO_MAIL_ACCOUNT,
 	APO_MAIL_REQUEST,
 	APO_MAIL_HISTORY,
+	APO_MAIL_SETTLE,
 };
 
 /* A connection for a worker. The taker frees it. */

@@ -40,6 +40,11 @@ static struct apo_share *item(const struct apo_sendq *queue, uint32_t index)
 	return queue->items[(queue->head + index) & (queue->capacity - 1)];
 }
 
+const struct apo_text *apo_sendq_text(const struct apo_sendq *queue, uint32_t index)
+{
+	return item(queue, index)->text;
+}
+
 void apo_sendq_fini(struct apo_sendq *queue)
 {
 	uint32_t i;

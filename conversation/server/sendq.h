@@ -41,6 +41,9 @@ void apo_sendq_fini(struct apo_sendq *queue);
 /* Returns 0 or -ENOMEM: then the queue is as it was. */
 int apo_sendq_add(struct apo_sendq *queue, struct apo_share *share);
 
+/* The index-th of queue->count. */
+const struct apo_text *apo_sendq_text(const struct apo_sendq *queue, uint32_t index);
+
 /* Copies the first bytes, at most size. Returns how many. */
 size_t apo_sendq_gather(const struct apo_sendq *queue, char *bytes, size_t size);
 

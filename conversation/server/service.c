@@ -12,43 +12,16 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "conversation/server/checker.h"
-#include "conversation/server/door.h"
-#include "conversation/server/historian.h"
 #include "conversation/server/log.h"
-#include "conversation/server/metrics.h"
-#include "conversation/server/station.h"
-#include "conversation/server/talk.h"
-#include "conversation/store/store.h"
+#include "conversation/server/notify.h"
+#include "conversation/server/service_private.h"
 
 #define EVENTS_AT_ONCE 64
 #define DESCRIPTORS_SPARE 64 /* beside those of clients */
 
-enum state { RUNNING, ENDING, OVER };
-
-struct service {
-	enum state state;
-	const char *file;
-	struct apo_config *config;
-	int epoll_fd;
-	struct apo_source box_source, signal_source;
-	struct apo_mailbox box;
-	struct apo_worker *workers;
-	unsigned worker_count, drained_count;
-	struct apo_talk talk;
-	struct apo_checker checker;
-	struct apo_historian historian;
-	bool has_history;        /* the historian runs */
-	struct apo_store *store; /* the checker's while that runs; NULL: none */
-	struct apo_door door;
-	struct apo_station station;
-	struct apo_metrics metrics;
-	int64_t now_at_ns, deadline_at_ns;
-};
-
 /* ---- the end ---- */
 
-static bool send_farewell(struct apo_mailbox *box, int kind, int64_t deadline_at_ns,
+bool apo_service_farewell(struct apo_mailbox *box, int kind, int64_t deadline_at_ns,
 			  const char *reason)
 {
 	struct apo_farewell *farewell = calloc(1, sizeof *farewell);
@@ -62,29 +35,30 @@ static bool send_farewell(struct apo_mailbox *box, int kind, int64_t deadline_at
 	return true;
 }
 
-static void begin_end(struct service *service, const char *reason)
+static void begin_end(struct apo_service *service, const char *reason)
 {
 	unsigned i;
 
-	if (service->state != RUNNING)
+	if (service->state != APO_RUNNING)
 		return;
-	service->state = ENDING;
+	service->state = APO_ENDING;
+	apo_hand_over_abandon(service, "the server ends");
 	service->deadline_at_ns = service->now_at_ns + service->config->drain_ns;
 	rudp_log(RUDP_LOG_INFO, "ending reason=\"%s\" clients=%u", reason,
 		 service->door.inside_count);
 	apo_door_close(&service->door, reason);
 	for (i = 0; i < service->worker_count; i++)
-		if (!send_farewell(&service->workers[i].box, APO_MAIL_DRAIN,
-				   service->deadline_at_ns, ""))
-			service->state = OVER;
-	if (!send_farewell(&service->talk.box, APO_MAIL_END, 0, reason))
-		service->state = OVER;
+		if (!apo_service_farewell(&service->workers[i].box, APO_MAIL_DRAIN,
+					  service->deadline_at_ns, ""))
+			service->state = APO_OVER;
+	if (!apo_service_farewell(&service->talk.box, APO_MAIL_END, 0, reason))
+		service->state = APO_OVER;
 }
 
-static void on_drained(struct service *service)
+static void on_drained(struct apo_service *service)
 {
 	if (++service->drained_count == service->worker_count)
-		service->state = OVER;
+		service->state = APO_OVER;
 }
 
 /* ---- configuration ---- */
@@ -142,7 +116,7 @@ static bool has_other_peers(const struct apo_config *a, const struct apo_config 
 }
 
 /* Before anybody else has the configuration. */
-static void use_history(struct service *service, struct apo_config *config)
+static void use_history(struct apo_service *service, struct apo_config *config)
 {
 	if (service->has_history)
 		apo_historian_configure(&service->historian, config);
@@ -151,7 +125,7 @@ static void use_history(struct service *service, struct apo_config *config)
 	config->model.has_history = config->model.has_history && service->has_history;
 }
 
-static void use(struct service *service, struct apo_config *config)
+static void use(struct apo_service *service, struct apo_config *config)
 {
 	unsigned i;
 
@@ -173,7 +147,7 @@ static void use(struct service *service, struct apo_config *config)
 }
 
 /* request NULL: by signal. */
-static void reload(struct service *service, const struct apo_request *request)
+static bool reload(struct apo_service *service, const struct apo_request *request)
 {
 	struct first_error first = {""};
 	struct apo_config *config = apo_config_read(service->file, log_complaint, &first);
@@ -187,11 +161,17 @@ static void reload(struct service *service, const struct apo_request *request)
 		send_configuration(&service->talk.box, config, request, first.text);
 	if (config)
 		apo_config_put(config);
+	return config != NULL;
+}
+
+bool apo_service_reload(struct apo_service *service)
+{
+	return reload(service, NULL);
 }
 
 /* ---- what the main thread is told ---- */
 
-static void on_batch(struct service *service, struct apo_batch *batch)
+static void on_batch(struct apo_service *service, struct apo_batch *batch)
 {
 	const struct apo_record *record = NULL;
 
@@ -208,7 +188,7 @@ static void on_batch(struct service *service, struct apo_batch *batch)
 	apo_batch_done(batch);
 }
 
-static void on_request(struct service *service, struct apo_request *request)
+static void on_request(struct apo_service *service, struct apo_request *request)
 {
 	char reason[128];
 
@@ -216,11 +196,11 @@ static void on_request(struct service *service, struct apo_request *request)
 		snprintf(reason, sizeof reason, "Shut down by %s", request->who);
 		begin_end(service, reason);
 	} else
-		reload(service, request);
+		(void)reload(service, request);
 	free(request);
 }
 
-static void take_mail(struct service *service)
+void apo_service_take_mail(struct apo_service *service)
 {
 	struct apo_mail *mail = apo_mailbox_take(&service->box), *next;
 
@@ -233,25 +213,29 @@ static void take_mail(struct service *service)
 	}
 }
 
-static void on_signal(struct service *service)
+static void on_signal(struct apo_service *service)
 {
 	struct signalfd_siginfo info;
 
 	while (read(service->signal_source.fd, &info, sizeof info) == sizeof info) {
-		if (info.ssi_signo == SIGHUP && service->state == RUNNING)
-			reload(service, NULL);
-		else if (info.ssi_signo != SIGHUP && service->state == ENDING)
-			service->state = OVER;
-		else if (info.ssi_signo != SIGHUP)
+		bool is_end = info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT;
+
+		if (is_end && service->state == APO_ENDING)
+			service->state = APO_OVER;
+		else if (is_end)
 			begin_end(service, "The server is shutting down");
+		else if (info.ssi_signo == SIGHUP && service->state == APO_RUNNING)
+			(void)reload(service, NULL);
+		else if (info.ssi_signo == SIGUSR2 && service->state == APO_RUNNING)
+			apo_hand_over_begin(service);
 	}
 }
 
-static void on_source(struct service *service, struct apo_source *source)
+static void on_source(struct apo_service *service, struct apo_source *source)
 {
 	switch (source->kind) {
 	case APO_SOURCE_BOX:
-		take_mail(service);
+		apo_service_take_mail(service);
 		break;
 	case APO_SOURCE_SIGNAL:
 		on_signal(service);
@@ -268,19 +252,23 @@ static void on_source(struct service *service, struct apo_source *source)
 	case APO_SOURCE_METRICS_CLIENT:
 		apo_metrics_on_client(&service->metrics, source);
 		break;
+	case APO_SOURCE_SUCCESSOR:
+	case APO_SOURCE_PREDECESSOR:
+		break; /* last in a turn */
 	case APO_SOURCE_PEERS:
 		apo_station_on_readable(&service->station, service->now_at_ns);
 		break;
 	}
 }
 
-static int timeout_ms(const struct service *service)
+static int timeout_ms(const struct apo_service *service)
 {
 	int64_t next_ns = apo_door_next_at_ns(&service->door), left_ns;
 
 	if (service->station.has_more)
 		return 0;
-	if (service->state == ENDING)
+	next_ns = rudp_time_min(next_ns, apo_hand_over_next_at_ns(service));
+	if (service->state == APO_ENDING)
 		next_ns = rudp_time_min(next_ns, service->deadline_at_ns);
 	if (next_ns == RUDP_NEVER)
 		return -1;
@@ -292,11 +280,11 @@ static int timeout_ms(const struct service *service)
 }
 
 /* Mail last: it frees waiters, of whom an event of this turn may tell. */
-static void turn(struct service *service)
+static void turn(struct apo_service *service)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
 	int count = epoll_wait(service->epoll_fd, events, EVENTS_AT_ONCE, timeout_ms(service)), i;
-	bool has_mail = false, has_signal = false;
+	bool has_mail = false, has_signal = false, has_successor = false, has_predecessor = false;
 
 	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 	for (i = 0; i < count; i++) {
@@ -304,27 +292,34 @@ static void turn(struct service *service)
 
 		has_mail = has_mail || source->kind == APO_SOURCE_BOX;
 		has_signal = has_signal || source->kind == APO_SOURCE_SIGNAL;
+		has_successor = has_successor || source->kind == APO_SOURCE_SUCCESSOR;
+		has_predecessor = has_predecessor || source->kind == APO_SOURCE_PREDECESSOR;
 		if (source->kind != APO_SOURCE_BOX && source->kind != APO_SOURCE_SIGNAL)
 			on_source(service, source);
 	}
 	if (has_mail)
-		take_mail(service);
+		apo_service_take_mail(service);
 	if (has_signal)
 		on_signal(service);
 	if (service->station.has_more)
 		apo_station_on_readable(&service->station, service->now_at_ns);
 	apo_door_on_time(&service->door, service->now_at_ns);
-	if (service->state == ENDING && service->deadline_at_ns <= service->now_at_ns) {
+	if (has_predecessor)
+		apo_take_over_on_predecessor(service);
+	if (has_successor)
+		apo_hand_over_on_successor(service);
+	apo_hand_over_on_time(service);
+	if (service->state == APO_ENDING && service->deadline_at_ns <= service->now_at_ns) {
 		rudp_log(RUDP_LOG_WARN, "ending in time reason=\"not all was written\" clients=%u",
 			 service->door.inside_count);
-		service->state = OVER;
+		service->state = APO_OVER;
 	}
 }
 
 /* ---- life ---- */
 
-static int watch(struct service *service, struct apo_source *source, enum apo_source_kind kind,
-		 int fd)
+int apo_service_watch(struct apo_service *service, struct apo_source *source,
+		      enum apo_source_kind kind, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
 
@@ -334,7 +329,7 @@ static int watch(struct service *service, struct apo_source *source, enum apo_so
 	return epoll_ctl(service->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-static int watch_signals(struct service *service)
+static int watch_signals(struct apo_service *service)
 {
 	sigset_t signals;
 
@@ -342,10 +337,11 @@ static int watch_signals(struct service *service)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	return watch(service, &service->signal_source, APO_SOURCE_SIGNAL,
-		     signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
+	return apo_service_watch(service, &service->signal_source, APO_SOURCE_SIGNAL,
+				 signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
 static void raise_descriptors(const struct apo_config *config)
@@ -362,7 +358,7 @@ static void raise_descriptors(const struct apo_config *config)
 			 (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
 }
 
-static int init_workers(struct service *service)
+static int init_workers(struct apo_service *service)
 {
 	unsigned wanted = service->config->workers;
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -384,108 +380,61 @@ static int init_workers(struct service *service)
 	return error;
 }
 
-static int start_threads(struct service *service)
+int apo_service_start_talk(struct apo_service *service)
 {
-	unsigned i;
 	int error = pthread_create(&service->talk.thread, NULL, apo_talk_run, &service->talk);
 
-	for (i = 0; i < service->worker_count && !error; i++)
-		error = pthread_create(&service->workers[i].thread, NULL, apo_worker_run,
-				       service->workers + i);
+	service->is_talk_running = error == 0;
 	return -error;
 }
 
-static int open_store(struct service *service)
+/* All of them, or none. */
+int apo_service_start_workers(struct apo_service *service)
 {
-	char reason[512];
-
-	if (!service->config->accounts_file)
-		return 0;
-	service->store = apo_store_open(service->config->accounts_file, reason, sizeof reason);
-	if (service->store)
-		return 0;
-	rudp_log(RUDP_LOG_ERROR, "accounts not opened reason=\"%s\"", reason);
-	return -EINVAL;
-}
-
-/* The store has been opened before. */
-static int start_historian(struct service *service)
-{
-	const struct apo_config *config = service->config;
-	struct apo_history *history;
-	char reason[512];
-	int error;
-
-	if (!config->model.has_history)
-		return 0;
-	history = apo_history_open(config->accounts_file, reason, sizeof reason);
-	if (!history) {
-		rudp_log(RUDP_LOG_ERROR, "history not opened reason=\"%s\"", reason);
-		return -EINVAL;
-	}
-	error = apo_historian_start(&service->historian, &service->talk.box, history, config);
-	service->has_history = error == 0;
-	return error;
-}
-
-struct loading {
-	struct apo_model *model;
-	unsigned long count;
-	int error;
-};
-
-static void load_account(void *of, const char *name)
-{
-	struct loading *loading = of;
-	int error = apo_model_on_account(loading->model, name);
-
-	if (error < 0)
-		loading->error = error;
-	else
-		loading->count++;
-}
-
-static void load_marker(void *of, const char *account, const char *target, int64_t time_ms)
-{
-	struct loading *loading = of;
-	int error = apo_model_on_marker(loading->model, account, target, time_ms);
-
-	if (error < 0)
-		loading->error = error;
-}
-
-/* Before there is anybody who could ask the checker: whoever comes finds all names protected. */
-static int load_accounts(struct service *service)
-{
-	struct loading loading = {.model = service->talk.model};
+	struct apo_worker *worker;
+	unsigned i;
 	int error = 0;
 
-	if (!service->store)
-		return 0;
-	error = apo_accounts_tell_new(service->store, load_account, &loading);
-	if (error == 0)
-		error = apo_markers_tell(service->store, load_marker, &loading);
-	if (error < 0)
-		rudp_log(RUDP_LOG_ERROR, "accounts not read reason=\"%s\"",
-			 apo_store_error(service->store));
-	else
-		rudp_log(RUDP_LOG_INFO, "accounts file=%s count=%lu",
-			 service->config->accounts_file, loading.count);
-	return error < 0 ? error : loading.error;
+	for (i = 0; i < service->worker_count && !error; i++) {
+		worker = service->workers + i;
+		error = pthread_create(&worker->thread, NULL, apo_worker_run, worker);
+	}
+	service->are_workers_running = error == 0;
+	return -error;
 }
 
-static int open_station(struct service *service)
+int apo_service_open_station(struct apo_service *service)
 {
 	struct apo_station *station = &service->station;
 	int error = apo_station_open(station, service->config, apo_door_admit, &service->door);
 
 	if (error < 0 || station->source.fd < 0)
 		return error;
-	return watch(service, &station->source, APO_SOURCE_PEERS, station->source.fd);
+	return apo_service_watch(service, &station->source, APO_SOURCE_PEERS, station->source.fd);
+}
+
+int apo_service_open_metrics(struct apo_service *service)
+{
+	const char *path = service->config->metrics_path;
+	int error = apo_metrics_open(&service->metrics, path);
+
+	if (error < 0)
+		rudp_log(RUDP_LOG_ERROR, "no metrics path=%s reason=\"%s\"", path,
+			 strerror(-error));
+	return error;
+}
+
+static int open_all(struct apo_service *service)
+{
+	int error = apo_service_begin_history(service);
+
+	if (error == 0)
+		error = apo_service_open_metrics(service);
+	return error < 0 ? error : apo_service_open_station(service);
 }
 
 /* What has begun ends with the process when this fails. */
-static int begin(struct service *service)
+static int begin(struct apo_service *service)
 {
 	struct apo_config *config = service->config;
 	int error;
@@ -494,51 +443,59 @@ static int begin(struct service *service)
 	if (service->epoll_fd < 0)
 		return -errno;
 	if ((error = watch_signals(service)) < 0 || (error = apo_mailbox_init(&service->box)) < 0 ||
-	    (error = watch(service, &service->box_source, APO_SOURCE_BOX, service->box.fd)) < 0 ||
+	    (error = apo_service_watch(service, &service->box_source, APO_SOURCE_BOX,
+				       service->box.fd)) < 0 ||
 	    (error = apo_mailbox_init(&service->talk.box)) < 0 ||
-	    (error = init_workers(service)) < 0 || (error = open_store(service)) < 0 ||
+	    (error = init_workers(service)) < 0 || (error = apo_service_open_store(service)) < 0 ||
 	    (error = apo_checker_start(&service->checker, &service->talk.box, service->store)) <
 		    0 ||
-	    (error = start_historian(service)) < 0 ||
+	    (error = apo_service_open_history(service)) < 0 ||
 	    (error = apo_talk_init(&service->talk, service->workers, service->worker_count,
-				   &service->box, &service->checker,
-				   service->has_history ? &service->historian : NULL, config)) <
-		    0 ||
-	    (error = load_accounts(service)) < 0)
+				   &service->box, &service->checker, apo_service_historian(service),
+				   config)) < 0 ||
+	    (error = apo_service_load_accounts(service)) < 0)
 		return error;
-	service->metrics =
-		(struct apo_metrics){.epoll_fd = service->epoll_fd,
-				     .door = &service->door,
-				     .station = &service->station,
-				     .talk = &service->talk,
-				     .historian = service->has_history ? &service->historian : NULL,
-				     .workers = service->workers,
-				     .worker_count = service->worker_count};
-	error = apo_metrics_open(&service->metrics, config->metrics_path);
-	if (error < 0) {
-		rudp_log(RUDP_LOG_ERROR, "no metrics path=%s reason=\"%s\"", config->metrics_path,
-			 strerror(-error));
-		return error;
-	}
+	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	service->metrics = (struct apo_metrics){.epoll_fd = service->epoll_fd,
+						.door = &service->door,
+						.station = &service->station,
+						.talk = &service->talk,
+						.historian = apo_service_historian(service),
+						.workers = service->workers,
+						.worker_count = service->worker_count};
+	apo_metrics_init(&service->metrics);
+	service->station.source = (struct apo_source){APO_SOURCE_PEERS, -1};
 	error = apo_door_open(&service->door, service->epoll_fd, service->workers,
-			      service->worker_count, config);
+			      service->worker_count, config, service->predecessor.fd >= 0);
 	if (error == 0)
-		error = open_station(service);
-	return error < 0 ? error : start_threads(service);
+		error = service->predecessor.fd >= 0 ? apo_take_over(service) : open_all(service);
+	if (error == 0)
+		error = apo_service_start_historian(service);
+	if (error == 0)
+		error = apo_service_start_workers(service);
+	return error < 0 ? error : apo_service_start_talk(service);
 }
 
-static void stop_threads(struct service *service)
+void apo_service_stop_workers(struct apo_service *service)
 {
 	unsigned i;
 
-	for (i = 0; i < service->worker_count; i++) {
-		while (!send_farewell(&service->workers[i].box, APO_MAIL_STOP, 0, ""))
+	for (i = 0; service->are_workers_running && i < service->worker_count; i++) {
+		while (!apo_service_farewell(&service->workers[i].box, APO_MAIL_STOP, 0, ""))
 			;
 		pthread_join(service->workers[i].thread, NULL);
 	}
-	while (!send_farewell(&service->talk.box, APO_MAIL_STOP, 0, ""))
-		;
-	pthread_join(service->talk.thread, NULL);
+	service->are_workers_running = false;
+}
+
+static void stop_threads(struct apo_service *service)
+{
+	apo_service_stop_workers(service);
+	if (service->is_talk_running) {
+		while (!apo_service_farewell(&service->talk.box, APO_MAIL_STOP, 0, ""))
+			;
+		pthread_join(service->talk.thread, NULL);
+	}
 	apo_checker_stop(&service->checker);
 	if (service->has_history)
 		apo_historian_stop(&service->historian);
@@ -546,13 +503,13 @@ static void stop_threads(struct service *service)
 		apo_store_close(service->store);
 }
 
-static void end(struct service *service)
+static void end(struct apo_service *service)
 {
 	unsigned i;
 
 	stop_threads(service);
 	apo_metrics_close(&service->metrics);
-	take_mail(service);
+	apo_service_take_mail(service);
 	apo_talk_drop_mail(&service->talk);
 	for (i = 0; i < service->worker_count; i++)
 		apo_worker_fini(service->workers + i);
@@ -567,9 +524,13 @@ static void end(struct service *service)
 	apo_config_put(service->config);
 }
 
-int apo_service_run(struct apo_config *config, const char *file)
+int apo_service_run(struct apo_config *config, const char *file, int passage_fd)
 {
-	struct service service = {.state = RUNNING, .file = file, .config = config};
+	struct apo_service service = {.state = APO_RUNNING,
+				      .file = file,
+				      .config = config,
+				      .successor = {APO_SOURCE_SUCCESSOR, -1},
+				      .predecessor = {APO_SOURCE_PREDECESSOR, passage_fd}};
 	int error;
 
 	use_log(config);
@@ -581,7 +542,8 @@ int apo_service_run(struct apo_config *config, const char *file)
 	}
 	rudp_log(RUDP_LOG_INFO, "serving name=%s workers=%u version=%s", config->model.server_name,
 		 service.worker_count, config->model.version);
-	while (service.state != OVER)
+	apo_notify("READY=1");
+	while (service.state != APO_OVER)
 		turn(&service);
 	end(&service);
 	rudp_log(RUDP_LOG_INFO, "ended");

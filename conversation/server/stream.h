@@ -28,6 +28,7 @@ struct apo_stream {
 struct apo_stream_ops {
 	const char *name;
 	bool is_secret; /* nobody on the way can read it */
+	bool can_move;  /* all there is of it is the descriptor, and what apo_stream_moved is told */
 	/* What must be done before anything can be read or written; 0: it is. */
 	int (*greet)(struct apo_stream *stream);
 	/* 0: the end. */
@@ -51,6 +52,10 @@ struct apo_stream_ops {
 
 /* A connected non-blocking stream socket, which is the stream's from now on. */
 void apo_stream_open_line(struct apo_stream *stream, int fd);
+
+/* The same for one that another process has had (can_move), which had given so many bytes to the
+ * transport. */
+void apo_stream_moved(struct apo_stream *stream, int fd, uint64_t sent_bytes);
 
 /* The bytes that the transport of a socket has not got acknowledged: SIOCOUTQ, 0 where the kernel
  * does not know. */

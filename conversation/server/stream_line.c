@@ -70,6 +70,7 @@ static bool line_fingerprint(const struct apo_stream *stream, char text[APO_FING
 
 static const struct apo_stream_ops line_ops = {
 	.name = "line",
+	.can_move = true,
 	.greet = line_greet,
 	.read = line_read,
 	.write = line_write,
@@ -83,4 +84,10 @@ static const struct apo_stream_ops line_ops = {
 void apo_stream_open_line(struct apo_stream *stream, int fd)
 {
 	*stream = (struct apo_stream){.ops = &line_ops, .fd = fd};
+}
+
+void apo_stream_moved(struct apo_stream *stream, int fd, uint64_t sent_bytes)
+{
+	apo_stream_open_line(stream, fd);
+	stream->of = (void *)(uintptr_t)sent_bytes;
 }

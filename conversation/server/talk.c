@@ -266,7 +266,7 @@ static void wait_for_workers(struct apo_talk *talk)
 {
 	struct pollfd wait = {.fd = talk->box.fd, .events = POLLIN};
 
-	if (!somebody_is_behind(talk))
+	if (talk->is_alone || !somebody_is_behind(talk))
 		return;
 	flush(talk);
 	while (somebody_is_behind(talk)) {
@@ -351,6 +351,9 @@ static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
 	case APO_MAIL_STOP:
 		talk->is_over = true;
 		break;
+	case APO_MAIL_SETTLE:
+		talk->is_settling = true;
+		break;
 	case APO_MAIL_ADOPT:
 	case APO_MAIL_DRAIN:
 	case APO_MAIL_REQUEST:
@@ -384,18 +387,28 @@ static int timeout_ms(const struct apo_talk *talk)
 	return left_ns > 60000 ? 60000 : (int)left_ns;
 }
 
-static void turn(struct apo_talk *talk)
+bool apo_talk_absorb(struct apo_talk *talk)
 {
-	struct pollfd wait = {.fd = talk->box.fd, .events = POLLIN};
 	struct apo_mail *mail, *next;
+	bool is_any = false;
 
-	(void)poll(&wait, 1, timeout_ms(talk));
 	talk->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 	apo_model_set_wall(talk->model, wall_ms(), talk->now_at_ns);
 	for (mail = apo_mailbox_take(&talk->box); mail; mail = next) {
 		next = mail->next;
 		on_mail(talk, mail);
+		is_any = true;
 	}
+	flush(talk);
+	return is_any;
+}
+
+static void turn(struct apo_talk *talk)
+{
+	struct pollfd wait = {.fd = talk->box.fd, .events = POLLIN};
+
+	(void)poll(&wait, 1, timeout_ms(talk));
+	(void)apo_talk_absorb(talk);
 	if (apo_model_next_at_ns(talk->model) <= talk->now_at_ns)
 		apo_model_on_time(talk->model, talk->now_at_ns);
 	flush(talk);
@@ -409,8 +422,11 @@ void *apo_talk_run(void *of)
 {
 	struct apo_talk *talk = of;
 
-	while (!talk->is_over)
+	talk->is_over = talk->is_settling = false;
+	while (!talk->is_over && !(talk->is_settling && apo_model_is_settled(talk->model)))
 		turn(talk);
+	atomic_store(&talk->has_ended, true);
+	apo_mailbox_wake(talk->door);
 	return NULL;
 }
 

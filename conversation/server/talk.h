@@ -32,6 +32,9 @@ struct apo_talk {
 	unsigned worker_count;
 	int64_t now_at_ns;
 	bool is_over;
+	bool is_settling;      /* it ends when nothing is under way any more */
+	bool is_alone;	       /* no worker takes anything: it is not waited for */
+	atomic_bool has_ended; /* the thread has, or is about to; the door's mailbox is woken */
 	/* Of the model, for whoever reads them meanwhile. */
 	struct {
 #define APO_TALK_FIGURE(name, help) _Atomic uint64_t name;
@@ -50,6 +53,11 @@ void apo_talk_drop_mail(struct apo_talk *talk);
 /* After that, and apo_worker_fini of all. The mailbox stays. */
 void apo_talk_fini(struct apo_talk *talk);
 
+/* Ends on STOP, and after SETTLE as soon as no answer is waited for. It may be run again. */
 void *apo_talk_run(void *talk);
+
+/* Takes what is in the mailbox, and does not wait: for the main thread, while the model's own has ended.
+ * Returns whether there was anything. */
+bool apo_talk_absorb(struct apo_talk *talk);
 
 #endif

@@ -124,3 +124,52 @@ void apo_visitors_leave(struct apo_visitors *visitors, struct apo_visitor *visit
 	if (++visitors->idle_count > APO_VISITORS_IDLE_MAX)
 		forget(visitors, RUDP_LIST_OWNER(visitors->idle.next, struct apo_visitor, idle));
 }
+
+/* ---- from another process ---- */
+
+struct apo_visitor *apo_visitors_readmit(struct apo_visitors *visitors,
+					 const struct rudp_addr *address)
+{
+	struct apo_visitor *visitor = visitor_of(visitors, address);
+
+	if (visitor)
+		visitor->count++;
+	return visitor;
+}
+
+static void read_one(struct apo_carry *carry, struct apo_visitors *visitors, const struct key *key,
+		     int64_t paid_until_at_ns)
+{
+	struct apo_visitor *visitor;
+
+	HASH_FIND(hh, visitors->table, key, sizeof *key, visitor);
+	apo_carry_expect(carry, !visitor);
+	visitor = carry->ok ? visitor_new(visitors, key) : NULL;
+	apo_carry_expect(carry, visitor != NULL);
+	if (!visitor)
+		return;
+	visitor->paid_until_at_ns = paid_until_at_ns;
+	rudp_list_append(&visitors->idle, &visitor->idle);
+	visitors->idle_count++;
+}
+
+void apo_visitors_carry(struct apo_carry *carry, struct apo_visitors *visitors)
+{
+	struct apo_visitor *visitor = visitors->table;
+	uint32_t count = HASH_CNT(hh, visitors->table), i;
+	int64_t paid_until_at_ns = 0;
+	struct key key;
+
+	apo_carry_count(carry, &count, sizeof key + sizeof paid_until_at_ns);
+	for (i = 0; i < count && carry->ok; i++) {
+		if (!carry->is_reading) {
+			key = visitor->key;
+			paid_until_at_ns = visitor->paid_until_at_ns;
+			visitor = visitor->hh.next;
+		}
+		apo_carry_bytes(carry, &key, sizeof key);
+		apo_carry_instant(carry, &paid_until_at_ns);
+		if (carry->is_reading && carry->ok)
+			read_one(carry, visitors, &key, paid_until_at_ns);
+	}
+}

@@ -12,6 +12,7 @@
 #define APO_SERVER_VISITORS_H
 
 #include "base/list.h"
+#include "conversation/model/carry.h"
 #include "conversation/server/config.h"
 
 #define APO_VISITORS_IDLE_MAX 65536
@@ -33,5 +34,13 @@ enum apo_visit apo_visitors_enter(struct apo_visitors *visitors, const struct ap
 				  const struct rudp_addr *address, int64_t now_at_ns,
 				  struct apo_visitor **visitor);
 void apo_visitors_leave(struct apo_visitors *visitors, struct apo_visitor *visitor);
+
+/* ---- from another process (cargo.h) ---- */
+
+/* Counts a connection that is there already, whatever the limits. NULL without memory. */
+struct apo_visitor *apo_visitors_readmit(struct apo_visitors *visitors,
+					 const struct rudp_addr *address);
+/* How often each has connected lately. Into visitors that are new. */
+void apo_visitors_carry(struct apo_carry *carry, struct apo_visitors *visitors);
 
 #endif

@@ -17,7 +17,7 @@
 
 /* ---- slots ---- */
 
-static struct apo_conn *conn_of(const struct apo_worker *worker, uint32_t slot)
+struct apo_conn *apo_worker_conn(const struct apo_worker *worker, uint32_t slot)
 {
 	return worker->chunks[slot >> APO_SLOTS_BITS] + (slot & ((1u << APO_SLOTS_BITS) - 1));
 }
@@ -28,7 +28,7 @@ struct apo_conn *apo_worker_find(struct apo_worker *worker, struct apo_peer peer
 
 	if (peer.slot >= worker->slot_count)
 		return NULL;
-	conn = conn_of(worker, peer.slot);
+	conn = apo_worker_conn(worker, peer.slot);
 	return conn->generation == peer.generation && conn->state == APO_CONN_OPEN ? conn : NULL;
 }
 
@@ -64,7 +64,7 @@ struct apo_conn *apo_worker_take_slot(struct apo_worker *worker)
 
 	if (worker->first_free == UINT32_MAX && more_slots(worker) < 0)
 		return NULL;
-	conn = conn_of(worker, worker->first_free);
+	conn = apo_worker_conn(worker, worker->first_free);
 	worker->first_free = conn->next_free;
 	worker->conn_count++;
 	apo_sendq_init(&conn->out);
@@ -201,7 +201,7 @@ static void on_drain(struct apo_worker *worker, struct apo_farewell *farewell)
 	worker->drain_at_ns = farewell->deadline_at_ns;
 	free(farewell);
 	for (slot = 0; slot < worker->slot_count; slot++) {
-		struct apo_conn *conn = conn_of(worker, slot);
+		struct apo_conn *conn = apo_worker_conn(worker, slot);
 
 		if (conn->state == APO_CONN_GREETING)
 			apo_conn_destroy(worker, conn);
@@ -238,6 +238,7 @@ static void on_mail(struct apo_worker *worker, struct apo_mail *mail)
 	case APO_MAIL_ACCOUNT:
 	case APO_MAIL_REQUEST:
 	case APO_MAIL_HISTORY:
+	case APO_MAIL_SETTLE:
 		abort(); /* nobody sends that to a worker */
 	}
 }
@@ -261,7 +262,7 @@ static void on_event(struct apo_worker *worker, const struct epoll_event *event)
 
 	if (event->data.u64 == BOX_EVENT)
 		return;
-	conn = conn_of(worker, slot);
+	conn = apo_worker_conn(worker, slot);
 	/* One that was closed earlier in this turn. */
 	if (conn->generation == generation && conn->state != APO_CONN_FREE)
 		apo_conn_on_events(worker, conn, event->events);
@@ -363,10 +364,19 @@ void apo_worker_turn(struct apo_worker *worker)
 	apo_batcher_flush(&worker->to_door);
 }
 
+void apo_worker_absorb(struct apo_worker *worker, int64_t now_at_ns)
+{
+	worker->now_at_ns = now_at_ns;
+	take_mail(worker);
+	apo_batcher_flush(&worker->to_model);
+	apo_batcher_flush(&worker->to_door);
+}
+
 void *apo_worker_run(void *of)
 {
 	struct apo_worker *worker = of;
 
+	worker->is_over = false;
 	while (!worker->is_over)
 		apo_worker_turn(worker);
 	return NULL;
@@ -432,8 +442,8 @@ void apo_worker_fini(struct apo_worker *worker)
 
 	take_mail(worker);
 	for (slot = 0; slot < worker->slot_count; slot++)
-		if (conn_of(worker, slot)->state != APO_CONN_FREE)
-			apo_conn_destroy(worker, conn_of(worker, slot));
+		if (apo_worker_conn(worker, slot)->state != APO_CONN_FREE)
+			apo_conn_destroy(worker, apo_worker_conn(worker, slot));
 	for (slot = 0; slot < worker->slot_count; slot += 1u << APO_SLOTS_BITS)
 		free(worker->chunks[slot >> APO_SLOTS_BITS]);
 	free(worker->chunks);

@@ -79,6 +79,12 @@ void *apo_worker_run(void *worker);
 /* One turn of it: waits for an event, mail or time first. For tests, which are their own thread. */
 void apo_worker_turn(struct apo_worker *worker);
 
+/* Takes what is in the mailbox, and neither reads nor waits: for the main thread, while the worker's own
+ * has stopped. */
+void apo_worker_absorb(struct apo_worker *worker, int64_t now_at_ns);
+
+/* The one of a slot below slot_count, whatever its state. */
+struct apo_conn *apo_worker_conn(const struct apo_worker *worker, uint32_t slot);
 /* NULL: it has gone. */
 struct apo_conn *apo_worker_find(struct apo_worker *worker, struct apo_peer peer);
 /* NULL without memory. */

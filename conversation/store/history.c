@@ -216,19 +216,24 @@ int apo_marker_set(struct apo_history *history, const char *account, const char 
 
 /* Whoever was in a channel when the last run died has heard all that it has left on the disk. And
  * markers of accounts that are no more are nobody's. */
-static int end_presences(struct apo_history *history)
+int apo_history_begin_run(struct apo_history *history)
 {
 	static const char sql[] =
 		"UPDATE presence SET last = max(first, (SELECT ifnull(max(position), 0) "
 		"FROM messages)) WHERE last IS NULL;"
 		"DELETE FROM markers WHERE account NOT IN (SELECT id FROM accounts)";
+	int result = sqlite3_exec(history->db, sql, NULL, NULL, NULL);
+
+	return result == SQLITE_OK ? 0 : apo_sql_error(result);
+}
+
+static int look(struct apo_history *history)
+{
 	static const char positions[] =
 		"SELECT max((SELECT ifnull(max(position), 0) FROM messages), "
 		"(SELECT ifnull(max(max(id), max(last)), 0) FROM presence))";
-	int result = sqlite3_exec(history->db, sql, NULL, NULL, NULL);
+	int result = apo_sql_number(history->db, positions, &history->last_position);
 
-	if (result == SQLITE_OK)
-		result = apo_sql_number(history->db, positions, &history->last_position);
 	if (result == SQLITE_OK)
 		result = apo_sql_number(history->db, "PRAGMA page_size", &history->page_bytes);
 	return result;
@@ -264,7 +269,7 @@ static const char *open_history(struct apo_history *history, const char *file)
 	if (result == SQLITE_OK)
 		result = prepare(history);
 	if (result == SQLITE_OK)
-		result = end_presences(history);
+		result = look(history);
 	return result == SQLITE_OK ? NULL : apo_sql_words(result);
 }
 
@@ -289,6 +294,11 @@ void apo_history_close(struct apo_history *history)
 		sqlite3_finalize(history->statements[i]);
 	sqlite3_close(history->db);
 	free(history);
+}
+
+const char *apo_history_file(const struct apo_history *history)
+{
+	return sqlite3_db_filename(history->db, "main");
 }
 
 const char *apo_history_error(const struct apo_history *history)

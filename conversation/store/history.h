@@ -24,13 +24,22 @@
 struct apo_history;
 
 /*
- * file     that apo_store_open has opened (and brought to our version). Presences that a run before
- *          has left open end with the last message that there is.
+ * file     that apo_store_open has opened (and brought to our version).
  * Returns  NULL: reason has one line without its end.
  */
 struct apo_history *apo_history_open(const char *file, char *reason, size_t reason_size);
 void apo_history_close(struct apo_history *history);
 
+/*
+ * Before anything else is written, unless this process goes on where another has handed over to it:
+ * presences that a run before has left open end with the last message that there is.
+ *
+ * Returns  0, or an error as of writing.
+ */
+int apo_history_begin_run(struct apo_history *history);
+
+/* Its path, from the root. */
+const char *apo_history_file(const struct apo_history *history);
 /* Of the call that failed last, in words, for the log. */
 const char *apo_history_error(const struct apo_history *history);
 

@@ -16,6 +16,8 @@ void history_file_open(struct history_file *file)
 	cr_assert(ne(ptr, file->store, NULL), "%s", reason);
 	file->history = apo_history_open(file->path, reason, sizeof reason);
 	cr_assert(ne(ptr, file->history, NULL), "%s", reason);
+	if (!file->goes_on)
+		cr_assert(eq(int, apo_history_begin_run(file->history), 0));
 }
 
 void history_file_close(struct history_file *file)

@@ -12,6 +12,7 @@ struct history_file {
 	char directory[64], path[80];
 	struct apo_store *store;
 	struct apo_history *history;
+	bool goes_on; /* what is opened next has been handed over */
 };
 
 /* Accounts: dan, eve, fay. */

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "conversation/server/door.h"
+#include "conversation/server/door_private.h"
 
 #define WORKERS 2
 #define CALLERS 8
@@ -20,12 +20,6 @@ static struct apo_worker workers[WORKERS]; /* of which only the mailboxes are th
 static struct apo_door door;
 static int epoll_fd, callers[CALLERS];
 static int64_t now_ns;
-
-/* What epoll tells about stands first in a listener. */
-static int listener_fd(unsigned i)
-{
-	return ((const struct apo_source *)(const void *)door.listeners[i])->fd;
-}
 
 static void begin(void)
 {
@@ -46,7 +40,7 @@ static void begin(void)
 	for (i = 0; i < WORKERS; i++)
 		cr_assert(eq(int, apo_mailbox_init(&workers[i].box), 0));
 	now_ns = 100 * S;
-	cr_assert(eq(int, apo_door_open(&door, epoll_fd, workers, WORKERS, &config), 0));
+	cr_assert(eq(int, apo_door_open(&door, epoll_fd, workers, WORKERS, &config, false), 0));
 }
 
 /* The next that a worker was given, in the order of the workers; NULL: none. The caller's. */
@@ -113,7 +107,8 @@ static void call(unsigned i)
 	socklen_t len = sizeof to;
 
 	callers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	cr_assert(eq(int, getsockname(listener_fd(0), (struct sockaddr *)&to, &len), 0));
+	cr_assert(eq(int, getsockname(door.listeners[0]->source.fd, (struct sockaddr *)&to, &len),
+		     0));
 	cr_assert(eq(int, connect(callers[i], (struct sockaddr *)&to, len), 0));
 	serve();
 }
@@ -291,16 +286,16 @@ Test(door, more_places_are_taken_at_once)
 Test(door, a_listener_that_is_in_both_configurations_stays)
 {
 	struct apo_config other = config;
-	int fd = listener_fd(0);
+	int fd = door.listeners[0]->source.fd;
 
 	other.listen_count = 2;
 	cr_assert(eq(int, rudp_addr_parse(&other.listens[1].address, "127.0.0.2:0"), 0));
 	apo_door_configure(&door, &other);
 	cr_assert(eq(uint, door.listener_count, 2));
-	cr_assert(eq(int, listener_fd(0), fd));
+	cr_assert(eq(int, door.listeners[0]->source.fd, fd));
 	apo_door_configure(&door, &config);
 	cr_assert(eq(uint, door.listener_count, 1));
-	cr_assert(eq(int, listener_fd(0), fd));
+	cr_assert(eq(int, door.listeners[0]->source.fd, fd));
 	call(0);
 	is_given(NULL);
 }
@@ -330,7 +325,9 @@ Test(door, a_port_that_is_taken_is_an_error_and_nothing_is_left)
 	struct apo_config same = config;
 	socklen_t len = sizeof same.listens[0].address.in4;
 
-	cr_assert(eq(int, getsockname(listener_fd(0), &same.listens[0].address.sa, &len), 0));
-	cr_assert(lt(int, apo_door_open(&second, epoll_fd, workers, WORKERS, &same), 0));
+	cr_assert(eq(int,
+		     getsockname(door.listeners[0]->source.fd, &same.listens[0].address.sa, &len),
+		     0));
+	cr_assert(lt(int, apo_door_open(&second, epoll_fd, workers, WORKERS, &same, false), 0));
 	cr_assert(eq(uint, second.listener_count, 0));
 }

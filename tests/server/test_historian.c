@@ -23,7 +23,8 @@ static char words[256];
 
 static void start(void)
 {
-	cr_assert(eq(int, apo_historian_start(&historian, &box, file.history, &config), 0));
+	cr_assert(eq(int, apo_historian_init(&historian, &box, file.history, &config), 0));
+	cr_assert(eq(int, apo_historian_start(&historian), 0));
 	is_running = true;
 }
 
@@ -262,4 +263,32 @@ Test(historian, another_retention_is_used_at_once)
 	while (strlen(seen_by("dan")) != 5)
 		;
 	cr_assert(ge(u64, historian.counters.prunings, 3));
+}
+
+Test(historian, who_rests_has_written_all_and_begins_again)
+{
+	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	say(2, "a");
+	cr_assert(apo_historian_rest(&historian));
+	cr_assert(eq(u64, historian.counters.kept, 1));
+	say(3, "b");
+	cr_assert(eq(int, apo_historian_start(&historian), 0));
+	sees("dan", "ab");
+}
+
+/* What is owed to the disk is in no other process: this one goes on, and pays. */
+Test(historian, who_owes_the_disk_who_has_left_says_so)
+{
+	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	say(2, "a");
+	sees("dan", "a");
+	by_other("BEGIN IMMEDIATE");
+	apo_historian_left(&historian, 1, 2);
+	cr_assert(not(apo_historian_rest(&historian)));
+	by_other("COMMIT");
+	cr_assert(eq(int, apo_historian_start(&historian), 0));
+	say(3, "b");
+	sees("dan", "a");
+	cr_assert(apo_historian_rest(&historian));
+	cr_assert(eq(int, apo_historian_start(&historian), 0));
 }

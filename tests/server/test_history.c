@@ -358,6 +358,34 @@ Test(history, what_was_committed_outlives_its_process)
 	sees("dan", "a");
 }
 
+/* The process that hands over is still there, and writes nothing more: presences are open till somebody
+ * ends them; a run that begins does. */
+Test(history, a_presence_goes_on_where_it_is_handed_over)
+{
+	int64_t id = join("dan", "#room");
+
+	say("#room", "a");
+	end_group();
+	history_file_close(&file);
+	file.goes_on = true;
+	history_file_open(&file);
+	cr_assert(eq(i64, apo_history_last_position(file.history), last));
+	cr_assert(eq(int, apo_history_begin(file.history), 0));
+	say("#room", "b");
+	leave(id);
+	say("#room", "c");
+	(void)join("eve", "#room");
+	end_group();
+	history_file_close(&file);
+	file.goes_on = false;
+	history_file_open(&file);
+	cr_assert(eq(int, apo_history_begin(file.history), 0));
+	say("#room", "d");
+	sees("dan", "ab");
+	sees("eve", "");
+	end_group();
+}
+
 Test(history, a_version_1_file_keeps_its_accounts)
 {
 	static const char sql[] =

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cargo - all that a server hands over to the next: who listens, who waits, connections with what
+ * is on its way, the model's state, counters.
+ *
+ * Model    bytes (carry.h) and descriptors, which stand in the order in which they are carried.
+ *          What cannot go along (TLS: OpenSSL gives its state to nobody; messaging connections) is
+ *          named in it, so that others are told of its end where they are.
+ * Trust    what is read is complete and right, or nothing of it is used.
+ * Threads  the main thread's, while all others stand still.
+ */
+#ifndef APO_SERVER_CARGO_H
+#define APO_SERVER_CARGO_H
+
+#include "conversation/model/carry.h"
+
+#define APO_CARGO_VERSION 1u
+
+struct apo_door;
+struct apo_historian;
+struct apo_metrics;
+struct apo_model;
+struct apo_worker;
+
+struct apo_cargo {
+	struct apo_carry carry;
+	int *fds;
+	uint32_t fd_count, fd_capacity; /* of fds; those that were read have been taken out (-1) */
+	uint32_t fds_read;
+	unsigned long moved, left; /* connections that went along, and that could not */
+	bool goes_on_with_history; /* read: it is kept in the same file */
+};
+
+/* Whose it is: what is written, or what it is read into. */
+struct apo_household {
+	struct apo_worker *workers;
+	unsigned worker_count;
+	struct apo_model *model;
+	struct apo_door *door;
+	struct apo_metrics *metrics;
+	struct apo_historian *historian; /* NULL: there is no history */
+	const char *history_file;        /* NULL: none */
+	int64_t now_at_ns;
+};
+
+void apo_cargo_to(struct apo_cargo *cargo);
+/* bytes stay the caller's; of fds those are taken (and -1 instead) that are used. */
+void apo_cargo_from(struct apo_cargo *cargo, const void *bytes, size_t len, int *fds,
+		    uint32_t fd_count);
+/* Of one that was written. */
+void apo_cargo_fini(struct apo_cargo *cargo);
+
+/* A descriptor: written, it stays the caller's; read, it is. */
+void apo_cargo_descriptor(struct apo_cargo *cargo, int *fd);
+
+/* Returns whether it could be; nothing has changed but the clients' ordinals. */
+bool apo_cargo_write(struct apo_cargo *cargo, const struct apo_household *from);
+/* Into a server that is new and has not begun. Returns whether it could be: else the server is not
+ * to be used. */
+bool apo_cargo_read(struct apo_cargo *cargo, const struct apo_household *to);
+
+/* What went along is forgotten here; who could not is told why, and closed as soon as it has been.
+ */
+void apo_cargo_let_go(const struct apo_household *from, const char *reason);
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/conn_move.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define WATCH_BYTES 21
+
+bool apo_conn_can_move(const struct apo_conn *conn)
+{
+	return conn->state == APO_CONN_OPEN && conn->stream.ops->can_move && !conn->refusal &&
+	       !conn->has_failed;
+}
+
+/* ---- its parts ---- */
+
+static void carry_address(struct apo_carry *carry, struct rudp_addr *address)
+{
+	apo_carry_bytes(carry, address, sizeof *address);
+	apo_carry_expect(carry, address->family == AF_INET || address->family == AF_INET6 ||
+					address->family == AF_UNSPEC);
+}
+
+static void carry_flags(struct apo_carry *carry, struct apo_conn *conn)
+{
+	int64_t due_at_ns = conn->is_held ? conn->timer.deadline_at_ns : 0;
+
+	apo_carry_flag(carry, &conn->is_held);
+	apo_carry_flag(carry, &conn->has_ended);
+	apo_carry_flag(carry, &conn->is_operator);
+	apo_carry_instant(carry, &conn->flood.paid_until_at_ns);
+	apo_carry_instant(carry, &due_at_ns);
+	apo_carry_expect(carry, conn->has_ended <= conn->is_held && due_at_ns != RUDP_NEVER);
+	conn->timer.deadline_at_ns = due_at_ns;
+}
+
+static void carry_lines(struct apo_carry *carry, struct apo_worker *worker, struct apo_lines *lines)
+{
+	uint32_t len = lines->kept_bytes;
+
+	apo_carry_u32(carry, &lines->skipped_bytes);
+	apo_carry_count(carry, &len, 1);
+	/* What fits into the buffer that it will be put back into. */
+	apo_carry_expect(carry, len <= worker->in_bytes - APO_READ_BYTES);
+	if (carry->is_reading && carry->ok && len > 0) {
+		lines->kept = malloc(len);
+		apo_carry_expect(carry, lines->kept != NULL);
+		lines->kept_bytes = lines->kept ? len : 0;
+	}
+	if (carry->ok)
+		apo_carry_bytes(carry, lines->kept, len);
+}
+
+static void write_queue(struct apo_carry *carry, struct apo_worker *worker, struct apo_conn *conn)
+{
+	uint32_t i, from = conn->out.offset;
+	const struct apo_text *text;
+
+	(void)worker;
+	for (i = 0; i < conn->out.count; i++, from = 0) {
+		text = apo_sendq_text(&conn->out, i);
+		apo_carry_bytes(carry, (char *)text->bytes + from, text->len - from);
+	}
+}
+
+/* One text of all that there is. */
+static void read_queue(struct apo_carry *carry, struct apo_conn *conn, uint32_t len)
+{
+	struct apo_text *text = carry->ok ? apo_text_new(len) : NULL;
+	struct apo_share *share;
+
+	apo_carry_expect(carry, text != NULL);
+	if (!text)
+		return;
+	apo_carry_bytes(carry, text->bytes, len);
+	share = apo_share_new(text);
+	apo_carry_expect(carry, share && apo_sendq_add(&conn->out, share) == 0);
+	if (share)
+		apo_share_put(share);
+}
+
+static void carry_queue(struct apo_carry *carry, struct apo_worker *worker, struct apo_conn *conn)
+{
+	uint32_t len = (uint32_t)conn->out.bytes;
+
+	apo_carry_expect(carry, conn->out.bytes <= APO_CARRY_BYTES_MAX);
+	apo_carry_count(carry, &len, 1);
+	if (!carry->is_reading)
+		write_queue(carry, worker, conn);
+	else if (len > 0)
+		read_queue(carry, conn, len);
+	apo_carry_u64(carry, &conn->written_bytes);
+}
+
+static void read_watch(struct apo_carry *carry, struct apo_worker *worker, struct apo_conn *conn,
+		       const struct apo_watch *read)
+{
+	struct apo_watch *watch = carry->ok ? malloc(sizeof *watch) : NULL;
+
+	apo_carry_expect(carry, watch != NULL);
+	if (!watch)
+		return;
+	*watch = *read;
+	watch->next = NULL;
+	if (conn->watches)
+		conn->watches_last->next = watch;
+	else
+		conn->watches = watch;
+	conn->watches_last = watch;
+	if (rudp_list_is_linked(&conn->watched))
+		return;
+	rudp_list_append(&worker->watched, &conn->watched);
+	worker->watched_count++;
+}
+
+static void carry_watches(struct apo_carry *carry, struct apo_worker *worker, struct apo_conn *conn)
+{
+	struct apo_watch one = {0}, *watch;
+	uint32_t count = 0, i;
+
+	for (watch = conn->watches; watch; watch = watch->next)
+		count++;
+	apo_carry_count(carry, &count, WATCH_BYTES);
+	watch = conn->watches;
+	for (i = 0; i < count && carry->ok; i++) {
+		if (!carry->is_reading) {
+			one = *watch;
+			watch = watch->next;
+		}
+		apo_carry_u64(carry, &one.watch);
+		apo_carry_u32(carry, &one.recipient);
+		apo_carry_flag(carry, &one.is_written);
+		apo_carry_u64(carry, &one.end_bytes);
+		if (carry->is_reading)
+			read_watch(carry, worker, conn, &one);
+	}
+}
+
+void apo_conn_carry(struct apo_carry *carry, struct apo_worker *worker, struct apo_conn *conn,
+		    bool moves)
+{
+	uint64_t sent_bytes = 0;
+
+	if (moves) {
+		carry_address(carry, &conn->address);
+		carry_flags(carry, conn);
+		carry_lines(carry, worker, &conn->lines);
+		carry_queue(carry, worker, conn);
+		if (!carry->is_reading)
+			sent_bytes = conn->stream.ops->sent_bytes(&conn->stream);
+		apo_carry_u64(carry, &sent_bytes);
+		if (carry->is_reading)
+			apo_stream_moved(&conn->stream, conn->stream.fd, sent_bytes);
+	}
+	carry_watches(carry, worker, conn);
+}
+
+/* ---- its life ---- */
+
+int apo_conn_begin_again(struct apo_worker *worker, struct apo_conn *conn)
+{
+	struct epoll_event event = {.data.u64 = (uint64_t)conn->generation << 32 | conn->slot};
+	int64_t due_at_ns = conn->timer.deadline_at_ns;
+
+	conn->state = APO_CONN_OPEN;
+	if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, conn->stream.fd, &event) < 0)
+		return -errno;
+	if (conn->is_held)
+		rudp_timer_arm(&worker->wheel, &conn->timer, due_at_ns);
+	if (conn->out.bytes > 0)
+		rudp_list_append(&worker->dirty, &conn->dirty);
+	conn->armed = 0;
+	apo_conn_arm(worker, conn);
+	return 0;
+}
+
+void apo_conn_let_go(struct apo_worker *worker, struct apo_conn *conn)
+{
+	/* The other process keeps the socket open, so epoll would not forget it by itself. */
+	(void)epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, conn->stream.fd, NULL);
+	apo_conn_destroy(worker, conn);
+}

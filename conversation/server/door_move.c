@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* The door, from one process to another. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "conversation/server/cargo.h"
+#include "conversation/server/door_private.h"
+
+static const char *const counter_names[] = {
+#define COUNTER_NAME(name, help) #name,
+	APO_DOOR_COUNTERS(COUNTER_NAME)
+#undef COUNTER_NAME
+};
+
+static void carry_counters(struct apo_carry *carry, struct apo_door *door)
+{
+	uint64_t *counters = (uint64_t *)&door->counters, value = 0;
+	const uint32_t count = sizeof counter_names / sizeof *counter_names;
+	uint32_t theirs = count, i, j;
+	char name[64];
+
+	_Static_assert(sizeof door->counters ==
+			       sizeof counter_names / sizeof *counter_names * sizeof(uint64_t),
+		       "counters stand one after the other");
+	apo_carry_u32(carry, &theirs);
+	apo_carry_expect(carry, theirs <= 64);
+	for (i = 0; i < theirs && carry->ok; i++) {
+		if (!carry->is_reading) {
+			strcpy(name, counter_names[i]);
+			value = counters[i];
+		}
+		apo_carry_string(carry, name, sizeof name);
+		apo_carry_u64(carry, &value);
+		for (j = 0; carry->ok && j < count; j++)
+			if (strcmp(counter_names[j], name) == 0)
+				counters[j] = value;
+	}
+}
+
+static void carry_listen(struct apo_carry *carry, struct apo_listen *listen_on)
+{
+	apo_carry_bytes(carry, &listen_on->address, sizeof listen_on->address);
+	apo_carry_flag(carry, &listen_on->is_tls);
+	apo_carry_expect(carry, listen_on->address.family == AF_INET ||
+					listen_on->address.family == AF_INET6);
+}
+
+static void read_listener(struct apo_cargo *cargo, struct apo_door *door)
+{
+	struct apo_listener *listener = calloc(1, sizeof *listener);
+
+	apo_carry_expect(&cargo->carry, listener != NULL);
+	if (!listener)
+		return;
+	listener->source = (struct apo_source){APO_SOURCE_LISTENER, -1};
+	door->listeners[door->listener_count++] = listener;
+	carry_listen(&cargo->carry, &listener->listen);
+	apo_cargo_descriptor(cargo, &listener->source.fd);
+	if (cargo->carry.ok)
+		apo_carry_expect(&cargo->carry, apo_door_watch(door, &listener->source, EPOLLIN,
+							       EPOLL_CTL_ADD) == 0);
+}
+
+static void carry_listeners(struct apo_cargo *cargo, struct apo_door *door)
+{
+	uint32_t count = door->listener_count, i;
+
+	apo_carry_u32(&cargo->carry, &count);
+	apo_carry_expect(&cargo->carry, count <= APO_LISTENS_MAX);
+	for (i = 0; i < count && cargo->carry.ok; i++) {
+		if (cargo->carry.is_reading) {
+			read_listener(cargo, door);
+			continue;
+		}
+		carry_listen(&cargo->carry, &door->listeners[i]->listen);
+		apo_cargo_descriptor(cargo, &door->listeners[i]->source.fd);
+	}
+}
+
+static void read_waiter(struct apo_cargo *cargo, struct apo_door *door)
+{
+	struct apo_visitor *visitor;
+	struct apo_waiter read;
+	int fd;
+
+	apo_carry_bytes(&cargo->carry, &read.address, sizeof read.address);
+	apo_carry_flag(&cargo->carry, &read.is_tls);
+	apo_carry_instant(&cargo->carry, &read.until_ns);
+	apo_cargo_descriptor(cargo, &fd);
+	if (fd < 0)
+		return;
+	visitor = cargo->carry.ok ? apo_door_readmit(door, &read.address) : NULL;
+	apo_carry_expect(&cargo->carry, visitor != NULL);
+	if (!visitor) {
+		close(fd);
+		return;
+	}
+	apo_door_let_wait(door, fd, &read.address, read.is_tls, visitor, read.until_ns);
+}
+
+static void carry_waiters(struct apo_cargo *cargo, struct apo_door *door)
+{
+	struct rudp_list *link = door->waiting.next;
+	uint32_t count = door->waiting_count, i;
+	struct apo_waiter *waiter;
+
+	apo_carry_count(&cargo->carry, &count, sizeof waiter->address + 9);
+	for (i = 0; i < count && cargo->carry.ok; i++) {
+		if (cargo->carry.is_reading) {
+			read_waiter(cargo, door);
+			continue;
+		}
+		waiter = RUDP_LIST_OWNER(link, struct apo_waiter, link);
+		apo_carry_bytes(&cargo->carry, &waiter->address, sizeof waiter->address);
+		apo_carry_flag(&cargo->carry, &waiter->is_tls);
+		apo_carry_instant(&cargo->carry, &waiter->until_ns);
+		apo_cargo_descriptor(cargo, &waiter->source.fd);
+		link = link->next;
+	}
+}
+
+void apo_door_carry(struct apo_cargo *cargo, struct apo_door *door)
+{
+	carry_counters(&cargo->carry, door);
+	apo_visitors_carry(&cargo->carry, &door->visitors);
+	carry_listeners(cargo, door);
+	if (cargo->carry.ok)
+		carry_waiters(cargo, door);
+}
+
+struct apo_visitor *apo_door_readmit(struct apo_door *door, const struct rudp_addr *address)
+{
+	return apo_visitors_readmit(&door->visitors, address);
+}
+
+void apo_door_set_inside(struct apo_door *door, unsigned count)
+{
+	door->inside_count = count;
+}
+
+/* The other process keeps the sockets open, so epoll would not forget them by itself. */
+void apo_door_let_go(struct apo_door *door)
+{
+	struct rudp_list *link;
+	unsigned i;
+
+	for (i = 0; i < door->listener_count; i++)
+		(void)epoll_ctl(door->epoll_fd, EPOLL_CTL_DEL, door->listeners[i]->source.fd, NULL);
+	for (link = door->waiting.next; link != &door->waiting; link = link->next)
+		(void)epoll_ctl(door->epoll_fd, EPOLL_CTL_DEL,
+				RUDP_LIST_OWNER(link, struct apo_waiter, link)->source.fd, NULL);
+	door->is_closed = true;
+	apo_door_stop_listening(door);
+	while (door->waiting_count > 0)
+		apo_door_on_waiter(
+			door,
+			&RUDP_LIST_OWNER(door->waiting.next, struct apo_waiter, link)->source);
+}

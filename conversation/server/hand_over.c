@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The old process of a hand-over (passage.h). The successor reads its configuration while we serve
+ * on; then all threads stop, what is under way is finished, all is carried, and the successor
+ * serves. What fails before its TAKEN is undone by starting the threads again: nothing has changed.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "conversation/server/cargo.h"
+#include "conversation/server/log.h"
+#include "conversation/server/notify.h"
+#include "conversation/server/passage.h"
+#include "conversation/server/service_private.h"
+
+#define HELLO_NS (30 * RUDP_NS_PER_S)  /* for the successor to read its configuration */
+#define SETTLE_NS (15 * RUDP_NS_PER_S) /* for passwords and questions to history */
+#define PASSAGE_NS (10 * RUDP_NS_PER_S)
+#define REASON "The server is being replaced; please connect again"
+
+/* ---- the successor ---- */
+
+static void reap(struct apo_service *service)
+{
+	if (service->successor_pid <= 0)
+		return;
+	(void)kill(service->successor_pid, SIGKILL);
+	while (waitpid(service->successor_pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	service->successor_pid = 0;
+}
+
+static void close_passage(struct apo_service *service)
+{
+	if (service->successor.fd < 0)
+		return;
+	(void)epoll_ctl(service->epoll_fd, EPOLL_CTL_DEL, service->successor.fd, NULL);
+	close(service->successor.fd);
+	service->successor.fd = -1;
+}
+
+void apo_hand_over_abandon(struct apo_service *service, const char *reason)
+{
+	if (service->successor_pid <= 0)
+		return;
+	reap(service);
+	close_passage(service);
+	service->door.counters.hand_overs_failed++;
+	rudp_log(RUDP_LOG_ERROR, "not handed over reason=\"%s\"", reason);
+}
+
+/* The path that this program was executed by: what lies there now may be a newer version. */
+static const char *own_path(void)
+{
+	return (const char *)getauxval(AT_EXECFN); /* NOLINT: the kernel's word */
+}
+
+static int spawn(struct apo_service *service, int passage_fd)
+{
+	char number[16], *arguments[6];
+	posix_spawn_file_actions_t actions;
+	char config[] = "--config", take_over[] = "--take-over";
+	char *path = strdup(own_path()), *file = strdup(service->file);
+	int error = path && file ? posix_spawn_file_actions_init(&actions) : ENOMEM;
+
+	if (error == 0) {
+		snprintf(number, sizeof number, "%d", passage_fd);
+		arguments[0] = path;
+		arguments[1] = config;
+		arguments[2] = file;
+		arguments[3] = take_over;
+		arguments[4] = number;
+		arguments[5] = NULL;
+		/* Onto itself: it stays open there. */
+		error = posix_spawn_file_actions_adddup2(&actions, passage_fd, passage_fd);
+		if (error == 0)
+			error = posix_spawn(&service->successor_pid, path, &actions, NULL,
+					    arguments, environ);
+		posix_spawn_file_actions_destroy(&actions);
+	}
+	if (error != 0)
+		service->successor_pid = 0;
+	free(path);
+	free(file);
+	return -error;
+}
+
+static int start_successor(struct apo_service *service)
+{
+	int fds[2], error;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+		return -errno;
+	error = apo_service_watch(service, &service->successor, APO_SOURCE_SUCCESSOR, fds[0]);
+	if (error == 0)
+		error = spawn(service, fds[1]);
+	close(fds[1]);
+	if (error < 0)
+		close_passage(service);
+	return error;
+}
+
+void apo_hand_over_begin(struct apo_service *service)
+{
+	int error;
+
+	if (service->successor_pid > 0 || service->predecessor.fd >= 0) {
+		rudp_log(RUDP_LOG_WARN, "not handed over reason=\"another one is under way\"");
+		return;
+	}
+	/* What the successor would complain of is complained of here. */
+	if (!apo_service_reload(service)) {
+		service->door.counters.hand_overs_failed++;
+		rudp_log(RUDP_LOG_ERROR, "not handed over reason=\"the configuration is wrong\"");
+		return;
+	}
+	service->successor_until_ns = service->now_at_ns + HELLO_NS;
+	error = start_successor(service);
+	if (error < 0) {
+		service->door.counters.hand_overs_failed++;
+		rudp_log(RUDP_LOG_ERROR, "not handed over program=%s reason=\"%s\"", own_path(),
+			 strerror(-error));
+		return;
+	}
+	rudp_log(RUDP_LOG_INFO, "handing over program=%s pid=%d", own_path(),
+		 (int)service->successor_pid);
+}
+
+/* ---- standing still ---- */
+
+static void absorb_workers(struct apo_service *service)
+{
+	unsigned i;
+
+	for (i = 0; i < service->worker_count; i++)
+		apo_worker_absorb(service->workers + i, service->now_at_ns);
+	apo_service_take_mail(service);
+}
+
+/* Until somebody has mail for who stands still, or the model's thread has ended. */
+static void wait_for_mail(struct apo_service *service, int64_t until_ns)
+{
+	struct pollfd waits[APO_WORKERS_MAX + 1];
+	int64_t left_ns = until_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+	unsigned i;
+
+	for (i = 0; i < service->worker_count; i++)
+		waits[i] = (struct pollfd){.fd = service->workers[i].box.fd, .events = POLLIN};
+	waits[i] = (struct pollfd){.fd = service->box.fd, .events = POLLIN};
+	(void)poll(waits, i + 1, left_ns > 0 ? (int)(left_ns / RUDP_NS_PER_MS) + 1 : 0);
+}
+
+/* The model's thread goes on until no answer is waited for; its effects are taken here. */
+static bool settle(struct apo_service *service)
+{
+	int64_t until_ns = service->now_at_ns + SETTLE_NS;
+	bool is_in_time = true;
+
+	atomic_store(&service->talk.has_ended, false);
+	while (!apo_service_farewell(&service->talk.box, APO_MAIL_SETTLE, 0, ""))
+		;
+	while (!atomic_load(&service->talk.has_ended)) {
+		wait_for_mail(service, is_in_time ? until_ns : INT64_MAX / 2);
+		service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+		absorb_workers(service);
+		if (!is_in_time || service->now_at_ns < until_ns)
+			continue;
+		is_in_time = false;
+		while (!apo_service_farewell(&service->talk.box, APO_MAIL_STOP, 0, ""))
+			;
+	}
+	pthread_join(service->talk.thread, NULL);
+	service->is_talk_running = false;
+	return is_in_time;
+}
+
+/* What was still on its way arrives. Every round passes it on, and nothing new comes in. */
+static void come_to_rest(struct apo_service *service)
+{
+	service->talk.is_alone = true;
+	do
+		absorb_workers(service);
+	while (apo_talk_absorb(&service->talk));
+	service->talk.is_alone = false;
+}
+
+/* Returns NULL, or what does not. History last: all that was said has been handed to it. */
+static const char *stand_still(struct apo_service *service)
+{
+	bool is_settled;
+
+	apo_service_stop_workers(service);
+	is_settled = settle(service);
+	come_to_rest(service);
+	if (service->state != APO_RUNNING) /* an operator said DIE meanwhile, which abandons it */
+		return "the server ends";
+	if (!is_settled || !apo_model_is_settled(service->talk.model) ||
+	    !apo_checker_wait(&service->checker, service->now_at_ns + SETTLE_NS))
+		return "passwords or history are being looked at for too long";
+	if (service->has_history && !apo_historian_rest(&service->historian))
+		return "history cannot be written";
+	return NULL;
+}
+
+static void go_on(struct apo_service *service)
+{
+	if (apo_service_start_historian(service) == 0 && apo_service_start_workers(service) == 0 &&
+	    apo_service_start_talk(service) == 0)
+		return;
+	rudp_log(RUDP_LOG_ERROR, "ending reason=\"no thread could be started\"");
+	service->state = APO_OVER;
+}
+
+/* ---- handing over ---- */
+
+/* Returns NULL, or why not. */
+static const char *send_all(struct apo_service *service, struct apo_cargo *cargo)
+{
+	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + PASSAGE_NS;
+	struct apo_household house = apo_service_household(service);
+	int fd = service->successor.fd, error;
+
+	if (!apo_cargo_write(cargo, &house))
+		return "it is too much, or there is no memory";
+	error = apo_passage_send(fd, cargo->carry.bytes, cargo->carry.len, cargo->fds,
+				 cargo->fd_count, until_ns);
+	if (error == 0)
+		error = apo_passage_hear(fd, APO_PASSAGE_TAKEN, until_ns);
+	if (error < 0)
+		return strerror(-error);
+	/* Before we are gone, or systemd would take it for the end of the service. */
+	apo_notify("MAINPID=%d", (int)service->successor_pid);
+	error = apo_passage_say(fd, APO_PASSAGE_GO, until_ns);
+	if (error == 0)
+		return NULL;
+	apo_notify("MAINPID=%d", (int)getpid());
+	return strerror(-error);
+}
+
+/* The other one serves. Here ends what could not go along. */
+static void end_here(struct apo_service *service, const struct apo_cargo *cargo)
+{
+	struct apo_household house = apo_service_household(service);
+	unsigned i;
+
+	rudp_log(RUDP_LOG_INFO, "handed over pid=%d connections=%lu left=%lu bytes=%zu",
+		 (int)service->successor_pid, cargo->moved, cargo->left, cargo->carry.len);
+	service->successor_pid = 0;
+	apo_cargo_let_go(&house, REASON);
+	service->state = APO_ENDING;
+	service->deadline_at_ns = service->now_at_ns + service->config->drain_ns;
+	for (i = 0; i < service->worker_count; i++)
+		if (!apo_service_farewell(&service->workers[i].box, APO_MAIL_DRAIN,
+					  service->deadline_at_ns, ""))
+			service->state = APO_OVER;
+	if (apo_service_start_workers(service) < 0)
+		service->state = APO_OVER;
+}
+
+static void hand_over(struct apo_service *service)
+{
+	struct apo_cargo cargo;
+	const char *wrong;
+
+	apo_cargo_to(&cargo);
+	wrong = stand_still(service);
+	if (!wrong)
+		wrong = send_all(service, &cargo);
+	if (wrong) {
+		apo_hand_over_abandon(service, wrong);
+		go_on(service);
+	} else
+		end_here(service, &cargo);
+	apo_cargo_fini(&cargo);
+}
+
+void apo_hand_over_on_successor(struct apo_service *service)
+{
+	int error;
+
+	if (service->successor_pid <= 0 || service->state != APO_RUNNING)
+		return;
+	error = apo_passage_hear(service->successor.fd, APO_PASSAGE_HELLO,
+				 service->now_at_ns + RUDP_NS_PER_S);
+	if (error == 0)
+		hand_over(service);
+	else
+		apo_hand_over_abandon(service, error == -EPIPE ? "the new one has ended at once"
+							       : strerror(-error));
+}
+
+int64_t apo_hand_over_next_at_ns(const struct apo_service *service)
+{
+	return service->successor_pid > 0 ? service->successor_until_ns : RUDP_NEVER;
+}
+
+void apo_hand_over_on_time(struct apo_service *service)
+{
+	if (apo_hand_over_next_at_ns(service) <= service->now_at_ns)
+		apo_hand_over_abandon(service, "the new one says nothing");
+}

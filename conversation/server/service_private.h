@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* service_private - what the files of the service share. */
+#ifndef APO_SERVER_SERVICE_PRIVATE_H
+#define APO_SERVER_SERVICE_PRIVATE_H
+
+#include <sys/types.h>
+
+#include "conversation/server/cargo.h"
+#include "conversation/server/checker.h"
+#include "conversation/server/door.h"
+#include "conversation/server/historian.h"
+#include "conversation/server/metrics.h"
+#include "conversation/server/service.h"
+#include "conversation/server/station.h"
+#include "conversation/server/talk.h"
+#include "conversation/store/store.h"
+
+enum apo_service_state { APO_RUNNING, APO_ENDING, APO_OVER };
+
+struct apo_service {
+	enum apo_service_state state;
+	const char *file;
+	struct apo_config *config;
+	int epoll_fd;
+	struct apo_source box_source, signal_source;
+	struct apo_mailbox box;
+	struct apo_worker *workers;
+	unsigned worker_count, drained_count;
+	struct apo_talk talk;
+	struct apo_checker checker;
+	struct apo_historian historian;
+	bool has_history;        /* there is a historian */
+	struct apo_store *store; /* the checker's while that runs and is asked; NULL: none */
+	struct apo_door door;
+	struct apo_station station;
+	struct apo_metrics metrics;
+	int64_t now_at_ns, deadline_at_ns;
+	bool are_workers_running, is_talk_running;
+	struct apo_source successor; /* the passage to the process that is to go on; fd -1: none */
+	pid_t successor_pid;
+	int64_t successor_until_ns;    /* by when it must have said HELLO */
+	struct apo_source predecessor; /* the passage from the one before, until that is gone; -1 */
+};
+
+/* Without memory: false, and nothing is sent. */
+bool apo_service_farewell(struct apo_mailbox *box, int kind, int64_t deadline_at_ns,
+			  const char *reason);
+int apo_service_watch(struct apo_service *service, struct apo_source *source,
+		      enum apo_source_kind kind, int fd);
+/* By signal: the configuration is read anew. false: it is wrong, and the log says where. */
+bool apo_service_reload(struct apo_service *service);
+void apo_service_take_mail(struct apo_service *service);
+int apo_service_start_talk(struct apo_service *service);
+int apo_service_start_workers(struct apo_service *service);
+void apo_service_stop_workers(struct apo_service *service);
+int apo_service_open_metrics(struct apo_service *service);
+int apo_service_open_station(struct apo_service *service);
+
+/* ---- what is on disk (service_store.c): each returns 0 or a negative errno value ---- */
+
+int apo_service_open_store(struct apo_service *service);
+/* The store has been opened before. What a run before has left open in it stays so. */
+int apo_service_open_history(struct apo_service *service);
+/* NULL: there is none. */
+struct apo_historian *apo_service_historian(struct apo_service *service);
+/* All that the store knows and the model does not: accounts, and markers. While nobody asks the
+ * checker. */
+int apo_service_load_accounts(struct apo_service *service);
+/* Whom the run before has left in channels is there no more (apo_history_begin_run). */
+int apo_service_begin_history(struct apo_service *service);
+/* What is handed over, and what that is read into. */
+struct apo_household apo_service_household(struct apo_service *service);
+/* If there is history, and nobody writes it yet. */
+int apo_service_start_historian(struct apo_service *service);
+
+/* ---- the old one (hand_over.c) ---- */
+
+/* SIGUSR2: another process is started that is to go on. */
+void apo_hand_over_begin(struct apo_service *service);
+/* It has said something, or is gone. */
+void apo_hand_over_on_successor(struct apo_service *service);
+int64_t apo_hand_over_next_at_ns(const struct apo_service *service);
+void apo_hand_over_on_time(struct apo_service *service);
+/* Whoever was started is not wanted any more. */
+void apo_hand_over_abandon(struct apo_service *service, const char *reason);
+
+/* ---- the new one (take_over.c) ---- */
+
+/* Everything has begun but the threads. Returns 0, or a negative errno value: then it must end. */
+int apo_take_over(struct apo_service *service);
+/* The process before is gone. */
+void apo_take_over_on_predecessor(struct apo_service *service);
+
+#endif

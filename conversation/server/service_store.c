@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* What the service has on disk: accounts, read markers, history. */
+#include <errno.h>
+#include <string.h>
+
+#include "conversation/server/log.h"
+#include "conversation/server/service_private.h"
+
+int apo_service_open_store(struct apo_service *service)
+{
+	char reason[512];
+
+	if (!service->config->accounts_file)
+		return 0;
+	service->store = apo_store_open(service->config->accounts_file, reason, sizeof reason);
+	if (service->store)
+		return 0;
+	rudp_log(RUDP_LOG_ERROR, "accounts not opened reason=\"%s\"", reason);
+	return -EINVAL;
+}
+
+int apo_service_open_history(struct apo_service *service)
+{
+	const struct apo_config *config = service->config;
+	struct apo_history *history;
+	char reason[512];
+	int error;
+
+	if (!config->model.has_history)
+		return 0;
+	history = apo_history_open(config->accounts_file, reason, sizeof reason);
+	if (!history) {
+		rudp_log(RUDP_LOG_ERROR, "history not opened reason=\"%s\"", reason);
+		return -EINVAL;
+	}
+	error = apo_historian_init(&service->historian, &service->talk.box, history, config);
+	service->has_history = error == 0;
+	return error;
+}
+
+int apo_service_begin_history(struct apo_service *service)
+{
+	const struct apo_history *history = service->historian.history;
+	int error = service->has_history ? apo_history_begin_run(service->historian.history) : 0;
+
+	if (error < 0)
+		rudp_log(RUDP_LOG_ERROR, "history not begun reason=\"%s\"",
+			 apo_history_error(history));
+	return error;
+}
+
+int apo_service_start_historian(struct apo_service *service)
+{
+	if (!service->has_history || service->historian.is_running)
+		return 0;
+	return apo_historian_start(&service->historian);
+}
+
+struct apo_historian *apo_service_historian(struct apo_service *service)
+{
+	return service->has_history ? &service->historian : NULL;
+}
+
+struct loading {
+	struct apo_model *model;
+	unsigned long count;
+	int error;
+};
+
+static void load_account(void *of, const char *name)
+{
+	struct loading *loading = of;
+	int error = apo_model_on_account(loading->model, name);
+
+	if (error < 0)
+		loading->error = error;
+	else
+		loading->count++;
+}
+
+static void load_marker(void *of, const char *account, const char *target, int64_t time_ms)
+{
+	struct loading *loading = of;
+	int error = apo_model_on_marker(loading->model, account, target, time_ms);
+
+	if (error < 0)
+		loading->error = error;
+}
+
+int apo_service_load_accounts(struct apo_service *service)
+{
+	struct loading loading = {.model = service->talk.model};
+	int error = 0;
+
+	if (!service->store)
+		return 0;
+	error = apo_accounts_tell_new(service->store, load_account, &loading);
+	if (error == 0)
+		error = apo_markers_tell(service->store, load_marker, &loading);
+	if (error < 0)
+		rudp_log(RUDP_LOG_ERROR, "accounts not read reason=\"%s\"",
+			 apo_store_error(service->store));
+	else if (loading.count > 0 || service->predecessor.fd < 0)
+		rudp_log(RUDP_LOG_INFO, "accounts file=%s count=%lu",
+			 service->config->accounts_file, loading.count);
+	return error < 0 ? error : loading.error;
+}
+
+/* The one that is open: the configuration may name another meanwhile. */
+static const char *history_file(const struct apo_service *service)
+{
+	return service->has_history ? apo_history_file(service->historian.history) : NULL;
+}
+
+struct apo_household apo_service_household(struct apo_service *service)
+{
+	return (struct apo_household){.workers = service->workers,
+				      .worker_count = service->worker_count,
+				      .model = service->talk.model,
+				      .door = &service->door,
+				      .metrics = &service->metrics,
+				      .historian = apo_service_historian(service),
+				      .history_file = history_file(service),
+				      .now_at_ns = service->now_at_ns};
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* The new process of a hand-over (passage.h). */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "conversation/server/cargo.h"
+#include "conversation/server/log.h"
+#include "conversation/server/passage.h"
+#include "conversation/server/service_private.h"
+
+#define PASSAGE_NS (60 * RUDP_NS_PER_S) /* the old one waits less long, and ends us then */
+
+static int receive(struct apo_service *service, struct apo_cargo *cargo)
+{
+	struct apo_household house = apo_service_household(service);
+	struct apo_arrival arrival;
+	int error = apo_passage_receive(service->predecessor.fd, &arrival,
+					service->now_at_ns + PASSAGE_NS);
+
+	if (error < 0)
+		return error;
+	/* What was registered and read while the old one still served: it stands still now. */
+	error = apo_service_load_accounts(service);
+	apo_cargo_from(cargo, arrival.state, arrival.len, arrival.fds, arrival.fd_count);
+	if (error == 0 && !apo_cargo_read(cargo, &house))
+		error = -EPROTO;
+	apo_arrival_fini(&arrival);
+	if (error == 0 && !cargo->goes_on_with_history)
+		error = apo_service_begin_history(service);
+	return error;
+}
+
+/* Nobody serves meanwhile: the old one stands still. Its end is as good as its GO. */
+static int agree(struct apo_service *service)
+{
+	int fd = service->predecessor.fd, error;
+	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + PASSAGE_NS;
+
+	error = apo_passage_say(fd, APO_PASSAGE_TAKEN, until_ns);
+	if (error < 0)
+		return error;
+	error = apo_passage_hear(fd, APO_PASSAGE_GO, until_ns);
+	return error == -EPIPE ? 0 : error;
+}
+
+int apo_take_over(struct apo_service *service)
+{
+	int fd = service->predecessor.fd, error;
+	struct apo_cargo cargo;
+
+	service->metrics.wanted_path = service->config->metrics_path;
+	error = apo_passage_say(fd, APO_PASSAGE_HELLO, service->now_at_ns + PASSAGE_NS);
+	if (error == 0)
+		error = receive(service, &cargo);
+	service->metrics.wanted_path = NULL;
+	if (error == 0)
+		error = agree(service);
+	if (error < 0)
+		return error;
+	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	/* What clients are told of it: that some could not come along. */
+	service->talk.is_alone = true;
+	(void)apo_talk_absorb(&service->talk);
+	service->talk.is_alone = false;
+	service->door.counters.take_overs++;
+	(void)apo_service_open_metrics(service);
+	apo_door_listen(&service->door);
+	/* Accounts that were made or removed since ours were read. */
+	apo_checker_refresh(&service->checker);
+	rudp_log(RUDP_LOG_INFO, "taken over pid=%d connections=%lu left=%lu", (int)getpid(),
+		 cargo.moved, cargo.left);
+	return apo_service_watch(service, &service->predecessor, APO_SOURCE_PREDECESSOR, fd);
+}
+
+/* The port of its messaging connections is free now. */
+void apo_take_over_on_predecessor(struct apo_service *service)
+{
+	(void)epoll_ctl(service->epoll_fd, EPOLL_CTL_DEL, service->predecessor.fd, NULL);
+	close(service->predecessor.fd);
+	service->predecessor.fd = -1;
+	if (apo_service_open_station(service) < 0)
+		rudp_log(RUDP_LOG_ERROR, "no messaging connections until a restart");
+}

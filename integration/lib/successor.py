@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A process that is handed over to and fails when it has everything in its hands.
+
+    successor.py GOOD_PROGRAM die|hang ARGUMENT...   (the last of them: the number of the passage)
+
+The good program stands behind another passage, and all that is said is passed on, descriptors too; but
+its TAKEN is not: at that moment this process dies, or is silent for ever.
+"""
+
+import array
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+TAKEN = 4
+good, how, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
+old = socket.socket(fileno=int(arguments[-1]))
+old.setblocking(True)
+near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+os.set_inheritable(far.fileno(), True)
+child = subprocess.Popen([good, *arguments[:-1], str(far.fileno())], close_fds=False)
+far.close()
+
+
+def relay(source, target):
+    message, rights, _, _ = source.recvmsg(4096, socket.CMSG_SPACE(256 * 4))
+    if not message:
+        sys.exit(1)
+    if struct.unpack("III", message[:12])[2] == TAKEN:
+        child.kill()
+        if how == "hang":
+            time.sleep(1000)
+        sys.exit(1)
+    fds = array.array("i")
+    for _, _, data in rights:
+        fds.frombytes(data)
+    target.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if fds else [])
+    for fd in fds:
+        os.close(fd)
+
+
+relay(near, old)  # HELLO
+
+
+while True:
+    for ready in select.select([old, near], [], [])[0]:
+        relay(ready, near if ready is old else old)
