@@ -159,7 +159,8 @@ int rudp_connect_go_on(struct rudp_engine *engine, struct rudp_call *call, struc
 	return rc;
 }
 
-static void answer(struct rudp_engine *engine, struct rudp_app *app, int error)
+/* false: who called has gone before the answer, whether or not epoll has told of it yet. */
+static bool answer(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
 	struct rudp_call *call = rudp_call_find(engine, app->call_id);
 	struct rudp_control_reply reply = {.operation = RUDP_CONTROL_CONNECT,
@@ -170,8 +171,7 @@ static void answer(struct rudp_engine *engine, struct rudp_app *app, int error)
 					   .remote = app->remote};
 
 	app->call_id = 0;
-	if (call)
-		rudp_call_answer(engine, call, &reply);
+	return call && rudp_call_answer(engine, call, &reply);
 }
 
 static void log_established(const struct rudp_app *app)
@@ -199,10 +199,11 @@ static int join_now(struct rudp_engine *engine, struct rudp_app *app)
 	return rc;
 }
 
-/* The program goes on while the rest is done; that fails only where the kernel has no memory. */
+/* The program goes on while the rest is done; that fails where the kernel has no memory. */
 static int answer_and_end_join(struct rudp_engine *engine, struct rudp_app *app)
 {
-	answer(engine, app, 0);
+	if (!answer(engine, app, 0))
+		return -ECONNABORTED;
 	return rudp_app_join_end(engine, app);
 }
 

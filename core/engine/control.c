@@ -139,16 +139,20 @@ bool rudp_control_may_complain(struct rudp_engine *engine)
 	return engine->complaint_count++ < RUDP_COMPLAINTS_PER_S;
 }
 
-void rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
+bool rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 		      struct rudp_control_reply *reply)
 {
+	bool is_there;
+
 	drop_held(call);
 	reply->version = RUDP_CONTROL_VERSION;
-	/* A caller that is gone, or has no room for one answer, needs none. */
-	send(call->fd, reply, sizeof *reply, MSG_DONTWAIT | MSG_NOSIGNAL);
+	/* Who has no room for one answer needs none. */
+	is_there = send(call->fd, reply, sizeof *reply, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+		   errno == EAGAIN;
 	call->answered = true;
 	call->app_id = 0;
 	call->since_ns = engine->now_at_ns;
+	return is_there;
 }
 
 /* What recvmsg brought besides the bytes. All but the first two descriptors are closed. */

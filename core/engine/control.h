@@ -73,8 +73,8 @@ void rudp_calls_aside_settle(struct rudp_engine *engine);
 int64_t rudp_calls_aside_deadline_ns(const struct rudp_engine *engine);
 
 void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint32_t events);
-/* Closes the held descriptor, then answers. */
-void rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
+/* Closes the held descriptor, then answers. false: the caller has closed its end before. */
+bool rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 		      struct rudp_control_reply *reply);
 void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call);
 /* The caller has proved his right. */
