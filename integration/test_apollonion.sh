@@ -71,19 +71,6 @@ reload() {
 	wait_until 10 "the configuration is read" has_read $((times + 1))
 }
 
-# register HOW NAME [COMMAND...]: comes in as NAME and joins #hall.
-register() {
-	local how=$1 name=$2
-	shift 2
-	[ $# -gt 0 ] || set -- nc "$B4" "$PORT"
-	talk "$how" "$name" "$@"
-	say "$name" "NICK $name"
-	say "$name" "USER $name 0 * :$name"
-	hears "$name" ' 001 '
-	say "$name" "JOIN #hall"
-	hears "$name" ' 366 '
-}
-
 # start_ii HOW NAME: ii as NAME in #hall; what it hears there is in $TMP/NAME.out.
 start_ii() {
 	local directory=$TMP/ii-$2/$B4

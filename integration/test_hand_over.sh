@@ -112,18 +112,6 @@ crowd() {
 	ok "$(cat "$TMP/crowd.out"), through three hand-overs"
 }
 
-register() {
-	local how=$1 name=$2
-	shift 2
-	[ $# -gt 0 ] || set -- nc "$B4" "$PORT"
-	talk "$how" "$name" "$@"
-	say "$name" "NICK $name"
-	say "$name" "USER $name 0 * :$name"
-	hears "$name" ' 001 '
-	say "$name" "JOIN #hall"
-	hears "$name" ' 366 '
-}
-
 # As systemd would be: who is the main process now.
 manager_is_told() {
 	expect_match "$TMP/manager.out" "READY=1.*MAINPID=$LAST" "what the service manager is told"

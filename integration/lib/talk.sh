@@ -66,3 +66,16 @@ end_server() {
 	finish server 10
 	expect_eq "$STATUS" 0 "exit code of the server"
 }
+
+# register HOW NAME [COMMAND...]: comes in as NAME and joins #hall.
+register() {
+	local how=$1 name=$2
+	shift 2
+	[ $# -gt 0 ] || set -- nc "$B4" "$PORT"
+	talk "$how" "$name" "$@"
+	say "$name" "NICK $name"
+	say "$name" "USER $name 0 * :$name"
+	hears "$name" ' 001 '
+	say "$name" "JOIN #hall"
+	hears "$name" ' 366 '
+}
