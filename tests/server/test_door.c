@@ -113,6 +113,15 @@ static void call(unsigned i)
 	serve();
 }
 
+/* The first count callers, each with a place. */
+static void let_in(struct apo_adopt **inside, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		call(i);
+		inside[i] = given();
+	}
+}
+
 static void is_given(const char *refusal)
 {
 	struct apo_adopt *adopt = given();
@@ -174,10 +183,7 @@ Test(door, who_may_not_even_wait_is_told_that_it_is_full)
 	struct apo_adopt *inside[2];
 	unsigned i;
 
-	for (i = 0; i < 2; i++) {
-		call(i);
-		inside[i] = given();
-	}
+	let_in(inside, 2);
 	call(2);
 	call(3);
 	call(4);
@@ -195,10 +201,7 @@ Test(door, who_has_waited_too_long_is_told_so)
 	struct apo_adopt *inside[2];
 	unsigned i;
 
-	for (i = 0; i < 2; i++) {
-		call(i);
-		inside[i] = given();
-	}
+	let_in(inside, 2);
 	call(2);
 	cr_assert(eq(i64, apo_door_next_at_ns(&door), now_ns + 10 * S));
 	now_ns += S;
@@ -220,10 +223,7 @@ Test(door, who_gives_up_waiting_leaves_its_place_in_the_queue)
 	struct apo_adopt *inside[2];
 	unsigned i;
 
-	for (i = 0; i < 2; i++) {
-		call(i);
-		inside[i] = given();
-	}
+	let_in(inside, 2);
 	call(2);
 	call(3);
 	close(callers[2]);
@@ -267,10 +267,7 @@ Test(door, more_places_are_taken_at_once)
 	struct apo_config wider;
 	unsigned i;
 
-	for (i = 0; i < 2; i++) {
-		call(i);
-		inside[i] = given();
-	}
+	let_in(inside, 2);
 	call(2);
 	call(3);
 	wider = config;
@@ -306,10 +303,7 @@ Test(door, closed_it_tells_those_who_wait)
 	struct apo_adopt *inside[2];
 	unsigned i;
 
-	for (i = 0; i < 2; i++) {
-		call(i);
-		inside[i] = given();
-	}
+	let_in(inside, 2);
 	call(2);
 	apo_door_close(&door, "The server is shutting down");
 	is_given("The server is shutting down");
