@@ -38,13 +38,20 @@ static void note_up(void)
 	pthread_mutex_unlock(&lock);
 }
 
-static void on_connect(struct mosquitto *client, void *context, int rc)
+typedef void connect_callback(struct mosquitto *client, void *context, int rc);
+
+static void on_sender_connect(struct mosquitto *client, void *context, int rc)
 {
+	(void)client, (void)context;
 	check(rc, "connect");
-	if (context)
-		check(mosquitto_subscribe(client, NULL, "bench/#", 1), "subscribe");
-	else
-		note_up();
+	note_up();
+}
+
+static void on_receiver_connect(struct mosquitto *client, void *context, int rc)
+{
+	(void)context;
+	check(rc, "connect");
+	check(mosquitto_subscribe(client, NULL, "bench/#", 1), "subscribe");
 }
 
 static void on_subscribe(struct mosquitto *client, void *context, int id, int count, const int *qos)
@@ -79,9 +86,10 @@ static void on_message(struct mosquitto *client, void *context,
 	pthread_mutex_unlock(&lock);
 }
 
-static struct mosquitto *start(const char *host, const char *port, void *context)
+/* The context does not tell who of the two it is: where that is NULL libmosquitto gives the client. */
+static struct mosquitto *start(const char *host, const char *port, connect_callback *on_connect)
 {
-	struct mosquitto *client = mosquitto_new(NULL, true, context);
+	struct mosquitto *client = mosquitto_new(NULL, true, NULL);
 
 	if (!client)
 		carrier_die("client", "no memory");
@@ -108,7 +116,7 @@ static void wait_up(size_t count)
 void carrier_listen(const char *port)
 {
 	mosquitto_lib_init();
-	clients[0] = start("127.0.0.1", port, clients);
+	clients[0] = start("127.0.0.1", port, on_receiver_connect);
 	wait_up(1);
 }
 
@@ -132,7 +140,7 @@ void carrier_connect(const char *host, const char *port, size_t connections)
 {
 	mosquitto_lib_init();
 	for (client_count = 0; client_count < connections; client_count++)
-		clients[client_count] = start(host, port, NULL);
+		clients[client_count] = start(host, port, on_sender_connect);
 	wait_up(connections);
 }
 
