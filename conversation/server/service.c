@@ -195,7 +195,7 @@ static void on_request(struct apo_service *service, struct apo_request *request)
 	if (request->is_die) {
 		snprintf(reason, sizeof reason, "Shut down by %s", request->who);
 		begin_end(service, reason);
-	} else
+	} else if (service->state == APO_RUNNING)
 		(void)reload(service, request);
 	free(request);
 }
@@ -392,15 +392,18 @@ int apo_service_start_talk(struct apo_service *service)
 int apo_service_start_workers(struct apo_service *service)
 {
 	struct apo_worker *worker;
-	unsigned i;
-	int error = 0;
+	int error;
 
-	for (i = 0; i < service->worker_count && !error; i++) {
-		worker = service->workers + i;
+	while (service->running_count < service->worker_count) {
+		worker = service->workers + service->running_count;
 		error = pthread_create(&worker->thread, NULL, apo_worker_run, worker);
+		if (error) {
+			apo_service_stop_workers(service);
+			return -error;
+		}
+		service->running_count++;
 	}
-	service->are_workers_running = error == 0;
-	return -error;
+	return 0;
 }
 
 int apo_service_open_station(struct apo_service *service)
@@ -478,24 +481,22 @@ static int begin(struct apo_service *service)
 
 void apo_service_stop_workers(struct apo_service *service)
 {
-	unsigned i;
+	struct apo_worker *worker;
 
-	for (i = 0; service->are_workers_running && i < service->worker_count; i++) {
-		while (!apo_service_farewell(&service->workers[i].box, APO_MAIL_STOP, 0, ""))
+	while (service->running_count > 0) {
+		worker = service->workers + --service->running_count;
+		while (!apo_service_farewell(&worker->box, APO_MAIL_STOP, 0, ""))
 			;
-		pthread_join(service->workers[i].thread, NULL);
+		pthread_join(worker->thread, NULL);
 	}
-	service->are_workers_running = false;
 }
 
 static void stop_threads(struct apo_service *service)
 {
+	apo_talk_abandon(&service->talk);
 	apo_service_stop_workers(service);
-	if (service->is_talk_running) {
-		while (!apo_service_farewell(&service->talk.box, APO_MAIL_STOP, 0, ""))
-			;
+	if (service->is_talk_running)
 		pthread_join(service->talk.thread, NULL);
-	}
 	apo_checker_stop(&service->checker);
 	if (service->has_history)
 		apo_historian_stop(&service->historian);
@@ -509,6 +510,9 @@ static void end(struct apo_service *service)
 
 	stop_threads(service);
 	apo_metrics_close(&service->metrics);
+	apo_door_close(&service->door, "The server is shutting down");
+	for (i = 0; i < service->worker_count; i++)
+		apo_worker_clear(service->workers + i);
 	apo_service_take_mail(service);
 	apo_talk_drop_mail(&service->talk);
 	for (i = 0; i < service->worker_count; i++)

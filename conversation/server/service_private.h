@@ -26,6 +26,7 @@ struct apo_service {
 	struct apo_mailbox box;
 	struct apo_worker *workers;
 	unsigned worker_count, drained_count;
+	unsigned running_count; /* of workers that have a thread: the first ones */
 	struct apo_talk talk;
 	struct apo_checker checker;
 	struct apo_historian historian;
@@ -35,7 +36,7 @@ struct apo_service {
 	struct apo_station station;
 	struct apo_metrics metrics;
 	int64_t now_at_ns, deadline_at_ns;
-	bool are_workers_running, is_talk_running;
+	bool is_talk_running;
 	struct apo_source successor; /* the passage to the process that is to go on; fd -1: none */
 	pid_t successor_pid;
 	int64_t successor_until_ns;    /* by when it must have said HELLO */

@@ -262,6 +262,7 @@ static void flush(struct apo_talk *talk)
 	}
 }
 
+/* Who abandons us says so before it wakes us. */
 static void wait_for_workers(struct apo_talk *talk)
 {
 	struct pollfd wait = {.fd = talk->box.fd, .events = POLLIN};
@@ -269,7 +270,7 @@ static void wait_for_workers(struct apo_talk *talk)
 	if (talk->is_alone || !somebody_is_behind(talk))
 		return;
 	flush(talk);
-	while (somebody_is_behind(talk)) {
+	while (!atomic_load(&talk->is_abandoned) && somebody_is_behind(talk)) {
 		(void)poll(&wait, 1, -1);
 		apo_mailbox_forget_wake(&talk->box);
 	}
@@ -281,7 +282,8 @@ static void on_batch(struct apo_talk *talk, struct apo_batch *batch)
 {
 	const struct apo_record *record = NULL;
 
-	while ((record = apo_batch_next(batch, record))) {
+	while (!atomic_load_explicit(&talk->is_abandoned, memory_order_relaxed) &&
+	       (record = apo_batch_next(batch, record))) {
 		on_event(talk, record);
 		wait_for_workers(talk);
 	}
@@ -423,11 +425,18 @@ void *apo_talk_run(void *of)
 	struct apo_talk *talk = of;
 
 	talk->is_over = talk->is_settling = false;
-	while (!talk->is_over && !(talk->is_settling && apo_model_is_settled(talk->model)))
+	while (!talk->is_over && !atomic_load(&talk->is_abandoned) &&
+	       !(talk->is_settling && apo_model_is_settled(talk->model)))
 		turn(talk);
 	atomic_store(&talk->has_ended, true);
 	apo_mailbox_wake(talk->door);
 	return NULL;
+}
+
+void apo_talk_abandon(struct apo_talk *talk)
+{
+	atomic_store(&talk->is_abandoned, true);
+	apo_mailbox_wake(&talk->box);
 }
 
 /* ---- life ---- */
@@ -480,20 +489,26 @@ int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned wo
 	return 0;
 }
 
+static void drop(struct apo_mail *mail)
+{
+	if (mail->kind == APO_MAIL_BATCH) {
+		apo_batch_done((struct apo_batch *)mail);
+		return;
+	}
+	if (mail->kind == APO_MAIL_HISTORY)
+		apo_page_free(((struct apo_history_mail *)mail)->page);
+	else if (mail->kind == APO_MAIL_CONFIGURE)
+		apo_config_put(((struct apo_configure *)mail)->config);
+	free(mail);
+}
+
 void apo_talk_drop_mail(struct apo_talk *talk)
 {
 	struct apo_mail *mail, *next;
 
 	for (mail = apo_mailbox_take(&talk->box); mail; mail = next) {
 		next = mail->next;
-		if (mail->kind == APO_MAIL_BATCH)
-			apo_batch_done((struct apo_batch *)mail);
-		else if (mail->kind == APO_MAIL_HISTORY)
-			apo_page_free(((struct apo_history_mail *)mail)->page);
-		else if (mail->kind == APO_MAIL_CONFIGURE)
-			apo_config_put(((struct apo_configure *)mail)->config);
-		if (mail->kind != APO_MAIL_BATCH)
-			free(mail);
+		drop(mail);
 	}
 }
 

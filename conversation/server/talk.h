@@ -34,6 +34,7 @@ struct apo_talk {
 	bool is_over;
 	bool is_settling;      /* it ends when nothing is under way any more */
 	bool is_alone;	       /* no worker takes anything: it is not waited for */
+	atomic_bool is_abandoned;
 	atomic_bool has_ended; /* the thread has, or is about to; the door's mailbox is woken */
 	/* Of the model, for whoever reads them meanwhile. */
 	struct {
@@ -55,6 +56,10 @@ void apo_talk_fini(struct apo_talk *talk);
 
 /* Ends on STOP, and after SETTLE as soon as no answer is waited for. It may be run again. */
 void *apo_talk_run(void *talk);
+
+/* Of any thread: apo_talk_run ends as soon as it can, although workers take nothing any more. What has
+ * come, and has not been looked at, is dropped. */
+void apo_talk_abandon(struct apo_talk *talk);
 
 /* Takes what is in the mailbox, and does not wait: for the main thread, while the model's own has ended.
  * Returns whether there was anything. */

@@ -436,7 +436,7 @@ free_buffers:
 	return result;
 }
 
-void apo_worker_fini(struct apo_worker *worker)
+void apo_worker_clear(struct apo_worker *worker)
 {
 	uint32_t slot;
 
@@ -444,6 +444,14 @@ void apo_worker_fini(struct apo_worker *worker)
 	for (slot = 0; slot < worker->slot_count; slot++)
 		if (apo_worker_conn(worker, slot)->state != APO_CONN_FREE)
 			apo_conn_destroy(worker, apo_worker_conn(worker, slot));
+	apo_batcher_flush(&worker->to_model);
+	apo_batcher_flush(&worker->to_door);
+}
+
+void apo_worker_fini(struct apo_worker *worker)
+{
+	uint32_t slot;
+
 	for (slot = 0; slot < worker->slot_count; slot += 1u << APO_SLOTS_BITS)
 		free(worker->chunks[slot >> APO_SLOTS_BITS]);
 	free(worker->chunks);

@@ -72,7 +72,10 @@ struct apo_worker {
 /* Its thread is not started. Returns 0 or a negative errno value. */
 int apo_worker_init(struct apo_worker *worker, unsigned index, struct apo_mailbox *model,
 		    struct apo_mailbox *door, struct apo_config *config);
-/* After its thread has ended (or never begun). */
+/* After its thread has ended (or never begun): its connections are closed without a word, and it has
+ * told so. */
+void apo_worker_clear(struct apo_worker *worker);
+/* Cleared, and when the mail that it has sent has been taken. */
 void apo_worker_fini(struct apo_worker *worker);
 
 void *apo_worker_run(void *worker);

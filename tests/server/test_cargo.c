@@ -96,9 +96,11 @@ static void close_server(struct server *server)
 	unsigned i;
 
 	for (i = 0; i < server->worker_count; i++)
-		apo_worker_fini(server->workers + i);
+		apo_worker_clear(server->workers + i);
 	drop_notes(server);
 	apo_talk_drop_mail(&server->talk);
+	for (i = 0; i < server->worker_count; i++)
+		apo_worker_fini(server->workers + i);
 	apo_talk_fini(&server->talk);
 	apo_metrics_close(&server->metrics);
 	apo_door_fini(&server->door);

@@ -208,9 +208,10 @@ static void begin(void)
 static void end(void)
 {
 	apo_peers_fini(&peers);
-	apo_worker_fini(&worker);
+	apo_worker_clear(&worker);
 	take(&model_box);
 	take(&door_box);
+	apo_worker_fini(&worker);
 	apo_batcher_fini(&effects);
 	apo_mailbox_fini(&model_box);
 	apo_mailbox_fini(&door_box);

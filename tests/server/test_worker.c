@@ -104,9 +104,10 @@ static const char *turn(void)
 static void end(void)
 {
 	turn();
-	apo_worker_fini(&worker);
+	apo_worker_clear(&worker);
 	take(&model_box);
 	take(&door_box);
+	apo_worker_fini(&worker);
 	apo_batcher_fini(&effects);
 	apo_mailbox_fini(&model_box);
 	apo_mailbox_fini(&door_box);
@@ -460,4 +461,18 @@ Test(worker, random_comings_and_goings_mix_nothing_up)
 	}
 	turn();
 	cr_assert(eq(u32, worker.conn_count, 0));
+}
+
+/* More words than fit into one batch, and so some are in the mail already. */
+Test(worker, cleared_it_has_told_of_all_who_came_and_went)
+{
+	struct apo_note *note;
+	unsigned i;
+
+	worker.drain_at_ns = worker.now_at_ns; /* nobody is taken in any more */
+	for (i = 0; i < 2 * APO_BATCH_CHUNK_BYTES / sizeof *note; i++)
+		adopt(-1, NULL);
+	apo_worker_clear(&worker);
+	take(&door_box);
+	cr_assert(eq(uint, gone, i));
 }
