@@ -210,8 +210,10 @@ static ssize_t peer_read(struct apo_stream *stream, void *bytes, size_t size)
 		result = -session->error;
 	else
 		result = -EAGAIN;
-	/* The end is told by the next read. */
-	if (n > 0 && session->has_ended)
+	/* The end is told by the next read, and room (which the descriptor may have told of) to who
+	 * wants to write. */
+	if ((n > 0 && session->has_ended) ||
+	    (stream->wants_in && !atomic_load(&session->wants_room)))
 		wake(session);
 	pthread_mutex_unlock(&session->lock);
 	return result;

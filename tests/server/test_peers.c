@@ -349,6 +349,22 @@ Test(peers, who_does_not_take_it_has_too_much_at_last)
 	cr_assert(eq(str, turns(), "- SendQ exceeded\n"));
 }
 
+/* As when a line has waited for its time, or the model was behind: nobody has looked whether there is
+ * room. */
+Test(peers, room_is_heard_of_though_a_read_comes_between)
+{
+	open_session(7);
+	room = 0;
+	deliver("one\r\n", 0);
+	turns();
+	cr_assert(eq(str, what_was_sent(), ""));
+	room = 10;
+	apo_peers_on_acknowledged(&peers, CONN, last_id);
+	apo_conn_read(&worker, apo_worker_find(&worker, last_peer));
+	turns();
+	cr_assert(eq(str, what_was_sent(), "LINE 7 one\n"));
+}
+
 Test(peers, a_receipt_comes_with_the_acknowledgement_of_its_message)
 {
 	open_session(7);
