@@ -14,6 +14,8 @@
 
 #include "conversation/server/cargo.h"
 
+#define ACCEPT_PAUSE_NS (100 * RUDP_NS_PER_MS)
+
 /* ---- text ---- */
 
 static void put(FILE *out, const char *name, const char *help, const char *type, uint64_t value)
@@ -116,11 +118,17 @@ static void answer(const struct apo_metrics *metrics, int fd)
 
 /* ---- the socket ---- */
 
+static int tell_epoll(const struct apo_metrics *metrics, int how, struct apo_source *source,
+		      uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = source};
+
+	return epoll_ctl(metrics->epoll_fd, how, source->fd, &event) < 0 ? -errno : 0;
+}
+
 static int watch(const struct apo_metrics *metrics, struct apo_source *source)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
-
-	return epoll_ctl(metrics->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
+	return tell_epoll(metrics, EPOLL_CTL_ADD, source, EPOLLIN);
 }
 
 static void client_close(struct apo_source *client)
@@ -130,13 +138,38 @@ static void client_close(struct apo_source *client)
 	client->fd = -1;
 }
 
-void apo_metrics_on_connection(struct apo_metrics *metrics)
+/* It stays readable: without a rest the loop would spin until there are descriptors again. */
+static void pause_accepting(struct apo_metrics *metrics, int error, int64_t now_at_ns)
+{
+	if (error != EMFILE && error != ENFILE && error != ENOMEM && error != ENOBUFS)
+		return;
+	metrics->accept_at_ns = now_at_ns + ACCEPT_PAUSE_NS;
+	(void)tell_epoll(metrics, EPOLL_CTL_MOD, &metrics->source, 0);
+}
+
+int64_t apo_metrics_next_at_ns(const struct apo_metrics *metrics)
+{
+	return metrics->accept_at_ns;
+}
+
+void apo_metrics_on_time(struct apo_metrics *metrics, int64_t now_at_ns)
+{
+	if (metrics->accept_at_ns > now_at_ns)
+		return;
+	metrics->accept_at_ns = RUDP_NEVER;
+	if (metrics->source.fd >= 0)
+		(void)tell_epoll(metrics, EPOLL_CTL_MOD, &metrics->source, EPOLLIN);
+}
+
+void apo_metrics_on_connection(struct apo_metrics *metrics, int64_t now_at_ns)
 {
 	struct apo_source *client;
 	int fd = accept4(metrics->source.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (fd < 0)
+	if (fd < 0) {
+		pause_accepting(metrics, errno, now_at_ns);
 		return;
+	}
 	client = metrics->clients + metrics->next_client;
 	metrics->next_client = (metrics->next_client + 1) % APO_METRICS_CLIENTS_MAX;
 	client_close(client);
@@ -149,9 +182,12 @@ void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_source *clien
 {
 	char request[4096];
 
-	if (client->fd < 0)
+	ssize_t n = client->fd < 0 ? -1 : recv(client->fd, request, sizeof request, 0);
+
+	/* Nothing has come: the event was of one that was here before, or there is none. */
+	if (n < 0 && (client->fd < 0 || errno == EAGAIN || errno == EINTR))
 		return;
-	if (recv(client->fd, request, sizeof request, 0) > 0)
+	if (n > 0)
 		answer(metrics, client->fd);
 	client_close(client);
 }
@@ -196,6 +232,7 @@ void apo_metrics_init(struct apo_metrics *metrics)
 	metrics->source = (struct apo_source){APO_SOURCE_METRICS, -1};
 	for (i = 0; i < APO_METRICS_CLIENTS_MAX; i++)
 		metrics->clients[i] = (struct apo_source){APO_SOURCE_METRICS_CLIENT, -1};
+	metrics->accept_at_ns = RUDP_NEVER;
 	metrics->path = NULL;
 }
 

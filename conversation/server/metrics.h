@@ -4,7 +4,8 @@
  *
  *     curl --unix-socket /run/apollonion/metrics http://localhost/metrics
  *
- * Limits   APO_METRICS_CLIENTS_MAX at once: then the oldest is dropped.
+ * Limits   APO_METRICS_CLIENTS_MAX at once: then the oldest is dropped. Without descriptors or memory
+ *          nobody is accepted for a while.
  * Threads  the main thread's; the counters of others are read while they go on.
  */
 #ifndef APO_SERVER_METRICS_H
@@ -24,6 +25,7 @@ struct apo_metrics {
 	struct apo_source source; /* fd < 0: there is none */
 	struct apo_source clients[APO_METRICS_CLIENTS_MAX];
 	unsigned next_client;
+	int64_t accept_at_ns; /* RUDP_NEVER: now */
 	char *path;
 	const char *wanted_path; /* where one is taken over from another process; NULL: not */
 	const struct apo_door *door;
@@ -49,7 +51,10 @@ void apo_metrics_carry(struct apo_cargo *cargo, struct apo_metrics *metrics);
 /* It is another process's now. */
 void apo_metrics_let_go(struct apo_metrics *metrics);
 
-void apo_metrics_on_connection(struct apo_metrics *metrics);
+void apo_metrics_on_connection(struct apo_metrics *metrics, int64_t now_at_ns);
 void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_source *client);
+
+int64_t apo_metrics_next_at_ns(const struct apo_metrics *metrics);
+void apo_metrics_on_time(struct apo_metrics *metrics, int64_t now_at_ns);
 
 #endif

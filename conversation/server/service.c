@@ -247,7 +247,7 @@ static void on_source(struct apo_service *service, struct apo_source *source)
 		apo_door_on_waiter(&service->door, source);
 		break;
 	case APO_SOURCE_METRICS:
-		apo_metrics_on_connection(&service->metrics);
+		apo_metrics_on_connection(&service->metrics, service->now_at_ns);
 		break;
 	case APO_SOURCE_METRICS_CLIENT:
 		apo_metrics_on_client(&service->metrics, source);
@@ -268,6 +268,7 @@ static int timeout_ms(const struct apo_service *service)
 	if (service->station.has_more)
 		return 0;
 	next_ns = rudp_time_min(next_ns, apo_hand_over_next_at_ns(service));
+	next_ns = rudp_time_min(next_ns, apo_metrics_next_at_ns(&service->metrics));
 	if (service->state == APO_ENDING)
 		next_ns = rudp_time_min(next_ns, service->deadline_at_ns);
 	if (next_ns == RUDP_NEVER)
@@ -304,6 +305,7 @@ static void turn(struct apo_service *service)
 	if (service->station.has_more)
 		apo_station_on_readable(&service->station, service->now_at_ns);
 	apo_door_on_time(&service->door, service->now_at_ns);
+	apo_metrics_on_time(&service->metrics, service->now_at_ns);
 	if (has_predecessor)
 		apo_take_over_on_predecessor(service);
 	if (has_successor)

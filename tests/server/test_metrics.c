@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* The socket of the counters, whose loop is this test. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "conversation/server/metrics.h"
+
+#define NOW RUDP_NS_PER_S
+
+static char directory[] = "/tmp/apollonion-metrics.XXXXXX", path[64];
+static struct apo_metrics metrics;
+static struct apo_door door;
+static struct apo_station station;
+static struct apo_talk talk;
+
+static void begin(void)
+{
+	cr_assert(ne(ptr, mkdtemp(directory), NULL));
+	snprintf(path, sizeof path, "%s/socket", directory);
+	station.source.fd = -1;
+	metrics = (struct apo_metrics){.epoll_fd = epoll_create1(EPOLL_CLOEXEC),
+				       .door = &door,
+				       .station = &station,
+				       .talk = &talk};
+	apo_metrics_init(&metrics);
+	cr_assert(eq(int, apo_metrics_open(&metrics, path), 0));
+}
+
+static void end(void)
+{
+	apo_metrics_close(&metrics);
+	close(metrics.epoll_fd);
+	cr_assert(eq(int, rmdir(directory), 0));
+}
+
+TestSuite(metrics, .init = begin, .fini = end, .timeout = 60);
+
+static int connect_one(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memcpy(address.sun_path, path, sizeof path);
+	cr_assert(eq(int, connect(fd, (struct sockaddr *)&address, sizeof address), 0));
+	return fd;
+}
+
+/* What the loop is told now; NULL: nothing. */
+static struct apo_source *event(void)
+{
+	struct epoll_event one;
+
+	return epoll_wait(metrics.epoll_fd, &one, 1, 0) == 1 ? one.data.ptr : NULL;
+}
+
+static const char *answer_to(int fd)
+{
+	static char text[65536];
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, text + len, sizeof text - 1 - len, 0)) > 0)
+		len += (size_t)n;
+	text[len] = '\0';
+	return text;
+}
+
+static void expect_answer(int fd)
+{
+	struct apo_source *source;
+
+	cr_assert(eq(ptr, event(), &metrics.source));
+	apo_metrics_on_connection(&metrics, NOW);
+	cr_assert(eq(int, (int)send(fd, "GET /\r\n\r\n", 9, MSG_NOSIGNAL), 9));
+	source = event();
+	cr_assert(ne(ptr, source, NULL));
+	apo_metrics_on_client(&metrics, source);
+	cr_assert(ne(ptr, strstr(answer_to(fd), "\napollonion_clients "), NULL));
+	close(fd);
+}
+
+Test(metrics, who_asks_is_answered_and_closed)
+{
+	expect_answer(connect_one());
+	expect_answer(connect_one());
+	cr_assert(eq(ptr, event(), NULL));
+}
+
+/* A source is used again while an event of its last one is still to be worked off. */
+Test(metrics, an_event_of_who_was_there_before_closes_nobody)
+{
+	int fd = connect_one();
+
+	apo_metrics_on_connection(&metrics, NOW);
+	apo_metrics_on_client(&metrics, metrics.clients);
+	cr_assert(ge(int, metrics.clients[0].fd, 0));
+	apo_metrics_on_client(&metrics, metrics.clients + 1);
+	close(fd);
+}
+
+/* All there are; returns how many were free. */
+static int take_descriptors(int *taken, int most)
+{
+	struct rlimit limit;
+	int count = 0;
+
+	cr_assert(eq(int, getrlimit(RLIMIT_NOFILE, &limit), 0));
+	limit.rlim_cur = (rlim_t)most;
+	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &limit), 0));
+	while (count < most && (taken[count] = dup(metrics.epoll_fd)) >= 0)
+		count++;
+	cr_assert(eq(int, errno, EMFILE));
+	return count;
+}
+
+Test(metrics, without_descriptors_it_rests_and_goes_on_later)
+{
+	int taken[256], count, fd = connect_one();
+
+	count = take_descriptors(taken, 256);
+	cr_assert(eq(ptr, event(), &metrics.source));
+	apo_metrics_on_connection(&metrics, NOW);
+	cr_assert(eq(ptr, event(), NULL), "the loop would spin");
+	cr_assert(lt(i64, NOW, apo_metrics_next_at_ns(&metrics)));
+	while (count > 0)
+		close(taken[--count]);
+	apo_metrics_on_time(&metrics, apo_metrics_next_at_ns(&metrics) - 1);
+	cr_assert(eq(ptr, event(), NULL));
+	apo_metrics_on_time(&metrics, apo_metrics_next_at_ns(&metrics));
+	cr_assert(eq(i64, apo_metrics_next_at_ns(&metrics), RUDP_NEVER));
+	expect_answer(fd);
+}
