@@ -265,6 +265,30 @@ faults() {
 	ok "$round times the old one went on, and then the new one did"
 }
 
+is_said_after_taking_over() {
+	tac "$TMP/server.err" | sed '/ taken over /q' | grep -q -- "$1"
+}
+
+# Who sends the old one a signal while it stands still means the server.
+signals_are_passed_on() {
+	section "signals that come in the middle of it"
+	serve launch_plain
+	mv "$PROGRAM" "$PROGRAM.good"
+	successor "exec python3 '$HERE/lib/successor.py' '$PROGRAM.good' SIGHUP \"\$@\""
+	hand_over
+	wait_until 20 "the next process has read its configuration" is_said_after_taking_over ' configuration read '
+	mv "$PROGRAM.good" "$PROGRAM"
+	end_server
+	serve launch_plain
+	mv "$PROGRAM" "$PROGRAM.good"
+	successor "exec python3 '$HERE/lib/successor.py' '$PROGRAM.good' SIGTERM \"\$@\""
+	hand_over
+	wait_until 20 "the next process ends" is_gone "$LAST"
+	is_said_after_taking_over ' ending reason="The server is shutting down"' || fail "it has not been told"
+	mv "$PROGRAM.good" "$PROGRAM"
+	ok "SIGHUP and SIGTERM reach the process that serves"
+}
+
 over_rudp() {
 	section "over rudp, 2 % of packets lost"
 	link_up --delay 5ms --loss 2% --seed 7
@@ -299,6 +323,7 @@ with_history
 with_tls
 faults
 end_server
+signals_are_passed_on
 link_down
 TCP_MEANT=''
 over_rudp

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -154,12 +155,13 @@ static void wait_for_mail(struct apo_service *service, int64_t until_ns)
 {
 	struct pollfd waits[APO_WORKERS_MAX + 1];
 	int64_t left_ns = until_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
+	int left_ms = left_ns <= 0 ? 0 : (int)(left_ns / RUDP_NS_PER_MS) + 1;
 	unsigned i;
 
 	for (i = 0; i < service->worker_count; i++)
 		waits[i] = (struct pollfd){.fd = service->workers[i].box.fd, .events = POLLIN};
 	waits[i] = (struct pollfd){.fd = service->box.fd, .events = POLLIN};
-	(void)poll(waits, i + 1, left_ns > 0 ? (int)(left_ns / RUDP_NS_PER_MS) + 1 : 0);
+	(void)poll(waits, i + 1, until_ns == RUDP_NEVER ? -1 : left_ms);
 }
 
 /* The model's thread goes on until no answer is waited for; its effects are taken here. */
@@ -172,7 +174,7 @@ static bool settle(struct apo_service *service)
 	while (!apo_service_farewell(&service->talk.box, APO_MAIL_SETTLE, 0, ""))
 		;
 	while (!atomic_load(&service->talk.has_ended)) {
-		wait_for_mail(service, is_in_time ? until_ns : INT64_MAX / 2);
+		wait_for_mail(service, is_in_time ? until_ns : RUDP_NEVER);
 		service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 		absorb_workers(service);
 		if (!is_in_time || service->now_at_ns < until_ns)
@@ -249,6 +251,22 @@ static const char *send_all(struct apo_service *service, struct apo_cargo *cargo
 	return strerror(-error);
 }
 
+/* What was said to us while we stood still, and had not looked, is meant for who serves. */
+static void pass_signals_on(const struct apo_service *service)
+{
+	struct signalfd_siginfo info;
+
+	while (read(service->signal_source.fd, &info, sizeof info) == sizeof info)
+		if (info.ssi_signo != SIGUSR2)
+			(void)kill(service->successor_pid, (int)info.ssi_signo);
+}
+
+void apo_hand_over_on_reload(const struct apo_service *service)
+{
+	if (service->successor_pid > 0)
+		(void)kill(service->successor_pid, SIGHUP);
+}
+
 /* The other one serves. Here ends what could not go along. */
 static void end_here(struct apo_service *service, const struct apo_cargo *cargo)
 {
@@ -257,6 +275,7 @@ static void end_here(struct apo_service *service, const struct apo_cargo *cargo)
 
 	rudp_log(RUDP_LOG_INFO, "handed over pid=%d connections=%lu left=%lu bytes=%zu",
 		 (int)service->successor_pid, cargo->moved, cargo->left, cargo->carry.len);
+	pass_signals_on(service);
 	service->successor_pid = 0;
 	apo_cargo_let_go(&house, REASON);
 	service->state = APO_ENDING;

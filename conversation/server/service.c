@@ -157,6 +157,7 @@ static bool reload(struct apo_service *service, const struct apo_request *reques
 		rudp_log(RUDP_LOG_INFO, "configuration read file=%s", service->file);
 	}
 	apo_checker_refresh(&service->checker);
+	apo_hand_over_on_reload(service);
 	if (config || request)
 		send_configuration(&service->talk.box, config, request, first.text);
 	if (config)

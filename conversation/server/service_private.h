@@ -80,6 +80,8 @@ int apo_service_start_historian(struct apo_service *service);
 void apo_hand_over_begin(struct apo_service *service);
 /* It has said something, or is gone. */
 void apo_hand_over_on_successor(struct apo_service *service);
+/* We have read the configuration anew: who is to go on may have read it before. */
+void apo_hand_over_on_reload(const struct apo_service *service);
 int64_t apo_hand_over_next_at_ns(const struct apo_service *service);
 void apo_hand_over_on_time(struct apo_service *service);
 /* Whoever was started is not wanted any more. */

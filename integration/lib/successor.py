@@ -1,23 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A process that is handed over to and fails when it has everything in its hands.
+"""A process that is handed over to, and what happens when it has everything in its hands.
 
-    successor.py GOOD_PROGRAM die|hang ARGUMENT...   (the last of them: the number of the passage)
+    successor.py GOOD_PROGRAM die|hang|SIGNAL ARGUMENT...   (the last of them: the number of the passage)
 
 The good program stands behind another passage, and all that is said is passed on, descriptors too; but
-its TAKEN is not: at that moment this process dies, or is silent for ever.
+not its TAKEN: at that moment this process dies, or is silent for ever. Or it sends the old one a signal
+(as SIGHUP), goes on, and passes on to the good program what signal the old one sends to it.
 """
 
 import array
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import time
 
-TAKEN = 4
+TAKEN, GO = 4, 5
 good, how, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
 old = socket.socket(fileno=int(arguments[-1]))
 old.setblocking(True)
@@ -31,17 +33,24 @@ def relay(source, target):
     message, rights, _, _ = source.recvmsg(4096, socket.CMSG_SPACE(256 * 4))
     if not message:
         sys.exit(1)
-    if struct.unpack("III", message[:12])[2] == TAKEN:
+    kind = struct.unpack("III", message[:12])[2]
+    if kind == TAKEN and how in ("die", "hang"):
         child.kill()
         if how == "hang":
             time.sleep(1000)
         sys.exit(1)
+    if kind == TAKEN:
+        os.kill(os.getppid(), signal.Signals[how])
     fds = array.array("i")
     for _, _, data in rights:
         fds.frombytes(data)
     target.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if fds else [])
     for fd in fds:
         os.close(fd)
+    if kind == GO:
+        came = signal.sigtimedwait([signal.SIGHUP, signal.SIGTERM], 30)
+        child.send_signal(came.si_signo if came else signal.SIGKILL)
+        sys.exit(0)
 
 
 relay(near, old)  # HELLO
