@@ -187,7 +187,7 @@ struct rudp_conn {
 	struct rudp_list user_link, returner_link; /* of path and previous, in their sockets' lists */
 	struct rudp_list ready_link;  /* in ep->ready: may have something to send */
 	struct rudp_list event_link;  /* in ep->events */
-	struct rudp_list queue_link;  /* in listener->established or listener->half_open */
+	struct rudp_list queue_link;  /* in listener->established or ep->half_open */
 	UT_hash_handle hh;            /* by id */
 	UT_hash_handle hh_peer;       /* by peer_id */
 	UT_hash_handle hh_path;       /* by path_key */

@@ -38,6 +38,7 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 	rudp_list_init(&ep->events);
 	rudp_list_init(&ep->graveyard);
 	rudp_list_init(&ep->unused_sockets);
+	rudp_list_init(&ep->half_open);
 	rudp_timer_wheel_init(&ep->wheel, now_at_ns);
 	rudp_associations_init(&ep->associations);
 	ep->stateless_window_at_ns = now_at_ns;

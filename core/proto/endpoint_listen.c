@@ -44,7 +44,6 @@ struct rudp_listener *rudp_endpoint_listen(struct rudp_endpoint *ep, void *socke
 	if (options)
 		listener->options = *options;
 	rudp_list_init(&listener->established);
-	rudp_list_init(&listener->half_open);
 	HASH_ADD(hh, ep->listeners, key, sizeof listener->key, listener);
 	if (rudp_table_add_failed) {
 		free(listener);
@@ -126,11 +125,17 @@ void rudp_listener_forget(struct rudp_conn *conn)
 	rudp_list_remove(&conn->event_link);
 }
 
-static void reset_all(struct rudp_list *head, int64_t now_at_ns)
+static void reset_all(struct rudp_list *head, const struct rudp_listener *listener,
+		      int64_t now_at_ns)
 {
-	while (!rudp_list_is_empty(head)) {
-		struct rudp_conn *conn = RUDP_LIST_OWNER(head->next, struct rudp_conn, queue_link);
+	struct rudp_list *link, *next;
 
+	for (link = head->next; link != head; link = next) {
+		struct rudp_conn *conn = RUDP_LIST_OWNER(link, struct rudp_conn, queue_link);
+
+		next = link->next;
+		if (conn->listener != listener)
+			continue;
 		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
 		if (conn->listener) /* already ending for another reason */
 			rudp_listener_forget(conn);
@@ -139,8 +144,8 @@ static void reset_all(struct rudp_list *head, int64_t now_at_ns)
 
 void rudp_listener_close(struct rudp_listener *listener, int64_t now_at_ns)
 {
-	reset_all(&listener->half_open, now_at_ns);
-	reset_all(&listener->established, now_at_ns);
+	reset_all(&listener->ep->half_open, listener, now_at_ns);
+	reset_all(&listener->established, listener, now_at_ns);
 	HASH_DELETE(hh, listener->ep->listeners, listener);
 	free(listener);
 }
@@ -206,7 +211,7 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 	}
 	rudp_path_on_received(&conn->path, datagram->len);
 	conn->listener = listener;
-	rudp_list_append(&listener->half_open, &conn->queue_link);
+	rudp_list_append(&ep->half_open, &conn->queue_link);
 	ep->half_open_count++;
 	if (packet->flags & RUDP_SYN_RESUME)
 		rudp_endpoint_on_resumed(ep, packet, now_at_ns);
@@ -218,18 +223,17 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 
 /*
  * Who answers at all does so within a few round trips. Without this one host could shut out all others
- * for as long as a handshake may take.
+ * for as long as a handshake may take, and from all listeners by what it does to one.
  */
-static bool make_room(struct rudp_listener *listener, int64_t now_at_ns)
+static bool make_room(struct rudp_endpoint *ep, int64_t now_at_ns)
 {
-	const struct rudp_endpoint *ep = listener->ep;
 	struct rudp_conn *oldest;
 
 	if (ep->half_open_count < ep->config.half_open_max)
 		return true;
-	if (rudp_list_is_empty(&listener->half_open))
+	if (rudp_list_is_empty(&ep->half_open))
 		return false;
-	oldest = RUDP_LIST_OWNER(listener->half_open.next, struct rudp_conn, queue_link);
+	oldest = RUDP_LIST_OWNER(ep->half_open.next, struct rudp_conn, queue_link);
 	if (now_at_ns - oldest->opened_at_ns < RUDP_HALF_OPEN_FAIR_NS)
 		return false;
 	rudp_conn_die(oldest, now_at_ns);
@@ -288,7 +292,7 @@ static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rud
 		return RUDP_VERDICT_BAD_COOKIE;
 	}
 	if (listener->queued > listener->backlog || ep->conn_count >= RUDP_CONNECTIONS_MAX ||
-	    !make_room(listener, now_at_ns))
+	    !make_room(ep, now_at_ns))
 		return RUDP_VERDICT_TOO_MANY;
 	if (packet->flags & RUDP_SYN_RESUME)
 		return admit_resumed(ep, listener, packet, datagram, now_at_ns);

@@ -31,7 +31,6 @@ struct rudp_listener {
 	unsigned early_max;           /* 0: early data is not taken */
 	unsigned queued;              /* in established */
 	struct rudp_list established; /* oldest first */
-	struct rudp_list half_open;
 	struct rudp_conn_options options;
 	UT_hash_handle hh;
 };
@@ -70,7 +69,8 @@ struct rudp_endpoint {
 	struct rudp_list unused_sockets; /* the owner has not heard that their last user has left */
 	unsigned conn_count;
 	uint64_t rest_count, free_count; /* ever */
-	unsigned half_open_count;     /* SYN_RCVD, and nobody's yet */
+	struct rudp_list half_open;   /* SYN_RCVD, and nobody's yet; of all listeners, oldest first */
+	unsigned half_open_count;
 	unsigned early_count;         /* SYN_RCVD, but the program has it */
 	struct rudp_list ready;       /* connections that may have something to send */
 	struct rudp_list events;      /* connections with events to report */

@@ -344,6 +344,44 @@ Test(handshake, flooded_listener_asks_for_cookies_and_keeps_no_state)
 	pair_fini(&pair);
 }
 
+/* A SYN arrives, and its sender hears nothing and is gone. */
+static enum rudp_verdict half_open(struct pair *pair, uint16_t port)
+{
+	struct pair_datagram *datagram;
+	enum rudp_verdict verdict;
+
+	pair_connect(pair, port);
+	datagram = pair_take(pair);
+	verdict = pair_deliver(pair, datagram);
+	rudp_conn_abandon(pair->conn[0], pair->now_ns);
+	pair_collect(pair);
+	do
+		free(datagram);
+	while ((datagram = pair_take(pair)));
+	return verdict;
+}
+
+/* Whoever floods one port must not shut out those who come to another. */
+Test(handshake, old_half_open_connections_of_one_listener_make_room_for_another)
+{
+	struct rudp_listener *other;
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair.ep[1]->config.half_open_max = 1;
+	other = rudp_endpoint_listen(pair.ep[1], &pair.addr[1], PAIR_PORT + 1, 16, &pair, NULL);
+	cr_assert(ne(ptr, other, NULL));
+	cr_assert(eq(int, half_open(&pair, PAIR_PORT), RUDP_VERDICT_OK));
+	cr_assert(eq(int, half_open(&pair, PAIR_PORT + 1), RUDP_VERDICT_TOO_MANY));
+	pair.now_ns += RUDP_HALF_OPEN_FAIR_NS;
+	cr_assert(eq(int, half_open(&pair, PAIR_PORT + 1), RUDP_VERDICT_OK));
+	rudp_listener_close(pair.listener, pair.now_ns);
+	cr_assert(eq(uint, pair.ep[1]->half_open_count, 1)); /* not that one's */
+	rudp_listener_close(other, pair.now_ns);
+	cr_assert(eq(uint, pair.ep[1]->half_open_count, 0));
+	pair_fini(&pair);
+}
+
 Test(handshake, unproven_address_gets_no_more_than_three_times_what_it_sent)
 {
 	struct pair pair;
