@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Packets out. A train is filled packet by packet, as far as the path, the pacer and the peer allow. */
+#include <errno.h>
 #include <string.h>
 
 #include "proto/cc_pace.h"
@@ -148,6 +149,10 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 	    (plan.sent.content == RUDP_CONTENT_ACK && plan.sent.stream_bytes == 0 &&
 	     !plan.is_ack_only_due))
 		return 0;
+	if (rudp_keys_is_spent(&conn->keys)) {
+		rudp_conn_fail(conn, EPROTO, now_at_ns);
+		return 0;
+	}
 	if (rudp_keys_wake(&conn->keys) < 0)
 		return lose(&plan);
 	len = rudp_plan_seal(&plan, out);
@@ -278,7 +283,7 @@ static bool put_mtu_probe(struct rudp_conn *conn, struct rudp_train *train,
 		return false;
 	size_bytes = rudp_conn_mtu_probe_bytes(conn, now_at_ns);
 	if (size_bytes == 0 || !rudp_reliability_can_send(&conn->reliability) ||
-	    rudp_keys_wake(&conn->keys) < 0)
+	    rudp_keys_is_spent(&conn->keys) || rudp_keys_wake(&conn->keys) < 0)
 		return false;
 	put(conn, train, build_mtu_probe(conn, train->data, size_bytes, now_at_ns));
 	return true;

@@ -7,10 +7,6 @@
 
 #include "proto/noise.h"
 
-/* An update is due this many packets before the limit: acknowledgement of the update before it, on
- * which it waits, has all of them to arrive. */
-#define UPDATE_MARGIN_PACKETS (RUDP_KEY_PACKETS_MAX / 8)
-
 static void wipe_bytes(struct rudp_keys *keys)
 {
 	rudp_wipe(keys->send_key, sizeof keys->send_key);
@@ -68,10 +64,15 @@ void rudp_keys_fini(struct rudp_keys *keys)
 	wipe_bytes(keys);
 }
 
+bool rudp_keys_is_spent(const struct rudp_keys *keys)
+{
+	return keys->sent_under_key >= RUDP_KEY_PACKETS_MAX;
+}
+
 size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *header,
 		      size_t header_len, const struct iovec *in, int in_count, uint8_t *out)
 {
-	assert(!keys->asleep);
+	assert(!keys->asleep && !rudp_keys_is_spent(keys));
 	if (keys->sent_under_key++ == 0)
 		keys->first_sent_number = number;
 	return rudp_aead_seal(&keys->send, number, header, header_len, in, in_count, out);
@@ -156,7 +157,7 @@ static bool is_unanswered(const struct rudp_keys *keys)
 
 bool rudp_keys_update_due(const struct rudp_keys *keys, uint64_t largest_acked_number)
 {
-	return keys->sent_under_key >= RUDP_KEY_PACKETS_MAX - UPDATE_MARGIN_PACKETS &&
+	return keys->sent_under_key >= RUDP_KEY_PACKETS_DUE &&
 	       largest_acked_number != UINT64_MAX &&
 	       largest_acked_number >= keys->first_sent_number && !is_unanswered(keys);
 }

@@ -21,6 +21,9 @@
 #include "proto/verdict.h"
 
 #define RUDP_KEY_PACKETS_MAX (UINT64_C(1) << 22)
+/* An update is due here: what is left has room for the acknowledgement of the update before it, on which
+ * it waits, and for what is sent until the peer has followed. */
+#define RUDP_KEY_PACKETS_DUE (RUDP_KEY_PACKETS_MAX - RUDP_KEY_PACKETS_MAX / 8)
 /* Failed authentications under which a connection is given up (RFC 9001 section 6.6). */
 #define RUDP_KEY_FORGERIES_MAX (UINT64_C(1) << 36)
 
@@ -60,8 +63,8 @@ void rudp_keys_sleep(struct rudp_keys *keys);
 int rudp_keys_wake(struct rudp_keys *keys);
 
 /*
- * As rudp_aead_seal, with the packet number as counter; not while asleep. header carries rudp_keys'
- * send_phase.
+ * As rudp_aead_seal, with the packet number as counter; not while asleep, nor when spent. header carries
+ * rudp_keys' send_phase.
  */
 size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *header,
 		      size_t header_len, const struct iovec *in, int in_count, uint8_t *out);
@@ -83,6 +86,9 @@ enum rudp_verdict rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool k
  * last update has arrived.
  */
 bool rudp_keys_update_due(const struct rudp_keys *keys, uint64_t largest_acked_number);
+
+/* The send key has sealed all that it may: nothing can be said any more. */
+bool rudp_keys_is_spent(const struct rudp_keys *keys);
 
 /*
  * Begins an update of our own; next_number is the next packet number to be sealed.

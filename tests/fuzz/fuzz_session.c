@@ -164,7 +164,7 @@ static void call(struct session *s)
 		return;
 	default: /* as after very many packets */
 		if (side->conn->has_keys && side->conn->keys.sent_under_key > 0)
-			side->conn->keys.sent_under_key = RUDP_KEY_PACKETS_MAX;
+			side->conn->keys.sent_under_key = RUDP_KEY_PACKETS_DUE;
 	}
 }
 

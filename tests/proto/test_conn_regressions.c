@@ -353,7 +353,7 @@ Test(conn_regressions, keys_change_on_both_sides_under_loss)
 				rudp_conn_write(pair.conn[side], block, sizeof block, pair.now_ns);
 			/* As after millions of packets; the first has been counted. */
 			if (i % 3 == side && pair.conn[side]->keys.sent_under_key > 0)
-				pair.conn[side]->keys.sent_under_key = RUDP_KEY_PACKETS_MAX;
+				pair.conn[side]->keys.sent_under_key = RUDP_KEY_PACKETS_DUE;
 		}
 		pair_collect(&pair);
 		for (int k = 0; (datagram = pair_take(&pair)); k++) {

@@ -156,7 +156,8 @@ static void deliver_any(struct end *from, struct end *to)
 
 static void update_if_due(struct end *end)
 {
-	end->keys.sent_under_key += end->keys.sent_under_key > 0 ? RUDP_KEY_PACKETS_MAX : 0;
+	if (end->keys.sent_under_key > 0)
+		end->keys.sent_under_key = RUDP_KEY_PACKETS_DUE;
 	if (!rudp_keys_update_due(&end->keys, end->largest_acked))
 		return;
 	cr_assert(eq(uint, end->send_generation, end->receive_generation));

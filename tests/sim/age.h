@@ -12,7 +12,7 @@ static inline bool age_keys(void *context, struct rudp_conn *conn)
 {
 	(void)context;
 	if (conn->has_keys && conn->keys.sent_under_key > 0)
-		conn->keys.sent_under_key = RUDP_KEY_PACKETS_MAX;
+		conn->keys.sent_under_key = RUDP_KEY_PACKETS_DUE;
 	return true;
 }
 
