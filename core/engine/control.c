@@ -257,10 +257,11 @@ static void refuse(struct rudp_engine *engine, struct rudp_call *call,
 	rudp_call_answer(engine, call, &reply);
 }
 
+/* Passing a file makes no new one, so it was our own limit, never the system's. */
 static void out_of_descriptors(struct rudp_engine *engine, struct rudp_call *call,
 			       const struct message *message)
 {
-	struct rudp_control_reply reply = {.error = ENFILE,
+	struct rudp_control_reply reply = {.error = EMFILE,
 					   .operation = message->request.operation};
 
 	close_fds(message);

@@ -116,6 +116,8 @@ CHECK(sixty_four_numbers_hold_fifty_connection_ends)
 	int clients[25], servers[25];
 	int waiting, works = 0;
 
+	/* The limit is the program's: an engine that nobody has started so far is to be there before. */
+	close(socket(AF_INET, SOCK_STREAM, 0));
 	must(lower_limit(64) == 0, "setrlimit");
 	waiting = listener(AF_INET, &addr);
 	for (int i = 0; i < 25; i++) {

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -584,4 +585,16 @@ Test(control, strangers_have_little_room_and_the_owner_has_his)
 	cr_assert(eq(int, answer(late).error, EACCES));
 	send_raw(own, &hello, sizeof hello, NULL, 0);
 	cr_assert(zero(int, answer(own).error));
+}
+
+Test(control, what_finds_no_number_in_the_engine_is_one_file_too_many)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_HELLO);
+	int to = channel(), fd = fresh();
+
+	cr_assert(zero(int, ask(&request, -1).error)); /* the engine has the call before this one */
+	cr_assert(zero(int, prlimit(engine_pid, RLIMIT_NOFILE, &(struct rlimit){3, 3}, NULL)));
+	request.operation = RUDP_CONTROL_LISTEN;
+	send_raw(to, &request, sizeof request, &fd, 1);
+	cr_assert(eq(int, answer(to).error, EMFILE));
 }
