@@ -29,6 +29,7 @@ struct rudp_door {
 	int fd;
 	bool well_known;
 	bool shut;                /* not watched for the moment: no descriptors */
+	uint64_t opened_at_turn;  /* of the loop, for the last who came */
 	struct rudp_list link;
 };
 
@@ -52,6 +53,7 @@ int rudp_door_open(struct rudp_engine *engine, const struct rudp_name *name, boo
 void rudp_door_close(struct rudp_engine *engine, struct rudp_door *door);
 /* The door under the well-known name; NULL. */
 struct rudp_door *rudp_door_well_known(struct rudp_engine *engine);
+/* Serves the next caller; all who wait, where the turn of the loop before this has served one. */
 void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door);
 /* Doors that were shut are watched again. */
 void rudp_doors_reopen(struct rudp_engine *engine);

@@ -26,8 +26,8 @@ static void teardown(void)
 
 TestSuite(calls_aside, .init = setup, .fini = teardown);
 
-/* A program has connected, and said nothing yet. */
-static int caller(void)
+/* A program has connected, and waits. */
+static int knock(void)
 {
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = engine.nonce};
 	struct sockaddr_un un;
@@ -35,7 +35,20 @@ static int caller(void)
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	cr_assert(zero(int, connect(fd, (struct sockaddr *)&un, len)));
+	return fd;
+}
+
+static void open_door(void)
+{
 	rudp_door_on_event(&engine, RUDP_LIST_OWNER(engine.doors.next, struct rudp_door, link));
+}
+
+/* Let in, and has said nothing yet. */
+static int caller(void)
+{
+	int fd = knock();
+
+	open_door();
 	return fd;
 }
 
@@ -78,6 +91,22 @@ static bool is_answered(int fd)
 	struct rudp_control_reply reply;
 
 	return recv(fd, &reply, sizeof reply, MSG_DONTWAIT) == (ssize_t)sizeof reply;
+}
+
+Test(calls_aside, callers_are_let_in_one_by_one_and_a_crowd_at_once)
+{
+	int fds[4];
+
+	for (int i = 0; i < 4; i++)
+		fds[i] = knock();
+	engine.turns = 10;
+	open_door();
+	cr_assert(eq(u32, engine.call_count, 1));
+	engine.turns = 11;
+	open_door();
+	cr_assert(eq(u32, engine.call_count, 4));
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
 }
 
 Test(calls_aside, a_late_request_is_found_by_looking)
