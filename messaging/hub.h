@@ -75,6 +75,9 @@ void rudpmsg_hub_on_ended(struct rudpmsg_hub *hub, struct rudpmsg_link *link, in
 /* What to write to the link, in at most count pieces; 0: nothing. Valid until the hub is called
  * again. */
 int rudpmsg_hub_write_next(struct rudpmsg_link *link, struct iovec *iov, int count);
+/* Is this piece of it not of a message, but an ACK or another frame of the hub's own? Then a copy of it
+ * may be written while the hub is called. */
+bool rudpmsg_hub_is_control(const struct rudpmsg_link *link, const struct iovec *piece);
 void rudpmsg_hub_on_written(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes);
 
 /* The lists. Each call takes one out; NULL: empty. */

@@ -318,6 +318,11 @@ int rudpmsg_hub_write_next(struct rudpmsg_link *link, struct iovec *iov, int cou
 	return used + rudpmsg_outbox_next(outbox, RUDPMSG_WRITE_BYTES, iov + used);
 }
 
+bool rudpmsg_hub_is_control(const struct rudpmsg_link *link, const struct iovec *piece)
+{
+	return piece->iov_base == link->control + link->control_start;
+}
+
 void rudpmsg_hub_on_written(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes)
 {
 	size_t control = link->control_end - link->control_start;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,8 +61,10 @@ int rudpmsg_thread_start(pthread_t *thread, void *(*run)(void *), void *context)
 
 void rudpmsg_node_wake(struct rudpmsg_node *node)
 {
-	if (node->is_due)
+	if (node->is_due) {
+		node->is_woken = true;
 		return;
+	}
 	node->is_due = true;
 	rudpmsg_loop_serve(&node->seat);
 }
@@ -77,28 +80,63 @@ static void nudge(struct rudpmsg_node *node)
 		;
 }
 
-void rudpmsg_node_tell(struct rudpmsg_node *node)
-{
-	unsigned changes = rudpmsg_hub_take_changes(node->hub);
+/* Who waits for what: a bit of the hub's changes, and whom it concerns. */
+static struct {
+	unsigned change;
+	size_t waiters;
+} const concerned[] = {
+	{RUDPMSG_CHANGED_ROOM, offsetof(struct rudpmsg_node, room)},
+	{RUDPMSG_CHANGED_READABLE, offsetof(struct rudpmsg_node, readable)},
+	{RUDPMSG_CHANGED_ANSWER, offsetof(struct rudpmsg_node, answer)},
+	{RUDPMSG_CHANGED_CONNECT, offsetof(struct rudpmsg_node, connect)},
+	{RUDPMSG_CHANGED_EVENT, offsetof(struct rudpmsg_node, eventful)},
+	{RUDPMSG_CHANGED_SAVED, offsetof(struct rudpmsg_node, saved)},
+};
 
-	if ((changes & RUDPMSG_CHANGED_ROOM) && node->room.count > 0)
-		pthread_cond_broadcast(&node->room.cond);
-	if ((changes & RUDPMSG_CHANGED_READABLE) && node->readable.count > 0)
-		pthread_cond_broadcast(&node->readable.cond);
-	if ((changes & RUDPMSG_CHANGED_ANSWER) && node->answer.count > 0)
-		pthread_cond_broadcast(&node->answer.cond);
-	if ((changes & RUDPMSG_CHANGED_CONNECT) && node->connect.count > 0)
-		pthread_cond_broadcast(&node->connect.cond);
-	if ((changes & RUDPMSG_CHANGED_EVENT) && node->eventful.count > 0)
-		pthread_cond_broadcast(&node->eventful.cond);
+static struct waiters *waiters_of(struct rudpmsg_node *node, size_t i)
+{
+	return (struct waiters *)(void *)((char *)node + concerned[i].waiters);
+}
+
+/* With the lock: tells the node's own threads and descriptor. Returns the changes that somebody
+ * waits for. */
+static unsigned take_changes(struct rudpmsg_node *node)
+{
+	unsigned changes = rudpmsg_hub_take_changes(node->hub), awaited = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof concerned / sizeof *concerned; i++)
+		if ((changes & concerned[i].change) && waiters_of(node, i)->count > 0)
+			awaited |= concerned[i].change;
 	if (changes & RUDPMSG_CHANGED_EVENT)
 		nudge(node);
-	if ((changes & RUDPMSG_CHANGED_SAVED) && node->saved.count > 0)
-		pthread_cond_broadcast(&node->saved.cond);
 	if ((changes & RUDPMSG_CHANGED_STORE) && node->has_storer)
 		pthread_cond_signal(&node->to_store_cond);
 	if (changes & (RUDPMSG_CHANGED_WORK | RUDPMSG_CHANGED_WRITE))
 		rudpmsg_node_wake(node);
+	return awaited;
+}
+
+static void tell(struct rudpmsg_node *node, unsigned awaited)
+{
+	size_t i;
+
+	for (i = 0; awaited && i < sizeof concerned / sizeof *concerned; i++)
+		if (awaited & concerned[i].change)
+			pthread_cond_broadcast(&waiters_of(node, i)->cond);
+}
+
+void rudpmsg_node_tell(struct rudpmsg_node *node)
+{
+	tell(node, take_changes(node));
+}
+
+void rudpmsg_node_unlock(struct rudpmsg_node *node)
+{
+	unsigned awaited = take_changes(node);
+
+	pthread_mutex_unlock(&node->lock);
+	tell(node, awaited);
 }
 
 int rudpmsg_node_wait(struct rudpmsg_node *node, struct waiters *waiters, int64_t until_ns)

@@ -72,8 +72,7 @@ int rudpmsg_disconnect(struct rudpmsg_node *node, rudpmsg_conn_id id, bool drain
 		rudpmsg_hub_disconnect(node->hub, conn, ECANCELED, rudpmsg_now_ns());
 	else
 		rc = -ENOENT;
-	rudpmsg_node_tell(node);
-	pthread_mutex_unlock(&node->lock);
+	rudpmsg_node_unlock(node);
 	return rc;
 }
 
@@ -128,7 +127,6 @@ static int submit(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *byt
 			break;
 	}
 	rudpmsg_node_write(node);
-	rudpmsg_node_tell(node);
 	return rc;
 }
 
@@ -157,7 +155,7 @@ int rudpmsg_submit(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *by
 
 	pthread_mutex_lock(&node->lock);
 	rc = submit(node, id, bytes, length, timeout_ns, message ? message : &unwanted);
-	pthread_mutex_unlock(&node->lock);
+	rudpmsg_node_unlock(node);
 	return rc;
 }
 
@@ -179,9 +177,11 @@ int rudpmsg_send(struct rudpmsg_node *node, rudpmsg_conn_id id, const void *byte
 
 	pthread_mutex_lock(&node->lock);
 	rc = submit(node, id, bytes, length, timeout_ns, &given);
-	if (rc == 0 && node->disk)
+	if (rc == 0 && node->disk) {
+		rudpmsg_node_tell(node);
 		rc = await_store(node, id, given);
-	pthread_mutex_unlock(&node->lock);
+	}
+	rudpmsg_node_unlock(node);
 	if (rc == 0 && message)
 		*message = given;
 	return rc;
@@ -278,8 +278,7 @@ void rudpmsg_done(struct rudpmsg_node *node, struct rudpmsg_message *message)
 	rudpmsg_hub_done(node->hub, message->conn, message->place);
 	rudpmsg_chunk_put(message->reserved);
 	rudpmsg_node_write(node);
-	rudpmsg_node_tell(node);
-	pthread_mutex_unlock(&node->lock);
+	rudpmsg_node_unlock(node);
 	message->reserved = NULL;
 	message->bytes = NULL;
 }

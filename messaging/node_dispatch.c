@@ -201,8 +201,7 @@ static int post(struct rudpmsg_dispatcher *dispatcher, rudpmsg_conn_id id, const
 	dispatcher->lanes.stats.posts_refused += rc == -EAGAIN || rc == -ETIMEDOUT;
 	tell_outcomes(dispatcher);
 	rudpmsg_node_write(node);
-	rudpmsg_node_tell(node);
-	pthread_mutex_unlock(&node->lock);
+	rudpmsg_node_unlock(node);
 	return rc;
 }
 

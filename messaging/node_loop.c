@@ -3,9 +3,12 @@
  * for rudpmsg_node_write. */
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "messaging/node_private.h"
+
+#define WORD_BYTES_MAX 64 /* of what is written without the lock */
 
 /* ---- in ---- */
 
@@ -31,8 +34,7 @@ static bool read_once(struct rudpmsg_node *node, struct stream *stream)
 		rudpmsg_hub_on_read(node->hub, stream->link, (size_t)n, rudpmsg_now_ns());
 	else
 		rudpmsg_hub_on_ended(node->hub, stream->link, (int)-n, rudpmsg_now_ns());
-	rudpmsg_node_tell(node);
-	pthread_mutex_unlock(&node->lock);
+	rudpmsg_node_unlock(node);
 	return n > 0 && (size_t)n == size;
 }
 
@@ -111,6 +113,33 @@ static bool can_write(const struct stream *stream)
 	return stream && stream->watch.fd >= 0 && !stream->is_dialing && !stream->cannot_write;
 }
 
+/*
+ * Writes an ACK or the like by the loop, without the lock: the message that it is for has just woken
+ * somebody, who would else wait for the lock until this is written. Nobody else writes meanwhile
+ * (is_due), and what else comes up is served in the next round.
+ */
+static ssize_t write_word(struct rudpmsg_node *node, const struct stream *stream,
+			  const struct iovec *word)
+{
+	uint8_t copy[WORD_BYTES_MAX];
+	struct iovec iov = {copy, word->iov_len};
+	ssize_t n;
+
+	memcpy(copy, word->iov_base, word->iov_len);
+	node->is_woken = false;
+	pthread_mutex_unlock(&node->lock);
+	n = rudpmsg_transport_write(node->transport, stream->watch.fd, &iov, 1);
+	pthread_mutex_lock(&node->lock);
+	if (node->is_woken)
+		rudpmsg_loop_serve(&node->seat);
+	return n;
+}
+
+static bool is_word(const struct rudpmsg_link *link, const struct iovec *iov, int count)
+{
+	return count == 1 && iov->iov_len <= WORD_BYTES_MAX && rudpmsg_hub_is_control(link, iov);
+}
+
 /* 0: all is written; -EAGAIN and the like, or why nothing can be written any more. */
 static int write_all(struct rudpmsg_node *node, struct rudpmsg_link *link, struct stream *stream)
 {
@@ -119,7 +148,10 @@ static int write_all(struct rudpmsg_node *node, struct rudpmsg_link *link, struc
 	int count;
 
 	while ((count = rudpmsg_hub_write_next(link, iov, 3)) > 0) {
-		n = rudpmsg_transport_write(node->transport, stream->watch.fd, iov, count);
+		if (node->is_serving && is_word(link, iov, count))
+			n = write_word(node, stream, iov);
+		else
+			n = rudpmsg_transport_write(node->transport, stream->watch.fd, iov, count);
 		if (n <= 0)
 			return n < 0 ? (int)n : -EAGAIN;
 		rudpmsg_hub_on_written(node->hub, link, (size_t)n);
@@ -251,9 +283,10 @@ int64_t rudpmsg_node_serve(struct rudpmsg_seat *seat)
 
 	accept_again(node);
 	pthread_mutex_lock(&node->lock);
-	node->is_due = true;
+	node->is_due = node->is_serving = true;
 	if (!node->is_over)
 		serve(node);
+	node->is_serving = false;
 	again_at_ns = rudpmsg_hub_deadline_ns(node->hub);
 	node->is_due = node->is_over;
 	pthread_mutex_unlock(&node->lock);

@@ -8,8 +8,8 @@
  * (rudp/msg.h), node_dispatch.c (rudp/dispatch.h), node_store.c (what goes to the disk, in a thread
  * of its own).
  *
- * Lock    one for everything. The loop thread holds it while it parses and while it writes, not
- * while it waits, reads, dials or accepts. A stream that stands changes under it.
+ * Lock    one for everything. The loop thread holds it while it parses and while it writes messages, not
+ * while it waits, reads, dials, accepts or writes an ACK. A stream that stands changes under it.
  */
 #ifndef RUDPMSG_NODE_PRIVATE_H
 #define RUDPMSG_NODE_PRIVATE_H
@@ -57,6 +57,8 @@ struct rudpmsg_node {
 	unsigned listener_count;
 	int64_t accept_at_ns; /* out of descriptors: listeners rest until then; 0: they do not */
 	bool is_due;          /* the loop has been told that there is work, or is at it */
+	bool is_woken;        /* and since then somebody had more */
+	bool is_serving;      /* it is at it, and nobody else writes */
 	bool is_nudged;       /* nudge_fd is readable */
 	bool is_closing;      /* calls return -ESHUTDOWN */
 	bool is_closed;       /* what is not acknowledged never will be */
@@ -87,6 +89,8 @@ void rudpmsg_waiters_fini(struct waiters *waiters);
 
 /* With the lock held, after calls of the hub: tells those whom its changes concern. */
 void rudpmsg_node_tell(struct rudpmsg_node *node);
+/* The same, and lets go of the lock first: who is woken while it is held sleeps again at once. */
+void rudpmsg_node_unlock(struct rudpmsg_node *node);
 void rudpmsg_node_wake(struct rudpmsg_node *node);
 /* With the lock, by the thread of whoever calls the library: writes what there is, if that is
  * better than to wake the loop for it (rudpmsg_loop_may_write). Before rudpmsg_node_tell. */

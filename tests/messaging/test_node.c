@@ -15,15 +15,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "messaging/hub_private.h"
 #include "messaging/node_private.h"
 
 #define MESSAGES 300
 #define LONG_BYTES (900 * 1000) /* more than a socket takes at once */
+#define FOR_EVER_NS (3600 * RUDP_NS_PER_S) /* nothing happens because it is time */
 
 static pthread_t sender;
 static atomic_uint by_sender, by_others;
 static struct rudpmsg_node *alpha, *beta;
 static rudpmsg_conn_id to_beta;
+static void (*at_ack)(void); /* is called by whoever writes one, in its midst */
 
 static struct sockaddr_un name_of(const struct sockaddr *address)
 {
@@ -62,8 +65,18 @@ static int unix_connect(int fd, const struct sockaddr *address, socklen_t length
 	return connect(fd, (const void *)&name, sizeof name);
 }
 
+static bool is_ack(const struct msghdr *message)
+{
+	const uint8_t *frame = message->msg_iov[0].iov_base;
+
+	return message->msg_iov[0].iov_len == RUDPMSG_MESSAGE_HEAD_BYTES &&
+	       frame[RUDPMSG_FRAME_HEAD_BYTES - 1] == RUDPMSG_FRAME_ACK;
+}
+
 static ssize_t counted_sendmsg(int fd, const struct msghdr *message, int flags)
 {
+	if (at_ack && is_ack(message))
+		at_ack();
 	atomic_fetch_add(pthread_equal(pthread_self(), sender) ? &by_sender : &by_others, 1);
 	return sendmsg(fd, message, flags);
 }
@@ -75,7 +88,8 @@ static const struct rudpmsg_transport_ops unix_transport = {
 
 static struct rudpmsg_node *open_node(const char *name)
 {
-	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP};
+	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP,
+						.handshake_timeout_ns = FOR_EVER_NS};
 	struct rudpmsg_node *node;
 
 	cr_assert(eq(int, rudpmsg_node_open(&node, name, &options, NULL), 0));
@@ -179,5 +193,91 @@ Test(node, a_node_listens_on_so_many_addresses_at_most, .timeout = 30)
 		     rudpmsg_connect(beta, "127.0.0.1", RUDPMSG_LISTENERS_MAX, "alpha",
 				     RUDPMSG_FOREVER, &to_beta),
 		     0));
+	free_both();
+}
+
+/* ---- what happens while the loop writes an ACK ---- */
+
+static atomic_uint acks_alone, acks_locked;
+
+static void try_lock(void)
+{
+	if (pthread_mutex_trylock(&beta->lock) != 0) {
+		acks_locked++;
+		return;
+	}
+	pthread_mutex_unlock(&beta->lock);
+	acks_alone++;
+}
+
+/* Who was woken by the message would wait for the lock, that is sleep again. */
+Test(node, an_ack_is_written_without_the_lock, .timeout = 30)
+{
+	rudpmsg_message_id id;
+	unsigned i;
+
+	open_both();
+	at_ack = try_lock;
+	for (i = 0; i < MESSAGES; i++) {
+		cr_assert(eq(int, rudpmsg_send(alpha, to_beta, &i, sizeof i, 0, &id), 0));
+		cr_assert(eq(int, rudpmsg_wait(alpha, to_beta, id, RUDPMSG_FOREVER), 0));
+	}
+	free_both();
+	cr_expect(eq(u32, acks_alone, MESSAGES));
+	cr_expect(eq(u32, acks_locked, 0));
+}
+
+/* And nothing else would have the loop come by. */
+static void ask_for_gamma(void)
+{
+	rudpmsg_conn_id conn;
+
+	at_ack = NULL;
+	pthread_mutex_lock(&beta->lock);
+	rudp_timer_cancel(&beta->hub->wheel, &beta->hub->quiet.timer);
+	pthread_mutex_unlock(&beta->lock);
+	cr_assert(eq(int, rudpmsg_connect(beta, "127.0.0.1", 2, "gamma", 0, &conn), -ETIMEDOUT));
+}
+
+Test(node, what_comes_up_while_an_ack_is_written_is_served, .timeout = 30)
+{
+	struct rudpmsg_node *gamma = open_node("gamma");
+	struct rudpmsg_event event;
+
+	cr_assert(eq(int, rudpmsg_listen(gamma, "127.0.0.1", 2), 0));
+	open_both();
+	at_ack = ask_for_gamma;
+	cr_assert(eq(int, rudpmsg_send(alpha, to_beta, "x", 1, 0, NULL), 0));
+	cr_assert(eq(int, rudpmsg_event_wait(gamma, RUDPMSG_FOREVER, &event), 0));
+	cr_expect(eq(int, (int)event.kind, RUDPMSG_EVENT_CONNECTED));
+	free_both();
+	rudpmsg_node_free(gamma);
+}
+
+static void leave_alpha(void)
+{
+	rudpmsg_conn_id conn;
+
+	at_ack = NULL;
+	cr_assert(eq(int, rudpmsg_conn_find(beta, "alpha", &conn), 0));
+	cr_assert(eq(int, rudpmsg_disconnect(beta, conn, false, 0), 0));
+}
+
+/* The last word comes behind the ACK, whole. */
+Test(node, a_connection_may_go_while_its_ack_is_written, .timeout = 30)
+{
+	struct rudpmsg_stats stats;
+	struct rudpmsg_event event;
+
+	open_both();
+	at_ack = leave_alpha;
+	cr_assert(eq(int, rudpmsg_send(alpha, to_beta, "x", 1, 0, NULL), 0));
+	do
+		cr_assert(eq(int, rudpmsg_event_wait(alpha, RUDPMSG_FOREVER, &event), 0));
+	while (event.kind != RUDPMSG_EVENT_DISCONNECTED);
+	cr_expect(eq(int, event.reason, ECONNABORTED));
+	rudpmsg_stats(alpha, &stats, sizeof stats);
+	cr_expect(eq(u64, stats.messages_acknowledged, 1));
+	cr_expect(eq(u64, stats.frames_malformed, 0));
 	free_both();
 }
