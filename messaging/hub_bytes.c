@@ -31,12 +31,13 @@ static bool ensure_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 	size_t rest = old ? old->used - link->parsed : 0, wanted = 0;
 	struct rudpmsg_frame frame;
 
-	if (old && old->size - old->used >= READ_ROOM_MIN_BYTES)
-		return true;
 	if (old && rest == 0 && old->references == 1) {
 		old->used = link->parsed = 0;
+		old->unpaid = old->owed;
 		return true;
 	}
+	if (old && old->size - old->used >= READ_ROOM_MIN_BYTES)
+		return true;
 	if (rest > 0 && rudpmsg_frame_read(old->bytes + link->parsed, rest,
 					   hub->config.limits.message_bytes_max, &frame,
 					   &wanted) != RUDPMSG_WIRE_MORE)
@@ -47,6 +48,8 @@ static bool ensure_room(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 	if (rest > 0)
 		memcpy(chunk->bytes, old->bytes + link->parsed, rest);
 	chunk->used = rest;
+	chunk->owed = !old ? link->owed : old->references > 1 ? old->unpaid : old->owed;
+	chunk->unpaid = chunk->owed;
 	link->parsed = 0;
 	link->chunk = chunk;
 	rudpmsg_chunk_put(old);
@@ -61,6 +64,7 @@ bool rudpmsg_link_trim(struct rudpmsg_link *link)
 		return true;
 	if (link->parsed < chunk->used || chunk->references > 1)
 		return false;
+	link->owed = chunk->owed;
 	rudpmsg_chunk_put(chunk);
 	link->chunk = NULL;
 	link->parsed = 0;
@@ -258,6 +262,7 @@ static void parse(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t no
 			return;
 		}
 		link->parsed += used;
+		link->chunk->unpaid += used;
 		on_frame(hub, link, &frame, now_at_ns);
 	}
 	if (link->state == LINK_READY)

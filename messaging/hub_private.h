@@ -61,6 +61,7 @@ struct rudpmsg_link {
 	void *user;
 	struct rudpmsg_chunk *chunk;
 	size_t parsed; /* bytes of the chunk that are done with */
+	size_t owed;   /* without a chunk: what the next one has (rudpmsg_chunk) */
 	uint8_t control[CONTROL_BYTES];
 	size_t control_start, control_end;
 	struct rudpmsg_handshake greeting; /* the HANDSHAKE taken: the same again is ignored */

@@ -20,7 +20,7 @@ struct rudpmsg_chunk *rudpmsg_chunk_new(size_t size)
 		return NULL;
 	chunk->references = 1;
 	chunk->size = size;
-	chunk->used = 0;
+	chunk->used = chunk->unpaid = chunk->owed = 0;
 	return chunk;
 }
 
@@ -83,7 +83,16 @@ static int grow(struct rudpmsg_inbox *inbox)
 
 static uint64_t cost(const struct rudpmsg_entry *entry)
 {
-	return entry->length + sizeof *entry;
+	return entry->paid + sizeof *entry;
+}
+
+/* Bytes of the chunk that are to be counted from now on. */
+static unsigned pay(struct rudpmsg_chunk *chunk, uint32_t length)
+{
+	size_t bytes = chunk->unpaid > length ? chunk->unpaid : length;
+
+	chunk->unpaid = chunk->owed = 0;
+	return bytes < RUDPMSG_PAID_MAX ? (unsigned)bytes : RUDPMSG_PAID_MAX;
 }
 
 int rudpmsg_inbox_restore(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_t *bytes,
@@ -94,7 +103,13 @@ int rudpmsg_inbox_restore(struct rudpmsg_inbox *inbox, uint64_t id, const uint8_
 	if (inbox->tail - inbox->head == inbox->capacity && grow(inbox) < 0)
 		return -ENOMEM;
 	entry = entry_at(inbox, inbox->tail++);
-	*entry = (struct rudpmsg_entry){id, bytes, length, RUDPMSG_ENTRY_WAITING, chunk, stored_as};
+	*entry = (struct rudpmsg_entry){id,
+					bytes,
+					length,
+					RUDPMSG_ENTRY_WAITING,
+					pay(chunk, length) & RUDPMSG_PAID_MAX,
+					chunk,
+					stored_as};
 	chunk->references++;
 	inbox->bytes += cost(entry);
 	if (id > inbox->received_id)

@@ -21,6 +21,8 @@
 struct rudpmsg_chunk {
 	unsigned references;
 	size_t size, used; /* room, bytes read */
+	size_t unpaid; /* of frames parsed that no message in an inbox stands for yet, and ... */
+	size_t owed;   /* ... of that in chunks before it, which stay */
 	uint8_t bytes[];
 };
 
@@ -28,13 +30,17 @@ struct rudpmsg_chunk {
 struct rudpmsg_chunk *rudpmsg_chunk_new(size_t size);
 void rudpmsg_chunk_put(struct rudpmsg_chunk *chunk);
 
+#define RUDPMSG_PAID_BITS 30
+#define RUDPMSG_PAID_MAX ((1u << RUDPMSG_PAID_BITS) - 1)
+
 enum rudpmsg_entry_state { RUDPMSG_ENTRY_WAITING, RUDPMSG_ENTRY_TAKEN, RUDPMSG_ENTRY_DONE };
 
 struct rudpmsg_entry {
 	uint64_t id;
 	const uint8_t *bytes;
 	uint32_t length;
-	enum rudpmsg_entry_state state;
+	enum rudpmsg_entry_state state : 2;
+	unsigned paid : RUDPMSG_PAID_BITS; /* bytes that it keeps in memory */
 	struct rudpmsg_chunk *chunk;
 	uint64_t stored_as; /* its number in the store, 0: none */
 };
@@ -46,7 +52,7 @@ struct rudpmsg_inbox {
 	uint64_t head, next, held, tail;
 	uint32_t capacity;
 	bool has_store;
-	uint64_t bytes;       /* of the messages in it, with a share for their entries */
+	uint64_t bytes;       /* that the messages in it keep, with a share for their entries */
 	uint64_t received_id; /* the newest that was ever put in: what is not above it is a
 				 duplicate */
 	uint64_t handled_id;  /* all up to it are done */
@@ -64,7 +70,8 @@ void rudpmsg_inbox_restart(struct rudpmsg_inbox *inbox, uint64_t received);
 
 /*
  * Takes a message whose bytes lie in chunk, and a reference to that. stored_as is its number in the
- * store, 0 without one.
+ * store, 0 without one. It pays for what is unpaid of the chunk: else a peer could have a short
+ * message keep a whole chunk of what counts for nothing (duplicates), and memory had no bound.
  *
  * Returns  0; -EEXIST a duplicate; -ENOMEM. Nothing has changed on error.
  */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "messaging/hub_peer.h"
+#include "messaging/hub_private.h"
 
 TestSuite(limits, .init = set_up, .fini = tear_down);
 
@@ -150,6 +151,53 @@ Test(limits, a_peer_is_held_back_until_half_of_what_it_sent_is_done)
 		rudpmsg_chunk_put(messages[i].reserved);
 	}
 	cr_assert(eq(ptr, rudpmsg_hub_next_read(hub), link));
+	cr_assert(gt(sz, rudpmsg_hub_read_room(hub, link, &room), 0));
+}
+
+/* So much that counts for nothing fills a chunk, which the message before it keeps. */
+static void say_duplicates(struct rudpmsg_link *link, uint64_t id)
+{
+	int i;
+
+	for (i = 0; i < 70; i++) {
+		say_message_of(link, id, 990);
+		said_bytes = 0;
+	}
+}
+
+Test(limits, what_a_message_keeps_in_memory_counts_not_only_its_bytes)
+{
+	struct rudpmsg_link *link = standing(1);
+	struct rudpmsg_message message;
+	uint8_t *room;
+
+	say_message(link, 1);
+	say_duplicates(link, 1);
+	cr_assert(gt(sz, rudpmsg_hub_read_room(hub, link, &room), 0));
+	/* A while without messages, in which memory is given back, does not make it be forgotten.
+	 */
+	rudpmsg_hub_on_time(hub, now_ns += 2 * RUDP_NS_PER_S);
+	rudpmsg_hub_on_time(hub, now_ns += 2 * RUDP_NS_PER_S);
+	say_message(link, 2);
+	cr_assert(eq(sz, rudpmsg_hub_read_room(hub, link, &room), 0));
+	take_and_finish();
+	cr_assert(eq(ptr, rudpmsg_hub_next_read(hub), NULL), "the second has paid for it");
+	cr_assert(eq(int, rudpmsg_hub_receive(hub, NULL, &message), 0));
+	rudpmsg_hub_done(hub, message.conn, message.place);
+	rudpmsg_chunk_put(message.reserved);
+	cr_assert(eq(ptr, rudpmsg_hub_next_read(hub), link));
+}
+
+Test(limits, what_no_message_keeps_does_not_count)
+{
+	struct rudpmsg_link *link = standing(1);
+	uint8_t *room;
+
+	say_message(link, 1);
+	take_and_finish();
+	say_duplicates(link, 1);
+	say_message(link, 2);
+	say_message(link, 3);
 	cr_assert(gt(sz, rudpmsg_hub_read_room(hub, link, &room), 0));
 }
 
@@ -358,6 +406,52 @@ Test(limits, the_stranger_that_is_silent_longest_makes_room)
 	stranger();
 	cr_assert(eq(ptr, rudpmsg_hub_next_close(hub), second));
 	rudpmsg_link_free(second);
+}
+
+/* ---- CONTROL_BYTES ---- */
+
+/* Returns whether the link still stands. */
+static bool say_unheard(struct rudpmsg_link *link, const uint8_t *frame, size_t length)
+{
+	uint8_t *room;
+
+	cr_assert(ge(sz, rudpmsg_hub_read_room(hub, link, &room), length));
+	memcpy(room, frame, length);
+	rudpmsg_hub_on_read(hub, link, length, now_ns);
+	return link->state != LINK_ENDED && link->state != LINK_SAYING_BYE;
+}
+
+Test(limits, a_peer_that_goes_on_asking_and_does_not_read_breaks_the_protocol)
+{
+	struct rudpmsg_link *link = stranger();
+	uint8_t who[RUDPMSG_FRAME_HEAD_BYTES];
+	size_t answers = 0, size = rudpmsg_who_write(who);
+
+	while (say_unheard(link, who, size))
+		cr_assert(lt(sz, ++answers, CONTROL_BYTES));
+	cr_expect(gt(sz, answers, 1));
+	cr_expect(le(sz, link->control_end, CONTROL_BYTES));
+	cr_expect(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, 1));
+}
+
+Test(limits, acks_that_nobody_reads_are_merged_into_what_has_room)
+{
+	struct rudpmsg_link *link = standing(1);
+	uint8_t frame[RUDPMSG_MESSAGE_HEAD_BYTES];
+	struct iovec iov[3];
+	uint64_t id;
+
+	for (id = 1; id <= CONTROL_BYTES; id++) {
+		rudpmsg_message_head_write(frame, id, 0);
+		cr_assert(say_unheard(link, frame, sizeof frame));
+		take_and_finish();
+		cr_assert(gt(int, rudpmsg_hub_write_next(link, iov, 3), 0)); /* and takes nothing */
+		cr_assert(le(sz, iov[0].iov_len, CONTROL_BYTES));
+	}
+	hear(link);
+	for (id = 0; id < CONTROL_BYTES && said_bytes > 0;)
+		id = said_ack();
+	cr_expect(eq(u64, id, CONTROL_BYTES), "the last of all is said");
 }
 
 /* ---- RUDPMSG_HOST_MAX ---- */
