@@ -223,6 +223,28 @@ static int set_address(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, const
 	return 0;
 }
 
+/* Whoever has moved is not found where it was: an attempt there would only hold up the next. */
+static void drop_attempt_elsewhere(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
+				   const char *host, uint16_t port)
+{
+	if (!conn->attempt || (conn->port == port && strcmp(conn->host, host) == 0))
+		return;
+	rudpmsg_link_end(hub, conn->attempt);
+	conn->attempt = NULL;
+}
+
+static int dial_named(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, const char *host,
+		      uint16_t port, int64_t now_at_ns)
+{
+	int error;
+
+	drop_attempt_elsewhere(hub, conn, host, port);
+	error = set_address(hub, conn, host, port);
+	if (error == 0 && !conn->link && !conn->attempt)
+		error = rudpmsg_conn_dial(hub, conn, now_at_ns);
+	return error;
+}
+
 static int connect_to_name(struct rudpmsg_hub *hub, const char *host, uint16_t port,
 			   const char *name, int64_t now_at_ns, uint64_t *number,
 			   rudpmsg_conn_id *id)
@@ -238,12 +260,12 @@ static int connect_to_name(struct rudpmsg_hub *hub, const char *host, uint16_t p
 		conn = rudpmsg_conn_new(hub, name, &error);
 	if (!conn)
 		goto free_ticket;
-	error = set_address(hub, conn, host, port);
-	if (error == 0 && !conn->link && !conn->attempt)
-		error = rudpmsg_conn_dial(hub, conn, now_at_ns);
+	error = dial_named(hub, conn, host, port, now_at_ns);
 	if (error < 0) {
 		if (is_new)
 			rudpmsg_conn_forget(hub, conn, -error);
+		else if (!conn->link)
+			rudpmsg_conn_retry_later(hub, conn, now_at_ns);
 		goto free_ticket;
 	}
 	conn->is_leaving = false;

@@ -210,6 +210,31 @@ Test(hub_ends, connecting_again_does_not_tell_the_error_before)
 	close_ended();
 }
 
+/* Who has moved must not wait for an attempt where it was, which may hang until its time is over.
+ */
+Test(hub_ends, connecting_elsewhere_gives_up_an_attempt_that_is_under_way)
+{
+	struct rudpmsg_link *before, *after;
+	rudpmsg_conn_id conn;
+	uint64_t tickets[2];
+
+	cr_assert(eq(int, rudpmsg_hub_connect(hub, "old", 1, "peer", now_ns, tickets, &conn), 0));
+	before = rudpmsg_hub_next_dial(hub);
+	cr_assert(
+		eq(int, rudpmsg_hub_connect(hub, "old", 1, "peer", now_ns, tickets + 1, &conn), 0));
+	cr_assert(eq(ptr, rudpmsg_hub_next_dial(hub), NULL), "the same again waits for it");
+	rudpmsg_hub_connect_forget(hub, tickets[1]);
+	cr_assert(
+		eq(int, rudpmsg_hub_connect(hub, "new", 1, "peer", now_ns, tickets + 1, &conn), 0));
+	cr_assert(eq(ptr, rudpmsg_hub_next_close(hub), before));
+	rudpmsg_link_free(before);
+	after = rudpmsg_hub_next_dial(hub);
+	cr_assert(ne(ptr, after, NULL));
+	cr_expect(eq(str, (char *)rudpmsg_link_host(after), "new"));
+	cr_expect(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), -EINPROGRESS));
+	close_ended();
+}
+
 Test(hub_ends, crossed_is_not_an_error_of_connect)
 {
 	struct rudpmsg_link *link;

@@ -71,15 +71,17 @@ struct rudpmsg_limits {
 	uint64_t queue_bytes_max;    /* [64 MiB] unacknowledged, each connection: sending blocks, or
 					EAGAIN */
 	uint64_t queue_messages_max; /* [1,000,000] the same by number */
-	uint64_t unread_bytes_max; /* [16 MiB] received and not yet done, each connection: the peer
-				    * is held back by the stream's own flow control */
+	uint64_t unread_bytes_max; /* [16 MiB] kept for what was received and is not yet done, each
+				    * connection: the peer is held back by the stream's own flow
+				    * control */
 	uint32_t connections_max;  /* [65,536] one that the peer used to dial, which has no link and
 				    * nothing queued or waiting, makes room (DISCONNECTED, ENFILE);
 				    * if there is none, rudpmsg_connect: ENFILE, strangers are
 				    * refused. Attempts under way have the same limit */
 	uint32_t strangers_max; /* [256] links whose handshake is not over: the oldest makes room */
-	uint64_t store_bytes_max; /* [16 GiB] the store's file: sending fails with ENOSPC, what
-				   * comes is left to its sender */
+	uint64_t store_bytes_max; /* [16 GiB, at least 4 MiB] the store's file, but for 4 MiB more
+				   * to empty a full one with: sending fails with ENOSPC, what comes
+				   * is left to its sender */
 	uint32_t senders_max; /* [65,536] names whose position is remembered after their connection
 			       * was forgotten: beyond it the one that was silent longest is
 			       * forgotten, and could deliver a message twice */
@@ -145,7 +147,8 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port);
 /*
  * Connects to the node that answers at host and port, and keeps it connected: a link that breaks is
  * made anew. peer_name NULL takes whoever answers; a name refuses others, and makes the connection
- * usable at once: messages are queued while there is no link.
+ * usable at once: messages are queued while there is no link. An attempt elsewhere that is under
+ * way is given up for this one.
  *
  * Blocks   until the first handshake is over, at most timeout_ns. With a name, -ETIMEDOUT and
  *          -ECONNREFUSED leave the connection standing, and attempts go on in the background.
@@ -156,7 +159,9 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port);
  *          -EEXIST the node there has the name of this one; -EKEYREJECTED the key there is another
  *          (of rudp; over TCP under the shim it is -EACCES); -EACCES this system does not allow it,
  *          or there is a key and no engine of rudp; -EUSERS the node there has as many connections
- *          as it may; -EOPNOTSUPP a store was asked for, and there is none; -ESHUTDOWN.
+ *          as it may; -EOPNOTSUPP a store was asked for, and there is none; -ECANCELED,
+ *          -ECONNABORTED it was disconnected meanwhile, by this program or by the peer; -ESHUTDOWN;
+ *          -EMFILE, -ENOMEM and what else connect(2) says.
  */
 int rudpmsg_connect(struct rudpmsg_node *node, const char *host, uint16_t port,
 		    const char *peer_name, int64_t timeout_ns, rudpmsg_conn_id *conn);
@@ -165,7 +170,8 @@ int rudpmsg_connect(struct rudpmsg_node *node, const char *host, uint16_t port,
  * Forgets a connection. drain: first what is queued is delivered, within timeout_ns; otherwise it
  * fails with ECANCELED. Threads blocked on it are woken.
  *
- * Returns  0; -ENOENT; -ETIMEDOUT as of rudpmsg_node_close: it is forgotten all the same.
+ * Returns  0; -ENOENT; -ETIMEDOUT as of rudpmsg_node_close, -ESHUTDOWN the node was closed
+ * meanwhile: it is forgotten all the same.
  */
 int rudpmsg_disconnect(struct rudpmsg_node *node, rudpmsg_conn_id conn, bool drain,
 		       int64_t timeout_ns);
@@ -241,8 +247,8 @@ enum rudpmsg_state {
 	RUDPMSG_STATE_QUEUED,  /* not yet on the present link; will be sent, or sent again */
 	RUDPMSG_STATE_SENT,    /* on the present link, not yet acknowledged */
 	RUDPMSG_STATE_ACKNOWLEDGED, /* in the sense of options.ack */
-	RUDPMSG_STATE_FAILED,  /* reason: ECANCELED disconnected, ETIMEDOUT given up, EIO or ENOSPC
-				  store */
+	RUDPMSG_STATE_FAILED, /* reason: ETIMEDOUT given up, ECONNABORTED the peer has disconnected,
+				 EMSGSIZE longer than it takes, EIO, ENOSPC or ENOMEM store */
 	RUDPMSG_STATE_STORING, /* on its way into the store: not accepted yet (rudpmsg_submit) */
 };
 
@@ -254,9 +260,9 @@ int rudpmsg_state(struct rudpmsg_node *node, rudpmsg_conn_id conn, rudpmsg_messa
  * Waits until a message is acknowledged.
  *
  * Blocks   at most timeout_ns; a broken link does not end it.
- * Returns  0 acknowledged; -ECANCELED and the like: it has failed; -EINPROGRESS the time is over,
- * it is still queued and will be sent (again); -ENOENT unknown; -ESHUTDOWN the node was closed
- * first.
+ * Returns  0 acknowledged; a reason of RUDPMSG_STATE_FAILED: it has failed; -EINPROGRESS the time
+ * is over, it is still queued and will be sent (again); -ENOENT unknown, or its connection is gone
+ * (events tell up to which id it failed); -ESHUTDOWN the node was closed first.
  */
 int rudpmsg_wait(struct rudpmsg_node *node, rudpmsg_conn_id conn, rudpmsg_message_id id,
 		 int64_t timeout_ns);
