@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A node over sockets of the kernel's that have names of this process in place of ports, and a
- * sendmsg that notes whose it is: who writes to a stream, the sender's own thread or the loop; and
- * on how many addresses it listens.
+ * A node over unix_transport.h with a sendmsg that notes whose it is: who writes to a stream, the
+ * sender's own thread or the loop, and what happens meanwhile; and on how many addresses it
+ * listens.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "messaging/hub_private.h"
 #include "messaging/node_private.h"
+#include "messaging/unix_transport.h"
 
 #define MESSAGES 300
-#define LONG_BYTES (900 * 1000) /* more than a socket takes at once */
+#define LONG_BYTES (900 * 1000)            /* more than a socket takes at once */
 #define FOR_EVER_NS (3600 * RUDP_NS_PER_S) /* nothing happens because it is time */
 
 static pthread_t sender;
@@ -27,43 +24,6 @@ static atomic_uint by_sender, by_others;
 static struct rudpmsg_node *alpha, *beta;
 static rudpmsg_conn_id to_beta;
 static void (*at_ack)(void); /* is called by whoever writes one, in its midst */
-
-static struct sockaddr_un name_of(const struct sockaddr *address)
-{
-	const struct sockaddr_in *in = (const void *)address;
-	struct sockaddr_un name = {.sun_family = AF_UNIX};
-
-	snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "rudpmsg-test.%d.%d", (int)getpid(),
-		 ntohs(in->sin_port));
-	return name;
-}
-
-static int unix_socket(int family, int flags)
-{
-	(void)family;
-	return socket(AF_UNIX, SOCK_STREAM | flags, 0);
-}
-
-static int unix_bind(int fd, const struct sockaddr *address, socklen_t length)
-{
-	struct sockaddr_un name = name_of(address);
-
-	(void)length;
-	return bind(fd, (const void *)&name, sizeof name);
-}
-
-static int unix_accept(int fd, struct sockaddr *address, socklen_t *length, int flags)
-{
-	return accept4(fd, address, length, flags);
-}
-
-static int unix_connect(int fd, const struct sockaddr *address, socklen_t length)
-{
-	struct sockaddr_un name = name_of(address);
-
-	(void)length;
-	return connect(fd, (const void *)&name, sizeof name);
-}
 
 static bool is_ack(const struct msghdr *message)
 {
@@ -81,11 +41,6 @@ static ssize_t counted_sendmsg(int fd, const struct msghdr *message, int flags)
 	return sendmsg(fd, message, flags);
 }
 
-static const struct rudpmsg_transport_ops unix_transport = {
-	"unix",     unix_socket, unix_bind, listen,          unix_accept, unix_connect,
-	setsockopt, getsockopt,  recv,      counted_sendmsg, close,
-};
-
 static struct rudpmsg_node *open_node(const char *name)
 {
 	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP,
@@ -93,6 +48,7 @@ static struct rudpmsg_node *open_node(const char *name)
 	struct rudpmsg_node *node;
 
 	cr_assert(eq(int, rudpmsg_node_open(&node, name, &options, NULL), 0));
+	unix_transport.sendmsg = counted_sendmsg;
 	node->transport = &unix_transport;
 	return node;
 }
