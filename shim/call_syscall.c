@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * syscall(2), for the numbers of socket control calls; older libuv makes accept4 so. Every other number
- * goes through untouched, refusing what one does not know has broken programs before. On x86-64
- * the way through is the very instructions of libc, without a frame of ours: a raw clone with a stack
+ * syscall(2), for the numbers of socket control calls; older libuv makes accept4 so. And for
+ * seccomp(2), which libc has under no other name: filtered.h has to know of it. Every other number
+ * goes through untouched, refusing what one does not know has broken programs before. On x86-64 the
+ * way through is the very instructions of libc, without a frame of ours: a raw clone with a stack
  * of its own must come back where libc's would.
  */
 #include <stdarg.h>
 #include <sys/syscall.h>
 
 #include "api/sys.h"
+#include "filtered.h"
 #include "real.h"
 
 #define CONTROL_NUMBERS(X)                                                                         \
 	X(SYS_socket) X(SYS_connect) X(SYS_shutdown) X(SYS_bind) X(SYS_listen) X(SYS_accept)       \
-	X(SYS_accept4) X(SYS_getsockname) X(SYS_getpeername) X(SYS_setsockopt) X(SYS_getsockopt)
+	X(SYS_accept4) X(SYS_getsockname) X(SYS_getpeername) X(SYS_setsockopt) X(SYS_getsockopt)   \
+	X(SYS_seccomp)
 
 long rudp_syscall_control(long number, long a, long b, long c, long d, long e);
 
@@ -42,6 +45,8 @@ __attribute__((used)) long rudp_syscall_control(long number, long a, long b, lon
 		return setsockopt((int)a, (int)b, (int)c, (const void *)d, (socklen_t)e);
 	case SYS_getsockopt:
 		return getsockopt((int)a, (int)b, (int)c, (void *)d, (socklen_t *)e);
+	case SYS_seccomp:
+		return rudp_filtered_seccomp((unsigned)a, (unsigned)b, (void *)c);
 	default:
 		return rudp_result(-ENOSYS);
 	}
@@ -59,10 +64,12 @@ __attribute__((used)) long rudp_syscall_failed(long rc)
 #define NUMBER_FIRST 41      /* SYS_socket */
 #define NUMBER_SPAN 14       /* to SYS_getsockopt */
 #define NUMBER_ACCEPT4 288
+#define NUMBER_SECCOMP 317
 #define NUMBER_MASK 0x6f87   /* a bit for each of ours from SYS_socket on */
 
 #define IN_MASK(number)                                                                            \
-	_Static_assert((number) == NUMBER_ACCEPT4 || NUMBER_MASK >> ((number) - NUMBER_FIRST) & 1, \
+	_Static_assert((number) == NUMBER_ACCEPT4 || (number) == NUMBER_SECCOMP ||                 \
+			       NUMBER_MASK >> ((number) - NUMBER_FIRST) & 1,                       \
 		       "the mask knows each control number");
 CONTROL_NUMBERS(IN_MASK)
 #undef IN_MASK
@@ -77,6 +84,8 @@ __asm__(".text\n"
 	"	.cfi_startproc\n"
 	"	endbr64\n"
 	"	cmpq $" TEXT(NUMBER_ACCEPT4) ", %rdi\n"
+	"	je rudp_syscall_control\n"
+	"	cmpq $" TEXT(NUMBER_SECCOMP) ", %rdi\n"
 	"	je rudp_syscall_control\n"
 	"	leaq -" TEXT(NUMBER_FIRST) "(%rdi), %rax\n"
 	"	cmpq $" TEXT(NUMBER_SPAN) ", %rax\n"

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "filtered.h"
 
+#include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
+#include "api/sys.h"
 #include "real.h"
 
 static atomic_bool filtered;
@@ -29,6 +32,17 @@ RUDP_EXPORT int prctl(int option, ...)
 	if (option == PR_SET_SECCOMP && rc == 0)
 		atomic_store(&filtered, true);
 	return rc;
+}
+
+/* Above 0 is a thread that could not be put under the filter, unless a descriptor was asked for. */
+long rudp_filtered_seccomp(unsigned operation, unsigned flags, void *arguments)
+{
+	long rc = rudp_sys_call(SYS_seccomp, operation, flags, (long)arguments, 0, 0, 0);
+
+	if ((operation == SECCOMP_SET_MODE_STRICT || operation == SECCOMP_SET_MODE_FILTER) &&
+	    (rc == 0 || (rc > 0 && flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)))
+		atomic_store(&filtered, true);
+	return rudp_result(rc);
 }
 
 /* AF_UNIX refuses a level that it lacks with EOPNOTSUPP, which no socket of TCP says. */

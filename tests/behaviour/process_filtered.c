@@ -41,15 +41,26 @@ static void on_call(struct filter *filter, long number, unsigned what)
 	add(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, what));
 }
 
+static long by_prctl(struct sock_fprog *program)
+{
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program);
+}
+
+/* As libseccomp does it. */
+static long by_seccomp(struct sock_fprog *program)
+{
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program);
+}
+
+static long (*install)(struct sock_fprog *program) = by_prctl;
+
 static void enter_filter(struct filter *filter, unsigned otherwise)
 {
 	struct sock_fprog program = {.filter = filter->rules};
 
 	add(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, otherwise));
 	program.len = filter->count;
-	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-		     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0,
-	     "the filter");
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && install(&program) == 0, "the filter");
 }
 
 /* What a worker needs that was handed a connection, the call also, and nothing else. */
@@ -180,7 +191,7 @@ static int call_shutdown(int fd)
 	return shutdown(fd, SHUT_WR);
 }
 
-CHECK(a_worker_sees_a_reset_and_shuts_down)
+static void see_reset_and_shut_down(void)
 {
 	static const struct linger at_once = {.l_onoff = 1};
 	int client, server;
@@ -202,6 +213,32 @@ CHECK(a_worker_sees_a_reset_and_shuts_down)
 	must(setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0, "SO_LINGER");
 	close(client);
 	say_end("worker", pid);
+}
+
+CHECK(a_worker_sees_a_reset_and_shuts_down)
+{
+	see_reset_and_shut_down();
+}
+
+CHECK(a_worker_under_a_filter_of_libseccomp_sees_a_reset_and_shuts_down)
+{
+	install = by_seccomp;
+	see_reset_and_shut_down();
+}
+
+/* libseccomp asks so whether the kernel has filters; nobody is under one after that. */
+CHECK(the_question_for_filters_changes_nothing)
+{
+	int client, server, idle = 77;
+	socklen_t len = sizeof(idle);
+
+	connected_pair(AF_INET, &client, &server);
+	say_result("a filter at no address",
+		   (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL));
+	say_result("set", setsockopt(client, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle)));
+	idle = 0;
+	say_result("get", getsockopt(client, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &len));
+	say("TCP_KEEPIDLE: %d", idle);
 }
 
 CHECK(a_worker_that_may_also_shut_down)
