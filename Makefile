@@ -284,8 +284,8 @@ $(BUILD)/tests/die_at.so: $(call obj,tests/kill/die_at.c)
 	$(CC) -shared -o $@ $^ -ldl
 
 # An engine whose allocations and system calls are counted.
-COUNTED := sendmsg sendmmsg recvmsg recvmmsg send recv poll epoll_ctl getsockopt setsockopt ioctl syscall \
-	socket bind listen connect accept4 getsockname getpeername shutdown close
+COUNTED := sendmsg sendmmsg recvmsg recvmmsg send sendto recv poll epoll_wait epoll_ctl getsockopt setsockopt \
+	ioctl syscall socket bind listen connect accept4 getsockname getpeername shutdown close
 $(BUILD)/tests/economy-engine: $(call obj,core/engine/host_process.c tests/economy/count.c) \
 		$(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)

@@ -20,6 +20,7 @@
 
 #define RUDP_UDP_BUFFER_BYTES (4 << 20)
 #define RUDP_UDP_NARROW_BYTES (16u << 10) /* received, before a connected socket is worth so much */
+#define RUDP_UDP_TOS_REPEATED 8 /* messages with the same TOS before it becomes the socket's own */
 #define RUDP_UDP_PENDING_MAX 8 /* trains that wait for room in the socket; beyond it: lost */
 
 /* A train that the kernel had no room for. */
@@ -46,6 +47,9 @@ struct rudp_udp {
 	bool connected;
 	bool gso;
 	bool no_tos;                  /* the kernel refuses to set it by message */
+	uint8_t tos;                  /* connected: what it sends with by itself */
+	uint8_t tos_before;           /* ... and what the last one that differed from that was to have */
+	uint8_t tos_repeated;         /* ... as had so many before it */
 	bool wide;                    /* its buffers have RUDP_UDP_BUFFER_BYTES */
 	unsigned owners;
 	uint32_t narrow_bytes;        /* received so far, while not wide */

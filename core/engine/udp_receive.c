@@ -138,6 +138,20 @@ static void adapt_batch(struct rudp_engine *engine, struct rudp_udp *udp, unsign
 	udp->full_at_turn = engine->turns;
 }
 
+/* For one there is a call that costs less. Returns how many have come, or -1. */
+static int receive_some(const struct rudp_udp *udp, struct mmsghdr *messages)
+{
+	ssize_t len;
+
+	if (udp->batch > 1)
+		return recvmmsg(udp->fd, messages, udp->batch, MSG_DONTWAIT, NULL);
+	len = recvmsg(udp->fd, &messages[0].msg_hdr, MSG_DONTWAIT);
+	if (len < 0)
+		return -1;
+	messages[0].msg_len = (unsigned)len;
+	return 1;
+}
+
 void rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	static struct arrival arrivals[RUDP_RECEIVE_BATCH];
@@ -155,7 +169,7 @@ void rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
 						      .msg_control = arrivals[i].control,
 						      .msg_controllen = CONTROL_BYTES};
 	}
-	count = recvmmsg(udp->fd, messages, udp->batch, MSG_DONTWAIT, NULL);
+	count = receive_some(udp, messages);
 	if (count < 0) {
 		/* A pending ICMP error is reported here too; reading it off the queue clears it. */
 		if (errno != EAGAIN && errno != EINTR)

@@ -52,10 +52,37 @@ static void add_source(struct msghdr *header, const struct rudp_addr *local)
 	}
 }
 
+/* Without success it goes on by message. */
+static void make_tos_its_own(struct rudp_udp *udp, const struct rudp_held_train *train)
+{
+	int level = udp->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+	int option = udp->family == AF_INET ? IP_TOS : IPV6_TCLASS;
+	int tos = train->tos;
+
+	udp->tos_repeated = 0;
+	if (setsockopt(udp->fd, level, option, &tos, sizeof tos) == 0)
+		udp->tos = train->tos;
+}
+
+/*
+ * For a message with a TOS byte the kernel looks for the route again, though the socket is connected. So
+ * the byte becomes the socket's own when some in a row have had the same.
+ */
+static void note_tos(struct rudp_udp *udp, const struct rudp_held_train *train)
+{
+	if (!udp->connected || udp->no_tos || train->tos == udp->tos)
+		return;
+	udp->tos_repeated = train->tos == udp->tos_before ? udp->tos_repeated + 1 : 0;
+	udp->tos_before = train->tos;
+	if (udp->tos_repeated == RUDP_UDP_TOS_REPEATED)
+		make_tos_its_own(udp, train);
+}
+
 static void seal(struct envelope *envelope, const struct rudp_udp *udp,
 		 const struct rudp_held_train *train, bool segmented)
 {
-	int tos = udp->no_tos ? 0 : train->tos;
+	int tos = train->tos;
+	bool tos_differs = !udp->no_tos && train->tos != udp->tos;
 	uint16_t segment = (uint16_t)train->segment_bytes;
 	struct msghdr *header = &envelope->header;
 
@@ -70,9 +97,9 @@ static void seal(struct envelope *envelope, const struct rudp_udp *udp,
 		    !rudp_addr_is_any(&train->local))
 			add_source(header, &train->local);
 	}
-	if (tos && train->remote.family == AF_INET)
+	if (tos_differs && train->remote.family == AF_INET)
 		add_control(header, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
-	else if (tos)
+	else if (tos_differs)
 		add_control(header, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
 	if (segmented)
 		add_control(header, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
@@ -88,15 +115,22 @@ static bool is_many(const struct rudp_held_train *train)
 /* Bytes sent from the front of the train (whole segments), or -errno. */
 static ssize_t send_segmented(const struct rudp_udp *udp, const struct rudp_held_train *train)
 {
+	const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 	struct envelope envelope;
+	struct msghdr *header = &envelope.header;
 	struct iovec iov = {train->data, train->len};
+	ssize_t rc;
 
 	seal(&envelope, udp, train, is_many(train));
-	envelope.header.msg_iov = &iov;
-	envelope.header.msg_iovlen = 1;
-	return sendmsg(udp->fd, &envelope.header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0
-		       ? -errno
-		       : (ssize_t)train->len;
+	header->msg_iov = &iov;
+	header->msg_iovlen = 1;
+	/* A message without anything beside it costs the kernel less to understand. */
+	if (header->msg_control)
+		rc = sendmsg(udp->fd, header, flags);
+	else
+		rc = sendto(udp->fd, train->data, train->len, flags, header->msg_name,
+			    header->msg_namelen);
+	return rc < 0 ? -errno : (ssize_t)train->len;
 }
 
 static ssize_t send_singly(const struct rudp_udp *udp, const struct rudp_held_train *train)
@@ -271,6 +305,7 @@ void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp,
 
 	if (train->len == 0)
 		return;
+	note_tos(udp, &now);
 	if (udp->pending_count == 0 && send_all(engine, udp, &now))
 		return;
 	if (udp->pending_count == RUDP_UDP_PENDING_MAX)

@@ -80,10 +80,13 @@ void *aligned_alloc(size_t alignment, size_t size)
 
 WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags))
 WRAP(int, sendmmsg, (int fd, struct mmsghdr *m, unsigned n, int flags), (fd, m, n, flags))
-WRAP(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags))
 WRAP(int, recvmmsg, (int fd, struct mmsghdr *m, unsigned n, int flags, struct timespec *t),
      (fd, m, n, flags, t))
 WRAP(ssize_t, recv, (int fd, void *data, size_t len, int flags), (fd, data, len, flags))
+WRAP(ssize_t, sendto,
+     (int fd, const void *data, size_t len, int flags, const struct sockaddr *name, socklen_t name_len),
+     (fd, data, len, flags, name, name_len))
+WRAP(int, epoll_wait, (int fd, struct epoll_event *events, int n, int ms), (fd, events, n, ms))
 WRAP(int, poll, (struct pollfd *fds, nfds_t n, int ms), (fds, n, ms))
 WRAP(int, epoll_ctl, (int fd, int op, int target, struct epoll_event *e), (fd, op, target, e))
 WRAP(int, getsockopt, (int fd, int level, int option, void *value, socklen_t *len),
@@ -101,6 +104,17 @@ WRAP(int, getsockname, (int fd, struct sockaddr *name, socklen_t *len), (fd, nam
 WRAP(int, getpeername, (int fd, struct sockaddr *name, socklen_t *len), (fd, name, len))
 WRAP(int, shutdown, (int fd, int how), (fd, how))
 WRAP(int, close, (int fd), (fd))
+
+/* Only what a datagram may come by asks for a name. */
+ssize_t __real_recvmsg(int fd, struct msghdr *m, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *m, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *m, int flags)
+{
+	count(COUNTED_recvmsg);
+	if (m->msg_name)
+		since_datagram = 0;
+	return __real_recvmsg(fd, m, flags);
+}
 
 ssize_t __real_send(int fd, const void *data, size_t len, int flags);
 ssize_t __wrap_send(int fd, const void *data, size_t len, int flags);

@@ -10,12 +10,12 @@
 
 /*
  * What a connection at work needs, then what its coming and going takes besides. The loop waits through
- * syscall(). The Makefile has the same list.
+ * syscall(), and looks through epoll_wait(). The Makefile has the same list.
  */
 #define COUNTED_CALLS(X)                                                                           \
-	X(sendmsg) X(sendmmsg) X(recvmsg) X(recvmmsg) X(send) X(recv) X(poll) X(ioctl) X(syscall)  \
-	X(epoll_ctl) X(getsockopt) X(setsockopt) X(socket) X(bind) X(listen) X(connect) X(accept4) \
-	X(getsockname) X(getpeername) X(shutdown) X(close)
+	X(sendmsg) X(sendmmsg) X(recvmsg) X(recvmmsg) X(send) X(sendto) X(recv) X(poll) X(ioctl)   \
+	X(syscall) X(epoll_wait) X(epoll_ctl) X(getsockopt) X(setsockopt) X(socket) X(bind)        \
+	X(listen) X(connect) X(accept4) X(getsockname) X(getpeername) X(shutdown) X(close)
 #define COUNTED_SETUP_FIRST COUNTED_epoll_ctl /* from here on: making, naming, closing sockets */
 
 #define COUNTED_ENUM(name) COUNTED_##name,
