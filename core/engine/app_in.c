@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/sockios.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -165,14 +166,35 @@ static bool drain_by_asking(struct rudp_engine *engine, struct rudp_app *app)
 	return true;
 }
 
-static ssize_t peek(struct rudp_app *app, struct reading *reading)
+/* Puts len bytes into the send buffer part; there is room. */
+static void scatter(const struct reading *reading, const uint8_t *from, size_t len)
 {
-	struct msghdr message = {.msg_iov = reading->iov, .msg_iovlen = (size_t)reading->count};
+	for (int i = 1; i < reading->count && len > 0; i++) {
+		size_t part = reading->iov[i].iov_len < len ? reading->iov[i].iov_len : len;
+
+		memcpy(reading->iov[i].iov_base, from, part);
+		from += part;
+		len -= part;
+	}
+}
+
+/*
+ * Into one place, and from there: for a few bytes a vector costs the kernel more than it saves us.
+ *
+ * Returns  the bytes that are new, at most the room; 0 or less: none.
+ */
+static ssize_t peek(struct rudp_engine *engine, struct rudp_app *app,
+		    const struct reading *reading)
+{
 	ssize_t n;
 
 	do
-		n = recvmsg(app->fd, &message, MSG_PEEK | MSG_DONTWAIT);
+		n = recv(app->fd, engine->scratch, app->behind + reading->room,
+			 MSG_PEEK | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
+	n -= (ssize_t)app->behind;
+	if (n > 0)
+		scatter(reading, engine->scratch + app->behind, (size_t)n);
 	return n;
 }
 
@@ -205,7 +227,7 @@ static bool drain_by_peeking(struct rudp_engine *engine, struct rudp_app *app)
 	reserve(engine, app, RUDP_APP_PEEK_BYTES, &reading);
 	if (reading.room == 0)
 		return rudp_carrier_send_room(&app->carrier) == 0; /* may_read stays, as above */
-	n = peek(app, &reading) - (ssize_t)app->behind;
+	n = peek(engine, app, &reading);
 	if (n == (ssize_t)reading.room)
 		return false;
 	app->may_read = false; /* what comes now raises an edge */

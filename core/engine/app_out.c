@@ -72,6 +72,13 @@ static bool make_room(struct rudp_app *app)
 	return setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) == 0;
 }
 
+static ssize_t give(const struct rudp_app *app, const struct msghdr *message, int flags)
+{
+	if (message->msg_iovlen > 1)
+		return sendmsg(app->fd, message, flags);
+	return send(app->fd, message->msg_iov[0].iov_base, message->msg_iov[0].iov_len, flags);
+}
+
 bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 {
 	size_t moved = 0;
@@ -87,7 +94,7 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		if (message.msg_iovlen == 0)
 			return false;
 		rudp_app_before_delivery(engine, app);
-		n = sendmsg(app->fd, &message, flags);
+		n = give(app, &message, flags);
 		if (n > 0) {
 			rudp_carrier_receive_consume(engine, &app->carrier, (size_t)n);
 			moved += (size_t)n;

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* What the program's end raises at ours: nothing that has no use. */
+/* What the program's end raises at ours: nothing that has no use. And how its words are taken. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "engine/app_side.h"
 #include "engine/engine.h"
+#include "proto/pair.h"
 
 static struct rudp_engine engine;
 static struct rudp_app *app;
@@ -86,4 +89,48 @@ Test(app_side, what_the_program_writes_is_told_alone)
 {
 	cr_assert(eq(sz, (size_t)send(program, "word", 4, 0), 4));
 	cr_assert(eq(u32, raised(), EPOLLIN));
+}
+
+/* The peer has the word, and nothing else. */
+static void expect_word(struct rudp_conn *peer, const char *word)
+{
+	size_t len = 0;
+	char got[64];
+	struct iovec iov[2];
+	int count = rudp_conn_receive_readable(peer, iov);
+
+	for (int i = 0; i < count; i++) {
+		cr_assert(lt(sz, len + iov[i].iov_len, sizeof got));
+		memcpy(got + len, iov[i].iov_base, iov[i].iov_len);
+		len += iov[i].iov_len;
+	}
+	got[len] = '\0';
+	cr_assert(eq(str, got, (char *)word));
+}
+
+/* Together they are several times what the send buffer is at first: some lie across its end. */
+Test(app_side, short_words_arrive_whole_whatever_their_place_in_the_buffer)
+{
+	static struct pair pair;
+	char word[64];
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	rudp_app_take_conn(app, pair.conn[0]);
+	app->stage = RUDP_APP_OPEN;
+	cr_assert(eq(sz, (size_t)send(program, "s", 1, 0), 1)); /* the sentinel */
+	app->behind = 1;
+	for (unsigned i = 0; i < 5000; i++) {
+		size_t len = (size_t)snprintf(word, sizeof word, "%0*u", 41 + (int)(i % 20), i);
+
+		cr_assert(eq(sz, (size_t)send(program, word, len, 0), len));
+		app->may_read = true;
+		engine.now_at_ns = pair.now_ns;
+		cr_assert(not(rudp_app_drain(&engine, app)));
+		pair_run(&pair, RUDP_NS_PER_US);
+		expect_word(pair.conn[1], word);
+		rudp_conn_receive_consume(pair.conn[1], strlen(word), pair.now_ns);
+	}
+	app->carrier = (struct rudp_carrier){0};
+	pair_fini(&pair);
 }
