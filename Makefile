@@ -319,13 +319,16 @@ check: ## set up, build, run every test
 	@$(MAKE) --no-print-directory $(CHECKS)
 	@echo "make check: everything passed"
 
+# Tests are not to depend on what whoever runs them has left open, ignored or set.
+KNOWN_SURROUNDINGS := tests/surroundings.sh
+
 check-unit: $(UNIT_TESTS) ## unit and model tests, and that proto and the conversation's model are sans-I/O
-	@tests/run_units.sh $(BUILD) $(UNIT_TESTS)
+	@$(KNOWN_SURROUNDINGS) tests/run_units.sh $(BUILD) $(UNIT_TESTS)
 	@tests/check_sans_io.sh $(call obj,$(PROTO_SRC))
 	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC))
 
 check-sim: $(BUILD)/tests/sim ## the simulator: named scenarios and 1000 random ones
-	$(BUILD)/tests/sim
+	$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim
 
 check-spin: ## the model of reconnection, all its states (spin); with a rule taken out it must fail
 	@tests/spin/check.sh $(TOP_BUILD)/spin
@@ -345,21 +348,21 @@ check-integration: all $(INTEGRATION_PARTS) ## real programs over emulated links
 
 # ThreadSanitizer of these compilers cannot place its memory where recent kernels randomise theirs.
 RUN_THREADS = $(if $(filter thread,$(SANITIZER)),setarch -R env \
-	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp)
+	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp) $(KNOWN_SURROUNDINGS)
 check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(BUILD)/tests/threads-dispatch \
 		$(BUILD)/tests/threads-conversation $(PRODUCTS) ## many threads over the engine (in a thread, in a process), over nodes, over apollonion
-	RUDP_ENGINE=thread RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS) $<
-	RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $(RUN_THREADS) $<
+	$(RUN_THREADS) RUDP_ENGINE=thread RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $<
+	$(RUN_THREADS) RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $<
 	$(RUN_THREADS) $(BUILD)/tests/threads-conversation $(BUILD)/apollonion
 	$(RUN_THREADS) $(BUILD)/tests/threads-messages
 	$(RUN_THREADS) $(BUILD)/tests/threads-messages store
 	$(RUN_THREADS) $(BUILD)/tests/threads-dispatch
 
 check-behaviour: $(BUILD)/tests/behaviour $(PRODUCTS) ## what programs see: kernel TCP beside the shim
-	@tests/behaviour/run.sh $(BUILD)
+	@$(KNOWN_SURROUNDINGS) tests/behaviour/run.sh $(BUILD)
 
 check-economy: $(BUILD)/tests/economy ## what a connection at work costs: allocations, system calls
-	RUDP_ENGINE=process $< $(abspath $(BUILD))/tests/economy-engine
+	$(KNOWN_SURROUNDINGS) RUDP_ENGINE=process $< $(abspath $(BUILD))/tests/economy-engine
 
 sim: $(BUILD)/tests/sim ## replay one simulated scenario: SEED=n [NAME=scenario]
 	@test -n "$(SEED)" || { echo "make sim needs SEED=n, e.g. make sim SEED=42"; exit 2; }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define LINE_BYTES_MAX 1024
-#define WAIT_MS_MAX 10000
+#define WAIT_MS_MAX 60000
 #define EXIT_SETUP_FAILED 3
 
 void say(const char *format, ...)
