@@ -78,7 +78,7 @@ static void run_program(const char *before, char output[OUTPUT_BYTES_MAX])
 {
 	char command[COMMAND_BYTES];
 
-	snprintf(command, sizeof command, "%s python3 -c \"$PROGRAM\" 2>&1", before);
+	snprintf(command, sizeof command, "%s python3 -c \"$PROGRAM\" </dev/null 2>&1", before);
 	cr_assert(eq(int, run(command, output), 0), "%s", output);
 }
 
@@ -93,7 +93,7 @@ static void compare(char *kernel, char *rudp)
 }
 
 /* AddressSanitizer's own wrappers follow the wild pointers that this program passes on purpose. */
-Test(fresh, socket_looks_like_one_of_kernel_tcp, .timeout = 60, .disabled = SANITIZED)
+Test(fresh, socket_looks_like_one_of_kernel_tcp, .timeout = 120, .disabled = SANITIZED)
 {
 	static char kernel[OUTPUT_BYTES_MAX], rudp[OUTPUT_BYTES_MAX];
 	char before[COMMAND_BYTES / 2];
@@ -105,7 +105,7 @@ Test(fresh, socket_looks_like_one_of_kernel_tcp, .timeout = 60, .disabled = SANI
 	compare(kernel, rudp);
 }
 
-Test(fresh, socket_is_ours_when_there_is_an_engine, .timeout = 60)
+Test(fresh, socket_is_ours_when_there_is_an_engine, .timeout = 120)
 {
 	char output[OUTPUT_BYTES_MAX], command[COMMAND_BYTES];
 
@@ -119,7 +119,7 @@ Test(fresh, socket_is_ours_when_there_is_an_engine, .timeout = 60)
 	cr_assert(eq(str, output, "True\n"));
 }
 
-Test(fresh, socket_is_left_alone_when_disabled, .timeout = 60)
+Test(fresh, socket_is_left_alone_when_disabled, .timeout = 120)
 {
 	char output[OUTPUT_BYTES_MAX], command[COMMAND_BYTES];
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "support.h"
 
@@ -105,7 +106,8 @@ Test(library, stands_in_front_of_what_is_preloaded_already, .disabled = SANITIZE
 
 Test(library, hands_no_engine_on_to_a_setuid_program, .disabled = SANITIZED)
 {
-	static const char before[] = "d=$(mktemp -d) && cp /usr/bin/env $d/plain && "
+	static const char before[] = "d=$(mktemp -d /tmp/rudp-shim.XXXXXX) && "
+				     "cp /usr/bin/env $d/plain && "
 				     "cp /usr/bin/env $d/raised && chmod u+s $d/raised && "
 				     "RUDP_TOKEN=secret RUDP_NONCE=name LD_PRELOAD=";
 	char output[OUTPUT_BYTES_MAX];
@@ -130,15 +132,17 @@ Test(library, commands_get_only_what_is_a_name_to_the_shell, .disabled = SANITIZ
 	cr_assert(eq(str, output, "done\n"));
 }
 
-/* The engine, started by hand, finds nobody who wants it, and ends by itself. */
+/* The engine, started by hand, finds nobody who wants it, and ends by itself. With settings of its own:
+ * where there is an engine for them already a second one ends at once. */
 Test(library, an_engine_whose_log_may_not_grow_lives_on, .disabled = SANITIZED)
 {
 	char output[OUTPUT_BYTES_MAX], command[4096];
 
 	snprintf(command, sizeof command,
-		 "log=$(mktemp) && (ulimit -f 0 && RUDP_POLICY_FILE=/dev/null RUDP_LOG=debug:$log "
-		 "exec %s 1122334455667788 3>/dev/null); status=$?; rm $log; exit $status",
-		 in_build("rudp-engine"));
+		 "log=$(mktemp /tmp/rudp-shim.XXXXXX) && (ulimit -f 0 && "
+		 "RUDP_POLICY_FILE=/dev/null RUDP_LOG=debug:$log "
+		 "exec '%s' 11223344%08x 3>/dev/null); status=$?; rm $log; exit $status",
+		 in_build("rudp-engine"), (unsigned)getpid());
 	cr_assert(zero(int, run(command, output)));
 }
 
