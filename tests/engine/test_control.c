@@ -22,7 +22,7 @@
 #include "engine/engine.h"
 #include "engine/loop.h"
 
-#define WAIT_S 5
+#define WAIT_S 30
 #define NOBODY 65534
 
 static struct rudp_nonce nonce;
@@ -65,7 +65,7 @@ static void teardown(void)
 	kill(engine_pid, SIGKILL);
 }
 
-TestSuite(control, .init = setup, .fini = teardown, .timeout = 30);
+TestSuite(control, .init = setup, .fini = teardown, .timeout = 300);
 
 static int channel(void)
 {

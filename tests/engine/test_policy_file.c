@@ -43,6 +43,7 @@ static void write_to(const char *name, const char *content)
 static void set_up(void)
 {
 	clearenv();
+	umask(022); /* modes are as they stand here, whoever runs the test */
 	cr_assert(ne(ptr, mkdtemp(directory), NULL));
 	snprintf(path, sizeof path, "%s/p", directory);
 	rudp_log_set(keep_line, NULL, RUDP_LOG_INFO);

@@ -18,7 +18,7 @@
 #include "engine/options.h"
 #include "engine/tcp.h"
 
-#define WAIT_MS 5000
+#define WAIT_MS 30000
 
 static struct rudp_engine engine;
 static struct rudp_tcp *tcp;
