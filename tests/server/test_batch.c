@@ -213,7 +213,7 @@ Test(batch, many_senders_lose_nothing_and_wake_the_taker)
 	while (count < SENDERS * RECORDS) {
 		struct pollfd poll_fd = {.fd = box.fd, .events = POLLIN};
 
-		cr_assert(eq(int, poll(&poll_fd, 1, 10000), 1));
+		cr_assert(eq(int, poll(&poll_fd, 1, 60000), 1));
 		count += take_of_all(&box, next);
 	}
 	for (i = 0; i < SENDERS; i++) {

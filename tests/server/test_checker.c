@@ -42,7 +42,7 @@ static void end(void)
 	cr_assert(eq(int, rmdir(directory), 0));
 }
 
-TestSuite(checker, .init = begin, .fini = end, .timeout = 60);
+TestSuite(checker, .init = begin, .fini = end, .timeout = 600);
 
 /* The next piece of mail, which must be of this kind; the caller's. */
 static void *next(enum apo_mail_kind kind)

@@ -66,7 +66,7 @@ static void end(void)
 	history_file_remove(&file);
 }
 
-TestSuite(historian, .init = begin, .fini = end, .timeout = 60);
+TestSuite(historian, .init = begin, .fini = end, .timeout = 600);
 
 static void say(int64_t position, const char *text)
 {
@@ -234,7 +234,7 @@ Test(historian, a_disk_that_is_too_slow_loses_messages_alone)
 	say(2, "a");
 	sees("dan", "a");
 	/* Its thread is idle now: from here on it waits for the lock. */
-	sqlite3_busy_timeout(db, 30000);
+	sqlite3_busy_timeout(db, 300000);
 	by_other("BEGIN IMMEDIATE");
 	for (position = 3; historian.counters.dropped < 100; position++) {
 		say(position, text);
