@@ -151,7 +151,7 @@ int main(void)
 {
 	pthread_t server, clients[CLIENTS];
 
-	alarm(120);
+	alarm(600);
 	open_listener();
 	if (pthread_create(&server, NULL, serve, NULL) != 0)
 		die("pthread_create");

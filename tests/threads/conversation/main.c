@@ -28,7 +28,7 @@
 #define ROUNDS 60
 #define LINES 20 /* that each says */
 #define RELOADS 20
-#define PATIENCE_S 60
+#define PATIENCE_S 300
 #define LINE_SIZE 1024
 
 enum way { QUIT, CLOSE, RESET, DEAF, WAYS };
@@ -245,19 +245,22 @@ static void write_config(void)
 	fclose(file);
 }
 
-/* A port that is free now. */
+/* A port that is free now, and none of those that the kernel gives away until the server has it. */
 static uint16_t free_port(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof address;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint16_t found = (uint16_t)(10000 + getpid() % 10000);
 
-	if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-		fail("bind: %s", strerror(errno));
+	address.sin_port = htons(found);
+	while (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+		if (errno != EADDRINUSE)
+			fail("bind: %s", strerror(errno));
+		address.sin_port = htons(++found);
+	}
 	close(fd);
-	return ntohs(address.sin_port);
+	return found;
 }
 
 static void start_server(const char *program)
@@ -278,6 +281,10 @@ static void wait_for_server(void)
 		if (open_client(&client)) {
 			close(client.fd);
 			return;
+		}
+		if (waitpid(server, NULL, WNOHANG) == server) {
+			server = 0;
+			fail("the server has ended");
 		}
 		poll(NULL, 0, 20);
 	}

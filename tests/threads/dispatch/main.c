@@ -56,6 +56,7 @@ static void *work(void *argument)
 	int rc;
 
 	while ((rc = rudpmsg_receive(workers[i], 0, RUDPMSG_FOREVER, &message)) == 0) {
+		atomic_fetch_add(&came, 1);
 		while (i == SLOW && atomic_load(&is_slow))
 			usleep(1000);
 		memcpy(&text, message.bytes, offsetof(struct text, filling));
@@ -154,7 +155,7 @@ static void hire(pthread_t *thread, uintptr_t i)
 
 	snprintf(name, sizeof name, "worker%u", (unsigned)i);
 	workers[i] = open_node(name);
-	check(rudpmsg_connect(workers[i], "127.0.0.1", port, "boss", 10000 * NS_PER_MS, &conn), 0,
+	check(rudpmsg_connect(workers[i], "127.0.0.1", port, "boss", 300000 * NS_PER_MS, &conn), 0,
 	      "connect");
 	check(rudpmsg_conn_find(boss, name, to_worker + i), 0, "find");
 	*thread = start(work, (void *)i);
@@ -231,7 +232,8 @@ int main(void)
 	check(rudpmsg_dispatcher_open(&dispatcher, boss, &options), 0, "open the dispatcher");
 	for (i = 0; i < TAKERS; i++)
 		taking[i] = start(take_outcomes, (void *)i);
-	cutter = start(cut_streams, NULL);
+	cutter = start(cut_streams, &port);
+	wait_for_cut();
 	for (i = 0; i < POSTERS; i++)
 		posting[i] = start(post_some, (void *)i);
 	join(posting, POSTERS);
@@ -247,7 +249,7 @@ int main(void)
 	pthread_join(in_vain, NULL);
 	join(taking, TAKERS);
 	atomic_store(&is_slow, false);
-	check(rudpmsg_node_close(boss, 20000 * NS_PER_MS, NULL), 0, "close");
+	check(rudpmsg_node_close(boss, 300000 * NS_PER_MS, NULL), 0, "close");
 	for (i = 0; i < WORKERS; i++)
 		(void)rudpmsg_node_close(workers[i], 0, NULL);
 	join(working, WORKERS);

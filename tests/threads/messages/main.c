@@ -74,6 +74,7 @@ static void *receive_some(void *argument)
 
 	(void)argument;
 	while ((rc = rudpmsg_receive(server, 0, RUDPMSG_FOREVER, &message)) == 0) {
+		atomic_fetch_add(&came, 1);
 		if (message.length >= offsetof(struct text, filling)) {
 			memcpy(&text, message.bytes, offsetof(struct text, filling));
 			check((int)atomic_fetch_add(&seen[text.client][text.sender][text.number],
@@ -132,7 +133,7 @@ static void finish_clients(void)
 
 	for (i = 0; i < CLIENTS; i++) {
 		listeners[i] = start(hear_events, clients[i]);
-		check(rudpmsg_node_close(clients[i], 10000 * NS_PER_MS, NULL), 0, "close");
+		check(rudpmsg_node_close(clients[i], 300000 * NS_PER_MS, NULL), 0, "close");
 		pthread_join(listeners[i], NULL);
 		rudpmsg_node_free(clients[i]);
 	}
@@ -164,11 +165,12 @@ int main(int argc, char **argv)
 	for (i = 0; i < CLIENTS; i++) {
 		snprintf(name, sizeof name, "client%u", (unsigned)i);
 		clients[i] = open_node(name);
-		check(rudpmsg_connect(clients[i], "127.0.0.1", port, "server", 10000 * NS_PER_MS,
+		check(rudpmsg_connect(clients[i], "127.0.0.1", port, "server", 300000 * NS_PER_MS,
 				      to_server + i),
 		      0, "connect");
 	}
-	cutter = start(cut_streams, NULL);
+	cutter = start(cut_streams, &port);
+	wait_for_cut();
 	guest = start(come_and_go, NULL);
 	for (i = 0; i < CLIENTS * SENDERS; i++)
 		senders[i] = start(send_some, (void *)i);
