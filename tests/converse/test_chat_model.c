@@ -102,7 +102,7 @@ static void run(uint64_t seed, bool do_clients_die)
 	hall_fini(&hall);
 }
 
-Test(chat_model, a_server_that_dies_loses_and_doubles_no_line, .timeout = 120)
+Test(chat_model, a_server_that_dies_loses_and_doubles_no_line, .timeout = 600)
 {
 	uint64_t seed;
 
@@ -110,7 +110,7 @@ Test(chat_model, a_server_that_dies_loses_and_doubles_no_line, .timeout = 120)
 		run(seed, false);
 }
 
-Test(chat_model, a_client_that_dies_says_each_line_once, .timeout = 120)
+Test(chat_model, a_client_that_dies_says_each_line_once, .timeout = 600)
 {
 	uint64_t seed;
 

@@ -271,7 +271,7 @@ static bool open_and_use(void)
 
 /* In whatever place the file is damaged: it is refused or does no harm, and never ends the process.
  * What the look at the pages lets pass, LMDB and the records are tried with. */
-Test(disk, a_damaged_store_is_refused_or_harmless, .timeout = 60)
+Test(disk, a_damaged_store_is_refused_or_harmless, .timeout = 600)
 {
 	struct random random = {3};
 	uint8_t *bytes, was;

@@ -373,7 +373,7 @@ static void run(uint64_t seed, struct tally *tally)
 	fabric_fini(&world.fabric);
 }
 
-Test(hub_kill, nothing_is_lost_late_or_twice_but_what_the_guarantees_excuse, .timeout = 120)
+Test(hub_kill, nothing_is_lost_late_or_twice_but_what_the_guarantees_excuse, .timeout = 600)
 {
 	struct tally tally = {0};
 	uint64_t seed, first = fabric_first_seed(SEEDS);

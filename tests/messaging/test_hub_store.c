@@ -366,7 +366,7 @@ static void run(uint64_t seed, struct tally *tally)
 		memory_store_fini(&world.sides[i].store);
 }
 
-Test(hub_store, what_was_accepted_arrives_once_more_at_worst_and_in_order, .timeout = 240)
+Test(hub_store, what_was_accepted_arrives_once_more_at_worst_and_in_order, .timeout = 600)
 {
 	struct tally tally = {0};
 	uint64_t seed, first = fabric_first_seed(SEEDS);

@@ -6,11 +6,13 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -100,7 +102,7 @@ static void expect_loops(unsigned threads, long processors, int wanted)
 	free_nodes(NODES);
 }
 
-Test(loop, nodes_have_as_many_threads_as_there_are_processors_and_share_them_evenly, .timeout = 30)
+Test(loop, nodes_have_as_many_threads_as_there_are_processors_and_share_them_evenly, .timeout = 300)
 {
 	unsigned threads = entries_of("/proc/self/task");
 
@@ -111,7 +113,7 @@ Test(loop, nodes_have_as_many_threads_as_there_are_processors_and_share_them_eve
 	expect_loops(threads, 4 * RUDPMSG_LOOPS_MAX, RUDPMSG_LOOPS_MAX);
 }
 
-Test(loop, the_last_that_leaves_takes_thread_and_descriptors_with_it, .timeout = 30)
+Test(loop, the_last_that_leaves_takes_thread_and_descriptors_with_it, .timeout = 300)
 {
 	unsigned threads = entries_of("/proc/self/task"), files = entries_of("/proc/self/fd");
 	int round;
@@ -138,8 +140,8 @@ static int fill_holes(void)
 			highest = atoi(entry->d_name);
 	closedir(directory);
 	do {
-		fd = dup(0);
-		cr_assert(gt(int, fd, 0));
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		cr_assert(ge(int, fd, 0));
 	} while (fd <= highest);
 	close(fd);
 	return fd;
@@ -147,7 +149,7 @@ static int fill_holes(void)
 
 /* The same descriptors are free again and again: with one more of them each time, opening fails at
  * each place where it takes one. */
-Test(loop, without_descriptors_a_node_is_not_opened_and_leaves_none, .timeout = 30)
+Test(loop, without_descriptors_a_node_is_not_opened_and_leaves_none, .timeout = 300)
 {
 	struct rlimit limit;
 	unsigned files, allowed = 0;
@@ -194,7 +196,7 @@ static unsigned watched(void)
 
 /* epoll watches the open file, not the descriptor: it would wake the loop with a pointer to what
  * has been freed. */
-Test(loop, a_stream_that_is_closed_is_not_watched_while_a_child_has_it, .timeout = 30)
+Test(loop, a_stream_that_is_closed_is_not_watched_while_a_child_has_it, .timeout = 300)
 {
 	struct stream *stream;
 	unsigned before;
@@ -209,6 +211,7 @@ Test(loop, a_stream_that_is_closed_is_not_watched_while_a_child_has_it, .timeout
 	cr_assert(eq(u32, watched(), before + 1));
 	child = fork();
 	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		pause();
 		_exit(0);
 	}
@@ -221,7 +224,7 @@ Test(loop, a_stream_that_is_closed_is_not_watched_while_a_child_has_it, .timeout
 }
 
 /* Nobody should, but it is no reason to wait for threads that the child does not have. */
-Test(loop, a_child_that_opens_nodes_all_the_same_has_loops_of_its_own, .timeout = 30)
+Test(loop, a_child_that_opens_nodes_all_the_same_has_loops_of_its_own, .timeout = 300)
 {
 	int status = -1;
 	pid_t child;
@@ -242,7 +245,7 @@ Test(loop, a_child_that_opens_nodes_all_the_same_has_loops_of_its_own, .timeout 
 }
 
 /* The storer tells what the store brings before the node has a loop that could be woken. */
-Test(loop, a_node_whose_store_has_work_for_it_can_be_opened, .timeout = 30)
+Test(loop, a_node_whose_store_has_work_for_it_can_be_opened, .timeout = 300)
 {
 	char directory[] = "/tmp/rudp-test-loop.XXXXXX", command[64];
 	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP,

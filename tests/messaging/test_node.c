@@ -89,7 +89,7 @@ static void pause_a_little(void)
 	nanosleep(&span, NULL);
 }
 
-Test(node, messages_that_come_alone_are_written_by_their_sender, .timeout = 30)
+Test(node, messages_that_come_alone_are_written_by_their_sender, .timeout = 300)
 {
 	unsigned i;
 
@@ -102,7 +102,7 @@ Test(node, messages_that_come_alone_are_written_by_their_sender, .timeout = 30)
 	free_both();
 }
 
-Test(node, many_at_once_are_gathered_by_the_loop, .timeout = 30)
+Test(node, many_at_once_are_gathered_by_the_loop, .timeout = 300)
 {
 	rudpmsg_message_id last = 0;
 	unsigned i, count = 100 * MESSAGES;
@@ -117,7 +117,7 @@ Test(node, many_at_once_are_gathered_by_the_loop, .timeout = 30)
 	free_both();
 }
 
-Test(node, what_the_socket_does_not_take_at_once_the_loop_writes, .timeout = 30)
+Test(node, what_the_socket_does_not_take_at_once_the_loop_writes, .timeout = 300)
 {
 	static uint8_t bytes[LONG_BYTES];
 	unsigned i;
@@ -134,7 +134,7 @@ Test(node, what_the_socket_does_not_take_at_once_the_loop_writes, .timeout = 30)
 	free_both();
 }
 
-Test(node, a_node_listens_on_so_many_addresses_at_most, .timeout = 30)
+Test(node, a_node_listens_on_so_many_addresses_at_most, .timeout = 300)
 {
 	uint16_t port;
 
@@ -167,7 +167,7 @@ static void try_lock(void)
 }
 
 /* Who was woken by the message would wait for the lock, that is sleep again. */
-Test(node, an_ack_is_written_without_the_lock, .timeout = 30)
+Test(node, an_ack_is_written_without_the_lock, .timeout = 300)
 {
 	rudpmsg_message_id id;
 	unsigned i;
@@ -195,7 +195,7 @@ static void ask_for_gamma(void)
 	cr_assert(eq(int, rudpmsg_connect(beta, "127.0.0.1", 2, "gamma", 0, &conn), -ETIMEDOUT));
 }
 
-Test(node, what_comes_up_while_an_ack_is_written_is_served, .timeout = 30)
+Test(node, what_comes_up_while_an_ack_is_written_is_served, .timeout = 300)
 {
 	struct rudpmsg_node *gamma = open_node("gamma");
 	struct rudpmsg_event event;
@@ -220,7 +220,7 @@ static void leave_alpha(void)
 }
 
 /* The last word comes behind the ACK, whole. */
-Test(node, a_connection_may_go_while_its_ack_is_written, .timeout = 30)
+Test(node, a_connection_may_go_while_its_ack_is_written, .timeout = 300)
 {
 	struct rudpmsg_stats stats;
 	struct rudpmsg_event event;

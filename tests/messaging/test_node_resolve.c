@@ -54,10 +54,10 @@ static void *connect_to(void *host)
 {
 	rudpmsg_conn_id conn;
 
-	return (void *)(intptr_t)rudpmsg_connect(node, host, PORT, NULL, 4 * RUDP_NS_PER_S, &conn);
+	return (void *)(intptr_t)rudpmsg_connect(node, host, PORT, NULL, 60 * RUDP_NS_PER_S, &conn);
 }
 
-Test(node_resolve, a_name_found_while_the_loop_is_busy_is_not_left_lying, .timeout = 30)
+Test(node_resolve, a_name_found_while_the_loop_is_busy_is_not_left_lying, .timeout = 300)
 {
 	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP};
 	pthread_t quick, later;

@@ -16,10 +16,14 @@ static struct sockaddr_un name_of(const struct sockaddr *address)
 	return name;
 }
 
+/* However much a socket takes on this machine: these take little. */
 static int unix_socket(int family, int flags)
 {
+	int fd = socket(AF_UNIX, SOCK_STREAM | flags, 0), bytes = 64 * 1024;
+
 	(void)family;
-	return socket(AF_UNIX, SOCK_STREAM | flags, 0);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	return fd;
 }
 
 static int unix_bind(int fd, const struct sockaddr *address, socklen_t length)
