@@ -270,6 +270,9 @@ void apo_conn_on_timer(struct apo_worker *worker, struct apo_conn *conn)
 		apo_conn_destroy(worker, conn);
 		break;
 	case APO_CONN_CLOSING:
+		worker->cut_count += worker->drain_at_ns != RUDP_NEVER;
+		apo_conn_destroy(worker, conn);
+		break;
 	case APO_CONN_FINISHED:
 		apo_conn_destroy(worker, conn);
 		break;

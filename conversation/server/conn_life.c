@@ -114,6 +114,7 @@ static void tell_gone(struct apo_worker *worker, void *visitor, bool was_refused
 
 	note->visitor = visitor;
 	note->was_refused = was_refused;
+	note->cut_count = 0;
 }
 
 static struct apo_conn *conn_new(struct apo_worker *worker, struct apo_adopt *adopt)

@@ -170,6 +170,7 @@ struct apo_note {
 	struct apo_record record;
 	void *visitor;
 	bool was_refused;
+	uint32_t cut_count; /* DRAINED: of connections whose queues the time was too short for */
 };
 
 #endif

@@ -55,10 +55,22 @@ static void begin_end(struct apo_service *service, const char *reason)
 		service->state = APO_OVER;
 }
 
-static void on_drained(struct apo_service *service)
+static void end_in_time(struct apo_service *service, unsigned clients)
 {
-	if (++service->drained_count == service->worker_count)
-		service->state = APO_OVER;
+	rudp_log(RUDP_LOG_WARN, "ending in time reason=\"not all was written\" clients=%u",
+		 clients);
+	service->state = APO_OVER;
+}
+
+/* The workers have the same deadline: where they are the first to come to it, they know who lost. */
+static void on_drained(struct apo_service *service, const struct apo_note *note)
+{
+	service->cut_count += note->cut_count;
+	if (++service->drained_count < service->worker_count)
+		return;
+	if (service->cut_count > 0 && service->state == APO_ENDING)
+		end_in_time(service, service->cut_count);
+	service->state = APO_OVER;
 }
 
 /* ---- configuration ---- */
@@ -183,7 +195,7 @@ static void on_batch(struct apo_service *service, struct apo_batch *batch)
 			apo_station_on_closed(&service->station);
 			break;
 		case APO_NOTE_DRAINED:
-			on_drained(service);
+			on_drained(service, (const void *)record);
 			break;
 		}
 	apo_batch_done(batch);
@@ -312,11 +324,8 @@ static void turn(struct apo_service *service)
 	if (has_successor)
 		apo_hand_over_on_successor(service);
 	apo_hand_over_on_time(service);
-	if (service->state == APO_ENDING && service->deadline_at_ns <= service->now_at_ns) {
-		rudp_log(RUDP_LOG_WARN, "ending in time reason=\"not all was written\" clients=%u",
-			 service->door.inside_count);
-		service->state = APO_OVER;
-	}
+	if (service->state == APO_ENDING && service->deadline_at_ns <= service->now_at_ns)
+		end_in_time(service, service->door.inside_count);
 }
 
 /* ---- life ---- */

@@ -27,6 +27,7 @@ struct apo_service {
 	struct apo_worker *workers;
 	unsigned worker_count, drained_count;
 	unsigned running_count; /* of workers that have a thread: the first ones */
+	unsigned cut_count; /* as the drained workers have told */
 	struct apo_talk talk;
 	struct apo_checker checker;
 	struct apo_historian historian;

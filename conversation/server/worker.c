@@ -324,6 +324,7 @@ static void serve_drain(struct apo_worker *worker)
 	note = apo_batcher_add(&worker->to_door, APO_NOTE_DRAINED, sizeof *note);
 	note->visitor = NULL;
 	note->was_refused = false;
+	note->cut_count = worker->cut_count;
 }
 
 static int timeout_ms(struct apo_worker *worker)

@@ -58,6 +58,7 @@ struct apo_worker {
 	uint32_t slot_count;      /* that were ever used */
 	uint32_t first_free;
 	uint32_t conn_count, watched_count;
+	uint32_t cut_count;    /* while it drained, with something left to write */
 	int64_t now_at_ns;     /* of this turn */
 	int64_t watches_at_ns; /* when to look for receipts */
 	int64_t drain_at_ns;   /* RUDP_NEVER: not the end */

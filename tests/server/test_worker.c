@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "conversation/server/worker.h"
 
@@ -32,6 +33,7 @@ static struct apo_batcher effects;
  * (slot.generation). */
 static char heard[HEARD_SIZE];
 static unsigned gone;
+static int cut = -1; /* of who drained; -1: it has not */
 static struct apo_peer last_peer;
 
 static void begin(void)
@@ -83,8 +85,10 @@ static void take(struct apo_mailbox *box)
 		while ((record = apo_batch_next(batch, record)))
 			if (box == &model_box)
 				on_event(record);
+			else if (record->kind == APO_NOTE_GONE)
+				gone++;
 			else
-				gone += record->kind == APO_NOTE_GONE;
+				cut = (int)((const struct apo_note *)record)->cut_count;
 		apo_batch_done(batch);
 	}
 }
@@ -290,6 +294,42 @@ Test(worker, who_does_not_read_is_closed_and_nobody_else)
 	cr_assert(eq(str, (char *)turn(), "1.0 still here\n"));
 	close(slow);
 	close(fast);
+}
+
+static void drain_until(int64_t deadline_at_ns)
+{
+	struct apo_farewell *farewell = calloc(1, sizeof *farewell);
+
+	farewell->mail.kind = APO_MAIL_DRAIN;
+	farewell->deadline_at_ns = deadline_at_ns;
+	apo_mailbox_put(&worker.box, &farewell->mail);
+}
+
+/* So that whoever ends the server knows it, though the worker comes to the deadline first. */
+Test(worker, what_was_not_written_in_time_is_told_with_the_end)
+{
+	int slow = connect_one(), fast;
+	struct apo_peer slow_peer = last_peer;
+	static char line[1001];
+	unsigned i;
+
+	fast = connect_one();
+	memset(line, 'x', 998);
+	memcpy(line + 998, "\r\n", 3);
+	for (i = 0; i < 10000 && apo_worker_conn(&worker, slow_peer.slot)->out.bytes == 0; i++) {
+		deliver(slow_peer, line, 0);
+		turn();
+	}
+	cr_assert(lt(uint, i, 10000));
+	close_peer(slow_peer, NULL);
+	close_peer(last_peer, "ERROR :go\r\n");
+	turn();
+	drain_until(rudp_clock_now_ns(&rudp_clock_monotonic));
+	close(fast);
+	for (i = 0; i < 1000 && cut < 0; i++)
+		turn();
+	cr_assert(eq(int, cut, 1));
+	close(slow);
 }
 
 Test(worker, a_line_without_end_is_excess_flood)
