@@ -35,8 +35,15 @@ LOOPBACK=${LOOPBACK:-}
 # shellcheck source=integration/lib/load.sh
 . "$HERE/lib/load.sh"
 
-# A proxy of the machine that runs the tests is none of their business, nor are its own settings.
-unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
+# Of who runs the tests nothing is their business: signals that he ignores (only another program can undo
+# that), descriptors that he has left open, his umask, proxies and settings.
+[ -n "${RUDP_TEST_SIGNALS:-}" ] || RUDP_TEST_SIGNALS=default exec env --default-signal bash "$0" "$@"
+for name in "/proc/$$/fd"/*; do
+	name=${name##*/}
+	[ "$name" -le 2 ] || [ "/proc/$$/fd/$name" -ef "$0" ] || exec {name}>&-
+done
+umask 022
+unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY TZ
 for name in "${!RUDP_@}" LD_PRELOAD; do
 	[[ $name == RUDP_TEST_* ]] || unset "$name"
 done
@@ -48,6 +55,8 @@ exec </dev/null
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/rudp-test.XXXXXX")
 # Workers of nginx drop their privileges and must still read their files.
 chmod 755 "$TMP"
+export HOME=$TMP/home
+mkdir "$HOME"
 # Servers that become another user must be able to load the shim, wherever the tree lies (/root).
 if [ "$(id -u)" = 0 ] &&
 	! setpriv --reuid 65534 --clear-groups test -r "$BUILD/librudp_shim.so" 2>/dev/null; then

@@ -5,7 +5,7 @@
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 
-SECONDS_MAX=180
+SECONDS_MAX=600
 passed=0 failed=0 skipped=0
 log=$(mktemp "${TMPDIR:-/tmp}/rudp-run.XXXXXX")
 trap 'rm -f "$log"' EXIT

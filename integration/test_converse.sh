@@ -60,7 +60,7 @@ listener() {
 }
 
 is_in_hall() {
-	in_hall_on "$B4" | grep -qw "$1"
+	in_hall_on "$B4" | grep -w "$1" >/dev/null
 }
 
 # Asked over TCP by somebody who is not there.
@@ -86,6 +86,11 @@ heard_by_tail() {
 
 heard_by_nc() {
 	tr -d '\r' <"$TMP/$1.out" | sed -n 's/^.* PRIVMSG #hall :\(line .*\)$/\1/p'
+}
+
+# has_heard_more NAME LINES: of the text, with nc.
+has_heard_more() {
+	[ "$(heard_by_nc "$1" | wc -l)" -gt "$2" ]
 }
 
 has_lines() {
@@ -116,11 +121,16 @@ server_killed() {
 	section "the server is killed among $LINES lines, and started anew"
 	link_up --delay 5ms --rate 4M --loss 1% --seed 6
 	listener dora
-	converse eve --send '#hall' <"$TMP/text"
+	rm -f "$TMP/go-on"
+	converse eve --send '#hall' < <(in_two_parts "$TMP/text" $((LINES / 2)))
 	wait_until 30 "a part of the lines" has_lines dora 300
+	wait_until 30 "a line to nc" has_heard_more carl $LINES
+	send STOP eve # until somebody is there to hear what she says again
 	kill_server
 	serve
 	plain fay carl
+	: >"$TMP/go-on"
+	send CONT eve
 	finish eve 90
 	expect_eq "$STATUS" 0 "exit code of the sender"
 	heard_by_tail dora >"$TMP/dora.heard"
@@ -194,7 +204,7 @@ exit_codes() {
 	send CONT ivy
 	wait_until 20 "ivy has it" has_lines ivy 1
 	stop ivy
-	converse ida --send '#hall' --key "$TMP/other" --timeout 2 <"$TMP/hello"
+	converse ida --send '#hall' --key "$TMP/other" --timeout 40 <"$TMP/hello"
 	finish ida 20
 	expect_eq "$STATUS" 1 "exit code with another key"
 	local status=0
@@ -202,6 +212,9 @@ exit_codes() {
 	expect_eq "$status" 2 "exit code of wrong usage"
 	"$BUILD/converse" --help >"$TMP/help"
 	expect_match "$TMP/help" '--store' "the help"
+	RECEIPTS=60s
+	kill_server
+	serve
 	ok "0, 1, 2 and 3"
 }
 

@@ -17,13 +17,15 @@ begin_download() {
 	wait_until 10 "the transfer to be under way" has_bytes "$TMP/part" 1000000
 }
 
-# ends_within MS NAME: from now on.
+# ends_within MS NAME COMMAND...: after the command.
 ends_within() {
-	local start
-	start=$(now_ms)
-	finish "$2" 10
-	TOOK=$(($(now_ms) - start))
-	expect_between 0 "$TOOK" "$1" "ms until $2 has noticed"
+	local ms=$1 name=$2
+	shift 2
+	begin_to_measure
+	"$@"
+	finish "$name" 10
+	measure_to_here
+	expect_took 0 "$ms" "until $name has noticed"
 }
 
 expect_curl_failed() {
@@ -34,8 +36,7 @@ expect_curl_failed() {
 server_is_killed() {
 	start_python "$B4"
 	begin_download
-	send KILL python
-	ends_within 1000 curl
+	ends_within 1000 curl send KILL python
 	expect_curl_failed "server killed"
 	reap python
 	wait_not_listening b "$PORT"
@@ -46,8 +47,7 @@ worker_is_killed() {
 	start_nginx
 	begin_download
 	mapfile -t workers < <(ps -o pid= --ppid "${PID[nginx]}")
-	kill -KILL "${workers[@]}"
-	ends_within 1000 curl
+	ends_within 1000 curl kill -KILL "${workers[@]}"
 	expect_curl_failed "nginx's workers killed"
 	fetch 20 small
 	stop_server nginx
@@ -59,8 +59,7 @@ caller_is_ended_by() {
 	wait_listening b "$PORT"
 	launch client a nc.openbsd -d "$B4" "$PORT" 8<&-
 	wait_until 10 "the transfer to be under way" has_bytes "$TMP/client.out" 1000000
-	send "$1" client
-	ends_within 1000 server
+	ends_within 1000 server send "$1" client
 	ok "receiver ended by SIG$1: the sender notices after $TOOK ms (exit $STATUS)"
 	finish client 5
 	wait_not_listening b "$PORT"
@@ -73,8 +72,7 @@ sender_is_killed() {
 	wait_listening b "$PORT"
 	launch client a nc.openbsd -N "$B4" "$PORT" <"$TMP/www/page" 8<&-
 	wait_until 10 "the transfer to be under way" has_bytes "$TMP/server.out" 1000000
-	send KILL client
-	ends_within 1000 server
+	ends_within 1000 server send KILL client
 	reap client
 	expect_eq "$STATUS" 137 "status of the killed sender"
 	cmp -n "$(stat -c %s "$TMP/server.out")" "$TMP/www/page" "$TMP/server.out" ||
@@ -86,8 +84,11 @@ sender_is_killed() {
 curl_is_interrupted() {
 	start_nginx
 	begin_download
+	begin_to_measure
 	send INT curl
-	wait_until 1 "the broken request in the access log" grep -q ' /page ' "$TMP/nginx-access.log"
+	wait_until 10 "the broken request in the access log" grep -q ' /page ' "$TMP/nginx-access.log"
+	measure_to_here
+	expect_took 0 1000 "until the server has noticed"
 	finish curl 5
 	expect_between 1000000 "$(awk '/ \/page /{print $10}' "$TMP/nginx-access.log" | tail -n 1)" 49999999 \
 		"bytes that the server has sent"
@@ -123,12 +124,12 @@ engine_is_killed() {
 	begin_download
 	mapfile -t pids < <(engine_pids "$1")
 	[ ${#pids[@]} -gt 0 ] || fail "there is no engine on side $1"
-	kill -KILL "${pids[@]}"
 	if [ "$1" = a ]; then
-		ends_within 1000 curl
+		ends_within 1000 curl kill -KILL "${pids[@]}"
 		expect_curl_failed "the caller's engine killed"
 		fetch 20 small
 	else
+		kill -KILL "${pids[@]}"
 		send TERM curl
 		finish curl 5
 	fi

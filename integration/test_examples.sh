@@ -17,11 +17,13 @@ is_udp_listening() {
 	[ -n "$(on b ss -H -uln "sport = :$PORT")" ]
 }
 
-# worker NAME: each job is noted when it begins and when it is done. Ann never ends her third one.
+# worker NAME: each job is noted when it begins and when it is done. Ann never ends her third one; the others
+# end none before that, and before each of them has one.
 worker() {
 	launch_native "$1" a "$EXAMPLES/work_queue" "$1" "$B4" $PORT "
 		echo \"\$JOB\" >>$TMP/$1.begun
-		[ $1 != ann ] || [ \$(wc -l <$TMP/ann.begun) -lt 3 ] || timeout 60 cat $TMP/gate
+		[ $1 != ann ] || [ \$(wc -l <$TMP/ann.begun) -lt 3 ] || cat $TMP/gate
+		[ $1 = ann ] || until [ -e $TMP/go-on ]; do sleep 0.02; done
 		echo \"\$JOB\" >>$TMP/$1.done"
 }
 
@@ -39,7 +41,11 @@ mkfifo "$TMP/gate"
 for name in ann bob cat; do
 	worker $name
 done
+for name in bob cat; do
+	wait_until 10 "a job that $name does" has_begun $name 1
+done
 wait_until 10 "a job that ann does" has_begun ann 3
+: >"$TMP/go-on"
 send KILL ann
 wait "${PID[ann]}" || true
 unset "PID[ann]"

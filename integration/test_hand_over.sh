@@ -114,7 +114,8 @@ crowd() {
 
 # As systemd would be: who is the main process now.
 manager_is_told() {
-	expect_match "$TMP/manager.out" "READY=1.*MAINPID=$LAST" "what the service manager is told"
+	wait_until 10 "READY=1 and then MAINPID=$LAST for the manager" \
+		grep -qE "READY=1.*MAINPID=$LAST" "$TMP/manager.out"
 	stop manager
 	ok "the service manager is told the new process"
 }
@@ -201,7 +202,7 @@ with_tls() {
 	register launch_plain olive openssl s_client -quiet -connect "$B4:$TLS_PORT"
 	hears alice '^:olive!\S+ JOIN #hall'
 	counter_is door_take_overs_total 5 || fail "take_overs: $(counter door_take_overs_total)"
-	counter_is clients 2 || fail "clients: $(counter clients)"
+	wait_until 10 "2 clients in the counters" counter_is clients 2
 	leave olive
 	ok "who comes over TLS is told to come again, and the others that it has gone"
 }

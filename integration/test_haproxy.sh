@@ -34,7 +34,7 @@ write_haproxy_conf() {
 			http-reuse always
 			option forwardfor
 			http-response set-header generation $1
-			server nginx $B4:$PORT check inter 200ms
+			server nginx $B4:$PORT check inter 200ms fall 50
 	EOF
 }
 

@@ -17,7 +17,7 @@ start_nginx
 fetch 30 page
 # 2 s of sending and 3 s of darkness; no more than a second and a half until the next try (kernel TCP
 # has waited longer and longer).
-[ -n "$PLAIN" ] || expect_between 4500 "$TOOK" 8000 "ms through the blackout"
+[ -n "$PLAIN" ] || expect_took 4500 8000 "through the blackout"
 stop_server nginx
 expect_between 1 "$(count '*.drops.blackout')" 1000000 "packets lost in the blackout"
 prove_udp 5000000
@@ -34,7 +34,7 @@ link_up "${BASE[@]}" --rebind 500ms,1200ms --rebind-range 10.77.0.100,5
 start_nginx
 fetch 30 page
 # The server cannot know the new port: it is the caller who must notice the silence, and soon.
-expect_between 2000 "$TOOK" 6000 "ms with two rebindings"
+expect_took 2000 6000 "with two rebindings"
 fetch 30 page
 if [ -z "$PLAIN" ]; then
 	expect_between 1 "$(count ab.translated)" 1000000 "packets translated by the NAT"

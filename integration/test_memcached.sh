@@ -21,7 +21,7 @@ store_and_fetch() {
 }
 
 no_connection_is_left() {
-	ask stats | tr -d '\r' | grep -qx "STAT curr_connections 2"
+	ask stats | tr -d '\r' | grep -x "STAT curr_connections 2" >/dev/null
 }
 
 section "4 ms"

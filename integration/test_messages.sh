@@ -30,7 +30,7 @@ heard_on() {
 
 sender() {
 	launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer beta \
-		--timeout 40 "${TRANSPORT[@]}" <"$TMP/text"
+		--timeout 40 "${TRANSPORT[@]}"
 }
 
 has_lines() {
@@ -42,7 +42,7 @@ all_at_once() {
 	section "$1: $LINES lines over 1 % loss and 2 s of darkness"
 	link_up --delay 5ms --rate 2M --loss 1% --seed 5 --blackout 0.7s,2s
 	receiver one --count $LINES
-	sender
+	sender <"$TMP/text"
 	finish sender 60
 	expect_eq "$STATUS" 0 "sender's exit code"
 	finish one 20
@@ -57,11 +57,13 @@ killed_receiver() {
 	section "$1: the receiver is killed and started anew"
 	link_up --delay 5ms --rate 1M --loss 1% --seed 6
 	receiver first
-	sender
+	rm -f "$TMP/go-on"
+	sender < <(in_two_parts "$TMP/text" $((LINES / 2)))
 	wait_until 20 "a part of the lines" has_lines first 500
 	send KILL first
 	wait "${PID[first]}" || true
 	unset "PID[first]"
+	: >"$TMP/go-on"
 	receiver second
 	finish sender 60
 	expect_eq "$STATUS" 0 "sender's exit code"
@@ -131,13 +133,13 @@ expect_match "$TMP/sender.err" "cannot connect to $B4 port $PORT: (no node liste
 section "stored is asked of a receiver without a store, other names of others"
 launch_native plain b "$BUILD/rudpmsg" receive --id plain --listen $PORT
 wait_until 10 "port $PORT on side b" heard_on
-launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --ack stored --timeout 5 <"$TMP/text"
+launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --ack stored --timeout 40 <"$TMP/text"
 finish sender 20
 expect_eq "$STATUS" 1 "exit code"
 expect_match "$TMP/sender.err" "needs a node with a store there" "why"
 for names in "--id plain" "--id alpha --peer gamma" "--id alpha --peer alpha"; do
 	# shellcheck disable=SC2086
-	launch_native sender a "$BUILD/rudpmsg" send $names --to "$B4:$PORT" --timeout 5 <"$TMP/text"
+	launch_native sender a "$BUILD/rudpmsg" send $names --to "$B4:$PORT" --timeout 40 <"$TMP/text"
 	finish sender 20
 	expect_eq "$STATUS" 1 "exit code of $names"
 	cat "$TMP/sender.err" >>"$TMP/names.err"
@@ -147,7 +149,7 @@ expect_match "$TMP/names.err" "has not the name that --peer says" "why not gamma
 expect_match "$TMP/names.err" "--peer is the name of another node" "why not itself"
 make_key other-key
 launch_native sender a env RUDP_KEY_FILE="$TMP/other-key" "$BUILD/rudpmsg" send --id alpha --peer plain \
-	--to "$B4:$PORT" --timeout 5 <"$TMP/text"
+	--to "$B4:$PORT" --timeout 40 <"$TMP/text"
 finish sender 20
 expect_eq "$STATUS" 1 "exit code with another key"
 expect_match "$TMP/sender.err" "port $PORT: the node there has another key" "why not with another key"

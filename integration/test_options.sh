@@ -37,13 +37,14 @@ done
 stop watcher
 
 section "device"
-for device in link0 lo; do
-	launch client a "${program[@]}" device "$B4" "$PORT" "$device"
+# device NAME SECONDS EXPECTED
+device() {
+	launch client a "${program[@]}" device "$B4" "$PORT" "$1" "$2"
 	finish client 10
-	expected=connected
-	[ "$device" = link0 ] || expected="not connected"
-	expect_eq "$(cat "$TMP/client.out")" "$expected" "$device"
-done
+	expect_eq "$(cat "$TMP/client.out")" "$3" "$1"
+}
+device link0 60 connected
+device lo 1.5 "not connected"
 
 section "the path goes dead"
 mkfifo "$TMP/orders"

@@ -64,7 +64,7 @@ digest_of() {
 }
 
 replica_is_up() {
-	under a redis-cli -h "$A4" -p "$PORT" INFO replication 2>/dev/null | grep -q master_link_status:up
+	under a redis-cli -h "$A4" -p "$PORT" INFO replication 2>/dev/null | grep master_link_status:up >/dev/null
 }
 
 replica_is_equal() {
@@ -90,7 +90,7 @@ rewritten() {
 }
 
 has_clients() {
-	cli INFO clients | tr -d '\r' | grep -qx "connected_clients:$1"
+	cli INFO clients | tr -d '\r' | grep -x "connected_clients:$1" >/dev/null
 }
 
 # A child writes the log anew while its parent serves on; then everything is read back from it.
@@ -116,7 +116,7 @@ fork_while_clients_write() {
 }
 
 has_loaded() {
-	cli PING | grep -qx PONG
+	cli PING | grep -x PONG >/dev/null
 }
 
 make_file value 8000000

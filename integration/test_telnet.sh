@@ -35,7 +35,7 @@ start_telnetd() {
 }
 
 says() {
-	tr -d '\r' <"$TMP/telnet.out" | grep -aqE -- "$1"
+	tr -d '\r' <"$TMP/telnet.out" | grep -aE -- "$1" >/dev/null
 }
 
 # type_line TEXT ANSWER

@@ -61,15 +61,65 @@ expect_match() {
 	grep -qE -- "$2" "$1" || fail "$3: no line of ${1##*/} matches '$2'"
 }
 
+# A limit of waiting says what an idle machine never needs, and is there to end a test that hangs: a loaded
+# machine has so many times more. What must be fast is measured (expect_took).
+PATIENCE=8
+
 # wait_until SECONDS WHAT COMMAND...: until the command succeeds; fails the test when it never does.
 wait_until() {
-	local seconds=$1 what=$2 limit
+	local seconds=$(($1 * PATIENCE)) what=$2 limit
 	shift 2
 	limit=$(($(now_ms) + seconds * 1000))
 	until "$@"; do
 		[ "$(now_ms)" -lt "$limit" ] || fail "waited $seconds s in vain for: $what"
 		sleep 0.02
 	done
+}
+
+# in_two_parts FILE LINES: says so many of them, and the rest when $TMP/go-on is there: what is to happen in
+# the middle cannot come too late.
+in_two_parts() {
+	head -n "$2" "$1"
+	until [ -e "$TMP/go-on" ] || [ ! -e "$TMP" ]; do
+		sleep 0.02
+	done
+	tail -n "+$(($2 + 1))" "$1"
+}
+
+# A clock that goes slower where we do: its hand moves ten milliseconds on whenever a process that has slept so
+# long gets a processor again. On an idle machine it shows the time; what a loaded one keeps from all of its
+# programs, it does not show.
+start_own_clock() {
+	mkfifo "$TMP/never"
+	(
+		exec {never}<>"$TMP/never"
+		while :; do
+			read -r -t 0.01 -u "$never" || printf .
+		done
+	) >"$TMP/own-clock" &
+	PID+=([clock]=$!)
+	wait_until 5 "the clock" test -s "$TMP/own-clock"
+}
+
+own_ms() {
+	echo $((10 * $(stat -c %s "$TMP/own-clock")))
+}
+
+begin_to_measure() {
+	[ -n "${PID[clock]:-}" ] || start_own_clock
+	BEGUN=$(now_ms) BEGUN_OWN=$(own_ms)
+}
+
+# TOOK: milliseconds since then; TOOK_OWN: by our own clock.
+measure_to_here() {
+	TOOK=$(($(now_ms) - BEGUN))
+	TOOK_OWN=$(($(own_ms) - BEGUN_OWN))
+}
+
+# expect_took LOW HIGH WHAT: of what was measured last. Nothing can make it seem to be faster than it is.
+expect_took() {
+	[ "$TOOK" -ge "$1" ] || fail "ms $3: $TOOK, should be $1 at least"
+	[ "$TOOK_OWN" -le "$2" ] || fail "ms $3: $TOOK_OWN by our own clock ($TOOK), should be $2 at most"
 }
 
 # make_file NAME BYTES: random content in $TMP/NAME.

@@ -1,26 +1,38 @@
 # SPDX-License-Identifier: MIT
-"""Connects COUNT times in a row and prints how long each took, in whole milliseconds, or its errno.
+"""Connects COUNT times in a row and prints how long each took, in whole milliseconds, the same by a clock
+of the tests' own (check.sh), and its errno.
 
-usage: connect_time.py HOST PORT COUNT [WARM_UP_PORT]
+usage: connect_time.py CLOCK HOST PORT COUNT WARM_UP_PORT
 
-With WARM_UP_PORT a first connection, which is not counted, goes there (it may be refused): whatever is
-started by a first connection has started then.
+A first connection, which is not counted, goes to WARM_UP_PORT (it may be refused): whatever is started by a
+first connection has started then.
 """
 import errno
+import os
 import socket
 import sys
 import time
 
-host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-if len(sys.argv) > 4:
-    try:
-        socket.create_connection((host, int(sys.argv[4])), 10).close()
-    except OSError:
-        pass
+clock, host, port, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+
+
+def now():
+    return time.monotonic(), os.stat(clock).st_size
+
+
+def since(start):
+    end = now()
+    return f"{round((end[0] - start[0]) * 1000)} {(end[1] - start[1]) * 10}"
+
+
+try:
+    socket.create_connection((host, int(sys.argv[5])), 60).close()
+except OSError:
+    pass
 for _ in range(count):
-    start = time.monotonic()
+    begun = now()
     try:
         socket.create_connection((host, port)).close()
-        print(round((time.monotonic() - start) * 1000))
+        print(since(begun))
     except OSError as error:
-        print(round((time.monotonic() - start) * 1000), errno.errorcode[error.errno])
+        print(since(begun), errno.errorcode[error.errno])

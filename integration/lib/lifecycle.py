@@ -14,7 +14,7 @@ import threading
 import time
 
 CHECKS = {}
-WAIT_S = 10
+WAIT_S = 60  # on a loaded machine
 ONE_BYTE_WRITES = 100000
 LAST_WRITE_BYTES = 10 << 20
 
@@ -148,7 +148,7 @@ def one_byte_writes(writer, reader):
 
     thread = threading.Thread(target=write)
     thread.start()
-    thread.join(WAIT_S)  # nobody reads yet
+    thread.join(10)  # nobody reads yet
     got = b""
     while piece := reader.recv(65536):
         got += piece
@@ -196,7 +196,8 @@ def exactly_one_edge_tells_of_the_connection():
         edges.register(s, select.EPOLLOUT | select.EPOLLET)
         edges.poll(0.01)
         s.connect_ex(door.getsockname())
-        deadline, count = time.monotonic() + 0.1, 0
+        count = len(edges.poll(WAIT_S))
+        deadline = time.monotonic() + 0.1
         while time.monotonic() < deadline:
             count += len(edges.poll(0.02))
         counts.add(count)
@@ -273,7 +274,7 @@ def a_sender_learns_at_once_that_its_busy_receiver_was_killed():
         threading.Timer(0.15, os.kill, (pid, signal.SIGKILL)).start()
         block, start = bytes(65536), time.monotonic()
         try:
-            while time.monotonic() - start < 5:
+            while time.monotonic() - start < WAIT_S:
                 s.send(block)
         except OSError as error:
             told += error.errno in (errno.EPIPE, errno.ECONNRESET)
@@ -374,7 +375,7 @@ def a_pipe_of_the_program_ends_with_it():
     )
     results = []
     for settings in ({}, {"RUDP_CONNECT_TIMEOUT": "17.5"}):
-        done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **settings}, timeout=5,
+        done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **settings}, timeout=WAIT_S,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         results.append(done.stdout)
     return tuple(results)
@@ -384,7 +385,7 @@ def main(names):
     failed = 0
     for name in names or CHECKS:
         function, expected = CHECKS[name]
-        signal.alarm(60)
+        signal.alarm(8 * WAIT_S)
         result = function()
         signal.alarm(0)
         right = tuple(result) == expected

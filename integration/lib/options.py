@@ -4,7 +4,7 @@
 
     options.py serve PORT       accepts all, keeps them; the first byte says what to do
     options.py tos HOST PORT    asks for type of service, before connect and after accept
-    options.py device HOST PORT DEVICE
+    options.py device HOST PORT DEVICE SECONDS
     options.py dead HOST PORT READY   ends when every connection has said what it sees of a dead path
     options.py watch DEVICE HOST FILE  writes the types of service of packets from and to HOST
 """
@@ -30,11 +30,11 @@ def name(error):
     return errno.errorcode[error] if error else "0"
 
 
-def outcome(connection, what):
+def outcome(connection, what, start=None):
     """What a read says in the end, and SO_ERROR before it."""
     poll = select.poll()
     poll.register(connection, select.POLLIN)
-    start = time.monotonic()
+    start = start or time.monotonic()
     if not poll.poll(9000):
         say(f"{what}: alive")
         return
@@ -86,10 +86,10 @@ def tos(host, port):
     connect(host, port, b"x", after=((socket.IPPROTO_IP, socket.IP_TOS, 0x68),)).close()
 
 
-def device(host, port, wanted):
+def device(host, port, wanted, patience_s):
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, wanted.encode())
-    connection.settimeout(1.5)
+    connection.settimeout(float(patience_s))
     try:
         connection.connect((host, int(port)))
         print("connected")
@@ -108,9 +108,10 @@ def dead(host, port, ready):
     with open(ready, "w", encoding="ascii"):
         pass
     sys.stdin.readline()  # the path is dead now
+    start = time.monotonic()
     writer.send(b"y")
     kept["user time-out"] = writer
-    threads = [threading.Thread(target=outcome, args=(c, w)) for w, c in kept.items() if w != "listener"]
+    threads = [threading.Thread(target=outcome, args=(c, w, start)) for w, c in kept.items() if w != "listener"]
     for thread in threads:
         thread.start()
     for thread in threads:

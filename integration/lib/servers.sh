@@ -84,21 +84,21 @@ make_page() {
 	make_file "www/$1" "$2"
 }
 
-# curl_a SECONDS ARGUMENT...: curl on side a under the shim; fails when it takes longer.
+# curl_a SECONDS ARGUMENT...: curl on side a under the shim; fails when it hangs (as wait_until).
 curl_a() {
-	local seconds=$1
+	local seconds=$(($1 * PATIENCE))
 	shift
 	under a curl -sS --max-time "$seconds" "$@" 2>>"$TMP/curl.err"
 }
 
-# fetch SECONDS NAME [ARGUMENT...]: the file comes whole and unchanged; TOOK is set to the ms.
+# fetch SECONDS NAME [ARGUMENT...]: the file comes whole and unchanged; how long that took is measured.
 fetch() {
-	local seconds=$1 name=$2 start
+	local seconds=$1 name=$2
 	shift 2
 	rm -f "$TMP/fetched"
-	start=$(now_ms)
+	begin_to_measure
 	curl_a "$seconds" --fail -o "$TMP/fetched" "$@" "${FROM:-$URL}/$name" || fail "curl of $name: exit $?"
-	TOOK=$(($(now_ms) - start))
+	measure_to_here
 	expect_same "$TMP/www/$name" "$TMP/fetched" "$name"
 	ok "$name: $(stat -c %s "$TMP/fetched") bytes in $TOOK ms"
 }
