@@ -37,7 +37,7 @@ static void tear_down(void)
 	cr_assert(eq(int, system(command), 0));
 }
 
-TestSuite(node_store, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(node_store, .init = set_up, .fini = tear_down, .timeout = 600);
 
 static struct rudpmsg_node *open_node(const char *name, bool has_store)
 {
