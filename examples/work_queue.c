@@ -6,9 +6,9 @@
  *	ls *.log | ./work_queue 7000                   # each line is a job
  *	./work_queue ann localhost 7000 'gzip "$JOB"'  # a worker; and more of them, elsewhere
  *
- * A worker acknowledges a job when it is done with it (RUDPMSG_ACK_HANDLED). One that is gone for two
- * seconds is given up: its job fails, and goes to another. A job is done twice if its worker dies
- * between doing it and saying so.
+ * A worker acknowledges a job when it is done with it (RUDPMSG_ACK_HANDLED). One that is gone for
+ *two seconds is given up: its job fails, and goes to another. A job is done twice if its worker
+ *dies between doing it and saying so.
  */
 #include <err.h>
 #include <stdio.h>
@@ -19,13 +19,10 @@
 
 #define TEXT_SIZE 1000 /* of a job */
 #define JOBS_MAX 10000
-#define WORKERS_MAX 100
+#define WORKERS_MAX 1000 /* that ever came: ids of connections are 1, 2, 3 ... */
 
-static struct worker {
-	rudpmsg_conn_id conn; /* 0: a free place */
-	char *job;            /* what it has to do, or NULL */
-} workers[WORKERS_MAX];
-static char *waiting[JOBS_MAX]; /* jobs that nobody has */
+static char *waiting[JOBS_MAX];       /* jobs that nobody has */
+static char *job_of[WORKERS_MAX + 1]; /* by connection: what it has to do, or NULL */
 static size_t waiting_count, undone_count;
 static struct rudpmsg_node *node;
 
@@ -35,46 +32,32 @@ static void must(int rc, const char *what)
 		errx(1, "cannot %s: %s", what, strerror(-rc));
 }
 
-static struct worker *worker_of(rudpmsg_conn_id conn)
+/* To one that is gone nothing can be sent. */
+static void hand_out(rudpmsg_conn_id worker)
 {
-	struct worker *worker, *found = NULL;
+	const char *job = waiting_count > 0 ? waiting[waiting_count - 1] : NULL;
 
-	for (worker = workers; worker < workers + WORKERS_MAX; worker++)
-		if (worker->conn == conn || (worker->conn == 0 && !found))
-			found = worker;
-	return found;
+	if (job && !job_of[worker] && rudpmsg_send(node, worker, job, strlen(job), 0, NULL) == 0)
+		job_of[worker] = waiting[--waiting_count];
 }
 
 static void on_event(const struct rudpmsg_event *event)
 {
-	struct worker *worker = worker_of(event->conn);
-	bool is_done = event->kind == RUDPMSG_EVENT_ACKNOWLEDGED;
+	char *job = job_of[event->conn];
 
-	if (!worker)
-		return; /* others of this time are still leaving: it gets no job */
-	if (event->kind == RUDPMSG_EVENT_CONNECTED)
-		worker->conn = event->conn;
-	if (event->kind == RUDPMSG_EVENT_DISCONNECTED)
-		worker->conn = 0;
-	if (event->kind == RUDPMSG_EVENT_FAILED)
-		waiting[waiting_count++] = worker->job;
-	if (is_done || event->kind == RUDPMSG_EVENT_FAILED)
-		worker->job = NULL;
-	undone_count -= is_done;
-}
-
-static void hand_out(struct worker *worker)
-{
-	const char *job = waiting_count > 0 ? waiting[waiting_count - 1] : NULL;
-
-	if (job && !worker->job && rudpmsg_send(node, worker->conn, job, strlen(job), 0, NULL) == 0)
-		worker->job = waiting[--waiting_count];
+	if (job && event->kind == RUDPMSG_EVENT_ACKNOWLEDGED)
+		undone_count--;
+	else if (job && event->kind == RUDPMSG_EVENT_FAILED)
+		waiting[waiting_count++] = job;
+	else
+		return;
+	job_of[event->conn] = NULL;
 }
 
 static void be_boss(uint16_t port)
 {
+	rudpmsg_conn_id worker, newest = 0;
 	struct rudpmsg_event event;
-	struct worker *worker;
 	char line[TEXT_SIZE];
 
 	must(rudpmsg_listen(node, NULL, port), "listen");
@@ -82,12 +65,15 @@ static void be_boss(uint16_t port)
 		waiting[waiting_count++] = strndup(line, strcspn(line, "\n"));
 	for (undone_count = waiting_count; undone_count > 0;) {
 		must(rudpmsg_event_wait(node, RUDPMSG_FOREVER, &event), "wait");
+		if (event.conn > WORKERS_MAX)
+			continue; /* it gets no job */
+		newest = event.conn > newest ? event.conn : newest;
 		on_event(&event);
-		for (worker = workers; worker < workers + WORKERS_MAX; worker++)
+		for (worker = 1; worker <= newest; worker++)
 			hand_out(worker);
 	}
-	for (worker = workers; worker < workers + WORKERS_MAX; worker++)
-		rudpmsg_disconnect(node, worker->conn, false, 0); /* it goes home */
+	for (worker = 1; worker <= newest; worker++)
+		rudpmsg_disconnect(node, worker, false, 0); /* it goes home */
 }
 
 static void be_worker(const char *host, uint16_t port, const char *command)
@@ -109,7 +95,6 @@ static void be_worker(const char *host, uint16_t port, const char *command)
 int main(int argc, char **argv)
 {
 	struct rudpmsg_options options = {.ack = RUDPMSG_ACK_HANDLED,
-					  .limits.connections_max = WORKERS_MAX,
 					  .give_up_ns = INT64_C(2000000000)};
 
 	must(rudpmsg_node_open(&node, argc == 5 ? argv[1] : "boss", &options, NULL), "open a node");
