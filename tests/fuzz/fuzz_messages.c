@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "messaging/hub.h"
+#include "tests/messaging/small_config.h"
 
 #define BYTES_MAX 65536
 
@@ -94,20 +95,11 @@ static size_t expand(const uint8_t *data, size_t size, uint8_t *out)
 
 static struct rudpmsg_hub *new_hub(void)
 {
-	struct rudpmsg_hub_config config = {.name = "hub",
-					    .limits = {.message_bytes_max = 4000,
-						       .queue_bytes_max = 5000,
-						       .queue_messages_max = 10,
-						       .unread_bytes_max = 300,
-						       .connections_max = 3,
-						       .strangers_max = 2,
-						       .senders_max = 2},
-					    .handshake_timeout_ns = RUDP_NS_PER_S,
-					    .backoff_first_ns = RUDP_NS_PER_S / 10,
-					    .backoff_max_ns = RUDP_NS_PER_S,
-					    .give_up_ns = 20 * RUDP_NS_PER_S,
-					    .seed = 5};
+	struct rudpmsg_hub_config config = small_config();
 
+	config.limits.message_bytes_max = 4000;
+	config.limits.unread_bytes_max = 300;
+	config.give_up_ns = 20 * RUDP_NS_PER_S;
 	return rudpmsg_hub_new(&config, RUDP_NS_PER_S);
 }
 

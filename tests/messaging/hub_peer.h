@@ -10,37 +10,16 @@
 #include <string.h>
 
 #include "base/timer_wheel.h"
-#include "messaging/hub.h"
+#include "small_config.h"
 
 static struct rudpmsg_hub *hub;
 static int64_t now_ns;
 static uint8_t said[65536]; /* what the hub wrote and we have not read */
 static size_t said_bytes;
 
-static inline struct rudpmsg_hub_config config(void)
-{
-	struct rudpmsg_hub_config config = {
-		.limits = {.message_bytes_max = 1000,
-			   .queue_bytes_max = 5000,
-			   .queue_messages_max = 10,
-			   .unread_bytes_max = 5000,
-			   .connections_max = 3,
-			   .strangers_max = 2,
-			   .senders_max = 2},
-		.handshake_timeout_ns = RUDP_NS_PER_S,
-		.backoff_first_ns = RUDP_NS_PER_S / 10,
-		.backoff_max_ns = RUDP_NS_PER_S,
-		.give_up_ns = RUDP_NEVER,
-		.seed = 5,
-	};
-
-	strcpy(config.name, "hub");
-	return config;
-}
-
 static inline void set_up(void)
 {
-	struct rudpmsg_hub_config c = config();
+	struct rudpmsg_hub_config c = small_config();
 
 	now_ns = RUDP_NS_PER_S;
 	hub = rudpmsg_hub_new(&c, now_ns);

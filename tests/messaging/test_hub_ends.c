@@ -252,7 +252,7 @@ Test(hub_ends, crossed_is_not_an_error_of_connect)
 
 Test(hub_ends, a_peer_that_never_answered_is_given_up_as_well)
 {
-	struct rudpmsg_hub_config c = config();
+	struct rudpmsg_hub_config c = small_config();
 	rudpmsg_message_id message;
 	struct rudpmsg_link *link;
 	rudpmsg_conn_id conn;
@@ -278,7 +278,7 @@ Test(hub_ends, a_peer_that_never_answered_is_given_up_as_well)
 Test(hub_ends, ten_thousand_idle_peers_cost_less_than_four_kilobytes_each)
 {
 	enum { PEERS = 10000 };
-	struct rudpmsg_hub_config c = config();
+	struct rudpmsg_hub_config c = small_config();
 	struct rudpmsg_handshake handshake;
 	struct rudpmsg_message message;
 	struct rudpmsg_link *link;

@@ -7,7 +7,7 @@ TestSuite(hub_memory, .init = set_up, .fini = tear_down);
 
 Test(hub_memory, a_link_that_cannot_be_read_for_lack_of_memory_ends)
 {
-	struct rudpmsg_hub_config c = config();
+	struct rudpmsg_hub_config c = small_config();
 	struct rudpmsg_link *link;
 	uint8_t *room;
 	size_t size;
@@ -30,7 +30,7 @@ Test(hub_memory, a_link_that_cannot_be_read_for_lack_of_memory_ends)
 
 Test(hub_memory, sending_with_a_store_fails_as_a_whole_or_not_at_all)
 {
-	struct rudpmsg_hub_config c = config();
+	struct rudpmsg_hub_config c = small_config();
 	const struct rudpmsg_batch *batch;
 	struct rudpmsg_conn *conn;
 	uint8_t filling[340] = {0};

@@ -337,7 +337,7 @@ Test(lanes, what_waits_needs_no_memory_to_say_what_became_of_it)
 static void set_up_store(void)
 {
 	static const struct rudpmsg_dispatch_options options = {.bytes_max = 8u << 20};
-	struct rudpmsg_hub_config c = config();
+	struct rudpmsg_hub_config c = small_config();
 
 	rudpmsg_lanes_fini(&lanes);
 	rudpmsg_hub_free(hub);

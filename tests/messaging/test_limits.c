@@ -121,7 +121,7 @@ Test(limits, the_bytes_of_a_queue_are_bounded)
 
 Test(limits, an_empty_queue_takes_one_message_whatever_its_length)
 {
-	struct rudpmsg_hub_config c = config();
+	struct rudpmsg_hub_config c = small_config();
 
 	rudpmsg_hub_free(hub);
 	c.limits.queue_bytes_max = 10;
@@ -280,7 +280,7 @@ Test(limits, a_peer_that_a_store_has_brought_back_makes_room_as_well)
 	struct rudpmsg_peer record = {
 		.name = "first", .stream = 1, .next_id = 1, .peer_stream = 22, .received = 1};
 	struct rudpmsg_received received = {.stream = 22, .id = 1, .bytes = bytes, .length = 4};
-	struct rudpmsg_hub_config c = config();
+	struct rudpmsg_hub_config c = small_config();
 
 	rudpmsg_hub_free(hub);
 	c.has_store = true;
@@ -301,7 +301,7 @@ Test(limits, a_peer_that_a_store_has_brought_back_makes_room_as_well)
 Test(limits, a_peer_that_is_gone_is_found_behind_many_that_must_stay)
 {
 	enum { KEPT = 20 };
-	struct rudpmsg_hub_config c = config();
+	struct rudpmsg_hub_config c = small_config();
 	struct rudpmsg_link *link;
 	char name[16];
 	int i;
