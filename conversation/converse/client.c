@@ -158,13 +158,30 @@ static void show(void *of, const struct cv_shown *shown)
 
 /* ---- what comes ---- */
 
+/* Why there is no connection, and will be none, to somebody who types commands. */
+static const char *cause_of(int error)
+{
+	switch (error) {
+	case EKEYREJECTED:
+		return "the server has another key (--key)";
+	case ENXIO:
+		return "what answers there has another name than --peer says";
+	case EEXIST:
+		return "what answers there has the name that --id says";
+	case EPROTO:
+		return "what answers there is no server with a door for converse ([peers])";
+	default:
+		return strerror(error);
+	}
+}
+
 static void on_event(struct client *client, const struct rudpmsg_event *event)
 {
 	if (event->kind == RUDPMSG_EVENT_CONNECTED || event->kind == RUDPMSG_EVENT_BROKEN)
 		cv_chat_on_link(client->chat, event->kind == RUDPMSG_EVENT_CONNECTED);
 	if (event->kind != RUDPMSG_EVENT_DISCONNECTED)
 		return;
-	cv_complain("the connection has ended for good: %s", strerror(event->reason));
+	cv_complain("the connection has ended for good: %s", cause_of(event->reason));
 	client->exit_code = CV_EXIT_FAILED;
 	client->is_over = true;
 }
@@ -396,10 +413,7 @@ static bool connect_server(struct client *client)
 	}
 	if (error < 0)
 		cv_complain("cannot connect to %s port %u: %s", options->host,
-			    (unsigned)options->port,
-			    error == -EACCES ? "the server has another key (--key), or another "
-					       "name than --peer says"
-					     : strerror(-error));
+			    (unsigned)options->port, cause_of(-error));
 	return error == 0;
 }
 
