@@ -139,7 +139,7 @@ void apo_carry_second(struct apo_carry *carry, int64_t *second)
 
 void apo_carry_flag(struct apo_carry *carry, bool *value)
 {
-	uint8_t byte = *value;
+	uint8_t byte = carry->is_reading ? 0 : *value; /* which may be anything before */
 
 	apo_carry_u8(carry, &byte);
 	apo_carry_expect(carry, byte <= 1);
@@ -195,6 +195,28 @@ void apo_carry_text(struct apo_carry *carry, char **text, size_t max)
 	apo_carry_bytes(carry, *text, len);
 	if (carry->is_reading)
 		apo_carry_expect(carry, is_line(*text, len));
+}
+
+void apo_carry_counters(struct apo_carry *carry, const char *const *names, uint32_t count,
+			uint64_t *values)
+{
+	uint32_t theirs = count, i, j;
+	uint64_t value = 0;
+	char name[64];
+
+	apo_carry_u32(carry, &theirs);
+	apo_carry_expect(carry, theirs <= APO_CARRY_COUNTERS_MAX);
+	for (i = 0; i < theirs && carry->ok; i++) {
+		if (!carry->is_reading) {
+			strcpy(name, names[i]);
+			value = values[i];
+		}
+		apo_carry_string(carry, name, sizeof name);
+		apo_carry_u64(carry, &value);
+		for (j = 0; j < count && carry->ok; j++)
+			if (strcmp(names[j], name) == 0)
+				values[j] = value;
+	}
 }
 
 void apo_carry_expect(struct apo_carry *carry, bool is_right)

@@ -55,6 +55,11 @@ void apo_carry_string(struct apo_carry *carry, char *text, size_t size);
 /* A string of at most max bytes that was allocated, or NULL. Read, it is allocated, too. */
 void apo_carry_text(struct apo_carry *carry, char **text, size_t max);
 
+#define APO_CARRY_COUNTERS_MAX 64
+/* Counters by name: what another version does not know stays as it is. */
+void apo_carry_counters(struct apo_carry *carry, const char *const *names, uint32_t count,
+			uint64_t *values);
+
 /* What was read is not what it could be. */
 void apo_carry_expect(struct apo_carry *carry, bool is_right);
 /* All has been read, and all was right. */

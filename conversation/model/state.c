@@ -9,7 +9,6 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 
-#define FIGURES_MAX 64
 #define COMMAND_NAME_SIZE 32
 
 bool apo_model_is_settled(const struct apo_model *model)
@@ -156,27 +155,12 @@ static const char *const figure_names[] = {
 #define FIGURE_COUNT (sizeof figure_names / sizeof *figure_names)
 _Static_assert(sizeof(struct apo_model_figures) == FIGURE_COUNT * sizeof(uint64_t),
 	       "figures are counted one after the other");
-_Static_assert(FIGURE_COUNT <= FIGURES_MAX, "all can be read again");
+_Static_assert(FIGURE_COUNT <= APO_CARRY_COUNTERS_MAX, "all can be read again");
 
 static void carry_figures(struct apo_state *state)
 {
-	uint64_t *figures = (uint64_t *)&state->model->figures, value;
-	uint32_t count = FIGURE_COUNT, i, j;
-	char name[64];
-
-	apo_carry_u32(state->carry, &count);
-	apo_carry_expect(state->carry, count <= FIGURES_MAX);
-	for (i = 0; i < count && state->carry->ok; i++) {
-		if (!state->carry->is_reading) {
-			strcpy(name, figure_names[i]);
-			value = figures[i];
-		}
-		apo_carry_string(state->carry, name, sizeof name);
-		apo_carry_u64(state->carry, &value);
-		for (j = 0; j < FIGURE_COUNT; j++)
-			if (strcmp(figure_names[j], name) == 0)
-				figures[j] = value;
-	}
+	apo_carry_counters(state->carry, figure_names, FIGURE_COUNT,
+			   (uint64_t *)&state->model->figures);
 }
 
 /* ---- all ---- */

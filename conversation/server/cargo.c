@@ -14,10 +14,10 @@
 #include "conversation/server/door.h"
 #include "conversation/server/historian.h"
 #include "conversation/server/metrics.h"
+#include "conversation/server/peers.h"
 
 #define MAGIC "Apollonion's cargo"
 #define CONN_BYTES_MIN 9
-#define COUNTERS_MAX 64
 #define LOST "Connection lost: the server was replaced"
 
 /* ---- descriptors ---- */
@@ -74,31 +74,7 @@ void apo_cargo_descriptor(struct apo_cargo *cargo, int *fd)
 	cargo->fds[cargo->fds_read++] = -1;
 }
 
-/* ---- counters, by name ---- */
-
-static void carry_values(struct apo_carry *carry, const char *const *names, uint32_t own_count,
-			 uint64_t *values)
-{
-	uint32_t count = own_count, i, j;
-	uint64_t value = 0;
-	char name[64];
-
-	apo_carry_u32(carry, &count);
-	apo_carry_expect(carry, count <= COUNTERS_MAX);
-	for (i = 0; i < count && carry->ok; i++) {
-		if (!carry->is_reading) {
-			strcpy(name, names[i]);
-			value = values[i];
-		}
-		apo_carry_string(carry, name, sizeof name);
-		apo_carry_u64(carry, &value);
-		for (j = 0; j < own_count && carry->ok; j++)
-			if (strcmp(names[j], name) == 0)
-				values[j] = value;
-	}
-}
-
-/* ---- those of all workers go on in the first one ---- */
+/* ---- counters: those of all workers go on in the first one ---- */
 
 static const char *const counter_names[] = {
 #define COUNTER_NAME(name, help) #name,
@@ -130,7 +106,7 @@ static void carry_worker_counters(struct apo_carry *carry, const struct apo_hous
 
 	for (i = 0; i < COUNTER_COUNT && !carry->is_reading; i++)
 		values[i] = sum_of(house, i);
-	carry_values(carry, counter_names, COUNTER_COUNT, values);
+	apo_carry_counters(carry, counter_names, COUNTER_COUNT, values);
 	for (i = 0; i < COUNTER_COUNT && carry->is_reading && carry->ok; i++)
 		atomic_fetch_add_explicit(counters + i, values[i], memory_order_relaxed);
 }
@@ -161,7 +137,7 @@ static void carry_history(struct apo_cargo *cargo, const struct apo_household *h
 	cargo->goes_on_with_history = cargo->carry.ok && own[0] && strcmp(file, own) == 0;
 	for (i = 0; i < HISTORY_COUNT && counters && !cargo->carry.is_reading; i++)
 		values[i] = atomic_load(counters + i);
-	carry_values(&cargo->carry, history_names, HISTORY_COUNT, values);
+	apo_carry_counters(&cargo->carry, history_names, HISTORY_COUNT, values);
 	for (i = 0; i < HISTORY_COUNT && counters && cargo->carry.is_reading; i++)
 		atomic_fetch_add(counters + i, values[i]);
 }
@@ -281,7 +257,7 @@ static bool begin_again(struct reading *reading)
 static void end_those_left(struct reading *reading)
 {
 	const struct apo_household *house = reading->house;
-	struct apo_watch *watch, *next;
+	const struct apo_watch *watch;
 	struct place *place;
 	uint32_t i;
 
@@ -289,22 +265,15 @@ static void end_those_left(struct reading *reading)
 		place = reading->places + i;
 		if (place->moves)
 			continue;
-		rudp_list_remove(&place->conn->watched);
-		for (watch = place->conn->watches; watch; watch = next) {
-			next = watch->next;
+		for (watch = place->conn->watches; watch; watch = watch->next)
 			apo_model_on_receipt(house->model, watch->watch, watch->recipient, false,
 					     house->now_at_ns);
-			place->worker->watched_count -= next == NULL;
-			free(watch);
-		}
-		place->conn->watches = NULL;
 		apo_model_on_closed(house->model, reading->peers[i], LOST, house->now_at_ns);
-		apo_worker_free_slot(place->worker, place->conn);
+		apo_conn_forget(place->worker, place->conn);
 		reading->cargo->left++;
 	}
 }
 
-/* Nothing has been armed yet; a descriptor that was taken is closed. */
 static void undo(struct reading *reading)
 {
 	struct place *place;
@@ -312,10 +281,8 @@ static void undo(struct reading *reading)
 
 	for (i = 0; i < reading->count; i++) {
 		place = reading->places + i;
-		if (!place->conn)
-			continue;
-		if (place->conn->stream.ops)
-			place->conn->stream.ops->close(&place->conn->stream);
+		if (place->conn)
+			apo_conn_forget(place->worker, place->conn);
 	}
 }
 
@@ -365,6 +332,7 @@ static void carry_head(struct apo_cargo *cargo, const struct apo_household *hous
 	carry_worker_counters(&cargo->carry, house);
 	carry_history(cargo, house);
 	apo_door_carry(cargo, house->door);
+	apo_peers_carry(&cargo->carry, house->peers);
 	apo_metrics_carry(cargo, house->metrics);
 }
 

@@ -14,12 +14,13 @@
 
 #include "conversation/model/carry.h"
 
-#define APO_CARGO_VERSION 1u
+#define APO_CARGO_VERSION 2u
 
 struct apo_door;
 struct apo_historian;
 struct apo_metrics;
 struct apo_model;
+struct apo_peers;
 struct apo_worker;
 
 struct apo_cargo {
@@ -38,6 +39,7 @@ struct apo_household {
 	struct apo_model *model;
 	struct apo_door *door;
 	struct apo_metrics *metrics;
+	struct apo_peers *peers; /* only what they have counted */
 	struct apo_historian *historian; /* NULL: there is no history */
 	const char *history_file;        /* NULL: none */
 	int64_t now_at_ns;

@@ -16,27 +16,12 @@ static const char *const counter_names[] = {
 
 static void carry_counters(struct apo_carry *carry, struct apo_door *door)
 {
-	uint64_t *counters = (uint64_t *)&door->counters, value = 0;
 	const uint32_t count = sizeof counter_names / sizeof *counter_names;
-	uint32_t theirs = count, i, j;
-	char name[64];
 
-	_Static_assert(sizeof door->counters ==
-			       sizeof counter_names / sizeof *counter_names * sizeof(uint64_t),
+	_Static_assert(sizeof door->counters == sizeof counter_names / sizeof *counter_names *
+							sizeof(uint64_t),
 		       "counters stand one after the other");
-	apo_carry_u32(carry, &theirs);
-	apo_carry_expect(carry, theirs <= 64);
-	for (i = 0; i < theirs && carry->ok; i++) {
-		if (!carry->is_reading) {
-			strcpy(name, counter_names[i]);
-			value = counters[i];
-		}
-		apo_carry_string(carry, name, sizeof name);
-		apo_carry_u64(carry, &value);
-		for (j = 0; carry->ok && j < count; j++)
-			if (strcmp(counter_names[j], name) == 0)
-				counters[j] = value;
-	}
+	apo_carry_counters(carry, counter_names, count, (uint64_t *)&door->counters);
 }
 
 static void carry_listen(struct apo_carry *carry, struct apo_listen *listen_on)

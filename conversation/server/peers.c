@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/table.h"
+#include "conversation/model/carry.h"
 
 struct apo_guest {
 	UT_hash_handle by_conn;
@@ -293,10 +294,10 @@ void apo_peers_on_gone(struct apo_peers *peers, rudpmsg_conn_id conn, int error)
 void apo_peers_init(struct apo_peers *peers, const struct apo_carrier *carrier,
 		    const struct apo_config *config, uint64_t epoch)
 {
-	memset(peers, 0, sizeof *peers);
 	peers->carrier = carrier;
 	peers->config = config;
 	peers->epoch = epoch;
+	peers->table = NULL;
 	rudp_list_init(&peers->in_turn);
 }
 
@@ -304,4 +305,22 @@ void apo_peers_fini(struct apo_peers *peers)
 {
 	while (peers->table)
 		guest_free(peers, peers->table, 0);
+}
+
+/* ---- from one process to another ---- */
+
+static const char *const counter_names[] = {
+#define COUNTER_NAME(name, help) #name,
+	APO_PEERS_COUNTERS(COUNTER_NAME)
+#undef COUNTER_NAME
+};
+
+void apo_peers_carry(struct apo_carry *carry, struct apo_peers *peers)
+{
+	const uint32_t count = sizeof counter_names / sizeof *counter_names;
+
+	_Static_assert(sizeof peers->counters == sizeof counter_names / sizeof *counter_names *
+							 sizeof(uint64_t),
+		       "counters stand one after the other");
+	apo_carry_counters(carry, counter_names, count, (uint64_t *)&peers->counters);
 }

@@ -43,7 +43,8 @@ struct apo_peers {
 	} counters;
 };
 
-/* carrier and config must stay. Runs of the server must have different epochs. */
+/* carrier and config must stay. Runs of the server must have different epochs. What has been counted
+ * stays. */
 void apo_peers_init(struct apo_peers *peers, const struct apo_carrier *carrier,
 		    const struct apo_config *config, uint64_t epoch);
 /* Sessions are their workers' alone then. */
@@ -59,6 +60,11 @@ void apo_peers_on_acknowledged(struct apo_peers *peers, rudpmsg_conn_id conn,
 			       rudpmsg_message_id id);
 /* A worker has closed a session: another may have waited for that. */
 void apo_peers_on_closed(struct apo_peers *peers);
+struct apo_carry;
+
+/* Counters, from one process to another. Read: before apo_peers_init there. */
+void apo_peers_carry(struct apo_carry *carry, struct apo_peers *peers);
+
 /* The connection is gone for good; error is why, 0 or a positive errno value. */
 void apo_peers_on_gone(struct apo_peers *peers, rudpmsg_conn_id conn, int error);
 

@@ -119,6 +119,7 @@ struct apo_household apo_service_household(struct apo_service *service)
 				      .model = service->talk.model,
 				      .door = &service->door,
 				      .metrics = &service->metrics,
+				      .peers = &service->station.peers,
 				      .historian = apo_service_historian(service),
 				      .history_file = history_file(service),
 				      .now_at_ns = service->now_at_ns};

@@ -114,8 +114,8 @@ int apo_station_open(struct apo_station *station, const struct apo_config *confi
 	uint64_t epoch;
 	int error;
 
-	memset(station, 0, sizeof *station);
 	station->source = (struct apo_source){APO_SOURCE_PEERS, -1};
+	station->has_more = false;
 	if (config->peers_port == 0)
 		return 0;
 	error = open_node(station, config);

@@ -46,6 +46,7 @@ struct server {
 	struct apo_talk talk;
 	struct apo_door door;
 	struct apo_metrics metrics;
+	struct apo_peers peers;
 	const char *history_file; /* NULL: it keeps none */
 	int epoll_fd;
 };
@@ -131,6 +132,7 @@ static struct apo_household house_of(struct server *server)
 				      .model = server->talk.model,
 				      .door = &server->door,
 				      .metrics = &server->metrics,
+				      .peers = &server->peers,
 				      .history_file = server->history_file,
 				      .now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic)};
 }
@@ -296,6 +298,7 @@ Test(cargo, listeners_and_counters_go_along)
 
 	come_in_all();
 	old.door.counters.accepted = 77;
+	old.peers.counters.opened = 7;
 	/* The port that it has got. */
 	cr_assert(eq(int,
 		     getsockname(old.door.listeners[0]->source.fd, (struct sockaddr *)&at, &len),
@@ -308,6 +311,7 @@ Test(cargo, listeners_and_counters_go_along)
 		   0));
 	cr_assert(eq(uint, at.sin_port, at_new.sin_port));
 	cr_assert(eq(u64, new.door.counters.accepted, 77));
+	cr_assert(eq(u64, new.peers.counters.opened, 7));
 	cr_assert(eq(u64, apo_model_figures(new.talk.model)->connected, CLIENTS));
 	cr_assert(ge(u64, atomic_load(&new.workers[0].counters.lines_in), 3 * CLIENTS));
 	close_server(&new);
