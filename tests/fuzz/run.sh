@@ -24,7 +24,9 @@ objects=()
 for source in core/base/*.c core/proto/*.c core/api/names.c \
 	core/engine/key_file.c core/engine/policy*.c tools/elf.c tools/filter*.c \
 	messaging/wire.c messaging/record.c messaging/batch.c messaging/inbox.c messaging/outbox.c \
-	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c conversation/model/*.c conversation/server/lines.c; do
+	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c \
+	conversation/model/*.c conversation/server/*.c conversation/store/*.c; do
+	[ "$source" != conversation/server/main.c ] || continue
 	object=$out/${source//\//_}.o
 	if [ ! -e "$object" ] || [ -n "$(find core tools messaging conversation -name '*.[ch]' -newer "$object" -print -quit)" ]; then
 		clang "${flags[@]}" -c "$source" -o "$object" || exit 1
@@ -42,7 +44,8 @@ for source in tests/fuzz/fuzz_*.c; do
 	target=$out/fuzz_$name
 	sources=("$source")
 	[ ! -e "tests/fuzz/$name.c" ] || sources+=("tests/fuzz/$name.c")
-	clang "${flags[@]}" -fsanitize=fuzzer "${sources[@]}" "$library" -lcrypto -llmdb -o "$target" || exit 1
+	clang "${flags[@]}" -fsanitize=fuzzer "${sources[@]}" "$library" -lcrypto -llmdb \
+		-Wl,--as-needed -linih -lsodium -lsqlite3 -lssl -o "$target" || exit 1
 	mkdir -p "$out/corpus/$name" "$out/crash"
 	corpus=(tests/fuzz/corpus/"$name")
 	[ -d "${corpus[0]}" ] || corpus=()

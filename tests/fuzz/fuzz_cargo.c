@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All that one process hands over to the next, as an enemy would write it. The first byte of the
+ * input says how many descriptors come with it; then follows the cargo itself, or (first byte odd)
+ * changes of a good one, three bytes each: where, and what. It is refused, or a server comes of it
+ * that keeps its invariants, works, and can be carried again; and no descriptor is left behind.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "conversation/model/state.h"
+#include "conversation/server/cargo.h"
+#include "conversation/server/checker.h"
+#include "conversation/server/door_private.h"
+#include "conversation/server/metrics.h"
+#include "conversation/server/talk.h"
+
+#define WORKERS 2
+#define CLIENTS 3
+#define FDS_MAX 15
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct apo_config config = {
+	.references = 1000, /* nobody frees it */
+	.drain_ns = RUDP_NS_PER_S,
+	.receive_queue_bytes = 8192,
+	.send_queue_bytes = 65536,
+	.waiting_max = 10,
+	.waiting_ns = 60 * RUDP_NS_PER_S,
+	.per_address_max = 100,
+	.connects_max = 100,
+	.connects_ns = RUDP_NS_PER_S,
+};
+
+struct server {
+	struct apo_worker workers[WORKERS];
+	struct apo_mailbox door_box;
+	struct apo_checker checker; /* asked by nobody: there are no passwords */
+	struct apo_talk talk;
+	struct apo_door door;
+	struct apo_metrics metrics;
+	struct apo_peers peers;
+	int epoll_fd;
+};
+
+static int here, there; /* a pair: every descriptor that comes along is one of here */
+
+static int64_t now_ns(void)
+{
+	return rudp_clock_now_ns(&rudp_clock_monotonic);
+}
+
+static void open_server(struct server *server)
+{
+	int error = 0;
+	unsigned i;
+
+	memset(server, 0, sizeof *server);
+	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	error |= apo_mailbox_init(&server->door_box);
+	error |= apo_mailbox_init(&server->talk.box);
+	for (i = 0; i < WORKERS; i++)
+		error |= apo_worker_init(server->workers + i, i, &server->talk.box,
+					 &server->door_box, &config);
+	error |= apo_talk_init(&server->talk, server->workers, WORKERS, &server->door_box,
+			       &server->checker, NULL, &config);
+	server->talk.is_alone = true;
+	server->metrics.epoll_fd = server->epoll_fd;
+	apo_metrics_init(&server->metrics);
+	server->metrics.wanted_path = "m";
+	error |= apo_door_open(&server->door, server->epoll_fd, server->workers, WORKERS, &config,
+			       true);
+	assert(error == 0);
+}
+
+static void drop_notes(struct server *server)
+{
+	struct apo_mail *mail = apo_mailbox_take(&server->door_box), *next;
+
+	for (; mail; mail = next) {
+		next = mail->next;
+		if (mail->kind == APO_MAIL_BATCH)
+			apo_batch_done((struct apo_batch *)mail);
+		else
+			free(mail); /* an operator's REHASH or DIE */
+	}
+}
+
+static void close_server(struct server *server)
+{
+	unsigned i;
+
+	(void)apo_talk_absorb(&server->talk); /* what it has begun to say */
+	for (i = 0; i < WORKERS; i++)
+		apo_worker_clear(server->workers + i);
+	drop_notes(server);
+	apo_talk_drop_mail(&server->talk);
+	for (i = 0; i < WORKERS; i++)
+		apo_worker_fini(server->workers + i);
+	apo_talk_fini(&server->talk);
+	apo_metrics_let_go(&server->metrics);
+	apo_door_fini(&server->door);
+	apo_mailbox_fini(&server->talk.box);
+	apo_mailbox_fini(&server->door_box);
+	close(server->epoll_fd);
+}
+
+static void turn(struct server *server)
+{
+	unsigned round, i;
+
+	for (round = 0; round < 4; round++) {
+		for (i = 0; i < WORKERS; i++) {
+			apo_mailbox_wake(&server->workers[i].box);
+			apo_worker_turn(server->workers + i);
+		}
+		(void)apo_talk_absorb(&server->talk);
+	}
+	drop_notes(server);
+}
+
+static struct apo_household house_of(struct server *server)
+{
+	return (struct apo_household){.workers = server->workers,
+				      .worker_count = WORKERS,
+				      .model = server->talk.model,
+				      .door = &server->door,
+				      .metrics = &server->metrics,
+				      .peers = &server->peers,
+				      .history_file = "h",
+				      .now_at_ns = now_ns()};
+}
+
+/* ---- a good one ---- */
+
+static uint8_t *good;
+static size_t good_len;
+static uint32_t good_fds;
+
+static void come_in(struct server *server, unsigned i)
+{
+	static const char *const said[CLIENTS] = {
+		"NICK b\r\nUSER u 0 * :r\r\nJOIN #a\r\n",
+		"CAP REQ :apollonion/receipts message-tags\r\nNICK a\r\nUSER u 0 * :r\r\nCAP "
+		"END\r\nJOIN #a\r\nPRIVMSG #a :x\r\nPRIVMSG #a :hal",
+		"NICK c\r\n"};
+	struct apo_adopt *adopt = calloc(1, sizeof *adopt);
+	int fds[2];
+
+	assert(adopt && socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
+	adopt->mail.kind = APO_MAIL_ADOPT;
+	adopt->fd = fds[0];
+	adopt->address.family = AF_INET;
+	adopt->visitor = apo_door_readmit(&server->door, &adopt->address);
+	apo_mailbox_put(&server->workers[i % WORKERS].box, &adopt->mail);
+	assert(send(fds[1], said[i], strlen(said[i]), MSG_NOSIGNAL) > 0);
+	turn(server);
+	if (i == 0) /* what it is told from now on is still to be written, and watched */
+		server->workers[0].chunks[0][0].is_blocked = true;
+}
+
+static void make_good(void)
+{
+	struct apo_household house;
+	struct apo_visitor *visitor;
+	static struct server server;
+	struct rudp_addr address = {.family = AF_INET};
+	struct apo_cargo cargo;
+	unsigned i;
+	int pair[2];
+
+	assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
+	here = pair[0];
+	there = pair[1];
+	apo_model_config_init(&config.model);
+	config.model.server_name = "s.e";
+	config.model.network = "N";
+	config.model.version = "v";
+	rudp_log_set(NULL, NULL, RUDP_LOG_ERROR);
+	open_server(&server);
+	for (i = 0; i < CLIENTS; i++)
+		come_in(&server, i);
+	visitor = apo_door_readmit(&server.door, &address);
+	apo_door_let_wait(&server.door, dup(here), &address, false, visitor,
+			  now_ns() + RUDP_NS_PER_S);
+	house = house_of(&server);
+	apo_cargo_to(&cargo);
+	assert(apo_cargo_write(&cargo, &house));
+	good_len = cargo.carry.len;
+	good_fds = cargo.fd_count;
+	good = malloc(good_len);
+	assert(good);
+	memcpy(good, cargo.carry.bytes, good_len);
+	apo_cargo_fini(&cargo);
+	close_server(&server);
+}
+
+/* ---- what comes ---- */
+
+static void check(struct server *server)
+{
+	struct apo_household house = house_of(server);
+	struct apo_cargo cargo;
+
+	assert(apo_model_check(server->talk.model));
+	turn(server);
+	assert(apo_model_check(server->talk.model));
+	if (!apo_model_is_settled(server->talk.model))
+		return;
+	apo_cargo_to(&cargo);
+	assert(apo_cargo_write(&cargo, &house));
+	apo_cargo_fini(&cargo);
+}
+
+static void drain(void)
+{
+	char bytes[65536];
+
+	while (recv(there, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+		;
+}
+
+static bool read_one(const uint8_t *bytes, size_t len, uint32_t fd_count)
+{
+	static struct server server;
+	struct apo_household house;
+	int fds[FDS_MAX], probe = dup(here);
+	struct apo_cargo cargo;
+	bool is_taken;
+	uint32_t i;
+
+	open_server(&server);
+	house = house_of(&server);
+	for (i = 0; i < fd_count; i++)
+		fds[i] = dup(here);
+	apo_cargo_from(&cargo, bytes, len, fds, fd_count);
+	is_taken = apo_cargo_read(&cargo, &house);
+	if (is_taken)
+		check(&server);
+	for (i = 0; i < fd_count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	close_server(&server);
+	close(probe);
+	i = (uint32_t)dup(here);
+	assert(i == (uint32_t)probe);
+	close(probe);
+	drain();
+	return is_taken;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	bool is_taken;
+	uint8_t *bytes;
+	size_t i;
+
+	if (!good)
+		make_good();
+	if (size == 0)
+		return 0;
+	if (data[0] % 2 == 0) {
+		(void)read_one(data + 1, size - 1, data[0] / 2 % (FDS_MAX + 1));
+		return 0;
+	}
+	bytes = malloc(good_len);
+	assert(bytes);
+	memcpy(bytes, good, good_len);
+	for (i = 1; i + 2 < size; i += 3)
+		bytes[(data[i] << 8 | data[i + 1]) % good_len] = data[i + 2];
+	is_taken = read_one(bytes, good_len, data[0] > 1 ? data[0] / 2 % (FDS_MAX + 1) : good_fds);
+	assert(is_taken || size > 1 || data[0] > 1);
+	free(bytes);
+	return 0;
+}
