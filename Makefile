@@ -266,9 +266,11 @@ $(BUILD)/tests/threads-messages: $(call tests_of,threads/messages) $(BUILD)/libr
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
-$(BUILD)/tests/threads-conversation: $(call tests_of,threads/conversation) | $(BUILD)/apollonion
+$(BUILD)/tests/threads-conversation: $(call tests_of,threads/conversation) \
+		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a \
+		| $(BUILD)/apollonion
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -pthread
+	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
 $(BUILD)/tests/threads-dispatch: $(call tests_of,threads/dispatch) $(BUILD)/librudpmsg.a \
 		$(BUILD)/librudp.a
@@ -353,7 +355,8 @@ check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(BUILD)/t
 		$(BUILD)/tests/threads-conversation $(PRODUCTS) ## many threads over the engine (in a thread, in a process), over nodes, over apollonion
 	$(RUN_THREADS) RUDP_ENGINE=thread RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $<
 	$(RUN_THREADS) RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $<
-	$(RUN_THREADS) $(BUILD)/tests/threads-conversation $(BUILD)/apollonion
+	$(RUN_THREADS) RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine \
+		$(BUILD)/tests/threads-conversation $(BUILD)/apollonion
 	$(RUN_THREADS) $(BUILD)/tests/threads-messages
 	$(RUN_THREADS) $(BUILD)/tests/threads-messages store
 	$(RUN_THREADS) $(BUILD)/tests/threads-dispatch

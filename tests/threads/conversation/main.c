@@ -3,137 +3,41 @@
  * Storms over apollonion: the test for ThreadSanitizer, and a test by itself. The server, built
  * with the same sanitizer, is started as a child. Many threads connect, join one channel, speak,
  * and go in every way there is (QUIT, close, reset, without having read anything), while one client
- * listens to all of it, the configuration is read again and again, and the counters are asked for.
- * What those said who left with QUIT must have been heard completely and in order; the server must
- * end by itself, in time, with exit code 0, in the middle of a last storm.
+ * listens to all of it, the configuration is read again and again, the counters are asked for, and
+ * other processes take over. What those said who left with QUIT must have been heard completely and
+ * in order; the server must end by itself, in time, with exit code 0, in the middle of a last storm.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include <rudp/rudp.h>
+
+#include "client.h"
+#include "peers.h"
+#include "server.h"
 
 #define THREADS 6
 #define ROUNDS 60
 #define LINES 20 /* that each says */
 #define RELOADS 20
-#define PATIENCE_S 300
-#define LINE_SIZE 1024
+#define HAND_OVERS 4
+#define MEMBERS 60
+#define LOUD 4 /* of them, who say more than can be passed on */
 
 enum way { QUIT, CLOSE, RESET, DEAF, WAYS };
 
-static char directory[] = "/tmp/apollonion-storm.XXXXXX", config_path[64], metrics_path[64];
-static uint16_t port;
-static pid_t server;
 static atomic_bool is_last_storm;
 /* How far each has been heard, and whether its QUIT was. */
 static unsigned heard[THREADS][ROUNDS];
 static bool heard_quit[THREADS][ROUNDS];
-
-__attribute__((format(printf, 1, 2))) static _Noreturn void fail(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputs("\n", stderr);
-	if (server > 0)
-		kill(server, SIGKILL);
-	exit(1);
-}
-
-/* ---- a client ---- */
-
-struct client {
-	int fd;
-	char bytes[LINE_SIZE];
-	size_t len;
-};
-
-static bool open_client(struct client *client)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_port = htons(port),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct timeval patience = {.tv_sec = PATIENCE_S};
-
-	client->len = 0;
-	client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (client->fd < 0)
-		fail("socket: %s", strerror(errno));
-	setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	if (connect(client->fd, (struct sockaddr *)&address, sizeof address) == 0)
-		return true;
-	close(client->fd);
-	return false;
-}
-
-__attribute__((format(printf, 2, 3))) static bool say(struct client *client, const char *format,
-						      ...)
-{
-	char text[LINE_SIZE];
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	return send(client->fd, text, (size_t)len, MSG_NOSIGNAL) == len;
-}
-
-/* A line without its end; false: the stream has ended. */
-static bool hear(struct client *client, char line[LINE_SIZE])
-{
-	char *end;
-	ssize_t n;
-
-	while (!(end = memchr(client->bytes, '\n', client->len))) {
-		if (client->len == sizeof client->bytes)
-			fail("a line is too long");
-		n = recv(client->fd, client->bytes + client->len,
-			 sizeof client->bytes - client->len, 0);
-		if (n < 0 && errno == EAGAIN)
-			fail("nothing was heard for %d s", PATIENCE_S);
-		if (n <= 0)
-			return false;
-		client->len += (size_t)n;
-	}
-	*end = 0;
-	memcpy(line, client->bytes, (size_t)(end - client->bytes) + 1);
-	line[strcspn(line, "\r")] = 0;
-	client->len -= (size_t)(end - client->bytes) + 1;
-	memmove(client->bytes, end + 1, client->len);
-	return true;
-}
-
-static bool hear_until(struct client *client, const char *what)
-{
-	char line[LINE_SIZE];
-
-	while (hear(client, line))
-		if (strstr(line, what))
-			return true;
-	return false;
-}
-
-static bool enter(struct client *client, const char *nick)
-{
-	return open_client(client) && say(client, "NICK %s\r\nUSER %s 0 * :x\r\n", nick, nick) &&
-	       hear_until(client, " 001 ") && say(client, "JOIN #storm\r\n") &&
-	       hear_until(client, " 366 ");
-}
 
 /* ---- those who come and go ---- */
 
@@ -162,7 +66,7 @@ static void visit(unsigned thread, unsigned round)
 		leave(&client, CLOSE);
 		return;
 	}
-	if (!enter(&client, nick)) {
+	if (!enter(&client, nick, "#storm")) {
 		if (!atomic_load(&is_last_storm))
 			fail("%s did not come in", nick);
 		close(client.fd);
@@ -173,7 +77,7 @@ static void visit(unsigned thread, unsigned round)
 	leave(&client, way);
 }
 
-static void *storm(void *of)
+static void *visit_all(void *of)
 {
 	unsigned thread = (unsigned)(uintptr_t)of, round;
 
@@ -228,165 +132,167 @@ static void *listen_to_all(void *of)
 	return NULL;
 }
 
-/* ---- the server ---- */
+/* ---- storms ---- */
 
-static void write_config(void)
-{
-	FILE *file = fopen(config_path, "we");
+struct storm {
+	pthread_t threads[THREADS], listener_thread;
+	struct client listener;
+};
 
-	if (!file)
-		fail("%s: %s", config_path, strerror(errno));
-	fprintf(file,
-		"[server]\nname = storm.test\nworkers = 3\nlog = %s/log\nmetrics = %s\n"
-		"[listen]\nplain = 127.0.0.1:%u\n"
-		"[limits]\nclients = 1000\nwaiting = 100\nper-address = 2000\nconnects = 1000000\n"
-		"[flood]\nburst = off\n",
-		directory, metrics_path, port);
-	fclose(file);
-}
-
-/* A port that is free now, and none of those that the kernel gives away until the server has it. */
-static uint16_t free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	uint16_t found = (uint16_t)(10000 + getpid() % 10000);
-
-	address.sin_port = htons(found);
-	while (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-		if (errno != EADDRINUSE)
-			fail("bind: %s", strerror(errno));
-		address.sin_port = htons(++found);
-	}
-	close(fd);
-	return found;
-}
-
-static void start_server(const char *program)
-{
-	server = fork();
-	if (server == 0) {
-		execl(program, program, "--config", config_path, (char *)NULL);
-		_exit(127);
-	}
-}
-
-static void wait_for_server(void)
-{
-	struct client client;
-	int i;
-
-	for (i = 0; i < PATIENCE_S * 50; i++) {
-		if (open_client(&client)) {
-			close(client.fd);
-			return;
-		}
-		if (waitpid(server, NULL, WNOHANG) == server) {
-			server = 0;
-			fail("the server has ended");
-		}
-		poll(NULL, 0, 20);
-	}
-	fail("the server does not listen");
-}
-
-static void ask_for_counters(void)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	static char text[65536];
-	size_t len = 0;
-	ssize_t n;
-
-	memcpy(address.sun_path, metrics_path, sizeof metrics_path);
-	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-		fail("metrics: %s", strerror(errno));
-	(void)send(fd, "GET / HTTP/1.0\r\n\r\n", 18, MSG_NOSIGNAL);
-	while (len < sizeof text - 1 && (n = recv(fd, text + len, sizeof text - 1 - len, 0)) > 0)
-		len += (size_t)n;
-	text[len] = 0;
-	close(fd);
-	if (!strstr(text, "\napollonion_clients "))
-		fail("the counters do not tell of clients");
-}
-
-static void end_server(void)
-{
-	int status, i;
-
-	kill(server, SIGTERM);
-	for (i = 0; i < PATIENCE_S * 50; i++) {
-		if (waitpid(server, &status, WNOHANG) == server) {
-			server = 0;
-			if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-				fail("the server ended with %s %d",
-				     WIFEXITED(status) ? "exit code" : "signal",
-				     WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-			return;
-		}
-		poll(NULL, 0, 20);
-	}
-	fail("the server does not end");
-}
-
-/* ---- the whole ---- */
-
-static void start_storm(pthread_t threads[THREADS])
+static void start_storm(struct storm *storm)
 {
 	unsigned i;
 
 	for (i = 0; i < THREADS; i++)
-		if (pthread_create(threads + i, NULL, storm, (void *)(uintptr_t)i) != 0)
+		if (pthread_create(storm->threads + i, NULL, visit_all, (void *)(uintptr_t)i) != 0)
 			fail("no thread");
 }
 
-static void join_storm(pthread_t threads[THREADS])
+static void join_storm(struct storm *storm)
 {
 	unsigned i;
 
 	for (i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
+		pthread_join(storm->threads[i], NULL);
+}
+
+/* And somebody who listens. */
+static void begin(struct storm *storm, const char *program)
+{
+	server_start(program);
+	atomic_store(&is_last_storm, false);
+	memset(heard, 0, sizeof heard);
+	memset(heard_quit, 0, sizeof heard_quit);
+	if (!enter(&storm->listener, "listener", "#storm"))
+		fail("the listener did not come in");
+	pthread_create(&storm->listener_thread, NULL, listen_to_all, &storm->listener);
+	start_storm(storm);
+}
+
+static void end(struct storm *storm)
+{
+	join_storm(storm);
+	pthread_join(storm->listener_thread, NULL);
+}
+
+static void storms(const char *program)
+{
+	static struct storm storm;
+	int i;
+
+	begin(&storm, program);
+	for (i = 0; i < RELOADS; i++) {
+		kill(server, SIGHUP);
+		(void)server_counter("clients");
+		poll(NULL, 0, 20);
+	}
+	end(&storm);
+	atomic_store(&is_last_storm, true);
+	start_storm(&storm);
+	if (!hear_until(&storm.listener, "PRIVMSG"))
+		fail("the listener was closed");
+	server_end(1);
+	join_storm(&storm);
+	close_client(&storm.listener);
+	printf("conversation: %d visits heard\n", THREADS * ROUNDS);
+}
+
+/* Everybody is heard completely, whichever process it was that passed it on. */
+static void hand_overs(const char *program)
+{
+	static struct storm storm;
+	int i;
+
+	begin(&storm, program);
+	for (i = 0; i < HAND_OVERS; i++)
+		server_hand_over();
+	end(&storm);
+	if (server_counter("door_take_overs_total") != HAND_OVERS)
+		fail("the server has not been handed over %d times", HAND_OVERS);
+	close_client(&storm.listener);
+	server_end(1);
+	printf("conversation: %d visits heard in %d processes\n", THREADS * ROUNDS, HAND_OVERS + 1);
+}
+
+/* ---- more than can be passed on ---- */
+
+static void *listen_for_ever(void *of)
+{
+	static const char never[] = "no line says this";
+
+	(void)hear_until(of, never);
+	return NULL;
+}
+
+static void *say_for_ever(void *of)
+{
+	static char lines[4000];
+	size_t len = 0;
+
+	while (len + 20 < sizeof lines)
+		len += (size_t)snprintf(lines + len, sizeof lines - len, "PRIVMSG #loud :x\r\n");
+	while (say_bytes(of, lines, len))
+		;
+	return NULL;
+}
+
+static void start(pthread_t *thread, void *(*run)(void *), struct client *client)
+{
+	if (pthread_create(thread, NULL, run, client) != 0)
+		fail("no thread");
+}
+
+/* The model waits for workers, and workers for the model: a second signal ends it all the same. */
+static void too_much(const char *program)
+{
+	static struct client members[MEMBERS];
+	pthread_t listening[MEMBERS], loud[LOUD];
+	char nick[16];
+	int i;
+
+	server_start(program);
+	for (i = 0; i < MEMBERS; i++) {
+		snprintf(nick, sizeof nick, "m%d", i);
+		if (!enter(members + i, nick, "#loud"))
+			fail("%s did not come in", nick);
+	}
+	for (i = 0; i < MEMBERS; i++)
+		start(listening + i, listen_for_ever, members + i);
+	for (i = 0; i < LOUD; i++)
+		start(loud + i, say_for_ever, members + i);
+	for (i = 0; server_counter("worker_reading_paused_total") == 0; i++) {
+		if (i > PATIENCE_S * 200)
+			fail("it is not too much");
+		poll(NULL, 0, 5);
+	}
+	server_end(2);
+	for (i = 0; i < LOUD; i++)
+		pthread_join(loud[i], NULL);
+	for (i = 0; i < MEMBERS; i++) {
+		pthread_join(listening[i], NULL);
+		close_client(members + i);
+	}
+	printf("conversation: ended while too much was said\n");
+}
+
+/* ThreadSanitizer looks away from a thread that starts the engine while there are others, so the
+ * server finds one. */
+static void start_engine(void)
+{
+	if (rudp_socket(AF_INET, 0) < 0)
+		fail("rudp_socket: %s", strerror(errno));
 }
 
 int main(int argc, char **argv)
 {
-	pthread_t threads[THREADS], listener_thread;
-	static struct client listener;
-	int i;
-
 	if (argc != 2)
 		fail("usage: %s APOLLONION", argv[0]);
-	if (!mkdtemp(directory))
-		fail("mkdtemp: %s", strerror(errno));
-	snprintf(config_path, sizeof config_path, "%s/conf", directory);
-	snprintf(metrics_path, sizeof metrics_path, "%s/metrics", directory);
-	port = free_port();
-	write_config();
-	start_server(argv[1]);
-	wait_for_server();
-	if (!enter(&listener, "listener"))
-		fail("the listener did not come in");
-	pthread_create(&listener_thread, NULL, listen_to_all, &listener);
-	start_storm(threads);
-	for (i = 0; i < RELOADS; i++) {
-		kill(server, SIGHUP);
-		ask_for_counters();
-		poll(NULL, 0, 20);
-	}
-	join_storm(threads);
-	pthread_join(listener_thread, NULL);
-	atomic_store(&is_last_storm, true);
-	start_storm(threads);
-	if (!hear_until(&listener, "PRIVMSG"))
-		fail("the listener was closed");
-	end_server();
-	join_storm(threads);
-	close(listener.fd);
-	unlink(config_path);
-	snprintf(config_path, sizeof config_path, "%s/log", directory);
-	unlink(config_path);
-	rmdir(directory);
-	printf("conversation: %d visits heard\n", THREADS * ROUNDS);
+	server_prepare();
+	start_engine();
+	storms(argv[1]);
+	hand_overs(argv[1]);
+	too_much(argv[1]);
+	peers(argv[1]);
+	server_clean();
 	return 0;
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* server - apollonion as a child of the test: started, asked, handed over, ended. */
+#ifndef RUDP_TESTS_THREADS_SERVER_H
+#define RUDP_TESTS_THREADS_SERVER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+extern pid_t server; /* the process that serves; 0: none */
+extern uint16_t port, peers_port;
+
+/* Before all others: a directory for its files, and RUDP_KEY_FILE for all of us. */
+void server_prepare(void);
+void server_clean(void);
+/* It listens. */
+void server_start(const char *program);
+/* It serves on as another process, and the one before has ended with exit code 0. */
+void server_hand_over(void);
+/* One of its counters, without the prefix. */
+uint64_t server_counter(const char *name);
+/* It ends in time, with exit code 0, of one SIGTERM, or of two signals. */
+void server_end(unsigned signals);
+
+#endif
