@@ -139,6 +139,11 @@ operators() {
 	leave try fay
 	come_in fay fay fay "another password"
 	hears fay ' 001 fay '
+	# Another account of that name: who is logged in is not its owner.
+	operator 0 "" --remove-account fay
+	operator 0 "" --add-account fay <<<"a third password"
+	send HUP server
+	hears fay ' 901 fay '
 	leave fay
 	ok "operators add accounts beside a server that runs"
 }

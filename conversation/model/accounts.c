@@ -19,6 +19,7 @@ struct apo_owned {
 	uint32_t mark;
 	struct apo_readers readers;
 	uint64_t id; /* of no other, be it of the same name */
+	int64_t kept_id; /* the same where it is kept; 0: not known */
 	char folded[];
 };
 
@@ -34,7 +35,7 @@ static struct apo_owned *find(const struct apo_model *model, const char *name)
 	return owned;
 }
 
-int apo_account_remember(struct apo_model *model, const char *name)
+int apo_account_remember(struct apo_model *model, const char *name, int64_t kept_id)
 {
 	bool rudp_table_add_failed = false;
 	char folded[APO_NICK_BYTES_MAX + 2];
@@ -43,6 +44,7 @@ int apo_account_remember(struct apo_model *model, const char *name)
 
 	if (owned) {
 		owned->mark = model->owned_mark;
+		owned->kept_id = kept_id ? kept_id : owned->kept_id;
 		return 0;
 	}
 	owned = calloc(1, sizeof *owned + len + 1);
@@ -50,6 +52,7 @@ int apo_account_remember(struct apo_model *model, const char *name)
 		return -ENOMEM;
 	owned->mark = model->owned_mark;
 	owned->id = ++model->last_owned;
+	owned->kept_id = kept_id;
 	rudp_list_init(&owned->readers.clients);
 	memcpy(owned->folded, folded, len);
 	HASH_ADD_KEYPTR(by_name, model->owned, owned->folded, len, owned);
@@ -58,6 +61,13 @@ int apo_account_remember(struct apo_model *model, const char *name)
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+bool apo_account_is_other(const struct apo_model *model, const char *name, int64_t kept_id)
+{
+	const struct apo_owned *owned = find(model, name);
+
+	return owned && owned->kept_id && kept_id && owned->kept_id != kept_id;
 }
 
 static void drop(struct apo_model *model, struct apo_owned *owned)
@@ -169,7 +179,7 @@ static void sit_with(struct apo_model *model, struct apo_client *client)
 int apo_account_sit(struct apo_model *model, struct apo_client *client)
 {
 	/* It may be one that was added behind our back. */
-	int error = apo_account_remember(model, client->account);
+	int error = apo_account_remember(model, client->account, 0);
 
 	sit_with(model, client);
 	return error;

@@ -11,8 +11,11 @@
 #define APO_PASSWORD_BYTES_MIN 8
 #define APO_PASSWORD_BYTES_MAX 300 /* they go into a line, and must fit there later, too */
 
-/* The name is an account's from now on; no harm if it is one already. -ENOMEM. */
-int apo_account_remember(struct apo_model *model, const char *name);
+/* The name is an account's from now on; no harm if it is one already. kept_id: its owner's number for
+ * it, 0 if that is not known. -ENOMEM. */
+int apo_account_remember(struct apo_model *model, const char *name, int64_t kept_id);
+/* The account of that name has another number than this. */
+bool apo_account_is_other(const struct apo_model *model, const char *name, int64_t kept_id);
 void apo_accounts_forget(struct apo_model *model);
 /* false: there was none of that name. */
 bool apo_account_forget(struct apo_model *model, const char *name);

@@ -308,10 +308,6 @@ static void log_out(struct apo_model *model, struct apo_client *client, const vo
 	apo_account_leave_if_gone(model, client);
 }
 
-int apo_model_on_account(struct apo_model *model, const char *account)
-{
-	return apo_account_remember(model, account);
-}
 
 void apo_model_on_account_gone(struct apo_model *model, const char *account, int64_t now_at_ns)
 {
@@ -321,6 +317,14 @@ void apo_model_on_account_gone(struct apo_model *model, const char *account, int
 	model->figures.accounts_removed++;
 	for_each_client(model, log_out, NULL);
 	apo_turn_end(model);
+}
+
+int apo_model_on_account(struct apo_model *model, const char *account, int64_t id,
+			 int64_t now_at_ns)
+{
+	if (apo_account_is_other(model, account, id))
+		apo_model_on_account_gone(model, account, now_at_ns);
+	return apo_account_remember(model, account, id);
 }
 
 void apo_model_accounts_begin(struct apo_model *model)

@@ -263,8 +263,10 @@ void apo_model_on_checked(struct apo_model *model, uint64_t ticket, enum apo_che
 			  const char *account, int64_t now_at_ns);
 
 /* There is an account of that name: its nick is its owner's alone from now on. Who has the nick at
- * this moment keeps it. -ENOMEM: nothing has changed. */
-int apo_model_on_account(struct apo_model *model, const char *account);
+ * this moment keeps it. id is of no other, be it of the same name: when it is another than was told
+ * before, that one has gone (apo_model_on_account_gone). 0: not known. -ENOMEM: nothing has changed. */
+int apo_model_on_account(struct apo_model *model, const char *account, int64_t id,
+			 int64_t now_at_ns);
 
 /* That keep_marker has kept in a run before. -ENOMEM: it is not known. */
 int apo_model_on_marker(struct apo_model *model, const char *account, const char *target,

@@ -115,7 +115,8 @@ static enum apo_checked make_account(struct apo_checker *checker, const struct q
 }
 
 /* false: no memory. */
-static bool tell(struct apo_checker *checker, enum apo_account_news news, const char *name)
+static bool tell(struct apo_checker *checker, enum apo_account_news news, int64_t id,
+		 const char *name)
 {
 	struct apo_account_mail *mail = calloc(1, sizeof *mail);
 
@@ -123,14 +124,15 @@ static bool tell(struct apo_checker *checker, enum apo_account_news news, const 
 		return false;
 	mail->mail.kind = APO_MAIL_ACCOUNT;
 	mail->news = news;
+	mail->id = id;
 	snprintf(mail->account, sizeof mail->account, "%s", name);
 	apo_mailbox_put(checker->answers, &mail->mail);
 	return true;
 }
 
-static void tell_name(void *of, const char *name)
+static void tell_name(void *of, int64_t id, const char *name)
 {
-	(void)tell(of, APO_ACCOUNT_IS_THERE, name);
+	(void)tell(of, APO_ACCOUNT_IS_THERE, id, name);
 }
 
 static enum apo_checked remove_account(struct apo_checker *checker, const struct question *question,
@@ -149,7 +151,7 @@ static enum apo_checked remove_account(struct apo_checker *checker, const struct
 		log_store(checker, "not written");
 		return APO_CHECKED_FAILED;
 	}
-	if (result == APO_CHECKED_RIGHT && !tell(checker, APO_ACCOUNT_IS_GONE, account->name))
+	if (result == APO_CHECKED_RIGHT && !tell(checker, APO_ACCOUNT_IS_GONE, 0, account->name))
 		rudp_log(RUDP_LOG_ERROR, "nick still protected reason=\"out of memory\"");
 	return result;
 }
@@ -160,16 +162,16 @@ struct telling {
 	bool is_whole;
 };
 
-static void tell_one_of_all(void *of, const char *name)
+static void tell_one_of_all(void *of, int64_t id, const char *name)
 {
 	struct telling *telling = of;
 
-	telling->is_whole &= tell(telling->checker, APO_ACCOUNT_IS_THERE, name);
+	telling->is_whole &= tell(telling->checker, APO_ACCOUNT_IS_THERE, id, name);
 }
 
 static void tell_all_names(struct apo_checker *checker)
 {
-	struct telling telling = {checker, tell(checker, APO_ACCOUNTS_BEGIN, "")};
+	struct telling telling = {checker, tell(checker, APO_ACCOUNTS_BEGIN, 0, "")};
 
 	if (telling.is_whole &&
 	    apo_accounts_tell_all(checker->store, tell_one_of_all, &telling) < 0) {
@@ -177,7 +179,7 @@ static void tell_all_names(struct apo_checker *checker)
 		log_store(checker, "not read");
 	}
 	if (telling.is_whole)
-		(void)tell(checker, APO_ACCOUNTS_END, "");
+		(void)tell(checker, APO_ACCOUNTS_END, 0, "");
 }
 
 static void tell_new_names(struct apo_checker *checker)

@@ -86,6 +86,7 @@ enum apo_account_news {
 struct apo_account_mail {
 	struct apo_mail mail;
 	enum apo_account_news news;
+	int64_t id; /* of IS_THERE */
 	char account[APO_NICK_BYTES_MAX + 1];
 };
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "conversation/server/log.h"
 #include "conversation/server/service_private.h"
 
@@ -63,14 +64,15 @@ struct apo_historian *apo_service_historian(struct apo_service *service)
 
 struct loading {
 	struct apo_model *model;
+	int64_t now_at_ns;
 	unsigned long count;
 	int error;
 };
 
-static void load_account(void *of, const char *name)
+static void load_account(void *of, int64_t id, const char *name)
 {
 	struct loading *loading = of;
-	int error = apo_model_on_account(loading->model, name);
+	int error = apo_model_on_account(loading->model, name, id, loading->now_at_ns);
 
 	if (error < 0)
 		loading->error = error;
@@ -89,7 +91,8 @@ static void load_marker(void *of, const char *account, const char *target, int64
 
 int apo_service_load_accounts(struct apo_service *service)
 {
-	struct loading loading = {.model = service->talk.model};
+	struct loading loading = {.model = service->talk.model,
+				  .now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic)};
 	int error = 0;
 
 	if (!service->store)

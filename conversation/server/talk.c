@@ -307,7 +307,8 @@ static void on_account(struct apo_talk *talk, const struct apo_account_mail *mai
 {
 	switch (mail->news) {
 	case APO_ACCOUNT_IS_THERE:
-		if (apo_model_on_account(talk->model, mail->account) < 0)
+		if (apo_model_on_account(talk->model, mail->account, mail->id, talk->now_at_ns) <
+		    0)
 			rudp_log(RUDP_LOG_ERROR, "nick not protected reason=\"out of memory\"");
 		break;
 	case APO_ACCOUNT_IS_GONE:

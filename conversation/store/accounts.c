@@ -97,8 +97,7 @@ int apo_account_remove(struct apo_store *store, const char *name)
 	return sqlite3_changes(store->db) == 1 ? 0 : -ENOENT;
 }
 
-int apo_accounts_tell_new(struct apo_store *store, void (*tell)(void *of, const char *name),
-			  void *of)
+int apo_accounts_tell_new(struct apo_store *store, apo_tell_account *tell, void *of)
 {
 	sqlite3_stmt *statement = store->tell_new;
 	const char *name;
@@ -108,15 +107,14 @@ int apo_accounts_tell_new(struct apo_store *store, void (*tell)(void *of, const 
 		result = sqlite3_step(statement);
 	while (result == SQLITE_ROW && (name = (const char *)sqlite3_column_text(statement, 1))) {
 		store->last_told_id = sqlite3_column_int64(statement, 0);
-		tell(of, name);
+		tell(of, store->last_told_id, name);
 		result = sqlite3_step(statement);
 	}
 	apo_sql_let_go(statement);
 	return result == SQLITE_DONE ? 0 : result == SQLITE_ROW ? -ENOMEM : apo_sql_error(result);
 }
 
-int apo_accounts_tell_all(struct apo_store *store, void (*tell)(void *of, const char *name),
-			  void *of)
+int apo_accounts_tell_all(struct apo_store *store, apo_tell_account *tell, void *of)
 {
 	store->last_told_id = 0;
 	return apo_accounts_tell_new(store, tell, of);

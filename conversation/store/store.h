@@ -49,13 +49,15 @@ int apo_account_set_hash(struct apo_store *store, const char *name, const char *
 /* Returns 0, -ENOENT, -ENOSPC, -ENOMEM or -EIO. But for 0 nothing has changed. */
 int apo_account_remove(struct apo_store *store, const char *name);
 
+/* id: of no other account ever, be it of the same name. */
+typedef void apo_tell_account(void *of, int64_t id, const char *name);
+
 /*
- * Tells the names that were added since the last call, by whatever process; at first all of them.
+ * Tells the accounts that were added since the last call, by whatever process; at first all of them.
  *
  * Returns  0, or -ENOMEM or -EIO: those told are not told again.
  */
-int apo_accounts_tell_new(struct apo_store *store, void (*tell)(void *of, const char *name),
-			  void *of);
+int apo_accounts_tell_new(struct apo_store *store, apo_tell_account *tell, void *of);
 
 /* Tells all read markers. Returns 0, -ENOMEM or -EIO. */
 int apo_markers_tell(struct apo_store *store,
@@ -63,8 +65,7 @@ int apo_markers_tell(struct apo_store *store,
 				  int64_t time_ms),
 		     void *of);
 
-/* The same for all names that there are. */
-int apo_accounts_tell_all(struct apo_store *store, void (*tell)(void *of, const char *name),
-			  void *of);
+/* The same for all that there are. */
+int apo_accounts_tell_all(struct apo_store *store, apo_tell_account *tell, void *of);
 
 #endif

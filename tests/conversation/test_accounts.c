@@ -24,7 +24,7 @@ TestSuite(accounts, .init = begin, .fini = end);
 
 static void remember(const char *name)
 {
-	cr_assert(eq(int, apo_model_on_account(w.model, name), 0));
+	cr_assert(eq(int, apo_model_on_account(w.model, name, 0, w.now_ns), 0));
 }
 
 /* Up to the question, which is answered by world_answer. */

@@ -68,7 +68,7 @@ Test(history_moves, absences_of_accounts_that_are_no_more_are_not_carried)
 	world_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	apo_model_on_account_gone(w.model, "dan", w.now_ns);
-	cr_assert(eq(int, apo_model_on_account(w.model, "dan"), 0));
+	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
 	world_hand_over(&w);
 	told_come_in(&w, 1, "dan", NULL);
 	world_say(&w, 1, "JOIN #a");

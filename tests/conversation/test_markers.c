@@ -70,7 +70,7 @@ TestSuite(markers, .init = begin, .fini = end);
 
 static void log_in(unsigned i, const char *nick, const char *account)
 {
-	cr_assert(eq(int, apo_model_on_account(w.model, account), 0));
+	cr_assert(eq(int, apo_model_on_account(w.model, account, 0, w.now_ns), 0));
 	world_join(&w, i, nick, "draft/read-marker sasl");
 	world_say(&w, i, "AUTHENTICATE PLAIN");
 	world_say(&w, i, "AUTHENTICATE AGRhbgBwdw==");
@@ -90,7 +90,7 @@ static void answered(unsigned i, const char *said, const char *answer)
 
 Test(markers, a_marker_is_told_before_the_names)
 {
-	cr_assert(eq(int, apo_model_on_account(w.model, "dan"), 0));
+	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
 	cr_assert(eq(int, apo_model_on_marker(w.model, "dan", "#room", 1699999999000), 0));
 	log_in(1, "x", "dan");
 	world_say(&w, 1, "JOIN #Room,#other");

@@ -17,8 +17,8 @@ static void begin(void)
 	w.config.operators = operators;
 	w.config.operator_count = 1;
 	world_start(&w);
-	cr_assert(eq(int, apo_model_on_account(w.model, "dan"), 0));
-	cr_assert(eq(int, apo_model_on_account(w.model, "eve"), 0));
+	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
+	cr_assert(eq(int, apo_model_on_account(w.model, "eve", 0, w.now_ns), 0));
 }
 
 static void end(void)
@@ -265,8 +265,8 @@ Test(nickserv, accounts_that_are_not_told_again_have_gone)
 	come_as_dan(1, "dan", NULL);
 	world_join(&w, 2, "fay", NULL);
 	apo_model_accounts_begin(w.model);
-	cr_assert(eq(int, apo_model_on_account(w.model, "DAN"), 0));
-	cr_assert(eq(int, apo_model_on_account(w.model, "hal"), 0));
+	cr_assert(eq(int, apo_model_on_account(w.model, "DAN", 0, w.now_ns), 0));
+	cr_assert(eq(int, apo_model_on_account(w.model, "hal", 0, w.now_ns), 0));
 	apo_model_accounts_end(w.model, w.now_ns);
 	QUIET(&w, 1);
 	cr_assert(eq(u64, figures()->accounts_removed, 1));
@@ -279,4 +279,26 @@ Test(nickserv, accounts_that_are_not_told_again_have_gone)
 	HEARS(&w, 1, ":irc.example 901 dan dan!~dan@host1.example :You are now logged out");
 	world_say(&w, 2, "NICK hal");
 	HEARS(&w, 2, ":eve!~fay@host2.example NICK :hal");
+}
+
+/* Removed and made again by another program, which nobody has told us between the two. */
+Test(nickserv, an_account_of_another_number_is_another_account)
+{
+	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 5, w.now_ns), 0));
+	come_as_dan(1, "dan", NULL);
+	apo_model_accounts_begin(w.model);
+	cr_assert(eq(int, apo_model_on_account(w.model, "Dan", 5, w.now_ns), 0));
+	cr_assert(eq(int, apo_model_on_account(w.model, "eve", 6, w.now_ns), 0));
+	apo_model_accounts_end(w.model, w.now_ns);
+	QUIET(&w, 1);
+	apo_model_accounts_begin(w.model);
+	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 7, w.now_ns), 0));
+	cr_assert(eq(int, apo_model_on_account(w.model, "eve", 6, w.now_ns), 0));
+	apo_model_accounts_end(w.model, w.now_ns);
+	HEARS(&w, 1, ":irc.example 901 dan dan!~dan@host1.example :You are now logged out");
+	QUIET(&w, 1);
+	cr_assert(eq(u64, figures()->accounts_removed, 1));
+	come_as_dan(3, "dan_", NULL);
+	world_say(&w, 3, "NS GHOST dan");
+	SAYS(3, "dan_", "The session of dan has been ended");
 }

@@ -84,7 +84,7 @@ void told_come_in(struct world *world, unsigned i, const char *nick, const char 
 	char all[300];
 
 	snprintf(all, sizeof all, "sasl %s", caps ? caps : "");
-	cr_assert(eq(int, apo_model_on_account(world->model, nick), 0));
+	cr_assert(eq(int, apo_model_on_account(world->model, nick, 0, world->now_ns), 0));
 	world_connect(world, i);
 	world_say(world, i, "CAP REQ :%s", all);
 	world_say(world, i, "NICK %s", nick);

@@ -211,7 +211,7 @@ static void tell_accounts(const struct apo_model *from, struct apo_model *to)
 
 	cr_assert(ne(ptr, owners, NULL));
 	for (i = 0; i < count; i++)
-		cr_assert(eq(int, apo_model_on_account(to, owners[i].name), 0));
+		cr_assert(eq(int, apo_model_on_account(to, owners[i].name, 0, 0), 0));
 	free(owners);
 }
 

@@ -237,14 +237,14 @@ static void happen(struct apo_model *model, uint8_t what, const uint8_t *line, s
 		apo_model_on_rehashed(model, last_ticket, len % 2 ? "no" : NULL, *now_ns);
 		break;
 	case 5:
-		(void)apo_model_on_account(model, len % 2 ? "a" : "b");
+		(void)apo_model_on_account(model, len % 2 ? "a" : "b", 0, *now_ns);
 		break;
 	case 6:
 		apo_model_on_account_gone(model, len % 2 ? "a" : "acc", *now_ns);
 		break;
 	case 7:
 		apo_model_accounts_begin(model);
-		(void)apo_model_on_account(model, len % 2 ? "a" : "acc");
+		(void)apo_model_on_account(model, len % 2 ? "a" : "acc", 0, *now_ns);
 		apo_model_accounts_end(model, *now_ns);
 		break;
 	case 8:

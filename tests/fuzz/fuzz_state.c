@@ -120,7 +120,7 @@ static struct apo_model *model_new(void)
 					.wall_ms = INT64_C(1700000000000)};
 	struct apo_model *model = apo_model_new(&start);
 
-	assert(model && apo_model_on_account(model, "owner") == 0);
+	assert(model && apo_model_on_account(model, "owner", 0, RUDP_NS_PER_S) == 0);
 	return model;
 }
 

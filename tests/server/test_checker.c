@@ -84,8 +84,9 @@ static void told(const char *name)
 	told_news(APO_ACCOUNT_IS_THERE, name);
 }
 
-static void ignore(void *of, const char *name)
+static void ignore(void *of, int64_t id, const char *name)
 {
+	(void)id;
 	(void)of;
 	(void)name;
 }

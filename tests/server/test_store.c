@@ -164,12 +164,33 @@ Test(store, what_does_not_fit_is_refused)
 	cr_assert(eq(int, apo_account_add(store, "dan", hash + 1, 1), 0));
 }
 
-static void count_name(void *of, const char *name)
+static void count_name(void *of, int64_t id, const char *name)
 {
+	(void)id;
 	char *all = of;
 	size_t len = strlen(all);
 
 	snprintf(all + len, NAMES_SIZE - len, "%s ", name);
+}
+
+static void note_id(void *of, int64_t id, const char *name)
+{
+	cr_assert(eq(str, (char *)name, "dan"));
+	*(int64_t *)of = id;
+}
+
+Test(store, an_account_of_a_name_that_was_another_has_another_id)
+{
+	int64_t before = 0, now = 0;
+
+	open_store();
+	cr_assert(eq(int, apo_account_add(store, "dan", HASH, 1), 0));
+	cr_assert(eq(int, apo_accounts_tell_all(store, note_id, &before), 0));
+	cr_assert(eq(int, apo_account_remove(store, "dan"), 0));
+	cr_assert(eq(int, apo_account_add(store, "dan", HASH, 1), 0));
+	cr_assert(eq(int, apo_accounts_tell_all(store, note_id, &now), 0));
+	cr_assert(gt(i64, before, 0));
+	cr_assert(gt(i64, now, before));
 }
 
 Test(store, new_names_are_told_once_whoever_added_them)
