@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "flight.h"
+#include "kernel_bbr.h"
 #include "proto/conn_private.h"
 #include "proto/endpoint.h"
 
@@ -76,7 +77,7 @@ static void open_due(struct bulk *w)
 {
 	for (uint32_t i = 0; i < w->config->flow_count; i++) {
 		const struct bulk_flow *plan = &w->config->flows[i];
-		struct rudp_conn_options options = {.cc = rudp_cc_find(plan->cc)};
+		struct rudp_conn_options options = {.cc = sim_cc_find(plan->cc)};
 		struct rudp_addr local = w->addr[SENDER];
 		struct flow *flow = &w->flows[i];
 		int error;

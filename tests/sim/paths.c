@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "proto/cc.h"
+#include "kernel_bbr.h"
 
 #define MS RUDP_NS_PER_MS
 #define S RUDP_NS_PER_S
@@ -133,9 +133,9 @@ static bool parse_option(struct command *command, const char *name, const char *
 	if (strcmp(name, "--path") == 0)
 		return (command->path = path_find(value)) != NULL;
 	if (strcmp(name, "--cc") == 0)
-		return rudp_cc_find(command->cc = value) != NULL;
+		return sim_cc_find(command->cc = value) != NULL;
 	if (strcmp(name, "--against") == 0)
-		return rudp_cc_find(command->against = value) != NULL;
+		return sim_cc_find(command->against = value) != NULL;
 	if (strcmp(name, "--seed") == 0)
 		command->seed = strtoull(value, NULL, 10);
 	else if (strcmp(name, "--bytes") == 0)
