@@ -152,8 +152,11 @@ uint64_t bbr_with_headroom(const struct rudp_cc *cc)
 		       bbr_cwnd_min_bytes(cc));
 }
 
+/* What stands after so many rounds of draining is another's, who would take all that we leave. */
 static bool is_time_to_cruise(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
+	if (bbr_of_const(cc)->phase_rounds >= BBR_DOWN_ROUNDS_MAX)
+		return true;
 	return ack->inflight_bytes <= bbr_with_headroom(cc) &&
 	       ack->inflight_bytes <= bbr_inflight_bytes(cc, bbr_of_const(cc)->max_bw, 100);
 }

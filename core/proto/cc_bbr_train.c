@@ -164,7 +164,7 @@ static uint64_t growth_near(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 
 /*
  * The window doubles in a round trip. Where a train says that the path holds more it grows fourfold,
- * to no more than half of that. Once several agree it grows sixteenfold, to 80 % of what they say, and
+ * to no more than half of that. Once several agree it grows twentyfold, to 80 % of what they say, and
  * carefully from there on; it doubles again when they have proved wrong.
  */
 uint64_t bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ack)

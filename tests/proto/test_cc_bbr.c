@@ -160,6 +160,22 @@ Test(cc_bbr, down_gives_a_tenth_where_others_stand_in_the_queue)
 	cr_assert(eq(u64, down_gain(7 * RUDP_NS_PER_MS, 30), 90));
 }
 
+Test(cc_bbr, down_ends_after_four_rounds_beside_a_queue_that_stays)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	bbr_rig_until(rig, BBR_UP);
+	rig->rtt.latest_ns += 20 * RUDP_NS_PER_MS;
+	rig->inflight_bytes += rig->inflight_bytes / 100 * 40;
+	bbr_rig_until(rig, BBR_DOWN);
+	while (rig->b->phase_rounds < BBR_DOWN_ROUNDS_MAX - 1) {
+		bbr_rig_round(rig, RATE);
+		cr_assert(eq(int, (int)rig->b->state, BBR_DOWN));
+	}
+	bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+}
+
 Test(cc_bbr, probes_within_two_to_three_seconds)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();

@@ -109,7 +109,7 @@ Test(cc_bbr_train, window_grows_fourfold_by_the_word_of_one)
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, INITIAL_BYTES + 3 * TRAIN * DATAGRAM));
 }
 
-Test(cc_bbr_train, window_grows_sixteenfold_when_three_agree)
+Test(cc_bbr_train, window_grows_twentyfold_when_three_agree)
 {
 	struct bbr_rig *rig = with_trains(2);
 	uint64_t before = rig->cc.cwnd_bytes;
@@ -119,7 +119,7 @@ Test(cc_bbr_train, window_grows_sixteenfold_when_three_agree)
 	rig->now_at_ns += RTT_NS;
 	ack_train(rig, PAIR_NS);
 	cr_assert(eq(int, bbr_are_trains_sure(rig->b), 1));
-	cr_assert(eq(u64, rig->cc.cwnd_bytes, before + 15 * TRAIN * DATAGRAM));
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, before + 19 * TRAIN * DATAGRAM));
 	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s,
 		     rudp_cc_rate(rig->cc.cwnd_bytes, RTT_NS) * 110 / 100));
 }

@@ -398,8 +398,8 @@ static const struct stalled {
 	int64_t longest_ns;
 	double part_of_ideal, queue_p99_ms;
 } stalleds[] = {
-	{"P1", 4 * MS, 0.95, 13}, {"P4", 4 * MS, 0.88, 40}, {"P5", 8 * MS, 0.90, 11},
-	{"P6", 4 * MS, 0.95, 20}, {"P7", 4 * MS, 0.95, 5},
+	{"P1", 4 * MS, 0.95, 13}, {"P4", 4 * MS, 0.88, 34}, {"P5", 8 * MS, 0.90, 11},
+	{"P6", 4 * MS, 0.95, 17}, {"P7", 4 * MS, 0.95, 5},
 };
 
 static bool check_stalled(const struct stalled *stalled)
