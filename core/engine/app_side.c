@@ -52,6 +52,7 @@ struct rudp_app *rudp_app_new(struct rudp_engine *engine, const struct rudp_sock
 	app->remote = *remote;
 	rudp_list_append(&engine->apps, &app->link);
 	engine->app_count++;
+	engine->apps_made++;
 	return app;
 }
 

@@ -454,6 +454,7 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 			shut_doors(engine);
 			return;
 		}
+		engine->callers_count++;
 		id = call->id;
 		rudp_call_on_event(engine, call, 0);
 		go_on_later(engine, id);

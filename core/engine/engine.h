@@ -105,6 +105,9 @@ struct rudp_engine {
 	int64_t accept_retry_at_ns;
 	int64_t doors_open_at_ns;     /* doors shut for want of descriptors open again then */
 	int64_t idle_since_ns;        /* RUDP_NEVER: busy */
+	uint64_t callers_count;       /* who came through a door, ever */
+	uint64_t apps_made;           /* programs' connections, ever */
+	uint64_t apps_at_look;        /* of these, when idleness was looked at last */
 	int64_t keep_until_ns;        /* it knows something until then that it should not forget */
 	int64_t stop_at_ns;           /* asked to end: then at the latest */
 	bool stopping, over;

@@ -104,10 +104,14 @@ static bool is_idle(const struct rudp_engine *engine)
 static void leave(struct rudp_engine *engine)
 {
 	struct rudp_door *door = rudp_door_well_known(engine);
+	uint64_t before;
 
 	if (door) {
 		shutdown(door->fd, SHUT_RDWR);
-		rudp_door_on_event(engine, door);
+		do {
+			before = engine->callers_count;
+			rudp_door_on_event(engine, door);
+		} while (engine->callers_count != before);
 		rudp_door_close(engine, door);
 	}
 	engine->over = is_idle(engine);
@@ -118,11 +122,21 @@ static bool is_kept(const struct rudp_engine *engine)
 	return engine->now_at_ns < engine->keep_until_ns;
 }
 
+/* Between two looks somebody may have come and gone: an engine that serves short connections is idle too at
+ * the moment of each look, and would leave in the middle of them. */
+static bool has_served(struct rudp_engine *engine)
+{
+	bool served = engine->apps_made != engine->apps_at_look;
+
+	engine->apps_at_look = engine->apps_made;
+	return served;
+}
+
 static void look_for_end(struct rudp_engine *engine)
 {
 	if (engine->stays)
 		return;
-	if (!is_idle(engine) || is_kept(engine)) {
+	if (has_served(engine) || !is_idle(engine) || is_kept(engine)) {
 		engine->idle_since_ns = RUDP_NEVER;
 		return;
 	}

@@ -8,6 +8,7 @@
 
 #include "engine/control.h"
 #include "engine/engine.h"
+#include "engine/loop.h"
 
 static struct rudp_engine engine;
 
@@ -107,6 +108,44 @@ Test(calls_aside, callers_are_let_in_one_by_one_and_a_crowd_at_once)
 	cr_assert(eq(u32, engine.call_count, 4));
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);
+}
+
+static void look_at_housekeeping(int64_t now_at_ns)
+{
+	engine.now_at_ns = engine.housekeeping_at_ns = now_at_ns;
+	rudp_housekeeping(&engine);
+}
+
+Test(calls_aside, an_engine_that_leaves_lets_in_all_who_wait)
+{
+	int fds[4];
+
+	RUDP_LIST_OWNER(engine.doors.next, struct rudp_door, link)->well_known = true;
+	look_at_housekeeping(RUDP_NS_PER_S);
+	for (int i = 0; i < 4; i++)
+		fds[i] = knock();
+	look_at_housekeeping(RUDP_NS_PER_S + RUDP_IDLE_END_NS);
+	cr_assert(eq(u32, engine.call_count + engine.stranger_count, 4));
+	cr_assert(not(engine.over));
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
+Test(calls_aside, an_engine_of_short_connections_stays_between_them)
+{
+	int64_t now_at_ns = RUDP_NS_PER_S;
+
+	for (int i = 0; i < 10; i++) {
+		engine.apps_made++; /* one that has come and gone since */
+		look_at_housekeeping(now_at_ns += RUDP_NS_PER_S);
+		cr_assert(not(engine.over));
+	}
+	for (int i = 0; i < 2; i++) {
+		look_at_housekeeping(now_at_ns += RUDP_NS_PER_S);
+		cr_assert(not(engine.over));
+	}
+	look_at_housekeeping(now_at_ns += RUDP_NS_PER_S);
+	cr_assert(engine.over);
 }
 
 Test(calls_aside, a_late_request_is_found_by_looking)
