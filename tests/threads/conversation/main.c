@@ -3,9 +3,9 @@
  * Storms over apollonion: the test for ThreadSanitizer, and a test by itself. The server, built
  * with the same sanitizer, is started as a child. Many threads connect, join one channel, speak,
  * and go in every way there is (QUIT, close, reset, without having read anything), while one client
- * listens to all of it, the configuration is read again and again, the counters are asked for, and
- * other processes take over. What those said who left with QUIT must have been heard completely and
- * in order; the server must end by itself, in time, with exit code 0, in the middle of a last storm.
+ * listens to all of it, the configuration is read again and again, and the counters are asked for.
+ * What those said who left with QUIT must have been heard completely and in order; the server must
+ * end by itself, in time, with exit code 0, in the middle of a last storm.
  */
 #include <errno.h>
 #include <poll.h>
@@ -28,7 +28,6 @@
 #define ROUNDS 60
 #define LINES 20 /* that each says */
 #define RELOADS 20
-#define HAND_OVERS 4
 #define MEMBERS 60
 #define LOUD 4 /* of them, who say more than can be passed on */
 
@@ -197,23 +196,6 @@ static void storms(const char *program)
 	printf("conversation: %d visits heard\n", THREADS * ROUNDS);
 }
 
-/* Everybody is heard completely, whichever process it was that passed it on. */
-static void hand_overs(const char *program)
-{
-	static struct storm storm;
-	int i;
-
-	begin(&storm, program);
-	for (i = 0; i < HAND_OVERS; i++)
-		server_hand_over();
-	end(&storm);
-	if (server_counter("door_take_overs_total") != HAND_OVERS)
-		fail("the server has not been handed over %d times", HAND_OVERS);
-	close_client(&storm.listener);
-	server_end(1);
-	printf("conversation: %d visits heard in %d processes\n", THREADS * ROUNDS, HAND_OVERS + 1);
-}
-
 /* ---- more than can be passed on ---- */
 
 static void *listen_for_ever(void *of)
@@ -290,7 +272,6 @@ int main(int argc, char **argv)
 	server_prepare();
 	start_engine();
 	storms(argv[1]);
-	hand_overs(argv[1]);
 	too_much(argv[1]);
 	peers(argv[1]);
 	server_clean();

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -40,7 +39,6 @@ static FILE *create(const char *name)
 	return file;
 }
 
-/* Processes that were started by one that has ended become ours, so that none fails unseen. */
 void server_prepare(void)
 {
 	FILE *file;
@@ -53,7 +51,6 @@ void server_prepare(void)
 	fclose(file);
 	chmod(path_of("key"), 0600);
 	setenv("RUDP_KEY_FILE", path_of("key"), 1);
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
 void server_clean(void)
@@ -187,43 +184,6 @@ static void wait_for_end(pid_t process)
 		poll(NULL, 0, 20);
 	}
 	fail("the server does not end");
-}
-
-/* By the log, which both write. 0: nobody, or it does not know yet that the one before is gone. */
-static pid_t who_has_taken_over(void)
-{
-	FILE *file = fopen(path_of("log"), "re");
-	int process = 0;
-	bool is_alone = false;
-	char line[1024];
-	const char *at;
-
-	while (file && fgets(line, sizeof line, file)) {
-		at = strstr(line, " taken over pid=");
-		if (at)
-			process = atoi(at + strlen(" taken over pid="));
-		is_alone = !at && (is_alone || strstr(line, " listening for peers "));
-	}
-	if (file)
-		fclose(file);
-	return is_alone ? process : 0;
-}
-
-void server_hand_over(void)
-{
-	pid_t before = server;
-	int i;
-
-	kill(before, SIGHUP);
-	kill(before, SIGUSR2);
-	wait_for_end(before);
-	for (i = 0; i < PATIENCE_S * 50; i++) {
-		server = who_has_taken_over();
-		if (server > 0 && server != before)
-			return;
-		poll(NULL, 0, 20);
-	}
-	fail("nobody has taken over");
 }
 
 void server_end(unsigned signals)

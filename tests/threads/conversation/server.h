@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* server - apollonion as a child of the test: started, asked, handed over, ended. */
+/* server - apollonion as a child of the test: started, asked, ended. */
 #ifndef RUDP_TESTS_THREADS_SERVER_H
 #define RUDP_TESTS_THREADS_SERVER_H
 
@@ -14,8 +14,6 @@ void server_prepare(void);
 void server_clean(void);
 /* It listens. */
 void server_start(const char *program);
-/* It serves on as another process, and the one before has ended with exit code 0. */
-void server_hand_over(void);
 /* One of its counters, without the prefix. */
 uint64_t server_counter(const char *name);
 /* It ends in time, with exit code 0, of one SIGTERM, or of two signals. */
