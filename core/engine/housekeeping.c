@@ -122,8 +122,10 @@ static bool is_kept(const struct rudp_engine *engine)
 	return engine->now_at_ns < engine->keep_until_ns;
 }
 
-/* Between two looks somebody may have come and gone: an engine that serves short connections is idle too at
- * the moment of each look, and would leave in the middle of them. */
+/*
+ * Between two looks somebody may have come and gone: an engine that serves short connections is idle at the
+ * moment of each look, and would leave in the middle of them.
+ */
 static bool has_served(struct rudp_engine *engine)
 {
 	bool served = engine->apps_made != engine->apps_at_look;
