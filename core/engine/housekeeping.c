@@ -123,8 +123,8 @@ static bool is_kept(const struct rudp_engine *engine)
 }
 
 /*
- * Between two looks somebody may have come and gone: an engine that serves short connections is idle at the
- * moment of each look, and would leave in the middle of them.
+ * Between two looks somebody may have come and gone: an engine that serves short connections
+ * is idle at the moment of each look, and would leave in the middle of them.
  */
 static bool has_served(struct rudp_engine *engine)
 {
