@@ -8,6 +8,7 @@
  * FILLING: so many bytes behind each number.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,18 @@ static int complain(const char *what, int rc)
 }
 
 #define FILLING_MAX 100000
+#define DRAIN_NS INT64_C(300000000000) /* whoever runs this ends a sender that hangs */
+
+/* Says at once that a link broke: a test may wait for that. */
+static void *watch_links(void *node)
+{
+	struct rudpmsg_event event;
+
+	while (rudpmsg_event_wait(node, RUDPMSG_FOREVER, &event) == 0)
+		if (event.kind == RUDPMSG_EVENT_BROKEN)
+			fprintf(stderr, "sender: a link broke\n");
+	return NULL;
+}
 
 int main(int argc, char **argv)
 {
@@ -33,6 +46,7 @@ int main(int argc, char **argv)
 	struct rudpmsg_node *node;
 	struct rudpmsg_stats stats;
 	rudpmsg_conn_id conn;
+	pthread_t watcher;
 	long number;
 	size_t filling = 0;
 	int rc, length;
@@ -45,6 +59,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "sender: %s\n", error);
 		return 2;
 	}
+	rc = pthread_create(&watcher, NULL, watch_links, node);
+	if (rc)
+		return complain("thread", -rc);
 	rc = rudpmsg_connect(node, "127.0.0.1", (uint16_t)atoi(argv[2]), "beta", 0, &conn);
 	if (rc < 0 && rc != -ETIMEDOUT)
 		return complain("connect", rc);
@@ -58,7 +75,8 @@ int main(int argc, char **argv)
 		if (write(1, text, (size_t)length) != length)
 			return 2;
 	}
-	rc = rudpmsg_node_close(node, INT64_C(20000000000), NULL);
+	rc = rudpmsg_node_close(node, DRAIN_NS, NULL);
+	pthread_join(watcher, NULL);
 	rudpmsg_stats(node, &stats, sizeof stats);
 	fprintf(stderr, "sender: %llu links broken\n", (unsigned long long)stats.links_broken);
 	rudpmsg_node_free(node);
