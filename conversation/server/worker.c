@@ -331,6 +331,10 @@ static int timeout_ms(struct apo_worker *worker)
 {
 	int64_t next_at_ns = rudp_timer_wheel_next_at_ns(&worker->wheel), left_ns;
 
+	/* Filled while nobody took turns (apo_worker_absorb, apo_conn_begin_again): no event will
+	 * tell of it. */
+	if (!rudp_list_is_empty(&worker->dirty))
+		return 0;
 	if (worker->watched_count > 0)
 		next_at_ns = rudp_time_min(next_at_ns, worker->watches_at_ns);
 	/* Held back by the model, they wait for its wake. */

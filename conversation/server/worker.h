@@ -84,7 +84,7 @@ void *apo_worker_run(void *worker);
 void apo_worker_turn(struct apo_worker *worker);
 
 /* Takes what is in the mailbox, and neither reads nor waits: for the main thread, while the worker's own
- * has stopped. */
+ * has stopped. What it leaves to write is written in the next turn, which does not wait. */
 void apo_worker_absorb(struct apo_worker *worker, int64_t now_at_ns);
 
 /* The one of a slot below slot_count, whatever its state. */

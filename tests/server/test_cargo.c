@@ -6,6 +6,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -290,6 +292,65 @@ Test(cargo, who_does_not_read_misses_nothing)
 	cr_assert(eq(sz, lines, 5000));
 	close_server(&new);
 }
+
+/* ---- what came while all stood still ---- */
+
+/* It is in the queues of its recipients, and nobody writes. */
+static void say_to_who_stands_still(void)
+{
+	unsigned i;
+
+	come_in_all();
+	say(0, "PRIVMSG #a :x\r\n");
+	apo_worker_turn(old.workers);
+	(void)apo_talk_absorb(&old.talk);
+	for (i = 0; i < WORKERS; i++)
+		apo_worker_absorb(old.workers + i, rudp_clock_now_ns(&rudp_clock_monotonic));
+	drop_notes(&old);
+	for (i = 0; i < CLIENTS; i++)
+		cr_assert(eq(str, (char *)heard(i), ""));
+}
+
+/* By threads, as a server has them, that nobody says anything to. */
+static void check_all_hear_of_it(struct server *server)
+{
+	pthread_t threads[WORKERS];
+	struct pollfd wait;
+	unsigned i;
+
+	for (i = 0; i < server->worker_count; i++)
+		cr_assert(eq(int,
+			     pthread_create(threads + i, NULL, apo_worker_run, server->workers + i),
+			     0));
+	for (i = 1; i < CLIENTS; i++) {
+		wait = (struct pollfd){.fd = ends[i], .events = POLLIN};
+		cr_assert(eq(int, poll(&wait, 1, 60000), 1), "client %u", i);
+		cr_assert(eq(str, (char *)heard(i), ":c0!~c@0.0.0.0 PRIVMSG #a :x\r\n"));
+	}
+	for (i = 0; i < server->worker_count; i++) {
+		struct apo_farewell *farewell = calloc(1, sizeof *farewell);
+
+		farewell->mail.kind = APO_MAIL_STOP;
+		apo_mailbox_put(&server->workers[i].box, &farewell->mail);
+		pthread_join(threads[i], NULL);
+	}
+}
+
+Test(cargo, what_came_while_all_stood_still_is_written_by_the_next_one)
+{
+	say_to_who_stands_still();
+	hand_over(WORKERS);
+	check_all_hear_of_it(&new);
+	close_server(&new);
+}
+
+Test(cargo, what_came_while_all_stood_still_is_written_by_the_same_one)
+{
+	say_to_who_stands_still();
+	check_all_hear_of_it(&old);
+}
+
+/* ---- what else goes along ---- */
 
 Test(cargo, listeners_and_counters_go_along)
 {
