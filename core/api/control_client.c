@@ -208,7 +208,7 @@ static int make(struct rudp_control_call *call)
 		rc = call->interruptible ? receive_interruptible(channel, call)
 					 : receive(channel, &call->reply);
 	else if (rc == -EPIPE)
-		rc = -ECONNRESET;
+		rc = receive(channel, &call->reply); /* turned away before the request was there */
 	else
 		rc = rc < 0 ? rc : -EPROTO;
 	rudp_sys_close(channel);

@@ -347,6 +347,19 @@ void rudp_doors_reopen(struct rudp_engine *engine)
 	}
 }
 
+/* Says why. What was asked is taken (descriptors in it find no room): closed with it unread, the caller
+ * would be told of a reset in place of this answer. */
+static void send_away(int fd)
+{
+	struct rudp_control_reply reply = {.version = RUDP_CONTROL_VERSION, .error = EMFILE};
+	struct rudp_control_request request;
+
+	if (recv(fd, &request, sizeof request, MSG_DONTWAIT) >= 4)
+		reply.operation = request.operation;
+	(void)send(fd, &reply, sizeof reply, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+}
+
 /* Out of descriptors: one caller is let in and sent away, rather than left to wait for ever. */
 static void turn_away(struct rudp_engine *engine, const struct rudp_door *door)
 {
@@ -356,7 +369,7 @@ static void turn_away(struct rudp_engine *engine, const struct rudp_door *door)
 		close(engine->spare_fd);
 		fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
-			close(fd);
+			send_away(fd);
 		engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
 	if (rudp_control_may_complain(engine))
