@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "running_engine.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/mark.h"
+#include "engine/control.h"
+#include "engine/engine.h"
+#include "engine/loop.h"
+
+struct rudp_nonce nonce;
+uint8_t token[RUDP_TOKEN_BYTES];
+pid_t engine_pid;
+
+static void run_engine(int ready)
+{
+	static struct rudp_engine engine;
+	static struct rudp_settings settings;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGPIPE, SIG_IGN);
+	if (rudp_engine_init(&engine, &settings) < 0)
+		_exit(1);
+	engine.stays = true;
+	if (write(ready, &engine.nonce, sizeof engine.nonce) < 0 ||
+	    write(ready, engine.token, sizeof engine.token) < 0)
+		_exit(1);
+	rudp_engine_run(&engine);
+	_exit(0);
+}
+
+void engine_start(void)
+{
+	int ends[2];
+
+	cr_assert(zero(int, pipe(ends)));
+	engine_pid = fork();
+	if (engine_pid == 0)
+		run_engine(ends[1]);
+	cr_assert(eq(int, (int)read(ends[0], &nonce, sizeof nonce), (int)sizeof nonce));
+	cr_assert(eq(int, (int)read(ends[0], token, sizeof token), (int)sizeof token));
+	close(ends[0]);
+	close(ends[1]);
+}
+
+void engine_end(void)
+{
+	kill(engine_pid, SIGKILL);
+}
+
+int channel(void)
+{
+	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = nonce};
+	struct sockaddr_un un;
+	socklen_t len = rudp_name_write(&name, &un);
+	struct timeval limit = {WAIT_S, 0};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	cr_assert(zero(int, connect(fd, (struct sockaddr *)&un, len)));
+	return fd;
+}
+
+void send_raw(int to, const void *data, size_t len, const int *fds, size_t fd_count)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(4 * sizeof(int))] = {0};
+	struct iovec iov = {(void *)data, len};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd_count > 0) {
+		struct cmsghdr *cmsg;
+
+		message.msg_control = control;
+		message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+		cmsg = CMSG_FIRSTHDR(&message);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
+		memcpy(CMSG_DATA(cmsg), fds, fd_count * sizeof(int));
+	}
+	cr_assert(eq(int, (int)sendmsg(to, &message, MSG_NOSIGNAL), (int)len));
+}
+
+struct rudp_control_reply answer(int from)
+{
+	struct rudp_control_reply reply = {0};
+
+	cr_assert(eq(sz, (size_t)recv(from, &reply, sizeof reply, 0), sizeof reply));
+	cr_assert(eq(u16, reply.version, RUDP_CONTROL_VERSION));
+	return reply;
+}
+
+struct rudp_control_request request_of(enum rudp_control_operation operation)
+{
+	struct rudp_control_request request = {.version = RUDP_CONTROL_VERSION,
+					       .operation = (uint16_t)operation};
+
+	memcpy(request.token, token, sizeof token);
+	return request;
+}
+
+/* Where a second descriptor is wanted it is a listener of kernel TCP. */
+struct rudp_control_reply ask(const struct rudp_control_request *request, int fd)
+{
+	const int fds[2] = {fd, socket(AF_INET, SOCK_STREAM, 0)};
+	int to = channel();
+	struct rudp_control_reply reply;
+
+	listen(fds[1], 1);
+	send_raw(to, request, sizeof *request, fds,
+		 fd < 0 ? 0 : (size_t)rudp_control_fds(request->operation));
+	reply = answer(to);
+	close(to);
+	close(fds[1]);
+	return reply;
+}
+
+int fresh(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct timeval limit = {WAIT_S, 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	cr_assert(zero(int, rudp_mark_set(fd, 0)));
+	return fd;
+}

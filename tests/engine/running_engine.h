@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* A running engine, in a child process, and its control channel. What fails ends the test. */
+#ifndef RUDP_TESTS_RUNNING_ENGINE_H
+#define RUDP_TESTS_RUNNING_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "api/control.h"
+
+#define WAIT_S 30
+
+extern struct rudp_nonce nonce; /* what it said when it began */
+extern uint8_t token[RUDP_TOKEN_BYTES];
+extern pid_t engine_pid;
+
+/* For a suite's init and fini. */
+void engine_start(void);
+void engine_end(void);
+
+/* Connected to its control channel. The caller closes it. */
+int channel(void);
+void send_raw(int to, const void *data, size_t len, const int *fds, size_t fd_count);
+struct rudp_control_reply answer(int from);
+struct rudp_control_request request_of(enum rudp_control_operation operation);
+/* fd: -1 for none. Where a second descriptor is wanted it is a listener of kernel TCP. */
+struct rudp_control_reply ask(const struct rudp_control_request *request, int fd);
+/* A marked socket as the shim makes it, the caller's. */
+int fresh(void);
+
+#endif
