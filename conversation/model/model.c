@@ -308,7 +308,6 @@ static void log_out(struct apo_model *model, struct apo_client *client, const vo
 	apo_account_leave_if_gone(model, client);
 }
 
-
 void apo_model_on_account_gone(struct apo_model *model, const char *account, int64_t now_at_ns)
 {
 	model->now_at_ns = now_at_ns;

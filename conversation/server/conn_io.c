@@ -271,8 +271,7 @@ void apo_conn_on_timer(struct apo_worker *worker, struct apo_conn *conn)
 		break;
 	case APO_CONN_CLOSING:
 		worker->cut_count += worker->drain_at_ns != RUDP_NEVER;
-		apo_conn_destroy(worker, conn);
-		break;
+		/* fall through */
 	case APO_CONN_FINISHED:
 		apo_conn_destroy(worker, conn);
 		break;

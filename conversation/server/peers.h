@@ -18,6 +18,8 @@
 #include "conversation/server/config.h"
 #include "conversation/server/stream_peer.h"
 
+struct apo_carry;
+
 #define APO_PEERS_COUNTERS(X)                                                                      \
 	X(opened, "sessions that peers have opened")                                               \
 	X(refused, "sessions that peers were refused")                                             \
@@ -60,7 +62,6 @@ void apo_peers_on_acknowledged(struct apo_peers *peers, rudpmsg_conn_id conn,
 			       rudpmsg_message_id id);
 /* A worker has closed a session: another may have waited for that. */
 void apo_peers_on_closed(struct apo_peers *peers);
-struct apo_carry;
 
 /* Counters, from one process to another. Read: before apo_peers_init there. */
 void apo_peers_carry(struct apo_carry *carry, struct apo_peers *peers);

@@ -273,16 +273,24 @@ Test(worker, nothing_is_written_after_the_last_words)
 	close(fd);
 }
 
+/* Of 1000 bytes. */
+static const char *long_line(void)
+{
+	static char line[1001];
+
+	memset(line, 'x', 998);
+	memcpy(line + 998, "\r\n", 3);
+	return line;
+}
+
 Test(worker, who_does_not_read_is_closed_and_nobody_else)
 {
 	int slow = connect_one(), fast;
 	struct apo_peer slow_peer = last_peer;
-	static char line[1001];
+	const char *line = long_line();
 	unsigned i;
 
 	fast = connect_one();
-	memset(line, 'x', 998);
-	memcpy(line + 998, "\r\n", 3);
 	for (i = 0; i < 10000 && !strstr(turn(), "SendQ exceeded"); i++) {
 		deliver(slow_peer, line, 0);
 		deliver(last_peer, "x\r\n", 0);
@@ -310,12 +318,10 @@ Test(worker, what_was_not_written_in_time_is_told_with_the_end)
 {
 	int slow = connect_one(), fast;
 	struct apo_peer slow_peer = last_peer;
-	static char line[1001];
+	const char *line = long_line();
 	unsigned i;
 
 	fast = connect_one();
-	memset(line, 'x', 998);
-	memcpy(line + 998, "\r\n", 3);
 	for (i = 0; i < 10000 && apo_worker_conn(&worker, slow_peer.slot)->out.bytes == 0; i++) {
 		deliver(slow_peer, line, 0);
 		turn();
