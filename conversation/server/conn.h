@@ -3,11 +3,12 @@
  * conn - one connection of a worker: what comes in is cut into lines and told to the model, what
  * the model delivers is queued and written.
  *
- * States     FREE -> GREETING -> OPEN -> CLOSING -> FINISHED -> FREE, each step may be left out.
- * The model knows a connection from the event CONNECTED (OPEN is entered) until either CLOSED is
- *            told or the model says CLOSE. Destroying takes another generation: an effect that was
- * on its way then meets nobody. Memory     idle: struct apo_conn alone. TLS adds what OpenSSL
- * keeps. Threads    its worker's.
+ * States   FREE -> GREETING -> OPEN -> CLOSING -> FINISHED -> FREE, each step may be left out.
+ *          The model knows a connection from the event CONNECTED (OPEN is entered) until either
+ *          CLOSED is told or the model says CLOSE. Destroying takes another generation: an effect
+ *          that was on its way then meets nobody.
+ * Memory   idle: struct apo_conn alone. TLS adds what OpenSSL keeps.
+ * Threads  its worker's.
  */
 #ifndef APO_SERVER_CONN_H
 #define APO_SERVER_CONN_H
@@ -102,6 +103,9 @@ void apo_conn_lost(struct apo_worker *worker, struct apo_conn *conn, const char 
 void apo_conn_expel(struct apo_worker *worker, struct apo_conn *conn, const char *reason);
 /* At once, without a word to anybody but the door. */
 void apo_conn_destroy(struct apo_worker *worker, struct apo_conn *conn);
+/* The same without a word to anybody at all: of one that was read from another process in vain,
+ * wholly or in part (it may have no stream yet). */
+void apo_conn_forget(struct apo_worker *worker, struct apo_conn *conn);
 
 /* ---- receipts (watch.c) ---- */
 
@@ -114,6 +118,8 @@ void apo_conn_on_written(struct apo_worker *worker, struct apo_conn *conn);
 void apo_conn_poll_watches(struct apo_worker *worker, struct apo_conn *conn);
 /* Those that are left never will. */
 void apo_conn_drop_watches(struct apo_worker *worker, struct apo_conn *conn);
+/* Nobody is told of those that are left. */
+void apo_conn_forget_watches(struct apo_worker *worker, struct apo_conn *conn);
 void apo_worker_tell_receipt(struct apo_worker *worker, uint64_t watch, uint32_t recipient,
 			     bool arrived);
 

@@ -175,19 +175,25 @@ void apo_conn_adopt(struct apo_worker *worker, struct apo_adopt *adopt)
 
 /* ---- the end ---- */
 
-void apo_conn_destroy(struct apo_worker *worker, struct apo_conn *conn)
+void apo_conn_forget(struct apo_worker *worker, struct apo_conn *conn)
 {
-	apo_conn_drop_watches(worker, conn);
+	apo_conn_forget_watches(worker, conn);
 	rudp_timer_cancel(&worker->wheel, &conn->timer);
 	rudp_list_remove(&conn->dirty);
 	rudp_list_remove(&conn->unread);
 	apo_sendq_fini(&conn->out);
 	apo_lines_fini(&conn->lines);
-	conn->stream.ops->close(&conn->stream);
+	if (conn->stream.ops)
+		conn->stream.ops->close(&conn->stream);
+	apo_worker_free_slot(worker, conn);
+}
+
+void apo_conn_destroy(struct apo_worker *worker, struct apo_conn *conn)
+{
+	apo_conn_drop_watches(worker, conn);
 	APO_COUNT(worker, connections_gone);
 	tell_gone(worker, conn->visitor, conn->refusal != NULL);
-	conn->state = APO_CONN_FREE;
-	apo_worker_free_slot(worker, conn);
+	apo_conn_forget(worker, conn);
 }
 
 static void tell_closed(struct apo_worker *worker, struct apo_conn *conn, const char *reason)

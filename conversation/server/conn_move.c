@@ -176,32 +176,6 @@ int apo_conn_begin_again(struct apo_worker *worker, struct apo_conn *conn)
 	return 0;
 }
 
-static void forget_watches(struct apo_worker *worker, struct apo_conn *conn)
-{
-	struct apo_watch *watch;
-
-	while ((watch = conn->watches)) {
-		conn->watches = watch->next;
-		free(watch);
-	}
-	if (!rudp_list_is_linked(&conn->watched))
-		return;
-	rudp_list_remove(&conn->watched);
-	worker->watched_count--;
-}
-
-void apo_conn_forget(struct apo_worker *worker, struct apo_conn *conn)
-{
-	forget_watches(worker, conn);
-	rudp_timer_cancel(&worker->wheel, &conn->timer);
-	rudp_list_remove(&conn->dirty);
-	apo_sendq_fini(&conn->out);
-	apo_lines_fini(&conn->lines);
-	if (conn->stream.ops)
-		conn->stream.ops->close(&conn->stream);
-	apo_worker_free_slot(worker, conn);
-}
-
 void apo_conn_let_go(struct apo_worker *worker, struct apo_conn *conn)
 {
 	/* The other process keeps the socket open, so epoll would not forget it by itself. */

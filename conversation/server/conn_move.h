@@ -22,9 +22,6 @@ void apo_conn_carry(struct apo_carry *carry, struct apo_worker *worker, struct a
 /* Read: it lives from now on, as any other. Returns 0 or a negative errno value. */
 int apo_conn_begin_again(struct apo_worker *worker, struct apo_conn *conn);
 
-/* It was read in vain, wholly or in part: its descriptor is closed, and nobody is told. */
-void apo_conn_forget(struct apo_worker *worker, struct apo_conn *conn);
-
 /* The other process has it: it is forgotten here, and the other side sees nothing of that. */
 void apo_conn_let_go(struct apo_worker *worker, struct apo_conn *conn);
 

@@ -99,3 +99,9 @@ void apo_conn_drop_watches(struct apo_worker *worker, struct apo_conn *conn)
 		forget_first(worker, conn);
 	}
 }
+
+void apo_conn_forget_watches(struct apo_worker *worker, struct apo_conn *conn)
+{
+	while (conn->watches)
+		forget_first(worker, conn);
+}
