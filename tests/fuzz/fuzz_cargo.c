@@ -8,134 +8,28 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "conversation/model/state.h"
-#include "conversation/server/cargo.h"
-#include "conversation/server/checker.h"
-#include "conversation/server/door_private.h"
-#include "conversation/server/metrics.h"
-#include "conversation/server/talk.h"
+#include "tests/server/still_server.h"
 
-#define WORKERS 2
 #define CLIENTS 3
 #define FDS_MAX 15
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct apo_config config = {
-	.references = 1000, /* nobody frees it */
-	.drain_ns = RUDP_NS_PER_S,
-	.receive_queue_bytes = 8192,
-	.send_queue_bytes = 65536,
-	.waiting_max = 10,
-	.waiting_ns = 60 * RUDP_NS_PER_S,
-	.per_address_max = 100,
-	.connects_max = 100,
-	.connects_ns = RUDP_NS_PER_S,
-};
-
-struct server {
-	struct apo_worker workers[WORKERS];
-	struct apo_mailbox door_box;
-	struct apo_checker checker; /* asked by nobody: there are no passwords */
-	struct apo_talk talk;
-	struct apo_door door;
-	struct apo_metrics metrics;
-	struct apo_peers peers;
-	int epoll_fd;
-};
-
+static struct apo_config config;
 static int here, there; /* a pair: every descriptor that comes along is one of here */
-
-static int64_t now_ns(void)
-{
-	return rudp_clock_now_ns(&rudp_clock_monotonic);
-}
 
 static void open_server(struct server *server)
 {
-	int error = 0;
-	unsigned i;
+	int error = server_open(server, &config, WORKERS, true);
 
-	memset(server, 0, sizeof *server);
-	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	error |= apo_mailbox_init(&server->door_box);
-	error |= apo_mailbox_init(&server->talk.box);
-	for (i = 0; i < WORKERS; i++)
-		error |= apo_worker_init(server->workers + i, i, &server->talk.box,
-					 &server->door_box, &config);
-	error |= apo_talk_init(&server->talk, server->workers, WORKERS, &server->door_box,
-			       &server->checker, NULL, &config);
-	server->talk.is_alone = true;
-	server->metrics.epoll_fd = server->epoll_fd;
-	apo_metrics_init(&server->metrics);
-	server->metrics.wanted_path = "m";
-	error |= apo_door_open(&server->door, server->epoll_fd, server->workers, WORKERS, &config,
-			       true);
 	assert(error == 0);
-}
-
-static void drop_notes(struct server *server)
-{
-	struct apo_mail *mail = apo_mailbox_take(&server->door_box), *next;
-
-	for (; mail; mail = next) {
-		next = mail->next;
-		if (mail->kind == APO_MAIL_BATCH)
-			apo_batch_done((struct apo_batch *)mail);
-		else
-			free(mail); /* an operator's REHASH or DIE */
-	}
-}
-
-static void close_server(struct server *server)
-{
-	unsigned i;
-
-	(void)apo_talk_absorb(&server->talk); /* what it has begun to say */
-	for (i = 0; i < WORKERS; i++)
-		apo_worker_clear(server->workers + i);
-	drop_notes(server);
-	apo_talk_drop_mail(&server->talk);
-	for (i = 0; i < WORKERS; i++)
-		apo_worker_fini(server->workers + i);
-	apo_talk_fini(&server->talk);
-	apo_metrics_let_go(&server->metrics);
-	apo_door_fini(&server->door);
-	apo_mailbox_fini(&server->talk.box);
-	apo_mailbox_fini(&server->door_box);
-	close(server->epoll_fd);
-}
-
-static void turn(struct server *server)
-{
-	unsigned round, i;
-
-	for (round = 0; round < 4; round++) {
-		for (i = 0; i < WORKERS; i++) {
-			apo_mailbox_wake(&server->workers[i].box);
-			apo_worker_turn(server->workers + i);
-		}
-		(void)apo_talk_absorb(&server->talk);
-	}
-	drop_notes(server);
-}
-
-static struct apo_household house_of(struct server *server)
-{
-	return (struct apo_household){.workers = server->workers,
-				      .worker_count = WORKERS,
-				      .model = server->talk.model,
-				      .door = &server->door,
-				      .metrics = &server->metrics,
-				      .peers = &server->peers,
-				      .history_file = "h",
-				      .now_at_ns = now_ns()};
+	server->metrics.wanted_path = "m";
+	server->history_file = "h";
 }
 
 /* ---- a good one ---- */
@@ -161,7 +55,7 @@ static void come_in(struct server *server, unsigned i)
 	adopt->visitor = apo_door_readmit(&server->door, &adopt->address);
 	apo_mailbox_put(&server->workers[i % WORKERS].box, &adopt->mail);
 	assert(send(fds[1], said[i], strlen(said[i]), MSG_NOSIGNAL) > 0);
-	turn(server);
+	server_turn(server);
 	if (i == 0) /* what it is told from now on is still to be written, and watched */
 		server->workers[0].chunks[0][0].is_blocked = true;
 }
@@ -179,18 +73,15 @@ static void make_good(void)
 	assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
 	here = pair[0];
 	there = pair[1];
-	apo_model_config_init(&config.model);
-	config.model.server_name = "s.e";
-	config.model.network = "N";
-	config.model.version = "v";
+	server_config_init(&config);
 	rudp_log_set(NULL, NULL, RUDP_LOG_ERROR);
 	open_server(&server);
 	for (i = 0; i < CLIENTS; i++)
 		come_in(&server, i);
+	house = server_house(&server);
 	visitor = apo_door_readmit(&server.door, &address);
 	apo_door_let_wait(&server.door, dup(here), &address, false, visitor,
-			  now_ns() + RUDP_NS_PER_S);
-	house = house_of(&server);
+			  house.now_at_ns + RUDP_NS_PER_S);
 	apo_cargo_to(&cargo);
 	assert(apo_cargo_write(&cargo, &house));
 	good_len = cargo.carry.len;
@@ -199,18 +90,18 @@ static void make_good(void)
 	assert(good);
 	memcpy(good, cargo.carry.bytes, good_len);
 	apo_cargo_fini(&cargo);
-	close_server(&server);
+	server_close(&server);
 }
 
 /* ---- what comes ---- */
 
 static void check(struct server *server)
 {
-	struct apo_household house = house_of(server);
+	struct apo_household house = server_house(server);
 	struct apo_cargo cargo;
 
 	assert(apo_model_check(server->talk.model));
-	turn(server);
+	server_turn(server);
 	assert(apo_model_check(server->talk.model));
 	if (!apo_model_is_settled(server->talk.model))
 		return;
@@ -237,7 +128,7 @@ static bool read_one(const uint8_t *bytes, size_t len, uint32_t fd_count)
 	uint32_t i;
 
 	open_server(&server);
-	house = house_of(&server);
+	house = server_house(&server);
 	for (i = 0; i < fd_count; i++)
 		fds[i] = dup(here);
 	apo_cargo_from(&cargo, bytes, len, fds, fd_count);
@@ -247,7 +138,7 @@ static bool read_one(const uint8_t *bytes, size_t len, uint32_t fd_count)
 	for (i = 0; i < fd_count; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	close_server(&server);
+	server_close(&server);
 	close(probe);
 	i = (uint32_t)dup(here);
 	assert(i == (uint32_t)probe);

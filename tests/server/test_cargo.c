@@ -11,142 +11,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "conversation/model/state.h"
-#include "conversation/server/cargo.h"
-#include "conversation/server/checker.h"
-#include "conversation/server/door_private.h"
-#include "conversation/server/metrics.h"
 #include "conversation/server/passage.h"
-#include "conversation/server/talk.h"
+#include "still_server.h"
 
-#define WORKERS 2
 #define CLIENTS 3
 #define SOON (rudp_clock_now_ns(&rudp_clock_monotonic) + 60 * RUDP_NS_PER_S)
 
-static struct apo_config config = {
-	.references = 1000, /* nobody frees it */
-	.drain_ns = RUDP_NS_PER_S,
-	.receive_queue_bytes = 8192,
-	.send_queue_bytes = 65536,
-	.waiting_max = 10,
-	.waiting_ns = 60 * RUDP_NS_PER_S,
-	.per_address_max = 100,
-	.connects_max = 100,
-	.connects_ns = RUDP_NS_PER_S,
-};
-
-struct server {
-	struct apo_worker workers[WORKERS];
-	unsigned worker_count;
-	struct apo_mailbox door_box;
-	struct apo_checker checker; /* never started */
-	struct apo_talk talk;
-	struct apo_door door;
-	struct apo_metrics metrics;
-	struct apo_peers peers;
-	const char *history_file; /* NULL: it keeps none */
-	int epoll_fd;
-};
-
+static struct apo_config config;
 static struct server old, new;
 static bool goes_on_with_history; /* what was passed last */
 static int ends[CLIENTS];         /* of the clients */
 
 static void open_server(struct server *server, unsigned worker_count, bool is_heir)
 {
-	unsigned i;
-
-	memset(server, 0, sizeof *server);
-	server->worker_count = worker_count;
-	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	cr_assert(eq(int, apo_mailbox_init(&server->door_box), 0));
-	cr_assert(eq(int, apo_mailbox_init(&server->talk.box), 0));
-	for (i = 0; i < worker_count; i++)
-		cr_assert(eq(int,
-			     apo_worker_init(server->workers + i, i, &server->talk.box,
-					     &server->door_box, &config),
-			     0));
-	cr_assert(eq(int,
-		     apo_talk_init(&server->talk, server->workers, worker_count, &server->door_box,
-				   &server->checker, NULL, &config),
-		     0));
-	server->talk.is_alone = true;
-	server->metrics.epoll_fd = server->epoll_fd;
-	apo_metrics_init(&server->metrics);
-	cr_assert(eq(int,
-		     apo_door_open(&server->door, server->epoll_fd, server->workers, worker_count,
-				   &config, is_heir),
-		     0));
-}
-
-static void drop_notes(struct server *server)
-{
-	struct apo_mail *mail = apo_mailbox_take(&server->door_box), *next;
-
-	for (; mail; mail = next) {
-		next = mail->next;
-		apo_batch_done((struct apo_batch *)mail);
-	}
-}
-
-static void close_server(struct server *server)
-{
-	unsigned i;
-
-	for (i = 0; i < server->worker_count; i++)
-		apo_worker_clear(server->workers + i);
-	drop_notes(server);
-	apo_talk_drop_mail(&server->talk);
-	for (i = 0; i < server->worker_count; i++)
-		apo_worker_fini(server->workers + i);
-	apo_talk_fini(&server->talk);
-	apo_metrics_close(&server->metrics);
-	apo_door_fini(&server->door);
-	apo_mailbox_fini(&server->talk.box);
-	apo_mailbox_fini(&server->door_box);
-	close(server->epoll_fd);
-}
-
-/* Everything that can happen by itself. */
-static void turn(struct server *server)
-{
-	unsigned round, i;
-
-	for (round = 0; round < 4; round++) {
-		for (i = 0; i < server->worker_count; i++) {
-			apo_mailbox_wake(&server->workers[i].box);
-			apo_worker_turn(server->workers + i);
-		}
-		(void)apo_talk_absorb(&server->talk);
-	}
-	drop_notes(server);
-}
-
-static struct apo_household house_of(struct server *server)
-{
-	return (struct apo_household){.workers = server->workers,
-				      .worker_count = server->worker_count,
-				      .model = server->talk.model,
-				      .door = &server->door,
-				      .metrics = &server->metrics,
-				      .peers = &server->peers,
-				      .history_file = server->history_file,
-				      .now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic)};
+	cr_assert(eq(int, server_open(server, &config, worker_count, is_heir), 0));
 }
 
 static void begin(void)
 {
 	struct apo_listen *listen_on = config.listens;
 
-	apo_model_config_init(&config.model);
-	config.model.server_name = "irc.test";
-	config.model.network = "Test";
-	config.model.version = "v";
+	server_config_init(&config);
 	cr_assert(eq(int, rudp_addr_parse(&listen_on->address, "127.0.0.1:0"), 0));
 	config.listen_count = 1;
 	open_server(&old, WORKERS, false);
@@ -156,7 +45,7 @@ static void end(void)
 {
 	unsigned i;
 
-	close_server(&old);
+	server_close(&old);
 	for (i = 0; i < CLIENTS; i++)
 		if (ends[i] > 0)
 			close(ends[i]);
@@ -195,7 +84,7 @@ static void come_in(unsigned i)
 	apo_mailbox_put(&old.workers[i % WORKERS].box, &adopt->mail);
 	snprintf(text, sizeof text, "NICK c%u\r\nUSER c 0 * :c\r\nJOIN #a\r\n", i);
 	say(i, text);
-	turn(&old);
+	server_turn(&old);
 	cr_assert(ne(ptr, strstr(heard(i), " 366 "), NULL));
 }
 
@@ -213,7 +102,7 @@ static void come_in_all(void)
  * apo_passage_receive says; -EBADMSG when it came, and was not right. */
 static int pass(struct apo_cargo *cargo)
 {
-	struct apo_household house = house_of(&new);
+	struct apo_household house = server_house(&new);
 	struct apo_arrival arrival;
 	struct apo_cargo come;
 	int fds[2], error;
@@ -238,7 +127,7 @@ static int pass(struct apo_cargo *cargo)
 
 static void hand_over(unsigned worker_count)
 {
-	struct apo_household house = house_of(&old);
+	struct apo_household house = server_house(&old);
 	struct apo_cargo cargo;
 
 	apo_cargo_to(&cargo);
@@ -253,15 +142,15 @@ Test(cargo, half_a_line_and_what_is_unwritten_go_along)
 {
 	come_in_all();
 	say(0, "PRIVMSG #a :half of ");
-	turn(&old);
+	server_turn(&old);
 	hand_over(1);
 	say(0, "it\r\n");
-	turn(&new);
+	server_turn(&new);
 	cr_assert(eq(str, (char *)heard(1), ":c0!~c@0.0.0.0 PRIVMSG #a :half of it\r\n"));
 	cr_assert(eq(str, (char *)heard(2), ":c0!~c@0.0.0.0 PRIVMSG #a :half of it\r\n"));
 	cr_assert(eq(str, (char *)heard(0), ""));
 	cr_assert(eq(uint, new.door.inside_count, CLIENTS));
-	close_server(&new);
+	server_close(&new);
 }
 
 /* More is written to it than its socket takes; all comes out of two processes, once and in order.
@@ -278,19 +167,19 @@ Test(cargo, who_does_not_read_misses_nothing)
 	for (i = 0; i < 5000; i++) {
 		snprintf(text, sizeof text, "PRIVMSG c1 :%0300u\r\n", i);
 		say(0, text);
-		turn(&old);
+		server_turn(&old);
 	}
 	cr_assert(gt(sz, old.workers[1].chunks[0][0].out.bytes, 100000));
 	hand_over(2);
 	do {
-		turn(&new);
+		server_turn(&new);
 		n = strlen(strcpy(all + len, heard(1)));
 		len += n;
 	} while (n > 0);
 	for (line = all; (next = strstr(line, "\r\n")); line = next + 2, lines++)
 		cr_assert(eq(ulong, strtoul(strstr(line, " :") + 2, NULL, 10), lines));
 	cr_assert(eq(sz, lines, 5000));
-	close_server(&new);
+	server_close(&new);
 }
 
 /* ---- what came while all stood still ---- */
@@ -306,7 +195,7 @@ static void say_to_who_stands_still(void)
 	(void)apo_talk_absorb(&old.talk);
 	for (i = 0; i < WORKERS; i++)
 		apo_worker_absorb(old.workers + i, rudp_clock_now_ns(&rudp_clock_monotonic));
-	drop_notes(&old);
+	server_drop_notes(&old);
 	for (i = 0; i < CLIENTS; i++)
 		cr_assert(eq(str, (char *)heard(i), ""));
 }
@@ -341,7 +230,7 @@ Test(cargo, what_came_while_all_stood_still_is_written_by_the_next_one)
 	say_to_who_stands_still();
 	hand_over(WORKERS);
 	check_all_hear_of_it(&new);
-	close_server(&new);
+	server_close(&new);
 }
 
 Test(cargo, what_came_while_all_stood_still_is_written_by_the_same_one)
@@ -375,7 +264,7 @@ Test(cargo, listeners_and_counters_go_along)
 	cr_assert(eq(u64, new.peers.counters.opened, 7));
 	cr_assert(eq(u64, apo_model_figures(new.talk.model)->connected, CLIENTS));
 	cr_assert(ge(u64, atomic_load(&new.workers[0].counters.lines_in), 3 * CLIENTS));
-	close_server(&new);
+	server_close(&new);
 }
 
 /* ---- what is not right ---- */
@@ -384,46 +273,46 @@ Test(cargo, listeners_and_counters_go_along)
  * was. */
 Test(cargo, a_byte_that_is_another_is_refused_or_does_no_harm)
 {
-	struct apo_household house = house_of(&old);
+	struct apo_household house = server_house(&old);
 	unsigned refused = 0;
 	struct apo_cargo cargo;
 	size_t at;
 
 	come_in_all();
 	say(0, "PRIVMSG #a :half of ");
-	turn(&old);
-	house = house_of(&old);
+	server_turn(&old);
+	house = server_house(&old);
 	apo_cargo_to(&cargo);
 	cr_assert(apo_cargo_write(&cargo, &house));
 	for (at = 0; at < cargo.carry.len; at++) {
 		cargo.carry.bytes[at] ^= 0x81;
 		open_server(&new, 2, true);
 		refused += pass(&cargo) != 0;
-		close_server(&new);
+		server_close(&new);
 		cargo.carry.bytes[at] ^= 0x81;
 	}
 	cr_assert(gt(uint, refused, cargo.carry.len / 10));
 	apo_cargo_fini(&cargo);
 	say(0, "it\r\n");
-	turn(&old);
+	server_turn(&old);
 	cr_assert(eq(str, (char *)heard(1), ":c0!~c@0.0.0.0 PRIVMSG #a :half of it\r\n"));
 }
 
 Test(cargo, what_is_cut_off_is_refused)
 {
-	struct apo_household house = house_of(&old);
+	struct apo_household house = server_house(&old);
 	struct apo_cargo cargo;
 	size_t len;
 
 	come_in_all();
-	house = house_of(&old);
+	house = server_house(&old);
 	apo_cargo_to(&cargo);
 	cr_assert(apo_cargo_write(&cargo, &house));
 	for (len = cargo.carry.len - 1; len > 0; len--) {
 		cargo.carry.len = len;
 		open_server(&new, 2, true);
 		cr_assert(eq(int, pass(&cargo), -EBADMSG), "%zu", len);
-		close_server(&new);
+		server_close(&new);
 	}
 	apo_cargo_fini(&cargo);
 }
@@ -435,19 +324,19 @@ Test(cargo, descriptors_are_counted)
 	struct apo_cargo cargo;
 
 	come_in_all();
-	house = house_of(&old);
+	house = server_house(&old);
 	apo_cargo_to(&cargo);
 	cr_assert(apo_cargo_write(&cargo, &house));
 	cargo.fd_count--;
 	open_server(&new, 2, true);
 	cr_assert(eq(int, pass(&cargo), -EBADMSG));
-	close_server(&new);
+	server_close(&new);
 	cargo.fd_count++;
 	cargo.fds = realloc(cargo.fds, (cargo.fd_count + 1) * sizeof(int));
 	cargo.fds[cargo.fd_count++] = ends[0];
 	open_server(&new, 2, true);
 	cr_assert(eq(int, pass(&cargo), -EBADMSG));
-	close_server(&new);
+	server_close(&new);
 	apo_cargo_fini(&cargo);
 }
 
@@ -485,7 +374,7 @@ Test(cargo, history_goes_on_in_the_same_file_alone)
 	come_in_all();
 	for (i = 0; i < 5; i++) {
 		old.history_file = files[i][0];
-		house = house_of(&old);
+		house = server_house(&old);
 		apo_cargo_to(&cargo);
 		cr_assert(apo_cargo_write(&cargo, &house));
 		open_server(&new, 1, true);
@@ -493,6 +382,6 @@ Test(cargo, history_goes_on_in_the_same_file_alone)
 		cr_assert(eq(int, pass(&cargo), 0));
 		cr_assert(eq(int, goes_on_with_history, i == 0));
 		apo_cargo_fini(&cargo);
-		close_server(&new);
+		server_close(&new);
 	}
 }

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A server that stands still: all that one process hands over to the next, without threads, clients
+ * or files of its own. It moves when it is given a turn.
+ */
+#ifndef TESTS_SERVER_STILL_SERVER_H
+#define TESTS_SERVER_STILL_SERVER_H
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "conversation/server/cargo.h"
+#include "conversation/server/checker.h"
+#include "conversation/server/door_private.h"
+#include "conversation/server/metrics.h"
+#include "conversation/server/talk.h"
+
+#define WORKERS 2 /* at most */
+
+struct server {
+	struct apo_worker workers[WORKERS];
+	unsigned worker_count;
+	struct apo_mailbox door_box;
+	struct apo_checker checker; /* asked by nobody: there are no passwords */
+	struct apo_talk talk;
+	struct apo_door door;
+	struct apo_metrics metrics;
+	struct apo_peers peers;
+	const char *history_file; /* NULL: it keeps none */
+	int epoll_fd;
+};
+
+/* One for all servers of a test; nobody frees it. */
+static inline void server_config_init(struct apo_config *config)
+{
+	*config = (struct apo_config){
+		.references = 1000,
+		.drain_ns = RUDP_NS_PER_S,
+		.receive_queue_bytes = 8192,
+		.send_queue_bytes = 65536,
+		.waiting_max = 10,
+		.waiting_ns = 60 * RUDP_NS_PER_S,
+		.per_address_max = 100,
+		.connects_max = 100,
+		.connects_ns = RUDP_NS_PER_S,
+	};
+	apo_model_config_init(&config->model);
+	config->model.server_name = "s.e";
+	config->model.network = "N";
+	config->model.version = "v";
+}
+
+/* Returns 0, or what went wrong (errno values, negative, one or more in one). */
+static inline int server_open(struct server *server, struct apo_config *config,
+			      unsigned worker_count, bool is_heir)
+{
+	int error = 0;
+	unsigned i;
+
+	memset(server, 0, sizeof *server);
+	server->worker_count = worker_count;
+	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	error |= apo_mailbox_init(&server->door_box);
+	error |= apo_mailbox_init(&server->talk.box);
+	for (i = 0; i < worker_count; i++)
+		error |= apo_worker_init(server->workers + i, i, &server->talk.box,
+					 &server->door_box, config);
+	error |= apo_talk_init(&server->talk, server->workers, worker_count, &server->door_box,
+			       &server->checker, NULL, config);
+	server->talk.is_alone = true;
+	server->metrics.epoll_fd = server->epoll_fd;
+	apo_metrics_init(&server->metrics);
+	error |= apo_door_open(&server->door, server->epoll_fd, server->workers, worker_count,
+			       config, is_heir);
+	return error;
+}
+
+/* What the door would have been told, an operator's REHASH or DIE among it. */
+static inline void server_drop_notes(struct server *server)
+{
+	struct apo_mail *mail = apo_mailbox_take(&server->door_box), *next;
+
+	for (; mail; mail = next) {
+		next = mail->next;
+		if (mail->kind == APO_MAIL_BATCH)
+			apo_batch_done((struct apo_batch *)mail);
+		else
+			free(mail);
+	}
+}
+
+static inline void server_close(struct server *server)
+{
+	unsigned i;
+
+	(void)apo_talk_absorb(&server->talk); /* what it has begun to say */
+	for (i = 0; i < server->worker_count; i++)
+		apo_worker_clear(server->workers + i);
+	server_drop_notes(server);
+	apo_talk_drop_mail(&server->talk);
+	for (i = 0; i < server->worker_count; i++)
+		apo_worker_fini(server->workers + i);
+	apo_talk_fini(&server->talk);
+	apo_metrics_let_go(&server->metrics);
+	apo_door_fini(&server->door);
+	apo_mailbox_fini(&server->talk.box);
+	apo_mailbox_fini(&server->door_box);
+	close(server->epoll_fd);
+}
+
+/* Everything that can happen by itself. */
+static inline void server_turn(struct server *server)
+{
+	unsigned round, i;
+
+	for (round = 0; round < 4; round++) {
+		for (i = 0; i < server->worker_count; i++) {
+			apo_mailbox_wake(&server->workers[i].box);
+			apo_worker_turn(server->workers + i);
+		}
+		(void)apo_talk_absorb(&server->talk);
+	}
+	server_drop_notes(server);
+}
+
+/* All of it, to be handed over or to be filled. */
+static inline struct apo_household server_house(struct server *server)
+{
+	return (struct apo_household){.workers = server->workers,
+				      .worker_count = server->worker_count,
+				      .model = server->talk.model,
+				      .door = &server->door,
+				      .metrics = &server->metrics,
+				      .peers = &server->peers,
+				      .history_file = server->history_file,
+				      .now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic)};
+}
+
+#endif
