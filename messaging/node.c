@@ -417,21 +417,66 @@ void rudpmsg_node_free(struct rudpmsg_node *node)
 
 /* ---- listening ---- */
 
-static int add_listener(struct rudpmsg_node *node, int fd)
+/* The resolver may say one address twice. */
+static bool is_repeated(const struct addrinfo *first, const struct addrinfo *at)
+{
+	for (; first != at; first = first->ai_next)
+		if (first->ai_addrlen == at->ai_addrlen &&
+		    memcmp(first->ai_addr, at->ai_addr, at->ai_addrlen) == 0)
+			return true;
+	return false;
+}
+
+static void close_all(const struct rudpmsg_node *node, const int *fds, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		node->transport->close(fds[i]);
+}
+
+/* On all that this host has; where one is somebody else's, on none. Returns how many. */
+static int open_listeners(const struct rudpmsg_node *node, const struct addrinfo *addresses,
+			  int fds[RUDPMSG_LISTENERS_MAX])
+{
+	int count = 0, missing = -EHOSTUNREACH, fd;
+	const struct addrinfo *at;
+
+	for (at = addresses; at; at = at->ai_next) {
+		if (is_repeated(addresses, at))
+			continue;
+		fd = count == RUDPMSG_LISTENERS_MAX
+			     ? -EMFILE
+			     : rudpmsg_transport_listen(node->transport, at->ai_addr, at->ai_addrlen);
+		/* A host without IPv6 is no reason to fail where IPv4 works. */
+		if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL)
+			missing = fd;
+		else if (fd < 0) {
+			close_all(node, fds, count);
+			return fd;
+		} else
+			fds[count++] = fd;
+	}
+	return count > 0 ? count : missing;
+}
+
+/* One that is watched stays whatever becomes of the next: the loop may be at it. */
+static int add_listeners(struct rudpmsg_node *node, const int *fds, int count)
 {
 	struct watch *watch;
-	int rc = -EMFILE;
+	int rc = 0, i = 0;
 
 	pthread_mutex_lock(&node->lock);
-	if (node->listener_count < RUDPMSG_LISTENERS_MAX) {
+	if (node->listener_count + (unsigned)count > RUDPMSG_LISTENERS_MAX)
+		rc = -EMFILE;
+	for (; i < count && rc == 0; i += rc == 0) {
 		watch = node->listeners + node->listener_count;
-		*watch = (struct watch){WATCH_LISTENER, fd, &node->seat};
+		*watch = (struct watch){WATCH_LISTENER, fds[i], &node->seat};
 		rc = rudpmsg_loop_watch(watch, 0, EPOLLIN);
 		node->listener_count += rc == 0;
 	}
 	pthread_mutex_unlock(&node->lock);
-	if (rc < 0)
-		node->transport->close(fd);
+	close_all(node, fds + i, count - i);
 	return rc;
 }
 
@@ -439,23 +484,15 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
 				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-	struct addrinfo *addresses, *at;
+	int fds[RUDPMSG_LISTENERS_MAX], rc;
+	struct addrinfo *addresses;
 	char service[8];
-	int rc, fd, listening = 0, error = -EHOSTUNREACH;
 
 	snprintf(service, sizeof service, "%u", port ? port : RUDPMSG_PORT);
 	rc = getaddrinfo(host, service, &hints, &addresses);
 	if (rc)
 		return rc == EAI_MEMORY ? -ENOMEM : -EHOSTUNREACH;
-	for (at = addresses; at; at = at->ai_next) {
-		fd = rudpmsg_transport_listen(node->transport, at->ai_addr, at->ai_addrlen);
-		rc = fd < 0 ? fd : add_listener(node, fd);
-		if (rc == 0)
-			listening++;
-		/* A host without IPv6 is no reason to fail where IPv4 works. */
-		else if (error == -EHOSTUNREACH || (rc != -EAFNOSUPPORT && rc != -EADDRNOTAVAIL))
-			error = rc;
-	}
+	rc = open_listeners(node, addresses, fds);
 	freeaddrinfo(addresses);
-	return listening > 0 ? 0 : error;
+	return rc < 0 ? rc : add_listeners(node, fds, rc);
 }

@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -150,6 +151,62 @@ Test(node, a_node_listens_on_so_many_addresses_at_most, .timeout = 300)
 				     RUDPMSG_FOREVER, &to_beta),
 		     0));
 	free_both();
+}
+
+/* ---- every address ---- */
+
+static int refused_family, refusal; /* what bind says there */
+static int (*bind_of_others)(int fd, const struct sockaddr *address, socklen_t length);
+
+/* A port of IPv6 is not that of IPv4. */
+static int bind_by_family(int fd, const struct sockaddr *address, socklen_t length)
+{
+	struct sockaddr_in6 other = {.sin6_port = htons(1001)};
+
+	if (address->sa_family == refused_family) {
+		errno = refusal;
+		return -1;
+	}
+	return bind_of_others(fd, address->sa_family == AF_INET ? address : (const void *)&other,
+			      length);
+}
+
+/* Listens everywhere on port 1, where one family has something against it. */
+static int listen_without(int family, int error)
+{
+	int rc;
+
+	refused_family = family;
+	refusal = error;
+	bind_of_others = unix_transport.bind;
+	unix_transport.bind = bind_by_family;
+	rc = rudpmsg_listen(alpha, NULL, 1);
+	unix_transport.bind = bind_of_others;
+	return rc;
+}
+
+Test(node, a_port_that_is_taken_on_one_address_is_taken_on_none)
+{
+	alpha = open_node("alpha");
+	cr_expect(eq(int, listen_without(AF_INET, EADDRINUSE), -EADDRINUSE));
+	cr_expect(eq(int, listen_without(AF_INET6, EADDRINUSE), -EADDRINUSE));
+	cr_expect(eq(u32, alpha->listener_count, 0));
+	/* Nothing has been left behind. */
+	cr_expect(eq(int, listen_without(AF_UNSPEC, 0), 0));
+	cr_expect(eq(u32, alpha->listener_count, 2));
+	rudpmsg_node_free(alpha);
+}
+
+Test(node, an_address_that_the_machine_does_not_have_is_left_out)
+{
+	alpha = open_node("alpha");
+	cr_expect(eq(int, listen_without(AF_INET6, EAFNOSUPPORT), 0));
+	cr_expect(eq(u32, alpha->listener_count, 1));
+	rudpmsg_node_free(alpha);
+	alpha = open_node("alpha");
+	cr_expect(eq(int, listen_without(AF_INET, EADDRNOTAVAIL), 0));
+	cr_expect(eq(u32, alpha->listener_count, 1));
+	rudpmsg_node_free(alpha);
 }
 
 /* ---- what happens while the loop writes an ACK ---- */

@@ -137,7 +137,8 @@ void rudpmsg_node_free(struct rudpmsg_node *node);
 
 /*
  * Accepts links on host (NULL: every address) and port (0: RUDPMSG_PORT) from now on; may be called
- * for several addresses.
+ * for several addresses. Of a host's addresses those are left out that this machine does not have (IPv6,
+ * say); where one of the others cannot be had, none is taken.
  *
  * Errors   -EADDRINUSE, -EADDRNOTAVAIL, -EACCES; -EHOSTUNREACH the name has no address; -EMFILE no
  *          descriptor, or more than RUDPMSG_LISTENERS_MAX addresses.
