@@ -3,9 +3,9 @@
  * Storms over apollonion: the test for ThreadSanitizer, and a test by itself. The server, built
  * with the same sanitizer, is started as a child. Many threads connect, join one channel, speak,
  * and go in every way there is (QUIT, close, reset, without having read anything), while one client
- * listens to all of it, the configuration is read again and again, and the counters are asked for.
- * What those said who left with QUIT must have been heard completely and in order; the server must
- * end by itself, in time, with exit code 0, in the middle of a last storm.
+ * listens to all of it, the configuration is read again and again, the counters are asked for, and
+ * other processes take over. What those said who left with QUIT must have been heard completely and
+ * in order; the server must end by itself, in time, with exit code 0, in the middle of a last storm.
  */
 #include <errno.h>
 #include <poll.h>
@@ -28,15 +28,18 @@
 #define ROUNDS 60
 #define LINES 20 /* that each says */
 #define RELOADS 20
+#define HAND_OVERS 4
+#define ROUNDS_MAX 300 /* of a storm that outlasts them */
 #define MEMBERS 60
 #define LOUD 4 /* of them, who say more than can be passed on */
 
 enum way { QUIT, CLOSE, RESET, DEAF, WAYS };
 
 static atomic_bool is_last_storm;
+static unsigned rounds; /* of a thread */
 /* How far each has been heard, and whether its QUIT was. */
-static unsigned heard[THREADS][ROUNDS];
-static bool heard_quit[THREADS][ROUNDS];
+static unsigned heard[THREADS][ROUNDS_MAX];
+static bool heard_quit[THREADS][ROUNDS_MAX];
 
 /* ---- those who come and go ---- */
 
@@ -80,7 +83,7 @@ static void *visit_all(void *of)
 {
 	unsigned thread = (unsigned)(uintptr_t)of, round;
 
-	for (round = 0; round < ROUNDS; round++)
+	for (round = 0; round < rounds; round++)
 		visit(thread, round);
 	return NULL;
 }
@@ -93,7 +96,7 @@ static bool all_were_heard(void)
 	unsigned thread, round;
 
 	for (thread = 0; thread < THREADS; thread++)
-		for (round = 0; round < ROUNDS; round++)
+		for (round = 0; round < rounds; round++)
 			if ((thread + round) % WAYS == QUIT && !heard_quit[thread][round])
 				return false;
 	return true;
@@ -105,7 +108,7 @@ static void note(const char *line)
 	char command[16], rest[64];
 
 	if (sscanf(line, ":t%ur%u!%*s %15s %63[^\n]", &thread, &round, command, rest) != 4 ||
-	    thread >= THREADS || round >= ROUNDS)
+	    thread >= THREADS || round >= rounds)
 		return;
 	if (strcmp(command, "PRIVMSG") == 0 && sscanf(rest, "#storm :%u", &number) == 1) {
 		if (number != heard[thread][round]++)
@@ -156,9 +159,10 @@ static void join_storm(struct storm *storm)
 }
 
 /* And somebody who listens. */
-static void begin(struct storm *storm, const char *program)
+static void begin(struct storm *storm, const char *program, unsigned length)
 {
 	server_start(program);
+	rounds = length;
 	atomic_store(&is_last_storm, false);
 	memset(heard, 0, sizeof heard);
 	memset(heard_quit, 0, sizeof heard_quit);
@@ -179,7 +183,7 @@ static void storms(const char *program)
 	static struct storm storm;
 	int i;
 
-	begin(&storm, program);
+	begin(&storm, program, ROUNDS);
 	for (i = 0; i < RELOADS; i++) {
 		kill(server, SIGHUP);
 		(void)server_counter("clients");
@@ -193,7 +197,24 @@ static void storms(const char *program)
 	server_end(1);
 	join_storm(&storm);
 	close_client(&storm.listener);
-	printf("conversation: %d visits heard\n", THREADS * ROUNDS);
+	printf("conversation: %u visits heard\n", THREADS * rounds);
+}
+
+/* Everybody is heard completely, whichever process it was that passed it on. */
+static void hand_overs(const char *program)
+{
+	static struct storm storm;
+	int i;
+
+	begin(&storm, program, ROUNDS_MAX);
+	for (i = 0; i < HAND_OVERS; i++)
+		server_hand_over();
+	end(&storm);
+	if (server_counter("door_take_overs_total") != HAND_OVERS)
+		fail("the server has not been handed over %d times", HAND_OVERS);
+	close_client(&storm.listener);
+	server_end(1);
+	printf("conversation: %u visits heard in %d processes\n", THREADS * rounds, HAND_OVERS + 1);
 }
 
 /* ---- more than can be passed on ---- */
@@ -272,6 +293,7 @@ int main(int argc, char **argv)
 	server_prepare();
 	start_engine();
 	storms(argv[1]);
+	hand_overs(argv[1]);
 	too_much(argv[1]);
 	peers(argv[1]);
 	server_clean();

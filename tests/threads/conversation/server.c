@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -39,6 +40,32 @@ static FILE *create(const char *name)
 	return file;
 }
 
+/* A number that nobody has, neither for TCP nor for UDP (rudp takes both), and none of those that the
+ * kernel gives away. A TCP socket that does not listen keeps it ours to the end: what says SO_REUSEADDR,
+ * as the server does, may have it, too; another test that looks for one may not. */
+static uint16_t take_port(void)
+{
+	static uint16_t found;
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	int tcp, udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+
+	if (!found)
+		found = (uint16_t)(10000 + getpid() % 10000);
+	for (;; close(tcp)) {
+		tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		address.sin_port = htons(++found);
+		if (bind(tcp, (struct sockaddr *)&address, sizeof address) == 0 &&
+		    bind(udp, (struct sockaddr *)&address, sizeof address) == 0)
+			break;
+		if (errno != EADDRINUSE)
+			fail("bind: %s", strerror(errno));
+	}
+	close(udp);
+	setsockopt(tcp, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	return found;
+}
+
+/* Processes that were started by one that has ended become ours, so that none fails unseen. */
 void server_prepare(void)
 {
 	FILE *file;
@@ -51,6 +78,9 @@ void server_prepare(void)
 	fclose(file);
 	chmod(path_of("key"), 0600);
 	setenv("RUDP_KEY_FILE", path_of("key"), 1);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	port = take_port();
+	peers_port = take_port();
 }
 
 void server_clean(void)
@@ -72,24 +102,6 @@ static void write_config(void)
 		"[peers]\nport = %u\nkey = %s/key\n",
 		directory, directory, port, peers_port, directory);
 	fclose(file);
-}
-
-/* A port that is free now, and none of those that the kernel gives away until the server has it. */
-static uint16_t free_port(int type)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-	uint16_t found = (uint16_t)(10000 + getpid() % 10000);
-
-	address.sin_port = htons(found);
-	while (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-		if (errno != EADDRINUSE)
-			fail("bind: %s", strerror(errno));
-		address.sin_port = htons(++found);
-	}
-	close(fd);
-	return found;
 }
 
 static bool log_has(const char *what)
@@ -123,8 +135,6 @@ static void wait_until_it_serves(void)
 
 void server_start(const char *program)
 {
-	port = free_port(SOCK_STREAM);
-	peers_port = free_port(SOCK_DGRAM);
 	write_config();
 	server = fork();
 	if (server == 0) {
@@ -184,6 +194,43 @@ static void wait_for_end(pid_t process)
 		poll(NULL, 0, 20);
 	}
 	fail("the server does not end");
+}
+
+/* By the log, which both write. 0: nobody, or it does not know yet that the one before is gone. */
+static pid_t who_has_taken_over(void)
+{
+	FILE *file = fopen(path_of("log"), "re");
+	int process = 0;
+	bool is_alone = false;
+	char line[1024];
+	const char *at;
+
+	while (file && fgets(line, sizeof line, file)) {
+		at = strstr(line, " taken over pid=");
+		if (at)
+			process = atoi(at + strlen(" taken over pid="));
+		is_alone = !at && (is_alone || strstr(line, " listening for peers "));
+	}
+	if (file)
+		fclose(file);
+	return is_alone ? process : 0;
+}
+
+void server_hand_over(void)
+{
+	pid_t before = server;
+	int i;
+
+	kill(before, SIGHUP);
+	kill(before, SIGUSR2);
+	wait_for_end(before);
+	for (i = 0; i < PATIENCE_S * 50; i++) {
+		server = who_has_taken_over();
+		if (server > 0 && server != before)
+			return;
+		poll(NULL, 0, 20);
+	}
+	fail("nobody has taken over");
 }
 
 void server_end(unsigned signals)

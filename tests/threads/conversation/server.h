@@ -16,6 +16,8 @@ void server_clean(void);
 void server_start(const char *program);
 /* One of its counters, without the prefix. */
 uint64_t server_counter(const char *name);
+/* Another process is in its place (SIGUSR2), and it has ended with exit code 0. */
+void server_hand_over(void);
 /* It ends in time, with exit code 0, of one SIGTERM, or of two signals. */
 void server_end(unsigned signals);
 
