@@ -149,9 +149,12 @@ static void on_ack(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 static void on_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		     const struct rudpmsg_frame *frame, int64_t now_at_ns)
 {
-	uint8_t reason = RUDPMSG_REASON_NONE;
+	uint8_t reason;
 
-	rudpmsg_reason_read(frame, &reason);
+	if (rudpmsg_reason_read(frame, &reason) != RUDPMSG_WIRE_OK) {
+		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		return;
+	}
 	if (reason == RUDPMSG_REASON_GOODBYE) {
 		struct rudpmsg_conn *conn = link->conn;
 
@@ -168,9 +171,15 @@ static void on_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 static void on_refuse(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		      const struct rudpmsg_frame *frame, int64_t now_at_ns)
 {
-	uint8_t reason = RUDPMSG_REASON_PROTOCOL;
+	uint8_t reason;
 
-	rudpmsg_reason_read(frame, &reason);
+	/* Whoever refuses says why: an attempt that fails for nothing would look like one that has
+	 * not failed. */
+	if (rudpmsg_reason_read(frame, &reason) != RUDPMSG_WIRE_OK ||
+	    reason == RUDPMSG_REASON_NONE) {
+		rudpmsg_link_on_wrong(hub, link, RUDPMSG_REASON_PROTOCOL, now_at_ns);
+		return;
+	}
 	hub->stats.links_refused++;
 	rudpmsg_link_on_failed(hub, link, (enum rudpmsg_reason)reason, 0, now_at_ns);
 }

@@ -180,6 +180,40 @@ Test(hub_ends, connect_tells_why_it_was_refused)
 	close_ended();
 }
 
+/* Without a reason at all, and with the one that stands for none. */
+Test(hub_ends, a_refusal_for_no_reason_fails_all_the_same)
+{
+	static const char *const names[] = {NULL, "peer"};
+	uint8_t bytes[] = {0, 0, 0, 0, RUDPMSG_FRAME_REFUSE, RUDPMSG_REASON_NONE};
+	struct rudpmsg_link *link;
+	rudpmsg_conn_id conn;
+	uint64_t ticket;
+	unsigned i;
+
+	for (i = 0; i < 4; i++) {
+		connect_to(names[i / 2], &ticket);
+		link = rudpmsg_hub_next_dial(hub);
+		rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
+		hear(link);
+		bytes[3] = (uint8_t)(i % 2);
+		say(link, bytes, RUDPMSG_FRAME_HEAD_BYTES + i % 2);
+		cr_assert(eq(int, rudpmsg_hub_connect_result(hub, ticket, &conn), -EPROTO));
+		cr_assert(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, i + 1));
+		rudpmsg_hub_connect_forget(hub, ticket);
+		close_ended();
+	}
+}
+
+Test(hub_ends, a_close_that_is_cut_off_breaks_the_protocol)
+{
+	static const uint8_t bytes[] = {0, 0, 0, 0, RUDPMSG_FRAME_CLOSE};
+
+	say(standing(1), bytes, sizeof bytes);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_PROTOCOL));
+	cr_assert(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, 1));
+	close_ended();
+}
+
 Test(hub_ends, whoever_answers_may_not_have_the_own_name)
 {
 	uint8_t bytes[RUDPMSG_HANDSHAKE_BYTES_MAX];
