@@ -29,7 +29,8 @@ struct rudpmsg_lanes {
 	void *user;
 };
 
-/* Fills the defaults into options that are 0; NULL is all of them. user: for rudpmsg_lanes_user. */
+/* Fills the defaults into options that are 0; NULL is all of them. user is kept for
+ * whoever has only the lanes (rudpmsg_lanes_on_room). */
 void rudpmsg_lanes_init(struct rudpmsg_lanes *lanes, struct rudpmsg_hub *hub,
 			const struct rudpmsg_dispatch_options *options, void *user);
 /* What waits is thrown away: rudpmsg_lanes_fail comes before. */

@@ -110,16 +110,10 @@ void rudpmsg_stream_on_dial_event(struct rudpmsg_node *node, struct stream *stre
 		settle(node, stream, 0);
 }
 
-static int lookup_error(int rc)
-{
-	return rc == EAI_MEMORY ? ENOMEM : rc == EAI_SYSTEM && errno ? errno : EHOSTUNREACH;
-}
-
 void rudpmsg_stream_on_resolved(struct rudpmsg_node *node, struct stream *stream)
 {
 	if (stream->resolve_error) {
-		errno = 0;
-		settle(node, stream, lookup_error(stream->resolve_error));
+		settle(node, stream, stream->resolve_error == EAI_MEMORY ? ENOMEM : EHOSTUNREACH);
 		return;
 	}
 	stream->next = stream->addresses;

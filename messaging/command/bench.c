@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How many messages a second: the sender counts acknowledgements, the receiver takes and forgets.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static int send_many(const struct command_options *options, struct rudpmsg_node 
 	struct rudpmsg_stats stats;
 	double start, span, cpu;
 	rudpmsg_message_id last = 0;
-	int rc = bytes ? 0 : -1;
+	int rc = bytes ? 0 : -ENOMEM;
 
 	start = seconds(CLOCK_MONOTONIC);
 	cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
