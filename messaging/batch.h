@@ -2,9 +2,9 @@
 /*
  * batch - what a hub wants its store to have done at once: all of it or nothing.
  *
- * Model      operations in order, with copies of their bytes, in one piece of memory. The hub fills
- * one while the store writes another (rudpmsg_hub_take_batch). Threads    none: one owner at a
- * time.
+ * Model    operations in order, with copies of their bytes, in one piece of memory. The hub fills
+ *          one while the store writes another (rudpmsg_hub_take_batch).
+ * Threads  none: one owner at a time.
  */
 #ifndef RUDPMSG_BATCH_H
 #define RUDPMSG_BATCH_H

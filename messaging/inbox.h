@@ -2,11 +2,12 @@
 /*
  * inbox - messages of one connection that have been received and not yet dealt with.
  *
- * Model      a queue of entries. An entry points into the chunk of bytes that the link has read:
- * nothing is copied. A message is waiting, then taken (by the application), then done; done may
- * come in any order, and the entry at the head goes when it is done. Where there is a store a
- * message cannot be taken before it is there: what is not in it can still be rolled back. Threads
- * none: under its owner's lock. The bytes of a taken message may be read without it.
+ * Model    a queue of entries. An entry points into the chunk of bytes that the link has read:
+ *          nothing is copied. A message is waiting, then taken (by the application), then done; done
+ *          may come in any order, and the entry at the head goes when it is done. Where there is a
+ *          store a message cannot be taken before it is there: what is not in it can still be rolled
+ *          back.
+ * Threads  none: under its owner's lock. The bytes of a taken message may be read without it.
  */
 #ifndef RUDPMSG_INBOX_H
 #define RUDPMSG_INBOX_H

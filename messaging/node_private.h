@@ -8,8 +8,9 @@
  * (rudp/msg.h), node_dispatch.c (rudp/dispatch.h), node_store.c (what goes to the disk, in a thread
  * of its own).
  *
- * Lock    one for everything. The loop thread holds it while it parses and while it writes messages, not
- * while it waits, reads, dials, accepts or writes an ACK. A stream that stands changes under it.
+ * Lock  one for everything. The loop thread holds it while it parses and while it writes messages,
+ *       not while it waits, reads, dials, accepts or writes an ACK. A stream that stands changes
+ *       under it.
  */
 #ifndef RUDPMSG_NODE_PRIVATE_H
 #define RUDPMSG_NODE_PRIVATE_H

@@ -2,12 +2,12 @@
 /*
  * outbox - the messages of one connection that have been accepted and not yet acknowledged.
  *
- * Model      a ring of MESSAGE frames, as they go over the link, so that sending is writing from
- * the ring and nothing is allocated for a message. Ids grow from frame to frame. Position sent_end:
- * how far the present link has been given the bytes; back to the head with a new link. Position
- * stored_end: where there is a store, what lies behind it is not there yet, is not sent, and can be
- * rolled back.
- * Threads    none: under its owner's lock.
+ * Model    a ring of MESSAGE frames, as they go over the link, so that sending is writing from the
+ *          ring and nothing is allocated for a message. Ids grow from frame to frame. Position
+ *          sent_end: how far the present link has been given the bytes; back to the head with a new
+ *          link. Position stored_end: where there is a store, what lies behind it is not there yet,
+ *          is not sent, and can be rolled back.
+ * Threads  none: under its owner's lock.
  */
 #ifndef RUDPMSG_OUTBOX_H
 #define RUDPMSG_OUTBOX_H

@@ -3,7 +3,8 @@
  * real - the libc (or the next preloaded library) underneath us.
  *
  * All names are looked up together at the first call of any, with dlsym alone: no allocation, and no
- * look-up later in a child of vfork. Threads  any.
+ * look-up later in a child of vfork.
+ * Threads  any.
  */
 #ifndef RUDP_SHIM_REAL_H
 #define RUDP_SHIM_REAL_H

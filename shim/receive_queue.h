@@ -2,7 +2,9 @@
 /*
  * receive_queue - TCP_INQ: with every message comes how much more lies unread, as a control message.
  *
- * A program that has not asked for it pays nothing. Source  tcp_recvmsg in Linux. Threads  any.
+ * A program that has not asked for it pays nothing.
+ * Source   tcp_recvmsg in Linux.
+ * Threads  any.
  */
 #ifndef RUDP_SHIM_RECEIVE_QUEUE_H
 #define RUDP_SHIM_RECEIVE_QUEUE_H

@@ -3,7 +3,8 @@
  * address - socket addresses in and out of a program's memory, whose pointers may be wrong.
  *
  * The kernel looks at each pointer first, in a call that is sure to fail or harmless, so that a wrong
- * one gives EFAULT as with TCP, never a signal. Threads  any; async-signal-safe.
+ * one gives EFAULT as with TCP, never a signal.
+ * Threads  any; async-signal-safe.
  */
 #ifndef RUDP_API_ADDRESS_H
 #define RUDP_API_ADDRESS_H

@@ -4,9 +4,10 @@
  *
  * Each behaves as the call of the same name on a TCP socket, pointers included, but returns -errno
  * instead of setting errno. RUDP_NOT_OURS means that the descriptor is none of rudp's, and nothing has
- * been done: the caller's business. Threads  any; async-signal-safe; no allocation.
- * Source  the man pages of section 2 and tcp(7), ip(7), ipv6(7), socket(7); where they are silent, what
- * Linux does.
+ * been done: the caller's business.
+ * Threads  any; async-signal-safe; no allocation.
+ * Source   the man pages of section 2 and tcp(7), ip(7), ipv6(7), socket(7); where they are silent,
+ *          what Linux does.
  */
 #ifndef RUDP_API_CALL_H
 #define RUDP_API_CALL_H

@@ -3,7 +3,8 @@
  * control_client - one call to an engine (control.h): connect, send, receive, close.
  *
  * Holds no descriptor between calls. When the program's descriptor table is full the call is made in a
- * child with a table of its own. Threads  any; async-signal-safe.
+ * child with a table of its own.
+ * Threads  any; async-signal-safe.
  */
 #ifndef RUDP_API_CONTROL_CLIENT_H
 #define RUDP_API_CONTROL_CLIENT_H

@@ -9,7 +9,8 @@
  * memory is always a new thread, that no other program shares.
  *
  * No locks and no allocation (but for dlopen in thread mode), so that fork in a threaded program
- * and a first call in another library's constructor are safe. Threads  any.
+ * and a first call in another library's constructor are safe.
+ * Threads  any.
  */
 #ifndef RUDP_API_ENGINE_START_H
 #define RUDP_API_ENGINE_START_H

@@ -10,8 +10,8 @@
  *       returns -1. At most RUDP_BAG_MAX options.
  *
  * getsockopt and setsockopt go to the kernel directly (sys.h), past any interposed name.
- * No allocation. Threads  any; two that set options on one socket at once may lose
- * one of the two settings.
+ * No allocation.
+ * Threads  any; two that set options on one socket at once may lose one of the two settings.
  */
 #ifndef RUDP_API_MARK_H
 #define RUDP_API_MARK_H

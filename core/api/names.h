@@ -17,7 +17,8 @@
  * secret. An address is 16 bytes of IPv6 (IPv4 as mapped), port, scope id: 22 bytes, 30 characters.
  * An address decodes to AF_INET when mapped; presenting it to an AF_INET6 program is the caller's job.
  *
- * Uses libc alone, no allocation, async-signal-safe. Threads  any.
+ * Uses libc alone, no allocation, async-signal-safe.
+ * Threads  any.
  */
 #ifndef RUDP_API_NAMES_H
 #define RUDP_API_NAMES_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock - the one seam through which real time enters.
+ * clock - the seam through which time enters what is tested in virtual time.
  *
  * The protocol is never given a clock, only instants. The engine owns a clock and the simulator
- * owns another one; nothing else reads time.
+ * owns another one.
  */
 #ifndef RUDP_BASE_CLOCK_H
 #define RUDP_BASE_CLOCK_H

@@ -3,8 +3,8 @@
  * cookie - stateless proof that a SYN's sender can receive at its address; and reset tokens.
  *
  * cookie = issue time in ms (8 bytes) || first 16 bytes of HMAC-SHA256(secret, time || address ||
- * port || source id). Source   docs/protocol.md section 6.4; the idea is RFC 4987's and RFC 9000
- * section 8.1's.
+ * port || source id).
+ * Source  docs/protocol.md section 6.4; the idea is RFC 4987's and RFC 9000 section 8.1's.
  */
 #ifndef RUDP_PROTO_COOKIE_H
 #define RUDP_PROTO_COOKIE_H

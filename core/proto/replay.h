@@ -3,8 +3,8 @@
  * replay - which packet numbers have been taken, in a sliding window.
  *
  * A number below the window counts as taken. Checked before decryption, marked only after the
- * packet has authenticated. Source   RFC 6479 (the idea of the block ring), docs/protocol.md
- * section 8.
+ * packet has authenticated.
+ * Source  RFC 6479 (the idea of the block ring), docs/protocol.md section 8.
  */
 #ifndef RUDP_PROTO_REPLAY_H
 #define RUDP_PROTO_REPLAY_H

@@ -7,8 +7,8 @@
  * other SYN of the association has; so no two are sealed under one key. With DH the messages also
  * carry ephemeral keys, and the connection is forward secret by itself.
  *
- * Source   docs/protocol.md section 6.7. HKDF by its parts (RFC 5869): extract, then one HMAC for
- * each key.
+ * Source  docs/protocol.md section 6.7. HKDF by its parts (RFC 5869): extract, then one HMAC for
+ *         each key.
  */
 #ifndef RUDP_PROTO_RESUME_H
 #define RUDP_PROTO_RESUME_H

@@ -3,8 +3,8 @@
  * noise_vectors - published handshakes of NN and NNpsk0, with the transport messages after the
  * split.
  *
- * Source   the test vectors of cacophony (Unlicense), those for 25519 and SHA256. All numbers are
- * hex. Messages alternate, the initiator's first; both ends have the same prologue and psk.
+ * Source  the test vectors of cacophony (Unlicense), those for 25519 and SHA256. All numbers are
+ *         hex. Messages alternate, the initiator's first; both ends have the same prologue and psk.
  */
 #ifndef RUDP_TESTS_NOISE_VECTORS_H
 #define RUDP_TESTS_NOISE_VECTORS_H

@@ -9,13 +9,13 @@
  * post is told by exactly one *outcome*: the connection's queue has taken it, as message number id,
  * or it has failed and why; an unknown connection is such a failure.
  *
- * Order     of the posts to one connection is kept. rudpmsg_send beside them goes in between.
- * Bounds    every queue has a limit below, and the caller chooses what happens at it: waiting, with
- *           a deadline, or failing at once. Nothing is dropped in silence: outcomes that nobody
- *           takes hold up posting in the end.
- * Threads   none of its own: the node's loop hands over what waits. Any thread may call any
- * function at any time, but for rudpmsg_dispatcher_free. Errors    0 or a negative errno value, as
- * in rudp/msg.h. Timeouts are as there.
+ * Order    of the posts to one connection is kept. rudpmsg_send beside them goes in between.
+ * Bounds   every queue has a limit below, and the caller chooses what happens at it: waiting, with
+ *          a deadline, or failing at once. Nothing is dropped in silence: outcomes that nobody
+ *          takes hold up posting in the end.
+ * Threads  none of its own: the node's loop hands over what waits. Any thread may call any function
+ *          at any time, but for rudpmsg_dispatcher_free.
+ * Errors   0 or a negative errno value, as in rudp/msg.h. Timeouts are as there.
  */
 #ifndef RUDP_DISPATCH_H
 #define RUDP_DISPATCH_H

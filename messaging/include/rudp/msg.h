@@ -172,7 +172,7 @@ int rudpmsg_connect(struct rudpmsg_node *node, const char *host, uint16_t port,
  * fails with ECANCELED. Threads blocked on it are woken.
  *
  * Returns  0; -ENOENT; -ETIMEDOUT as of rudpmsg_node_close, -ESHUTDOWN the node was closed
- * meanwhile: it is forgotten all the same.
+ *          meanwhile: it is forgotten all the same.
  */
 int rudpmsg_disconnect(struct rudpmsg_node *node, rudpmsg_conn_id conn, bool drain,
 		       int64_t timeout_ns);
@@ -262,8 +262,8 @@ int rudpmsg_state(struct rudpmsg_node *node, rudpmsg_conn_id conn, rudpmsg_messa
  *
  * Blocks   at most timeout_ns; a broken link does not end it.
  * Returns  0 acknowledged; a reason of RUDPMSG_STATE_FAILED: it has failed; -EINPROGRESS the time
- * is over, it is still queued and will be sent (again); -ENOENT unknown, or its connection is gone
- * (events tell up to which id it failed); -ESHUTDOWN the node was closed first.
+ *          is over, it is still queued and will be sent (again); -ENOENT unknown, or its connection
+ *          is gone (events tell up to which id it failed); -ESHUTDOWN the node was closed first.
  */
 int rudpmsg_wait(struct rudpmsg_node *node, rudpmsg_conn_id conn, rudpmsg_message_id id,
 		 int64_t timeout_ns);
