@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "plain.h"
@@ -57,14 +56,6 @@ static _Noreturn void serve(const char *port, uint64_t count)
 	/* The last acknowledgements are still to be written: whoever runs us ends us. */
 	for (;;)
 		pause();
-}
-
-static void sleep_until(double at_s)
-{
-	struct timespec at = {(time_t)at_s, (long)((at_s - (double)(time_t)at_s) * 1e9)};
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
-		;
 }
 
 /* A rate of 0: as fast as it goes. */

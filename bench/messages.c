@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -88,14 +87,6 @@ static void serve(const char *port, size_t size_bytes, size_t connections)
 			}
 	}
 	report();
-}
-
-static void sleep_until(double at_s)
-{
-	struct timespec at = {(time_t)at_s, (long)((at_s - (double)(time_t)at_s) * 1e9)};
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
-		;
 }
 
 /* The connections take turns within a period, so that their packets do not travel together. */

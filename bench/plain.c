@@ -48,6 +48,14 @@ double cpu_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+void sleep_until(double at_s)
+{
+	struct timespec at = {(time_t)at_s, (long)((at_s - (double)(time_t)at_s) * 1e9)};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
+		;
+}
+
 uint64_t count_from(const char *text, uint64_t max)
 {
 	unsigned long long value;

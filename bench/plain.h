@@ -16,6 +16,7 @@ _Noreturn void die(const char *what);          /* with the text of errno */
 _Noreturn void usage(const char *const *line); /* up to NULL; exit code 2 */
 
 double now_s(void);
+void sleep_until(double at_s); /* of now_s */
 double cpu_s(void); /* user and system time of this process until now */
 
 /* The whole number in text, from 1 to max; anything else ends the program. */
