@@ -19,6 +19,6 @@ for round in $(seq $ROUNDS); do
 	done
 done
 echo "soak: $ROUNDS rounds of messaging in virtual time"
-# By itself: run.sh gives a test three minutes.
+# By itself: run.sh gives a test no more than so long.
 RUDP_TEST_KILL_SECONDS=$KILL_SECONDS timeout $((KILL_SECONDS + 120)) integration/test_messages_kill.sh
 tests/fuzz/run.sh "$BUILD/fuzz" 300
