@@ -30,6 +30,7 @@ struct change {
 	unsigned param_count, next_param, params_used;
 	bool is_operator, has_refused;
 	bool is_adding;
+	bool has_told[APO_LIST_KINDS]; /* once is enough, however often it is asked for */
 	char said_sign;
 	char letters[64];
 	size_t letters_len, args_len;
@@ -88,11 +89,21 @@ static void note(struct change *change, char letter, const char *arg)
 	change->args_len += len;
 }
 
-/* The next parameter; NULL: there is none, or there have been too many. */
+static bool has_param(const struct change *change)
+{
+	return change->next_param < change->param_count;
+}
+
+/* There is one, and it is not taken any more: nor is its letter. */
+static bool has_too_many(const struct change *change)
+{
+	return has_param(change) && change->params_used >= change->model->config->modes_max;
+}
+
+/* The next parameter; NULL: there is none. */
 static const char *take_param(struct change *change)
 {
-	if (change->next_param >= change->param_count ||
-	    change->params_used >= change->model->config->modes_max)
+	if (!has_param(change))
 		return NULL;
 	change->params_used++;
 	return change->params[change->next_param++];
@@ -132,6 +143,9 @@ static void tell_list(struct change *change, enum apo_list_kind kind)
 	const struct rudp_list *head = &change->channel->lists[kind], *link;
 	const char *name = change->channel->name;
 
+	if (change->has_told[kind])
+		return;
+	change->has_told[kind] = true;
 	for (link = head->next; link != head; link = link->next)
 		tell_entry(change, kind, RUDP_LIST_OWNER(link, struct apo_entry, link));
 	if (kind == APO_LIST_BAN)
@@ -296,10 +310,17 @@ static void change_member(struct change *change, char letter)
 	note(change, letter, other->nick);
 }
 
+static bool takes_param(const struct change *change, char letter)
+{
+	return strchr("beIkov", letter) || (letter == 'l' && change->is_adding);
+}
+
 static void change_one(struct change *change, char letter)
 {
 	const char *list = strchr(list_letters, letter);
 
+	if (takes_param(change, letter) && has_too_many(change))
+		return;
 	if (list)
 		change_list(change, (enum apo_list_kind)(list - list_letters));
 	else if (letter == 'k')

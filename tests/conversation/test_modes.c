@@ -168,9 +168,22 @@ Test(modes, long_changes_take_several_lines)
 Test(modes, parameters_beyond_the_maximum_are_not_taken)
 {
 	w.config.modes_max = 2;
-	world_say(&w, 0, "MODE #a +bbv a b eve");
-	HEARS(&w, 0, ":irc.example 461 dan MODE :Not enough parameters");
+	world_say(&w, 0, "MODE #a +bbvbklm a b eve c key 5");
+	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +bbm a!*@* b!*@*");
+	QUIET(&w, 0);
+}
+
+/* A line of 500 letters must not be answered with 500 lists. */
+Test(modes, a_list_is_told_once_however_often_it_is_asked_for)
+{
+	world_say(&w, 0, "MODE #a +bb a b");
 	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +bb a!*@* b!*@*");
+	world_say(&w, 0, "MODE #a bbeb+be");
+	HEARS_LIKE(&w, 0, "* 367 dan #a a!*");
+	HEARS_LIKE(&w, 0, "* 367 dan #a b!*");
+	HEARS_LIKE(&w, 0, "* 368 *");
+	HEARS_LIKE(&w, 0, "* 349 *");
+	QUIET(&w, 0);
 }
 
 Test(modes, moderated_and_external)
