@@ -7,12 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/log.h"
-#include "conversation/irc/frame.h"
-#include "conversation/server/config_rows.h"
-#include "conversation/server/tls.h"
+#include "conversation/server/config_private.h"
+#include "conversation/server/config_values.h"
 
 #define LINE_LEN_MAX 198 /* of a line of the file: what inih takes */
 #define MOTD_LINE_MAX 400
@@ -23,19 +20,7 @@ struct apo_kept {
 	char text[];
 };
 
-struct reading {
-	struct apo_config *config;
-	const char *file_name;
-	FILE *file;
-	unsigned line; /* that was read last */
-	unsigned complaints;
-	apo_complain *complain;
-	void *of;
-	unsigned lines[APO_CONFIG_ROWS_MAX]; /* where each row of the table was; 0: nowhere */
-};
-
-__attribute__((format(printf, 3, 4))) static void complain(struct reading *reading, unsigned line,
-							   const char *format, ...)
+void apo_config_complain(struct apo_reading *reading, unsigned line, const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -48,6 +33,11 @@ __attribute__((format(printf, 3, 4))) static void complain(struct reading *readi
 	va_end(args);
 	reading->complaints++;
 	reading->complain(reading->of, text);
+}
+
+unsigned apo_config_line(const struct apo_reading *reading, const char *section, const char *key)
+{
+	return reading->lines[apo_config_row_of(section, key) - apo_config_rows];
 }
 
 const char *apo_config_keep(struct apo_config *config, const char *text)
@@ -83,19 +73,32 @@ static struct apo_operator *operator_of(struct apo_config *config, const char *n
 	return operator;
 }
 
-static void on_operator_key(struct reading *reading, const char *name, const char *key,
+static void on_operator_key(struct apo_reading *reading, const char *name, const char *key,
 			    const char *value)
 {
-	struct apo_operator *operator= operator_of(reading->config, name);
+	struct apo_config *config = reading->config;
+	struct apo_operator *operator= operator_of(config, name);
+	const char *wrong;
 
-	if (!operator)
-		complain(reading, reading->line, "more than %d operators", APO_OPERATORS_MAX);
-	else if (strcmp(key, "password") == 0)
-		operator->password_hash = apo_config_keep(reading->config, value);
-	else if (strcmp(key, "mask") == 0)
-		operator->mask = apo_config_keep(reading->config, value);
-	else
-		complain(reading, reading->line, "there is no key %s in section operator", key);
+	if (!operator) {
+		apo_config_complain(reading, reading->line, "more than %d operators",
+				    APO_OPERATORS_MAX);
+		return;
+	}
+	if (reading->operator_lines[operator- config->operators] == 0)
+		reading->operator_lines[operator- config->operators] = reading->line;
+	if (strcmp(key, "password") == 0) {
+		operator->password_hash = apo_config_keep(config, value);
+		wrong = apo_value_hash(value);
+		if (wrong)
+			apo_config_complain(reading, reading->line, "operator %s: password %s",
+					    name, wrong);
+	} else if (strcmp(key, "mask") == 0) {
+		operator->mask = apo_config_keep(config, value);
+	} else {
+		apo_config_complain(reading, reading->line,
+				    "there is no key %s in section operator", key);
+	}
 }
 
 /* ---- the file ---- */
@@ -103,7 +106,7 @@ static void on_operator_key(struct reading *reading, const char *name, const cha
 static int on_key(void *of, const char *section, const char *key, const char *value)
 {
 	static const char prefix[] = "operator ";
-	struct reading *reading = of;
+	struct apo_reading *reading = of;
 	const struct apo_config_row *row = apo_config_row_of(section, key);
 	const char *wrong = NULL;
 	unsigned *line;
@@ -114,11 +117,11 @@ static int on_key(void *of, const char *section, const char *key, const char *va
 	}
 	if (!row) {
 		if (apo_config_is_section(section))
-			complain(reading, reading->line, "there is no key %s in section %s", key,
-				 section);
+			apo_config_complain(reading, reading->line,
+					    "there is no key %s in section %s", key, section);
 		else
-			complain(reading, reading->line, "there is no section [%s] (key %s)",
-				 section, key);
+			apo_config_complain(reading, reading->line,
+					    "there is no section [%s] (key %s)", section, key);
 		return 1;
 	}
 	line = reading->lines + (row - apo_config_rows);
@@ -130,14 +133,14 @@ static int on_key(void *of, const char *section, const char *key, const char *va
 		wrong = apo_config_set(reading->config, row, value);
 	*line = reading->line;
 	if (wrong)
-		complain(reading, reading->line, "%s: %s %s", section, key, wrong);
+		apo_config_complain(reading, reading->line, "%s: %s %s", section, key, wrong);
 	return 1;
 }
 
 /* Counts lines; what is too long for inih would be cut in two without a word. */
 static char *read_line(char *text, int size, void *of)
 {
-	struct reading *reading = of;
+	struct apo_reading *reading = of;
 	size_t len;
 	int c;
 
@@ -147,7 +150,7 @@ static char *read_line(char *text, int size, void *of)
 	len = strlen(text);
 	if ((len > 0 && text[len - 1] == '\n') || feof(reading->file))
 		return text;
-	complain(reading, reading->line, "is longer than %d bytes", LINE_LEN_MAX);
+	apo_config_complain(reading, reading->line, "is longer than %d bytes", LINE_LEN_MAX);
 	while ((c = getc(reading->file)) != EOF && c != '\n')
 		;
 	text[0] = '\n';
@@ -155,7 +158,7 @@ static char *read_line(char *text, int size, void *of)
 	return text;
 }
 
-static void read_motd(struct reading *reading)
+static void read_motd(struct apo_reading *reading)
 {
 	struct apo_config *config = reading->config;
 	FILE *file = config->motd_file ? fopen(config->motd_file, "re") : NULL;
@@ -164,9 +167,10 @@ static void read_motd(struct reading *reading)
 
 	config->model.motd = lines;
 	if (config->motd_file && !file)
-		complain(reading, 0, "motd %s: %s", config->motd_file, strerror(errno));
+		apo_config_complain(reading, apo_config_line(reading, "server", "motd"),
+				    "server: motd %s: %s", config->motd_file, strerror(errno));
 	if (!lines)
-		complain(reading, 0, "%s", strerror(ENOMEM));
+		apo_config_complain(reading, 0, "%s", strerror(ENOMEM));
 	while (file && lines && config->model.motd_count < APO_MOTD_LINES_MAX &&
 	       fgets(text, sizeof text, file)) {
 		text[strcspn(text, "\r\n")] = 0;
@@ -178,97 +182,6 @@ static void read_motd(struct reading *reading)
 }
 
 /* ---- the whole ---- */
-
-static void check_tls(struct reading *reading)
-{
-	struct apo_config *config = reading->config;
-	apo_tls_context *context;
-	char reason[256];
-	unsigned i;
-
-	for (i = 0; i < config->listen_count && !config->listens[i].is_tls; i++)
-		;
-	if (i == config->listen_count && !config->certificate_file)
-		return;
-	if (!config->certificate_file || !config->key_file) {
-		complain(reading, 0, "listen: tls needs certificate and key");
-		return;
-	}
-	context = apo_tls_context_new(config->certificate_file, config->key_file, reason,
-				      sizeof reason);
-	if (context)
-		apo_tls_context_put(context);
-	else
-		complain(reading, 0, "listen: %s", reason);
-}
-
-/* Without a key of its own anybody could take anybody's name. */
-static void check_peers(struct reading *reading)
-{
-	const struct apo_config *config = reading->config;
-
-	if (config->peers_port == 0)
-		return;
-	if (!config->peers_key_file)
-		complain(reading, 0, "peers: key is missing");
-	else if (access(config->peers_key_file, R_OK) < 0)
-		complain(reading, 0, "peers: key %s: %s", config->peers_key_file, strerror(errno));
-	if (!apo_frame_name_is_valid(config->peers_id))
-		complain(reading, 0, "peers: id must be of letters, digits, dots and dashes");
-}
-
-/* What the model does not like of a value: the row that set it. */
-static void complain_of_member(struct reading *reading, const char *member, const char *wrong)
-{
-	static const char prefix[] = "model.";
-	size_t i, skip = sizeof prefix - 1;
-
-	for (i = 0; i < apo_config_row_count; i++)
-		if (strncmp(apo_config_rows[i].member, prefix, skip) == 0 &&
-		    strcmp(apo_config_rows[i].member + skip, member) == 0) {
-			complain(reading, reading->lines[i], "%s: %s %s",
-				 apo_config_rows[i].section, apo_config_rows[i].key, wrong);
-			return;
-		}
-	complain(reading, 0, "%s: %s", member, wrong);
-}
-
-static void check_model(struct reading *reading)
-{
-	const char *member = "";
-	const char *wrong = apo_model_config_check(&reading->config->model, &member);
-
-	if (wrong)
-		complain_of_member(reading, member, wrong);
-}
-
-static void check(struct reading *reading)
-{
-	struct apo_config *config = reading->config;
-	bool are_whole = true;
-	enum rudp_log_level level;
-	size_t i;
-
-	if (config->listen_count == 0)
-		complain(reading, 0, "listen: no address is listened on");
-	if (!rudp_log_level_parse(config->log_level, &level))
-		complain(reading, 0, "server: log-level must be error, warn, info, debug or off");
-	for (i = 0; i < config->model.operator_count; i++)
-		if (!config->operators[i].password_hash) {
-			are_whole = false;
-			complain(reading, 0, "operator %s: has no password",
-				 config->operators[i].name);
-		}
-	check_tls(reading);
-	check_peers(reading);
-	if (config->model.has_history && !config->accounts_file)
-		complain(reading, 0,
-			 "history: is kept in the file of the accounts, and there is none");
-	if (!config->model.server_name)
-		complain(reading, 0, "server: name is missing");
-	else if (are_whole)
-		check_model(reading);
-}
 
 static void set_defaults(struct apo_config *config)
 {
@@ -297,25 +210,26 @@ static void set_defaults(struct apo_config *config)
 	config->is_cloaked = true;
 }
 
-static void read_file(struct reading *reading)
+static void read_file(struct apo_reading *reading)
 {
 	int result = ini_parse_stream(read_line, reading, on_key, reading);
 
 	if (result > 0)
-		complain(reading, (unsigned)result, "is neither a [section] nor key = value");
+		apo_config_complain(reading, (unsigned)result,
+				    "is neither a [section] nor key = value");
 	else if (result < 0)
-		complain(reading, 0, "%s", strerror(ENOMEM));
+		apo_config_complain(reading, 0, "%s", strerror(ENOMEM));
 	read_motd(reading);
-	check(reading);
+	apo_config_check(reading);
 }
 
 struct apo_config *apo_config_read(const char *file, apo_complain *complain_to, void *of)
 {
-	struct reading reading = {.file_name = file, .complain = complain_to, .of = of};
+	struct apo_reading reading = {.file_name = file, .complain = complain_to, .of = of};
 
 	reading.file = fopen(file, "re");
 	if (!reading.file) {
-		complain(&reading, 0, "%s", strerror(errno));
+		apo_config_complain(&reading, 0, "%s", strerror(errno));
 		return NULL;
 	}
 	reading.config = calloc(1, sizeof *reading.config);
@@ -324,7 +238,7 @@ struct apo_config *apo_config_read(const char *file, apo_complain *complain_to, 
 		set_defaults(reading.config);
 		read_file(&reading);
 	} else
-		complain(&reading, 0, "%s", strerror(ENOMEM));
+		apo_config_complain(&reading, 0, "%s", strerror(ENOMEM));
 	fclose(reading.file);
 	if (reading.config && reading.complaints > 0) {
 		apo_config_put(reading.config);

@@ -29,7 +29,7 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_TEXT("server", "name", model.server_name),
 	ROW_TEXT("server", "network", model.network),
 	ROW_TEXT("server", "description", model.description),
-	ROW_TEXT("server", "password", model.password_hash),
+	ROW("server", "password", APO_CONFIG_HASH, model.password_hash, 0, 0),
 	ROW_TEXT("server", "motd", motd_file),
 	ROW_TEXT("server", "location", model.admin_location),
 	ROW_TEXT("server", "organisation", model.admin_organisation),
@@ -145,7 +145,7 @@ static const char *within(const struct apo_config_row *row, uint64_t value)
 		snprintf(text, sizeof text, "must be from %llu to %llu",
 			 (unsigned long long)row->min, (unsigned long long)row->max);
 	else
-		snprintf(text, sizeof text, "must be from %gs to %gs", (double)row->min / 1e9,
+		snprintf(text, sizeof text, "must be from %.10gs to %.10gs", (double)row->min / 1e9,
 			 (double)row->max / 1e9);
 	return text;
 }
@@ -210,6 +210,11 @@ const char *apo_config_set(struct apo_config *config, const struct apo_config_ro
 	const char *wrong;
 
 	switch (row->kind) {
+	case APO_CONFIG_HASH:
+		wrong = apo_value_hash(text);
+		if (wrong)
+			return wrong;
+		/* fall through */
 	case APO_CONFIG_TEXT:
 		*(const char **)place = apo_config_keep(config, text);
 		return *(const char **)place ? NULL : strerror(ENOMEM);

@@ -13,6 +13,7 @@
 
 enum apo_config_kind {
 	APO_CONFIG_TEXT,
+	APO_CONFIG_HASH, /* of a password */
 	APO_CONFIG_COUNT,
 	APO_CONFIG_BYTES,
 	APO_CONFIG_SPAN,

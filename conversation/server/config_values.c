@@ -2,6 +2,7 @@
 #include "conversation/server/config_values.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,4 +107,12 @@ const char *apo_value_hex(const char *text, uint8_t *key, size_t bytes)
 		key[i] = (uint8_t)((high - digits) << 4 | (low - digits));
 	}
 	return NULL;
+}
+
+const char *apo_value_hash(const char *text)
+{
+	return crypto_pwhash_str_needs_rehash(text, crypto_pwhash_OPSLIMIT_INTERACTIVE,
+					      crypto_pwhash_MEMLIMIT_INTERACTIVE) < 0
+		       ? "must be a hash, made by apollonion --hash-password"
+		       : NULL;
 }

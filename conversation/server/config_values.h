@@ -23,5 +23,7 @@ const char *apo_value_bool(const char *text, bool *is);
 const char *apo_value_address(const char *text, struct rudp_addr *address);
 /* 2 * bytes hexadecimal digits. */
 const char *apo_value_hex(const char *text, uint8_t *key, size_t bytes);
+/* What apollonion --hash-password has written: a password as it is would never be met. */
+const char *apo_value_hash(const char *text);
 
 #endif

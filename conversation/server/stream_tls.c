@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -21,10 +23,31 @@ static int take_any_certificate(int is_fine, X509_STORE_CTX *store)
 	return 1;
 }
 
+/* A server has nobody to ask. OpenSSL would ask at the terminal, and all wait for the answer. */
+static int know_no_passphrase(char *to, int size, int is_for_writing, void *of)
+{
+	(void)to;
+	(void)size;
+	(void)is_for_writing;
+	(void)of;
+	ERR_raise(ERR_LIB_PEM, PEM_R_BAD_PASSWORD_READ);
+	return -1;
+}
+
+/* NULL: nobody knows. */
+static const char *words_of(unsigned long code)
+{
+	if (ERR_SYSTEM_ERROR(code))
+		return strerror(ERR_GET_REASON(code));
+	if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ)
+		return "has a passphrase, and there is nobody to ask for it";
+	return code ? ERR_reason_error_string(code) : NULL;
+}
+
 static void say_why(const char *what, const char *file, char *reason, size_t size)
 {
-	unsigned long code = ERR_peek_last_error();
-	const char *text = code ? ERR_reason_error_string(code) : NULL;
+	/* The first is the cause, what comes later follows from it. */
+	const char *text = words_of(ERR_peek_error());
 
 	snprintf(reason, size, "%s %s: %s", what, file, text ? text : "cannot be used");
 	ERR_clear_error();
@@ -48,6 +71,7 @@ apo_tls_context *apo_tls_context_new(const char *certificate_file, const char *k
 					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 					  SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, take_any_certificate);
+	SSL_CTX_set_default_passwd_cb(context, know_no_passphrase);
 	SSL_CTX_set_session_id_context(context, (const unsigned char *)"apollonion", 10);
 	if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1)
 		say_why("certificate", certificate_file, reason, reason_size);

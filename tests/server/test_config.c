@@ -4,10 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conversation/server/config.h"
 
+#define HASH                                                                                       \
+	"$argon2id$v=19$m=65536,t=2,p=1$V3EPOOjEAdyMhKMqD9wcVg$"                                   \
+	"+8K4euBTX9SvJnORzDsqpJCZz+m8wscpbsVR6uSJFS4"
 #define FINE "[server]\nname = irc.test\nnetwork = Test\n[listen]\nplain = 127.0.0.1:6667\n"
 
 /* What was complained of, without the name of the file; a line each. */
@@ -46,6 +50,22 @@ static void refused(const char *more, const char *words)
 	cr_assert(eq(str, complaints, (char *)words), "%s", more);
 }
 
+/* A file with that content, which is taken away at the end. */
+struct temporary {
+	char name[40];
+};
+
+static struct temporary make_file(const char *content, mode_t mode)
+{
+	struct temporary file = {"/tmp/apollonion-file.XXXXXX"};
+	int fd = mkstemp(file.name);
+
+	cr_assert(eq(sz, (size_t)write(fd, content, strlen(content)), strlen(content)));
+	cr_assert(zero(int, fchmod(fd, mode)));
+	close(fd);
+	return file;
+}
+
 Test(config, accounts_have_a_section)
 {
 	struct apo_config *config = read_text(FINE);
@@ -66,25 +86,51 @@ Test(config, accounts_have_a_section)
 	refused("[accounts]\ntries = 0\n", ":7: accounts: tries must be from 1 to 4294967295\n");
 }
 
+#define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+
 Test(config, peers_need_a_key)
 {
+	struct temporary key = make_file(KEY, 0600);
 	struct apo_config *config = read_text(FINE);
+	char more[200];
 
 	cr_assert(eq(uint, config->peers_port, 0));
 	apo_config_put(config);
-	config = read_text(FINE "[peers]\nport = 6680\nkey = /dev/null\nid = hall\ncount = 7\n"
-				"away-time = 2m\n");
+	snprintf(more, sizeof more,
+		 FINE "[peers]\nport = 6680\nkey = %s\nid = hall\ncount = 7\naway-time = 2m\n",
+		 key.name);
+	config = read_text(more);
 	cr_assert(ne(ptr, config, NULL), "%s", complaints);
 	cr_assert(eq(uint, config->peers_port, 6680));
 	cr_assert(eq(str, (char *)config->peers_id, "hall"));
 	cr_assert(eq(uint, config->peers_max, 7));
 	cr_assert(eq(i64, config->peers_away_ns, 120 * RUDP_NS_PER_S));
 	apo_config_put(config);
-	refused("[peers]\nport = 6680\n", ": peers: key is missing\n");
+	snprintf(more, sizeof more, "[peers]\nport = 6680\nkey = %s\nid = a b\n", key.name);
+	refused(more, ":9: peers: id must be of letters, digits, dots and dashes\n");
+	unlink(key.name);
+	refused("[peers]\nport = 6680\n", ":7: peers: key is missing\n");
 	refused("[peers]\nport = 6680\nkey = /nowhere/at/all\n",
-		": peers: key /nowhere/at/all: No such file or directory\n");
-	refused("[peers]\nport = 6680\nkey = /dev/null\nid = a b\n",
-		": peers: id must be of letters, digits, dots and dashes\n");
+		":8: peers: key /nowhere/at/all: No such file or directory\n");
+}
+
+/* What the server could not begin with, it does not pass. */
+Test(config, a_key_of_peers_is_private_and_whole)
+{
+	struct temporary key = make_file(KEY, 0644), half = make_file("abc\n", 0600);
+	char more[200], words[400];
+
+	snprintf(more, sizeof more, "[peers]\nport = 6680\nkey = %s\n", key.name);
+	snprintf(words, sizeof words,
+		 ":8: peers: key %s: can be read or changed by others; make it private "
+		 "(chmod 600)\n",
+		 key.name);
+	refused(more, words);
+	snprintf(more, sizeof more, "[peers]\nport = 6680\nkey = %s\n", half.name);
+	cr_assert(eq(ptr, read_text(more), NULL));
+	cr_assert(ne(ptr, strstr(complaints, "the key is too short"), NULL), "%s", complaints);
+	unlink(key.name);
+	unlink(half.name);
 }
 
 Test(config, what_must_be_there_is_enough)
@@ -101,10 +147,11 @@ Test(config, what_must_be_there_is_enough)
 
 Test(config, values_come_to_where_they_belong)
 {
-	struct apo_config *config = read_text(FINE "plain = [::1]:6668\nplain-passwords = yes\n"
-						   "[limits]\nclients = 7\nsend-queue = 2M\n"
-						   "connects-time = 90\n[flood]\nburst = off\n"
-						   "[operator a]\npassword = hash\nmask = *@x\n");
+	struct apo_config *config =
+		read_text(FINE "plain = [::1]:6668\nplain-passwords = yes\n"
+			       "[limits]\nclients = 7\nsend-queue = 2M\n"
+			       "connects-time = 90\n[flood]\nburst = off\n"
+			       "[operator a]\npassword = " HASH "\nmask = *@x\n");
 
 	cr_assert(ne(ptr, config, NULL), "%s", complaints);
 	cr_assert(eq(uint, config->listen_count, 2));
@@ -133,10 +180,46 @@ Test(config, what_is_wrong_is_told_with_line_and_key)
 	refused("[cloak]\nkey = abc\n", ":7: cloak: key must be 64 hexadecimal digits\n");
 	refused("[lengths]\nnick = 400\n", ":7: lengths: nick must be from 1 to 32\n");
 	refused("nonsense\n", ":6: is neither a [section] nor key = value\n");
-	refused("[operator a]\nmask = x\n", ": operator a: has no password\n");
+	refused("[operator a]\nmask = x\n", ":7: operator a: has no password\n");
 	refused("[operator a]\npasswort = x\n", ":7: there is no key passwort in section operator\n"
-						": operator a: has no password\n");
-	refused("tls = 6697\n", ": listen: tls needs certificate and key\n");
+						":7: operator a: has no password\n");
+	refused("tls = 6697\n", ":6: listen: tls needs certificate and key\n");
+	refused("[history]\nenabled = yes\n",
+		":7: history: is kept in the file of the accounts, and there is none\n");
+	refused("[server]\nlog-level = loud\n",
+		":7: server: log-level must be error, warn, info, debug or off\n");
+	refused("[server]\nmotd = /nowhere/motd\n",
+		":7: server: motd /nowhere/motd: No such file or directory\n");
+	refused("[history]\nage = 1s\n", ":7: history: age must be from 60s to 3153600000s\n");
+}
+
+/* Nobody could ever log in with it, and would wonder why. */
+Test(config, a_password_is_its_hash)
+{
+	struct apo_config *config = read_text(FINE "[server]\npassword = " HASH "\n");
+
+	cr_assert(ne(ptr, config, NULL), "%s", complaints);
+	cr_assert(eq(str, (char *)config->model.password_hash, HASH));
+	apo_config_put(config);
+	refused("[server]\npassword = open\n",
+		":7: server: password must be a hash, made by apollonion --hash-password\n");
+	refused("[operator a]\npassword = open\n",
+		":7: operator a: password must be a hash, made by apollonion --hash-password\n");
+}
+
+#define TLS "tls = 6697\ncertificate = %s\nkey = %s\n"
+
+Test(config, a_certificate_that_cannot_be_used_says_why)
+{
+	struct temporary other = make_file("no certificate\n", 0600);
+	char more[200], words[300];
+
+	snprintf(more, sizeof more, TLS, "/nowhere/at/all", "/nowhere/key");
+	refused(more, ":7: listen: certificate /nowhere/at/all: No such file or directory\n");
+	snprintf(more, sizeof more, TLS, other.name, "/nowhere/key");
+	snprintf(words, sizeof words, ":7: listen: certificate %s: no start line\n", other.name);
+	refused(more, words);
+	unlink(other.name);
 }
 
 Test(config, all_that_is_wrong_is_told_at_once)
@@ -166,4 +249,40 @@ Test(config, a_file_that_is_not_there_is_no_crash)
 		     apo_config_read("/nowhere/conf", complain, (void *)(uintptr_t) "/nowhere"),
 		     NULL));
 	cr_assert(eq(str, complaints, "/conf: No such file or directory\n"));
+}
+
+static const char certificate[] =
+	"-----BEGIN CERTIFICATE-----\n"
+	"MIIBbDCCAROgAwIBAgIUAP7lI0dal9y0QHZB7BuGZMPpjuUwCgYIKoZIzj0EAwIw\n"
+	"DDEKMAgGA1UEAwwBZTAeFw0yNjExMjIyMzI2MzVaFw0yNjEyMjIyMzI2MzVaMAwx\n"
+	"CjAIBgNVBAMMAWUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATxXm4sWrFVbgHa\n"
+	"wq+i1YE3QF++eXEU7mCt961RBP50Jqlm5P8hwoduzdOhfFXgZZYJtzP1ThBgMDp0\n"
+	"H4XjfF1lo1MwUTAdBgNVHQ4EFgQUIMHdJI5xtw1fMwVfYZcqJEyhM2swHwYDVR0j\n"
+	"BBgwFoAUIMHdJI5xtw1fMwVfYZcqJEyhM2swDwYDVR0TAQH/BAUwAwEB/zAKBggq\n"
+	"hkjOPQQDAgNHADBEAiADoSPZ0B4bKLV0ZVDF6dz8zztDFqod6EOoMubRw/I9gwIg\n"
+	"EMdx5TxDUJxhjim5aSwas2E8QLUvuNU6lG5RY5Ltvm8=\n"
+	"-----END CERTIFICATE-----\n";
+/* Its key, under a passphrase. */
+static const char locked_key[] =
+	"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+	"MIHjME4GCSqGSIb3DQEFDTBBMCkGCSqGSIb3DQEFDDAcBAhefXPK5ToexgICCAAw\n"
+	"DAYIKoZIhvcNAgkFADAUBggqhkiG9w0DBwQI1SAMm0Df8qMEgZB23KxJbKcRgtsV\n"
+	"o+yB9oHzvDLkuPzuzkxy7DXs99AJpF9fRCW3Xn0iwhHI+71uJt3RQASHkMFtaZUR\n"
+	"IuYAOQ7fqvFVobi0M1RirCPSha3yhsXzHmQtPHjUSl9/8L345AYkuUNJSzjxuizf\n"
+	"YLqcB8Jk/ELs8pZnu8ahC3M/QS9orl2B9iM/VCIeC0nfk1ZixaA=\n"
+	"-----END ENCRYPTED PRIVATE KEY-----\n";
+
+/* OpenSSL would ask at the terminal, at the start as at each SIGHUP. */
+Test(config, nobody_is_asked_for_a_passphrase, .timeout = 20)
+{
+	struct temporary public = make_file(certificate, 0600), key = make_file(locked_key, 0600);
+	char more[200], words[300];
+
+	snprintf(more, sizeof more, TLS, public.name, key.name);
+	snprintf(words, sizeof words,
+		 ":7: listen: key %s: has a passphrase, and there is nobody to ask for it\n",
+		 key.name);
+	refused(more, words);
+	unlink(public.name);
+	unlink(key.name);
 }

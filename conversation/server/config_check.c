@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* What can only be seen when all of the file has been read. */
+#include <string.h>
+
+#include "base/log.h"
+#include "conversation/irc/frame.h"
+#include "conversation/server/config_private.h"
+#include "conversation/server/tls.h"
+#include "engine/settings.h"
+
+static void check_tls(struct apo_reading *reading)
+{
+	struct apo_config *config = reading->config;
+	apo_tls_context *context;
+	char reason[256];
+	unsigned i;
+
+	for (i = 0; i < config->listen_count && !config->listens[i].is_tls; i++)
+		;
+	if (i == config->listen_count && !config->certificate_file)
+		return;
+	if (!config->certificate_file || !config->key_file) {
+		apo_config_complain(reading, apo_config_line(reading, "listen", "tls"),
+				    "listen: tls needs certificate and key");
+		return;
+	}
+	context = apo_tls_context_new(config->certificate_file, config->key_file, reason,
+				      sizeof reason);
+	if (context)
+		apo_tls_context_put(context);
+	else
+		apo_config_complain(reading, apo_config_line(reading, "listen", "certificate"),
+				    "listen: %s", reason);
+}
+
+/* The library wants it in the environment, and says so; here it is a key of the configuration. */
+static const char *without_variable(const char *text)
+{
+	static const char variable[] = "RUDP_KEY_FILE: ";
+	size_t len = sizeof variable - 1;
+
+	return strncmp(text, variable, len) == 0 ? text + len : text;
+}
+
+/* Without a key of its own anybody could take anybody's name. */
+static void check_peers_key(struct apo_reading *reading)
+{
+	const char *file = reading->config->peers_key_file;
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+	uint8_t psk[RUDP_PSK_BYTES];
+
+	if (!file)
+		apo_config_complain(reading, apo_config_line(reading, "peers", "port"),
+				    "peers: key is missing");
+	else if (!rudp_key_load(psk, file, text))
+		apo_config_complain(reading, apo_config_line(reading, "peers", "key"),
+				    "peers: key %s", without_variable(text));
+	explicit_bzero(psk, sizeof psk);
+}
+
+static void check_peers(struct apo_reading *reading)
+{
+	if (reading->config->peers_port == 0)
+		return;
+	check_peers_key(reading);
+	if (!apo_frame_name_is_valid(reading->config->peers_id))
+		apo_config_complain(reading, apo_config_line(reading, "peers", "id"),
+				    "peers: id must be of letters, digits, dots and dashes");
+}
+
+static bool are_operators_whole(struct apo_reading *reading)
+{
+	const struct apo_config *config = reading->config;
+	bool are_whole = true;
+	size_t i;
+
+	for (i = 0; i < config->model.operator_count; i++)
+		if (!config->operators[i].password_hash) {
+			are_whole = false;
+			apo_config_complain(reading, reading->operator_lines[i],
+					    "operator %s: has no password",
+					    config->operators[i].name);
+		}
+	return are_whole;
+}
+
+/* What the model does not like of a value: the row that set it. */
+static void complain_of_member(struct apo_reading *reading, const char *member, const char *wrong)
+{
+	static const char prefix[] = "model.";
+	size_t i, skip = sizeof prefix - 1;
+
+	for (i = 0; i < apo_config_row_count; i++)
+		if (strncmp(apo_config_rows[i].member, prefix, skip) == 0 &&
+		    strcmp(apo_config_rows[i].member + skip, member) == 0) {
+			apo_config_complain(reading, reading->lines[i], "%s: %s %s",
+					    apo_config_rows[i].section, apo_config_rows[i].key,
+					    wrong);
+			return;
+		}
+	apo_config_complain(reading, 0, "%s: %s", member, wrong);
+}
+
+static void check_model(struct apo_reading *reading)
+{
+	const char *member = "";
+	const char *wrong = apo_model_config_check(&reading->config->model, &member);
+
+	if (wrong)
+		complain_of_member(reading, member, wrong);
+}
+
+void apo_config_check(struct apo_reading *reading)
+{
+	const struct apo_config *config = reading->config;
+	bool are_whole = are_operators_whole(reading);
+	enum rudp_log_level level;
+
+	if (config->listen_count == 0)
+		apo_config_complain(reading, 0, "listen: no address is listened on");
+	if (!rudp_log_level_parse(config->log_level, &level))
+		apo_config_complain(reading, apo_config_line(reading, "server", "log-level"),
+				    "server: log-level must be error, warn, info, debug or off");
+	check_tls(reading);
+	check_peers(reading);
+	if (config->model.has_history && !config->accounts_file)
+		apo_config_complain(
+			reading, apo_config_line(reading, "history", "enabled"),
+			"history: is kept in the file of the accounts, and there is none");
+	if (!config->model.server_name)
+		apo_config_complain(reading, 0, "server: name is missing");
+	else if (are_whole)
+		check_model(reading);
+}
