@@ -13,6 +13,8 @@
 #include "conversation/model/words.h"
 
 #define CONDITIONS_MAX 16
+/* Half the send queue as it is by default: whoever sets topics must not end who says LIST. */
+#define LIST_BYTES_MAX (512u << 10)
 
 /* ---- NAMES ---- */
 
@@ -216,6 +218,13 @@ static void tell_channel(struct apo_model *model, struct apo_client *client,
 		  channel->topic ? channel->topic : "");
 }
 
+static size_t line_bytes(const struct apo_model *model, const struct apo_client *client,
+			 const struct apo_channel *channel)
+{
+	return strlen(model->config->server_name) + strlen(client->nick) + strlen(channel->name) +
+	       (channel->topic ? strlen(channel->topic) : 0) + 20;
+}
+
 /*
  * Names without wildcards are looked up; else all channels are looked at, here alone. So many that
  * a client's send queue could not take them are not told: who wants them has conditions.
@@ -224,18 +233,21 @@ static void search_all(struct apo_model *model, struct apo_client *client,
 		       const struct search *search)
 {
 	unsigned left = client->is_operator ? UINT32_MAX : model->config->list_replies_max;
+	size_t room = client->is_operator ? SIZE_MAX : LIST_BYTES_MAX, bytes;
 	struct apo_channel *channel, *next;
 
 	HASH_ITER(by_name, model->channels, channel, next)
 	{
 		if (!apo_channel_is_seen(model, channel, client) || !is_met(search, channel))
 			continue;
-		if (left-- == 0) {
+		bytes = line_bytes(model, client, channel);
+		if (left-- == 0 || bytes > room) {
 			apo_notice(model, client,
 				   "There are more channels than LIST tells; try conditions, as in "
 				   "LIST >10 or LIST *word*");
 			return;
 		}
+		room -= bytes;
 		tell_channel(model, client, channel);
 	}
 }

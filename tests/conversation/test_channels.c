@@ -321,6 +321,35 @@ Test(channels, list_is_bounded_and_says_so)
 	QUIET(&w, 1);
 }
 
+/* Who says LIST must not be ended by it, however long strangers have made their topics. */
+Test(channels, list_tells_no_more_bytes_than_a_queue_takes)
+{
+	unsigned i, told = 0;
+	size_t bytes = 0;
+	char *line = NULL, *last = NULL;
+
+	for (i = 0; i < 1500; i++) {
+		if (i % 100 == 0)
+			world_join(&w, 10 + i / 100, (char[]){'n', (char)('a' + i / 100), 0}, NULL);
+		world_say(&w, 10 + i / 100, "JOIN #chan%u", i);
+		world_say(&w, 10 + i / 100, "TOPIC #chan%u :%0390d", i, 0);
+	}
+	world_forget(&w);
+	world_say(&w, 0, "LIST");
+	while ((line = world_next(&w, 0))) {
+		bytes += strlen(line) + 2;
+		told += strstr(line, " 322 ") != NULL;
+		if (strstr(line, "NOTICE"))
+			last = line;
+	}
+	cr_assert(ne(ptr, last, NULL));
+	cr_assert(le(sz, bytes, (512 << 10) + 1000));
+	cr_assert(gt(uint, told, 1000));
+	world_say(&w, 0, "LIST #chan1*7*");
+	HEARS_LIKE(&w, 0, "* 321 *");
+	HEARS_LIKE(&w, 0, "* 322 dan #chan1*");
+}
+
 Test(channels, capabilities_change_what_members_see)
 {
 	world_join(&w, 3, "gil",
