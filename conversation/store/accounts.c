@@ -49,6 +49,12 @@ int apo_account_find(struct apo_store *store, const char *name, struct apo_accou
 	return error;
 }
 
+/* What would be written to a file that has moved would be lost with the process. */
+static int step_to_write(struct apo_store *store, sqlite3_stmt *statement)
+{
+	return apo_sql_has_moved(store->db) ? SQLITE_IOERR : sqlite3_step(statement);
+}
+
 int apo_account_add(struct apo_store *store, const char *name, const char *password_hash,
 		    int64_t made_at_s)
 {
@@ -63,7 +69,7 @@ int apo_account_add(struct apo_store *store, const char *name, const char *passw
 	if (result == SQLITE_OK)
 		result = sqlite3_bind_int64(store->add, 3, made_at_s);
 	if (result == SQLITE_OK)
-		result = sqlite3_step(store->add);
+		result = step_to_write(store, store->add);
 	apo_sql_let_go(store->add);
 	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
 }
@@ -78,7 +84,7 @@ int apo_account_set_hash(struct apo_store *store, const char *name, const char *
 	if (result == SQLITE_OK)
 		result = bind_text(store->set_hash, 2, password_hash);
 	if (result == SQLITE_OK)
-		result = sqlite3_step(store->set_hash);
+		result = step_to_write(store, store->set_hash);
 	apo_sql_let_go(store->set_hash);
 	if (result != SQLITE_DONE)
 		return apo_sql_error(result);
@@ -90,7 +96,7 @@ int apo_account_remove(struct apo_store *store, const char *name)
 	int result = bind_text(store->remove, 1, name);
 
 	if (result == SQLITE_OK)
-		result = sqlite3_step(store->remove);
+		result = step_to_write(store, store->remove);
 	apo_sql_let_go(store->remove);
 	if (result != SQLITE_DONE)
 		return apo_sql_error(result);
@@ -103,6 +109,8 @@ int apo_accounts_tell_new(struct apo_store *store, apo_tell_account *tell, void 
 	const char *name;
 	int result = sqlite3_bind_int64(statement, 1, store->last_told_id);
 
+	if (apo_sql_has_moved(store->db))
+		return -EIO;
 	if (result == SQLITE_OK)
 		result = sqlite3_step(statement);
 	while (result == SQLITE_ROW && (name = (const char *)sqlite3_column_text(statement, 1))) {

@@ -65,7 +65,8 @@ void apo_history_name_private(char name[APO_BUFFER_NAME_SIZE], int64_t a, int64_
 
 int apo_history_begin(struct apo_history *history)
 {
-	return apo_history_run(history->statements[APO_SQL_BEGIN]);
+	return apo_sql_has_moved(history->db) ? -EIO
+					      : apo_history_run(history->statements[APO_SQL_BEGIN]);
 }
 
 int apo_history_settle(struct apo_history *history)
@@ -303,7 +304,7 @@ const char *apo_history_file(const struct apo_history *history)
 
 const char *apo_history_error(const struct apo_history *history)
 {
-	return sqlite3_errmsg(history->db);
+	return apo_sql_last_words(history->db);
 }
 
 int64_t apo_history_last_position(const struct apo_history *history)

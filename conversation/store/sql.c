@@ -68,3 +68,17 @@ int apo_sql_open(const char *file, sqlite3 **db)
 	(void)sqlite3_db_config(*db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	return SQLITE_OK;
 }
+
+bool apo_sql_has_moved(sqlite3 *db)
+{
+	int has_moved = 0;
+	int result = sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+
+	return result == SQLITE_OK && has_moved;
+}
+
+const char *apo_sql_last_words(sqlite3 *db)
+{
+	return apo_sql_has_moved(db) ? "the file is not there any more, or is another one"
+				     : sqlite3_errmsg(db);
+}

@@ -251,5 +251,5 @@ void apo_store_close(struct apo_store *store)
 
 const char *apo_store_error(const struct apo_store *store)
 {
-	return sqlite3_errmsg(store->db);
+	return apo_sql_last_words(store->db);
 }

@@ -460,6 +460,24 @@ Test(history, a_full_disk_loses_the_group_and_no_more)
 	cr_assert(eq(i64, number("SELECT sum(count) FROM buffers"), kept + 1));
 }
 
+/* What is written to it would be gone with the process. */
+Test(history, a_file_that_was_removed_is_not_written)
+{
+	char aside[96];
+
+	join("dan", "#room");
+	end_group();
+	apo_history_roll_back(file.history);
+	snprintf(aside, sizeof aside, "%s.aside", file.path);
+	cr_assert(eq(int, rename(file.path, aside), 0));
+	cr_assert(eq(int, apo_history_begin(file.history), -EIO));
+	cr_assert(ne(ptr, strstr(apo_history_error(file.history), "not there any more"), NULL));
+	cr_assert(eq(int, rename(aside, file.path), 0));
+	cr_assert(eq(int, apo_history_begin(file.history), 0));
+	say("#room", "b");
+	end_group();
+}
+
 /* ---- pruning ---- */
 
 static unsigned prune(const struct apo_retention *retention, int64_t now_ms)

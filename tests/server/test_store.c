@@ -359,6 +359,27 @@ Test(store, a_full_disk_loses_nothing)
 	}
 }
 
+/* SQLite would go on with the file that nobody finds again, and call it success. */
+Test(store, a_file_that_was_removed_takes_no_changes)
+{
+	struct apo_account account;
+	char aside[96], told[NAMES_SIZE] = "";
+
+	open_store();
+	cr_assert(eq(int, apo_account_add(store, "dan", HASH, 1), 0));
+	snprintf(aside, sizeof aside, "%s.aside", file);
+	cr_assert(eq(int, rename(file, aside), 0));
+	cr_assert(eq(int, apo_account_add(store, "eve", HASH, 1), -EIO));
+	cr_assert(ne(ptr, strstr(apo_store_error(store), "not there any more"), NULL));
+	cr_assert(eq(int, apo_account_set_hash(store, "dan", HASH), -EIO));
+	cr_assert(eq(int, apo_account_remove(store, "dan"), -EIO));
+	cr_assert(eq(int, apo_accounts_tell_all(store, count_name, told), -EIO));
+	cr_assert(eq(str, told, ""));
+	cr_assert(eq(int, apo_account_find(store, "dan", &account), 0), "who is known may log in");
+	cr_assert(eq(int, rename(aside, file), 0));
+	cr_assert(eq(int, apo_account_add(store, "eve", HASH, 1), 0));
+}
+
 /* What was acknowledged is there although the process has not closed the database. */
 Test(store, an_account_outlives_its_process)
 {
