@@ -81,6 +81,8 @@ start_ii() {
 	wait_until 20 "ii's channel" test -p "$directory/#hall/in"
 	II=$directory/#hall/in
 	ln -sf "$directory/#hall/out" "$TMP/$2.out"
+	# It makes the channel when it asks for it: who speaks before the server has heard that is not heard.
+	hears "$2" " $2\\(.*has joined #hall"
 }
 
 crossing() {
