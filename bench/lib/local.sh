@@ -7,6 +7,7 @@ SETUP_COUNT=${SETUP_COUNT:-3000}
 PINGPONG_COUNT=${PINGPONG_COUNT:-20000}
 EVENT_REQUESTS_EACH=2000 EVENT_CONNECTIONS=10 EVENT_BYTES=200
 REDIS_REQUESTS=${REDIS_REQUESTS:-100000}
+REDIS_PIPELINED_TIMES=16 # so many more in a pipeline, or a run would be over before it has settled
 LOAD_RUNS=300
 SIZES=(64 256 1024 4096 16384 65536 262144 1048576)
 SIZE_SECONDS=2
@@ -74,20 +75,21 @@ run_events() {
 
 # run_redis DEPTH-OF-PIPELINE VARIANT
 run_redis() {
-	local before
+	local before requests=$REDIS_REQUESTS
+	[ "$1" = 1 ] || requests=$((requests * REDIS_PIPELINED_TIMES))
 	run_as "$2" server a redis-server --port "$PORT" --save '' --appendonly no
 	wait_until 30 "redis to listen" grep -qs Ready "$TMP/server.out"
 	carry "$2" a a 127.0.0.1 "$PORT"
 	before=$(carriers_cpu_s)
 	run_as "$2" client a redis-benchmark -h "$HOST" -p "$DIAL" -P "$1" \
-		-n $((REDIS_REQUESTS * ($1 > 1 ? 4 : 1))) -t set,get --csv
+		-n "$requests" -t set,get --csv
 	finish client "$RUN_LIMIT_S"
 	expect_eq "$STATUS" 0 "exit code of redis-benchmark"
 	RESULT=$(tr -d '"' <"$TMP/client.out" | awk -F , '
 		$1 == "SET" { set = $2 }
 		$1 == "GET" { get = $2 }
 		END { printf "{\"set_per_second\": %s, \"get_per_second\": %s}", set, get }')
-	say "$RESULT" requests $((REDIS_REQUESTS * ($1 > 1 ? 8 : 2))) \
+	say "$RESULT" requests $((requests * 2)) \
 		carriers_cpu_s "$(seconds_between "$before" "$(carriers_cpu_s)")"
 }
 

@@ -87,7 +87,7 @@ PLAN = [
     Measurement("sizes", ["-"], ["tcp", "tls", "kcptun-fast2", DEFAULT], 1, 1.0, 18),
     Measurement("pingpong", ["-"], ["tcp", "tls", "kcptun-fast3", DEFAULT, "rudp-two"], 3, 1.0, 3,
                 {"variants": ["tcp", DEFAULT], "rounds": 1}, {"PINGPONG_COUNT": "10000"}),
-    Measurement("redis", ["1", "16"], ["tcp", "kcptun-fast2", DEFAULT], 3, 1.0, 6,
+    Measurement("redis", ["1", "16"], ["tcp", "kcptun-fast2", DEFAULT], 3, 1.0, 7,
                 {"variants": ["tcp", DEFAULT], "rounds": 1}),
     Measurement("setup", ["alone", "request"], ["tcp", DEFAULT], 3, 1.0, 3, {"rounds": 1}),
     Measurement("events", ["edge", "level"], ["tcp", DEFAULT], 3, 0.5, 1.5, {"rounds": 1}),
