@@ -168,7 +168,7 @@ $(BUILD)/librudp_engine.so: $(call obj,core/engine/host_thread.c) $(BUILD)/liben
 
 $(BUILD)/librudp_shim.so: $(call obj,$(SHIM_SRC)) $(BUILD)/librudp.a shim/shim.map
 	$(CC) $(LDFLAGS) -shared -Wl,--version-script=shim/shim.map -Wl,--exclude-libs,ALL \
-		$(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete -o $@ $(filter-out %.map,$^) -ldl
+		$(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete -Wl,-z,now -o $@ $(filter-out %.map,$^) -ldl
 
 $(BUILD)/librudp.so: $(BUILD)/librudp.a core/api/rudp.map
 	$(CC) $(LDFLAGS) -shared -Wl,-soname,librudp.so.$(SOVERSION) \

@@ -28,7 +28,6 @@
 #define READY_TIMEOUT_MS 10000
 #define ANSWER_BYTES_MAX 256
 #define STACK_BYTES (32 * 1024)
-#define FD_ABOVE_STDIO 10
 
 /* Everything that the child needs, laid out before it exists: it must not allocate. */
 struct plan {
@@ -82,26 +81,23 @@ static long sys(long number, long a, long b, long c)
 	return rudp_sys_call(number, a, b, c, 0, 0, 0);
 }
 
-static int move_above_stdio(int fd)
-{
-	return fd > RUDP_READY_FD ? fd : rudp_sys_fcntl(fd, F_DUPFD, FD_ABOVE_STDIO);
-}
-
 /* Only raw calls from here on: the memory, errno included, is the program's. */
 static int become_engine(void *argument)
 {
 	struct plan *plan = argument;
 	uint64_t no_signals = 0;
-	int ready = move_above_stdio(plan->ready);
-	int null = move_above_stdio(
-		(int)rudp_sys_call(SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDWR, 0, 0, 0));
 
 	sys(SYS_setsid, 0, 0, 0);
-	for (int fd = 0; fd < RUDP_READY_FD; fd++)
-		null < 0 ? rudp_sys_close(fd) : (int)sys(SYS_dup3, null, fd, 0);
-	if (sys(SYS_dup3, ready, RUDP_READY_FD, 0) < 0)
+	if (plan->ready != RUDP_READY_FD && sys(SYS_dup3, plan->ready, RUDP_READY_FD, 0) < 0)
 		sys(SYS_exit, 127, 0, 0);
+	rudp_sys_fcntl(RUDP_READY_FD, F_SETFD, 0);
 	sys(SYS_close_range, RUDP_READY_FD + 1, UINT32_MAX, 0);
+	for (int fd = 0; fd < RUDP_READY_FD; fd++)
+		rudp_sys_close(fd);
+	/* With room for it now, also where the program's table is full: it becomes number 0. */
+	rudp_sys_call(SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDWR, 0, 0, 0);
+	for (int fd = 1; fd < RUDP_READY_FD; fd++)
+		sys(SYS_dup3, 0, fd, 0);
 	rudp_sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&no_signals, 0, sizeof no_signals, 0, 0);
 	for (unsigned i = 0; i < RUDP_ENGINE_PLACES; i++)
 		if (plan->paths[i][0])
@@ -179,7 +175,7 @@ static int understand(const char *answer, ssize_t len, struct rudp_engine_ref *e
 }
 
 /* Where the program has asked for orphans, our engine must not be the first that it gets. */
-static int start_as_orphan(struct plan *plan)
+static int run_as_orphan(int (*function)(void *argument), void *argument)
 {
 	int adopts = 0;
 	int rc;
@@ -187,7 +183,7 @@ static int start_as_orphan(struct plan *plan)
 	rudp_sys_call(SYS_prctl, PR_GET_CHILD_SUBREAPER, (long)&adopts, 0, 0, 0, 0);
 	if (adopts)
 		rudp_sys_call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0, 0);
-	rc = rudp_child_run(leave_engine_behind, plan);
+	rc = rudp_child_run(function, argument);
 	if (adopts)
 		rudp_sys_call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0);
 	return rc;
@@ -203,11 +199,37 @@ static int run(struct plan *plan, struct rudp_engine_ref *engine)
 	if (rc < 0)
 		return rc;
 	plan->ready = ends[1];
-	rc = start_as_orphan(plan);
+	rc = run_as_orphan(leave_engine_behind, plan);
 	rudp_sys_close(ends[1]);
 	len = rc < 0 ? 0 : read_answer(ends[0], answer);
 	rudp_sys_close(ends[0]);
 	return understand(answer, len, engine);
+}
+
+struct child_start {
+	struct plan *plan;
+	struct rudp_engine_ref *engine;
+	int result;
+};
+
+/* In a table of its own the pipe takes the numbers of two that the start does not need. */
+static int run_in_child(void *argument)
+{
+	struct child_start *child = argument;
+
+	rudp_sys_close(0);
+	rudp_sys_close(1);
+	child->result = run(child->plan, child->engine);
+	sys(SYS_exit, 0, 0, 0);
+	return 0;
+}
+
+static int run_at_full_table(struct plan *plan, struct rudp_engine_ref *engine)
+{
+	struct child_start child = {plan, engine, -EMFILE};
+	int rc = run_as_orphan(run_in_child, &child);
+
+	return rc < 0 ? rc : child.result;
 }
 
 int rudp_engine_start_process(uint64_t settings, struct rudp_engine_ref *engine)
@@ -227,6 +249,8 @@ int rudp_engine_start_process(uint64_t settings, struct rudp_engine_ref *engine)
 	plan_paths(plan);
 	if (plan_environment(plan))
 		rc = run(plan, engine);
+	if (rc == -EMFILE)
+		rc = run_at_full_table(plan, engine);
 	munmap(plan, sizeof *plan);
 	errno = saved;
 	return rc;

@@ -30,8 +30,8 @@ struct rudp_engine_ref {
 /*
  * Returns  0; -ENOENT: there is none and none can be started, use kernel TCP; -ENOKEY: the key file
  *          is unusable; -EACCES: there is none, but a key is set, so clear text is no way out;
- *          -EMFILE, -ENFILE: no descriptor to start one with. But for the last two, failures are
- *          remembered for good.
+ *          -EMFILE, -ENFILE: no descriptor to load a thread with, or no room for a single one at all.
+ *          But for the last two, failures are remembered for good.
  */
 int rudp_engine_find(struct rudp_engine_ref *engine);
 

@@ -3,14 +3,20 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "api/environment.h"
+#include "api/sys.h"
 
 #define PATH_SIZE 1200
+#define STACK_BYTES (256 * 1024)
 #define LIBRARY "librudp_engine.so"
 #define ENTRY "rudp_engine_start_thread"
 #define FAREWELL "rudp_engine_stop_thread"
@@ -57,27 +63,87 @@ bool rudp_engine_thread_is_torn(void)
 	return process != 0 && process != getpid();
 }
 
+/*
+ * dlopen does not tell a table that is full just now from a file that is not there, and -ENOENT lasts.
+ * So a number is had for the file before.
+ */
+static int open_library(void **library)
+{
+	for (unsigned i = 0; i < RUDP_ENGINE_PLACES; i++) {
+		char path[PATH_SIZE];
+		int fd;
+
+		if (!rudp_engine_place(i, LIBRARY, path, sizeof path))
+			continue;
+		fd = (int)rudp_sys_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+		if (fd == -EMFILE || fd == -ENFILE)
+			return fd;
+		if (fd < 0)
+			continue;
+		rudp_sys_close(fd);
+		*library = dlopen(path, OPEN_FLAGS);
+		if (*library)
+			return 0;
+	}
+	return -ENOENT;
+}
+
 static int load(struct rudp_engine_ref *engine)
 {
-	void *library = NULL;
-	start_thread *entry = NULL;
-	stop_thread *stop = NULL;
+	void *library;
+	start_thread *entry;
+	stop_thread *stop;
+	int rc;
 
 	if (rudp_engine_thread_is_torn())
 		return -ENOENT;
 	atomic_store(&loaded_by, getpid());
-	for (unsigned i = 0; i < RUDP_ENGINE_PLACES && !library; i++) {
-		char path[PATH_SIZE];
-
-		if (rudp_engine_place(i, LIBRARY, path, sizeof path))
-			library = dlopen(path, OPEN_FLAGS);
-	}
-	if (library)
-		*(void **)&entry = dlsym(library, ENTRY);
-	if (library)
-		*(void **)&stop = dlsym(library, FAREWELL);
+	rc = open_library(&library);
+	if (rc < 0)
+		return rc;
+	*(void **)&entry = dlsym(library, ENTRY);
+	*(void **)&stop = dlsym(library, FAREWELL);
 	atomic_store(&farewell, stop);
 	return entry ? entry(setting, &engine->nonce, engine->token) : -ENOENT;
+}
+
+/* At the low end of the memory that load() has for a stack. */
+struct loading {
+	struct rudp_engine_ref *engine;
+	int result;
+	ucontext_t before, there;
+};
+
+/* makecontext passes nothing wider than an int. */
+static void load_there(unsigned high, unsigned low)
+{
+	struct loading *loading = (struct loading *)((uintptr_t)high << 16 << 16 | low);
+
+	loading->result = load(loading->engine);
+}
+
+/* dlopen takes more than there is on the stack of a signal handler (sigaltstack, 8 KB). */
+static int load_elsewhere(struct rudp_engine_ref *engine)
+{
+	struct loading *loading = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	uintptr_t address = (uintptr_t)loading;
+	int rc;
+
+	if (loading == MAP_FAILED)
+		return -ENOENT;
+	loading->engine = engine;
+	loading->result = -ENOENT;
+	getcontext(&loading->there);
+	loading->there.uc_stack.ss_sp = loading + 1;
+	loading->there.uc_stack.ss_size = STACK_BYTES - sizeof *loading;
+	loading->there.uc_link = &loading->before;
+	makecontext(&loading->there, (void (*)(void))load_there, 2, (unsigned)(address >> 16 >> 16),
+		    (unsigned)address);
+	swapcontext(&loading->before, &loading->there);
+	rc = loading->result;
+	munmap(loading, STACK_BYTES);
+	return rc;
 }
 
 /* A handler that opened a socket in the middle of this would wait for what it has interrupted. */
@@ -89,7 +155,7 @@ int rudp_engine_load_thread(struct rudp_engine_ref *engine)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = load(engine);
+	rc = load_elsewhere(engine);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = saved;
 	return rc;

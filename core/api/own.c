@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "api/child.h"
 #include "api/sys.h"
 
 #define CHUNK_BYTES 512
@@ -23,6 +24,7 @@ struct scan {
 	bool in_space, second_half;
 	size_t len;
 	char text[RUDP_OWN_PATH_SIZE];
+	int result;
 };
 
 static unsigned hex_value(char c)
@@ -80,7 +82,7 @@ static bool scan_chunk(struct scan *s, const char *chunk, size_t len)
 	return false;
 }
 
-static bool find(struct scan *s)
+static int find(struct scan *s)
 {
 	char chunk[CHUNK_BYTES];
 	int fd = (int)rudp_sys_call(SYS_openat, AT_FDCWD, (long)"/proc/self/maps",
@@ -89,7 +91,7 @@ static bool find(struct scan *s)
 	long n;
 
 	if (fd < 0)
-		return false;
+		return fd;
 	line_start(s);
 	while (!found) {
 		n = rudp_sys_call(SYS_read, fd, (long)chunk, sizeof chunk, 0, 0, 0);
@@ -100,16 +102,30 @@ static bool find(struct scan *s)
 		found = scan_chunk(s, chunk, (size_t)n);
 	}
 	rudp_sys_close(fd);
-	return found;
+	return found ? 0 : -ENOENT;
+}
+
+/* In a table of its own: the program's may be full. */
+static int find_in_child(void *argument)
+{
+	struct scan *s = argument;
+
+	rudp_sys_close(0);
+	s->result = find(s);
+	rudp_sys_call(SYS_exit, 0, 0, 0, 0, 0, 0);
+	return 0;
 }
 
 const char *rudp_own_path(void)
 {
-	struct scan s = {.target = (uintptr_t)rudp_own_path};
+	struct scan s = {.target = (uintptr_t)rudp_own_path, .result = -EMFILE};
 
 	if (atomic_load_explicit(&known, memory_order_acquire))
 		return path;
-	if (!find(&s))
+	s.result = find(&s);
+	if (s.result == -EMFILE)
+		rudp_child_run(find_in_child, &s);
+	if (s.result < 0)
 		return NULL;
 	/* Threads that come here at once write the same bytes. */
 	memcpy(path, s.text, s.len);

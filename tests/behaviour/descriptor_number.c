@@ -157,6 +157,21 @@ CHECK(socket_at_a_full_table_is_emfile)
 	     socket(AF_INET, SOCK_STREAM, 0) == last ? "that number" : "another");
 }
 
+/* Rudp's mark (proof.c): what could not be begun at a full table must not be given up for good. */
+CHECK(sockets_after_a_full_table_show_wrband)
+{
+	int last, client, server;
+
+	must(lower_limit(100) == 0, "setrlimit");
+	last = fill_table();
+	say_result("socket", socket(AF_INET, SOCK_STREAM, 0));
+	for (int fd = last - 9; fd <= last; fd++)
+		close(fd);
+	connected_pair(AF_INET, &client, &server);
+	struct pollfd entry = {.fd = client, .events = POLLWRBAND};
+	say("poll: %d", poll(&entry, 1, 0));
+}
+
 CHECK(accept_at_a_full_table_keeps_the_connection_queued)
 {
 	struct sockaddr_storage addr;

@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -173,12 +174,16 @@ CHECK(a_signal_handler_opens_the_first_socket)
 	say_new_connection("then");
 }
 
-/* The least stack that sigaltstack(2) tells programs to take. */
+/* The least stack that sigaltstack(2) tells programs to take, above a page that nobody may touch. */
 CHECK(a_handler_on_a_small_stack_opens_the_first_socket)
 {
-	stack_t stack = {.ss_sp = malloc(8192), .ss_size = 8192};
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *memory = mmap(NULL, page + 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	stack_t stack = {.ss_sp = memory + page, .ss_size = 8192};
 	struct sigaction action = {.sa_handler = connect_in_handler, .sa_flags = SA_ONSTACK};
 
+	must(memory != MAP_FAILED && mprotect(memory, page, PROT_NONE) == 0, "mmap");
 	must(sigaltstack(&stack, NULL) == 0, "sigaltstack");
 	sigaction(SIGUSR1, &action, NULL);
 	raise(SIGUSR1);
