@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define CAPACITY_MIN_BYTES ((size_t)4096)
+#define SHRINK_SHARE 4
 #define CAPACITY_LIMIT_BYTES (SIZE_MAX / 2 + 1) /* the greatest power of two */
 
 static size_t power_of_two_at_least(size_t n)
@@ -92,6 +93,14 @@ static size_t fitting_capacity(const struct rudp_ring *ring, size_t content_byte
 			ring->capacity_max_bytes);
 }
 
+size_t rudp_ring_growth(const struct rudp_ring *ring, uint64_t end)
+{
+	if (end <= ring->head || end - ring->head <= ring->capacity_bytes ||
+	    end - ring->head > ring->capacity_max_bytes)
+		return 0;
+	return fitting_capacity(ring, (size_t)(end - ring->head)) - ring->capacity_bytes;
+}
+
 int rudp_ring_reserve(struct rudp_ring *ring, uint64_t end)
 {
 	if (end <= ring->head || end - ring->head <= ring->capacity_bytes)
@@ -173,4 +182,10 @@ void rudp_ring_trim(struct rudp_ring *ring)
 	capacity_bytes = fitting_capacity(ring, content_bytes);
 	if (capacity_bytes < ring->capacity_bytes)
 		(void)resize(ring, capacity_bytes); /* without memory to move, it stays as it is */
+}
+
+void rudp_ring_shrink(struct rudp_ring *ring)
+{
+	if (ring->extent - ring->head < ring->capacity_bytes / SHRINK_SHARE)
+		rudp_ring_trim(ring);
 }

@@ -41,6 +41,9 @@ static inline size_t rudp_ring_room(const struct rudp_ring *ring)
 	return ring->capacity_max_bytes - rudp_ring_used(ring);
 }
 
+/* By how many bytes of memory reserve would grow it; 0 also beyond capacity_max_bytes. */
+size_t rudp_ring_growth(const struct rudp_ring *ring, uint64_t end);
+
 /*
  * Makes offsets [head, end) addressable, growing as needed.
  *
@@ -81,5 +84,7 @@ void rudp_ring_consume(struct rudp_ring *ring, size_t n);
 
 /* Gives back memory that the present content does not need (all of it when empty). */
 void rudp_ring_trim(struct rudp_ring *ring);
+/* Likewise, when less than a quarter of it is needed: cheap enough to be asked for again and again. */
+void rudp_ring_shrink(struct rudp_ring *ring);
 
 #endif

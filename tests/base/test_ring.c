@@ -180,6 +180,44 @@ Test(ring, trim_gives_back_what_is_not_needed)
 	rudp_ring_fini(&ring);
 }
 
+Test(ring, growth_is_what_reserving_takes)
+{
+	struct rudp_ring ring;
+
+	rudp_ring_init(&ring, CAPACITY_MAX);
+	cr_assert(eq(sz, rudp_ring_growth(&ring, 0), 0));
+	cr_assert(eq(sz, rudp_ring_growth(&ring, 1), 4096));
+	write_tail(&ring, 4096);
+	cr_assert(eq(sz, rudp_ring_growth(&ring, 4096), 0));
+	cr_assert(eq(sz, rudp_ring_growth(&ring, 8193), 16384 - 4096));
+	cr_assert(eq(sz, rudp_ring_growth(&ring, CAPACITY_MAX), CAPACITY_MAX - 4096));
+	cr_assert(eq(sz, rudp_ring_growth(&ring, CAPACITY_MAX + 1), 0)); /* it will not */
+	rudp_ring_consume(&ring, 4000);
+	cr_assert(eq(sz, rudp_ring_growth(&ring, 8096), 0));
+	cr_assert(eq(sz, rudp_ring_growth(&ring, 3999), 0)); /* behind it */
+	rudp_ring_fini(&ring);
+}
+
+Test(ring, shrinks_when_three_quarters_are_not_needed)
+{
+	struct rudp_ring ring;
+
+	rudp_ring_init(&ring, CAPACITY_MAX);
+	write_tail(&ring, CAPACITY_MAX);
+	rudp_ring_consume(&ring, CAPACITY_MAX - CAPACITY_MAX / 4);
+	rudp_ring_shrink(&ring);
+	cr_assert(eq(sz, ring.capacity_bytes, CAPACITY_MAX));
+	rudp_ring_consume(&ring, 1);
+	rudp_ring_shrink(&ring);
+	cr_assert(eq(sz, ring.capacity_bytes, CAPACITY_MAX / 4));
+	expect_held(&ring, CAPACITY_MAX - CAPACITY_MAX / 4 + 1, CAPACITY_MAX / 4 - 1);
+	rudp_ring_consume(&ring, CAPACITY_MAX / 4 - 1);
+	rudp_ring_shrink(&ring);
+	cr_assert(eq(sz, ring.capacity_bytes, 0));
+	rudp_ring_shrink(&ring);
+	rudp_ring_fini(&ring);
+}
+
 Test(ring, trim_keeps_out_of_order_bytes)
 {
 	struct rudp_ring ring;
