@@ -224,6 +224,9 @@ static void prepare_probe(struct rudp_conn *conn, int64_t now_at_ns)
 		return;
 	}
 	rudp_sendbuf_probe(&conn->sendbuf, RUDP_DATAGRAM_BASE_BYTES);
+	/* A peer that is short of memory may have no place for anything but the next bytes in order. */
+	if (conn->reliability.pto_count > 1)
+		rudp_sendbuf_probe_oldest(&conn->sendbuf, RUDP_DATAGRAM_BASE_BYTES);
 	conn->ping_due = !rudp_sendbuf_has_due(&conn->sendbuf, conn->peer_window_end);
 }
 

@@ -222,6 +222,14 @@ void rudp_sendbuf_probe(struct rudp_sendbuf *buf, size_t len_max)
 	(void)rudp_range_set_add(&buf->lost, start, end);
 }
 
+void rudp_sendbuf_probe_oldest(struct rudp_sendbuf *buf, size_t len_max)
+{
+	uint64_t start = buf->ring.head;
+	uint64_t end = buf->acked.count > 0 ? buf->acked.ranges[0].start : buf->sent;
+
+	(void)rudp_range_set_add(&buf->lost, start, min_offset(end, start + len_max));
+}
+
 #define CHECK(condition)                                                                           \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \

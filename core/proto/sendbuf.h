@@ -73,6 +73,8 @@ uint64_t rudp_sendbuf_hole_start(const struct rudp_sendbuf *buf, uint64_t offset
 
 /* For a probe: the newest bytes sent and not acknowledged (at most len_max) become due again. */
 void rudp_sendbuf_probe(struct rudp_sendbuf *buf, size_t len_max);
+/* Likewise the oldest. */
+void rudp_sendbuf_probe_oldest(struct rudp_sendbuf *buf, size_t len_max);
 
 bool rudp_sendbuf_check(const struct rudp_sendbuf *buf);
 

@@ -231,6 +231,23 @@ Test(sendbuf, probe_takes_the_newest_bytes)
 	expect_chunk(510, 40, false, true);
 }
 
+Test(sendbuf, probe_of_the_oldest_ends_where_bytes_have_been_acknowledged)
+{
+	write_bytes(1000);
+	send_some(600);
+	rudp_sendbuf_on_acked(&buf, 0, 100, false);
+	rudp_sendbuf_probe_oldest(&buf, 100);
+	send_some(1000);
+	expect_chunk(100, 100, false, true);
+	rudp_sendbuf_on_acked(&buf, 130, 400, false);
+	rudp_sendbuf_probe_oldest(&buf, 100);
+	rudp_sendbuf_probe(&buf, 20);
+	send_some(1000);
+	expect_chunk(100, 30, false, true);
+	send_some(1000);
+	expect_chunk(580, 20, false, true);
+}
+
 Test(sendbuf, probe_takes_the_fin_along)
 {
 	write_bytes(100);
@@ -250,10 +267,12 @@ Test(sendbuf, probe_of_nothing_is_nothing)
 	rudp_sendbuf_probe(&buf, 100);
 	write_bytes(100);
 	rudp_sendbuf_probe(&buf, 100);
+	rudp_sendbuf_probe_oldest(&buf, 100);
 	cr_assert(eq(u32, buf.lost.count, 0));
 	send_some(100);
 	rudp_sendbuf_on_acked(&buf, 0, 100, false);
 	rudp_sendbuf_probe(&buf, 100);
+	rudp_sendbuf_probe_oldest(&buf, 100);
 	cr_assert(eq(int, rudp_sendbuf_has_due(&buf, FAR), 0));
 }
 
@@ -393,6 +412,8 @@ static void model_run(uint64_t seed)
 			model_fate(&random);
 		if (random_below(&random, 50) == 0) {
 			rudp_sendbuf_probe(&buf, 1 + random_below(&random, 500));
+			if (random_below(&random, 2) == 0)
+				rudp_sendbuf_probe_oldest(&buf, 1 + random_below(&random, 500));
 			model_follow();
 		}
 		if (step % 8 == 0)
