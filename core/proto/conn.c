@@ -114,7 +114,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	rudp_ecn_init(&conn->ecn);
 	rudp_tail_init(&conn->tail, ep->config.tail_off, now_at_ns);
 	rudp_sendbuf_init(&conn->sendbuf, ep->config.send_buffer_max_bytes);
-	rudp_recvbuf_init(&conn->recvbuf, ep->config.receive_buffer_max_bytes);
+	rudp_recvbuf_init(&conn->recvbuf, ep->config.receive_buffer_max_bytes, &ep->budget);
 	conn->send_limit_bytes = RUDP_SEND_LIMIT_MIN_BYTES;
 	if (conn->send_limit_bytes > ep->config.send_buffer_max_bytes)
 		conn->send_limit_bytes = ep->config.send_buffer_max_bytes;
@@ -132,7 +132,8 @@ static void drop_buffers(struct rudp_conn *conn)
 	rudp_sendbuf_fini(&conn->sendbuf);
 	rudp_recvbuf_fini(&conn->recvbuf);
 	rudp_sendbuf_init(&conn->sendbuf, conn->ep->config.send_buffer_max_bytes);
-	rudp_recvbuf_init(&conn->recvbuf, conn->ep->config.receive_buffer_max_bytes);
+	rudp_recvbuf_init(&conn->recvbuf, conn->ep->config.receive_buffer_max_bytes,
+			  &conn->ep->budget);
 }
 
 void rudp_conn_free(struct rudp_conn *conn)
@@ -149,6 +150,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 	rudp_replay_fini(&conn->replay);
 	rudp_sendbuf_fini(&conn->sendbuf);
 	rudp_recvbuf_fini(&conn->recvbuf);
+	rudp_conn_uncharge(conn);
 	conn->ep->free_count++;
 	free(conn);
 }

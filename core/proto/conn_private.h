@@ -8,7 +8,8 @@
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
  * conn_tx.c (packets out), conn_plan.c (what goes into one), conn_tail.c (second copies of sparse
  * traffic), conn_timers.c (when next, it is now), conn_path.c (addresses change), conn_mtu.c (how large
- * packets may be), conn_stats.c (statistics and invariants), conn_observe.c (what a trace is told).
+ * packets may be), conn_budget.c (its share of memory), conn_stats.c (statistics and invariants),
+ * conn_observe.c (what a trace is told).
  */
 #ifndef RUDP_PROTO_CONN_PRIVATE_H
 #define RUDP_PROTO_CONN_PRIVATE_H
@@ -153,6 +154,7 @@ struct rudp_conn {
 	int64_t peer_ack_delay_ns;
 	uint64_t peer_datagram_bytes;
 	uint64_t send_limit_bytes;
+	uint64_t charged_bytes;       /* to the endpoint's budget: what rudp_conn_buffer_bytes said */
 
 	/* Frames that want to leave. */
 	unsigned probes_due;
@@ -218,6 +220,13 @@ void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_
 void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns);
 /* The user time-out of what is about to be owed begins now, however long our own pings went unheard. */
 void rudp_conn_start_waiting(struct rudp_conn *conn, int64_t now_at_ns);
+
+/* Memory (conn_budget.c). What its buffers hold; charge tells the endpoint's budget. */
+uint64_t rudp_conn_buffer_bytes(const struct rudp_conn *conn);
+void rudp_conn_charge(struct rudp_conn *conn);
+void rudp_conn_uncharge(struct rudp_conn *conn);
+/* What the send buffer may hold now: its limit, or less where memory is scarce. */
+size_t rudp_conn_send_allowance_bytes(const struct rudp_conn *conn);
 
 /* Handshake (conn_connect.c, conn_answer.c, conn_handshake.c). */
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);

@@ -173,6 +173,8 @@ static void on_result(struct rudp_conn *conn, const struct rudp_reliability_resu
 	if (conn->state == RUDP_STATE_RESET_SENT || conn->state == RUDP_STATE_CLOSED)
 		return;
 	grow_send_limit(conn);
+	if (rudp_budget_is_scarce(&conn->ep->budget))
+		rudp_ring_shrink(&conn->sendbuf.ring);
 	if (rudp_conn_send_room(conn) > room_before)
 		rudp_conn_raise(conn, RUDP_EVENT_WRITABLE);
 	if (result->answered_packets > 0)

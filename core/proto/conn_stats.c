@@ -6,13 +6,8 @@
 
 static uint64_t memory_bytes(const struct rudp_conn *conn)
 {
-	uint64_t bytes = sizeof *conn;
+	uint64_t bytes = sizeof *conn + rudp_conn_buffer_bytes(conn);
 
-	bytes += conn->sendbuf.ring.capacity_bytes + conn->recvbuf.ring.capacity_bytes;
-	bytes += (uint64_t)conn->reliability.capacity * sizeof(struct rudp_sent);
-	bytes += (uint64_t)(conn->sendbuf.lost.capacity + conn->sendbuf.acked.capacity +
-			    conn->recvbuf.pending.capacity + conn->acks.received.capacity) *
-		 sizeof(struct rudp_range);
 	if (conn->handshake)
 		bytes += sizeof *conn->handshake;
 	if (conn->syn_answer)
@@ -107,6 +102,7 @@ bool rudp_conn_check(const struct rudp_conn *conn)
 	CHECK(rudp_reliability_check(&conn->reliability));
 	CHECK(rudp_sendbuf_check(&conn->sendbuf));
 	CHECK(rudp_recvbuf_check(&conn->recvbuf));
+	CHECK(conn->charged_bytes == rudp_conn_buffer_bytes(conn));
 	CHECK(conn->dead == (conn->state == RUDP_STATE_CLOSED));
 	CHECK(conn->cc.cwnd_bytes >= 2 * (uint64_t)conn->cc.datagram_bytes);
 	CHECK(ended || conn->sendbuf.sent <= conn->peer_window_end);

@@ -9,17 +9,21 @@
 size_t rudp_conn_send_room(const struct rudp_conn *conn)
 {
 	size_t used = rudp_ring_used(&conn->sendbuf.ring);
+	size_t allowed;
 
 	if (conn->sendbuf.fin_wanted || conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)
 		return 0;
-	return conn->send_limit_bytes > used ? conn->send_limit_bytes - used : 0;
+	allowed = rudp_conn_send_allowance_bytes(conn);
+	return allowed > used ? allowed - used : 0;
 }
 
 int rudp_conn_send_reserve(struct rudp_conn *conn, size_t want, struct iovec iov[2])
 {
 	size_t room = rudp_conn_send_room(conn);
+	int count = rudp_ring_writable(&conn->sendbuf.ring, want < room ? want : room, iov);
 
-	return rudp_ring_writable(&conn->sendbuf.ring, want < room ? want : room, iov);
+	rudp_conn_charge(conn);
+	return count;
 }
 
 void rudp_conn_send_commit(struct rudp_conn *conn, size_t n, int64_t now_at_ns)
@@ -65,6 +69,7 @@ void rudp_conn_receive_consume(struct rudp_conn *conn, size_t n, int64_t now_at_
 				 : rudp_time_max(conn->rtt.srtt_ns, conn->handshake_ns);
 
 	rudp_recvbuf_consume(&conn->recvbuf, n, rtt_ns, now_at_ns);
+	rudp_conn_charge(conn);
 	if (rudp_recvbuf_available(&conn->recvbuf) == 0 && conn->trim_at_ns == RUDP_NEVER) {
 		conn->trim_at_ns = now_at_ns + RUDP_TRIM_IDLE_NS;
 		rudp_endpoint_touch(conn->ep, conn);

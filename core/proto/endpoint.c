@@ -29,6 +29,7 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 		ep->config.send_buffer_max_bytes = RUDP_BUFFER_MAX_BYTES;
 	if (!ep->config.receive_buffer_max_bytes)
 		ep->config.receive_buffer_max_bytes = RUDP_BUFFER_MAX_BYTES;
+	ep->budget.limit_bytes = config->memory_max_bytes ? config->memory_max_bytes : UINT64_MAX;
 	if (!ep->config.half_open_cookie_count)
 		ep->config.half_open_cookie_count = RUDP_HALF_OPEN_COOKIE_COUNT;
 	if (!ep->config.half_open_max)
@@ -125,6 +126,7 @@ void rudp_endpoint_set_early(struct rudp_endpoint *ep, bool on)
 
 void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn)
 {
+	rudp_conn_charge(conn);
 	if (!rudp_list_is_linked(&conn->ready_link))
 		rudp_list_append(&ep->ready, &conn->ready_link);
 }
@@ -325,6 +327,7 @@ static void settle(struct rudp_endpoint *ep, struct rudp_conn *conn, int64_t now
 {
 	int64_t deadline = rudp_conn_deadline_ns(conn, now_at_ns);
 
+	rudp_conn_charge(conn);
 	if (conn->dead) {
 		rudp_timer_cancel(&ep->wheel, &conn->timer);
 		if (conn->user_closed)
@@ -396,6 +399,11 @@ uint64_t rudp_endpoint_free_count(const struct rudp_endpoint *ep)
 	return ep->free_count;
 }
 
+const struct rudp_budget *rudp_endpoint_budget(const struct rudp_endpoint *ep)
+{
+	return &ep->budget;
+}
+
 unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep)
 {
 	return ep->conn_count;
@@ -447,6 +455,7 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 {
 	struct rudp_conn *conn, *next;
 	unsigned half_open = 0, early = 0;
+	uint64_t charged_bytes = 0;
 
 	HASH_ITER(hh, ep->by_id, conn, next) {
 		if (!rudp_conn_check(conn))
@@ -455,6 +464,13 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 			return false;
 		half_open += conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early;
 		early += conn->is_early;
+		charged_bytes += conn->charged_bytes;
+	}
+	if (charged_bytes != ep->budget.used_bytes) {
+		rudp_log(RUDP_LOG_ERROR, "endpoint counts %llu bytes of buffers, has %llu",
+			 (unsigned long long)ep->budget.used_bytes,
+			 (unsigned long long)charged_bytes);
+		return false;
 	}
 	if (!rudp_associations_check(&ep->associations)) {
 		rudp_log(RUDP_LOG_ERROR, "the tables of associations do not agree");

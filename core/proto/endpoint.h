@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "proto/budget.h"
 #include "proto/conn.h"
 #include "proto/observer.h"
 #include "proto/packet.h"
@@ -50,6 +51,7 @@ struct rudp_endpoint_config {
 	const struct rudp_cc_ops *cc;  /* NULL: bbr */
 	size_t send_buffer_max_bytes;  /* 0: RUDP_BUFFER_MAX_BYTES */
 	size_t receive_buffer_max_bytes;
+	uint64_t memory_max_bytes;     /* buffers of all connections together (budget.h); 0: no limit */
 	/*
 	 * The largest datagram (UDP payload) that leaves whole on this socket towards remote, as the
 	 * interface there says; 0: no more than the base. Asked at most once in RUDP_MTU_RAISE_NS by a
@@ -205,6 +207,8 @@ void *rudp_conn_socket(const struct rudp_conn *conn);
 uint64_t rudp_endpoint_rest_count(const struct rudp_endpoint *ep);
 /* How many have been freed, ever. */
 uint64_t rudp_endpoint_free_count(const struct rudp_endpoint *ep);
+/* What the buffers of all connections hold, and may hold. */
+const struct rudp_budget *rudp_endpoint_budget(const struct rudp_endpoint *ep);
 /* Connections in any state but freed; for statistics: visit returns false to stop. */
 unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep);
 void rudp_endpoint_visit(struct rudp_endpoint *ep,

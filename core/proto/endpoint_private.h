@@ -68,6 +68,7 @@ struct rudp_endpoint {
 	struct rudp_socket *sockets;
 	struct rudp_list unused_sockets; /* the owner has not heard that their last user has left */
 	unsigned conn_count;
+	struct rudp_budget budget;
 	uint64_t rest_count, free_count; /* ever */
 	struct rudp_list half_open;   /* SYN_RCVD, and nobody's yet; of all listeners, oldest first */
 	unsigned half_open_count;
@@ -86,7 +87,7 @@ struct rudp_endpoint {
 	struct rudp_verdict_counts verdicts;
 };
 
-/* Something may have to leave, or a deadline may have moved. */
+/* Something may have to leave, a deadline may have moved, or its buffers have another size. */
 void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn);
 void rudp_endpoint_random(struct rudp_endpoint *ep, void *out, size_t len);
 /* An ephemeral key pair that nobody has used. 0 or -ENOMEM. */

@@ -25,15 +25,26 @@ static uint64_t initial_window_bytes(const struct rudp_recvbuf *buf)
 	return min_u64(RUDP_RECVBUF_INITIAL_WINDOW_BYTES, buf->ring.capacity_max_bytes);
 }
 
-void rudp_recvbuf_init(struct rudp_recvbuf *buf, size_t capacity_max_bytes)
+/* How far beyond head a new promise goes. */
+static uint64_t promise_bytes(const struct rudp_recvbuf *buf)
+{
+	return rudp_budget_is_scarce(buf->budget)
+		       ? min_u64(buf->window_bytes, RUDP_BUDGET_FLOOR_BYTES)
+		       : buf->window_bytes;
+}
+
+void rudp_recvbuf_init(struct rudp_recvbuf *buf, size_t capacity_max_bytes,
+		       const struct rudp_budget *budget)
 {
 	*buf = (struct rudp_recvbuf){
+		.budget = budget,
 		.final_size = FINAL_SIZE_UNKNOWN,
 		.srtt_ns = RUDP_RTT_INITIAL_NS,
 	};
 	rudp_ring_init(&buf->ring, capacity_max_bytes);
 	rudp_range_set_init(&buf->pending, RUDP_RECVBUF_RANGES_MAX);
-	buf->window_bytes = buf->window_end = initial_window_bytes(buf); /* the handshake's */
+	buf->window_bytes = initial_window_bytes(buf);
+	buf->window_end = promise_bytes(buf); /* the handshake's */
 }
 
 void rudp_recvbuf_fini(struct rudp_recvbuf *buf)
@@ -96,9 +107,22 @@ static void advance(struct rudp_recvbuf *buf, uint64_t end)
 	rudp_range_set_remove_below(&buf->pending, end);
 }
 
+/* There is memory for [start, end) in the common budget. */
+static bool is_affordable(const struct rudp_recvbuf *buf, uint64_t start, uint64_t end)
+{
+	if (buf->discarding)
+		return true;
+	if (start > buf->ring.tail && buf->pending.count >= RUDP_BUDGET_RANGES_FLOOR &&
+	    rudp_budget_is_exhausted(buf->budget))
+		return false;
+	return rudp_budget_allows(buf->budget, &buf->ring, end);
+}
+
 /* New bytes [start, end), of which some may have come before; from the tail or beyond it. */
 static bool store(struct rudp_recvbuf *buf, uint64_t start, uint64_t end, const uint8_t *bytes)
 {
+	if (!is_affordable(buf, start, end))
+		return false;
 	if (!buf->discarding && rudp_ring_write_at(&buf->ring, start, bytes, (size_t)(end - start)))
 		return false;
 	if (start > buf->ring.tail)
@@ -134,7 +158,8 @@ static void note_arrival(struct rudp_recvbuf *buf, size_t bytes, int64_t now_at_
 			 min_u64(RUDP_RECVBUF_WINDOW_ROUNDS * buf->arrived_bytes,
 				 RUDP_RECVBUF_ARRIVAL_WINDOW_BYTES_MAX));
 	wanted = min_u64(wanted, buf->ring.capacity_max_bytes);
-	if (wanted > buf->window_bytes && rudp_ring_used(&buf->ring) < buf->arrived_bytes / 2)
+	if (wanted > buf->window_bytes && !rudp_budget_is_scarce(buf->budget) &&
+	    rudp_ring_used(&buf->ring) < buf->arrived_bytes / 2)
 		buf->window_bytes = wanted;
 }
 
@@ -183,7 +208,7 @@ static void tune(struct rudp_recvbuf *buf, int64_t srtt_ns, int64_t now_at_ns)
 
 	if (timely && drained < buf->window_bytes / 2)
 		return;
-	if (timely)
+	if (timely && !rudp_budget_is_scarce(buf->budget))
 		buf->window_bytes = min_u64(2 * buf->window_bytes, buf->ring.capacity_max_bytes);
 	buf->drained_mark = buf->ring.head;
 	buf->drained_mark_at_ns = now_at_ns;
@@ -194,6 +219,8 @@ static void trim(struct rudp_recvbuf *buf, int64_t now_at_ns)
 {
 	bool idle = now_at_ns - buf->last_data_at_ns >= TRIM_IDLE_NS;
 
+	if (rudp_budget_is_scarce(buf->budget))
+		rudp_ring_shrink(&buf->ring);
 	if (rudp_ring_used(&buf->ring) > 0 || buf->pending.count > 0)
 		return;
 	if (idle || rudp_recvbuf_is_complete(buf))
@@ -228,7 +255,7 @@ void rudp_recvbuf_discard(struct rudp_recvbuf *buf)
 
 uint64_t rudp_recvbuf_window_end(const struct rudp_recvbuf *buf)
 {
-	return max_u64(buf->window_end, buf->ring.head + buf->window_bytes);
+	return max_u64(buf->window_end, buf->ring.head + promise_bytes(buf));
 }
 
 bool rudp_recvbuf_window_due(const struct rudp_recvbuf *buf)
@@ -236,7 +263,7 @@ bool rudp_recvbuf_window_due(const struct rudp_recvbuf *buf)
 	/* Once the end is known the peer needs no more room: it had enough to send all. */
 	return buf->final_size == FINAL_SIZE_UNKNOWN &&
 	       rudp_recvbuf_window_end(buf) - buf->window_end >=
-		       buf->window_bytes / WINDOW_DUE_SHARE;
+		       promise_bytes(buf) / WINDOW_DUE_SHARE;
 }
 
 void rudp_recvbuf_on_window_sent(struct rudp_recvbuf *buf, uint64_t window_end)

@@ -9,6 +9,7 @@
  *            in order or not, as long as the program keeps up: a loss stops the draining for a round
  *            trip or two, in which a sender that still looks for the bandwidth grows many times over.
  *            It decays to the initial size after RUDP_RECVBUF_IDLE_NS without data.
+ * Budget     memory of all connections is bounded together (proto/budget.h).
  */
 #ifndef RUDP_PROTO_RECVBUF_H
 #define RUDP_PROTO_RECVBUF_H
@@ -21,6 +22,7 @@
 #include "base/range_set.h"
 #include "base/ring.h"
 #include "base/time.h"
+#include "proto/budget.h"
 #include "proto/verdict.h"
 
 #define RUDP_RECVBUF_RANGES_MAX 16384
@@ -33,6 +35,7 @@
 #define RUDP_RECVBUF_IDLE_NS (10 * RUDP_NS_PER_S)
 
 struct rudp_recvbuf {
+	const struct rudp_budget *budget;
 	struct rudp_ring ring;
 	struct rudp_range_set pending; /* out of order, all above ring.tail */
 	uint64_t final_size;           /* UINT64_MAX until a FIN has come */
@@ -48,14 +51,17 @@ struct rudp_recvbuf {
 	uint64_t duplicate_bytes;      /* total, for statistics */
 };
 
-void rudp_recvbuf_init(struct rudp_recvbuf *buf, size_t capacity_max_bytes);
+/* budget outlives it; the owner charges to it what the buffer holds. */
+void rudp_recvbuf_init(struct rudp_recvbuf *buf, size_t capacity_max_bytes,
+		       const struct rudp_budget *budget);
 void rudp_recvbuf_fini(struct rudp_recvbuf *buf);
 
 /*
  * Takes bytes of a STREAM frame.
  *
  * Returns  OK; BAD_STREAM (beyond the promised window, or beyond or against the final size);
- *          NO_MEMORY (nothing taken: the packet must not be acknowledged).
+ *          NO_MEMORY, be it the host's or the budget's (nothing taken: the packet must not be
+ *          acknowledged).
  */
 enum rudp_verdict rudp_recvbuf_take(struct rudp_recvbuf *buf, uint64_t offset, const uint8_t *bytes,
 				    size_t len, bool fin, int64_t now_at_ns);

@@ -13,12 +13,13 @@
 #define WINDOW RUDP_RECVBUF_INITIAL_WINDOW_BYTES
 #define UNKNOWN UINT64_MAX
 
+static const struct rudp_budget budget = {.limit_bytes = UINT64_MAX};
 static struct rudp_recvbuf buf;
 static int64_t now_at_ns = 1000 * RUDP_NS_PER_S;
 
 static void setup(void)
 {
-	rudp_recvbuf_init(&buf, CAPACITY_BYTES);
+	rudp_recvbuf_init(&buf, CAPACITY_BYTES, &budget);
 }
 
 static void teardown(void)
@@ -271,7 +272,7 @@ Test(recvbuf, window_of_a_small_buffer_is_the_buffer)
 {
 	struct rudp_recvbuf small;
 
-	rudp_recvbuf_init(&small, 8192);
+	rudp_recvbuf_init(&small, 8192, &budget);
 	cr_assert(eq(u64, rudp_recvbuf_window_end(&small), 8192));
 	cr_assert(eq(int, rudp_recvbuf_check(&small), 1));
 	rudp_recvbuf_fini(&small);

@@ -61,6 +61,10 @@ static void tell(const struct world_config *c, const struct world_result *r)
 	       r->goodput_bits_per_s / 1e6,
 	       r->up.lost, r->up.dropped_queue, r->up.offered, r->down.lost, r->down.dropped_queue,
 	       r->down.offered);
+	if (c->memory_max_bytes)
+		printf("  memory at most %" PRIu64 " bytes of %" PRIu64 ", %" PRIu64
+		       " datagrams found none\n",
+		       r->memory_most_bytes, c->memory_max_bytes, r->refused);
 }
 
 static bool run(const char *name, struct world_config *config, bool verbose)

@@ -124,6 +124,26 @@ static void slow_reader(struct world_config *c)
 	c->finish_by_ns = 60 * S;
 }
 
+/* Programs that read slowly, on hosts that have a fraction of the memory that was promised. */
+static void scarce(struct world_config *c)
+{
+	many(c);
+	c->conns /= 2;
+	c->read_every_ns = 200 * MS;
+	c->read_bytes = 10000;
+	c->up_bytes = c->down_bytes = 300000;
+	c->memory_max_bytes = 8 << 20;
+	c->finish_by_ns = 60 * S;
+}
+
+static void exhausted(struct world_config *c)
+{
+	scarce(c);
+	c->up.loss = c->down.loss = 0.02;
+	c->memory_max_bytes = 1 << 20;
+	c->refused_min = 100;
+}
+
 static void fat_pipe(struct world_config *c)
 {
 	both(c, (struct link_config){.delay_ns = 25 * MS, .rate_bits_per_s = 100e6,
@@ -410,6 +430,8 @@ const struct scenario scenarios[] = {
 	{"roaming", "address and port change every second, 1 % loss", 5, roaming},
 	{"many", "64 connections at once", 3, many},
 	{"slow_reader", "the reader takes 500 kB/s", 3, slow_reader},
+	{"scarce", "32 slow readers with 8 MiB for all of them", 2, scarce},
+	{"exhausted", "the same with 1 MiB and 2 % loss: too much was promised", 3, exhausted},
 	{"fat_pipe", "20 MiB, 100 Mbit/s, 50 ms, 1 % loss: twice the ideal time", 2, fat_pipe},
 	{"fat_pipe_cubic", "20 MiB, 100 Mbit/s, 50 ms, no loss, cubic", 1, fat_pipe_cubic},
 	{"reordering", "jitter of 5 ms that reorders, 50 Mbit/s", 3, reordering},

@@ -11,6 +11,7 @@
 #include "world_private.h"
 
 #define MEMORY_EXTRA_BYTES (24u << 20) /* records and ranges of one connection, at most */
+#define RECORDS_BYTES (64u << 10)      /* of a connection with little to send; never refused */
 #define STEPS_AT_ONE_INSTANT_MAX 1000
 #define MEMORY_CHECK_EVERY 64          /* steps; the other invariants are looked at in each */
 
@@ -101,6 +102,22 @@ static bool check_memory(void *context, struct rudp_conn *conn)
 	return !w->over;
 }
 
+/* All together hold what they may, but for the floor on which each can stand. */
+static void check_budget(struct world *w, int host)
+{
+	const struct rudp_budget *budget = rudp_endpoint_budget(w->ep[host]);
+	uint64_t each_bytes = 2 * RUDP_BUDGET_FLOOR_BYTES + RECORDS_BYTES;
+	uint64_t count = rudp_endpoint_conn_count(w->ep[host]);
+
+	if (!w->config->memory_max_bytes)
+		return;
+	if (budget->used_bytes > budget->limit_bytes + count * each_bytes)
+		world_fail(w, "%" PRIu64 " connections of host %d hold %" PRIu64 " bytes", count, host,
+			   budget->used_bytes);
+	if (budget->used_bytes > w->result->memory_most_bytes)
+		w->result->memory_most_bytes = budget->used_bytes;
+}
+
 static void check(struct world *w)
 {
 	bool count = w->result->steps % MEMORY_CHECK_EVERY == 0;
@@ -108,6 +125,7 @@ static void check(struct world *w)
 	for (int host = 0; host < 2; host++) {
 		if (!rudp_endpoint_check(w->ep[host]))
 			world_fail(w, "an invariant of host %d is broken (log above)", host);
+		check_budget(w, host);
 		if (count)
 			rudp_endpoint_visit(w->ep[host], check_memory, w);
 	}
@@ -247,6 +265,7 @@ static struct rudp_endpoint *new_endpoint(struct world *w)
 		.cc = rudp_cc_find(w->config->cc),
 		.send_buffer_max_bytes = w->config->buffer_max_bytes,
 		.receive_buffer_max_bytes = w->config->buffer_max_bytes,
+		.memory_max_bytes = w->config->memory_max_bytes,
 		.observer = rudp_qlog_observer(&w->qlog),
 		.datagram_max = w->config->interface_bytes ? interface_of : NULL,
 		.datagram_max_context = w,
@@ -294,6 +313,19 @@ static void world_fini(struct world *w)
 	free(w);
 }
 
+/* A limit that nothing has come near to proves nothing. */
+static void check_scarcity(struct world *w)
+{
+	struct world_result *r = w->result;
+
+	for (int host = 0; host < 2; host++)
+		r->refused += rudp_endpoint_verdicts(w->ep[host])->count[RUDP_VERDICT_NO_MEMORY];
+	if (r->memory_most_bytes < w->config->memory_max_bytes / 2)
+		world_fail(w, "memory has not been scarce: %" PRIu64 " bytes", r->memory_most_bytes);
+	if (r->refused < w->config->refused_min)
+		world_fail(w, "only %" PRIu64 " datagrams found no memory", r->refused);
+}
+
 bool world_run(const struct world_config *config, struct world_result *result)
 {
 	struct world *w = calloc(1, sizeof *w);
@@ -318,6 +350,7 @@ bool world_run(const struct world_config *config, struct world_result *result)
 		world_fail(w, "only %u ends of connections were resumed", result->resumed);
 	if (config->early_min > result->early)
 		world_fail(w, "only %u ends of connections had early data", result->early);
+	check_scarcity(w);
 	result->ok = !w->over;
 	result->end_ns = w->now_ns;
 	result->up = w->link[0].counts;

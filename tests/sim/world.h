@@ -52,6 +52,8 @@ struct world_config {
 	bool keyed;
 	uint8_t suite;
 	size_t buffer_max_bytes;
+	uint64_t memory_max_bytes;       /* of a host's connections, and too little; 0: no limit */
+	uint64_t refused_min;            /* fewer datagrams without memory for them are a failure */
 	int64_t connect_timeout_ns;
 	int64_t finish_by_ns;            /* bound in virtual time: failing it is a failure */
 	int64_t data_by_ns;              /* likewise, for the last end of file; 0: whatever */
@@ -74,6 +76,8 @@ struct world_result {
 	uint64_t stream_resent;
 	uint32_t datagram_bytes;         /* the first connection's size at the server, at last */
 	unsigned resumed;                /* connections that were not between strangers */
+	uint64_t memory_most_bytes;      /* that a host's buffers ever held */
+	uint64_t refused;                /* datagrams for which there was no memory */
 	unsigned early;                  /* ends with bytes that travelled in a SYN */
 	int64_t queue_delay_mean_ns, queue_delay_max_ns; /* upward link */
 };
