@@ -22,6 +22,7 @@
 #include "engine/control.h"
 #include "engine/listener.h"
 #include "engine/loop.h"
+#include "engine/memory_limit.h"
 #include "engine/tcp.h"
 #include "engine/udp.h"
 
@@ -142,6 +143,8 @@ static int make_endpoint(struct rudp_engine *engine)
 					      .random_context = &engine->random,
 					      .datagram_max = rudp_udp_datagram_max,
 					      .datagram_max_context = engine,
+					      .memory_max_bytes =
+						      engine->settings.memory_max_bytes,
 					      .has_psk = engine->settings.has_psk,
 					      .cc = engine->settings.cc,
 					      .tail_off = !is_tail_on(engine),
@@ -151,6 +154,8 @@ static int make_endpoint(struct rudp_engine *engine)
 					      .resume_off = !rudp_policy_resume(
 						      engine->settings.policy)};
 
+	if (!config.memory_max_bytes)
+		config.memory_max_bytes = rudp_memory_default_bytes();
 	memcpy(config.psk, engine->settings.psk, sizeof config.psk);
 	derive_reset_secret(engine, config.reset_secret);
 	engine->ep = rudp_endpoint_new(&config, engine->now_at_ns);

@@ -178,6 +178,38 @@ static enum rudp_settings_fault read_busy_poll(struct reading *r, const char *va
 		     value, RUDP_BUSY_POLL_MAX_US);
 }
 
+/* 0: not a number, with or without one of the units. */
+static uint64_t bytes_of(const char *value)
+{
+	static const char units[] = "KMG";
+	const char *unit = NULL;
+	uint64_t bytes;
+	char *end;
+
+	errno = 0;
+	bytes = strtoull(value, &end, 10);
+	if (errno != 0 || *value < '0' || *value > '9' || bytes > RUDP_MEMORY_MAX_BYTES)
+		return 0;
+	if (*end) {
+		unit = strchr(units, *end);
+		if (!unit || end[1])
+			return 0;
+	}
+	return unit ? bytes << 10 * (unit - units + 1) : bytes;
+}
+
+static enum rudp_settings_fault read_memory(struct reading *r, const char *value)
+{
+	r->settings->memory_max_bytes = bytes_of(value);
+	if (r->settings->memory_max_bytes >= RUDP_MEMORY_MIN_BYTES &&
+	    r->settings->memory_max_bytes <= RUDP_MEMORY_MAX_BYTES)
+		return RUDP_SETTINGS_OK;
+	return wrong(r,
+		     "RUDP_MEMORY: '%.64s' is not a number of bytes, or of K, M or G of them, from "
+		     "1M to 1048576G (as in 512M)",
+		     value);
+}
+
 static const struct {
 	const char *name;
 	enum rudp_settings_fault (*read)(struct reading *r, const char *value);
@@ -192,6 +224,7 @@ static const struct {
 	{"RUDP_QLOG", read_qlog},
 	{"RUDP_CONNECT_TIMEOUT", read_connect_timeout},
 	{"RUDP_BUSY_POLL", read_busy_poll},
+	{"RUDP_MEMORY", read_memory},
 };
 
 enum rudp_settings_fault rudp_settings_load(struct rudp_settings *settings,

@@ -10,6 +10,7 @@
  *	RUDP_QLOG             directory for traces of connections (qlog.h)
  *	RUDP_CONNECT_TIMEOUT  seconds that a connection attempt may take
  *	RUDP_BUSY_POLL        microseconds that the engine looks before it sleeps (without it: look.h)
+ *	RUDP_MEMORY           bytes that all buffers may hold together (proto/budget.h), also as 512M
  *	RUDP_POLICY           rules, see engine/policy.h; RUDP_POLICY_FILE: a file with more of them
  *
  * An empty variable is one that is not set. RUDP_CC and RUDP_CONNECT_TIMEOUT are defaults; what a
@@ -33,6 +34,8 @@ struct rudp_policy;
 #define RUDP_PSK_BYTES 32
 #define RUDP_CONNECT_TIMEOUT_MAX_S 86400
 #define RUDP_BUSY_POLL_MAX_US 10000
+#define RUDP_MEMORY_MIN_BYTES (1ull << 20)
+#define RUDP_MEMORY_MAX_BYTES (1ull << 50)
 
 struct rudp_settings {
 	bool has_psk;
@@ -47,6 +50,7 @@ struct rudp_settings {
 	int64_t connect_timeout_ns;      /* 0: the protocol's default */
 	bool has_busy_poll;              /* else the engine finds out (look.h) */
 	int64_t busy_poll_ns;            /* 0: it sleeps at once */
+	uint64_t memory_max_bytes;       /* 0: a share of the host's (memory_limit.h) */
 	struct rudp_policy *policy;      /* owned; NULL only before a load, and after a failed one */
 };
 

@@ -107,6 +107,22 @@ Test(settings, busy_poll_is_in_microseconds)
 	cr_assert(zero(i64, settings.busy_poll_ns));
 }
 
+Test(settings, memory_is_in_bytes_or_larger_units)
+{
+	struct rudp_settings settings;
+
+	cr_assert(eq(int, load_one(&settings, "RUDP_MEMORY", ""), RUDP_SETTINGS_OK));
+	cr_assert(zero(u64, settings.memory_max_bytes));
+	cr_assert(eq(int, load_one(&settings, "RUDP_MEMORY", "1048576"), RUDP_SETTINGS_OK));
+	cr_assert(eq(u64, settings.memory_max_bytes, 1u << 20));
+	cr_assert(eq(int, load_one(&settings, "RUDP_MEMORY", "1024K"), RUDP_SETTINGS_OK));
+	cr_assert(eq(u64, settings.memory_max_bytes, 1u << 20));
+	cr_assert(eq(int, load_one(&settings, "RUDP_MEMORY", "512M"), RUDP_SETTINGS_OK));
+	cr_assert(eq(u64, settings.memory_max_bytes, 512u << 20));
+	cr_assert(eq(int, load_one(&settings, "RUDP_MEMORY", "1048576G"), RUDP_SETTINGS_OK));
+	cr_assert(eq(u64, settings.memory_max_bytes, UINT64_C(1) << 50));
+}
+
 Test(settings, a_wrong_value_is_refused_naming_variable_and_what_is_allowed)
 {
 	struct rudp_settings settings;
@@ -118,6 +134,15 @@ Test(settings, a_wrong_value_is_refused_naming_variable_and_what_is_allowed)
 		{"RUDP_BUSY_POLL", "10001"},
 		{"RUDP_BUSY_POLL", "-1"},
 		{"RUDP_BUSY_POLL", "50us"},
+		{"RUDP_MEMORY", "lots"},
+		{"RUDP_MEMORY", "0"},
+		{"RUDP_MEMORY", "-1"},
+		{"RUDP_MEMORY", "1023K"},
+		{"RUDP_MEMORY", "1048577G"},
+		{"RUDP_MEMORY", "1125899906842624G"},
+		{"RUDP_MEMORY", "99999999999999999999"},
+		{"RUDP_MEMORY", "512MB"},
+		{"RUDP_MEMORY", "512T"},
 		{"RUDP_LOG", "loud"},
 		{"RUDP_LOG", ":/tmp/x"},
 		{"RUDP_CONNECT_TIMEOUT", "soon"},
