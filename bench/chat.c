@@ -3,7 +3,7 @@
  * Clients of a chat server, as many as wanted, in one thread: what IRC costs. Nothing here knows
  * which server it is.
  *
- *     login N        N clients register, at most 1024 at a time
+ *     login N        N clients register, so many at a time as --at-once says
  *     connect N      N clients connect at once, and register
  *     idle N         N clients register, and then say nothing until the standard input ends
  *     join N         N clients are there, and join one channel at once
@@ -28,7 +28,7 @@
 
 enum {
 	CLIENTS_MAX = 20000,
-	LOGINS_AT_ONCE = 1024, /* some servers serve them once a second */
+	LOGINS_AT_ONCE = 1024, /* where nothing else is said: some servers serve them once a second */
 	PART_SIZE = 1024,      /* of a line, between two reads */
 	READ_SIZE = 256 * 1024,
 	EVENTS_AT_ONCE = 512,
@@ -47,7 +47,7 @@ struct client {
 
 static const char *host, *port;
 static struct client clients[CLIENTS_MAX];
-static size_t client_count;
+static size_t client_count, logins_at_once = LOGINS_AT_ONCE;
 static int epoll;
 static char room[PART_SIZE + READ_SIZE];
 
@@ -236,7 +236,7 @@ static uint64_t joins_of(uint64_t count)
 
 static void be_in_channel(size_t count)
 {
-	log_in(count, LOGINS_AT_ONCE);
+	log_in(count, logins_at_once);
 	for (size_t i = 0; i < count; i++) {
 		say(clients + i, "JOIN #room\r\n", 12);
 		serve(0);
@@ -260,7 +260,7 @@ static void measure_logins(size_t count, size_t at_once)
 
 static void measure_idle(size_t count)
 {
-	measure_logins(count, LOGINS_AT_ONCE);
+	measure_logins(count, logins_at_once);
 	fflush(stdout);
 	/* The welcome's lines behind 001 are read, too. */
 	for (;;) {
@@ -282,7 +282,7 @@ static void measure_joins(size_t count)
 {
 	double start_s;
 
-	log_in(count, LOGINS_AT_ONCE);
+	log_in(count, logins_at_once);
 	start_s = now_s();
 	say_to_all(0, "JOIN #room\r\n");
 	serve_until(&joins, joins_of(count), "joins");
@@ -356,14 +356,19 @@ static void measure_pace(size_t count, double seconds)
 int main(int argc, char **argv)
 {
 	static const char *const lines[] = {
-		"chat HOST PORT login|connect|idle|join|quit CLIENTS",
-		"chat HOST PORT fanout|pace CLIENTS SECONDS",
+		"chat [--at-once LOGINS] HOST PORT login|connect|idle|join|quit CLIENTS",
+		"chat [--at-once LOGINS] HOST PORT fanout|pace CLIENTS SECONDS",
 		NULL,
 	};
 	size_t count;
 	double seconds = 0;
 
 	raise_descriptor_limit();
+	if (argc > 2 && strcmp(argv[1], "--at-once") == 0) {
+		logins_at_once = count_from(argv[2], CLIENTS_MAX);
+		argc -= 2;
+		argv += 2;
+	}
 	if (argc < 5 || argc > 6)
 		usage(lines);
 	host = argv[1];
@@ -373,7 +378,7 @@ int main(int argc, char **argv)
 		seconds = (double)count_from(argv[5], 600);
 	epoll = epoll_create1(0);
 	if (strcmp(argv[3], "login") == 0 && argc == 5)
-		measure_logins(count, LOGINS_AT_ONCE);
+		measure_logins(count, logins_at_once);
 	else if (strcmp(argv[3], "connect") == 0 && argc == 5)
 		measure_logins(count, count);
 	else if (strcmp(argv[3], "idle") == 0 && argc == 5)

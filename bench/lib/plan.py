@@ -20,6 +20,10 @@ CARRIERS = ["rudpmsg-rudp", "rudpmsg-tcp", "rudpmsg-store", "mosquitto", "nng", 
 CROWDS = ["10", "100", "1000", "10000"]
 
 
+# What a server cannot do, and why: the table says so, and nobody waits for it.
+CANNOT = {("chat", "connect-2000", "ngircd"): "only 10 may wait"}
+
+
 def bulk_weight(case, variant):
     """Slow transfers leave the machine to others; fast ones must not be disturbed."""
     if case == "P7":
@@ -58,6 +62,8 @@ class Measurement:
         return PATHS[case].seconds + 1.5 if self.name == "bulk" else self.seconds
 
     def sensible(self, case, variant):
+        if (self.name, case, variant) in CANNOT:
+            return False
         # A tunnel's requests cost a hundred times more, and its ten thousand connections are none.
         return not (self.name == "redis" and case == "16" and variant.startswith("kcptun"))
 

@@ -4,7 +4,7 @@ import statistics
 
 import bars
 from paths import PATHS, ideal_mbps, ideal_object_ms
-from plan import DEFAULT
+from plan import CANNOT, DEFAULT
 from results import NAMES, machine
 
 OBJECT_BYTES = 1000000
@@ -128,7 +128,8 @@ def chat(results):
     columns += [("2,000 connect, s", "connect-2000", "elapsed", 1), ("2,000 join, s", "join-2000", "elapsed", 1),
                 ("2,000 quit, s", "quit-2000", "elapsed", 1), ("KB an idle client, of 10,000", "idle-10000", "kb", 1)]
     variants = results.variants("chat")
-    rows = [[says] + [cell([value / unit for value in results.values("chat", case, v, figure)]) for v in variants]
+    rows = [[says] + [CANNOT.get(("chat", case, v)) or
+                      cell([value / unit for value in results.values("chat", case, v, figure)]) for v in variants]
             for says, case, figure, unit in columns]
     return markdown([""] + [NAMES[v] for v in variants], rows)
 
