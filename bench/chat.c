@@ -28,8 +28,9 @@
 
 enum {
 	CLIENTS_MAX = 20000,
-	LOGINS_AT_ONCE = 1024, /* where nothing else is said: some servers serve them once a second */
-	PART_SIZE = 1024,      /* of a line, between two reads */
+	LOGINS_AT_ONCE =
+		1024,     /* where nothing else is said: some servers serve them once a second */
+	PART_SIZE = 1024, /* of a line, between two reads */
 	READ_SIZE = 256 * 1024,
 	EVENTS_AT_ONCE = 512,
 	WINDOW = 64, /* lines of a speaker that nobody has heard yet */
