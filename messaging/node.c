@@ -93,6 +93,8 @@ static struct {
 	{RUDPMSG_CHANGED_SAVED, offsetof(struct rudpmsg_node, saved)},
 };
 
+#define KINDS_OF_WAITERS (sizeof concerned / sizeof *concerned)
+
 static struct waiters *waiters_of(struct rudpmsg_node *node, size_t i)
 {
 	return (struct waiters *)(void *)((char *)node + concerned[i].waiters);
@@ -105,7 +107,7 @@ static unsigned take_changes(struct rudpmsg_node *node)
 	unsigned changes = rudpmsg_hub_take_changes(node->hub), awaited = 0;
 	size_t i;
 
-	for (i = 0; i < sizeof concerned / sizeof *concerned; i++)
+	for (i = 0; i < KINDS_OF_WAITERS; i++)
 		if ((changes & concerned[i].change) && waiters_of(node, i)->count > 0)
 			awaited |= concerned[i].change;
 	if (changes & RUDPMSG_CHANGED_EVENT)
@@ -121,7 +123,7 @@ static void tell(struct rudpmsg_node *node, unsigned awaited)
 {
 	size_t i;
 
-	for (i = 0; awaited && i < sizeof concerned / sizeof *concerned; i++)
+	for (i = 0; awaited && i < KINDS_OF_WAITERS; i++)
 		if (awaited & concerned[i].change)
 			pthread_cond_broadcast(&waiters_of(node, i)->cond);
 }
@@ -248,6 +250,68 @@ static int open_store(struct rudpmsg_node *node, struct rudpmsg_hub_config *conf
 	return rc;
 }
 
+/* With neither hub nor store nor threads. nudge_fd < 0: errno says why. NULL: no memory. */
+static struct rudpmsg_node *node_new(const struct rudpmsg_options *options)
+{
+	struct rudpmsg_node *node = calloc(1, sizeof *node);
+	size_t i;
+
+	if (!node)
+		return NULL;
+	pthread_mutex_init(&node->lock, NULL);
+	pthread_cond_init(&node->to_resolve_cond, NULL);
+	pthread_cond_init(&node->to_store_cond, NULL);
+	for (i = 0; i < KINDS_OF_WAITERS; i++)
+		rudpmsg_waiters_init(waiters_of(node, i));
+	rudp_list_init(&node->to_resolve);
+	rudp_list_init(&node->resolved);
+	rudp_list_init(&node->dispatchers);
+	rudp_list_init(&node->streams);
+	node->transport = options && options->transport == RUDPMSG_TRANSPORT_TCP
+				  ? &rudpmsg_transport_tcp
+				  : &rudpmsg_transport_rudp;
+	node->is_due = true; /* the storer wakes no loop that it is not in yet; joining serves it */
+	node->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return node;
+}
+
+/* No thread has it any more. */
+static void node_dispose(struct rudpmsg_node *node)
+{
+	size_t i;
+
+	rudpmsg_hub_free(node->hub);
+	rudpmsg_disk_close(node->disk);
+	if (node->nudge_fd >= 0)
+		close(node->nudge_fd);
+	for (i = 0; i < KINDS_OF_WAITERS; i++)
+		rudpmsg_waiters_fini(waiters_of(node, i));
+	pthread_cond_destroy(&node->to_store_cond);
+	pthread_cond_destroy(&node->to_resolve_cond);
+	pthread_mutex_destroy(&node->lock);
+	free(node);
+}
+
+/* What of it comes to be before an error is rudpmsg_node_open's to undo. */
+static int start(struct rudpmsg_node *node, struct rudpmsg_hub_config *config,
+		 const char *store_directory, char *text)
+{
+	int rc = node->nudge_fd < 0 ? -errno : 0;
+
+	if (rc == 0 && store_directory)
+		rc = open_store(node, config, store_directory, text);
+	if (rc < 0)
+		return rc;
+	node->hub = rudpmsg_hub_new(config, rudpmsg_now_ns());
+	if (!node->hub)
+		return -ENOMEM;
+	if (node->disk)
+		rc = rudpmsg_disk_load(node->disk, node->hub, rudpmsg_now_ns(), text);
+	if (rc == 0)
+		rc = rudpmsg_storer_start(node);
+	return rc < 0 ? rc : rudpmsg_loop_join(&node->seat);
+}
+
 int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 		      const struct rudpmsg_options *options, char text[RUDPMSG_ERROR_TEXT_SIZE])
 {
@@ -262,60 +326,16 @@ int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
 	rc = make_config(&config, name, options, text);
 	if (rc < 0)
 		return rc;
-	node = calloc(1, sizeof *node);
+	node = node_new(options);
 	if (!node)
-		return -ENOMEM;
-	pthread_mutex_init(&node->lock, NULL);
-	pthread_cond_init(&node->to_resolve_cond, NULL);
-	rudpmsg_waiters_init(&node->room);
-	rudpmsg_waiters_init(&node->readable);
-	rudpmsg_waiters_init(&node->answer);
-	rudpmsg_waiters_init(&node->connect);
-	rudpmsg_waiters_init(&node->eventful);
-	rudpmsg_waiters_init(&node->saved);
-	pthread_cond_init(&node->to_store_cond, NULL);
-	rudp_list_init(&node->to_resolve);
-	rudp_list_init(&node->resolved);
-	rudp_list_init(&node->dispatchers);
-	rudp_list_init(&node->streams);
-	node->transport = options && options->transport == RUDPMSG_TRANSPORT_TCP
-				  ? &rudpmsg_transport_tcp
-				  : &rudpmsg_transport_rudp;
-	node->is_due = true; /* the storer wakes no loop that it is not in yet; joining serves it */
-	node->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = node->nudge_fd < 0 ? -errno : 0;
-	if (rc < 0)
-		goto free_node;
-	if (config.has_store)
-		rc = open_store(node, &config, options->store_directory, text);
-	if (rc < 0)
-		goto free_node;
-	rc = -ENOMEM;
-	node->hub = rudpmsg_hub_new(&config, rudpmsg_now_ns());
-	if (!node->hub)
-		goto close_store;
-	rc = node->disk ? rudpmsg_disk_load(node->disk, node->hub, rudpmsg_now_ns(), text) : 0;
-	if (rc < 0)
-		goto free_hub;
-	rc = rudpmsg_storer_start(node);
-	if (rc < 0)
-		goto free_hub;
-	rc = rudpmsg_loop_join(&node->seat);
-	if (rc < 0)
-		goto stop_storer;
-	*out = node;
-	return 0;
-
-stop_storer:
+		return complain(text, -ENOMEM, "no memory for a node");
+	rc = start(node, &config, options ? options->store_directory : NULL, text);
+	if (rc == 0) {
+		*out = node;
+		return 0;
+	}
 	rudpmsg_storer_stop(node);
-free_hub:
-	rudpmsg_hub_free(node->hub);
-close_store:
-	rudpmsg_disk_close(node->disk);
-free_node:
-	if (node->nudge_fd >= 0)
-		close(node->nudge_fd);
-	free(node);
+	node_dispose(node);
 	return text[0] ? rc : complain(text, rc, "cannot open a node: %s", strerror(-rc));
 }
 
@@ -323,11 +343,10 @@ free_node:
 
 static void wake_everybody(struct rudpmsg_node *node)
 {
-	pthread_cond_broadcast(&node->room.cond);
-	pthread_cond_broadcast(&node->readable.cond);
-	pthread_cond_broadcast(&node->answer.cond);
-	pthread_cond_broadcast(&node->connect.cond);
-	pthread_cond_broadcast(&node->eventful.cond);
+	size_t i;
+
+	for (i = 0; i < KINDS_OF_WAITERS; i++)
+		pthread_cond_broadcast(&waiters_of(node, i)->cond);
 }
 
 int rudpmsg_node_close(struct rudpmsg_node *node, int64_t timeout_ns, uint64_t *left)
@@ -400,19 +419,7 @@ void rudpmsg_node_free(struct rudpmsg_node *node)
 	free_streams(node);
 	for (i = 0; i < node->listener_count; i++)
 		node->transport->close(node->listeners[i].fd);
-	rudpmsg_hub_free(node->hub);
-	rudpmsg_disk_close(node->disk);
-	close(node->nudge_fd);
-	rudpmsg_waiters_fini(&node->room);
-	rudpmsg_waiters_fini(&node->readable);
-	rudpmsg_waiters_fini(&node->answer);
-	rudpmsg_waiters_fini(&node->connect);
-	rudpmsg_waiters_fini(&node->eventful);
-	rudpmsg_waiters_fini(&node->saved);
-	pthread_cond_destroy(&node->to_store_cond);
-	pthread_cond_destroy(&node->to_resolve_cond);
-	pthread_mutex_destroy(&node->lock);
-	free(node);
+	node_dispose(node);
 }
 
 /* ---- listening ---- */
