@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "conversation/server/peers.h"
-#include "conversation/server/worker.h"
+#include "lone_worker.h"
 
 #define TEXT_SIZE 65536
 #define CONN 5
@@ -25,9 +25,7 @@ static struct apo_config config = {
 	.connects_max = 4,
 	.connects_ns = 60 * RUDP_NS_PER_S,
 };
-static struct apo_worker worker;
-static struct apo_mailbox model_box, door_box;
-static struct apo_batcher effects;
+static struct lone_worker lone;
 static struct apo_peers peers;
 static char heard[4 * TEXT_SIZE]; /* by the model */
 static char sent[TEXT_SIZE];      /* to the peer: "HELLO 0\n", "LINE 7 PING x\n" */
@@ -78,7 +76,7 @@ static const char *admit(void *of, struct apo_session *session)
 	adopt->mail.kind = APO_MAIL_ADOPT;
 	adopt->fd = -1;
 	adopt->session = apo_session_get(session);
-	apo_mailbox_put(&worker.box, &adopt->mail);
+	apo_mailbox_put(&lone.worker.box, &adopt->mail);
 	return NULL;
 }
 
@@ -110,28 +108,11 @@ static void on_event(const struct apo_record *record)
 	}
 }
 
-static void on_gone(void)
+static void on_note(const struct apo_record *record)
 {
+	(void)record; /* somebody has gone */
 	gone_count++;
 	apo_peers_on_closed(&peers);
-}
-
-static void take(struct apo_mailbox *box)
-{
-	struct apo_mail *mail = apo_mailbox_take(box), *next;
-
-	for (; mail; mail = next) {
-		struct apo_batch *batch = (struct apo_batch *)mail;
-		const struct apo_record *record = NULL;
-
-		next = mail->next;
-		while ((record = apo_batch_next(batch, record)))
-			if (box == &model_box)
-				on_event(record);
-			else
-				on_gone();
-		apo_batch_done(batch);
-	}
 }
 
 /* Turns until nothing more comes of them; each does not wait. */
@@ -140,13 +121,8 @@ static char *turns(void)
 	int i;
 
 	heard[0] = 0;
-	for (i = 0; i < 4; i++) {
-		apo_batcher_flush(&effects);
-		apo_mailbox_wake(&worker.box);
-		apo_worker_turn(&worker);
-		take(&model_box);
-		take(&door_box);
-	}
+	for (i = 0; i < 4; i++)
+		lone_turn(&lone);
 	return heard;
 }
 
@@ -172,34 +148,11 @@ static char *what_was_sent(void)
 	return text;
 }
 
-static void deliver(const char *line, uint64_t watch)
-{
-	struct apo_effect_deliver *effect =
-		apo_batcher_add(&effects, watch ? APO_EFFECT_DELIVER_WATCHED : APO_EFFECT_DELIVER,
-				sizeof *effect + sizeof last_peer);
-
-	effect->text = apo_text_copy(line, strlen(line));
-	effect->watch = watch;
-	effect->first = 0;
-	effect->count = 1;
-	effect->to[0] = last_peer;
-}
-
-static void close_last(const char *words)
-{
-	struct apo_effect_close *effect =
-		apo_batcher_add(&effects, APO_EFFECT_CLOSE, sizeof *effect);
-
-	effect->peer = last_peer;
-	effect->last_words = apo_text_copy(words, strlen(words));
-}
-
 static void begin(void)
 {
-	cr_assert(eq(int, apo_mailbox_init(&model_box), 0));
-	cr_assert(eq(int, apo_mailbox_init(&door_box), 0));
-	cr_assert(eq(int, apo_worker_init(&worker, 0, &model_box, &door_box, &config), 0));
-	apo_batcher_init(&effects, &worker.box, &model_box, APO_MAIL_BATCH, 0);
+	lone.on_event = on_event;
+	lone.on_note = on_note;
+	cr_assert(eq(int, lone_open(&lone, &config), 0));
 	apo_peers_init(&peers, &carrier, &config, 3);
 	peers.admit = admit;
 	room = 1000;
@@ -208,13 +161,7 @@ static void begin(void)
 static void end(void)
 {
 	apo_peers_fini(&peers);
-	apo_worker_clear(&worker);
-	take(&model_box);
-	take(&door_box);
-	apo_worker_fini(&worker);
-	apo_batcher_fini(&effects);
-	apo_mailbox_fini(&model_box);
-	apo_mailbox_fini(&door_box);
+	lone_close(&lone);
 	cr_assert(eq(uint, done_count, taken_count));
 }
 
@@ -237,7 +184,7 @@ Test(peers, a_session_is_a_client)
 	bring(APO_FRAME_LINE, 7, "NICK a");
 	bring(APO_FRAME_LINE, 7, "USER a 0 * :a");
 	cr_assert(eq(str, turns(), "+ anna anna.peer secure lasting\nNICK a\nUSER a 0 * :a\n"));
-	deliver(":s 001 a :hello\r\n:s 002 a :there\r\n", 0);
+	lone_deliver(&lone, last_peer, ":s 001 a :hello\r\n:s 002 a :there\r\n", 0);
 	turns();
 	cr_assert(eq(str, what_was_sent(),
 		     "OPENED 7\nLINE 7 :s 001 a :hello\nLINE 7 :s 002 a :there\n"));
@@ -292,7 +239,7 @@ Test(peers, who_is_away_too_long_has_gone)
 Test(peers, a_client_that_is_closed_hears_why_and_that_it_is_over)
 {
 	open_session(7);
-	close_last("ERROR :Closing link: killed\r\n");
+	lone_end(&lone, last_peer, "ERROR :Closing link: killed\r\n");
 	turns();
 	cr_assert(eq(str, what_was_sent(),
 		     "LINE 7 ERROR :Closing link: killed\nCLOSE 7 Connection closed\n"));
@@ -323,8 +270,8 @@ Test(peers, what_has_no_room_waits_and_comes_in_order)
 {
 	open_session(7);
 	room = 1;
-	deliver("one\r\ntwo\r\n", 0);
-	deliver("three\r\n", 0);
+	lone_deliver(&lone, last_peer, "one\r\ntwo\r\n", 0);
+	lone_deliver(&lone, last_peer, "three\r\n", 0);
 	turns();
 	cr_assert(eq(str, what_was_sent(), "LINE 7 one\n"));
 	room = 10;
@@ -345,7 +292,7 @@ Test(peers, who_does_not_take_it_has_too_much_at_last)
 	open_session(7);
 	room = 0;
 	for (i = 0; i < 20; i++)
-		deliver(line, 0);
+		lone_deliver(&lone, last_peer, line, 0);
 	cr_assert(eq(str, turns(), "- SendQ exceeded\n"));
 }
 
@@ -355,12 +302,12 @@ Test(peers, room_is_heard_of_though_a_read_comes_between)
 {
 	open_session(7);
 	room = 0;
-	deliver("one\r\n", 0);
+	lone_deliver(&lone, last_peer, "one\r\n", 0);
 	turns();
 	cr_assert(eq(str, what_was_sent(), ""));
 	room = 10;
 	apo_peers_on_acknowledged(&peers, CONN, last_id);
-	apo_conn_read(&worker, apo_worker_find(&worker, last_peer));
+	apo_conn_read(&lone.worker, apo_worker_find(&lone.worker, last_peer));
 	turns();
 	cr_assert(eq(str, what_was_sent(), "LINE 7 one\n"));
 }
@@ -368,19 +315,19 @@ Test(peers, room_is_heard_of_though_a_read_comes_between)
 Test(peers, a_receipt_comes_with_the_acknowledgement_of_its_message)
 {
 	open_session(7);
-	deliver("one\r\n", 1);
+	lone_deliver(&lone, last_peer, "one\r\n", 1);
 	turns();
-	deliver("two\r\n", 2);
+	lone_deliver(&lone, last_peer, "two\r\n", 2);
 	turns();
-	worker.watches_at_ns = 0;
+	lone.worker.watches_at_ns = 0;
 	cr_assert(eq(str, turns(), ""));
 	apo_peers_on_acknowledged(&peers, CONN, last_id - 1);
-	worker.watches_at_ns = 0;
+	lone.worker.watches_at_ns = 0;
 	cr_assert(eq(str, turns(), "receipt 1 arrived\n"));
 	apo_peers_on_acknowledged(&peers, CONN, last_id);
-	worker.watches_at_ns = 0;
+	lone.worker.watches_at_ns = 0;
 	cr_assert(eq(str, turns(), "receipt 2 arrived\n"));
-	deliver("three\r\n", 3);
+	lone_deliver(&lone, last_peer, "three\r\n", 3);
 	turns();
 	apo_peers_on_gone(&peers, CONN, ETIMEDOUT);
 	cr_assert(eq(str, turns(), "receipt 3 missing\n- Connection timed out\n"));

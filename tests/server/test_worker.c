@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "conversation/server/worker.h"
+#include "lone_worker.h"
 
 #define HEARD_SIZE 65536
 #define CONNS 8
@@ -26,23 +26,13 @@ static struct apo_config config = {
 	.receive_queue_bytes = 8192,
 	.send_queue_bytes = 65536,
 };
-static struct apo_worker worker;
-static struct apo_mailbox model_box, door_box;
-static struct apo_batcher effects;
+static struct lone_worker lone;
 /* What the worker has told, as words: "+0.0", "0.0 NICK a", "-0.0 Connection closed"
  * (slot.generation). */
 static char heard[HEARD_SIZE];
 static unsigned gone;
 static int cut = -1; /* of who drained; -1: it has not */
 static struct apo_peer last_peer;
-
-static void begin(void)
-{
-	cr_assert(eq(int, apo_mailbox_init(&model_box), 0));
-	cr_assert(eq(int, apo_mailbox_init(&door_box), 0));
-	cr_assert(eq(int, apo_worker_init(&worker, 0, &model_box, &door_box, &config), 0));
-	apo_batcher_init(&effects, &worker.box, &model_box, APO_MAIL_BATCH, 0);
-}
 
 static void on_event(const struct apo_record *record)
 {
@@ -72,49 +62,33 @@ static void on_event(const struct apo_record *record)
 	}
 }
 
-/* The events of a box; of the door's only how many have gone. */
-static void take(struct apo_mailbox *box)
+static void on_note(const struct apo_record *record)
 {
-	struct apo_mail *mail = apo_mailbox_take(box), *next;
-
-	for (; mail; mail = next) {
-		struct apo_batch *batch = (struct apo_batch *)mail;
-		const struct apo_record *record = NULL;
-
-		next = mail->next;
-		while ((record = apo_batch_next(batch, record)))
-			if (box == &model_box)
-				on_event(record);
-			else if (record->kind == APO_NOTE_GONE)
-				gone++;
-			else
-				cut = (int)((const struct apo_note *)record)->cut_count;
-		apo_batch_done(batch);
-	}
+	if (record->kind == APO_NOTE_GONE)
+		gone++;
+	else
+		cut = (int)((const struct apo_note *)record)->cut_count;
 }
 
-/* A turn that does not wait. What is told is in heard. */
+/* What is told is in heard. */
 static const char *turn(void)
 {
 	heard[0] = 0;
-	apo_batcher_flush(&effects);
-	apo_mailbox_wake(&worker.box);
-	apo_worker_turn(&worker);
-	take(&model_box);
-	take(&door_box);
+	lone_turn(&lone);
 	return heard;
+}
+
+static void begin(void)
+{
+	lone.on_event = on_event;
+	lone.on_note = on_note;
+	cr_assert(eq(int, lone_open(&lone, &config), 0));
 }
 
 static void end(void)
 {
 	turn();
-	apo_worker_clear(&worker);
-	take(&model_box);
-	take(&door_box);
-	apo_worker_fini(&worker);
-	apo_batcher_fini(&effects);
-	apo_mailbox_fini(&model_box);
-	apo_mailbox_fini(&door_box);
+	lone_close(&lone);
 }
 
 TestSuite(worker, .init = begin, .fini = end);
@@ -126,7 +100,7 @@ static void adopt(int fd, const char *refusal)
 	adopt->mail.kind = APO_MAIL_ADOPT;
 	adopt->fd = fd;
 	adopt->refusal = refusal;
-	apo_mailbox_put(&worker.box, &adopt->mail);
+	apo_mailbox_put(&lone.worker.box, &adopt->mail);
 }
 
 /* The other end of a connection that the worker has now. */
@@ -163,28 +137,6 @@ static bool has_ended(int fd)
 	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
 }
 
-static void deliver(struct apo_peer to, const char *line, uint64_t watch)
-{
-	struct apo_effect_deliver *effect =
-		apo_batcher_add(&effects, watch ? APO_EFFECT_DELIVER_WATCHED : APO_EFFECT_DELIVER,
-				sizeof *effect + sizeof to);
-
-	effect->text = apo_text_copy(line, strlen(line));
-	effect->watch = watch;
-	effect->first = 0;
-	effect->count = 1;
-	effect->to[0] = to;
-}
-
-static void close_peer(struct apo_peer peer, const char *last_words)
-{
-	struct apo_effect_close *effect =
-		apo_batcher_add(&effects, APO_EFFECT_CLOSE, sizeof *effect);
-
-	effect->peer = peer;
-	effect->last_words = last_words ? apo_text_copy(last_words, strlen(last_words)) : NULL;
-}
-
 Test(worker, lines_are_told_as_they_come)
 {
 	int fd = connect_one();
@@ -215,13 +167,13 @@ Test(worker, texts_are_written_in_one_piece_a_turn)
 	uint64_t writes;
 
 	turn();
-	writes = atomic_load(&worker.counters.writes);
-	deliver(last_peer, "one\r\n", 0);
-	deliver(last_peer, "two\r\n", 0);
-	deliver(last_peer, "three\r\n", 0);
+	writes = atomic_load(&lone.worker.counters.writes);
+	lone_deliver(&lone, last_peer, "one\r\n", 0);
+	lone_deliver(&lone, last_peer, "two\r\n", 0);
+	lone_deliver(&lone, last_peer, "three\r\n", 0);
 	turn();
 	cr_assert(eq(str, (char *)read_all(fd), "one\r\ntwo\r\nthree\r\n"));
-	cr_assert(eq(u64, atomic_load(&worker.counters.writes) - writes, 1));
+	cr_assert(eq(u64, atomic_load(&lone.worker.counters.writes) - writes, 1));
 	close(fd);
 }
 
@@ -229,8 +181,8 @@ Test(worker, closing_writes_what_is_queued_and_the_last_words)
 {
 	int fd = connect_one();
 
-	deliver(last_peer, "before\r\n", 0);
-	close_peer(last_peer, "ERROR :go\r\n");
+	lone_deliver(&lone, last_peer, "before\r\n", 0);
+	lone_end(&lone, last_peer, "ERROR :go\r\n");
 	cr_assert(eq(str, (char *)turn(), ""));
 	cr_assert(eq(str, (char *)read_all(fd), "before\r\nERROR :go\r\n"));
 	cr_assert(has_ended(fd));
@@ -253,12 +205,12 @@ Test(worker, nothing_reaches_the_next_one_in_a_slot)
 	second = connect_one();
 	cr_assert(eq(uint, last_peer.slot, before.slot));
 	cr_assert(ne(u32, last_peer.generation, before.generation));
-	deliver(before, "for the first\r\n", 0);
-	close_peer(before, "ERROR :for the first\r\n");
-	deliver(last_peer, "for the second\r\n", 0);
+	lone_deliver(&lone, before, "for the first\r\n", 0);
+	lone_end(&lone, before, "ERROR :for the first\r\n");
+	lone_deliver(&lone, last_peer, "for the second\r\n", 0);
 	turn();
 	cr_assert(eq(str, (char *)read_all(second), "for the second\r\n"));
-	cr_assert(eq(u64, atomic_load(&worker.counters.effects_late), 2));
+	cr_assert(eq(u64, atomic_load(&lone.worker.counters.effects_late), 2));
 	close(second);
 }
 
@@ -266,8 +218,8 @@ Test(worker, nothing_is_written_after_the_last_words)
 {
 	int fd = connect_one();
 
-	close_peer(last_peer, "ERROR :go\r\n");
-	deliver(last_peer, "too late\r\n", 0);
+	lone_end(&lone, last_peer, "ERROR :go\r\n");
+	lone_deliver(&lone, last_peer, "too late\r\n", 0);
 	turn();
 	cr_assert(eq(str, (char *)read_all(fd), "ERROR :go\r\n"));
 	close(fd);
@@ -292,8 +244,8 @@ Test(worker, who_does_not_read_is_closed_and_nobody_else)
 
 	fast = connect_one();
 	for (i = 0; i < 10000 && !strstr(turn(), "SendQ exceeded"); i++) {
-		deliver(slow_peer, line, 0);
-		deliver(last_peer, "x\r\n", 0);
+		lone_deliver(&lone, slow_peer, line, 0);
+		lone_deliver(&lone, last_peer, "x\r\n", 0);
 		(void)read_all(fast);
 	}
 	cr_assert(lt(uint, i, 10000));
@@ -310,7 +262,7 @@ static void drain_until(int64_t deadline_at_ns)
 
 	farewell->mail.kind = APO_MAIL_DRAIN;
 	farewell->deadline_at_ns = deadline_at_ns;
-	apo_mailbox_put(&worker.box, &farewell->mail);
+	apo_mailbox_put(&lone.worker.box, &farewell->mail);
 }
 
 /* So that whoever ends the server knows it, though the worker comes to the deadline first. */
@@ -322,13 +274,14 @@ Test(worker, what_was_not_written_in_time_is_told_with_the_end)
 	unsigned i;
 
 	fast = connect_one();
-	for (i = 0; i < 10000 && apo_worker_conn(&worker, slow_peer.slot)->out.bytes == 0; i++) {
-		deliver(slow_peer, line, 0);
+	for (i = 0; i < 10000 && apo_worker_conn(&lone.worker, slow_peer.slot)->out.bytes == 0;
+	     i++) {
+		lone_deliver(&lone, slow_peer, line, 0);
 		turn();
 	}
 	cr_assert(lt(uint, i, 10000));
-	close_peer(slow_peer, NULL);
-	close_peer(last_peer, "ERROR :go\r\n");
+	lone_end(&lone, slow_peer, NULL);
+	lone_end(&lone, last_peer, "ERROR :go\r\n");
 	turn();
 	drain_until(rudp_clock_now_ns(&rudp_clock_monotonic));
 	close(fast);
@@ -362,11 +315,11 @@ Test(worker, penalties_hold_lines_back_and_lose_none)
 
 	config.flood_burst_ms = 1;
 	fd = connect_one();
-	paid_until = &apo_worker_find(&worker, last_peer)->flood.paid_until_at_ns;
+	paid_until = &apo_worker_find(&lone.worker, last_peer)->flood.paid_until_at_ns;
 	say(fd, "PRIVMSG a :1\r\nPRIVMSG a :2\r\nPRIVMSG a :3\r\n");
 	cr_assert(eq(str, (char *)turn(), "0.0 PRIVMSG a :1\n"));
-	cr_assert(eq(u64, atomic_load(&worker.counters.lines_held), 1));
-	cr_assert(rudp_timer_is_armed(&apo_worker_find(&worker, last_peer)->timer));
+	cr_assert(eq(u64, atomic_load(&lone.worker.counters.lines_held), 1));
+	cr_assert(rudp_timer_is_armed(&apo_worker_find(&lone.worker, last_peer)->timer));
 	/* However long this test is kept waiting. */
 	*paid_until = INT64_MAX / 2;
 	cr_assert(eq(str, (char *)turn(), ""));
@@ -400,12 +353,12 @@ Test(worker, a_receipt_comes_when_it_was_read_and_not_before)
 	int fd = connect_one();
 
 	/* A socket pair counts as unacknowledged what has not been read. */
-	deliver(last_peer, "watched\r\n", 7);
+	lone_deliver(&lone, last_peer, "watched\r\n", 7);
 	cr_assert(eq(str, (char *)turn(), ""));
-	worker.watches_at_ns = 0;
+	lone.worker.watches_at_ns = 0;
 	cr_assert(eq(str, (char *)turn(), ""));
 	cr_assert(eq(str, (char *)read_all(fd), "watched\r\n"));
-	worker.watches_at_ns = 0;
+	lone.worker.watches_at_ns = 0;
 	cr_assert(eq(str, (char *)turn(), "receipt 7 0 arrived\n"));
 	close(fd);
 }
@@ -414,11 +367,11 @@ Test(worker, a_receipt_of_one_that_has_gone_is_missing_and_told_first)
 {
 	int fd = connect_one();
 
-	deliver(last_peer, "watched\r\n", 7);
+	lone_deliver(&lone, last_peer, "watched\r\n", 7);
 	turn();
 	close(fd);
 	cr_assert(eq(str, (char *)turn(), "receipt 7 0 missing\n-0.0 Connection reset by peer\n"));
-	deliver(last_peer, "watched\r\n", 8);
+	lone_deliver(&lone, last_peer, "watched\r\n", 8);
 	cr_assert(eq(str, (char *)turn(), "receipt 8 0 missing\n"));
 }
 
@@ -466,8 +419,8 @@ static void random_step(struct random *random, struct should *of, unsigned numbe
 	case 1: /* the model closes it */
 		if (!of->is_open)
 			break;
-		close_peer(of->peer, "ERROR\r\n");
-		deliver(of->peer, "never\r\n", 0);
+		lone_end(&lone, of->peer, "ERROR\r\n");
+		lone_deliver(&lone, of->peer, "never\r\n", 0);
 		append(of->text, "ERROR\r\n");
 		turn();
 		check_heard(of, number);
@@ -475,7 +428,7 @@ static void random_step(struct random *random, struct should *of, unsigned numbe
 		of->is_open = false;
 		break;
 	default: /* also to who has gone */
-		deliver(of->peer, line, 0);
+		lone_deliver(&lone, of->peer, line, 0);
 		if (of->is_open)
 			append(of->text, line);
 	}
@@ -511,7 +464,7 @@ Test(worker, random_comings_and_goings_mix_nothing_up)
 			}
 	}
 	turn();
-	cr_assert(eq(u32, worker.conn_count, 0));
+	cr_assert(eq(u32, lone.worker.conn_count, 0));
 }
 
 /* More words than fit into one batch, and so some are in the mail already. */
@@ -520,10 +473,10 @@ Test(worker, cleared_it_has_told_of_all_who_came_and_went)
 	struct apo_note *note;
 	unsigned i;
 
-	worker.drain_at_ns = worker.now_at_ns; /* nobody is taken in any more */
+	lone.worker.drain_at_ns = lone.worker.now_at_ns; /* nobody is taken in any more */
 	for (i = 0; i < 2 * APO_BATCH_CHUNK_BYTES / sizeof *note; i++)
 		adopt(-1, NULL);
-	apo_worker_clear(&worker);
-	take(&door_box);
+	apo_worker_clear(&lone.worker);
+	lone_take(&lone);
 	cr_assert(eq(uint, gone, i));
 }
