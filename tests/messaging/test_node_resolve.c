@@ -13,12 +13,13 @@
 #include "messaging/hub_private.h"
 #include "messaging/node_private.h"
 
-#define QUICK "quick.test" /* its look-up is over before the loop has gone to sleep */
+#define QUICK "quick.test" /* its look-up is over while the loop dials LATER */
 #define LATER "later.test" /* dialed in the same round of the loop */
 #define PORT 9
+#define PATIENCE_NS (120 * RUDP_NS_PER_S) /* after which the loop finds what was left lying */
 
 static struct rudpmsg_node *node;
-static atomic_bool is_dialing_quick;
+static atomic_bool is_dialing_quick, is_dialing_later;
 
 static bool holds(const struct rudp_list *list)
 {
@@ -30,7 +31,24 @@ static bool holds(const struct rudp_list *list)
 	return has_any;
 }
 
-/* Whoever waits here is the loop, which looks for numbers before it asks the resolver. */
+/* The loop, which looks for numbers before it asks the resolver: it is at QUICK until LATER is to be
+ * dialed, and at LATER until QUICK has been looked up. */
+static int look_for_number(bool is_quick)
+{
+	*(is_quick ? &is_dialing_quick : &is_dialing_later) = true;
+	while (!holds(is_quick ? &node->hub->to_dial : &node->resolved))
+		sched_yield();
+	return is_quick ? EAI_NONAME : EAI_FAIL;
+}
+
+/* The resolver: not before the loop is at LATER, or that would wait for what it has taken already. */
+static int look_up(void)
+{
+	while (!is_dialing_later)
+		sched_yield();
+	return EAI_FAIL;
+}
+
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
 		struct addrinfo **addresses)
 {
@@ -41,25 +59,20 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 		*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
 		return real(host, service, hints, addresses);
 	}
-	if (!(hints->ai_flags & AI_NUMERICHOST))
-		return EAI_FAIL;
-	if (is_quick)
-		is_dialing_quick = true;
-	while (!holds(is_quick ? &node->hub->to_dial : &node->resolved))
-		sched_yield();
-	return is_quick ? EAI_NONAME : EAI_FAIL;
+	return hints->ai_flags & AI_NUMERICHOST ? look_for_number(is_quick) : look_up();
 }
 
 static void *connect_to(void *host)
 {
 	rudpmsg_conn_id conn;
 
-	return (void *)(intptr_t)rudpmsg_connect(node, host, PORT, NULL, 60 * RUDP_NS_PER_S, &conn);
+	return (void *)(intptr_t)rudpmsg_connect(node, host, PORT, NULL, RUDPMSG_FOREVER, &conn);
 }
 
 Test(node_resolve, a_name_found_while_the_loop_is_busy_is_not_left_lying, .timeout = 300)
 {
-	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP};
+	const struct rudpmsg_options options = {.transport = RUDPMSG_TRANSPORT_TCP,
+						.handshake_timeout_ns = PATIENCE_NS};
 	pthread_t quick, later;
 	void *result;
 
