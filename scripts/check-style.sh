@@ -30,6 +30,8 @@ long=$(awk '{ line = $0; gsub(/\t/, "        ", line) } length(line) > 105 { pri
 [ -z "$long" ] || complain "lines over 105 columns: $long"
 words=$(grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "${sources[@]}" | head -n 5)
 [ -z "$words" ] || complain "left open: $words"
+labels=$(grep -nE '^ \*.*[.:;)] (Cost|Errors|Limits|Lock|Memory|Model|Returns|Source|Threads)  +[^ ]' "${sources[@]}" | head -n 5)
+[ -z "$labels" ] || complain "run together, each label begins a line: $labels"
 banned=$(grep -nE '\b(strcat|sprintf|strtok|gets)\(' "${sources[@]}" | head -n 5)
 [ -z "$banned" ] || complain "banned calls: $banned"
 # Where a text says that there is more to read or to see.

@@ -11,8 +11,9 @@
  * Restart  where the session was lost, what is left to be said in a channel waits until those who
  *          were in it are back, at most CV_GATHER_NS.
  * Limits   CV_WINDOW lines are under way at once, so that no flood control is met unawares.
- * Threads  none: one owner, who implements cv_calls. Memory  what cannot be had ends the process
- *          (abort): with nothing kept nothing is lost that was answered.
+ * Threads  none: one owner, who implements cv_calls.
+ * Memory   what cannot be had ends the process (abort): with nothing kept nothing is lost that was
+ *          answered.
  */
 #ifndef CV_CHAT_H
 #define CV_CHAT_H
@@ -118,7 +119,8 @@ void cv_chat_nick(struct cv_chat *chat, const char *nick);
  * Says text, in several lines when it is too long for one.
  *
  * Returns  how many lines, with consecutive numbers of which *last is the last; 0 for an empty
- * text; -EINVAL target or text cannot be said (no UTF-8, NUL, CR, LF); -EAGAIN CV_OUTBOX_MAX.
+ *          text; -EINVAL target or text cannot be said (no UTF-8, NUL, CR, LF); -EAGAIN
+ *          CV_OUTBOX_MAX.
  */
 int cv_chat_say(struct cv_chat *chat, const char *target, const char *text, uint64_t *last);
 /* A line as it is, now; false: there is no session. */

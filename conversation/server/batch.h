@@ -3,13 +3,14 @@
  * batch - many small records from one thread to another in one piece of mail.
  *
  * Model    a batcher collects records in a chunk and puts the chunk into the taker's mailbox when
- * it is full or when the sender's turn is over. The taker walks over the records and says when it
- * is done with the chunk. Limits   APO_BATCH_IN_FLIGHT_BYTES between one sender and one taker: a
- * sender that has reached it (apo_batcher_is_full) adds no more of what it can hold back and is
- * woken when half of it is done with. Records behind that are still taken: the limit is where
- * reading stops. Memory   a chunk that cannot be had ends the process with a message: without it
- * threads cannot say anything to each other, not even that. Threads  a batcher belongs to its
- * sender, a chunk to who has it.
+ *          it is full or when the sender's turn is over. The taker walks over the records and says
+ *          when it is done with the chunk.
+ * Limits   APO_BATCH_IN_FLIGHT_BYTES between one sender and one taker: a sender that has reached it
+ *          (apo_batcher_is_full) adds no more of what it can hold back and is woken when half of it
+ *          is done with. Records behind that are still taken: the limit is where reading stops.
+ * Memory   a chunk that cannot be had ends the process with a message: without it threads cannot
+ *          say anything to each other, not even that.
+ * Threads  a batcher belongs to its sender, a chunk to who has it.
  */
 #ifndef APO_SERVER_BATCH_H
 #define APO_SERVER_BATCH_H

@@ -3,8 +3,8 @@
  * config - the configuration file of Apollonion (apollonion.conf(5)).
  *
  * Model    a file becomes one object that is never changed; another file, another object. What
- * reads it holds a reference. Wrong lines are told one by one, with file, line and key; a file with
- *          one is not used at all.
+ *          reads it holds a reference. Wrong lines are told one by one, with file, line and key; a
+ *          file with one is not used at all.
  * Threads  any may read, get and put.
  */
 #ifndef APO_SERVER_CONFIG_H

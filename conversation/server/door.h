@@ -5,9 +5,11 @@
  * Model    as many connections as there may be clients are with the workers. Beyond that they are
  *          accepted and wait here in the order in which they came, and take the places of those who
  *          go. Beyond waiting_max, after waiting_ns, or against a limit of their address they are
- * told why in an ERROR line, and closed (by a worker, which waits until they have heard it). Limits
- * APO_ACCEPTS_AT_ONCE connections of a listener in a turn; APO_REFUSALS_MAX that are being told
- * why: more are closed without a word. Threads  the main thread's.
+ *          told why in an ERROR line, and closed (by a worker, which waits until they have heard
+ *          it).
+ * Limits   APO_ACCEPTS_AT_ONCE connections of a listener in a turn; APO_REFUSALS_MAX that are being
+ *          told why: more are closed without a word.
+ * Threads  the main thread's.
  */
 #ifndef APO_SERVER_DOOR_H
 #define APO_SERVER_DOOR_H

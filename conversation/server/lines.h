@@ -3,10 +3,11 @@
  * lines - bytes as they come from a connection, cut into lines.
  *
  * Model    a line ends with LF; a CR before it belongs to the end. What lies between reads is kept
- * only while a line is incomplete or may not be handed over yet, in memory of just that size: an
- *          idle connection keeps nothing.
+ *          only while a line is incomplete or may not be handed over yet, in memory of just that
+ *          size: an idle connection keeps nothing.
  * Limits   a line longer than APO_LINE_BYTES_MAX (irc/message.h) is handed over once, cut to one
- * byte more; the rest of it is skipped, and counted. Threads  one owner at a time.
+ *          byte more; the rest of it is skipped, and counted.
+ * Threads  one owner at a time.
  */
 #ifndef APO_SERVER_LINES_H
 #define APO_SERVER_LINES_H

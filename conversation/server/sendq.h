@@ -4,8 +4,10 @@
  *
  * Model    a text that a worker has been given for several of its connections is one share; queues
  *          hold pointers to it and count in plain memory, as only this worker's thread does. The
- * text's own atomic count is touched once a share. Memory   APO_SENDQ_FEW places are in the queue
- * itself; more are allocated, and freed as soon as the queue is empty. Threads  the worker's.
+ *          text's own atomic count is touched once a share.
+ * Memory   APO_SENDQ_FEW places are in the queue itself; more are allocated, and freed as soon as
+ *          the queue is empty.
+ * Threads  the worker's.
  */
 #ifndef APO_SERVER_SENDQ_H
 #define APO_SERVER_SENDQ_H

@@ -5,7 +5,8 @@
  * (stream_peer.h) are implementations here, tests bring others.
  *
  * Returns  0 or more, or a negative errno value; -EAGAIN: later, when the descriptor is readable,
- * or writable if wants_out says so. Threads  one owner at a time.
+ *          or writable if wants_out says so.
+ * Threads  one owner at a time.
  */
 #ifndef APO_SERVER_STREAM_H
 #define APO_SERVER_STREAM_H

@@ -11,7 +11,7 @@
  *          of stream.h.
  * Limits   the library's: unread_bytes_max of messages that wait (they are not done until they
  *          have been read), queue_bytes_max of those that the peer has not acknowledged.
- * Threads  on_..., end: the main thread's; the stream: the worker's. Memory   each has a reference.
+ * Threads  on_..., end: the main thread's; the stream: the worker's. Each has a reference.
  */
 #ifndef APO_SERVER_STREAM_PEER_H
 #define APO_SERVER_STREAM_PEER_H

@@ -3,8 +3,8 @@
  * talk - the thread that owns the model: events of the workers in, effects out to them.
  *
  * Model    takes what is in its mailbox, applies it, and puts what came of it into one batch for
- * each worker. A worker that has more than APO_BATCH_IN_FLIGHT_BYTES of effects before it is waited
- *          for; it never waits for us, so that ends.
+ *          each worker. A worker that has more than APO_BATCH_IN_FLIGHT_BYTES of effects before it
+ *          is waited for; it never waits for us, so that ends.
  * Threads  apo_talk_run is the thread; init and fini are the main thread's.
  */
 #ifndef APO_SERVER_TALK_H

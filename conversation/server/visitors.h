@@ -4,9 +4,11 @@
  * that has connections, or has connected lately.
  *
  * Model    connections of an address are counted; a new one must find fewer than per_address_max,
- * and an address may connect connects_max times at once, then at the pace of so many in
- * connects_ns. Limits   APO_VISITORS_IDLE_MAX entries without connections; then the one that has
- * been so longest goes. Threads  the door's. Entries are handed out as tokens.
+ *          and an address may connect connects_max times at once, then at the pace of so many in
+ *          connects_ns.
+ * Limits   APO_VISITORS_IDLE_MAX entries without connections; then the one that has been so longest
+ *          goes.
+ * Threads  the door's. Entries are handed out as tokens.
  */
 #ifndef APO_SERVER_VISITORS_H
 #define APO_SERVER_VISITORS_H

@@ -3,11 +3,13 @@
  * worker - a thread that owns connections entirely: it alone reads, writes and closes them.
  *
  * Model    a turn: what epoll tells, what is in the mailbox, what is due, then one gathering write
- * for each connection that has something to say. Lines go to the model in batches, effects come in
- * batches; there is no lock. Limits   of the configuration: receive queue, send queue, time for TLS
- * to be set up. APO_BATCH_IN_FLIGHT_BYTES of events that the model has not taken: no more is read
- * until then. Threads  apo_worker_run is the thread; the other calls are the main thread's. Mail
- * may come from any.
+ *          for each connection that has something to say. Lines go to the model in batches, effects
+ *          come in batches; there is no lock.
+ * Limits   of the configuration: receive queue, send queue, time for TLS to be set up.
+ *          APO_BATCH_IN_FLIGHT_BYTES of events that the model has not taken: no more is read until
+ *          then.
+ * Threads  apo_worker_run is the thread; the other calls are the main thread's. Mail may come from
+ *          any.
  */
 #ifndef APO_SERVER_WORKER_H
 #define APO_SERVER_WORKER_H

@@ -24,7 +24,8 @@ rudp_engine_start_thread(char *(*get)(const char *name), struct rudp_nonce *nonc
 /*
  * The program is about to end in an orderly way (exit, return from main, quick_exit, _exit): what it has
  * written is delivered and its connections are closed as its end would close them. Waits for that, a
- * few seconds at most. Nothing where this process has no engine. Threads  any.
+ * few seconds at most. Nothing where this process has no engine.
+ * Threads  any.
  */
 __attribute__((visibility("default"))) void rudp_engine_stop_thread(void);
 

@@ -3,7 +3,8 @@
  * remembered - which way the last connection to a destination took, so that only the first one races.
  *
  * At most RUDP_REMEMBERED_MAX destinations (address and port); the oldest entry makes room. An entry
- * counts for the time given when it is asked for. Threads  none: one owner at a time.
+ * counts for the time given when it is asked for.
+ * Threads  none: one owner at a time.
  */
 #ifndef RUDP_ENGINE_REMEMBERED_H
 #define RUDP_ENGINE_REMEMBERED_H

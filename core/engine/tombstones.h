@@ -3,7 +3,8 @@
  * tombstones - the true errno of connections that have died, under their id.
  *
  * A ring of the last RUDP_TOMBSTONES; a new one takes the place of the oldest. About 1 MB, touched only
- * as far as used. Threads  none: one owner at a time.
+ * as far as used.
+ * Threads  none: one owner at a time.
  */
 #ifndef RUDP_ENGINE_TOMBSTONES_H
 #define RUDP_ENGINE_TOMBSTONES_H
