@@ -122,23 +122,6 @@ void rudp_call_trust(struct rudp_engine *engine, struct rudp_call *call)
 	join_list(engine, call);
 }
 
-bool rudp_control_may_complain(struct rudp_engine *engine)
-{
-	unsigned silenced;
-
-	if (engine->now_at_ns - engine->complaints_since_ns >= RUDP_NS_PER_S) {
-		silenced = engine->complaint_count > RUDP_COMPLAINTS_PER_S
-				   ? engine->complaint_count - RUDP_COMPLAINTS_PER_S
-				   : 0;
-		engine->complaints_since_ns = engine->now_at_ns;
-		engine->complaint_count = 0;
-		if (silenced)
-			rudp_log(RUDP_LOG_WARN, "%u more complaints of this kind were left out",
-				 silenced);
-	}
-	return engine->complaint_count++ < RUDP_COMPLAINTS_PER_S;
-}
-
 bool rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 		      struct rudp_control_reply *reply)
 {
@@ -245,7 +228,7 @@ static void refuse(struct rudp_engine *engine, struct rudp_call *call,
 	struct rudp_control_reply reply = {.error = EPROTO};
 
 	engine->counts.malformed++;
-	if (rudp_control_may_complain(engine))
+	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN,
 			 "refused a control message of pid %u: %s (%zd bytes, version %u, "
 			 "operation %u, %d descriptors)",
@@ -372,7 +355,7 @@ static void turn_away(struct rudp_engine *engine, const struct rudp_door *door)
 			send_away(fd);
 		engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
-	if (rudp_control_may_complain(engine))
+	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
 		rudp_log(RUDP_LOG_ERROR, "out of descriptors: a program's call was turned away");
 	shut_doors(engine);
 }

@@ -17,7 +17,6 @@
 #define RUDP_CALLS_MAX 65536
 #define RUDP_CALLS_PER_PASS 64
 #define RUDP_STRANGERS_MAX 64
-#define RUDP_COMPLAINTS_PER_S 5 /* lines in the log about what strangers can cause */
 #define RUDP_CALL_LINGER_NS (10 * RUDP_NS_PER_S) /* answered, and the caller does not close */
 #define RUDP_ASIDE_MAX 16
 #define RUDP_ASIDE_NS (1 * RUDP_NS_PER_MS)
@@ -81,8 +80,6 @@ bool rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call);
 /* The caller has proved his right. */
 void rudp_call_trust(struct rudp_engine *engine, struct rudp_call *call);
-/* Whether one more line about strangers may go into the log; false: it is counted instead. */
-bool rudp_control_may_complain(struct rudp_engine *engine);
 
 /*
  * One request, checked for form, and what stands behind a CONNECT (control_calls.c). Answers, or leaves

@@ -322,7 +322,7 @@ static int check(struct work *w)
 
 	if (!may(w)) {
 		w->engine->counts.denied++;
-		if (rudp_control_may_complain(w->engine))
+		if (rudp_complaints_may(&w->engine->complaints, w->engine->now_at_ns))
 			rudp_log(RUDP_LOG_WARN,
 				 "denied %s to pid %u of user %u: no proof of who it is",
 				 rudp_control_name(operation), w->call->pid, w->call->uid);

@@ -28,6 +28,7 @@
 #include "api/control.h"
 #include "api/names.h"
 #include "base/addr.h"
+#include "base/complaints.h"
 #include "base/list.h"
 #include "base/timer_wheel.h"
 #include "engine/closer.h"
@@ -113,8 +114,7 @@ struct rudp_engine {
 	bool stopping, over;
 	_Atomic bool stop_wanted;     /* set by another thread, which then knocks at the door */
 
-	int64_t complaints_since_ns;  /* of the second that complaint_count counts */
-	unsigned complaint_count;
+	struct rudp_complaints complaints; /* about those who call */
 
 	struct rudp_program last_program;
 	int64_t last_program_at_ns;

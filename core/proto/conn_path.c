@@ -25,10 +25,14 @@ static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_ecn_restart(&conn->ecn);
 }
 
-static void log_move(const struct rudp_conn *conn, const struct rudp_addr *before)
+/* A peer, or who is on the path, can make it move with every packet. */
+static void log_move(const struct rudp_conn *conn, const struct rudp_addr *before, int64_t now_at_ns)
 {
 	char from[RUDP_ADDR_TEXT_SIZE], to[RUDP_ADDR_TEXT_SIZE];
 
+	if (!rudp_log_wants(RUDP_LOG_INFO) ||
+	    !rudp_complaints_may(&conn->ep->complaints, now_at_ns))
+		return;
 	rudp_log(RUDP_LOG_INFO, "connection %016llx moved: %s -> %s", (unsigned long long)conn->id,
 		 rudp_addr_format(before, from),
 		 rudp_addr_format(&conn->path.remote, to));
@@ -53,7 +57,7 @@ static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, i
 	if (!rudp_addr_same_host(&last.remote, &datagram->remote))
 		restart_measurement(conn, now_at_ns);
 	rudp_conn_path_prove(conn, now_at_ns);
-	log_move(conn, &last.remote);
+	log_move(conn, &last.remote, now_at_ns);
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe_move(conn);
 }
@@ -107,8 +111,9 @@ void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_path_mtu_forget_probe(&conn->path.mtu);
 	rudp_conn_mtu_follow(conn);
 	rudp_conn_remember_path(conn, NULL);
-	rudp_log(RUDP_LOG_INFO, "connection %016llx: new path not proven, back to the last",
-		 (unsigned long long)conn->id);
+	if (rudp_log_wants(RUDP_LOG_INFO) && rudp_complaints_may(&conn->ep->complaints, now_at_ns))
+		rudp_log(RUDP_LOG_INFO, "connection %016llx: new path not proven, back to the last",
+			 (unsigned long long)conn->id);
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe_move(conn);
 	rudp_endpoint_touch(conn->ep, conn);

@@ -300,9 +300,8 @@ static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rud
 	if (verdict == RUDP_VERDICT_EARLY_TAKEN)
 		refuse_second_attempt(ep, packet, datagram, now_at_ns);
 	if (verdict == RUDP_VERDICT_KEY_MISMATCH) {
-		/* Anybody can cause such a line: no more of them than refusals. */
-		if (rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_KEY_MISMATCH,
-					 now_at_ns))
+		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_KEY_MISMATCH, now_at_ns);
+		if (rudp_complaints_may(&ep->complaints, now_at_ns))
 			log_mismatch(ep, datagram, packet->target_port);
 	}
 	return verdict;

@@ -5,6 +5,7 @@
 #ifndef RUDP_PROTO_ENDPOINT_PRIVATE_H
 #define RUDP_PROTO_ENDPOINT_PRIVATE_H
 
+#include "base/complaints.h"
 #include "base/list.h"
 #include "base/table.h"
 #include "base/timer_wheel.h"
@@ -85,6 +86,7 @@ struct rudp_endpoint {
 	unsigned early_syn_count;     /* second SYNs in this second */
 	struct rudp_refusals refusals;
 	struct rudp_verdict_counts verdicts;
+	struct rudp_complaints complaints; /* about peers */
 };
 
 /* Something may have to leave, a deadline may have moved, or its buffers have another size. */
