@@ -290,6 +290,77 @@ signals_are_passed_on() {
 	ok "SIGHUP and SIGTERM reach the process that serves"
 }
 
+# hand_over_by PID: whoever that is, the next process takes over, and the one that served is gone or
+# stands in.
+hand_over_by() {
+	local taken
+	taken=$(times ' taken over ')
+	kill -USR2 "$1"
+	wait_until 60 "the next process has taken over" has_times ' taken over ' $((taken + 1))
+	LAST=$(sed -n 's/.* taken over pid=\([0-9]*\) .*/\1/p' "$TMP/server.err" | tail -n 1)
+}
+
+# As a shell does it, runit or a container: nobody listens for notices, and one process is known. It
+# stands in for another one at the end of this.
+serve_one_process() {
+	rm -f "$TMP/server.err"
+	launch_plain server b env -u NOTIFY_SOCKET "$PROGRAM" --config "$TMP/conf"
+	KNOWN=${PID[server]}
+	wait_until 10 "the server listens" grep -qs ' serving ' "$TMP/server.err"
+	register launch_plain alice
+	hand_over_by "$KNOWN"
+	wait_until 20 "the first process stands in" has_times " standing in for pid=$LAST" 1
+	say alice "PING still-there"
+	hears alice 'PONG irc.test :?still-there'
+}
+
+# end_known STATUS: it ends as the last one that served has ended.
+end_known() {
+	finish server 20
+	expect_eq "$STATUS" "$1" "exit code of the process that is known"
+	is_gone "$LAST" || fail "the service is dead, and $LAST serves on"
+	drop alice
+}
+
+# Another program cannot make it believe that somebody else serves.
+forge_notice() {
+	local name
+	name=$(tr '\0' '\n' <"/proc/$LAST/environ" | sed -n 's/^NOTIFY_SOCKET=@//p')
+	launch_plain forger b python3 -c "
+import os, socket
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'MAINPID=%d' % os.getpid(), '\x00$name')"
+	finish forger 10
+	expect_eq "$STATUS" 0 "exit code of the forger"
+}
+
+with_stand_in() {
+	local second
+	section "a supervisor that knows one process"
+	serve_one_process
+	second=$LAST
+	hand_over_by "$KNOWN"
+	wait_until 20 "the second process is gone" is_gone "$second"
+	forge_notice
+	kill -HUP "$KNOWN"
+	wait_until 20 "the third process has read its configuration" is_said_after_taking_over ' configuration read '
+	kill -TERM "$KNOWN"
+	hears alice '^ERROR :.*shutting down'
+	end_known 0
+	ok "it is there as long as the service is, through two hand-overs, and passes signals on"
+
+	serve_one_process
+	kill -KILL "$LAST"
+	end_known 137
+	ok "it ends when the service dies"
+
+	# A whole group is told, as at CTRL-C: that is one signal, and the end stays an orderly one.
+	serve_one_process
+	kill -TERM "$KNOWN" "$LAST"
+	hears alice '^ERROR :.*shutting down'
+	end_known 0
+	ok "who tells both of them has told the service once"
+}
+
 over_rudp() {
 	section "over rudp, 2 % of packets lost"
 	link_up --delay 5ms --loss 2% --seed 7
@@ -325,6 +396,7 @@ with_tls
 faults
 end_server
 signals_are_passed_on
+with_stand_in
 link_down
 TCP_MEANT=''
 over_rudp

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -25,6 +26,7 @@
 #include "conversation/server/notify.h"
 #include "conversation/server/passage.h"
 #include "conversation/server/service_private.h"
+#include "conversation/server/stand_in.h"
 
 #define HELLO_NS (30 * RUDP_NS_PER_S)  /* for the successor to read its configuration */
 #define SETTLE_NS (15 * RUDP_NS_PER_S) /* for passwords and questions to history */
@@ -68,13 +70,43 @@ static const char *own_path(void)
 	return (const char *)getauxval(AT_EXECFN); /* NOLINT: the kernel's word */
 }
 
+/* A manager that listens is told who goes on (notify.h). Without one we are that, for all who follow. */
+static int open_notices(struct apo_service *service)
+{
+	const char *manager = getenv("NOTIFY_SOCKET");
+
+	if ((manager && *manager) || service->notices_fd >= 0)
+		return 0;
+	service->notices_fd = apo_stand_in_open(service->notices_name);
+	return service->notices_fd < 0 ? service->notices_fd : 0;
+}
+
+/* The environment of the successor, of which the array alone is the caller's; NULL: no memory. */
+static char **environment_of(struct apo_service *service)
+{
+	size_t count = 0, at = 0, i;
+	char **variables;
+
+	while (environ[count])
+		count++;
+	variables = calloc(count + 2, sizeof *variables);
+	if (!variables)
+		return NULL;
+	if (service->notices_fd >= 0)
+		variables[at++] = service->notices_name;
+	for (i = 0; i < count; i++)
+		variables[at++] = environ[i];
+	return variables;
+}
+
 static int spawn(struct apo_service *service, int passage_fd)
 {
 	char number[16], *arguments[6];
 	posix_spawn_file_actions_t actions;
 	char config[] = "--config", take_over[] = "--take-over";
 	char *path = strdup(own_path()), *file = strdup(service->file);
-	int error = path && file ? posix_spawn_file_actions_init(&actions) : ENOMEM;
+	char **variables = environment_of(service);
+	int error = path && file && variables ? posix_spawn_file_actions_init(&actions) : ENOMEM;
 
 	if (error == 0) {
 		snprintf(number, sizeof number, "%d", passage_fd);
@@ -88,20 +120,23 @@ static int spawn(struct apo_service *service, int passage_fd)
 		error = posix_spawn_file_actions_adddup2(&actions, passage_fd, passage_fd);
 		if (error == 0)
 			error = posix_spawn(&service->successor_pid, path, &actions, NULL,
-					    arguments, environ);
+					    arguments, variables);
 		posix_spawn_file_actions_destroy(&actions);
 	}
 	if (error != 0)
 		service->successor_pid = 0;
 	free(path);
 	free(file);
+	free(variables);
 	return -error;
 }
 
 static int start_successor(struct apo_service *service)
 {
-	int fds[2], error;
+	int fds[2], error = open_notices(service);
 
+	if (error < 0)
+		return error;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
 		return -errno;
 	error = apo_service_watch(service, &service->successor, APO_SOURCE_SUCCESSOR, fds[0]);
@@ -242,23 +277,20 @@ static const char *send_all(struct apo_service *service, struct apo_cargo *cargo
 		error = apo_passage_hear(fd, APO_PASSAGE_TAKEN, until_ns);
 	if (error < 0)
 		return strerror(-error);
-	/* Before we are gone, or systemd would take it for the end of the service. */
-	apo_notify("MAINPID=%d", (int)service->successor_pid);
 	error = apo_passage_say(fd, APO_PASSAGE_GO, until_ns);
-	if (error == 0)
-		return NULL;
-	apo_notify("MAINPID=%d", (int)getpid());
-	return strerror(-error);
+	if (error < 0)
+		return strerror(-error);
+	/* Before we are gone, or systemd would take it for the end of the service; and not before it is
+	 * sure: a manager listens to the main process, and would not hear us take it back. */
+	apo_notify("MAINPID=%d", (int)service->successor_pid);
+	return NULL;
 }
 
-/* What was said to us while we stood still, and had not looked, is meant for who serves. */
-static void pass_signals_on(const struct apo_service *service)
+/* What is said to us from now on, or was while we stood still, is meant for who serves. */
+void apo_hand_over_pass_on(const struct apo_service *service, int number)
 {
-	struct signalfd_siginfo info;
-
-	while (read(service->signal_source.fd, &info, sizeof info) == sizeof info)
-		if (info.ssi_signo != SIGUSR2)
-			(void)kill(service->successor_pid, (int)info.ssi_signo);
+	if (number != SIGCHLD)
+		(void)kill(service->heir_pid, number);
 }
 
 void apo_hand_over_on_reload(const struct apo_service *service)
@@ -275,8 +307,13 @@ static void end_here(struct apo_service *service, const struct apo_cargo *cargo)
 
 	rudp_log(RUDP_LOG_INFO, "handed over pid=%d connections=%lu left=%lu bytes=%zu",
 		 (int)service->successor_pid, cargo->moved, cargo->left, cargo->carry.len);
-	pass_signals_on(service);
+	service->heir_pid = service->successor_pid;
 	service->successor_pid = 0;
+	/* Nothing more is said there; that it is closed tells the other one that we are through. */
+	(void)epoll_ctl(service->epoll_fd, EPOLL_CTL_DEL, service->successor.fd, NULL);
+	/* Who takes over from the one that takes over from us is to be a child of ours, too. */
+	if (service->notices_fd >= 0)
+		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	apo_cargo_let_go(&house, REASON);
 	service->state = APO_ENDING;
 	service->deadline_at_ns = service->now_at_ns + service->config->drain_ns;

@@ -206,6 +206,7 @@ static void on_request(struct apo_service *service, struct apo_request *request)
 	char reason[128];
 
 	if (request->is_die) {
+		service->was_told = true;
 		snprintf(reason, sizeof reason, "Shut down by %s", request->who);
 		begin_end(service, reason);
 	} else if (service->state == APO_RUNNING)
@@ -226,17 +227,28 @@ void apo_service_take_mail(struct apo_service *service)
 	}
 }
 
+/* The second one ends it at once. But whoever tells us and the process before, who stands in for us
+ * (stand_in.h) and passes it on, has told us once: a group of processes, say, at CTRL-C. */
+static void on_end_signal(struct apo_service *service, pid_t sender)
+{
+	bool is_by_parent = service->is_heir && sender == getppid();
+	bool *was_told = is_by_parent ? &service->was_told_by_parent : &service->was_told;
+
+	if (*was_told && service->state == APO_ENDING)
+		service->state = APO_OVER;
+	*was_told = true;
+	begin_end(service, "The server is shutting down");
+}
+
 static void on_signal(struct apo_service *service)
 {
 	struct signalfd_siginfo info;
 
 	while (read(service->signal_source.fd, &info, sizeof info) == sizeof info) {
-		bool is_end = info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT;
-
-		if (is_end && service->state == APO_ENDING)
-			service->state = APO_OVER;
-		else if (is_end)
-			begin_end(service, "The server is shutting down");
+		if (service->heir_pid > 0)
+			apo_hand_over_pass_on(service, (int)info.ssi_signo);
+		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+			on_end_signal(service, (pid_t)info.ssi_pid);
 		else if (info.ssi_signo == SIGHUP && service->state == APO_RUNNING)
 			(void)reload(service, NULL);
 		else if (info.ssi_signo == SIGUSR2 && service->state == APO_RUNNING)
@@ -313,14 +325,15 @@ static void turn(struct apo_service *service)
 	}
 	if (has_mail)
 		apo_service_take_mail(service);
+	/* Before a signal, which may ask for the next hand-over. */
+	if (has_predecessor)
+		apo_take_over_on_predecessor(service);
 	if (has_signal)
 		on_signal(service);
 	if (service->station.has_more)
 		apo_station_on_readable(&service->station, service->now_at_ns);
 	apo_door_on_time(&service->door, service->now_at_ns);
 	apo_metrics_on_time(&service->metrics, service->now_at_ns);
-	if (has_predecessor)
-		apo_take_over_on_predecessor(service);
 	if (has_successor)
 		apo_hand_over_on_successor(service);
 	apo_hand_over_on_time(service);
@@ -350,6 +363,7 @@ static int watch_signals(struct apo_service *service)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGUSR2);
+	sigaddset(&signals, SIGCHLD); /* for who stands in */
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return apo_service_watch(service, &service->signal_source, APO_SOURCE_SIGNAL,
@@ -535,9 +549,10 @@ static void end(struct apo_service *service)
 	free(service->workers);
 	apo_mailbox_fini(&service->talk.box);
 	apo_mailbox_fini(&service->box);
-	close(service->signal_source.fd);
 	close(service->epoll_fd);
 	apo_config_put(service->config);
+	if (service->successor.fd >= 0)
+		close(service->successor.fd);
 }
 
 int apo_service_run(struct apo_config *config, const char *file, int passage_fd)
@@ -546,6 +561,8 @@ int apo_service_run(struct apo_config *config, const char *file, int passage_fd)
 				      .file = file,
 				      .config = config,
 				      .successor = {APO_SOURCE_SUCCESSOR, -1},
+				      .notices_fd = -1,
+				      .is_heir = passage_fd >= 0,
 				      .predecessor = {APO_SOURCE_PREDECESSOR, passage_fd}};
 	int error;
 
@@ -558,10 +575,15 @@ int apo_service_run(struct apo_config *config, const char *file, int passage_fd)
 	}
 	rudp_log(RUDP_LOG_INFO, "serving name=%s workers=%u version=%s", config->model.server_name,
 		 service.worker_count, config->model.version);
-	apo_notify("READY=1");
+	if (!service.is_heir) /* else it is known, and who is not the main process yet is not heard */
+		apo_notify("READY=1");
 	while (service.state != APO_OVER)
 		turn(&service);
 	end(&service);
-	rudp_log(RUDP_LOG_INFO, "ended");
-	return 0;
+	if (service.heir_pid == 0 || service.notices_fd < 0) {
+		rudp_log(RUDP_LOG_INFO, "ended");
+		return 0;
+	}
+	rudp_log(RUDP_LOG_INFO, "standing in for pid=%d", (int)service.heir_pid);
+	return apo_stand_in_run(service.notices_fd, service.signal_source.fd, service.heir_pid);
 }

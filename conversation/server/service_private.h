@@ -11,6 +11,7 @@
 #include "conversation/server/historian.h"
 #include "conversation/server/metrics.h"
 #include "conversation/server/service.h"
+#include "conversation/server/stand_in.h"
 #include "conversation/server/station.h"
 #include "conversation/server/talk.h"
 #include "conversation/store/store.h"
@@ -41,7 +42,12 @@ struct apo_service {
 	struct apo_source successor; /* the passage to the process that is to go on; fd -1: none */
 	pid_t successor_pid;
 	int64_t successor_until_ns;    /* by when it must have said HELLO */
+	pid_t heir_pid;                /* who serves now, and we end; 0: we do */
+	int notices_fd;                /* ours to stand in for it (stand_in.h); -1: somebody else does */
+	char notices_name[APO_STAND_IN_NAME_SIZE];
 	struct apo_source predecessor; /* the passage from the one before, until that is gone; -1 */
+	bool is_heir;
+	bool was_told, was_told_by_parent; /* by a signal, or DIE, to end */
 };
 
 /* Without memory: false, and nothing is sent. */
@@ -81,6 +87,8 @@ int apo_service_start_historian(struct apo_service *service);
 void apo_hand_over_begin(struct apo_service *service);
 /* It has said something, or is gone. */
 void apo_hand_over_on_successor(struct apo_service *service);
+/* A signal to us after we have handed over. */
+void apo_hand_over_pass_on(const struct apo_service *service, int number);
 /* We have read the configuration anew: who is to go on may have read it before. */
 void apo_hand_over_on_reload(const struct apo_service *service);
 int64_t apo_hand_over_next_at_ns(const struct apo_service *service);

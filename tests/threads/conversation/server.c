@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -65,7 +64,6 @@ static uint16_t take_port(void)
 	return found;
 }
 
-/* Processes that were started by one that has ended become ours, so that none fails unseen. */
 void server_prepare(void)
 {
 	FILE *file;
@@ -78,7 +76,6 @@ void server_prepare(void)
 	fclose(file);
 	chmod(path_of("key"), 0600);
 	setenv("RUDP_KEY_FILE", path_of("key"), 1);
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	port = take_port();
 	peers_port = take_port();
 }
@@ -104,17 +101,17 @@ static void write_config(void)
 	fclose(file);
 }
 
-static bool log_has(const char *what)
+static unsigned log_times(const char *what)
 {
 	FILE *file = fopen(path_of("log"), "re");
+	unsigned times = 0;
 	char line[1024];
-	bool has = false;
 
-	while (file && !has && fgets(line, sizeof line, file))
-		has = strstr(line, what) != NULL;
+	while (file && fgets(line, sizeof line, file))
+		times += strstr(line, what) != NULL;
 	if (file)
 		fclose(file);
-	return has;
+	return times;
 }
 
 static void wait_until_it_serves(void)
@@ -122,7 +119,7 @@ static void wait_until_it_serves(void)
 	int i;
 
 	for (i = 0; i < PATIENCE_S * 50; i++) {
-		if (log_has(" serving "))
+		if (log_times(" serving ") > 0)
 			return;
 		if (waitpid(server, NULL, WNOHANG) == server) {
 			server = 0;
@@ -196,37 +193,17 @@ static void wait_for_end(pid_t process)
 	fail("the server does not end");
 }
 
-/* By the log, which both write. 0: nobody, or it does not know yet that the one before is gone. */
-static pid_t who_has_taken_over(void)
-{
-	FILE *file = fopen(path_of("log"), "re");
-	int process = 0;
-	bool is_alone = false;
-	char line[1024];
-	const char *at;
-
-	while (file && fgets(line, sizeof line, file)) {
-		at = strstr(line, " taken over pid=");
-		if (at)
-			process = atoi(at + strlen(" taken over pid="));
-		is_alone = !at && (is_alone || strstr(line, " listening for peers "));
-	}
-	if (file)
-		fclose(file);
-	return is_alone ? process : 0;
-}
-
+/* The next one listens for peers when the one before has nothing more to say to its own: then it may be
+ * taken over, too. */
 void server_hand_over(void)
 {
-	pid_t before = server;
+	unsigned before = log_times(" listening for peers ");
 	int i;
 
-	kill(before, SIGHUP);
-	kill(before, SIGUSR2);
-	wait_for_end(before);
+	kill(server, SIGHUP);
+	kill(server, SIGUSR2);
 	for (i = 0; i < PATIENCE_S * 50; i++) {
-		server = who_has_taken_over();
-		if (server > 0 && server != before)
+		if (log_times(" listening for peers ") > before)
 			return;
 		poll(NULL, 0, 20);
 	}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/stand_in.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FAILED 1
+
+struct stand_in {
+	int notices_fd, signals_fd;
+	pid_t heir; /* that serves */
+};
+
+/* ---- notices ---- */
+
+static int name_socket(int fd, char variable[APO_STAND_IN_NAME_SIZE])
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	socklen_t len = sizeof name;
+	static const int on = 1;
+
+	/* The kernel chooses a name that no file has. */
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ||
+	    bind(fd, (const struct sockaddr *)&name, sizeof name.sun_family) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&name, &len) < 0)
+		return -errno;
+	len -= (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1;
+	snprintf(variable, APO_STAND_IN_NAME_SIZE, "NOTIFY_SOCKET=@%.*s", (int)len,
+		 name.sun_path + 1);
+	return 0;
+}
+
+int apo_stand_in_open(char variable[APO_STAND_IN_NAME_SIZE])
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
+
+	if (fd < 0)
+		return -errno;
+	error = name_socket(fd, variable);
+	if (error == 0)
+		return fd;
+	close(fd);
+	return error;
+}
+
+/* Who has sent it, by the kernel's word; 0: nobody knows. */
+static pid_t sender_of(struct msghdr *notice)
+{
+	struct cmsghdr *header = CMSG_FIRSTHDR(notice);
+	struct ucred sender = {.pid = 0};
+
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS)
+		memcpy(&sender, CMSG_DATA(header), sizeof sender);
+	return sender.pid;
+}
+
+static void take_notices(struct stand_in *us)
+{
+	char text[256], rights[CMSG_SPACE(sizeof(struct ucred))];
+	struct iovec part = {text, sizeof text - 1};
+	struct msghdr notice;
+	ssize_t len;
+	int heir;
+
+	for (;;) {
+		notice = (struct msghdr){.msg_iov = &part,
+					 .msg_iovlen = 1,
+					 .msg_control = rights,
+					 .msg_controllen = sizeof rights};
+		len = recvmsg(us->notices_fd, &notice, MSG_DONTWAIT);
+		if (len < 0)
+			return;
+		text[len] = 0;
+		if (sender_of(&notice) == us->heir && sscanf(text, "MAINPID=%d", &heir) == 1 &&
+		    heir > 0)
+			us->heir = heir;
+	}
+}
+
+/* ---- signals ---- */
+
+static void pass_signals_on(const struct stand_in *us)
+{
+	struct signalfd_siginfo info;
+
+	while (read(us->signals_fd, &info, sizeof info) == sizeof info)
+		if (info.ssi_signo != SIGCHLD)
+			(void)kill(us->heir, (int)info.ssi_signo);
+}
+
+/* Whoever served and has ended may have said before who goes on. false: nobody does. */
+static bool is_served(struct stand_in *us, int *exit_code)
+{
+	int status;
+	pid_t ended;
+
+	while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
+		take_notices(us);
+		if (ended != us->heir)
+			continue;
+		*exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		return false;
+	}
+	*exit_code = FAILED;
+	return ended == 0; /* or there is no child at all */
+}
+
+int apo_stand_in_run(int notices_fd, int signals_fd, pid_t heir)
+{
+	struct stand_in us = {notices_fd, signals_fd, heir};
+	struct pollfd waits[] = {{notices_fd, POLLIN, 0}, {signals_fd, POLLIN, 0}};
+	int exit_code;
+
+	(void)malloc_trim(0);
+	while (is_served(&us, &exit_code)) {
+		(void)poll(waits, 2, -1);
+		take_notices(&us);
+		pass_signals_on(&us);
+	}
+	return exit_code;
+}
