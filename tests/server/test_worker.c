@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "lone_worker.h"
 
@@ -289,6 +290,60 @@ Test(worker, what_was_not_written_in_time_is_told_with_the_end)
 		turn();
 	cr_assert(eq(int, cut, 1));
 	close(slow);
+}
+
+static char logged[HEARD_SIZE];
+
+static void note_log(void *of, enum rudp_log_level level, const char *text)
+{
+	size_t len = strlen(logged);
+
+	(void)of;
+	(void)level;
+	snprintf(logged + len, sizeof logged - len, "%s\n", text);
+}
+
+static unsigned times_logged(const char *words)
+{
+	const char *at = logged;
+	unsigned count = 0;
+
+	while ((at = strstr(at, words))) {
+		at++;
+		count++;
+	}
+	return count;
+}
+
+static void refuse_one(void)
+{
+	int fds[2];
+
+	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0));
+	adopt(fds[0], "Too many connections from your address");
+	turn();
+	close(fds[1]);
+}
+
+/* Who comes again as fast as he is refused fills no disk with it. */
+Test(worker, few_of_those_that_are_refused_at_once_are_logged)
+{
+	unsigned i;
+
+	logged[0] = 0;
+	rudp_log_set(note_log, NULL, RUDP_LOG_INFO);
+	refuse_one();
+	cr_assert(eq(uint, times_logged("expelled address="), 1));
+	worker.expelled_until_ns = RUDP_NEVER; /* a second that does not end, however slow we are */
+	for (i = 1; i < APO_EXPELLED_SAID_MAX + 5; i++)
+		refuse_one();
+	cr_assert(eq(uint, times_logged("expelled address="), APO_EXPELLED_SAID_MAX));
+	cr_assert(eq(uint, times_logged("expelled more"), 0));
+	worker.expelled_until_ns = 0;
+	refuse_one();
+	cr_assert(eq(uint, times_logged("expelled more count=5\n"), 1));
+	cr_assert(eq(uint, times_logged("expelled address="), APO_EXPELLED_SAID_MAX + 1));
+	rudp_log_set(NULL, NULL, RUDP_LOG_OFF);
 }
 
 Test(worker, a_line_without_end_is_excess_flood)
