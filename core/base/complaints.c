@@ -9,7 +9,8 @@ bool rudp_complaints_may(struct rudp_complaints *complaints, int64_t now_at_ns)
 {
 	if (now_at_ns - complaints->since_ns >= RUDP_COMPLAINTS_SPAN_NS) {
 		if (complaints->left_out > 0)
-			rudp_log(RUDP_LOG_WARN, "%" PRIu64 " more lines that strangers have caused were left out",
+			rudp_log(RUDP_LOG_WARN,
+				 "%" PRIu64 " more lines that strangers have caused were left out",
 				 complaints->left_out);
 		*complaints = (struct rudp_complaints){.since_ns = now_at_ns};
 	}
