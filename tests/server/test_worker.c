@@ -334,12 +334,12 @@ Test(worker, few_of_those_that_are_refused_at_once_are_logged)
 	rudp_log_set(note_log, NULL, RUDP_LOG_INFO);
 	refuse_one();
 	cr_assert(eq(uint, times_logged("expelled address="), 1));
-	worker.expelled_until_ns = RUDP_NEVER; /* a second that does not end, however slow we are */
+	lone.worker.expelled_until_ns = RUDP_NEVER; /* a second that does not end, however slow we are */
 	for (i = 1; i < APO_EXPELLED_SAID_MAX + 5; i++)
 		refuse_one();
 	cr_assert(eq(uint, times_logged("expelled address="), APO_EXPELLED_SAID_MAX));
 	cr_assert(eq(uint, times_logged("expelled more"), 0));
-	worker.expelled_until_ns = 0;
+	lone.worker.expelled_until_ns = 0;
 	refuse_one();
 	cr_assert(eq(uint, times_logged("expelled more count=5\n"), 1));
 	cr_assert(eq(uint, times_logged("expelled address="), APO_EXPELLED_SAID_MAX + 1));
