@@ -95,8 +95,8 @@ static struct association *of_age_link(struct rudp_list *link)
 }
 
 /*
- * In order of leaving; mostly that is at the end. A peer that holds its handshake back while others fill
- * the table makes this walk over all of it: 83 us for 16384, once for a handshake, which costs about that.
+ * In order of leaving; mostly that is at the end. A peer that holds its handshake back while others
+ * fill the table makes this walk over all of it: 83 us for 16384, about as much as the handshake costs.
  */
 static void enter_age(struct association *a, struct rudp_list *age, int64_t leaves_at_ns)
 {
