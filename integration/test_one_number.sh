@@ -33,6 +33,16 @@ launch server b python3 "$HERE/lib/both.py" "$PORT"
 greets
 ok "a listener beside the program's own port of UDP"
 
+# An engine in a thread shares the port then, as one in each of several workers must.
+for order in udp-first tcp-first; do
+	[ "${RUDP_TEST_ENGINE:-process}" = process ] || break
+	loopback_up
+	section "SO_REUSEPORT on both, $order: no datagram of the program's goes elsewhere"
+	launch server b python3 "$HERE/lib/both.py" "$PORT" "$order" reuse-port
+	greets
+	ok "all datagrams came"
+done
+
 if [ -z "$PLAIN" ]; then
 	loopback_up
 	section "TCP first: the port of UDP is given up to the program"

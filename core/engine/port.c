@@ -71,11 +71,15 @@ static int hold_fixed_udp(struct rudp_engine *engine, const struct rudp_binding 
 	return 0;
 }
 
+/*
+ * With SO_REUSEPORT the kernel deals datagrams out to all who share the port. Engines in workers that share
+ * their listener must; another engine leaves a program's own UDP socket its datagrams, and takes all of ours.
+ */
 static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *binding,
 		    const struct rudp_addr *local, struct rudp_udp **out)
 {
 	struct rudp_udp_options options = {.v6only = binding->v6only,
-					   .reuse_port = binding->reuse_port,
+					   .reuse_port = binding->reuse_port && engine->stays,
 					   .freebind = binding->options.freebind,
 					   .device = binding->options.route.device};
 	struct rudp_udp *udp = rudp_udp_find(engine, local, binding->v6only);
