@@ -214,6 +214,10 @@ ping_tells_who_is_there() {
 	local status=0
 	on a "$RUDP" ping "$B4" 2>"$TMP/ping.err" || status=$?
 	expect_eq "$status" 2 "exit code without a port"
+	status=0
+	on a "$RUDP" ping "$B4:65616" 2>"$TMP/ping.err" || status=$?
+	expect_eq "$status" 2 "exit code with a port that is none"
+	expect_match "$TMP/ping.err" "port 65616: ports go from 1 to 65535" "what ping says of such a port"
 }
 
 tcp_is_listening() {

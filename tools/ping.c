@@ -135,11 +135,22 @@ static bool split(struct ping *ping)
 	return true;
 }
 
+/* getaddrinfo takes 65616 for port 80. */
+static bool is_beyond_ports(const char *service)
+{
+	return service[strspn(service, "0123456789")] == 0 && strtoul(service, NULL, 10) > UINT16_MAX;
+}
+
 static bool resolve(struct ping *ping)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
-	int rc = getaddrinfo(ping->host, ping->service, &hints, &found);
+	int rc;
 
+	if (is_beyond_ports(ping->service)) {
+		rudp_complain("%s port %s: ports go from 1 to 65535", ping->host, ping->service);
+		return false;
+	}
+	rc = getaddrinfo(ping->host, ping->service, &hints, &found);
 	if (rc != 0) {
 		rudp_complain("%s port %s: %s", ping->host, ping->service,
 			      rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));

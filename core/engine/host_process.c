@@ -176,6 +176,16 @@ static int check_settings(void)
 	return 0;
 }
 
+/* On stderr, too: who starts it by hand has no other way to know. */
+static int usage(void)
+{
+	static const char text[] = "usage: rudp-engine --check | --version | SETTINGS_HASH, 16 hex "
+				   "digits (so the rudp library starts it)";
+
+	fprintf(stderr, "%s\n", text);
+	return fail(RUDP_READY_ERROR, text);
+}
+
 int main(int argc, char **argv)
 {
 	static struct rudp_settings settings;
@@ -193,9 +203,7 @@ int main(int argc, char **argv)
 	settle();
 	raise_limits();
 	if (argc != 2 || !parse_hash(argv[1], &hash))
-		return fail(RUDP_READY_ERROR,
-			    "usage: rudp-engine SETTINGS_HASH, 16 hex digits (started by the rudp "
-			    "library)");
+		return usage();
 	fault = rudp_settings_load(&settings, getenv, geteuid(), text);
 	if (fault != RUDP_SETTINGS_OK) {
 		rudp_settings_complain(&settings, text);

@@ -72,8 +72,8 @@ static int hold_fixed_udp(struct rudp_engine *engine, const struct rudp_binding 
 }
 
 /*
- * With SO_REUSEPORT the kernel deals datagrams out to all who share the port. Engines in workers that share
- * their listener must; another engine leaves a program's own UDP socket its datagrams, and takes all of ours.
+ * With SO_REUSEPORT the kernel deals datagrams out to all who share the port. Engines in workers that
+ * share their listener must; any other leaves a program's own UDP socket its datagrams, and takes ours.
  */
 static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *binding,
 		    const struct rudp_addr *local, struct rudp_udp **out)
