@@ -35,12 +35,10 @@ uint32_t apo_flood_penalty_ms(const char *line, size_t len)
 {
 	char name[NAME_BYTES_MAX + 1];
 	const struct apo_command *row;
-	uint32_t penalty_ms;
 
 	find_command(line, len, name);
 	row = apo_command_find(name);
-	penalty_ms = row ? row->penalty_ms : UNKNOWN_PENALTY_MS;
-	return penalty_ms ? penalty_ms + (uint32_t)len / BYTES_PER_MS : 0;
+	return (row ? row->penalty_ms : UNKNOWN_PENALTY_MS) + (uint32_t)len / BYTES_PER_MS;
 }
 
 int64_t apo_flood_ready_at_ns(const struct apo_flood *flood, uint32_t burst_ms)

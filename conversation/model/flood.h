@@ -14,8 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the line costs in milliseconds: that of its command, and a part for its length. Operators
- * pay nothing: whoever calls knows (set_operator in model.h). */
+/* What the line costs in milliseconds: that of its command, and a part for its length. No line is
+ * free: each is answered, if only by who may not say it. Operators pay nothing: whoever calls knows
+ * (set_operator in model.h). */
 uint32_t apo_flood_penalty_ms(const char *line, size_t len);
 
 struct apo_flood {

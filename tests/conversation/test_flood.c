@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "conversation/model/commands.h"
 #include "conversation/model/flood.h"
 
 static uint32_t penalty(const char *line)
@@ -20,7 +21,18 @@ Test(flood, a_line_costs_its_command_and_its_length)
 	cr_assert(eq(u32, penalty("OVERLONGCOMMANDNAME x"), 500 + 10));
 	cr_assert(eq(u32, penalty(""), 500));
 	cr_assert(eq(u32, penalty("@tags"), 500 + 2));
-	cr_assert(eq(u32, penalty("QUIT :so long"), 0));
+	cr_assert(eq(u32, penalty("QUIT :so long"), 100 + 6));
+}
+
+/* Who may not say DIE is told so, each time. */
+Test(flood, no_command_is_free)
+{
+	unsigned i;
+
+	for (i = 0; i < apo_command_count; i++)
+		cr_assert(gt(u32, apo_commands[i].penalty_ms, 0), "%s", apo_commands[i].name);
+	cr_assert(eq(u32, penalty("DIE"), 500 + 1));
+	cr_assert(eq(u32, penalty("@a @b QUIT"), 100 + 5));
 }
 
 Test(flood, a_burst_passes_and_then_the_clock_decides)
