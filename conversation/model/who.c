@@ -112,19 +112,21 @@ static void tell_extended(struct who *who, const struct apo_client *other, const
 	apo_tell(who->model, who->client, &line);
 }
 
-static void tell(struct who *who, const struct apo_client *other, const char *channel,
+/* false: it is none of those who are asked for. */
+static bool tell(struct who *who, const struct apo_client *other, const char *channel,
 		 uint32_t modes)
 {
 	char flags[8];
 
 	if (who->is_operators_only && !other->is_operator)
-		return;
+		return false;
 	write_flags(who, other, modes, flags);
 	if (who->is_extended)
 		tell_extended(who, other, channel, flags);
 	else
 		apo_reply(who->model, who->client, RPL_WHOREPLY, channel, other->user, other->host,
 			  who->model->config->server_name, other->nick, flags, other->real);
+	return true;
 }
 
 static void who_channel(struct who *who, const struct apo_channel *channel)
@@ -158,9 +160,9 @@ static void who_mask(struct who *who, const char *mask)
 	{
 		if (!other->is_registered || !fits(who, other, mask) || !is_visible(who, other))
 			continue;
-		if (who->left-- == 0)
+		if (who->left == 0)
 			return;
-		tell(who, other, "*", 0);
+		who->left -= tell(who, other, "*", 0);
 	}
 }
 

@@ -340,6 +340,15 @@ Test(operators, who_has_the_password_is_one)
 	cr_assert(not(w.mocks[0].is_operator));
 }
 
+Test(operators, who_finds_them_behind_more_than_it_may_tell)
+{
+	oper(2, "root");
+	w.config.who_replies_max = 1;
+	world_say(&w, 0, "WHO * o%%n");
+	HEARS(&w, 0, ":irc.example 354 dan fay");
+	HEARS(&w, 0, ":irc.example 315 dan * :End of WHO list");
+}
+
 Test(operators, wrong_passwords_and_places_are_refused)
 {
 	world_say(&w, 0, "OPER nobody x");
