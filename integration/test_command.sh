@@ -259,6 +259,10 @@ run_sets_up_the_environment() {
 		"the environment"
 	expect_eq "$(LD_PRELOAD=libdl.so.2:$(realpath "$BUILD")/librudp_shim.so "$RUDP" run sh -c 'echo $LD_PRELOAD')" \
 		"$(realpath "$BUILD")/librudp_shim.so:libdl.so.2" "LD_PRELOAD, where there was one"
+	RUDP_KEYFILE=$TMP/key "$RUDP" run --log "info:$TMP/nowhere/log" echo runs >"$TMP/warned.out" 2>"$TMP/warned.err"
+	expect_eq "$(cat "$TMP/warned.out")" runs "a program after warnings"
+	expect_match "$TMP/warned.err" "unknown variable RUDP_KEYFILE; did you mean RUDP_KEY_FILE\?$" "a misspelled variable"
+	expect_match "$TMP/warned.err" "RUDP_LOG: $TMP/nowhere/log: No such file.* nothing will be logged" "a log nowhere"
 	ok "absolute names, the shim in front, once; the program's own options left alone"
 }
 
@@ -282,6 +286,12 @@ doctor_finds_what_is_wrong() {
 	doctored 0 open-files warn on a prlimit --nofile=1000:1000 "$RUDP"
 	doctored 1 settings fail on a env RUDP_CC=nosuch "$RUDP"
 	doctored 1 settings fail on a env "RUDP_POLICY=connect use pigeons" "$RUDP"
+	doctored 0 settings warn on a env "RUDP_KEYFILE=$TMP/key" "$RUDP"
+	json_holds "$TMP/doctor.json" "any('did you mean RUDP_KEY_FILE?; the settings' in e['text'] for e in all_)" ||
+		fail "no advice: $(cat "$TMP/doctor.json")"
+	doctored 0 settings warn on a env "RUDP_LOG=info:$TMP/nowhere/log" "$RUDP"
+	json_holds "$TMP/doctor.json" "any('nothing will be logged' in e['text'] for e in all_)" ||
+		fail "nothing of the log: $(cat "$TMP/doctor.json")"
 	chmod 644 "$TMP/key"
 	doctored 1 key fail on a env "RUDP_KEY_FILE=$TMP/key" "$RUDP"
 	chmod 600 "$TMP/key"

@@ -26,6 +26,7 @@
 #define SHIM_VERSION "librudp_shim.so, version " RUDP_VERSION_TEXT
 #define INSTALL_AGAIN "build it with `make', or install rudp again"
 
+#define WARNING "warning: "
 #define TEST_BYTES 65536
 #define TEST_SECONDS_MAX 20
 
@@ -138,11 +139,12 @@ static void join_lines(char *text)
 	*out = 0;
 }
 
-/* The engine's own check, which covers the policy as well. */
+/* The engine's own check, which covers the policy as well; warnings come first. */
 void rudp_doctor_settings(struct rudp_report *report)
 {
 	char path[RUDP_PLACE_SIZE], text[RUDP_FINDING_TEXT_SIZE];
 	char *command[] = {path, "--check", NULL};
+	enum rudp_doctor_verdict verdict = RUDP_DOCTOR_OK;
 	int rc;
 
 	check_key(report);
@@ -150,7 +152,11 @@ void rudp_doctor_settings(struct rudp_report *report)
 		return; /* said already */
 	rc = rudp_capture(command, NULL, text, sizeof text);
 	join_lines(text);
-	rudp_report_add(report, rc == 0 ? RUDP_DOCTOR_OK : RUDP_DOCTOR_FAIL, "settings", NULL, "%s",
+	if (rc != 0)
+		verdict = RUDP_DOCTOR_FAIL;
+	else if (strncmp(text, WARNING, strlen(WARNING)) == 0)
+		verdict = RUDP_DOCTOR_WARN;
+	rudp_report_add(report, verdict, "settings", NULL, "%s",
 			text[0] ? text : "the engine does not say what it thinks of them");
 }
 

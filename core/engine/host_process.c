@@ -158,6 +158,20 @@ static int run(const struct rudp_settings *settings, uint64_t hash, int *signal_
 	return 0;
 }
 
+/* Connections work, but not as the person thinks. */
+static void warn(const struct rudp_settings *settings)
+{
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+	int rc = rudp_log_file_check(settings);
+	size_t at = 0;
+
+	while (rudp_settings_unknown(environ, &at, text))
+		fprintf(stderr, "rudp-engine: warning: %s\n", text);
+	if (rc < 0)
+		fprintf(stderr, "rudp-engine: warning: RUDP_LOG: %s: %s; nothing will be logged\n",
+			settings->log_path, strerror(-rc));
+}
+
 /* For a person who wonders: are the RUDP_ variables right, and if not, what is wrong where? */
 static int check_settings(void)
 {
@@ -168,6 +182,7 @@ static int check_settings(void)
 		fprintf(stderr, "rudp-engine: %s\n", text);
 		return 1;
 	}
+	warn(&settings);
 	printf("rudp-engine: the settings are right (%s pre-shared key)\n"
 	       "rudp-engine: policy: %s\n",
 	       settings.has_psk ? "with a" : "no",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,25 +40,63 @@ static void write_line(void *context, enum rudp_log_level level, const char *tex
 		return;
 }
 
-int rudp_log_file_open(const struct rudp_settings *settings)
+/* A descriptor, or -errno. */
+static int open_file(const char *path, int flags)
 {
-	struct stat st;
-	int error;
-
-	if (settings->log_level == RUDP_LOG_OFF || !settings->log_path[0])
-		return 0;
-	log_fd = open(settings->log_path,
-		      O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+	int fd = open(path,
+		      O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags,
 		      0600);
-	if (log_fd < 0)
+	struct stat st;
+
+	if (fd < 0)
 		return -errno;
 	/* The default lies in a directory where others may have put a file of theirs first. */
-	if (fstat(log_fd, &st) < 0 || (S_ISREG(st.st_mode) && st.st_uid != geteuid())) {
-		error = -EPERM;
-		rudp_log_file_close();
-		return error;
+	if (fstat(fd, &st) < 0 || (S_ISREG(st.st_mode) && st.st_uid != geteuid())) {
+		close(fd);
+		return -EPERM;
 	}
+	return fd;
+}
+
+static bool is_wanted(const struct rudp_settings *settings)
+{
+	return settings->log_level != RUDP_LOG_OFF && settings->log_path[0];
+}
+
+int rudp_log_file_open(const struct rudp_settings *settings)
+{
+	int fd;
+
+	if (!is_wanted(settings))
+		return 0;
+	fd = open_file(settings->log_path, O_CREAT);
+	if (fd < 0)
+		return fd;
+	log_fd = fd;
 	rudp_log_set(write_line, NULL, settings->log_level);
+	return 0;
+}
+
+static int check_directory(const char *path)
+{
+	char directory[RUDP_SETTINGS_PATH_SIZE];
+
+	snprintf(directory, sizeof directory, "%s", path);
+	return access(dirname(directory), W_OK | X_OK) < 0 ? -errno : 0;
+}
+
+int rudp_log_file_check(const struct rudp_settings *settings)
+{
+	int fd;
+
+	if (!is_wanted(settings))
+		return 0;
+	fd = open_file(settings->log_path, 0);
+	if (fd == -ENOENT)
+		return check_directory(settings->log_path);
+	if (fd < 0)
+		return fd;
+	close(fd);
 	return 0;
 }
 

@@ -225,7 +225,17 @@ static const struct {
 	{"RUDP_CONNECT_TIMEOUT", read_connect_timeout},
 	{"RUDP_BUSY_POLL", read_busy_poll},
 	{"RUDP_MEMORY", read_memory},
+	/* Known here, read elsewhere: by the policy, and by programs. */
+	{"RUDP_POLICY", NULL},
+	{"RUDP_POLICY_FILE", NULL},
+	{"RUDP_DISABLE", NULL},
+	{"RUDP_ENGINE_PATH", NULL},
 };
+
+const char *rudp_settings_name(size_t index)
+{
+	return index < sizeof variables / sizeof variables[0] ? variables[index].name : NULL;
+}
 
 enum rudp_settings_fault rudp_settings_load(struct rudp_settings *settings,
 					    char *(*get)(const char *name), uint32_t uid,
@@ -239,7 +249,7 @@ enum rudp_settings_fault rudp_settings_load(struct rudp_settings *settings,
 		const char *value = get(variables[i].name);
 		enum rudp_settings_fault fault;
 
-		if (!value || !*value)
+		if (!value || !*value || !variables[i].read)
 			continue;
 		fault = variables[i].read(&r, value);
 		if (fault != RUDP_SETTINGS_OK)

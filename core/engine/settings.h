@@ -69,6 +69,18 @@ enum rudp_settings_fault rudp_settings_load(struct rudp_settings *settings,
 					    char *(*get)(const char *name), uint32_t uid,
 					    char text[RUDP_SETTINGS_TEXT_SIZE]);
 
+/* The variables that an engine or a program knows, from index 0 on. NULL: no more. */
+const char *rudp_settings_name(size_t index);
+
+/*
+ * Looks in the environment, from *at on, for a RUDP_ variable that is set and that nothing reads: a
+ * misspelled RUDP_KEY_FILE leaves its user without the key.
+ *
+ * Returns  true: text says which, and what it may be meant to be; *at is behind it.
+ */
+bool rudp_settings_unknown(char *const environment[], size_t *at,
+			   char text[RUDP_SETTINGS_TEXT_SIZE]);
+
 /* Frees the policy and wipes the key. A struct that was copied from another owns nothing more then. */
 void rudp_settings_fini(struct rudp_settings *settings);
 
@@ -84,6 +96,8 @@ void rudp_settings_complain(const struct rudp_settings *settings, const char *te
 
 /* Sends log lines to the file, each with time and pid. 0 or -errno. Level OFF: silent. */
 int rudp_log_file_open(const struct rudp_settings *settings);
+/* Whether that would do, without making the file. 0 or -errno. */
+int rudp_log_file_check(const struct rudp_settings *settings);
 void rudp_log_file_close(void);
 
 #endif

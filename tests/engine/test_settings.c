@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,4 +274,87 @@ Test(settings, what_is_wrong_is_said_in_the_log_that_they_name)
 	fclose(file);
 	unlink(path);
 	cr_assert(ne(ptr, strstr(content, "RUDP_KEY_FILE: /nonexistent/key: No such file"), NULL));
+}
+
+Test(settings, a_misspelled_variable_is_told_with_what_it_may_mean)
+{
+	static const struct {
+		char *variable;
+		const char *meant;
+	} cases[] = {
+		{"RUDP_KEYFILE=x", "RUDP_KEY_FILE"}, {"RUDP_KEY_FILES=x", "RUDP_KEY_FILE"},
+		{"RUDP_PSK_FILE=x", "RUDP_KEY_FILE"}, {"RUDP_LOGS=x", "RUDP_LOG"},
+		{"RUDP_DISABLED=1", "RUDP_DISABLE"}, {"RUDP_ENGIN_PATH=x", "RUDP_ENGINE_PATH"},
+		{"RUDP_POLICYFILE=x", "RUDP_POLICY_FILE"}, {"RUDP_MEMROY=1M", "RUDP_MEMORY"},
+		{"RUDP_=x", NULL}, {"RUDP_X=x", NULL}, {"RUDP_WINDOW_SCALE=x", NULL},
+		{"RUDP_A_NAME_LONGER_THAN_ANY_THAT_THERE_IS_BY_FAR_AND_MORE_OF_IT=x", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char *const environment[] = {cases[i].variable, NULL};
+		char expected[128];
+		size_t at = 0;
+
+		snprintf(expected, sizeof expected, "unknown variable %.*s%s%s%s",
+			 (int)strcspn(cases[i].variable, "="), cases[i].variable,
+			 cases[i].meant ? "; did you mean " : "",
+			 cases[i].meant ? cases[i].meant : "", cases[i].meant ? "?" : "");
+		cr_assert(rudp_settings_unknown(environment, &at, text));
+		cr_assert(eq(str, text, expected));
+		cr_assert(not(rudp_settings_unknown(environment, &at, text)));
+	}
+}
+
+Test(settings, every_known_variable_and_what_is_empty_or_not_ours_is_let_pass)
+{
+	char known[32][64];
+	char *environment[40] = {"PATH=/bin", "RUDPKEY=x", "RUDP_KEYFILE=", "RUDP_KEYFILE",
+				 "RUDP_NONCE=1", "RUDP_TOKEN=1", "RUDP_SETTINGS=1"};
+	size_t count = 7, at = 0;
+
+	for (size_t i = 0; rudp_settings_name(i); i++) {
+		cr_assert(lt(sz, i, sizeof known / sizeof known[0]));
+		snprintf(known[i], sizeof known[i], "%s=x", rudp_settings_name(i));
+		environment[count++] = known[i];
+	}
+	cr_assert(not(rudp_settings_unknown(environment, &at, text)));
+	environment[count] = "RUDP_KEYFILE=x";
+	at = 0;
+	cr_assert(rudp_settings_unknown(environment, &at, text));
+	cr_assert(eq(sz, at, count + 1));
+}
+
+static int check_log(const char *path)
+{
+	struct rudp_settings settings;
+	char value[128];
+
+	snprintf(value, sizeof value, "info:%s", path);
+	cr_assert(eq(int, load_one(&settings, "RUDP_LOG", value), RUDP_SETTINGS_OK));
+	return rudp_log_file_check(&settings);
+}
+
+Test(settings, a_log_that_cannot_be_is_found_without_making_it)
+{
+	char directory[] = "/tmp/rudp-test-log-XXXXXX", path[64], below[80];
+	FILE *file;
+
+	cr_assert(not(zero(ptr, mkdtemp(directory))));
+	snprintf(path, sizeof path, "%s/log", directory);
+	cr_assert(zero(int, check_log(path)));
+	cr_assert(eq(int, access(path, F_OK), -1));
+	cr_assert(eq(int, check_log(directory), -EISDIR));
+	file = fopen(path, "w");
+	cr_assert(ne(ptr, file, NULL));
+	fputs("line\n", file);
+	fclose(file);
+	cr_assert(zero(int, check_log(path)));
+	snprintf(below, sizeof below, "%s/none", path);
+	cr_assert(eq(int, check_log(below), -ENOTDIR));
+	unlink(path);
+	cr_assert(eq(int, check_log(below), -ENOENT));
+	cr_assert(zero(int, symlink("/dev/null", path)));
+	cr_assert(eq(int, check_log(path), -ELOOP));
+	unlink(path);
+	rmdir(directory);
 }
