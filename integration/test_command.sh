@@ -84,6 +84,8 @@ run_carries_curl_and_nginx() {
 	expect_eq "$(on a "$RUDP" ss -H dst 192.0.2.0/24)" "" "a filter that fits nothing"
 	on a "$RUDP" ss -s >"$TMP/ss.text"
 	expect_match "$TMP/ss.text" "ESTAB 1" "the summary"
+	expect_match "$TMP/ss.text" "^Buffers of engine [1-9][0-9]*: [0-9]+ of [1-9][0-9]+ bytes, 0 packets dropped" \
+		"the memory of an engine"
 	ok "ss shows both ends while it runs"
 
 	echo x >&9

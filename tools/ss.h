@@ -21,7 +21,8 @@ struct rudp_ss {
 struct rudp_ss_list {
 	struct rudp_control_info *entries; /* strings are printable and end with 0 */
 	size_t count, capacity;
-	unsigned engines;       /* that answered */
+	struct rudp_control_engine *tellers; /* the engines that answered, each of itself */
+	unsigned engines;       /* of them */
 	unsigned denied;        /* of other users */
 	unsigned silent;        /* that gave no right answer */
 };

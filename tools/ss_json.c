@@ -161,6 +161,29 @@ static bool add_one(json_t *object, const char *key)
 	return put(object, key, json_integer(was + 1));
 }
 
+/* NULL: no memory. An engine of an earlier release does not tell its limit. */
+static json_t *buffers_of(const struct rudp_ss_list *list)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; array && i < list->engines; i++) {
+		const struct rudp_control_engine *engine = &list->tellers[i];
+		json_t *o = json_object();
+
+		if (!o || !put(o, "pid", json_integer(engine->pid)) ||
+		    !put(o, "buffered_bytes", number(engine->buffered_bytes)) ||
+		    !put(o, "limit_bytes",
+			 engine->limit_bytes ? number(engine->limit_bytes) : json_null()) ||
+		    !put(o, "packets_dropped_for_memory", number(engine->dropped_packets)) ||
+		    json_array_append(array, o) < 0) {
+			json_decref(array);
+			array = NULL;
+		}
+		json_decref(o);
+	}
+	return array;
+}
+
 static json_t *summary_of(const struct rudp_ss_list *list)
 {
 	json_t *states = json_object(), *transports = json_object();
@@ -174,9 +197,9 @@ static json_t *summary_of(const struct rudp_ss_list *list)
 			break;
 		memory += info->memory_bytes;
 	}
-	return json_pack("{s:I, s:I, s:I, s:o, s:o}", "engines", (json_int_t)list->engines, "total",
+	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "engines", (json_int_t)list->engines, "total",
 			 (json_int_t)list->count, "memory_bytes", (json_int_t)memory, "states",
-			 states, "transports", transports);
+			 states, "transports", transports, "buffers", buffers_of(list));
 }
 
 int rudp_ss_print_json(const struct rudp_ss *ss, const struct rudp_ss_list *list)

@@ -71,8 +71,20 @@ static int add(struct rudp_ss_list *list, const struct rudp_control_info *info)
 	return 0;
 }
 
-/* One object after cursor. 0, or -errno; *cursor becomes 0 at the end. */
-static int ask(const struct rudp_nonce *nonce, uint64_t *cursor, struct rudp_control_info *info)
+static int add_engine(struct rudp_ss_list *list, const struct rudp_control_engine *engine)
+{
+	void *more = reallocarray(list->tellers, list->engines + 1, sizeof *list->tellers);
+
+	if (!more)
+		return -ENOMEM;
+	list->tellers = more;
+	list->tellers[list->engines++] = *engine;
+	return 0;
+}
+
+/* The answer tells of one object after cursor, at the end of the engine. 0, or -errno; *cursor becomes 0 at the end. */
+static int ask(const struct rudp_nonce *nonce, uint64_t *cursor,
+	       struct rudp_control_reply *reply)
 {
 	struct rudp_control_call call;
 	int rc;
@@ -84,7 +96,7 @@ static int ask(const struct rudp_nonce *nonce, uint64_t *cursor, struct rudp_con
 	if (rc < 0)
 		return rc;
 	*cursor = call.reply.id;
-	*info = call.reply.info;
+	*reply = call.reply;
 	return -call.reply.error;
 }
 
@@ -95,14 +107,14 @@ static int ask_all(struct rudp_ss_list *list, const struct rudp_nonce *nonce)
 	uint64_t cursor = 0;
 
 	for (unsigned i = 0; i < RUDP_SS_PER_ENGINE_MAX; i++) {
-		struct rudp_control_info info;
-		int rc = ask(nonce, &cursor, &info);
+		struct rudp_control_reply reply;
+		int rc = ask(nonce, &cursor, &reply);
 
 		if (rc < 0)
 			return rc;
 		if (cursor == 0)
-			return 0;
-		if (add(list, &info) < 0)
+			return add_engine(list, &reply.engine);
+		if (add(list, &reply.info) < 0)
 			return -ENOMEM;
 		if (rudp_clock_now_ns(&rudp_clock_monotonic) >= end_at_ns)
 			return -ETIMEDOUT;
@@ -114,7 +126,6 @@ static int take_engine(struct rudp_ss_list *list, const struct rudp_nonce *nonce
 {
 	switch (ask_all(list, nonce)) {
 	case 0:
-		list->engines++;
 		return 0;
 	case -EACCES:
 		list->denied++;
@@ -157,6 +168,7 @@ int rudp_ss_collect(struct rudp_ss_list *list)
 void rudp_ss_list_fini(struct rudp_ss_list *list)
 {
 	free(list->entries);
+	free(list->tellers);
 }
 
 const char *rudp_ss_reason(const struct rudp_control_info *info)

@@ -173,6 +173,16 @@ void rudp_ss_print_text(const struct rudp_ss *ss, const struct rudp_ss_list *lis
 		print_entry(ss, &list->entries[i], local, peer);
 }
 
+/* An engine of an earlier release does not tell its limit. */
+static void print_buffers(const struct rudp_control_engine *engine)
+{
+	if (engine->limit_bytes)
+		printf("Buffers of engine %u: %" PRIu64 " of %" PRIu64 " bytes, %" PRIu64
+		       " packets dropped for want of memory\n",
+		       engine->pid, engine->buffered_bytes, engine->limit_bytes,
+		       engine->dropped_packets);
+}
+
 void rudp_ss_print_summary(const struct rudp_ss_list *list)
 {
 	unsigned by_state[RUDP_STATE_RESET_SENT + 1] = {0}, by_transport[RUDP_TRANSPORT_BOTH + 1] = {0};
@@ -197,4 +207,6 @@ void rudp_ss_print_summary(const struct rudp_ss_list *list)
 		if (by_transport[i])
 			printf(" %s %u", rudp_filter_transport_name(i), by_transport[i]);
 	putchar('\n');
+	for (unsigned i = 0; i < list->engines; i++)
+		print_buffers(&list->tellers[i]);
 }

@@ -48,7 +48,7 @@
 	X(ERROR, 0)    /* id -> error: the true errno of a dead connection (0: none known), state */ \
 	X(SET, 1)      /* option on a live socket -> error */                                      \
 	X(INFO, 0)     /* id -> info */                                                            \
-	X(LIST, 0)     /* cursor -> info of the next connection or listener after it */
+	X(LIST, 0)     /* cursor -> info of the next connection or listener after it, or engine */
 
 #define RUDP_CONTROL_ENUM(name, fds) RUDP_CONTROL_##name,
 enum rudp_control_operation { RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ENUM) };
@@ -135,6 +135,14 @@ struct rudp_control_info {
 	char program[16];
 };
 
+/* What an engine tells of itself at the end of a list. One that is older tells zeros. */
+struct rudp_control_engine {
+	uint64_t buffered_bytes;  /* what the buffers of all connections hold (proto/budget.h) */
+	uint64_t limit_bytes;     /* what they may hold; never 0 */
+	uint64_t dropped_packets; /* for want of memory, ever */
+	uint32_t pid;
+};
+
 struct rudp_control_reply {
 	uint16_t version;
 	uint16_t operation;       /* of the request */
@@ -146,8 +154,14 @@ struct rudp_control_reply {
 	uint32_t early_bytes;     /* CONNECT: so many behind the request are taken care of */
 	uint64_t id;              /* CONNECT; LIST: cursor for the next call, 0 when at the end */
 	struct rudp_addr local, remote;
-	struct rudp_control_info info; /* ERROR (state only), INFO, LIST */
+	union {
+		struct rudp_control_info info;     /* ERROR (state only), INFO, LIST */
+		struct rudp_control_engine engine; /* LIST, where id is 0; no larger than info */
+	};
 };
+
+_Static_assert(sizeof(struct rudp_control_engine) <= sizeof(struct rudp_control_info),
+	       "a reply has the same size in every release of this version");
 
 /* For logs and tools. */
 const char *rudp_transport_text(enum rudp_transport transport);

@@ -265,6 +265,8 @@ static int serve_list(struct work *w)
 
 	if (rudp_info_next(w->engine, &cursor, &w->reply.info))
 		w->reply.id = cursor;
+	else
+		rudp_info_engine(w->engine, &w->reply.engine);
 	return 0;
 }
 

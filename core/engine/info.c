@@ -185,3 +185,15 @@ bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_co
 		fill_binding(engine, object, info);
 	return true;
 }
+
+void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engine *info)
+{
+	const struct rudp_budget *budget = rudp_endpoint_budget(engine->ep);
+
+	*info = (struct rudp_control_engine){
+		.buffered_bytes = budget->used_bytes,
+		.limit_bytes = budget->limit_bytes,
+		.dropped_packets =
+			rudp_endpoint_verdicts(engine->ep)->count[RUDP_VERDICT_NO_MEMORY],
+		.pid = (uint32_t)engine->pid};
+}

@@ -20,4 +20,7 @@ enum rudp_state rudp_info_state(const struct rudp_app *app);
  */
 bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_control_info *info);
 
+/* What the engine tells of itself. */
+void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engine *info);
+
 #endif

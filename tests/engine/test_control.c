@@ -21,6 +21,7 @@
 #include "api/mark.h"
 #include "engine/control.h"
 #include "engine/engine.h"
+#include "engine/memory_limit.h"
 #include "running_engine.h"
 
 #define NOBODY 65534
@@ -389,11 +390,11 @@ Test(control, every_connection_and_listener_is_listed_once)
 	struct rudp_addr local;
 	int from = listener(&local);
 	unsigned listening = 0, established = 0;
+	struct rudp_control_reply reply;
 
 	for (int i = 0; i < 100; i++) {
-		struct rudp_control_reply reply = ask(&request, -1);
-
-		if (reply.info.id == 0)
+		reply = ask(&request, -1);
+		if (reply.id == 0)
 			break;
 		listening += reply.info.state == RUDP_STATE_LISTEN &&
 			     rudp_addr_equal(&reply.info.local, &local);
@@ -402,6 +403,11 @@ Test(control, every_connection_and_listener_is_listed_once)
 	}
 	cr_assert(eq(uint, listening, 1));
 	cr_assert(eq(uint, established, 2));
+	cr_assert(zero(u64, reply.id));
+	cr_assert(eq(u32, reply.engine.pid, (uint32_t)engine_pid));
+	cr_assert(ge(u64, reply.engine.limit_bytes, RUDP_MEMORY_DEFAULT_MIN_BYTES));
+	cr_assert(lt(u64, reply.engine.buffered_bytes, reply.engine.limit_bytes));
+	cr_assert(zero(u64, reply.engine.dropped_packets));
 	close(from);
 	close(ends.active);
 }

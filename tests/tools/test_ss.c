@@ -168,6 +168,57 @@ Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
 	json_decref(all);
 }
 
+/* What the summary is, of two engines that may be asked and one of an earlier release. */
+static void print_summary(bool json)
+{
+	struct rudp_control_engine engines[] = {
+		{.pid = 7, .buffered_bytes = 5, .limit_bytes = 1 << 20, .dropped_packets = 3},
+		{.pid = 8, .buffered_bytes = UINT64_MAX, .limit_bytes = UINT64_MAX},
+		{.pid = 0},
+	};
+	struct rudp_ss_list list = {.tellers = engines, .engines = 3};
+	struct rudp_ss ss = {.json = true, .summary = true};
+
+	cr_assert(ne(ptr, freopen(files_path("out"), "w", stdout), NULL));
+	if (json)
+		cr_assert(zero(int, rudp_ss_print_json(&ss, &list)));
+	else
+		rudp_ss_print_summary(&list);
+	fflush(stdout);
+}
+
+Test(ss, the_summary_tells_what_the_buffers_of_each_engine_hold)
+{
+	print_summary(false);
+	cr_assert(zero(int, files_run("cat $FILES/out", output)));
+	cr_assert(ne(ptr, strstr(output, "\nBuffers of engine 7: 5 of 1048576 bytes, 3 packets dropped "
+				 "for want of memory\nBuffers of engine 8: "), NULL), "%s", output);
+	cr_assert(eq(ptr, strstr(output, "engine 0"), NULL), "%s", output);
+}
+
+Test(ss, the_summary_in_json_has_the_buffers_and_null_for_what_an_engine_does_not_tell)
+{
+	json_error_t error;
+	json_t *all, *of;
+
+	print_summary(true);
+	all = json_load_file(files_path("out"), 0, &error);
+	cr_assert(ne(ptr, all, NULL), "%s", error.text);
+	cr_expect(eq(i64, json_integer_value(json_object_get(all, "engines")), 3));
+	of = json_object_get(all, "buffers");
+	cr_assert(eq(sz, json_array_size(of), 3));
+	cr_expect(eq(int, json_typeof(json_object_get(json_array_get(of, 2), "limit_bytes")),
+		     JSON_NULL));
+	cr_expect(eq(i64, json_integer_value(json_object_get(json_array_get(of, 1), "buffered_bytes")),
+		     INT64_MAX));
+	of = json_array_get(of, 0);
+	cr_expect(eq(i64, json_integer_value(json_object_get(of, "pid")), 7));
+	cr_expect(eq(i64, json_integer_value(json_object_get(of, "buffered_bytes")), 5));
+	cr_expect(eq(i64, json_integer_value(json_object_get(of, "limit_bytes")), 1 << 20));
+	cr_expect(eq(i64, json_integer_value(json_object_get(of, "packets_dropped_for_memory")), 3));
+	json_decref(all);
+}
+
 Test(capture, gives_words_and_exit_code_and_cuts_what_is_too_long)
 {
 	char *command[] = {"/bin/sh", "-c", "echo one; echo two >&2; exit 7", NULL};
