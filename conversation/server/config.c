@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/irc/names.h"
 #include "conversation/server/config_private.h"
 #include "conversation/server/config_values.h"
 
@@ -73,12 +74,35 @@ static struct apo_operator *operator_of(struct apo_config *config, const char *n
 	return operator;
 }
 
+/* Where the value of the key goes; NULL: there is no such key. */
+static const char **operator_place(struct apo_operator *op, const char *key)
+{
+	if (strcmp(key, "password") == 0)
+		return &op->password_hash;
+	return strcmp(key, "mask") == 0 ? &op->mask : NULL;
+}
+
+static const char *set_operator_key(struct apo_config *config, const char **place, bool is_password,
+				    const char *value)
+{
+	const char *wrong = NULL;
+
+	if (*place)
+		return "is there twice";
+	if (is_password)
+		wrong = apo_value_hash(value);
+	else if (!apo_is_word(value))
+		return "must be one word";
+	*place = apo_config_keep(config, value);
+	return *place ? wrong : strerror(ENOMEM);
+}
+
 static void on_operator_key(struct apo_reading *reading, const char *name, const char *key,
 			    const char *value)
 {
 	struct apo_config *config = reading->config;
 	struct apo_operator *operator= operator_of(config, name);
-	const char *wrong;
+	const char **place, *wrong;
 
 	if (!operator) {
 		apo_config_complain(reading, reading->line, "more than %d operators",
@@ -87,18 +111,15 @@ static void on_operator_key(struct apo_reading *reading, const char *name, const
 	}
 	if (reading->operator_lines[operator- config->operators] == 0)
 		reading->operator_lines[operator- config->operators] = reading->line;
-	if (strcmp(key, "password") == 0) {
-		operator->password_hash = apo_config_keep(config, value);
-		wrong = apo_value_hash(value);
-		if (wrong)
-			apo_config_complain(reading, reading->line, "operator %s: password %s",
-					    name, wrong);
-	} else if (strcmp(key, "mask") == 0) {
-		operator->mask = apo_config_keep(config, value);
-	} else {
+	place = operator_place(operator, key);
+	if (!place) {
 		apo_config_complain(reading, reading->line,
 				    "there is no key %s in section operator", key);
+		return;
 	}
+	wrong = set_operator_key(config, place, place == &operator->password_hash, value);
+	if (wrong)
+		apo_config_complain(reading, reading->line, "operator %s: %s %s", name, key, wrong);
 }
 
 /* ---- the file ---- */
@@ -177,6 +198,9 @@ static void read_motd(struct apo_reading *reading)
 		lines[config->model.motd_count] = apo_config_keep(config, text);
 		config->model.motd_count += lines[config->model.motd_count] != NULL;
 	}
+	if (file && ferror(file)) /* a directory is one that opens */
+		apo_config_complain(reading, apo_config_line(reading, "server", "motd"),
+				    "server: motd %s: %s", config->motd_file, strerror(errno));
 	if (file)
 		fclose(file);
 }

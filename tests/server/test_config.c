@@ -183,6 +183,12 @@ Test(config, what_is_wrong_is_told_with_line_and_key)
 	refused("[operator a]\nmask = x\n", ":7: operator a: has no password\n");
 	refused("[operator a]\npasswort = x\n", ":7: there is no key passwort in section operator\n"
 						":7: operator a: has no password\n");
+	refused("[operator a]\npassword = " HASH "\npassword = " HASH "\n",
+		":8: operator a: password is there twice\n");
+	refused("[operator a]\npassword = " HASH "\n[operator a]\nmask = *@x\nmask = *@y\n",
+		":10: operator a: mask is there twice\n");
+	refused("[operator a]\npassword = " HASH "\nmask = a b\n",
+		":8: operator a: mask must be one word\n");
 	refused("tls = 6697\n", ":6: listen: tls needs certificate and key\n");
 	refused("[history]\nenabled = yes\n",
 		":7: history: is kept in the file of the accounts, and there is none\n");
@@ -190,6 +196,7 @@ Test(config, what_is_wrong_is_told_with_line_and_key)
 		":7: server: log-level must be error, warn, info, debug or off\n");
 	refused("[server]\nmotd = /nowhere/motd\n",
 		":7: server: motd /nowhere/motd: No such file or directory\n");
+	refused("[server]\nmotd = /\n", ":7: server: motd /: Is a directory\n");
 	refused("[history]\nage = 1s\n", ":7: history: age must be from 60s to 3153600000s\n");
 }
 
