@@ -46,10 +46,10 @@ static void say_wait(const char *what, int ep, int ms)
 }
 
 /*
- * Whether the kernel holds nothing of a refused socket any more. What the engine had put there to keep it
- * unwritable is freed piece by piece, and each piece tells epoll anew: who is woken by the first may meet a
- * second edge, as epoll(7) allows. The shim has its own answer to SIOCOUTQ; the kernel is asked. TCP counts
- * the SYN that was refused.
+ * Whether the kernel holds nothing of a refused socket any more. What the engine had put there to keep
+ * it unwritable is freed piece by piece, and each piece tells epoll anew: who is woken by the first
+ * may meet a second edge, as epoll(7) allows. The shim has its own answer to SIOCOUTQ; the kernel is
+ * asked. TCP counts the SYN that was refused.
  */
 static bool holds_nothing(void *fd)
 {
