@@ -255,16 +255,9 @@ int apo_metrics_open(struct apo_metrics *metrics, const char *path)
 
 void apo_metrics_close(struct apo_metrics *metrics)
 {
-	unsigned i;
-
-	for (i = 0; i < APO_METRICS_CLIENTS_MAX; i++)
-		client_close(metrics->clients + i);
-	if (metrics->source.fd < 0)
-		return;
-	close(metrics->source.fd);
-	(void)unlink(metrics->path);
-	free(metrics->path);
-	metrics->source.fd = -1;
+	if (metrics->source.fd >= 0)
+		(void)unlink(metrics->path);
+	apo_metrics_let_go(metrics);
 }
 
 /* ---- from one process to another ---- */
