@@ -250,7 +250,7 @@ slow_and_loud() {
 	printf 'OPER\r\n%.0s' {1..40} >&"${PEN[carol]}"
 	wait_until 10 "lines are held" counter_is_at_least worker_lines_held_total 1
 	head -c 30000 /dev/zero | tr '\0' 'x' | sed 's/.\{100\}/&\r\n/g' >&"${PEN[carol]}"
-	hears carol '^ERROR :Closing link.*Excess Flood'
+	hears carol '^ERROR :Closing Link.*Excess Flood'
 	hears alice '^:carol!\S+ QUIT :.*Excess Flood'
 	ok "Excess Flood, and the others are told"
 	stop carol
@@ -261,7 +261,7 @@ slow_and_loud() {
 	say frank "USER frank 0 * :frank"
 	wait_until 10 "frank waits" counter_is_at_least door_waiting 1
 	talk launch_plain gwen nc "$B4" "$PORT"
-	hears gwen '^ERROR :Closing link.*The server is full'
+	hears gwen '^ERROR :Closing Link.*The server is full'
 	hears_not frank .
 	leave erin
 	hears frank ' 001 '

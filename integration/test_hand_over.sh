@@ -196,7 +196,7 @@ with_tls() {
 	register launch_plain alice
 	register launch_plain oscar openssl s_client -quiet -connect "$B4:$TLS_PORT"
 	hand_over
-	hears oscar '^ERROR :Closing link.*The server is being replaced; please connect again'
+	hears oscar '^ERROR :Closing Link.*The server is being replaced; please connect again'
 	hears alice '^:oscar!\S+ QUIT :Connection lost: the server was replaced'
 	stop oscar
 	register launch_plain olive openssl s_client -quiet -connect "$B4:$TLS_PORT"

@@ -267,7 +267,7 @@ static void log_expelled(struct apo_worker *worker, const char *address, const c
 void apo_conn_expel(struct apo_worker *worker, struct apo_conn *conn, const char *reason)
 {
 	char line[256], address[RUDP_ADDR_TEXT_SIZE];
-	int len = snprintf(line, sizeof line, "ERROR :Closing link: (%s) [%s]\r\n",
+	int len = snprintf(line, sizeof line, "ERROR :Closing Link: %s (%s)\r\n",
 			   whence(conn, address), reason);
 
 	log_expelled(worker, address, reason);

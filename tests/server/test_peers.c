@@ -239,10 +239,10 @@ Test(peers, who_is_away_too_long_has_gone)
 Test(peers, a_client_that_is_closed_hears_why_and_that_it_is_over)
 {
 	open_session(7);
-	lone_end(&lone, last_peer, "ERROR :Closing link: killed\r\n");
+	lone_end(&lone, last_peer, "ERROR :Closing Link: killed\r\n");
 	turns();
 	cr_assert(eq(str, what_was_sent(),
-		     "LINE 7 ERROR :Closing link: killed\nCLOSE 7 Connection closed\n"));
+		     "LINE 7 ERROR :Closing Link: killed\nCLOSE 7 Connection closed\n"));
 	cr_assert(eq(uint, gone_count, 1));
 	apo_peers_on_connected(&peers, CONN, "anna");
 	cr_assert(eq(str, what_was_sent(), "HELLO 0\n"));

@@ -358,7 +358,7 @@ Test(worker, a_line_without_end_is_excess_flood)
 	cr_assert(lt(int, i, 10));
 	cr_assert(
 		ne(ptr,
-		   (void *)strstr(read_all(fd), "ERROR :Closing link: (local) [Excess Flood]\r\n"),
+		   (void *)strstr(read_all(fd), "ERROR :Closing Link: local (Excess Flood)\r\n"),
 		   NULL));
 	close(fd);
 }
@@ -396,7 +396,7 @@ Test(worker, a_refused_one_hears_why_and_the_model_nothing)
 	adopt(fds[0], "The server is full");
 	cr_assert(eq(str, (char *)turn(), ""));
 	cr_assert(eq(str, (char *)read_all(fds[1]),
-		     "ERROR :Closing link: (local) [The server is full]\r\n"));
+		     "ERROR :Closing Link: local (The server is full)\r\n"));
 	cr_assert(has_ended(fds[1]));
 	close(fds[1]);
 	cr_assert(eq(str, (char *)turn(), ""));
