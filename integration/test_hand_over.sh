@@ -13,7 +13,7 @@
 
 TCP_MEANT= # lib.sh asks
 export TCP_MEANT
-PORT=6667 TLS_PORT=6697
+PORT=6667 TLS_PORT=6697 PEERS_PORT=6700
 PROGRAM=$TMP/apollonion # what lies there changes
 LAST=                   # the process that serves
 
@@ -266,6 +266,71 @@ faults() {
 	ok "$round times the old one went on, and then the new one did"
 }
 
+# The successor is silent, so nothing of this depends on how fast it is.
+before_hello() {
+	local silent
+	section "signals before the other process has said anything"
+	serve launch_plain
+	register launch_plain alice
+	mv "$PROGRAM" "$PROGRAM.good"
+	successor 'exec sleep 1000'
+	kill -USR2 "$LAST"
+	wait_until 20 "the other process is there" has_times ' handing over ' 1
+	silent=$(sed -n 's/.* handing over .* pid=\([0-9]*\)$/\1/p' "$TMP/server.err")
+	kill -USR2 "$LAST"
+	wait_until 20 "one at a time" has_times ' not handed over reason="another one is under way"' 1
+	say alice "PING one-at-a-time"
+	hears alice 'PONG irc.test :?one-at-a-time'
+	! is_gone "$silent" || fail "the other process has been given up"
+	kill -TERM "$LAST"
+	hears alice '^ERROR :.*shutting down'
+	finish server 20
+	expect_eq "$STATUS" 0 "exit code of the server"
+	has_times ' not handed over reason="the server ends"' 1 || fail "it has not been given up"
+	is_gone "$silent" || fail "$silent is still there"
+	drop alice
+	mv "$PROGRAM.good" "$PROGRAM"
+	ok "another SIGUSR2 changes nothing, and SIGTERM ends both"
+}
+
+descriptors_are() {
+	[ "$(find "/proc/$LAST/fd" -mindepth 1 | wc -l)" = "$1" ]
+}
+
+# The last process has what the first one had.
+ten_times() {
+	local count
+	section "ten hand-overs"
+	serve launch_plain
+	register launch_plain alice
+	count=$(find "/proc/$LAST/fd" -mindepth 1 | wc -l)
+	for _ in {1..10}; do
+		hand_over
+	done
+	wait_until 10 "$count descriptors" descriptors_are "$count"
+	say alice "PING ten-times"
+	hears alice 'PONG irc.test :?ten-times'
+	leave alice
+	end_server
+	ok "$count descriptors, before and after"
+}
+
+# As after a death of the one before between its last word and its end.
+port_is_late() {
+	section "somebody still has the port for peers"
+	serve launch_native
+	write_config "[peers]"$'\n'"port = $PEERS_PORT"$'\n'"key = $TMP/key"
+	launch_plain holder b nc -l "$PEERS_PORT"
+	PLAIN=1 wait_listening b "$PEERS_PORT"
+	hand_over
+	wait_until 20 "it is refused" has_times " peers not served port=$PEERS_PORT " 1
+	stop holder
+	wait_until 20 "it listens for peers" has_times " listening for peers port=$PEERS_PORT " 1
+	end_server
+	write_config ""
+	ok "it listens as soon as it may"
+}
+
 is_said_after_taking_over() {
 	tac "$TMP/server.err" | sed '/ taken over /q' | grep -q -- "$1"
 }
@@ -395,7 +460,10 @@ with_history
 with_tls
 faults
 end_server
+before_hello
 signals_are_passed_on
+ten_times
+port_is_late
 with_stand_in
 link_down
 TCP_MEANT=''

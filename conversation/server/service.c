@@ -293,6 +293,7 @@ static int timeout_ms(const struct apo_service *service)
 	if (service->station.has_more)
 		return 0;
 	next_ns = rudp_time_min(next_ns, apo_hand_over_next_at_ns(service));
+	next_ns = rudp_time_min(next_ns, service->station_at_ns);
 	next_ns = rudp_time_min(next_ns, apo_metrics_next_at_ns(&service->metrics));
 	if (service->state == APO_ENDING)
 		next_ns = rudp_time_min(next_ns, service->deadline_at_ns);
@@ -337,6 +338,7 @@ static void turn(struct apo_service *service)
 	if (has_successor)
 		apo_hand_over_on_successor(service);
 	apo_hand_over_on_time(service);
+	apo_take_over_on_time(service);
 	if (service->state == APO_ENDING && service->deadline_at_ns <= service->now_at_ns)
 		end_in_time(service, service->door.inside_count);
 }
@@ -563,7 +565,8 @@ int apo_service_run(struct apo_config *config, const char *file, int passage_fd)
 				      .successor = {APO_SOURCE_SUCCESSOR, -1},
 				      .notices_fd = -1,
 				      .is_heir = passage_fd >= 0,
-				      .predecessor = {APO_SOURCE_PREDECESSOR, passage_fd}};
+				      .predecessor = {APO_SOURCE_PREDECESSOR, passage_fd},
+				      .station_at_ns = RUDP_NEVER};
 	int error;
 
 	use_log(config);

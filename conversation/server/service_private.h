@@ -46,6 +46,8 @@ struct apo_service {
 	int notices_fd;                /* ours to stand in for it (stand_in.h); -1: somebody else does */
 	char notices_name[APO_STAND_IN_NAME_SIZE];
 	struct apo_source predecessor; /* the passage from the one before, until that is gone; -1 */
+	int64_t station_at_ns;         /* when its port is looked for again; RUDP_NEVER: not */
+	int64_t station_wait_ns;       /* after this look */
 	bool is_heir;
 	bool was_told, was_told_by_parent; /* by a signal, or DIE, to end */
 };
@@ -102,5 +104,7 @@ void apo_hand_over_abandon(struct apo_service *service, const char *reason);
 int apo_take_over(struct apo_service *service);
 /* The process before is gone. */
 void apo_take_over_on_predecessor(struct apo_service *service);
+/* Its port may be free now. */
+void apo_take_over_on_time(struct apo_service *service);
 
 #endif
