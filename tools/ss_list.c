@@ -82,7 +82,8 @@ static int add_engine(struct rudp_ss_list *list, const struct rudp_control_engin
 	return 0;
 }
 
-/* The answer tells of one object after cursor, at the end of the engine. 0, or -errno; *cursor becomes 0 at the end. */
+/* The answer tells of one object after cursor, at the end of the engine. 0, or -errno; *cursor
+ * becomes 0 at the end. */
 static int ask(const struct rudp_nonce *nonce, uint64_t *cursor,
 	       struct rudp_control_reply *reply)
 {

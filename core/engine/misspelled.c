@@ -16,7 +16,8 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* How many characters have to be put in, left out or changed (Levenshtein). b_len: NAME_LEN_MAX at most. */
+/* How many characters have to be put in, left out or changed (Levenshtein). b_len: NAME_LEN_MAX at
+ * most. */
 static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	unsigned row[NAME_LEN_MAX + 1];
