@@ -161,19 +161,21 @@ static bool add_one(json_t *object, const char *key)
 	return put(object, key, json_integer(was + 1));
 }
 
-/* NULL: no memory. An engine of an earlier release does not tell its limit. */
+/* Of the engines that tell: those of an earlier release do not. NULL: no memory. */
 static json_t *buffers_of(const struct rudp_ss_list *list)
 {
 	json_t *array = json_array();
 
 	for (unsigned i = 0; array && i < list->engines; i++) {
 		const struct rudp_control_engine *engine = &list->tellers[i];
-		json_t *o = json_object();
+		json_t *o;
 
+		if (!engine->limit_bytes)
+			continue;
+		o = json_object();
 		if (!o || !put(o, "pid", json_integer(engine->pid)) ||
 		    !put(o, "buffered_bytes", number(engine->buffered_bytes)) ||
-		    !put(o, "limit_bytes",
-			 engine->limit_bytes ? number(engine->limit_bytes) : json_null()) ||
+		    !put(o, "limit_bytes", number(engine->limit_bytes)) ||
 		    !put(o, "packets_dropped_for_memory", number(engine->dropped_packets)) ||
 		    json_array_append(array, o) < 0) {
 			json_decref(array);
