@@ -83,7 +83,7 @@ long ms_now(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void nap(void)
+void nap(void)
 {
 	nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }

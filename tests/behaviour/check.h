@@ -59,6 +59,9 @@ bool wait_for(int fd, short events);
 /* The same for any condition. */
 void wait_true(bool (*condition)(void *), void *argument);
 
+/* A millisecond, between two looks. */
+void nap(void);
+
 /* A set-up step that must hold: else says it (with errno) and ends the check. */
 void must(bool held, const char *step);
 
