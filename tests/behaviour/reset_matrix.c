@@ -97,9 +97,9 @@ static void with_poll(struct reset *reset)
 }
 
 /*
- * Bytes that are still to be read make epoll_wait() return at once, so who waits for the end with it looks
- * all the time. AF_UNIX looks for the error before it looks for the end: when both come in between it says
- * HUP without ERR, once. An edge comes behind both.
+ * Bytes that are still to be read make epoll_wait() return at once, so who waits for the end with it
+ * looks all the time. AF_UNIX looks for the error before it looks for the end: when both come in between
+ * it says HUP without ERR, once. An edge comes behind both.
  */
 static void look_until_settled(int set, struct epoll_event *event)
 {
