@@ -30,6 +30,7 @@ static void lie(struct session *s, struct rudp_conn *conn, int from)
 	f.len += rudp_keys_seal(&conn->keys, number, f.data, f.len, &in, 1, f.data + f.len);
 	sent.size_bytes = (uint32_t)f.len;
 	rudp_reliability_send(&conn->reliability, &sent);
+	rudp_conn_charge(conn); /* as whatever else makes it send */
 	session_deliver(s, &f);
 }
 
