@@ -247,30 +247,16 @@ void apo_conn_broken(struct apo_worker *worker, struct apo_conn *conn, int error
 	apo_conn_lost(worker, conn, strerror(error));
 }
 
-/* Who comes again as fast as he is refused must not fill the disk with it: there are counters. */
-static void log_expelled(struct apo_worker *worker, const char *address, const char *reason)
-{
-	if (worker->now_at_ns >= worker->expelled_until_ns) {
-		if (worker->expelled_unsaid > 0)
-			rudp_log(RUDP_LOG_INFO, "expelled more count=%u", worker->expelled_unsaid);
-		worker->expelled_until_ns = worker->now_at_ns + RUDP_NS_PER_S;
-		worker->expelled_said = worker->expelled_unsaid = 0;
-	}
-	if (worker->expelled_said == APO_EXPELLED_SAID_MAX) {
-		worker->expelled_unsaid++;
-		return;
-	}
-	worker->expelled_said++;
-	rudp_log(RUDP_LOG_INFO, "expelled address=%s reason=\"%s\"", address, reason);
-}
-
 void apo_conn_expel(struct apo_worker *worker, struct apo_conn *conn, const char *reason)
 {
 	char line[256], address[RUDP_ADDR_TEXT_SIZE];
 	int len = snprintf(line, sizeof line, "ERROR :Closing Link: %s (%s)\r\n",
 			   whence(conn, address), reason);
 
-	log_expelled(worker, address, reason);
+	/* Who comes again as fast as he is refused must not fill the disk with it. */
+	if (rudp_log_wants(RUDP_LOG_INFO) &&
+	    rudp_complaints_may(&worker->complaints, worker->now_at_ns))
+		rudp_log(RUDP_LOG_INFO, "expelled address=%s reason=\"%s\"", address, reason);
 	if (conn->state == APO_CONN_OPEN) {
 		apo_conn_drop_watches(worker, conn);
 		tell_closed(worker, conn, reason);

@@ -16,12 +16,12 @@
 
 #include <pthread.h>
 
+#include "base/complaints.h"
 #include "conversation/server/conn.h"
 
 #define APO_SLOTS_BITS 8 /* connections are allocated so many at a time */
 #define APO_READ_BYTES ((size_t)64 * 1024)
 #define APO_WRITE_BYTES ((size_t)64 * 1024)
-#define APO_EXPELLED_SAID_MAX 10 /* of those that are expelled in a second, so many are logged */
 
 #define APO_WORKER_COUNTERS(X)                                                                     \
 	X(connections, "connections taken over")                                                   \
@@ -67,8 +67,7 @@ struct apo_worker {
 	int64_t drain_at_ns;   /* RUDP_NEVER: not the end */
 	bool is_drained;       /* and told */
 	bool is_over;
-	int64_t expelled_until_ns; /* the second in which so many have been logged, and have not */
-	unsigned expelled_said, expelled_unsaid;
+	struct rudp_complaints complaints; /* about those who were refused or expelled */
 	struct apo_worker_counters counters;
 	char *in; /* the largest receive queue and APO_READ_BYTES */
 	size_t in_bytes;

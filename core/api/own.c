@@ -118,7 +118,7 @@ static int find_in_child(void *argument)
 
 const char *rudp_own_path(void)
 {
-	struct scan s = {.target = (uintptr_t)rudp_own_path, .result = -EMFILE};
+	struct scan s = {.target = (uintptr_t)rudp_own_path};
 
 	if (atomic_load_explicit(&known, memory_order_acquire))
 		return path;

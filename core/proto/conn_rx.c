@@ -18,7 +18,6 @@ static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_fra
 		return RUDP_VERDICT_OK;
 	verdict = rudp_recvbuf_take(&conn->recvbuf, frame->stream.offset, frame->stream.bytes,
 				    frame->stream.len, frame->stream.fin, now_at_ns);
-	rudp_conn_charge(conn);
 	if (verdict != RUDP_VERDICT_OK)
 		return verdict;
 	conn->trim_at_ns = RUDP_NEVER;

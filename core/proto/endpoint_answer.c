@@ -31,15 +31,13 @@ static bool may_answer_stranger(struct rudp_endpoint *ep, int64_t now_at_ns)
 	return ep->stateless_count++ < RUDP_STATELESS_PER_S;
 }
 
-bool rudp_endpoint_refuse(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
+void rudp_endpoint_refuse(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
 			  enum rudp_refusal reason, int64_t now_at_ns)
 {
 	uint8_t bytes[RUDP_REFUSE_BYTES];
 
-	if (!may_answer_stranger(ep, now_at_ns))
-		return false;
-	rudp_endpoint_answer(ep, to, bytes, rudp_packet_write_refuse(bytes, id, reason));
-	return true;
+	if (may_answer_stranger(ep, now_at_ns))
+		rudp_endpoint_answer(ep, to, bytes, rudp_packet_write_refuse(bytes, id, reason));
 }
 
 void rudp_endpoint_reset_unknown(struct rudp_endpoint *ep, const struct rudp_datagram *to,

@@ -120,8 +120,8 @@ void rudp_conn_remember_path(struct rudp_conn *conn, const struct rudp_path *pat
 /* Stateless answers (endpoint_answer.c). */
 void rudp_endpoint_answer(struct rudp_endpoint *ep, const struct rudp_datagram *to,
 			  const uint8_t *bytes, size_t len);
-/* false: too many of late, none was sent. */
-bool rudp_endpoint_refuse(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
+/* Nothing where too many have been sent of late. */
+void rudp_endpoint_refuse(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
 			  enum rudp_refusal reason, int64_t now_at_ns);
 void rudp_endpoint_reset_unknown(struct rudp_endpoint *ep, const struct rudp_datagram *to,
 				 uint64_t id, int64_t now_at_ns);
