@@ -204,7 +204,12 @@ static uint32_t pacing_gain(const struct rudp_cc *cc, const struct rudp_cc_ack *
 
 	if (b->holding)
 		return BBR_HOLD_PACING_GAIN;
-	return b->state == BBR_DOWN ? down_gain(cc, ack) : gains[b->state].pacing;
+	if (b->state == BBR_DOWN)
+		return down_gain(cc, ack);
+	/* A queue although nobody else was met: a host has stalled, or the bandwidth seemed more. */
+	if (b->state == BBR_CRUISE && b->up_alone && b->delayed_rounds >= BBR_OWN_QUEUE_ROUNDS)
+		return BBR_DOWN_PACING_GAIN;
+	return gains[b->state].pacing;
 }
 
 void bbr_set_control(struct rudp_cc *cc, const struct rudp_cc_ack *ack)

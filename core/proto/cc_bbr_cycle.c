@@ -129,14 +129,34 @@ static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	raise_slope(cc);
 }
 
-/* Section 5.3.3.8: after 2 s to 3 s, or as many rounds as Reno takes to grow by half the window. */
+/*
+ * Section 5.3.3.8: after 2 s to 3 s, or as many rounds as Reno takes to grow by half the window, but 63
+ * at most. Who is alone has no Reno to keep pace with: four times that.
+ */
 static bool is_time_to_probe(const struct rudp_cc *cc, int64_t now_at_ns)
 {
 	const struct bbr *b = bbr_of_const(cc);
 	uint64_t reno_rounds = bbr_target_inflight_bytes(cc) / cc->datagram_bytes;
+	uint64_t most = b->up_alone ? BBR_ALONE_ROUNDS_MAX : BBR_RENO_ROUNDS_MAX;
 
 	return now_at_ns > b->cycle_at_ns + b->probe_wait_ns ||
-	       b->rounds_since_probe >= bbr_min(reno_rounds, BBR_RENO_ROUNDS_MAX);
+	       b->rounds_since_probe >= bbr_min(reno_rounds, most);
+}
+
+/*
+ * What losses have taken would come back with the next probe only, which is far off for who is alone. To
+ * him it comes back as often as others probe, if no queue stands: a host that stalled for a moment looks
+ * like congestion. Not all of it: the best of all samples is above what the path carries.
+ */
+static void regain_bandwidth(struct bbr *b)
+{
+	uint64_t least = b->max_bw / 100 * BBR_ALONE_LEAST;
+
+	if (!b->up_alone || !b->round_start || b->rounds_since_probe % BBR_RENO_ROUNDS_MAX != 0 ||
+	    bbr_had_round_delay(b) || b->bw >= least)
+		return;
+	bbr_reset_shortterm(b);
+	b->bw_shortterm = least;
 }
 
 /* Leaves room below the bound for others. */
@@ -287,6 +307,8 @@ void bbr_update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	case BBR_CRUISE:
 		if (is_time_to_probe(cc, ack->now_at_ns))
 			bbr_start_refill(cc);
+		else
+			regain_bandwidth(b);
 		break;
 	case BBR_REFILL:
 		if (b->round_start)

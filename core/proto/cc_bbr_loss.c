@@ -159,6 +159,7 @@ void bbr_close_loss_account(struct rudp_cc *cc)
 	struct bbr *b = bbr_of(cc);
 
 	b->evidence_in_round |= is_evident(cc);
+	b->delayed_rounds = bbr_had_round_delay(b) ? b->delayed_rounds + 1 : 0;
 	if (b->state != BBR_DOWN && b->state != BBR_CRUISE)
 		return;
 	b->phase_rounds++;

@@ -32,6 +32,8 @@ const struct path *path_find(const char *name);
 /* One flow that always has data, as long as the path's runs are. */
 void path_configure(const struct path *path, const char *cc, uint64_t seed,
 		    struct bulk_config *config);
+/* Hosts that stall for so long at most, often; 0: none does. */
+struct stall path_stalls(int64_t longest_ns);
 
 /*
  * The command:  --path P1 [--seed N] [--cc NAME] [--against NAME] [--flows N] [--apart SECONDS]

@@ -16,27 +16,35 @@ struct within {
 struct sharing {
 	const char *name, *path, *first, *others;
 	uint32_t flows;
-	int64_t apart_ns, end_ns;
-	struct within share; /* of the first flow, from when the last has started */
+	int64_t apart_ns;
+	struct within share; /* of the first flow, in SHARING_NS from when the last has started */
 	double jain;
 };
 
 /*
  * The aim is 0.35 to 0.65 beside CUBIC and the kernel's BBR, 0.45 to 0.55 for two of a kind. Where it
- * holds no better the bound says what holds: docs/performance.md, "Beside other flows".
+ * holds no better the bound says what holds: docs/performance.md, "Beside other flows". When a flow
+ * begins decides much, so what is bounded is the median of runs that differ in that.
  */
+#define SHARING_SEEDS 3 /* odd */
+#define SHARING_NS (60 * S)
+#define SHARING_SPREAD_NS (137 * RUDP_NS_PER_MS / 10) /* flows begin so much later for each seed */
+#define SHARING_STALL_NS (RUDP_NS_PER_MS / 2)
+
 static const struct sharing sharings[] = {
-	{"bbr-cubic-P6", "P6", "bbr", "cubic", 2, 0, 60 * S, {0.35, 0.65}, 0.9},
-	{"cubic-then-bbr-P6", "P6", "cubic", "bbr", 2, 5 * S, 60 * S, {0.35, 0.65}, 0.9},
-	{"bbr-cubic-P1", "P1", "bbr", "cubic", 2, 0, 60 * S, {0.35, 0.65}, 0.9},
-	{"cubic-then-bbr-P1", "P1", "cubic", "bbr", 2, 2 * S, 30 * S, {0.35, 0.65}, 0.9},
-	{"two-bbr-P1", "P1", "bbr", "bbr", 2, 0, 20 * S, {0.45, 0.55}, 0.98},
-	{"two-bbr-P6", "P6", "bbr", "bbr", 2, 0, 60 * S, {0.45, 0.55}, 0.98},
-	{"four-bbr-P6", "P6", "bbr", "bbr", 4, 0, 60 * S, {0.15, 0.35}, 0.95},
-	{"ten-bbr-P6", "P6", "bbr", "bbr", 10, 0, 60 * S, {0.05, 0.2}, 0.95},
-	{"bbr-kernel-bbr-P1", "P1", "bbr", "kernel-bbr", 2, 0, 60 * S, {0.33, 0.65}, 0.9},
-	{"bbr-kernel-bbr-P6", "P6", "bbr", "kernel-bbr", 2, 0, 60 * S, {0.35, 0.65}, 0.9},
-	{"kernel-bbr-then-bbr-P6", "P6", "kernel-bbr", "bbr", 2, 5 * S, 60 * S, {0.35, 0.66}, 0.9},
+	{"bbr-cubic-P6", "P6", "bbr", "cubic", 2, 0, {0.35, 0.65}, 0.9},
+	{"cubic-then-bbr-P6", "P6", "cubic", "bbr", 2, 5 * S, {0.35, 0.65}, 0.9},
+	{"bbr-cubic-P1", "P1", "bbr", "cubic", 2, 0, {0.35, 0.65}, 0.9},
+	{"cubic-then-bbr-P1", "P1", "cubic", "bbr", 2, 2 * S, {0.35, 0.65}, 0.9},
+	{"two-bbr-P1", "P1", "bbr", "bbr", 2, 0, {0.45, 0.55}, 0.98},
+	{"bbr-then-bbr-P1", "P1", "bbr", "bbr", 2, 5 * S, {0.42, 0.60}, 0.95},
+	{"two-bbr-P6", "P6", "bbr", "bbr", 2, 0, {0.45, 0.55}, 0.98},
+	{"four-bbr-P6", "P6", "bbr", "bbr", 4, 0, {0.15, 0.35}, 0.95},
+	{"ten-bbr-P1", "P1", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.92},
+	{"ten-bbr-P6", "P6", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.95},
+	{"bbr-kernel-bbr-P1", "P1", "bbr", "kernel-bbr", 2, 0, {0.33, 0.65}, 0.9},
+	{"bbr-kernel-bbr-P6", "P6", "bbr", "kernel-bbr", 2, 0, {0.35, 0.65}, 0.9},
+	{"kernel-bbr-then-bbr-P6", "P6", "kernel-bbr", "bbr", 2, 5 * S, {0.35, 0.66}, 0.9},
 };
 
 #define SHARING_COUNT ((int)(sizeof sharings / sizeof sharings[0]))
@@ -50,26 +58,52 @@ static bool keeps(const char *name, const char *what, double value, struct withi
 	return false;
 }
 
-static bool check_sharing(const struct sharing *sharing)
+static bool run_sharing(const struct sharing *sharing, uint64_t seed, double *share, double *jain)
 {
+	int64_t apart_ns = sharing->apart_ns + SHARING_SPREAD_NS * (int64_t)seed;
 	struct bulk_config config;
 	struct bulk_result result;
-	bool ok;
 
-	path_configure(path_find(sharing->path), sharing->first, 1, &config);
-	config.end_at_ns = sharing->end_ns;
+	path_configure(path_find(sharing->path), sharing->first, seed, &config);
 	config.flow_count = sharing->flows;
-	config.measure_from_at_ns = sharing->apart_ns * (sharing->flows - 1);
+	config.measure_from_at_ns = apart_ns * (sharing->flows - 1);
+	config.end_at_ns = config.measure_from_at_ns + SHARING_NS;
+	config.stall = path_stalls(SHARING_STALL_NS);
 	for (uint32_t i = 1; i < sharing->flows; i++)
 		config.flows[i] = (struct bulk_flow){
 			.cc = sharing->others,
-			.start_at_ns = sharing->apart_ns * i,
+			.start_at_ns = apart_ns * i,
 		};
 	if (!bulk_run(&config, &result))
 		return false;
-	ok = keeps(sharing->name, "share of the first", bulk_share_of_first(&config, &result),
-		   sharing->share);
-	ok &= keeps(sharing->name, "Jain's index", bulk_jain(&config, &result),
+	*share = bulk_share_of_first(&config, &result);
+	*jain = bulk_jain(&config, &result);
+	return true;
+}
+
+static double median(double *values, int count)
+{
+	for (int i = 1; i < count; i++)
+		for (int j = i; j > 0 && values[j] < values[j - 1]; j--) {
+			double least = values[j];
+
+			values[j] = values[j - 1];
+			values[j - 1] = least;
+		}
+	return values[count / 2];
+}
+
+static bool check_sharing(const struct sharing *sharing)
+{
+	double shares[SHARING_SEEDS], jains[SHARING_SEEDS];
+	bool ok = true;
+
+	for (int i = 0; i < SHARING_SEEDS; i++)
+		if (!run_sharing(sharing, (uint64_t)i + 1, &shares[i], &jains[i]))
+			return false;
+	ok &= keeps(sharing->name, "the median share of the first", median(shares, SHARING_SEEDS),
+		    sharing->share);
+	ok &= keeps(sharing->name, "the median of Jain's index", median(jains, SHARING_SEEDS),
 		    (struct within){sharing->jain, 1});
 	return ok;
 }
