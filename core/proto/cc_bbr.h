@@ -60,9 +60,10 @@
  * instead of 63, up to the 2 s to 3 s of all: on a path of 10 ms a quarter as many probes, each of
  * which is a queue. What losses have taken comes back every 63 rounds all the same while no queue
  * stands, but no more than 95 % of the measured bandwidth: that is the best of all samples, and clumps
- * of ACKs put it up to 7 % above the link. Its excess, or a stall of a host, leaves a queue that the
- * margin of 1 % hardly drains: one that has stood for four rounds, longer than another's probe, is
- * drained at 90 %.
+ * of ACKs put it up to 7 % above the link. The draft paces 1 % below the bandwidth, so that queues
+ * drain; who is alone has drained his own when DOWN ends, and needs no margin. What his bandwidth's
+ * excess or a stall of a host leaves is drained at 90 % once it has stood for four rounds, longer
+ * than another's probe.
  *
  * Flows settle. The bandwidths that several flows find by probing add up to more than the link, and
  * the draft lets the excess stand as a queue of one BDP, or be lost. So while a queue stands (not one

@@ -99,7 +99,9 @@ static uint64_t startup_rate(const struct rudp_cc *cc, uint64_t rate)
 void bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent)
 {
 	const struct bbr *b = bbr_of_const(cc);
-	uint64_t rate = rudp_cc_mul_div(b->bw, gain_percent * (100 - BBR_PACING_MARGIN), 100 * 100);
+	/* It drains what others leave; what was a probe's own DOWN has drained. */
+	uint32_t margin = b->up_alone ? 0 : BBR_PACING_MARGIN;
+	uint64_t rate = rudp_cc_mul_div(b->bw, gain_percent * (100 - margin), 100 * 100);
 
 	if (b->bw == 0)
 		return;

@@ -57,6 +57,13 @@ void bbr_rig_round(struct bbr_rig *rig, uint64_t rate)
 	}
 }
 
+uint64_t bbr_rig_gain(const struct bbr_rig *rig)
+{
+	uint64_t kept = rig->b->up_alone ? 100 : 100 - BBR_PACING_MARGIN;
+
+	return (rig->cc.pacing_bytes_per_s * 10000 / kept + rig->b->bw / 2) / rig->b->bw;
+}
+
 void bbr_rig_lose(struct bbr_rig *rig, uint32_t packets)
 {
 	struct rudp_cc_loss loss = {

@@ -122,17 +122,28 @@ Test(cc_bbr, cycle_goes_through_its_phases_with_their_gains)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 
-	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 99 / 100));
+	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE));
 	bbr_rig_until(rig, BBR_REFILL);
-	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 99 / 100));
+	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE));
 	bbr_rig_round(rig, RATE);
 	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
-	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 125 * 99 / 10000));
+	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 125 / 100));
 	rig->inflight_bytes += DATAGRAM;
 	bbr_rig_until(rig, BBR_DOWN);
-	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 90 * 99 / 10000));
+	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 90 / 100));
 	rig->inflight_bytes -= DATAGRAM;
 	bbr_rig_until(rig, BBR_CRUISE);
+}
+
+Test(cc_bbr, pace_is_a_hundredth_below_the_bandwidth_beside_others)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	cr_assert(rig->b->up_alone);
+	rig->b->up_alone = false;
+	bbr_rig_round(rig, RATE);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 99 / 100));
 }
 
 /* DOWN's percentage of the bandwidth, where a probe has left so much more in flight than a BDP. */
@@ -145,7 +156,7 @@ static uint64_t down_gain(int64_t queue_before_ns, uint32_t excess_percent)
 	rig->rtt.latest_ns += 20 * RUDP_NS_PER_MS;
 	rig->inflight_bytes += rig->inflight_bytes / 100 * excess_percent;
 	bbr_rig_until(rig, BBR_DOWN);
-	return (rig->cc.pacing_bytes_per_s * 10000 / 99 + rig->b->bw / 2) / rig->b->bw;
+	return bbr_rig_gain(rig);
 }
 
 Test(cc_bbr, down_empties_its_own_queue_in_a_round_trip)
@@ -379,7 +390,7 @@ Test(cc_bbr, restart_from_idle_paces_at_the_bandwidth)
 
 	bbr_rig_until(rig, BBR_UP);
 	rig->cc.ops->on_idle_restart(&rig->cc, rig->now_at_ns + RUDP_NS_PER_S);
-	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 99 / 100));
+	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE));
 }
 
 Test(cc_bbr, idle_time_counts_as_probe_rtt)

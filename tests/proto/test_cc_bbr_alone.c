@@ -104,27 +104,20 @@ Test(cc_bbr_alone, beside_others_it_comes_back_with_the_probe)
 	cr_assert(eq(u64, rig->b->bw_shortterm, BBR_INFINITE));
 }
 
-/* The pacing rate in percent of the bandwidth, without the margin. */
-static uint64_t gain(const struct bbr_rig *rig)
-{
-	return (rig->cc.pacing_bytes_per_s * 100 / (100 - BBR_PACING_MARGIN) * 100 + rig->b->bw / 2) /
-	       rig->b->bw;
-}
-
 Test(cc_bbr_alone, own_queue_is_drained_once_it_has_stood_for_four_rounds)
 {
 	struct bbr_rig *rig = near_and_alone();
 
 	rig->rtt.latest_ns = NEAR_RTT_NS + QUEUE_NS;
 	while (rig->b->delayed_rounds < BBR_OWN_QUEUE_ROUNDS) {
-		cr_assert(eq(u64, gain(rig), 100));
+		cr_assert(eq(u64, bbr_rig_gain(rig), 100));
 		bbr_rig_round(rig, NEAR_RATE);
 	}
-	cr_assert(eq(u64, gain(rig), 90));
+	cr_assert(eq(u64, bbr_rig_gain(rig), 90));
 	rig->rtt.latest_ns = NEAR_RTT_NS;
 	bbr_rig_round(rig, NEAR_RATE);
 	bbr_rig_round(rig, NEAR_RATE);
-	cr_assert(eq(u64, gain(rig), 100));
+	cr_assert(eq(u64, bbr_rig_gain(rig), 100));
 }
 
 Test(cc_bbr_alone, queue_of_others_is_not_drained_for_them)
@@ -136,6 +129,6 @@ Test(cc_bbr_alone, queue_of_others_is_not_drained_for_them)
 	for (int i = 0; i < 2 * BBR_OWN_QUEUE_ROUNDS; i++) {
 		bbr_rig_round(rig, NEAR_RATE);
 		cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
-		cr_assert(eq(u64, gain(rig), 100));
+		cr_assert(eq(u64, bbr_rig_gain(rig), 100));
 	}
 }
