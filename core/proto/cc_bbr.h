@@ -61,9 +61,9 @@
  * which is a queue. What losses have taken comes back every 63 rounds all the same while no queue
  * stands, but no more than 95 % of the measured bandwidth: that is the best of all samples, and clumps
  * of ACKs put it up to 7 % above the link. The draft paces 1 % below the bandwidth, so that queues
- * drain; who is alone has drained his own when DOWN ends, and needs no margin. What his bandwidth's
- * excess or a stall of a host leaves is drained at 90 % once it has stood for four rounds, longer
- * than another's probe.
+ * drain; who is alone has drained his own when DOWN ends, and needs no margin unless ACKs come in
+ * clumps of over an eighth of a BDP and eight datagrams. What the excess or a stall of a host leaves
+ * is drained at 90 % once it has stood for four rounds, longer than another's probe.
  *
  * Flows settle. The bandwidths that several flows find by probing add up to more than the link, and
  * the draft lets the excess stand as a queue of one BDP, or be lost. So while a queue stands (not one
@@ -121,6 +121,8 @@
 #define BBR_SHORTFALL 80
 #define BBR_SHARED 95
 #define BBR_ALONE_LEAST 95
+#define BBR_CLUMPED 12
+#define BBR_CLUMP_DATAGRAMS 8 /* and so many, which ACKs that are put off may bring */
 
 #define BBR_STARTUP_WINDOW_PACING_GAIN 150
 #define BBR_TRAIN_PACING_GAIN 110

@@ -95,12 +95,24 @@ static uint64_t startup_rate(const struct rudp_cc *cc, uint64_t rate)
 					     100));
 }
 
+/*
+ * A margin below the bandwidth drains what others leave in the queue, and what stands there because
+ * clumps of ACKs have made the bandwidth seem too high. Else DOWN has drained what the probe had built.
+ */
+static bool is_margin_needed(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t clump = bbr_bdp_bytes(cc, b->bw, BBR_CLUMPED) +
+			 BBR_CLUMP_DATAGRAMS * (uint64_t)cc->datagram_bytes;
+
+	return !b->up_alone || bbr_extra_acked(b) > clump;
+}
+
 /* While the pipe is not full the rate only rises: samples of an idle application prove nothing. */
 void bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent)
 {
 	const struct bbr *b = bbr_of_const(cc);
-	/* It drains what others leave; what was a probe's own DOWN has drained. */
-	uint32_t margin = b->up_alone ? 0 : BBR_PACING_MARGIN;
+	uint32_t margin = is_margin_needed(cc) ? BBR_PACING_MARGIN : 0;
 	uint64_t rate = rudp_cc_mul_div(b->bw, gain_percent * (100 - margin), 100 * 100);
 
 	if (b->bw == 0)
