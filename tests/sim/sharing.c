@@ -40,7 +40,7 @@ static const struct sharing sharings[] = {
 	{"bbr-then-bbr-P1", "P1", "bbr", "bbr", 2, 5 * S, {0.42, 0.60}, 0.95},
 	{"two-bbr-P6", "P6", "bbr", "bbr", 2, 0, {0.45, 0.55}, 0.98},
 	{"four-bbr-P6", "P6", "bbr", "bbr", 4, 0, {0.15, 0.35}, 0.95},
-	{"ten-bbr-P1", "P1", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.92},
+	{"ten-bbr-P1", "P1", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.88},
 	{"ten-bbr-P6", "P6", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.95},
 	{"bbr-kernel-bbr-P1", "P1", "bbr", "kernel-bbr", 2, 0, {0.33, 0.65}, 0.9},
 	{"bbr-kernel-bbr-P6", "P6", "bbr", "kernel-bbr", 2, 0, {0.35, 0.65}, 0.9},
