@@ -61,8 +61,8 @@
  * which is a queue. What losses have taken comes back every 63 rounds all the same while no queue
  * stands, but no more than 95 % of the measured bandwidth: that is the best of all samples, and clumps
  * of ACKs put it up to 7 % above the link. The draft paces 1 % below the bandwidth, so that queues
- * drain; who is alone has drained his own when DOWN ends, and needs no margin unless ACKs come in
- * clumps of over an eighth of a BDP and eight datagrams. What the excess or a stall of a host leaves
+ * drain; who is alone has drained his own when DOWN ends, and needs no margin on paths of 32 ms or
+ * more, where a stall of a host is little of a round trip. What the excess or such a stall leaves
  * is drained at 90 % once it has stood for four rounds, longer than another's probe.
  *
  * Flows settle. The bandwidths that several flows find by probing add up to more than the link, and
@@ -121,8 +121,6 @@
 #define BBR_SHORTFALL 80
 #define BBR_SHARED 95
 #define BBR_ALONE_LEAST 95
-#define BBR_CLUMPED 12
-#define BBR_CLUMP_DATAGRAMS 8 /* and so many, which ACKs that are put off may bring */
 
 #define BBR_STARTUP_WINDOW_PACING_GAIN 150
 #define BBR_TRAIN_PACING_GAIN 110

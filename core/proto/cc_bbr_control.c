@@ -96,23 +96,19 @@ static uint64_t startup_rate(const struct rudp_cc *cc, uint64_t rate)
 }
 
 /*
- * A margin below the bandwidth drains what others leave in the queue, and what stands there because
- * clumps of ACKs have made the bandwidth seem too high. Else DOWN has drained what the probe had built.
+ * A margin below the bandwidth drains what others leave in the queue, and what a stall of a host has
+ * left there where that is much of a round trip. Else DOWN has drained what the probe had built.
  */
-static bool is_margin_needed(const struct rudp_cc *cc)
+static bool is_margin_needed(const struct bbr *b)
 {
-	const struct bbr *b = bbr_of_const(cc);
-	uint64_t clump = bbr_bdp_bytes(cc, b->bw, BBR_CLUMPED) +
-			 BBR_CLUMP_DATAGRAMS * (uint64_t)cc->datagram_bytes;
-
-	return !b->up_alone || bbr_extra_acked(b) > clump;
+	return !b->up_alone || b->min_rtt_ns / BBR_DELAY_DIVISOR < BBR_DELAY_NS_MIN;
 }
 
 /* While the pipe is not full the rate only rises: samples of an idle application prove nothing. */
 void bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent)
 {
 	const struct bbr *b = bbr_of_const(cc);
-	uint32_t margin = is_margin_needed(cc) ? BBR_PACING_MARGIN : 0;
+	uint32_t margin = is_margin_needed(b) ? BBR_PACING_MARGIN : 0;
 	uint64_t rate = rudp_cc_mul_div(b->bw, gain_percent * (100 - margin), 100 * 100);
 
 	if (b->bw == 0)

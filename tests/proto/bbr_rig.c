@@ -59,7 +59,9 @@ void bbr_rig_round(struct bbr_rig *rig, uint64_t rate)
 
 uint64_t bbr_rig_gain(const struct bbr_rig *rig)
 {
-	uint64_t kept = rig->b->up_alone ? 100 : 100 - BBR_PACING_MARGIN;
+	int64_t short_ns = BBR_DELAY_NS_MIN * BBR_DELAY_DIVISOR;
+	bool none = rig->b->up_alone && rig->b->min_rtt_ns >= short_ns;
+	uint64_t kept = none ? 100 : 100 - BBR_PACING_MARGIN;
 
 	return (rig->cc.pacing_bytes_per_s * 10000 / kept + rig->b->bw / 2) / rig->b->bw;
 }

@@ -34,7 +34,8 @@ void bbr_rig_ack(struct bbr_rig *rig, uint64_t packets, uint64_t rate);
 /* A round trip: a window is sent, then all of it is acknowledged in ten pieces. */
 void bbr_rig_round(struct bbr_rig *rig, uint64_t rate);
 
-/* The pacing rate in percent of the bandwidth, without the margin that is kept beside others. */
+/* The pacing rate in percent of the bandwidth, without the margin that is kept
+ * beside others and on short paths. */
 uint64_t bbr_rig_gain(const struct bbr_rig *rig);
 
 void bbr_rig_lose(struct bbr_rig *rig, uint32_t packets);

@@ -104,22 +104,20 @@ Test(cc_bbr_alone, beside_others_it_comes_back_with_the_probe)
 	cr_assert(eq(u64, rig->b->bw_shortterm, BBR_INFINITE));
 }
 
-/* With or without the margin: longer round trips bring the ACKs of the rig in larger clumps. */
 Test(cc_bbr_alone, own_queue_is_drained_once_it_has_stood_for_four_rounds)
 {
 	struct bbr_rig *rig = near_and_alone();
 
 	rig->rtt.latest_ns = NEAR_RTT_NS + QUEUE_NS;
 	while (rig->b->delayed_rounds < BBR_OWN_QUEUE_ROUNDS) {
-		cr_assert(ge(u64, bbr_rig_gain(rig), 99));
+		cr_assert(eq(u64, bbr_rig_gain(rig), 100));
 		bbr_rig_round(rig, NEAR_RATE);
 	}
-	cr_assert(le(u64, bbr_rig_gain(rig), 90));
-	cr_assert(ge(u64, bbr_rig_gain(rig), 89));
+	cr_assert(eq(u64, bbr_rig_gain(rig), 90));
 	rig->rtt.latest_ns = NEAR_RTT_NS;
 	bbr_rig_round(rig, NEAR_RATE);
 	bbr_rig_round(rig, NEAR_RATE);
-	cr_assert(ge(u64, bbr_rig_gain(rig), 99));
+	cr_assert(eq(u64, bbr_rig_gain(rig), 100));
 }
 
 Test(cc_bbr_alone, queue_of_others_is_not_drained_for_them)
