@@ -223,15 +223,19 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+double path_median(double *values, size_t count)
+{
+	qsort(values, count, sizeof *values, compare);
+	return values[count / 2];
+}
+
 /* One seed of a path that loses at random says little of it, and a change that only draws other
  * numbers must not decide. So the median is bounded. */
 static void expect(struct check *check, const char *what, double *values, size_t count,
 		   double least, double most)
 {
-	double median;
+	double median = path_median(values, count);
 
-	qsort(values, count, sizeof *values, compare);
-	median = values[count / 2];
 	if (median >= least && median <= most)
 		return;
 	check->ok = false;

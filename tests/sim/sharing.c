@@ -81,18 +81,6 @@ static bool run_sharing(const struct sharing *sharing, uint64_t seed, double *sh
 	return true;
 }
 
-static double median(double *values, int count)
-{
-	for (int i = 1; i < count; i++)
-		for (int j = i; j > 0 && values[j] < values[j - 1]; j--) {
-			double least = values[j];
-
-			values[j] = values[j - 1];
-			values[j - 1] = least;
-		}
-	return values[count / 2];
-}
-
 static bool check_sharing(const struct sharing *sharing)
 {
 	double shares[SHARING_SEEDS], jains[SHARING_SEEDS];
@@ -101,9 +89,9 @@ static bool check_sharing(const struct sharing *sharing)
 	for (int i = 0; i < SHARING_SEEDS; i++)
 		if (!run_sharing(sharing, (uint64_t)i + 1, &shares[i], &jains[i]))
 			return false;
-	ok &= keeps(sharing->name, "the median share of the first", median(shares, SHARING_SEEDS),
+	ok &= keeps(sharing->name, "the median share of the first", path_median(shares, SHARING_SEEDS),
 		    sharing->share);
-	ok &= keeps(sharing->name, "the median of Jain's index", median(jains, SHARING_SEEDS),
+	ok &= keeps(sharing->name, "the median of Jain's index", path_median(jains, SHARING_SEEDS),
 		    (struct within){sharing->jain, 1});
 	return ok;
 }
