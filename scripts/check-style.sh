@@ -34,6 +34,9 @@ labels=$(grep -nE '^ \*.*[.:;)] (Cost|Errors|Limits|Lock|Memory|Model|Returns|So
 [ -z "$labels" ] || complain "run together, each label begins a line: $labels"
 banned=$(grep -nE '\b(strcat|sprintf|strtok|gets)\(' "${sources[@]}" | head -n 5)
 [ -z "$banned" ] || complain "banned calls: $banned"
+# criterion 2.4.1's gt() holds for equal values, too, and so always for gt(u64, x, 0): lt() the other way round.
+greater=$(grep -nE '\bgt\(' "${sources[@]}" | head -n 5)
+[ -z "$greater" ] || complain "gt() of criterion is no more than ge(): $greater"
 # Where a text says that there is more to read or to see.
 while IFS=: read -r file link; do
 	[ -e "$(dirname "$file")/$link" ] || complain "$file points to $link, which is not there"

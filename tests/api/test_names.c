@@ -86,7 +86,7 @@ Test(names, are_printable_and_of_the_stated_length)
 
 		cr_assert(eq(sz, chars, 6 + 22 + 11 + 30 + 30));
 		for (size_t i = 1; i <= chars; i++) {
-			cr_assert(gt(chr, un.sun_path[i], ' '));
+			cr_assert(lt(chr, ' ', un.sun_path[i]));
 			cr_assert(lt(chr, un.sun_path[i], 127));
 		}
 	}

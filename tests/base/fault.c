@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 static unsigned fails_at;
 static unsigned count;
@@ -26,6 +27,13 @@ static bool fails_now(void)
 void *fault_malloc(size_t size)
 {
 	return fails_now() ? NULL : malloc(size);
+}
+
+void *fault_calloc(size_t members, size_t size)
+{
+	void *memory = fault_malloc(members * size);
+
+	return memory ? memset(memory, 0, members * size) : NULL;
 }
 
 void *fault_realloc(void *memory, size_t size)

@@ -38,7 +38,7 @@ static void expect_held(const struct rudp_ring *ring, uint64_t offset, size_t le
 	for (int i = 0; i < pieces; i++) {
 		const uint8_t *bytes = iov[i].iov_base;
 
-		cr_assert(gt(sz, iov[i].iov_len, 0));
+		cr_assert(ge(sz, iov[i].iov_len, 1));
 		for (size_t n = 0; n < iov[i].iov_len; n++, seen++)
 			if (bytes[n] != byte_at(offset + seen))
 				cr_fatal("offset %llu", (unsigned long long)(offset + seen));
@@ -416,7 +416,7 @@ static void run_model(uint64_t seed, size_t capacity_max_bytes, size_t len_max)
 		step_once(model, len_max);
 		expect_sound(model);
 	}
-	cr_assert(gt(u64, model->ring.head, 4 * capacity_max_bytes)); /* it has turned often */
+	cr_assert(lt(u64, 4 * capacity_max_bytes, model->ring.head)); /* it has turned often */
 	rudp_ring_fini(&model->ring);
 	free(model);
 }

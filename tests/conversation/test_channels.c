@@ -180,7 +180,7 @@ Test(channels, names_fill_as_many_lines_as_they_need)
 			names++;
 	}
 	cr_assert(eq(uint, names, WORLD_CLIENTS - 3));
-	cr_assert(gt(uint, lines, 2));
+	cr_assert(ge(uint, lines, 3));
 	cr_assert(ne(ptr, line = strstr(line ? line : " 366 ", " 366 "), NULL));
 }
 
@@ -344,7 +344,7 @@ Test(channels, list_tells_no_more_bytes_than_a_queue_takes)
 	}
 	cr_assert(ne(ptr, last, NULL));
 	cr_assert(le(sz, bytes, (512 << 10) + 1000));
-	cr_assert(gt(uint, told, 1000));
+	cr_assert(ge(uint, told, 1001));
 	world_say(&w, 0, "LIST #chan1*7*");
 	HEARS_LIKE(&w, 0, "* 321 *");
 	HEARS_LIKE(&w, 0, "* 322 dan #chan1*");

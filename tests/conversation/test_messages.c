@@ -149,7 +149,7 @@ Test(messages, a_long_answer_to_a_label_is_one_batch_of_whole_lines)
 	world_forget(&w);
 	w.deliver_calls = 0;
 	world_say(&w, 2, "@label=a MODE #b b");
-	cr_assert(gt(uint, w.deliver_calls, 1)); /* more than one text can hold */
+	cr_assert(ge(uint, w.deliver_calls, 2)); /* more than one text can hold */
 	HEARS_LIKE(&w, 2, "@label=a;* BATCH +* labeled-response");
 	while ((line = world_next(&w, 2)) && strstr(line, " 367 ")) {
 		snprintf(text, sizeof text, "%s", line);

@@ -47,7 +47,7 @@ Test(heap, rests_without_end_do_not_put_it_off_for_ever)
 	rudp_heap_init(&heap);
 	while (heap.rests_trimmed == 0 && now < 60 * S)
 		rudp_heap_look(&heap, rests += 100, 0, now += S / 2);
-	cr_assert(gt(u64, heap.rests_trimmed, 0));
+	cr_assert(ge(u64, heap.rests_trimmed, 1));
 	cr_assert(le(i64, now, RUDP_HEAP_PUT_OFF_MAX_NS + 1 * S));
 }
 
@@ -60,7 +60,7 @@ Test(heap, while_connections_come_and_go_nothing_is_given_back)
 	rudp_heap_init(&heap);
 	while (now < 600 * S) {
 		rudp_heap_look(&heap, 0, frees += RUDP_HEAP_QUIET_MAX, now += S);
-		cr_assert(gt(i64, heap.trim_at_ns, now));
+		cr_assert(lt(i64, now, heap.trim_at_ns));
 	}
 	cr_assert(eq(u64, heap.frees_trimmed, 0));
 	rudp_heap_look(&heap, 0, frees, now + RUDP_HEAP_QUIET_NS);
@@ -109,7 +109,7 @@ Test(heap, holes_between_pieces_go_back_to_the_kernel)
 		rudp_heap_look(&heap, 1000, 0, 1 * S);
 		rudp_heap_look(&heap, 1000, 0, 10 * S);
 	}
-	cr_assert(gt(long, pages_before - pages_after, 1500));
+	cr_assert(ge(long, pages_before - pages_after, 1501));
 	for (int i = 0; i < PIECES; i++)
 		free(small[i]);
 }

@@ -31,7 +31,7 @@ static void step(void)
 	struct epoll_event events[8];
 	int count = epoll_wait(engine.epoll_fd, events, 8, WAIT_MS);
 
-	cr_assert(gt(int, count, 0), "nothing happens any more");
+	cr_assert(ge(int, count, 1), "nothing happens any more");
 	for (int i = 0; i < count; i++) {
 		struct rudp_tcp *one = rudp_tcp_find(&engine, events[i].data.u64);
 
@@ -100,7 +100,7 @@ static void peer_gets(const char *text)
 	while (len < want) {
 		ssize_t n = recv(peer, got + len, sizeof got - 1 - len, 0);
 
-		cr_assert(gt(long, n, 0));
+		cr_assert(ge(long, n, 1));
 		len += (size_t)n;
 	}
 	cr_assert(eq(str, got, (char *)text));

@@ -133,7 +133,7 @@ Test(udp, a_datagram_is_shown_with_the_address_it_was_sent_to)
 	cr_assert(rudp_addr_equal(&train.local, &to));
 	cr_assert(rudp_addr_equal(&train.remote, &self));
 	rudp_udp_send(&engine, udp, &train);
-	cr_assert(gt(int, (int)receive(fd, got, sizeof got, &from), 0));
+	cr_assert(ge(int, (int)receive(fd, got, sizeof got, &from), 1));
 	cr_assert(rudp_addr_equal(&from, &to));
 	close(fd);
 }
@@ -158,7 +158,7 @@ Test(udp, a_dual_stack_socket_shows_ipv4_as_ipv4)
 	cr_assert(rudp_addr_equal(&train.local, &to));
 	cr_assert(rudp_addr_equal(&train.remote, &self));
 	rudp_udp_send(&engine, dual, &train);
-	cr_assert(gt(int, (int)receive(fd, got, sizeof got, &any), 0));
+	cr_assert(ge(int, (int)receive(fd, got, sizeof got, &any), 1));
 	close(fd);
 }
 

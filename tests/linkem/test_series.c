@@ -56,7 +56,7 @@ Test(series, rows_tell_filling_peak_and_bytes)
 	series_write(&series, &link_under_test, 105 * MS);
 	series_close(&series);
 	in = fopen(path, "r");
-	cr_assert(gt(sz, fread(text, 1, sizeof text - 1, in), 0));
+	cr_assert(ge(sz, fread(text, 1, sizeof text - 1, in), 1));
 	fclose(in);
 	unlink(path);
 	cr_assert(eq(str, text,

@@ -164,7 +164,7 @@ Test(disk, what_was_stored_is_there_again)
 	rudpmsg_hub_free(hub);
 	close_store();
 	cr_assert(eq(int, open_store("alpha"), 0));
-	cr_assert(gt(u64, rudpmsg_disk_run(disk), run));
+	cr_assert(lt(u64, run, rudpmsg_disk_run(disk)));
 }
 
 Test(disk, two_nodes_cannot_have_it_open)
@@ -297,9 +297,9 @@ Test(disk, a_damaged_store_is_refused_or_harmless, .timeout = 600)
 		}
 		bytes[at] = was;
 	}
-	cr_assert(gt(int, refused, 100));
-	cr_assert(gt(int, later, 20));
-	cr_assert(gt(int, harmless, 20));
+	cr_assert(ge(int, refused, 101));
+	cr_assert(ge(int, later, 21));
+	cr_assert(ge(int, harmless, 21));
 	free(bytes);
 }
 
@@ -334,7 +334,7 @@ Test(disk, a_full_store_keeps_what_it_has_and_can_be_emptied)
 		stored += rc == 0 ? 100 : 0;
 	} while (rc == 0);
 	cr_assert(eq(int, rc, -ENOSPC));
-	cr_assert(gt(u64, stored, 4000));
+	cr_assert(ge(u64, stored, 4000));
 	cr_assert(eq(u64, rudpmsg_hub_unanswered(hub), stored), "the others have failed");
 	cr_assert(eq(int, commit(hub), 0), "positions can be stored in a full one");
 	rudpmsg_hub_free(hub);

@@ -151,7 +151,7 @@ Test(limits, a_peer_is_held_back_until_half_of_what_it_sent_is_done)
 		rudpmsg_chunk_put(messages[i].reserved);
 	}
 	cr_assert(eq(ptr, rudpmsg_hub_next_read(hub), link));
-	cr_assert(gt(sz, rudpmsg_hub_read_room(hub, link, &room), 0));
+	cr_assert(ge(sz, rudpmsg_hub_read_room(hub, link, &room), 1));
 }
 
 /* So much that counts for nothing fills a chunk, which the message before it keeps. */
@@ -173,7 +173,7 @@ Test(limits, what_a_message_keeps_in_memory_counts_not_only_its_bytes)
 
 	say_message(link, 1);
 	say_duplicates(link, 1);
-	cr_assert(gt(sz, rudpmsg_hub_read_room(hub, link, &room), 0));
+	cr_assert(ge(sz, rudpmsg_hub_read_room(hub, link, &room), 1));
 	/* A while without messages, in which memory is given back, does not make it be forgotten.
 	 */
 	rudpmsg_hub_on_time(hub, now_ns += 2 * RUDP_NS_PER_S);
@@ -198,7 +198,7 @@ Test(limits, what_no_message_keeps_does_not_count)
 	say_duplicates(link, 1);
 	say_message(link, 2);
 	say_message(link, 3);
-	cr_assert(gt(sz, rudpmsg_hub_read_room(hub, link, &room), 0));
+	cr_assert(ge(sz, rudpmsg_hub_read_room(hub, link, &room), 1));
 }
 
 /* ---- connections_max: 3 ---- */
@@ -429,7 +429,7 @@ Test(limits, a_peer_that_goes_on_asking_and_does_not_read_breaks_the_protocol)
 
 	while (say_unheard(link, who, size))
 		cr_assert(lt(sz, ++answers, CONTROL_BYTES));
-	cr_expect(gt(sz, answers, 1));
+	cr_expect(ge(sz, answers, 2));
 	cr_expect(le(sz, link->control_end, CONTROL_BYTES));
 	cr_expect(eq(u64, rudpmsg_hub_stats(hub)->frames_malformed, 1));
 }
@@ -445,7 +445,7 @@ Test(limits, acks_that_nobody_reads_are_merged_into_what_has_room)
 		rudpmsg_message_head_write(frame, id, 0);
 		cr_assert(say_unheard(link, frame, sizeof frame));
 		take_and_finish();
-		cr_assert(gt(int, rudpmsg_hub_write_next(link, iov, 3), 0)); /* and takes nothing */
+		cr_assert(ge(int, rudpmsg_hub_write_next(link, iov, 3), 1)); /* and takes nothing */
 		cr_assert(le(sz, iov[0].iov_len, CONTROL_BYTES));
 	}
 	hear(link);

@@ -90,7 +90,7 @@ Test(node_store, at_store_bytes_max_sending_fails_until_what_was_accepted_is_del
 	while ((rc = rudpmsg_send(alpha, to_beta, bytes, LENGTH, RUDPMSG_FOREVER, NULL)) == 0)
 		accepted++;
 	cr_assert(eq(int, rc, -ENOSPC));
-	cr_expect(gt(u64, accepted, STORE_BYTES / LENGTH / 2));
+	cr_expect(lt(u64, STORE_BYTES / LENGTH / 2, accepted));
 	check_file();
 	open_beta(false);
 	receive_all(accepted);
@@ -123,5 +123,5 @@ Test(node_store, at_store_bytes_max_what_comes_is_left_to_its_sender_and_comes_a
 	receive_all(MESSAGES);
 	cr_expect(eq(int, rudpmsg_wait(alpha, to_beta, last, RUDPMSG_FOREVER), 0));
 	rudpmsg_stats(beta, &stats, sizeof stats);
-	cr_expect(gt(u64, stats.store_failures, 0));
+	cr_expect(ge(u64, stats.store_failures, 1));
 }

@@ -110,7 +110,7 @@ Test(budget, windows_do_not_grow_while_memory_is_scarce)
 		drain();
 		rudp_recvbuf_on_window_sent(&buf, rudp_recvbuf_window_end(&buf));
 	}
-	cr_assert(gt(u64, buf.window_bytes, WINDOW));
+	cr_assert(lt(u64, WINDOW, buf.window_bytes));
 }
 
 Test(budget, what_was_promised_is_refused_where_there_is_no_memory_and_taken_later)
@@ -249,6 +249,6 @@ Test(budget_pair, all_of_a_stream_arrives_where_there_is_no_memory)
 		cr_assert(le(sz, pair.conn[1]->recvbuf.ring.capacity_bytes, FLOOR));
 		got += read_all(1);
 	}
-	cr_assert(gt(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_NO_MEMORY), 0));
+	cr_assert(ge(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_NO_MEMORY), 1));
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
 }

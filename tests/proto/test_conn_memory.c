@@ -44,7 +44,7 @@ Test(conn_memory, a_packet_for_which_no_key_can_be_woken_is_no_forgery_and_comes
 	cr_assert(ne(ptr, packet, NULL));
 	crypto_faults_arm(1);
 	cr_assert(eq(int, pair_deliver(&pair, packet), RUDP_VERDICT_NO_MEMORY));
-	cr_assert(gt(uint, crypto_faults_count(), 0));
+	cr_assert(ge(uint, crypto_faults_count(), 1));
 	crypto_faults_arm(0);
 	free(packet);
 	cr_assert(eq(u64, stats(1).packets_forged, 0));

@@ -73,7 +73,7 @@ Test(conn_mtu, a_short_exchange_pays_nothing)
 
 	cr_assert(eq(sz, rudp_conn_write(pair.conn[0], bytes, 8000, pair.now_ns), 8000));
 	pair_collect(&pair);
-	cr_assert(gt(uint, pair.wire_count, 0));
+	cr_assert(ge(uint, pair.wire_count, 1));
 	while ((datagram = pair_take(&pair))) {
 		cr_assert(le(sz, datagram->len, 1200));
 		pair_deliver(&pair, datagram);

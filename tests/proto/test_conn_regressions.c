@@ -67,7 +67,7 @@ Test(conn_regressions, a_reader_that_shuts_sets_a_stuck_writer_free)
 	pair_establish(&pair);
 	fill_window(&pair);
 	rudp_conn_stats(pair.conn[0], &stats);
-	cr_assert(gt(u64, stats.unsent_bytes, 0));
+	cr_assert(ge(u64, stats.unsent_bytes, 1));
 	rudp_conn_shutdown_receive(pair.conn[1], pair.now_ns);
 	pair_run(&pair, RUDP_NS_PER_S);
 	rudp_conn_stats(pair.conn[0], &stats);
@@ -369,7 +369,7 @@ Test(conn_regressions, keys_change_on_both_sides_under_loss)
 	cr_assert(eq(sz, got[0], all));
 	cr_assert(eq(sz, got[1], all));
 	rudp_conn_stats(pair.conn[0], &stats);
-	cr_assert(gt(u64, stats.key_updates, 50));
+	cr_assert(ge(u64, stats.key_updates, 51));
 	cr_assert(eq(u64, stats.packets_forged, 0));
 	pair_fini(&pair);
 }
@@ -480,7 +480,7 @@ Test(conn_regressions, time_wait_ends_however_much_the_peer_says)
 		rudp_endpoint_on_time(pair.ep[1], pair.now_ns);
 	}
 	cr_assert(pair.conn[1]->dead);
-	cr_assert(gt(i64, pair.now_ns, 30 * RUDP_NS_PER_S));
+	cr_assert(lt(i64, 30 * RUDP_NS_PER_S, pair.now_ns));
 	cr_assert(lt(i64, pair.now_ns, 70 * RUDP_NS_PER_S));
 	pair_fini(&pair);
 }
@@ -501,13 +501,13 @@ Test(conn_regressions, probes_leave_however_much_is_outstanding)
 		pair_collect(&pair);
 		drop_wire(&pair);
 	}
-	cr_assert(gt(u64, conn->reliability.outstanding, RUDP_SENT_RECORDS_MAX * 9 / 10));
+	cr_assert(lt(u64, RUDP_SENT_RECORDS_MAX * 9 / 10, conn->reliability.outstanding));
 	for (int i = 0; i < 300 && pair.wire_count == 0; i++) {
 		pair.now_ns += 10 * RUDP_NS_PER_MS;
 		rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
 		pair_collect(&pair);
 	}
-	cr_assert(gt(uint, pair.wire_count, 0));
+	cr_assert(ge(uint, pair.wire_count, 1));
 	pair_run(&pair, 60 * RUDP_NS_PER_S); /* the path is back */
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), RUDP_SENT_RECORDS_MAX));
 	pair_fini(&pair);

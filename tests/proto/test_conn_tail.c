@@ -126,7 +126,7 @@ Test(conn_tail, behind_a_longer_burst_its_end_alone_is_copied)
 	say(0, 8000);
 	drop_wire();
 	wait_for(5 * MS);
-	cr_assert(gt(u64, stats_of(0).stream_copied, 0));
+	cr_assert(ge(u64, stats_of(0).stream_copied, 1));
 	cr_assert(le(u64, stats_of(0).stream_copied, RUDP_TAIL_BYTES));
 }
 
@@ -186,7 +186,7 @@ Test(conn_tail, nothing_is_copied_into_an_outage)
 		drop_wire();
 		wait_for(10 * MS);
 	}
-	cr_assert(gt(uint, stats_of(0).pto_count, 0));
+	cr_assert(ge(uint, stats_of(0).pto_count, 1));
 	copied = stats_of(0).stream_copied;
 	cr_assert(eq(u64, copied, 200));
 	say(0, 200);

@@ -194,6 +194,6 @@ Test(crypto, a_start_short_of_memory_says_so)
 		cr_assert(eq(int, rc == -ENOMEM || rc == 0, 1), "allocation %u", nth);
 		failed += rc == -ENOMEM;
 	}
-	cr_assert(gt(uint, failed, 0));
+	cr_assert(ge(uint, failed, 1));
 	cr_assert(eq(int, start_without(0), 0));
 }

@@ -94,18 +94,14 @@ static void make_synack(struct example *e)
 	size_t len = write_params(payload, sizeof payload, listener_id, 0xbb);
 	int message_bytes;
 
-	cr_assert(gt(int,
-		     rudp_noise_read(&e->listener, e->syn + RUDP_SYN_HEADER_BYTES,
-				     SYN_MESSAGE_BYTES, received, sizeof received),
-		     0));
+	cr_assert(ge(int, rudp_noise_read(&e->listener, e->syn + RUDP_SYN_HEADER_BYTES,
+				     SYN_MESSAGE_BYTES, received, sizeof received), 1));
 	message_bytes = rudp_noise_write(&e->listener, payload, len, e->synack + head,
 					 sizeof e->synack - head);
-	cr_assert(gt(int, message_bytes, 0));
+	cr_assert(ge(int, message_bytes, 1));
 	e->synack_bytes = head + (size_t)message_bytes;
-	cr_assert(gt(int,
-		     rudp_noise_read(&e->initiator, e->synack + head, (size_t)message_bytes,
-				     received, sizeof received),
-		     0));
+	cr_assert(ge(int, rudp_noise_read(&e->initiator, e->synack + head, (size_t)message_bytes,
+				     received, sizeof received), 1));
 }
 
 static void make_example(struct example *e)

@@ -55,8 +55,8 @@ Test(handshake, keys_are_prepared_after_a_first_handshake_and_used_once)
 	rudp_endpoint_set_resume(pair.ep[0], false);
 	cr_assert(eq(uint, prepare_all(pair.ep[0]), 0));
 	pair_establish(&pair);
-	cr_assert(gt(uint, prepare_all(pair.ep[0]), 1));
-	cr_assert(gt(uint, prepare_all(pair.ep[1]), 1));
+	cr_assert(ge(uint, prepare_all(pair.ep[0]), 2));
+	cr_assert(ge(uint, prepare_all(pair.ep[1]), 2));
 	cr_assert(eq(uint, prepare_all(pair.ep[0]), 0));
 	pair_connect(&pair, PAIR_PORT);
 	first = pair_take(&pair);
@@ -218,7 +218,7 @@ Test(handshake, who_does_not_know_the_key_takes_none_that_was_made_ahead)
 	while (rudp_endpoint_may_prepare(pair.ep[1]))
 		rudp_endpoint_prepare(pair.ep[1]);
 	keys = pair.ep[1]->spare_key_count;
-	cr_assert(gt(uint, keys, 0));
+	cr_assert(ge(uint, keys, 1));
 	for (int i = 0; i < 3; i++) {
 		pair_connect(&pair, PAIR_PORT);
 		pair_deliver_as(&pair, pair_take(&pair), RUDP_VERDICT_KEY_MISMATCH);
@@ -401,7 +401,7 @@ Test(handshake, unproven_address_gets_no_more_than_three_times_what_it_sent)
 			free(out);
 		}
 	}
-	cr_assert(gt(sz, bytes, 0));
+	cr_assert(ge(sz, bytes, 1));
 	cr_assert(le(sz, bytes, 3 * syn->len));
 	free(syn);
 	pair_fini(&pair);

@@ -203,15 +203,15 @@ static void run(enum rudp_cipher cipher)
 		start(cipher);
 		for (int i = 0; i < STEPS; i++)
 			step();
-		cr_assert(gt(uint, ends[0].receive_generation, 5), "seed %d", (int)seed);
+		cr_assert(ge(uint, ends[0].receive_generation, 6), "seed %d", (int)seed);
 		rudp_keys_fini(&ends[0].keys);
 		rudp_keys_fini(&ends[1].keys);
 	}
 	/* The walk was not an idle one. */
-	cr_assert(gt(uint, opened_late, 100));
-	cr_assert(gt(uint, opened_next, 100));
-	cr_assert(gt(uint, refused_forgotten, 10));
-	cr_assert(gt(uint, slept, 10));
+	cr_assert(ge(uint, opened_late, 101));
+	cr_assert(ge(uint, opened_next, 101));
+	cr_assert(ge(uint, refused_forgotten, 11));
+	cr_assert(ge(uint, slept, 11));
 }
 
 Test(keys_model, aes_gcm_agrees_with_generations)

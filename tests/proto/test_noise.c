@@ -57,7 +57,7 @@ static void expect_message(struct rudp_noise *from, struct rudp_noise *to, const
 	size_t payload_len = hex_read(payload_hex, payload, sizeof payload);
 	int len = rudp_noise_write(from, payload, payload_len, message, sizeof message);
 
-	cr_assert(gt(int, len, 0));
+	cr_assert(ge(int, len, 1));
 	hex_expect(message, (size_t)len, message_hex);
 	memset(payload, 0, sizeof payload);
 	cr_assert(eq(int, rudp_noise_read(to, message, (size_t)len, payload, sizeof payload),
@@ -350,8 +350,8 @@ static unsigned fail_each(bool count_blocks)
 Test(noise, any_failed_allocation_ends_the_handshake_without_leak)
 {
 	cr_assert(eq(int, whole_handshake(), 0));
-	cr_assert(gt(uint, fail_each(false), 10));
-	cr_assert(gt(uint, fail_each(true), 10));
+	cr_assert(ge(uint, fail_each(false), 11));
+	cr_assert(ge(uint, fail_each(true), 11));
 	crypto_faults_arm(0);
 	cr_assert(eq(int, whole_handshake(), 0));
 }

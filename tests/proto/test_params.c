@@ -282,7 +282,7 @@ Test(params, damaged_bytes_are_never_read_outside)
 			bytes[random_below(&random, len)] = (uint8_t)random_next(&random);
 		taken += parse(bytes, len, &out) == RUDP_VERDICT_OK;
 	}
-	cr_assert(gt(uint, taken, 1000));
+	cr_assert(ge(uint, taken, 1001));
 }
 
 Test(params, an_association_is_wished_for_or_offered)

@@ -45,7 +45,7 @@ static void send_one(struct model *m)
 
 	packet->probe = size_bytes > 0;
 	if (packet->probe) {
-		cr_assert(gt(u32, size_bytes, m->mtu.bytes));
+		cr_assert(lt(u32, m->mtu.bytes, size_bytes));
 		cr_assert(le(u32, size_bytes, m->interface_bytes));
 		rudp_path_mtu_on_probe_sent(&m->mtu, m->sent, size_bytes);
 		m->probe_bytes += size_bytes;

@@ -169,7 +169,7 @@ Test(cargo, who_does_not_read_misses_nothing)
 		say(0, text);
 		server_turn(&old);
 	}
-	cr_assert(gt(sz, old.workers[1].chunks[0][0].out.bytes, 100000));
+	cr_assert(ge(sz, old.workers[1].chunks[0][0].out.bytes, 100001));
 	hand_over(2);
 	do {
 		server_turn(&new);
@@ -291,7 +291,7 @@ Test(cargo, a_byte_that_is_another_is_refused_or_does_no_harm)
 		server_close(&new);
 		cargo.carry.bytes[at] ^= 0x81;
 	}
-	cr_assert(gt(uint, refused, cargo.carry.len / 10));
+	cr_assert(lt(uint, cargo.carry.len / 10, refused));
 	apo_cargo_fini(&cargo);
 	say(0, "it\r\n");
 	server_turn(&old);

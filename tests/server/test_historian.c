@@ -244,9 +244,9 @@ Test(historian, a_disk_that_is_too_slow_loses_messages_alone)
 	apo_historian_left(&historian, 1, position);
 	say(++position, "c");
 	by_other("COMMIT");
-	cr_assert(gt(sz, strlen(seen_by("dan")) + 1, 1));
+	cr_assert(ge(sz, strlen(seen_by("dan")) + 1, 2));
 	stop();
-	cr_assert(gt(u64, historian.counters.kept, 1000));
+	cr_assert(ge(u64, historian.counters.kept, 1001));
 	cr_assert(eq(u64, historian.counters.lost, 0));
 }
 

@@ -306,7 +306,7 @@ Test(history, a_long_answer_ends_early)
 						.limit = 1000}),
 		     APO_ASKED_DONE));
 	cr_assert(lt(uint, page->count, 1000));
-	cr_assert(gt(uint, page->count, 200));
+	cr_assert(ge(uint, page->count, 201));
 	cr_assert(eq(i64, page->said[page->count - 1]->position, last), "not the newest");
 }
 
@@ -450,7 +450,7 @@ Test(history, a_full_disk_loses_the_group_and_no_more)
 	}
 	cr_assert(eq(int, error, -ENOSPC));
 	apo_history_roll_back(file.history);
-	cr_assert(gt(uint, kept, 20));
+	cr_assert(ge(uint, kept, 21));
 	cr_assert(eq(i64, number("SELECT count(*) FROM messages"), kept));
 	cr_assert(eq(i64, number("SELECT sum(count) FROM buffers"), kept));
 	limit_pages(0);
@@ -510,7 +510,7 @@ Test(history, old_ones_go)
 	prune(&retention, TIME_MS + last * 1000);
 	cr_assert(eq(i64, number("SELECT count(*) FROM messages"), 1000));
 	retention.age_ms = 9 * 1000;
-	cr_assert(gt(uint, prune(&retention, TIME_MS + last * 1000), 3), "not in steps");
+	cr_assert(ge(uint, prune(&retention, TIME_MS + last * 1000), 4), "not in steps");
 	cr_assert(eq(i64, number("SELECT count(*) FROM messages"), 10));
 	cr_assert(
 		eq(i64, number("SELECT min(time_ms) FROM messages"), TIME_MS + (last - 9) * 1000));
@@ -543,9 +543,9 @@ Test(history, the_file_stays_below_its_limit)
 	for (i = 0; i < 5000; i++)
 		say("#room", text);
 	retention.bytes_max = 1u << 20;
-	cr_assert(gt(i64, number("PRAGMA page_count") * 4096, 2 << 20));
+	cr_assert(lt(i64, 2 << 20, number("PRAGMA page_count") * 4096));
 	prune(&retention, TIME_MS);
-	cr_assert(gt(i64, number("SELECT count(*) FROM messages"), 1000));
+	cr_assert(ge(i64, number("SELECT count(*) FROM messages"), 1001));
 	for (i = 0; i < 5000; i++)
 		say("#room", text);
 	prune(&retention, TIME_MS);

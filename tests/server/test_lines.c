@@ -90,7 +90,7 @@ Test(lines, a_line_that_is_too_long_is_handed_over_once_and_cut)
 	memcpy(stream + 20000, "\r\nnext\r\n", 8);
 	feed(&lines, stream, 7000, &heard);
 	cr_assert(eq(uint, heard.count, 1));
-	cr_assert(gt(u32, lines.skipped_bytes, 0));
+	cr_assert(ge(u32, lines.skipped_bytes, 1));
 	feed(&lines, stream + 7000, 13008, &heard);
 	cr_assert(eq(uint, heard.count, 2));
 	cr_assert(eq(sz, heard.len, APO_LINE_BYTES_MAX + 2 + 5));

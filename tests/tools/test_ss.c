@@ -120,7 +120,7 @@ Test(ss, nothing_but_printable_characters_reaches_the_terminal)
 	pretend(answer_nonsense);
 	cr_assert(eq(int, files_run("$RUDP ss -ap pid = $PID 2>$FILES/err", output), 0));
 	stop_pretending();
-	cr_assert(gt(sz, strlen(output), 100));
+	cr_assert(ge(sz, strlen(output), 101));
 	for (const char *at = output; *at; at++) {
 		bool harmless = (*at >= ' ' && *at <= '~') || *at == '\n' || *at == '\t';
 
@@ -247,6 +247,6 @@ Test(doctor, the_findings_are_right_json_and_more_than_the_maximum_do_no_harm)
 	files_run("RUDP_CC=$(printf '\"\\377\\033') $RUDP doctor --json", output);
 	list = json_loads(output, 0, &error);
 	cr_assert(ne(ptr, list, NULL), "%s: %s", error.text, output);
-	cr_assert(gt(sz, json_array_size(list), 10));
+	cr_assert(ge(sz, json_array_size(list), 11));
 	json_decref(list);
 }
