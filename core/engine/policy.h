@@ -41,7 +41,7 @@ struct rudp_policy {
 	int64_t head_start_ns;        /* of rudp before TCP, in auto */
 	int64_t remember_ns;          /* how long the result of a race holds; 0: not at all */
 	uint16_t udp_port;            /* 0: that of the connection */
-	bool resume;                  /* endpoints that have met skip the handshake of strangers */
+	bool resume;                  /* endpoints that have met use what they know of each other */
 	bool tail;                    /* sparse traffic is protected by second copies */
 	bool early;                   /* data may travel with the SYN, where programs ask for it */
 

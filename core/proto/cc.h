@@ -65,6 +65,13 @@ struct rudp_cc_spurious {
 	uint64_t largest_number;        /* of the packets wrongly declared lost */
 };
 
+/* What has been measured of the path, for connections to come. */
+struct rudp_cc_measured {
+	uint64_t bytes_per_s;
+	int64_t min_rtt_ns;
+	bool is_whole;                  /* it is the path's rate; else it carries as much at least */
+};
+
 struct rudp_cc_ops {
 	const char *name;               /* as in TCP_CONGESTION: "cubic", "bbr" */
 	void (*init)(struct rudp_cc *cc, int64_t now_at_ns);
@@ -76,6 +83,10 @@ struct rudp_cc_ops {
 	/* Nothing was in flight and something is sent again. */
 	void (*on_idle_restart)(struct rudp_cc *cc, int64_t now_at_ns);
 	void (*on_mtu)(struct rudp_cc *cc, uint32_t datagram_bytes);
+	/* Of what others have measured (known_paths.h); both NULL: it makes no use of that. */
+	bool (*measured)(const struct rudp_cc *cc, struct rudp_cc_measured *out); /* false: nothing */
+	/* In start-up: so many bytes may be in flight, paced over a round trip of rtt_ns. */
+	void (*jump)(struct rudp_cc *cc, uint64_t bytes, int64_t rtt_ns);
 };
 
 /* State of the algorithms: opaque to everybody else. */

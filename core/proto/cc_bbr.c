@@ -144,6 +144,19 @@ static void bbr_on_mtu(struct rudp_cc *cc, uint32_t datagram_bytes)
 	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, datagram_bytes);
 }
 
+static bool bbr_measured(const struct rudp_cc *cc, struct rudp_cc_measured *out)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	if (b->bw == 0 || b->min_rtt_ns == RUDP_NEVER)
+		return false;
+	*out = (struct rudp_cc_measured){b->bw, b->min_rtt_ns, b->full_bw_reached};
+	/* Start-up would have gone so far by them, had there been more to send. */
+	if (!b->full_bw_reached && bbr_are_trains_sure(b))
+		out->bytes_per_s = bbr_max(b->bw, bbr_train_target_bytes_per_s(b));
+	return true;
+}
+
 const struct rudp_cc_ops rudp_cc_bbr = {
 	.name = "bbr",
 	.init = bbr_init,
@@ -153,4 +166,6 @@ const struct rudp_cc_ops rudp_cc_bbr = {
 	.on_spurious = bbr_take_spurious,
 	.on_idle_restart = bbr_on_idle_restart,
 	.on_mtu = bbr_on_mtu,
+	.measured = bbr_measured,
+	.jump = bbr_jump,
 };

@@ -36,6 +36,9 @@
  * come in one lump say nothing; then all is as in the draft. Without a queue the median of the
  * trains is the bandwidth of the bottleneck; where others fill it, it is about our share of it.
  *
+ * Where earlier connections have measured the path (known_paths.h) the first window is four fifths of a
+ * BDP instead, and the trains in it say whether there is more.
+ *
  * Startup ends by delay too: once 8 RTT samples in a row (4 where ACKs are rare) are above min_rtt
  * by an eighth (4 ms to 16 ms), the sender holds for a round trip, in which all ACKs are of packets
  * sent before: no more in flight than the bandwidth measured so far fills, which drains the queue
@@ -378,6 +381,7 @@ void bbr_note_train_sent(struct bbr *b, uint64_t number, int64_t now_at_ns);
 void bbr_note_train_acked(struct bbr *b, const struct rudp_cc_ack *ack);
 bool bbr_wants_trains(const struct bbr *b);
 bool bbr_may_trains_grow(const struct bbr *b, const struct rudp_cc_ack *ack);
+uint64_t bbr_train_target_bytes_per_s(const struct bbr *b); /* of what they say; there are some */
 bool bbr_are_trains_sure(const struct bbr *b);
 bool bbr_is_far_by_trains(const struct rudp_cc *cc);
 uint64_t bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
@@ -418,6 +422,7 @@ uint64_t bbr_inflight_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain
 uint64_t bbr_target_inflight_bytes(const struct rudp_cc *cc);
 uint64_t bbr_probe_rtt_cwnd_bytes(const struct rudp_cc *cc);
 void bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns);
+void bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t rtt_ns);
 void bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent);
 void bbr_set_control(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 void bbr_save_cwnd(struct rudp_cc *cc);

@@ -81,6 +81,23 @@ void bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns)
 				     BBR_STARTUP_PACING_GAIN, 100));
 }
 
+/*
+ * What the path has held before (known_paths.h), at the pace at which that is sent in a round trip. If
+ * it was too much the first round shows it, as any start-up's; trains say whether there is more.
+ */
+void bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t rtt_ns)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t rate = rudp_cc_mul_div(rudp_cc_rate(bytes, rudp_time_max(rtt_ns, 1)),
+					BBR_TRAIN_PACING_GAIN, 100);
+
+	if (b->state != BBR_STARTUP || b->holding || bytes <= cc->cwnd_bytes)
+		return;
+	cc->cwnd_bytes = b->round_cwnd_bytes = bytes;
+	if (rate > cc->pacing_bytes_per_s)
+		set_rate(cc, rate);
+}
+
 /* No slower than the window that is to leave in this round trip. */
 static uint64_t startup_rate(const struct rudp_cc *cc, uint64_t rate)
 {

@@ -108,6 +108,11 @@ void bbr_note_train_acked(struct bbr *b, const struct rudp_cc_ack *ack)
 		watch_ack(b, &b->trains[i], ack);
 }
 
+uint64_t bbr_train_target_bytes_per_s(const struct bbr *b)
+{
+	return rudp_cc_mul_div(train_rate(b), BBR_TRAIN_TARGET, 100);
+}
+
 /* Enough trains agree with the median. */
 bool bbr_are_trains_sure(const struct bbr *b)
 {

@@ -106,7 +106,8 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	if (options)
 		conn->options = *options;
 	rudp_replay_init(&conn->replay);
-	rudp_rtt_init(&conn->rtt);
+	rudp_rtt_init(&conn->rtt, rudp_known_paths_rtt_ns(&ep->known_paths,
+						    remote, now_at_ns));
 	rudp_acks_init(&conn->acks);
 	rudp_cc_init(&conn->cc, conn->options.cc ? conn->options.cc : ep->config.cc,
 		     conn->path.datagram_bytes, now_at_ns);
@@ -120,7 +121,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 		conn->send_limit_bytes = ep->config.send_buffer_max_bytes;
 	conn->blocked_told = UINT64_MAX;
 	conn->peer_ack_delay_ns = RUDP_ACK_DELAY_MAX_NS;
-	conn->opened_at_ns = conn->progress_at_ns = conn->heard_at_ns = now_at_ns;
+	conn->opened_at_ns = conn->progress_at_ns = conn->heard_at_ns = conn->noted_at_ns = now_at_ns;
 	conn->pinged_at_ns = now_at_ns;
 	conn->quiet_pings = RUDP_QUIET_PINGS_MAX; /* no bytes have come that could stop */
 	conn->close_at_ns = conn->forget_keys_at_ns = conn->trim_at_ns = RUDP_NEVER;

@@ -99,6 +99,7 @@ struct rudp_conn_stats {
 	enum rudp_aead_kind aead;     /* NONE: no keys yet */
 	uint8_t beginning;            /* enum rudp_beginning */
 	uint16_t early_bytes;         /* of the stream that came, or were taken, with the SYN */
+	uint64_t jump_bytes;          /* of its first window by what was known of the path; 0: unknown */
 };
 
 /* The owner's own pointer, NULL at first. */

@@ -8,8 +8,8 @@
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
  * conn_tx.c (packets out), conn_plan.c (what goes into one), conn_tail.c (second copies of sparse
  * traffic), conn_timers.c (when next, it is now), conn_path.c (addresses change), conn_mtu.c (how large
- * packets may be), conn_budget.c (its share of memory), conn_stats.c (statistics and invariants),
- * conn_observe.c (what a trace is told).
+ * packets may be), conn_known.c (what earlier connections know of the path), conn_budget.c (its share
+ * of memory), conn_stats.c (statistics and invariants), conn_observe.c (what a trace is told).
  */
 #ifndef RUDP_PROTO_CONN_PRIVATE_H
 #define RUDP_PROTO_CONN_PRIVATE_H
@@ -154,6 +154,10 @@ struct rudp_conn {
 	int64_t peer_ack_delay_ns;
 	uint64_t peer_datagram_bytes;
 	uint64_t send_limit_bytes;
+	bool may_jump;                /* nothing has been lost, and nothing asked of known_paths */
+	uint64_t jump_bytes;          /* what that has said; 0: nothing */
+	uint64_t noted_bytes;         /* delivered when known_paths was last told of this path, */
+	int64_t noted_at_ns;          /* and when that was */
 	uint64_t charged_bytes;       /* to the endpoint's budget: what rudp_conn_buffer_bytes said */
 
 	/* Frames that want to leave. */
@@ -299,6 +303,7 @@ enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack
 				   int64_t now_at_ns);
 void rudp_conn_on_answer(struct rudp_conn *conn, uint64_t number, int64_t now_at_ns);
 void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_grow_send_limit(struct rudp_conn *conn); /* the window has grown */
 
 /* Sizes (conn_mtu.c). Nothing is known of the path; what is known of it has changed. */
 void rudp_conn_mtu_init(struct rudp_conn *conn);
@@ -314,6 +319,14 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 bool rudp_conn_has_data_due(const struct rudp_conn *conn);
 /* The pacer does not hold back the next packet: little is out, and the application sets the pace. */
 bool rudp_conn_is_sparse(const struct rudp_conn *conn);
+
+/*
+ * Known paths (conn_known.c). An ACK has been taken; all that was written has been acknowledged; what
+ * is due may be more than the window lets leave.
+ */
+void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns);
+void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns);
 
 /* Sparse traffic (conn_tail.c). */
 int64_t rudp_conn_tail_at_ns(const struct rudp_conn *conn);

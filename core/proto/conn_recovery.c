@@ -88,8 +88,10 @@ static void tell_loss(struct rudp_conn *conn, const struct rudp_reliability_resu
 		.persistent_congestion = result->persistent_congestion,
 	};
 
-	if (result->lost_bytes > 0)
-		conn->cc.ops->on_loss(&conn->cc, &loss);
+	if (result->lost_bytes == 0)
+		return;
+	conn->cc.ops->on_loss(&conn->cc, &loss);
+	conn->may_jump = false;
 }
 
 static void tell_spurious(struct rudp_conn *conn, const struct rudp_reliability_result *result,
@@ -127,12 +129,13 @@ static void tell_ack(struct rudp_conn *conn, const struct rudp_reliability_resul
 		return;
 	take_rate_sample(conn, result, &ack.rate);
 	conn->cc.ops->on_ack(&conn->cc, &ack);
+	rudp_conn_known_on_ack(conn, result->has_rtt, now_at_ns);
 	conn->ecn.ce_new = 0;
 	conn->cwnd_limited = false;
 }
 
 /* A program may have more unsent the faster the path is, as with TCP's send buffer tuning. */
-static void grow_send_limit(struct rudp_conn *conn)
+void rudp_conn_grow_send_limit(struct rudp_conn *conn)
 {
 	uint64_t wanted = 2 * conn->cc.cwnd_bytes + RUDP_SEND_LIMIT_MIN_BYTES / 2;
 	uint64_t max = conn->ep->config.send_buffer_max_bytes;
@@ -152,6 +155,7 @@ static void note_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 	if (!all)
 		return;
 	conn->trim_at_ns = now_at_ns + RUDP_TRIM_IDLE_NS;
+	rudp_conn_known_on_sent_all(conn, now_at_ns);
 	rudp_conn_raise(conn, RUDP_EVENT_SENT_ALL);
 	if (fin_acked && !conn->sent_all_noted) {
 		conn->sent_all_noted = true;
@@ -172,7 +176,7 @@ static void on_result(struct rudp_conn *conn, const struct rudp_reliability_resu
 		rudp_conn_observe(conn, RUDP_FACT_METRICS);
 	if (conn->state == RUDP_STATE_RESET_SENT || conn->state == RUDP_STATE_CLOSED)
 		return;
-	grow_send_limit(conn);
+	rudp_conn_grow_send_limit(conn);
 	if (rudp_budget_is_scarce(&conn->ep->budget))
 		rudp_ring_shrink(&conn->sendbuf.ring);
 	if (rudp_conn_send_room(conn) > room_before)

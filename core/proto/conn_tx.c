@@ -307,15 +307,17 @@ static void put_packets(struct rudp_conn *conn, struct rudp_train *train,
 
 bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_t now_at_ns)
 {
-	struct allowance allowance = {
+	struct allowance allowance;
+	uint8_t ecn = 0;
+
+	if (conn->may_jump)
+		rudp_conn_known_on_due(conn, now_at_ns);
+	allowance = (struct allowance){
 		.pacer_bytes = rudp_pacer_budget_bytes(&conn->pacer,
 						       rudp_conn_pacing_bytes_per_s(conn),
 						       quantum_bytes(conn), now_at_ns),
 		.path_bytes = rudp_path_allowance_bytes(&conn->path),
 	};
-
-	uint8_t ecn = 0;
-
 	train->len = train->segment_bytes = 0;
 	train->count = 0;
 	conn->ecn.marking = false;

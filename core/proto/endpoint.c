@@ -42,6 +42,7 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 	rudp_list_init(&ep->half_open);
 	rudp_timer_wheel_init(&ep->wheel, now_at_ns);
 	rudp_associations_init(&ep->associations);
+	rudp_known_paths_init(&ep->known_paths);
 	ep->stateless_window_at_ns = now_at_ns;
 	return ep;
 }
@@ -61,6 +62,7 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 	while (rudp_endpoint_next_unused_socket(ep, &in_order))
 		;
 	rudp_associations_clear(&ep->associations);
+	rudp_known_paths_clear(&ep->known_paths);
 	while (ep->spare_key_count > 0)
 		rudp_x25519_fini(&ep->spare_keys[--ep->spare_key_count]);
 	rudp_wipe(ep, sizeof *ep);
@@ -110,8 +112,10 @@ void rudp_endpoint_prepare(struct rudp_endpoint *ep)
 void rudp_endpoint_set_resume(struct rudp_endpoint *ep, bool on)
 {
 	ep->config.resume_off = !on;
-	if (!on)
-		rudp_associations_clear(&ep->associations);
+	if (on)
+		return;
+	rudp_associations_clear(&ep->associations);
+	rudp_known_paths_clear(&ep->known_paths);
 }
 
 void rudp_endpoint_set_tail(struct rudp_endpoint *ep, bool on)
@@ -474,6 +478,10 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 	}
 	if (!rudp_associations_check(&ep->associations)) {
 		rudp_log(RUDP_LOG_ERROR, "the tables of associations do not agree");
+		return false;
+	}
+	if (!rudp_known_paths_check(&ep->known_paths)) {
+		rudp_log(RUDP_LOG_ERROR, "the table of known paths does not agree");
 		return false;
 	}
 	if (early != ep->early_count) {

@@ -102,7 +102,8 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 void rudp_endpoint_free(struct rudp_endpoint *ep);
 
 /*
- * Whether handshakes leave an association behind, and later ones use it (docs/protocol.md section 6.7).
+ * Whether handshakes leave an association behind, and later ones use it (docs/protocol.md section 6.7),
+ * and whether connections begin with what others have measured of their path (section 11.1).
  * Off: what there is, is forgotten; every connection begins as between strangers.
  */
 void rudp_endpoint_set_resume(struct rudp_endpoint *ep, bool on);

@@ -12,6 +12,7 @@
 #include "proto/association.h"
 #include "proto/conn_private.h"
 #include "proto/endpoint.h"
+#include "proto/known_paths.h"
 #include "proto/refusals.h"
 
 #define RUDP_ANSWERS_MAX 64
@@ -60,6 +61,7 @@ struct rudp_endpoint {
 	unsigned spare_key_count;
 	bool spare_keys_wanted;       /* there have been handshakes since they were complete */
 	struct rudp_associations associations;
+	struct rudp_known_paths known_paths;
 	struct rudp_conn *by_id;
 	struct rudp_conn *last_found; /* by its id; NULL: nobody */
 	struct rudp_conn *by_peer_id;

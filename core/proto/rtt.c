@@ -4,12 +4,14 @@
 /* No path is shorter; a clock that stands still must not make rates infinite. */
 #define SAMPLE_MIN_NS (1 * RUDP_NS_PER_US)
 
-void rudp_rtt_init(struct rudp_rtt *rtt)
+void rudp_rtt_init(struct rudp_rtt *rtt, int64_t known_ns)
 {
+	int64_t guess_ns = rudp_time_max(known_ns, RUDP_RTT_INITIAL_NS);
+
 	*rtt = (struct rudp_rtt){
-		.latest_ns = RUDP_RTT_INITIAL_NS,
-		.srtt_ns = RUDP_RTT_INITIAL_NS,
-		.var_ns = RUDP_RTT_INITIAL_NS / 2,
+		.latest_ns = guess_ns,
+		.srtt_ns = guess_ns,
+		.var_ns = guess_ns / 2,
 		.min_ns = RUDP_NEVER,
 	};
 }

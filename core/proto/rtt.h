@@ -23,7 +23,12 @@ struct rudp_rtt {
 	int64_t min_ns;            /* RUDP_NEVER until the first sample */
 };
 
-void rudp_rtt_init(struct rudp_rtt *rtt);
+/*
+ * known_ns: of an earlier connection on the same path; 0: there was none. A longer one than the usual
+ * guess is taken for it (RFC 9002 section 6.2.2), so that no handshake is repeated before it can be
+ * answered: it would measure nothing. A shorter one is not: the path may have got a queue.
+ */
+void rudp_rtt_init(struct rudp_rtt *rtt, int64_t known_ns);
 
 /*
  * Takes one sample: latest_ns from sending the largest newly acknowledged packet to its ack;

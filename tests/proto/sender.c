@@ -29,7 +29,7 @@ struct sender *sender_new(void)
 
 	cr_assert(ne(ptr, s, NULL));
 	s->now_at_ns = 1000 * RUDP_NS_PER_S;
-	rudp_rtt_init(&s->rtt);
+	rudp_rtt_init(&s->rtt, 0);
 	cr_assert(eq(int,
 		     rudp_reliability_init(
 			     &s->r, &(struct rudp_reliability_owner){s, on_answered, on_lost}),

@@ -228,27 +228,27 @@ Test(recvbuf, window_follows_what_arrives_behind_a_gap)
 	drain(1000);
 	now_at_ns += 2 * RTT; /* what has come so far is forgotten */
 	for (uint64_t i = 1; i <= 4; i++)
-		take(i * 10000, 10000, false);
-	cr_assert(eq(u64, buf.window_bytes, 32 * 40000));
+		take(i * 15000, 15000, false);
+	cr_assert(eq(u64, buf.window_bytes, 32 * 60000));
 	cr_assert(eq(int, rudp_recvbuf_window_due(&buf), 1));
 	/* As much again in each of the next round trips is no reason for more. */
 	for (uint64_t round = 1; round <= 4; round++) {
 		now_at_ns += 2 * RTT;
 		for (uint64_t i = 1; i <= 4; i++)
-			take((round * 4 + i) * 10000, 10000, false);
+			take((round * 4 + i) * 15000, 15000, false);
 	}
-	cr_assert(eq(u64, buf.window_bytes, 32 * 40000));
+	cr_assert(eq(u64, buf.window_bytes, 32 * 60000));
 	/* 2 MiB at most that way; from there on eight times what arrives has to be more. */
 	promise();
 	now_at_ns += 2 * RTT;
-	take(300000, 200000, false);
+	take(400000, 200000, false);
 	cr_assert(eq(u64, buf.window_bytes, RUDP_RECVBUF_YOUNG_BYTES));
 	promise();
-	take(500000, 200000, false);
+	take(600000, 200000, false);
 	cr_assert(eq(u64, buf.window_bytes, 8 * 400000));
 	/* The capacity of this buffer ends it, and elsewhere the bound for what is not drained. */
 	promise();
-	take(700000, 500000, false);
+	take(800000, 500000, false);
 	cr_assert(eq(u64, buf.window_bytes, CAPACITY_BYTES));
 }
 
@@ -296,7 +296,7 @@ Test(recvbuf, memory_goes_back_when_idle)
 {
 	take(0, 100000, false);
 	drain(100000);
-	cr_assert(gt(sz, buf.ring.capacity_bytes, 0)); /* more may come at once */
+	cr_assert(ge(sz, buf.ring.capacity_bytes, 1)); /* more may come at once */
 	take(100000, 10, false);
 	now_at_ns += 5000 * MS;
 	drain(10);
@@ -307,7 +307,7 @@ Test(recvbuf, memory_goes_back_at_the_end)
 {
 	take(0, 100000, true);
 	drain(99999);
-	cr_assert(gt(sz, buf.ring.capacity_bytes, 0));
+	cr_assert(ge(sz, buf.ring.capacity_bytes, 1));
 	drain(1);
 	cr_assert(eq(sz, buf.ring.capacity_bytes, 0));
 }

@@ -442,6 +442,7 @@ static void finish(struct bulk *w)
 		result->wire_bytes = stats.bytes_sent + stats.packets_sent * IP_UDP_BYTES -
 				     stats.inflight_bytes;
 		result->datagram_bytes = stats.datagram_bytes;
+		result->jump_bytes = stats.jump_bytes;
 		result->ideal_bits_per_s = ideal_bits_per_s(&w->config->up, stats.datagram_bytes);
 	}
 	w->result->startup = queue_of(&w->startup);

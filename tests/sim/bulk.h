@@ -54,6 +54,7 @@ struct bulk_flow_result {
 	int64_t startup_done_at_ns;
 	int64_t done_at_ns;           /* the object is read whole */
 	uint32_t datagram_bytes;      /* at the end */
+	uint64_t jump_bytes;          /* of its first window by what was known; 0: nothing was */
 	double ideal_bits_per_s;      /* of goodput, had it the link alone */
 };
 

@@ -47,20 +47,29 @@ static int64_t arrival_at_ns(struct link *link, struct prng *prng, int64_t out_a
 	return clump_ns > 0 ? (at_ns + clump_ns - 1) / clump_ns * clump_ns : at_ns;
 }
 
+static bool has_changed(const struct link_config *c, int64_t now_ns)
+{
+	return c->change_at_ns > 0 && now_ns >= c->change_at_ns;
+}
+
 /* false: the queue is full. */
 static bool pass_queue(struct link *link, size_t bytes, int64_t now_ns, int64_t *out_at_ns)
 {
 	const struct link_config *c = &link->config;
+	bool later = has_changed(c, now_ns) && c->rate_later_bits_per_s > 0;
+	double rate_bits_per_s = later ? c->rate_later_bits_per_s : c->rate_bits_per_s;
 	int64_t start = link->free_at_ns > now_ns ? link->free_at_ns : now_ns;
 	double waiting_bytes;
 
 	*out_at_ns = now_ns;
-	if (c->rate_bits_per_s <= 0)
+	if (rate_bits_per_s <= 0)
 		return true;
-	waiting_bytes = (double)(start - now_ns) * c->rate_bits_per_s / 8e9;
-	if (waiting_bytes + (double)bytes > (double)c->queue_bytes)
+	waiting_bytes = (double)(start - now_ns) * rate_bits_per_s / 8e9;
+	/* A queue as long as before, in time. */
+	if (waiting_bytes + (double)bytes >
+	    (double)c->queue_bytes * rate_bits_per_s / c->rate_bits_per_s)
 		return false;
-	link->free_at_ns = start + (int64_t)((double)bytes * 8e9 / c->rate_bits_per_s);
+	link->free_at_ns = start + (int64_t)((double)bytes * 8e9 / rate_bits_per_s);
 	*out_at_ns = link->free_at_ns;
 	return true;
 }
@@ -68,8 +77,7 @@ static bool pass_queue(struct link *link, size_t bytes, int64_t now_ns, int64_t 
 static bool is_too_big(const struct link *link, size_t bytes, int64_t now_ns)
 {
 	const struct link_config *c = &link->config;
-	bool later = c->change_at_ns > 0 && now_ns >= c->change_at_ns;
-	size_t max = later ? c->datagram_max_later : c->datagram_max;
+	size_t max = has_changed(c, now_ns) ? c->datagram_max_later : c->datagram_max;
 
 	return max > 0 && bytes > max;
 }

@@ -30,6 +30,7 @@ struct link_config {
 	int64_t blackout_ns;
 	size_t datagram_max;        /* larger ones vanish without a word; 0: none do */
 	size_t datagram_max_later;  /* the same from change_at_ns on */
+	double rate_later_bits_per_s; /* likewise the rate; 0: the same */
 	int64_t change_at_ns;       /* 0: never */
 };
 

@@ -20,6 +20,7 @@
 
 #include "base/log.h"
 #include "base/table.h"
+#include "knowing.h"
 #include "latency.h"
 #include "paths.h"
 #include "scenario.h"
@@ -124,6 +125,7 @@ static int run_all(void)
 		runs += scenarios[i].runs;
 	}
 	failures += paths_check(&runs);
+	failures += knowing_check(&runs);
 	failures += sharing_check(&runs);
 	failures += run_random(1, RANDOM_DEFAULT);
 	failures += latency_run_all(&runs);
@@ -150,6 +152,8 @@ int main(int argc, char **argv)
 		return run_all();
 	if (argc == 2 && strcmp(argv[1], "--latency") == 0)
 		return latency_run_all(&(int){0}) > 0;
+	if (argc == 2 && strcmp(argv[1], "--knowing") == 0)
+		return knowing_check(&(int){0}) > 0;
 	if (argc == 2 && strcmp(argv[1], "--paths") == 0)
 		return paths_check(&(int){0}) > 0;
 	if (argc == 4 && strcmp(argv[1], "--seeds") == 0)

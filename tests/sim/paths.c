@@ -116,7 +116,7 @@ struct command {
 	const char *cc, *against;
 	uint64_t seed, bytes;
 	uint32_t flows;
-	double seconds, apart_s, from_s, clump_ms, stall_ms;
+	double seconds, apart_s, from_s, clump_ms, stall_ms, later_mbits, later_s;
 	int64_t trace_ms;
 };
 
@@ -124,7 +124,8 @@ static int usage(void)
 {
 	fprintf(stderr, "sim --path P1..P7 [--seed N] [--cc NAME] [--against NAME] [--flows N] "
 			"[--apart SECONDS] [--bytes N] [--seconds N] [--from SECONDS] "
-			"[--clump MS] [--stall MS] [--trace [MS]]\n");
+			"[--clump MS] [--stall MS] [--later MBIT --later-at SECONDS] "
+			"[--trace [MS]]\n");
 	return 2;
 }
 
@@ -150,6 +151,10 @@ static bool parse_option(struct command *command, const char *name, const char *
 		command->stall_ms = strtod(value, NULL);
 	else if (strcmp(name, "--from") == 0)
 		command->from_s = strtod(value, NULL);
+	else if (strcmp(name, "--later") == 0)
+		command->later_mbits = strtod(value, NULL);
+	else if (strcmp(name, "--later-at") == 0)
+		command->later_s = strtod(value, NULL);
 	else if (strcmp(name, "--seconds") == 0)
 		command->seconds = strtod(value, NULL);
 	else
@@ -199,6 +204,8 @@ int paths_command(int argc, char **argv)
 	path_configure(command.path, command.cc, command.seed, &config);
 	plan_flows(&command, &config);
 	config.up.clump_ns = config.down.clump_ns = (int64_t)(command.clump_ms * 1e6);
+	config.up.rate_later_bits_per_s = command.later_mbits * 1e6;
+	config.up.change_at_ns = (int64_t)(command.later_s * 1e9);
 	config.stall = path_stalls((int64_t)(command.stall_ms * 1e6));
 	if (command.seconds > 0)
 		config.end_at_ns = (int64_t)(command.seconds * 1e9) + 2 * config.up.delay_ns;

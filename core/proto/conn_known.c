@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* A connection and the known paths of its endpoint: docs/protocol.md section 11.1. */
+#include "proto/conn_private.h"
+#include "proto/endpoint_private.h"
+
+static bool is_used(const struct rudp_conn *conn)
+{
+	return conn->cc.ops->jump && !conn->ep->config.resume_off;
+}
+
+static void note(struct rudp_conn *conn, bool busy, int64_t now_at_ns)
+{
+	struct rudp_cc_measured measured;
+
+	conn->noted_bytes = conn->reliability.delivered_bytes;
+	conn->noted_at_ns = now_at_ns;
+	if (is_used(conn) && conn->path.validated && conn->cc.ops->measured(&conn->cc, &measured))
+		rudp_known_paths_note(&conn->ep->known_paths, &conn->path.local,
+				      &conn->path.remote, &measured, busy, now_at_ns);
+}
+
+static bool is_worth_noting(const struct rudp_conn *conn)
+{
+	return conn->reliability.delivered_bytes - conn->noted_bytes >= RUDP_KNOWN_PATH_NOTE_BYTES;
+}
+
+void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns)
+{
+	/* The first of this path: of the handshake, or of what has followed the peer to it. */
+	if (has_rtt && conn->rtt.samples == 1)
+		conn->may_jump = is_used(conn);
+	if (now_at_ns - conn->noted_at_ns >= RUDP_KNOWN_PATH_NOTE_NS && is_worth_noting(conn))
+		note(conn, true, now_at_ns);
+}
+
+void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (is_worth_noting(conn))
+		note(conn, false, now_at_ns);
+}
+
+void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	uint64_t due = conn->reliability.bytes_in_flight + rudp_sendbuf_unsent(&conn->sendbuf);
+	size_t room = rudp_conn_send_room(conn);
+
+	if (!conn->path.validated || !rudp_conn_may_send(conn) || due <= conn->cc.cwnd_bytes)
+		return;
+	conn->may_jump = false;
+	conn->jump_bytes = rudp_known_paths_take(&conn->ep->known_paths, &conn->path.local,
+						 &conn->path.remote, conn->rtt.latest_ns,
+						 conn->cc.cwnd_bytes, now_at_ns);
+	if (conn->jump_bytes == 0)
+		return;
+	conn->cc.ops->jump(&conn->cc, conn->jump_bytes, conn->rtt.min_ns);
+	rudp_conn_grow_send_limit(conn);
+	if (rudp_conn_send_room(conn) > room)
+		rudp_conn_raise(conn, RUDP_EVENT_WRITABLE);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* RFC 9959; docs/protocol.md section 11.1. */
+#include "proto/known_paths.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/table.h"
+#include "proto/cc_pace.h"
+
+struct rudp_known_path {
+	struct rudp_addr_key remote; /* without port, as local */
+	struct rudp_addr_key local;
+	uint64_t bytes_per_s;
+	int64_t min_rtt_ns;
+	int64_t noted_at_ns;
+	int64_t busy_until_ns;
+	int64_t taken_at_ns;  /* the first of those that share */
+	uint64_t taken_bytes; /* by all of them */
+	struct rudp_list use_link;
+	UT_hash_handle hh;
+};
+
+static struct rudp_known_path *of_use_link(struct rudp_list *link)
+{
+	return RUDP_LIST_OWNER(link, struct rudp_known_path, use_link);
+}
+
+void rudp_known_paths_init(struct rudp_known_paths *all)
+{
+	*all = (struct rudp_known_paths){0};
+	rudp_list_init(&all->by_use);
+}
+
+static void drop(struct rudp_known_paths *all, struct rudp_known_path *path)
+{
+	HASH_DELETE(hh, all->table, path);
+	all->count--;
+	rudp_list_remove(&path->use_link);
+	free(path);
+}
+
+void rudp_known_paths_clear(struct rudp_known_paths *all)
+{
+	while (!rudp_list_is_empty(&all->by_use))
+		drop(all, of_use_link(all->by_use.next));
+}
+
+static struct rudp_addr_key host_of(const struct rudp_addr *addr)
+{
+	struct rudp_addr_key key = rudp_addr_key_of(addr);
+
+	key.port = 0;
+	return key;
+}
+
+static bool is_same(const struct rudp_addr_key *a, const struct rudp_addr_key *b)
+{
+	return memcmp(a, b, sizeof *a) == 0;
+}
+
+/* NULL: not known, or too long ago. */
+static struct rudp_known_path *find(struct rudp_known_paths *all,
+				    const struct rudp_addr_key *remote, int64_t now_at_ns)
+{
+	struct rudp_known_path *path;
+
+	HASH_FIND(hh, all->table, remote, sizeof *remote, path);
+	if (!path)
+		return NULL;
+	if (now_at_ns - path->noted_at_ns > RUDP_KNOWN_PATH_LIFE_NS) {
+		drop(all, path);
+		return NULL;
+	}
+	rudp_list_remove(&path->use_link);
+	rudp_list_append(&all->by_use, &path->use_link);
+	return path;
+}
+
+static struct rudp_known_path *add(struct rudp_known_paths *all, const struct rudp_addr_key *remote)
+{
+	bool rudp_table_add_failed = false;
+	struct rudp_known_path *path;
+
+	if (all->count == RUDP_KNOWN_PATHS_MAX)
+		drop(all, of_use_link(all->by_use.next));
+	path = calloc(1, sizeof *path);
+	if (!path)
+		return NULL;
+	path->remote = *remote;
+	HASH_ADD(hh, all->table, remote, sizeof path->remote, path);
+	if (rudp_table_add_failed) {
+		free(path);
+		return NULL;
+	}
+	all->count++;
+	rudp_list_append(&all->by_use, &path->use_link);
+	return path;
+}
+
+void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr *local,
+			   const struct rudp_addr *remote, const struct rudp_cc_measured *measured,
+			   bool busy, int64_t now_at_ns)
+{
+	struct rudp_addr_key there = host_of(remote), here = host_of(local);
+	struct rudp_known_path *path = find(all, &there, now_at_ns);
+
+	if (!path)
+		path = add(all, &there);
+	if (!path)
+		return;
+	if (!is_same(&path->local, &here)) {
+		path->local = here;
+		path->bytes_per_s = path->taken_bytes = 0;
+	}
+	path->busy_until_ns = busy ? now_at_ns + RUDP_KNOWN_PATH_BUSY_NS : now_at_ns;
+	if (!measured->is_whole && measured->bytes_per_s < path->bytes_per_s)
+		return;
+	path->bytes_per_s = measured->bytes_per_s;
+	path->min_rtt_ns = measured->min_rtt_ns;
+	path->noted_at_ns = now_at_ns;
+}
+
+int64_t rudp_known_paths_rtt_ns(struct rudp_known_paths *all, const struct rudp_addr *remote,
+				int64_t now_at_ns)
+{
+	struct rudp_addr_key there = host_of(remote);
+	const struct rudp_known_path *path = find(all, &there, now_at_ns);
+
+	return path ? path->min_rtt_ns : 0;
+}
+
+/* What is half as long is another path, and what is twice as long too, or a full one. */
+static bool is_same_length(const struct rudp_known_path *path, int64_t rtt_ns)
+{
+	return rtt_ns >= path->min_rtt_ns / 2 && rtt_ns <= path->min_rtt_ns * 3 / 2;
+}
+
+uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_addr *local,
+			       const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
+			       int64_t now_at_ns)
+{
+	struct rudp_addr_key there = host_of(remote), here = host_of(local);
+	struct rudp_known_path *path = find(all, &there, now_at_ns);
+	uint64_t holds, share;
+
+	if (!path || !is_same(&path->local, &here) || now_at_ns < path->busy_until_ns || !is_same_length(path, rtt_ns))
+		return 0;
+	if (now_at_ns - path->taken_at_ns > RUDP_KNOWN_PATH_SHARE_NS) {
+		path->taken_at_ns = now_at_ns;
+		path->taken_bytes = 0;
+	}
+	holds = rudp_cc_bytes_in(path->bytes_per_s, path->min_rtt_ns);
+	if (holds <= path->taken_bytes)
+		return 0;
+	share = (holds - path->taken_bytes) / 100 * RUDP_KNOWN_PATH_SHARE;
+	if (share <= least_bytes)
+		return 0;
+	path->taken_bytes += share;
+	return share;
+}
+
+static unsigned length(const struct rudp_list *head)
+{
+	unsigned count = 0;
+
+	for (const struct rudp_list *link = head->next; link != head; link = link->next)
+		count++;
+	return count;
+}
+
+bool rudp_known_paths_check(const struct rudp_known_paths *all)
+{
+	return all->count <= RUDP_KNOWN_PATHS_MAX && HASH_COUNT(all->table) == all->count &&
+	       length(&all->by_use) == all->count;
+}

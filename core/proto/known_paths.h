@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * known_paths - what connections have measured of the paths to other hosts, so that the next one on
+ * the same path need not begin as if nothing were known.
+ *
+ * A path is known by both hosts' addresses, whatever the ports: so it is another one after roaming.
+ * Four fifths of what is known are believed, as of what trains of packets say (cc_bbr.h), and shared:
+ * connections that begin at the same time get as much of what is left each, and none does while
+ * another one keeps the path busy.
+ *
+ * Source   RFC 9959 (Careful Resume); docs/protocol.md section 11.1.
+ * Threads  none: an endpoint's own.
+ */
+#ifndef RUDP_PROTO_KNOWN_PATHS_H
+#define RUDP_PROTO_KNOWN_PATHS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/list.h"
+#include "base/time.h"
+#include "proto/cc.h"
+
+#define RUDP_KNOWN_PATHS_MAX 4096u /* 200 bytes each; the one unused longest leaves */
+#define RUDP_KNOWN_PATH_LIFE_NS (600 * RUDP_NS_PER_S)
+#define RUDP_KNOWN_PATH_NOTE_NS (1 * RUDP_NS_PER_S)  /* how often a busy connection notes its path */
+#define RUDP_KNOWN_PATH_NOTE_BYTES (64u << 10)       /* less delivered says nothing of a path */
+#define RUDP_KNOWN_PATH_BUSY_NS (3 * RUDP_KNOWN_PATH_NOTE_NS / 2)
+#define RUDP_KNOWN_PATH_SHARE 80                     /* percent */
+#define RUDP_KNOWN_PATH_SHARE_NS (1 * RUDP_NS_PER_S) /* connections that begin within it share */
+
+struct rudp_known_path; /* its table is in known_paths.c */
+
+struct rudp_known_paths {
+	struct rudp_known_path *table;
+	unsigned count;
+	struct rudp_list by_use; /* the one unused longest first */
+};
+
+void rudp_known_paths_init(struct rudp_known_paths *all);
+/* Forgets all of them; the table is empty then, and may be used on. */
+void rudp_known_paths_clear(struct rudp_known_paths *all);
+
+/*
+ * Keeps what a connection has measured. A rate that was not its path's but its application's takes
+ * nothing away from what is known. busy: it goes on sending. Without memory the path stays unknown.
+ */
+void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr *local,
+			   const struct rudp_addr *remote, const struct rudp_cc_measured *measured,
+			   bool busy, int64_t now_at_ns);
+
+/*
+ * How many bytes a connection may have in flight at once that has seen nothing of its path but this
+ * round trip; 0: the path is not known, or longer than it was, or somebody uses it, or it is no more
+ * than least_bytes. What is said is taken from what the next connections are told.
+ */
+uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_addr *local,
+			       const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
+			       int64_t now_at_ns);
+
+/* The shortest round trip to a host, from wherever; 0: not known. */
+int64_t rudp_known_paths_rtt_ns(struct rudp_known_paths *all, const struct rudp_addr *remote,
+				int64_t now_at_ns);
+
+/* Count, list and table agree, and the limit holds. For tests. */
+bool rudp_known_paths_check(const struct rudp_known_paths *all);
+
+#endif

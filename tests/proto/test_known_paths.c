@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/known_paths.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "../base/fault.h"
+
+#define MS RUDP_NS_PER_MS
+#define START_NS (5 * RUDP_NS_PER_S)
+#define RTT_NS (50 * MS)
+#define RATE UINT64_C(10000000)
+#define HOLDS UINT64_C(500000) /* of them in a round trip */
+#define SHARE (HOLDS / 5 * 4)
+#define IDLE false
+#define BUSY true
+
+static struct rudp_known_paths all;
+static struct rudp_addr here, there;
+
+static void init(void)
+{
+	rudp_known_paths_init(&all);
+	rudp_addr_parse(&here, "10.0.0.1:20000");
+	rudp_addr_parse(&there, "10.0.0.2:443");
+}
+
+static void fini(void)
+{
+	cr_assert(rudp_known_paths_check(&all));
+	rudp_known_paths_clear(&all);
+	cr_assert(rudp_known_paths_check(&all));
+	cr_assert(zero(uint, all.count));
+}
+
+TestSuite(known_paths, .init = init, .fini = fini);
+
+static void note(uint64_t rate, bool is_whole, bool busy, int64_t now_ns)
+{
+	struct rudp_cc_measured measured = {rate, RTT_NS, is_whole};
+
+	rudp_known_paths_note(&all, &here, &there, &measured, busy, now_ns);
+}
+
+static uint64_t take(int64_t now_ns)
+{
+	return rudp_known_paths_take(&all, &here, &there, RTT_NS, 0, now_ns);
+}
+
+Test(known_paths, four_fifths_of_what_the_path_holds)
+{
+	cr_assert(zero(u64, take(START_NS)));
+	note(RATE, true, IDLE, START_NS);
+	cr_assert(eq(u64, take(START_NS), SHARE));
+}
+
+Test(known_paths, those_who_begin_together_share_it)
+{
+	uint64_t sum = 0, last = HOLDS;
+
+	note(RATE, true, IDLE, START_NS);
+	for (int i = 0; i < 5; i++) {
+		uint64_t share = take(START_NS + i * MS);
+
+		cr_assert(all(ge(u64, share, 1), eq(u64, share, (HOLDS - sum) / 100 * 80),
+			      lt(u64, share, last)));
+		last = share;
+		sum += share;
+	}
+	cr_assert(le(u64, sum, HOLDS));
+	cr_assert(eq(u64, take(START_NS + RUDP_KNOWN_PATH_SHARE_NS + MS), SHARE));
+}
+
+Test(known_paths, what_helps_nobody_is_left_to_the_others)
+{
+	note(RATE, true, IDLE, START_NS);
+	cr_assert(zero(u64, rudp_known_paths_take(&all, &here, &there, RTT_NS, SHARE, START_NS)));
+	cr_assert(eq(u64, take(START_NS), SHARE));
+}
+
+Test(known_paths, nothing_beside_one_who_uses_it)
+{
+	note(RATE, true, BUSY, START_NS);
+	cr_assert(zero(u64, take(START_NS + RUDP_KNOWN_PATH_NOTE_NS)));
+	cr_assert(eq(u64, take(START_NS + RUDP_KNOWN_PATH_BUSY_NS), SHARE));
+	note(RATE, true, BUSY, START_NS + 10 * RUDP_NS_PER_S);
+	note(RATE, true, IDLE, START_NS + 11 * RUDP_NS_PER_S);
+	cr_assert(eq(u64, take(START_NS + 11 * RUDP_NS_PER_S), SHARE));
+}
+
+Test(known_paths, ports_make_no_difference_hosts_do)
+{
+	note(RATE, true, IDLE, START_NS);
+	rudp_addr_parse(&here, "10.0.0.1:20001");
+	rudp_addr_parse(&there, "10.0.0.2:80");
+	cr_assert(eq(u64, take(START_NS), SHARE));
+	rudp_addr_parse(&there, "10.0.0.3:443");
+	cr_assert(zero(u64, take(START_NS)));
+}
+
+Test(known_paths, from_another_address_of_ours_it_is_another_one)
+{
+	note(RATE, true, IDLE, START_NS);
+	rudp_addr_parse(&here, "10.0.1.1:20000");
+	cr_assert(zero(u64, take(START_NS)));
+	note(RATE / 10, false, IDLE, START_NS);
+	cr_assert(eq(u64, take(START_NS), SHARE / 10));
+	cr_assert(eq(uint, all.count, 1));
+}
+
+Test(known_paths, another_length_is_another_path)
+{
+	static const struct {
+		int64_t rtt_ns;
+		uint64_t bytes;
+	} cases[] = {
+		{RTT_NS / 2 - 1, 0}, {RTT_NS / 2, SHARE},
+		{RTT_NS * 3 / 2, SHARE}, {RTT_NS * 3 / 2 + 1, 0},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		int64_t now_ns = START_NS + (int64_t)i * 2 * RUDP_KNOWN_PATH_SHARE_NS;
+
+		note(RATE, true, IDLE, now_ns);
+		cr_assert(eq(u64, rudp_known_paths_take(&all, &here, &there, cases[i].rtt_ns, 0, now_ns),
+			     cases[i].bytes));
+	}
+}
+
+Test(known_paths, an_application_that_has_less_to_say_takes_nothing_away)
+{
+	note(RATE, true, IDLE, START_NS);
+	note(RATE / 10, false, IDLE, START_NS + 1);
+	cr_assert(eq(u64, take(START_NS + 1), SHARE));
+	note(2 * RATE, false, IDLE, START_NS + 2);
+	cr_assert(eq(u64, take(START_NS + 3 * RUDP_NS_PER_S), 2 * SHARE));
+	note(RATE / 10, true, IDLE, START_NS + 3);
+	cr_assert(eq(u64, take(START_NS + 6 * RUDP_NS_PER_S), SHARE / 10));
+}
+
+Test(known_paths, ten_minutes_later_nothing_is_known)
+{
+	note(RATE, true, IDLE, START_NS);
+	cr_assert(eq(i64, rudp_known_paths_rtt_ns(&all, &there, START_NS + RUDP_KNOWN_PATH_LIFE_NS),
+		     RTT_NS));
+	cr_assert(zero(i64, rudp_known_paths_rtt_ns(&all, &there,
+						     START_NS + RUDP_KNOWN_PATH_LIFE_NS + 1)));
+	cr_assert(zero(uint, all.count));
+	/* And the application's words do not keep it alive. */
+	note(RATE, true, IDLE, START_NS);
+	note(RATE / 10, false, IDLE, START_NS + RUDP_KNOWN_PATH_LIFE_NS);
+	cr_assert(zero(u64, take(START_NS + RUDP_KNOWN_PATH_LIFE_NS + 1)));
+}
+
+Test(known_paths, the_one_unused_longest_makes_room)
+{
+	for (unsigned i = 0; i <= RUDP_KNOWN_PATHS_MAX; i++) {
+		there.in4.sin_addr.s_addr = htonl(0x0a000000u + i);
+		note(RATE, true, IDLE, START_NS);
+		there.in4.sin_addr.s_addr = htonl(0x0a000000u);
+		if (i > 0) /* that one is used all the time */
+			cr_assert(eq(i64, rudp_known_paths_rtt_ns(&all, &there, START_NS), RTT_NS));
+	}
+	cr_assert(eq(uint, all.count, RUDP_KNOWN_PATHS_MAX));
+	there.in4.sin_addr.s_addr = htonl(0x0a000001u);
+	cr_assert(zero(i64, rudp_known_paths_rtt_ns(&all, &there, START_NS)));
+	there.in4.sin_addr.s_addr = htonl(0x0a000000u + RUDP_KNOWN_PATHS_MAX);
+	cr_assert(eq(i64, rudp_known_paths_rtt_ns(&all, &there, START_NS), RTT_NS));
+}
+
+Test(known_paths, without_memory_it_stays_unknown)
+{
+	bool known = false;
+
+	for (unsigned nth = 1; !known; nth++) {
+		cr_assert(lt(uint, nth, 10));
+		rudp_known_paths_clear(&all);
+		fault_arm(nth);
+		note(RATE, true, IDLE, START_NS);
+		known = fault_count() < nth;
+		fault_arm(0);
+		cr_assert(rudp_known_paths_check(&all));
+		cr_assert(eq(u64, take(START_NS), known ? SHARE : 0));
+	}
+}

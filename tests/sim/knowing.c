@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "knowing.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/time.h"
+#include "paths.h"
+
+#define S RUDP_NS_PER_S
+#define OBJECT_BYTES 1000000
+#define SEEDS 5        /* odd: what is bounded is the median */
+#define TEACHERS 2     /* objects before the one that counts */
+#define APART_NS (8 * S)
+#define LATER_NS (TEACHERS * APART_NS)
+#define TOGETHER 6     /* connections that a browser opens to one host */
+
+static struct bulk_result result; /* of the last run */
+
+static double took_s(uint32_t flow)
+{
+	const struct bulk_flow_result *r = &result.flows[flow];
+
+	return (double)(r->done_at_ns - r->established_at_ns) / 1e9;
+}
+
+static bool keeps(const char *name, const char *what, double *values, double most)
+{
+	double median = path_median(values, SEEDS);
+
+	if (median <= most)
+		return true;
+	printf("FAILED %s: the median of %s is %.3f, more than %.3f (%.3f to %.3f)\n", name, what,
+	       median, most, values[0], values[SEEDS - 1]);
+	return false;
+}
+
+/* One object after the other; the rest of the flows, if any, when the last of these is due. */
+static void configure(const struct path *path, uint64_t seed, uint32_t count,
+		      struct bulk_config *config)
+{
+	path_configure(path, "bbr", seed, config);
+	config->end_at_ns = LATER_NS + 30 * S;
+	config->flow_count = count;
+	for (uint32_t i = 0; i < count; i++)
+		config->flows[i] = (struct bulk_flow){
+			.cc = "bbr",
+			.bytes = OBJECT_BYTES,
+			.start_at_ns = (i < TEACHERS ? i : TEACHERS) * APART_NS,
+		};
+}
+
+/*
+ * Seconds of 1 MB from the end of the handshake, where the path is known. A stranger takes 0.174, 0.217,
+ * 0.459, 2.171, 0.277, 0.907 and 0.036.
+ */
+static const struct known {
+	const char *path;
+	double object_s;
+} knowns[] = {
+	{"P1", 0.130}, {"P2", 0.185}, {"P3", 0.300}, {"P4", 1.7},
+	{"P5", 0.265}, {"P6", 0.910}, {"P7", 0.030},
+};
+
+static bool check_object(const struct known *known)
+{
+	struct bulk_config config;
+	double object_s[SEEDS];
+
+	for (uint64_t i = 0; i < SEEDS; i++) {
+		configure(path_find(known->path), i + 1, TEACHERS + 1, &config);
+		if (!bulk_run(&config, &result))
+			return false;
+		object_s[i] = took_s(TEACHERS);
+	}
+	return keeps(known->path, "1 MB on a known path", object_s, known->object_s);
+}
+
+/* The last object of a path that carries so much since a second before, or always has. */
+static bool run_slower(uint64_t seed, double rate_bits_per_s, bool known)
+{
+	struct bulk_config config;
+
+	configure(path_find("P1"), seed, known ? TEACHERS + 1 : 1, &config);
+	config.up.rate_later_bits_per_s = rate_bits_per_s;
+	config.up.change_at_ns = known ? LATER_NS - S : 1;
+	return bulk_run(&config, &result);
+}
+
+/* What was presumed too much is lost in the first round trip, and costs no time beside a stranger's start. */
+static bool check_slower(double rate_bits_per_s)
+{
+	double times[SEEDS], wire[SEEDS];
+	char name[32];
+
+	snprintf(name, sizeof name, "P1, then %.0f Mbit/s", rate_bits_per_s / 1e6);
+	for (uint64_t i = 0; i < SEEDS; i++) {
+		double stranger_s;
+
+		if (!run_slower(i + 1, rate_bits_per_s, false))
+			return false;
+		stranger_s = took_s(0);
+		if (!run_slower(i + 1, rate_bits_per_s, true))
+			return false;
+		times[i] = took_s(TEACHERS) / stranger_s;
+		wire[i] = bulk_wire_by_payload(&result.flows[TEACHERS]);
+	}
+	return keeps(name, "1 MB by a stranger's time", times, 1.1) &
+	       keeps(name, "wire by payload", wire, 2.1);
+}
+
+/* Seconds until the last of those that begin together is done. */
+static bool run_together(const struct path *path, uint64_t seed, bool known, double *last_s)
+{
+	uint32_t first = known ? TEACHERS : 0;
+	struct bulk_config config;
+
+	configure(path, seed, first + TOGETHER, &config);
+	for (uint32_t i = first; i < config.flow_count; i++)
+		config.flows[i].start_at_ns = first * APART_NS;
+	if (!bulk_run(&config, &result))
+		return false;
+	*last_s = 0;
+	for (uint32_t i = first; i < config.flow_count; i++)
+		if (took_s(i) > *last_s)
+			*last_s = took_s(i);
+	return true;
+}
+
+static bool check_together(const struct path *path)
+{
+	double times[SEEDS];
+
+	for (uint64_t i = 0; i < SEEDS; i++) {
+		double stranger_s, known_s;
+
+		if (!run_together(path, i + 1, false, &stranger_s) ||
+		    !run_together(path, i + 1, true, &known_s))
+			return false;
+		times[i] = known_s / stranger_s;
+	}
+	return keeps(path->name, "six together by strangers' time", times, 1.25);
+}
+
+/* Where one of ours is busy already, the next one finds its way as a stranger. */
+static bool check_beside(void)
+{
+	struct bulk_config config;
+
+	path_configure(path_find("P1"), "bbr", 1, &config);
+	config.flow_count = 2;
+	config.flows[1] = (struct bulk_flow){
+		.cc = "bbr", .bytes = OBJECT_BYTES, .start_at_ns = 5 * S};
+	if (!bulk_run(&config, &result))
+		return false;
+	if (result.flows[1].jump_bytes > 0)
+		printf("FAILED P1, beside another: jumped to %" PRIu64 " bytes\n",
+		       result.flows[1].jump_bytes);
+	return result.flows[1].jump_bytes == 0;
+}
+
+int knowing_check(int *runs)
+{
+	static const double rates[] = {50e6, 20e6, 10e6, 5e6};
+	int count = 0, failures = 0;
+
+	for (size_t i = 0; i < sizeof knowns / sizeof knowns[0]; i++, count++)
+		failures += !check_object(&knowns[i]);
+	for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++, count++)
+		failures += !check_slower(rates[i]);
+	for (int i = 0; i < path_count; i++, count++)
+		failures += !check_together(&paths[i]);
+	failures += !check_beside();
+	*runs += ++count;
+	printf("%-22s %3d runs, %d failed   (1 MB on paths that are known, have become slower, are shared)\n",
+	       "knowing", count, failures);
+	return failures;
+}
