@@ -5,6 +5,7 @@
 #   tcp            kernel TCP, the system's congestion control    rudp-bbr    the shim, its default
 #   tcp-cubic, tcp-bbr                                            rudp-cubic
 #   tls            kernel TCP between two stunnels, TLS 1.3       rudp-two    each program an engine
+#                                                                 rudp-stranger   nothing is known from before
 #   kcptun-fast2, kcptun-fast3   a tunnel, AES-256, mode as said
 #
 # Programs are the same for all of them. Where there is a tunnel, clients dial its near end.
@@ -19,9 +20,16 @@ TUNNELS=()
 # settings_for VARIANT NAME: SETTINGS of a program under the shim.
 settings_for() {
 	local cc=${1#rudp-} log=$TMP/engine.log
-	[ "$1" != rudp-two ] || cc=bbr log=$TMP/engine-$2.log
+	case $1 in
+	rudp-two) cc=bbr log=$TMP/engine-$2.log ;;
+	rudp-stranger)
+		cc=bbr
+		echo "set resume off" >"$TMP/stranger.conf"
+		;;
+	esac
 	# shellcheck disable=SC2034 # read by integration/lib/programs.sh
 	read -ra SETTINGS <<<"RUDP_CC=$cc RUDP_LOG=error:$log ${BENCH_SETTINGS:-}"
+	[ "$1" != rudp-stranger ] || SETTINGS+=("RUDP_POLICY_FILE=$TMP/stranger.conf")
 }
 
 # run_as VARIANT NAME SIDE COMMAND...: in the background.

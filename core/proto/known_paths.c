@@ -114,6 +114,8 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 		path->bytes_per_s = path->taken_bytes = 0;
 	}
 	path->busy_until_ns = busy ? now_at_ns + RUDP_KNOWN_PATH_BUSY_NS : now_at_ns;
+	if (!busy) /* who took it may be done, and what it took has left */
+		path->taken_bytes = 0;
 	if (!measured->is_whole && measured->bytes_per_s < path->bytes_per_s)
 		return;
 	path->bytes_per_s = measured->bytes_per_s;

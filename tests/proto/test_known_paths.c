@@ -71,6 +71,15 @@ Test(known_paths, those_who_begin_together_share_it)
 	cr_assert(eq(u64, take(START_NS + RUDP_KNOWN_PATH_SHARE_NS + MS), SHARE));
 }
 
+Test(known_paths, who_is_done_leaves_it_to_the_next)
+{
+	note(RATE, true, IDLE, START_NS);
+	cr_assert(eq(u64, take(START_NS), SHARE));
+	note(RATE, true, BUSY, START_NS + 100 * MS);
+	note(RATE, true, IDLE, START_NS + 200 * MS);
+	cr_assert(eq(u64, take(START_NS + 200 * MS), SHARE));
+}
+
 Test(known_paths, what_helps_nobody_is_left_to_the_others)
 {
 	note(RATE, true, IDLE, START_NS);
