@@ -14,6 +14,7 @@ static void note(struct rudp_conn *conn, bool busy, int64_t now_at_ns)
 
 	conn->noted_bytes = conn->reliability.delivered_bytes;
 	conn->noted_at_ns = now_at_ns;
+	conn->noted_busy = busy;
 	if (is_used(conn) && conn->path.validated && conn->cc.ops->measured(&conn->cc, &measured))
 		rudp_known_paths_note(&conn->ep->known_paths, &conn->path.local,
 				      &conn->path.remote, &measured, busy, now_at_ns);
@@ -35,7 +36,7 @@ void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at
 
 void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	if (is_worth_noting(conn))
+	if (conn->noted_busy || is_worth_noting(conn))
 		note(conn, false, now_at_ns);
 }
 

@@ -157,7 +157,8 @@ struct rudp_conn {
 	bool may_jump;                /* nothing has been lost, and nothing asked of known_paths */
 	uint64_t jump_bytes;          /* what that has said; 0: nothing */
 	uint64_t noted_bytes;         /* delivered when known_paths was last told of this path, */
-	int64_t noted_at_ns;          /* and when that was */
+	int64_t noted_at_ns;          /* and when that was, */
+	bool noted_busy;              /* and that it goes on */
 	uint64_t charged_bytes;       /* to the endpoint's budget: what rudp_conn_buffer_bytes said */
 
 	/* Frames that want to leave. */
