@@ -44,6 +44,14 @@ struct rudp_addr_key rudp_addr_key_of(const struct rudp_addr *a)
 	return key;
 }
 
+struct rudp_addr_key rudp_addr_key_of_host(const struct rudp_addr *a)
+{
+	struct rudp_addr_key key = rudp_addr_key_of(a);
+
+	key.port = 0;
+	return key;
+}
+
 socklen_t rudp_addr_len(const struct rudp_addr *a)
 {
 	if (a->family == AF_INET)

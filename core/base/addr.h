@@ -39,6 +39,8 @@ bool rudp_addr_equal(const struct rudp_addr *a, const struct rudp_addr *b);
 bool rudp_addr_same_host(const struct rudp_addr *a, const struct rudp_addr *b);
 
 struct rudp_addr_key rudp_addr_key_of(const struct rudp_addr *a);
+/* The same for all ports of the host. */
+struct rudp_addr_key rudp_addr_key_of_host(const struct rudp_addr *a);
 
 /* Length of the sockaddr inside: what bind(2) and sendto(2) want; 0 for no address. */
 socklen_t rudp_addr_len(const struct rudp_addr *a);

@@ -85,12 +85,15 @@ struct rudp_cc_ops {
 	void (*on_mtu)(struct rudp_cc *cc, uint32_t datagram_bytes);
 	/* Of what others have measured (known_paths.h); both NULL: it makes no use of that. */
 	bool (*measured)(const struct rudp_cc *cc, struct rudp_cc_measured *out); /* false: nothing */
+	/* In start-up: so many connections, itself included, look for their rate on this path. NULL: it
+	 * does not matter. */
+	void (*share)(struct rudp_cc *cc, uint32_t starters);
 	/* In start-up: so many bytes may be in flight, paced over a round trip of rtt_ns. */
 	void (*jump)(struct rudp_cc *cc, uint64_t bytes, int64_t rtt_ns);
 };
 
 /* State of the algorithms: opaque to everybody else. */
-#define RUDP_CC_STATE_BYTES 944
+#define RUDP_CC_STATE_BYTES 960
 
 struct rudp_cc {
 	const struct rudp_cc_ops *ops;
@@ -99,6 +102,7 @@ struct rudp_cc {
 	uint64_t pacing_bytes_per_s;      /* 0: not known yet, pace at initial window per initial RTT */
 	uint64_t send_quantum_bytes;      /* largest burst worth sending at once */
 	uint32_t datagram_bytes;          /* full-sized packet now */
+	bool is_starting;                 /* it looks for its rate: share and jump make sense */
 	const char *state_name;           /* "startup", "probe_bw_up", "recovery" ...: statistics */
 	_Alignas(16) uint8_t state[RUDP_CC_STATE_BYTES];
 };

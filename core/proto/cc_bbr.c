@@ -168,4 +168,5 @@ const struct rudp_cc_ops rudp_cc_bbr = {
 	.on_mtu = bbr_on_mtu,
 	.measured = bbr_measured,
 	.jump = bbr_jump,
+	.share = bbr_share,
 };

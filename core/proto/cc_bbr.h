@@ -39,6 +39,9 @@
  * Where earlier connections have measured the path (known_paths.h) the first window is four fifths of a
  * BDP instead, and the trains in it say whether there is more.
  *
+ * And where several connections to one host start together (starters.h) each takes no more than twice
+ * its part of what the trains say, and the first flights are smaller, down to RFC 9002's.
+ *
  * Startup ends by delay too: once 8 RTT samples in a row (4 where ACKs are rare) are above min_rtt
  * by an eighth (4 ms to 16 ms), the sender holds for a round trip, in which all ACKs are of packets
  * sent before: no more in flight than the bandwidth measured so far fills, which drains the queue
@@ -132,6 +135,7 @@
 #define BBR_TRAIN_TARGET 80
 #define BBR_TRAIN_LIMIT 150
 #define BBR_TRAIN_AGREE 25
+#define BBR_TRAIN_STARTERS_MAX 3 /* who share what they say */
 #define BBR_TRAIN_GROWTH_FIRST 3
 #define BBR_TRAIN_GROWTH 19
 #define BBR_TRAIN_NEAR_DIVISOR 4
@@ -292,6 +296,7 @@ struct bbr {
 	struct bbr_train trains[BBR_TRAINS_WATCHED];
 	uint32_t train_rates[BBR_TRAIN_COUNT_MAX]; /* in order of size, bytes per second */
 	uint32_t train_count;
+	uint32_t starters;      /* that share what the trains say; 0: alone, as with 1 */
 	bool trains_wrong;
 	uint64_t round_cwnd_bytes; /* when the round began, */
 	uint64_t round_acked_bytes; /* and what it has brought */
@@ -422,6 +427,7 @@ uint64_t bbr_inflight_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain
 uint64_t bbr_target_inflight_bytes(const struct rudp_cc *cc);
 uint64_t bbr_probe_rtt_cwnd_bytes(const struct rudp_cc *cc);
 void bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns);
+void bbr_share(struct rudp_cc *cc, uint32_t starters);
 void bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t rtt_ns);
 void bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent);
 void bbr_set_control(struct rudp_cc *cc, const struct rudp_cc_ack *ack);

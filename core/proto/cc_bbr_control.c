@@ -82,6 +82,21 @@ void bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns)
 }
 
 /*
+ * Others begin at the same time: what the trains say is for all, and the first flight is smaller the
+ * more they are, but no smaller than RFC 9002's.
+ */
+void bbr_share(struct rudp_cc *cc, uint32_t starters)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t least = rudp_cc_initial_window_bytes(cc->datagram_bytes);
+
+	b->starters = starters;
+	if (b->train_count == 0 && starters > 1 && b->state == BBR_STARTUP)
+		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes,
+					 bbr_max(bbr_initial_window_bytes(cc) / starters, least));
+}
+
+/*
  * What the path has held before (known_paths.h), at the pace at which that is sent in a round trip. If
  * it was too much the first round shows it, as any start-up's; trains say whether there is more.
  */

@@ -31,6 +31,7 @@ void bbr_enter(struct rudp_cc *cc, enum bbr_state next)
 	assert(successors[b->state] & (1u << next));
 	b->state = next;
 	cc->state_name = names[next];
+	cc->is_starting = next == BBR_STARTUP;
 }
 
 bool bbr_is_probe_bw(const struct bbr *b)

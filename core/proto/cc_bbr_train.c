@@ -64,6 +64,16 @@ static uint64_t train_rate(const struct bbr *b)
 	return b->train_rates[(b->train_count - 1) / 2];
 }
 
+/*
+ * Of several that start together, twice each one's part, and a third at least. With one part each, who
+ * came first kept what the others did not dare to take; with all of it for each, a quarter was lost.
+ */
+static uint64_t train_share(const struct bbr *b)
+{
+	return train_rate(b) /
+	       bbr_max(bbr_min((1 + b->starters) / 2, BBR_TRAIN_STARTERS_MAX), 1);
+}
+
 /* The receiver waited for a packet that never came: its ACK says when it lost patience. */
 static bool is_late(const struct bbr_train *train, int64_t since_ns)
 {
@@ -144,7 +154,7 @@ bool bbr_is_far_by_trains(const struct rudp_cc *cc)
 	const struct bbr *b = bbr_of_const(cc);
 
 	return b->train_count > 0 && !b->trains_wrong &&
-	       cc->cwnd_bytes < bbr_bdp_bytes(cc, train_rate(b), BBR_TRAIN_FAR);
+	       cc->cwnd_bytes < bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_FAR);
 }
 
 /* To where the window, as it was when the round began, may grow for what the round has brought. */
@@ -160,7 +170,7 @@ static uint64_t growth_near(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
-	if (cc->cwnd_bytes >= bbr_bdp_bytes(cc, train_rate(b), BBR_TRAIN_LIMIT)) {
+	if (cc->cwnd_bytes >= bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_LIMIT)) {
 		b->trains_wrong = true;
 		return ack->acked_bytes;
 	}
@@ -181,9 +191,9 @@ uint64_t bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ac
 		return ack->acked_bytes;
 	if (!bbr_are_trains_sure(b)) {
 		growth = grown(cc, BBR_TRAIN_GROWTH_FIRST,
-			       bbr_bdp_bytes(cc, train_rate(b), BBR_TRAIN_TARGET_FIRST));
+			       bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_TARGET_FIRST));
 		return bbr_max(growth, ack->acked_bytes);
 	}
-	growth = grown(cc, BBR_TRAIN_GROWTH, bbr_bdp_bytes(cc, train_rate(b), BBR_TRAIN_TARGET));
+	growth = grown(cc, BBR_TRAIN_GROWTH, bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_TARGET));
 	return growth > 0 ? growth : growth_near(cc, ack);
 }

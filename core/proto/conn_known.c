@@ -25,28 +25,50 @@ static bool is_worth_noting(const struct rudp_conn *conn)
 	return conn->reliability.delivered_bytes - conn->noted_bytes >= RUDP_KNOWN_PATH_NOTE_BYTES;
 }
 
+/* The others come and go. */
+static void follow_starters(struct rudp_conn *conn)
+{
+	if (!conn->cc.is_starting)
+		rudp_conn_known_leave(conn);
+	else
+		conn->cc.ops->share(&conn->cc, conn->starters->count);
+}
+
 void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns)
 {
 	/* The first of this path: of the handshake, or of what has followed the peer to it. */
-	if (has_rtt && conn->rtt.samples == 1)
+	if (has_rtt && conn->rtt.samples == 1) {
+		conn->is_to_start = conn->cc.is_starting;
 		conn->may_jump = is_used(conn);
+	}
+	if (conn->starters)
+		follow_starters(conn);
 	if (now_at_ns - conn->noted_at_ns >= RUDP_KNOWN_PATH_NOTE_NS && is_worth_noting(conn))
 		note(conn, true, now_at_ns);
 }
 
+void rudp_conn_known_leave(struct rudp_conn *conn)
+{
+	if (!conn->starters)
+		return;
+	rudp_starters_leave(&conn->ep->starters, conn->starters);
+	conn->starters = NULL;
+}
+
 void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 {
+	if (conn->starters) {
+		rudp_conn_known_leave(conn);
+		conn->is_to_start = conn->cc.is_starting;
+	}
 	if (conn->noted_busy || is_worth_noting(conn))
 		note(conn, false, now_at_ns);
 }
 
-void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns)
+static void jump(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	uint64_t due = conn->reliability.bytes_in_flight + rudp_sendbuf_unsent(&conn->sendbuf);
 	size_t room = rudp_conn_send_room(conn);
 
-	if (!conn->path.validated || !rudp_conn_may_send(conn) || due <= conn->cc.cwnd_bytes)
-		return;
 	conn->may_jump = false;
 	conn->jump_bytes = rudp_known_paths_take(&conn->ep->known_paths, &conn->path.local,
 						 &conn->path.remote, conn->rtt.latest_ns,
@@ -57,4 +79,20 @@ void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_conn_grow_send_limit(conn);
 	if (rudp_conn_send_room(conn) > room)
 		rudp_conn_raise(conn, RUDP_EVENT_WRITABLE);
+}
+
+void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	uint64_t due = conn->reliability.bytes_in_flight + rudp_sendbuf_unsent(&conn->sendbuf);
+
+	if (!conn->path.validated || !rudp_conn_may_send(conn) || due <= conn->cc.cwnd_bytes)
+		return;
+	conn->is_to_start = false;
+	if (!conn->cc.is_starting)
+		return;
+	conn->starters = rudp_starters_join(&conn->ep->starters, &conn->path.remote);
+	if (conn->starters)
+		conn->cc.ops->share(&conn->cc, conn->starters->count);
+	if (conn->may_jump)
+		jump(conn, now_at_ns);
 }

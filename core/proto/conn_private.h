@@ -8,7 +8,7 @@
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
  * conn_tx.c (packets out), conn_plan.c (what goes into one), conn_tail.c (second copies of sparse
  * traffic), conn_timers.c (when next, it is now), conn_path.c (addresses change), conn_mtu.c (how large
- * packets may be), conn_known.c (what earlier connections know of the path), conn_budget.c (its share
+ * packets may be), conn_known.c (what other connections know of the path), conn_budget.c (its share
  * of memory), conn_stats.c (statistics and invariants), conn_observe.c (what a trace is told).
  */
 #ifndef RUDP_PROTO_CONN_PRIVATE_H
@@ -32,6 +32,7 @@
 #include "proto/replay.h"
 #include "proto/resume.h"
 #include "proto/sendbuf.h"
+#include "proto/starters.h"
 #include "proto/tail.h"
 
 #define RUDP_SYNACK_MAX_BYTES 256
@@ -154,7 +155,9 @@ struct rudp_conn {
 	int64_t peer_ack_delay_ns;
 	uint64_t peer_datagram_bytes;
 	uint64_t send_limit_bytes;
+	bool is_to_start;             /* it has not had more to say than its first window lets leave */
 	bool may_jump;                /* nothing has been lost, and nothing asked of known_paths */
+	struct rudp_starters *starters; /* to its host; NULL: it does not look for its rate now */
 	uint64_t jump_bytes;          /* what that has said; 0: nothing */
 	uint64_t noted_bytes;         /* delivered when known_paths was last told of this path, */
 	int64_t noted_at_ns;          /* and when that was, */
@@ -328,6 +331,7 @@ bool rudp_conn_is_sparse(const struct rudp_conn *conn);
 void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns);
 void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_known_leave(struct rudp_conn *conn); /* it starts no more, or not there */
 
 /* Sparse traffic (conn_tail.c). */
 int64_t rudp_conn_tail_at_ns(const struct rudp_conn *conn);

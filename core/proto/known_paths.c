@@ -46,14 +46,6 @@ void rudp_known_paths_clear(struct rudp_known_paths *all)
 		drop(all, of_use_link(all->by_use.next));
 }
 
-static struct rudp_addr_key host_of(const struct rudp_addr *addr)
-{
-	struct rudp_addr_key key = rudp_addr_key_of(addr);
-
-	key.port = 0;
-	return key;
-}
-
 static bool is_same(const struct rudp_addr_key *a, const struct rudp_addr_key *b)
 {
 	return memcmp(a, b, sizeof *a) == 0;
@@ -102,7 +94,8 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 			   const struct rudp_addr *remote, const struct rudp_cc_measured *measured,
 			   bool busy, int64_t now_at_ns)
 {
-	struct rudp_addr_key there = host_of(remote), here = host_of(local);
+	struct rudp_addr_key there = rudp_addr_key_of_host(remote);
+	struct rudp_addr_key here = rudp_addr_key_of_host(local);
 	struct rudp_known_path *path = find(all, &there, now_at_ns);
 
 	if (!path)
@@ -126,7 +119,7 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 int64_t rudp_known_paths_rtt_ns(struct rudp_known_paths *all, const struct rudp_addr *remote,
 				int64_t now_at_ns)
 {
-	struct rudp_addr_key there = host_of(remote);
+	struct rudp_addr_key there = rudp_addr_key_of_host(remote);
 	const struct rudp_known_path *path = find(all, &there, now_at_ns);
 
 	return path ? path->min_rtt_ns : 0;
@@ -142,11 +135,13 @@ uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_a
 			       const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
 			       int64_t now_at_ns)
 {
-	struct rudp_addr_key there = host_of(remote), here = host_of(local);
+	struct rudp_addr_key there = rudp_addr_key_of_host(remote);
+	struct rudp_addr_key here = rudp_addr_key_of_host(local);
 	struct rudp_known_path *path = find(all, &there, now_at_ns);
 	uint64_t holds, share;
 
-	if (!path || !is_same(&path->local, &here) || now_at_ns < path->busy_until_ns || !is_same_length(path, rtt_ns))
+	if (!path || !is_same(&path->local, &here) || !is_same_length(path, rtt_ns) ||
+	    now_at_ns < path->busy_until_ns)
 		return 0;
 	if (now_at_ns - path->taken_at_ns > RUDP_KNOWN_PATH_SHARE_NS) {
 		path->taken_at_ns = now_at_ns;

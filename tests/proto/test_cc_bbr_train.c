@@ -274,3 +274,38 @@ Test(cc_bbr_train, trains_tell_the_next_connection_too)
 	cr_assert(all(ge(u64, measured.bytes_per_s, PATH_RATE / 100 * 79),
 		      le(u64, measured.bytes_per_s, PATH_RATE / 100 * 81)));
 }
+
+/* Twice its part: two have all of it each, four half, and no crowd less than a third. */
+Test(cc_bbr_train, several_that_start_together_share_what_trains_say)
+{
+	static const struct {
+		uint32_t starters;
+		uint64_t part;
+	} cases[] = {{1, 1}, {2, 1}, {4, 2}, {6, 3}, {100, 3}};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct rudp_cc_ack ack = {0};
+		struct bbr_rig *rig = with_trains(3);
+
+		slow_rate = RATE / 1000;
+		rig->cc.ops->share(&rig->cc, cases[i].starters);
+		rig->cc.cwnd_bytes = INITIAL_BYTES;
+		rig->b->round_cwnd_bytes = rig->b->round_acked_bytes = PATH_BYTES;
+		cr_assert(eq(u64, INITIAL_BYTES + bbr_train_growth_bytes(&rig->cc, &ack),
+			     PATH_BYTES / 100 * 80 / cases[i].part));
+	}
+}
+
+Test(cc_bbr_train, first_flights_of_several_are_smaller)
+{
+	struct bbr_rig *rig = bbr_rig_new();
+
+	rig->cc.ops->share(&rig->cc, 1);
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, INITIAL_BYTES));
+	rig->cc.ops->share(&rig->cc, 2);
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, INITIAL_BYTES / 2));
+	rig->cc.ops->share(&rig->cc, 100);
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, 10 * DATAGRAM));
+	rig->cc.ops->share(&rig->cc, 1); /* what has left has left */
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, 10 * DATAGRAM));
+}

@@ -191,6 +191,52 @@ Test(conn_known, what_it_has_measured_is_kept_for_the_next)
 		     RTT_NS));
 }
 
+static unsigned starting(void)
+{
+	return pair.conn[0]->starters ? pair.conn[0]->starters->count : 0;
+}
+
+Test(conn_known, those_that_start_together_know_of_each_other)
+{
+	struct rudp_conn *first;
+	uint64_t window;
+
+	establish();
+	first = pair.conn[0];
+	say(MUCH);
+	cr_assert(eq(uint, starting(), 1));
+	window = first->cc.cwnd_bytes;
+	establish();
+	cr_assert(zero(uint, starting())); /* it has said nothing yet */
+	say(MUCH);
+	cr_assert(eq(uint, starting(), 2));
+	cr_assert(le(u64, pair.conn[0]->cc.cwnd_bytes, window / 2 + 1200));
+	round_trips(40);
+	cr_assert(zero(u64, rudp_sendbuf_unacked(&first->sendbuf)));
+	cr_assert(zero(ptr, first->starters));
+	cr_assert(zero(ptr, pair.ep[0]->starters));
+}
+
+Test(conn_known, who_starts_anew_after_a_pause_is_one_of_them_again)
+{
+	establish();
+	say(60000);
+	cr_assert(eq(uint, starting(), 1));
+	round_trips(10);
+	cr_assert(zero(uint, starting()));
+	say(MUCH);
+	cr_assert(eq(uint, starting(), 1));
+}
+
+Test(conn_known, who_dies_leaves_them)
+{
+	establish();
+	say(MUCH);
+	cr_assert(eq(uint, starting(), 1));
+	rudp_conn_abandon(pair.conn[0], pair.now_ns);
+	cr_assert(zero(ptr, pair.ep[0]->starters));
+}
+
 static unsigned timeouts_after(int64_t ns)
 {
 	pair_connect(&pair, PAIR_PORT);
