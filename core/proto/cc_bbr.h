@@ -15,7 +15,8 @@
  *              second were under 80 % of the bytes sent per second in the round before: more is
  *              missing than the losses explain;
  *   heavy      more than 20 % of a round is lost (at least 24 datagrams): no link loses that much
- *              without being overloaded, and a policer shows neither a queue nor a shortfall;
+ *              without being overloaded, and a policer shows neither a queue nor a shortfall. Or of
+ *              the last rounds together, some 120 to 240 datagrams: a window of four loses no 24 in one;
  *   excess     (while probing) the loss is 10 points above the worst that a round has lost of late
  *              when the path was not probed: a buffer too shallow to show a delay.
  *
@@ -153,6 +154,7 @@
 #define BBR_DOWN_ROUNDS_MAX 4
 #define BBR_CWND_DATAGRAMS_MIN 4
 #define BBR_HEAVY_LOSS_DATAGRAMS_MIN 24
+#define BBR_TALLY_DATAGRAMS_MAX 240
 #define BBR_RENO_ROUNDS_MAX 63
 #define BBR_OWN_QUEUE_ROUNDS 4
 #define BBR_ALONE_ROUNDS_MAX 252
@@ -320,6 +322,7 @@ struct bbr {
 	/* Loss. */
 	uint64_t loss_round_end_number;
 	bool loss_round_start, loss_in_round, mark_in_round, shortfall, evidence_in_round;
+	uint32_t tally_bytes, tally_lost_bytes; /* of the last small rounds */
 	uint64_t loss_ppm;        /* average of rounds of DOWN and CRUISE */
 	uint64_t loss_peak_ppm;   /* the worst of them, slowly forgotten */
 	uint64_t base_loss_ppm;   /* of those at a reduced rate: the path's own */

@@ -40,12 +40,36 @@ static bool is_round_heavy(const struct rudp_cc *cc, const struct bbr_round *rou
 	return is_heavy(cc, round->lost_bytes, round->lost_bytes + round->delivered_bytes);
 }
 
+/* Where a thousand share a link of a few packets for each, no round is large enough to tell. */
+static void tally_losses(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+	uint64_t most = BBR_TALLY_DATAGRAMS_MAX * (uint64_t)cc->datagram_bytes;
+	uint64_t bytes = b->tally_bytes + b->last.delivered_bytes + b->last.lost_bytes;
+	uint64_t lost_bytes = b->tally_lost_bytes + b->last.lost_bytes;
+
+	if (bytes > 2 * most) /* a large round speaks for itself */
+		bytes = lost_bytes = 0;
+	else if (bytes > most)
+		bytes /= 2, lost_bytes /= 2;
+	b->tally_bytes = (uint32_t)bytes;
+	b->tally_lost_bytes = (uint32_t)lost_bytes;
+}
+
+static bool is_tally_heavy(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	return is_heavy(cc, b->tally_lost_bytes, b->tally_bytes);
+}
+
 /* Are losses now congestion? The rule is in the header. */
 static bool is_evident(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
-	return bbr_is_queue_evident(b) || b->shortfall || is_round_heavy(cc, &b->last);
+	return bbr_is_queue_evident(b) || b->shortfall || is_round_heavy(cc, &b->last) ||
+	       is_tally_heavy(cc);
 }
 
 static uint64_t averaged(uint64_t average, uint64_t value)
@@ -158,6 +182,7 @@ void bbr_close_loss_account(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 
+	tally_losses(cc);
 	b->evidence_in_round |= is_evident(cc);
 	b->delayed_rounds = bbr_had_round_delay(b) ? b->delayed_rounds + 1 : 0;
 	if (b->state != BBR_DOWN && b->state != BBR_CRUISE)
@@ -283,6 +308,7 @@ bool bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack
 	if (lost <= percent_of(inflight, BBR_LOSS_THRESH))
 		return false;
 	return bbr_is_queue_evident(b) || b->shortfall || is_heavy(cc, lost, inflight) ||
+	       is_tally_heavy(cc) ||
 	       (lost >= BBR_HEAVY_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes &&
 		lost > expected + percent_of(inflight, BBR_EXCESS_LOSS));
 }

@@ -34,7 +34,7 @@ void bbr_rig_ack(struct bbr_rig *rig, uint64_t packets, uint64_t rate)
 		.rate = {.delivered_bytes = rudp_cc_bytes_in(rate, RTT_NS),
 			 .interval_ns = RTT_NS,
 			 .lost_bytes = rig->lost_bytes,
-			 .inflight_at_send_bytes = ROUND_PACKETS * DATAGRAM,
+			 .inflight_at_send_bytes = rig->inflight_bytes,
 			 .app_limited = rig->app_limited},
 		.ecn_ce_new = rig->marks,
 		.cwnd_limited = rig->cwnd_limited,

@@ -72,6 +72,77 @@ Test(cc_bbr_loss, heavy_loss_needs_no_queue)
 	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
 }
 
+/* Rounds of five packets, of which so many are lost: too small to tell by themselves. */
+static void small_rounds(struct bbr_rig *rig, unsigned count, unsigned lost)
+{
+	uint64_t rate = rig->b->bw;
+
+	for (unsigned i = 0; i < count; i++) {
+		for (unsigned k = 0; k < 5; k++)
+			rig->cc.ops->on_sent(&rig->cc, rig->next++, DATAGRAM, 5 * DATAGRAM,
+					     rig->now_at_ns);
+		rig->now_at_ns += RTT_NS;
+		if (lost > 0)
+			bbr_rig_lose(rig, lost);
+		rig->lost_bytes = lost * DATAGRAM;
+		rig->acked = rig->next - (5 - lost);
+		bbr_rig_ack(rig, 5 - lost, rate);
+	}
+}
+
+/* Cruising with a window of five, and no memory of the large rounds that led there. */
+static struct bbr_rig *cruising_small(void)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->inflight_bytes = 5 * DATAGRAM;
+	small_rounds(rig, 3, 0);
+	rig->b->probe_wait_ns = 1000 * RUDP_NS_PER_S;
+	rig->b->rounds_since_probe = 0;
+	return rig;
+}
+
+Test(cc_bbr_loss, heavy_loss_of_many_small_rounds_is_evidence)
+{
+	struct bbr_rig *rig = cruising_small();
+
+	small_rounds(rig, 8, 2);
+	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE)); /* sixteen packets: chance, yet */
+	small_rounds(rig, 22, 2);
+	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_loss, loss_of_a_fifth_in_small_rounds_is_none)
+{
+	struct bbr_rig *rig = cruising_small();
+
+	small_rounds(rig, 40, 1);
+	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_loss, heavy_loss_of_small_rounds_is_forgotten)
+{
+	struct bbr_rig *rig = cruising_small();
+
+	small_rounds(rig, 30, 2);
+	small_rounds(rig, 60, 0);
+	bbr_reset_shortterm(rig->b);
+	small_rounds(rig, 3, 2);
+	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_loss, heavy_loss_of_small_rounds_ends_a_probe)
+{
+	struct bbr_rig *rig = cruising_small();
+
+	small_rounds(rig, 30, 2);
+	bbr_start_refill(&rig->cc);
+	small_rounds(rig, 4, 2);
+	cr_assert(ne(int, (int)rig->b->state, BBR_REFILL));
+	cr_assert(ne(int, (int)rig->b->state, BBR_UP));
+	cr_assert(lt(u64, rig->b->inflight_longterm, BBR_INFINITE));
+}
+
 Test(cc_bbr_loss, marks_are_evidence_by_themselves)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
