@@ -86,6 +86,7 @@ static bool put_path(json_t *o, const struct rudp_control_info *info)
 	       put(o, "encrypted_by", text_or_null(rudp_aead_kind_text(info->aead))) &&
 	       put(o, "handshake", text_or_null(rudp_ss_beginning(info))) &&
 	       put(o, "early_bytes", number(info->early_bytes)) &&
+	       put(o, "known_path_bytes", number((uint64_t)info->known_kib << 10)) &&
 	       put(o, "congestion_control", text_or_null(info->cc_name)) &&
 	       put(o, "congestion_state", text_or_null(info->cc_state)) &&
 	       put(o, "srtt_ns", duration(info->srtt_ns)) &&

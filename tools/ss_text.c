@@ -98,6 +98,7 @@ static void print_transport(const struct rudp_control_info *info)
 	if (info->transport == RUDP_TRANSPORT_RUDP && info->aead)
 		printf(" by:%s", rudp_aead_kind_text(info->aead));
 	print_count("early", info->early_bytes);
+	print_count("known", (uint64_t)info->known_kib << 10);
 	print_count("udp_port", info->udp_port);
 }
 

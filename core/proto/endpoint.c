@@ -455,10 +455,20 @@ static bool check_links(const struct rudp_conn *conn)
 	return false;
 }
 
+static unsigned starters_of(const struct rudp_endpoint *ep)
+{
+	const struct rudp_starters *group, *next;
+	unsigned count = 0;
+
+	HASH_ITER(hh, ep->starters, group, next)
+		count += group->count;
+	return count;
+}
+
 bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 {
 	struct rudp_conn *conn, *next;
-	unsigned half_open = 0, early = 0;
+	unsigned half_open = 0, early = 0, starting = 0;
 	uint64_t charged_bytes = 0;
 
 	HASH_ITER(hh, ep->by_id, conn, next) {
@@ -468,6 +478,7 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 			return false;
 		half_open += conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early;
 		early += conn->is_early;
+		starting += conn->starters != NULL;
 		charged_bytes += conn->charged_bytes;
 	}
 	if (charged_bytes != ep->budget.used_bytes) {
@@ -478,6 +489,11 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 	}
 	if (!rudp_associations_check(&ep->associations)) {
 		rudp_log(RUDP_LOG_ERROR, "the tables of associations do not agree");
+		return false;
+	}
+	if (starting != starters_of(ep)) {
+		rudp_log(RUDP_LOG_ERROR, "endpoint counts %u starting connections, has %u",
+			 starters_of(ep), starting);
 		return false;
 	}
 	if (!rudp_known_paths_check(&ep->known_paths)) {
