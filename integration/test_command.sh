@@ -265,6 +265,11 @@ run_sets_up_the_environment() {
 	expect_eq "$(cat "$TMP/warned.out")" runs "a program after warnings"
 	expect_match "$TMP/warned.err" "unknown variable RUDP_KEYFILE; did you mean RUDP_KEY_FILE\?$" "a misspelled variable"
 	expect_match "$TMP/warned.err" "RUDP_LOG: $TMP/nowhere/log: No such file.* nothing will be logged" "a log nowhere"
+	RUDP_QLOG=$TMP/nowhere "$RUDP" run echo runs >"$TMP/warned.out" 2>"$TMP/warned.err"
+	expect_match "$TMP/warned.err" "RUDP_QLOG: $TMP/nowhere: No such file.* there will be no traces" "traces nowhere"
+	RUDP_ENGINE_PATH=$TMP/nowhere "$BUILD/rudp-engine" --check >"$TMP/warned.out" 2>"$TMP/warned.err"
+	expect_match "$TMP/warned.err" "RUDP_ENGINE_PATH: $TMP/nowhere: No such file.* programs look for it elsewhere" \
+		"an engine nowhere"
 	ok "absolute names, the shim in front, once; the program's own options left alone"
 }
 

@@ -172,6 +172,22 @@ static void warn(const struct rudp_settings *settings)
 			settings->log_path, strerror(-rc));
 }
 
+/* Likewise, what is written down of connections, and what programs start. */
+static void warn_of_paths(const struct rudp_settings *settings)
+{
+	const char *engine = getenv("RUDP_ENGINE_PATH");
+	int rc = rudp_qlog_check(settings->qlog_path);
+
+	if (rc < 0)
+		fprintf(stderr, "rudp-engine: warning: RUDP_QLOG: %s: %s; there will be no traces\n",
+			settings->qlog_path, rudp_qlog_open_error(rc));
+	if (engine && *engine && access(engine, X_OK) < 0)
+		fprintf(stderr,
+			"rudp-engine: warning: RUDP_ENGINE_PATH: %s: %s; programs look for it "
+			"elsewhere\n",
+			engine, strerror(errno));
+}
+
 /* For a person who wonders: are the RUDP_ variables right, and if not, what is wrong where? */
 static int check_settings(void)
 {
@@ -183,6 +199,7 @@ static int check_settings(void)
 		return 1;
 	}
 	warn(&settings);
+	warn_of_paths(&settings);
 	printf("rudp-engine: the settings are right (%s pre-shared key)\n"
 	       "rudp-engine: policy: %s\n",
 	       settings.has_psk ? "with a" : "no",

@@ -276,15 +276,40 @@ static int check_directory(int fd)
 	return st.st_mode & 022 && !(st.st_mode & S_ISVTX) ? -EPERM : 0;
 }
 
-static const char *open_error(int rc)
+/* A descriptor, or -errno. */
+static int open_directory(const char *directory)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : check_directory(fd);
+
+	if (rc == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+const char *rudp_qlog_open_error(int rc)
 {
 	return rc == -EPERM ? "it belongs to, or can be written by, others" : strerror(-rc);
+}
+
+int rudp_qlog_check(const char *directory)
+{
+	int fd = *directory ? open_directory(directory) : -1;
+
+	if (!*directory)
+		return 0;
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
 }
 
 int rudp_qlog_open(struct rudp_qlog *qlog, const char *directory, const int64_t *now_at_ns)
 {
 	struct timespec wall;
-	int fd, rc;
+	int fd;
 
 	*qlog = (struct rudp_qlog){.observer = {qlog, on_fact},
 				   .directory_fd = -1,
@@ -298,16 +323,14 @@ int rudp_qlog_open(struct rudp_qlog *qlog, const char *directory, const int64_t 
 		return 0;
 	clock_gettime(CLOCK_REALTIME, &wall);
 	qlog->wall_ahead_ns = wall.tv_sec * RUDP_NS_PER_S + wall.tv_nsec - *now_at_ns;
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	rc = fd < 0 ? -errno : check_directory(fd);
-	if (rc == 0) {
+	fd = open_directory(directory);
+	if (fd >= 0) {
 		qlog->directory_fd = fd;
 		return 0;
 	}
-	rudp_log(RUDP_LOG_ERROR, "RUDP_QLOG: no traces in %s: %s", directory, open_error(rc));
-	if (fd >= 0)
-		close(fd);
-	return rc;
+	rudp_log(RUDP_LOG_ERROR, "RUDP_QLOG: no traces in %s: %s", directory,
+		 rudp_qlog_open_error(fd));
+	return fd;
 }
 
 void rudp_qlog_close(struct rudp_qlog *qlog)

@@ -52,6 +52,9 @@ struct rudp_qlog {
  *          everything else here does nothing.
  */
 int rudp_qlog_open(struct rudp_qlog *qlog, const char *directory, const int64_t *now_at_ns);
+/* Whether that would do: 0 or -errno, without a word; and what such a number means. */
+int rudp_qlog_check(const char *directory);
+const char *rudp_qlog_open_error(int rc);
 /* After the endpoint has been freed. */
 void rudp_qlog_close(struct rudp_qlog *qlog);
 

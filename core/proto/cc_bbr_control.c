@@ -89,11 +89,12 @@ void bbr_share(struct rudp_cc *cc, uint32_t starters)
 {
 	struct bbr *b = bbr_of(cc);
 	uint64_t least = rudp_cc_initial_window_bytes(cc->datagram_bytes);
+	uint64_t first = bbr_initial_window_bytes(cc);
 
 	b->starters = starters;
-	if (b->train_count == 0 && starters > 1 && b->state == BBR_STARTUP)
-		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes,
-					 bbr_max(bbr_initial_window_bytes(cc) / starters, least));
+	/* Nothing but the handshake has been acknowledged. */
+	if (starters > 1 && b->round_count <= 1)
+		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(first / starters, least));
 }
 
 /*

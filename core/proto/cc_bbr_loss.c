@@ -48,10 +48,12 @@ static void tally_losses(struct rudp_cc *cc)
 	uint64_t bytes = b->tally_bytes + b->last.delivered_bytes + b->last.lost_bytes;
 	uint64_t lost_bytes = b->tally_lost_bytes + b->last.lost_bytes;
 
-	if (bytes > 2 * most) /* a large round speaks for itself */
+	if (bytes > 2 * most) { /* a large round speaks for itself */
 		bytes = lost_bytes = 0;
-	else if (bytes > most)
-		bytes /= 2, lost_bytes /= 2;
+	} else if (bytes > most) {
+		bytes /= 2;
+		lost_bytes /= 2;
+	}
 	b->tally_bytes = (uint32_t)bytes;
 	b->tally_lost_bytes = (uint32_t)lost_bytes;
 }

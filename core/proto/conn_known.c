@@ -8,16 +8,16 @@ static bool is_used(const struct rudp_conn *conn)
 	return conn->cc.ops->jump && !conn->ep->config.resume_off;
 }
 
-static void note(struct rudp_conn *conn, bool busy, int64_t now_at_ns)
+static void note(struct rudp_conn *conn, enum rudp_known_use use, int64_t now_at_ns)
 {
 	struct rudp_cc_measured measured;
 
 	conn->noted_bytes = conn->reliability.delivered_bytes;
 	conn->noted_at_ns = now_at_ns;
-	conn->noted_busy = busy;
+	conn->noted_busy = use == RUDP_KNOWN_BUSY;
 	if (is_used(conn) && conn->path.validated && conn->cc.ops->measured(&conn->cc, &measured))
 		rudp_known_paths_note(&conn->ep->known_paths, &conn->path.local,
-				      &conn->path.remote, &measured, busy, now_at_ns);
+				      &conn->path.remote, &measured, use, now_at_ns);
 }
 
 static bool is_worth_noting(const struct rudp_conn *conn)
@@ -44,7 +44,9 @@ void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at
 	if (conn->starters)
 		follow_starters(conn);
 	if (now_at_ns - conn->noted_at_ns >= RUDP_KNOWN_PATH_NOTE_NS && is_worth_noting(conn))
-		note(conn, true, now_at_ns);
+		note(conn, conn->reliability.app_limited_until > 0 ? RUDP_KNOWN_LIMITED
+								   : RUDP_KNOWN_BUSY,
+		     now_at_ns);
 }
 
 void rudp_conn_known_leave(struct rudp_conn *conn)
@@ -53,6 +55,8 @@ void rudp_conn_known_leave(struct rudp_conn *conn)
 		return;
 	rudp_starters_leave(&conn->ep->starters, conn->starters);
 	conn->starters = NULL;
+	if (conn->cc.is_starting)
+		conn->cc.ops->share(&conn->cc, 1);
 }
 
 void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
@@ -62,7 +66,7 @@ void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 		conn->is_to_start = conn->cc.is_starting;
 	}
 	if (conn->noted_busy || is_worth_noting(conn))
-		note(conn, false, now_at_ns);
+		note(conn, conn->noted_busy ? RUDP_KNOWN_FREED : RUDP_KNOWN_DONE, now_at_ns);
 }
 
 static void jump(struct rudp_conn *conn, int64_t now_at_ns)

@@ -92,7 +92,7 @@ static struct rudp_known_path *add(struct rudp_known_paths *all, const struct ru
 
 void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr *local,
 			   const struct rudp_addr *remote, const struct rudp_cc_measured *measured,
-			   bool busy, int64_t now_at_ns)
+			   enum rudp_known_use use, int64_t now_at_ns)
 {
 	struct rudp_addr_key there = rudp_addr_key_of_host(remote);
 	struct rudp_addr_key here = rudp_addr_key_of_host(local);
@@ -106,9 +106,12 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 		path->local = here;
 		path->bytes_per_s = path->taken_bytes = 0;
 	}
-	path->busy_until_ns = busy ? now_at_ns + RUDP_KNOWN_PATH_BUSY_NS : now_at_ns;
-	if (!busy) /* who took it may be done, and what it took has left */
-		path->taken_bytes = 0;
+	if (use == RUDP_KNOWN_BUSY)
+		path->busy_until_ns = now_at_ns + RUDP_KNOWN_PATH_BUSY_NS;
+	if (use == RUDP_KNOWN_FREED)
+		path->busy_until_ns = now_at_ns;
+	if (use == RUDP_KNOWN_DONE || use == RUDP_KNOWN_FREED)
+		path->taken_bytes = 0; /* by this one, perhaps, and it has left */
 	if (!measured->is_whole && measured->bytes_per_s < path->bytes_per_s)
 		return;
 	path->bytes_per_s = measured->bytes_per_s;

@@ -30,6 +30,14 @@
 #define RUDP_KNOWN_PATH_SHARE 80                     /* percent */
 #define RUDP_KNOWN_PATH_SHARE_NS (1 * RUDP_NS_PER_S) /* connections that begin within it share */
 
+/* What the connection that measured does from here on. */
+enum rudp_known_use {
+	RUDP_KNOWN_BUSY,    /* sends as fast as it may: nobody should presume anything beside it */
+	RUDP_KNOWN_LIMITED, /* its program sets the pace */
+	RUDP_KNOWN_DONE,    /* all that was written has arrived */
+	RUDP_KNOWN_FREED,   /* likewise, and it has been BUSY */
+};
+
 struct rudp_known_path; /* its table is in known_paths.c */
 
 struct rudp_known_paths {
@@ -44,11 +52,11 @@ void rudp_known_paths_clear(struct rudp_known_paths *all);
 
 /*
  * Keeps what a connection has measured. A rate that was not its path's but its application's takes
- * nothing away from what is known. busy: it goes on sending. Without memory the path stays unknown.
+ * nothing away from what is known. Without memory the path stays unknown.
  */
 void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr *local,
 			   const struct rudp_addr *remote, const struct rudp_cc_measured *measured,
-			   bool busy, int64_t now_at_ns);
+			   enum rudp_known_use use, int64_t now_at_ns);
 
 /*
  * How many bytes a connection may have in flight at once that has seen nothing of its path but this

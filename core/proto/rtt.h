@@ -13,6 +13,7 @@
 #include "base/time.h"
 
 #define RUDP_RTT_INITIAL_NS (100 * RUDP_NS_PER_MS)   /* a guess; the handshake measures at once */
+#define RUDP_RTT_KNOWN_NS_MAX (1 * RUDP_NS_PER_S)    /* no longer one is believed for a guess */
 #define RUDP_RTT_GRANULARITY_NS (1 * RUDP_NS_PER_MS) /* RFC 9002 kGranularity */
 
 struct rudp_rtt {

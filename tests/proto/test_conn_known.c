@@ -35,7 +35,7 @@ static void know(uint64_t rate, int64_t rtt_ns)
 	struct rudp_cc_measured measured = {rate, rtt_ns, true};
 
 	rudp_known_paths_note(&pair.ep[0]->known_paths, &pair.addr[0], &pair.addr[1], &measured,
-			      false, pair.now_ns);
+			      RUDP_KNOWN_DONE, pair.now_ns);
 }
 
 /* Half a round trip: what is on the wire arrives, and what that causes leaves. */
@@ -235,6 +235,38 @@ Test(conn_known, who_dies_leaves_them)
 	cr_assert(eq(uint, starting(), 1));
 	rudp_conn_abandon(pair.conn[0], pair.now_ns);
 	cr_assert(zero(ptr, pair.ep[0]->starters));
+}
+
+/* A window that has been earned, or given by what was known, is not cut. */
+Test(conn_known, others_that_join_cut_a_first_window_only)
+{
+	struct rudp_conn *first;
+
+	know(RATE, RTT_NS);
+	establish();
+	first = pair.conn[0];
+	say(MUCH);
+	cr_assert(eq(u64, first->cc.cwnd_bytes, JUMP));
+	establish();
+	say(MUCH);
+	cr_assert(eq(uint, starting(), 2));
+	round_trips(1);
+	cr_assert(ge(u64, first->cc.cwnd_bytes, JUMP));
+}
+
+Test(conn_known, end_of_a_busy_connection_lets_the_next_one_presume)
+{
+	know(RATE, RTT_NS);
+	establish();
+	rudp_known_paths_note(&pair.ep[0]->known_paths, &pair.addr[0], &pair.addr[1],
+			      &(struct rudp_cc_measured){RATE, RTT_NS, true}, RUDP_KNOWN_BUSY,
+			      pair.now_ns);
+	pair.conn[0]->noted_busy = true;
+	say(1000); /* its last */
+	round_trips(3);
+	establish();
+	say(MUCH);
+	cr_assert(ge(u64, jumped(), 1));
 }
 
 static unsigned timeouts_after(int64_t ns)

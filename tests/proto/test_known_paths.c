@@ -12,8 +12,8 @@
 #define RATE UINT64_C(10000000)
 #define HOLDS UINT64_C(500000) /* of them in a round trip */
 #define SHARE (HOLDS / 5 * 4)
-#define IDLE false
-#define BUSY true
+#define IDLE RUDP_KNOWN_FREED
+#define BUSY RUDP_KNOWN_BUSY
 
 static struct rudp_known_paths all;
 static struct rudp_addr here, there;
@@ -35,11 +35,11 @@ static void fini(void)
 
 TestSuite(known_paths, .init = init, .fini = fini);
 
-static void note(uint64_t rate, bool is_whole, bool busy, int64_t now_ns)
+static void note(uint64_t rate, bool is_whole, enum rudp_known_use use, int64_t now_ns)
 {
 	struct rudp_cc_measured measured = {rate, RTT_NS, is_whole};
 
-	rudp_known_paths_note(&all, &here, &there, &measured, busy, now_ns);
+	rudp_known_paths_note(&all, &here, &there, &measured, use, now_ns);
 }
 
 static uint64_t take(int64_t now_ns)
@@ -95,6 +95,19 @@ Test(known_paths, nothing_beside_one_who_uses_it)
 	note(RATE, true, BUSY, START_NS + 10 * RUDP_NS_PER_S);
 	note(RATE, true, IDLE, START_NS + 11 * RUDP_NS_PER_S);
 	cr_assert(eq(u64, take(START_NS + 11 * RUDP_NS_PER_S), SHARE));
+}
+
+Test(known_paths, who_sends_little_or_has_not_been_busy_says_nothing_of_the_others)
+{
+	note(RATE, true, BUSY, START_NS);
+	note(RATE, true, RUDP_KNOWN_LIMITED, START_NS + 1);
+	note(RATE, true, RUDP_KNOWN_DONE, START_NS + 2);
+	cr_assert(zero(u64, take(START_NS + 3)));
+	cr_assert(eq(u64, take(START_NS + RUDP_KNOWN_PATH_BUSY_NS), SHARE));
+	note(RATE, true, RUDP_KNOWN_LIMITED, START_NS + RUDP_KNOWN_PATH_BUSY_NS + 1);
+	cr_assert(lt(u64, take(START_NS + RUDP_KNOWN_PATH_BUSY_NS + 2), SHARE));
+	note(RATE, true, RUDP_KNOWN_DONE, START_NS + RUDP_KNOWN_PATH_BUSY_NS + 3);
+	cr_assert(eq(u64, take(START_NS + RUDP_KNOWN_PATH_BUSY_NS + 3), SHARE));
 }
 
 Test(known_paths, ports_make_no_difference_hosts_do)

@@ -26,6 +26,26 @@ Test(rtt, before_any_sample_is_the_initial_guess)
 	cr_assert(eq(i64, rudp_rtt_pto_ns(&rtt, 0), 3 * RUDP_RTT_INITIAL_NS));
 }
 
+Test(rtt, known_round_trip_is_the_guess_where_it_is_longer)
+{
+	static const struct {
+		int64_t known_ns, guess_ns;
+	} cases[] = {
+		{10 * MS, RUDP_RTT_INITIAL_NS}, {600 * MS, 600 * MS},
+		{1000 * MS, 1000 * MS}, {60000 * MS, 1000 * MS},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct rudp_rtt rtt;
+
+		rudp_rtt_init(&rtt, cases[i].known_ns);
+		cr_assert(zero(u64, rtt.samples));
+		cr_assert(eq(i64, rtt.srtt_ns, cases[i].guess_ns));
+		cr_assert(eq(i64, rudp_rtt_pto_ns(&rtt, 0), 3 * cases[i].guess_ns));
+		cr_assert(eq(i64, rtt.min_ns, RUDP_NEVER));
+	}
+}
+
 Test(rtt, first_sample_sets_variance)
 {
 	struct rudp_rtt rtt = fresh();

@@ -141,7 +141,7 @@ static bool check_together(const struct path *path)
 			return false;
 		times[i] = known_s / stranger_s;
 	}
-	return keeps(path->name, "six together by strangers' time", times, 1.25);
+	return keeps(path->name, "six together by strangers' time", times, 1.4);
 }
 
 /* A page's objects at once are done about as soon as the link can, and are not lost in its queue. */
