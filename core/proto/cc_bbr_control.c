@@ -94,7 +94,7 @@ void bbr_share(struct rudp_cc *cc, uint32_t starters)
 	b->starters = starters;
 	/* Nothing but the handshake has been acknowledged. */
 	if (starters > 1 && b->round_count <= 1)
-		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(first / starters, least));
+		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(first / ((1 + starters) / 2), least));
 }
 
 /*

@@ -303,6 +303,8 @@ Test(cc_bbr_train, first_flights_of_several_are_smaller)
 	rig->cc.ops->share(&rig->cc, 1);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, INITIAL_BYTES));
 	rig->cc.ops->share(&rig->cc, 2);
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, INITIAL_BYTES));
+	rig->cc.ops->share(&rig->cc, 4);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, INITIAL_BYTES / 2));
 	rig->cc.ops->share(&rig->cc, 100);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, 10 * DATAGRAM));
