@@ -136,6 +136,7 @@
 #define BBR_TRAIN_TARGET 80
 #define BBR_TRAIN_LIMIT 150
 #define BBR_TRAIN_AGREE 25
+#define BBR_FIRST_FLIGHTS 8      /* of those that start together may be whole */
 #define BBR_TRAIN_STARTERS_MAX 3 /* who share what they say */
 #define BBR_TRAIN_GROWTH_FIRST 3
 #define BBR_TRAIN_GROWTH 19

@@ -82,19 +82,21 @@ void bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns)
 }
 
 /*
- * Others begin at the same time: what the trains say is for all, and the first flight is smaller the
- * more they are, but no smaller than RFC 9002's.
+ * Others begin at the same time: what the trains say is for all, and where they are many the first
+ * flight is smaller, but no smaller than RFC 9002's. A few must not: who came first would keep what
+ * the others did not dare to take.
  */
 void bbr_share(struct rudp_cc *cc, uint32_t starters)
 {
 	struct bbr *b = bbr_of(cc);
 	uint64_t least = rudp_cc_initial_window_bytes(cc->datagram_bytes);
 	uint64_t first = bbr_initial_window_bytes(cc);
+	uint32_t part = (BBR_FIRST_FLIGHTS - 1 + starters) / BBR_FIRST_FLIGHTS;
 
 	b->starters = starters;
 	/* Nothing but the handshake has been acknowledged. */
 	if (starters > 1 && b->round_count <= 1)
-		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(first / ((1 + starters) / 2), least));
+		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(first / part, least));
 }
 
 /*

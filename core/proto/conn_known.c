@@ -25,13 +25,23 @@ static bool is_worth_noting(const struct rudp_conn *conn)
 	return conn->reliability.delivered_bytes - conn->noted_bytes >= RUDP_KNOWN_PATH_NOTE_BYTES;
 }
 
-/* The others come and go. */
-static void follow_starters(struct rudp_conn *conn)
+static void note_going_on(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	if (!conn->cc.is_starting)
-		rudp_conn_known_leave(conn);
-	else
+	bool is_limited = conn->reliability.app_limited_until > 0;
+
+	if (is_worth_noting(conn))
+		note(conn, is_limited ? RUDP_KNOWN_LIMITED : RUDP_KNOWN_BUSY, now_at_ns);
+}
+
+/* The others come and go. */
+static void follow_starters(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (conn->cc.is_starting) {
 		conn->cc.ops->share(&conn->cc, conn->starters->count);
+		return;
+	}
+	note_going_on(conn, now_at_ns);
+	rudp_conn_known_leave(conn, now_at_ns);
 }
 
 void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns)
@@ -42,17 +52,18 @@ void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at
 		conn->may_jump = is_used(conn);
 	}
 	if (conn->starters)
-		follow_starters(conn);
-	if (now_at_ns - conn->noted_at_ns >= RUDP_KNOWN_PATH_NOTE_NS && is_worth_noting(conn))
-		note(conn, conn->reliability.app_limited_until > 0 ? RUDP_KNOWN_LIMITED
-								   : RUDP_KNOWN_BUSY,
-		     now_at_ns);
+		follow_starters(conn, now_at_ns);
+	if (now_at_ns - conn->noted_at_ns >= RUDP_KNOWN_PATH_NOTE_NS)
+		note_going_on(conn, now_at_ns);
 }
 
-void rudp_conn_known_leave(struct rudp_conn *conn)
+void rudp_conn_known_leave(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (!conn->starters)
 		return;
+	if (conn->starters->count == 1)
+		rudp_known_paths_expect(&conn->ep->known_paths, &conn->starters->remote,
+					conn->starters->peak, now_at_ns);
 	rudp_starters_leave(&conn->ep->starters, conn->starters);
 	conn->starters = NULL;
 	if (conn->cc.is_starting)
@@ -61,12 +72,12 @@ void rudp_conn_known_leave(struct rudp_conn *conn)
 
 void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	if (conn->starters) {
-		rudp_conn_known_leave(conn);
-		conn->is_to_start = conn->cc.is_starting;
-	}
 	if (conn->noted_busy || is_worth_noting(conn))
 		note(conn, conn->noted_busy ? RUDP_KNOWN_FREED : RUDP_KNOWN_DONE, now_at_ns);
+	if (!conn->starters)
+		return;
+	rudp_conn_known_leave(conn, now_at_ns);
+	conn->is_to_start = conn->cc.is_starting;
 }
 
 static void jump(struct rudp_conn *conn, int64_t now_at_ns)

@@ -17,6 +17,7 @@ struct rudp_known_path {
 	int64_t busy_until_ns;
 	int64_t taken_at_ns;  /* the first of those that share */
 	uint64_t taken_bytes; /* by all of them */
+	unsigned starters;    /* that began together, last time; 0: not known */
 	struct rudp_list use_link;
 	UT_hash_handle hh;
 };
@@ -119,6 +120,15 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 	path->noted_at_ns = now_at_ns;
 }
 
+void rudp_known_paths_expect(struct rudp_known_paths *all, const struct rudp_addr_key *remote,
+			     unsigned starters, int64_t now_at_ns)
+{
+	struct rudp_known_path *path = find(all, remote, now_at_ns);
+
+	if (path)
+		path->starters = starters;
+}
+
 int64_t rudp_known_paths_rtt_ns(struct rudp_known_paths *all, const struct rudp_addr *remote,
 				int64_t now_at_ns)
 {
@@ -141,7 +151,7 @@ uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_a
 	struct rudp_addr_key there = rudp_addr_key_of_host(remote);
 	struct rudp_addr_key here = rudp_addr_key_of_host(local);
 	struct rudp_known_path *path = find(all, &there, now_at_ns);
-	uint64_t holds, share;
+	uint64_t holds, left, share;
 
 	if (!path || !is_same(&path->local, &here) || !is_same_length(path, rtt_ns) ||
 	    now_at_ns < path->busy_until_ns)
@@ -153,7 +163,10 @@ uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_a
 	holds = rudp_cc_bytes_in(path->bytes_per_s, path->min_rtt_ns);
 	if (holds <= path->taken_bytes)
 		return 0;
-	share = (holds - path->taken_bytes) / 100 * RUDP_KNOWN_PATH_SHARE;
+	left = holds - path->taken_bytes;
+	share = (path->starters > 1 ? holds / path->starters : left) / 100 * RUDP_KNOWN_PATH_SHARE;
+	if (share > left)
+		share = left;
 	if (share <= least_bytes)
 		return 0;
 	path->taken_bytes += share;

@@ -5,8 +5,8 @@
  *
  * A path is known by both hosts' addresses, whatever the ports: so it is another one after roaming.
  * Four fifths of what is known are believed, as of what trains of packets say (cc_bbr.h), and shared:
- * connections that begin at the same time get as much of what is left each, and none does while
- * another one keeps the path busy.
+ * by as many connections as have begun together last time, or, where more begin, each gets as much of
+ * what is left; and none gets any while another one keeps the path busy.
  *
  * Source   RFC 9959 (Careful Resume); docs/protocol.md section 11.1.
  * Threads  none: an endpoint's own.
@@ -66,6 +66,13 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_addr *local,
 			       const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
 			       int64_t now_at_ns);
+
+/*
+ * So many connections have started there together: as many are expected next time, and each is told its
+ * part. remote: without port.
+ */
+void rudp_known_paths_expect(struct rudp_known_paths *all, const struct rudp_addr_key *remote,
+			     unsigned starters, int64_t now_at_ns);
 
 /* The shortest round trip to a host, from wherever; 0: not known. */
 int64_t rudp_known_paths_rtt_ns(struct rudp_known_paths *all, const struct rudp_addr *remote,

@@ -33,8 +33,11 @@ struct rudp_starters *rudp_starters_join(struct rudp_starters **all, const struc
 
 	if (!group)
 		group = made(all, &key);
-	if (group)
-		group->count++;
+	if (!group)
+		return NULL;
+	group->count++;
+	if (group->count > group->peak)
+		group->peak = group->count;
 	return group;
 }
 

@@ -14,7 +14,7 @@
 
 struct rudp_starters {
 	struct rudp_addr_key remote; /* without port */
-	unsigned count;              /* at least 1 */
+	unsigned count, peak;        /* now, at least 1, and at most so far */
 	UT_hash_handle hh;
 };
 

@@ -296,15 +296,15 @@ Test(cc_bbr_train, several_that_start_together_share_what_trains_say)
 	}
 }
 
-Test(cc_bbr_train, first_flights_of_several_are_smaller)
+Test(cc_bbr_train, first_flights_of_many_are_smaller)
 {
 	struct bbr_rig *rig = bbr_rig_new();
 
 	rig->cc.ops->share(&rig->cc, 1);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, INITIAL_BYTES));
-	rig->cc.ops->share(&rig->cc, 2);
+	rig->cc.ops->share(&rig->cc, 8);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, INITIAL_BYTES));
-	rig->cc.ops->share(&rig->cc, 4);
+	rig->cc.ops->share(&rig->cc, 16);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, INITIAL_BYTES / 2));
 	rig->cc.ops->share(&rig->cc, 100);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, 10 * DATAGRAM));

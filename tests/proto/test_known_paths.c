@@ -80,6 +80,37 @@ Test(known_paths, who_is_done_leaves_it_to_the_next)
 	cr_assert(eq(u64, take(START_NS + 200 * MS), SHARE));
 }
 
+static void expect(unsigned starters)
+{
+	struct rudp_addr_key remote = rudp_addr_key_of_host(&there);
+
+	rudp_known_paths_expect(&all, &remote, starters, START_NS);
+}
+
+Test(known_paths, as_many_as_last_time_get_equal_parts)
+{
+	expect(6); /* of what nobody knows */
+	cr_assert(zero(uint, all.count));
+	note(RATE, true, IDLE, START_NS);
+	expect(6);
+	for (int i = 0; i < 6; i++)
+		cr_assert(eq(u64, take(START_NS), HOLDS / 6 / 100 * 80));
+	note(RATE, true, IDLE, START_NS);
+	expect(1);
+	cr_assert(eq(u64, take(START_NS), SHARE));
+}
+
+Test(known_paths, more_than_last_time_get_what_there_is)
+{
+	uint64_t sum = 0;
+
+	note(RATE, true, IDLE, START_NS);
+	expect(2);
+	for (int i = 0; i < 10; i++)
+		sum += take(START_NS);
+	cr_assert(all(ge(u64, sum, HOLDS / 100 * 80), le(u64, sum, HOLDS)));
+}
+
 Test(known_paths, what_helps_nobody_is_left_to_the_others)
 {
 	note(RATE, true, IDLE, START_NS);

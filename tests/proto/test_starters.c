@@ -36,6 +36,7 @@ Test(starters, group_ends_with_its_last_one)
 	join("10.0.0.2:443");
 	rudp_starters_leave(&all, group);
 	cr_assert(eq(uint, group->count, 1));
+	cr_assert(eq(uint, group->peak, 2));
 	cr_assert(eq(uint, HASH_COUNT(all), 1));
 	rudp_starters_leave(&all, group);
 	cr_assert(zero(uint, HASH_COUNT(all)));
