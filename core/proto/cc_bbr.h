@@ -86,14 +86,14 @@
  * RTT under one and a half times the smallest is seen; or when four PROBE_RTTs in a row find the
  * same to 1/32: no sender holds a queue so still, the path has become longer.
  *
- * A fair part cannot be had everywhere. Simulated for 60 s, medians of 20 (docs/performance.md):
- * beside a CUBIC flow with a queue of one BDP it takes 0.44 to 0.59 of the link; with one of 10 BDP
- * 0.37 to 0.47 when both begin together or it begins 5 s later, but 0.30 where CUBIC has filled the
+ * A fair part cannot be had everywhere. Simulated for 60 s, medians of 10 and 20 (docs/performance.md):
+ * beside a CUBIC flow with a queue of one BDP it takes 0.43 to 0.57 of the link; with one of 10 BDP
+ * 0.37 to 0.45 when both begin together or it begins 5 s later, but 0.31 where CUBIC has filled the
  * queue before, for the path is then never seen empty and the queue is taken for its length. Beside
- * the kernel's BBR, which answers no loss, it takes 0.38 of the former and 0.37 to 0.42 of the
- * latter, but 0.26 of the former where it begins later. Two of its own kind become equal, but
- * slowly where the queue is one BDP: 0.45 for the one that begins up to 0.3 s later, 0.43 for one 5
- * s later; of ten Jain's index is 0.938.
+ * the kernel's BBR, which answers no loss, it takes 0.36 of the former and 0.37 to 0.41 of the
+ * latter, but 0.28 of the former where it begins later. Two of its own kind become equal, but
+ * slowly where the queue is one BDP: 0.46 for the one that begins up to 0.3 s later, 0.43 for one 5
+ * s later; of ten Jain's index is 0.91.
  *
  * PROBE_RTT is put off while RTTs within 1/32 of the minimum are seen: the queue is then known to
  * be empty, and stopping to find that out would cost a long path 15 % of its bandwidth. At least
