@@ -258,6 +258,12 @@ static int is_place(struct apo_history *history, const struct apo_reference *ref
 	       (!behind.is_there || reference->run <= behind.run);
 }
 
+/* What a client says may be the last there is. */
+static int64_t next_of(int64_t value)
+{
+	return value < INT64_MAX ? value + 1 : value;
+}
+
 /* first: of what is not before the reference; behind: of what is after it. 1, 0: no message. */
 static int place_of(struct apo_history *history, const struct apo_reference *reference,
 		    int64_t *first, int64_t *behind)
@@ -269,12 +275,12 @@ static int place_of(struct apo_history *history, const struct apo_reference *ref
 		break;
 	case APO_REFERENCE_MSGID:
 		*first = reference->position;
-		*behind = reference->position + 1;
+		*behind = next_of(reference->position);
 		return is_place(history, reference);
 	case APO_REFERENCE_TIME:
 		result = position_of_time(history, reference->time_ms, first);
 		if (result == 0)
-			result = position_of_time(history, reference->time_ms + 1, behind);
+			result = position_of_time(history, next_of(reference->time_ms), behind);
 		return result < 0 ? result : 1;
 	}
 	*first = *behind = 1;
