@@ -5,7 +5,7 @@
 #   tcp            kernel TCP, the system's congestion control    rudp-bbr    the shim, its default
 #   tcp-cubic, tcp-bbr                                            rudp-cubic
 #   tls            kernel TCP between two stunnels, TLS 1.3       rudp-two    each program an engine
-#                                                                 rudp-stranger   nothing is known from before
+#                                                                 rudp-stranger   no path is known
 #   kcptun-fast2, kcptun-fast3   a tunnel, AES-256, mode as said
 #
 # Programs are the same for all of them. Where there is a tunnel, clients dial its near end.

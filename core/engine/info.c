@@ -12,18 +12,17 @@
 #include "engine/port.h"
 #include "engine/tcp.h"
 
-#define KNOWN_BYTES_MAX ((uint64_t)UINT16_MAX << 10)
-
 static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_stats *stats)
 {
+	uint64_t known_kib = stats->jump_bytes >> 10;
+
 	info->state = (uint8_t)stats->state;
 	info->authenticated = stats->authenticated;
 	info->suite = stats->suite;
 	info->aead = (uint8_t)stats->aead;
 	info->beginning = stats->beginning;
 	info->early_bytes = stats->early_bytes;
-	info->known_kib = (uint16_t)(stats->jump_bytes < KNOWN_BYTES_MAX ? stats->jump_bytes >> 10
-									 : KNOWN_BYTES_MAX >> 10);
+	info->known_kib = (uint16_t)(known_kib < UINT16_MAX ? known_kib : UINT16_MAX);
 	info->srtt_ns = stats->srtt_ns;
 	info->rttvar_ns = stats->rttvar_ns;
 	info->min_rtt_ns = stats->min_rtt_ns;

@@ -296,10 +296,11 @@ const char *rudp_qlog_open_error(int rc)
 
 int rudp_qlog_check(const char *directory)
 {
-	int fd = *directory ? open_directory(directory) : -1;
+	int fd;
 
 	if (!*directory)
 		return 0;
+	fd = open_directory(directory);
 	if (fd < 0)
 		return fd;
 	close(fd);

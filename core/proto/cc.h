@@ -83,12 +83,14 @@ struct rudp_cc_ops {
 	/* Nothing was in flight and something is sent again. */
 	void (*on_idle_restart)(struct rudp_cc *cc, int64_t now_at_ns);
 	void (*on_mtu)(struct rudp_cc *cc, uint32_t datagram_bytes);
-	/* Of what others have measured (known_paths.h); both NULL: it makes no use of that. */
-	bool (*measured)(const struct rudp_cc *cc, struct rudp_cc_measured *out); /* false: nothing */
-	/* In start-up: so many connections, itself included, look for their rate on this path. NULL: it
-	 * does not matter. */
+	/*
+	 * What other connections to the same host know (known_paths.h, starters.h); all NULL: it
+	 * makes no use of that, and is_starting is never set. measured: false, nothing yet. share: so
+	 * many, itself included, look for their rate now. jump: so many bytes may be in flight,
+	 * paced over rtt_ns.
+	 */
+	bool (*measured)(const struct rudp_cc *cc, struct rudp_cc_measured *out);
 	void (*share)(struct rudp_cc *cc, uint32_t starters);
-	/* In start-up: so many bytes may be in flight, paced over a round trip of rtt_ns. */
 	void (*jump)(struct rudp_cc *cc, uint64_t bytes, int64_t rtt_ns);
 };
 

@@ -167,6 +167,6 @@ const struct rudp_cc_ops rudp_cc_bbr = {
 	.on_idle_restart = bbr_on_idle_restart,
 	.on_mtu = bbr_on_mtu,
 	.measured = bbr_measured,
-	.jump = bbr_jump,
 	.share = bbr_share,
+	.jump = bbr_jump,
 };

@@ -142,7 +142,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe(conn, RUDP_FACT_GONE);
 	rudp_endpoint_forget(conn->ep, conn);
-	rudp_conn_known_leave(conn, conn->noted_at_ns);
+	rudp_conn_known_leave(conn);
 	rudp_handshake_free(conn->handshake);
 	rudp_syn_answer_free(conn->syn_answer);
 	if (conn->has_keys)
@@ -159,10 +159,11 @@ void rudp_conn_free(struct rudp_conn *conn)
 
 void rudp_conn_die(struct rudp_conn *conn, int64_t now_at_ns)
 {
+	(void)now_at_ns;
 	if (conn->dead)
 		return;
 	conn->dead = true;
-	rudp_conn_known_leave(conn, now_at_ns);
+	rudp_conn_known_leave(conn);
 	if (conn->state != RUDP_STATE_CLOSED)
 		rudp_conn_enter(conn, RUDP_STATE_CLOSED);
 	rudp_listener_forget(conn);

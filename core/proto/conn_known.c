@@ -41,7 +41,7 @@ static void follow_starters(struct rudp_conn *conn, int64_t now_at_ns)
 		return;
 	}
 	note_going_on(conn, now_at_ns);
-	rudp_conn_known_leave(conn, now_at_ns);
+	rudp_conn_known_leave(conn);
 }
 
 void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns)
@@ -57,13 +57,13 @@ void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at
 		note_going_on(conn, now_at_ns);
 }
 
-void rudp_conn_known_leave(struct rudp_conn *conn, int64_t now_at_ns)
+void rudp_conn_known_leave(struct rudp_conn *conn)
 {
 	if (!conn->starters)
 		return;
 	if (conn->starters->count == 1)
 		rudp_known_paths_expect(&conn->ep->known_paths, &conn->starters->remote,
-					conn->starters->peak, now_at_ns);
+					conn->starters->peak);
 	rudp_starters_leave(&conn->ep->starters, conn->starters);
 	conn->starters = NULL;
 	if (conn->cc.is_starting)
@@ -76,7 +76,7 @@ void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 		note(conn, conn->noted_busy ? RUDP_KNOWN_FREED : RUDP_KNOWN_DONE, now_at_ns);
 	if (!conn->starters)
 		return;
-	rudp_conn_known_leave(conn, now_at_ns);
+	rudp_conn_known_leave(conn);
 	conn->is_to_start = conn->cc.is_starting;
 }
 

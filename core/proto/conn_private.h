@@ -332,7 +332,7 @@ void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at
 void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns);
 /* It starts no more, or not there. */
-void rudp_conn_known_leave(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_known_leave(struct rudp_conn *conn);
 
 /* Sparse traffic (conn_tail.c). */
 int64_t rudp_conn_tail_at_ns(const struct rudp_conn *conn);

@@ -52,13 +52,22 @@ static bool is_same(const struct rudp_addr_key *a, const struct rudp_addr_key *b
 	return memcmp(a, b, sizeof *a) == 0;
 }
 
-/* NULL: not known, or too long ago. */
-static struct rudp_known_path *find(struct rudp_known_paths *all,
-				    const struct rudp_addr_key *remote, int64_t now_at_ns)
+/* However long ago. */
+static struct rudp_known_path *look_up(const struct rudp_known_paths *all,
+				       const struct rudp_addr_key *remote)
 {
 	struct rudp_known_path *path;
 
 	HASH_FIND(hh, all->table, remote, sizeof *remote, path);
+	return path;
+}
+
+/* NULL: not known, or too long ago. */
+static struct rudp_known_path *find(struct rudp_known_paths *all,
+				    const struct rudp_addr_key *remote, int64_t now_at_ns)
+{
+	struct rudp_known_path *path = look_up(all, remote);
+
 	if (!path)
 		return NULL;
 	if (now_at_ns - path->noted_at_ns > RUDP_KNOWN_PATH_LIFE_NS) {
@@ -121,9 +130,9 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 }
 
 void rudp_known_paths_expect(struct rudp_known_paths *all, const struct rudp_addr_key *remote,
-			     unsigned starters, int64_t now_at_ns)
+			     unsigned starters)
 {
-	struct rudp_known_path *path = find(all, remote, now_at_ns);
+	struct rudp_known_path *path = look_up(all, remote);
 
 	if (path)
 		path->starters = starters;
@@ -138,7 +147,7 @@ int64_t rudp_known_paths_rtt_ns(struct rudp_known_paths *all, const struct rudp_
 	return path ? path->min_rtt_ns : 0;
 }
 
-/* What is half as long is another path, and what is twice as long too, or a full one. */
+/* What is less than half as long is another path, and what is half as long again too, or a full one. */
 static bool is_same_length(const struct rudp_known_path *path, int64_t rtt_ns)
 {
 	return rtt_ns >= path->min_rtt_ns / 2 && rtt_ns <= path->min_rtt_ns * 3 / 2;

@@ -60,8 +60,8 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 
 /*
  * How many bytes a connection may have in flight at once that has seen nothing of its path but this
- * round trip; 0: the path is not known, or longer than it was, or somebody uses it, or it is no more
- * than least_bytes. What is said is taken from what the next connections are told.
+ * round trip; 0: the path is not known, or not as long as it was, or somebody uses it, or it is no
+ * more than least_bytes. What is said is taken from what the next connections are told.
  */
 uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_addr *local,
 			       const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
@@ -72,7 +72,7 @@ uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_a
  * part. remote: without port.
  */
 void rudp_known_paths_expect(struct rudp_known_paths *all, const struct rudp_addr_key *remote,
-			     unsigned starters, int64_t now_at_ns);
+			     unsigned starters);
 
 /* The shortest round trip to a host, from wherever; 0: not known. */
 int64_t rudp_known_paths_rtt_ns(struct rudp_known_paths *all, const struct rudp_addr *remote,

@@ -23,7 +23,7 @@ void fault_arm(unsigned nth);
 unsigned fault_count(void);
 
 void *fault_malloc(size_t size);
-void *fault_calloc(size_t count, size_t size);
+void *fault_calloc(size_t members, size_t size);
 void *fault_realloc(void *memory, size_t size);
 
 #endif

@@ -84,7 +84,7 @@ static void expect(unsigned starters)
 {
 	struct rudp_addr_key remote = rudp_addr_key_of_host(&there);
 
-	rudp_known_paths_expect(&all, &remote, starters, START_NS);
+	rudp_known_paths_expect(&all, &remote, starters);
 }
 
 Test(known_paths, as_many_as_last_time_get_equal_parts)

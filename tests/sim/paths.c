@@ -231,10 +231,18 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-double path_median(double *values, size_t count)
+bool path_keeps(const char *name, const char *what, double *values, size_t count, double least,
+		double most)
 {
+	double median;
+
 	qsort(values, count, sizeof *values, compare);
-	return values[count / 2];
+	median = values[count / 2];
+	if (median >= least && median <= most)
+		return true;
+	printf("FAILED %s: the median of %s is %.3f, not within %.3f and %.3f (%.3f to %.3f)\n", name,
+	       what, median, least, most, values[0], values[count - 1]);
+	return false;
 }
 
 /* One seed of a path that loses at random says little of it, and a change that only draws other
@@ -242,15 +250,10 @@ double path_median(double *values, size_t count)
 static void expect(struct check *check, const char *what, double *values, size_t count,
 		   double least, double most)
 {
-	double median = path_median(values, count);
-
-	if (median >= least && median <= most)
+	if (path_keeps(check->path->name, what, values, count, least, most))
 		return;
 	check->ok = false;
-	printf("FAILED %s: the median of %s is %.3f, not within %.3f and %.3f (%.3f to %.3f)\n"
-	       "  replay: sim --path %s --seed 1 --trace, and on to seed %zu",
-	       check->path->name, what, median, least, most, values[0], values[count - 1],
-	       check->path->name, count);
+	printf("  replay: sim --path %s --seed 1 --trace, and on to seed %zu", check->path->name, count);
 	if (check->stall_ns > 0)
 		printf(", with --stall %g --clump %g", (double)check->stall_ns / MS,
 		       (double)STALL_CLUMP_NS / MS);

@@ -34,8 +34,12 @@ void path_configure(const struct path *path, const char *cc, uint64_t seed,
 		    struct bulk_config *config);
 /* Hosts that stall for so long at most, often; 0: none does. */
 struct stall path_stalls(int64_t longest_ns);
-/* Of an odd number of runs; puts their values in order. */
-double path_median(double *values, size_t count);
+/*
+ * The median of an odd number of runs, which puts their values in order, is within the bounds; else it
+ * is said.
+ */
+bool path_keeps(const char *name, const char *what, double *values, size_t count, double least,
+		double most);
 
 /*
  * The command:  --path P1 [--seed N] [--cc NAME] [--against NAME] [--flows N] [--apart SECONDS]
