@@ -264,11 +264,15 @@ static size_t fill(int fd)
 	return sent;
 }
 
-/* Room that the way there still makes is used up, too: full is when the peer's side is full. */
+/*
+ * Room that the way there still makes is used up, too: full is when the peer's side is full. A kernel
+ * TCP's peer may open its window late, and its timers (delayed acks 40 ms, persist 200 ms and more) say
+ * when that is known: it is quiet once nothing has gone in for a second.
+ */
 static size_t fill_to_the_brim(int fd)
 {
 	size_t sent = 0;
-	for (int quiet = 0; quiet < 20; quiet++) {
+	for (int quiet = 0; quiet < 100; quiet++) {
 		size_t more = fill(fd);
 		if (more > 0)
 			quiet = 0;
