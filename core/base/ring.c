@@ -63,11 +63,20 @@ static void copy_in(struct rudp_ring *ring, uint64_t offset, const uint8_t *from
 	}
 }
 
-/* The content includes what has been written beyond the tail: it goes up to extent. */
-static int resize(struct rudp_ring *ring, size_t capacity_bytes)
+uint64_t rudp_ring_kept(const struct rudp_ring *ring)
+{
+	uint64_t kept = ring->extent > ring->capacity_bytes ? ring->extent - ring->capacity_bytes : 0;
+
+	if (kept < ring->moved)
+		kept = ring->moved;
+	return kept < ring->head ? kept : ring->head;
+}
+
+/* Moves [from, extent); the content includes what has been written beyond the tail. */
+static int resize(struct rudp_ring *ring, uint64_t from, size_t capacity_bytes)
 {
 	struct rudp_ring to = *ring;
-	uint64_t offset = ring->head;
+	uint64_t offset = from;
 	struct iovec iov[2];
 	int pieces = map(ring, offset, (size_t)(ring->extent - offset), iov);
 
@@ -75,6 +84,7 @@ static int resize(struct rudp_ring *ring, size_t capacity_bytes)
 	if (!to.bytes)
 		return -ENOMEM;
 	to.capacity_bytes = capacity_bytes;
+	to.moved = from;
 	for (int i = 0; i < pieces; i++) {
 		copy_in(&to, offset, iov[i].iov_base, iov[i].iov_len);
 		offset += iov[i].iov_len;
@@ -93,21 +103,46 @@ static size_t fitting_capacity(const struct rudp_ring *ring, size_t content_byte
 			ring->capacity_max_bytes);
 }
 
+/* The oldest byte to have when all up to end is to be had. */
+static uint64_t oldest_wanted(const struct rudp_ring *ring, uint64_t end)
+{
+	uint64_t oldest = ring->head > ring->keep_bytes ? ring->head - ring->keep_bytes : 0;
+
+	if (oldest < rudp_ring_kept(ring))
+		oldest = rudp_ring_kept(ring);
+	if (oldest < end && end - oldest > ring->capacity_max_bytes)
+		oldest = end - ring->capacity_max_bytes;
+	return oldest < ring->head ? oldest : ring->head;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 size_t rudp_ring_growth(const struct rudp_ring *ring, uint64_t end)
 {
-	if (end <= ring->head || end - ring->head <= ring->capacity_bytes ||
+	uint64_t highest = max_u64(end, ring->extent);
+	uint64_t needed = highest - oldest_wanted(ring, highest);
+
+	if (end <= ring->head || needed <= ring->capacity_bytes ||
 	    end - ring->head > ring->capacity_max_bytes)
 		return 0;
-	return fitting_capacity(ring, (size_t)(end - ring->head)) - ring->capacity_bytes;
+	return fitting_capacity(ring, (size_t)needed) - ring->capacity_bytes;
 }
 
 int rudp_ring_reserve(struct rudp_ring *ring, uint64_t end)
 {
-	if (end <= ring->head || end - ring->head <= ring->capacity_bytes)
+	uint64_t highest = max_u64(end, ring->extent);
+	uint64_t oldest = oldest_wanted(ring, highest);
+
+	if (end <= ring->head || highest - oldest <= ring->capacity_bytes)
 		return 0;
 	if (end - ring->head > ring->capacity_max_bytes)
 		return -ENOBUFS;
-	return resize(ring, fitting_capacity(ring, (size_t)(end - ring->head)));
+	if (resize(ring, oldest, fitting_capacity(ring, (size_t)(highest - oldest))) == 0)
+		return 0;
+	return end - ring->head <= ring->capacity_bytes ? 0 : -ENOMEM; /* without history, if need be */
 }
 
 int rudp_ring_writable(struct rudp_ring *ring, size_t want, struct iovec iov[2])
@@ -162,6 +197,12 @@ int rudp_ring_readable(const struct rudp_ring *ring, uint64_t offset, size_t len
 	return map(ring, offset, len, iov);
 }
 
+int rudp_ring_look(const struct rudp_ring *ring, uint64_t offset, size_t len, struct iovec iov[2])
+{
+	assert(offset >= rudp_ring_kept(ring) && offset + len <= ring->extent);
+	return map(ring, offset, len, iov);
+}
+
 void rudp_ring_consume(struct rudp_ring *ring, size_t n)
 {
 	assert(n <= rudp_ring_used(ring));
@@ -177,11 +218,12 @@ void rudp_ring_trim(struct rudp_ring *ring)
 		free(ring->bytes);
 		ring->bytes = NULL;
 		ring->capacity_bytes = 0;
+		ring->moved = ring->head;
 		return;
 	}
 	capacity_bytes = fitting_capacity(ring, content_bytes);
 	if (capacity_bytes < ring->capacity_bytes)
-		(void)resize(ring, capacity_bytes); /* without memory to move, it stays as it is */
+		(void)resize(ring, ring->head, capacity_bytes); /* or it stays as it is */
 }
 
 void rudp_ring_shrink(struct rudp_ring *ring)

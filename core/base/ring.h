@@ -4,6 +4,9 @@
  *
  * Model      bytes [head, tail) are held; offsets only grow and never wrap (64 bits). Memory is a
  *            power of two that grows up to capacity_max_bytes and is given back by trim.
+ * History    what has been consumed stays readable until its place is taken. With keep_bytes, memory
+ *            grows so that so many bytes below head stay, as far as there is any: never at the cost of
+ *            what is held.
  * Invariant  tail - head <= capacity_bytes <= capacity_max_bytes (after any successful call).
  * Threads    none: one owner at a time.
  *
@@ -24,6 +27,8 @@ struct rudp_ring {
 	uint64_t head;             /* offset of the oldest byte held */
 	uint64_t tail;             /* offset one past the newest byte held */
 	uint64_t extent;           /* >= tail: one past the highest byte written by write_at */
+	uint64_t moved;            /* nothing below it has come along when memory was last exchanged */
+	size_t keep_bytes;         /* of history; the owner sets it */
 };
 
 /* Empty, at offset 0, without memory. capacity_max_bytes is rounded up to a power of two. */
@@ -79,10 +84,16 @@ int rudp_ring_write_at(struct rudp_ring *ring, uint64_t offset, const void *buf,
 int rudp_ring_readable(const struct rudp_ring *ring, uint64_t offset, size_t len,
 		       struct iovec iov[2]);
 
+/* The oldest byte that is still there, held or consumed: <= head. */
+uint64_t rudp_ring_kept(const struct rudp_ring *ring);
+
+/* Likewise what lies inside [kept, extent); the owner knows what of it has been written. */
+int rudp_ring_look(const struct rudp_ring *ring, uint64_t offset, size_t len, struct iovec iov[2]);
+
 /* Forgets the n oldest bytes. */
 void rudp_ring_consume(struct rudp_ring *ring, size_t n);
 
-/* Gives back memory that the present content does not need (all of it when empty). */
+/* Gives back memory that the present content does not need (all of it when empty), history with it. */
 void rudp_ring_trim(struct rudp_ring *ring);
 /* Likewise, when less than a quarter of it is needed: cheap enough to be asked for again and again. */
 void rudp_ring_shrink(struct rudp_ring *ring);

@@ -85,6 +85,13 @@ static void put_frame(struct rudp_qlog_text *t, const struct rudp_frame *frame,
 		rudp_qlog_put_pair(t, "raw_frame_type", RUDP_FRAME_URGENT);
 		rudp_qlog_put_pair(t, "offset", frame->offset);
 		return;
+	case RUDP_FRAME_REPAIR:
+		rudp_qlog_put_word(t, "frame_type", "unknown");
+		rudp_qlog_put_pair(t, "raw_frame_type", RUDP_FRAME_REPAIR);
+		rudp_qlog_put_pair(t, "offset", frame->repair.offset);
+		rudp_qlog_put_pair(t, "count", frame->repair.count);
+		rudp_qlog_put_pair(t, "row", frame->repair.row);
+		return;
 	}
 	rudp_qlog_put_word(t, "frame_type", "unknown");
 	rudp_qlog_put_pair(t, "raw_frame_type", frame->type);

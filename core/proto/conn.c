@@ -114,6 +114,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	rudp_pacer_init(&conn->pacer, now_at_ns);
 	rudp_ecn_init(&conn->ecn);
 	rudp_tail_init(&conn->tail, ep->config.tail_off, now_at_ns);
+	rudp_repair_store_init(&conn->repairs);
 	rudp_sendbuf_init(&conn->sendbuf, ep->config.send_buffer_max_bytes);
 	rudp_recvbuf_init(&conn->recvbuf, ep->config.receive_buffer_max_bytes, &ep->budget);
 	conn->send_limit_bytes = RUDP_SEND_LIMIT_MIN_BYTES;
@@ -132,6 +133,8 @@ static void drop_buffers(struct rudp_conn *conn)
 {
 	rudp_sendbuf_fini(&conn->sendbuf);
 	rudp_recvbuf_fini(&conn->recvbuf);
+	rudp_repair_store_clear(&conn->repairs);
+	conn->repairing.next = conn->repairing.end;
 	rudp_sendbuf_init(&conn->sendbuf, conn->ep->config.send_buffer_max_bytes);
 	rudp_recvbuf_init(&conn->recvbuf, conn->ep->config.receive_buffer_max_bytes,
 			  &conn->ep->budget);
@@ -152,6 +155,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 	rudp_replay_fini(&conn->replay);
 	rudp_sendbuf_fini(&conn->sendbuf);
 	rudp_recvbuf_fini(&conn->recvbuf);
+	rudp_repair_store_clear(&conn->repairs);
 	rudp_conn_uncharge(conn);
 	conn->ep->free_count++;
 	free(conn);
@@ -193,6 +197,7 @@ void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 	if (!conn->initiator)
 		rudp_conn_keep_offer(conn, now_at_ns);
 	conn->progress_at_ns = now_at_ns;
+	rudp_conn_repair_on_established(conn, now_at_ns);
 	rudp_conn_tail_on_established(conn, now_at_ns);
 	rudp_conn_raise(conn, was_early ? RUDP_EVENT_WRITABLE
 					: RUDP_EVENT_ESTABLISHED | RUDP_EVENT_WRITABLE);

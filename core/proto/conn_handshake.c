@@ -77,6 +77,7 @@ void rudp_handshake_own_params(struct rudp_conn *conn, struct rudp_params *param
 		.window_bytes = rudp_recvbuf_window_end(&conn->recvbuf),
 		.datagram_max_bytes = RUDP_DATAGRAM_MAX_BYTES,
 		.ack_delay_max_ns = RUDP_ACK_DELAY_MAX_NS,
+		.takes_repairs = true,
 	};
 	rudp_recvbuf_on_window_sent(&conn->recvbuf, params->window_bytes);
 	rudp_reset_token_make(conn->ep->config.reset_secret, conn->id,
@@ -89,6 +90,7 @@ void rudp_handshake_take_params(struct rudp_conn *conn, const struct rudp_params
 	conn->peer_window_end = params->window_bytes;
 	conn->peer_ack_delay_ns = params->ack_delay_max_ns;
 	conn->peer_datagram_bytes = params->datagram_max_bytes;
+	conn->peer_takes_repairs = params->takes_repairs;
 	memcpy(conn->peer_reset_token, params->reset_token, sizeof conn->peer_reset_token);
 }
 

@@ -8,6 +8,22 @@ static bool is_used(const struct rudp_conn *conn)
 	return conn->cc.ops->jump && !conn->ep->config.resume_off;
 }
 
+/* Losses since the last time; those found to be none may make them fewer than none. */
+static void note_loss(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	const struct rudp_reliability *r = &conn->reliability;
+	uint64_t lost = r->lost_packets > r->spurious_packets
+				? r->lost_packets - r->spurious_packets
+				: 0;
+	struct rudp_known_loss more = {.lost = lost > conn->noted_lost ? lost - conn->noted_lost : 0};
+
+	more.packets = r->answered_packets - conn->noted_answered + more.lost;
+	conn->noted_answered = r->answered_packets;
+	conn->noted_lost += more.lost;
+	rudp_known_paths_note_loss(&conn->ep->known_paths, &conn->path.local, &conn->path.remote,
+				   more, now_at_ns);
+}
+
 static void note(struct rudp_conn *conn, enum rudp_known_use use, int64_t now_at_ns)
 {
 	struct rudp_cc_measured measured;
@@ -15,9 +31,12 @@ static void note(struct rudp_conn *conn, enum rudp_known_use use, int64_t now_at
 	conn->noted_bytes = conn->reliability.delivered_bytes;
 	conn->noted_at_ns = now_at_ns;
 	conn->noted_busy = use == RUDP_KNOWN_BUSY;
-	if (is_used(conn) && conn->path.validated && conn->cc.ops->measured(&conn->cc, &measured))
-		rudp_known_paths_note(&conn->ep->known_paths, &conn->path.local,
-				      &conn->path.remote, &measured, use, now_at_ns);
+	if (!is_used(conn) || !conn->path.validated ||
+	    !conn->cc.ops->measured(&conn->cc, &measured))
+		return;
+	rudp_known_paths_note(&conn->ep->known_paths, &conn->path.local, &conn->path.remote,
+			      &measured, use, now_at_ns);
+	note_loss(conn, now_at_ns);
 }
 
 static bool is_worth_noting(const struct rudp_conn *conn)

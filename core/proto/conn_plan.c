@@ -160,7 +160,7 @@ void rudp_plan_init(struct rudp_plan *plan, struct rudp_conn *conn, size_t datag
 							   : RUDP_PLAN_HEAD_MAX_BYTES);
 	plan->sent = (struct rudp_sent){.sent_at_ns = now_at_ns};
 	plan->stream_count = 0;
-	plan->stream_bytes = plan->padding_bytes = 0;
+	plan->stream_bytes = plan->padding_bytes = plan->sum_bytes = 0;
 	plan->has_ack = plan->is_ack_only_due = false;
 }
 
@@ -181,6 +181,22 @@ void rudp_plan_fill(struct rudp_plan *plan, bool may_send_data)
 	add_ping(plan);
 }
 
+void rudp_plan_fill_repair(struct rudp_plan *plan)
+{
+	struct rudp_conn *conn = plan->conn;
+	const struct rudp_repair_block *block = &conn->repairing.block;
+
+	rudp_frame_write_repair_head(&plan->head, block->start, (uint8_t)block->count,
+				     conn->repairing.row);
+	assert(plan->head.ok);
+	assert(rudp_writer_len(&plan->head) + block->symbol_bytes <= plan->plain_max_bytes);
+	rudp_repair_sum(&conn->sendbuf.ring, block, conn->repairing.row, conn->ep->repair_sum);
+	plan->sum_bytes = block->symbol_bytes;
+	plan->stream[0] = (struct iovec){conn->ep->repair_sum, plan->sum_bytes};
+	plan->stream_count = 1;
+	plan->sent.content |= RUDP_CONTENT_REPAIR;
+}
+
 static void observe(const struct rudp_plan *plan)
 {
 	const struct rudp_sent *sent = &plan->sent;
@@ -189,7 +205,7 @@ static void observe(const struct rudp_plan *plan)
 		.type = RUDP_PACKET_DATA,
 		.number = plan->conn->reliability.next,
 		.size_bytes = RUDP_DATA_OVERHEAD_BYTES + head + plan->stream_bytes +
-			      plan->padding_bytes,
+			      plan->padding_bytes + plan->sum_bytes,
 		.frames = plan->head.start,
 		.frames_bytes = head,
 		.fin = sent->content & RUDP_CONTENT_FIN,
@@ -222,7 +238,8 @@ size_t rudp_plan_seal(struct rudp_plan *plan, uint8_t *out)
 
 bool rudp_conn_has_anything_due(const struct rudp_conn *conn, int64_t now_at_ns)
 {
-	return rudp_acks_is_owed(&conn->acks) || rudp_conn_has_data_due(conn) || is_fin_due(conn) ||
+	return rudp_acks_is_owed(&conn->acks) || rudp_conn_has_data_due(conn) ||
+	       rudp_conn_repair_is_due(conn) || is_fin_due(conn) ||
 	       conn->probes_due > 0 || conn->ping_due || conn->window_due || conn->reset_due ||
 	       conn->response_due || conn->urgent_due || is_blocked_by_peer(conn) ||
 	       conn->path.challenge_at_ns <= now_at_ns;

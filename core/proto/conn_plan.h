@@ -19,7 +19,7 @@ struct rudp_plan {
 	struct rudp_sent sent;
 	struct iovec stream[2];
 	int stream_count;
-	size_t stream_bytes, padding_bytes; /* of what is in stream */
+	size_t stream_bytes, padding_bytes, sum_bytes; /* of what is in stream */
 	bool has_ack, is_ack_only_due;
 	uint8_t head_bytes[RUDP_PLAN_HEAD_MAX_BYTES];
 };
@@ -31,6 +31,8 @@ void rudp_plan_init(struct rudp_plan *plan, struct rudp_conn *conn, size_t datag
 		    int64_t now_at_ns);
 /* All that is due and has room; the connection counts it as sent. */
 void rudp_plan_fill(struct rudp_plan *plan, bool may_send_data);
+/* Nothing but the sum that rudp_conn_repair_next has named. */
+void rudp_plan_fill_repair(struct rudp_plan *plan);
 /* Seals it into out, with keys that are awake, and tells the observer. Returns the datagram's length. */
 size_t rudp_plan_seal(struct rudp_plan *plan, uint8_t *out);
 

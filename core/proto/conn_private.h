@@ -7,9 +7,10 @@
  * conn_resume.c (the handshake of endpoints that have met), conn_early.c (data in its SYN),
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
  * conn_tx.c (packets out), conn_plan.c (what goes into one), conn_tail.c (second copies of sparse
- * traffic), conn_timers.c (when next, it is now), conn_path.c (addresses change), conn_mtu.c (how large
- * packets may be), conn_known.c (what other connections know of the path), conn_budget.c (its share
- * of memory), conn_stats.c (statistics and invariants), conn_observe.c (what a trace is told).
+ * traffic), conn_repair.c (sums of longer bursts), conn_timers.c (when next, it is now), conn_path.c
+ * (addresses change), conn_mtu.c (how large packets may be), conn_known.c (what other connections know
+ * of the path), conn_budget.c (its share of memory), conn_stats.c (statistics and invariants),
+ * conn_observe.c (what a trace is told).
  */
 #ifndef RUDP_PROTO_CONN_PRIVATE_H
 #define RUDP_PROTO_CONN_PRIVATE_H
@@ -29,6 +30,7 @@
 #include "proto/path.h"
 #include "proto/recvbuf.h"
 #include "proto/reliability.h"
+#include "proto/repair_store.h"
 #include "proto/replay.h"
 #include "proto/resume.h"
 #include "proto/sendbuf.h"
@@ -105,6 +107,18 @@ struct rudp_syn_answer {
 	UT_hash_handle hh;
 };
 
+/* What of a burst has sums to come: conn_repair.c. */
+struct rudp_repairing {
+	uint64_t next, end;           /* stream bytes without them; the same: none */
+	struct rudp_repair_block block; /* from next on, while rows are left */
+	unsigned rows_left;
+	uint8_t row;
+	uint64_t credit_bytes;
+	int64_t credit_at_ns;
+	uint64_t first_number, end_number; /* packets with sums, that may be unanswered, and others */
+	uint64_t sent_packets;        /* total for statistics */
+};
+
 struct rudp_conn {
 	struct rudp_endpoint *ep;
 	struct rudp_listener *listener;
@@ -147,6 +161,9 @@ struct rudp_conn {
 	struct rudp_cc cc;
 	struct rudp_pacer pacer;
 	struct rudp_tail tail;
+	bool peer_takes_repairs;
+	struct rudp_repairing repairing;
+	struct rudp_repair_store repairs;
 	struct rudp_ecn ecn;
 	struct rudp_sendbuf sendbuf;
 	struct rudp_recvbuf recvbuf;
@@ -160,6 +177,7 @@ struct rudp_conn {
 	struct rudp_starters *starters; /* to its host; NULL: it does not look for its rate now */
 	uint64_t jump_bytes;          /* what that has said; 0: nothing */
 	uint64_t noted_bytes;         /* delivered when known_paths was last told of this path, */
+	uint64_t noted_answered, noted_lost; /* and packets, */
 	int64_t noted_at_ns;          /* and when that was, */
 	bool noted_busy;              /* and that it goes on */
 	uint64_t charged_bytes;       /* to the endpoint's budget: what rudp_conn_buffer_bytes said */
@@ -344,8 +362,39 @@ void rudp_conn_tail_on_copy_sent(struct rudp_conn *conn, uint64_t number, uint32
 void rudp_conn_tail_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_tail_on_syn_sent(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_tail_on_established(struct rudp_conn *conn, int64_t now_at_ns);
+/* All from start on, and the FIN perhaps, leaves once more. */
+void rudp_conn_tail_copy(struct rudp_conn *conn, uint64_t start, bool fin);
 void rudp_conn_tail_on_result(struct rudp_conn *conn, const struct rudp_reliability_result *result,
 			      int64_t now_at_ns);
+
+/*
+ * Sums of bursts (conn_repair.c). A burst of so many bytes has sums instead of copies; begins with those
+ * from start on.
+ */
+bool rudp_conn_repair_is_for(const struct rudp_conn *conn, uint64_t bytes);
+void rudp_conn_repair_begin(struct rudp_conn *conn, uint64_t start);
+static inline bool rudp_conn_repair_is_due(const struct rudp_conn *conn)
+{
+	return conn->repairing.next < conn->repairing.end;
+}
+/*
+ * repairing.block and row are to leave next; false: none. What is too short for a sum is wanted as a
+ * copy.
+ */
+bool rudp_conn_repair_next(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_repair_on_established(struct rudp_conn *conn, int64_t now_at_ns);
+/* It has left, as packet number. */
+void rudp_conn_repair_on_sent(struct rudp_conn *conn, uint64_t number);
+/* Nobody waits for the answers to sums any more. */
+void rudp_conn_repair_settle(struct rudp_conn *conn);
+/* A REPAIR frame has come; and stream bytes have, while there are sums. */
+enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_frame *frame,
+				      int64_t now_at_ns);
+void rudp_conn_repair_solve(struct rudp_conn *conn, int64_t now_at_ns);
+
+/* Stream bytes (conn_rx.c), from a frame or had back. */
+enum rudp_verdict rudp_conn_take_stream(struct rudp_conn *conn, uint64_t offset, const uint8_t *bytes,
+					size_t len, bool fin, int64_t now_at_ns);
 
 /* The observer (conn_observe.c): to be called only when there is one. */
 #define RUDP_IS_OBSERVED(conn) __builtin_expect((conn)->ep->config.observer != NULL, 0)

@@ -7,8 +7,8 @@
 #include "proto/conn_private.h"
 #include "proto/endpoint_private.h"
 
-static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_frame *frame,
-				   int64_t now_at_ns)
+enum rudp_verdict rudp_conn_take_stream(struct rudp_conn *conn, uint64_t offset, const uint8_t *bytes,
+					size_t len, bool fin, int64_t now_at_ns)
 {
 	size_t before = rudp_recvbuf_available(&conn->recvbuf);
 	uint64_t tail = conn->recvbuf.ring.tail;
@@ -16,8 +16,7 @@ static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_fra
 
 	if (conn->state == RUDP_STATE_RESET_SENT)
 		return RUDP_VERDICT_OK;
-	verdict = rudp_recvbuf_take(&conn->recvbuf, frame->stream.offset, frame->stream.bytes,
-				    frame->stream.len, frame->stream.fin, now_at_ns);
+	verdict = rudp_recvbuf_take(&conn->recvbuf, offset, bytes, len, fin, now_at_ns);
 	if (verdict != RUDP_VERDICT_OK)
 		return verdict;
 	conn->trim_at_ns = RUDP_NEVER;
@@ -34,6 +33,18 @@ static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_fra
 	if (rudp_recvbuf_is_complete(&conn->recvbuf))
 		rudp_conn_on_peer_fin(conn, now_at_ns);
 	return RUDP_VERDICT_OK;
+}
+
+static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_frame *frame,
+				   int64_t now_at_ns)
+{
+	enum rudp_verdict verdict =
+		rudp_conn_take_stream(conn, frame->stream.offset, frame->stream.bytes,
+				      frame->stream.len, frame->stream.fin, now_at_ns);
+
+	if (conn->repairs.group_count > 0 && verdict == RUDP_VERDICT_OK)
+		rudp_conn_repair_solve(conn, now_at_ns);
+	return verdict;
 }
 
 static void on_window(struct rudp_conn *conn, uint64_t window_end)
@@ -83,6 +94,8 @@ static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_fram
 	case RUDP_FRAME_URGENT:
 		on_urgent(conn, frame->offset);
 		return RUDP_VERDICT_OK;
+	case RUDP_FRAME_REPAIR:
+		return rudp_conn_on_repair(conn, frame, now_at_ns);
 	}
 	return RUDP_VERDICT_BAD_FRAME;
 }

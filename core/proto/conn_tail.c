@@ -35,10 +35,15 @@ static bool is_idle(const struct rudp_conn *conn)
 	       rudp_sendbuf_unsent(&conn->sendbuf) == 0;
 }
 
+static bool is_burst(const struct rudp_conn *conn)
+{
+	return rudp_conn_repair_is_for(conn, conn->sendbuf.sent - unguarded_start(conn));
+}
+
 void rudp_conn_tail_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->tail.due_at_ns == RUDP_NEVER && is_idle(conn) && has_unguarded(conn))
-		rudp_tail_on_idle(&conn->tail, &conn->rtt, now_at_ns);
+		rudp_tail_on_idle(&conn->tail, &conn->rtt, is_burst(conn), now_at_ns);
 }
 
 void rudp_conn_tail_on_syn_sent(struct rudp_conn *conn, int64_t now_at_ns)
@@ -58,7 +63,7 @@ void rudp_conn_tail_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 	if (!conn->initiator || conn->tail.disabled)
 		return;
 	conn->tail.ack_again = true;
-	rudp_tail_on_idle(&conn->tail, &conn->rtt, now_at_ns);
+	rudp_tail_on_idle(&conn->tail, &conn->rtt, false, now_at_ns);
 }
 
 /* A second of connection attempts must not become twice the flood. */
@@ -99,13 +104,13 @@ static bool has_room(const struct rudp_conn *conn, uint64_t bytes)
 }
 
 /* What is wanted again is due as if it were lost: one way of repeating is enough. */
-static void want_copy(struct rudp_conn *conn, uint64_t start)
+void rudp_conn_tail_copy(struct rudp_conn *conn, uint64_t start, bool fin)
 {
 	struct rudp_sendbuf *buf = &conn->sendbuf;
 
 	conn->tail.copy_start = start;
 	conn->tail.copy_end = buf->sent;
-	rudp_sendbuf_on_lost(buf, start, (size_t)(buf->sent - start), is_fin_unguarded(conn));
+	rudp_sendbuf_on_lost(buf, start, (size_t)(buf->sent - start), fin);
 	guard_all(conn);
 }
 
@@ -121,6 +126,12 @@ static uint64_t copy_start(const struct rudp_conn *conn)
 	return start - hole > RUDP_TAIL_BUNDLE_BYTES ? start - RUDP_TAIL_BUNDLE_BYTES : hole;
 }
 
+static void repair_tail(struct rudp_conn *conn)
+{
+	rudp_conn_repair_begin(conn, unguarded_start(conn));
+	guard_all(conn);
+}
+
 static void copy_tail(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_tail *tail = &conn->tail;
@@ -130,12 +141,14 @@ static void copy_tail(struct rudp_conn *conn, int64_t now_at_ns)
 	if (conn->reliability.pto_count > 0 || !rudp_tail_is_path_clear(tail, now_at_ns) ||
 	    tail->copy_count + RUDP_TAIL_BYTES / RUDP_DATAGRAM_BASE_BYTES >= RUDP_TAIL_COPIES_MAX)
 		guard_all(conn);
+	else if (is_burst(conn))
+		repair_tail(conn);
 	else if (!has_room(conn, bytes))
-		rudp_tail_on_idle(tail, &conn->rtt, now_at_ns);
+		rudp_tail_on_idle(tail, &conn->rtt, false, now_at_ns);
 	else if (!rudp_tail_spend(tail, bytes, now_at_ns))
 		guard_all(conn);
 	else
-		want_copy(conn, start);
+		rudp_conn_tail_copy(conn, start, is_fin_unguarded(conn));
 }
 
 void rudp_conn_on_tail(struct rudp_conn *conn, int64_t now_at_ns)
@@ -216,6 +229,8 @@ void rudp_conn_tail_on_result(struct rudp_conn *conn, const struct rudp_reliabil
 		return;
 	if (conn->tail.copy_count > 0)
 		settle_copies(conn);
+	if (conn->repairing.first_number < conn->repairing.end_number)
+		rudp_conn_repair_settle(conn);
 	/* What is sent next has a time of its own. */
 	if (rudp_state_is_established(conn->state) && !conn->tail.ack_again && !has_unguarded(conn))
 		conn->tail.due_at_ns = RUDP_NEVER;

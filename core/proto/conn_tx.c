@@ -58,6 +58,21 @@ static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowa
 	return allowance->pacer_bytes > 0 || rudp_conn_is_sparse(conn);
 }
 
+/* Sums leave as new data does, but after all else, and only in packets of their own. */
+static bool may_send_repair(struct rudp_conn *conn, const struct allowance *allowance,
+			    size_t datagram_max, int64_t now_at_ns)
+{
+	if (!rudp_conn_repair_is_due(conn) || conn->probes_due > 0 || is_short_of_records(conn) ||
+	    datagram_max < conn->path.datagram_bytes ||
+	    (allowance->pacer_bytes == 0 && !rudp_conn_is_sparse(conn)) ||
+	    rudp_acks_is_due(&conn->acks, now_at_ns) || conn->window_due || conn->response_due ||
+	    conn->path.challenge_at_ns <= now_at_ns)
+		return false;
+	if (conn->reliability.bytes_in_flight + conn->path.datagram_bytes > conn->cc.cwnd_bytes)
+		return false;
+	return rudp_conn_repair_next(conn, now_at_ns);
+}
+
 uint64_t rudp_conn_pacing_bytes_per_s(const struct rudp_conn *conn)
 {
 	uint64_t rate = conn->cc.pacing_bytes_per_s;
@@ -106,6 +121,8 @@ static void record(struct rudp_plan *plan)
 	rudp_reliability_send(&conn->reliability, sent);
 	if (!sent->in_flight)
 		return;
+	if (sent->content & RUDP_CONTENT_REPAIR)
+		rudp_conn_repair_on_sent(conn, number);
 	if (sent->content & RUDP_CONTENT_COPY)
 		rudp_conn_tail_on_copy_sent(conn, number, sent->stream_bytes);
 	conn->cc.ops->on_sent(&conn->cc, number, sent->size_bytes,
@@ -120,7 +137,7 @@ static void record(struct rudp_plan *plan)
 static size_t lose(struct rudp_plan *plan)
 {
 	plan->sent.size_bytes = (uint32_t)(RUDP_DATA_OVERHEAD_BYTES + plan->stream_bytes +
-					   rudp_writer_len(&plan->head));
+					   plan->sum_bytes + rudp_writer_len(&plan->head));
 	record(plan);
 	return 0;
 }
@@ -144,7 +161,10 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 	    !rudp_reliability_can_send(&conn->reliability))
 		return 0;
 	rudp_plan_init(&plan, conn, max, now_at_ns);
-	rudp_plan_fill(&plan, may_send_data(conn, allowance));
+	if (may_send_repair(conn, allowance, max, now_at_ns))
+		rudp_plan_fill_repair(&plan);
+	else
+		rudp_plan_fill(&plan, may_send_data(conn, allowance));
 	if (rudp_writer_len(&plan.head) == 0 ||
 	    (plan.sent.content == RUDP_CONTENT_ACK && plan.sent.stream_bytes == 0 &&
 	     !plan.is_ack_only_due))

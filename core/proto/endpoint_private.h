@@ -90,6 +90,7 @@ struct rudp_endpoint {
 	struct rudp_refusals refusals;
 	struct rudp_verdict_counts verdicts;
 	struct rudp_complaints complaints; /* about peers */
+	uint8_t repair_sum[RUDP_REPAIR_DATAGRAM_MAX_BYTES]; /* on its way into a packet */
 };
 
 /* Something may have to leave, a deadline may have moved, or its buffers have another size. */

@@ -95,6 +95,19 @@ static bool read_path(struct rudp_reader *r, struct rudp_frame *frame)
 	return r->ok;
 }
 
+/* The symbol is what is left of the packet. */
+static bool read_repair(struct rudp_reader *r, struct rudp_frame *frame)
+{
+	frame->repair.offset = rudp_read_varint(r);
+	frame->repair.count = rudp_read_u8(r);
+	frame->repair.row = rudp_read_u8(r);
+	frame->repair.len = rudp_reader_left(r);
+	frame->repair.bytes = rudp_read_bytes(r, frame->repair.len);
+	return r->ok && frame->repair.count > 0 && frame->repair.count <= RUDP_REPAIR_COUNT_MAX &&
+	       frame->repair.row < RUDP_REPAIR_ROWS_MAX &&
+	       frame->repair.count * frame->repair.len <= RUDP_VARINT_MAX - frame->repair.offset;
+}
+
 static bool skip_padding(struct rudp_reader *r)
 {
 	while (r->next < r->end && *r->next == RUDP_FRAME_PADDING)
@@ -126,6 +139,8 @@ static bool read_fields(struct rudp_reader *r, struct rudp_frame *frame, struct 
 	case RUDP_FRAME_PATH_CHALLENGE:
 	case RUDP_FRAME_PATH_RESPONSE:
 		return read_path(r, frame);
+	case RUDP_FRAME_REPAIR:
+		return read_repair(r, frame);
 	}
 	return false;
 }
@@ -209,6 +224,22 @@ bool rudp_frame_write_stream_head(struct rudp_writer *w, uint64_t offset, size_t
 size_t rudp_frame_stream_head_bytes(uint64_t offset)
 {
 	return 1 + rudp_varint_size(offset) + sizeof(uint16_t);
+}
+
+bool rudp_frame_write_repair_head(struct rudp_writer *w, uint64_t offset, uint8_t count, uint8_t row)
+{
+	struct rudp_writer before = *w;
+
+	rudp_write_u8(w, RUDP_FRAME_REPAIR);
+	rudp_write_varint(w, offset);
+	rudp_write_u8(w, count);
+	rudp_write_u8(w, row);
+	return finish(w, &before);
+}
+
+size_t rudp_frame_repair_head_bytes(uint64_t offset)
+{
+	return 1 + rudp_varint_size(offset) + 2 * sizeof(uint8_t);
 }
 
 static uint64_t delay_us(int64_t delay_ns)

@@ -31,7 +31,8 @@
 	X(RESET, 0x08, true)           /* reason: the connection is over in both directions */     \
 	X(PATH_CHALLENGE, 0x09, true)  /* 8 bytes */                                               \
 	X(PATH_RESPONSE, 0x0a, true)   /* the same 8 bytes */                                      \
-	X(URGENT, 0x0b, true)          /* offset of the newest urgent byte (MSG_OOB) */
+	X(URGENT, 0x0b, true)          /* offset of the newest urgent byte (MSG_OOB) */            \
+	X(REPAIR, 0x0c, true)          /* offset, count, row, then a symbol up to the end */
 
 #define RUDP_FRAME_ENUM(name, value, eliciting) RUDP_FRAME_##name = (value),
 enum rudp_frame_type { RUDP_FRAMES(RUDP_FRAME_ENUM) };
@@ -69,6 +70,12 @@ struct rudp_frame {
 			size_t len;
 			bool fin;
 		} stream;
+		struct {
+			uint64_t offset;
+			const uint8_t *bytes; /* into the packet */
+			size_t len;
+			uint8_t count, row;
+		} repair;
 		uint64_t offset;  /* WINDOW, BLOCKED, URGENT */
 		uint64_t reason;  /* RESET */
 		uint8_t path[8];  /* PATH_CHALLENGE, PATH_RESPONSE */
@@ -77,12 +84,16 @@ struct rudp_frame {
 
 bool rudp_frame_is_ack_eliciting(uint8_t type);
 
+#define RUDP_REPAIR_COUNT_MAX 128 /* symbols of a block */
+#define RUDP_REPAIR_ROWS_MAX 128  /* rows: 0 to one less */
+
 /*
  * Decodes the next frame of a packet; runs of PADDING count as one. ACK frames are decoded into
  * *ack, the others into *frame (whose type is set in any case).
  *
  * Returns  OK or BAD_FRAME (unknown type, cut off, a range below zero or out of order, an offset
- *          plus length beyond RUDP_VARINT_MAX, more ranges than RUDP_ACK_RANGES_MAX).
+ *          plus length beyond RUDP_VARINT_MAX, more ranges than RUDP_ACK_RANGES_MAX, a count or row
+ *          out of its range).
  */
 enum rudp_verdict rudp_frame_next(struct rudp_reader *reader, struct rudp_frame *frame,
 				  struct rudp_ack *ack);
@@ -108,6 +119,10 @@ bool rudp_frame_write_urgent(struct rudp_writer *w, uint64_t offset);
  */
 bool rudp_frame_write_stream_head(struct rudp_writer *w, uint64_t offset, size_t len, bool fin);
 size_t rudp_frame_stream_head_bytes(uint64_t offset);
+
+/* The head of a REPAIR frame; its symbol follows, up to the end of the packet. */
+bool rudp_frame_write_repair_head(struct rudp_writer *w, uint64_t offset, uint8_t count, uint8_t row);
+size_t rudp_frame_repair_head_bytes(uint64_t offset);
 
 /* The longest acknowledgement delay that a peer may announce. */
 #define RUDP_PARAM_ACK_DELAY_MAX_NS (1 * RUDP_NS_PER_S)
@@ -140,6 +155,7 @@ struct rudp_params {
 	const uint8_t *early;          /* SYN: the first bytes of the stream; parsed: in the data */
 	size_t early_bytes;
 	uint64_t early_taken_bytes;    /* SYNACK: so many of them need not be sent again */
+	bool takes_repairs;            /* it understands REPAIR frames */
 	struct rudp_spent spent;       /* SYN of strangers; association id 0: none */
 };
 

@@ -17,6 +17,7 @@ struct rudp_known_path {
 	int64_t busy_until_ns;
 	int64_t taken_at_ns;  /* the first of those that share */
 	uint64_t taken_bytes; /* by all of them */
+	struct rudp_known_loss loss;
 	unsigned starters;    /* that began together, last time; 0: not known */
 	struct rudp_list use_link;
 	UT_hash_handle hh;
@@ -115,6 +116,7 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 	if (!is_same(&path->local, &here)) {
 		path->local = here;
 		path->bytes_per_s = path->taken_bytes = 0;
+		path->loss = (struct rudp_known_loss){0};
 	}
 	if (use == RUDP_KNOWN_BUSY)
 		path->busy_until_ns = now_at_ns + RUDP_KNOWN_PATH_BUSY_NS;
@@ -127,6 +129,42 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 	path->bytes_per_s = measured->bytes_per_s;
 	path->min_rtt_ns = measured->min_rtt_ns;
 	path->noted_at_ns = now_at_ns;
+}
+
+static struct rudp_known_path *find_path(struct rudp_known_paths *all,
+					 const struct rudp_addr *local,
+					 const struct rudp_addr *remote, int64_t now_at_ns)
+{
+	struct rudp_addr_key there = rudp_addr_key_of_host(remote);
+	struct rudp_addr_key here = rudp_addr_key_of_host(local);
+	struct rudp_known_path *path = find(all, &there, now_at_ns);
+
+	return path && is_same(&path->local, &here) ? path : NULL;
+}
+
+void rudp_known_paths_note_loss(struct rudp_known_paths *all, const struct rudp_addr *local,
+				const struct rudp_addr *remote, struct rudp_known_loss more,
+				int64_t now_at_ns)
+{
+	struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
+
+	if (!path)
+		return;
+	path->loss.packets += more.packets;
+	path->loss.lost += more.lost;
+	while (path->loss.packets > RUDP_KNOWN_PATH_PACKETS_MAX) {
+		path->loss.packets /= 2;
+		path->loss.lost /= 2;
+	}
+}
+
+struct rudp_known_loss rudp_known_paths_loss(struct rudp_known_paths *all,
+					     const struct rudp_addr *local,
+					     const struct rudp_addr *remote, int64_t now_at_ns)
+{
+	const struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
+
+	return path ? path->loss : (struct rudp_known_loss){0};
 }
 
 void rudp_known_paths_expect(struct rudp_known_paths *all, const struct rudp_addr_key *remote,
@@ -157,13 +195,10 @@ uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_a
 			       const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
 			       int64_t now_at_ns)
 {
-	struct rudp_addr_key there = rudp_addr_key_of_host(remote);
-	struct rudp_addr_key here = rudp_addr_key_of_host(local);
-	struct rudp_known_path *path = find(all, &there, now_at_ns);
+	struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
 	uint64_t holds, left, share;
 
-	if (!path || !is_same(&path->local, &here) || !is_same_length(path, rtt_ns) ||
-	    now_at_ns < path->busy_until_ns)
+	if (!path || !is_same_length(path, rtt_ns) || now_at_ns < path->busy_until_ns)
 		return 0;
 	if (now_at_ns - path->taken_at_ns > RUDP_KNOWN_PATH_SHARE_NS) {
 		path->taken_at_ns = now_at_ns;

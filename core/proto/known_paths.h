@@ -27,6 +27,7 @@
 #define RUDP_KNOWN_PATH_NOTE_NS (1 * RUDP_NS_PER_S)  /* how often a busy connection notes its path */
 #define RUDP_KNOWN_PATH_NOTE_BYTES (64u << 10)       /* less delivered says nothing of a path */
 #define RUDP_KNOWN_PATH_BUSY_NS (3 * RUDP_KNOWN_PATH_NOTE_NS / 2)
+#define RUDP_KNOWN_PATH_PACKETS_MAX 8192u            /* of losses; then half of them count */
 #define RUDP_KNOWN_PATH_SHARE 80                     /* percent */
 #define RUDP_KNOWN_PATH_SHARE_NS (1 * RUDP_NS_PER_S) /* connections that begin within it share */
 
@@ -36,6 +37,11 @@ enum rudp_known_use {
 	RUDP_KNOWN_LIMITED, /* its program sets the pace */
 	RUDP_KNOWN_DONE,    /* all that was written has arrived */
 	RUDP_KNOWN_FREED,   /* likewise, and it has been BUSY */
+};
+
+/* How many packets have been answered or lost on a path of late, and how many of them were lost. */
+struct rudp_known_loss {
+	uint64_t packets, lost;
 };
 
 struct rudp_known_path; /* its table is in known_paths.c */
@@ -57,6 +63,14 @@ void rudp_known_paths_clear(struct rudp_known_paths *all);
 void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr *local,
 			   const struct rudp_addr *remote, const struct rudp_cc_measured *measured,
 			   enum rudp_known_use use, int64_t now_at_ns);
+
+/* Adds to what is known of losses on a path that is known; and says it, 0 of 0 where it is not. */
+void rudp_known_paths_note_loss(struct rudp_known_paths *all, const struct rudp_addr *local,
+				const struct rudp_addr *remote, struct rudp_known_loss more,
+				int64_t now_at_ns);
+struct rudp_known_loss rudp_known_paths_loss(struct rudp_known_paths *all,
+					     const struct rudp_addr *local,
+					     const struct rudp_addr *remote, int64_t now_at_ns);
 
 /*
  * How many bytes a connection may have in flight at once that has seen nothing of its path but this

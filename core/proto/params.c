@@ -16,9 +16,10 @@ enum param_type {
 	PARAM_EARLY = 7,
 	PARAM_EARLY_TAKEN = 8,
 	PARAM_SPENT = 9,
+	PARAM_REPAIRS = 10,
 };
 
-#define PARAM_LAST PARAM_SPENT
+#define PARAM_LAST PARAM_REPAIRS
 
 #define SPENT_BYTES (8 + 8 + RUDP_SPENT_PROOF_BYTES)
 
@@ -84,6 +85,10 @@ bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params)
 	rudp_write_bytes(w, params->reset_token, RUDP_RESET_TOKEN_BYTES);
 	if (params->wants_association || params->association_id)
 		write_association(w, params);
+	if (params->takes_repairs) {
+		rudp_write_varint(w, PARAM_REPAIRS);
+		rudp_write_varint(w, 0);
+	}
 	if (params->early_taken_bytes)
 		write_number(w, PARAM_EARLY_TAKEN, params->early_taken_bytes);
 	if (params->spent.association_id)
@@ -181,6 +186,9 @@ static bool read_known(enum param_type type, struct rudp_reader *value, struct r
 		return read_early_taken(value, &out->early_taken_bytes);
 	case PARAM_SPENT:
 		return read_spent(value, &out->spent);
+	case PARAM_REPAIRS:
+		out->takes_repairs = true;
+		return true;
 	}
 	return false;
 }

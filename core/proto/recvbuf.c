@@ -107,9 +107,13 @@ static void advance(struct rudp_recvbuf *buf, uint64_t end)
 	rudp_range_set_remove_below(&buf->pending, end);
 }
 
-/* There is memory for [start, end) in the common budget. */
-static bool is_affordable(const struct rudp_recvbuf *buf, uint64_t start, uint64_t end)
+/* There is memory for [start, end) in the common budget; history is kept only where there is more. */
+static bool is_affordable(struct rudp_recvbuf *buf, uint64_t start, uint64_t end)
 {
+	buf->ring.keep_bytes = rudp_budget_is_scarce(buf->budget) ? 0 : buf->history_bytes;
+	if (!rudp_budget_allows(buf->budget, &buf->ring, end))
+		buf->ring.keep_bytes = 0;
+
 	if (buf->discarding)
 		return true;
 	if (start > buf->ring.tail && buf->pending.count >= RUDP_BUDGET_RANGES_FLOOR &&

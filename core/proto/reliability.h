@@ -73,6 +73,7 @@ enum rudp_content {
 	RUDP_CONTENT_MTU_PROBE = 1 << 12, /* its loss says nothing but that it was too large */
 	RUDP_CONTENT_EXTRA = RUDP_CONTENT_COPY | RUDP_CONTENT_MTU_PROBE, /* losing it loses nothing */
 	RUDP_CONTENT_ECT = 1 << 13,      /* the IP header said ECT(0) */
+	RUDP_CONTENT_REPAIR = 1 << 14,
 };
 
 /* State of delivery at the moment of sending, for the rate sample (cc.h). */

@@ -31,11 +31,20 @@ static int64_t delay_ns(const struct rudp_rtt *rtt)
 	return rudp_time_min(delay, RUDP_TAIL_DELAY_MAX_NS);
 }
 
-void rudp_tail_on_idle(struct rudp_tail *tail, const struct rudp_rtt *rtt, int64_t now_at_ns)
+static int64_t burst_delay_ns(const struct rudp_rtt *rtt)
+{
+	int64_t delay = rtt->srtt_ns / RUDP_TAIL_BURST_DELAY_DIVISOR;
+
+	delay = rudp_time_max(delay, RUDP_TAIL_BURST_DELAY_MIN_NS);
+	return rudp_time_min(delay, RUDP_TAIL_BURST_DELAY_MAX_NS);
+}
+
+void rudp_tail_on_idle(struct rudp_tail *tail, const struct rudp_rtt *rtt, bool burst,
+		       int64_t now_at_ns)
 {
 	/* Not put off by what follows: a stream of keystrokes would never have its copies. */
 	if (!tail->disabled && tail->due_at_ns == RUDP_NEVER)
-		tail->due_at_ns = now_at_ns + delay_ns(rtt);
+		tail->due_at_ns = now_at_ns + (burst ? burst_delay_ns(rtt) : delay_ns(rtt));
 }
 
 static void take_rtt(struct rudp_tail *tail, const struct rudp_rtt *rtt, int64_t now_at_ns)

@@ -32,6 +32,10 @@
 #define RUDP_TAIL_DELAY_DIVISOR 8                     /* of the smoothed RTT */
 #define RUDP_TAIL_DELAY_MIN_NS (3 * RUDP_NS_PER_MS)
 #define RUDP_TAIL_DELAY_MAX_NS (30 * RUDP_NS_PER_MS)
+/* Sums of a burst need none, but whether it is the end should be seen. */
+#define RUDP_TAIL_BURST_DELAY_DIVISOR 64
+#define RUDP_TAIL_BURST_DELAY_MIN_NS (1 * RUDP_NS_PER_MS)
+#define RUDP_TAIL_BURST_DELAY_MAX_NS (5 * RUDP_NS_PER_MS)
 #define RUDP_TAIL_SYN_DELAY_NS (30 * RUDP_NS_PER_MS)  /* of a SYN: no RTT is known */
 #define RUDP_TAIL_SYNS_PER_S 64u                      /* second SYNs of an endpoint */
 
@@ -75,8 +79,9 @@ void rudp_tail_init(struct rudp_tail *tail, bool disabled, int64_t now_at_ns);
 /* Another path: what was learnt of the last one is void. */
 void rudp_tail_restart(struct rudp_tail *tail, int64_t now_at_ns);
 
-/* The application has nothing more to send and unguarded bytes are out. */
-void rudp_tail_on_idle(struct rudp_tail *tail, const struct rudp_rtt *rtt, int64_t now_at_ns);
+/* The application has nothing more to send and unguarded bytes are out; a burst has sums to come. */
+void rudp_tail_on_idle(struct rudp_tail *tail, const struct rudp_rtt *rtt, bool burst,
+		       int64_t now_at_ns);
 
 /* What an ACK or the clock has told. sampled: rtt has a new sample. */
 void rudp_tail_on_fates(struct rudp_tail *tail, const struct rudp_rtt *rtt, bool sampled,

@@ -229,7 +229,7 @@ Test(frame, only_padding_and_acks_expect_no_answer)
 {
 	for (unsigned type = 0; type <= UINT8_MAX; type++) {
 		bool expects = type == RUDP_FRAME_PING ||
-			       (type >= RUDP_FRAME_STREAM && type <= RUDP_FRAME_URGENT);
+			       (type >= RUDP_FRAME_STREAM && type <= RUDP_FRAME_REPAIR);
 
 		cr_assert(eq(int, rudp_frame_is_ack_eliciting((uint8_t)type), expects));
 	}

@@ -36,7 +36,7 @@ static int64_t delay_at(int64_t srtt_ns)
 {
 	rtt.srtt_ns = srtt_ns;
 	tail.due_at_ns = RUDP_NEVER;
-	rudp_tail_on_idle(&tail, &rtt, now_at_ns);
+	rudp_tail_on_idle(&tail, &rtt, false, now_at_ns);
 	return tail.due_at_ns - now_at_ns;
 }
 
@@ -51,16 +51,16 @@ Test(tail, what_follows_does_not_put_the_copy_off)
 {
 	int64_t due_at_ns;
 
-	rudp_tail_on_idle(&tail, &rtt, now_at_ns);
+	rudp_tail_on_idle(&tail, &rtt, false, now_at_ns);
 	due_at_ns = tail.due_at_ns;
-	rudp_tail_on_idle(&tail, &rtt, now_at_ns + 5 * MS);
+	rudp_tail_on_idle(&tail, &rtt, false, now_at_ns + 5 * MS);
 	cr_assert(eq(i64, tail.due_at_ns, due_at_ns));
 }
 
 Test(tail, disabled_it_never_becomes_due)
 {
 	rudp_tail_init(&tail, true, now_at_ns);
-	rudp_tail_on_idle(&tail, &rtt, now_at_ns);
+	rudp_tail_on_idle(&tail, &rtt, false, now_at_ns);
 	cr_assert(eq(i64, tail.due_at_ns, RUDP_NEVER));
 }
 

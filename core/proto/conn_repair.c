@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* Sums of longer bursts, out and in: docs/protocol.md section 9.7. */
+#include "proto/cc_pace.h"
+#include "proto/conn_private.h"
+#include "proto/endpoint_private.h"
+
+#define RTT_MIN_NS (2 * RUDP_NS_PER_MS) /* on shorter ones what is lost comes again as soon */
+#define BYTES_PER_S (128u << 10)        /* of sums, */
+#define CREDIT_MAX_BYTES (256u << 10)   /* and so much at once: enough for 3 MB at 3 % */
+#define BLOCKS_MAX 16u
+
+/* What is lost of a million packets: seen by this connection, by others, and what is thought of none. */
+#define PRIOR_PACKETS 128u
+#define PRIOR_LOST 1u
+#define KNOWN_PACKETS_MAX 1024u
+#define MILLION 1000000u
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+bool rudp_conn_repair_is_for(const struct rudp_conn *conn, uint64_t bytes)
+{
+	return conn->peer_takes_repairs && bytes > RUDP_TAIL_BYTES && conn->rtt.samples > 0 &&
+	       conn->rtt.srtt_ns >= RTT_MIN_NS && conn->path.validated &&
+	       conn->path.datagram_bytes <= RUDP_REPAIR_DATAGRAM_MAX_BYTES;
+}
+
+/* Sums of what comes need what has been read of their blocks. */
+void rudp_conn_repair_on_established(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	conn->repairing.credit_bytes = CREDIT_MAX_BYTES;
+	conn->repairing.credit_at_ns = now_at_ns;
+	if (conn->peer_takes_repairs && conn->rtt.samples > 0 && conn->rtt.srtt_ns >= RTT_MIN_NS)
+		conn->recvbuf.history_bytes = RUDP_REPAIR_BLOCK_BYTES_MAX;
+}
+
+/* Room for the sum of a block from start on: no stream bytes behind it take more of a packet. */
+static uint32_t symbol_bytes(const struct rudp_conn *conn, uint64_t start)
+{
+	return (uint32_t)(conn->path.datagram_bytes - RUDP_DATA_OVERHEAD_BYTES -
+			  rudp_frame_repair_head_bytes(start));
+}
+
+void rudp_conn_repair_begin(struct rudp_conn *conn, uint64_t start)
+{
+	struct rudp_repairing *r = &conn->repairing;
+	uint64_t most = (uint64_t)BLOCKS_MAX * RUDP_REPAIR_COUNT_MAX * symbol_bytes(conn, start);
+
+	r->end = conn->sendbuf.sent;
+	r->next = r->end - min_u64(most, r->end - start);
+	r->rows_left = 0;
+}
+
+static uint32_t loss_per_million(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	const struct rudp_reliability *r = &conn->reliability;
+	uint64_t lost = r->lost_packets - min_u64(r->spurious_packets, r->lost_packets);
+	uint64_t sent = lost + r->answered_packets;
+	struct rudp_known_loss known = rudp_known_paths_loss(
+		&conn->ep->known_paths, &conn->path.local, &conn->path.remote, now_at_ns);
+
+	if (known.packets > KNOWN_PACKETS_MAX) {
+		known.lost = known.lost * KNOWN_PACKETS_MAX / known.packets;
+		known.packets = KNOWN_PACKETS_MAX;
+	}
+	return (uint32_t)((lost + known.lost + PRIOR_LOST) * MILLION /
+			  (sent + known.packets + PRIOR_PACKETS));
+}
+
+/* Of [start, end), which has been sent. */
+static uint64_t unacked_bytes(const struct rudp_sendbuf *buf, uint64_t start, uint64_t end)
+{
+	const struct rudp_range *range;
+	uint64_t bytes = 0;
+
+	start = max_u64(start, buf->ring.head);
+	while (start < end) {
+		range = rudp_range_set_find(&buf->acked, start);
+		if (!range || range->start >= end)
+			return bytes + end - start;
+		bytes += range->start > start ? range->start - start : 0;
+		start = range->end;
+	}
+	return bytes;
+}
+
+static unsigned affordable(struct rudp_repairing *r, unsigned rows, int64_t now_at_ns)
+{
+	r->credit_bytes += rudp_cc_bytes_in(BYTES_PER_S, now_at_ns - r->credit_at_ns);
+	r->credit_at_ns = now_at_ns;
+	r->credit_bytes = min_u64(r->credit_bytes, CREDIT_MAX_BYTES);
+	rows = (unsigned)min_u64(rows, r->credit_bytes / r->block.symbol_bytes);
+	r->credit_bytes -= (uint64_t)rows * r->block.symbol_bytes;
+	return rows;
+}
+
+/* The block from next on; false: what is left is shorter than a symbol. */
+static bool lay_block(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	struct rudp_repairing *r = &conn->repairing;
+	uint32_t bytes = symbol_bytes(conn, r->next);
+	uint64_t unacked;
+	unsigned rows;
+
+	r->block = (struct rudp_repair_block){
+		.start = r->next,
+		.count = (uint32_t)min_u64(min_u64(r->end - r->next, RUDP_REPAIR_BLOCK_BYTES_MAX) / bytes,
+					   RUDP_REPAIR_COUNT_MAX),
+		.symbol_bytes = bytes,
+	};
+	r->row = 0;
+	if (r->block.count == 0)
+		return false;
+	unacked = unacked_bytes(&conn->sendbuf, r->next, rudp_repair_end(&r->block));
+	if (unacked == 0)
+		return true;
+	rows = rudp_repair_rows_for((unsigned)((unacked + bytes - 1) / bytes),
+				    loss_per_million(conn, now_at_ns));
+	r->rows_left = affordable(r, (unsigned)min_u64(rows, RUDP_REPAIR_SOLVE_MAX), now_at_ns);
+	return true;
+}
+
+/* Acknowledged bytes stay in the ring until others come; a block that lacks some is of no use. */
+static bool is_of_use(const struct rudp_conn *conn)
+{
+	const struct rudp_repairing *r = &conn->repairing;
+
+	return r->rows_left > 0 && r->block.symbol_bytes == symbol_bytes(conn, r->block.start) &&
+	       r->block.start >= rudp_ring_kept(&conn->sendbuf.ring) &&
+	       unacked_bytes(&conn->sendbuf, r->block.start, rudp_repair_end(&r->block)) > 0;
+}
+
+static void end_block(struct rudp_repairing *r)
+{
+	r->rows_left = 0;
+	r->next = rudp_repair_end(&r->block);
+}
+
+/* What is shorter than a symbol, and the FIN. */
+static void copy_rest(struct rudp_conn *conn)
+{
+	struct rudp_repairing *r = &conn->repairing;
+	bool fin = conn->sendbuf.fin_sent && !conn->sendbuf.fin_acked;
+
+	if (fin || unacked_bytes(&conn->sendbuf, r->next, r->end) > 0)
+		rudp_conn_tail_copy(conn, r->next, fin);
+	r->next = r->end;
+}
+
+bool rudp_conn_repair_next(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	struct rudp_repairing *r = &conn->repairing;
+
+	if (conn->sendbuf.sent != r->end || rudp_sendbuf_unsent(&conn->sendbuf) > 0) {
+		r->next = r->end; /* the program has more to say: this was not the end */
+		return false;
+	}
+	if (rudp_conn_has_data_due(conn))
+		return false;
+	while (r->rows_left > 0 || lay_block(conn, now_at_ns)) {
+		if (is_of_use(conn))
+			return true;
+		end_block(r);
+	}
+	copy_rest(conn);
+	return false;
+}
+
+void rudp_conn_repair_on_sent(struct rudp_conn *conn, uint64_t number)
+{
+	struct rudp_repairing *r = &conn->repairing;
+
+	if (r->first_number == r->end_number)
+		r->first_number = number;
+	r->end_number = number + 1;
+	r->sent_packets++;
+	r->row++;
+	if (--r->rows_left == 0)
+		end_block(r);
+}
+
+void rudp_conn_repair_settle(struct rudp_conn *conn)
+{
+	struct rudp_repairing *r = &conn->repairing;
+
+	if (rudp_sendbuf_unacked(&conn->sendbuf) > 0)
+		return;
+	for (uint64_t number = r->first_number; number < r->end_number; number++) {
+		const struct rudp_sent *sent = rudp_reliability_find(&conn->reliability, number);
+
+		if (sent && sent->fate == RUDP_FATE_OUTSTANDING &&
+		    (sent->content & RUDP_CONTENT_REPAIR))
+			rudp_reliability_settle(&conn->reliability, number);
+	}
+	r->first_number = r->end_number;
+}
+
+/* What a sum has given back is taken as if it had come. */
+struct taker {
+	struct rudp_conn *conn;
+	int64_t now_at_ns;
+};
+
+static bool take(void *context, uint64_t offset, const uint8_t *bytes, size_t len)
+{
+	struct taker *taker = context;
+	struct rudp_conn *conn = taker->conn;
+
+	return rudp_conn_take_stream(conn, offset, bytes, len, false, taker->now_at_ns) ==
+		       RUDP_VERDICT_OK &&
+	       !conn->dead && conn->state != RUDP_STATE_RESET_SENT;
+}
+
+void rudp_conn_repair_solve(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	struct taker taker = {conn, now_at_ns};
+
+	rudp_repair_store_solve(&conn->repairs, &conn->recvbuf, take, &taker);
+}
+
+enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_frame *frame,
+				      int64_t now_at_ns)
+{
+	const struct rudp_recvbuf *buf = &conn->recvbuf;
+	struct rudp_repair_block block = {frame->repair.offset, frame->repair.count,
+					  (uint32_t)frame->repair.len};
+	uint64_t end = rudp_repair_end(&block);
+
+	if (conn->state == RUDP_STATE_RESET_SENT || block.symbol_bytes == 0)
+		return RUDP_VERDICT_OK;
+	if (end > buf->window_end || end > buf->final_size)
+		return RUDP_VERDICT_BAD_STREAM;
+	if (rudp_budget_is_scarce(&conn->ep->budget))
+		return RUDP_VERDICT_OK;
+	/* One that cannot be kept repairs nothing, and all it would repair comes again. */
+	if (rudp_repair_store_add(&conn->repairs, buf, &block, frame->repair.row,
+				  frame->repair.bytes) == 0)
+		rudp_conn_repair_solve(conn, now_at_ns);
+	return RUDP_VERDICT_OK;
+}
