@@ -120,6 +120,8 @@ static bool put_counts(json_t *o, const struct rudp_control_info *info)
 		{"packets_lost", info->packets_lost},
 		{"packets_spurious", info->packets_spurious},
 		{"probe_timeouts", info->pto_count},
+		{"repairs_sent", info->state == RUDP_STATE_LISTEN ? 0 : info->repairs_sent},
+		{"stream_repaired_bytes", info->repaired_bytes},
 		{"window_send_bytes", info->window_send_bytes},
 		{"window_receive_bytes", info->window_receive_bytes},
 	};

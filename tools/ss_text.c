@@ -131,6 +131,9 @@ static void print_counts(const struct rudp_control_info *info)
 	print_count("lost", info->packets_lost);
 	print_count("spurious", info->packets_spurious);
 	print_count("pto", info->pto_count);
+	if (info->state != RUDP_STATE_LISTEN)
+		print_count("repairs_out", info->repairs_sent);
+	print_count("repaired", info->repaired_bytes);
 	print_count("notsent", info->unsent_bytes);
 	print_count("snd_wnd", info->window_send_bytes);
 	print_count("rcv_wnd", info->window_receive_bytes);

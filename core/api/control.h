@@ -129,11 +129,16 @@ struct rudp_control_info {
 	uint64_t unacked_bytes, unsent_bytes, unread_bytes; /* send queue incl. engine; to be read */
 	uint64_t window_send_bytes, window_receive_bytes, memory_bytes;
 	uint32_t datagram_bytes, pto_count;
-	uint32_t backlog, queued; /* LISTEN */
+	union {
+		uint32_t backlog; /* LISTEN */
+		uint32_t repairs_sent; /* others: packets with sums of bursts */
+	};
+	uint32_t queued;          /* LISTEN */
 	uint16_t udp_port;        /* fixed UDP port in use; 0: the port of the address */
 	uint16_t policy_line;     /* of the rule that decided; 0: none */
 	char cc_name[16], cc_state[16];
 	char program[16];
+	uint32_t repaired_bytes;  /* of the stream, that the peer's sums have given back; at most that */
 };
 
 /* What an engine tells of itself at the end of a list. One that is older tells zeros. */

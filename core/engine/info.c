@@ -12,6 +12,11 @@
 #include "engine/port.h"
 #include "engine/tcp.h"
 
+static uint32_t at_most_u32(uint64_t n)
+{
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
 static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_stats *stats)
 {
 	uint64_t known_kib = stats->jump_bytes >> 10;
@@ -23,6 +28,8 @@ static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_st
 	info->beginning = stats->beginning;
 	info->early_bytes = stats->early_bytes;
 	info->known_kib = (uint16_t)(known_kib < UINT16_MAX ? known_kib : UINT16_MAX);
+	info->repairs_sent = at_most_u32(stats->repairs_sent);
+	info->repaired_bytes = at_most_u32(stats->stream_repaired);
 	info->srtt_ns = stats->srtt_ns;
 	info->rttvar_ns = stats->rttvar_ns;
 	info->min_rtt_ns = stats->min_rtt_ns;

@@ -69,6 +69,8 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 		.packets_spurious = conn->reliability.spurious_packets,
 		.packets_copied = conn->tail.copied_packets,
 		.stream_copied = conn->tail.copied_bytes,
+		.repairs_sent = conn->repairing.sent_packets,
+		.stream_repaired = conn->repairs.repaired_bytes,
 		.packets_replayed = conn->packets_replayed,
 		.packets_forged = conn->packets_forged,
 		.key_updates = conn->keys.updates,

@@ -13,7 +13,8 @@
  *            in order means that one message lost twice holds up all behind it.
  * Cost       at most one packet more for each, at most RUDP_TAIL_BYTES_PER_S with bursts of
  *            RUDP_TAIL_BURST_BYTES. None where the ACK comes before the copy: on round trips of less
- *            than 2 ms, as an ACK waits a millisecond itself. Bulk has none but for its very end.
+ *            than 2 ms, as an ACK waits a millisecond itself. Bursts that have sums (conn_repair.c), and
+ *            so the end of bulk, have none but for their very last bytes.
  * Off        by setting; while a queue, heavy loss or a probe time-out tells of congestion; and for
  *            RUDP_TAIL_HOLD_NS after a CE mark or persistent congestion.
  * Threads    none: one owner at a time. No allocation.
