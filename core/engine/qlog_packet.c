@@ -81,8 +81,9 @@ static void put_frame(struct rudp_qlog_text *t, const struct rudp_frame *frame,
 		rudp_qlog_put_word(t, "frame_type", "path_response");
 		return;
 	case RUDP_FRAME_URGENT:
+	case RUDP_FRAME_ARRIVED:
 		rudp_qlog_put_word(t, "frame_type", "unknown");
-		rudp_qlog_put_pair(t, "raw_frame_type", RUDP_FRAME_URGENT);
+		rudp_qlog_put_pair(t, "raw_frame_type", frame->type);
 		rudp_qlog_put_pair(t, "offset", frame->offset);
 		return;
 	case RUDP_FRAME_REPAIR:

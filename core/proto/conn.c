@@ -115,6 +115,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	rudp_ecn_init(&conn->ecn);
 	rudp_tail_init(&conn->tail, ep->config.tail_off, now_at_ns);
 	rudp_repair_store_init(&conn->repairs);
+	conn->repaired_from = UINT64_MAX;
 	rudp_sendbuf_init(&conn->sendbuf, ep->config.send_buffer_max_bytes);
 	rudp_recvbuf_init(&conn->recvbuf, ep->config.receive_buffer_max_bytes, &ep->budget);
 	conn->send_limit_bytes = RUDP_SEND_LIMIT_MIN_BYTES;
@@ -135,6 +136,8 @@ static void drop_buffers(struct rudp_conn *conn)
 	rudp_recvbuf_fini(&conn->recvbuf);
 	rudp_repair_store_clear(&conn->repairs);
 	conn->repairing.next = conn->repairing.end;
+	conn->repaired_from = UINT64_MAX;
+	conn->arrived_due = false;
 	rudp_sendbuf_init(&conn->sendbuf, conn->ep->config.send_buffer_max_bytes);
 	rudp_recvbuf_init(&conn->recvbuf, conn->ep->config.receive_buffer_max_bytes,
 			  &conn->ep->budget);

@@ -78,6 +78,11 @@ static void add_signals(struct rudp_plan *plan)
 		conn->urgent_due = false;
 		plan->sent.content |= RUDP_CONTENT_URGENT;
 	}
+	if (conn->arrived_due &&
+	    rudp_frame_write_arrived(&plan->head, conn->recvbuf.ring.tail)) {
+		rudp_conn_repair_on_told(conn);
+		plan->sent.content |= RUDP_CONTENT_ARRIVED;
+	}
 	if (is_blocked_by_peer(conn) && conn->blocked_told != conn->peer_window_end &&
 	    rudp_frame_write_blocked(&plan->head, conn->peer_window_end)) {
 		conn->blocked_told = conn->peer_window_end;
@@ -241,6 +246,6 @@ bool rudp_conn_has_anything_due(const struct rudp_conn *conn, int64_t now_at_ns)
 	return rudp_acks_is_owed(&conn->acks) || rudp_conn_has_data_due(conn) ||
 	       rudp_conn_repair_is_due(conn) || is_fin_due(conn) ||
 	       conn->probes_due > 0 || conn->ping_due || conn->window_due || conn->reset_due ||
-	       conn->response_due || conn->urgent_due || is_blocked_by_peer(conn) ||
+	       conn->response_due || conn->urgent_due || conn->arrived_due || is_blocked_by_peer(conn) ||
 	       conn->path.challenge_at_ns <= now_at_ns;
 }

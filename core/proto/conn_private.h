@@ -164,6 +164,8 @@ struct rudp_conn {
 	bool peer_takes_repairs;
 	struct rudp_repairing repairing;
 	struct rudp_repair_store repairs;
+	uint64_t repaired_from;       /* had back, and the peer does not know: from here on at most */
+	uint64_t repaired_end;
 	struct rudp_ecn ecn;
 	struct rudp_sendbuf sendbuf;
 	struct rudp_recvbuf recvbuf;
@@ -184,7 +186,7 @@ struct rudp_conn {
 
 	/* Frames that want to leave. */
 	unsigned probes_due;
-	bool ping_due, window_due, reset_due, response_due, urgent_due;
+	bool ping_due, window_due, reset_due, response_due, urgent_due, arrived_due;
 	uint8_t response[8];
 	uint64_t reset_reason;
 	uint64_t urgent_out;          /* offset of our newest urgent byte, with urgent_due */
@@ -391,6 +393,11 @@ void rudp_conn_repair_settle(struct rudp_conn *conn);
 enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_frame *frame,
 				      int64_t now_at_ns);
 void rudp_conn_repair_solve(struct rudp_conn *conn, int64_t now_at_ns);
+/* The peer is told how far the stream is complete, if it cannot know by the packets acknowledged. */
+void rudp_conn_repair_on_taken(struct rudp_conn *conn);
+void rudp_conn_repair_on_told(struct rudp_conn *conn);
+/* It has told us. */
+enum rudp_verdict rudp_conn_on_arrived(struct rudp_conn *conn, uint64_t offset, int64_t now_at_ns);
 
 /* Stream bytes (conn_rx.c), from a frame or had back. */
 enum rudp_verdict rudp_conn_take_stream(struct rudp_conn *conn, uint64_t offset, const uint8_t *bytes,

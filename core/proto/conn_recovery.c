@@ -41,6 +41,8 @@ void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *s
 		conn->window_due = true;
 	if (sent->content & RUDP_CONTENT_URGENT)
 		conn->urgent_due = true;
+	if (sent->content & RUDP_CONTENT_ARRIVED)
+		conn->arrived_due = true;
 	if (sent->content & RUDP_CONTENT_BLOCKED)
 		conn->blocked_told = UINT64_MAX;
 	if (sent->content & RUDP_CONTENT_HANDSHAKE)
@@ -161,6 +163,25 @@ static void note_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 		conn->sent_all_noted = true;
 		rudp_conn_on_fin_acked(conn, now_at_ns);
 	}
+}
+
+enum rudp_verdict rudp_conn_on_arrived(struct rudp_conn *conn, uint64_t offset, int64_t now_at_ns)
+{
+	struct rudp_sendbuf *buf = &conn->sendbuf;
+	size_t room = rudp_conn_send_room(conn);
+
+	if (conn->state == RUDP_STATE_RESET_SENT)
+		return RUDP_VERDICT_OK;
+	if (offset > buf->sent)
+		return RUDP_VERDICT_BAD_ACK;
+	if (offset <= buf->ring.head)
+		return RUDP_VERDICT_OK;
+	rudp_sendbuf_on_acked(buf, buf->ring.head, (size_t)(offset - buf->ring.head), false);
+	conn->progress_at_ns = now_at_ns;
+	if (rudp_conn_send_room(conn) > room)
+		rudp_conn_raise(conn, RUDP_EVENT_WRITABLE);
+	note_sent_all(conn, now_at_ns);
+	return RUDP_VERDICT_OK;
 }
 
 static void on_result(struct rudp_conn *conn, const struct rudp_reliability_result *result,

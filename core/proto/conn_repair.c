@@ -213,6 +213,10 @@ static bool take(void *context, uint64_t offset, const uint8_t *bytes, size_t le
 	struct taker *taker = context;
 	struct rudp_conn *conn = taker->conn;
 
+	if (conn->repaired_from > offset)
+		conn->repaired_from = offset;
+	if (conn->repaired_end < offset + len)
+		conn->repaired_end = offset + len;
 	return rudp_conn_take_stream(conn, offset, bytes, len, false, taker->now_at_ns) ==
 		       RUDP_VERDICT_OK &&
 	       !conn->dead && conn->state != RUDP_STATE_RESET_SENT;
@@ -223,6 +227,23 @@ void rudp_conn_repair_solve(struct rudp_conn *conn, int64_t now_at_ns)
 	struct taker taker = {conn, now_at_ns};
 
 	rudp_repair_store_solve(&conn->repairs, &conn->recvbuf, take, &taker);
+}
+
+void rudp_conn_repair_on_taken(struct rudp_conn *conn)
+{
+	if (conn->recvbuf.ring.tail <= conn->repaired_from || conn->arrived_due)
+		return;
+	conn->arrived_due = true;
+	conn->acks.now = true;
+}
+
+void rudp_conn_repair_on_told(struct rudp_conn *conn)
+{
+	uint64_t tail = conn->recvbuf.ring.tail;
+
+	conn->arrived_due = false;
+	if (tail >= conn->repaired_from)
+		conn->repaired_from = tail < conn->repaired_end ? tail : UINT64_MAX;
 }
 
 enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_frame *frame,
@@ -243,5 +264,6 @@ enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_
 	if (rudp_repair_store_add(&conn->repairs, buf, &block, frame->repair.row,
 				  frame->repair.bytes) == 0)
 		rudp_conn_repair_solve(conn, now_at_ns);
+	rudp_conn_repair_on_taken(conn);
 	return RUDP_VERDICT_OK;
 }

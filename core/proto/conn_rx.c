@@ -42,8 +42,11 @@ static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_fra
 		rudp_conn_take_stream(conn, frame->stream.offset, frame->stream.bytes,
 				      frame->stream.len, frame->stream.fin, now_at_ns);
 
-	if (conn->repairs.group_count > 0 && verdict == RUDP_VERDICT_OK)
+	if (verdict != RUDP_VERDICT_OK)
+		return verdict;
+	if (conn->repairs.group_count > 0)
 		rudp_conn_repair_solve(conn, now_at_ns);
+	rudp_conn_repair_on_taken(conn);
 	return verdict;
 }
 
@@ -96,6 +99,8 @@ static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_fram
 		return RUDP_VERDICT_OK;
 	case RUDP_FRAME_REPAIR:
 		return rudp_conn_on_repair(conn, frame, now_at_ns);
+	case RUDP_FRAME_ARRIVED:
+		return rudp_conn_on_arrived(conn, frame->offset, now_at_ns);
 	}
 	return RUDP_VERDICT_BAD_FRAME;
 }

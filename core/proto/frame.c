@@ -131,6 +131,7 @@ static bool read_fields(struct rudp_reader *r, struct rudp_frame *frame, struct 
 	case RUDP_FRAME_WINDOW:
 	case RUDP_FRAME_BLOCKED:
 	case RUDP_FRAME_URGENT:
+	case RUDP_FRAME_ARRIVED:
 		frame->offset = rudp_read_varint(r);
 		return r->ok;
 	case RUDP_FRAME_RESET:
@@ -198,6 +199,11 @@ bool rudp_frame_write_reset(struct rudp_writer *w, uint64_t reason)
 bool rudp_frame_write_urgent(struct rudp_writer *w, uint64_t offset)
 {
 	return write_one(w, RUDP_FRAME_URGENT, offset);
+}
+
+bool rudp_frame_write_arrived(struct rudp_writer *w, uint64_t offset)
+{
+	return write_one(w, RUDP_FRAME_ARRIVED, offset);
 }
 
 bool rudp_frame_write_path(struct rudp_writer *w, bool response, const uint8_t data[8])

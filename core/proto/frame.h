@@ -32,7 +32,8 @@
 	X(PATH_CHALLENGE, 0x09, true)  /* 8 bytes */                                               \
 	X(PATH_RESPONSE, 0x0a, true)   /* the same 8 bytes */                                      \
 	X(URGENT, 0x0b, true)          /* offset of the newest urgent byte (MSG_OOB) */            \
-	X(REPAIR, 0x0c, true)          /* offset, count, row, then a symbol up to the end */
+	X(REPAIR, 0x0c, true)          /* offset, count, row, then a sum up to the end */          \
+	X(ARRIVED, 0x0d, true)         /* all stream bytes below this offset have arrived */
 
 #define RUDP_FRAME_ENUM(name, value, eliciting) RUDP_FRAME_##name = (value),
 enum rudp_frame_type { RUDP_FRAMES(RUDP_FRAME_ENUM) };
@@ -76,7 +77,7 @@ struct rudp_frame {
 			size_t len;
 			uint8_t count, row;
 		} repair;
-		uint64_t offset;  /* WINDOW, BLOCKED, URGENT */
+		uint64_t offset;  /* WINDOW, BLOCKED, URGENT, ARRIVED */
 		uint64_t reason;  /* RESET */
 		uint8_t path[8];  /* PATH_CHALLENGE, PATH_RESPONSE */
 	};
@@ -111,6 +112,7 @@ bool rudp_frame_write_blocked(struct rudp_writer *w, uint64_t offset);
 bool rudp_frame_write_reset(struct rudp_writer *w, uint64_t reason);
 bool rudp_frame_write_path(struct rudp_writer *w, bool response, const uint8_t data[8]);
 bool rudp_frame_write_urgent(struct rudp_writer *w, uint64_t offset);
+bool rudp_frame_write_arrived(struct rudp_writer *w, uint64_t offset);
 
 /*
  * Appends the head of a STREAM frame; its len bytes follow in the packet, whoever puts them there.
@@ -155,7 +157,7 @@ struct rudp_params {
 	const uint8_t *early;          /* SYN: the first bytes of the stream; parsed: in the data */
 	size_t early_bytes;
 	uint64_t early_taken_bytes;    /* SYNACK: so many of them need not be sent again */
-	bool takes_repairs;            /* it understands REPAIR frames */
+	bool takes_repairs;            /* it understands REPAIR and ARRIVED frames */
 	struct rudp_spent spent;       /* SYN of strangers; association id 0: none */
 };
 

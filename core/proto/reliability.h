@@ -74,6 +74,7 @@ enum rudp_content {
 	RUDP_CONTENT_EXTRA = RUDP_CONTENT_COPY | RUDP_CONTENT_MTU_PROBE, /* losing it loses nothing */
 	RUDP_CONTENT_ECT = 1 << 13,      /* the IP header said ECT(0) */
 	RUDP_CONTENT_REPAIR = 1 << 14,
+	RUDP_CONTENT_ARRIVED = 1 << 15,
 };
 
 /* State of delivery at the moment of sending, for the rate sample (cc.h). */
