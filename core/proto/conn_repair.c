@@ -106,13 +106,13 @@ static bool lay_block(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_repairing *r = &conn->repairing;
 	uint32_t bytes = symbol_bytes(conn, r->next);
+	uint64_t span = min_u64(r->end - r->next, RUDP_REPAIR_BLOCK_BYTES_MAX);
 	uint64_t unacked;
 	unsigned rows;
 
 	r->block = (struct rudp_repair_block){
 		.start = r->next,
-		.count = (uint32_t)min_u64(min_u64(r->end - r->next, RUDP_REPAIR_BLOCK_BYTES_MAX) / bytes,
-					   RUDP_REPAIR_COUNT_MAX),
+		.count = (uint32_t)min_u64(span / bytes, RUDP_REPAIR_COUNT_MAX),
 		.symbol_bytes = bytes,
 	};
 	r->row = 0;

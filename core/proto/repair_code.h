@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * repair_code - sums of stream bytes from which as many missing pieces can be had back as there are sums.
+ * repair_code - sums of stream bytes, from which as many missing pieces can be had back as there are
+ * sums.
  *
  * Model      a block is count symbols of the same length, one behind the other in the stream. The sum of
  *            row r is factor(r, 0) * symbol 0 + factor(r, 1) * symbol 1 + ..., byte by byte. The
- *            factors are a Cauchy matrix: any n rows give any n missing symbols. What is lost is packets,
- *            whose borders need not be those of the symbols: so each column of bytes is solved for
- *            itself, and a packet no longer than a symbol takes at most one byte of each.
+ *            factors are a Cauchy matrix: any n rows give any n missing symbols. What is lost is
+ *            packets, whose borders need not be those of the symbols: so each column of bytes is
+ *            solved for itself, and a packet no longer than a symbol takes at most one byte of each.
  * Source     docs/protocol.md sections 4 and 9.7; the matrix is that of RFC 5510's kind of code with
  *            Cauchy's instead of Vandermonde's (Bloemer and others, ICSI TR-95-048).
  * Threads    none: no state.
