@@ -144,12 +144,14 @@ static void end_block(struct rudp_repairing *r)
 }
 
 /* What is shorter than a symbol, and the FIN. */
-static void copy_rest(struct rudp_conn *conn)
+static void copy_rest(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_repairing *r = &conn->repairing;
 	bool fin = conn->sendbuf.fin_sent && !conn->sendbuf.fin_acked;
+	uint64_t bytes = unacked_bytes(&conn->sendbuf, r->next, r->end);
 
-	if (fin || unacked_bytes(&conn->sendbuf, r->next, r->end) > 0)
+	if ((fin || bytes > 0) &&
+	    rudp_tail_spend(&conn->tail, bytes + RUDP_TAIL_COPY_EXTRA_BYTES, now_at_ns))
 		rudp_conn_tail_copy(conn, r->next, fin);
 	r->next = r->end;
 }
@@ -169,7 +171,7 @@ bool rudp_conn_repair_next(struct rudp_conn *conn, int64_t now_at_ns)
 			return true;
 		end_block(r);
 	}
-	copy_rest(conn);
+	copy_rest(conn, now_at_ns);
 	return false;
 }
 

@@ -3,8 +3,6 @@
 #include "proto/conn_private.h"
 #include "proto/endpoint_private.h"
 
-#define PACKET_EXTRA_BYTES 64 /* of a copy: header, tag, heads of frames */
-
 int64_t rudp_conn_tail_at_ns(const struct rudp_conn *conn)
 {
 	return conn->tail.due_at_ns;
@@ -136,7 +134,7 @@ static void copy_tail(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_tail *tail = &conn->tail;
 	uint64_t start = copy_start(conn);
-	uint64_t bytes = conn->sendbuf.sent - start + PACKET_EXTRA_BYTES;
+	uint64_t bytes = conn->sendbuf.sent - start + RUDP_TAIL_COPY_EXTRA_BYTES;
 
 	if (conn->reliability.pto_count > 0 || !rudp_tail_is_path_clear(tail, now_at_ns) ||
 	    tail->copy_count + RUDP_TAIL_BYTES / RUDP_DATAGRAM_BASE_BYTES >= RUDP_TAIL_COPIES_MAX)

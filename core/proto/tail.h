@@ -41,6 +41,7 @@
 #define RUDP_TAIL_SYNS_PER_S 64u                      /* second SYNs of an endpoint */
 
 #define RUDP_TAIL_BYTES 5600u                         /* copied at the end of one burst: four packets */
+#define RUDP_TAIL_COPY_EXTRA_BYTES 64 /* of a copy: header, tag, heads of frames */
 #define RUDP_TAIL_BUNDLE_BYTES 256u                   /* that have had their copy ride along */
 #define RUDP_TAIL_COPIES_MAX 32                       /* under way at a time */
 #define RUDP_TAIL_BYTES_PER_S (128u << 10)

@@ -48,14 +48,15 @@ static void configure(const struct path *path, uint64_t seed, uint32_t count,
 
 /*
  * Seconds of 1 MB from the end of the handshake, where the path is known. A stranger takes 0.174, 0.217,
- * 0.459, 2.171, 0.277, 0.907 and 0.036.
+ * 0.459, 2.171, 0.277, 0.907 and 0.036 without sums behind the burst; who knows the path takes
+ * 0.170, 0.273 and 1.418 without them on P2 to P4.
  */
 static const struct known {
 	const char *path;
 	double object_s;
 } knowns[] = {
-	{"P1", 0.130}, {"P2", 0.185}, {"P3", 0.300}, {"P4", 1.7},
-	{"P5", 0.265}, {"P6", 0.910}, {"P7", 0.030},
+	{"P1", 0.130}, {"P2", 0.150}, {"P3", 0.210}, {"P4", 1.2},
+	{"P5", 0.265}, {"P6", 0.910}, {"P7", 0.027},
 };
 
 static bool check_object(const struct known *known)
