@@ -42,8 +42,8 @@ static inline uint64_t rudp_repair_end(const struct rudp_repair_block *block)
 uint8_t rudp_repair_factor(uint8_t row, uint32_t symbol);
 
 /*
- * The sum of a row over a block that lies inside [rudp_ring_kept, extent), symbol_bytes long. About half
- * a nanosecond a byte of the block.
+ * The sum of a row over a block that lies inside [rudp_ring_kept, extent), symbol_bytes long. About an
+ * eighth of a nanosecond a byte of the block (gf256.h).
  */
 void rudp_repair_sum(const struct rudp_ring *ring, const struct rudp_repair_block *block, uint8_t row,
 		     uint8_t *sum);
