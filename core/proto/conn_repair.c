@@ -160,8 +160,10 @@ bool rudp_conn_repair_next(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_repairing *r = &conn->repairing;
 
-	if (conn->sendbuf.sent != r->end || rudp_sendbuf_unsent(&conn->sendbuf) > 0) {
-		r->next = r->end; /* the program has more to say: this was not the end */
+	/* The program has more to say, so this was not the end; or sums have become too long. */
+	if (conn->sendbuf.sent != r->end || rudp_sendbuf_unsent(&conn->sendbuf) > 0 ||
+	    conn->path.datagram_bytes > RUDP_REPAIR_DATAGRAM_MAX_BYTES) {
+		r->next = r->end;
 		return false;
 	}
 	if (rudp_conn_has_data_due(conn))
