@@ -375,10 +375,7 @@ void rudp_conn_tail_on_result(struct rudp_conn *conn, const struct rudp_reliabil
  */
 bool rudp_conn_repair_is_for(const struct rudp_conn *conn, uint64_t bytes);
 void rudp_conn_repair_begin(struct rudp_conn *conn, uint64_t start);
-static inline bool rudp_conn_repair_is_due(const struct rudp_conn *conn)
-{
-	return conn->repairing.next < conn->repairing.end;
-}
+bool rudp_conn_repair_is_due(const struct rudp_conn *conn);
 /*
  * repairing.block and row are to leave next; false: none. What is too short for a sum is wanted as a
  * copy.

@@ -32,6 +32,13 @@ bool rudp_conn_repair_is_for(const struct rudp_conn *conn, uint64_t bytes)
 	       conn->path.datagram_bytes <= RUDP_REPAIR_DATAGRAM_MAX_BYTES;
 }
 
+/* A new path has to be proven first; and nobody is left to send to after the peer's RESET. */
+bool rudp_conn_repair_is_due(const struct rudp_conn *conn)
+{
+	return conn->repairing.next < conn->repairing.end && conn->path.validated &&
+	       rudp_conn_may_send(conn);
+}
+
 /* Sums of what comes need what has been read of their blocks. */
 void rudp_conn_repair_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 {

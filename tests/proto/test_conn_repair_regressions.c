@@ -89,3 +89,39 @@ Test(conn_repair_regressions, datagrams_that_grow_during_a_burst_do_not_outgrow_
 	cr_assert(not(rudp_conn_repair_next(server, pair.now_ns)));
 	cr_assert(not(rudp_conn_repair_is_due(server)));
 }
+
+Test(conn_repair_regressions, nothing_repairs_what_the_peer_has_given_up)
+{
+	struct rudp_conn *server = pair.conn[1];
+
+	burst(10000);
+	drop_wire();
+	rudp_conn_reset(pair.conn[0], RUDP_RESET_APPLICATION, pair.now_ns);
+	pair_collect(&pair);
+	rudp_conn_repair_begin(server, 0);
+	cr_assert(rudp_conn_repair_is_due(server));
+	deliver_but(-1);
+	cr_assert(eq(int, rudp_conn_state(server), RUDP_STATE_TIME_WAIT));
+	wait_for(100 * MS);
+	cr_assert(eq(u64, server->repairing.sent_packets, 0));
+}
+
+/* Less than a sum is allowed there, and no sum is cut short: they wait without looking at the clock. */
+Test(conn_repair_regressions, sums_wait_quietly_for_a_path_to_be_proven)
+{
+	struct rudp_conn *server = pair.conn[1];
+
+	burst(10000);
+	drop_wire();
+	rudp_conn_repair_begin(server, 0);
+	server->path.validated = false;
+	server->path.received_bytes = 1000;
+	server->path.sent_bytes = 2500;
+	pair_collect(&pair);
+	cr_assert(eq(u64, server->repairing.sent_packets, 0));
+	cr_assert(ge(i64, rudp_conn_deadline_ns(server, pair.now_ns), pair.now_ns + MS));
+	server->path.validated = true;
+	rudp_endpoint_touch(server->ep, server);
+	wait_for(1);
+	cr_assert(ge(u64, server->repairing.sent_packets, 1));
+}
