@@ -203,7 +203,8 @@ void rudp_conn_repair_settle(struct rudp_conn *conn)
 
 	if (rudp_sendbuf_unacked(&conn->sendbuf) > 0)
 		return;
-	for (uint64_t number = r->first_number; number < r->end_number; number++) {
+	for (uint64_t number = max_u64(r->first_number, conn->reliability.base);
+	     number < r->end_number; number++) {
 		const struct rudp_sent *sent = rudp_reliability_find(&conn->reliability, number);
 
 		if (sent && sent->fate == RUDP_FATE_OUTSTANDING &&

@@ -125,3 +125,14 @@ Test(conn_repair_regressions, sums_wait_quietly_for_a_path_to_be_proven)
 	wait_for(1);
 	cr_assert(ge(u64, server->repairing.sent_packets, 1));
 }
+
+Test(conn_repair_regressions, sums_of_long_ago_are_not_looked_for_one_by_one)
+{
+	struct rudp_conn *server = pair.conn[1];
+
+	server->repairing.first_number = 1;
+	server->reliability.base = server->reliability.next = UINT64_C(1) << 60;
+	server->repairing.end_number = server->reliability.base;
+	rudp_conn_repair_settle(server);
+	cr_assert(eq(u64, server->repairing.first_number, server->repairing.end_number));
+}
