@@ -24,6 +24,11 @@ static size_t min_size(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 void rudp_ring_init(struct rudp_ring *ring, size_t capacity_max_bytes)
 {
 	assert(capacity_max_bytes > 0 && capacity_max_bytes <= CAPACITY_LIMIT_BYTES);
@@ -115,11 +120,6 @@ static uint64_t oldest_wanted(const struct rudp_ring *ring, uint64_t end)
 	return oldest < ring->head ? oldest : ring->head;
 }
 
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 size_t rudp_ring_growth(const struct rudp_ring *ring, uint64_t end)
 {
 	uint64_t highest = max_u64(end, ring->extent);
@@ -151,6 +151,9 @@ int rudp_ring_writable(struct rudp_ring *ring, size_t want, struct iovec iov[2])
 
 	if (rudp_ring_reserve(ring, ring->tail + len))
 		len = min_size(len, ring->capacity_bytes - rudp_ring_used(ring));
+	/* The history in this place is gone: it may be written to, and yet never be committed. */
+	if (ring->tail + len > ring->capacity_bytes)
+		ring->moved = max_u64(ring->moved, ring->tail + len - ring->capacity_bytes);
 	return map(ring, ring->tail, len, iov);
 }
 

@@ -27,7 +27,7 @@ struct rudp_ring {
 	uint64_t head;             /* offset of the oldest byte held */
 	uint64_t tail;             /* offset one past the newest byte held */
 	uint64_t extent;           /* >= tail: one past the highest byte written by write_at */
-	uint64_t moved;            /* nothing below it has come along when memory was last exchanged */
+	uint64_t moved;            /* nothing below it: memory was exchanged, or given away */
 	size_t keep_bytes;         /* of history; the owner sets it */
 };
 
@@ -57,7 +57,8 @@ size_t rudp_ring_growth(const struct rudp_ring *ring, uint64_t end);
 int rudp_ring_reserve(struct rudp_ring *ring, uint64_t end);
 
 /*
- * Space behind the tail for up to want bytes (grown if it can be; fewer if it cannot).
+ * Space behind the tail for up to want bytes (grown if it can be; fewer if it cannot). History in the
+ * same place is over.
  *
  * Returns  the number of iov entries filled, 0..2. Valid until the next call that may grow.
  */

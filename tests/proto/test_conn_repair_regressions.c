@@ -13,7 +13,7 @@
 #define MS RUDP_NS_PER_MS
 
 static struct pair pair;
-static uint64_t written;
+static uint64_t written, read_bytes;
 
 static void drop_wire(void)
 {
@@ -42,6 +42,22 @@ static void burst(size_t len)
 	pair_collect(&pair);
 }
 
+/* The client's program reads all there is, which must be what was said. */
+static void read_all(void)
+{
+	struct iovec iov[2];
+	int count = rudp_conn_receive_readable(pair.conn[0], iov);
+	size_t len = 0;
+
+	for (int i = 0; i < count; i++)
+		for (size_t k = 0; k < iov[i].iov_len; k++, len++)
+			cr_assert(eq(u8, ((uint8_t *)iov[i].iov_base)[k],
+				     pattern(0, 1, read_bytes + len)));
+	if (len > 0)
+		rudp_conn_receive_consume(pair.conn[0], len, pair.now_ns);
+	read_bytes += len;
+}
+
 /* Delivers all that is on the wire but the datagram with this index; -1: all of it. */
 static void deliver_but(int lost)
 {
@@ -58,7 +74,7 @@ static void deliver_but(int lost)
 
 static void setup(void)
 {
-	written = 0;
+	written = read_bytes = 0;
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
 	pair_run(&pair, 1000 * MS);
@@ -135,4 +151,41 @@ Test(conn_repair_regressions, sums_of_long_ago_are_not_looked_for_one_by_one)
 	server->repairing.end_number = server->reliability.base;
 	rudp_conn_repair_settle(server);
 	cr_assert(eq(u64, server->repairing.first_number, server->repairing.end_number));
+}
+
+/* It was acknowledged, and may be overwritten from the moment that the place has been given away. */
+Test(conn_repair_regressions, what_is_reserved_and_never_committed_spoils_no_sum)
+{
+	struct rudp_conn *server = pair.conn[1];
+	struct pair_datagram *datagrams[9];
+	struct iovec iov[2];
+	int count;
+
+	burst(10000);
+	rudp_conn_repair_begin(server, 0);
+	for (int i = 0; i < 9; i++)
+		datagrams[i] = pair_take(&pair);
+	for (int i = 0; i < 5; i++)
+		pair_deliver(&pair, datagrams[i]);
+	pair.now_ns += 30 * MS;
+	rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
+	server->repairing.next = server->repairing.end; /* not yet */
+	pair_settle(&pair);
+	rudp_conn_repair_begin(server, 0);
+	cr_assert(ge(u64, server->sendbuf.ring.head, 5000));
+	count = rudp_conn_send_reserve(server, server->sendbuf.ring.capacity_bytes -
+						       rudp_ring_used(&server->sendbuf.ring), iov);
+	for (int i = 0; i < count; i++)
+		memset(iov[i].iov_base, 0xee, iov[i].iov_len);
+	for (int i = 6; i < 9; i++)
+		pair_deliver(&pair, datagrams[i]);
+	rudp_endpoint_touch(server->ep, server);
+	pair_collect(&pair);
+	deliver_but(-1);
+	read_all();
+	pair_run(&pair, 1000 * MS);
+	read_all();
+	cr_assert(eq(u64, read_bytes, written));
+	for (int i = 0; i < 9; i++)
+		free(datagrams[i]);
 }
