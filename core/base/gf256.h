@@ -6,8 +6,8 @@
  * modulo x^8 + x^4 + x^3 + x^2 + 1 (0x11d), as in most Reed-Solomon codes.
  *
  * Cost     multiply_add takes about a nanosecond for ten bytes where the processor can look up bytes
- *          in a register (SSSE3, asked for at run time; AArch64), for two elsewhere. Nothing to
- *          initialise.
+ *          in a register (SSSE3, asked for at run time; AArch64), for two elsewhere;
+ *          inverses are in a table.
  * Threads  none: no state.
  */
 #ifndef RUDP_BASE_GF256_H

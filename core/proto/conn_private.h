@@ -386,9 +386,8 @@ void rudp_conn_repair_on_established(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_repair_on_sent(struct rudp_conn *conn, uint64_t number);
 /* Nobody waits for the answers to sums any more. */
 void rudp_conn_repair_settle(struct rudp_conn *conn);
-/* A REPAIR frame has come; and stream bytes have, while there are sums. */
-enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_frame *frame,
-				      int64_t now_at_ns);
+/* A REPAIR frame has come; and at the end of a packet, when anything has that may help. */
+enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_frame *frame);
 void rudp_conn_repair_solve(struct rudp_conn *conn, int64_t now_at_ns);
 /* The peer is told how far the stream is complete, if it cannot know by the packets acknowledged. */
 void rudp_conn_repair_on_taken(struct rudp_conn *conn);

@@ -238,7 +238,9 @@ void rudp_conn_repair_solve(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct taker taker = {conn, now_at_ns};
 
-	rudp_repair_store_solve(&conn->repairs, &conn->recvbuf, take, &taker);
+	if (conn->state != RUDP_STATE_RESET_SENT && !conn->dead)
+		rudp_repair_store_solve(&conn->repairs, &conn->recvbuf, take, &taker);
+	conn->repairs.has_news = false;
 }
 
 void rudp_conn_repair_on_taken(struct rudp_conn *conn)
@@ -258,8 +260,7 @@ void rudp_conn_repair_on_told(struct rudp_conn *conn)
 		conn->repaired_from = tail < conn->repaired_end ? tail : UINT64_MAX;
 }
 
-enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_frame *frame,
-				      int64_t now_at_ns)
+enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_frame *frame)
 {
 	const struct rudp_recvbuf *buf = &conn->recvbuf;
 	struct rudp_repair_block block = {frame->repair.offset, frame->repair.count,
@@ -273,9 +274,7 @@ enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_
 	if (rudp_budget_is_scarce(&conn->ep->budget))
 		return RUDP_VERDICT_OK;
 	/* One that cannot be kept repairs nothing, and all it would repair comes again. */
-	if (rudp_repair_store_add(&conn->repairs, buf, &block, frame->repair.row,
-				  frame->repair.bytes) == 0)
-		rudp_conn_repair_solve(conn, now_at_ns);
-	rudp_conn_repair_on_taken(conn);
+	(void)rudp_repair_store_add(&conn->repairs, buf, &block, frame->repair.row,
+				    frame->repair.bytes);
 	return RUDP_VERDICT_OK;
 }

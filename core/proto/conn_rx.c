@@ -38,15 +38,13 @@ enum rudp_verdict rudp_conn_take_stream(struct rudp_conn *conn, uint64_t offset,
 static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_frame *frame,
 				   int64_t now_at_ns)
 {
+	uint64_t known = conn->recvbuf.duplicate_bytes;
 	enum rudp_verdict verdict =
 		rudp_conn_take_stream(conn, frame->stream.offset, frame->stream.bytes,
 				      frame->stream.len, frame->stream.fin, now_at_ns);
 
-	if (verdict != RUDP_VERDICT_OK)
-		return verdict;
-	if (conn->repairs.group_count > 0)
-		rudp_conn_repair_solve(conn, now_at_ns);
-	rudp_conn_repair_on_taken(conn);
+	if (conn->recvbuf.duplicate_bytes - known < frame->stream.len)
+		conn->repairs.has_news = true;
 	return verdict;
 }
 
@@ -98,7 +96,7 @@ static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_fram
 		on_urgent(conn, frame->offset);
 		return RUDP_VERDICT_OK;
 	case RUDP_FRAME_REPAIR:
-		return rudp_conn_on_repair(conn, frame, now_at_ns);
+		return rudp_conn_on_repair(conn, frame);
 	case RUDP_FRAME_ARRIVED:
 		return rudp_conn_on_arrived(conn, frame->offset, now_at_ns);
 	}
@@ -231,6 +229,10 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 	verdict = on_frames(conn, packet->body, packet->body_bytes - RUDP_TAG_BYTES, &eliciting,
 			    now_at_ns);
 	if (verdict == RUDP_VERDICT_OK) {
+		if (conn->repairs.has_news) {
+			rudp_conn_repair_solve(conn, now_at_ns);
+			rudp_conn_repair_on_taken(conn);
+		}
 		rudp_acks_on_packet(&conn->acks, number, eliciting, datagram->ecn,
 				    conn->rtt.srtt_ns, now_at_ns);
 		rudp_acks_on_bytes(&conn->acks, datagram->len);

@@ -52,11 +52,15 @@ void rudp_repair_sum(const struct rudp_ring *ring, const struct rudp_repair_bloc
 	rudp_repair_subtract(ring, block, row, block->start, rudp_repair_end(block), sum);
 }
 
-/* row *= factor. */
-static void scale(uint8_t *row, uint8_t factor, unsigned len)
+/* Whole ones: the arithmetic takes 64 bytes at a time. */
+#define ROW_BYTES (2 * RUDP_REPAIR_SOLVE_MAX)
+
+static void scale(uint8_t row[ROW_BYTES], uint8_t factor)
 {
-	for (unsigned i = 0; i < len; i++)
-		row[i] = rudp_gf256_multiply(row[i], factor);
+	uint8_t scaled[ROW_BYTES] = {0};
+
+	rudp_gf256_multiply_add(scaled, row, factor, ROW_BYTES);
+	memcpy(row, scaled, ROW_BYTES);
 }
 
 /*
@@ -65,7 +69,7 @@ static void scale(uint8_t *row, uint8_t factor, unsigned len)
  */
 void rudp_repair_solve(const uint8_t *rows, const uint8_t *symbols, unsigned n, uint8_t *inverse)
 {
-	uint8_t work[RUDP_REPAIR_SOLVE_MAX][2 * RUDP_REPAIR_SOLVE_MAX] = {{0}};
+	uint8_t work[RUDP_REPAIR_SOLVE_MAX][ROW_BYTES] = {{0}};
 
 	for (unsigned i = 0; i < n; i++) {
 		for (unsigned j = 0; j < n; j++)
@@ -73,10 +77,11 @@ void rudp_repair_solve(const uint8_t *rows, const uint8_t *symbols, unsigned n, 
 		work[i][n + i] = 1;
 	}
 	for (unsigned pivot = 0; pivot < n; pivot++) {
-		scale(work[pivot], rudp_gf256_inverse(work[pivot][pivot]), 2 * n);
+		scale(work[pivot], rudp_gf256_inverse(work[pivot][pivot]));
 		for (unsigned i = 0; i < n; i++)
 			if (i != pivot)
-				rudp_gf256_multiply_add(work[i], work[pivot], work[i][pivot], 2 * n);
+				rudp_gf256_multiply_add(work[i], work[pivot], work[i][pivot],
+							ROW_BYTES);
 	}
 	for (unsigned i = 0; i < n; i++)
 		memcpy(inverse + i * n, work[i] + n, n);

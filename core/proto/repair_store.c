@@ -79,6 +79,13 @@ static bool is_gone(const struct rudp_recvbuf *buf, const struct rudp_repair_blo
 	return buf->discarding || block->start < rudp_ring_kept(&buf->ring);
 }
 
+/* No sender of ours makes larger ones: what a peer can have us compute and hold is bounded by it. */
+static bool is_fitting(const struct rudp_repair_block *block)
+{
+	return block->symbol_bytes <= RUDP_REPAIR_DATAGRAM_MAX_BYTES &&
+	       rudp_repair_end(block) - block->start <= RUDP_REPAIR_BLOCK_BYTES_MAX;
+}
+
 static struct rudp_repair_group *group_of(struct rudp_repair_store *store,
 					  const struct rudp_repair_block *block)
 {
@@ -111,7 +118,7 @@ int rudp_repair_store_add(struct rudp_repair_store *store, const struct rudp_rec
 
 	if (is_complete(buf, block))
 		return 0;
-	if (is_gone(buf, block))
+	if (is_gone(buf, block) || !is_fitting(block))
 		return -ERANGE;
 	if (store->sum_count == RUDP_REPAIR_SUMS_MAX)
 		return -ENOSPC;
@@ -130,6 +137,7 @@ int rudp_repair_store_add(struct rudp_repair_store *store, const struct rudp_rec
 	memcpy(copy, sum, block->symbol_bytes);
 	group->rows[group->count] = row;
 	group->sums[group->count++] = copy;
+	store->has_news = true;
 	store->sum_count++;
 	store->bytes += block->symbol_bytes;
 	return 0;
@@ -207,19 +215,47 @@ static unsigned missing_symbols(const struct gaps *gaps, unsigned cut, unsigned 
 	return count;
 }
 
-/* How many sums it takes; more than there may be: it cannot be done. */
-static unsigned sums_needed(const struct gaps *gaps, unsigned max)
+/* The cut at this column, of which there is one. */
+static unsigned cut_at(const struct gaps *gaps, uint32_t column)
 {
-	uint8_t symbols[RUDP_REPAIR_SOLVE_MAX];
-	unsigned most = 0;
+	unsigned low = 0, high = gaps->cut_count - 1;
 
-	for (unsigned cut = 0; cut + 1 < gaps->cut_count && most <= max; cut++) {
-		unsigned count = missing_symbols(gaps, cut, max, symbols);
+	while (low < high) {
+		unsigned middle = (low + high) / 2;
 
-		if (count > most)
-			most = count;
+		if (gaps->cuts[middle] < column)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return most;
+	return low;
+}
+
+/*
+ * How many sums it takes: as many as symbols miss the same column. A hole takes a byte of each column as
+ * often as it is symbols long, and one more from where it begins to where it ends.
+ */
+static unsigned sums_needed(const struct gaps *gaps)
+{
+	int change[2 * HOLES_MAX + 2] = {0}; /* at each cut, of the symbols missing from there on */
+	int missing = 0, most = 0;
+
+	for (unsigned i = 0; i < gaps->hole_count; i++) {
+		const struct span *hole = &gaps->holes[i];
+		uint32_t first = hole->start % gaps->block->symbol_bytes;
+		uint32_t end = hole->end % gaps->block->symbol_bytes;
+
+		missing += (int)((hole->end - hole->start) / gaps->block->symbol_bytes);
+		missing += first > end; /* around the end of the columns */
+		change[cut_at(gaps, first)]++;
+		change[cut_at(gaps, end)]--;
+	}
+	for (unsigned cut = 0; cut + 1 < gaps->cut_count; cut++) {
+		missing += change[cut];
+		if (missing > most)
+			most = missing;
+	}
+	return (unsigned)most;
 }
 
 /* All that is there is subtracted: a sum of what is missing is left. */
@@ -292,7 +328,7 @@ static bool try_group(struct rudp_repair_store *store, unsigned at, const struct
 	if (!find_holes(buf, &gaps))
 		return false;
 	find_cuts(&gaps);
-	needed = sums_needed(&gaps, group->count);
+	needed = sums_needed(&gaps);
 	if (needed > group->count)
 		return false;
 	give_all(store, &gaps, needed, take_out(store, at), &buf->ring, repaired, context);

@@ -30,6 +30,7 @@ struct rudp_repair_store {
 	unsigned sum_count;
 	uint64_t bytes;               /* of memory */
 	uint64_t repaired_bytes;      /* total for statistics */
+	bool has_news;                /* for solve; the owner sets it, too */
 };
 
 void rudp_repair_store_init(struct rudp_repair_store *store);
@@ -38,7 +39,8 @@ void rudp_repair_store_clear(struct rudp_repair_store *store);
 
 /*
  * Keeps a copy of the sum unless nothing is missing in its block, or it has come before. 0 or -ENOMEM,
- * -ENOSPC, -ERANGE (bytes of the block are gone, or it does not match what has come before of it).
+ * -ENOSPC, -ERANGE (bytes of the block are gone, it does not match what has come before of it, or it is
+ * larger than RUDP_REPAIR_BLOCK_BYTES_MAX, or its symbols are than RUDP_REPAIR_DATAGRAM_MAX_BYTES).
  */
 int rudp_repair_store_add(struct rudp_repair_store *store, const struct rudp_recvbuf *buf,
 			  const struct rudp_repair_block *block, uint8_t row, const uint8_t *sum);

@@ -189,3 +189,27 @@ Test(conn_repair_regressions, what_is_reserved_and_never_committed_spoils_no_sum
 	for (int i = 0; i < 9; i++)
 		free(datagrams[i]);
 }
+
+/* What one packet can have us compute is bounded by what senders of ours make. */
+Test(conn_repair_regressions, blocks_that_no_sender_makes_are_not_kept)
+{
+	static const uint8_t sum[RUDP_REPAIR_DATAGRAM_MAX_BYTES + 1];
+	struct rudp_conn *client = pair.conn[0];
+	struct rudp_frame frame = {.type = RUDP_FRAME_REPAIR};
+
+	client->recvbuf.window_end = 4u << 20;
+	frame.repair.bytes = sum;
+	frame.repair.count = 1;
+	frame.repair.len = RUDP_REPAIR_DATAGRAM_MAX_BYTES + 1;
+	cr_assert(eq(int, rudp_conn_on_repair(client, &frame), RUDP_VERDICT_OK));
+	frame.repair.len = RUDP_REPAIR_DATAGRAM_MAX_BYTES;
+	frame.repair.count = RUDP_REPAIR_BLOCK_BYTES_MAX / RUDP_REPAIR_DATAGRAM_MAX_BYTES + 1;
+	cr_assert(eq(int, rudp_conn_on_repair(client, &frame), RUDP_VERDICT_OK));
+	cr_assert(eq(u64, client->repairs.bytes, 0));
+	cr_assert(not(client->repairs.has_news));
+	frame.repair.count--;
+	cr_assert(eq(int, rudp_conn_on_repair(client, &frame), RUDP_VERDICT_OK));
+	cr_assert(ge(u64, client->repairs.bytes, 1));
+	cr_assert(client->repairs.has_news);
+	rudp_conn_charge(client);
+}
