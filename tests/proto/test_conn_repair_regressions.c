@@ -213,3 +213,23 @@ Test(conn_repair_regressions, blocks_that_no_sender_makes_are_not_kept)
 	cr_assert(client->repairs.has_news);
 	rudp_conn_charge(client);
 }
+
+Test(conn_repair_regressions, handshake_without_a_sample_does_not_forget_what_was_read)
+{
+	struct pair slow;
+
+	pair_init(&slow, 0, 0);
+	pair_connect(&slow, PAIR_PORT);
+	for (int i = 0; i < 30; i++) { /* SYNs, and a copy */
+		while (slow.wire_count)
+			free(pair_take(&slow));
+		slow.now_ns += 100 * MS;
+		rudp_endpoint_on_time(slow.ep[0], slow.now_ns);
+		pair_collect(&slow);
+	}
+	pair_run(&slow, 5 * RUDP_NS_PER_S);
+	cr_assert(eq(int, rudp_conn_state(slow.conn[0]), RUDP_STATE_ESTABLISHED));
+	cr_assert(zero(u64, slow.conn[0]->rtt.samples));
+	cr_assert(eq(sz, slow.conn[0]->recvbuf.history_bytes, RUDP_REPAIR_BLOCK_BYTES_MAX));
+	pair_fini(&slow);
+}
