@@ -9,6 +9,7 @@
 #define ARRIVAL_STEPS 16   /* in a round trip, in which arrivals are averaged */
 #define WINDOW_DUE_SHARE 4 /* a WINDOW frame is worth sending for a quarter of the window */
 #define TRIM_IDLE_NS (1 * RUDP_NS_PER_S)
+#define HISTORY_BUDGET_SHARE 4 /* of all the memory; half of it is scarce */
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
@@ -107,13 +108,20 @@ static void advance(struct rudp_recvbuf *buf, uint64_t end)
 	rudp_range_set_remove_below(&buf->pending, end);
 }
 
-/* There is memory for [start, end) in the common budget; history is kept only where there is more. */
-static bool is_affordable(struct rudp_recvbuf *buf, uint64_t start, uint64_t end)
+/* Only where there is plenty of memory: what has been read must not make it scarce for all. */
+static void keep_history(struct rudp_recvbuf *buf, uint64_t end)
 {
-	buf->ring.keep_bytes = rudp_budget_is_scarce(buf->budget) ? 0 : buf->history_bytes;
-	if (!rudp_budget_allows(buf->budget, &buf->ring, end))
-		buf->ring.keep_bytes = 0;
+	const struct rudp_budget *budget = buf->budget;
 
+	buf->ring.keep_bytes = buf->history_bytes;
+	if (budget->used_bytes + rudp_ring_growth(&buf->ring, end) >
+	    budget->limit_bytes / HISTORY_BUDGET_SHARE)
+		buf->ring.keep_bytes = 0;
+}
+
+/* There is memory for [start, end) in the common budget. */
+static bool is_affordable(const struct rudp_recvbuf *buf, uint64_t start, uint64_t end)
+{
 	if (buf->discarding)
 		return true;
 	if (start > buf->ring.tail && buf->pending.count >= RUDP_BUDGET_RANGES_FLOOR &&
@@ -125,6 +133,7 @@ static bool is_affordable(struct rudp_recvbuf *buf, uint64_t start, uint64_t end
 /* New bytes [start, end), of which some may have come before; from the tail or beyond it. */
 static bool store(struct rudp_recvbuf *buf, uint64_t start, uint64_t end, const uint8_t *bytes)
 {
+	keep_history(buf, end);
 	if (!is_affordable(buf, start, end))
 		return false;
 	if (!buf->discarding && rudp_ring_write_at(&buf->ring, start, bytes, (size_t)(end - start)))

@@ -47,7 +47,7 @@ struct rudp_recvbuf {
 	int64_t arrived_at_ns;
 	int64_t srtt_ns;               /* as last heard */
 	int64_t last_data_at_ns;
-	size_t history_bytes;          /* of what has been read: kept while memory is not scarce */
+	size_t history_bytes;          /* of what has been read: kept while there is plenty of memory */
 	bool discarding;               /* the program shut its reading side: take and drop */
 	uint64_t duplicate_bytes;      /* total, for statistics */
 };

@@ -233,3 +233,20 @@ Test(conn_repair_regressions, handshake_without_a_sample_does_not_forget_what_wa
 	cr_assert(eq(sz, slow.conn[0]->recvbuf.history_bytes, RUDP_REPAIR_BLOCK_BYTES_MAX));
 	pair_fini(&slow);
 }
+
+/* A quarter of the limit is in use: one byte more, and history would lead to scarcity. */
+Test(conn_repair_regressions, what_was_read_does_not_make_memory_scarce)
+{
+	struct rudp_budget budget = {.limit_bytes = 4u << 20, .used_bytes = 1u << 20};
+	static const uint8_t piece[1000];
+	struct rudp_recvbuf buf;
+
+	rudp_recvbuf_init(&buf, 1u << 20, &budget);
+	buf.history_bytes = RUDP_REPAIR_BLOCK_BYTES_MAX;
+	for (uint64_t at = 0; at < 200 * sizeof piece; at += sizeof piece) {
+		rudp_recvbuf_take(&buf, at, piece, sizeof piece, false, pair.now_ns);
+		rudp_recvbuf_consume(&buf, sizeof piece, 40 * MS, pair.now_ns);
+	}
+	cr_assert(le(sz, buf.ring.capacity_bytes, 4096));
+	rudp_recvbuf_fini(&buf);
+}
