@@ -86,17 +86,19 @@ static bool is_fitting(const struct rudp_repair_block *block)
 	       rudp_repair_end(block) - block->start <= RUDP_REPAIR_BLOCK_BYTES_MAX;
 }
 
-static struct rudp_repair_group *group_of(struct rudp_repair_store *store,
-					  const struct rudp_repair_block *block)
+static struct rudp_repair_group *find_group(const struct rudp_repair_store *store, uint64_t start)
 {
-	struct rudp_repair_group *group;
-
 	for (unsigned i = 0; i < store->group_count; i++)
-		if (store->groups[i]->block.start == block->start)
+		if (store->groups[i]->block.start == start)
 			return store->groups[i];
-	if (store->group_count == RUDP_REPAIR_BLOCKS_MAX)
-		return NULL;
-	group = calloc(1, sizeof *group);
+	return NULL;
+}
+
+static struct rudp_repair_group *new_group(struct rudp_repair_store *store,
+					   const struct rudp_repair_block *block)
+{
+	struct rudp_repair_group *group = calloc(1, sizeof *group);
+
 	if (!group)
 		return NULL;
 	group->block = *block;
@@ -110,30 +112,23 @@ static bool has_row(const struct rudp_repair_group *group, uint8_t row)
 	return memchr(group->rows, row, group->count) != NULL;
 }
 
-int rudp_repair_store_add(struct rudp_repair_store *store, const struct rudp_recvbuf *buf,
-			  const struct rudp_repair_block *block, uint8_t row, const uint8_t *sum)
+static bool is_same_block(const struct rudp_repair_block *a, const struct rudp_repair_block *b)
 {
-	struct rudp_repair_group *group;
-	uint8_t *copy;
+	return a->start == b->start && a->count == b->count && a->symbol_bytes == b->symbol_bytes;
+}
 
-	if (is_complete(buf, block))
-		return 0;
-	if (is_gone(buf, block) || !is_fitting(block))
-		return -ERANGE;
-	if (store->sum_count == RUDP_REPAIR_SUMS_MAX)
-		return -ENOSPC;
-	group = group_of(store, block);
-	if (!group)
-		return -ENOSPC;
-	if (group->block.count != block->count || group->block.symbol_bytes != block->symbol_bytes)
-		return -ERANGE;
-	if (has_row(group, row))
-		return 0;
-	if (group->count == RUDP_REPAIR_SOLVE_MAX)
-		return -ENOSPC;
-	copy = malloc(block->symbol_bytes);
-	if (!copy)
+/* group: its block's, or NULL. No group stays without a sum. */
+static int keep(struct rudp_repair_store *store, struct rudp_repair_group *group,
+		const struct rudp_repair_block *block, uint8_t row, const uint8_t *sum)
+{
+	uint8_t *copy = malloc(block->symbol_bytes);
+
+	if (copy && !group)
+		group = new_group(store, block);
+	if (!copy || !group) {
+		free(copy);
 		return -ENOMEM;
+	}
 	memcpy(copy, sum, block->symbol_bytes);
 	group->rows[group->count] = row;
 	group->sums[group->count++] = copy;
@@ -141,6 +136,25 @@ int rudp_repair_store_add(struct rudp_repair_store *store, const struct rudp_rec
 	store->sum_count++;
 	store->bytes += block->symbol_bytes;
 	return 0;
+}
+
+int rudp_repair_store_add(struct rudp_repair_store *store, const struct rudp_recvbuf *buf,
+			  const struct rudp_repair_block *block, uint8_t row, const uint8_t *sum)
+{
+	struct rudp_repair_group *group = find_group(store, block->start);
+
+	if (is_complete(buf, block))
+		return 0;
+	if (is_gone(buf, block) || !is_fitting(block) ||
+	    (group && !is_same_block(&group->block, block)))
+		return -ERANGE;
+	if (group && has_row(group, row))
+		return 0;
+	if (store->sum_count == RUDP_REPAIR_SUMS_MAX ||
+	    (group ? group->count == RUDP_REPAIR_SOLVE_MAX
+		   : store->group_count == RUDP_REPAIR_BLOCKS_MAX))
+		return -ENOSPC;
+	return keep(store, group, block, row, sum);
 }
 
 /* false: too many. */
