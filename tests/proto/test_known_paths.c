@@ -236,3 +236,75 @@ Test(known_paths, without_memory_it_stays_unknown)
 		cr_assert(eq(u64, take(START_NS), known ? SHARE : 0));
 	}
 }
+
+static struct rudp_known_loss loss(int64_t now_ns)
+{
+	return rudp_known_paths_loss(&all, &here, &there, now_ns);
+}
+
+static void note_loss(uint64_t packets, uint64_t lost, int64_t now_ns)
+{
+	rudp_known_paths_note_loss(&all, &here, &there, (struct rudp_known_loss){packets, lost},
+				   now_ns);
+}
+
+static void expect_loss(uint64_t packets, uint64_t lost)
+{
+	cr_assert(all(eq(u64, loss(START_NS).packets, packets), eq(u64, loss(START_NS).lost, lost)));
+}
+
+Test(known_paths, losses_add_up)
+{
+	note(RATE, true, IDLE, START_NS);
+	expect_loss(0, 0);
+	note_loss(100, 3, START_NS);
+	note_loss(50, 0, START_NS);
+	expect_loss(150, 3);
+	note(RATE, true, IDLE, START_NS); /* the same path */
+	expect_loss(150, 3);
+}
+
+Test(known_paths, of_what_nobody_knows_no_losses_are_kept)
+{
+	note_loss(100, 3, START_NS);
+	expect_loss(0, 0);
+	cr_assert(zero(uint, all.count));
+	note(RATE, true, IDLE, START_NS);
+	expect_loss(0, 0);
+}
+
+Test(known_paths, older_losses_count_for_less)
+{
+	note(RATE, true, IDLE, START_NS);
+	note_loss(RUDP_KNOWN_PATH_PACKETS_MAX, 1000, START_NS);
+	expect_loss(RUDP_KNOWN_PATH_PACKETS_MAX, 1000);
+	note_loss(2, 2, START_NS);
+	expect_loss(RUDP_KNOWN_PATH_PACKETS_MAX / 2 + 1, 501);
+	note_loss(UINT64_C(1000) * RUDP_KNOWN_PATH_PACKETS_MAX, 0, START_NS);
+	cr_assert(all(le(u64, loss(START_NS).packets, RUDP_KNOWN_PATH_PACKETS_MAX),
+		      ge(u64, loss(START_NS).packets, RUDP_KNOWN_PATH_PACKETS_MAX / 2),
+		      zero(u64, loss(START_NS).lost)));
+}
+
+Test(known_paths, losses_from_another_address_of_ours_are_not_of_this_path)
+{
+	note(RATE, true, IDLE, START_NS);
+	note_loss(100, 3, START_NS);
+	rudp_addr_parse(&here, "10.0.1.1:20000");
+	expect_loss(0, 0);
+	note_loss(10, 1, START_NS); /* not known from there */
+	rudp_addr_parse(&here, "10.0.0.1:20000");
+	expect_loss(100, 3);
+	rudp_addr_parse(&here, "10.0.1.1:20000");
+	note(RATE, true, IDLE, START_NS);
+	expect_loss(0, 0);
+}
+
+Test(known_paths, losses_live_as_long_as_their_path)
+{
+	note(RATE, true, IDLE, START_NS);
+	note_loss(100, 3, START_NS);
+	cr_assert(eq(u64, loss(START_NS + RUDP_KNOWN_PATH_LIFE_NS).lost, 3));
+	note_loss(100, 3, START_NS + RUDP_KNOWN_PATH_LIFE_NS); /* and do not prolong it */
+	cr_assert(zero(u64, loss(START_NS + RUDP_KNOWN_PATH_LIFE_NS + 1).packets));
+}

@@ -325,3 +325,29 @@ Test(params, an_association_of_another_length_or_without_id_is_malformed)
 			  i);
 	}
 }
+
+Test(params, who_takes_repairs_says_so_in_two_bytes)
+{
+	struct rudp_params in = sample, out;
+	uint8_t bytes[BUFFER_BYTES];
+	struct rudp_writer w = rudp_writer(bytes, sizeof bytes);
+	size_t plain = write_sample(bytes);
+
+	cr_assert(eq(int, parse(bytes, plain, &out), RUDP_VERDICT_OK));
+	cr_assert(eq(int, out.takes_repairs, 0));
+	in.takes_repairs = true;
+	cr_assert(rudp_params_write(&w, &in));
+	cr_assert(eq(sz, rudp_writer_len(&w), plain + 2));
+	cr_assert(all(eq(u8, bytes[plain], 10), eq(u8, bytes[plain + 1], 0)));
+	cr_assert(eq(int, parse(bytes, plain + 2, &out), RUDP_VERDICT_OK));
+	check_equal(&in, &out);
+	cr_assert(eq(int, out.takes_repairs, 1));
+	/* Twice is malformed, and so is any value. */
+	memcpy(bytes + plain + 2, bytes + plain, 2);
+	cr_assert(eq(int, parse(bytes, plain + 4, &out), RUDP_VERDICT_BAD_PARAM));
+	memcpy(bytes + plain, (const uint8_t[]){10, 1, 1}, 3);
+	cr_assert(eq(int, parse(bytes, plain + 3, &out), RUDP_VERDICT_BAD_PARAM));
+	memcpy(bytes + plain, (const uint8_t[]){10, 1, 0}, 3);
+	cr_assert(eq(int, parse(bytes, plain + 3, &out), RUDP_VERDICT_BAD_PARAM));
+	cr_assert(eq(int, parse(bytes, plain + 1, &out), RUDP_VERDICT_BAD_PARAM));
+}
