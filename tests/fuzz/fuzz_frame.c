@@ -40,6 +40,16 @@ static bool write_stream(struct rudp_writer *w, const struct rudp_frame *frame)
 	return w->ok;
 }
 
+static bool write_repair(struct rudp_writer *w, const struct rudp_frame *frame)
+{
+	if (!rudp_frame_write_repair_head(w, frame->repair.offset, frame->repair.count,
+					  frame->repair.row))
+		return false;
+	assert(rudp_writer_len(w) == rudp_frame_repair_head_bytes(frame->repair.offset));
+	rudp_write_bytes(w, frame->repair.bytes, frame->repair.len);
+	return w->ok;
+}
+
 static bool write_frame(struct rudp_writer *w, const struct rudp_frame *frame,
 			const struct rudp_ack *ack)
 {
@@ -67,6 +77,8 @@ static bool write_frame(struct rudp_writer *w, const struct rudp_frame *frame,
 					     frame->path);
 	case RUDP_FRAME_URGENT:
 		return rudp_frame_write_urgent(w, frame->offset);
+	case RUDP_FRAME_REPAIR:
+		return write_repair(w, frame);
 	}
 	abort();
 }
@@ -102,6 +114,10 @@ static bool frame_equal(const struct rudp_frame *a, const struct rudp_frame *b)
 	case RUDP_FRAME_PATH_CHALLENGE:
 	case RUDP_FRAME_PATH_RESPONSE:
 		return memcmp(a->path, b->path, sizeof a->path) == 0;
+	case RUDP_FRAME_REPAIR:
+		return a->repair.offset == b->repair.offset && a->repair.count == b->repair.count &&
+		       a->repair.row == b->repair.row && a->repair.len == b->repair.len &&
+		       memcmp(a->repair.bytes, b->repair.bytes, a->repair.len) == 0;
 	}
 	abort();
 }
@@ -113,9 +129,11 @@ static void check_tight(const struct rudp_frame *frame, const struct rudp_ack *a
 	uint8_t *tight = malloc(len);
 	struct rudp_writer w = rudp_writer(tight, len - 1);
 	bool is_ack = frame->type == RUDP_FRAME_ACK || frame->type == RUDP_FRAME_ACK_ECN;
+	bool is_whole = frame->type == RUDP_FRAME_PING ||
+			(frame->type >= RUDP_FRAME_WINDOW && frame->type != RUDP_FRAME_REPAIR);
 
 	assert(tight);
-	if (frame->type >= RUDP_FRAME_WINDOW || frame->type == RUDP_FRAME_PING)
+	if (is_whole)
 		assert(!write_frame(&w, frame, ack));
 	else if (is_ack && ack->range_count == 1)
 		assert(!write_ack(&w, ack));

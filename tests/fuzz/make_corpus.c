@@ -113,6 +113,11 @@ static void make_frames(void)
 	rudp_frame_write_stream_head(&w, 100, 0, true);
 	rudp_frame_write_reset(&w, RUDP_RESET_APPLICATION);
 	save("frame", "packet_of_an_end", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	rudp_frame_write_window(&w, 1 << 20);
+	rudp_frame_write_repair_head(&w, 70000, RUDP_REPAIR_COUNT_MAX, RUDP_REPAIR_ROWS_MAX - 1);
+	rudp_write_bytes(&w, "a sum of stream bytes", 21);
+	save("frame", "packet_of_a_sum", bytes, rudp_writer_len(&w));
 }
 
 static void make_params(void)
@@ -159,6 +164,11 @@ static void make_params(void)
 	params.spent = (struct rudp_spent){.association_id = ID, .counter = 7};
 	rudp_params_write(&w, &params);
 	save("params", "syn_that_names_a_spent_one", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	params.spent.association_id = 0;
+	params.takes_repairs = true;
+	rudp_params_write(&w, &params);
+	save("params", "syn_of_one_who_takes_repairs", bytes, rudp_writer_len(&w));
 }
 
 /* fuzz_resume.c: the kind, then what becomes of the SYN, then of the SYNACK. */
