@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* Bursts whose end carries sums, and what these repair. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "burst.h"
+
+#define MS RUDP_NS_PER_MS
+
+TestSuite(conn_repair, .init = burst_init, .fini = burst_fini);
+
+/* Without what is sent again because it is lost: that would come a round trip later. */
+static void expect_repaired(uint64_t dropped)
+{
+	burst.drops_repeats = true;
+	burst.dropped_news = dropped;
+	burst_say(BURST_BYTES);
+	burst_run_for(3 * burst.rtt_ns);
+	cr_assert(ge(uint, burst.sums, 1));
+	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
+	cr_assert(zero(u64, burst_listening()->repairs.bytes));
+	burst.drops_repeats = false;
+	burst_run_for(20 * burst.rtt_ns);
+	cr_assert(zero(u64, burst_speaking()->reliability.outstanding));
+	cr_assert(zero(u64, rudp_sendbuf_unacked(&burst_speaking()->sendbuf)));
+}
+
+Test(conn_repair, what_a_burst_loses_needs_no_round_trip)
+{
+	burst_establish_warm(50 * MS);
+	expect_repaired(1u << 3);
+	cr_assert(ge(u64, burst_listening()->repairs.repaired_bytes, 1000));
+}
+
+Test(conn_repair, of_a_burst_several_packets_may_be_lost)
+{
+	burst_establish_warm(50 * MS);
+	burst_know_losses();
+	expect_repaired(UINT64_C(0x300100f1));
+}
+
+Test(conn_repair, the_listener_repairs_likewise)
+{
+	burst.speaker = 1;
+	burst_establish_warm(50 * MS);
+	expect_repaired(1u << 7 | 1u << 30);
+}
+
+Test(conn_repair, end_that_is_shorter_than_a_sum_is_copied)
+{
+	burst_establish_warm(50 * MS);
+	expect_repaired(UINT64_C(1) << 34);
+	cr_assert(eq(uint, burst.copies, 1));
+}
+
+Test(conn_repair, jumbo_frames_have_sums_as_large)
+{
+	burst.pair.interface_bytes = 8900;
+	burst_establish_warm(50 * MS);
+	burst_run_for(10 * RUDP_NS_PER_S);
+	burst_warm_up();
+	cr_assert(ge(u32, burst_speaking()->path.datagram_bytes, 8000));
+	burst.drops_repeats = true;
+	burst.dropped_news = 1u << 2;
+	burst_say(100000);
+	burst_run_for(3 * burst.rtt_ns);
+	cr_assert(eq(sz, burst_hear(), 100000));
+	cr_assert(ge(u64, burst_listening()->repairs.repaired_bytes, 8000));
+}
+
+Test(conn_repair, whatever_is_lost_it_arrives_as_it_was)
+{
+	uint64_t repaired;
+
+	burst_establish_warm(20 * MS);
+	for (int i = 0; i < 150; i++) {
+		size_t bytes = 6000 + (size_t)random_below(&burst.dice, 100000);
+
+		burst.loss_percent = i % 8;
+		burst_say(bytes);
+		for (int k = 0; k < 4 && bytes > 0; k++) {
+			burst_run_for(burst.rtt_ns);
+			bytes -= burst_hear();
+		}
+		burst.loss_percent = 0;
+		burst_run_for(100 * burst.rtt_ns);
+		cr_assert(eq(sz, burst_hear(), bytes));
+		cr_assert(zero(u64, burst_listening()->repairs.bytes));
+	}
+	repaired = burst_listening()->repairs.repaired_bytes;
+	cr_assert(ge(u64, repaired, 50000));
+}
+
+Test(conn_repair, where_sums_are_lost_too_it_comes_again)
+{
+	burst_establish_warm(50 * MS);
+	burst.drops_sums = true;
+	burst.dropped_news = 1u << 3 | 1u << 15;
+	burst_say(BURST_BYTES);
+	burst_run_for(20 * burst.rtt_ns);
+	cr_assert(ge(uint, burst.repeats, 2));
+	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
+	cr_assert(zero(u64, burst_speaking()->reliability.outstanding));
+}
+
+Test(conn_repair, of_what_all_has_come_nothing_is_kept)
+{
+	burst_establish_warm(50 * MS);
+	burst_say(BURST_BYTES);
+	burst_run_for(10 * burst.rtt_ns);
+	cr_assert(all(ge(uint, burst.sums, 1), zero(uint, burst.repeats)));
+	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
+	cr_assert(zero(u64, burst_listening()->repairs.bytes));
+	cr_assert(zero(u64, burst_listening()->repairs.repaired_bytes));
+	cr_assert(zero(u64, burst_speaking()->reliability.lost_packets));
+}
+
+Test(conn_repair, sums_leave_when_the_program_is_quiet)
+{
+	uint64_t said_first;
+
+	burst_establish_warm(50 * MS);
+	burst_say(BURST_BYTES);
+	said_first = burst_speaking()->sendbuf.ring.tail;
+	for (int i = 0; i < 40; i++) { /* it goes on before all has left, or at once */
+		burst_run_for(MS / 2);
+		burst_say(2000);
+		cr_assert(zero(uint, burst.sums));
+	}
+	burst_run_until_sums(1);
+	cr_assert(zero(u64, rudp_sendbuf_unsent(&burst_speaking()->sendbuf)));
+	cr_assert(ge(u64, burst_speaking()->sendbuf.sent, said_first + 80000));
+	burst_run_for(10 * burst.rtt_ns);
+	cr_assert(eq(sz, burst_hear(), BURST_BYTES + 80000));
+}
+
+Test(conn_repair, who_goes_on_has_sums_of_the_rest_only)
+{
+	uint64_t first_end;
+
+	burst_establish_warm(50 * MS);
+	burst_say(BURST_BYTES);
+	burst_run_until_sums(1);
+	first_end = burst_speaking()->sendbuf.sent;
+	burst_say(20000);
+	burst.sums = 0;
+	burst_run_until_sums(1);
+	cr_assert(ge(u64, burst_speaking()->repairing.block.start, first_end));
+	burst_run_for(10 * burst.rtt_ns);
+	cr_assert(eq(sz, burst_hear(), BURST_BYTES + 20000));
+}
+
+static void expect_no_sums(void)
+{
+	burst_say(BURST_BYTES);
+	burst_run_for(40 * burst.rtt_ns);
+	cr_assert(zero(uint, burst.sums));
+	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
+}
+
+Test(conn_repair, none_on_a_short_path)
+{
+	burst_establish_warm(2 * MS - MS / 2);
+	expect_no_sums();
+	cr_assert(zero(sz, burst_listening()->recvbuf.history_bytes));
+}
+
+Test(conn_repair, none_where_there_are_no_copies_either)
+{
+	rudp_endpoint_set_tail(burst.pair.ep[0], false);
+	burst_establish_warm(50 * MS);
+	expect_no_sums();
+}
+
+Test(conn_repair, none_for_a_peer_that_does_not_take_them)
+{
+	burst_establish(50 * MS);
+	cr_assert(all(burst.pair.conn[0]->peer_takes_repairs, burst.pair.conn[1]->peer_takes_repairs));
+	burst.pair.conn[0]->peer_takes_repairs = false;
+	burst_warm_up();
+	expect_no_sums();
+}
+
+Test(conn_repair, none_of_what_is_short_enough_to_be_copied)
+{
+	burst_establish_warm(50 * MS);
+	burst_say(RUDP_TAIL_BYTES);
+	burst_run_for(10 * burst.rtt_ns);
+	cr_assert(all(zero(uint, burst.sums), ge(uint, burst.copies, 1)));
+}
+
+Test(conn_repair, none_into_congestion)
+{
+	burst_establish_warm(50 * MS);
+	burst_say(1000);
+	cr_assert(ge(uint, burst.line_count, 1));
+	for (unsigned i = 0; i < burst.line_count; i++)
+		burst.line[i].datagram->ecn |= 1; /* from ECT(0) to CE */
+	burst_run_for(2 * burst.rtt_ns);
+	cr_assert(eq(sz, burst_hear(), 1000));
+	cr_assert(eq(int, rudp_tail_is_path_clear(&burst_speaking()->tail, burst.pair.now_ns), 0));
+	expect_no_sums();
+	burst_run_for(RUDP_NS_PER_S);
+	burst_say(BURST_BYTES);
+	burst_run_for(10 * burst.rtt_ns);
+	cr_assert(ge(uint, burst.sums, 1));
+}
+
+Test(conn_repair, fin_of_a_burst_is_copied)
+{
+	burst_establish_warm(50 * MS);
+	burst.drops_repeats = true;
+	burst.dropped_news = UINT64_C(3) << 34; /* the last packet, and the FIN if it is another */
+	burst_say(BURST_BYTES);
+	rudp_conn_shutdown_send(burst_speaking(), burst.pair.now_ns);
+	burst_run_for(3 * burst.rtt_ns);
+	cr_assert(ge(uint, burst.copies, 1));
+	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
+	cr_assert(eq(int, rudp_conn_receive_eof(burst_listening()), 1));
+}
+
+Test(conn_repair, nobody_waits_for_answers_to_sums)
+{
+	burst_establish_warm(50 * MS);
+	burst.drops_sums = burst.drops_copies = true;
+	burst_say(BURST_BYTES);
+	burst_run_until_sums(1);
+	burst_run_for(2 * burst.rtt_ns);
+	cr_assert(zero(u64, rudp_sendbuf_unacked(&burst_speaking()->sendbuf)));
+	cr_assert(zero(u64, burst_speaking()->reliability.outstanding));
+	cr_assert(zero(u64, burst_speaking()->reliability.bytes_in_flight));
+	burst_run_for(40 * burst.rtt_ns);
+	cr_assert(zero(u64, burst_speaking()->reliability.lost_packets));
+	cr_assert(zero(uint, burst_speaking()->reliability.pto_count));
+	cr_assert(zero(uint, burst.repeats));
+}
+
+Test(conn_repair, known_losses_ask_for_more_sums)
+{
+	unsigned before;
+
+	burst_establish_warm(50 * MS);
+	burst_say(BURST_BYTES);
+	burst_run_for(10 * burst.rtt_ns);
+	before = burst.sums;
+	cr_assert(all(ge(uint, before, 2), le(uint, before, 4)));
+	burst_know_losses();
+	burst_say(BURST_BYTES);
+	burst_run_for(10 * burst.rtt_ns);
+	cr_assert(ge(uint, burst.sums - before, 3 * before));
+}
+
+Test(conn_repair, sums_of_a_second_are_bounded)
+{
+	int64_t start_ns;
+	uint64_t bytes, most;
+
+	burst_establish_warm(10 * MS);
+	start_ns = burst.pair.now_ns;
+	for (int i = 0; i < 150; i++) {
+		burst_know_losses();
+		burst_say(10000);
+		burst_run_for(4 * burst.rtt_ns);
+		burst_hear();
+	}
+	bytes = (uint64_t)burst.sums * burst_speaking()->repairing.block.symbol_bytes;
+	most = (256u << 10) + (uint64_t)(burst.pair.now_ns - start_ns) * (128u << 10) / RUDP_NS_PER_S;
+	cr_assert(le(u64, bytes, most));
+	cr_assert(ge(u64, bytes, most * 8 / 10));
+}
