@@ -170,6 +170,7 @@ void rudp_conn_die(struct rudp_conn *conn, int64_t now_at_ns)
 	if (conn->dead)
 		return;
 	conn->dead = true;
+	rudp_conn_repair_end(conn);
 	rudp_conn_known_leave(conn);
 	if (conn->state != RUDP_STATE_CLOSED)
 		rudp_conn_enter(conn, RUDP_STATE_CLOSED);
@@ -253,6 +254,7 @@ void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_
 		rudp_conn_raise(conn, RUDP_EVENT_FAILED);
 	}
 	rudp_listener_forget(conn);
+	rudp_conn_repair_end(conn);
 	rudp_conn_start_time_wait(conn, now_at_ns);
 }
 

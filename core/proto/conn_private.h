@@ -384,6 +384,8 @@ bool rudp_conn_repair_next(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_repair_on_established(struct rudp_conn *conn, int64_t now_at_ns);
 /* It has left, as packet number. */
 void rudp_conn_repair_on_sent(struct rudp_conn *conn, uint64_t number);
+/* The connection is over: no more sums, and those that have come are dropped. */
+void rudp_conn_repair_end(struct rudp_conn *conn);
 /* Nobody waits for the answers to sums any more. */
 void rudp_conn_repair_settle(struct rudp_conn *conn);
 /* A REPAIR frame has come; and at the end of a packet, when anything has that may help. */

@@ -215,6 +215,12 @@ void rudp_conn_repair_settle(struct rudp_conn *conn)
 	r->first_number = r->end_number;
 }
 
+void rudp_conn_repair_end(struct rudp_conn *conn)
+{
+	conn->repairing.next = conn->repairing.end;
+	rudp_repair_store_clear(&conn->repairs);
+}
+
 /* What a sum has given back is taken as if it had come. */
 struct taker {
 	struct rudp_conn *conn;

@@ -127,6 +127,15 @@ Test(conn_repair_ends, where_memory_is_scarce_no_sum_is_kept)
 	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
 }
 
+Test(conn_repair_ends, end_of_the_connection_leaves_no_sum)
+{
+	leave_sums_waiting();
+	rudp_conn_reset(burst_speaking(), RUDP_RESET_APPLICATION, burst.pair.now_ns);
+	burst_run_for(2 * burst.rtt_ns);
+	cr_assert(zero(u64, burst_listening()->repairs.bytes));
+	cr_assert(eq(int, rudp_conn_error(burst_listening()), ECONNRESET));
+}
+
 Test(conn_repair_ends, who_resets_holds_no_sum)
 {
 	leave_sums_waiting();
