@@ -192,6 +192,27 @@ static void make_resumes(void)
 		save("resume", inputs[i].name, inputs[i].bytes, sizeof inputs[i].bytes);
 }
 
+/* fuzz_repair.c: how, then pieces of the stream (3), sums (0) and reads (6) of 4000 bytes with holes. */
+static void make_repairs(void)
+{
+	static const uint8_t steps[] = {
+		3, 0, 0, 3, 231,      /* 1000 bytes from 0 on */
+		3, 1, 19, 1, 243,     /* 500 from 1100 on */
+		0, 0, 0, 39, 0, 99, 7, /* a sum of 40 symbols of 100 bytes from 0 on */
+		6, 1, 244,            /* 500 are read */
+		3, 1, 169, 8, 251,    /* 2300 from 1700 on: 1000 to 1100 and 1600 to 1700 are missing */
+		0, 0, 0, 39, 0, 99, 9,
+	};
+	static const char *const names[] = {"honest", "lying", "honest_with_history"};
+
+	for (uint8_t how = 0; how < 3; how++) {
+		uint8_t bytes[1 + sizeof steps] = {how};
+
+		memcpy(bytes + 1, steps, sizeof steps);
+		save("repair", names[how], bytes, sizeof bytes);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -204,5 +225,6 @@ int main(int argc, char **argv)
 	make_frames();
 	make_params();
 	make_resumes();
+	make_repairs();
 	return 0;
 }
