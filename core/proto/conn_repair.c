@@ -44,7 +44,7 @@ void rudp_conn_repair_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	conn->repairing.credit_bytes = CREDIT_MAX_BYTES;
 	conn->repairing.credit_at_ns = now_at_ns;
-	/* Of a handshake that was repeated there is no sample: then what is thought of any path counts. */
+	/* A handshake that was repeated has no sample: what is thought of any path counts then. */
 	if (conn->peer_takes_repairs && conn->rtt.srtt_ns >= RTT_MIN_NS)
 		conn->recvbuf.history_bytes = RUDP_REPAIR_BLOCK_BYTES_MAX;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/gf256.h"
+#include "base/gf256.c"
 
 #include <string.h>
 
@@ -119,4 +119,35 @@ Test(gf256, what_has_been_added_twice_is_gone)
 	cr_assert(ne(int, memcmp(to, before, sizeof to), 0));
 	rudp_gf256_multiply_add(to, from, 77, sizeof to);
 	cr_assert(eq(int, memcmp(to, before, sizeof to), 0));
+}
+
+/* Both ways are there, whatever this processor takes; each does whole vectors, and says how much. */
+typedef size_t way(uint8_t *restrict to, const uint8_t *restrict from, uint8_t factor, size_t len);
+
+static void try_way(struct random *random, way *add, uint8_t factor, size_t len)
+{
+	uint8_t to[LEN_MAX], from[LEN_MAX], expected[LEN_MAX];
+	size_t done;
+
+	randomize(random, to, sizeof to);
+	randomize(random, from, sizeof from);
+	memcpy(expected, to, sizeof expected);
+	done = add(to, from, factor, len);
+	cr_assert(le(sz, done, len));
+	cr_assert(le(sz, len - done, LANES * sizeof(vector) - 1));
+	for (size_t i = 0; i < done; i++)
+		expected[i] ^= slow_multiply(from[i], factor);
+	cr_assert(zero(int, memcmp(to, expected, sizeof to)));
+}
+
+Test(gf256, every_way_of_adding_products_gives_the_same)
+{
+	struct random random = {5};
+
+	for (unsigned factor = 0; factor < 256; factor++)
+		for (size_t len = 0; len <= LEN_MAX; len += 1 + factor % 7) {
+			try_way(&random, add_by_doubling, (uint8_t)factor, len);
+			if (has_shuffle())
+				try_way(&random, add_by_shuffle, (uint8_t)factor, len);
+		}
 }

@@ -77,6 +77,8 @@ static bool write_frame(struct rudp_writer *w, const struct rudp_frame *frame,
 					     frame->path);
 	case RUDP_FRAME_URGENT:
 		return rudp_frame_write_urgent(w, frame->offset);
+	case RUDP_FRAME_ARRIVED:
+		return rudp_frame_write_arrived(w, frame->offset);
 	case RUDP_FRAME_REPAIR:
 		return write_repair(w, frame);
 	}
@@ -108,6 +110,7 @@ static bool frame_equal(const struct rudp_frame *a, const struct rudp_frame *b)
 	case RUDP_FRAME_WINDOW:
 	case RUDP_FRAME_BLOCKED:
 	case RUDP_FRAME_URGENT:
+	case RUDP_FRAME_ARRIVED:
 		return a->offset == b->offset;
 	case RUDP_FRAME_RESET:
 		return a->reason == b->reason;
