@@ -301,6 +301,7 @@ struct bbr {
 	uint32_t train_count;
 	uint32_t starters;      /* that share what the trains say; 0: alone, as with 1 */
 	bool trains_wrong;
+	bool has_jumped;              /* the first window was what earlier connections had measured */
 	uint64_t round_cwnd_bytes; /* when the round began, */
 	uint64_t round_acked_bytes; /* and what it has brought */
 	bool hold_sign; /* as last seen before its end */
@@ -390,7 +391,9 @@ void bbr_note_train_sent(struct bbr *b, uint64_t number, int64_t now_at_ns);
 void bbr_note_train_acked(struct bbr *b, const struct rudp_cc_ack *ack);
 bool bbr_wants_trains(const struct bbr *b);
 bool bbr_may_trains_grow(const struct bbr *b, const struct rudp_cc_ack *ack);
-uint64_t bbr_train_target_bytes_per_s(const struct bbr *b); /* of what they say; there are some */
+/* What they say, and how much of it start-up believes; there are some. */
+uint64_t bbr_train_rate_bytes_per_s(const struct bbr *b);
+uint64_t bbr_train_target_bytes_per_s(const struct bbr *b);
 bool bbr_are_trains_sure(const struct bbr *b);
 bool bbr_is_far_by_trains(const struct rudp_cc *cc);
 uint64_t bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ack);

@@ -112,6 +112,7 @@ void bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t rtt_ns)
 	if (b->state != BBR_STARTUP || b->holding || bytes <= cc->cwnd_bytes)
 		return;
 	cc->cwnd_bytes = b->round_cwnd_bytes = bytes;
+	b->has_jumped = true;
 	if (rate > cc->pacing_bytes_per_s)
 		set_rate(cc, rate);
 }

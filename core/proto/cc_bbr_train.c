@@ -118,6 +118,11 @@ void bbr_note_train_acked(struct bbr *b, const struct rudp_cc_ack *ack)
 		watch_ack(b, &b->trains[i], ack);
 }
 
+uint64_t bbr_train_rate_bytes_per_s(const struct bbr *b)
+{
+	return train_rate(b);
+}
+
 uint64_t bbr_train_target_bytes_per_s(const struct bbr *b)
 {
 	return rudp_cc_mul_div(train_rate(b), BBR_TRAIN_TARGET, 100);

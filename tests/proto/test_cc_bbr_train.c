@@ -275,6 +275,19 @@ Test(cc_bbr_train, trains_tell_the_next_connection_too)
 		      le(u64, measured.bytes_per_s, PATH_RATE / 100 * 81)));
 }
 
+/* Where the first window was what the last one had measured, all that they say is believed. */
+Test(cc_bbr_train, trains_that_were_right_are_believed_as_a_whole)
+{
+	struct rudp_cc_measured measured;
+	struct bbr_rig *rig = with_trains(3);
+
+	rig->cc.ops->jump(&rig->cc, 2 * rig->cc.cwnd_bytes, RTT_NS);
+	cr_assert(rig->cc.ops->measured(&rig->cc, &measured));
+	cr_assert(zero(int, measured.is_whole));
+	cr_assert(all(ge(u64, measured.bytes_per_s, PATH_RATE / 100 * 99),
+		      le(u64, measured.bytes_per_s, PATH_RATE / 100 * 101)));
+}
+
 /* Twice its part: two have all of it each, four half, and no crowd less than a third. */
 Test(cc_bbr_train, several_that_start_together_share_what_trains_say)
 {
