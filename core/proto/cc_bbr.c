@@ -152,8 +152,8 @@ static bool bbr_measured(const struct rudp_cc *cc, struct rudp_cc_measured *out)
 		return false;
 	*out = (struct rudp_cc_measured){b->bw, b->min_rtt_ns, b->full_bw_reached};
 	/*
-	 * Start-up would have gone so far by them, had there been more to send; where what an earlier one
-	 * had measured has left at once, and met no queue, they have been right twice.
+	 * Start-up would have gone so far by them, had there been more to send; where what an earlier
+	 * one had measured has left at once, and met no queue, they have been right twice.
 	 */
 	if (!b->full_bw_reached && bbr_are_trains_sure(b))
 		out->bytes_per_s = bbr_max(b->bw, b->has_jumped ? bbr_train_rate_bytes_per_s(b)
