@@ -134,10 +134,7 @@ static void drop_buffers(struct rudp_conn *conn)
 {
 	rudp_sendbuf_fini(&conn->sendbuf);
 	rudp_recvbuf_fini(&conn->recvbuf);
-	rudp_repair_store_clear(&conn->repairs);
-	conn->repairing.next = conn->repairing.end;
-	conn->repaired_from = UINT64_MAX;
-	conn->arrived_due = false;
+	rudp_conn_repair_end(conn);
 	rudp_sendbuf_init(&conn->sendbuf, conn->ep->config.send_buffer_max_bytes);
 	rudp_recvbuf_init(&conn->recvbuf, conn->ep->config.receive_buffer_max_bytes,
 			  &conn->ep->budget);

@@ -12,9 +12,7 @@ static bool is_used(const struct rudp_conn *conn)
 static void note_loss(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	const struct rudp_reliability *r = &conn->reliability;
-	uint64_t lost = r->lost_packets > r->spurious_packets
-				? r->lost_packets - r->spurious_packets
-				: 0;
+	uint64_t lost = rudp_reliability_lost_packets(r);
 	struct rudp_known_loss more = {.lost = lost > conn->noted_lost ? lost - conn->noted_lost : 0};
 
 	more.packets = r->answered_packets - conn->noted_answered + more.lost;

@@ -21,6 +21,7 @@
 #include "proto/acks.h"
 #include "proto/association.h"
 #include "proto/conn.h"
+#include "proto/credit.h"
 #include "proto/ecn.h"
 #include "proto/endpoint.h"
 #include "proto/keys.h"
@@ -113,8 +114,7 @@ struct rudp_repairing {
 	struct rudp_repair_block block; /* from next on, while rows are left */
 	unsigned rows_left;
 	uint8_t row;
-	uint64_t credit_bytes;
-	int64_t credit_at_ns;
+	struct rudp_credit credit;
 	uint64_t first_number, end_number; /* packets with sums, that may be unanswered, and others */
 	uint64_t sent_packets;        /* total for statistics */
 };
@@ -341,6 +341,8 @@ void rudp_conn_mtu_on_lost(struct rudp_conn *conn, uint64_t number, const struct
 /* Out (conn_tx.c): fills the train; false when nothing may leave now. */
 bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_t now_at_ns);
 bool rudp_conn_has_data_due(const struct rudp_conn *conn);
+/* No other full packet may be in flight. */
+bool rudp_conn_is_window_full(const struct rudp_conn *conn);
 /* The pacer does not hold back the next packet: little is out, and the application sets the pace. */
 bool rudp_conn_is_sparse(const struct rudp_conn *conn);
 
@@ -384,7 +386,7 @@ bool rudp_conn_repair_next(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_repair_on_established(struct rudp_conn *conn, int64_t now_at_ns);
 /* It has left, as packet number. */
 void rudp_conn_repair_on_sent(struct rudp_conn *conn, uint64_t number);
-/* The connection is over: no more sums, and those that have come are dropped. */
+/* The connection is over: no more sums or words of them, and those that have come are dropped. */
 void rudp_conn_repair_end(struct rudp_conn *conn);
 /* Nobody waits for the answers to sums any more. */
 void rudp_conn_repair_settle(struct rudp_conn *conn);

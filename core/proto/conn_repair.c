@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Sums of longer bursts, out and in: docs/protocol.md section 9.7. */
-#include "proto/cc_pace.h"
 #include "proto/conn_private.h"
 #include "proto/endpoint_private.h"
 
 #define RTT_MIN_NS (2 * RUDP_NS_PER_MS) /* on shorter ones what is lost comes again as soon */
 #define BYTES_PER_S (128u << 10)        /* of sums, */
 #define CREDIT_MAX_BYTES (256u << 10)   /* and so much at once: enough for 3 MB at 3 % */
-#define BLOCKS_MAX 16u
 
 /* What is lost of a million packets: seen by this connection, by others, and what is thought of none. */
 #define PRIOR_PACKETS 128u
@@ -42,8 +40,7 @@ bool rudp_conn_repair_is_due(const struct rudp_conn *conn)
 /* Sums of what comes need what has been read of their blocks. */
 void rudp_conn_repair_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	conn->repairing.credit_bytes = CREDIT_MAX_BYTES;
-	conn->repairing.credit_at_ns = now_at_ns;
+	conn->repairing.credit = (struct rudp_credit){CREDIT_MAX_BYTES, now_at_ns};
 	/* A handshake that was repeated has no sample: what is thought of any path counts then. */
 	if (conn->peer_takes_repairs && conn->rtt.srtt_ns >= RTT_MIN_NS)
 		conn->recvbuf.history_bytes = RUDP_REPAIR_BLOCK_BYTES_MAX;
@@ -59,7 +56,8 @@ static uint32_t symbol_bytes(const struct rudp_conn *conn, uint64_t start)
 void rudp_conn_repair_begin(struct rudp_conn *conn, uint64_t start)
 {
 	struct rudp_repairing *r = &conn->repairing;
-	uint64_t most = (uint64_t)BLOCKS_MAX * RUDP_REPAIR_COUNT_MAX * symbol_bytes(conn, start);
+	uint64_t most = (uint64_t)RUDP_REPAIR_BLOCKS_MAX * RUDP_REPAIR_COUNT_MAX *
+			symbol_bytes(conn, start);
 
 	r->end = conn->sendbuf.sent;
 	r->next = r->end - min_u64(most, r->end - start);
@@ -69,7 +67,7 @@ void rudp_conn_repair_begin(struct rudp_conn *conn, uint64_t start)
 static uint32_t loss_per_million(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	const struct rudp_reliability *r = &conn->reliability;
-	uint64_t lost = r->lost_packets - min_u64(r->spurious_packets, r->lost_packets);
+	uint64_t lost = rudp_reliability_lost_packets(r);
 	uint64_t sent = lost + r->answered_packets;
 	struct rudp_known_loss known = rudp_known_paths_loss(
 		&conn->ep->known_paths, &conn->path.local, &conn->path.remote, now_at_ns);
@@ -101,11 +99,10 @@ static uint64_t unacked_bytes(const struct rudp_sendbuf *buf, uint64_t start, ui
 
 static unsigned affordable(struct rudp_repairing *r, unsigned rows, int64_t now_at_ns)
 {
-	r->credit_bytes += rudp_cc_bytes_in(BYTES_PER_S, now_at_ns - r->credit_at_ns);
-	r->credit_at_ns = now_at_ns;
-	r->credit_bytes = min_u64(r->credit_bytes, CREDIT_MAX_BYTES);
-	rows = (unsigned)min_u64(rows, r->credit_bytes / r->block.symbol_bytes);
-	r->credit_bytes -= (uint64_t)rows * r->block.symbol_bytes;
+	uint64_t bytes = rudp_credit_now(&r->credit, BYTES_PER_S, CREDIT_MAX_BYTES, now_at_ns);
+
+	rows = (unsigned)min_u64(rows, bytes / r->block.symbol_bytes);
+	r->credit.bytes -= (uint64_t)rows * r->block.symbol_bytes;
 	return rows;
 }
 
@@ -218,6 +215,8 @@ void rudp_conn_repair_settle(struct rudp_conn *conn)
 void rudp_conn_repair_end(struct rudp_conn *conn)
 {
 	conn->repairing.next = conn->repairing.end;
+	conn->repaired_from = UINT64_MAX;
+	conn->arrived_due = false;
 	rudp_repair_store_clear(&conn->repairs);
 }
 

@@ -21,6 +21,11 @@ bool rudp_conn_has_data_due(const struct rudp_conn *conn)
 	       rudp_sendbuf_has_due(&conn->sendbuf, conn->peer_window_end);
 }
 
+bool rudp_conn_is_window_full(const struct rudp_conn *conn)
+{
+	return conn->reliability.bytes_in_flight + conn->path.datagram_bytes > conn->cc.cwnd_bytes;
+}
+
 /*
  * RFC 9002 section 7.7: an initial window may leave in a burst. A rate that was measured on traffic as
  * sparse as this is the application's, not the path's; pacing by it would only delay the next word.
@@ -42,35 +47,36 @@ static bool is_short_of_records(const struct rudp_conn *conn)
 	return conn->reliability.outstanding >= RUDP_SENT_RECORDS_MAX - PROBE_RECORDS;
 }
 
+static bool may_pass_pacer(const struct rudp_conn *conn, const struct allowance *allowance)
+{
+	return allowance->pacer_bytes > 0 || rudp_conn_is_sparse(conn);
+}
+
 /* Bytes of the data, without which nothing needs to leave now; or false. */
 static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowance)
 {
-	uint64_t inflight = conn->reliability.bytes_in_flight;
-
 	if (conn->probes_due > 0)
 		return true;
 	if (!rudp_conn_has_data_due(conn) || is_short_of_records(conn))
 		return false;
-	if (inflight + conn->path.datagram_bytes > conn->cc.cwnd_bytes) {
+	if (rudp_conn_is_window_full(conn)) {
 		conn->cwnd_limited = true;
 		return false;
 	}
-	return allowance->pacer_bytes > 0 || rudp_conn_is_sparse(conn);
+	return may_pass_pacer(conn, allowance);
 }
 
-/* Sums leave as new data does, but after all else, and only in packets of their own. */
+/* Sums leave as new data does, but after acknowledgements, windows and probes, and alone in a packet. */
 static bool may_send_repair(struct rudp_conn *conn, const struct allowance *allowance,
 			    size_t datagram_max, int64_t now_at_ns)
 {
 	if (!rudp_conn_repair_is_due(conn) || conn->probes_due > 0 || is_short_of_records(conn) ||
 	    datagram_max < conn->path.datagram_bytes ||
-	    (allowance->pacer_bytes == 0 && !rudp_conn_is_sparse(conn)) ||
+	    !may_pass_pacer(conn, allowance) ||
 	    rudp_acks_is_due(&conn->acks, now_at_ns) || conn->window_due || conn->response_due ||
 	    conn->path.challenge_at_ns <= now_at_ns)
 		return false;
-	if (conn->reliability.bytes_in_flight + conn->path.datagram_bytes > conn->cc.cwnd_bytes)
-		return false;
-	return rudp_conn_repair_next(conn, now_at_ns);
+	return !rudp_conn_is_window_full(conn) && rudp_conn_repair_next(conn, now_at_ns);
 }
 
 uint64_t rudp_conn_pacing_bytes_per_s(const struct rudp_conn *conn)

@@ -226,6 +226,12 @@ int64_t rudp_reliability_pto_ns(const struct rudp_reliability *r, const struct r
 /* The sender has nothing more to send although the window is open: marks samples app-limited. */
 void rudp_reliability_on_app_limited(struct rudp_reliability *r);
 
+/* Declared lost so far, but for those that have been answered since. */
+static inline uint64_t rudp_reliability_lost_packets(const struct rudp_reliability *r)
+{
+	return r->lost_packets > r->spurious_packets ? r->lost_packets - r->spurious_packets : 0;
+}
+
 /* The record under number, or NULL when it is no longer kept. */
 const struct rudp_sent *rudp_reliability_find(const struct rudp_reliability *r, uint64_t number);
 

@@ -15,7 +15,6 @@
 #ifndef RUDP_PROTO_REPAIR_CODE_H
 #define RUDP_PROTO_REPAIR_CODE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/ring.h"

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/tail.h"
 
-#include "proto/cc_pace.h"
-
 void rudp_tail_init(struct rudp_tail *tail, bool disabled, int64_t now_at_ns)
 {
 	*tail = (struct rudp_tail){
 		.disabled = disabled,
 		.due_at_ns = RUDP_NEVER,
-		.credit_bytes = RUDP_TAIL_BURST_BYTES,
-		.credit_at_ns = now_at_ns,
+		.credit = {RUDP_TAIL_BURST_BYTES, now_at_ns},
 	};
 	rudp_tail_restart(tail, now_at_ns);
 }
@@ -23,20 +20,13 @@ void rudp_tail_restart(struct rudp_tail *tail, int64_t now_at_ns)
 	tail->held_until_ns = INT64_MIN;
 }
 
-static int64_t delay_ns(const struct rudp_rtt *rtt)
+static int64_t delay_ns(const struct rudp_rtt *rtt, bool burst)
 {
-	int64_t delay = rtt->srtt_ns / RUDP_TAIL_DELAY_DIVISOR;
+	int64_t delay = rtt->srtt_ns / (burst ? RUDP_TAIL_BURST_DELAY_DIVISOR : RUDP_TAIL_DELAY_DIVISOR);
+	int64_t min_ns = burst ? RUDP_TAIL_BURST_DELAY_MIN_NS : RUDP_TAIL_DELAY_MIN_NS;
+	int64_t max_ns = burst ? RUDP_TAIL_BURST_DELAY_MAX_NS : RUDP_TAIL_DELAY_MAX_NS;
 
-	delay = rudp_time_max(delay, RUDP_TAIL_DELAY_MIN_NS);
-	return rudp_time_min(delay, RUDP_TAIL_DELAY_MAX_NS);
-}
-
-static int64_t burst_delay_ns(const struct rudp_rtt *rtt)
-{
-	int64_t delay = rtt->srtt_ns / RUDP_TAIL_BURST_DELAY_DIVISOR;
-
-	delay = rudp_time_max(delay, RUDP_TAIL_BURST_DELAY_MIN_NS);
-	return rudp_time_min(delay, RUDP_TAIL_BURST_DELAY_MAX_NS);
+	return rudp_time_min(rudp_time_max(delay, min_ns), max_ns);
 }
 
 void rudp_tail_on_idle(struct rudp_tail *tail, const struct rudp_rtt *rtt, bool burst,
@@ -44,7 +34,7 @@ void rudp_tail_on_idle(struct rudp_tail *tail, const struct rudp_rtt *rtt, bool 
 {
 	/* Not put off by what follows: a stream of keystrokes would never have its copies. */
 	if (!tail->disabled && tail->due_at_ns == RUDP_NEVER)
-		tail->due_at_ns = now_at_ns + (burst ? burst_delay_ns(rtt) : delay_ns(rtt));
+		tail->due_at_ns = now_at_ns + delay_ns(rtt, burst);
 }
 
 static void take_rtt(struct rudp_tail *tail, const struct rudp_rtt *rtt, int64_t now_at_ns)
@@ -98,13 +88,9 @@ bool rudp_tail_is_path_clear(const struct rudp_tail *tail, int64_t now_at_ns)
 
 bool rudp_tail_spend(struct rudp_tail *tail, uint64_t bytes, int64_t now_at_ns)
 {
-	tail->credit_bytes +=
-		rudp_cc_bytes_in(RUDP_TAIL_BYTES_PER_S, now_at_ns - tail->credit_at_ns);
-	tail->credit_at_ns = now_at_ns;
-	if (tail->credit_bytes > RUDP_TAIL_BURST_BYTES)
-		tail->credit_bytes = RUDP_TAIL_BURST_BYTES;
-	if (tail->credit_bytes < bytes)
+	if (rudp_credit_now(&tail->credit, RUDP_TAIL_BYTES_PER_S, RUDP_TAIL_BURST_BYTES, now_at_ns) <
+	    bytes)
 		return false;
-	tail->credit_bytes -= bytes;
+	tail->credit.bytes -= bytes;
 	return true;
 }

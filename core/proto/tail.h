@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "base/time.h"
+#include "proto/credit.h"
 #include "proto/rtt.h"
 
 /* The copy keeps a distance, or one burst of losses would take both. */
@@ -67,8 +68,7 @@ struct rudp_tail {
 	bool ack_again;               /* our first ACK was alone: it follows once more */
 	uint32_t copies[RUDP_TAIL_COPIES_MAX]; /* low bits of the numbers of packets that are copies */
 	unsigned copy_count;
-	uint64_t credit_bytes;
-	int64_t credit_at_ns;
+	struct rudp_credit credit;
 	int64_t held_until_ns;
 	int64_t min_rtt_ns[2];        /* of this span of RUDP_TAIL_MIN_RTT_NS and the one before */
 	int64_t min_rtt_at_ns;        /* this one began */

@@ -226,3 +226,25 @@ void pair_part(struct pair *pair)
 	cr_assert(zero(uint, rudp_endpoint_conn_count(pair->ep[0]) +
 				     rudp_endpoint_conn_count(pair->ep[1])));
 }
+
+void pair_drop(struct pair *pair)
+{
+	while (pair->wire_count)
+		free(pair_take(pair));
+}
+
+void pair_wait(struct pair *pair, int64_t ns)
+{
+	pair->now_ns += ns + RUDP_TIMER_TICK_NS;
+	for (int side = 0; side < 2; side++)
+		rudp_endpoint_on_time(pair->ep[side], pair->now_ns);
+	pair_collect(pair);
+}
+
+struct rudp_conn_stats pair_stats(const struct pair *pair, int side)
+{
+	struct rudp_conn_stats stats;
+
+	rudp_conn_stats(pair->conn[side], &stats);
+	return stats;
+}

@@ -48,6 +48,10 @@ void pair_collect(struct pair *pair);
 struct pair_datagram *pair_take(struct pair *pair);
 /* Hands a copy of it to its addressee. */
 enum rudp_verdict pair_deliver(struct pair *pair, const struct pair_datagram *datagram);
+/* All that is on the wire is lost. */
+void pair_drop(struct pair *pair);
+/* Moves time on by ns and a tick; what leaves then stays on the wire. */
+void pair_wait(struct pair *pair, int64_t ns);
 /* Delivers everything, and what that causes, until the wire is quiet. */
 void pair_settle(struct pair *pair);
 /* Moves time on, firing timers on the way, delivering all. */
@@ -55,6 +59,7 @@ void pair_run(struct pair *pair, int64_t ns);
 /* connect, deliver, accept. */
 void pair_establish(struct pair *pair);
 unsigned pair_events(struct pair *pair, int side);
+struct rudp_conn_stats pair_stats(const struct pair *pair, int side);
 /* Hands the datagram to its addressee, who must judge it so, and frees it. */
 void pair_deliver_as(struct pair *pair, struct pair_datagram *datagram, enum rudp_verdict verdict);
 /* How often this side has judged a datagram so. */

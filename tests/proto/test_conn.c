@@ -24,12 +24,6 @@ static size_t read_all(struct pair *pair, int side, char *out, size_t cap)
 	return done;
 }
 
-static void drop_wire(struct pair *pair)
-{
-	while (pair->wire_count)
-		free(pair_take(pair));
-}
-
 static enum rudp_state state(const struct pair *pair, int side)
 {
 	return rudp_conn_state(pair->conn[side]);
@@ -173,7 +167,7 @@ Test(conn, a_lost_reset_is_sent_again)
 	rudp_conn_reset(pair.conn[1], RUDP_RESET_APPLICATION, pair.now_ns);
 	rudp_conn_close(pair.conn[1], pair.now_ns);
 	pair_collect(&pair);
-	drop_wire(&pair);
+	pair_drop(&pair);
 	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_ESTABLISHED));
 	pair_run(&pair, RUDP_NS_PER_S);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
@@ -193,7 +187,7 @@ Test(conn, unknown_connection_is_answered_by_a_provable_reset)
 		pair.now_ns += 100 * RUDP_NS_PER_MS;
 		rudp_endpoint_on_time(pair.ep[1], pair.now_ns);
 		pair_collect(&pair);
-		drop_wire(&pair);
+		pair_drop(&pair);
 	}
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 0));
 	rudp_conn_write(pair.conn[0], "anybody?", 8, pair.now_ns);
@@ -257,7 +251,7 @@ Test(conn, silence_for_too_long_is_etimedout)
 	rudp_conn_write(pair.conn[0], "x", 1, pair.now_ns);
 	for (int i = 0; i < 60; i++) {
 		pair_collect(&pair);
-		drop_wire(&pair);
+		pair_drop(&pair);
 		pair.now_ns += 100 * RUDP_NS_PER_MS;
 		rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
 	}
@@ -283,7 +277,7 @@ Test(conn, keepalive_finds_a_peer_that_is_gone)
 		pair.now_ns += 100 * RUDP_NS_PER_MS;
 		rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
 		pair_collect(&pair);
-		drop_wire(&pair);
+		pair_drop(&pair);
 	}
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ETIMEDOUT));
 	pair_fini(&pair);
@@ -399,7 +393,7 @@ static void let_time_pass_in_silence(struct pair *pair, int steps, int64_t step_
 		rudp_endpoint_on_time(pair->ep[0], pair->now_ns);
 		rudp_endpoint_on_time(pair->ep[1], pair->now_ns);
 		pair_collect(pair);
-		drop_wire(pair);
+		pair_drop(pair);
 	}
 }
 
@@ -437,7 +431,7 @@ Test(conn, receiver_asks_when_bytes_stop_coming)
 			rudp_endpoint_on_time(pair.ep[reader], pair.now_ns);
 			pair_collect(&pair);
 			asked += pair.wire_count;
-			drop_wire(&pair);
+			pair_drop(&pair);
 		}
 		cr_assert(ge(uint, asked, 1), "reader %d never asked", reader);
 		pair_fini(&pair);

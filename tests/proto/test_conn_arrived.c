@@ -33,14 +33,6 @@ static void teardown(void)
 
 TestSuite(conn_arrived, .init = setup, .fini = teardown);
 
-static struct rudp_conn_stats stats_of(int side)
-{
-	struct rudp_conn_stats stats;
-
-	rudp_conn_stats(pair.conn[side], &stats);
-	return stats;
-}
-
 /* What is on the wire is delivered, but for the datagram of this number, or all to one side. */
 static void deliver_without(int number, int lost_side)
 {
@@ -72,25 +64,26 @@ static void repair_one(void)
 	pair.now_ns += 2 * MS;
 	rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
 	pair_collect(&pair);
-	cr_assert(ge(u64, stats_of(0).repairs_sent, 2));
+	cr_assert(ge(u64, pair_stats(&pair, 0).repairs_sent, 2));
 	deliver_without(NONE, NONE);
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), BURST_BYTES));
-	cr_assert(ge(u64, stats_of(1).stream_repaired, 1000));
+	cr_assert(ge(u64, pair_stats(&pair, 1).stream_repaired, 1000));
 	pair_collect(&pair);
 }
 
 Test(conn_arrived, what_sums_gave_back_is_not_sent_again)
 {
 	repair_one();
-	cr_assert(ge(u64, stats_of(0).unacked_bytes, 1000));
+	cr_assert(ge(u64, pair_stats(&pair, 0).unacked_bytes, 1000));
 	deliver_without(NONE, NONE);
-	cr_assert(eq(u64, stats_of(0).unacked_bytes, 0));
+	cr_assert(eq(u64, pair_stats(&pair, 0).unacked_bytes, 0));
 	cr_assert(ne(uint, pair_events(&pair, 0) & RUDP_EVENT_SENT_ALL, 0));
 	pair_run(&pair, 1000 * MS);
-	cr_assert(eq(u64, stats_of(0).stream_resent, 0));
-	cr_assert(eq(u64, stats_of(0).packets_lost, 1)); /* that is no secret */
+	cr_assert(eq(u64, pair_stats(&pair, 0).stream_resent, 0));
+	cr_assert(eq(u64, pair_stats(&pair, 0).packets_lost, 1)); /* that is no secret */
 	cr_assert(eq(u64, pair.conn[0]->reliability.outstanding, 0));
-	cr_assert(le(u64, stats_of(1).duplicate_stream, 1200)); /* the copy of what no sum held */
+	/* the copy of what no sum held */
+	cr_assert(le(u64, pair_stats(&pair, 1).duplicate_stream, 1200));
 }
 
 Test(conn_arrived, lost_it_is_said_again)
@@ -99,7 +92,7 @@ Test(conn_arrived, lost_it_is_said_again)
 	deliver_without(NONE, 0);
 	cr_assert(eq(u64, pair.conn[1]->repaired_from, UINT64_MAX)); /* it has been said */
 	pair_run(&pair, 1000 * MS);
-	cr_assert(eq(u64, stats_of(0).unacked_bytes, 0));
+	cr_assert(eq(u64, pair_stats(&pair, 0).unacked_bytes, 0));
 	cr_assert(eq(u64, pair.conn[1]->reliability.outstanding, 0));
 	cr_assert(not(pair.conn[1]->arrived_due));
 }
@@ -114,7 +107,7 @@ Test(conn_arrived, of_old_it_changes_nothing_and_of_what_was_never_sent_it_break
 	cr_assert(eq(int, rudp_conn_on_arrived(conn, BURST_BYTES, pair.now_ns), RUDP_VERDICT_OK));
 	cr_assert(eq(int, rudp_conn_on_arrived(conn, BURST_BYTES + 1, pair.now_ns),
 		     RUDP_VERDICT_BAD_ACK));
-	cr_assert(eq(u64, stats_of(0).stream_acked, BURST_BYTES));
+	cr_assert(eq(u64, pair_stats(&pair, 0).stream_acked, BURST_BYTES));
 }
 
 /* Nobody repaired anything: a word more would be said for nothing. */
@@ -125,7 +118,7 @@ Test(conn_arrived, is_not_said_where_nothing_was_lost)
 	rudp_conn_write(pair.conn[0], text, sizeof text, pair.now_ns);
 	pair_run(&pair, 1000 * MS);
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), BURST_BYTES));
-	cr_assert(eq(u64, stats_of(1).stream_repaired, 0));
+	cr_assert(eq(u64, pair_stats(&pair, 1).stream_repaired, 0));
 	cr_assert(eq(u64, pair.conn[1]->repaired_from, UINT64_MAX));
 	cr_assert(not(pair.conn[1]->arrived_due));
 }

@@ -12,12 +12,6 @@
 
 enum { CROWD = 50, CROWD_BYTES = 100000 };
 
-static void drop_wire(struct pair *pair)
-{
-	while (pair->wire_count)
-		free(pair_take(pair));
-}
-
 /* Time passes and nothing arrives. */
 static void run_deaf(struct pair *pair, int64_t ns)
 {
@@ -26,7 +20,7 @@ static void run_deaf(struct pair *pair, int64_t ns)
 		rudp_endpoint_on_time(pair->ep[0], pair->now_ns);
 		rudp_endpoint_on_time(pair->ep[1], pair->now_ns);
 		pair_collect(pair);
-		drop_wire(pair);
+		pair_drop(pair);
 	}
 }
 
@@ -232,7 +226,7 @@ Test(conn_regressions, a_closed_connection_without_a_socket_does_not_stay)
 	rudp_conn_close(pair.conn[0], pair.now_ns); /* first the socket, then the user */
 	rudp_conn_close(pair.conn[1], pair.now_ns); /* first the user, then the socket */
 	pair_collect(&pair);
-	drop_wire(&pair);
+	pair_drop(&pair);
 	rudp_endpoint_socket_gone(pair.ep[1], &pair.addr[1]);
 	pair_run(&pair, RUDP_NS_PER_S);
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[0]), 0));
@@ -386,7 +380,7 @@ Test(conn_regressions, a_token_of_another_port_ends_nothing)
 	rudp_conn_write(pair.conn[0], "a packet longer than a RESET", 28, pair.now_ns);
 	pair_collect(&pair);
 	packet = pair_take(&pair);
-	drop_wire(&pair);
+	pair_drop(&pair);
 	packet->to = 0; /* any endpoint without that connection will do */
 	rudp_addr_set_port(&packet->to_addr, PAIR_PORT + 1);
 	cr_assert(eq(int, pair_deliver(&pair, packet), RUDP_VERDICT_UNKNOWN_ID));
@@ -408,12 +402,12 @@ static enum rudp_verdict half_open(struct pair *pair)
 	struct pair_datagram *syn;
 	enum rudp_verdict verdict;
 
-	drop_wire(pair);
+	pair_drop(pair);
 	pair_connect(pair, PAIR_PORT);
 	syn = pair_take(pair);
 	verdict = pair_deliver(pair, syn);
 	free(syn);
-	drop_wire(pair);
+	pair_drop(pair);
 	return verdict;
 }
 
@@ -440,7 +434,7 @@ Test(conn_regressions, forged_cookies_do_not_draw_syns_without_end)
 
 	pair_init(&pair, 0, 0);
 	pair_connect(&pair, PAIR_PORT);
-	drop_wire(&pair);
+	pair_drop(&pair);
 	cookie.from_addr = pair.addr[1];
 	cookie.to_addr = pair.addr[0];
 	for (int i = 0; i < 200; i++) {
@@ -499,7 +493,7 @@ Test(conn_regressions, probes_leave_however_much_is_outstanding)
 		pair.now_ns += RUDP_NS_PER_US;
 		rudp_conn_write(conn, "x", 1, pair.now_ns);
 		pair_collect(&pair);
-		drop_wire(&pair);
+		pair_drop(&pair);
 	}
 	cr_assert(lt(u64, RUDP_SENT_RECORDS_MAX * 9 / 10, conn->reliability.outstanding));
 	for (int i = 0; i < 300 && pair.wire_count == 0; i++) {
@@ -548,7 +542,7 @@ Test(conn_regressions, both_probes_leave_when_only_a_ping_is_outstanding)
 	rudp_endpoint_touch(pair.ep[0], pair.conn[0]);
 	pair_collect(&pair);
 	cr_assert(eq(uint, pair.wire_count, 1));
-	drop_wire(&pair);
+	pair_drop(&pair);
 	for (int i = 0; i < 100 && pair.wire_count == 0; i++) {
 		pair.now_ns += 10 * RUDP_NS_PER_MS;
 		rudp_endpoint_on_time(pair.ep[0], pair.now_ns);

@@ -15,21 +15,6 @@
 static struct pair pair;
 static uint64_t written, read_bytes;
 
-static void drop_wire(void)
-{
-	while (pair.wire_count)
-		free(pair_take(&pair));
-}
-
-/* Time moves on; what leaves stays on the wire. */
-static void wait_for(int64_t ns)
-{
-	pair.now_ns += ns + RUDP_TIMER_TICK_NS;
-	for (int side = 0; side < 2; side++)
-		rudp_endpoint_on_time(pair.ep[side], pair.now_ns);
-	pair_collect(&pair);
-}
-
 /* The server's program says so many bytes; what may leave at once is on the wire. */
 static void burst(size_t len)
 {
@@ -111,14 +96,14 @@ Test(conn_repair_regressions, nothing_repairs_what_the_peer_has_given_up)
 	struct rudp_conn *server = pair.conn[1];
 
 	burst(10000);
-	drop_wire();
+	pair_drop(&pair);
 	rudp_conn_reset(pair.conn[0], RUDP_RESET_APPLICATION, pair.now_ns);
 	pair_collect(&pair);
 	rudp_conn_repair_begin(server, 0);
 	cr_assert(rudp_conn_repair_is_due(server));
 	deliver_but(-1);
 	cr_assert(eq(int, rudp_conn_state(server), RUDP_STATE_TIME_WAIT));
-	wait_for(100 * MS);
+	pair_wait(&pair, 100 * MS);
 	cr_assert(eq(u64, server->repairing.sent_packets, 0));
 }
 
@@ -128,7 +113,7 @@ Test(conn_repair_regressions, sums_wait_quietly_for_a_path_to_be_proven)
 	struct rudp_conn *server = pair.conn[1];
 
 	burst(10000);
-	drop_wire();
+	pair_drop(&pair);
 	rudp_conn_repair_begin(server, 0);
 	server->path.validated = false;
 	server->path.received_bytes = 1000;
@@ -138,7 +123,7 @@ Test(conn_repair_regressions, sums_wait_quietly_for_a_path_to_be_proven)
 	cr_assert(ge(i64, rudp_conn_deadline_ns(server, pair.now_ns), pair.now_ns + MS));
 	server->path.validated = true;
 	rudp_endpoint_touch(server->ep, server);
-	wait_for(1);
+	pair_wait(&pair, 1);
 	cr_assert(ge(u64, server->repairing.sent_packets, 1));
 }
 

@@ -11,29 +11,6 @@
 
 static struct pair pair;
 
-static void drop_wire(void)
-{
-	while (pair.wire_count)
-		free(pair_take(&pair));
-}
-
-/* Time moves on; what leaves stays on the wire. */
-static void wait_for(int64_t ns)
-{
-	pair.now_ns += ns + RUDP_TIMER_TICK_NS;
-	for (int side = 0; side < 2; side++)
-		rudp_endpoint_on_time(pair.ep[side], pair.now_ns);
-	pair_collect(&pair);
-}
-
-static struct rudp_conn_stats stats_of(int side)
-{
-	struct rudp_conn_stats stats;
-
-	rudp_conn_stats(pair.conn[side], &stats);
-	return stats;
-}
-
 static void say(int side, size_t bytes)
 {
 	static const uint8_t text[8000];
@@ -61,40 +38,40 @@ TestSuite(conn_tail, .init = setup, .fini = teardown);
 Test(conn_tail, lost_request_arrives_by_its_copy_and_is_not_sent_a_third_time)
 {
 	say(0, 200);
-	drop_wire();
-	wait_for(5 * MS);
+	pair_drop(&pair);
+	pair_wait(&pair, 5 * MS);
 	cr_assert(eq(uint, pair.wire_count, 1));
 	pair_settle(&pair);
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), 200));
 	pair_run(&pair, 1000 * MS);
-	cr_assert(eq(u64, stats_of(0).packets_copied, 1));
-	cr_assert(eq(u64, stats_of(0).stream_copied, 200));
-	cr_assert(eq(u64, stats_of(0).stream_resent, 0));
-	cr_assert(eq(u64, stats_of(0).unacked_bytes, 0));
-	cr_assert(eq(u64, stats_of(0).packets_lost, 1)); /* the first: that is no secret */
+	cr_assert(eq(u64, pair_stats(&pair, 0).packets_copied, 1));
+	cr_assert(eq(u64, pair_stats(&pair, 0).stream_copied, 200));
+	cr_assert(eq(u64, pair_stats(&pair, 0).stream_resent, 0));
+	cr_assert(eq(u64, pair_stats(&pair, 0).unacked_bytes, 0));
+	cr_assert(eq(u64, pair_stats(&pair, 0).packets_lost, 1)); /* the first: that is no secret */
 }
 
 Test(conn_tail, answer_to_the_first_settles_a_lost_copy_without_a_trace)
 {
 	struct pair_datagram *first;
-	uint64_t cwnd_bytes = stats_of(0).cwnd_bytes;
+	uint64_t cwnd_bytes = pair_stats(&pair, 0).cwnd_bytes;
 
 	say(0, 200);
 	first = pair_take(&pair);
-	wait_for(5 * MS);
+	pair_wait(&pair, 5 * MS);
 	cr_assert(eq(uint, pair.wire_count, 1));
-	drop_wire();
+	pair_drop(&pair);
 	pair_deliver(&pair, first);
 	free(first);
 	pair_run(&pair, 50 * MS);
 	cr_assert(eq(u64, pair.conn[0]->reliability.outstanding, 0));
-	cr_assert(eq(u64, stats_of(0).inflight_bytes, 0));
+	cr_assert(eq(u64, pair_stats(&pair, 0).inflight_bytes, 0));
 	pair_run(&pair, 5000 * MS);
 	say(0, 200);
 	pair_run(&pair, 1000 * MS);
-	cr_assert(eq(u64, stats_of(0).packets_lost, 0));
-	cr_assert(eq(uint, stats_of(0).pto_count, 0));
-	cr_assert(ge(u64, stats_of(0).cwnd_bytes, cwnd_bytes));
+	cr_assert(eq(u64, pair_stats(&pair, 0).packets_lost, 0));
+	cr_assert(eq(uint, pair_stats(&pair, 0).pto_count, 0));
+	cr_assert(ge(u64, pair_stats(&pair, 0).cwnd_bytes, cwnd_bytes));
 }
 
 Test(conn_tail, answered_in_time_it_needs_no_copy)
@@ -105,39 +82,39 @@ Test(conn_tail, answered_in_time_it_needs_no_copy)
 	pair_run(&pair, 1000 * MS);
 	say(1, 200);
 	pair_run(&pair, 1000 * MS);
-	cr_assert(eq(u64, stats_of(0).packets_copied, 0));
-	cr_assert(eq(u64, stats_of(1).packets_copied, 0));
+	cr_assert(eq(u64, pair_stats(&pair, 0).packets_copied, 0));
+	cr_assert(eq(u64, pair_stats(&pair, 1).packets_copied, 0));
 }
 
 Test(conn_tail, there_is_one_copy_of_each_byte)
 {
 	say(0, 200);
-	drop_wire();
-	wait_for(5 * MS);
+	pair_drop(&pair);
+	pair_wait(&pair, 5 * MS);
 	cr_assert(eq(uint, pair.wire_count, 1));
-	drop_wire();
-	wait_for(5 * MS);
-	wait_for(5 * MS);
+	pair_drop(&pair);
+	pair_wait(&pair, 5 * MS);
+	pair_wait(&pair, 5 * MS);
 	cr_assert(eq(uint, pair.wire_count, 0));
 }
 
 Test(conn_tail, behind_a_longer_burst_its_end_alone_is_copied)
 {
 	say(0, 8000);
-	drop_wire();
-	wait_for(5 * MS);
-	cr_assert(ge(u64, stats_of(0).stream_copied, 1));
-	cr_assert(le(u64, stats_of(0).stream_copied, RUDP_TAIL_BYTES));
+	pair_drop(&pair);
+	pair_wait(&pair, 5 * MS);
+	cr_assert(ge(u64, pair_stats(&pair, 0).stream_copied, 1));
+	cr_assert(le(u64, pair_stats(&pair, 0).stream_copied, RUDP_TAIL_BYTES));
 }
 
 Test(conn_tail, older_bytes_ride_along_with_the_copy_of_new_ones)
 {
 	say(0, 100);
-	drop_wire();
-	wait_for(5 * MS);
+	pair_drop(&pair);
+	pair_wait(&pair, 5 * MS);
 	say(0, 50);
-	drop_wire();
-	wait_for(5 * MS);
+	pair_drop(&pair);
+	pair_wait(&pair, 5 * MS);
 	cr_assert(eq(uint, pair.wire_count, 1));
 	pair_settle(&pair);
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), 150));
@@ -147,8 +124,8 @@ Test(conn_tail, fin_has_its_copy)
 {
 	rudp_conn_shutdown_send(pair.conn[0], pair.now_ns);
 	pair_collect(&pair);
-	drop_wire();
-	wait_for(5 * MS);
+	pair_drop(&pair);
+	pair_wait(&pair, 5 * MS);
 	cr_assert(eq(uint, pair.wire_count, 1));
 	pair_settle(&pair);
 	cr_assert(eq(int, rudp_conn_receive_eof(pair.conn[1]), 1));
@@ -157,22 +134,22 @@ Test(conn_tail, fin_has_its_copy)
 Test(conn_tail, second_loss_of_the_same_bytes_is_repaired_as_a_loss)
 {
 	say(0, 200);
-	drop_wire();
-	wait_for(5 * MS);
-	drop_wire();
+	pair_drop(&pair);
+	pair_wait(&pair, 5 * MS);
+	pair_drop(&pair);
 	pair_run(&pair, 2000 * MS);
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), 200));
-	cr_assert(eq(u64, stats_of(0).stream_resent, 200));
+	cr_assert(eq(u64, pair_stats(&pair, 0).stream_resent, 200));
 }
 
 Test(conn_tail, copy_that_carries_a_window_too_is_no_mere_copy)
 {
 	say(0, 200);
-	drop_wire();
+	pair_drop(&pair);
 	pair.conn[0]->window_due = true;
-	wait_for(5 * MS);
+	pair_wait(&pair, 5 * MS);
 	cr_assert(eq(uint, pair.wire_count, 1));
-	cr_assert(eq(u64, stats_of(0).packets_copied, 0));
+	cr_assert(eq(u64, pair_stats(&pair, 0).packets_copied, 0));
 	pair_settle(&pair);
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), 200));
 }
@@ -183,16 +160,16 @@ Test(conn_tail, nothing_is_copied_into_an_outage)
 
 	say(0, 200);
 	for (int i = 0; i < 400; i++) {
-		drop_wire();
-		wait_for(10 * MS);
+		pair_drop(&pair);
+		pair_wait(&pair, 10 * MS);
 	}
-	cr_assert(ge(uint, stats_of(0).pto_count, 1));
-	copied = stats_of(0).stream_copied;
+	cr_assert(ge(uint, pair_stats(&pair, 0).pto_count, 1));
+	copied = pair_stats(&pair, 0).stream_copied;
 	cr_assert(eq(u64, copied, 200));
 	say(0, 200);
-	drop_wire();
-	wait_for(5 * MS);
-	cr_assert(eq(u64, stats_of(0).stream_copied, copied));
+	pair_drop(&pair);
+	pair_wait(&pair, 5 * MS);
+	cr_assert(eq(u64, pair_stats(&pair, 0).stream_copied, copied));
 }
 
 static void setup_fresh(void)
@@ -205,8 +182,8 @@ TestSuite(conn_tail_fresh, .init = setup_fresh, .fini = teardown);
 
 Test(conn_tail_fresh, syn_is_sent_again_soon_and_once_and_still_measures)
 {
-	drop_wire();
-	wait_for(RUDP_TAIL_SYN_DELAY_NS);
+	pair_drop(&pair);
+	pair_wait(&pair, RUDP_TAIL_SYN_DELAY_NS);
 	cr_assert(eq(uint, pair.wire_count, 1));
 	pair_settle(&pair);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
@@ -216,13 +193,13 @@ Test(conn_tail_fresh, syn_is_sent_again_soon_and_once_and_still_measures)
 
 Test(conn_tail_fresh, syn_has_one_early_copy_then_its_time_out)
 {
-	drop_wire();
-	wait_for(RUDP_TAIL_SYN_DELAY_NS);
-	drop_wire();
+	pair_drop(&pair);
+	pair_wait(&pair, RUDP_TAIL_SYN_DELAY_NS);
+	pair_drop(&pair);
 	for (int i = 0; i < 9; i++)
-		wait_for(30 * MS);
+		pair_wait(&pair, 30 * MS);
 	cr_assert(eq(uint, pair.wire_count, 0));
-	wait_for(30 * MS);
+	pair_wait(&pair, 30 * MS);
 	cr_assert(eq(uint, pair.wire_count, 1));
 }
 
@@ -234,8 +211,8 @@ Test(conn_tail_fresh, early_syns_of_one_second_are_bounded)
 		rudp_addr_set_port(&pair.addr[0], (uint16_t)(41000 + i));
 		pair_connect(&pair, PAIR_PORT);
 	}
-	drop_wire();
-	wait_for(RUDP_TAIL_SYN_DELAY_NS);
+	pair_drop(&pair);
+	pair_wait(&pair, RUDP_TAIL_SYN_DELAY_NS);
 	syns = pair.wire_count;
 	cr_assert(eq(uint, syns, RUDP_TAIL_SYNS_PER_S));
 }
@@ -253,8 +230,8 @@ Test(conn_tail_fresh, lone_ack_of_the_handshake_is_sent_again)
 	free(synack);
 	pair_collect(&pair);
 	cr_assert(eq(uint, pair.wire_count, 1));
-	drop_wire();
-	wait_for(5 * MS);
+	pair_drop(&pair);
+	pair_wait(&pair, 5 * MS);
 	cr_assert(eq(uint, pair.wire_count, 1));
 	pair_settle(&pair);
 	cr_assert(ne(ptr, rudp_listener_accept(pair.listener), NULL));
