@@ -82,7 +82,7 @@ Test(conn_arrived, what_sums_gave_back_is_not_sent_again)
 	cr_assert(eq(u64, pair_stats(&pair, 0).stream_resent, 0));
 	cr_assert(eq(u64, pair_stats(&pair, 0).packets_lost, 1)); /* that is no secret */
 	cr_assert(eq(u64, pair.conn[0]->reliability.outstanding, 0));
-	/* the copy of what no sum held */
+	/* The copy of what no sum held. */
 	cr_assert(le(u64, pair_stats(&pair, 1).duplicate_stream, 1200));
 }
 
