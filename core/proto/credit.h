@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * credit - a budget of bytes that fills up with time: so many a second, and no more than so many at once.
+ * credit - a budget of bytes that fills up with time: so many a second, no more than so many at once.
  */
 #ifndef RUDP_PROTO_CREDIT_H
 #define RUDP_PROTO_CREDIT_H
