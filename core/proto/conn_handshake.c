@@ -78,6 +78,7 @@ void rudp_handshake_own_params(struct rudp_conn *conn, struct rudp_params *param
 		.datagram_max_bytes = RUDP_DATAGRAM_MAX_BYTES,
 		.ack_delay_max_ns = RUDP_ACK_DELAY_MAX_NS,
 		.takes_repairs = true,
+		.takes_short_ids = true,
 	};
 	rudp_recvbuf_on_window_sent(&conn->recvbuf, params->window_bytes);
 	rudp_reset_token_make(conn->ep->config.reset_secret, conn->id,
@@ -91,6 +92,7 @@ void rudp_handshake_take_params(struct rudp_conn *conn, const struct rudp_params
 	conn->peer_ack_delay_ns = params->ack_delay_max_ns;
 	conn->peer_datagram_bytes = params->datagram_max_bytes;
 	conn->peer_takes_repairs = params->takes_repairs;
+	conn->peer_takes_short_ids = params->takes_short_ids;
 	memcpy(conn->peer_reset_token, params->reset_token, sizeof conn->peer_reset_token);
 }
 

@@ -6,6 +6,8 @@
 
 #include "proto/endpoint_private.h"
 
+#define SHORT_ID_NS (1 * RUDP_NS_PER_S) /* since the peer was heard */
+
 static bool is_blocked_by_peer(const struct rudp_conn *conn)
 {
 	return rudp_conn_may_send(conn) && rudp_sendbuf_unsent(&conn->sendbuf) > 0 &&
@@ -154,12 +156,29 @@ static void add_ping(struct rudp_plan *plan)
 	plan->sent.content |= RUDP_CONTENT_PING;
 }
 
+/*
+ * Half of its id will do for a peer that was there a moment ago. One that may have forgotten us has to be
+ * told the whole: without it cannot say so (docs/protocol.md section 12.4).
+ */
+static bool is_short_due(const struct rudp_conn *conn, int64_t now_at_ns)
+{
+	return conn->peer_takes_short_ids && conn->probes_due == 0 &&
+	       conn->reliability.pto_count == 0 &&
+	       now_at_ns - conn->heard_at_ns < SHORT_ID_NS;
+}
+
+static void set_form(struct rudp_plan *plan, bool is_short, size_t datagram_max)
+{
+	plan->is_short = is_short;
+	plan->plain_max_bytes = datagram_max - rudp_packet_data_overhead_bytes(is_short);
+}
+
 void rudp_plan_init(struct rudp_plan *plan, struct rudp_conn *conn, size_t datagram_max,
 		    int64_t now_at_ns)
 {
 	plan->conn = conn;
 	plan->now_at_ns = now_at_ns;
-	plan->plain_max_bytes = datagram_max - RUDP_DATA_OVERHEAD_BYTES;
+	set_form(plan, is_short_due(conn, now_at_ns), datagram_max);
 	plan->head = rudp_writer(plan->head_bytes, plan->plain_max_bytes < RUDP_PLAN_HEAD_MAX_BYTES
 							   ? plan->plain_max_bytes
 							   : RUDP_PLAN_HEAD_MAX_BYTES);
@@ -186,11 +205,12 @@ void rudp_plan_fill(struct rudp_plan *plan, bool may_send_data)
 	add_ping(plan);
 }
 
-void rudp_plan_fill_repair(struct rudp_plan *plan)
+void rudp_plan_fill_repair(struct rudp_plan *plan, size_t datagram_max)
 {
 	struct rudp_conn *conn = plan->conn;
 	const struct rudp_repair_block *block = &conn->repairing.block;
 
+	set_form(plan, conn->peer_takes_short_ids, datagram_max); /* as the sums were cut for */
 	rudp_frame_write_repair_head(&plan->head, block->start, (uint8_t)block->count,
 				     conn->repairing.row);
 	assert(plan->head.ok);
@@ -209,8 +229,8 @@ static void observe(const struct rudp_plan *plan)
 	struct rudp_fact_packet packet = {
 		.type = RUDP_PACKET_DATA,
 		.number = plan->conn->reliability.next,
-		.size_bytes = RUDP_DATA_OVERHEAD_BYTES + head + plan->stream_bytes +
-			      plan->padding_bytes + plan->sum_bytes,
+		.size_bytes = rudp_packet_data_overhead_bytes(plan->is_short) + head +
+			      plan->stream_bytes + plan->padding_bytes + plan->sum_bytes,
 		.frames = plan->head.start,
 		.frames_bytes = head,
 		.fin = sent->content & RUDP_CONTENT_FIN,
@@ -235,7 +255,10 @@ size_t rudp_plan_seal(struct rudp_plan *plan, uint8_t *out)
 	if (RUDP_IS_OBSERVED(conn))
 		observe(plan);
 	memcpy(in + 1, plan->stream, sizeof plan->stream);
-	len = rudp_packet_write_data(out, conn->keys.send_phase, conn->peer_id, number);
+	len = plan->is_short ? rudp_packet_write_short_data(out, conn->keys.send_phase,
+							    conn->peer_id, number)
+			     : rudp_packet_write_data(out, conn->keys.send_phase, conn->peer_id,
+						      number);
 	len += rudp_keys_seal(&conn->keys, number, out, len, in, 1 + plan->stream_count, out + len);
 	plan->sent.size_bytes = (uint32_t)len;
 	return len;

@@ -14,6 +14,7 @@
 struct rudp_plan {
 	struct rudp_conn *conn;
 	int64_t now_at_ns;
+	bool is_short;                /* in the form of packets with half an id */
 	size_t plain_max_bytes;       /* room for frames */
 	struct rudp_writer head;
 	struct rudp_sent sent;
@@ -32,7 +33,7 @@ void rudp_plan_init(struct rudp_plan *plan, struct rudp_conn *conn, size_t datag
 /* All that is due and has room; the connection counts it as sent. */
 void rudp_plan_fill(struct rudp_plan *plan, bool may_send_data);
 /* Nothing but the sum that rudp_conn_repair_next has named. */
-void rudp_plan_fill_repair(struct rudp_plan *plan);
+void rudp_plan_fill_repair(struct rudp_plan *plan, size_t datagram_max);
 /* Seals it into out, with keys that are awake, and tells the observer. Returns the datagram's length. */
 size_t rudp_plan_seal(struct rudp_plan *plan, uint8_t *out);
 

@@ -134,9 +134,11 @@ struct rudp_conn {
 	int error;
 	unsigned events;
 
-	uint64_t id;
-	uint64_t peer_id;
+	uint64_t id;                  /* 0: not in the table */
+	uint32_t short_id;            /* its low 32 bits */
 	bool has_peer_id;
+	bool peer_takes_short_ids;
+	uint64_t peer_id;
 	uint8_t peer_reset_token[RUDP_RESET_TOKEN_BYTES];
 	struct rudp_addr first_local, first_remote;
 	struct rudp_path path;
@@ -218,7 +220,7 @@ struct rudp_conn {
 	struct rudp_list ready_link;  /* in ep->ready: may have something to send */
 	struct rudp_list event_link;  /* in ep->events */
 	struct rudp_list queue_link;  /* in listener->established or ep->half_open */
-	UT_hash_handle hh;            /* by id */
+	UT_hash_handle hh;            /* by short_id */
 	UT_hash_handle hh_peer;       /* by peer_id */
 	UT_hash_handle hh_path;       /* by path_key */
 	struct rudp_path_key path_key; /* of path, while it stands on a socket and is_path_known */

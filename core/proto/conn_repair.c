@@ -49,7 +49,9 @@ void rudp_conn_repair_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 /* Room for the sum of a block from start on: no stream bytes behind it take more of a packet. */
 static uint32_t symbol_bytes(const struct rudp_conn *conn, uint64_t start)
 {
-	return (uint32_t)(conn->path.datagram_bytes - RUDP_DATA_OVERHEAD_BYTES -
+	size_t overhead = rudp_packet_data_overhead_bytes(conn->peer_takes_short_ids);
+
+	return (uint32_t)(conn->path.datagram_bytes - overhead -
 			  rudp_frame_repair_head_bytes(start));
 }
 

@@ -142,7 +142,7 @@ static void record(struct rudp_plan *plan)
 /* Without memory for the keys the packet counts as sent, and is lost: that will be mended. */
 static size_t lose(struct rudp_plan *plan)
 {
-	plan->sent.size_bytes = (uint32_t)(RUDP_DATA_OVERHEAD_BYTES + plan->stream_bytes +
+	plan->sent.size_bytes = (uint32_t)(rudp_packet_data_overhead_bytes(plan->is_short) + plan->stream_bytes +
 					   plan->sum_bytes + rudp_writer_len(&plan->head));
 	record(plan);
 	return 0;
@@ -168,7 +168,7 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 		return 0;
 	rudp_plan_init(&plan, conn, max, now_at_ns);
 	if (may_send_repair(conn, allowance, max, now_at_ns))
-		rudp_plan_fill_repair(&plan);
+		rudp_plan_fill_repair(&plan, max);
 	else
 		rudp_plan_fill(&plan, may_send_data(conn, allowance));
 	if (rudp_writer_len(&plan.head) == 0 ||

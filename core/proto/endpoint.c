@@ -53,7 +53,7 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 	struct rudp_listener *listener, *next_listener;
 	bool in_order;
 
-	HASH_ITER(hh, ep->by_id, conn, next_conn)
+	HASH_ITER(hh, ep->by_short_id, conn, next_conn)
 		rudp_conn_free(conn);
 	HASH_ITER(hh, ep->listeners, listener, next_listener) {
 		HASH_DELETE(hh, ep->listeners, listener);
@@ -135,14 +135,22 @@ void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn)
 		rudp_list_append(&ep->ready, &conn->ready_link);
 }
 
-/* 0 is "no id"; a collision of 64 random bits is looked for all the same. */
+static struct rudp_conn *find_short(const struct rudp_endpoint *ep, uint32_t short_id)
+{
+	struct rudp_conn *conn;
+
+	HASH_FIND(hh, ep->by_short_id, &short_id, sizeof short_id, conn);
+	return conn;
+}
+
+/* 0 is "no id", whole or half. */
 static uint64_t new_id(struct rudp_endpoint *ep)
 {
 	uint64_t id = 0;
 
 	do
 		rudp_endpoint_random(ep, &id, sizeof id);
-	while (id == 0 || rudp_endpoint_find(ep, id));
+	while ((uint32_t)id == 0 || find_short(ep, (uint32_t)id));
 	return id;
 }
 
@@ -156,7 +164,8 @@ struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 	if (!conn)
 		return NULL;
 	conn->id = new_id(ep);
-	HASH_ADD(hh, ep->by_id, id, sizeof conn->id, conn);
+	conn->short_id = (uint32_t)conn->id;
+	HASH_ADD(hh, ep->by_short_id, short_id, sizeof conn->short_id, conn);
 	if (rudp_table_add_failed) {
 		conn->id = 0; /* not in the table */
 		rudp_conn_free(conn);
@@ -216,7 +225,7 @@ void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn)
 	if (ep->last_found == conn)
 		ep->last_found = NULL;
 	if (conn->id != 0) {
-		HASH_DELETE(hh, ep->by_id, conn);
+		HASH_DELETE(hh, ep->by_short_id, conn);
 		ep->conn_count--;
 	}
 	rudp_list_remove(&conn->ready_link);
@@ -269,11 +278,15 @@ static enum rudp_verdict on_reset(struct rudp_endpoint *ep, const struct rudp_pa
 }
 
 /* Packets come in trains: the one before was most likely for the same connection. */
-static struct rudp_conn *find_again(struct rudp_endpoint *ep, uint64_t id)
+static struct rudp_conn *find_again(struct rudp_endpoint *ep, const struct rudp_packet *packet)
 {
-	if (!ep->last_found || ep->last_found->id != id)
-		ep->last_found = rudp_endpoint_find(ep, id);
-	return ep->last_found;
+	uint32_t short_id = (uint32_t)packet->id;
+
+	if (!ep->last_found || ep->last_found->short_id != short_id)
+		ep->last_found = find_short(ep, short_id);
+	if (ep->last_found && (packet->is_short || ep->last_found->id == packet->id))
+		return ep->last_found;
+	return NULL;
 }
 
 static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_packet *packet,
@@ -285,10 +298,14 @@ static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_pa
 		return rudp_endpoint_on_syn(ep, packet, datagram, now_at_ns);
 	if (packet->type == RUDP_PACKET_RESET)
 		return on_reset(ep, packet, now_at_ns);
-	conn = find_again(ep, packet->id);
-	/* A dead one only waits for its user: the peer need not. Of a deferred one nobody knows. */
+	conn = find_again(ep, packet);
+	/*
+	 * A dead one only waits for its user: the peer need not. Of a deferred one nobody knows. A RESET
+	 * needs the whole id, which the peer tells us when it gets no answer.
+	 */
 	if (!conn || conn->dead || conn->is_deferred) {
-		if (packet->type == RUDP_PACKET_DATA || packet->type == RUDP_PACKET_SYNACK)
+		if ((packet->type == RUDP_PACKET_DATA && !packet->is_short) ||
+		    packet->type == RUDP_PACKET_SYNACK)
 			rudp_endpoint_reset_unknown(ep, datagram, packet->id, now_at_ns);
 		return RUDP_VERDICT_UNKNOWN_ID;
 	}
@@ -418,17 +435,16 @@ void rudp_endpoint_visit(struct rudp_endpoint *ep,
 {
 	struct rudp_conn *conn, *next;
 
-	HASH_ITER(hh, ep->by_id, conn, next)
+	HASH_ITER(hh, ep->by_short_id, conn, next)
 		if (!visit(context, conn))
 			return;
 }
 
 struct rudp_conn *rudp_endpoint_find(const struct rudp_endpoint *ep, uint64_t id)
 {
-	struct rudp_conn *conn;
+	struct rudp_conn *conn = find_short(ep, (uint32_t)id);
 
-	HASH_FIND(hh, ep->by_id, &id, sizeof id, conn);
-	return conn;
+	return conn && conn->id == id ? conn : NULL;
 }
 
 const struct rudp_verdict_counts *rudp_endpoint_verdicts(const struct rudp_endpoint *ep)
@@ -471,7 +487,7 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 	unsigned half_open = 0, early = 0, starting = 0;
 	uint64_t charged_bytes = 0;
 
-	HASH_ITER(hh, ep->by_id, conn, next) {
+	HASH_ITER(hh, ep->by_short_id, conn, next) {
 		if (!rudp_conn_check(conn))
 			return false;
 		if (!check_links(conn))

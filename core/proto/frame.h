@@ -158,6 +158,7 @@ struct rudp_params {
 	size_t early_bytes;
 	uint64_t early_taken_bytes;    /* SYNACK: so many of them need not be sent again */
 	bool takes_repairs;            /* it understands REPAIR and ARRIVED frames */
+	bool takes_short_ids;          /* and knows its connections by half of their ids */
 	struct rudp_spent spent;       /* SYN of strangers; association id 0: none */
 };
 

@@ -8,7 +8,8 @@
 
 #define TYPE_SHIFT 4
 #define LOW_BITS 0x0f
-#define KEY_PHASE_BIT 0x01 /* DATA; every other low bit of every type is 0 */
+#define KEY_PHASE_BIT 0x01 /* DATA; */
+#define SHORT_BIT 0x02     /* likewise; every other low bit of every type is 0 */
 
 #define NUMBER_WINDOW (UINT64_C(1) << 32) /* what the low 32 bits can tell apart */
 
@@ -100,9 +101,9 @@ static enum rudp_verdict parse_cookie(struct rudp_reader *r, struct rudp_packet 
 
 static enum rudp_verdict parse_data(struct rudp_reader *r, struct rudp_packet *out)
 {
-	out->id = rudp_read_u64(r);
+	out->id = out->is_short ? rudp_read_u32(r) : rudp_read_u64(r);
 	out->number_low = rudp_read_u32(r);
-	out->header_bytes = RUDP_DATA_HEADER_BYTES;
+	out->header_bytes = out->is_short ? RUDP_DATA_HEADER_SHORT_BYTES : RUDP_DATA_HEADER_BYTES;
 	if (!r->ok || rudp_reader_left(r) < RUDP_TAG_BYTES)
 		return RUDP_VERDICT_TRUNCATED;
 	take_body(r, out);
@@ -137,7 +138,8 @@ enum rudp_verdict rudp_packet_parse(const uint8_t *datagram, size_t len, struct 
 		return RUDP_VERDICT_TRUNCATED;
 	if (out->type == RUDP_PACKET_DATA) {
 		out->key_phase = first & KEY_PHASE_BIT;
-		first &= (uint8_t)~KEY_PHASE_BIT;
+		out->is_short = first & SHORT_BIT;
+		first &= (uint8_t) ~(KEY_PHASE_BIT | SHORT_BIT);
 	}
 	if (first & LOW_BITS)
 		return RUDP_VERDICT_BAD_TYPE;
@@ -214,6 +216,16 @@ size_t rudp_packet_write_data(uint8_t *out, bool key_phase, uint64_t dest_id, ui
 
 	write_type(&w, RUDP_PACKET_DATA, key_phase ? KEY_PHASE_BIT : 0);
 	rudp_write_u64(&w, dest_id);
+	rudp_write_u32(&w, (uint32_t)number);
+	return rudp_writer_len(&w);
+}
+
+size_t rudp_packet_write_short_data(uint8_t *out, bool key_phase, uint64_t dest_id, uint64_t number)
+{
+	struct rudp_writer w = rudp_writer(out, RUDP_DATA_HEADER_SHORT_BYTES);
+
+	write_type(&w, RUDP_PACKET_DATA, SHORT_BIT | (key_phase ? KEY_PHASE_BIT : 0));
+	rudp_write_u32(&w, (uint32_t)dest_id);
 	rudp_write_u32(&w, (uint32_t)number);
 	return rudp_writer_len(&w);
 }

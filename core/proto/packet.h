@@ -9,7 +9,8 @@
  *	         cookie  message 1  check(8)                    (padded inside; >= 1200 bytes in all)
  *	SYNACK   type|0  version  suite  flags  dest id(8)  message 2
  *	COOKIE   type|0  dest id(8)  cookie len(1)  cookie
- *	DATA     type|key phase  dest id(8)  packet number, low 32 bits(4)  sealed frames  tag(16)
+ *	DATA     type|short, key phase  dest id(8; short: its low 4)  packet number, low 32 bits(4)
+ *	         sealed frames  tag(16)
  *	RESET    type|0  unknown dest id(8)  token(16)
  *	REFUSE   type|0  dest id(8)  reason(1)  version spoken(1)
  */
@@ -31,8 +32,10 @@
 #define RUDP_TAG_BYTES 16
 #define RUDP_COOKIE_MAX_BYTES 64
 #define RUDP_RESET_TOKEN_BYTES 16
-#define RUDP_DATA_HEADER_BYTES 13
+#define RUDP_DATA_HEADER_BYTES 13      /* with the whole id */
+#define RUDP_DATA_HEADER_SHORT_BYTES 9 /* with its low 32 bits */
 #define RUDP_DATA_OVERHEAD_BYTES (RUDP_DATA_HEADER_BYTES + RUDP_TAG_BYTES)
+#define RUDP_DATA_OVERHEAD_SHORT_BYTES (RUDP_DATA_HEADER_SHORT_BYTES + RUDP_TAG_BYTES)
 #define RUDP_SYN_HEADER_BYTES 16 /* without the cookie */
 #define RUDP_SYNACK_HEADER_BYTES 12
 #define RUDP_RESET_BYTES (1 + RUDP_ID_BYTES + RUDP_RESET_TOKEN_BYTES)
@@ -74,6 +77,7 @@ struct rudp_packet {
 	uint8_t suite;                /* SYN, SYNACK */
 	uint8_t flags;                /* SYN, SYNACK: RUDP_SYN_* */
 	bool key_phase;               /* DATA */
+	bool is_short;                /* DATA: id is the low 32 bits of it */
 	uint8_t refusal;              /* REFUSE: enum rudp_refusal, or an unknown value */
 	uint16_t target_port;         /* SYN: port of the listener meant */
 	uint64_t id;                  /* SYN: source id; else destination id */
@@ -100,6 +104,11 @@ struct rudp_packet {
  */
 enum rudp_verdict rudp_packet_parse(const uint8_t *datagram, size_t len, struct rudp_packet *out);
 
+static inline size_t rudp_packet_data_overhead_bytes(bool is_short)
+{
+	return is_short ? RUDP_DATA_OVERHEAD_SHORT_BYTES : RUDP_DATA_OVERHEAD_BYTES;
+}
+
 /* Each writes one header to out (room is the caller's duty) and returns its length in bytes. */
 size_t rudp_packet_write_syn(uint8_t *out, uint8_t suite, uint8_t flags, uint64_t source_id,
 			     uint16_t target_port, const uint8_t *cookie, size_t cookie_bytes);
@@ -107,6 +116,9 @@ size_t rudp_packet_write_synack(uint8_t *out, uint8_t suite, uint8_t flags, uint
 size_t rudp_packet_write_cookie(uint8_t *out, uint64_t dest_id, const uint8_t *cookie,
 				size_t cookie_bytes);
 size_t rudp_packet_write_data(uint8_t *out, bool key_phase, uint64_t dest_id, uint64_t number);
+/* The same, of which the receiver learns only the low 32 bits of its id. */
+size_t rudp_packet_write_short_data(uint8_t *out, bool key_phase, uint64_t dest_id,
+				    uint64_t number);
 size_t rudp_packet_write_reset(uint8_t *out, uint64_t dest_id,
 			       const uint8_t token[RUDP_RESET_TOKEN_BYTES]);
 size_t rudp_packet_write_refuse(uint8_t *out, uint64_t dest_id, enum rudp_refusal reason);

@@ -17,9 +17,10 @@ enum param_type {
 	PARAM_EARLY_TAKEN = 8,
 	PARAM_SPENT = 9,
 	PARAM_REPAIRS = 10,
+	PARAM_SHORT_IDS = 11,
 };
 
-#define PARAM_LAST PARAM_REPAIRS
+#define PARAM_LAST PARAM_SHORT_IDS
 
 #define SPENT_BYTES (8 + 8 + RUDP_SPENT_PROOF_BYTES)
 
@@ -37,6 +38,13 @@ static void write_number(struct rudp_writer *w, enum param_type type, uint64_t v
 	rudp_write_varint(w, type);
 	rudp_write_varint(w, rudp_varint_size(value));
 	rudp_write_varint(w, value);
+}
+
+/* To be there is all that it says. */
+static void write_ability(struct rudp_writer *w, enum param_type type)
+{
+	rudp_write_varint(w, type);
+	rudp_write_varint(w, 0);
 }
 
 /* Rounded up: an acknowledgement may come earlier than promised, not later. */
@@ -85,10 +93,10 @@ bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params)
 	rudp_write_bytes(w, params->reset_token, RUDP_RESET_TOKEN_BYTES);
 	if (params->wants_association || params->association_id)
 		write_association(w, params);
-	if (params->takes_repairs) {
-		rudp_write_varint(w, PARAM_REPAIRS);
-		rudp_write_varint(w, 0);
-	}
+	if (params->takes_repairs)
+		write_ability(w, PARAM_REPAIRS);
+	if (params->takes_short_ids)
+		write_ability(w, PARAM_SHORT_IDS);
 	if (params->early_taken_bytes)
 		write_number(w, PARAM_EARLY_TAKEN, params->early_taken_bytes);
 	if (params->spent.association_id)
@@ -188,6 +196,9 @@ static bool read_known(enum param_type type, struct rudp_reader *value, struct r
 		return read_spent(value, &out->spent);
 	case PARAM_REPAIRS:
 		out->takes_repairs = true;
+		return true;
+	case PARAM_SHORT_IDS:
+		out->takes_short_ids = true;
 		return true;
 	}
 	return false;

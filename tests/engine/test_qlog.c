@@ -327,7 +327,7 @@ Test(qlog, a_probe_of_the_path_is_told_by_both_ends)
 		cr_assert(eq(str, (char *)json_string_value(json_object_get(padding, "frame_type")),
 			     "padding"));
 		cr_assert(eq(i64, json_integer_value(json_object_get(padding, "payload_length")),
-			     1472 - RUDP_DATA_OVERHEAD_BYTES - 1));
+			     1472 - RUDP_DATA_OVERHEAD_SHORT_BYTES - 1));
 	}
 	cr_assert(eq(uint, count_of(ends[0], "transport:packet_sent"),
 		     count_of(ends[1], "transport:packet_received")));

@@ -56,6 +56,8 @@ static void make_packets(void)
 	save("packet", "data", bytes, len + RUDP_TAG_BYTES + 5);
 	len = rudp_packet_write_data(bytes, true, ID, UINT32_MAX);
 	save("packet", "data_of_the_other_phase", bytes, len + RUDP_TAG_BYTES);
+	len = rudp_packet_write_short_data(bytes, false, ID, 7);
+	save("packet", "data_with_a_short_id", bytes, len + RUDP_TAG_BYTES + 5);
 	save("packet", "reset", bytes, rudp_packet_write_reset(bytes, ID, filler));
 	save("packet", "refuse", bytes,
 	     rudp_packet_write_refuse(bytes, ID, RUDP_REFUSAL_PORT_CLOSED));
@@ -169,6 +171,10 @@ static void make_params(void)
 	params.takes_repairs = true;
 	rudp_params_write(&w, &params);
 	save("params", "syn_of_one_who_takes_repairs", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	params.takes_short_ids = true;
+	rudp_params_write(&w, &params);
+	save("params", "syn_of_one_who_takes_short_ids", bytes, rudp_writer_len(&w));
 }
 
 /* fuzz_resume.c: the kind, then what becomes of the SYN, then of the SYNACK. */

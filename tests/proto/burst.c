@@ -33,14 +33,13 @@ static bool is_new_dropped(void)
 static bool is_dropped(const struct pair_datagram *datagram)
 {
 	const struct rudp_sent *sent;
-	uint64_t number = 0;
+	struct rudp_packet packet;
 	bool dropped = false;
 
-	if (datagram->to == burst.speaker || !burst_speaking() || (datagram->data[0] & 0xf0) != 0x40)
+	cr_assert(eq(int, rudp_packet_parse(datagram->data, datagram->len, &packet), RUDP_VERDICT_OK));
+	if (datagram->to == burst.speaker || !burst_speaking() || packet.type != RUDP_PACKET_DATA)
 		return false;
-	for (int i = 9; i < 13; i++)
-		number = number << 8 | datagram->data[i];
-	sent = rudp_reliability_find(&burst_speaking()->reliability, number);
+	sent = rudp_reliability_find(&burst_speaking()->reliability, packet.number_low);
 	if (!sent)
 		return false;
 	if (sent->content & RUDP_CONTENT_REPAIR) {

@@ -66,6 +66,14 @@ static size_t write_data(uint8_t *out, size_t frames_bytes)
 	return head + frames_bytes + RUDP_TAG_BYTES;
 }
 
+static size_t write_short_data(uint8_t *out, size_t frames_bytes)
+{
+	size_t head = rudp_packet_write_short_data(out, true, ID, UINT64_C(0xaabbccdd11223344));
+
+	memset(out + head, 0x5a, frames_bytes + RUDP_TAG_BYTES);
+	return head + frames_bytes + RUDP_TAG_BYTES;
+}
+
 Test(packet, syn_is_laid_out_as_specified)
 {
 	static const uint8_t expected[] = {0x10, 1,    1,    0,    0x01, 0x23, 0x45, 0x67, 0x89,
@@ -109,6 +117,19 @@ Test(packet, data_header_is_laid_out_as_specified)
 	cr_assert(eq(sz, sizeof expected, RUDP_DATA_HEADER_BYTES));
 	rudp_packet_write_data(bytes, false, ID, 0);
 	cr_assert(eq(u8, bytes[0], 0x40));
+}
+
+Test(packet, short_data_header_is_laid_out_as_specified)
+{
+	static const uint8_t expected[] = {0x43, 0x89, 0xab, 0xcd, 0xef, 0x11, 0x22, 0x33, 0x44};
+	uint8_t bytes[sizeof expected];
+
+	cr_assert(eq(sz, rudp_packet_write_short_data(bytes, true, ID, UINT64_C(0x9911223344)),
+		     sizeof expected));
+	cr_assert(eq(int, memcmp(bytes, expected, sizeof expected), 0));
+	cr_assert(eq(sz, sizeof expected, RUDP_DATA_HEADER_SHORT_BYTES));
+	rudp_packet_write_short_data(bytes, false, ID, 0);
+	cr_assert(eq(u8, bytes[0], 0x42));
 }
 
 Test(packet, reset_and_refuse_are_laid_out_as_specified)
@@ -173,7 +194,16 @@ Test(packet, synack_and_data_come_back_as_they_were_written)
 	cr_assert(eq(sz, p.body_bytes, 7 + RUDP_TAG_BYTES));
 	bytes[0] = 0x40;
 	cr_assert(eq(int, rudp_packet_parse(bytes, len, &p), RUDP_VERDICT_OK));
-	cr_assert(eq(int, p.key_phase, false));
+	cr_assert(all(eq(int, p.key_phase, false), eq(int, p.is_short, false)));
+
+	len = write_short_data(bytes, 7);
+	cr_assert(eq(int, rudp_packet_parse(bytes, len, &p), RUDP_VERDICT_OK));
+	cr_assert(eq(int, p.type, RUDP_PACKET_DATA));
+	cr_assert(all(p.is_short, p.key_phase, eq(u64, p.id, (uint32_t)ID),
+		      eq(u32, p.number_low, 0x11223344)));
+	cr_assert(all(eq(sz, p.header_bytes, RUDP_DATA_HEADER_SHORT_BYTES),
+		      eq(sz, (size_t)(p.body - bytes), RUDP_DATA_HEADER_SHORT_BYTES),
+		      eq(sz, p.body_bytes, 7 + RUDP_TAG_BYTES)));
 }
 
 Test(packet, short_packets_come_back_as_they_were_written)
@@ -224,6 +254,11 @@ Test(packet, every_truncation_has_its_verdict)
 		cr_assert(eq(int, parse(bytes, len, &p),
 			     len < RUDP_DATA_OVERHEAD_BYTES ? RUDP_VERDICT_TRUNCATED
 							    : RUDP_VERDICT_OK));
+	whole = write_short_data(bytes, 40);
+	for (size_t len = 0; len <= whole; len++)
+		cr_assert(eq(int, parse(bytes, len, &p),
+			     len < RUDP_DATA_OVERHEAD_SHORT_BYTES ? RUDP_VERDICT_TRUNCATED
+								  : RUDP_VERDICT_OK));
 }
 
 static void cut_and_stretch(uint8_t *bytes, size_t whole)
@@ -257,7 +292,7 @@ Test(packet, first_byte_admits_only_known_types_and_their_bits)
 
 		bytes[0] = (uint8_t)first;
 		verdict = rudp_packet_parse(bytes, len, &p);
-		if (first == 0x10 || first == 0x20 || first == 0x40 || first == 0x41)
+		if (first == 0x10 || first == 0x20 || (first & 0xfc) == 0x40)
 			cr_assert(eq(int, verdict, RUDP_VERDICT_OK));
 		else if (first != 0x30) /* COOKIE, whose length byte these bytes do not honour */
 			cr_assert(eq(int, verdict, RUDP_VERDICT_BAD_TYPE));

@@ -326,28 +326,39 @@ Test(params, an_association_of_another_length_or_without_id_is_malformed)
 	}
 }
 
-Test(params, who_takes_repairs_says_so_in_two_bytes)
+/* A parameter that says all by being there. */
+static void expect_ability(uint8_t type, const struct rudp_params *in, const bool *in_out,
+			   struct rudp_params *out)
 {
-	struct rudp_params in = sample, out;
 	uint8_t bytes[BUFFER_BYTES];
 	struct rudp_writer w = rudp_writer(bytes, sizeof bytes);
 	size_t plain = write_sample(bytes);
 
-	cr_assert(eq(int, parse(bytes, plain, &out), RUDP_VERDICT_OK));
-	cr_assert(eq(int, out.takes_repairs, 0));
-	in.takes_repairs = true;
-	cr_assert(rudp_params_write(&w, &in));
+	cr_assert(eq(int, parse(bytes, plain, out), RUDP_VERDICT_OK));
+	cr_assert(eq(int, *in_out, 0));
+	cr_assert(rudp_params_write(&w, in));
 	cr_assert(eq(sz, rudp_writer_len(&w), plain + 2));
-	cr_assert(all(eq(u8, bytes[plain], 10), eq(u8, bytes[plain + 1], 0)));
-	cr_assert(eq(int, parse(bytes, plain + 2, &out), RUDP_VERDICT_OK));
-	check_equal(&in, &out);
-	cr_assert(eq(int, out.takes_repairs, 1));
+	cr_assert(all(eq(u8, bytes[plain], type), eq(u8, bytes[plain + 1], 0)));
+	cr_assert(eq(int, parse(bytes, plain + 2, out), RUDP_VERDICT_OK));
+	check_equal(in, out);
+	cr_assert(eq(int, *in_out, 1));
 	/* Twice is malformed, and so is any value. */
 	memcpy(bytes + plain + 2, bytes + plain, 2);
-	cr_assert(eq(int, parse(bytes, plain + 4, &out), RUDP_VERDICT_BAD_PARAM));
-	memcpy(bytes + plain, (const uint8_t[]){10, 1, 1}, 3);
-	cr_assert(eq(int, parse(bytes, plain + 3, &out), RUDP_VERDICT_BAD_PARAM));
-	memcpy(bytes + plain, (const uint8_t[]){10, 1, 0}, 3);
-	cr_assert(eq(int, parse(bytes, plain + 3, &out), RUDP_VERDICT_BAD_PARAM));
-	cr_assert(eq(int, parse(bytes, plain + 1, &out), RUDP_VERDICT_BAD_PARAM));
+	cr_assert(eq(int, parse(bytes, plain + 4, out), RUDP_VERDICT_BAD_PARAM));
+	memcpy(bytes + plain, (const uint8_t[]){type, 1, 1}, 3);
+	cr_assert(eq(int, parse(bytes, plain + 3, out), RUDP_VERDICT_BAD_PARAM));
+	memcpy(bytes + plain, (const uint8_t[]){type, 1, 0}, 3);
+	cr_assert(eq(int, parse(bytes, plain + 3, out), RUDP_VERDICT_BAD_PARAM));
+	cr_assert(eq(int, parse(bytes, plain + 1, out), RUDP_VERDICT_BAD_PARAM));
+}
+
+Test(params, what_one_takes_it_says_in_two_bytes)
+{
+	struct rudp_params in = sample, out = {0};
+
+	in.takes_repairs = true;
+	expect_ability(10, &in, &out.takes_repairs, &out);
+	in.takes_repairs = false;
+	in.takes_short_ids = true;
+	expect_ability(11, &in, &out.takes_short_ids, &out);
 }

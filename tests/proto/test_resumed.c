@@ -367,7 +367,7 @@ Test(resumed, a_forged_refusal_only_makes_strangers_of_them)
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));
 	rudp_conn_abandon(pair.conn[0], pair.now_ns);
 	rudp_conn_write(pair.conn[1], "?", 1, pair.now_ns);
-	pair_settle(&pair);
+	pair_run(&pair, RUDP_NS_PER_S);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ECONNRESET));
 }
 

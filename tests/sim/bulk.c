@@ -417,7 +417,7 @@ static struct bulk_queue queue_of(const struct queue_account *account)
 /* Full datagrams without a pause, less what the link loses by itself. */
 static double ideal_bits_per_s(const struct link_config *link, uint32_t datagram_bytes)
 {
-	double stream = datagram_bytes - RUDP_DATA_OVERHEAD_BYTES -
+	double stream = datagram_bytes - RUDP_DATA_OVERHEAD_SHORT_BYTES -
 			(double)rudp_frame_stream_head_bytes(100 << 20);
 
 	return link->rate_bits_per_s * (1 - link->loss) * (1 - link->burst_loss) * stream /

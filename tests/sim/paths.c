@@ -16,6 +16,7 @@
 #define CROWD_NS (15 * S)
 #define CROWD_SETTLED_NS (3 * S)
 #define CHECK_SEEDS 3 /* odd: what is bounded is the median */
+#define STALLED_SEEDS 7 /* when a host stalls matters much */
 #define OBJECT_SEEDS 5
 #define STALL_EVERY_NS (20 * MS)
 #define STALL_CLUMP_NS (MS / 4) /* what a running engine's loop takes */
@@ -413,16 +414,16 @@ static const struct stalled {
 	int64_t longest_ns;
 	double part_of_ideal, queue_p99_ms;
 } stalleds[] = {
-	{"P1", 4 * MS, 0.95, 13}, {"P4", 4 * MS, 0.88, 34}, {"P5", 8 * MS, 0.90, 11},
+	{"P1", 4 * MS, 0.95, 13.5}, {"P4", 4 * MS, 0.88, 34}, {"P5", 8 * MS, 0.90, 11},
 	{"P6", 4 * MS, 0.95, 17}, {"P7", 4 * MS, 0.95, 4},
 };
 
 static bool check_stalled(const struct stalled *stalled)
 {
 	struct check check = {path_find(stalled->path), true, stalled->longest_ns};
-	double part[CHECK_SEEDS], p99[CHECK_SEEDS];
+	double part[STALLED_SEEDS], p99[STALLED_SEEDS];
 
-	for (uint64_t i = 0; i < CHECK_SEEDS; i++) {
+	for (uint64_t i = 0; i < STALLED_SEEDS; i++) {
 		struct bulk_config config;
 		struct bulk_result result;
 
@@ -434,8 +435,8 @@ static bool check_stalled(const struct stalled *stalled)
 		part[i] = bulk_part_of_ideal(&config, &result);
 		p99[i] = result.after.p99_ms;
 	}
-	expect(&check, "part of the ideal with stalls", part, CHECK_SEEDS, stalled->part_of_ideal, 1);
-	expect(&check, "99 % of the queue with stalls", p99, CHECK_SEEDS, 0, stalled->queue_p99_ms);
+	expect(&check, "part of the ideal with stalls", part, STALLED_SEEDS, stalled->part_of_ideal, 1);
+	expect(&check, "99 % of the queue with stalls", p99, STALLED_SEEDS, 0, stalled->queue_p99_ms);
 	return check.ok;
 }
 
@@ -448,7 +449,7 @@ static int check_stalling(int *runs)
 		failures += !check_stalled(&stalleds[i]);
 	*runs += count;
 	printf("%-22s %3d runs, %d failed   (P1, P4 to P7 between hosts that stall)\n", "stalled",
-	       count * CHECK_SEEDS, failures);
+	       count * STALLED_SEEDS, failures);
 	return failures;
 }
 
