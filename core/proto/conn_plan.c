@@ -157,8 +157,8 @@ static void add_ping(struct rudp_plan *plan)
 }
 
 /*
- * Half of its id will do for a peer that was there a moment ago. One that may have forgotten us has to be
- * told the whole: without it cannot say so (docs/protocol.md section 12.4).
+ * Half of its id will do for a peer that was there a moment ago. One that may have forgotten us has
+ * to be told the whole: without it cannot say so (docs/protocol.md section 12.4).
  */
 static bool is_short_due(const struct rudp_conn *conn, int64_t now_at_ns)
 {

@@ -142,8 +142,9 @@ static void record(struct rudp_plan *plan)
 /* Without memory for the keys the packet counts as sent, and is lost: that will be mended. */
 static size_t lose(struct rudp_plan *plan)
 {
-	plan->sent.size_bytes = (uint32_t)(rudp_packet_data_overhead_bytes(plan->is_short) + plan->stream_bytes +
-					   plan->sum_bytes + rudp_writer_len(&plan->head));
+	plan->sent.size_bytes =
+		(uint32_t)(rudp_packet_data_overhead_bytes(plan->is_short) + plan->stream_bytes +
+			   plan->sum_bytes + rudp_writer_len(&plan->head));
 	record(plan);
 	return 0;
 }
