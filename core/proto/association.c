@@ -23,6 +23,8 @@ struct association {
 struct rudp_given {
 	struct association a;
 	bool is_ending;
+	unsigned trusts_left;             /* 0 at first: nothing is proven */
+	struct rudp_addr_key proven_host;
 	struct rudp_replay counters;
 	UT_hash_handle hh;
 };
@@ -203,6 +205,30 @@ void rudp_association_on_taken(struct rudp_associations *all, struct rudp_given 
 {
 	rudp_replay_mark(&given->counters, counter);
 	note_use(&given->a, &all->given_by_use);
+}
+
+void rudp_association_on_proven(struct rudp_associations *all, uint64_t id,
+				const struct rudp_addr *remote)
+{
+	struct rudp_given *given = find_given(all, id);
+
+	if (!given)
+		return;
+	given->proven_host = rudp_addr_key_of_host(remote);
+	given->trusts_left = RUDP_ASSOCIATION_TRUSTS;
+}
+
+bool rudp_association_trusts(struct rudp_associations *all, uint64_t id,
+			     const struct rudp_addr *remote, int64_t now_at_ns)
+{
+	struct rudp_given *given = rudp_association_find_given(all, id, now_at_ns);
+	struct rudp_addr_key host = rudp_addr_key_of_host(remote);
+
+	if (!given || !given->a.is_fresh || given->trusts_left == 0 ||
+	    memcmp(&given->proven_host, &host, sizeof host) != 0)
+		return false;
+	given->trusts_left--;
+	return true;
 }
 
 void rudp_association_on_replaced(struct rudp_associations *all, uint64_t id, int64_t now_at_ns)

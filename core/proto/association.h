@@ -25,6 +25,7 @@
 #define RUDP_ASSOCIATION_FRESH_NS (120 * RUDP_NS_PER_S)      /* as long it serves without another */
 #define RUDP_ASSOCIATION_SLACK_NS (15 * RUDP_NS_PER_S)  /* the giver's; for SYNs on their way */
 #define RUDP_ASSOCIATION_LINGER_NS (30 * RUDP_NS_PER_S) /* when another has taken its place */
+#define RUDP_ASSOCIATION_TRUSTS 8 /* SYNs from a proven address that count, before it is proven again */
 
 struct rudp_given; /* all of one kind; their tables are in association.c */
 struct rudp_taken;
@@ -67,6 +68,18 @@ bool rudp_given_proves_spent(const struct rudp_given *given, const struct rudp_s
 /* One has been, and never will be again. */
 void rudp_association_on_taken(struct rudp_associations *all, struct rudp_given *given,
 			       uint64_t counter);
+/*
+ * A connection of its initiator, from this address, has shown that somebody receives there. Unknown ids
+ * are ignored.
+ */
+void rudp_association_on_proven(struct rudp_associations *all, uint64_t id,
+				const struct rudp_addr *remote);
+/*
+ * A SYN under it has been taken that came from this address: whether that is the host that was proven
+ * last, while the association is fresh. Each yes is one of RUDP_ASSOCIATION_TRUSTS.
+ */
+bool rudp_association_trusts(struct rudp_associations *all, uint64_t id,
+			     const struct rudp_addr *remote, int64_t now_at_ns);
 /* Its initiator has another one by now: it ends soon. Unknown ids are ignored. */
 void rudp_association_on_replaced(struct rudp_associations *all, uint64_t id, int64_t now_at_ns);
 

@@ -87,11 +87,11 @@ struct rudp_cc_ops {
 	 * What other connections to the same host know (known_paths.h, starters.h); all NULL: it
 	 * makes no use of that, and is_starting is never set. measured: false, nothing yet. share: so
 	 * many, itself included, look for their rate now. jump: so many bytes may be in flight,
-	 * paced over rtt_ns.
+	 * to leave in span_ns.
 	 */
 	bool (*measured)(const struct rudp_cc *cc, struct rudp_cc_measured *out);
 	void (*share)(struct rudp_cc *cc, uint32_t starters);
-	void (*jump)(struct rudp_cc *cc, uint64_t bytes, int64_t rtt_ns);
+	void (*jump)(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns);
 };
 
 /* State of the algorithms: opaque to everybody else. */

@@ -435,7 +435,7 @@ uint64_t bbr_target_inflight_bytes(const struct rudp_cc *cc);
 uint64_t bbr_probe_rtt_cwnd_bytes(const struct rudp_cc *cc);
 void bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns);
 void bbr_share(struct rudp_cc *cc, uint32_t starters);
-void bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t rtt_ns);
+void bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns);
 void bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent);
 void bbr_set_control(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 void bbr_save_cwnd(struct rudp_cc *cc);

@@ -94,8 +94,8 @@ void bbr_share(struct rudp_cc *cc, uint32_t starters)
 	uint32_t part = (BBR_FIRST_FLIGHTS - 1 + starters) / BBR_FIRST_FLIGHTS;
 
 	b->starters = starters;
-	/* Nothing but the handshake has been acknowledged. */
-	if (starters > 1 && b->round_count <= 1)
+	/* Nothing but the handshake has been acknowledged, and nobody has measured it. */
+	if (starters > 1 && b->round_count <= 1 && !b->has_jumped)
 		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(first / part, least));
 }
 
@@ -103,10 +103,10 @@ void bbr_share(struct rudp_cc *cc, uint32_t starters)
  * What the path has held before (known_paths.h), at the pace at which that is sent in a round trip. If
  * it was too much the first round shows it, as any start-up's; trains say whether there is more.
  */
-void bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t rtt_ns)
+void bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns)
 {
 	struct bbr *b = bbr_of(cc);
-	uint64_t rate = rudp_cc_mul_div(rudp_cc_rate(bytes, rudp_time_max(rtt_ns, 1)),
+	uint64_t rate = rudp_cc_mul_div(rudp_cc_rate(bytes, rudp_time_max(span_ns, 1)),
 					BBR_TRAIN_PACING_GAIN, 100);
 
 	if (b->state != BBR_STARTUP || b->holding || bytes <= cc->cwnd_bytes)

@@ -114,8 +114,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	rudp_pacer_init(&conn->pacer, now_at_ns);
 	rudp_ecn_init(&conn->ecn);
 	rudp_tail_init(&conn->tail, ep->config.tail_off, now_at_ns);
-	rudp_repair_store_init(&conn->repairs);
-	conn->repaired_from = UINT64_MAX;
+	rudp_conn_repair_init(conn, now_at_ns);
 	rudp_sendbuf_init(&conn->sendbuf, ep->config.send_buffer_max_bytes);
 	rudp_recvbuf_init(&conn->recvbuf, ep->config.receive_buffer_max_bytes, &ep->budget);
 	conn->send_limit_bytes = RUDP_SEND_LIMIT_MIN_BYTES;
@@ -195,10 +194,12 @@ void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 		conn->path.validated = true;
 	else
 		rudp_conn_path_prove(conn, now_at_ns);
-	if (!conn->initiator)
+	if (!conn->initiator) {
 		rudp_conn_keep_offer(conn, now_at_ns);
+		rudp_conn_prove_address(conn);
+	}
 	conn->progress_at_ns = now_at_ns;
-	rudp_conn_repair_on_established(conn, now_at_ns);
+	rudp_conn_repair_on_established(conn);
 	rudp_conn_tail_on_established(conn, now_at_ns);
 	rudp_conn_raise(conn, was_early ? RUDP_EVENT_WRITABLE
 					: RUDP_EVENT_ESTABLISHED | RUDP_EVENT_WRITABLE);

@@ -109,11 +109,13 @@ static enum rudp_verdict write_synack(struct answering *a, int64_t now_at_ns)
 	uint8_t payload[RUDP_SYNACK_MAX_BYTES];
 	struct rudp_writer writer = rudp_writer(payload, sizeof payload);
 	struct rudp_params params;
+	uint64_t counter;
 	int rc;
 
 	if (!answer)
 		return RUDP_VERDICT_NO_MEMORY;
 	conn->syn_answer = answer;
+	answer->conn = conn;
 	rudp_syn_key_of(a->syn, &answer->key);
 	answer->remote = conn->first_remote;
 	rudp_handshake_own_params(conn, &params);
@@ -128,8 +130,11 @@ static enum rudp_verdict write_synack(struct answering *a, int64_t now_at_ns)
 		return rc == -EBADMSG ? RUDP_VERDICT_KEY_MISMATCH : RUDP_VERDICT_NO_MEMORY;
 	}
 	answer->len = (uint16_t)(answer->len + rc);
+	answer->association_id = params.association_id;
 	if (params.association_id)
 		answer->offer = offer_new(a, params.association_id, now_at_ns);
+	else if (is_resumed(a->syn))
+		rudp_resume_read_head(a->syn->body, &answer->association_id, &counter);
 	return rudp_handshake_start_keys(conn, &a->keys) < 0 ? RUDP_VERDICT_NO_MEMORY
 							     : RUDP_VERDICT_OK;
 }

@@ -66,3 +66,32 @@ void rudp_conn_prove_offer(struct rudp_conn *conn, uint64_t number)
 	rudp_association_on_known(&conn->ep->associations, &conn->first_remote, conn->offer_id);
 	conn->offer_id = 0;
 }
+
+void rudp_conn_prove_address(struct rudp_conn *conn)
+{
+	const struct rudp_syn_answer *answer = conn->syn_answer;
+
+	/* Nobody can answer without the SYNACK, and it was sent there alone. */
+	if (!answer->told_elsewhere)
+		rudp_association_on_proven(&conn->ep->associations, answer->association_id,
+					   &answer->remote);
+}
+
+void rudp_conn_trust(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	const struct rudp_syn_answer *answer = conn->syn_answer;
+
+	if (!rudp_association_trusts(&conn->ep->associations, answer->association_id,
+				     &answer->remote, now_at_ns))
+		return;
+	conn->path.validated = true;
+	rudp_conn_known_on_trusted(conn);
+}
+
+void rudp_conn_distrust(struct rudp_conn *conn)
+{
+	if (!conn->is_early || !conn->path.validated)
+		return;
+	rudp_path_distrust(&conn->path);
+	rudp_conn_known_leave(conn);
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A connection and the known paths of its endpoint: docs/protocol.md section 11.1. */
+#include "proto/cc_pace.h"
 #include "proto/conn_private.h"
 #include "proto/endpoint_private.h"
 
@@ -61,13 +62,42 @@ static void follow_starters(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_conn_known_leave(conn);
 }
 
+static void may_start(struct rudp_conn *conn)
+{
+	conn->is_to_start = conn->cc.is_starting;
+	conn->may_jump = is_used(conn);
+}
+
+/* What was known is of another path: as a stranger, once what has left is answered. */
+static void take_back(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	rudp_conn_known_leave(conn);
+	rudp_cc_init(&conn->cc, conn->cc.ops, conn->cc.datagram_bytes, now_at_ns);
+	rudp_pacer_init(&conn->pacer, now_at_ns);
+}
+
+/* The first of this path: of the handshake, or of what has followed the peer to it. */
+static void on_first_rtt(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	int64_t presumed_ns = conn->presumed_rtt_ns;
+
+	conn->presumed_rtt_ns = 0;
+	if (presumed_ns > 0 &&
+	    !rudp_known_paths_is_same_length(presumed_ns, conn->rtt.latest_ns))
+		take_back(conn, now_at_ns);
+	may_start(conn);
+	conn->may_jump &= presumed_ns == 0; /* once */
+}
+
+void rudp_conn_known_on_trusted(struct rudp_conn *conn)
+{
+	may_start(conn);
+}
+
 void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns)
 {
-	/* The first of this path: of the handshake, or of what has followed the peer to it. */
-	if (has_rtt && conn->rtt.samples == 1) {
-		conn->is_to_start = conn->cc.is_starting;
-		conn->may_jump = is_used(conn);
-	}
+	if (has_rtt && conn->rtt.samples == 1)
+		on_first_rtt(conn, now_at_ns);
 	if (conn->starters)
 		follow_starters(conn, now_at_ns);
 	if (now_at_ns - conn->noted_at_ns >= RUDP_KNOWN_PATH_NOTE_NS)
@@ -97,17 +127,43 @@ void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->is_to_start = conn->cc.is_starting;
 }
 
+/* To who has not been heard: no more than the limit, but as fast as if there were none. */
+static uint64_t presume_unheard(struct rudp_conn *conn, int64_t *span_ns, int64_t now_at_ns)
+{
+	const struct rudp_path *path = &conn->path;
+	uint64_t bytes = rudp_known_paths_take_recent(
+		&conn->ep->known_paths, &path->local, &path->remote, conn->cc.cwnd_bytes, now_at_ns,
+		&conn->presumed_rtt_ns);
+
+	*span_ns = conn->presumed_rtt_ns;
+	if (bytes <= RUDP_UNHEARD_BYTES_MAX)
+		return bytes;
+	*span_ns = (int64_t)rudp_cc_mul_div((uint64_t)*span_ns, RUDP_UNHEARD_BYTES_MAX, bytes);
+	return RUDP_UNHEARD_BYTES_MAX;
+}
+
+/* So many bytes, in so long; 0: as ever. */
+static uint64_t presume(struct rudp_conn *conn, int64_t *span_ns, int64_t now_at_ns)
+{
+	const struct rudp_path *path = &conn->path;
+
+	if (conn->rtt.samples == 0)
+		return presume_unheard(conn, span_ns, now_at_ns);
+	*span_ns = conn->rtt.min_ns;
+	return rudp_known_paths_take(&conn->ep->known_paths, &path->local, &path->remote,
+				     conn->rtt.latest_ns, conn->cc.cwnd_bytes, now_at_ns);
+}
+
 static void jump(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	size_t room = rudp_conn_send_room(conn);
+	int64_t span_ns;
 
 	conn->may_jump = false;
-	conn->jump_bytes = rudp_known_paths_take(&conn->ep->known_paths, &conn->path.local,
-						 &conn->path.remote, conn->rtt.latest_ns,
-						 conn->cc.cwnd_bytes, now_at_ns);
+	conn->jump_bytes = presume(conn, &span_ns, now_at_ns);
 	if (conn->jump_bytes == 0)
 		return;
-	conn->cc.ops->jump(&conn->cc, conn->jump_bytes, conn->rtt.min_ns);
+	conn->cc.ops->jump(&conn->cc, conn->jump_bytes, span_ns);
 	rudp_conn_grow_send_limit(conn);
 	if (rudp_conn_send_room(conn) > room)
 		rudp_conn_raise(conn, RUDP_EVENT_WRITABLE);
@@ -122,7 +178,8 @@ void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->is_to_start = false;
 	if (!conn->cc.is_starting)
 		return;
-	conn->starters = rudp_starters_join(&conn->ep->starters, &conn->path.remote);
+	if (!conn->starters)
+		conn->starters = rudp_starters_join(&conn->ep->starters, &conn->path.remote);
 	if (conn->starters)
 		conn->cc.ops->share(&conn->cc, conn->starters->count);
 	if (conn->may_jump)

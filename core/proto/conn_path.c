@@ -19,6 +19,7 @@ void rudp_conn_path_prove(struct rudp_conn *conn, int64_t now_at_ns)
 static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	rudp_conn_known_leave(conn);
+	conn->presumed_rtt_ns = 0;
 	rudp_cc_init(&conn->cc, conn->cc.ops, conn->cc.datagram_bytes, now_at_ns);
 	rudp_rtt_init(&conn->rtt, rudp_known_paths_rtt_ns(&conn->ep->known_paths,
 						    &conn->path.remote, now_at_ns));

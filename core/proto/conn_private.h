@@ -46,6 +46,9 @@
 #define RUDP_COOKIES_AT_ONCE 16 /* COOKIEs are forged easily, and each costs a full-sized SYN */
 #define RUDP_RESUME_TIMEOUTS 3 /* of a resumed SYN, after which its sender begins anew unasked */
 #define RUDP_EARLY_TIMEOUTS 8  /* likewise with early data: about 12 s */
+/* To who has not been heard: an initiator's first window, with headers and sums. */
+#define RUDP_UNHEARD_BYTES_MAX (9u << 17)
+#define RUDP_TRUST_TIMEOUTS 2  /* of an answer to early data, until its address counts as unproven */
 #define RUDP_SEND_LIMIT_MIN_BYTES (400u << 10) /* what a program may have unsent at first */
 #define RUDP_TIME_WAIT_PTOS 3
 #define RUDP_TIME_WAIT_MIN_NS (500 * RUDP_NS_PER_MS) /* a busy peer repeats its FIN later than a PTO */
@@ -99,10 +102,12 @@ struct rudp_offer {
 
 /* The passive side keeps its answer as long as the connection lives: every copy of the SYN gets it. */
 struct rudp_syn_answer {
+	struct rudp_conn *conn;
 	struct rudp_syn_key key;
 	struct rudp_addr remote;      /* the first SYN came from there */
 	bool told_elsewhere;          /* so who answers it need not be there */
 	uint16_t len;
+	uint64_t association_id;      /* under which the SYN came, or that comes of it; 0: none */
 	struct rudp_offer *offer;     /* until the peer is heard; NULL: none */
 	uint8_t synack[RUDP_SYNACK_MAX_BYTES];
 	UT_hash_handle hh;
@@ -180,6 +185,7 @@ struct rudp_conn {
 	bool may_jump;                /* nothing has been lost, and nothing asked of known_paths */
 	struct rudp_starters *starters; /* to its host; NULL: it does not look for its rate now */
 	uint64_t jump_bytes;          /* what that has said; 0: nothing */
+	int64_t presumed_rtt_ns;      /* likewise, until one has been measured; 0: not so */
 	uint64_t noted_bytes;         /* delivered when known_paths was last told of this path, */
 	uint64_t noted_answered, noted_lost; /* and packets, */
 	int64_t noted_at_ns;          /* and when that was, */
@@ -312,6 +318,12 @@ enum rudp_verdict rudp_endpoint_spend(struct rudp_endpoint *ep, const struct rud
 				      int64_t now_at_ns);
 /* Packets of ours up to number have been acknowledged. */
 void rudp_conn_prove_offer(struct rudp_conn *conn, uint64_t number);
+/* The listener has heard the initiator at the address that its SYN came from. */
+void rudp_conn_prove_address(struct rudp_conn *conn);
+/* Early data has been taken: if its address is proven the answer need not wait for the initiator. */
+void rudp_conn_trust(struct rudp_conn *conn, int64_t now_at_ns);
+/* It should have been heard by now; or its SYNACK has been sent elsewhere, too. */
+void rudp_conn_distrust(struct rudp_conn *conn);
 
 /* In (conn_rx.c, conn_path.c). */
 enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_packet *packet,
@@ -353,6 +365,8 @@ bool rudp_conn_is_sparse(const struct rudp_conn *conn);
  * is due may be more than the window lets leave.
  */
 void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns);
+/* It may send before it has heard anything. */
+void rudp_conn_known_on_trusted(struct rudp_conn *conn);
 void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns);
 /* It starts no more, or not there. */
@@ -385,7 +399,8 @@ bool rudp_conn_repair_is_due(const struct rudp_conn *conn);
  * copy.
  */
 bool rudp_conn_repair_next(struct rudp_conn *conn, int64_t now_at_ns);
-void rudp_conn_repair_on_established(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_repair_init(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_repair_on_established(struct rudp_conn *conn);
 /* It has left, as packet number. */
 void rudp_conn_repair_on_sent(struct rudp_conn *conn, uint64_t number);
 /* The connection is over: no more sums or words of them, and those that have come are dropped. */

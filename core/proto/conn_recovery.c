@@ -244,6 +244,8 @@ static void prepare_probe(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_handshake_repeat(conn, now_at_ns);
 		if (conn->is_early)
 			rudp_sendbuf_probe(&conn->sendbuf, RUDP_DATAGRAM_BASE_BYTES);
+		if (conn->reliability.pto_count > RUDP_TRUST_TIMEOUTS)
+			rudp_conn_distrust(conn);
 		return;
 	}
 	if (conn->state == RUDP_STATE_RESET_SENT) {

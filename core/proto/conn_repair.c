@@ -25,8 +25,10 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 
 bool rudp_conn_repair_is_for(const struct rudp_conn *conn, uint64_t bytes)
 {
-	return conn->peer_takes_repairs && bytes > RUDP_TAIL_BYTES && conn->rtt.samples > 0 &&
-	       conn->rtt.srtt_ns >= RTT_MIN_NS && conn->path.validated &&
+	int64_t rtt_ns = conn->rtt.samples > 0 ? conn->rtt.srtt_ns : conn->presumed_rtt_ns;
+
+	return conn->peer_takes_repairs && bytes > RUDP_TAIL_BYTES && rtt_ns >= RTT_MIN_NS &&
+	       conn->path.validated &&
 	       conn->path.datagram_bytes <= RUDP_REPAIR_DATAGRAM_MAX_BYTES;
 }
 
@@ -37,10 +39,16 @@ bool rudp_conn_repair_is_due(const struct rudp_conn *conn)
 	       rudp_conn_may_send(conn);
 }
 
-/* Sums of what comes need what has been read of their blocks. */
-void rudp_conn_repair_on_established(struct rudp_conn *conn, int64_t now_at_ns)
+void rudp_conn_repair_init(struct rudp_conn *conn, int64_t now_at_ns)
 {
+	rudp_repair_store_init(&conn->repairs);
+	conn->repaired_from = UINT64_MAX;
 	conn->repairing.credit = (struct rudp_credit){CREDIT_MAX_BYTES, now_at_ns};
+}
+
+/* Sums of what comes need what has been read of their blocks. */
+void rudp_conn_repair_on_established(struct rudp_conn *conn)
+{
 	/* A handshake that was repeated has no sample: what is thought of any path counts then. */
 	if (conn->peer_takes_repairs && conn->rtt.srtt_ns >= RTT_MIN_NS)
 		conn->recvbuf.history_bytes = RUDP_REPAIR_BLOCK_BYTES_MAX;

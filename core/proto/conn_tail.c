@@ -26,10 +26,17 @@ static bool has_unguarded(const struct rudp_conn *conn)
 	return unguarded_start(conn) < conn->sendbuf.sent || is_fin_unguarded(conn);
 }
 
+/* The peer has been heard, or known paths have said how long that takes: a burst may have its sums. */
+static bool is_timed(const struct rudp_conn *conn)
+{
+	return rudp_state_is_established(conn->state) ||
+	       (conn->is_early && conn->presumed_rtt_ns > 0);
+}
+
 /* The application has said all; nothing waits for the pacer, a window, or to be sent again. */
 static bool is_idle(const struct rudp_conn *conn)
 {
-	return rudp_state_is_established(conn->state) && !rudp_conn_has_data_due(conn) &&
+	return is_timed(conn) && !rudp_conn_has_data_due(conn) &&
 	       rudp_sendbuf_unsent(&conn->sendbuf) == 0;
 }
 
@@ -154,7 +161,7 @@ void rudp_conn_on_tail(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->tail.due_at_ns = RUDP_NEVER;
 	if (conn->state == RUDP_STATE_SYN_SENT)
 		repeat_syn(conn, now_at_ns);
-	if (!rudp_state_is_established(conn->state))
+	if (!is_timed(conn))
 		return;
 	if (conn->tail.ack_again)
 		repeat_ack(conn);

@@ -215,8 +215,10 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 	ep->half_open_count++;
 	if (packet->flags & RUDP_SYN_RESUME)
 		rudp_endpoint_on_resumed(ep, packet, now_at_ns);
-	if (conn->early_bytes > 0)
+	if (conn->early_bytes > 0) {
+		rudp_conn_trust(conn, now_at_ns);
 		rudp_listener_on_early(listener, conn);
+	}
 	rudp_endpoint_touch(ep, conn);
 	return RUDP_VERDICT_OK;
 }
@@ -320,8 +322,10 @@ enum rudp_verdict rudp_endpoint_on_syn(struct rudp_endpoint *ep, const struct ru
 	answer = rudp_endpoint_find_syn(ep, &key);
 	if (!answer)
 		return on_fresh_syn(ep, packet, datagram, now_at_ns);
-	if (!rudp_addr_equal(&answer->remote, &datagram->remote))
+	if (!rudp_addr_equal(&answer->remote, &datagram->remote)) {
 		answer->told_elsewhere = true;
+		rudp_conn_distrust(answer->conn);
+	}
 	rudp_endpoint_answer(ep, datagram, answer->synack, answer->len);
 	return RUDP_VERDICT_DUPLICATE_SYN;
 }

@@ -14,6 +14,7 @@ struct rudp_known_path {
 	uint64_t bytes_per_s;
 	int64_t min_rtt_ns;
 	int64_t noted_at_ns;
+	int64_t reached_at_ns; /* four fifths of it at least */
 	int64_t busy_until_ns;
 	int64_t taken_at_ns;  /* the first of those that share */
 	uint64_t taken_bytes; /* by all of them */
@@ -124,11 +125,13 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 		path->busy_until_ns = now_at_ns;
 	if (use == RUDP_KNOWN_DONE || use == RUDP_KNOWN_FREED)
 		path->taken_bytes = 0; /* by this one, perhaps, and it has left */
+	if (measured->bytes_per_s >= path->bytes_per_s / 100 * RUDP_KNOWN_PATH_SHARE)
+		path->reached_at_ns = now_at_ns;
 	if (!measured->is_whole && measured->bytes_per_s < path->bytes_per_s)
 		return;
 	path->bytes_per_s = measured->bytes_per_s;
 	path->min_rtt_ns = measured->min_rtt_ns;
-	path->noted_at_ns = now_at_ns;
+	path->noted_at_ns = path->reached_at_ns = now_at_ns;
 }
 
 static struct rudp_known_path *find_path(struct rudp_known_paths *all,
@@ -186,19 +189,16 @@ int64_t rudp_known_paths_rtt_ns(struct rudp_known_paths *all, const struct rudp_
 }
 
 /* What is less than half as long is another path, and what is half as long again too, or a full one. */
-static bool is_same_length(const struct rudp_known_path *path, int64_t rtt_ns)
+bool rudp_known_paths_is_same_length(int64_t known_ns, int64_t rtt_ns)
 {
-	return rtt_ns >= path->min_rtt_ns / 2 && rtt_ns <= path->min_rtt_ns * 3 / 2;
+	return rtt_ns >= known_ns / 2 && rtt_ns <= known_ns * 3 / 2;
 }
 
-uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_addr *local,
-			       const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
-			       int64_t now_at_ns)
+static uint64_t take(struct rudp_known_path *path, uint64_t least_bytes, int64_t now_at_ns)
 {
-	struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
 	uint64_t holds, left, share;
 
-	if (!path || !is_same_length(path, rtt_ns) || now_at_ns < path->busy_until_ns)
+	if (now_at_ns < path->busy_until_ns)
 		return 0;
 	if (now_at_ns - path->taken_at_ns > RUDP_KNOWN_PATH_SHARE_NS) {
 		path->taken_at_ns = now_at_ns;
@@ -214,6 +214,32 @@ uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_a
 	if (share <= least_bytes)
 		return 0;
 	path->taken_bytes += share;
+	return share;
+}
+
+uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_addr *local,
+			       const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
+			       int64_t now_at_ns)
+{
+	struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
+
+	if (!path || !rudp_known_paths_is_same_length(path->min_rtt_ns, rtt_ns))
+		return 0;
+	return take(path, least_bytes, now_at_ns);
+}
+
+uint64_t rudp_known_paths_take_recent(struct rudp_known_paths *all, const struct rudp_addr *local,
+				      const struct rudp_addr *remote, uint64_t least_bytes,
+				      int64_t now_at_ns, int64_t *rtt_ns)
+{
+	struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
+	uint64_t share;
+
+	if (!path || now_at_ns - path->reached_at_ns > RUDP_KNOWN_PATH_RECENT_NS)
+		return 0;
+	share = take(path, least_bytes, now_at_ns);
+	if (share > 0)
+		*rtt_ns = path->min_rtt_ns;
 	return share;
 }
 

@@ -30,6 +30,7 @@
 #define RUDP_KNOWN_PATH_PACKETS_MAX 8192u            /* of losses; then half of them count */
 #define RUDP_KNOWN_PATH_SHARE 80                     /* percent */
 #define RUDP_KNOWN_PATH_SHARE_NS (1 * RUDP_NS_PER_S) /* connections that begin within it share */
+#define RUDP_KNOWN_PATH_RECENT_NS (10 * RUDP_NS_PER_S) /* without a round trip nothing older counts */
 
 /* What the connection that measured does from here on. */
 enum rudp_known_use {
@@ -80,6 +81,18 @@ struct rudp_known_loss rudp_known_paths_loss(struct rudp_known_paths *all,
 uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_addr *local,
 			       const struct rudp_addr *remote, int64_t rtt_ns, uint64_t least_bytes,
 			       int64_t now_at_ns);
+
+/*
+ * The same for a connection that has seen not even a round trip, where some other one has reached what
+ * is known, or four fifths of it, within RUDP_KNOWN_PATH_RECENT_NS. *rtt_ns: the known round trip, if it
+ * is not 0.
+ */
+uint64_t rudp_known_paths_take_recent(struct rudp_known_paths *all, const struct rudp_addr *local,
+				      const struct rudp_addr *remote, uint64_t least_bytes,
+				      int64_t now_at_ns, int64_t *rtt_ns);
+
+/* A round trip that is no other path's than one of known_ns. */
+bool rudp_known_paths_is_same_length(int64_t known_ns, int64_t rtt_ns);
 
 /*
  * So many connections have started there together: as many are expected next time, and each is told its

@@ -39,6 +39,12 @@ bool rudp_path_is_mute(const struct rudp_path *path)
 	return rudp_path_allowance_bytes(path) < RUDP_PATH_PACKET_MIN_BYTES;
 }
 
+void rudp_path_distrust(struct rudp_path *path)
+{
+	path->validated = false;
+	path->sent_bytes = 0;
+}
+
 void rudp_path_on_received(struct rudp_path *path, uint64_t bytes)
 {
 	path->received_bytes += bytes;

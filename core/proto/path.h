@@ -49,6 +49,9 @@ uint64_t rudp_path_allowance_bytes(const struct rudp_path *path);
 /* Not even the smallest useful packet may be sent: only a packet from the peer changes that. */
 bool rudp_path_is_mute(const struct rudp_path *path);
 
+/* What it was validated by holds no longer. What has left until now does not count. */
+void rudp_path_distrust(struct rudp_path *path);
+
 void rudp_path_on_received(struct rudp_path *path, uint64_t bytes);
 void rudp_path_on_sent(struct rudp_path *path, uint64_t bytes);
 

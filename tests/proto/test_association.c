@@ -314,3 +314,61 @@ Test(association, every_allocation_may_fail)
 		cr_assert(rc[1] == 0 || rc[1] == -ENOMEM);
 	}
 }
+
+static bool trusts(uint64_t id, const char *from, int64_t now_ns)
+{
+	struct rudp_addr addr;
+
+	rudp_addr_parse(&addr, from);
+	return rudp_association_trusts(&all, id, &addr, now_ns);
+}
+
+static void prove(uint64_t id, const char *from)
+{
+	struct rudp_addr addr;
+
+	rudp_addr_parse(&addr, from);
+	rudp_association_on_proven(&all, id, &addr);
+}
+
+Test(association, trusts_the_host_that_was_heard_last)
+{
+	prove(1, "10.0.0.1:1"); /* of which nobody knows */
+	give(1, START_NS);
+	cr_assert(not(trusts(1, "10.0.0.1:1", START_NS)));
+	prove(1, "10.0.0.1:1");
+	cr_assert(all(trusts(1, "10.0.0.1:2", START_NS), not(trusts(1, "10.0.0.2:1", START_NS)),
+		      not(trusts(2, "10.0.0.1:1", START_NS))));
+	prove(1, "10.0.0.2:1");
+	cr_assert(all(trusts(1, "10.0.0.2:9", START_NS), not(trusts(1, "10.0.0.1:1", START_NS))));
+}
+
+Test(association, trusts_as_long_as_it_is_fresh)
+{
+	int64_t end_ns = START_NS + RUDP_ASSOCIATION_FRESH_NS + RUDP_ASSOCIATION_SLACK_NS;
+
+	give(1, START_NS);
+	prove(1, "10.0.0.1:1");
+	cr_assert(all(trusts(1, "10.0.0.1:1", end_ns - 1), not(trusts(1, "10.0.0.1:1", end_ns))));
+	prove(1, "10.0.0.1:1");
+	cr_assert(not(trusts(1, "10.0.0.1:1", end_ns)));
+}
+
+Test(association, trusts_not_once_it_is_replaced)
+{
+	give(1, START_NS);
+	prove(1, "10.0.0.1:1");
+	rudp_association_on_replaced(&all, 1, START_NS);
+	cr_assert(not(trusts(1, "10.0.0.1:1", START_NS)));
+}
+
+Test(association, trusts_so_often_and_anew_when_heard)
+{
+	give(1, START_NS);
+	for (int round = 0; round < 2; round++) {
+		prove(1, "10.0.0.1:1");
+		for (int i = 0; i < RUDP_ASSOCIATION_TRUSTS; i++)
+			cr_assert(trusts(1, "10.0.0.1:1", START_NS));
+		cr_assert(not(trusts(1, "10.0.0.1:1", START_NS)));
+	}
+}

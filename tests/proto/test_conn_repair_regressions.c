@@ -65,7 +65,7 @@ static void setup(void)
 	pair_run(&pair, 1000 * MS);
 	for (int side = 0; side < 2; side++) { /* a wire without length would need no sums */
 		pair.conn[side]->rtt.srtt_ns = 40 * MS;
-		rudp_conn_repair_on_established(pair.conn[side], pair.now_ns);
+		rudp_conn_repair_on_established(pair.conn[side]);
 	}
 }
 

@@ -338,12 +338,14 @@ Test(early, a_lost_answer_is_sent_again)
 Test(early, at_most_three_times_what_came_is_sent_before_more_comes)
 {
 	static const uint8_t bytes[100000];
-	struct pair_datagram *sent;
+	struct pair_datagram *sent, *syn;
 	size_t total = 0;
 
 	meet();
 	open_with(true, 100);
-	pair_deliver_as(&pair, take(SYN), RUDP_VERDICT_OK);
+	syn = take(SYN);
+	rudp_addr_parse(&syn->from_addr, "10.9.9.9:40000"); /* the known one is proven */
+	pair_deliver_as(&pair, syn, RUDP_VERDICT_OK);
 	accept_one();
 	rudp_conn_write(pair.conn[1], bytes, sizeof bytes, pair.now_ns);
 	pair_collect(&pair);

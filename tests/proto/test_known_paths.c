@@ -54,6 +54,45 @@ Test(known_paths, four_fifths_of_what_the_path_holds)
 	cr_assert(eq(u64, take(START_NS), SHARE));
 }
 
+static uint64_t take_recent(int64_t now_ns, int64_t *rtt_ns)
+{
+	*rtt_ns = 0;
+	return rudp_known_paths_take_recent(&all, &here, &there, 0, now_ns, rtt_ns);
+}
+
+Test(known_paths, without_a_round_trip_only_what_is_recent)
+{
+	int64_t rtt_ns;
+
+	cr_assert(zero(u64, take_recent(START_NS, &rtt_ns)));
+	note(RATE, true, IDLE, START_NS);
+	cr_assert(eq(u64, take_recent(START_NS + RUDP_KNOWN_PATH_RECENT_NS, &rtt_ns), SHARE));
+	cr_assert(eq(i64, rtt_ns, RTT_NS));
+	note(RATE, true, IDLE, START_NS);
+	cr_assert(zero(u64, take_recent(START_NS + RUDP_KNOWN_PATH_RECENT_NS + 1, &rtt_ns)));
+	cr_assert(zero(i64, rtt_ns));
+}
+
+Test(known_paths, who_reaches_most_of_it_says_that_it_still_is_so)
+{
+	int64_t rtt_ns, later_ns = START_NS + 9 * RUDP_NS_PER_S;
+
+	note(RATE, true, IDLE, START_NS);
+	note(RATE / 100 * 79, false, IDLE, later_ns);
+	cr_assert(zero(u64, take_recent(later_ns + 2 * RUDP_NS_PER_S, &rtt_ns)));
+	note(RATE / 100 * 80, false, IDLE, later_ns);
+	cr_assert(eq(u64, take_recent(later_ns + RUDP_KNOWN_PATH_RECENT_NS, &rtt_ns), SHARE));
+	cr_assert(zero(u64, take_recent(later_ns + RUDP_KNOWN_PATH_RECENT_NS + 1, &rtt_ns)));
+}
+
+Test(known_paths, not_beside_one_who_uses_it_either)
+{
+	int64_t rtt_ns;
+
+	note(RATE, true, BUSY, START_NS);
+	cr_assert(zero(u64, take_recent(START_NS + 1, &rtt_ns)));
+}
+
 Test(known_paths, those_who_begin_together_share_it)
 {
 	uint64_t sum = 0, last = HOLDS;

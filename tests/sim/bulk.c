@@ -22,6 +22,7 @@
 
 /* A program says a word first and more a moment later, and in between its sender has been idle. */
 #define FIRST_WORD_BYTES 49
+#define REQUEST_BYTES 200
 #define FIRST_WORD_NS (200 * RUDP_NS_PER_US)
 
 struct queue_account {
@@ -34,7 +35,7 @@ struct flow {
 	struct rudp_conn *conn[2];
 	uint64_t written, read;
 	int64_t says_more_at_ns; /* 0: has said nothing yet */
-	bool opened, fin_sent, in_startup;
+	bool opened, asked, fin_sent, in_startup;
 };
 
 struct bulk {
@@ -73,26 +74,40 @@ static void seeded_random(void *context, void *out, size_t len)
 		bytes[i] = (uint8_t)prng_next(&w->prng);
 }
 
+static int opener(const struct bulk *w)
+{
+	return w->config->requested ? RECEIVER : SENDER;
+}
+
+static bool open_flow(struct bulk *w, uint32_t i)
+{
+	static const uint8_t request[REQUEST_BYTES];
+	struct rudp_conn_options options = {.cc = sim_cc_find(w->config->flows[i].cc),
+					    .early = w->config->requested};
+	int host = opener(w), error;
+	struct rudp_addr local = w->addr[host];
+	struct rudp_conn *conn;
+
+	rudp_addr_set_port(&local, (uint16_t)(20000 + i));
+	conn = rudp_endpoint_connect(w->ep[host], w->ep[host], &local, &w->addr[!host], PORT, &options,
+				     w->now_ns, &error);
+	if (!conn)
+		return false;
+	w->flows[i].conn[host] = conn;
+	rudp_conn_set_user(conn, &w->flows[i]);
+	return !w->config->requested ||
+	       rudp_conn_write(conn, request, REQUEST_BYTES, w->now_ns) == REQUEST_BYTES;
+}
+
 static void open_due(struct bulk *w)
 {
 	for (uint32_t i = 0; i < w->config->flow_count; i++) {
-		const struct bulk_flow *plan = &w->config->flows[i];
-		struct rudp_conn_options options = {.cc = sim_cc_find(plan->cc)};
-		struct rudp_addr local = w->addr[SENDER];
 		struct flow *flow = &w->flows[i];
-		int error;
 
-		if (flow->opened || plan->start_at_ns > w->now_ns)
+		if (flow->opened || w->config->flows[i].start_at_ns > w->now_ns)
 			continue;
-		rudp_addr_set_port(&local, (uint16_t)(20000 + i));
-		flow->conn[SENDER] = rudp_endpoint_connect(w->ep[SENDER], w->ep[SENDER], &local,
-							   &w->addr[RECEIVER], PORT, &options,
-							   w->now_ns, &error);
 		flow->opened = flow->in_startup = true;
-		if (flow->conn[SENDER])
-			rudp_conn_set_user(flow->conn[SENDER], flow);
-		else
-			w->failed = true;
+		w->failed |= !open_flow(w, i);
 	}
 }
 
@@ -103,9 +118,23 @@ static void accept_all(struct bulk *w)
 	while ((conn = rudp_listener_accept(w->listener))) {
 		struct flow *flow = &w->flows[rudp_addr_port(rudp_conn_remote(conn)) - 20000];
 
-		flow->conn[RECEIVER] = conn;
+		flow->conn[!opener(w)] = conn;
 		rudp_conn_set_user(conn, flow);
 	}
+}
+
+/* Who was asked for it may send it, be its peer heard or not. */
+static bool may_write(struct bulk *w, struct flow *flow)
+{
+	struct rudp_conn *sender = flow->conn[SENDER];
+
+	if (!w->config->requested)
+		return sender->state == RUDP_STATE_ESTABLISHED;
+	if (!flow->asked && rudp_conn_receive_available(sender) == REQUEST_BYTES) {
+		rudp_conn_receive_consume(sender, REQUEST_BYTES, w->now_ns);
+		flow->asked = true;
+	}
+	return flow->asked && !flow->fin_sent;
 }
 
 static bool is_pausing(const struct bulk *w, const struct bulk_flow *plan)
@@ -207,10 +236,10 @@ static void pump(struct bulk *w, uint32_t i)
 		printf("bulk: flow %" PRIu32 ": %s\n", i, strerror(rudp_conn_error(sender)));
 		w->failed = true;
 	}
-	if (sender->state == RUDP_STATE_ESTABLISHED) {
+	if (sender->state == RUDP_STATE_ESTABLISHED)
 		result->established_at_ns = rudp_time_min(result->established_at_ns, w->now_ns);
+	if (may_write(w, flow))
 		write_some(w, &w->config->flows[i], flow);
-	}
 	if (flow->in_startup && sender->cc.state_name && !is_startup(sender->cc.state_name)) {
 		flow->in_startup = false;
 		result->startup_done_at_ns = w->now_ns;
@@ -226,7 +255,7 @@ static void on_events(struct bulk *w)
 	for (int host = 0; host < 2; host++) {
 		while ((conn = rudp_endpoint_next_event(w->ep[host]))) {
 			rudp_conn_take_events(conn);
-			if (host == RECEIVER)
+			if (host != opener(w))
 				accept_all(w);
 		}
 	}
@@ -455,6 +484,7 @@ static void finish(struct bulk *w)
 static bool bulk_init(struct bulk *w)
 {
 	struct rudp_endpoint_config config = {.random = seeded_random, .random_context = w};
+	struct rudp_endpoint *listening;
 
 	w->prng.state = w->config->seed;
 	rudp_addr_parse(&w->addr[SENDER], "10.0.0.1:20000");
@@ -471,9 +501,12 @@ static bool bulk_init(struct bulk *w)
 	}
 	if (!w->train || !w->ep[SENDER] || !w->ep[RECEIVER])
 		return false;
-	w->listener = rudp_endpoint_listen(w->ep[RECEIVER], w->ep[RECEIVER], PORT, BULK_FLOWS_MAX,
-					   w, NULL);
-	return w->listener != NULL;
+	listening = w->ep[!opener(w)];
+	w->listener = rudp_endpoint_listen(listening, listening, PORT, BULK_FLOWS_MAX, w, NULL);
+	if (!w->listener)
+		return false;
+	rudp_listener_set_early(w->listener, BULK_FLOWS_MAX);
+	return true;
 }
 
 bool bulk_run(const struct bulk_config *config, struct bulk_result *result)
