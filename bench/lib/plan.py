@@ -74,7 +74,7 @@ PLAN = [
     Measurement("bulk", BARRED, ALL, 3, bulk_weight, 0,
                 {"cases": ["P1", "P2", "P3"], "variants": QUICK_PAIR, "rounds": 1, "seconds": 7.5,
                  "env": {"BULK_SECONDS": "6"}}),
-    Measurement("object", BARRED, ALL + ["rudp-stranger"], 1, 0.34, 10,
+    Measurement("object", BARRED, ALL + ["rudp-stranger", "rudp-early"], 1, 0.34, 10,
                 {"cases": ["P1", "P2", "P3"], "variants": QUICK_PAIR, "seconds": 4,
                  "env": {"OBJECT_COUNT": "5"}}),
     Measurement("ecn", ["ECN"], ["tcp-cubic", DEFAULT, "rudp-cubic"], 1, 0.5, 17),

@@ -9,7 +9,7 @@ COLOURS = {
     "tcp-bbr": ("#2f353f", "#d5dae3", ""), "tls": ("#0b7a4b", "#3fcf8e", ""),
     "kcptun-fast2": ("#c2560c", "#ff9a52", ""), "kcptun-fast3": ("#d9a400", "#f2cc4d", ""),
     "rudp-bbr": ("#0b5bd3", "#5aa2ff", ""), "rudp-cubic": ("#7a3fd0", "#b58bff", ""),
-    "rudp-stranger": ("#4f7fb5", "#8fb6e6", ""),
+    "rudp-stranger": ("#4f7fb5", "#8fb6e6", ""), "rudp-early": ("#06317a", "#a9cdff", ""),
     "rudp-two": ("#0a8ea8", "#4fd0e6", ""), "soft": ("#9cc3f5", "#2c5a94", ""),
     "good": ("#1a8a3a", "#4ecb71", "5 4"),
 }

@@ -6,6 +6,7 @@
 #   tcp-cubic, tcp-bbr                                            rudp-cubic
 #   tls            kernel TCP between two stunnels, TLS 1.3       rudp-two    each program an engine
 #                                                                 rudp-stranger   no path is known
+#                                                                 rudp-early      requests in the SYN
 #   kcptun-fast2, kcptun-fast3   a tunnel, AES-256, mode as said
 #
 # Programs are the same for all of them. Where there is a tunnel, clients dial its near end.
@@ -24,12 +25,16 @@ settings_for() {
 	rudp-two) cc=bbr log=$TMP/engine-$2.log ;;
 	rudp-stranger)
 		cc=bbr
-		echo "set resume off" >"$TMP/stranger.conf"
+		echo "set resume off" >"$TMP/$1.conf"
+		;;
+	rudp-early)
+		cc=bbr
+		echo "set early on" >"$TMP/$1.conf"
 		;;
 	esac
 	# shellcheck disable=SC2034 # read by integration/lib/programs.sh
 	read -ra SETTINGS <<<"RUDP_CC=$cc RUDP_LOG=error:$log ${BENCH_SETTINGS:-}"
-	[ "$1" != rudp-stranger ] || SETTINGS+=("RUDP_POLICY_FILE=$TMP/stranger.conf")
+	[ ! -e "$TMP/$1.conf" ] || SETTINGS+=("RUDP_POLICY_FILE=$TMP/$1.conf")
 }
 
 # run_as VARIANT NAME SIDE COMMAND...: in the background.
