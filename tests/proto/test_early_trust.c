@@ -122,8 +122,10 @@ static size_t sent_within(int64_t ns)
 
 	rudp_conn_abandon(pair.conn[0], pair.now_ns);
 	while (pair.now_ns < end_ns) {
-		pair.now_ns = rudp_time_min(end_ns, rudp_time_max(pair.now_ns + RUDP_TIMER_TICK_NS,
-								  rudp_endpoint_deadline_ns(pair.ep[1])));
+		int64_t next_ns = rudp_endpoint_deadline_ns(pair.ep[1]);
+
+		next_ns = rudp_time_max(next_ns, pair.now_ns + RUDP_TIMER_TICK_NS);
+		pair.now_ns = rudp_time_min(next_ns, end_ns);
 		rudp_endpoint_on_time(pair.ep[1], pair.now_ns);
 		pair_collect(&pair);
 		cr_assert(rudp_endpoint_check(pair.ep[1]));
