@@ -83,7 +83,7 @@ uint64_t rudp_known_paths_take(struct rudp_known_paths *all, const struct rudp_a
 			       int64_t now_at_ns);
 
 /*
- * The same for a connection that has seen not even a round trip, where some other one has reached what
+ * The same for a connection that has seen not even a round trip, where some other one has measured what
  * is known, or four fifths of it, within RUDP_KNOWN_PATH_RECENT_NS. *rtt_ns: the known round trip, if it
  * is not 0.
  */

@@ -26,6 +26,11 @@ static double took_s(uint32_t flow)
 	return (double)(r->done_at_ns - r->established_at_ns) / 1e9;
 }
 
+static double since_s(uint32_t flow, int64_t at_ns)
+{
+	return (double)(result.flows[flow].done_at_ns - at_ns) / 1e9;
+}
+
 static bool keeps(const char *name, const char *what, double *values, double most)
 {
 	return path_keeps(name, what, values, SEEDS, 0, most);
@@ -92,38 +97,40 @@ static bool check_early(const struct known *known)
 		config.requested = true;
 		if (!bulk_run(&config, &result))
 			return false;
-		object_s[i] = (double)(result.flows[TEACHERS].done_at_ns - LATER_NS) / 1e9;
+		object_s[i] = since_s(TEACHERS, LATER_NS);
 	}
 	return keeps(known->path, "1 MB asked for in the SYN", object_s, known->object_s);
 }
 
 /* The last object of a path that carries so much since a second before, or always has. */
-static bool run_slower(uint64_t seed, double rate_bits_per_s, bool known)
+static bool run_slower(uint64_t seed, double rate_bits_per_s, bool known, bool early)
 {
 	struct bulk_config config;
 
 	configure(path_find("P1"), seed, known ? TEACHERS + 1 : 1, &config);
+	config.requested = early;
 	config.up.rate_later_bits_per_s = rate_bits_per_s;
 	config.up.change_at_ns = known ? LATER_NS - S : 1;
 	return bulk_run(&config, &result);
 }
 
 /* What was presumed too much is lost in the first round trip, and costs a stranger's time, not more. */
-static bool check_slower(double rate_bits_per_s)
+static bool check_slower(double rate_bits_per_s, bool early)
 {
 	double times[SEEDS], wire[SEEDS];
-	char name[32];
+	char name[40];
 
-	snprintf(name, sizeof name, "P1, then %.0f Mbit/s", rate_bits_per_s / 1e6);
+	snprintf(name, sizeof name, "P1, then %.0f Mbit/s%s", rate_bits_per_s / 1e6,
+		 early ? ", early data" : "");
 	for (uint64_t i = 0; i < SEEDS; i++) {
 		double stranger_s;
 
-		if (!run_slower(i + 1, rate_bits_per_s, false))
+		if (!run_slower(i + 1, rate_bits_per_s, false, early))
 			return false;
-		stranger_s = took_s(0);
-		if (!run_slower(i + 1, rate_bits_per_s, true))
+		stranger_s = early ? since_s(0, 0) : took_s(0);
+		if (!run_slower(i + 1, rate_bits_per_s, true, early))
 			return false;
-		times[i] = took_s(TEACHERS) / stranger_s;
+		times[i] = (early ? since_s(TEACHERS, LATER_NS) : took_s(TEACHERS)) / stranger_s;
 		wire[i] = bulk_wire_by_payload(&result.flows[TEACHERS]);
 	}
 	return keeps(name, "1 MB by a stranger's time", times, 1.1) &
@@ -206,8 +213,8 @@ int knowing_check(int *runs)
 		failures += !check_object(&knowns[i]);
 	for (size_t i = 0; i < sizeof earlys / sizeof earlys[0]; i++, count++)
 		failures += !check_early(&earlys[i]);
-	for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++, count++)
-		failures += !check_slower(rates[i]);
+	for (size_t i = 0; i < 2 * sizeof rates / sizeof rates[0]; i++, count++)
+		failures += !check_slower(rates[i / 2], i % 2);
 	for (int i = 0; i < path_count; i++, count++)
 		failures += !check_together(&paths[i]);
 	for (int i = 0; i < path_count; i++, count++)
