@@ -108,6 +108,7 @@ struct rudp_syn_answer {
 	bool told_elsewhere;          /* so who answers it need not be there */
 	uint16_t len;
 	uint64_t association_id;      /* under which the SYN came, or that comes of it; 0: none */
+	uint8_t copies;               /* that left unasked, between packets of an early answer */
 	struct rudp_offer *offer;     /* until the peer is heard; NULL: none */
 	uint8_t synack[RUDP_SYNACK_MAX_BYTES];
 	UT_hash_handle hh;

@@ -240,7 +240,8 @@ static size_t build_handshake(struct rudp_conn *conn, uint8_t *out,
 	}
 	conn->handshake_due = false;
 	/* The answer to early data is lost with a SYNACK that is: it had no keys yet. */
-	conn->probes_due = conn->is_early && rudp_conn_has_data_due(conn);
+	if (!conn->tail.syn_copy)
+		conn->probes_due = conn->is_early && rudp_conn_has_data_due(conn);
 	/* Without memory to seal it, it counts as sent, and is lost: that will be mended. */
 	sent.size_bytes = len > 0 ? (uint32_t)len : RUDP_DATAGRAM_MIN_SYN_BYTES;
 	if (len > 0 && RUDP_IS_OBSERVED(conn))
@@ -272,9 +273,25 @@ static void update_keys(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_observe(conn, RUDP_FACT_KEYS_UPDATED);
 }
 
+/* All that comes before a SYNACK is lost, so one that is lost must not cost a whole flight. */
+static void copy_synack(struct rudp_conn *conn)
+{
+	static const uint8_t behind[] = {2, 16, 64}; /* packets */
+	struct rudp_syn_answer *answer = conn->syn_answer;
+
+	if (!conn->path.validated || conn->tail.disabled || answer->copies == sizeof behind ||
+	    conn->reliability.next <= behind[answer->copies])
+		return;
+	answer->copies++;
+	conn->tail.syn_copy = !conn->handshake_due;
+	conn->handshake_due = true;
+}
+
 static size_t next_packet(struct rudp_conn *conn, uint8_t *out, struct allowance *allowance,
 			  int64_t now_at_ns)
 {
+	if (conn->is_early)
+		copy_synack(conn);
 	if (conn->state == RUDP_STATE_SYN_SENT ||
 	    (conn->state == RUDP_STATE_SYN_RCVD && (conn->handshake_due || !conn->is_early)))
 		return build_handshake(conn, out, allowance, now_at_ns);

@@ -20,6 +20,7 @@
 #define REQUEST 100
 #define FIRST_FLIGHT (32u * RUDP_DATAGRAM_BASE_BYTES)
 #define STRANGERS (3u * RUDP_DATAGRAM_MIN_SYN_BYTES)
+#define SYNACKS (4u * RUDP_SYNACK_MAX_BYTES)
 #define TIMEOUT (RUDP_SYNACK_MAX_BYTES + 2u * RUDP_DATAGRAM_BASE_BYTES)
 
 static struct pair pair;
@@ -188,7 +189,7 @@ Test(early_trust, answer_leaves_as_if_the_path_had_been_seen)
 	cr_assert(lt(u64, pair.conn[1]->reliability.bytes_in_flight, JUMP / 4));
 	bytes = sent_within(RTT_NS);
 	cr_assert(all(ge(sz, bytes, JUMP - RUDP_DATAGRAM_BASE_BYTES),
-		      le(sz, bytes, JUMP + RUDP_SYNACK_MAX_BYTES)));
+		      le(sz, bytes, JUMP + SYNACKS)));
 }
 
 Test(early_trust, and_all_of_it_arrives)
@@ -252,7 +253,7 @@ Test(early_trust, older_knowledge_gives_a_first_flight)
 	cr_assert(zero(u64, jumped()));
 	bytes = sent_within(RTT_NS);
 	cr_assert(all(ge(sz, bytes, FIRST_FLIGHT - RUDP_DATAGRAM_BASE_BYTES),
-		      le(sz, bytes, FIRST_FLIGHT + RUDP_SYNACK_MAX_BYTES)));
+		      le(sz, bytes, FIRST_FLIGHT + SYNACKS)));
 }
 
 /* And once it is heard the path is known as ever. */
@@ -339,7 +340,7 @@ Test(early_trust, who_stays_unheard_gets_little_after_the_first_flight)
 
 	ask_and_serve(ANSWER);
 	bytes = sent_within(130 * S);
-	cr_assert(le(sz, bytes, JUMP + RUDP_TRUST_TIMEOUTS * TIMEOUT + STRANGERS));
+	cr_assert(le(sz, bytes, JUMP + SYNACKS + RUDP_TRUST_TIMEOUTS * TIMEOUT + STRANGERS));
 	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ETIMEDOUT));
 }
 
@@ -392,4 +393,16 @@ Test(early_trust, long_path_is_waited_for)
 	ask_and_serve(BURST);
 	sent_within(1500 * MS);
 	cr_assert(zero(uint, pair.conn[1]->reliability.pto_count));
+}
+
+/* Of the first packets only. */
+Test(early_trust, lost_synack_takes_few_packets_with_it)
+{
+	ask_and_serve(BURST);
+	free(pair_take(&pair));
+	half_way(RTT_NS);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
+	expect_all(BURST);
+	cr_assert(le(u64, pair_stats(&pair, 1).packets_lost, 2));
+	cr_assert(zero(uint, pair_stats(&pair, 1).pto_count));
 }
