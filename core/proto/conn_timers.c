@@ -154,12 +154,20 @@ static int64_t send_at_ns(const struct rudp_conn *conn)
 	return rudp_time_min(at, pacing_at_ns(conn));
 }
 
+/* Nothing leaves before it, and what the address may still be sent is less: no answer to early data. */
+static bool is_synack_stuck(const struct rudp_conn *conn)
+{
+	return conn->is_early && conn->handshake_due &&
+	       rudp_path_allowance_bytes(&conn->path) < conn->syn_answer->len;
+}
+
 /* While the address is not proven and has had its share, only the peer can set things going again. */
 static bool may_speak(const struct rudp_conn *conn)
 {
 	bool only_handshakes = is_handshaking(conn) && !conn->is_early;
 
-	return conn->path.socket && (only_handshakes || !rudp_path_is_mute(&conn->path));
+	return conn->path.socket && (only_handshakes || (!rudp_path_is_mute(&conn->path) &&
+							 !is_synack_stuck(conn)));
 }
 
 int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns)

@@ -24,6 +24,7 @@
 #define TIMEOUT (RUDP_SYNACK_MAX_BYTES + 2u * RUDP_DATAGRAM_BASE_BYTES)
 
 static struct pair pair;
+static unsigned wakes; /* of the server, in sent_within */
 
 static void know(uint64_t rate, int64_t rtt_ns)
 {
@@ -122,7 +123,7 @@ static size_t sent_within(int64_t ns)
 	size_t bytes = drop_all();
 
 	rudp_conn_abandon(pair.conn[0], pair.now_ns);
-	while (pair.now_ns < end_ns) {
+	for (wakes = 0; pair.now_ns < end_ns; wakes++) {
 		int64_t next_ns = rudp_endpoint_deadline_ns(pair.ep[1]);
 
 		next_ns = rudp_time_max(next_ns, pair.now_ns + RUDP_TIMER_TICK_NS);
@@ -342,6 +343,23 @@ Test(early_trust, who_stays_unheard_gets_little_after_the_first_flight)
 	bytes = sent_within(130 * S);
 	cr_assert(le(sz, bytes, JUMP + SYNACKS + RUDP_TRUST_TIMEOUTS * TIMEOUT + STRANGERS));
 	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ETIMEDOUT));
+}
+
+/* What its address may be sent holds a packet, but not the SYNACK that a time-out wants first. */
+Test(early_trust, synack_that_may_not_leave_is_not_tried_all_the_time)
+{
+	struct pair_datagram *syn = ask();
+	struct rudp_path *path;
+
+	from_elsewhere(syn);
+	serve(syn, BURST);
+	path = &pair.conn[1]->path;
+	path->sent_bytes = RUDP_AMPLIFICATION_FACTOR * path->received_bytes - RUDP_PATH_PACKET_MIN_BYTES;
+	pair.conn[1]->handshake_due = true;
+	rudp_endpoint_touch(pair.ep[1], pair.conn[1]);
+	pair_collect(&pair);
+	sent_within(10 * S);
+	cr_assert(lt(uint, wakes, 100));
 }
 
 Test(early_trust, no_more_than_a_first_window_however_much_is_known)
