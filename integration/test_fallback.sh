@@ -388,10 +388,16 @@ no_tcp_left() {
 	[ -z "$(on a ss -Htn state connected exclude time-wait)$(on b ss -Htn state connected exclude time-wait)" ]
 }
 
+# The section before has closed, but who closes first keeps its port for half a second.
+no_port_left() {
+	[ -z "$(on b ss -Hlun)" ]
+}
+
 fixed_port() {
 	section "a fixed UDP port"
 	next_port
 	wait_until 20 "the end of all TCP" no_tcp_left
+	wait_until 20 "the end of the last UDP port" no_port_left
 	link_up --delay 5ms
 	SETTINGS=(RUDP_KEY_FILE= "RUDP_POLICY=any use rudp; set udp-port 4500")
 	start_two_servers
