@@ -163,6 +163,22 @@ void pair_settle(struct pair *pair)
 	}
 }
 
+void pair_travel(struct pair *pair, int64_t ns)
+{
+	unsigned count = pair->wire_count;
+
+	pair->now_ns += ns;
+	for (int side = 0; side < 2; side++)
+		rudp_endpoint_on_time(pair->ep[side], pair->now_ns);
+	for (unsigned i = 0; i < count; i++) {
+		struct pair_datagram *datagram = pair_take(pair);
+
+		pair_deliver(pair, datagram);
+		free(datagram);
+	}
+	pair_collect(pair);
+}
+
 void pair_run(struct pair *pair, int64_t ns)
 {
 	int64_t end = pair->now_ns + ns;

@@ -52,6 +52,8 @@ enum rudp_verdict pair_deliver(struct pair *pair, const struct pair_datagram *da
 void pair_drop(struct pair *pair);
 /* Moves time on by ns and a tick; what leaves then stays on the wire. */
 void pair_wait(struct pair *pair, int64_t ns);
+/* After ns all that is on the wire arrives; what that causes, or the time, has left then. */
+void pair_travel(struct pair *pair, int64_t ns);
 /* Delivers everything, and what that causes, until the wire is quiet. */
 void pair_settle(struct pair *pair);
 /* Moves time on, firing timers on the way, delivering all. */

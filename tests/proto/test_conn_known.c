@@ -38,21 +38,9 @@ static void know(uint64_t rate, int64_t rtt_ns)
 			      RUDP_KNOWN_DONE, pair.now_ns);
 }
 
-/* Half a round trip: what is on the wire arrives, and what that causes leaves. */
 static void half_way(void)
 {
-	unsigned count = pair.wire_count;
-
-	pair.now_ns += RTT_NS / 2;
-	for (int side = 0; side < 2; side++)
-		rudp_endpoint_on_time(pair.ep[side], pair.now_ns);
-	for (unsigned i = 0; i < count; i++) {
-		struct pair_datagram *datagram = pair_take(&pair);
-
-		pair_deliver(&pair, datagram);
-		free(datagram);
-	}
-	pair_collect(&pair);
+	pair_travel(&pair, RTT_NS / 2);
 }
 
 static void round_trips(int count)

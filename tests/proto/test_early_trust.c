@@ -136,22 +136,6 @@ static size_t sent_within(int64_t ns)
 	return bytes;
 }
 
-static void half_way(int64_t rtt_ns)
-{
-	unsigned count = pair.wire_count;
-
-	pair.now_ns += rtt_ns / 2;
-	for (int side = 0; side < 2; side++)
-		rudp_endpoint_on_time(pair.ep[side], pair.now_ns);
-	for (unsigned i = 0; i < count; i++) {
-		struct pair_datagram *datagram = pair_take(&pair);
-
-		pair_deliver(&pair, datagram);
-		free(datagram);
-	}
-	pair_collect(&pair);
-}
-
 static uint64_t jumped(void)
 {
 	return pair_stats(&pair, 1).jump_bytes;
@@ -262,8 +246,8 @@ Test(early_trust, older_knowledge_serves_after_the_first_round_trip)
 {
 	pair_run(&pair, 2 * RUDP_KNOWN_PATH_RECENT_NS);
 	ask_and_serve(ANSWER / 4);
-	half_way(RTT_NS);
-	half_way(RTT_NS);
+	pair_travel(&pair, RTT_NS / 2);
+	pair_travel(&pair, RTT_NS / 2);
 	cr_assert(eq(u64, jumped(), JUMP));
 }
 
@@ -376,8 +360,8 @@ Test(early_trust, another_round_trip_than_the_known_one_takes_it_back)
 {
 	ask_and_serve(ANSWER);
 	cr_assert(eq(u64, pair.conn[1]->cc.cwnd_bytes, JUMP));
-	half_way(4 * RTT_NS);
-	half_way(4 * RTT_NS);
+	pair_travel(&pair, 4 * RTT_NS / 2);
+	pair_travel(&pair, 4 * RTT_NS / 2);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_ESTABLISHED));
 	cr_assert(lt(u64, pair.conn[1]->cc.cwnd_bytes, JUMP));
 	cr_assert(zero(i64, pair.conn[1]->presumed_rtt_ns));
@@ -386,8 +370,8 @@ Test(early_trust, another_round_trip_than_the_known_one_takes_it_back)
 Test(early_trust, round_trip_as_known_keeps_it)
 {
 	ask_and_serve(ANSWER);
-	half_way(RTT_NS);
-	half_way(RTT_NS);
+	pair_travel(&pair, RTT_NS / 2);
+	pair_travel(&pair, RTT_NS / 2);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_ESTABLISHED));
 	cr_assert(ge(u64, pair.conn[1]->cc.cwnd_bytes, JUMP));
 }
@@ -418,7 +402,7 @@ Test(early_trust, lost_synack_takes_few_packets_with_it)
 {
 	ask_and_serve(BURST);
 	free(pair_take(&pair));
-	half_way(RTT_NS);
+	pair_travel(&pair, RTT_NS / 2);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
 	expect_all(BURST);
 	cr_assert(le(u64, pair_stats(&pair, 1).packets_lost, 2));
