@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes of the stream in a resumed SYN, at most once: docs/protocol.md section 6.8. */
+/* Bytes of the stream in a resumed SYN, at most once, and their answer: docs/protocol.md 6.8, 6.3. */
 #include <string.h>
 
 #include "proto/conn_private.h"
@@ -85,7 +85,7 @@ void rudp_conn_trust(struct rudp_conn *conn, int64_t now_at_ns)
 				     &answer->remote, now_at_ns))
 		return;
 	conn->path.validated = true;
-	rudp_conn_known_on_trusted(conn);
+	rudp_conn_known_may_start(conn);
 }
 
 void rudp_conn_distrust(struct rudp_conn *conn)

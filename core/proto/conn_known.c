@@ -62,7 +62,7 @@ static void follow_starters(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_conn_known_leave(conn);
 }
 
-static void may_start(struct rudp_conn *conn)
+void rudp_conn_known_may_start(struct rudp_conn *conn)
 {
 	conn->is_to_start = conn->cc.is_starting;
 	conn->may_jump = is_used(conn);
@@ -85,13 +85,8 @@ static void on_first_rtt(struct rudp_conn *conn, int64_t now_at_ns)
 	if (presumed_ns > 0 &&
 	    !rudp_known_paths_is_same_length(presumed_ns, conn->rtt.latest_ns))
 		take_back(conn, now_at_ns);
-	may_start(conn);
+	rudp_conn_known_may_start(conn);
 	conn->may_jump &= presumed_ns == 0; /* once */
-}
-
-void rudp_conn_known_on_trusted(struct rudp_conn *conn)
-{
-	may_start(conn);
 }
 
 void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns)

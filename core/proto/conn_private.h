@@ -4,7 +4,8 @@
  *
  * The connection is split by concern: conn.c (life cycle), conn_user.c (what the user does with it),
  * conn_connect.c and conn_answer.c (the two sides of the handshake), conn_handshake.c (what they share),
- * conn_resume.c (the handshake of endpoints that have met), conn_early.c (data in its SYN),
+ * conn_resume.c (the handshake of endpoints that have met), conn_early.c (data in its SYN, and where
+ * the answer may go unheard),
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
  * conn_tx.c (packets out), conn_plan.c (what goes into one), conn_tail.c (second copies of sparse
  * traffic), conn_repair.c (sums of longer bursts), conn_timers.c (when next, it is now), conn_path.c
@@ -366,8 +367,8 @@ bool rudp_conn_is_sparse(const struct rudp_conn *conn);
  * is due may be more than the window lets leave.
  */
 void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns);
-/* It may send before it has heard anything. */
-void rudp_conn_known_on_trusted(struct rudp_conn *conn);
+/* There is its first round trip, or it may send without: what is known may serve from here on. */
+void rudp_conn_known_may_start(struct rudp_conn *conn);
 void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns);
 /* It starts no more, or not there. */

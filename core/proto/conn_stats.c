@@ -102,6 +102,7 @@ bool rudp_conn_check(const struct rudp_conn *conn)
 	bool ended = conn->state == RUDP_STATE_RESET_SENT || conn->state == RUDP_STATE_TIME_WAIT ||
 		     conn->state == RUDP_STATE_CLOSED;
 
+	CHECK(conn->short_id == (uint32_t)conn->id);
 	CHECK(rudp_reliability_check(&conn->reliability));
 	CHECK(rudp_sendbuf_check(&conn->sendbuf));
 	CHECK(rudp_recvbuf_check(&conn->recvbuf));

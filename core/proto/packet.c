@@ -8,8 +8,8 @@
 
 #define TYPE_SHIFT 4
 #define LOW_BITS 0x0f
-#define KEY_PHASE_BIT 0x01 /* DATA; */
-#define SHORT_BIT 0x02     /* likewise; every other low bit of every type is 0 */
+#define KEY_PHASE_BIT 0x01 /* DATA */
+#define SHORT_BIT 0x02     /* DATA; every other low bit of every type is 0 */
 
 #define NUMBER_WINDOW (UINT64_C(1) << 32) /* what the low 32 bits can tell apart */
 

@@ -64,7 +64,7 @@ struct rudp_tail {
 	uint64_t guarded_end;
 	bool fin_guarded;
 	uint64_t copy_start, copy_end; /* stream bytes wanted again, not because they are lost */
-	bool syn_copy;                /* the SYN leaves once more, before its time-out */
+	bool syn_copy;                /* SYN or SYNACK leaves once more, before its time-out */
 	bool ack_again;               /* our first ACK was alone: it follows once more */
 	uint32_t copies[RUDP_TAIL_COPIES_MAX]; /* low bits of the numbers of packets that are copies */
 	unsigned copy_count;

@@ -22,8 +22,8 @@
 
 /* A program says a word first and more a moment later, and in between its sender has been idle. */
 #define FIRST_WORD_BYTES 49
-#define REQUEST_BYTES 200
 #define FIRST_WORD_NS (200 * RUDP_NS_PER_US)
+#define REQUEST_BYTES 200
 
 struct queue_account {
 	uint64_t counts[QUEUE_STEPS];
