@@ -14,16 +14,18 @@ void rudp_conn_path_prove(struct rudp_conn *conn, int64_t now_at_ns)
 
 /*
  * Another port on the same host is a NAT that has forgotten us: the path is the same one. Another
- * host is another path, about which nothing is known.
+ * host is another path, about which nothing is known, but that it may be a long one.
  */
 static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 {
+	int64_t known_ns = rudp_known_paths_rtt_ns(&conn->ep->known_paths, &conn->path.remote,
+						   now_at_ns);
+
 	rudp_conn_known_leave(conn);
 	conn->presumed_rtt_ns = 0;
 	conn->is_to_start = conn->may_jump = false; /* before there is a round trip of it */
 	rudp_cc_init(&conn->cc, conn->cc.ops, conn->cc.datagram_bytes, now_at_ns);
-	rudp_rtt_init(&conn->rtt, rudp_known_paths_rtt_ns(&conn->ep->known_paths,
-						    &conn->path.remote, now_at_ns));
+	rudp_rtt_init(&conn->rtt, rudp_time_max(known_ns, RUDP_RTT_INITIAL_NS));
 	rudp_pacer_init(&conn->pacer, now_at_ns);
 	rudp_tail_restart(&conn->tail, now_at_ns);
 	rudp_ecn_restart(&conn->ecn);

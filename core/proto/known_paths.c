@@ -194,6 +194,12 @@ bool rudp_known_paths_is_same_length(int64_t known_ns, int64_t rtt_ns)
 	return rtt_ns >= known_ns / 2 && rtt_ns <= known_ns * 3 / 2;
 }
 
+/* One that had sent until then would send at all of it now, after an idle spell. */
+static bool is_recent(const struct rudp_known_path *path, int64_t now_at_ns)
+{
+	return now_at_ns - path->reached_at_ns <= RUDP_KNOWN_PATH_RECENT_NS;
+}
+
 static uint64_t take(struct rudp_known_path *path, uint64_t least_bytes, int64_t now_at_ns)
 {
 	uint64_t holds, left, share;
@@ -208,7 +214,8 @@ static uint64_t take(struct rudp_known_path *path, uint64_t least_bytes, int64_t
 	if (holds <= path->taken_bytes)
 		return 0;
 	left = holds - path->taken_bytes;
-	share = (path->starters > 1 ? holds / path->starters : left) / 100 * RUDP_KNOWN_PATH_SHARE;
+	share = (path->starters > 1 ? holds / path->starters : left) / 100 *
+		(is_recent(path, now_at_ns) ? RUDP_KNOWN_PATH_RECENT_SHARE : RUDP_KNOWN_PATH_SHARE);
 	if (share > left)
 		share = left;
 	if (share <= least_bytes)
@@ -235,7 +242,7 @@ uint64_t rudp_known_paths_take_recent(struct rudp_known_paths *all, const struct
 	struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
 	uint64_t share;
 
-	if (!path || now_at_ns - path->reached_at_ns > RUDP_KNOWN_PATH_RECENT_NS)
+	if (!path || !is_recent(path, now_at_ns))
 		return 0;
 	share = take(path, least_bytes, now_at_ns);
 	if (share > 0)

@@ -4,9 +4,10 @@
  * the same path need not begin as if nothing were known.
  *
  * A path is known by both hosts' addresses, whatever the ports: so it is another one after roaming.
- * Four fifths of what is known are believed, as of what trains of packets say (cc_bbr.h), and shared:
- * by as many connections as have begun together last time, or, where more begin, each gets as much of
- * what is left; and none gets any while another one keeps the path busy.
+ * Four fifths of what is known are believed, as of what trains of packets say (cc_bbr.h), or nearly all
+ * where it has just been reached; and shared: by as many connections as have begun together last time,
+ * or, where more begin, each gets as much of what is left; and none gets any while another one keeps the
+ * path busy.
  *
  * Source   RFC 9959 (Careful Resume); docs/protocol.md section 11.1.
  * Threads  none: an endpoint's own.
@@ -28,7 +29,8 @@
 #define RUDP_KNOWN_PATH_NOTE_BYTES (64u << 10)       /* less delivered says nothing of a path */
 #define RUDP_KNOWN_PATH_BUSY_NS (3 * RUDP_KNOWN_PATH_NOTE_NS / 2)
 #define RUDP_KNOWN_PATH_PACKETS_MAX 8192u            /* of losses; then half of them count */
-#define RUDP_KNOWN_PATH_SHARE 80                     /* percent */
+#define RUDP_KNOWN_PATH_SHARE 80                     /* percent that are believed */
+#define RUDP_KNOWN_PATH_RECENT_SHARE 95              /* of what has been reached of late */
 #define RUDP_KNOWN_PATH_SHARE_NS (1 * RUDP_NS_PER_S) /* connections that begin within it share */
 #define RUDP_KNOWN_PATH_RECENT_NS (10 * RUDP_NS_PER_S) /* without a round trip nothing older counts */
 

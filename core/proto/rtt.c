@@ -6,8 +6,9 @@
 
 void rudp_rtt_init(struct rudp_rtt *rtt, int64_t known_ns)
 {
-	int64_t guess_ns = rudp_time_max(rudp_time_min(known_ns, RUDP_RTT_KNOWN_NS_MAX),
-					 RUDP_RTT_INITIAL_NS);
+	int64_t believed_ns = rudp_time_max(rudp_time_min(known_ns, RUDP_RTT_KNOWN_NS_MAX),
+					    RUDP_RTT_KNOWN_NS_MIN);
+	int64_t guess_ns = known_ns > 0 ? believed_ns : RUDP_RTT_INITIAL_NS;
 
 	*rtt = (struct rudp_rtt){
 		.latest_ns = guess_ns,

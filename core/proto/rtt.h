@@ -13,7 +13,8 @@
 #include "base/time.h"
 
 #define RUDP_RTT_INITIAL_NS (100 * RUDP_NS_PER_MS)   /* a guess; the handshake measures at once */
-#define RUDP_RTT_KNOWN_NS_MAX (1 * RUDP_NS_PER_S)    /* no longer one is believed for a guess */
+#define RUDP_RTT_KNOWN_NS_MIN (30 * RUDP_NS_PER_MS)  /* no shorter one is believed for a guess, */
+#define RUDP_RTT_KNOWN_NS_MAX (1 * RUDP_NS_PER_S)    /* and no longer one */
 #define RUDP_RTT_GRANULARITY_NS (1 * RUDP_NS_PER_MS) /* RFC 9002 kGranularity */
 
 struct rudp_rtt {
@@ -25,9 +26,10 @@ struct rudp_rtt {
 };
 
 /*
- * known_ns: of an earlier connection on the same path; 0: there was none. A longer one than the usual
- * guess is taken for it (RFC 9002 section 6.2.2), so that no handshake is repeated before it can be
- * answered: it would measure nothing. A shorter one is not: the path may have got a queue.
+ * known_ns: the shortest of earlier connections on the same path; 0: there was none. It is taken for the
+ * usual guess (RFC 9002 section 6.2.2): no handshake is repeated before it can be answered, as it would
+ * measure nothing, and none that was lost waits for the round trip of a longer path. Three of them until
+ * the first time-out leave room for a queue that the path may have got.
  */
 void rudp_rtt_init(struct rudp_rtt *rtt, int64_t known_ns);
 

@@ -11,7 +11,7 @@
 #define MS RUDP_NS_PER_MS
 #define RTT_NS (50 * MS)
 #define RATE UINT64_C(12000000)
-#define JUMP (RATE / 20 / 5 * 4) /* four fifths of what leaves in a round trip */
+#define JUMP (RATE / 20 / 100 * RUDP_KNOWN_PATH_RECENT_SHARE) /* of what leaves in a round trip */
 #define MUCH (200u << 10)        /* more than the first window */
 
 static struct pair pair;
@@ -200,7 +200,7 @@ Test(conn_known, those_that_start_together_know_of_each_other)
 	know(RATE, RTT_NS);
 	establish();
 	say(MUCH);
-	cr_assert(eq(u64, jumped(), RATE / 20 / 4 / 100 * 80));
+	cr_assert(eq(u64, jumped(), RATE / 20 / 4 / 100 * RUDP_KNOWN_PATH_RECENT_SHARE));
 }
 
 Test(conn_known, who_starts_anew_after_a_pause_is_one_of_them_again)
@@ -269,10 +269,16 @@ Test(conn_known, long_round_trip_is_waited_for_before_the_handshake_is_repeated)
 	cr_assert(zero(uint, timeouts_after(1000 * MS)));
 }
 
-Test(conn_known, short_one_makes_nobody_impatient)
+Test(conn_known, short_one_is_waited_for_with_room_for_a_queue)
 {
 	know(RATE, 1 * MS);
-	cr_assert(zero(uint, timeouts_after(200 * MS)));
+	cr_assert(zero(uint, timeouts_after(90 * MS)));
+}
+
+Test(conn_known, short_one_repeats_a_handshake_that_was_lost_sooner)
+{
+	know(RATE, 40 * MS);
+	cr_assert(ge(uint, timeouts_after(150 * MS), 1));
 }
 
 Test(conn_known, stranger_repeats_its_handshake_sooner)

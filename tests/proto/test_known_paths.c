@@ -11,7 +11,9 @@
 #define RTT_NS (50 * MS)
 #define RATE UINT64_C(10000000)
 #define HOLDS UINT64_C(500000) /* of them in a round trip */
-#define SHARE (HOLDS / 5 * 4)
+#define SHARE (HOLDS / 100 * RUDP_KNOWN_PATH_RECENT_SHARE)
+#define LONG_AGO_NS (2 * RUDP_KNOWN_PATH_RECENT_NS)
+#define OLD_SHARE (HOLDS / 100 * RUDP_KNOWN_PATH_SHARE) /* of what was reached longer ago */
 #define IDLE RUDP_KNOWN_FREED
 #define BUSY RUDP_KNOWN_BUSY
 
@@ -47,7 +49,7 @@ static uint64_t take(int64_t now_ns)
 	return rudp_known_paths_take(&all, &here, &there, RTT_NS, 0, now_ns);
 }
 
-Test(known_paths, four_fifths_of_what_the_path_holds)
+Test(known_paths, nearly_all_of_what_the_path_has_just_held)
 {
 	cr_assert(zero(u64, take(START_NS)));
 	note(RATE, true, IDLE, START_NS);
@@ -93,21 +95,27 @@ Test(known_paths, not_beside_one_who_uses_it_either)
 	cr_assert(zero(u64, take_recent(START_NS + 1, &rtt_ns)));
 }
 
+Test(known_paths, four_fifths_of_what_it_has_held_longer_ago)
+{
+	note(RATE, true, IDLE, START_NS);
+	cr_assert(eq(u64, take(START_NS + RUDP_KNOWN_PATH_RECENT_NS + 1), OLD_SHARE));
+}
+
 Test(known_paths, those_who_begin_together_share_it)
 {
 	uint64_t sum = 0, last = HOLDS;
 
 	note(RATE, true, IDLE, START_NS);
 	for (int i = 0; i < 5; i++) {
-		uint64_t share = take(START_NS + i * MS);
+		uint64_t share = take(START_NS + LONG_AGO_NS + i * MS);
 
-		cr_assert(all(ge(u64, share, 1), eq(u64, share, (HOLDS - sum) / 100 * 80),
-			      lt(u64, share, last)));
+		cr_assert(all(ge(u64, share, 1), lt(u64, share, last),
+			      eq(u64, share, (HOLDS - sum) / 100 * RUDP_KNOWN_PATH_SHARE)));
 		last = share;
 		sum += share;
 	}
 	cr_assert(le(u64, sum, HOLDS));
-	cr_assert(eq(u64, take(START_NS + RUDP_KNOWN_PATH_SHARE_NS + MS), SHARE));
+	cr_assert(eq(u64, take(START_NS + LONG_AGO_NS + RUDP_KNOWN_PATH_SHARE_NS + MS), OLD_SHARE));
 }
 
 Test(known_paths, who_is_done_leaves_it_to_the_next)
@@ -133,7 +141,7 @@ Test(known_paths, as_many_as_last_time_get_equal_parts)
 	note(RATE, true, IDLE, START_NS);
 	expect(6);
 	for (int i = 0; i < 6; i++)
-		cr_assert(eq(u64, take(START_NS), HOLDS / 6 / 100 * 80));
+		cr_assert(eq(u64, take(START_NS), HOLDS / 6 / 100 * RUDP_KNOWN_PATH_RECENT_SHARE));
 	note(RATE, true, IDLE, START_NS);
 	expect(1);
 	cr_assert(eq(u64, take(START_NS), SHARE));
@@ -147,7 +155,7 @@ Test(known_paths, more_than_last_time_get_what_there_is)
 	expect(2);
 	for (int i = 0; i < 10; i++)
 		sum += take(START_NS);
-	cr_assert(all(ge(u64, sum, HOLDS / 100 * 80), le(u64, sum, HOLDS)));
+	cr_assert(all(ge(u64, sum, HOLDS / 100 * RUDP_KNOWN_PATH_RECENT_SHARE), le(u64, sum, HOLDS)));
 }
 
 Test(known_paths, what_helps_nobody_is_left_to_the_others)

@@ -54,14 +54,15 @@ static void configure(const struct path *path, uint64_t seed, uint32_t count,
 /*
  * Seconds of 1 MB from the end of the handshake, where the path is known. A stranger takes 0.174, 0.217,
  * 0.459, 2.171, 0.277, 0.907 and 0.036 without sums behind the burst; who knows the path takes
- * 0.170, 0.273 and 1.418 without them on P2 to P4.
+ * 0.170, 0.273 and 1.418 without them on P2 to P4. With them, and four fifths of what was known in place
+ * of 95 %, it was 0.120, 0.123, 0.161, 0.798, 0.231, 0.903 and 0.024.
  */
 static const struct known {
 	const char *path;
 	double object_s;
 } knowns[] = {
-	{"P1", 0.130}, {"P2", 0.150}, {"P3", 0.190}, {"P4", 1.0},
-	{"P5", 0.265}, {"P6", 0.910}, {"P7", 0.027},
+	{"P1", 0.120}, {"P2", 0.130}, {"P3", 0.160}, {"P4", 0.79},
+	{"P5", 0.250}, {"P6", 0.900}, {"P7", 0.025},
 };
 
 static bool check_object(const struct known *known)
@@ -84,7 +85,7 @@ static bool check_object(const struct known *known)
  * initiator was heard it took 0.195, 0.197, 0.312 and 1.64.
  */
 static const struct known earlys[] = {
-	{"P1", 0.150}, {"P2", 0.165}, {"P3", 0.225}, {"P4", 1.12},
+	{"P1", 0.145}, {"P2", 0.150}, {"P3", 0.205}, {"P4", 1.08},
 };
 
 static bool check_early(const struct known *known)
@@ -134,7 +135,7 @@ static bool check_slower(double rate_bits_per_s, bool early)
 		wire[i] = bulk_wire_by_payload(&result.flows[TEACHERS]);
 	}
 	return keeps(name, "1 MB by a stranger's time", times, 1.1) &
-	       keeps(name, "wire by payload", wire, 2.1);
+	       keeps(name, "wire by payload", wire, 2.2);
 }
 
 /* Seconds until the last of those that begin together is done; known: as those before them did. */
