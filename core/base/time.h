@@ -26,4 +26,20 @@ static inline int64_t rudp_time_max(int64_t a_ns, int64_t b_ns)
 	return a_ns > b_ns ? a_ns : b_ns;
 }
 
+/*
+ * Common instants, a little over seven a second: what nobody waits for happens at one of them, so that
+ * one wake-up does for many. The last one not after at, the first one not before it.
+ */
+#define RUDP_TIME_COMMON_NS (INT64_C(1) << 27)
+
+static inline int64_t rudp_time_common_before(int64_t at_ns)
+{
+	return at_ns & -RUDP_TIME_COMMON_NS;
+}
+
+static inline int64_t rudp_time_common_after(int64_t at_ns)
+{
+	return rudp_time_common_before(at_ns + RUDP_TIME_COMMON_NS - 1);
+}
+
 #endif

@@ -59,6 +59,7 @@
 #define RUDP_RESET_GIVE_UP_NS (3 * RUDP_NS_PER_S)
 #define RUDP_TRIM_IDLE_NS (1 * RUDP_NS_PER_S)  /* buffers of a quiet connection are given back */
 #define RUDP_NAT_KEEPALIVE_NS (25 * RUDP_NS_PER_S) /* RFC 4787: mappings die after 30 s and more */
+#define RUDP_ASK_TOGETHER_NS (2 * RUDP_NS_PER_S) /* so long silences end at common instants */
 #define RUDP_ICMP_STRIKES 3
 #define RUDP_QUIET_MIN_NS (400 * RUDP_NS_PER_MS) /* silence after data: is the way back still there? */
 #define RUDP_QUIET_PINGS_MAX 6
@@ -436,6 +437,7 @@ void rudp_conn_observe_move(struct rudp_conn *conn);
 int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns);
 int64_t rudp_conn_pto_ns(const struct rudp_conn *conn);
+void rudp_conn_rest_soon(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_rest_later(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_start_time_wait(struct rudp_conn *conn, int64_t now_at_ns);
 

@@ -156,7 +156,7 @@ static void note_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 
 	if (!all)
 		return;
-	conn->trim_at_ns = now_at_ns + RUDP_TRIM_IDLE_NS;
+	rudp_conn_rest_soon(conn, now_at_ns);
 	rudp_conn_known_on_sent_all(conn, now_at_ns);
 	rudp_conn_raise(conn, RUDP_EVENT_SENT_ALL);
 	if (fin_acked && !conn->sent_all_noted) {

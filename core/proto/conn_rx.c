@@ -67,7 +67,9 @@ static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_fram
 {
 	switch ((enum rudp_frame_type)frame->type) {
 	case RUDP_FRAME_PADDING:
+		return RUDP_VERDICT_OK;
 	case RUDP_FRAME_PING:
+		conn->acks.now = true; /* it asks: one turn for the question and the answer */
 		return RUDP_VERDICT_OK;
 	case RUDP_FRAME_ACK:
 	case RUDP_FRAME_ACK_ECN:

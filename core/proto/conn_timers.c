@@ -95,6 +95,14 @@ static int64_t quiet_ns(const struct rudp_conn *conn)
 	return rudp_time_min(first << conn->quiet_pings, RUDP_NAT_KEEPALIVE_NS);
 }
 
+/* So long after the last sign of life; where that is long, together with others that ask then. */
+static int64_t asks_at_ns(int64_t quiet_since_ns, int64_t span_ns)
+{
+	int64_t at = quiet_since_ns + span_ns;
+
+	return span_ns >= RUDP_ASK_TOGETHER_NS ? rudp_time_common_before(at) : at;
+}
+
 static int64_t keepalive_at_ns(const struct rudp_conn *conn)
 {
 	int64_t at = RUDP_NEVER;
@@ -107,10 +115,10 @@ static int64_t keepalive_at_ns(const struct rudp_conn *conn)
 	if (rudp_sendbuf_unacked(&conn->sendbuf) > 0)
 		at = quiet_since + RUDP_BLOCKED_AGAIN_NS;
 	if (conn->quiet_pings < RUDP_QUIET_PINGS_MAX && !rudp_recvbuf_is_complete(&conn->recvbuf))
-		at = rudp_time_min(at, quiet_since + quiet_ns(conn));
+		at = rudp_time_min(at, asks_at_ns(quiet_since, quiet_ns(conn)));
 	/* Only the end that opened the connection can keep a NAT's mapping alive. */
 	if (conn->initiator && !rudp_addr_is_loopback(&conn->path.remote))
-		at = rudp_time_min(at, quiet_since + RUDP_NAT_KEEPALIVE_NS);
+		at = rudp_time_min(at, asks_at_ns(quiet_since, RUDP_NAT_KEEPALIVE_NS));
 	if (conn->options.keepalive) {
 		int64_t idle = or_default(conn->options.keepalive_idle_ns, RUDP_KEEPALIVE_IDLE_NS);
 
@@ -197,13 +205,19 @@ static void on_give_up(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_fail(conn, ETIMEDOUT, now_at_ns);
 }
 
+/* In a while, together with others. */
+void rudp_conn_rest_soon(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	conn->trim_at_ns = rudp_time_common_after(now_at_ns + RUDP_TRIM_IDLE_NS);
+}
+
 /* A ping, or the answer to one, takes memory that an idle connection should not keep. */
 void rudp_conn_rest_later(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->trim_at_ns != RUDP_NEVER || rudp_sendbuf_unacked(&conn->sendbuf) > 0 ||
 	    rudp_recvbuf_available(&conn->recvbuf) > 0 || conn->recvbuf.pending.count > 0)
 		return;
-	conn->trim_at_ns = now_at_ns + RUDP_TRIM_IDLE_NS;
+	rudp_conn_rest_soon(conn, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);
 }
 

@@ -71,7 +71,7 @@ void rudp_conn_receive_consume(struct rudp_conn *conn, size_t n, int64_t now_at_
 	rudp_recvbuf_consume(&conn->recvbuf, n, rtt_ns, now_at_ns);
 	rudp_conn_charge(conn);
 	if (rudp_recvbuf_available(&conn->recvbuf) == 0 && conn->trim_at_ns == RUDP_NEVER) {
-		conn->trim_at_ns = now_at_ns + RUDP_TRIM_IDLE_NS;
+		rudp_conn_rest_soon(conn, now_at_ns);
 		rudp_endpoint_touch(conn->ep, conn);
 	}
 	if (!rudp_recvbuf_window_due(&conn->recvbuf))
