@@ -182,6 +182,7 @@ static void init_lists(struct rudp_engine *engine)
 	rudp_list_init(&engine->udps);
 	rudp_list_init(&engine->orphan_udps);
 	rudp_list_init(&engine->spare_udps);
+	rudp_list_init(&engine->moderated_udps);
 	rudp_list_init(&engine->apps);
 	rudp_list_init(&engine->bindings);
 	rudp_list_init(&engine->clients);

@@ -89,6 +89,7 @@ struct rudp_engine {
 	struct rudp_list orphan_udps; /* have lost their owner, and perhaps all use */
 	struct rudp_list spare_udps;  /* connected, without a connection; oldest first */
 	unsigned spare_udp_count;
+	struct rudp_list moderated_udps; /* not watched, but read now and then (udp_moderation.h) */
 	/* udps, and bindings, once more: the list of rudp_port_bucket() of their local port */
 	struct rudp_list udps_by_port[RUDP_PORT_BUCKETS], bindings_by_port[RUDP_PORT_BUCKETS];
 	struct rudp_list tcp_dirty;   /* relayed connections with bytes to write */
@@ -120,7 +121,8 @@ struct rudp_engine {
 	int64_t last_program_at_ns;
 
 	struct {
-		uint64_t malformed, denied, refused_doors, trains_dropped, gso_fallbacks;
+		uint64_t malformed, denied, refused_doors, trains_dropped, gso_fallbacks,
+			moderations;
 	} counts;
 
 	uint8_t *receive_buffers;     /* RUDP_RECEIVE_BATCH of RUDP_RECEIVE_BUFFER_BYTES */

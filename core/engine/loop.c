@@ -149,6 +149,7 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 	deadline = rudp_time_min(deadline, rudp_calls_aside_deadline_ns(engine));
 	deadline = rudp_time_min(deadline, engine->heap.trim_at_ns);
 	deadline = rudp_time_min(deadline, rudp_udp_spares_deadline_ns(engine));
+	deadline = rudp_time_min(deadline, rudp_udp_moderated_at_ns(engine));
 	deadline = rudp_time_min(deadline, rudp_qlog_deadline_ns(&engine->qlog));
 	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty) ||
 	    !rudp_list_is_empty(&engine->orphan_udps))
@@ -192,6 +193,7 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 {
 	for (int i = 0; i < count; i++)
 		dispatch(engine, events[i].data.u64, events[i].events);
+	rudp_udp_read_moderated(engine);
 	run_ready(engine);
 	rudp_app_consume_due(engine);
 	if (rudp_endpoint_deadline_ns(engine->ep) <= engine->now_at_ns)

@@ -117,6 +117,7 @@ static struct rudp_udp *make(sa_family_t family, int *error)
 	udp->gso = true;
 	udp->owners = 1;
 	udp->batch = 1;
+	rudp_moderation_init(&udp->moderation);
 	rudp_list_init(&udp->ports);
 	set_options(udp->fd, family);
 	return udp;
@@ -267,6 +268,7 @@ void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp)
 	rudp_list_remove(&udp->link);
 	rudp_list_remove(&udp->port_link);
 	rudp_list_remove(&udp->orphan_link);
+	rudp_list_remove(&udp->moderation.link);
 	rudp_udp_unspare(engine, udp);
 	rudp_slots_remove(&engine->slots, udp->id);
 	close(udp->fd);

@@ -17,6 +17,7 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "engine/engine.h"
+#include "engine/udp_moderation.h"
 
 #define RUDP_UDP_BUFFER_BYTES (4 << 20)
 #define RUDP_UDP_NARROW_BYTES (16u << 10) /* received, before a connected socket is worth so much */
@@ -64,6 +65,7 @@ struct rudp_udp {
 	struct rudp_list port_link;   /* in engine->udps_by_port */
 	struct rudp_list orphan_link; /* in engine->orphan_udps */
 	struct rudp_udp_route route;  /* connected */
+	struct rudp_moderation moderation;
 	bool troubled;                /* an error has been reported on it */
 	struct rudp_list spare_link;  /* in engine->spare_udps (udp_spare.h) */
 	int64_t spare_since_ns;
@@ -129,7 +131,8 @@ void rudp_udp_share_port(struct rudp_engine *engine, uint16_t port);
 
 /* epoll says so (udp_receive.c, udp_send.c). */
 void rudp_udp_on_event(struct rudp_engine *engine, struct rudp_udp *udp, uint32_t events);
-void rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp);
+/* Takes a batch; true: there may be more. */
+bool rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp);
 /* Takes what the error queue holds and tells the connections concerned. */
 void rudp_udp_receive_errors(struct rudp_engine *engine, struct rudp_udp *udp);
 

@@ -74,13 +74,14 @@ static void take_control(struct facts *facts, struct msghdr *message)
 	}
 }
 
-static void hand_over(struct rudp_engine *engine, struct rudp_datagram *datagram, uint8_t *data,
+/* Returns how many there were. */
+static unsigned hand_over(struct rudp_engine *engine, struct rudp_datagram *datagram, uint8_t *data,
 		      size_t len, size_t segment_bytes)
 {
 	size_t step = segment_bytes ? segment_bytes : len;
 
 	if (len == 0)
-		return;
+		return 0;
 	/* Nobody tells us that a listener was closed: look before its SYN is answered. */
 	if (data[0] >> 4 == RUDP_PACKET_SYN)
 		rudp_listener_probe_socket(engine, datagram->socket);
@@ -89,6 +90,7 @@ static void hand_over(struct rudp_engine *engine, struct rudp_datagram *datagram
 		datagram->len = len - at < step ? len - at : step;
 		rudp_endpoint_on_datagram(engine->ep, datagram, engine->now_at_ns);
 	}
+	return (unsigned)((len + step - 1) / step);
 }
 
 /* The next flight may be twice as large as this one. */
@@ -101,23 +103,26 @@ static void note_bytes(struct rudp_udp *udp, unsigned bytes)
 		rudp_udp_widen(udp);
 }
 
-static void take(struct rudp_engine *engine, struct rudp_udp *udp, struct mmsghdr *message,
+/* false: from somewhere else than what came before. */
+static bool take(struct rudp_engine *engine, struct rudp_udp *udp, struct mmsghdr *message,
 		 uint8_t *data)
 {
 	struct facts facts = {.local = udp->local};
 	struct rudp_datagram datagram = {.socket = udp};
+	unsigned count;
 
 	if (message->msg_hdr.msg_flags & MSG_TRUNC)
-		return;
+		return false;
 	note_bytes(udp, message->msg_len);
 	take_control(&facts, &message->msg_hdr);
 	if (rudp_addr_from_sockaddr(&datagram.remote, message->msg_hdr.msg_name,
 				    message->msg_hdr.msg_namelen) < 0)
-		return;
+		return false;
 	datagram.local = facts.local;
 	rudp_addr_set_port(&datagram.local, rudp_addr_port(&udp->local));
 	datagram.ecn = facts.ecn;
-	hand_over(engine, &datagram, data, message->msg_len, facts.segment_bytes);
+	count = hand_over(engine, &datagram, data, message->msg_len, facts.segment_bytes);
+	return rudp_moderation_on_heard(&udp->moderation, &datagram.remote, count);
 }
 
 /*
@@ -129,6 +134,8 @@ static void adapt_batch(struct rudp_engine *engine, struct rudp_udp *udp, unsign
 {
 	bool again = udp->full_at_turn + 1 == engine->turns;
 
+	if (udp->moderation.span_ns > 0)
+		return; /* as many as there may be, then */
 	if (count < udp->batch) {
 		udp->batch -= udp->batch / 2;
 		return;
@@ -152,11 +159,13 @@ static int receive_some(const struct rudp_udp *udp, struct mmsghdr *messages)
 	return 1;
 }
 
-void rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
+bool rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	static struct arrival arrivals[RUDP_RECEIVE_BATCH];
 	struct mmsghdr messages[RUDP_RECEIVE_BATCH];
 	struct iovec iov[RUDP_RECEIVE_BATCH];
+	unsigned asked = udp->batch;
+	bool alone = true;
 	int count;
 
 	for (size_t i = 0; i < udp->batch; i++) {
@@ -174,11 +183,13 @@ void rudp_udp_receive(struct rudp_engine *engine, struct rudp_udp *udp)
 		/* A pending ICMP error is reported here too; reading it off the queue clears it. */
 		if (errno != EAGAIN && errno != EINTR)
 			rudp_udp_receive_errors(engine, udp);
-		return;
+		return false;
 	}
 	adapt_batch(engine, udp, (unsigned)count);
 	for (int i = 0; i < count; i++)
-		take(engine, udp, &messages[i], iov[i].iov_base);
+		alone &= take(engine, udp, &messages[i], iov[i].iov_base);
+	rudp_udp_moderate(engine, udp, alone);
+	return (unsigned)count == asked;
 }
 
 static const struct sock_extended_err *error_of(struct msghdr *message)

@@ -294,7 +294,7 @@ static void hold(struct rudp_engine *engine, struct rudp_udp *udp,
 	udp->pending[udp->pending_count] = *train;
 	udp->pending[udp->pending_count].data = data;
 	if (udp->pending_count++ == 0)
-		rudp_engine_rewatch(engine, udp->fd, EPOLLIN | EPOLLOUT, udp->id);
+		rudp_udp_rewatch(engine, udp);
 }
 
 void rudp_udp_send(struct rudp_engine *engine, struct rudp_udp *udp,
@@ -338,7 +338,7 @@ void rudp_udp_send_pending(struct rudp_engine *engine, struct rudp_udp *udp)
 	}
 	free(udp->pending);
 	udp->pending = NULL;
-	rudp_engine_rewatch(engine, udp->fd, EPOLLIN, udp->id);
+	rudp_udp_rewatch(engine, udp);
 	if (udp->owners == 0 && !rudp_list_is_linked(&udp->orphan_link))
 		rudp_list_append(&engine->orphan_udps, &udp->orphan_link);
 }

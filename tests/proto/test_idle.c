@@ -26,7 +26,7 @@ static uint64_t sent(const struct rudp_conn *conn)
 	return stats.packets_sent;
 }
 
-/* Steps from deadline to deadline; how many instants there were at which an endpoint had something to do. */
+/* Steps from deadline to deadline; at how many instants an endpoint had something to do. */
 static unsigned count_wakes(struct pair *pair, int64_t ns)
 {
 	int64_t end = pair->now_ns + ns;
