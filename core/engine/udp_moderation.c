@@ -17,13 +17,13 @@ void rudp_moderation_init(struct rudp_moderation *m)
 
 int64_t rudp_moderation_span_ns(int64_t min_rtt_ns)
 {
+	int64_t span_ns = RUDP_MODERATION_NS_MAX;
+
 	if (min_rtt_ns == RUDP_NEVER)
 		return 0;
-	if (min_rtt_ns / RUDP_MODERATION_RTT_DIVISOR >= RUDP_MODERATION_NS_MAX)
-		return RUDP_MODERATION_NS_MAX;
-	if (min_rtt_ns / RUDP_MODERATION_RTT_DIVISOR >= RUDP_MODERATION_NS_MIN)
-		return RUDP_MODERATION_NS_MIN;
-	return 0;
+	while (span_ns > min_rtt_ns / RUDP_MODERATION_RTT_DIVISOR)
+		span_ns /= 2;
+	return span_ns >= RUDP_MODERATION_NS_MIN ? span_ns : 0;
 }
 
 bool rudp_moderation_on_heard(struct rudp_moderation *m, const struct rudp_addr *from,

@@ -2,13 +2,14 @@
 /*
  * udp_moderation - bulk that comes over a path is taken now and then, not at every datagram.
  *
- * Datagrams that a bottleneck spaces by a tenth of a millisecond would wake the engine, and the program
- * behind it, one by one: most of what bulk costs who receives it. So a socket on which one connection
- * alone receives, and is woken twice and more in a twenty-fourth of its round trip, is not watched: it is
- * read at common instants, up to a millisecond apart, until there is little to find. Network cards do the
- * same with their interrupts. What it delays is that connection's bytes and acknowledgements, by no more
- * than acknowledging every eighth packet does. Not moderated are short round trips, sockets on which
- * others are heard too, and what comes first: start-up measures the path by the spacing of answers.
+ * Datagrams that a bottleneck spaces by a tenth of a millisecond would wake the engine, and the
+ * program behind it, one by one: most of what bulk costs who receives it. So a socket on which one
+ * connection alone receives, and is woken twice and more in a twenty-fourth of its round trip, is not
+ * watched: it is read at common instants, up to a millisecond apart, until there is little to find.
+ * Network cards do the same with their interrupts. What it delays is that connection's bytes and
+ * acknowledgements, by no more than acknowledging every eighth packet does. Not moderated are short
+ * round trips, sockets on which others are heard, too, and what comes first: start-up measures the
+ * path by the spacing of answers.
  *
  * Threads  the engine's.
  */
@@ -26,7 +27,7 @@ struct rudp_engine;
 struct rudp_udp;
 
 #define RUDP_MODERATION_NS_MAX (INT64_C(1) << 20) /* about a millisecond */
-#define RUDP_MODERATION_NS_MIN (INT64_C(1) << 19) /* shorter ones save too little */
+#define RUDP_MODERATION_NS_MIN (INT64_C(1) << 18) /* powers of two; shorter ones save too little */
 #define RUDP_MODERATION_RTT_DIVISOR 24
 #define RUDP_MODERATION_WAKES_MIN 2               /* in a span: fewer are not worth it */
 #define RUDP_MODERATION_PACKETS_MIN 512u          /* received by the connection before */
@@ -45,12 +46,12 @@ struct rudp_moderation {
 };
 
 void rudp_moderation_init(struct rudp_moderation *m);
-/* So long between two looks for a connection with this least round trip; 0: not at all. */
+/* So long between two looks, for a connection with this least round trip; 0: it is not moderated. */
 int64_t rudp_moderation_span_ns(int64_t min_rtt_ns);
 /* So many datagrams have come from there; false: what came before did not. */
 bool rudp_moderation_on_heard(struct rudp_moderation *m, const struct rudp_addr *from,
 			      unsigned datagrams);
-/* A read that an event has brought about found something. true: they are close enough to do something. */
+/* A read that an event has brought about found something. true: they are close together. */
 bool rudp_moderation_on_read(struct rudp_moderation *m, int64_t now_at_ns);
 
 /* After every read that has found something; alone: all of it from where the last was heard before. */

@@ -185,8 +185,15 @@ Test(udp_moderation, not_what_comes_slowly)
 
 Test(udp_moderation, not_over_a_short_path)
 {
-	conn->rtt.min_ns = 10 * MS;
+	conn->rtt.min_ns = RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MIN - 1;
 	receive_one_by_one(APART_NS, 2 * READS);
+	cr_assert(not(is_moderated()));
+}
+
+Test(udp_moderation, not_for_less_than_two_in_a_look)
+{
+	conn->rtt.min_ns = RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MIN;
+	receive_one_by_one(RUDP_MODERATION_NS_MIN * 3 / 4, 2 * READS);
 	cr_assert(not(is_moderated()));
 }
 
@@ -216,7 +223,7 @@ Test(udp_moderation, half_as_long_over_a_shorter_path)
 {
 	conn->rtt.min_ns = RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MAX - 1;
 	receive_one_by_one(APART_NS, READS);
-	cr_assert(eq(i64, udp->moderation.span_ns, RUDP_MODERATION_NS_MIN));
+	cr_assert(eq(i64, udp->moderation.span_ns, RUDP_MODERATION_NS_MAX / 2));
 }
 
 Test(udp_moderation, one_that_is_closed_is_forgotten)
