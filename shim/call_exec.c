@@ -70,6 +70,32 @@ RUDP_EXPORT int posix_spawnp(pid_t *pid, const char *file,
 				  WITH_SHIM(PLACE(file), environment));
 }
 
+/*
+ * Who looks these up at run time finds ours with any libc. Where that has none the answer is as from a
+ * kernel that cannot do it.
+ */
+RUDP_EXPORT int pidfd_spawn(int *pidfd, const char *path,
+			    const posix_spawn_file_actions_t *actions,
+			    const posix_spawnattr_t *attributes, char *const arguments[],
+			    char *const environment[])
+{
+	if (!REAL_HAS(pidfd_spawn))
+		return ENOSYS;
+	return REAL(pidfd_spawn)(pidfd, path, actions, attributes, arguments,
+				 WITH_SHIM(path, environment));
+}
+
+RUDP_EXPORT int pidfd_spawnp(int *pidfd, const char *file,
+			     const posix_spawn_file_actions_t *actions,
+			     const posix_spawnattr_t *attributes, char *const arguments[],
+			     char *const environment[])
+{
+	if (!REAL_HAS(pidfd_spawnp))
+		return ENOSYS;
+	return REAL(pidfd_spawnp)(pidfd, file, actions, attributes, arguments,
+				  WITH_SHIM(PLACE(file), environment));
+}
+
 /* The shell gets libc's environ, out of our reach: what that lacks goes into the command. */
 #define COMMAND_WITH_SHIM(command)                                                                 \
 	({                                                                                         \

@@ -3,7 +3,6 @@
 
 #include <dlfcn.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #define NAME(name) #name,
@@ -41,4 +40,9 @@ function *rudp_real(enum rudp_real_index index)
 		errno = saved;
 	}
 	return functions[index];
+}
+
+bool rudp_real_has(enum rudp_real_index index)
+{
+	return rudp_real(index) != (function *)missing;
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -24,6 +25,13 @@ ssize_t __recv_chk(int fd, void *data, size_t len, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *data, size_t len, size_t room, int flags, __SOCKADDR_ARG addr,
 		       socklen_t *addr_len);
 int bindresvport(int fd, struct sockaddr_in *addr);
+/* From glibc 2.39 on; named here for headers that are older. */
+int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
+		const posix_spawnattr_t *attributes, char *const arguments[],
+		char *const environment[]);
+int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
+		 const posix_spawnattr_t *attributes, char *const arguments[],
+		 char *const environment[]);
 
 #define RUDP_REAL_NAMES(X)                                                                         \
 	X(socket) X(bind) X(bindresvport) X(connect) X(listen) X(accept) X(accept4) X(shutdown)    \
@@ -32,16 +40,19 @@ int bindresvport(int fd, struct sockaddr_in *addr);
 	X(read) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg)                                         \
 	X(__read_chk) X(__recv_chk) X(__recvfrom_chk)                                              \
 	X(execve) X(execvpe) X(execveat) X(fexecve) X(posix_spawn) X(posix_spawnp)              \
-	X(system) X(popen) X(_exit) X(prctl)
+	X(pidfd_spawn) X(pidfd_spawnp) X(system) X(popen) X(_exit) X(prctl)
 
 #define RUDP_REAL_ENUM(name) RUDP_REAL_##name,
 enum rudp_real_index { RUDP_REAL_NAMES(RUDP_REAL_ENUM) RUDP_REAL_COUNT };
 #undef RUDP_REAL_ENUM
 
-/* Never NULL: a name that libc lacks is a function that fails with ENOSYS. */
+/* Never NULL: a name that libc lacks is a function that fails with ENOSYS, as -1 and errno. */
 void (*rudp_real(enum rudp_real_index index))(void);
 
+bool rudp_real_has(enum rudp_real_index index);
+
 #define REAL(name) ((__typeof__(&name))rudp_real(RUDP_REAL_##name))
+#define REAL_HAS(name) rudp_real_has(RUDP_REAL_##name)
 
 #define RUDP_EXPORT __attribute__((visibility("default")))
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets that live through exec, with and without the shim in the new program. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "behaviour/check.h"
@@ -276,6 +278,39 @@ static void by_posix_spawnp(const struct way *way)
 		wait_and_exit(pid);
 }
 
+/* Only later versions of libc have these, so they are looked up. */
+typedef int spawn_for_pidfd(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
+			    const posix_spawnattr_t *attributes, char *const arguments[],
+			    char *const environment[]);
+
+static void spawn_by_name(const char *name, const struct way *way)
+{
+	spawn_for_pidfd *spawn;
+	siginfo_t end = {.si_status = -1};
+	int pidfd = -1, rc;
+
+	*(void **)&spawn = dlsym(RTLD_DEFAULT, name);
+	rc = spawn ? spawn(&pidfd, way->path, NULL, NULL, way->list, stripped) : ENOSYS;
+	if (rc == ENOSYS) {
+		say("libc has it not");
+		exit(0);
+	}
+	must(rc == 0, name);
+	must(waitid(P_PIDFD, (id_t)pidfd, &end, WEXITED) == 0, "waitid");
+	say("its child: exit code %d", end.si_status);
+	exit(0);
+}
+
+static void by_pidfd_spawn(const struct way *way)
+{
+	spawn_by_name("pidfd_spawn", way);
+}
+
+static void by_pidfd_spawnp(const struct way *way)
+{
+	spawn_by_name("pidfd_spawnp", way);
+}
+
 static void shell_line(const struct way *way, char *line, size_t size)
 {
 	snprintf(line, size, "exec %s %s %s %s", way->path, way->list[1], way->list[2],
@@ -339,5 +374,7 @@ EXECUTED(fexecve)
 EXECUTED(execveat)
 EXECUTED(posix_spawn)
 EXECUTED(posix_spawnp)
+EXECUTED(pidfd_spawn)
+EXECUTED(pidfd_spawnp)
 EXECUTED(system)
 EXECUTED(popen)

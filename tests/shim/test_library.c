@@ -24,7 +24,8 @@ static int run_about_shim(const char *before, const char *after, char output[OUT
 static const char interposed[] =
 	"_Exit __read_chk __recv_chk __recvfrom_chk _exit accept accept4 bind bindresvport "
 	"connect execl execle execlp execv execve execveat execvp execvpe fexecve "
-	"getpeername getsockname getsockopt ioctl listen popen posix_spawn posix_spawnp "
+	"getpeername getsockname getsockopt ioctl listen pidfd_spawn pidfd_spawnp popen "
+	"posix_spawn posix_spawnp "
 	"prctl read recv recvfrom recvmmsg recvmsg send sendmmsg sendmsg sendto setsockopt "
 	"shutdown socket syscall system ";
 
