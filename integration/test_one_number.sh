@@ -33,15 +33,18 @@ launch server b python3 "$HERE/lib/both.py" "$PORT"
 greets
 ok "a listener beside the program's own port of UDP"
 
-# An engine in a thread shares the port then, as one in each of several workers must.
-for order in udp-first tcp-first; do
-	[ "${RUDP_TEST_ENGINE:-process}" = process ] || break
-	loopback_up
-	section "SO_REUSEPORT on both, $order: no datagram of the program's goes elsewhere"
-	launch server b python3 "$HERE/lib/both.py" "$PORT" "$order" reuse-port
-	greets
-	ok "all datagrams came"
+# Also not to an engine in a thread, which shares the port with those of other workers.
+for engine in process thread; do
+	SETTINGS=(RUDP_KEY_FILE= "RUDP_ENGINE=$engine")
+	for order in udp-first tcp-first; do
+		loopback_up
+		section "SO_REUSEPORT on both, $order, engine as a $engine: no datagram goes elsewhere"
+		launch server b python3 "$HERE/lib/both.py" "$PORT" "$order" reuse-port
+		greets
+		ok "all datagrams came"
+	done
 done
+SETTINGS=(RUDP_KEY_FILE=)
 
 if [ -z "$PLAIN" ]; then
 	loopback_up

@@ -52,6 +52,14 @@ int rudp_call_adopt(int fd);
 int rudp_call_yield(int fd, const struct sockaddr *addr, socklen_t len);
 
 /*
+ * The program is about to bind fd. A socket of UDP with SO_REUSEPORT would come to share the port with
+ * an engine in a thread that shares it with others, and lose half of its datagrams: the engine goes.
+ *
+ * Returns  0: go on; -EADDRINUSE: the engine must keep the port.
+ */
+int rudp_call_yield_shared(int fd, const struct sockaddr *addr, socklen_t len);
+
+/*
  * wants_kernel, which may be NULL, decides on a fresh or bound socket, with the checked destination,
  * whether kernel TCP shall take its place (then it has, and the result is the kernel's).
  */

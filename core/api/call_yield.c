@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 
+#include "api/address.h"
 #include "api/control_client.h"
 #include "api/engine_start.h"
 #include "api/sys.h"
@@ -18,17 +20,21 @@ static int get_int(int fd, int option)
 	return value;
 }
 
-int rudp_call_yield(int fd, const struct sockaddr *addr, socklen_t len)
+static bool is_udp(int fd)
+{
+	return get_int(fd, SO_TYPE) == SOCK_DGRAM && get_int(fd, SO_PROTOCOL) == IPPROTO_UDP;
+}
+
+/* addr: what can be read. */
+static int ask(const struct sockaddr *addr, socklen_t len)
 {
 	struct rudp_engine_ref engine;
 	struct rudp_control_call call;
 	struct rudp_addr wanted;
 	int rc;
 
-	if (get_int(fd, SO_TYPE) != SOCK_DGRAM || get_int(fd, SO_PROTOCOL) != IPPROTO_UDP ||
-	    !rudp_engine_known(&engine))
+	if (!rudp_engine_known(&engine))
 		return RUDP_NOT_OURS;
-	/* The kernel has read it just now. */
 	rc = rudp_addr_from_sockaddr(&wanted, addr, len);
 	if (rc < 0 || rudp_addr_port(&wanted) == 0)
 		return RUDP_NOT_OURS;
@@ -36,4 +42,33 @@ int rudp_call_yield(int fd, const struct sockaddr *addr, socklen_t len)
 	call.request.addr = wanted;
 	rc = rudp_control_make(&call);
 	return rc < 0 ? rc : -call.reply.error;
+}
+
+int rudp_call_yield(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return is_udp(fd) ? ask(addr, len) : RUDP_NOT_OURS; /* the kernel has read addr just now */
+}
+
+/* What is wrong with addr bind will say; the look at it takes a socket that no such name is good for. */
+static int copy_in(const struct sockaddr *addr, socklen_t len, struct sockaddr_storage *copy)
+{
+	int scratch = rudp_sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int rc;
+
+	if (scratch < 0)
+		return scratch;
+	rc = rudp_address_copy_in(scratch, addr, len, copy);
+	rudp_sys_close(scratch);
+	return rc;
+}
+
+int rudp_call_yield_shared(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct rudp_engine_ref engine;
+	struct sockaddr_storage copy;
+
+	if (get_int(fd, SO_REUSEPORT) != 1 || !is_udp(fd) || !rudp_engine_known(&engine) ||
+	    copy_in(addr, len, &copy) < 0)
+		return 0;
+	return ask((struct sockaddr *)&copy, len) == -EADDRINUSE ? -EADDRINUSE : 0;
 }

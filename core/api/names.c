@@ -218,6 +218,11 @@ static char *body_write(char *out, const struct rudp_name *name)
 		out = uid_write(out, name->uid);
 		*out++ = '-';
 		return settings_write(out, name->settings);
+	case RUDP_NAME_SEAT:
+		*out++ = 's';
+		out = uid_write(out, name->uid);
+		*out++ = '-';
+		return settings_write(out, (uint64_t)name->port << 16 | name->seat);
 	case RUDP_NAME_NONE:
 		break;
 	}
@@ -250,14 +255,24 @@ static bool socket_name_read(struct rudp_name *name, const char *text, size_t le
 	       (connection ? addr_read(&name->remote, remote) : is_dashes(remote));
 }
 
-static bool well_known_read(struct rudp_name *name, const char *text, size_t len)
+static bool user_and_number_read(uint32_t *uid, uint64_t *number, const char *text, size_t len)
 {
 	const char *end = text + len;
-	const char *at = uid_read(&name->uid, text, end);
+	const char *at = uid_read(uid, text, end);
 
-	name->kind = RUDP_NAME_WELL_KNOWN;
-	return at && end - at == SETTINGS_CHARS + 1 && *at == '-' &&
-	       settings_read(&name->settings, at + 1);
+	return at && end - at == SETTINGS_CHARS + 1 && *at == '-' && settings_read(number, at + 1);
+}
+
+static bool seat_read(struct rudp_name *name, const char *text, size_t len)
+{
+	uint64_t number;
+
+	if (!user_and_number_read(&name->uid, &number, text, len) || number > UINT32_MAX)
+		return false;
+	name->kind = RUDP_NAME_SEAT;
+	name->port = (uint16_t)(number >> 16);
+	name->seat = (uint16_t)number;
+	return true;
 }
 
 static bool body_read(struct rudp_name *name, const char *text, size_t len)
@@ -274,7 +289,10 @@ static bool body_read(struct rudp_name *name, const char *text, size_t len)
 		name->kind = RUDP_NAME_CONTROL;
 		return len == NONCE_CHARS && base64_read(name->nonce.bytes, RUDP_NONCE_BYTES, text);
 	case 'w':
-		return well_known_read(name, text, len);
+		name->kind = RUDP_NAME_WELL_KNOWN;
+		return user_and_number_read(&name->uid, &name->settings, text, len);
+	case 's':
+		return seat_read(name, text, len);
 	default:
 		return false;
 	}

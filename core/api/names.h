@@ -12,6 +12,8 @@
  *	            "rudp1b" nonce(22) id(11) local(30) 30 x '-'
  *	control     where an engine takes control calls:      "rudp1e" nonce(22)
  *	well-known  where a user's first call finds an engine: "rudp1w" uid "-" settings(16 hex)
+ *	seat        an engine in a thread shares this UDP port (engine/seat.h):
+ *	            "rudp1s" uid "-" port and seat (16 hex, port << 16 | seat)
  *
  * All printable (base64url), since /proc/net/unix shows them to everybody; a nonce is therefore no
  * secret. An address is 16 bytes of IPv6 (IPv4 as mapped), port, scope id: 22 bytes, 30 characters.
@@ -42,16 +44,18 @@ enum rudp_name_kind {
 	RUDP_NAME_BOUND,
 	RUDP_NAME_CONTROL,
 	RUDP_NAME_WELL_KNOWN,
+	RUDP_NAME_SEAT,
 };
 
 struct rudp_name {
 	enum rudp_name_kind kind;
-	struct rudp_nonce nonce; /* of the engine that made it; not WELL_KNOWN */
+	struct rudp_nonce nonce; /* of the engine that made it; not WELL_KNOWN, SEAT */
 	uint64_t id;             /* CONNECTION: connection id; BOUND: the engine's id of the binding */
 	struct rudp_addr local;  /* CONNECTION, BOUND */
 	struct rudp_addr remote; /* CONNECTION */
-	uint32_t uid;            /* WELL_KNOWN */
+	uint32_t uid;            /* WELL_KNOWN, SEAT */
 	uint64_t settings;       /* WELL_KNOWN: hash of the settings the engine runs with */
+	uint16_t port, seat;     /* SEAT */
 };
 
 /* Fills *un; returns the length to give to bind(2) or connect(2). */

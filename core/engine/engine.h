@@ -8,7 +8,8 @@
  *	loop          epoll, the order of work in one turn; look (awake or asleep until the next)
  *	udp           sockets on the wire       udp_receive, udp_send, udp_spare (used again)
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
- *	binding       who owns which port       port (having it on both sides), yield (giving it up)
+ *	binding       who owns which port       port (having it on both sides), yield (giving it up),
+ *	                                        seat (sharing it)
  *	listener      accept side               connect (active side), pairs (names in use)
  *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
  *	control       messages from programs    control_calls (the operations), caller (rights),

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "engine/app_side.h"
 #include "engine/policy.h"
+#include "engine/seat.h"
 
 #define PORT_TRIES_MAX 64
 
@@ -71,15 +72,19 @@ static int hold_fixed_udp(struct rudp_engine *engine, const struct rudp_binding 
 	return 0;
 }
 
-/*
- * With SO_REUSEPORT the kernel deals datagrams out to all who share the port. Engines in workers that
- * share their listener must; any other leaves a program's own UDP socket its datagrams, and takes ours.
- */
+/* Engines in threads of workers that share their listener must share the port, too; no other does. */
+static int open_udp(struct rudp_engine *engine, const struct rudp_binding *binding,
+		    const struct rudp_addr *local, const struct rudp_udp_options *options,
+		    struct rudp_udp **out)
+{
+	return binding->reuse_port && engine->stays ? rudp_seat_open_udp(engine, local, options, out)
+						    : rudp_udp_open(engine, local, options, out);
+}
+
 static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *binding,
 		    const struct rudp_addr *local, struct rudp_udp **out)
 {
 	struct rudp_udp_options options = {.v6only = binding->v6only,
-					   .reuse_port = binding->reuse_port && engine->stays,
 					   .freebind = binding->options.freebind,
 					   .device = binding->options.route.device};
 	struct rudp_udp *udp = rudp_udp_find(engine, local, binding->v6only);
@@ -96,13 +101,13 @@ static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 		*out = udp;
 		return 0;
 	}
-	rc = rudp_udp_open(engine, local, &options, out);
+	rc = open_udp(engine, binding, local, &options, out);
 	if (rc != -EADDRINUSE || !rudp_udp_has_port(engine, port))
 		return rc;
 	/* Ours are connected elsewhere or bound to another address: the TCP side has allowed it. */
 	rudp_udp_share_port(engine, port);
 	options.reuse_address = true;
-	return rudp_udp_open(engine, local, &options, out);
+	return open_udp(engine, binding, local, &options, out);
 }
 
 /*

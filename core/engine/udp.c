@@ -113,6 +113,7 @@ static struct rudp_udp *make(sa_family_t family, int *error)
 		free(udp);
 		return NULL;
 	}
+	udp->seat_fd = -1;
 	udp->family = family;
 	udp->gso = true;
 	udp->owners = 1;
@@ -272,6 +273,8 @@ void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp)
 	rudp_udp_unspare(engine, udp);
 	rudp_slots_remove(&engine->slots, udp->id);
 	close(udp->fd);
+	if (udp->seat_fd >= 0)
+		close(udp->seat_fd);
 	free(udp);
 }
 

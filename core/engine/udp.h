@@ -43,6 +43,7 @@ struct rudp_udp_route {
 struct rudp_udp {
 	uint64_t id;
 	int fd;
+	int seat_fd;                  /* its seat at a shared port (seat.h), or -1 */
 	sa_family_t family;
 	bool v6only;
 	bool connected;

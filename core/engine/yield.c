@@ -83,7 +83,7 @@ int rudp_yield_udp(struct rudp_engine *engine, const struct rudp_addr *addr)
 {
 	struct rudp_list *head = &engine->udps_by_port[rudp_port_bucket(addr)];
 	struct rudp_list *link, *next;
-	int rc = -EADDRINUSE;
+	int rc = -ENOENT;
 
 	rudp_udp_close_orphans(engine);
 	rudp_udp_drop_spares_with(engine, rudp_addr_port(addr));

@@ -17,7 +17,7 @@
  * Gives up every UDP socket that is in the way of one bound to addr.
  *
  * Returns  0: the port may be free now; -EADDRINUSE: nothing has changed, since a connection uses the
- *          socket, callers must be rudp there, or it is no socket of this engine.
+ *          socket, or callers must be rudp there; -ENOENT: it is no socket of this engine.
  */
 int rudp_yield_udp(struct rudp_engine *engine, const struct rudp_addr *addr);
 

@@ -40,6 +40,12 @@ static struct rudp_name some_name(enum rudp_name_kind kind)
 		name.settings = (uint64_t)rand() << 33 ^ (uint64_t)rand();
 		return name;
 	}
+	if (kind == RUDP_NAME_SEAT) {
+		name.uid = (uint32_t)rand() << (rand() % 2);
+		name.port = (uint16_t)rand();
+		name.seat = (uint16_t)rand();
+		return name;
+	}
 	for (size_t i = 0; i < RUDP_NONCE_BYTES; i++)
 		name.nonce.bytes[i] = (uint8_t)rand();
 	if (kind == RUDP_NAME_CONTROL)
@@ -109,7 +115,7 @@ Test(names, any_changed_character_is_another_name_or_none)
 
 Test(names, shortened_and_lengthened_names_are_refused)
 {
-	for (int kind = RUDP_NAME_CONNECTION; kind <= RUDP_NAME_WELL_KNOWN; kind++) {
+	for (int kind = RUDP_NAME_CONNECTION; kind <= RUDP_NAME_SEAT; kind++) {
 		struct rudp_name before = some_name((enum rudp_name_kind)kind), after;
 		struct sockaddr_un un;
 		socklen_t len = rudp_name_write(&before, &un);
@@ -128,7 +134,7 @@ Test(names, strangers_are_refused)
 		"rudp1w01-0123456789abcdef", "rudp1w4294967296-0123456789abcdef",
 		"rudp1w7-0123456789abcdeF", "rudp1w7-0123456789abcde", "rudp1w7_0123456789abcdef",
 		"rudp1eAAAAAAAAAAAAAAAAAAAAAB", "rudp2eAAAAAAAAAAAAAAAAAAAAAA",
-		"rudp1e!AAAAAAAAAAAAAAAAAAAAA",
+		"rudp1e!AAAAAAAAAAAAAAAAAAAAA", "rudp1s0-0000000100000000", "rudp1s-0000000000500001",
 	};
 	struct rudp_name name;
 
@@ -136,6 +142,9 @@ Test(names, strangers_are_refused)
 		cr_assert(eq(int, (int)parse_text(&name, texts[i]), RUDP_NAME_NONE), "%s", texts[i]);
 	cr_assert(eq(int, (int)parse_text(&name, "rudp1eAAAAAAAAAAAAAAAAAAAAAA"), RUDP_NAME_CONTROL));
 	cr_assert(eq(int, (int)parse_text(&name, "rudp1w0-0123456789abcdef"), RUDP_NAME_WELL_KNOWN));
+	cr_assert(eq(int, (int)parse_text(&name, "rudp1s0-0000000000500001"), RUDP_NAME_SEAT));
+	cr_assert(eq(int, name.port, 80));
+	cr_assert(eq(int, name.seat, 1));
 }
 
 Test(names, path_and_unnamed_sockets_are_not_ours)

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* A UDP port that engines in threads share with each other, and with nobody else. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "engine/seat.h"
+
+#define ENGINES 3
+#define DATAGRAMS 60
+
+static struct rudp_engine engines[ENGINES];
+static struct rudp_udp *udps[ENGINES];
+static struct rudp_addr place;
+
+/* A port that was free just now. */
+static void setup(void)
+{
+	static struct rudp_settings settings;
+	struct rudp_addr any;
+	socklen_t len = sizeof place.in4;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	cr_assert(zero(int, rudp_addr_parse(&any, "127.0.0.1:0")));
+	cr_assert(zero(int, bind(fd, &any.sa, rudp_addr_len(&any))));
+	place = any;
+	cr_assert(zero(int, getsockname(fd, &place.sa, &len)));
+	close(fd);
+	for (int i = 0; i < ENGINES; i++)
+		cr_assert(zero(int, rudp_engine_init(&engines[i], &settings)));
+}
+
+static void teardown(void)
+{
+	for (int i = 0; i < ENGINES; i++)
+		rudp_engine_fini(&engines[i]);
+}
+
+TestSuite(seat, .init = setup, .fini = teardown);
+
+static int open_in(int number)
+{
+	const struct rudp_udp_options options = {0};
+
+	return rudp_seat_open_udp(&engines[number], &place, &options, &udps[number]);
+}
+
+/* The program's own, which would share with anybody. */
+static int bind_stranger(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	int on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+	cr_assert(zero(int, bind(fd, &place.sa, rudp_addr_len(&place))));
+	return fd;
+}
+
+static int count_of(int fd)
+{
+	char byte;
+	int count = 0;
+
+	while (recv(fd, &byte, 1, MSG_DONTWAIT) == 1)
+		count++;
+	return count;
+}
+
+static void send_from_many_ports(void)
+{
+	for (int i = 0; i < DATAGRAMS; i++) {
+		int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+		cr_assert(eq(int, (int)sendto(fd, "x", 1, 0, &place.sa, rudp_addr_len(&place)), 1));
+		close(fd);
+	}
+}
+
+Test(seat, engines_in_workers_share_a_port)
+{
+	int counts[ENGINES];
+
+	for (int i = 0; i < ENGINES; i++)
+		cr_assert(zero(int, open_in(i)), "engine %d", i);
+	send_from_many_ports();
+	for (int i = 0; i < ENGINES; i++) {
+		counts[i] = count_of(udps[i]->fd);
+		cr_assert(ge(int, counts[i], 1));
+	}
+	cr_assert(eq(int, counts[0] + counts[1] + counts[2], DATAGRAMS));
+}
+
+Test(seat, a_strangers_port_is_left_to_him)
+{
+	int stranger = bind_stranger();
+
+	cr_assert(eq(int, open_in(0), -EADDRINUSE));
+	cr_assert(eq(int, open_in(1), -EADDRINUSE));
+	send_from_many_ports();
+	cr_assert(eq(int, count_of(stranger), DATAGRAMS));
+	close(stranger);
+	cr_assert(zero(int, open_in(0)));
+}
+
+/* Whoever was the first: the others know each other. */
+Test(seat, a_worker_joins_when_the_first_has_gone)
+{
+	cr_assert(zero(int, open_in(0)));
+	cr_assert(zero(int, open_in(1)));
+	rudp_udp_close(&engines[0], udps[0]);
+	cr_assert(zero(int, open_in(2)));
+	rudp_udp_close(&engines[1], udps[1]);
+	cr_assert(zero(int, open_in(0)));
+}
+
+Test(seat, when_all_have_gone_the_port_is_anybodys)
+{
+	int stranger;
+
+	cr_assert(zero(int, open_in(0)));
+	cr_assert(zero(int, open_in(1)));
+	rudp_udp_close(&engines[0], udps[0]);
+	rudp_udp_close(&engines[1], udps[1]);
+	stranger = bind_stranger();
+	cr_assert(eq(int, open_in(2), -EADDRINUSE));
+	close(stranger);
+}
