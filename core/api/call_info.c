@@ -13,7 +13,7 @@
 #include "api/socket.h"
 #include "api/sys.h"
 
-#define SIOC_FIRST 0x8910ul /* below are requests that AF_UNIX answers as TCP does */
+#define SIOC_FIRST 0x890bul /* below are requests that AF_UNIX answers as TCP does, or stamps */
 #define SIOC_LAST 0x89fful
 #define SIOC_STAMP 0x8906ul   /* SIOCGSTAMP; the next one is in nanoseconds */
 

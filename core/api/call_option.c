@@ -125,7 +125,9 @@ static int get_mtu(int fd, const struct rudp_socket *s, int level, int option, v
 {
 	struct rudp_control_info info;
 
-	if (s->state != RUDP_SOCKET_CONNECTED || rudp_call_info(fd, &info) < 0)
+	if (s->state != RUDP_SOCKET_CONNECTED ||
+	    (level == IPPROTO_IPV6 && rudp_socket_family(s) == AF_INET) ||
+	    rudp_call_info(fd, &info) < 0)
 		return get_by_scratch(fd, s, level, option, value, len);
 	return give_int(fd, (int)rudp_tcp_info_mtu(&info), value, len);
 }

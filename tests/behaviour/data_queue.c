@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <net/route.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -120,6 +121,7 @@ CHECK(interfaces_are_asked_through_the_socket)
 	say("interfaces %zu, first %s", (size_t)list.ifc_len / sizeof(many[0]), many[0].ifr_name);
 	strcpy(request.ifr_name, "nosuch0");
 	say_result("no such", ioctl(client, SIOCGIFINDEX, &request));
+	say_result("SIOCADDRT", ioctl(client, SIOCADDRT, &(struct rtentry){0}));
 	say_result("bad pointer", ioctl(client, SIOCGIFINDEX, forbidden()));
 	say("if_nametoindex %d", if_nametoindex("lo") > 0);
 }

@@ -473,6 +473,16 @@ CHECK(recvmsg_tells_how_much_more_there_is)
 	say_more("the end", trio.server, 64);
 }
 
+CHECK(the_mtu_of_a_connection_is_that_of_its_family)
+{
+	struct trio four = make_trio(AF_INET), six = make_trio(AF_INET6);
+	int mtu;
+	socklen_t len = sizeof(mtu);
+	say_result("IP_MTU", getsockopt(four.client, IPPROTO_IP, IP_MTU, &mtu, &len));
+	say_result("IPV6_MTU", getsockopt(four.client, IPPROTO_IPV6, IPV6_MTU, &mtu, &len));
+	say_result("IPV6_MTU of IPv6", getsockopt(six.client, IPPROTO_IPV6, IPV6_MTU, &mtu, &len));
+}
+
 CHECK(a_filter_may_be_taken_off)
 {
 	struct trio trio = make_trio(AF_INET);
