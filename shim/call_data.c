@@ -12,6 +12,7 @@
 #include "filtered.h"
 #include "receive_flags.h"
 #include "receive_queue.h"
+#include "receive_several.h"
 #include "policy.h"
 #include "real.h"
 
@@ -42,6 +43,19 @@ static ssize_t mend_send(int fd, ssize_t rc, int flags)
 RUDP_EXPORT ssize_t read(int fd, void *data, size_t len)
 {
 	return mend_receive(fd, REAL(read)(fd, data, len));
+}
+
+RUDP_EXPORT ssize_t __read(int fd, void *data, size_t len)
+{
+	return read(fd, data, len);
+}
+
+/* More pieces than there may be are wrong with and without a connection. */
+RUDP_EXPORT ssize_t readv(int fd, const struct iovec *pieces, int count)
+{
+	ssize_t rc = REAL(readv)(fd, pieces, count);
+
+	return count < 0 || count > IOV_MAX ? rc : mend_receive(fd, rc);
 }
 
 RUDP_EXPORT ssize_t __read_chk(int fd, void *data, size_t len, size_t room)
@@ -130,22 +144,30 @@ RUDP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 		forget_name(fd, message);
 	if (rc >= 0 && room > 0)
 		rudp_receive_queue_add(fd, message, room);
-	return mend_receive(fd, rc);
+	return flags & MSG_OOB && rc < 0 ? mend_urgent(fd) : mend_receive(fd, rc);
 }
 
 RUDP_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 			 struct timespec *timeout)
 {
-	int rc = REAL(recvmmsg)(fd, messages, count, flags, timeout);
+	int rc;
 
+	if (rudp_receive_is_by_one(fd, flags))
+		return (int)mend_receive(fd, rudp_receive_several(fd, messages, count, flags, timeout));
+	rc = REAL(recvmmsg)(fd, messages, count, flags, timeout);
 	for (int i = 0; i < rc; i++)
 		forget_name(fd, &messages[i].msg_hdr);
-	return (int)mend_receive(fd, rc);
+	return (int)(flags & MSG_OOB && rc < 0 ? mend_urgent(fd) : mend_receive(fd, rc));
 }
 
 RUDP_EXPORT ssize_t send(int fd, const void *data, size_t len, int flags)
 {
 	return mend_send(fd, REAL(send)(fd, data, len, flags), flags);
+}
+
+RUDP_EXPORT ssize_t __send(int fd, const void *data, size_t len, int flags)
+{
+	return send(fd, data, len, flags);
 }
 
 /* What stands behind the first bytes, which are taken; a piece that is taken in part goes by itself. */

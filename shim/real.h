@@ -18,12 +18,17 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 ssize_t __read_chk(int fd, void *data, size_t len, size_t room);
 ssize_t __recv_chk(int fd, void *data, size_t len, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *data, size_t len, size_t room, int flags, __SOCKADDR_ARG addr,
 		       socklen_t *addr_len);
+/* libc.so has these beside the names without underscores. */
+ssize_t __read(int fd, void *data, size_t len);
+ssize_t __send(int fd, const void *data, size_t len, int flags);
+int __connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len);
 int bindresvport(int fd, struct sockaddr_in *addr);
 /* From glibc 2.39 on; named here for headers that are older. */
 int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
@@ -37,7 +42,7 @@ int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t 
 	X(socket) X(bind) X(bindresvport) X(connect) X(listen) X(accept) X(accept4) X(shutdown)    \
 	X(getsockname) X(getpeername) X(getsockopt) X(setsockopt) X(ioctl)                         \
 	X(send) X(sendto) X(sendmsg) X(sendmmsg)                                                   \
-	X(read) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg)                                         \
+	X(read) X(readv) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg)                                \
 	X(__read_chk) X(__recv_chk) X(__recvfrom_chk)                                              \
 	X(execve) X(execvpe) X(execveat) X(fexecve) X(posix_spawn) X(posix_spawnp)              \
 	X(pidfd_spawn) X(pidfd_spawnp) X(system) X(popen) X(_exit) X(prctl)

@@ -9,6 +9,7 @@
 #include "api/sys.h"
 #include "real.h"
 #include "receive_all.h"
+#include "receive_look.h"
 
 #define SINK_BYTES 65536
 #define PEEK_PAUSE_NS_MIN 50000
@@ -98,14 +99,6 @@ static ssize_t peek_all(int fd, struct msghdr *message, size_t len, int flags)
 	}
 }
 
-ssize_t rudp_receive_special(int fd, void *data, size_t len, int flags)
-{
-	struct iovec iov = {data, len};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	return rudp_receive_special_message(fd, &message, flags);
-}
-
 static size_t total_len(const struct msghdr *message)
 {
 	size_t len = 0;
@@ -115,7 +108,7 @@ static size_t total_len(const struct msghdr *message)
 	return len;
 }
 
-ssize_t rudp_receive_special_message(int fd, struct msghdr *message, int flags)
+static ssize_t receive(int fd, struct msghdr *message, int flags)
 {
 	int before = errno;
 	ssize_t rc;
@@ -135,4 +128,19 @@ ssize_t rudp_receive_special_message(int fd, struct msghdr *message, int flags)
 	errno = before; /* what ended the wait for more is not the caller's business */
 	message->msg_namelen = 0;
 	return rc;
+}
+
+ssize_t rudp_receive_special(int fd, void *data, size_t len, int flags)
+{
+	struct iovec iov = {data, len};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	return receive(fd, &message, flags);
+}
+
+ssize_t rudp_receive_special_message(int fd, struct msghdr *message, int flags)
+{
+	int rc = rudp_receive_look(message);
+
+	return rc < 0 ? rudp_result(rc) : receive(fd, message, flags);
 }

@@ -4,13 +4,13 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "api/mark.h"
 #include "api/sys.h"
 #include "filtered.h"
 #include "real.h"
+#include "receive_look.h"
 
 #define TCP_INQ_OPTION 36 /* and the type of its control message, TCP_CM_INQ */
 
@@ -22,14 +22,21 @@ void rudp_receive_queue_on_option(int level, int option)
 		atomic_store_explicit(&wanted, true, memory_order_relaxed);
 }
 
-size_t rudp_receive_queue_room(int fd, const struct msghdr *message)
+bool rudp_receive_queue_is_told(int fd)
 {
 	int flags;
 
 	if (!atomic_load_explicit(&wanted, memory_order_relaxed) || rudp_is_filtered())
-		return 0;
+		return false;
 	flags = rudp_mark_get(fd);
-	return flags >= 0 && flags & RUDP_MARK_INQ && message->msg_control ? message->msg_controllen : 0;
+	return flags >= 0 && flags & RUDP_MARK_INQ;
+}
+
+size_t rudp_receive_queue_room(int fd, const struct msghdr *message)
+{
+	if (!rudp_receive_queue_is_told(fd) || rudp_receive_look(message) < 0)
+		return 0;
+	return message->msg_control ? message->msg_controllen : 0;
 }
 
 /* At the end of file there is more, too: the end. */

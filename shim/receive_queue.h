@@ -9,11 +9,15 @@
 #ifndef RUDP_SHIM_RECEIVE_QUEUE_H
 #define RUDP_SHIM_RECEIVE_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
 /* setsockopt has succeeded with this. */
 void rudp_receive_queue_on_option(int level, int option);
+
+/* It has, on this socket. */
+bool rudp_receive_queue_is_told(int fd);
 
 /* Before recvmsg: bytes that the program gives for control messages; 0: nothing is to be added. */
 size_t rudp_receive_queue_room(int fd, const struct msghdr *message);

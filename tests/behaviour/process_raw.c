@@ -87,6 +87,25 @@ CHECK(raw_data_calls_work_on_a_connection)
 	say_rest("peer", server);
 }
 
+/* In libc.so beside connect, send and read; in no header. */
+int __connect(int fd, const struct sockaddr *addr, socklen_t len);
+ssize_t __send(int fd, const void *data, size_t len, int flags);
+ssize_t __read(int fd, void *data, size_t len);
+
+CHECK(the_other_names_of_calls_work_as_well)
+{
+	struct sockaddr_storage addr;
+	char text[4] = "";
+	int waiting = listener(AF_INET, &addr), fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	say_result("read without a connection", __read(fd, text, 3));
+	say_result("send without a connection", __send(fd, "abc", 3, MSG_NOSIGNAL));
+	say_result("connect", __connect(fd, (struct sockaddr *)&addr, address_len(&addr)));
+	say_result("send", __send(fd, "abc", 3, 0));
+	say_result("read", __read(accept(waiting, NULL, NULL), text, 3));
+	say("%s", text);
+}
+
 CHECK(a_raw_fork_and_a_raw_exec_go_through)
 {
 	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
