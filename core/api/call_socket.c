@@ -53,6 +53,16 @@ static int bind_to(int fd, const struct rudp_socket *s, const struct rudp_addr *
 	return rc < 0 ? rc : -call.reply.error;
 }
 
+/* The engine that was there at socket() is gone, and no other can be had. */
+static int bind_without_rudp(int fd, const struct rudp_socket *s)
+{
+	int rc = without_rudp();
+
+	if (rc == RUDP_NOT_OURS && rudp_swap_kernel(fd, s) < 0)
+		rc = -ENOBUFS;
+	return rc;
+}
+
 static int check_bind(const struct rudp_socket *s, const struct sockaddr_storage *copy,
 		      socklen_t len, struct rudp_addr *addr)
 {
@@ -85,6 +95,8 @@ int rudp_call_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	if (copy.ss_family == AF_INET6 && local.family == AF_INET && s.flags & RUDP_MARK_V6ONLY)
 		return -EINVAL;
 	rc = bind_to(fd, &s, &local);
+	if (rc == -ENOENT)
+		return bind_without_rudp(fd, &s);
 	/* Linux: an address of IPv6 serves nobody else. */
 	if (rc == 0 && local.family == AF_INET6 && !rudp_addr_is_any(&local))
 		rudp_mark_set(fd, s.flags | RUDP_MARK_V6ONLY);

@@ -146,7 +146,10 @@ void rudp_socket_begin(const struct rudp_socket *s, struct rudp_control_call *ca
 	call->request.id = s->name.id;
 }
 
-/* A fresh socket belongs to no engine yet: when the one we knew has ended, another will do. */
+/*
+ * A fresh socket belongs to no engine yet: when the one we knew has ended, or is out of reach (EPERM:
+ * Landlock keeps a program from names that were there before), another will do.
+ */
 static int call_remembered(struct rudp_control_call *call)
 {
 	struct rudp_engine_ref engine;
@@ -156,7 +159,7 @@ static int call_remembered(struct rudp_control_call *call)
 		return rc;
 	call->to.nonce = engine.nonce;
 	rc = rudp_control_make(call);
-	if (rc != -ECONNREFUSED)
+	if (rc != -ECONNREFUSED && rc != -EPERM)
 		return rc;
 	rudp_engine_forget(&engine.nonce);
 	rc = rudp_engine_find(&engine);

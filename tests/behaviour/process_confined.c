@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -173,6 +175,23 @@ static void after_the_first_socket(bool (*confine)(void))
 	say_rest("peer", server);
 }
 
+/* As linux/landlock.h has it from Linux 6.12 on; without, there is nothing to be confined by. */
+struct ruleset {
+	uint64_t access_fs, access_net, scoped;
+};
+#define SCOPE_ABSTRACT_NAMES 1
+
+static bool see_no_older_names(void)
+{
+	struct ruleset rules = {.scoped = SCOPE_ABSTRACT_NAMES};
+	int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
+
+	if (fd < 0)
+		return true;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       syscall(SYS_landlock_restrict_self, fd, 0) == 0;
+}
+
 #define CONFINED(confine)                                                                          \
 	CHECK(confine##_before_the_first_socket)                                                   \
 	{                                                                                          \
@@ -199,6 +218,22 @@ CONFINED(lose_capabilities)
 CONFINED(enter_new_user_namespace)
 CONFINED(enter_new_descriptor_table)
 CONFINED(ignore_all_signals)
+CONFINED(see_no_older_names)
+
+CHECK(sockets_from_before_when_no_older_names_are_seen)
+{
+	struct sockaddr_storage addr, any;
+	int waiting = listener(AF_INET, &addr), bound = socket(AF_INET, SOCK_STREAM, 0);
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+
+	any = addr;
+	((struct sockaddr_in *)&any)->sin_port = 0;
+	must(see_no_older_names(), "landlock");
+	say_result("connect", connect(client, (struct sockaddr *)&addr, address_len(&addr)));
+	say_alive("it", client, accept(waiting, NULL, NULL));
+	say_result("bind", bind(bound, (struct sockaddr *)&any, address_len(&any)));
+	say_result("listen", listen(bound, 5));
+}
 
 /* As daemons do it: root's port, then nobody, then a cage. */
 CHECK(a_server_drops_everything_between_listen_and_accept)
