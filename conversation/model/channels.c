@@ -41,8 +41,10 @@ struct apo_channel *apo_channel_new(struct apo_model *model, const char *name)
 	channel->modes = APO_MODE_NO_EXTERNAL | APO_MODE_TOPIC;
 	for (kind = 0; kind < APO_LIST_KINDS; kind++)
 		rudp_list_init(&channel->lists[kind]);
+	rudp_list_init(&channel->members);
 	rudp_list_init(&channel->invites);
 	rudp_list_init(&channel->absences);
+	rudp_list_append(&model->channel_order, &channel->of_model.link);
 	model->figures.channels++;
 	return channel;
 }
@@ -69,6 +71,8 @@ void apo_channel_free_if_empty(struct apo_model *model, struct apo_channel *chan
 		apo_invite_remove(
 			RUDP_LIST_OWNER(channel->invites.next, struct apo_invite, of_channel));
 	apo_history_on_door_closed(channel);
+	apo_walks_end(&channel->members);
+	rudp_list_remove(&channel->of_model.link);
 	HASH_DELETE(by_name, model->channels, channel);
 	model->figures.channels--;
 	free(channel->topic);
@@ -124,6 +128,7 @@ struct apo_seat *apo_seat_put(struct apo_model *model, struct apo_client *client
 	seat->place = channel->count++;
 	channel->places[seat->place] = (struct apo_place){client->peer, client->caps, modes, seat};
 	rudp_list_append(&client->seats, &seat->of_client);
+	rudp_list_append(&channel->members, &seat->of_channel.link);
 	client->channel_count++;
 	model->figures.memberships++;
 	return seat;
@@ -149,6 +154,7 @@ void apo_seat_remove(struct apo_model *model, struct apo_seat *seat)
 	channel->places[seat->place].seat->place = seat->place;
 	HASH_DELETE(by_pair, model->seats, seat);
 	rudp_list_remove(&seat->of_client);
+	rudp_list_remove(&seat->of_channel.link);
 	seat->pair.client->channel_count--;
 	model->figures.memberships--;
 	free(seat);
@@ -252,6 +258,7 @@ int apo_entry_add(struct apo_channel *channel, enum apo_list_kind kind, const ch
 	}
 	memcpy(entry->mask, mask, size);
 	entry->set_at_s = set_at_s;
+	entry->number = ++channel->last_entry;
 	rudp_list_append(&channel->lists[kind], &entry->link);
 	channel->entry_count++;
 	return 1;

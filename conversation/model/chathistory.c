@@ -237,12 +237,10 @@ static void ask(struct asking *asking)
 	struct apo_model *model = asking->model;
 	struct apo_request *request;
 
-	request = asking->client->history_count < APO_REQUESTS_MAX
-			  ? request_new(model, asking->client, asking->question.way, asking->shown)
-			  : NULL;
+	request = request_new(model, asking->client, asking->question.way, asking->shown);
 	if (!request) {
 		fail_message(model, asking->client, asking->way, asking->shown,
-			     "There are too many questions before it");
+			     "Messages could not be retrieved");
 		return;
 	}
 	model->figures.history_asked++;

@@ -2,11 +2,13 @@
 /* Every invariant of the model, by looking at all of it. For tests. */
 #include <string.h>
 
+#include "conversation/model/answers.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
+#include "conversation/model/history.h"
 
 struct sums {
-	uint64_t clients, unregistered, operators, invisible, seats, named, watches, invites;
+	uint64_t clients, unregistered, operators, invisible, seats, named, watches, invites, backlogs;
 };
 
 static bool check_seats(const struct apo_model *model, const struct apo_client *client,
@@ -29,6 +31,30 @@ static bool check_seats(const struct apo_model *model, const struct apo_client *
 	}
 	sums->seats += count;
 	return count == client->channel_count && (count == 0 || client->is_registered);
+}
+
+/* Whoever is being told something can go on, or waits for room or for history. */
+static bool check_backlog(const struct apo_client *client)
+{
+	const struct apo_backlog *backlog = client->backlog;
+
+	if (!backlog)
+		return client->history_count < APO_REQUESTS_MAX;
+	return backlog->client == client &&
+	       backlog->waits_for_room + rudp_list_is_linked(&backlog->ready) <= 1 &&
+	       (backlog->waits_for_room || rudp_list_is_linked(&backlog->ready) ||
+		(rudp_list_is_empty(&backlog->answers) &&
+		 client->history_count >= APO_REQUESTS_MAX));
+}
+
+static uint64_t count_members(const struct apo_channel *channel)
+{
+	const struct rudp_list *link;
+	uint64_t count = 0;
+
+	for (link = channel->members.next; link != &channel->members; link = link->next)
+		count += !RUDP_LIST_OWNER(link, struct apo_stop, link)->is_walk;
+	return count;
 }
 
 static bool check_client(const struct apo_model *model, const struct apo_client *client,
@@ -58,7 +84,8 @@ static bool check_client(const struct apo_model *model, const struct apo_client 
 	sums->named += client->nick[0] != '\0';
 	sums->watches += watches;
 	sums->invites += invites;
-	return check_seats(model, client, sums);
+	sums->backlogs += client->backlog != NULL;
+	return check_backlog(client) && check_seats(model, client, sums);
 }
 
 static bool check_channels(const struct apo_model *model, const struct sums *sums)
@@ -69,7 +96,8 @@ static bool check_channels(const struct apo_model *model, const struct sums *sum
 	unsigned kind, entries;
 
 	for (channel = model->channels; channel; channel = channel->by_name.next) {
-		if (channel->count == 0 || channel->count > channel->capacity)
+		if (channel->count == 0 || channel->count > channel->capacity ||
+		    channel->count != count_members(channel))
 			return false;
 		for (entries = 0, kind = 0; kind < APO_LIST_KINDS; kind++)
 			for (link = channel->lists[kind].next; link != &channel->lists[kind];
@@ -117,7 +145,7 @@ bool apo_model_check(const struct apo_model *model)
 			return false;
 	return sums.clients == figures->clients && sums.unregistered == figures->unregistered &&
 	       sums.operators == figures->operators && sums.invisible == figures->invisible &&
-	       sums.seats == figures->memberships &&
+	       sums.seats == figures->memberships && sums.backlogs == model->backlog_count &&
 	       sums.named == HASH_CNT(by_nick, model->by_nick) &&
 	       model->past_count <= model->config->whowas_max &&
 	       rudp_list_is_empty(&model->ending) && check_channels(model, &sums) &&

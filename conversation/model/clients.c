@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/model/answers.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/out.h"
@@ -337,6 +338,7 @@ static void unlink_client(struct apo_model *model, struct apo_client *client)
 	rudp_list_remove(&client->of_account);
 	apo_monitor_clear(model, client);
 	apo_ticket_drop(model, client);
+	apo_answers_drop(model, client);
 	rudp_timer_cancel(&model->wheel, &client->timer);
 	if (client->nick[0])
 		HASH_DELETE(by_nick, model->by_nick, client);

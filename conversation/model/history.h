@@ -16,7 +16,7 @@
 #include "conversation/model/model_private.h"
 
 #define APO_ABSENCES_MAX 1000 /* of a channel; the oldest goes */
-#define APO_REQUESTS_MAX 64   /* of one client that wait for answers */
+#define APO_REQUESTS_MAX 2    /* of one client at once: what it says next waits for an answer */
 
 bool apo_history_is_on(const struct apo_model *model);
 

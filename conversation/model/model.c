@@ -9,6 +9,7 @@
 
 #include "conversation/irc/utf8.h"
 #include "conversation/model/accounts.h"
+#include "conversation/model/answers.h"
 #include "conversation/model/caps.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
@@ -53,7 +54,10 @@ struct apo_model *apo_model_new(const struct apo_model_start *start)
 	apo_model_set_wall(model, start->wall_ms, start->now_at_ns);
 	rudp_timer_wheel_init(&model->wheel, start->now_at_ns);
 	model->last_msgid = (uint64_t)start->last_position;
+	model->slice_bytes = start->slice_bytes ? start->slice_bytes : APO_SLICE_BYTES;
 	rudp_list_init(&model->ending);
+	rudp_list_init(&model->ready);
+	rudp_list_init(&model->channel_order);
 	rudp_list_init(&model->past_order);
 	rudp_list_init(&model->throttle_order);
 	if (allocate(model) < 0) {
@@ -211,14 +215,26 @@ static void hear(struct apo_model *model, struct apo_client *client,
 	model->figures.lines_refused++;
 }
 
-void apo_model_on_line(struct apo_model *model, struct apo_peer who, const char *line, size_t len,
-		       int64_t now_at_ns)
+void apo_line_hear(struct apo_model *model, struct apo_client *client, const char *line,
+		   size_t len)
 {
-	struct apo_client *client = apo_client_at(model, who);
 	char copy[APO_LINE_BYTES_MAX + 2];
 	struct apo_message message;
 	enum apo_message_verdict verdict;
 	bool is_utf8;
+
+	memcpy(copy, line, len);
+	is_utf8 = apo_utf8_is_valid(copy, len);
+	verdict = apo_message_parse(copy, len, &message);
+	apo_turn_begin(model, client, verdict == APO_MESSAGE_OK ? label_of(&message) : NULL);
+	hear(model, client, verdict, &message, is_utf8);
+	apo_turn_end(model);
+}
+
+void apo_model_on_line(struct apo_model *model, struct apo_peer who, const char *line, size_t len,
+		       int64_t now_at_ns)
+{
+	struct apo_client *client = apo_client_at(model, who);
 
 	model->now_at_ns = now_at_ns;
 	if (!client)
@@ -226,11 +242,11 @@ void apo_model_on_line(struct apo_model *model, struct apo_peer who, const char 
 	client->heard_at_ns = now_at_ns;
 	model->figures.lines++;
 	len = len > APO_LINE_BYTES_MAX ? APO_LINE_BYTES_MAX + 1 : len;
-	memcpy(copy, line, len);
-	is_utf8 = apo_utf8_is_valid(copy, len);
-	verdict = apo_message_parse(copy, len, &message);
-	apo_turn_begin(model, client, verdict == APO_MESSAGE_OK ? label_of(&message) : NULL);
-	hear(model, client, verdict, &message, is_utf8);
+	if (!client->backlog) {
+		apo_line_hear(model, client, line, len);
+		return;
+	}
+	apo_answers_hold_line(model, client, line, len);
 	apo_turn_end(model);
 }
 
@@ -360,6 +376,8 @@ void apo_model_on_rehashed(struct apo_model *model, uint64_t id, const char *err
 
 int64_t apo_model_next_at_ns(const struct apo_model *model)
 {
+	if (!rudp_list_is_empty(&model->ready))
+		return model->now_at_ns;
 	return rudp_time_min(rudp_timer_wheel_next_at_ns(&model->wheel),
 			     apo_receipts_next_at_ns(model));
 }
@@ -373,6 +391,7 @@ void apo_model_on_time(struct apo_model *model, int64_t now_at_ns)
 		apo_client_on_timer(model, RUDP_LIST_OWNER(timer, struct apo_client, timer));
 	apo_receipts_on_time(model);
 	apo_turn_end(model);
+	apo_answers_serve(model);
 }
 
 const struct apo_model_figures *apo_model_figures(const struct apo_model *model)

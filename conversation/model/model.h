@@ -148,6 +148,14 @@ struct apo_model_calls {
 	 * needed and is harmless.
 	 */
 	void (*close)(void *of, struct apo_peer who, struct apo_text *last_words);
+	/*
+	 * An offer, both or none (answers.h). No line of this client is to be handed over from now
+	 * on, or it may be again; and no more need be read from it meanwhile.
+	 */
+	void (*hold)(void *of, struct apo_peer who, bool is_held);
+	/* Answered by apo_model_on_room, as soon as the client has little left to take of what was
+	 * delivered. */
+	void (*want_room)(void *of, struct apo_peer who);
 	/* The client is an operator now, or no more: operators are not held up (flood.h). */
 	void (*set_operator)(void *of, struct apo_peer who, bool is_operator);
 
@@ -206,6 +214,7 @@ struct apo_model_start {
 	int64_t now_at_ns;
 	int64_t wall_ms;       /* milliseconds since 1970 at now_at_ns */
 	int64_t last_position; /* that history knows; 0 without it */
+	uint32_t slice_bytes;  /* of a long answer at once (answers.h); 0: as many as are good */
 };
 
 /* NULL without memory. */
@@ -289,7 +298,14 @@ void apo_model_on_history(struct apo_model *model, uint64_t ticket, enum apo_ask
 void apo_model_on_rehashed(struct apo_model *model, uint64_t ticket, const char *error,
 			   int64_t now_at_ns);
 
-/* When apo_model_on_time is to be called next; RUDP_NEVER. */
+/* There is room for more of an answer. */
+void apo_model_on_room(struct apo_model *model, struct apo_peer who, int64_t now_at_ns);
+/* Answers go on whether there is room or not, as long as they are of a size that a send queue takes,
+ * and are cut then; or they wait for room again. Before the model is to be settled. */
+void apo_model_hurry(struct apo_model *model, bool is_hurried);
+
+/* When apo_model_on_time is to be called next; RUDP_NEVER. While a long answer can go on that is now:
+ * each call tells a slice of one. */
 int64_t apo_model_next_at_ns(const struct apo_model *model);
 void apo_model_on_time(struct apo_model *model, int64_t now_at_ns);
 
@@ -297,7 +313,7 @@ void apo_model_on_time(struct apo_model *model, int64_t now_at_ns);
 void apo_model_end(struct apo_model *model, const char *reason, int64_t now_at_ns);
 
 /* No answer is waited for: no password is being looked at, no configuration read for somebody,
- * nothing asked of history. */
+ * nothing asked of history, nobody is being told something long. */
 bool apo_model_is_settled(const struct apo_model *model);
 
 /* ---- figures ---- */

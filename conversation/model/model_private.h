@@ -17,6 +17,7 @@
 #include "conversation/irc/names.h"
 #include "conversation/irc/stamp.h"
 #include "conversation/model/model.h"
+#include "conversation/model/walk.h"
 
 #define APO_LABEL_BYTES_MAX 64
 #define APO_KEY_BYTES_MAX 32
@@ -77,6 +78,7 @@ struct apo_signup {
 	char sasl[APO_SASL_BYTES_MAX + 1];
 };
 
+struct apo_backlog;
 struct apo_ticket;
 struct apo_marker;
 
@@ -98,12 +100,14 @@ struct apo_client {
 	char *end_reason;
 	struct apo_signup *signup;
 	struct apo_ticket *ticket; /* the password that is being looked at; NULL: none */
+	struct apo_backlog *backlog; /* it is being told something long (answers.h); NULL: not */
 	int64_t connected_at_ns, heard_at_ns, spoke_at_ns;
 	int64_t signed_on_s; /* wall clock */
 	uint32_t caps;
 	uint32_t mark;       /* of the last pass that met it */
 	uint32_t references; /* of receipts; the memory stays till they go */
 	uint32_t ordinal;    /* while it is carried (state.h) */
+	uint32_t told_bytes; /* of answers, since there was room for them */
 	uint16_t channel_count, watch_count, invite_count;
 	uint8_t wrong_passwords;
 	uint8_t history_count; /* questions to history that wait for their answers */
@@ -134,6 +138,7 @@ struct apo_seat {
 		struct apo_channel *channel;
 	} pair;
 	struct rudp_list of_client;
+	struct apo_stop of_channel;
 	uint32_t place;    /* in the channel's array */
 	bool has_presence; /* history knows of it */
 	int64_t since;     /* the position of joining; 0: there is no history */
@@ -157,6 +162,7 @@ enum apo_list_kind { APO_LIST_BAN, APO_LIST_EXCEPT, APO_LIST_INVITE, APO_LIST_KI
 
 struct apo_entry {
 	struct rudp_list link;
+	uint64_t number; /* rises along the list */
 	int64_t set_at_s;
 	char *by;
 	char mask[];
@@ -164,6 +170,8 @@ struct apo_entry {
 
 struct apo_channel {
 	UT_hash_handle by_name;
+	struct apo_stop of_model;  /* model->channel_order */
+	struct rudp_list members;  /* apo_seat.of_channel, as they came */
 	struct apo_place *places;
 	uint32_t count, capacity;
 	uint32_t modes;
@@ -174,6 +182,7 @@ struct apo_channel {
 	char *topic, *topic_by; /* NULL: none */
 	struct rudp_list lists[APO_LIST_KINDS];
 	unsigned entry_count;
+	uint64_t last_entry;
 	struct rudp_list invites; /* apo_invite.of_channel */
 	struct rudp_list absences;
 	unsigned absence_count;
@@ -243,6 +252,9 @@ struct apo_turn {
 	struct apo_client *client; /* whose turn it is; NULL: nobody's (time) */
 	char label[APO_LABEL_BYTES_MAX + 1];
 	bool is_labeled, is_answered, is_batch, has_first;
+	bool is_unfinished; /* the answer goes on in other turns, and so does what its label wants */
+	unsigned looks;
+	size_t told_bytes, told_bytes_max;
 	uint64_t batch;
 	size_t first_len, len;
 	char first[APO_SERVER_TAGS_BYTES_MAX + APO_BODY_BYTES_MAX];
@@ -279,6 +291,7 @@ struct apo_model {
 	struct rudp_timer_wheel wheel;
 	struct apo_client *by_nick;
 	struct apo_channel *channels;
+	struct rudp_list channel_order; /* as they were founded */
 	struct apo_seat *seats;
 	struct apo_watched *watched;
 	struct apo_ticket *tickets;
@@ -293,6 +306,10 @@ struct apo_model {
 	unsigned past_count;
 	struct apo_receipts *receipts;
 	struct rudp_list ending;
+	struct rudp_list ready; /* apo_backlog: who may be told on */
+	unsigned backlog_count;
+	uint32_t slice_bytes;
+	bool is_hurried;    /* answers go on without waiting for room */
 	bool is_forgetting; /* the end: nothing is said to anybody any more */
 	uint32_t last_mark;
 	char over[APO_MASK_BYTES_MAX]; /* the end has come: why; "": it has not */
@@ -308,5 +325,9 @@ int64_t apo_wall_s(const struct apo_model *model);
 
 /* Replaces *to by a copy of text (NULL: by nothing). -ENOMEM: *to is as before. */
 int apo_text_set(char **to, const char *text);
+
+/* The client has said it, and waits for nothing: in a turn of its own. */
+void apo_line_hear(struct apo_model *model, struct apo_client *client, const char *line,
+		   size_t len);
 
 #endif

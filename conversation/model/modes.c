@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/model/answers.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
@@ -121,39 +122,84 @@ static bool may_change(struct change *change)
 
 /* ---- lists ---- */
 
-static void tell_entry(struct change *change, enum apo_list_kind kind,
-		       const struct apo_entry *entry)
+/* A list of masks on its way. */
+struct masks {
+	struct apo_answer answer;
+	struct apo_channel *channel; /* as long as answer.walk is among its members */
+	enum apo_list_kind kind;
+	uint64_t told; /* the number of the last one */
+	char name[APO_CHANNEL_BYTES_MAX + 1];
+};
+
+static void tell_entry(struct apo_model *model, struct apo_client *client,
+		       const struct masks *masks, const struct apo_entry *entry)
 {
-	const char *name = change->channel->name;
 	long at_s = (long)entry->set_at_s;
 
-	if (kind == APO_LIST_BAN)
-		apo_reply(change->model, change->client, RPL_BANLIST, name, entry->mask, entry->by,
-			  at_s);
-	else if (kind == APO_LIST_EXCEPT)
-		apo_reply(change->model, change->client, RPL_EXCEPTLIST, name, entry->mask,
-			  entry->by, at_s);
+	if (masks->kind == APO_LIST_BAN)
+		apo_reply(model, client, RPL_BANLIST, masks->name, entry->mask, entry->by, at_s);
+	else if (masks->kind == APO_LIST_EXCEPT)
+		apo_reply(model, client, RPL_EXCEPTLIST, masks->name, entry->mask, entry->by, at_s);
 	else
-		apo_reply(change->model, change->client, RPL_INVITELIST, name, entry->mask,
-			  entry->by, at_s);
+		apo_reply(model, client, RPL_INVITELIST, masks->name, entry->mask, entry->by, at_s);
+}
+
+/* false: there are more, but no more may be said at once. */
+static bool tell_entries(struct apo_model *model, struct apo_client *client, struct masks *masks)
+{
+	const struct rudp_list *head = &masks->channel->lists[masks->kind], *link;
+	const struct apo_entry *entry;
+
+	for (link = head->next; link != head; link = link->next) {
+		entry = RUDP_LIST_OWNER(link, struct apo_entry, link);
+		if (entry->number <= masks->told)
+			continue;
+		masks->told = entry->number;
+		tell_entry(model, client, masks, entry);
+		if (apo_turn_is_long(model))
+			return false;
+	}
+	return true;
+}
+
+static bool is_list_over(const struct apo_model *model, const struct apo_client *client,
+			 const struct masks *masks)
+{
+	return masks->answer.is_cut || !rudp_list_is_linked(&masks->answer.walk.link) ||
+	       (masks->kind != APO_LIST_BAN && !apo_is_operator_in(model, client, masks->channel));
+}
+
+static bool tell_masks(struct apo_model *model, struct apo_client *client,
+		       struct apo_answer *answer)
+{
+	struct masks *masks = (struct masks *)answer;
+
+	if (!is_list_over(model, client, masks) && !tell_entries(model, client, masks))
+		return false;
+	if (masks->kind == APO_LIST_BAN)
+		apo_reply(model, client, RPL_ENDOFBANLIST, masks->name);
+	else if (masks->kind == APO_LIST_EXCEPT)
+		apo_reply(model, client, RPL_ENDOFEXCEPTLIST, masks->name);
+	else
+		apo_reply(model, client, RPL_ENDOFINVITELIST, masks->name);
+	return true;
 }
 
 static void tell_list(struct change *change, enum apo_list_kind kind)
 {
-	const struct rudp_list *head = &change->channel->lists[kind], *link;
-	const char *name = change->channel->name;
+	struct masks *masks;
 
 	if (change->has_told[kind])
 		return;
 	change->has_told[kind] = true;
-	for (link = head->next; link != head; link = link->next)
-		tell_entry(change, kind, RUDP_LIST_OWNER(link, struct apo_entry, link));
-	if (kind == APO_LIST_BAN)
-		apo_reply(change->model, change->client, RPL_ENDOFBANLIST, name);
-	else if (kind == APO_LIST_EXCEPT)
-		apo_reply(change->model, change->client, RPL_ENDOFEXCEPTLIST, name);
-	else
-		apo_reply(change->model, change->client, RPL_ENDOFINVITELIST, name);
+	masks = apo_answer_new(change->model, change->client, sizeof *masks, tell_masks);
+	if (!masks)
+		return;
+	masks->channel = change->channel;
+	masks->kind = kind;
+	strcpy(masks->name, change->channel->name);
+	apo_walk_begin(&masks->answer.walk, &change->channel->members);
+	apo_answer_begin(change->model, change->client, &masks->answer);
 }
 
 static void add_entry(struct change *change, enum apo_list_kind kind, const char *mask)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conversation/model/answers.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/receipts.h"
 
@@ -103,6 +104,7 @@ static void put(struct apo_turn *turn, const char *bytes, size_t len)
 {
 	memcpy(turn->bytes + turn->len, bytes, len);
 	turn->len += len;
+	turn->told_bytes += len;
 }
 
 static void append(struct apo_model *model, const char *line, size_t len)
@@ -171,7 +173,8 @@ static void open_batch(struct apo_model *model)
 	turn->batch = ++model->last_batch;
 	write_batch_end(model, &line, '+', "labeled-response", NULL);
 	append_escaped_label(model, bytes, encode_answer(model, &say, bytes));
-	append_to_batch(model, turn->first, turn->first_len);
+	if (turn->has_first)
+		append_to_batch(model, turn->first, turn->first_len);
 	turn->has_first = false;
 	turn->is_batch = true;
 }
@@ -206,8 +209,11 @@ void apo_turn_begin(struct apo_model *model, struct apo_client *client, const ch
 
 	turn->client = client;
 	turn->is_labeled = label && *label && client && may_label(client);
-	turn->is_answered = turn->is_batch = turn->has_first = false;
-	turn->len = 0;
+	turn->is_answered = turn->is_batch = turn->has_first = turn->is_unfinished = false;
+	turn->len = turn->told_bytes = turn->looks = 0;
+	/* Many who ask at the same moment must not hold the others up together. */
+	turn->told_bytes_max =
+		model->backlog_count > 0 ? model->slice_bytes / 4 : model->slice_bytes;
 	turn->label[0] = '\0';
 	if (turn->is_labeled)
 		snprintf(turn->label, sizeof turn->label, "%s", label);
@@ -256,13 +262,34 @@ static void end_label(struct apo_model *model)
 	}
 }
 
+void apo_turn_resume_label(struct apo_model *model, uint64_t batch)
+{
+	struct apo_turn *turn = &model->turn;
+
+	turn->batch = batch;
+	turn->is_labeled = turn->is_answered = turn->is_batch = batch != 0;
+}
+
+/* More comes, in turns that know the label no more. */
+static void keep_label(struct apo_model *model)
+{
+	if (!model->turn.is_batch)
+		open_batch(model);
+	model->turn.client->backlog->batch = model->turn.batch;
+}
+
 void apo_turn_end(struct apo_model *model)
 {
-	if (model->turn.client) {
-		if (model->turn.is_labeled)
+	struct apo_client *client = model->turn.client;
+
+	if (client) {
+		if (model->turn.is_labeled && model->turn.is_unfinished)
+			keep_label(model);
+		else if (model->turn.is_labeled)
 			end_label(model);
 		flush_answer(model);
 		model->turn.client = NULL;
+		apo_answers_on_turn_ended(model, client, model->turn.told_bytes);
 	}
 	apo_clients_go(model);
 }

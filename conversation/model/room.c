@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conversation/model/answers.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
@@ -13,8 +14,6 @@
 #include "conversation/model/words.h"
 
 #define CONDITIONS_MAX 16
-/* Half the send queue as it is by default: whoever sets topics must not end who says LIST. */
-#define LIST_BYTES_MAX (512u << 10)
 
 /* ---- NAMES ---- */
 
@@ -31,11 +30,11 @@ size_t apo_prefixes(const struct apo_client *client, uint32_t modes, char to[3])
 }
 
 static void add_name(struct apo_model *model, struct apo_client *client, struct apo_words *words,
-		     const struct apo_place *place)
+		     const struct apo_seat *seat)
 {
-	const struct apo_client *other = place->seat->pair.client;
+	const struct apo_client *other = seat->pair.client;
 	char name[2 + APO_SOURCE_BYTES_MAX + 1];
-	size_t len = apo_prefixes(client, place->modes, name);
+	size_t len = apo_prefixes(client, apo_seat_place(seat)->modes, name);
 
 	if (client->caps & APO_CAP_USERHOST_IN_NAMES)
 		apo_client_source(other, name + len);
@@ -44,24 +43,65 @@ static void add_name(struct apo_model *model, struct apo_client *client, struct 
 	apo_words_add(model, client, words, name);
 }
 
-void apo_names_tell(struct apo_model *model, struct apo_client *client,
-		    const struct apo_channel *channel, const char *name)
+struct names {
+	struct apo_answer answer;
+	struct apo_channel *channel; /* as long as answer.walk is among its members */
+	char name[APO_BODY_BYTES_MAX];
+};
+
+/* Until all are named, or no more may be said at once. */
+static bool add_names(struct apo_model *model, struct apo_client *client, struct names *names,
+		      struct apo_words *words)
 {
+	const struct apo_channel *channel = names->channel;
+	bool is_in = client->is_operator || apo_seat_find(model, client, channel);
+	const struct apo_seat *seat;
+	struct apo_stop *stop;
+
+	while ((stop = apo_walk_next(&names->answer.walk, &names->channel->members))) {
+		seat = APO_STOP_OWNER(stop, struct apo_seat, of_channel);
+		if (is_in || !seat->pair.client->is_invisible)
+			add_name(model, client, words, seat);
+		apo_turn_look(model, 1);
+		if (apo_turn_is_long(model))
+			return false;
+	}
+	return true;
+}
+
+static bool tell_names(struct apo_model *model, struct apo_client *client,
+		       struct apo_answer *answer)
+{
+	struct names *names = (struct names *)answer;
 	char before[APO_CHANNEL_BYTES_MAX + 3];
 	struct apo_words words = {.numeric = RPL_NAMREPLY, .separator = ' ', .before = before};
-	const struct apo_place *place;
-	bool is_in;
+	bool is_over = true;
 
-	if (channel && apo_channel_is_seen(model, channel, client)) {
-		is_in = apo_seat_find(model, client, channel) || client->is_operator;
+	if (rudp_list_is_linked(&answer->walk.link) && !answer->is_cut &&
+	    apo_channel_is_seen(model, names->channel, client)) {
 		snprintf(before, sizeof before, "%c %s",
-			 channel->modes & APO_MODE_SECRET ? '@' : '=', channel->name);
-		for (place = channel->places; place < channel->places + channel->count; place++)
-			if (is_in || !place->seat->pair.client->is_invisible)
-				add_name(model, client, &words, place);
+			 names->channel->modes & APO_MODE_SECRET ? '@' : '=',
+			 names->channel->name);
+		is_over = add_names(model, client, names, &words);
 		apo_words_end(model, client, &words);
 	}
-	apo_reply(model, client, RPL_ENDOFNAMES, channel ? channel->name : apo_word(name));
+	if (is_over)
+		apo_reply(model, client, RPL_ENDOFNAMES, names->name);
+	return is_over;
+}
+
+void apo_names_tell(struct apo_model *model, struct apo_client *client,
+		    struct apo_channel *channel, const char *name)
+{
+	struct names *names = apo_answer_new(model, client, sizeof *names, tell_names);
+
+	if (!names)
+		return;
+	names->channel = channel;
+	snprintf(names->name, sizeof names->name, "%s", channel ? channel->name : apo_word(name));
+	if (channel)
+		apo_walk_begin(&names->answer.walk, &channel->members);
+	apo_answer_begin(model, client, &names->answer);
 }
 
 void apo_on_names(struct apo_model *model, struct apo_client *client,
@@ -218,38 +258,48 @@ static void tell_channel(struct apo_model *model, struct apo_client *client,
 		  channel->topic ? channel->topic : "");
 }
 
-static size_t line_bytes(const struct apo_model *model, const struct apo_client *client,
-			 const struct apo_channel *channel)
+struct listing {
+	struct apo_answer answer;
+	struct search search;
+	bool is_search; /* else all has been told but the end */
+	unsigned left;
+	char copies[2][APO_BODY_BYTES_MAX]; /* what was asked, with the search's masks in it */
+};
+
+/* false: no more may be told. */
+static bool tell_if_met(struct apo_model *model, struct apo_client *client, struct listing *listing,
+			const struct apo_channel *channel)
 {
-	return strlen(model->config->server_name) + strlen(client->nick) + strlen(channel->name) +
-	       (channel->topic ? strlen(channel->topic) : 0) + 20;
+	if (!apo_channel_is_seen(model, channel, client) || !is_met(&listing->search, channel))
+		return true;
+	if (listing->left-- == 0) {
+		apo_notice(model, client,
+			   "There are more channels than LIST tells; try conditions, as in "
+			   "LIST >10 or LIST *word*");
+		return false;
+	}
+	tell_channel(model, client, channel);
+	return true;
 }
 
-/*
- * Names without wildcards are looked up; else all channels are looked at, here alone. So many that
- * a client's send queue could not take them are not told: who wants them has conditions.
- */
-static void search_all(struct apo_model *model, struct apo_client *client,
-		       const struct search *search)
+/* Names without wildcards are looked up; else all channels are looked at. */
+static bool tell_listing(struct apo_model *model, struct apo_client *client,
+			 struct apo_answer *answer)
 {
-	unsigned left = client->is_operator ? UINT32_MAX : model->config->list_replies_max;
-	size_t room = client->is_operator ? SIZE_MAX : LIST_BYTES_MAX, bytes;
-	struct apo_channel *channel, *next;
+	struct listing *listing = (struct listing *)answer;
+	struct apo_stop *stop;
 
-	HASH_ITER(by_name, model->channels, channel, next)
-	{
-		if (!apo_channel_is_seen(model, channel, client) || !is_met(search, channel))
-			continue;
-		bytes = line_bytes(model, client, channel);
-		if (left-- == 0 || bytes > room) {
-			apo_notice(model, client,
-				   "There are more channels than LIST tells; try conditions, as in "
-				   "LIST >10 or LIST *word*");
-			return;
-		}
-		room -= bytes;
-		tell_channel(model, client, channel);
+	while (listing->is_search && !answer->is_cut &&
+	       (stop = apo_walk_next(&answer->walk, &model->channel_order))) {
+		if (!tell_if_met(model, client, listing,
+				 APO_STOP_OWNER(stop, struct apo_channel, of_model)))
+			break;
+		apo_turn_look(model, 1);
+		if (apo_turn_is_long(model))
+			return false;
 	}
+	apo_reply(model, client, RPL_LISTEND);
+	return true;
 }
 
 static bool is_name(const char *word)
@@ -257,37 +307,44 @@ static bool is_name(const char *word)
 	return apo_channel_is_meant(word) && !apo_mask_has_wildcard(word);
 }
 
+static void take_word(struct apo_model *model, struct apo_client *client, struct listing *listing,
+		      const char *word)
+{
+	const struct apo_channel *channel;
+
+	if (!is_name(word)) {
+		take_condition(&listing->search, word, apo_wall_s(model));
+		listing->is_search = true;
+		return;
+	}
+	channel = apo_channel_find(model, word);
+	if (channel && apo_channel_is_seen(model, channel, client))
+		tell_channel(model, client, channel);
+}
+
 void apo_on_list(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)
 {
-	struct search search = {.users_above = -1,
-				.users_below = INT64_MAX,
-				.created_before_s = INT64_MAX,
-				.topic_before_s = INT64_MAX};
-	char copies[2][APO_BODY_BYTES_MAX];
-	const struct apo_channel *channel;
-	bool is_search = message->param_count == 0;
+	struct listing *listing = apo_answer_new(model, client, sizeof *listing, tell_listing);
 	char *rest, *word;
 	unsigned i;
 
+	if (!listing)
+		return;
+	listing->search = (struct search){.users_above = -1,
+					  .users_below = INT64_MAX,
+					  .created_before_s = INT64_MAX,
+					  .topic_before_s = INT64_MAX};
+	listing->is_search = message->param_count == 0;
+	listing->left = client->is_operator ? UINT32_MAX : model->config->list_replies_max;
+	apo_walk_begin(&listing->answer.walk, &model->channel_order);
 	apo_reply(model, client, RPL_LISTSTART);
 	for (i = 0; i < message->param_count; i++) {
-		snprintf(copies[i], sizeof copies[i], "%s", message->params[i]);
-		rest = copies[i];
-		while ((word = strsep(&rest, ","))) {
-			if (!*word)
-				continue;
-			if (!is_name(word)) {
-				take_condition(&search, word, apo_wall_s(model));
-				is_search = true;
-				continue;
-			}
-			channel = apo_channel_find(model, word);
-			if (channel && apo_channel_is_seen(model, channel, client))
-				tell_channel(model, client, channel);
-		}
+		snprintf(listing->copies[i], sizeof listing->copies[i], "%s", message->params[i]);
+		rest = listing->copies[i];
+		while ((word = strsep(&rest, ",")))
+			if (*word)
+				take_word(model, client, listing, word);
 	}
-	if (is_search)
-		search_all(model, client, &search);
-	apo_reply(model, client, RPL_LISTEND);
+	apo_answer_begin(model, client, &listing->answer);
 }

@@ -5,9 +5,10 @@
 
 #include "conversation/model/model_private.h"
 
-/* RPL_NAMREPLY as many as it takes (none where the client may not look), and its end. */
+/* RPL_NAMREPLY as many as it takes (none where the client may not look), and its end: perhaps in later
+ * turns (answers.h). To the client whose turn it is. */
 void apo_names_tell(struct apo_model *model, struct apo_client *client,
-		    const struct apo_channel *channel, const char *name);
+		    struct apo_channel *channel, const char *name);
 /* RPL_TOPIC and who set it; nothing where there is none. */
 void apo_topic_tell(struct apo_model *model, struct apo_client *client,
 		    const struct apo_channel *channel);

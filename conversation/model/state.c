@@ -14,13 +14,12 @@
 bool apo_model_is_settled(const struct apo_model *model)
 {
 	return HASH_CNT(by_id, model->tickets) == 0 && !model->requests &&
-	       rudp_list_is_empty(&model->ending);
+	       rudp_list_is_empty(&model->ending) && model->backlog_count == 0;
 }
 
 /* ---- who is who ---- */
 
-/* In the order in which they were named, which WHO and WALLOPS follow; then those without a name.
- */
+/* In the order in which they were named, which WALLOPS follows; then those without a name. */
 uint32_t apo_state_number(struct apo_model *model)
 {
 	struct apo_client *client, *next;
@@ -268,10 +267,10 @@ bool apo_state_read(struct apo_carry *carry, struct apo_model *model, const stru
  * and raise APO_STATE_VERSION. Then say here how large it is now.
  */
 #if __SIZEOF_POINTER__ == 8
-_Static_assert(sizeof(struct apo_client) == 400, "is the new member carried?");
+_Static_assert(sizeof(struct apo_client) == 408, "is the new member carried?");
 _Static_assert(sizeof(struct apo_signup) == 1056, "is the new member carried?");
-_Static_assert(sizeof(struct apo_channel) == 376, "is the new member carried?");
-_Static_assert(sizeof(struct apo_seat) == 104, "is the new member carried?");
-_Static_assert(sizeof(struct apo_entry) == 32, "is the new member carried?");
-_Static_assert(offsetof(struct apo_model, turn) == 11016, "is the new member carried?");
+_Static_assert(sizeof(struct apo_channel) == 424, "is the new member carried?");
+_Static_assert(sizeof(struct apo_seat) == 128, "is the new member carried?");
+_Static_assert(sizeof(struct apo_entry) == 40, "is the new member carried?");
+_Static_assert(offsetof(struct apo_model, turn) == 11056, "is the new member carried?");
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conversation/model/answers.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
@@ -13,18 +14,38 @@
 #define FIELDS "tcuihsnfdlaor" /* in the order in which they are told */
 
 struct who {
+	struct apo_answer answer;
 	struct apo_model *model;
 	struct apo_client *client;
+	struct apo_channel *channel; /* as long as answer.walk is among its members */
+	uint32_t worker, slot;       /* whom a mask is compared with next */
 	bool is_operators_only, is_extended;
 	char fields[sizeof FIELDS];
 	char token[TOKEN_BYTES_MAX + 1];
 	unsigned left; /* that may still be told */
-	uint32_t mark; /* of who shares a channel with the client */
+	char mask[APO_BODY_BYTES_MAX];
 };
+
+/* Looked for among the channels of the one who is in fewer. */
+static bool is_common(struct apo_model *model, const struct apo_client *one,
+		      const struct apo_client *other)
+{
+	const struct apo_client *in_fewer = one->channel_count < other->channel_count ? one : other;
+	const struct apo_client *in_more = in_fewer == one ? other : one;
+	const struct rudp_list *link;
+
+	apo_turn_look(model, in_fewer->channel_count);
+	for (link = in_fewer->seats.next; link != &in_fewer->seats; link = link->next)
+		if (apo_seat_find(model, in_more,
+				  RUDP_LIST_OWNER(link, struct apo_seat, of_client)->pair.channel))
+			return true;
+	return false;
+}
 
 static bool is_visible(const struct who *who, const struct apo_client *other)
 {
-	return !other->is_invisible || who->client->is_operator || other->mark == who->mark;
+	return !other->is_invisible || who->client->is_operator || who->client == other ||
+	       is_common(who->model, who->client, other);
 }
 
 /* "H", "G" when away, "*" for an operator, then what it is in the channel. */
@@ -129,41 +150,79 @@ static bool tell(struct who *who, const struct apo_client *other, const char *ch
 	return true;
 }
 
-static void who_channel(struct who *who, const struct apo_channel *channel)
+static bool is_over(const struct who *who)
 {
-	const struct apo_place *place;
-	bool is_in;
-
-	if (!channel || !apo_channel_is_seen(who->model, channel, who->client))
-		return;
-	is_in = apo_seat_find(who->model, who->client, channel) || who->client->is_operator;
-	for (place = channel->places; place < channel->places + channel->count; place++)
-		if (is_in || !place->seat->pair.client->is_invisible)
-			tell(who, place->seat->pair.client, channel->name, place->modes);
+	return who->answer.is_cut || !rudp_list_is_linked(&who->answer.walk.link) ||
+	       !apo_channel_is_seen(who->model, who->channel, who->client);
 }
 
-static bool fits(const struct who *who, const struct apo_client *other, const char *mask)
+static bool tell_members(struct apo_model *model, struct apo_client *client,
+			 struct apo_answer *answer)
 {
+	struct who *who = (struct who *)answer;
+	bool is_in = !is_over(who) &&
+		     (client->is_operator || apo_seat_find(model, client, who->channel));
+	const struct apo_seat *seat;
+	struct apo_stop *stop;
+
+	while (!is_over(who) && (stop = apo_walk_next(&answer->walk, &who->channel->members))) {
+		seat = APO_STOP_OWNER(stop, struct apo_seat, of_channel);
+		if (is_in || !seat->pair.client->is_invisible)
+			tell(who, seat->pair.client, who->channel->name,
+			     apo_seat_place(seat)->modes);
+		apo_turn_look(model, 1);
+		if (apo_turn_is_long(model))
+			return false;
+	}
+	apo_reply(model, client, RPL_ENDOFWHO, apo_word(who->mask));
+	return true;
+}
+
+static bool fits(const struct who *who, const struct apo_client *other)
+{
+	const char *mask = strcmp(who->mask, "0") == 0 ? "*" : who->mask;
+
 	return apo_mask_is_match(mask, other->nick) || apo_mask_is_match(mask, other->user) ||
 	       apo_mask_is_match(mask, other->host) || apo_mask_is_match(mask, other->real) ||
 	       (other->account && apo_mask_is_match(mask, other->account)) ||
 	       (who->client->is_operator && apo_mask_is_match(mask, other->address));
 }
 
-/* Looks at everybody; only here and in LIST. */
-static void who_mask(struct who *who, const char *mask)
+static bool tell_if_meant(struct who *who, const struct apo_client *other)
 {
-	struct apo_client *other, *next;
+	return other && other->is_registered && fits(who, other) && is_visible(who, other) &&
+	       tell(who, other, "*", 0);
+}
 
-	who->mark = apo_mark_common(who->model, who->client);
-	HASH_ITER(by_nick, who->model->by_nick, other, next)
-	{
-		if (!other->is_registered || !fits(who, other, mask) || !is_visible(who, other))
-			continue;
-		if (who->left == 0)
-			return;
-		who->left -= tell(who, other, "*", 0);
+/* Looks at everybody, by their places: those nobody changes but who comes and goes. */
+static bool tell_fitting(struct apo_model *model, struct apo_client *client,
+			 struct apo_answer *answer)
+{
+	struct who *who = (struct who *)answer;
+	const struct apo_slots *slots;
+
+	for (; who->worker < model->workers; who->worker++, who->slot = 0) {
+		slots = &model->slots[who->worker];
+		while (who->slot < slots->count && who->left > 0 && !answer->is_cut) {
+			who->left -= tell_if_meant(who, slots->clients[who->slot++]);
+			apo_turn_look(model, 1);
+			if (apo_turn_is_long(model))
+				return false;
+		}
 	}
+	apo_reply(model, client, RPL_ENDOFWHO, apo_word(who->mask));
+	return true;
+}
+
+static bool tell_one(struct apo_model *model, struct apo_client *client, struct apo_answer *answer)
+{
+	struct who *who = (struct who *)answer;
+	const struct apo_client *other = apo_client_named(model, who->mask);
+
+	if (other)
+		tell(who, other, "*", 0);
+	apo_reply(model, client, RPL_ENDOFWHO, apo_word(who->mask));
+	return true;
 }
 
 /* "o", "%fields", "%fields,token", in one. */
@@ -184,24 +243,33 @@ static void take_options(struct who *who, const char *options)
 		strcpy(who->token, comma + 1);
 }
 
+static void choose(struct who *who, const char *mask)
+{
+	who->answer.go_on = tell_one;
+	if (apo_channel_is_meant(mask)) {
+		who->answer.go_on = tell_members;
+		who->channel = apo_channel_find(who->model, mask);
+		if (who->channel)
+			apo_walk_begin(&who->answer.walk, &who->channel->members);
+	} else if (*mask && !apo_client_named(who->model, mask)) {
+		who->answer.go_on = tell_fitting;
+	}
+}
+
 void apo_on_who(struct apo_model *model, struct apo_client *client,
 		const struct apo_message *message)
 {
 	const char *mask = message->param_count > 0 ? message->params[0] : "*";
-	struct who who = {.model = model,
-			  .client = client,
-			  .left = client->is_operator ? UINT32_MAX
-						      : model->config->who_replies_max};
-	struct apo_client *other;
+	struct who *who = apo_answer_new(model, client, sizeof *who, NULL);
 
+	if (!who)
+		return;
+	who->model = model;
+	who->client = client;
+	who->left = client->is_operator ? UINT32_MAX : model->config->who_replies_max;
+	snprintf(who->mask, sizeof who->mask, "%s", mask);
 	if (message->param_count > 1)
-		take_options(&who, message->params[1]);
-	if (apo_channel_is_meant(mask)) {
-		who_channel(&who, apo_channel_find(model, mask));
-	} else if ((other = apo_client_named(model, mask))) {
-		tell(&who, other, "*", 0);
-	} else if (*mask) {
-		who_mask(&who, strcmp(mask, "0") == 0 ? "*" : mask);
-	}
-	apo_reply(model, client, RPL_ENDOFWHO, apo_word(mask));
+		take_options(who, message->params[1]);
+	choose(who, mask);
+	apo_answer_begin(model, client, &who->answer);
 }

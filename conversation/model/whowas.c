@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "conversation/model/whowas.h"
 
-#include <stdlib.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "conversation/model/answers.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/out.h"
 #include "conversation/model/state_private.h"
 
 /* One who was; the newest of a nick is the first of its list. */
 struct was {
-	struct rudp_list of_nick, order;
+	struct apo_stop of_nick;
+	struct rudp_list order;
 	struct apo_past *past;
 	int64_t until_s;
 	char *real;
@@ -57,8 +60,9 @@ static struct apo_past *find_or_make(struct apo_model *model, const char *nick)
 
 static void drop_past_if_empty(struct apo_model *model, struct apo_past *past)
 {
-	if (!rudp_list_is_empty(&past->list))
+	if (past->count > 0)
 		return;
+	apo_walks_end(&past->list);
 	HASH_DELETE(by_nick, model->past, past);
 	free(past);
 }
@@ -68,7 +72,8 @@ static void forget_oldest(struct apo_model *model)
 	struct rudp_list *link = rudp_list_pop(&model->past_order);
 	struct was *was = RUDP_LIST_OWNER(link, struct was, order);
 
-	rudp_list_remove(&was->of_nick);
+	rudp_list_remove(&was->of_nick.link);
+	was->past->count--;
 	drop_past_if_empty(model, was->past);
 	free(was->real);
 	free(was);
@@ -111,7 +116,8 @@ static bool put(struct apo_model *model, struct was *was)
 		return false;
 	}
 	/* In front: the newest is told first. */
-	rudp_list_append(was->past->list.next, &was->of_nick);
+	rudp_list_append(was->past->list.next, &was->of_nick.link);
+	was->past->count++;
 	rudp_list_append(&model->past_order, &was->order);
 	model->past_count++;
 	return true;
@@ -140,27 +146,50 @@ static void tell(struct apo_model *model, struct apo_client *client, const struc
 	apo_reply(model, client, RPL_WHOISSERVER, was->nick, model->config->server_name, when);
 }
 
+struct whowas {
+	struct apo_answer answer;
+	struct apo_past *past; /* as long as answer.walk is in its list */
+	long left;
+	char nick[APO_BODY_BYTES_MAX];
+};
+
+static bool tell_all(struct apo_model *model, struct apo_client *client, struct apo_answer *answer)
+{
+	struct whowas *whowas = (struct whowas *)answer;
+	struct apo_stop *stop;
+
+	while (rudp_list_is_linked(&answer->walk.link) && !answer->is_cut && whowas->left-- > 0 &&
+	       (stop = apo_walk_next(&answer->walk, &whowas->past->list))) {
+		tell(model, client, APO_STOP_OWNER(stop, struct was, of_nick));
+		if (apo_turn_is_long(model))
+			return false;
+	}
+	apo_reply(model, client, RPL_ENDOFWHOWAS, whowas->nick);
+	return true;
+}
+
 void apo_on_whowas(struct apo_model *model, struct apo_client *client,
 		   const struct apo_message *message)
 {
 	const char *nick = message->params[0];
 	long max = message->param_count > 1 ? strtol(message->params[1], NULL, 10) : 0;
-	struct apo_past *past = find(model, nick);
-	struct rudp_list *link;
-	long told = 0;
+	struct whowas *whowas;
 
 	if (!*nick) {
 		apo_reply(model, client, ERR_NONICKNAMEGIVEN);
 		return;
 	}
-	if (!past)
-		apo_reply(model, client, ERR_WASNOSUCHNICK, apo_word(nick));
-	for (link = past ? past->list.next : NULL; past && link != &past->list; link = link->next) {
-		if (max > 0 && told++ == max)
-			break;
-		tell(model, client, RUDP_LIST_OWNER(link, struct was, of_nick));
-	}
-	apo_reply(model, client, RPL_ENDOFWHOWAS, apo_word(nick));
+	whowas = apo_answer_new(model, client, sizeof *whowas, tell_all);
+	if (!whowas)
+		return;
+	whowas->left = max > 0 ? max : LONG_MAX;
+	whowas->past = find(model, nick);
+	snprintf(whowas->nick, sizeof whowas->nick, "%s", apo_word(nick));
+	if (whowas->past)
+		apo_walk_begin(&whowas->answer.walk, &whowas->past->list);
+	else
+		apo_reply(model, client, ERR_WASNOSUCHNICK, whowas->nick);
+	apo_answer_begin(model, client, &whowas->answer);
 }
 
 /* ---- carried ---- */

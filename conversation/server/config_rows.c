@@ -55,7 +55,7 @@ const struct apo_config_row apo_config_rows[] = {
 	ROW_COUNT("limits", "connects", connects_max, 1, 1000000),
 	ROW_SPAN("limits", "connects-time", connects_ns, 1000, 86400 * RUDP_NS_PER_S),
 	ROW("limits", "receive-queue", APO_CONFIG_BYTES, receive_queue_bytes, 8192, 1 << 24),
-	ROW("limits", "send-queue", APO_CONFIG_BYTES, send_queue_bytes, 16384, 1 << 30),
+	ROW("limits", "send-queue", APO_CONFIG_BYTES, send_queue_bytes, 65536, 1 << 30),
 	ROW_SPAN("limits", "registration-time", model.registration_timeout_ns, 1000, YEAR_NS),
 	ROW_SPAN("limits", "ping-interval", model.ping_interval_ns, 1000, YEAR_NS),
 	ROW_SPAN("limits", "ping-time", model.ping_timeout_ns, 1000, YEAR_NS),

@@ -64,6 +64,8 @@ struct apo_conn {
 	uint8_t state;
 	bool is_blocked;  /* the transport takes no more until EPOLLOUT */
 	bool is_held;     /* lines are kept until the timer */
+	bool is_paused;   /* and until the model says so: it is being told something long */
+	bool wants_room;  /* the model waits for its queue to become short */
 	bool has_ended;   /* the other side says no more */
 	bool is_operator; /* exempt from flood control */
 	bool has_failed;  /* broken: nothing that the transport says counts any more */
@@ -88,6 +90,10 @@ void apo_conn_read(struct apo_worker *worker, struct apo_conn *conn);
 
 /* Queues it, and ends the connection if its queue becomes too long. */
 void apo_conn_deliver(struct apo_worker *worker, struct apo_conn *conn, struct apo_share *share);
+/* No line of it is handed over, and nothing read but what writing needs; or it goes on. */
+void apo_conn_hold(struct apo_worker *worker, struct apo_conn *conn, bool is_paused);
+/* The model is told once, as soon as no more than a part of the queue is left to write. */
+void apo_conn_want_room(struct apo_worker *worker, struct apo_conn *conn);
 /* Writes what it can; the connection may be gone afterwards. */
 void apo_conn_write(struct apo_worker *worker, struct apo_conn *conn);
 

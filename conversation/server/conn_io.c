@@ -7,6 +7,7 @@
 #include "conversation/server/worker.h"
 
 #define LINGER_NS (1 * RUDP_NS_PER_S) /* for the other side to end, too */
+#define ROOM_PARTS 4 /* there is room when no more than such a part of a queue is full */
 
 /* ---- in ---- */
 
@@ -28,6 +29,8 @@ static bool may_speak(struct apo_worker *worker, struct apo_conn *conn)
 	uint32_t burst_ms = worker->config->flood_burst_ms;
 	int64_t ready_at_ns;
 
+	if (conn->is_paused)
+		return false;
 	if (burst_ms == 0 || conn->is_operator)
 		return true;
 	ready_at_ns = apo_flood_ready_at_ns(&conn->flood, burst_ms);
@@ -103,7 +106,7 @@ void apo_conn_read(struct apo_worker *worker, struct apo_conn *conn)
 		return;
 	}
 	conn->has_ended = n == 0;
-	if (conn->has_ended && !conn->is_held) {
+	if (conn->has_ended && !conn->is_held && !conn->is_paused) {
 		apo_conn_lost(worker, conn, "Connection closed");
 		return;
 	}
@@ -117,6 +120,15 @@ void apo_conn_read(struct apo_worker *worker, struct apo_conn *conn)
 		read_later(worker, conn);
 	else
 		apo_conn_arm(worker, conn);
+}
+
+void apo_conn_hold(struct apo_worker *worker, struct apo_conn *conn, bool is_paused)
+{
+	conn->is_paused = is_paused;
+	if (is_paused)
+		apo_conn_arm(worker, conn);
+	else /* what is kept is handed over without being told of */
+		read_later(worker, conn);
 }
 
 static void read_to_the_end(struct apo_worker *worker, struct apo_conn *conn)
@@ -156,6 +168,24 @@ void apo_conn_deliver(struct apo_worker *worker, struct apo_conn *conn, struct a
 	APO_COUNT(worker, send_queue_exceeded);
 	apo_sendq_cut(&conn->out);
 	apo_conn_expel(worker, conn, "SendQ exceeded");
+}
+
+static void tell_room(struct apo_worker *worker, struct apo_conn *conn)
+{
+	struct apo_event_room *event;
+
+	if (!conn->wants_room || conn->state != APO_CONN_OPEN ||
+	    conn->out.bytes > worker->config->send_queue_bytes / ROOM_PARTS)
+		return;
+	conn->wants_room = false;
+	event = apo_batcher_add(&worker->to_model, APO_EVENT_ROOM, sizeof *event);
+	event->peer = apo_conn_peer(worker, conn);
+}
+
+void apo_conn_want_room(struct apo_worker *worker, struct apo_conn *conn)
+{
+	conn->wants_room = true;
+	tell_room(worker, conn);
 }
 
 /* Everything is written: the other side is told so. */
@@ -201,6 +231,7 @@ void apo_conn_write(struct apo_worker *worker, struct apo_conn *conn)
 	if (conn->watches)
 		apo_conn_on_written(worker, conn);
 	conn->is_blocked = result == -EAGAIN;
+	tell_room(worker, conn);
 	if (result < 0 && result != -EAGAIN)
 		apo_conn_broken(worker, conn, (int)-result);
 	else if (conn->out.bytes == 0 && conn->state == APO_CONN_CLOSING)

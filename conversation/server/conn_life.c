@@ -20,7 +20,8 @@ struct apo_peer apo_conn_peer(const struct apo_worker *worker, const struct apo_
 void apo_conn_arm(struct apo_worker *worker, struct apo_conn *conn)
 {
 	struct epoll_event event = {.data.u64 = (uint64_t)conn->generation << 32 | conn->slot};
-	bool reads = !conn->has_ended && !rudp_list_is_linked(&conn->unread);
+	bool reads = !conn->has_ended && !rudp_list_is_linked(&conn->unread) &&
+		     (!conn->is_paused || conn->stream.wants_in);
 
 	if (conn->state == APO_CONN_GREETING)
 		event.events = conn->stream.wants_out ? EPOLLOUT : EPOLLIN;

@@ -32,7 +32,7 @@ static void carry_flags(struct apo_carry *carry, struct apo_conn *conn)
 	apo_carry_flag(carry, &conn->is_operator);
 	apo_carry_instant(carry, &conn->flood.paid_until_at_ns);
 	apo_carry_instant(carry, &due_at_ns);
-	apo_carry_expect(carry, conn->has_ended <= conn->is_held && due_at_ns != RUDP_NEVER);
+	apo_carry_expect(carry, due_at_ns != RUDP_NEVER);
 	conn->timer.deadline_at_ns = due_at_ns;
 }
 
@@ -171,6 +171,9 @@ int apo_conn_begin_again(struct apo_worker *worker, struct apo_conn *conn)
 		rudp_timer_arm(&worker->wheel, &conn->timer, due_at_ns);
 	if (conn->out.bytes > 0)
 		rudp_list_append(&worker->dirty, &conn->dirty);
+	/* Lines that waited for the model have come already: no event will tell of them. */
+	if ((conn->lines.kept_bytes > 0 || conn->has_ended) && !conn->is_held)
+		rudp_list_append(&worker->unread, &conn->unread);
 	conn->armed = 0;
 	apo_conn_arm(worker, conn);
 	return 0;

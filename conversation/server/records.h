@@ -105,6 +105,7 @@ enum apo_event_kind {
 	APO_EVENT_LINE,
 	APO_EVENT_CLOSED,
 	APO_EVENT_RECEIPT,
+	APO_EVENT_ROOM,
 };
 
 struct apo_event_connected {
@@ -131,6 +132,12 @@ struct apo_event_receipt {
 	bool arrived;
 };
 
+/* The answer to WANT_ROOM. */
+struct apo_event_room {
+	struct apo_record record;
+	struct apo_peer peer;
+};
+
 /* ---- model to worker ---- */
 
 enum apo_effect_kind {
@@ -138,6 +145,8 @@ enum apo_effect_kind {
 	APO_EFFECT_DELIVER_WATCHED,
 	APO_EFFECT_CLOSE,
 	APO_EFFECT_OPERATOR,
+	APO_EFFECT_HOLD,
+	APO_EFFECT_WANT_ROOM,
 };
 
 struct apo_effect_deliver {
@@ -154,10 +163,11 @@ struct apo_effect_close {
 	struct apo_text *last_words; /* one reference, or NULL */
 };
 
-struct apo_effect_operator {
+/* OPERATOR: is one; HOLD: is held; WANT_ROOM: true. */
+struct apo_effect_flag {
 	struct apo_record record;
 	struct apo_peer peer;
-	bool is_operator;
+	bool is_so;
 };
 
 /* ---- worker to door ---- */

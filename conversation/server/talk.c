@@ -91,15 +91,30 @@ static void close_peer(void *of, struct apo_peer who, struct apo_text *last_word
 	talk->last[who.worker] = NULL;
 }
 
-static void set_operator(void *of, struct apo_peer who, bool is_operator)
+static void add_flag(struct apo_talk *talk, enum apo_effect_kind kind, struct apo_peer who,
+		     bool is_so)
 {
-	struct apo_talk *talk = of;
-	struct apo_effect_operator *effect =
-		apo_batcher_add(talk->to_workers + who.worker, APO_EFFECT_OPERATOR, sizeof *effect);
+	struct apo_effect_flag *effect =
+		apo_batcher_add(talk->to_workers + who.worker, kind, sizeof *effect);
 
 	effect->peer = who;
-	effect->is_operator = is_operator;
+	effect->is_so = is_so;
 	talk->last[who.worker] = NULL;
+}
+
+static void set_operator(void *of, struct apo_peer who, bool is_operator)
+{
+	add_flag(of, APO_EFFECT_OPERATOR, who, is_operator);
+}
+
+static void hold(void *of, struct apo_peer who, bool is_held)
+{
+	add_flag(of, APO_EFFECT_HOLD, who, is_held);
+}
+
+static void want_room(void *of, struct apo_peer who)
+{
+	add_flag(of, APO_EFFECT_WANT_ROOM, who, true);
 }
 
 static void check_password(void *of, uint64_t ticket, const char *hash, const char *password)
@@ -200,6 +215,8 @@ static const struct apo_model_calls calls = {
 	.deliver_watched = deliver_watched,
 	.close = close_peer,
 	.set_operator = set_operator,
+	.hold = hold,
+	.want_room = want_room,
 	.check_password = check_password,
 	.rehash = rehash,
 	.die = die,
@@ -238,6 +255,10 @@ static void on_event(struct apo_talk *talk, const struct apo_record *record)
 	case APO_EVENT_RECEIPT:
 		apo_model_on_receipt(talk->model, receipt->watch, receipt->recipient,
 				     receipt->arrived, talk->now_at_ns);
+		break;
+	case APO_EVENT_ROOM:
+		apo_model_on_room(talk->model, ((const struct apo_event_room *)record)->peer,
+				  talk->now_at_ns);
 		break;
 	}
 }
@@ -356,6 +377,7 @@ static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
 		break;
 	case APO_MAIL_SETTLE:
 		talk->is_settling = true;
+		apo_model_hurry(talk->model, true);
 		break;
 	case APO_MAIL_ADOPT:
 	case APO_MAIL_DRAIN:
@@ -402,6 +424,9 @@ bool apo_talk_absorb(struct apo_talk *talk)
 		on_mail(talk, mail);
 		is_any = true;
 	}
+	/* What came behind the settling is answered here, as no turn follows. */
+	while (talk->is_settling && apo_model_next_at_ns(talk->model) <= talk->now_at_ns)
+		apo_model_on_time(talk->model, talk->now_at_ns);
 	flush(talk);
 	return is_any;
 }
@@ -426,6 +451,7 @@ void *apo_talk_run(void *of)
 	struct apo_talk *talk = of;
 
 	talk->is_over = talk->is_settling = false;
+	apo_model_hurry(talk->model, false);
 	while (!talk->is_over && !atomic_load(&talk->is_abandoned) &&
 	       !(talk->is_settling && apo_model_is_settled(talk->model)))
 		turn(talk);

@@ -130,12 +130,18 @@ static void on_close(struct apo_worker *worker, const struct apo_effect_close *e
 	apo_text_put(effect->last_words);
 }
 
-static void on_operator(struct apo_worker *worker, const struct apo_effect_operator *effect)
+static void on_flag(struct apo_worker *worker, const struct apo_effect_flag *effect)
 {
 	struct apo_conn *conn = apo_worker_find(worker, effect->peer);
 
-	if (conn)
-		conn->is_operator = effect->is_operator;
+	if (!conn)
+		return;
+	if (effect->record.kind == APO_EFFECT_OPERATOR)
+		conn->is_operator = effect->is_so;
+	else if (effect->record.kind == APO_EFFECT_HOLD)
+		apo_conn_hold(worker, conn, effect->is_so);
+	else
+		apo_conn_want_room(worker, conn);
 }
 
 static void on_effect(struct apo_worker *worker, const struct apo_record *record)
@@ -151,7 +157,9 @@ static void on_effect(struct apo_worker *worker, const struct apo_record *record
 		on_close(worker, effect);
 		break;
 	case APO_EFFECT_OPERATOR:
-		on_operator(worker, effect);
+	case APO_EFFECT_HOLD:
+	case APO_EFFECT_WANT_ROOM:
+		on_flag(worker, effect);
 		break;
 	}
 }

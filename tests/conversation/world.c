@@ -87,6 +87,24 @@ static void on_set_operator(void *of, struct apo_peer who, bool is_operator)
 	mock_at(of, who)->is_operator = is_operator;
 }
 
+static void on_hold(void *of, struct apo_peer who, bool is_held)
+{
+	struct mock *mock = mock_at(of, who);
+
+	cr_assert(ne(ptr, mock, NULL));
+	cr_assert(ne(int, mock->is_held, is_held));
+	mock->is_held = is_held;
+}
+
+static void on_want_room(void *of, struct apo_peer who)
+{
+	struct mock *mock = mock_at(of, who);
+
+	cr_assert(ne(ptr, mock, NULL));
+	cr_assert(not(mock->is_room_wanted), "asked twice");
+	mock->is_room_wanted = true;
+}
+
 static void on_check(void *of, uint64_t ticket, const char *against, const char *password)
 {
 	struct world *world = of;
@@ -128,6 +146,8 @@ void world_init(struct world *world)
 		.deliver = on_deliver,
 		.deliver_watched = on_deliver_watched,
 		.close = on_close,
+		.hold = on_hold,
+		.want_room = on_want_room,
 		.set_operator = on_set_operator,
 		.check_password = on_check,
 		.check_account = on_check,
@@ -150,6 +170,7 @@ struct apo_model *world_model(struct world *world)
 		.run = 0xabc,
 		.now_at_ns = world->now_ns,
 		.wall_ms = INT64_C(1700000000000),
+		.slice_bytes = world->slice_bytes,
 	};
 
 	return apo_model_new(&start);
@@ -258,7 +279,7 @@ void world_connect(struct world *world, unsigned i)
 	mock->peer.slot = (mock->other_slot ? mock->other_slot : i) & 0xffff;
 	mock->peer.generation++;
 	mock->is_connected = true;
-	mock->is_closed = mock->is_operator = false;
+	mock->is_closed = mock->is_operator = mock->is_held = mock->is_room_wanted = false;
 	mock->len = mock->at = 0;
 	apo_model_on_connected(world->model, mock->peer, &facts, world->now_ns);
 }
@@ -273,6 +294,37 @@ void world_say(struct world *world, unsigned i, const char *format, ...)
 	len = vsnprintf(line, sizeof line, format, args);
 	va_end(args);
 	apo_model_on_line(world->model, world->mocks[i].peer, line, (size_t)len, world->now_ns);
+	if (!world->is_stepwise)
+		world_step_all(world);
+}
+
+void world_read(struct world *world, unsigned i)
+{
+	struct mock *mock = &world->mocks[i];
+
+	if (!mock->is_room_wanted)
+		return;
+	mock->is_room_wanted = false;
+	apo_model_on_room(world->model, mock->peer, world->now_ns);
+}
+
+bool world_step(struct world *world)
+{
+	unsigned i;
+
+	for (i = 0; i < WORLD_CLIENTS; i++)
+		if (world->mocks[i].is_connected && !world->mocks[i].is_slow)
+			world_read(world, i);
+	if (apo_model_next_at_ns(world->model) > world->now_ns)
+		return false;
+	apo_model_on_time(world->model, world->now_ns);
+	return true;
+}
+
+void world_step_all(struct world *world)
+{
+	while (world_step(world))
+		;
 }
 
 void world_join(struct world *world, unsigned i, const char *nick, const char *caps)
@@ -324,6 +376,8 @@ void world_wait(struct world *world, int64_t span_ns)
 void world_answer(struct world *world, enum apo_checked result, const char *account)
 {
 	apo_model_on_checked(world->model, world->ticket, result, account, world->now_ns);
+	if (!world->is_stepwise)
+		world_step_all(world);
 }
 
 char *world_next(struct world *world, unsigned i)

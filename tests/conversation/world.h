@@ -26,6 +26,9 @@ struct mock {
 	size_t len, at, cap;
 	bool is_lasting; /* as it connects */
 	bool is_connected, is_closed, is_operator;
+	bool is_slow;          /* it reads nothing: there is no room until world_read */
+	bool is_held;          /* nothing is read from it */
+	bool is_room_wanted;
 	char last_words[600];
 };
 
@@ -52,6 +55,8 @@ struct world {
 	uint8_t *state; /* that was carried last */
 	size_t state_len;
 	unsigned hand_overs;
+	uint32_t slice_bytes;  /* of long answers; 0: as the model likes it */
+	bool is_stepwise;      /* long answers go on only by world_step */
 };
 
 /* calls and config may be changed until world_start. */
@@ -72,6 +77,12 @@ void world_gather(struct world *world, unsigned count, const char *channel);
 void world_say(struct world *world, unsigned i, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void world_close(struct world *world, unsigned i, const char *reason);
+/* One slice of a long answer. false: none can go on. */
+bool world_step(struct world *world);
+/* What can be told is. */
+void world_step_all(struct world *world);
+/* There is room for i, if that was asked. */
+void world_read(struct world *world, unsigned i);
 void world_wait(struct world *world, int64_t span_ns);
 void world_answer(struct world *world, enum apo_checked result, const char *account);
 

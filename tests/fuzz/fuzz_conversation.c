@@ -3,8 +3,8 @@
  * Everything that clients can say to the conversation: lines are taken apart, tags escaped again,
  * masks matched, modes changed, by four clients of which one has every capability. The input is
  * lines; the first byte of each says who speaks, or what else happens (a client goes, a password
- * was right, time passes). Whatever is said, the model keeps its invariants, and says only whole
- * lines of UTF-8 that are not too long, to who is there.
+ * was right, time passes, somebody reads slowly). Whatever is said, the model keeps its invariants,
+ * and says only whole lines of UTF-8 that are not too long, to who is there.
  */
 #include <assert.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct apo_peer peers[CLIENTS];
-static bool is_open[CLIENTS];
+static bool is_open[CLIENTS], is_slow[CLIENTS], is_room_wanted[CLIENTS];
 static uint64_t last_ticket, last_watch, last_history;
 static int64_t last_position;
 
@@ -76,6 +76,20 @@ static void close_peer(void *of, struct apo_peer who, struct apo_text *last_word
 	assert(is_there(who));
 	check_text(last_words);
 	is_open[who.slot] = false;
+}
+
+static void hold(void *of, struct apo_peer who, bool is_held)
+{
+	(void)of;
+	(void)is_held;
+	assert(is_there(who));
+}
+
+static void want_room(void *of, struct apo_peer who)
+{
+	(void)of;
+	assert(is_there(who) && !is_room_wanted[who.slot]);
+	is_room_wanted[who.slot] = true;
 }
 
 static void set_operator(void *of, struct apo_peer who, bool is_operator)
@@ -164,6 +178,8 @@ static const struct apo_model_calls calls = {
 	.deliver = deliver,
 	.deliver_watched = deliver_watched,
 	.close = close_peer,
+	.hold = hold,
+	.want_room = want_room,
 	.set_operator = set_operator,
 	.check_password = check_password,
 	.check_account = check_password,
@@ -178,9 +194,28 @@ static const struct apo_model_calls calls = {
 	.ask_history = ask_history,
 };
 
+/* Long answers go on, but for those who read slowly. */
+static void go_on(struct apo_model *model, int64_t now_ns)
+{
+	bool is_any;
+	unsigned i;
+
+	do {
+		for (i = 0; i < CLIENTS; i++)
+			if (is_room_wanted[i] && !is_slow[i]) {
+				is_room_wanted[i] = false;
+				apo_model_on_room(model, peers[i], now_ns);
+			}
+		is_any = apo_model_next_at_ns(model) <= now_ns;
+		if (is_any)
+			apo_model_on_time(model, now_ns);
+	} while (is_any);
+}
+
 static void say(struct apo_model *model, unsigned i, const char *line, int64_t now_ns)
 {
 	apo_model_on_line(model, peers[i], line, strlen(line), now_ns);
+	go_on(model, now_ns);
 }
 
 static void connect_one(struct apo_model *model, unsigned i, int64_t now_ns)
@@ -192,6 +227,7 @@ static void connect_one(struct apo_model *model, unsigned i, int64_t now_ns)
 	peers[i].slot = i & 0xf;
 	peers[i].generation++;
 	is_open[i] = true;
+	is_slow[i] = is_room_wanted[i] = false;
 	apo_model_on_connected(model, peers[i], &facts, now_ns);
 	if (i == 3)
 		return; /* that one begins from nothing */
@@ -217,7 +253,7 @@ static void happen(struct apo_model *model, uint8_t what, const uint8_t *line, s
 
 	if (!is_open[i])
 		connect_one(model, i, *now_ns);
-	switch (what / CLIENTS % 16) {
+	switch (what / CLIENTS % 32) {
 	case 0:
 		apo_model_on_closed(model, peers[i], "gone", *now_ns);
 		is_open[i] = false;
@@ -250,9 +286,17 @@ static void happen(struct apo_model *model, uint8_t what, const uint8_t *line, s
 	case 8:
 		answer_history(model, len, *now_ns);
 		break;
+	case 9:
+		is_slow[i] = len % 2;
+		break;
+	case 10:
+		apo_model_hurry(model, len % 2);
+		break;
 	default:
 		apo_model_on_line(model, peers[i], (const char *)line, len, *now_ns);
 	}
+	if (what / CLIENTS / 32 == 0)
+		go_on(model, *now_ns);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -263,6 +307,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					.calls = &calls,
 					.workers = 2,
 					.run = 1,
+					.slice_bytes = 200,
 					.now_at_ns = RUDP_NS_PER_S,
 					.wall_ms = INT64_C(1700000000000)};
 	int64_t now_ns = RUDP_NS_PER_S;

@@ -85,6 +85,15 @@ static inline void lone_deliver(struct lone_worker *lone, struct apo_peer to, co
 	effect->to[0] = to;
 }
 
+static inline void lone_flag(struct lone_worker *lone, enum apo_effect_kind kind,
+			     struct apo_peer peer, bool is_so)
+{
+	struct apo_effect_flag *effect = apo_batcher_add(&lone->effects, kind, sizeof *effect);
+
+	effect->peer = peer;
+	effect->is_so = is_so;
+}
+
 static inline void lone_end(struct lone_worker *lone, struct apo_peer peer, const char *last_words)
 {
 	struct apo_effect_close *effect =

@@ -105,6 +105,9 @@ static void on_event(const struct apo_record *record)
 		snprintf(at, left, "receipt %u %s\n", (unsigned)receipt->watch,
 			 receipt->arrived ? "arrived" : "missing");
 		break;
+	case APO_EVENT_ROOM:
+		snprintf(at, left, "room\n");
+		break;
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "conversation/server/checker.h"
 #include "conversation/server/talk.h"
 
+#define CLIENTS 1000 /* none of them is told so much that it would have to be read first */
 #define LINES 300000 /* their answers are far more than may be on their way to a worker */
 
 static struct apo_config config = {
@@ -50,7 +51,7 @@ static void end(void)
 /* In place of a hang: what is waited for comes, or the test fails. */
 TestSuite(talk, .init = begin, .fini = end, .timeout = 60);
 
-static void connect_one(void)
+static void connect_one(uint32_t slot)
 {
 	struct apo_event_connected *event =
 		apo_batcher_add(&events, APO_EVENT_CONNECTED, sizeof *event);
@@ -58,17 +59,18 @@ static void connect_one(void)
 
 	memset(event, 0, sizeof *event);
 	event->record = head;
+	event->peer.slot = slot & 0xffffff;
 	strcpy(event->address, "192.0.2.1");
 	strcpy(event->host, "h");
 }
 
-static void say(const char *line)
+static void say(uint32_t slot, const char *line)
 {
 	size_t len = strlen(line);
 	struct apo_event_text *event =
 		apo_batcher_add(&events, APO_EVENT_LINE, sizeof *event + len);
 
-	event->peer = (struct apo_peer){0};
+	event->peer = (struct apo_peer){.slot = slot & 0xffffff};
 	event->len = (uint32_t)len;
 	memcpy(event->text, line, len);
 }
@@ -77,9 +79,10 @@ static void say_much(void)
 {
 	unsigned i;
 
-	connect_one();
+	for (i = 0; i < CLIENTS; i++)
+		connect_one(i);
 	for (i = 0; i < LINES; i++)
-		say("PING x");
+		say(i % CLIENTS, "PING x");
 	apo_batcher_flush(&events);
 }
 

@@ -60,6 +60,9 @@ static void on_event(const struct apo_record *record)
 		snprintf(at, room, "receipt %u %u %s\n", (unsigned)receipt->watch,
 			 receipt->recipient, receipt->arrived ? "arrived" : "missing");
 		break;
+	case APO_EVENT_ROOM:
+		snprintf(at, room, "room\n");
+		break;
 	}
 }
 
@@ -534,4 +537,54 @@ Test(worker, cleared_it_has_told_of_all_who_came_and_went)
 	apo_worker_clear(&lone.worker);
 	lone_take(&lone);
 	cr_assert(eq(uint, gone, i));
+}
+
+Test(worker, what_a_held_one_says_waits)
+{
+	int fd = connect_one();
+
+	lone_flag(&lone, APO_EFFECT_HOLD, last_peer, true);
+	turn();
+	say(fd, "one\r\ntwo\r\n");
+	cr_assert(eq(str, (char *)turn(), ""));
+	cr_assert(eq(str, (char *)turn(), ""));
+	lone_flag(&lone, APO_EFFECT_HOLD, last_peer, false);
+	turn();
+	cr_assert(eq(str, (char *)turn(), "0.0 one\n0.0 two\n"));
+	close(fd);
+	cr_assert(eq(str, (char *)turn(), "-0.0 Connection closed\n"));
+}
+
+Test(worker, a_held_one_that_breaks_is_gone)
+{
+	int fd = connect_one();
+
+	lone_flag(&lone, APO_EFFECT_HOLD, last_peer, true);
+	turn();
+	close(fd);
+	cr_assert(eq(str, (char *)turn(), "-0.0 Connection reset by peer\n"));
+}
+
+Test(worker, room_is_told_when_the_queue_is_short)
+{
+	static char line[8192];
+	int fd = connect_one(), i;
+
+	lone_flag(&lone, APO_EFFECT_WANT_ROOM, last_peer, true);
+	cr_assert(eq(str, (char *)turn(), "room\n"));
+	memset(line, 'x', sizeof line - 1);
+	while (apo_worker_conn(&lone.worker, 0)->out.bytes <= config.send_queue_bytes / 2) {
+		lone_deliver(&lone, last_peer, line, 0);
+		turn();
+	}
+	lone_flag(&lone, APO_EFFECT_WANT_ROOM, last_peer, true);
+	cr_assert(eq(str, (char *)turn(), ""));
+	for (i = 0; i < 1000 && !*turn(); i++)
+		read_all(fd);
+	cr_assert(eq(str, heard, "room\n"));
+	for (i = 0; i < 10; i++) {
+		read_all(fd);
+		cr_assert(eq(str, (char *)turn(), "")); /* once */
+	}
+	close(fd);
 }

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/model/answers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation/model/clients.h"
+#include "conversation/model/commands.h"
+#include "conversation/model/history.h"
+#include "conversation/model/out.h"
+
+struct held_line {
+	struct rudp_list link;
+	size_t len;
+	char text[];
+};
+
+/* ---- a turn ---- */
+
+bool apo_turn_is_long(const struct apo_model *model)
+{
+	return model->turn.told_bytes >= model->turn.told_bytes_max ||
+	       model->turn.looks >= APO_SLICE_LOOKS;
+}
+
+void apo_turn_look(struct apo_model *model, unsigned count)
+{
+	model->turn.looks += count;
+}
+
+/* ---- who waits ---- */
+
+static struct apo_backlog *backlog_of(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_backlog *backlog = client->backlog;
+
+	if (backlog)
+		return backlog;
+	backlog = calloc(1, sizeof *backlog);
+	if (!backlog) {
+		apo_client_end(model, client, "Out of memory");
+		return NULL;
+	}
+	backlog->client = client;
+	rudp_list_init(&backlog->answers);
+	rudp_list_init(&backlog->lines);
+	client->backlog = backlog;
+	model->backlog_count++;
+	if (model->calls->hold)
+		model->calls->hold(model->of, client->peer, true);
+	return backlog;
+}
+
+static void answer_free(struct apo_answer *answer)
+{
+	rudp_list_remove(&answer->link);
+	rudp_list_remove(&answer->walk.link);
+	free(answer);
+}
+
+void apo_answers_drop(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_backlog *backlog = client->backlog;
+	struct rudp_list *link;
+
+	if (!backlog)
+		return;
+	while (!rudp_list_is_empty(&backlog->answers))
+		answer_free(RUDP_LIST_OWNER(backlog->answers.next, struct apo_answer, link));
+	while ((link = rudp_list_pop(&backlog->lines)))
+		free(RUDP_LIST_OWNER(link, struct held_line, link));
+	rudp_list_remove(&backlog->ready);
+	free(backlog);
+	client->backlog = NULL;
+	model->backlog_count--;
+}
+
+/* More would not fit into the send queue of one who does not read. */
+static bool is_full(const struct apo_model *model, const struct apo_client *client)
+{
+	return model->calls->want_room && !model->is_hurried &&
+	       client->told_bytes > model->slice_bytes;
+}
+
+static bool may_ask(const struct apo_client *client)
+{
+	return client->history_count < APO_REQUESTS_MAX;
+}
+
+/* What it waits for now; without anything it is read from again. */
+static void decide(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_backlog *backlog = client->backlog;
+
+	if (backlog->waits_for_room)
+		return;
+	if (is_full(model, client)) {
+		rudp_list_remove(&backlog->ready);
+		backlog->waits_for_room = true;
+		model->calls->want_room(model->of, client->peer);
+	} else if (!rudp_list_is_empty(&backlog->answers) ||
+		   (!rudp_list_is_empty(&backlog->lines) && may_ask(client))) {
+		if (!rudp_list_is_linked(&backlog->ready))
+			rudp_list_append(&model->ready, &backlog->ready);
+	} else if (may_ask(client)) {
+		apo_answers_drop(model, client);
+		if (model->calls->hold)
+			model->calls->hold(model->of, client->peer, false);
+	}
+}
+
+void apo_answers_on_turn_ended(struct apo_model *model, struct apo_client *client,
+			       size_t told_bytes)
+{
+	if (client->is_gone || rudp_list_is_linked(&client->ending))
+		return;
+	client->told_bytes += (uint32_t)told_bytes;
+	if (!client->backlog && !is_full(model, client) && may_ask(client))
+		return;
+	if (backlog_of(model, client))
+		decide(model, client);
+}
+
+void apo_answers_on_room(struct apo_model *model, struct apo_client *client)
+{
+	client->told_bytes = 0;
+	if (!client->backlog)
+		return;
+	client->backlog->waits_for_room = false;
+	decide(model, client);
+}
+
+/* ---- answers ---- */
+
+void *apo_answer_new(struct apo_model *model, struct apo_client *client, size_t size,
+		     bool (*go_on)(struct apo_model *model, struct apo_client *client,
+				   struct apo_answer *answer))
+{
+	struct apo_answer *answer = calloc(1, size);
+
+	if (answer)
+		answer->go_on = go_on;
+	else
+		apo_client_end(model, client, "Out of memory");
+	return answer;
+}
+
+static bool has_answers(const struct apo_client *client)
+{
+	return client->backlog && !rudp_list_is_empty(&client->backlog->answers);
+}
+
+void apo_answer_begin(struct apo_model *model, struct apo_client *client,
+		      struct apo_answer *answer)
+{
+	struct apo_backlog *backlog;
+
+	if (!has_answers(client) && !apo_turn_is_long(model) &&
+	    answer->go_on(model, client, answer)) {
+		answer_free(answer);
+		return;
+	}
+	backlog = backlog_of(model, client);
+	if (!backlog) {
+		answer_free(answer);
+		return;
+	}
+	rudp_list_append(&backlog->answers, &answer->link);
+	model->turn.is_unfinished = true;
+}
+
+/* The process is about to be replaced: nothing waits for room any more, so there is an end. */
+static void hurry(struct apo_model *model, struct apo_client *client, struct apo_answer *answer)
+{
+	if (!model->is_hurried || answer->is_cut || client->told_bytes < APO_HURRIED_BYTES_MAX)
+		return;
+	answer->is_cut = true;
+	apo_notice(model, client,
+		   "The rest of this answer is left out: the server is being replaced; ask again");
+}
+
+static void tell_on(struct apo_model *model, struct apo_client *client)
+{
+	struct apo_backlog *backlog = client->backlog;
+	struct apo_answer *answer;
+
+	apo_turn_begin(model, client, NULL);
+	model->turn.told_bytes_max = model->slice_bytes;
+	apo_turn_resume_label(model, backlog->batch);
+	while (has_answers(client) && !apo_turn_is_long(model)) {
+		answer = RUDP_LIST_OWNER(backlog->answers.next, struct apo_answer, link);
+		hurry(model, client, answer);
+		if (answer->go_on(model, client, answer))
+			answer_free(answer);
+	}
+	model->turn.is_unfinished = has_answers(client);
+	if (!model->turn.is_unfinished)
+		backlog->batch = 0;
+	apo_turn_end(model);
+}
+
+/* ---- lines ---- */
+
+void apo_answers_hold_line(struct apo_model *model, struct apo_client *client, const char *line,
+			   size_t len)
+{
+	struct apo_backlog *backlog = client->backlog;
+	struct held_line *held = malloc(sizeof *held + len);
+
+	if (!held) {
+		apo_client_end(model, client, "Out of memory");
+		return;
+	}
+	held->link.next = NULL;
+	held->len = len;
+	memcpy(held->text, line, len);
+	rudp_list_append(&backlog->lines, &held->link);
+	backlog->lines_bytes += sizeof *held + len;
+	if (backlog->lines_bytes > APO_HELD_LINES_BYTES_MAX)
+		apo_client_end(model, client, "Excess Flood");
+	else
+		decide(model, client);
+}
+
+static void hear_on(struct apo_model *model, struct apo_client *client)
+{
+	struct rudp_list *link = rudp_list_pop(&client->backlog->lines);
+	struct held_line *held = RUDP_LIST_OWNER(link, struct held_line, link);
+
+	client->backlog->lines_bytes -= sizeof *held + held->len;
+	apo_line_hear(model, client, held->text, held->len);
+	free(held);
+}
+
+void apo_answers_serve(struct apo_model *model)
+{
+	struct rudp_list *link = rudp_list_pop(&model->ready);
+	struct apo_client *client;
+
+	if (!link)
+		return;
+	client = RUDP_LIST_OWNER(link, struct apo_backlog, ready)->client;
+	if (has_answers(client))
+		tell_on(model, client);
+	else
+		hear_on(model, client);
+}
+
+/* ---- all of them ---- */
+
+void apo_model_on_room(struct apo_model *model, struct apo_peer who, int64_t now_at_ns)
+{
+	struct apo_client *client = apo_client_at(model, who);
+
+	model->now_at_ns = now_at_ns;
+	if (!client)
+		return;
+	client->heard_at_ns = now_at_ns; /* it reads, though nobody lets it speak */
+	apo_answers_on_room(model, client);
+}
+
+void apo_model_hurry(struct apo_model *model, bool is_hurried)
+{
+	struct apo_slots *slots;
+	uint32_t i;
+
+	model->is_hurried = is_hurried;
+	for (slots = model->slots; slots < model->slots + model->workers; slots++)
+		for (i = 0; i < slots->count; i++)
+			if (is_hurried && slots->clients[i] && slots->clients[i]->backlog)
+				apo_answers_on_room(model, slots->clients[i]);
+}
