@@ -214,6 +214,7 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 				       .uid = geteuid(),
 				       .turns = 1, /* 0: never */
 				       .probe_fd = -1,
+				       .roam = {.fd = -1, .look_at_ns = RUDP_NEVER},
 				       .accept_retry_at_ns = RUDP_NEVER,
 				       .doors_open_at_ns = RUDP_NEVER,
 				       .idle_since_ns = RUDP_NEVER,
@@ -242,6 +243,8 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 	rc = allocate(engine);
 	if (rc == 0)
 		rc = make_endpoint(engine);
+	if (rc == 0)
+		rudp_roam_open(engine);
 	return rc == 0 ? open_control(engine) : rc;
 }
 
@@ -285,6 +288,7 @@ void rudp_engine_fini(struct rudp_engine *engine)
 		rudp_endpoint_free(engine->ep);
 		rudp_qlog_close(&engine->qlog);
 	}
+	rudp_roam_close(engine);
 	rudp_closer_all(&engine->closer);
 	rudp_sockets_close(&engine->sockets);
 	rudp_remembered_fini(&engine->remembered);

@@ -6,7 +6,8 @@
  * event, because any of them may go while another still names it. What each file does:
  *
  *	loop          epoll, the order of work in one turn; look (awake or asleep until the next)
- *	udp           sockets on the wire       udp_receive, udp_send, udp_spare (used again)
+ *	udp           sockets on the wire       udp_receive, udp_send, udp_spare (used again),
+ *	                                        roam (this host's addresses change)
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
  *	binding       who owns which port       port (having it on both sides), yield (giving it up),
  *	                                        seat (sharing it)
@@ -39,6 +40,7 @@
 #include "engine/qlog.h"
 #include "engine/random.h"
 #include "engine/remembered.h"
+#include "engine/roam.h"
 #include "engine/settings.h"
 #include "engine/slots.h"
 #include "engine/sockets.h"
@@ -84,6 +86,7 @@ struct rudp_engine {
 	struct rudp_closer closer;
 	struct rudp_look look;
 	struct rudp_sockets sockets;
+	struct rudp_roam roam;
 
 	struct rudp_list doors, calls, strangers, udps, apps, bindings, clients;
 	struct rudp_list calls_aside; /* not watched; oldest first (control.h) */

@@ -15,6 +15,7 @@
 #include "engine/control.h"
 #include "engine/listener.h"
 #include "engine/race.h"
+#include "engine/roam.h"
 #include "engine/tcp.h"
 #include "engine/udp.h"
 #include "engine/udp_spare.h"
@@ -60,6 +61,9 @@ static void dispatch(struct rudp_engine *engine, uint64_t id, uint32_t events)
 		break;
 	case RUDP_KIND_SIGNAL:
 		on_signal(engine, object);
+		break;
+	case RUDP_KIND_ROAM:
+		rudp_roam_on_event(engine);
 		break;
 	}
 }
@@ -151,6 +155,7 @@ static int64_t wait_ns(const struct rudp_engine *engine)
 	deadline = rudp_time_min(deadline, rudp_udp_spares_deadline_ns(engine));
 	deadline = rudp_time_min(deadline, rudp_udp_moderated_at_ns(engine));
 	deadline = rudp_time_min(deadline, rudp_qlog_deadline_ns(&engine->qlog));
+	deadline = rudp_time_min(deadline, engine->roam.look_at_ns);
 	if (!rudp_list_is_empty(&engine->ready) || !rudp_list_is_empty(&engine->tcp_dirty) ||
 	    !rudp_list_is_empty(&engine->orphan_udps))
 		return 0;
@@ -194,6 +199,8 @@ static void turn(struct rudp_engine *engine, const struct epoll_event *events, i
 	for (int i = 0; i < count; i++)
 		dispatch(engine, events[i].data.u64, events[i].events);
 	rudp_udp_read_moderated(engine);
+	if (engine->roam.look_at_ns <= engine->now_at_ns)
+		rudp_roam_look(engine);
 	run_ready(engine);
 	rudp_app_consume_due(engine);
 	if (rudp_endpoint_deadline_ns(engine->ep) <= engine->now_at_ns)

@@ -232,13 +232,41 @@ int rudp_udp_open_hidden(struct rudp_engine *engine, const struct rudp_addr *loc
 
 int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source)
 {
+	return rudp_udp_source_by(remote, &(struct rudp_udp_route){0}, source);
+}
+
+int rudp_udp_connect_anew(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	int rc = connect(udp->fd, &nobody, sizeof nobody) < 0 ? -errno : 0;
+
+	/* With the peer it forgets its device. */
+	if (rc == 0)
+		rc = set_route(udp->fd, &udp->route);
+	if (rc == 0)
+		rc = connect_there(udp->fd, &udp->remote);
+	if (rc == 0)
+		rc = learn_local(udp);
+	udp->adrift = rc < 0;
+	if (rc < 0)
+		return rc;
+	rudp_list_remove(&udp->port_link);
+	rudp_list_append(&engine->udps_by_port[rudp_port_bucket(&udp->local)], &udp->port_link);
+	return 0;
+}
+
+int rudp_udp_source_by(const struct rudp_addr *remote, const struct rudp_udp_route *route,
+		       struct rudp_addr *source)
+{
 	struct rudp_udp scratch = {0};
 	int rc;
 
 	scratch.fd = socket(remote->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (scratch.fd < 0)
 		return -errno;
-	rc = connect_there(scratch.fd, remote);
+	rc = set_route(scratch.fd, route);
+	if (rc == 0)
+		rc = connect_there(scratch.fd, remote);
 	if (rc == 0)
 		rc = learn_local(&scratch);
 	close(scratch.fd);

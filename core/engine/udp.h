@@ -47,6 +47,7 @@ struct rudp_udp {
 	sa_family_t family;
 	bool v6only;
 	bool connected;
+	bool adrift;                  /* ... and is not, for now: there was no way there */
 	bool gso;
 	bool no_tos;                  /* the kernel refuses to set it by message */
 	uint8_t tos;                  /* connected: what it sends with by itself */
@@ -99,6 +100,13 @@ int rudp_udp_open_hidden(struct rudp_engine *engine, const struct rudp_addr *loc
 			 bool freebind, struct rudp_udp **out);
 /* The address that routing would use towards remote; the port is 0. 0 or -errno. */
 int rudp_udp_source_for(const struct rudp_addr *remote, struct rudp_addr *source);
+int rudp_udp_source_by(const struct rudp_addr *remote, const struct rudp_udp_route *route,
+		       struct rudp_addr *source);
+/*
+ * A connected socket takes the address that routing chooses now, and a free port: its peer is the same.
+ * 0, or -errno: it has no address, and sends nothing, until that is done again.
+ */
+int rudp_udp_connect_anew(struct rudp_engine *engine, struct rudp_udp *udp);
 
 /* UDP payload of a packet of mtu bytes. */
 uint32_t rudp_udp_payload_of(sa_family_t family, uint32_t mtu);

@@ -65,6 +65,12 @@ void rudp_udp_drop_spares_with(struct rudp_engine *engine, uint16_t port)
 	}
 }
 
+void rudp_udp_drop_spares(struct rudp_engine *engine)
+{
+	while (!rudp_list_is_empty(&engine->spare_udps))
+		rudp_udp_close(engine, spare_of(engine->spare_udps.next));
+}
+
 int64_t rudp_udp_spares_deadline_ns(const struct rudp_engine *engine)
 {
 	return rudp_list_is_empty(&engine->spare_udps)

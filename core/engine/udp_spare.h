@@ -27,6 +27,7 @@ bool rudp_udp_spare(struct rudp_engine *engine, struct rudp_udp *udp);
 void rudp_udp_unspare(struct rudp_engine *engine, struct rudp_udp *udp);
 /* Closes those with this port. */
 void rudp_udp_drop_spares_with(struct rudp_engine *engine, uint16_t port);
+void rudp_udp_drop_spares(struct rudp_engine *engine);
 /* Closes those that have waited for RUDP_UDP_SPARE_NS; and when that is next due, or RUDP_NEVER. */
 void rudp_udp_drop_old_spares(struct rudp_engine *engine);
 int64_t rudp_udp_spares_deadline_ns(const struct rudp_engine *engine);

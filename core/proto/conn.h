@@ -114,6 +114,7 @@ bool rudp_conn_is_initiator(const struct rudp_conn *conn);
 enum rudp_state rudp_conn_state(const struct rudp_conn *conn);
 const struct rudp_addr *rudp_conn_local(const struct rudp_conn *conn);  /* at establishment */
 const struct rudp_addr *rudp_conn_remote(const struct rudp_conn *conn); /* at establishment */
+const struct rudp_addr *rudp_conn_path_local(const struct rudp_conn *conn); /* now */
 /* The listener it came from; NULL for an active one or when that is closed. */
 struct rudp_listener *rudp_conn_listener(const struct rudp_conn *conn);
 

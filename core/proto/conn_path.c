@@ -26,6 +26,7 @@ static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->is_to_start = conn->may_jump = false; /* before there is a round trip of it */
 	rudp_cc_init(&conn->cc, conn->cc.ops, conn->cc.datagram_bytes, now_at_ns);
 	rudp_rtt_init(&conn->rtt, rudp_time_max(known_ns, RUDP_RTT_INITIAL_NS));
+	rudp_reliability_leave_path(&conn->reliability);
 	rudp_pacer_init(&conn->pacer, now_at_ns);
 	rudp_tail_restart(&conn->tail, now_at_ns);
 	rudp_ecn_restart(&conn->ecn);
@@ -93,6 +94,7 @@ void rudp_conn_path_on_response(struct rudp_conn *conn, const uint8_t data[8], i
 		return;
 	rudp_conn_remember_path(conn, NULL);
 	conn->progress_at_ns = now_at_ns;
+	rudp_conn_on_path_taken(conn, now_at_ns);
 }
 
 /* A path that never answered was forged by somebody who can only send: back to the last good one. */
@@ -128,6 +130,8 @@ void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 void rudp_conn_rebind(struct rudp_conn *conn, void *socket, const struct rudp_addr *local,
 		      int64_t now_at_ns)
 {
+	bool is_same_host = rudp_addr_same_host(&conn->path.local, local);
+
 	if (rudp_conn_use_socket(conn, socket) < 0)
 		return; /* without memory it stays on the old one */
 	conn->path.local = *local;
@@ -135,6 +139,9 @@ void rudp_conn_rebind(struct rudp_conn *conn, void *socket, const struct rudp_ad
 	rudp_conn_mtu_follow(conn);
 	if (!conn->has_keys)
 		return;
+	if (!is_same_host)
+		restart_measurement(conn, now_at_ns);
 	rudp_conn_path_prove(conn, now_at_ns);
+	rudp_conn_on_path_taken(conn, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);
 }

@@ -344,6 +344,7 @@ enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack
 				   int64_t now_at_ns);
 void rudp_conn_on_answer(struct rudp_conn *conn, uint64_t number, int64_t now_at_ns);
 void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_on_path_taken(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_grow_send_limit(struct rudp_conn *conn); /* the window has grown */
 
 /* Sizes (conn_mtu.c). Nothing is known of the path; what is known of it has changed. */

@@ -259,6 +259,17 @@ static void prepare_probe(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->ping_due = !rudp_sendbuf_has_due(&conn->sendbuf, conn->peer_window_end);
 }
 
+/* What is out left another way, and is most likely lost; nothing new may leave while it counts. */
+void rudp_conn_on_path_taken(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	if (conn->reliability.outstanding == 0 || conn->probes_due > 0)
+		return;
+	conn->reliability.pto_count = 0;
+	conn->reliability.pto_from_ns = now_at_ns;
+	conn->probes_due = RUDP_PROBES_PER_PTO;
+	prepare_probe(conn, now_at_ns);
+}
+
 void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_reliability_result result;

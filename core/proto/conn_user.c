@@ -159,6 +159,11 @@ enum rudp_state rudp_conn_state(const struct rudp_conn *conn)
 	return conn->state;
 }
 
+const struct rudp_addr *rudp_conn_path_local(const struct rudp_conn *conn)
+{
+	return &conn->path.local;
+}
+
 const struct rudp_addr *rudp_conn_local(const struct rudp_conn *conn)
 {
 	return &conn->first_local;

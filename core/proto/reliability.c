@@ -274,6 +274,22 @@ static void finish(struct pass *pass, struct rudp_rtt *rtt, uint64_t largest, in
 	rudp_loss_detect(r, rtt, ack_delay_max_ns, pass->now_at_ns, pass->result);
 }
 
+void rudp_reliability_leave_path(struct rudp_reliability *r)
+{
+	for (uint64_t number = r->base; number < r->next; number++) {
+		struct rudp_sent *sent = rudp_sent_at(r, number);
+
+		if (!rudp_sent_is_awaited(sent))
+			continue;
+		if (sent->in_flight)
+			r->bytes_in_flight -= sent->size_bytes;
+		sent->in_flight = false;
+		sent->resent = true; /* its answer may come either way */
+	}
+	r->lost_run_from_ns = RUDP_NEVER;
+	r->pto_count = 0;
+}
+
 enum rudp_verdict rudp_reliability_recv(struct rudp_reliability *r, struct rudp_rtt *rtt,
 					const struct rudp_ack *ack, int64_t ack_delay_max_ns,
 					int64_t now_at_ns, struct rudp_reliability_result *result)

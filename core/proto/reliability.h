@@ -205,6 +205,12 @@ void rudp_reliability_recv_answer(struct rudp_reliability *r, struct rudp_rtt *r
 				  int64_t now_at_ns, struct rudp_reliability_result *result);
 
 /*
+ * Another path has been taken: what is out neither fills the congestion window of that one nor measures
+ * anything on it, answered or lost (RFC 9000 section 9.4).
+ */
+void rudp_reliability_leave_path(struct rudp_reliability *r);
+
+/*
  * retransmit: to be called at or after deadline. Declares what is overdue by time lost (on_lost is
  * called); or, when nothing was lost and the probe time-out has passed, counts it.
  *
