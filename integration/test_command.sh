@@ -154,6 +154,11 @@ run_refuses_what_cannot_be() {
 	printf '#!/no/such/interpreter\n' >"$TMP/script"
 	chmod 755 "$TMP/script"
 	refused 127 "wants an interpreter" "$RUDP" run "$TMP/script"
+	# What is missing of an installation is named where it belongs, not beside the command.
+	mkdir -p "$TMP/prefix/bin" "$TMP/prefix/lib/rudp"
+	cp "$RUDP" "$TMP/prefix/bin"
+	[ -e /usr/local/lib/rudp ] ||
+		refused 125 "$TMP/prefix/lib/rudp/librudp_shim.so is not there" "$TMP/prefix/bin/rudp" run true
 	refused 125 "RUDP_CC" "$RUDP" run --cc nosuch true
 	refused 125 "No such file" "$RUDP" run --key "$TMP/nokey" true
 	chmod 644 "$TMP/key"

@@ -30,6 +30,17 @@ static bool is_there(char path[RUDP_PLACE_SIZE])
 	return there;
 }
 
+/* Beside an installed command nobody would look for it. */
+static void name_where_it_should_be(const char *here, const char *file, char path[RUDP_PLACE_SIZE])
+{
+	char *real;
+
+	snprintf(path, RUDP_PLACE_SIZE, "%.3000s/../lib/rudp", here);
+	real = realpath(path, NULL);
+	snprintf(path, RUDP_PLACE_SIZE, "%.3000s/%s", real ? real : here, file);
+	free(real);
+}
+
 bool rudp_place_find(const char *file, char path[RUDP_PLACE_SIZE])
 {
 	/* PREFIX/bin/rudp: the libraries lie in PREFIX/lib/rudp. */
@@ -46,7 +57,7 @@ bool rudp_place_find(const char *file, char path[RUDP_PLACE_SIZE])
 	snprintf(path, RUDP_PLACE_SIZE, "%s/%s", RUDP_LIBDIR, file);
 	if (is_there(path))
 		return true;
-	snprintf(path, RUDP_PLACE_SIZE, "%.3000s/%s", here, file);
+	name_where_it_should_be(here, file, path);
 	return false;
 }
 
