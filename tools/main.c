@@ -53,7 +53,7 @@ static int help(int argc, char **argv)
 	const struct command *command;
 	char *words[] = {NULL, "--help", NULL};
 
-	if (argc < 2) {
+	if (argc < 2 || strcmp(argv[1], "help") == 0) {
 		usage(stdout);
 		return 0;
 	}

@@ -137,8 +137,8 @@ bool rudp_key_parse(uint8_t psk[RUDP_PSK_BYTES], const char *content, size_t len
 		good = decode_base64(psk, line.start);
 	else
 		return fault_at(text, path, &line, 0,
-				line.len < HEX_DIGITS ? "the key is too short"
-						      : "the key is too long");
+				line.len < HEX_DIGITS ? "this is too short for a key as text"
+						      : "this is too long for a key as text");
 	if (good < line.len)
 		return fault_at(text, path, &line, good, "this character does not belong there");
 	more = line;

@@ -156,6 +156,8 @@ static bool look_at(void *context, struct rudp_conn *conn)
 	struct look *look = context;
 	struct rudp_udp *udp = rudp_conn_socket(conn);
 
+	if (udp)
+		rudp_conn_probe(conn, look->engine->now_at_ns);
 	if (!udp || !rudp_conn_is_initiator(conn) ||
 	    (!udp->connected && !rudp_addr_is_any(&udp->local)))
 		return true;

@@ -6,7 +6,8 @@
  * network, that address is gone, or its interface is no longer the one that leads to the peer, and what
  * is sent from it comes to nobody. The kernel tells of such changes (rtnetlink(7)); then each of these
  * connections is looked at, and goes on from the address that routing chooses now. The peer learns of
- * it by the packets that come from there (docs/protocol.md section 13).
+ * it by the packets that come from there (docs/protocol.md section 13). Whoever waits in vain for an
+ * answer asks again at once, wherever it is: perhaps the way is back.
  *
  * Left where they are: what a listener has accepted (only the initiator moves on purpose), what the
  * program has bound to an address, and what kernel TCP carries. An address that stays usable is not

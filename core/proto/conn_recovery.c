@@ -270,6 +270,18 @@ void rudp_conn_on_path_taken(struct rudp_conn *conn, int64_t now_at_ns)
 	prepare_probe(conn, now_at_ns);
 }
 
+void rudp_conn_probe(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	const struct rudp_reliability *r = &conn->reliability;
+
+	if (conn->dead || r->outstanding == 0 || r->pto_count == 0 || conn->probes_due > 0 ||
+	    now_at_ns - r->pto_from_ns < rudp_conn_pto_ns(conn))
+		return;
+	conn->probes_due = RUDP_PROBES_PER_PTO;
+	prepare_probe(conn, now_at_ns);
+	rudp_endpoint_touch(conn->ep, conn);
+}
+
 void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_reliability_result result;

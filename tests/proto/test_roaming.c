@@ -100,3 +100,27 @@ Test(roaming, of_another_network_nothing_is_presumed)
 	cr_assert(le(u64, stats.cwnd_bytes, first_window));
 	cr_assert(eq(u64, stats.datagram_bytes, 1200));
 }
+
+/* A link that was down for long is back, with the address as before. */
+Test(roaming, who_is_told_of_a_way_asks_at_once)
+{
+	say(0);
+	outage();
+	cr_assert(zero(uint, pair.wire_count));
+	rudp_conn_probe(pair.conn[0], pair.now_ns);
+	pair_collect(&pair);
+	cr_assert(ge(uint, pair.wire_count, 1));
+	pair_drop(&pair);
+	rudp_conn_probe(pair.conn[0], pair.now_ns); /* told again: routers talk a lot */
+	pair_collect(&pair);
+	cr_assert(zero(uint, pair.wire_count));
+}
+
+Test(roaming, who_waits_for_nothing_asks_nothing)
+{
+	pair_settle(&pair);
+	rudp_conn_probe(pair.conn[0], pair.now_ns);
+	rudp_conn_probe(pair.conn[1], pair.now_ns);
+	pair_collect(&pair);
+	cr_assert(zero(uint, pair.wire_count));
+}
