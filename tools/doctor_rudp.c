@@ -113,7 +113,8 @@ static void check_key(struct rudp_report *report)
 				"end is nobody proves");
 	else if (!rudp_key_load(psk, file, text))
 		rudp_report_add(report, RUDP_DOCTOR_FAIL, "key",
-				"rudp keygen FILE   # makes one; the other end needs the same", "%s", text);
+				"rudp keygen FILE   # makes one; the other end needs the same",
+				"%s", text);
 	else if (rudp_fingerprint(psk, fingerprint))
 		rudp_report_add(report, RUDP_DOCTOR_OK, "key", NULL, "%.400s: private, fingerprint %s",
 				file, fingerprint);
