@@ -203,8 +203,8 @@ void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *socket);
 void rudp_conn_rebind(struct rudp_conn *conn, void *socket, const struct rudp_addr *local,
 		      int64_t now_at_ns);
 /*
- * There may be a way to the peer again: where a time-out has passed and another one's time since the last
- * probe, the next probe leaves now.
+ * There may be a way to the peer again: where a time-out has passed, and since the last probe the time
+ * of another one, the next probe leaves now.
  */
 void rudp_conn_probe(struct rudp_conn *conn, int64_t now_at_ns);
 void *rudp_conn_socket(const struct rudp_conn *conn);
