@@ -78,7 +78,7 @@ void apo_answers_drop(struct apo_model *model, struct apo_client *client)
 /* More would not fit into the send queue of one who does not read. */
 static bool is_full(const struct apo_model *model, const struct apo_client *client)
 {
-	return model->calls->want_room && !model->is_hurried &&
+	return model->calls->want_room && model->hurried_bytes == 0 &&
 	       client->told_bytes > model->slice_bytes;
 }
 
@@ -172,7 +172,7 @@ void apo_answer_begin(struct apo_model *model, struct apo_client *client,
 /* The process is about to be replaced: nothing waits for room any more, so there is an end. */
 static void hurry(struct apo_model *model, struct apo_client *client, struct apo_answer *answer)
 {
-	if (!model->is_hurried || answer->is_cut || client->told_bytes < APO_HURRIED_BYTES_MAX)
+	if (model->hurried_bytes == 0 || answer->is_cut || client->told_bytes < model->hurried_bytes)
 		return;
 	answer->is_cut = true;
 	apo_notice(model, client,
@@ -259,14 +259,14 @@ void apo_model_on_room(struct apo_model *model, struct apo_peer who, int64_t now
 	apo_answers_on_room(model, client);
 }
 
-void apo_model_hurry(struct apo_model *model, bool is_hurried)
+void apo_model_hurry(struct apo_model *model, uint32_t bytes_max)
 {
 	struct apo_slots *slots;
 	uint32_t i;
 
-	model->is_hurried = is_hurried;
+	model->hurried_bytes = bytes_max;
 	for (slots = model->slots; slots < model->slots + model->workers; slots++)
 		for (i = 0; i < slots->count; i++)
-			if (is_hurried && slots->clients[i] && slots->clients[i]->backlog)
+			if (bytes_max > 0 && slots->clients[i] && slots->clients[i]->backlog)
 				apo_answers_on_room(model, slots->clients[i]);
 }

@@ -22,7 +22,6 @@
 #define APO_SLICE_BYTES (16u << 10)
 #define APO_SLICE_LOOKS 512 /* at clients or channels, whether they are meant */
 #define APO_HELD_LINES_BYTES_MAX (8u << 20)
-#define APO_HURRIED_BYTES_MAX (512u << 10)
 
 /* Embedded as the first member in what tells somebody something. */
 struct apo_answer {

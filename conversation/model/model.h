@@ -300,9 +300,10 @@ void apo_model_on_rehashed(struct apo_model *model, uint64_t ticket, const char 
 
 /* There is room for more of an answer. */
 void apo_model_on_room(struct apo_model *model, struct apo_peer who, int64_t now_at_ns);
-/* Answers go on whether there is room or not, as long as they are of a size that a send queue takes,
- * and are cut then; or they wait for room again. Before the model is to be settled. */
-void apo_model_hurry(struct apo_model *model, bool is_hurried);
+#define APO_HURRIED_BYTES_MAX (512u << 10)
+/* Answers go on whether there is room or not, to bytes_max of each client's, and are cut then; or, with
+ * 0, they wait for room again. Before the model is to be settled. */
+void apo_model_hurry(struct apo_model *model, uint32_t bytes_max);
 
 /* When apo_model_on_time is to be called next; RUDP_NEVER. While a long answer can go on that is now:
  * each call tells a slice of one. */

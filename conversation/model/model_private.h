@@ -309,7 +309,7 @@ struct apo_model {
 	struct rudp_list ready; /* apo_backlog: who may be told on */
 	unsigned backlog_count;
 	uint32_t slice_bytes;
-	bool is_hurried;    /* answers go on without waiting for room */
+	uint32_t hurried_bytes; /* answers go on to so much without waiting for room; 0: they wait */
 	bool is_forgetting; /* the end: nothing is said to anybody any more */
 	uint32_t last_mark;
 	char over[APO_MASK_BYTES_MAX]; /* the end has come: why; "": it has not */

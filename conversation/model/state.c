@@ -272,5 +272,5 @@ _Static_assert(sizeof(struct apo_signup) == 1056, "is the new member carried?");
 _Static_assert(sizeof(struct apo_channel) == 424, "is the new member carried?");
 _Static_assert(sizeof(struct apo_seat) == 128, "is the new member carried?");
 _Static_assert(sizeof(struct apo_entry) == 40, "is the new member carried?");
-_Static_assert(offsetof(struct apo_model, turn) == 11056, "is the new member carried?");
+_Static_assert(offsetof(struct apo_model, turn) == 11064, "is the new member carried?");
 #endif

@@ -214,6 +214,7 @@ static void begin_closing(struct apo_worker *worker, struct apo_conn *conn)
 	int64_t until_ns = worker->now_at_ns + worker->config->drain_ns;
 
 	conn->state = APO_CONN_CLOSING;
+	conn->is_paused = conn->wants_room = false;
 	apo_lines_fini(&conn->lines);
 	rudp_list_remove(&conn->unread);
 	rudp_timer_arm(&worker->wheel, &conn->timer, rudp_time_min(until_ns, worker->drain_at_ns));

@@ -312,6 +312,14 @@ static void on_batch(struct apo_talk *talk, struct apo_batch *batch)
 	flush(talk);
 }
 
+/* Who has up to a quarter of its queue still to read is not expelled by what comes now. */
+static uint32_t hurried_bytes(const struct apo_config *config)
+{
+	size_t part = config->send_queue_bytes / 4;
+
+	return part < APO_HURRIED_BYTES_MAX ? (uint32_t)part : APO_HURRIED_BYTES_MAX;
+}
+
 static void on_configure(struct apo_talk *talk, struct apo_configure *configure)
 {
 	if (configure->config) {
@@ -377,7 +385,7 @@ static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
 		break;
 	case APO_MAIL_SETTLE:
 		talk->is_settling = true;
-		apo_model_hurry(talk->model, true);
+		apo_model_hurry(talk->model, hurried_bytes(talk->config));
 		break;
 	case APO_MAIL_ADOPT:
 	case APO_MAIL_DRAIN:
@@ -451,7 +459,7 @@ void *apo_talk_run(void *of)
 	struct apo_talk *talk = of;
 
 	talk->is_over = talk->is_settling = false;
-	apo_model_hurry(talk->model, false);
+	apo_model_hurry(talk->model, 0);
 	while (!talk->is_over && !atomic_load(&talk->is_abandoned) &&
 	       !(talk->is_settling && apo_model_is_settled(talk->model)))
 		turn(talk);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "engine/engine.h"
 #include "engine/udp.h"
@@ -34,12 +35,15 @@ struct look {
 void rudp_roam_open(struct rudp_engine *engine)
 {
 	const struct sockaddr_nl groups = {.nl_family = AF_NETLINK, .nl_groups = GROUPS};
+	const int on = 1;
 	struct rudp_roam *roam = &engine->roam;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
 	*roam = (struct rudp_roam){.fd = -1, .look_at_ns = RUDP_NEVER};
 	if (fd < 0)
 		return;
+	/* Too many messages are no error: epoll would report one even of what it does not look for. */
+	(void)setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on);
 	if (bind(fd, (const struct sockaddr *)&groups, sizeof groups) < 0 ||
 	    !(roam->id = rudp_slots_add(&engine->slots, RUDP_KIND_ROAM, roam))) {
 		close(fd);
@@ -65,6 +69,8 @@ void rudp_roam_on_event(struct rudp_engine *engine)
 {
 	struct rudp_roam *roam = &engine->roam;
 
+	if (roam->look_at_ns != RUDP_NEVER)
+		return; /* an error is reported, whatever is looked for: nothing puts a look off */
 	roam->look_at_ns =
 		rudp_time_max(engine->now_at_ns + RUDP_ROAM_SETTLE_NS, roam->not_before_ns);
 	/* Routers change their routes all the time: what comes until then wakes nobody. */
@@ -167,6 +173,15 @@ static bool look_at(void *context, struct rudp_conn *conn)
 	return true;
 }
 
+/* Where connections are many a look is long: a small part of the time at most goes by looking. */
+static void put_off(struct rudp_roam *roam, int64_t began_at_ns)
+{
+	int64_t ended_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	int64_t rest_ns = RUDP_ROAM_REST_TIMES * rudp_time_max(ended_at_ns - began_at_ns, 0);
+
+	roam->not_before_ns = began_at_ns + rudp_time_max(RUDP_ROAM_AGAIN_NS, rest_ns);
+}
+
 void rudp_roam_look(struct rudp_engine *engine)
 {
 	char from[RUDP_ADDR_TEXT_SIZE], to[RUDP_ADDR_TEXT_SIZE];
@@ -176,14 +191,14 @@ void rudp_roam_look(struct rudp_engine *engine)
 
 	take_off(roam);
 	roam->look_at_ns = RUDP_NEVER;
-	roam->not_before_ns = engine->now_at_ns + RUDP_ROAM_AGAIN_NS;
 	rudp_engine_rewatch(engine, roam->fd, EPOLLIN, roam->id);
 	rudp_udp_drop_spares(engine);
-	if (rudp_endpoint_conn_count(engine->ep) == 0 || getifaddrs(&own) < 0)
-		return;
-	look.own = own;
-	rudp_endpoint_visit(engine->ep, look_at, &look);
-	freeifaddrs(own);
+	if (rudp_endpoint_conn_count(engine->ep) > 0 && getifaddrs(&own) == 0) {
+		look.own = own;
+		rudp_endpoint_visit(engine->ep, look_at, &look);
+		freeifaddrs(own);
+	}
+	put_off(roam, engine->now_at_ns);
 	if (look.moved > 0)
 		rudp_log(RUDP_LOG_INFO,
 			 "this host's addresses have changed: connections that go on from others: "

@@ -22,6 +22,7 @@
 
 #define RUDP_ROAM_SETTLE_NS (20 * RUDP_NS_PER_MS) /* a change comes as several messages */
 #define RUDP_ROAM_AGAIN_NS (200 * RUDP_NS_PER_MS) /* at least, from one look to the next */
+#define RUDP_ROAM_REST_TIMES 32                   /* the time that the last one took */
 #define RUDP_ROAM_MESSAGES_MAX 1000               /* taken off at once */
 
 struct rudp_engine;

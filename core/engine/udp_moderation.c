@@ -130,6 +130,8 @@ static void look(struct rudp_engine *engine, struct rudp_udp *udp)
 		return; /* somebody else was heard */
 	m->look_at_ns = more ? engine->now_at_ns : next_look_at_ns(m->span_ns, engine->now_at_ns);
 	m->vain = m->heard < RUDP_MODERATION_WAKES_MIN ? m->vain + 1 : 0;
+	if (m->heard > RUDP_MODERATION_HEARD_MAX && m->span_ns > RUDP_MODERATION_NS_MIN)
+		m->span_ns /= 2; /* and its buffer may be small */
 	if (m->vain == RUDP_MODERATION_VAIN_MAX)
 		stop(engine, udp);
 }

@@ -30,6 +30,7 @@ struct rudp_udp;
 #define RUDP_MODERATION_NS_MIN (INT64_C(1) << 18) /* powers of two; shorter ones save too little */
 #define RUDP_MODERATION_RTT_DIVISOR 24
 #define RUDP_MODERATION_WAKES_MIN 2               /* in a span: fewer are not worth it */
+#define RUDP_MODERATION_HEARD_MAX 64u             /* in a look: more should not have to wait so long */
 #define RUDP_MODERATION_PACKETS_MIN 512u          /* received by the connection before */
 #define RUDP_MODERATION_VAIN_MAX 2                /* looks in a row that find less than two datagrams */
 

@@ -78,8 +78,9 @@ void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram
 		if (!newest)
 			return;
 		move(conn, datagram, now_at_ns);
-	} else if (!rudp_addr_same_host(&path->local, &datagram->local)) {
-		path->local = datagram->local;
+	} else if ((!conn->initiator || rudp_addr_is_any(&path->local)) &&
+		   !rudp_addr_same_host(&path->local, &datagram->local)) {
+		path->local = datagram->local; /* the initiator alone says where it is (roam.h) */
 	}
 	/* Given up once, or never to be proven by a SYN alone; but there it is again. */
 	if (!path->validated && path->challenge_at_ns == RUDP_NEVER &&

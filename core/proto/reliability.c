@@ -276,7 +276,8 @@ static void finish(struct pass *pass, struct rudp_rtt *rtt, uint64_t largest, in
 
 void rudp_reliability_leave_path(struct rudp_reliability *r)
 {
-	for (uint64_t number = r->base; number < r->next; number++) {
+	/* Else all of it has left a path before, and a peer may change its address with each packet. */
+	for (uint64_t number = r->base; r->bytes_in_flight > 0 && number < r->next; number++) {
 		struct rudp_sent *sent = rudp_sent_at(r, number);
 
 		if (!rudp_sent_is_awaited(sent))
@@ -285,8 +286,10 @@ void rudp_reliability_leave_path(struct rudp_reliability *r)
 			r->bytes_in_flight -= sent->size_bytes;
 		sent->in_flight = false;
 		sent->resent = true; /* its answer may come either way */
+		sent->content &= (uint16_t)~RUDP_CONTENT_ECT; /* it tests nothing on the new one */
 	}
 	r->lost_run_from_ns = RUDP_NEVER;
+	r->app_limited_until = 0;
 	r->pto_count = 0;
 }
 

@@ -342,7 +342,7 @@ Test(answers, a_hurried_one_ends_without_room)
 	world_say(&w, ASKER, "PING end");
 	world_step_all(&w);
 	cr_assert(not(apo_model_is_settled(w.model)));
-	apo_model_hurry(w.model, true);
+	apo_model_hurry(w.model, APO_HURRIED_BYTES_MAX);
 	world_step_all(&w);
 	cr_assert(apo_model_is_settled(w.model));
 	w.mocks[ASKER].is_room_wanted = false;

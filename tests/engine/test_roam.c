@@ -70,6 +70,9 @@ Test(roam, after_a_change_there_is_one_look_and_the_next_one_not_soon)
 	cr_assert(eq(i64, engine.roam.look_at_ns, RUDP_NEVER));
 	rudp_roam_on_event(&engine);
 	cr_assert(eq(i64, engine.roam.look_at_ns, engine.now_at_ns + RUDP_ROAM_SETTLE_NS));
+	engine.now_at_ns += RUDP_ROAM_SETTLE_NS / 2;
+	rudp_roam_on_event(&engine); /* epoll reports errors, whatever is looked for */
+	cr_assert(eq(i64, engine.roam.look_at_ns, engine.now_at_ns + RUDP_ROAM_SETTLE_NS / 2));
 	engine.now_at_ns = engine.roam.look_at_ns;
 	rudp_roam_look(&engine);
 	cr_assert(eq(i64, engine.roam.look_at_ns, RUDP_NEVER));

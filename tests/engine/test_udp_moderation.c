@@ -226,6 +226,16 @@ Test(udp_moderation, half_as_long_over_a_shorter_path)
 	cr_assert(eq(i64, udp->moderation.span_ns, RUDP_MODERATION_NS_MAX / 2));
 }
 
+/* Unprivileged, its buffer may hold no more than some two hundred. */
+Test(udp_moderation, where_much_comes_it_is_read_more_often)
+{
+	receive_one_by_one(APART_NS, READS);
+	for (unsigned i = 0; i <= RUDP_MODERATION_HEARD_MAX; i++)
+		say(peer);
+	look();
+	cr_assert(eq(i64, udp->moderation.span_ns, RUDP_MODERATION_NS_MAX / 2));
+}
+
 Test(udp_moderation, one_that_is_closed_is_forgotten)
 {
 	receive_one_by_one(APART_NS, READS);

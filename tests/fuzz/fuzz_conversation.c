@@ -290,7 +290,7 @@ static void happen(struct apo_model *model, uint8_t what, const uint8_t *line, s
 		is_slow[i] = len % 2;
 		break;
 	case 10:
-		apo_model_hurry(model, len % 2);
+		apo_model_hurry(model, len % 2 * 4096);
 		break;
 	default:
 		apo_model_on_line(model, peers[i], (const char *)line, len, *now_ns);

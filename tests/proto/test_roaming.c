@@ -124,3 +124,56 @@ Test(roaming, who_waits_for_nothing_asks_nothing)
 	pair_collect(&pair);
 	cr_assert(zero(uint, pair.wire_count));
 }
+
+static void read_all(int side)
+{
+	rudp_conn_receive_consume(pair.conn[side], heard(side), pair.now_ns);
+}
+
+/* Both addresses of the host work, and what was under way comes to the one before. */
+Test(roaming, the_initiator_alone_says_where_it_is)
+{
+	static const uint8_t text[1000];
+	struct rudp_addr other;
+
+	rudp_addr_parse(&other, "10.9.9.9:4444");
+	for (int i = 0; i < 60; i++) {
+		for (int side = 0; side < 2; side++)
+			rudp_conn_write(pair.conn[side], text, sizeof text, pair.now_ns);
+		pair_collect(&pair);
+		if (i == 20) { /* as from a socket that is not connected: it hears at both */
+			rudp_conn_rebind(pair.conn[0], &pair.addr[0], &other, pair.now_ns);
+			pair_collect(&pair);
+		}
+		pair_travel(&pair, RTT_NS / 2);
+		read_all(0);
+		read_all(1);
+	}
+	cr_assert(eq(u64, pair_stats(&pair, 1).path_changes, 1));
+	cr_assert(rudp_addr_same_host(rudp_conn_path_local(pair.conn[0]), &other));
+}
+
+/* As much as there is room for, a round trip long. */
+static void pour(void)
+{
+	static const uint8_t text[MUCH];
+
+	rudp_conn_write(pair.conn[0], text, sizeof text, pair.now_ns);
+	pair_collect(&pair);
+	pair_travel(&pair, RTT_NS / 2);
+	read_all(1);
+	pair_travel(&pair, RTT_NS / 2);
+}
+
+/* Marked packets of the path before that are lost there test nothing on the new one. */
+Test(roaming, ecn_is_tested_by_what_leaves_on_the_new_path)
+{
+	for (int i = 0; i < 20; i++)
+		pour();
+	cr_assert(eq(int, pair.conn[0]->ecn.state, RUDP_ECN_CAPABLE));
+	outage();
+	join("10.9.9.9:4444");
+	for (int i = 0; i < 40; i++)
+		pour();
+	cr_assert(eq(int, pair.conn[0]->ecn.state, RUDP_ECN_CAPABLE));
+}
