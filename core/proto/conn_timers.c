@@ -205,10 +205,16 @@ static void on_give_up(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_fail(conn, ETIMEDOUT, now_at_ns);
 }
 
-/* In a while, together with others. */
+/*
+ * In a while; together with others where it has only woken to ask whether the peer is there. Not while
+ * connections come: what many give back at once is taken by the next ones, and lies between them for good.
+ */
 void rudp_conn_rest_soon(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	conn->trim_at_ns = rudp_time_common_after(now_at_ns + RUDP_TRIM_IDLE_NS);
+	bool has_only_asked = conn->quiet_pings >= RUDP_QUIET_PINGS_MAX;
+	int64_t at = now_at_ns + RUDP_TRIM_IDLE_NS;
+
+	conn->trim_at_ns = has_only_asked ? rudp_time_common_after(at) : at;
 }
 
 /* A ping, or the answer to one, takes memory that an idle connection should not keep. */
