@@ -207,7 +207,7 @@ static void on_give_up(struct rudp_conn *conn, int64_t now_at_ns)
 
 /*
  * In a while; together with others where it has only woken to ask whether the peer is there. Not while
- * connections come: what many give back at once is taken by the next ones, and lies between them for good.
+ * connections come: what many give back at once is taken by the next ones, and then lies between them.
  */
 void rudp_conn_rest_soon(struct rudp_conn *conn, int64_t now_at_ns)
 {
