@@ -7,6 +7,7 @@
  *
  *	loop          epoll, the order of work in one turn; look (awake or asleep until the next)
  *	udp           sockets on the wire       udp_receive, udp_send, udp_spare (used again),
+ *	                                        udp_moderation (bulk, read now and then),
  *	                                        roam (this host's addresses change)
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
  *	binding       who owns which port       port (having it on both sides), yield (giving it up),
