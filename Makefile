@@ -115,6 +115,15 @@ $(BUILD)/obj/whole/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN_PRODUCT) $(LTO) -MMD -MP -c -o $@ $<
 
+# These know where the engine is installed: `make install PREFIX=` after a `make` without it makes them anew.
+$(sort $(call obj,core/api/engine_start.c tools/place.c) $(call whole_obj,core/api/engine_start.c)): \
+	$(BUILD)/obj/libdir
+.PHONY: always
+always:
+$(BUILD)/obj/libdir: always
+	@mkdir -p $(@D)
+	@echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
+
 define archive
 	@mkdir -p $(@D)
 	rm -f $@
