@@ -189,9 +189,20 @@ stored() {
 exit_codes() {
 	section "what exit codes tell"
 	kill_server
+	echo hello >"$TMP/hello"
+	converse ida --join '#hall' --timeout 1 <"$TMP/hello"
+	finish ida 20
+	expect_eq "$STATUS" 1 "exit code when what was piped in could not be said"
+	expect_match "$TMP/ida.err" '1 line was not said within 1 s .* is lost' "why"
 	RECEIPTS=3s
 	serve
-	echo hello >"$TMP/hello"
+	converse ida --join '#hall' <"$TMP/hello"
+	finish ida 20
+	expect_eq "$STATUS" 0 "exit code when it was said"
+	expect_match "$TMP/ida.out" 'hello +\[1\] sent' "what is shown"
+	converse ida --send '#hall' --timeout 1 < <(cat "$TMP/hello" && sleep 2 && cat "$TMP/hello")
+	finish ida 20
+	expect_eq "$STATUS" 0 "exit code when there was nothing to say for longer than the time-out"
 	converse ida --send nobody <"$TMP/hello"
 	finish ida 20
 	expect_eq "$STATUS" 1 "exit code when nobody is there"

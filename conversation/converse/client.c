@@ -170,6 +170,10 @@ static const char *cause_of(int error)
 		return "what answers there has the name that --id says";
 	case EPROTO:
 		return "what answers there is no server with a door for converse ([peers])";
+	case ENOKEY:
+		return "the key cannot be used; 'rudp keygen --check FILE' says why";
+	case EACCES:
+		return "no engine of rudp can be found or started here; 'rudp doctor' says why";
 	default:
 		return strerror(error);
 	}
@@ -225,21 +229,42 @@ static void end_turn(struct client *client)
 
 /* ---- the end ---- */
 
-static void look_at_send(struct client *client)
+static void complain_unsaid(const struct client *client, const char *when)
 {
-	bool is_late = client->now_at_ns - client->progress_at_ns > client->options->timeout_ns;
 	size_t unsaid = cv_chat_unsaid(client->chat);
 
-	if (client->options->mode != CV_SEND || client->farewell_at_ns != RUDP_NEVER)
-		return;
-	if (unsaid > 0 || !client->has_input_ended) {
-		if (!is_late || unsaid == 0)
-			return;
-		cv_complain("%zu lines were not said within %" PRId64 " s (--timeout), and are %s",
-			    unsaid, client->options->timeout_ns / RUDP_NS_PER_S,
+	if (unsaid > 0)
+		cv_complain("%zu %s not said%s, and %s %s", unsaid,
+			    unsaid == 1 ? "line was" : "lines were", when,
+			    unsaid == 1 ? "is" : "are",
 			    client->keep ? "kept in the store" : "lost");
+}
+
+/* For lines to be said, or receipts: not for somebody to type some. */
+static bool is_waiting(const struct client *client)
+{
+	return client->farewell_at_ns == RUDP_NEVER &&
+	       (client->has_input_ended ||
+		(client->options->mode == CV_SEND && cv_chat_unsaid(client->chat) > 0));
+}
+
+static void look_at_said(struct client *client)
+{
+	bool is_late = client->now_at_ns - client->progress_at_ns > client->options->timeout_ns;
+	char when[64];
+
+	if (!is_waiting(client))
+		return;
+	if (cv_chat_unsaid(client->chat) > 0) {
+		if (!is_late)
+			return;
+		snprintf(when, sizeof when, " within %" PRId64 " s (--timeout)",
+			 client->options->timeout_ns / RUDP_NS_PER_S);
+		complain_unsaid(client, when);
 		cv_client_leave(client, CV_EXIT_FAILED);
-	} else if (client->failed_count > 0)
+	} else if (client->options->mode == CV_TALK)
+		cv_client_leave(client, CV_EXIT_DONE);
+	else if (client->failed_count > 0)
 		cv_client_leave(client, CV_EXIT_FAILED);
 	else if (cv_chat_receipts_open(client->chat) == 0 || is_late)
 		cv_client_leave(client, cv_chat_receipts_open(client->chat) > 0 ||
@@ -248,9 +273,19 @@ static void look_at_send(struct client *client)
 						: CV_EXIT_DONE);
 }
 
+/* Somebody does not want to wait. */
+static void on_signal(struct client *client)
+{
+	bool is_done = client->options->mode != CV_SEND && cv_chat_unsaid(client->chat) == 0;
+
+	if (client->farewell_at_ns == RUDP_NEVER)
+		complain_unsaid(client, "");
+	cv_client_leave(client, is_done ? CV_EXIT_DONE : CV_EXIT_FAILED);
+}
+
 static void look_at_end(struct client *client)
 {
-	look_at_send(client);
+	look_at_said(client);
 	if (cv_chat_misfit(client->chat)) {
 		cv_complain("%s", cv_chat_misfit(client->chat));
 		client->exit_code = CV_EXIT_FAILED;
@@ -267,7 +302,7 @@ static int timeout_ms(const struct client *client)
 	int64_t next_ns = rudp_time_min(cv_chat_next_at_ns(client->chat), client->farewell_at_ns);
 	int64_t left_ns;
 
-	if (client->options->mode == CV_SEND)
+	if (is_waiting(client))
 		next_ns = rudp_time_min(next_ns,
 					client->progress_at_ns + client->options->timeout_ns + 1);
 	if (next_ns == RUDP_NEVER)
@@ -312,8 +347,7 @@ static void turn(struct client *client)
 		cv_input_on_readable(client->input);
 	cv_chat_on_time(client->chat);
 	if (polls[1].revents)
-		cv_client_leave(client,
-				client->options->mode == CV_SEND ? CV_EXIT_FAILED : CV_EXIT_DONE);
+		on_signal(client);
 	look_at_end(client);
 	end_turn(client);
 }

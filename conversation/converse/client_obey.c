@@ -14,7 +14,12 @@ static void print(struct client *client, const char *text)
 static void say(struct client *client, const char *target, const char *text)
 {
 	uint64_t last;
-	int result = cv_chat_say(client->chat, target, text, &last);
+	int result;
+
+	/* Its time begins now, however long there was nothing to say. */
+	if (cv_chat_unsaid(client->chat) == 0)
+		client->progress_at_ns = client->now_at_ns;
+	result = cv_chat_say(client->chat, target, text, &last);
 
 	if (result >= 0)
 		return;
@@ -62,6 +67,21 @@ static void help(struct client *client)
 		print(client, cv_command_help(i));
 }
 
+/* What is left is said first (client.c). */
+static void end_input(struct client *client)
+{
+	char text[128];
+	size_t unsaid = cv_chat_unsaid(client->chat);
+
+	client->has_input_ended = true;
+	client->progress_at_ns = client->now_at_ns;
+	if (unsaid == 0 || client->options->mode != CV_TALK)
+		return;
+	snprintf(text, sizeof text, "-- leaves when all is said, %zu %s left; CTRL-C does not wait",
+		 unsaid, unsaid == 1 ? "line is" : "lines are");
+	print(client, text);
+}
+
 static void obey(struct client *client, struct cv_command command)
 {
 	switch (command.kind) {
@@ -96,7 +116,7 @@ static void obey(struct client *client, struct cv_command command)
 		help(client);
 		break;
 	case CV_QUIT_COMMAND:
-		cv_client_leave(client, CV_EXIT_DONE);
+		end_input(client);
 		break;
 	case CV_NO_COMMAND:
 		print(client, command.first);
@@ -108,12 +128,11 @@ void cv_client_on_input(void *of, char *line)
 {
 	struct client *client = of;
 
-	if (!line) {
-		client->has_input_ended = true;
-		client->progress_at_ns = client->now_at_ns;
-		if (client->options->mode == CV_TALK)
-			cv_client_leave(client, CV_EXIT_DONE);
-	} else if (client->options->mode == CV_SEND)
+	if (client->has_input_ended)
+		return;
+	if (!line)
+		end_input(client);
+	else if (client->options->mode == CV_SEND)
 		say(client, client->options->target, line);
 	else if (*line)
 		obey(client, cv_command_read(line, client->present));
