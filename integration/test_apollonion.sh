@@ -104,6 +104,15 @@ the_command() {
 	expect_eq "$status" 1 "exit code without a configuration"
 	expect_match "$TMP/nowhere.said" 'nowhere: No such file' "what it says"
 	status=0
+	printf '[server]\nname = irc.test\nlog = %s/nowhere/log\n[listen]\nplain = %s\n' "$TMP" $PORT >"$TMP/no-log"
+	"$BUILD/apollonion" --config "$TMP/no-log" 2>"$TMP/no-log.said" || status=$?
+	expect_eq "$status" 1 "exit code when the log cannot be opened"
+	expect_match "$TMP/no-log.said" 'log not opened .*nowhere/log.*No such file' "what it says"
+	status=0
+	"$BUILD/apollonion" --config "$TMP" --check-config 2>"$TMP/directory.said" || status=$?
+	expect_eq "$status" 1 "exit code with a directory as configuration"
+	expect_match "$TMP/directory.said" 'Is a directory' "what it says"
+	status=0
 	"$BUILD/apollonion" --nonsense 2>"$TMP/nonsense.said" || status=$?
 	expect_eq "$status" 2 "exit code of wrong usage"
 	expect_match <("$BUILD/apollonion" --help) '--check-config' "the help"

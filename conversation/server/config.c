@@ -236,8 +236,14 @@ static void set_defaults(struct apo_config *config)
 
 static void read_file(struct apo_reading *reading)
 {
-	int result = ini_parse_stream(read_line, reading, on_key, reading);
+	int result;
 
+	errno = 0;
+	result = ini_parse_stream(read_line, reading, on_key, reading);
+	if (ferror(reading->file)) { /* a directory can be opened */
+		apo_config_complain(reading, 0, "%s", strerror(errno ? errno : EIO));
+		return;
+	}
 	if (result > 0)
 		apo_config_complain(reading, (unsigned)result,
 				    "is neither a [section] nor key = value");

@@ -87,6 +87,11 @@ int apo_log_open(const char *file, enum rudp_log_level level)
 	static bool is_open;
 	int error = 0;
 
+	if (!is_open) {
+		is_journal = stderr_is_journal();
+		atomic_store(&level_wanted, RUDP_LOG_ERROR);
+		rudp_log_set(write_line, NULL, RUDP_LOG_DEBUG);
+	}
 	if (file)
 		error = open_file(file);
 	else if (is_open && log_fd != STDERR_FILENO && dup3(STDERR_FILENO, log_fd, O_CLOEXEC) < 0)
@@ -94,10 +99,7 @@ int apo_log_open(const char *file, enum rudp_log_level level)
 	if (error < 0)
 		return error;
 	atomic_store(&level_wanted, level);
-	if (!is_open) {
-		is_journal = !file && stderr_is_journal();
-		rudp_log_set(write_line, NULL, RUDP_LOG_DEBUG);
-	}
+	is_journal = is_journal && log_fd == STDERR_FILENO;
 	is_open = true;
 	return 0;
 }

@@ -15,7 +15,8 @@
 #include "base/log.h"
 
 /* file NULL: the standard error. To be called again for another file, another level, or a new file
- * of the same name. Returns 0 or a negative errno value: then all is as before. */
+ * of the same name. Returns 0 or a negative errno value: then all is as before; at the first time errors
+ * go to the standard error. */
 int apo_log_open(const char *file, enum rudp_log_level level);
 
 #endif

@@ -103,7 +103,7 @@ static void send_configuration(struct apo_mailbox *box, struct apo_config *confi
 	apo_mailbox_put(box, &configure->mail);
 }
 
-static void use_log(const struct apo_config *config)
+static int use_log(const struct apo_config *config)
 {
 	enum rudp_log_level level = RUDP_LOG_INFO;
 	int error;
@@ -113,6 +113,7 @@ static void use_log(const struct apo_config *config)
 	if (error < 0)
 		rudp_log(RUDP_LOG_ERROR, "log not opened file=%s reason=\"%s\"", config->log_file,
 			 strerror(-error));
+	return error;
 }
 
 static bool is_other(const char *a, const char *b)
@@ -148,7 +149,7 @@ static void use(struct apo_service *service, struct apo_config *config)
 	    is_other(config->accounts_file, service->config->accounts_file))
 		rudp_log(RUDP_LOG_WARN, "configuration of workers, metrics and the file of "
 					"accounts is used after a restart");
-	use_log(config);
+	(void)use_log(config);
 	use_history(service, config);
 	apo_door_configure(&service->door, config);
 	apo_station_configure(&service->station, config);
@@ -567,11 +568,12 @@ int apo_service_run(struct apo_config *config, const char *file, int passage_fd)
 				      .is_heir = passage_fd >= 0,
 				      .predecessor = {APO_SOURCE_PREDECESSOR, passage_fd},
 				      .station_at_ns = RUDP_NEVER};
-	int error;
+	int error = use_log(config);
 
-	use_log(config);
-	raise_descriptors(config);
-	error = begin(&service);
+	if (error == 0) {
+		raise_descriptors(config);
+		error = begin(&service);
+	}
 	if (error < 0) {
 		rudp_log(RUDP_LOG_ERROR, "cannot begin reason=\"%s\"", strerror(-error));
 		return 1;
