@@ -40,9 +40,8 @@ static const char doc[] =
 	"pipe     both\n"
 	"bench    how many a second: --listen at one end, --to at the other\n"
 	"\n"
-	"With --store, what was not delivered is kept for the next send or pipe of this node, "
-	"which\n"
-	"delivers it first, and alone if there is nothing on standard input.\n"
+	"With --store, what was not delivered is kept for the next send or pipe of this\n"
+	"node, which delivers it first, and alone if there is nothing on standard input.\n"
 	"\n"
 	"Exit code 0: all was delivered; 1: not all; 2: wrong usage. More: rudpmsg(1).";
 

@@ -52,6 +52,16 @@ static const char *cause_of(int error)
 	return strerror(error);
 }
 
+/* One that has a key does not answer those who have none. */
+static const char *refusal(const struct command_options *options)
+{
+	const char *key = getenv("RUDP_KEY_FILE");
+
+	return options->node.transport == RUDPMSG_TRANSPORT_RUDP && (!key || !*key)
+		       ? "no node listens there, or only with a key (RUDP_KEY_FILE)"
+		       : cause_of(ECONNREFUSED);
+}
+
 static int connect_peer(const struct command_options *options, struct rudpmsg_node *node,
 			rudpmsg_conn_id *conn)
 {
@@ -62,14 +72,17 @@ static int connect_peer(const struct command_options *options, struct rudpmsg_no
 	/* With a name the connection stands although nobody answers yet: attempts go on. */
 	if (options->peer && (rc == -ETIMEDOUT || rc == -ECONNREFUSED)) {
 		if (!options->quiet)
-			command_complain("%s does not answer at %s port %u yet; trying on",
+			command_complain("%s does not answer at %s port %u yet%s%s; trying on",
 					 options->peer, options->to_host,
-					 (unsigned)options->to_port);
+					 (unsigned)options->to_port,
+					 rc == -ECONNREFUSED ? ": " : "",
+					 rc == -ECONNREFUSED ? refusal(options) : "");
 		return 0;
 	}
 	if (rc < 0) {
 		command_complain("cannot connect to %s port %u: %s", options->to_host,
-				 (unsigned)options->to_port, cause_of(-rc));
+				 (unsigned)options->to_port,
+				 rc == -ECONNREFUSED ? refusal(options) : cause_of(-rc));
 		return rc;
 	}
 	if (!options->quiet && rudpmsg_conn_name(node, *conn, name) == 0)
