@@ -3,7 +3,7 @@
  * request - requests and replies over messages, with a deadline.
  *
  *	cc -o request request.c $(pkg-config --cflags --libs rudpmsg)
- *	./request 7000                            # a service that shouts
+ *	./request 7000                          # a service that shouts
  *	./request localhost 7000 2 hello world  # asks it, and waits 2 seconds at most
  *
  * An acknowledgement says that the other side has a message, not what it thinks of it: the answer
@@ -98,13 +98,15 @@ int main(int argc, char **argv)
 	int missing = 0;
 	char name[32];
 
+	if (argc != 2 && argc < 5)
+		errx(2, "usage: request PORT, or request HOST PORT SECONDS QUESTION...");
 	snprintf(name, sizeof name, argc > 4 ? "client-%d" : "server", (int)getpid());
 	must(rudpmsg_node_open(&node, name, NULL, NULL), "open a node");
 	if (argc > 4)
 		missing = ask(argv[1], (uint16_t)atoi(argv[2]), atoi(argv[3]) * SECOND, argv + 4,
 			      argc - 4);
 	else
-		serve((uint16_t)atoi(argc > 1 ? argv[1] : "7000"));
+		serve((uint16_t)atoi(argv[1]));
 	if (missing > 0)
 		warnx("%d without an answer in time", missing);
 	rudpmsg_node_free(node);

@@ -7,8 +7,8 @@
  *	./work_queue ann localhost 7000 'gzip "$JOB"'  # a worker; and more of them, elsewhere
  *
  * A worker acknowledges a job when it is done with it (RUDPMSG_ACK_HANDLED). One that is gone for
- *two seconds is given up: its job fails, and goes to another. A job is done twice if its worker
- *dies between doing it and saying so.
+ * two seconds is given up: its job fails, and goes to another. A job is done twice if its worker
+ * dies between doing it and saying so.
  */
 #include <err.h>
 #include <stdio.h>
@@ -97,11 +97,13 @@ int main(int argc, char **argv)
 	struct rudpmsg_options options = {.ack = RUDPMSG_ACK_HANDLED,
 					  .give_up_ns = INT64_C(2000000000)};
 
+	if (argc != 2 && argc != 5)
+		errx(2, "usage: work_queue PORT <JOBS, or work_queue NAME HOST PORT COMMAND");
 	must(rudpmsg_node_open(&node, argc == 5 ? argv[1] : "boss", &options, NULL), "open a node");
 	if (argc == 5)
 		be_worker(argv[2], (uint16_t)atoi(argv[3]), argv[4]);
 	else
-		be_boss((uint16_t)atoi(argc > 1 ? argv[1] : "7000"));
+		be_boss((uint16_t)atoi(argv[1]));
 	rudpmsg_node_close(node, 0, NULL);
 	rudpmsg_node_free(node);
 	return 0;
