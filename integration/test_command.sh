@@ -259,8 +259,9 @@ run_sets_up_the_environment() {
 	cd "$TMP"
 	RUDP_DISABLE=1 "$RUDP" run -k key --log "debug:run.log" --engine thread --cc cubic -- \
 		sh -c 'echo "$LD_PRELOAD $RUDP_KEY_FILE $RUDP_LOG $RUDP_ENGINE $RUDP_CC $RUDP_DISABLE:$*"' x -a --key b \
-		>"$TMP/set"
+		>"$TMP/set" 2>"$TMP/set.err"
 	cd - >/dev/null
+	expect_eq "$(cat "$TMP/set.err")" "" "what run says of RUDP_DISABLE"
 	expect_eq "$(cat "$TMP/set")" \
 		"$(realpath "$BUILD")/librudp_shim.so $TMP/key debug:$TMP/run.log thread cubic :-a --key b" \
 		"the environment"
@@ -304,6 +305,9 @@ doctor_finds_what_is_wrong() {
 	doctored 0 settings warn on a env "RUDP_LOG=info:$TMP/nowhere/log" "$RUDP"
 	json_holds "$TMP/doctor.json" "any('nothing will be logged' in e['text'] for e in all_)" ||
 		fail "nothing of the log: $(cat "$TMP/doctor.json")"
+	doctored 0 settings warn on a env RUDP_DISABLE=1 "$RUDP"
+	json_holds "$TMP/doctor.json" "any('stay with plain TCP' in e['text'] for e in all_)" ||
+		fail "nothing of RUDP_DISABLE: $(cat "$TMP/doctor.json")"
 	chmod 644 "$TMP/key"
 	doctored 1 key fail on a env "RUDP_KEY_FILE=$TMP/key" "$RUDP"
 	chmod 600 "$TMP/key"

@@ -199,8 +199,6 @@ static bool set_preload(const char *shim)
 
 static int become(const struct run *run, const struct rudp_program *program)
 {
-	/* Who says rudp run wants it, whatever is set further out. */
-	unsetenv("RUDP_DISABLE");
 	if (!set_preload(run->shim)) {
 		rudp_complain("no memory for the environment");
 		return EXIT_OWN;
@@ -228,6 +226,8 @@ int rudp_tool_run(int argc, char **argv)
 	if (program.is_go)
 		rudp_complain("note: %s is a Go program: only the sockets of its C libraries go over "
 			      "rudp, those of its Go code stay TCP", program.path);
+	/* Who says rudp run wants it, whatever is set further out. */
+	unsetenv("RUDP_DISABLE");
 	rc = check_settings();
 	return rc ? rc : become(&run, &program);
 }

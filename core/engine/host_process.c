@@ -179,13 +179,34 @@ static void warn_of_paths(const struct rudp_settings *settings)
 	int rc = rudp_qlog_check(settings->qlog_path);
 
 	if (rc < 0)
-		fprintf(stderr, "rudp-engine: warning: RUDP_QLOG: %s: %s; there will be no traces\n",
+		fprintf(stderr,
+			"rudp-engine: warning: RUDP_QLOG: %s: %s; there will be no traces\n",
 			settings->qlog_path, rudp_qlog_open_error(rc));
 	if (engine && *engine && access(engine, X_OK) < 0)
 		fprintf(stderr,
 			"rudp-engine: warning: RUDP_ENGINE_PATH: %s: %s; programs look for it "
 			"elsewhere\n",
 			engine, strerror(errno));
+}
+
+/* Nothing is wrong, but no connection is rudp; or somebody thinks so. */
+static void warn_of_disable(void)
+{
+	const char *disable = getenv("RUDP_DISABLE");
+
+	if (!disable || !*disable)
+		return;
+	if (strcmp(disable, "1") == 0)
+		fputs("rudp-engine: warning: RUDP_DISABLE=1: programs stay with plain TCP unless "
+		      "rudp run "
+		      "starts them\n",
+		      stderr);
+	else
+		fprintf(stderr,
+			"rudp-engine: warning: RUDP_DISABLE: '%.64s' changes nothing; only 1 "
+			"switches the "
+			"shim off\n",
+			disable);
 }
 
 /* For a person who wonders: are the RUDP_ variables right, and if not, what is wrong where? */
@@ -200,6 +221,7 @@ static int check_settings(void)
 	}
 	warn(&settings);
 	warn_of_paths(&settings);
+	warn_of_disable();
 	printf("rudp-engine: the settings are right (%s pre-shared key)\n"
 	       "rudp-engine: policy: %s\n",
 	       settings.has_psk ? "with a" : "no",

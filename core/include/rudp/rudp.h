@@ -10,7 +10,7 @@
  * The connections live in a process of their own, rudp-engine, which the first rudp_socket starts and
  * which ends by itself; what was written is delivered although the program has ended. Settings come
  * from the environment: RUDP_KEY_FILE, RUDP_CC, RUDP_LOG, RUDP_CONNECT_TIMEOUT, RUDP_ENGINE,
- * RUDP_ENGINE_PATH (rudp(3)).
+ * RUDP_ENGINE_PATH (rudp(3)) and the others of librudp_shim(7), rules of rudp.conf(5) included.
  *
  * All functions return -1 and set errno on failure and leave errno alone on success. Any thread may
  * call any of them at any time; rudp_accept, rudp_connect, rudp_send and rudp_recv are cancellation
