@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The examples do what their first lines say: the work queue loses no job with a worker that is killed
-# in the middle of one, requests find their answers, and a deadline is kept.
+# in the middle of one, requests find their answers, a deadline is kept, and echo echoes over rudp and TCP.
 #
 #     a: workers, clients ── linkem: 5 ms, 1 % loss ──── b: boss, server
 #
@@ -84,3 +84,30 @@ expect_eq "$STATUS" 1 "exit code without an answer"
 expect_match "$TMP/client.err" "2 without an answer in time" "what it says"
 ok "who gets no answer is told so in time"
 link_down
+
+# echo_with POLICY: with these rules at both ends, and so with another engine.
+echo_with() {
+	PORT=$((PORT + 1))
+	launch_native server b env "RUDP_POLICY=$1" "$EXAMPLES/echo" serve "$B4" $PORT
+	wait_until 10 "port $PORT on side b" is_listening_somehow
+	launch_native client a env "RUDP_POLICY=$1" "$EXAMPLES/echo" ask "$B4" $PORT <"$TMP/jobs"
+	finish client 10
+	expect_eq "$STATUS" 0 "exit code of the client, $1"
+	expect_same "$TMP/jobs" "$TMP/client.out" "what comes back, $1"
+	stop server
+}
+
+is_listening_somehow() {
+	[ -n "$(on b ss -H -tuln "sport = :$PORT")" ]
+}
+
+section "echo, also where rules leave it to kernel TCP"
+TCP_MEANT=1
+export TCP_MEANT
+link_up --delay 1ms
+echo_with ''
+expect_match "$TMP/client.err" ESTABLISHED "what it says of its connection"
+echo_with 'any use tcp'
+! grep -q . "$TMP/client.err" || fail "it says: $(cat "$TMP/client.err")"
+link_down
+ok "all comes back"

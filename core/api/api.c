@@ -43,24 +43,34 @@ PUBLIC int rudp_socket(int family, int flags)
 	return give(-1, rc == RUDP_NOT_OURS ? -EPROTONOSUPPORT : rc);
 }
 
+/* From here on what is not ours is the kernel's: a rule (rudp.conf(5)) may have made rudp_connect put a
+ * socket of its TCP in the place of ours. */
 PUBLIC int rudp_bind(int fd, const struct sockaddr *address, socklen_t length)
 {
-	return give(fd, rudp_call_bind(fd, address, length));
+	int rc = rudp_call_bind(fd, address, length);
+
+	return rc == RUDP_NOT_OURS ? bind(fd, address, length) : give(fd, rc);
 }
 
 PUBLIC int rudp_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-	return give(fd, rudp_call_connect(fd, address, length, NULL));
+	int rc = rudp_call_connect(fd, address, length, NULL);
+
+	return rc == RUDP_NOT_OURS ? connect(fd, address, length) : give(fd, rc);
 }
 
 PUBLIC int rudp_listen(int fd, int backlog)
 {
-	return give(fd, rudp_call_listen(fd, backlog));
+	int rc = rudp_call_listen(fd, backlog);
+
+	return rc == RUDP_NOT_OURS ? listen(fd, backlog) : give(fd, rc);
 }
 
 PUBLIC int rudp_accept(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
-	return give(fd, rudp_call_accept(fd, address, length, flags));
+	int rc = rudp_call_accept(fd, address, length, flags);
+
+	return rc == RUDP_NOT_OURS ? accept4(fd, address, length, flags) : give(fd, rc);
 }
 
 /* By libc's names, where they are cancellation points; a shim in the same process sees them too. */
@@ -84,7 +94,9 @@ PUBLIC ssize_t rudp_recv(int fd, void *data, size_t length, int flags)
 
 PUBLIC int rudp_shutdown(int fd, int how)
 {
-	return give(fd, rudp_call_shutdown(fd, how));
+	int rc = rudp_call_shutdown(fd, how);
+
+	return rc == RUDP_NOT_OURS ? shutdown(fd, how) : give(fd, rc);
 }
 
 PUBLIC int rudp_close(int fd)
@@ -94,22 +106,30 @@ PUBLIC int rudp_close(int fd)
 
 PUBLIC int rudp_set_option(int fd, int level, int option, const void *value, socklen_t length)
 {
-	return give(fd, rudp_call_setsockopt(fd, level, option, value, length));
+	int rc = rudp_call_setsockopt(fd, level, option, value, length);
+
+	return rc == RUDP_NOT_OURS ? setsockopt(fd, level, option, value, length) : give(fd, rc);
 }
 
 PUBLIC int rudp_get_option(int fd, int level, int option, void *value, socklen_t *length)
 {
-	return give(fd, rudp_call_getsockopt(fd, level, option, value, length));
+	int rc = rudp_call_getsockopt(fd, level, option, value, length);
+
+	return rc == RUDP_NOT_OURS ? getsockopt(fd, level, option, value, length) : give(fd, rc);
 }
 
 PUBLIC int rudp_local_address(int fd, struct sockaddr *address, socklen_t *length)
 {
-	return give(fd, rudp_call_getsockname(fd, address, length));
+	int rc = rudp_call_getsockname(fd, address, length);
+
+	return rc == RUDP_NOT_OURS ? getsockname(fd, address, length) : give(fd, rc);
 }
 
 PUBLIC int rudp_peer_address(int fd, struct sockaddr *address, socklen_t *length)
 {
-	return give(fd, rudp_call_getpeername(fd, address, length));
+	int rc = rudp_call_getpeername(fd, address, length);
+
+	return rc == RUDP_NOT_OURS ? getpeername(fd, address, length) : give(fd, rc);
 }
 
 static uint64_t span(int64_t span_ns)

@@ -51,6 +51,8 @@ int rudp_bind(int fd, const struct sockaddr *address, socklen_t length);
  * Opens a connection. Blocking: returns when the handshake is over, or after SO_SNDTIMEO with
  * EINPROGRESS, or on a signal with EINTR; in both cases it goes on. Non-blocking: EINPROGRESS, and
  * writable when it is over; SO_ERROR says how. After a failure the socket may be used again.
+ * Where a rule of rudp.conf(5) leaves the destination to kernel TCP, fd is a socket of that from now on:
+ * the other functions are the kernel's then, and rudp_stats says ENOTSOCK.
  *
  * Errors   ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EINPROGRESS, EALREADY, EISCONN, EINTR,
  *          EACCES (the peer has another key), EINVAL, EAFNOSUPPORT, EFAULT, EBADF, ENOTSOCK.
