@@ -412,7 +412,7 @@ install: all ## install into DESTDIR/PREFIX
 		$(foreach section,1 3 5 7 8,$(DESTDIR)$(PREFIX)/share/man/man$(section)) \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/doc/rudp
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/doc/rudp/examples
 	install -m 755 $(BUILD)/rudp $(BUILD)/rudpmsg $(BUILD)/apollonion $(BUILD)/converse \
 		$(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(BUILD)/rudp-engine $(DESTDIR)$(LIBDIR)/rudp/rudp-engine
@@ -432,7 +432,9 @@ install: all ## install into DESTDIR/PREFIX
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/converse
 	install -m 644 tools/completion/_rudp tools/completion/_rudpmsg tools/completion/_converse \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/
-	install -m 644 docs/rudp.conf.example docs/apollonion.conf.example $(DESTDIR)$(PREFIX)/share/doc/rudp/
+	install -m 644 docs/*.example $(filter-out docs/performance.md,$(wildcard docs/*.md)) \
+		$(DESTDIR)$(PREFIX)/share/doc/rudp/
+	install -m 644 examples/*.c $(DESTDIR)$(PREFIX)/share/doc/rudp/examples/
 	sed -e 's|@PREFIX@|$(PREFIX)|' conversation/apollonion.service.in \
 		> $(DESTDIR)$(PREFIX)/lib/systemd/system/apollonion.service
 	$(foreach name,rudp rudpmsg,sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \

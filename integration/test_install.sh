@@ -34,7 +34,10 @@ for name in rudp rudpmsg apollonion converse; do
 done
 "$WHERE/bin/rudp" doctor --json >"$TMP/doctor" || true
 expect_match "$TMP/doctor" "$WHERE/lib/rudp/rudp-engine" "the engine that doctor finds"
-ok "the commands start"
+while read -r file; do
+	[ -s "$WHERE/share/doc/rudp/${file#docs/}" ] || fail "man pages name $file, which is not installed"
+done < <(grep -ohE 'docs/[a-z]+\.md' "$SOURCES"/docs/man/* | sort -u)
+ok "the commands start, and what the man pages name is there"
 
 section "messages, without a word about where the engine is"
 unset RUDP_ENGINE_PATH
@@ -48,7 +51,7 @@ expect_same "$TMP/lines" "$TMP/receive.out" "messages"
 ok "they came"
 
 section "the examples, as their first lines say"
-for file in "$SOURCES"/examples/*.c; do
+for file in "$WHERE"/share/doc/rudp/examples/*.c; do
 	name=$(basename "$file" .c)
 	package=$(sed -n 's/.*--libs \([a-z]*\)).*/\1/p' "$file")
 	# shellcheck disable=SC2046
