@@ -16,14 +16,49 @@
 #include "policy.h"
 #include "real.h"
 
-static ssize_t mend_receive(int fd, ssize_t rc)
+static ssize_t mend_error(int fd, ssize_t rc)
 {
 	if (rc < 0 && (errno == EINVAL || errno == ECONNRESET) && !rudp_is_filtered())
 		errno = rudp_call_receive_error(fd, errno);
 	return rc;
 }
 
-/* Without a connection AF_UNIX says ENOTCONN, where TCP says EPIPE and sends its signal. */
+/* Where the peer had ended its half before it reset, only who writes is told: who reads has his end. */
+static ssize_t mend_receive(int fd, ssize_t rc)
+{
+	if (rc >= 0 || (errno != EINVAL && errno != ECONNRESET))
+		return rc; /* EPIPE, too, which some devices say by themselves */
+	mend_error(fd, rc);
+	return errno == EPIPE ? 0 : rc;
+}
+
+/* One that is ignored is not sent: a filter of system calls may stand in the way. */
+static void signal_pipe(void)
+{
+	struct sigaction action;
+
+	if (sigaction(SIGPIPE, NULL, &action) < 0 || action.sa_handler != SIG_IGN)
+		raise(SIGPIPE);
+}
+
+/* TCP says first what has ended the connection, and only then EPIPE, with its signal. */
+static int quiet(int flags)
+{
+	return rudp_is_filtered() ? flags : flags | MSG_NOSIGNAL;
+}
+
+/* A few families refuse that flag. */
+#define QUIETLY(rc, flags, call)                                                                   \
+	do {                                                                                       \
+		int how = quiet(flags);                                                            \
+		(rc) = (call);                                                                     \
+		if ((rc) < 0 && how != (flags) && (errno == EINVAL || errno == EOPNOTSUPP)) {      \
+			how = (flags);                                                             \
+			(rc) = (call);                                                             \
+		}                                                                                  \
+	} while (0)
+
+/* Without a connection AF_UNIX says ENOTCONN, where TCP says EPIPE. The signal is ours to send. */
 static ssize_t mend_send(int fd, ssize_t rc, int flags)
 {
 	int error = errno, told;
@@ -34,8 +69,8 @@ static ssize_t mend_send(int fd, ssize_t rc, int flags)
 	told = rudp_call_send_error(fd, error);
 	if (error == ENOTCONN && told == EPIPE && flags & MSG_FASTOPEN)
 		told = EINVAL; /* nowhere to connect to */
-	else if (error == ENOTCONN && told == EPIPE && !(flags & MSG_NOSIGNAL))
-		raise(SIGPIPE);
+	else if (told == EPIPE && !(flags & MSG_NOSIGNAL))
+		signal_pipe();
 	errno = told; /* whatever the handler did */
 	return rc;
 }
@@ -132,6 +167,15 @@ static void forget_name(int fd, struct msghdr *message)
 		message->msg_namelen = 0;
 }
 
+/* As the kernel leaves a message at the end of file. */
+static ssize_t found_end(struct msghdr *message)
+{
+	message->msg_namelen = 0;
+	message->msg_controllen = 0;
+	message->msg_flags = 0;
+	return 0;
+}
+
 RUDP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	size_t room = rudp_receive_queue_room(fd, message);
@@ -144,25 +188,31 @@ RUDP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 		forget_name(fd, message);
 	if (rc >= 0 && room > 0)
 		rudp_receive_queue_add(fd, message, room);
-	return flags & MSG_OOB && rc < 0 ? mend_urgent(fd) : mend_receive(fd, rc);
+	if (flags & MSG_OOB && rc < 0)
+		return mend_urgent(fd);
+	return rc < 0 && mend_receive(fd, rc) == 0 ? found_end(message) : rc;
 }
 
+/* The one call that says a pending error before it looks for bytes, EPIPE too. */
 RUDP_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 			 struct timespec *timeout)
 {
 	int rc;
 
 	if (rudp_receive_is_by_one(fd, flags))
-		return (int)mend_receive(fd, rudp_receive_several(fd, messages, count, flags, timeout));
+		return (int)mend_error(fd, rudp_receive_several(fd, messages, count, flags, timeout));
 	rc = REAL(recvmmsg)(fd, messages, count, flags, timeout);
 	for (int i = 0; i < rc; i++)
 		forget_name(fd, &messages[i].msg_hdr);
-	return (int)(flags & MSG_OOB && rc < 0 ? mend_urgent(fd) : mend_receive(fd, rc));
+	return (int)(flags & MSG_OOB && rc < 0 ? mend_urgent(fd) : mend_error(fd, rc));
 }
 
 RUDP_EXPORT ssize_t send(int fd, const void *data, size_t len, int flags)
 {
-	return mend_send(fd, REAL(send)(fd, data, len, flags), flags);
+	ssize_t rc;
+
+	QUIETLY(rc, flags, REAL(send)(fd, data, len, how));
+	return mend_send(fd, rc, flags);
 }
 
 RUDP_EXPORT ssize_t __send(int fd, const void *data, size_t len, int flags)
@@ -182,7 +232,7 @@ static ssize_t send_behind(int fd, const struct msghdr *message, size_t taken, i
 		done -= (piece++)->iov_len;
 	if (done > 0) {
 		left = piece->iov_len - done;
-		rc = REAL(send)(fd, (const char *)piece->iov_base + done, left, flags);
+		rc = REAL(send)(fd, (const char *)piece->iov_base + done, left, quiet(flags));
 		if (rc != (ssize_t)left)
 			return (ssize_t)taken + (rc > 0 ? rc : 0);
 		taken += left;
@@ -194,7 +244,7 @@ static ssize_t send_behind(int fd, const struct msghdr *message, size_t taken, i
 	rest.msg_namelen = 0;
 	rest.msg_iov = (struct iovec *)piece;
 	rest.msg_iovlen = (size_t)(end - piece);
-	rc = REAL(sendmsg)(fd, &rest, flags);
+	rc = REAL(sendmsg)(fd, &rest, quiet(flags));
 	if (taken == 0)
 		return mend_send(fd, rc, flags);
 	return (ssize_t)taken + (rc > 0 ? rc : 0);
@@ -225,10 +275,13 @@ RUDP_EXPORT ssize_t sendto(int fd, const void *data, size_t len, int flags,
 {
 	struct iovec iov = {(void *)data, len};
 	struct sockaddr_storage copy;
+	ssize_t sent;
 	int rc;
 
-	if (!addr.__sockaddr__ || rudp_mark_get(fd) < 0)
-		return mend_send(fd, REAL(sendto)(fd, data, len, flags, addr, addr_len), flags);
+	if (!addr.__sockaddr__ || rudp_mark_get(fd) < 0) {
+		QUIETLY(sent, flags, REAL(sendto)(fd, data, len, how, addr, addr_len));
+		return mend_send(fd, sent, flags);
+	}
 	rc = rudp_address_copy_in(fd, addr.__sockaddr__, addr_len, &copy);
 	if (rc < 0)
 		return rudp_result(rc);
@@ -259,8 +312,9 @@ static bool refused_name(int fd, const struct msghdr *message)
 RUDP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	int before = errno;
-	ssize_t rc = REAL(sendmsg)(fd, message, flags);
+	ssize_t rc;
 
+	QUIETLY(rc, flags, REAL(sendmsg)(fd, message, how));
 	if (rc >= 0 || !refused_name(fd, message))
 		return mend_send(fd, rc, flags);
 	rc = send_unnamed(fd, message, flags);
@@ -272,9 +326,10 @@ RUDP_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 RUDP_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
 	int before = errno;
-	int rc = REAL(sendmmsg)(fd, messages, count, flags);
 	unsigned sent = 0;
+	int rc;
 
+	QUIETLY(rc, flags, REAL(sendmmsg)(fd, messages, count, how));
 	if (rc >= 0 || count == 0 || !refused_name(fd, &messages[0].msg_hdr))
 		return (int)mend_send(fd, rc, flags);
 	while (sent < count && sent < IOV_MAX) {

@@ -52,14 +52,21 @@ static int asked(int fd, unsigned long request)
 	return REAL(ioctl)(fd, request, &value) == 0 ? value : 0;
 }
 
-/* false: a signal, the time-out, the end, an error, or urgent data, in front of which TCP stops. */
+/*
+ * false: a signal, the time-out, the end, an error, or urgent data, in front of which TCP stops. Where
+ * nothing but data has been told of and none is there, another thread was faster.
+ */
 static bool wait_for_more(int fd, int64_t deadline)
 {
 	struct pollfd one = {.fd = fd, .events = POLLIN | POLLRDHUP};
+	bool is_there;
 
-	if (poll(&one, 1, remaining_ms(deadline)) <= 0)
-		return false;
-	return asked(fd, FIONREAD) > 0 && !asked(fd, SIOCATMARK);
+	do {
+		if (poll(&one, 1, remaining_ms(deadline)) <= 0 || asked(fd, SIOCATMARK))
+			return false;
+		is_there = asked(fd, FIONREAD) > 0;
+	} while (!is_there && one.revents == POLLIN);
+	return is_there;
 }
 
 /* What is left of the part that the next byte belongs to. */
@@ -87,6 +94,8 @@ ssize_t rudp_receive_all(int fd, struct msghdr *message, size_t len, int flags)
 
 		rc = REAL(recv)(fd, iov.iov_base, iov.iov_len,
 				(flags & ~MSG_WAITALL) | MSG_DONTWAIT);
+		if (rc < 0 && errno == EAGAIN)
+			continue;
 		if (rc <= 0)
 			break;
 		done += (size_t)rc;

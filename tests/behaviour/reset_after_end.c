@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* A reset by a peer that has ended its half before. */
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "behaviour/data.h"
+#include "behaviour/setup.h"
+
+/* The client has its answer and the end of it; the server goes with something unread. */
+static int client_of_a_server_that_answers_and_resets(void)
+{
+	int client, server;
+
+	connected_pair(AF_INET, &client, &server);
+	put(server, "answer");
+	shutdown(server, SHUT_WR);
+	wait_for(client, POLLRDHUP);
+	put(client, "more");
+	wait_unread(server, 4);
+	close(server);
+	wait_for(client, POLLERR);
+	return client;
+}
+
+CHECK(who_reads_after_end_and_reset_finds_the_end)
+{
+	int client = client_of_a_server_that_answers_and_resets();
+
+	say_bytes("recv", client);
+	say_bytes("recv", client);
+	say_bytes("recv", client);
+	say_result("send", send(client, "x", 1, MSG_NOSIGNAL));
+}
+
+CHECK(every_way_of_reading_after_end_and_reset_finds_the_end)
+{
+	char bytes[8];
+	struct iovec iov = {bytes, sizeof bytes};
+	struct mmsghdr message = {.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}};
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof addr;
+	int fd[6];
+
+	for (int i = 0; i < 6; i++) {
+		fd[i] = client_of_a_server_that_answers_and_resets();
+		swallow(fd[i], 6);
+	}
+	say_result("read", read(fd[0], bytes, sizeof bytes));
+	say_result("readv", readv(fd[1], &iov, 1));
+	say_result("recvfrom", recvfrom(fd[2], bytes, sizeof bytes, 0, (void *)&addr, &len));
+	say_result("recvmsg", recvmsg(fd[3], &message.msg_hdr, 0));
+	say_result("recvmmsg", recvmmsg(fd[4], &message, 1, 0, NULL));
+	say("length %u", message.msg_len);
+	say_result("recv of all", recv(fd[5], bytes, sizeof bytes, MSG_WAITALL));
+}
+
+static int client_of_a_server_that_has_reset(void)
+{
+	int client, server;
+
+	connected_pair(AF_INET, &client, &server);
+	put(client, "unread");
+	wait_unread(server, 6);
+	close(server);
+	wait_for(client, POLLERR);
+	return client;
+}
+
+CHECK(the_first_send_after_a_reset_brings_no_signal)
+{
+	struct iovec iov = {"x", 1};
+	struct mmsghdr message = {.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}};
+	int fd[4];
+
+	count_signal(SIGPIPE);
+	for (int i = 0; i < 4; i++)
+		fd[i] = client_of_a_server_that_has_reset();
+	say_result("send", send(fd[0], "x", 1, 0));
+	say_result("sendto", sendto(fd[1], "x", 1, 0, NULL, 0));
+	say_result("sendmsg", sendmsg(fd[2], &message.msg_hdr, 0));
+	say_result("sendmmsg", sendmmsg(fd[3], &message, 1, 0));
+	say("signals %d", signal_count());
+	for (int i = 0; i < 4; i++)
+		say_result("send again", send(fd[i], "x", 1, 0));
+	say("signals %d", signal_count());
+	say_result("send without", send(fd[0], "x", 1, MSG_NOSIGNAL));
+	say("signals %d", signal_count());
+}
+
+CHECK(the_signal_of_a_broken_pipe_comes_from_other_sockets_too)
+{
+	int fd[2];
+
+	count_signal(SIGPIPE);
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0, "socketpair");
+	close(fd[1]);
+	say_result("send", send(fd[0], "x", 1, 0));
+	say_result("send without", send(fd[0], "x", 1, MSG_NOSIGNAL));
+	say("signals %d", signal_count());
+	signal(SIGPIPE, SIG_IGN);
+	say_result("send, ignored", send(fd[0], "x", 1, 0));
+}
+
+#define READERS 3
+#define PIECE_BYTES 1000
+#define PIECES 300
+
+struct readers {
+	int fd;
+	atomic_int whole, others;
+};
+
+static void *read_pieces(void *argument)
+{
+	struct readers *readers = argument;
+	char bytes[PIECE_BYTES];
+	ssize_t n;
+
+	while ((n = recv(readers->fd, bytes, sizeof bytes, MSG_WAITALL)) > 0)
+		atomic_fetch_add(n == PIECE_BYTES ? &readers->whole : &readers->others, 1);
+	return NULL;
+}
+
+/* A few less than there are pieces may be whole: at the end each reader may have a part of one. */
+CHECK(several_threads_that_want_all_get_all)
+{
+	char bytes[PIECE_BYTES / 10];
+	struct readers readers = {0};
+	pthread_t threads[READERS];
+	int server;
+
+	connected_pair(AF_INET, &readers.fd, &server);
+	fill_pattern((unsigned char *)bytes, sizeof bytes, 0);
+	for (int i = 0; i < READERS; i++)
+		threads[i] = spawn(read_pieces, &readers);
+	for (int i = 0; i < PIECES * 10; i++)
+		put_bytes(server, bytes, sizeof bytes);
+	close(server);
+	for (int i = 0; i < READERS; i++)
+		finish(threads[i]);
+	say("cut short: %d", readers.others > 2 * READERS);
+	say("whole: %d", readers.whole >= PIECES - READERS);
+}
