@@ -60,6 +60,16 @@ static int shutdown_listener(int fd, const struct rudp_socket *s, int how)
 	return rudp_sys_shutdown(fd, SHUT_RDWR); /* wakes accept */
 }
 
+/* SO_LINGER of 0: whether the program ends its half or closes is not the same to the peer. */
+static bool resets_on_close(int fd)
+{
+	struct linger linger = {0};
+	socklen_t len = sizeof linger;
+
+	return rudp_sys_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
+	       linger.l_onoff && linger.l_linger == 0;
+}
+
 /* Both ends have ended: the engine has let go of it, or is about to. */
 static bool is_over(int fd)
 {
@@ -91,6 +101,8 @@ static int shutdown_connection(int fd, const struct rudp_socket *s, int how)
 		tell_engine(fd, s, SHUT_RD);
 		rudp_mark_set(fd, s->flags | RUDP_MARK_SHUT_RD);
 	}
+	if (how != SHUT_RD && resets_on_close(fd))
+		tell_engine(fd, s, SHUT_WR);
 	return rudp_sys_shutdown(fd, how);
 }
 

@@ -312,6 +312,27 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 		rudp_app_again(engine, app);
 }
 
+static bool shows(const struct rudp_app *app, short bit)
+{
+	struct pollfd one = {.fd = app->fd, .events = bit};
+
+	return app->fd >= 0 && poll(&one, 1, 0) > 0 && one.revents & bit;
+}
+
+bool rudp_app_has_half_closed(const struct rudp_app *app)
+{
+	return app->half_closed || shows(app, POLLRDHUP);
+}
+
+/*
+ * Both directions shut is a hang-up too, when we have shut one of them. Where a close is to reset, the
+ * shim has told which of the two it is.
+ */
+static bool is_close(const struct rudp_app *app)
+{
+	return !app->end_told || app->aborted || (app->options.reset_on_close && !app->said_all);
+}
+
 void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_t events)
 {
 	int error = 0;
@@ -327,17 +348,9 @@ void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_
 	if (events & EPOLLERR && getsockopt(app->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
 	    error)
 		app->aborted = true;
-	/* Both directions shut is a hang-up too, when we have shut one of them. */
-	if (events & EPOLLHUP && (!app->end_told || app->aborted))
+	if (events & EPOLLHUP && is_close(app))
 		app->hangup = true;
 	rudp_app_pump(engine, app);
-}
-
-static bool has_hung_up(const struct rudp_app *app)
-{
-	struct pollfd one = {.fd = app->fd};
-
-	return app->fd >= 0 && poll(&one, 1, 0) > 0 && one.revents & POLLHUP;
 }
 
 /* Once for each, by their places, which hold whatever goes meanwhile. */
@@ -353,7 +366,7 @@ void rudp_app_look_for_hangups(struct rudp_engine *engine, uint16_t port)
 
 		if (rudp_addr_port(&app->local) != port)
 			continue;
-		if (!app->last_call && !app->hangup && !app->end_told && has_hung_up(app))
+		if (!app->last_call && !app->hangup && is_close(app) && shows(app, POLLHUP))
 			rudp_app_on_epoll(engine, app, EPOLLHUP | EPOLLIN | EPOLLERR);
 		/* One that resets takes two turns. */
 		app = rudp_app_find(engine, id);

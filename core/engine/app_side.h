@@ -70,6 +70,7 @@ struct rudp_app {
 	bool half_closed;             /* the program will write no more */
 	bool hangup;                  /* the program has closed */
 	bool aborted;                 /* ... with unread data */
+	bool said_all;                /* it was by SHUT_WR that it has half-closed, not by a close */
 	bool fin_given;               /* the protocol knows that no more comes */
 	bool end_told;                /* the program knows that no more comes */
 	bool deaf;                    /* the program reads no more (SHUT_RD) */
@@ -122,6 +123,8 @@ void rudp_app_again(struct rudp_engine *engine, struct rudp_app *app);
 bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app);
 /* The program's close is a reset, so that something must stay unread in our end. */
 bool rudp_app_close_resets(const struct rudp_app *app);
+/* It has by now, whether or not epoll has told of it. */
+bool rudp_app_has_half_closed(const struct rudp_app *app);
 /* All that the program has written so far has been taken. */
 bool rudp_app_is_drained(const struct rudp_app *app);
 /* Reads the forwarded bytes off the end: all but the last; or all. */

@@ -180,6 +180,10 @@ static int serve_shutdown(struct work *w)
 	struct rudp_app *app = rudp_app_of(w->engine, w->call->held_fd);
 	int how = w->request->number;
 
+	if (app && how == SHUT_WR) {
+		app->said_all = true;
+		return 0;
+	}
 	if (app && (how == SHUT_RD || how == SHUT_RDWR)) {
 		app->deaf = true;
 		rudp_carrier_shutdown_receive(w->engine, &app->carrier);
@@ -216,6 +220,8 @@ static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 
 	if (rc < 0)
 		return rc;
+	if (rudp_app_has_half_closed(app))
+		app->said_all = true;
 	if (app->carrier.tcp)
 		rc = rudp_tcp_set(app->carrier.tcp->fd, w->request->level, w->request->option,
 				  w->request->value, len);

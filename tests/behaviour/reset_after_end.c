@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A reset by a peer that has ended its half before. */
+/* A reset by a peer that has ended its half before, and one after the own half has ended. */
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -8,6 +8,8 @@
 
 #include "behaviour/data.h"
 #include "behaviour/setup.h"
+
+static const struct linger at_once = {.l_onoff = 1};
 
 /* The client has its answer and the end of it; the server goes with something unread. */
 static int client_of_a_server_that_answers_and_resets(void)
@@ -102,6 +104,72 @@ CHECK(the_signal_of_a_broken_pipe_comes_from_other_sockets_too)
 	say("signals %d", signal_count());
 	signal(SIGPIPE, SIG_IGN);
 	say_result("send, ignored", send(fd[0], "x", 1, 0));
+}
+
+static void half_closed_pair(int *client, int *server)
+{
+	connected_pair(AF_INET, client, server);
+	shutdown(*client, SHUT_WR);
+	wait_for(*server, POLLRDHUP);
+	put(*server, "half of it");
+	wait_unread(*client, 10);
+}
+
+/* Else an answer that was cut short looks like a whole one. */
+CHECK(a_close_that_resets_does_so_after_the_peers_end)
+{
+	int client, server;
+
+	half_closed_pair(&client, &server);
+	setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	close(server);
+	wait_for(client, POLLHUP);
+	say_bytes("recv", client);
+	say_bytes("recv", client);
+	say_bytes("recv", client);
+}
+
+CHECK(a_close_that_resets_does_so_when_the_end_has_been_read)
+{
+	int client, server;
+
+	half_closed_pair(&client, &server);
+	say_bytes("server", server);
+	say_bytes("recv", client);
+	setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	close(server);
+	wait_for(client, POLLHUP);
+	say_bytes("recv", client);
+}
+
+CHECK(an_end_of_ones_half_resets_nothing)
+{
+	int client, server;
+
+	half_closed_pair(&client, &server);
+	setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	shutdown(server, SHUT_WR);
+	say_bytes("recv", client);
+	wait_for(client, POLLHUP);
+	say_bytes("recv", client);
+	say_error("client", client);
+}
+
+CHECK(an_end_of_ones_half_before_the_option_resets_nothing)
+{
+	int client, server;
+
+	connected_pair(AF_INET, &client, &server);
+	put(server, "all of it");
+	shutdown(server, SHUT_WR);
+	setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	say_bytes("recv", client);
+	say_bytes("recv", client);
+	shutdown(client, SHUT_WR);
+	wait_for(server, POLLHUP);
+	wait_for(client, POLLHUP);
+	say_error("client", client);
+	say_error("server", server);
 }
 
 #define READERS 3
