@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,8 +12,9 @@
 
 #include "base/log.h"
 #include "engine/app_side.h"
+#include "engine/undertaker.h"
 
-#define FDS_MAX 8 /* taken off a message, to be closed; the kernel drops those beyond */
+#define FDS_MAX 253 /* SCM_MAX_FD: what the kernel has to drop it closes in our place */
 
 int rudp_door_open(struct rudp_engine *engine, const struct rudp_name *name, bool well_known)
 {
@@ -69,12 +71,39 @@ struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id)
 	return rudp_slots_find(&engine->slots, id, RUDP_KIND_CALL);
 }
 
+/* What came with a message of this call. */
+static void close_one(const struct rudp_call *call, int fd)
+{
+	if (call->stranger)
+		rudp_undertaker_take(fd);
+	else if (fd >= 0)
+		close(fd);
+}
+
+/* Something unread, or his end, behind which there may be something. */
+static bool has_news(int fd)
+{
+	struct pollfd one = {.fd = fd, .events = POLLIN};
+
+	return poll(&one, 1, 0) > 0;
+}
+
+/* What a stranger has sent and nobody has read goes with his channel. */
+static void close_channel(struct rudp_engine *engine, const struct rudp_call *call)
+{
+	if (!call->stranger || !has_news(call->fd)) {
+		close(call->fd);
+		return;
+	}
+	/* It is not closed at once, and must not be heard of any more. */
+	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, call->fd, NULL);
+	rudp_undertaker_take(call->fd);
+}
+
 static void drop_held(struct rudp_call *call)
 {
-	if (call->held_fd >= 0)
-		close(call->held_fd);
-	if (call->second_fd >= 0)
-		close(call->second_fd);
+	close_one(call, call->held_fd);
+	close_one(call, call->second_fd);
 	call->held_fd = call->second_fd = -1;
 }
 
@@ -106,7 +135,7 @@ void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call)
 		rudp_app_free(engine, app);
 	}
 	drop_held(call);
-	close(call->fd);
+	close_channel(engine, call);
 	rudp_call_leave_aside(engine, call);
 	leave_list(engine, call);
 	rudp_slots_remove(&engine->slots, call->id);
@@ -139,7 +168,7 @@ bool rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 }
 
 /* What recvmsg brought besides the bytes. All but the first two descriptors are closed. */
-static int take_fds(struct msghdr *message, int fds[2])
+static int take_fds(const struct rudp_call *call, struct msghdr *message, int fds[2])
 {
 	int count = 0;
 
@@ -157,7 +186,7 @@ static int take_fds(struct msghdr *message, int fds[2])
 			if (count < 2)
 				fds[count] = fd;
 			else
-				close(fd);
+				close_one(call, fd);
 			count++;
 		}
 	}
@@ -173,11 +202,10 @@ struct message {
 	bool fds_lost;
 };
 
-static void close_fds(const struct message *message)
+static void close_fds(const struct rudp_call *call, const struct message *message)
 {
 	for (int i = 0; i < 2; i++)
-		if (message->fds[i] >= 0)
-			close(message->fds[i]);
+		close_one(call, message->fds[i]);
 }
 
 /* false: nothing there now. len 0: the caller has closed. */
@@ -198,7 +226,7 @@ static bool receive(const struct rudp_call *call, struct message *message)
 		message->fds[0] = message->fds[1] = -1;
 		return errno != EAGAIN && errno != EINTR;
 	}
-	message->fd_count = take_fds(&header, message->fds);
+	message->fd_count = take_fds(call, &header, message->fds);
 	message->fds_lost = (header.msg_flags & MSG_CTRUNC) != 0;
 	return true;
 }
@@ -236,7 +264,7 @@ static void refuse(struct rudp_engine *engine, struct rudp_call *call,
 			 message->request.operation, message->fd_count);
 	if (message->len >= 4)
 		reply.operation = message->request.operation;
-	close_fds(message);
+	close_fds(call, message);
 	rudp_call_answer(engine, call, &reply);
 }
 
@@ -247,7 +275,7 @@ static void out_of_descriptors(struct rudp_engine *engine, struct rudp_call *cal
 	struct rudp_control_reply reply = {.error = EMFILE,
 					   .operation = message->request.operation};
 
-	close_fds(message);
+	close_fds(call, message);
 	rudp_call_answer(engine, call, &reply);
 }
 
@@ -293,7 +321,7 @@ void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint
 		return;
 	}
 	if (message.len == 0 || call->answered) {
-		close_fds(&message);
+		close_fds(call, &message);
 		/* A GO_ON that crossed the answer: the caller takes that for the answer to both. */
 		if (message.len == 0)
 			rudp_call_close(engine, call);

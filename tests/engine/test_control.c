@@ -475,3 +475,68 @@ Test(control, strangers_have_little_room_and_the_owner_has_his)
 	send_raw(own, &hello, sizeof hello, NULL, 0);
 	cr_assert(zero(int, answer(own).error));
 }
+
+/* A connection of kernel TCP whose close waits, as its peer reads nothing. */
+static int lingering(void)
+{
+	static const struct linger linger = {1, WAIT_S};
+	static const uint8_t bytes[65536];
+	struct sockaddr_in addr = {.sin_family = AF_INET};
+	socklen_t len = sizeof addr;
+	int peer = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cr_assert(zero(int, bind(peer, (struct sockaddr *)&addr, len)));
+	cr_assert(zero(int, listen(peer, 1)));
+	cr_assert(zero(int, getsockname(peer, (struct sockaddr *)&addr, &len)));
+	cr_assert(zero(int, connect(fd, (struct sockaddr *)&addr, len)));
+	while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+		;
+	cr_assert(zero(int, setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger)));
+	return fd;
+}
+
+/* Another socket, in which it lies unread. */
+static int wrapped(int fd)
+{
+	int ends[2];
+
+	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_STREAM, 0, ends)));
+	send_raw(ends[0], "x", 1, &fd, 1);
+	close(ends[0]);
+	close(fd);
+	return ends[1];
+}
+
+static void expect_a_prompt_answer(void)
+{
+	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
+	struct pollfd one = {.fd = channel(), .events = POLLIN};
+
+	send_raw(one.fd, &hello, sizeof hello, NULL, 0);
+	cr_assert(eq(int, poll(&one, 1, WAIT_S * 1000 / 3), 1));
+	cr_assert(zero(int, answer(one.fd).error));
+	close(one.fd);
+}
+
+Test(control, a_strangers_descriptors_hold_nobody_up)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_SHUTDOWN);
+	int fd, to;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to be somebody else");
+	memset(request.token, 0, sizeof request.token);
+	for (int i = 0; i < 4; i++) {
+		fd = i % 2 ? wrapped(lingering()) : lingering();
+		to = strange_channel();
+		cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
+		if (i >= 2) /* then it lies behind a message that ends the call */
+			send_raw(to, "x", 1, NULL, 0);
+		send_raw(to, &request, sizeof request, &fd, 1);
+		close(fd);
+		close(to);
+		cr_assert(zero(int, kill(engine_pid, SIGCONT)));
+		expect_a_prompt_answer();
+	}
+}
