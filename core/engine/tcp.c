@@ -49,6 +49,7 @@ struct rudp_tcp *rudp_tcp_new(struct rudp_engine *engine, uint64_t app_id, int f
 		goto remove_slot;
 	tcp->fd = fd;
 	tcp->app_id = app_id;
+	tcp->ep = engine->ep;
 	/* An engine process that is killed must not end half a transfer like a whole one. */
 	if (!engine->stays)
 		set_reset_on_close(fd, true);
@@ -91,6 +92,7 @@ static void destroy(struct rudp_engine *engine, struct rudp_tcp *tcp)
 	rudp_slots_remove(&engine->slots, tcp->id);
 	rudp_ring_fini(&tcp->out);
 	rudp_ring_fini(&tcp->in);
+	rudp_tcp_charge(tcp);
 	close(tcp->fd);
 	engine->tcp_count--;
 	free(tcp);

@@ -22,7 +22,8 @@
 #include "engine/engine.h"
 #include "proto/conn.h"
 
-#define RUDP_TCP_RING_BYTES (256u << 10) /* each direction, besides the kernel's own buffers */
+/* Each direction, besides the kernel's own buffers; less where memory is scarce (proto/budget.h). */
+#define RUDP_TCP_RING_BYTES (256u << 10)
 
 struct rudp_tcp {
 	uint64_t id;
@@ -39,6 +40,8 @@ struct rudp_tcp {
 	int error;                    /* the connection is over, and nothing more can be read */
 	uint64_t urgent_out, urgent_in; /* ring offset one past the urgent byte; 0: none */
 	struct rudp_ring out, in;
+	struct rudp_endpoint *ep;     /* whose budget the rings have part in */
+	size_t charged_bytes;
 	struct rudp_list dirty_link;  /* in engine->tcp_dirty: has bytes to write */
 };
 

@@ -15,6 +15,8 @@ void rudp_tcp_prepare(int fd);
 /* It has something to do for rudp_tcp_flush_all. */
 void rudp_tcp_set_dirty(struct rudp_engine *engine, struct rudp_tcp *tcp);
 
+/* Its rings may have grown or shrunk: what they hold counts with what all connections hold. */
+void rudp_tcp_charge(struct rudp_tcp *tcp);
 /* Reads what there is and room for. */
 void rudp_tcp_fill(struct rudp_tcp *tcp);
 /* Writes what the socket takes, and the end behind it. */

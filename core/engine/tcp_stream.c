@@ -7,8 +7,42 @@
 #include <sys/uio.h>
 
 #include "engine/tcp_private.h"
+#include "proto/budget.h"
+#include "proto/endpoint.h"
 
 #define DISCARDS_MAX 16 /* reads in a row: the one who is sent what is dropped is not alone */
+
+void rudp_tcp_charge(struct rudp_tcp *tcp)
+{
+	size_t bytes = tcp->in.capacity_bytes + tcp->out.capacity_bytes;
+
+	rudp_endpoint_charge(tcp->ep, (int64_t)bytes - (int64_t)tcp->charged_bytes);
+	tcp->charged_bytes = bytes;
+}
+
+/* When memory is scarce no ring grows beyond the floor; what is there already can be used. */
+static size_t room_of(const struct rudp_tcp *tcp, const struct rudp_ring *ring)
+{
+	const struct rudp_budget *budget = rudp_endpoint_budget(tcp->ep);
+	size_t used = rudp_ring_used(ring), room = rudp_ring_room(ring);
+	size_t held = ring->capacity_bytes;
+
+	if (!rudp_budget_is_scarce(budget) && rudp_budget_allows(budget, ring, ring->tail + room))
+		return room;
+	if (held < RUDP_BUDGET_FLOOR_BYTES)
+		held = RUDP_BUDGET_FLOOR_BYTES;
+	return held > used ? held - used : 0;
+}
+
+/* Something has been taken from it. */
+static void give_back(struct rudp_tcp *tcp, struct rudp_ring *ring)
+{
+	if (rudp_ring_used(ring) == 0)
+		rudp_ring_trim(ring);
+	else if (rudp_budget_is_scarce(rudp_endpoint_budget(tcp->ep)))
+		rudp_ring_shrink(ring);
+	rudp_tcp_charge(tcp);
+}
 
 void rudp_tcp_fail(struct rudp_tcp *tcp, int error)
 {
@@ -76,16 +110,18 @@ static bool fill_ends(struct rudp_tcp *tcp, ssize_t n)
 /* One read; false: nothing more for now. */
 static bool fill_once(struct rudp_tcp *tcp)
 {
+	size_t room = room_of(tcp, &tcp->in);
 	struct iovec iov[2];
 	int count;
 	ssize_t n;
 
-	if (rudp_ring_room(&tcp->in) == 0)
+	if (room == 0)
 		return false;
 	n = read_limit(tcp);
 	if (n <= 0)
 		return fill_ends(tcp, n);
-	count = rudp_ring_writable(&tcp->in, (size_t)n, iov);
+	count = rudp_ring_writable(&tcp->in, (size_t)n < room ? (size_t)n : room, iov);
+	rudp_tcp_charge(tcp);
 	if (count == 0)
 		return false;
 	if (n == 1) {
@@ -153,23 +189,26 @@ void rudp_tcp_flush(struct rudp_tcp *tcp)
 		;
 	if (tcp->lost)
 		rudp_tcp_fill(tcp);
-	if (rudp_ring_used(&tcp->out) == 0) {
-		rudp_ring_trim(&tcp->out);
-		if (tcp->fin_wanted && !tcp->fin_sent && !tcp->connecting) {
-			shutdown(tcp->fd, SHUT_WR);
-			tcp->fin_sent = true;
-		}
+	give_back(tcp, &tcp->out);
+	if (rudp_ring_used(&tcp->out) == 0 && tcp->fin_wanted && !tcp->fin_sent &&
+	    !tcp->connecting) {
+		shutdown(tcp->fd, SHUT_WR);
+		tcp->fin_sent = true;
 	}
 }
 
 size_t rudp_tcp_send_room(const struct rudp_tcp *tcp)
 {
-	return tcp->error || tcp->lost || tcp->fin_wanted ? 0 : rudp_ring_room(&tcp->out);
+	return tcp->error || tcp->lost || tcp->fin_wanted ? 0 : room_of(tcp, &tcp->out);
 }
 
 int rudp_tcp_send_reserve(struct rudp_tcp *tcp, size_t want, struct iovec iov[2])
 {
-	return rudp_ring_writable(&tcp->out, want, iov);
+	size_t room = room_of(tcp, &tcp->out);
+	int count = rudp_ring_writable(&tcp->out, want < room ? want : room, iov);
+
+	rudp_tcp_charge(tcp);
+	return count;
 }
 
 void rudp_tcp_send_commit(struct rudp_engine *engine, struct rudp_tcp *tcp, size_t n)
@@ -198,8 +237,7 @@ size_t rudp_tcp_receive_available(const struct rudp_tcp *tcp)
 void rudp_tcp_receive_consume(struct rudp_tcp *tcp, size_t n)
 {
 	rudp_ring_consume(&tcp->in, n);
-	if (rudp_ring_used(&tcp->in) == 0)
-		rudp_ring_trim(&tcp->in);
+	give_back(tcp, &tcp->in);
 }
 
 size_t rudp_tcp_urgent_ahead(const struct rudp_tcp *tcp)

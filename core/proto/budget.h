@@ -6,7 +6,8 @@
  * or do not acknowledge, are bounded here. What is promised to the peers may be more: most need little.
  *
  * Counted    the rings of stream bytes, the lists of their ranges, the records of what was sent, sums
- *            for repair.
+ *            for repair; and what the endpoint's owner says (rudp_endpoint_charge), as the engine does
+ *            of the rings of kernel TCP that it relays.
  * Scarce     more than half of the limit is in use: windows and send buffers grow no more, a new
  *            promise is of RUDP_BUDGET_FLOOR_BYTES, and memory goes back as soon as it is not needed.
  * Exhausted  bytes that would need more than there is are dropped without acknowledgement, so they come

@@ -425,6 +425,12 @@ const struct rudp_budget *rudp_endpoint_budget(const struct rudp_endpoint *ep)
 	return &ep->budget;
 }
 
+void rudp_endpoint_charge(struct rudp_endpoint *ep, int64_t bytes)
+{
+	ep->owner_bytes += (uint64_t)bytes;
+	ep->budget.used_bytes += (uint64_t)bytes;
+}
+
 unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep)
 {
 	return ep->conn_count;
@@ -485,7 +491,7 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 {
 	struct rudp_conn *conn, *next;
 	unsigned half_open = 0, early = 0, starting = 0;
-	uint64_t charged_bytes = 0;
+	uint64_t charged_bytes = ep->owner_bytes;
 
 	HASH_ITER(hh, ep->by_short_id, conn, next) {
 		if (!rudp_conn_check(conn))

@@ -215,6 +215,8 @@ uint64_t rudp_endpoint_rest_count(const struct rudp_endpoint *ep);
 uint64_t rudp_endpoint_free_count(const struct rudp_endpoint *ep);
 /* What the buffers of all connections hold, and may hold. */
 const struct rudp_budget *rudp_endpoint_budget(const struct rudp_endpoint *ep);
+/* Counts in the same number so many bytes more (or fewer) that the endpoint's owner holds for others. */
+void rudp_endpoint_charge(struct rudp_endpoint *ep, int64_t bytes);
 /* Connections in any state but freed; for statistics: visit returns false to stop. */
 unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep);
 void rudp_endpoint_visit(struct rudp_endpoint *ep,

@@ -73,6 +73,7 @@ struct rudp_endpoint {
 	struct rudp_list unused_sockets; /* the owner has not heard that their last user has left */
 	unsigned conn_count;
 	struct rudp_budget budget;
+	uint64_t owner_bytes;          /* of those used, by rudp_endpoint_charge */
 	uint64_t rest_count, free_count; /* ever */
 	struct rudp_list half_open;   /* SYN_RCVD, and nobody's yet; of all listeners, oldest first */
 	unsigned half_open_count;

@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "engine/options.h"
 #include "engine/tcp.h"
+#include "proto/budget.h"
 
 #define WAIT_MS 30000
 
@@ -484,4 +485,58 @@ Test(tcp, an_attempt_that_is_given_up_leaves_nothing)
 	cr_assert(zero(int, getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len)));
 	cr_assert(eq(int, info.tcpi_state, TCP_CLOSE));
 	close(fd);
+}
+
+static uint64_t buffered_bytes(void)
+{
+	return rudp_endpoint_budget(engine.ep)->used_bytes;
+}
+
+/* The peer writes and nobody reads: what has come until nothing more does. */
+static size_t fill_from_peer(void)
+{
+	static const uint8_t bytes[65536];
+	struct iovec iov[2];
+	size_t before;
+
+	while (send(peer, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+		;
+	step();
+	do {
+		before = rudp_tcp_receive_available(tcp);
+		rudp_tcp_receive_readable(tcp, iov);
+	} while (rudp_tcp_receive_available(tcp) > before);
+	return before;
+}
+
+Test(tcp, rings_count_with_the_buffers_of_all)
+{
+	uint64_t before = buffered_bytes();
+	size_t got = fill_from_peer();
+
+	cr_assert(eq(sz, got, RUDP_TCP_RING_BYTES));
+	cr_assert(eq(u64, buffered_bytes(), before + RUDP_TCP_RING_BYTES));
+	put("one more");
+	cr_assert(ge(u64, buffered_bytes(), before + RUDP_TCP_RING_BYTES + 1));
+	rudp_tcp_reset(&engine, tcp);
+	cr_assert(eq(u64, buffered_bytes(), before));
+	cr_assert(rudp_endpoint_check(engine.ep));
+}
+
+Test(tcp, rings_grow_to_the_floor_where_memory_is_scarce)
+{
+	int64_t others = (int64_t)rudp_endpoint_budget(engine.ep)->limit_bytes;
+	struct iovec iov[2];
+
+	rudp_endpoint_charge(engine.ep, others);
+	cr_assert(eq(sz, fill_from_peer(), RUDP_BUDGET_FLOOR_BYTES));
+	cr_assert(eq(sz, rudp_tcp_send_room(tcp), RUDP_BUDGET_FLOOR_BYTES));
+	/* It goes on with what the program reads, and beyond when there is memory again. */
+	rudp_tcp_receive_consume(tcp, RUDP_BUDGET_FLOOR_BYTES - 1);
+	rudp_tcp_receive_readable(tcp, iov);
+	cr_assert(ge(sz, rudp_tcp_receive_available(tcp), 2));
+	rudp_endpoint_charge(engine.ep, -others);
+	while (rudp_tcp_receive_available(tcp) < RUDP_TCP_RING_BYTES)
+		cr_assert(ge(int, rudp_tcp_receive_readable(tcp, iov), 1));
+	cr_assert(rudp_endpoint_check(engine.ep));
 }
