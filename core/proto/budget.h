@@ -10,6 +10,8 @@
  *            of the rings of kernel TCP that it relays.
  * Scarce     more than half of the limit is in use: windows and send buffers grow no more, a new
  *            promise is of RUDP_BUDGET_FLOOR_BYTES, and memory goes back as soon as it is not needed.
+ *            No data leaves while RUDP_BUDGET_RECORDS_FLOOR packets are out, or half of what there are
+ *            places for: a program that says much in small pieces has a record of 100 bytes for each.
  * Exhausted  bytes that would need more than there is are dropped without acknowledgement, so they come
  *            again: what was promised before it was scarce can be more than there is.
  * Floor      every connection may always hold RUDP_BUDGET_FLOOR_BYTES each way, so all of them go on. In
@@ -26,6 +28,7 @@
 #include "base/ring.h"
 
 #define RUDP_BUDGET_FLOOR_BYTES (64u << 10) /* the largest datagram fits */
+#define RUDP_BUDGET_RECORDS_FLOOR 1024u     /* packets that may always be out */
 #define RUDP_BUDGET_RANGES_FLOOR 64         /* holes in what has come that cost nothing worth counting */
 
 struct rudp_budget {

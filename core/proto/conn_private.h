@@ -361,6 +361,8 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 bool rudp_conn_has_data_due(const struct rudp_conn *conn);
 /* No other full packet may be in flight. */
 bool rudp_conn_is_window_full(const struct rudp_conn *conn);
+/* As many packets are out as there may be records of. */
+bool rudp_conn_is_short_of_records(const struct rudp_conn *conn);
 /* The pacer does not hold back the next packet: little is out, and the application sets the pace. */
 bool rudp_conn_is_sparse(const struct rudp_conn *conn);
 

@@ -145,7 +145,7 @@ static int64_t keepalive_give_up_at_ns(const struct rudp_conn *conn)
 static int64_t pacing_at_ns(const struct rudp_conn *conn)
 {
 	if ((!rudp_conn_has_data_due(conn) && !rudp_conn_repair_is_due(conn)) ||
-	    rudp_conn_is_window_full(conn))
+	    rudp_conn_is_window_full(conn) || rudp_conn_is_short_of_records(conn))
 		return RUDP_NEVER;
 	return rudp_conn_is_sparse(conn) ? 0 : rudp_pacer_release_at_ns(&conn->pacer);
 }

@@ -7,8 +7,6 @@
 #include "proto/conn_plan.h"
 #include "proto/endpoint_private.h"
 
-#define PROBE_RECORDS 4096
-
 /* What this call may still put in flight. */
 struct allowance {
 	uint64_t pacer_bytes;
@@ -41,12 +39,6 @@ bool rudp_conn_is_sparse(const struct rudp_conn *conn)
 	       conn->reliability.bytes_in_flight + rudp_sendbuf_unsent(&conn->sendbuf) <= window;
 }
 
-/* The last records are for probes: without them nothing could find out that all the rest is lost. */
-static bool is_short_of_records(const struct rudp_conn *conn)
-{
-	return conn->reliability.outstanding >= RUDP_SENT_RECORDS_MAX - PROBE_RECORDS;
-}
-
 static bool may_pass_pacer(const struct rudp_conn *conn, const struct allowance *allowance)
 {
 	return allowance->pacer_bytes > 0 || rudp_conn_is_sparse(conn);
@@ -57,7 +49,7 @@ static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowa
 {
 	if (conn->probes_due > 0)
 		return true;
-	if (!rudp_conn_has_data_due(conn) || is_short_of_records(conn))
+	if (!rudp_conn_has_data_due(conn) || rudp_conn_is_short_of_records(conn))
 		return false;
 	if (rudp_conn_is_window_full(conn)) {
 		conn->cwnd_limited = true;
@@ -70,8 +62,8 @@ static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowa
 static bool may_send_repair(struct rudp_conn *conn, const struct allowance *allowance,
 			    size_t datagram_max, int64_t now_at_ns)
 {
-	if (!rudp_conn_repair_is_due(conn) || conn->probes_due > 0 || is_short_of_records(conn) ||
-	    datagram_max < conn->path.datagram_bytes ||
+	if (!rudp_conn_repair_is_due(conn) || conn->probes_due > 0 ||
+	    rudp_conn_is_short_of_records(conn) || datagram_max < conn->path.datagram_bytes ||
 	    !may_pass_pacer(conn, allowance) ||
 	    rudp_acks_is_due(&conn->acks, now_at_ns) || conn->window_due || conn->response_due ||
 	    conn->path.challenge_at_ns <= now_at_ns)

@@ -252,3 +252,32 @@ Test(budget_pair, all_of_a_stream_arrives_where_there_is_no_memory)
 	cr_assert(ge(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_NO_MEMORY), 1));
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
 }
+
+/* A peer that is silent, and a program that says much in few bytes: each has a packet, and a record. */
+static uint32_t records_of_words(unsigned count)
+{
+	struct rudp_conn *conn = pair.conn[0];
+
+	for (unsigned i = 0; i < count; i++) {
+		conn->cc.cwnd_bytes = 64u << 20; /* as it has become in busier times */
+		conn->cc.pacing_bytes_per_s = 0;
+		cr_assert(eq(sz, rudp_conn_write(conn, "w", 1, pair.now_ns), 1));
+		pair_collect(&pair);
+		pair_drop(&pair);
+	}
+	return conn->reliability.capacity;
+}
+
+Test(budget_pair, records_grow_no_more_while_memory_is_scarce)
+{
+	uint32_t plenty = records_of_words(1500), scarce;
+
+	cr_assert(ge(u32, plenty, 1500));
+	pair.ep[0]->budget.limit_bytes = 1;
+	scarce = records_of_words(20000);
+	cr_assert(le(u32, scarce, 2 * RUDP_BUDGET_RECORDS_FLOOR));
+	/* Nothing is due before the peer is asked whether it is there; then all arrives. */
+	cr_assert(ge(i64, rudp_endpoint_deadline_ns(pair.ep[0]), pair.now_ns + RUDP_NS_PER_MS));
+	pair_run(&pair, 60 * RUDP_NS_PER_S);
+	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), 21500));
+}
