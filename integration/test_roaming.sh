@@ -79,6 +79,37 @@ another_interface() {
 	stop link1
 }
 
+has_way() {
+	on a ip route get "$B4" >/dev/null 2>&1
+}
+
+# SYNs of the attempt that have been sent, or should have been.
+has_syns() {
+	local line
+
+	line=$(on a "$BUILD/rudp" ss -nH state syn-sent "dport = :8081")
+	[[ $line =~ datagrams_out:([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -ge "$1" ]
+}
+
+# The way is gone between two SYNs, and then the address is another one.
+while_connecting() {
+	link_up --loss 100%
+	wait_until 5 "a way" has_way
+	echo word >"$TMP/word"
+	launch caller a socat -t 10 - "TCP:$B4:8081" <"$TMP/word"
+	wait_until 5 "a SYN" has_syns 1
+	link_down
+	wait_until 5 "SYNs that cannot leave" has_syns 5
+	link_up --delay 20ms --seed 7
+	on a ip addr add 10.77.0.9/24 dev link0
+	on a ip addr del "$A4/24" dev link0
+	on a ip addr replace 10.77.0.9/24 dev link0 # as a secondary one it went, too
+	finish caller 20
+	expect_eq "$STATUS" 0 "exit code of the caller"
+	expect_same "$TMP/word" "$TMP/caller.out" "what came back"
+	ok "no way, and another address, while connecting"
+}
+
 mkfifo "$TMP/input"
 make_page big 1500000
 link_up --delay 20ms --loss 1% --rate 20M --seed 6
@@ -89,3 +120,5 @@ another_address
 no_address_for_a_while
 another_interface
 prove_udp 4500000
+while_connecting
+link_down

@@ -370,3 +370,9 @@ void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns)
 		rudp_conn_fail(conn, ECONNRESET, now_at_ns);
 	}
 }
+
+void rudp_conn_on_no_way(struct rudp_conn *conn, int error, int64_t now_at_ns)
+{
+	if (conn->state == RUDP_STATE_SYN_SENT && conn->packets_sent <= 1)
+		rudp_conn_fail(conn, error, now_at_ns);
+}

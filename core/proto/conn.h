@@ -169,6 +169,11 @@ void rudp_conn_abandon(struct rudp_conn *conn, int64_t now_at_ns);
 /* ICMP said that the peer's port or host is not there: errno as the kernel reports it. */
 void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns);
 /*
+ * This host could not send a packet of the connection: errno. Ends an attempt of which nothing else has
+ * left; otherwise the packet is lost, as with TCP: the way may be back when it is sent again.
+ */
+void rudp_conn_on_no_way(struct rudp_conn *conn, int error, int64_t now_at_ns);
+/*
  * A datagram did not pass because it was larger than max_bytes (of UDP payload). local: our own
  * interface refused it, and that is so. Else ICMP says it, which is a hint to the search.
  */

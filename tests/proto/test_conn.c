@@ -371,6 +371,30 @@ Test(conn, icmp_kills_an_attempt_but_only_hints_on_a_connection)
 	pair_fini(&pair);
 }
 
+/* As with TCP: the host may be between two networks. */
+Test(conn, only_a_first_syn_that_cannot_leave_ends_the_attempt)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_connect(&pair, PAIR_PORT);
+	rudp_conn_on_no_way(pair.conn[0], ENETUNREACH, pair.now_ns);
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ENETUNREACH));
+	pair_drop(&pair);
+	pair_connect(&pair, PAIR_PORT);
+	pair_drop(&pair);
+	while (pair.wire_count == 0)
+		pair_wait(&pair, RUDP_NS_PER_S);
+	pair_drop(&pair);
+	rudp_conn_on_no_way(pair.conn[0], ENETUNREACH, pair.now_ns);
+	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_SYN_SENT));
+	pair_run(&pair, 10 * RUDP_NS_PER_S);
+	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_ESTABLISHED));
+	rudp_conn_on_no_way(pair.conn[0], ENETUNREACH, pair.now_ns);
+	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_ESTABLISHED));
+	pair_fini(&pair);
+}
+
 Test(conn, closed_listener_resets_what_nobody_accepted)
 {
 	struct pair pair;
