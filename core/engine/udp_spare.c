@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/udp_spare.h"
 
+#include <sys/socket.h>
+
 static struct rudp_udp *spare_of(struct rudp_list *link)
 {
 	return RUDP_LIST_OWNER(link, struct rudp_udp, spare_link);
@@ -21,15 +23,28 @@ static bool leads_there(const struct rudp_udp *udp, const struct rudp_addr *remo
 	       udp->route.mark == route->mark && rudp_addr_equal(&udp->remote, remote);
 }
 
+/* This host may have lost the address of it, and not have looked yet (roam.h): the first SYN must not be
+ * what finds that out, as it would be the last. */
+static bool has_way(const struct rudp_udp *udp)
+{
+	return connect(udp->fd, &udp->remote.sa, rudp_addr_len(&udp->remote)) == 0;
+}
+
 struct rudp_udp *rudp_udp_take_spare(struct rudp_engine *engine, const struct rudp_addr *remote,
 				     const struct rudp_udp_route *route)
 {
-	for (struct rudp_list *link = engine->spare_udps.next; link != &engine->spare_udps;
-	     link = link->next) {
+	struct rudp_list *link, *next;
+
+	for (link = engine->spare_udps.next; link != &engine->spare_udps; link = next) {
 		struct rudp_udp *udp = spare_of(link);
 
+		next = link->next;
 		if (!leads_there(udp, remote, route))
 			continue;
+		if (!has_way(udp)) {
+			rudp_udp_close(engine, udp);
+			continue;
+		}
 		rudp_udp_unspare(engine, udp);
 		udp->owners = 1;
 		udp->narrow_bytes = 0;

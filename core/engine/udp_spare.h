@@ -4,8 +4,9 @@
  *
  * A program that connects to one place again and again costs the engine a socket each time: made, set,
  * connected, watched and closed, eight system calls and 16 us. When a connection has ended with all of
- * it said and acknowledged, its socket waits for the next one to the same place, for a moment. Kernel
- * TCP may give a port to a new connection then, too.
+ * it said and acknowledged, its socket waits for the next one to the same place, for a moment. It is
+ * connected again then, which tells whether its own address still leads there. Kernel TCP may give a
+ * port to a new connection then, too.
  *
  * Not kept: a socket on which an error was reported, or whose connection was lost. What comes back of
  * that (ICMP) would be taken for an answer to the next attempt.

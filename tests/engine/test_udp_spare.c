@@ -2,9 +2,11 @@
 /* Connected sockets that serve again: which, for whom, and how long. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "engine/engine.h"
 #include "engine/udp_spare.h"
@@ -75,6 +77,22 @@ static void carry(void)
 		train = (struct rudp_train){.data = engine.train_buffer,
 					    .cap = RUDP_TRAIN_BYTES_MAX};
 	}
+}
+
+/* As when this host has moved to another network: to be told that nothing leads there would be wrong. */
+Test(udp_spare, one_whose_address_is_gone_is_not_used_again)
+{
+	int stale = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+	struct rudp_addr gone;
+
+	cr_assert(zero(int, rudp_addr_parse(&gone, "192.0.2.1:0")));
+	cr_assert(zero(int, setsockopt(stale, IPPROTO_IP, IP_FREEBIND, &on, sizeof on)));
+	cr_assert(zero(int, bind(stale, &gone.sa, rudp_addr_len(&gone))));
+	cr_assert(eq(int, dup2(stale, used->fd), used->fd));
+	cr_assert(zero(int, close(stale)));
+	cr_assert(give_back());
+	cr_assert(eq(i64, send(open_there()->fd, "x", 1, 0), 1));
+	cr_assert(zero(u32, engine.spare_udp_count));
 }
 
 /* A connection over used, established; its other end too. */
