@@ -5,6 +5,7 @@
 #
 #     a: rudpmsg send ── linkem: 5 ms, 1 % loss, dark for a while ──── b: rudpmsg receive
 #
+BUILT=${BUILD:-$(dirname "$0")/../build} # lib.sh may look at a copy of a part
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -241,7 +242,7 @@ cat >"$TMP/alone/run" <<-EOF
 	#!/bin/sh
 	# Nor with the one that make install has put where this build looks.
 	exec unshare --mount sh -c '[ ! -d "\$0" ] || mount -t tmpfs none "\$0" && exec "\$@"' \
-		"$(cat "$BUILD/obj/libdir")/rudp" "$TMP/alone/rudpmsg" "\$@"
+		"$(cat "$BUILT/obj/libdir")/rudp" "$TMP/alone/rudpmsg" "\$@"
 EOF
 chmod +x "$TMP/alone/run"
 RUDPMSG=$TMP/alone/run RUDP_ENGINE=thread RUDP_ENGINE_PATH=$TMP/alone/none \
