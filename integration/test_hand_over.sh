@@ -323,7 +323,7 @@ port_is_late() {
 	launch_plain holder b nc -l "$PEERS_PORT"
 	PLAIN=1 wait_listening b "$PEERS_PORT"
 	hand_over
-	wait_until 20 "it is refused" has_times " peers not served port=$PEERS_PORT " 1
+	wait_until 20 "it waits" has_times " peers wait for their port port=$PEERS_PORT" 1
 	stop holder
 	wait_until 20 "it listens for peers" has_times " listening for peers port=$PEERS_PORT " 1
 	end_server

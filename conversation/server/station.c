@@ -102,8 +102,12 @@ static int open_node(struct apo_station *station, const struct apo_config *confi
 	error = rudpmsg_listen(station->node, NULL, config->peers_port);
 	if (error == 0)
 		return 0;
-	rudp_log(RUDP_LOG_ERROR, "peers not served port=%u reason=\"%s\"",
-		 (unsigned)config->peers_port, strerror(-error));
+	if (station->may_wait && error == -EADDRINUSE)
+		rudp_log(RUDP_LOG_INFO, "peers wait for their port port=%u",
+			 (unsigned)config->peers_port);
+	else
+		rudp_log(RUDP_LOG_ERROR, "peers not served port=%u reason=\"%s\"",
+			 (unsigned)config->peers_port, strerror(-error));
 	rudpmsg_node_free(station->node);
 	return error;
 }

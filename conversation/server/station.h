@@ -19,6 +19,7 @@ struct apo_station {
 	struct rudpmsg_node *node;
 	struct apo_carrier carrier;
 	struct apo_peers peers;
+	bool may_wait; /* a port that is in use will be free soon, and is asked for again */
 	bool has_more; /* what has come has not been taken entirely: another turn, at once */
 };
 

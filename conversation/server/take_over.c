@@ -87,10 +87,11 @@ static void open_station(struct apo_service *service)
 	service->station_at_ns = RUDP_NEVER;
 	if (service->state != APO_RUNNING) /* who goes on in our place wants the port */
 		return;
+	service->station.may_wait = service->station_wait_ns <= STATION_WAIT_MAX_NS;
 	error = apo_service_open_station(service);
 	if (error == 0)
 		return;
-	if (error != -EADDRINUSE || service->station_wait_ns > STATION_WAIT_MAX_NS) {
+	if (error != -EADDRINUSE || !service->station.may_wait) {
 		rudp_log(RUDP_LOG_ERROR, "no messaging connections until a restart");
 		return;
 	}
