@@ -1,49 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "receive_all.h"
 
-#include <limits.h>
 #include <linux/sockios.h>
 #include <poll.h>
-#include <stdint.h>
-#include <time.h>
 
 #include "api/socket.h"
-#include "api/sys.h"
+#include "deadline.h"
 #include "real.h"
-
-#define NO_DEADLINE INT64_MAX
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* SO_RCVTIMEO is for the call as a whole. */
-static int64_t deadline_ms(int fd)
-{
-	struct timeval timeout = {0, 0};
-	socklen_t len = sizeof timeout;
-
-	rudp_sys_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &len);
-	if (!timeout.tv_sec && !timeout.tv_usec)
-		return NO_DEADLINE;
-	return now_ms() + (int64_t)timeout.tv_sec * 1000 + (timeout.tv_usec + 999) / 1000;
-}
-
-static int remaining_ms(int64_t deadline)
-{
-	int64_t left;
-
-	if (deadline == NO_DEADLINE)
-		return -1;
-	left = deadline - now_ms();
-	if (left < 0)
-		return 0;
-	return left < INT_MAX ? (int)left : INT_MAX;
-}
 
 static int asked(int fd, unsigned long request)
 {
@@ -56,13 +19,14 @@ static int asked(int fd, unsigned long request)
  * false: a signal, the time-out, the end, an error, or urgent data, in front of which TCP stops. Where
  * nothing but data has been told of and none is there, another thread was faster.
  */
-static bool wait_for_more(int fd, int64_t deadline)
+static bool wait_for_more(int fd, int64_t deadline_at_ns)
 {
 	struct pollfd one = {.fd = fd, .events = POLLIN | POLLRDHUP};
 	bool is_there;
 
 	do {
-		if (poll(&one, 1, remaining_ms(deadline)) <= 0 || asked(fd, SIOCATMARK))
+		if (poll(&one, 1, rudp_deadline_remaining_ms(deadline_at_ns)) <= 0 ||
+		    asked(fd, SIOCATMARK))
 			return false;
 		is_there = asked(fd, FIONREAD) > 0;
 	} while (!is_there && one.revents == POLLIN);
@@ -82,14 +46,14 @@ static struct iovec place(const struct msghdr *message, size_t done)
 
 ssize_t rudp_receive_all(int fd, struct msghdr *message, size_t len, int flags)
 {
-	int64_t deadline = deadline_ms(fd);
+	int64_t deadline_at_ns = rudp_deadline_of_call(fd);
 	bool waits = !(flags & MSG_DONTWAIT) && !rudp_socket_is_nonblocking(fd);
 	ssize_t rc = REAL(recvmsg)(fd, message, flags & ~MSG_WAITALL);
 	size_t done = rc > 0 ? (size_t)rc : 0;
 
 	if (rc <= 0)
 		return rc;
-	while (waits && done < len && wait_for_more(fd, deadline)) {
+	while (waits && done < len && wait_for_more(fd, deadline_at_ns)) {
 		struct iovec iov = place(message, done);
 
 		rc = REAL(recv)(fd, iov.iov_base, iov.iov_len,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "receive_flags.h"
 
-#include <limits.h>
 #include <poll.h>
 #include <time.h>
 
 #include "api/socket.h"
 #include "api/sys.h"
+#include "deadline.h"
 #include "real.h"
 #include "receive_all.h"
 #include "receive_look.h"
@@ -46,29 +46,6 @@ static ssize_t discard(int fd, size_t len, int flags)
 	return done;
 }
 
-static struct timespec deadline_of(int fd)
-{
-	struct timeval timeout = {0, 0};
-	socklen_t len = sizeof timeout;
-	struct timespec at;
-
-	rudp_sys_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &len);
-	if (!timeout.tv_sec && !timeout.tv_usec)
-		return (struct timespec){LONG_MAX, 0};
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += timeout.tv_sec + (at.tv_nsec + timeout.tv_usec * 1000) / 1000000000;
-	at.tv_nsec = (at.tv_nsec + timeout.tv_usec * 1000) % 1000000000;
-	return at;
-}
-
-static bool is_past(const struct timespec *at)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec > at->tv_sec || (now.tv_sec == at->tv_sec && now.tv_nsec >= at->tv_nsec);
-}
-
 static bool ended(int fd)
 {
 	int bits = rudp_sys_poll(fd, POLLRDHUP);
@@ -82,7 +59,7 @@ static bool ended(int fd)
  */
 static ssize_t peek_all(int fd, struct msghdr *message, size_t len, int flags)
 {
-	struct timespec until = deadline_of(fd);
+	int64_t deadline_at_ns = rudp_deadline_of_call(fd);
 	struct timespec pause = {0, PEEK_PAUSE_NS_MIN};
 	bool waits = !(flags & MSG_DONTWAIT) && !rudp_socket_is_nonblocking(fd);
 
@@ -90,7 +67,8 @@ static ssize_t peek_all(int fd, struct msghdr *message, size_t len, int flags)
 		bool over = ended(fd); /* asked first: what came before the end is in the next look */
 		ssize_t rc = REAL(recvmsg)(fd, message, flags & ~MSG_WAITALL);
 
-		if (rc <= 0 || (size_t)rc >= len || !waits || over || is_past(&until))
+		if (rc <= 0 || (size_t)rc >= len || !waits || over ||
+		    rudp_deadline_now_ns() >= deadline_at_ns)
 			return rc;
 		if (nanosleep(&pause, NULL) < 0)
 			return rc;

@@ -11,12 +11,20 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "api/mark.h"
 #include "filtered.h"
 
+/* The first two behind a filter, too: the kernel would take, or store, bytes that it must not. */
 static inline bool rudp_receive_is_special(int flags)
 {
 	return flags & (MSG_ERRQUEUE | MSG_TRUNC) ||
 	       (flags & MSG_WAITALL && !rudp_is_filtered());
+}
+
+/* No system call but for such flags. */
+static inline bool rudp_receive_is_ours(int fd, int flags)
+{
+	return rudp_receive_is_special(flags) && rudp_mark_get(fd) >= 0;
 }
 
 /* As recv and recvmsg, errno included; fd is one of ours. */

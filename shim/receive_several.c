@@ -2,44 +2,31 @@
 #include "receive_several.h"
 
 #include <limits.h>
-#include <stdint.h>
-#include <time.h>
 
-#include "api/mark.h"
+#include "deadline.h"
 #include "filtered.h"
 #include "real.h"
 #include "receive_flags.h"
 #include "receive_queue.h"
 
-#define NS_PER_S 1000000000
-
 bool rudp_receive_is_by_one(int fd, int flags)
 {
 	if (rudp_is_filtered())
 		return false;
-	return (rudp_receive_is_special(flags) && rudp_mark_get(fd) >= 0) ||
-	       rudp_receive_queue_is_told(fd);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+	return rudp_receive_is_ours(fd, flags) || rudp_receive_queue_is_told(fd);
 }
 
 /* The time-out is looked at between two messages, and not while one is waited for. */
 static bool is_late(int64_t begun_at_ns, const struct timespec *span, struct timespec *left)
 {
-	int64_t passed_ns = now_ns() - begun_at_ns;
-	int64_t passed_s = passed_ns / NS_PER_S;
+	int64_t passed_ns = rudp_deadline_now_ns() - begun_at_ns;
+	int64_t passed_s = passed_ns / RUDP_NS_PER_S;
 
 	left->tv_sec = span->tv_sec - (time_t)passed_s;
-	left->tv_nsec = span->tv_nsec - (long)(passed_ns - passed_s * NS_PER_S);
+	left->tv_nsec = span->tv_nsec - (long)(passed_ns - passed_s * RUDP_NS_PER_S);
 	if (left->tv_nsec < 0) {
 		left->tv_sec--;
-		left->tv_nsec += NS_PER_S;
+		left->tv_nsec += RUDP_NS_PER_S;
 	}
 	if (left->tv_sec < 0)
 		*left = (struct timespec){0, 0};
@@ -59,7 +46,7 @@ int rudp_receive_several(int fd, struct mmsghdr *messages, unsigned count, int f
 		return -1;
 	if (timeout) {
 		span = *timeout;
-		begun_at_ns = now_ns();
+		begun_at_ns = rudp_deadline_now_ns();
 	}
 	while (taken < count && taken < IOV_MAX) {
 		ssize_t len = recvmsg(fd, &messages[taken].msg_hdr, flags & ~MSG_WAITFORONE);

@@ -309,6 +309,16 @@ enum rudp_name_kind rudp_name_parse(struct rudp_name *name, const struct sockadd
 	return name->kind;
 }
 
+bool rudp_name_is_connection(const void *addr, socklen_t len)
+{
+	static const char head[] = "\0" PREFIX "c";
+	const size_t body = NONCE_CHARS + ID_CHARS + 2 * ADDR_CHARS;
+
+	return len == NAME_OFFSET + PREFIX_LEN + 1 + body &&
+	       ((const struct sockaddr *)addr)->sa_family == AF_UNIX &&
+	       memcmp(((const struct sockaddr *)addr)->sa_data, head, PREFIX_LEN + 2) == 0;
+}
+
 void rudp_nonce_write(const struct rudp_nonce *nonce, char text[23])
 {
 	*base64_write(text, nonce->bytes, RUDP_NONCE_BYTES) = 0;

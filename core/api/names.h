@@ -65,6 +65,12 @@ socklen_t rudp_name_write(const struct rudp_name *name, struct sockaddr_un *un);
 enum rudp_name_kind rudp_name_parse(struct rudp_name *name, const struct sockaddr_un *un,
 				    socklen_t len);
 
+/*
+ * Whether this is a CONNECTION, by length and kind alone: of what the kernel has written it reads no
+ * more than a struct sockaddr has, so that addr may have been cut to that.
+ */
+bool rudp_name_is_connection(const void *addr, socklen_t len);
+
 /* 22 characters and a 0; and back (false: malformed). For the environment. */
 void rudp_nonce_write(const struct rudp_nonce *nonce, char text[23]);
 bool rudp_nonce_parse(struct rudp_nonce *nonce, const char *text);

@@ -140,6 +140,37 @@ CHECK(recvmmsg_tells_how_much_more_there_is)
 	say("control %zu, more %d", (size_t)several.messages[1].msg_hdr.msg_controllen, more);
 }
 
+CHECK(a_message_that_waits_for_all_says_how_much_more_there_is)
+{
+	static const int flags[] = {0, MSG_WAITALL, MSG_TRUNC, MSG_PEEK | MSG_WAITALL};
+	int client, server;
+
+	connected_pair(AF_INET, &client, &server);
+	put(client, "0123456789");
+	wait_unread(server, 10);
+	set_option(server, IPPROTO_TCP, TCP_INQ, 1);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		union {
+			char bytes[64];
+			struct cmsghdr align;
+		} control = {0};
+		char data[2];
+		struct iovec iov = {data, sizeof(data)};
+		struct msghdr message = {.msg_iov = &iov,
+					 .msg_iovlen = 1,
+					 .msg_control = control.bytes,
+					 .msg_controllen = sizeof(control.bytes)};
+		struct cmsghdr *header;
+		int more = -1;
+
+		say_result("recvmsg", recvmsg(server, &message, flags[i]));
+		header = CMSG_FIRSTHDR(&message);
+		if (header)
+			memcpy(&more, CMSG_DATA(header), sizeof(more));
+		say("control %zu, more %d", (size_t)message.msg_controllen, more);
+	}
+}
+
 CHECK(messages_that_cannot_be_read)
 {
 	static const int flags[] = {0, MSG_WAITALL, MSG_TRUNC, MSG_ERRQUEUE, MSG_PEEK | MSG_WAITALL};

@@ -194,3 +194,35 @@ CHECK(the_owner_gets_a_signal_for_data_when_asked)
 	wait_unread(server, 1);
 	say("signals when off: %d", signal_count() - signals_of_io);
 }
+
+/* Whatever the way of asking. A listener says ENOTCONN before it looks for one. */
+static void ask_for_urgent(int fd, int flags)
+{
+	char byte;
+	struct iovec iov = {&byte, 1};
+	struct mmsghdr message = {.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}};
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof addr;
+
+	flags |= MSG_OOB;
+	say_result("recv", recv(fd, &byte, 1, flags));
+	say_result("recvfrom", recvfrom(fd, &byte, 1, flags, NULL, NULL));
+	say_result("recvfrom, name", recvfrom(fd, &byte, 1, flags, (void *)&addr, &len));
+	say_result("recvmsg", recvmsg(fd, &message.msg_hdr, flags));
+	say_result("recvmmsg", recvmmsg(fd, &message, 1, flags, NULL));
+}
+
+CHECK(every_way_of_asking_for_an_urgent_byte_that_is_not_there)
+{
+	int client, server;
+
+	connected_pair(AF_INET, &client, &server);
+	for (int flags = 0;; flags = MSG_TRUNC) {
+		say("flags %d", flags);
+		ask_for_urgent(fresh(AF_INET, 0), flags);
+		ask_for_urgent(client, flags);
+		ask_for_urgent(listener(AF_INET, NULL), flags);
+		if (flags)
+			break;
+	}
+}

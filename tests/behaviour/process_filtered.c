@@ -271,6 +271,93 @@ CHECK(a_worker_that_may_also_set_keepalive)
 	only_call("SO_KEEPALIVE", SYS_setsockopt, call_keepalive);
 }
 
+static int call_urgent(int fd)
+{
+	return (int)recv(fd, &(char){0}, 1, MSG_OOB);
+}
+
+CHECK(a_worker_that_asks_for_an_urgent_byte)
+{
+	only_call("recv", SYS_recvfrom, call_urgent);
+}
+
+static int receive_named(int fd)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	ssize_t rc = recvfrom(fd, &(char){0}, 1, 0, (struct sockaddr *)&addr, &len);
+
+	say("name %u", len);
+	return (int)rc;
+}
+
+static int receive_message_named(int fd)
+{
+	struct sockaddr_storage addr;
+	struct iovec iov = {&(char){0}, 1};
+	struct msghdr message = {
+		.msg_name = &addr, .msg_namelen = sizeof(addr), .msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t rc = recvmsg(fd, &message, 0);
+
+	say("name %u", message.msg_namelen);
+	return (int)rc;
+}
+
+static void only_receive(const char *what, long number, int (*call)(int fd))
+{
+	int client, server;
+	pid_t pid;
+
+	connected_pair(AF_INET, &client, &server);
+	put(client, "x");
+	pid = begin_child();
+	if (pid == 0) {
+		keep_data_calls_and(number);
+		say_result(what, call(server));
+		_exit(0);
+	}
+	say_end(what, pid);
+}
+
+CHECK(a_worker_that_wants_the_name_of_who_sent)
+{
+	only_receive("recvfrom", SYS_recvfrom, receive_named);
+	only_receive("recvmsg", SYS_recvmsg, receive_message_named);
+}
+
+static struct sockaddr_in datagrams_to;
+
+static int exchange_datagram(int fd)
+{
+	struct sockaddr_in addr;
+	socklen_t len = sizeof(addr);
+
+	say_result("sendto", sendto(fd, "x", 1, 0, (struct sockaddr *)&datagrams_to, sizeof(addr)));
+	say_result("recvfrom",
+		   recvfrom(fd, &(char){0}, 1, 0, (struct sockaddr *)&addr, &len));
+	say("name %u, from itself: %d", len, addr.sin_port == datagrams_to.sin_port);
+	return 0;
+}
+
+CHECK(a_worker_that_exchanges_datagrams)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	socklen_t len = sizeof(datagrams_to);
+	pid_t pid;
+
+	datagrams_to.sin_family = AF_INET;
+	datagrams_to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	must(bind(fd, (struct sockaddr *)&datagrams_to, len) == 0 &&
+		     getsockname(fd, (struct sockaddr *)&datagrams_to, &len) == 0, "bind");
+	pid = begin_child();
+	if (pid == 0) {
+		keep_data_calls_and(SYS_read);
+		exchange_datagram(fd);
+		_exit(0);
+	}
+	say_end("worker", pid);
+}
+
 CHECK(a_filter_that_forbids_new_sockets)
 {
 	int client, server;

@@ -59,6 +59,26 @@ CHECK(every_way_of_reading_after_end_and_reset_finds_the_end)
 	say_result("recv of all", recv(fd[5], bytes, sizeof bytes, MSG_WAITALL));
 }
 
+CHECK(a_message_after_end_and_reset_is_left_as_at_the_end)
+{
+	static const int flags[] = {0, MSG_WAITALL, MSG_TRUNC};
+
+	for (int i = 0; i < 3; i++) {
+		char bytes[8], control[64];
+		struct iovec iov = {bytes, sizeof bytes};
+		struct msghdr message = {.msg_iov = &iov,
+					 .msg_iovlen = 1,
+					 .msg_control = control,
+					 .msg_controllen = sizeof control,
+					 .msg_flags = MSG_CTRUNC};
+		int client = client_of_a_server_that_answers_and_resets();
+
+		swallow(client, 6);
+		say_result("recvmsg", recvmsg(client, &message, flags[i]));
+		say("control %zu, flags %x", message.msg_controllen, message.msg_flags);
+	}
+}
+
 static int client_of_a_server_that_has_reset(void)
 {
 	int client, server;

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Receiving: straight to the kernel. We look only at calls that failed, at names that came, and at flags
+ * that AF_UNIX understands differently.
+ *
+ * Every call takes the same way: by us or by the kernel (rudp_receive_is_ours), then through received().
+ */
+#include <limits.h>
+
+#include "api/address.h"
+#include "api/call.h"
+#include "api/mark.h"
+#include "api/names.h"
+#include "filtered.h"
+#include "real.h"
+#include "receive_flags.h"
+#include "receive_queue.h"
+#include "receive_several.h"
+
+/* No urgent byte is EINVAL with or without a connection; only a listener says something else. */
+static int urgent_error(int fd)
+{
+	int listening = 0;
+	socklen_t len = sizeof listening;
+
+	if (rudp_call_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening)
+		return ENOTCONN;
+	return EINVAL;
+}
+
+/* What the kernel has said, as TCP says it. false: no error of ours, errno is as it was. */
+static bool mend_error(int fd, ssize_t rc, int flags)
+{
+	if (rc >= 0 || (errno != EINVAL && errno != ECONNRESET) || rudp_is_filtered())
+		return false;
+	errno = errno == EINVAL && flags & MSG_OOB ? urgent_error(fd)
+						   : rudp_call_receive_error(fd, errno);
+	return true;
+}
+
+/*
+ * The end of every call. Where the peer had ended its half before it reset, only who writes is told: who
+ * reads has his end. An EPIPE that we have not mended is one of the devices' that say so themselves.
+ */
+static ssize_t received(int fd, ssize_t rc, int flags)
+{
+	return mend_error(fd, rc, flags) && errno == EPIPE ? 0 : rc;
+}
+
+RUDP_EXPORT ssize_t read(int fd, void *data, size_t len)
+{
+	return received(fd, REAL(read)(fd, data, len), 0);
+}
+
+RUDP_EXPORT ssize_t __read(int fd, void *data, size_t len)
+{
+	return read(fd, data, len);
+}
+
+RUDP_EXPORT ssize_t __read_chk(int fd, void *data, size_t len, size_t room)
+{
+	return received(fd, REAL(__read_chk)(fd, data, len, room), 0);
+}
+
+/* More pieces than there may be are wrong with and without a connection. */
+RUDP_EXPORT ssize_t readv(int fd, const struct iovec *pieces, int count)
+{
+	ssize_t rc = REAL(readv)(fd, pieces, count);
+
+	return count < 0 || count > IOV_MAX ? rc : received(fd, rc, 0);
+}
+
+RUDP_EXPORT ssize_t recv(int fd, void *data, size_t len, int flags)
+{
+	ssize_t rc = rudp_receive_is_ours(fd, flags) ? rudp_receive_special(fd, data, len, flags)
+						     : REAL(recv)(fd, data, len, flags);
+
+	return received(fd, rc, flags);
+}
+
+RUDP_EXPORT ssize_t __recv_chk(int fd, void *data, size_t len, size_t room, int flags)
+{
+	if (len > room)
+		return REAL(__recv_chk)(fd, data, len, room, flags); /* ends the program */
+	return recv(fd, data, len, flags);
+}
+
+/* Behind a filter what came must tell by itself. */
+static bool is_name_of_ours(int fd, const void *addr, socklen_t len)
+{
+	return rudp_is_filtered() ? rudp_name_is_connection(addr, len) : rudp_mark_get(fd) >= 0;
+}
+
+/*
+ * TCP has no address to give here and says so with a length of 0. A wrong pointer to the length is found
+ * only when the data has been taken, as Linux does it.
+ */
+static ssize_t receive_named(int fd, void *data, size_t len, int flags, socklen_t *addr_len)
+{
+	ssize_t rc = recv(fd, data, len, flags);
+	int checked;
+
+	if (rc < 0)
+		return rc;
+	checked = rudp_address_check_len(fd, addr_len);
+	if (checked < 0)
+		return rudp_result(checked);
+	*addr_len = 0;
+	return rc;
+}
+
+RUDP_EXPORT ssize_t recvfrom(int fd, void *data, size_t len, int flags, __SOCKADDR_ARG addr,
+			     socklen_t *addr_len)
+{
+	bool named = addr.__sockaddr__;
+	ssize_t rc;
+
+	if (!named && rudp_receive_is_special(flags))
+		return recv(fd, data, len, flags);
+	if (named && (!rudp_is_filtered() || rudp_receive_is_special(flags)) && rudp_mark_get(fd) >= 0)
+		return receive_named(fd, data, len, flags, addr_len);
+	rc = received(fd, REAL(recvfrom)(fd, data, len, flags, addr, addr_len), flags);
+	if (rc >= 0 && named && rudp_is_filtered() &&
+	    rudp_name_is_connection(addr.__sockaddr__, *addr_len))
+		*addr_len = 0;
+	return rc;
+}
+
+RUDP_EXPORT ssize_t __recvfrom_chk(int fd, void *data, size_t len, size_t room, int flags,
+				   __SOCKADDR_ARG addr, socklen_t *addr_len)
+{
+	if (len > room)
+		return REAL(__recvfrom_chk)(fd, data, len, room, flags, addr, addr_len);
+	return recvfrom(fd, data, len, flags, addr, addr_len);
+}
+
+/* The kernel has been through the message by now: it can be read. */
+static void forget_name(int fd, struct msghdr *message)
+{
+	if (message->msg_name && message->msg_namelen &&
+	    is_name_of_ours(fd, message->msg_name, message->msg_namelen))
+		message->msg_namelen = 0;
+}
+
+/* As the kernel leaves a message at the end of file. */
+static ssize_t found_end(struct msghdr *message)
+{
+	message->msg_namelen = 0;
+	message->msg_controllen = 0;
+	message->msg_flags = 0;
+	return 0;
+}
+
+RUDP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	size_t room = rudp_receive_queue_room(fd, message);
+	ssize_t rc;
+
+	if (rudp_receive_is_ours(fd, flags))
+		rc = rudp_receive_special_message(fd, message, flags);
+	else
+		rc = REAL(recvmsg)(fd, message, flags);
+	if (rc < 0)
+		return received(fd, rc, flags) == 0 ? found_end(message) : rc;
+	forget_name(fd, message);
+	if (room > 0)
+		rudp_receive_queue_add(fd, message, room);
+	return rc;
+}
+
+/* The one call that says a pending error before it looks for bytes, EPIPE too. */
+RUDP_EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
+			 struct timespec *timeout)
+{
+	int rc;
+
+	if (rudp_receive_is_by_one(fd, flags)) {
+		rc = rudp_receive_several(fd, messages, count, flags, timeout);
+	} else {
+		rc = REAL(recvmmsg)(fd, messages, count, flags, timeout);
+		for (int i = 0; i < rc; i++)
+			forget_name(fd, &messages[i].msg_hdr);
+	}
+	mend_error(fd, rc, flags);
+	return rc;
+}
