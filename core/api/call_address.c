@@ -56,7 +56,7 @@ static int shutdown_listener(int fd, const struct rudp_socket *s, int how)
 	if (how == SHUT_WR)
 		return 0;
 	tell_engine(fd, s, how);
-	rudp_mark_set(fd, s->flags & ~(unsigned)RUDP_MARK_LISTENING);
+	rudp_mark_change(fd, 0, RUDP_MARK_LISTENING);
 	return rudp_sys_shutdown(fd, SHUT_RDWR); /* wakes accept */
 }
 
@@ -99,7 +99,7 @@ static int shutdown_connection(int fd, const struct rudp_socket *s, int how)
 		return -ENOTCONN;
 	if (how != SHUT_WR) {
 		tell_engine(fd, s, SHUT_RD);
-		rudp_mark_set(fd, s->flags | RUDP_MARK_SHUT_RD);
+		rudp_mark_change(fd, RUDP_MARK_SHUT_RD, 0);
 	}
 	if (how != SHUT_RD && resets_on_close(fd))
 		tell_engine(fd, s, SHUT_WR);

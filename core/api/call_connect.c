@@ -45,11 +45,7 @@ static int check_destination(const struct rudp_socket *s, const struct sockaddr_
 
 static void set_pending(int fd, bool pending)
 {
-	int flags = rudp_mark_get(fd);
-
-	if (flags >= 0)
-		rudp_mark_set(fd, pending ? (unsigned)flags | RUDP_MARK_PENDING
-					  : (unsigned)flags & ~(unsigned)RUDP_MARK_PENDING);
+	rudp_mark_change(fd, pending ? RUDP_MARK_PENDING : 0, pending ? 0 : RUDP_MARK_PENDING);
 }
 
 static int finish(int fd, const struct rudp_control_call *call)
@@ -100,7 +96,7 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 	int rc;
 
 	if (s->flags & RUDP_MARK_ABORTED)
-		rudp_mark_set(fd, s->flags & ~(unsigned)RUDP_MARK_ABORTED);
+		rudp_mark_change(fd, 0, RUDP_MARK_ABORTED);
 	rudp_socket_begin(s, &call, RUDP_CONTROL_CONNECT, fd);
 	call.request.addr = *remote;
 	if (nonblocking)

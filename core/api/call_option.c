@@ -242,8 +242,8 @@ static int set_flag(int fd, const struct rudp_socket *s, const struct rudp_optio
 		return rc;
 	if (row->flag == RUDP_MARK_V6ONLY && s->state != RUDP_SOCKET_FRESH)
 		return -EINVAL;
-	return rudp_mark_set(fd, value_of(value, len) ? s->flags | row->flag
-						      : s->flags & ~row->flag);
+	return value_of(value, len) ? rudp_mark_change(fd, row->flag, 0)
+				    : rudp_mark_change(fd, 0, row->flag);
 }
 
 /*
@@ -252,17 +252,19 @@ static int set_flag(int fd, const struct rudp_socket *s, const struct rudp_optio
  */
 static int set_nodelay(int fd, const void *value, socklen_t len)
 {
-	int flags = rudp_mark_get(fd);
+	struct rudp_mark_change change;
+	bool on;
 	int rc;
 
-	if (flags < 0)
+	if (rudp_mark_begin(&change, fd) < 0)
 		return RUDP_NOT_OURS;
 	rc = rudp_sys_setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, value, len);
-	if (rc < 0)
+	if (rc < 0) {
+		rudp_mark_end(&change, 0, 0);
 		return rc;
-	return rudp_mark_set(fd, value_of(value, len)
-					 ? (unsigned)flags | RUDP_MARK_NODELAY
-					 : (unsigned)flags & ~(unsigned)RUDP_MARK_NODELAY);
+	}
+	on = value_of(value, len);
+	return rudp_mark_end(&change, on ? RUDP_MARK_NODELAY : 0, on ? 0 : RUDP_MARK_NODELAY);
 }
 
 /* Without a privilege a device may be chosen once: the scratch socket is first as ours is. */
@@ -307,7 +309,7 @@ static int set_native(int fd, const struct rudp_socket *s, const struct rudp_opt
 	if (rc < 0)
 		return rc;
 	if (!(s->flags & flag))
-		rudp_mark_set(fd, s->flags | flag);
+		rudp_mark_change(fd, flag, 0);
 	if (row->tell)
 		tell(fd, s, row->level, row->option, value, len);
 	return 0;

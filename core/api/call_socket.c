@@ -99,7 +99,7 @@ int rudp_call_bind(int fd, const struct sockaddr *addr, socklen_t len)
 		return bind_without_rudp(fd, &s);
 	/* Linux: an address of IPv6 serves nobody else. */
 	if (rc == 0 && local.family == AF_INET6 && !rudp_addr_is_any(&local))
-		rudp_mark_set(fd, s.flags | RUDP_MARK_V6ONLY);
+		rudp_mark_change(fd, RUDP_MARK_V6ONLY, 0);
 	return rc;
 }
 
@@ -145,10 +145,8 @@ int rudp_socket_renew(int fd, const struct rudp_socket *s)
 int rudp_socket_abort(int fd, const struct rudp_socket *s)
 {
 	int rc = rudp_socket_renew(fd, s);
-	int flags = rudp_mark_get(fd);
 
-	if (flags >= 0)
-		rudp_mark_set(fd, (unsigned)flags | RUDP_MARK_ABORTED);
+	rudp_mark_change(fd, RUDP_MARK_ABORTED, 0);
 	return rc == -EADDRINUSE ? 0 : rc;
 }
 
@@ -185,6 +183,6 @@ int rudp_call_listen(int fd, int backlog)
 	if (rc == 0)
 		rc = -call.reply.error;
 	if (rc == 0)
-		rc = rudp_mark_set(fd, s.flags | RUDP_MARK_LISTENING);
+		rc = rudp_mark_change(fd, RUDP_MARK_LISTENING, 0);
 	return rc;
 }

@@ -162,11 +162,10 @@ static void on_cancelled(void *argument)
 {
 	const struct waiting *waiting = argument;
 	ssize_t rc = leave(waiting->channel, waiting->call);
-	int flags = rudp_mark_get(waiting->call->fd);
 
 	if (rc == (ssize_t)sizeof waiting->call->reply &&
-	    waiting->call->reply.error == EINPROGRESS && flags >= 0)
-		rudp_mark_set(waiting->call->fd, (unsigned)flags | RUDP_MARK_PENDING);
+	    waiting->call->reply.error == EINPROGRESS)
+		rudp_mark_change(waiting->call->fd, RUDP_MARK_PENDING, 0);
 	rudp_sys_close(waiting->channel);
 }
 

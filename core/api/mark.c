@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -15,6 +18,7 @@
 #define BAG_LEN_MAX (RUDP_BAG_MAX + 2) /* the magic in front, the return behind */
 #define LOAD (BPF_LD | BPF_IMM)
 #define RETURN (BPF_RET | BPF_K)
+#define HOLD_TRIES_MAX 1000
 
 _Static_assert(sizeof(long) == 8, "the kernel keeps SO_MAX_PACING_RATE in an unsigned long");
 
@@ -40,6 +44,65 @@ int rudp_mark_set(int fd, unsigned flags)
 	uint64_t word = RUDP_MARK_MAGIC << MAGIC_SHIFT | (flags & FLAGS_MASK);
 
 	return rudp_sys_setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, sizeof word);
+}
+
+/*
+ * Who changes a mark or a bag, as pthread_self(); 0: nobody. The kernel has no "set if still so". Who
+ * waits for too long takes it over: in a child of fork the holder may be a thread of the parent's.
+ */
+static atomic_ulong holder;
+
+/* false: this very thread has it, a signal handler has come in between or a bag is being changed. */
+static bool hold(void)
+{
+	unsigned long self = (unsigned long)pthread_self(), seen = 0;
+
+	for (int i = 0; i < HOLD_TRIES_MAX; i++) {
+		seen = 0;
+		if (atomic_compare_exchange_strong(&holder, &seen, self))
+			return true;
+		if (seen == self)
+			return false;
+		sched_yield();
+	}
+	atomic_compare_exchange_strong(&holder, &seen, self);
+	return true;
+}
+
+static void release(bool held)
+{
+	unsigned long self = (unsigned long)pthread_self();
+
+	if (held)
+		atomic_compare_exchange_strong(&holder, &self, 0);
+}
+
+int rudp_mark_begin(struct rudp_mark_change *change, int fd)
+{
+	change->held = hold();
+	change->fd = fd;
+	change->flags = rudp_mark_get(fd);
+	if (change->flags < 0)
+		release(change->held);
+	return change->flags;
+}
+
+int rudp_mark_end(const struct rudp_mark_change *change, unsigned set, unsigned clear)
+{
+	unsigned flags = ((unsigned)change->flags & ~clear) | set;
+	int rc = flags == (unsigned)change->flags ? 0 : rudp_mark_set(change->fd, flags);
+
+	release(change->held);
+	return rc;
+}
+
+int rudp_mark_change(int fd, unsigned set, unsigned clear)
+{
+	struct rudp_mark_change change;
+
+	if (rudp_mark_begin(&change, fd) < 0)
+		return -EINVAL;
+	return rudp_mark_end(&change, set, clear);
 }
 
 static uint8_t level_code(int level)
@@ -90,10 +153,10 @@ int rudp_bag_write(int fd, const struct rudp_bag *bag)
 {
 	struct sock_filter code[BAG_LEN_MAX];
 	struct sock_fprog program = {.len = (unsigned short)(bag->count + 2), .filter = code};
-	int flags = rudp_mark_get(fd);
+	struct rudp_mark_change change;
 	int rc;
 
-	if (flags < 0)
+	if (rudp_mark_begin(&change, fd) < 0)
 		return -EINVAL;
 	code[0] = (struct sock_filter){.code = LOAD, .k = BAG_MAGIC};
 	for (int i = 0; i < bag->count; i++)
@@ -106,8 +169,8 @@ int rudp_bag_write(int fd, const struct rudp_bag *bag)
 	code[bag->count + 1] = (struct sock_filter){.code = RETURN, .k = UINT32_MAX};
 	rc = rudp_sys_setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 	if (rc < 0)
-		return rc;
-	return rudp_mark_set(fd, (unsigned)flags | RUDP_MARK_BAG);
+		rudp_mark_end(&change, 0, 0);
+	return rc < 0 ? rc : rudp_mark_end(&change, RUDP_MARK_BAG, 0);
 }
 
 static struct rudp_option *bag_place(struct rudp_bag *bag, int level, int option)
@@ -120,7 +183,7 @@ static struct rudp_option *bag_place(struct rudp_bag *bag, int level, int option
 	return &bag->options[bag->count++];
 }
 
-static int put_all(int fd, const struct rudp_option *options, size_t count)
+static int put_all_held(int fd, const struct rudp_option *options, size_t count)
 {
 	struct rudp_bag bag;
 	int rc = rudp_bag_get(fd, &bag);
@@ -139,6 +202,15 @@ static int put_all(int fd, const struct rudp_option *options, size_t count)
 		*place = options[i];
 	}
 	return rudp_bag_write(fd, &bag);
+}
+
+static int put_all(int fd, const struct rudp_option *options, size_t count)
+{
+	bool held = hold();
+	int rc = put_all_held(fd, options, count);
+
+	release(held);
+	return rc;
 }
 
 int rudp_bag_put(int fd, const struct rudp_option *option)

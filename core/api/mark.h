@@ -11,7 +11,8 @@
  *
  * getsockopt and setsockopt go to the kernel directly (sys.h), past any interposed name.
  * No allocation.
- * Threads  any; two that set options on one socket at once may lose one of the two settings.
+ * Threads  any. Changes by threads of one process come one after the other; of two processes that change
+ *          one socket at once, or of a signal handler in the midst of a change, one may be lost.
  */
 #ifndef RUDP_API_MARK_H
 #define RUDP_API_MARK_H
@@ -57,8 +58,20 @@ struct rudp_bag {
 
 /* flags >= 0 if fd is marked as ours, -1 if not (errno untouched). */
 int rudp_mark_get(int fd);
-/* 0 or -errno. */
+/* Of a socket that nobody else has yet: 0 or -errno. */
 int rudp_mark_set(int fd, unsigned flags);
+/* Of any other: 0, -EINVAL (not marked), -errno. */
+int rudp_mark_change(int fd, unsigned set, unsigned clear);
+
+/* The same in two steps, for what is to be done between. */
+struct rudp_mark_change {
+	int fd, flags;
+	bool held;
+};
+/* flags; -1: not marked, and there is nothing to end. */
+int rudp_mark_begin(struct rudp_mark_change *change, int fd);
+/* 0 or -errno. */
+int rudp_mark_end(const struct rudp_mark_change *change, unsigned set, unsigned clear);
 
 /* 0 or -errno; an unmarked or empty one gives count 0. */
 int rudp_bag_get(int fd, struct rudp_bag *bag);

@@ -116,7 +116,7 @@ int rudp_socket_take_error(int fd, const struct rudp_socket *s)
 	socklen_t len = sizeof error;
 
 	if (s->flags & RUDP_MARK_ABORTED) {
-		rudp_mark_set(fd, s->flags & ~(unsigned)RUDP_MARK_ABORTED);
+		rudp_mark_change(fd, 0, RUDP_MARK_ABORTED);
 		return ECONNRESET;
 	}
 	if (rudp_sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error == 0)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -241,4 +242,37 @@ CHECK(listener_made_in_a_child_and_used_there)
 	must(read(ready[0], &addr, sizeof(addr)) == sizeof(addr), "read");
 	be_served(&addr, 5);
 	kill(child, SIGKILL);
+}
+
+static _Atomic int option_of = -1;
+
+static void *set_options(void *argument)
+{
+	int on = 1, idle = 77;
+
+	while (option_of != -2) {
+		setsockopt(option_of, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		setsockopt(option_of, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+	}
+	return argument;
+}
+
+/* A thread sets options of a socket while another makes it a listener. */
+CHECK(a_socket_listens_while_its_options_are_set)
+{
+	pthread_t thread = spawn(set_options, NULL);
+	int refused = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		int fd = fresh(AF_INET, SOCK_NONBLOCK);
+
+		option_of = fd;
+		must(listen(fd, 1) == 0, "listen");
+		refused += accept(fd, NULL, NULL) < 0 && errno != EAGAIN;
+		option_of = -1;
+		close(fd);
+	}
+	option_of = -2;
+	finish(thread);
+	say("no listener: %d", refused);
 }
