@@ -3,8 +3,6 @@
 #include "proto/conn_private.h"
 #include "proto/endpoint_private.h"
 
-#define PROBE_RECORDS 4096
-
 uint64_t rudp_conn_buffer_bytes(const struct rudp_conn *conn)
 {
 	const struct rudp_sendbuf *out = &conn->sendbuf;
@@ -43,19 +41,4 @@ size_t rudp_conn_send_allowance_bytes(const struct rudp_conn *conn)
 			       rudp_budget_allows(budget, ring, ring->head + wanted)))
 		return wanted;
 	return held;
-}
-
-/*
- * The last records are for probes: without them nothing could find out that all the rest is lost. Where
- * memory is scarce half of those that are there will do, so that there are no more soon.
- */
-bool rudp_conn_is_short_of_records(const struct rudp_conn *conn)
-{
-	const struct rudp_reliability *r = &conn->reliability;
-	uint32_t most = RUDP_SENT_RECORDS_MAX - PROBE_RECORDS;
-
-	if (rudp_budget_is_scarce(&conn->ep->budget))
-		most = r->capacity / 2 > RUDP_BUDGET_RECORDS_FLOOR ? r->capacity / 2
-								   : RUDP_BUDGET_RECORDS_FLOOR;
-	return r->outstanding >= most;
 }

@@ -358,13 +358,8 @@ void rudp_conn_mtu_on_lost(struct rudp_conn *conn, uint64_t number, const struct
 
 /* Out (conn_tx.c): fills the train; false when nothing may leave now. */
 bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_t now_at_ns);
+/* Stream bytes or the FIN want to leave (conn_gate.c); whether they may is in conn_gate.h. */
 bool rudp_conn_has_data_due(const struct rudp_conn *conn);
-/* No other full packet may be in flight. */
-bool rudp_conn_is_window_full(const struct rudp_conn *conn);
-/* As many packets are out as there may be records of. */
-bool rudp_conn_is_short_of_records(const struct rudp_conn *conn);
-/* The pacer does not hold back the next packet: little is out, and the application sets the pace. */
-bool rudp_conn_is_sparse(const struct rudp_conn *conn);
 
 /*
  * Known paths (conn_known.c). An ACK has been taken; all that was written has been acknowledged; what

@@ -2,7 +2,7 @@
 /* When next, and it is now: every deadline of a connection stands in this file. */
 #include <errno.h>
 
-#include "proto/conn_private.h"
+#include "proto/conn_gate.h"
 #include "proto/endpoint_private.h"
 
 int64_t rudp_conn_pto_ns(const struct rudp_conn *conn)
@@ -141,15 +141,6 @@ static int64_t keepalive_give_up_at_ns(const struct rudp_conn *conn)
 	       probes * or_default(options->keepalive_interval_ns, RUDP_KEEPALIVE_INTERVAL_NS);
 }
 
-/* When the next data packet may leave, if one waits for nothing but the pacer. */
-static int64_t pacing_at_ns(const struct rudp_conn *conn)
-{
-	if ((!rudp_conn_has_data_due(conn) && !rudp_conn_repair_is_due(conn)) ||
-	    rudp_conn_is_window_full(conn) || rudp_conn_is_short_of_records(conn))
-		return RUDP_NEVER;
-	return rudp_conn_is_sparse(conn) ? 0 : rudp_pacer_release_at_ns(&conn->pacer);
-}
-
 /* The deadlines at which something is sent. */
 static int64_t send_at_ns(const struct rudp_conn *conn)
 {
@@ -159,7 +150,7 @@ static int64_t send_at_ns(const struct rudp_conn *conn)
 	if (conn->state != RUDP_STATE_TIME_WAIT)
 		at = rudp_time_min(at, rudp_reliability_deadline_ns(&conn->reliability, &conn->rtt,
 								    conn->peer_ack_delay_ns));
-	return rudp_time_min(at, pacing_at_ns(conn));
+	return rudp_time_min(at, rudp_conn_gate_at_ns(conn));
 }
 
 /* Nothing leaves before it, and what the address may still be sent is less: no answer to early data. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/cc_pace.h"
+#include "proto/conn_gate.h"
 #include "proto/conn_plan.h"
 #include "proto/endpoint_private.h"
 
@@ -13,62 +14,29 @@ struct allowance {
 	uint64_t path_bytes;
 };
 
-bool rudp_conn_has_data_due(const struct rudp_conn *conn)
-{
-	return rudp_conn_may_send(conn) &&
-	       rudp_sendbuf_has_due(&conn->sendbuf, conn->peer_window_end);
-}
-
-bool rudp_conn_is_window_full(const struct rudp_conn *conn)
-{
-	return conn->reliability.bytes_in_flight + conn->path.datagram_bytes > conn->cc.cwnd_bytes;
-}
-
-/*
- * RFC 9002 section 7.7: an initial window may leave in a burst. A rate that was measured on traffic as
- * sparse as this is the application's, not the path's; pacing by it would only delay the next word.
- * Who has more to say than that is paced from the first byte on.
- */
-bool rudp_conn_is_sparse(const struct rudp_conn *conn)
-{
-	uint64_t window = rudp_cc_initial_window_bytes(conn->path.datagram_bytes);
-
-	return conn->reliability.app_limited_until > 0 &&
-	       conn->options.pacing_bytes_per_s_max == 0 &&
-	       conn->reliability.bytes_in_flight + conn->path.datagram_bytes <= window &&
-	       conn->reliability.bytes_in_flight + rudp_sendbuf_unsent(&conn->sendbuf) <= window;
-}
-
-static bool may_pass_pacer(const struct rudp_conn *conn, const struct allowance *allowance)
-{
-	return allowance->pacer_bytes > 0 || rudp_conn_is_sparse(conn);
-}
-
 /* Bytes of the data, without which nothing needs to leave now; or false. */
 static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowance)
 {
+	enum rudp_gate gate;
+
 	if (conn->probes_due > 0)
 		return true;
-	if (!rudp_conn_has_data_due(conn) || rudp_conn_is_short_of_records(conn))
-		return false;
-	if (rudp_conn_is_window_full(conn)) {
+	gate = rudp_conn_gate_of_data(conn, allowance->pacer_bytes);
+	if (gate == RUDP_GATE_WINDOW)
 		conn->cwnd_limited = true;
-		return false;
-	}
-	return may_pass_pacer(conn, allowance);
+	return gate == RUDP_GATE_OPEN;
 }
 
 /* Sums leave as new data does, but after acknowledgements, windows and probes, and alone in a packet. */
 static bool may_send_repair(struct rudp_conn *conn, const struct allowance *allowance,
 			    size_t datagram_max, int64_t now_at_ns)
 {
-	if (!rudp_conn_repair_is_due(conn) || conn->probes_due > 0 ||
-	    rudp_conn_is_short_of_records(conn) || datagram_max < conn->path.datagram_bytes ||
-	    !may_pass_pacer(conn, allowance) ||
+	if (rudp_conn_gate_of_sums(conn, allowance->pacer_bytes) != RUDP_GATE_OPEN ||
+	    conn->probes_due > 0 || datagram_max < conn->path.datagram_bytes ||
 	    rudp_acks_is_due(&conn->acks, now_at_ns) || conn->window_due || conn->response_due ||
 	    conn->path.challenge_at_ns <= now_at_ns)
 		return false;
-	return !rudp_conn_is_window_full(conn) && rudp_conn_repair_next(conn, now_at_ns);
+	return rudp_conn_repair_next(conn, now_at_ns);
 }
 
 uint64_t rudp_conn_pacing_bytes_per_s(const struct rudp_conn *conn)
