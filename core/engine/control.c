@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "engine/app_side.h"
+#include "engine/caller.h"
 #include "engine/undertaker.h"
 
 #define FDS_MAX 253 /* SCM_MAX_FD: what the kernel has to drop it closes in our place */
@@ -71,12 +72,25 @@ struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id)
 	return rudp_slots_find(&engine->slots, id, RUDP_KIND_CALL);
 }
 
-/* What came with a message of this call. */
-static void close_one(const struct rudp_call *call, int fd)
+static bool is_foreign(const struct rudp_engine *engine, uint32_t uid)
 {
-	if (call->stranger)
+	return uid != engine->uid && uid != 0;
+}
+
+/* Into a program's end of a living connection only this engine writes: nothing lies in it that waits. */
+static bool is_joined(struct rudp_engine *engine, int fd)
+{
+	return rudp_app_of(engine, fd) && rudp_peer_is_engine(engine, fd);
+}
+
+/* What came with a message of this call. */
+static void close_one(struct rudp_engine *engine, const struct rudp_call *call, int fd)
+{
+	if (fd < 0)
+		return;
+	if (call->foreign && !is_joined(engine, fd))
 		rudp_undertaker_take(fd);
-	else if (fd >= 0)
+	else
 		close(fd);
 }
 
@@ -88,10 +102,10 @@ static bool has_news(int fd)
 	return poll(&one, 1, 0) > 0;
 }
 
-/* What a stranger has sent and nobody has read goes with his channel. */
+/* What another user has sent and nobody has read goes with his channel. */
 static void close_channel(struct rudp_engine *engine, const struct rudp_call *call)
 {
-	if (!call->stranger || !has_news(call->fd)) {
+	if (!call->foreign || !has_news(call->fd)) {
 		close(call->fd);
 		return;
 	}
@@ -100,10 +114,10 @@ static void close_channel(struct rudp_engine *engine, const struct rudp_call *ca
 	rudp_undertaker_take(call->fd);
 }
 
-static void drop_held(struct rudp_call *call)
+static void drop_held(struct rudp_engine *engine, struct rudp_call *call)
 {
-	close_one(call, call->held_fd);
-	close_one(call, call->second_fd);
+	close_one(engine, call, call->held_fd);
+	close_one(engine, call, call->second_fd);
 	call->held_fd = call->second_fd = -1;
 }
 
@@ -134,7 +148,7 @@ void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call)
 		app->call_id = 0;
 		rudp_app_free(engine, app);
 	}
-	drop_held(call);
+	drop_held(engine, call);
 	close_channel(engine, call);
 	rudp_call_leave_aside(engine, call);
 	leave_list(engine, call);
@@ -156,7 +170,7 @@ bool rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 {
 	bool is_there;
 
-	drop_held(call);
+	drop_held(engine, call);
 	reply->version = RUDP_CONTROL_VERSION;
 	/* Who has no room for one answer needs none. */
 	is_there = send(call->fd, reply, sizeof *reply, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
@@ -168,7 +182,8 @@ bool rudp_call_answer(struct rudp_engine *engine, struct rudp_call *call,
 }
 
 /* What recvmsg brought besides the bytes. All but the first two descriptors are closed. */
-static int take_fds(const struct rudp_call *call, struct msghdr *message, int fds[2])
+static int take_fds(struct rudp_engine *engine, const struct rudp_call *call,
+		    struct msghdr *message, int fds[2])
 {
 	int count = 0;
 
@@ -186,7 +201,7 @@ static int take_fds(const struct rudp_call *call, struct msghdr *message, int fd
 			if (count < 2)
 				fds[count] = fd;
 			else
-				close_one(call, fd);
+				close_one(engine, call, fd);
 			count++;
 		}
 	}
@@ -202,14 +217,16 @@ struct message {
 	bool fds_lost;
 };
 
-static void close_fds(const struct rudp_call *call, const struct message *message)
+static void close_fds(struct rudp_engine *engine, const struct rudp_call *call,
+		      const struct message *message)
 {
 	for (int i = 0; i < 2; i++)
-		close_one(call, message->fds[i]);
+		close_one(engine, call, message->fds[i]);
 }
 
 /* false: nothing there now. len 0: the caller has closed. */
-static bool receive(const struct rudp_call *call, struct message *message)
+static bool receive(struct rudp_engine *engine, const struct rudp_call *call,
+		    struct message *message)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))];
 	struct iovec iov[] = {{&message->request, sizeof message->request},
@@ -226,7 +243,7 @@ static bool receive(const struct rudp_call *call, struct message *message)
 		message->fds[0] = message->fds[1] = -1;
 		return errno != EAGAIN && errno != EINTR;
 	}
-	message->fd_count = take_fds(call, &header, message->fds);
+	message->fd_count = take_fds(engine, call, &header, message->fds);
 	message->fds_lost = (header.msg_flags & MSG_CTRUNC) != 0;
 	return true;
 }
@@ -264,7 +281,7 @@ static void refuse(struct rudp_engine *engine, struct rudp_call *call,
 			 message->request.operation, message->fd_count);
 	if (message->len >= 4)
 		reply.operation = message->request.operation;
-	close_fds(call, message);
+	close_fds(engine, call, message);
 	rudp_call_answer(engine, call, &reply);
 }
 
@@ -275,7 +292,7 @@ static void out_of_descriptors(struct rudp_engine *engine, struct rudp_call *cal
 	struct rudp_control_reply reply = {.error = EMFILE,
 					   .operation = message->request.operation};
 
-	close_fds(call, message);
+	close_fds(engine, call, message);
 	rudp_call_answer(engine, call, &reply);
 }
 
@@ -291,7 +308,7 @@ static void on_message(struct rudp_engine *engine, struct rudp_call *call,
 		refuse(engine, call, message, fault);
 	else {
 		if (message->fds[0] >= 0) {
-			drop_held(call);
+			drop_held(engine, call);
 			call->held_fd = message->fds[0];
 			call->second_fd = message->fds[1];
 		}
@@ -315,13 +332,13 @@ void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint
 		rudp_call_close(engine, call);
 		return;
 	}
-	if (!receive(call, &message)) {
+	if (!receive(engine, call, &message)) {
 		if (events & (EPOLLHUP | EPOLLERR))
 			rudp_call_close(engine, call);
 		return;
 	}
 	if (message.len == 0 || call->answered) {
-		close_fds(call, &message);
+		close_fds(engine, call, &message);
 		/* A GO_ON that crossed the answer: the caller takes that for the answer to both. */
 		if (message.len == 0)
 			rudp_call_close(engine, call);
@@ -358,17 +375,50 @@ void rudp_doors_reopen(struct rudp_engine *engine)
 	}
 }
 
-/* Says why. What was asked is taken (descriptors in it find no room): closed with it unread, the caller
- * would be told of a reset in place of this answer. */
-static void send_away(int fd)
+/* Whoever that is who has called here. */
+static bool is_of_another(const struct rudp_engine *engine, int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
+	       is_foreign(engine, peer.uid);
+}
+
+/* A channel that was let in and has no call. What lies in it of another user is not for this thread. */
+static void close_unserved(const struct rudp_engine *engine, int fd)
+{
+	if (is_of_another(engine, fd))
+		rudp_undertaker_take(fd);
+	else
+		close(fd);
+}
+
+/*
+ * Says why. What was asked is taken: closed with it unread, the caller would be told of a reset in place
+ * of this answer. But to take it closes the descriptors in it, for which there is no room: not another
+ * user's, who is told of a reset then.
+ */
+static void send_away(const struct rudp_engine *engine, int fd)
 {
 	struct rudp_control_reply reply = {.version = RUDP_CONTROL_VERSION, .error = EMFILE};
 	struct rudp_control_request request;
+	struct iovec iov = {&request, sizeof request};
+	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (recv(fd, &request, sizeof request, MSG_DONTWAIT) >= 4)
+	if (recvmsg(fd, &header, MSG_DONTWAIT | MSG_PEEK) >= 4)
 		reply.operation = request.operation;
+	if (!(header.msg_flags & MSG_CTRUNC) || !is_of_another(engine, fd))
+		(void)recv(fd, &request, sizeof request, MSG_DONTWAIT);
 	(void)send(fd, &reply, sizeof reply, MSG_DONTWAIT | MSG_NOSIGNAL);
-	close(fd);
+	close_unserved(engine, fd);
+}
+
+/* Where the last to be sent away is not closed yet there is none: the next time, then. */
+static void keep_spare(struct rudp_engine *engine)
+{
+	if (engine->spare_fd < 0)
+		engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 /* Out of descriptors: one caller is let in and sent away, rather than left to wait for ever. */
@@ -376,12 +426,14 @@ static void turn_away(struct rudp_engine *engine, const struct rudp_door *door)
 {
 	int fd;
 
+	keep_spare(engine);
 	if (engine->spare_fd >= 0) {
 		close(engine->spare_fd);
+		engine->spare_fd = -1;
 		fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
-			send_away(fd);
-		engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+			send_away(engine, fd);
+		keep_spare(engine);
 	}
 	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
 		rudp_log(RUDP_LOG_ERROR, "out of descriptors: a program's call was turned away");
@@ -404,7 +456,7 @@ static struct rudp_call *call_new(struct rudp_engine *engine, const struct rudp_
 		goto free_call;
 	call->pid = (uint32_t)peer.pid;
 	call->uid = peer.uid;
-	call->stranger = call->uid != engine->uid && call->uid != 0;
+	call->foreign = call->stranger = is_foreign(engine, call->uid);
 	call->id = rudp_slots_add(&engine->slots, RUDP_KIND_CALL, call);
 	if (!call->id)
 		goto free_call;
@@ -474,7 +526,7 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 		save_descriptors(engine, fd >= engine->closer.fd_max);
 		call = engine->call_count < RUDP_CALLS_MAX ? call_new(engine, door, fd) : NULL;
 		if (!call) {
-			close(fd);
+			close_unserved(engine, fd);
 			shut_doors(engine);
 			return;
 		}

@@ -39,6 +39,7 @@ struct rudp_call {
 	int second_fd;            /* ADOPT: the kernel's listener; else -1 */
 	uint32_t pid, uid;
 	bool well_known;
+	bool foreign;             /* of another user, whatever right he proves: so is what he sends */
 	bool stranger;
 	bool answered;
 	uint64_t app_id;          /* blocking CONNECT under way */

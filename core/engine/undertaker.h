@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * undertaker - closes what came from strangers, where that may take as long as they please.
+ * undertaker - closes what came from other users, where that may take as long as they please.
  *
  * Anybody on this host can send the engine a descriptor, and need not keep one himself. The engine's
  * close is the last one then, and waits where the stranger has arranged it so: a socket of kernel TCP

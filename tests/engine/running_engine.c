@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,8 @@
 #include "engine/control.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
+
+#define NOBODY 65534
 
 struct rudp_nonce nonce;
 uint8_t token[RUDP_TOKEN_BYTES];
@@ -70,6 +73,36 @@ int channel(void)
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	cr_assert(zero(int, connect(fd, (struct sockaddr *)&un, len)));
+	return fd;
+}
+
+int strange_channel(void)
+{
+	uid_t me = geteuid();
+	int fd;
+
+	cr_assert(zero(int, setresuid(NOBODY, NOBODY, me)));
+	fd = channel();
+	cr_assert(zero(int, setresuid(me, me, me)));
+	return fd;
+}
+
+int lingering(void)
+{
+	static const struct linger linger = {1, WAIT_S};
+	static const uint8_t bytes[65536];
+	struct sockaddr_in addr = {.sin_family = AF_INET};
+	socklen_t len = sizeof addr;
+	int peer = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cr_assert(zero(int, bind(peer, (struct sockaddr *)&addr, len)));
+	cr_assert(zero(int, listen(peer, 1)));
+	cr_assert(zero(int, getsockname(peer, (struct sockaddr *)&addr, &len)));
+	cr_assert(zero(int, connect(fd, (struct sockaddr *)&addr, len)));
+	while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+		;
+	cr_assert(zero(int, setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger)));
 	return fd;
 }
 

@@ -21,6 +21,10 @@ void engine_end(void);
 
 /* Connected to its control channel. The caller closes it. */
 int channel(void);
+/* Likewise, made as another user: a stranger's. For root. */
+int strange_channel(void);
+/* A connection of kernel TCP whose close waits for WAIT_S, as its peer reads nothing. The caller's. */
+int lingering(void);
 void send_raw(int to, const void *data, size_t len, const int *fds, size_t fd_count);
 struct rudp_control_reply answer(int from);
 struct rudp_control_request request_of(enum rudp_control_operation operation);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -68,4 +69,32 @@ Test(control_full, who_finds_no_number_in_the_engine_is_told_so)
 	cr_assert(zero(int, kill(engine_pid, SIGCONT)));
 	cr_assert(eq(int, answer(to).error, EMFILE));
 	close(to);
+}
+
+/* What a stranger has sent finds no number either, and so is closed with the message it lies in. */
+Test(control_full, a_strangers_descriptor_holds_nobody_up_where_it_finds_no_number)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_SHUTDOWN);
+	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
+	struct pollfd one = {.events = POLLIN};
+	struct rlimit limit;
+	int to, fd;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to be somebody else");
+	fd = lingering();
+	cr_assert(zero(int, ask(&hello, -1).error));
+	wait_until_the_engine_rests();
+	cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
+	limit.rlim_cur = limit.rlim_max = first_free_number();
+	cr_assert(zero(int, prlimit(engine_pid, RLIMIT_NOFILE, &limit, NULL)));
+	to = strange_channel();
+	send_raw(to, &request, sizeof request, &fd, 1);
+	close(fd);
+	close(to);
+	one.fd = channel();
+	send_raw(one.fd, &hello, sizeof hello, NULL, 0);
+	cr_assert(zero(int, kill(engine_pid, SIGCONT)));
+	cr_assert(eq(int, poll(&one, 1, WAIT_S * 1000 / 3), 1));
+	close(one.fd);
 }
