@@ -5,6 +5,7 @@
  * as no more than a quarter of the send buffer is in use.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -13,12 +14,15 @@
 
 #include "engine/app_side.h"
 #include "engine/caller.h"
+#include "engine/undertaker.h"
 
 #define PAGE_BYTES 4096
 #define PLUG_STEP_BYTES (3 * PAGE_BYTES)
 #define PLUG_BYTES_MAX (8u << 20)
 #define PLUG_TRIES_MAX 64
-#define JOIN_BACKLOG 64 /* more than strangers can fill between two system calls */
+#define JOIN_BACKLOG 64
+#define JOIN_WAIT_US 10000
+#define JOIN_TRIES_MAX 3
 
 static int memfd = -1; /* one engine a process; pages of zeros that every plug shares */
 
@@ -41,23 +45,39 @@ static bool is_writable(int fd)
 	return poll(&one, 1, 0) > 0 && one.revents & POLLOUT;
 }
 
-int rudp_app_plug(struct rudp_app *app, int program_fd)
+/*
+ * sendfile() shares its pages, where copies would cost 117 KB and 30 us for each connect under way. But
+ * it waits where the descriptor is a blocking one and another thread of the program makes the buffer
+ * smaller meanwhile; for ever, as who should read is this thread. Another user might see to that.
+ */
+static ssize_t put_zeros(int program_fd, bool is_foreign, size_t bytes)
 {
+	static const uint8_t zeros[PLUG_STEP_BYTES];
 	int file = plug_file();
+	int flags = fcntl(program_fd, F_GETFL);
+	off_t at = 0;
+
+	if (file < 0 || flags < 0)
+		return -1;
+	if (flags & O_NONBLOCK && !is_foreign)
+		return sendfile(program_fd, file, &at, bytes);
+	return send(program_fd, zeros, bytes < sizeof zeros ? bytes : sizeof zeros,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+int rudp_app_plug(struct rudp_app *app, int program_fd, bool is_foreign)
+{
 	int sndbuf = 0;
 	socklen_t len = sizeof sndbuf;
 	size_t want;
 
-	if (file < 0)
-		return -errno;
 	if (getsockopt(program_fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, &len) < 0)
 		return -errno;
 	want = (size_t)sndbuf / 4 / PAGE_BYTES * PAGE_BYTES + PLUG_STEP_BYTES;
 	for (int i = 0; i < PLUG_TRIES_MAX && app->plug_bytes < PLUG_BYTES_MAX; i++) {
-		off_t at = 0;
-		ssize_t n = sendfile(program_fd, file, &at, want);
+		ssize_t n = put_zeros(program_fd, is_foreign, want);
 
-		if (n < 0 && errno != EINTR)
+		if (n < 0 && errno != EINTR && (errno != EAGAIN || app->plug_bytes == 0))
 			return -errno;
 		if (n > 0)
 			app->plug_bytes += (uint32_t)n;
@@ -106,34 +126,66 @@ static void set_send_buffer(int fd)
 
 /*
  * The name is open to all: what is not connected by ourselves, on the program's behalf, is a stranger
- * who came in between. Ours is in the queue, so this ends.
+ * who came in between, and may have sent something. Ours is in the queue, so this ends.
  */
 static int accept_ours(const struct rudp_engine *engine, int listener)
 {
 	int end = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	while (end >= 0 && !rudp_peer_is_engine(engine, end)) {
-		close(end);
+		rudp_undertaker_take(end);
 		end = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	}
 	return end < 0 ? -errno : end;
 }
 
-/* Two system calls for the program to be connected; the name is free again with the listener. */
+/* Nobody comes any more; strangers who have would be closed with it. */
+static void turn_strangers_out(int listener)
+{
+	int end;
+
+	shutdown(listener, SHUT_RD);
+	while ((end = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+		rudp_undertaker_take(end);
+}
+
+/*
+ * Between listen() and connect() strangers may have filled the queue, and then a blocking descriptor
+ * would wait for this thread to empty it. The limit is the program's own option: it has its value back.
+ */
+static int connect_within(int program_fd, const struct sockaddr_un *un, socklen_t un_len)
+{
+	const struct timeval limit = {.tv_usec = JOIN_WAIT_US};
+	struct timeval before;
+	socklen_t len = sizeof before;
+	int rc = 0;
+
+	if (getsockopt(program_fd, SOL_SOCKET, SO_SNDTIMEO, &before, &len) < 0 ||
+	    setsockopt(program_fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
+		return -errno;
+	if (connect(program_fd, (const struct sockaddr *)un, un_len) < 0)
+		rc = -errno;
+	setsockopt(program_fd, SOL_SOCKET, SO_SNDTIMEO, &before, sizeof before);
+	return rc;
+}
+
+/* The name is free again with the listener. */
 static int join_through(struct rudp_engine *engine, const struct rudp_app *app, int listener,
 			int program_fd)
 {
 	struct sockaddr_un un;
 	socklen_t len = rudp_app_name(engine, app, &un);
+	int rc;
 
-	if (bind(listener, (struct sockaddr *)&un, len) < 0 || listen(listener, JOIN_BACKLOG) < 0 ||
-	    connect(program_fd, (struct sockaddr *)&un, len) < 0)
+	if (bind(listener, (struct sockaddr *)&un, len) < 0 || listen(listener, JOIN_BACKLOG) < 0)
 		return -errno;
-	set_send_buffer(program_fd);
-	return 0;
+	rc = connect_within(program_fd, &un, len);
+	if (rc == 0)
+		set_send_buffer(program_fd);
+	return rc;
 }
 
-int rudp_app_join_begin(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
+static int try_join(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
 {
 	int listener = rudp_sockets_take(&engine->sockets);
 	int rc;
@@ -142,11 +194,21 @@ int rudp_app_join_begin(struct rudp_engine *engine, struct rudp_app *app, int pr
 		return listener;
 	rc = join_through(engine, app, listener, program_fd);
 	if (rc < 0) {
+		turn_strangers_out(listener);
 		close(listener);
 		return rc;
 	}
 	app->join_fd = listener;
 	return 0;
+}
+
+int rudp_app_join_begin(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
+{
+	int rc = -EAGAIN;
+
+	for (int i = 0; i < JOIN_TRIES_MAX && rc == -EAGAIN; i++)
+		rc = try_join(engine, app, program_fd);
+	return rc;
 }
 
 int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app)
@@ -161,6 +223,7 @@ int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app)
 		close(end);
 		return rc;
 	}
+	turn_strangers_out(app->join_fd);
 	rudp_closer_take(&engine->closer, app->join_fd, engine->now_at_ns);
 	app->join_fd = -1;
 	return 0;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "engine/connect.h"
 #include "engine/listener.h"
+#include "engine/undertaker.h"
 
 #define END_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
@@ -82,8 +83,7 @@ static void close_end(struct rudp_engine *engine, const struct rudp_app *app)
 	bool is_shut = app->hangup || (app->half_closed && app->end_told);
 
 	/* The program sees a reset: nobody has taken what it was connected to. */
-	if (app->join_fd >= 0)
-		close(app->join_fd);
+	rudp_undertaker_take(app->join_fd); /* strangers may have come there */
 	if (is_shut && app->behind == 0)
 		rudp_closer_take(&engine->closer, app->fd, engine->now_at_ns);
 	else if (app->fd >= 0)

@@ -153,8 +153,8 @@ int rudp_app_unread(const struct rudp_app *app);
 int rudp_app_join(struct rudp_engine *engine, struct rudp_app *app, int program_fd);
 int rudp_app_join_begin(struct rudp_engine *engine, struct rudp_app *app, int program_fd);
 int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app);
-/* Makes the program's socket unwritable until unplugged. 0 or -errno. */
-int rudp_app_plug(struct rudp_app *app, int program_fd);
+/* Makes the program's socket unwritable until unplugged; is_foreign: of another user. 0 or -errno. */
+int rudp_app_plug(struct rudp_app *app, int program_fd, bool is_foreign);
 /* Puts in just the sentinel. */
 int rudp_app_put_sentinel(struct rudp_app *app, int program_fd);
 void rudp_app_unplug(struct rudp_engine *engine, struct rudp_app *app);

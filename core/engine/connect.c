@@ -83,11 +83,12 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 	return 0;
 }
 
-static int join_and_plug(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
+static int join_and_plug(struct rudp_engine *engine, struct rudp_app *app,
+			 const struct rudp_call *call)
 {
-	int rc = rudp_app_join(engine, app, program_fd);
+	int rc = rudp_app_join(engine, app, call->held_fd);
 
-	return rc < 0 ? rc : rudp_app_plug(app, program_fd);
+	return rc < 0 ? rc : rudp_app_plug(app, call->held_fd, call->foreign);
 }
 
 /* To the program it is connected: what it writes comes through, and is what the SYN waits for. */
@@ -109,10 +110,11 @@ static int join_deferred(struct rudp_engine *engine, struct rudp_app *app, int p
 	return RUDP_CONNECT_DEFERRED;
 }
 
-static int join_without_waiting(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
+static int join_without_waiting(struct rudp_engine *engine, struct rudp_app *app,
+				const struct rudp_call *call)
 {
-	int rc = app->options.conn.deferred ? join_deferred(engine, app, program_fd)
-					    : join_and_plug(engine, app, program_fd);
+	int rc = app->options.conn.deferred ? join_deferred(engine, app, call->held_fd)
+					    : join_and_plug(engine, app, call);
 
 	if (rc < 0)
 		rudp_app_free(engine, app);
@@ -142,7 +144,7 @@ int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
 	if (rc != 0)
 		return rc;
 	if (request->flags & RUDP_CONTROL_NONBLOCKING || (*app)->options.conn.deferred)
-		return join_without_waiting(engine, *app, call->held_fd);
+		return join_without_waiting(engine, *app, call);
 	(*app)->call_id = call->id;
 	call->app_id = (*app)->id;
 	return 0;
@@ -150,7 +152,7 @@ int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
 
 int rudp_connect_go_on(struct rudp_engine *engine, struct rudp_call *call, struct rudp_app *app)
 {
-	int rc = join_and_plug(engine, app, call->held_fd);
+	int rc = join_and_plug(engine, app, call);
 
 	app->call_id = 0;
 	call->app_id = 0;

@@ -2,6 +2,7 @@
 /* What the program's end raises at ours: nothing that has no use. And how its words are taken. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,6 +12,7 @@
 #include "engine/app_side.h"
 #include "engine/engine.h"
 #include "proto/pair.h"
+#include "running_engine.h"
 
 static struct rudp_engine engine;
 static struct rudp_app *app;
@@ -133,4 +135,42 @@ Test(app_side, short_words_arrive_whole_whatever_their_place_in_the_buffer)
 	}
 	app->carrier = (struct rudp_carrier){0};
 	pair_fini(&pair);
+}
+
+/* It was ours to read, so nobody would ever have made room. */
+Test(app_side, a_blocking_descriptor_is_plugged_without_waiting, .timeout = 20)
+{
+	int bytes = 1;
+
+	cr_assert(zero(int, fcntl(program, F_SETFL, 0)));
+	cr_assert(zero(int, setsockopt(program, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes)));
+	cr_assert(zero(int, rudp_app_plug(app, program, false)));
+	cr_assert(ne(u32, app->plug_bytes, 0));
+	cr_assert(eq(int, (int)send(program, "", 1, MSG_DONTWAIT), -1));
+	rudp_app_unplug(&engine, app);
+	cr_assert(eq(int, (int)send(program, "", 1, MSG_DONTWAIT), 1));
+}
+
+/* Who comes to the name of a connection has no part in it, and what he brings holds nobody up. */
+Test(app_side, a_stranger_at_the_join_holds_nobody_up, .timeout = 20)
+{
+	struct sockaddr_un un;
+	socklen_t len = rudp_app_name(&engine, app, &un);
+	struct timeval before = {3, 0}, after = {0};
+	socklen_t after_len = sizeof after;
+	int fd = lingering(), stranger = socket(AF_UNIX, SOCK_STREAM, 0);
+	int joins = socket(AF_UNIX, SOCK_STREAM, 0), first = app->fd;
+
+	setsockopt(joins, SOL_SOCKET, SO_SNDTIMEO, &before, sizeof before);
+	cr_assert(zero(int, rudp_app_join_begin(&engine, app, joins)));
+	getsockopt(joins, SOL_SOCKET, SO_SNDTIMEO, &after, &after_len);
+	cr_assert(eq(long, after.tv_sec, 3), "the program's own limit stays");
+	cr_assert(zero(int, connect(stranger, (struct sockaddr *)&un, len)));
+	send_raw(stranger, "x", 1, &fd, 1);
+	close(fd);
+	close(stranger);
+	cr_assert(zero(int, rudp_app_join_end(&engine, app)));
+	rudp_closer_all(&engine.closer);
+	close(first);
+	close(joins);
 }
