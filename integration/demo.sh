@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The main job, on this machine, in less than a minute: curl fetches a file from nginx over a bad link,
-# once over kernel TCP and once over rudp. Both programs are the distribution's, unmodified.
+# The main job, on this machine, in about a minute: curl fetches a file from nginx over a bad link, and then
+# two hundred small pages one after the other, once over kernel TCP and once over rudp. Both programs are the
+# distribution's, unmodified.
 #
 #     a: curl ──── linkem: 50 Mbit/s, 40 ms, 2 % loss ──── b: nginx
 #
@@ -13,9 +14,11 @@ LOOPBACK=fallback
 . "$(dirname "$0")/lib.sh"
 
 FILE_BYTES=16000000
+PAGE_BYTES=1000
+PAGES=200
 SECONDS_MAX=20
 LINK=(--rate 50M --delay 20ms --loss 2% --seed 2)
-ROWS=() PROOFS=()
+ROWS=() WAITS=() PROOFS=()
 FAULTS=0
 CONGESTION=
 
@@ -57,6 +60,25 @@ judge() {
 	fi
 }
 
+# ask_pages: PAGES pages over one connection, each asked for when the one before is there; adds a row on how long
+# they took. The first does not count: it waits for the connection.
+ask_pages() {
+	local took line
+	if took=$(under a curl -s --max-time "$SECONDS_MAX" -o "$TMP/page.#1" -w '%{time_total} %{size_download}\n' \
+		"$URL/page?[0-$PAGES]") &&
+		line=$(awk -v wanted="$PAGE_BYTES" 'NR > 1 && $2 == wanted {print($1 * 1000)}' <<<"$took" | sort -n |
+			awk -v pages="$PAGES" '{took[NR] = $1}
+				END {
+					if (NR != pages) exit(1)
+					printf("%6.1f ms %10.1f ms %10.1f ms", took[int(NR / 2)], took[int(NR * 0.98)], took[NR])
+				}'); then
+		WAITS+=("$(printf '%-20s %s' "$1" "$line")")
+	else
+		WAITS+=("$(printf '%-20s FAILED' "$1")")
+		FAULTS=$((FAULTS + 1))
+	fi
+}
+
 # By the route, since a namespace may not choose every algorithm as its default.
 use_congestion_control() {
 	[ "$LOOPBACK" = 1 ] ||
@@ -76,6 +98,7 @@ transfer() {
 		-w '%{time_total} %{size_download}' "$URL/file") || status=$?
 	read -r seconds bytes <<<"$figures"
 	judge "$status" "${bytes:-0}"
+	ask_pages "$1"
 	PROOF=""
 	prove "${bytes:-0}"
 	stop_server nginx
@@ -95,7 +118,7 @@ over_tcp() {
 
 introduce() {
 	echo
-	echo "rudp: curl fetches $((FILE_BYTES / 1000000)) MB from nginx, both unmodified"
+	echo "rudp: curl fetches $((FILE_BYTES / 1000000)) MB from nginx, then $PAGES pages of $PAGE_BYTES bytes; both unmodified"
 	echo
 	if [ "$LOOPBACK" = 1 ]; then
 		say "This machine allows neither network namespaces nor /dev/net/tun (no root?), so there is"
@@ -109,6 +132,9 @@ introduce() {
 conclude() {
 	echo
 	printf '  %s\n' "${ROWS[@]}"
+	echo
+	printf '  %-20s %9s %13s %13s\n' "how long a page took" median "98 of 100" slowest
+	printf '  %s\n' "${WAITS[@]}"
 	if [ "$LOOPBACK" != 1 ]; then
 		echo
 		say "payload that the link has carried, by its own counters:"
@@ -119,6 +145,7 @@ conclude() {
 }
 
 make_page file $FILE_BYTES
+make_page page $PAGE_BYTES
 introduce
 usual=$(on b cat /proc/sys/net/ipv4/tcp_congestion_control)
 available=" $(on b cat /proc/sys/net/ipv4/tcp_available_congestion_control) "
