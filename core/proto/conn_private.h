@@ -60,6 +60,7 @@
 #define RUDP_TRIM_IDLE_NS (1 * RUDP_NS_PER_S)  /* buffers of a quiet connection are given back */
 #define RUDP_NAT_KEEPALIVE_NS (25 * RUDP_NS_PER_S) /* RFC 4787: mappings die after 30 s and more */
 #define RUDP_ASK_TOGETHER_NS (10 * RUDP_NS_PER_S) /* so long silences end at common instants */
+#define RUDP_SLEPT_NS (1 * RUDP_NS_PER_S) /* a timer that is as late says that nobody was awake */
 #define RUDP_ICMP_STRIKES 3
 #define RUDP_QUIET_MIN_NS (400 * RUDP_NS_PER_MS) /* silence after data: is the way back still there? */
 #define RUDP_QUIET_PINGS_MAX 6

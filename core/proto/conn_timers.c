@@ -244,10 +244,26 @@ static void on_keys_age(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->forget_keys_at_ns = RUDP_NEVER;
 }
 
+/*
+ * This host was stopped, or frozen: nobody could hear the answers, and they may be lying in the socket.
+ * The peer is given up for what it does not answer while we listen.
+ */
+static void forgive_sleep(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	int64_t late_ns = now_at_ns - conn->timer.deadline_at_ns;
+
+	if (late_ns < RUDP_SLEPT_NS)
+		return;
+	conn->progress_at_ns = rudp_time_min(conn->progress_at_ns + late_ns, now_at_ns);
+	if (is_handshaking(conn))
+		conn->opened_at_ns = rudp_time_min(conn->opened_at_ns + late_ns, now_at_ns);
+}
+
 void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->dead)
 		return;
+	forgive_sleep(conn, now_at_ns);
 	if (conn->close_at_ns <= now_at_ns) {
 		rudp_conn_die(conn, now_at_ns);
 		return;

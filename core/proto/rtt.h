@@ -35,7 +35,8 @@ void rudp_rtt_init(struct rudp_rtt *rtt, int64_t known_ns);
 
 /*
  * Takes one sample: latest_ns from sending the largest newly acknowledged packet to its ack;
- * ack_delay_ns as the peer reported, already capped to its maximum once the handshake is over.
+ * ack_delay_ns as the peer reported, already capped to its maximum once the handshake is over. Of one
+ * that is far beyond all before srtt and its variation believe a part.
  */
 void rudp_rtt_sample(struct rudp_rtt *rtt, int64_t latest_ns, int64_t ack_delay_ns);
 

@@ -136,6 +136,38 @@ Test(rtt, pto_holds_four_variances)
 	cr_assert(eq(i64, rudp_rtt_pto_ns(&rtt, 25 * MS), (40 + 4 * 20 + 25) * MS));
 }
 
+Test(rtt, a_stopped_peer_is_no_long_path)
+{
+	struct rudp_rtt rtt = fresh();
+
+	for (int i = 0; i < 40; i++)
+		rudp_rtt_sample(&rtt, 50 * MS, 0);
+	rudp_rtt_sample(&rtt, 3600 * RUDP_NS_PER_S, 0);
+	cr_assert(eq(i64, rtt.latest_ns, 3600 * RUDP_NS_PER_S));
+	cr_assert(le(i64, rudp_rtt_pto_ns(&rtt, 0), 2 * RUDP_NS_PER_S));
+}
+
+Test(rtt, a_path_that_becomes_long_is_believed_soon)
+{
+	struct rudp_rtt rtt = fresh();
+	int samples = 0;
+
+	for (int i = 0; i < 40; i++)
+		rudp_rtt_sample(&rtt, 50 * MS, 0);
+	for (; rudp_rtt_pto_ns(&rtt, 0) < 20 * RUDP_NS_PER_S; samples++)
+		rudp_rtt_sample(&rtt, 20 * RUDP_NS_PER_S, 0);
+	cr_assert(le(int, samples, 8));
+}
+
+Test(rtt, the_first_sample_is_believed_up_to_10_s)
+{
+	struct rudp_rtt rtt = fresh();
+
+	rudp_rtt_sample(&rtt, 3600 * RUDP_NS_PER_S, 0);
+	cr_assert(eq(i64, rtt.srtt_ns, 10 * RUDP_NS_PER_S));
+	cr_assert(eq(i64, rtt.var_ns, 5 * RUDP_NS_PER_S));
+}
+
 Test(rtt, agrees_with_floating_point)
 {
 	struct random random = {1};
