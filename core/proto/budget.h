@@ -12,6 +12,8 @@
  *            promise is of RUDP_BUDGET_FLOOR_BYTES, and memory goes back as soon as it is not needed.
  *            No data leaves while RUDP_BUDGET_RECORDS_FLOOR packets are out, or half of what there are
  *            places for: a program that says much in small pieces has a record of 100 bytes for each.
+ *            Nor do acknowledgements and other answers where twice as many records are kept, all of them
+ *            behind one that the peer does not answer: they are lost. Probes leave.
  * Exhausted  bytes that would need more than there is are dropped without acknowledgement, so they come
  *            again: what was promised before it was scarce can be more than there is.
  * Floor      every connection may always hold RUDP_BUDGET_FLOOR_BYTES each way, so all of them go on. In

@@ -33,6 +33,19 @@ static bool is_window_full(const struct rudp_conn *conn)
 }
 
 /*
+ * A peer that asks and asks, and answers nothing, has a record made for each of our answers. Where
+ * memory is scarce it has to go without them.
+ */
+static bool may_grow(const struct rudp_conn *conn)
+{
+	uint32_t capacity = conn->reliability.capacity;
+
+	return capacity < RUDP_SENT_RECORDS_MAX &&
+	       (capacity < 2 * RUDP_BUDGET_RECORDS_FLOOR || conn->probes_due > 0 ||
+		!rudp_budget_is_scarce(&conn->ep->budget));
+}
+
+/*
  * The last records are for probes: without them nothing could find out that all the rest is lost. Where
  * memory is scarce half of those that are there will do, so that there are no more soon.
  */
@@ -44,7 +57,13 @@ static bool is_short_of_records(const struct rudp_conn *conn)
 	if (rudp_budget_is_scarce(&conn->ep->budget))
 		most = r->capacity / 2 > RUDP_BUDGET_RECORDS_FLOOR ? r->capacity / 2
 								   : RUDP_BUDGET_RECORDS_FLOOR;
-	return r->outstanding >= most;
+	return r->outstanding >= most || (rudp_reliability_is_full(r) && !may_grow(conn));
+}
+
+bool rudp_conn_may_record(struct rudp_conn *conn)
+{
+	return may_grow(conn) ? rudp_reliability_can_send(&conn->reliability)
+			      : rudp_reliability_has_room(&conn->reliability);
 }
 
 /* For whatever is due. */

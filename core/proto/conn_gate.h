@@ -27,6 +27,9 @@ enum rudp_gate rudp_conn_gate_of_sums(const struct rudp_conn *conn, uint64_t pac
 /* When the next of either may leave; 0: at once; RUDP_NEVER: not before an event. */
 int64_t rudp_conn_gate_at_ns(const struct rudp_conn *conn);
 
+/* There is a record for a packet, of whatever kind. Growing if need be, and if memory allows. */
+bool rudp_conn_may_record(struct rudp_conn *conn);
+
 /* The pacer does not hold back the next packet: little is out, and the application sets the pace. */
 bool rudp_conn_is_sparse(const struct rudp_conn *conn);
 

@@ -109,6 +109,17 @@ static size_t lose(struct rudp_plan *plan)
 	return 0;
 }
 
+/* No packet without a record. What would come up again at every tick counts as sent, and is lost. */
+static void lose_due(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	struct rudp_path *path = &conn->path;
+
+	if (rudp_acks_is_due(&conn->acks, now_at_ns))
+		rudp_acks_on_sent(&conn->acks, now_at_ns);
+	if (path->challenge_at_ns <= now_at_ns && path->challenges < RUDP_PATH_CHALLENGES_MAX)
+		rudp_path_on_challenge_sent(path, rudp_rtt_pto_ns(&conn->rtt, 0), now_at_ns);
+}
+
 /* Returns the length of the packet built at out, 0 when nothing may or needs to leave. */
 static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allowance,
 		    int64_t now_at_ns)
@@ -124,9 +135,12 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 		max = (size_t)allowance->path_bytes;
 	if (conn->reliability.capacity == 0 && !rudp_conn_has_anything_due(conn, now_at_ns))
 		return 0;
-	if (max < RUDP_PATH_PACKET_MIN_BYTES ||
-	    !rudp_reliability_can_send(&conn->reliability))
+	if (max < RUDP_PATH_PACKET_MIN_BYTES)
 		return 0;
+	if (!rudp_conn_may_record(conn)) {
+		lose_due(conn, now_at_ns);
+		return 0;
+	}
 	rudp_plan_init(&plan, conn, max, now_at_ns);
 	if (may_send_repair(conn, allowance, max, now_at_ns))
 		rudp_plan_fill_repair(&plan, max);
@@ -286,7 +300,7 @@ static bool put_mtu_probe(struct rudp_conn *conn, struct rudp_train *train,
 	if (!conn->has_keys || allowance->pacer_bytes == 0)
 		return false;
 	size_bytes = rudp_conn_mtu_probe_bytes(conn, now_at_ns);
-	if (size_bytes == 0 || !rudp_reliability_can_send(&conn->reliability) ||
+	if (size_bytes == 0 || !rudp_conn_may_record(conn) ||
 	    rudp_keys_is_spent(&conn->keys) || rudp_keys_wake(&conn->keys) < 0)
 		return false;
 	put(conn, train, build_mtu_probe(conn, train->data, size_bytes, now_at_ns));

@@ -173,6 +173,12 @@ void rudp_reliability_fini(struct rudp_reliability *r);
  */
 bool rudp_reliability_can_send(struct rudp_reliability *r);
 
+/* The same without growing; the oldest losses are forgotten where there is no other room. */
+bool rudp_reliability_has_room(struct rudp_reliability *r);
+
+/* Only an answer to the oldest record, or growing, can make room. */
+bool rudp_reliability_is_full(const struct rudp_reliability *r);
+
 /*
  * Gives back memory that the records kept do not need; all of it when nothing expects an answer, and
  * then the first packet needs memory again. For an idle connection.

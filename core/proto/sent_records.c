@@ -103,9 +103,20 @@ bool rudp_reliability_can_send(struct rudp_reliability *r)
 		return true;
 	if (r->capacity < RUDP_SENT_RECORDS_MAX && resize(r, next_capacity(r)) == 0)
 		return true;
+	return rudp_reliability_has_room(r);
+}
+
+bool rudp_reliability_has_room(struct rudp_reliability *r)
+{
 	if (kept(r) == r->capacity)
 		prune_for_room(r, RUDP_NEVER);
 	return kept(r) < r->capacity;
+}
+
+bool rudp_reliability_is_full(const struct rudp_reliability *r)
+{
+	return r->capacity > 0 && kept(r) == r->capacity &&
+	       rudp_sent_is_awaited(rudp_sent_at(r, r->base));
 }
 
 void rudp_reliability_trim(struct rudp_reliability *r)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/conn_private.h"
+
 static void seeded_random(void *context, void *out, size_t len)
 {
 	struct pair *pair = context;
@@ -149,6 +151,27 @@ enum rudp_verdict pair_deliver(struct pair *pair, const struct pair_datagram *da
 	verdict = rudp_endpoint_on_datagram(pair->ep[datagram->to], &in, pair->now_ns);
 	cr_assert(all(rudp_endpoint_check(pair->ep[0]), rudp_endpoint_check(pair->ep[1])));
 	return verdict;
+}
+
+enum rudp_verdict pair_say(struct pair *pair, int side, uint64_t number, const void *frames,
+			   size_t len)
+{
+	struct rudp_conn *conn = pair->conn[side];
+	const struct iovec in = {(void *)(uintptr_t)frames, len};
+	uint8_t bytes[RUDP_DATAGRAM_BASE_BYTES];
+	size_t header = rudp_packet_write_data(bytes, conn->keys.send_phase, conn->peer_id, number);
+	struct rudp_datagram datagram = {
+		.socket = &pair->addr[!side],
+		.local = pair->addr[!side],
+		.remote = pair->addr[side],
+		.data = bytes,
+	};
+
+	cr_assert(le(sz, rudp_packet_data_overhead_bytes(false) + len, sizeof bytes));
+	cr_assert(zero(int, rudp_keys_wake(&conn->keys)));
+	datagram.len =
+		header + rudp_keys_seal(&conn->keys, number, bytes, header, &in, 1, bytes + header);
+	return rudp_endpoint_on_datagram(pair->ep[!side], &datagram, pair->now_ns);
 }
 
 void pair_settle(struct pair *pair)

@@ -54,6 +54,12 @@ void pair_drop(struct pair *pair);
 void pair_wait(struct pair *pair, int64_t ns);
 /* After ns all that is on the wire arrives; what that causes, or the time, has left then. */
 void pair_travel(struct pair *pair, int64_t ns);
+/*
+ * A packet of side's connection with these frames arrives, authentic, whatever that connection means to
+ * say: side is hostile. number: one that it has not used.
+ */
+enum rudp_verdict pair_say(struct pair *pair, int side, uint64_t number, const void *frames,
+			   size_t len);
 /* Delivers everything, and what that causes, until the wire is quiet. */
 void pair_settle(struct pair *pair);
 /* Moves time on, firing timers on the way, delivering all. */

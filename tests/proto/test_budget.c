@@ -281,3 +281,59 @@ Test(budget_pair, records_grow_no_more_while_memory_is_scarce)
 	pair_run(&pair, 60 * RUDP_NS_PER_S);
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), 21500));
 }
+
+/* The client asks and asks, and acknowledges nothing of what the server says. */
+static void ask(const uint8_t *question, size_t len, unsigned count)
+{
+	struct rudp_train train = {.data = pair.train, .cap = RUDP_TRAIN_BYTES_MAX};
+	uint64_t number = pair.conn[0]->reliability.next;
+
+	rudp_conn_write(pair.conn[1], "w", 1, pair.now_ns);
+	pair_collect(&pair);
+	pair_drop(&pair);
+	for (unsigned i = 0; i < count; i++) {
+		cr_assert(eq(int, pair_say(&pair, 0, number++, question, len), RUDP_VERDICT_OK));
+		while (rudp_endpoint_transmit(pair.ep[1], &train, pair.now_ns))
+			;
+	}
+}
+
+static void expect_no_more_records(const uint8_t *question, size_t len)
+{
+	limit(1, 1);
+	ask(question, len, 10000);
+	cr_assert(le(u32, pair.conn[1]->reliability.capacity, 2 * RUDP_BUDGET_RECORDS_FLOOR));
+	/* Nor does it look again and again whether there is one, when the acknowledgement is due. */
+	pair_wait(&pair, 2 * RUDP_ACK_DELAY_MIN_NS);
+	pair_drop(&pair);
+	cr_assert(ge(i64, rudp_endpoint_deadline_ns(pair.ep[1]), pair.now_ns + 2 * RUDP_TIMER_TICK_NS));
+	pair.now_ns += 10 * RUDP_NS_PER_S; /* probes leave, and bring everything back */
+	pair.conn[0]->reliability.base = pair.conn[0]->reliability.next += 10000;
+	pair.conn[0]->reliability.loss_next = pair.conn[0]->reliability.next;
+	pair_run(&pair, 10 * RUDP_NS_PER_S);
+	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[0]), 1));
+	rudp_conn_write(pair.conn[0], "w", 1, pair.now_ns);
+	pair_run(&pair, RUDP_NS_PER_S);
+	cr_assert(zero(sz, rudp_sendbuf_unacked(&pair.conn[0]->sendbuf)));
+}
+
+Test(budget_pair, who_asks_and_does_not_answer_gets_no_more_records_while_memory_is_scarce)
+{
+	static const uint8_t ping[] = {RUDP_FRAME_PING};
+
+	expect_no_more_records(ping, sizeof ping);
+}
+
+Test(budget_pair, nor_who_challenges)
+{
+	static const uint8_t challenge[9] = {RUDP_FRAME_PATH_CHALLENGE};
+
+	expect_no_more_records(challenge, sizeof challenge);
+}
+
+Test(budget_pair, nor_who_says_that_it_is_blocked)
+{
+	static const uint8_t blocked[] = {RUDP_FRAME_BLOCKED, 0};
+
+	expect_no_more_records(blocked, sizeof blocked);
+}
