@@ -172,7 +172,7 @@ enum rudp_verdict rudp_conn_on_arrived(struct rudp_conn *conn, uint64_t offset, 
 
 	if (conn->state == RUDP_STATE_RESET_SENT)
 		return RUDP_VERDICT_OK;
-	if (offset > buf->sent)
+	if (offset > buf->reached)
 		return RUDP_VERDICT_BAD_ACK;
 	if (offset <= buf->ring.head)
 		return RUDP_VERDICT_OK;

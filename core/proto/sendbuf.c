@@ -91,6 +91,7 @@ int rudp_sendbuf_on_sent(struct rudp_sendbuf *buf, const struct rudp_sendbuf_chu
 	if (err)
 		return err;
 	buf->sent = max_offset(buf->sent, end);
+	buf->reached = max_offset(buf->reached, end);
 	if (chunk->again)
 		buf->resent_bytes += chunk->len;
 	if (chunk->fin) {
@@ -261,7 +262,8 @@ static bool check_disjoint(const struct rudp_range_set *a, const struct rudp_ran
 
 bool rudp_sendbuf_check(const struct rudp_sendbuf *buf)
 {
-	CHECK(buf->ring.head <= buf->sent && buf->sent <= buf->ring.tail);
+	CHECK(buf->ring.head <= buf->sent && buf->sent <= buf->reached);
+	CHECK(buf->reached <= buf->ring.tail);
 	CHECK(!buf->fin_sent || buf->fin_wanted);
 	CHECK(!buf->fin_lost || (buf->fin_sent && !buf->fin_acked));
 	CHECK(!buf->fin_acked || buf->fin_sent);

@@ -22,7 +22,8 @@
 
 struct rudp_sendbuf {
 	struct rudp_ring ring;       /* head is una: the oldest byte not acknowledged */
-	uint64_t sent;               /* one past the highest byte ever sent */
+	uint64_t sent;               /* from here on all counts as never sent */
+	uint64_t reached;            /* one past the highest byte ever sent: the peer may have it */
 	struct rudp_range_set lost;
 	struct rudp_range_set acked;
 	bool fin_wanted;             /* no more bytes will come; the stream ends at ring.tail */

@@ -122,3 +122,27 @@ Test(conn_arrived, is_not_said_where_nothing_was_lost)
 	cr_assert(eq(u64, pair.conn[1]->repaired_from, UINT64_MAX));
 	cr_assert(not(pair.conn[1]->arrived_due));
 }
+
+/* Where losses are too many to be listed the sender goes back, and counts as unsent what has arrived. */
+Test(conn_arrived, what_was_sent_stays_sent_however_much_is_lost)
+{
+	struct rudp_sendbuf *buf = &pair.conn[0]->sendbuf;
+
+	repair_one();
+	buf->lost.count_max = 0;
+	rudp_sendbuf_on_lost(buf, buf->ring.head + 3000, 1000, false);
+	buf->lost.count_max = RUDP_SENDBUF_RANGES_MAX;
+	cr_assert(eq(u64, buf->sent, buf->ring.head + 3000));
+	deliver_without(NONE, NONE); /* ARRIVED, of all */
+	cr_assert(zero(u64, pair_verdicts(&pair, 0, RUDP_VERDICT_BAD_ACK)));
+	pair_run(&pair, 1000 * MS);
+	cr_assert(zero(u64, pair_stats(&pair, 0).unacked_bytes));
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
+}
+
+Test(conn_arrived, of_what_was_never_sent_is_a_broken_rule)
+{
+	static const uint8_t arrived[] = {RUDP_FRAME_ARRIVED, 1};
+
+	cr_assert(eq(int, pair_say(&pair, 1, 1000, arrived, sizeof arrived), RUDP_VERDICT_BAD_ACK));
+}
