@@ -61,6 +61,9 @@
 #define RUDP_NAT_KEEPALIVE_NS (25 * RUDP_NS_PER_S) /* RFC 4787: mappings die after 30 s and more */
 #define RUDP_ASK_TOGETHER_NS (10 * RUDP_NS_PER_S) /* so long silences end at common instants */
 #define RUDP_SLEPT_NS (1 * RUDP_NS_PER_S) /* a timer that is as late says that nobody was awake */
+/* A number is left out of 257 to 1280: to acknowledge what is on its way must not pay. */
+#define RUDP_SKIP_AFTER_MIN 256
+#define RUDP_SKIP_AFTER_SPAN 1024
 #define RUDP_ICMP_STRIKES 3
 #define RUDP_QUIET_MIN_NS (400 * RUDP_NS_PER_MS) /* silence after data: is the way back still there? */
 #define RUDP_QUIET_PINGS_MAX 6
@@ -180,6 +183,7 @@ struct rudp_conn {
 	struct rudp_ecn ecn;
 	struct rudp_sendbuf sendbuf;
 	struct rudp_recvbuf recvbuf;
+	uint64_t skip_number;         /* the next one to be left out; 0: not chosen */
 	uint64_t peer_window_end;     /* stream offset up to which we may send */
 	uint64_t blocked_told;        /* window for which BLOCKED has been sent */
 	int64_t peer_ack_delay_ns;

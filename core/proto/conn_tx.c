@@ -120,6 +120,26 @@ static void lose_due(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_path_on_challenge_sent(path, rudp_rtt_pto_ns(&conn->rtt, 0), now_at_ns);
 }
 
+static uint64_t after_a_while(struct rudp_conn *conn)
+{
+	uint16_t random;
+
+	rudp_endpoint_random(conn->ep, &random, sizeof random);
+	return conn->reliability.next + RUDP_SKIP_AFTER_MIN + random % RUDP_SKIP_AFTER_SPAN;
+}
+
+/* A receiver that acknowledges ahead, for more than its share of the path, does not know which. */
+static void skip_number(struct rudp_conn *conn)
+{
+	uint64_t number = conn->reliability.next;
+
+	if (number < RUDP_SKIP_AFTER_MIN || number < conn->skip_number)
+		return;
+	if (conn->skip_number > 0)
+		rudp_reliability_skip(&conn->reliability);
+	conn->skip_number = after_a_while(conn);
+}
+
 /* Returns the length of the packet built at out, 0 when nothing may or needs to leave. */
 static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allowance,
 		    int64_t now_at_ns)
@@ -137,6 +157,7 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 		return 0;
 	if (max < RUDP_PATH_PACKET_MIN_BYTES)
 		return 0;
+	skip_number(conn);
 	if (!rudp_conn_may_record(conn)) {
 		lose_due(conn, now_at_ns);
 		return 0;

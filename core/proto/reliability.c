@@ -77,6 +77,34 @@ void rudp_reliability_send(struct rudp_reliability *r, const struct rudp_sent *s
 	await(r, record);
 }
 
+void rudp_reliability_skip(struct rudp_reliability *r)
+{
+	if (r->next == 0 || r->next - r->base >= r->capacity)
+		return;
+	*rudp_sent_at(r, r->next) = (struct rudp_sent){.expects = RUDP_EXPECTS_NOTHING};
+	r->skipped[r->skipped_next] = r->next++;
+	r->skipped_next = (uint8_t)((r->skipped_next + 1) % RUDP_SKIPPED_KEPT);
+}
+
+static bool has_skipped(const struct rudp_reliability *r, const struct rudp_range *range)
+{
+	for (int i = 0; i < RUDP_SKIPPED_KEPT; i++)
+		if (r->skipped[i] > 0 && r->skipped[i] >= range->start && r->skipped[i] < range->end)
+			return true;
+	return false;
+}
+
+/* The decoder has made sure that the ranges are in order: the first reaches highest. */
+static bool is_of_what_was_sent(const struct rudp_reliability *r, const struct rudp_ack *ack)
+{
+	if (ack->largest >= r->next || ack->range_count == 0 || ack->ranges[0].end > r->next)
+		return false;
+	for (uint32_t i = 0; i < ack->range_count; i++)
+		if (has_skipped(r, &ack->ranges[i]))
+			return false;
+	return true;
+}
+
 void rudp_reliability_resend(struct rudp_reliability *r, uint64_t number, int64_t now_at_ns)
 {
 	struct rudp_sent *sent;
@@ -300,8 +328,7 @@ enum rudp_verdict rudp_reliability_recv(struct rudp_reliability *r, struct rudp_
 	struct pass pass;
 
 	begin(&pass, r, result, ack->largest, now_at_ns);
-	/* The decoder has made sure that the ranges are in order: the first reaches highest. */
-	if (ack->largest >= r->next || ack->range_count == 0 || ack->ranges[0].end > r->next)
+	if (!is_of_what_was_sent(r, ack))
 		return RUDP_VERDICT_BAD_ACK;
 	for (uint32_t i = ack->range_count; i-- > 0;)
 		answer_range(&pass, ack->ranges[i].start, ack->ranges[i].end);

@@ -46,6 +46,7 @@
 #define RUDP_PTO_CAP_NS (2 * RUDP_NS_PER_S) /* ... and this: a path back from an outage is used soon */
 #define RUDP_PROBES_PER_PTO 2
 #define RUDP_PERSISTENT_CONGESTION_PTOS 3 /* RFC 9002 section 7.6.1 */
+#define RUDP_SKIPPED_KEPT 4             /* numbers that were left out: the newest */
 #define RUDP_LOST_KEPT_PTOS 3          /* a loss older than this is never found to be spurious */
 
 enum rudp_expects { RUDP_EXPECTS_NOTHING, RUDP_EXPECTS_SYNACK, RUDP_EXPECTS_ACK };
@@ -118,6 +119,8 @@ struct rudp_reliability {
 	uint64_t base;                /* number of the oldest record kept */
 	uint64_t next;                /* number the next packet will get */
 	uint64_t largest_answered;    /* UINT64_MAX: none yet */
+	uint64_t skipped[RUDP_SKIPPED_KEPT]; /* in turn; 0: none */
+	uint8_t skipped_next;
 	uint64_t bytes_in_flight;
 	uint64_t outstanding;         /* records OUTSTANDING that expect an answer */
 	int64_t last_eliciting_at_ns; /* when the newest record that expects an answer was sent */
@@ -190,6 +193,13 @@ void rudp_reliability_trim(struct rudp_reliability *r);
  * sent->rate itself. The handshake packet (number 0) that is sent again keeps its record: see resend.
  */
 void rudp_reliability_send(struct rudp_reliability *r, const struct rudp_sent *sent);
+
+/*
+ * The next number is left out, as no packet has it: who acknowledges it acknowledges what it has not
+ * received (RFC 9000 section 21.4). Nothing happens where there is no free record, or no packet has left
+ * yet.
+ */
+void rudp_reliability_skip(struct rudp_reliability *r);
 
 /* The same bytes under the same number once more (SYN, SYNACK). Spoils its RTT sample (Karn). */
 void rudp_reliability_resend(struct rudp_reliability *r, uint64_t number, int64_t now_at_ns);

