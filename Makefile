@@ -10,6 +10,8 @@ AR ?= ar
 PREFIX ?= /usr/local
 DESTDIR ?=
 LIBDIR ?= $(PREFIX)/lib
+# Of the chat server's unit; without one systemd makes one up at each start.
+SERVICE_USER ?=
 SANITIZER ?=
 CI ?=
 
@@ -81,7 +83,7 @@ UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools lin
 
 .PHONY: all help setup demo check check-unit check-sim check-spin check-threads check-behaviour check-economy \
 	check-fuzz check-style check-integration sim fuzz soak bench bench-quick bench-docs install \
-	uninstall clean format
+	uninstall clean format deb check-deb
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 
@@ -168,7 +170,7 @@ $(BUILD)/converse: $(call obj,conversation/converse/main.c) $(BUILD)/libconverse
 
 $(BUILD)/rudp-engine: $(call whole_obj,core/engine/host_process.c $(ENGINE_SRC) $(PROTO_SRC) $(API_SRC) \
 		$(BASE_SRC))
-	$(CC) $(OPT) $(LTO) $(LDFLAGS) -o $@ $^ -lcrypto -pthread -ldl
+	$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $^ -lcrypto -pthread -ldl
 
 $(BUILD)/librudp_engine.so: $(call obj,core/engine/host_thread.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a core/engine/engine.map
@@ -435,11 +437,19 @@ install: all ## install into DESTDIR/PREFIX
 	install -m 644 docs/*.example $(filter-out docs/performance.md,$(wildcard docs/*.md)) \
 		$(DESTDIR)$(PREFIX)/share/doc/rudp/
 	install -m 644 examples/*.c $(DESTDIR)$(PREFIX)/share/doc/rudp/examples/
-	sed -e 's|@PREFIX@|$(PREFIX)|' conversation/apollonion.service.in \
+	sed -e 's|@PREFIX@|$(PREFIX)|' \
+		-e 's|@USER@|$(if $(SERVICE_USER),User=$(SERVICE_USER),DynamicUser=yes)|' \
+		conversation/apollonion.service.in \
 		> $(DESTDIR)$(PREFIX)/lib/systemd/system/apollonion.service
 	$(foreach name,rudp rudpmsg,sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
 		$(name).pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$(name).pc &&) :
 	$(renew_loader_cache)
+
+deb: ## Debian packages, into build/deb
+	@scripts/build-deb.sh $(abspath $(TOP_BUILD))/deb
+
+check-deb: deb ## the packages: lintian, installed, used, upgraded, purged in a root of their own (root; a minute)
+	@scripts/check-deb.sh $(abspath $(TOP_BUILD))/deb
 
 uninstall: ## take out what install put there
 	rm -rf $(DESTDIR)$(LIBDIR)/rudp $(DESTDIR)$(PREFIX)/include/rudp \

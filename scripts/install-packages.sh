@@ -3,7 +3,7 @@
 # Installs the Debian/Ubuntu packages that a goal needs and that are missing. As root, or through
 # sudo; with neither it prints the exact line and stops.
 #
-#   install-packages.sh build|demo|test|bench|all
+#   install-packages.sh build|demo|test|bench|deb|all
 set -euo pipefail
 
 build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev libinih-dev libsodium-dev liblmdb-dev
@@ -27,13 +27,17 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 bench=(iproute2 python3 procps openssl stunnel4 kcptun iperf3 redis-server redis-tools hyperfine
 	mosquitto libmosquitto-dev libnng-dev libzmq3-dev ngircd inspircd)
 
+# What makes packages, and tries them.
+deb=(dpkg-dev debhelper lintian man-db netcat-openbsd python3 curl procps iproute2 systemd)
+
 case ${1:-} in
 build) wanted=("${build[@]}") ;;
 demo) wanted=("${build[@]}" "${demo[@]}") ;;
 bench) wanted=("${build[@]}" "${bench[@]}") ;;
+deb) wanted=("${build[@]}" "${deb[@]}") ;;
 test | all) wanted=("${build[@]}" "${demo[@]}" "${test[@]}") ;;
 *)
-	echo "usage: $0 build|demo|test|bench|all" >&2
+	echo "usage: $0 build|demo|test|bench|deb|all" >&2
 	exit 2
 	;;
 esac
