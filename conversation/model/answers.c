@@ -153,10 +153,10 @@ static bool has_answers(const struct apo_client *client)
 void apo_answer_begin(struct apo_model *model, struct apo_client *client,
 		      struct apo_answer *answer)
 {
-	struct apo_backlog *backlog;
+	struct apo_backlog *backlog = client->backlog;
+	bool must_wait = has_answers(client) || (backlog && backlog->waits_for_room);
 
-	if (!has_answers(client) && !apo_turn_is_long(model) &&
-	    answer->go_on(model, client, answer)) {
+	if (!must_wait && !apo_turn_is_long(model) && answer->go_on(model, client, answer)) {
 		answer_free(answer);
 		return;
 	}
@@ -166,7 +166,7 @@ void apo_answer_begin(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	rudp_list_append(&backlog->answers, &answer->link);
-	model->turn.is_unfinished = true;
+	answer->batch = apo_turn_leave_open(model);
 }
 
 /* The process is about to be replaced: nothing waits for room any more, so there is an end. */
@@ -179,23 +179,30 @@ static void hurry(struct apo_model *model, struct apo_client *client, struct apo
 		   "The rest of this answer is left out: the server is being replaced; ask again");
 }
 
+static struct apo_answer *first_answer(const struct apo_client *client)
+{
+	return has_answers(client) ? RUDP_LIST_OWNER(client->backlog->answers.next,
+						     struct apo_answer, link)
+				   : NULL;
+}
+
+/* Those of one response. */
 static void tell_on(struct apo_model *model, struct apo_client *client)
 {
-	struct apo_backlog *backlog = client->backlog;
-	struct apo_answer *answer;
+	struct apo_answer *answer = first_answer(client);
+	uint64_t batch = answer->batch;
 
 	apo_turn_begin(model, client, NULL);
 	model->turn.told_bytes_max = model->slice_bytes;
-	apo_turn_resume_label(model, backlog->batch);
-	while (has_answers(client) && !apo_turn_is_long(model)) {
-		answer = RUDP_LIST_OWNER(backlog->answers.next, struct apo_answer, link);
+	apo_turn_resume_label(model, batch);
+	while (answer && answer->batch == batch && !apo_turn_is_long(model)) {
 		hurry(model, client, answer);
 		if (answer->go_on(model, client, answer))
 			answer_free(answer);
+		answer = first_answer(client);
 	}
-	model->turn.is_unfinished = has_answers(client);
-	if (!model->turn.is_unfinished)
-		backlog->batch = 0;
+	if (answer && answer->batch == batch)
+		(void)apo_turn_leave_open(model);
 	apo_turn_end(model);
 }
 

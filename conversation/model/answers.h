@@ -27,7 +27,8 @@
 struct apo_answer {
 	struct rudp_list link; /* of its client's answers */
 	struct apo_stop walk;
-	bool is_cut; /* nothing more is looked for: only the end is to be told */
+	uint64_t batch; /* of the response that it belongs to; 0: none */
+	bool is_cut;    /* nothing more is looked for: only the end is to be told */
 	/* Tells on until there is nothing more (true), or apo_turn_is_long. The client is that whose
 	 * turn it is. */
 	bool (*go_on)(struct apo_model *model, struct apo_client *client,
@@ -69,7 +70,6 @@ struct apo_backlog {
 	struct rudp_list answers;
 	struct rudp_list lines;
 	size_t lines_bytes;
-	uint64_t batch; /* of the labeled response that the answers belong to; 0: none */
 	bool waits_for_room;
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "conversation/model/answers.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
@@ -324,43 +325,132 @@ static void tell_target(struct apo_model *model, struct apo_client *client,
 	apo_tell(model, client, &line);
 }
 
-static void tell_page(struct apo_model *model, const struct apo_request *request,
-		      const struct apo_page *page)
+/* What came of a question, with a copy of the page: a slow client takes a slice of it now and then. */
+struct telling {
+	struct apo_answer answer;
+	enum apo_history_way way;
+	enum apo_asked asked;
+	char target[TARGET_SIZE];
+	unsigned count, next;
+	struct apo_said said[]; /* and their strings */
+};
+
+#define STRINGS 5
+
+static void strings_of(struct apo_said *said, const char **strings[STRINGS])
 {
-	bool is_targets = request->way == APO_HISTORY_TARGETS;
+	strings[0] = &said->source;
+	strings[1] = &said->target;
+	strings[2] = &said->text;
+	strings[3] = &said->account;
+	strings[4] = &said->tags;
+}
+
+static size_t size_of(struct apo_said *said)
+{
+	const char **strings[STRINGS];
+	size_t size = sizeof *said;
 	unsigned i;
 
-	if (request->client->caps & APO_CAP_BATCH)
-		apo_turn_batch(model, is_targets ? "draft/chathistory-targets" : "chathistory",
-			       is_targets ? NULL : request->target);
-	for (i = 0; i < page->count; i++)
-		if (is_targets)
-			tell_target(model, request->client, page->said[i]);
+	strings_of(said, strings);
+	for (i = 0; i < STRINGS; i++)
+		size += *strings[i] ? strlen(*strings[i]) + 1 : 0;
+	return size;
+}
+
+/* Returns where the next strings go. */
+static char *copy_said(struct apo_said *to, const struct apo_said *from, char *at)
+{
+	const char **strings[STRINGS], *text;
+	unsigned i;
+
+	*to = *from;
+	to->channel = to->between[0] = to->between[1] = NULL;
+	strings_of(to, strings);
+	for (i = 0; i < STRINGS; i++)
+		if ((text = *strings[i])) {
+			*strings[i] = at;
+			at = stpcpy(at, text) + 1;
+		}
+	return at;
+}
+
+static void tell_failed(struct apo_model *model, struct apo_client *client,
+			const struct telling *telling)
+{
+	const char *way = ways[telling->way].name;
+
+	switch (telling->asked) {
+	case APO_ASKED_DONE:
+		break;
+	case APO_ASKED_NO_TARGET:
+		fail_target(model, client, way, telling->target);
+		break;
+	case APO_ASKED_NO_MESSAGE:
+		fail(model, client, "INVALID_PARAMS", telling->target, way,
+		     "There is no such message");
+		break;
+	case APO_ASKED_FAILED:
+		fail_message(model, client, way, telling->target,
+			     "Messages could not be retrieved");
+		break;
+	}
+}
+
+static bool tell(struct apo_model *model, struct apo_client *client, struct apo_answer *answer)
+{
+	struct telling *telling = (struct telling *)answer;
+	const struct apo_said *said;
+
+	tell_failed(model, client, telling);
+	while (telling->next < telling->count && !answer->is_cut) {
+		said = telling->said + telling->next++;
+		if (telling->way == APO_HISTORY_TARGETS)
+			tell_target(model, client, said);
 		else
-			tell_said(model, request->client, page->said[i]);
+			tell_said(model, client, said);
+		if (apo_turn_is_long(model) && telling->next < telling->count)
+			return false;
+	}
+	return true;
+}
+
+/* NULL without memory. */
+static struct telling *telling_new(struct apo_model *model, const struct apo_request *request,
+				   enum apo_asked asked, const struct apo_page *page)
+{
+	unsigned count = asked == APO_ASKED_DONE ? page->count : 0, i;
+	size_t size = sizeof(struct telling);
+	struct telling *telling;
+	char *at;
+
+	for (i = 0; i < count; i++)
+		size += size_of(page->said[i]);
+	telling = apo_answer_new(model, request->client, size, tell);
+	if (!telling)
+		return NULL;
+	telling->way = request->way;
+	telling->asked = asked;
+	telling->count = count;
+	memcpy(telling->target, request->target, sizeof telling->target);
+	at = (char *)(telling->said + count);
+	for (i = 0; i < count; i++)
+		at = copy_said(telling->said + i, page->said[i], at);
+	return telling;
 }
 
 static void answer(struct apo_model *model, const struct apo_request *request, enum apo_asked asked,
 		   const struct apo_page *page)
 {
-	const char *way = ways[request->way].name;
+	bool is_targets = request->way == APO_HISTORY_TARGETS;
+	struct telling *telling = telling_new(model, request, asked, page);
 
-	switch (asked) {
-	case APO_ASKED_DONE:
-		tell_page(model, request, page);
-		break;
-	case APO_ASKED_NO_TARGET:
-		fail_target(model, request->client, way, request->target);
-		break;
-	case APO_ASKED_NO_MESSAGE:
-		fail(model, request->client, "INVALID_PARAMS", request->target, way,
-		     "There is no such message");
-		break;
-	case APO_ASKED_FAILED:
-		fail_message(model, request->client, way, request->target,
-			     "Messages could not be retrieved");
-		break;
-	}
+	if (!telling)
+		return;
+	if (asked == APO_ASKED_DONE && (request->client->caps & APO_CAP_BATCH))
+		apo_turn_batch(model, is_targets ? "draft/chathistory-targets" : "chathistory",
+			       is_targets ? NULL : request->target);
+	apo_answer_begin(model, request->client, &telling->answer);
 }
 
 void apo_model_on_history(struct apo_model *model, uint64_t id, enum apo_asked asked,

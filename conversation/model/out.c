@@ -270,12 +270,18 @@ void apo_turn_resume_label(struct apo_model *model, uint64_t batch)
 	turn->is_labeled = turn->is_answered = turn->is_batch = batch != 0;
 }
 
-/* More comes, in turns that know the label no more. */
-static void keep_label(struct apo_model *model)
+/* Those turns know the label no more. */
+uint64_t apo_turn_leave_open(struct apo_model *model)
 {
-	if (!model->turn.is_batch)
+	struct apo_turn *turn = &model->turn;
+
+	turn->is_unfinished = true;
+	if (!turn->is_labeled)
+		return 0;
+	if (!turn->is_batch)
 		open_batch(model);
-	model->turn.client->backlog->batch = model->turn.batch;
+	turn->is_answered = true;
+	return turn->batch;
 }
 
 void apo_turn_end(struct apo_model *model)
@@ -283,9 +289,7 @@ void apo_turn_end(struct apo_model *model)
 	struct apo_client *client = model->turn.client;
 
 	if (client) {
-		if (model->turn.is_labeled && model->turn.is_unfinished)
-			keep_label(model);
-		else if (model->turn.is_labeled)
+		if (model->turn.is_labeled && !model->turn.is_unfinished)
 			end_label(model);
 		flush_answer(model);
 		model->turn.client = NULL;

@@ -19,8 +19,10 @@ void apo_turn_begin(struct apo_model *model, struct apo_client *client, const ch
 void apo_turn_end(struct apo_model *model);
 /* The answer comes in another turn (a password is being looked at): no ACK now. */
 void apo_turn_defer(struct apo_model *model);
-/* An answer goes on that was begun in another turn, as a labeled response in this batch; 0: without a
- * label. */
+/* The answer goes on in other turns, and its end is theirs to tell. Returns the batch of the response
+ * that all of it belongs to; 0: it is in none. */
+uint64_t apo_turn_leave_open(struct apo_model *model);
+/* An answer goes on that was begun in another turn, in this batch; 0: in none. */
 void apo_turn_resume_label(struct apo_model *model, uint64_t batch);
 /* All that the turn answers is one batch of this type (and parameter; NULL: none), with the label.
  * Before any answer, and where the client knows of batches. */
