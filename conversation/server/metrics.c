@@ -195,8 +195,11 @@ void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_source *clien
 /* Whether the socket that lies there was left behind by somebody who was killed. */
 static bool is_abandoned(const struct sockaddr_un *address)
 {
+	struct stat there;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool is = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 &&
+	/* What is no socket at all refuses, too, and is not ours to remove. */
+	bool is = fd >= 0 && lstat(address->sun_path, &there) == 0 && S_ISSOCK(there.st_mode) &&
+		  connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 &&
 		  errno == ECONNREFUSED;
 
 	if (fd >= 0)

@@ -139,3 +139,18 @@ Test(metrics, without_descriptors_it_rests_and_goes_on_later)
 	cr_assert(eq(i64, apo_metrics_next_at_ns(&metrics), RUDP_NEVER));
 	expect_answer(fd);
 }
+
+Test(metrics, what_is_no_socket_is_left_alone)
+{
+	struct apo_metrics others = {.epoll_fd = metrics.epoll_fd};
+	char file[80];
+	FILE *stream;
+
+	snprintf(file, sizeof file, "%s/file", directory);
+	stream = fopen(file, "w");
+	cr_assert(ne(ptr, stream, NULL));
+	fclose(stream);
+	apo_metrics_init(&others);
+	cr_assert(eq(int, apo_metrics_open(&others, file), -EADDRINUSE));
+	cr_assert(eq(int, unlink(file), 0));
+}
