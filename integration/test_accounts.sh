@@ -218,6 +218,7 @@ refuses() {
 	on b timeout 20 "$BUILD/apollonion" --config "$TMP/conf" 2>"$TMP/server.err" || status=$?
 	[ "$status" = 1 ] || fail "exit code $status"
 	grep -qF "accounts.db: $1" "$TMP/server.err" || fail "it does not say '$1'"
+	! grep -q 'cannot begin reason' "$TMP/server.err" || fail "it says another reason, too"
 	[ "$before" = "$(sha256sum <"$TMP/accounts.db")" ] || fail "the file was written to"
 	operator 1 "accounts.db: $1" --add-account hal <<<"a fine password"
 	[ "$before" = "$(sha256sum <"$TMP/accounts.db")" ] || fail "the file was written to"

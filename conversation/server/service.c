@@ -574,10 +574,12 @@ int apo_service_run(struct apo_config *config, const char *file, int passage_fd)
 		raise_descriptors(config);
 		error = begin(&service);
 	}
-	if (error < 0) {
+	if (error == APO_ERROR_TOLD)
+		rudp_log(RUDP_LOG_ERROR, "cannot begin");
+	else if (error < 0)
 		rudp_log(RUDP_LOG_ERROR, "cannot begin reason=\"%s\"", strerror(-error));
+	if (error < 0)
 		return 1;
-	}
 	rudp_log(RUDP_LOG_INFO, "serving name=%s workers=%u version=%s", config->model.server_name,
 		 service.worker_count, config->model.version);
 	if (!service.is_heir) /* else it is known, and who is not the main process yet is not heard */

@@ -3,6 +3,7 @@
 #ifndef APO_SERVER_SERVICE_PRIVATE_H
 #define APO_SERVER_SERVICE_PRIVATE_H
 
+#include <errno.h>
 #include <sys/types.h>
 
 #include "conversation/server/cargo.h"
@@ -15,6 +16,9 @@
 #include "conversation/server/station.h"
 #include "conversation/server/talk.h"
 #include "conversation/store/store.h"
+
+/* An error of which the log says more than its number does. */
+#define APO_ERROR_TOLD (-ECANCELED)
 
 enum apo_service_state { APO_RUNNING, APO_ENDING, APO_OVER };
 

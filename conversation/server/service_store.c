@@ -17,7 +17,7 @@ int apo_service_open_store(struct apo_service *service)
 	if (service->store)
 		return 0;
 	rudp_log(RUDP_LOG_ERROR, "accounts not opened reason=\"%s\"", reason);
-	return -EINVAL;
+	return APO_ERROR_TOLD;
 }
 
 int apo_service_open_history(struct apo_service *service)
@@ -32,7 +32,7 @@ int apo_service_open_history(struct apo_service *service)
 	history = apo_history_open(config->accounts_file, reason, sizeof reason);
 	if (!history) {
 		rudp_log(RUDP_LOG_ERROR, "history not opened reason=\"%s\"", reason);
-		return -EINVAL;
+		return APO_ERROR_TOLD;
 	}
 	error = apo_historian_init(&service->historian, &service->talk.box, history, config);
 	service->has_history = error == 0;
