@@ -128,6 +128,10 @@ operators() {
 	operator 1 "9x: is no valid nick" --add-account 9x <<<"another one"
 	operator 1 "gus: there is no such account" --set-password gus <<<"another one"
 	operator 2 "the password is empty" --add-account gus <<<""
+	operator 1 "at least 8 bytes" --add-account gus <<<"7 bytes"
+	operator 1 "at least 8 bytes" --set-password fay <<<"7 bytes"
+	operator 1 "at most 300 bytes" --add-account gus <<<"$(printf '%301s' x)"
+	operator 1 "gus: there is no such account" --remove-account gus
 	send HUP server
 	wait_until 20 "the configuration is read" times_read 1
 	come_in try try

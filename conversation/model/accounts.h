@@ -8,9 +8,6 @@
 
 #include "conversation/model/model_private.h"
 
-#define APO_PASSWORD_BYTES_MIN 8
-#define APO_PASSWORD_BYTES_MAX 300 /* they go into a line, and must fit there later, too */
-
 /* The name is an account's from now on; no harm if it is one already. kept_id: its owner's number for
  * it, 0 if that is not known. -ENOMEM. */
 int apo_account_remember(struct apo_model *model, const char *name, int64_t kept_id);

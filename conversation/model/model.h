@@ -26,6 +26,10 @@
 #include "conversation/irc/past.h"
 #include "conversation/model/text.h"
 
+/* Of an account. */
+#define APO_PASSWORD_BYTES_MIN 8
+#define APO_PASSWORD_BYTES_MAX 300 /* they go into a line, and must fit there later, too */
+
 #define APO_WORKERS_MAX 256
 #define APO_SLOTS_MAX (1u << 24) /* of a worker */
 

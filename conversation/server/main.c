@@ -80,7 +80,7 @@ static int read_password(char password[PASSWORD_SIZE])
 		complain(NULL, "there is no password on the standard input");
 		return EXIT_USAGE;
 	}
-	len = strcspn(password, "\n");
+	len = strcspn(password, "\r\n");
 	if (len == 0 || len == PASSWORD_SIZE - 1) {
 		complain(NULL, "the password is empty or too long");
 		return EXIT_USAGE;
@@ -89,11 +89,25 @@ static int read_password(char password[PASSWORD_SIZE])
 	return EXIT_FINE;
 }
 
-static int read_hash(char hash[APO_HASH_SIZE])
+/* As REGISTER has it. */
+static int check_account_password(const char *password)
+{
+	size_t len = strlen(password);
+
+	if (len >= APO_PASSWORD_BYTES_MIN && len <= APO_PASSWORD_BYTES_MAX)
+		return EXIT_FINE;
+	complain(NULL, len < APO_PASSWORD_BYTES_MIN ? "a password has at least 8 bytes"
+						    : "a password has at most 300 bytes");
+	return EXIT_FAILED;
+}
+
+static int read_hash(char hash[APO_HASH_SIZE], bool is_of_account)
 {
 	char password[PASSWORD_SIZE];
 	int status = read_password(password);
 
+	if (status == EXIT_FINE && is_of_account)
+		status = check_account_password(password);
 	if (status == EXIT_FINE && apo_checker_hash(password, hash) < 0) {
 		complain(NULL, "out of memory");
 		status = EXIT_FAILED;
@@ -105,7 +119,7 @@ static int read_hash(char hash[APO_HASH_SIZE])
 static int hash_password(void)
 {
 	char hash[APO_HASH_SIZE];
-	int status = read_hash(hash);
+	int status = read_hash(hash, false);
 
 	if (status != EXIT_FINE)
 		return status;
@@ -123,7 +137,7 @@ static int complain_of(const char *name, const char *what)
 static int change_in(struct apo_store *store, enum mode mode, const char *name)
 {
 	char hash[APO_HASH_SIZE];
-	int status = mode == REMOVE_ACCOUNT ? EXIT_FINE : read_hash(hash), error;
+	int status = mode == REMOVE_ACCOUNT ? EXIT_FINE : read_hash(hash, true), error;
 
 	if (status != EXIT_FINE)
 		return status;
