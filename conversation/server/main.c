@@ -15,6 +15,7 @@
 #include "conversation/server/checker.h"
 #include "conversation/server/cloak.h"
 #include "conversation/server/config.h"
+#include "conversation/server/rehearsal.h"
 #include "conversation/server/service.h"
 #include "conversation/store/store.h"
 
@@ -177,17 +178,26 @@ static int change_account(const char *file, enum mode mode, const char *name)
 	return status;
 }
 
+static void mention(void *of, const char *line)
+{
+	(void)of;
+	fprintf(stderr, "apollonion: %s (a server that runs? another one could not begin)\n", line);
+}
+
 static int serve(const char *file, bool is_check, int passage_fd)
 {
 	struct apo_config *config = apo_config_read(file, complain, NULL);
+	bool is_fine;
 
 	if (!config)
 		return EXIT_FAILED;
 	if (!is_check)
 		return apo_service_run(config, file, passage_fd);
+	is_fine = apo_rehearse(config, complain, mention, NULL);
 	apo_config_put(config);
-	printf("%s: nothing is wrong with it\n", file);
-	return EXIT_FINE;
+	if (is_fine)
+		printf("%s: nothing is wrong with it\n", file);
+	return is_fine ? EXIT_FINE : EXIT_FAILED;
 }
 
 /* The end of a pair of sockets that keep messages apart, or nobody hands anything over. */

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stddef.h>
 
-#define BUSY_MS 5000 /* how long another process, or thread, may hold the file */
-
 int apo_sql_error(int result)
 {
 	switch (result & 0xff) {
@@ -63,7 +61,7 @@ int apo_sql_open(const char *file, sqlite3 **db)
 
 	if (result != SQLITE_OK)
 		return result;
-	sqlite3_busy_timeout(*db, BUSY_MS);
+	sqlite3_busy_timeout(*db, APO_BUSY_MS);
 	(void)sqlite3_db_config(*db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(*db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	return SQLITE_OK;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define APO_BUSY_MS 5000 /* how long another process, or thread, may hold the file */
+
 /* A result of SQLite that is no success, as -EEXIST, -ENOSPC, -ENOMEM or -EIO. */
 int apo_sql_error(int result);
 /* ... and in words for who runs the server. */

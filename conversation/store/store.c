@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,6 +224,60 @@ static const char *open_database(struct apo_store *store, const char *file)
 	if (!wrong)
 		wrong = set_up(store->db);
 	return wrong ? wrong : prepare(store);
+}
+
+/* What SQLite keeps beside a file that is open somewhere, or was when somebody was killed. */
+static bool has_log(const char *file)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s-wal", file);
+	return access(path, F_OK) == 0;
+}
+
+/* Without a log nobody has it open, and nothing need be made beside it to read it. */
+static int open_to_read(const char *file, sqlite3 **db)
+{
+	const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI |
+			  SQLITE_OPEN_EXRESCODE;
+	char *uri;
+	int result;
+
+	if (has_log(file) || strpbrk(file, "?#%"))
+		return sqlite3_open_v2(file, db, flags & ~SQLITE_OPEN_URI, NULL);
+	uri = sqlite3_mprintf("file:%s?immutable=1", file);
+	result = uri ? sqlite3_open_v2(uri, db, flags, NULL) : SQLITE_NOMEM;
+	sqlite3_free(uri);
+	return result;
+}
+
+static const char *look_at(sqlite3 *db)
+{
+	int64_t pages = 0;
+	int result;
+	const char *wrong;
+
+	sqlite3_busy_timeout(db, APO_BUSY_MS);
+	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	result = apo_sql_number(db, "PRAGMA page_count", &pages);
+	if (result != SQLITE_OK)
+		return apo_sql_words(result);
+	if (pages == 0)
+		return NULL;
+	wrong = recognize(db);
+	return wrong ? wrong : check_integrity(db);
+}
+
+bool apo_store_try(const char *file, char *reason, size_t reason_size)
+{
+	sqlite3 *db = NULL;
+	int result = open_to_read(file, &db);
+	const char *wrong = result == SQLITE_OK ? look_at(db) : apo_sql_words(result);
+
+	if (wrong)
+		snprintf(reason, reason_size, "%s: %s", file, wrong);
+	sqlite3_close(db);
+	return !wrong;
 }
 
 struct apo_store *apo_store_open(const char *file, char *reason, size_t reason_size)

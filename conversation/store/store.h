@@ -11,6 +11,7 @@
 #ifndef APO_STORE_H
 #define APO_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,8 @@ struct apo_account {
 /* Opens the file, or makes it (mode 600). NULL: reason has one line without its end, which names
  * the file. */
 struct apo_store *apo_store_open(const char *file, char *reason, size_t reason_size);
+/* Whether a file that is there could be opened by its content; it is only read. false: as above. */
+bool apo_store_try(const char *file, char *reason, size_t reason_size);
 void apo_store_close(struct apo_store *store);
 
 /* Of the call that failed last, in words, for the log. */

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "conversation/server/rehearsal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "conversation/store/store.h"
+
+struct rehearsal {
+	const struct apo_config *config;
+	apo_complain *complain, *mention;
+	void *of;
+	bool is_fine;
+};
+
+/* error: a negative errno value; of one that has the address already it is only mentioned. */
+static void tell(struct rehearsal *rehearsal, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void tell(struct rehearsal *rehearsal, int error, const char *format, ...)
+{
+	char what[PATH_MAX], line[PATH_MAX + 128];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof what, format, args);
+	va_end(args);
+	snprintf(line, sizeof line, "%s: %s", what, strerror(-error));
+	if (error == -EADDRINUSE) {
+		rehearsal->mention(rehearsal->of, line);
+		return;
+	}
+	rehearsal->complain(rehearsal->of, line);
+	rehearsal->is_fine = false;
+}
+
+/* 0: a file could be made there. */
+static int can_make(const char *file)
+{
+	char path[PATH_MAX];
+
+	if (strlen(file) >= sizeof path)
+		return -ENAMETOOLONG;
+	strcpy(path, file);
+	return faccessat(AT_FDCWD, dirname(path), W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+static void try_log(struct rehearsal *rehearsal)
+{
+	const char *file = rehearsal->config->log_file;
+	struct stat there;
+	int error = 0;
+
+	if (!file)
+		return;
+	if (stat(file, &there) < 0)
+		error = errno == ENOENT ? can_make(file) : -errno;
+	else if (S_ISDIR(there.st_mode))
+		error = -EISDIR;
+	else if (faccessat(AT_FDCWD, file, W_OK, AT_EACCESS) < 0)
+		error = -errno;
+	if (error < 0)
+		tell(rehearsal, error, "server: log %s", file);
+}
+
+/* 0: nobody serves there, and what lies there can be replaced. */
+static int try_socket(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat there;
+	int fd, error;
+
+	if (strlen(path) >= sizeof address.sun_path)
+		return -ENAMETOOLONG;
+	if (lstat(path, &there) < 0)
+		return errno == ENOENT ? can_make(path) : -errno;
+	if (!S_ISSOCK(there.st_mode))
+		return -EEXIST;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	error = connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
+	close(fd);
+	return error == ECONNREFUSED           ? can_make(path)
+	       : error == 0 || error == EAGAIN ? -EADDRINUSE
+					       : -error;
+}
+
+static void try_metrics(struct rehearsal *rehearsal)
+{
+	const char *path = rehearsal->config->metrics_path;
+	int error = path ? try_socket(path) : 0;
+
+	if (error < 0)
+		tell(rehearsal, error, "server: metrics %s", path);
+}
+
+/* Bound and let go: nobody has heard of it. */
+static int try_address(const struct rudp_addr *address, int type)
+{
+	static const int on = 1, off = 0;
+	int fd = socket(address->family, type | SOCK_CLOEXEC, 0), error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (type == SOCK_STREAM)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (address->family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
+				 rudp_addr_is_any(address) ? &off : &on, sizeof on);
+	if (bind(fd, &address->sa, rudp_addr_len(address)) < 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+static void try_listeners(struct rehearsal *rehearsal)
+{
+	const struct apo_config *config = rehearsal->config;
+	char text[RUDP_ADDR_TEXT_SIZE];
+	unsigned i;
+	int error;
+
+	for (i = 0; i < config->listen_count; i++) {
+		error = try_address(&config->listens[i].address, SOCK_STREAM);
+		if (error < 0)
+			tell(rehearsal, error, "listen: %s",
+			     rudp_addr_format(&config->listens[i].address, text));
+	}
+}
+
+static void try_peers(struct rehearsal *rehearsal)
+{
+	struct rudp_addr address = {
+		.in4 = {.sin_family = AF_INET, .sin_port = htons(rehearsal->config->peers_port)}};
+	int error = rehearsal->config->peers_port ? try_address(&address, SOCK_DGRAM) : 0;
+
+	if (error < 0)
+		tell(rehearsal, error, "peers: port %u", (unsigned)rehearsal->config->peers_port);
+}
+
+static void try_store(struct rehearsal *rehearsal)
+{
+	const char *file = rehearsal->config->accounts_file;
+	char line[PATH_MAX + 128], reason[PATH_MAX];
+	int error = 0;
+
+	if (!file)
+		return;
+	if (faccessat(AT_FDCWD, file, R_OK | W_OK, AT_EACCESS) < 0 && errno != ENOENT)
+		error = -errno;
+	else /* SQLite makes files beside it */
+		error = can_make(file);
+	if (error < 0) {
+		tell(rehearsal, error, "accounts: file %s", file);
+	} else if (access(file, F_OK) == 0 && !apo_store_try(file, reason, sizeof reason)) {
+		snprintf(line, sizeof line, "accounts: file %s", reason);
+		rehearsal->complain(rehearsal->of, line);
+		rehearsal->is_fine = false;
+	}
+}
+
+bool apo_rehearse(const struct apo_config *config, apo_complain *complain, apo_complain *mention,
+		  void *of)
+{
+	struct rehearsal rehearsal = {.config = config,
+				      .complain = complain,
+				      .mention = mention,
+				      .of = of,
+				      .is_fine = true};
+
+	try_log(&rehearsal);
+	try_metrics(&rehearsal);
+	try_listeners(&rehearsal);
+	try_peers(&rehearsal);
+	try_store(&rehearsal);
+	return rehearsal.is_fine;
+}
