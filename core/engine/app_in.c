@@ -242,7 +242,7 @@ static bool drain_by_peeking(struct rudp_engine *engine, struct rudp_app *app)
 /* This pass is the app's last, unless there is more than it can take. */
 static bool ends_now(const struct rudp_app *app)
 {
-	return (app->hangup || (app->half_closed && app->end_told)) && !rudp_app_close_resets(app);
+	return rudp_ends_is_shut(&app->ends) && !rudp_app_close_resets(app);
 }
 
 /*
@@ -280,7 +280,8 @@ bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app)
 /* After the program's last word nothing is added to what an exhausted pass has left. */
 bool rudp_app_is_drained(const struct rudp_app *app)
 {
-	bool exhausted = app->half_closed && !app->may_read && app->stage == RUDP_APP_OPEN;
+	bool exhausted = rudp_ends_has_last_words(&app->ends) && !app->may_read &&
+			 app->stage == RUDP_APP_OPEN;
 
 	return exhausted || queued_bytes(app) <= app->behind;
 }

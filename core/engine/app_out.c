@@ -38,7 +38,7 @@ static size_t portion(const struct rudp_app *app, int *flags)
 /* The program reads no more, but lives: its data is taken and dropped, as nobody else can. */
 static void drop(struct rudp_engine *engine, struct rudp_app *app)
 {
-	app->deaf = true;
+	rudp_ends_on_shutdown_receive(&app->ends);
 	rudp_carrier_shutdown_receive(engine, &app->carrier);
 }
 
@@ -55,10 +55,12 @@ static bool has_closed(const struct rudp_app *app)
  */
 static void on_refusal(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
-	if (error == ECONNRESET)
-		app->aborted = true;
-	if (error == EPIPE && !app->hangup && !has_closed(app))
+	if (error == ECONNRESET) {
+		rudp_ends_on_closed(&app->ends, true);
+		app->may_read = true; /* its last words, whether or not epoll has told of them */
+	} else if (error == EPIPE && !has_closed(app)) {
 		drop(engine, app);
+	}
 }
 
 /* Most connections never need it. true: it is there since now. */

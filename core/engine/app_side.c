@@ -80,11 +80,9 @@ static void leave_queue(struct rudp_engine *engine, struct rudp_app *app)
 /* Where both directions are shut and nothing is left unread, a close tells the program nothing. */
 static void close_end(struct rudp_engine *engine, const struct rudp_app *app)
 {
-	bool is_shut = app->hangup || (app->half_closed && app->end_told);
-
 	/* The program sees a reset: nobody has taken what it was connected to. */
 	rudp_undertaker_take(app->join_fd); /* strangers may have come there */
-	if (is_shut && app->behind == 0)
+	if (rudp_ends_is_shut(&app->ends) && app->behind == 0)
 		rudp_closer_take(&engine->closer, app->fd, engine->now_at_ns);
 	else if (app->fd >= 0)
 		close(app->fd);
@@ -170,6 +168,13 @@ static void open_stage(struct rudp_engine *engine, struct rudp_app *app)
 	rudp_listener_retry(engine, binding_id);
 }
 
+/* What it has written is all there by then. */
+static void on_closed(struct rudp_app *app, bool left_unread)
+{
+	rudp_ends_on_closed(&app->ends, left_unread);
+	app->may_read = true;
+}
+
 /*
  * Has the shim's accept put its sentinel in, or is the first thing there data of somebody else's
  * accept? Nothing may be read before this is known, or a nonce that comes meanwhile passes for data.
@@ -189,7 +194,7 @@ static void decide(struct rudp_engine *engine, struct rudp_app *app)
 	if (by_shim)
 		app->behind = RUDP_SENTINEL_BYTES;
 	if (n < 0 && errno == ECONNRESET)
-		app->aborted = true; /* the listener was closed with us in its queue */
+		on_closed(app, true); /* the listener was closed with us in its queue */
 	open_stage(engine, app);
 	/* An urgent byte would have ended the look. Else nothing is there: what comes raises an edge. */
 	if (by_shim && n == RUDP_SENTINEL_BYTES && !app->urgent)
@@ -204,10 +209,10 @@ static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->stage == RUDP_APP_UNDECIDED)
 		return; /* closed now, the accept would see a plain end of file */
-	if (app->may_write && !app->hangup && !app->deaf)
-		while (rudp_app_deliver(engine, app))
+	if (app->may_write)
+		while (rudp_ends_gives(&app->ends) && rudp_app_deliver(engine, app))
 			;
-	if (!app->hangup && !app->deaf && rudp_carrier_receive_available(&app->carrier) > 0) {
+	if (rudp_ends_gives(&app->ends) && rudp_carrier_receive_available(&app->carrier) > 0) {
 		shutdown(app->fd, SHUT_RD);
 		return;
 	}
@@ -216,26 +221,24 @@ static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 
 bool rudp_app_close_resets(const struct rudp_app *app)
 {
-	return app->aborted || app->options.reset_on_close ||
+	return app->ends.in == RUDP_IN_ABORTED || app->options.reset_on_close ||
 	       rudp_carrier_receive_available(&app->carrier) > 0;
 }
 
 /* The program has closed, or shut both ways and then wants to read an end. true: the app is gone. */
 static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 {
-	bool reset = rudp_app_close_resets(app);
-
-	if (reset && !app->last_call) {
-		/* What it wrote last gets the chance that the next transmit gives. */
-		app->last_call = true;
-		rudp_app_again(engine, app);
-		return false;
-	}
-	if (reset) {
+	if (app->ends.out == RUDP_OUT_RESETS) {
 		rudp_app_reset(engine, app);
 		return true;
 	}
-	if (!app->fin_given && !rudp_app_is_drained(app))
+	if (rudp_app_close_resets(app)) {
+		/* What it wrote last gets the chance that the next transmit gives. */
+		rudp_ends_on_last_call(&app->ends);
+		rudp_app_again(engine, app);
+		return false;
+	}
+	if (rudp_ends_takes(&app->ends) && !rudp_app_is_drained(app))
 		return false;
 	rudp_app_consume_all(engine, app);
 	rudp_app_free(engine, app);
@@ -248,31 +251,28 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
  */
 static void tell_end(struct rudp_engine *engine, struct rudp_app *app)
 {
-	if (app->end_told || !rudp_carrier_receive_eof(&app->carrier))
+	if (!rudp_ends_owes_telling(&app->ends) || !rudp_carrier_receive_eof(&app->carrier))
 		return;
-	if (app->half_closed && rudp_app_unread(app) > 0) {
+	if (rudp_ends_has_last_words(&app->ends) && rudp_app_unread(app) > 0) {
 		rudp_app_await_reading(engine, app);
 		return;
 	}
+	rudp_ends_on_told(&app->ends);
 	shutdown(app->fd, SHUT_WR);
-	app->end_told = true;
 }
 
 /* true: the app is gone. */
 static bool look_at_ends(struct rudp_engine *engine, struct rudp_app *app)
 {
-	if (app->stage != RUDP_APP_OPEN && !app->hangup) {
-		tell_end(engine, app);
-		return false;
-	}
-	if (app->hangup)
+	if (rudp_ends_is_closed(&app->ends))
 		return end_closed(engine, app);
-	if (app->half_closed && !app->fin_given && rudp_app_is_drained(app)) {
+	if (app->stage == RUDP_APP_OPEN && rudp_ends_owes_end(&app->ends) &&
+	    rudp_app_is_drained(app)) {
+		rudp_ends_on_given(&app->ends);
 		rudp_carrier_shutdown_send(engine, &app->carrier);
-		app->fin_given = true;
 	}
 	tell_end(engine, app);
-	if (!app->fin_given || !app->end_told)
+	if (!rudp_ends_is_over(&app->ends))
 		return false;
 	rudp_app_consume_all(engine, app);
 	rudp_app_free(engine, app);
@@ -285,21 +285,21 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 
 	if (app->stage == RUDP_APP_CONNECTING || app->stage == RUDP_APP_WAITING) {
 		/* The peer may have the first bytes: those behind the plug follow them. */
-		if (app->hangup && app->early_bytes == 0)
+		if (rudp_ends_is_closed(&app->ends) && app->early_bytes == 0)
 			rudp_app_free(engine, app);
 		return;
 	}
-	if (app->stage == RUDP_APP_UNDECIDED && (app->may_read || app->hangup || app->aborted))
+	if (app->stage == RUDP_APP_UNDECIDED && app->may_read)
 		decide(engine, app);
-	if (app->failed) {
+	if (app->ends.out == RUDP_OUT_LOST) {
 		end_failed(engine, app);
 		return;
 	}
-	if (app->may_read && app->stage == RUDP_APP_OPEN && !app->fin_given)
+	if (app->may_read && app->stage == RUDP_APP_OPEN && rudp_ends_takes(&app->ends))
 		more = rudp_app_drain(engine, app);
-	if (app->may_write && !app->hangup && !app->deaf)
+	if (app->may_write && rudp_ends_gives(&app->ends))
 		more |= rudp_app_deliver(engine, app);
-	if (app->deaf)
+	if (!rudp_ends_gives(&app->ends))
 		more |= rudp_carrier_discard(&app->carrier);
 	/* Reading on has found what no event told, since there was no room for what came before it. */
 	if (app->carrier.by_tcp && rudp_carrier_error(&app->carrier)) {
@@ -321,16 +321,12 @@ static bool shows(const struct rudp_app *app, short bit)
 
 bool rudp_app_has_half_closed(const struct rudp_app *app)
 {
-	return app->half_closed || shows(app, POLLRDHUP);
+	return rudp_ends_has_last_words(&app->ends) || shows(app, POLLRDHUP);
 }
 
-/*
- * Both directions shut is a hang-up too, when we have shut one of them. Where a close is to reset, the
- * shim has told which of the two it is.
- */
-static bool is_close(const struct rudp_app *app)
+static bool hangup_is_close(const struct rudp_app *app)
 {
-	return !app->end_told || app->aborted || (app->options.reset_on_close && !app->said_all);
+	return rudp_ends_hangup_is_close(&app->ends, app->options.reset_on_close);
 }
 
 void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_t events)
@@ -338,18 +334,18 @@ void rudp_app_on_epoll(struct rudp_engine *engine, struct rudp_app *app, uint32_
 	int error = 0;
 	socklen_t len = sizeof error;
 
-	if (events & (EPOLLIN | EPOLLPRI))
+	if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP))
 		app->may_read = true;
 	app->urgent = events & EPOLLPRI;
 	if (events & EPOLLOUT)
 		app->may_write = true;
 	if (events & EPOLLRDHUP)
-		app->half_closed = app->may_read = true;
+		rudp_ends_on_last_words(&app->ends);
 	if (events & EPOLLERR && getsockopt(app->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
 	    error)
-		app->aborted = true;
-	if (events & EPOLLHUP && is_close(app))
-		app->hangup = true;
+		on_closed(app, true);
+	else if (events & EPOLLHUP && hangup_is_close(app))
+		on_closed(app, false);
 	rudp_app_pump(engine, app);
 }
 
@@ -366,11 +362,11 @@ void rudp_app_look_for_hangups(struct rudp_engine *engine, uint16_t port)
 
 		if (rudp_addr_port(&app->local) != port)
 			continue;
-		if (!app->last_call && !app->hangup && is_close(app) && shows(app, POLLHUP))
+		if (!rudp_ends_is_closed(&app->ends) && hangup_is_close(app) && shows(app, POLLHUP))
 			rudp_app_on_epoll(engine, app, EPOLLHUP | EPOLLIN | EPOLLERR);
 		/* One that resets takes two turns. */
 		app = rudp_app_find(engine, id);
-		if (app && app->last_call)
+		if (app && app->ends.out == RUDP_OUT_RESETS)
 			rudp_app_pump(engine, app);
 	}
 }
@@ -379,18 +375,14 @@ void rudp_app_fail(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
 	char remote[RUDP_ADDR_TEXT_SIZE];
 
-	app->failed = true;
-	app->error = error;
-	/* As tcp_reset() in Linux: whoever has seen the end of file has a broken pipe now. */
-	if (app->error == ECONNRESET && app->end_told)
-		app->error = EPIPE;
-	rudp_tombstones_put(&engine->tombstones, app->id, app->error);
+	rudp_ends_on_lost(&app->ends, error);
+	rudp_tombstones_put(&engine->tombstones, app->id, app->ends.error);
 	if (rudp_log_wants(RUDP_LOG_INFO))
 		rudp_log(RUDP_LOG_INFO, "%s (pid %u): %s %s: %s", app->program.name,
 			 app->program.pid,
 			 app->stage == RUDP_APP_CONNECTING ? "no connection to"
 							   : "lost the connection to",
-			 rudp_addr_format(&app->remote, remote), strerrordesc_np(app->error));
+			 rudp_addr_format(&app->remote, remote), strerrordesc_np(app->ends.error));
 	switch (app->stage) {
 	case RUDP_APP_CONNECTING:
 		rudp_connect_on_failed(engine, app);
@@ -426,7 +418,7 @@ void rudp_app_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned
 		if (!app || app->stage == RUDP_APP_CONNECTING || app->carrier.by_tcp)
 			return;
 	}
-	if (!app->failed)
+	if (app->ends.out != RUDP_OUT_LOST)
 		on_carrier(engine, app);
 }
 
@@ -440,6 +432,6 @@ void rudp_app_on_tcp(struct rudp_engine *engine, struct rudp_app *app)
 		if (!app || app->stage == RUDP_APP_CONNECTING)
 			return;
 	}
-	if (!app->failed)
+	if (app->ends.out != RUDP_OUT_LOST)
 		on_carrier(engine, app);
 }

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "engine/app_ends.h"
 #include "engine/carrier.h"
 #include "engine/engine.h"
 #include "engine/options.h"
@@ -67,17 +68,8 @@ struct rudp_app {
 	uint8_t unread_answers;       /* among the bytes behind */
 	bool roomy;                   /* our end has RUDP_APP_SNDBUF_BYTES */
 	bool awaits_reading;          /* that the program has read raises an edge */
-	bool half_closed;             /* the program will write no more */
-	bool hangup;                  /* the program has closed */
-	bool aborted;                 /* ... with unread data */
-	bool said_all;                /* it was by SHUT_WR that it has half-closed, not by a close */
-	bool fin_given;               /* the protocol knows that no more comes */
-	bool end_told;                /* the program knows that no more comes */
-	bool deaf;                    /* the program reads no more (SHUT_RD) */
-	bool last_call;               /* the next pass resets */
-	bool failed;                  /* the connection is over, error says why */
 	bool waiting_counted;
-	int error;
+	struct rudp_ends ends;
 	struct rudp_sock_options options;
 	struct rudp_program program;
 	struct rudp_addr local, remote;

@@ -38,7 +38,7 @@ void rudp_carrier_receive_consume(struct rudp_engine *engine, struct rudp_carrie
 size_t rudp_carrier_urgent_ahead(const struct rudp_carrier *carrier);
 bool rudp_carrier_receive_eof(const struct rudp_carrier *carrier);
 void rudp_carrier_shutdown_receive(struct rudp_engine *engine, struct rudp_carrier *carrier);
-/* After that: drops what has come since. true: more is there. */
+/* Drops what has come since then; nothing before it. true: more is there. */
 bool rudp_carrier_discard(struct rudp_carrier *carrier);
 
 /* errno with which the connection is over, else 0. What came before may still be read. */

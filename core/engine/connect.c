@@ -228,7 +228,7 @@ void rudp_connect_on_established(struct rudp_engine *engine, struct rudp_app *ap
 void rudp_connect_on_failed(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->call_id)
-		answer(engine, app, app->error);
+		answer(engine, app, app->ends.error);
 	/* A plugged end is closed with the plug unread: the very poll bits of a refused TCP connect. */
 	rudp_app_free(engine, app);
 }

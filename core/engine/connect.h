@@ -39,7 +39,7 @@ bool rudp_connect_stop(struct rudp_engine *engine, int fd);
 
 /* The handshake is over: unplugs, or answers the call. Before the ACK leaves. May free the app. */
 void rudp_connect_on_established(struct rudp_engine *engine, struct rudp_app *app);
-/* It has failed with app->error; frees the app. */
+/* It has failed with app->ends.error; frees the app. */
 void rudp_connect_on_failed(struct rudp_engine *engine, struct rudp_app *app);
 
 #endif

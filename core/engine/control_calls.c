@@ -181,11 +181,11 @@ static int serve_shutdown(struct work *w)
 	int how = w->request->number;
 
 	if (app && how == SHUT_WR) {
-		app->said_all = true;
+		rudp_ends_on_shutdown_send(&app->ends);
 		return 0;
 	}
 	if (app && (how == SHUT_RD || how == SHUT_RDWR)) {
-		app->deaf = true;
+		rudp_ends_on_shutdown_receive(&app->ends);
 		rudp_carrier_shutdown_receive(w->engine, &app->carrier);
 		rudp_app_again(w->engine, app);
 		return 0;
@@ -221,7 +221,7 @@ static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 	if (rc < 0)
 		return rc;
 	if (rudp_app_has_half_closed(app))
-		app->said_all = true;
+		rudp_ends_on_shutdown_send(&app->ends);
 	if (app->carrier.tcp)
 		rc = rudp_tcp_set(app->carrier.tcp->fd, w->request->level, w->request->option,
 				  w->request->value, len);

@@ -264,6 +264,8 @@ void rudp_tcp_shutdown_receive(struct rudp_tcp *tcp)
 
 bool rudp_tcp_discard(struct rudp_tcp *tcp)
 {
+	if (!tcp->discarding)
+		return false;
 	rudp_tcp_fill(tcp);
 	return tcp->may_read && !tcp->error;
 }
