@@ -81,6 +81,7 @@ void rudp_ends_on_closed(struct rudp_ends *ends, bool left_unread)
 	enum rudp_in next = left_unread ? RUDP_IN_ABORTED : RUDP_IN_CLOSED;
 
 	rudp_ends_on_last_words(ends);
+	ends->shut_both |= ends->by_shutdown && ends->in == RUDP_IN_DEAF;
 	if (in_may(ends, next))
 		ends->in = next;
 }
@@ -148,6 +149,11 @@ bool rudp_ends_owes_end(const struct rudp_ends *ends)
 bool rudp_ends_owes_telling(const struct rudp_ends *ends)
 {
 	return ends->out != RUDP_OUT_LOST && in_may(ends, RUDP_IN_TOLD);
+}
+
+bool rudp_ends_close_resets(const struct rudp_ends *ends, bool resets_on_close)
+{
+	return ends->in == RUDP_IN_ABORTED || (resets_on_close && !ends->shut_both);
 }
 
 bool rudp_ends_is_over(const struct rudp_ends *ends)

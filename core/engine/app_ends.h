@@ -52,6 +52,7 @@ struct rudp_ends {
 	enum rudp_out out;
 	enum rudp_in in;
 	bool by_shutdown; /* it was by SHUT_WR, not by a close, that the program has ended its half */
+	bool shut_both;   /* by shutdown too, in both directions: the hang-up of that is not a close */
 	int error;        /* errno, once LOST */
 };
 
@@ -80,6 +81,8 @@ bool rudp_ends_is_closed(const struct rudp_ends *ends);
 bool rudp_ends_owes_end(const struct rudp_ends *ends);
 /* When the network has ended, the program is to be told. */
 bool rudp_ends_owes_telling(const struct rudp_ends *ends);
+/* What the program calls a close is a reset; resets_on_close: it has asked for that. */
+bool rudp_ends_close_resets(const struct rudp_ends *ends, bool resets_on_close);
 /* Both directions have ended in order, by an end behind all bytes. */
 bool rudp_ends_is_over(const struct rudp_ends *ends);
 /* The program sees both directions shut: closing our end tells it nothing. */

@@ -221,7 +221,7 @@ static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 
 bool rudp_app_close_resets(const struct rudp_app *app)
 {
-	return app->ends.in == RUDP_IN_ABORTED || app->options.reset_on_close ||
+	return rudp_ends_close_resets(&app->ends, app->options.reset_on_close) ||
 	       rudp_carrier_receive_available(&app->carrier) > 0;
 }
 

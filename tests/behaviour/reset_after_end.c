@@ -175,6 +175,19 @@ CHECK(an_end_of_ones_half_resets_nothing)
 	say_error("client", client);
 }
 
+CHECK(shutting_both_ways_is_no_close_that_resets)
+{
+	int client, server;
+
+	connected_pair(AF_INET, &client, &server);
+	put(server, "all of it");
+	setsockopt(server, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	shutdown(server, SHUT_RDWR);
+	say_bytes("recv", client);
+	say_bytes("recv", client);
+	say_error("client", client);
+}
+
 CHECK(an_end_of_ones_half_before_the_option_resets_nothing)
 {
 	int client, server;

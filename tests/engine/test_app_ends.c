@@ -61,6 +61,22 @@ Test(app_ends, a_hangup_of_two_halves_is_no_close)
 	cr_assert(not(rudp_ends_hangup_is_close(&ends, true)));
 }
 
+Test(app_ends, a_hangup_of_both_shutdowns_does_not_reset)
+{
+	for (int both = 0; both < 2; both++) {
+		struct rudp_ends ends = {0};
+
+		rudp_ends_on_shutdown_send(&ends);
+		if (both)
+			rudp_ends_on_shutdown_receive(&ends);
+		rudp_ends_on_closed(&ends, false);
+		cr_assert(eq(int, rudp_ends_close_resets(&ends, true), !both));
+		cr_assert(not(rudp_ends_close_resets(&ends, false)));
+		rudp_ends_on_closed(&ends, true);
+		cr_assert(rudp_ends_close_resets(&ends, false), "something was left unread");
+	}
+}
+
 /* Refused, and nothing has changed. */
 static void expect_refused(struct rudp_ends ends, void (*step)(struct rudp_ends *ends))
 {
