@@ -279,13 +279,23 @@ static bool look_at_ends(struct rudp_engine *engine, struct rudp_app *app)
 	return true;
 }
 
+/* The handshake is over, and its event is due: the peer is to have what was written behind the plug. */
+static bool is_about_to_open(const struct rudp_app *app)
+{
+	enum rudp_state state = app->stage == RUDP_APP_CONNECTING && app->carrier.conn
+					? rudp_conn_state(app->carrier.conn)
+					: RUDP_STATE_CLOSED;
+
+	return state == RUDP_STATE_ESTABLISHED || state == RUDP_STATE_CLOSE_WAIT;
+}
+
 void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 {
 	bool more = false;
 
 	if (app->stage == RUDP_APP_CONNECTING || app->stage == RUDP_APP_WAITING) {
 		/* The peer may have the first bytes: those behind the plug follow them. */
-		if (rudp_ends_is_closed(&app->ends) && app->early_bytes == 0)
+		if (rudp_ends_is_closed(&app->ends) && app->early_bytes == 0 && !is_about_to_open(app))
 			rudp_app_free(engine, app);
 		return;
 	}
