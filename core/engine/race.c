@@ -404,6 +404,13 @@ void rudp_race_on_tcp(struct rudp_engine *engine, struct rudp_app *app)
 		won_by_tcp(engine, app);
 }
 
+static int give_up_error(const struct rudp_app *app)
+{
+	if (app->race.error)
+		return app->race.error;
+	return app->carrier.conn ? rudp_conn_timeout_error(app->carrier.conn) : ETIMEDOUT;
+}
+
 static void on_time(struct rudp_engine *engine, struct rudp_app *app)
 {
 	int rc;
@@ -412,7 +419,7 @@ static void on_time(struct rudp_engine *engine, struct rudp_app *app)
 		if (app->carrier.conn)
 			drop_conn(engine, app);
 	} else if (engine->now_at_ns >= app->race.give_up_at_ns) {
-		fail(engine, app, app->race.error ? app->race.error : ETIMEDOUT);
+		fail(engine, app, give_up_error(app));
 	} else if (engine->now_at_ns >= app->race.tcp_due_at_ns) {
 		rc = begin_tcp(engine, app);
 		if (rc < 0)

@@ -222,8 +222,9 @@ static void tell_local_error(struct rudp_engine *engine, struct rudp_udp *udp,
 		tell_too_big(engine, udp, train);
 		return;
 	}
+	/* EINVAL: what a blackhole of the routing table says. */
 	if (error != ENETUNREACH && error != EHOSTUNREACH && error != ENETDOWN && error != EACCES &&
-	    error != EPERM)
+	    error != EPERM && error != EINVAL)
 		return;
 	conn = rudp_endpoint_find_peer(engine->ep, udp, &train->remote);
 	if (conn)

@@ -352,6 +352,8 @@ void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns)
 		rudp_conn_fail(conn, error, now_at_ns);
 		return;
 	}
+	if (error != ECONNREFUSED)
+		conn->no_way_error = error;
 	if (error != ECONNREFUSED || conn->dead)
 		return;
 	rudp_refusals_note(&conn->ep->refusals, &conn->path.remote, now_at_ns);
@@ -373,6 +375,12 @@ void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns)
 
 void rudp_conn_on_no_way(struct rudp_conn *conn, int error, int64_t now_at_ns)
 {
+	conn->no_way_error = error;
 	if (conn->state == RUDP_STATE_SYN_SENT && conn->packets_sent <= 1)
 		rudp_conn_fail(conn, error, now_at_ns);
+}
+
+int rudp_conn_timeout_error(const struct rudp_conn *conn)
+{
+	return conn->no_way_error ? conn->no_way_error : ETIMEDOUT;
 }

@@ -174,6 +174,12 @@ void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns);
  */
 void rudp_conn_on_no_way(struct rudp_conn *conn, int error, int64_t now_at_ns);
 /*
+ * What is told when it is given up now since nothing has come for too long: the last that these two have
+ * said since the peer was heard (but for "port unreachable"), else ETIMEDOUT.
+ * Source   tcp_write_err in Linux.
+ */
+int rudp_conn_timeout_error(const struct rudp_conn *conn);
+/*
  * A datagram did not pass because it was larger than max_bytes (of UDP payload). local: our own
  * interface refused it, and that is so. Else ICMP says it, which is a hint to the search.
  */

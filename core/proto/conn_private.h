@@ -226,6 +226,7 @@ struct rudp_conn {
 	int64_t ack_ping_at_ns;       /* a pure receiver next asks for an ack of its acks */
 	unsigned icmp_strikes;        /* since the peer was last heard */
 	int64_t icmp_at_ns;           /* the first of them */
+	int no_way_error;             /* the last since the peer was heard; 0: none */
 
 	uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
 	uint64_t packets_replayed, packets_forged;

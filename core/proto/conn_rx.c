@@ -179,6 +179,7 @@ static void note_heard(struct rudp_conn *conn, size_t datagram_bytes, int64_t no
 {
 	conn->heard_at_ns = now_at_ns;
 	conn->icmp_strikes = 0;
+	conn->no_way_error = 0;
 	conn->packets_received++;
 	conn->bytes_received += datagram_bytes;
 	if (conn->state != RUDP_STATE_SYN_RCVD)

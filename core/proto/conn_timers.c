@@ -193,7 +193,7 @@ static void on_give_up(struct rudp_conn *conn, int64_t now_at_ns)
 	if (is_nobodys || conn->user_closed)
 		rudp_conn_die(conn, now_at_ns); /* nobody waits for a reason */
 	else
-		rudp_conn_fail(conn, ETIMEDOUT, now_at_ns);
+		rudp_conn_fail(conn, rudp_conn_timeout_error(conn), now_at_ns);
 }
 
 /*

@@ -2,30 +2,50 @@
 # SPDX-License-Identifier: MIT
 # Runs build/tests/behaviour over kernel TCP, and under the shim with the engine as a process, as a
 # thread, and as a process that relays kernel TCP since the listeners serve nothing else; the checks of
-# TCP Fast Open also with early data switched on, as it is for kernel TCP. It compares what the checks
-# said. What may differ stands in differences.txt; any other difference fails, and so
-# does a difference that stands there and was not seen.
+# TCP Fast Open also with early data switched on, as it is for kernel TCP, and those of no way to the peer
+# where TCP is not tried beside rudp. It compares what the checks said. What may differ stands in
+# differences.txt; any other difference fails, and so does a difference that stands there and was not seen.
 #
 #   run.sh BUILD [CHECK...]
 #
 # It all happens in namespaces of its own (root, or user namespaces). The network of each of the
-# ways has loopback, and a device with 192.0.2.1/24 and 2001:db8::1/64 behind which nobody answers.
+# ways has loopback, a device with 192.0.2.1/24 and 2001:db8::1/64 behind which nobody answers, and what
+# connect_unreachable.c needs: devices, a neighbour that does not answer, routes that say no.
 # With a sanitizer there is no engine in a thread: the sanitizer cannot keep its libc calls from the shim.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 jobs=${JOBS:-4}
 hosts=(process thread relayed early)
 declare -A what=([process]=process [thread]=thread [relayed]="process that relays kernel TCP"
-	[early]="process with early data")
+	[early]="process without TCP, with early data")
 [ -z "${SANITIZER_RUNTIME:-}" ] || hosts=(process relayed early)
+
+# add_device NAME IPV4 IPV6: nobody is behind it but who opens it.
+add_device() {
+	ip tuntap add "$1" mode tun &&
+		ip link set "$1" up &&
+		ip address add "$2" dev "$1" &&
+		ip address add "$3" dev "$1" nodad
+}
 
 # run.sh --network COMMAND...: in a network namespace that is still empty.
 if [ "${1:-}" = --network ]; then
 	ip link set lo up &&
-		ip tuntap add nobody mode tun &&
-		ip link set nobody up &&
-		ip address add 192.0.2.1/24 dev nobody &&
-		ip address add 2001:db8::1/64 dev nobody nodad &&
+		add_device nobody 192.0.2.1/24 2001:db8::1/64 &&
+		add_device says 198.18.0.1/16 2001:db8:18::1/64 &&
+		add_device differs 198.19.0.1/16 2001:db8:19::1/64 &&
+		add_device vanishes 203.0.113.193/27 2001:db8:5::1/64 &&
+		ip link add deaf type veth peer name nobodys-end &&
+		ip link set deaf up &&
+		ip link set nobodys-end up arp off &&
+		ip address add 203.0.113.225/27 dev deaf &&
+		ip address add 2001:db8:4::1/64 dev deaf nodad &&
+		ip route add unreachable 203.0.113.0/26 &&
+		ip route add blackhole 203.0.113.64/26 &&
+		ip route add prohibit 203.0.113.128/26 &&
+		ip route add unreachable 2001:db8:1::/64 &&
+		ip route add blackhole 2001:db8:2::/64 &&
+		ip route add prohibit 2001:db8:3::/64 &&
 		echo 3 >/proc/sys/net/ipv4/tcp_fastopen || exit 1
 	shift
 	exec "$@"
@@ -74,13 +94,13 @@ fi
 # checks_of WAY
 checks_of() {
 	if [ "$1" = early ]; then
-		printf '%s\n' "${checks[@]}" | grep '^fast_open'
+		printf '%s\n' "${checks[@]}" | grep -E '^(fast_open|no_way)_'
 	else
 		printf '%s\n' "${checks[@]}"
 	fi
 }
 
-# Early data may concern none of the checks asked for; the program that is given no name runs them all.
+# That may concern none of the checks asked for; the program that is given no name runs them all.
 [ -n "$(checks_of early)" ] || unset 'hosts[-1]'
 
 # observe WAY SETTING...: what all checks say, one file a check in $tmp/WAY/.

@@ -395,6 +395,42 @@ Test(conn, only_a_first_syn_that_cannot_leave_ends_the_attempt)
 	pair_fini(&pair);
 }
 
+/* As tcp_write_err in Linux has it. */
+Test(conn, a_time_out_tells_why_the_peer_could_not_be_reached)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_connect(&pair, PAIR_PORT);
+	pair_drop(&pair);
+	while (pair.wire_count == 0)
+		pair_wait(&pair, RUDP_NS_PER_S);
+	pair_drop(&pair);
+	rudp_conn_on_no_way(pair.conn[0], ENETUNREACH, pair.now_ns);
+	cr_assert(eq(int, rudp_conn_timeout_error(pair.conn[0]), ENETUNREACH));
+	while (rudp_conn_error(pair.conn[0]) == 0) {
+		pair_wait(&pair, RUDP_NS_PER_S);
+		pair_drop(&pair);
+	}
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ENETUNREACH));
+	pair_fini(&pair);
+}
+
+Test(conn, a_peer_that_is_heard_takes_back_what_was_said_of_the_way)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	rudp_conn_on_icmp(pair.conn[0], EHOSTUNREACH, pair.now_ns);
+	rudp_conn_on_icmp(pair.conn[0], ECONNREFUSED, pair.now_ns);
+	cr_assert(eq(int, rudp_conn_timeout_error(pair.conn[0]), EHOSTUNREACH));
+	pair_run(&pair, RUDP_NS_PER_S); /* the probe that the second has caused is answered */
+	cr_assert(eq(int, rudp_conn_timeout_error(pair.conn[0]), ETIMEDOUT));
+	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_ESTABLISHED));
+	pair_fini(&pair);
+}
+
 Test(conn, closed_listener_resets_what_nobody_accepted)
 {
 	struct pair pair;
