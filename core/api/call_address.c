@@ -20,14 +20,23 @@ int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 	return rudp_address_copy_out(fd, &s.name.local, s.flags, addr, len);
 }
 
+/* SHUT_RDWR looks as the end of both, but TCP has a peer as long as that has not ended its half. */
+static bool is_shut_by_us(int fd, const struct rudp_socket *s)
+{
+	int bits = rudp_sys_poll(fd, 0);
+
+	return s->flags & RUDP_MARK_SHUT_RD && bits > 0 && bits & POLLHUP && !(bits & POLLERR);
+}
+
 int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 {
 	struct rudp_socket s;
 
 	if (!rudp_socket_recognise(fd, &s))
 		return RUDP_NOT_OURS;
-	if (s.state != RUDP_SOCKET_CONNECTED ||
-	    rudp_socket_progress(fd, &s) != RUDP_PROGRESS_ESTABLISHED)
+	if (s.state != RUDP_SOCKET_CONNECTED)
+		return -ENOTCONN;
+	if (!is_shut_by_us(fd, &s) && rudp_socket_progress(fd, &s) != RUDP_PROGRESS_ESTABLISHED)
 		return -ENOTCONN;
 	return rudp_address_copy_out(fd, &s.name.remote, s.flags, addr, len);
 }
@@ -91,6 +100,8 @@ static int shutdown_connection(int fd, const struct rudp_socket *s, int how)
 			return rudp_socket_abort(fd, s);
 		if (progress == RUDP_PROGRESS_OVER)
 			return -ENOTCONN;
+		/* It cannot be asked about any more when this is done. */
+		rudp_mark_change(fd, 0, RUDP_MARK_PENDING);
 	}
 	if (bits < 0 || bits & POLLERR)
 		return -ENOTCONN; /* reset */

@@ -431,3 +431,31 @@ CHECK(epoll_needs_no_asking_for_hang_up)
 	wait_for(server, POLLHUP);
 	say_events("closed", next_events(epoll, 0));
 }
+
+CHECK(shut_rdwr_leaves_the_peer_a_name)
+{
+	struct sockaddr_storage addr, peer;
+	int client, server;
+	connected_pair(AF_INET, &client, &server);
+	peer_of(client, &addr);
+	say_result("shutdown", shutdown(client, SHUT_RDWR));
+	wait_for(server, POLLRDHUP);
+	peer_of(client, &peer);
+	say("the same peer: %d", same_address(&addr, &peer));
+	say_result("connect", connect_to(client, &addr));
+}
+
+CHECK(shut_rdwr_behind_a_later_connect_that_nobody_asked_about)
+{
+	struct sockaddr_storage addr;
+	int listening = listener(AF_INET, &addr);
+	int fd = fresh(AF_INET, SOCK_NONBLOCK);
+	say_result("connect", connect_to(fd, &addr));
+	int server = accept(listening, NULL, NULL);
+	must(server >= 0, "accept");
+	wait_for(fd, POLLOUT);
+	say_result("shutdown", shutdown(fd, SHUT_RDWR));
+	wait_for(server, POLLRDHUP);
+	say_result("connect again", connect_to(fd, &addr));
+	say_poll("after", fd);
+}
