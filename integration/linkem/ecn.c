@@ -16,7 +16,7 @@ bool ecn_mark(const struct packet_view *view)
 	if (view->version == 0)
 		return false;
 	memcpy(before, view->data, sizeof before);
-	bits = before[1] >> shift & 3u;
+	bits = (unsigned)before[1] >> shift & 3;
 	if (bits == NOT_ECT || bits == CE)
 		return false;
 	view->data[1] |= (uint8_t)(CE << shift);
