@@ -19,7 +19,7 @@
 #define PAGE_BYTES 4096
 #define PLUG_STEP_BYTES (3 * PAGE_BYTES)
 #define PLUG_BYTES_MAX (8u << 20)
-#define PLUG_TRIES_MAX 64
+#define PLUG_TRIES_MAX (PLUG_BYTES_MAX / PLUG_STEP_BYTES + 64) /* some may be interrupted */
 #define JOIN_BACKLOG 64
 #define JOIN_WAIT_US 10000
 #define JOIN_TRIES_MAX 3
@@ -74,7 +74,7 @@ int rudp_app_plug(struct rudp_app *app, int program_fd, bool is_foreign)
 	if (getsockopt(program_fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, &len) < 0)
 		return -errno;
 	want = (size_t)sndbuf / 4 / PAGE_BYTES * PAGE_BYTES + PLUG_STEP_BYTES;
-	for (int i = 0; i < PLUG_TRIES_MAX && app->plug_bytes < PLUG_BYTES_MAX; i++) {
+	for (unsigned i = 0; i < PLUG_TRIES_MAX && app->plug_bytes < PLUG_BYTES_MAX; i++) {
 		ssize_t n = put_zeros(program_fd, is_foreign, want);
 
 		if (n < 0 && errno != EINTR && (errno != EAGAIN || app->plug_bytes == 0))

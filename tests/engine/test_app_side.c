@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -149,6 +150,24 @@ Test(app_side, a_blocking_descriptor_is_plugged_without_waiting, .timeout = 20)
 	cr_assert(eq(int, (int)send(program, "", 1, MSG_DONTWAIT), -1));
 	rudp_app_unplug(&engine, app);
 	cr_assert(eq(int, (int)send(program, "", 1, MSG_DONTWAIT), 1));
+}
+
+Test(app_side, a_large_buffer_of_a_blocking_descriptor_is_plugged)
+{
+	struct pollfd one = {.fd = program, .events = POLLOUT};
+	int bytes = 1 << 20, has = 0;
+	socklen_t len = sizeof has;
+
+	/* The kernel doubles it. Without a privilege there may be a lower limit, which is found then. */
+	cr_assert(zero(int, fcntl(program, F_SETFL, 0)));
+	for (; bytes <= 16 << 20; bytes *= 2) {
+		if (setsockopt(program, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
+			setsockopt(program, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+		cr_assert(zero(int, getsockopt(program, SOL_SOCKET, SO_SNDBUF, &has, &len)));
+		cr_assert(zero(int, rudp_app_plug(app, program, false)), "of %d bytes", has);
+		cr_assert(zero(int, poll(&one, 1, 0)));
+		rudp_app_unplug(&engine, app);
+	}
 }
 
 /* Who comes to the name of a connection has no part in it, and what he brings holds nobody up. */
