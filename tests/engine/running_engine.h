@@ -3,6 +3,7 @@
 #ifndef RUDP_TESTS_RUNNING_ENGINE_H
 #define RUDP_TESTS_RUNNING_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,6 +26,7 @@ int channel(void);
 int strange_channel(void);
 /* A connection of kernel TCP whose close waits for WAIT_S, as its peer reads nothing. The caller's. */
 int lingering(void);
+bool send_raw_if_it_can(int to, const void *data, size_t len, const int *fds, size_t fd_count);
 void send_raw(int to, const void *data, size_t len, const int *fds, size_t fd_count);
 struct rudp_control_reply answer(int from);
 struct rudp_control_request request_of(enum rudp_control_operation operation);
