@@ -228,8 +228,11 @@ $(BUILD)/tests/engine: $(call tests_of,engine) $(call obj,tests/proto/pair.c) $(
 $(BUILD)/tests/later_libc.so: tests/shim/later_libc/later_libc.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
+$(BUILD)/tests/own_malloc: tests/shim/own_malloc/own_malloc.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 $(BUILD)/tests/shim: $(call tests_of,shim) | $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine \
-		$(BUILD)/tests/later_libc.so
+		$(BUILD)/tests/later_libc.so $(BUILD)/tests/own_malloc
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ldl
 $(BUILD)/tests/tools: $(call tests_of,tools) $(filter-out %/main.o,$(call obj,$(TOOLS_SRC))) \

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #define NAME(name) #name,
-static const char *const names[] = {RUDP_REAL_NAMES(NAME)};
+static const char *const names[] = {RUDP_REAL_NAMES(NAME) RUDP_REAL_LATER_NAMES(NAME)};
 #undef NAME
 
 typedef void function(void);
@@ -20,22 +20,32 @@ static long missing(void)
 	return -1;
 }
 
+static function *look_up(enum rudp_real_index index)
+{
+	void *symbol = dlsym(RTLD_NEXT, names[index]);
+
+	return symbol ? (function *)symbol : (function *)missing;
+}
+
 /* Threads that come here at once write the same values. */
 static void resolve(void)
 {
-	for (size_t i = 0; i < RUDP_REAL_COUNT; i++) {
-		void *symbol = dlsym(RTLD_NEXT, names[i]);
-
-		functions[i] = symbol ? (function *)symbol : (function *)missing;
-	}
+	for (size_t i = 0; i < RUDP_REAL_COUNT; i++)
+		functions[i] = look_up((enum rudp_real_index)i);
 	atomic_store_explicit(&resolved, true, memory_order_release);
 }
 
 function *rudp_real(enum rudp_real_index index)
 {
-	if (!atomic_load_explicit(&resolved, memory_order_acquire)) {
-		int saved = errno;
+	int saved = errno;
+	function *later;
 
+	if (index >= RUDP_REAL_COUNT) {
+		later = look_up(index);
+		errno = saved;
+		return later;
+	}
+	if (!atomic_load_explicit(&resolved, memory_order_acquire)) {
 		resolve();
 		errno = saved;
 	}

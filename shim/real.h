@@ -2,8 +2,10 @@
 /*
  * real - the libc (or the next preloaded library) underneath us.
  *
- * All names are looked up together at the first call of any, with dlsym alone: no allocation, and no
- * look-up later in a child of vfork.
+ * All names that libc has are looked up together at the first call of any, with dlsym alone: no
+ * allocation, and no look-up later in a child of vfork. That call may come from inside the program's own
+ * allocator (Chromium's says prctl under its lock), and dlsym allocates when it finds nothing: so names
+ * that only later versions have are looked up when they are called themselves.
  * Threads  any.
  */
 #ifndef RUDP_SHIM_REAL_H
@@ -45,10 +47,15 @@ int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t 
 	X(read) X(readv) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg)                                \
 	X(__read_chk) X(__recv_chk) X(__recvfrom_chk)                                              \
 	X(execve) X(execvpe) X(execveat) X(fexecve) X(posix_spawn) X(posix_spawnp)              \
-	X(pidfd_spawn) X(pidfd_spawnp) X(system) X(popen) X(_exit) X(prctl)
+	X(system) X(popen) X(_exit) X(prctl)
+#define RUDP_REAL_LATER_NAMES(X) X(pidfd_spawn) X(pidfd_spawnp)
 
 #define RUDP_REAL_ENUM(name) RUDP_REAL_##name,
-enum rudp_real_index { RUDP_REAL_NAMES(RUDP_REAL_ENUM) RUDP_REAL_COUNT };
+enum rudp_real_index {
+	RUDP_REAL_NAMES(RUDP_REAL_ENUM) RUDP_REAL_COUNT,
+	RUDP_REAL_BEFORE_LATER = RUDP_REAL_COUNT - 1,
+	RUDP_REAL_LATER_NAMES(RUDP_REAL_ENUM)
+};
 #undef RUDP_REAL_ENUM
 
 /* Never NULL: a name that libc lacks is a function that fails with ENOSYS, as -1 and errno. */

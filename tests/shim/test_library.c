@@ -78,6 +78,16 @@ Test(library, loads_silently_and_leaves_the_exit_code, .disabled = SANITIZED)
 	cr_assert(eq(str, output, ""));
 }
 
+/* Its allocator calls prctl under its lock: what is looked up at that must not allocate. */
+Test(library, looks_nothing_up_that_would_allocate_in_an_allocator, .disabled = SANITIZED)
+{
+	char output[OUTPUT_BYTES_MAX], program[COMMAND_BYTES / 2];
+
+	snprintf(program, sizeof program, " '%s' 2>&1", in_build("tests/own_malloc"));
+	cr_assert(eq(int, run_about_shim("LD_PRELOAD=", program, output), 0));
+	cr_assert(eq(str, output, ""));
+}
+
 Test(library, comes_back_after_a_program_has_dropped_its_environment, .disabled = SANITIZED)
 {
 	char output[OUTPUT_BYTES_MAX];
