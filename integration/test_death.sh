@@ -140,7 +140,70 @@ engine_is_killed() {
 	stop_server nginx
 }
 
+# retire SIDE: asks all its engines to end, twice, as service managers do; in PIDS.
+retire() {
+	local pid
+	mapfile -t PIDS < <(engine_pids "$1")
+	[ ${#PIDS[@]} -gt 0 ] || fail "there is no engine on side $1"
+	for pid in "${PIDS[@]}" "${PIDS[@]}"; do
+		kill -TERM "$pid"
+		wait_until 5 "the engine to take the signal" has_no_pending_signal "$pid"
+	done
+}
+
+has_no_pending_signal() {
+	grep -q '^ShdPnd:[[:space:]]*0*$' "/proc/$1/status"
+}
+
+# What a program had written before it ended reaches a reader who is slow, as with kernel TCP.
+engine_is_asked_to_end_with_bytes_to_deliver() {
+	# The reader reads on when there is a line in the pipe.
+	launch server b bash -c "nc.openbsd -d -l $PORT | { read -r <&7; cat; }" 7<&8 8<&-
+	wait_listening b "$PORT"
+	launch client a python3 "$HERE/lib/exit_after_write.py" "$B4" "$PORT" "$TMP/www/slow" 8<&-
+	finish client 20
+	expect_eq "$STATUS" 0 "exit code of the writer"
+	retire a
+	! is_gone "${PIDS[0]}" || fail "the engine did not wait for the reader"
+	echo >&8
+	finish server 20
+	expect_same "$TMP/www/slow" "$TMP/server.out" "what the program had written"
+	wait_until 20 "the engine to end" is_gone "${PIDS[0]}"
+	ok "an engine that is asked to end delivers first: all $(stat -c %s "$TMP/www/slow") bytes arrive"
+	wait_not_listening b "$PORT"
+}
+
+# The port is the old engine's still.
+server_again() {
+	local PORT=$((PORT + 1))
+	local URL="http://$B4:$PORT"
+	start_python "$B4"
+	fetch 20 small
+	stop_server python
+}
+
+# Its programs live: they keep what they have, and begin anew elsewhere.
+engine_is_asked_to_end_with_programs_that_live() {
+	launch server b python3 "$HERE/lib/ends.py" listen "$B4" "$PORT" look
+	wait_listening b "$PORT"
+	launch client a python3 "$HERE/lib/ends.py" call "$B4" "$PORT" look
+	wait_until 10 "both to be connected" grep -q peer "$TMP/server.out"
+	wait_until 10 "both to be connected" grep -q peer "$TMP/client.out"
+	retire b
+	server_again
+	! is_gone "${PIDS[0]}" || fail "the engine has left a connection"
+	! has_ended server || fail "the server lost its connection: $(cat "$TMP/server.out")"
+	kill -INT "${PIDS[0]}"
+	wait_until 5 "the engine to end" is_gone "${PIDS[0]}"
+	finish server 5
+	finish client 5
+	expect_eq "$(awk 'END {print($1, $3)}' "$TMP/server.out")" "1 reset" "what the server has read"
+	expect_eq "$(awk 'END {print($1, $3)}' "$TMP/client.out")" "1 reset" "what the client has read"
+	ok "an engine that is asked to end carries what there is, others begin anew; at once means a reset"
+}
+
 make_page page 50000000
+make_page slow 700000
 make_page small 300000
 link_up --delay 5ms --rate 100M
 server_is_killed
@@ -153,6 +216,8 @@ exit_after_write
 if [ -z "$PLAIN" ]; then
 	engine_is_killed a
 	engine_is_killed b
+	engine_is_asked_to_end_with_bytes_to_deliver
+	engine_is_asked_to_end_with_programs_that_live
 fi
 prove_udp 6000000
 section "with 5 % loss"

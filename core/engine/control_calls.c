@@ -145,7 +145,7 @@ static void say_which(struct work *w, const struct rudp_app *app)
 
 static int serve_connect(struct work *w)
 {
-	struct rudp_app *app;
+	struct rudp_app *app = NULL;
 	int rc = rudp_connect_begin(w->engine, w->call, w->request, w->early, w->mark, &app);
 
 	if (rc == 0)

@@ -118,6 +118,7 @@ struct rudp_engine {
 	int64_t keep_until_ns;        /* it knows something until then that it should not forget */
 	int64_t stop_at_ns;           /* asked to end: then at the latest */
 	bool stopping, over;
+	bool retires;                 /* stopping, and its programs may live on */
 	_Atomic bool stop_wanted;     /* set by another thread, which then knocks at the door */
 
 	struct rudp_complaints complaints; /* about those who call */

@@ -148,16 +148,35 @@ static void look_for_end(struct rudp_engine *engine)
 		leave(engine);
 }
 
-void rudp_engine_stop(struct rudp_engine *engine)
+static void begin_to_stop(struct rudp_engine *engine, int64_t max_ns)
 {
-	if (engine->stopping) {
-		engine->over = true; /* asked twice: at once */
-		return;
-	}
 	engine->stopping = true;
-	engine->stop_at_ns = engine->now_at_ns + RUDP_DRAIN_MAX_NS;
+	engine->stop_at_ns = engine->now_at_ns + max_ns;
 	engine->housekeeping_at_ns = engine->now_at_ns;
 	rudp_log(RUDP_LOG_INFO, "ends as asked, with %u connections", engine->app_count);
+}
+
+void rudp_engine_stop(struct rudp_engine *engine)
+{
+	if (!engine->stopping)
+		begin_to_stop(engine, RUDP_DRAIN_MAX_NS);
+}
+
+/* What its program has not ended, or is not delivered, must not look like all there was. */
+void rudp_engine_end(struct rudp_engine *engine)
+{
+	while (!rudp_list_is_empty(&engine->apps))
+		rudp_app_reset(engine, RUDP_LIST_OWNER(engine->apps.next, struct rudp_app, link));
+	engine->over = true;
+}
+
+void rudp_engine_retire(struct rudp_engine *engine)
+{
+	if (engine->stopping)
+		return;
+	engine->retires = true;
+	begin_to_stop(engine, RUDP_RETIRE_MAX_NS);
+	leave(engine);
 }
 
 static bool is_delivered(struct rudp_engine *engine, const struct rudp_app *app)
@@ -181,11 +200,10 @@ static void close_as_program(struct rudp_engine *engine, struct rudp_app *app)
 		rudp_app_free(engine, app);
 }
 
-/* Everything written so far has arrived: the connections are closed. */
-static void drain(struct rudp_engine *engine)
+/* The program ends with us: everything written so far has arrived, so its connections are closed. */
+static void close_delivered(struct rudp_engine *engine)
 {
 	struct rudp_list *link, *next;
-	bool late = engine->now_at_ns >= engine->stop_at_ns;
 
 	for (link = engine->apps.next; link != &engine->apps; link = next) {
 		struct rudp_app *app = RUDP_LIST_OWNER(link, struct rudp_app, link);
@@ -194,9 +212,17 @@ static void drain(struct rudp_engine *engine)
 		if (is_delivered(engine, app))
 			close_as_program(engine, app);
 	}
+}
+
+static void drain(struct rudp_engine *engine)
+{
+	bool late = engine->now_at_ns >= engine->stop_at_ns;
+
+	if (!engine->retires)
+		close_delivered(engine);
 	if (late || (engine->app_count == 0 && engine->tcp_count == 0 &&
 		     rudp_endpoint_conn_count(engine->ep) == 0))
-		engine->over = true;
+		rudp_engine_end(engine);
 }
 
 #define DRAIN_STEP_NS (5 * RUDP_NS_PER_MS)

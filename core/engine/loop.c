@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -24,8 +25,12 @@ static void on_signal(struct rudp_engine *engine, const int *signal_fd)
 {
 	struct signalfd_siginfo info;
 
-	if (read(*signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
-		rudp_engine_stop(engine);
+	if (read(*signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+		return;
+	if (info.ssi_signo == SIGINT && engine->stopping)
+		rudp_engine_end(engine); /* a person who has asked twice */
+	else
+		rudp_engine_retire(engine);
 }
 
 static void dispatch(struct rudp_engine *engine, uint64_t id, uint32_t events)

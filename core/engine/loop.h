@@ -23,11 +23,21 @@ int64_t rudp_engine_look_ns(struct rudp_engine *engine);
 #define RUDP_HOUSEKEEPING_NS (300 * RUDP_NS_PER_MS)
 #define RUDP_IDLE_END_NS (2 * RUDP_NS_PER_S)
 #define RUDP_DRAIN_MAX_NS (5 * RUDP_NS_PER_S)
+#define RUDP_RETIRE_MAX_NS (80 * RUDP_NS_PER_S) /* service managers kill after 90 */
 #define RUDP_CLIENTS_MAX 1024
 
 void rudp_housekeeping(struct rudp_engine *engine);
 int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine);
-/* Ends in an orderly way: new calls are refused, what is written is delivered; bounded. */
+/* The program around us ends: new calls are refused, what is written is delivered; bounded. */
 void rudp_engine_stop(struct rudp_engine *engine);
+/*
+ * This process is asked to end, and its programs may not be: it gives up its well-known name, so
+ * that they begin anew with another engine, carries what connections there are until they end, and
+ * leaves. What has not ended after RUDP_RETIRE_MAX_NS is reset. Asking again changes nothing, as
+ * service managers do that.
+ */
+void rudp_engine_retire(struct rudp_engine *engine);
+/* Leaves at the end of this turn; what is still connected is reset. */
+void rudp_engine_end(struct rudp_engine *engine);
 
 #endif
