@@ -3,15 +3,12 @@
 
 #include <errno.h>
 #include <linux/filter.h>
-#include <linux/futex.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <time.h>
 
 #include "api/sys.h"
 
@@ -21,9 +18,7 @@
 #define BAG_LEN_MAX (RUDP_BAG_MAX + 2) /* the magic in front, the return behind */
 #define LOAD (BPF_LD | BPF_IMM)
 #define RETURN (BPF_RET | BPF_K)
-#define HOLD_TRIES_MAX 100
-#define HOLD_NAPS_MAX 200
-#define HOLD_NAP_NS 1000000
+#define HOLD_TRIES_MAX 1000
 
 _Static_assert(sizeof(long) == 8, "the kernel keeps SO_MAX_PACING_RATE in an unsigned long");
 
@@ -53,42 +48,25 @@ int rudp_mark_set(int fd, unsigned flags)
 
 /*
  * Who changes a mark or a bag, as pthread_self(); 0: nobody. The kernel has no "set if still so". Who
- * holds it is soon done, but for a while another program may have his processor, so whoever waits
- * sleeps. In a child of fork the holder may be a thread of the parent's: the one who has been there at
- * each of many looks is robbed.
+ * waits for too long takes it over: in a child of fork the holder may be a thread of the parent's.
  */
 static atomic_ulong holder;
-
-/* By the one call that any program with threads makes; nobody wakes us. */
-static void nap(unsigned long seen)
-{
-	const struct timespec span = {.tv_nsec = HOLD_NAP_NS};
-
-	rudp_sys_call(SYS_futex, (long)&holder, FUTEX_WAIT_PRIVATE, (long)(uint32_t)seen,
-		      (long)&span, 0, 0);
-}
 
 /* false: this very thread has it, a signal handler has come in between or a bag is being changed. */
 static bool hold(void)
 {
-	unsigned long self = (unsigned long)pthread_self(), seen = 0, same = 0;
+	unsigned long self = (unsigned long)pthread_self(), seen = 0;
 
-	for (int tries = 0, naps = 0;; tries++) {
+	for (int i = 0; i < HOLD_TRIES_MAX; i++) {
 		seen = 0;
 		if (atomic_compare_exchange_strong(&holder, &seen, self))
 			return true;
 		if (seen == self)
 			return false;
-		if (tries < HOLD_TRIES_MAX) {
-			sched_yield();
-			continue;
-		}
-		naps = seen == same ? naps + 1 : 0;
-		same = seen;
-		if (naps > HOLD_NAPS_MAX && atomic_compare_exchange_strong(&holder, &seen, self))
-			return true;
-		nap(seen);
+		sched_yield();
 	}
+	atomic_compare_exchange_strong(&holder, &seen, self);
+	return true;
 }
 
 static void release(bool held)

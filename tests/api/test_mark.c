@@ -5,14 +5,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "api/mark.h"
@@ -75,73 +70,6 @@ Test(mark, a_rate_of_the_program_is_no_mark)
 Test(mark, setting_it_on_no_socket_says_why)
 {
 	cr_assert(eq(int, rudp_mark_set(-1, 0), -EBADF));
-}
-
-static int changed;
-static atomic_int changer; /* its number while it changes, 0 before, -1 after */
-
-static void *change(void *unused)
-{
-	changer = gettid();
-	rudp_mark_change(changed, RUDP_MARK_NODELAY, 0);
-	changer = -1;
-	return unused;
-}
-
-static bool sleeps(int thread)
-{
-	char path[64], text[64] = "";
-	FILE *file;
-
-	snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
-	file = thread > 0 ? fopen(path, "r") : NULL;
-	if (!file)
-		return false;
-	cr_assert(ge(sz, fread(text, 1, sizeof text - 1, file), 1));
-	fclose(file);
-	return strstr(text, ") S") != NULL;
-}
-
-/* However long it takes: it may have lost its processor to another program. */
-Test(mark, who_is_in_the_midst_of_a_change_is_waited_for, .timeout = 60)
-{
-	struct rudp_mark_change change_of_ours;
-	pthread_t thread;
-
-	changed = marked();
-	cr_assert(zero(int, rudp_mark_begin(&change_of_ours, changed)));
-	cr_assert(zero(int, pthread_create(&thread, NULL, change, NULL)));
-	while (changer != -1 && !sleeps(changer))
-		sched_yield();
-	cr_assert(zero(int, rudp_mark_end(&change_of_ours, RUDP_MARK_V6ONLY, 0)));
-	pthread_join(thread, NULL);
-	cr_assert(eq(int, rudp_mark_get(changed), RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY));
-}
-
-static void *change_in_a_child(void *unused)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(rudp_mark_change(changed, RUDP_MARK_NODELAY, 0) == 0 ? 0 : 1);
-	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
-	cr_assert(zero(int, status));
-	return unused;
-}
-
-/* The one who holds it is not there. */
-Test(mark, a_child_of_fork_waits_for_nobody_for_ever, .timeout = 60)
-{
-	struct rudp_mark_change change_of_ours;
-	pthread_t thread;
-
-	changed = marked();
-	cr_assert(zero(int, rudp_mark_begin(&change_of_ours, changed)));
-	cr_assert(zero(int, pthread_create(&thread, NULL, change_in_a_child, NULL)));
-	pthread_join(thread, NULL);
-	cr_assert(eq(int, rudp_mark_get(changed), RUDP_MARK_NODELAY));
-	rudp_mark_end(&change_of_ours, 0, 0);
 }
 
 Test(bag, is_empty_at_first)
