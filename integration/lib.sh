@@ -44,7 +44,7 @@ for name in "/proc/$$/fd"/*; do
 done
 umask 022
 unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY TZ
-for name in "${!RUDP_@}" LD_PRELOAD; do
+for name in "${!RUDP_@}" "${!PYTHON@}" LD_PRELOAD; do
 	[[ $name == RUDP_TEST_* ]] || unset "$name"
 done
 export LC_ALL=C

@@ -91,7 +91,7 @@ def late(connection):
 
 connection = meet()
 connection.settimeout(20)
-print("peer", connection.getpeername()[0])
+print("peer", connection.getpeername()[0], flush=True)
 if thing == "send":
     send_file(connection)
     connection.shutdown(socket.SHUT_WR)
