@@ -19,35 +19,37 @@ flags=(-std=gnu11 -D_GNU_SOURCE -O1 -g -I. -Icore -Imessaging/include -Itests -f
 	-DRUDP_VERSION_TEXT='"fuzz"'
 	"-fsanitize=fuzzer-no-link,address,undefined" -fno-sanitize-recover=undefined)
 
+jobs=$(nproc)
+
 library=$out/libfuzzed.a
-objects=()
+sources=()
 for source in core/base/*.c core/proto/*.c core/api/names.c \
 	core/engine/key_file.c core/engine/policy*.c tools/elf.c tools/filter*.c \
 	messaging/wire.c messaging/record.c messaging/batch.c messaging/inbox.c messaging/outbox.c \
 	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c \
 	conversation/model/*.c conversation/server/*.c conversation/store/*.c; do
-	[ "$source" != conversation/server/main.c ] || continue
-	object=$out/${source//\//_}.o
-	if [ ! -e "$object" ] || [ -n "$(find core tools messaging conversation -name '*.[ch]' -newer "$object" -print -quit)" ]; then
-		clang "${flags[@]}" -c "$source" -o "$object" || exit 1
-	fi
-	objects+=("$object")
+	[ "$source" = conversation/server/main.c ] || sources+=("$source")
 done
-rm -f "$library"
-ar rcs "$library" "${objects[@]}"
 
-failed=0
-ran=0
-for source in tests/fuzz/fuzz_*.c; do
-	name=$(basename "$source" .c)
-	name=${name#fuzz_}
-	target=$out/fuzz_$name
-	sources=("$source")
+object_of() {
+	echo "$out/${1//\//_}.o"
+}
+
+compile() {
+	local object
+	object=$(object_of "$1")
+	if [ ! -e "$object" ] || [ -n "$(find core tools messaging conversation -name '*.[ch]' -newer "$object" -print -quit)" ]; then
+		clang "${flags[@]}" -c "$1" -o "$object"
+	fi
+}
+
+# fuzz NAME: builds the target and runs it.
+fuzz() {
+	local name=$1 target=$out/fuzz_$1 sources=("tests/fuzz/fuzz_$1.c") corpus=(tests/fuzz/corpus/"$1")
 	[ ! -e "tests/fuzz/$name.c" ] || sources+=("tests/fuzz/$name.c")
 	clang "${flags[@]}" -fsanitize=fuzzer "${sources[@]}" "$library" -lcrypto -llmdb \
-		-Wl,--as-needed -linih -lsodium -lsqlite3 -lssl -o "$target" || exit 1
+		-Wl,--as-needed -linih -lsodium -lsqlite3 -lssl -o "$target" || return
 	mkdir -p "$out/corpus/$name" "$out/crash"
-	corpus=(tests/fuzz/corpus/"$name")
 	[ -d "${corpus[0]}" ] || corpus=()
 	if "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -verbosity=0 \
 		-artifact_prefix="$out/crash/$name-" "$out/corpus/$name" "${corpus[@]}" \
@@ -56,9 +58,50 @@ for source in tests/fuzz/fuzz_*.c; do
 	else
 		cat "$out/$name.log"
 		echo "FAILED: fuzz $name"
-		failed=$((failed + 1))
+		return 1
 	fi
-	ran=$((ran + 1))
+}
+
+# each COMMAND ARGUMENT...: the command for each argument, by as many workers as there are processors; fails
+# when one of them does.
+each() {
+	local workers=() status=0 k
+	for ((k = 0; k < jobs; k++)); do
+		share_of "$k" "$@" &
+		workers+=($!)
+	done
+	for k in "${workers[@]}"; do
+		wait "$k" || status=1
+	done
+	return $status
+}
+
+# share_of WORKER COMMAND ARGUMENT...
+share_of() {
+	local k=$1 command=$2 status=0
+	shift 2
+	for ((; k < $#; k += jobs)); do
+		"$command" "${@:k+1:1}" || status=1
+	done
+	return $status
+}
+
+each compile "${sources[@]}" || exit 1
+objects=()
+for source in "${sources[@]}"; do
+	objects+=("$(object_of "$source")")
 done
-echo "fuzz targets: $((ran - failed)) passed, $failed failed"
-[ $failed -eq 0 ] && [ $ran -gt 0 ]
+rm -f "$library"
+ar rcs "$library" "${objects[@]}"
+
+names=()
+for source in tests/fuzz/fuzz_*.c; do
+	name=$(basename "$source" .c)
+	names+=("${name#fuzz_}")
+done
+if [ ${#names[@]} -gt 0 ] && each fuzz "${names[@]}"; then
+	echo "fuzz: all ${#names[@]} targets passed"
+else
+	echo "fuzz: not all of ${#names[@]} targets passed"
+	exit 1
+fi
