@@ -6,7 +6,8 @@
 #   check.sh DIRECTORY-FOR-WHAT-IS-BUILT [NAME]
 #   check.sh DIRECTORY story NAME      how a variant goes wrong, step by step
 set -euo pipefail
-model=$(realpath "$(dirname "$0")/messaging.pml")
+self=$(realpath "$0")
+model=$(dirname "$self")/messaging.pml
 mkdir -p "${1:?where to build}"
 cd "$1"
 only=${2:-}
@@ -124,13 +125,27 @@ if [ "$only" = story ]; then
 	story "${3:?name}"
 	exit
 fi
+if [ -z "$only" ]; then
+	{
+		verified
+		refuted
+	} | awk '{ print $1 }' | xargs -n 1 -P "$(nproc)" "$self" .
+	exit
+fi
+found=
 while read -r name scope; do
-	[ -z "$only" ] || [ "$only" = "$name" ] || continue
+	[ "$only" = "$name" ] || continue
+	found=1
 	# shellcheck disable=SC2086
 	verify "$name" $scope
 done < <(verified)
 while read -r rule violated scope; do
-	[ -z "$only" ] || [ "$only" = "$rule" ] || continue
+	[ "$only" = "$rule" ] || continue
+	found=1
 	# shellcheck disable=SC2086
 	refute "$rule" "$violated" $scope
 done < <(refuted)
+[ -n "$found" ] || {
+	echo "check-spin: there is no $only" >&2
+	exit 1
+}
