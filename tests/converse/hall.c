@@ -85,7 +85,8 @@ static void send_frame(struct hall *hall, unsigned client, struct apo_frame fram
 	hall->put_count[client]++;
 }
 
-static void tell(struct hall *hall, unsigned client, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void tell(struct hall *hall, unsigned client,
+						      const char *format, va_list args)
 {
 	char line[APO_FRAME_LINE_MAX];
 	int len = vsnprintf(line, sizeof line, format, args);

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,6 +117,19 @@ Test(handshake, copies_of_one_syn_give_one_connection_and_the_same_synack)
 	pair_fini(&pair);
 }
 
+/* Not byte for byte: what pads the first field and those behind the figures may be anything. */
+static bool are_equal(const struct rudp_conn_stats *a, const struct rudp_conn_stats *b)
+{
+	const size_t first = offsetof(struct rudp_conn_stats, id);
+	const size_t end = offsetof(struct rudp_conn_stats, authenticated);
+
+	return a->state == b->state &&
+	       memcmp((const char *)a + first, (const char *)b + first, end - first) == 0 &&
+	       a->authenticated == b->authenticated && a->suite == b->suite && a->aead == b->aead &&
+	       a->beginning == b->beginning && a->early_bytes == b->early_bytes &&
+	       a->jump_bytes == b->jump_bytes;
+}
+
 /* The mission's test, second half. */
 Test(handshake, a_synack_copy_after_established_changes_nothing)
 {
@@ -135,7 +149,7 @@ Test(handshake, a_synack_copy_after_established_changes_nothing)
 	rudp_conn_stats(pair.conn[0], &before);
 	cr_assert(eq(int, pair_deliver(&pair, synack), RUDP_VERDICT_DUPLICATE_SYNACK));
 	rudp_conn_stats(pair.conn[0], &after);
-	cr_assert(eq(int, memcmp(&before, &after, sizeof before), 0));
+	cr_assert(are_equal(&before, &after));
 	cr_assert(eq(uint, pair_events(&pair, 0), 0));
 	pair_settle(&pair);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));

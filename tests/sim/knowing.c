@@ -120,6 +120,7 @@ static bool check_slower(double rate_bits_per_s, bool early)
 {
 	double times[SEEDS], wire[SEEDS];
 	char name[40];
+	bool ok;
 
 	snprintf(name, sizeof name, "P1, then %.0f Mbit/s%s", rate_bits_per_s / 1e6,
 		 early ? ", early data" : "");
@@ -134,8 +135,9 @@ static bool check_slower(double rate_bits_per_s, bool early)
 		times[i] = (early ? since_s(TEACHERS, LATER_NS) : took_s(TEACHERS)) / stranger_s;
 		wire[i] = bulk_wire_by_payload(&result.flows[TEACHERS]);
 	}
-	return keeps(name, "1 MB by a stranger's time", times, 1.1) &
-	       keeps(name, "wire by payload", wire, 2.2);
+	ok = keeps(name, "1 MB by a stranger's time", times, 1.1);
+	ok &= keeps(name, "wire by payload", wire, 2.2);
+	return ok;
 }
 
 /* Seconds until the last of those that begin together is done; known: as those before them did. */
@@ -175,6 +177,7 @@ static bool check_together(const struct path *path)
 static bool check_page(const struct path *path)
 {
 	double dropped[SEEDS], times[SEEDS];
+	bool ok;
 
 	for (uint64_t i = 0; i < SEEDS; i++) {
 		double link_s = TOGETHER * OBJECT_BYTES * 8.0 / path->link.rate_bits_per_s;
@@ -184,8 +187,9 @@ static bool check_page(const struct path *path)
 		dropped[i] = (double)result.dropped_packets;
 		times[i] = (times[i] - 3 * (double)path->link.delay_ns / 1e9) / link_s;
 	}
-	return keeps(path->name, "packets dropped of six objects at once", dropped, PAGE_DROPPED_MAX) &
-	       keeps(path->name, "six objects by the link's time for them", times, PAGE_TIME_MAX);
+	ok = keeps(path->name, "packets dropped of six objects at once", dropped, PAGE_DROPPED_MAX);
+	ok &= keeps(path->name, "six objects by the link's time for them", times, PAGE_TIME_MAX);
+	return ok;
 }
 
 /* Where one of ours is busy already, the next one finds its way as a stranger. */

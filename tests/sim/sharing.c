@@ -112,6 +112,7 @@ static bool check_limited(void)
 	struct bulk_config config;
 	struct bulk_result result;
 	double part;
+	bool ok;
 
 	path_configure(path_find("P1"), "bbr", 1, &config);
 	config.end_at_ns = 10 * S;
@@ -124,9 +125,10 @@ static bool check_limited(void)
 	if (!bulk_run(&config, &result))
 		return false;
 	part = (double)result.flows[1].delivered_bytes / (double)(rate * 10);
-	return keeps("limited-P1", "part of what is written", part, (struct within){0.97, 1}) &
-	       keeps("limited-P1", "what the other gets of the ideal",
-		     bulk_part_of_ideal(&config, &result), (struct within){0.80, 0.90});
+	ok = keeps("limited-P1", "part of what is written", part, (struct within){0.97, 1});
+	ok &= keeps("limited-P1", "what the other gets of the ideal",
+		    bulk_part_of_ideal(&config, &result), (struct within){0.80, 0.90});
+	return ok;
 }
 
 /* After a pause it goes on at the bandwidth it knew, and without a burst: 100 ms later it is full.
@@ -137,6 +139,7 @@ static bool check_restart(void)
 	struct bulk_config config;
 	struct bulk_result result;
 	double rate;
+	bool ok;
 
 	path_configure(path_find("P1"), "bbr", 1, &config);
 	config.end_at_ns = resume_at_ns + span_ns;
@@ -146,10 +149,10 @@ static bool check_restart(void)
 	if (!bulk_run(&config, &result))
 		return false;
 	rate = (double)result.flows[0].measured_bytes * 8e9 / (double)span_ns;
-	return keeps("restart-P1", "part of the ideal after a pause",
-		     rate / result.flows[0].ideal_bits_per_s, (struct within){0.90, 1}) &
-	       keeps("restart-P1", "99 % of the queue", result.after.p99_ms,
-		     (struct within){0, 25});
+	ok = keeps("restart-P1", "part of the ideal after a pause",
+		   rate / result.flows[0].ideal_bits_per_s, (struct within){0.90, 1});
+	ok &= keeps("restart-P1", "99 % of the queue", result.after.p99_ms, (struct within){0, 25});
+	return ok;
 }
 
 int sharing_check(int *runs)
