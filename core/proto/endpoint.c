@@ -43,7 +43,7 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 	rudp_timer_wheel_init(&ep->wheel, now_at_ns);
 	rudp_associations_init(&ep->associations);
 	rudp_known_paths_init(&ep->known_paths);
-	ep->stateless_window_at_ns = now_at_ns;
+	ep->answer_limit.second_at_ns = now_at_ns;
 	return ep;
 }
 

@@ -34,7 +34,6 @@
 #define RUDP_HALF_OPEN_COOKIE_COUNT 256u  /* from here on a SYN must bring a cookie */
 #define RUDP_TRAIN_DATAGRAMS_MAX 64       /* the kernel's limit for UDP_SEGMENT */
 #define RUDP_TRAIN_BYTES_MAX 65507u
-#define RUDP_STATELESS_PER_S 100u         /* RESET and REFUSE answers a second */
 #define RUDP_BUFFER_MAX_BYTES (32u << 20) /* each direction, default */
 
 struct rudp_endpoint;

@@ -21,22 +21,12 @@ void rudp_endpoint_answer(struct rudp_endpoint *ep, const struct rudp_datagram *
 	memcpy(answer->bytes, bytes, len);
 }
 
-/* Answers to what anybody can send are limited in number. */
-static bool may_answer_stranger(struct rudp_endpoint *ep, int64_t now_at_ns)
-{
-	if (now_at_ns - ep->stateless_window_at_ns >= RUDP_NS_PER_S) {
-		ep->stateless_window_at_ns = now_at_ns;
-		ep->stateless_count = 0;
-	}
-	return ep->stateless_count++ < RUDP_STATELESS_PER_S;
-}
-
 void rudp_endpoint_refuse(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
 			  enum rudp_refusal reason, int64_t now_at_ns)
 {
 	uint8_t bytes[RUDP_REFUSE_BYTES];
 
-	if (may_answer_stranger(ep, now_at_ns))
+	if (rudp_answer_limit_take(&ep->answer_limit, RUDP_ANSWER_REFUSE, &to->remote, now_at_ns))
 		rudp_endpoint_answer(ep, to, bytes, rudp_packet_write_refuse(bytes, id, reason));
 }
 
@@ -47,7 +37,8 @@ void rudp_endpoint_reset_unknown(struct rudp_endpoint *ep, const struct rudp_dat
 	uint8_t bytes[RUDP_RESET_BYTES];
 
 	/* Always shorter than its cause: two endpoints cannot keep each other busy. */
-	if (to->len <= RUDP_RESET_BYTES || !may_answer_stranger(ep, now_at_ns))
+	if (to->len <= RUDP_RESET_BYTES ||
+	    !rudp_answer_limit_take(&ep->answer_limit, RUDP_ANSWER_RESET, &to->remote, now_at_ns))
 		return;
 	rudp_reset_token_make(ep->config.reset_secret, id, rudp_addr_port(&to->local), token);
 	rudp_endpoint_answer(ep, to, bytes, rudp_packet_write_reset(bytes, id, token));

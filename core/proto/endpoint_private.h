@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "base/timer_wheel.h"
+#include "proto/answer_limit.h"
 #include "proto/association.h"
 #include "proto/conn_private.h"
 #include "proto/endpoint.h"
@@ -84,8 +85,7 @@ struct rudp_endpoint {
 	struct rudp_timer_wheel wheel;
 	struct rudp_answer answers[RUDP_ANSWERS_MAX];
 	unsigned answer_first, answer_count;
-	int64_t stateless_window_at_ns;
-	unsigned stateless_count;
+	struct rudp_answer_limit answer_limit;
 	int64_t early_syn_window_at_ns;
 	unsigned early_syn_count;     /* second SYNs in this second */
 	struct rudp_refusals refusals;
@@ -125,7 +125,7 @@ void rudp_conn_remember_path(struct rudp_conn *conn, const struct rudp_path *pat
 /* Stateless answers (endpoint_answer.c). */
 void rudp_endpoint_answer(struct rudp_endpoint *ep, const struct rudp_datagram *to,
 			  const uint8_t *bytes, size_t len);
-/* Nothing where too many have been sent of late. */
+/* Nothing where too many have been sent of late (answer_limit.h). */
 void rudp_endpoint_refuse(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
 			  enum rudp_refusal reason, int64_t now_at_ns);
 void rudp_endpoint_reset_unknown(struct rudp_endpoint *ep, const struct rudp_datagram *to,
