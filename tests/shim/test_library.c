@@ -158,6 +158,21 @@ Test(library, an_engine_whose_log_may_not_grow_lives_on, .disabled = SANITIZED)
 	cr_assert(zero(int, run(command, output)));
 }
 
+/* The one byte says that it is ready; by then its key is in memory. */
+Test(library, an_engine_that_crashes_leaves_no_memory_behind)
+{
+	char output[OUTPUT_BYTES_MAX], command[4096];
+
+	snprintf(command, sizeof command,
+		 "d=$(mktemp -d /tmp/rudp-shim.XXXXXX) && mkfifo $d/ready && "
+		 "{ RUDP_POLICY_FILE=/dev/null '%s' 22334455%08x 3>$d/ready & } && "
+		 "head -c 1 $d/ready && cat /proc/$!/coredump_filter && "
+		 "kill -9 $! && { wait; rm -r $d; }",
+		 in_build("rudp-engine"), (unsigned)getpid());
+	cr_assert(zero(int, run(command, output)));
+	cr_assert(eq(str, output + 1, "00000010\n"));
+}
+
 Test(library, is_handed_on_by_its_full_name, .disabled = SANITIZED)
 {
 	char output[OUTPUT_BYTES_MAX];
