@@ -6,6 +6,7 @@
 #include "api/call.h"
 #include "api/environment.h"
 #include "policy.h"
+#include "real.h"
 
 #define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
 #define LISTEN_FDS_MAX 1024
@@ -29,6 +30,7 @@ static void adopt_listeners(void)
 
 __attribute__((constructor)) static void on_load(void)
 {
+	rudp_real_resolve();
 	rudp_environment_remember();
 	adopt_listeners();
 }

@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "api/sys.h"
+
 #define NAME(name) #name,
 static const char *const names[] = {RUDP_REAL_NAMES(NAME) RUDP_REAL_LATER_NAMES(NAME)};
 #undef NAME
@@ -27,12 +29,29 @@ static function *look_up(enum rudp_real_index index)
 	return symbol ? (function *)symbol : (function *)missing;
 }
 
-/* Threads that come here at once write the same values. */
+/*
+ * Threads that come here at once write the same values. dlsym takes the loader's lock: a signal handler
+ * that interrupted it, and then waited for a thread that comes here, too, would do so for ever.
+ */
 static void resolve(void)
 {
+	uint64_t before;
+	bool blocked = rudp_sys_signals_block(0, &before);
+
 	for (size_t i = 0; i < RUDP_REAL_COUNT; i++)
 		functions[i] = look_up((enum rudp_real_index)i);
 	atomic_store_explicit(&resolved, true, memory_order_release);
+	if (blocked)
+		rudp_sys_signals_restore(before);
+}
+
+void rudp_real_resolve(void)
+{
+	int saved = errno;
+
+	if (!atomic_load_explicit(&resolved, memory_order_acquire))
+		resolve();
+	errno = saved;
 }
 
 function *rudp_real(enum rudp_real_index index)
@@ -45,10 +64,7 @@ function *rudp_real(enum rudp_real_index index)
 		errno = saved;
 		return later;
 	}
-	if (!atomic_load_explicit(&resolved, memory_order_acquire)) {
-		resolve();
-		errno = saved;
-	}
+	rudp_real_resolve();
 	return functions[index];
 }
 

@@ -2,10 +2,11 @@
 /*
  * real - the libc (or the next preloaded library) underneath us.
  *
- * All names that libc has are looked up together at the first call of any, with dlsym alone: no
- * allocation, and no look-up later in a child of vfork. That call may come from inside the program's own
- * allocator (Chromium's says prctl under its lock), and dlsym allocates when it finds nothing: so names
- * that only later versions have are looked up when they are called themselves.
+ * All names that libc has are looked up together when the shim is loaded, or at the first call of any
+ * where one comes before, with dlsym alone: no allocation, and no look-up later in a child of vfork, or
+ * by a thread while another is in dlopen, whose lock that takes. The first call may come from inside the
+ * program's own allocator (Chromium's says prctl under its lock), and dlsym allocates when it finds
+ * nothing: so names that only later versions have are looked up when they are called themselves.
  * Threads  any.
  */
 #ifndef RUDP_SHIM_REAL_H
@@ -57,6 +58,8 @@ enum rudp_real_index {
 	RUDP_REAL_LATER_NAMES(RUDP_REAL_ENUM)
 };
 #undef RUDP_REAL_ENUM
+
+void rudp_real_resolve(void);
 
 /* Never NULL: a name that libc lacks is a function that fails with ENOSYS, as -1 and errno. */
 void (*rudp_real(enum rudp_real_index index))(void);

@@ -12,20 +12,11 @@
 #include "api/sys.h"
 
 #define STACK_BYTES (64 * 1024)
-#define KERNEL_SIGSET_BYTES 8
-
-/*
- * The raw mask call: libc's own leaves its two internal signals open, and a cancellation or setuid
- * broadcast must not run on the borrowed stack.
- */
-static void mask_signals(int how, const uint64_t *set, uint64_t *old)
-{
-	rudp_sys_call(SYS_rt_sigprocmask, how, (long)set, (long)old, KERNEL_SIGSET_BYTES, 0, 0);
-}
 
 int rudp_child_run(int (*function)(void *argument), void *argument)
 {
-	uint64_t all = UINT64_MAX, before = 0;
+	uint64_t before;
+	bool blocked;
 	int saved = errno;
 	int rc = 0;
 	pid_t pid;
@@ -37,13 +28,15 @@ int rudp_child_run(int (*function)(void *argument), void *argument)
 		errno = saved;
 		return rc;
 	}
-	mask_signals(SIG_SETMASK, &all, &before);
+	/* A cancellation or setuid broadcast must not run on the borrowed stack. */
+	blocked = rudp_sys_signals_block(0, &before);
 	pid = clone(function, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, argument);
 	if (pid < 0)
 		rc = -errno;
 	else
 		rudp_sys_call(SYS_wait4, pid, 0, __WCLONE, 0, 0, 0);
-	mask_signals(SIG_SETMASK, &before, NULL);
+	if (blocked)
+		rudp_sys_signals_restore(before);
 	munmap(stack, STACK_BYTES);
 	errno = saved;
 	return rc;

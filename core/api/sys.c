@@ -173,3 +173,16 @@ int rudp_sys_close(int fd)
 {
 	return (int)CALL(SYS_close, fd, 0, 0, 0, 0, 0);
 }
+
+/* libc's own mask call leaves its two internal signals open. */
+bool rudp_sys_signals_block(uint64_t open, uint64_t *before)
+{
+	uint64_t set = ~open;
+
+	return CALL(SYS_rt_sigprocmask, SIG_SETMASK, &set, before, sizeof set, 0, 0) == 0;
+}
+
+void rudp_sys_signals_restore(uint64_t before)
+{
+	CALL(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before, 0, 0);
+}

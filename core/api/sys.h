@@ -10,7 +10,9 @@
 #ifndef RUDP_API_SYS_H
 #define RUDP_API_SYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -35,6 +37,14 @@ int rudp_sys_ioctl(int fd, unsigned long request, void *argument);
 int rudp_sys_close(int fd);
 /* recv without flags: where a blocking connect waits. */
 ssize_t rudp_sys_recv_wait(int fd, void *data, size_t len);
+
+/*
+ * Blocks all signals of this thread, libc's own two as well, but for those in open (number n is the bit
+ * n - 1). before gets what was blocked until then. false: the kernel refused, and there is nothing to
+ * restore.
+ */
+bool rudp_sys_signals_block(uint64_t open, uint64_t *before);
+void rudp_sys_signals_restore(uint64_t before);
 
 /* Any system call, straight to the kernel: its result or -errno. */
 long rudp_sys_call(long number, long a, long b, long c, long d, long e, long f);

@@ -105,6 +105,17 @@ CHECK(a_module_opens_sockets_when_it_comes_and_goes)
 	}
 }
 
+/* Who loads it has the loader's lock meanwhile: a call on a socket must do without. */
+CHECK(a_module_waits_for_a_thread_with_a_socket_while_it_is_loaded)
+{
+	setenv("MODULE_THREAD", "1", 1);
+	void *module = dlopen(module_path(), RTLD_NOW);
+	connection_function *module_sent = (connection_function *)(long)symbol(module, "module_sent");
+
+	say("sent: %d", module_sent());
+	say_result("dlclose", dlclose(module));
+}
+
 PART(uses_what_the_module_opened)
 {
 	connection_function *connection = (connection_function *)(long)dlsym(RTLD_DEFAULT,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A library of somebody else's, as the checks in init_library.c load it: it opens a connection when it
- * is loaded, as a static C++ object would, and says goodbye over it when it is unloaded.
+ * is loaded, as a static C++ object would, and says goodbye over it when it is unloaded. Or it waits, as
+ * it is loaded, for a thread that sends something to itself.
  */
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +13,7 @@
 
 int module_dial(int port);
 int module_connection(void);
+int module_sent(void);
 
 static int connection = -1;
 
@@ -33,10 +36,33 @@ __attribute__((visibility("default"))) int module_connection(void)
 	return connection;
 }
 
+static void *send_to_itself(void *sent)
+{
+	int pair[2];
+	char byte;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		return NULL;
+	*(int *)sent = send(pair[0], "x", 1, 0) == 1 && recv(pair[1], &byte, 1, 0) == 1;
+	close(pair[0]);
+	close(pair[1]);
+	return NULL;
+}
+
+static int sent;
+
+__attribute__((visibility("default"))) int module_sent(void)
+{
+	return sent;
+}
+
 __attribute__((constructor)) static void on_load(void)
 {
 	const char *port = getenv("MODULE_PORT");
+	pthread_t thread;
 
+	if (getenv("MODULE_THREAD") && pthread_create(&thread, NULL, send_to_itself, &sent) == 0)
+		pthread_join(thread, NULL);
 	if (!port)
 		return;
 	connection = module_dial(atoi(port));
