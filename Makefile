@@ -218,9 +218,10 @@ $(BUILD)/tests/proto: $(call tests_of,proto) $(call obj,core/engine/aead_choice.
 		$(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lm -ldl
+# A test stands before the calls that write a mark.
 $(BUILD)/tests/api: $(call tests_of,api) $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ldl
+	$(CC) $(LDFLAGS) -Wl,--wrap=rudp_sys_setsockopt -o $@ $^ -lcriterion -pthread -ldl
 $(BUILD)/tests/engine: $(call tests_of,engine) $(call obj,tests/proto/pair.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a | $(BUILD)/rudp-engine
 	@mkdir -p $(@D)

@@ -252,19 +252,17 @@ static int set_flag(int fd, const struct rudp_socket *s, const struct rudp_optio
  */
 static int set_nodelay(int fd, const void *value, socklen_t len)
 {
-	struct rudp_mark_change change;
-	bool on;
+	int flags = rudp_mark_get(fd);
 	int rc;
 
-	if (rudp_mark_begin(&change, fd) < 0)
+	if (flags < 0)
 		return RUDP_NOT_OURS;
 	rc = rudp_sys_setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, value, len);
-	if (rc < 0) {
-		rudp_mark_end(&change, 0, 0);
+	if (rc < 0)
 		return rc;
-	}
-	on = value_of(value, len);
-	return rudp_mark_end(&change, on ? RUDP_MARK_NODELAY : 0, on ? 0 : RUDP_MARK_NODELAY);
+	if (value_of(value, len))
+		return flags & RUDP_MARK_NODELAY ? 0 : rudp_mark_change(fd, RUDP_MARK_NODELAY, 0);
+	return flags & RUDP_MARK_NODELAY ? rudp_mark_change(fd, 0, RUDP_MARK_NODELAY) : 0;
 }
 
 /* Without a privilege a device may be chosen once: the scratch socket is first as ours is. */

@@ -4,13 +4,11 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "api/sys.h"
+#include "api/turn.h"
 
 #define MAGIC_SHIFT 48
 #define FLAGS_MASK UINT64_C(0xffff)
@@ -18,7 +16,6 @@
 #define BAG_LEN_MAX (RUDP_BAG_MAX + 2) /* the magic in front, the return behind */
 #define LOAD (BPF_LD | BPF_IMM)
 #define RETURN (BPF_RET | BPF_K)
-#define HOLD_TRIES_MAX 1000
 
 _Static_assert(sizeof(long) == 8, "the kernel keeps SO_MAX_PACING_RATE in an unsigned long");
 
@@ -46,63 +43,25 @@ int rudp_mark_set(int fd, unsigned flags)
 	return rudp_sys_setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, sizeof word);
 }
 
-/*
- * Who changes a mark or a bag, as pthread_self(); 0: nobody. The kernel has no "set if still so". Who
- * waits for too long takes it over: in a child of fork the holder may be a thread of the parent's.
- */
-static atomic_ulong holder;
-
-/* false: this very thread has it, a signal handler has come in between or a bag is being changed. */
-static bool hold(void)
+static int change_held(int fd, unsigned set, unsigned clear)
 {
-	unsigned long self = (unsigned long)pthread_self(), seen = 0;
+	int flags = rudp_mark_get(fd);
+	unsigned changed = ((unsigned)flags & ~clear) | set;
 
-	for (int i = 0; i < HOLD_TRIES_MAX; i++) {
-		seen = 0;
-		if (atomic_compare_exchange_strong(&holder, &seen, self))
-			return true;
-		if (seen == self)
-			return false;
-		sched_yield();
-	}
-	atomic_compare_exchange_strong(&holder, &seen, self);
-	return true;
-}
-
-static void release(bool held)
-{
-	unsigned long self = (unsigned long)pthread_self();
-
-	if (held)
-		atomic_compare_exchange_strong(&holder, &self, 0);
-}
-
-int rudp_mark_begin(struct rudp_mark_change *change, int fd)
-{
-	change->held = hold();
-	change->fd = fd;
-	change->flags = rudp_mark_get(fd);
-	if (change->flags < 0)
-		release(change->held);
-	return change->flags;
-}
-
-int rudp_mark_end(const struct rudp_mark_change *change, unsigned set, unsigned clear)
-{
-	unsigned flags = ((unsigned)change->flags & ~clear) | set;
-	int rc = flags == (unsigned)change->flags ? 0 : rudp_mark_set(change->fd, flags);
-
-	release(change->held);
-	return rc;
+	if (flags < 0)
+		return -EINVAL;
+	return changed == (unsigned)flags ? 0 : rudp_mark_set(fd, changed);
 }
 
 int rudp_mark_change(int fd, unsigned set, unsigned clear)
 {
-	struct rudp_mark_change change;
+	struct rudp_turn turn;
+	int rc;
 
-	if (rudp_mark_begin(&change, fd) < 0)
-		return -EINVAL;
-	return rudp_mark_end(&change, set, clear);
+	rudp_turn_take(&turn);
+	rc = change_held(fd, set, clear);
+	rudp_turn_leave(&turn);
+	return rc;
 }
 
 static uint8_t level_code(int level)
@@ -149,14 +108,13 @@ int rudp_bag_get(int fd, struct rudp_bag *bag)
 	return 0;
 }
 
-int rudp_bag_write(int fd, const struct rudp_bag *bag)
+static int write_held(int fd, const struct rudp_bag *bag)
 {
 	struct sock_filter code[BAG_LEN_MAX];
 	struct sock_fprog program = {.len = (unsigned short)(bag->count + 2), .filter = code};
-	struct rudp_mark_change change;
 	int rc;
 
-	if (rudp_mark_begin(&change, fd) < 0)
+	if (rudp_mark_get(fd) < 0)
 		return -EINVAL;
 	code[0] = (struct sock_filter){.code = LOAD, .k = BAG_MAGIC};
 	for (int i = 0; i < bag->count; i++)
@@ -168,9 +126,18 @@ int rudp_bag_write(int fd, const struct rudp_bag *bag)
 		};
 	code[bag->count + 1] = (struct sock_filter){.code = RETURN, .k = UINT32_MAX};
 	rc = rudp_sys_setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-	if (rc < 0)
-		rudp_mark_end(&change, 0, 0);
-	return rc < 0 ? rc : rudp_mark_end(&change, RUDP_MARK_BAG, 0);
+	return rc < 0 ? rc : change_held(fd, RUDP_MARK_BAG, 0);
+}
+
+int rudp_bag_write(int fd, const struct rudp_bag *bag)
+{
+	struct rudp_turn turn;
+	int rc;
+
+	rudp_turn_take(&turn);
+	rc = write_held(fd, bag);
+	rudp_turn_leave(&turn);
+	return rc;
 }
 
 static struct rudp_option *bag_place(struct rudp_bag *bag, int level, int option)
@@ -201,15 +168,17 @@ static int put_all_held(int fd, const struct rudp_option *options, size_t count)
 			return -ENOSPC;
 		*place = options[i];
 	}
-	return rudp_bag_write(fd, &bag);
+	return write_held(fd, &bag);
 }
 
 static int put_all(int fd, const struct rudp_option *options, size_t count)
 {
-	bool held = hold();
-	int rc = put_all_held(fd, options, count);
+	struct rudp_turn turn;
+	int rc;
 
-	release(held);
+	rudp_turn_take(&turn);
+	rc = put_all_held(fd, options, count);
+	rudp_turn_leave(&turn);
 	return rc;
 }
 

@@ -11,8 +11,9 @@
  *
  * getsockopt and setsockopt go to the kernel directly (sys.h), past any interposed name.
  * No allocation.
- * Threads  any. Changes by threads of one process come one after the other; of two processes that change
- *          one socket at once, or of a signal handler in the midst of a change, one may be lost.
+ * Threads  any; async-signal-safe. Changes by threads and signal handlers of one process come one after
+ *          the other, and no handler waits for what it has interrupted. Of two processes that change one
+ *          socket at once, or of a handler of SIGSYS in the midst of a change, one may be lost.
  */
 #ifndef RUDP_API_MARK_H
 #define RUDP_API_MARK_H
@@ -62,16 +63,6 @@ int rudp_mark_get(int fd);
 int rudp_mark_set(int fd, unsigned flags);
 /* Of any other: 0, -EINVAL (not marked), -errno. */
 int rudp_mark_change(int fd, unsigned set, unsigned clear);
-
-/* The same in two steps, for what is to be done between. */
-struct rudp_mark_change {
-	int fd, flags;
-	bool held;
-};
-/* flags; -1: not marked, and there is nothing to end. */
-int rudp_mark_begin(struct rudp_mark_change *change, int fd);
-/* 0 or -errno. */
-int rudp_mark_end(const struct rudp_mark_change *change, unsigned set, unsigned clear);
 
 /* 0 or -errno; an unmarked or empty one gives count 0. */
 int rudp_bag_get(int fd, struct rudp_bag *bag);

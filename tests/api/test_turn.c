@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Changes of one socket's marks at the same time. A hook stands before each call that writes to the
+ * kernel: in the midst of a change, when it has read and not yet written.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "api/mark.h"
+
+#define CHANGERS 4
+#define CHANGES 20000
+
+static int fd;
+static void (*in_the_midst)(void);
+static _Thread_local bool is_watched;
+
+int __real_rudp_sys_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
+int __wrap_rudp_sys_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
+
+int __wrap_rudp_sys_setsockopt(int to, int level, int option, const void *value, socklen_t len)
+{
+	if (is_watched) {
+		is_watched = false;
+		in_the_midst();
+	}
+	return __real_rudp_sys_setsockopt(to, level, option, value, len);
+}
+
+static void make_socket(void)
+{
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	cr_assert(ge(int, fd, 0));
+	cr_assert(zero(int, rudp_mark_set(fd, 0)));
+}
+
+TestSuite(turn, .init = make_socket, .timeout = 120);
+
+static void change_with(void (*hook)(void))
+{
+	in_the_midst = hook;
+	is_watched = true;
+	cr_assert(zero(int, rudp_mark_change(fd, RUDP_MARK_V6ONLY, 0)));
+	cr_assert(not(is_watched));
+}
+
+static void expect_both(void)
+{
+	cr_assert(eq(int, rudp_mark_get(fd), RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY));
+}
+
+static pthread_t other;
+static atomic_int other_thread; /* its number while it changes, 0 before, -1 after */
+
+static void *change_beside(void *unused)
+{
+	other_thread = gettid();
+	rudp_mark_change(fd, RUDP_MARK_NODELAY, 0);
+	other_thread = -1;
+	return unused;
+}
+
+static bool sleeps(int thread)
+{
+	char path[64], text[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+	file = thread > 0 ? fopen(path, "r") : NULL;
+	if (!file)
+		return false;
+	cr_assert(ge(sz, fread(text, 1, sizeof text - 1, file), 1));
+	fclose(file);
+	return strstr(text, ") S") != NULL;
+}
+
+static void let_another_change(void)
+{
+	cr_assert(zero(int, pthread_create(&other, NULL, change_beside, NULL)));
+	while (other_thread != -1 && !sleeps(other_thread))
+		sched_yield();
+}
+
+/* However long it takes: it may have lost its processor to another program. */
+Test(turn, who_is_in_the_midst_of_a_change_is_waited_for)
+{
+	change_with(let_another_change);
+	pthread_join(other, NULL);
+	expect_both();
+}
+
+static void change_in_handler(int number)
+{
+	(void)number;
+	rudp_mark_change(fd, RUDP_MARK_NODELAY, 0);
+}
+
+static void interrupt(void)
+{
+	syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1);
+}
+
+Test(turn, a_handler_does_not_come_in_between)
+{
+	signal(SIGUSR1, change_in_handler);
+	change_with(interrupt);
+	expect_both();
+}
+
+/* The thread is there before, as a handler may start none. */
+static atomic_bool other_may;
+
+static void *change_when_told(void *argument)
+{
+	while (!other_may)
+		sched_yield();
+	return change_beside(argument);
+}
+
+static void wait_for_the_other(int number)
+{
+	(void)number;
+	other_may = true;
+	while (other_thread != -1)
+		sched_yield();
+}
+
+Test(turn, a_handler_may_wait_for_a_thread_that_changes)
+{
+	cr_assert(zero(int, pthread_create(&other, NULL, change_when_told, NULL)));
+	signal(SIGUSR1, wait_for_the_other);
+	change_with(interrupt);
+	cr_assert(eq(int, other_thread, -1));
+	expect_both();
+}
+
+static void change_in_child(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(rudp_mark_change(fd, RUDP_MARK_NODELAY, 0) == 0 ? 0 : 1);
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	cr_assert(zero(int, status));
+	cr_assert(eq(int, rudp_mark_get(fd), RUDP_MARK_NODELAY));
+}
+
+/* Who has the turn there is a thread of the parent's. */
+Test(turn, a_child_of_fork_does_not_wait_for_ever)
+{
+	change_with(change_in_child);
+}
+
+static void change_and_die(void)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		is_watched = true;
+		rudp_mark_change(fd, RUDP_MARK_NODELAY, 0);
+		_exit(0);
+	}
+	cr_assert(ge(int, pid, 1));
+	cr_assert(eq(int, waitpid(pid, NULL, 0), pid));
+}
+
+static void die(void)
+{
+	kill(getpid(), SIGKILL);
+}
+
+/* A vfork child has its parent's memory, and may be killed at any moment. */
+Test(turn, a_child_that_is_killed_in_the_midst_leaves_nothing_locked)
+{
+	in_the_midst = die;
+	change_and_die();
+	cr_assert(zero(int, rudp_mark_get(fd)));
+	cr_assert(zero(int, rudp_mark_change(fd, RUDP_MARK_V6ONLY, 0)));
+	cr_assert(eq(int, rudp_mark_get(fd), RUDP_MARK_V6ONLY));
+}
+
+Test(turn, signals_are_as_before)
+{
+	sigset_t before, after;
+
+	sigemptyset(&before);
+	sigaddset(&before, SIGUSR2);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	cr_assert(zero(int, rudp_mark_change(fd, RUDP_MARK_V6ONLY, 0)));
+	sigprocmask(SIG_SETMASK, NULL, &after);
+	for (int number = 1; number <= SIGRTMAX; number++)
+		cr_assert(eq(int, sigismember(&after, number), sigismember(&before, number)));
+}
+
+static void put_beside(int number)
+{
+	(void)number;
+	rudp_bag_put(fd, &(struct rudp_option){IPPROTO_TCP, TCP_KEEPCNT, 7});
+}
+
+Test(turn, of_two_options_put_at_once_none_is_lost)
+{
+	struct rudp_bag bag;
+	uint32_t idle = 0, count = 0;
+
+	signal(SIGUSR1, put_beside);
+	in_the_midst = interrupt;
+	is_watched = true;
+	cr_assert(zero(int, rudp_bag_put(fd, &(struct rudp_option){IPPROTO_TCP, TCP_KEEPIDLE, 5})));
+	cr_assert(zero(int, rudp_bag_get(fd, &bag)));
+	cr_assert(rudp_bag_find(&bag, IPPROTO_TCP, TCP_KEEPIDLE, &idle));
+	cr_assert(rudp_bag_find(&bag, IPPROTO_TCP, TCP_KEEPCNT, &count));
+	cr_assert(eq(u32, idle, 5));
+	cr_assert(eq(u32, count, 7));
+}
+
+static const unsigned own_flags[CHANGERS] = {RUDP_MARK_V6ONLY, RUDP_MARK_NODELAY, RUDP_MARK_REUSEPORT,
+					     RUDP_MARK_INQ};
+static atomic_int lost, handled;
+
+/* Its own flag is as it has left it, whatever the others do. */
+static void *change_often(void *argument)
+{
+	const unsigned *own = argument;
+
+	for (int i = 0; i < CHANGES; i++) {
+		bool on = i % 2 == 0;
+
+		rudp_mark_change(fd, on ? *own : 0, on ? 0 : *own);
+		if (((unsigned)rudp_mark_get(fd) & *own) != (on ? *own : 0))
+			lost++;
+	}
+	return NULL;
+}
+
+/* It, too, finds what it has left. */
+static void change_in_turns(int number)
+{
+	bool on = handled % 2 == 0;
+	unsigned found = (unsigned)rudp_mark_get(fd) & RUDP_MARK_ABORTED;
+
+	(void)number;
+	if (found != (on ? 0 : RUDP_MARK_ABORTED))
+		lost++;
+	rudp_mark_change(fd, on ? RUDP_MARK_ABORTED : 0, on ? 0 : RUDP_MARK_ABORTED);
+	handled++;
+}
+
+/* One handler at a time: the main thread's alone. */
+Test(turn, threads_and_handlers_that_change_all_the_time_lose_nothing)
+{
+	struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
+	pthread_t threads[CHANGERS];
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	for (int i = 1; i < CHANGERS; i++)
+		cr_assert(zero(int, pthread_create(&threads[i], NULL, change_often,
+						   (void *)&own_flags[i])));
+	signal(SIGALRM, change_in_turns);
+	setitimer(ITIMER_REAL, &often, NULL);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	change_often((void *)&own_flags[0]);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	setitimer(ITIMER_REAL, &never, NULL);
+	for (int i = 1; i < CHANGERS; i++)
+		pthread_join(threads[i], NULL);
+	cr_assert(zero(int, lost));
+	cr_assert(ge(int, handled, 1));
+}
