@@ -342,10 +342,29 @@ void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns)
 		conn->close_at_ns = now_at_ns + RUDP_FIN_TIMEOUT_NS;
 }
 
-/*
- * Anybody can forge ICMP. It ends a connection attempt, as with TCP; on a connection that stands it
- * only counts as a hint, believed after several probes that nothing authentic has answered.
- */
+/* The port is said to be closed. */
+static void on_refused(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	rudp_refusals_note(&conn->ep->refusals, &conn->path.remote, now_at_ns);
+	if (conn->state == RUDP_STATE_TIME_WAIT || conn->state == RUDP_STATE_RESET_SENT) {
+		rudp_conn_die(conn, now_at_ns);
+		return;
+	}
+	switch (rudp_hearsay_on_refused(&conn->hearsay, rudp_rtt_pto_ns(&conn->rtt, 0), now_at_ns)) {
+	case RUDP_HEARSAY_ASK:
+		conn->ping_due = true;
+		conn->probes_due = 1;
+		rudp_endpoint_touch(conn->ep, conn);
+		break;
+	case RUDP_HEARSAY_WAIT:
+		break;
+	case RUDP_HEARSAY_BELIEVE:
+		rudp_conn_fail(conn, ECONNRESET, now_at_ns);
+		break;
+	}
+}
+
+/* It ends a connection attempt, as with TCP; of a connection that stands it is hearsay (hearsay.h). */
 void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns)
 {
 	if (conn->state == RUDP_STATE_SYN_SENT) {
@@ -353,34 +372,19 @@ void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns)
 		return;
 	}
 	if (error != ECONNREFUSED)
-		conn->no_way_error = error;
-	if (error != ECONNREFUSED || conn->dead)
-		return;
-	rudp_refusals_note(&conn->ep->refusals, &conn->path.remote, now_at_ns);
-	if (conn->state == RUDP_STATE_TIME_WAIT || conn->state == RUDP_STATE_RESET_SENT) {
-		rudp_conn_die(conn, now_at_ns);
-		return;
-	}
-	/* Silence before the first hint proves nothing: nobody had been asked. */
-	if (conn->icmp_strikes++ == 0)
-		conn->icmp_at_ns = now_at_ns;
-	if (conn->icmp_strikes < RUDP_ICMP_STRIKES) {
-		conn->ping_due = true;
-		conn->probes_due = 1;
-		rudp_endpoint_touch(conn->ep, conn);
-	} else if (now_at_ns - conn->icmp_at_ns > 2 * rudp_rtt_pto_ns(&conn->rtt, 0)) {
-		rudp_conn_fail(conn, ECONNRESET, now_at_ns);
-	}
+		rudp_hearsay_on_no_way(&conn->hearsay, error);
+	else if (!conn->dead)
+		on_refused(conn, now_at_ns);
 }
 
 void rudp_conn_on_no_way(struct rudp_conn *conn, int error, int64_t now_at_ns)
 {
-	conn->no_way_error = error;
+	rudp_hearsay_on_no_way(&conn->hearsay, error);
 	if (conn->state == RUDP_STATE_SYN_SENT && conn->packets_sent <= 1)
 		rudp_conn_fail(conn, error, now_at_ns);
 }
 
 int rudp_conn_timeout_error(const struct rudp_conn *conn)
 {
-	return conn->no_way_error ? conn->no_way_error : ETIMEDOUT;
+	return rudp_hearsay_timeout_error(&conn->hearsay);
 }

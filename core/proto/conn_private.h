@@ -25,6 +25,7 @@
 #include "proto/credit.h"
 #include "proto/ecn.h"
 #include "proto/endpoint.h"
+#include "proto/hearsay.h"
 #include "proto/keys.h"
 #include "proto/noise.h"
 #include "proto/observer.h"
@@ -64,7 +65,6 @@
 /* A number is left out of 257 to 1280: to acknowledge what is on its way must not pay. */
 #define RUDP_SKIP_AFTER_MIN 256
 #define RUDP_SKIP_AFTER_SPAN 1024
-#define RUDP_ICMP_STRIKES 3
 #define RUDP_QUIET_MIN_NS (400 * RUDP_NS_PER_MS) /* silence after data: is the way back still there? */
 #define RUDP_QUIET_PINGS_MAX 6
 #define RUDP_BLOCKED_AGAIN_NS (25 * RUDP_NS_PER_S) /* BLOCKED is repeated while the window stays shut */
@@ -224,9 +224,7 @@ struct rudp_conn {
 	int64_t forget_keys_at_ns;
 	int64_t trim_at_ns;
 	int64_t ack_ping_at_ns;       /* a pure receiver next asks for an ack of its acks */
-	unsigned icmp_strikes;        /* since the peer was last heard */
-	int64_t icmp_at_ns;           /* the first of them */
-	int no_way_error;             /* the last since the peer was heard; 0: none */
+	struct rudp_hearsay hearsay;
 
 	uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
 	uint64_t packets_replayed, packets_forged;
