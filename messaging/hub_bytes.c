@@ -288,16 +288,44 @@ void rudpmsg_link_read_on(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
 	hub->changes |= RUDPMSG_CHANGED_WORK;
 }
 
+/* Of what comes behind our last word only the peer's own counts: where both have said it, each would
+ * wait for the other to end the link. */
+static void hear_out(struct rudpmsg_hub *hub, struct rudpmsg_link *link)
+{
+	enum rudpmsg_wire_verdict verdict;
+	struct rudpmsg_frame frame;
+	size_t used;
+
+	do {
+		verdict = rudpmsg_frame_read(link->chunk->bytes + link->parsed,
+					     link->chunk->used - link->parsed,
+					     hub->config.limits.message_bytes_max, &frame, &used);
+		if (verdict == RUDPMSG_WIRE_OK && frame.type == RUDPMSG_FRAME_CLOSE) {
+			rudpmsg_link_end(hub, link);
+			return;
+		}
+		if (verdict == RUDPMSG_WIRE_OK)
+			link->parsed += used;
+		else if (verdict != RUDPMSG_WIRE_MORE)
+			link->parsed = link->chunk->used;
+	} while (verdict == RUDPMSG_WIRE_OK);
+}
+
 void rudpmsg_hub_on_read(struct rudpmsg_hub *hub, struct rudpmsg_link *link, size_t bytes,
 			 int64_t now_at_ns)
 {
-	if (link->state == LINK_ENDED || link->state == LINK_SAYING_BYE)
+	if (link->state == LINK_ENDED)
+		return;
+	if (link->state == LINK_SAYING_BYE && !link->has_stood)
 		return; /* the room is used again */
 	if (!link->chunk)
 		return; /* held back before anything was read */
 	hub->seen_at_ns = now_at_ns;
 	link->chunk->used += bytes;
-	parse(hub, link, now_at_ns);
+	if (link->state == LINK_SAYING_BYE)
+		hear_out(hub, link);
+	else
+		parse(hub, link, now_at_ns);
 }
 
 /* ---- out ---- */

@@ -28,7 +28,8 @@
 	X(GREETING)   /* dialed; HANDSHAKE is out, ACK_HANDSHAKE is not here */                    \
 	X(STRANGER)   /* accepted; HANDSHAKE is not here */                                        \
 	X(READY)      /* the handshake is over: it is its connection's link */                     \
-	X(SAYING_BYE) /* what is in control is written, then it ends; what comes is dropped */     \
+	X(SAYING_BYE) /* what is in control is written, then it ends; what comes is dropped, \
+		       * but for the peer's last word */                                           \
 	X(ENDED)      /* to be closed, or closed */
 
 enum link_state {

@@ -164,6 +164,42 @@ Test(hub_ends, a_node_that_closes_dials_again_for_what_is_queued)
 	close_ended();
 }
 
+/* Each would wait for the other to end the link, until the time for last words is over. */
+Test(hub_ends, two_that_close_at_once_do_not_wait_for_each_other)
+{
+	struct rudpmsg_link *link = standing(1);
+
+	rudpmsg_hub_end_links(hub, now_ns);
+	hear(link);
+	cr_assert(eq(int, said_reason(), RUDPMSG_REASON_CLOSING));
+	say_message(link, 1); /* it was under way */
+	cr_assert(rudpmsg_hub_has_links(hub), "the peer may still read what was said");
+	say_bye(link, RUDPMSG_FRAME_CLOSE, RUDPMSG_REASON_CLOSING);
+	cr_assert(not(rudpmsg_hub_has_links(hub)));
+	close_ended();
+}
+
+Test(hub_ends, nonsense_behind_the_last_word_is_dropped)
+{
+	struct rudpmsg_link *link = standing(1);
+	static const uint8_t nonsense[1000] = {0xff, 0xff, 0xff, 0xff};
+	uint8_t *room;
+	size_t size;
+	int i;
+
+	rudpmsg_hub_end_links(hub, now_ns);
+	hear(link);
+	say(link, nonsense, sizeof nonsense);
+	size = rudpmsg_hub_read_room(hub, link, &room);
+	for (i = 0; i < 1000; i++)
+		say(link, nonsense, sizeof nonsense);
+	cr_assert(eq(sz, rudpmsg_hub_read_room(hub, link, &room), size), "nothing of it is kept");
+	cr_assert(rudpmsg_hub_has_links(hub));
+	rudpmsg_hub_on_time(hub, now_ns += 3 * RUDP_NS_PER_S);
+	cr_assert(not(rudpmsg_hub_has_links(hub)));
+	close_ended();
+}
+
 Test(hub_ends, connect_tells_why_it_was_refused)
 {
 	struct rudpmsg_link *link;
