@@ -183,11 +183,15 @@ static bool is_new(MDB_txn *txn)
 }
 
 /* A store is as old as its first run, so one that is made anew has larger runs than the one that
- * was deleted. */
+ * was deleted; in the same second, too: peers would take its links for late ones of that run. */
 static struct rudpmsg_mark new_mark(const char *name)
 {
-	struct rudpmsg_mark mark = {.run = (uint64_t)time(NULL) << 24};
+	struct rudpmsg_mark mark;
+	struct timespec now;
 
+	memset(&mark, 0, sizeof mark);
+	clock_gettime(CLOCK_REALTIME, &now);
+	mark.run = (uint64_t)now.tv_sec << 24 | (uint64_t)now.tv_nsec >> 6;
 	strcpy(mark.name, name);
 	return mark;
 }
@@ -306,8 +310,11 @@ void rudpmsg_disk_close(struct rudpmsg_disk *disk)
 		return;
 	if (disk->env)
 		mdb_env_close(disk->env);
-	if (disk->lock_fd >= 0)
+	/* Closing is not enough while a child of this process has not executed its program yet. */
+	if (disk->lock_fd >= 0) {
+		(void)flock(disk->lock_fd, LOCK_UN);
 		close(disk->lock_fd);
+	}
 	free(disk);
 }
 

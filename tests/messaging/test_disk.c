@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/random.h"
@@ -165,6 +166,48 @@ Test(disk, what_was_stored_is_there_again)
 	close_store();
 	cr_assert(eq(int, open_store("alpha"), 0));
 	cr_assert(lt(u64, run, rudpmsg_disk_run(disk)));
+}
+
+/* Their numbers of links begin anew: with the same run, peers would refuse them as late ones. */
+Test(disk, a_store_made_anew_in_the_same_second_has_a_larger_run)
+{
+	uint64_t run;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		cr_assert(eq(int, open_store("alpha"), 0), "%s", text);
+		run = rudpmsg_disk_run(disk);
+		close_store();
+		cr_assert(eq(int, unlink(file), 0));
+		cr_assert(eq(int, open_store("alpha"), 0), "%s", text);
+		cr_assert(lt(u64, run, rudpmsg_disk_run(disk)));
+		close_store();
+		cr_assert(eq(int, unlink(file), 0));
+	}
+}
+
+/* Between fork and exec a child has the lock's descriptor as well. */
+Test(disk, a_closed_store_is_free_while_a_child_has_not_executed_its_program_yet)
+{
+	int pipes[2], status;
+	pid_t child;
+	char byte;
+
+	cr_assert(eq(int, open_store("alpha"), 0), "%s", text);
+	cr_assert(eq(int, pipe(pipes), 0));
+	child = fork();
+	if (child == 0) {
+		close(pipes[1]);
+		_exit(read(pipes[0], &byte, 1) == 0 ? 0 : 1);
+	}
+	cr_assert(ge(int, child, 1));
+	close_store();
+	status = open_store("alpha");
+	close(pipes[0]);
+	close(pipes[1]);
+	cr_assert(eq(int, status, 0), "%s", text);
+	cr_assert(eq(int, waitpid(child, &status, 0), child));
+	cr_assert(eq(int, status, 0));
 }
 
 Test(disk, two_nodes_cannot_have_it_open)
