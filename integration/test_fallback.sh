@@ -10,8 +10,8 @@
 
 TCP_MEANT=1
 HEAD_START_MS=250
-SLACK_MS=150 # by our own clock
-SLACK_LEAST_MS=25
+SLACK_MS=300 # by our own clock
+SLACK_LEAST_MS=75 # far less than a head start
 # Without a key; what is said about one has a key of its own.
 SETTINGS=(RUDP_KEY_FILE=)
 THREADS=${RUDP_TEST_ENGINE:-process}
@@ -137,13 +137,13 @@ nobody() {
 	on a ip route add unreachable 10.78.0.0/24
 	plain=$(connects on 10.78.0.1 80 1)
 	shimmed=$(connects under 10.78.0.1 80 1)
-	fails_as "$plain" "$shimmed" "$SLACK_MS" "a host without a route"
+	fails_as "$plain" "$shimmed" $((HEAD_START_MS - 50)) "a host without a route"
 	link_up --delay 20ms --ba-drop tcp,udp,icmp
 	SETTINGS+=(RUDP_CONNECT_TIMEOUT=2)
 	shimmed=$(connects under "$B4" 80 1)
 	SETTINGS=(RUDP_KEY_FILE=)
 	read -r TOOK TOOK_OWN _ <<<"$shimmed"
-	expect_took 1950 2700 "until given up"
+	expect_took 1950 15000 "until given up"
 	expect_eq "${shimmed##* }" ETIMEDOUT "error of a filtered host"
 	ok "filtered host: $shimmed with a limit of 2 s"
 }
@@ -166,9 +166,9 @@ plain_client() {
 	section "nginx, and both kinds of client at once"
 	start_nginx
 	fetch 10 page
-	on a curl -sS --fail --max-time 10 -o "$TMP/plain" "$URL/page" || fail "plain curl: exit $?"
+	on a curl -sS --fail --max-time $((10 * PATIENCE)) -o "$TMP/plain" "$URL/page" || fail "plain curl: exit $?"
 	expect_same "$TMP/www/page" "$TMP/plain" "page for a plain client"
-	on a curl -sS --fail --max-time 10 -o "$TMP/plain" "$URL6/page" || fail "plain curl, IPv6: exit $?"
+	on a curl -sS --fail --max-time $((10 * PATIENCE)) -o "$TMP/plain" "$URL6/page" || fail "plain curl, IPv6: exit $?"
 	expect_same "$TMP/www/page" "$TMP/plain" "page for a plain client over IPv6"
 	expect_eq "$(grep -c "^$A4 " "$TMP/nginx-access.log")" 2 "requests with the caller's address"
 	expect_eq "$(grep -c "^$A6 " "$TMP/nginx-access.log")" 1 "requests with the caller's IPv6 address"
@@ -183,7 +183,7 @@ many_plain() {
 	for i in {1..50}; do
 		arguments+=(-o "$TMP/many-$i" "$URL/page?$i")
 	done
-	on a curl -sS --fail --max-time 30 --parallel --parallel-immediate --parallel-max 50 \
+	on a curl -sS --fail --max-time $((30 * PATIENCE)) --parallel --parallel-immediate --parallel-max 50 \
 		"${arguments[@]}" 2>/dev/null || fail "50 plain clients at once: curl's exit $?"
 	for i in {1..50}; do
 		expect_same "$TMP/www/page" "$TMP/many-$i" "plain transfer $i"
@@ -224,7 +224,7 @@ meets_begin() {
 }
 
 refused_plain() {
-	! on a curl -s --max-time 5 -o /dev/null "$URL/page"
+	! on a curl -s --max-time $((5 * PATIENCE)) -o /dev/null "$URL/page"
 }
 
 with_a_key() {
@@ -233,7 +233,7 @@ with_a_key() {
 	SETTINGS=()
 	start_nginx
 	STATUS=0
-	on a curl -s --max-time 5 -o /dev/null "$URL/page" || STATUS=$?
+	on a curl -s --max-time $((5 * PATIENCE)) -o /dev/null "$URL/page" || STATUS=$?
 	expect_eq "$STATUS" 7 "exit code of a plain curl"
 	fetch 10 page
 	stop_server nginx
@@ -335,7 +335,7 @@ rules_for_listeners() {
 	ok "rudp alone"
 	next_port
 	listens_as "listen on 10.77.0.2 program python* use tcp; any use rudp"
-	on a curl -sS --fail --max-time 10 -o "$TMP/plain" "$URL/page" || fail "plain curl: exit $?"
+	on a curl -sS --fail --max-time $((10 * PATIENCE)) -o "$TMP/plain" "$URL/page" || fail "plain curl: exit $?"
 	expect_same "$TMP/www/page" "$TMP/plain" "page for a plain client"
 	SETTINGS=(RUDP_KEY_FILE= "RUDP_POLICY=connect use rudp")
 	STATUS=0

@@ -7,6 +7,9 @@
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# A round trip, and what a busy machine makes of it; not a time-out, as connect's has 127 s.
+AT_ONCE_MS=5000
+
 # try SECONDS ARGUMENT...: curl that must fail; it is measured, sets STATUS, and leaves its words in $TMP/try.err.
 try() {
 	local seconds=$(($1 * PATIENCE))
@@ -26,7 +29,7 @@ closed_port() {
 		try 10 "$url/"
 		expect_eq "$STATUS" 7 "curl's exit code for a closed port"
 		expect_match "$TMP/try.err" "Connection refused|Couldn't connect|Failed to connect" "curl's words"
-		expect_took 10 1000 "until refused"
+		expect_took 10 "$AT_ONCE_MS" "until refused"
 		ok "refused in $TOOK ms: $url"
 	done
 	STATUS=0
@@ -43,7 +46,7 @@ closed_port_beside_an_open_one() {
 	wait_listening b 9000
 	try 10 "$URL/"
 	expect_eq "$STATUS" 7 "curl's exit code"
-	expect_took 10 1000 "until refused"
+	expect_took 10 "$AT_ONCE_MS" "until refused"
 	ok "refused in $TOOK ms"
 	stop server
 }
@@ -53,14 +56,14 @@ black_hole() {
 	link_up --delay 10ms --ba-drop tcp,udp,icmp
 	try 10 --connect-timeout 2 "$URL/"
 	expect_eq "$STATUS" 28 "curl's exit code for its own time-out"
-	expect_took 1900 3000 "until the caller's own time-out"
+	expect_took 1900 15000 "until the caller's own time-out"
 	ok "the caller's own time-out: $TOOK ms"
 	[ -z "$PLAIN" ] || return 0
 	SETTINGS=(RUDP_CONNECT_TIMEOUT=3)
 	try 20 "$URL/"
 	SETTINGS=()
 	expect_eq "$STATUS" 28 "curl's exit code for ETIMEDOUT"
-	expect_took 2900 4500 "until ETIMEDOUT"
+	expect_took 2900 15000 "until ETIMEDOUT"
 	ok "RUDP_CONNECT_TIMEOUT=3: time-out after $TOOK ms"
 	SETTINGS=(RUDP_CONNECT_TIMEOUT=3)
 	STATUS=0
@@ -81,7 +84,7 @@ wrong_key() {
 	SETTINGS=("RUDP_KEY_FILE=$TMP/other-key")
 	try 10 -v "$URL/page"
 	expect_eq "$STATUS" 7 "curl's exit code for a wrong key"
-	expect_took 10 1000 "until refused for the key"
+	expect_took 10 "$AT_ONCE_MS" "until refused for the key"
 	expect_match "$TMP/try.err" "Permission denied" "curl's words"
 	wait_until 5 "a line about the key in the caller's log" grep -q "[Kk]ey" "$TMP/engine-a.log"
 	wait_until 5 "a line about the key in the listener's log" \

@@ -19,6 +19,7 @@ import time
 KEEPALIVE = ((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1),
              (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1), (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3))
 OUTPUT = threading.Lock()
+PATIENCE_MS = 100000  # of one who must be told
 
 
 def say(text):
@@ -30,12 +31,12 @@ def name(error):
     return errno.errorcode[error] if error else "0"
 
 
-def outcome(connection, what, start=None):
-    """What a read says in the end, and SO_ERROR before it."""
+def outcome(connection, what, start=None, patience_ms=PATIENCE_MS):
+    """What a read says in the end."""
     poll = select.poll()
     poll.register(connection, select.POLLIN)
     start = start or time.monotonic()
-    if not poll.poll(9000):
+    if not poll.poll(patience_ms):
         say(f"{what}: alive")
         return
     took = time.monotonic() - start
@@ -111,11 +112,14 @@ def dead(host, port, ready):
     start = time.monotonic()
     writer.send(b"y")
     kept["user time-out"] = writer
-    threads = [threading.Thread(target=outcome, args=(c, w, start)) for w, c in kept.items() if w != "listener"]
+    threads = [threading.Thread(target=outcome, args=(c, w, start)) for w, c in kept.items()
+               if w not in ("listener", "nothing asked for")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    # However long the others took, this one stands when they are over.
+    outcome(kept["nothing asked for"], "nothing asked for", patience_ms=0)
 
 
 def watch(link, host, path):
