@@ -219,7 +219,7 @@ throttle() {
 refuses() {
 	local before status=0
 	before=$(sha256sum <"$TMP/accounts.db")
-	on b timeout 20 "$BUILD/apollonion" --config "$TMP/conf" 2>"$TMP/server.err" || status=$?
+	on b timeout $((20 * PATIENCE)) "$BUILD/apollonion" --config "$TMP/conf" 2>"$TMP/server.err" || status=$?
 	[ "$status" = 1 ] || fail "exit code $status"
 	grep -qF "accounts.db: $1" "$TMP/server.err" || fail "it does not say '$1'"
 	! grep -q 'cannot begin reason' "$TMP/server.err" || fail "it says another reason, too"

@@ -66,7 +66,7 @@ run_carries_curl_and_nginx() {
 	mkfifo "$TMP/page"
 	start reader a bash -c "exec <'$TMP/page'; exec 7<>'$TMP/gate'; read -r -u 7; exec cat"
 	start curl a "$RUDP" run "${KEY[@]}" --log "info:$TMP/engine-a.log" \
-		curl -sS --fail --max-time 60 -o "$TMP/page" "$URL/page"
+		curl -sS --fail --max-time $((60 * PATIENCE)) -o "$TMP/page" "$URL/page"
 	wait_until 10 "the connection in ss" shows a "len(all_) == 1 and
 		all_[0]['stream_received_bytes'] > 100000 and all_[0]['srtt_ns'] > 20_000_000" \
 		-p state established and program curl and dport = ":$PORT"

@@ -65,7 +65,7 @@ is_in_hall() {
 
 # Asked over TCP by somebody who is not there.
 in_hall_on() {
-	printf 'NICK ask\r\nUSER a 0 * :a\r\nNAMES #hall\r\nQUIT\r\n' | on a timeout 5 nc "$1" "$PORT" | tr -d '\r' |
+	printf 'NICK ask\r\nUSER a 0 * :a\r\nNAMES #hall\r\nQUIT\r\n' | on a timeout $((5 * PATIENCE)) nc "$1" "$PORT" | tr -d '\r' |
 		sed -n 's/.* 353 .*://p'
 }
 

@@ -16,7 +16,7 @@ HERE_CLIENT=$HERE/lib/fast_open.py
 
 # ask WAY [COUNT]: leaves the lines of the client in $TMP/ask.
 ask() {
-	under a timeout 60 python3 "$HERE_CLIENT" ask "$B4" "$AT" "${2:-$ATTEMPTS}" "$1" >"$TMP/ask" ||
+	under a timeout $((60 * PATIENCE)) python3 "$HERE_CLIENT" ask "$B4" "$AT" "${2:-$ATTEMPTS}" "$1" >"$TMP/ask" ||
 		fail "the client ($1) ended with $?"
 	expect_eq "$(awk '$4 != 1' "$TMP/ask" | wc -l)" 0 "requests that the server saw twice"
 }

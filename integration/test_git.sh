@@ -79,7 +79,7 @@ start_http_backend() {
 
 # git_a ARGUMENT...: on side a; says nothing, on either of its outputs.
 git_a() {
-	under a timeout 30 git "$@" >"$TMP/git.said" 2>&1 || fail "git $*: exit $?: $(cat "$TMP/git.said")"
+	under a timeout $((30 * PATIENCE)) git "$@" >"$TMP/git.said" 2>&1 || fail "git $*: exit $?: $(cat "$TMP/git.said")"
 	expect_eq "$(cat "$TMP/git.said")" "" "output of git $*"
 }
 

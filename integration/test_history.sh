@@ -87,7 +87,7 @@ is_refused() {
 }
 
 counter() {
-	printf 'GET /\r\n\r\n' | on b timeout 5 nc -UN "$TMP/metrics" | sed -nE "s/^apollonion_history_$1_total //p"
+	printf 'GET /\r\n\r\n' | on b timeout $((5 * PATIENCE)) nc -UN "$TMP/metrics" | sed -nE "s/^apollonion_history_$1_total //p"
 }
 
 is_kept() {

@@ -13,7 +13,7 @@ PORT=5201
 measure() {
 	local streams=$1 said
 	shift
-	under a timeout 20 iperf3 -c "${TO:-$B4}" -p "$PORT" -t 1 -i 0.5 --json -P "$streams" "$@" \
+	under a timeout $((20 * PATIENCE)) iperf3 -c "${TO:-$B4}" -p "$PORT" -t 1 -i 0.5 --json -P "$streams" "$@" \
 		>"$TMP/iperf.json" 2>>"$TMP/iperf.err" || fail "iperf3 $*: exit $?: $(grep error "$TMP/iperf.json")"
 	said=$(python3 "$HERE/lib/iperf_report.py" "$TMP/iperf.json" "$streams" "$RTT" "$LOSS" 2>&1) ||
 		fail "iperf3 $*: $said"

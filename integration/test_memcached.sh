@@ -10,13 +10,13 @@ PORT=11211
 
 # ask TEXT: what the server says to these lines.
 ask() {
-	under a timeout 10 nc.openbsd -N "$B4" "$PORT" <<<"$1"$'\r'
+	under a timeout $((10 * PATIENCE)) nc.openbsd -N "$B4" "$PORT" <<<"$1"$'\r'
 }
 
 # store_and_fetch HOST CONNECTIONS
 store_and_fetch() {
 	local said
-	said=$(under a timeout 40 python3 "$HERE/lib/memcached.py" "$1" "$PORT" "$2" 2>&1) || fail "$said"
+	said=$(under a timeout $((40 * PATIENCE)) python3 "$HERE/lib/memcached.py" "$1" "$PORT" "$2" 2>&1) || fail "$said"
 	ok "$1: $said"
 }
 

@@ -24,7 +24,7 @@ start_broker() {
 
 # publish ARGUMENT...
 publish() {
-	under a timeout 20 mosquitto_pub -h "$B4" -p "$PORT" "$@" 2>>"$TMP/pub.err" ||
+	under a timeout $((20 * PATIENCE)) mosquitto_pub -h "$B4" -p "$PORT" "$@" 2>>"$TMP/pub.err" ||
 		fail "mosquitto_pub $*: exit $?"
 }
 

@@ -27,7 +27,7 @@ for policy in rr none; do
 	try $policy "$URL"
 	try $policy "$URL6"
 	[ $policy = none ] || expect_match "$TMP/client.out" ' 2 workers' "taking turns"
-	under b curl -sS --max-time 10 --data-binary "@$TMP/small" -o "$TMP/same" "http://localhost:$PORT" ||
+	under b curl -sS --max-time $((10 * PATIENCE)) --data-binary "@$TMP/small" -o "$TMP/same" "http://localhost:$PORT" ||
 		fail "curl on the same host: exit $?"
 	expect_same "$TMP/small" "$TMP/same" "on the same host"
 	stop_server server

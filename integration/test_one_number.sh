@@ -20,9 +20,9 @@ has_udp_port() {
 greets() {
 	wait_until 10 "the port of TCP" has_tcp_port
 	wait_until 10 "the port of UDP" has_udp_port
-	expect_eq "$(under a timeout 10 nc.openbsd -d "$B4" "$PORT")" hello "greeting"
+	expect_eq "$(under a timeout $((10 * PATIENCE)) nc.openbsd -d "$B4" "$PORT")" hello "greeting"
 	wait_until 10 "the server's second half" grep -q waiting "$TMP/server.out"
-	expect_eq "$(echo | timeout 10 nc.openbsd -u -W 1 "$B4" "$PORT")" hello "greeting in a datagram"
+	expect_eq "$(echo | timeout $((10 * PATIENCE)) nc.openbsd -u -W 1 "$B4" "$PORT")" hello "greeting in a datagram"
 	finish server 10
 	expect_eq "$STATUS" 0 "exit code of the server: $(cat "$TMP/server.err")"
 }
@@ -68,7 +68,7 @@ SETTINGS=()
 launch server b python3 -m http.server --bind "$B4" "$PORT" # sets SO_REUSEADDR, as most servers do
 wait_listening b "$PORT"
 STATUS=0
-on b timeout 10 python3 -m http.server --bind "$B4" "$PORT" >"$TMP/second.out" 2>&1 || STATUS=$?
+on b timeout $((10 * PATIENCE)) python3 -m http.server --bind "$B4" "$PORT" >"$TMP/second.out" 2>&1 || STATUS=$?
 expect_eq "$STATUS" 1 "exit code of a second server: $(tail -n 1 "$TMP/second.out")"
 expect_match "$TMP/second.out" "Address already in use" "words of the second server"
 stop server
@@ -80,7 +80,7 @@ SETTINGS=(RUDP_KEY_FILE= "RUDP_POLICY=listen port $PORT use tcp")
 launch iperf b iperf3 -s -p "$PORT"
 wait_until 10 "the port of TCP" has_tcp_port
 SETTINGS=(RUDP_KEY_FILE=)
-under a timeout 20 iperf3 -u -b 20M -t 1 --json -c "$B4" -p "$PORT" >"$TMP/iperf.json" ||
+under a timeout $((20 * PATIENCE)) iperf3 -u -b 20M -t 1 --json -c "$B4" -p "$PORT" >"$TMP/iperf.json" ||
 	fail "iperf3 -u: $(grep error "$TMP/iperf.json")"
 expect_match "$TMP/iperf.json" '"packets":[[:space:]]*[1-9]' "datagrams that iperf3 has counted"
 stop iperf

@@ -61,7 +61,7 @@ both_ways() {
 curl_tls() {
 	local host=$1
 	shift
-	under a curl -sS --fail --max-time 20 --cacert "$TMP/tls.crt" -o "$TMP/fetched" "$@" \
+	under a curl -sS --fail --max-time $((20 * PATIENCE)) --cacert "$TMP/tls.crt" -o "$TMP/fetched" "$@" \
 		"https://$host:$PORT/big" \
 		2>>"$TMP/curl.err" || fail "curl from $host: exit $?"
 	expect_same "$TMP/www/big" "$TMP/fetched" "curl from $host"

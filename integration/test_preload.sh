@@ -35,7 +35,7 @@ serve_and_fetch() {
 		--directory "$TMP/www" "$PORT"
 	launch python b "${WITH[@]}"
 	wait_listening b "$PORT"
-	with "$front" "$back" "$@" curl -sS --max-time 20 --fail -o "$TMP/fetched" "$URL/page"
+	with "$front" "$back" "$@" curl -sS --max-time $((20 * PATIENCE)) --fail -o "$TMP/fetched" "$URL/page"
 	under a "${WITH[@]}" 2>"$TMP/curl.err" || fail "$what: curl's exit $?"
 	expect_same "$TMP/www/page" "$TMP/fetched" "$what"
 	expect_eq "$(cat "$TMP/curl.err")" "" "$what: what the loader or curl said"

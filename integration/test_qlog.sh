@@ -68,7 +68,7 @@ ok "a full disk"
 trace_to "$TMP/fleeting"
 mkdir -m 700 "$TMP/fleeting"
 rate=(--limit-rate 1500k)
-launch curl a curl -sS --max-time 30 "${rate[@]}" -o "$TMP/part" "$URL/page"
+launch curl a curl -sS --max-time $((30 * PATIENCE)) "${rate[@]}" -o "$TMP/part" "$URL/page"
 wait_until 10 "the transfer to be under way" has_bytes "$TMP/part" 500000
 rm -rf "$TMP/fleeting"
 finish curl 30

@@ -20,7 +20,7 @@ begin() {
 	launch session a socat - "TCP:$address:8081" <"$TMP/input" 9<&-
 	say before
 	rm -f "$TMP/fetched"
-	launch curl a curl -sS --fail --max-time 60 -o "$TMP/fetched" "$@" "$url/big"
+	launch curl a curl -sS --fail --max-time $((60 * PATIENCE)) -o "$TMP/fetched" "$@" "$url/big"
 	wait_until 10 "the download to begin" has_bytes "$TMP/fetched" 100000
 	! has_bytes "$TMP/fetched" 1500000 || fail "the download is over already"
 }

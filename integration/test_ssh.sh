@@ -87,7 +87,7 @@ fetch_by() {
 	local side=$1 url=$2
 	shift 2
 	rm -f "$TMP/fetched"
-	under "$side" curl -sS --fail --max-time 20 -o "$TMP/fetched" "$@" "$url" 2>>"$TMP/curl.err" ||
+	under "$side" curl -sS --fail --max-time $((20 * PATIENCE)) -o "$TMP/fetched" "$@" "$url" 2>>"$TMP/curl.err" ||
 		fail "curl of $url: exit $?"
 	expect_same "$TMP/www/big" "$TMP/fetched" "$url"
 }

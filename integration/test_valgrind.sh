@@ -17,7 +17,7 @@ GRIND=(valgrind --quiet --trace-children=no --error-exitcode="$EXIT_OF_ERRORS" -
 grind_curl() {
 	local status=0
 	SETTINGS=("RUDP_ENGINE=$1")
-	under a "${GRIND[@]}" curl -sS --max-time 60 --fail -o "$TMP/fetched" "$URL/page" \
+	under a "${GRIND[@]}" curl -sS --max-time $((60 * PATIENCE)) --fail -o "$TMP/fetched" "$URL/page" \
 		-o "$TMP/again" "$URL/page" 2>"$TMP/curl.err" || status=$?
 	SETTINGS=()
 	expect_eq "$status" 0 "exit code of curl under valgrind ($EXIT_OF_ERRORS: it has found errors)"
@@ -28,7 +28,7 @@ grind_curl() {
 grind_refused_curl() {
 	local status=0
 	SETTINGS=("RUDP_ENGINE=$1")
-	under a "${GRIND[@]}" curl -sS --max-time 60 -o "$TMP/fetched" "http://$B4:9999/" \
+	under a "${GRIND[@]}" curl -sS --max-time $((60 * PATIENCE)) -o "$TMP/fetched" "http://$B4:9999/" \
 		2>"$TMP/curl.err" || status=$?
 	SETTINGS=()
 	expect_eq "$status" 7 "exit code of a refused curl under valgrind"

@@ -36,7 +36,7 @@ def ask(connection, number):
 
 
 def hold(address, count):
-    connections = [socket.create_connection(address, timeout=20) for _ in range(count)]
+    connections = [socket.create_connection(address, timeout=160) for _ in range(count)]
     while True:
         for number, connection in enumerate(connections):
             ask(connection, number)

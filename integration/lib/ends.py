@@ -27,7 +27,7 @@ role, host, port, thing = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4
 
 def meet():
     if role == "call":
-        return socket.create_connection((host, port), 10)
+        return socket.create_connection((host, port), 80)
     server = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     print("listening", flush=True)
     connection, _ = server.accept()
@@ -90,7 +90,7 @@ def late(connection):
 
 
 connection = meet()
-connection.settimeout(20)
+connection.settimeout(160)
 print("peer", connection.getpeername()[0], flush=True)
 if thing == "send":
     send_file(connection)

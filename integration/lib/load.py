@@ -22,7 +22,7 @@ def say(line):
 
 
 def fetch():
-    with urllib.request.urlopen(URL, timeout=20) as answer:
+    with urllib.request.urlopen(URL, timeout=160) as answer:
         body = answer.read()
     if body != wanted:
         raise ValueError(f"{len(body)} bytes of {len(wanted)}, or other ones")

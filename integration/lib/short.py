@@ -18,7 +18,7 @@ def serve(address):
 def call(address, count):
     for number in range(count):
         question = b"%d" % number
-        with socket.create_connection(address, timeout=20) as connection:
+        with socket.create_connection(address, timeout=160) as connection:
             connection.sendall(question)
             answer = connection.recv(100)
             if answer != question or connection.recv(1) != b"":

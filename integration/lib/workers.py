@@ -30,7 +30,7 @@ def call(pid, output):
         pass
     for number in range(60):
         question = b"%d" % number
-        with socket.create_connection(where, timeout=20) as connection:
+        with socket.create_connection(where, timeout=160) as connection:
             connection.sendall(question)
             answer = connection.recv(100)
             if answer != question:
