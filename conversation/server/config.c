@@ -158,24 +158,30 @@ static int on_key(void *of, const char *section, const char *key, const char *va
 	return 1;
 }
 
-/* Counts lines; what is too long for inih would be cut in two without a word. */
+/* Counts lines; what is too long for inih would be cut in two without a word, and what is behind a
+ * byte 0 would be lost. */
 static char *read_line(char *text, int size, void *of)
 {
 	struct apo_reading *reading = of;
-	size_t len;
-	int c;
+	bool has_nul = false;
+	int len = 0, c;
 
-	if (!fgets(text, size, reading->file))
+	for (; (c = getc(reading->file)) != EOF && c != '\n'; len++) {
+		has_nul |= c == 0;
+		if (len < size - 2)
+			text[len] = (char)c;
+	}
+	if (c == EOF && len == 0)
 		return NULL;
 	reading->line++;
-	len = strlen(text);
-	if ((len > 0 && text[len - 1] == '\n') || feof(reading->file))
-		return text;
-	apo_config_complain(reading, reading->line, "is longer than %d bytes", LINE_LEN_MAX);
-	while ((c = getc(reading->file)) != EOF && c != '\n')
-		;
-	text[0] = '\n';
-	text[1] = 0;
+	if (has_nul)
+		apo_config_complain(reading, reading->line, "has a byte 0, so this is no text");
+	else if (len > size - 2)
+		apo_config_complain(reading, reading->line, "is longer than %d bytes", LINE_LEN_MAX);
+	if (has_nul || len > size - 2)
+		len = 0;
+	text[len] = '\n';
+	text[len + 1] = 0;
 	return text;
 }
 

@@ -26,18 +26,23 @@ static void complain(void *of, const char *line)
 	snprintf(complaints + len, sizeof complaints - len, "%s\n", line + strlen(name));
 }
 
-static struct apo_config *read_text(const char *text)
+static struct apo_config *read_bytes(const char *bytes, size_t length)
 {
 	char name[] = "/tmp/apollonion-conf.XXXXXX";
 	struct apo_config *config;
 	int fd = mkstemp(name);
 
 	complaints[0] = 0;
-	cr_assert(eq(sz, (size_t)write(fd, text, strlen(text)), strlen(text)));
+	cr_assert(eq(sz, (size_t)write(fd, bytes, length), length));
 	close(fd);
 	config = apo_config_read(name, complain, name);
 	unlink(name);
 	return config;
+}
+
+static struct apo_config *read_text(const char *text)
+{
+	return read_bytes(text, strlen(text));
 }
 
 /* The text behind a configuration that is right must be refused with these words. */
@@ -247,6 +252,21 @@ Test(config, a_line_that_is_too_long_is_not_cut_in_two)
 	memcpy(more, "[server]\ndescription = ", 23);
 	strcpy(more + 300, "\nmotd = /dev/null\n");
 	refused(more, ":7: is longer than 198 bytes\n");
+}
+
+/* What is behind it must not be lost without a word, nor the next line with it. */
+Test(config, a_byte_0_is_told_as_one)
+{
+	static const char middle[] = FINE "[limits]\nclients = 5\0000\nwaiting = -1\n",
+			  last[] = FINE "[limits]\nclients = 5\0000";
+
+	cr_assert(eq(ptr, read_bytes(middle, sizeof middle - 1), NULL));
+	cr_assert(
+		eq(str, complaints,
+		   ":7: has a byte 0, so this is no text\n"
+		   ":8: limits: waiting must be a whole number, or one with k, M or G behind it\n"));
+	cr_assert(eq(ptr, read_bytes(last, sizeof last - 1), NULL));
+	cr_assert(eq(str, complaints, ":7: has a byte 0, so this is no text\n"));
 }
 
 Test(config, a_file_that_is_not_there_is_no_crash)
