@@ -316,6 +316,24 @@ Test(early, a_restarted_listener_gets_the_bytes_once)
 	cr_assert(eq(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_NO_ASSOCIATION), 1));
 }
 
+/* Whether that has taken its place, or is somewhere else: it knows the key, and not the association. */
+Test(early, a_syn_that_was_taken_is_opened_by_no_other_engine_with_the_key)
+{
+	struct pair_datagram *syn;
+
+	meet();
+	open_with(true, 100);
+	syn = take(SYN);
+	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_OK));
+	restart_server();
+	for (int i = 0; i < 3; i++) {
+		cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_NO_ASSOCIATION));
+		expect_nobody_else();
+		cr_assert(zero(uint, rudp_endpoint_conn_count(pair.ep[1])));
+	}
+	free(syn);
+}
+
 Test(early, a_lost_answer_is_sent_again)
 {
 	meet();
