@@ -8,7 +8,9 @@
 
 #include "base/gf256.h"
 
-#define HOLES_MAX 64u /* in a block that is worth a look: each is a packet at least */
+#define HOLES_MAX 64u          /* in a block that is worth a look: each is a packet at least */
+#define PIECES_PER_BYTE_MAX 2u /* to solve for each byte of a sum, at most ... */
+#define SUM_COST_BYTES 32u     /* ... and as many as for these, whatever its length */
 
 struct rudp_repair_group {
 	struct rudp_repair_block block;
@@ -327,6 +329,18 @@ static void give_all(struct rudp_repair_store *store, const struct gaps *gaps, u
 	free_group(group);
 }
 
+/*
+ * To solve takes time in proportion to pieces and the square of the sums; who sends them pays for their
+ * bytes. Packets of a burst are about as long as a symbol, so there are few pieces, and long ones.
+ * Whoever fragments the block until there is a piece for each byte would have us work for milliseconds
+ * for each datagram of his: that block comes again instead.
+ */
+static bool is_worth_it(const struct gaps *gaps, unsigned needed)
+{
+	return (gaps->cut_count - 1) * needed <=
+	       PIECES_PER_BYTE_MAX * (gaps->block->symbol_bytes + SUM_COST_BYTES);
+}
+
 /* true: the group has gone, one way or the other. */
 static bool try_group(struct rudp_repair_store *store, unsigned at, const struct rudp_recvbuf *buf,
 		      rudp_repaired *repaired, void *context)
@@ -343,7 +357,7 @@ static bool try_group(struct rudp_repair_store *store, unsigned at, const struct
 		return false;
 	find_cuts(&gaps);
 	needed = sums_needed(&gaps);
-	if (needed > group->count)
+	if (needed > group->count || !is_worth_it(&gaps, needed))
 		return false;
 	give_all(store, &gaps, needed, take_out(store, at), &buf->ring, repaired, context);
 	return true;

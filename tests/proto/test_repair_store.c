@@ -324,6 +324,43 @@ Test(repair_store, more_holes_than_it_looks_at_are_left_to_close)
 	cr_assert(eq(u64, buf.ring.tail, 400));
 }
 
+/* Of 32 symbols of 130 bytes nothing has come but a byte here and there: a system for each column. */
+Test(repair_store, crumbs_are_not_solved_piece_by_piece)
+{
+	static const struct rudp_repair_block block = {0, 32, 130};
+
+	for (unsigned i = 1; i < HOLES_MAX; i++) {
+		uint64_t at = (uint64_t)(i / 2) * 130 + 2 * i;
+
+		arrive(at, at + 1);
+	}
+	for (unsigned i = 0; i < RUDP_REPAIR_SOLVE_MAX; i++)
+		cr_assert(zero(int, add(&block, (uint8_t)i)));
+	solve();
+	cr_assert(zero(uint, given));
+	arrive(0, 130 * 25); /* few enough are left */
+	solve();
+	cr_assert(eq(u64, buf.ring.tail, 130 * 32));
+}
+
+/* What a heavy loss leaves of packets that are a little shorter than symbols is. */
+Test(repair_store, packets_that_lie_across_symbols_are_solved_however_many)
+{
+	static const struct rudp_repair_block block = {0, 128, 1200};
+	uint64_t end = UINT64_C(128) * 1200;
+
+	for (unsigned i = 0; i * UINT64_C(1190) < end; i++) {
+		uint64_t at = i * UINT64_C(1190);
+
+		if (i % 5 != 2)
+			arrive(at, at + 1190 < end ? at + 1190 : end);
+	}
+	for (unsigned i = 0; i < RUDP_REPAIR_SOLVE_MAX; i++)
+		cr_assert(zero(int, add(&block, (uint8_t)i)));
+	solve();
+	cr_assert(eq(u64, buf.ring.tail, end));
+}
+
 Test(repair_store, without_memory_a_sum_is_not_kept)
 {
 	unsigned nth = 0;
