@@ -242,6 +242,7 @@ static bool receive(struct rudp_engine *engine, const struct rudp_call *call,
 				.msg_control = control,
 				.msg_controllen = sizeof control};
 
+	message->request = (struct rudp_control_request){0}; /* a refusal is told with what came of it */
 	/* MSG_TRUNC: the true length, so that a longer message is not taken for a right one. */
 	message->len = recvmsg(call->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
 	if (message->len < 0) {
