@@ -39,17 +39,23 @@ static bool mend_error(int fd, ssize_t rc, int flags)
 }
 
 /*
- * The end of every call. Where the peer had ended its half before it reset, only who writes is told: who
- * reads has his end. An EPIPE that we have not mended is one of the devices' that say so themselves.
+ * The end of every call; before is errno at its beginning. Where the peer had ended its half before it
+ * reset, only who writes is told: who reads has his end. An EPIPE that we have not mended is one of the
+ * devices' that say so themselves.
  */
-static ssize_t received(int fd, ssize_t rc, int flags)
+static ssize_t received(int fd, ssize_t rc, int flags, int before)
 {
-	return mend_error(fd, rc, flags) && errno == EPIPE ? 0 : rc;
+	if (!mend_error(fd, rc, flags) || errno != EPIPE)
+		return rc;
+	errno = before;
+	return 0;
 }
 
 RUDP_EXPORT ssize_t read(int fd, void *data, size_t len)
 {
-	return received(fd, REAL(read)(fd, data, len), 0);
+	int before = errno;
+
+	return received(fd, REAL(read)(fd, data, len), 0, before);
 }
 
 RUDP_EXPORT ssize_t __read(int fd, void *data, size_t len)
@@ -59,23 +65,27 @@ RUDP_EXPORT ssize_t __read(int fd, void *data, size_t len)
 
 RUDP_EXPORT ssize_t __read_chk(int fd, void *data, size_t len, size_t room)
 {
-	return received(fd, REAL(__read_chk)(fd, data, len, room), 0);
+	int before = errno;
+
+	return received(fd, REAL(__read_chk)(fd, data, len, room), 0, before);
 }
 
 /* More pieces than there may be are wrong with and without a connection. */
 RUDP_EXPORT ssize_t readv(int fd, const struct iovec *pieces, int count)
 {
+	int before = errno;
 	ssize_t rc = REAL(readv)(fd, pieces, count);
 
-	return count < 0 || count > IOV_MAX ? rc : received(fd, rc, 0);
+	return count < 0 || count > IOV_MAX ? rc : received(fd, rc, 0, before);
 }
 
 RUDP_EXPORT ssize_t recv(int fd, void *data, size_t len, int flags)
 {
+	int before = errno;
 	ssize_t rc = rudp_receive_is_ours(fd, flags) ? rudp_receive_special(fd, data, len, flags)
 						     : REAL(recv)(fd, data, len, flags);
 
-	return received(fd, rc, flags);
+	return received(fd, rc, flags, before);
 }
 
 RUDP_EXPORT ssize_t __recv_chk(int fd, void *data, size_t len, size_t room, int flags)
@@ -113,13 +123,14 @@ RUDP_EXPORT ssize_t recvfrom(int fd, void *data, size_t len, int flags, __SOCKAD
 			     socklen_t *addr_len)
 {
 	bool named = addr.__sockaddr__;
+	int before = errno;
 	ssize_t rc;
 
 	if (!named && rudp_receive_is_special(flags))
 		return recv(fd, data, len, flags);
 	if (named && (!rudp_is_filtered() || rudp_receive_is_special(flags)) && rudp_mark_get(fd) >= 0)
 		return receive_named(fd, data, len, flags, addr_len);
-	rc = received(fd, REAL(recvfrom)(fd, data, len, flags, addr, addr_len), flags);
+	rc = received(fd, REAL(recvfrom)(fd, data, len, flags, addr, addr_len), flags, before);
 	if (rc >= 0 && named && rudp_is_filtered() &&
 	    rudp_name_is_connection(addr.__sockaddr__, *addr_len))
 		*addr_len = 0;
@@ -154,6 +165,7 @@ static ssize_t found_end(struct msghdr *message)
 RUDP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	size_t room = rudp_receive_queue_room(fd, message);
+	int before = errno;
 	ssize_t rc;
 
 	if (rudp_receive_is_ours(fd, flags))
@@ -161,7 +173,7 @@ RUDP_EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	else
 		rc = REAL(recvmsg)(fd, message, flags);
 	if (rc < 0)
-		return received(fd, rc, flags) == 0 ? found_end(message) : rc;
+		return received(fd, rc, flags, before) == 0 ? found_end(message) : rc;
 	forget_name(fd, message);
 	if (room > 0)
 		rudp_receive_queue_add(fd, message, room);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -57,6 +58,34 @@ CHECK(every_way_of_reading_after_end_and_reset_finds_the_end)
 	say_result("recvmmsg", recvmmsg(fd[4], &message, 1, 0, NULL));
 	say("length %u", message.msg_len);
 	say_result("recv of all", recv(fd[5], bytes, sizeof bytes, MSG_WAITALL));
+}
+
+CHECK(the_end_after_a_reset_leaves_errno_alone)
+{
+	char bytes[8];
+	struct iovec iov = {bytes, sizeof bytes};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	int fd[6], seen[6];
+	ssize_t rc[6];
+
+	for (int i = 0; i < 6; i++) {
+		fd[i] = client_of_a_server_that_answers_and_resets();
+		swallow(fd[i], 6);
+	}
+	for (int i = 0; i < 6; i++) {
+		errno = EXDEV; /* which none of them says */
+		switch (i) {
+		case 0: rc[i] = read(fd[i], bytes, sizeof bytes); break;
+		case 1: rc[i] = readv(fd[i], &iov, 1); break;
+		case 2: rc[i] = recv(fd[i], bytes, sizeof bytes, 0); break;
+		case 3: rc[i] = recvfrom(fd[i], bytes, sizeof bytes, 0, NULL, NULL); break;
+		case 4: rc[i] = recvmsg(fd[i], &message, 0); break;
+		default: rc[i] = recv(fd[i], bytes, sizeof bytes, MSG_WAITALL); break;
+		}
+		seen[i] = errno;
+	}
+	for (int i = 0; i < 6; i++)
+		say("%d: %zd, errno %s", i, rc[i], strerrorname_np(seen[i]));
 }
 
 CHECK(a_message_after_end_and_reset_is_left_as_at_the_end)
