@@ -221,6 +221,7 @@ struct message {
 	int fd_count;
 	int fds[2];
 	bool fds_lost;
+	bool is_left;       /* still in the channel, which is to be closed with it */
 };
 
 static void close_fds(struct rudp_engine *engine, const struct rudp_call *call,
@@ -230,7 +231,13 @@ static void close_fds(struct rudp_engine *engine, const struct rudp_call *call,
 		close_one(engine, call, message->fds[i]);
 }
 
-/* false: nothing there now. len 0: the caller has closed. */
+/*
+ * false: nothing there now. len 0: the caller has closed.
+ *
+ * For what finds no number here the kernel lets go of the descriptor, in this thread. So another user's
+ * message is looked at, which gives descriptors besides those that lie in it, and taken when all of them
+ * have numbers.
+ */
 static bool receive(struct rudp_engine *engine, const struct rudp_call *call,
 		    struct message *message)
 {
@@ -241,10 +248,12 @@ static bool receive(struct rudp_engine *engine, const struct rudp_call *call,
 				.msg_iovlen = 2,
 				.msg_control = control,
 				.msg_controllen = sizeof control};
+	int look = call->foreign ? MSG_PEEK : 0;
 
 	message->request = (struct rudp_control_request){0}; /* a refusal is told with what came of it */
 	/* MSG_TRUNC: the true length, so that a longer message is not taken for a right one. */
-	message->len = recvmsg(call->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
+	message->len =
+		recvmsg(call->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC | look);
 	if (message->len < 0) {
 		message->len = 0;
 		message->fds[0] = message->fds[1] = -1;
@@ -252,6 +261,9 @@ static bool receive(struct rudp_engine *engine, const struct rudp_call *call,
 	}
 	message->fd_count = take_fds(engine, call, &header, message->fds);
 	message->fds_lost = (header.msg_flags & MSG_CTRUNC) != 0;
+	message->is_left = call->foreign && message->fds_lost;
+	if (call->foreign && !message->is_left)
+		(void)recv(call->fd, NULL, 0, MSG_DONTWAIT);
 	return true;
 }
 
@@ -347,12 +359,12 @@ void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint
 	if (message.len == 0 || call->answered) {
 		close_fds(engine, call, &message);
 		/* A GO_ON that crossed the answer: the caller takes that for the answer to both. */
-		if (message.len == 0)
+		if (message.len == 0 || message.is_left)
 			rudp_call_close(engine, call);
 		return;
 	}
 	on_message(engine, call, &message);
-	if (!stays_open(call, waited))
+	if (!stays_open(call, waited) || message.is_left)
 		rudp_call_close(engine, call);
 }
 
@@ -412,10 +424,12 @@ static void send_away(const struct rudp_engine *engine, int fd)
 	struct rudp_control_request request;
 	struct iovec iov = {&request, sizeof request};
 	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n = recvmsg(fd, &header, MSG_DONTWAIT | MSG_PEEK);
 
-	if (recvmsg(fd, &header, MSG_DONTWAIT | MSG_PEEK) >= 4)
+	if (n >= 4)
 		reply.operation = request.operation;
-	if (!(header.msg_flags & MSG_CTRUNC) || !is_of_another(engine, fd))
+	/* What has come since was not looked at. */
+	if ((n >= 0 && !(header.msg_flags & MSG_CTRUNC)) || !is_of_another(engine, fd))
 		(void)recv(fd, &request, sizeof request, MSG_DONTWAIT);
 	(void)send(fd, &reply, sizeof reply, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close_unserved(engine, fd);
@@ -527,6 +541,7 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 			       errno == EINVAL))
 			return;
 		if (fd < 0) {
+			save_descriptors(engine, true);
 			turn_away(engine, door);
 			return;
 		}

@@ -58,6 +58,31 @@ void engine_start(void)
 	close(ends[1]);
 }
 
+unsigned first_free_number(void)
+{
+	unsigned number = 0;
+	char path[64], target[8];
+
+	do
+		snprintf(path, sizeof path, "/proc/%d/fd/%u", (int)engine_pid, number++);
+	while (readlink(path, target, sizeof target) >= 0);
+	return number - 1;
+}
+
+void wait_until_the_engine_rests(void)
+{
+	char path[32], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)engine_pid);
+	while (state != 'S') {
+		file = fopen(path, "re");
+		cr_assert(file != NULL);
+		cr_assert(eq(int, fscanf(file, "%*d (%*[^)]) %c", &state), 1));
+		fclose(file);
+	}
+}
+
 void engine_end(void)
 {
 	kill(engine_pid, SIGKILL);

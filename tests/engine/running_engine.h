@@ -20,6 +20,11 @@ extern pid_t engine_pid;
 void engine_start(void);
 void engine_end(void);
 
+/* The first number that it does not use for a descriptor. */
+unsigned first_free_number(void);
+/* What it was asked before is over, descriptors and all, when it waits. */
+void wait_until_the_engine_rests(void);
+
 /* Connected to its control channel. The caller closes it. */
 int channel(void);
 /* Likewise, made as another user: a stranger's. For root. */

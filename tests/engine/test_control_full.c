@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -23,33 +22,6 @@ Test(control_full, what_finds_no_number_in_the_engine_is_one_file_too_many)
 	request.operation = RUDP_CONTROL_LISTEN;
 	send_raw(to, &request, sizeof request, &fd, 1);
 	cr_assert(eq(int, answer(to).error, EMFILE));
-}
-
-/* The first number that the engine does not use. */
-static unsigned first_free_number(void)
-{
-	unsigned number = 0;
-	char path[64], target[8];
-
-	do
-		snprintf(path, sizeof path, "/proc/%d/fd/%u", (int)engine_pid, number++);
-	while (readlink(path, target, sizeof target) >= 0);
-	return number - 1;
-}
-
-/* What it was asked before is over, descriptors and all, when it waits. */
-static void wait_until_the_engine_rests(void)
-{
-	char path[32], state = 0;
-	FILE *file;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)engine_pid);
-	while (state != 'S') {
-		file = fopen(path, "re");
-		cr_assert(file != NULL);
-		cr_assert(eq(int, fscanf(file, "%*d (%*[^)]) %c", &state), 1));
-		fclose(file);
-	}
 }
 
 /* One step before: it has none for the caller himself. */
@@ -71,8 +43,8 @@ Test(control_full, who_finds_no_number_in_the_engine_is_told_so)
 	close(to);
 }
 
-/* What a stranger has sent finds no number either, and so is closed with the message it lies in. */
-Test(control_full, a_strangers_descriptor_holds_nobody_up_where_it_finds_no_number)
+/* What a stranger has sent finds no number, as he himself, or though he has found one. */
+static void expect_nobody_held_up(unsigned numbers)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_SHUTDOWN);
 	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
@@ -80,13 +52,11 @@ Test(control_full, a_strangers_descriptor_holds_nobody_up_where_it_finds_no_numb
 	struct rlimit limit;
 	int to, fd;
 
-	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
 	fd = lingering();
 	cr_assert(zero(int, ask(&hello, -1).error));
 	wait_until_the_engine_rests();
 	cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
-	limit.rlim_cur = limit.rlim_max = first_free_number();
+	limit.rlim_cur = limit.rlim_max = first_free_number() + numbers;
 	cr_assert(zero(int, prlimit(engine_pid, RLIMIT_NOFILE, &limit, NULL)));
 	to = strange_channel();
 	send_raw(to, &request, sizeof request, &fd, 1);
@@ -97,4 +67,18 @@ Test(control_full, a_strangers_descriptor_holds_nobody_up_where_it_finds_no_numb
 	cr_assert(zero(int, kill(engine_pid, SIGCONT)));
 	cr_assert(eq(int, poll(&one, 1, WAIT_S * 1000 / 3), 1));
 	close(one.fd);
+}
+
+Test(control_full, a_strangers_descriptor_holds_nobody_up_where_it_finds_no_number)
+{
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to be somebody else");
+	expect_nobody_held_up(0);
+}
+
+Test(control_full, a_strangers_descriptor_holds_nobody_up_where_he_has_the_last_number)
+{
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to be somebody else");
+	expect_nobody_held_up(1);
 }

@@ -4,6 +4,7 @@
 #include <criterion/new/assert.h>
 #include <poll.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -100,4 +101,43 @@ Test(control_moments, a_stranger_who_sends_at_any_of_them_holds_nobody_up)
 		moment++;
 	cr_assert(ge(int, moment, 10));
 	cr_assert(lt(int, moment, MOMENTS_MAX));
+}
+
+static bool is_a_look(const struct __ptrace_syscall_info *info)
+{
+	return info->entry.nr == SYS_recvmsg && info->entry.args[2] & MSG_PEEK;
+}
+
+/* Where the engine has no number for him it looks for his request, and finds none yet. */
+Test(control_moments, a_stranger_who_is_sent_away_holds_nobody_up_when_he_sends_late)
+{
+	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
+	struct __ptrace_syscall_info info;
+	struct rlimit limit;
+	int fd, to, own;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to be somebody else");
+	fd = lingering();
+	cr_assert(zero(int, ask(&hello, -1).error));
+	wait_until_the_engine_rests();
+	limit.rlim_cur = limit.rlim_max = first_free_number();
+	cr_assert(zero(int, prlimit(engine_pid, RLIMIT_NOFILE, &limit, NULL)));
+	cr_assert(zero(long, ptrace(PTRACE_SEIZE, engine_pid, 0, PTRACE_O_TRACESYSGOOD)));
+	go_on_until_it_stops(PTRACE_INTERRUPT);
+	to = strange_channel();
+	do
+		go_on_to_a_call(&info);
+	while (!is_a_look(&info));
+	go_on_to_a_call(&info);
+	send_raw(to, "x", 1, &fd, 1);
+	close(fd);
+	close(to);
+	/* To let go of it would wake it from a close that waits. */
+	cr_assert(eq(long, ptrace(PTRACE_CONT, engine_pid, 0, 0), 0));
+	own = channel();
+	send_raw(own, &hello, sizeof hello, NULL, 0);
+	cr_assert(eq(int, poll(&(struct pollfd){.fd = own, .events = POLLIN}, 1,
+			       WAIT_S * 1000 / 3), 1));
+	close(own);
 }
