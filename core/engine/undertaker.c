@@ -2,7 +2,7 @@
 #include "engine/undertaker.h"
 
 #include <pthread.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -14,6 +14,8 @@ static struct {
 	unsigned first, count;
 	unsigned threads; /* that look for more when they are done */
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static atomic_bool short_of_threads; /* the last that was wanted could not be had */
 
 /* false: nothing is left, and the thread does not count any more. */
 static bool next(int *fd)
@@ -58,22 +60,43 @@ static bool start_thread(void)
 	return rc == 0;
 }
 
+/* One thread more, where somebody waits. */
+static void employ(void)
+{
+	bool wanted, missed;
+
+	pthread_mutex_lock(&all.lock);
+	wanted = all.count > 0 && all.threads < RUDP_UNDERTAKER_THREADS;
+	all.threads += wanted;
+	pthread_mutex_unlock(&all.lock);
+	missed = wanted && !start_thread();
+	atomic_store(&short_of_threads, missed);
+	if (!missed)
+		return;
+	pthread_mutex_lock(&all.lock);
+	all.threads--;
+	pthread_mutex_unlock(&all.lock);
+}
+
 /* Each that is taken has a thread of its own while there are some, since any of them may be held up. */
 void rudp_undertaker_take(int fd)
 {
-	bool wanted;
-
 	if (fd < 0)
 		return;
 	pthread_mutex_lock(&all.lock);
 	if (all.count < RUDP_UNDERTAKER_MAX)
 		all.waiting[(all.first + all.count++) % RUDP_UNDERTAKER_MAX] = fd;
-	wanted = all.threads < RUDP_UNDERTAKER_THREADS;
-	all.threads += wanted;
 	pthread_mutex_unlock(&all.lock);
-	if (!wanted || start_thread())
-		return;
-	pthread_mutex_lock(&all.lock);
-	all.threads--;
-	pthread_mutex_unlock(&all.lock);
+	employ();
+}
+
+bool rudp_undertaker_is_short(void)
+{
+	return atomic_load_explicit(&short_of_threads, memory_order_relaxed);
+}
+
+void rudp_undertaker_go_on(void)
+{
+	if (rudp_undertaker_is_short())
+		employ();
 }

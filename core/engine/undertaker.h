@@ -15,10 +15,15 @@
 #ifndef RUDP_ENGINE_UNDERTAKER_H
 #define RUDP_ENGINE_UNDERTAKER_H
 
+#include <stdbool.h>
+
 #define RUDP_UNDERTAKER_THREADS 16
 #define RUDP_UNDERTAKER_MAX 1024
 
 /* Takes fd over; -1 is none. */
 void rudp_undertaker_take(int fd);
+/* The system has refused a thread: what waits is closed when rudp_undertaker_go_on() gets one. */
+bool rudp_undertaker_is_short(void);
+void rudp_undertaker_go_on(void);
 
 #endif
