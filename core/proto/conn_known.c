@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection and the known paths of its endpoint: docs/protocol.md section 11.1. */
+#include "proto/conn_known.h"
+
 #include "proto/cc_pace.h"
-#include "proto/conn_private.h"
 #include "proto/endpoint_private.h"
 
 static bool is_used(const struct rudp_conn *conn)
@@ -13,23 +13,25 @@ static bool is_used(const struct rudp_conn *conn)
 static void note_loss(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	const struct rudp_reliability *r = &conn->reliability;
+	struct rudp_conn_known *known = &conn->known;
 	uint64_t lost = rudp_reliability_lost_packets(r);
-	struct rudp_known_loss more = {.lost = lost > conn->noted_lost ? lost - conn->noted_lost : 0};
+	struct rudp_known_loss more = {.lost = lost > known->noted_lost ? lost - known->noted_lost : 0};
 
-	more.packets = r->answered_packets - conn->noted_answered + more.lost;
-	conn->noted_answered = r->answered_packets;
-	conn->noted_lost += more.lost;
+	more.packets = r->answered_packets - known->noted_answered + more.lost;
+	known->noted_answered = r->answered_packets;
+	known->noted_lost += more.lost;
 	rudp_known_paths_note_loss(&conn->ep->known_paths, &conn->path.local, &conn->path.remote,
 				   more, now_at_ns);
 }
 
 static void note(struct rudp_conn *conn, enum rudp_known_use use, int64_t now_at_ns)
 {
+	struct rudp_conn_known *known = &conn->known;
 	struct rudp_cc_measured measured;
 
-	conn->noted_bytes = conn->reliability.delivered_bytes;
-	conn->noted_at_ns = now_at_ns;
-	conn->noted_busy = use == RUDP_KNOWN_BUSY;
+	known->noted_bytes = conn->reliability.delivered_bytes;
+	known->noted_at_ns = now_at_ns;
+	known->noted_busy = use == RUDP_KNOWN_BUSY;
 	if (!is_used(conn) || !conn->path.validated ||
 	    !conn->cc.ops->measured(&conn->cc, &measured))
 		return;
@@ -40,7 +42,7 @@ static void note(struct rudp_conn *conn, enum rudp_known_use use, int64_t now_at
 
 static bool is_worth_noting(const struct rudp_conn *conn)
 {
-	return conn->reliability.delivered_bytes - conn->noted_bytes >= RUDP_KNOWN_PATH_NOTE_BYTES;
+	return conn->reliability.delivered_bytes - conn->known.noted_bytes >= RUDP_KNOWN_PATH_NOTE_BYTES;
 }
 
 static void note_going_on(struct rudp_conn *conn, int64_t now_at_ns)
@@ -55,17 +57,22 @@ static void note_going_on(struct rudp_conn *conn, int64_t now_at_ns)
 static void follow_starters(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->cc.is_starting) {
-		conn->cc.ops->share(&conn->cc, conn->starters->count);
+		conn->cc.ops->share(&conn->cc, conn->known.starters->count);
 		return;
 	}
 	note_going_on(conn, now_at_ns);
 	rudp_conn_known_leave(conn);
 }
 
+void rudp_conn_known_init(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	conn->known.noted_at_ns = now_at_ns;
+}
+
 void rudp_conn_known_may_start(struct rudp_conn *conn)
 {
-	conn->is_to_start = conn->cc.is_starting;
-	conn->may_jump = is_used(conn);
+	conn->known.is_to_start = conn->cc.is_starting;
+	conn->known.may_jump = is_used(conn);
 }
 
 /* What was known is of another path: as a stranger, once what has left is answered. */
@@ -79,58 +86,72 @@ static void take_back(struct rudp_conn *conn, int64_t now_at_ns)
 /* The first of this path: of the handshake, or of what has followed the peer to it. */
 static void on_first_rtt(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	int64_t presumed_ns = conn->presumed_rtt_ns;
+	int64_t presumed_ns = conn->known.presumed_rtt_ns;
 
-	conn->presumed_rtt_ns = 0;
+	conn->known.presumed_rtt_ns = 0;
 	if (presumed_ns > 0 &&
 	    !rudp_known_paths_is_same_length(presumed_ns, conn->rtt.latest_ns))
 		take_back(conn, now_at_ns);
 	rudp_conn_known_may_start(conn);
-	conn->may_jump &= presumed_ns == 0; /* once */
+	conn->known.may_jump &= presumed_ns == 0; /* once */
 }
 
 void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns)
 {
 	if (has_rtt && conn->rtt.samples == 1)
 		on_first_rtt(conn, now_at_ns);
-	if (conn->starters)
+	if (conn->known.starters)
 		follow_starters(conn, now_at_ns);
-	if (now_at_ns - conn->noted_at_ns >= RUDP_KNOWN_PATH_NOTE_NS)
+	if (now_at_ns - conn->known.noted_at_ns >= RUDP_KNOWN_PATH_NOTE_NS)
 		note_going_on(conn, now_at_ns);
 }
 
 void rudp_conn_known_leave(struct rudp_conn *conn)
 {
-	if (!conn->starters)
+	struct rudp_starters *starters = conn->known.starters;
+
+	if (!starters)
 		return;
-	if (conn->starters->count == 1)
-		rudp_known_paths_expect(&conn->ep->known_paths, &conn->starters->remote,
-					conn->starters->peak);
-	rudp_starters_leave(&conn->ep->starters, conn->starters);
-	conn->starters = NULL;
+	if (starters->count == 1)
+		rudp_known_paths_expect(&conn->ep->known_paths, &starters->remote, starters->peak);
+	rudp_starters_leave(&conn->ep->starters, starters);
+	conn->known.starters = NULL;
 	if (conn->cc.is_starting)
 		conn->cc.ops->share(&conn->cc, 1);
 }
 
+void rudp_conn_known_on_path_left(struct rudp_conn *conn)
+{
+	rudp_conn_known_leave(conn);
+	conn->known.presumed_rtt_ns = 0;
+	conn->known.is_to_start = conn->known.may_jump = false;
+}
+
+void rudp_conn_known_on_lost(struct rudp_conn *conn)
+{
+	conn->known.may_jump = false;
+}
+
 void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	if (conn->noted_busy || is_worth_noting(conn))
-		note(conn, conn->noted_busy ? RUDP_KNOWN_FREED : RUDP_KNOWN_DONE, now_at_ns);
-	if (!conn->starters)
+	if (conn->known.noted_busy || is_worth_noting(conn))
+		note(conn, conn->known.noted_busy ? RUDP_KNOWN_FREED : RUDP_KNOWN_DONE, now_at_ns);
+	if (!conn->known.starters)
 		return;
 	rudp_conn_known_leave(conn);
-	conn->is_to_start = conn->cc.is_starting;
+	conn->known.is_to_start = conn->cc.is_starting;
 }
 
 /* To who has not been heard: no more than the limit, but as fast as if there were none. */
 static uint64_t presume_unheard(struct rudp_conn *conn, int64_t *span_ns, int64_t now_at_ns)
 {
 	const struct rudp_path *path = &conn->path;
-	uint64_t bytes = rudp_known_paths_take_recent(
-		&conn->ep->known_paths, &path->local, &path->remote, conn->cc.cwnd_bytes, now_at_ns,
-		&conn->presumed_rtt_ns);
+	int64_t *rtt_ns = &conn->known.presumed_rtt_ns;
+	uint64_t bytes = rudp_known_paths_take_recent(&conn->ep->known_paths, &path->local,
+						      &path->remote, conn->cc.cwnd_bytes,
+						      now_at_ns, rtt_ns);
 
-	*span_ns = conn->presumed_rtt_ns;
+	*span_ns = *rtt_ns;
 	if (bytes <= RUDP_UNHEARD_BYTES_MAX)
 		return bytes;
 	*span_ns = (int64_t)rudp_cc_mul_div((uint64_t)*span_ns, RUDP_UNHEARD_BYTES_MAX, bytes);
@@ -152,13 +173,14 @@ static uint64_t presume(struct rudp_conn *conn, int64_t *span_ns, int64_t now_at
 static void jump(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	size_t room = rudp_conn_send_room(conn);
+	uint64_t bytes;
 	int64_t span_ns;
 
-	conn->may_jump = false;
-	conn->jump_bytes = presume(conn, &span_ns, now_at_ns);
-	if (conn->jump_bytes == 0)
+	conn->known.may_jump = false;
+	bytes = conn->known.jump_bytes = presume(conn, &span_ns, now_at_ns);
+	if (bytes == 0)
 		return;
-	conn->cc.ops->jump(&conn->cc, conn->jump_bytes, span_ns);
+	conn->cc.ops->jump(&conn->cc, bytes, span_ns);
 	rudp_conn_grow_send_limit(conn);
 	if (rudp_conn_send_room(conn) > room)
 		rudp_conn_raise(conn, RUDP_EVENT_WRITABLE);
@@ -166,17 +188,21 @@ static void jump(struct rudp_conn *conn, int64_t now_at_ns)
 
 void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	uint64_t due = conn->reliability.bytes_in_flight + rudp_sendbuf_unsent(&conn->sendbuf);
+	struct rudp_conn_known *known = &conn->known;
+	uint64_t due;
 
+	if (!known->is_to_start)
+		return;
+	due = conn->reliability.bytes_in_flight + rudp_sendbuf_unsent(&conn->sendbuf);
 	if (!conn->path.validated || !rudp_conn_may_send(conn) || due <= conn->cc.cwnd_bytes)
 		return;
-	conn->is_to_start = false;
+	known->is_to_start = false;
 	if (!conn->cc.is_starting)
 		return;
-	if (!conn->starters)
-		conn->starters = rudp_starters_join(&conn->ep->starters, &conn->path.remote);
-	if (conn->starters)
-		conn->cc.ops->share(&conn->cc, conn->starters->count);
-	if (conn->may_jump)
+	if (!known->starters)
+		known->starters = rudp_starters_join(&conn->ep->starters, &conn->path.remote);
+	if (known->starters)
+		conn->cc.ops->share(&conn->cc, known->starters->count);
+	if (known->may_jump)
 		jump(conn, now_at_ns);
 }

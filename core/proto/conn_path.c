@@ -21,9 +21,7 @@ static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 	int64_t known_ns = rudp_known_paths_rtt_ns(&conn->ep->known_paths, &conn->path.remote,
 						   now_at_ns);
 
-	rudp_conn_known_leave(conn);
-	conn->presumed_rtt_ns = 0;
-	conn->is_to_start = conn->may_jump = false; /* before there is a round trip of it */
+	rudp_conn_known_on_path_left(conn);
 	rudp_cc_init(&conn->cc, conn->cc.ops, conn->cc.datagram_bytes, now_at_ns);
 	rudp_rtt_init(&conn->rtt, rudp_time_max(known_ns, RUDP_RTT_INITIAL_NS));
 	rudp_reliability_leave_path(&conn->reliability);

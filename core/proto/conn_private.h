@@ -22,6 +22,7 @@
 #include "proto/acks.h"
 #include "proto/association.h"
 #include "proto/conn.h"
+#include "proto/conn_known.h"
 #include "proto/credit.h"
 #include "proto/ecn.h"
 #include "proto/endpoint.h"
@@ -37,7 +38,6 @@
 #include "proto/replay.h"
 #include "proto/resume.h"
 #include "proto/sendbuf.h"
-#include "proto/starters.h"
 #include "proto/tail.h"
 
 #define RUDP_SYNACK_MAX_BYTES 256
@@ -189,15 +189,7 @@ struct rudp_conn {
 	int64_t peer_ack_delay_ns;
 	uint64_t peer_datagram_bytes;
 	uint64_t send_limit_bytes;
-	bool is_to_start;             /* it has not had more to say than its first window lets leave */
-	bool may_jump;                /* nothing has been lost, and nothing asked of known_paths */
-	struct rudp_starters *starters; /* to its host; NULL: it does not look for its rate now */
-	uint64_t jump_bytes;          /* what that has said; 0: nothing */
-	int64_t presumed_rtt_ns;      /* likewise, until one has been measured; 0: not so */
-	uint64_t noted_bytes;         /* delivered when known_paths was last told of this path, */
-	uint64_t noted_answered, noted_lost; /* and packets, */
-	int64_t noted_at_ns;          /* and when that was, */
-	bool noted_busy;              /* and that it goes on */
+	struct rudp_conn_known known;
 	uint64_t charged_bytes;       /* to the endpoint's budget: what rudp_conn_buffer_bytes said */
 
 	/* Frames that want to leave. */
@@ -364,18 +356,6 @@ void rudp_conn_mtu_on_lost(struct rudp_conn *conn, uint64_t number, const struct
 bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_t now_at_ns);
 /* Stream bytes or the FIN want to leave (conn_gate.c); whether they may is in conn_gate.h. */
 bool rudp_conn_has_data_due(const struct rudp_conn *conn);
-
-/*
- * Known paths (conn_known.c). An ACK has been taken; all that was written has been acknowledged; what
- * is due may be more than the window lets leave.
- */
-void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns);
-/* There is its first round trip, or it may send without: what is known may serve from here on. */
-void rudp_conn_known_may_start(struct rudp_conn *conn);
-void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns);
-void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns);
-/* It starts no more, or not there. */
-void rudp_conn_known_leave(struct rudp_conn *conn);
 
 /* Sparse traffic (conn_tail.c). */
 int64_t rudp_conn_tail_at_ns(const struct rudp_conn *conn);

@@ -93,7 +93,7 @@ static void tell_loss(struct rudp_conn *conn, const struct rudp_reliability_resu
 	if (result->lost_bytes == 0)
 		return;
 	conn->cc.ops->on_loss(&conn->cc, &loss);
-	conn->may_jump = false;
+	rudp_conn_known_on_lost(conn);
 }
 
 static void tell_spurious(struct rudp_conn *conn, const struct rudp_reliability_result *result,

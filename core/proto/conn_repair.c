@@ -25,7 +25,7 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 
 bool rudp_conn_repair_is_for(const struct rudp_conn *conn, uint64_t bytes)
 {
-	int64_t rtt_ns = conn->rtt.samples > 0 ? conn->rtt.srtt_ns : conn->presumed_rtt_ns;
+	int64_t rtt_ns = conn->rtt.samples > 0 ? conn->rtt.srtt_ns : conn->known.presumed_rtt_ns;
 
 	return conn->peer_takes_repairs && bytes > RUDP_TAIL_BYTES && rtt_ns >= RTT_MIN_NS &&
 	       conn->path.validated &&

@@ -81,7 +81,7 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 		.aead = conn->has_keys ? conn->keys.send.backend->kind : RUDP_AEAD_NONE,
 		.beginning = beginning_of(conn),
 		.early_bytes = conn->early_bytes,
-		.jump_bytes = conn->jump_bytes,
+		.jump_bytes = conn->known.jump_bytes,
 	};
 	fill_path(conn, stats);
 	fill_stream(conn, stats);

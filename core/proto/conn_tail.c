@@ -30,7 +30,7 @@ static bool has_unguarded(const struct rudp_conn *conn)
 static bool is_timed(const struct rudp_conn *conn)
 {
 	return rudp_state_is_established(conn->state) ||
-	       (conn->is_early && conn->presumed_rtt_ns > 0);
+	       (conn->is_early && conn->known.presumed_rtt_ns > 0);
 }
 
 /* The application has said all; nothing waits for the pacer, a window, or to be sent again. */

@@ -349,8 +349,7 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 	struct allowance allowance;
 	uint8_t ecn = 0;
 
-	if (conn->is_to_start)
-		rudp_conn_known_on_due(conn, now_at_ns);
+	rudp_conn_known_on_due(conn, now_at_ns);
 	allowance = (struct allowance){
 		.pacer_bytes = rudp_pacer_budget_bytes(&conn->pacer,
 						       rudp_conn_pacing_bytes_per_s(conn),

@@ -500,7 +500,7 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 			return false;
 		half_open += conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early;
 		early += conn->is_early;
-		starting += conn->starters != NULL;
+		starting += conn->known.starters != NULL;
 		charged_bytes += conn->charged_bytes;
 	}
 	if (charged_bytes != ep->budget.used_bytes) {

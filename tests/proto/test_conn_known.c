@@ -181,7 +181,7 @@ Test(conn_known, what_it_has_measured_is_kept_for_the_next)
 
 static unsigned starting(void)
 {
-	return pair.conn[0]->starters ? pair.conn[0]->starters->count : 0;
+	return pair.conn[0]->known.starters ? pair.conn[0]->known.starters->count : 0;
 }
 
 Test(conn_known, those_that_start_together_know_of_each_other)
@@ -194,7 +194,7 @@ Test(conn_known, those_that_start_together_know_of_each_other)
 		cr_assert(eq(uint, starting(), i));
 	}
 	round_trips(60);
-	cr_assert(zero(ptr, pair.conn[0]->starters));
+	cr_assert(zero(ptr, pair.conn[0]->known.starters));
 	cr_assert(zero(ptr, pair.ep[0]->starters));
 	/* And as many are expected next time. */
 	know(RATE, RTT_NS);
@@ -247,7 +247,7 @@ Test(conn_known, end_of_a_busy_connection_lets_the_next_one_presume)
 	rudp_known_paths_note(&pair.ep[0]->known_paths, &pair.addr[0], &pair.addr[1],
 			      &(struct rudp_cc_measured){RATE, RTT_NS, true}, RUDP_KNOWN_BUSY,
 			      pair.now_ns);
-	pair.conn[0]->noted_busy = true;
+	pair.conn[0]->known.noted_busy = true;
 	say(1000); /* its last */
 	round_trips(3);
 	establish();

@@ -364,7 +364,7 @@ Test(early_trust, another_round_trip_than_the_known_one_takes_it_back)
 	pair_travel(&pair, 4 * RTT_NS / 2);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_ESTABLISHED));
 	cr_assert(lt(u64, pair.conn[1]->cc.cwnd_bytes, JUMP));
-	cr_assert(zero(i64, pair.conn[1]->presumed_rtt_ns));
+	cr_assert(zero(i64, pair.conn[1]->known.presumed_rtt_ns));
 }
 
 Test(early_trust, round_trip_as_known_keeps_it)
