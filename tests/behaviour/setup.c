@@ -148,7 +148,7 @@ static bool stands_for(long now, long wanted)
 		return true;
 	if (wanted == SYS_recvfrom && (now == SYS_recvmsg || now == SYS_poll || now == SYS_ppoll))
 		return true;
-	return now == wanted;
+	return now == wanted || wanted == ANY_SYSCALL;
 }
 
 /* "running", or the number of the system call, then its arguments. */

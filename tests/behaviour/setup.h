@@ -45,6 +45,7 @@ void say_bytes(const char *what, int fd);
 pthread_t spawn(void *(*run)(void *), void *argument);
 void finish(pthread_t thread);
 
+#define ANY_SYSCALL (-1)
 /* Waits until a thread of this process, by its thread id, sleeps in the system call number (SYS_...). */
 void wait_in_syscall(pid_t pid, pid_t tid, long number);
 /* Likewise, of a child with one thread; or until that has ended. */
