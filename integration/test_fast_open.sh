@@ -84,24 +84,26 @@ measure_round_trip() {
 	ok "connect() takes $((connect / 10)) ms, the first byte $(($(least 2) / 10)) ms"
 }
 
+# curl_ms [OPTION...]
 curl_ms() {
-	under a curl -sS --tcp-fastopen -o /dev/null --max-time 20 -w '%{time_starttransfer}\n' \
+	under a curl -sS "$@" -o /dev/null --max-time 20 -w '%{time_starttransfer}\n' \
 		"http://$B4:8081/page" | awk '{ printf "%d\n", $1 * 10000 }'
 }
 
-# The least of some; each is a process of its own.
+# curl_and_nginx LISTEN [OPTION...]: the least of some; each curl, with these options, is a process of its own.
 curl_and_nginx() {
-	local least=999999 ms
+	local least=999999 ms listen=$1
+	shift
 	make_page page 1000
 	mkdir -p "$TMP/nginx"
-	echo "listen 8081 fastopen=16;" >"$TMP/nginx-server-fast.conf"
+	echo "listen $listen;" >"$TMP/nginx-server-fast.conf"
 	start_nginx
 	for _ in $(seq "$ATTEMPTS"); do
-		ms=$(curl_ms)
+		ms=$(curl_ms "$@")
 		[ "$ms" -ge "$least" ] || least=$ms
 	done
 	expect_between 9 $((10 * least / RTT)) 18 "tenths of a round trip until curl has a byte"
-	ok "curl --tcp-fastopen and nginx: first byte after $((least / 10)) ms"
+	ok "curl $* and nginx (listen $listen): first byte after $((least / 10)) ms"
 	stop_server nginx
 }
 
@@ -120,7 +122,7 @@ measure_round_trip
 one_round_trip "MSG_FASTOPEN" sendto
 one_round_trip "TCP_FASTOPEN_CONNECT" option
 # An engine in a thread meets nobody before its program does.
-! engine_outlives || curl_and_nginx
+! engine_outlives || curl_and_nginx "8081 fastopen=16" --tcp-fastopen
 prove_udp 1000
 
 if [ -z "$PLAIN" ]; then
@@ -137,6 +139,14 @@ if [ -z "$PLAIN" ]; then
 	ask connect 1
 	two_round_trips "the server has not asked" sendto
 	stop server
+
+	section "a rule asks, and no program does"
+	SETTINGS=("RUDP_POLICY=any use rudp early; set early on")
+	serve plain
+	one_round_trip "connect, then send" connect
+	stop server
+	! engine_outlives || curl_and_nginx 8081
+	SETTINGS=("$EARLY")
 
 	section "TCP would be tried beside it"
 	SETTINGS=("$EARLY" RUDP_KEY_FILE=)

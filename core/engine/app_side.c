@@ -427,6 +427,8 @@ void rudp_app_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned
 		app = rudp_app_find(engine, id);
 		if (!app || app->stage == RUDP_APP_CONNECTING || app->carrier.by_tcp)
 			return;
+	} else if (app->options.conn.deferred && app->carrier.conn) {
+		rudp_race_on_deferred(engine, app, events);
 	}
 	if (app->ends.out != RUDP_OUT_LOST)
 		on_carrier(engine, app);

@@ -31,6 +31,7 @@ struct rudp_binding {
 	bool listening;
 	enum rudp_way way;               /* that its listener serves */
 	unsigned policy_line;            /* of the rule that decided; 0: none */
+	bool early;                      /* that rule lets data come with the SYN */
 	bool tcp_listening;
 	bool tcp_may_accept;             /* an edge has been seen and not been used up */
 	bool reuse_address, reuse_port, v6only;

@@ -91,34 +91,43 @@ static int join_and_plug(struct rudp_engine *engine, struct rudp_app *app,
 	return rc < 0 ? rc : rudp_app_plug(app, call->held_fd, call->foreign);
 }
 
-/* To the program it is connected: what it writes comes through, and is what the SYN waits for. */
-static int join_deferred(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
+static int join_with_sentinel(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
 {
-	char remote[RUDP_ADDR_TEXT_SIZE];
 	int rc = rudp_app_join(engine, app, program_fd);
 
-	if (rc == 0)
-		rc = rudp_app_put_sentinel(app, program_fd);
-	if (rc < 0)
-		return rc;
+	return rc < 0 ? rc : rudp_app_put_sentinel(app, program_fd);
+}
+
+/* To the program it is connected: what it writes comes through, and is what the SYN waits for. */
+static void open_deferred(struct rudp_engine *engine, struct rudp_app *app)
+{
+	char remote[RUDP_ADDR_TEXT_SIZE];
+
 	app->stage = RUDP_APP_OPEN;
 	rudp_app_unplug(engine, app);
 	if (rudp_log_wants(RUDP_LOG_INFO))
 		rudp_log(RUDP_LOG_INFO, "%s (pid %u): connects to %s with its first bytes",
 			 app->program.name, app->program.pid,
 			 rudp_addr_format(&app->remote, remote));
-	return RUDP_CONNECT_DEFERRED;
 }
 
+/*
+ * TCP_FASTOPEN_CONNECT makes connect(2) return 0 whether or not the socket blocks. Who has not asked for
+ * it, and does not wait, expects EINPROGRESS and an edge when the socket becomes writable: the plug's.
+ */
 static int join_without_waiting(struct rudp_engine *engine, struct rudp_app *app,
-				const struct rudp_call *call)
+				const struct rudp_call *call, bool as_in_progress)
 {
-	int rc = app->options.conn.deferred ? join_deferred(engine, app, call->held_fd)
-					    : join_and_plug(engine, app, call);
+	int rc = as_in_progress ? join_and_plug(engine, app, call)
+				: join_with_sentinel(engine, app, call->held_fd);
 
-	if (rc < 0)
+	if (rc < 0) {
 		rudp_app_free(engine, app);
-	return rc == 0 ? -EINPROGRESS : rc;
+		return rc;
+	}
+	if (app->options.conn.deferred)
+		open_deferred(engine, app);
+	return as_in_progress ? -EINPROGRESS : RUDP_CONNECT_DEFERRED;
 }
 
 int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
@@ -131,6 +140,7 @@ int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
 					.early = early,
 					.early_bytes = (size_t)request->number,
 					.defer = request->flags & RUDP_CONTROL_DEFER};
+	bool nonblocking = request->flags & RUDP_CONTROL_NONBLOCKING;
 	int rc;
 
 	if (is_connected(call->held_fd))
@@ -143,8 +153,10 @@ int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
 		rc = make_app(engine, call, &remote, &entry, app);
 	if (rc != 0)
 		return rc;
-	if (request->flags & RUDP_CONTROL_NONBLOCKING || (*app)->options.conn.deferred)
-		return join_without_waiting(engine, *app, call);
+	if (nonblocking || (*app)->options.conn.deferred)
+		return join_without_waiting(engine, *app, call,
+					    nonblocking &&
+						    !((*app)->options.conn.deferred && entry.defer));
 	(*app)->call_id = call->id;
 	call->app_id = (*app)->id;
 	return 0;

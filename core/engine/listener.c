@@ -19,6 +19,12 @@ static int listen_native(int fd, int backlog)
 	return listen(fd, backlog) < 0 ? -errno : 0;
 }
 
+static unsigned waiting_max_of(const struct rudp_binding *binding)
+{
+	return binding->backlog < 0 || binding->backlog > SOMAXCONN ? SOMAXCONN
+								     : (unsigned)binding->backlog;
+}
+
 /* What all programs on this port together may have waiting. */
 static unsigned backlog_of(const struct rudp_port *port)
 {
@@ -28,14 +34,19 @@ static unsigned backlog_of(const struct rudp_port *port)
 	     link = link->next) {
 		const struct rudp_binding *binding =
 			RUDP_LIST_OWNER(link, struct rudp_binding, link);
-		unsigned backlog = binding->backlog < 0 || binding->backlog > SOMAXCONN
-					   ? SOMAXCONN
-					   : (unsigned)binding->backlog;
 
 		if (rudp_binding_serves_rudp(binding))
-			sum += backlog;
+			sum += waiting_max_of(binding);
 	}
 	return sum;
+}
+
+/* What the program says goes first; a rule speaks for one that says nothing. */
+static unsigned early_max_of_binding(const struct rudp_binding *binding)
+{
+	if (binding->options.early_max > 0 || !binding->early)
+		return binding->options.early_max;
+	return waiting_max_of(binding);
 }
 
 /* Who gets the next connection is not known before it is there: all of them must want early data. */
@@ -50,9 +61,9 @@ static unsigned early_max_of(const struct rudp_port *port)
 
 		if (!rudp_binding_serves_rudp(binding))
 			continue;
-		if (binding->options.early_max == 0)
+		if (early_max_of_binding(binding) == 0)
 			return 0;
-		sum += binding->options.early_max;
+		sum += early_max_of_binding(binding);
 	}
 	return sum;
 }
@@ -169,6 +180,7 @@ static int start(struct rudp_engine *engine, struct rudp_binding *binding, int f
 
 	binding->way = decision.way;
 	binding->policy_line = decision.line;
+	binding->early = decision.early;
 	binding->listening = true;
 	guard_tcp(binding, binding->way == RUDP_WAY_RUDP);
 	/* A second listen may find other rules than the first. */

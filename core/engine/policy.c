@@ -58,7 +58,10 @@ static bool decide_by(const struct rudp_policy_source *source,
 
 		if (!rule_matches(rule, question))
 			continue;
-		*decision = (struct rudp_decision){rule->way, rule->line, source->name};
+		*decision = (struct rudp_decision){.way = rule->way,
+						   .early = rule->early,
+						   .line = rule->line,
+						   .source = source->name};
 		return true;
 	}
 	return false;
@@ -198,6 +201,23 @@ static const char *plural(unsigned count)
 	return count == 1 ? "" : "s";
 }
 
+static bool asks_for_early(const struct rudp_policy_source *source)
+{
+	for (unsigned i = 0; i < source->rule_count; i++)
+		if (source->rules[i].early)
+			return true;
+	return false;
+}
+
+static const char *describe_early(const struct rudp_policy *policy)
+{
+	if (policy->early)
+		return ", early on";
+	if (asks_for_early(policy->environment) || asks_for_early(policy->file))
+		return ", early off: rules that say early need 'set early on'";
+	return "";
+}
+
 char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t size)
 {
 	const struct rudp_policy_source *environment = policy->environment, *file = policy->file;
@@ -216,6 +236,6 @@ char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t 
 		 duration(policy->head_start_ns, head_start),
 		 policy->remember_ns ? duration(policy->remember_ns, remember) : "off", port,
 		 policy->resume ? "" : ", resume off", policy->tail ? "" : ", tail off",
-		 policy->early ? ", early on" : "");
+		 describe_early(policy));
 	return text;
 }

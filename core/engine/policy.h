@@ -43,7 +43,7 @@ struct rudp_policy {
 	uint16_t udp_port;            /* 0: that of the connection */
 	bool resume;                  /* endpoints that have met use what they know of each other */
 	bool tail;                    /* sparse traffic is protected by second copies */
-	bool early;                   /* data may travel with the SYN, where programs ask for it */
+	bool early;                   /* data may travel with the SYN, where a program or a rule asks */
 
 	struct rudp_policy_source *environment, *file; /* never NULL */
 	struct rudp_policy_files *files;
@@ -59,6 +59,7 @@ struct rudp_policy_question {
 
 struct rudp_decision {
 	enum rudp_way way;
+	bool early;                   /* data may travel with the SYN, though no program asks for it */
 	unsigned line;                /* of the rule, in its source; 0: no rule matched */
 	const char *source;           /* "RUDP_POLICY" or a path, NULL with line 0; until a reload */
 };

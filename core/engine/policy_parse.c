@@ -184,6 +184,20 @@ static bool read_way(struct parser *p, enum rudp_way *way)
 	return true;
 }
 
+/* Where TCP may carry it as well, the same bytes could come twice (docs/protocol.md section 6.8). */
+static bool read_early(struct parser *p, struct rudp_policy_rule *rule)
+{
+	struct parser before = *p;
+	struct word word = next_word(p);
+
+	rule->early = is(&word, "early");
+	if (!rule->early)
+		*p = before;
+	else if (rule->way != RUDP_WAY_RUDP)
+		return fault(p, &word, 0, "'early' goes with 'use rudp' only");
+	return true;
+}
+
 static bool grow(struct parser *p)
 {
 	unsigned capacity = p->capacity ? 2 * p->capacity : RULES_AT_FIRST;
@@ -222,7 +236,7 @@ static bool read_rule(struct parser *p, const struct word *first)
 	for (word = next_word(p); !is(&word, "use"); word = next_word(p))
 		if (!read_selector(p, &word, &seen, &rule))
 			return false;
-	return read_way(p, &rule.way) && keep(p, first, &rule);
+	return read_way(p, &rule.way) && read_early(p, &rule) && keep(p, first, &rule);
 }
 
 static bool read_setting(struct parser *p)

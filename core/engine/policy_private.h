@@ -27,6 +27,7 @@ struct rudp_policy_network {
 struct rudp_policy_rule {
 	unsigned line;
 	enum rudp_way way;
+	bool early;
 	bool connect, listen;
 	struct rudp_policy_network network;
 	uint16_t port_min, port_max;            /* port_min 0: any, also none */

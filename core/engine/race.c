@@ -149,12 +149,15 @@ static bool recall(struct rudp_engine *engine, const struct rudp_app *app, bool 
 				    engine->now_at_ns, tcp, rtt_ns);
 }
 
-/* Only what a race has shown is worth remembering: a rule says the same every time. */
+/*
+ * What a race has shown is worth remembering; a rule says the same every time, but for one with "early",
+ * which holds towards those that answer.
+ */
 static void remember(struct rudp_engine *engine, const struct rudp_app *app, bool tcp)
 {
 	struct rudp_conn_stats stats = {0};
 
-	if (app->race.way != RUDP_WAY_AUTO)
+	if (app->race.way != RUDP_WAY_AUTO && !app->race.early)
 		return;
 	if (!tcp)
 		rudp_conn_stats(app->carrier.conn, &stats);
@@ -196,6 +199,15 @@ static int begin_auto(struct rudp_engine *engine, struct rudp_app *app,
 	return begin_only_tcp(engine, app);
 }
 
+/* It has answered lately, and has not failed since: the program may be told that it is connected. */
+static bool is_expected_to_answer(struct rudp_engine *engine, const struct rudp_app *app)
+{
+	int64_t rtt_ns = 0;
+	bool tcp = false;
+
+	return recall(engine, app, &tcp, &rtt_ns) && !tcp;
+}
+
 /*
  * Data goes with the SYN only where that is the one way to the program: what its peer has taken over
  * rudp must not come a second time over TCP (docs/protocol.md section 6.8).
@@ -204,8 +216,9 @@ static bool may_be_early(struct rudp_engine *engine, const struct rudp_app *app,
 			 const struct rudp_race_entry *entry)
 {
 	struct rudp_addr wire = wire_address(engine, &app->remote);
+	bool asked = entry->defer || entry->early_bytes > 0;
 
-	return (entry->defer || entry->early_bytes > 0) &&
+	return (asked || (app->race.early && is_expected_to_answer(engine, app))) &&
 	       rudp_endpoint_may_send_early(engine->ep, &wire, engine->now_at_ns);
 }
 
@@ -216,7 +229,8 @@ static int begin_only_rudp(struct rudp_engine *engine, struct rudp_app *app,
 	int rc;
 
 	options->early = may_be_early(engine, app, entry);
-	options->deferred = options->early && entry->defer;
+	options->deferred = options->early && entry->early_bytes == 0;
+	options->deferred_max_ns = entry->defer ? 0 : RUDP_RACE_DEFER_NS;
 	rc = begin_rudp(engine, app, entry->binding);
 	if (rc == 0 && options->early)
 		app->early_bytes = (uint32_t)rudp_conn_write(app->carrier.conn, entry->early,
@@ -240,6 +254,7 @@ int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
 	struct rudp_race *race = &app->race;
 
 	race->way = entry->decision.way;
+	race->early = entry->decision.early;
 	race->started_at_ns = engine->now_at_ns;
 	race->tcp_due_at_ns = race->give_up_at_ns = RUDP_NEVER;
 	race->binding_id = entry->binding ? entry->binding->id : 0;
@@ -374,6 +389,19 @@ void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigne
 		lost_by_rudp(engine, app);
 	else if (events & RUDP_EVENT_ESTABLISHED)
 		won_by_rudp(engine, app);
+}
+
+void rudp_race_on_deferred(struct rudp_engine *engine, struct rudp_app *app, unsigned events)
+{
+	if (!app->race.early)
+		return;
+	if (rudp_conn_error(app->carrier.conn))
+		rudp_remembered_forget(&engine->remembered, &app->remote);
+	else if (events & RUDP_EVENT_ESTABLISHED)
+		remember(engine, app, false);
+	else
+		return;
+	app->race.early = false;
 }
 
 /*

@@ -8,6 +8,9 @@
  * gets one of three round trips if that is longer than the usual one.
  * When TCP has won because rudp was silent, the silence may have been one lost SYN: the attempt is left
  * alone for RUDP_RACE_LATE_NS, and if it is answered after all, that is what is remembered.
+ *
+ * Where a rule says "early" the same memory tells whether a program may be told that it is connected
+ * before it is: only towards an address and port that has answered lately, and not since it has failed.
  */
 #ifndef RUDP_ENGINE_RACE_H
 #define RUDP_ENGINE_RACE_H
@@ -21,6 +24,8 @@
 
 #define RUDP_RACE_LATE_NS (3 * RUDP_NS_PER_S)
 #define RUDP_RACE_RTTS 3
+/* So long a SYN waits for the first bytes of a program that has not asked for it. */
+#define RUDP_RACE_DEFER_NS (10 * RUDP_NS_PER_MS)
 
 struct rudp_app;
 struct rudp_bag;
@@ -31,6 +36,7 @@ struct rudp_engine;
 struct rudp_race {
 	struct rudp_timer timer;      /* in engine->race_timers */
 	enum rudp_way way;
+	bool early;                   /* a rule has it so, and the peer has not answered yet */
 	int64_t started_at_ns;
 	int64_t tcp_due_at_ns;        /* RUDP_NEVER: begun, or not to be begun */
 	int64_t give_up_at_ns;
@@ -58,6 +64,8 @@ struct rudp_race_entry {
 int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
 		    const struct rudp_race_entry *entry);
 
+/* Of one that was open to its program before the peer has answered: what it has come to. */
+void rudp_race_on_deferred(struct rudp_engine *engine, struct rudp_app *app, unsigned events);
 /* Something has happened to one of the attempts. May free the app. */
 void rudp_race_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned events);
 void rudp_race_on_tcp(struct rudp_engine *engine, struct rudp_app *app);

@@ -60,7 +60,8 @@ struct rudp_conn_options {
 	uint64_t pacing_bytes_per_s_max; /* 0: none; SO_MAX_PACING_RATE */
 	bool early;                   /* connect: what is written before the SYN leaves may travel in
 				       * it, where the peer is known (docs/protocol.md section 6.8) */
-	bool deferred;                /* connect: no SYN before something is written, or shut down */
+	bool deferred;                /* connect: no SYN before something is written, or shut down, */
+	int64_t deferred_max_ns;      /* or so much time has passed; 0: however long that takes */
 	uint8_t tos, tclass;          /* of its packets over IPv4 and IPv6; ECN bits are not looked at */
 };
 

@@ -265,7 +265,7 @@ size_t rudp_conn_send_allowance_bytes(const struct rudp_conn *conn);
 
 /* Handshake (conn_connect.c, conn_answer.c, conn_handshake.c). */
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);
-/* There is something to say: the SYN of a deferred one is due. */
+/* There is something to say, or it has waited long enough: the SYN of a deferred one is due. */
 void rudp_conn_handshake_release(struct rudp_conn *conn, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_packet *syn,
 					     bool early_allowed, int64_t now_at_ns);

@@ -63,6 +63,14 @@ static int64_t handshake_max_ns(const struct rudp_conn *conn)
 	return rudp_time_min(max, or_default(conn->options.user_timeout_ns, max));
 }
 
+/* A program that has nothing to say yet may be waiting for the peer to begin. */
+static int64_t release_at_ns(const struct rudp_conn *conn)
+{
+	if (!conn->is_deferred || conn->options.deferred_max_ns == 0)
+		return RUDP_NEVER;
+	return conn->opened_at_ns + conn->options.deferred_max_ns;
+}
+
 /*
  * No answer for too long: give up. A connection that is merely idle, and only our own questions go
  * unanswered, survives much longer: TCP would not even have asked.
@@ -175,6 +183,7 @@ int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns)
 
 	if (conn->dead)
 		return RUDP_NEVER;
+	at = rudp_time_min(at, release_at_ns(conn));
 	at = rudp_time_min(at, give_up_at_ns(conn));
 	at = rudp_time_min(at, conn->forget_keys_at_ns);
 	at = rudp_time_min(at, keepalive_give_up_at_ns(conn));
@@ -272,6 +281,8 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 		on_give_up(conn, now_at_ns);
 		return;
 	}
+	if (release_at_ns(conn) <= now_at_ns)
+		rudp_conn_handshake_release(conn, now_at_ns);
 	if (conn->trim_at_ns <= now_at_ns)
 		on_trim(conn);
 	if (conn->forget_keys_at_ns <= now_at_ns)

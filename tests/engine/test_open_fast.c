@@ -535,3 +535,107 @@ Test(open_fast, nobody_listens_any_more)
 		    0, -1);
 	cr_assert(eq(int, reply.error, ECONNREFUSED));
 }
+
+/* A rule asks, no program does. */
+#define BY_RULE "any use rudp early; set early on"
+
+/* Writable before the peer has heard anything; what is written then travels with the SYN. */
+static void expect_early_by_rule(int from, const struct rudp_addr *local, uint32_t flags)
+{
+	struct pollfd writable = {.events = POLLOUT | POLLHUP};
+	struct rudp_control_reply reply;
+	int passive;
+
+	writable.fd = fresh();
+	reply = connect_with(writable.fd, local, flags, "", 0);
+	cr_assert(eq(int, reply.error, flags & RUDP_CONTROL_NONBLOCKING ? EINPROGRESS : 0));
+	cr_assert(eq(int, poll(&writable, 1, 0), 1));
+	cr_assert(eq(int, writable.revents, POLLOUT));
+	cr_assert(eq(int, (int)send(writable.fd, "first", 5, 0), 5));
+	passive = accept_one(from);
+	expect_text(passive, "first");
+	cr_assert(eq(int, (int)send(passive, "answer", 6, 0), 6));
+	expect_text(writable.fd, "answer");
+	cr_assert(eq(u16, info_of(reply.id).early_bytes, 5));
+	close(writable.fd);
+	close(passive);
+}
+
+Test(open_fast, by_a_rule_no_program_has_to_ask)
+{
+	struct rudp_addr local;
+	int from;
+
+	start(BY_RULE);
+	from = listener(0, &local);
+	meet(from, &local);
+	expect_early_by_rule(from, &local, 0);
+	expect_early_by_rule(from, &local, RUDP_CONTROL_NONBLOCKING);
+}
+
+Test(open_fast, a_rule_asks_and_the_setting_allows)
+{
+	struct rudp_control_reply reply;
+	struct rudp_addr local;
+	int from, active = fresh();
+
+	start("any use rudp early");
+	from = listener(0, &local);
+	meet(from, &local);
+	reply = connect_with(active, &local, 0, "", 0);
+	cr_assert(zero(int, reply.error));
+	cr_assert(eq(int, info_of(reply.id).state, RUDP_STATE_ESTABLISHED));
+	cr_assert(eq(int, (int)send(active, "first", 5, 0), 5));
+	expect_text(accept_one(from), "first");
+	cr_assert(zero(u16, info_of(reply.id).early_bytes));
+}
+
+/* The peer speaks first: nobody waits for somebody. */
+Test(open_fast, by_a_rule_the_syn_leaves_without_bytes_too)
+{
+	struct rudp_addr local;
+	struct rudp_control_reply reply;
+	int from, active = fresh(), passive;
+
+	start(BY_RULE);
+	from = listener(0, &local);
+	meet(from, &local);
+	reply = connect_with(active, &local, 0, "", 0);
+	cr_assert(zero(int, reply.error));
+	passive = accept_one(from);
+	cr_assert(eq(int, (int)send(passive, "greeting", 8, 0), 8));
+	expect_text(active, "greeting");
+	cr_assert(eq(int, (int)send(active, "question", 8, 0), 8));
+	expect_text(passive, "question");
+	cr_assert(zero(u16, info_of(reply.id).early_bytes));
+}
+
+static int refused_by(const struct rudp_addr *local)
+{
+	int fd = fresh(), error = connect_with(fd, local, 0, "", 0).error;
+
+	close(fd);
+	return error;
+}
+
+/* Who has answered lately is taken at its word, once; who has not is asked. */
+Test(open_fast, by_a_rule_only_a_port_that_has_answered_is_presumed_to_answer)
+{
+	struct rudp_addr local, closed;
+	struct rudp_control_reply reply;
+	int from, active = fresh();
+	char byte;
+
+	start(BY_RULE);
+	close(listener(0, &closed));
+	from = listener(0, &local);
+	meet(from, &local);
+	cr_assert(eq(int, refused_by(&closed), ECONNREFUSED)); /* of the same host */
+	close(from);
+	reply = connect_with(active, &local, 0, "", 0);
+	cr_assert(zero(int, reply.error));
+	cr_assert(eq(int, (int)send(active, "first", 5, 0), 5));
+	cr_assert(eq(int, (int)recv(active, &byte, 1, 0), -1));
+	cr_assert(eq(int, errno, ECONNRESET)); /* the kernel's; the engine knows better */
+	cr_assert(eq(int, refused_by(&local), ECONNREFUSED));
+}

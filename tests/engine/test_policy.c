@@ -81,6 +81,11 @@ static const struct wrong statements[] = {
 	{"any use TCP", "p:1:9: 'TCP' stands here, " WAY},
 	{"any use tcp tcp", "p:1:13: 'tcp' stands here, " END},
 	{"any use tcp, any use tcp", "p:1:9: 'tcp,' stands here, " WAY},
+	{"any use rudp earl", "p:1:14: 'earl' stands here, " END},
+	{"any use rudp early early", "p:1:20: 'early' stands here, " END},
+	{"any use auto early", "p:1:14: 'early' goes with 'use rudp' only"},
+	{"listen use tcp early", "p:1:16: 'early' goes with 'use rudp' only"},
+	{"any early use rudp", "p:1:5: 'early' stands here, " SELECTOR},
 	{"set remember 0 0", "p:1:16: '0' stands here, " END},
 	{"any to", "p:1:7: the end of the statement stands here, expected is an address"},
 	{"any port ;", "p:1:10: the end of the statement stands here, expected is a port or a range "
@@ -515,6 +520,27 @@ Test(policy, tail_is_on_unless_set_off)
 		cr_assert(eq(int, strstr(text, ", tail off") == NULL, cases[i].on));
 		rudp_policy_free(policy);
 	}
+}
+
+Test(policy, a_rule_may_ask_for_early_data)
+{
+	struct rudp_policy *policy = policy_of("connect port 80 use rudp early; connect port 81 use rudp",
+					       "any use rudp early # all");
+	char text[RUDP_POLICY_TEXT_SIZE];
+
+	cr_assert(ask(policy, CONNECT, "1.2.3.4:80", "", "").early);
+	cr_assert(eq(int, ask(policy, CONNECT, "1.2.3.4:80", "", "").way, RUDP_WAY_RUDP));
+	cr_assert(not(ask(policy, CONNECT, "1.2.3.4:81", "", "").early));
+	cr_assert(ask(policy, LISTEN, "1.2.3.4:81", "", "").early);
+	/* It may ask; it is for the setting to allow. */
+	cr_assert(not(rudp_policy_early(policy)));
+	rudp_policy_describe(policy, text, sizeof text);
+	cr_assert(ne(ptr, strstr(text, ", early off: rules that say early need 'set early on'"), NULL));
+	rudp_policy_free(policy);
+	policy = policy_of("any use rudp early; set early on", "");
+	rudp_policy_describe(policy, text, sizeof text);
+	cr_assert(eq(ptr, strstr(text, "early off"), NULL));
+	rudp_policy_free(policy);
 }
 
 Test(policy, early_is_off_unless_set_on)

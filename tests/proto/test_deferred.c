@@ -132,6 +132,41 @@ Test(deferred, the_time_to_connect_begins_with_the_first_bytes)
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ETIMEDOUT));
 }
 
+/* Its program may be waiting for the peer to begin. */
+Test(deferred, without_a_word_the_syn_leaves_when_its_time_has_come)
+{
+	const struct rudp_conn_options options = {
+		.early = true, .deferred = true, .deferred_max_ns = 10 * RUDP_NS_PER_MS};
+
+	meet();
+	open_deferred(&options);
+	pair_run(&pair, 9 * RUDP_NS_PER_MS);
+	expect_silence();
+	pair.now_ns += 2 * RUDP_NS_PER_MS;
+	rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
+	pair_collect(&pair);
+	cr_assert(eq(uint, pair.wire_count, 1));
+	pair_settle(&pair);
+	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
+	write_hello();
+	pair_settle(&pair);
+	expect_hello_at_server(0);
+}
+
+Test(deferred, bytes_that_come_in_time_do_not_wait_for_the_rest_of_it)
+{
+	const struct rudp_conn_options options = {
+		.early = true, .deferred = true, .deferred_max_ns = 10 * RUDP_NS_PER_MS};
+
+	meet();
+	open_deferred(&options);
+	pair_run(&pair, 5 * RUDP_NS_PER_MS);
+	write_hello();
+	cr_assert(eq(uint, pair.wire_count, 1));
+	pair_settle(&pair);
+	expect_hello_at_server(5);
+}
+
 /* The secret without DH is gone when they come; it is not taken before. */
 Test(deferred, the_association_is_looked_for_when_the_bytes_come)
 {

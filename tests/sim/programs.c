@@ -188,6 +188,7 @@ void programs_open_due(struct world *w)
 			continue;
 		rudp_addr_set_port(&local, (uint16_t)(20000 + i));
 		options.deferred = options.early && i % 2;
+		options.deferred_max_ns = i % 4 == 3 ? 5 * RUDP_NS_PER_MS : 0;
 		side->conn = rudp_endpoint_connect(w->ep[0], w->ep[0], &local, &w->addr[1],
 						   WORLD_PORT, &options, w->now_ns, &error);
 		side->opened = true;
