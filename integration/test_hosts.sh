@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The engine as a process of its own and as a thread in the program, in every combination; and the
-# engine process leaves when nobody needs it.
+# The engine as a process of its own and as a thread in the program, in every combination; and when
+# the engine process leaves: a listener's when its last program and connection are gone, a client's later,
+# since what it has learned of peers is worth something to the next program.
 #
 #     a: curl, nc (process | thread) ──── linkem: 10 ms ──── b: nginx, nc (process | thread)
 #
@@ -39,10 +40,11 @@ web() {
 	stop_server nginx
 }
 
+# no_engine_left SIDE...
 no_engine_left() {
-	local pid
-	for pid in $(ip netns pids "$NS_A") $(ip netns pids "$NS_B"); do
-		! grep -q '^rudp-engine' "/proc/$pid/comm" 2>/dev/null || return 1
+	local side
+	for side; do
+		[ -z "$(engine_of "$side")" ] || return 1
 	done
 }
 
@@ -56,8 +58,20 @@ for caller in process thread; do
 		web $caller $listener
 	done
 done
+section "when the engine leaves"
+wait_until 15 "the listener's engine to leave" no_engine_left b
+mapfile -t engines < <(engine_of a)
+expect_eq ${#engines[@]} 1 "engines of the client that have stayed"
+ok "the listener's engine has left, the client's has stayed for what it knows"
+kill -TERM "${engines[@]}"
+wait_until 15 "the client's engine to leave as it is asked to" no_engine_left a
+ok "it leaves when it is asked to"
+SETTINGS=("RUDP_POLICY=set remember 0")
+start_nginx
+fetch 20 small
+stop_server nginx
+wait_until 15 "the engines to leave" no_engine_left a b
+ok "with 'set remember 0' no engine is left when its last program and connection are gone"
 SETTINGS=()
-wait_until 15 "the engines to leave" no_engine_left
-ok "no engine is left when its last program and connection are gone"
 prove_udp 80000000
 link_down

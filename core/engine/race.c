@@ -299,26 +299,36 @@ static void drop_bag(struct rudp_race *race)
 	race->bag = NULL;
 }
 
+/*
+ * What was learned - the way, and over rudp the path and an association - is worth a round trip and more
+ * to programs that are started meanwhile. On this host there is nothing to gain.
+ */
+static void keep_engine(struct rudp_engine *engine, const struct rudp_app *app)
+{
+	if (!rudp_addr_is_loopback(&app->remote))
+		engine->keep_until_ns = engine->now_at_ns +
+					rudp_policy_remember_ns(engine->settings.policy);
+}
+
+static void on_answer(struct rudp_engine *engine, const struct rudp_app *app)
+{
+	remember(engine, app, false);
+	keep_engine(engine, app);
+}
+
 static void won_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
 {
 	drop_tcp(engine, app);
 	drop_bag(&app->race);
 	app->race.tcp_due_at_ns = app->race.give_up_at_ns = RUDP_NEVER;
 	arm(engine, app);
-	remember(engine, app, false);
+	on_answer(engine, app);
 	app->transport = RUDP_TRANSPORT_RUDP;
 	if (app->race.way == RUDP_WAY_AUTO)
 		app->reason = RUDP_REASON_ANSWERED;
 	if (app->fd < 0)
 		set_local(engine, app, rudp_conn_local(app->carrier.conn));
 	rudp_connect_on_established(engine, app);
-}
-
-/* What is remembered is worth a head start to every program that is started meanwhile. */
-static void keep_engine(struct rudp_engine *engine)
-{
-	engine->keep_until_ns =
-		engine->now_at_ns + rudp_policy_remember_ns(engine->settings.policy);
 }
 
 /* A close is the connection's end only if nobody else has its socket. */
@@ -340,7 +350,7 @@ static void won_by_tcp(struct rudp_engine *engine, struct rudp_app *app)
 	if (app->carrier.conn) {
 		app->reason = RUDP_REASON_SILENT;
 		app->race.give_up_at_ns = app->race.started_at_ns + RUDP_RACE_LATE_NS;
-		keep_engine(engine);
+		keep_engine(engine, app);
 	}
 	arm(engine, app);
 	remember(engine, app, true);
@@ -398,7 +408,7 @@ void rudp_race_on_deferred(struct rudp_engine *engine, struct rudp_app *app, uns
 	if (rudp_conn_error(app->carrier.conn))
 		rudp_remembered_forget(&engine->remembered, &app->remote);
 	else if (events & RUDP_EVENT_ESTABLISHED)
-		remember(engine, app, false);
+		on_answer(engine, app);
 	else
 		return;
 	app->race.early = false;
