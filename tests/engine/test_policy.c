@@ -524,8 +524,9 @@ Test(policy, tail_is_on_unless_set_off)
 
 Test(policy, a_rule_may_ask_for_early_data)
 {
-	struct rudp_policy *policy = policy_of("connect port 80 use rudp early; connect port 81 use rudp",
-					       "any use rudp early # all");
+	struct rudp_policy *policy =
+		policy_of("connect port 80 use rudp early; connect port 81 use rudp",
+			  "any use rudp early # all");
 	char text[RUDP_POLICY_TEXT_SIZE];
 
 	cr_assert(ask(policy, CONNECT, "1.2.3.4:80", "", "").early);
