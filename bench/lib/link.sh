@@ -100,15 +100,12 @@ run_crowd_share() {
 	echo "$SERVED"
 }
 
-# Who sends its request with the SYN asks for that as programs do for TCP Fast Open.
 run_object() {
-	local verb=run serving=()
 	path_up "$1" "$3" "$OBJECT_SECONDS"
-	[ "$2" != rudp-early ] || verb=fastopen serving=(fastopen)
-	serve "$2" b fetch "${serving[@]}"
+	serve "$2" b fetch
 	carry "$2" a b "$B4" "$PORT"
 	# shellcheck disable=SC2046
-	ask "$2" a "$BIN/fetch" "$verb" "$HOST" "$DIAL" "$OBJECT_COUNT" "$OBJECT_BYTES" "$OBJECT_SECONDS" \
+	ask "$2" a "$BIN/fetch" run "$HOST" "$DIAL" "$OBJECT_COUNT" "$OBJECT_BYTES" "$OBJECT_SECONDS" \
 		$(cc_of "$2")
 	say "$RESULT"
 }

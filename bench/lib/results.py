@@ -17,7 +17,7 @@ NAMES = {
     "nng": "nng, no promise", "zeromq": "ZeroMQ, no promise", "rudpmsg": "rudpmsg",
     "apollonion": "Apollonion", "ngircd": "ngIRCd", "inspircd": "InspIRCd",
     "rudp-bbr": "rudp, bbr (default)", "rudp-cubic": "rudp, cubic", "rudp-two": "rudp, bbr, two engines",
-    "rudp-stranger": "rudp, bbr, path not known", "rudp-early": "rudp, bbr, early data",
+    "rudp-stranger": "rudp, bbr, path not known", "rudp-early": "rudp, bbr, early data by a rule",
 }
 
 

@@ -6,7 +6,7 @@
 #   tcp-cubic, tcp-bbr                                            rudp-cubic
 #   tls            kernel TCP between two stunnels, TLS 1.3       rudp-two    each program an engine
 #                                                                 rudp-stranger   no path is known
-#                                                                 rudp-early      requests in the SYN
+#                                                                 rudp-early      requests in the SYN, by a rule
 #   kcptun-fast2, kcptun-fast3   a tunnel, AES-256, mode as said
 #
 # Programs are the same for all of them. Where there is a tunnel, clients dial its near end.
@@ -29,7 +29,7 @@ settings_for() {
 		;;
 	rudp-early)
 		cc=bbr
-		echo "set early on" >"$TMP/$1.conf"
+		printf '%s\n' "set early on" "any use rudp early" >"$TMP/$1.conf"
 		;;
 	esac
 	# shellcheck disable=SC2034 # read by integration/lib/programs.sh
