@@ -161,7 +161,7 @@ static void remember(struct rudp_engine *engine, const struct rudp_app *app, boo
 		return;
 	if (!tcp)
 		rudp_conn_stats(app->carrier.conn, &stats);
-	rudp_remembered_put(&engine->remembered, &app->remote, tcp, stats.srtt_ns,
+	rudp_remembered_put(&engine->remembered, &app->remote, &app->local, tcp, stats.srtt_ns,
 			    engine->now_at_ns);
 }
 

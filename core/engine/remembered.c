@@ -8,6 +8,7 @@
 
 struct rudp_remembered_entry {
 	struct rudp_addr_key key;
+	struct rudp_addr from;
 	bool tcp;
 	int64_t rtt_ns;
 	int64_t since_ns;
@@ -70,8 +71,8 @@ static struct rudp_remembered_entry *add(struct rudp_remembered *remembered,
 	return entry;
 }
 
-void rudp_remembered_put(struct rudp_remembered *remembered, const struct rudp_addr *to, bool tcp,
-			 int64_t rtt_ns, int64_t now_at_ns)
+void rudp_remembered_put(struct rudp_remembered *remembered, const struct rudp_addr *to,
+			 const struct rudp_addr *from, bool tcp, int64_t rtt_ns, int64_t now_at_ns)
 {
 	struct rudp_addr_key key = rudp_addr_key_of(to);
 	struct rudp_remembered_entry *entry = find(remembered, &key);
@@ -80,6 +81,7 @@ void rudp_remembered_put(struct rudp_remembered *remembered, const struct rudp_a
 		entry = add(remembered, &key);
 	if (!entry)
 		return;
+	entry->from = *from;
 	entry->tcp = tcp;
 	entry->rtt_ns = rtt_ns;
 	entry->since_ns = now_at_ns;
@@ -94,6 +96,22 @@ void rudp_remembered_forget(struct rudp_remembered *remembered, const struct rud
 
 	if (entry)
 		drop(remembered, entry);
+}
+
+void rudp_remembered_forget_unless(struct rudp_remembered *remembered,
+				   bool (*keeps)(void *context, const struct rudp_addr *from),
+				   void *context)
+{
+	struct rudp_list *link, *next;
+
+	for (link = remembered->by_age.next; link != &remembered->by_age; link = next) {
+		struct rudp_remembered_entry *entry =
+			RUDP_LIST_OWNER(link, struct rudp_remembered_entry, age_link);
+
+		next = link->next;
+		if (!keeps(context, &entry->from))
+			drop(remembered, entry);
+	}
 }
 
 bool rudp_remembered_find(const struct rudp_remembered *remembered, const struct rudp_addr *to,

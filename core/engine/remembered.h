@@ -29,10 +29,14 @@ struct rudp_remembered {
 void rudp_remembered_init(struct rudp_remembered *remembered);
 void rudp_remembered_fini(struct rudp_remembered *remembered);
 
-/* rtt_ns: of a handshake over rudp. Without memory nothing is remembered. */
-void rudp_remembered_put(struct rudp_remembered *remembered, const struct rudp_addr *to, bool tcp,
-			 int64_t rtt_ns, int64_t now_at_ns);
+/* from: where it left this host; rtt_ns: of a handshake over rudp. Without memory nothing is remembered. */
+void rudp_remembered_put(struct rudp_remembered *remembered, const struct rudp_addr *to,
+			 const struct rudp_addr *from, bool tcp, int64_t rtt_ns, int64_t now_at_ns);
 void rudp_remembered_forget(struct rudp_remembered *remembered, const struct rudp_addr *to);
+/* What has left from addresses of which keeps says false: this host is in another network by now. */
+void rudp_remembered_forget_unless(struct rudp_remembered *remembered,
+				   bool (*keeps)(void *context, const struct rudp_addr *from),
+				   void *context);
 
 /* false: not known, or older than age_max_ns. */
 bool rudp_remembered_find(const struct rudp_remembered *remembered, const struct rudp_addr *to,

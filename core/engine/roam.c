@@ -173,6 +173,11 @@ static bool look_at(void *context, struct rudp_conn *conn)
 	return true;
 }
 
+static bool is_own(void *own, const struct rudp_addr *addr)
+{
+	return rudp_addr_is_loopback(addr) || interface_of(own, addr);
+}
+
 /* Where connections are many a look is long: a small part of the time at most goes by looking. */
 static void put_off(struct rudp_roam *roam, int64_t began_at_ns)
 {
@@ -187,14 +192,16 @@ void rudp_roam_look(struct rudp_engine *engine)
 	char from[RUDP_ADDR_TEXT_SIZE], to[RUDP_ADDR_TEXT_SIZE];
 	struct rudp_roam *roam = &engine->roam;
 	struct look look = {.engine = engine};
+	unsigned conns = rudp_endpoint_conn_count(engine->ep);
 	struct ifaddrs *own;
 
 	take_off(roam);
 	roam->look_at_ns = RUDP_NEVER;
 	rudp_engine_rewatch(engine, roam->fd, EPOLLIN, roam->id);
 	rudp_udp_drop_spares(engine);
-	if (rudp_endpoint_conn_count(engine->ep) > 0 && getifaddrs(&own) == 0) {
+	if ((conns > 0 || engine->remembered.count > 0) && getifaddrs(&own) == 0) {
 		look.own = own;
+		rudp_remembered_forget_unless(&engine->remembered, is_own, own);
 		rudp_endpoint_visit(engine->ep, look_at, &look);
 		freeifaddrs(own);
 	}

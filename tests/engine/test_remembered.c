@@ -46,9 +46,9 @@ Test(remembered, the_newest_outcome_counts_until_it_is_old)
 	struct rudp_addr to = address("192.0.2.1:80");
 
 	cr_assert(eq(chr, way(&to, 0), '?'));
-	rudp_remembered_put(&remembered, &to, true, 0, 0);
+	rudp_remembered_put(&remembered, &to, &to, true, 0, 0);
 	cr_assert(eq(chr, way(&to, AGE_NS), 't'));
-	rudp_remembered_put(&remembered, &to, false, 5, 10);
+	rudp_remembered_put(&remembered, &to, &to, false, 5, 10);
 	cr_assert(eq(chr, way(&to, AGE_NS + 10), 'r'));
 	cr_assert(eq(chr, way(&to, AGE_NS + 11), '?'));
 	rudp_remembered_forget(&remembered, &to);
@@ -63,12 +63,12 @@ Test(remembered, port_host_family_and_scope_tell_destinations_apart)
 	struct rudp_addr scoped = address("[fe80::1]:80");
 
 	scoped.in6.sin6_scope_id = 2;
-	rudp_remembered_put(&remembered, &scoped, true, 0, 0);
+	rudp_remembered_put(&remembered, &scoped, &scoped, true, 0, 0);
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		struct rudp_addr to = address(texts[i]);
 
 		cr_assert(eq(chr, way(&to, 0), '?'), "%s", texts[i]);
-		rudp_remembered_put(&remembered, &to, i % 2, 0, 0);
+		rudp_remembered_put(&remembered, &to, &to, i % 2, 0, 0);
 		cr_assert(eq(chr, way(&to, 0), i % 2 ? 't' : 'r'), "%s", texts[i]);
 	}
 	cr_assert(eq(chr, way(&scoped, 0), 't'));
@@ -89,7 +89,7 @@ Test(remembered, the_oldest_makes_room)
 		put_at[which] = step;
 		ways[which] = rand() % 2;
 		rudp_addr_set_port(&to, (uint16_t)(which + 1));
-		rudp_remembered_put(&remembered, &to, ways[which], 0, step);
+		rudp_remembered_put(&remembered, &to, &to, ways[which], 0, step);
 	}
 	for (int i = 0; i < DESTINATIONS; i++) {
 		char wanted = '?';
@@ -104,4 +104,25 @@ Test(remembered, the_oldest_makes_room)
 		cr_assert(eq(chr, way(&to, STEPS), wanted), "destination %d", i);
 	}
 	cr_assert(eq(int, known, RUDP_REMEMBERED_MAX));
+}
+
+static bool is_kept(void *context, const struct rudp_addr *from)
+{
+	return rudp_addr_same_host(context, from);
+}
+
+Test(remembered, what_was_found_out_in_another_network_is_forgotten)
+{
+	struct rudp_addr home = address("192.0.2.7:0"), away = address("198.51.100.7:0");
+	struct rudp_addr a = address("203.0.113.1:80"), b = address("203.0.113.2:80");
+
+	rudp_remembered_put(&remembered, &a, &home, true, 0, 0);
+	rudp_remembered_put(&remembered, &b, &home, true, 0, 0);
+	rudp_remembered_put(&remembered, &b, &away, false, 0, 1);
+	rudp_remembered_forget_unless(&remembered, is_kept, &away);
+	cr_assert(eq(chr, way(&a, 1), '?'));
+	cr_assert(eq(chr, way(&b, 1), 'r'));
+	rudp_remembered_forget_unless(&remembered, is_kept, &home);
+	cr_assert(eq(chr, way(&b, 1), '?'));
+	cr_assert(zero(uint, remembered.count));
 }
