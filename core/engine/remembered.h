@@ -29,7 +29,10 @@ struct rudp_remembered {
 void rudp_remembered_init(struct rudp_remembered *remembered);
 void rudp_remembered_fini(struct rudp_remembered *remembered);
 
-/* from: where it left this host; rtt_ns: of a handshake over rudp. Without memory nothing is remembered. */
+/*
+ * from: this host's address, which it left from; rtt_ns: of a handshake over rudp.
+ * Without memory nothing is remembered.
+ */
 void rudp_remembered_put(struct rudp_remembered *remembered, const struct rudp_addr *to,
 			 const struct rudp_addr *from, bool tcp, int64_t rtt_ns, int64_t now_at_ns);
 void rudp_remembered_forget(struct rudp_remembered *remembered, const struct rudp_addr *to);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Running engines with a policy, in child processes, and the steps of connections that may begin with early
- * data. What is asked goes to the one in early_engine. What fails ends the test.
+ * Running engines with a policy, in child processes, and the steps of connections that may begin with
+ * early data. What is asked goes to the one in early_engine. What fails ends the test.
  */
 #ifndef RUDP_TESTS_EARLY_ENGINE_H
 #define RUDP_TESTS_EARLY_ENGINE_H
