@@ -38,13 +38,13 @@ struct rudp_app *rudp_app_of(struct rudp_engine *engine, int fd)
 struct rudp_app *rudp_app_new(struct rudp_engine *engine, const struct rudp_sock_options *options,
 			      const struct rudp_addr *local, const struct rudp_addr *remote)
 {
-	struct rudp_app *app = calloc(1, sizeof *app);
+	struct rudp_app *app = rudp_pool_take(&engine->app_pool);
 
 	if (!app)
 		return NULL;
 	app->id = rudp_slots_add(&engine->slots, RUDP_KIND_APP, app);
 	if (!app->id) {
-		free(app);
+		rudp_pool_give(&engine->app_pool, app);
 		return NULL;
 	}
 	app->fd = app->join_fd = -1;
@@ -109,7 +109,7 @@ void rudp_app_free(struct rudp_engine *engine, struct rudp_app *app)
 	rudp_list_remove(&app->link);
 	rudp_slots_remove(&engine->slots, app->id);
 	engine->app_count--;
-	free(app);
+	rudp_pool_give(&engine->app_pool, app);
 }
 
 void rudp_app_reset(struct rudp_engine *engine, struct rudp_app *app)

@@ -221,6 +221,8 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 				       .stop_at_ns = RUDP_NEVER};
 	init_lists(engine);
 	rudp_slots_init(&engine->slots);
+	rudp_pool_init(&engine->app_pool, sizeof(struct rudp_app));
+	rudp_pool_init(&engine->udp_pool, sizeof(struct rudp_udp));
 	rudp_heap_init(&engine->heap);
 	rudp_closer_init(&engine->closer);
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
@@ -293,6 +295,8 @@ void rudp_engine_fini(struct rudp_engine *engine)
 	rudp_sockets_close(&engine->sockets);
 	rudp_remembered_fini(&engine->remembered);
 	rudp_slots_fini(&engine->slots);
+	rudp_pool_fini(&engine->app_pool);
+	rudp_pool_fini(&engine->udp_pool);
 	rudp_tombstones_fini(&engine->tombstones);
 	free(engine->receive_buffers);
 	free(engine->train_buffer);

@@ -33,6 +33,7 @@
 #include "base/addr.h"
 #include "base/complaints.h"
 #include "base/list.h"
+#include "base/pool.h"
 #include "base/timer_wheel.h"
 #include "engine/closer.h"
 #include "engine/heap.h"
@@ -77,6 +78,7 @@ struct rudp_engine {
 	int probe_fd;                 /* unbound AF_UNIX socket, -1 when one must be made */
 	struct rudp_endpoint *ep;
 	struct rudp_slots slots;
+	struct rudp_pool app_pool, udp_pool; /* the memory of apps and of UDP sockets */
 	struct rudp_tombstones tombstones;
 	struct rudp_drops drops;
 	int64_t now_at_ns;

@@ -100,9 +100,9 @@ static int enlist(struct rudp_engine *engine, struct rudp_udp *udp)
 	return 0;
 }
 
-static struct rudp_udp *make(sa_family_t family, int *error)
+static struct rudp_udp *make(struct rudp_engine *engine, sa_family_t family, int *error)
 {
-	struct rudp_udp *udp = calloc(1, sizeof *udp);
+	struct rudp_udp *udp = rudp_pool_take(&engine->udp_pool);
 
 	*error = -ENOMEM;
 	if (!udp)
@@ -110,7 +110,7 @@ static struct rudp_udp *make(sa_family_t family, int *error)
 	udp->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (udp->fd < 0) {
 		*error = -errno;
-		free(udp);
+		rudp_pool_give(&engine->udp_pool, udp);
 		return NULL;
 	}
 	udp->seat_fd = -1;
@@ -124,10 +124,10 @@ static struct rudp_udp *make(sa_family_t family, int *error)
 	return udp;
 }
 
-static int give_up(struct rudp_udp *udp, int rc)
+static int give_up(struct rudp_engine *engine, struct rudp_udp *udp, int rc)
 {
 	close(udp->fd);
-	free(udp);
+	rudp_pool_give(&engine->udp_pool, udp);
 	return rc;
 }
 
@@ -139,7 +139,7 @@ static int finish(struct rudp_engine *engine, struct rudp_udp *udp, struct rudp_
 	if (rc == 0)
 		rc = enlist(engine, udp);
 	if (rc < 0)
-		return give_up(udp, rc);
+		return give_up(engine, udp, rc);
 	*out = udp;
 	return 0;
 }
@@ -152,7 +152,7 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 
 	/* A spare is nobody's: it is in no program's way. */
 	rudp_udp_drop_spares_with(engine, rudp_addr_port(local));
-	udp = make(local->family, &rc);
+	udp = make(engine, local->family, &rc);
 	if (!udp)
 		return rc;
 	udp->v6only = options->v6only;
@@ -170,7 +170,7 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 	if (options->freebind)
 		set_int(udp->fd, IPPROTO_IP, IP_FREEBIND, 1);
 	if (bind(udp->fd, &local->sa, rudp_addr_len(local)) < 0)
-		return give_up(udp, -errno);
+		return give_up(engine, udp, -errno);
 	return finish(engine, udp, out);
 }
 
@@ -206,14 +206,14 @@ int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *
 		*out = udp;
 		return 0;
 	}
-	udp = make(remote->family, &rc);
+	udp = make(engine, remote->family, &rc);
 	if (!udp)
 		return rc;
 	rc = set_route(udp->fd, route);
 	if (rc == 0)
 		rc = connect_there(udp->fd, remote);
 	if (rc < 0)
-		return give_up(udp, rc == -EAGAIN ? -EADDRNOTAVAIL : rc);
+		return give_up(engine, udp, rc == -EAGAIN ? -EADDRNOTAVAIL : rc);
 	udp->connected = true;
 	udp->remote = *remote;
 	udp->route = *route;
@@ -303,7 +303,7 @@ void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp)
 	close(udp->fd);
 	if (udp->seat_fd >= 0)
 		close(udp->seat_fd);
-	free(udp);
+	rudp_pool_give(&engine->udp_pool, udp);
 }
 
 bool rudp_udp_has_conn(const struct rudp_engine *engine, const struct rudp_udp *udp)

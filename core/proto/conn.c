@@ -89,13 +89,13 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 				const struct rudp_addr *remote,
 				const struct rudp_conn_options *options, int64_t now_at_ns)
 {
-	struct rudp_conn *conn = calloc(1, sizeof *conn);
+	struct rudp_conn *conn = rudp_pool_take(&ep->conns);
 	struct rudp_reliability_owner owner = {conn, rudp_conn_on_answered, rudp_conn_on_lost};
 
 	if (!conn)
 		return NULL;
 	if (rudp_reliability_init(&conn->reliability, &owner) < 0) {
-		free(conn);
+		rudp_pool_give(&ep->conns, conn);
 		return NULL;
 	}
 	conn->ep = ep;
@@ -147,7 +147,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 	rudp_endpoint_forget(conn->ep, conn);
 	rudp_conn_known_leave(conn);
 	rudp_handshake_free(conn->handshake);
-	rudp_syn_answer_free(conn->syn_answer);
+	rudp_syn_answer_free(conn->ep, conn->syn_answer);
 	if (conn->has_keys)
 		rudp_keys_fini(&conn->keys);
 	rudp_reliability_fini(&conn->reliability);
@@ -158,7 +158,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 	rudp_repair_store_clear(&conn->repairs);
 	rudp_conn_uncharge(conn);
 	conn->ep->free_count++;
-	free(conn);
+	rudp_pool_give(&conn->ep->conns, conn);
 }
 
 void rudp_conn_die(struct rudp_conn *conn, int64_t now_at_ns)

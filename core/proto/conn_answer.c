@@ -105,7 +105,7 @@ static struct rudp_offer *offer_new(const struct answering *a, uint64_t id, int6
 static enum rudp_verdict write_synack(struct answering *a, int64_t now_at_ns)
 {
 	struct rudp_conn *conn = a->conn;
-	struct rudp_syn_answer *answer = calloc(1, sizeof *answer);
+	struct rudp_syn_answer *answer = rudp_pool_take(&conn->ep->syn_answers);
 	uint8_t payload[RUDP_SYNACK_MAX_BYTES];
 	struct rudp_writer writer = rudp_writer(payload, sizeof payload);
 	struct rudp_params params;

@@ -54,12 +54,12 @@ void rudp_offer_free(struct rudp_offer *offer)
 	free(offer);
 }
 
-void rudp_syn_answer_free(struct rudp_syn_answer *answer)
+void rudp_syn_answer_free(struct rudp_endpoint *ep, struct rudp_syn_answer *answer)
 {
 	if (!answer)
 		return;
 	rudp_offer_free(answer->offer);
-	free(answer);
+	rudp_pool_give(&ep->syn_answers, answer);
 }
 
 void rudp_syn_key_of(const struct rudp_packet *syn, struct rudp_syn_key *key)

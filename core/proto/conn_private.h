@@ -279,7 +279,7 @@ void rudp_conn_handshake_repeat(struct rudp_conn *conn, int64_t now_at_ns);
 /* Seals it first where that is due; 0: no memory. */
 size_t rudp_conn_write_syn(struct rudp_conn *conn, uint8_t *out);
 void rudp_handshake_free(struct rudp_handshake *handshake);
-void rudp_syn_answer_free(struct rudp_syn_answer *answer);
+void rudp_syn_answer_free(struct rudp_endpoint *ep, struct rudp_syn_answer *answer);
 void rudp_offer_free(struct rudp_offer *offer);
 void rudp_syn_key_of(const struct rudp_packet *syn, struct rudp_syn_key *key);
 bool rudp_syn_check(const uint8_t *datagram, size_t len);

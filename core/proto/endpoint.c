@@ -41,6 +41,8 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 	rudp_list_init(&ep->unused_sockets);
 	rudp_list_init(&ep->half_open);
 	rudp_timer_wheel_init(&ep->wheel, now_at_ns);
+	rudp_pool_init(&ep->conns, sizeof(struct rudp_conn));
+	rudp_pool_init(&ep->syn_answers, sizeof(struct rudp_syn_answer));
 	rudp_associations_init(&ep->associations);
 	rudp_known_paths_init(&ep->known_paths);
 	ep->answer_limit.second_at_ns = now_at_ns;
@@ -63,6 +65,8 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 		;
 	rudp_associations_clear(&ep->associations);
 	rudp_known_paths_clear(&ep->known_paths);
+	rudp_pool_fini(&ep->conns);
+	rudp_pool_fini(&ep->syn_answers);
 	while (ep->spare_key_count > 0)
 		rudp_x25519_fini(&ep->spare_keys[--ep->spare_key_count]);
 	rudp_wipe(ep, sizeof *ep);

@@ -7,6 +7,7 @@
 
 #include "base/complaints.h"
 #include "base/list.h"
+#include "base/pool.h"
 #include "base/table.h"
 #include "base/timer_wheel.h"
 #include "proto/answer_limit.h"
@@ -83,6 +84,7 @@ struct rudp_endpoint {
 	struct rudp_list events;      /* connections with events to report */
 	struct rudp_list graveyard;   /* dead and given up by their users (ready_link) */
 	struct rudp_timer_wheel wheel;
+	struct rudp_pool conns, syn_answers; /* the memory of connections, and of their SYNACKs */
 	struct rudp_answer answers[RUDP_ANSWERS_MAX];
 	unsigned answer_first, answer_count;
 	struct rudp_answer_limit answer_limit;
