@@ -164,7 +164,7 @@ static void settle(struct bbr *b)
 
 	if (!queues)
 		b->queue_vanished = true;
-	if (b->foreign || b->standing_cycles >= BBR_FOREIGN_CYCLES_FROM)
+	if (b->foreign || b->standing_cycles >= BBR_FOREIGN_CYCLES_FROM || bbr_is_beside_deaf(b))
 		queues = false;
 	if (b->last.app_limited || b->last.ack_rate == 0 || !(queues || loses))
 		return;
@@ -185,6 +185,7 @@ void bbr_close_loss_account(struct rudp_cc *cc)
 	struct bbr *b = bbr_of(cc);
 
 	tally_losses(cc);
+	bbr_look_for_deaf(b);
 	b->evidence_in_round |= is_evident(cc);
 	b->delayed_rounds = bbr_had_round_delay(b) ? b->delayed_rounds + 1 : 0;
 	if (b->state != BBR_DOWN && b->state != BBR_CRUISE)
@@ -275,7 +276,7 @@ void bbr_adapt_lower_bounds(struct rudp_cc *cc)
 		return;
 	congested =
 		b->mark_in_round || (b->loss_in_round && (b->evidence_in_round || is_evident(cc)));
-	if (congested && !bbr_is_probing(b))
+	if (congested && !bbr_is_probing(b) && bbr_is_loss_answered(b))
 		lower_bounds(cc);
 	if (b->state != BBR_STARTUP)
 		b->mark_in_round = false;

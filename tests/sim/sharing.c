@@ -42,9 +42,10 @@ static const struct sharing sharings[] = {
 	{"four-bbr-P6", "P6", "bbr", "bbr", 4, 0, {0.15, 0.35}, 0.95},
 	{"ten-bbr-P1", "P1", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.88},
 	{"ten-bbr-P6", "P6", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.95},
-	{"bbr-kernel-bbr-P1", "P1", "bbr", "kernel-bbr", 2, 0, {0.33, 0.65}, 0.9},
-	{"bbr-kernel-bbr-P6", "P6", "bbr", "kernel-bbr", 2, 0, {0.35, 0.65}, 0.9},
-	{"kernel-bbr-then-bbr-P6", "P6", "kernel-bbr", "bbr", 2, 5 * S, {0.35, 0.66}, 0.9},
+	{"bbr-kernel-bbr-P1", "P1", "bbr", "kernel-bbr", 2, 0, {0.42, 0.65}, 0.97},
+	{"bbr-kernel-bbr-P6", "P6", "bbr", "kernel-bbr", 2, 0, {0.40, 0.65}, 0.95},
+	{"kernel-bbr-then-bbr-P1", "P1", "kernel-bbr", "bbr", 2, 5 * S, {0.35, 0.65}, 0.9},
+	{"kernel-bbr-then-bbr-P6", "P6", "kernel-bbr", "bbr", 2, 5 * S, {0.35, 0.62}, 0.94},
 };
 
 #define SHARING_COUNT ((int)(sizeof sharings / sizeof sharings[0]))

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* BBR beside who does not answer losses: how it finds out, what it does not yield then, what it does. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "bbr_rig.h"
+
+#define LONG_MS 4500  /* a queue stands from one PROBE_RTT to the next */
+#define SHORT_MS 3000 /* it has drained before */
+#define DIP_MS 500
+#define QUEUE_NS (RTT_NS * 3 / 4)
+
+/* Rounds of this RTT, for so long, as the account of losses hears of them. */
+static void rounds(struct bbr *b, int64_t rtt_ns, int64_t ms)
+{
+	for (int64_t past_ns = 0; past_ns < ms * RUDP_NS_PER_MS; past_ns += rtt_ns) {
+		b->now.started_at_ns += rtt_ns;
+		b->last.rtt_min_ns = rtt_ns;
+		b->last.rtt_samples = 10;
+		bbr_look_for_deaf(b);
+	}
+}
+
+static void stand_and_go(struct bbr *b, unsigned times, int64_t ms)
+{
+	for (unsigned i = 0; i < times; i++) {
+		rounds(b, RTT_NS + QUEUE_NS, ms);
+		rounds(b, RTT_NS, DIP_MS);
+	}
+}
+
+Test(cc_bbr_deaf, queue_that_stands_from_probe_rtt_to_probe_rtt_is_a_deaf_ones)
+{
+	struct bbr *b = bbr_rig_cruising()->b;
+
+	stand_and_go(b, BBR_DEAF_SIGNS - 1, LONG_MS);
+	cr_assert(not(bbr_is_beside_deaf(b)));
+	stand_and_go(b, 1, LONG_MS);
+	cr_assert(bbr_is_beside_deaf(b));
+}
+
+Test(cc_bbr_deaf, queue_that_stands_and_never_goes_is_no_sign)
+{
+	struct bbr *b = bbr_rig_cruising()->b;
+
+	rounds(b, RTT_NS + QUEUE_NS, 10 * LONG_MS);
+	cr_assert(not(bbr_is_beside_deaf(b)));
+}
+
+Test(cc_bbr_deaf, queue_that_drains_within_seconds_is_somebodys_who_answers)
+{
+	struct bbr *b = bbr_rig_cruising()->b;
+
+	stand_and_go(b, 20, SHORT_MS);
+	cr_assert(not(bbr_is_beside_deaf(b)));
+	stand_and_go(b, BBR_DEAF_SIGNS, LONG_MS);
+	cr_assert(bbr_is_beside_deaf(b));
+	stand_and_go(b, 1, SHORT_MS);
+	cr_assert(not(bbr_is_beside_deaf(b)));
+}
+
+Test(cc_bbr_deaf, queue_of_less_than_half_a_round_trip_is_no_sign)
+{
+	struct bbr *b = bbr_rig_cruising()->b;
+
+	for (int i = 0; i < 10; i++) {
+		rounds(b, RTT_NS + RTT_NS / 2, LONG_MS);
+		rounds(b, RTT_NS, DIP_MS);
+	}
+	cr_assert(not(bbr_is_beside_deaf(b)));
+}
+
+Test(cc_bbr_deaf, who_was_deaf_is_forgotten_when_no_queue_comes_back)
+{
+	struct bbr *b = bbr_rig_cruising()->b;
+
+	stand_and_go(b, BBR_DEAF_SIGNS_MAX, LONG_MS);
+	rounds(b, RTT_NS, 4000);
+	cr_assert(not(bbr_is_beside_deaf(b)));
+	stand_and_go(b, 1, LONG_MS);
+	cr_assert(not(bbr_is_beside_deaf(b)));
+}
+
+Test(cc_bbr_deaf, rounds_of_probe_rtt_end_no_queue)
+{
+	struct bbr *b = bbr_rig_cruising()->b;
+
+	for (int i = 0; i < 10; i++) {
+		b->state = BBR_CRUISE;
+		rounds(b, RTT_NS + QUEUE_NS, SHORT_MS / 2);
+		b->state = BBR_PROBE_RTT;
+		rounds(b, RTT_NS, DIP_MS);
+	}
+	cr_assert(eq(int, b->deaf_signs, 0));
+	b->state = BBR_CRUISE;
+	rounds(b, RTT_NS, DIP_MS);
+	cr_assert(eq(int, b->deaf_signs, 1));
+}
+
+Test(cc_bbr_deaf, few_milliseconds_are_no_queue_on_a_near_path)
+{
+	struct bbr *b = bbr_rig_cruising()->b;
+
+	b->min_rtt_ns = RUDP_NS_PER_MS;
+	for (int i = 0; i < 10; i++) {
+		rounds(b, 5 * RUDP_NS_PER_MS, LONG_MS);
+		rounds(b, RUDP_NS_PER_MS, DIP_MS);
+	}
+	cr_assert(not(bbr_is_beside_deaf(b)));
+}
+
+/* CUBIC keeps a queue of many round trips long through all its losses. */
+Test(cc_bbr_deaf, deep_queue_of_anothers_is_no_sign)
+{
+	struct bbr *b = bbr_rig_cruising()->b;
+
+	stand_and_go(b, BBR_DEAF_SIGNS_MAX, LONG_MS);
+	rounds(b, RTT_NS + QUEUE_NS, LONG_MS);
+	b->foreign = true;
+	rounds(b, RTT_NS + QUEUE_NS, LONG_MS);
+	cr_assert(not(bbr_is_beside_deaf(b)));
+	b->foreign = false;
+	rounds(b, RTT_NS, DIP_MS);
+	cr_assert(eq(int, b->deaf_signs, 0));
+}
+
+/* Cruising where a queue stands, beside who is deaf or is not. */
+static struct bbr_rig *cruising_beside(bool deaf)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	rig->rtt.latest_ns = RTT_NS + QUEUE_NS;
+	bbr_rig_round(rig, RATE / 2);
+	rig->b->deaf_signs = deaf ? BBR_DEAF_SIGNS : 0;
+	bbr_reset_shortterm(rig->b);
+	return rig;
+}
+
+static void lose_once(struct bbr_rig *rig, uint32_t packets)
+{
+	bbr_rig_lose(rig, packets);
+	bbr_rig_round(rig, RATE / 2);
+	bbr_rig_round(rig, RATE / 2);
+	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
+}
+
+Test(cc_bbr_deaf, losses_and_a_queue_take_nothing_beside_who_is_deaf)
+{
+	struct bbr_rig *rig = cruising_beside(false);
+
+	lose_once(rig, 40);
+	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+	cr_assert(lt(u64, rig->b->bw, RATE * 3 / 4));
+	rig = cruising_beside(true);
+	lose_once(rig, 40);
+	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+	cr_assert(eq(u64, rig->b->bw, rig->b->max_bw));
+}
+
+Test(cc_bbr_deaf, more_than_a_tenth_lost_is_answered_beside_anybody)
+{
+	struct bbr_rig *rig = cruising_beside(true);
+
+	lose_once(rig, 60);
+	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+	cr_assert(lt(u64, rig->b->bw, RATE * 3 / 4));
+}
+
+Test(cc_bbr_deaf, marks_are_answered_beside_anybody)
+{
+	struct bbr_rig *rig = cruising_beside(true);
+
+	rig->marks = 1;
+	bbr_rig_round(rig, RATE / 2);
+	bbr_rig_round(rig, RATE / 2);
+	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
+}
+
+Test(cc_bbr_deaf, no_room_is_left_for_who_would_take_it_anyway)
+{
+	struct bbr_rig *rig = cruising_beside(false);
+	uint64_t longterm = ROUND_PACKETS * DATAGRAM;
+
+	rig->b->inflight_longterm = longterm;
+	bbr_rig_round(rig, RATE / 2);
+	cr_assert(le(u64, rig->cc.cwnd_bytes, longterm * (100 - BBR_HEADROOM) / 100));
+	rig = cruising_beside(true);
+	rig->b->inflight_longterm = longterm;
+	bbr_rig_round(rig, RATE / 2);
+	bbr_rig_round(rig, RATE / 2);
+	cr_assert(eq(u64, rig->cc.cwnd_bytes, longterm));
+}
