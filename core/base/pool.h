@@ -2,9 +2,9 @@
 /*
  * pool - many objects of one size that live long, side by side.
  *
- * From malloc each of them would lie among the buffers that its neighbours had while they were busy, and
- * keep the pages of those from going back to the kernel: of 10,000 idle connections a third of the memory
- * was such holes. Here they lie in slabs of their own.
+ * From malloc each of them would lie among the buffers that its neighbours had while they were busy,
+ * and keep the pages of those from going back to the kernel: of 10,000 idle connections a third of the
+ * memory was such holes. Here they lie in slabs of their own.
  *
  * A slab whose last object is given back is freed, but for one, so that a single object that comes and
  * goes costs nothing. Under AddressSanitizer each object is an allocation by itself, so that nothing

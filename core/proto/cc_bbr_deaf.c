@@ -11,8 +11,10 @@ static bool does_queue_stand(const struct bbr *b)
 	return b->last.rtt_min_ns - b->min_rtt_ns > long_ns;
 }
 
-/* A queue has gone. Beside the kernel's BBR it had stood for 4.1 s to 5.1 s, from one PROBE_RTT to the next,
- * his or ours; ten of us let one stand so long now and then, but seldom three times in a row. */
+/*
+ * A queue has gone. Beside the kernel's BBR it had stood for 4.1 s to 5.1 s, from one PROBE_RTT to the
+ * next, its or ours; ten of us let one stand so long now and then, but seldom three times in a row.
+ */
 static void weigh(struct bbr *b, int64_t stood_ns)
 {
 	if (stood_ns >= BBR_DEAF_STANDING_NS && b->deaf_signs < BBR_DEAF_SIGNS_MAX)
