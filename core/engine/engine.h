@@ -56,6 +56,7 @@
 #define RUDP_PROGRAM_NAME_BYTES 16
 #define RUDP_EXECUTABLE_NAME_BYTES 64
 #define RUDP_PORT_BUCKETS 1024u
+#define RUDP_RETRY_NS (5 * RUDP_NS_PER_MS)
 
 struct rudp_program {
 	uint32_t pid;
@@ -99,6 +100,7 @@ struct rudp_engine {
 	struct rudp_list udps_by_port[RUDP_PORT_BUCKETS], bindings_by_port[RUDP_PORT_BUCKETS];
 	struct rudp_list tcp_dirty;   /* relayed connections with bytes to write */
 	struct rudp_list ready;       /* apps with more to do than one pass allows */
+	struct rudp_list starved;     /* apps that found no memory for what is there */
 	struct rudp_list unread;      /* apps whose forwarded bytes are read off later; oldest first */
 	unsigned call_count, stranger_count, app_count, binding_count, client_count, waiting_count;
 	unsigned calls_aside_count;
@@ -109,7 +111,7 @@ struct rudp_engine {
 	struct rudp_remembered remembered;
 
 	int64_t housekeeping_at_ns;
-	int64_t accept_retry_at_ns;
+	int64_t retry_at_ns;          /* what found no descriptor, no memory, no room */
 	int64_t doors_open_at_ns;     /* doors shut for want of descriptors open again then */
 	int64_t idle_since_ns;        /* RUDP_NEVER: busy */
 	uint64_t callers_count;       /* who came through a door, ever */

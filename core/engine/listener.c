@@ -255,7 +255,6 @@ void rudp_listener_retry_all(struct rudp_engine *engine)
 {
 	struct rudp_list turn, *link;
 
-	engine->accept_retry_at_ns = RUDP_NEVER;
 	/* Any of them may go meanwhile: each is in one of the two lists, and leaves it then. */
 	rudp_list_init(&turn);
 	while ((link = rudp_list_pop(&engine->bindings)))

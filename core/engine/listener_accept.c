@@ -47,7 +47,7 @@ static void wait_for_room(struct rudp_engine *engine, struct rudp_binding *bindi
 		app->waiting_counted = true;
 		engine->waiting_count++;
 	}
-	engine->accept_retry_at_ns = engine->now_at_ns + RUDP_ACCEPT_RETRY_NS;
+	engine->retry_at_ns = engine->now_at_ns + RUDP_RETRY_NS;
 }
 
 /* Puts the app into the program's accept queue, or lets it wait. */
@@ -198,7 +198,7 @@ void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 			       errno == ENOBUFS)) {
-			engine->accept_retry_at_ns = engine->now_at_ns + RUDP_ACCEPT_RETRY_NS;
+			engine->retry_at_ns = engine->now_at_ns + RUDP_RETRY_NS;
 			return;
 		}
 		if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
