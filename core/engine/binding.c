@@ -31,17 +31,28 @@ struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd)
 	return rudp_binding_of_unconnected(engine, fd);
 }
 
+/* A number that no other socket has, ever; 0: this kernel has none. */
+static uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof cookie;
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
+}
+
 struct rudp_binding *rudp_binding_of_unconnected(struct rudp_engine *engine, int fd)
 {
 	struct sockaddr_un un;
 	socklen_t len = sizeof un;
+	struct rudp_binding *binding;
 	struct rudp_name name;
 
 	if (getsockname(fd, (struct sockaddr *)&un, &len) < 0 ||
 	    rudp_name_parse(&name, &un, len) != RUDP_NAME_BOUND ||
 	    memcmp(&name.nonce, &engine->nonce, sizeof name.nonce) != 0)
 		return NULL;
-	return rudp_binding_find(engine, name.id);
+	binding = rudp_binding_find(engine, name.id);
+	return binding && binding->cookie == cookie_of(fd) ? binding : NULL;
 }
 
 void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_binding *binding,
@@ -147,6 +158,7 @@ static struct rudp_binding *make(struct rudp_engine *engine, int fd, unsigned ma
 		return NULL;
 	binding->tcp_fd = -1;
 	binding->uid = owner_of(fd);
+	binding->cookie = cookie_of(fd);
 	binding->v6only = (mark_flags & RUDP_MARK_V6ONLY) != 0;
 	binding->reuse_port = (mark_flags & RUDP_MARK_REUSEPORT) != 0;
 	rudp_sock_options_read(&binding->options, fd, (int)mark_flags, &engine->settings);
