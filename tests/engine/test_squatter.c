@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The name of a program's socket is free when that is closed, and everybody can read it: another user who
- * takes it before the engine has noticed has neither the program's connections nor its rights.
+ * The name of a program's socket is free when that is closed, and everybody can read it: another user
+ * who takes it before the engine has noticed has neither the program's connections nor its rights.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
