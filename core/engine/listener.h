@@ -38,7 +38,7 @@ enum rudp_transport rudp_listener_transport(const struct rudp_engine *engine,
 void rudp_listener_retry(struct rudp_engine *engine, uint64_t binding_id);
 void rudp_listener_retry_all(struct rudp_engine *engine);
 
-/* Closes the bindings on this socket (struct rudp_udp) whose last holder is gone. */
-void rudp_listener_probe_socket(struct rudp_engine *engine, const void *socket);
+/* Closes the bindings of this port, as SYNs name it, on this socket whose last holder is gone. */
+void rudp_listener_probe(struct rudp_engine *engine, const struct rudp_udp *udp, uint16_t port);
 
 #endif
