@@ -37,6 +37,7 @@ struct rudp_binding {
 	bool tcp_may_accept;             /* an edge has been seen and not been used up */
 	bool reuse_address, reuse_port, v6only;
 	uint32_t uid;                    /* SO_REUSEPORT is shared within one user only */
+	uint64_t inode;                  /* of the program's socket */
 	uint64_t cookie;                 /* SO_COOKIE of the program's socket: its name may be taken */
 	struct rudp_addr local;
 	struct rudp_sock_options options;
@@ -78,6 +79,8 @@ void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_bindi
 /* false: its last holder is gone, and so is the binding now. */
 bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding);
 void rudp_binding_probe_all(struct rudp_engine *engine);
+/* The same for those with this port, which somebody wants: not deceived by who has taken the name. */
+void rudp_binding_probe_closely(struct rudp_engine *engine, const struct rudp_addr *local);
 /* Those that serve plain TCP on this port. */
 void rudp_binding_probe_port(struct rudp_engine *engine, const struct rudp_addr *remote);
 

@@ -11,7 +11,7 @@
  *	                                        roam (this host's addresses change)
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
  *	binding       who owns which port       port (having it on both sides), yield (giving it up),
- *	                                        seat (sharing it)
+ *	                                        seat (sharing it), name_holder (or not)
  *	listener      accept side               connect (active side), pairs (names in use)
  *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
  *	control       messages from programs    control_calls (the operations), caller (rights),
@@ -37,6 +37,7 @@
 #include "engine/closer.h"
 #include "engine/heap.h"
 #include "engine/look.h"
+#include "engine/name_holder.h"
 #include "engine/policy.h"
 #include "engine/qlog.h"
 #include "engine/random.h"
@@ -87,6 +88,7 @@ struct rudp_engine {
 	struct rudp_heap heap;
 	struct rudp_closer closer;
 	struct rudp_look look;
+	struct rudp_name_looks name_looks;
 	struct rudp_sockets sockets;
 	struct rudp_roam roam;
 

@@ -105,3 +105,36 @@ Test(squatter, has_no_right_to_the_engine)
 	send_raw(to, &request, sizeof request, &squatter, 1);
 	cr_assert(eq(int, answer(to).error, EACCES));
 }
+
+static void wants_the_port(void)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
+
+	request.addr = address;
+	cr_assert(zero(int, ask(&request, fresh()).error));
+}
+
+Test(squatter, does_not_keep_the_port)
+{
+	wants_the_port();
+}
+
+Test(squatter, does_not_keep_the_port_by_being_deaf)
+{
+	shutdown(squatter, SHUT_RDWR);
+	wants_the_port();
+}
+
+/* The program's own socket does, and what was accepted from it does not. */
+Test(squatter, is_told_from_the_program)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
+	int fd = fresh();
+
+	cr_assert(zero(int, rudp_addr_parse(&request.addr, "127.0.0.1:0")));
+	request.addr = ask(&request, fd).local;
+	for (int i = 0; i < 20; i++)
+		cr_assert(eq(int, ask(&request, fresh()).error, EADDRINUSE));
+	close(fd);
+	cr_assert(zero(int, ask(&request, fresh()).error));
+}
