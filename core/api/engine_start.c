@@ -180,12 +180,18 @@ static int search(struct rudp_engine_ref *engine)
 		return 0;
 	/* Each turn: the winner of a race may not listen yet, or may just be ending. */
 	for (int i = 0; i < TRIES; i++) {
+		bool is_late;
+
 		rc = rudp_engine_hello(settings, engine);
-		if (rc == 0 || rc == -EMFILE || rc == -ENFILE || rc == -ETIMEDOUT)
+		if (rc == 0 || rc == -EMFILE || rc == -ENFILE)
 			return rc;
+		/* Another user may have the name: the engine finds that out, and does without. */
+		is_late = rc == -ETIMEDOUT;
 		rc = start(settings, engine);
 		if (rc != -EEXIST)
 			return rc;
+		if (is_late)
+			return -ETIMEDOUT;
 	}
 	return rudp_engine_hello(settings, engine);
 }
