@@ -114,6 +114,9 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		}
 		if (errno == EINTR || (errno == EAGAIN && make_room(app)))
 			continue;
+		/* There is room, but no memory for it in the kernel: rudp_app_pump comes back to it. */
+		if (errno == ENOBUFS || errno == ENOMEM)
+			return false;
 		app->may_write = false;
 		if (errno == EAGAIN)
 			rudp_app_await_reading(engine, app);

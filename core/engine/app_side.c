@@ -202,6 +202,15 @@ static void decide(struct rudp_engine *engine, struct rudp_app *app)
 		app->may_read = false;
 }
 
+/* Bytes have found no memory, and no event tells when there is some again. */
+static void wait_for_memory(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (!rudp_list_is_linked(&app->starved_link))
+		rudp_list_append(&engine->starved, &app->starved_link);
+	engine->retry_at_ns =
+		rudp_time_min(engine->retry_at_ns, engine->now_at_ns + RUDP_RETRY_NS);
+}
+
 /*
  * The kernel gives the program ECONNRESET since something unread is left in our end; as with TCP after
  * all that came before. Who writes is told at once.
@@ -215,6 +224,8 @@ static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 			;
 	if (rudp_ends_gives(&app->ends) && rudp_carrier_receive_available(&app->carrier) > 0) {
 		shutdown(app->fd, SHUT_RD);
+		if (app->may_write)
+			wait_for_memory(engine, app);
 		return;
 	}
 	rudp_app_free(engine, app);
@@ -296,17 +307,10 @@ static bool is_starved(const struct rudp_app *app)
 	bool from_program = app->may_read && app->stage == RUDP_APP_OPEN &&
 			    rudp_ends_takes(&app->ends) && rudp_carrier_send_room(&app->carrier) > 0;
 
-	return from_program ||
-	       (rudp_ends_gives(&app->ends) && rudp_carrier_is_starved(&app->carrier));
-}
+	bool from_network = app->may_write && rudp_carrier_receive_available(&app->carrier) > 0;
 
-/* No event tells when there is some again. */
-static void wait_for_memory(struct rudp_engine *engine, struct rudp_app *app)
-{
-	if (!rudp_list_is_linked(&app->starved_link))
-		rudp_list_append(&engine->starved, &app->starved_link);
-	engine->retry_at_ns =
-		rudp_time_min(engine->retry_at_ns, engine->now_at_ns + RUDP_RETRY_NS);
+	return from_program || (rudp_ends_gives(&app->ends) &&
+				(from_network || rudp_carrier_is_starved(&app->carrier)));
 }
 
 void rudp_app_retry_all(struct rudp_engine *engine)

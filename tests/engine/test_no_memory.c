@@ -2,6 +2,7 @@
 /* Bytes for which there is no memory the moment they come: nothing would tell of them a second time. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,6 +19,18 @@ static struct rudp_engine engine;
 static struct pair pair;
 static struct rudp_app *app;
 static int program;
+static bool kernel_has_none;
+
+ssize_t __real_send(int fd, const void *data, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags);
+
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags)
+{
+	if (!kernel_has_none)
+		return __real_send(fd, data, len, flags);
+	errno = ENOBUFS;
+	return -1;
+}
 
 /* As the listener of the program has it after accept: the sentinel is there, and is left unread. */
 static void setup(void)
@@ -169,4 +182,45 @@ Test(no_memory, what_goes_to_kernel_tcp_waits_for_it)
 	cr_assert(eq(sz, (size_t)recv(peer, word, sizeof word, 0), 4));
 	rudp_app_free(&engine, app);
 	close(peer);
+}
+
+Test(no_memory, what_the_peer_has_said_waits_for_it_in_the_kernel)
+{
+	char word[8];
+
+	use_protocol();
+	rudp_conn_write(pair.conn[1], "word", 4, pair.now_ns);
+	pair_run(&pair, RUDP_NS_PER_MS);
+	engine.now_at_ns = pair.now_ns;
+	kernel_has_none = true;
+	rudp_app_on_conn(&engine, app, pair_events(&pair, 0));
+	for (int i = 0; i < 3; i++)
+		wait_for_engine();
+	kernel_has_none = false;
+	cr_assert(eq(int, (int)recv(program, word, sizeof word, MSG_DONTWAIT), -1));
+	wait_for_engine();
+	cr_assert(eq(int, (int)recv(program, word, sizeof word, MSG_DONTWAIT), 4));
+	cr_assert(eq(i64, engine.retry_at_ns, RUDP_NEVER));
+	leave_protocol();
+}
+
+Test(no_memory, what_came_before_a_reset_waits_for_it_as_well)
+{
+	char word[8];
+
+	use_protocol();
+	rudp_conn_write(pair.conn[1], "word", 4, pair.now_ns);
+	pair_run(&pair, RUDP_NS_PER_MS);
+	rudp_conn_reset(pair.conn[1], RUDP_RESET_APPLICATION, pair.now_ns);
+	pair_run(&pair, RUDP_NS_PER_MS);
+	engine.now_at_ns = pair.now_ns;
+	kernel_has_none = true;
+	rudp_app_on_conn(&engine, app, pair_events(&pair, 0));
+	kernel_has_none = false;
+	cr_assert(eq(int, (int)recv(program, word, sizeof word, MSG_DONTWAIT), -1));
+	wait_for_engine();
+	cr_assert(eq(int, (int)recv(program, word, sizeof word, MSG_DONTWAIT), 4));
+	cr_assert(eq(int, (int)recv(program, word, sizeof word, MSG_DONTWAIT), -1));
+	cr_assert(eq(int, errno, ECONNRESET));
+	pair_fini(&pair);
 }
