@@ -208,57 +208,60 @@ $(BUILD)/bench/aead: $(call obj,bench/aead.c core/engine/aead_choice.c) $(BUILD)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ldl
 
-# One criterion program for each folder of unit tests.
 tests_of = $(call obj,$(wildcard tests/$(1)/*.c))
-$(BUILD)/tests/base: $(call tests_of,base) $(BUILD)/libbase.a
+# One criterion program for each folder of unit tests.
+units_of = $(call tests_of,$(1)) $(call obj,tests/leaks.c)
+$(BUILD)/tests/base: $(call units_of,base) $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion
 # The loader of libIPSec_MB is the engine's; the backend behind it is tested beside libcrypto.
-$(BUILD)/tests/proto: $(call tests_of,proto) $(call obj,core/engine/aead_choice.c) \
+$(BUILD)/tests/proto: $(call units_of,proto) $(call obj,core/engine/aead_choice.c) \
 		$(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lm -ldl
 # A test stands before the calls that write a mark.
-$(BUILD)/tests/api: $(call tests_of,api) $(BUILD)/librudp.a
+$(BUILD)/tests/api: $(call units_of,api) $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -Wl,--wrap=rudp_sys_setsockopt -o $@ $^ -lcriterion -pthread -ldl
-$(BUILD)/tests/engine: $(call tests_of,engine) $(call obj,tests/proto/pair.c) $(BUILD)/libengine.a \
+# There is no memory in the kernel when a test says so.
+$(BUILD)/tests/engine: $(call units_of,engine) \
+		$(call obj,tests/proto/pair.c tests/proto/faulty_ring.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a | $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
+	$(CC) $(LDFLAGS) -Wl,--wrap=send -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
 $(BUILD)/tests/later_libc.so: tests/shim/later_libc/later_libc.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
 $(BUILD)/tests/own_malloc: tests/shim/own_malloc/own_malloc.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
-$(BUILD)/tests/shim: $(call tests_of,shim) | $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine \
+$(BUILD)/tests/shim: $(call units_of,shim) | $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine \
 		$(BUILD)/tests/later_libc.so $(BUILD)/tests/own_malloc
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ldl
-$(BUILD)/tests/tools: $(call tests_of,tools) $(filter-out %/main.o,$(call obj,$(TOOLS_SRC))) \
+$(BUILD)/tests/tools: $(call units_of,tools) $(filter-out %/main.o,$(call obj,$(TOOLS_SRC))) \
 		$(TOOLS_LIBS) | $(BUILD)/rudp $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
-$(BUILD)/tests/linkem: $(call tests_of,linkem) \
+$(BUILD)/tests/linkem: $(call units_of,linkem) \
 		$(filter-out %/main.o,$(call obj,$(LINKEM_SRC)))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
-$(BUILD)/tests/messaging: $(call tests_of,messaging) $(call obj,tests/proto/faulty_ring.c) \
+$(BUILD)/tests/messaging: $(call units_of,messaging) $(call obj,tests/proto/faulty_ring.c) \
 		$(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -lcriterion -pthread -ldl
-$(BUILD)/tests/server: $(call tests_of,server) $(BUILD)/libconversation-server.a \
+$(BUILD)/tests/server: $(call units_of,server) $(BUILD)/libconversation-server.a \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(SERVER_LIBS) -ldl
-$(BUILD)/tests/converse: $(call tests_of,converse) $(BUILD)/libconverse.a \
+$(BUILD)/tests/converse: $(call units_of,converse) $(BUILD)/libconverse.a \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(CONVERSE_LIBS) -ldl
 # Allocations of the model fail on demand.
 WRAPPED := malloc calloc realloc strdup
-$(BUILD)/tests/conversation: $(call tests_of,conversation) $(BUILD)/libconversation-model.a \
+$(BUILD)/tests/conversation: $(call units_of,conversation) $(BUILD)/libconversation-model.a \
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ -lcriterion -lcrypto -pthread -ldl

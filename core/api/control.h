@@ -92,6 +92,7 @@ enum rudp_control_flag {
 enum rudp_control_reply_flag {
 	RUDP_CONTROL_BY_KERNEL = 1 << 0,   /* CONNECT: a rule leaves it to kernel TCP */
 	RUDP_CONTROL_DEFERRED = 1 << 1,    /* CONNECT: it is possible, and waits for that */
+	RUDP_CONTROL_RETIRES = 1 << 2,     /* this engine begins nothing any more: ask another one */
 };
 
 struct rudp_control_request {

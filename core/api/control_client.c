@@ -13,6 +13,8 @@
 #include "api/mark.h"
 #include "api/sys.h"
 
+#define DOOR_TIMEOUT_S 10 /* an engine lets callers in within a turn of its loop */
+
 void rudp_control_begin(struct rudp_control_call *call, const struct rudp_nonce *nonce,
 			enum rudp_control_operation operation, int fd)
 {
@@ -38,7 +40,8 @@ static int check_owner(int channel)
 
 /*
  * The names of all sockets can be read by all, and when an engine has ended they are free for anybody,
- * who must not get a descriptor of ours: it is for its user, root, or whoever made the socket.
+ * who must not get a descriptor of ours: it is for its user, root, or whoever made the socket. Nor would
+ * anybody else have to answer.
  */
 static int check_bearer(int channel, const struct rudp_control_call *call)
 {
@@ -50,7 +53,7 @@ static int check_bearer(int channel, const struct rudp_control_call *call)
 	if (rc < 0)
 		return rc;
 	if (owner.uid == 0 || rudp_engine_was_of(&call->to.nonce, owner.uid) ||
-	    (fstat(call->fd, &made) == 0 && made.st_uid == owner.uid))
+	    (call->fd >= 0 && fstat(call->fd, &made) == 0 && made.st_uid == owner.uid))
 		return 0;
 	return owner.uid == geteuid() ? 0 : -ECONNREFUSED;
 }
@@ -60,13 +63,17 @@ static bool has_timeout(const struct rudp_control_call *call)
 	return call->timeout.tv_sec || call->timeout.tv_usec;
 }
 
-/* Who bears the name need not be an engine, and need not answer. */
+/* Who bears the name need not be an engine, and need not let anybody in, or answer. */
 static void limit_steps(int channel, const struct rudp_control_call *call)
 {
-	if (!has_timeout(call) || call->interruptible)
-		return;
-	rudp_sys_setsockopt(channel, SOL_SOCKET, SO_SNDTIMEO, &call->timeout, sizeof call->timeout);
-	rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &call->timeout, sizeof call->timeout);
+	static const struct timeval door = {DOOR_TIMEOUT_S, 0};
+	bool all = has_timeout(call) && !call->interruptible;
+
+	rudp_sys_setsockopt(channel, SOL_SOCKET, SO_SNDTIMEO, all ? &call->timeout : &door,
+			    sizeof door);
+	if (all)
+		rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &call->timeout,
+				    sizeof call->timeout);
 }
 
 static int channel_open(const struct rudp_control_call *call)
@@ -85,7 +92,7 @@ static int channel_open(const struct rudp_control_call *call)
 	while (rc == -EINTR);
 	if (rc == 0 && to->kind == RUDP_NAME_WELL_KNOWN)
 		rc = check_owner(channel);
-	else if (rc == 0 && call->fd >= 0)
+	else if (rc == 0)
 		rc = check_bearer(channel, call);
 	if (rc < 0) {
 		rudp_sys_close(channel);

@@ -24,6 +24,7 @@ static struct rudp_engine_ref slots[SLOTS];
 static atomic_uint taken;
 static atomic_uint current; /* index + 1; 0: none */
 static atomic_int failure;  /* errno of a failure that lasts */
+static atomic_bool is_past; /* that engine is forgotten which the environment names */
 
 static void remember(const struct rudp_engine_ref *engine)
 {
@@ -47,7 +48,11 @@ bool rudp_engine_known(struct rudp_engine_ref *engine)
 void rudp_engine_forget(const struct rudp_nonce *nonce)
 {
 	unsigned number = atomic_load_explicit(&current, memory_order_acquire);
+	const char *text = rudp_environment_get("RUDP_NONCE");
+	struct rudp_nonce named;
 
+	if (text && rudp_nonce_parse(&named, text) && memcmp(&named, nonce, sizeof named) == 0)
+		atomic_store(&is_past, true);
 	if (number && memcmp(&slots[number - 1].nonce, nonce, sizeof *nonce) == 0)
 		atomic_compare_exchange_strong(&current, &number, 0);
 }
@@ -105,7 +110,7 @@ static bool from_environment(struct rudp_engine_ref *engine)
 	struct rudp_nonce token_bytes;
 	char hash[17];
 
-	if (!nonce || !token || !settings)
+	if (!nonce || !token || !settings || atomic_load(&is_past))
 		return false;
 	snprintf(hash, sizeof hash, "%016llx", (unsigned long long)rudp_environment_hash_written());
 	/* A token has the size and the text form of a nonce. */
@@ -175,12 +180,18 @@ static int search(struct rudp_engine_ref *engine)
 		return 0;
 	/* Each turn: the winner of a race may not listen yet, or may just be ending. */
 	for (int i = 0; i < TRIES; i++) {
+		bool is_late;
+
 		rc = rudp_engine_hello(settings, engine);
-		if (rc == 0 || rc == -EMFILE || rc == -ENFILE || rc == -ETIMEDOUT)
+		if (rc == 0 || rc == -EMFILE || rc == -ENFILE)
 			return rc;
+		/* Another user may have the name: the engine finds that out, and does without. */
+		is_late = rc == -ETIMEDOUT;
 		rc = start(settings, engine);
 		if (rc != -EEXIST)
 			return rc;
+		if (is_late)
+			return -ETIMEDOUT;
 	}
 	return rudp_engine_hello(settings, engine);
 }

@@ -38,7 +38,7 @@ int rudp_engine_find(struct rudp_engine_ref *engine);
 /* Only what this process remembers. */
 bool rudp_engine_known(struct rudp_engine_ref *engine);
 
-/* Its control name refuses: the next rudp_engine_find looks for another. */
+/* Its control name refuses, or it retires: rudp_engine_find looks for another, and not for it again. */
 void rudp_engine_forget(const struct rudp_nonce *nonce);
 
 /* The token known for this nonce, zeros if none. */

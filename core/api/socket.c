@@ -146,9 +146,15 @@ void rudp_socket_begin(const struct rudp_socket *s, struct rudp_control_call *ca
 	call->request.id = s->name.id;
 }
 
+static bool has_gone(int rc, const struct rudp_control_call *call)
+{
+	return rc == -ECONNREFUSED || rc == -EPERM ||
+	       (rc == 0 && call->reply.flags & RUDP_CONTROL_RETIRES);
+}
+
 /*
- * A fresh socket belongs to no engine yet: when the one we knew has ended, or is out of reach (EPERM:
- * Landlock keeps a program from names that were there before), another will do.
+ * A fresh socket belongs to no engine yet: when the one we knew has ended, is about to, or is out of
+ * reach (EPERM: Landlock keeps a program from names that were there before), another will do.
  */
 static int call_remembered(struct rudp_control_call *call)
 {
@@ -159,7 +165,7 @@ static int call_remembered(struct rudp_control_call *call)
 		return rc;
 	call->to.nonce = engine.nonce;
 	rc = rudp_control_make(call);
-	if (rc != -ECONNREFUSED && rc != -EPERM)
+	if (!has_gone(rc, call))
 		return rc;
 	rudp_engine_forget(&engine.nonce);
 	rc = rudp_engine_find(&engine);

@@ -74,11 +74,21 @@ static bool make_room(struct rudp_app *app)
 	return setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) == 0;
 }
 
-static ssize_t give(const struct rudp_app *app, const struct msghdr *message, int flags)
+static ssize_t give_flagged(const struct rudp_app *app, const struct msghdr *message, int flags)
 {
 	if (message->msg_iovlen > 1)
 		return sendmsg(app->fd, message, flags);
 	return send(app->fd, message->msg_iov[0].iov_base, message->msg_iov[0].iov_len, flags);
+}
+
+/* A kernel without CONFIG_AF_UNIX_OOB knows no urgent bytes here: it is one like all others then. */
+static ssize_t give(const struct rudp_app *app, const struct msghdr *message, int flags)
+{
+	ssize_t n = give_flagged(app, message, flags);
+
+	if (n < 0 && errno == EOPNOTSUPP && flags & MSG_OOB)
+		n = give_flagged(app, message, flags & ~MSG_OOB);
+	return n;
 }
 
 bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
@@ -104,6 +114,9 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		}
 		if (errno == EINTR || (errno == EAGAIN && make_room(app)))
 			continue;
+		/* There is room, but no memory for it in the kernel: rudp_app_pump comes back to it. */
+		if (errno == ENOBUFS || errno == ENOMEM)
+			return false;
 		app->may_write = false;
 		if (errno == EAGAIN)
 			rudp_app_await_reading(engine, app);

@@ -106,6 +106,7 @@ void rudp_app_free(struct rudp_engine *engine, struct rudp_app *app)
 	close_end(engine, app);
 	rudp_list_remove(&app->ready_link);
 	rudp_list_remove(&app->unread_link);
+	rudp_list_remove(&app->starved_link);
 	rudp_list_remove(&app->link);
 	rudp_slots_remove(&engine->slots, app->id);
 	engine->app_count--;
@@ -201,6 +202,15 @@ static void decide(struct rudp_engine *engine, struct rudp_app *app)
 		app->may_read = false;
 }
 
+/* Bytes have found no memory, and no event tells when there is some again. */
+static void wait_for_memory(struct rudp_engine *engine, struct rudp_app *app)
+{
+	if (!rudp_list_is_linked(&app->starved_link))
+		rudp_list_append(&engine->starved, &app->starved_link);
+	engine->retry_at_ns =
+		rudp_time_min(engine->retry_at_ns, engine->now_at_ns + RUDP_RETRY_NS);
+}
+
 /*
  * The kernel gives the program ECONNRESET since something unread is left in our end; as with TCP after
  * all that came before. Who writes is told at once.
@@ -214,6 +224,8 @@ static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 			;
 	if (rudp_ends_gives(&app->ends) && rudp_carrier_receive_available(&app->carrier) > 0) {
 		shutdown(app->fd, SHUT_RD);
+		if (app->may_write)
+			wait_for_memory(engine, app);
 		return;
 	}
 	rudp_app_free(engine, app);
@@ -289,6 +301,30 @@ static bool is_about_to_open(const struct rudp_app *app)
 	return state == RUDP_STATE_ESTABLISHED || state == RUDP_STATE_CLOSE_WAIT;
 }
 
+/* Something is there to be taken, one way or the other, and only memory for it is lacking. */
+static bool is_starved(const struct rudp_app *app)
+{
+	bool from_program = app->may_read && app->stage == RUDP_APP_OPEN &&
+			    rudp_ends_takes(&app->ends) && rudp_carrier_send_room(&app->carrier) > 0;
+
+	bool from_network = app->may_write && rudp_carrier_receive_available(&app->carrier) > 0;
+
+	return from_program || (rudp_ends_gives(&app->ends) &&
+				(from_network || rudp_carrier_is_starved(&app->carrier)));
+}
+
+void rudp_app_retry_all(struct rudp_engine *engine)
+{
+	struct rudp_list turn, *link;
+
+	/* Any of them may go meanwhile, and leaves the list then. */
+	rudp_list_init(&turn);
+	while ((link = rudp_list_pop(&engine->starved)))
+		rudp_list_append(&turn, link);
+	while ((link = rudp_list_pop(&turn)))
+		rudp_app_pump(engine, RUDP_LIST_OWNER(link, struct rudp_app, starved_link));
+}
+
 void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 {
 	bool more = false;
@@ -320,6 +356,8 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 		return;
 	if (more)
 		rudp_app_again(engine, app);
+	else if (is_starved(app))
+		wait_for_memory(engine, app);
 }
 
 static bool shows(const struct rudp_app *app, short bit)

@@ -76,6 +76,7 @@ struct rudp_app {
 	struct rudp_pair pair;        /* of these two, where it is an active one */
 	struct rudp_list link;        /* in engine->apps */
 	struct rudp_list ready_link;
+	struct rudp_list starved_link; /* in engine->starved */
 	struct rudp_list unread_link; /* in engine->unread */
 	int64_t unread_at_ns;         /* when it was put there */
 };
@@ -106,6 +107,8 @@ void rudp_app_on_tcp(struct rudp_engine *engine, struct rudp_app *app);
 void rudp_app_fail(struct rudp_engine *engine, struct rudp_app *app, int error);
 /* Moves bytes both ways, then looks whether an end has come. May free the app. */
 void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app);
+/* The same for those that have found no memory: it may be there by now. */
+void rudp_app_retry_all(struct rudp_engine *engine);
 /* The program's closing of a connection of this local port may not have been told by epoll yet. */
 void rudp_app_look_for_hangups(struct rudp_engine *engine, uint16_t port);
 /* Puts it on the ready list. */

@@ -31,17 +31,28 @@ struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd)
 	return rudp_binding_of_unconnected(engine, fd);
 }
 
+/* A number that no other socket has, ever; 0: this kernel has none. */
+static uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof cookie;
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
+}
+
 struct rudp_binding *rudp_binding_of_unconnected(struct rudp_engine *engine, int fd)
 {
 	struct sockaddr_un un;
 	socklen_t len = sizeof un;
+	struct rudp_binding *binding;
 	struct rudp_name name;
 
 	if (getsockname(fd, (struct sockaddr *)&un, &len) < 0 ||
 	    rudp_name_parse(&name, &un, len) != RUDP_NAME_BOUND ||
 	    memcmp(&name.nonce, &engine->nonce, sizeof name.nonce) != 0)
 		return NULL;
-	return rudp_binding_find(engine, name.id);
+	binding = rudp_binding_find(engine, name.id);
+	return binding && binding->cookie == cookie_of(fd) ? binding : NULL;
 }
 
 void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_binding *binding,
@@ -81,6 +92,22 @@ bool rudp_binding_serves_rudp(const struct rudp_binding *binding)
 	return binding->listening && binding->way != RUDP_WAY_TCP;
 }
 
+static bool is_gone(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	struct rudp_name name;
+	struct sockaddr_un un;
+	socklen_t len;
+
+	if (!rudp_binding_probe(engine, binding))
+		return true;
+	rudp_binding_name(engine, binding, &name);
+	len = rudp_name_write(&name, &un);
+	if (rudp_name_is_held(&engine->name_looks, &un, len, binding->inode, engine->now_at_ns))
+		return false;
+	rudp_binding_close(engine, binding);
+	return true;
+}
+
 bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_binding *binding)
 {
 	struct rudp_list *head = &engine->bindings_by_port[rudp_port_bucket(&binding->local)];
@@ -91,7 +118,7 @@ bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_bindi
 			RUDP_LIST_OWNER(link, struct rudp_binding, number_link);
 
 		next = link->next;
-		if (is_in_the_way(other, binding) && rudp_binding_probe(engine, other))
+		if (is_in_the_way(other, binding) && !is_gone(engine, other))
 			return true;
 	}
 	return false;
@@ -130,12 +157,15 @@ static void log_new(const struct rudp_binding *binding)
 			 binding->program.pid, rudp_addr_format(&binding->local, text));
 }
 
-/* Whoever made the socket, as with TCP, whatever he has become since. */
-static uint32_t owner_of(int fd)
+static void look_at_socket(struct rudp_binding *binding, int fd)
 {
-	struct stat status;
+	struct stat status = {.st_uid = UINT32_MAX};
 
-	return fstat(fd, &status) == 0 ? status.st_uid : UINT32_MAX;
+	(void)fstat(fd, &status);
+	/* Whoever made the socket, as with TCP, whatever he has become since. */
+	binding->uid = status.st_uid;
+	binding->inode = status.st_ino;
+	binding->cookie = cookie_of(fd);
 }
 
 static struct rudp_binding *make(struct rudp_engine *engine, int fd, unsigned mark_flags,
@@ -146,7 +176,7 @@ static struct rudp_binding *make(struct rudp_engine *engine, int fd, unsigned ma
 	if (!binding)
 		return NULL;
 	binding->tcp_fd = -1;
-	binding->uid = owner_of(fd);
+	look_at_socket(binding, fd);
 	binding->v6only = (mark_flags & RUDP_MARK_V6ONLY) != 0;
 	binding->reuse_port = (mark_flags & RUDP_MARK_REUSEPORT) != 0;
 	rudp_sock_options_read(&binding->options, fd, (int)mark_flags, &engine->settings);
@@ -286,6 +316,21 @@ void rudp_binding_probe_all(struct rudp_engine *engine)
 	for (link = engine->bindings.next; link != &engine->bindings; link = next) {
 		next = link->next;
 		rudp_binding_probe(engine, RUDP_LIST_OWNER(link, struct rudp_binding, all_link));
+	}
+}
+
+void rudp_binding_probe_closely(struct rudp_engine *engine, const struct rudp_addr *local)
+{
+	struct rudp_list *head = &engine->bindings_by_port[rudp_port_bucket(local)];
+	struct rudp_list *link, *next;
+
+	for (link = head->next; link != head; link = next) {
+		struct rudp_binding *binding =
+			RUDP_LIST_OWNER(link, struct rudp_binding, number_link);
+
+		next = link->next;
+		if (rudp_addr_port(&binding->local) == rudp_addr_port(local))
+			(void)is_gone(engine, binding);
 	}
 }
 

@@ -8,7 +8,9 @@
  * connections are dealt out to those that listen in turn.
  *
  * Nobody tells that a program's socket was closed: its abstract name is probed (bind another socket to
- * it: EADDRINUSE = alive).
+ * it: EADDRINUSE = alive). Until then the name is free for anybody on this host, who can read it and may
+ * be another user: so a descriptor with that name is the binding's only if it is the very socket, and
+ * no connection goes to a listener there that is of another user (listener.h).
  */
 #ifndef RUDP_ENGINE_BINDING_H
 #define RUDP_ENGINE_BINDING_H
@@ -36,6 +38,8 @@ struct rudp_binding {
 	bool tcp_may_accept;             /* an edge has been seen and not been used up */
 	bool reuse_address, reuse_port, v6only;
 	uint32_t uid;                    /* SO_REUSEPORT is shared within one user only */
+	uint64_t inode;                  /* of the program's socket */
+	uint64_t cookie;                 /* SO_COOKIE of the program's socket: its name may be taken */
 	struct rudp_addr local;
 	struct rudp_sock_options options;
 	struct rudp_program program;
@@ -64,7 +68,7 @@ int rudp_binding_adopt(struct rudp_engine *engine, int fd, unsigned mark_flags, 
 		       uint32_t pid, struct rudp_binding **out);
 void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding);
 
-/* The binding of fd's own name; NULL: not bound, not by this engine, or fd is a connection. */
+/* The binding of the socket fd; NULL: not bound, not by this engine, or fd is a connection. */
 struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd);
 /* The same where it is known already that fd is no connection. */
 struct rudp_binding *rudp_binding_of_unconnected(struct rudp_engine *engine, int fd);
@@ -76,6 +80,8 @@ void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_bindi
 /* false: its last holder is gone, and so is the binding now. */
 bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding);
 void rudp_binding_probe_all(struct rudp_engine *engine);
+/* The same for those with this port, which somebody wants: not deceived by who has taken the name. */
+void rudp_binding_probe_closely(struct rudp_engine *engine, const struct rudp_addr *local);
 /* Those that serve plain TCP on this port. */
 void rudp_binding_probe_port(struct rudp_engine *engine, const struct rudp_addr *remote);
 

@@ -50,7 +50,6 @@ bool rudp_caller_holds_ours(struct rudp_engine *engine, const struct rudp_call *
 {
 	if (call->held_fd < 0)
 		return false;
-	/* The name of a living binding cannot be taken by anybody else. */
 	if (rudp_binding_of(engine, call->held_fd))
 		return true;
 	return rudp_app_of(engine, call->held_fd) && rudp_peer_is_engine(engine, call->held_fd);

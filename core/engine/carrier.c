@@ -80,6 +80,12 @@ void rudp_carrier_shutdown_receive(struct rudp_engine *engine, struct rudp_carri
 		rudp_conn_shutdown_receive(carrier->conn, engine->now_at_ns);
 }
 
+/* A connection of the protocol is sent again what it had no memory for. */
+bool rudp_carrier_is_starved(const struct rudp_carrier *carrier)
+{
+	return carrier->by_tcp && rudp_tcp_is_starved(carrier->tcp);
+}
+
 /* A connection of the protocol drops it when it comes. */
 bool rudp_carrier_discard(struct rudp_carrier *carrier)
 {

@@ -38,6 +38,8 @@ void rudp_carrier_receive_consume(struct rudp_engine *engine, struct rudp_carrie
 size_t rudp_carrier_urgent_ahead(const struct rudp_carrier *carrier);
 bool rudp_carrier_receive_eof(const struct rudp_carrier *carrier);
 void rudp_carrier_shutdown_receive(struct rudp_engine *engine, struct rudp_carrier *carrier);
+/* Something has come, and there is no memory for it. */
+bool rudp_carrier_is_starved(const struct rudp_carrier *carrier);
 /* Drops what has come since then; nothing before it. true: more is there. */
 bool rudp_carrier_discard(struct rudp_carrier *carrier);
 

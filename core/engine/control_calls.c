@@ -321,6 +321,29 @@ static bool may(struct work *w)
 	return right == KNOWN_OR_OURS && rudp_caller_holds_ours(w->engine, w->call);
 }
 
+/* What a program begins with an engine, in place of going on with what it has there. */
+static bool is_beginning(const struct work *w)
+{
+	switch ((enum rudp_control_operation)w->request->operation) {
+	case RUDP_CONTROL_HELLO:
+	case RUDP_CONTROL_BIND:
+	case RUDP_CONTROL_ADOPT:
+	case RUDP_CONTROL_CONNECT:
+		return true;
+	case RUDP_CONTROL_LISTEN:
+		return !rudp_binding_of(w->engine, w->call->held_fd);
+	case RUDP_CONTROL_GO_ON:
+	case RUDP_CONTROL_YIELD:
+	case RUDP_CONTROL_SHUTDOWN:
+	case RUDP_CONTROL_ERROR:
+	case RUDP_CONTROL_SET:
+	case RUDP_CONTROL_INFO:
+	case RUDP_CONTROL_LIST:
+		break;
+	}
+	return false;
+}
+
 /* 0, or why this cannot be served at all. */
 static int check(struct work *w)
 {
@@ -338,10 +361,10 @@ static int check(struct work *w)
 	}
 	if (right != ANYBODY)
 		rudp_call_trust(w->engine, w->call);
-	if (w->engine->stopping && (operation == RUDP_CONTROL_CONNECT ||
-				    operation == RUDP_CONTROL_BIND ||
-				    operation == RUDP_CONTROL_HELLO))
+	if (w->engine->stopping && is_beginning(w)) {
+		w->reply.flags = w->engine->retires ? RUDP_CONTROL_RETIRES : 0;
 		return -ECONNREFUSED;
+	}
 	/* Another operation on a connection that has a connect under way would mix two answers. */
 	if (w->call->app_id && operation != RUDP_CONTROL_GO_ON)
 		return -EPROTO;

@@ -191,6 +191,7 @@ static void init_lists(struct rudp_engine *engine)
 		rudp_list_init(&engine->bindings_by_port[i]);
 	}
 	rudp_list_init(&engine->ready);
+	rudp_list_init(&engine->starved);
 	rudp_list_init(&engine->unread);
 	rudp_list_init(&engine->tcp_dirty);
 	rudp_remembered_init(&engine->remembered);
@@ -215,7 +216,7 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 				       .turns = 1, /* 0: never */
 				       .probe_fd = -1,
 				       .roam = {.fd = -1, .look_at_ns = RUDP_NEVER},
-				       .accept_retry_at_ns = RUDP_NEVER,
+				       .retry_at_ns = RUDP_NEVER,
 				       .doors_open_at_ns = RUDP_NEVER,
 				       .idle_since_ns = RUDP_NEVER,
 				       .stop_at_ns = RUDP_NEVER};

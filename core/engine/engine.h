@@ -11,7 +11,7 @@
  *	                                        roam (this host's addresses change)
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
  *	binding       who owns which port       port (having it on both sides), yield (giving it up),
- *	                                        seat (sharing it)
+ *	                                        seat (sharing it), name_holder (or not)
  *	listener      accept side               connect (active side), pairs (names in use)
  *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
  *	control       messages from programs    control_calls (the operations), caller (rights),
@@ -38,6 +38,7 @@
 #include "engine/closer.h"
 #include "engine/heap.h"
 #include "engine/look.h"
+#include "engine/name_holder.h"
 #include "engine/policy.h"
 #include "engine/qlog.h"
 #include "engine/random.h"
@@ -57,6 +58,7 @@
 #define RUDP_PROGRAM_NAME_BYTES 16
 #define RUDP_EXECUTABLE_NAME_BYTES 64
 #define RUDP_PORT_BUCKETS 1024u
+#define RUDP_RETRY_NS (5 * RUDP_NS_PER_MS)
 
 struct rudp_program {
 	uint32_t pid;
@@ -88,6 +90,7 @@ struct rudp_engine {
 	struct rudp_heap heap;
 	struct rudp_closer closer;
 	struct rudp_look look;
+	struct rudp_name_looks name_looks;
 	struct rudp_sockets sockets;
 	struct rudp_roam roam;
 
@@ -101,6 +104,7 @@ struct rudp_engine {
 	struct rudp_list udps_by_port[RUDP_PORT_BUCKETS], bindings_by_port[RUDP_PORT_BUCKETS];
 	struct rudp_list tcp_dirty;   /* relayed connections with bytes to write */
 	struct rudp_list ready;       /* apps with more to do than one pass allows */
+	struct rudp_list starved;     /* apps that found no memory for what is there */
 	struct rudp_list unread;      /* apps whose forwarded bytes are read off later; oldest first */
 	unsigned call_count, stranger_count, app_count, binding_count, client_count, waiting_count;
 	unsigned calls_aside_count;
@@ -111,7 +115,7 @@ struct rudp_engine {
 	struct rudp_remembered remembered;
 
 	int64_t housekeeping_at_ns;
-	int64_t accept_retry_at_ns;
+	int64_t retry_at_ns;          /* what found no descriptor, no memory, no room */
 	int64_t doors_open_at_ns;     /* doors shut for want of descriptors open again then */
 	int64_t idle_since_ns;        /* RUDP_NEVER: busy */
 	uint64_t callers_count;       /* who came through a door, ever */

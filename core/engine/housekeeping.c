@@ -228,10 +228,18 @@ static void drain(struct rudp_engine *engine)
 
 #define DRAIN_STEP_NS (5 * RUDP_NS_PER_MS)
 
+/* Descriptors, memory, room in an accept queue: nothing tells that there is some again. */
+static void retry(struct rudp_engine *engine)
+{
+	engine->retry_at_ns = RUDP_NEVER;
+	rudp_listener_retry_all(engine);
+	rudp_app_retry_all(engine);
+}
+
 void rudp_housekeeping(struct rudp_engine *engine)
 {
-	if (engine->accept_retry_at_ns <= engine->now_at_ns)
-		rudp_listener_retry_all(engine);
+	if (engine->retry_at_ns <= engine->now_at_ns)
+		retry(engine);
 	if (engine->doors_open_at_ns <= engine->now_at_ns)
 		rudp_doors_reopen(engine);
 	if (engine->housekeeping_at_ns > engine->now_at_ns)
@@ -255,7 +263,7 @@ int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
 	bool ends = !engine->stays && is_idle(engine);
 	bool needed = engine->binding_count || engine->call_count || engine->stranger_count ||
 		      engine->stopping || rudp_undertaker_is_short() || (ends && !is_kept(engine));
-	int64_t deadline = rudp_time_min(engine->accept_retry_at_ns, engine->doors_open_at_ns);
+	int64_t deadline = rudp_time_min(engine->retry_at_ns, engine->doors_open_at_ns);
 
 	if (ends && is_kept(engine))
 		deadline = rudp_time_min(deadline, engine->keep_until_ns);

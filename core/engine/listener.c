@@ -267,7 +267,6 @@ void rudp_listener_retry_all(struct rudp_engine *engine)
 {
 	struct rudp_list turn, *link;
 
-	engine->accept_retry_at_ns = RUDP_NEVER;
 	/* Any of them may go meanwhile: each is in one of the two lists, and leaves it then. */
 	rudp_list_init(&turn);
 	while ((link = rudp_list_pop(&engine->bindings)))
@@ -294,13 +293,14 @@ static void probe_port(struct rudp_engine *engine, struct rudp_port *port)
 	}
 }
 
-void rudp_listener_probe_socket(struct rudp_engine *engine, const void *socket)
+void rudp_listener_probe(struct rudp_engine *engine, const struct rudp_udp *udp, uint16_t port)
 {
-	const struct rudp_udp *udp = socket;
-	struct rudp_list *link, *next;
+	for (struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next) {
+		struct rudp_port *one = RUDP_LIST_OWNER(link, struct rudp_port, link);
 
-	for (link = udp->ports.next; link != &udp->ports; link = next) {
-		next = link->next;
-		probe_port(engine, RUDP_LIST_OWNER(link, struct rudp_port, link));
+		if (one->number != port)
+			continue;
+		probe_port(engine, one);
+		return; /* it may have gone with that */
 	}
 }

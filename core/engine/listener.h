@@ -5,7 +5,7 @@
  * Every established connection is a connect(2) of the engine to the program's AF_UNIX listener, from an
  * end named after both addresses. A full accept queue says EAGAIN and nothing ever says that there is
  * room again: one connection a binding waits and is tried again when an accept shows (its sentinel has
- * come) and every RUDP_ACCEPT_RETRY_NS; the others wait in the protocol's queue.
+ * come) and every RUDP_RETRY_NS; the others wait in the protocol's queue.
  *
  * Where the policy has it so, plain TCP peers are served on the same port: the kernel socket that holds
  * the port for the binding listens, too, and what it accepts is relayed (tcp.h).
@@ -16,8 +16,6 @@
 #include "engine/binding.h"
 #include "engine/control.h"
 #include "engine/engine.h"
-
-#define RUDP_ACCEPT_RETRY_NS (5 * RUDP_NS_PER_MS)
 
 /* LISTEN on a bound socket, the one that call holds. 0 or -errno. */
 int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding,
@@ -40,7 +38,7 @@ enum rudp_transport rudp_listener_transport(const struct rudp_engine *engine,
 void rudp_listener_retry(struct rudp_engine *engine, uint64_t binding_id);
 void rudp_listener_retry_all(struct rudp_engine *engine);
 
-/* Closes the bindings on this socket (struct rudp_udp) whose last holder is gone. */
-void rudp_listener_probe_socket(struct rudp_engine *engine, const void *socket);
+/* Closes the bindings of this port, as SYNs name it, on this socket whose last holder is gone. */
+void rudp_listener_probe(struct rudp_engine *engine, const struct rudp_udp *udp, uint16_t port);
 
 #endif

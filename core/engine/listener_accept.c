@@ -5,10 +5,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "engine/app_side.h"
 #include "engine/listener.h"
 #include "engine/port.h"
 #include "engine/tcp.h"
+#include "engine/undertaker.h"
 
 static int connect_end(struct rudp_engine *engine, const struct rudp_binding *binding, int fd)
 {
@@ -47,7 +49,35 @@ static void wait_for_room(struct rudp_engine *engine, struct rudp_binding *bindi
 		app->waiting_counted = true;
 		engine->waiting_count++;
 	}
-	engine->accept_retry_at_ns = engine->now_at_ns + RUDP_ACCEPT_RETRY_NS;
+	engine->retry_at_ns = engine->now_at_ns + RUDP_RETRY_NS;
+}
+
+/*
+ * Who listens there: who called listen() last, which was we. A program may have done so itself since,
+ * but another user only where the program's socket is closed, and its name was free.
+ */
+static bool is_programs(const struct rudp_engine *engine, const struct rudp_binding *binding,
+			int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       (peer.uid == engine->uid || peer.uid == geteuid() || peer.uid == binding->uid ||
+		peer.uid == 0);
+}
+
+/* The stranger gets nothing, and may have sent something. */
+static void turn_from_stranger(struct rudp_engine *engine, struct rudp_binding *binding,
+			       struct rudp_app *app)
+{
+	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
+		rudp_log(RUDP_LOG_WARN, "another user has the name of a listener of %s (pid %u)",
+			 binding->program.name, binding->program.pid);
+	rudp_undertaker_take(app->fd);
+	app->fd = -1;
+	rudp_app_reset(engine, app);
+	rudp_binding_close(engine, binding);
 }
 
 /* Puts the app into the program's accept queue, or lets it wait. */
@@ -60,6 +90,10 @@ static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, st
 	/* Out of descriptors or memory: others will give some back. */
 	if (rc == -EAGAIN || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOBUFS) {
 		wait_for_room(engine, binding, app);
+		return;
+	}
+	if (rc == 0 && !is_programs(engine, binding, app->fd)) {
+		turn_from_stranger(engine, binding, app);
 		return;
 	}
 	if (rc == 0)
@@ -198,7 +232,7 @@ void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 			       errno == ENOBUFS)) {
-			engine->accept_retry_at_ns = engine->now_at_ns + RUDP_ACCEPT_RETRY_NS;
+			engine->retry_at_ns = engine->now_at_ns + RUDP_RETRY_NS;
 			return;
 		}
 		if (fd < 0 && errno != EINTR && errno != ECONNABORTED)

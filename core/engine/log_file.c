@@ -40,6 +40,15 @@ static void write_line(void *context, enum rudp_log_level level, const char *tex
 		return;
 }
 
+/*
+ * The default lies in a directory where others may have put a file of theirs first, or a fifo that they
+ * read. Devices are root's.
+ */
+static bool is_others(const struct stat *st)
+{
+	return st->st_uid != geteuid() && (S_ISREG(st->st_mode) || st->st_uid != 0);
+}
+
 /* A descriptor, or -errno. */
 static int open_file(const char *path, int flags)
 {
@@ -50,8 +59,7 @@ static int open_file(const char *path, int flags)
 
 	if (fd < 0)
 		return -errno;
-	/* The default lies in a directory where others may have put a file of theirs first. */
-	if (fstat(fd, &st) < 0 || (S_ISREG(st.st_mode) && st.st_uid != geteuid())) {
+	if (fstat(fd, &st) < 0 || is_others(&st)) {
 		close(fd);
 		return -EPERM;
 	}

@@ -225,6 +225,8 @@ int rudp_port_take(struct rudp_engine *engine, struct rudp_binding *binding)
 	if (rc == -EADDRINUSE) {
 		/* Perhaps one of ours was closed and nobody has told us, or not yet. */
 		rudp_binding_probe_all(engine);
+		if (rudp_addr_port(&binding->local) != 0)
+			rudp_binding_probe_closely(engine, &binding->local);
 		rudp_app_look_for_hangups(engine, rudp_addr_port(&binding->local));
 		rudp_udp_close_orphans(engine);
 		rc = hold_both(engine, binding, &udp);

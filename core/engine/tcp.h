@@ -91,6 +91,8 @@ size_t rudp_tcp_urgent_ahead(const struct rudp_tcp *tcp);
 bool rudp_tcp_receive_eof(const struct rudp_tcp *tcp);
 void rudp_tcp_shutdown_send(struct rudp_engine *engine, struct rudp_tcp *tcp);
 void rudp_tcp_shutdown_receive(struct rudp_tcp *tcp);
+/* Something is there to be read, and no memory for it. */
+bool rudp_tcp_is_starved(const struct rudp_tcp *tcp);
 /* Drops what has come since then; nothing before it. true: more is there. */
 bool rudp_tcp_discard(struct rudp_tcp *tcp);
 void rudp_tcp_reset(struct rudp_engine *engine, struct rudp_tcp *tcp);

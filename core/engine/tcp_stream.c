@@ -262,6 +262,13 @@ void rudp_tcp_shutdown_receive(struct rudp_tcp *tcp)
 	rudp_ring_consume(&tcp->in, rudp_ring_used(&tcp->in));
 }
 
+/* What else ends a reading leaves nothing to be read, or something in the ring. */
+bool rudp_tcp_is_starved(const struct rudp_tcp *tcp)
+{
+	return tcp->may_read && !tcp->connecting && !tcp->discarding &&
+	       rudp_ring_used(&tcp->in) == 0;
+}
+
 bool rudp_tcp_discard(struct rudp_tcp *tcp)
 {
 	if (!tcp->discarding)

@@ -74,6 +74,17 @@ static void take_control(struct facts *facts, struct msghdr *message)
 	}
 }
 
+/* Nobody tells us that a listener was closed: look before its SYN is answered. */
+static void look_before_answer(struct rudp_engine *engine, const struct rudp_datagram *datagram)
+{
+	struct rudp_packet packet;
+
+	if (datagram->len >= RUDP_DATAGRAM_MIN_SYN_BYTES &&
+	    datagram->data[0] >> 4 == RUDP_PACKET_SYN &&
+	    rudp_packet_parse(datagram->data, datagram->len, &packet) == RUDP_VERDICT_OK)
+		rudp_listener_probe(engine, datagram->socket, packet.target_port);
+}
+
 /* Returns how many there were. */
 static unsigned hand_over(struct rudp_engine *engine, struct rudp_datagram *datagram, uint8_t *data,
 		      size_t len, size_t segment_bytes)
@@ -82,12 +93,10 @@ static unsigned hand_over(struct rudp_engine *engine, struct rudp_datagram *data
 
 	if (len == 0)
 		return 0;
-	/* Nobody tells us that a listener was closed: look before its SYN is answered. */
-	if (data[0] >> 4 == RUDP_PACKET_SYN)
-		rudp_listener_probe_socket(engine, datagram->socket);
 	for (size_t at = 0; at < len; at += step) {
 		datagram->data = data + at;
 		datagram->len = len - at < step ? len - at : step;
+		look_before_answer(engine, datagram);
 		rudp_endpoint_on_datagram(engine->ep, datagram, engine->now_at_ns);
 	}
 	return (unsigned)((len + step - 1) / step);

@@ -5,7 +5,7 @@
 /* How long after its sending a packet is lost, once a later one has been answered. */
 static int64_t loss_delay_ns(const struct rudp_reliability *r, const struct rudp_rtt *rtt)
 {
-	int64_t rtt_ns = rudp_time_max(rtt->srtt_ns, rtt->latest_ns);
+	int64_t rtt_ns = rudp_time_max(rtt->srtt_ns, rtt->believed_ns);
 	int64_t delay_ns = rtt_ns + rtt_ns * r->reorder_shift_eighths / 8;
 
 	return rudp_time_max(delay_ns, RUDP_RTT_GRANULARITY_NS);

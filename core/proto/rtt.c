@@ -16,6 +16,7 @@ void rudp_rtt_init(struct rudp_rtt *rtt, int64_t known_ns)
 
 	*rtt = (struct rudp_rtt){
 		.latest_ns = guess_ns,
+		.believed_ns = guess_ns,
 		.srtt_ns = guess_ns,
 		.var_ns = guess_ns / 2,
 		.min_ns = RUDP_NEVER,
@@ -25,7 +26,7 @@ void rudp_rtt_init(struct rudp_rtt *rtt, int64_t known_ns)
 static void take_first(struct rudp_rtt *rtt)
 {
 	rtt->min_ns = rtt->latest_ns;
-	rtt->srtt_ns = rudp_time_min(rtt->latest_ns, FIRST_NS_MAX);
+	rtt->srtt_ns = rtt->believed_ns = rudp_time_min(rtt->latest_ns, FIRST_NS_MAX);
 	rtt->var_ns = rtt->srtt_ns / 2;
 }
 
@@ -36,7 +37,8 @@ static int64_t distance_ns(int64_t a_ns, int64_t b_ns)
 
 /*
  * A host that was stopped answers afterwards: minutes that say nothing of the path, and would put off
- * the next probe by more of them. A path that has become so long is believed a step at a time.
+ * the next probe, and what is taken for lost, by more of them. A path that has become so long is
+ * believed a step at a time.
  */
 static int64_t believable_ns(const struct rudp_rtt *rtt, int64_t sample_ns)
 {
@@ -57,6 +59,7 @@ void rudp_rtt_sample(struct rudp_rtt *rtt, int64_t latest_ns, int64_t ack_delay_
 	/* A delay that would lead below the minimum is not believed (RFC 9002 section 5.3). */
 	if (ack_delay_ns > 0 && rtt->latest_ns - rtt->min_ns >= ack_delay_ns)
 		adjusted_ns -= ack_delay_ns;
+	rtt->believed_ns = believable_ns(rtt, rtt->latest_ns);
 	adjusted_ns = believable_ns(rtt, adjusted_ns);
 	rtt->var_ns = (3 * rtt->var_ns + distance_ns(rtt->srtt_ns, adjusted_ns)) / 4;
 	rtt->srtt_ns = (7 * rtt->srtt_ns + adjusted_ns) / 8;

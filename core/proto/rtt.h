@@ -20,6 +20,7 @@
 struct rudp_rtt {
 	uint64_t samples;
 	int64_t latest_ns;
+	int64_t believed_ns;       /* what the latest counts for */
 	int64_t srtt_ns;
 	int64_t var_ns;
 	int64_t min_ns;            /* RUDP_NEVER until the first sample */
@@ -35,8 +36,8 @@ void rudp_rtt_init(struct rudp_rtt *rtt, int64_t known_ns);
 
 /*
  * Takes one sample: latest_ns from sending the largest newly acknowledged packet to its ack;
- * ack_delay_ns as the peer reported, already capped to its maximum once the handshake is over. Of one
- * that is far beyond all before srtt and its variation believe a part.
+ * ack_delay_ns as the peer reported, already capped to its maximum once the handshake is over. One
+ * that is far beyond all before counts for a part of it.
  */
 void rudp_rtt_sample(struct rudp_rtt *rtt, int64_t latest_ns, int64_t ack_delay_ns);
 

@@ -311,12 +311,10 @@ static void pose_as_engine(const struct rudp_name *name, int ready)
 	_exit(1);
 }
 
-Test(control_client, gives_no_descriptor_to_another_user)
+static pid_t poser_start(const struct rudp_name *name)
 {
-	const struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = unused_nonce()};
-	struct rudp_control_call call;
 	bool poses = false;
-	int ends[2], fd;
+	int ends[2];
 	pid_t child;
 
 	if (geteuid() != 0)
@@ -324,16 +322,58 @@ Test(control_client, gives_no_descriptor_to_another_user)
 	cr_assert(zero(int, pipe(ends)));
 	child = fork();
 	if (child == 0)
-		pose_as_engine(&name, ends[1]);
+		pose_as_engine(name, ends[1]);
 	cr_assert(eq(int, (int)read(ends[0], &poses, 1), 1));
 	cr_assert(poses);
-	fd = marked_file();
+	return child;
+}
+
+static void poser_end(pid_t child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+Test(control_client, gives_no_descriptor_to_another_user)
+{
+	const struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = unused_nonce()};
+	pid_t child = poser_start(&name);
+	struct rudp_control_call call;
+	int fd = marked_file();
+
 	rudp_control_begin(&call, &name.nonce, RUDP_CONTROL_BIND, fd);
 	call.timeout.tv_sec = 1;
 	cr_expect(eq(int, rudp_control_make(&call), -ECONNREFUSED));
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	poser_end(child);
 	close(fd);
+}
+
+Test(control_client, waits_for_no_answer_of_another_user, .timeout = 60)
+{
+	const struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = unused_nonce()};
+	pid_t child = poser_start(&name);
+	struct rudp_control_call call;
+
+	rudp_control_begin(&call, &name.nonce, RUDP_CONTROL_INFO, -1);
+	cr_expect(eq(int, rudp_control_make(&call), -ECONNREFUSED));
+	poser_end(child);
+}
+
+Test(control_client, does_not_wait_for_ever_to_be_let_in, .timeout = 120)
+{
+	const struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = unused_nonce()};
+	pid_t child = poser_start(&name);
+	struct rudp_control_call call;
+	struct sockaddr_un un;
+	socklen_t len = rudp_name_write(&name, &un);
+	int waiting;
+
+	do
+		waiting = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+	while (connect(waiting, (struct sockaddr *)&un, len) == 0);
+	rudp_control_begin(&call, &name.nonce, RUDP_CONTROL_INFO, -1);
+	cr_expect(eq(int, rudp_control_make(&call), -ETIMEDOUT));
+	poser_end(child);
 }
 
 /* Whoever holds the well-known name need not take calls: programs must not wait for ever. */

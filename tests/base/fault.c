@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "fault.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 static unsigned fails_at;
 static unsigned count;
+static bool denied;
 
 void fault_arm(unsigned nth)
 {
 	fails_at = nth;
 	count = 0;
+}
+
+void fault_deny(bool all)
+{
+	denied = all;
 }
 
 unsigned fault_count(void)
@@ -21,7 +26,7 @@ unsigned fault_count(void)
 
 static bool fails_now(void)
 {
-	return ++count == fails_at;
+	return ++count == fails_at || denied;
 }
 
 void *fault_malloc(size_t size)

@@ -14,10 +14,13 @@
 #ifndef TESTS_BASE_FAULT_H
 #define TESTS_BASE_FAULT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The nth allocation from now fails, 1 being the next; only that one. 0: none. Counts from 0. */
 void fault_arm(unsigned nth);
+/* All of them fail, until this is taken back. */
+void fault_deny(bool all);
 
 /* Allocations, failed ones too, since fault_arm. */
 unsigned fault_count(void);

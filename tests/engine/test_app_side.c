@@ -138,6 +138,33 @@ Test(app_side, short_words_arrive_whole_whatever_their_place_in_the_buffer)
 	pair_fini(&pair);
 }
 
+/* Sockets of packets refuse urgent bytes, as those of streams do where CONFIG_AF_UNIX_OOB is not set. */
+Test(app_side, an_urgent_byte_that_the_kernel_does_not_know_is_delivered)
+{
+	static struct pair pair;
+	char word[8];
+	int ends[2];
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends)));
+	cr_assert(eq(int, dup2(ends[0], app->fd), app->fd));
+	rudp_app_take_conn(app, pair.conn[0]);
+	app->stage = RUDP_APP_OPEN;
+	rudp_conn_write(pair.conn[1], "u", 1, pair.now_ns);
+	rudp_conn_mark_urgent(pair.conn[1], pair.now_ns);
+	rudp_conn_write(pair.conn[1], "word", 4, pair.now_ns);
+	pair_run(&pair, RUDP_NS_PER_MS);
+	engine.now_at_ns = pair.now_ns;
+	rudp_app_deliver(&engine, app);
+	cr_assert(eq(sz, (size_t)recv(ends[1], word, sizeof word, 0), 1));
+	cr_assert(eq(sz, (size_t)recv(ends[1], word, sizeof word, 0), 4));
+	app->carrier = (struct rudp_carrier){0};
+	close(ends[0]);
+	close(ends[1]);
+	pair_fini(&pair);
+}
+
 /* It was ours to read, so nobody would ever have made room. */
 Test(app_side, a_blocking_descriptor_is_plugged_without_waiting, .timeout = 20)
 {

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -357,4 +358,29 @@ Test(settings, a_log_that_cannot_be_is_found_without_making_it)
 	cr_assert(eq(int, check_log(path), -ELOOP));
 	unlink(path);
 	rmdir(directory);
+}
+
+Test(settings, a_log_is_nothing_that_another_user_has_put_there)
+{
+	char directory[] = "/tmp/rudp-test-log-XXXXXX", path[64];
+	int reader;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to give files away");
+	cr_assert(not(zero(ptr, mkdtemp(directory))));
+	snprintf(path, sizeof path, "%s/log", directory);
+	cr_assert(zero(int, mkfifo(path, 0600)));
+	reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	cr_assert(ge(int, reader, 0));
+	cr_assert(zero(int, check_log(path)));
+	cr_assert(zero(int, chown(path, 65534, 65534)));
+	cr_assert(eq(int, check_log(path), -EPERM));
+	close(reader);
+	unlink(path);
+	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	cr_assert(zero(int, chown(path, 65534, 65534)));
+	cr_assert(eq(int, check_log(path), -EPERM));
+	unlink(path);
+	rmdir(directory);
+	cr_assert(zero(int, check_log("/dev/null")));
 }

@@ -155,7 +155,7 @@ static void expect_spurious(void)
 
 static void expect_losses(void)
 {
-	int64_t rtt_ns = rudp_time_max(m.rtt_expected.srtt_ns, m.rtt_expected.latest_ns);
+	int64_t rtt_ns = rudp_time_max(m.rtt_expected.srtt_ns, m.rtt_expected.believed_ns);
 	int64_t delay_ns = rtt_ns + rtt_ns * (int64_t)m.eighths / 8;
 	uint64_t threshold = m.threshold;
 

@@ -81,6 +81,25 @@ Test(slept, what_is_lost_after_it_comes_again_soon)
 	cr_assert(le(i64, ns_until_a_lost_word_has_come(0), 2 * S));
 }
 
+/* The answer shows a gap that was overdue long ago, whatever it seems to say of the round trip. */
+Test(slept, what_was_lost_before_it_comes_again_soon)
+{
+	size_t known = rudp_conn_receive_available(pair.conn[1]);
+	int64_t since_ns;
+
+	pair.conn[0]->tail.disabled = true;
+	rudp_conn_write(pair.conn[0], "x", 1, pair.now_ns);
+	pair_collect(&pair);
+	pair_drop(&pair);
+	stop_client(600 * S);
+	since_ns = pair.now_ns;
+	deliver_all();
+	while (rudp_conn_receive_available(pair.conn[1]) == known) {
+		cr_assert(lt(i64, pair.now_ns - since_ns, 2 * S));
+		pair_run(&pair, 10 * MS);
+	}
+}
+
 /* To the server it looks the same from the other side: its word is answered when the client goes on. */
 Test(slept, what_a_peer_of_it_loses_comes_again_soon)
 {

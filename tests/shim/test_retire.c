@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* An engine that is asked to end, and a program that lives on: it begins anew with another one. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "support.h"
+
+#define COMMAND_BYTES 8192
+
+/* RUDP_MEMORY tells the engine of this test from all others. */
+static const char program[] =
+	"import glob, os, signal, socket, subprocess, sys\n"
+	"def engines():\n"
+	"    found = set()\n"
+	"    for directory in glob.glob('/proc/[0-9]*'):\n"
+	"        try:\n"
+	"            if (open(directory + '/comm').read() == 'rudp-engine\\n' and\n"
+	"                ('RUDP_MEMORY=' + os.environ['RUDP_MEMORY']).encode() in\n"
+	"                open(directory + '/environ', 'rb').read().split(b'\\0')):\n"
+	"                found.add(int(directory[6:]))\n"
+	"        except OSError:\n"
+	"            pass\n"
+	"    return found\n"
+	"def talk(name, s):\n"
+	"    try:\n"
+	"        s.connect(server.getsockname())\n"
+	"        peer = server.accept()[0]\n"
+	"        s.sendall(b'word')\n"
+	"        print(name, peer.recv(4).decode())\n"
+	"        return peer\n"
+	"    except OSError as e:\n"
+	"        print(name, e)\n"
+	"def answer(s, peer):\n"
+	"    peer.sendall(b'word')\n"
+	"    return s.recv(4).decode()\n"
+	"server = socket.create_server(('127.0.0.1', 0))\n"
+	"before, fresh, after = socket.socket(), socket.socket(), None\n"
+	"peer = talk('before', before)\n"
+	"first = engines()\n"
+	"for pid in first:\n"
+	"    os.kill(pid, signal.SIGTERM)\n"
+	"    while 'ShdPnd:\\t0000000000000000' not in open('/proc/%d/status' % pid).read():\n"
+	"        pass\n"
+	"before.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)\n" /* done with the signal by now */
+	"talk('fresh', fresh)\n"
+	"after = socket.socket()\n"
+	"talk('after', after)\n"
+	"try:\n"
+	"    socket.create_server(('127.0.0.1', 0)); socket.socket().listen(); print('listens')\n"
+	"except OSError as e:\n"
+	"    print('listens', e)\n"
+	"child = 'import socket, sys; socket.create_connection((\"127.0.0.1\", int(sys.argv[1])))'\n"
+	"print('child', subprocess.call([sys.executable, '-c', child, str(server.getsockname()[1])]))\n"
+	"print('still', answer(before, peer), len(first), len(engines() - first))\n";
+
+static const char wanted[] = "before word\n"
+			     "fresh word\n"
+			     "after word\n"
+			     "listens\n"
+			     "child 0\n"
+			     "still word 1 1\n";
+
+Test(retire, programs_begin_anew_with_another_engine, .timeout = 120)
+{
+	static char output[OUTPUT_BYTES_MAX];
+	char command[COMMAND_BYTES];
+
+	setenv("PROGRAM", program, 1);
+	snprintf(command, sizeof command,
+		 "RUDP_MEMORY=%u LD_PRELOAD='%s' python3 -c \"$PROGRAM\" </dev/null 2>&1",
+		 67108864u + (unsigned)getpid(), preload());
+	cr_assert(eq(int, run(command, output), 0), "%s", output);
+	cr_assert(eq(str, output, (char *)wanted));
+}
+
+/* Who was started by a program of the engine is led to it by the environment. */
+Test(retire, who_is_led_to_it_by_the_environment_looks_for_another, .timeout = 120)
+{
+	static char output[OUTPUT_BYTES_MAX];
+	char command[COMMAND_BYTES];
+
+	setenv("PROGRAM",
+	       "import os, sys, subprocess\n"
+	       "program = os.environ.pop('PROGRAM_OF_CHILD')\n"
+	       "import socket; socket.socket()\n"
+	       "sys.exit(subprocess.call([sys.executable, '-c', program]))\n",
+	       1);
+	setenv("PROGRAM_OF_CHILD", program, 1);
+	snprintf(command, sizeof command,
+		 "RUDP_MEMORY=%u LD_PRELOAD='%s' python3 -c \"$PROGRAM\" </dev/null 2>&1",
+		 67108864u + (unsigned)getpid(), preload());
+	cr_assert(eq(int, run(command, output), 0), "%s", output);
+	cr_assert(eq(str, output, (char *)wanted));
+}
