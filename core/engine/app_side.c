@@ -240,13 +240,16 @@ bool rudp_app_close_resets(const struct rudp_app *app)
 /* The program has closed, or shut both ways and then wants to read an end. true: the app is gone. */
 static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 {
-	if (app->ends.out == RUDP_OUT_RESETS) {
+	if (app->ends.out == RUDP_OUT_RESETS && app->last_call_turn != engine->turns) {
 		rudp_app_reset(engine, app);
 		return true;
 	}
 	if (rudp_app_close_resets(app)) {
-		/* What it wrote last gets the chance that the next transmit gives. */
-		rudp_ends_on_last_call(&app->ends);
+		/* What it wrote last gets the chance that the transmit at the end of this turn gives. */
+		if (app->ends.out != RUDP_OUT_RESETS) {
+			rudp_ends_on_last_call(&app->ends);
+			app->last_call_turn = engine->turns;
+		}
 		rudp_app_again(engine, app);
 		return false;
 	}
@@ -412,10 +415,10 @@ void rudp_app_look_for_hangups(struct rudp_engine *engine, uint16_t port)
 			continue;
 		if (!rudp_ends_is_closed(&app->ends) && hangup_is_close(app) && shows(app, POLLHUP))
 			rudp_app_on_epoll(engine, app, EPOLLHUP | EPOLLIN | EPOLLERR);
-		/* One that resets takes two turns. */
+		/* One that resets would take two turns. */
 		app = rudp_app_find(engine, id);
 		if (app && app->ends.out == RUDP_OUT_RESETS)
-			rudp_app_pump(engine, app);
+			rudp_app_reset(engine, app);
 	}
 }
 

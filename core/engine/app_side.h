@@ -79,6 +79,7 @@ struct rudp_app {
 	struct rudp_list starved_link; /* in engine->starved */
 	struct rudp_list unread_link; /* in engine->unread */
 	int64_t unread_at_ns;         /* when it was put there */
+	uint64_t last_call_turn;      /* of the loop: the reset does not leave in that one */
 };
 
 /* NULL: no memory. It has no carrier yet. */

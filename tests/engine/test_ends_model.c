@@ -111,6 +111,7 @@ static void turns(void)
 	for (int i = 0; more; i++) {
 		cr_assert(lt(int, i, TURNS_MAX), "seed %u", seed);
 		engine.now_at_ns = pair.now_ns;
+		engine.turns++;
 		more = take_epoll();
 		more |= take_ready();
 		more |= take_conn_events();
