@@ -477,8 +477,8 @@ uninstall: ## take out what install put there
 			.%,%,$(suffix $(page)))/$(page))
 	$(renew_loader_cache)
 
-format: ## clang-format over all sources
-	clang-format -i $(shell git ls-files '*.c' '*.h')
+format: ## clang-format over the lines that differ from the last commit
+	@git clang-format --extensions c,h HEAD || [ $$? -eq 1 ]
 
 clean: ## remove build/
 	rm -rf $(TOP_BUILD)
