@@ -11,12 +11,50 @@
 #include <sys/uio.h>
 
 #include "engine/app_side.h"
+#include "engine/undertaker.h"
+
+#define FDS_MAX 253 /* SCM_MAX_FD */
 
 struct reading {
 	struct iovec iov[3];  /* [0]: the bytes behind, then the send buffer */
 	int count;
 	size_t room;          /* of the send buffer part */
+	bool is_cut;          /* descriptors came with it, behind which the kernel stops */
 };
+
+static void let_go(struct msghdr *message)
+{
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg; cmsg = CMSG_NXTHDR(message, cmsg)) {
+		size_t count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		int fd;
+
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
+			rudp_undertaker_take(fd);
+		}
+	}
+}
+
+/*
+ * TCP takes no notice of descriptors in a message. Here they come along, and are not closed by this
+ * thread: who holds the program's socket may be another user. *is_cut: there were some.
+ */
+static ssize_t read_off(const struct rudp_app *app, struct iovec *iov, size_t count, bool *is_cut)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	struct msghdr message = {.msg_iov = iov,
+				 .msg_iovlen = count,
+				 .msg_control = control,
+				 .msg_controllen = sizeof control};
+	ssize_t n = recvmsg(app->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	*is_cut = n >= 0 && (message.msg_controllen > 0 || message.msg_flags & MSG_CTRUNC);
+	if (*is_cut)
+		let_go(&message);
+	return n;
+}
 
 static bool at_mark(const struct rudp_app *app)
 {
@@ -58,23 +96,28 @@ static uint8_t *place(const struct reading *reading, size_t at)
 }
 
 /* Consumes the bytes behind and n more. Returns the bytes more, or -1 when nothing came. */
-static ssize_t take(struct rudp_app *app, const struct reading *reading, size_t n)
+static ssize_t take(struct rudp_app *app, struct reading *reading, size_t n)
 {
 	struct iovec iov[3];
-	struct msghdr message = {.msg_iov = iov, .msg_iovlen = 1};
+	size_t count = 1;
 	ssize_t got;
 
-	iov[0] = reading->iov[0];
 	for (int i = 1; i < reading->count && n > 0; i++) {
 		iov[i] = reading->iov[i];
 		if (iov[i].iov_len > n)
 			iov[i].iov_len = n;
 		n -= iov[i].iov_len;
-		message.msg_iovlen++;
+		count++;
 	}
-	got = recvmsg(app->fd, &message, MSG_DONTWAIT);
-	if (got < (ssize_t)app->behind || got == 0)
-		return -1;
+	while (true) {
+		iov[0] = (struct iovec){reading->iov[0].iov_base, app->behind};
+		got = read_off(app, iov, count, &reading->is_cut);
+		if (got <= 0)
+			return -1;
+		if (got >= (ssize_t)app->behind)
+			break;
+		app->behind -= (uint32_t)got; /* descriptors were among them */
+	}
 	got -= app->behind;
 	app->behind = 0;
 	app->unread_answers = 0;
@@ -99,7 +142,7 @@ static bool take_last(struct rudp_engine *engine, struct rudp_app *app,
 
 /* One urgent byte at the head of the queue that is not the last one. */
 static bool take_urgent(struct rudp_engine *engine, struct rudp_app *app,
-			const struct reading *reading)
+			struct reading *reading)
 {
 	if (take(app, reading, 1) != 1)
 		return false;
@@ -183,15 +226,16 @@ static void scatter(const struct reading *reading, const uint8_t *from, size_t l
  *
  * Returns  the bytes that are new, at most the room; 0 or less: none.
  */
-static ssize_t peek(struct rudp_engine *engine, struct rudp_app *app,
-		    const struct reading *reading)
+static ssize_t peek(struct rudp_engine *engine, struct rudp_app *app, struct reading *reading)
 {
+	struct iovec iov = {engine->scratch, app->behind + reading->room};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
 	do
-		n = recv(app->fd, engine->scratch, app->behind + reading->room,
-			 MSG_PEEK | MSG_DONTWAIT);
+		n = recvmsg(app->fd, &message, MSG_PEEK | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
+	reading->is_cut = message.msg_flags & MSG_CTRUNC;
 	n -= (ssize_t)app->behind;
 	if (n > 0)
 		scatter(reading, engine->scratch + app->behind, (size_t)n);
@@ -228,7 +272,7 @@ static bool drain_by_peeking(struct rudp_engine *engine, struct rudp_app *app)
 	if (reading.room == 0)
 		return rudp_carrier_send_room(&app->carrier) == 0; /* may_read stays, as above */
 	n = peek(engine, app, &reading);
-	if (n == (ssize_t)reading.room)
+	if (n == (ssize_t)reading.room || reading.is_cut)
 		return false;
 	app->may_read = false; /* what comes now raises an edge */
 	if (n <= 0)
@@ -262,7 +306,7 @@ static bool drain_to_the_end(struct rudp_engine *engine, struct rudp_app *app)
 	if (n < 0)
 		return false;
 	rudp_carrier_send_commit(engine, &app->carrier, (size_t)n);
-	if (n == (ssize_t)reading.room)
+	if (n == (ssize_t)reading.room || reading.is_cut)
 		return false;
 	app->may_read = false;
 	return true;
@@ -291,7 +335,9 @@ static void consume(struct rudp_engine *engine, struct rudp_app *app, uint32_t k
 	rudp_list_remove(&app->unread_link);
 	app->unread_answers = 0;
 	while (app->behind > keep) {
-		ssize_t n = recv(app->fd, engine->scratch, app->behind - keep, MSG_DONTWAIT);
+		struct iovec iov = {engine->scratch, app->behind - keep};
+		bool is_cut;
+		ssize_t n = read_off(app, &iov, 1, &is_cut);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -138,10 +138,97 @@ Test(app_side, short_words_arrive_whole_whatever_their_place_in_the_buffer)
 	pair_fini(&pair);
 }
 
+static struct pair pair;
+
+static void open_over_protocol(void)
+{
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	rudp_app_take_conn(app, pair.conn[0]);
+	app->stage = RUDP_APP_OPEN;
+	cr_assert(eq(sz, (size_t)send(program, "s", 1, 0), 1)); /* the sentinel */
+	app->behind = 1;
+	engine.now_at_ns = pair.now_ns;
+}
+
+static void close_over_protocol(void)
+{
+	app->carrier = (struct rudp_carrier){0};
+	pair_fini(&pair);
+}
+
+static void expect_all(const char *words)
+{
+	pair_run(&pair, RUDP_NS_PER_MS);
+	engine.now_at_ns = pair.now_ns;
+	expect_word(pair.conn[1], words);
+}
+
+/* TCP takes no notice of descriptors; a unix socket stops reading behind them. */
+Test(app_side, words_behind_descriptors_are_read_one_by_one)
+{
+	char words[64] = "";
+
+	open_over_protocol();
+	for (int i = 0; i < 6; i++) {
+		if (i % 2)
+			send_raw(program, "word", 4, &program, 1);
+		else
+			cr_assert(eq(sz, (size_t)send(program, "more", 4, 0), 4));
+		memcpy(words + 4 * i, i % 2 ? "word" : "more", 5);
+		rudp_app_on_epoll(&engine, app, EPOLLIN);
+		expect_all(words);
+	}
+	close_over_protocol();
+}
+
+Test(app_side, words_behind_descriptors_are_read_together)
+{
+	open_over_protocol();
+	send_raw(program, "a", 1, &program, 1);
+	send_raw(program, "word", 4, &program, 1);
+	cr_assert(eq(sz, (size_t)send(program, "more", 4, 0), 4));
+	send_raw(program, "b", 1, &program, 1);
+	rudp_app_on_epoll(&engine, app, EPOLLIN);
+	expect_all("awordmoreb");
+	cr_assert(eq(sz, (size_t)send(program, "end", 3, 0), 3));
+	rudp_app_on_epoll(&engine, app, EPOLLIN);
+	expect_all("awordmorebend");
+	close_over_protocol();
+}
+
+Test(app_side, words_behind_descriptors_are_read_to_the_end)
+{
+	open_over_protocol();
+	cr_assert(eq(sz, (size_t)send(program, "more", 4, 0), 4));
+	send_raw(program, "word", 4, &program, 1);
+	cr_assert(eq(sz, (size_t)send(program, "end", 3, 0), 3));
+	shutdown(program, SHUT_RDWR);
+	rudp_app_on_epoll(&engine, app, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+	expect_all("morewordend");
+	cr_assert(rudp_conn_receive_available(pair.conn[1]) == 11);
+	app = rudp_app_new(&engine, &(struct rudp_sock_options){0}, &pair.addr[0], &pair.addr[0]);
+	pair_fini(&pair);
+}
+
+/* It is another user's program, perhaps. */
+Test(app_side, a_descriptor_in_the_stream_holds_nobody_up, .timeout = 20)
+{
+	int fd = lingering();
+
+	open_over_protocol();
+	send_raw(program, "word", 4, &fd, 1);
+	close(fd);
+	rudp_app_on_epoll(&engine, app, EPOLLIN);
+	cr_assert(eq(sz, (size_t)send(program, "more", 4, 0), 4));
+	rudp_app_on_epoll(&engine, app, EPOLLIN);
+	expect_all("wordmore");
+	close_over_protocol();
+}
+
 /* Sockets of packets refuse urgent bytes, as those of streams do where CONFIG_AF_UNIX_OOB is not set. */
 Test(app_side, an_urgent_byte_that_the_kernel_does_not_know_is_delivered)
 {
-	static struct pair pair;
 	char word[8];
 	int ends[2];
 
