@@ -88,8 +88,6 @@ def local_bars():
 def crowd_bars():
     yield Bar("an idle connection of 10,000, in the engine", figure("crowd", "10000", "kb"), "<", 8, "KB")
     yield Bar("10,000 idle connections, of a core", figure("crowd", "10000", "idle"), "<=", 1, "%")
-    yield Bar("10,000 idle connections beyond their keepalives, of a core", figure("crowd", "10000", "idle_median"),
-              "<=", 0.1, "%")
     yield Bar("CPU of a request, 10,000 open over 10 open",
               over(figure("crowd", "10000", "cpu"), figure("crowd", "10", "cpu")), "<=", 1.25, "")
     yield Bar("1,000 connections on P1, Jain's index", figure("crowd_share", "P1", "jain"), ">=", 0.95, "")

@@ -32,28 +32,10 @@ fitting() {
 	echo $(($1 < most ? $1 : most))
 }
 
-# watch_idle: CPU of the carriers meanwhile, in all and in the median second. The keepalives of connections
-# that were opened together come together, so that the latter shows what idleness costs beyond them.
-watch_idle() {
-	local cpu before now i
-	IDLE_CPU_S=0 IDLE_MEDIAN_CPU_S=0
-	[ -n "$(engines_on a)" ] || return 0
-	cpu=$(carriers_cpu_s) before=$cpu
-	for ((i = 0; i < CROWD_IDLE_S; i++)); do
-		sleep 1
-		now=$(carriers_cpu_s)
-		seconds_between "$before" "$now"
-		echo
-		before=$now
-	done >"$TMP/idle"
-	IDLE_CPU_S=$(seconds_between "$cpu" "$now")
-	IDLE_MEDIAN_CPU_S=$(sort -n "$TMP/idle" | sed -n "$(((CROWD_IDLE_S + 1) / 2))p")
-}
-
 # The first connection is there before the counting, so that what an engine needs once is not shared
 # out among the connections.
 run_crowd() {
-	local kb_a kb_b slab cpu busy waking count
+	local kb_a kb_b slab cpu idle busy waking count
 	link_up
 	serve "$2" b crowd
 	open_crowd first "$2" 1
@@ -62,8 +44,9 @@ run_crowd() {
 	open_crowd all "$2" "$(fitting "$1")"
 	[ -z "$(engines_on a)" ] || sleep "$CROWD_SETTLE_S"
 	kb_a=$(($(engine_kb a) - kb_a)) kb_b=$(($(engine_kb b) - kb_b)) slab=$(($(kernel_slab_kb) - slab))
-	watch_idle
 	cpu=$(carriers_cpu_s)
+	[ -z "$(engines_on a)" ] || sleep "$CROWD_IDLE_S"
+	idle=$(seconds_between "$cpu" "$(carriers_cpu_s)") cpu=$(carriers_cpu_s)
 	# Over a few, so that what is seen is the price of the others that are there; then once over each,
 	# which wakes it from its rest.
 	echo "$CROWD_REQUESTS $CROWD_ACTIVE" >&"$ORDERS"
@@ -74,7 +57,6 @@ run_crowd() {
 	wait_until "$RUN_LIMIT_S" "answers of all" has_lines all 3
 	waking=$(seconds_between "$cpu" "$(carriers_cpu_s)")
 	say "$(sed -n 2p "$TMP/all.out")" open "$(head -n 1 "$TMP/all.out")" client_engine_kb "$kb_a" \
-		server_engine_kb "$kb_b" kernel_slab_kb "$slab" idle_cpu_s "$IDLE_CPU_S" idle_s "$CROWD_IDLE_S" \
-		idle_median_cpu_s "$IDLE_MEDIAN_CPU_S" \
+		server_engine_kb "$kb_b" kernel_slab_kb "$slab" idle_cpu_s "$idle" idle_s "$CROWD_IDLE_S" \
 		carriers_cpu_s "$busy" waking "$(tail -n 1 "$TMP/all.out")" waking_cpu_s "$waking"
 }

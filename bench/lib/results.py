@@ -92,9 +92,7 @@ FIGURES = {
     "load": {"median": lambda r: r["median_ms"], "mean": lambda r: r["mean_ms"]},
     "crowd": {
         "kb": crowd_kb, "slab": lambda r: r["kernel_slab_kb"] / r["open"]["connections"], "cpu": crowd_cpu_us,
-        "idle": lambda r: r["idle_cpu_s"] / r["idle_s"] * 100,
-        "idle_median": lambda r: r["idle_median_cpu_s"] * 100 if "idle_median_cpu_s" in r else None,
-        "p50": lambda r: r["latency_ms"]["p50"] * 1e3,
+        "idle": lambda r: r["idle_cpu_s"] / r["idle_s"] * 100, "p50": lambda r: r["latency_ms"]["p50"] * 1e3,
         "rate": lambda r: r["open"]["connections"] / r["open"]["elapsed_s"],
     },
 }

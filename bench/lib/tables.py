@@ -97,10 +97,10 @@ def sizes(results):
 
 
 def crowd(results):
-    head = ["", "open", "KB in the engine, each", "KB in the kernel, each", "idle, % of a core", "in the median second", "CPU a request, µs",
+    head = ["", "open", "KB in the engine, each", "KB in the kernel, each", "idle, % of a core", "CPU a request, µs",
             "request p50, µs", "set up a second"]
     rows = [[NAMES[v], f"{int(c):,}"] + [cell(results.values("crowd", c, v, f))
-                                         for f in ("kb", "slab", "idle", "idle_median", "cpu", "p50", "rate")]
+                                         for f in ("kb", "slab", "idle", "cpu", "p50", "rate")]
             for v in results.variants("crowd") for c in sorted(results.cases("crowd"), key=int)]
     return markdown(head, rows)
 

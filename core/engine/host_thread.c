@@ -213,9 +213,9 @@ __attribute__((destructor)) void rudp_engine_stop_thread(void)
 	fd = knock();
 	if (fd < 0)
 		return;
-	clock_gettime(CLOCK_REALTIME, &deadline);
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += EXIT_WAIT_S;
-	while (sem_timedwait(&host.ended, &deadline) < 0 && errno == EINTR)
+	while (sem_clockwait(&host.ended, CLOCK_MONOTONIC, &deadline) < 0 && errno == EINTR)
 		;
 	close(fd);
 }
