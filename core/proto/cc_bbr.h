@@ -86,20 +86,21 @@
  * RTT under one and a half times the smallest is seen; or when four PROBE_RTTs in a row find the
  * same to 1/32: no sender holds a queue so still, the path has become longer.
  *
- * Nor does it yield to who is deaf: keeps two BDP in flight whatever is lost, as BBR's first version
- * does. A queue of one BDP is then full but for the moments of PROBE_RTT, and each loss of ours is his
- * gain. Who answers, CUBIC or we, lets a queue drain within seconds. So a queue of more than half of
- * min_rtt that has stood for 3.5 s, longer than we wait between probes, and went then is a sign of a
- * deaf one; one that went earlier takes a sign back, none for 3 s all of them. With three signs in
- * hand nothing settles, CRUISE keeps no headroom, and losses lower no short-term bounds unless they are
- * more than a tenth of a round. Marks are answered as ever, and so is what a probe loses. A foreign
- * queue is no sign: CUBIC's can be so deep that it stands through all its losses. (cc_bbr_deaf.c)
+ * Nor does it yield to an unresponsive flow (RFC 2309): one that keeps two BDP in flight whatever is
+ * lost, as BBR's first version does. A queue of one BDP is then full but for the moments of PROBE_RTT,
+ * and each loss that we answer is its gain. A flow that answers, CUBIC or ours, lets a queue drain
+ * within seconds. So a queue of more than half of min_rtt that has stood for 3.5 s, longer than we wait
+ * between probes, and went then is a sign of an unresponsive flow; one that went earlier takes a sign
+ * back, none for 3 s all of them. With three signs in hand nothing settles, CRUISE keeps no headroom,
+ * and losses lower no short-term bounds unless they are more than a tenth of a round. Marks are
+ * answered as ever, and so is what a probe loses. A foreign queue is no sign: CUBIC's can be so deep
+ * that it stands through all its losses. (cc_bbr_unresponsive.c)
  *
  * A fair part cannot be had everywhere. Simulated for 60 s, medians of 10 and 20 (docs/performance.md):
  * beside a CUBIC flow with a queue of one BDP it takes 0.43 to 0.57 of the link; with one of 10 BDP
  * 0.37 to 0.45 when both begin together or it begins 5 s later, but 0.31 where CUBIC has filled the
  * queue before, for the path is then never seen empty and the queue is taken for its length. Beside
- * the kernel's BBR, which is deaf, it takes 0.49 to 0.52 of the former and 0.43 to 0.48 of the
+ * the kernel's BBR, which is unresponsive, it takes 0.49 to 0.52 of the former and 0.43 to 0.48 of the
  * latter, but 0.36 of the former where it begins later. Two of its own kind become equal, but
  * slowly where the queue is one BDP: 0.46 for the one that begins up to 0.3 s later, 0.43 for one 5
  * s later; of ten Jain's index is 0.91.
@@ -194,12 +195,12 @@
 #define BBR_STANDING_ROUNDS_MIN 8
 #define BBR_FOREIGN_CYCLES_FROM 2
 #define BBR_FOREIGN_CYCLES_TO 10
-#define BBR_DEAF_QUEUE_DIVISOR 2
-#define BBR_DEAF_SIGNS 3
-#define BBR_DEAF_SIGNS_MAX 4
-#define BBR_DEAF_LOSS 10 /* percent of a round, answered nevertheless */
-#define BBR_DEAF_STANDING_NS (7 * RUDP_NS_PER_S / 2)
-#define BBR_DEAF_GONE_NS (3 * RUDP_NS_PER_S)
+#define BBR_UNRESPONSIVE_QUEUE_DIVISOR 2
+#define BBR_UNRESPONSIVE_SIGNS 3
+#define BBR_UNRESPONSIVE_SIGNS_MAX 4
+#define BBR_UNRESPONSIVE_LOSS 10 /* percent of a round, answered nevertheless */
+#define BBR_UNRESPONSIVE_STANDING_NS (7 * RUDP_NS_PER_S / 2)
+#define BBR_UNRESPONSIVE_GONE_NS (3 * RUDP_NS_PER_S)
 
 /* state, name for statistics, pacing gain, cwnd gain */
 #define BBR_STATES(X)                                                                              \
@@ -349,14 +350,14 @@ struct bbr {
 	bool queue_vanished;      /* at some time in this cycle */
 	struct bbr_undo undo;
 
-	/* Is another deaf to losses? */
+	/* Is another flow unresponsive? */
 	int64_t queue_changed_at_ns; /* since when a long queue stands, or none */
 
 	uint64_t prior_cwnd_bytes;
 	uint64_t random;
 	bool has_seen_rtt, app_limited;
 	bool queue_stands;
-	uint8_t deaf_signs;
+	uint8_t unresponsive_signs;
 	uint64_t limited_until_number; /* the window was full while what is below was in flight */
 };
 
@@ -442,9 +443,9 @@ bool bbr_is_queue_evident(const struct bbr *b);
 bool bbr_has_startup_loss(const struct rudp_cc *cc);
 bool bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 
-/* Who does not answer losses (cc_bbr_deaf.c). */
-void bbr_look_for_deaf(struct bbr *b);
-bool bbr_is_beside_deaf(const struct bbr *b);
+/* Who does not answer losses (cc_bbr_unresponsive.c). */
+void bbr_look_for_unresponsive(struct bbr *b);
+bool bbr_is_beside_unresponsive(const struct bbr *b);
 bool bbr_is_loss_answered(const struct bbr *b);
 
 /* Undo of spurious losses (cc_bbr_undo.c). */

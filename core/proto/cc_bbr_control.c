@@ -178,7 +178,7 @@ static void bound_cwnd(struct rudp_cc *cc)
 
 	if (b->state == BBR_PROBE_RTT)
 		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_probe_rtt_cwnd_bytes(cc));
-	if ((b->state == BBR_CRUISE && !bbr_is_beside_deaf(b)) || b->state == BBR_PROBE_RTT)
+	if ((b->state == BBR_CRUISE && !bbr_is_beside_unresponsive(b)) || b->state == BBR_PROBE_RTT)
 		cap = bbr_with_headroom(cc);
 	else if (bbr_is_probe_bw(b) || b->state == BBR_DRAIN)
 		cap = b->inflight_longterm;

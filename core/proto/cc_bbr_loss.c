@@ -164,7 +164,7 @@ static void settle(struct bbr *b)
 
 	if (!queues)
 		b->queue_vanished = true;
-	if (b->foreign || b->standing_cycles >= BBR_FOREIGN_CYCLES_FROM || bbr_is_beside_deaf(b))
+	if (b->foreign || b->standing_cycles >= BBR_FOREIGN_CYCLES_FROM || bbr_is_beside_unresponsive(b))
 		queues = false;
 	if (b->last.app_limited || b->last.ack_rate == 0 || !(queues || loses))
 		return;
@@ -185,7 +185,7 @@ void bbr_close_loss_account(struct rudp_cc *cc)
 	struct bbr *b = bbr_of(cc);
 
 	tally_losses(cc);
-	bbr_look_for_deaf(b);
+	bbr_look_for_unresponsive(b);
 	b->evidence_in_round |= is_evident(cc);
 	b->delayed_rounds = bbr_had_round_delay(b) ? b->delayed_rounds + 1 : 0;
 	if (b->state != BBR_DOWN && b->state != BBR_CRUISE)

@@ -17,7 +17,7 @@ static void rounds(struct bbr *b, int64_t rtt_ns, int64_t ms)
 		b->now.started_at_ns += rtt_ns;
 		b->last.rtt_min_ns = rtt_ns;
 		b->last.rtt_samples = 10;
-		bbr_look_for_deaf(b);
+		bbr_look_for_unresponsive(b);
 	}
 }
 
@@ -29,37 +29,37 @@ static void stand_and_go(struct bbr *b, unsigned times, int64_t ms)
 	}
 }
 
-Test(cc_bbr_deaf, queue_that_stands_from_probe_rtt_to_probe_rtt_is_a_deaf_ones)
+Test(cc_bbr_unresponsive, queue_that_stands_from_probe_rtt_to_probe_rtt_is_of_an_unresponsive_flow)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
 
-	stand_and_go(b, BBR_DEAF_SIGNS - 1, LONG_MS);
-	cr_assert(not(bbr_is_beside_deaf(b)));
+	stand_and_go(b, BBR_UNRESPONSIVE_SIGNS - 1, LONG_MS);
+	cr_assert(not(bbr_is_beside_unresponsive(b)));
 	stand_and_go(b, 1, LONG_MS);
-	cr_assert(bbr_is_beside_deaf(b));
+	cr_assert(bbr_is_beside_unresponsive(b));
 }
 
-Test(cc_bbr_deaf, queue_that_stands_and_never_goes_is_no_sign)
+Test(cc_bbr_unresponsive, queue_that_stands_and_never_goes_is_no_sign)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
 
 	rounds(b, RTT_NS + QUEUE_NS, 10 * LONG_MS);
-	cr_assert(not(bbr_is_beside_deaf(b)));
+	cr_assert(not(bbr_is_beside_unresponsive(b)));
 }
 
-Test(cc_bbr_deaf, queue_that_drains_within_seconds_is_somebodys_who_answers)
+Test(cc_bbr_unresponsive, queue_that_drains_within_seconds_is_somebodys_who_answers)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
 
 	stand_and_go(b, 20, SHORT_MS);
-	cr_assert(not(bbr_is_beside_deaf(b)));
-	stand_and_go(b, BBR_DEAF_SIGNS, LONG_MS);
-	cr_assert(bbr_is_beside_deaf(b));
+	cr_assert(not(bbr_is_beside_unresponsive(b)));
+	stand_and_go(b, BBR_UNRESPONSIVE_SIGNS, LONG_MS);
+	cr_assert(bbr_is_beside_unresponsive(b));
 	stand_and_go(b, 1, SHORT_MS);
-	cr_assert(not(bbr_is_beside_deaf(b)));
+	cr_assert(not(bbr_is_beside_unresponsive(b)));
 }
 
-Test(cc_bbr_deaf, queue_of_less_than_half_a_round_trip_is_no_sign)
+Test(cc_bbr_unresponsive, queue_of_less_than_half_a_round_trip_is_no_sign)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
 
@@ -67,21 +67,21 @@ Test(cc_bbr_deaf, queue_of_less_than_half_a_round_trip_is_no_sign)
 		rounds(b, RTT_NS + RTT_NS / 2, LONG_MS);
 		rounds(b, RTT_NS, DIP_MS);
 	}
-	cr_assert(not(bbr_is_beside_deaf(b)));
+	cr_assert(not(bbr_is_beside_unresponsive(b)));
 }
 
-Test(cc_bbr_deaf, who_was_deaf_is_forgotten_when_no_queue_comes_back)
+Test(cc_bbr_unresponsive, an_unresponsive_flow_is_forgotten_when_no_queue_comes_back)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
 
-	stand_and_go(b, BBR_DEAF_SIGNS_MAX, LONG_MS);
+	stand_and_go(b, BBR_UNRESPONSIVE_SIGNS_MAX, LONG_MS);
 	rounds(b, RTT_NS, 4000);
-	cr_assert(not(bbr_is_beside_deaf(b)));
+	cr_assert(not(bbr_is_beside_unresponsive(b)));
 	stand_and_go(b, 1, LONG_MS);
-	cr_assert(not(bbr_is_beside_deaf(b)));
+	cr_assert(not(bbr_is_beside_unresponsive(b)));
 }
 
-Test(cc_bbr_deaf, rounds_of_probe_rtt_end_no_queue)
+Test(cc_bbr_unresponsive, rounds_of_probe_rtt_end_no_queue)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
 
@@ -91,13 +91,13 @@ Test(cc_bbr_deaf, rounds_of_probe_rtt_end_no_queue)
 		b->state = BBR_PROBE_RTT;
 		rounds(b, RTT_NS, DIP_MS);
 	}
-	cr_assert(eq(int, b->deaf_signs, 0));
+	cr_assert(eq(int, b->unresponsive_signs, 0));
 	b->state = BBR_CRUISE;
 	rounds(b, RTT_NS, DIP_MS);
-	cr_assert(eq(int, b->deaf_signs, 1));
+	cr_assert(eq(int, b->unresponsive_signs, 1));
 }
 
-Test(cc_bbr_deaf, few_milliseconds_are_no_queue_on_a_near_path)
+Test(cc_bbr_unresponsive, few_milliseconds_are_no_queue_on_a_near_path)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
 
@@ -106,32 +106,32 @@ Test(cc_bbr_deaf, few_milliseconds_are_no_queue_on_a_near_path)
 		rounds(b, 5 * RUDP_NS_PER_MS, LONG_MS);
 		rounds(b, RUDP_NS_PER_MS, DIP_MS);
 	}
-	cr_assert(not(bbr_is_beside_deaf(b)));
+	cr_assert(not(bbr_is_beside_unresponsive(b)));
 }
 
 /* CUBIC keeps a queue of many round trips long through all its losses. */
-Test(cc_bbr_deaf, deep_queue_of_anothers_is_no_sign)
+Test(cc_bbr_unresponsive, deep_queue_of_anothers_is_no_sign)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
 
-	stand_and_go(b, BBR_DEAF_SIGNS_MAX, LONG_MS);
+	stand_and_go(b, BBR_UNRESPONSIVE_SIGNS_MAX, LONG_MS);
 	rounds(b, RTT_NS + QUEUE_NS, LONG_MS);
 	b->foreign = true;
 	rounds(b, RTT_NS + QUEUE_NS, LONG_MS);
-	cr_assert(not(bbr_is_beside_deaf(b)));
+	cr_assert(not(bbr_is_beside_unresponsive(b)));
 	b->foreign = false;
 	rounds(b, RTT_NS, DIP_MS);
-	cr_assert(eq(int, b->deaf_signs, 0));
+	cr_assert(eq(int, b->unresponsive_signs, 0));
 }
 
-/* Cruising where a queue stands, beside who is deaf or is not. */
-static struct bbr_rig *cruising_beside(bool deaf)
+/* Cruising where a queue stands, beside an unresponsive flow or another. */
+static struct bbr_rig *cruising_beside(bool unresponsive)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 
 	rig->rtt.latest_ns = RTT_NS + QUEUE_NS;
 	bbr_rig_round(rig, RATE / 2);
-	rig->b->deaf_signs = deaf ? BBR_DEAF_SIGNS : 0;
+	rig->b->unresponsive_signs = unresponsive ? BBR_UNRESPONSIVE_SIGNS : 0;
 	bbr_reset_shortterm(rig->b);
 	return rig;
 }
@@ -144,7 +144,7 @@ static void lose_once(struct bbr_rig *rig, uint32_t packets)
 	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
 }
 
-Test(cc_bbr_deaf, losses_and_a_queue_take_nothing_beside_who_is_deaf)
+Test(cc_bbr_unresponsive, losses_and_a_queue_take_nothing_beside_an_unresponsive_flow)
 {
 	struct bbr_rig *rig = cruising_beside(false);
 
@@ -157,7 +157,7 @@ Test(cc_bbr_deaf, losses_and_a_queue_take_nothing_beside_who_is_deaf)
 	cr_assert(eq(u64, rig->b->bw, rig->b->max_bw));
 }
 
-Test(cc_bbr_deaf, more_than_a_tenth_lost_is_answered_beside_anybody)
+Test(cc_bbr_unresponsive, more_than_a_tenth_lost_is_answered_beside_anybody)
 {
 	struct bbr_rig *rig = cruising_beside(true);
 
@@ -166,7 +166,7 @@ Test(cc_bbr_deaf, more_than_a_tenth_lost_is_answered_beside_anybody)
 	cr_assert(lt(u64, rig->b->bw, RATE * 3 / 4));
 }
 
-Test(cc_bbr_deaf, marks_are_answered_beside_anybody)
+Test(cc_bbr_unresponsive, marks_are_answered_beside_anybody)
 {
 	struct bbr_rig *rig = cruising_beside(true);
 
@@ -176,7 +176,7 @@ Test(cc_bbr_deaf, marks_are_answered_beside_anybody)
 	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
 }
 
-Test(cc_bbr_deaf, no_room_is_left_for_who_would_take_it_anyway)
+Test(cc_bbr_unresponsive, no_room_is_left_for_who_would_take_it_anyway)
 {
 	struct bbr_rig *rig = cruising_beside(false);
 	uint64_t longterm = ROUND_PACKETS * DATAGRAM;

@@ -6,7 +6,8 @@
 
 static bool does_queue_stand(const struct bbr *b)
 {
-	int64_t long_ns = rudp_time_max(b->min_rtt_ns / BBR_DEAF_QUEUE_DIVISOR, BBR_QUEUE_NS_MIN);
+	int64_t long_ns = rudp_time_max(b->min_rtt_ns / BBR_UNRESPONSIVE_QUEUE_DIVISOR,
+					BBR_QUEUE_NS_MIN);
 
 	return b->last.rtt_min_ns - b->min_rtt_ns > long_ns;
 }
@@ -17,27 +18,29 @@ static bool does_queue_stand(const struct bbr *b)
  */
 static void weigh(struct bbr *b, int64_t stood_ns)
 {
-	if (stood_ns >= BBR_DEAF_STANDING_NS && b->deaf_signs < BBR_DEAF_SIGNS_MAX)
-		b->deaf_signs++;
-	else if (stood_ns < BBR_DEAF_STANDING_NS && b->deaf_signs > 0)
-		b->deaf_signs--;
+	bool is_sign = stood_ns >= BBR_UNRESPONSIVE_STANDING_NS;
+
+	if (is_sign && b->unresponsive_signs < BBR_UNRESPONSIVE_SIGNS_MAX)
+		b->unresponsive_signs++;
+	else if (!is_sign && b->unresponsive_signs > 0)
+		b->unresponsive_signs--;
 }
 
 /* A round is over. In PROBE_RTT nothing is learnt: the rounds after it show what it has drained. */
-void bbr_look_for_deaf(struct bbr *b)
+void bbr_look_for_unresponsive(struct bbr *b)
 {
 	int64_t now_at_ns = b->now.started_at_ns, since_ns = now_at_ns - b->queue_changed_at_ns;
 	bool stands;
 
 	if (b->foreign) {
 		b->queue_stands = false;
-		b->deaf_signs = 0;
+		b->unresponsive_signs = 0;
 	}
 	if (b->foreign || !bbr_is_probe_bw(b) || b->last.rtt_samples == 0)
 		return;
 	stands = does_queue_stand(b);
-	if (!stands && !b->queue_stands && since_ns > BBR_DEAF_GONE_NS)
-		b->deaf_signs = 0;
+	if (!stands && !b->queue_stands && since_ns > BBR_UNRESPONSIVE_GONE_NS)
+		b->unresponsive_signs = 0;
 	if (stands == b->queue_stands)
 		return;
 	b->queue_stands = stands;
@@ -46,9 +49,9 @@ void bbr_look_for_deaf(struct bbr *b)
 		weigh(b, since_ns);
 }
 
-bool bbr_is_beside_deaf(const struct bbr *b)
+bool bbr_is_beside_unresponsive(const struct bbr *b)
 {
-	return b->deaf_signs >= BBR_DEAF_SIGNS;
+	return b->unresponsive_signs >= BBR_UNRESPONSIVE_SIGNS;
 }
 
 /* So much is lost in a round that it is answered, whoever else does not. */
@@ -56,7 +59,7 @@ bool bbr_is_loss_answered(const struct bbr *b)
 {
 	const struct bbr_round *round = &b->last;
 
-	return !bbr_is_beside_deaf(b) || b->mark_in_round ||
+	return !bbr_is_beside_unresponsive(b) || b->mark_in_round ||
 	       round->lost_bytes > rudp_cc_mul_div(round->lost_bytes + round->delivered_bytes,
-						   BBR_DEAF_LOSS, 100);
+						   BBR_UNRESPONSIVE_LOSS, 100);
 }
