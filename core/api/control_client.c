@@ -38,6 +38,17 @@ static int check_owner(int channel)
 	return owner.uid == 0 || owner.uid == geteuid() ? 0 : -EACCES;
 }
 
+static bool has_timeout(const struct rudp_control_call *call)
+{
+	return call->timeout.tv_sec || call->timeout.tv_usec;
+}
+
+/* It waits no longer than it says, and gives nothing away: so root lists the engines of all users. */
+static bool may_ask_anybody(const struct rudp_control_call *call)
+{
+	return call->fd < 0 && has_timeout(call) && !call->interruptible;
+}
+
 /*
  * The names of all sockets can be read by all, and when an engine has ended they are free for anybody,
  * who must not get a descriptor of ours: it is for its user, root, or whoever made the socket. Nor would
@@ -52,15 +63,10 @@ static int check_bearer(int channel, const struct rudp_control_call *call)
 
 	if (rc < 0)
 		return rc;
-	if (owner.uid == 0 || rudp_engine_was_of(&call->to.nonce, owner.uid) ||
+	if (may_ask_anybody(call) || owner.uid == 0 || rudp_engine_was_of(&call->to.nonce, owner.uid) ||
 	    (call->fd >= 0 && fstat(call->fd, &made) == 0 && made.st_uid == owner.uid))
 		return 0;
 	return owner.uid == geteuid() ? 0 : -ECONNREFUSED;
-}
-
-static bool has_timeout(const struct rudp_control_call *call)
-{
-	return call->timeout.tv_sec || call->timeout.tv_usec;
 }
 
 /* Who bears the name need not be an engine, and need not let anybody in, or answer. */

@@ -359,6 +359,19 @@ Test(control_client, waits_for_no_answer_of_another_user, .timeout = 60)
 	poser_end(child);
 }
 
+/* rudp ss of root, say, of the engines of all users. */
+Test(control_client, asks_another_user_who_may_keep_it_waiting_for_so_long_only, .timeout = 60)
+{
+	const struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = unused_nonce()};
+	pid_t child = poser_start(&name);
+	struct rudp_control_call call;
+
+	rudp_control_begin(&call, &name.nonce, RUDP_CONTROL_INFO, -1);
+	call.timeout.tv_sec = 1;
+	cr_expect(eq(int, rudp_control_make(&call), -ETIMEDOUT));
+	poser_end(child);
+}
+
 Test(control_client, does_not_wait_for_ever_to_be_let_in, .timeout = 120)
 {
 	const struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = unused_nonce()};
