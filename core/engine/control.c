@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "engine/app_side.h"
 #include "engine/caller.h"
+#include "engine/udp_spare.h"
 #include "engine/undertaker.h"
 
 #define FDS_MAX 253 /* SCM_MAX_FD: what the kernel has to drop it closes in our place */
@@ -510,8 +511,10 @@ static void go_on_later(struct rudp_engine *engine, uint64_t id)
 static void save_descriptors(struct rudp_engine *engine, bool scarce)
 {
 	rudp_sockets_on_scarce(&engine->sockets, scarce);
-	if (scarce)
-		rudp_calls_aside_settle(engine);
+	if (!scarce)
+		return;
+	rudp_calls_aside_settle(engine);
+	rudp_udp_drop_spares(engine);
 }
 
 /*

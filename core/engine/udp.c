@@ -100,6 +100,16 @@ static int enlist(struct rudp_engine *engine, struct rudp_udp *udp)
 	return 0;
 }
 
+static int open_fd(struct rudp_engine *engine, sa_family_t family)
+{
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || engine->spare_udp_count == 0)
+		return fd;
+	rudp_udp_drop_spares(engine);
+	return socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
 static struct rudp_udp *make(struct rudp_engine *engine, sa_family_t family, int *error)
 {
 	struct rudp_udp *udp = rudp_pool_take(&engine->udp_pool);
@@ -107,7 +117,7 @@ static struct rudp_udp *make(struct rudp_engine *engine, sa_family_t family, int
 	*error = -ENOMEM;
 	if (!udp)
 		return NULL;
-	udp->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	udp->fd = open_fd(engine, family);
 	if (udp->fd < 0) {
 		*error = -errno;
 		rudp_pool_give(&engine->udp_pool, udp);

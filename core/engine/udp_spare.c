@@ -16,10 +16,11 @@ void rudp_udp_unspare(struct rudp_engine *engine, struct rudp_udp *udp)
 	engine->spare_udp_count--;
 }
 
+/* With wide buffers it would be what the next one hardly needs. */
 static bool leads_there(const struct rudp_udp *udp, const struct rudp_addr *remote,
 			const struct rudp_udp_route *route)
 {
-	return !udp->troubled && udp->route.device == route->device &&
+	return !udp->troubled && !udp->wide && udp->route.device == route->device &&
 	       udp->route.mark == route->mark && rudp_addr_equal(&udp->remote, remote);
 }
 
@@ -33,12 +34,16 @@ static bool has_way(const struct rudp_udp *udp)
 struct rudp_udp *rudp_udp_take_spare(struct rudp_engine *engine, const struct rudp_addr *remote,
 				     const struct rudp_udp_route *route)
 {
-	struct rudp_list *link, *next;
+	int64_t since_ns = engine->now_at_ns - RUDP_UDP_SPARE_NS;
+	struct rudp_list *link = engine->spare_udps.prev, *before;
 
-	for (link = engine->spare_udps.next; link != &engine->spare_udps; link = next) {
+	for (unsigned i = 0; i < RUDP_UDP_SPARES_TRIED && link != &engine->spare_udps;
+	     i++, link = before) {
 		struct rudp_udp *udp = spare_of(link);
 
-		next = link->next;
+		before = link->prev;
+		if (udp->spare_since_ns <= since_ns)
+			return NULL;
 		if (!leads_there(udp, remote, route))
 			continue;
 		if (!has_way(udp)) {
@@ -55,8 +60,7 @@ struct rudp_udp *rudp_udp_take_spare(struct rudp_engine *engine, const struct ru
 
 bool rudp_udp_spare(struct rudp_engine *engine, struct rudp_udp *udp)
 {
-	/* With wide buffers it would be what the next one hardly needs. */
-	if (!udp->connected || udp->troubled || udp->wide || udp->fd >= engine->closer.fd_max)
+	if (!udp->connected || udp->troubled || udp->fd >= engine->closer.fd_max)
 		return false;
 	if (engine->spare_udp_count == RUDP_UDP_SPARES_MAX)
 		rudp_udp_close(engine, spare_of(engine->spare_udps.next));
@@ -69,13 +73,13 @@ bool rudp_udp_spare(struct rudp_engine *engine, struct rudp_udp *udp)
 
 void rudp_udp_drop_spares_with(struct rudp_engine *engine, uint16_t port)
 {
-	struct rudp_list *link, *next;
+	struct rudp_list *head = &engine->udps_by_port[port % RUDP_PORT_BUCKETS], *link, *next;
 
-	for (link = engine->spare_udps.next; link != &engine->spare_udps; link = next) {
-		struct rudp_udp *udp = spare_of(link);
+	for (link = head->next; link != head; link = next) {
+		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, port_link);
 
 		next = link->next;
-		if (rudp_addr_port(&udp->local) == port)
+		if (rudp_addr_port(&udp->local) == port && rudp_list_is_linked(&udp->spare_link))
 			rudp_udp_close(engine, udp);
 	}
 }
@@ -90,7 +94,7 @@ int64_t rudp_udp_spares_deadline_ns(const struct rudp_engine *engine)
 {
 	return rudp_list_is_empty(&engine->spare_udps)
 		       ? RUDP_NEVER
-		       : spare_of(engine->spare_udps.next)->spare_since_ns + RUDP_UDP_SPARE_NS;
+		       : spare_of(engine->spare_udps.next)->spare_since_ns + RUDP_UDP_LINGER_NS;
 }
 
 void rudp_udp_drop_old_spares(struct rudp_engine *engine)

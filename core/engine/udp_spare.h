@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * udp_spare - connected sockets that are used again.
+ * udp_spare - connected sockets that outlive their connection: they are used again, and answer for it.
  *
  * A program that connects to one place again and again costs the engine a socket each time: made, set,
  * connected, watched and closed, eight system calls and 16 us. When a connection has ended with all of
  * it said and acknowledged, its socket waits for the next one to the same place, for a moment. It is
  * connected again then, which tells whether its own address still leads there. Kernel TCP may give a
  * port to a new connection then, too.
+ *
+ * It is kept for longer than that for the peer's sake. The peer may have missed our last
+ * acknowledgements and repeat itself after TIME_WAIT (a crowd that has overrun its buffers does):
+ * from an open port it gets a RESET, from a closed one it gets what ICMP's limit leaves over, which
+ * is next to nothing (docs/protocol.md section 12.5).
  *
  * Not kept: a socket on which an error was reported, or whose connection was lost. What comes back of
  * that (ICMP) would be taken for an answer to the next attempt.
@@ -16,8 +21,10 @@
 
 #include "engine/udp.h"
 
-#define RUDP_UDP_SPARES_MAX 8
-#define RUDP_UDP_SPARE_NS (1 * RUDP_NS_PER_S) /* routes and addresses change */
+#define RUDP_UDP_SPARES_MAX 1024u
+#define RUDP_UDP_SPARES_TRIED 8u /* the youngest, for the next connection */
+#define RUDP_UDP_SPARE_NS (1 * RUDP_NS_PER_S) /* used again: routes and addresses change */
+#define RUDP_UDP_LINGER_NS (5 * RUDP_NS_PER_S) /* answers */
 
 /* One connected to remote that way, with one owner counted; NULL: none. */
 struct rudp_udp *rudp_udp_take_spare(struct rudp_engine *engine, const struct rudp_addr *remote,
@@ -29,7 +36,7 @@ void rudp_udp_unspare(struct rudp_engine *engine, struct rudp_udp *udp);
 /* Closes those with this port. */
 void rudp_udp_drop_spares_with(struct rudp_engine *engine, uint16_t port);
 void rudp_udp_drop_spares(struct rudp_engine *engine);
-/* Closes those that have waited for RUDP_UDP_SPARE_NS; and when that is next due, or RUDP_NEVER. */
+/* Closes those that have waited for RUDP_UDP_LINGER_NS; and when that is next due, or RUDP_NEVER. */
 void rudp_udp_drop_old_spares(struct rudp_engine *engine);
 int64_t rudp_udp_spares_deadline_ns(const struct rudp_engine *engine);
 

@@ -5,6 +5,11 @@
 
 #include "base/table.h"
 
+static const uint16_t max_per_s[RUDP_ANSWER_KIND_COUNT] = {
+	[RUDP_ANSWER_REFUSE] = RUDP_REFUSES_PER_S,
+	[RUDP_ANSWER_RESET] = RUDP_RESETS_PER_S,
+};
+
 static unsigned group_of(const struct rudp_addr *addr)
 {
 	struct rudp_addr_key host = rudp_addr_key_of_host(addr);
@@ -18,13 +23,13 @@ static unsigned group_of(const struct rudp_addr *addr)
 bool rudp_answer_limit_take(struct rudp_answer_limit *limit, enum rudp_answer_kind kind,
 			    const struct rudp_addr *to, int64_t now_at_ns)
 {
-	uint8_t *count = &limit->counts[kind][group_of(to)];
+	uint16_t *count = &limit->counts[kind][group_of(to)];
 
 	if (now_at_ns - limit->second_at_ns >= RUDP_NS_PER_S) {
 		memset(limit->counts, 0, sizeof limit->counts);
 		limit->second_at_ns = now_at_ns;
 	}
-	if (*count == RUDP_ANSWERS_PER_S)
+	if (*count == max_per_s[kind])
 		return false;
 	++*count;
 	return true;

@@ -8,7 +8,10 @@
  * count is decided by a keyed hash, and cannot be aimed at. Only who forges senders from most networks
  * at once, or the very one of his victim, silences somebody.
  *
- * Limit    RUDP_ANSWERS_PER_S for each kind and group, so RUDP_ANSWER_GROUPS times that for each kind.
+ * A RESET is a few bytes in answer to more, and a crowd that has missed its peers' last words needs as
+ * many as it has connections: a limit is there to bound what a flood costs, no more.
+ *
+ * Limit    RUDP_REFUSES_PER_S and RUDP_RESETS_PER_S for each group: RUDP_ANSWER_GROUPS times that in all.
  * Threads  none: an endpoint's own.
  */
 #ifndef RUDP_PROTO_ANSWER_LIMIT_H
@@ -21,7 +24,8 @@
 #include "base/time.h"
 
 #define RUDP_ANSWER_GROUPS 64u
-#define RUDP_ANSWERS_PER_S 100u
+#define RUDP_REFUSES_PER_S 100u
+#define RUDP_RESETS_PER_S 1000u
 #define RUDP_ANSWER_PREFIX_IPV4_BYTES 3 /* one network: what one customer may have */
 #define RUDP_ANSWER_PREFIX_IPV6_BYTES 6
 
@@ -30,11 +34,9 @@ enum rudp_answer_kind { RUDP_ANSWER_REFUSE, RUDP_ANSWER_RESET, RUDP_ANSWER_KIND_
 
 /* All zeros at first. */
 struct rudp_answer_limit {
-	int64_t second_at_ns;                                       /* when this second began */
-	uint8_t counts[RUDP_ANSWER_KIND_COUNT][RUDP_ANSWER_GROUPS]; /* in it */
+	int64_t second_at_ns;                                        /* when this second began */
+	uint16_t counts[RUDP_ANSWER_KIND_COUNT][RUDP_ANSWER_GROUPS]; /* in it */
 };
-
-_Static_assert(RUDP_ANSWERS_PER_S <= UINT8_MAX, "a count has one byte");
 
 /* Whether one more may be sent there; if so it is counted. */
 bool rudp_answer_limit_take(struct rudp_answer_limit *limit, enum rudp_answer_kind kind,

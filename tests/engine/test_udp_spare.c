@@ -5,11 +5,13 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "engine/engine.h"
 #include "engine/udp_spare.h"
+#include "proto/packet.h"
 
 #define STEPS_MAX 64
 #define WAIT_MS 30000
@@ -149,6 +151,58 @@ Test(udp_spare, the_socket_of_a_reset_does_not)
 	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
 }
 
+/* A peer that has missed our last words repeats itself when we have forgotten the connection. */
+Test(udp_spare, one_who_repeats_himself_is_told_that_it_is_over)
+{
+	uint8_t repeated[100] = {0x40}, answer[100];
+	struct rudp_train train = {.data = engine.train_buffer, .cap = RUDP_TRAIN_BYTES_MAX};
+	struct pollfd arrival = {.fd = used->fd, .events = POLLIN};
+
+	cr_assert(give_back());
+	engine.now_at_ns += RUDP_UDP_LINGER_NS - 1;
+	rudp_udp_drop_old_spares(&engine);
+	cr_assert(eq(i64,
+		     sendto(served->fd, repeated, sizeof repeated, 0, &used->local.sa,
+			    rudp_addr_len(&used->local)),
+		     (ssize_t)sizeof repeated));
+	cr_assert(eq(int, poll(&arrival, 1, WAIT_MS), 1));
+	rudp_udp_receive(&engine, used);
+	cr_assert(rudp_endpoint_transmit(engine.ep, &train, engine.now_at_ns));
+	cr_assert(eq(ptr, train.socket, used));
+	rudp_udp_send(&engine, used, &train);
+	arrival.fd = served->fd;
+	cr_assert(eq(int, poll(&arrival, 1, WAIT_MS), 1));
+	cr_assert(gt(i64, recv(served->fd, answer, sizeof answer, 0), 0));
+	cr_assert(eq(u8, answer[0] >> 4, RUDP_PACKET_RESET));
+}
+
+Test(udp_spare, what_is_older_than_a_moment_only_answers)
+{
+	cr_assert(give_back());
+	engine.now_at_ns += RUDP_UDP_SPARE_NS;
+	cr_assert(ne(ptr, open_there(), used));
+	cr_assert(eq(uint, engine.spare_udp_count, 1));
+}
+
+Test(udp_spare, when_descriptors_are_scarce_they_are_given_back)
+{
+	struct rlimit limit, before;
+	uint64_t id = used->id;
+	int next = dup(used->fd);
+	struct rudp_udp *udp;
+
+	cr_assert(give_back());
+	engine.now_at_ns += RUDP_UDP_SPARE_NS;
+	cr_assert(zero(int, close(next)));
+	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &before)));
+	limit = (struct rlimit){(rlim_t)next, before.rlim_max};
+	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
+	udp = open_there();
+	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &before)));
+	cr_assert(lt(int, udp->fd, next));
+	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
+}
+
 Test(udp_spare, it_serves_one_at_a_time)
 {
 	struct rudp_udp *next;
@@ -192,8 +246,8 @@ Test(udp_spare, it_waits_no_longer_than_it_may)
 
 	cr_assert(give_back());
 	cr_assert(eq(i64, rudp_udp_spares_deadline_ns(&engine),
-		     engine.now_at_ns + RUDP_UDP_SPARE_NS));
-	engine.now_at_ns += RUDP_UDP_SPARE_NS - 1;
+		     engine.now_at_ns + RUDP_UDP_LINGER_NS));
+	engine.now_at_ns += RUDP_UDP_LINGER_NS - 1;
 	rudp_udp_drop_old_spares(&engine);
 	cr_assert(eq(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP), used));
 	engine.now_at_ns++;
@@ -215,13 +269,18 @@ Test(udp_spare, a_program_may_have_its_port)
 
 Test(udp_spare, the_oldest_goes_for_one_too_many)
 {
-	struct rudp_udp *all[RUDP_UDP_SPARES_MAX + 1];
+	static struct rudp_udp *all[RUDP_UDP_SPARES_MAX + 1];
+	struct rlimit limit;
 	uint64_t first_id = used->id;
 
+	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &limit)));
+	limit.rlim_cur = limit.rlim_max;
+	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
+	rudp_closer_init(&engine.closer);
 	all[0] = used;
-	for (int i = 1; i <= RUDP_UDP_SPARES_MAX; i++)
+	for (unsigned i = 1; i <= RUDP_UDP_SPARES_MAX; i++)
 		all[i] = open_there();
-	for (int i = 0; i <= RUDP_UDP_SPARES_MAX; i++) {
+	for (unsigned i = 0; i <= RUDP_UDP_SPARES_MAX; i++) {
 		used = all[i];
 		cr_assert(give_back());
 	}

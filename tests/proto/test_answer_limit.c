@@ -64,9 +64,9 @@ Test(answer_limit, of_one_kind_leaves_the_other_alone)
 	struct rudp_answer_limit limit = {0};
 
 	cr_assert(eq(uint, granted(&limit, RUDP_ANSWER_RESET, "192.0.2.1:1", FLOOD),
-		     RUDP_ANSWERS_PER_S));
+		     RUDP_RESETS_PER_S));
 	cr_assert(eq(uint, granted(&limit, RUDP_ANSWER_REFUSE, "192.0.2.1:1", FLOOD),
-		     RUDP_ANSWERS_PER_S));
+		     RUDP_REFUSES_PER_S));
 }
 
 Test(answer_limit, is_over_after_a_second)
@@ -86,11 +86,11 @@ Test(answer_limit, of_all_networks_together_is_bounded)
 	struct rudp_addr to = address("0.0.0.1:1");
 	unsigned taken = 0;
 
-	for (uint32_t i = 0; i < 1000 * RUDP_ANSWER_GROUPS; i++) {
+	for (uint32_t i = 0; i < 2 * RUDP_RESETS_PER_S * RUDP_ANSWER_GROUPS; i++) {
 		to.in4.sin_addr.s_addr = htonl(i * 2654435761u);
 		taken += rudp_answer_limit_take(&limit, RUDP_ANSWER_RESET, &to, 0);
 	}
-	cr_assert(eq(uint, taken, RUDP_ANSWERS_PER_S * RUDP_ANSWER_GROUPS));
+	cr_assert(eq(uint, taken, RUDP_RESETS_PER_S * RUDP_ANSWER_GROUPS));
 }
 
 static unsigned drop_answers(void)
@@ -148,7 +148,7 @@ Test(answer_limit, a_flood_of_syns_does_not_silence_the_refusal_of_another)
 {
 	struct pair_datagram *syn = syn_for(CLOSED_PORT);
 
-	cr_assert(eq(uint, flood(syn, "198.51.100.9:1"), RUDP_ANSWERS_PER_S));
+	cr_assert(eq(uint, flood(syn, "198.51.100.9:1"), RUDP_REFUSES_PER_S));
 	free(syn);
 	connect_in_vain();
 }
@@ -170,7 +170,7 @@ Test(answer_limit, a_flood_of_forged_data_does_not_silence_refusals)
 {
 	struct pair_datagram *data = data_for_nobody(60);
 
-	cr_assert(eq(uint, flood(data, "10.0.0.1:1"), RUDP_ANSWERS_PER_S));
+	cr_assert(eq(uint, flood(data, "10.0.0.1:1"), RUDP_RESETS_PER_S));
 	free(data);
 	connect_in_vain();
 }
@@ -193,7 +193,7 @@ Test(answer_limit, a_flood_of_forged_data_does_not_silence_the_reset_of_another)
 	struct pair_datagram *data = data_for_nobody(60);
 
 	lose_connection();
-	cr_assert(eq(uint, flood(data, "198.51.100.9:1"), RUDP_ANSWERS_PER_S));
+	cr_assert(eq(uint, flood(data, "198.51.100.9:1"), RUDP_RESETS_PER_S));
 	free(data);
 	rudp_conn_write(pair.conn[0], "is anybody there?", 17, pair.now_ns);
 	pair_settle(&pair);
