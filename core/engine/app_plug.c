@@ -65,31 +65,60 @@ static ssize_t put_zeros(int program_fd, bool is_foreign, size_t bytes)
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-int rudp_app_plug(struct rudp_app *app, int program_fd, bool is_foreign)
+/* As much as the program may have on its way to us; it is told when that becomes writable. */
+static void set_send_buffer(int fd)
 {
-	int sndbuf = 0;
-	socklen_t len = sizeof sndbuf;
-	size_t want;
+	int bytes = RUDP_APP_SNDBUF_BYTES;
 
-	if (getsockopt(program_fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, &len) < 0)
-		return -errno;
-	want = (size_t)sndbuf / 4 / PAGE_BYTES * PAGE_BYTES + PLUG_STEP_BYTES;
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
+/* Until it is not writable; first is tried at once. 0 or -errno. */
+static int fill(struct rudp_app *app, int program_fd, bool is_foreign, size_t first)
+{
+	size_t want = first;
+
 	for (unsigned i = 0; i < PLUG_TRIES_MAX && app->plug_bytes < PLUG_BYTES_MAX; i++) {
-		ssize_t n = put_zeros(program_fd, is_foreign, want);
+		ssize_t n;
 
+		if (want == PLUG_STEP_BYTES && !is_writable(program_fd))
+			return 0;
+		n = put_zeros(program_fd, is_foreign, want);
 		if (n < 0 && errno != EINTR && (errno != EAGAIN || app->plug_bytes == 0))
 			return -errno;
 		if (n > 0)
 			app->plug_bytes += (uint32_t)n;
-		if (!is_writable(program_fd))
-			return 0;
 		want = PLUG_STEP_BYTES;
 	}
 	return -ENOBUFS;
 }
 
+/*
+ * The buffer gets its size behind a plug that is large enough for it: to be given one makes a writable
+ * socket say so, and who waits for an edge may then see two. A wake-up that finds the socket plugged
+ * again stays on epoll's list, and the end of the handshake may fall between that look and its own.
+ */
+int rudp_app_plug(struct rudp_app *app, int program_fd, bool is_foreign)
+{
+	int sndbuf = 2 * RUDP_APP_SNDBUF_BYTES, before = sndbuf;
+	socklen_t len = sizeof before;
+	int rc;
+
+	if (getsockopt(program_fd, SOL_SOCKET, SO_SNDBUF, &before, &len) < 0)
+		return -errno;
+	if (before > sndbuf)
+		sndbuf = before;
+	rc = fill(app, program_fd, is_foreign,
+		  (size_t)sndbuf / 4 / PAGE_BYTES * PAGE_BYTES + PLUG_STEP_BYTES);
+	if (rc < 0)
+		return rc;
+	set_send_buffer(program_fd);
+	return fill(app, program_fd, is_foreign, PLUG_STEP_BYTES);
+}
+
 int rudp_app_put_sentinel(struct rudp_app *app, int program_fd)
 {
+	set_send_buffer(program_fd);
 	if (send(program_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
 		return -errno;
 	app->plug_bytes = 1;
@@ -115,13 +144,6 @@ void rudp_app_unplug(struct rudp_engine *engine, struct rudp_app *app)
 	/* Nothing can be behind a sentinel yet: the program is still in its connect. */
 	app->may_read = app->plug_bytes != 1;
 	app->plug_bytes = 0;
-}
-
-static void set_send_buffer(int fd)
-{
-	int bytes = RUDP_APP_SNDBUF_BYTES;
-
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
 /*
@@ -175,14 +197,10 @@ static int join_through(struct rudp_engine *engine, const struct rudp_app *app, 
 {
 	struct sockaddr_un un;
 	socklen_t len = rudp_app_name(engine, app, &un);
-	int rc;
 
 	if (bind(listener, (struct sockaddr *)&un, len) < 0 || listen(listener, JOIN_BACKLOG) < 0)
 		return -errno;
-	rc = connect_within(program_fd, &un, len);
-	if (rc == 0)
-		set_send_buffer(program_fd);
-	return rc;
+	return connect_within(program_fd, &un, len);
 }
 
 static int try_join(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
