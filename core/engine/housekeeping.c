@@ -215,14 +215,22 @@ static void close_delivered(struct rudp_engine *engine)
 	}
 }
 
+/* Who retires has time to acknowledge what peers repeat; a program that ends is being waited for. */
+static bool has_done_all(const struct rudp_engine *engine)
+{
+	if (engine->app_count > 0 || engine->tcp_count > 0)
+		return false;
+	return engine->retires ? rudp_endpoint_conn_count(engine->ep) == 0
+			       : !rudp_endpoint_owes(engine->ep);
+}
+
 static void drain(struct rudp_engine *engine)
 {
 	bool late = engine->now_at_ns >= engine->stop_at_ns;
 
 	if (!engine->retires)
 		close_delivered(engine);
-	if (late || (engine->app_count == 0 && engine->tcp_count == 0 &&
-		     rudp_endpoint_conn_count(engine->ep) == 0))
+	if (late || has_done_all(engine))
 		rudp_engine_end(engine);
 }
 

@@ -41,6 +41,11 @@ static bool owes_delivery(const struct rudp_conn *conn)
 	return rudp_sendbuf_unacked(buf) > 0 || (buf->fin_wanted && !buf->fin_acked);
 }
 
+bool rudp_conn_owes(const struct rudp_conn *conn)
+{
+	return !conn->dead && (conn->state == RUDP_STATE_RESET_SENT || owes_delivery(conn));
+}
+
 /* The peer has said all, has all, and may be gone: only our FIN is unanswered, and no program waits. */
 static bool is_only_fin_left(const struct rudp_conn *conn)
 {

@@ -440,6 +440,16 @@ unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep)
 	return ep->conn_count;
 }
 
+bool rudp_endpoint_owes(const struct rudp_endpoint *ep)
+{
+	struct rudp_conn *conn, *next;
+
+	HASH_ITER(hh, ep->by_short_id, conn, next)
+		if (rudp_conn_owes(conn))
+			return true;
+	return false;
+}
+
 void rudp_endpoint_visit(struct rudp_endpoint *ep,
 			 bool (*visit)(void *context, struct rudp_conn *conn), void *context)
 {

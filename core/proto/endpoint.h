@@ -218,6 +218,12 @@ const struct rudp_budget *rudp_endpoint_budget(const struct rudp_endpoint *ep);
 void rudp_endpoint_charge(struct rudp_endpoint *ep, int64_t bytes);
 /* Connections in any state but freed; for statistics: visit returns false to stop. */
 unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep);
+/*
+ * Something of this side's is still to arrive at a peer: bytes, a FIN, a RESET. If not, whoever ends now
+ * takes nothing from anybody: a peer that repeats itself or has not closed yet hears from the host.
+ * Asks each connection.
+ */
+bool rudp_endpoint_owes(const struct rudp_endpoint *ep);
 void rudp_endpoint_visit(struct rudp_endpoint *ep,
 			 bool (*visit)(void *context, struct rudp_conn *conn), void *context);
 struct rudp_conn *rudp_endpoint_find(const struct rudp_endpoint *ep, uint64_t id);

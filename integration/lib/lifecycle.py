@@ -381,6 +381,26 @@ def a_pipe_of_the_program_ends_with_it():
     return tuple(results)
 
 
+@check(b"x", b"", True, 1)
+def a_program_ends_though_its_peer_does_not_close():
+    """Its bytes and its end have arrived: nothing is left to wait for, wherever the engine is."""
+    door = listener()
+    program = (
+        "import socket\n"
+        f"s = socket.create_connection({door.getsockname()})\n"
+        "s.send(b'x')\n"
+        "print('done', flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
+        accepted, _ = door.accept()
+        accepted.settimeout(WAIT_S)
+        child.stdout.readline()
+        start = time.monotonic()
+        got = accepted.recv(10), accepted.recv(10)
+        child.wait()
+        return *got, time.monotonic() - start < 3, accepted.send(b"y")
+
+
 def main(names):
     failed = 0
     for name in names or CHECKS:
