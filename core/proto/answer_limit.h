@@ -11,7 +11,7 @@
  * A RESET is a few bytes in answer to more, and a crowd that has missed its peers' last words needs as
  * many as it has connections: a limit is there to bound what a flood costs, no more.
  *
- * Limit    RUDP_REFUSES_PER_S and RUDP_RESETS_PER_S for each group: RUDP_ANSWER_GROUPS times that in all.
+ * Limit    RUDP_REFUSES_PER_S and RUDP_RESETS_PER_S for each group, of RUDP_ANSWER_GROUPS.
  * Threads  none: an endpoint's own.
  */
 #ifndef RUDP_PROTO_ANSWER_LIMIT_H

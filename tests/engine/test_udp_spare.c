@@ -172,7 +172,7 @@ Test(udp_spare, one_who_repeats_himself_is_told_that_it_is_over)
 	rudp_udp_send(&engine, used, &train);
 	arrival.fd = served->fd;
 	cr_assert(eq(int, poll(&arrival, 1, WAIT_MS), 1));
-	cr_assert(gt(i64, recv(served->fd, answer, sizeof answer, 0), 0));
+	cr_assert(eq(i64, recv(served->fd, answer, sizeof answer, 0), (ssize_t)RUDP_RESET_BYTES));
 	cr_assert(eq(u8, answer[0] >> 4, RUDP_PACKET_RESET));
 }
 
