@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -16,6 +17,8 @@
 #define BAG_LEN_MAX (RUDP_BAG_MAX + 2) /* the magic in front, the return behind */
 #define LOAD (BPF_LD | BPF_IMM)
 #define RETURN (BPF_RET | BPF_K)
+#define CONGESTION_OPTIONS (RUDP_CONGESTION_BYTES / 4)
+#define NESTED_MAX 8
 
 _Static_assert(sizeof(long) == 8, "the kernel keeps SO_MAX_PACING_RATE in an unsigned long");
 
@@ -51,17 +54,6 @@ static int change_held(int fd, unsigned set, unsigned clear)
 	if (flags < 0)
 		return -EINVAL;
 	return changed == (unsigned)flags ? 0 : rudp_mark_set(fd, changed);
-}
-
-int rudp_mark_change(int fd, unsigned set, unsigned clear)
-{
-	struct rudp_turn turn;
-	int rc;
-
-	rudp_turn_take(&turn);
-	rc = change_held(fd, set, clear);
-	rudp_turn_leave(&turn);
-	return rc;
 }
 
 static uint8_t level_code(int level)
@@ -129,17 +121,6 @@ static int write_held(int fd, const struct rudp_bag *bag)
 	return rc < 0 ? rc : change_held(fd, RUDP_MARK_BAG, 0);
 }
 
-int rudp_bag_write(int fd, const struct rudp_bag *bag)
-{
-	struct rudp_turn turn;
-	int rc;
-
-	rudp_turn_take(&turn);
-	rc = write_held(fd, bag);
-	rudp_turn_leave(&turn);
-	return rc;
-}
-
 static struct rudp_option *bag_place(struct rudp_bag *bag, int level, int option)
 {
 	for (int i = 0; i < bag->count; i++)
@@ -171,20 +152,85 @@ static int put_all_held(int fd, const struct rudp_option *options, size_t count)
 	return write_held(fd, &bag);
 }
 
-static int put_all(int fd, const struct rudp_option *options, size_t count)
+/* Flags, or the options of a bag if there are any. */
+struct change {
+	int fd;
+	unsigned set, clear;
+	struct rudp_option options[CONGESTION_OPTIONS];
+	size_t option_count;
+};
+
+/* Changes by handlers that have interrupted the turn that is being taken, oldest first. */
+static struct {
+	atomic_uint count;
+	struct change changes[NESTED_MAX];
+} nested;
+
+static int apply(const struct change *change)
+{
+	if (change->option_count > 0)
+		return put_all_held(change->fd, change->options, change->option_count);
+	return change_held(change->fd, change->set, change->clear);
+}
+
+/* Before it is applied: a handler that interrupts this one comes behind it. */
+static void note_nested(const struct change *change)
+{
+	unsigned place = atomic_fetch_add(&nested.count, 1);
+
+	if (place < NESTED_MAX)
+		nested.changes[place] = *change;
+}
+
+static void begin(struct rudp_turn *turn, const struct change *change)
+{
+	rudp_turn_take(turn);
+	if (!rudp_turn_is_nested(turn))
+		atomic_store(&nested.count, 0);
+	else if (change)
+		note_nested(change);
+}
+
+/* A handler's change of this socket may have come between our reading and our writing: once more. */
+static void end(struct rudp_turn *turn, int fd)
+{
+	if (!rudp_turn_is_nested(turn))
+		for (unsigned i = 0; i < atomic_load(&nested.count) && i < NESTED_MAX; i++)
+			if (nested.changes[i].fd == fd)
+				(void)apply(&nested.changes[i]);
+	rudp_turn_leave(turn);
+}
+
+static int make(const struct change *change)
 {
 	struct rudp_turn turn;
 	int rc;
 
-	rudp_turn_take(&turn);
-	rc = put_all_held(fd, options, count);
-	rudp_turn_leave(&turn);
+	begin(&turn, change);
+	rc = apply(change);
+	end(&turn, change->fd);
+	return rc;
+}
+
+int rudp_mark_change(int fd, unsigned set, unsigned clear)
+{
+	return make(&(struct change){.fd = fd, .set = set, .clear = clear});
+}
+
+int rudp_bag_write(int fd, const struct rudp_bag *bag)
+{
+	struct rudp_turn turn;
+	int rc;
+
+	begin(&turn, NULL);
+	rc = write_held(fd, bag);
+	end(&turn, fd);
 	return rc;
 }
 
 int rudp_bag_put(int fd, const struct rudp_option *option)
 {
-	return put_all(fd, option, 1);
+	return make(&(struct change){.fd = fd, .options = {*option}, .option_count = 1});
 }
 
 bool rudp_bag_find(const struct rudp_bag *bag, int level, int option, uint32_t *value)
@@ -199,19 +245,20 @@ bool rudp_bag_find(const struct rudp_bag *bag, int level, int option, uint32_t *
 
 int rudp_bag_put_congestion(int fd, const char *name)
 {
-	struct rudp_option options[RUDP_CONGESTION_BYTES / 4];
+	struct change change = {.fd = fd, .option_count = CONGESTION_OPTIONS};
 	size_t len = strnlen(name, RUDP_CONGESTION_BYTES);
 
 	if (len == RUDP_CONGESTION_BYTES)
 		return -EINVAL;
-	for (size_t i = 0; i < RUDP_CONGESTION_BYTES / 4; i++) {
+	for (size_t i = 0; i < CONGESTION_OPTIONS; i++) {
 		uint32_t value = 0;
 
 		for (size_t j = 0; j < 4 && i * 4 + j < len; j++)
 			value |= (uint32_t)(uint8_t)name[i * 4 + j] << (8 * j);
-		options[i] = (struct rudp_option){IPPROTO_TCP, RUDP_BAG_CONGESTION + (int)i, value};
+		change.options[i] =
+			(struct rudp_option){IPPROTO_TCP, RUDP_BAG_CONGESTION + (int)i, value};
 	}
-	return put_all(fd, options, RUDP_CONGESTION_BYTES / 4);
+	return make(&change);
 }
 
 bool rudp_bag_find_congestion(const struct rudp_bag *bag, char name[RUDP_CONGESTION_BYTES])

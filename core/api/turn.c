@@ -65,8 +65,9 @@ static bool take(uint32_t self)
 
 void rudp_turn_take(struct rudp_turn *turn)
 {
-	turn->blocked = rudp_sys_signals_block(LEFT_OPEN, &turn->signals);
 	turn->thread = (uint32_t)rudp_sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
+	turn->blocked = (pid_t)turn->thread == getpid() &&
+			rudp_sys_signals_block(LEFT_OPEN, &turn->signals);
 	if (!take(turn->thread))
 		turn->thread = 0;
 }

@@ -2,9 +2,14 @@
 /*
  * turn - marks and bags are changed one after the other, as the kernel has no "set if still so".
  *
- * One turn at a time in a process, for all sockets: it is a few system calls that cannot wait. Its
- * thread's signals wait until it is over. So no handler meets a change half done, and none that waits
- * for another thread has interrupted what that thread waits for.
+ * One turn at a time in a process, for all sockets: it is a few system calls that cannot wait. In the
+ * main thread signals wait until it is over. So no handler meets a change half done, and none that
+ * waits for another thread has interrupted what that thread waits for.
+ *
+ * Another thread leaves its signals open. The kernel gives a signal of the process to the main thread
+ * if it can; but whoever lifts a block meanwhile takes it away from a main thread that has not woken
+ * yet, and that one, in a call that only its signal ends, goes on waiting (CPython's join() of a thread
+ * does). A handler that interrupts such a thread finds the turn its own, and is nested in it.
  *
  * What ends in the midst of it leaves nothing locked: a child of fork whose parent's other thread had
  * the turn takes it; nobody is waited for longer than ten seconds. Only then, after a vfork, and in a
@@ -19,7 +24,7 @@
 #include <stdint.h>
 
 struct rudp_turn {
-	uint32_t thread; /* 0: this thread had a turn before, and goes on with that */
+	uint32_t thread; /* 0: nested, this thread has a turn already and goes on with that */
 	bool blocked;
 	uint64_t signals;
 };
@@ -27,5 +32,11 @@ struct rudp_turn {
 /* Between these two: nothing that can wait, nor a call that is given a program's pointer. */
 void rudp_turn_take(struct rudp_turn *turn);
 void rudp_turn_leave(const struct rudp_turn *turn);
+
+/* In a handler that has interrupted a turn of its own thread: what that does next may undo this. */
+static inline bool rudp_turn_is_nested(const struct rudp_turn *turn)
+{
+	return turn->thread == 0;
+}
 
 #endif

@@ -229,6 +229,95 @@ Test(turn, of_two_options_put_at_once_none_is_lost)
 	cr_assert(eq(u32, count, 7));
 }
 
+/* A thread's signals stay open: a handler comes in the midst of its change, and both are kept. */
+static void *change_and_be_interrupted(void *unused)
+{
+	change_with(interrupt);
+	return unused;
+}
+
+Test(turn, a_handler_in_the_midst_of_a_threads_change_loses_nothing)
+{
+	signal(SIGUSR1, change_in_handler);
+	cr_assert(zero(int, pthread_create(&other, NULL, change_and_be_interrupted, NULL)));
+	pthread_join(other, NULL);
+	expect_both();
+}
+
+static void *put_and_be_interrupted(void *unused)
+{
+	is_watched = true;
+	cr_assert(zero(int, rudp_bag_put(fd, &(struct rudp_option){IPPROTO_TCP, TCP_KEEPIDLE, 5})));
+	return unused;
+}
+
+Test(turn, an_option_put_by_a_handler_in_the_midst_of_a_threads_is_kept)
+{
+	struct rudp_bag bag;
+	uint32_t idle = 0, count = 0;
+
+	signal(SIGUSR1, put_beside);
+	in_the_midst = interrupt;
+	cr_assert(zero(int, pthread_create(&other, NULL, put_and_be_interrupted, NULL)));
+	pthread_join(other, NULL);
+	cr_assert(zero(int, rudp_bag_get(fd, &bag)));
+	cr_assert(rudp_bag_find(&bag, IPPROTO_TCP, TCP_KEEPIDLE, &idle));
+	cr_assert(rudp_bag_find(&bag, IPPROTO_TCP, TCP_KEEPCNT, &count));
+	cr_assert(eq(u32, idle, 5));
+	cr_assert(eq(u32, count, 7));
+}
+
+#define SIGNALS 3000
+
+static atomic_int in_main, elsewhere;
+static atomic_bool begun, all_sent;
+
+static void note_thread(int number)
+{
+	(void)number;
+	if (gettid() == getpid())
+		in_main++;
+	else
+		elsewhere++;
+}
+
+static void *change_until_all_are_sent(void *unused)
+{
+	for (unsigned i = 0; !all_sent; i++) {
+		rudp_mark_change(fd, i % 2 ? 0 : RUDP_MARK_V6ONLY, i % 2 ? RUDP_MARK_V6ONLY : 0);
+		begun = true;
+	}
+	return unused;
+}
+
+/* A thread that is being started lifts a block, too. */
+static void *send_signals(void *unused)
+{
+	while (!begun)
+		sched_yield();
+	for (int i = 0; i < SIGNALS; i++) {
+		kill(getpid(), SIGUSR1);
+		while (in_main + elsewhere == i)
+			sched_yield();
+	}
+	all_sent = true;
+	return unused;
+}
+
+/* As without us: what waits there for a signal would wait on. */
+Test(turn, a_signal_of_the_process_is_the_main_threads)
+{
+	pthread_t sender;
+
+	signal(SIGUSR1, note_thread);
+	cr_assert(zero(int, pthread_create(&other, NULL, change_until_all_are_sent, NULL)));
+	cr_assert(zero(int, pthread_create(&sender, NULL, send_signals, NULL)));
+	pthread_join(sender, NULL);
+	pthread_join(other, NULL);
+	cr_assert(zero(int, elsewhere));
+	cr_assert(eq(int, in_main, SIGNALS));
+}
+
 static const unsigned own_flags[CHANGERS] = {RUDP_MARK_V6ONLY, RUDP_MARK_NODELAY, RUDP_MARK_REUSEPORT,
 					     RUDP_MARK_INQ};
 static atomic_int lost, handled;
