@@ -11,9 +11,10 @@
  *
  * getsockopt and setsockopt go to the kernel directly (sys.h), past any interposed name.
  * No allocation.
- * Threads  any; async-signal-safe. Changes by threads and signal handlers of one process come one after
- *          the other, and no handler waits for what it has interrupted: a change that it makes in the midst
- *          of one is made again behind it. Of two processes that change one socket at once, one may be lost.
+ * Threads  any; async-signal-safe. Changes by threads and signal handlers of one process come one
+ *          after the other, and no handler waits for what it has interrupted: a change that it makes in
+ *          the midst of one is made again behind it. Of two processes that change one socket at once,
+ *          one may be lost.
  */
 #ifndef RUDP_API_MARK_H
 #define RUDP_API_MARK_H
