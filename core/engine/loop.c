@@ -319,4 +319,7 @@ void rudp_engine_run(struct rudp_engine *engine)
 		if (atomic_load(&engine->stop_wanted) && !engine->stopping)
 			rudp_engine_stop(engine);
 	}
+	/* Traces have an end, too. */
+	rudp_endpoint_end(engine->ep, engine->now_at_ns);
+	rudp_qlog_flush(&engine->qlog);
 }

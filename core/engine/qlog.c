@@ -367,6 +367,13 @@ void rudp_qlog_run(struct rudp_qlog *qlog)
 	qlog->write_at_ns = RUDP_NEVER;
 }
 
+void rudp_qlog_flush(struct rudp_qlog *qlog)
+{
+	write_list(&qlog->full);
+	write_list(&qlog->waiting);
+	qlog->write_at_ns = RUDP_NEVER;
+}
+
 int64_t rudp_qlog_deadline_ns(const struct rudp_qlog *qlog)
 {
 	return rudp_list_is_empty(&qlog->full) ? qlog->write_at_ns : 0;

@@ -63,6 +63,8 @@ const struct rudp_observer *rudp_qlog_observer(const struct rudp_qlog *qlog);
 
 /* The end of a turn: writes what is due. */
 void rudp_qlog_run(struct rudp_qlog *qlog);
+/* Writes everything: there may be no other turn. */
+void rudp_qlog_flush(struct rudp_qlog *qlog);
 /* When run wants to be called at the latest. */
 int64_t rudp_qlog_deadline_ns(const struct rudp_qlog *qlog);
 

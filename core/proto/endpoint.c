@@ -450,6 +450,14 @@ bool rudp_endpoint_owes(const struct rudp_endpoint *ep)
 	return false;
 }
 
+void rudp_endpoint_end(struct rudp_endpoint *ep, int64_t now_at_ns)
+{
+	struct rudp_conn *conn, *next;
+
+	HASH_ITER(hh, ep->by_short_id, conn, next)
+		rudp_conn_die(conn, now_at_ns);
+}
+
 void rudp_endpoint_visit(struct rudp_endpoint *ep,
 			 bool (*visit)(void *context, struct rudp_conn *conn), void *context)
 {

@@ -224,6 +224,8 @@ unsigned rudp_endpoint_conn_count(const struct rudp_endpoint *ep);
  * Asks each connection.
  */
 bool rudp_endpoint_owes(const struct rudp_endpoint *ep);
+/* Nothing more is sent or received: all connections that are left are dead, and observers are told. */
+void rudp_endpoint_end(struct rudp_endpoint *ep, int64_t now_at_ns);
 void rudp_endpoint_visit(struct rudp_endpoint *ep,
 			 bool (*visit)(void *context, struct rudp_conn *conn), void *context);
 struct rudp_conn *rudp_endpoint_find(const struct rudp_endpoint *ep, uint64_t id);
