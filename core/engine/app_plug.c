@@ -14,6 +14,7 @@
 
 #include "engine/app_side.h"
 #include "engine/caller.h"
+#include "engine/udp_spare.h"
 #include "engine/undertaker.h"
 
 #define PAGE_BYTES 4096
@@ -208,6 +209,8 @@ static int try_join(struct rudp_engine *engine, struct rudp_app *app, int progra
 	int listener = rudp_sockets_take(&engine->sockets);
 	int rc;
 
+	if (rudp_udp_gives_way(engine, listener))
+		listener = rudp_sockets_take(&engine->sockets);
 	if (listener < 0)
 		return listener;
 	rc = join_through(engine, app, listener, program_fd);

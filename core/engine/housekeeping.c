@@ -15,6 +15,7 @@
 #include "engine/control.h"
 #include "engine/listener.h"
 #include "engine/loop.h"
+#include "engine/udp_spare.h"
 #include "engine/undertaker.h"
 
 /* A living process that has asked for this engine. */
@@ -240,6 +241,7 @@ static void drain(struct rudp_engine *engine)
 static void retry(struct rudp_engine *engine)
 {
 	engine->retry_at_ns = RUDP_NEVER;
+	rudp_udp_drop_spares(engine);
 	rudp_listener_retry_all(engine);
 	rudp_app_retry_all(engine);
 }

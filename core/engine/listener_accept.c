@@ -10,6 +10,7 @@
 #include "engine/listener.h"
 #include "engine/port.h"
 #include "engine/tcp.h"
+#include "engine/udp_spare.h"
 #include "engine/undertaker.h"
 
 static int connect_end(struct rudp_engine *engine, const struct rudp_binding *binding, int fd)
@@ -29,6 +30,8 @@ static int open_end(struct rudp_engine *engine, struct rudp_app *app)
 	socklen_t len = rudp_app_name(engine, app, &un);
 	int fd = rudp_sockets_take(&engine->sockets);
 
+	if (rudp_udp_gives_way(engine, fd))
+		fd = rudp_sockets_take(&engine->sockets);
 	if (fd < 0)
 		return fd;
 	if (bind(fd, (struct sockaddr *)&un, len) < 0) {

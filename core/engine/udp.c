@@ -100,14 +100,12 @@ static int enlist(struct rudp_engine *engine, struct rudp_udp *udp)
 	return 0;
 }
 
-static int open_fd(struct rudp_engine *engine, sa_family_t family)
+/* A descriptor, or -errno. */
+static int open_fd(sa_family_t family)
 {
 	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || engine->spare_udp_count == 0)
-		return fd;
-	rudp_udp_drop_spares(engine);
-	return socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return fd < 0 ? -errno : fd;
 }
 
 static struct rudp_udp *make(struct rudp_engine *engine, sa_family_t family, int *error)
@@ -117,9 +115,11 @@ static struct rudp_udp *make(struct rudp_engine *engine, sa_family_t family, int
 	*error = -ENOMEM;
 	if (!udp)
 		return NULL;
-	udp->fd = open_fd(engine, family);
+	udp->fd = open_fd(family);
+	if (rudp_udp_gives_way(engine, udp->fd))
+		udp->fd = open_fd(family);
 	if (udp->fd < 0) {
-		*error = -errno;
+		*error = udp->fd;
 		rudp_pool_give(&engine->udp_pool, udp);
 		return NULL;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/udp_spare.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 
 static struct rudp_udp *spare_of(struct rudp_list *link)
@@ -58,11 +59,21 @@ struct rudp_udp *rudp_udp_take_spare(struct rudp_engine *engine, const struct ru
 	return NULL;
 }
 
+/* The limit is twice fd_max. */
+static unsigned spares_max(const struct rudp_engine *engine)
+{
+	unsigned share = (unsigned)engine->closer.fd_max / 8;
+
+	if (share < RUDP_UDP_SPARES_MIN)
+		return RUDP_UDP_SPARES_MIN;
+	return share < RUDP_UDP_SPARES_MAX ? share : RUDP_UDP_SPARES_MAX;
+}
+
 bool rudp_udp_spare(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	if (!udp->connected || udp->troubled || udp->fd >= engine->closer.fd_max)
 		return false;
-	if (engine->spare_udp_count == RUDP_UDP_SPARES_MAX)
+	if (engine->spare_udp_count >= spares_max(engine))
 		rudp_udp_close(engine, spare_of(engine->spare_udps.next));
 	udp->spare_since_ns = engine->now_at_ns;
 	rudp_list_remove(&udp->orphan_link);
@@ -88,6 +99,14 @@ void rudp_udp_drop_spares(struct rudp_engine *engine)
 {
 	while (!rudp_list_is_empty(&engine->spare_udps))
 		rudp_udp_close(engine, spare_of(engine->spare_udps.next));
+}
+
+bool rudp_udp_gives_way(struct rudp_engine *engine, int rc)
+{
+	if ((rc != -EMFILE && rc != -ENFILE) || engine->spare_udp_count == 0)
+		return false;
+	rudp_udp_drop_spares(engine);
+	return true;
 }
 
 int64_t rudp_udp_spares_deadline_ns(const struct rudp_engine *engine)

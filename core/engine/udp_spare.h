@@ -21,7 +21,8 @@
 
 #include "engine/udp.h"
 
-#define RUDP_UDP_SPARES_MAX 1024u
+#define RUDP_UDP_SPARES_MAX 1024u /* or a sixteenth of the descriptors that there may be */
+#define RUDP_UDP_SPARES_MIN 8u
 #define RUDP_UDP_SPARES_TRIED 8u /* the youngest, for the next connection */
 #define RUDP_UDP_SPARE_NS (1 * RUDP_NS_PER_S) /* used again: routes and addresses change */
 #define RUDP_UDP_LINGER_NS (5 * RUDP_NS_PER_S) /* answers */
@@ -36,6 +37,8 @@ void rudp_udp_unspare(struct rudp_engine *engine, struct rudp_udp *udp);
 /* Closes those with this port. */
 void rudp_udp_drop_spares_with(struct rudp_engine *engine, uint16_t port);
 void rudp_udp_drop_spares(struct rudp_engine *engine);
+/* rc: what making a descriptor gave. true: there was none left, some have been given back, try again. */
+bool rudp_udp_gives_way(struct rudp_engine *engine, int rc);
 /* Closes those that have waited for RUDP_UDP_LINGER_NS; and when that is next due, or RUDP_NEVER. */
 void rudp_udp_drop_old_spares(struct rudp_engine *engine);
 int64_t rudp_udp_spares_deadline_ns(const struct rudp_engine *engine);

@@ -203,6 +203,20 @@ Test(udp_spare, when_descriptors_are_scarce_they_are_given_back)
 	cr_assert(zero(ptr, rudp_slots_find(&engine.slots, id, RUDP_KIND_UDP)));
 }
 
+Test(udp_spare, where_few_descriptors_may_be_few_are_kept)
+{
+	struct rudp_udp *all[20];
+
+	engine.closer.fd_max = 100;
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		all[i] = open_there();
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		used = all[i];
+		cr_assert(give_back());
+	}
+	cr_assert(eq(uint, engine.spare_udp_count, 100 / 8));
+}
+
 Test(udp_spare, it_serves_one_at_a_time)
 {
 	struct rudp_udp *next;
@@ -277,6 +291,8 @@ Test(udp_spare, the_oldest_goes_for_one_too_many)
 	limit.rlim_cur = limit.rlim_max;
 	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
 	rudp_closer_init(&engine.closer);
+	cr_assert(ge(int, engine.closer.fd_max, 8 * (int)RUDP_UDP_SPARES_MAX),
+		  "the hard limit is too low");
 	all[0] = used;
 	for (unsigned i = 1; i <= RUDP_UDP_SPARES_MAX; i++)
 		all[i] = open_there();
