@@ -98,7 +98,7 @@ PLAN = [
     Measurement("setup", ["alone", "request"], ["tcp", DEFAULT], 3, 1.0, 3, {"rounds": 1}),
     Measurement("events", ["edge", "level"], ["tcp", DEFAULT], 3, 0.5, 1.5, {"rounds": 1}),
     Measurement("load", ["-"], ["tcp", DEFAULT], 3, 1.0, 2, {"rounds": 1}),
-    Measurement("crowd", CROWDS, ["tcp", DEFAULT], 1, 1.0, 36,
+    Measurement("crowd", CROWDS, ["tcp", DEFAULT], 1, 1.0, 72,
                 {"cases": ["1000"], "seconds": 10, "env": {"CROWD_SETTLE_S": "5", "CROWD_IDLE_S": "3"}}),
     Measurement("chat", CHATS, ["apollonion", "ngircd", "inspircd"], 3, 1.0, 9,
                 {"cases": ["fanout-100", "pace-100", "login-1000"], "rounds": 1, "seconds": 5,

@@ -60,6 +60,7 @@
 #define RUDP_RESET_GIVE_UP_NS (3 * RUDP_NS_PER_S)
 #define RUDP_TRIM_IDLE_NS (1 * RUDP_NS_PER_S)  /* buffers of a quiet connection are given back */
 #define RUDP_NAT_KEEPALIVE_NS (25 * RUDP_NS_PER_S) /* RFC 4787: mappings die after 30 s and more */
+#define RUDP_NAT_REFRESHES_ASKED 4 /* one of so many wants an answer */
 #define RUDP_ASK_TOGETHER_NS (10 * RUDP_NS_PER_S) /* so long silences end at common instants */
 #define RUDP_SLEPT_NS (1 * RUDP_NS_PER_S) /* a timer that is as late says that nobody was awake */
 /* A number is left out of 257 to 1280: to acknowledge what is on its way must not pay. */
@@ -211,6 +212,8 @@ struct rudp_conn {
 	int64_t heard_at_ns;          /* last authentic packet */
 	int64_t pinged_at_ns;
 	unsigned quiet_pings;         /* sent since stream bytes last came */
+	int64_t refreshed_at_ns;      /* a NAT's mapping was, without a question */
+	uint8_t refreshes;            /* of it, modulo 256 */
 	int64_t time_wait_end_ns;     /* the latest that close_at may become in TIME_WAIT */
 	int64_t close_at_ns;          /* TIME_WAIT, FIN_WAIT_2 without user, RESET_SENT: the end */
 	int64_t forget_keys_at_ns;

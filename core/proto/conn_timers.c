@@ -116,28 +116,70 @@ static int64_t asks_at_ns(int64_t quiet_since_ns, int64_t span_ns)
 	return span_ns >= RUDP_ASK_TOGETHER_NS ? rudp_time_common_before(at) : at;
 }
 
-static int64_t keepalive_at_ns(const struct rudp_conn *conn)
+static int64_t quiet_since_ns(const struct rudp_conn *conn)
 {
-	int64_t at = RUDP_NEVER;
-	int64_t quiet_since = rudp_time_max(conn->heard_at_ns, conn->pinged_at_ns);
+	return rudp_time_max(conn->heard_at_ns, conn->pinged_at_ns);
+}
 
-	if (!rudp_state_is_established(conn->state) || conn->reliability.outstanding > 0 ||
-	    rudp_conn_has_data_due(conn))
-		return RUDP_NEVER;
+static bool may_be_idle(const struct rudp_conn *conn)
+{
+	return rudp_state_is_established(conn->state) && conn->reliability.outstanding == 0 &&
+	       !rudp_conn_has_data_due(conn);
+}
+
+/* When the peer is to be asked whether it is there. */
+static int64_t ask_at_ns(const struct rudp_conn *conn)
+{
+	int64_t at = RUDP_NEVER, quiet_since = quiet_since_ns(conn);
+
 	/* Held back by the peer's window alone: is there still somebody who may open it? */
 	if (rudp_sendbuf_unacked(&conn->sendbuf) > 0)
 		at = quiet_since + RUDP_BLOCKED_AGAIN_NS;
 	if (conn->quiet_pings < RUDP_QUIET_PINGS_MAX && !rudp_recvbuf_is_complete(&conn->recvbuf))
 		at = rudp_time_min(at, asks_at_ns(quiet_since, quiet_ns(conn)));
-	/* Only the end that opened the connection can keep a NAT's mapping alive. */
-	if (conn->initiator && !rudp_addr_is_loopback(&conn->path.remote))
-		at = rudp_time_min(at, asks_at_ns(quiet_since, RUDP_NAT_KEEPALIVE_NS));
 	if (conn->options.keepalive) {
 		int64_t idle = or_default(conn->options.keepalive_idle_ns, RUDP_KEEPALIVE_IDLE_NS);
 
 		at = rudp_time_min(at, quiet_since + idle);
 	}
 	return at;
+}
+
+/* Only the end that opened the connection can keep a NAT's mapping alive. */
+static int64_t refresh_at_ns(const struct rudp_conn *conn)
+{
+	if (!conn->initiator || rudp_addr_is_loopback(&conn->path.remote))
+		return RUDP_NEVER;
+	return asks_at_ns(rudp_time_max(quiet_since_ns(conn), conn->refreshed_at_ns),
+			  RUDP_NAT_KEEPALIVE_NS);
+}
+
+static int64_t keepalive_at_ns(const struct rudp_conn *conn)
+{
+	if (!may_be_idle(conn))
+		return RUDP_NEVER;
+	return rudp_time_min(ask_at_ns(conn), refresh_at_ns(conn));
+}
+
+/*
+ * A NAT wants a packet that leaves, and no answer: three times of four it gets an ACK, which the peer
+ * does not answer. The first asks.
+ */
+static void on_keepalive(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	bool may_wait = ask_at_ns(conn) > now_at_ns + RUDP_TIME_COMMON_NS;
+
+	if (may_wait && conn->refreshes++ % RUDP_NAT_REFRESHES_ASKED != 0) {
+		conn->acks.now = true;
+		conn->refreshed_at_ns = now_at_ns;
+		return;
+	}
+	conn->ping_due = true;
+	conn->probes_due = 1;
+	conn->blocked_told = UINT64_MAX;
+	conn->pinged_at_ns = now_at_ns;
+	if (conn->quiet_pings < RUDP_QUIET_PINGS_MAX)
+		conn->quiet_pings++;
 }
 
 /* With SO_KEEPALIVE a peer that answers none of the probes is gone sooner than by the user time-out. */
@@ -304,13 +346,7 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 	if (rudp_conn_tail_at_ns(conn) <= now_at_ns)
 		rudp_conn_on_tail(conn, now_at_ns);
 	rudp_conn_path_on_time(conn, now_at_ns);
-	if (keepalive_at_ns(conn) <= now_at_ns) {
-		conn->ping_due = true;
-		conn->probes_due = 1;
-		conn->blocked_told = UINT64_MAX;
-		conn->pinged_at_ns = now_at_ns;
-		if (conn->quiet_pings < RUDP_QUIET_PINGS_MAX)
-			conn->quiet_pings++;
-	}
+	if (keepalive_at_ns(conn) <= now_at_ns)
+		on_keepalive(conn, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);
 }

@@ -4,7 +4,10 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <errno.h>
 #include <stdlib.h>
+
+#include "proto/conn_private.h"
 
 #define S RUDP_NS_PER_S
 #define MS RUDP_NS_PER_MS
@@ -86,6 +89,42 @@ Test(idle, a_nats_mapping_is_refreshed_before_25_s_are_over)
 		cr_assert(le(i64, gap_ns, 25 * S + MS));
 		cr_assert(ge(i64, gap_ns, 25 * S - RUDP_TIME_COMMON_NS - APART_MS * MS - MS));
 	}
+	pair_fini(&pair);
+}
+
+/* To refresh a mapping costs the peer no answer, but for one of four: the way back has to stand, too. */
+Test(idle, one_refresh_of_four_is_answered)
+{
+	struct pair pair;
+	uint64_t asked, answered;
+
+	pair_init(&pair, 0, 0);
+	begin_one(&pair);
+	pair_run(&pair, 60 * S);
+	asked = sent(pair.conn[0]);
+	answered = sent(pair.conn[1]);
+	pair_run(&pair, 1000 * S);
+	asked = sent(pair.conn[0]) - asked;
+	answered = sent(pair.conn[1]) - answered;
+	cr_assert(all(ge(u64, asked, 40), le(u64, asked, 41)));
+	cr_assert(all(ge(u64, answered, 10), le(u64, answered, 11)));
+	cr_assert(zero(u64, pair_stats(&pair, 0).unacked_bytes));
+	pair_fini(&pair);
+}
+
+Test(idle, a_refresh_finds_out_that_the_peer_has_forgotten)
+{
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	begin_one(&pair);
+	pair_run(&pair, 60 * S);
+	rudp_conn_abandon(pair.conn[1], pair.now_ns);
+	pair.conn[1] = NULL;
+	pair.conn[0]->refreshes = 1; /* the next one asks for nothing */
+	pair_run(&pair, 26 * S);
+	cr_assert(eq(uint, pair.conn[0]->refreshes, 2));
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
 	pair_fini(&pair);
 }
 
