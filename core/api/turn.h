@@ -9,11 +9,12 @@
  * Another thread leaves its signals open. The kernel gives a signal of the process to the main thread
  * if it can; but whoever lifts a block meanwhile takes it away from a main thread that has not woken
  * yet, and that one, in a call that only its signal ends, goes on waiting (CPython's join() of a thread
- * does). A handler that interrupts such a thread finds the turn its own, and is nested in it.
+ * does). A handler that interrupts such a thread finds the turn its own, and is nested in it; one that
+ * leaves it by siglongjmp leaves the turn taken, until somebody has waited for those ten seconds.
  *
  * What ends in the midst of it leaves nothing locked: a child of fork whose parent's other thread had
  * the turn takes it; nobody is waited for longer than ten seconds. Only then, after a vfork, and in a
- * handler of SIGSYS are there two at a time.
+ * nested handler are there two at a time.
  *
  * Threads  any; async-signal-safe; errno untouched; no cancellation point.
  */

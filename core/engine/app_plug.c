@@ -80,15 +80,14 @@ static int fill(struct rudp_app *app, int program_fd, bool is_foreign, size_t fi
 	size_t want = first;
 
 	for (unsigned i = 0; i < PLUG_TRIES_MAX && app->plug_bytes < PLUG_BYTES_MAX; i++) {
-		ssize_t n;
+		ssize_t n = put_zeros(program_fd, is_foreign, want);
 
-		if (want == PLUG_STEP_BYTES && !is_writable(program_fd))
-			return 0;
-		n = put_zeros(program_fd, is_foreign, want);
 		if (n < 0 && errno != EINTR && (errno != EAGAIN || app->plug_bytes == 0))
 			return -errno;
 		if (n > 0)
 			app->plug_bytes += (uint32_t)n;
+		if (!is_writable(program_fd))
+			return 0;
 		want = PLUG_STEP_BYTES;
 	}
 	return -ENOBUFS;
@@ -114,7 +113,7 @@ int rudp_app_plug(struct rudp_app *app, int program_fd, bool is_foreign)
 	if (rc < 0)
 		return rc;
 	set_send_buffer(program_fd);
-	return fill(app, program_fd, is_foreign, PLUG_STEP_BYTES);
+	return is_writable(program_fd) ? fill(app, program_fd, is_foreign, PLUG_STEP_BYTES) : 0;
 }
 
 int rudp_app_put_sentinel(struct rudp_app *app, int program_fd)

@@ -361,10 +361,8 @@ static void write_list(struct rudp_list *list)
 void rudp_qlog_run(struct rudp_qlog *qlog)
 {
 	write_list(&qlog->full);
-	if (qlog->write_at_ns > *qlog->now_at_ns)
-		return;
-	write_list(&qlog->waiting);
-	qlog->write_at_ns = RUDP_NEVER;
+	if (qlog->write_at_ns <= *qlog->now_at_ns)
+		rudp_qlog_flush(qlog);
 }
 
 void rudp_qlog_flush(struct rudp_qlog *qlog)

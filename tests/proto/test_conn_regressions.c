@@ -13,7 +13,7 @@
 enum { CROWD = 50, CROWD_BYTES = 100000 };
 
 /* Time passes and nothing arrives. */
-static void run_unresponsive(struct pair *pair, int64_t ns)
+static void run_deaf(struct pair *pair, int64_t ns)
 {
 	for (int64_t end = pair->now_ns + ns; pair->now_ns < end;) {
 		pair->now_ns += 10 * RUDP_NS_PER_MS;
@@ -80,7 +80,7 @@ Test(conn_regressions, a_writer_stuck_at_the_window_finds_its_peer_gone)
 	fill_window(&pair);
 	pair_run(&pair, 60 * RUDP_NS_PER_S); /* it may wait for ever while there is somebody */
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
-	run_unresponsive(&pair, 60 * RUDP_NS_PER_S);
+	run_deaf(&pair, 60 * RUDP_NS_PER_S);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ETIMEDOUT));
 	pair_fini(&pair);
 }
@@ -107,7 +107,7 @@ Test(conn_regressions, a_forgotten_connection_is_no_error_when_both_are_closing)
 	cr_assert(ne(ptr, ack, NULL));
 	pair_deliver(&pair, ack);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_TIME_WAIT));
-	run_unresponsive(&pair, 3 * RUDP_NS_PER_S);
+	run_deaf(&pair, 3 * RUDP_NS_PER_S);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_CLOSED));
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_CLOSING));
 	pair_run(&pair, 10 * RUDP_NS_PER_S);
@@ -128,7 +128,7 @@ Test(conn_regressions, a_dead_connection_that_nobody_has_closed_answers_as_if_un
 	pair_establish(&pair);
 	rudp_conn_set_options(pair.conn[1], &options, pair.now_ns);
 	rudp_conn_write(pair.conn[1], "x", 1, pair.now_ns);
-	run_unresponsive(&pair, 5 * RUDP_NS_PER_S);
+	run_deaf(&pair, 5 * RUDP_NS_PER_S);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ETIMEDOUT));
 	rudp_conn_write(pair.conn[0], "anybody?", 8, pair.now_ns);
 	pair_run(&pair, 10 * RUDP_NS_PER_MS);
@@ -146,7 +146,7 @@ Test(conn_regressions, forged_icmp_in_a_burst_does_not_end_an_idle_connection)
 	for (int i = 0; i < 10; i++)
 		rudp_conn_on_icmp(pair.conn[1], ECONNREFUSED, pair.now_ns);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_ESTABLISHED));
-	run_unresponsive(&pair, RUDP_NS_PER_S);
+	run_deaf(&pair, RUDP_NS_PER_S);
 	for (int i = 0; i < 3; i++)
 		rudp_conn_on_icmp(pair.conn[1], ECONNREFUSED, pair.now_ns);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ECONNRESET));
@@ -421,7 +421,7 @@ Test(conn_regressions, old_half_open_connections_make_room)
 	cr_assert(eq(int, half_open(&pair), RUDP_VERDICT_OK));
 	cr_assert(eq(int, half_open(&pair), RUDP_VERDICT_OK));
 	cr_assert(eq(int, half_open(&pair), RUDP_VERDICT_TOO_MANY));
-	run_unresponsive(&pair, RUDP_HALF_OPEN_FAIR_NS);
+	run_deaf(&pair, RUDP_HALF_OPEN_FAIR_NS);
 	cr_assert(eq(int, half_open(&pair), RUDP_VERDICT_OK));
 	cr_assert(eq(uint, pair.ep[1]->half_open_count, 2));
 	pair_fini(&pair);

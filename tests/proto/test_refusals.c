@@ -50,7 +50,7 @@ Test(refusals, the_oldest_makes_room_and_one_host_has_one_place)
 }
 
 /* Time passes for the server, and nothing arrives. */
-static void run_unresponsive(struct pair *pair, int64_t ns)
+static void run_deaf(struct pair *pair, int64_t ns)
 {
 	for (int64_t end = pair->now_ns + ns; pair->now_ns < end;) {
 		pair->now_ns += 10 * RUDP_NS_PER_MS;
@@ -82,10 +82,10 @@ Test(refusals, a_last_fin_is_in_vain_where_the_host_refuses_another)
 	struct pair pair;
 
 	begin_last_ack(&pair);
-	run_unresponsive(&pair, 30 * RUDP_NS_PER_S);
+	run_deaf(&pair, 30 * RUDP_NS_PER_S);
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 2));
 	rudp_conn_on_icmp(pair.conn[1], ECONNREFUSED, pair.now_ns);
-	run_unresponsive(&pair, 3 * RUDP_NS_PER_S);
+	run_deaf(&pair, 3 * RUDP_NS_PER_S);
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_ESTABLISHED));
 	pair_fini(&pair);
@@ -97,7 +97,7 @@ Test(refusals, a_last_fin_is_repeated_before_it_is_in_vain)
 	struct rudp_conn *last = begin_last_ack(&pair);
 
 	rudp_conn_on_icmp(pair.conn[1], ECONNREFUSED, pair.now_ns);
-	run_unresponsive(&pair, 50 * RUDP_NS_PER_MS);
+	run_deaf(&pair, 50 * RUDP_NS_PER_MS);
 	cr_assert(eq(int, rudp_conn_state(last), RUDP_STATE_LAST_ACK));
 	pair_run(&pair, RUDP_NS_PER_S); /* and its repetition is answered */
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));
@@ -114,7 +114,7 @@ Test(refusals, they_mean_nothing_to_who_has_more_to_say)
 	rudp_conn_write(pair.conn[1], "x", 1, pair.now_ns);
 	rudp_conn_shutdown_send(pair.conn[1], pair.now_ns);
 	rudp_conn_on_icmp(pair.conn[1], ECONNREFUSED, pair.now_ns);
-	run_unresponsive(&pair, 4 * RUDP_NS_PER_S);
+	run_deaf(&pair, 4 * RUDP_NS_PER_S);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_FIN_WAIT_1));
 	pair_run(&pair, 3 * RUDP_NS_PER_S);
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[0]), 1));
