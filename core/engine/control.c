@@ -533,6 +533,7 @@ static int callers_expected(const struct rudp_engine *engine, struct rudp_door *
 void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 {
 	int expected = callers_expected(engine, door);
+	uint64_t door_id = door->id;
 
 	for (int i = 0; i < expected; i++) {
 		struct rudp_call *call;
@@ -560,5 +561,8 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 		rudp_call_on_event(engine, call, 0);
 		go_on_later(engine, id);
 		make_room_for_strangers(engine);
+		/* What the caller wanted may have shown that there must be no such door. */
+		if (!rudp_slots_find(&engine->slots, door_id, RUDP_KIND_DOOR))
+			return;
 	}
 }

@@ -257,8 +257,15 @@ int rudp_engine_publish(struct rudp_engine *engine, uint64_t settings_hash)
 				 .uid = engine->uid,
 				 .settings = settings_hash};
 
-	engine->settings_hash = settings_hash;
 	return rudp_door_open(engine, &name, true);
+}
+
+void rudp_engine_unpublish(struct rudp_engine *engine)
+{
+	struct rudp_door *door = rudp_door_well_known(engine);
+
+	if (door)
+		rudp_door_close(engine, door);
 }
 
 static void close_all(struct rudp_engine *engine)

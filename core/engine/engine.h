@@ -72,7 +72,6 @@ struct rudp_engine {
 	struct rudp_settings settings;
 	struct rudp_nonce nonce;
 	uint8_t token[RUDP_TOKEN_BYTES];
-	uint64_t settings_hash;
 	uint32_t pid, uid;
 	bool stays;                   /* a host that never ends by itself (thread) */
 	int epoll_fd;
@@ -153,6 +152,8 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 void rudp_engine_fini(struct rudp_engine *engine);
 /* Binds the name under which a user's programs find the engine. 0, -EADDRINUSE, -errno. */
 int rudp_engine_publish(struct rudp_engine *engine, uint64_t settings_hash);
+/* Gives that name up, if it has it: programs that come now find, or start, another one. */
+void rudp_engine_unpublish(struct rudp_engine *engine);
 
 static inline size_t rudp_port_bucket(const struct rudp_addr *local)
 {

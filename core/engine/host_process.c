@@ -22,6 +22,7 @@
 #include "api/engine_ready.h"
 #include "base/log.h"
 #include "engine/aead_choice.h"
+#include "engine/confined.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
 #include "engine/policy.h"
@@ -198,8 +199,13 @@ static bool is_name_anothers(const struct rudp_engine *engine, uint64_t hash)
 /* Without its name it serves who has started it, and whom those start: they know it by its nonce. */
 static int publish(struct rudp_engine *engine, uint64_t hash)
 {
-	int rc = rudp_engine_publish(engine, hash);
+	int rc;
 
+	if (rudp_is_confined()) {
+		rudp_log(RUDP_LOG_INFO, "started within a Landlock domain: serves only programs in it");
+		return 0;
+	}
+	rc = rudp_engine_publish(engine, hash);
 	if (rc != -EADDRINUSE || !is_name_anothers(engine, hash))
 		return rc;
 	rudp_log(RUDP_LOG_WARN, "another user has this engine's well-known name: no program finds it");

@@ -108,13 +108,14 @@ static void leave(struct rudp_engine *engine)
 	struct rudp_door *door = rudp_door_well_known(engine);
 	uint64_t before;
 
-	if (door) {
+	if (door)
 		shutdown(door->fd, SHUT_RDWR);
-		do {
-			before = engine->callers_count;
-			rudp_door_on_event(engine, door);
-		} while (engine->callers_count != before);
-		rudp_door_close(engine, door);
+	while (door) {
+		before = engine->callers_count;
+		rudp_door_on_event(engine, door);
+		if (engine->callers_count == before)
+			rudp_engine_unpublish(engine);
+		door = rudp_door_well_known(engine);
 	}
 	engine->over = is_idle(engine);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Established connections, of rudp and of kernel TCP, into the programs' accept queues. */
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -83,6 +84,21 @@ static void turn_from_stranger(struct rudp_engine *engine, struct rudp_binding *
 	rudp_binding_close(engine, binding);
 }
 
+/*
+ * Something keeps this engine from the program's listener (a security module: it is confined as whoever
+ * started it), as it will from every other program's out there: those that come now find another engine.
+ */
+static void give_up_on(struct rudp_engine *engine, struct rudp_binding *binding,
+		       struct rudp_app *app, int rc)
+{
+	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
+		rudp_log(RUDP_LOG_WARN, "may not connect to the listener of %s (pid %u): %s",
+			 binding->program.name, binding->program.pid, strerrordesc_np(-rc));
+	rudp_app_reset(engine, app);
+	rudp_binding_close(engine, binding);
+	rudp_engine_unpublish(engine);
+}
+
 /* Puts the app into the program's accept queue, or lets it wait. */
 static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, struct rudp_app *app)
 {
@@ -97,6 +113,10 @@ static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, st
 	}
 	if (rc == 0 && !is_programs(engine, binding, app->fd)) {
 		turn_from_stranger(engine, binding, app);
+		return;
+	}
+	if (rc == -EPERM || rc == -EACCES) {
+		give_up_on(engine, binding, app, rc);
 		return;
 	}
 	if (rc == 0)

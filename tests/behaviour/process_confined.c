@@ -235,6 +235,34 @@ CHECK(sockets_from_before_when_no_older_names_are_seen)
 	say_result("listen", listen(bound, 5));
 }
 
+/* Whatever the first program's sockets began in its confinement, others must have theirs without it. */
+CHECK(the_first_to_open_a_socket_sees_no_older_names)
+{
+	int channel[2];
+	pid_t pid;
+
+	/* An engine of this check's own, where there are engines. */
+	setenv("RUDP_CC", "cubic", 1);
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, channel) == 0, "socketpair");
+	pid = begin_child();
+	if (pid == 0) {
+		char byte;
+
+		close(channel[0]);
+		must(see_no_older_names(), "landlock");
+		say_new_connection("the first");
+		must(write(channel[1], "", 1) == 1, "telling");
+		must(read(channel[1], &byte, 1) == 0, "waiting");
+		say_new_connection("one more of the first");
+		_exit(0);
+	}
+	close(channel[1]);
+	must(read(channel[0], &(char){0}, 1) == 1, "waiting");
+	say_new_connection("one without confinement");
+	close(channel[0]);
+	say_end("the first", pid);
+}
+
 /* As daemons do it: root's port, then nobody, then a cage. */
 CHECK(a_server_drops_everything_between_listen_and_accept)
 {
