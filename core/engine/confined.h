@@ -3,8 +3,9 @@
  * confined - whether the program that started this engine has confined it, too.
  *
  * An engine lives in the Landlock domain of whoever happened to start it. Such a domain can keep it from
- * the abstract names of all processes outside (LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, Linux 6.12), and so
- * from the accept queues of their listeners. It may serve only those inside: it takes no well-known name.
+ * the abstract names of all processes outside (LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, since Linux 6.12),
+ * and so from the accept queues of their listeners. It may serve only those inside: it takes no
+ * well-known name.
  */
 #ifndef RUDP_ENGINE_CONFINED_H
 #define RUDP_ENGINE_CONFINED_H

@@ -424,6 +424,9 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns);
 int64_t rudp_conn_pto_ns(const struct rudp_conn *conn);
 void rudp_conn_rest_soon(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_rest_later(struct rudp_conn *conn, int64_t now_at_ns);
+bool rudp_conn_is_resting(const struct rudp_conn *conn);
+/* As rest_later; but at once, where it was resting and has woken for a packet that wants no answer. */
+void rudp_conn_rest_again(struct rudp_conn *conn, bool was_resting, int64_t now_at_ns);
 /* Something of this side's is still to arrive: bytes, its FIN, its RESET. */
 bool rudp_conn_owes(const struct rudp_conn *conn);
 void rudp_conn_start_time_wait(struct rudp_conn *conn, int64_t now_at_ns);

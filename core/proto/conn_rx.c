@@ -207,7 +207,7 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 {
 	uint64_t number = rudp_packet_number_expand(packet->number_low, conn->replay.next);
 	bool newest = number >= conn->replay.next;
-	bool eliciting = false;
+	bool eliciting = false, was_resting = rudp_conn_is_resting(conn);
 	enum rudp_verdict verdict;
 
 	if (!conn->has_keys || conn->dead)
@@ -238,8 +238,8 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 		rudp_acks_on_packet(&conn->acks, number, eliciting, datagram->ecn,
 				    conn->rtt.srtt_ns, now_at_ns);
 		rudp_acks_on_bytes(&conn->acks, datagram->len);
-		if (!eliciting)
-			rudp_conn_rest_later(conn, now_at_ns); /* no answer will see to that */
+		if (!eliciting) /* no answer will see to that */
+			rudp_conn_rest_again(conn, was_resting, now_at_ns);
 		if (eliciting && conn->state == RUDP_STATE_TIME_WAIT) {
 			conn->acks.now = true;
 			rudp_conn_start_time_wait(conn, now_at_ns);

@@ -264,20 +264,23 @@ void rudp_conn_rest_soon(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->trim_at_ns = has_only_asked ? rudp_time_common_after(at) : at;
 }
 
+static bool may_rest(const struct rudp_conn *conn)
+{
+	return conn->trim_at_ns == RUDP_NEVER && rudp_sendbuf_unacked(&conn->sendbuf) == 0 &&
+	       rudp_recvbuf_available(&conn->recvbuf) == 0 && conn->recvbuf.pending.count == 0;
+}
+
 /* A ping, or the answer to one, takes memory that an idle connection should not keep. */
 void rudp_conn_rest_later(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	if (conn->trim_at_ns != RUDP_NEVER || rudp_sendbuf_unacked(&conn->sendbuf) > 0 ||
-	    rudp_recvbuf_available(&conn->recvbuf) > 0 || conn->recvbuf.pending.count > 0)
+	if (!may_rest(conn))
 		return;
 	rudp_conn_rest_soon(conn, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);
 }
 
-static void on_trim(struct rudp_conn *conn)
+static void give_memory_back(struct rudp_conn *conn)
 {
-	conn->trim_at_ns = RUDP_NEVER;
-	conn->ep->rest_count++;
 	if (rudp_sendbuf_unacked(&conn->sendbuf) == 0)
 		rudp_ring_trim(&conn->sendbuf.ring);
 	rudp_reliability_trim(&conn->reliability);
@@ -288,6 +291,26 @@ static void on_trim(struct rudp_conn *conn)
 	rudp_replay_trim(&conn->replay);
 	if (conn->has_keys && conn->reliability.outstanding == 0)
 		rudp_keys_sleep(&conn->keys);
+}
+
+static void on_trim(struct rudp_conn *conn)
+{
+	conn->trim_at_ns = RUDP_NEVER;
+	conn->ep->rest_count++;
+	give_memory_back(conn);
+}
+
+bool rudp_conn_is_resting(const struct rudp_conn *conn)
+{
+	return conn->has_keys && rudp_keys_are_asleep(&conn->keys);
+}
+
+void rudp_conn_rest_again(struct rudp_conn *conn, bool was_resting, int64_t now_at_ns)
+{
+	if (was_resting && may_rest(conn) && conn->reliability.outstanding == 0)
+		give_memory_back(conn);
+	else
+		rudp_conn_rest_later(conn, now_at_ns);
 }
 
 static void on_keys_age(struct rudp_conn *conn, int64_t now_at_ns)

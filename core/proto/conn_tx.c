@@ -175,7 +175,7 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 		rudp_conn_fail(conn, EPROTO, now_at_ns);
 		return 0;
 	}
-	if (rudp_keys_wake(&conn->keys) < 0)
+	if (rudp_keys_wake_to_send(&conn->keys) < 0)
 		return lose(&plan);
 	len = rudp_plan_seal(&plan, out);
 	record(&plan);
@@ -322,7 +322,7 @@ static bool put_mtu_probe(struct rudp_conn *conn, struct rudp_train *train,
 		return false;
 	size_bytes = rudp_conn_mtu_probe_bytes(conn, now_at_ns);
 	if (size_bytes == 0 || !rudp_conn_may_record(conn) ||
-	    rudp_keys_is_spent(&conn->keys) || rudp_keys_wake(&conn->keys) < 0)
+	    rudp_keys_is_spent(&conn->keys) || rudp_keys_wake_to_send(&conn->keys) < 0)
 		return false;
 	put(conn, train, build_mtu_probe(conn, train->data, size_bytes, now_at_ns));
 	return true;
@@ -346,6 +346,7 @@ static void put_packets(struct rudp_conn *conn, struct rudp_train *train,
 
 bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_t now_at_ns)
 {
+	bool was_resting = rudp_conn_is_resting(conn);
 	struct allowance allowance;
 	uint8_t ecn = 0;
 
@@ -377,7 +378,7 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 	train->tos |= ecn;
 	conn->packets_sent += train->count;
 	conn->bytes_sent += train->len;
-	rudp_conn_rest_later(conn, now_at_ns);
+	rudp_conn_rest_again(conn, was_resting, now_at_ns);
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe(conn, RUDP_FACT_METRICS);
 	return true;

@@ -14,35 +14,45 @@ static void wipe_bytes(struct rudp_keys *keys)
 	rudp_wipe(keys->receive_next_key, sizeof keys->receive_next_key);
 }
 
+int rudp_keys_wake_to_send(struct rudp_keys *keys)
+{
+	return keys->send.context
+		       ? 0
+		       : rudp_aead_init(&keys->send, keys->cipher, true, keys->send_key);
+}
+
+static int wake_to_receive(struct rudp_keys *keys)
+{
+	return keys->receive.context
+		       ? 0
+		       : rudp_aead_init(&keys->receive, keys->cipher, false, keys->receive_key);
+}
+
+static int wake(struct rudp_keys *keys)
+{
+	int rc = rudp_keys_wake_to_send(keys);
+
+	return rc < 0 ? rc : wake_to_receive(keys);
+}
+
 int rudp_keys_init(struct rudp_keys *keys, enum rudp_cipher cipher,
 		   const uint8_t send_key[RUDP_KEY_BYTES],
 		   const uint8_t receive_key[RUDP_KEY_BYTES])
 {
 	int rc;
 
-	*keys = (struct rudp_keys){.cipher = cipher, .asleep = true};
+	*keys = (struct rudp_keys){.cipher = cipher};
 	memcpy(keys->send_key, send_key, RUDP_KEY_BYTES);
 	memcpy(keys->receive_key, receive_key, RUDP_KEY_BYTES);
-	rc = rudp_keys_wake(keys);
+	rc = wake(keys);
 	if (rc < 0)
-		wipe_bytes(keys);
+		rudp_keys_fini(keys);
 	return rc;
 }
 
-int rudp_keys_wake(struct rudp_keys *keys)
+bool rudp_keys_are_asleep(const struct rudp_keys *keys)
 {
-	int rc;
-
-	if (!keys->asleep)
-		return 0;
-	rc = rudp_aead_init(&keys->send, keys->cipher, true, keys->send_key);
-	if (rc < 0)
-		return rc;
-	rc = rudp_aead_init(&keys->receive, keys->cipher, false, keys->receive_key);
-	if (rc < 0)
-		rudp_aead_fini(&keys->send);
-	keys->asleep = rc < 0;
-	return rc;
+	return !keys->send.context && !keys->receive.context;
 }
 
 void rudp_keys_sleep(struct rudp_keys *keys)
@@ -52,7 +62,6 @@ void rudp_keys_sleep(struct rudp_keys *keys)
 	rudp_aead_fini(&keys->send);
 	rudp_aead_fini(&keys->receive);
 	rudp_aead_fini(&keys->receive_next);
-	keys->asleep = true;
 }
 
 void rudp_keys_fini(struct rudp_keys *keys)
@@ -72,7 +81,7 @@ bool rudp_keys_is_spent(const struct rudp_keys *keys)
 size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *header,
 		      size_t header_len, const struct iovec *in, int in_count, uint8_t *out)
 {
-	assert(!keys->asleep && !rudp_keys_is_spent(keys));
+	assert(keys->send.context && !rudp_keys_is_spent(keys));
 	if (keys->sent_under_key++ == 0)
 		keys->first_sent_number = number;
 	return rudp_aead_seal(&keys->send, number, header, header_len, in, in_count, out);
@@ -129,9 +138,10 @@ enum rudp_verdict rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool k
 {
 	struct rudp_aead *key = claimed_key(keys, number, key_phase);
 
-	if (rudp_keys_wake(keys) < 0)
+	if (wake_to_receive(keys) < 0)
 		return RUDP_VERDICT_NO_MEMORY;
-	if (key == &keys->receive_next && prepare_receive_next(keys) < 0)
+	if (key == &keys->receive_next &&
+	    (rudp_keys_wake_to_send(keys) < 0 || prepare_receive_next(keys) < 0))
 		return RUDP_VERDICT_NO_MEMORY;
 	if (!key->context)
 		return RUDP_VERDICT_AUTH_FAILED; /* too late, but perhaps authentic */
@@ -168,7 +178,7 @@ int rudp_keys_update(struct rudp_keys *keys, uint64_t next_number)
 
 	if (is_unanswered(keys))
 		return -EAGAIN;
-	rc = rudp_keys_wake(keys);
+	rc = wake(keys);
 	if (rc == 0)
 		rc = prepare_receive_next(keys);
 	if (rc < 0)

@@ -29,11 +29,10 @@
 
 struct rudp_keys {
 	enum rudp_cipher cipher;
-	struct rudp_aead send;
-	struct rudp_aead receive;
+	struct rudp_aead send;             /* context NULL: asleep, only its bytes are there */
+	struct rudp_aead receive;          /* likewise */
 	struct rudp_aead receive_previous; /* context NULL: none */
 	struct rudp_aead receive_next;     /* context NULL: not derived yet */
-	bool asleep;                       /* of all these only the bytes of the keys are there */
 	uint8_t send_key[RUDP_KEY_BYTES];
 	uint8_t receive_key[RUDP_KEY_BYTES];
 	uint8_t receive_next_key[RUDP_KEY_BYTES];
@@ -54,17 +53,19 @@ void rudp_keys_fini(struct rudp_keys *keys);
 
 /*
  * For an idle connection: what the library holds for the keys, some kilobytes, is given back until the
- * next packet. Does nothing while late packets of the previous phase are still wanted. wake is what seal
- * asks for before it; open and update do it themselves. It costs two key schedules.
+ * next packet. Does nothing while late packets of the previous phase are still wanted. wake_to_send is
+ * what seal asks for before it; open and update wake what they need. A direction costs one key schedule.
  *
- * Returns  of wake: 0 or -ENOMEM, still asleep.
+ * Returns  of wake_to_send: 0 or -ENOMEM, still asleep.
  */
 void rudp_keys_sleep(struct rudp_keys *keys);
-int rudp_keys_wake(struct rudp_keys *keys);
+int rudp_keys_wake_to_send(struct rudp_keys *keys);
+/* In both directions. */
+bool rudp_keys_are_asleep(const struct rudp_keys *keys);
 
 /*
- * As rudp_aead_seal, with the packet number as counter; not while asleep, nor when spent. header carries
- * rudp_keys' send_phase.
+ * As rudp_aead_seal, with the packet number as counter; not while asleep for sending, nor when spent.
+ * header carries rudp_keys' send_phase.
  */
 size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *header,
 		      size_t header_len, const struct iovec *in, int in_count, uint8_t *out);

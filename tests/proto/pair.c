@@ -168,7 +168,7 @@ enum rudp_verdict pair_say(struct pair *pair, int side, uint64_t number, const v
 	};
 
 	cr_assert(le(sz, rudp_packet_data_overhead_bytes(false) + len, sizeof bytes));
-	cr_assert(zero(int, rudp_keys_wake(&conn->keys)));
+	cr_assert(zero(int, rudp_keys_wake_to_send(&conn->keys)));
 	datagram.len =
 		header + rudp_keys_seal(&conn->keys, number, bytes, header, &in, 1, bytes + header);
 	return rudp_endpoint_on_datagram(pair->ep[!side], &datagram, pair->now_ns);

@@ -37,7 +37,7 @@ Test(conn_memory, a_packet_for_which_no_key_can_be_woken_is_no_forgery_and_comes
 	struct pair_datagram *packet;
 
 	pair_run(&pair, 5 * RUDP_NS_PER_S);
-	cr_assert(eq(int, pair.conn[1]->keys.asleep, 1));
+	cr_assert(eq(int, rudp_keys_are_asleep(&pair.conn[1]->keys), 1));
 	rudp_conn_write(pair.conn[0], "a word after a rest", 19, pair.now_ns);
 	pair_collect(&pair);
 	packet = pair_take(&pair);

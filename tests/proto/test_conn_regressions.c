@@ -573,7 +573,7 @@ Test(conn_idle, an_idle_connection_keeps_no_memory_that_it_can_get_again)
 			cr_assert(eq(sz, conn->recvbuf.ring.capacity_bytes, 0));
 			cr_assert(eq(u32, conn->reliability.capacity, 0));
 			cr_assert(eq(ptr, conn->replay.words, NULL));
-			cr_assert(eq(int, conn->keys.asleep, 1));
+			cr_assert(eq(int, rudp_keys_are_asleep(&conn->keys), 1));
 		}
 	}
 	pair_fini(&pair);

@@ -22,7 +22,7 @@ static enum rudp_verdict tell(uint8_t *frames, size_t len)
 	struct iovec in = {frames, len};
 	uint64_t number = conn->reliability.next;
 
-	cr_assert(ge(int, rudp_keys_wake(&conn->keys), 0));
+	cr_assert(ge(int, rudp_keys_wake_to_send(&conn->keys), 0));
 	datagram.len = rudp_packet_write_data(datagram.data, conn->keys.send_phase, conn->peer_id,
 					      number);
 	datagram.len += rudp_keys_seal(&conn->keys, number, datagram.data, datagram.len, &in, 1,

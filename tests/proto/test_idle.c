@@ -112,6 +112,31 @@ Test(idle, one_refresh_of_four_is_answered)
 	pair_fini(&pair);
 }
 
+Test(idle, a_refresh_without_an_answer_leaves_both_ends_at_rest)
+{
+	struct pair pair;
+	uint64_t packets;
+
+	pair_init(&pair, 0, 0);
+	begin_one(&pair);
+	pair_run(&pair, 60 * S);
+	pair.conn[0]->refreshes = 1;
+	packets = sent(pair.conn[0]);
+	while (sent(pair.conn[0]) == packets)
+		pair_run(&pair, MS);
+	pair_run(&pair, APART_MS * MS);
+	cr_assert(eq(uint, pair.conn[0]->refreshes, 2));
+	for (int side = 0; side < 2; side++) {
+		const struct rudp_conn *conn = pair.conn[side];
+
+		cr_assert(eq(int, rudp_conn_is_resting(conn), 1));
+		cr_assert(eq(ptr, conn->replay.words, NULL));
+		cr_assert(eq(u32, conn->reliability.capacity, 0));
+		cr_assert(eq(i64, conn->trim_at_ns, RUDP_NEVER));
+	}
+	pair_fini(&pair);
+}
+
 Test(idle, a_refresh_finds_out_that_the_peer_has_forgotten)
 {
 	struct pair pair;

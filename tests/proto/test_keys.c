@@ -382,17 +382,17 @@ Test(keys, asleep_they_hold_no_memory_and_wake_as_they_were)
 		late = seal(&sides[0]);
 		rudp_keys_sleep(&sides[0].keys);
 		rudp_keys_sleep(&sides[1].keys);
-		cr_assert(eq(int, sides[1].keys.asleep, 1));
+		cr_assert(eq(int, rudp_keys_are_asleep(&sides[1].keys), 1));
 		cr_assert(eq(int, (int)(crypto_faults_blocks() - blocks), 0));
 		cr_assert(eq(int, open(&sides[1], &late), 1));
-		cr_assert(eq(int, rudp_keys_wake(&sides[0].keys), 0));
+		cr_assert(eq(int, rudp_keys_wake_to_send(&sides[0].keys), 0));
 		cr_assert(eq(int, rudp_keys_update(&sides[0].keys, sides[0].next), 0));
 		rudp_keys_sleep(&sides[0].keys);
-		cr_assert(eq(int, rudp_keys_wake(&sides[0].keys), 0));
+		cr_assert(eq(int, rudp_keys_wake_to_send(&sides[0].keys), 0));
 		packet = seal(&sides[0]);
 		cr_assert(eq(int, open(&sides[1], &packet), 1));
 		rudp_keys_sleep(&sides[1].keys); /* late packets are still wanted */
-		cr_assert(eq(int, sides[1].keys.asleep, 0));
+		cr_assert(eq(int, rudp_keys_are_asleep(&sides[1].keys), 0));
 		stop(sides);
 	}
 }
@@ -407,7 +407,7 @@ Test(keys, without_memory_they_sleep_on)
 	rudp_keys_sleep(&sides[1].keys);
 	for (unsigned n = 1; n <= 2; n++) {
 		crypto_faults_arm(n);
-		cr_assert(eq(int, rudp_keys_wake(&sides[1].keys), -ENOMEM));
+		cr_assert(eq(int, rudp_keys_wake_to_send(&sides[1].keys), -ENOMEM));
 		crypto_faults_arm(n);
 		cr_assert(eq(int, open(&sides[1], &packet), 0));
 		crypto_faults_arm(0);
