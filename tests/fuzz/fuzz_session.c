@@ -23,7 +23,8 @@ static void lie(struct session *s, struct rudp_conn *conn, int from)
 	for (size_t i = 0; i < in.iov_len; i++)
 		frames[i] = session_next(s);
 	if (!conn->has_keys || conn->state == RUDP_STATE_SYN_RCVD ||
-	    !rudp_reliability_can_send(&conn->reliability) || rudp_keys_wake(&conn->keys) < 0)
+	    !rudp_reliability_can_send(&conn->reliability) ||
+	    rudp_keys_wake_to_send(&conn->keys) < 0)
 		return;
 	s->hostile = true;
 	f.len = (number & 1 ? rudp_packet_write_short_data : rudp_packet_write_data)(
