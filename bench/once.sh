@@ -46,11 +46,13 @@ finish() {
 	reap "$1"
 }
 
-# serve VARIANT SIDE PROGRAM [ARGUMENT...]: a server of ours on $PORT.
+# serve VARIANT SIDE PROGRAM [ARGUMENT...]: a server of ours on $PORT. Its kernel TCP is controlled as the
+# clients' is: answers are what objects are made of.
 serve() {
-	local variant=$1 side=$2 program=$3 port=$PORT
+	local variant=$1 side=$2 program=$3 port=$PORT cc
 	shift 3
-	run_as "$variant" "server$port" "$side" "$BIN/$program" serve "$port" "$@"
+	cc=$(cc_of "$variant")
+	run_as "$variant" "server$port" "$side" env ${cc:+"SERVE_CC=$cc"} "$BIN/$program" serve "$port" "$@"
 	wait_until 10 "$program to listen" grep -qs listening "$TMP/server$port.out"
 }
 

@@ -78,6 +78,12 @@ static void set_nodelay(int fd)
 		die("TCP_NODELAY");
 }
 
+static void set_congestion_control(int fd, const char *cc)
+{
+	if (cc && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cc, (socklen_t)strlen(cc)) < 0)
+		die("TCP_CONGESTION");
+}
+
 static int dial_as(const char *host, const char *port, const char *cc, int flags)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
@@ -91,8 +97,7 @@ static int dial_as(const char *host, const char *port, const char *cc, int flags
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		die("socket");
-	if (cc && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cc, (socklen_t)strlen(cc)) < 0)
-		die("TCP_CONGESTION");
+	set_congestion_control(fd, cc);
 	if (use_fast_open &&
 	    setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &(int){1}, sizeof(int)) < 0)
 		die("TCP_FASTOPEN_CONNECT");
@@ -134,11 +139,13 @@ int serve_at(const char *port)
 		.sin6_port = htons((uint16_t)count_from(port, UINT16_MAX)),
 		.sin6_addr = IN6ADDR_ANY_INIT,
 	};
+	const char *cc = getenv("SERVE_CC");
 	int on = 1, off = 0;
 	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		die("socket");
+	set_congestion_control(fd, cc);
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0)
 		die("setsockopt");

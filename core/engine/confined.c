@@ -2,12 +2,13 @@
 #include "engine/confined.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
+#include <linux/seccomp.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "api/child.h"
 
 #define DOMAINS_MAX 16
 #define SCOPES_SINCE 6 /* version of the interface in which names came to be confined */
@@ -19,50 +20,32 @@ struct ruleset {
 	uint64_t access_fs, access_net, scoped;
 };
 
-/* 0, or the errno that ended it. */
-static int enter_all(int ruleset)
-{
-	for (int i = 0; i < DOMAINS_MAX; i++)
-		if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
-			return errno;
-	return 0;
-}
-
-static void *try(void *argument)
+static int make_ruleset(void)
 {
 	static const struct ruleset rules = {.scoped = SCOPE_ABSTRACT_NAMES};
-	int *result = argument;
-	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
 
-	*result = ruleset < 0 ? errno : 0;
-	if (ruleset < 0)
-		return NULL;
-	*result = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? errno : enter_all(ruleset);
-	close(ruleset);
-	return NULL;
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, ASK_VERSION) < SCOPES_SINCE)
+		return -1;
+	return (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
 }
 
-/* With signals blocked: the thread is not where one of the process is to be handled. */
-static int create(pthread_t *thread, int *result)
+static int enter_all_in_child(void *argument)
 {
-	sigset_t all, before;
-	int rc;
+	bool *is_confined = argument;
+	int ruleset = make_ruleset();
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(thread, NULL, try, result);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc;
+	if (ruleset < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return 0;
+	for (int i = 0; i < DOMAINS_MAX && !*is_confined; i++)
+		*is_confined = syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 && errno == E2BIG;
+	return 0;
 }
 
 bool rudp_is_confined(void)
 {
-	pthread_t thread;
-	int result;
+	bool is_confined = false;
 
-	if (syscall(SYS_landlock_create_ruleset, NULL, 0, ASK_VERSION) < SCOPES_SINCE ||
-	    create(&thread, &result) != 0)
-		return false;
-	pthread_join(thread, NULL);
-	return result == E2BIG;
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == SECCOMP_MODE_DISABLED)
+		(void)rudp_child_run(enter_all_in_child, &is_confined);
+	return is_confined;
 }

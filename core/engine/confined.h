@@ -13,9 +13,9 @@
 #include <stdbool.h>
 
 /*
- * Whether this thread is in a Landlock domain, of whatever kind; false where that is not to be found
- * out. The kernel does not tell: a thread of its own, which ends with this call, is put into further
- * domains until there are as many as there may be (landlock(7): 16).
+ * Whether this process is in a Landlock domain, of whatever kind. The kernel does not tell: a child is
+ * put into further domains until there are as many as there may be (landlock(7): 16). false under a
+ * filter of system calls, which may kill whoever makes these (@system-service of systemd 252 does).
  */
 bool rudp_is_confined(void);
 
