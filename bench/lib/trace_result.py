@@ -14,7 +14,7 @@ WANTED = ("congestion_window", "bytes_in_flight", "smoothed_rtt", "latest_rtt", 
 
 
 def events(path):
-    """Engine and link may be writing yet: what has no end of line is not whole (RFC 7464, section 2.3)."""
+    """The engine may be writing yet: what has no end of line is not whole (RFC 7464, section 2.3)."""
     with open(path, encoding="utf-8") as text:
         for record in text.read().split("\x1e"):
             if record.endswith("\n"):
@@ -44,6 +44,7 @@ def main():
     start_ms = points[0][0]
     kept = thin(points)
     with open(series_file) as lines:
+        # So may the link.
         rows = list(csv.DictReader(line for line in lines if line.endswith("\n")))
     print(json.dumps({
         "ms": [round(at - start_ms, 1) for at, _ in kept],
