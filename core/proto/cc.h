@@ -72,6 +72,14 @@ struct rudp_cc_measured {
 	bool is_whole;                  /* it is the path's rate; else it carries as much at least */
 };
 
+/* What one of several between the same hosts has. */
+struct rudp_cc_flow {
+	uint64_t bytes_per_s;           /* at which it goes on */
+	uint64_t delivered_bytes_per_s; /* in the last rounds; 0: not known */
+	uint64_t round;                 /* counts round trips */
+	bool may_shift;                 /* else it is looking for something */
+};
+
 struct rudp_cc_ops {
 	const char *name;               /* as in TCP_CONGESTION: "cubic", "bbr" */
 	void (*init)(struct rudp_cc *cc, int64_t now_at_ns);
@@ -92,10 +100,23 @@ struct rudp_cc_ops {
 	bool (*measured)(const struct rudp_cc *cc, struct rudp_cc_measured *out);
 	void (*share)(struct rudp_cc *cc, uint32_t starters);
 	void (*jump)(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns);
+	/*
+	 * Parts of a path that several share (flow_group.h); both NULL: it takes what it gets. flow:
+	 * false, it does not send as fast as it may. shift: it goes on at this rate.
+	 */
+	bool (*flow)(const struct rudp_cc *cc, struct rudp_cc_flow *out);
+	void (*shift)(struct rudp_cc *cc, uint64_t bytes_per_s);
 };
 
 /* State of the algorithms: opaque to everybody else. */
-#define RUDP_CC_STATE_BYTES 960
+#define RUDP_CC_STATE_BYTES 976
+
+/* What an algorithm looks for now and then, and better together with others on its path. */
+enum rudp_cc_probe {
+	RUDP_CC_BANDWIDTH, /* more of it */
+	RUDP_CC_EMPTY,     /* the round trip without a queue */
+	RUDP_CC_PROBES,
+};
 
 struct rudp_cc {
 	const struct rudp_cc_ops *ops;
@@ -105,6 +126,9 @@ struct rudp_cc {
 	uint64_t send_quantum_bytes;      /* largest burst worth sending at once */
 	uint32_t datagram_bytes;          /* full-sized packet now */
 	bool is_starting;                 /* it looks for its rate: share and jump make sense */
+	uint32_t flows;                   /* of its group (flow_group.h); 0: alone, as with 1 */
+	bool is_probing[RUDP_CC_PROBES];    /* it looks for them now, */
+	bool is_to_probe[RUDP_CC_PROBES];   /* and should, as others of its group do (set from outside) */
 	const char *state_name;           /* "startup", "probe_bw_up", "recovery" ...: statistics */
 	_Alignas(16) uint8_t state[RUDP_CC_STATE_BYTES];
 };

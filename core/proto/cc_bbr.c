@@ -61,6 +61,9 @@ static void take_sample(struct bbr *b, const struct rudp_cc_ack *ack)
 	if (rate->delivered_bytes == 0 || rate->interval_ns <= 0)
 		return;
 	b->sample_bw = rudp_cc_rate(rate->delivered_bytes, rate->interval_ns);
+	/* It left while there was more for it, which others have now. */
+	if (ack->largest_acked_number < b->shifted_until_number)
+		b->sample_bw = bbr_min(b->sample_bw, b->max_bw);
 }
 
 static void update_model(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
@@ -173,4 +176,6 @@ const struct rudp_cc_ops rudp_cc_bbr = {
 	.measured = bbr_measured,
 	.share = bbr_share,
 	.jump = bbr_jump,
+	.flow = bbr_flow,
+	.shift = bbr_shift,
 };

@@ -129,18 +129,36 @@ static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	raise_slope(cc);
 }
 
-/*
- * Section 5.3.3.8: after 2 s to 3 s, or as many rounds as Reno takes to grow by half the window, but 63
- * at most. Who is alone has no Reno to keep pace with: four times that.
- */
-static bool is_time_to_probe(const struct rudp_cc *cc, int64_t now_at_ns)
+/* Several that probe together are one; beside who yields to nobody each is to get its own. */
+static bool is_together(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
-	uint64_t reno_rounds = bbr_target_inflight_bytes(cc) / cc->datagram_bytes;
+
+	return cc->flows > 1 && !b->foreign && !bbr_is_beside_unresponsive(b);
+}
+
+/*
+ * Section 5.3.3.8: after 2 s to 3 s, or as many rounds as Reno takes to grow by half the window (of all
+ * that probe together), but 63 at most. Who is alone has no Reno to keep pace with: four times that.
+ * part: of that time.
+ */
+static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
+{
+	const struct bbr *b = bbr_of_const(cc);
+	uint64_t flows = is_together(cc) ? cc->flows : 1;
+	uint64_t reno_rounds = bbr_target_inflight_bytes(cc) * flows / cc->datagram_bytes;
 	uint64_t most = b->up_alone ? BBR_ALONE_ROUNDS_MAX : BBR_RENO_ROUNDS_MAX;
 
-	return now_at_ns > b->cycle_at_ns + b->probe_wait_ns ||
-	       b->rounds_since_probe >= bbr_min(reno_rounds, most);
+	return now_at_ns > b->cycle_at_ns + b->probe_wait_ns / part ||
+	       b->rounds_since_probe >= bbr_min(reno_rounds, most) / part;
+}
+
+/* With the others of its group half of that time is enough. */
+static bool is_time_to_probe(const struct rudp_cc *cc, int64_t now_at_ns)
+{
+	bool asked = cc->is_to_probe[RUDP_CC_BANDWIDTH] && is_together(cc);
+
+	return is_due(cc, now_at_ns, asked ? 2 : 1);
 }
 
 /*

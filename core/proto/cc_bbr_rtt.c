@@ -185,11 +185,21 @@ static void go_on_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 		bbr_check_probe_rtt_done(cc, ack->now_at_ns);
 }
 
+/* Where others on the path do it a queue goes that one alone would not empty. */
+static bool is_time_to_probe_rtt(const struct rudp_cc *cc, int64_t now_at_ns)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	return b->probe_rtt_expired ||
+	       (cc->is_to_probe[RUDP_CC_EMPTY] &&
+		now_at_ns > b->probe_rtt_min_at_ns + BBR_PROBE_RTT_INTERVAL_NS / 2);
+}
+
 void bbr_check_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
-	if (b->state != BBR_PROBE_RTT && b->probe_rtt_expired && !b->idle_restart)
+	if (b->state != BBR_PROBE_RTT && is_time_to_probe_rtt(cc, ack->now_at_ns) && !b->idle_restart)
 		enter_probe_rtt(cc);
 	if (b->state == BBR_PROBE_RTT)
 		go_on_probe_rtt(cc, ack);

@@ -32,6 +32,8 @@ void bbr_enter(struct rudp_cc *cc, enum bbr_state next)
 	b->state = next;
 	cc->state_name = names[next];
 	cc->is_starting = next == BBR_STARTUP;
+	cc->is_probing[RUDP_CC_BANDWIDTH] = next == BBR_REFILL || next == BBR_UP;
+	cc->is_probing[RUDP_CC_EMPTY] = next == BBR_PROBE_RTT;
 }
 
 bool bbr_is_probe_bw(const struct bbr *b)

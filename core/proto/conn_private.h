@@ -22,6 +22,7 @@
 #include "proto/acks.h"
 #include "proto/association.h"
 #include "proto/conn.h"
+#include "proto/conn_flow.h"
 #include "proto/conn_known.h"
 #include "proto/credit.h"
 #include "proto/ecn.h"
@@ -191,6 +192,7 @@ struct rudp_conn {
 	uint64_t peer_datagram_bytes;
 	uint64_t send_limit_bytes;
 	struct rudp_conn_known known;
+	struct rudp_conn_flow flow;
 	uint64_t charged_bytes;       /* to the endpoint's budget: what rudp_conn_buffer_bytes said */
 
 	/* Frames that want to leave. */

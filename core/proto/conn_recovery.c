@@ -132,6 +132,7 @@ static void tell_ack(struct rudp_conn *conn, const struct rudp_reliability_resul
 	take_rate_sample(conn, result, &ack.rate);
 	conn->cc.ops->on_ack(&conn->cc, &ack);
 	rudp_conn_known_on_ack(conn, result->has_rtt, now_at_ns);
+	rudp_conn_flow_on_ack(conn, now_at_ns);
 	conn->ecn.ce_new = 0;
 	conn->cwnd_limited = false;
 }
@@ -158,6 +159,7 @@ static void note_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 		return;
 	rudp_conn_rest_soon(conn, now_at_ns);
 	rudp_conn_known_on_sent_all(conn, now_at_ns);
+	rudp_conn_flow_leave(conn);
 	rudp_conn_raise(conn, RUDP_EVENT_SENT_ALL);
 	if (fin_acked && !conn->sent_all_noted) {
 		conn->sent_all_noted = true;

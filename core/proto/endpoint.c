@@ -509,6 +509,32 @@ static unsigned starters_of(const struct rudp_endpoint *ep)
 	return count;
 }
 
+/* What the groups of flows say of themselves is what their flows say. */
+static bool check_flows(const struct rudp_endpoint *ep)
+{
+	const struct rudp_flow_group *group, *next_group;
+	const struct rudp_conn *conn, *next;
+	uint64_t bytes_per_s = 0, wanted = 0;
+	unsigned flows = 0;
+
+	HASH_ITER(hh, ep->flow_groups, group, next_group) {
+		flows += group->flows;
+		bytes_per_s += group->bytes_per_s;
+		wanted += group->wanted_bytes_per_s;
+	}
+	HASH_ITER(hh, ep->by_short_id, conn, next) {
+		if (!conn->flow.group)
+			continue;
+		flows--;
+		bytes_per_s -= conn->flow.flow.counted_bytes_per_s;
+		wanted -= conn->flow.flow.asked_bytes_per_s;
+	}
+	if (flows == 0 && bytes_per_s == 0 && wanted == 0)
+		return true;
+	rudp_log(RUDP_LOG_ERROR, "groups of flows do not agree with their connections");
+	return false;
+}
+
 bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 {
 	struct rudp_conn *conn, *next;
@@ -540,6 +566,8 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 			 starters_of(ep), starting);
 		return false;
 	}
+	if (!check_flows(ep))
+		return false;
 	if (!rudp_known_paths_check(&ep->known_paths)) {
 		rudp_log(RUDP_LOG_ERROR, "the table of known paths does not agree");
 		return false;

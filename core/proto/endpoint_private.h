@@ -64,6 +64,7 @@ struct rudp_endpoint {
 	bool spare_keys_wanted;       /* there have been handshakes since they were complete */
 	struct rudp_associations associations;
 	struct rudp_known_paths known_paths;
+	struct rudp_flow_group *flow_groups;
 	struct rudp_starters *starters; /* by host */
 	struct rudp_conn *by_short_id;
 	struct rudp_conn *last_found; /* by its id; NULL: nobody */

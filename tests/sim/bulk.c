@@ -12,6 +12,7 @@
 #include "proto/endpoint.h"
 
 #define PORT 443
+#define FIRST_PORT 20000 /* of the first flow; the next ones follow */
 #define IP_UDP_BYTES 28
 #define QUEUE_STEP_NS (100 * RUDP_NS_PER_US)
 #define QUEUE_STEPS 50000
@@ -47,6 +48,7 @@ struct bulk {
 	struct rudp_addr addr[2];
 	struct rudp_listener *listener;
 	struct link link[2]; /* by sender */
+	struct link odd;     /* up, for every other flow */
 	struct flight flight;
 	struct flow flows[BULK_FLOWS_MAX];
 	struct queue_account startup, after;
@@ -88,7 +90,9 @@ static bool open_flow(struct bulk *w, uint32_t i)
 	struct rudp_addr local = w->addr[host];
 	struct rudp_conn *conn;
 
-	rudp_addr_set_port(&local, (uint16_t)(20000 + i));
+	rudp_addr_set_port(&local, (uint16_t)(FIRST_PORT + i));
+	if (w->config->hosts_apart)
+		local.in4.sin_addr.s_addr = htonl(ntohl(local.in4.sin_addr.s_addr) + (i << 8));
 	conn = rudp_endpoint_connect(w->ep[host], w->ep[host], &local, &w->addr[!host], PORT, &options,
 				     w->now_ns, &error);
 	if (!conn)
@@ -116,7 +120,7 @@ static void accept_all(struct bulk *w)
 	struct rudp_conn *conn;
 
 	while ((conn = rudp_listener_accept(w->listener))) {
-		struct flow *flow = &w->flows[rudp_addr_port(rudp_conn_remote(conn)) - 20000];
+		struct flow *flow = &w->flows[rudp_addr_port(rudp_conn_remote(conn)) - FIRST_PORT];
 
 		flow->conn[!opener(w)] = conn;
 		rudp_conn_set_user(conn, flow);
@@ -284,16 +288,27 @@ static uint8_t ecn_behind(const struct bulk *w, int from, uint8_t ecn, int64_t w
 	return ecn != ECN_NONE && above_ns > 0 && wait_ns > above_ns ? ECN_CE : ecn;
 }
 
+static struct link *link_for(struct bulk *w, int from, const struct rudp_train *train)
+{
+	bool is_odd = rudp_addr_port(&train->local) % 2 != FIRST_PORT % 2;
+
+	if (from == SENDER && w->config->odd_bits_per_s > 0 && is_odd)
+		return &w->odd;
+	return &w->link[from];
+}
+
 static void fly(struct bulk *w, int from, const struct rudp_train *train)
 {
+	struct link *link = link_for(w, from, train);
+
 	for (size_t at = 0; at < train->len; at += train->segment_bytes) {
 		size_t left = train->len - at;
 		size_t len = left < train->segment_bytes ? left : train->segment_bytes;
-		int64_t wait_ns = rudp_time_max(w->link[from].free_at_ns - w->now_ns, 0);
+		int64_t wait_ns = rudp_time_max(link->free_at_ns - w->now_ns, 0);
 		int64_t at_ns[2];
-		int copies = link_offer(&w->link[from], &w->prng, len, w->now_ns, at_ns);
+		int copies = link_offer(link, &w->prng, len, w->now_ns, at_ns);
 
-		if (from == SENDER)
+		if (link == &w->link[SENDER])
 			note_queue(w, wait_ns);
 		w->flight.ecn = ecn_behind(w, from, train->tos & ECN_CE, wait_ns);
 		w->result->marked_packets += w->flight.ecn == ECN_CE;
@@ -491,6 +506,8 @@ static bool bulk_init(struct bulk *w)
 	rudp_addr_parse(&w->addr[RECEIVER], "10.0.0.2:443");
 	w->link[SENDER].config = w->config->up;
 	w->link[RECEIVER].config = w->config->down;
+	w->odd.config = w->config->up;
+	w->odd.config.rate_bits_per_s = w->config->odd_bits_per_s;
 	w->train = malloc(RUDP_TRAIN_BYTES_MAX);
 	for (int host = 0; host < 2; host++)
 		w->ep[host] = rudp_endpoint_new(&config, 0);

@@ -41,6 +41,8 @@ struct bulk_config {
 	int64_t end_at_ns;
 	int64_t measure_from_at_ns;   /* of the shares; the goodput counts from the start */
 	int64_t trace_every_ns;       /* print the time series; 0: no */
+	bool hosts_apart;             /* each flow is of another host, which shares the links */
+	double odd_bits_per_s;        /* the rate of a second link up, for every other flow; 0: none */
 	bool requested;               /* the receiver opens the connections, and asks with early data */
 	uint32_t flow_count;
 	struct bulk_flow flows[BULK_FLOWS_MAX];

@@ -154,6 +154,8 @@ int main(int argc, char **argv)
 		return latency_run_all(&(int){0}) > 0;
 	if (argc == 2 && strcmp(argv[1], "--knowing") == 0)
 		return knowing_check(&(int){0}) > 0;
+	if (argc == 2 && strcmp(argv[1], "--sharing") == 0)
+		return sharing_check(&(int){0}) > 0;
 	if (argc == 2 && strcmp(argv[1], "--paths") == 0)
 		return paths_check(&(int){0}) > 0;
 	if (argc == 4 && strcmp(argv[1], "--seeds") == 0)

@@ -118,7 +118,8 @@ struct command {
 	const char *cc, *against;
 	uint64_t seed, bytes;
 	uint32_t flows;
-	double seconds, apart_s, from_s, clump_ms, stall_ms, later_mbits, later_s;
+	double seconds, apart_s, from_s, clump_ms, stall_ms, later_mbits, later_s, odd_mbits;
+	bool hosts_apart;
 	int64_t trace_ms;
 };
 
@@ -127,7 +128,7 @@ static int usage(void)
 	fprintf(stderr, "sim --path P1..P7 [--seed N] [--cc NAME] [--against NAME] [--flows N] "
 			"[--apart SECONDS] [--bytes N] [--seconds N] [--from SECONDS] "
 			"[--clump MS] [--stall MS] [--later MBIT --later-at SECONDS] "
-			"[--trace [MS]]\n");
+			"[--odd MBIT] [--hosts] [--trace [MS]]\n");
 	return 2;
 }
 
@@ -157,6 +158,8 @@ static bool parse_option(struct command *command, const char *name, const char *
 		command->later_mbits = strtod(value, NULL);
 	else if (strcmp(name, "--later-at") == 0)
 		command->later_s = strtod(value, NULL);
+	else if (strcmp(name, "--odd") == 0)
+		command->odd_mbits = strtod(value, NULL);
 	else if (strcmp(name, "--seconds") == 0)
 		command->seconds = strtod(value, NULL);
 	else
@@ -172,6 +175,10 @@ static bool parse(struct command *command, int argc, char **argv)
 
 		if (strcmp(argv[i], "--trace") == 0) {
 			command->trace_ms = has_value ? atoll(argv[++i]) : TRACE_MS_DEFAULT;
+			continue;
+		}
+		if (strcmp(argv[i], "--hosts") == 0) {
+			command->hosts_apart = true;
 			continue;
 		}
 		if (!has_value || !parse_option(command, argv[i], argv[i + 1]))
@@ -213,6 +220,8 @@ int paths_command(int argc, char **argv)
 		config.end_at_ns = (int64_t)(command.seconds * 1e9) + 2 * config.up.delay_ns;
 	config.measure_from_at_ns = (int64_t)(command.from_s * 1e9);
 	config.trace_every_ns = command.trace_ms * MS;
+	config.hosts_apart = command.hosts_apart;
+	config.odd_bits_per_s = command.odd_mbits * 1e6;
 	if (!bulk_run(&config, &result))
 		return 1;
 	print(command.path->name, &config, &result);
