@@ -96,19 +96,20 @@
  * answered as ever, and so is what a probe loses. A foreign queue is no sign: CUBIC's can be so deep
  * that it stands through all its losses. (cc_bbr_unresponsive.c)
  *
- * Several between the same two hosts are a group (flow_group.h) that shares its bandwidth out: the whole
- * model of each goes on in proportion (bbr_shift). They probe together, and empty the queue together: who
- * is asked to joins in after half of its own time. Reno, with which the time between probes keeps pace, is
- * then one with the windows of all. Beside a flow that is foreign or unresponsive each probes for itself.
+ * Several between the same two hosts are a group (flow_group.h) that shares its bandwidth out: the
+ * whole model of each goes on in proportion (bbr_shift). They probe together, and empty the queue
+ * together: who is asked to joins in after half of its own time. Reno, with which the time between
+ * probes keeps pace, is then one with the windows of all. Beside a flow that is foreign or unresponsive
+ * each probes for itself.
  *
  * A fair part cannot be had everywhere. Simulated for 60 s, medians of 10 and 20 (docs/performance.md):
  * beside a CUBIC flow with a queue of one BDP it takes 0.43 to 0.57 of the link; with one of 10 BDP
  * 0.37 to 0.45 when both begin together or it begins 5 s later, but 0.31 where CUBIC has filled the
  * queue before, for the path is then never seen empty and the queue is taken for its length. Beside
  * the kernel's BBR, which is unresponsive, it takes 0.49 to 0.52 of the former and 0.43 to 0.48 of the
- * latter, but 0.36 of the former where it begins later. Two of its own kind of
- * different hosts become equal, but slowly where the queue is one BDP: 0.46 for the one that begins up to
- * 0.3 s later, 0.43 for one 5 s later; of ten Jain's index is 0.91.
+ * latter, but 0.36 of the former where it begins later. Two of its own
+ * kind, of different hosts, become equal, but slowly where the queue is one BDP: 0.46 for the one that
+ * begins up to 0.3 s later, 0.43 for one 5 s later; of ten Jain's index is 0.91.
  *
  * PROBE_RTT is put off while RTTs within 1/32 of the minimum are seen: the queue is then known to
  * be empty, and stopping to find that out would cost a long path 15 % of its bandwidth. At least

@@ -15,9 +15,9 @@
  * Probes     who looks for more, or for the path without a queue, asks the others to do so at the same
  *            time: they are then one flow, with one flow's queue, and not as many.
  *
- * Source     RFC 8699 (coupled congestion control), whose names are kept: flow group, flow state exchange.
- *            There windows of media are exchanged, of senders that are known to share; here BBR's
- *            bandwidth. docs/protocol.md section 11.2.
+ * Source     RFC 8699 (coupled congestion control), whose names are kept: flow group, flow state
+ *            exchange. There windows of media are exchanged, of senders that are known to share; here
+ *            BBR's bandwidth. docs/protocol.md section 11.2.
  * Memory     a group lives while it has members: no more groups than connections.
  * Threads    none: an endpoint's own.
  */
