@@ -127,8 +127,8 @@ struct rudp_cc {
 	uint32_t datagram_bytes;          /* full-sized packet now */
 	bool is_starting;                 /* it looks for its rate: share and jump make sense */
 	uint32_t flows;                   /* of its group (flow_group.h); 0: alone, as with 1 */
-	bool is_probing[RUDP_CC_PROBES];    /* it looks for them now, */
-	bool is_to_probe[RUDP_CC_PROBES];   /* and should, as others of its group do (set from outside) */
+	bool is_probing[RUDP_CC_PROBES];  /* it looks for them now, */
+	bool is_to_probe[RUDP_CC_PROBES]; /* and should, with others of its group (set from outside) */
 	const char *state_name;           /* "startup", "probe_bw_up", "recovery" ...: statistics */
 	_Alignas(16) uint8_t state[RUDP_CC_STATE_BYTES];
 };
