@@ -70,6 +70,8 @@ struct rudp_cc_measured {
 	uint64_t bytes_per_s;
 	int64_t min_rtt_ns;
 	bool is_whole;                  /* it is the path's rate; else it carries as much at least */
+	int64_t base_rtt_ns;            /* without a queue, seen or told by expect_rtt; 0: not known */
+	bool is_longer;                 /* the path has become as long as that */
 };
 
 /* What one of several between the same hosts has. */
@@ -100,6 +102,8 @@ struct rudp_cc_ops {
 	bool (*measured)(const struct rudp_cc *cc, struct rudp_cc_measured *out);
 	void (*share)(struct rudp_cc *cc, uint32_t starters);
 	void (*jump)(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns);
+	/* So short has the round trip been when no queue stood. */
+	void (*expect_rtt)(struct rudp_cc *cc, int64_t base_rtt_ns);
 	/*
 	 * Parts of a path that several share (flow_group.h); both NULL: it takes what it gets. flow:
 	 * false, it does not send as fast as it may. shift: it goes on at this rate.

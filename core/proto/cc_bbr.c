@@ -153,7 +153,13 @@ static bool bbr_measured(const struct rudp_cc *cc, struct rudp_cc_measured *out)
 
 	if (b->bw == 0 || b->min_rtt_ns == RUDP_NEVER)
 		return false;
-	*out = (struct rudp_cc_measured){b->bw, b->min_rtt_ns, b->full_bw_reached};
+	*out = (struct rudp_cc_measured){
+		.bytes_per_s = b->bw,
+		.min_rtt_ns = b->min_rtt_ns,
+		.is_whole = b->full_bw_reached,
+		.base_rtt_ns = b->base_rtt_ns,
+		.is_longer = b->is_path_longer,
+	};
 	/*
 	 * Start-up would have gone so far by them, had there been more to send; where what an earlier
 	 * one had measured has left at once, and met no queue, they have been right twice.
@@ -176,6 +182,7 @@ const struct rudp_cc_ops rudp_cc_bbr = {
 	.measured = bbr_measured,
 	.share = bbr_share,
 	.jump = bbr_jump,
+	.expect_rtt = bbr_expect_rtt,
 	.flow = bbr_flow,
 	.shift = bbr_shift,
 };

@@ -84,7 +84,8 @@
  * starving on a window made for an empty queue; nothing settles; and delay, which is not the probe's
  * doing, does not end a probe: losses and the lack of growth do, as in the draft. It is over when an
  * RTT under one and a half times the smallest is seen; or when four PROBE_RTTs in a row find the
- * same to 1/32: no sender holds a queue so still, the path has become longer.
+ * same to 1/32, or one that was put off for 30 s by RTTs that were: no sender holds a queue so still,
+ * the path has become longer. The smallest ever may be what earlier connections have seen (known_paths.h).
  *
  * Nor does it yield to an unresponsive flow (RFC 2309): one that keeps two BDP in flight whatever is
  * lost, as BBR's first version does. A queue of one BDP is then full but for the moments of PROBE_RTT,
@@ -92,8 +93,9 @@
  * within seconds. So a queue of more than half of min_rtt that has stood for 3.5 s, longer than we wait
  * between probes, and went then is a sign of an unresponsive flow; one that went earlier takes a sign
  * back, none for 3 s all of them. With three signs in hand nothing settles, CRUISE keeps no headroom,
- * and losses lower no short-term bounds unless they are more than a tenth of a round. Marks are
- * answered as ever, and so is what a probe loses. A foreign queue is no sign: CUBIC's can be so deep
+ * and losses lower no short-term bounds unless they are more than a tenth of a round; and where no round
+ * has lost 2 % of late, delay does not end a probe. Marks are answered as ever, and so is what a probe
+ * loses. A foreign queue is no sign: CUBIC's can be so deep
  * that it stands through all its losses. (cc_bbr_unresponsive.c)
  *
  * Several between the same two hosts are a group (flow_group.h) that shares its bandwidth out: the
@@ -303,9 +305,10 @@ struct bbr {
 	int64_t delay_since_at_ns;
 	int64_t up_base_ns; /* of the round before the probe */
 	uint32_t delay_samples;
-	int64_t base_rtt_ns;    /* the smallest ever, of this path */
+	int64_t base_rtt_ns;    /* the smallest ever, of this path, that it has seen or been told of */
 	int64_t foreign_rtt_ns; /* what PROBE_RTT found, when it last was far above */
 	uint32_t foreign_same;  /* times in a row that it found the same */
+	bool is_path_longer;    /* than base_rtt_ns was once */
 	bool foreign;           /* a deep queue stands, and it is not ours */
 	bool probe_rtt_expired, probe_rtt_round_done, idle_restart;
 	uint64_t probe_rtt_end_number; /* samples of packets below it are of PROBE_RTT */
@@ -433,6 +436,7 @@ int64_t bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns);
 bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns);
 bool bbr_had_round_delay(const struct bbr *b);
 bool bbr_has_probe_delay(const struct bbr *b);
+void bbr_expect_rtt(struct rudp_cc *cc, int64_t base_rtt_ns);
 void bbr_update_min_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
 void bbr_check_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 void bbr_check_probe_rtt_done(struct rudp_cc *cc, int64_t now_at_ns);

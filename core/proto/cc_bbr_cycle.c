@@ -209,6 +209,17 @@ static void forget_longterm(struct bbr *b, const struct rudp_cc_ack *ack)
 }
 
 /*
+ * What an unresponsive flow keeps in the queue would end each probe at once, and leave us what it has
+ * left us before. So there, too, a probe goes on while it brings more, unless the queue is short enough
+ * to lose packets: the other flow would have what we lose.
+ */
+static bool is_delay_anothers(const struct bbr *b)
+{
+	return b->foreign || (bbr_is_beside_unresponsive(b) &&
+			      b->loss_peak_ppm < BBR_LOSS_THRESH * UINT64_C(10000));
+}
+
+/*
  * A probe ends when the pipe is full: by the draft's estimate of three rounds without growth, or
  * earlier by the queue that the probe itself has built, seen on packets that it has sent.
  */
@@ -221,7 +232,8 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 		return true;
 	}
 	b->up_at_longterm |= ack->cwnd_limited && cc->cwnd_bytes >= b->inflight_longterm;
-	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && !b->foreign && bbr_has_probe_delay(b)) {
+	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && bbr_has_probe_delay(b) &&
+	    !is_delay_anothers(b)) {
 		forget_longterm(b, ack);
 		return true;
 	}

@@ -79,6 +79,14 @@ static void update_base_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 		b->foreign = false;
 }
 
+/* Who has never seen the path empty would take a queue that stands for a part of it. */
+void bbr_expect_rtt(struct rudp_cc *cc, int64_t base_rtt_ns)
+{
+	struct bbr *b = bbr_of(cc);
+
+	b->base_rtt_ns = rudp_time_min(b->base_rtt_ns, base_rtt_ns);
+}
+
 /* A path that has become longer looks like a queue, but it stays the same. */
 static bool is_path_longer(struct bbr *b)
 {
@@ -90,16 +98,20 @@ static bool is_path_longer(struct bbr *b)
 	return b->foreign_same >= BBR_FOREIGN_SAME_MAX;
 }
 
-/* PROBE_RTT ends: what is ours has drained, and what still stands is another's. */
-static void look_for_foreign(struct bbr *b, int64_t now_at_ns)
+/*
+ * PROBE_RTT ends: what is ours has drained, and what still stands is another's. steady: the round trip
+ * has been so short again and again, for as long as PROBE_RTT may be put off.
+ */
+static void look_for_foreign(struct bbr *b, bool steady, int64_t now_at_ns)
 {
 	/* Divided: there may have been no sample yet. */
 	b->foreign = b->probe_rtt_min_ns / BBR_FOREIGN_RTTS > b->base_rtt_ns;
 	if (!b->foreign)
 		return;
-	if (is_path_longer(b)) {
+	if (is_path_longer(b) || steady) {
 		b->foreign = false;
 		b->base_rtt_ns = b->probe_rtt_min_ns;
+		b->is_path_longer = true;
 	}
 	b->min_rtt_ns = b->probe_rtt_min_ns;
 	b->min_rtt_at_ns = now_at_ns;
@@ -140,11 +152,12 @@ static void enter_probe_rtt(struct rudp_cc *cc)
 static void leave_probe_rtt(struct rudp_cc *cc, int64_t now_at_ns)
 {
 	struct bbr *b = bbr_of(cc);
+	bool steady = now_at_ns > b->probe_rtt_last_at_ns + BBR_PROBE_RTT_INTERVAL_NS_MAX;
 
 	b->probe_rtt_min_at_ns = now_at_ns;
 	b->probe_rtt_last_at_ns = now_at_ns;
 	b->probe_rtt_end_number = b->next_number;
-	look_for_foreign(b, now_at_ns);
+	look_for_foreign(b, steady, now_at_ns);
 	bbr_restore_cwnd(cc);
 	bbr_reset_shortterm(b);
 	if (!b->full_bw_reached) {

@@ -83,6 +83,19 @@ static void take_back(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_pacer_init(&conn->pacer, now_at_ns);
 }
 
+/* How long the path is without a queue, which may stand there now. */
+static void tell_rtt(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	int64_t base_ns;
+
+	if (!is_used(conn))
+		return;
+	base_ns = rudp_known_paths_base_rtt_ns(&conn->ep->known_paths, &conn->path.local,
+					       &conn->path.remote, now_at_ns);
+	if (base_ns > 0)
+		conn->cc.ops->expect_rtt(&conn->cc, base_ns);
+}
+
 /* The first of this path: of the handshake, or of what has followed the peer to it. */
 static void on_first_rtt(struct rudp_conn *conn, int64_t now_at_ns)
 {
@@ -92,6 +105,7 @@ static void on_first_rtt(struct rudp_conn *conn, int64_t now_at_ns)
 	if (presumed_ns > 0 &&
 	    !rudp_known_paths_is_same_length(presumed_ns, conn->rtt.latest_ns))
 		take_back(conn, now_at_ns);
+	tell_rtt(conn, now_at_ns);
 	rudp_conn_known_may_start(conn);
 	conn->known.may_jump &= presumed_ns == 0; /* once */
 }

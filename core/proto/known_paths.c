@@ -13,6 +13,7 @@ struct rudp_known_path {
 	struct rudp_addr_key local;
 	uint64_t bytes_per_s;
 	int64_t min_rtt_ns;
+	int64_t base_rtt_ns;  /* without a queue; 0: not known */
 	int64_t noted_at_ns;
 	int64_t reached_at_ns; /* four fifths of it at least */
 	int64_t busy_until_ns;
@@ -102,6 +103,14 @@ static struct rudp_known_path *add(struct rudp_known_paths *all, const struct ru
 	return path;
 }
 
+static void note_base(struct rudp_known_path *path, const struct rudp_cc_measured *measured)
+{
+	int64_t base_ns = measured->base_rtt_ns, known_ns = path->base_rtt_ns;
+
+	if (base_ns > 0 && (measured->is_longer || known_ns == 0 || base_ns < known_ns))
+		path->base_rtt_ns = base_ns;
+}
+
 void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr *local,
 			   const struct rudp_addr *remote, const struct rudp_cc_measured *measured,
 			   enum rudp_known_use use, int64_t now_at_ns)
@@ -117,6 +126,7 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 	if (!is_same(&path->local, &here)) {
 		path->local = here;
 		path->bytes_per_s = path->taken_bytes = 0;
+		path->base_rtt_ns = 0;
 		path->loss = (struct rudp_known_loss){0};
 	}
 	if (use == RUDP_KNOWN_BUSY)
@@ -127,6 +137,7 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 		path->taken_bytes = 0; /* by this one, perhaps, and it has left */
 	if (measured->bytes_per_s >= path->bytes_per_s / 100 * RUDP_KNOWN_PATH_SHARE)
 		path->reached_at_ns = now_at_ns;
+	note_base(path, measured);
 	if (!measured->is_whole && measured->bytes_per_s < path->bytes_per_s)
 		return;
 	path->bytes_per_s = measured->bytes_per_s;
@@ -168,6 +179,14 @@ struct rudp_known_loss rudp_known_paths_loss(struct rudp_known_paths *all,
 	const struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
 
 	return path ? path->loss : (struct rudp_known_loss){0};
+}
+
+int64_t rudp_known_paths_base_rtt_ns(struct rudp_known_paths *all, const struct rudp_addr *local,
+				     const struct rudp_addr *remote, int64_t now_at_ns)
+{
+	const struct rudp_known_path *path = find_path(all, local, remote, now_at_ns);
+
+	return path ? path->base_rtt_ns : 0;
 }
 
 void rudp_known_paths_expect(struct rudp_known_paths *all, const struct rudp_addr_key *remote,

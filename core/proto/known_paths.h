@@ -67,6 +67,10 @@ void rudp_known_paths_note(struct rudp_known_paths *all, const struct rudp_addr 
 			   const struct rudp_addr *remote, const struct rudp_cc_measured *measured,
 			   enum rudp_known_use use, int64_t now_at_ns);
 
+/* The round trip of this path without a queue; 0: not known. */
+int64_t rudp_known_paths_base_rtt_ns(struct rudp_known_paths *all, const struct rudp_addr *local,
+				     const struct rudp_addr *remote, int64_t now_at_ns);
+
 /* Adds to what is known of losses on a path that is known; and says it, 0 of 0 where it is not. */
 void rudp_known_paths_note_loss(struct rudp_known_paths *all, const struct rudp_addr *local,
 				const struct rudp_addr *remote, struct rudp_known_loss more,

@@ -194,7 +194,11 @@ void burst_fini(void)
 
 void burst_know_losses(void)
 {
-	struct rudp_cc_measured measured = {10000000, burst.rtt_ns, true};
+	struct rudp_cc_measured measured = {
+		.bytes_per_s = 10000000,
+		.min_rtt_ns = burst.rtt_ns,
+		.is_whole = true,
+	};
 	struct rudp_known_loss loss = {.packets = 3000, .lost = 1000};
 	struct pair *pair = &burst.pair;
 	struct rudp_known_paths *known = &pair->ep[0]->known_paths;

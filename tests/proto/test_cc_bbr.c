@@ -311,6 +311,22 @@ static void go_through_probe_rtt(struct bbr_rig *rig)
 	rig->inflight_bytes = inflight;
 }
 
+/* A queue that is not still: longer while it is not looked for, and so long when it is. */
+static void go_through_probe_rtt_of(struct bbr_rig *rig, int64_t rtt_ns)
+{
+	uint64_t inflight = rig->inflight_bytes;
+
+	rig->rtt.latest_ns = rtt_ns + rtt_ns / 4;
+	for (int i = 0; i < 4000 && rig->b->state != BBR_PROBE_RTT; i++)
+		bbr_rig_round(rig, RATE);
+	rig->rtt.latest_ns = rtt_ns;
+	rig->inflight_bytes = 4 * DATAGRAM;
+	for (int i = 0; i < 40 && rig->b->state == BBR_PROBE_RTT; i++)
+		bbr_rig_round(rig, RATE / 2);
+	cr_assert(ne(int, (int)rig->b->state, BBR_PROBE_RTT));
+	rig->inflight_bytes = inflight;
+}
+
 Test(cc_bbr, deep_queue_that_stands_in_probe_rtt_is_anothers)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
@@ -327,6 +343,41 @@ Test(cc_bbr, deep_queue_that_stands_in_probe_rtt_is_anothers)
 	rig->rtt.latest_ns--;
 	bbr_rig_round(rig, RATE);
 	cr_assert(not(rig->b->foreign));
+}
+
+Test(cc_bbr, queue_that_has_always_stood_is_foreign_if_the_path_is_known_without_it)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+
+	go_through_probe_rtt_of(rig, RTT_NS);
+	cr_assert(not(rig->b->foreign));
+	rig->cc.ops->expect_rtt(&rig->cc, RTT_NS / 3);
+	go_through_probe_rtt_of(rig, RTT_NS);
+	cr_assert(rig->b->foreign);
+	/* What is no shorter than it has seen itself says nothing. */
+	rig->cc.ops->expect_rtt(&rig->cc, RTT_NS);
+	cr_assert(eq(i64, rig->b->base_rtt_ns, RTT_NS / 3));
+}
+
+/* PROBE_RTT was put off, for as long as may be, by round trips as short as the shortest. */
+Test(cc_bbr, steady_round_trip_is_the_paths_whatever_was_known)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+	struct rudp_cc_measured measured;
+	int64_t until_ns = rig->now_at_ns + BBR_PROBE_RTT_INTERVAL_NS_MAX + 5 * RUDP_NS_PER_S;
+
+	rig->cc.ops->expect_rtt(&rig->cc, RTT_NS / 3);
+	while (rig->b->state != BBR_PROBE_RTT && rig->now_at_ns < until_ns) {
+		cr_assert(not(rig->b->foreign));
+		bbr_rig_round(rig, RATE);
+	}
+	rig->inflight_bytes = 0;
+	for (int i = 0; i < 20 && rig->b->state == BBR_PROBE_RTT; i++)
+		bbr_rig_round(rig, RATE);
+	cr_assert(not(rig->b->foreign));
+	cr_assert(eq(i64, rig->b->base_rtt_ns, RTT_NS));
+	cr_assert(rig->cc.ops->measured(&rig->cc, &measured));
+	cr_assert(measured.is_longer);
 }
 
 Test(cc_bbr, queue_of_a_round_trip_is_not_deep)
@@ -383,12 +434,11 @@ Test(cc_bbr, path_that_has_become_longer_is_no_queue)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 
-	rig->rtt.latest_ns = 3 * RTT_NS;
 	for (int i = 0; i < BBR_FOREIGN_SAME_MAX; i++) {
-		go_through_probe_rtt(rig);
+		go_through_probe_rtt_of(rig, 3 * RTT_NS);
 		cr_assert(rig->b->foreign);
 	}
-	go_through_probe_rtt(rig);
+	go_through_probe_rtt_of(rig, 3 * RTT_NS);
 	cr_assert(not(rig->b->foreign));
 	cr_assert(eq(i64, rig->b->base_rtt_ns, 3 * RTT_NS));
 	/* A queue on it is one of three times its round trip. */

@@ -190,3 +190,30 @@ Test(cc_bbr_unresponsive, no_room_is_left_for_who_would_take_it_anyway)
 	bbr_rig_round(rig, RATE / 2);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, longterm));
 }
+
+/* How many rounds a probe goes on into a queue that grows with it. */
+static int rounds_of_probe(uint64_t loss_peak_ppm)
+{
+	struct bbr_rig *rig = bbr_rig_cruising();
+	int rounds = 0;
+
+	bbr_rig_until(rig, BBR_UP);
+	rig->b->unresponsive_signs = BBR_UNRESPONSIVE_SIGNS;
+	rig->b->queue_changed_at_ns = rig->now_at_ns;
+	rig->b->loss_peak_ppm = loss_peak_ppm;
+	rig->cwnd_limited = true;
+	while (rig->b->state == BBR_UP && rounds < 10) {
+		rig->rtt.latest_ns += RTT_NS / 8;
+		bbr_rig_round(rig, RATE);
+		rounds++;
+	}
+	return rounds;
+}
+
+Test(cc_bbr_unresponsive, probe_goes_on_into_its_queue_where_nothing_is_lost)
+{
+	int rounds = rounds_of_probe(BBR_LOSS_THRESH * 10000);
+
+	cr_assert(le(int, rounds, 3));
+	cr_assert(ge(int, rounds_of_probe(0), rounds + 2));
+}

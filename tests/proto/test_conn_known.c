@@ -32,7 +32,11 @@ TestSuite(conn_known, .init = setup, .fini = teardown);
 
 static void know(uint64_t rate, int64_t rtt_ns)
 {
-	struct rudp_cc_measured measured = {rate, rtt_ns, true};
+	struct rudp_cc_measured measured = {
+		.bytes_per_s = rate,
+		.min_rtt_ns = rtt_ns,
+		.is_whole = true,
+	};
 
 	rudp_known_paths_note(&pair.ep[0]->known_paths, &pair.addr[0], &pair.addr[1], &measured,
 			      RUDP_KNOWN_DONE, pair.now_ns);
@@ -245,8 +249,10 @@ Test(conn_known, end_of_a_busy_connection_lets_the_next_one_presume)
 	know(RATE, RTT_NS);
 	establish();
 	rudp_known_paths_note(&pair.ep[0]->known_paths, &pair.addr[0], &pair.addr[1],
-			      &(struct rudp_cc_measured){RATE, RTT_NS, true}, RUDP_KNOWN_BUSY,
-			      pair.now_ns);
+			      &(struct rudp_cc_measured){.bytes_per_s = RATE,
+							 .min_rtt_ns = RTT_NS,
+							 .is_whole = true},
+			      RUDP_KNOWN_BUSY, pair.now_ns);
 	pair.conn[0]->known.noted_busy = true;
 	say(1000); /* its last */
 	round_trips(3);
@@ -284,4 +290,62 @@ Test(conn_known, short_one_repeats_a_handshake_that_was_lost_sooner)
 Test(conn_known, stranger_repeats_its_handshake_sooner)
 {
 	cr_assert(ge(uint, timeouts_after(1000 * MS), 1));
+}
+
+static void know_empty(int64_t base_rtt_ns, bool is_longer)
+{
+	struct rudp_cc_measured measured = {
+		.bytes_per_s = RATE,
+		.min_rtt_ns = RTT_NS,
+		.is_whole = true,
+		.base_rtt_ns = base_rtt_ns,
+		.is_longer = is_longer,
+	};
+
+	rudp_known_paths_note(&pair.ep[0]->known_paths, &pair.addr[0], &pair.addr[1], &measured,
+			      RUDP_KNOWN_DONE, pair.now_ns);
+}
+
+static int64_t base_rtt_ns(void)
+{
+	struct rudp_cc_measured measured;
+
+	cr_assert(pair.conn[0]->cc.ops->measured(&pair.conn[0]->cc, &measured));
+	return measured.base_rtt_ns;
+}
+
+/* A queue stands from the beginning, but somebody has seen the path without it. */
+Test(conn_known, the_round_trip_without_a_queue_is_told)
+{
+	establish();
+	say(MUCH);
+	round_trips(4);
+	cr_assert(eq(i64, base_rtt_ns(), RTT_NS));
+	know_empty(RTT_NS / 5, false);
+	establish();
+	say(MUCH);
+	round_trips(4);
+	cr_assert(eq(i64, base_rtt_ns(), RTT_NS / 5));
+}
+
+Test(conn_known, the_round_trip_without_a_queue_is_another_paths_after_a_move)
+{
+	know_empty(RTT_NS / 5, false);
+	rudp_known_paths_note(&pair.ep[0]->known_paths, &pair.addr[1], &pair.addr[1],
+			      &(struct rudp_cc_measured){.bytes_per_s = RATE, .min_rtt_ns = RTT_NS},
+			      RUDP_KNOWN_DONE, pair.now_ns);
+	establish();
+	say(MUCH);
+	round_trips(4);
+	cr_assert(eq(i64, base_rtt_ns(), RTT_NS));
+}
+
+Test(conn_known, not_told_with_resume_off)
+{
+	know_empty(RTT_NS / 5, false);
+	pair.ep[0]->config.resume_off = true;
+	establish();
+	say(MUCH);
+	round_trips(4);
+	cr_assert(eq(i64, base_rtt_ns(), RTT_NS));
 }

@@ -28,7 +28,11 @@ static unsigned wakes; /* of the server, in sent_within */
 
 static void know(uint64_t rate, int64_t rtt_ns)
 {
-	struct rudp_cc_measured measured = {rate, rtt_ns, true};
+	struct rudp_cc_measured measured = {
+		.bytes_per_s = rate,
+		.min_rtt_ns = rtt_ns,
+		.is_whole = true,
+	};
 
 	rudp_known_paths_note(&pair.ep[1]->known_paths, &pair.addr[1], &pair.addr[0], &measured,
 			      RUDP_KNOWN_DONE, pair.now_ns);

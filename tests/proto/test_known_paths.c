@@ -39,7 +39,11 @@ TestSuite(known_paths, .init = init, .fini = fini);
 
 static void note(uint64_t rate, bool is_whole, enum rudp_known_use use, int64_t now_ns)
 {
-	struct rudp_cc_measured measured = {rate, RTT_NS, is_whole};
+	struct rudp_cc_measured measured = {
+		.bytes_per_s = rate,
+		.min_rtt_ns = RTT_NS,
+		.is_whole = is_whole,
+	};
 
 	rudp_known_paths_note(&all, &here, &there, &measured, use, now_ns);
 }
@@ -354,4 +358,37 @@ Test(known_paths, losses_live_as_long_as_their_path)
 	cr_assert(eq(u64, loss(START_NS + RUDP_KNOWN_PATH_LIFE_NS).lost, 3));
 	note_loss(100, 3, START_NS + RUDP_KNOWN_PATH_LIFE_NS); /* and do not prolong it */
 	cr_assert(zero(u64, loss(START_NS + RUDP_KNOWN_PATH_LIFE_NS + 1).packets));
+}
+
+static void note_base(int64_t base_rtt_ns, bool is_longer, int64_t now_ns)
+{
+	struct rudp_cc_measured measured = {
+		.bytes_per_s = RATE,
+		.min_rtt_ns = RTT_NS,
+		.base_rtt_ns = base_rtt_ns,
+		.is_longer = is_longer,
+	};
+
+	rudp_known_paths_note(&all, &here, &there, &measured, IDLE, now_ns);
+}
+
+static int64_t base(int64_t now_ns)
+{
+	return rudp_known_paths_base_rtt_ns(&all, &here, &there, now_ns);
+}
+
+Test(known_paths, the_shortest_round_trip_is_kept_until_the_path_is_longer)
+{
+	cr_assert(zero(i64, base(START_NS)));
+	note(RATE, true, IDLE, START_NS);
+	cr_assert(zero(i64, base(START_NS))); /* it did not say */
+	note_base(50, false, START_NS);
+	note_base(60, false, START_NS);
+	cr_assert(eq(i64, base(START_NS), 50));
+	note_base(40, false, START_NS);
+	cr_assert(eq(i64, base(START_NS), 40));
+	note_base(90, true, START_NS);
+	cr_assert(eq(i64, base(START_NS), 90));
+	cr_assert(zero(i64, rudp_known_paths_base_rtt_ns(&all, &there, &there, START_NS)));
+	cr_assert(zero(i64, base(START_NS + RUDP_KNOWN_PATH_LIFE_NS + 1)));
 }
