@@ -85,7 +85,8 @@
  * doing, does not end a probe: losses and the lack of growth do, as in the draft. It is over when an
  * RTT under one and a half times the smallest is seen; or when four PROBE_RTTs in a row find the
  * same to 1/32, or one that was put off for 30 s by RTTs that were: no sender holds a queue so still,
- * the path has become longer. The smallest ever may be what earlier connections have seen (known_paths.h).
+ * the path has become longer. The smallest ever may be what earlier connections have seen
+ * (known_paths.h).
  *
  * Nor does it yield to an unresponsive flow (RFC 2309): one that keeps two BDP in flight whatever is
  * lost, as BBR's first version does. A queue of one BDP is then full but for the moments of PROBE_RTT,
