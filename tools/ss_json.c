@@ -89,6 +89,7 @@ static bool put_path(json_t *o, const struct rudp_control_info *info)
 	       put(o, "known_path_bytes", number((uint64_t)info->known_kib << 10)) &&
 	       put(o, "congestion_control", text_or_null(info->cc_name)) &&
 	       put(o, "congestion_state", text_or_null(info->cc_state)) &&
+	       put(o, "sharing_connections", number(info->flows)) &&
 	       put(o, "srtt_ns", duration(info->srtt_ns)) &&
 	       put(o, "rttvar_ns", duration(info->rttvar_ns)) &&
 	       put(o, "min_rtt_ns", duration(info->min_rtt_ns)) &&

@@ -106,6 +106,7 @@ static void print_path(const struct rudp_control_info *info)
 {
 	if (info->cc_name[0])
 		printf(" %s%s%s", info->cc_name, info->cc_state[0] ? ":" : "", info->cc_state);
+	print_count("sharing", info->flows > 1 ? info->flows : 0);
 	if (info->srtt_ns > 0)
 		printf(" rtt:%.4g/%.4g", (double)info->srtt_ns / (double)RUDP_NS_PER_MS,
 		       (double)info->rttvar_ns / (double)RUDP_NS_PER_MS);

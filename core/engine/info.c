@@ -26,6 +26,7 @@ static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_st
 	info->suite = stats->suite;
 	info->aead = (uint8_t)stats->aead;
 	info->beginning = stats->beginning;
+	info->flows = (uint8_t)(stats->flows < UINT8_MAX ? stats->flows : UINT8_MAX);
 	info->early_bytes = stats->early_bytes;
 	info->known_kib = (uint16_t)(known_kib < UINT16_MAX ? known_kib : UINT16_MAX);
 	info->repairs_sent = at_most_u32(stats->repairs_sent);

@@ -103,6 +103,7 @@ struct rudp_conn_stats {
 	uint8_t beginning;            /* enum rudp_beginning */
 	uint16_t early_bytes;         /* of the stream that came, or were taken, with the SYN */
 	uint64_t jump_bytes;          /* of its first window by what was known of the path; 0: unknown */
+	unsigned flows;               /* that share a path's bandwidth out, with it; 0: it does not */
 };
 
 /* The owner's own pointer, NULL at first. */

@@ -82,6 +82,7 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 		.beginning = beginning_of(conn),
 		.early_bytes = conn->early_bytes,
 		.jump_bytes = conn->known.jump_bytes,
+		.flows = conn->cc.flows,
 	};
 	fill_path(conn, stats);
 	fill_stream(conn, stats);

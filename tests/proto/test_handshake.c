@@ -127,7 +127,7 @@ static bool are_equal(const struct rudp_conn_stats *a, const struct rudp_conn_st
 	       memcmp((const char *)a + first, (const char *)b + first, end - first) == 0 &&
 	       a->authenticated == b->authenticated && a->suite == b->suite && a->aead == b->aead &&
 	       a->beginning == b->beginning && a->early_bytes == b->early_bytes &&
-	       a->jump_bytes == b->jump_bytes;
+	       a->jump_bytes == b->jump_bytes && a->flows == b->flows;
 }
 
 /* The mission's test, second half. */

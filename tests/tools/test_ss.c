@@ -143,6 +143,7 @@ Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
 					 .min_rtt_ns = INT64_MAX,
 					 .cwnd_bytes = UINT64_MAX,
 					 .known_kib = 300,
+					 .flows = 3,
 					 .repairs_sent = 7,
 					 .repaired_bytes = 1436,
 					 .bytes_sent = 5};
@@ -169,6 +170,7 @@ Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "cwnd_bytes")), INT64_MAX));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "wire_sent_bytes")), 5));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "known_path_bytes")), 300 << 10));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "sharing_connections")), 3));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "repairs_sent")), 7));
 	cr_expect(eq(i64, json_integer_value(json_object_get(o, "stream_repaired_bytes")), 1436));
 	json_decref(all);
