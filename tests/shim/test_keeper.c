@@ -190,6 +190,35 @@ Test(keeper, a_server_that_has_become_another_user_accepts_again)
 	       "", "before word from him\n65534 65534\n");
 }
 
+/* It may accept, and would be killed for what else is to be asked: for socket(), here. */
+Test(keeper, a_server_under_a_filter_that_kills_accepts_again)
+{
+	expect("import ctypes, struct\n"
+	       "server = listen()\n"
+	       "client, peer = talk('before', server)\n"
+	       "number = {'x86_64': 41, 'aarch64': 198}[os.uname().machine]\n"
+	       "code = ctypes.create_string_buffer(struct.pack('=' + 4 * 'HBBI', 0x20, 0, 0, 0,\n"
+	       "    0x15, 0, 1, number, 0x06, 0, 0, 0x80000000, 0x06, 0, 0, 0x7fff0000))\n"
+	       "program = struct.pack('@HP', 4, ctypes.addressof(code))\n"
+	       "def serve():\n"
+	       "    libc = ctypes.CDLL(None)\n"
+	       "    libc.prctl(38, 1, 0, 0, 0)\n"
+	       "    if libc.prctl(22, 2, program, 0, 0) == 0:\n"
+	       "        for i in range(2):\n"
+	       "            server.accept()[0].sendall(b'served')\n"
+	       "    try:\n"
+	       "        socket.socket()\n"
+	       "    finally:\n"
+	       "        os._exit(0)\n"
+	       "pid = os.fork()\n"
+	       "if pid == 0:\n"
+	       "    serve()\n"
+	       "kill_engine(client)\n"
+	       "print(call(server).recv(20).decode(), call(server).recv(20).decode())\n"
+	       "print('killed by', os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n",
+	       "", "before word from him\nserved served\nkilled by -31\n");
+}
+
 /*
  * The keeper is stopped: nobody takes the place of the dead engine until it goes on. Who calls meanwhile
  * waits, a plain TCP client in the kernel's queue, a program in the engine's door.
