@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rudp-engine SETTINGS_HASH_HEX: the engine as a process of its own (the default host), the child of
- * another that keeps it up (keeper.h).
+ * rudp-engine SETTINGS_HASH_HEX: the engine as a process of its own (the default host), with a
+ * child that keeps it up (keeper.h).
  *
  * Started by the shim, without a terminal and with its settings alone as the environment. Descriptor 3
  * is a pipe that says what became of it (api/engine_ready.h).
@@ -264,6 +264,7 @@ static int run(void *context, struct rudp_keep *keep)
 	/* Not before: whoever waits for this engine need not wait for a library to come off a disk. */
 	rudp_aead_choose(settings->aead);
 	rudp_engine_run(&engine);
+	rudp_keep_end(&engine);
 	rudp_log(RUDP_LOG_INFO, "engine ends");
 	rudp_engine_fini(&engine);
 	return 0;

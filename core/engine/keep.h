@@ -40,6 +40,7 @@ struct rudp_keep {
 	struct rudp_nonce nonce;
 	uint8_t token[RUDP_TOKEN_BYTES];
 	int control_fd, well_known_fd; /* its doors */
+	int keeper_pid;                /* who waits for its end */
 	unsigned used_max;             /* records from here on have never been used */
 	struct rudp_kept records[RUDP_KEPT_MAX];
 };

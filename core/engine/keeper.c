@@ -19,6 +19,7 @@
 #define STANDARD_FDS 3
 #define ENGINE_NAME "rudp-engine"
 #define KEEPER_NAME "rudp-keeper"
+#define DEATH_SIGNAL SIGUSR1
 
 /*
  * To enlarge a table that is shared the kernel waits for all processors, which takes it milliseconds: it
@@ -31,7 +32,6 @@ struct keeper {
 	void *context;
 	const struct rudp_settings *settings;
 	struct rudp_keep *keep;
-	sigset_t signals; /* of the engine */
 	int64_t deaths_at_ns[RUDP_KEEPER_DEATHS_MAX]; /* the last ones, a ring */
 	unsigned deaths;
 };
@@ -59,46 +59,26 @@ static pid_t fork_with_table(void)
 #endif
 }
 
-static pid_t start(const struct keeper *keeper)
+/*
+ * Returns when the engine, which is the parent, has ended; whoever wants this process to end means the
+ * engine.
+ */
+static void wait_for_end(pid_t engine, const sigset_t *signals)
 {
-	pid_t pid;
+	prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL, 0, 0, 0);
+	while (getppid() == engine) {
+		int number = sigwaitinfo(signals, NULL);
 
-	make_room();
-	pid = fork_with_table();
-	if (pid != 0)
-		return pid;
-	name_process(ENGINE_NAME);
-	sigprocmask(SIG_SETMASK, &keeper->signals, NULL);
-	exit(keeper->engine(keeper->context, keeper->keep));
-}
-
-/* Returns how the engine has ended; whoever wants this process to end means the engine. */
-static int wait_for(pid_t pid)
-{
-	sigset_t all;
-	int status, number;
-
-	sigemptyset(&all);
-	sigaddset(&all, SIGCHLD);
-	sigaddset(&all, SIGTERM);
-	sigaddset(&all, SIGINT);
-	while (waitpid(pid, &status, WNOHANG) != pid) {
-		number = sigwaitinfo(&all, NULL);
 		if (number == SIGTERM || number == SIGINT)
-			kill(pid, SIGTERM);
+			kill(engine, SIGTERM);
 	}
-	return status;
+	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 }
 
-static void log_death(const struct keeper *keeper, pid_t pid, int status, const char *what)
+static void log_death(const struct keeper *keeper, pid_t engine, const char *what)
 {
-	if (WIFSIGNALED(status))
-		rudp_log(RUDP_LOG_ERROR, "engine %d was ended by signal %d (%s), with %u listeners; %s",
-			 (int)pid, WTERMSIG(status), sigdescr_np(WTERMSIG(status)),
-			 rudp_keep_count(keeper->keep), what);
-	else
-		rudp_log(RUDP_LOG_ERROR, "engine %d has ended with %d, and %u listeners; %s",
-			 (int)pid, WEXITSTATUS(status), rudp_keep_count(keeper->keep), what);
+	rudp_log(RUDP_LOG_ERROR, "engine %d was killed, with %u listeners; %s", (int)engine,
+		 rudp_keep_count(keeper->keep), what);
 }
 
 /* So many within so short a time that the next one would end like them. */
@@ -116,16 +96,15 @@ static bool dies_too_often(struct keeper *keeper)
 	return now_at_ns - since_ns < RUDP_KEEPER_DEATHS_NS;
 }
 
-static bool is_to_be_replaced(struct keeper *keeper, pid_t pid, int status)
+static bool is_to_be_replaced(struct keeper *keeper, pid_t engine)
 {
-	if ((WIFEXITED(status) && WEXITSTATUS(status) == 0) || !keeper->keep->has_begun ||
-	    keeper->keep->is_over)
+	if (!keeper->keep->has_begun || keeper->keep->is_over)
 		return false;
 	if (dies_too_often(keeper)) {
-		log_death(keeper, pid, status, "too often, there is no other");
+		log_death(keeper, engine, "too often, there is no other");
 		return false;
 	}
-	log_death(keeper, pid, status, "another one takes its place");
+	log_death(keeper, engine, "another one takes its place");
 	return true;
 }
 
@@ -179,55 +158,58 @@ static void close_what_died(const struct rudp_keep *keep)
 	}
 }
 
-static pid_t replace(const struct keeper *keeper)
+static void prepare_to_succeed(const struct keeper *keeper)
 {
 	rudp_log_file_close();
 	close_what_died(keeper->keep);
 	(void)rudp_log_file_open(keeper->settings);
-	return start(keeper);
 }
 
-/* SIGCHLD waits to be asked for; the others are blocked in an engine as it is. */
-static void block_child_signal(sigset_t *before)
+/* Of the engine, which is this process: its keeper is reaped by itself if that is killed. */
+static int run_engine(const struct keeper *keeper, const sigset_t *signals)
 {
-	sigset_t child;
-
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &child, before);
+	signal(SIGCHLD, SIG_IGN);
+	name_process(ENGINE_NAME);
+	sigprocmask(SIG_SETMASK, signals, NULL);
+	return keeper->engine(keeper->context, keeper->keep);
 }
 
-static int keep_up(struct keeper *keeper, pid_t pid)
+/* For the keeper, which waits for them; an engine has its own mask. */
+static void block_signals(sigset_t *waited, sigset_t *before)
 {
-	int status = wait_for(pid);
-
-	while (is_to_be_replaced(keeper, pid, status)) {
-		pid = replace(keeper);
-		if (pid < 0) {
-			rudp_log(RUDP_LOG_ERROR, "no engine: %s", strerrordesc_np(errno));
-			return 1;
-		}
-		status = wait_for(pid);
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	sigemptyset(waited);
+	sigaddset(waited, DEATH_SIGNAL);
+	sigaddset(waited, SIGTERM);
+	sigaddset(waited, SIGINT);
+	sigprocmask(SIG_BLOCK, waited, before);
 }
 
 int rudp_keeper_run(int (*engine)(void *context, struct rudp_keep *keep), void *context,
 		    const struct rudp_settings *settings)
 {
-	struct keeper keeper = {.engine = engine, .context = context, .settings = settings};
-	pid_t pid = -1;
+	struct keeper keeper = {.engine = engine,
+				.context = context,
+				.settings = settings,
+				.keep = rudp_keep_new()};
+	sigset_t waited, of_engine;
 
-	block_child_signal(&keeper.signals);
-	keeper.keep = rudp_keep_new();
-	/* Before there is an engine: nobody takes this one for it. */
-	name_process(KEEPER_NAME);
-	if (keeper.keep)
-		pid = start(&keeper);
-	if (pid >= 0)
-		return keep_up(&keeper, pid);
-	rudp_log(RUDP_LOG_WARN, "there is no keeper: listeners end with their engine");
-	name_process(ENGINE_NAME);
-	sigprocmask(SIG_SETMASK, &keeper.signals, NULL);
-	return engine(context, NULL);
+	block_signals(&waited, &of_engine);
+	for (;;) {
+		pid_t self = getpid(), pid;
+
+		/* Before there is an engine: nobody takes its keeper for it. */
+		name_process(KEEPER_NAME);
+		make_room();
+		pid = keeper.keep ? fork_with_table() : -1;
+		if (pid < 0)
+			rudp_log(RUDP_LOG_WARN, "there is no keeper: listeners end with this engine");
+		if (pid > 0)
+			keeper.keep->keeper_pid = pid;
+		if (pid != 0)
+			return run_engine(&keeper, &of_engine);
+		wait_for_end(self, &waited);
+		if (!is_to_be_replaced(&keeper, self))
+			return 0;
+		prepare_to_succeed(&keeper);
+	}
 }
