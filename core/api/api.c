@@ -68,7 +68,7 @@ PUBLIC int rudp_listen(int fd, int backlog)
 
 PUBLIC int rudp_accept(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
-	int rc = rudp_call_accept(fd, address, length, flags);
+	int rc = rudp_call_accept(fd, address, length, flags, false);
 
 	return rc == RUDP_NOT_OURS ? accept4(fd, address, length, flags) : give(fd, rc);
 }

@@ -87,7 +87,8 @@ struct rudp_early {
 int rudp_call_open_fast(int fd, const struct sockaddr *addr, socklen_t len,
 			rudp_wants_kernel *wants_kernel, struct rudp_early *early);
 
-int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags);
+/* quietly: with no calls but those on the sockets themselves, as a filter may kill for others. */
+int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags, bool quietly);
 int rudp_call_shutdown(int fd, int how);
 int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
 int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len);

@@ -2,8 +2,10 @@
 #include "api/call.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "api/address.h"
+#include "api/control_client.h"
 #include "api/option.h"
 #include "api/socket.h"
 #include "api/swap.h"
@@ -36,10 +38,38 @@ static bool is_from(const struct ucred *engine, int fd)
 }
 
 /*
+ * When the listener's engine was killed another of the same user, and of the same nonce, serves it
+ * (engine/keeper.h). That one says so by calling listen() on it, for which it is given the listener
+ * here, once: then it is known to all who accept from it.
+ */
+static bool is_from_successor(int listener, const struct ucred *before, int fd,
+			      const struct rudp_name *name, bool quietly)
+{
+	struct rudp_control_call call;
+	struct ucred peer, engine;
+	struct rudp_socket s;
+
+	if (!peer_of(fd, &peer) || peer.uid != before->uid)
+		return false;
+	if (quietly)
+		return true;
+	if (!rudp_socket_look(listener, &s) || s.state != RUDP_SOCKET_LISTENING ||
+	    memcmp(&s.name.nonce, &name->nonce, sizeof name->nonce) != 0)
+		return false;
+	/* Somebody else may have asked meanwhile. */
+	if (peer_of(listener, &engine) && is_from(&engine, fd))
+		return true;
+	rudp_socket_begin(&s, &call, RUDP_CONTROL_LISTEN, listener);
+	call.request.number = RUDP_CONTROL_AS_BEFORE;
+	return rudp_socket_call(&s, &call) == 0 && call.reply.error == 0 &&
+	       peer_of(listener, &engine) && is_from(&engine, fd);
+}
+
+/*
  * Returns a connection from the engine, or -errno. Whose the listener is must be known before: a signal
  * handler may close it after a connection was taken (the children of Apache do), and this one counts.
  */
-static int take(int listener, int flags, struct rudp_name *name)
+static int take(int listener, int flags, bool quietly, struct rudp_name *name)
 {
 	struct ucred engine;
 
@@ -53,7 +83,8 @@ static int take(int listener, int flags, struct rudp_name *name)
 		if (fd < 0)
 			return fd;
 		if (rudp_name_parse(name, &un, len) == RUDP_NAME_CONNECTION &&
-		    is_from(&engine, fd))
+		    (is_from(&engine, fd) ||
+		     is_from_successor(listener, &engine, fd, name, quietly)))
 			return fd;
 		rudp_sys_close(fd); /* a stranger: abstract names are open to all */
 	}
@@ -91,7 +122,7 @@ static void dress(int listener, int fd, unsigned mark, const struct rudp_name *n
 			NULL, 0);
 }
 
-int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags, bool quietly)
 {
 	int mark = rudp_mark_get(fd); /* enough of a listener: a look at its names is two calls */
 	struct rudp_name name;
@@ -102,7 +133,7 @@ int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 		return RUDP_NOT_OURS;
 	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC) || !(mark & RUDP_MARK_LISTENING))
 		return -EINVAL;
-	accepted = take(fd, flags, &name);
+	accepted = take(fd, flags, quietly, &name);
 	if (accepted < 0)
 		return accepted;
 	dress(fd, accepted, (unsigned)mark, &name);

@@ -33,6 +33,9 @@
  * engine eats all but its last byte. */
 #define RUDP_SENTINEL_BYTES RUDP_NONCE_BYTES
 
+/* LISTEN on a listener: with the backlog that it has, as another engine serves it from now on. */
+#define RUDP_CONTROL_AS_BEFORE INT32_MIN
+
 #define RUDP_CONTROL_EARLY_MAX 1200 /* bytes behind a CONNECT: more would not fit into a SYN */
 
 /* name, takes a descriptor */

@@ -12,6 +12,7 @@
 
 #include "api/mark.h"
 #include "base/log.h"
+#include "engine/keep.h"
 #include "engine/listener.h"
 #include "engine/port.h"
 
@@ -185,6 +186,14 @@ static struct rudp_binding *make(struct rudp_engine *engine, int fd, unsigned ma
 	return binding;
 }
 
+void rudp_binding_enlist(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	rudp_list_append(&engine->bindings, &binding->all_link);
+	rudp_list_append(&engine->bindings_by_port[rudp_port_bucket(&binding->local)],
+			 &binding->number_link);
+	engine->binding_count++;
+}
+
 /* Its port is taken by now, or rc says why not. */
 static int finish(struct rudp_engine *engine, struct rudp_binding *binding, int fd, int rc)
 {
@@ -194,10 +203,7 @@ static int finish(struct rudp_engine *engine, struct rudp_binding *binding, int 
 		discard(engine, binding);
 		return rc;
 	}
-	rudp_list_append(&engine->bindings, &binding->all_link);
-	rudp_list_append(&engine->bindings_by_port[rudp_port_bucket(&binding->local)],
-			 &binding->number_link);
-	engine->binding_count++;
+	rudp_binding_enlist(engine, binding);
 	log_new(binding);
 	return 0;
 }
@@ -281,6 +287,7 @@ int rudp_binding_adopt(struct rudp_engine *engine, int fd, unsigned mark_flags, 
 
 void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding)
 {
+	rudp_keep_forget(engine, binding);
 	rudp_listener_stop(engine, binding);
 	rudp_list_remove(&binding->all_link);
 	rudp_list_remove(&binding->number_link);

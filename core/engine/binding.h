@@ -46,6 +46,7 @@ struct rudp_binding {
 	int backlog;
 	uint64_t waiting_id;             /* app that waits for room in the accept queue; 0: none */
 	unsigned queued;                 /* handed over, no accept seen yet */
+	unsigned kept;                   /* place of its record (keep.h) + 1; 0: it has none */
 	struct rudp_list link;           /* in port->bindings */
 	struct rudp_list all_link;       /* in engine->bindings */
 	struct rudp_list number_link;    /* in engine->bindings_by_port */
@@ -67,6 +68,8 @@ int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
 int rudp_binding_adopt(struct rudp_engine *engine, int fd, unsigned mark_flags, int tcp_fd,
 		       uint32_t pid, struct rudp_binding **out);
 void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding);
+/* It has its id and its port's number: it belongs to the engine from now on. */
+void rudp_binding_enlist(struct rudp_engine *engine, struct rudp_binding *binding);
 
 /* The binding of the socket fd; NULL: not bound, not by this engine, or fd is a connection. */
 struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd);

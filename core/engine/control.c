@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "engine/app_side.h"
 #include "engine/caller.h"
+#include "engine/keep.h"
 #include "engine/udp_spare.h"
 #include "engine/undertaker.h"
 
@@ -19,40 +20,52 @@
 
 int rudp_door_open(struct rudp_engine *engine, const struct rudp_name *name, bool well_known)
 {
-	struct rudp_door *door = calloc(1, sizeof *door);
 	struct sockaddr_un un;
 	socklen_t len = rudp_name_write(name, &un);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&un, len) < 0 || listen(fd, RUDP_DOOR_BACKLOG) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	return rudp_door_adopt(engine, fd, well_known);
+}
+
+int rudp_door_adopt(struct rudp_engine *engine, int fd, bool well_known)
+{
+	struct rudp_door *door = calloc(1, sizeof *door);
 	int rc = -ENOMEM;
 
 	if (!door)
-		return rc;
+		goto close_fd;
 	door->well_known = well_known;
-	door->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (door->fd < 0 || bind(door->fd, (struct sockaddr *)&un, len) < 0 ||
-	    listen(door->fd, RUDP_DOOR_BACKLOG) < 0) {
-		rc = -errno;
-		goto close_door;
-	}
+	door->fd = fd;
 	door->id = rudp_slots_add(&engine->slots, RUDP_KIND_DOOR, door);
 	if (!door->id)
-		goto close_door;
+		goto free_door;
 	rc = rudp_engine_watch(engine, door->fd, EPOLLIN, door->id);
 	if (rc < 0)
 		goto remove_slot;
 	rudp_list_append(&engine->doors, &door->link);
+	rudp_keep_door(engine, door);
 	return 0;
 
 remove_slot:
 	rudp_slots_remove(&engine->slots, door->id);
-close_door:
-	if (door->fd >= 0)
-		close(door->fd);
+free_door:
 	free(door);
+close_fd:
+	close(fd);
 	return rc;
 }
 
 void rudp_door_close(struct rudp_engine *engine, struct rudp_door *door)
 {
+	rudp_keep_forget_door(engine, door);
 	close(door->fd);
 	rudp_list_remove(&door->link);
 	rudp_slots_remove(&engine->slots, door->id);

@@ -50,6 +50,8 @@ struct rudp_call {
 
 /* Opens a listening control socket. 0, -EADDRINUSE, -errno. */
 int rudp_door_open(struct rudp_engine *engine, const struct rudp_name *name, bool well_known);
+/* The same of another engine's, which is open; it owns fd. */
+int rudp_door_adopt(struct rudp_engine *engine, int fd, bool well_known);
 void rudp_door_close(struct rudp_engine *engine, struct rudp_door *door);
 /* The door under the well-known name; NULL. */
 struct rudp_door *rudp_door_well_known(struct rudp_engine *engine);

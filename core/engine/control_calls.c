@@ -243,7 +243,7 @@ static int set_on_binding(struct work *w, struct rudp_binding *binding, size_t l
 			     w->request->value, len);
 	rc = rudp_sock_options_set(&binding->options, w->request->level, w->request->option,
 				   w->request->value, len);
-	rudp_listener_on_options(binding);
+	rudp_listener_on_options(w->engine, binding);
 	return rc;
 }
 

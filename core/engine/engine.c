@@ -20,6 +20,7 @@
 #include "engine/app_side.h"
 #include "engine/binding.h"
 #include "engine/control.h"
+#include "engine/keep.h"
 #include "engine/listener.h"
 #include "engine/loop.h"
 #include "engine/memory_limit.h"
@@ -201,10 +202,18 @@ static int open_control(struct rudp_engine *engine)
 {
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = engine->nonce};
 
+	if (engine->succeeds)
+		return rudp_keep_restore_doors(engine);
 	return rudp_door_open(engine, &name, false);
 }
 
 int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *settings)
+{
+	return rudp_engine_init_kept(engine, settings, NULL);
+}
+
+int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings *settings,
+			  struct rudp_keep *keep)
 {
 	uint8_t table_key[16];
 	cpu_set_t processors;
@@ -213,6 +222,7 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 	*engine = (struct rudp_engine){.settings = *settings,
 				       .pid = (uint32_t)getpid(),
 				       .uid = geteuid(),
+				       .keep = keep,
 				       .turns = 1, /* 0: never */
 				       .probe_fd = -1,
 				       .roam = {.fd = -1, .look_at_ns = RUDP_NEVER},
@@ -231,6 +241,7 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 	rudp_table_set_key(table_key);
 	rudp_random_fill(&engine->nonce, sizeof engine->nonce);
 	rudp_random_fill(engine->token, sizeof engine->token);
+	rudp_keep_identify(engine);
 	engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 	(void)rudp_qlog_open(&engine->qlog, engine->settings.qlog_path, &engine->now_at_ns);
 	engine->housekeeping_at_ns = engine->now_at_ns + RUDP_HOUSEKEEPING_NS;
@@ -246,9 +257,11 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 	rc = allocate(engine);
 	if (rc == 0)
 		rc = make_endpoint(engine);
-	if (rc == 0)
-		rudp_roam_open(engine);
-	return rc == 0 ? open_control(engine) : rc;
+	if (rc < 0)
+		return rc;
+	rudp_keep_restore_listeners(engine);
+	rudp_roam_open(engine);
+	return open_control(engine);
 }
 
 int rudp_engine_publish(struct rudp_engine *engine, uint64_t settings_hash)

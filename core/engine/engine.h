@@ -20,6 +20,7 @@
  *	                                        closer, sockets
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives
+ *	keep           what outlives it         keep_restore, keeper (another one in its place)
  */
 #ifndef RUDP_ENGINE_ENGINE_H
 #define RUDP_ENGINE_ENGINE_H
@@ -67,6 +68,7 @@ struct rudp_program {
 };
 
 struct rudp_pair;
+struct rudp_keep;
 
 struct rudp_engine {
 	struct rudp_settings settings;
@@ -74,6 +76,8 @@ struct rudp_engine {
 	uint8_t token[RUDP_TOKEN_BYTES];
 	uint32_t pid, uid;
 	bool stays;                   /* a host that never ends by itself (thread) */
+	struct rudp_keep *keep;       /* shared with who keeps it (keep.h); NULL: nobody does */
+	bool succeeds;                /* it has taken the place of an engine that was killed */
 	int epoll_fd;
 	int spare_fd;                 /* given up for a moment when descriptors run out */
 	int probe_fd;                 /* unbound AF_UNIX socket, -1 when one must be made */
@@ -149,6 +153,12 @@ struct rudp_engine {
  * Returns  0; -EADDRINUSE: another engine has the well-known name; -errno.
  */
 int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *settings);
+/*
+ * The same for an engine that may have a successor, or is one, which has its predecessor's doors, the
+ * well-known name's, too, and listeners (keep.h); keep is the caller's.
+ */
+int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings *settings,
+			  struct rudp_keep *keep);
 void rudp_engine_fini(struct rudp_engine *engine);
 /* Binds the name under which a user's programs find the engine. 0, -EADDRINUSE, -errno. */
 int rudp_engine_publish(struct rudp_engine *engine, uint64_t settings_hash);

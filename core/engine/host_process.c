@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rudp-engine SETTINGS_HASH_HEX: the engine as a process of its own (the default host).
+ * rudp-engine SETTINGS_HASH_HEX: the engine as a process of its own (the default host), with a
+ * child that keeps it up (keeper.h).
  *
  * Started by the shim, without a terminal and with its settings alone as the environment. Descriptor 3
  * is a pipe that says what became of it (api/engine_ready.h).
@@ -24,6 +25,7 @@
 #include "engine/aead_choice.h"
 #include "engine/confined.h"
 #include "engine/engine.h"
+#include "engine/keeper.h"
 #include "engine/loop.h"
 #include "engine/policy.h"
 
@@ -60,8 +62,15 @@ static int fail_errno(const char *doing, int rc)
 	return fail(RUDP_READY_ERROR, text);
 }
 
+static void fill_watched(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+}
+
 /* Ignored signals and blocked ones are inherited through exec. */
-static int reset_signals(void)
+static void reset_signals(void)
 {
 	sigset_t set;
 
@@ -70,11 +79,8 @@ static int reset_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow must not end connections */
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
+	fill_watched(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 /*
@@ -138,12 +144,17 @@ static bool parse_hash(const char *text, uint64_t *hash)
 	return errno == 0 && end == text + 16 && *end == 0;
 }
 
-static void watch_signals(struct rudp_engine *engine, int *fd)
+static void watch_signals(struct rudp_engine *engine)
 {
-	uint64_t id = *fd >= 0 ? rudp_slots_add(&engine->slots, RUDP_KIND_SIGNAL, fd) : 0;
+	static int fd;
+	sigset_t set;
+	uint64_t id;
 
+	fill_watched(&set);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	id = fd >= 0 ? rudp_slots_add(&engine->slots, RUDP_KIND_SIGNAL, &fd) : 0;
 	if (id)
-		rudp_engine_watch(engine, *fd, EPOLLIN, id);
+		rudp_engine_watch(engine, fd, EPOLLIN, id);
 }
 
 static void say_ready(const struct rudp_engine *engine)
@@ -212,27 +223,48 @@ static int publish(struct rudp_engine *engine, uint64_t hash)
 	return 0;
 }
 
-static int run(const struct rudp_settings *settings, uint64_t hash, int *signal_fd)
+struct place {
+	const struct rudp_settings *settings;
+	uint64_t hash;
+};
+
+/* A successor has the name that its predecessor had, or none, and nobody waits for it. */
+static int become_known(struct rudp_engine *engine, uint64_t hash)
+{
+	int rc;
+
+	if (engine->succeeds)
+		return 0;
+	rc = publish(engine, hash);
+	if (rc == -EADDRINUSE)
+		say(RUDP_READY_BUSY, "", 0);
+	else if (rc < 0)
+		fail_errno("cannot take the well-known name", rc);
+	return rc;
+}
+
+static int run(void *context, struct rudp_keep *keep)
 {
 	static struct rudp_engine engine;
-	int rc = rudp_engine_init(&engine, settings);
+	const struct place *place = context;
+	const struct rudp_settings *settings = place->settings;
+	int rc = rudp_engine_init_kept(&engine, settings, keep);
 
 	if (rc < 0)
 		return fail_errno("cannot start", rc);
-	rc = publish(&engine, hash);
-	if (rc == -EADDRINUSE) {
-		say(RUDP_READY_BUSY, "", 0);
-		return 0;
-	}
+	watch_signals(&engine);
+	rc = become_known(&engine, place->hash);
 	if (rc < 0)
-		return fail_errno("cannot take the well-known name", rc);
-	watch_signals(&engine, signal_fd);
+		return rc == -EADDRINUSE ? 0 : 1;
 	rudp_log(RUDP_LOG_INFO, "engine for user %u is ready, %s", engine.uid,
 		 settings->has_psk ? "with a key" : "without a key");
-	say_ready(&engine);
+	rudp_keep_begin(&engine);
+	if (!engine.succeeds)
+		say_ready(&engine);
 	/* Not before: whoever waits for this engine need not wait for a library to come off a disk. */
 	rudp_aead_choose(settings->aead);
 	rudp_engine_run(&engine);
+	rudp_keep_end(&engine);
 	rudp_log(RUDP_LOG_INFO, "engine ends");
 	rudp_engine_fini(&engine);
 	return 0;
@@ -325,9 +357,9 @@ int main(int argc, char **argv)
 	static struct rudp_settings settings;
 	char text[RUDP_SETTINGS_TEXT_SIZE];
 	enum rudp_settings_fault fault;
-	int signal_fd = reset_signals();
-	uint64_t hash;
+	struct place place = {.settings = &settings};
 
+	reset_signals();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("rudp-engine " RUDP_VERSION_TEXT);
 		return 0;
@@ -337,7 +369,7 @@ int main(int argc, char **argv)
 	settle();
 	keep_memory_out_of_core_files();
 	raise_limits();
-	if (argc != 2 || !parse_hash(argv[1], &hash))
+	if (argc != 2 || !parse_hash(argv[1], &place.hash))
 		return usage();
 	fault = rudp_settings_load(&settings, getenv, geteuid(), text);
 	if (fault != RUDP_SETTINGS_OK) {
@@ -347,5 +379,5 @@ int main(int argc, char **argv)
 	}
 	/* Connections matter more than the story of them: without a file there is none. */
 	(void)rudp_log_file_open(&settings);
-	return run(&settings, hash, &signal_fd);
+	return rudp_keeper_run(run, &place, &settings);
 }

@@ -13,6 +13,7 @@
 #include "engine/app_side.h"
 #include "engine/binding.h"
 #include "engine/control.h"
+#include "engine/keep.h"
 #include "engine/listener.h"
 #include "engine/loop.h"
 #include "engine/udp_spare.h"
@@ -108,8 +109,10 @@ static void leave(struct rudp_engine *engine)
 	struct rudp_door *door = rudp_door_well_known(engine);
 	uint64_t before;
 
-	if (door)
+	if (door) {
+		rudp_keep_forget_door(engine, door);
 		shutdown(door->fd, SHUT_RDWR);
+	}
 	while (door) {
 		before = engine->callers_count;
 		rudp_door_on_event(engine, door);
@@ -177,6 +180,7 @@ void rudp_engine_retire(struct rudp_engine *engine)
 {
 	if (engine->stopping)
 		return;
+	rudp_keep_end(engine);
 	engine->retires = true;
 	begin_to_stop(engine, RUDP_RETIRE_MAX_NS);
 	leave(engine);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "engine/app_side.h"
 #include "engine/caller.h"
+#include "engine/keep.h"
 #include "engine/port.h"
 #include "engine/tcp.h"
 
@@ -76,9 +77,10 @@ static void set_limits(const struct rudp_port *port)
 	rudp_listener_set_early(port->listener, early_max_of(port));
 }
 
-void rudp_listener_on_options(struct rudp_binding *binding)
+void rudp_listener_on_options(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	set_limits(binding->port);
+	rudp_keep_listener(engine, binding);
 }
 
 /* A port where rudp alone is served is as taken as one that listens: SO_REUSEADDR lets nobody in. */
@@ -206,6 +208,8 @@ int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding
 
 	if (!again && rudp_binding_is_blocked(engine, binding))
 		return -EADDRINUSE;
+	if (again && backlog == RUDP_CONTROL_AS_BEFORE)
+		return listen_native(fd, binding->backlog);
 	rc = listen_native(fd, backlog);
 	if (rc < 0)
 		return rc;
@@ -213,8 +217,22 @@ int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding
 	rudp_caller_limit(call, &binding->options);
 	binding->backlog = backlog;
 	rc = start(engine, binding, fd);
+	if (rc == 0)
+		rudp_keep_listener(engine, binding);
 	if (rc == 0 && !again)
 		log_listening(engine, binding);
+	return rc;
+}
+
+/* What waits in the kernel's queues shows as an event once it is watched. */
+int rudp_listener_go_on(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	int rc = 0;
+
+	if (binding->tcp_listening)
+		rc = rudp_engine_watch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, binding->id);
+	if (rc == 0 && binding->way != RUDP_WAY_TCP)
+		rc = start_rudp(engine, binding);
 	return rc;
 }
 
@@ -240,6 +258,7 @@ void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding
 
 	if (!binding->listening)
 		return;
+	rudp_keep_forget(engine, binding);
 	binding->listening = false;
 	if (waiting)
 		rudp_app_reset(engine, waiting);

@@ -17,11 +17,13 @@
 #include "engine/control.h"
 #include "engine/engine.h"
 
-/* LISTEN on a bound socket, the one that call holds. 0 or -errno. */
+/* LISTEN on the bound socket that call holds (backlog: or RUDP_CONTROL_AS_BEFORE). 0 or -errno. */
 int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding,
 			const struct rudp_call *call, int backlog);
+/* One of an engine that was killed, with port and sockets as they were. 0 or -errno. */
+int rudp_listener_go_on(struct rudp_engine *engine, struct rudp_binding *binding);
 /* Its options have changed. */
-void rudp_listener_on_options(struct rudp_binding *binding);
+void rudp_listener_on_options(struct rudp_engine *engine, struct rudp_binding *binding);
 /* No more connections; those in its accept queue see to themselves. The port stays. */
 void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding);
 /* No accept will ever take what waits in the program's queue: reset, as TCP does at a shutdown. */

@@ -181,9 +181,7 @@ static struct rudp_port *make_port(struct rudp_udp *udp, uint16_t number)
 	return port;
 }
 
-/* Takes over the caller's hold on udp. */
-static int join_port(struct rudp_engine *engine, struct rudp_binding *binding,
-		     struct rudp_udp *udp)
+int rudp_port_join(struct rudp_engine *engine, struct rudp_binding *binding, struct rudp_udp *udp)
 {
 	uint16_t number = rudp_addr_port(&binding->local);
 	struct rudp_port *port = find_port(udp, number);
@@ -237,7 +235,7 @@ int rudp_port_take(struct rudp_engine *engine, struct rudp_binding *binding)
 		rudp_udp_release(engine, udp);
 		return -EADDRINUSE;
 	}
-	return join_port(engine, binding, udp);
+	return rudp_port_join(engine, binding, udp);
 }
 
 int rudp_port_take_adopted(struct rudp_engine *engine, struct rudp_binding *binding)
@@ -245,7 +243,7 @@ int rudp_port_take_adopted(struct rudp_engine *engine, struct rudp_binding *bind
 	struct rudp_udp *udp;
 	int rc = hold_udp(engine, binding, &binding->local, &udp);
 
-	return rc < 0 ? rc : join_port(engine, binding, udp);
+	return rc < 0 ? rc : rudp_port_join(engine, binding, udp);
 }
 
 bool rudp_port_is_hidden(const struct rudp_engine *engine, const struct rudp_port *port)

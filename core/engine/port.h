@@ -33,6 +33,8 @@ struct rudp_port {
 int rudp_port_take(struct rudp_engine *engine, struct rudp_binding *binding);
 /* The same where the kernel's listener is there already. */
 int rudp_port_take_adopted(struct rudp_engine *engine, struct rudp_binding *binding);
+/* Joins those on this socket who have its number, and takes over the caller's hold. 0 or -ENOMEM. */
+int rudp_port_join(struct rudp_engine *engine, struct rudp_binding *binding, struct rudp_udp *udp);
 /* Harmless for a binding that has none. */
 void rudp_port_leave(struct rudp_engine *engine, struct rudp_binding *binding);
 

@@ -24,28 +24,62 @@ static uint64_t id_of(uint32_t slot, enum rudp_kind kind, uint32_t generation)
 	return (uint64_t)generation << 40 | (uint64_t)kind << 32 | slot;
 }
 
+/* Makes room for one more than there are. */
+static bool grow(struct rudp_slots *slots)
+{
+	uint32_t capacity = slots->capacity ? 2 * slots->capacity : CAPACITY_FIRST;
+	struct rudp_slot *grown;
+
+	if (slots->count < slots->capacity)
+		return true;
+	if (capacity > RUDP_SLOTS_MAX)
+		return false;
+	grown = realloc(slots->slots, capacity * sizeof *grown);
+	if (!grown)
+		return false;
+	slots->slots = grown;
+	slots->capacity = capacity;
+	return true;
+}
+
+static uint32_t add_slot(struct rudp_slots *slots)
+{
+	if (!grow(slots))
+		return NONE;
+	slots->slots[slots->count] =
+		(struct rudp_slot){.generation = slots->generation_first, .kind = RUDP_KIND_FREE};
+	return slots->count++;
+}
+
+static void free_slot(struct rudp_slots *slots, uint32_t slot)
+{
+	slots->slots[slot].kind = RUDP_KIND_FREE;
+	slots->slots[slot].object = NULL;
+	slots->slots[slot].next_free = slots->free_head;
+	slots->free_head = slot;
+}
+
 static uint32_t take_slot(struct rudp_slots *slots)
 {
 	uint32_t slot = slots->free_head;
 
-	if (slot != NONE) {
-		slots->free_head = slots->slots[slot].next_free;
-		return slot;
-	}
-	if (slots->count == slots->capacity) {
-		uint32_t capacity = slots->capacity ? 2 * slots->capacity : CAPACITY_FIRST;
-		struct rudp_slot *grown;
+	if (slot == NONE)
+		return add_slot(slots);
+	slots->free_head = slots->slots[slot].next_free;
+	return slot;
+}
 
-		if (capacity > RUDP_SLOTS_MAX)
-			return NONE;
-		grown = realloc(slots->slots, capacity * sizeof *grown);
-		if (!grown)
-			return NONE;
-		slots->slots = grown;
-		slots->capacity = capacity;
-	}
-	slots->slots[slots->count].generation = 0;
-	return slots->count++;
+/* false: somebody has it. */
+static bool take_this_slot(struct rudp_slots *slots, uint32_t slot)
+{
+	uint32_t *link = &slots->free_head;
+
+	while (*link != NONE && *link != slot)
+		link = &slots->slots[*link].next_free;
+	if (*link == NONE)
+		return false;
+	*link = slots->slots[slot].next_free;
+	return true;
 }
 
 uint64_t rudp_slots_add(struct rudp_slots *slots, enum rudp_kind kind, void *object)
@@ -62,6 +96,28 @@ uint64_t rudp_slots_add(struct rudp_slots *slots, enum rudp_kind kind, void *obj
 	s->kind = kind;
 	s->object = object;
 	return id_of(slot, kind, s->generation);
+}
+
+bool rudp_slots_put(struct rudp_slots *slots, uint64_t id, void *object)
+{
+	enum rudp_kind kind = rudp_slots_kind(id);
+	uint32_t slot = (uint32_t)id, generation = (uint32_t)(id >> 40);
+
+	if (slot >= RUDP_SLOTS_MAX || kind == RUDP_KIND_FREE || generation == 0)
+		return false;
+	while (slots->count <= slot) {
+		uint32_t added = add_slot(slots);
+
+		if (added == NONE)
+			return false;
+		free_slot(slots, added);
+	}
+	if (!take_this_slot(slots, slot))
+		return false;
+	slots->slots[slot].generation = generation;
+	slots->slots[slot].kind = kind;
+	slots->slots[slot].object = object;
+	return true;
 }
 
 void *rudp_slots_find(const struct rudp_slots *slots, uint64_t id, enum rudp_kind kind)
@@ -87,10 +143,7 @@ void rudp_slots_remove(struct rudp_slots *slots, uint64_t id)
 	s = &slots->slots[slot];
 	if (s->kind == RUDP_KIND_FREE || id != id_of(slot, s->kind, s->generation))
 		return;
-	s->kind = RUDP_KIND_FREE;
-	s->object = NULL;
-	s->next_free = slots->free_head;
-	slots->free_head = slot;
+	free_slot(slots, slot);
 }
 
 void *rudp_slots_next(const struct rudp_slots *slots, uint32_t *place, enum rudp_kind kind,

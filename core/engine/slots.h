@@ -9,6 +9,7 @@
 #ifndef RUDP_ENGINE_SLOTS_H
 #define RUDP_ENGINE_SLOTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define RUDP_SLOTS_MAX (1u << 22)
@@ -38,6 +39,7 @@ struct rudp_slots {
 	uint32_t count;      /* used at least once */
 	uint32_t capacity;
 	uint32_t free_head;  /* UINT32_MAX: none */
+	uint32_t generation_first; /* slots begin after it */
 };
 
 void rudp_slots_init(struct rudp_slots *slots);
@@ -45,6 +47,13 @@ void rudp_slots_fini(struct rudp_slots *slots);
 
 /* 0: no memory, or RUDP_SLOTS_MAX reached. */
 uint64_t rudp_slots_add(struct rudp_slots *slots, enum rudp_kind kind, void *object);
+/*
+ * Gives the object an id that another table has given out, before this one is filled. It looks through
+ * all slots that nobody has.
+ *
+ * Returns  false: that place is taken, or there is no memory, or it is no id.
+ */
+bool rudp_slots_put(struct rudp_slots *slots, uint64_t id, void *object);
 /* NULL: gone, or not of that kind. */
 void *rudp_slots_find(const struct rudp_slots *slots, uint64_t id, enum rudp_kind kind);
 void rudp_slots_remove(struct rudp_slots *slots, uint64_t id);

@@ -108,6 +108,17 @@ static int open_fd(sa_family_t family)
 	return fd < 0 ? -errno : fd;
 }
 
+static void equip(struct rudp_udp *udp, sa_family_t family)
+{
+	udp->seat_fd = -1;
+	udp->family = family;
+	udp->gso = true;
+	udp->owners = 1;
+	udp->batch = 1;
+	rudp_moderation_init(&udp->moderation);
+	rudp_list_init(&udp->ports);
+}
+
 static struct rudp_udp *make(struct rudp_engine *engine, sa_family_t family, int *error)
 {
 	struct rudp_udp *udp = rudp_pool_take(&engine->udp_pool);
@@ -123,13 +134,7 @@ static struct rudp_udp *make(struct rudp_engine *engine, sa_family_t family, int
 		rudp_pool_give(&engine->udp_pool, udp);
 		return NULL;
 	}
-	udp->seat_fd = -1;
-	udp->family = family;
-	udp->gso = true;
-	udp->owners = 1;
-	udp->batch = 1;
-	rudp_moderation_init(&udp->moderation);
-	rudp_list_init(&udp->ports);
+	equip(udp, family);
 	set_options(udp->fd, family);
 	return udp;
 }
@@ -181,6 +186,25 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 		set_int(udp->fd, IPPROTO_IP, IP_FREEBIND, 1);
 	if (bind(udp->fd, &local->sa, rudp_addr_len(local)) < 0)
 		return give_up(engine, udp, -errno);
+	return finish(engine, udp, out);
+}
+
+int rudp_udp_adopt(struct rudp_engine *engine, int fd, bool v6only, struct rudp_udp **out)
+{
+	struct rudp_udp *udp = rudp_pool_take(&engine->udp_pool);
+	int domain = AF_UNSPEC;
+	socklen_t len = sizeof domain;
+
+	if (!udp) {
+		close(fd);
+		return -ENOMEM;
+	}
+	udp->fd = fd;
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0)
+		return give_up(engine, udp, -errno);
+	equip(udp, (sa_family_t)domain);
+	udp->v6only = v6only;
+	udp->wide = true;
 	return finish(engine, udp, out);
 }
 

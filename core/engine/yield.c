@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "engine/keep.h"
 #include "engine/policy.h"
 #include "engine/port.h"
 #include "engine/udp.h"
@@ -60,6 +61,9 @@ static int move_port(struct rudp_engine *engine, struct rudp_port *port)
 	port->listener = NULL;
 	rudp_list_remove(&port->link);
 	rudp_list_append(&port->udp->ports, &port->link);
+	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
+	     link = link->next)
+		rudp_keep_listener(engine, RUDP_LIST_OWNER(link, struct rudp_binding, link));
 	rudp_udp_release(engine, old);
 	rudp_log(RUDP_LOG_INFO, "UDP port %u goes to a program that wants it: only plain TCP comes",
 		 port->number);

@@ -104,3 +104,48 @@ Test(slots, walking_finds_each_object_of_the_kinds_once)
 	cr_assert(eq(uint, found, 5));
 	rudp_slots_fini(&slots);
 }
+
+Test(slots, an_id_of_another_table_is_taken_over_and_those_before_it_are_free)
+{
+	struct rudp_slots theirs, ours;
+	int objects[80], other;
+	uint64_t ids[80];
+
+	rudp_slots_init(&theirs);
+	rudp_slots_init(&ours);
+	for (int i = 0; i < 80; i++)
+		ids[i] = rudp_slots_add(&theirs, RUDP_KIND_BINDING, &objects[i]);
+	ours.generation_first = 41;
+	cr_assert(eq(int, rudp_slots_put(&ours, ids[79], &objects[79]), 1));
+	cr_assert(eq(int, rudp_slots_put(&ours, ids[3], &objects[3]), 1));
+	cr_assert(eq(ptr, rudp_slots_find(&ours, ids[79], RUDP_KIND_BINDING), &objects[79]));
+	cr_assert(eq(ptr, rudp_slots_find(&ours, ids[3], RUDP_KIND_BINDING), &objects[3]));
+	for (int i = 0; i < 78; i++) {
+		uint64_t id = rudp_slots_add(&ours, RUDP_KIND_UDP, &other);
+
+		cr_assert(lt(u64, id & UINT32_MAX, 80));
+		cr_assert(eq(u64, id >> 40, 42));
+	}
+	cr_assert(eq(u64, rudp_slots_add(&ours, RUDP_KIND_UDP, &other) & UINT32_MAX, 80));
+	cr_assert(eq(ptr, rudp_slots_find(&ours, ids[79], RUDP_KIND_BINDING), &objects[79]));
+	rudp_slots_fini(&theirs);
+	rudp_slots_fini(&ours);
+}
+
+Test(slots, an_id_that_is_taken_or_is_none_is_not_taken_over)
+{
+	const uint64_t generation = (uint64_t)1 << 40, kind = (uint64_t)RUDP_KIND_BINDING << 32;
+	struct rudp_slots slots;
+	int object;
+
+	rudp_slots_init(&slots);
+	cr_assert(zero(int, rudp_slots_put(&slots, 0, &object)));
+	cr_assert(zero(int, rudp_slots_put(&slots, kind | 5, &object)));
+	cr_assert(zero(int, rudp_slots_put(&slots, generation | 5, &object)));
+	cr_assert(zero(int, rudp_slots_put(&slots, generation | kind | RUDP_SLOTS_MAX, &object)));
+	cr_assert(zero(uint, slots.count));
+	cr_assert(eq(int, rudp_slots_put(&slots, generation | kind | 5, &object), 1));
+	cr_assert(zero(int, rudp_slots_put(&slots, generation | kind | 5, &object)));
+	cr_assert(zero(int, rudp_slots_put(&slots, 2 * generation | kind | 5, &object)));
+	rudp_slots_fini(&slots);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keep - what a successor of this engine needs to go on serving its listeners.
+ *
+ * It lies in memory that the engine shares with its keeper (keeper.h), as it shares its table of
+ * descriptors: what is noted here by number is still open when the engine has been killed. So nothing
+ * is sent, nothing can be full or late, and a port that is given up is free at once, as no duplicate
+ * holds it.
+ *
+ * The successor is a fork of the keeper, as the engine was, so a record is the binding itself. What is
+ * noted must be true at each instant, as the engine may end at any: a descriptor is struck out here
+ * before it is closed. A record that does not fit what the kernel says of its descriptors is passed
+ * over.
+ */
+#ifndef RUDP_ENGINE_KEEP_H
+#define RUDP_ENGINE_KEEP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/binding.h"
+#include "engine/control.h"
+#include "engine/engine.h"
+
+#define RUDP_KEPT_MAX 1024 /* listeners; those beyond it end with their engine, which the log says */
+#define RUDP_KEPT_FDS_MAX (2 * RUDP_KEPT_MAX + 2)
+
+struct rudp_kept {
+	_Atomic bool is_valid;         /* all of it has been written */
+	struct rudp_binding binding;   /* what it points to went with its engine */
+	int udp_fd;                    /* several may have the same */
+	bool udp_v6only;
+};
+
+/* All zeros at first. 0 is none of the descriptors here: it is open before. */
+struct rudp_keep {
+	_Atomic bool has_begun;        /* an engine has served: the next one is its successor */
+	_Atomic bool is_over;          /* that one ends in order: there is to be no other */
+	struct rudp_nonce nonce;
+	uint8_t token[RUDP_TOKEN_BYTES];
+	int control_fd, well_known_fd; /* its doors */
+	int keeper_pid;                /* who waits for its end */
+	unsigned used_max;             /* records from here on have never been used */
+	struct rudp_kept records[RUDP_KEPT_MAX];
+};
+
+/* Of shared memory; NULL: there is none. */
+struct rudp_keep *rudp_keep_new(void);
+void rudp_keep_free(struct rudp_keep *keep);
+
+/*
+ * What the engine says to it; without a keeper (engine->keep is NULL) nothing happens. It begins when
+ * programs can find it. A listener is noted anew whenever something of it has changed.
+ */
+void rudp_keep_begin(struct rudp_engine *engine);
+void rudp_keep_listener(struct rudp_engine *engine, struct rudp_binding *binding);
+void rudp_keep_forget(struct rudp_engine *engine, struct rudp_binding *binding);
+void rudp_keep_door(struct rudp_engine *engine, const struct rudp_door *door);
+void rudp_keep_forget_door(struct rudp_engine *engine, const struct rudp_door *door);
+void rudp_keep_end(struct rudp_engine *engine);
+
+/* Listeners that a successor will serve. */
+unsigned rudp_keep_count(const struct rudp_keep *keep);
+/* The descriptors that it needs, in order and each once. Returns how many. */
+size_t rudp_keep_fds(const struct rudp_keep *keep, int fds[RUDP_KEPT_FDS_MAX]);
+
+/*
+ * Of rudp_engine_init (keep_restore.c). A successor becomes who its predecessor was; the first engine
+ * says who it is.
+ */
+void rudp_keep_identify(struct rudp_engine *engine);
+/* The listeners of the predecessor, before any other object has an id. */
+void rudp_keep_restore_listeners(struct rudp_engine *engine);
+/* Its doors. 0 or -errno. */
+int rudp_keep_restore_doors(struct rudp_engine *engine);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define STANDARD_FDS 3
+#define ENGINE_NAME "rudp-engine"
+#define KEEPER_NAME "rudp-keeper"
+#define DEATH_SIGNAL SIGUSR1
+
+/*
+ * To enlarge a table that is shared the kernel waits for all processors, which takes it milliseconds: it
+ * is made as large as most engines need before that.
+ */
+#define FD_TABLE_SIZE 1024
+
+struct keeper {
+	int (*engine)(void *context, struct rudp_keep *keep);
+	void *context;
+	const struct rudp_settings *settings;
+	struct rudp_keep *keep;
+	int64_t deaths_at_ns[RUDP_KEEPER_DEATHS_MAX]; /* the last ones, a ring */
+	unsigned deaths;
+};
+
+static void name_process(const char *name)
+{
+	prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+static void make_room(void)
+{
+	int fd = fcntl(0, F_DUPFD_CLOEXEC, FD_TABLE_SIZE - 1);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+/* As fork, but both have one table of descriptors. This process has one thread, which holds no lock. */
+static pid_t fork_with_table(void)
+{
+#ifdef __s390__
+	return (pid_t)syscall(SYS_clone, NULL, CLONE_FILES | SIGCHLD, NULL, NULL, 0);
+#else
+	return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, 0);
+#endif
+}
+
+/*
+ * Returns when the engine, which is the parent, has ended; whoever wants this process to end means the
+ * engine.
+ */
+static void wait_for_end(pid_t engine, const sigset_t *signals)
+{
+	prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL, 0, 0, 0);
+	while (getppid() == engine) {
+		int number = sigwaitinfo(signals, NULL);
+
+		if (number == SIGTERM || number == SIGINT)
+			kill(engine, SIGTERM);
+	}
+	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+}
+
+static void log_death(const struct keeper *keeper, pid_t engine, const char *what)
+{
+	rudp_log(RUDP_LOG_ERROR, "engine %d was killed, with %u listeners; %s", (int)engine,
+		 rudp_keep_count(keeper->keep), what);
+}
+
+/* So many within so short a time that the next one would end like them. */
+static bool dies_too_often(struct keeper *keeper)
+{
+	int64_t now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	int64_t *oldest = &keeper->deaths_at_ns[keeper->deaths % RUDP_KEEPER_DEATHS_MAX];
+	int64_t since_ns;
+
+	*oldest = now_at_ns;
+	keeper->deaths++;
+	if (keeper->deaths < RUDP_KEEPER_DEATHS_MAX)
+		return false;
+	since_ns = keeper->deaths_at_ns[keeper->deaths % RUDP_KEEPER_DEATHS_MAX];
+	return now_at_ns - since_ns < RUDP_KEEPER_DEATHS_NS;
+}
+
+static bool is_to_be_replaced(struct keeper *keeper, pid_t engine)
+{
+	if (!keeper->keep->has_begun || keeper->keep->is_over)
+		return false;
+	if (dies_too_often(keeper)) {
+		log_death(keeper, engine, "too often, there is no other");
+		return false;
+	}
+	log_death(keeper, engine, "another one takes its place");
+	return true;
+}
+
+/* Kernels before 5.9, and some filters of system calls, have no such call. */
+static void close_span(unsigned first, unsigned last)
+{
+	struct rlimit limit;
+
+	if (close_range(first, last, 0) == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	for (unsigned fd = first; fd <= last && fd < limit.rlim_cur; fd++)
+		close((int)fd);
+}
+
+/* All but those that a successor needs. */
+static void close_rest(const struct rudp_keep *keep)
+{
+	static int fds[RUDP_KEPT_FDS_MAX];
+	size_t count = rudp_keep_fds(keep, fds);
+	unsigned from = STANDARD_FDS;
+
+	for (size_t i = 0; i < count; i++) {
+		unsigned fd = (unsigned)fds[i];
+
+		if (fd > from)
+			close_span(from, fd - 1);
+		if (fd >= from)
+			from = fd + 1;
+	}
+	close_span(from, UINT32_MAX);
+}
+
+/*
+ * The last to close a socket may have to wait for as long as that lingers, unless he is about to end
+ * (SO_LINGER; some are those of other users). So this process leaves the table, and somebody who ends
+ * takes it along.
+ */
+static void close_what_died(const struct rudp_keep *keep)
+{
+	pid_t last = fork_with_table();
+
+	if (last == 0)
+		for (;;)
+			pause();
+	if (last > 0)
+		unshare(CLONE_FILES);
+	close_rest(keep);
+	if (last > 0) {
+		kill(last, SIGKILL);
+		waitpid(last, NULL, 0);
+	}
+}
+
+static void prepare_to_succeed(const struct keeper *keeper)
+{
+	rudp_log_file_close();
+	close_what_died(keeper->keep);
+	(void)rudp_log_file_open(keeper->settings);
+}
+
+/* Of the engine, which is this process: its keeper is reaped by itself if that is killed. */
+static int run_engine(const struct keeper *keeper, const sigset_t *signals)
+{
+	signal(SIGCHLD, SIG_IGN);
+	name_process(ENGINE_NAME);
+	sigprocmask(SIG_SETMASK, signals, NULL);
+	return keeper->engine(keeper->context, keeper->keep);
+}
+
+/* For the keeper, which waits for them; an engine has its own mask. */
+static void block_signals(sigset_t *waited, sigset_t *before)
+{
+	sigemptyset(waited);
+	sigaddset(waited, DEATH_SIGNAL);
+	sigaddset(waited, SIGTERM);
+	sigaddset(waited, SIGINT);
+	sigprocmask(SIG_BLOCK, waited, before);
+}
+
+int rudp_keeper_run(int (*engine)(void *context, struct rudp_keep *keep), void *context,
+		    const struct rudp_settings *settings)
+{
+	struct keeper keeper = {.engine = engine,
+				.context = context,
+				.settings = settings,
+				.keep = rudp_keep_new()};
+	sigset_t waited, of_engine;
+
+	block_signals(&waited, &of_engine);
+	for (;;) {
+		pid_t self = getpid(), pid;
+
+		/* Before there is an engine: nobody takes its keeper for it. */
+		name_process(KEEPER_NAME);
+		make_room();
+		pid = keeper.keep ? fork_with_table() : -1;
+		if (pid < 0)
+			rudp_log(RUDP_LOG_WARN, "there is no keeper: listeners end with this engine");
+		if (pid > 0)
+			keeper.keep->keeper_pid = pid;
+		if (pid != 0)
+			return run_engine(&keeper, &of_engine);
+		wait_for_end(self, &waited);
+		if (!is_to_be_replaced(&keeper, self))
+			return 0;
+		prepare_to_succeed(&keeper);
+	}
+}
