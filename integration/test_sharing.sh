@@ -42,8 +42,9 @@ SECOND=$(bytes_of second)
 wait_until 30 "both to go on" has_gone_on 4000000
 FIRST=$(($(bytes_of first) - FIRST))
 SECOND=$(($(bytes_of second) - SECOND))
-[ "$FIRST" -lt $((SECOND * 3 / 2)) ] && [ "$SECOND" -lt $((FIRST * 3 / 2)) ] ||
+if [ "$FIRST" -gt $((SECOND * 3 / 2)) ] || [ "$SECOND" -gt $((FIRST * 3 / 2)) ]; then
 	fail "the first has got $FIRST bytes, and the second $SECOND"
+fi
 ok "meanwhile the first has got $FIRST bytes, and the second $SECOND"
 stop first
 wait_until 10 "the second to be alone" sh -c \
