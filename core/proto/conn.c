@@ -146,7 +146,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 		rudp_conn_observe(conn, RUDP_FACT_GONE);
 	rudp_endpoint_forget(conn->ep, conn);
 	rudp_conn_known_leave(conn);
-	rudp_conn_flow_leave(conn);
+	rudp_conn_flow_end(conn);
 	rudp_handshake_free(conn->handshake);
 	rudp_syn_answer_free(conn->ep, conn->syn_answer);
 	if (conn->has_keys)
@@ -170,7 +170,7 @@ void rudp_conn_die(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->dead = true;
 	rudp_conn_repair_end(conn);
 	rudp_conn_known_leave(conn);
-	rudp_conn_flow_leave(conn);
+	rudp_conn_flow_end(conn);
 	if (conn->state != RUDP_STATE_CLOSED)
 		rudp_conn_enter(conn, RUDP_STATE_CLOSED);
 	rudp_listener_forget(conn);

@@ -9,11 +9,13 @@ static bool join(struct rudp_conn *conn)
 {
 	struct rudp_conn_flow *mine = &conn->flow;
 
-	mine->group = rudp_flow_group_join(&conn->ep->flow_groups, &conn->path.local,
-					   &conn->path.remote);
+	if (!mine->group)
+		mine->group = rudp_flow_group_hold(&conn->ep->flow_groups, &conn->path.local,
+						   &conn->path.remote);
 	if (!mine->group)
 		return false;
-	mine->flow = (struct rudp_flow){0};
+	rudp_flow_group_join(mine->group, &mine->flow);
+	mine->is_member = true;
 	mine->round = UINT64_MAX; /* none yet */
 	memcpy(mine->was_probing, conn->cc.is_probing, sizeof mine->was_probing);
 	memcpy(mine->probes, mine->group->probes, sizeof mine->probes);
@@ -24,12 +26,20 @@ void rudp_conn_flow_leave(struct rudp_conn *conn)
 {
 	struct rudp_conn_flow *mine = &conn->flow;
 
-	if (!mine->group)
+	if (!mine->is_member)
 		return;
-	rudp_flow_group_leave(&conn->ep->flow_groups, mine->group, &mine->flow);
-	mine->group = NULL;
+	rudp_flow_group_leave(mine->group, &mine->flow);
+	mine->is_member = false;
 	conn->cc.flows = 0;
 	memset(conn->cc.is_to_probe, 0, sizeof conn->cc.is_to_probe);
+}
+
+void rudp_conn_flow_end(struct rudp_conn *conn)
+{
+	rudp_conn_flow_leave(conn);
+	if (conn->flow.group)
+		rudp_flow_group_drop(&conn->ep->flow_groups, conn->flow.group);
+	conn->flow.group = NULL;
 }
 
 /* The first that begins asks the others to. */
@@ -81,7 +91,7 @@ void rudp_conn_flow_on_ack(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_flow_leave(conn);
 		return;
 	}
-	if (!mine->group && !join(conn))
+	if (!mine->is_member && !join(conn))
 		return;
 	for (int i = 0; i < RUDP_CC_PROBES; i++)
 		probe_together(conn, (enum rudp_cc_probe)i);

@@ -12,7 +12,8 @@
 #include "proto/flow_group.h"
 
 struct rudp_conn_flow {
-	struct rudp_flow_group *group; /* NULL: it does not send as fast as it may */
+	struct rudp_flow_group *group; /* NULL: it has never sent as fast as it may, on this path */
+	bool is_member;                /* it does now */
 	struct rudp_flow flow;
 	unsigned probes[RUDP_CC_PROBES]; /* of the group's, that it has taken part in or let pass */
 	bool was_probing[RUDP_CC_PROBES];
@@ -21,7 +22,9 @@ struct rudp_conn_flow {
 
 /* An ACK has been taken. */
 void rudp_conn_flow_on_ack(struct rudp_conn *conn, int64_t now_at_ns);
-/* It sends no more, or elsewhere. */
+/* It has sent all, for now. */
 void rudp_conn_flow_leave(struct rudp_conn *conn);
+/* It sends no more, or elsewhere. */
+void rudp_conn_flow_end(struct rudp_conn *conn);
 
 #endif

@@ -22,7 +22,7 @@ static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 						   now_at_ns);
 
 	rudp_conn_known_on_path_left(conn);
-	rudp_conn_flow_leave(conn);
+	rudp_conn_flow_end(conn);
 	rudp_cc_init(&conn->cc, conn->cc.ops, conn->cc.datagram_bytes, now_at_ns);
 	rudp_rtt_init(&conn->rtt, rudp_time_max(known_ns, RUDP_RTT_INITIAL_NS));
 	rudp_reliability_leave_path(&conn->reliability);

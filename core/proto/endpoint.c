@@ -515,21 +515,21 @@ static bool check_flows(const struct rudp_endpoint *ep)
 	const struct rudp_flow_group *group, *next_group;
 	const struct rudp_conn *conn, *next;
 	uint64_t bytes_per_s = 0, wanted = 0;
-	unsigned flows = 0;
+	unsigned holders = 0, flows = 0;
 
 	HASH_ITER(hh, ep->flow_groups, group, next_group) {
+		holders += group->holders;
 		flows += group->flows;
 		bytes_per_s += group->bytes_per_s;
 		wanted += group->wanted_bytes_per_s;
 	}
 	HASH_ITER(hh, ep->by_short_id, conn, next) {
-		if (!conn->flow.group)
-			continue;
-		flows--;
+		holders -= conn->flow.group != NULL;
+		flows -= conn->flow.is_member;
 		bytes_per_s -= conn->flow.flow.counted_bytes_per_s;
 		wanted -= conn->flow.flow.asked_bytes_per_s;
 	}
-	if (flows == 0 && bytes_per_s == 0 && wanted == 0)
+	if (holders == 0 && flows == 0 && bytes_per_s == 0 && wanted == 0)
 		return true;
 	rudp_log(RUDP_LOG_ERROR, "groups of flows do not agree with their connections");
 	return false;

@@ -33,7 +33,7 @@ static struct rudp_flow_group *made(struct rudp_flow_group **all,
 	return NULL;
 }
 
-struct rudp_flow_group *rudp_flow_group_join(struct rudp_flow_group **all,
+struct rudp_flow_group *rudp_flow_group_hold(struct rudp_flow_group **all,
 					     const struct rudp_addr *local,
 					     const struct rudp_addr *remote)
 {
@@ -45,8 +45,22 @@ struct rudp_flow_group *rudp_flow_group_join(struct rudp_flow_group **all,
 	if (!group)
 		group = made(all, &key);
 	if (group)
-		group->flows++;
+		group->holders++;
 	return group;
+}
+
+void rudp_flow_group_drop(struct rudp_flow_group **all, struct rudp_flow_group *group)
+{
+	if (--group->holders > 0)
+		return;
+	HASH_DELETE(hh, *all, group);
+	free(group);
+}
+
+void rudp_flow_group_join(struct rudp_flow_group *group, struct rudp_flow *flow)
+{
+	*flow = (struct rudp_flow){0};
+	group->flows++;
 }
 
 static void ask_for(struct rudp_flow_group *group, struct rudp_flow *flow, uint64_t bytes_per_s)
@@ -57,15 +71,12 @@ static void ask_for(struct rudp_flow_group *group, struct rudp_flow *flow, uint6
 		group->spare_bytes_per_s = group->wanted_bytes_per_s;
 }
 
-void rudp_flow_group_leave(struct rudp_flow_group **all, struct rudp_flow_group *group,
-			   struct rudp_flow *flow)
+void rudp_flow_group_leave(struct rudp_flow_group *group, struct rudp_flow *flow)
 {
 	ask_for(group, flow, 0);
 	group->bytes_per_s -= flow->counted_bytes_per_s;
-	if (--group->flows > 0)
-		return;
-	HASH_DELETE(hh, *all, group);
-	free(group);
+	*flow = (struct rudp_flow){0};
+	group->flows--;
 }
 
 void rudp_flow_group_count(struct rudp_flow_group *group, struct rudp_flow *flow)

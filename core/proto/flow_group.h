@@ -18,7 +18,8 @@
  * Source     RFC 8699 (coupled congestion control), whose names are kept: flow group, flow state
  *            exchange. There windows of media are exchanged, of senders that are known to share; here
  *            BBR's bandwidth. docs/protocol.md section 11.2.
- * Memory     a group lives while it has members: no more groups than connections.
+ * Memory     a group lives while somebody holds it, which a connection does from its first bulk on: no
+ *            more groups than connections, and nothing is allocated when they come and go.
  * Threads    none: an endpoint's own.
  */
 #ifndef RUDP_PROTO_FLOW_GROUP_H
@@ -39,7 +40,8 @@ struct rudp_flow_group_key {
 
 struct rudp_flow_group {
 	struct rudp_flow_group_key key;
-	unsigned flows;                  /* at least 1 */
+	unsigned holders;                /* at least 1 */
+	unsigned flows;                  /* of these, that send as fast as they may */
 	unsigned probes[RUDP_CC_PROBES]; /* begun by them together, so far */
 	int trust;                       /* that they share a bottleneck: what grants have shown */
 	uint64_t bytes_per_s;            /* of all of them, as they have said */
@@ -59,13 +61,16 @@ struct rudp_flow {
 	unsigned rounds_left;             /* until then; 0: none is judged */
 };
 
-/* One more, with nothing yet. NULL: no memory; then it stays alone. */
-struct rudp_flow_group *rudp_flow_group_join(struct rudp_flow_group **all,
+/* The group between these hosts. NULL: no memory; then there is none. */
+struct rudp_flow_group *rudp_flow_group_hold(struct rudp_flow_group **all,
 					     const struct rudp_addr *local,
 					     const struct rudp_addr *remote);
-/* One less, with what it had; the last one frees the group. */
-void rudp_flow_group_leave(struct rudp_flow_group **all, struct rudp_flow_group *group,
-			   struct rudp_flow *flow);
+/* The last holder frees it. His flow has left. */
+void rudp_flow_group_drop(struct rudp_flow_group **all, struct rudp_flow_group *group);
+
+/* A holder's flow, with nothing yet; and none any more, with what it had. */
+void rudp_flow_group_join(struct rudp_flow_group *group, struct rudp_flow *flow);
+void rudp_flow_group_leave(struct rudp_flow_group *group, struct rudp_flow *flow);
 
 /* Counts what a flow has, but exchanges nothing. */
 void rudp_flow_group_count(struct rudp_flow_group *group, struct rudp_flow *flow);

@@ -92,9 +92,10 @@ static void round_trip(void)
 	pair_travel(&pair, RTT_NS / 2);
 }
 
+/* Where it is a member; NULL: nowhere. */
 static struct rudp_flow_group *group_of(int i)
 {
-	return told[i].conn->flow.group;
+	return told[i].conn->flow.is_member ? told[i].conn->flow.group : NULL;
 }
 
 Test(conn_flow, those_between_the_same_hosts_are_a_group)

@@ -28,15 +28,17 @@ static void join(uint64_t bytes_per_s)
 {
 	struct rudp_flow *flow = &flows[count++];
 
-	group = rudp_flow_group_join(&all, &local, &remote);
+	group = rudp_flow_group_hold(&all, &local, &remote);
 	cr_assert(not(zero(ptr, group)));
-	*flow = (struct rudp_flow){.bytes_per_s = bytes_per_s};
+	rudp_flow_group_join(group, flow);
+	flow->bytes_per_s = bytes_per_s;
 	rudp_flow_group_count(group, flow);
 }
 
 static void leave(void)
 {
-	rudp_flow_group_leave(&all, group, &flows[--count]);
+	rudp_flow_group_leave(group, &flows[--count]);
+	rudp_flow_group_drop(&all, group);
 	if (count == 0)
 		group = NULL;
 }
@@ -231,17 +233,20 @@ Test(flow_group, trust_does_not_last_where_grants_do_not_show_any_more)
 Test(flow_group, other_hosts_have_another_group)
 {
 	struct rudp_flow_group *other;
-	struct rudp_flow flow = {.bytes_per_s = MBIT};
+	struct rudp_flow flow;
 	struct rudp_addr far;
 
 	cr_assert(zero(int, rudp_addr_parse(&far, "10.0.0.3:2000")));
 	join(90 * MBIT);
-	other = rudp_flow_group_join(&all, &local, &far);
+	other = rudp_flow_group_hold(&all, &local, &far);
 	cr_assert(not(eq(ptr, other, group)));
+	rudp_flow_group_join(other, &flow);
+	flow.bytes_per_s = MBIT;
 	rudp_flow_group_count(other, &flow);
 	rudp_flow_group_exchange(other, &flow, now_at_ns);
 	cr_assert(eq(u64, flow.bytes_per_s, MBIT));
-	rudp_flow_group_leave(&all, other, &flow);
+	rudp_flow_group_leave(other, &flow);
+	rudp_flow_group_drop(&all, other);
 }
 
 Test(flow_group, any_number_in_any_order)
@@ -268,17 +273,34 @@ Test(flow_group, any_number_in_any_order)
 Test(flow_group, without_memory_there_is_none)
 {
 	for (unsigned nth = 1;; nth++) {
-		struct rudp_flow flow = {0};
-
 		fault_arm(nth);
-		group = rudp_flow_group_join(&all, &local, &remote);
+		group = rudp_flow_group_hold(&all, &local, &remote);
 		if (fault_count() < nth) {
 			fault_arm(0);
-			rudp_flow_group_leave(&all, group, &flow);
+			rudp_flow_group_drop(&all, group);
 			cr_assert(ge(uint, nth, 3));
 			return;
 		}
 		cr_assert(zero(ptr, group));
 		cr_assert(zero(ptr, all));
 	}
+}
+
+/* Nothing is allocated when those who hold it come and go. */
+Test(flow_group, who_comes_back_finds_it)
+{
+	struct rudp_flow_group *before;
+
+	join(90 * MBIT);
+	before = group;
+	fault_deny(true);
+	for (int i = 0; i < 3; i++) {
+		rudp_flow_group_leave(group, &flows[0]);
+		cr_assert(zero(uint, group->flows));
+		cr_assert(zero(u64, group->bytes_per_s));
+		rudp_flow_group_join(group, &flows[0]);
+		cr_assert(eq(uint, group->flows, 1));
+	}
+	fault_deny(false);
+	cr_assert(eq(ptr, group, before));
 }
