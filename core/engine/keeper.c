@@ -137,6 +137,15 @@ static void close_rest(const struct rudp_keep *keep)
 	close_span(from, UINT32_MAX);
 }
 
+/* Or until the other one, who was to do it, is killed himself. */
+static void wait_to_be_killed(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	while (getppid() == parent)
+		pause();
+	_exit(0);
+}
+
 /*
  * The last to close a socket may have to wait for as long as that lingers, unless he is about to end
  * (SO_LINGER; some are those of other users). So this process leaves the table, and somebody who ends
@@ -144,11 +153,10 @@ static void close_rest(const struct rudp_keep *keep)
  */
 static void close_what_died(const struct rudp_keep *keep)
 {
-	pid_t last = fork_with_table();
+	pid_t self = getpid(), last = fork_with_table();
 
 	if (last == 0)
-		for (;;)
-			pause();
+		wait_to_be_killed(self);
 	if (last > 0)
 		unshare(CLONE_FILES);
 	close_rest(keep);
