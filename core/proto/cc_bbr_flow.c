@@ -6,23 +6,24 @@
 
 #define ROUND_DATAGRAMS_MIN 8 /* smaller rounds tell little of a rate */
 
+/* PROBE_RTT holds back by itself, and its rounds are as an application's. */
 static bool sends_as_fast_as_it_may(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
-	return b->full_bw_reached && b->bw > 0 && b->min_rtt_ns != RUDP_NEVER &&
-	       (bbr_is_probe_bw(b) || b->state == BBR_PROBE_RTT) && !b->last.app_limited &&
+	if (!b->full_bw_reached || b->bw == 0)
+		return false;
+	if (!bbr_is_probe_bw(b))
+		return b->state == BBR_PROBE_RTT;
+	return !b->last.app_limited &&
 	       b->last.delivered_bytes >= ROUND_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes;
 }
 
-/* PROBE_RTT holds back by itself, and its rounds are as an application's. */
 bool bbr_flow(const struct rudp_cc *cc, struct rudp_cc_flow *out)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
-	if (b->state != BBR_PROBE_RTT && !sends_as_fast_as_it_may(cc))
-		return false;
-	if (b->state == BBR_PROBE_RTT && !b->full_bw_reached)
+	if (!sends_as_fast_as_it_may(cc))
 		return false;
 	*out = (struct rudp_cc_flow){
 		.bytes_per_s = b->bw,

@@ -10,7 +10,8 @@
  * conn_tx.c (packets out), conn_plan.c (what goes into one), conn_tail.c (second copies of sparse
  * traffic), conn_repair.c (sums of longer bursts), conn_timers.c (when next, it is now), conn_path.c
  * (addresses change), conn_mtu.c (how large packets may be), conn_known.c (what other connections know
- * of the path), conn_budget.c (its share of memory), conn_stats.c (statistics and invariants),
+ * of the path), conn_flow.c (its part of it), conn_budget.c (its share of memory), conn_stats.c
+ * (statistics and invariants),
  * conn_observe.c (what a trace is told).
  */
 #ifndef RUDP_PROTO_CONN_PRIVATE_H

@@ -16,10 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "engine/keeper.h"
 #include "running_engine.h"
 
 #define NOBODY 65534
+#define KILLS 400
+#define KILL_STEP_NS 2000
 
 /* What all processes of a test see. */
 static struct world {
@@ -296,7 +299,6 @@ static int runs_alone(void *context, struct rudp_keep *keep)
 	return 0;
 }
 
-
 Test(keeper, does_without_where_there_can_be_no_process)
 {
 	const struct rlimit none = {0, 0};
@@ -315,4 +317,41 @@ Test(keeper, does_without_where_there_can_be_no_process)
 	cr_assert(eq(uint, world->starts, 1));
 	cr_assert(zero(int, world->has_keeper));
 	cr_assert(eq(str, world->name, "rudp-engine\n"));
+}
+
+static int waits_to_be_killed(void *context, struct rudp_keep *keep)
+{
+	(void)context;
+	keep->has_begun = true;
+	if (++world->starts > 1)
+		return is_done(keep, 0);
+	world->keeper = keep->keeper_pid;
+	if (write(world->ends[1], "r", 1) == 1)
+		pause();
+	return 1;
+}
+
+static void let_pass(int64_t ns)
+{
+	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ns;
+
+	while (rudp_clock_now_ns(&rudp_clock_monotonic) < until_ns)
+		;
+}
+
+/* At each instant of its taking the place. end() waits for all processes. */
+Test(keeper, leaves_no_process_behind_when_it_is_killed_soon_after_the_engine)
+{
+	for (int i = 0; i < KILLS; i++) {
+		pid_t pid;
+		char letter;
+
+		world->starts = 0;
+		pid = begin(waits_to_be_killed);
+		cr_assert(eq(int, (int)read(world->ends[0], &letter, 1), 1));
+		cr_assert(zero(int, kill(pid, SIGKILL)));
+		let_pass(i * KILL_STEP_NS);
+		kill(world->keeper, SIGKILL); /* it may have ended */
+		cr_assert(eq(int, end(pid), 128 + SIGKILL));
+	}
 }

@@ -44,6 +44,10 @@ static int64_t arrival_at_ns(struct link *link, struct prng *prng, int64_t out_a
 	int64_t at_ns = out_at_ns + travel_ns(link, prng);
 	int64_t clump_ns = link->config.clump_ns;
 
+	if (link->config.jitter_ordered) {
+		at_ns = at_ns > link->last_at_ns ? at_ns : link->last_at_ns;
+		link->last_at_ns = at_ns;
+	}
 	return clump_ns > 0 ? (at_ns + clump_ns - 1) / clump_ns * clump_ns : at_ns;
 }
 

@@ -7,6 +7,7 @@
 #ifndef RUDP_SIM_LINK_H
 #define RUDP_SIM_LINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,8 @@
 
 struct link_config {
 	int64_t delay_ns;
-	int64_t jitter_ns;          /* uniform extra delay; reorders */
+	int64_t jitter_ns;          /* uniform extra delay */
+	bool jitter_ordered;        /* a packet waits for those sent before it; else jitter reorders */
 	double rate_bits_per_s;     /* 0: unlimited */
 	size_t queue_bytes;         /* drop-tail; with a rate only */
 	int64_t mark_above_ns;      /* CE for what would wait longer; 0: never (bulk.h only) */
@@ -42,6 +44,7 @@ struct link {
 	struct link_config config;
 	struct link_counts counts;
 	int64_t free_at_ns;         /* when the wire has sent what is queued */
+	int64_t last_at_ns;         /* of the last arrival, for jitter_ordered */
 	bool in_burst;
 };
 

@@ -42,9 +42,8 @@ bool path_keeps(const char *name, const char *what, double *values, size_t count
 		double most);
 
 /*
- * The command:  --path P1 [--seed N] [--cc NAME] [--against NAME] [--flows N] [--apart SECONDS]
- *               [--bytes N] [--seconds N] [--trace [MS]]
- * Returns the exit code.
+ * The command: --path P1 and options, which paths.c lists (usage). --odd MBIT: every other flow has a
+ * link of its own; --hosts: each is of another host. Returns the exit code.
  */
 int paths_command(int argc, char **argv);
 /* BBR on all paths against their bounds. Returns how many runs did not keep them, of *runs. */

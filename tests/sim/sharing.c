@@ -41,6 +41,7 @@ static const struct sharing sharings[] = {
 	{"two-bbr-P1", "P1", "bbr", "bbr", 2, 0, {0.47, 0.53}, 0.99, 6, false},
 	{"bbr-then-bbr-P1", "P1", "bbr", "bbr", 2, 5 * S, {0.47, 0.53}, 0.99, 0, false},
 	{"two-bbr-P6", "P6", "bbr", "bbr", 2, 0, {0.47, 0.53}, 0.99, 0, false},
+	{"four-bbr-P6", "P6", "bbr", "bbr", 4, 0, {0.22, 0.28}, 0.98, 0, false},
 	{"ten-bbr-P1", "P1", "bbr", "bbr", 10, 0, {0.08, 0.12}, 0.98, 20, false},
 	{"ten-bbr-P6", "P6", "bbr", "bbr", 10, 0, {0.08, 0.12}, 0.97, 0, false},
 	/* of 41 seeds: 0.555, 0.988 */
@@ -49,6 +50,7 @@ static const struct sharing sharings[] = {
 	{"two-hosts-P6", "P6", "bbr", "bbr", 2, 0, {0.45, 0.55}, 0.98, 0, true},
 	{"four-hosts-P6", "P6", "bbr", "bbr", 4, 0, {0.15, 0.35}, 0.95, 0, true},
 	{"ten-hosts-P1", "P1", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.88, 0, true},
+	{"ten-hosts-P6", "P6", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.95, 0, true},
 	{"bbr-kernel-bbr-P1", "P1", "bbr", "kernel-bbr", 2, 0, {0.42, 0.65}, 0.97, 0, false},
 	{"bbr-kernel-bbr-P6", "P6", "bbr", "kernel-bbr", 2, 0, {0.40, 0.65}, 0.95, 0, false},
 	{"kernel-bbr-then-bbr-P1", "P1", "kernel-bbr", "bbr", 2, 5 * S, {0.35, 0.65}, 0.9, 0, false},
