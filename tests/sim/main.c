@@ -9,6 +9,7 @@
  *	sim --path P1 ...       congestion control on one of the paths of paths.h
  *	sim --paths             the bounds of all of them
  *	sim --latency           sparse traffic alone
+ *	sim --wild FROM COUNT   BBR beside the kernel's two on random paths; wild.h has more
  *
  * SIM_TRACE=MS prints the first connection's state every so many virtual milliseconds; SIM_DEBUG=1 the
  * protocol's log; SIM_QLOG=DIRECTORY writes traces of all connections there (docs/qlog.md).
@@ -25,6 +26,7 @@
 #include "paths.h"
 #include "scenario.h"
 #include "sharing.h"
+#include "wild.h"
 
 #define RANDOM_DEFAULT 1000
 
@@ -163,6 +165,8 @@ int main(int argc, char **argv)
 	rudp_log_set(print_log, NULL, getenv("SIM_DEBUG") ? RUDP_LOG_DEBUG : RUDP_LOG_WARN);
 	if (strcmp(argv[1], "--path") == 0)
 		return paths_command(argc, argv);
+	if (strncmp(argv[1], "--wild", 6) == 0)
+		return wild_command(argc, argv);
 	if (argc == 3) {
 		if (!scenario_named(argv[1], strtoull(argv[2], NULL, 10), &config))
 			return usage("no such scenario");
