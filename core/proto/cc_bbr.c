@@ -141,10 +141,13 @@ static void bbr_on_idle_restart(struct rudp_cc *cc, int64_t now_at_ns)
 
 static void bbr_on_mtu(struct rudp_cc *cc, uint32_t datagram_bytes)
 {
+	const struct bbr *b = bbr_of_const(cc);
+
 	assert(datagram_bytes > 0);
 	cc->datagram_bytes = datagram_bytes;
 	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, bbr_cwnd_min_bytes(cc));
-	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, datagram_bytes);
+	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, b->min_rtt_ns,
+						       datagram_bytes);
 }
 
 static bool bbr_measured(const struct rudp_cc *cc, struct rudp_cc_measured *out)

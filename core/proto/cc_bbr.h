@@ -142,6 +142,7 @@
 #define BBR_BETA 70
 #define BBR_LOSS_THRESH 2
 #define BBR_FULL_BW_GROWTH 125
+#define BBR_UP_BW_GROWTH 110
 #define BBR_HEAVY_LOSS 20
 #define BBR_EXCESS_LOSS 10
 #define BBR_SHORTFALL 80
@@ -240,6 +241,8 @@ enum bbr_ack_phase {
 struct bbr_round {
 	int64_t started_at_ns;
 	int64_t rtt_min_ns; /* RUDP_NEVER: no sample */
+	int64_t delay_max_ns; /* the largest of the smallest of 8 samples; 0: none */
+	uint64_t bw_max;    /* the largest sample; 0: none */
 	uint64_t ack_rate;  /* delivered_bytes over its time, set at its end; 0: none */
 	uint64_t sent_bytes;
 	uint64_t delivered_bytes;
@@ -305,6 +308,13 @@ struct bbr {
 	int64_t delay_bucket_ns, delay_ns; /* smallest of 8 samples: filling, full */
 	int64_t delay_since_at_ns;
 	int64_t up_base_ns; /* of the round before the probe */
+	int64_t hold_peak_ns;
+	int64_t up_spread_ns; /* how much the smallest of 8 samples varied in it; below 0: not seen */
+	int64_t startup_base_ns; /* the delay above which STARTUP sees a queue begins there */
+	int64_t drained_rtt_ns; /* the smallest of a round whose queue was drained; 0: none yet */
+	uint64_t up_bw; /* when the probe began */
+	uint64_t drain_check_round; /* 0: not due */
+	bool left_by_delay;
 	uint32_t delay_samples;
 	int64_t base_rtt_ns;    /* the smallest ever, of this path, that it has seen or been told of */
 	int64_t foreign_rtt_ns; /* what PROBE_RTT found, when it last was far above */
@@ -398,6 +408,7 @@ void bbr_enter(struct rudp_cc *cc, enum bbr_state next);
 bool bbr_is_probe_bw(const struct bbr *b);
 bool bbr_is_probing(const struct bbr *b);
 void bbr_enter_startup(struct rudp_cc *cc);
+void bbr_start_again(struct rudp_cc *cc, int64_t base_ns);
 void bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 void bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 
@@ -435,6 +446,8 @@ uint64_t bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ac
 void bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
 int64_t bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns);
 bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns);
+int64_t bbr_still_rtt_ns(const struct bbr *b);
+void bbr_check_drained(struct rudp_cc *cc);
 bool bbr_had_round_delay(const struct bbr *b);
 bool bbr_has_probe_delay(const struct bbr *b);
 void bbr_expect_rtt(struct rudp_cc *cc, int64_t base_rtt_ns);
@@ -474,6 +487,7 @@ uint64_t bbr_cwnd_min_bytes(const struct rudp_cc *cc);
 uint64_t bbr_initial_window_bytes(const struct rudp_cc *cc);
 uint64_t bbr_bdp_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent);
 uint64_t bbr_inflight_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent);
+uint64_t bbr_gain_bytes(const struct rudp_cc *cc);
 uint64_t bbr_target_inflight_bytes(const struct rudp_cc *cc);
 uint64_t bbr_probe_rtt_cwnd_bytes(const struct rudp_cc *cc);
 void bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns);

@@ -66,7 +66,8 @@ static void set_rate(struct rudp_cc *cc, uint64_t rate)
 {
 	cc->pacing_bytes_per_s =
 		bbr_max(rate, rudp_cc_rate(bbr_cwnd_min_bytes(cc), PACING_WINDOW_NS_MAX));
-	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, cc->datagram_bytes);
+	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s,
+						       bbr_of_const(cc)->min_rtt_ns, cc->datagram_bytes);
 	if (bbr_wants_trains(bbr_of_const(cc)))
 		cc->send_quantum_bytes = bbr_max(cc->send_quantum_bytes,
 						 rudp_cc_initial_window_bytes(cc->datagram_bytes));
@@ -196,11 +197,19 @@ static void grow_in_startup(struct rudp_cc *cc, const struct rudp_cc_ack *ack, u
 		cc->cwnd_bytes += bbr_train_growth_bytes(cc, ack);
 }
 
+/* What the state's gain allows. */
+uint64_t bbr_gain_bytes(const struct rudp_cc *cc)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	return bbr_bdp_bytes(cc, b->bw, gains[b->state].cwnd) + bbr_extra_acked(b);
+}
+
 /* The most that the state may have in flight. */
 static uint64_t most_bytes(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
-	uint64_t most = bbr_bdp_bytes(cc, b->bw, gains[b->state].cwnd) + bbr_extra_acked(b);
+	uint64_t most = bbr_gain_bytes(cc);
 	uint64_t held = bbr_bdp_bytes(cc, b->bw, 100);
 
 	/* Clumps of ACKs are in up_inflight_bytes as they are now. The worst of ten rounds would be

@@ -105,7 +105,7 @@ static void raise_extra(struct bbr *b)
 static bool is_alone(const struct bbr *b)
 {
 	return !b->foreign && b->up_base_ns != RUDP_NEVER &&
-	       b->up_base_ns <= b->min_rtt_ns + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	       b->last.rtt_min_ns <= bbr_still_rtt_ns(b) + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 }
 
 static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
@@ -116,8 +116,10 @@ static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	b->ack_phase = BBR_ACKS_PROBE_STARTING;
 	bbr_start_round(b);
 	bbr_reset_full_bw(b);
-	b->full_bw = b->sample_bw;
+	b->full_bw = b->last.bw_max;
 	b->up_base_ns = b->last.rtt_min_ns;
+	b->up_spread_ns = b->last.delay_max_ns - b->last.rtt_min_ns;
+	b->up_bw = b->max_bw;
 	b->up_alone = is_alone(b);
 	/* Before the ACK: where ACKs are rare, much less is in flight after each. */
 	b->up_inflight_bytes = ack->inflight_before_bytes;
@@ -237,12 +239,16 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 		forget_longterm(b, ack);
 		return true;
 	}
+	if (b->round_start && b->up_rounds >= 2 && b->max_bw > b->up_bw / 100 * 150) {
+		bbr_start_again(cc, rudp_time_max(b->up_base_ns + b->up_spread_ns, b->up_base_ns));
+		return false;
+	}
 	b->up_limited |= ack->cwnd_limited;
 	raise_extra(b);
-	if (ack->cwnd_limited &&
+	if (ack->cwnd_limited && cc->cwnd_bytes < bbr_gain_bytes(cc) &&
 	    (cc->cwnd_bytes >= b->inflight_longterm || b->up_extra_bytes < BBR_INFINITE)) {
 		bbr_reset_full_bw(b);
-		b->full_bw = b->sample_bw;
+		b->full_bw = b->last.bw_max;
 		return false;
 	}
 	return b->full_bw_now;

@@ -7,6 +7,7 @@
 void bbr_start_round(struct bbr *b)
 {
 	b->round_end_number = b->next_number;
+	b->now.delay_max_ns = 0;
 }
 
 /* Less came out of the path than went in a round before, even with the losses added. A round
@@ -41,6 +42,7 @@ void bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 
 	b->now.delivered_bytes += ack->acked_bytes;
 	b->now.app_limited |= b->app_limited;
+	b->now.bw_max = bbr_max(b->now.bw_max, b->sample_bw);
 	b->round_acked_bytes += ack->acked_bytes;
 	b->round_start = ack->largest_acked_number >= b->round_end_number;
 	if (!b->round_start)
@@ -118,11 +120,14 @@ void bbr_reset_full_bw(struct bbr *b)
 /* Section 5.3.1.2: three rounds in which trying to grow brought less than a quarter. */
 void bbr_check_full_bw(struct bbr *b)
 {
-	if (b->full_bw_now || !b->round_start || b->app_limited || b->sample_bw == 0)
+	uint64_t growth = b->state == BBR_UP ? BBR_UP_BW_GROWTH : BBR_FULL_BW_GROWTH;
+	uint64_t bw = b->last.bw_max;
+
+	if (b->full_bw_now || !b->round_start || b->last.app_limited || bw == 0 || b->holding)
 		return;
-	if (b->sample_bw >= rudp_cc_mul_div(b->full_bw, BBR_FULL_BW_GROWTH, 100)) {
+	if (bw >= rudp_cc_mul_div(b->full_bw, growth, 100)) {
 		bbr_reset_full_bw(b);
-		b->full_bw = b->sample_bw;
+		b->full_bw = bw;
 		return;
 	}
 	b->full_bw_count++;

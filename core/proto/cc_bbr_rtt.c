@@ -6,6 +6,7 @@ static void close_delay_bucket(struct bbr *b, int64_t now_at_ns)
 {
 	b->delay_since_at_ns = now_at_ns;
 	b->delay_ns = b->delay_bucket_ns;
+	b->now.delay_max_ns = rudp_time_max(b->now.delay_max_ns, b->delay_ns);
 	b->delay_bucket_ns = RUDP_NEVER;
 	b->delay_samples = 0;
 }
@@ -44,18 +45,28 @@ bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
 	return is_delay_above(b, base_ns, BBR_DELAY_NS_MIN);
 }
 
+/* What a round trip takes when no queue of ours stands: jitter that keeps packets in order puts it up. */
+int64_t bbr_still_rtt_ns(const struct bbr *b)
+{
+	return rudp_time_max(b->min_rtt_ns, b->drained_rtt_ns);
+}
+
 /* No packet of a whole round came through without it: jitter is never that thorough. */
 bool bbr_had_round_delay(const struct bbr *b)
 {
 	if (b->min_rtt_ns == RUDP_NEVER || b->last.rtt_samples < BBR_DELAY_SAMPLES_SPARSE)
 		return false;
-	return b->last.rtt_min_ns > b->min_rtt_ns + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	return b->last.rtt_min_ns > bbr_still_rtt_ns(b) + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 }
 
 /* A probe knows what it does: it looks closer. */
 bool bbr_has_probe_delay(const struct bbr *b)
 {
-	return is_delay_above(b, b->up_base_ns, BBR_PROBE_DELAY_NS_MIN);
+	int64_t bound_ns = bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+
+	if (b->delay_ns == RUDP_NEVER || b->up_base_ns == RUDP_NEVER || b->min_rtt_ns == RUDP_NEVER)
+		return false;
+	return b->delay_ns - b->up_base_ns > rudp_time_max(bound_ns, b->up_spread_ns + bound_ns / 2);
 }
 
 /* An RTT as good as the minimum shows an empty queue, which is all that PROBE_RTT wants. */
@@ -154,6 +165,8 @@ static void leave_probe_rtt(struct rudp_cc *cc, int64_t now_at_ns)
 	struct bbr *b = bbr_of(cc);
 	bool steady = now_at_ns > b->probe_rtt_last_at_ns + BBR_PROBE_RTT_INTERVAL_NS_MAX;
 
+	if (b->last.rtt_min_ns != RUDP_NEVER)
+		b->drained_rtt_ns = b->last.rtt_min_ns;
 	b->probe_rtt_min_at_ns = now_at_ns;
 	b->probe_rtt_last_at_ns = now_at_ns;
 	b->probe_rtt_end_number = b->next_number;

@@ -3,6 +3,7 @@
 #include "proto/cc_bbr.h"
 
 #include <assert.h>
+#include "proto/cc_pace.h"
 
 #define BIT(state) (1u << BBR_##state)
 
@@ -56,10 +57,48 @@ void bbr_enter_startup(struct rudp_cc *cc)
 	b->delay_ns = RUDP_NEVER;
 }
 
+/* STARTUP goes on: what ended it was no queue of ours, for it has not gone with the queue. */
+void bbr_start_again(struct rudp_cc *cc, int64_t base_ns)
+{
+	struct bbr *b = bbr_of(cc);
+
+	b->startup_base_ns = base_ns;
+	b->left_by_delay = false;
+	b->drain_check_round = 0;
+	b->full_bw_reached = false;
+	bbr_reset_full_bw(b);
+	bbr_enter_startup(cc);
+}
+
+/*
+ * The round that follows DRAIN, whose packets met no queue of ours. The delay that ended STARTUP goes
+ * with the queue, or it was none.
+ */
+void bbr_check_drained(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (b->drain_check_round == 0 || b->round_count < b->drain_check_round)
+		return;
+	b->drain_check_round = 0;
+	if (b->last.app_limited || b->last.rtt_min_ns == RUDP_NEVER)
+		return;
+	b->drained_rtt_ns = b->last.rtt_min_ns;
+	if (b->left_by_delay && b->last.delay_max_ns > rudp_time_max(b->min_rtt_ns, b->startup_base_ns) +
+							   bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN))
+		bbr_start_again(cc, b->last.delay_max_ns);
+}
+
 /* A mark is a router's word for the same thing as a delay. */
 static bool has_queue_sign(const struct bbr *b)
 {
-	return b->mark_in_round || bbr_has_delay_grown(b, b->min_rtt_ns);
+	return b->mark_in_round || bbr_has_delay_grown(b, rudp_time_max(b->min_rtt_ns, b->startup_base_ns));
+}
+
+/* What a burst of our own waits for itself. */
+static int64_t burst_ns(const struct rudp_cc *cc)
+{
+	return rudp_cc_span_ns(cc->send_quantum_bytes, bbr_max(bbr_of_const(cc)->max_bw, 1));
 }
 
 /*
@@ -68,8 +107,10 @@ static bool has_queue_sign(const struct bbr *b)
  * What an application sends now and then fills no buffer: its delay is another's, or the receiver's,
  * whose acknowledgement waits for a second packet.
  */
-static void hold_on_delay(struct bbr *b, const struct rudp_cc_ack *ack)
+static void hold_on_delay(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
+	struct bbr *b = bbr_of(cc);
+
 	if (b->app_limited && !b->mark_in_round) {
 		b->holding = false;
 		return;
@@ -78,18 +119,27 @@ static void hold_on_delay(struct bbr *b, const struct rudp_cc_ack *ack)
 		b->holding = true;
 		b->hold_sign = false;
 		b->hold_end_number = b->next_number;
+		b->hold_peak_ns = b->delay_ns;
 		b->delay_ns = RUDP_NEVER;
 		return;
 	}
 	if (!b->holding)
 		return;
 	if (ack->largest_acked_number < b->hold_end_number) {
+		if (b->delay_ns == RUDP_NEVER)
+			return;
 		b->hold_sign = has_queue_sign(b);
+		b->hold_peak_ns = rudp_time_max(b->hold_peak_ns, b->delay_ns);
+		if (b->hold_sign || b->hold_peak_ns - b->delay_ns <= burst_ns(cc))
+			return;
+		/* A queue that we filled until the hold began does not get shorter. */
+		b->startup_base_ns = rudp_time_max(b->startup_base_ns, b->hold_peak_ns);
+		b->holding = false;
 		return;
 	}
 	b->holding = false;
 	if (b->hold_sign)
-		b->full_bw_reached = true;
+		b->full_bw_reached = b->left_by_delay = true;
 }
 
 static void leave_by_loss(struct rudp_cc *cc)
@@ -110,7 +160,7 @@ void bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	if (!b->full_bw_reached && bbr_has_startup_loss(cc))
 		leave_by_loss(cc);
 	if (!b->full_bw_reached)
-		hold_on_delay(b, ack);
+		hold_on_delay(cc, ack);
 	if (!b->full_bw_reached)
 		return;
 	b->holding = false;
@@ -125,6 +175,8 @@ void bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	if (b->state != BBR_DRAIN)
 		return;
 	if (ack->inflight_bytes <= bbr_inflight_bytes(cc, b->bw, 100) ||
-	    b->round_count > b->drain_start_round + BBR_DRAIN_ROUNDS_MAX)
+	    b->round_count > b->drain_start_round + BBR_DRAIN_ROUNDS_MAX) {
+		b->drain_check_round = b->round_count + 2;
 		bbr_start_down(cc, ack->now_at_ns);
+	}
 }

@@ -97,7 +97,8 @@ static void publish(struct rudp_cc *cc, const struct rudp_rtt *rtt)
 	publish_window(cc, c);
 	cc->pacing_bytes_per_s =
 		rudp_cc_rate(c->window.cwnd_bytes * percent / 100, rudp_time_max(rtt_ns, 1));
-	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, cc->datagram_bytes);
+	cc->send_quantum_bytes = rudp_cc_quantum_bytes(
+		cc->pacing_bytes_per_s, rtt != NULL ? rtt->min_ns : RUDP_NEVER, cc->datagram_bytes);
 }
 
 static void cubic_init(struct rudp_cc *cc, int64_t now_at_ns)
@@ -383,7 +384,8 @@ static void cubic_on_mtu(struct rudp_cc *cc, uint32_t datagram_bytes)
 	c->window.ssthresh_bytes = at_least(c->window.ssthresh_bytes, cwnd_min_bytes(cc));
 	c->recovery_cwnd_bytes = at_least(c->recovery_cwnd_bytes, cwnd_min_bytes(cc));
 	publish_window(cc, c);
-	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, datagram_bytes);
+	cc->send_quantum_bytes =
+		rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, RUDP_NEVER, datagram_bytes);
 }
 
 const struct rudp_cc_ops rudp_cc_cubic = {

@@ -13,7 +13,9 @@
 
 #define RUDP_CC_QUANTUM_BYTES_MAX 65536
 #define RUDP_CC_QUANTUM_DATAGRAMS_MIN 2
-#define RUDP_CC_QUANTUM_NS (1 * RUDP_NS_PER_MS)
+#define RUDP_CC_QUANTUM_NS_MAX (1 * RUDP_NS_PER_MS)
+#define RUDP_CC_QUANTUM_NS_MIN (RUDP_NS_PER_MS / 8)
+#define RUDP_CC_QUANTUM_RTT_DIVISOR 8
 
 /* a * b / c without overflow in between; UINT64_MAX where the result is larger. c > 0. */
 static inline uint64_t rudp_cc_mul_div(uint64_t a, uint64_t b, uint64_t c)
@@ -29,6 +31,14 @@ static inline uint64_t rudp_cc_bytes_in(uint64_t rate_bytes_per_s, int64_t span_
 	return rudp_cc_mul_div(rate_bytes_per_s, (uint64_t)span_ns, (uint64_t)RUDP_NS_PER_S);
 }
 
+/* How long bytes take at a rate > 0. */
+static inline int64_t rudp_cc_span_ns(uint64_t bytes, uint64_t rate_bytes_per_s)
+{
+	uint64_t ns = rudp_cc_mul_div(bytes, (uint64_t)RUDP_NS_PER_S, rate_bytes_per_s);
+
+	return ns > INT64_MAX ? INT64_MAX : (int64_t)ns;
+}
+
 /* The rate that moves bytes in a span, at least 1. span_ns > 0. */
 static inline uint64_t rudp_cc_rate(uint64_t bytes, int64_t span_ns)
 {
@@ -40,10 +50,17 @@ static inline uint64_t rudp_cc_rate(uint64_t bytes, int64_t span_ns)
 /*
  * The largest burst: about a millisecond of the rate, so that fast senders make few system calls
  * and slow ones no queue, at most 64 KiB and at least two datagrams. draft-ietf-ccwg-bbr 5.6.3.
+ * On a path shorter than 8 ms it is an eighth of the round trip: the queue of a short path is often a
+ * fraction of its BDP, and a burst of a millisecond alone overflows it. rtt_ns: the shortest round
+ * trip, RUDP_NEVER if none is known.
  */
-static inline uint64_t rudp_cc_quantum_bytes(uint64_t rate_bytes_per_s, uint32_t datagram_bytes)
+static inline uint64_t rudp_cc_quantum_bytes(uint64_t rate_bytes_per_s, int64_t rtt_ns,
+					     uint32_t datagram_bytes)
 {
-	uint64_t quantum = rudp_cc_bytes_in(rate_bytes_per_s, RUDP_CC_QUANTUM_NS);
+	int64_t span_ns = rudp_time_min(rudp_time_max(rtt_ns / RUDP_CC_QUANTUM_RTT_DIVISOR,
+						      RUDP_CC_QUANTUM_NS_MIN),
+					RUDP_CC_QUANTUM_NS_MAX);
+	uint64_t quantum = rudp_cc_bytes_in(rate_bytes_per_s, span_ns);
 	uint64_t least = RUDP_CC_QUANTUM_DATAGRAMS_MIN * (uint64_t)datagram_bytes;
 
 	if (quantum > RUDP_CC_QUANTUM_BYTES_MAX)

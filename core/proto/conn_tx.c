@@ -53,7 +53,7 @@ static uint64_t quantum_bytes(const struct rudp_conn *conn)
 
 	if (rate == conn->cc.pacing_bytes_per_s)
 		return conn->cc.send_quantum_bytes;
-	return rudp_cc_quantum_bytes(rate, conn->cc.datagram_bytes);
+	return rudp_cc_quantum_bytes(rate, conn->rtt.min_ns, conn->cc.datagram_bytes);
 }
 
 static void record(struct rudp_plan *plan)

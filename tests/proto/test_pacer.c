@@ -142,8 +142,8 @@ Test(pacer, random_timers_keep_the_rate)
 
 Test(pacer, quantum_is_a_millisecond_within_its_bounds)
 {
-	cr_assert(eq(u64, rudp_cc_quantum_bytes(1000, 1200), 2400));
-	cr_assert(eq(u64, rudp_cc_quantum_bytes(12500000, 1200), 12500));
-	cr_assert(eq(u64, rudp_cc_quantum_bytes(UINT64_C(1) << 40, 1200), 65536));
-	cr_assert(eq(u64, rudp_cc_quantum_bytes(UINT64_C(1) << 40, 65000), 130000));
+	cr_assert(eq(u64, rudp_cc_quantum_bytes(1000, RUDP_NEVER, 1200), 2400));
+	cr_assert(eq(u64, rudp_cc_quantum_bytes(12500000, RUDP_NEVER, 1200), 12500));
+	cr_assert(eq(u64, rudp_cc_quantum_bytes(UINT64_C(1) << 40, RUDP_NEVER, 1200), 65536));
+	cr_assert(eq(u64, rudp_cc_quantum_bytes(UINT64_C(1) << 40, RUDP_NEVER, 65000), 130000));
 }

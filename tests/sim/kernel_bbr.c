@@ -83,7 +83,8 @@ static void init(struct rudp_cc *cc, int64_t now_at_ns)
 	cc->state_name = "startup";
 	cc->pacing_bytes_per_s =
 		rudp_cc_mul_div(rudp_cc_rate(cc->cwnd_bytes, RUDP_NS_PER_MS), HIGH_GAIN, 100);
-	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, cc->datagram_bytes);
+	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, RUDP_NEVER,
+						       cc->datagram_bytes);
 }
 
 static void on_sent(struct rudp_cc *cc, uint64_t number, uint64_t bytes, uint64_t inflight_bytes,
@@ -288,7 +289,8 @@ static void set_pacing(struct rudp_cc *cc)
 	if (b->bw == 0 || (!is_full(b) && rate <= cc->pacing_bytes_per_s))
 		return;
 	cc->pacing_bytes_per_s = most(rate, 1000);
-	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, cc->datagram_bytes);
+	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, RUDP_NEVER,
+						       cc->datagram_bytes);
 }
 
 static void on_ack(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
