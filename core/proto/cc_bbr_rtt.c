@@ -216,6 +216,10 @@ static bool is_time_to_probe_rtt(const struct rudp_cc *cc, int64_t now_at_ns)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
+	/* STARTUP grows as long as no queue shows, and takes long where the round trip is. */
+	if (b->state == BBR_STARTUP &&
+	    now_at_ns <= b->probe_rtt_last_at_ns + BBR_PROBE_RTT_INTERVAL_NS_MAX)
+		return false;
 	return b->probe_rtt_expired ||
 	       (cc->is_to_probe[RUDP_CC_EMPTY] &&
 		now_at_ns > b->probe_rtt_min_at_ns + BBR_PROBE_RTT_INTERVAL_NS / 2);

@@ -84,7 +84,7 @@ void bbr_check_drained(struct rudp_cc *cc)
 	if (b->last.app_limited || b->last.rtt_min_ns == RUDP_NEVER)
 		return;
 	b->drained_rtt_ns = b->last.rtt_min_ns;
-	if (b->left_by_delay && b->last.delay_max_ns > rudp_time_max(b->min_rtt_ns, b->startup_base_ns) +
+	if (b->left_by_delay && b->starters <= 1 && b->last.delay_max_ns > rudp_time_max(b->min_rtt_ns, b->startup_base_ns) +
 							   bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN))
 		bbr_start_again(cc, b->last.delay_max_ns);
 }
@@ -111,7 +111,8 @@ static void hold_on_delay(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
-	if (b->app_limited && !b->mark_in_round) {
+	if (b->app_limited && !b->mark_in_round &&
+	    ack->inflight_before_bytes <= bbr_initial_window_bytes(cc)) {
 		b->holding = false;
 		return;
 	}
@@ -130,7 +131,7 @@ static void hold_on_delay(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 			return;
 		b->hold_sign = has_queue_sign(b);
 		b->hold_peak_ns = rudp_time_max(b->hold_peak_ns, b->delay_ns);
-		if (b->hold_sign || b->hold_peak_ns - b->delay_ns <= burst_ns(cc))
+		if (b->hold_sign || b->starters > 1 || b->hold_peak_ns - b->delay_ns <= burst_ns(cc))
 			return;
 		/* A queue that we filled until the hold began does not get shorter. */
 		b->startup_base_ns = rudp_time_max(b->startup_base_ns, b->hold_peak_ns);
