@@ -174,7 +174,8 @@
 #define BBR_DRAIN_ROUNDS_MAX 3
 #define BBR_DOWN_ROUNDS_MAX 4
 #define BBR_CWND_DATAGRAMS_MIN 4
-#define BBR_HEAVY_LOSS_DATAGRAMS_MIN 24
+#define BBR_HEAVY_LOSS_OF_DATAGRAMS_MIN 120
+#define BBR_EXCESS_LOSS_DATAGRAMS_MIN 24
 #define BBR_TALLY_DATAGRAMS_MAX 240
 #define BBR_RENO_ROUNDS_MAX 63
 #define BBR_OWN_QUEUE_ROUNDS 4
@@ -310,6 +311,7 @@ struct bbr {
 	int64_t up_base_ns; /* of the round before the probe */
 	int64_t hold_peak_ns;
 	int64_t up_spread_ns; /* how much the smallest of 8 samples varied in it; below 0: not seen */
+	uint64_t startup_round; /* when it went on; its losses are judged from the next one on */
 	int64_t startup_base_ns; /* the delay above which STARTUP sees a queue begins there */
 	int64_t drained_rtt_ns; /* the smallest of a round whose queue was drained; 0: none yet */
 	uint64_t up_bw; /* when the probe began */
@@ -359,6 +361,7 @@ struct bbr {
 
 	/* Loss. */
 	uint64_t loss_round_end_number;
+	bool was_short; /* the last round, if nothing else has made it long */
 	bool loss_round_start, loss_in_round, mark_in_round, shortfall, evidence_in_round;
 	uint32_t tally_bytes, tally_lost_bytes; /* of the last small rounds */
 	uint64_t loss_ppm;        /* average of rounds of DOWN and CRUISE */

@@ -27,7 +27,10 @@ static bool is_short(const struct bbr *b, int64_t now_at_ns)
 
 static void open_account(struct bbr *b, int64_t now_at_ns)
 {
-	b->shortfall = is_short(b, now_at_ns);
+	bool short_now = is_short(b, now_at_ns);
+
+	b->shortfall = short_now && b->was_short;
+	b->was_short = short_now;
 	if (now_at_ns > b->now.started_at_ns)
 		b->now.ack_rate =
 			rudp_cc_rate(b->now.delivered_bytes, now_at_ns - b->now.started_at_ns);

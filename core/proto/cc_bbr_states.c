@@ -66,6 +66,7 @@ void bbr_start_again(struct rudp_cc *cc, int64_t base_ns)
 	b->left_by_delay = false;
 	b->drain_check_round = 0;
 	b->full_bw_reached = false;
+	b->startup_round = b->round_count + 1;
 	bbr_reset_full_bw(b);
 	bbr_enter_startup(cc);
 }
@@ -158,7 +159,7 @@ void bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 
 	if (b->state != BBR_STARTUP)
 		return;
-	if (!b->full_bw_reached && bbr_has_startup_loss(cc))
+	if (!b->full_bw_reached && b->round_count > b->startup_round && bbr_has_startup_loss(cc))
 		leave_by_loss(cc);
 	if (!b->full_bw_reached)
 		hold_on_delay(cc, ack);
