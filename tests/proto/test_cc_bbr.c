@@ -496,6 +496,7 @@ Test(cc_bbr, delay_of_an_idle_application_does_not_end_startup)
 	bbr_rig_ack(rig, 1, RATE / 100);
 	pacing = rig->cc.pacing_bytes_per_s;
 	rig->app_limited = true;
+	rig->inflight_bytes = 2 * DATAGRAM;
 	rig->rtt.latest_ns = RTT_NS * 3 / 2; /* the receiver's ACK waits for a second packet */
 	for (int i = 0; i < 20; i++)
 		bbr_rig_round(rig, RATE / 1000);
