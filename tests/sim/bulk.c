@@ -16,8 +16,7 @@
 #define IP_UDP_BYTES 28
 #define QUEUE_STEP_NS (100 * RUDP_NS_PER_US)
 #define QUEUE_STEPS 50000
-#define ECN_NONE 0
-#define ECN_CE 3
+#define ECN_MASK 3
 #define SENDER 0
 #define RECEIVER 1
 
@@ -280,14 +279,6 @@ static void note_queue(struct bulk *w, int64_t wait_ns)
 		account->max_ms = ms;
 }
 
-/* A queue marks what says that it understands (RFC 3168). */
-static uint8_t ecn_behind(const struct bulk *w, int from, uint8_t ecn, int64_t wait_ns)
-{
-	int64_t above_ns = w->link[from].config.mark_above_ns;
-
-	return ecn != ECN_NONE && above_ns > 0 && wait_ns > above_ns ? ECN_CE : ecn;
-}
-
 static struct link *link_for(struct bulk *w, int from, const struct rudp_train *train)
 {
 	bool is_odd = rudp_addr_port(&train->local) % 2 != FIRST_PORT % 2;
@@ -304,18 +295,14 @@ static void fly(struct bulk *w, int from, const struct rudp_train *train)
 	for (size_t at = 0; at < train->len; at += train->segment_bytes) {
 		size_t left = train->len - at;
 		size_t len = left < train->segment_bytes ? left : train->segment_bytes;
-		int64_t wait_ns = rudp_time_max(link->free_at_ns - w->now_ns, 0);
-		int64_t at_ns[2];
-		int copies = link_offer(link, &w->prng, len, w->now_ns, at_ns);
+		struct flying *f = flight_new(&w->flight, !from, &train->local, &train->remote,
+					      train->data + at, len);
 
 		if (link == &w->link[SENDER])
-			note_queue(w, wait_ns);
-		w->flight.ecn = ecn_behind(w, from, train->tos & ECN_CE, wait_ns);
-		w->result->marked_packets += w->flight.ecn == ECN_CE;
-		for (int i = 0; i < copies; i++)
-			w->failed |= !flight_add(&w->flight, at_work_ns(w, !from, at_ns[i]), !from,
-						 &train->local, &train->remote, train->data + at,
-						 len);
+			note_queue(w, link_wait_ns(link, w->now_ns));
+		if (f)
+			f->ecn = train->tos & ECN_MASK;
+		w->failed |= !f || !link_submit(link, &w->prng, &w->flight, f, w->now_ns);
 	}
 }
 
@@ -362,7 +349,7 @@ static void trace(struct bulk *w)
 		       s.ssthresh_bytes == UINT64_MAX ? 0 : s.ssthresh_bytes, s.inflight_bytes,
 		       (double)s.pacing_bytes_per_s * 8 / 1e6, s.stream_acked,
 		       s.unsent_bytes, s.window_send_bytes, s.packets_lost, s.packets_spurious,
-		       (double)rudp_time_max(w->link[SENDER].free_at_ns - w->now_ns, 0) / 1e6);
+		       (double)link_wait_ns(&w->link[SENDER], w->now_ns) / 1e6);
 	}
 }
 
@@ -409,13 +396,27 @@ static int64_t next_of_host_ns(const struct bulk *w, int host)
 	return due_at_ns == RUDP_NEVER ? due_at_ns : at_work_ns(w, host, due_at_ns);
 }
 
+/* A host that stalls finds what has arrived when its stall is over. */
+static int64_t arrival_ns(void *context, const struct flying *f)
+{
+	return at_work_ns(context, f->to, f->at_ns);
+}
+
 static void step(struct bulk *w)
 {
-	int64_t next = rudp_time_min(flight_next_ns(&w->flight), next_program_ns(w));
+	const struct links links = {
+		.link = {&w->link[SENDER], &w->link[RECEIVER], &w->odd},
+		.count = w->config->odd_bits_per_s > 0 ? 3 : 2,
+		.arrival_ns = arrival_ns,
+		.context = w,
+	};
+	int64_t next = next_program_ns(w);
 	struct flying *f;
 
 	for (int host = 0; host < 2; host++)
 		next = rudp_time_min(next, next_of_host_ns(w, host));
+	next = links_run(&links, &w->flight, next);
+	w->failed |= next < 0;
 	w->now_ns = rudp_time_max(w->now_ns, next);
 	while ((f = flight_take(&w->flight, w->now_ns))) {
 		deliver(w, f);
@@ -492,6 +493,7 @@ static void finish(struct bulk *w)
 	w->result->startup = queue_of(&w->startup);
 	w->result->after = queue_of(&w->after);
 	w->result->dropped_packets = w->link[SENDER].counts.dropped_queue;
+	w->result->marked_packets = w->link[SENDER].counts.marked;
 	w->result->down_bytes = w->link[RECEIVER].counts.bytes +
 				w->link[RECEIVER].counts.delivered * IP_UDP_BYTES;
 }
@@ -499,15 +501,16 @@ static void finish(struct bulk *w)
 static bool bulk_init(struct bulk *w)
 {
 	struct rudp_endpoint_config config = {.random = seeded_random, .random_context = w};
+	struct link_config odd = w->config->up;
 	struct rudp_endpoint *listening;
 
 	w->prng.state = w->config->seed;
 	rudp_addr_parse(&w->addr[SENDER], "10.0.0.1:20000");
 	rudp_addr_parse(&w->addr[RECEIVER], "10.0.0.2:443");
-	w->link[SENDER].config = w->config->up;
-	w->link[RECEIVER].config = w->config->down;
-	w->odd.config = w->config->up;
-	w->odd.config.rate_bits_per_s = w->config->odd_bits_per_s;
+	odd.rate_bits_per_s = w->config->odd_bits_per_s;
+	if (!link_init(&w->link[SENDER], &w->config->up) ||
+	    !link_init(&w->link[RECEIVER], &w->config->down) || !link_init(&w->odd, &odd))
+		return false;
 	w->train = malloc(RUDP_TRAIN_BYTES_MAX);
 	for (int host = 0; host < 2; host++)
 		w->ep[host] = rudp_endpoint_new(&config, 0);
@@ -542,6 +545,9 @@ bool bulk_run(const struct bulk_config *config, struct bulk_result *result)
 	ok = ok && !w->failed;
 	finish(w);
 	flight_fini(&w->flight);
+	link_fini(&w->link[SENDER]);
+	link_fini(&w->link[RECEIVER]);
+	link_fini(&w->odd);
 	for (int host = 0; host < 2; host++)
 		if (w->ep[host])
 			rudp_endpoint_free(w->ep[host]);

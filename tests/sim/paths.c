@@ -213,8 +213,9 @@ int paths_command(int argc, char **argv)
 	path_configure(command.path, command.cc, command.seed, &config);
 	plan_flows(&command, &config);
 	config.up.clump_ns = config.down.clump_ns = (int64_t)(command.clump_ms * 1e6);
-	config.up.rate_later_bits_per_s = command.later_mbits * 1e6;
-	config.up.change_at_ns = (int64_t)(command.later_s * 1e9);
+	if (command.later_mbits > 0)
+		link_config_change_rate(&config.up, command.later_mbits * 1e6,
+					(int64_t)(command.later_s * 1e9));
 	config.stall = path_stalls((int64_t)(command.stall_ms * 1e6));
 	if (command.seconds > 0)
 		config.end_at_ns = (int64_t)(command.seconds * 1e9) + 2 * config.up.delay_ns;
