@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * link - one direction of a simulated path: the hop of integration/netmodel (rate or trace, queue and its
- * discipline, policer, aggregation, gaps), then delay and jitter, loss alone or in bursts, reordering,
- * duplication, corruption, a size above which nothing passes. Losses, jitter and duplicates are drawn
- * from the world's PRNG when a datagram is sent.
+ * link - one direction of a simulated path: the hop of integration/netmodel (rate or trace, queue and
+ * its discipline, policer, aggregation, gaps), then delay and jitter, loss alone or in bursts,
+ * reordering, duplication, corruption, a size above which nothing passes. Losses, jitter and duplicates
+ * are drawn from the world's PRNG when a datagram is sent.
  */
 #ifndef RUDP_SIM_LINK_H
 #define RUDP_SIM_LINK_H
@@ -31,7 +31,7 @@ struct link_config {
 	int64_t clump_ns;           /* a host that looks only so often: arrivals wait for it; 0: never */
 	double police_bits_per_s;   /* a policer behind the queue; 0: none */
 	size_t police_burst_bytes;
-	int64_t aggregate_ns;       /* packets are held back up to this long and leave together; 0: not */
+	int64_t aggregate_ns;       /* held back so long at most, packets leave together; 0: not */
 	size_t aggregate_packets;   /* or until there are so many; 0: no bound */
 	double loss;                /* each datagram alone */
 	double burst_loss;          /* mean share lost in bursts (Gilbert-Elliott) */
