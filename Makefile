@@ -61,7 +61,8 @@ ENGINE_SRC := $(filter-out core/engine/host_%.c,$(wildcard core/engine/*.c))
 API_SRC := $(wildcard core/api/*.c)
 SHIM_SRC := $(wildcard shim/*.c)
 TOOLS_SRC := $(wildcard tools/*.c)
-LINKEM_SRC := $(wildcard integration/linkem/*.c)
+NETMODEL_SRC := $(wildcard integration/netmodel/*.c)
+LINKEM_SRC := $(wildcard integration/linkem/*.c) $(NETMODEL_SRC)
 MSG_SRC := $(wildcard messaging/*.c)
 MSG_COMMAND_SRC := $(wildcard messaging/command/*.c)
 CONVERSATION_SERVER_SRC := $(wildcard conversation/server/*.c conversation/store/*.c)
@@ -265,7 +266,8 @@ $(BUILD)/tests/conversation: $(call units_of,conversation) $(BUILD)/libconversat
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ -lcriterion -lcrypto -pthread -ldl
-$(BUILD)/tests/sim: $(call tests_of,sim) $(call obj,$(wildcard core/engine/qlog*.c)) $(BUILD)/libproto.a \
+$(BUILD)/tests/sim: $(call tests_of,sim) $(call obj,$(wildcard core/engine/qlog*.c) $(NETMODEL_SRC)) \
+		$(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lm

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "prng.h"
+#include "../netmodel/random.h"
 
 #include <math.h>
 
@@ -8,22 +9,13 @@ static uint64_t rotate_left(uint64_t value, unsigned bits)
 	return value << bits | value >> (64 - bits);
 }
 
-static uint64_t splitmix(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 void prng_init(struct prng *prng, uint64_t seed, uint64_t stream)
 {
 	uint64_t stream_state = stream;
-	uint64_t state = seed ^ splitmix(&stream_state);
+	uint64_t state = seed ^ nm_random_next(&stream_state);
 
 	for (unsigned i = 0; i < 4; i++)
-		prng->state[i] = splitmix(&state);
+		prng->state[i] = nm_random_next(&state);
 }
 
 uint64_t prng_next(struct prng *prng)

@@ -10,14 +10,12 @@
 #include "kernel_bbr.h"
 #include "proto/conn_private.h"
 #include "proto/endpoint.h"
+#include "queue_account.h"
 
 #define PORT 443
 #define FIRST_PORT 20000 /* of the first flow; the next ones follow */
 #define IP_UDP_BYTES 28
-#define QUEUE_STEP_NS (100 * RUDP_NS_PER_US)
-#define QUEUE_STEPS 50000
-#define ECN_NONE 0
-#define ECN_CE 3
+#define ECN_MASK 3
 #define SENDER 0
 #define RECEIVER 1
 
@@ -25,12 +23,6 @@
 #define FIRST_WORD_BYTES 49
 #define FIRST_WORD_NS (200 * RUDP_NS_PER_US)
 #define REQUEST_BYTES 200
-
-struct queue_account {
-	uint64_t counts[QUEUE_STEPS];
-	uint64_t samples;
-	double sum_ms, max_ms;
-};
 
 struct flow {
 	struct rudp_conn *conn[2];
@@ -267,27 +259,6 @@ static void on_events(struct bulk *w)
 		pump(w, i);
 }
 
-static void note_queue(struct bulk *w, int64_t wait_ns)
-{
-	struct queue_account *account = w->flows[0].in_startup ? &w->startup : &w->after;
-	int64_t step = wait_ns / QUEUE_STEP_NS;
-	double ms = (double)wait_ns / 1e6;
-
-	account->counts[step < QUEUE_STEPS ? step : QUEUE_STEPS - 1]++;
-	account->samples++;
-	account->sum_ms += ms;
-	if (ms > account->max_ms)
-		account->max_ms = ms;
-}
-
-/* A queue marks what says that it understands (RFC 3168). */
-static uint8_t ecn_behind(const struct bulk *w, int from, uint8_t ecn, int64_t wait_ns)
-{
-	int64_t above_ns = w->link[from].config.mark_above_ns;
-
-	return ecn != ECN_NONE && above_ns > 0 && wait_ns > above_ns ? ECN_CE : ecn;
-}
-
 static struct link *link_for(struct bulk *w, int from, const struct rudp_train *train)
 {
 	bool is_odd = rudp_addr_port(&train->local) % 2 != FIRST_PORT % 2;
@@ -304,18 +275,15 @@ static void fly(struct bulk *w, int from, const struct rudp_train *train)
 	for (size_t at = 0; at < train->len; at += train->segment_bytes) {
 		size_t left = train->len - at;
 		size_t len = left < train->segment_bytes ? left : train->segment_bytes;
-		int64_t wait_ns = rudp_time_max(link->free_at_ns - w->now_ns, 0);
-		int64_t at_ns[2];
-		int copies = link_offer(link, &w->prng, len, w->now_ns, at_ns);
+		struct flying *f = flight_new(&w->flight, !from, &train->local, &train->remote,
+					      train->data + at, len);
 
 		if (link == &w->link[SENDER])
-			note_queue(w, wait_ns);
-		w->flight.ecn = ecn_behind(w, from, train->tos & ECN_CE, wait_ns);
-		w->result->marked_packets += w->flight.ecn == ECN_CE;
-		for (int i = 0; i < copies; i++)
-			w->failed |= !flight_add(&w->flight, at_work_ns(w, !from, at_ns[i]), !from,
-						 &train->local, &train->remote, train->data + at,
-						 len);
+			queue_account_add(w->flows[0].in_startup ? &w->startup : &w->after,
+					  link_wait_ns(link, w->now_ns));
+		if (f)
+			f->ecn = train->tos & ECN_MASK;
+		w->failed |= !f || !link_submit(link, &w->prng, &w->flight, f, w->now_ns);
 	}
 }
 
@@ -362,7 +330,28 @@ static void trace(struct bulk *w)
 		       s.ssthresh_bytes == UINT64_MAX ? 0 : s.ssthresh_bytes, s.inflight_bytes,
 		       (double)s.pacing_bytes_per_s * 8 / 1e6, s.stream_acked,
 		       s.unsent_bytes, s.window_send_bytes, s.packets_lost, s.packets_spurious,
-		       (double)rudp_time_max(w->link[SENDER].free_at_ns - w->now_ns, 0) / 1e6);
+		       (double)link_wait_ns(&w->link[SENDER], w->now_ns) / 1e6);
+	}
+}
+
+static void sample(struct bulk *w)
+{
+	const struct link_counts *counts = &w->link[SENDER].counts;
+	struct bulk_result *r = w->result;
+	int64_t every_ns = w->config->sample_every_ns;
+
+	if (!every_ns)
+		return;
+	while (r->sample_count < BULK_SAMPLES_MAX && (r->sample_count + 1) * every_ns <= w->now_ns) {
+		int64_t at_ns = (r->sample_count + 1) * every_ns;
+
+		r->samples[r->sample_count++] = (struct bulk_sample){
+			.wait_ns = link_wait_ns(&w->link[SENDER], at_ns),
+			.delivered_bytes = w->flows[0].read,
+			.offered_packets = counts->offered,
+			.dropped_packets = counts->dropped_queue + counts->dropped_aqm +
+					   counts->dropped_policer,
+		};
 	}
 }
 
@@ -409,14 +398,29 @@ static int64_t next_of_host_ns(const struct bulk *w, int host)
 	return due_at_ns == RUDP_NEVER ? due_at_ns : at_work_ns(w, host, due_at_ns);
 }
 
+/* A host that stalls finds what has arrived when its stall is over. */
+static int64_t arrival_ns(void *context, const struct flying *f)
+{
+	return at_work_ns(context, f->to, f->at_ns);
+}
+
 static void step(struct bulk *w)
 {
-	int64_t next = rudp_time_min(flight_next_ns(&w->flight), next_program_ns(w));
+	const struct links links = {
+		.link = {&w->link[SENDER], &w->link[RECEIVER], &w->odd},
+		.count = w->config->odd_bits_per_s > 0 ? 3 : 2,
+		.arrival_ns = arrival_ns,
+		.context = w,
+	};
+	int64_t next = next_program_ns(w);
 	struct flying *f;
 
 	for (int host = 0; host < 2; host++)
 		next = rudp_time_min(next, next_of_host_ns(w, host));
+	next = links_run(&links, &w->flight, next);
+	w->failed |= next < 0;
 	w->now_ns = rudp_time_max(w->now_ns, next);
+	sample(w);
 	while ((f = flight_take(&w->flight, w->now_ns))) {
 		deliver(w, f);
 		free(f);
@@ -442,30 +446,38 @@ static bool is_over(const struct bulk *w)
 
 static struct bulk_queue queue_of(const struct queue_account *account)
 {
-	struct bulk_queue queue = {.max_ms = account->max_ms};
-	uint64_t count = 0;
+	return (struct bulk_queue){queue_account_mean_ms(account), queue_account_p99_ms(account),
+				   account->max_ms};
+}
 
-	if (account->samples == 0)
-		return queue;
-	queue.mean_ms = account->sum_ms / (double)account->samples;
-	for (int step = 0; step < QUEUE_STEPS; step++) {
-		count += account->counts[step];
-		if (count * 100 < account->samples * 99)
-			continue;
-		queue.p99_ms = (double)(step + 1) * QUEUE_STEP_NS / 1e6;
-		break;
-	}
-	return queue;
+/* What the link carries by itself from this instant to the end. */
+static double capacity_bits_per_s(const struct bulk *w, int64_t from_ns)
+{
+	const struct link_config *link = &w->config->up;
+	double bytes = link_capacity_bytes(&w->link[SENDER], from_ns, w->config->end_at_ns);
+	double bits_per_s = bytes * 8e9 / (double)(w->config->end_at_ns - from_ns);
+
+	if (link->police_bits_per_s > 0 && link->police_bits_per_s < bits_per_s)
+		bits_per_s = link->police_bits_per_s;
+	if (link->blackout_every_ns > 0)
+		bits_per_s *= 1 - (double)link->blackout_ns / (double)link->blackout_every_ns;
+	return bits_per_s;
 }
 
 /* Full datagrams without a pause, less what the link loses by itself. */
-static double ideal_bits_per_s(const struct link_config *link, uint32_t datagram_bytes)
+static double ideal_bits_per_s(const struct bulk *w, const struct bulk_flow_result *flow)
 {
-	double stream = datagram_bytes - RUDP_DATA_OVERHEAD_SHORT_BYTES -
+	const struct link_config *link = &w->config->up;
+	double stream = flow->datagram_bytes - RUDP_DATA_OVERHEAD_SHORT_BYTES -
 			(double)rudp_frame_stream_head_bytes(100 << 20);
+	bool varies = w->link[SENDER].trace.count > 0 || link->police_bits_per_s > 0 ||
+		      link->blackout_every_ns > 0;
+	double bits_per_s = varies && flow->established_at_ns != RUDP_NEVER
+				    ? capacity_bits_per_s(w, flow->established_at_ns)
+				    : link->rate_bits_per_s;
 
-	return link->rate_bits_per_s * (1 - link->loss) * (1 - link->burst_loss) * stream /
-	       (datagram_bytes + IP_UDP_BYTES);
+	return bits_per_s * (1 - link->loss) * (1 - link->burst_loss) * stream /
+	       (flow->datagram_bytes + IP_UDP_BYTES);
 }
 
 static void finish(struct bulk *w)
@@ -487,27 +499,45 @@ static void finish(struct bulk *w)
 				     stats.inflight_bytes;
 		result->datagram_bytes = stats.datagram_bytes;
 		result->jump_bytes = stats.jump_bytes;
-		result->ideal_bits_per_s = ideal_bits_per_s(&w->config->up, stats.datagram_bytes);
+		result->ideal_bits_per_s = ideal_bits_per_s(w, result);
 	}
 	w->result->startup = queue_of(&w->startup);
 	w->result->after = queue_of(&w->after);
 	w->result->dropped_packets = w->link[SENDER].counts.dropped_queue;
+	w->result->aqm_packets = w->link[SENDER].counts.dropped_aqm;
+	w->result->policed_packets = w->link[SENDER].counts.dropped_policer;
+	w->result->marked_packets = w->link[SENDER].counts.marked;
 	w->result->down_bytes = w->link[RECEIVER].counts.bytes +
 				w->link[RECEIVER].counts.delivered * IP_UDP_BYTES;
 }
 
+static uint32_t interface_of(void *context, void *socket, const struct rudp_addr *remote)
+{
+	const struct bulk *w = context;
+
+	(void)socket;
+	(void)remote;
+	return w->config->interface_bytes;
+}
+
 static bool bulk_init(struct bulk *w)
 {
-	struct rudp_endpoint_config config = {.random = seeded_random, .random_context = w};
+	struct rudp_endpoint_config config = {
+		.random = seeded_random,
+		.random_context = w,
+		.datagram_max = w->config->interface_bytes ? interface_of : NULL,
+		.datagram_max_context = w,
+	};
+	struct link_config odd = w->config->up;
 	struct rudp_endpoint *listening;
 
 	w->prng.state = w->config->seed;
 	rudp_addr_parse(&w->addr[SENDER], "10.0.0.1:20000");
 	rudp_addr_parse(&w->addr[RECEIVER], "10.0.0.2:443");
-	w->link[SENDER].config = w->config->up;
-	w->link[RECEIVER].config = w->config->down;
-	w->odd.config = w->config->up;
-	w->odd.config.rate_bits_per_s = w->config->odd_bits_per_s;
+	odd.rate_bits_per_s = w->config->odd_bits_per_s;
+	if (!link_init(&w->link[SENDER], &w->config->up) ||
+	    !link_init(&w->link[RECEIVER], &w->config->down) || !link_init(&w->odd, &odd))
+		return false;
 	w->train = malloc(RUDP_TRAIN_BYTES_MAX);
 	for (int host = 0; host < 2; host++)
 		w->ep[host] = rudp_endpoint_new(&config, 0);
@@ -542,45 +572,13 @@ bool bulk_run(const struct bulk_config *config, struct bulk_result *result)
 	ok = ok && !w->failed;
 	finish(w);
 	flight_fini(&w->flight);
+	link_fini(&w->link[SENDER]);
+	link_fini(&w->link[RECEIVER]);
+	link_fini(&w->odd);
 	for (int host = 0; host < 2; host++)
 		if (w->ep[host])
 			rudp_endpoint_free(w->ep[host]);
 	free(w->train);
 	free(w);
 	return ok;
-}
-
-double bulk_part_of_ideal(const struct bulk_config *config, const struct bulk_result *result)
-{
-	const struct bulk_flow_result *flow = &result->flows[0];
-	double span_s = (double)(config->end_at_ns - flow->established_at_ns) / 1e9;
-
-	return (double)flow->delivered_bytes * 8 / span_s / flow->ideal_bits_per_s;
-}
-
-double bulk_wire_by_payload(const struct bulk_flow_result *flow)
-{
-	return (double)flow->wire_bytes / (double)flow->delivered_bytes;
-}
-
-double bulk_jain(const struct bulk_config *config, const struct bulk_result *result)
-{
-	double sum = 0, squares = 0;
-
-	for (uint32_t i = 0; i < config->flow_count; i++) {
-		double bytes = (double)result->flows[i].measured_bytes;
-
-		sum += bytes;
-		squares += bytes * bytes;
-	}
-	return sum * sum / ((double)config->flow_count * squares);
-}
-
-double bulk_share_of_first(const struct bulk_config *config, const struct bulk_result *result)
-{
-	double sum = 0;
-
-	for (uint32_t i = 0; i < config->flow_count; i++)
-		sum += (double)result->flows[i].measured_bytes;
-	return (double)result->flows[0].measured_bytes / sum;
 }

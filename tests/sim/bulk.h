@@ -18,6 +18,7 @@
 #include "stall.h"
 
 #define BULK_FLOWS_MAX 1000
+#define BULK_SAMPLES_MAX 10000
 
 struct bulk_flow {
 	const char *cc;
@@ -41,6 +42,8 @@ struct bulk_config {
 	int64_t end_at_ns;
 	int64_t measure_from_at_ns;   /* of the shares; the goodput counts from the start */
 	int64_t trace_every_ns;       /* print the time series; 0: no */
+	int64_t sample_every_ns;      /* keep it in the result; 0: no */
+	uint32_t interface_bytes;     /* the largest datagram of the hosts' interfaces; 0: not known */
 	bool hosts_apart;             /* each flow is of another host, which shares the links */
 	double odd_bits_per_s;        /* the rate of a second link up, for every other flow; 0: none */
 	bool requested;               /* the receiver opens the connections, and asks with early data */
@@ -61,6 +64,14 @@ struct bulk_flow_result {
 	double ideal_bits_per_s;      /* of goodput, had it the link alone */
 };
 
+/* The state at one instant; counts are from the start on. */
+struct bulk_sample {
+	int64_t wait_ns;              /* in the first link's queue */
+	uint64_t delivered_bytes;     /* of the first flow */
+	uint64_t offered_packets;     /* to the first link */
+	uint64_t dropped_packets;     /* by its queue, its AQM or its policer */
+};
+
 struct bulk_queue {
 	double mean_ms, p99_ms, max_ms;
 };
@@ -69,6 +80,9 @@ struct bulk_result {
 	struct bulk_flow_result flows[BULK_FLOWS_MAX];
 	struct bulk_queue startup, after;   /* of the first flow */
 	uint64_t dropped_packets;           /* by the full queue */
+	uint64_t aqm_packets, policed_packets; /* dropped by AQM and by the policer */
+	struct bulk_sample samples[BULK_SAMPLES_MAX]; /* the first at sample_every_ns */
+	uint32_t sample_count;
 	uint64_t marked_packets;
 	uint64_t down_bytes;                /* acknowledgements on the wire */
 };

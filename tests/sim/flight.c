@@ -31,23 +31,43 @@ static bool grow(struct flight *flight)
 	return true;
 }
 
-bool flight_add(struct flight *flight, int64_t at_ns, int to, const struct rudp_addr *from_addr,
-		const struct rudp_addr *to_addr, const uint8_t *data, size_t len)
+struct flying *flight_new(struct flight *flight, int to, const struct rudp_addr *from_addr,
+			  const struct rudp_addr *to_addr, const uint8_t *data, size_t len)
 {
-	struct flying *f;
+	struct flying *f = malloc(sizeof *f + len);
+
+	if (!f)
+		return NULL;
+	*f = (struct flying){.order = flight->order++, .to = to, .len = len};
+	f->from_addr = *from_addr;
+	f->to_addr = *to_addr;
+	memcpy(f->data, data, len);
+	return f;
+}
+
+bool flight_insert(struct flight *flight, struct flying *f)
+{
 	size_t i = flight->count;
 
-	if (flight->count == flight->capacity && !grow(flight))
+	if (flight->count == flight->capacity && !grow(flight)) {
+		free(f);
 		return false;
-	f = malloc(sizeof *f + len);
-	if (!f)
-		return false;
-	*f = (struct flying){at_ns, flight->order++, to, *from_addr, *to_addr, flight->ecn, len};
-	memcpy(f->data, data, len);
+	}
 	flight->heap[flight->count++] = f;
 	for (; i > 0 && earlier(flight->heap[i], flight->heap[(i - 1) / 2]); i = (i - 1) / 2)
 		swap(&flight->heap[i], &flight->heap[(i - 1) / 2]);
 	return true;
+}
+
+bool flight_add(struct flight *flight, int64_t at_ns, int to, const struct rudp_addr *from_addr,
+		const struct rudp_addr *to_addr, const uint8_t *data, size_t len)
+{
+	struct flying *f = flight_new(flight, to, from_addr, to_addr, data, len);
+
+	if (!f)
+		return false;
+	f->at_ns = at_ns;
+	return flight_insert(flight, f);
 }
 
 int64_t flight_next_ns(const struct flight *flight)

@@ -10,13 +10,20 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "integration/netmodel/item.h"
+
+#define FLYING_CE 3 /* congestion experienced (RFC 3168) */
 
 struct flying {
+	struct nm_item item;        /* first: while it is in a link (link.h) */
 	int64_t at_ns;
 	uint64_t order;
 	int to;
 	struct rudp_addr from_addr, to_addr;
 	uint8_t ecn;                /* as in rudp_datagram */
+	bool lost;                  /* drawn when it was sent */
+	int64_t travel_ns;
+	struct flying *twin;        /* arrives as well; NULL: none */
 	size_t len;
 	uint8_t data[];
 };
@@ -25,9 +32,14 @@ struct flight {
 	struct flying **heap;
 	size_t count, capacity;
 	uint64_t order;
-	uint8_t ecn;                /* of what is added */
 };
 
+/* A datagram that has been sent now, nowhere yet; NULL: no memory. */
+struct flying *flight_new(struct flight *flight, int to, const struct rudp_addr *from_addr,
+			  const struct rudp_addr *to_addr, const uint8_t *data, size_t len);
+/* Takes it over, to arrive at its at_ns; false: no memory, and it is freed. */
+bool flight_insert(struct flight *flight, struct flying *f);
+/* Both together. */
 bool flight_add(struct flight *flight, int64_t at_ns, int to, const struct rudp_addr *from_addr,
 		const struct rudp_addr *to_addr, const uint8_t *data, size_t len);
 /* RUDP_NEVER when empty. */

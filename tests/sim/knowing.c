@@ -110,8 +110,7 @@ static bool run_slower(uint64_t seed, double rate_bits_per_s, bool known, bool e
 
 	configure(path_find("P1"), seed, known ? TEACHERS + 1 : 1, &config);
 	config.requested = early;
-	config.up.rate_later_bits_per_s = rate_bits_per_s;
-	config.up.change_at_ns = known ? LATER_NS - S : 1;
+	link_config_change_rate(&config.up, rate_bits_per_s, known ? LATER_NS - S : 1);
 	return bulk_run(&config, &result);
 }
 

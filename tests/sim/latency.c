@@ -232,14 +232,12 @@ static void fly(struct lab *lab, int from, const struct rudp_train *train)
 	for (size_t at = 0; at < train->len; at += train->segment_bytes) {
 		size_t left = train->len - at;
 		size_t len = left < train->segment_bytes ? left : train->segment_bytes;
-		int64_t at_ns[2];
-		int copies = link_offer(&lab->link[from], &lab->prng, len, lab->now_ns, at_ns);
+		struct flying *f = flight_new(&lab->flight, !from, &train->local, &train->remote,
+					      train->data + at, len);
 
 		lab->result->wire_bytes += len;
-		for (int i = 0; i < copies; i++)
-			if (!flight_add(&lab->flight, at_ns[i], !from, &train->local, &train->remote,
-					train->data + at, len))
-				lab->reason = "no memory for a datagram in flight";
+		if (!f || !link_submit(&lab->link[from], &lab->prng, &lab->flight, f, lab->now_ns))
+			lab->reason = "no memory for a datagram in flight";
 	}
 }
 
@@ -272,10 +270,12 @@ static void deliver_due(struct lab *lab)
 
 static void step(struct lab *lab)
 {
-	int64_t next = rudp_time_min(flight_next_ns(&lab->flight), lab->next_at_ns);
+	const struct links links = {.link = {&lab->link[0], &lab->link[1]}, .count = 2};
+	int64_t next = lab->next_at_ns;
 
 	for (int host = 0; host < 2; host++)
 		next = rudp_time_min(next, rudp_endpoint_deadline_ns(lab->ep[host]));
+	next = links_run(&links, &lab->flight, next);
 	if (next == RUDP_NEVER || next > GIVE_UP_NS) {
 		lab->reason = "nothing happens any more";
 		return;
@@ -329,7 +329,6 @@ static bool lab_init(struct lab *lab)
 	lab->prng.state = c->seed;
 	rudp_addr_parse(&lab->addr[0], "10.0.0.1:20000");
 	rudp_addr_parse(&lab->addr[1], "10.0.0.2:443");
-	lab->link[0].config = lab->link[1].config = c->link;
 	lab->next_port = FIRST_PORT;
 	lab->bulk_left = c->bulk_bytes;
 	lab->train = malloc(RUDP_TRAIN_BYTES_MAX);
@@ -337,6 +336,8 @@ static bool lab_init(struct lab *lab)
 	lab->took_ns = calloc(c->count + 1, sizeof *lab->took_ns);
 	lab->ep[0] = new_endpoint(lab);
 	lab->ep[1] = new_endpoint(lab);
+	if (!link_init(&lab->link[0], &c->link) || !link_init(&lab->link[1], &c->link))
+		return false;
 	if (!lab->train || !lab->sent_at_ns || !lab->took_ns || !lab->ep[0] || !lab->ep[1])
 		return false;
 	lab->listener = rudp_endpoint_listen(lab->ep[1], lab->ep[1], PORT, 64, lab, NULL);
@@ -355,6 +356,8 @@ static bool lab_init(struct lab *lab)
 static void lab_fini(struct lab *lab)
 {
 	flight_fini(&lab->flight);
+	link_fini(&lab->link[0]);
+	link_fini(&lab->link[1]);
 	for (int host = 0; host < 2; host++)
 		if (lab->ep[host])
 			rudp_endpoint_free(lab->ep[host]);

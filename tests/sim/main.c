@@ -6,8 +6,9 @@
  *	sim --seeds FROM COUNT  random ones only
  *	sim SEED                one random scenario, with its story
  *	sim NAME SEED           one named scenario
- *	sim --path P1 ...       congestion control on one of the paths of paths.h
+ *	sim --path P1 ...       congestion control on a path of paths.h or access.h
  *	sim --paths             the bounds of all of them
+ *	sim --access            the access networks of access.h, and whether BBR keeps their bars
  *	sim --latency           sparse traffic alone
  *	sim --wild FROM COUNT   BBR beside the kernel's two on random paths; wild.h has more
  *
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access.h"
 #include "base/log.h"
 #include "base/table.h"
 #include "knowing.h"
@@ -158,6 +160,8 @@ int main(int argc, char **argv)
 		return knowing_check(&(int){0}) > 0;
 	if (argc == 2 && strcmp(argv[1], "--sharing") == 0)
 		return sharing_check(&(int){0}) > 0;
+	if (argc >= 2 && strcmp(argv[1], "--access") == 0)
+		return access_command(argc, argv);
 	if (argc == 2 && strcmp(argv[1], "--paths") == 0)
 		return paths_check(&(int){0}) > 0;
 	if (argc == 4 && strcmp(argv[1], "--seeds") == 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access.h"
 #include "base/time.h"
 #include "kernel_bbr.h"
 
@@ -35,20 +36,21 @@
 	.queue_bytes = (size_t)((mbits)*125.0 * (rtt_ms) * (bdps))
 
 const struct path paths[] = {
-	{"P1", "100 Mbit/s, 50 ms", {LINK(100, 50, 1)}, 15 * S, 15 * S, {0.95, 1.10, 10, 25, 0.25}},
+	{"P1", "100 Mbit/s, 50 ms", {LINK(100, 50, 1)}, 15 * S, 15 * S,
+	 {0.95, 1.10, 10, 25, 0.25}, NULL, 0},
 	{"P2", "100 Mbit/s, 50 ms, 1 % loss", {LINK(100, 50, 1), .loss = 0.01}, 15 * S, 15 * S,
-	 {0.95, 1.10, 10, 25, 0.3}},
+	 {0.95, 1.10, 10, 25, 0.3}, NULL, 0},
 	{"P3", "100 Mbit/s, 100 ms, 3 % loss", {LINK(100, 100, 1), .loss = 0.03}, 15 * S, 15 * S,
-	 {0.92, 1.13, 10, 50, 0.6}},
+	 {0.92, 1.13, 10, 50, 0.6}, NULL, 0},
 	{"P4", "20 Mbit/s, 600 ms, 0.5 % loss", {LINK(20, 600, 1), .loss = 0.005}, 25 * S, 25 * S,
-	 {0.9, 1.10, 30, 300, 2.8}},
+	 {0.9, 1.10, 30, 300, 2.8}, NULL, 0},
 	{"P5", "50 Mbit/s, 30 ms, 2 % loss in bursts of 4, jitter of 5 ms that reorders",
 	 {LINK(50, 30, 1), .burst_loss = 0.02, .burst_len = 4, .jitter_ns = 5 * MS}, 15 * S, 15 * S,
-	 {0.95, 1.10, 10, 15, 0.36}},
+	 {0.95, 1.10, 10, 15, 0.36}, NULL, 0},
 	{"P6", "10 Mbit/s, 40 ms, queue of 10 BDP", {LINK(10, 40, 10)}, 15 * S, 15 * S,
-	 {0.95, 1.10, 10, 20, 0.95}},
+	 {0.95, 1.10, 10, 20, 0.95}, NULL, 0},
 	{"P7", "500 Mbit/s, 10 ms, 0.1 % loss", {LINK(500, 10, 1), .loss = 0.001}, 15 * S, 3 * S,
-	 {0.95, 1.10, 10, 5, 0.05}},
+	 {0.95, 1.10, 10, 5, 0.05}, NULL, 0},
 };
 
 const int path_count = sizeof paths / sizeof paths[0];
@@ -58,7 +60,7 @@ const struct path *path_find(const char *name)
 	for (int i = 0; i < path_count; i++)
 		if (strcmp(paths[i].name, name) == 0)
 			return &paths[i];
-	return NULL;
+	return access_find(name);
 }
 
 void path_configure(const struct path *path, const char *cc, uint64_t seed,
@@ -67,11 +69,14 @@ void path_configure(const struct path *path, const char *cc, uint64_t seed,
 	*config = (struct bulk_config){
 		.seed = seed,
 		.up = path->link,
-		.down = path->link,
+		.down = path->back ? *path->back : path->link,
 		.end_at_ns = path->run_ns + 2 * path->link.delay_ns,
 		.flow_count = 1,
 		.flows = {{.cc = cc}},
 	};
+	config->interface_bytes = path->interface_bytes;
+	config->up.network_seed = seed;
+	config->down.network_seed = ~seed;
 }
 
 static double seconds(int64_t span_ns)
@@ -100,6 +105,9 @@ static void print(const char *name, const struct bulk_config *c, const struct bu
 	       r->after.mean_ms, r->after.p99_ms, r->after.max_ms, r->startup.mean_ms,
 	       r->startup.p99_ms, r->startup.max_ms, r->dropped_packets,
 	       (double)r->down_bytes / (double)r->flows[0].delivered_bytes);
+	if (r->aqm_packets + r->policed_packets + r->marked_packets > 0)
+		printf("  AQM dropped %" PRIu64 "  policer dropped %" PRIu64 "  marked %" PRIu64 "\n",
+		       r->aqm_packets, r->policed_packets, r->marked_packets);
 	for (uint32_t i = 0; i < c->flow_count; i++)
 		print_flow(i, &c->flows[i], &r->flows[i]);
 	if (c->flow_count > 1)
@@ -125,7 +133,7 @@ struct command {
 
 static int usage(void)
 {
-	fprintf(stderr, "sim --path P1..P7 [--seed N] [--cc NAME] [--against NAME] [--flows N] "
+	fprintf(stderr, "sim --path NAME [--seed N] [--cc NAME] [--against NAME] [--flows N] "
 			"[--apart SECONDS] [--bytes N] [--seconds N] [--from SECONDS] "
 			"[--clump MS] [--stall MS] [--later MBIT --later-at SECONDS] "
 			"[--odd MBIT] [--hosts] [--trace [MS]]\n");
@@ -213,8 +221,9 @@ int paths_command(int argc, char **argv)
 	path_configure(command.path, command.cc, command.seed, &config);
 	plan_flows(&command, &config);
 	config.up.clump_ns = config.down.clump_ns = (int64_t)(command.clump_ms * 1e6);
-	config.up.rate_later_bits_per_s = command.later_mbits * 1e6;
-	config.up.change_at_ns = (int64_t)(command.later_s * 1e9);
+	if (command.later_mbits > 0)
+		link_config_change_rate(&config.up, command.later_mbits * 1e6,
+					(int64_t)(command.later_s * 1e9));
 	config.stall = path_stalls((int64_t)(command.stall_ms * 1e6));
 	if (command.seconds > 0)
 		config.end_at_ns = (int64_t)(command.seconds * 1e9) + 2 * config.up.delay_ns;

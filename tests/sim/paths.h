@@ -18,16 +18,18 @@ struct path_bounds {
 struct path {
 	const char *name;
 	const char *what;
-	struct link_config link;       /* each way */
+	struct link_config link;       /* up, and each way where back is NULL */
 	int64_t run_ns;
 	int64_t check_run_ns;          /* as part of make check, where packets cost time */
 	struct path_bounds bounds;     /* of BBR */
+	const struct link_config *back;
+	uint32_t interface_bytes;      /* as in bulk.h */
 };
 
 extern const struct path paths[];
 extern const int path_count;
 
-/* NULL: no such path. */
+/* One of these, or an access path (access.h); NULL: no such path. */
 const struct path *path_find(const char *name);
 /* One flow that always has data, as long as the path's runs are. */
 void path_configure(const struct path *path, const char *cc, uint64_t seed,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prng - the simulator's only source of chance: SplitMix64 (Steele, Lea & Flood 2014).
+ * prng - the simulator's only source of chance: SplitMix64 (netmodel/random.h).
  */
 #ifndef RUDP_SIM_PRNG_H
 #define RUDP_SIM_PRNG_H
@@ -9,17 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "integration/netmodel/random.h"
+
 struct prng {
 	uint64_t state;
 };
 
 static inline uint64_t prng_next(struct prng *prng)
 {
-	uint64_t z = (prng->state += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
+	return nm_random_next(&prng->state);
 }
 
 /* Uniform in [low, high]. */
@@ -37,7 +35,7 @@ static inline void prng_fill(void *context, void *out, size_t len)
 
 static inline double prng_unit(struct prng *prng)
 {
-	return (double)(prng_next(prng) >> 11) * 0x1p-53;
+	return nm_random_unit(&prng->state);
 }
 
 static inline bool prng_chance(struct prng *prng, double probability)

@@ -41,20 +41,19 @@ static void fly(struct world *w, int from, const struct rudp_train *train)
 	for (size_t at = 0; at < train->len; at += train->segment_bytes) {
 		size_t left = train->len - at;
 		size_t len = left < train->segment_bytes ? left : train->segment_bytes;
-		int64_t before = w->link[from].free_at_ns, at_ns[2];
-		int copies = link_offer(&w->link[from], &w->prng, len, w->now_ns, at_ns);
+		int64_t wait_ns = link_wait_ns(&w->link[from], w->now_ns);
+		struct flying *f = flight_new(&w->flight, !from, &train->local, &train->remote,
+					      train->data + at, len);
 
+		if (!f || !link_submit(&w->link[from], &w->prng, &w->flight, f, w->now_ns))
+			world_fail(w, "no memory for a datagram in flight");
 		attacker_on_syn(&w->config->attacker, &w->flight, &w->prng, train, train->data + at,
 				len, w->now_ns);
-		if (from == 0 && before > w->now_ns) {
-			w->queue_sum_ns += before - w->now_ns;
-			if (before - w->now_ns > w->result->queue_delay_max_ns)
-				w->result->queue_delay_max_ns = before - w->now_ns;
+		if (from == 0) {
+			w->queue_sum_ns += wait_ns;
+			w->result->queue_delay_max_ns =
+				rudp_time_max(w->result->queue_delay_max_ns, wait_ns);
 		}
-		for (int i = 0; i < copies; i++)
-			if (!flight_add(&w->flight, at_ns[i], !from, &train->local, &train->remote,
-					train->data + at, len))
-				world_fail(w, "no memory for a datagram in flight");
 		w->result->datagrams++;
 	}
 }
@@ -175,7 +174,7 @@ static void trace(struct world *w)
 	for (int host = 0; host < 2; host++)
 		if (w->side[host][0].conn)
 			trace_conn(w->side[host][0].conn, host, w->now_ns,
-				   rudp_time_max(w->link[host].free_at_ns - w->now_ns, 0));
+				   link_wait_ns(&w->link[host], w->now_ns));
 }
 
 static void rekey_due(struct world *w)
@@ -211,13 +210,17 @@ static void restart_due(struct world *w)
 
 static void step(struct world *w)
 {
-	int64_t next = rudp_time_min(flight_next_ns(&w->flight), programs_next_ns(w));
+	const struct links links = {.link = {&w->link[0], &w->link[1]}, .count = 2};
+	int64_t next = programs_next_ns(w);
 	struct flying *f;
 
 	if (w->config->rebind_every_ns)
 		next = rudp_time_min(next, w->next_rebind_ns);
 	for (int host = 0; host < 2; host++)
 		next = rudp_time_min(next, rudp_endpoint_deadline_ns(w->ep[host]));
+	next = links_run(&links, &w->flight, next);
+	if (next < 0)
+		world_fail(w, "no memory for datagrams in flight");
 	if (next == RUDP_NEVER) {
 		world_fail(w, "nothing will ever happen again");
 		return;
@@ -281,14 +284,14 @@ static bool world_init(struct world *w)
 	w->prng.state = c->seed;
 	rudp_addr_parse(&w->addr[0], "10.0.0.1:20000");
 	rudp_addr_parse(&w->addr[1], "10.0.0.2:443");
-	w->link[0].config = c->up;
-	w->link[1].config = c->down;
 	w->next_rebind_ns = c->rebind_every_ns;
 	w->next_restart_ns = c->restart_every_ns;
 	w->train = malloc(RUDP_TRAIN_BYTES_MAX);
 	rudp_qlog_open(&w->qlog, c->qlog ? c->qlog : "", &w->now_ns);
 	w->ep[0] = new_endpoint(w);
 	w->ep[1] = new_endpoint(w);
+	if (!link_init(&w->link[0], &c->up) || !link_init(&w->link[1], &c->down))
+		return false;
 	if (!w->train || !w->ep[0] || !w->ep[1])
 		return false;
 	listen_at(w);
@@ -304,6 +307,8 @@ static bool world_init(struct world *w)
 static void world_fini(struct world *w)
 {
 	flight_fini(&w->flight);
+	link_fini(&w->link[0]);
+	link_fini(&w->link[1]);
 	if (w->ep[0])
 		rudp_endpoint_free(w->ep[0]);
 	if (w->ep[1])
