@@ -22,7 +22,7 @@ from results import FIGURES, Results, is_spoiled, machine  # noqa: E402
 
 def summary(results):
     out = {"machine": machine(results), "figures": []}
-    keys = dict.fromkeys((run["measurement"], run["case"], run["variant"]) for run in results.runs)
+    keys = dict.fromkeys((run["measurement"], run["case"], run["variant"]) for run in results.runs if not run.get("path"))
     for key in keys:
         for figure in FIGURES.get(key[0], {}):
             values = results.values(*key, figure)

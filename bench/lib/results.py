@@ -8,6 +8,7 @@ import statistics
 from paths import PATHS, ideal_mbps
 
 LATE_MAX_US = 5000
+LATE_MAX_OF_RTT, LATE_ALWAYS_US = 0.25, 1000  # of random paths, whose round trip may be a millisecond
 
 NAMES = {
     "tcp": "kernel TCP", "tcp-cubic": "kernel TCP, cubic", "tcp-bbr": "kernel TCP, bbr",
@@ -55,6 +56,11 @@ BULK = {
 FIGURES = {
     "bulk": BULK,
     "ecn": BULK,
+    "cost": {"machine": lambda r: r["machine_busy_s"] / (r["bytes"] / 1e9), "goodput": lambda r: r["goodput_mbps"],
+             "cpu": BULK["cpu"]},
+    "wild_bulk": BULK,
+    "wild_object": {"small": lambda r: r["small"]["complete_ms"]["p50"], "large": lambda r: r["large"]["complete_ms"]["p50"]},
+    "wild_request": {"p99": lambda r: r["latency_ms"]["p99"]},
     "object": {"first_byte": lambda r: r["first_byte_ms"]["p50"], "p50": lambda r: r["complete_ms"]["p50"], "p90": lambda r: r["complete_ms"]["p90"]},
     "request": {
         "p50": lambda r: r["latency_ms"]["p50"], "p90": lambda r: r["latency_ms"]["p90"],
@@ -100,7 +106,10 @@ FIGURES = {
 
 def is_spoiled(run):
     """The emulator itself was kept from the processor: that was not the path that was to be measured."""
-    return (run["result"] or {}).get("linkem", {}).get("late_p99_us", 0) > LATE_MAX_US
+    limit_us = LATE_MAX_US
+    if run.get("path"):
+        limit_us = min(LATE_MAX_US, max(LATE_ALWAYS_US, run["path"]["rtt_ms"] * 1e3 * LATE_MAX_OF_RTT))
+    return (run["result"] or {}).get("linkem", {}).get("late_p99_us", 0) > limit_us
 
 
 class Results:

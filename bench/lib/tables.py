@@ -6,6 +6,7 @@ import bars
 from paths import PATHS, ideal_mbps, ideal_object_ms
 from plan import CANNOT, DEFAULT
 from results import NAMES, machine
+import wild
 
 OBJECT_BYTES = 1000000
 NONE = "–"
@@ -212,6 +213,8 @@ TABLES = {
     "queue-p99": ("bulk", "Bulk transfer, queueing delay caused, p99, ms", lambda r: by_case(r, "bulk", "queue_p99")),
     "queue-start": ("bulk", "The same with the start-up, p99, ms", lambda r: by_case(r, "bulk", "queue_p99_all")),
     "bulk-cpu": ("bulk", "Bulk transfer, CPU of programs, engines and tunnels, s/GB", lambda r: by_case(r, "bulk", "cpu")),
+    "cost": ("cost", "Bulk transfer alone on the machine, busy time of all processors, emulator included, s/GB",
+             lambda r: by_case(r, "cost", "machine")),
     "late": ("bulk", "How late the emulator delivered, p99, ms", lambda r: by_case(r, "bulk", "late_p99")),
     "ecn": ("ecn", "Bulk over P1 with twice the queue and ECN", lambda r: by_figure(r, "ecn", "ECN", [
         ("Mbit/s", "goodput"), ("queue, mean, ms", "queue_mean"), ("queue, p99, ms", "queue_p99"),
@@ -242,6 +245,10 @@ TABLES = {
     "idle-peers": ("idle_peers", "Idle peers of the messaging library", lambda r: by_case(r, "idle_peers", "bytes", ["tcp", "rudp"])),
     "chat": ("chat", "Chat servers beside each other, over loopback", chat),
     "crowd": ("crowd", "Many connections open at once", crowd),
+    "wild": ("wild_bulk", "Random paths: how many times better than the better one of kernel BBR and CUBIC",
+             lambda r: markdown(*wild.ratios_table(r))),
+    "wild-limits": ("wild_bulk", "Random paths: bytes and queue of bulk transfers", lambda r: markdown(*wild.limits_table(r))),
+    "wild-worst": ("wild_bulk", f"Random paths: the {wild.WORST} worst of each measure", lambda r: markdown(*wild.worst_table(r))),
     "worse": (None, "Where kernel TCP is better", beside_kernel),
     "bars": (None, "Bars", verdicts),
 }
