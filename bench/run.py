@@ -6,6 +6,7 @@ Results: BUILD/bench/raw.jsonl (one line a run), summary.json, tables.md and *.s
 when a bar is missed or a run of rudp failed, 2 when measuring was not possible, 130 when interrupted."""
 import argparse
 import datetime
+import glob
 import json
 import os
 import platform
@@ -22,7 +23,7 @@ sys.path.insert(0, os.path.join(HERE, "lib"))
 import plan  # noqa: E402
 from paths import PATHS, RANDOM, path_named  # noqa: E402
 
-PROGRAMS = ["bulk", "chat", "crowd", "events", "fetch", "messages", "pingpong"]
+PROGRAMS = ["bulk", "chat", "crowd", "day", "events", "fetch", "messages", "pingpong"]
 TOOLS = {"iperf": "iperf3", "redis": "redis-benchmark", "load": "hyperfine"}
 CARRIERS = {"tls": "stunnel4", "kcptun-fast2": "kcptun-client", "kcptun-fast3": "kcptun-client",
             "ngircd": "ngircd", "inspircd": "inspircd", "mosquitto": "mosquitto"}
@@ -183,8 +184,8 @@ class Run:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        for side in "ab":
-            remove_namespace(f"rudp{self.process.pid}{side}")
+        for namespace in glob.glob(f"/run/netns/rudp{self.process.pid}[abh]*"):
+            remove_namespace(os.path.basename(namespace))
 
     def result(self):
         """None where the run failed; its log then stays."""
@@ -214,8 +215,6 @@ class Run:
 
 
 def remove_namespace(name):
-    if not os.path.exists("/run/netns/" + name):
-        return
     pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False).stdout.split()
     for pid in pids:
         try:

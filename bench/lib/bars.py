@@ -66,6 +66,13 @@ def cost_bars():
                   over(figure("cost", name, "machine"), figure("cost", name, "machine", "tcp-bbr")), "<=", 1.25, "")
 
 
+def day_bars():
+    """A server's day."""
+    for figures, says in (("machine", "the whole machine"), ("server", "server and engine")):
+        yield Bar(f"a server's day: CPU of {says} for a GB, 500 clients over 50",
+                  over(figure("day", "50", figures), figure("day", "5", figures)), "<=", 1.05, "")
+
+
 def wild_bars():
     """Over random paths; the ratio is how many times better than the better one of the kernel's two."""
     for measure in wild.MEASURES:
@@ -148,6 +155,7 @@ def bars():
     for name in BARRED:
         yield from path_bars(name, PATHS[name])
     yield from cost_bars()
+    yield from day_bars()
     yield from wild_bars()
     yield from latency_bars()
     yield from local_bars()

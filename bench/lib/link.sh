@@ -65,10 +65,13 @@ run_bulk() {
 		"$(tail -n 1 "$TMP/client$PORT.out")"
 }
 
-# As bulk, while nothing else runs: the plan sees to that.
+# As bulk, while nothing else runs: the plan sees to that, and what else there is on the machine is said.
 run_cost() {
-	[ "$(nice)" -le 0 ] || fail "niced: machine_busy_s does not count niced programs"
-	run_bulk "$@"
+	local disturbed
+	not_niced
+	disturbed=$(disturbance)
+	run_bulk "$@" >"$TMP/bulk.json"
+	say "$(tail -n 1 "$TMP/bulk.json")" disturbance "[$disturbed, $(disturbance)]"
 }
 
 # As bulk, over a path that marks; kernels may then ask for it.

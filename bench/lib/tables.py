@@ -106,6 +106,17 @@ def crowd(results):
     return markdown(head, rows)
 
 
+def day(results):
+    columns = [("Mbit/s", "goodput"), ("Jain's index of the downloads", "jain"), ("request p99, ms", "p99"),
+               ("without downloads, ms", "p99_quiet"), ("CPU of the machine, s/GB", "machine"),
+               ("of server and engine", "server"), ("CPU of the machine a request, µs", "request_machine"),
+               ("of server and engine", "request_server"), ("server and engine, MB", "user_mb"),
+               ("kernel, both ends, MB", "kernel_mb")]
+    rows = [[NAMES[v], c] + [cell(results.values("day", c, v, f)) for _, f in columns]
+            for c in sorted(results.cases("day"), key=int) for v in results.variants("day", c)]
+    return markdown(["", "hosts"] + [heading for heading, _ in columns], rows)
+
+
 def setup(results, case):
     return by_figure(results, "setup", case, [
         ("a second", "rate"), ("connect p50, µs", "connect_p50"), ("connect p99, µs", "connect_p99"),
@@ -245,6 +256,7 @@ TABLES = {
     "idle-peers": ("idle_peers", "Idle peers of the messaging library", lambda r: by_case(r, "idle_peers", "bytes", ["tcp", "rudp"])),
     "chat": ("chat", "Chat servers beside each other, over loopback", chat),
     "crowd": ("crowd", "Many connections open at once", crowd),
+    "day": ("day", "A server's day: of each host with 2 Mbit/s, 10 download, 4 ask once a second, 40 are idle", day),
     "wild": ("wild_bulk", "Random paths: how many times better than the better one of kernel BBR and CUBIC",
              lambda r: markdown(*wild.ratios_table(r))),
     "wild-limits": ("wild_bulk", "Random paths: bytes and queue of bulk transfers", lambda r: markdown(*wild.limits_table(r))),

@@ -38,6 +38,19 @@ machine_busy_s() {
 	awk -v ticks=$((user + system + irq + softirq)) -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.2f", ticks / hz }'
 }
 
+# No part of a measurement may be niced, for it would not count.
+not_niced() {
+	[ "$(nice)" -le 0 ] || fail "niced: machine_busy_s does not count niced programs"
+}
+
+# disturbance: processors that others keep busy; for a second, while nothing is measured.
+disturbance() {
+	local before
+	before=$(machine_busy_s)
+	sleep 1
+	seconds_between "$before" "$(machine_busy_s)"
+}
+
 # Their memory in KB, with pages that several processes share counted by share.
 engine_kb() {
 	local pid

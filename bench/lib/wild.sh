@@ -3,7 +3,7 @@
 # Measurements over random paths. On one of seven the way from b to a is slower: what is large goes from a to b.
 
 WILD_OBJECTS=("small 100000 8 4" "large 1000000 5 6") # name, bytes, how many, seconds after which none is begun
-WILD_RUN_LIMIT_S=60
+WILD_LIMIT_S=60
 WILD_REQUEST_SECONDS=8
 WILD_REQUEST_LOAD=0.25 # of the path's rate, which must not be what is measured
 WILD_REQUEST_CONNECTIONS_MAX=10
@@ -15,8 +15,9 @@ run_wild_bulk() {
 
 run_wild_object() {
 	local name bytes count seconds results=()
-	path_up "$1" "$3" "$WILD_RUN_LIMIT_S"
-	RUN_LIMIT_S=$WILD_RUN_LIMIT_S
+	path_up "$1" "$3" "$WILD_LIMIT_S"
+	# shellcheck disable=SC2034 # read by ask
+	RUN_LIMIT_S=$WILD_LIMIT_S
 	serve "$2" a fetch
 	for object in "${WILD_OBJECTS[@]}"; do
 		read -r name bytes count seconds <<<"$object"
@@ -42,7 +43,8 @@ request_plan() {
 run_wild_request() {
 	local connections each
 	path_up "$1" "$3" 600
-	RUN_LIMIT_S=$WILD_RUN_LIMIT_S
+	# shellcheck disable=SC2034 # read by ask
+	RUN_LIMIT_S=$WILD_LIMIT_S
 	read -r connections each < <(request_plan "$RATE" "$RTT")
 	serve "$2" a pingpong "$REQUEST_BYTES" "$RESPONSE_BYTES"
 	# shellcheck disable=SC2046
