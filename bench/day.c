@@ -183,7 +183,8 @@ static void connect_all(int epoll, char **argument)
 	static const enum kind kinds[] = {POUR, IDLE, ASKER};
 
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		for (uint64_t left = count_from(argument[2 + i], CONNECTIONS_MAX / 3); left > 0; left--)
+		for (uint64_t left = count_from(argument[2 + i], CONNECTIONS_MAX / 3); left > 0;
+		     left--)
 			connect_one(epoll, argument, kinds[i]);
 	for (size_t i = 0; i < connection_count; i++) {
 		recv_all(connections[i].fd, &schedule, sizeof schedule);
