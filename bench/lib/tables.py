@@ -156,10 +156,15 @@ def verdicts(results):
 
 # Where more is better; of all other figures less is. Figures of cost beside peers that have none are left out.
 MORE = {("bulk", "goodput"), ("iperf", "goodput"), ("redis", "set"), ("redis", "get"), ("setup", "rate"),
-        ("crowd", "rate"), ("crowd_share", "jain"), ("crowd_share", "goodput")}
+        ("crowd", "rate"), ("crowd_share", "jain"), ("crowd_share", "goodput"),
+        ("day", "goodput"), ("day", "jain")}
 COMPARED = {
     "bulk": {"goodput": "bulk goodput, Mbit/s", "wire": "bulk, wire bytes a byte", "queue_p99": "bulk, queue p99, ms",
              "cpu": "bulk, CPU, s/GB"},
+    "cost": {"machine": "bulk, CPU of the whole machine, s/GB"},
+    "day": {"goodput": "a server's day, Mbit/s", "jain": "a server's day, Jain's index", "p99": "a server's day, request, p99, ms",
+            "machine": "a server's day, CPU of the whole machine, s/GB",
+            "request_machine": "a server's day, CPU of the whole machine a request, µs"},
     "object": {"p50": "1 MB, ms"}, "request": {"p50": "request, p50, ms", "p99": "request, p99, ms"},
     "message": {"p50": "message, p50, ms", "p99": "message, p99, ms"}, "first_byte": {"p50": "first byte, ms"},
     "iperf": {"goodput": "iperf3 over loopback, Gbit/s", "cpu": "iperf3 over loopback, CPU, s/GB"},
