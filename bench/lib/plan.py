@@ -125,7 +125,7 @@ PLAN = [
     # The busy time of the whole machine: alone on it.
     Measurement("cost", BARRED, KERNEL + [DEFAULT], 3, 1.0, 0),
     # Hosts: ten times as many must not cost more for a GB.
-    Measurement("day", ["5", "50"], KERNEL + [DEFAULT], 3, 1.0, 50),
+    Measurement("day", ["5", "50"], KERNEL + [DEFAULT], 2, 1.0, 50),
     Measurement("trace", ["P1", "P2", "P3", "P5", "P6"], [DEFAULT, "rudp-cubic"], 1, 0.5, 14),
     Measurement("wild_bulk", [], KERNEL + [DEFAULT], 1, wild_weight, 0, wild=True),
     Measurement("wild_object", [], KERNEL + [DEFAULT], 1, wild_object_weight, 9, wild=True),
