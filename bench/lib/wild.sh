@@ -14,7 +14,7 @@ run_wild_bulk() {
 }
 
 run_wild_object() {
-	local name bytes count seconds results=()
+	local object name bytes count seconds results=()
 	path_up "$1" "$3" "$WILD_LIMIT_S"
 	# shellcheck disable=SC2034 # read by ask
 	RUN_LIMIT_S=$WILD_LIMIT_S
