@@ -403,11 +403,11 @@ soak: all $(BUILD)/tests/sim $(BUILD)/tests/messaging $(INTEGRATION_PARTS) ## 20
 	BUILD=$(abspath $(BUILD)) tests/soak.sh
 
 # BENCH="--only bulk --path P2" selects, see bench/run.py --help.
-bench: all $(BUILD)/linkem ## measure side by side with kernel TCP, TLS, kcptun, brokers, chat servers (an hour)
+bench: all $(BUILD)/linkem $(BUILD)/tests/sim ## measure side by side with kernel TCP, TLS, kcptun, brokers, chat servers (an hour and a half)
 	@scripts/install-packages.sh bench
 	@BUILD=$(abspath $(BUILD)) bench/run.py $(BENCH)
 
-bench-quick: all $(BUILD)/linkem ## a choice of it in less than five minutes
+bench-quick: all $(BUILD)/linkem $(BUILD)/tests/sim ## a choice of it in less than five minutes
 	@scripts/install-packages.sh bench
 	@BUILD=$(abspath $(BUILD)) bench/run.py --quick $(BENCH)
 

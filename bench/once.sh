@@ -7,10 +7,12 @@
 #
 #   once.sh MEASUREMENT CASE VARIANT ROUND
 #
-# Cases are paths (paths.txt), numbers of connections, or "-"; variants are explained in lib/variants.sh.
+# Cases are paths (paths.txt, or wild-SEED for a random one), numbers of connections, or "-"; variants are
+# explained in lib/variants.sh.
 # The round is the seed of the link, too: the variants of one round meet the same chance.
 measurement=${1:?} case=${2:?} variant=${3:?} round=${4:?}
 HERE_BENCH=$(cd "$(dirname "$0")" && pwd)
+export BENCH_SIM=${BENCH_SIM:-${BUILD:-}/tests/sim}
 RUDP_TEST_PLAIN=
 [ -e "${BUILD:-}/librudp_shim.so" ] || RUDP_TEST_PLAIN=1
 if [ -n "$RUDP_TEST_PLAIN" ] && [[ $variant == *rudp* ]]; then
@@ -19,7 +21,7 @@ if [ -n "$RUDP_TEST_PLAIN" ] && [[ $variant == *rudp* ]]; then
 fi
 # shellcheck source=integration/lib.sh
 . "$HERE_BENCH/../integration/lib.sh"
-for file in usage variants link local crowd chat exchange; do
+for file in usage variants link wild local crowd day chat exchange; do
 	# shellcheck source=/dev/null
 	. "$HERE_BENCH/lib/$file.sh"
 done
@@ -39,10 +41,15 @@ forget_destinations() {
 	done
 }
 
-# As in integration/lib/programs.sh; but to look every 20 ms, with a process made for each look, would take a
-# tenth of a processor from what is measured.
-finish() {
+# await_end NAME SECONDS: wait_until polls every 20 ms and makes a process each time: that would take a tenth
+# of a processor from what is measured.
+await_end() {
 	timeout "$2" tail --pid="${PID[$1]}" -s 0.2 -f /dev/null || fail "waited $2 s in vain for: end of $1"
+}
+
+# As in integration/lib/programs.sh, without its polling.
+finish() {
+	await_end "$@"
 	reap "$1"
 }
 

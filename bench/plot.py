@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 from paths import PATHS, ideal_mbps  # noqa: E402
 from results import NAMES, Results  # noqa: E402
 from svg import Panel, Scale, covering, legend, page  # noqa: E402
+import wild  # noqa: E402
 
 WIDTH = 900
 MARGIN = 72
@@ -257,7 +258,7 @@ def trace(results, case, variant):
 PLOTS = {"goodput": ("bulk", goodput), "queue": ("bulk", queue), "start-up": ("bulk", start_up),
          "object": ("object", objects), "latency": ("request", latency), "sizes": ("sizes", sizes),
          "crowd": ("crowd", crowd), "loopback": ("iperf", loopback), "loopback-cpu": ("iperf", loopback_cpu),
-         "share": ("share", share)}
+         "share": ("share", share), "wild": ("wild_bulk", wild.plot)}
 
 
 def drawn(results):

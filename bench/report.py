@@ -17,12 +17,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 
 import bars  # noqa: E402
 import tables  # noqa: E402
-from results import FIGURES, Results, is_spoiled, machine  # noqa: E402
+from results import FIGURES, Results, is_late, is_spoiled, machine  # noqa: E402
 
 
 def summary(results):
     out = {"machine": machine(results), "figures": []}
-    keys = dict.fromkeys((run["measurement"], run["case"], run["variant"]) for run in results.runs)
+    keys = dict.fromkeys((run["measurement"], run["case"], run["variant"]) for run in results.runs if not run.get("path"))
     for key in keys:
         for figure in FIGURES.get(key[0], {}):
             values = results.values(*key, figure)
@@ -51,8 +51,10 @@ def print_verdicts(results):
 
 def say_spoiled(results):
     for run in filter(is_spoiled, results.runs):
-        print(f"SPOILED  {run['measurement']} {run['case']} {run['variant']}, round {run['round']}: left out, the "
-              f"emulator was {run['result']['linkem']['late_p99_us'] / 1e3:.0f} ms late, load {run['load']}")
+        why = (f"the emulator was {run['result']['linkem']['late_p99_us'] / 1e3:.1f} ms late" if is_late(run)
+               else f"others were at work on {max(run['result']['disturbance']):.1f} processors")
+        print(f"SPOILED  {run['measurement']} {run['case']} {run['variant']}, round {run['round']}: left out, {why}, "
+              f"load {run['load']}")
 
 
 def count_failures(results):

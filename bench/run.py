@@ -6,6 +6,7 @@ Results: BUILD/bench/raw.jsonl (one line a run), summary.json, tables.md and *.s
 when a bar is missed or a run of rudp failed, 2 when measuring was not possible, 130 when interrupted."""
 import argparse
 import datetime
+import glob
 import json
 import os
 import platform
@@ -20,9 +21,9 @@ TOP = os.path.dirname(HERE)
 sys.path.insert(0, os.path.join(HERE, "lib"))
 
 import plan  # noqa: E402
-from paths import PATHS  # noqa: E402
+from paths import PATHS, RANDOM, path_named  # noqa: E402
 
-PROGRAMS = ["bulk", "chat", "crowd", "events", "fetch", "messages", "pingpong"]
+PROGRAMS = ["bulk", "chat", "crowd", "day", "events", "fetch", "messages", "pingpong"]
 TOOLS = {"iperf": "iperf3", "redis": "redis-benchmark", "load": "hyperfine"}
 CARRIERS = {"tls": "stunnel4", "kcptun-fast2": "kcptun-client", "kcptun-fast3": "kcptun-client",
             "ngircd": "ngircd", "inspircd": "inspircd", "mosquitto": "mosquitto"}
@@ -44,14 +45,28 @@ def give_up(text):
     sys.exit(2)
 
 
+def known_path(name):
+    if name not in PATHS and not RANDOM.fullmatch(name):
+        raise argparse.ArgumentTypeError(f"no such path: {name}")
+    return name
+
+
+def seeds_from(text):
+    """Such as 1-20,37."""
+    ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
+    return [seed for part in ends for seed in range(part[0], part[-1] + 1)]
+
+
 def options():
     parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="a choice, shorter: less than five minutes")
     parser.add_argument("--plain-only", action="store_true", help="without rudp: checks the measuring itself")
     parser.add_argument("--only", action="append", default=[], choices=plan.names(), metavar="NAME",
                         help="again and again: " + ", ".join(plan.names()))
-    parser.add_argument("--path", action="append", default=[], choices=list(PATHS), metavar="PATH",
-                        help="again and again: " + ", ".join(PATHS))
+    parser.add_argument("--path", action="append", default=[], type=known_path, metavar="PATH",
+                        help="again and again: wild-SEED, " + ", ".join(PATHS))
+    parser.add_argument("--seeds", type=seeds_from, default=[], metavar="SEEDS",
+                        help=f"of the random paths, such as 1-20,37 (1-{plan.WILD_PATHS})")
     parser.add_argument("--variant", action="append", default=[], metavar="VARIANT",
                         help="again and again: " + ", ".join(plan.ALL) + ", tcp, tls, rudp-two")
     parser.add_argument("--rounds", type=int, help="instead of those of the plan")
@@ -73,7 +88,7 @@ def need_tools(build, plain_only):
             give_up(f"{tool} is missing (scripts/install-packages.sh bench installs it)")
     if not os.access("/dev/net/tun", os.W_OK):
         give_up("the emulated link needs /dev/net/tun (root, or mode 666)")
-    for product in ["linkem"] + ([] if plain_only else ["librudp_shim.so", "rudp-engine"]):
+    for product in ["linkem", "tests/sim"] + ([] if plain_only else ["librudp_shim.so", "rudp-engine"]):
         if not os.path.exists(os.path.join(build, product)):
             give_up(f"{build}/{product} is missing (make bench builds it)")
 
@@ -169,8 +184,8 @@ class Run:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        for side in "ab":
-            remove_namespace(f"rudp{self.process.pid}{side}")
+        for namespace in glob.glob(f"/run/netns/rudp{self.process.pid}[abh]*"):
+            remove_namespace(os.path.basename(namespace))
 
     def result(self):
         """None where the run failed; its log then stays."""
@@ -192,12 +207,14 @@ class Run:
         return {"measurement": self.job.measurement, "case": self.job.case, "variant": self.job.variant,
                 "round": self.job.round, "date": datetime.datetime.now().isoformat(timespec="seconds"),
                 "kernel": platform.release(), "load": self.load, "seconds": round(self.elapsed_s(), 1),
-                "env": self.job.env, "result": self.result()}
+                "env": self.job.env, "path": self.path(), "result": self.result()}
+
+    def path(self):
+        """What a random path was: the report reads nothing but these lines."""
+        return path_named(self.job.case)._asdict() if RANDOM.fullmatch(self.job.case) else None
 
 
 def remove_namespace(name):
-    if not os.path.exists("/run/netns/" + name):
-        return
     pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False).stdout.split()
     for pid in pids:
         try:
@@ -274,9 +291,10 @@ def main():
     build = build_dir()
     out = os.path.join(build, "bench")
     need_tools(build, arguments.plain_only)
+    os.environ["BENCH_SIM"] = os.path.join(build, "tests/sim")
     missing = set()
     todo = [job for job in plan.jobs(arguments.quick, arguments.only, arguments.path, arguments.variant,
-                                     arguments.plain_only, arguments.rounds) if possible(job, missing)]
+                                     arguments.plain_only, arguments.rounds, arguments.seeds) if possible(job, missing)]
     note(f"{len(todo)} runs, about {estimate_s(todo, arguments.serial) / 60:.0f} minutes")
     if arguments.list:
         for job in todo:

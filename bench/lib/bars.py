@@ -4,6 +4,7 @@ from collections import namedtuple
 
 from paths import BARRED, PATHS, bdp_ms
 from plan import DEFAULT, PEERS
+import wild
 
 Bar = namedtuple("Bar", "says value comparison limit unit")
 
@@ -57,6 +58,29 @@ def path_bars(name, path):
     yield Bar(f"{name}: 1 MB with early data by a rule, of the best peer's time",
               over(figure("object", name, "p50", "rudp-early"), best_peer("object", name, "p50", min)),
               "<=", 1 + NOISE, "")
+
+
+def cost_bars():
+    for name in BARRED:
+        yield Bar(f"{name}: busy time of the whole machine for a GB, of kernel BBR's",
+                  over(figure("cost", name, "machine"), figure("cost", name, "machine", "tcp-bbr")), "<=", 1.25, "")
+
+
+def day_bars():
+    """A server's day."""
+    for figures, says in (("machine", "the whole machine"), ("server", "server and engine")):
+        yield Bar(f"a server's day: CPU of {says} for a GB, 500 clients over 50",
+                  over(figure("day", "50", figures), figure("day", "5", figures)), "<=", 1.05, "")
+
+
+def wild_bars():
+    """Over random paths; the ratio is how many times better than the better one of the kernel's two."""
+    for measure in wild.MEASURES:
+        for name, limit in (("median", 1.05), ("p10", 0.97), ("worst", 0.85)):
+            yield Bar(f"random paths: {measure.says}, of the kernel's better one, {name}",
+                      lambda r, measure=measure, name=name: wild.summary(r, measure)[name], ">=", limit, "")
+    yield Bar("random paths: bytes on the wire per byte, without what the path must lose, worst", wild.worst_wire, "<=", 1.15, "")
+    yield Bar("random paths: queue p99, of the allowed, worst", wild.worst_queue, "<=", 1, "")
 
 
 def latency_bars():
@@ -130,6 +154,9 @@ def share_bars():
 def bars():
     for name in BARRED:
         yield from path_bars(name, PATHS[name])
+    yield from cost_bars()
+    yield from day_bars()
+    yield from wild_bars()
     yield from latency_bars()
     yield from local_bars()
     yield from crowd_bars()

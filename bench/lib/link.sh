@@ -19,7 +19,10 @@ TRACE_SECONDS=12
 # path NAME: its row, in RATE RTT LOSS QUEUE SECONDS_BULK STARTUP and the array OPTIONS.
 path() {
 	local row options
-	row=$(grep "^$1 " "$HERE_BENCH/paths.txt") || fail "no such path: $1"
+	case $1 in
+	wild-*) row=$(python3 "$HERE_BENCH/lib/paths.py" "$1") ;;
+	*) row=$(grep "^$1 " "$HERE_BENCH/paths.txt") ;;
+	esac || fail "no such path: $1"
 	IFS='|' read -r _ RATE RTT LOSS QUEUE SECONDS_BULK STARTUP options <<<"$row"
 	read -ra OPTIONS <<<"$options"
 	read -r SECONDS_BULK <<<"${BULK_SECONDS:-$SECONDS_BULK}"
@@ -45,20 +48,30 @@ pour() {
 }
 
 run_bulk() {
-	local before
+	local before busy
 	path "$1"
 	path_up "$1" "$3" "$SECONDS_BULK"
 	pour "$2" "$SECONDS_BULK" 1
-	before=$(carriers_cpu_s)
+	before=$(carriers_cpu_s) busy=$(machine_busy_s)
 	"${POUR[@]}"
-	wait_until "$RUN_LIMIT_S" "end of the transfer" has_ended "server$PORT"
+	await_end "server$PORT" "$RUN_LIMIT_S"
+	busy=$(seconds_between "$busy" "$(machine_busy_s)")
 	kill -USR1 "$LINK_PID"
 	link_stop
 	finish "client$PORT" 20
 	served
 	python3 "$HERE_BENCH/lib/link_result.py" "$1" "$LINK_STATS" "$TMP/series.csv" \
-		"$(seconds_between "$before" "$(carriers_cpu_s)")" "$SERVED" \
+		"$(seconds_between "$before" "$(carriers_cpu_s)")" "$busy" "$SERVED" \
 		"$(tail -n 1 "$TMP/client$PORT.out")"
+}
+
+# As bulk, while nothing else runs: the plan sees to that, and what else there is on the machine is said.
+run_cost() {
+	local disturbed
+	not_niced
+	disturbed=$(disturbance)
+	run_bulk "$@" >"$TMP/bulk.json"
+	say "$(tail -n 1 "$TMP/bulk.json")" disturbance "[$disturbed, $(disturbance)]"
 }
 
 # As bulk, over a path that marks; kernels may then ask for it.

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""link_result.py PATH STATS SERIES CARRIERS-CPU-S SERVER-JSON CLIENT-JSON: one bulk run as JSON.
+"""link_result.py PATH STATS SERIES CARRIERS-CPU-S MACHINE-BUSY-S SERVER-JSON CLIENT-JSON: one bulk run as JSON.
 
 Wire bytes are those that can have mattered at the end: what left a before the last one-way delay, and
 what b has sent by then."""
@@ -8,7 +8,7 @@ import csv
 import json
 import sys
 
-from paths import PATHS
+from paths import path_named
 
 
 def at(rows, ms):
@@ -18,14 +18,14 @@ def at(rows, ms):
 
 
 def main():
-    name, stats_file, series_file, carriers_cpu_s, server, client = sys.argv[1:]
+    name, stats_file, series_file, carriers_cpu_s, machine_busy_s, server, client = sys.argv[1:]
     with open(stats_file) as lines:
         stats = json.load(lines)
     with open(series_file) as lines:
         rows = list(csv.DictReader(lines))
     result = {**json.loads(client), **json.loads(server)}
     end_ms = result["elapsed_s"] * 1e3
-    wire = (int(at(rows, end_ms - PATHS[name].rtt_ms / 2)["ab_sent"]) + int(at(rows, end_ms)["ba_sent"]))
+    wire = (int(at(rows, end_ms - path_named(name).rtt_ms / 2)["ab_sent"]) + int(at(rows, end_ms)["ba_sent"]))
     settled = stats["ab"]["queue_delay_settled"]
     result.update({
         "wire_bytes": wire,
@@ -37,6 +37,7 @@ def main():
         "queue_marked": stats["ab"]["marked"],
         "queue_drops": stats["ab"]["drops"]["queue"],
         "carriers_cpu_s": float(carriers_cpu_s),
+        "machine_busy_s": float(machine_busy_s),
         "linkem": {"cpu_s": stats["cpu_s"], "late_p99_us": max(stats[d]["late"]["p99_us"] for d in ("ab", "ba")),
                    "late_max_us": max(stats[d]["late"]["max_us"] for d in ("ab", "ba")),
                    "overflow": stats["ab"]["drops"]["overflow"]},

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""paths.txt as a table."""
+"""paths.txt as a table, and random paths, which the simulator draws. `paths.py wild-SEED` prints one as a row of paths.txt."""
+import functools
 import os
+import re
+import subprocess
+import sys
 from collections import namedtuple
 
 Path = namedtuple("Path", "name mbps rtt_ms loss queue_bdp seconds startup_s options")
@@ -21,6 +25,26 @@ def read():
 PATHS = read()
 BARRED = [name for name in PATHS if name.startswith("P")]
 
+RANDOM = re.compile(r"wild-\d+")
+SETTLED_S, SETTLED_ROUND_TRIPS = 2, 10  # start-up of a random path: whichever is longer
+NAP_FROM_MBPS, NAP = 200, "50us"        # as P7: without it the emulator takes a processor
+
+
+@functools.cache
+def path_named(name):
+    """Of paths.txt, or drawn from a seed: wild-SEED."""
+    if not RANDOM.fullmatch(name):
+        return PATHS[name]
+    sim = os.environ.get("BENCH_SIM") or os.path.join(os.environ["BUILD"], "tests/sim")
+    drawn = subprocess.run([sim, "--wild-options", name.removeprefix("wild-")], stdout=subprocess.PIPE, text=True, check=True)
+    facts, options = drawn.stdout.splitlines()
+    facts = {key: float(value) for key, value in (word.split("=") for word in facts.split()[1:])}
+    if facts["mbits"] >= NAP_FROM_MBPS:
+        options += f" --nap {NAP}"
+    startup_s = max(SETTLED_S, SETTLED_ROUND_TRIPS * facts["rtt_ms"] / 1e3)
+    return Path(name=name, mbps=facts["mbits"], rtt_ms=facts["rtt_ms"], loss=facts["loss"], queue_bdp=facts["bdps"],
+                seconds=round(facts["seconds"]), startup_s=round(startup_s, 1), options=options)
+
 
 def ideal_mbps(path):
     """What full packets without a pause would bring of payload, less the lost ones."""
@@ -35,3 +59,11 @@ def ideal_object_ms(path, byte_count):
 def bdp_ms(path):
     """The queueing delay of a full bandwidth-delay product: a round trip's time."""
     return path.rtt_ms
+
+
+def main():
+    print(" | ".join(map(str, path_named(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()

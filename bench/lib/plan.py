@@ -2,7 +2,7 @@
 """What is measured: cases, variants, rounds, and how much of the machine one run takes."""
 from collections import namedtuple
 
-from paths import BARRED, PATHS
+from paths import BARRED, PATHS, RANDOM, path_named
 
 # weight: the share of this machine that a run may take; runs side by side never exceed 1 together.
 Job = namedtuple("Job", "measurement case variant round weight seconds env")
@@ -18,6 +18,8 @@ CHATS = ["fanout-100", "fanout-1000", "fanout-2000", "pace-100", "pace-1000", "p
 EXCHANGES = ["100-1", "100-50", "10000-1", "10000-50", "pace"]
 CARRIERS = ["rudpmsg-rudp", "rudpmsg-tcp", "rudpmsg-store", "mosquitto", "nng", "zeromq"]
 CROWDS = ["10", "100", "1000", "10000"]
+KERNEL = ["tcp-bbr", "tcp-cubic"]
+WILD_PATHS = 200
 
 
 # What a server cannot do, and why: the table says so, and nobody waits for it.
@@ -33,25 +35,39 @@ def bulk_weight(case, variant):
     return 0.5
 
 
+def wild_weight(case, _):
+    """By the rate, after what bulk runs take; a floor for starting and ending a run."""
+    return min(1.0, 0.12 + path_named(case).mbps / 250)
+
+
+def wild_object_weight(case, variant):
+    """Between two objects nothing is sent."""
+    return min(0.5, wild_weight(case, variant))
+
+
 def constant(weight):
     return lambda case, variant: weight
 
 
 class Measurement:
-    """One row of the plan. quick: what replaces cases, variants, rounds and the environment then."""
+    """One row of the plan. quick: what replaces cases, variants, rounds and the environment then. wild: runs over
+    random paths, and only when asked for."""
 
-    def __init__(self, name, cases, variants, rounds, weight, seconds, quick=None, env=None):
+    def __init__(self, name, cases, variants, rounds, weight, seconds, quick=None, env=None, wild=False):
         self.name, self.cases, self.variants, self.rounds = name, cases, variants, rounds
         self.weight = weight if callable(weight) else constant(weight)
         self.seconds, self.env = seconds, env or {}
-        self.quick = quick
+        self.quick, self.wild = quick, wild
 
-    def jobs(self, quick, rounds=None):
+    def asked_for(self, only):
+        return self.name in only or (self.wild and "wild" in only) or not (only or self.wild)
+
+    def jobs(self, quick, rounds=None, wild=()):
         if quick and self.quick is None:
             return []
         changed = self.quick if quick else {}
         env = {**self.env, **changed.get("env", {})}
-        cases = changed.get("cases", self.cases)
+        cases = wild if self.wild else changed.get("cases", self.cases)
         variants = changed.get("variants", self.variants)
         return [Job(self.name, case, variant, number, self.weight(case, variant),
                     changed.get("seconds", self.seconds_of(case)), env)
@@ -59,7 +75,7 @@ class Measurement:
                 for case in cases for variant in variants if self.sensible(case, variant)]
 
     def seconds_of(self, case):
-        return PATHS[case].seconds + 1.5 if self.name == "bulk" else self.seconds
+        return path_named(case).seconds + 1.5 if self.name in ("bulk", "cost", "wild_bulk") else self.seconds
 
     def sensible(self, case, variant):
         if (self.name, case, variant) in CANNOT:
@@ -106,7 +122,14 @@ PLAN = [
     Measurement("exchange", EXCHANGES, CARRIERS, 3, 1.0, 6,
                 {"cases": ["100-1", "pace"], "rounds": 1, "seconds": 3, "env": {"EXCHANGE_PART": "5"}}),
     Measurement("idle_peers", ["tcp", "rudp"], ["rudpmsg"], 1, 1.0, 20),
+    # The busy time of the whole machine: alone on it.
+    Measurement("cost", BARRED, KERNEL + [DEFAULT], 3, 1.0, 0),
+    # Hosts: ten times as many must not cost more for a GB.
+    Measurement("day", ["5", "50"], KERNEL + [DEFAULT], 2, 1.0, 50),
     Measurement("trace", ["P1", "P2", "P3", "P5", "P6"], [DEFAULT, "rudp-cubic"], 1, 0.5, 14),
+    Measurement("wild_bulk", [], KERNEL + [DEFAULT], 1, wild_weight, 0, wild=True),
+    Measurement("wild_object", [], KERNEL + [DEFAULT], 1, wild_object_weight, 9, wild=True),
+    Measurement("wild_request", [], KERNEL + [DEFAULT], 1, lambda case, _: 0.2, 9, wild=True),
 ]
 
 # A tunnel is slow where it counts requests: fewer of them say as much.
@@ -121,17 +144,19 @@ def env_of(job):
 
 
 def names():
-    return [m.name for m in PLAN]
+    return [m.name for m in PLAN] + ["wild"]
 
 
-def jobs(quick=False, only=(), paths=(), variants=(), plain_only=False, rounds=None):
+def jobs(quick=False, only=(), paths=(), variants=(), plain_only=False, rounds=None, seeds=()):
     """In the order in which they shall run: each round takes all variants in turn."""
+    wild = [p for p in paths if RANDOM.fullmatch(p)] or [f"wild-{seed}" for seed in seeds or range(1, WILD_PATHS + 1)]
+
     def wanted(job):
-        if paths and job.case in PATHS and job.case not in paths:
+        if paths and job.case not in paths and (job.case in PATHS or RANDOM.fullmatch(job.case)):
             return False
         if variants and not set(job.variant.split(":")) <= set(variants):
             return False
         return not (plain_only and "rudp" in job.variant)
 
-    return [job for m in PLAN if not only or m.name in only
-            for job in m.jobs(quick, rounds) if wanted(job)]
+    return [job for m in PLAN if m.asked_for(only)
+            for job in m.jobs(quick, rounds, wild) if wanted(job)]

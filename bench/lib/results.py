@@ -8,6 +8,8 @@ import statistics
 from paths import PATHS, ideal_mbps
 
 LATE_MAX_US = 5000
+DISTURBANCE_MAX = 0.1  # of a processor
+LATE_MAX_OF_RTT, LATE_ALWAYS_US = 0.25, 1000  # of random paths, whose round trip may be a millisecond
 
 NAMES = {
     "tcp": "kernel TCP", "tcp-cubic": "kernel TCP, cubic", "tcp-bbr": "kernel TCP, bbr",
@@ -55,6 +57,21 @@ BULK = {
 FIGURES = {
     "bulk": BULK,
     "ecn": BULK,
+    "cost": {"machine": lambda r: r["machine_busy_s"] / (r["bytes"] / 1e9), "goodput": lambda r: r["goodput_mbps"],
+             "cpu": BULK["cpu"]},
+    "day": {
+        "goodput": lambda r: r["goodput_mbps"], "jain": lambda r: r["jain"],
+        "machine": lambda r: r["pour"]["machine_busy_s"] / (r["bytes"] / 1e9),
+        "server": lambda r: (r["pour"]["server_cpu_s"] + r["pour"]["carriers_cpu_s"]) / (r["bytes"] / 1e9),
+        "request_machine": lambda r: r["quiet"]["machine_busy_s"] / r["quiet"]["requests"] * 1e6,
+        "request_server": lambda r: (r["quiet"]["server_cpu_s"] + r["quiet"]["carriers_cpu_s"]) / r["quiet"]["requests"] * 1e6,
+        "p99": lambda r: r["pour"]["p99_ms"], "p99_quiet": lambda r: r["quiet"]["p99_ms"],
+        "user_mb": lambda r: (r["memory"]["engine_kb"] + r["memory"]["program_kb"]) / 1e3,
+        "kernel_mb": lambda r: (r["memory"]["slab_kb"] + r["memory"]["tcp_kb"]) / 1e3,
+    },
+    "wild_bulk": BULK,
+    "wild_object": {"small": lambda r: r["small"]["complete_ms"]["p50"], "large": lambda r: r["large"]["complete_ms"]["p50"]},
+    "wild_request": {"p99": lambda r: r["latency_ms"]["p99"]},
     "object": {"first_byte": lambda r: r["first_byte_ms"]["p50"], "p50": lambda r: r["complete_ms"]["p50"], "p90": lambda r: r["complete_ms"]["p90"]},
     "request": {
         "p50": lambda r: r["latency_ms"]["p50"], "p90": lambda r: r["latency_ms"]["p90"],
@@ -98,9 +115,21 @@ FIGURES = {
 }
 
 
-def is_spoiled(run):
+def is_disturbed(run):
+    """Others kept the machine busy, whose busy time was to be measured."""
+    return max((run["result"] or {}).get("disturbance", [0])) > DISTURBANCE_MAX
+
+
+def is_late(run):
     """The emulator itself was kept from the processor: that was not the path that was to be measured."""
-    return (run["result"] or {}).get("linkem", {}).get("late_p99_us", 0) > LATE_MAX_US
+    limit_us = LATE_MAX_US
+    if run.get("path"):
+        limit_us = min(LATE_MAX_US, max(LATE_ALWAYS_US, run["path"]["rtt_ms"] * 1e3 * LATE_MAX_OF_RTT))
+    return (run["result"] or {}).get("linkem", {}).get("late_p99_us", 0) > limit_us
+
+
+def is_spoiled(run):
+    return is_late(run) or is_disturbed(run)
 
 
 class Results:
@@ -159,7 +188,8 @@ def machine(results):
     loads = [run["load"] for run in results.runs]
     return {
         "runs": len(results.runs),
-        "left_out_because_the_emulator_was_late": sum(map(is_spoiled, results.runs)),
+        "left_out_because_the_emulator_was_late": sum(map(is_late, results.runs)),
+        "left_out_because_others_were_at_work": sum(map(is_disturbed, results.runs)),
         "from": min((run["date"] for run in results.runs), default="never"),
         "to": max((run["date"] for run in results.runs), default="never"),
         "kernel": ", ".join(sorted({run["kernel"] for run in results.runs})) or platform.release(),

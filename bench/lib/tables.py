@@ -6,6 +6,7 @@ import bars
 from paths import PATHS, ideal_mbps, ideal_object_ms
 from plan import CANNOT, DEFAULT
 from results import NAMES, machine
+import wild
 
 OBJECT_BYTES = 1000000
 NONE = "–"
@@ -105,6 +106,17 @@ def crowd(results):
     return markdown(head, rows)
 
 
+def day(results):
+    columns = [("Mbit/s", "goodput"), ("Jain's index of the downloads", "jain"), ("request p99, ms", "p99"),
+               ("without downloads, ms", "p99_quiet"), ("CPU of the machine, s/GB", "machine"),
+               ("of server and engine", "server"), ("CPU of the machine a request, µs", "request_machine"),
+               ("of server and engine", "request_server"), ("server and engine, MB", "user_mb"),
+               ("kernel, both ends, MB", "kernel_mb")]
+    rows = [[NAMES[v], c] + [cell(results.values("day", c, v, f)) for _, f in columns]
+            for c in sorted(results.cases("day"), key=int) for v in results.variants("day", c)]
+    return markdown(["", "hosts"] + [heading for heading, _ in columns], rows)
+
+
 def setup(results, case):
     return by_figure(results, "setup", case, [
         ("a second", "rate"), ("connect p50, µs", "connect_p50"), ("connect p99, µs", "connect_p99"),
@@ -144,10 +156,15 @@ def verdicts(results):
 
 # Where more is better; of all other figures less is. Figures of cost beside peers that have none are left out.
 MORE = {("bulk", "goodput"), ("iperf", "goodput"), ("redis", "set"), ("redis", "get"), ("setup", "rate"),
-        ("crowd", "rate"), ("crowd_share", "jain"), ("crowd_share", "goodput")}
+        ("crowd", "rate"), ("crowd_share", "jain"), ("crowd_share", "goodput"),
+        ("day", "goodput"), ("day", "jain")}
 COMPARED = {
     "bulk": {"goodput": "bulk goodput, Mbit/s", "wire": "bulk, wire bytes a byte", "queue_p99": "bulk, queue p99, ms",
              "cpu": "bulk, CPU, s/GB"},
+    "cost": {"machine": "bulk, CPU of the whole machine, s/GB"},
+    "day": {"goodput": "a server's day, Mbit/s", "jain": "a server's day, Jain's index", "p99": "a server's day, request, p99, ms",
+            "machine": "a server's day, CPU of the whole machine, s/GB",
+            "request_machine": "a server's day, CPU of the whole machine a request, µs"},
     "object": {"p50": "1 MB, ms"}, "request": {"p50": "request, p50, ms", "p99": "request, p99, ms"},
     "message": {"p50": "message, p50, ms", "p99": "message, p99, ms"}, "first_byte": {"p50": "first byte, ms"},
     "iperf": {"goodput": "iperf3 over loopback, Gbit/s", "cpu": "iperf3 over loopback, CPU, s/GB"},
@@ -212,6 +229,8 @@ TABLES = {
     "queue-p99": ("bulk", "Bulk transfer, queueing delay caused, p99, ms", lambda r: by_case(r, "bulk", "queue_p99")),
     "queue-start": ("bulk", "The same with the start-up, p99, ms", lambda r: by_case(r, "bulk", "queue_p99_all")),
     "bulk-cpu": ("bulk", "Bulk transfer, CPU of programs, engines and tunnels, s/GB", lambda r: by_case(r, "bulk", "cpu")),
+    "cost": ("cost", "Bulk transfer alone on the machine, busy time of all processors, emulator included, s/GB",
+             lambda r: by_case(r, "cost", "machine")),
     "late": ("bulk", "How late the emulator delivered, p99, ms", lambda r: by_case(r, "bulk", "late_p99")),
     "ecn": ("ecn", "Bulk over P1 with twice the queue and ECN", lambda r: by_figure(r, "ecn", "ECN", [
         ("Mbit/s", "goodput"), ("queue, mean, ms", "queue_mean"), ("queue, p99, ms", "queue_p99"),
@@ -242,6 +261,11 @@ TABLES = {
     "idle-peers": ("idle_peers", "Idle peers of the messaging library", lambda r: by_case(r, "idle_peers", "bytes", ["tcp", "rudp"])),
     "chat": ("chat", "Chat servers beside each other, over loopback", chat),
     "crowd": ("crowd", "Many connections open at once", crowd),
+    "day": ("day", "A server's day: of each host with 2 Mbit/s, 10 download, 4 ask once a second, 40 are idle", day),
+    "wild": ("wild_bulk", "Random paths: how many times better than the better one of kernel BBR and CUBIC",
+             lambda r: markdown(*wild.ratios_table(r))),
+    "wild-limits": ("wild_bulk", "Random paths: bytes and queue of bulk transfers", lambda r: markdown(*wild.limits_table(r))),
+    "wild-worst": ("wild_bulk", f"Random paths: the {wild.WORST} worst of each measure", lambda r: markdown(*wild.worst_table(r))),
     "worse": (None, "Where kernel TCP is better", beside_kernel),
     "bars": (None, "Bars", verdicts),
 }

@@ -28,6 +28,29 @@ threads_cpu_s_of() {
 	done 2>/dev/null | awk '{ sum += $1 } END { printf "%.6f", sum / 1e9 }'
 }
 
+# Busy time of all processors in seconds, from /proc/stat: user, system, irq and softirq. The kernel does
+# much of TCP's work in the context of another process, such as the emulator: only the sum over the machine
+# has all of it. Left out: steal, which is time of other virtual machines, and nice, since nothing that is
+# measured is niced.
+machine_busy_s() {
+	local user system irq softirq
+	read -r _ user _ system _ _ irq softirq _ </proc/stat
+	awk -v ticks=$((user + system + irq + softirq)) -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.2f", ticks / hz }'
+}
+
+# No part of a measurement may be niced, for it would not count.
+not_niced() {
+	[ "$(nice)" -le 0 ] || fail "niced: machine_busy_s does not count niced programs"
+}
+
+# disturbance: processors that others keep busy; for a second, while nothing is measured.
+disturbance() {
+	local before
+	before=$(machine_busy_s)
+	sleep 1
+	seconds_between "$before" "$(machine_busy_s)"
+}
+
 # Their memory in KB, with pages that several processes share counted by share.
 engine_kb() {
 	local pid

@@ -7,6 +7,7 @@
 
 A4=10.77.0.1 B4=10.77.0.2 A6=fd77::1 B6=fd77::2
 NS_A=rudp$$a NS_B=rudp$$b
+NS_MORE=()
 LINK_PID=
 LINKS=0
 export A4 B4 A6 B6
@@ -87,7 +88,7 @@ net_down() {
 	local ns
 	link_stop
 	[ "$LOOPBACK" != 1 ] || loopback_down
-	for ns in "$NS_A" "$NS_B"; do
+	for ns in "$NS_A" "$NS_B" "${NS_MORE[@]}"; do
 		[ -e "/run/netns/$ns" ] || continue
 		ip netns pids "$ns" | xargs -r kill -KILL 2>/dev/null
 		ip netns del "$ns"
@@ -98,8 +99,18 @@ netns_of() {
 	case $1 in
 	a) echo "$NS_A" ;;
 	b) echo "$NS_B" ;;
+	h[0-9]*) echo "rudp$$$1" ;;
 	*) fail "no such side: $1" ;;
 	esac
+}
+
+# host_add hNUMBER: one more namespace, a side of its own for those who join it to others.
+host_add() {
+	local ns
+	ns=$(netns_of "$1")
+	ip netns add "$ns"
+	NS_MORE+=("$ns")
+	nsenter "--net=/run/netns/$ns" ip link set lo up
 }
 
 # One word per line: what leads a command to this side.
