@@ -208,6 +208,12 @@ $(BUILD)/bench/aead: $(call obj,bench/aead.c core/engine/aead_choice.c) $(BUILD)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ldl
 
+# Several engines that share a port: docs/decisions/several-engines.md.
+$(BUILD)/bench/engines: $(call obj,bench/engines.c bench/speaker.c bench/steer.c bench/plain.c) \
+		$(BUILD)/libproto.a $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -pthread
+
 tests_of = $(call obj,$(wildcard tests/$(1)/*.c))
 # One criterion program for each folder of unit tests.
 units_of = $(call tests_of,$(1)) $(call obj,tests/leaks.c)
@@ -248,7 +254,8 @@ $(BUILD)/tests/linkem: $(call units_of,linkem) \
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
 # The steering program, and what the design of several engines takes for granted of the kernel.
-$(BUILD)/tests/bench: $(call units_of,bench) $(call obj,bench/steer.c) $(BUILD)/libproto.a \
+$(BUILD)/tests/bench: $(call units_of,bench) \
+		$(call obj,bench/steer.c bench/speaker.c bench/plain.c) $(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto

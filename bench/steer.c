@@ -18,7 +18,7 @@
 
 /* Where the lowest byte of the id is, in bytes from the start of the UDP payload. */
 #define ID_AT_SHORT_DATA 4
-#define ID_AT_LONG 8        /* DATA, COOKIE, REFUSE */
+#define ID_AT_LONG 8 /* DATA, COOKIE, REFUSE */
 #define ID_AT_SYNACK 11
 #define SYN_FLAGS_AT 3
 #define SYN_COOKIE_BYTES_AT 14
@@ -118,8 +118,7 @@ static uint32_t table_word(const struct steer *steer, unsigned index)
 	uint32_t word = 0;
 
 	for (unsigned i = 0; i < ENTRIES_PER_WORD; i++)
-		word |= (uint32_t)steer->engine_of[index * ENTRIES_PER_WORD + i]
-			<< i * ENTRY_BITS;
+		word |= (uint32_t)steer->engine_of[index * ENTRIES_PER_WORD + i] << i * ENTRY_BITS;
 	return word;
 }
 
@@ -212,8 +211,8 @@ static bool share_out(const struct steer *steer, const unsigned load_permille[],
 	if (spare_sum == 0)
 		return false;
 	for (unsigned i = 0; i < steer->engines; i++)
-		may_have[i] = (idle * (STEER_LOAD_MAX - load_permille[i]) + spare_sum - 1) /
-			      spare_sum;
+		may_have[i] =
+			(idle * (STEER_LOAD_MAX - load_permille[i]) + spare_sum - 1) / spare_sum;
 	return true;
 }
 

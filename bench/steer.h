@@ -26,8 +26,8 @@
 #define STEER_LOAD_MAX 1000u
 
 struct steer {
-	unsigned engines;              /* a power of two; engine i has the i-th socket bound */
-	uint32_t multiplier;           /* odd and random: keys the hash of source addresses */
+	unsigned engines;    /* a power of two; engine i has the i-th socket bound */
+	uint32_t multiplier; /* odd and random: keys the hash of source addresses */
 	uint8_t engine_of[STEER_BUCKETS];
 };
 

@@ -74,7 +74,8 @@ void group_send(const struct group *group, int speaker, const void *bytes, size_
 	cr_assert(eq(int, getsockname(speaker, &own.sa, &own_len), 0));
 	if (rudp_addr_is_any(&to))
 		to = parse(own.family == AF_INET ? "127.0.0.1" : "::1", rudp_addr_port(&to));
-	cr_assert(eq(i64, sendto(speaker, bytes, len, 0, &to.sa, rudp_addr_len(&to)), (ssize_t)len));
+	cr_assert(
+		eq(i64, sendto(speaker, bytes, len, 0, &to.sa, rudp_addr_len(&to)), (ssize_t)len));
 }
 
 unsigned group_receiver(const struct group *group)

@@ -13,7 +13,7 @@
 struct group {
 	struct steer steer;
 	int fds[STEER_ENGINES_MAX];
-	struct rudp_addr addr;   /* where they receive */
+	struct rudp_addr addr; /* where they receive */
 };
 
 /* Binds to host, a numeric address, with the program attached; "::" takes IPv4, too. */

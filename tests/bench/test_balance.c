@@ -21,8 +21,7 @@ static void count(const struct steer *steer, unsigned owned[STEER_ENGINES_MAX])
 
 Test(balance, engines_with_equal_loads_keep_what_they_have)
 {
-	const unsigned none[STEER_BUCKETS] = {0},
-		       load[STEER_ENGINES_MAX] = {300, 300, 300, 300};
+	const unsigned none[STEER_BUCKETS] = {0}, load[STEER_ENGINES_MAX] = {300, 300, 300, 300};
 	struct steer steer;
 
 	steer_init(&steer, ENGINES, 1);

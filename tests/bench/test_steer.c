@@ -199,8 +199,9 @@ static void check_source(const struct group *group, struct random *random, const
 	random_fill(random, bytes, sizeof bytes);
 	cr_expect(eq(uint, group_steered(group, speaker, bytes, write_syn(bytes, random)), engine),
 		  "SYN from %s", host);
-	cr_expect(eq(uint, group_steered(group, speaker, bytes, write_reset(bytes, random)), engine),
-		  "RESET from %s", host);
+	cr_expect(
+		eq(uint, group_steered(group, speaker, bytes, write_reset(bytes, random)), engine),
+		"RESET from %s", host);
 	met[engine]++;
 	close(speaker);
 }
@@ -271,8 +272,7 @@ Test(steer, another_table_moves_syns_and_no_connection)
 		group.steer.engine_of[steer_bucket(&group.steer, &source)] = (uint8_t)engine;
 		cr_assert(eq(int, steer_attach(group.fds[1], &group.steer), 0));
 		random_fill(&random, bytes, sizeof bytes);
-		cr_expect(eq(uint,
-			     group_steered(&group, speaker, bytes, write_syn(bytes, &random)),
+		cr_expect(eq(uint, group_steered(&group, speaker, bytes, write_syn(bytes, &random)),
 			     engine));
 		cr_expect(eq(uint, steered(&group, &random, speaker, &by_id[1], 3), 3));
 	}
