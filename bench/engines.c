@@ -211,6 +211,12 @@ static void end_all(const pthread_t *threads, unsigned count, atomic_bool *over)
 		pthread_join(threads[i], NULL);
 }
 
+static void free_all(struct speaker *speakers, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		speaker_fini(&speakers[i]);
+}
+
 static double cpu_of(const pthread_t *threads, unsigned count)
 {
 	double sum_s = 0;
@@ -335,5 +341,7 @@ int main(int argc, char **argv)
 	run_all(engines, engine_threads, engine_count);
 	run_all(generators, generator_threads, generator_count);
 	measure((double)count_from(argv[5], SECONDS_MAX), argc == 7);
+	free_all(generators, generator_count);
+	free_all(engines, engine_count);
 	return 0;
 }

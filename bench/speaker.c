@@ -51,6 +51,7 @@ static struct rudp_endpoint *make_endpoint(struct speaker *speaker)
 void speaker_init(struct speaker *speaker)
 {
 	speaker->ep = make_endpoint(speaker);
+	rudp_list_init(&speaker->sockets);
 	speaker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	speaker->buffers = malloc((size_t)SPEAKER_BATCH * SPEAKER_DATAGRAM_BYTES);
 	speaker->train = malloc(RUDP_TRAIN_BYTES_MAX);
@@ -64,10 +65,17 @@ void speaker_forget(struct speaker *speaker)
 	speaker->ep = make_endpoint(speaker);
 }
 
-/* The sockets end with the program. */
 void speaker_fini(struct speaker *speaker)
 {
+	struct rudp_list *link;
+
 	rudp_endpoint_free(speaker->ep);
+	while ((link = rudp_list_pop(&speaker->sockets))) {
+		struct speaker_socket *socket_ = RUDP_LIST_OWNER(link, struct speaker_socket, link);
+
+		close(socket_->fd);
+		free(socket_);
+	}
 	close(speaker->epoll_fd);
 	free(speaker->buffers);
 	free(speaker->train);
@@ -104,6 +112,7 @@ struct speaker_socket *speaker_open(struct speaker *speaker, const struct rudp_a
 	if (remote)
 		socket_->remote = *remote;
 	socket_->fd = fd;
+	rudp_list_append(&speaker->sockets, &socket_->link);
 	return socket_;
 }
 

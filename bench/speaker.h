@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "proto/endpoint.h"
 #include "steer.h"
 
@@ -24,6 +25,7 @@ struct speaker;
 
 struct speaker_socket {
 	int fd;
+	struct rudp_list link; /* in speaker->sockets */
 	struct rudp_addr local;
 	struct rudp_addr remote; /* connected; else its family is AF_UNSPEC */
 };
@@ -41,6 +43,7 @@ struct speaker {
 	/* The speaker's. */
 	struct rudp_endpoint *ep;
 	int epoll_fd;
+	struct rudp_list sockets;
 	int64_t now_ns;
 	uint8_t *buffers; /* SPEAKER_BATCH of SPEAKER_DATAGRAM_BYTES */
 	uint8_t *train;   /* RUDP_TRAIN_BYTES_MAX */
