@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """One and two engines that share a port: runs bench/engines in turn, prints medians.
 
-    engines.py [ROUNDS [SECONDS]]       (BUILD: where bench/engines is, else build)
+    engines.py [ROUNDS [SECONDS [TEXT]]]   cases whose names contain TEXT (BUILD: where bench/engines is)
 
 docs/decisions/several-engines.md says what the cases mean.
 """
@@ -47,11 +47,12 @@ def run(parts, seconds):
     }
 
 
-def measure(rounds, seconds):
-    results = {case[0]: [] for case in CASES}
+def measure(rounds, seconds, text):
+    cases = [case for case in CASES if text in case[0]]
+    results = {case[0]: [] for case in cases}
     for number in range(rounds):
         # In turn, and from another end each time: what the machine does besides meets all alike.
-        for name, parts in CASES if number % 2 == 0 else reversed(CASES):
+        for name, parts in cases if number % 2 == 0 else reversed(cases):
             results[name].append(run(parts, seconds))
     return results
 
@@ -59,7 +60,7 @@ def measure(rounds, seconds):
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     seconds = sys.argv[2] if len(sys.argv) > 2 else "2"
-    results = measure(rounds, seconds)
+    results = measure(rounds, seconds, sys.argv[3] if len(sys.argv) > 3 else "")
     print("| case | " + " | ".join(FIGURES) + " | lowest, highest rate |")
     print("|---|" + "---|" * (len(FIGURES) + 1))
     for name, runs in results.items():

@@ -103,6 +103,78 @@ Test(reuseport, a_socket_keeps_its_place_while_somebody_has_it)
 	close(speaker);
 }
 
+static int open_socket(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	cr_assert(ge(int, fd, 0));
+	return fd;
+}
+
+static int bind_to(int fd, const struct rudp_addr *addr)
+{
+	return bind(fd, &addr->sa, rudp_addr_len(addr)) < 0 ? -errno : 0;
+}
+
+/*
+ * As engine/seat.c takes a port: alone, so that a stranger's socket is found, and then opened to others.
+ * The kernel takes the program only when there is a group, that is, behind the second socket.
+ */
+Test(reuseport, a_port_may_be_taken_alone_before_it_is_shared)
+{
+	struct random random = {SEED};
+	uint8_t bytes[TRAIN_SEGMENT_BYTES] = {0};
+	struct group group;
+	int speaker = group_speaker("127.0.0.1"), stranger = open_socket();
+	socklen_t len = sizeof group.addr;
+
+	steer_init(&group.steer, ENGINES, (uint32_t)random_next(&random));
+	cr_assert(eq(int, rudp_addr_parse(&group.addr, "127.0.0.1:0"), 0));
+	for (unsigned i = 0; i < ENGINES; i++)
+		group.fds[i] = open_socket();
+	cr_assert(eq(int, bind_to(group.fds[0], &group.addr), 0));
+	cr_assert(eq(int, getsockname(group.fds[0], &group.addr.sa, &len), 0));
+	set(stranger, SOL_SOCKET, SO_REUSEPORT, 1);
+	cr_expect(eq(int, bind_to(stranger, &group.addr), -EADDRINUSE));
+	set(group.fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
+	cr_expect(eq(int, steer_attach(group.fds[0], &group.steer), -EINVAL));
+	for (unsigned i = 1; i < ENGINES; i++) {
+		set(group.fds[i], SOL_SOCKET, SO_REUSEPORT, 1);
+		cr_assert(eq(int, bind_to(group.fds[i], &group.addr), 0));
+		cr_assert(eq(int, steer_attach(group.fds[0], &group.steer), 0));
+	}
+	for (unsigned engine = 0; engine < ENGINES; engine++) {
+		write_data(bytes, &group, &random, engine);
+		cr_expect(eq(uint, group_steered(&group, speaker, bytes, sizeof bytes), engine));
+	}
+	close(stranger);
+	close(speaker);
+	group_close(&group);
+}
+
+/* The program selects none but the first ones: who joins later gets nothing. */
+Test(reuseport, a_stranger_who_joins_gets_no_datagram)
+{
+	struct random random = {SEED};
+	uint8_t bytes[TRAIN_SEGMENT_BYTES] = {0};
+	struct group group;
+	int speaker = group_speaker("127.0.0.1"), stranger = open_socket();
+
+	group_open(&group, "127.0.0.1", ENGINES, (uint32_t)random_next(&random));
+	set(stranger, SOL_SOCKET, SO_REUSEPORT, 1);
+	cr_assert(eq(int, bind_to(stranger, &group.addr), 0));
+	for (unsigned n = 0; n < 16 * ENGINES; n++) {
+		bytes[0] = (uint8_t)(n * 4);
+		bytes[4] = bytes[8] = bytes[11] = (uint8_t)n;
+		group_steered(&group, speaker, bytes, sizeof bytes);
+	}
+	cr_expect(eq(i64, recv(stranger, bytes, sizeof bytes, 0), -1));
+	cr_expect(eq(int, errno, EAGAIN));
+	close(stranger);
+	close(speaker);
+	group_close(&group);
+}
+
 /* A port of that host where nobody is. */
 static struct rudp_addr closed_port(const char *host)
 {
