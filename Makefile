@@ -80,7 +80,7 @@ PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engin
 	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp $(BUILD)/librudpmsg.a $(BUILD)/rudpmsg \
 	$(BUILD)/apollonion $(BUILD)/converse
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
-UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging conversation server converse)
+UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging conversation server converse bench)
 
 .PHONY: all help setup demo check check-unit check-sim check-spin check-threads check-behaviour check-economy \
 	check-fuzz check-style check-integration sim fuzz soak bench bench-quick bench-docs install \
@@ -209,6 +209,12 @@ $(BUILD)/bench/aead: $(call obj,bench/aead.c core/engine/aead_choice.c) $(BUILD)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ldl
 
+# Several engines that share a port: docs/decisions/several-engines.md.
+$(BUILD)/bench/engines: $(call obj,bench/engines.c bench/speaker.c bench/steer.c bench/plain.c) \
+		$(BUILD)/libproto.a $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -pthread
+
 tests_of = $(call obj,$(wildcard tests/$(1)/*.c))
 # One criterion program for each folder of unit tests.
 units_of = $(call tests_of,$(1)) $(call obj,tests/leaks.c)
@@ -248,6 +254,12 @@ $(BUILD)/tests/linkem: $(call units_of,linkem) \
 		$(filter-out %/main.o,$(call obj,$(LINKEM_SRC)))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
+# The steering program, and what the design of several engines takes for granted of the kernel.
+$(BUILD)/tests/bench: $(call units_of,bench) \
+		$(call obj,bench/steer.c bench/speaker.c bench/plain.c) $(BUILD)/libproto.a \
+		$(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto
 $(BUILD)/tests/messaging: $(call units_of,messaging) $(call obj,tests/proto/faulty_ring.c) \
 		$(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""One and two engines that share a port: runs bench/engines in turn, prints medians.
+
+    engines.py [ROUNDS [SECONDS [TEXT]]]   cases whose names contain TEXT (BUILD: where bench/engines is)
+
+docs/decisions/several-engines.md says what the cases mean.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+PROGRAM = os.path.join(os.environ.get("BUILD", "build"), "bench", "engines")
+ONE_CORE = ("plain", "0", "0", "32")
+OTHER_CORE = ("plain", "1", "1", "32")
+ACROSS = ("plain", "0", "1", "32")
+BACK = ("plain", "1", "0", "32")
+# Name, and what runs at the same time: mode, processors of engines and of generators, hosts.
+CASES = [
+    ("1 core: 1 engine", [ONE_CORE]),
+    ("1 core: 1 engine, steered", [("steer", "0", "0", "32")]),
+    ("1 core: 2 engines, steered", [("steer", "0,0", "0", "32")]),
+    ("2 cores: 1 engine", [("plain", "0", "0,1", "64")]),
+    ("2 cores: 1 engine, steered", [("steer", "0", "0,1", "64")]),
+    ("2 cores: 2 engines, steered", [("steer", "0,1", "0,1", "64")]),
+    ("2 cores: 2 engines, hashed", [("hash", "0,1", "0,1", "64")]),
+    ("2 strangers, each on a core", [ONE_CORE, OTHER_CORE]),
+    ("2 strangers, each on both cores", [ACROSS, BACK]),
+]
+FIGURES = ["requests_per_s", "engine_us_per_request", "all_us_per_request", "engine_cpus"]
+
+
+def run(parts, seconds):
+    """What the programs of a case say together."""
+    running = [subprocess.Popen([PROGRAM, *part, seconds], stdout=subprocess.PIPE) for part in parts]
+    said = [json.loads(process.communicate()[0]) for process in running]
+    rate = sum(one["requests_per_s"] for one in said)
+    assert all(one["failed"] == 0 and sum(one["unknown_ids"]) == 0 for one in said), parts
+    return {
+        "requests_per_s": rate,
+        "engine_us_per_request": sum(one["engine_cpus"] for one in said) / rate * 1e6,
+        "all_us_per_request": sum(one["all_us_per_request"] * one["requests_per_s"] for one in said) / rate,
+        "engine_cpus": sum(one["engine_cpus"] for one in said),
+    }
+
+
+def measure(rounds, seconds, text):
+    cases = [case for case in CASES if text in case[0]]
+    results = {case[0]: [] for case in cases}
+    for number in range(rounds):
+        # In turn, and from another end each time: what the machine does besides meets all alike.
+        for name, parts in cases if number % 2 == 0 else reversed(cases):
+            results[name].append(run(parts, seconds))
+    return results
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    seconds = sys.argv[2] if len(sys.argv) > 2 else "2"
+    results = measure(rounds, seconds, sys.argv[3] if len(sys.argv) > 3 else "")
+    print("| case | " + " | ".join(FIGURES) + " | lowest, highest rate |")
+    print("|---|" + "---|" * (len(FIGURES) + 1))
+    for name, runs in results.items():
+        medians = [statistics.median(run[figure] for run in runs) for figure in FIGURES]
+        rates = [run["requests_per_s"] for run in runs]
+        print(f"| {name} | " + " | ".join(f"{value:.4g}" for value in medians)
+              + f" | {min(rates):.4g}, {max(rates):.4g} |")
+
+
+if __name__ == "__main__":
+    main()
