@@ -113,7 +113,7 @@ struct rudp_cc_ops {
 };
 
 /* State of the algorithms: opaque to everybody else. */
-#define RUDP_CC_STATE_BYTES 1104
+#define RUDP_CC_STATE_BYTES 1184
 
 /* What an algorithm looks for now and then, and better together with others on its path. */
 enum rudp_cc_probe {

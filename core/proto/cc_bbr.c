@@ -102,6 +102,7 @@ static void bbr_on_ack(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	bbr_check_startup_done(cc, ack);
 	bbr_check_drain_done(cc, ack);
 	bbr_update_cycle(cc, ack);
+	bbr_check_fall(cc, ack);
 	bbr_update_min_rtt(b, ack);
 	bbr_check_probe_rtt(cc, ack);
 	bbr_advance_latest(b, ack);

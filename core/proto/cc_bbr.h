@@ -169,13 +169,19 @@
 #define BBR_TRAIN_DATAGRAMS_MIN 8
 #define BBR_TRAIN_DATAGRAMS_MAX 64
 
+#define BBR_FALL_DIVISOR 3 /* a rate below this part of the bandwidth */
+#define BBR_FALL_QUEUE_DIVISOR 2
+#define BBR_FALL_SPANS 3
+#define BBR_VARIES_NS (10 * RUDP_NS_PER_S)
+#define BBR_VARIES_ROUNDS_MAX 8
+#define BBR_FALL_SPAN_NS_MIN (20 * RUDP_NS_PER_MS)
+#define BBR_SPARSE_WINDOWS 8 /* initial ones, that no sparse traffic has in flight */
 #define BBR_FULL_BW_ROUNDS 3
 #define BBR_STARTUP_LOSSES_MIN 6
 #define BBR_DRAIN_ROUNDS_MAX 3
 #define BBR_DOWN_ROUNDS_MAX 4
 #define BBR_CWND_DATAGRAMS_MIN 4
-#define BBR_HEAVY_LOSS_OF_DATAGRAMS_MIN 120
-#define BBR_EXCESS_LOSS_DATAGRAMS_MIN 24
+#define BBR_HEAVY_LOSS_DATAGRAMS_MIN 24
 #define BBR_TALLY_DATAGRAMS_MAX 240
 #define BBR_RENO_ROUNDS_MAX 63
 #define BBR_OWN_QUEUE_ROUNDS 4
@@ -196,6 +202,7 @@
 #define BBR_UP_EXTRA_GAIN 130
 #define BBR_DELAY_NS_MAX (16 * RUDP_NS_PER_MS)
 #define BBR_LONG_DELAY_NS_MIN (12 * RUDP_NS_PER_MS)
+#define BBR_JITTER_PARTS 4 /* of what a drained round is above min_rtt */
 #define BBR_DELAY_DIVISOR 8
 #define BBR_DELAY_SPAN_DIVISOR 4
 #define BBR_QUEUE_DIVISOR 8
@@ -243,6 +250,7 @@ struct bbr_round {
 	int64_t started_at_ns;
 	int64_t rtt_min_ns; /* RUDP_NEVER: no sample */
 	int64_t delay_max_ns; /* the largest of the smallest of 8 samples; 0: none */
+	int64_t fall_max_ns;  /* from one sample to the next, faster than a queue falls */
 	uint64_t bw_max;    /* the largest sample; 0: none */
 	uint64_t ack_rate;  /* delivered_bytes over its time, set at its end; 0: none */
 	uint64_t sent_bytes;
@@ -296,6 +304,12 @@ struct bbr {
 	uint64_t max_bw, max_bw_slots[2]; /* of this probe cycle, of the one before */
 	uint64_t bw_latest, bw_shortterm, bw;
 
+	/* Has the rate of the path fallen? The span, of min_rtt, that is looked at now. */
+	int64_t fall_since_at_ns, fall_rtt_min_ns;
+	uint64_t fall_bytes; /* delivered_total_bytes when it began */
+	uint32_t fall_spans; /* in a row */
+	int64_t varied_at_ns; /* when it was last seen to become faster or much slower; 0: never */
+
 	/* Volume, bytes. */
 	uint64_t inflight_latest, inflight_shortterm, inflight_longterm;
 	uint64_t extra_acked[2], extra_acked_sum;
@@ -308,6 +322,7 @@ struct bbr {
 	int64_t probe_rtt_last_at_ns, probe_rtt_done_at_ns; /* done: RUDP_NEVER until drained */
 	int64_t delay_bucket_ns, delay_ns; /* smallest of 8 samples: filling, full */
 	int64_t delay_since_at_ns;
+	int64_t rtt_before_ns, rtt_before_at_ns; /* the last sample; 0: none */
 	int64_t up_base_ns; /* of the round before the probe */
 	int64_t hold_peak_ns;
 	int64_t up_spread_ns; /* how much the smallest of 8 samples varied in it; below 0: not seen */
@@ -413,7 +428,11 @@ bool bbr_is_probing(const struct bbr *b);
 void bbr_enter_startup(struct rudp_cc *cc);
 void bbr_start_again(struct rudp_cc *cc, int64_t base_ns);
 void bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void bbr_start_drain(struct rudp_cc *cc);
 void bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+
+/* A path that becomes slower (cc_bbr_fall.c). */
+void bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 
 /* The cycle of PROBE_BW (cc_bbr_cycle.c). */
 void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns);
@@ -450,6 +469,7 @@ void bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
 int64_t bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns);
 bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns);
 int64_t bbr_still_rtt_ns(const struct bbr *b);
+void bbr_note_drained(struct bbr *b);
 void bbr_check_drained(struct rudp_cc *cc);
 bool bbr_had_round_delay(const struct bbr *b);
 bool bbr_has_probe_delay(const struct bbr *b);

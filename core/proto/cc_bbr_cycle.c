@@ -16,6 +16,12 @@ static uint64_t random_below(struct bbr *b, uint64_t limit, int64_t now_at_ns)
 	return (z ^ z >> 31) % limit;
 }
 
+/* The path has fallen of late: it may be as fast again as before, at any time. */
+static bool varies(const struct bbr *b, int64_t now_at_ns)
+{
+	return b->varied_at_ns > 0 && now_at_ns - b->varied_at_ns < BBR_VARIES_NS;
+}
+
 static void pick_probe_wait(struct bbr *b, int64_t now_at_ns)
 {
 	b->rounds_since_probe = random_below(b, 2, now_at_ns);
@@ -38,6 +44,11 @@ void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
 	bbr_reset_congestion_signals(b);
 	b->probe_up_acked_per_inc = BBR_INFINITE;
 	pick_probe_wait(b, now_at_ns);
+	if (b->state == BBR_UP && b->up_alone && b->max_bw > b->up_bw / 100 * BBR_FULL_BW_GROWTH)
+		b->varied_at_ns = now_at_ns;
+	if (b->state == BBR_UP && varies(b, now_at_ns) &&
+	    b->max_bw > b->up_bw / 100 * BBR_UP_BW_GROWTH)
+		b->has_probed = false; /* what it has found need not be all */
 	if (!b->has_probed)
 		pick_first_wait(b);
 	b->cycle_at_ns = now_at_ns;
@@ -150,6 +161,9 @@ static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
 	uint64_t flows = is_together(cc) ? cc->flows : 1;
 	uint64_t reno_rounds = bbr_target_inflight_bytes(cc) * flows / cc->datagram_bytes;
 	uint64_t most = b->up_alone ? BBR_ALONE_ROUNDS_MAX : BBR_RENO_ROUNDS_MAX;
+
+	if (varies(b, now_at_ns))
+		most = BBR_VARIES_ROUNDS_MAX;
 
 	return now_at_ns > b->cycle_at_ns + b->probe_wait_ns / part ||
 	       b->rounds_since_probe >= bbr_min(reno_rounds, most) / part;

@@ -31,7 +31,7 @@ bool bbr_is_queue_evident(const struct bbr *b)
 
 static bool is_heavy(const struct rudp_cc *cc, uint64_t lost_bytes, uint64_t of_bytes)
 {
-	return of_bytes >= BBR_HEAVY_LOSS_OF_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes &&
+	return lost_bytes >= BBR_HEAVY_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes &&
 	       lost_bytes > percent_of(of_bytes, BBR_HEAVY_LOSS);
 }
 
@@ -313,6 +313,6 @@ bool bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack
 		return false;
 	return bbr_is_queue_evident(b) || b->shortfall || is_heavy(cc, lost, inflight) ||
 	       is_tally_heavy(cc) ||
-	       (lost >= BBR_EXCESS_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes &&
+	       (lost >= BBR_HEAVY_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes &&
 		lost > expected + percent_of(inflight, BBR_EXCESS_LOSS));
 }

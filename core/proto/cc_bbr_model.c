@@ -7,7 +7,7 @@
 void bbr_start_round(struct bbr *b)
 {
 	b->round_end_number = b->next_number;
-	b->now.delay_max_ns = 0;
+	b->now.delay_max_ns = b->now.fall_max_ns = 0;
 }
 
 /* Less came out of the path than went in a round before, even with the losses added. A round

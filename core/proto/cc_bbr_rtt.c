@@ -2,6 +2,21 @@
 /* BBR and delay: the path's own round trip, PROBE_RTT that looks for it, and growth of a queue. */
 #include "proto/cc_bbr.h"
 
+/*
+ * A queue that others leave falls by less than half of the time that passes, unless a third of all that
+ * arrives is gone at once. A delay that falls faster is jitter.
+ */
+static void note_fall(struct bbr *b, int64_t rtt_ns, int64_t now_at_ns)
+{
+	int64_t drained_ns = (now_at_ns - b->rtt_before_at_ns) / 2;
+
+	if (b->rtt_before_ns != 0)
+		b->now.fall_max_ns = rudp_time_max(b->now.fall_max_ns,
+						   b->rtt_before_ns - rtt_ns - drained_ns);
+	b->rtt_before_ns = rtt_ns;
+	b->rtt_before_at_ns = now_at_ns;
+}
+
 static void close_delay_bucket(struct bbr *b, int64_t now_at_ns)
 {
 	b->delay_since_at_ns = now_at_ns;
@@ -16,6 +31,7 @@ void bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	if (!ack->has_rtt)
 		return;
+	note_fall(b, ack->rtt->latest_ns, ack->now_at_ns);
 	b->now.rtt_min_ns = rudp_time_min(b->now.rtt_min_ns, ack->rtt->latest_ns);
 	b->now.rtt_samples++;
 	b->delay_bucket_ns = rudp_time_min(b->delay_bucket_ns, ack->rtt->latest_ns);
@@ -49,6 +65,18 @@ bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
 int64_t bbr_still_rtt_ns(const struct bbr *b)
 {
 	return rudp_time_max(b->min_rtt_ns, b->drained_rtt_ns);
+}
+
+/*
+ * A round whose packets have met no queue of ours. If its delay falls as a queue does not, it is jitter;
+ * else it may be another's queue.
+ */
+void bbr_note_drained(struct bbr *b)
+{
+	int64_t above_ns = b->last.rtt_min_ns - b->min_rtt_ns;
+
+	b->drained_rtt_ns =
+		b->last.fall_max_ns * BBR_JITTER_PARTS >= above_ns ? b->last.rtt_min_ns : 0;
 }
 
 /* No packet of a whole round came through without it: jitter is never that thorough. */
@@ -166,7 +194,7 @@ static void leave_probe_rtt(struct rudp_cc *cc, int64_t now_at_ns)
 	bool steady = now_at_ns > b->probe_rtt_last_at_ns + BBR_PROBE_RTT_INTERVAL_NS_MAX;
 
 	if (b->last.rtt_min_ns != RUDP_NEVER)
-		b->drained_rtt_ns = b->last.rtt_min_ns;
+		bbr_note_drained(b);
 	b->probe_rtt_min_at_ns = now_at_ns;
 	b->probe_rtt_last_at_ns = now_at_ns;
 	b->probe_rtt_end_number = b->next_number;

@@ -12,10 +12,10 @@
 static const uint32_t successors[] = {
 	[BBR_STARTUP] = BIT(STARTUP) | BIT(DRAIN) | BIT(PROBE_RTT),
 	[BBR_DRAIN] = BIT(STARTUP) | BIT(DOWN) | BIT(PROBE_RTT),
-	[BBR_DOWN] = BIT(STARTUP) | BIT(CRUISE) | BIT(REFILL) | BIT(PROBE_RTT),
-	[BBR_CRUISE] = BIT(STARTUP) | BIT(REFILL) | BIT(PROBE_RTT),
-	[BBR_REFILL] = BIT(STARTUP) | BIT(REFILL) | BIT(UP) | BIT(DOWN) | BIT(PROBE_RTT),
-	[BBR_UP] = BIT(STARTUP) | BIT(DOWN) | BIT(PROBE_RTT),
+	[BBR_DOWN] = BIT(STARTUP) | BIT(DRAIN) | BIT(CRUISE) | BIT(REFILL) | BIT(PROBE_RTT),
+	[BBR_CRUISE] = BIT(STARTUP) | BIT(DRAIN) | BIT(REFILL) | BIT(PROBE_RTT),
+	[BBR_REFILL] = BIT(STARTUP) | BIT(DRAIN) | BIT(REFILL) | BIT(UP) | BIT(DOWN) | BIT(PROBE_RTT),
+	[BBR_UP] = BIT(STARTUP) | BIT(DRAIN) | BIT(DOWN) | BIT(PROBE_RTT),
 	[BBR_PROBE_RTT] = BIT(STARTUP) | BIT(DOWN),
 };
 
@@ -84,7 +84,7 @@ void bbr_check_drained(struct rudp_cc *cc)
 	b->drain_check_round = 0;
 	if (b->last.app_limited || b->last.rtt_min_ns == RUDP_NEVER)
 		return;
-	b->drained_rtt_ns = b->last.rtt_min_ns;
+	bbr_note_drained(b);
 	if (b->left_by_delay && b->starters <= 1 && b->last.delay_max_ns > rudp_time_max(b->min_rtt_ns, b->startup_base_ns) +
 							   bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN))
 		bbr_start_again(cc, b->last.delay_max_ns);
@@ -113,7 +113,7 @@ static void hold_on_delay(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	struct bbr *b = bbr_of(cc);
 
 	if (b->app_limited && !b->mark_in_round &&
-	    ack->inflight_before_bytes <= bbr_initial_window_bytes(cc)) {
+	    ack->inflight_before_bytes <= BBR_SPARSE_WINDOWS * bbr_initial_window_bytes(cc)) {
 		b->holding = false;
 		return;
 	}
@@ -165,6 +165,13 @@ void bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 		hold_on_delay(cc, ack);
 	if (!b->full_bw_reached)
 		return;
+	bbr_start_drain(cc);
+}
+
+void bbr_start_drain(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
 	b->holding = false;
 	bbr_enter(cc, BBR_DRAIN);
 	b->drain_start_round = b->round_count;
