@@ -20,11 +20,11 @@ trap 'kill "${started[@]}" 2>/dev/null; rm -rf "$tmp"' EXIT
 export RUDP_ENGINE=thread RUDP_ENGINE_PATH=$build/rudp-engine RUDP_POLICY='' RUDP_POLICY_FILE=/dev/null
 export SERVE_SHARED=1
 
-# on CPU COMMAND...
+# on CPU COMMAND...: in place of this (background) shell, so that $! is the command's.
 on() {
 	local cpu=$1
 	shift
-	LD_PRELOAD=$build/librudp_shim.so taskset -c "$cpu" "$@"
+	exec env LD_PRELOAD="$build/librudp_shim.so" taskset -c "$cpu" "$@"
 }
 
 # measure NAME WORKER-CPUS CLIENT-CPUS: one line, requests a second of all clients together.
