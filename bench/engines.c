@@ -68,7 +68,7 @@ static size_t read_all(struct speaker *speaker, struct rudp_conn *conn)
 	return len;
 }
 
-static void say(struct speaker *speaker, struct rudp_conn *conn, size_t len)
+static void send_bytes(struct speaker *speaker, struct rudp_conn *conn, size_t len)
 {
 	static const uint8_t bytes[REQUEST_BYTES];
 
@@ -89,7 +89,7 @@ static void on_engine_event(struct speaker *speaker, struct rudp_conn *conn, uns
 	for (size_t len = read_all(speaker, conn); len > 0;) {
 		size_t part = len < REQUEST_BYTES ? len : REQUEST_BYTES;
 
-		say(speaker, conn, part);
+		send_bytes(speaker, conn, part);
 		len -= part;
 	}
 }
@@ -105,7 +105,7 @@ static void on_generator_event(struct speaker *speaker, struct rudp_conn *conn, 
 		atomic_fetch_add_explicit(&speaker->requests, 1, memory_order_relaxed);
 	else if (!(events & RUDP_EVENT_ESTABLISHED))
 		return;
-	say(speaker, conn, REQUEST_BYTES);
+	send_bytes(speaker, conn, REQUEST_BYTES);
 }
 
 static struct rudp_addr host_address(unsigned number, bool moved)
@@ -247,7 +247,7 @@ struct instant {
 	unsigned long requests;
 };
 
-static struct instant look(void)
+static struct instant take_instant(void)
 {
 	return (struct instant){.at_s = now_s(),
 				.engine_cpu_s = cpu_of(engine_threads, engine_count),
@@ -288,10 +288,10 @@ static void measure(double seconds, bool moving)
 	struct instant from, to;
 
 	sleep_until(now_s() + WARM_UP_S);
-	from = look();
+	from = take_instant();
 	atomic_store(&hosts_move, moving);
 	sleep_until(from.at_s + seconds);
-	to = look();
+	to = take_instant();
 	end_all(generator_threads, generator_count, &generators_over);
 	end_all(engine_threads, engine_count, &engines_over);
 	report(&from, &to);

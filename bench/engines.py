@@ -27,8 +27,8 @@ CASES = [
     ("2 cores: 1 engine, steered", [("steer", "0", "0,1", "64")]),
     ("2 cores: 2 engines, steered", [("steer", "0,1", "0,1", "64")]),
     ("2 cores: 2 engines, hashed", [("hash", "0,1", "0,1", "64")]),
-    ("2 strangers, each on a core", [ONE_CORE, OTHER_CORE]),
-    ("2 strangers, each on both cores", [ACROSS, BACK]),
+    ("2 unrelated processes, each on a core", [ONE_CORE, OTHER_CORE]),
+    ("2 unrelated processes, each on both cores", [ACROSS, BACK]),
 ]
 FIGURES = ["requests_per_s", "engine_us_per_request", "all_us_per_request", "engine_cpus"]
 
@@ -57,17 +57,23 @@ def measure(rounds, seconds, text):
     return results
 
 
+def print_table(results):
+    first = next(iter(results.values()))
+    print("| case | " + " | ".join(FIGURES) + " | rate, of the first case's | time of all, of the first case's |")
+    print("|---|" + "---|" * (len(FIGURES) + 2))
+    for name, runs in results.items():
+        values = [f"{statistics.median(run[figure] for run in runs):.4g}" for figure in FIGURES]
+        # Within a round, as the machine has not always the same speed.
+        for figure in ("requests_per_s", "all_us_per_request"):
+            parts = sorted(run[figure] / base[figure] for run, base in zip(runs, first))
+            values.append(f"{statistics.median(parts):.3f} ({parts[0]:.2f} to {parts[-1]:.2f})")
+        print(f"| {name} | " + " | ".join(values) + " |")
+
+
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     seconds = sys.argv[2] if len(sys.argv) > 2 else "2"
-    results = measure(rounds, seconds, sys.argv[3] if len(sys.argv) > 3 else "")
-    print("| case | " + " | ".join(FIGURES) + " | lowest, highest rate |")
-    print("|---|" + "---|" * (len(FIGURES) + 1))
-    for name, runs in results.items():
-        medians = [statistics.median(run[figure] for run in runs) for figure in FIGURES]
-        rates = [run["requests_per_s"] for run in runs]
-        print(f"| {name} | " + " | ".join(f"{value:.4g}" for value in medians)
-              + f" | {min(rates):.4g}, {max(rates):.4g} |")
+    print_table(measure(rounds, seconds, sys.argv[3] if len(sys.argv) > 3 else ""))
 
 
 if __name__ == "__main__":

@@ -146,6 +146,8 @@ int serve_at(const char *port)
 	if (fd < 0)
 		die("socket");
 	set_congestion_control(fd, cc);
+	if (getenv("SERVE_SHARED") && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0)
+		die("setsockopt");
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0)
 		die("setsockopt");

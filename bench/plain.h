@@ -26,7 +26,8 @@ uint64_t count_from(const char *text, uint64_t max);
  * Connects. cc is the kernel's name of a congestion control for TCP_CONGESTION, or NULL for the
  * default. TCP_NODELAY is on. serve_at() listens on all addresses, IPv4 and IPv6, and says so on
  * the standard output, so that nobody needs to guess when it is ready. Its connections have the
- * congestion control that SERVE_CC names, if anything.
+ * congestion control that SERVE_CC names, if anything. Where SERVE_SHARED is set, several programs may
+ * listen on the port (SO_REUSEPORT).
  */
 int dial(const char *host, const char *port, const char *cc);
 

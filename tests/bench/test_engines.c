@@ -188,8 +188,8 @@ Test(engines, connections_outlive_a_change_of_address)
 	close_stage();
 }
 
-/* Whose address belongs to another engine than the one that the association came from. */
-static struct rudp_addr stranger_to(unsigned engine)
+/* A host whose address belongs to another engine. */
+static struct rudp_addr host_of_another_than(unsigned engine)
 {
 	for (unsigned number = 0; number < 256; number++) {
 		struct rudp_addr addr = host(34, number);
@@ -214,7 +214,7 @@ Test(engines, an_association_is_found_from_another_address)
 	rudp_conn_write(conn, "ping", 4, stage.hosts.now_ns);
 	run_until(&stage.answers, 1);
 	engine = engine_of(conn);
-	other = stranger_to(engine);
+	other = host_of_another_than(engine);
 	conn = connect_from(&other);
 	run_until(&stage.established, 2);
 	rudp_conn_stats(conn, &stats);

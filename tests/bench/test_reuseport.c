@@ -117,7 +117,7 @@ static int bind_to(int fd, const struct rudp_addr *addr)
 }
 
 /*
- * As engine/seat.c takes a port: alone, so that a stranger's socket is found, and then opened to others.
+ * As engine/seat.c takes a port: alone, so that another program's socket is found, and then shared.
  * The kernel takes the program only when there is a group, that is, behind the second socket.
  */
 Test(reuseport, a_port_may_be_taken_alone_before_it_is_shared)
@@ -125,7 +125,7 @@ Test(reuseport, a_port_may_be_taken_alone_before_it_is_shared)
 	struct random random = {SEED};
 	uint8_t bytes[TRAIN_SEGMENT_BYTES] = {0};
 	struct group group;
-	int speaker = group_speaker("127.0.0.1"), stranger = open_socket();
+	int speaker = group_speaker("127.0.0.1"), foreign = open_socket();
 	socklen_t len = sizeof group.addr;
 
 	steer_init(&group.steer, ENGINES, (uint32_t)random_next(&random));
@@ -134,8 +134,8 @@ Test(reuseport, a_port_may_be_taken_alone_before_it_is_shared)
 		group.fds[i] = open_socket();
 	cr_assert(eq(int, bind_to(group.fds[0], &group.addr), 0));
 	cr_assert(eq(int, getsockname(group.fds[0], &group.addr.sa, &len), 0));
-	set(stranger, SOL_SOCKET, SO_REUSEPORT, 1);
-	cr_expect(eq(int, bind_to(stranger, &group.addr), -EADDRINUSE));
+	set(foreign, SOL_SOCKET, SO_REUSEPORT, 1);
+	cr_expect(eq(int, bind_to(foreign, &group.addr), -EADDRINUSE));
 	set(group.fds[0], SOL_SOCKET, SO_REUSEPORT, 1);
 	cr_expect(eq(int, steer_attach(group.fds[0], &group.steer), -EINVAL));
 	for (unsigned i = 1; i < ENGINES; i++) {
@@ -147,30 +147,30 @@ Test(reuseport, a_port_may_be_taken_alone_before_it_is_shared)
 		write_data(bytes, &group, &random, engine);
 		cr_expect(eq(uint, group_steered(&group, speaker, bytes, sizeof bytes), engine));
 	}
-	close(stranger);
+	close(foreign);
 	close(speaker);
 	group_close(&group);
 }
 
-/* The program selects none but the first ones: who joins later gets nothing. */
-Test(reuseport, a_stranger_who_joins_gets_no_datagram)
+/* The program returns indices of the first sockets only. */
+Test(reuseport, a_foreign_socket_that_joins_gets_no_datagram)
 {
 	struct random random = {SEED};
 	uint8_t bytes[TRAIN_SEGMENT_BYTES] = {0};
 	struct group group;
-	int speaker = group_speaker("127.0.0.1"), stranger = open_socket();
+	int speaker = group_speaker("127.0.0.1"), foreign = open_socket();
 
 	group_open(&group, "127.0.0.1", ENGINES, (uint32_t)random_next(&random));
-	set(stranger, SOL_SOCKET, SO_REUSEPORT, 1);
-	cr_assert(eq(int, bind_to(stranger, &group.addr), 0));
+	set(foreign, SOL_SOCKET, SO_REUSEPORT, 1);
+	cr_assert(eq(int, bind_to(foreign, &group.addr), 0));
 	for (unsigned n = 0; n < 16 * ENGINES; n++) {
 		bytes[0] = (uint8_t)(n * 4);
 		bytes[4] = bytes[8] = bytes[11] = (uint8_t)n;
 		group_steered(&group, speaker, bytes, sizeof bytes);
 	}
-	cr_expect(eq(i64, recv(stranger, bytes, sizeof bytes, 0), -1));
+	cr_expect(eq(i64, recv(foreign, bytes, sizeof bytes, 0), -1));
 	cr_expect(eq(int, errno, EAGAIN));
-	close(stranger);
+	close(foreign);
 	close(speaker);
 	group_close(&group);
 }
