@@ -185,7 +185,7 @@ static void bound_cwnd(struct rudp_cc *cc)
 		cap = b->inflight_longterm;
 	cap = bbr_min(cap, b->inflight_shortterm);
 	cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(cap, bbr_cwnd_min_bytes(cc)));
-	cc->ssthresh_bytes = b->inflight_longterm;
+	cc->ssthresh_bytes = bbr_max(b->inflight_longterm, bbr_cwnd_min_bytes(cc));
 }
 
 static void grow_in_startup(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64_t most)
