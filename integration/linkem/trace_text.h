@@ -4,10 +4,10 @@
  * a comment (#):
  *
  *	TIME RATE [DELAY]    from TIME on this rate, and so much more delay; the first TIME is 0. Times
- *	TIME repeat          and rates as for linkem's options: a bare time counts milliseconds. With the
- *	                     last line the trace starts over at TIME, without it the last rate stays.
+ *	TIME repeat          and rates as for linkem's options: a bare time counts milliseconds.
+ *	                     With the last line the trace starts over, without it the last rate stays.
  *
- *	MS                   mahimahi's: one line for each opportunity to send a packet of 1500 bytes, in
+ *	MS                   mahimahi's: one line for each opportunity to send 1500 bytes, in
  *	MS                   milliseconds that never go back. Repeats at the last one.
  */
 #ifndef LINKEM_TRACE_TEXT_H
