@@ -80,7 +80,7 @@ PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engin
 	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp $(BUILD)/librudpmsg.a $(BUILD)/rudpmsg \
 	$(BUILD)/apollonion $(BUILD)/converse
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
-UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools linkem messaging conversation server converse bench)
+UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools netmodel linkem messaging conversation server converse bench)
 
 .PHONY: all help setup demo check check-unit check-sim check-spin check-threads check-behaviour check-economy \
 	check-fuzz check-style check-integration sim fuzz soak bench bench-quick bench-docs install \
@@ -250,6 +250,9 @@ $(BUILD)/tests/tools: $(call units_of,tools) $(filter-out %/main.o,$(call obj,$(
 		$(TOOLS_LIBS) | $(BUILD)/rudp $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
+$(BUILD)/tests/netmodel: $(call units_of,netmodel) $(call obj,$(NETMODEL_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
 $(BUILD)/tests/linkem: $(call units_of,linkem) \
 		$(filter-out %/main.o,$(call obj,$(LINKEM_SRC)))
 	@mkdir -p $(@D)
@@ -361,9 +364,10 @@ check: ## set up, build, run every test
 # Tests are not to depend on what whoever runs them has left open, ignored or set.
 KNOWN_SURROUNDINGS := tests/surroundings.sh
 
-check-unit: $(UNIT_TESTS) ## unit and model tests, and that proto and the conversation's model are sans-I/O
+check-unit: $(UNIT_TESTS) ## unit and model tests, and that proto, netmodel and the conversation's model are sans-I/O
 	@$(KNOWN_SURROUNDINGS) tests/run_units.sh $(BUILD) $(UNIT_TESTS)
 	@tests/check_sans_io.sh $(call obj,$(PROTO_SRC))
+	@tests/check_sans_io.sh $(call obj,$(NETMODEL_SRC))
 	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC))
 
 check-sim: $(BUILD)/tests/sim ## the simulator: named scenarios and 1000 random ones

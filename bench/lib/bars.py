@@ -2,8 +2,8 @@
 """What rudp wants to reach, and whether the results do. All of the default, BBR."""
 from collections import namedtuple
 
-from paths import BARRED, PATHS, bdp_ms
-from plan import DEFAULT, PEERS
+from paths import ACCESS, BARRED, PATHS, bdp_ms
+from plan import DEFAULT, KERNELS, PEERS
 import wild
 
 Bar = namedtuple("Bar", "says value comparison limit unit")
@@ -143,6 +143,43 @@ def chat_bars():
     yield Bar("chat: an idle client of 10,000", figure("chat", "idle-10000", "kb", ours), "<=", 3, "KB")
 
 
+def better_kernel(results, name):
+    """Of the kernel's two the one with more goodput."""
+    goodput = {v: results.median("access", name, v, "goodput") for v in KERNELS}
+    return max((v for v in KERNELS if goodput[v] is not None), key=goodput.get, default=None)
+
+
+def of_better_kernel(name, figure_name, least=0):
+    """Ours over that of the better kernel, which counts as no less than this."""
+    def ratio(results):
+        ours, best = results.median("access", name, DEFAULT, figure_name), better_kernel(results, name)
+        if ours is None or best is None:
+            return None
+        return ours / max(results.median("access", name, best, figure_name), least)
+    return ratio
+
+
+def access_bars():
+    for name in ACCESS:
+        path, ours = PATHS[name], lambda what, name=name: figure("access", name, what)
+        if name == "policer":
+            yield Bar("policer: loss after 2 s", ours("settled_loss"), "<=", 0.05, "")
+            yield Bar("policer: used after 2 s", ours("settled"), ">=", 0.95 * path.mbps, "Mbit/s")
+        elif name == "rate-down":
+            yield Bar("rate-down: queue gone after", ours("gone"), "<=", 1, "s")
+        elif name == "rate-up":
+            yield Bar("rate-up: new rate used after", ours("used"), "<=", 10 * path.rtt_ms / 1e3, "s")
+        elif name == "mtu-hole":
+            yield Bar("mtu-hole: goodput, of the ideal", lambda r, n=name: r.share_of_ideal(n, DEFAULT, "access"), ">=", 0.9, "")
+        else:
+            yield Bar(f"{name}: goodput, of the better kernel's", of_better_kernel(name, "goodput"), ">=", 0.97, "")
+        if name.startswith("handover"):
+            yield Bar(f"{name}: rate used again after", ours("used"), "<=", 10 * path.rtt_ms / 1e3, "s")
+        elif name not in ("policer", "rate-down", "rate-up", "mtu-hole"):
+            yield Bar(f"{name}: queue p99, of the better kernel's or half a BDP",
+                      of_better_kernel(name, "queue_p99", bdp_ms(path) / 2), "<=", 1, "")
+
+
 def share_bars():
     for path in ("P1", "P6"):
         for other, low, high in (("tcp-cubic", 0.35, 0.65), ("tcp-bbr", 0.35, 0.65), (DEFAULT, 0.45, 0.55)):
@@ -157,6 +194,7 @@ def bars():
     yield from cost_bars()
     yield from day_bars()
     yield from wild_bars()
+    yield from access_bars()
     yield from latency_bars()
     yield from local_bars()
     yield from crowd_bars()

@@ -24,7 +24,7 @@ path() {
 	*) row=$(grep "^$1 " "$HERE_BENCH/paths.txt") ;;
 	esac || fail "no such path: $1"
 	IFS='|' read -r _ RATE RTT LOSS QUEUE SECONDS_BULK STARTUP options <<<"$row"
-	read -ra OPTIONS <<<"$options"
+	read -ra OPTIONS <<<"${options//TRACES/$HERE_BENCH/traces}"
 	read -r SECONDS_BULK <<<"${BULK_SECONDS:-$SECONDS_BULK}"
 	read -r STARTUP <<<"$STARTUP"
 	export RATE RTT LOSS QUEUE
@@ -78,6 +78,15 @@ run_cost() {
 run_ecn() {
 	on a sysctl -qw net.ipv4.tcp_ecn=1
 	on b sysctl -qw net.ipv4.tcp_ecn=1
+	run_bulk "$@"
+}
+
+# As bulk, over an access network; where the path marks by time, kernels may ask for it.
+run_access() {
+	if grep "^$1 " "$HERE_BENCH/paths.txt" | grep -q -e --mark-delay; then
+		on a sysctl -qw net.ipv4.tcp_ecn=1
+		on b sysctl -qw net.ipv4.tcp_ecn=1
+	fi
 	run_bulk "$@"
 }
 

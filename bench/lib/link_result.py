@@ -8,13 +8,44 @@ import csv
 import json
 import sys
 
-from paths import path_named
+from paths import CHANGE_S, LATER_MBPS, path_named
 
 
 def at(rows, ms):
     """The last row not after this instant."""
     return max((row for row in rows if float(row["ms"]) <= ms), key=lambda row: float(row["ms"]),
                default=rows[0])
+
+
+SETTLED_MS = 2000
+GONE_US = 5000
+USED_PART = 0.9
+
+
+def between(rows, column, from_ms, to_ms):
+    return int(at(rows, to_ms)[column]) - int(at(rows, from_ms)[column])
+
+
+def settled_loss(rows, path, end_ms):
+    """Of the bytes sent after SETTLED_MS; what is sent at the end has time to arrive."""
+    travel_ms = path.rtt_ms / 2
+    sent = between(rows, "ab_sent", SETTLED_MS, end_ms - travel_ms)
+    return 1 - between(rows, "ab_delivered", SETTLED_MS + travel_ms, end_ms) / sent if sent else None
+
+
+def gone_s(rows, end_ms):
+    """From the change to an empty queue; where it never empties, to the end."""
+    later = [float(row["ms"]) for row in rows if float(row["ms"]) > CHANGE_S * 1e3 and float(row["ab_queue_us"]) <= GONE_US]
+    return min(later, default=end_ms) / 1e3 - CHANGE_S
+
+
+def used_s(rows, path, end_ms):
+    """From the change to the end of the first round trip in which the rate is used."""
+    trip_ms = path.rtt_ms
+    wanted = USED_PART * LATER_MBPS.get(path.name, path.mbps) * 1e3 / 8 * trip_ms
+    later = [ms for ms in (float(row["ms"]) for row in rows)
+             if ms >= CHANGE_S * 1e3 + trip_ms and between(rows, "ab_delivered", ms - trip_ms, ms) >= wanted]
+    return min(later, default=end_ms) / 1e3 - CHANGE_S
 
 
 def main():
@@ -34,8 +65,13 @@ def main():
         "queue_p99_ms": settled["p99_us"] / 1e3,
         "queue_all_p99_ms": stats["ab"]["queue_delay"]["p99_us"] / 1e3,
         "queue_max_ms": stats["ab"]["queue_delay"]["max_us"] / 1e3,
+        "settled_loss": settled_loss(rows, path_named(name), end_ms),
+        "settled_mbps": between(rows, "ab_delivered", SETTLED_MS, end_ms) * 8e-3 / (end_ms - SETTLED_MS),
+        "gone_s": gone_s(rows, end_ms),
+        "used_s": used_s(rows, path_named(name), end_ms),
         "queue_marked": stats["ab"]["marked"],
         "queue_drops": stats["ab"]["drops"]["queue"],
+        "drops": stats["ab"]["drops"],
         "carriers_cpu_s": float(carriers_cpu_s),
         "machine_busy_s": float(machine_busy_s),
         "linkem": {"cpu_s": stats["cpu_s"], "late_p99_us": max(stats[d]["late"]["p99_us"] for d in ("ab", "ba")),

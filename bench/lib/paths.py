@@ -24,6 +24,9 @@ def read():
 
 PATHS = read()
 BARRED = [name for name in PATHS if name.startswith("P")]
+ACCESS = [name for name in PATHS if name.islower()]
+CHANGE_S = 5  # when something happens on an access path: the rate changes, a gap ends, the MTU shrinks
+LATER_MBPS = {"rate-down": 10, "rate-up": 100, "handover": 50, "handover-held": 50}
 
 RANDOM = re.compile(r"wild-\d+")
 SETTLED_S, SETTLED_ROUND_TRIPS = 2, 10  # start-up of a random path: whichever is longer

@@ -2,12 +2,13 @@
 """What is measured: cases, variants, rounds, and how much of the machine one run takes."""
 from collections import namedtuple
 
-from paths import BARRED, PATHS, RANDOM, path_named
+from paths import ACCESS, BARRED, PATHS, RANDOM, path_named
 
 # weight: the share of this machine that a run may take; runs side by side never exceed 1 together.
 Job = namedtuple("Job", "measurement case variant round weight seconds env")
 
-PEERS = ["tcp-cubic", "tcp-bbr", "kcptun-fast2", "kcptun-fast3"]
+KERNELS = ["tcp-cubic", "tcp-bbr"]
+PEERS = KERNELS + ["kcptun-fast2", "kcptun-fast3"]
 ALL = PEERS + ["rudp-bbr", "rudp-cubic"]
 DEFAULT = "rudp-bbr"
 SHARES = ["rudp-bbr:tcp-cubic", "rudp-bbr:tcp-bbr", "rudp-bbr:rudp-bbr", "rudp-cubic:tcp-cubic",
@@ -75,7 +76,7 @@ class Measurement:
                 for case in cases for variant in variants if self.sensible(case, variant)]
 
     def seconds_of(self, case):
-        return path_named(case).seconds + 1.5 if self.name in ("bulk", "cost", "wild_bulk") else self.seconds
+        return path_named(case).seconds + 1.5 if self.name in ("bulk", "access", "cost", "wild_bulk") else self.seconds
 
     def sensible(self, case, variant):
         if (self.name, case, variant) in CANNOT:
@@ -93,6 +94,7 @@ PLAN = [
     Measurement("object", BARRED, ALL + ["rudp-stranger", "rudp-early"], 1, 0.34, 10,
                 {"cases": ["P1", "P2", "P3"], "variants": QUICK_PAIR, "seconds": 4,
                  "env": {"OBJECT_COUNT": "5"}}),
+    Measurement("access", ACCESS, KERNELS + [DEFAULT], 1, 0.5, 0),
     Measurement("ecn", ["ECN"], ["tcp-cubic", DEFAULT, "rudp-cubic"], 1, 0.5, 17),
     Measurement("request", ["P2", "P3"], PEERS + [DEFAULT], 3, 0.25, 12,
                 {"variants": QUICK_PAIR, "rounds": 1, "seconds": 6, "env": {"REQUESTS_EACH": "50"}}),

@@ -72,6 +72,8 @@ FIGURES = {
     "wild_bulk": BULK,
     "wild_object": {"small": lambda r: r["small"]["complete_ms"]["p50"], "large": lambda r: r["large"]["complete_ms"]["p50"]},
     "wild_request": {"p99": lambda r: r["latency_ms"]["p99"]},
+    "access": {**BULK, "settled_loss": lambda r: r["settled_loss"], "settled": lambda r: r["settled_mbps"],
+               "gone": lambda r: r["gone_s"], "used": lambda r: r["used_s"]},
     "object": {"first_byte": lambda r: r["first_byte_ms"]["p50"], "p50": lambda r: r["complete_ms"]["p50"], "p90": lambda r: r["complete_ms"]["p90"]},
     "request": {
         "p50": lambda r: r["latency_ms"]["p50"], "p90": lambda r: r["latency_ms"]["p90"],
@@ -167,8 +169,8 @@ class Results:
                              if run["measurement"] == measurement and case in (None, run["case"]))
         return sorted(seen, key=lambda v: list(NAMES).index(v) if v in NAMES else -1)
 
-    def share_of_ideal(self, path, variant):
-        goodput = self.median("bulk", path, variant, "goodput")
+    def share_of_ideal(self, path, variant, measurement="bulk"):
+        goodput = self.median(measurement, path, variant, "goodput")
         return None if goodput is None else goodput / ideal_mbps(PATHS[path])
 
 

@@ -220,6 +220,20 @@ def since(results, before):
     return markdown(["", "before", "now", "times worse"], rows) if rows else "Nothing beyond the spread of the runs."
 
 
+def access(results):
+    """Paths down, variants across: goodput, share of what the path can carry, queue p99."""
+    variants, rows = results.variants("access"), []
+    for case in results.cases("access"):
+        row = [case]
+        for variant in variants:
+            share = results.share_of_ideal(case, variant, "access")
+            queue = results.values("access", case, variant, "queue_p99")
+            row += [cell(results.values("access", case, variant, "goodput")), NONE if share is None else f"{share:.2f}", cell(queue)]
+        rows.append(row)
+    heads = [head for v in variants for head in (f"{NAMES[v]}, Mbit/s", "of the ideal", "queue p99, ms")]
+    return markdown([""] + heads, rows)
+
+
 # name in the document: (measurement that it needs, title, how it is made)
 TABLES = {
     "machine": (None, "Machine", about),
@@ -235,6 +249,7 @@ TABLES = {
     "ecn": ("ecn", "Bulk over P1 with twice the queue and ECN", lambda r: by_figure(r, "ecn", "ECN", [
         ("Mbit/s", "goodput"), ("queue, mean, ms", "queue_mean"), ("queue, p99, ms", "queue_p99"),
         ("packets marked", "marked"), ("packets dropped", "dropped")])),
+    "access": ("access", "Bulk over access networks", access),
     "object": ("object", "1 MB over a fresh connection, ms", objects),
     "request": ("request", "200 bytes there, 1,000 back, 20 connections, ms", lambda r: latency(r, "request")),
     "message": ("message", "50 messages of 100 bytes a second one way, 5 connections, ms", lambda r: latency(r, "message")),

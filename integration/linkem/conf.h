@@ -7,6 +7,9 @@
 #ifndef LINKEM_CONF_H
 #define LINKEM_CONF_H
 
+#include "../netmodel/hop.h"
+#include "../netmodel/synthetic.h"
+
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -42,11 +45,6 @@ struct burst_conf {
 	double loss_bad, loss_good; /* probability of loss in each state */
 };
 
-struct blackout_conf {
-	uint64_t start_ns, duration_ns;
-	uint64_t period_ns; /* 0: once */
-};
-
 enum queue_unit { QUEUE_UNIT_BYTES, QUEUE_UNIT_PACKETS, QUEUE_UNIT_BDP };
 
 struct queue_conf {
@@ -59,9 +57,20 @@ struct direction_conf {
 	uint64_t jitter_ns;
 	bool jitter_pareto;  /* heavy tail, only ever later; otherwise uniform around the delay */
 	bool jitter_ordered; /* jitter may not reorder */
-	uint64_t rate_bps;   /* 0: no limit */
+	uint64_t rate_bps;   /* 0: no limit; of a trace its mean */
+	struct nm_trace *trace; /* read from a file; NULL: none */
+	enum nm_network network; /* a synthetic trace of mean rate_bps */
 	struct queue_conf queue;
+	enum nm_discipline discipline;
+	struct nm_codel_conf codel;
+	struct nm_pie_conf pie;
 	struct queue_conf mark; /* ECN: packets that find more than this queued; amount 0: none */
+	struct nm_marker_conf mark_delay; /* ECN: by the time that packets have waited */
+	uint64_t police_bps;     /* 0: no policer */
+	size_t police_burst_bytes;
+	uint64_t aggregate_ns;   /* 0: nothing is held back */
+	size_t aggregate_packets; /* 0: no bound */
+	bool newest_ack_only;    /* a pure TCP ACK replaces an older one in the queue */
 	double loss;
 	struct burst_conf burst;
 	double reorder; /* probability of reorder_ns of extra delay */
@@ -69,11 +78,12 @@ struct direction_conf {
 	double duplicate;
 	double corrupt;
 	bool corrupt_undetected; /* make the checksum right again after flipping the bit */
-	struct blackout_conf blackout[BLACKOUTS_MAX];
+	struct nm_gap blackout[BLACKOUTS_MAX];
 	size_t blackouts;
 	unsigned drop_mask;    /* bits 1 << enum protocol: swallowed */
 	unsigned refuse_mask;  /* likewise: answered with ICMP port unreachable */
 	size_t path_mtu_bytes; /* 0: that of the devices; bigger packets vanish silently */
+	uint64_t path_mtu_from_ns;
 };
 
 /* A NAT in front of side A that now and then forgets its UDP mappings. */

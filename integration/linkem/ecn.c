@@ -6,10 +6,20 @@
 
 enum { NOT_ECT = 0, CE = 3 };
 
+static unsigned shift_of(const struct packet_view *view)
+{
+	return view->version == 6 ? 4 : 0;
+}
+
+bool packet_is_ecn_capable(const struct packet_view *view)
+{
+	return view->version != 0 && ((unsigned)view->data[1] >> shift_of(view) & 3) != NOT_ECT;
+}
+
 /* The two bits end the second byte of IPv4, and the traffic class of IPv6 four bits earlier. */
 bool ecn_mark(const struct packet_view *view)
 {
-	unsigned shift = view->version == 6 ? 4 : 0;
+	unsigned shift = shift_of(view);
 	uint8_t before[2];
 	unsigned bits;
 

@@ -66,23 +66,36 @@ static bool reserve(struct line *line)
 	return true;
 }
 
-bool line_put(struct line *line, uint64_t due_at_ns, const uint8_t *data, size_t size)
+struct line_packet *line_packet_new(const uint8_t *data, size_t size)
 {
-	struct line_packet *packet;
+	struct line_packet *packet = malloc(sizeof *packet + size);
 
-	if (line->bytes + size > LINE_BYTES_MAX || !reserve(line))
-		return false;
-	packet = malloc(sizeof *packet + size);
 	if (!packet)
+		return NULL;
+	*packet = (struct line_packet){.size = size};
+	memcpy(packet->data, data, size);
+	return packet;
+}
+
+bool line_insert(struct line *line, uint64_t due_at_ns, struct line_packet *packet)
+{
+	if (line->bytes + packet->size > LINE_BYTES_MAX || !reserve(line)) {
+		free(packet);
 		return false;
+	}
 	packet->due_at_ns = due_at_ns;
 	packet->number = line->next_number++;
-	packet->size = size;
-	memcpy(packet->data, data, size);
-	line->bytes += size;
+	line->bytes += packet->size;
 	line->heap[line->count++] = packet;
 	sift_up(line, line->count - 1);
 	return true;
+}
+
+bool line_put(struct line *line, uint64_t due_at_ns, const uint8_t *data, size_t size)
+{
+	struct line_packet *packet = line_packet_new(data, size);
+
+	return packet && line_insert(line, due_at_ns, packet);
 }
 
 uint64_t line_next_at(const struct line *line)

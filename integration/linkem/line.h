@@ -3,6 +3,9 @@
 #ifndef LINKEM_LINE_H
 #define LINKEM_LINE_H
 
+#include "../netmodel/item.h"
+#include "packet.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +16,8 @@
 #define LINE_NEVER UINT64_MAX
 
 struct line_packet {
+	struct nm_item item;    /* first: while it is in the hop (netmodel) */
+	struct packet_ack ack;  /* likewise */
 	uint64_t due_at_ns;
 	uint64_t number; /* breaks ties: first in, first out */
 	size_t size;
@@ -28,6 +33,12 @@ struct line {
 
 void line_init(struct line *line);
 void line_fini(struct line *line);
+
+/* A packet of its own with a copy of the data, the caller's to free(); NULL: no memory. */
+struct line_packet *line_packet_new(const uint8_t *data, size_t size);
+
+/* Takes the packet over. Returns false, and frees it, when the line or the memory is full. */
+bool line_insert(struct line *line, uint64_t due_at_ns, struct line_packet *packet);
 
 /* Copies the packet in. Returns false, and takes nothing, when the line or the memory is full. */
 bool line_put(struct line *line, uint64_t due_at_ns, const uint8_t *data, size_t size);

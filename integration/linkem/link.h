@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The link itself, without any device: packets in, packets out, when next. Each direction passes
- * a packet through, in this order: filter, NAT (A's side), blackout, path MTU, bottleneck queue,
- * loss, damage, duplication, delay. Losses come after the bottleneck, as on a radio hop: a lost
- * packet has used its share of the rate.
+ * a packet through, in this order: filter, NAT (A's side), blackout, path MTU, then the hop of
+ * netmodel (bottleneck queue, policer, aggregation), then loss, damage, duplication, delay. Losses
+ * come after the bottleneck, as on a radio hop: a lost packet has used its share of the rate.
  */
 #ifndef LINKEM_LINK_H
 #define LINKEM_LINK_H
@@ -12,15 +12,15 @@
 #include "conf.h"
 #include "line.h"
 #include "nat.h"
-#include "queue.h"
 #include "stats.h"
 
 struct lane {
 	const struct direction_conf *conf;
 	struct prng prng;
 	struct burst burst;
-	struct queue queue;
-	size_t mark_bytes, mark_packets; /* SIZE_MAX: never marks */
+	struct nm_hop hop;
+	struct nm_trace trace;               /* of a synthetic network */
+	struct nm_gap gaps[BLACKOUTS_MAX];   /* by the clock of the caller */
 	struct line line;
 	uint64_t last_due_at_ns; /* for jitter that keeps the order */
 	struct direction_stats stats;
@@ -34,11 +34,12 @@ struct link {
 	uint64_t started_at_ns;
 };
 
-void link_init(struct link *link, const struct linkem_conf *conf);
+/* Returns false when there is no memory; link_fini() is due all the same. */
+bool link_init(struct link *link, const struct linkem_conf *conf);
 void link_fini(struct link *link);
 
 /* What one end of this direction would wait for if it sent now. */
-uint64_t link_queue_delay_ns(const struct link *link, enum direction direction, uint64_t now_ns);
+uint64_t link_queue_delay_ns(struct link *link, enum direction direction, uint64_t now_ns);
 
 /* The queue limits of a direction in bytes and packets, SIZE_MAX for none. */
 void link_queue_limits(const struct linkem_conf *conf, enum direction direction, size_t *bytes_max,
@@ -57,6 +58,10 @@ void link_on_refused_by_device(struct link *link, enum direction direction,
 
 /* When link_take() will have something next; LINE_NEVER: nothing under way. */
 uint64_t link_next_at(const struct link *link);
+
+/* What has been sent and is not delivered, the queue included. */
+void link_under_way(const struct link *link, enum direction direction, size_t *packets,
+		    size_t *bytes);
 
 /* Time since the first TCP or UDP packet, 0 before it. */
 uint64_t link_elapsed_ns(const struct link *link, uint64_t now_ns);

@@ -83,8 +83,8 @@ static int write_snapshot(struct loop *loop, bool final)
 		return 0;
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		snapshot.direction[d] = &loop->link.lane[d].stats;
-		snapshot.under_way[d].packets = loop->link.lane[d].line.count;
-		snapshot.under_way[d].bytes = loop->link.lane[d].line.bytes;
+		link_under_way(&loop->link, d, &snapshot.under_way[d].packets,
+			       &snapshot.under_way[d].bytes);
 	}
 	result = stats_write(loop->conf->stats_path, &snapshot);
 	if (result < 0)
@@ -194,7 +194,11 @@ int loop_run(const struct linkem_conf *conf, const int fd[DIRECTIONS])
 	loop->conf = conf;
 	loop->fd = fd;
 	catch_signals(&outside);
-	link_init(&loop->link, conf);
+	if (!link_init(&loop->link, conf)) {
+		link_fini(&loop->link);
+		free(loop);
+		return -ENOMEM;
+	}
 	result = series_open(&loop->series, conf);
 	if (result < 0)
 		fprintf(stderr, "linkem: %s: %s\n", conf->series_path, strerror(-result));

@@ -38,6 +38,24 @@ struct packet_view {
 /* Never fails: what cannot be understood is PROTOCOL_OTHER without payload. Borrows data. */
 struct packet_view packet_parse(uint8_t *data, size_t size);
 
+/* A hash of addresses, protocol and ports: packets of one flow and direction have the same. */
+uint32_t packet_flow_hash(const struct packet_view *view);
+
+/* What a TCP acknowledgement is compared by. */
+struct packet_ack {
+	bool is_pure; /* no data, no flag but ACK, no options but timestamps */
+	uint32_t number;
+	uint8_t flow[36]; /* addresses and ports */
+};
+
+struct packet_ack packet_ack_of(const struct packet_view *view);
+
+/* Whether the newer acknowledgement says all that the older one of its flow says, and more. */
+bool packet_ack_supersedes(const struct packet_ack *newer, const struct packet_ack *older);
+
+/* Whether a router may mark the packet instead of dropping it. */
+bool packet_is_ecn_capable(const struct packet_view *view);
+
 /* Bytes behind the TCP or UDP header. */
 size_t packet_payload_bytes(const struct packet_view *view);
 

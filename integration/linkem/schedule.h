@@ -5,7 +5,7 @@
 
 #include "conf.h"
 
-/* Whether one of the direction's blackouts covers this instant. */
+/* Whether one of the direction's blackouts that lose packets covers this instant. */
 bool schedule_is_dark(const struct direction_conf *conf, uint64_t elapsed_ns);
 
 /* How many times the NAT has forgotten its mappings by then. */

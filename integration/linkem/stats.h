@@ -11,6 +11,9 @@
 	X(LOSS, loss)   /* independent loss */                                                     \
 	X(BURST, burst) /* Gilbert-Elliott */                                                      \
 	X(QUEUE, queue) /* did not fit in the bottleneck's queue */                                \
+	X(AQM, aqm)         /* by CoDel, FQ-CoDel or PIE */                                        \
+	X(POLICER, policer) /* beyond --police */                                                  \
+	X(ACK, ack)         /* superfluous by a newer one (--acks newest) */                       \
 	X(BLACKOUT, blackout)                                                                      \
 	X(FILTER, filter)     /* --drop */                                                         \
 	X(REFUSED, refused)   /* --refuse */                                                       \

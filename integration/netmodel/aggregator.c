@@ -3,7 +3,8 @@
 
 void nm_aggregator_init(struct nm_aggregator *aggregator, uint64_t wait_max_ns, size_t packets_max)
 {
-	*aggregator = (struct nm_aggregator){.wait_max_ns = wait_max_ns, .packets_max = packets_max};
+	*aggregator =
+		(struct nm_aggregator){.wait_max_ns = wait_max_ns, .packets_max = packets_max};
 }
 
 static void release(struct nm_aggregator *aggregator, uint64_t at_ns)

@@ -216,10 +216,11 @@ bool nm_bottleneck_submit(struct nm_bottleneck *b, struct nm_item *item, uint64_
 	run(b, now_ns);
 	if (b->conf.supersedes)
 		drop_superseded(b, item, now_ns);
+	empty_at(b, now_ns); /* makes it known */
 	if (b->conf.discipline != NM_FQ_CODEL && !fits(b, item->bytes, now_ns))
 		return refuse(item, NM_DROPPED_QUEUE, now_ns);
 	if (b->conf.discipline == NM_PIE) {
-		nm_pie_advance(&b->pie, now_ns, empty_at(b, now_ns));
+		nm_pie_advance(&b->pie, now_ns, b->empty_at_ns);
 		if (nm_pie_drops(&b->pie, item, nm_bottleneck_bytes(b)))
 			return refuse(item, NM_DROPPED_AQM, now_ns);
 	}

@@ -23,7 +23,7 @@ struct nm_bottleneck_conf {
 	enum nm_discipline discipline;
 	struct nm_codel_conf codel; /* of CoDel and FQ-CoDel */
 	struct nm_pie_conf pie;
-	size_t bytes_max, packets_max; /* of the queue; SIZE_MAX: no limit */
+	size_t bytes_max, packets_max;               /* of the queue; SIZE_MAX: no limit */
 	size_t mark_above_bytes, mark_above_packets; /* found queued; SIZE_MAX: never */
 	struct nm_marker_conf marker;
 	const struct nm_gap *gaps; /* borrowed; those that hold packets back stop the sender */
@@ -35,7 +35,7 @@ struct nm_bottleneck_conf {
 
 struct nm_bottleneck {
 	struct nm_bottleneck_conf conf;
-	struct nm_fifo fifo;   /* of all disciplines but FQ-CoDel */
+	struct nm_fifo fifo; /* of all disciplines but FQ-CoDel */
 	struct nm_codel codel;
 	struct nm_pie pie;
 	struct nm_fq_codel fq;

@@ -89,8 +89,8 @@ struct nm_item *nm_fq_codel_dequeue(struct nm_fq_codel *fq, uint64_t now_ns,
 
 	while ((queue = next_in_turn(fq, &list))) {
 		struct nm_fifo before = queue->fifo;
-		struct nm_item *item = nm_codel_dequeue(&queue->codel, &fq->conf, &queue->fifo,
-							now_ns, dropped);
+		struct nm_item *item =
+			nm_codel_dequeue(&queue->codel, &fq->conf, &queue->fifo, now_ns, dropped);
 
 		fq->bytes -= before.bytes - queue->fifo.bytes;
 		fq->packets -= before.packets - queue->fifo.packets;

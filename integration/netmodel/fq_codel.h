@@ -9,7 +9,7 @@
 #include "codel.h"
 
 enum {
-	NM_FQ_QUEUES = 1024,      /* RFC 8290, section 5.2.1: flows are hashed into so many */
+	NM_FQ_QUEUES = 1024,        /* RFC 8290, section 5.2.1: flows are hashed into so many */
 	NM_FQ_QUANTUM_BYTES = 1514, /* section 5.2.4 */
 };
 

@@ -15,7 +15,7 @@ struct nm_hop_conf {
 	struct nm_bottleneck_conf bottleneck;
 	double police_bits_per_s; /* 0: no policer */
 	size_t police_burst_bytes;
-	uint64_t aggregate_ns; /* 0: nothing is held back */
+	uint64_t aggregate_ns;        /* 0: nothing is held back */
 	size_t aggregate_packets_max; /* 0: no bound */
 };
 

@@ -9,11 +9,13 @@
 
 #include "item.h"
 
+#define NM_RED_WEIGHT 0.002 /* of RED's average (Floyd and Jacobson 1993, section 6) */
+
 struct nm_marker_conf {
-	uint64_t from_ns; /* no packet is marked that has waited no longer; NM_NEVER: none is */
-	uint64_t to_ns;   /* every one that has waited longer is; = from_ns: a step */
+	uint64_t from_ns;  /* no packet is marked that has waited no longer; NM_NEVER: none is */
+	uint64_t to_ns;    /* every one that has waited longer is; = from_ns: a step */
 	double chance_max; /* just below to_ns; between the two it rises from 0 */
-	double weight;    /* of a packet's wait in the average; 1: no average */
+	double weight;     /* of a packet's wait in the average; 1: no average */
 };
 
 struct nm_marker {

@@ -20,7 +20,7 @@
 /* After so many updates with an empty queue the probability is as good as 0. */
 enum { UPDATES_MAX = 1000 };
 
-const struct nm_pie_conf nm_pie_default = {.target_ns = 15000000};
+const struct nm_pie_conf nm_pie_default = {.target_ns = NM_PIE_TARGET_NS};
 
 void nm_pie_init(struct nm_pie *pie, const struct nm_pie_conf *conf, uint64_t seed)
 {
@@ -92,7 +92,8 @@ void nm_pie_advance(struct nm_pie *pie, uint64_t now_ns, uint64_t empty_at_ns)
 		pie->update_at_ns += UPDATE_NS;
 	}
 	if (pie->update_at_ns <= now_ns)
-		pie->update_at_ns += (now_ns - pie->update_at_ns) / UPDATE_NS * UPDATE_NS + UPDATE_NS;
+		pie->update_at_ns +=
+			(now_ns - pie->update_at_ns) / UPDATE_NS * UPDATE_NS + UPDATE_NS;
 }
 
 static bool is_safe(const struct nm_pie *pie, size_t queued_bytes)

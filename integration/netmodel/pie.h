@@ -9,6 +9,8 @@
 
 #include "item.h"
 
+#define NM_PIE_TARGET_NS UINT64_C(15000000) /* RFC 8033, section 4.2 */
+
 struct nm_pie_conf {
 	uint64_t target_ns; /* QDELAY_REF */
 };

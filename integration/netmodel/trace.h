@@ -13,8 +13,8 @@
 
 struct nm_segment {
 	uint64_t from_ns;
-	double bits_per_s; /* 0: nothing is sent */
-	uint64_t delay_ns; /* on top of the link's */
+	double bits_per_s;  /* 0: nothing is sent */
+	uint64_t delay_ns;  /* on top of the link's */
 	double bits_before; /* what the trace has sent until from_ns */
 };
 

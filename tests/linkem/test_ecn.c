@@ -62,6 +62,17 @@ Test(ecn, others_are_left_alone)
 	}
 }
 
+/* Of the next packet that is delivered. */
+static unsigned next_ecn(void)
+{
+	struct line_packet *packet = link_take(&link_under_test, DIRECTION_AB, 1000 * MS);
+	struct sample sample = {.size = packet->size};
+
+	memcpy(sample.data, packet->data, packet->size);
+	free(packet);
+	return get_ecn(&sample);
+}
+
 /* Ten packets of 1228 bytes at once; one that finds more than three of them queued is marked. */
 Test(ecn, queue_beyond_the_threshold_marks)
 {
@@ -77,8 +88,9 @@ Test(ecn, queue_beyond_the_threshold_marks)
 		struct sample sample = with_ecn(4, 2);
 
 		link_submit(&link_under_test, DIRECTION_AB, 0, sample.data, sample.size);
-		cr_assert(eq(uint, get_ecn(&sample), i > 3 ? 3 : 2));
 	}
+	for (int i = 0; i < 10; i++)
+		cr_assert(eq(uint, next_ecn(), i > 3 ? 3 : 2));
 	cr_assert(eq(u64, link_under_test.lane[DIRECTION_AB].stats.marked, 6));
 	link_fini(&link_under_test);
 }
@@ -94,8 +106,9 @@ Test(ecn, nothing_is_marked_unless_asked_for)
 		struct sample sample = with_ecn(6, 1);
 
 		link_submit(&link_under_test, DIRECTION_AB, 0, sample.data, sample.size);
-		cr_assert(eq(uint, get_ecn(&sample), 1));
 	}
+	for (int i = 0; i < 10; i++)
+		cr_assert(eq(uint, next_ecn(), 1));
 	cr_assert(eq(u64, link_under_test.lane[DIRECTION_AB].stats.marked, 0));
 	link_fini(&link_under_test);
 }

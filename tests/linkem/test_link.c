@@ -125,7 +125,7 @@ Test(link, every_packet_is_accounted_for)
 	d->duplicate = 0.1;
 	d->rate_bps = 100000000;
 	d->queue = (struct queue_conf){QUEUE_UNIT_PACKETS, 20};
-	d->blackout[d->blackouts++] = (struct blackout_conf){50 * MS, 10 * MS, 0};
+	d->blackout[d->blackouts++] = (struct nm_gap){50 * MS, 10 * MS, 0, false};
 	link_init(&link_under_test, &conf);
 	for (uint64_t i = 0; i < 10000; i++)
 		submit(i * MS / 10, IPPROTO_UDP, 1200);
@@ -144,7 +144,7 @@ Test(link, blackouts_count_from_the_first_tcp_or_udp_packet)
 {
 	struct direction_conf *d = prepare();
 
-	d->blackout[d->blackouts++] = (struct blackout_conf){10 * MS, 10 * MS, 0};
+	d->blackout[d->blackouts++] = (struct nm_gap){10 * MS, 10 * MS, 0, false};
 	link_init(&link_under_test, &conf);
 	submit(0, IPPROTO_ICMP, 8);
 	submit(15 * MS, IPPROTO_UDP, 8);
@@ -201,4 +201,105 @@ Test(link, one_seed_is_one_fate)
 	}
 	cr_assert(eq(u64, lost[0], lost[1]));
 	cr_assert(ne(u64, lost[0], 0));
+}
+
+Test(link, a_hole_in_the_path_can_open_later)
+{
+	struct direction_conf *d = prepare();
+
+	d->path_mtu_bytes = 1280;
+	d->path_mtu_from_ns = 10 * MS;
+	link_init(&link_under_test, &conf);
+	submit(0, IPPROTO_UDP, 1400);
+	submit(9 * MS, IPPROTO_UDP, 1400);
+	submit(10 * MS, IPPROTO_UDP, 1400);
+	cr_assert(eq(int, take_all(DIRECTION_AB, 10 * MS), 2));
+	cr_assert(eq(u64, stats()->drops[DROP_PATH_MTU], 1));
+	link_fini(&link_under_test);
+}
+
+Test(link, a_gap_that_holds_counts_from_the_first_packet)
+{
+	struct direction_conf *d = prepare();
+
+	d->blackout[d->blackouts++] = (struct nm_gap){10 * MS, 10 * MS, 0, true};
+	link_init(&link_under_test, &conf);
+	submit(100 * MS, IPPROTO_UDP, 8);
+	submit(112 * MS, IPPROTO_UDP, 8);
+	cr_assert(eq(int, take_all(DIRECTION_AB, 112 * MS), 1));
+	cr_assert(eq(u64, link_next_at(&link_under_test), 120 * MS));
+	cr_assert(eq(int, take_all(DIRECTION_AB, 120 * MS), 1));
+	link_fini(&link_under_test);
+}
+
+Test(link, drops_of_policer_and_aqm_are_counted)
+{
+	struct direction_conf *d = prepare();
+
+	d->rate_bps = 12000000;
+	d->queue = (struct queue_conf){QUEUE_UNIT_PACKETS, 10000};
+	d->discipline = NM_CODEL;
+	d->police_bps = 6000000;
+	d->police_burst_bytes = 1500;
+	link_init(&link_under_test, &conf);
+	for (int i = 0; i < 1000; i++)
+		submit(0, IPPROTO_UDP, 1472);
+	/* CoDel drops 26 within a second (RFC 8289), the policer half of the others. */
+	cr_assert(eq(int, take_all(DIRECTION_AB, 1000 * MS), 487));
+	cr_assert(eq(u64, stats()->drops[DROP_AQM], 26));
+	cr_assert(eq(u64, stats()->drops[DROP_POLICER], 487));
+	link_fini(&link_under_test);
+}
+
+Test(link, the_newest_ack_takes_the_place_of_an_older_one)
+{
+	struct direction_conf *d = prepare();
+
+	d->rate_bps = 1000000;
+	d->newest_ack_only = true;
+	link_init(&link_under_test, &conf);
+	for (uint32_t i = 0; i < 10; i++) {
+		struct sample sample = sample_make(4, IPPROTO_TCP, 5000, 80, 0);
+
+		sample.data[20 + 11] = (uint8_t)i;
+		sample.data[20 + 13] = 0x10;
+		link_submit(&link_under_test, DIRECTION_AB, 0, sample.data, sample.size);
+	}
+	/* The first was being sent, the last one stands for the others. */
+	cr_assert(eq(int, take_all(DIRECTION_AB, 1000 * MS), 2));
+	cr_assert(eq(u64, stats()->drops[DROP_ACK], 8));
+	link_fini(&link_under_test);
+}
+
+/* With a fixed delay a packet needs one look, when it is due. */
+Test(link, nothing_is_due_before_the_shortest_delay)
+{
+	struct direction_conf *d = prepare();
+
+	d->rate_bps = 12000000;
+	d->delay_ns = 20 * MS;
+	d->jitter_ns = 5 * MS;
+	link_init(&link_under_test, &conf);
+	submit(0, IPPROTO_UDP, 1472);
+	cr_assert(eq(u64, link_next_at(&link_under_test), 16 * MS));
+	link_fini(&link_under_test);
+}
+
+Test(link, a_trace_begins_with_the_first_packet)
+{
+	struct direction_conf *d = prepare();
+	struct nm_trace trace;
+
+	nm_trace_init(&trace);
+	cr_assert(nm_trace_add(&trace, 0, 12e6, 0));
+	cr_assert(nm_trace_add(&trace, 2 * MS, 1.2e6, 0));
+	d->trace = &trace;
+	d->rate_bps = 12000000;
+	link_init(&link_under_test, &conf);
+	for (int i = 0; i < 3; i++)
+		submit(500 * MS, IPPROTO_UDP, 1472);
+	cr_assert(eq(int, take_all(DIRECTION_AB, 502 * MS), 2));
+	cr_assert(eq(u64, link_next_at(&link_under_test), 512 * MS));
+	link_fini(&link_under_test);
+	nm_trace_fini(&trace);
 }

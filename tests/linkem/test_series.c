@@ -93,6 +93,7 @@ Test(series, settled_delay_is_that_of_the_window_alone)
 	submit(1000 * MS);
 	submit(1010 * MS);
 	submit(1020 * MS);
+	free(link_take(&link_under_test, DIRECTION_AB, 1021 * MS));
 	cr_assert(eq(u64, stats->queue_delay.count, 4));
 	cr_assert(eq(u64, stats->queue_delay_settled.count, 1));
 	cr_assert(eq(u64, stats->queue_delay_settled.max_ns, MS));

@@ -42,50 +42,84 @@ static const struct access {
 	struct path path;
 	unsigned bars;
 } accesses[] = {
-	{{"policer", "100 Mbit/s, 50 ms, policer of 20 Mbit/s with a burst of 125 kB",
-	  {LINK(100, 50, 625000), .police_bits_per_s = 20e6, .police_burst_bytes = 125000}, .run_ns = RUN_NS},
+	{{"policer",
+	  "100 Mbit/s, 50 ms, policer of 20 Mbit/s with a burst of 125 kB",
+	  {LINK(100, 50, 625000), .police_bits_per_s = 20e6, .police_burst_bytes = 125000},
+	  .run_ns = RUN_NS},
 	 POLICED},
-	{{"rate-down", "50 ms, 100 Mbit/s fall to 10 after 5 s, queue of 625 kB",
-	  {LINK(100, 50, 625000), .rate_later_bits_per_s = 10e6, .change_at_ns = CHANGE_NS}, .run_ns = RUN_NS},
+	{{"rate-down",
+	  "50 ms, 100 Mbit/s fall to 10 after 5 s, queue of 625 kB",
+	  {LINK(100, 50, 625000), .rate_later_bits_per_s = 10e6, .change_at_ns = CHANGE_NS},
+	  .run_ns = RUN_NS},
 	 QUEUE_GONE},
-	{{"rate-up", "50 ms, 10 Mbit/s rise to 100 after 5 s, queue of 625 kB",
-	  {LINK(10, 50, 625000), .rate_later_bits_per_s = 100e6, .change_at_ns = CHANGE_NS}, .run_ns = RUN_NS},
+	{{"rate-up",
+	  "50 ms, 10 Mbit/s rise to 100 after 5 s, queue of 625 kB",
+	  {LINK(10, 50, 625000), .rate_later_bits_per_s = 100e6, .change_at_ns = CHANGE_NS},
+	  .run_ns = RUN_NS},
 	 RATE_USED},
-	{{"lte", "LTE, 30 Mbit/s in the mean, 60 ms, queue of 750 kB",
-	  {LINK(30, 60, 750000), .network = NM_LTE}, .run_ns = TRACE_RUN_NS},
+	{{"lte",
+	  "LTE, 30 Mbit/s in the mean, 60 ms, queue of 750 kB",
+	  {LINK(30, 60, 750000), .network = NM_LTE},
+	  .run_ns = TRACE_RUN_NS},
 	 BESIDE_KERNEL},
-	{{"wifi", "Wi-Fi, 60 Mbit/s in the mean, 20 ms, queue of 500 kB",
-	  {LINK(60, 20, 500000), .network = NM_WIFI}, .run_ns = TRACE_RUN_NS},
+	{{"wifi",
+	  "Wi-Fi, 60 Mbit/s in the mean, 20 ms, queue of 500 kB",
+	  {LINK(60, 20, 500000), .network = NM_WIFI},
+	  .run_ns = TRACE_RUN_NS},
 	 BESIDE_KERNEL},
-	{{"starlink", "Starlink, 100 Mbit/s in the mean, 40 ms, queue of 1 MB",
-	  {LINK(100, 40, 1000000), .network = NM_STARLINK}, .run_ns = TRACE_RUN_NS},
+	{{"starlink",
+	  "Starlink, 100 Mbit/s in the mean, 40 ms, queue of 1 MB",
+	  {LINK(100, 40, 1000000), .network = NM_STARLINK},
+	  .run_ns = TRACE_RUN_NS},
 	 BESIDE_KERNEL},
-	{{"codel", "50 Mbit/s, 40 ms, CoDel", {LINK(50, 40, 1000000), .discipline = NM_CODEL}, .run_ns = RUN_NS},
+	{{"codel",
+	  "50 Mbit/s, 40 ms, CoDel",
+	  {LINK(50, 40, 1000000), .discipline = NM_CODEL},
+	  .run_ns = RUN_NS},
 	 BESIDE_KERNEL},
-	{{"fq-codel", "50 Mbit/s, 40 ms, FQ-CoDel",
-	  {LINK(50, 40, 1000000), .discipline = NM_FQ_CODEL}, .run_ns = RUN_NS},
+	{{"fq-codel",
+	  "50 Mbit/s, 40 ms, FQ-CoDel",
+	  {LINK(50, 40, 1000000), .discipline = NM_FQ_CODEL},
+	  .run_ns = RUN_NS},
 	 BESIDE_KERNEL},
-	{{"pie", "50 Mbit/s, 40 ms, PIE", {LINK(50, 40, 1000000), .discipline = NM_PIE}, .run_ns = RUN_NS},
+	{{"pie",
+	  "50 Mbit/s, 40 ms, PIE",
+	  {LINK(50, 40, 1000000), .discipline = NM_PIE},
+	  .run_ns = RUN_NS},
 	 BESIDE_KERNEL},
-	{{"l4s", "50 Mbit/s, 40 ms, marks of all that waits longer than 1 ms, queue of 2 BDP",
-	  {LINK(50, 40, 500000), .mark_above_ns = MS}, .run_ns = RUN_NS},
+	{{"l4s",
+	  "50 Mbit/s, 40 ms, marks of all that waits longer than 1 ms, queue of 2 BDP",
+	  {LINK(50, 40, 500000), .mark_above_ns = MS},
+	  .run_ns = RUN_NS},
 	 BESIDE_KERNEL},
-	{{"red", "50 Mbit/s, 40 ms, marks from 5 ms on, of all from 20 ms on, queue of 2 BDP",
-	  {LINK(50, 40, 500000), .mark_above_ns = 5 * MS, .mark_all_above_ns = 20 * MS}, .run_ns = RUN_NS},
+	{{"red",
+	  "50 Mbit/s, 40 ms, marks from 5 ms on, of all from 20 ms on, queue of 2 BDP",
+	  {LINK(50, 40, 500000), .mark_above_ns = 5 * MS, .mark_all_above_ns = 20 * MS},
+	  .run_ns = RUN_NS},
 	 BESIDE_KERNEL},
-	{{"ack-aggregation", "50 Mbit/s, 30 ms, what comes back is held back up to 20 ms",
-	  {LINK(50, 30, 187500)}, .run_ns = RUN_NS, .back = &held_back},
+	{{"ack-aggregation",
+	  "50 Mbit/s, 30 ms, what comes back is held back up to 20 ms",
+	  {LINK(50, 30, 187500)},
+	  .run_ns = RUN_NS,
+	  .back = &held_back},
 	 BESIDE_KERNEL},
-	{{"handover", "50 Mbit/s, 50 ms, every 5 s a gap of 0.5 s that loses what is sent",
-	  {LINK(50, 50, 312500), .blackout_every_ns = 5 * S, .blackout_ns = 500 * MS}, .run_ns = RUN_NS},
+	{{"handover",
+	  "50 Mbit/s, 50 ms, every 5 s a gap of 0.5 s that loses what is sent",
+	  {LINK(50, 50, 312500), .blackout_every_ns = 5 * S, .blackout_ns = 500 * MS},
+	  .run_ns = RUN_NS},
 	 GOODPUT_BESIDE | RATE_USED},
-	{{"handover-held", "50 Mbit/s, 50 ms, every 5 s a gap of 0.5 s that holds it back",
+	{{"handover-held",
+	  "50 Mbit/s, 50 ms, every 5 s a gap of 0.5 s that holds it back",
 	  {LINK(50, 50, 312500), .blackout_every_ns = 5 * S, .blackout_ns = 500 * MS,
-	   .blackout_holds = true}, .run_ns = RUN_NS},
+	   .blackout_holds = true},
+	  .run_ns = RUN_NS},
 	 GOODPUT_BESIDE | RATE_USED},
-	{{"mtu-hole", "50 Mbit/s, 40 ms, packets of more than 1300 bytes vanish from 5 s on",
-	  {LINK(50, 40, 250000), .datagram_max_later = 1272, .change_at_ns = CHANGE_NS}, .run_ns = RUN_NS,
-	  .bounds = {.part_of_ideal = 0.90}, .interface_bytes = 1472},
+	{{"mtu-hole",
+	  "50 Mbit/s, 40 ms, packets of more than 1300 bytes vanish from 5 s on",
+	  {LINK(50, 40, 250000), .datagram_max_later = 1272, .change_at_ns = CHANGE_NS},
+	  .run_ns = RUN_NS,
+	  .bounds = {.part_of_ideal = 0.90},
+	  .interface_bytes = 1472},
 	 PART_OF_IDEAL},
 };
 
@@ -184,7 +218,8 @@ static bool run(const struct access *access, const char *cc, uint64_t seed, stru
 	if (!bulk_run(&config, &result))
 		return false;
 	*figures = (struct figures){{
-		[GOODPUT] = (double)result.flows[0].delivered_bytes * 8e3 / (double)config.end_at_ns,
+		[GOODPUT] =
+			(double)result.flows[0].delivered_bytes * 8e3 / (double)config.end_at_ns,
 		[PART] = bulk_part_of_ideal(&config, &result),
 		[WIRE] = bulk_wire_by_payload(&result.flows[0]),
 		[QUEUE_P99] = result.after.p99_ms,
@@ -231,9 +266,11 @@ static bool judge(const char *what, double value, double least, double most)
 	bool keeps = value >= least && value <= most;
 
 	if (least > 0)
-		printf("    %-44s %8.3f >= %8.3f  %s\n", what, value, least, keeps ? "kept" : "MISSED");
+		printf("    %-44s %8.3f >= %8.3f  %s\n", what, value, least,
+		       keeps ? "kept" : "MISSED");
 	else
-		printf("    %-44s %8.3f <= %8.3f  %s\n", what, value, most, keeps ? "kept" : "MISSED");
+		printf("    %-44s %8.3f <= %8.3f  %s\n", what, value, most,
+		       keeps ? "kept" : "MISSED");
 	return keeps;
 }
 
@@ -277,7 +314,8 @@ static bool judge_own(const struct access *access, const struct figures *ours)
 
 static void print_figures(const char *cc, const struct figures *figures)
 {
-	printf("    %-12s %7.2f Mbit/s, %.3f of the capacity, queue p99 %6.1f ms, wire %.3f, loss %.3f\n",
+	printf("    %-12s %7.2f Mbit/s, %.3f of the capacity, queue p99 %6.1f ms, wire %.3f, loss "
+	       "%.3f\n",
 	       cc, figures->of[GOODPUT], figures->of[PART], figures->of[QUEUE_P99],
 	       figures->of[WIRE], figures->of[LOSS]);
 }

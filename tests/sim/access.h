@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * access - what access networks do to a transfer: named paths with a policer, a rate that changes, traces
- * of LTE, Wi-Fi and Starlink, active queue management, aggregation, handovers, an MTU that shrinks. Each
- * has bars of its own, for BBR beside the models of the kernel's BBR and CUBIC. The bench has the same
- * names (bench/paths.txt).
+ * access - what access networks do to a transfer: named paths with a policer, a rate that changes,
+ * traces of LTE, Wi-Fi and Starlink, active queue management, aggregation, handovers, an MTU that
+ * shrinks. Each has bars of its own, for BBR beside the models of the kernel's BBR and CUBIC. The bench
+ * has the same names (bench/paths.txt).
  */
 #ifndef RUDP_SIM_ACCESS_H
 #define RUDP_SIM_ACCESS_H

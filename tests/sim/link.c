@@ -105,8 +105,8 @@ static bool is_lost(struct link *link, struct prng *prng)
 		double leave = 1 / c->burst_len;
 		double enter = leave * c->burst_loss / (1 - c->burst_loss);
 
-		link->in_burst = link->in_burst ? !prng_chance(prng, leave)
-						: prng_chance(prng, enter);
+		link->in_burst =
+			link->in_burst ? !prng_chance(prng, leave) : prng_chance(prng, enter);
 		if (link->in_burst)
 			return true;
 	}
