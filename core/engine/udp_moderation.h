@@ -4,10 +4,10 @@
  *
  * Datagrams that a bottleneck spaces by a tenth of a millisecond would wake the engine, and the
  * program behind it, one by one: most of what bulk costs who receives it. So a socket on which one
- * connection alone receives, and is woken twice and more in a twenty-fourth of its round trip, is not
- * watched: it is read at common instants, up to a millisecond apart, until there is little to find.
+ * connection alone receives, and is woken twice and more in a sixteenth of its round trip, is not
+ * watched: it is read at common instants, up to two milliseconds apart, until there is little to find.
  * Network cards do the same with their interrupts. What it delays is that connection's bytes and
- * acknowledgements, by no more than acknowledging every eighth packet does. Not moderated are short
+ * acknowledgements, by less than a sixteenth of the round trip. Not moderated are short
  * round trips, sockets on which others are heard, too, and what comes first: start-up measures the
  * path by the spacing of answers.
  *
@@ -26,9 +26,9 @@
 struct rudp_engine;
 struct rudp_udp;
 
-#define RUDP_MODERATION_NS_MAX (INT64_C(1) << 20) /* about a millisecond */
+#define RUDP_MODERATION_NS_MAX (INT64_C(1) << 21) /* about two milliseconds */
 #define RUDP_MODERATION_NS_MIN (INT64_C(1) << 18) /* powers of two; shorter ones save too little */
-#define RUDP_MODERATION_RTT_DIVISOR 24
+#define RUDP_MODERATION_RTT_DIVISOR 16
 #define RUDP_MODERATION_WAKES_MIN 2               /* in a span: fewer are not worth it */
 #define RUDP_MODERATION_HEARD_MAX 64u             /* in a look: more should not have to wait so long */
 #define RUDP_MODERATION_PACKETS_MIN 512u          /* received by the connection before */

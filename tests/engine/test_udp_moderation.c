@@ -13,7 +13,7 @@
 
 #define MS RUDP_NS_PER_MS
 #define APART_NS (100 * RUDP_NS_PER_US)
-#define RTT_NS (50 * MS)
+#define RTT_NS (RUDP_MODERATION_RTT_DIVISOR * RUDP_MODERATION_NS_MAX)
 
 enum { READS = 100 }; /* enough for what is smoothed */
 
@@ -179,7 +179,7 @@ Test(udp_moderation, what_waits_to_be_sent_is_still_watched_for)
 
 Test(udp_moderation, not_what_comes_slowly)
 {
-	receive_one_by_one(MS, 2 * READS);
+	receive_one_by_one(RUDP_MODERATION_NS_MAX, 2 * READS);
 	cr_assert(not(is_moderated()));
 }
 
