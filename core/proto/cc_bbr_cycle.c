@@ -16,7 +16,7 @@ static uint64_t random_below(struct bbr *b, uint64_t limit, int64_t now_at_ns)
 	return (z ^ z >> 31) % limit;
 }
 
-/* The path has fallen of late: it may be as fast again as before, at any time. */
+/* The rate of the path has changed of late, and may do so again. */
 static bool varies(const struct bbr *b, int64_t now_at_ns)
 {
 	return b->varied_at_ns > 0 && now_at_ns - b->varied_at_ns < BBR_VARIES_NS;
@@ -48,7 +48,7 @@ void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
 		b->varied_at_ns = now_at_ns;
 	if (b->state == BBR_UP && varies(b, now_at_ns) &&
 	    b->max_bw > b->up_bw / 100 * BBR_UP_BW_GROWTH)
-		b->has_probed = false; /* what it has found need not be all */
+		b->has_probed = false; /* there may be more than it has found */
 	if (!b->has_probed)
 		pick_first_wait(b);
 	b->cycle_at_ns = now_at_ns;

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BBR when the path's rate falls, as that of a radio link does. A round trip through the queue that builds
- * up then takes as long as the queue, so rounds tell of it much too late. Here the span is min_rtt.
+ * BBR on a path whose rate falls, as that of a radio link does. The queue that builds up makes
+ * rounds as long as itself, so the accounts of rounds come much too late. Here the rate is measured
+ * in spans of min_rtt.
+ *
+ * Rule      in three spans in a row each sample is half of min_rtt above the round trip without a
+ *           queue, and less than a third of the bandwidth is delivered. A third, since a flow that
+ *           joins takes half.
  */
 #include "proto/cc_bbr.h"
 
@@ -14,7 +19,6 @@ static void start_span(struct bbr *b, const struct rudp_cc_ack *ack)
 	b->fall_rtt_min_ns = RUDP_NEVER;
 }
 
-/* All of the span's packets have waited for half of min_rtt or more, and few have arrived. */
 static bool is_fallen(const struct bbr *b, uint64_t rate)
 {
 	return !b->app_limited && b->fall_rtt_min_ns != RUDP_NEVER &&
@@ -22,7 +26,7 @@ static bool is_fallen(const struct bbr *b, uint64_t rate)
 	       rate < b->bw / BBR_FALL_DIVISOR;
 }
 
-/* What is measured now is all that is known; the queue goes as fast as the path can empty it. */
+/* The rate measured now replaces the bandwidth, and the queue is drained as fast as the path can. */
 static void take_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64_t rate)
 {
 	struct bbr *b = bbr_of(cc);

@@ -29,6 +29,7 @@ static void open_account(struct bbr *b, int64_t now_at_ns)
 {
 	bool short_now = is_short(b, now_at_ns);
 
+	/* Lost acknowledgements make a single round long. */
 	b->shortfall = short_now && b->was_short;
 	b->was_short = short_now;
 	if (now_at_ns > b->now.started_at_ns)

@@ -3,16 +3,16 @@
 #include "proto/cc_bbr.h"
 
 /*
- * A queue that others leave falls by less than half of the time that passes, unless a third of all that
- * arrives is gone at once. A delay that falls faster is jitter.
+ * A queue falls by less than half of the time that passes, unless a third of all traffic stops at
+ * once. A delay that falls faster is jitter.
  */
 static void note_fall(struct bbr *b, int64_t rtt_ns, int64_t now_at_ns)
 {
 	int64_t drained_ns = (now_at_ns - b->rtt_before_at_ns) / 2;
 
 	if (b->rtt_before_ns != 0)
-		b->now.fall_max_ns = rudp_time_max(b->now.fall_max_ns,
-						   b->rtt_before_ns - rtt_ns - drained_ns);
+		b->now.fall_max_ns =
+			rudp_time_max(b->now.fall_max_ns, b->rtt_before_ns - rtt_ns - drained_ns);
 	b->rtt_before_ns = rtt_ns;
 	b->rtt_before_at_ns = now_at_ns;
 }
@@ -61,15 +61,19 @@ bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
 	return is_delay_above(b, base_ns, BBR_DELAY_NS_MIN);
 }
 
-/* What a round trip takes when no queue of ours stands: jitter that keeps packets in order puts it up. */
+/*
+ * The round trip without a queue, at the rate of now. Jitter that keeps packets in order is longer
+ * the more packets there are: each waits for the slowest before it. So min_rtt, seen by a few
+ * packets, is too short.
+ */
 int64_t bbr_still_rtt_ns(const struct bbr *b)
 {
 	return rudp_time_max(b->min_rtt_ns, b->drained_rtt_ns);
 }
 
 /*
- * A round whose packets have met no queue of ours. If its delay falls as a queue does not, it is jitter;
- * else it may be another's queue.
+ * The packets of the last round met no queue of ours. What they took longer than min_rtt is jitter
+ * if their delay falls faster than a queue does. Else other flows may keep a queue there.
  */
 void bbr_note_drained(struct bbr *b)
 {
@@ -84,17 +88,19 @@ bool bbr_had_round_delay(const struct bbr *b)
 {
 	if (b->min_rtt_ns == RUDP_NEVER || b->last.rtt_samples < BBR_DELAY_SAMPLES_SPARSE)
 		return false;
-	return b->last.rtt_min_ns > bbr_still_rtt_ns(b) + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	return b->last.rtt_min_ns >
+	       bbr_still_rtt_ns(b) + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 }
 
-/* A probe knows what it does: it looks closer. */
+/* The bound of a probe is lower, since a probe causes what it looks for; but above what varied before it. */
 bool bbr_has_probe_delay(const struct bbr *b)
 {
 	int64_t bound_ns = bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 
 	if (b->delay_ns == RUDP_NEVER || b->up_base_ns == RUDP_NEVER || b->min_rtt_ns == RUDP_NEVER)
 		return false;
-	return b->delay_ns - b->up_base_ns > rudp_time_max(bound_ns, b->up_spread_ns + bound_ns / 2);
+	return b->delay_ns - b->up_base_ns >
+	       rudp_time_max(bound_ns, b->up_spread_ns + bound_ns / 2);
 }
 
 /* An RTT as good as the minimum shows an empty queue, which is all that PROBE_RTT wants. */
@@ -244,7 +250,7 @@ static bool is_time_to_probe_rtt(const struct rudp_cc *cc, int64_t now_at_ns)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
-	/* STARTUP grows as long as no queue shows, and takes long where the round trip is. */
+	/* STARTUP needs many round trips on a long path, and sees a queue by itself. */
 	if (b->state == BBR_STARTUP &&
 	    now_at_ns <= b->probe_rtt_last_at_ns + BBR_PROBE_RTT_INTERVAL_NS_MAX)
 		return false;
@@ -257,7 +263,8 @@ void bbr_check_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
-	if (b->state != BBR_PROBE_RTT && is_time_to_probe_rtt(cc, ack->now_at_ns) && !b->idle_restart)
+	if (b->state != BBR_PROBE_RTT && is_time_to_probe_rtt(cc, ack->now_at_ns) &&
+	    !b->idle_restart)
 		enter_probe_rtt(cc);
 	if (b->state == BBR_PROBE_RTT)
 		go_on_probe_rtt(cc, ack);

@@ -3,6 +3,7 @@
 #include "proto/cc_bbr.h"
 
 #include <assert.h>
+
 #include "proto/cc_pace.h"
 
 #define BIT(state) (1u << BBR_##state)
@@ -14,7 +15,8 @@ static const uint32_t successors[] = {
 	[BBR_DRAIN] = BIT(STARTUP) | BIT(DOWN) | BIT(PROBE_RTT),
 	[BBR_DOWN] = BIT(STARTUP) | BIT(DRAIN) | BIT(CRUISE) | BIT(REFILL) | BIT(PROBE_RTT),
 	[BBR_CRUISE] = BIT(STARTUP) | BIT(DRAIN) | BIT(REFILL) | BIT(PROBE_RTT),
-	[BBR_REFILL] = BIT(STARTUP) | BIT(DRAIN) | BIT(REFILL) | BIT(UP) | BIT(DOWN) | BIT(PROBE_RTT),
+	[BBR_REFILL] =
+		BIT(STARTUP) | BIT(DRAIN) | BIT(REFILL) | BIT(UP) | BIT(DOWN) | BIT(PROBE_RTT),
 	[BBR_UP] = BIT(STARTUP) | BIT(DRAIN) | BIT(DOWN) | BIT(PROBE_RTT),
 	[BBR_PROBE_RTT] = BIT(STARTUP) | BIT(DOWN),
 };
@@ -57,7 +59,7 @@ void bbr_enter_startup(struct rudp_cc *cc)
 	b->delay_ns = RUDP_NEVER;
 }
 
-/* STARTUP goes on: what ended it was no queue of ours, for it has not gone with the queue. */
+/* STARTUP goes on, with base_ns as the delay from which it measures growth. */
 void bbr_start_again(struct rudp_cc *cc, int64_t base_ns)
 {
 	struct bbr *b = bbr_of(cc);
@@ -71,9 +73,21 @@ void bbr_start_again(struct rudp_cc *cc, int64_t base_ns)
 	bbr_enter_startup(cc);
 }
 
+static int64_t startup_base_ns(const struct bbr *b)
+{
+	return rudp_time_max(b->min_rtt_ns, b->startup_base_ns);
+}
+
+/* The delay that ended STARTUP is still there. Other connections of this host may keep it there. */
+static bool is_delay_still_there(const struct bbr *b)
+{
+	return b->left_by_delay && b->starters <= 1 &&
+	       b->last.delay_max_ns > startup_base_ns(b) + bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN);
+}
+
 /*
- * The round that follows DRAIN, whose packets met no queue of ours. The delay that ended STARTUP goes
- * with the queue, or it was none.
+ * The packets of this round were sent after DRAIN and met no queue of ours. If the delay that ended
+ * STARTUP is still there, it was no queue, and STARTUP goes on.
  */
 void bbr_check_drained(struct rudp_cc *cc)
 {
@@ -85,63 +99,84 @@ void bbr_check_drained(struct rudp_cc *cc)
 	if (b->last.app_limited || b->last.rtt_min_ns == RUDP_NEVER)
 		return;
 	bbr_note_drained(b);
-	if (b->left_by_delay && b->starters <= 1 && b->last.delay_max_ns > rudp_time_max(b->min_rtt_ns, b->startup_base_ns) +
-							   bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN))
+	if (is_delay_still_there(b))
 		bbr_start_again(cc, b->last.delay_max_ns);
 }
 
-/* A mark is a router's word for the same thing as a delay. */
+/* A router marks packets for the reason for which packets wait. */
 static bool has_queue_sign(const struct bbr *b)
 {
-	return b->mark_in_round || bbr_has_delay_grown(b, rudp_time_max(b->min_rtt_ns, b->startup_base_ns));
+	return b->mark_in_round || bbr_has_delay_grown(b, startup_base_ns(b));
 }
 
-/* What a burst of our own waits for itself. */
+/* How long the last packet of a burst waits for the others. */
 static int64_t burst_ns(const struct rudp_cc *cc)
 {
 	return rudp_cc_span_ns(cc->send_quantum_bytes, bbr_max(bbr_of_const(cc)->max_bw, 1));
 }
 
+static void start_hold(struct bbr *b)
+{
+	b->holding = true;
+	b->hold_sign = false;
+	b->hold_end_number = b->next_number;
+	b->hold_peak_ns = b->delay_ns;
+	b->delay_ns = RUDP_NEVER;
+}
+
 /*
- * The first sign of a queue: stop growing for a round trip. At twice the rate that the path carries
- * that round would be the one that fills the whole buffer, and its samples are taken anyhow.
- * What an application sends now and then fills no buffer: its delay is another's, or the receiver's,
- * whose acknowledgement waits for a second packet.
+ * These acknowledgements are of packets sent before the hold, while the sender filled the queue
+ * that it suspects: their delay can only grow. If it falls by more than a burst explains, it is
+ * jitter: the hold ends, and its largest delay is the base from there on. If several connections of
+ * this host start together (starters.h), all of them hold, and a real queue falls, too.
+ */
+static void go_on_holding(struct rudp_cc *cc)
+{
+	struct bbr *b = bbr_of(cc);
+
+	if (b->delay_ns == RUDP_NEVER)
+		return;
+	b->hold_sign = has_queue_sign(b);
+	b->hold_peak_ns = rudp_time_max(b->hold_peak_ns, b->delay_ns);
+	if (b->hold_sign || b->starters > 1 || b->hold_peak_ns - b->delay_ns <= burst_ns(cc))
+		return;
+	b->startup_base_ns = rudp_time_max(b->startup_base_ns, b->hold_peak_ns);
+	b->holding = false;
+}
+
+/*
+ * What an application sends now and then fills no buffer: the delay is caused by others, or by the
+ * receiver, whose acknowledgement waits for a second packet. A sender that its buffers limit has
+ * much more in flight.
+ */
+static bool is_sparse(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+{
+	const struct bbr *b = bbr_of_const(cc);
+
+	return b->app_limited && !b->mark_in_round &&
+	       ack->inflight_before_bytes <= BBR_SPARSE_WINDOWS * bbr_initial_window_bytes(cc);
+}
+
+/*
+ * At the first sign of a queue the sender stops growing for a round trip. At twice the rate that
+ * the path carries that round would fill the whole buffer, and its samples are taken anyhow.
  */
 static void hold_on_delay(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
-	if (b->app_limited && !b->mark_in_round &&
-	    ack->inflight_before_bytes <= BBR_SPARSE_WINDOWS * bbr_initial_window_bytes(cc)) {
+	if (is_sparse(cc, ack)) {
 		b->holding = false;
-		return;
-	}
-	if (!b->holding && has_queue_sign(b)) {
-		b->holding = true;
-		b->hold_sign = false;
-		b->hold_end_number = b->next_number;
-		b->hold_peak_ns = b->delay_ns;
-		b->delay_ns = RUDP_NEVER;
-		return;
-	}
-	if (!b->holding)
-		return;
-	if (ack->largest_acked_number < b->hold_end_number) {
-		if (b->delay_ns == RUDP_NEVER)
-			return;
-		b->hold_sign = has_queue_sign(b);
-		b->hold_peak_ns = rudp_time_max(b->hold_peak_ns, b->delay_ns);
-		if (b->hold_sign || b->starters > 1 || b->hold_peak_ns - b->delay_ns <= burst_ns(cc))
-			return;
-		/* A queue that we filled until the hold began does not get shorter. */
-		b->startup_base_ns = rudp_time_max(b->startup_base_ns, b->hold_peak_ns);
+	} else if (!b->holding) {
+		if (has_queue_sign(b))
+			start_hold(b);
+	} else if (ack->largest_acked_number < b->hold_end_number) {
+		go_on_holding(cc);
+	} else {
 		b->holding = false;
-		return;
+		if (b->hold_sign)
+			b->full_bw_reached = b->left_by_delay = true;
 	}
-	b->holding = false;
-	if (b->hold_sign)
-		b->full_bw_reached = b->left_by_delay = true;
 }
 
 static void leave_by_loss(struct rudp_cc *cc)

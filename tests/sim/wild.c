@@ -176,8 +176,8 @@ static void summarize(struct comparison *c, size_t count)
 		low += c[i].ratio < 0.97;
 		lost += c[i].ratio < 0.85;
 	}
-	printf("%zu paths: ratio median %.3f p10 %.3f worst %.3f (below 0.97: %zu, 0.85: %zu); wire above "
-	       "1.15: %zu; queue above its bar: %zu\n",
+	printf("%zu paths: ratio median %.3f p10 %.3f worst %.3f (below 0.97: %zu, 0.85: %zu); "
+	       "wire above 1.15: %zu; queue above its bar: %zu\n",
 	       count, c[count / 2].ratio, c[count / 10].ratio, c[0].ratio, low, lost, wire, queue);
 }
 
