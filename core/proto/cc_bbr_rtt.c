@@ -92,7 +92,7 @@ bool bbr_had_round_delay(const struct bbr *b)
 	       bbr_still_rtt_ns(b) + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 }
 
-/* The bound of a probe is lower, since a probe causes what it looks for; but above what varied before it. */
+/* The bound of a probe is lower, since it causes the queue that it looks for. */
 bool bbr_has_probe_delay(const struct bbr *b)
 {
 	int64_t bound_ns = bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
