@@ -160,14 +160,26 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 						       rudp_rtt_pto_ns(rtt, ack_delay_max_ns));
 }
 
+/*
+ * The first time-outs of a short path are not backed off. Other transports have not sent their first probe
+ * by then, and where losses come in bursts, of acknowledgements too, several probes have to be lost.
+ */
+static uint32_t steady_ptos(const struct rudp_reliability *r, int64_t base_ns)
+{
+	int64_t most = base_ns > 0 ? RUDP_PTO_STEADY_NS / base_ns : 0;
+
+	return r->pto_count < most ? r->pto_count : (uint32_t)most;
+}
+
 int64_t rudp_reliability_pto_ns(const struct rudp_reliability *r, const struct rudp_rtt *rtt,
 				int64_t ack_delay_max_ns)
 {
 	int64_t base_ns = rudp_rtt_pto_ns(rtt, ack_delay_max_ns);
 	int64_t cap_ns = rudp_time_max(RUDP_PTO_CAP_FACTOR * base_ns, RUDP_PTO_CAP_NS);
-	unsigned shift = r->pto_count < RUDP_PTO_BACKOFF_SHIFT_MAX ? r->pto_count
-								   : RUDP_PTO_BACKOFF_SHIFT_MAX;
+	uint32_t shift = r->pto_count - steady_ptos(r, base_ns);
 
+	if (shift > RUDP_PTO_BACKOFF_SHIFT_MAX)
+		shift = RUDP_PTO_BACKOFF_SHIFT_MAX;
 	if (base_ns <= cap_ns >> shift)
 		return base_ns << shift;
 	/* At the cap the span varies: an outage that comes and goes in step would hide every probe. */

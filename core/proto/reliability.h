@@ -40,6 +40,7 @@
 #define RUDP_REORDER_EIGHTHS_MAX 8     /* RFC 8985 section 7.1: at most one RTT of extra wait */
 #define RUDP_REORDER_PERSIST 16        /* loss recoveries after which a wider threshold is relaxed */
 #define RUDP_PTO_BACKOFF_SHIFT_MAX 16
+#define RUDP_PTO_STEADY_NS (200 * RUDP_NS_PER_MS) /* no backoff before; Linux' least RTO */
 #define RUDP_PTO_CAP_FACTOR 3          /* the backed-off PTO is at most the larger of 3 PTOs ... */
 #define RUDP_PTO_DITHER_PARTS 16       /* at the cap it is shorter by 0 to 4 of 16 parts, in turn */
 #define RUDP_PTO_DITHER_STEPS 5

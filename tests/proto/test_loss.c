@@ -137,6 +137,9 @@ Test(loss, probes_come_one_pto_after_the_last_packet)
 	sender_wait(s, 1);
 	cr_assert(eq(u32, sender_retransmit(s), 2));
 	cr_assert(eq(u32, s->r.pto_count, 1));
+	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + pto_ns));
+	sender_wait(s, pto_ns);
+	cr_assert(eq(u32, sender_retransmit(s), 2));
 	cr_assert(eq(i64, sender_deadline_ns(s), s->now_at_ns + 2 * pto_ns));
 }
 
@@ -152,7 +155,8 @@ Test(loss, backoff_doubles_up_to_its_cap)
 
 	sender_data(s, 1);
 	for (int i = 0; i < 40; i++) {
-		int64_t want_ns = i < 5 ? pto_ns << i : RUDP_NEVER;
+		/* The first two: a PTO and a half fit into RUDP_PTO_STEADY_NS. */
+		int64_t want_ns = i < 6 ? pto_ns << (i > 0 ? i - 1 : 0) : RUDP_NEVER;
 
 		if (want_ns > 2 * RUDP_NS_PER_S)
 			want_ns = capped_ns(2 * RUDP_NS_PER_S, (unsigned)i);
@@ -161,6 +165,24 @@ Test(loss, backoff_doubles_up_to_its_cap)
 		cr_assert(eq(u32, sender_retransmit(s), 2));
 		sender_data(s, 2);
 	}
+}
+
+Test(loss, backoff_begins_when_the_probes_of_a_short_path_have_taken_200_ms)
+{
+	struct sender *near = sender_new();
+	int64_t pto_ns;
+
+	sender_settle(near, 1 * MS);
+	pto_ns = rudp_rtt_pto_ns(&near->rtt, SENDER_ACK_DELAY_NS);
+	for (uint32_t i = 0; i * pto_ns <= RUDP_PTO_STEADY_NS; i++) {
+		near->r.pto_count = i;
+		cr_assert(eq(i64,
+			     rudp_reliability_pto_ns(&near->r, &near->rtt, SENDER_ACK_DELAY_NS),
+			     pto_ns));
+	}
+	near->r.pto_count++;
+	cr_assert(eq(i64, rudp_reliability_pto_ns(&near->r, &near->rtt, SENDER_ACK_DELAY_NS),
+		     2 * pto_ns));
 }
 
 Test(loss, cap_of_a_slow_path_is_three_ptos)

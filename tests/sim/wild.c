@@ -18,6 +18,11 @@
 #define SLOW_BACK_BITS_PER_S_MIN 100e3
 #define VARIANTS 3
 #define PATHS_MAX 10000
+#define CHECK_SEEDS 120
+#define CHECK_BITS_PER_S_MAX 60e6 /* faster ones take long to simulate */
+#define CHECK_MEDIAN_MIN 0.98
+#define CHECK_TENTH_MIN 0.93
+#define CHECK_WORST_MIN 0.4
 
 static double log_between(struct prng *p, double low, double high)
 {
@@ -117,7 +122,9 @@ static void describe(uint64_t seed, const struct wild_path *path)
 	printf("wild-%-4" PRIu64 " %6.1f Mbit/s %5.1f ms queue %5.2f", seed,
 	       up->rate_bits_per_s / 1e6, path->rtt_ms, path->queue_bdps);
 	printf("  jitter %5.1f %s", (double)up->jitter_ns / MS,
-	       up->jitter_ns == 0 ? "-   " : up->jitter_ordered ? "kept" : "free");
+	       up->jitter_ns == 0   ? "-   "
+	       : up->jitter_ordered ? "kept"
+				    : "free");
 	if (up->burst_len > 0)
 		printf("  loss %5.2f %% x%.1f", 100 * up->burst_loss, up->burst_len);
 	else
@@ -128,10 +135,11 @@ static void describe(uint64_t seed, const struct wild_path *path)
 
 struct comparison {
 	uint64_t seed;
-	double ratio, wire, queue; /* of queue: what it is above its bar, in BDP; 0 or less is within */
+	double ratio, wire,
+		queue; /* of queue: what it is above its bar, in BDP; 0 or less is within */
 };
 
-static bool compare(uint64_t seed, const char *cc, struct comparison *c)
+static bool compare(uint64_t seed, const char *cc, bool tell, struct comparison *c)
 {
 	const char *const ccs[VARIANTS] = {cc, "kernel-bbr", "cubic"};
 	struct outcome of[VARIANTS];
@@ -149,8 +157,11 @@ static bool compare(uint64_t seed, const char *cc, struct comparison *c)
 	queue_ms = fmax(of[better].queue_p99_ms, path.rtt_ms / 2);
 	*c = (struct comparison){seed, of[0].mbits / best, of[0].wire * (1 - loss),
 				 (of[0].queue_p99_ms - queue_ms) / path.rtt_ms};
+	if (!tell)
+		return true;
 	describe(seed, &path);
-	printf("  | %7.2f %7.2f %7.2f Mbit/s | ratio %.3f ideal %.3f wire %.3f | queue %.1f (%.1f) %.1f "
+	printf("  | %7.2f %7.2f %7.2f Mbit/s | ratio %.3f ideal %.3f wire %.3f | queue %.1f (%.1f) "
+	       "%.1f "
 	       "%.1f ms\n",
 	       of[0].mbits, of[1].mbits, of[2].mbits, c->ratio,
 	       of[0].mbits / (path.up.rate_bits_per_s / 1e6 * (1 - loss)), c->wire,
@@ -190,11 +201,45 @@ static int compare_all(uint64_t from, uint64_t count, const char *cc)
 		return 2;
 	all = calloc(count, sizeof *all);
 	for (uint64_t i = 0; all && i < count; i++)
-		status |= !compare(from + i, cc, &all[i]);
+		status |= !compare(from + i, cc, true, &all[i]);
 	if (all && !status)
 		summarize(all, count);
 	free(all);
 	return status || !all;
+}
+
+static bool keeps(const char *what, const struct comparison *c, double least)
+{
+	if (c->ratio >= least)
+		return true;
+	printf("FAILED wild: the %s goodput by that of the better model is %.3f, not %.3f and "
+	       "more\n"
+	       "  replay: sim --wild %" PRIu64 " 1\n",
+	       what, c->ratio, least, c->seed);
+	return false;
+}
+
+int wild_check(int *runs)
+{
+	struct comparison all[CHECK_SEEDS];
+	struct wild_path path;
+	size_t count = 0;
+	int failed = 0;
+
+	for (uint64_t seed = 1; seed <= CHECK_SEEDS; seed++) {
+		wild_draw(seed, &path);
+		if (path.up.rate_bits_per_s <= CHECK_BITS_PER_S_MAX)
+			failed |= !compare(seed, "bbr", false, &all[count++]);
+	}
+	qsort(all, count, sizeof all[0], by_ratio);
+	failed |= !keeps("median of the", &all[count / 2], CHECK_MEDIAN_MIN);
+	failed |= !keeps("tenth percentile of the", &all[count / 10], CHECK_TENTH_MIN);
+	failed |= !keeps("lowest", &all[0], CHECK_WORST_MIN);
+	++*runs;
+	printf("%-22s %3zu runs, %d failed   (random paths beside models of the kernel's BBR and "
+	       "CUBIC)\n",
+	       "wild", count, failed);
+	return failed;
 }
 
 static void print_way(const char *way, const struct link_config *l)

@@ -24,6 +24,9 @@ struct wild_path {
 /* The same path for the same seed, always. */
 void wild_draw(uint64_t seed, struct wild_path *path);
 
+/* BBR beside the models on paths of up to 60 Mbit/s. Returns whether it misses a bound, counts in *runs. */
+int wild_check(int *runs);
+
 /*
  * The commands: --wild FROM COUNT [CC] runs paths and prints how BBR (or CC) compares; --wild-options
  * SEED prints the path's facts and the options that make linkem the same path; --wild-trace SEED MS
