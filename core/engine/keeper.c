@@ -60,6 +60,21 @@ static pid_t fork_with_table(void)
 }
 
 /*
+ * An engine that dies before its end is waited for leaves the signal pending. It would kill this process
+ * as soon as that is the next engine and no longer blocks it.
+ */
+static void drop_death_signal(void)
+{
+	const struct timespec at_once = {0};
+	sigset_t death;
+
+	sigemptyset(&death);
+	sigaddset(&death, DEATH_SIGNAL);
+	while (sigtimedwait(&death, NULL, &at_once) == DEATH_SIGNAL)
+		;
+}
+
+/*
  * Returns when the engine, which is the parent, has ended; whoever wants this process to end means the
  * engine.
  */
@@ -73,6 +88,7 @@ static void wait_for_end(pid_t engine, const sigset_t *signals)
 			kill(engine, SIGTERM);
 	}
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	drop_death_signal();
 }
 
 static void log_death(const struct keeper *keeper, pid_t engine, const char *what)

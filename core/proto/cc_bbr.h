@@ -9,11 +9,11 @@
  * on a path with 3 % of random loss ends in a small fraction of the link. Here losses count only
  * together with evidence, any of:
  *
- *   queue      the smallest RTT of the last or the current round is above min_rtt * 9/8 + 4 ms:
- *              even the luckiest packet of a round trip has waited;
- *   shortfall  in a round neither idle nor limited by the application, bytes delivered and lost per
- *              second were under 80 % of the bytes sent per second in the round before: more is
- *              missing than the losses explain;
+ *   queue      the smallest RTT of the last or the current round is above the round trip without a
+ *              queue (bbr_still_rtt_ns) by min_rtt / 8 + 4 ms: even the luckiest packet has waited;
+ *   shortfall  in two rounds in a row, neither idle nor limited by the application, bytes delivered
+ *              and lost per second were under 80 % of the bytes sent per second in the round before:
+ *              more is missing than the losses explain;
  *   heavy      more than 20 % of a round is lost (at least 24 datagrams): no link loses that much
  *              without being overloaded, and a policer shows neither a queue nor a shortfall. Or of
  *              the last rounds together, some 120 to 240 datagrams: a window of four loses no 24 in one;
@@ -47,7 +47,8 @@
  * by an eighth (4 ms to 16 ms), the sender holds for a round trip, in which all ACKs are of packets
  * sent before: no more in flight than the bandwidth measured so far fills, which drains the queue
  * as fast as the link can. If the delay is still there at the end, the pipe is full; if not, it was
- * jitter and STARTUP goes on.
+ * jitter and STARTUP goes on. It also goes on if the delay falls during the hold, or is still there
+ * after DRAIN: docs/bbr.md says how jitter and a queue are told apart.
  *
  * The first probe comes a round trip after STARTUP. A probe (UP) puts no more in flight than a queue
  * takes that will be noticed (1.3 times the bound of the sign above, which in a probe begins at

@@ -161,8 +161,9 @@ void rudp_loss_detect(struct rudp_reliability *r, const struct rudp_rtt *rtt,
 }
 
 /*
- * The first time-outs of a short path are not backed off. Other transports have not sent their first probe
- * by then, and where losses come in bursts, of acknowledgements too, several probes have to be lost.
+ * The first time-outs of a short path are not backed off. Other transports have not sent their
+ * first probe by then, and where losses come in bursts, of acknowledgements too, several probes
+ * have to be lost.
  */
 static uint32_t steady_ptos(const struct rudp_reliability *r, int64_t base_ns)
 {

@@ -24,7 +24,7 @@ struct wild_path {
 /* The same path for the same seed, always. */
 void wild_draw(uint64_t seed, struct wild_path *path);
 
-/* BBR beside the models on paths of up to 60 Mbit/s. Returns whether it misses a bound, counts in *runs. */
+/* BBR beside the models on paths of up to 60 Mbit/s: 1 if it misses a bound, else 0; counts in *runs. */
 int wild_check(int *runs);
 
 /*
