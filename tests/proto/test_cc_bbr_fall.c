@@ -97,20 +97,6 @@ Test(cc_bbr_fall, low_rate_of_an_application_is_no_fall)
 	assert_never_drains(rig, FALLEN_PACKETS, QUEUE_RTT_NS);
 }
 
-Test(cc_bbr_fall, probe_follows_soon_after_a_fall)
-{
-	struct bbr_rig *rig = at_start_of_span();
-	int64_t fallen_at_ns;
-
-	bbr_rig_pieces(rig, 3 * SPAN_PIECES, FALLEN_PACKETS, QUEUE_RTT_NS);
-	cr_assert(eq(int, (int)rig->b->state, BBR_DRAIN));
-	fallen_at_ns = rig->now_at_ns;
-	rig->inflight_bytes = FALLEN_PACKETS * 10 * DATAGRAM;
-	while (rig->b->state != BBR_UP && rig->now_at_ns < fallen_at_ns + BBR_PROBE_WAIT_NS)
-		bbr_rig_piece(rig, PIECE_PACKETS, RTT_NS);
-	cr_assert(lt(i64, rig->now_at_ns, fallen_at_ns + BBR_PROBE_WAIT_NS));
-}
-
 /* A probe, the window full, whose samples are of so many percent of the rate before. */
 static struct bbr_rig *probe_that_finds(uint64_t percent)
 {
