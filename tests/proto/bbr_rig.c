@@ -57,6 +57,22 @@ void bbr_rig_round(struct bbr_rig *rig, uint64_t rate)
 	}
 }
 
+void bbr_rig_piece(struct bbr_rig *rig, uint64_t packets, int64_t rtt_ns)
+{
+	for (unsigned i = 0; i < PIECE_PACKETS; i++)
+		rig->cc.ops->on_sent(&rig->cc, rig->next++, DATAGRAM, rig->inflight_bytes,
+				     rig->now_at_ns);
+	rig->now_at_ns += RTT_NS / 10;
+	rig->rtt.latest_ns = rtt_ns;
+	bbr_rig_ack(rig, packets, RATE);
+}
+
+void bbr_rig_pieces(struct bbr_rig *rig, unsigned count, uint64_t packets, int64_t rtt_ns)
+{
+	for (unsigned i = 0; i < count; i++)
+		bbr_rig_piece(rig, packets, rtt_ns);
+}
+
 uint64_t bbr_rig_gain(const struct bbr_rig *rig)
 {
 	int64_t short_ns = BBR_DELAY_NS_MIN * BBR_DELAY_DIVISOR;

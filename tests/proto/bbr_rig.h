@@ -13,6 +13,7 @@
 #define RTT_NS (50 * RUDP_NS_PER_MS)
 #define RATE UINT64_C(12000000) /* bytes per second: 500 datagrams a round trip */
 #define ROUND_PACKETS 500u
+#define PIECE_PACKETS (ROUND_PACKETS / 10)
 
 struct bbr_rig {
 	struct rudp_cc cc;
@@ -33,6 +34,11 @@ void bbr_rig_ack(struct bbr_rig *rig, uint64_t packets, uint64_t rate);
 
 /* A round trip: a window is sent, then all of it is acknowledged in ten pieces. */
 void bbr_rig_round(struct bbr_rig *rig, uint64_t rate);
+
+/* A tenth of a round trip: a tenth of a window is sent, and packets are acknowledged, all of which
+ * took rtt_ns. The rate sample is that of the path. */
+void bbr_rig_piece(struct bbr_rig *rig, uint64_t packets, int64_t rtt_ns);
+void bbr_rig_pieces(struct bbr_rig *rig, unsigned count, uint64_t packets, int64_t rtt_ns);
 
 /* The pacing rate in percent of the bandwidth, without the margin that is kept
  * beside others and on short paths. */

@@ -147,3 +147,22 @@ Test(pacer, quantum_is_a_millisecond_within_its_bounds)
 	cr_assert(eq(u64, rudp_cc_quantum_bytes(UINT64_C(1) << 40, RUDP_NEVER, 1200), 65536));
 	cr_assert(eq(u64, rudp_cc_quantum_bytes(UINT64_C(1) << 40, RUDP_NEVER, 65000), 130000));
 }
+
+Test(pacer, quantum_is_an_eighth_of_a_short_round_trip)
+{
+	uint64_t rate = UINT64_C(40000000);
+
+	cr_assert(eq(u64, rudp_cc_quantum_bytes(rate, 9 * RUDP_NS_PER_MS, 1200), 40000));
+	cr_assert(eq(u64, rudp_cc_quantum_bytes(rate, 8 * RUDP_NS_PER_MS, 1200), 40000));
+	cr_assert(eq(u64, rudp_cc_quantum_bytes(rate, 4 * RUDP_NS_PER_MS, 1200), 20000));
+	cr_assert(eq(u64, rudp_cc_quantum_bytes(rate, 2 * RUDP_NS_PER_MS, 1200), 10000));
+}
+
+Test(pacer, quantum_of_the_shortest_round_trip_is_an_eighth_of_a_millisecond)
+{
+	uint64_t rate = UINT64_C(40000000);
+
+	cr_assert(eq(u64, rudp_cc_quantum_bytes(rate, RUDP_NS_PER_MS, 1200), 5000));
+	cr_assert(eq(u64, rudp_cc_quantum_bytes(rate, RUDP_NS_PER_MS / 10, 1200), 5000));
+	cr_assert(eq(u64, rudp_cc_quantum_bytes(rate, 0, 1200), 5000));
+}
