@@ -78,11 +78,17 @@ static int64_t startup_base_ns(const struct bbr *b)
 	return rudp_time_max(b->min_rtt_ns, b->startup_base_ns);
 }
 
-/* The delay that ended STARTUP is still there. Other connections of this host may keep it there. */
+/*
+ * The delay that ended STARTUP is still there, or comes and goes as a queue does not. Other
+ * connections of this host may keep it there.
+ */
 static bool is_delay_still_there(const struct bbr *b)
 {
+	int64_t bound_ns = bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN);
+
 	return b->left_by_delay && b->starters <= 1 &&
-	       b->last.delay_max_ns > startup_base_ns(b) + bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN);
+	       (b->last.delay_max_ns > startup_base_ns(b) + bound_ns ||
+		b->last.fall_max_ns > 2 * bound_ns);
 }
 
 /*
@@ -100,7 +106,7 @@ void bbr_check_drained(struct rudp_cc *cc)
 		return;
 	bbr_note_drained(b);
 	if (is_delay_still_there(b))
-		bbr_start_again(cc, b->last.delay_max_ns);
+		bbr_start_again(cc, rudp_time_max(b->last.delay_max_ns, b->hold_peak_ns));
 }
 
 /* A router marks packets for the reason for which packets wait. */
