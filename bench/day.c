@@ -40,7 +40,7 @@ struct connection {
 	int fd;
 	char kind;
 	size_t received_bytes; /* of a message; of a pour: while pours are sent */
-	/* Of an asker at the client. */
+	/* Only a client that asks uses these. */
 	double ask_at_s, asked_at_s[ASKED_MAX], latency_ms[ASKED_MAX];
 	size_t asked, answered;
 };

@@ -172,7 +172,7 @@ static void send_train(const struct rudp_train *train)
 		header.msg_control = control;
 		header.msg_controllen = sizeof control;
 	}
-	/* What the kernel has no room for is lost; the protocol repairs that. */
+	/* A full socket buffer drops the datagram; the protocol sends it again. */
 	(void)sendmsg(socket_->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

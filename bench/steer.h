@@ -43,7 +43,10 @@ void steer_init(struct steer *steer, unsigned engines, uint32_t random);
  */
 int steer_attach(int fd, const struct steer *steer);
 
-/* What the program computes of a source address; for connections that start on this host, too. */
+/*
+ * The bucket and the engine that the program chooses for a source address. An engine that opens a
+ * connection asks for them, too.
+ */
 unsigned steer_bucket(const struct steer *steer, const struct rudp_addr *source);
 unsigned steer_engine_of(const struct steer *steer, const struct rudp_addr *source);
 

@@ -10,7 +10,7 @@
  * together with evidence, any of:
  *
  *   queue      the smallest RTT of the last or the current round is above the round trip without a
- *              queue (bbr_still_rtt_ns) by min_rtt / 8 + 4 ms: even the luckiest packet has waited;
+ *              queue (bbr_drained_rtt_ns) by min_rtt / 8 + 4 ms: even the luckiest packet has waited;
  *   shortfall  in two rounds in a row, neither idle nor limited by the application, bytes delivered
  *              and lost per second were under 80 % of the bytes sent per second in the round before:
  *              more is missing than the losses explain;
@@ -143,7 +143,8 @@
 #define BBR_BETA 70
 #define BBR_LOSS_THRESH 2
 #define BBR_FULL_BW_GROWTH 125
-#define BBR_UP_BW_GROWTH 110
+#define BBR_UP_BW_GROWTH 110 /* of a probe, which sends a quarter more */
+#define BBR_UP_STARTUP_GROWTH 150 /* of a probe that goes on as STARTUP */
 #define BBR_HEAVY_LOSS 20
 #define BBR_EXCESS_LOSS 10
 #define BBR_SHORTFALL 80
@@ -170,12 +171,12 @@
 #define BBR_TRAIN_DATAGRAMS_MIN 8
 #define BBR_TRAIN_DATAGRAMS_MAX 64
 
-#define BBR_FALL_DIVISOR 3 /* a rate below this part of the bandwidth */
-#define BBR_FALL_QUEUE_DIVISOR 2
+#define BBR_FALL_DIVISOR 3       /* a rate below this part of the bandwidth */
+#define BBR_FALL_QUEUE_DIVISOR 2 /* a delay above this part of min_rtt */
 #define BBR_FALL_SPANS 3
-#define BBR_VARIES_NS (10 * RUDP_NS_PER_S)
-#define BBR_VARIES_ROUNDS_MAX 8
 #define BBR_FALL_SPAN_NS_MIN (20 * RUDP_NS_PER_MS)
+#define BBR_VARIES_NS (10 * RUDP_NS_PER_S) /* how long a change of the rate is remembered */
+#define BBR_VARIES_ROUNDS_MAX 8            /* between two probes then */
 #define BBR_SPARSE_WINDOWS 8 /* initial ones, that no sparse traffic has in flight */
 #define BBR_FULL_BW_ROUNDS 3
 #define BBR_STARTUP_LOSSES_MIN 6
@@ -250,9 +251,9 @@ enum bbr_ack_phase {
 struct bbr_round {
 	int64_t started_at_ns;
 	int64_t rtt_min_ns; /* RUDP_NEVER: no sample */
-	int64_t delay_max_ns; /* the largest of the smallest of 8 samples; 0: none */
-	int64_t fall_max_ns;  /* from one sample to the next, faster than a queue falls */
-	uint64_t bw_max;    /* the largest sample; 0: none */
+	int64_t delay_max_ns; /* the largest of the minima of 8 samples; 0: none */
+	int64_t fall_max_ns; /* the largest fall of the RTT beyond that of a queue */
+	uint64_t bw_max;    /* the largest rate sample; 0: none */
 	uint64_t ack_rate;  /* delivered_bytes over its time, set at its end; 0: none */
 	uint64_t sent_bytes;
 	uint64_t delivered_bytes;
@@ -324,15 +325,9 @@ struct bbr {
 	int64_t delay_bucket_ns, delay_ns; /* smallest of 8 samples: filling, full */
 	int64_t delay_since_at_ns;
 	int64_t rtt_before_ns, rtt_before_at_ns; /* the last sample; 0: none */
-	int64_t up_base_ns; /* of the round before the probe */
-	int64_t hold_peak_ns;
-	int64_t up_spread_ns; /* how much the smallest of 8 samples varied in it; below 0: not seen */
-	uint64_t startup_round; /* when it went on; its losses are judged from the next one on */
-	int64_t startup_base_ns; /* the delay above which STARTUP sees a queue begins there */
 	int64_t drained_rtt_ns; /* the smallest of a round whose queue was drained; 0: none yet */
-	uint64_t up_bw; /* when the probe began */
-	uint64_t drain_check_round; /* 0: not due */
-	bool left_by_delay;
+	int64_t up_base_ns; /* the smallest of the round before the probe */
+	int64_t up_spread_ns; /* how much the smallest of 8 samples varied in it; below 0: not seen */
 	uint32_t delay_samples;
 	int64_t base_rtt_ns;    /* the smallest ever, of this path, that it has seen or been told of */
 	int64_t foreign_rtt_ns; /* what PROBE_RTT found, when it last was far above */
@@ -346,7 +341,12 @@ struct bbr {
 	uint64_t full_bw;
 	uint32_t full_bw_count;
 	bool full_bw_now, full_bw_reached;
+	uint64_t startup_round;     /* STARTUP went on then; losses count from the next round on */
+	int64_t startup_base_ns;    /* STARTUP compares delays with it, or with min_rtt */
+	bool left_by_delay;         /* a delay ended STARTUP, */
+	uint64_t drain_check_round; /* and must be gone in this round after DRAIN; 0: no check is due */
 	bool holding; /* STARTUP pauses to check a delay */
+	int64_t hold_peak_ns; /* the largest delay since it pauses */
 	uint64_t hold_end_number;
 	uint64_t leaving_number; /* the first that left at leaving_at_ns */
 	int64_t leaving_at_ns;
@@ -366,6 +366,7 @@ struct bbr {
 	uint64_t rounds_since_probe;
 	uint64_t probe_up_acked, probe_up_acked_per_inc;
 	uint64_t up_inflight_bytes, up_extra_bytes; /* when UP began, and what it may add */
+	uint64_t up_bw; /* max_bw when UP began */
 	uint32_t up_rounds;
 	uint32_t delayed_rounds; /* in a row, each packet of which has waited */
 	bool has_probed;
@@ -377,7 +378,7 @@ struct bbr {
 
 	/* Loss. */
 	uint64_t loss_round_end_number;
-	bool was_short; /* the last round, if nothing else has made it long */
+	bool was_short; /* fewer bytes than sent came out of the last round */
 	bool loss_round_start, loss_in_round, mark_in_round, shortfall, evidence_in_round;
 	uint32_t tally_bytes, tally_lost_bytes; /* of the last small rounds */
 	uint64_t loss_ppm;        /* average of rounds of DOWN and CRUISE */
@@ -430,6 +431,7 @@ void bbr_enter_startup(struct rudp_cc *cc);
 void bbr_start_again(struct rudp_cc *cc, int64_t base_ns);
 void bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 void bbr_start_drain(struct rudp_cc *cc);
+void bbr_check_drained(struct rudp_cc *cc);
 void bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 
 /* A path that becomes slower (cc_bbr_fall.c). */
@@ -469,9 +471,8 @@ uint64_t bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ac
 void bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
 int64_t bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns);
 bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns);
-int64_t bbr_still_rtt_ns(const struct bbr *b);
+int64_t bbr_drained_rtt_ns(const struct bbr *b);
 void bbr_note_drained(struct bbr *b);
-void bbr_check_drained(struct rudp_cc *cc);
 bool bbr_had_round_delay(const struct bbr *b);
 bool bbr_has_probe_delay(const struct bbr *b);
 void bbr_expect_rtt(struct rudp_cc *cc, int64_t base_rtt_ns);

@@ -197,7 +197,7 @@ static void grow_in_startup(struct rudp_cc *cc, const struct rudp_cc_ack *ack, u
 		cc->cwnd_bytes += bbr_train_growth_bytes(cc, ack);
 }
 
-/* What the gain of the state allows in flight. */
+/* The window that the gain of the state allows. */
 uint64_t bbr_gain_bytes(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);

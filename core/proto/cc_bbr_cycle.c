@@ -37,6 +37,20 @@ static void pick_first_wait(struct bbr *b)
 	b->has_probed = true;
 }
 
+static bool has_grown(const struct bbr *b, uint64_t percent)
+{
+	return b->max_bw > b->up_bw / 100 * percent;
+}
+
+/* A probe ends. If it has found more on a path that varies, the next one follows soon. */
+static void note_growth(struct bbr *b, int64_t now_at_ns)
+{
+	if (b->up_alone && has_grown(b, BBR_FULL_BW_GROWTH))
+		b->varied_at_ns = now_at_ns;
+	if (varies(b, now_at_ns) && has_grown(b, BBR_UP_BW_GROWTH))
+		b->has_probed = false;
+}
+
 void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
 {
 	struct bbr *b = bbr_of(cc);
@@ -44,11 +58,8 @@ void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
 	bbr_reset_congestion_signals(b);
 	b->probe_up_acked_per_inc = BBR_INFINITE;
 	pick_probe_wait(b, now_at_ns);
-	if (b->state == BBR_UP && b->up_alone && b->max_bw > b->up_bw / 100 * BBR_FULL_BW_GROWTH)
-		b->varied_at_ns = now_at_ns;
-	if (b->state == BBR_UP && varies(b, now_at_ns) &&
-	    b->max_bw > b->up_bw / 100 * BBR_UP_BW_GROWTH)
-		b->has_probed = false; /* there may be more than it has found */
+	if (b->state == BBR_UP)
+		note_growth(b, now_at_ns);
 	if (!b->has_probed)
 		pick_first_wait(b);
 	b->cycle_at_ns = now_at_ns;
@@ -116,7 +127,8 @@ static void raise_extra(struct bbr *b)
 static bool is_alone(const struct bbr *b)
 {
 	return !b->foreign && b->up_base_ns != RUDP_NEVER &&
-	       b->last.rtt_min_ns <= bbr_still_rtt_ns(b) + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	       b->up_base_ns <=
+		       bbr_drained_rtt_ns(b) + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 }
 
 static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
@@ -152,7 +164,8 @@ static bool is_together(const struct rudp_cc *cc)
 
 /*
  * Section 5.3.3.8: after 2 s to 3 s, or as many rounds as Reno takes to grow by half the window (of all
- * that probe together), but 63 at most. Who is alone has no Reno to keep pace with: four times that.
+ * that probe together), but 63 at most. Who is alone has no Reno to keep pace with: four times that. A
+ * path that has changed of late is probed after eight rounds.
  * part: of that time.
  */
 static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
@@ -164,7 +177,6 @@ static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
 
 	if (varies(b, now_at_ns))
 		most = BBR_VARIES_ROUNDS_MAX;
-
 	return now_at_ns > b->cycle_at_ns + b->probe_wait_ns / part ||
 	       b->rounds_since_probe >= bbr_min(reno_rounds, most) / part;
 }
@@ -253,8 +265,8 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 		forget_longterm(b, ack);
 		return true;
 	}
-	if (b->round_start && b->up_rounds >= 2 && b->max_bw > b->up_bw / 100 * 150) {
-		bbr_start_again(cc, rudp_time_max(b->up_base_ns + b->up_spread_ns, b->up_base_ns));
+	if (b->round_start && b->up_rounds >= 2 && has_grown(b, BBR_UP_STARTUP_GROWTH)) {
+		bbr_start_again(cc, b->up_base_ns + rudp_time_max(b->up_spread_ns, 0));
 		return false;
 	}
 	b->up_limited |= ack->cwnd_limited;

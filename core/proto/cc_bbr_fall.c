@@ -22,7 +22,7 @@ static void start_span(struct bbr *b, const struct rudp_cc_ack *ack)
 static bool is_fallen(const struct bbr *b, uint64_t rate)
 {
 	return !b->app_limited && b->fall_rtt_min_ns != RUDP_NEVER &&
-	       b->fall_rtt_min_ns > bbr_still_rtt_ns(b) + b->min_rtt_ns / BBR_FALL_QUEUE_DIVISOR &&
+	       b->fall_rtt_min_ns > bbr_drained_rtt_ns(b) + b->min_rtt_ns / BBR_FALL_QUEUE_DIVISOR &&
 	       rate < b->bw / BBR_FALL_DIVISOR;
 }
 
@@ -51,11 +51,10 @@ void bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 
 	if (ack->has_rtt)
 		b->fall_rtt_min_ns = rudp_time_min(b->fall_rtt_min_ns, ack->rtt->latest_ns);
-	if (!bbr_is_probe_bw(b) || span_ns < rudp_time_max(b->min_rtt_ns, BBR_FALL_SPAN_NS_MIN)) {
-		if (!bbr_is_probe_bw(b))
-			b->fall_spans = 0;
+	if (!bbr_is_probe_bw(b))
+		b->fall_spans = 0;
+	if (!bbr_is_probe_bw(b) || span_ns < rudp_time_max(b->min_rtt_ns, BBR_FALL_SPAN_NS_MIN))
 		return;
-	}
 	rate = rudp_cc_rate(ack->delivered_total_bytes - b->fall_bytes, span_ns);
 	b->fall_spans = is_fallen(b, rate) ? b->fall_spans + 1 : 0;
 	start_span(b, ack);

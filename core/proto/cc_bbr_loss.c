@@ -21,7 +21,7 @@ bool bbr_is_queue_evident(const struct bbr *b)
 
 	if (b->min_rtt_ns == RUDP_NEVER)
 		return false;
-	bound_ns = bbr_still_rtt_ns(b) + b->min_rtt_ns / BBR_QUEUE_DIVISOR + BBR_QUEUE_NS_MIN;
+	bound_ns = bbr_drained_rtt_ns(b) + b->min_rtt_ns / BBR_QUEUE_DIVISOR + BBR_QUEUE_NS_MIN;
 	if (b->last.rtt_samples > 0)
 		rtt_ns = b->last.rtt_min_ns;
 	if (b->now.rtt_samples >= QUEUE_SAMPLES_MIN)
@@ -146,7 +146,7 @@ static uint64_t shared_rate(const struct bbr *b, uint64_t delivered)
 {
 	int64_t long_ns = 2 * bbr_delay_bound_ns(b, BBR_LONG_DELAY_NS_MIN / 2);
 
-	if (b->state != BBR_CRUISE || b->last.rtt_min_ns <= bbr_still_rtt_ns(b) + long_ns)
+	if (b->state != BBR_CRUISE || b->last.rtt_min_ns <= bbr_drained_rtt_ns(b) + long_ns)
 		return delivered;
 	return percent_of(delivered, BBR_SHARED);
 }

@@ -49,16 +49,16 @@ int64_t bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns)
 			     BBR_DELAY_NS_MAX);
 }
 
-static bool is_delay_above(const struct bbr *b, int64_t base_ns, int64_t least_ns)
+static bool is_delay_above(const struct bbr *b, int64_t base_ns, int64_t bound_ns)
 {
 	if (b->delay_ns == RUDP_NEVER || base_ns == RUDP_NEVER || b->min_rtt_ns == RUDP_NEVER)
 		return false;
-	return b->delay_ns > base_ns + bbr_delay_bound_ns(b, least_ns);
+	return b->delay_ns - base_ns > bound_ns;
 }
 
 bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
 {
-	return is_delay_above(b, base_ns, BBR_DELAY_NS_MIN);
+	return is_delay_above(b, base_ns, bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN));
 }
 
 /*
@@ -66,7 +66,7 @@ bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
  * the more packets there are: each waits for the slowest before it. So min_rtt, seen by a few
  * packets, is too short.
  */
-int64_t bbr_still_rtt_ns(const struct bbr *b)
+int64_t bbr_drained_rtt_ns(const struct bbr *b)
 {
 	return rudp_time_max(b->min_rtt_ns, b->drained_rtt_ns);
 }
@@ -89,18 +89,19 @@ bool bbr_had_round_delay(const struct bbr *b)
 	if (b->min_rtt_ns == RUDP_NEVER || b->last.rtt_samples < BBR_DELAY_SAMPLES_SPARSE)
 		return false;
 	return b->last.rtt_min_ns >
-	       bbr_still_rtt_ns(b) + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	       bbr_drained_rtt_ns(b) + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 }
 
-/* The bound of a probe is lower, since it causes the queue that it looks for. */
+/*
+ * The bound of a probe is lower, since it causes the queue that it looks for, but above how much
+ * the round before it varied.
+ */
 bool bbr_has_probe_delay(const struct bbr *b)
 {
 	int64_t bound_ns = bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 
-	if (b->delay_ns == RUDP_NEVER || b->up_base_ns == RUDP_NEVER || b->min_rtt_ns == RUDP_NEVER)
-		return false;
-	return b->delay_ns - b->up_base_ns >
-	       rudp_time_max(bound_ns, b->up_spread_ns + bound_ns / 2);
+	return is_delay_above(b, b->up_base_ns,
+			      rudp_time_max(bound_ns, b->up_spread_ns + bound_ns / 2));
 }
 
 /* An RTT as good as the minimum shows an empty queue, which is all that PROBE_RTT wants. */
@@ -263,8 +264,7 @@ void bbr_check_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
-	if (b->state != BBR_PROBE_RTT && is_time_to_probe_rtt(cc, ack->now_at_ns) &&
-	    !b->idle_restart)
+	if (b->state != BBR_PROBE_RTT && is_time_to_probe_rtt(cc, ack->now_at_ns) && !b->idle_restart)
 		enter_probe_rtt(cc);
 	if (b->state == BBR_PROBE_RTT)
 		go_on_probe_rtt(cc, ack);

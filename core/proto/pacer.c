@@ -15,9 +15,7 @@
 
 static int64_t span_ns(uint64_t bytes, uint64_t rate_bytes_per_s)
 {
-	uint64_t ns = rudp_cc_mul_div(bytes, (uint64_t)RUDP_NS_PER_S, rate_bytes_per_s);
-
-	return ns > (uint64_t)SPAN_NS_MAX ? SPAN_NS_MAX : (int64_t)ns;
+	return rudp_time_min(rudp_cc_span_ns(bytes, rate_bytes_per_s), SPAN_NS_MAX);
 }
 
 /* How much of the lateness counts: all of a late timer within the bound, nothing after idling. */

@@ -247,7 +247,7 @@ static void mark(struct lane *lane, struct line_packet *packet)
 		lane->stats.marked += ecn_mark(&view);
 }
 
-/* What has left the hop by now goes on. */
+/* Packets that have left the hop by now go on to the line. */
 static void advance(struct link *link, struct lane *lane, uint64_t now_ns)
 {
 	struct nm_item *item;

@@ -59,7 +59,7 @@ void link_on_refused_by_device(struct link *link, enum direction direction,
 /* When link_take() will have something next; LINE_NEVER: nothing under way. */
 uint64_t link_next_at(const struct link *link);
 
-/* What has been sent and is not delivered, the queue included. */
+/* The packets that were sent and are not delivered, the queue included. */
 void link_under_way(const struct link *link, enum direction direction, size_t *packets,
 		    size_t *bytes);
 

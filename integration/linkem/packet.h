@@ -41,7 +41,7 @@ struct packet_view packet_parse(uint8_t *data, size_t size);
 /* A hash of addresses, protocol and ports: packets of one flow and direction have the same. */
 uint32_t packet_flow_hash(const struct packet_view *view);
 
-/* What a TCP acknowledgement is compared by. */
+/* The fields by which TCP acknowledgements are compared. */
 struct packet_ack {
 	bool is_pure; /* no data, no flag but ACK, no options but timestamps */
 	uint32_t number;

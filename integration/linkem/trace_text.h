@@ -21,7 +21,7 @@ const char *trace_parse(struct nm_trace *trace, const char *text, unsigned *line
 /* Likewise of a file; line_number 0: the file cannot be read, or memory is short. */
 const char *trace_read(struct nm_trace *trace, const char *path, unsigned *line_number);
 
-/* Of a period; of the first rate where the trace does not repeat. */
+/* The mean rate of a period. A trace that does not repeat has its first rate as the mean. */
 double trace_mean_bps(const struct nm_trace *trace);
 
 #endif

@@ -68,10 +68,10 @@ struct nm_item *nm_bottleneck_take(struct nm_bottleneck *bottleneck, uint64_t no
 /* Any packet inside, for the end; NULL: none. */
 struct nm_item *nm_bottleneck_drain(struct nm_bottleneck *bottleneck);
 
-/* What a packet that comes now would wait if all that is queued were sent before it. */
+/* How long a packet that arrives now waits if the whole queue is sent before it. */
 uint64_t nm_bottleneck_wait_ns(struct nm_bottleneck *bottleneck, uint64_t now_ns);
 
-/* What is queued, what is being sent included. */
+/* The size of the queue, with the packet that is being sent. */
 size_t nm_bottleneck_bytes(const struct nm_bottleneck *bottleneck);
 size_t nm_bottleneck_packets(const struct nm_bottleneck *bottleneck);
 

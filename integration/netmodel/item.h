@@ -12,7 +12,7 @@
 
 #define NM_NEVER UINT64_MAX
 
-/* What became of a packet. */
+/* The fate of a packet at the hop. */
 enum nm_outcome {
 	NM_SENT,
 	NM_DROPPED_QUEUE,   /* the queue was full */

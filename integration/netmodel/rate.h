@@ -17,7 +17,7 @@ bool nm_rate_is_limited(const struct nm_rate *rate);
 /* When bytes have been sent whose sending begins at from_ns; NM_NEVER: never. */
 uint64_t nm_rate_sent_at(const struct nm_rate *rate, uint64_t from_ns, size_t bytes);
 
-/* What can be sent between two instants; 0 where there is no limit. */
+/* The bytes that the rate allows between two instants; 0 where there is no limit. */
 double nm_rate_bytes(const struct nm_rate *rate, uint64_t from_ns, uint64_t to_ns);
 
 /* The trace's extra delay at this instant. */

@@ -191,7 +191,7 @@ Test(cc_bbr_jitter, drained_delay_that_falls_faster_than_a_queue_is_of_the_path)
 	struct bbr_rig *rig = drained_between(RTT_NS + MS(8), RTT_NS + MS(18), MS(10));
 
 	cr_assert(eq(i64, rig->b->drained_rtt_ns, RTT_NS + MS(8)));
-	cr_assert(eq(i64, bbr_still_rtt_ns(rig->b), RTT_NS + MS(8)));
+	cr_assert(eq(i64, bbr_drained_rtt_ns(rig->b), RTT_NS + MS(8)));
 }
 
 Test(cc_bbr_jitter, drained_delay_that_stays_the_same_may_be_a_queue_of_others)
@@ -199,7 +199,7 @@ Test(cc_bbr_jitter, drained_delay_that_stays_the_same_may_be_a_queue_of_others)
 	struct bbr_rig *rig = drained_between(RTT_NS + MS(8), RTT_NS + MS(8), 0);
 
 	cr_assert(eq(i64, rig->b->drained_rtt_ns, 0));
-	cr_assert(eq(i64, bbr_still_rtt_ns(rig->b), RTT_NS));
+	cr_assert(eq(i64, bbr_drained_rtt_ns(rig->b), RTT_NS));
 }
 
 Test(cc_bbr_jitter, drained_delay_that_falls_as_slowly_as_a_queue_may_be_one)
