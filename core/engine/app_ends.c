@@ -153,7 +153,12 @@ bool rudp_ends_owes_telling(const struct rudp_ends *ends)
 
 bool rudp_ends_close_resets(const struct rudp_ends *ends, bool resets_on_close)
 {
-	return ends->in == RUDP_IN_ABORTED || (resets_on_close && !ends->shut_both);
+	return resets_on_close && !ends->shut_both;
+}
+
+bool rudp_ends_left_unread(const struct rudp_ends *ends)
+{
+	return ends->in == RUDP_IN_ABORTED;
 }
 
 bool rudp_ends_is_over(const struct rudp_ends *ends)

@@ -233,8 +233,7 @@ static void end_failed(struct rudp_engine *engine, struct rudp_app *app)
 
 bool rudp_app_close_resets(const struct rudp_app *app)
 {
-	return rudp_ends_close_resets(&app->ends, app->options.reset_on_close) ||
-	       rudp_carrier_receive_available(&app->carrier) > 0;
+	return rudp_ends_close_resets(&app->ends, app->options.reset_on_close);
 }
 
 /* The program has closed, or shut both ways and then wants to read an end. true: the app is gone. */
@@ -256,6 +255,8 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 	if (rudp_ends_takes(&app->ends) && !rudp_app_is_drained(app))
 		return false;
 	rudp_app_consume_all(engine, app);
+	if (rudp_ends_left_unread(&app->ends))
+		rudp_carrier_close_unread(engine, &app->carrier);
 	rudp_app_free(engine, app);
 	return true;
 }

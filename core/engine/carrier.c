@@ -133,6 +133,16 @@ void rudp_carrier_close(struct rudp_engine *engine, struct rudp_carrier *carrier
 	*carrier = (struct rudp_carrier){0};
 }
 
+void rudp_carrier_close_unread(struct rudp_engine *engine, struct rudp_carrier *carrier)
+{
+	drop_idle(engine, carrier);
+	if (carrier->tcp)
+		rudp_tcp_reset(engine, carrier->tcp);
+	else if (carrier->conn)
+		rudp_conn_close_unread(carrier->conn, engine->now_at_ns);
+	*carrier = (struct rudp_carrier){0};
+}
+
 void rudp_carrier_stats(const struct rudp_carrier *carrier, struct rudp_conn_stats *stats)
 {
 	if (carrier->conn && !carrier->by_tcp)

@@ -45,9 +45,10 @@ bool rudp_carrier_discard(struct rudp_carrier *carrier);
 
 /* errno with which the connection is over, else 0. What came before may still be read. */
 int rudp_carrier_error(const struct rudp_carrier *carrier);
-/* Both give the carrier up: with a word to the peer that is a reset, or an orderly end. */
+/* All give the carrier up: by a reset, in order, or in order but for the reset at the end. */
 void rudp_carrier_reset(struct rudp_engine *engine, struct rudp_carrier *carrier);
 void rudp_carrier_close(struct rudp_engine *engine, struct rudp_carrier *carrier);
+void rudp_carrier_close_unread(struct rudp_engine *engine, struct rudp_carrier *carrier);
 
 void rudp_carrier_stats(const struct rudp_carrier *carrier, struct rudp_conn_stats *stats);
 

@@ -321,13 +321,24 @@ static bool is_vain(const struct rudp_conn *conn)
 	       !(conn->options.early && rudp_ring_used(&conn->sendbuf.ring) > 0);
 }
 
-void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns)
+void rudp_conn_reset_behind(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	bool unread;
+	if (rudp_sendbuf_unacked(&conn->sendbuf) == 0 || conn->reliability.next == 0) {
+		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
+		return;
+	}
+	if (conn->resets_behind)
+		return;
+	conn->resets_behind = true;
+	if (!conn->sendbuf.fin_sent)
+		conn->sendbuf.fin_wanted = false;
+	conn->close_at_ns = rudp_time_min(conn->close_at_ns, now_at_ns + RUDP_FIN_TIMEOUT_NS);
+}
 
+static void close_conn(struct rudp_conn *conn, bool unread, int64_t now_at_ns)
+{
 	if (conn->user_closed)
 		return;
-	unread = rudp_recvbuf_available(&conn->recvbuf) > 0 || conn->recvbuf.pending.count > 0;
 	conn->user_closed = true;
 	conn->user = NULL;
 	conn->events = 0;
@@ -337,12 +348,25 @@ void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns)
 		return;
 	if (is_vain(conn) || !conn->path.socket)
 		rudp_conn_die(conn, now_at_ns); /* nobody there, or no way to tell them */
-	else if (unread && !conn->recvbuf.discarding)
-		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
+	else if (unread)
+		rudp_conn_reset_behind(conn, now_at_ns);
 	else
 		rudp_conn_shutdown_send(conn, now_at_ns);
 	if (conn->state == RUDP_STATE_FIN_WAIT_2)
 		conn->close_at_ns = now_at_ns + RUDP_FIN_TIMEOUT_NS;
+}
+
+void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	const struct rudp_recvbuf *in = &conn->recvbuf;
+
+	close_conn(conn, !in->discarding && (rudp_recvbuf_available(in) > 0 || in->pending.count > 0),
+		   now_at_ns);
+}
+
+void rudp_conn_close_unread(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	close_conn(conn, true, now_at_ns);
 }
 
 /* The port is said to be closed. */

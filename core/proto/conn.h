@@ -155,11 +155,13 @@ void rudp_conn_reset(struct rudp_conn *conn, enum rudp_reset_reason reason, int6
 
 /*
  * The user is gone (close(2)): what was written is still delivered, then FIN. Unread bytes, or bytes
- * that still come, turn it into a reset, as with TCP (RFC 2525 section 2.17). A connection attempt is
- * given up, unless it has bytes that may travel in its SYN. The user pointer is dropped; events are no
- * longer reported; it is freed when dead.
+ * that still come, put RESET in the place of FIN, as with TCP (RFC 2525 section 2.17), which does not
+ * wait for the delivery. A connection attempt is given up, unless it has bytes that may travel in its
+ * SYN. The user pointer is dropped; events are no longer reported; it is freed when dead.
  */
 void rudp_conn_close(struct rudp_conn *conn, int64_t now_at_ns);
+/* The same for a user that has itself left bytes unread. */
+void rudp_conn_close_unread(struct rudp_conn *conn, int64_t now_at_ns);
 
 /*
  * Given up without a word to the peer, at any time: whatever it still sends is answered as for a

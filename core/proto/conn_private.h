@@ -142,6 +142,7 @@ struct rudp_conn {
 	enum rudp_state state;
 	bool initiator;
 	bool user_closed;             /* rudp_conn_close was called: nobody to tell */
+	bool resets_behind;           /* RESET takes the place of FIN when all that was written is acked */
 	bool in_queue;                /* in its listener's established queue */
 	bool is_deferred;             /* SYN_SENT, but for the SYN: nothing has been written yet */
 	bool is_early;                /* passive, SYN_RCVD, and the program has it: early data came */
@@ -218,7 +219,7 @@ struct rudp_conn {
 	int64_t refreshed_at_ns;      /* a NAT's mapping was, without a question */
 	uint8_t refreshes;            /* of it, modulo 256 */
 	int64_t time_wait_end_ns;     /* the latest that close_at may become in TIME_WAIT */
-	int64_t close_at_ns;          /* TIME_WAIT, FIN_WAIT_2 without user, RESET_SENT: the end */
+	int64_t close_at_ns;          /* TIME_WAIT, FIN_WAIT_2 without user, RESET_SENT, resets_behind */
 	int64_t forget_keys_at_ns;
 	int64_t trim_at_ns;
 	int64_t ack_ping_at_ns;       /* a pure receiver next asks for an ack of its acks */
@@ -256,6 +257,8 @@ bool rudp_state_is_established(enum rudp_state state); /* data may flow in some 
 bool rudp_conn_may_send(const struct rudp_conn *conn); /* likewise, outwards */
 int rudp_reset_error(uint64_t reason);
 void rudp_conn_on_fin_acked(struct rudp_conn *conn, int64_t now_at_ns);
+/* Nobody reads what the peer sends: RESET, behind what was written, which it gets a minute for. */
+void rudp_conn_reset_behind(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_ns);
 void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns);

@@ -152,9 +152,14 @@ void rudp_conn_grow_send_limit(struct rudp_conn *conn)
 static void note_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	bool fin_acked = conn->sendbuf.fin_acked;
-	bool all = rudp_sendbuf_unacked(&conn->sendbuf) == 0 &&
-		   (!conn->sendbuf.fin_wanted || fin_acked);
+	bool all;
 
+	if (conn->resets_behind) {
+		rudp_conn_reset_behind(conn, now_at_ns);
+		return;
+	}
+	all = rudp_sendbuf_unacked(&conn->sendbuf) == 0 &&
+	      (!conn->sendbuf.fin_wanted || fin_acked);
 	if (!all)
 		return;
 	rudp_conn_rest_soon(conn, now_at_ns);

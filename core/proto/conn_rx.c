@@ -25,7 +25,7 @@ enum rudp_verdict rudp_conn_take_stream(struct rudp_conn *conn, uint64_t offset,
 		rudp_conn_raise(conn, RUDP_EVENT_READABLE);
 	/* Also what SHUT_RD would have dropped: nobody is left who could have wanted it dropped. */
 	if (conn->user_closed && conn->recvbuf.ring.tail > tail) {
-		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
+		rudp_conn_reset_behind(conn, now_at_ns);
 		return RUDP_VERDICT_OK;
 	}
 	if (rudp_recvbuf_window_due(&conn->recvbuf))

@@ -344,7 +344,10 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 		return;
 	forgive_sleep(conn, now_at_ns);
 	if (conn->close_at_ns <= now_at_ns) {
-		rudp_conn_die(conn, now_at_ns);
+		if (conn->resets_behind && conn->state < RUDP_STATE_TIME_WAIT)
+			rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
+		else
+			rudp_conn_die(conn, now_at_ns);
 		return;
 	}
 	if (give_up_at_ns(conn) <= now_at_ns || keepalive_give_up_at_ns(conn) <= now_at_ns) {

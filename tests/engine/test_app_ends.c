@@ -72,8 +72,10 @@ Test(app_ends, a_hangup_of_both_shutdowns_does_not_reset)
 		rudp_ends_on_closed(&ends, false);
 		cr_assert(eq(int, rudp_ends_close_resets(&ends, true), !both));
 		cr_assert(not(rudp_ends_close_resets(&ends, false)));
+		cr_assert(not(rudp_ends_left_unread(&ends)));
 		rudp_ends_on_closed(&ends, true);
-		cr_assert(rudp_ends_close_resets(&ends, false), "something was left unread");
+		cr_assert(not(rudp_ends_close_resets(&ends, false)), "what was written goes first");
+		cr_assert(rudp_ends_left_unread(&ends));
 	}
 }
 
