@@ -20,12 +20,14 @@ int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 	return rudp_address_copy_out(fd, &s.name.local, s.flags, addr, len);
 }
 
-/* SHUT_RDWR looks as the end of both, but TCP has a peer as long as that has not ended its half. */
+/* SHUT_RDWR looks as the end of both, but TCP has a peer as long as that has not ended its half
+ * and nobody has reset: the error of that is gone once the program has read it, but not in the engine. */
 static bool is_shut_by_us(int fd, const struct rudp_socket *s)
 {
 	int bits = rudp_sys_poll(fd, 0);
 
-	return s->flags & RUDP_MARK_SHUT_RD && bits > 0 && bits & POLLHUP && !(bits & POLLERR);
+	return s->flags & RUDP_MARK_SHUT_RD && bits > 0 && bits & POLLHUP && !(bits & POLLERR) &&
+	       rudp_socket_true_error(s, 0) == 0;
 }
 
 int rudp_call_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
