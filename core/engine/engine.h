@@ -75,6 +75,8 @@ struct rudp_engine {
 	struct rudp_nonce nonce;
 	uint8_t token[RUDP_TOKEN_BYTES];
 	uint32_t pid, uid;
+	int64_t key_look_at_ns;       /* key_watch.h */
+	bool key_is_withdrawn;
 	bool stays;                   /* a host that never ends by itself (thread) */
 	struct rudp_keep *keep;       /* shared with who keeps it (keep.h); NULL: nobody does */
 	bool succeeds;                /* it has taken the place of an engine that was killed */

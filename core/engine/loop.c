@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "engine/app_side.h"
 #include "engine/control.h"
+#include "engine/key_watch.h"
 #include "engine/listener.h"
 #include "engine/race.h"
 #include "engine/roam.h"
@@ -201,6 +202,7 @@ static int wait_events(struct rudp_engine *engine, struct epoll_event *events, i
 
 static void turn(struct rudp_engine *engine, const struct epoll_event *events, int count)
 {
+	rudp_key_watch(engine);
 	for (int i = 0; i < count; i++)
 		dispatch(engine, events[i].data.u64, events[i].events);
 	rudp_udp_read_moderated(engine);

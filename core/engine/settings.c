@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/time.h"
 #include "engine/policy.h"
@@ -33,8 +34,28 @@ static enum rudp_settings_fault wrong(struct reading *r, const char *format, ...
 	return RUDP_SETTINGS_BAD_VALUE;
 }
 
+/* The engine looks at the file again later, from another working directory. false: it is too long. */
+static bool set_key_path(struct rudp_settings *settings, const char *value)
+{
+	char directory[RUDP_SETTINGS_PATH_SIZE] = "";
+	int len;
+
+	if (value[0] != '/' && !getcwd(directory, sizeof directory))
+		return false;
+	len = snprintf(settings->key_path, sizeof settings->key_path, "%s%s%s", directory,
+		       directory[0] ? "/" : "", value);
+	return len < (int)sizeof settings->key_path;
+}
+
 static enum rudp_settings_fault read_key_file(struct reading *r, const char *value)
 {
+	if (!set_key_path(r->settings, value)) {
+		snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
+			 "RUDP_KEY_FILE: %.200s: its full path has more than %d characters", value,
+			 RUDP_SETTINGS_PATH_SIZE - 1);
+		return RUDP_SETTINGS_BAD_KEY;
+	}
+	r->settings->key_stamp = rudp_key_stamp(r->settings->key_path); /* first: it may change */
 	if (!rudp_key_load(r->settings->psk, value, r->text))
 		return RUDP_SETTINGS_BAD_KEY;
 	r->settings->has_psk = true;

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "engine/key_watch.h"
 #include "proto/aead.h"
 #include "proto/cc.h"
 
@@ -40,6 +41,8 @@ struct rudp_policy;
 struct rudp_settings {
 	bool has_psk;
 	uint8_t psk[RUDP_PSK_BYTES];
+	char key_path[RUDP_SETTINGS_PATH_SIZE]; /* absolute */
+	struct rudp_key_stamp key_stamp;
 	const struct rudp_cc_ops *cc;    /* NULL: the protocol's default */
 	enum rudp_aead_kind aead;        /* NONE: the faster one */
 	bool has_tail;                   /* the variable says it, and not the policy */

@@ -142,7 +142,7 @@ struct rudp_conn {
 	enum rudp_state state;
 	bool initiator;
 	bool user_closed;             /* rudp_conn_close was called: nobody to tell */
-	bool resets_behind;           /* RESET takes the place of FIN when all that was written is acked */
+	bool resets_behind;           /* RESET, in place of FIN, when all is acknowledged */
 	bool in_queue;                /* in its listener's established queue */
 	bool is_deferred;             /* SYN_SENT, but for the SYN: nothing has been written yet */
 	bool is_early;                /* passive, SYN_RCVD, and the program has it: early data came */

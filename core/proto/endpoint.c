@@ -122,6 +122,13 @@ void rudp_endpoint_set_resume(struct rudp_endpoint *ep, bool on)
 	rudp_known_paths_clear(&ep->known_paths);
 }
 
+void rudp_endpoint_set_psk(struct rudp_endpoint *ep, const uint8_t psk[32])
+{
+	memcpy(ep->config.psk, psk, sizeof ep->config.psk);
+	ep->config.has_psk = true;
+	rudp_associations_clear(&ep->associations);
+}
+
 void rudp_endpoint_set_tail(struct rudp_endpoint *ep, bool on)
 {
 	ep->config.tail_off = !on;

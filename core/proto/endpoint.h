@@ -101,6 +101,12 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 void rudp_endpoint_free(struct rudp_endpoint *ep);
 
 /*
+ * Another pre-shared key for the handshakes that begin from now on. Associations, which were made under
+ * the old one, are forgotten; connections that stand go on.
+ */
+void rudp_endpoint_set_psk(struct rudp_endpoint *ep, const uint8_t psk[32]);
+
+/*
  * Whether handshakes leave an association behind, and later ones use it (docs/protocol.md section 6.7),
  * and whether connections begin with what others have measured of their path (section 11.1).
  * Off: what there is, is forgotten; every connection begins as between strangers.

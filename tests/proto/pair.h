@@ -67,6 +67,8 @@ void pair_run(struct pair *pair, int64_t ns);
 /* connect, deliver, accept. */
 void pair_establish(struct pair *pair);
 unsigned pair_events(struct pair *pair, int side);
+/* Reads up to cap bytes of what has arrived at side. */
+size_t pair_read(struct pair *pair, int side, char *out, size_t cap);
 struct rudp_conn_stats pair_stats(const struct pair *pair, int side);
 /* Hands the datagram to its addressee, who must judge it so, and frees it. */
 void pair_deliver_as(struct pair *pair, struct pair_datagram *datagram, enum rudp_verdict verdict);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Data, half close, orderly end, resets, time-outs, address change of one connection. */
+/* Data, half close, resets, time-outs, address change of one connection. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -7,22 +7,6 @@
 #include <string.h>
 
 #include "pair.h"
-
-static size_t read_all(struct pair *pair, int side, char *out, size_t cap)
-{
-	struct iovec iov[2];
-	int count = rudp_conn_receive_readable(pair->conn[side], iov);
-	size_t done = 0;
-
-	for (int i = 0; i < count; i++) {
-		size_t n = iov[i].iov_len < cap - done ? iov[i].iov_len : cap - done;
-
-		memcpy(out + done, iov[i].iov_base, n);
-		done += n;
-	}
-	rudp_conn_receive_consume(pair->conn[side], done, pair->now_ns);
-	return done;
-}
 
 static enum rudp_state state(const struct pair *pair, int side)
 {
@@ -40,9 +24,9 @@ Test(conn, bytes_cross_in_both_directions)
 	cr_assert(eq(sz, rudp_conn_write(pair.conn[1], "world!", 6, pair.now_ns), 6));
 	pair_settle(&pair);
 	cr_assert(ne(uint, pair_events(&pair, 1) & RUDP_EVENT_READABLE, 0));
-	cr_assert(eq(sz, read_all(&pair, 1, text, sizeof text), 5));
+	cr_assert(eq(sz, pair_read(&pair, 1, text, sizeof text), 5));
 	cr_assert(eq(int, memcmp(text, "hello", 5), 0));
-	cr_assert(eq(sz, read_all(&pair, 0, text, sizeof text), 6));
+	cr_assert(eq(sz, pair_read(&pair, 0, text, sizeof text), 6));
 	cr_assert(eq(int, memcmp(text, "world!", 6), 0));
 	pair_fini(&pair);
 }
@@ -62,11 +46,11 @@ Test(conn, half_close_leaves_the_other_direction_open)
 	cr_assert(eq(int, state(&pair, 1), RUDP_STATE_CLOSE_WAIT));
 	cr_assert(ne(uint, pair_events(&pair, 1) & RUDP_EVENT_PEER_FIN, 0));
 	cr_assert(not(rudp_conn_receive_eof(pair.conn[1])));
-	cr_assert(eq(sz, read_all(&pair, 1, text, sizeof text), 3));
+	cr_assert(eq(sz, pair_read(&pair, 1, text, sizeof text), 3));
 	cr_assert(rudp_conn_receive_eof(pair.conn[1]));
 	rudp_conn_write(pair.conn[1], "answer", 6, pair.now_ns);
 	pair_run(&pair, 100 * RUDP_NS_PER_MS);
-	cr_assert(eq(sz, read_all(&pair, 0, text, sizeof text), 6));
+	cr_assert(eq(sz, pair_read(&pair, 0, text, sizeof text), 6));
 	rudp_conn_shutdown_send(pair.conn[1], pair.now_ns);
 	cr_assert(eq(int, state(&pair, 1), RUDP_STATE_LAST_ACK));
 	pair_run(&pair, 100 * RUDP_NS_PER_MS);
@@ -100,146 +84,6 @@ Test(conn, simultaneous_close_goes_through_closing)
 	cr_assert(eq(int, state(&pair, 1), RUDP_STATE_CLOSED));
 	free(one);
 	free(two);
-	pair_fini(&pair);
-}
-
-Test(conn, close_with_unread_bytes_resets_the_peer)
-{
-	struct pair pair;
-
-	pair_init(&pair, 0, 0);
-	pair_establish(&pair);
-	rudp_conn_write(pair.conn[0], "unread", 6, pair.now_ns);
-	pair_settle(&pair);
-	rudp_conn_close(pair.conn[1], pair.now_ns);
-	pair_run(&pair, RUDP_NS_PER_S);
-	cr_assert(ne(uint, pair_events(&pair, 0) & RUDP_EVENT_FAILED, 0));
-	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
-	cr_assert(not(rudp_conn_receive_eof(pair.conn[0])));
-	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 0));
-	pair_fini(&pair);
-}
-
-Test(conn, bytes_after_close_reset_the_peer)
-{
-	struct pair pair;
-
-	pair_init(&pair, 0, 0);
-	pair_establish(&pair);
-	rudp_conn_close(pair.conn[1], pair.now_ns);
-	pair_run(&pair, 100 * RUDP_NS_PER_MS);
-	rudp_conn_write(pair.conn[0], "late", 4, pair.now_ns);
-	pair_run(&pair, RUDP_NS_PER_S);
-	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
-	pair_fini(&pair);
-}
-
-Test(conn, what_was_written_before_close_arrives)
-{
-	struct pair pair;
-	static char block[100000], back[100000];
-	size_t got = 0;
-
-	pair_init(&pair, 0, 0);
-	pair_establish(&pair);
-	for (size_t i = 0; i < sizeof block; i++)
-		block[i] = (char)(i * 7);
-	cr_assert(eq(sz, rudp_conn_write(pair.conn[0], block, sizeof block, pair.now_ns),
-		     sizeof block));
-	rudp_conn_close(pair.conn[0], pair.now_ns);
-	for (int i = 0; i < 200 && got < sizeof back; i++) {
-		pair_run(&pair, 50 * RUDP_NS_PER_MS);
-		got += read_all(&pair, 1, back + got, sizeof back - got);
-	}
-	cr_assert(eq(sz, got, sizeof back));
-	cr_assert(eq(int, memcmp(block, back, sizeof back), 0));
-	pair_run(&pair, 100 * RUDP_NS_PER_MS);
-	cr_assert(rudp_conn_receive_eof(pair.conn[1]));
-	pair_fini(&pair);
-}
-
-/* Both ends have said something; side 1 then closes without having read it. */
-static void close_with_answer(struct pair *pair, size_t answer_bytes, bool reads_first)
-{
-	static char answer[100000];
-	char text[8];
-
-	pair_init(pair, 0, 0);
-	pair_establish(pair);
-	rudp_conn_write(pair->conn[0], "request", 7, pair->now_ns);
-	pair_settle(pair);
-	if (reads_first)
-		read_all(pair, 1, text, sizeof text);
-	cr_assert(eq(sz, rudp_conn_write(pair->conn[1], answer, answer_bytes, pair->now_ns),
-		     answer_bytes));
-	if (reads_first)
-		rudp_conn_close_unread(pair->conn[1], pair->now_ns);
-	else
-		rudp_conn_close(pair->conn[1], pair->now_ns);
-}
-
-/* What the engine has read and the program has not is unread all the same. */
-Test(conn, a_close_with_unread_bytes_resets_behind_what_was_written)
-{
-	for (int reads_first = 0; reads_first < 2; reads_first++) {
-		static char got[100000];
-		struct pair pair;
-		size_t n = 0;
-
-		close_with_answer(&pair, sizeof got, reads_first);
-		pair_collect(&pair);
-		pair_drop(&pair);
-		for (int i = 0; i < 200 && n < sizeof got; i++) {
-			pair_run(&pair, 50 * RUDP_NS_PER_MS);
-			n += read_all(&pair, 0, got + n, sizeof got - n);
-		}
-		cr_assert(eq(sz, n, sizeof got));
-		pair_run(&pair, RUDP_NS_PER_S);
-		cr_assert(not(rudp_conn_receive_eof(pair.conn[0])));
-		cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
-		cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 0));
-		pair_fini(&pair);
-	}
-}
-
-Test(conn, bytes_after_close_reset_behind_what_was_written)
-{
-	static char answer[100000], got[100000];
-	struct pair pair;
-	size_t n = 0;
-
-	pair_init(&pair, 0, 0);
-	pair_establish(&pair);
-	rudp_conn_write(pair.conn[1], answer, sizeof answer, pair.now_ns);
-	rudp_conn_close(pair.conn[1], pair.now_ns);
-	rudp_conn_write(pair.conn[0], "late", 4, pair.now_ns);
-	for (int i = 0; i < 200 && n < sizeof got; i++) {
-		pair_run(&pair, 50 * RUDP_NS_PER_MS);
-		n += read_all(&pair, 0, got + n, sizeof got - n);
-	}
-	cr_assert(eq(sz, n, sizeof got));
-	pair_run(&pair, RUDP_NS_PER_S);
-	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
-	pair_fini(&pair);
-}
-
-/* A peer that never takes the rest does not hold it for ever. */
-Test(conn, a_reset_waits_a_minute_for_what_was_written)
-{
-	struct pair pair;
-
-	close_with_answer(&pair, 100000, false);
-	pair_collect(&pair);
-	for (int i = 0; i < 59; i++) {
-		pair_drop(&pair);
-		pair_wait(&pair, RUDP_NS_PER_S);
-	}
-	pair_drop(&pair);
-	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));
-	cr_assert(eq(int, state(&pair, 1), RUDP_STATE_ESTABLISHED));
-	pair_run(&pair, 2 * RUDP_NS_PER_S);
-	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
-	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 0));
 	pair_fini(&pair);
 }
 
@@ -389,7 +233,7 @@ Test(conn, port_change_is_followed_and_proven)
 	for (unsigned i = 0; i < pair.wire_count; i++)
 		challenged |= rudp_addr_equal(&pair.wire[i]->to_addr, &moved);
 	cr_assert(challenged);
-	cr_assert(eq(sz, read_all(&pair, 1, text, sizeof text), 5));
+	cr_assert(eq(sz, pair_read(&pair, 1, text, sizeof text), 5));
 	/* What the program was told stays: getpeername does not change. */
 	cr_assert(rudp_addr_equal(rudp_conn_remote(pair.conn[1]), &pair.addr[0]));
 	free(packet);
@@ -414,7 +258,7 @@ Test(conn, receiver_that_does_not_read_stops_the_sender)
 	cr_assert(le(u64, stats.unread_bytes, stats.window_receive_bytes));
 	cr_assert(lt(sz, written, 400 * sizeof block));
 	for (int i = 0; i < 400 && got < written; i++) {
-		got += read_all(&pair, 1, back, 8 << 20);
+		got += pair_read(&pair, 1, back, 8 << 20);
 		pair_run(&pair, 10 * RUDP_NS_PER_MS);
 	}
 	cr_assert(eq(sz, got, written));
@@ -554,7 +398,7 @@ Test(conn, idle_connection_outlives_an_outage_longer_than_the_user_timeout)
 	cr_assert(eq(int, state(&pair, 1), RUDP_STATE_ESTABLISHED));
 	rudp_conn_write(pair.conn[0], "hi", 2, pair.now_ns);
 	pair_run(&pair, 5 * RUDP_NS_PER_S);
-	cr_assert(eq(sz, read_all(&pair, 1, text, sizeof text), 2));
+	cr_assert(eq(sz, pair_read(&pair, 1, text, sizeof text), 2));
 	let_time_pass_in_silence(&pair, 8000, RUDP_NS_PER_S);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ETIMEDOUT));
 	pair_fini(&pair);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/key_watch.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "engine/engine.h"
+#include "engine/random.h"
+#include "proto/endpoint.h"
+
+static int64_t ns_of(struct timespec at)
+{
+	return at.tv_sec * RUDP_NS_PER_S + at.tv_nsec;
+}
+
+struct rudp_key_stamp rudp_key_stamp(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return (struct rudp_key_stamp){0};
+	return (struct rudp_key_stamp){.device = st.st_dev,
+				       .inode = st.st_ino,
+				       .size_bytes = (uint64_t)st.st_size,
+				       .modified_ns = ns_of(st.st_mtim),
+				       .changed_ns = ns_of(st.st_ctim)};
+}
+
+static void take_key(struct rudp_engine *engine, const uint8_t psk[RUDP_PSK_BYTES])
+{
+	memcpy(engine->settings.psk, psk, RUDP_PSK_BYTES);
+	rudp_endpoint_set_psk(engine->ep, psk);
+}
+
+/* A key that nobody has: no handshake is answered, and nothing goes out without a key. */
+static void withdraw_key(struct rudp_engine *engine, const char *text)
+{
+	uint8_t nobodys[RUDP_PSK_BYTES];
+
+	rudp_log(RUDP_LOG_ERROR, "%s: no connection can begin until there is a key again", text);
+	rudp_random_fill(nobodys, sizeof nobodys);
+	take_key(engine, nobodys);
+	explicit_bzero(nobodys, sizeof nobodys);
+	engine->key_is_withdrawn = true;
+}
+
+static void load_key(struct rudp_engine *engine)
+{
+	char text[RUDP_SETTINGS_TEXT_SIZE];
+	uint8_t psk[RUDP_PSK_BYTES];
+	bool loaded = rudp_key_load(psk, engine->settings.key_path, text);
+
+	if (!loaded && !engine->key_is_withdrawn)
+		withdraw_key(engine, text);
+	if (loaded && CRYPTO_memcmp(psk, engine->settings.psk, sizeof psk) != 0) {
+		rudp_log(RUDP_LOG_WARN, "%s has changed: connections that begin now use its key",
+			 engine->settings.key_path);
+		take_key(engine, psk);
+	}
+	if (loaded)
+		engine->key_is_withdrawn = false;
+	explicit_bzero(psk, sizeof psk);
+}
+
+void rudp_key_watch(struct rudp_engine *engine)
+{
+	struct rudp_key_stamp stamp;
+
+	if (!engine->settings.has_psk || engine->stays ||
+	    engine->now_at_ns < engine->key_look_at_ns)
+		return;
+	engine->key_look_at_ns = engine->now_at_ns + RUDP_KEY_LOOK_NS;
+	stamp = rudp_key_stamp(engine->settings.key_path);
+	if (memcmp(&stamp, &engine->settings.key_stamp, sizeof stamp) == 0 &&
+	    !engine->key_is_withdrawn)
+		return;
+	engine->settings.key_stamp = stamp;
+	load_key(engine);
+}
