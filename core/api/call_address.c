@@ -21,8 +21,9 @@ int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 }
 
 /*
- * SHUT_RDWR looks as the end of both, but TCP has a peer as long as that has not ended its half and
- * nobody has reset. The error of a reset is gone once the program has read it; the engine knows it longer.
+ * SHUT_RDWR looks as the end of both, but TCP has a peer as long as that has not ended its half, and
+ * nobody has reset. The error of a reset is gone once the program has read it; the engine knows it
+ * longer.
  */
 static bool is_shut_by_us(int fd, const struct rudp_socket *s)
 {
