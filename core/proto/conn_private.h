@@ -221,6 +221,7 @@ struct rudp_conn {
 	int64_t time_wait_end_ns;     /* the latest that close_at may become in TIME_WAIT */
 	int64_t close_at_ns;          /* TIME_WAIT, FIN_WAIT_2 without user, RESET_SENT, resets_behind */
 	int64_t forget_keys_at_ns;
+	int64_t keys_from_ns;         /* when the send key was new */
 	int64_t trim_at_ns;
 	int64_t ack_ping_at_ns;       /* a pure receiver next asks for an ack of its acks */
 	struct rudp_hearsay hearsay;

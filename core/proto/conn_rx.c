@@ -144,7 +144,7 @@ static void on_violation(struct rudp_conn *conn, enum rudp_verdict verdict, int6
 }
 
 static enum rudp_verdict open_packet(struct rudp_conn *conn, const struct rudp_packet *packet,
-				     uint64_t number)
+				     uint64_t number, int64_t now_at_ns)
 {
 	uint32_t updates = conn->keys.updates;
 	enum rudp_verdict verdict;
@@ -155,6 +155,7 @@ static enum rudp_verdict open_packet(struct rudp_conn *conn, const struct rudp_p
 				 packet->header_bytes, packet->body, packet->body_bytes, body);
 	if (conn->keys.updates == updates)
 		return verdict;
+	conn->keys_from_ns = now_at_ns;
 	conn->forget_keys_at_ns = 0; /* set from the PTO by the timers */
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe(conn, RUDP_FACT_KEYS_UPDATED);
@@ -218,7 +219,7 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 			rudp_conn_observe_dropped(conn, RUDP_VERDICT_REPLAYED, datagram->len);
 		return RUDP_VERDICT_REPLAYED;
 	}
-	verdict = open_packet(conn, packet, number);
+	verdict = open_packet(conn, packet, number, now_at_ns);
 	if (verdict != RUDP_VERDICT_OK) {
 		on_unopened(conn, verdict, datagram->len, now_at_ns);
 		return verdict;

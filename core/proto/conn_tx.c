@@ -259,10 +259,11 @@ static size_t build_handshake(struct rudp_conn *conn, uint8_t *out,
 
 static void update_keys(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	if (!rudp_keys_update_due(&conn->keys, conn->reliability.largest_answered))
+	if (!rudp_keys_update_due(&conn->keys, now_at_ns - conn->keys_from_ns,
+				  conn->reliability.largest_answered) ||
+	    rudp_keys_update(&conn->keys, conn->reliability.next) < 0)
 		return;
-	if (rudp_keys_update(&conn->keys, conn->reliability.next) < 0)
-		return;
+	conn->keys_from_ns = now_at_ns;
 	conn->forget_keys_at_ns = now_at_ns + 3 * rudp_conn_pto_ns(conn);
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe(conn, RUDP_FACT_KEYS_UPDATED);

@@ -81,10 +81,14 @@ bool rudp_keys_is_spent(const struct rudp_keys *keys)
 size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *header,
 		      size_t header_len, const struct iovec *in, int in_count, uint8_t *out)
 {
+	size_t len;
+
 	assert(keys->send.context && !rudp_keys_is_spent(keys));
+	len = rudp_aead_seal(&keys->send, number, header, header_len, in, in_count, out);
 	if (keys->sent_under_key++ == 0)
 		keys->first_sent_number = number;
-	return rudp_aead_seal(&keys->send, number, header, header_len, in, in_count, out);
+	keys->bytes_under_key += len;
+	return len;
 }
 
 /* In place, without memory: following the peer can then not fail halfway. */
@@ -93,7 +97,7 @@ static void move_send(struct rudp_keys *keys)
 	rudp_aead_next_key(&keys->send, keys->send_key);
 	rudp_aead_set_key(&keys->send, keys->send_key);
 	keys->send_phase = !keys->send_phase;
-	keys->sent_under_key = 0;
+	keys->sent_under_key = keys->bytes_under_key = 0;
 	keys->updates++;
 }
 
@@ -165,10 +169,14 @@ static bool is_unanswered(const struct rudp_keys *keys)
 	return keys->send_phase != keys->receive_phase;
 }
 
-bool rudp_keys_update_due(const struct rudp_keys *keys, uint64_t largest_acked_number)
+bool rudp_keys_update_due(const struct rudp_keys *keys, int64_t age_ns,
+			  uint64_t largest_acked_number)
 {
-	return keys->sent_under_key >= RUDP_KEY_PACKETS_DUE &&
-	       largest_acked_number != UINT64_MAX &&
+	bool is_used = keys->sent_under_key >= RUDP_KEY_PACKETS_DUE ||
+		       keys->bytes_under_key >= RUDP_KEY_DUE_BYTES ||
+		       (age_ns >= RUDP_KEY_DUE_NS && keys->sent_under_key > 0);
+
+	return is_used && largest_acked_number != UINT64_MAX &&
 	       largest_acked_number >= keys->first_sent_number && !is_unanswered(keys);
 }
 

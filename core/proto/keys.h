@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "base/time.h"
 #include "proto/aead.h"
 #include "proto/verdict.h"
 
@@ -24,6 +25,9 @@
 /* An update is due here: what is left has room for the acknowledgement of the update before it, on which
  * it waits, and for what is sent until the peer has followed. */
 #define RUDP_KEY_PACKETS_DUE (RUDP_KEY_PACKETS_MAX - RUDP_KEY_PACKETS_MAX / 8)
+/* Long before that: who comes to know a key reads at most as much of a session. Our choice. */
+#define RUDP_KEY_DUE_NS (120 * RUDP_NS_PER_S)
+#define RUDP_KEY_DUE_BYTES (UINT64_C(1) << 30)
 /* Failed authentications under which a connection is given up (RFC 9001 section 6.6). */
 #define RUDP_KEY_FORGERIES_MAX (UINT64_C(1) << 36)
 
@@ -39,6 +43,7 @@ struct rudp_keys {
 	bool send_phase;
 	bool receive_phase;
 	uint64_t sent_under_key;        /* packets */
+	uint64_t bytes_under_key;       /* of them, sealed */
 	uint64_t first_sent_number;     /* first packet number sealed under the send key */
 	uint64_t first_received_number; /* lowest packet number opened under the receive key */
 	uint64_t forgeries;
@@ -83,10 +88,11 @@ enum rudp_verdict rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool k
 				 size_t len, uint8_t *out);
 
 /*
- * The send key is near its limit and largest_acked_number (UINT64_MAX: none yet) shows that the
- * last update has arrived.
+ * The send key, age_ns old, has had its time or is near its limit, and largest_acked_number
+ * (UINT64_MAX: none yet) shows that the last update has arrived.
  */
-bool rudp_keys_update_due(const struct rudp_keys *keys, uint64_t largest_acked_number);
+bool rudp_keys_update_due(const struct rudp_keys *keys, int64_t age_ns,
+			  uint64_t largest_acked_number);
 
 /* The send key has sealed all that it may: nothing can be said any more. */
 bool rudp_keys_is_spent(const struct rudp_keys *keys);

@@ -87,6 +87,25 @@ Test(conn, simultaneous_close_goes_through_closing)
 	pair_fini(&pair);
 }
 
+/* A session of hours does not stay under one key. */
+Test(conn, keys_change_while_a_session_lasts)
+{
+	char text[8];
+	struct pair pair;
+
+	pair_init(&pair, 0, 0);
+	pair_establish(&pair);
+	for (int second = 0; second < 250; second++) {
+		rudp_conn_write(pair.conn[0], "key", 3, pair.now_ns);
+		pair_run(&pair, RUDP_NS_PER_S);
+		cr_assert(eq(sz, pair_read(&pair, 1, text, sizeof text), 3));
+	}
+	/* Each update changes both directions. */
+	cr_assert(eq(u64, pair_stats(&pair, 0).key_updates, 4));
+	cr_assert(eq(u64, pair_stats(&pair, 1).key_updates, 4));
+	pair_fini(&pair);
+}
+
 Test(conn, a_lost_reset_is_sent_again)
 {
 	struct pair pair;

@@ -266,24 +266,42 @@ Test(keys, an_update_is_due_near_the_limit_once_the_last_is_acknowledged)
 	start(sides, RUDP_CIPHER_AES_256_GCM);
 	first = sides[0].next;
 	packet = seal(&sides[0]);
-	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, first), 0));
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, 0, first), 0));
 	sides[0].keys.sent_under_key = NEAR_LIMIT;
-	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, UINT64_MAX), 0)); /* no ack yet */
-	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, first - 1), 0));
-	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, first), 1));
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, 0, UINT64_MAX), 0)); /* no ack yet */
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, 0, first - 1), 0));
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, 0, first), 1));
 
 	update(&sides[0]);
 	cr_assert(eq(u64, sides[0].keys.sent_under_key, 0));
 	cr_assert(eq(u64, sides[0].keys.first_sent_number, sides[0].next));
 	packet = seal(&sides[0]);
 	sides[0].keys.sent_under_key = NEAR_LIMIT;
-	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, packet.number - 1), 0));
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, 0, packet.number - 1), 0));
 	/* An acknowledgement that came under the old key proves nothing. */
-	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, packet.number), 0));
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, 0, packet.number), 0));
 	expect_open(&sides[1], &packet);
 	packet = seal(&sides[1]);
 	expect_open(&sides[0], &packet);
-	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, sides[0].next - 1), 1));
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, 0, sides[0].next - 1), 1));
+	stop(sides);
+}
+
+Test(keys, an_update_is_due_when_a_key_is_old_or_has_sealed_much)
+{
+	const int64_t old_ns = RUDP_KEY_DUE_NS;
+	struct side sides[2];
+
+	start(sides, RUDP_CIPHER_AES_256_GCM);
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, old_ns, 1), 0), "nothing was sealed");
+	seal(&sides[0]);
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, old_ns - 1, 0), 0));
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, old_ns, UINT64_MAX), 0));
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, old_ns, sides[0].next - 1), 1));
+	sides[0].keys.bytes_under_key = RUDP_KEY_DUE_BYTES - 1;
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, 0, sides[0].next - 1), 0));
+	seal(&sides[0]);
+	cr_assert(eq(int, rudp_keys_update_due(&sides[0].keys, 0, sides[0].next - 1), 1));
 	stop(sides);
 }
 
@@ -301,8 +319,8 @@ Test(keys, the_end_that_followed_waits_for_its_own_acknowledgement)
 	expect_open(&sides[1], &packet);
 	packet = seal(&sides[1]);
 	sides[1].keys.sent_under_key = NEAR_LIMIT;
-	cr_assert(eq(int, rudp_keys_update_due(&sides[1].keys, packet.number - 1), 0));
-	cr_assert(eq(int, rudp_keys_update_due(&sides[1].keys, packet.number), 1));
+	cr_assert(eq(int, rudp_keys_update_due(&sides[1].keys, 0, packet.number - 1), 0));
+	cr_assert(eq(int, rudp_keys_update_due(&sides[1].keys, 0, packet.number), 1));
 	stop(sides);
 }
 

@@ -160,7 +160,7 @@ static void update_if_due(struct end *end)
 {
 	if (end->keys.sent_under_key > 0)
 		end->keys.sent_under_key = RUDP_KEY_PACKETS_DUE;
-	if (!rudp_keys_update_due(&end->keys, end->largest_acked))
+	if (!rudp_keys_update_due(&end->keys, 0, end->largest_acked))
 		return;
 	cr_assert(eq(uint, end->send_generation, end->receive_generation));
 	cr_assert(eq(int, rudp_keys_update(&end->keys, end->next), 0));
