@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "engine/settings.h"
 
 #define KEY_FILE_BYTES_MAX 4096
@@ -122,6 +124,20 @@ static bool fault_at(char *text, const char *path, const struct line *line, size
 	return false;
 }
 
+static bool fault(char *text, const char *path, const char *what)
+{
+	snprintf(text, RUDP_SETTINGS_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: %s", path, what);
+	return false;
+}
+
+/* What a file that was only made large enough holds, and what anybody tries first. */
+static bool is_all_zeros(const uint8_t psk[RUDP_PSK_BYTES])
+{
+	static const uint8_t zeros[RUDP_PSK_BYTES];
+
+	return CRYPTO_memcmp(psk, zeros, sizeof zeros) == 0;
+}
+
 bool rudp_key_parse(uint8_t psk[RUDP_PSK_BYTES], const char *content, size_t len, const char *path,
 		    char text[RUDP_SETTINGS_TEXT_SIZE])
 {
@@ -141,16 +157,13 @@ bool rudp_key_parse(uint8_t psk[RUDP_PSK_BYTES], const char *content, size_t len
 						      : "this is too long for a key as text");
 	if (good < line.len)
 		return fault_at(text, path, &line, good, "this character does not belong there");
+	if (is_all_zeros(psk))
+		return fault(text, path,
+			     "is all zeros, which is no secret; make a key with rudp keygen");
 	more = line;
 	if (next_line(&at, end, &more))
 		return fault_at(text, path, &more, 0, "there is more than one key");
 	return true;
-}
-
-static bool fault(char *text, const char *path, const char *what)
-{
-	snprintf(text, RUDP_SETTINGS_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: %s", path, what);
-	return false;
 }
 
 static bool read_all(int fd, char *content, size_t *len)
@@ -178,6 +191,10 @@ static bool load_open_file(uint8_t psk[RUDP_PSK_BYTES], int fd, const char *path
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
 		return fault(text, path,
 			     "can be read or changed by others; make it private (chmod 600)");
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return fault(text, path,
+			     "belongs to another user, who knows the key and can change it; make a "
+			     "copy that is yours or root's (install -m 600)");
 	if (!read_all(fd, content, &len)) {
 		explicit_bzero(content, sizeof content);
 		return fault(text, path, "cannot be read, or is longer than 4096 bytes");

@@ -76,7 +76,7 @@ static bool is_text(const struct stat *st)
 
 static bool may_be_forged(const struct stat *st)
 {
-	return st->st_mode & (S_IWGRP | S_IWOTH) && st->st_uid != 0 && st->st_uid != geteuid();
+	return S_ISREG(st->st_mode) && st->st_mode & (S_IWGRP | S_IWOTH);
 }
 
 static ssize_t read_all(int fd, char *text, size_t size)
@@ -120,8 +120,7 @@ static struct rudp_policy_source *read_open_file(struct rudp_policy_files *files
 	if (!is_text(&st))
 		fault(files, error, path, "is not a regular file");
 	else if (may_be_forged(&st))
-		fault(files, error, path, "can be changed by others and is neither yours nor root's; "
-				   "take the right from them (chmod go-w), or own it");
+		fault(files, error, path, "can be changed by others; take the right from them (chmod go-w)");
 	else
 		return parse_open_file(files, fd, path, error);
 	return NULL;

@@ -13,6 +13,8 @@
 #include "engine/policy.h"
 #include "engine/settings.h"
 
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+#define SOMEBODY 65534
 #define HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F"
 #define BASE64 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
@@ -222,6 +224,8 @@ Test(key, faults_say_line_and_column)
 	expect_fault(HEX "0", "too long");
 	expect_fault(HEX "\n# fine\n" HEX, "k:3:1:");
 	expect_fault("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8A", "k:1:44:");
+	expect_fault(ZEROS, "all zeros");
+	expect_fault("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "all zeros");
 	expect_fault("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=", "k:1:43:");
 }
 
@@ -249,6 +253,13 @@ Test(key, only_a_private_regular_file_is_taken)
 	write_file(path, 0640);
 	cr_assert(eq(int, load_one(&settings, "RUDP_KEY_FILE", path), RUDP_SETTINGS_BAD_KEY));
 	cr_assert(not(zero(ptr, strstr(text, "chmod 600"))));
+	write_file(path, 0600);
+	if (geteuid() == 0) {
+		cr_assert(zero(int, chown(path, SOMEBODY, SOMEBODY)));
+		cr_assert(eq(int, load_one(&settings, "RUDP_KEY_FILE", path),
+			     RUDP_SETTINGS_BAD_KEY));
+		cr_assert(not(zero(ptr, strstr(text, "another user"))));
+	}
 	unlink(path);
 	cr_assert(eq(int, load_one(&settings, "RUDP_KEY_FILE", path), RUDP_SETTINGS_BAD_KEY));
 	cr_assert(eq(int, load_one(&settings, "RUDP_KEY_FILE", directory), RUDP_SETTINGS_BAD_KEY));
