@@ -120,7 +120,8 @@ static struct rudp_policy_source *read_open_file(struct rudp_policy_files *files
 	if (!is_text(&st))
 		fault(files, error, path, "is not a regular file");
 	else if (may_be_forged(&st))
-		fault(files, error, path, "can be changed by others; take the right from them (chmod go-w)");
+		fault(files, error, path,
+		      "can be changed by others; take the right from them (chmod go-w)");
 	else
 		return parse_open_file(files, fd, path, error);
 	return NULL;
