@@ -17,11 +17,15 @@ is_refused() {
 	! asks "$1"
 }
 
-# A slow answer that is under way with the old key has to come whole.
+# An answer of two parts, of which one comes before the key changes and one after it.
 begin_long_answer() {
-	make_page long 600000
-	launch long a curl -sS --fail --limit-rate 100k -o "$TMP/long.got" "$URL/long"
-	wait_until 5 "the beginning of a long answer" test -s "$TMP/long.got"
+	make_file www/long 100000
+	base64 "$TMP/www/long" >"$TMP/lines"
+	rm -f "$TMP/go-on"
+	launch half b nc.openbsd -lN 9000 < <(in_two_parts "$TMP/lines" 500)
+	wait_listening b 9000
+	launch long a nc.openbsd "$B4" 9000 </dev/null
+	wait_until 5 "the first part of a long answer" test -s "$TMP/long.out"
 }
 
 replaced() {
@@ -36,9 +40,10 @@ replaced() {
 	wait_until 5 "the server to take the new key" asks new
 	is_refused old || fail "the old key is still good"
 	fetch 10 page
-	has_ended long && fail "the long answer was over before the key changed"
-	wait "${PID[long]}" || fail "curl of the long answer: exit $?"
-	expect_same "$TMP/www/long" "$TMP/long.got" "the long answer"
+	has_ended long && fail "the long answer was over before its second part"
+	touch "$TMP/go-on"
+	wait "${PID[long]}" || fail "nc of the long answer: exit $?"
+	expect_same "$TMP/lines" "$TMP/long.out" "the long answer"
 	ok "new connections need the new key; one that stood went on"
 }
 

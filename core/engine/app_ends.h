@@ -81,9 +81,9 @@ bool rudp_ends_is_closed(const struct rudp_ends *ends);
 bool rudp_ends_owes_end(const struct rudp_ends *ends);
 /* When the network has ended, the program is to be told. */
 bool rudp_ends_owes_telling(const struct rudp_ends *ends);
-/* What the program calls a close is a reset at once; resets_on_close: it has asked for that. */
+/* The program's close sends the peer a reset at once; resets_on_close: SO_LINGER of 0 asked for that. */
 bool rudp_ends_close_resets(const struct rudp_ends *ends, bool resets_on_close);
-/* It has closed with bytes unread: a reset behind what it has written. */
+/* The program has closed with bytes unread: the peer gets what it wrote, then a reset. */
 bool rudp_ends_left_unread(const struct rudp_ends *ends);
 /* Both directions have ended in order, by an end behind all bytes. */
 bool rudp_ends_is_over(const struct rudp_ends *ends);

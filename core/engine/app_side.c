@@ -102,7 +102,7 @@ void rudp_app_free(struct rudp_engine *engine, struct rudp_app *app)
 	abandon_attempt(engine, app);
 	leave_queue(engine, app);
 	rudp_race_fini(engine, app);
-	rudp_carrier_close(engine, &app->carrier);
+	rudp_carrier_close(engine, &app->carrier, rudp_ends_left_unread(&app->ends));
 	close_end(engine, app);
 	rudp_list_remove(&app->ready_link);
 	rudp_list_remove(&app->unread_link);
@@ -255,8 +255,6 @@ static bool end_closed(struct rudp_engine *engine, struct rudp_app *app)
 	if (rudp_ends_takes(&app->ends) && !rudp_app_is_drained(app))
 		return false;
 	rudp_app_consume_all(engine, app);
-	if (rudp_ends_left_unread(&app->ends))
-		rudp_carrier_close_unread(engine, &app->carrier);
 	rudp_app_free(engine, app);
 	return true;
 }

@@ -123,23 +123,17 @@ void rudp_carrier_reset(struct rudp_engine *engine, struct rudp_carrier *carrier
 	*carrier = (struct rudp_carrier){0};
 }
 
-void rudp_carrier_close(struct rudp_engine *engine, struct rudp_carrier *carrier)
+void rudp_carrier_close(struct rudp_engine *engine, struct rudp_carrier *carrier, bool left_unread)
 {
 	drop_idle(engine, carrier);
-	if (carrier->tcp)
+	if (carrier->tcp && left_unread)
+		rudp_tcp_reset(engine, carrier->tcp);
+	else if (carrier->tcp)
 		rudp_tcp_close(engine, carrier->tcp);
+	else if (carrier->conn && left_unread)
+		rudp_conn_close_unread(carrier->conn, engine->now_at_ns);
 	else if (carrier->conn)
 		rudp_conn_close(carrier->conn, engine->now_at_ns);
-	*carrier = (struct rudp_carrier){0};
-}
-
-void rudp_carrier_close_unread(struct rudp_engine *engine, struct rudp_carrier *carrier)
-{
-	drop_idle(engine, carrier);
-	if (carrier->tcp)
-		rudp_tcp_reset(engine, carrier->tcp);
-	else if (carrier->conn)
-		rudp_conn_close_unread(carrier->conn, engine->now_at_ns);
 	*carrier = (struct rudp_carrier){0};
 }
 

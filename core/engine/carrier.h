@@ -45,10 +45,13 @@ bool rudp_carrier_discard(struct rudp_carrier *carrier);
 
 /* errno with which the connection is over, else 0. What came before may still be read. */
 int rudp_carrier_error(const struct rudp_carrier *carrier);
-/* All give the carrier up: by a reset, in order, or in order but for the reset at the end. */
+/* Gives the carrier up: the peer gets a reset at once. */
 void rudp_carrier_reset(struct rudp_engine *engine, struct rudp_carrier *carrier);
-void rudp_carrier_close(struct rudp_engine *engine, struct rudp_carrier *carrier);
-void rudp_carrier_close_unread(struct rudp_engine *engine, struct rudp_carrier *carrier);
+/*
+ * Gives it up: what was written is delivered, and the peer gets an end behind it; if the program
+ * left_unread what it had been given, a reset.
+ */
+void rudp_carrier_close(struct rudp_engine *engine, struct rudp_carrier *carrier, bool left_unread);
 
 void rudp_carrier_stats(const struct rudp_carrier *carrier, struct rudp_conn_stats *stats);
 

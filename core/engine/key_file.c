@@ -130,7 +130,7 @@ static bool fault(char *text, const char *path, const char *what)
 	return false;
 }
 
-/* What a file that was only made large enough holds, and what anybody tries first. */
+/* A file filled by dd from /dev/zero gives this key, and an attacker tries it first. */
 static bool is_all_zeros(const uint8_t psk[RUDP_PSK_BYTES])
 {
 	static const uint8_t zeros[RUDP_PSK_BYTES];

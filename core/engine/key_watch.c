@@ -3,30 +3,11 @@
 
 #include <openssl/crypto.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/log.h"
 #include "engine/engine.h"
 #include "engine/random.h"
 #include "proto/endpoint.h"
-
-static int64_t ns_of(struct timespec at)
-{
-	return at.tv_sec * RUDP_NS_PER_S + at.tv_nsec;
-}
-
-struct rudp_key_stamp rudp_key_stamp(const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return (struct rudp_key_stamp){0};
-	return (struct rudp_key_stamp){.device = st.st_dev,
-				       .inode = st.st_ino,
-				       .size_bytes = (uint64_t)st.st_size,
-				       .modified_ns = ns_of(st.st_mtim),
-				       .changed_ns = ns_of(st.st_ctim)};
-}
 
 static void take_key(struct rudp_engine *engine, const uint8_t psk[RUDP_PSK_BYTES])
 {
@@ -66,14 +47,14 @@ static void load_key(struct rudp_engine *engine)
 
 void rudp_key_watch(struct rudp_engine *engine)
 {
-	struct rudp_key_stamp stamp;
+	struct rudp_file_stamp stamp;
 
 	if (!engine->settings.has_psk || engine->stays ||
 	    engine->now_at_ns < engine->key_look_at_ns)
 		return;
 	engine->key_look_at_ns = engine->now_at_ns + RUDP_KEY_LOOK_NS;
-	stamp = rudp_key_stamp(engine->settings.key_path);
-	if (memcmp(&stamp, &engine->settings.key_stamp, sizeof stamp) == 0 &&
+	stamp = rudp_file_stamp_at(engine->settings.key_path);
+	if (rudp_file_stamp_equal(&stamp, &engine->settings.key_stamp) &&
 	    !engine->key_is_withdrawn)
 		return;
 	engine->settings.key_stamp = stamp;

@@ -14,22 +14,11 @@
 #ifndef RUDP_ENGINE_KEY_WATCH_H
 #define RUDP_ENGINE_KEY_WATCH_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/time.h"
 
 #define RUDP_KEY_LOOK_NS (500 * RUDP_NS_PER_MS)
 
 struct rudp_engine;
-
-/* Which file it was, in which state. All zeros: none. */
-struct rudp_key_stamp {
-	uint64_t device, inode, size_bytes;
-	int64_t modified_ns, changed_ns;
-};
-
-struct rudp_key_stamp rudp_key_stamp(const char *path);
 
 void rudp_key_watch(struct rudp_engine *engine);
 

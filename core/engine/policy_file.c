@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "engine/file_stamp.h"
 #include "engine/policy_private.h"
 
 #define FILE_VARIABLE "RUDP_POLICY_FILE"
@@ -21,10 +22,7 @@
 struct look {
 	int error;                    /* 0, or the errno of open or stat */
 	unsigned index;               /* of the file in the list */
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec changed_at;
+	struct rudp_file_stamp stamp;
 };
 
 struct rudp_policy_files {
@@ -56,16 +54,13 @@ static bool is_missing(const char *path, int error)
 
 static bool changed(const struct look *a, const struct look *b)
 {
-	return a->error != b->error || a->index != b->index || a->device != b->device ||
-	       a->inode != b->inode || a->size != b->size ||
-	       a->changed_at.tv_sec != b->changed_at.tv_sec ||
-	       a->changed_at.tv_nsec != b->changed_at.tv_nsec;
+	return a->error != b->error || a->index != b->index ||
+	       !rudp_file_stamp_equal(&a->stamp, &b->stamp);
 }
 
 static struct look look_of(unsigned index, const struct stat *st)
 {
-	return (struct look){.index = index, .device = st->st_dev, .inode = st->st_ino,
-			     .size = st->st_size, .changed_at = st->st_mtim};
+	return (struct look){.index = index, .stamp = rudp_file_stamp_of(st)};
 }
 
 /* /dev/null is how one asks for no file at all. */

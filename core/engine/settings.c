@@ -55,7 +55,7 @@ static enum rudp_settings_fault read_key_file(struct reading *r, const char *val
 			 RUDP_SETTINGS_PATH_SIZE - 1);
 		return RUDP_SETTINGS_BAD_KEY;
 	}
-	r->settings->key_stamp = rudp_key_stamp(r->settings->key_path); /* first: it may change */
+	r->settings->key_stamp = rudp_file_stamp_at(r->settings->key_path); /* first: it may change */
 	if (!rudp_key_load(r->settings->psk, value, r->text))
 		return RUDP_SETTINGS_BAD_KEY;
 	r->settings->has_psk = true;

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "engine/key_watch.h"
+#include "engine/file_stamp.h"
 #include "proto/aead.h"
 #include "proto/cc.h"
 
@@ -42,7 +42,7 @@ struct rudp_settings {
 	bool has_psk;
 	uint8_t psk[RUDP_PSK_BYTES];
 	char key_path[RUDP_SETTINGS_PATH_SIZE]; /* absolute */
-	struct rudp_key_stamp key_stamp;
+	struct rudp_file_stamp key_stamp; /* when it was read */
 	const struct rudp_cc_ops *cc;    /* NULL: the protocol's default */
 	enum rudp_aead_kind aead;        /* NONE: the faster one */
 	bool has_tail;                   /* the variable says it, and not the policy */

@@ -142,7 +142,7 @@ struct rudp_conn {
 	enum rudp_state state;
 	bool initiator;
 	bool user_closed;             /* rudp_conn_close was called: nobody to tell */
-	bool resets_behind;           /* RESET, in place of FIN, when all is acknowledged */
+	bool resets_behind;           /* rudp_conn_reset_behind waits */
 	bool in_queue;                /* in its listener's established queue */
 	bool is_deferred;             /* SYN_SENT, but for the SYN: nothing has been written yet */
 	bool is_early;                /* passive, SYN_RCVD, and the program has it: early data came */
@@ -258,7 +258,8 @@ bool rudp_state_is_established(enum rudp_state state); /* data may flow in some 
 bool rudp_conn_may_send(const struct rudp_conn *conn); /* likewise, outwards */
 int rudp_reset_error(uint64_t reason);
 void rudp_conn_on_fin_acked(struct rudp_conn *conn, int64_t now_at_ns);
-/* Nobody reads what the peer sends: RESET, behind what was written, which it gets a minute for. */
+/* The user has closed and the peer's bytes stay unread: RESET when the peer has acknowledged all that
+ * was written, at the latest after RUDP_FIN_TIMEOUT_NS. */
 void rudp_conn_reset_behind(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_ns);

@@ -25,7 +25,7 @@
 /* An update is due here: what is left has room for the acknowledgement of the update before it, on which
  * it waits, and for what is sent until the peer has followed. */
 #define RUDP_KEY_PACKETS_DUE (RUDP_KEY_PACKETS_MAX - RUDP_KEY_PACKETS_MAX / 8)
-/* Long before that: who comes to know a key reads at most as much of a session. Our choice. */
+/* Long before that: who comes to know a key cannot read what earlier ones have sealed. Our choice. */
 #define RUDP_KEY_DUE_NS (120 * RUDP_NS_PER_S)
 #define RUDP_KEY_DUE_BYTES (UINT64_C(1) << 30)
 /* Failed authentications under which a connection is given up (RFC 9001 section 6.6). */

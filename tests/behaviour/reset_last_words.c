@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who answers early closes with a request unread: the client reads the answer, then the reset.
- * tests/proto/test_conn.c has the paths that cannot take all of it at once. */
+/* A server answers and closes with the request unread: the client reads the answer, then the reset.
+ * tests/proto/test_conn_close.c has answers that do not leave at once. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

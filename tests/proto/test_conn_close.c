@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What closing means to the peer: an end behind all bytes, or a reset behind them. */
+/* rudp_conn_close: the peer reads all that was written, then the end of file or a reset. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -82,7 +82,7 @@ static void close_with_answer(struct pair *pair, size_t answer_bytes, bool reads
 		rudp_conn_close(pair->conn[1], pair->now_ns);
 }
 
-/* What the engine has read and the program has not is unread all the same. */
+/* reads_first: the engine has taken the bytes; the program has not read them. */
 Test(conn_close, a_close_with_unread_bytes_resets_behind_what_was_written)
 {
 	for (int reads_first = 0; reads_first < 2; reads_first++) {
