@@ -39,6 +39,7 @@ replaced() {
 	mv "$TMP/key.next" "$TMP/key"
 	wait_until 5 "the server to take the new key" asks new
 	is_refused old || fail "the old key is still good"
+	wait_until 5 "side a to take the new key" asks key
 	fetch 10 page
 	has_ended long && fail "the long answer was over before its second part"
 	touch "$TMP/go-on"
