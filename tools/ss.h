@@ -12,7 +12,7 @@
 #include "api/control.h"
 
 #define RUDP_SS_PER_ENGINE_MAX 2000000u /* of one engine; who tells of more is none */
-#define RUDP_SS_ENGINES_MAX 65536u
+#define RUDP_SS_ENGINES_MAX 4096u
 
 struct rudp_ss {
 	bool all, listening, processes, numeric, no_header, json, summary;

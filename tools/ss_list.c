@@ -18,8 +18,13 @@
 #define STEP_S 2          /* an engine that is alive answers at once */
 #define ENGINE_NS (20 * RUDP_NS_PER_S)
 
+struct engine {
+	struct rudp_nonce nonce;
+	char path[sizeof((struct sockaddr_un *)0)->sun_path]; /* "": only its abstract name is known */
+};
+
 /* false: this line tells of no engine. */
-static bool read_line(const char *line, struct rudp_nonce *nonce)
+static bool read_line(const char *line, struct engine *engine)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	struct rudp_name name;
@@ -28,17 +33,33 @@ static bool read_line(const char *line, struct rudp_nonce *nonce)
 	size_t len;
 
 	if (sscanf(line, "%*s %*s %*s %lx %*s %*s %*s %107s", &flags, path) != 2 ||
-	    !(flags & LISTENS) || path[0] != '@')
+	    !(flags & LISTENS) || (path[0] != '@' && path[0] != '/'))
 		return false;
 	len = strlen(path);
 	memcpy(un.sun_path, path, len);
-	un.sun_path[0] = 0;
-	*nonce = (struct rudp_nonce){0};
+	if (path[0] == '@')
+		un.sun_path[0] = 0;
 	if (rudp_name_parse(&name, &un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) !=
 	    RUDP_NAME_CONTROL)
 		return false;
-	*nonce = name.nonce;
+	*engine = (struct engine){.nonce = name.nonce};
+	if (path[0] == '/')
+		memcpy(engine->path, path, len + 1);
 	return true;
+}
+
+/* An engine has a path, which its user and root can call, and an abstract name. */
+static void note(struct engine *engines, size_t *count, const struct engine *engine)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (memcmp(&engines[i].nonce, &engine->nonce, sizeof engine->nonce) != 0)
+			continue;
+		if (!engines[i].path[0])
+			engines[i] = *engine;
+		return;
+	}
+	if (*count < RUDP_SS_ENGINES_MAX)
+		engines[(*count)++] = *engine;
 }
 
 /* What comes from another process goes to a terminal. */
@@ -71,29 +92,34 @@ static int add(struct rudp_ss_list *list, const struct rudp_control_info *info)
 	return 0;
 }
 
-static int add_engine(struct rudp_ss_list *list, const struct rudp_control_engine *engine)
+static int add_engine(struct rudp_ss_list *list, const struct rudp_control_engine *told)
 {
 	void *more = reallocarray(list->tellers, list->engines + 1, sizeof *list->tellers);
 
 	if (!more)
 		return -ENOMEM;
 	list->tellers = more;
-	list->tellers[list->engines++] = *engine;
+	list->tellers[list->engines++] = *told;
 	return 0;
 }
 
 /* The answer tells of one object after cursor, at the end of the engine. 0, or -errno; *cursor
  * becomes 0 at the end. */
-static int ask(const struct rudp_nonce *nonce, uint64_t *cursor,
-	       struct rudp_control_reply *reply)
+static int ask(const struct engine *engine, uint64_t *cursor, struct rudp_control_reply *reply)
 {
 	struct rudp_control_call call;
 	int rc;
 
-	rudp_control_begin(&call, nonce, RUDP_CONTROL_LIST, -1);
+	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_LIST, -1);
+	call.path = engine->path[0] ? engine->path : NULL;
 	call.request.id = *cursor;
 	call.timeout.tv_sec = STEP_S;
 	rc = rudp_control_make(&call);
+	if (rc == -ENOENT && call.path) {
+		/* The path is one of another mount namespace. */
+		call.path = NULL;
+		rc = rudp_control_make(&call);
+	}
 	if (rc < 0)
 		return rc;
 	*cursor = call.reply.id;
@@ -102,14 +128,14 @@ static int ask(const struct rudp_nonce *nonce, uint64_t *cursor,
 }
 
 /* Anybody can take such a name: neither the number of answers nor their slowness is trusted. */
-static int ask_all(struct rudp_ss_list *list, const struct rudp_nonce *nonce)
+static int ask_all(struct rudp_ss_list *list, const struct engine *engine)
 {
 	int64_t end_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ENGINE_NS;
 	uint64_t cursor = 0;
 
 	for (unsigned i = 0; i < RUDP_SS_PER_ENGINE_MAX; i++) {
 		struct rudp_control_reply reply;
-		int rc = ask(nonce, &cursor, &reply);
+		int rc = ask(engine, &cursor, &reply);
 
 		if (rc < 0)
 			return rc;
@@ -123,9 +149,9 @@ static int ask_all(struct rudp_ss_list *list, const struct rudp_nonce *nonce)
 	return -EPROTO;
 }
 
-static int take_engine(struct rudp_ss_list *list, const struct rudp_nonce *nonce)
+static int take_engine(struct rudp_ss_list *list, const struct engine *engine)
 {
-	switch (ask_all(list, nonce)) {
+	switch (ask_all(list, engine)) {
 	case 0:
 		return 0;
 	case -EACCES:
@@ -142,27 +168,35 @@ static int take_engine(struct rudp_ss_list *list, const struct rudp_nonce *nonce
 	}
 }
 
+static size_t find_engines(FILE *names, struct engine *engines)
+{
+	struct engine engine;
+	char *line = NULL;
+	size_t size = 0, count = 0;
+
+	while (getline(&line, &size, names) > 0)
+		if (read_line(line, &engine))
+			note(engines, &count, &engine);
+	free(line);
+	return count;
+}
+
 int rudp_ss_collect(struct rudp_ss_list *list)
 {
+	struct engine *engines = calloc(RUDP_SS_ENGINES_MAX, sizeof *engines);
 	FILE *names = fopen(NAMES, "re");
-	char *line = NULL;
-	size_t size = 0;
-	unsigned engines = 0;
-	int rc = 0;
+	size_t count;
+	int rc = names ? 0 : -errno;
 
 	*list = (struct rudp_ss_list){.count = 0};
-	if (!names)
-		return -errno;
-	while (rc == 0 && engines < RUDP_SS_ENGINES_MAX && getline(&line, &size, names) > 0) {
-		struct rudp_nonce nonce;
-
-		if (!read_line(line, &nonce))
-			continue;
-		engines++;
-		rc = take_engine(list, &nonce);
-	}
-	free(line);
-	fclose(names);
+	if (!engines)
+		rc = -ENOMEM;
+	count = rc == 0 ? find_engines(names, engines) : 0;
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = take_engine(list, &engines[i]);
+	if (names)
+		fclose(names);
+	free(engines);
 	return rc;
 }
 

@@ -11,6 +11,7 @@
 #include "api/child.h"
 #include "api/engine_start.h"
 #include "api/mark.h"
+#include "api/run_dir.h"
 #include "api/sys.h"
 
 #define DOOR_TIMEOUT_S 10 /* an engine lets callers in within a turn of its loop */
@@ -26,18 +27,6 @@ void rudp_control_begin(struct rudp_control_call *call, const struct rudp_nonce 
 	call->request.operation = (uint16_t)operation;
 }
 
-/* Anybody may bind an abstract name: a well-known one counts only from our own user or root. */
-static int check_owner(int channel)
-{
-	struct ucred owner;
-	socklen_t len = sizeof owner;
-	int rc = rudp_sys_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len);
-
-	if (rc < 0)
-		return rc;
-	return owner.uid == 0 || owner.uid == geteuid() ? 0 : -EACCES;
-}
-
 static bool has_timeout(const struct rudp_control_call *call)
 {
 	return call->timeout.tv_sec || call->timeout.tv_usec;
@@ -50,9 +39,9 @@ static bool may_ask_anybody(const struct rudp_control_call *call)
 }
 
 /*
- * The names of all sockets can be read by all, and when an engine has ended they are free for anybody,
- * who must not get a descriptor of ours: it is for its user, root, or whoever made the socket. Nor would
- * anybody else have to answer.
+ * Abstract names can be read by all users, and when an engine has ended its name is free for anybody,
+ * who must not get a descriptor of ours. Only the engine's user, root, and the user who made the
+ * descriptor may have it.
  */
 static int check_bearer(int channel, const struct rudp_control_call *call)
 {
@@ -82,24 +71,74 @@ static void limit_steps(int channel, const struct rudp_control_call *call)
 				    sizeof call->timeout);
 }
 
-static int channel_open(const struct rudp_control_call *call)
+static int connect_to(int channel, const struct rudp_control_call *call, const struct sockaddr_un *un,
+		      socklen_t len)
 {
-	const struct rudp_name *to = &call->to;
+	int rc;
+
+	do
+		rc = rudp_sys_connect(channel, (const struct sockaddr *)un, len);
+	while (rc == -EINTR);
+	return rc == 0 ? check_bearer(channel, call) : rc;
+}
+
+static int connect_to_path(int channel, const struct rudp_control_call *call)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	size_t len = strlen(call->path);
+
+	if (len >= sizeof un.sun_path)
+		return -ENAMETOOLONG;
+	memcpy(un.sun_path, call->path, len + 1);
+	return connect_to(channel, call, &un, sizeof un);
+}
+
+/* The place is not there, or no engine of this name is in it. */
+static bool is_elsewhere(int error)
+{
+	return error == -ENOENT || error == -ECONNREFUSED || error == -EACCES || error == -ENOTDIR;
+}
+
+static int connect_in_private_dir(int channel, const struct rudp_control_call *call)
+{
+	struct rudp_name name = call->to;
+	char dir[RUDP_RUN_DIR_SIZE];
+	uint32_t uid = geteuid();
+	int rc = -ENOENT;
+
+	name.network = rudp_run_dir_network(channel);
+	for (unsigned i = 0; i < RUDP_RUN_DIR_PLACES && is_elsewhere(rc); i++) {
+		struct sockaddr_un un;
+		socklen_t len;
+
+		if (!rudp_run_dir_place(i, uid, dir) || !rudp_run_dir_is_private(dir, uid))
+			continue;
+		len = rudp_name_write_path(&name, dir, &un);
+		rc = connect_to(channel, call, &un, len);
+	}
+	return rc;
+}
+
+static int connect_to_abstract(int channel, const struct rudp_control_call *call)
+{
 	struct sockaddr_un un;
-	socklen_t len = rudp_name_write(to, &un);
+	socklen_t len = rudp_name_write(&call->to, &un);
+
+	return connect_to(channel, call, &un, len);
+}
+
+int rudp_control_open(const struct rudp_control_call *call)
+{
 	int channel = rudp_sys_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	int rc;
 
 	if (channel < 0)
 		return channel;
 	limit_steps(channel, call);
-	do
-		rc = rudp_sys_connect(channel, (struct sockaddr *)&un, len);
-	while (rc == -EINTR);
-	if (rc == 0 && to->kind == RUDP_NAME_WELL_KNOWN)
-		rc = check_owner(channel);
-	else if (rc == 0)
-		rc = check_bearer(channel, call);
+	rc = call->path ? connect_to_path(channel, call) : connect_in_private_dir(channel, call);
+	if (!call->path && is_elsewhere(rc))
+		rc = call->to.kind == RUDP_NAME_CONTROL ? connect_to_abstract(channel, call)
+							: -ECONNREFUSED;
 	if (rc < 0) {
 		rudp_sys_close(channel);
 		return rc;
@@ -210,7 +249,7 @@ static ssize_t receive_interruptible(int channel, struct rudp_control_call *call
 
 static int make(struct rudp_control_call *call)
 {
-	int channel = channel_open(call);
+	int channel = rudp_control_open(call);
 	ssize_t rc;
 
 	if (channel < 0)

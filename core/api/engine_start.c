@@ -15,6 +15,7 @@
 #define SLOTS 16u
 #define TRIES 3
 #define HELLO_TIMEOUT_S 10
+#define ANSWER_TIMEOUT_US 200000 /* other users may keep an abstract name busy */
 
 /*
  * What is remembered is written into a slot of its own and then named by number: readers never wait,
@@ -73,7 +74,7 @@ bool rudp_engine_was_of(const struct rudp_nonce *nonce, uint32_t uid)
 	return false;
 }
 
-/* The names of all sockets can be read by all, and are free for anybody when an engine has ended. */
+/* An abstract name is free for anybody when its engine has ended. */
 static bool is_ours(int channel)
 {
 	struct ucred owner;
@@ -85,19 +86,16 @@ static bool is_ours(int channel)
 
 static bool answers(const struct rudp_nonce *nonce)
 {
-	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = *nonce};
-	struct sockaddr_un un;
-	socklen_t len = rudp_name_write(&name, &un);
-	int channel = rudp_sys_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct rudp_control_call call;
 	bool found;
-	int rc;
+	int channel;
 
+	rudp_control_begin(&call, nonce, RUDP_CONTROL_INFO, -1);
+	call.timeout.tv_usec = ANSWER_TIMEOUT_US;
+	channel = rudp_control_open(&call);
 	if (channel < 0)
 		return false;
-	do
-		rc = rudp_sys_connect(channel, (struct sockaddr *)&un, len);
-	while (rc == -EINTR);
-	found = rc == 0 && is_ours(channel);
+	found = is_ours(channel);
 	rudp_sys_close(channel);
 	return found;
 }
@@ -133,7 +131,7 @@ int rudp_engine_hello(uint64_t settings, struct rudp_engine_ref *engine)
 		.uid = geteuid(),
 		.settings = settings,
 	};
-	/* Another user may hold the name, and never answer. */
+	/* An engine that is stopped never answers. */
 	call.timeout.tv_sec = HELLO_TIMEOUT_S;
 	rc = rudp_control_make(&call);
 	if (rc < 0)
@@ -185,7 +183,7 @@ static int search(struct rudp_engine_ref *engine)
 		rc = rudp_engine_hello(settings, engine);
 		if (rc == 0 || rc == -EMFILE || rc == -ENFILE)
 			return rc;
-		/* Another user may have the name: the engine finds that out, and does without. */
+		/* It may have ended meanwhile. */
 		is_late = rc == -ETIMEDOUT;
 		rc = start(settings, engine);
 		if (rc != -EEXIST)

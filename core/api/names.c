@@ -16,6 +16,11 @@
 #define BYTES_MAX ADDR_BYTES
 #define NAME_OFFSET (offsetof(struct sockaddr_un, sun_path) + 1) /* behind the 0 of an abstract name */
 
+/* The longest that follows a directory, its slash and the 0 at its end included. */
+#define PATH_NAME_MAX (1 + PREFIX_LEN + 1 + NONCE_CHARS + ID_CHARS + ADDR_CHARS + 1)
+
+_Static_assert(UID_DIGITS_MAX + 2 * (1 + SETTINGS_CHARS) < NONCE_CHARS + ID_CHARS + ADDR_CHARS,
+	       "a bound name is the longest of those in a directory");
 _Static_assert(PREFIX_LEN + 1 + NONCE_CHARS + ID_CHARS + 2 * ADDR_CHARS <
 		       sizeof(((struct sockaddr_un *)0)->sun_path),
 	       "a connection's name fits into sun_path behind its 0");
@@ -206,10 +211,7 @@ static char *body_write(char *out, const struct rudp_name *name)
 		out = base64_write(out, name->nonce.bytes, RUDP_NONCE_BYTES);
 		out = number_write(out, name->id);
 		out = addr_write(out, &name->local);
-		if (name->kind == RUDP_NAME_CONNECTION)
-			return addr_write(out, &name->remote);
-		memset(out, '-', ADDR_CHARS);
-		return out + ADDR_CHARS;
+		return name->kind == RUDP_NAME_CONNECTION ? addr_write(out, &name->remote) : out;
 	case RUDP_NAME_CONTROL:
 		*out++ = 'e';
 		return base64_write(out, name->nonce.bytes, RUDP_NONCE_BYTES);
@@ -238,21 +240,58 @@ socklen_t rudp_name_write(const struct rudp_name *name, struct sockaddr_un *un)
 	*out++ = 0;
 	memcpy(out, PREFIX, PREFIX_LEN);
 	out = body_write(out + PREFIX_LEN, name);
+	if (name->kind == RUDP_NAME_BOUND) {
+		memset(out, '-', ADDR_CHARS);
+		out += ADDR_CHARS;
+	}
 	return (socklen_t)(out - (char *)un);
 }
 
-static bool socket_name_read(struct rudp_name *name, const char *text, size_t len, char kind)
+socklen_t rudp_name_write_path(const struct rudp_name *name, const char *dir, struct sockaddr_un *un)
+{
+	size_t dir_len = strlen(dir);
+	char *out = un->sun_path;
+
+	memset(un, 0, sizeof *un);
+	un->sun_family = AF_UNIX;
+	if (dir_len + PATH_NAME_MAX > sizeof un->sun_path)
+		return 0;
+	memcpy(out, dir, dir_len);
+	out += dir_len;
+	*out++ = '/';
+	memcpy(out, PREFIX, PREFIX_LEN);
+	out = body_write(out + PREFIX_LEN, name);
+	if (name->kind != RUDP_NAME_BOUND) {
+		*out++ = '-';
+		out = settings_write(out, name->network);
+	}
+	return (socklen_t)(out + 1 - (char *)un);
+}
+
+/* What an abstract name of something bound has in place of a remote address, a path leaves out. */
+static bool socket_name_read(struct rudp_name *name, const char *text, size_t len, char kind,
+			     bool is_path)
 {
 	bool connection = kind == 'c';
 	const char *remote = text + NONCE_CHARS + ID_CHARS + ADDR_CHARS;
 
-	if (len != NONCE_CHARS + ID_CHARS + 2 * ADDR_CHARS)
+	if (len != NONCE_CHARS + ID_CHARS + (is_path ? 1 : 2) * ADDR_CHARS)
 		return false;
 	name->kind = connection ? RUDP_NAME_CONNECTION : RUDP_NAME_BOUND;
 	return base64_read(name->nonce.bytes, RUDP_NONCE_BYTES, text) &&
 	       number_read(&name->id, text + NONCE_CHARS) &&
 	       addr_read(&name->local, text + NONCE_CHARS + ID_CHARS) &&
-	       (connection ? addr_read(&name->remote, remote) : is_dashes(remote));
+	       (is_path || (connection ? addr_read(&name->remote, remote) : is_dashes(remote)));
+}
+
+/* Cuts the number of the network namespace off the end of a path. */
+static bool network_read(struct rudp_name *name, const char *text, size_t *len)
+{
+	if (*len < SETTINGS_CHARS + 1 || text[*len - SETTINGS_CHARS - 1] != '-' ||
+	    !settings_read(&name->network, text + *len - SETTINGS_CHARS))
+		return false;
+	*len -= SETTINGS_CHARS + 1;
+	return true;
 }
 
 static bool user_and_number_read(uint32_t *uid, uint64_t *number, const char *text, size_t len)
@@ -275,7 +314,7 @@ static bool seat_read(struct rudp_name *name, const char *text, size_t len)
 	return true;
 }
 
-static bool body_read(struct rudp_name *name, const char *text, size_t len)
+static bool body_read(struct rudp_name *name, const char *text, size_t len, bool is_path)
 {
 	if (len < PREFIX_LEN + 1 || memcmp(text, PREFIX, PREFIX_LEN) != 0)
 		return false;
@@ -283,28 +322,56 @@ static bool body_read(struct rudp_name *name, const char *text, size_t len)
 	len -= PREFIX_LEN + 1;
 	switch (text[-1]) {
 	case 'c':
+		return !is_path && socket_name_read(name, text, len, 'c', false);
 	case 'b':
-		return socket_name_read(name, text, len, text[-1]);
+		return socket_name_read(name, text, len, 'b', is_path);
 	case 'e':
+		if (is_path && !network_read(name, text, &len))
+			return false;
 		name->kind = RUDP_NAME_CONTROL;
 		return len == NONCE_CHARS && base64_read(name->nonce.bytes, RUDP_NONCE_BYTES, text);
 	case 'w':
+		if (is_path && !network_read(name, text, &len))
+			return false;
 		name->kind = RUDP_NAME_WELL_KNOWN;
 		return user_and_number_read(&name->uid, &name->settings, text, len);
 	case 's':
-		return seat_read(name, text, len);
+		return !is_path && seat_read(name, text, len);
 	default:
 		return false;
 	}
 }
 
+/* The last part of a path, which ends at a 0 or after size bytes. NULL: it has one part only. */
+static const char *file_of(const char *path, size_t size, size_t *len)
+{
+	size_t path_len = strnlen(path, size);
+	const char *slash = memrchr(path, '/', path_len);
+
+	if (!slash)
+		return NULL;
+	*len = (size_t)(path + path_len - slash) - 1;
+	return slash + 1;
+}
+
 enum rudp_name_kind rudp_name_parse(struct rudp_name *name, const struct sockaddr_un *un,
 				    socklen_t len)
 {
+	const char *text = un->sun_path + 1;
+	size_t text_len;
+	bool is_path;
+
 	memset(name, 0, sizeof *name);
-	if (len <= NAME_OFFSET || len > sizeof *un || un->sun_family != AF_UNIX || un->sun_path[0])
+	if (len <= NAME_OFFSET || len > sizeof *un || un->sun_family != AF_UNIX)
 		return RUDP_NAME_NONE;
-	if (!body_read(name, un->sun_path + 1, len - NAME_OFFSET))
+	text_len = len - NAME_OFFSET;
+	is_path = un->sun_path[0] != 0;
+	if (is_path) {
+		text = file_of(un->sun_path, text_len + 1, &text_len);
+		if (!text)
+			return RUDP_NAME_NONE;
+	}
+	if (!body_read(name, text, text_len, is_path))
 		memset(name, 0, sizeof *name);
 	return name->kind;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names - what rudp writes into the abstract AF_UNIX names of its sockets.
+ * names - what rudp writes into the AF_UNIX names of its sockets.
  *
  * The descriptor in a program's hand is an AF_UNIX stream socket; the kernel's own getpeername and
  * getsockname on it are our only table, so they hold all that anybody needs later: in any thread,
@@ -14,6 +14,14 @@
  *	well-known  where a user's first call finds an engine: "rudp1w" uid "-" settings(16 hex)
  *	seat        an engine in a thread shares this UDP port (engine/seat.h):
  *	            "rudp1s" uid "-" port and seat (16 hex, port << 16 | seat)
+ *
+ * Where an engine has a private directory (run_dir.h), three of them are paths in it, since an abstract
+ * name can be called by every user. The network namespace (16 hex) is part of those by which programs
+ * find an engine: unlike abstract names, paths are shared by all network namespaces.
+ *
+ *	bound       "DIR/rudp1b" nonce(22) id(11) local(30)
+ *	control     "DIR/rudp1e" nonce(22) "-" network
+ *	well-known  "DIR/rudp1w" uid "-" settings(16 hex) "-" network
  *
  * All printable (base64url), since /proc/net/unix shows them to everybody; a nonce is therefore no
  * secret. An address is 16 bytes of IPv6 (IPv4 as mapped), port, scope id: 22 bytes, 30 characters.
@@ -55,13 +63,20 @@ struct rudp_name {
 	struct rudp_addr remote; /* CONNECTION */
 	uint32_t uid;            /* WELL_KNOWN, SEAT */
 	uint64_t settings;       /* WELL_KNOWN: hash of the settings the engine runs with */
+	uint64_t network;        /* CONTROL, WELL_KNOWN in a directory: the network namespace */
 	uint16_t port, seat;     /* SEAT */
 };
 
 /* Fills *un; returns the length to give to bind(2) or connect(2). */
 socklen_t rudp_name_write(const struct rudp_name *name, struct sockaddr_un *un);
 
-/* What the kernel returned; kind is RUDP_NAME_NONE if it is not ours. Returns kind. */
+/*
+ * The same as a path in dir, for BOUND, CONTROL and WELL_KNOWN. Returns 0 if it is longer than a path of
+ * AF_UNIX may be.
+ */
+socklen_t rudp_name_write_path(const struct rudp_name *name, const char *dir, struct sockaddr_un *un);
+
+/* What the kernel returned, abstract or a path. Returns kind, RUDP_NAME_NONE if it is not ours. */
 enum rudp_name_kind rudp_name_parse(struct rudp_name *name, const struct sockaddr_un *un,
 				    socklen_t len);
 

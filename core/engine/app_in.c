@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 
 #include "engine/app_side.h"
-#include "engine/undertaker.h"
+#include "engine/deferred_close.h"
 
 #define FDS_MAX 253 /* SCM_MAX_FD */
 
@@ -32,7 +32,7 @@ static void let_go(struct msghdr *message)
 			continue;
 		for (size_t i = 0; i < count; i++) {
 			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
-			rudp_undertaker_take(fd);
+			rudp_deferred_close(fd);
 		}
 	}
 }

@@ -15,7 +15,7 @@
 #include "engine/app_side.h"
 #include "engine/caller.h"
 #include "engine/udp_spare.h"
-#include "engine/undertaker.h"
+#include "engine/deferred_close.h"
 
 #define PAGE_BYTES 4096
 #define PLUG_STEP_BYTES (3 * PAGE_BYTES)
@@ -155,7 +155,7 @@ static int accept_ours(const struct rudp_engine *engine, int listener)
 	int end = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	while (end >= 0 && !rudp_peer_is_engine(engine, end)) {
-		rudp_undertaker_take(end);
+		rudp_deferred_close(end);
 		end = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	}
 	return end < 0 ? -errno : end;
@@ -168,7 +168,7 @@ static void turn_strangers_out(int listener)
 
 	shutdown(listener, SHUT_RD);
 	while ((end = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
-		rudp_undertaker_take(end);
+		rudp_deferred_close(end);
 }
 
 /*

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "engine/connect.h"
 #include "engine/listener.h"
-#include "engine/undertaker.h"
+#include "engine/deferred_close.h"
 
 #define END_EVENTS (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET)
 
@@ -81,7 +81,7 @@ static void leave_queue(struct rudp_engine *engine, struct rudp_app *app)
 static void close_end(struct rudp_engine *engine, const struct rudp_app *app)
 {
 	/* The program sees a reset: nobody has taken what it was connected to. */
-	rudp_undertaker_take(app->join_fd); /* strangers may have come there */
+	rudp_deferred_close(app->join_fd); /* strangers may have come there */
 	if (rudp_ends_is_shut(&app->ends) && app->behind == 0)
 		rudp_closer_take(&engine->closer, app->fd, engine->now_at_ns);
 	else if (app->fd >= 0)

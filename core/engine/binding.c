@@ -15,6 +15,7 @@
 #include "engine/keep.h"
 #include "engine/listener.h"
 #include "engine/port.h"
+#include "engine/private_dir.h"
 
 struct rudp_binding *rudp_binding_find(struct rudp_engine *engine, uint64_t id)
 {
@@ -65,6 +66,17 @@ void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_bindi
 				   .local = binding->local};
 }
 
+socklen_t rudp_binding_address(const struct rudp_engine *engine, const struct rudp_binding *binding,
+			       struct sockaddr_un *un)
+{
+	struct rudp_name name;
+
+	if (binding->path_fd >= 0)
+		return rudp_private_dir_address(binding->path_fd, un);
+	rudp_binding_name(engine, binding, &name);
+	return rudp_name_write(&name, un);
+}
+
 static bool covers(const struct rudp_addr *any, bool v6only, const struct rudp_addr *other)
 {
 	return rudp_addr_is_any(any) &&
@@ -95,14 +107,14 @@ bool rudp_binding_serves_rudp(const struct rudp_binding *binding)
 
 static bool is_gone(struct rudp_engine *engine, struct rudp_binding *binding)
 {
-	struct rudp_name name;
 	struct sockaddr_un un;
 	socklen_t len;
 
 	if (!rudp_binding_probe(engine, binding))
 		return true;
-	rudp_binding_name(engine, binding, &name);
-	len = rudp_name_write(&name, &un);
+	if (binding->path_fd >= 0)
+		return false;
+	len = rudp_binding_address(engine, binding, &un);
 	if (rudp_name_is_held(&engine->name_looks, &un, len, binding->inode, engine->now_at_ns))
 		return false;
 	rudp_binding_close(engine, binding);
@@ -130,22 +142,41 @@ static void discard(struct rudp_engine *engine, struct rudp_binding *binding)
 	rudp_port_leave(engine, binding);
 	if (binding->tcp_fd >= 0)
 		close(binding->tcp_fd);
+	if (binding->path_fd >= 0)
+		close(binding->path_fd);
 	if (binding->id)
 		rudp_slots_remove(&engine->slots, binding->id);
 	free(binding);
 }
 
-static int give_name(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
+static int give_path(const struct rudp_engine *engine, struct rudp_binding *binding, int fd)
 {
 	struct rudp_name name;
 	struct sockaddr_un un;
 	socklen_t len;
 
+	if (!engine->run_dir[0] || engine->may_lose_rights)
+		return -ENOENT;
+	rudp_binding_name(engine, binding, &name);
+	len = rudp_name_write_path(&name, engine->run_dir, &un);
+	binding->path_fd = rudp_private_dir_bind(engine->run_dir, fd, &un, len);
+	return binding->path_fd < 0 ? binding->path_fd : 0;
+}
+
+static int give_name(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
+{
+	struct sockaddr_un un;
+	socklen_t len;
+	int rc;
+
 	binding->id = rudp_slots_add(&engine->slots, RUDP_KIND_BINDING, binding);
 	if (!binding->id)
 		return -ENOMEM;
-	rudp_binding_name(engine, binding, &name);
-	len = rudp_name_write(&name, &un);
+	rc = give_path(engine, binding, fd);
+	if (rc == 0 || rc == -EOWNERDEAD)
+		return rc < 0 ? -ENOMEM : 0;
+	binding->path_fd = -1;
+	len = rudp_binding_address(engine, binding, &un);
 	return bind(fd, (struct sockaddr *)&un, len) < 0 ? -errno : 0;
 }
 
@@ -176,7 +207,7 @@ static struct rudp_binding *make(struct rudp_engine *engine, int fd, unsigned ma
 
 	if (!binding)
 		return NULL;
-	binding->tcp_fd = -1;
+	binding->tcp_fd = binding->path_fd = -1;
 	look_at_socket(binding, fd);
 	binding->v6only = (mark_flags & RUDP_MARK_V6ONLY) != 0;
 	binding->reuse_port = (mark_flags & RUDP_MARK_REUSEPORT) != 0;
@@ -295,18 +326,31 @@ void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding
 	discard(engine, binding);
 }
 
+/* true, too, where there is no way to know: alive until shown otherwise. */
+static bool is_path_open(struct rudp_engine *engine, const struct rudp_binding *binding)
+{
+	if (engine->path_probe_fd < 0)
+		engine->path_probe_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return engine->path_probe_fd < 0 ||
+	       rudp_private_dir_is_open(binding->path_fd, engine->path_probe_fd);
+}
+
 bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding)
 {
-	struct rudp_name name;
 	struct sockaddr_un un;
 	socklen_t len;
 
+	if (binding->path_fd >= 0) {
+		if (is_path_open(engine, binding))
+			return true;
+		rudp_binding_close(engine, binding);
+		return false;
+	}
 	if (engine->probe_fd < 0)
 		engine->probe_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (engine->probe_fd < 0)
 		return true; /* no way to know: alive until shown otherwise */
-	rudp_binding_name(engine, binding, &name);
-	len = rudp_name_write(&name, &un);
+	len = rudp_binding_address(engine, binding, &un);
 	if (bind(engine->probe_fd, (struct sockaddr *)&un, len) < 0)
 		return true;
 	/* The probe has the name now; it goes together with the binding. */

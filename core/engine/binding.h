@@ -7,10 +7,16 @@
  * the host what they always mean. Bindings of one address share one port object (port.h);
  * connections are dealt out to those that listen in turn.
  *
- * Nobody tells that a program's socket was closed: its abstract name is probed (bind another socket to
- * it: EADDRINUSE = alive). Until then the name is free for anybody on this host, who can read it and may
- * be another user: so a descriptor with that name is the binding's only if it is the very socket, and
- * no connection goes to a listener there that is of another user (listener.h).
+ * The program's socket is bound to a path in the user's private directory, which is removed at once:
+ * only the engine can connect to it, through a descriptor of its file (private_dir.h). Without a
+ * private directory the name is an abstract one, which every user can call; then the program's accept
+ * is the only one to tell strangers from the engine.
+ *
+ * Nobody tells that a program's socket was closed, so it is probed. A path: a connect of another type
+ * of socket is refused when it is gone. An abstract name: another socket can be bound to it then.
+ * Until that is seen the abstract name is free for anybody on this host, who can read it and may be
+ * another user: so a descriptor with that name is the binding's only if it is the very socket, and no
+ * connection goes to a listener there that is of another user (listener.h).
  */
 #ifndef RUDP_ENGINE_BINDING_H
 #define RUDP_ENGINE_BINDING_H
@@ -29,6 +35,7 @@ struct rudp_binding {
 	uint64_t id;
 	struct rudp_port *port;
 	int tcp_fd;
+	int path_fd;                     /* the file of the program's socket; -1: its name is abstract */
 	bool adopted;                    /* tcp_fd is others', too: it goes on listening without us */
 	bool listening;
 	enum rudp_way way;               /* that its listener serves */
@@ -77,7 +84,10 @@ struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd);
 struct rudp_binding *rudp_binding_of_unconnected(struct rudp_engine *engine, int fd);
 struct rudp_binding *rudp_binding_find(struct rudp_engine *engine, uint64_t id);
 
-/* Abstract name of the program's socket. */
+/* Where the program's socket is called: by this thread alone, if it is a path. */
+socklen_t rudp_binding_address(const struct rudp_engine *engine, const struct rudp_binding *binding,
+			       struct sockaddr_un *un);
+/* Name of the program's socket. */
 void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_binding *binding,
 		       struct rudp_name *name);
 /* false: its last holder is gone, and so is the binding now. */

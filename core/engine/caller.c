@@ -31,8 +31,15 @@ static bool token_matches(const struct rudp_engine *engine, const uint8_t *token
 bool rudp_caller_is_known(const struct rudp_engine *engine, const struct rudp_call *call,
 			  const struct rudp_control_request *request)
 {
-	return call->uid == engine->uid || call->uid == 0 ||
-	       token_matches(engine, request->token);
+	return !call->foreign || token_matches(engine, request->token);
+}
+
+bool rudp_caller_fd_is_unix(int fd)
+{
+	int domain = AF_UNSPEC;
+	socklen_t len = sizeof domain;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
 }
 
 bool rudp_peer_is_engine(const struct rudp_engine *engine, int fd)

@@ -10,9 +10,18 @@
 #include "engine/control.h"
 #include "engine/options.h"
 
-/* Same user as the engine, or root, or it knows the token. */
+/*
+ * It has come through the private directory, which lets in the engine's user and root, or it knows the
+ * token. The uid alone proves nothing at the open door: a container has the same users as its host.
+ */
 bool rudp_caller_is_known(const struct rudp_engine *engine, const struct rudp_call *call,
 			  const struct rudp_control_request *request);
+
+/*
+ * The only question that a descriptor of an unknown sender is asked. Most calls on a kernel TCP socket
+ * take its lock, which the sender can hold for ever.
+ */
+bool rudp_caller_fd_is_unix(int fd);
 
 /*
  * The descriptor that came along is one of this engine's: possession is proof. A name alone is not,

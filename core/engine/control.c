@@ -12,88 +12,20 @@
 #include "base/log.h"
 #include "engine/app_side.h"
 #include "engine/caller.h"
-#include "engine/keep.h"
+#include "engine/deferred_close.h"
 #include "engine/udp_spare.h"
-#include "engine/undertaker.h"
 
 #define FDS_MAX 253 /* SCM_MAX_FD: what the kernel has to drop it closes in our place */
-
-int rudp_door_open(struct rudp_engine *engine, const struct rudp_name *name, bool well_known)
-{
-	struct sockaddr_un un;
-	socklen_t len = rudp_name_write(name, &un);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int rc;
-
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&un, len) < 0 || listen(fd, RUDP_DOOR_BACKLOG) < 0) {
-		rc = -errno;
-		close(fd);
-		return rc;
-	}
-	return rudp_door_adopt(engine, fd, well_known);
-}
-
-int rudp_door_adopt(struct rudp_engine *engine, int fd, bool well_known)
-{
-	struct rudp_door *door = calloc(1, sizeof *door);
-	int rc = -ENOMEM;
-
-	if (!door)
-		goto close_fd;
-	door->well_known = well_known;
-	door->fd = fd;
-	door->id = rudp_slots_add(&engine->slots, RUDP_KIND_DOOR, door);
-	if (!door->id)
-		goto free_door;
-	rc = rudp_engine_watch(engine, door->fd, EPOLLIN, door->id);
-	if (rc < 0)
-		goto remove_slot;
-	rudp_list_append(&engine->doors, &door->link);
-	rudp_keep_door(engine, door);
-	return 0;
-
-remove_slot:
-	rudp_slots_remove(&engine->slots, door->id);
-free_door:
-	free(door);
-close_fd:
-	close(fd);
-	return rc;
-}
-
-void rudp_door_close(struct rudp_engine *engine, struct rudp_door *door)
-{
-	rudp_keep_forget_door(engine, door);
-	close(door->fd);
-	rudp_list_remove(&door->link);
-	rudp_slots_remove(&engine->slots, door->id);
-	free(door);
-}
-
-struct rudp_door *rudp_door_well_known(struct rudp_engine *engine)
-{
-	for (struct rudp_list *link = engine->doors.next; link != &engine->doors; link = link->next)
-		if (RUDP_LIST_OWNER(link, struct rudp_door, link)->well_known)
-			return RUDP_LIST_OWNER(link, struct rudp_door, link);
-	return NULL;
-}
 
 struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id)
 {
 	return rudp_slots_find(&engine->slots, id, RUDP_KIND_CALL);
 }
 
-static bool is_foreign(const struct rudp_engine *engine, uint32_t uid)
-{
-	return uid != engine->uid && uid != 0;
-}
-
 /* Into a program's end of a living connection only this engine writes: nothing lies in it that waits. */
 static bool is_joined(struct rudp_engine *engine, int fd)
 {
-	return rudp_app_of(engine, fd) && rudp_peer_is_engine(engine, fd);
+	return rudp_caller_fd_is_unix(fd) && rudp_app_of(engine, fd) && rudp_peer_is_engine(engine, fd);
 }
 
 /* What came with a message of this call. */
@@ -102,7 +34,7 @@ static void close_one(struct rudp_engine *engine, const struct rudp_call *call, 
 	if (fd < 0)
 		return;
 	if (call->foreign && !is_joined(engine, fd))
-		rudp_undertaker_take(fd);
+		rudp_deferred_close(fd);
 	else
 		close(fd);
 }
@@ -131,7 +63,7 @@ static void close_channel(struct rudp_engine *engine, const struct rudp_call *ca
 	}
 	/* It is not closed at once, and must not be heard of any more. */
 	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, call->fd, NULL);
-	rudp_undertaker_take(call->fd);
+	rudp_deferred_close(call->fd);
 }
 
 static void drop_held(struct rudp_engine *engine, struct rudp_call *call)
@@ -236,6 +168,7 @@ struct message {
 	int fds[2];
 	bool fds_lost;
 	bool is_left;       /* still in the channel, which is to be closed with it */
+	bool is_denied;     /* it has descriptors, which are not taken from whoever has sent it */
 };
 
 static void close_fds(struct rudp_engine *engine, const struct rudp_call *call,
@@ -246,43 +179,44 @@ static void close_fds(struct rudp_engine *engine, const struct rudp_call *call,
 }
 
 /*
- * false: nothing there now. len 0: the caller has closed.
- *
- * For what finds no number here the kernel lets go of the descriptor, in this thread. So another user's
- * message is looked at, which gives descriptors besides those that lie in it, and taken when all of them
- * have numbers.
+ * One message, with the flags of recvmsg. with_fds: descriptors are taken, else they are told of by
+ * fds_lost. false: nothing there now. len 0: the caller has closed.
  */
-static bool receive(struct rudp_engine *engine, const struct rudp_call *call,
-		    struct message *message)
+static bool receive_one(int fd, struct message *message, struct msghdr *header, int flags)
 {
-	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))];
 	struct iovec iov[] = {{&message->request, sizeof message->request},
 			      {message->early, sizeof message->early}};
-	struct msghdr header = {.msg_iov = iov,
-				.msg_iovlen = 2,
-				.msg_control = control,
-				.msg_controllen = sizeof control};
-	int look = call->foreign ? MSG_PEEK : 0;
 
-	message->request = (struct rudp_control_request){0}; /* a refusal is told with what came of it */
+	header->msg_iov = iov;
+	header->msg_iovlen = 2;
 	/* MSG_TRUNC: the true length, so that a longer message is not taken for a right one. */
-	message->len =
-		recvmsg(call->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC | look);
-	if (message->len < 0) {
-		message->len = 0;
-		message->fds[0] = message->fds[1] = -1;
-		return errno != EAGAIN && errno != EINTR;
-	}
-	message->fd_count = take_fds(engine, call, &header, message->fds);
-	message->fds_lost = (header.msg_flags & MSG_CTRUNC) != 0;
-	message->is_left = call->foreign && message->fds_lost;
-	if (call->foreign && !message->is_left)
+	message->len = recvmsg(fd, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC | flags);
+	message->fds_lost = message->len >= 0 && header->msg_flags & MSG_CTRUNC;
+	if (message->len >= 0)
+		return true;
+	message->len = 0;
+	return errno != EAGAIN && errno != EINTR;
+}
+
+static bool receive_whole(struct rudp_engine *engine, const struct rudp_call *call,
+			  struct message *message, int flags)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	struct msghdr header = {.msg_control = control, .msg_controllen = sizeof control};
+
+	if (!receive_one(call->fd, message, &header, flags))
+		return false;
+	/* For what finds no number the kernel closes its copy, in this thread. Ours are numbers now. */
+	if (flags & MSG_PEEK && !message->fds_lost)
 		(void)recv(call->fd, NULL, 0, MSG_DONTWAIT);
+	if (message->len > 0 || header.msg_controllen > 0)
+		message->fd_count = take_fds(engine, call, &header, message->fds);
+	message->is_left = flags & MSG_PEEK && message->fds_lost;
 	return true;
 }
 
-/* What is wrong with its form; NULL: nothing. */
-static const char *fault_of(const struct message *message)
+/* What is wrong with its bytes; NULL: nothing. */
+static const char *fault_of_bytes(const struct message *message)
 {
 	const struct rudp_control_request *request = &message->request;
 	ssize_t more = message->len - (ssize_t)sizeof *request;
@@ -295,9 +229,56 @@ static const char *fault_of(const struct message *message)
 		return "unknown operation";
 	if (more != (request->operation == RUDP_CONTROL_CONNECT ? request->number : 0))
 		return "wrong size";
-	if (message->fd_count != rudp_control_fds(request->operation))
-		return "wrong number of descriptors";
 	return NULL;
+}
+
+/* The same of all of it. */
+static const char *fault_of(const struct message *message)
+{
+	const char *fault = fault_of_bytes(message);
+
+	int wanted = fault ? 0 : rudp_control_fds(message->request.operation);
+
+	if (!fault && (message->is_denied ? wanted == 0 : message->fd_count != wanted))
+		fault = "wrong number of descriptors";
+	return fault;
+}
+
+/*
+ * At the open door. A look at the bytes takes no descriptor, and tells whether there are any. They are
+ * taken where the sender may have sent them. Else they stay where they are, and are closed with the
+ * channel, by another thread.
+ */
+static bool receive_foreign(struct rudp_engine *engine, const struct rudp_call *call,
+			    struct message *message)
+{
+	struct msghdr header = {0};
+	bool may_bring;
+
+	if (!receive_one(call->fd, message, &header, MSG_PEEK))
+		return false;
+	if (!message->fds_lost) {
+		(void)recv(call->fd, NULL, 0, MSG_DONTWAIT);
+		return true;
+	}
+	may_bring = !fault_of_bytes(message) &&
+		    rudp_control_may_bring_fds(engine, call, &message->request);
+	if (may_bring && !rudp_deferred_close_is_full())
+		return receive_whole(engine, call, message, MSG_PEEK);
+	message->is_left = true;
+	message->is_denied = !may_bring;
+	return true;
+}
+
+static bool receive(struct rudp_engine *engine, const struct rudp_call *call,
+		    struct message *message)
+{
+	message->request = (struct rudp_control_request){0}; /* a refusal is told with what came of it */
+	message->fds[0] = message->fds[1] = -1;
+	message->fd_count = 0;
+	message->is_left = message->is_denied = false;
+	return call->foreign ? receive_foreign(engine, call, message)
+			     : receive_whole(engine, call, message, 0);
 }
 
 static void refuse(struct rudp_engine *engine, struct rudp_call *call,
@@ -334,7 +315,7 @@ static void on_message(struct rudp_engine *engine, struct rudp_call *call,
 {
 	const char *fault = fault_of(message);
 
-	if (message->fds_lost && message->fd_count == 0 &&
+	if (message->fds_lost && message->fd_count == 0 && !message->is_denied &&
 	    message->len >= (ssize_t)sizeof message->request)
 		out_of_descriptors(engine, call, message);
 	else if (fault)
@@ -382,17 +363,18 @@ void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint
 		rudp_call_close(engine, call);
 }
 
+static void shut_door(struct rudp_engine *engine, struct rudp_door *door)
+{
+	engine->doors_open_at_ns = engine->now_at_ns + RUDP_DOOR_PAUSE_NS;
+	door->shut = true;
+	rudp_engine_rewatch(engine, door->fd, 0, door->id);
+}
+
 static void shut_doors(struct rudp_engine *engine)
 {
 	engine->counts.refused_doors++;
-	engine->doors_open_at_ns = engine->now_at_ns + RUDP_DOOR_PAUSE_NS;
-	for (struct rudp_list *link = engine->doors.next; link != &engine->doors;
-	     link = link->next) {
-		struct rudp_door *door = RUDP_LIST_OWNER(link, struct rudp_door, link);
-
-		door->shut = true;
-		rudp_engine_rewatch(engine, door->fd, 0, door->id);
-	}
+	for (struct rudp_list *link = engine->doors.next; link != &engine->doors; link = link->next)
+		shut_door(engine, RUDP_LIST_OWNER(link, struct rudp_door, link));
 }
 
 void rudp_doors_reopen(struct rudp_engine *engine)
@@ -408,31 +390,21 @@ void rudp_doors_reopen(struct rudp_engine *engine)
 	}
 }
 
-/* Whoever that is who has called here. */
-static bool is_of_another(const struct rudp_engine *engine, int fd)
+/* A channel that was let in and has no call. What lies in it of a stranger is not for this thread. */
+static void close_unserved(const struct rudp_door *door, int fd)
 {
-	struct ucred peer;
-	socklen_t len = sizeof peer;
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
-	       is_foreign(engine, peer.uid);
-}
-
-/* A channel that was let in and has no call. What lies in it of another user is not for this thread. */
-static void close_unserved(const struct rudp_engine *engine, int fd)
-{
-	if (is_of_another(engine, fd))
-		rudp_undertaker_take(fd);
+	if (door->kind == RUDP_DOOR_OPEN)
+		rudp_deferred_close(fd);
 	else
 		close(fd);
 }
 
 /*
- * Says why. What was asked is taken: closed with it unread, the caller would be told of a reset in place
- * of this answer. But to take it closes the descriptors in it, for which there is no room: not another
- * user's, who is told of a reset then.
+ * Says why. What was asked is taken: closed with it unread, the caller would be told of a reset in
+ * place of this answer. But to take it closes the descriptors in it, for which there is no room: not
+ * those of a stranger, who is told of a reset then.
  */
-static void send_away(const struct rudp_engine *engine, int fd)
+static void send_away(const struct rudp_door *door, int fd)
 {
 	struct rudp_control_reply reply = {.version = RUDP_CONTROL_VERSION, .error = EMFILE};
 	struct rudp_control_request request;
@@ -443,10 +415,10 @@ static void send_away(const struct rudp_engine *engine, int fd)
 	if (n >= 4)
 		reply.operation = request.operation;
 	/* What has come since was not looked at. */
-	if ((n >= 0 && !(header.msg_flags & MSG_CTRUNC)) || !is_of_another(engine, fd))
+	if ((n >= 0 && !(header.msg_flags & MSG_CTRUNC)) || door->kind != RUDP_DOOR_OPEN)
 		(void)recv(fd, &request, sizeof request, MSG_DONTWAIT);
 	(void)send(fd, &reply, sizeof reply, MSG_DONTWAIT | MSG_NOSIGNAL);
-	close_unserved(engine, fd);
+	close_unserved(door, fd);
 }
 
 /* Where the last to be sent away is not closed yet there is none: the next time, then. */
@@ -467,7 +439,7 @@ static void turn_away(struct rudp_engine *engine, const struct rudp_door *door)
 		engine->spare_fd = -1;
 		fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
-			send_away(engine, fd);
+			send_away(door, fd);
 		keep_spare(engine);
 	}
 	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
@@ -485,13 +457,12 @@ static struct rudp_call *call_new(struct rudp_engine *engine, const struct rudp_
 		return NULL;
 	call->fd = fd;
 	call->held_fd = call->second_fd = -1;
-	call->well_known = door->well_known;
 	call->since_ns = engine->now_at_ns;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		goto free_call;
 	call->pid = (uint32_t)peer.pid;
 	call->uid = peer.uid;
-	call->foreign = call->stranger = is_foreign(engine, call->uid);
+	call->foreign = call->stranger = door->kind == RUDP_DOOR_OPEN;
 	call->id = rudp_slots_add(&engine->slots, RUDP_KIND_CALL, call);
 	if (!call->id)
 		goto free_call;
@@ -531,8 +502,8 @@ static void save_descriptors(struct rudp_engine *engine, bool scarce)
 }
 
 /*
- * To ask for one more than there are costs the kernel a socket, made and thrown away, 2 us. Callers come
- * one by one, mostly; only where the turn before has let one in, too, there may be a crowd.
+ * To ask for one more than there are costs the kernel a socket, made and thrown away, 2 us. Callers
+ * come one by one, mostly; only where the turn before has let one in, too, there may be a crowd.
  */
 static int callers_expected(const struct rudp_engine *engine, struct rudp_door *door)
 {
@@ -551,7 +522,14 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 	for (int i = 0; i < expected; i++) {
 		struct rudp_call *call;
 		uint64_t id;
-		int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd;
+
+		if (door->kind == RUDP_DOOR_OPEN && rudp_deferred_close_is_full()) {
+			engine->counts.refused_doors++;
+			shut_door(engine, door);
+			return;
+		}
+		fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		/* EINVAL: this door has been shut for good. */
 		if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ||
@@ -565,7 +543,7 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 		save_descriptors(engine, fd >= engine->closer.fd_max);
 		call = engine->call_count < RUDP_CALLS_MAX ? call_new(engine, door, fd) : NULL;
 		if (!call) {
-			close_unserved(engine, fd);
+			close_unserved(door, fd);
 			shut_doors(engine);
 			return;
 		}

@@ -2,12 +2,18 @@
 /*
  * control - messages from programs: one row of a table an operation.
  *
- * Doors are the listening sockets (the control name, the well-known name); a call is one connection.
- * Calls are answered and closed at once, except a blocking CONNECT: that is closed by its caller, so
- * that a GO_ON which crosses the answer cannot destroy it.
+ * Doors are the listening sockets; a call is one connection. Two doors are in the user's private
+ * directory (the control name and the well-known name), so only this user and root come to them. The
+ * third is the control name as an abstract one, for programs that do not reach the directory (a
+ * chroot, a worker that has changed its user). Everybody can call there, so the token of the
+ * environment is asked for, or a descriptor of this engine. Calls are answered and closed at once,
+ * except a blocking CONNECT: that is closed by its caller, so that a GO_ON which crosses the answer
+ * cannot destroy it.
  *
- * Anybody on this host can connect to an abstract name. A caller of another user is a stranger until a
- * request of his proves his right; there is room for a few of those, and the oldest goes for a new one.
+ * A caller at the open door is a stranger until a request proves its right; there is room for a few
+ * of those, and the oldest goes for a new one. Descriptors are taken from a message only after its
+ * token was checked, or one where the descriptor itself is the proof; what cannot be used is closed
+ * in other threads (deferred_close.h), and while too much of that is pending the open door is shut.
  */
 #ifndef RUDP_ENGINE_CONTROL_H
 #define RUDP_ENGINE_CONTROL_H
@@ -23,10 +29,18 @@
 #define RUDP_DOOR_BACKLOG 4096
 #define RUDP_DOOR_PAUSE_NS (20 * RUDP_NS_PER_MS)
 
+enum rudp_door_kind {
+	RUDP_DOOR_CONTROL,
+	RUDP_DOOR_WELL_KNOWN,
+	RUDP_DOOR_OPEN, /* the abstract control name */
+};
+#define RUDP_DOOR_KINDS 3
+
 struct rudp_door {
 	uint64_t id;
 	int fd;
-	bool well_known;
+	enum rudp_door_kind kind;
+	uint64_t inode;           /* of its file; 0: it has none */
 	bool shut;                /* not watched for the moment: no descriptors */
 	uint64_t opened_at_turn;  /* of the loop, for the last who came */
 	struct rudp_list link;
@@ -38,8 +52,7 @@ struct rudp_call {
 	int held_fd;              /* the program's descriptor that came along, -1 */
 	int second_fd;            /* ADOPT: the kernel's listener; else -1 */
 	uint32_t pid, uid;
-	bool well_known;
-	bool foreign;             /* of another user, whatever right he proves: so is what he sends */
+	bool foreign;             /* through the open door, whatever right it proves */
 	bool stranger;
 	bool answered;
 	uint64_t app_id;          /* blocking CONNECT under way */
@@ -48,10 +61,13 @@ struct rudp_call {
 	struct rudp_list aside_link; /* in engine->calls_aside */
 };
 
-/* Opens a listening control socket. 0, -EADDRINUSE, -errno. */
-int rudp_door_open(struct rudp_engine *engine, const struct rudp_name *name, bool well_known);
+/*
+ * Opens a listening control socket. 0, -EADDRINUSE, -ENOENT (it would be in the private directory, and
+ * there is none), -errno.
+ */
+int rudp_door_open(struct rudp_engine *engine, const struct rudp_name *name, enum rudp_door_kind kind);
 /* The same of another engine's, which is open; it owns fd. */
-int rudp_door_adopt(struct rudp_engine *engine, int fd, bool well_known);
+int rudp_door_adopt(struct rudp_engine *engine, int fd, enum rudp_door_kind kind);
 void rudp_door_close(struct rudp_engine *engine, struct rudp_door *door);
 /* The door under the well-known name; NULL. */
 struct rudp_door *rudp_door_well_known(struct rudp_engine *engine);
@@ -85,11 +101,14 @@ void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call);
 void rudp_call_trust(struct rudp_engine *engine, struct rudp_call *call);
 
 /*
- * One request, checked for form, and what stands behind a CONNECT (control_calls.c). Answers, or leaves
- * that for later.
+ * One request, checked for form, and what stands behind a CONNECT (control_calls.c). Answers, or
+ * leaves that for later.
  */
 void rudp_control_serve(struct rudp_engine *engine, struct rudp_call *call,
 			const struct rudp_control_request *request, const uint8_t *early);
+/* Descriptors may be taken from this message: the token is right, or one of them may prove the right. */
+bool rudp_control_may_bring_fds(const struct rudp_engine *engine, const struct rudp_call *call,
+				const struct rudp_control_request *request);
 /* Descriptors that this operation takes. */
 int rudp_control_fds(unsigned operation);
 const char *rudp_control_name(unsigned operation);

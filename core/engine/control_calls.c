@@ -307,6 +307,14 @@ int rudp_control_fds(unsigned operation)
 	return operations[operation].fds;
 }
 
+bool rudp_control_may_bring_fds(const struct rudp_engine *engine, const struct rudp_call *call,
+				const struct rudp_control_request *request)
+{
+	return operations[request->operation].fds > 0 &&
+	       (operations[request->operation].right == KNOWN_OR_OURS ||
+		rudp_caller_is_known(engine, call, request));
+}
+
 const char *rudp_control_name(unsigned operation)
 {
 	return operation < RUDP_CONTROL_OPERATION_COUNT ? operations[operation].name : "?";
@@ -351,6 +359,8 @@ static int check(struct work *w)
 	enum right right = operations[operation].right;
 	int flags;
 
+	if (w->call->held_fd >= 0 && !rudp_caller_fd_is_unix(w->call->held_fd))
+		return -ENOTSOCK;
 	if (!may(w)) {
 		w->engine->counts.denied++;
 		if (rudp_complaints_may(&w->engine->complaints, w->engine->now_at_ns))

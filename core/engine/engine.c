@@ -21,6 +21,7 @@
 #include "engine/binding.h"
 #include "engine/control.h"
 #include "engine/keep.h"
+#include "engine/private_dir.h"
 #include "engine/listener.h"
 #include "engine/loop.h"
 #include "engine/memory_limit.h"
@@ -201,10 +202,16 @@ static void init_lists(struct rudp_engine *engine)
 static int open_control(struct rudp_engine *engine)
 {
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = engine->nonce};
+	int rc;
 
 	if (engine->succeeds)
 		return rudp_keep_restore_doors(engine);
-	return rudp_door_open(engine, &name, false);
+	/* Without it programs call the open door, with the token of whoever started them. */
+	rc = rudp_door_open(engine, &name, RUDP_DOOR_CONTROL);
+	if (rc < 0)
+		rudp_log(RUDP_LOG_WARN, "no control socket in a directory of user %u alone: %s",
+			 engine->uid, strerrordesc_np(-rc));
+	return rudp_door_open(engine, &name, RUDP_DOOR_OPEN);
 }
 
 int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *settings)
@@ -225,6 +232,7 @@ int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings
 				       .keep = keep,
 				       .turns = 1, /* 0: never */
 				       .probe_fd = -1,
+				       .path_probe_fd = -1,
 				       .roam = {.fd = -1, .look_at_ns = RUDP_NEVER},
 				       .retry_at_ns = RUDP_NEVER,
 				       .doors_open_at_ns = RUDP_NEVER,
@@ -242,6 +250,8 @@ int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings
 	rudp_random_fill(&engine->nonce, sizeof engine->nonce);
 	rudp_random_fill(engine->token, sizeof engine->token);
 	rudp_keep_identify(engine);
+	if (rudp_private_dir_make(engine->uid, engine->run_dir) && !engine->succeeds)
+		rudp_private_dir_clean(engine->run_dir);
 	engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 	(void)rudp_qlog_open(&engine->qlog, engine->settings.qlog_path, &engine->now_at_ns);
 	engine->housekeeping_at_ns = engine->now_at_ns + RUDP_HOUSEKEEPING_NS;
@@ -270,7 +280,7 @@ int rudp_engine_publish(struct rudp_engine *engine, uint64_t settings_hash)
 				 .uid = engine->uid,
 				 .settings = settings_hash};
 
-	return rudp_door_open(engine, &name, true);
+	return rudp_door_open(engine, &name, RUDP_DOOR_WELL_KNOWN);
 }
 
 void rudp_engine_unpublish(struct rudp_engine *engine)
@@ -326,6 +336,8 @@ void rudp_engine_fini(struct rudp_engine *engine)
 	free(engine->scratch);
 	if (engine->probe_fd >= 0)
 		close(engine->probe_fd);
+	if (engine->path_probe_fd >= 0)
+		close(engine->path_probe_fd);
 	if (engine->spare_fd >= 0)
 		close(engine->spare_fd);
 	if (engine->epoll_fd >= 0)

@@ -31,6 +31,7 @@
 
 #include "api/control.h"
 #include "api/names.h"
+#include "api/run_dir.h"
 #include "base/addr.h"
 #include "base/complaints.h"
 #include "base/list.h"
@@ -75,14 +76,17 @@ struct rudp_engine {
 	struct rudp_nonce nonce;
 	uint8_t token[RUDP_TOKEN_BYTES];
 	uint32_t pid, uid;
+	char run_dir[RUDP_RUN_DIR_SIZE]; /* the user's private directory (private_dir.h); "": none */
 	int64_t key_look_at_ns;       /* key_watch.h */
 	bool key_is_withdrawn;
+	bool may_lose_rights;         /* its program may change its user or root directory */
 	bool stays;                   /* a host that never ends by itself (thread) */
 	struct rudp_keep *keep;       /* shared with who keeps it (keep.h); NULL: nobody does */
 	bool succeeds;                /* it has taken the place of an engine that was killed */
 	int epoll_fd;
 	int spare_fd;                 /* given up for a moment when descriptors run out */
 	int probe_fd;                 /* unbound AF_UNIX socket, -1 when one must be made */
+	int path_probe_fd;            /* the same of SOCK_DGRAM, for listeners with a path */
 	struct rudp_endpoint *ep;
 	struct rudp_slots slots;
 	struct rudp_pool app_pool, udp_pool; /* the memory of apps and of UDP sockets */
@@ -162,7 +166,10 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings *settings,
 			  struct rudp_keep *keep);
 void rudp_engine_fini(struct rudp_engine *engine);
-/* Binds the name under which a user's programs find the engine. 0, -EADDRINUSE, -errno. */
+/*
+ * Binds the name under which a user's programs find the engine. 0, -EADDRINUSE (another engine has it),
+ * -ENOENT (no private directory), -errno.
+ */
 int rudp_engine_publish(struct rudp_engine *engine, uint64_t settings_hash);
 /* Gives that name up, if it has it: programs that come now find, or start, another one. */
 void rudp_engine_unpublish(struct rudp_engine *engine);

@@ -17,7 +17,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api/engine_ready.h"
@@ -30,7 +29,6 @@
 #include "engine/policy.h"
 
 #define FILES_MAX 1048576
-#define NAME_TRIES_MAX 200 /* a millisecond each: an engine that has its name listens at once */
 #define CORE_HEADERS_ONLY "0x10" /* of executables and libraries (core(5)) */
 
 static void say(enum rudp_ready_letter what, const void *more, size_t len)
@@ -165,49 +163,7 @@ static void say_ready(const struct rudp_engine *engine)
 	say(RUDP_READY, &ready, sizeof ready);
 }
 
-/* 0, or -errno; *uid: who listens there. */
-static int ask_who_listens(const struct rudp_engine *engine, uint64_t hash, uint32_t *uid)
-{
-	struct rudp_name name = {.kind = RUDP_NAME_WELL_KNOWN, .uid = engine->uid, .settings = hash};
-	struct sockaddr_un un;
-	socklen_t len = rudp_name_write(&name, &un), peer_len = sizeof(struct ucred);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct ucred peer;
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&un, len) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) < 0)
-		rc = -errno;
-	else
-		*uid = peer.uid;
-	close(fd);
-	return rc;
-}
-
-/*
- * Whether another user has the well-known name, and not an engine of ours that was faster: he listens
- * there, which programs see for themselves, or lets nobody in.
- */
-static bool is_name_anothers(const struct rudp_engine *engine, uint64_t hash)
-{
-	static const struct timespec nap = {0, 1000000};
-	uint32_t uid = 0;
-
-	for (int i = 0; i < NAME_TRIES_MAX; i++) {
-		int rc = ask_who_listens(engine, hash, &uid);
-
-		if (rc == 0)
-			return uid != engine->uid && uid != 0;
-		if (rc != -ECONNREFUSED && rc != -EAGAIN)
-			return false;
-		nanosleep(&nap, NULL);
-	}
-	return true;
-}
-
-/* Without its name it serves who has started it, and whom those start: they know it by its nonce. */
+/* Without its name it serves those who know it by its nonce: who started it, and their children. */
 static int publish(struct rudp_engine *engine, uint64_t hash)
 {
 	int rc;
@@ -217,9 +173,10 @@ static int publish(struct rudp_engine *engine, uint64_t hash)
 		return 0;
 	}
 	rc = rudp_engine_publish(engine, hash);
-	if (rc != -EADDRINUSE || !is_name_anothers(engine, hash))
+	if (rc == 0 || rc == -EADDRINUSE)
 		return rc;
-	rudp_log(RUDP_LOG_WARN, "another user has this engine's well-known name: no program finds it");
+	rudp_log(RUDP_LOG_WARN, "no well-known name: %s; programs started elsewhere do not find it",
+		 strerrordesc_np(-rc));
 	return 0;
 }
 

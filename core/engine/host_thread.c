@@ -61,6 +61,7 @@ static int prepare(void)
 	(void)rudp_log_file_open(&host.settings); /* without a file there is no log */
 	rc = rudp_engine_init(&host.engine, &host.settings);
 	host.engine.stays = true;
+	host.engine.may_lose_rights = true;
 	return rc;
 }
 

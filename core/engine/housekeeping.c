@@ -17,7 +17,7 @@
 #include "engine/listener.h"
 #include "engine/loop.h"
 #include "engine/udp_spare.h"
-#include "engine/undertaker.h"
+#include "engine/deferred_close.h"
 
 /* A living process that has asked for this engine. */
 struct client {
@@ -263,7 +263,7 @@ void rudp_housekeeping(struct rudp_engine *engine)
 	rudp_binding_probe_all(engine);
 	close_stale_calls(engine, &engine->calls);
 	close_stale_calls(engine, &engine->strangers);
-	rudp_undertaker_go_on();
+	rudp_deferred_close_go_on();
 	if (engine->stopping)
 		drain(engine);
 	else
@@ -277,7 +277,7 @@ int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
 {
 	bool ends = !engine->stays && is_idle(engine);
 	bool needed = engine->binding_count || engine->call_count || engine->stranger_count ||
-		      engine->stopping || rudp_undertaker_is_short() || (ends && !is_kept(engine));
+		      engine->stopping || rudp_deferred_close_is_short() || (ends && !is_kept(engine));
 	int64_t deadline = rudp_time_min(engine->retry_at_ns, engine->doors_open_at_ns);
 
 	if (ends && is_kept(engine))

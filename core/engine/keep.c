@@ -73,18 +73,14 @@ void rudp_keep_forget(struct rudp_engine *engine, struct rudp_binding *binding)
 
 void rudp_keep_door(struct rudp_engine *engine, const struct rudp_door *door)
 {
-	if (engine->keep && door->well_known)
-		engine->keep->well_known_fd = door->fd;
-	else if (engine->keep)
-		engine->keep->control_fd = door->fd;
+	if (engine->keep)
+		engine->keep->door_fds[door->kind] = door->fd;
 }
 
 void rudp_keep_forget_door(struct rudp_engine *engine, const struct rudp_door *door)
 {
-	if (engine->keep && door->well_known)
-		engine->keep->well_known_fd = 0;
-	else if (engine->keep)
-		engine->keep->control_fd = 0;
+	if (engine->keep)
+		engine->keep->door_fds[door->kind] = 0;
 }
 
 void rudp_keep_begin(struct rudp_engine *engine)
@@ -125,13 +121,14 @@ size_t rudp_keep_fds(const struct rudp_keep *keep, int fds[RUDP_KEPT_FDS_MAX])
 {
 	size_t count = 0, distinct = 0;
 
-	fds[count++] = keep->control_fd;
-	fds[count++] = keep->well_known_fd;
+	for (unsigned i = 0; i < RUDP_DOOR_KINDS; i++)
+		fds[count++] = keep->door_fds[i];
 	for (unsigned i = 0; i < used(keep); i++) {
 		if (!keep->records[i].is_valid)
 			continue;
 		fds[count++] = keep->records[i].binding.tcp_fd;
 		fds[count++] = keep->records[i].udp_fd;
+		fds[count++] = keep->records[i].binding.path_fd;
 	}
 	qsort(fds, count, sizeof *fds, compare);
 	for (size_t i = 0; i < count; i++)

@@ -24,7 +24,7 @@
 #include "engine/engine.h"
 
 #define RUDP_KEPT_MAX 1024 /* listeners; those beyond it end with their engine, which the log says */
-#define RUDP_KEPT_FDS_MAX (2 * RUDP_KEPT_MAX + 2)
+#define RUDP_KEPT_FDS_MAX (3 * RUDP_KEPT_MAX + RUDP_DOOR_KINDS)
 
 struct rudp_kept {
 	_Atomic bool is_valid;         /* all of it has been written */
@@ -39,7 +39,7 @@ struct rudp_keep {
 	_Atomic bool is_over;          /* that one ends in order: there is to be no other */
 	struct rudp_nonce nonce;
 	uint8_t token[RUDP_TOKEN_BYTES];
-	int control_fd, well_known_fd; /* its doors */
+	int door_fds[RUDP_DOOR_KINDS]; /* by kind; 0: it has none */
 	int keeper_pid;                /* who waits for its end */
 	unsigned used_max;             /* records from here on have never been used */
 	struct rudp_kept records[RUDP_KEPT_MAX];

@@ -151,9 +151,14 @@ void rudp_keep_restore_listeners(struct rudp_engine *engine)
 int rudp_keep_restore_doors(struct rudp_engine *engine)
 {
 	const struct rudp_keep *keep = engine->keep;
-	int rc = keep->control_fd ? rudp_door_adopt(engine, keep->control_fd, false) : -ENOENT;
+	int rc = -ENOENT;
 
-	if (rc == 0 && keep->well_known_fd)
-		rc = rudp_door_adopt(engine, keep->well_known_fd, true);
+	for (unsigned kind = 0; kind < RUDP_DOOR_KINDS; kind++) {
+		if (!keep->door_fds[kind])
+			continue;
+		rc = rudp_door_adopt(engine, keep->door_fds[kind], kind);
+		if (rc < 0)
+			return rc;
+	}
 	return rc;
 }

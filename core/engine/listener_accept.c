@@ -12,16 +12,13 @@
 #include "engine/port.h"
 #include "engine/tcp.h"
 #include "engine/udp_spare.h"
-#include "engine/undertaker.h"
+#include "engine/deferred_close.h"
 
 static int connect_end(struct rudp_engine *engine, const struct rudp_binding *binding, int fd)
 {
-	struct rudp_name name;
 	struct sockaddr_un un;
-	socklen_t len;
+	socklen_t len = rudp_binding_address(engine, binding, &un);
 
-	rudp_binding_name(engine, binding, &name);
-	len = rudp_name_write(&name, &un);
 	return connect(fd, (struct sockaddr *)&un, len) < 0 ? -errno : 0;
 }
 
@@ -78,7 +75,7 @@ static void turn_from_stranger(struct rudp_engine *engine, struct rudp_binding *
 	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN, "another user has the name of a listener of %s (pid %u)",
 			 binding->program.name, binding->program.pid);
-	rudp_undertaker_take(app->fd);
+	rudp_deferred_close(app->fd);
 	app->fd = -1;
 	rudp_app_reset(engine, app);
 	rudp_binding_close(engine, binding);

@@ -3,6 +3,7 @@
 #include <criterion/new/assert.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,11 +12,13 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "api/control_client.h"
 #include "api/engine_start.h"
+#include "api/run_dir.h"
 
 /* One engine that answers as it is told, on a control name of its own. */
 struct engine {
@@ -295,6 +298,94 @@ Test(control_client, gets_through_with_a_full_descriptor_table)
 
 #define NOBODY 65534
 
+/* A session's directory of the test's own, and the place for engines in it. */
+static void make_run_dir(char dir[RUDP_RUN_DIR_SIZE])
+{
+	char session[] = "/tmp/rudp-XXXXXX";
+
+	cr_assert(ne(ptr, mkdtemp(session), NULL));
+	setenv("XDG_RUNTIME_DIR", session, 1);
+	cr_assert(rudp_run_dir_place(0, geteuid(), dir));
+	cr_assert(zero(int, mkdir(dir, 0700)));
+}
+
+static void remove_run_dir(const char *dir, const struct sockaddr_un *un)
+{
+	unlink(un->sun_path);
+	rmdir(dir);
+	rmdir(getenv("XDG_RUNTIME_DIR"));
+}
+
+/* A name that an attacker can bind is not asked for: it is that of an abstract socket. */
+Test(control_client, finds_no_engine_by_a_well_known_name_that_is_abstract)
+{
+	const struct rudp_nonce random = unused_nonce();
+	struct rudp_name name = {.kind = RUDP_NAME_WELL_KNOWN, .uid = geteuid()};
+	struct rudp_engine_ref engine;
+	struct sockaddr_un un;
+	socklen_t len;
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	memcpy(&name.settings, random.bytes, sizeof name.settings);
+	len = rudp_name_write(&name, &un);
+	cr_assert(zero(int, bind(listener, (struct sockaddr *)&un, len)));
+	cr_assert(zero(int, listen(listener, 1)));
+	cr_assert(eq(int, rudp_engine_hello(name.settings, &engine), -ECONNREFUSED));
+	close(listener);
+}
+
+static void open_to_all(const char *dir)
+{
+	cr_assert(zero(int, chmod(dir, 0755)));
+}
+
+static void give_away(const char *dir)
+{
+	cr_assert(zero(int, chown(dir, NOBODY, NOBODY)));
+}
+
+static void replace_by_link(const char *dir)
+{
+	cr_assert(zero(int, rmdir(dir)));
+	cr_assert(zero(int, symlink("/tmp", dir)));
+}
+
+Test(control_client, uses_no_directory_that_others_may_change)
+{
+	static void (*const spoil[])(const char *dir) = {open_to_all, give_away, replace_by_link};
+
+	for (size_t i = 0; i < sizeof spoil / sizeof *spoil; i++) {
+		char dir[RUDP_RUN_DIR_SIZE];
+
+		if (spoil[i] == give_away && geteuid() != 0)
+			continue;
+		make_run_dir(dir);
+		cr_assert(rudp_run_dir_is_private(dir, geteuid()));
+		spoil[i](dir);
+		cr_expect(not(rudp_run_dir_is_private(dir, geteuid())), "case %zu", i);
+		cr_assert(zero(int, remove(dir)));
+		rmdir(getenv("XDG_RUNTIME_DIR"));
+	}
+}
+
+/* Whoever may rename what is in a directory could put a directory of his own in our place. */
+Test(control_client, uses_no_session_directory_of_another_user)
+{
+	char session[] = "/tmp/rudp-XXXXXX", dir[RUDP_RUN_DIR_SIZE];
+
+	cr_assert(ne(ptr, mkdtemp(session), NULL));
+	setenv("XDG_RUNTIME_DIR", session, 1);
+	cr_assert(rudp_run_dir_place(0, geteuid(), dir));
+	cr_assert(zero(int, chmod(session, 0777)));
+	cr_assert(not(rudp_run_dir_place(0, geteuid(), dir)));
+	if (geteuid() == 0) {
+		cr_assert(zero(int, chmod(session, 0700)));
+		cr_assert(zero(int, chown(session, NOBODY, NOBODY)));
+		cr_assert(not(rudp_run_dir_place(0, geteuid(), dir)));
+	}
+	rmdir(session);
+}
+
 /* Takes the name of an engine that has ended; stays until it or the test is killed. */
 static void pose_as_engine(const struct rudp_name *name, int ready)
 {
@@ -389,23 +480,27 @@ Test(control_client, does_not_wait_for_ever_to_be_let_in, .timeout = 120)
 	poser_end(child);
 }
 
-/* Whoever holds the well-known name need not take calls: programs must not wait for ever. */
+/* An engine may be stopped and take no calls: programs must not wait for ever. */
 Test(control_client, gives_up_on_a_well_known_name_that_does_not_answer, .timeout = 120)
 {
 	const struct rudp_nonce random = unused_nonce();
 	struct rudp_name name = {.kind = RUDP_NAME_WELL_KNOWN, .uid = geteuid()};
 	struct rudp_engine_ref engine;
+	char dir[RUDP_RUN_DIR_SIZE];
 	struct sockaddr_un un;
 	socklen_t len;
 	int listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	int waiting = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 
 	memcpy(&name.settings, random.bytes, sizeof name.settings);
-	len = rudp_name_write(&name, &un);
+	make_run_dir(dir);
+	name.network = rudp_run_dir_network(listener);
+	len = rudp_name_write_path(&name, dir, &un);
 	cr_assert(zero(int, bind(listener, (struct sockaddr *)&un, len)));
 	cr_assert(zero(int, listen(listener, 0)));
 	cr_assert(zero(int, connect(waiting, (struct sockaddr *)&un, len)));
 	cr_assert(eq(int, rudp_engine_hello(name.settings, &engine), -ETIMEDOUT));
 	close(waiting);
 	close(listener);
+	remove_run_dir(dir, &un);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/names.h"
+#include "api/run_dir.h"
 
 #define ROUNDS 5000
 
@@ -64,6 +65,43 @@ static enum rudp_name_kind parse_text(struct rudp_name *name, const char *text)
 
 	memcpy(un.sun_path + 1, text, len);
 	return rudp_name_parse(name, &un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len));
+}
+
+Test(names, those_in_a_directory_survive_a_round_trip)
+{
+	static const enum rudp_name_kind kinds[] = {RUDP_NAME_BOUND, RUDP_NAME_CONTROL,
+						    RUDP_NAME_WELL_KNOWN};
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct rudp_name before = some_name(kinds[round % 3]), after;
+		struct sockaddr_un un;
+		socklen_t len;
+
+		if (before.kind != RUDP_NAME_BOUND)
+			before.network = (uint64_t)rand() << 33 ^ (uint64_t)rand();
+		len = rudp_name_write_path(&before, "/run/user/4294967295/rudp", &un);
+		cr_assert(ne(uint, len, 0));
+		cr_assert(eq(int, un.sun_path[0], '/'));
+		cr_assert(eq(int, (int)rudp_name_parse(&after, &un, len), (int)before.kind));
+		cr_assert(zero(int, memcmp(&after, &before, sizeof after)));
+		/* The kernel may count the 0 at its end, or not. */
+		cr_assert(eq(int, (int)rudp_name_parse(&after, &un, len - 1), (int)before.kind));
+		cr_assert(eq(int, (int)rudp_name_parse(&after, &un, len - 2), RUDP_NAME_NONE));
+	}
+}
+
+Test(names, a_directory_that_is_too_long_is_refused)
+{
+	const struct rudp_name name = {.kind = RUDP_NAME_BOUND};
+	char dir[RUDP_RUN_DIR_SIZE + 1];
+	struct sockaddr_un un;
+
+	memset(dir, 'd', sizeof dir);
+	dir[0] = '/';
+	dir[RUDP_RUN_DIR_SIZE] = 0;
+	cr_assert(zero(uint, rudp_name_write_path(&name, dir, &un)));
+	dir[RUDP_RUN_DIR_SIZE - 1] = 0;
+	cr_assert(eq(uint, rudp_name_write_path(&name, dir, &un), sizeof un));
 }
 
 Test(names, every_kind_survives_a_round_trip)

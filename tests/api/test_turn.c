@@ -307,9 +307,11 @@ static void *send_signals(void *unused)
 /* As without us: what waits there for a signal would wait on. */
 Test(turn, a_signal_of_the_process_is_the_main_threads)
 {
+	/* The next signal may come while its handler runs, and must not find it blocked there. */
+	const struct sigaction action = {.sa_handler = note_thread, .sa_flags = SA_NODEFER};
 	pthread_t sender;
 
-	signal(SIGUSR1, note_thread);
+	sigaction(SIGUSR1, &action, NULL);
 	cr_assert(zero(int, pthread_create(&other, NULL, change_until_all_are_sent, NULL)));
 	cr_assert(zero(int, pthread_create(&sender, NULL, send_signals, NULL)));
 	pthread_join(sender, NULL);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/control_client.h"
 #include "api/mark.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
@@ -92,14 +93,12 @@ void early_end(void)
 
 int early_begin(struct rudp_control_request request, const void *bytes, size_t len, int fd)
 {
-	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = early_engine.nonce};
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof fd)] = {0};
 	struct iovec iov[] = {{&request, sizeof request}, {(void *)bytes, len}};
 	struct msghdr message = {.msg_iov = iov, .msg_iovlen = 2};
 	struct timeval limit = {WAIT_S, 0};
-	struct sockaddr_un un;
-	socklen_t un_len = rudp_name_write(&name, &un);
-	int to = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct rudp_control_call call;
+	int to;
 
 	if (fd >= 0) {
 		struct cmsghdr *cmsg;
@@ -114,8 +113,10 @@ int early_begin(struct rudp_control_request request, const void *bytes, size_t l
 	}
 	request.version = RUDP_CONTROL_VERSION;
 	memcpy(request.token, early_engine.token, sizeof request.token);
+	rudp_control_begin(&call, &early_engine.nonce, RUDP_CONTROL_HELLO, -1);
+	to = rudp_control_open(&call);
+	cr_assert(ge(int, to, 0));
 	setsockopt(to, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-	cr_assert(zero(int, connect(to, (struct sockaddr *)&un, un_len)));
 	cr_assert(eq(sz, (size_t)sendmsg(to, &message, MSG_NOSIGNAL), sizeof request + len));
 	return to;
 }

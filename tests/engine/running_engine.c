@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/control_client.h"
 #include "api/mark.h"
 #include "engine/control.h"
 #include "engine/engine.h"
@@ -27,7 +28,7 @@ struct rudp_nonce nonce;
 uint8_t token[RUDP_TOKEN_BYTES];
 pid_t engine_pid;
 
-static void run_engine(int ready)
+static void run_engine(int ready, bool has_dir)
 {
 	static struct rudp_engine engine;
 	static struct rudp_settings settings;
@@ -37,6 +38,8 @@ static void run_engine(int ready)
 	if (rudp_engine_init(&engine, &settings) < 0)
 		_exit(1);
 	engine.stays = true;
+	if (!has_dir)
+		engine.run_dir[0] = 0;
 	if (write(ready, &engine.nonce, sizeof engine.nonce) < 0 ||
 	    write(ready, engine.token, sizeof engine.token) < 0)
 		_exit(1);
@@ -44,18 +47,28 @@ static void run_engine(int ready)
 	_exit(0);
 }
 
-void engine_start(void)
+static void start(bool has_dir)
 {
 	int ends[2];
 
 	cr_assert(zero(int, pipe(ends)));
 	engine_pid = fork();
 	if (engine_pid == 0)
-		run_engine(ends[1]);
+		run_engine(ends[1], has_dir);
 	cr_assert(eq(int, (int)read(ends[0], &nonce, sizeof nonce), (int)sizeof nonce));
 	cr_assert(eq(int, (int)read(ends[0], token, sizeof token), (int)sizeof token));
 	close(ends[0]);
 	close(ends[1]);
+}
+
+void engine_start(void)
+{
+	start(true);
+}
+
+void engine_start_without_dir(void)
+{
+	start(false);
 }
 
 unsigned first_free_number(void)
@@ -90,6 +103,19 @@ void engine_end(void)
 
 int channel(void)
 {
+	struct timeval limit = {WAIT_S, 0};
+	struct rudp_control_call call;
+	int fd;
+
+	rudp_control_begin(&call, &nonce, RUDP_CONTROL_HELLO, -1);
+	fd = rudp_control_open(&call);
+	cr_assert(ge(int, fd, 0));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	return fd;
+}
+
+int open_channel(void)
+{
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = nonce};
 	struct sockaddr_un un;
 	socklen_t len = rudp_name_write(&name, &un);
@@ -107,7 +133,7 @@ int strange_channel(void)
 	int fd;
 
 	cr_assert(zero(int, setresuid(NOBODY, NOBODY, me)));
-	fd = channel();
+	fd = open_channel();
 	cr_assert(zero(int, setresuid(me, me, me)));
 	return fd;
 }

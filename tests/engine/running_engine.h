@@ -18,6 +18,8 @@ extern pid_t engine_pid;
 
 /* For a suite's init and fini. */
 void engine_start(void);
+/* Where the engine has no private directory, as it can make none. */
+void engine_start_without_dir(void);
 void engine_end(void);
 
 /* The first number that it does not use for a descriptor. */
@@ -25,8 +27,10 @@ unsigned first_free_number(void);
 /* What it was asked before is over, descriptors and all, when it waits. */
 void wait_until_the_engine_rests(void);
 
-/* Connected to its control channel. The caller closes it. */
+/* Connected to its control channel, in the private directory. The caller closes it. */
 int channel(void);
+/* Likewise by its abstract name, as everybody can. */
+int open_channel(void);
 /* Likewise, made as another user: a stranger's. For root. */
 int strange_channel(void);
 /* A connection of kernel TCP whose close waits for WAIT_S, as its peer reads nothing. The caller's. */

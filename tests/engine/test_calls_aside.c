@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/control_client.h"
 #include "engine/control.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
@@ -30,12 +31,12 @@ TestSuite(calls_aside, .init = setup, .fini = teardown);
 /* A program has connected, and waits. */
 static int knock(void)
 {
-	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = engine.nonce};
-	struct sockaddr_un un;
-	socklen_t len = rudp_name_write(&name, &un);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct rudp_control_call call;
+	int fd;
 
-	cr_assert(zero(int, connect(fd, (struct sockaddr *)&un, len)));
+	rudp_control_begin(&call, &engine.nonce, RUDP_CONTROL_HELLO, -1);
+	fd = rudp_control_open(&call);
+	cr_assert(ge(int, fd, 0));
 	return fd;
 }
 
@@ -120,7 +121,7 @@ Test(calls_aside, an_engine_that_leaves_lets_in_all_who_wait)
 {
 	int fds[4];
 
-	RUDP_LIST_OWNER(engine.doors.next, struct rudp_door, link)->well_known = true;
+	RUDP_LIST_OWNER(engine.doors.next, struct rudp_door, link)->kind = RUDP_DOOR_WELL_KNOWN;
 	look_at_housekeeping(RUDP_NS_PER_S);
 	for (int i = 0; i < 4; i++)
 		fds[i] = knock();

@@ -199,7 +199,7 @@ static int killed_with_descriptors(void *context, struct rudp_keep *keep)
 		return is_done(keep, 0);
 	}
 	keep->has_begun = true;
-	keep->control_fd = world->kept_fd = fcntl(0, F_DUPFD_CLOEXEC, 700);
+	keep->door_fds[RUDP_DOOR_CONTROL] = world->kept_fd = fcntl(0, F_DUPFD_CLOEXEC, 700);
 	world->other_fd = fcntl(0, F_DUPFD_CLOEXEC, 600);
 	return die();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The name of a program's socket is free when that is closed, and everybody can read it: another user
- * who takes it before the engine has noticed has neither the program's connections nor its rights.
+ * Without a private directory the name of a program's socket is an abstract one. It is free when that
+ * socket is closed, and everybody can read it: another user who takes it before the engine has noticed
+ * has neither the program's connections nor its rights.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -64,7 +65,7 @@ static void squat(void)
 
 static void setup(void)
 {
-	engine_start();
+	engine_start_without_dir();
 	squat();
 }
 

@@ -8,12 +8,12 @@
 
 #include "engine/engine.h"
 #include "engine/loop.h"
-#include "engine/undertaker.h"
+#include "engine/deferred_close.h"
 
 #define NOBODY 65534
 #define WAIT_MS 30000
 
-TestSuite(undertaker, .timeout = 120);
+TestSuite(deferred_close, .timeout = 120);
 
 /* Whether the other end of a pipe is closed within that time. */
 static bool is_closed(int end, int wait_ms)
@@ -29,7 +29,7 @@ static int take_one(void)
 	int ends[2];
 
 	cr_assert(zero(int, pipe(ends)));
-	rudp_undertaker_take(ends[1]);
+	rudp_deferred_close(ends[1]);
 	return ends[0];
 }
 
@@ -42,13 +42,13 @@ static void limit_tasks(rlim_t count)
 	cr_assert(zero(int, setrlimit(RLIMIT_NPROC, &limit)));
 }
 
-Test(undertaker, what_is_taken_is_closed)
+Test(deferred_close, what_is_taken_is_closed)
 {
 	cr_assert(is_closed(take_one(), WAIT_MS));
-	cr_assert(not(rudp_undertaker_is_short()));
+	cr_assert(not(rudp_deferred_close_is_short()));
 }
 
-Test(undertaker, what_finds_no_thread_is_closed_when_there_is_one)
+Test(deferred_close, what_finds_no_thread_is_closed_when_there_is_one)
 {
 	static struct rudp_settings settings;
 	struct rudp_engine engine;
@@ -59,17 +59,17 @@ Test(undertaker, what_finds_no_thread_is_closed_when_there_is_one)
 	cr_assert(zero(int, rudp_engine_init(&engine, &settings)));
 	limit_tasks(0);
 	end = take_one();
-	cr_assert(rudp_undertaker_is_short());
+	cr_assert(rudp_deferred_close_is_short());
 	cr_assert(not(is_closed(end, 0)));
 	cr_assert(lt(i64, rudp_housekeeping_deadline_ns(&engine), RUDP_NEVER), "it does not sleep");
 	engine.now_at_ns = engine.housekeeping_at_ns;
 	rudp_housekeeping(&engine);
-	cr_assert(rudp_undertaker_is_short());
+	cr_assert(rudp_deferred_close_is_short());
 	cr_assert(not(is_closed(end, 0)));
 	limit_tasks(RLIM_INFINITY);
 	engine.now_at_ns = engine.housekeeping_at_ns;
 	rudp_housekeeping(&engine);
-	cr_assert(not(rudp_undertaker_is_short()));
+	cr_assert(not(rudp_deferred_close_is_short()));
 	cr_assert(is_closed(end, WAIT_MS));
 	rudp_engine_fini(&engine);
 }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * deferred_close - closes descriptors that other users sent, in threads of its own.
+ *
+ * Anybody on this host can send the engine a descriptor and close his own copy. The engine's close is
+ * then the last one, and it may wait for as long as the sender likes: a kernel TCP socket with
+ * SO_LINGER (also one that lies unread in an AF_UNIX socket that was sent), a file of a FUSE file
+ * system. A thread closes it, so that no connection waits. The threads end when nothing is left to
+ * close.
+ *
+ * Every descriptor that is given is closed, however long that takes. So whoever accepts descriptors
+ * from other users stops while rudp_deferred_close_is_full().
+ *
+ * Limits   RUDP_DEFERRED_CLOSE_THREADS closes at once. RUDP_DEFERRED_CLOSE_MAX descriptors before it
+ * is
+ *          full, and what one message can bring beyond that.
+ * Threads  any. The state is the process's: it outlives an engine.
+ */
+#ifndef RUDP_ENGINE_DEFERRED_CLOSE_H
+#define RUDP_ENGINE_DEFERRED_CLOSE_H
+
+#include <stdbool.h>
+
+#define RUDP_DEFERRED_CLOSE_THREADS 16
+#define RUDP_DEFERRED_CLOSE_MAX 256
+
+/* Takes fd over; -1 is none. */
+void rudp_deferred_close(int fd);
+/* Too many are not closed yet, those included that a thread is closing. */
+bool rudp_deferred_close_is_full(void);
+/* The system has refused a thread: what waits is closed when rudp_deferred_close_go_on() gets one. */
+bool rudp_deferred_close_is_short(void);
+void rudp_deferred_close_go_on(void);
+
+#endif
