@@ -65,6 +65,11 @@ if [ "$(id -u)" = 0 ] &&
 	BUILD=$TMP/build
 fi
 
+# What the test has mounted.
+unmount_all() {
+	awk -v below="$TMP/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | xargs -r umount -l
+}
+
 on_exit() {
 	local status=$?
 	trap - EXIT INT TERM
@@ -72,6 +77,7 @@ on_exit() {
 	[ "$status" = 0 ] || show_logs
 	stop_all
 	net_down
+	unmount_all
 	if [ -n "$KEEP" ]; then
 		echo "kept: $TMP"
 	else
