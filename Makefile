@@ -69,6 +69,11 @@ CONVERSATION_SERVER_SRC := $(wildcard conversation/server/*.c conversation/store
 CONVERSE_SRC := $(wildcard conversation/converse/*.c)
 CONVERSATION_MODEL_SRC := $(wildcard conversation/irc/*.c conversation/model/*.c)
 
+# One line for each file that is made; V=1 shows the commands instead.
+V ?=
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %s %s\n' '$(1)' '$(2)')
+
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 whole_obj = $(patsubst %.c,$(BUILD)/obj/$(if $(LTO),whole/)%.o,$(1))
 
@@ -105,18 +110,22 @@ help: ## this list
 	@echo "  PREFIX= DESTDIR=           for install"
 	@echo "  CC=clang OPT=-O0 ...       as usual"
 	@echo "  LTO=                       the engine not optimized as a whole"
+	@echo "  V=1                        show every command of the build"
 
 $(BUILD)/obj/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN_PRODUCT) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN_PRODUCT) -MMD -MP -c -o $@ $<
 
 $(BUILD)/obj/whole/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN_PRODUCT) $(LTO) -MMD -MP -c -o $@ $<
+	$(call say,CC,$< (whole))
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN_PRODUCT) $(LTO) -MMD -MP -c -o $@ $<
 
 # These know where the engine is installed: `make install PREFIX=` after a `make` without it makes them anew.
 $(sort $(call obj,core/api/engine_start.c tools/place.c) $(call whole_obj,core/api/engine_start.c)): \
@@ -129,8 +138,9 @@ $(BUILD)/obj/libdir: always
 
 define archive
 	@mkdir -p $(@D)
-	rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
 endef
 
 $(BUILD)/libbase.a: $(call obj,$(BASE_SRC))
@@ -147,7 +157,8 @@ $(BUILD)/librudp.a: $(call obj,$(API_SRC) $(BASE_SRC))
 $(BUILD)/librudpmsg.a: $(call obj,$(MSG_SRC))
 	$(archive)
 $(BUILD)/rudpmsg: $(call obj,$(MSG_COMMAND_SRC)) $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
-	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
 # The third storey: the conversation without its sockets. Hashes and timers come from librudp.
 $(BUILD)/libconversation-model.a: $(call obj,$(CONVERSATION_MODEL_SRC))
@@ -159,7 +170,8 @@ $(BUILD)/libconversation-server.a: $(filter-out %/main.o,$(call obj,$(CONVERSATI
 SERVER_LIBS := -linih -lsodium -lsqlite3 -lssl -lcrypto -llmdb -pthread
 $(BUILD)/apollonion: $(call obj,conversation/server/main.c) $(BUILD)/libconversation-server.a \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(SERVER_LIBS) -ldl
 
 # The client without its main.
 $(BUILD)/libconverse.a: $(filter-out %/main.o,$(call obj,$(CONVERSE_SRC)))
@@ -167,163 +179,198 @@ $(BUILD)/libconverse.a: $(filter-out %/main.o,$(call obj,$(CONVERSE_SRC)))
 CONVERSE_LIBS := -ledit -lsodium -lsqlite3 -llmdb -pthread
 $(BUILD)/converse: $(call obj,conversation/converse/main.c) $(BUILD)/libconverse.a \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(CONVERSE_LIBS) -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CONVERSE_LIBS) -ldl
 
 $(BUILD)/rudp-engine: $(call whole_obj,core/engine/host_process.c $(ENGINE_SRC) $(PROTO_SRC) $(API_SRC) \
 		$(BASE_SRC))
-	$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $^ -lcrypto -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $^ -lcrypto -pthread -ldl
 
 $(BUILD)/librudp_engine.so: $(call obj,core/engine/host_thread.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a core/engine/engine.map
-	$(CC) $(LDFLAGS) -shared -Wl,--version-script=core/engine/engine.map -Wl,-z,defs,-z,nodelete \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,--version-script=core/engine/engine.map -Wl,-z,defs,-z,nodelete \
 		-o $@ $(filter-out %.map,$^) $(CRYPTO_HIDDEN) -pthread -ldl
 
 $(BUILD)/librudp_shim.so: $(call obj,$(SHIM_SRC)) $(BUILD)/librudp.a shim/shim.map
-	$(CC) $(LDFLAGS) -shared -Wl,--version-script=shim/shim.map -Wl,--exclude-libs,ALL \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,--version-script=shim/shim.map -Wl,--exclude-libs,ALL \
 		$(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete -Wl,-z,now -o $@ $(filter-out %.map,$^) -ldl
 
 $(BUILD)/librudp.so: $(BUILD)/librudp.a core/api/rudp.map
-	$(CC) $(LDFLAGS) -shared -Wl,-soname,librudp.so.$(SOVERSION) \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,librudp.so.$(SOVERSION) \
 		-Wl,--version-script=core/api/rudp.map -Wl,--whole-archive $< \
 		-Wl,--no-whole-archive -o $@ -ldl
 
 TOOLS_LIBS := $(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
 $(BUILD)/rudp: $(call obj,$(TOOLS_SRC)) $(TOOLS_LIBS)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ljansson -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ljansson -pthread -ldl
 
 $(BUILD)/examples/%: examples/%.c $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed -llmdb -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -Wl,--as-needed -llmdb -pthread -ldl
 
 $(BUILD)/linkem: $(call obj,$(LINKEM_SRC))
-	$(CC) $(LDFLAGS) -o $@ $^ -lm
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lm
 
 # Clients of a chat server, as many as wanted.
 $(BUILD)/bench/chat: bench/chat.c bench/plain.c bench/plain.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -std=gnu11 -O2 -g $(WARN) -o $@ $(filter %.c,$^) -lm
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -O2 -g $(WARN) -o $@ $(filter %.c,$^) -lm
 
 # What encrypting a packet costs, by itself.
 $(BUILD)/bench/aead: $(call obj,bench/aead.c core/engine/aead_choice.c) $(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ldl
 
 # Several engines that share a port: docs/decisions/several-engines.md.
 $(BUILD)/bench/engines: $(call obj,bench/engines.c bench/speaker.c bench/steer.c bench/plain.c) \
 		$(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -pthread
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -pthread
 
 tests_of = $(call obj,$(wildcard tests/$(1)/*.c))
 # One criterion program for each folder of unit tests.
 units_of = $(call tests_of,$(1)) $(call obj,tests/leaks.c)
 $(BUILD)/tests/base: $(call units_of,base) $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion
 # The loader of libIPSec_MB is the engine's; the backend behind it is tested beside libcrypto.
 $(BUILD)/tests/proto: $(call units_of,proto) $(call obj,core/engine/aead_choice.c) \
 		$(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lm -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lm -ldl
 # A test stands before the calls that write a mark.
 $(BUILD)/tests/api: $(call units_of,api) $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -Wl,--wrap=rudp_sys_setsockopt -o $@ $^ -lcriterion -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=rudp_sys_setsockopt -o $@ $^ -lcriterion -pthread -ldl
 # There is no memory in the kernel when a test says so.
 $(BUILD)/tests/engine: $(call units_of,engine) \
 		$(call obj,tests/proto/pair.c tests/proto/faulty_ring.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a | $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -Wl,--wrap=send -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=send -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
 $(BUILD)/tests/later_libc.so: tests/shim/later_libc/later_libc.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
 $(BUILD)/tests/own_malloc: tests/shim/own_malloc/own_malloc.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 $(BUILD)/tests/shim: $(call units_of,shim) | $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine \
 		$(BUILD)/tests/later_libc.so $(BUILD)/tests/own_malloc
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -ldl
 $(BUILD)/tests/tools: $(call units_of,tools) $(filter-out %/main.o,$(call obj,$(TOOLS_SRC))) \
 		$(TOOLS_LIBS) | $(BUILD)/rudp $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
 $(BUILD)/tests/netmodel: $(call units_of,netmodel) $(call obj,$(NETMODEL_SRC))
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
 $(BUILD)/tests/linkem: $(call units_of,linkem) \
 		$(filter-out %/main.o,$(call obj,$(LINKEM_SRC)))
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
 # The steering program, and what the design of several engines takes for granted of the kernel.
 $(BUILD)/tests/bench: $(call units_of,bench) \
 		$(call obj,bench/steer.c bench/speaker.c bench/plain.c) $(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto
 $(BUILD)/tests/messaging: $(call units_of,messaging) $(call obj,tests/proto/faulty_ring.c) \
 		$(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -lcriterion -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -llmdb -lcriterion -pthread -ldl
 $(BUILD)/tests/server: $(call units_of,server) $(BUILD)/libconversation-server.a \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(SERVER_LIBS) -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(SERVER_LIBS) -ldl
 $(BUILD)/tests/converse: $(call units_of,converse) $(BUILD)/libconverse.a \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(CONVERSE_LIBS) -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(CONVERSE_LIBS) -ldl
 # Allocations of the model fail on demand.
 WRAPPED := malloc calloc realloc strdup
 $(BUILD)/tests/conversation: $(call units_of,conversation) $(BUILD)/libconversation-model.a \
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ -lcriterion -lcrypto -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ -lcriterion -lcrypto -pthread -ldl
 $(BUILD)/tests/sim: $(call tests_of,sim) $(call obj,$(wildcard core/engine/qlog*.c) $(NETMODEL_SRC)) \
 		$(BUILD)/libproto.a \
 		$(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lm
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lm
 
 $(BUILD)/tests/behaviour-module.so: tests/behaviour/module/module.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
 # A program like any other: only what is loaded into it has the sanitizer.
 $(BUILD)/tests/behaviour: override SAN :=
 $(BUILD)/tests/behaviour: $(call tests_of,behaviour) $(BUILD)/tests/behaviour-module.so
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -pthread -ldl
 
 $(BUILD)/tests/threads: $(call tests_of,threads) $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
 
 $(BUILD)/tests/threads-messages: $(call tests_of,threads/messages) $(BUILD)/librudpmsg.a \
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
 $(BUILD)/tests/threads-conversation: $(call tests_of,threads/conversation) \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a \
 		| $(BUILD)/apollonion
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
 $(BUILD)/tests/threads-dispatch: $(call tests_of,threads/dispatch) $(BUILD)/librudpmsg.a \
 		$(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 
 # The sides of the kill matrix, and what kills them (integration/test_messages_kill.sh).
 $(BUILD)/tests/kill-sender: $(call obj,tests/kill/sender.c) $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
 $(BUILD)/tests/die_at.so: $(call obj,tests/kill/die_at.c)
 	@mkdir -p $(@D)
-	$(CC) -shared -o $@ $^ -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -o $@ $^ -ldl
 
 # An engine whose allocations and system calls are counted.
 COUNTED := sendmsg sendmmsg recvmsg recvmmsg send sendto recv poll epoll_wait epoll_ctl getsockopt setsockopt \
@@ -331,12 +378,14 @@ COUNTED := sendmsg sendmmsg recvmsg recvmmsg send sendto recv poll epoll_wait ep
 $(BUILD)/tests/economy-engine: $(call obj,core/engine/host_process.c tests/economy/count.c) \
 		$(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(COUNTED:%=-Wl,--wrap=%) -o $@ $^ -lcrypto -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $(COUNTED:%=-Wl,--wrap=%) -o $@ $^ -lcrypto -pthread -ldl
 
 $(BUILD)/tests/economy: $(call obj,tests/economy/main.c) $(BUILD)/librudp.a \
 		| $(BUILD)/tests/economy-engine
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -pthread -ldl
 
 setup: ## install the packages that building, tests and demo need (apt-get, root or sudo)
 	@scripts/install-packages.sh all

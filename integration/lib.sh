@@ -5,15 +5,17 @@
 #     . "$(dirname "$0")/lib.sh"
 #
 # Two namespaces, "a" (the one who calls) and "b" (the one who serves), and linkem between them. All
-# that a test makes lives in $TMP or in these namespaces, and is gone when it ends, however it ends.
+# that a test makes lives in $TMP or in these namespaces, and is gone when it ends, however it ends. Tests
+# can run side by side (run.sh): each has a network namespace, a $TMP and a runtime directory of its own.
 #
 #   BUILD              where the products are (default: build/ of the tree)
 #   RUDP_TEST_PLAIN=1  everything over kernel TCP: shows that the tests are right about TCP
 #   RUDP_TEST_ENGINE=thread  the engine in each program instead of in a process beside them
 #   RUDP_TEST_KEEP=1   keep $TMP for a look
 #
-# A script that sets LOOPBACK=1 before gets no namespaces: both sides are this machine's loopback.
-# With LOOPBACK=fallback it gets that only where there can be no namespaces, and LOOPBACK is 1 then.
+# A script that sets LOOPBACK=1 before gets no sides: both are the loopback of its own network namespace, or of
+# the machine where there can be no namespaces. With LOOPBACK=fallback it gets that only in the second case,
+# and LOOPBACK is 1 then.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -47,6 +49,7 @@ unset http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 for name in "${!RUDP_@}" "${!PYTHON@}" LD_PRELOAD; do
 	[[ $name == RUDP_TEST_* ]] || unset "$name"
 done
+enter_own_network "$@"
 export LC_ALL=C
 # One of ~/.config or /etc would be found without this; what a test asks for goes before it.
 export RUDP_POLICY_FILE=/dev/null
@@ -55,8 +58,9 @@ exec </dev/null
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/rudp-test.XXXXXX")
 # Workers of nginx drop their privileges and must still read their files.
 chmod 755 "$TMP"
-export HOME=$TMP/home
+export HOME=$TMP/home XDG_RUNTIME_DIR=$TMP/run
 mkdir "$HOME"
+mkdir -m 700 "$XDG_RUNTIME_DIR"
 # Servers that become another user must be able to load the shim, wherever the tree lies (/root).
 if [ "$(id -u)" = 0 ] &&
 	! setpriv --reuid 65534 --clear-groups test -r "$BUILD/librudp_shim.so" 2>/dev/null; then
@@ -65,6 +69,11 @@ if [ "$(id -u)" = 0 ] &&
 	BUILD=$TMP/build
 fi
 
+# What the test has mounted.
+unmount_all() {
+	awk -v below="$TMP/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | xargs -r umount -l
+}
+
 on_exit() {
 	local status=$?
 	trap - EXIT INT TERM
@@ -72,6 +81,7 @@ on_exit() {
 	[ "$status" = 0 ] || show_logs
 	stop_all
 	net_down
+	unmount_all
 	if [ -n "$KEEP" ]; then
 		echo "kept: $TMP"
 	else
@@ -89,6 +99,6 @@ trap 'exit 143' TERM
 if [ "$LOOPBACK" = 1 ]; then
 	loopback_up
 else
-	net_up "$@"
+	net_up
 fi
 programs_init

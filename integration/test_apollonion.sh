@@ -309,6 +309,9 @@ no_gap() {
 
 end_during_traffic() {
 	section "SIGTERM during traffic"
+	# However slow bob is: he is not to be closed for that.
+	LIMITS=("send-queue = 128M")
+	reload
 	register launch_plain alice
 	register launch_plain bob
 	seq -f $'PRIVMSG #hall :%.0f\r' 400000 >&"${PEN[alice]}" &
@@ -326,6 +329,7 @@ end_during_traffic() {
 	ok "$lines lines without a gap, then the reason"
 	stop alice
 	stop bob
+	LIMITS=()
 }
 
 # A server with much in the queue of bob, who is frozen.

@@ -5,6 +5,7 @@
 #
 #     a: converse, nc ──── linkem ──── b: apollonion
 #
+# Takes 30 s.
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=integration/lib/talk.sh

@@ -5,6 +5,7 @@
 #
 #     a: one of them ──── linkem: 20 ms ──── b: the other
 #
+# Takes 30 s.
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 

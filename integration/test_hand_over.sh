@@ -5,6 +5,8 @@
 # that serves goes on.
 #
 #     a: clients that count, nc, openssl ──── linkem ──── b: apollonion, one after the other
+#
+# Takes 70 s.
 
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -5,6 +5,7 @@
 #
 #     a: curl ── NAT ── linkem: 20 ms, 20 Mbit/s, dark for a while ──── b: nginx
 #
+# Takes 25 s.
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 

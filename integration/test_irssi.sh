@@ -4,6 +4,8 @@
 # has heard is read from its own log; it types on a terminal of script(1).
 #
 #     a: irssi, nc ──── linkem ──── b: apollonion
+#
+# Takes 50 s.
 
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -58,6 +60,7 @@ irssi_config() {
 		channels = ( { name = "#hall"; chatnet = "test"; autojoin = "yes"; } );
 		settings = {
 			core = { real_name = "Irma"; user_name = "irma"; nick = "irma"; };
+			"irc/core" = { cmd_queue_speed = "10msec"; };
 			"fe-text" = { paste_verify_line_count = "0"; };
 			"fe-common/core" = { autolog = "yes"; autolog_path = "$TMP/irssi/logs/\$0"; };
 		};

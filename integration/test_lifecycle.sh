@@ -5,6 +5,7 @@
 #
 #     b: lifecycle.py talks to itself and its children over the loopback interface
 #
+# Takes 50 s.
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -8,6 +8,7 @@
 #
 #   RUDP_TEST_IN_A_ROW   how many (default 20000)
 #
+# Takes 40 s.
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 

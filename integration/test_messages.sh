@@ -5,6 +5,7 @@
 #
 #     a: rudpmsg send ── linkem: 5 ms, 1 % loss, dark for a while ──── b: rudpmsg receive
 #
+# Takes 25 s.
 BUILT=${BUILD:-$(dirname "$0")/../build} # lib.sh may look at a copy of a part
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"

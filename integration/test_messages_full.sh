@@ -12,13 +12,6 @@ LOOPBACK=1
 export RUDP_ENGINE_PATH=$BUILD/rudp-engine RUDP_ENGINE=process RUDP_KEY_FILE=$TMP/key
 FILLING=1000 # bytes of a message
 
-unmount() {
-	local status=$?
-	umount -l "$TMP/full" "$TMP/small" 2>/dev/null
-	return "$status"
-}
-trap 'unmount; on_exit' EXIT
-
 # small_disk NAME: an empty one, at $TMP/NAME.
 small_disk() {
 	mkdir "$TMP/$1"

@@ -6,6 +6,7 @@
 #
 #     kill-sender --store ──── rudp over this machine's loopback ──── rudpmsg receive --store
 #
+# Takes 60 s.
 # shellcheck disable=SC2034
 LOOPBACK=1
 # shellcheck source=integration/lib.sh

@@ -5,6 +5,7 @@
 #
 #     a: parcels.py send ──── linkem of some MTU ──── b: parcels.py serve
 #
+# Takes 35 s.
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 

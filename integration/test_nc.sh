@@ -4,6 +4,7 @@
 #
 #     a: nc ──── linkem ──── b: nc -l
 #
+# Takes 40 s.
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 

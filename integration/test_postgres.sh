@@ -5,6 +5,7 @@
 #
 #     a: psql, pgbench, pg_basebackup ──── linkem ──── b: postgres
 #
+# Takes 30 s.
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 needs_root "another user's server"

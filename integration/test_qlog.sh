@@ -14,7 +14,6 @@ if [ -n "$PLAIN" ]; then
 fi
 
 SMALL=$TMP/small
-trap 'umount -l "$SMALL" 2>/dev/null; on_exit' EXIT
 
 # Settings of a side: where its traces go, and by whom they are written.
 trace_to() {

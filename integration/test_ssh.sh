@@ -5,6 +5,7 @@
 #
 #     a: ssh, scp, sftp, curl ──── linkem ──── b: sshd, python3 -m http.server
 #
+# Takes 40 s.
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 needs_root sshd

@@ -5,6 +5,7 @@
 #
 #     a: valgrind curl, nc ──── linkem: 10 ms ──── b: nginx; valgrind nc
 #
+# Takes 40 s.
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -22,12 +22,31 @@ net_possible() {
 	tun_possible && ip netns add "$NS_A" 2>/dev/null && ip netns del "$NS_A"
 }
 
-# Without root: the same test in a user namespace of its own, where the machine allows that.
-net_enter_user_namespace() {
-	[ -z "${RUDP_TEST_INSIDE:-}" ] || return 0
-	tun_possible && unshare --user --map-root-user --net --mount true 2>/dev/null || return 0
-	RUDP_TEST_INSIDE=1 exec unshare --user --map-root-user --net --mount \
-		sh -c 'mount -t tmpfs tmpfs /run && exec "$@"' sh "$0" "$@"
+# How a process here gets a network of its own: as root, as user (in a user namespace), or none.
+own_network_by() {
+	if unshare --net true 2>/dev/null; then
+		echo root
+	elif unshare --user --map-root-user --net --mount true 2>/dev/null; then
+		echo user
+	else
+		echo none
+	fi
+}
+
+# Runs the script again in a network namespace of its own. No port, abstract socket name or engine on its
+# loopback meets those of a test that runs beside it, or of the machine. If there can be no such namespace, the
+# script goes on where it is.
+enter_own_network() {
+	[ -z "${RUDP_TEST_NETWORK:-}" ] || return 0
+	RUDP_TEST_NETWORK=$(own_network_by)
+	export RUDP_TEST_NETWORK
+	case $RUDP_TEST_NETWORK in
+	root) exec unshare --net sh -c 'ip link set lo up && exec "$@"' sh "$0" "$@" ;;
+	user)
+		RUDP_TEST_INSIDE=1 exec unshare --user --map-root-user --net --mount \
+			sh -c 'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"' sh "$0" "$@"
+		;;
+	esac
 }
 
 net_impossible() {
@@ -49,7 +68,6 @@ needs_root() {
 
 net_up() {
 	local ns
-	net_possible || net_enter_user_namespace "$@"
 	if ! net_possible; then
 		[ "$LOOPBACK" = fallback ] || net_impossible
 		LOOPBACK=1
@@ -73,13 +91,25 @@ loopback_up() {
 	set_urls
 }
 
-# Engines without a namespace around them: one that remembers who does not speak rudp stays
-# for a while. Their log is in $TMP.
-loopback_down() {
+# kill_all COMMAND...: until the command names no process any more. While an engine is killed, its supervisor may
+# start another.
+kill_all() {
+	local pids=
+	for _ in {1..100}; do
+		pids=$("$@")
+		[ -n "$pids" ] || return 0
+		xargs kill -KILL <<<"$pids" 2>/dev/null
+		sleep 0.02
+	done
+	echo "cannot be killed: $pids" >&2
+}
+
+# Engines on loopback: one that remembers who does not speak rudp stays for a while. Their log is in $TMP.
+loopback_engines() {
 	local environ pid
 	grep -slzF "RUDP_LOG=info:$TMP/" /proc/[0-9]*/environ | while read -r environ; do
 		pid=${environ//[!0-9]/}
-		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != rudp-engine ] || kill -KILL "$pid" 2>/dev/null
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != rudp-engine ] || echo "$pid"
 	done
 }
 
@@ -87,10 +117,10 @@ loopback_down() {
 net_down() {
 	local ns
 	link_stop
-	[ "$LOOPBACK" != 1 ] || loopback_down
+	[ "$LOOPBACK" != 1 ] || kill_all loopback_engines
 	for ns in "$NS_A" "$NS_B" "${NS_MORE[@]}"; do
 		[ -e "/run/netns/$ns" ] || continue
-		ip netns pids "$ns" | xargs -r kill -KILL 2>/dev/null
+		kill_all ip netns pids "$ns"
 		ip netns del "$ns"
 	done
 }

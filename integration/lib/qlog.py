@@ -18,17 +18,24 @@ def read(path):
     return [json.loads(text) for text in texts[1:]]
 
 
+REPAIR = 0x0C
+
+
 def stream_bytes(records, name):
-    """The bytes of the stream that packets of this name bring, each counted once."""
-    seen = set()
+    """Where the stream ends that packets of this name bring. REPAIR frames restore bytes that came in no packet:
+    no more of them than their packets have."""
+    seen, repair_bytes = set(), 0
     for record in records:
         if record.get("name") == name:
             for frame in record["data"]["frames"]:
                 if frame["frame_type"] == "stream":
                     seen.add((frame["offset"], frame["offset"] + frame["length"]))
-    end = 0
+                elif frame.get("raw_frame_type") == REPAIR:
+                    repair_bytes += record["data"]["raw"]["length"]
+    end = missing = 0
     for start, stop in sorted(seen):
-        if start > end:
+        missing += max(0, start - end)
+        if missing > repair_bytes:
             fail(f"bytes {end} to {start} are in no {name}")
         end = max(end, stop)
     return end
