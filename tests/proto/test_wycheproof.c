@@ -131,7 +131,8 @@ static void run_aead(const struct fields *fields, const void *of)
 
 static void run_both_ciphers(const struct rudp_aead_backend *backend)
 {
-	static const enum rudp_cipher aes = RUDP_CIPHER_AES_256_GCM, chacha = RUDP_CIPHER_CHACHA20_POLY1305;
+	static const enum rudp_cipher aes = RUDP_CIPHER_AES_256_GCM;
+	static const enum rudp_cipher chacha = RUDP_CIPHER_CHACHA20_POLY1305;
 
 	rudp_aead_use(backend);
 	cr_assert(eq(uint, for_each_case("aes_256_gcm", run_aead, &aes), 48));
