@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "conversation/model/state_private.h"
 
 #define ADDRESS_BYTES 16
@@ -35,11 +36,22 @@ static const struct level ipv6_levels[LEVELS_MAX] = {
 	{64, 1}, {56, APO_THROTTLE_SHARE_56}, {48, APO_THROTTLE_SHARE_48}};
 /* Of ::ffff:a.b.c.d: /32 and /24. */
 static const struct level ipv4_levels[LEVELS_MAX] = {{128, 1}, {120, APO_THROTTLE_SHARE_24}};
-/* What is no address is all zeros. */
-static const struct level peer_levels[LEVELS_MAX] = {{128, 1}};
+/* Of a peer, which has a name in place of an address, and of all peers. */
+static const struct level peer_levels[LEVELS_MAX] = {{128, 1}, {0, APO_THROTTLE_SHARE_PEERS}};
 
-/* Writes the address as IPv6, an IPv4 one as ::ffff:a.b.c.d. Returns LEVELS_MAX levels, the last of
- * which may have a prefix of 0: it does not count. */
+/* Eight bytes of zeros follow: no IPv4 address has those. */
+static const struct level *levels_of_peer(const char *name, uint8_t address[ADDRESS_BYTES])
+{
+	static const uint8_t key[16]; /* the next process must find the same */
+	uint64_t hash = rudp_siphash(key, name, strlen(name));
+
+	memset(address, 0, ADDRESS_BYTES);
+	memcpy(address, &hash, sizeof hash);
+	return peer_levels;
+}
+
+/* Writes the address as IPv6, an IPv4 one as ::ffff:a.b.c.d. Returns LEVELS_MAX levels; one with a share
+ * of 0 is none. */
 static const struct level *levels_of(const char *text, uint8_t address[ADDRESS_BYTES])
 {
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -48,14 +60,14 @@ static const struct level *levels_of(const char *text, uint8_t address[ADDRESS_B
 
 	memset(address, 0, ADDRESS_BYTES);
 	if (len >= sizeof copy)
-		return peer_levels;
+		return levels_of_peer(text, address);
 	memcpy(copy, text, len);
 	if (inet_pton(AF_INET, copy, address + sizeof mapped) == 1) {
 		memcpy(address, mapped, sizeof mapped);
 		return ipv4_levels;
 	}
 	if (inet_pton(AF_INET6, copy, address) != 1)
-		return peer_levels;
+		return levels_of_peer(text, address);
 	return memcmp(address, mapped, sizeof mapped) == 0 ? ipv4_levels : ipv6_levels;
 }
 
@@ -141,7 +153,7 @@ bool apo_throttle_is_open(struct apo_model *model, const struct apo_client *clie
 	unsigned i;
 
 	drop_ended(model);
-	for (i = 0; i < LEVELS_MAX && levels[i].prefix_bits > 0; i++) {
+	for (i = 0; i < LEVELS_MAX && levels[i].share > 0; i++) {
 		key = key_of(address, levels + i);
 		throttle = find(model, &key);
 		tries_max = (uint64_t)model->config->login_tries_max * levels[i].share;
@@ -169,7 +181,7 @@ void apo_throttle_count(struct apo_model *model, const struct apo_client *client
 	unsigned i;
 
 	drop_ended(model);
-	for (i = 0; i < LEVELS_MAX && levels[i].prefix_bits > 0; i++) {
+	for (i = 0; i < LEVELS_MAX && levels[i].share > 0; i++) {
 		key = key_of(address, levels + i);
 		count_one(model, &key);
 	}

@@ -7,7 +7,8 @@
  *          first one: login_tries_max times the share of its size (APO_THROTTLE_SHARE_56 ...). If any of
  *          the networks has no try left, even a right password is refused, so that many tries at once
  *          get no further than one after the other.
- *          Clients without an address (peers) count together, as one address.
+ *          Peers have a name in place of an address, which they choose: a name counts as an address,
+ *          and all peers together as a network.
  * Limits   APO_THROTTLES_MAX networks. At more, the network whose span ends first is forgotten and may
  *          try again. One /48 fills at most 2 * 16 * login_tries_max + 1 places, one /24 about half.
  */
@@ -22,6 +23,7 @@
 #define APO_THROTTLE_SHARE_56 4
 #define APO_THROTTLE_SHARE_48 16
 #define APO_THROTTLE_SHARE_24 16
+#define APO_THROTTLE_SHARE_PEERS 16
 
 bool apo_throttle_is_open(struct apo_model *model, const struct apo_client *client);
 /* Without memory it is not counted. */

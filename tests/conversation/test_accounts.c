@@ -392,6 +392,19 @@ Test(accounts, a_24_has_the_tries_of_sixteen_addresses)
 	cr_assert(logs_in_from("192.0.3.1"));
 }
 
+/* Peers come with a name in place of an address. */
+Test(accounts, a_peer_has_three_tries_and_all_of_them_have_sixteen_times_as_many)
+{
+	cr_assert(eq(uint, wrong_tries_from("bob", 1, "", 1), 1));
+	cr_assert(eq(uint, wrong_tries_from("bob", 1, "", 1), 1));
+	cr_assert(eq(uint, wrong_tries_from("bob", 1, "", 1), 1));
+	cr_assert(eq(uint, wrong_tries_from("bob", 1, "", 1), 0));
+	cr_assert(logs_in_from("alice"));
+	cr_assert(eq(uint, wrong_tries_from("eve", 1, "", 100), 45));
+	cr_assert(not(logs_in_from("alice")));
+	cr_assert(logs_in_from("192.0.2.1"));
+}
+
 Test(accounts, the_limits_of_networks_are_handed_over)
 {
 	wrong_tries_from("192.0.2.", 1, "", 100);
