@@ -123,6 +123,18 @@ static void drop_ended(struct apo_model *model)
 		drop(model, first(model));
 }
 
+/* Behind those that end earlier: at the end, unless a configuration has made the span shorter. */
+static void put_in_order(struct apo_model *model, struct apo_throttle *throttle)
+{
+	struct rudp_list *before = model->throttle_order.prev;
+
+	while (before != &model->throttle_order &&
+	       RUDP_LIST_OWNER(before, struct apo_throttle, in_order)->ends_at_ns >
+		       throttle->ends_at_ns)
+		before = before->prev;
+	rudp_list_append(before->next, &throttle->in_order);
+}
+
 static struct apo_throttle *add(struct apo_model *model, const struct key *key, int64_t ends_at_ns)
 {
 	bool rudp_table_add_failed = false;
@@ -139,7 +151,7 @@ static struct apo_throttle *add(struct apo_model *model, const struct key *key, 
 		return NULL;
 	}
 	throttle->ends_at_ns = ends_at_ns;
-	rudp_list_append(&model->throttle_order, &throttle->in_order);
+	put_in_order(model, throttle);
 	return throttle;
 }
 

@@ -413,6 +413,20 @@ Test(accounts, the_limits_of_networks_are_handed_over)
 	cr_assert(logs_in_from("192.0.3.1"));
 }
 
+/* A new configuration has made the span shorter: what was counted first ends last. */
+Test(accounts, spans_of_two_configurations_end_in_their_order_and_are_handed_over)
+{
+	wrong_tries_from("192.0.2.", 1, "", 1);
+	w.config.login_span_ns /= 2;
+	wrong_tries_from("198.51.100.1", 1, "", 1);
+	wrong_tries_from("198.51.100.1", 1, "", 1);
+	wrong_tries_from("198.51.100.1", 1, "", 1);
+	world_hand_over(&w);
+	cr_assert(not(logs_in_from("198.51.100.11")));
+	world_wait(&w, w.config.login_span_ns);
+	cr_assert(logs_in_from("198.51.100.11"));
+}
+
 /* The checker gives each network a part of its time. */
 Test(accounts, who_asks_is_told_by_network)
 {
