@@ -82,7 +82,8 @@ whole_obj = $(patsubst %.c,$(BUILD)/obj/$(if $(LTO),whole/)%.o,$(1))
 CRYPTO_HIDDEN := $(if $(SAN),-lcrypto,-Wl,--exclude-libs,ALL -l:libcrypto.a -Wl,--gc-sections)
 
 PRODUCTS := $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine $(BUILD)/librudp_engine.so \
-	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp $(BUILD)/librudpmsg.a $(BUILD)/rudpmsg \
+	$(BUILD)/librudp.a $(BUILD)/librudp.so $(BUILD)/rudp $(BUILD)/librudpmsg.a \
+	$(BUILD)/librudpmsg.so $(BUILD)/rudpmsg \
 	$(BUILD)/apollonion $(BUILD)/converse
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools netmodel linkem messaging conversation server converse bench)
@@ -198,11 +199,24 @@ $(BUILD)/librudp_shim.so: $(call obj,$(SHIM_SRC)) $(BUILD)/librudp.a shim/shim.m
 	$(Q)$(CC) $(LDFLAGS) -shared -Wl,--version-script=shim/shim.map -Wl,--exclude-libs,ALL \
 		$(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete -Wl,-z,now -o $@ $(filter-out %.map,$^) -ldl
 
-$(BUILD)/librudp.so: $(BUILD)/librudp.a core/api/rudp.map
+# A shared library of the whole first prerequisite, with what it needs of the others. It shows what the map
+# says. $(call shared,LIBRARIES)
+define shared
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,librudp.so.$(SOVERSION) \
-		-Wl,--version-script=core/api/rudp.map -Wl,--whole-archive $< \
-		-Wl,--no-whole-archive -o $@ -ldl
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,$(@F).$(SOVERSION) -Wl,--version-script=$(filter %.map,$^) \
+		$(if $(SAN),,-Wl,-z,defs) -Wl,--whole-archive $< -Wl,--no-whole-archive \
+		$(filter-out %.map $<,$^) -o $@ $(1)
+endef
+
+# The name by which the loader looks for it.
+$(BUILD)/%.so.$(SOVERSION): | $(BUILD)/%.so
+	$(Q)ln -sf $*.so $@
+
+$(BUILD)/librudp.so: $(BUILD)/librudp.a core/api/rudp.map
+	$(call shared,-ldl)
+# Streams come from the librudp that the program has; of what that does not show it has a copy.
+$(BUILD)/librudpmsg.so: $(BUILD)/librudpmsg.a $(BUILD)/librudp.so $(BUILD)/libbase.a messaging/rudpmsg.map
+	$(call shared,-llmdb -pthread)
 
 TOOLS_LIBS := $(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
 $(BUILD)/rudp: $(call obj,$(TOOLS_SRC)) $(TOOLS_LIBS)
@@ -297,8 +311,9 @@ $(BUILD)/tests/bench: $(call units_of,bench) \
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto
-$(BUILD)/tests/messaging: $(call units_of,messaging) $(call obj,tests/proto/faulty_ring.c) \
-		$(BUILD)/librudpmsg.a $(BUILD)/librudp.a
+$(BUILD)/tests/messaging: $(call units_of,messaging) \
+		$(call obj,tests/proto/faulty_ring.c tests/shim/support.c) $(BUILD)/librudpmsg.a \
+		$(BUILD)/librudp.a | $(BUILD)/librudpmsg.so
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -llmdb -lcriterion -pthread -ldl
@@ -348,6 +363,13 @@ $(BUILD)/tests/threads-messages: $(call tests_of,threads/messages) $(BUILD)/libr
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -llmdb -pthread -ldl
+
+# The same program with the shared libraries.
+$(BUILD)/tests/threads-shared: $(call tests_of,threads/messages) $(BUILD)/librudpmsg.so \
+		| $(BUILD)/librudp.so.$(SOVERSION) $(BUILD)/librudpmsg.so.$(SOVERSION)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -Wl,--disable-new-dtags,-rpath,$(abspath $(BUILD)) -pthread
 
 $(BUILD)/tests/threads-conversation: $(call tests_of,threads/conversation) \
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a \
@@ -441,14 +463,15 @@ check-integration: all $(INTEGRATION_PARTS) ## real programs over emulated links
 # ThreadSanitizer of these compilers cannot place its memory where recent kernels randomise theirs.
 RUN_THREADS = $(if $(filter thread,$(SANITIZER)),setarch -R env \
 	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp) $(KNOWN_SURROUNDINGS)
-check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(BUILD)/tests/threads-dispatch \
-		$(BUILD)/tests/threads-conversation $(PRODUCTS) ## many threads over the engine (in a thread, in a process), over nodes, over apollonion
+check-threads: $(BUILD)/tests/threads $(BUILD)/tests/threads-messages $(BUILD)/tests/threads-shared \
+		$(BUILD)/tests/threads-dispatch $(BUILD)/tests/threads-conversation $(PRODUCTS) ## many threads over the engine (in a thread, in a process), over nodes, over apollonion
 	$(RUN_THREADS) RUDP_ENGINE=thread RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $<
 	$(RUN_THREADS) RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine $<
 	$(RUN_THREADS) RUDP_ENGINE=process RUDP_ENGINE_PATH=$(abspath $(BUILD))/rudp-engine \
 		$(BUILD)/tests/threads-conversation $(BUILD)/apollonion
 	$(RUN_THREADS) $(BUILD)/tests/threads-messages
 	$(RUN_THREADS) $(BUILD)/tests/threads-messages store
+	$(RUN_THREADS) $(BUILD)/tests/threads-shared
 	$(RUN_THREADS) $(BUILD)/tests/threads-dispatch
 
 check-behaviour: $(BUILD)/tests/behaviour $(PRODUCTS) ## what programs see: kernel TCP beside the shim
@@ -495,8 +518,9 @@ install: all ## install into DESTDIR/PREFIX
 	install -m 644 $(BUILD)/librudp_engine.so $(BUILD)/librudp_shim.so $(DESTDIR)$(LIBDIR)/rudp/
 	ln -sf rudp/librudp_shim.so $(DESTDIR)$(LIBDIR)/librudp_shim.so
 	install -m 644 $(BUILD)/librudp.a $(BUILD)/librudpmsg.a $(DESTDIR)$(LIBDIR)/
-	install -m 644 $(BUILD)/librudp.so $(DESTDIR)$(LIBDIR)/librudp.so.$(SOVERSION)
-	ln -sf librudp.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/librudp.so
+	$(foreach name,librudp.so librudpmsg.so,install -m 644 $(BUILD)/$(name) \
+		$(DESTDIR)$(LIBDIR)/$(name).$(SOVERSION) && \
+		ln -sf $(name).$(SOVERSION) $(DESTDIR)$(LIBDIR)/$(name) &&) :
 	install -m 644 core/include/rudp/*.h messaging/include/rudp/*.h $(DESTDIR)$(PREFIX)/include/rudp/
 	$(foreach page,$(wildcard docs/man/*),install -m 644 $(page) \
 		$(DESTDIR)$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $(page)))/ &&) :
@@ -530,7 +554,8 @@ uninstall: ## take out what install put there
 		$(DESTDIR)$(PREFIX)/share/doc/rudp
 	rm -f $(DESTDIR)$(LIBDIR)/librudp_shim.so $(DESTDIR)$(LIBDIR)/librudp.a \
 		$(DESTDIR)$(LIBDIR)/librudp.so* $(DESTDIR)$(LIBDIR)/pkgconfig/rudp.pc \
-		$(DESTDIR)$(LIBDIR)/librudpmsg.a $(DESTDIR)$(LIBDIR)/pkgconfig/rudpmsg.pc \
+		$(DESTDIR)$(LIBDIR)/librudpmsg.a $(DESTDIR)$(LIBDIR)/librudpmsg.so* \
+		$(DESTDIR)$(LIBDIR)/pkgconfig/rudpmsg.pc \
 		$(DESTDIR)$(PREFIX)/bin/rudp $(DESTDIR)$(PREFIX)/bin/rudpmsg \
 		$(DESTDIR)$(PREFIX)/bin/apollonion $(DESTDIR)$(PREFIX)/bin/converse \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/converse \

@@ -58,8 +58,9 @@ for file in "$WHERE"/share/doc/rudp/examples/*.c; do
 	cc -o "$TMP/$name" "$file" $(pkg-config --cflags --libs "$package") || fail "$name cannot be built"
 done
 expect_match "$TMP/echo" 'librudp\.so' "what echo is linked with"
+expect_match "$TMP/request" 'librudpmsg\.so' "what request is linked with"
 status=0
-"$TMP/request" localhost 7000 2>"$TMP/usage" || status=$?
+LD_LIBRARY_PATH=$WHERE/lib "$TMP/request" localhost 7000 2>"$TMP/usage" || status=$?
 expect_eq "$status" 2 "exit code of wrong usage"
 expect_match "$TMP/usage" 'usage: request PORT' "what it says"
 ok "they are built, and say how they are used"

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd /tmp
 PACKAGES=/tmp/packages
-NAMES=(rudp librudp0 librudp-dev rudpmsg apollonion converse)
+NAMES=(rudp librudp0 librudpmsg0 librudp-dev rudpmsg apollonion converse)
 export DEBIAN_FRONTEND=noninteractive
 
 fail() {
@@ -78,6 +78,7 @@ for file in /usr/share/doc/librudp-dev/examples/*.c; do
 		fail "$file cannot be built"
 done
 ldd echo | grep -q '=> /.*librudp\.so\.0' || fail "echo does not find librudp.so.0"
+ldd request | grep -q '=> /.*librudpmsg\.so\.0' || fail "request does not find librudpmsg.so.0"
 ok "examples against librudp-dev"
 
 [ "$(stat -c '%U:%G %a' /etc/apollonion/apollonion.conf)" = 'root:_apollonion 640' ] ||
@@ -114,7 +115,7 @@ engine=$(pgrep -x rudp-engine -n)
 mkdir newer
 for name in "${NAMES[@]}"; do
 	dpkg-deb --raw-extract "$PACKAGES/${name}"_*.deb newer/tree
-	sed -i 's/^Version: .*/&+newer/; s/(= \([^)]*\))/(= \1+newer)/' newer/tree/DEBIAN/control
+	sed -i 's/^Version: .*/&+newer/; s/(= \([^)]*\))/(= \1+newer)/g' newer/tree/DEBIAN/control
 	[ "$name" != rudp ] || echo '# newer' >>newer/tree/etc/rudp/rudp.conf
 	dpkg-deb --build -Znone newer/tree "newer/$name.deb" >/dev/null
 	rm -rf newer/tree

@@ -291,7 +291,7 @@ void apo_on_register(struct apo_model *model, struct apo_client *client,
 		return;
 	}
 	apo_throttle_count(model, client);
-	model->calls->register_account(model->of, ticket->id, client->nick, password);
+	model->calls->register_account(model->of, apo_ticket_asker(ticket), client->nick, password);
 }
 
 void apo_account_on_registered(struct apo_model *model, struct apo_client *client,

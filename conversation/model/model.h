@@ -126,6 +126,12 @@ enum apo_checked {
 	APO_CHECKED_FAILED /* could not be told */
 };
 
+/* The client whose password is checked. The owner gives each network the same part of its time. */
+struct apo_asker {
+	uint64_t ticket;
+	uint64_t network; /* of the client's /48 or /24, as a number (throttle.h) */
+};
+
 /*
  * All are called during an event, and return at once; none calls the model. Where a member that is
  * an offer may be NULL, the feature is neither there nor advertised.
@@ -167,18 +173,20 @@ struct apo_model_calls {
 	 * Does the password meet the hash? Slow by intention, so elsewhere: the answer is
 	 * apo_model_on_checked with the ticket. Both texts are valid during the call.
 	 */
-	void (*check_password)(void *of, uint64_t ticket, const char *hash, const char *password);
+	void (*check_password)(void *of, struct apo_asker asker, const char *hash,
+			       const char *password);
 	/* An offer (SASL PLAIN): is it the password of this account? Answered likewise, with the
 	 * account's name as it is written where it was registered. */
-	void (*check_account)(void *of, uint64_t ticket, const char *account, const char *password);
+	void (*check_account)(void *of, struct apo_asker asker, const char *account,
+			      const char *password);
 	/* An offer (REGISTER), with that of check_account: makes an account. Answered likewise;
 	 * WRONG is that there is one of that name. */
-	void (*register_account)(void *of, uint64_t ticket, const char *account,
+	void (*register_account)(void *of, struct apo_asker asker, const char *account,
 				 const char *password);
 	/* An offer (NickServ's DROP), with that of check_account: the account is to be no more.
 	 * password NULL: an operator says so. Answered likewise, with apo_model_on_account_gone
 	 * before it; WRONG is that the password is, or that there is no such account. */
-	void (*remove_account)(void *of, uint64_t ticket, const char *account,
+	void (*remove_account)(void *of, struct apo_asker asker, const char *account,
 			       const char *password);
 
 	/*

@@ -131,7 +131,7 @@ static void ask_to_drop(struct apo_model *model, struct apo_client *client, cons
 	}
 	if (!password)
 		apo_operator_log(model, "drop", "%s by %s", account, client->nick);
-	model->calls->remove_account(model->of, ticket->id, account, password);
+	model->calls->remove_account(model->of, apo_ticket_asker(ticket), account, password);
 }
 
 /* Which accounts there are is not told: whose it is not gets the same answer for any name. */

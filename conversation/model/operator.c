@@ -69,8 +69,8 @@ void apo_on_oper(struct apo_model *model, struct apo_client *client,
 	}
 	ticket = apo_ticket_open(model, client, APO_TICKET_OPERATOR);
 	if (ticket)
-		model->calls->check_password(model->of, ticket->id, operator->password_hash,
-					     message->params[1]);
+		model->calls->check_password(model->of, apo_ticket_asker(ticket),
+					     operator->password_hash, message->params[1]);
 	else
 		apo_fail(model, client, "OPER", "TEMPORARILY_UNAVAILABLE",
 			 "Another password is being looked at");

@@ -89,7 +89,7 @@ static bool check(struct apo_model *model, struct apo_client *client, const char
 	}
 	ticket = apo_ticket_open(model, client, APO_TICKET_ACCOUNT);
 	if (ticket)
-		model->calls->check_account(model->of, ticket->id, account, password);
+		model->calls->check_account(model->of, apo_ticket_asker(ticket), account, password);
 	return ticket != NULL;
 }
 

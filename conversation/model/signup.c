@@ -52,7 +52,8 @@ static void check_password(struct apo_model *model, struct apo_client *client)
 	}
 	ticket = apo_ticket_open(model, client, APO_TICKET_PASS);
 	if (ticket)
-		model->calls->check_password(model->of, ticket->id, model->config->password_hash,
+		model->calls->check_password(model->of, apo_ticket_asker(ticket),
+					     model->config->password_hash,
 					     client->signup->password);
 	else
 		apo_client_end(model, client, "Out of memory");

@@ -18,7 +18,7 @@
 #include "conversation/model/carry.h"
 #include "conversation/model/model.h"
 
-#define APO_STATE_VERSION 1u
+#define APO_STATE_VERSION 2u
 #define APO_ORDINAL_NONE UINT32_MAX
 
 /* Every client gets its ordinal. Returns how many there are. */

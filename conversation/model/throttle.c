@@ -2,42 +2,103 @@
 #include "conversation/model/throttle.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "conversation/model/state_private.h"
 
 #define ADDRESS_BYTES 16
-#define NETWORK_BYTES 8 /* of an IPv6 address: what one customer has */
+
+struct key {
+	uint8_t address[ADDRESS_BYTES]; /* the bits behind the prefix are 0 */
+	uint8_t prefix_bits;
+};
 
 struct apo_throttle {
-	UT_hash_handle by_address;
+	UT_hash_handle by_key;
 	struct rudp_list in_order; /* of ends_at_ns */
 	int64_t ends_at_ns;
 	unsigned count;
-	uint8_t address[ADDRESS_BYTES];
+	struct key key;
 };
 
-/* IPv4 addresses as ::ffff:a.b.c.d, whole. What is no address is all zeros: they count together. */
-static void key_of(uint8_t key[ADDRESS_BYTES], const char *address)
+/* A network around an address, and how many times login_tries_max it may try. */
+struct level {
+	uint8_t prefix_bits;
+	uint8_t share;
+};
+
+#define LEVELS_MAX 3
+
+static const struct level ipv6_levels[LEVELS_MAX] = {
+	{64, 1}, {56, APO_THROTTLE_SHARE_56}, {48, APO_THROTTLE_SHARE_48}};
+/* Of ::ffff:a.b.c.d: /32 and /24. */
+static const struct level ipv4_levels[LEVELS_MAX] = {{128, 1}, {120, APO_THROTTLE_SHARE_24}};
+/* Of a peer, which has a name in place of an address, and of all peers. */
+static const struct level peer_levels[LEVELS_MAX] = {{128, 1}, {0, APO_THROTTLE_SHARE_PEERS}};
+
+/* Eight bytes of zeros follow: no IPv4 address has those. */
+static const struct level *levels_of_peer(const char *name, uint8_t address[ADDRESS_BYTES])
+{
+	static const uint8_t key[16]; /* the next process must find the same */
+	uint64_t hash = rudp_siphash(key, name, strlen(name));
+
+	memset(address, 0, ADDRESS_BYTES);
+	memcpy(address, &hash, sizeof hash);
+	return peer_levels;
+}
+
+/* Writes the address as IPv6, an IPv4 one as ::ffff:a.b.c.d. Returns LEVELS_MAX levels; one with a share
+ * of 0 is none. */
+static const struct level *levels_of(const char *text, uint8_t address[ADDRESS_BYTES])
 {
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-	char text[INET6_ADDRSTRLEN] = "";
-	size_t len = strcspn(address, "%"); /* the interface of a link-local one */
+	char copy[INET6_ADDRSTRLEN] = "";
+	size_t len = strcspn(text, "%"); /* the interface of a link-local one */
 
-	memset(key, 0, ADDRESS_BYTES);
-	if (len >= sizeof text)
-		return;
-	memcpy(text, address, len);
-	if (inet_pton(AF_INET, text, key + sizeof mapped) == 1)
-		memcpy(key, mapped, sizeof mapped);
-	else if (inet_pton(AF_INET6, text, key) == 1 && memcmp(key, mapped, sizeof mapped) != 0)
-		memset(key + NETWORK_BYTES, 0, ADDRESS_BYTES - NETWORK_BYTES);
+	memset(address, 0, ADDRESS_BYTES);
+	if (len >= sizeof copy)
+		return levels_of_peer(text, address);
+	memcpy(copy, text, len);
+	if (inet_pton(AF_INET, copy, address + sizeof mapped) == 1) {
+		memcpy(address, mapped, sizeof mapped);
+		return ipv4_levels;
+	}
+	if (inet_pton(AF_INET6, copy, address) != 1)
+		return levels_of_peer(text, address);
+	return memcmp(address, mapped, sizeof mapped) == 0 ? ipv4_levels : ipv6_levels;
+}
+
+/* Prefixes are whole bytes. */
+static struct key key_of(const uint8_t address[ADDRESS_BYTES], const struct level *level)
+{
+	struct key key;
+
+	memset(&key, 0, sizeof key);
+	memcpy(key.address, address, level->prefix_bits / 8);
+	key.prefix_bits = level->prefix_bits;
+	return key;
+}
+
+uint64_t apo_throttle_network(const struct apo_client *client)
+{
+	uint8_t address[ADDRESS_BYTES];
+	const struct level *levels = levels_of(client->address, address);
+	/* A /48 is bytes 0 to 5, a /24 is bytes 12 to 14. */
+	const uint8_t *bytes = levels == ipv6_levels ? address : address + 12;
+	size_t count = levels == ipv6_levels ? 6 : levels == ipv4_levels ? 3 : 0, i;
+	uint64_t number = count; /* no /48 has the number of a /24 */
+
+	for (i = 0; i < count; i++)
+		number = number << 8 | bytes[i];
+	return number;
 }
 
 static void drop(struct apo_model *model, struct apo_throttle *throttle)
 {
-	HASH_DELETE(by_address, model->throttles, throttle);
+	HASH_DELETE(by_key, model->throttles, throttle);
 	rudp_list_remove(&throttle->in_order);
 	free(throttle);
 }
@@ -47,57 +108,95 @@ static struct apo_throttle *first(const struct apo_model *model)
 	return RUDP_LIST_OWNER(model->throttle_order.next, struct apo_throttle, in_order);
 }
 
-static struct apo_throttle *find(struct apo_model *model, const struct apo_client *client,
-				 uint8_t key[ADDRESS_BYTES])
+static struct apo_throttle *find(struct apo_model *model, const struct key *key)
 {
 	struct apo_throttle *throttle;
 
-	while (!rudp_list_is_empty(&model->throttle_order) &&
-	       first(model)->ends_at_ns <= model->now_at_ns)
-		drop(model, first(model));
-	key_of(key, client->address);
-	HASH_FIND(by_address, model->throttles, key, ADDRESS_BYTES, throttle);
+	HASH_FIND(by_key, model->throttles, key, sizeof *key, throttle);
 	return throttle;
 }
 
-static struct apo_throttle *add(struct apo_model *model, const uint8_t key[ADDRESS_BYTES],
-				int64_t ends_at_ns)
+static void drop_ended(struct apo_model *model)
+{
+	while (!rudp_list_is_empty(&model->throttle_order) &&
+	       first(model)->ends_at_ns <= model->now_at_ns)
+		drop(model, first(model));
+}
+
+/* Behind those that end earlier: at the end, unless a configuration has made the span shorter. */
+static void put_in_order(struct apo_model *model, struct apo_throttle *throttle)
+{
+	struct rudp_list *before = model->throttle_order.prev;
+
+	while (before != &model->throttle_order &&
+	       RUDP_LIST_OWNER(before, struct apo_throttle, in_order)->ends_at_ns >
+		       throttle->ends_at_ns)
+		before = before->prev;
+	rudp_list_append(before->next, &throttle->in_order);
+}
+
+static struct apo_throttle *add(struct apo_model *model, const struct key *key, int64_t ends_at_ns)
 {
 	bool rudp_table_add_failed = false;
 	struct apo_throttle *throttle = calloc(1, sizeof *throttle);
 
 	if (!throttle)
 		return NULL;
-	if (HASH_CNT(by_address, model->throttles) >= APO_THROTTLES_MAX)
+	if (HASH_CNT(by_key, model->throttles) >= APO_THROTTLES_MAX)
 		drop(model, first(model));
-	memcpy(throttle->address, key, ADDRESS_BYTES);
-	HASH_ADD(by_address, model->throttles, address, ADDRESS_BYTES, throttle);
+	throttle->key = *key;
+	HASH_ADD(by_key, model->throttles, key, sizeof *key, throttle);
 	if (rudp_table_add_failed) {
 		free(throttle);
 		return NULL;
 	}
 	throttle->ends_at_ns = ends_at_ns;
-	rudp_list_append(&model->throttle_order, &throttle->in_order);
+	put_in_order(model, throttle);
 	return throttle;
 }
 
 bool apo_throttle_is_open(struct apo_model *model, const struct apo_client *client)
 {
-	uint8_t key[ADDRESS_BYTES];
-	const struct apo_throttle *throttle = find(model, client, key);
+	uint8_t address[ADDRESS_BYTES];
+	const struct level *levels = levels_of(client->address, address);
+	const struct apo_throttle *throttle;
+	uint64_t tries_max;
+	struct key key;
+	unsigned i;
 
-	return !throttle || throttle->count < model->config->login_tries_max;
+	drop_ended(model);
+	for (i = 0; i < LEVELS_MAX && levels[i].share > 0; i++) {
+		key = key_of(address, levels + i);
+		throttle = find(model, &key);
+		tries_max = (uint64_t)model->config->login_tries_max * levels[i].share;
+		if (throttle && throttle->count >= tries_max)
+			return false;
+	}
+	return true;
+}
+
+static void count_one(struct apo_model *model, const struct key *key)
+{
+	struct apo_throttle *throttle = find(model, key);
+
+	if (!throttle)
+		throttle = add(model, key, model->now_at_ns + model->config->login_span_ns);
+	if (throttle && throttle->count < UINT_MAX)
+		throttle->count++;
 }
 
 void apo_throttle_count(struct apo_model *model, const struct apo_client *client)
 {
-	uint8_t key[ADDRESS_BYTES];
-	struct apo_throttle *throttle = find(model, client, key);
+	uint8_t address[ADDRESS_BYTES];
+	const struct level *levels = levels_of(client->address, address);
+	struct key key;
+	unsigned i;
 
-	if (!throttle)
-		throttle = add(model, key, model->now_at_ns + model->config->login_span_ns);
-	if (throttle)
-		throttle->count++;
+	drop_ended(model);
+	for (i = 0; i < LEVELS_MAX && levels[i].share > 0; i++) {
+		key = key_of(address, levels + i);
+		count_one(model, &key);
+	}
 }
 
 void apo_throttles_forget(struct apo_model *model)
@@ -110,23 +209,23 @@ void apo_throttles_forget(struct apo_model *model)
 
 static void carry_one(struct apo_state *state, struct apo_throttle *throttle, int64_t *last_ns)
 {
-	uint8_t address[ADDRESS_BYTES];
+	struct key key;
 	int64_t ends_at_ns = 0;
 	uint32_t count = 0;
 
 	if (throttle) {
-		memcpy(address, throttle->address, sizeof address);
+		key = throttle->key;
 		ends_at_ns = throttle->ends_at_ns;
 		count = throttle->count;
 	}
-	apo_carry_bytes(state->carry, address, sizeof address);
+	apo_carry_bytes(state->carry, &key, sizeof key);
 	apo_carry_instant(state->carry, &ends_at_ns);
 	apo_carry_u32(state->carry, &count);
 	if (!state->carry->is_reading)
 		return;
-	HASH_FIND(by_address, state->model->throttles, address, ADDRESS_BYTES, throttle);
+	throttle = find(state->model, &key);
 	apo_carry_expect(state->carry, !throttle && ends_at_ns >= *last_ns);
-	throttle = state->carry->ok ? add(state->model, address, ends_at_ns) : NULL;
+	throttle = state->carry->ok ? add(state->model, &key, ends_at_ns) : NULL;
 	apo_carry_expect(state->carry, throttle != NULL);
 	if (throttle)
 		throttle->count = count;
@@ -135,11 +234,11 @@ static void carry_one(struct apo_state *state, struct apo_throttle *throttle, in
 
 void apo_throttles_carry(struct apo_state *state)
 {
-	uint32_t count = HASH_CNT(by_address, state->model->throttles), i;
+	uint32_t count = HASH_CNT(by_key, state->model->throttles), i;
 	struct rudp_list *link = state->model->throttle_order.next;
 	int64_t last_ns = 0;
 
-	apo_carry_count(state->carry, &count, ADDRESS_BYTES + 12);
+	apo_carry_count(state->carry, &count, sizeof(struct key) + 12);
 	apo_carry_expect(state->carry, count <= APO_THROTTLES_MAX);
 	for (i = 0; i < count && state->carry->ok; i++) {
 		carry_one(state,

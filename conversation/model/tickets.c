@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conversation/model/out.h"
+#include "conversation/model/throttle.h"
 
 struct apo_ticket *apo_ticket_open(struct apo_model *model, struct apo_client *client,
 				   enum apo_ticket_kind kind)
@@ -34,6 +35,11 @@ struct apo_ticket *apo_ticket_find(const struct apo_model *model, uint64_t id)
 
 	HASH_FIND(by_id, model->tickets, &id, sizeof id, ticket);
 	return ticket;
+}
+
+struct apo_asker apo_ticket_asker(const struct apo_ticket *ticket)
+{
+	return (struct apo_asker){ticket->id, apo_throttle_network(ticket->client)};
 }
 
 void apo_ticket_drop(struct apo_model *model, struct apo_client *client)

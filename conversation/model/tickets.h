@@ -10,6 +10,8 @@
 struct apo_ticket *apo_ticket_open(struct apo_model *model, struct apo_client *client,
 				   enum apo_ticket_kind kind);
 struct apo_ticket *apo_ticket_find(const struct apo_model *model, uint64_t id);
+/* For the calls that check a password. */
+struct apo_asker apo_ticket_asker(const struct apo_ticket *ticket);
 /* The client's, if it has one. */
 void apo_ticket_drop(struct apo_model *model, struct apo_client *client);
 

@@ -12,6 +12,9 @@
 #include "conversation/server/records.h"
 #include "conversation/store/store.h"
 
+/* No client is in it (throttle.h). */
+#define REFRESH_NETWORK UINT64_MAX
+
 _Static_assert(APO_HASH_SIZE >= crypto_pwhash_STRBYTES, "a hash fits");
 
 _Static_assert(APO_HASH_SIZE == APO_STORE_HASH_SIZE, "the store keeps what is made here");
@@ -19,7 +22,7 @@ _Static_assert(APO_HASH_SIZE == APO_STORE_HASH_SIZE, "the store keeps what is ma
 enum kind { PASSWORD, ACCOUNT, REGISTER, REMOVE, REMOVE_UNASKED, REFRESH };
 
 struct question {
-	struct rudp_list link;
+	struct apo_fair_item item;
 	enum kind kind;
 	uint64_t ticket;
 	size_t password_len;
@@ -49,21 +52,24 @@ static void answer(struct apo_checker *checker, uint64_t ticket, enum apo_checke
 
 /* ---- the thread ---- */
 
+static struct question *question_of(struct apo_fair_item *item)
+{
+	return item ? RUDP_LIST_OWNER(item, struct question, item) : NULL;
+}
+
 static struct question *next_question(struct apo_checker *checker)
 {
-	struct rudp_list *link = NULL;
+	struct apo_fair_item *item = NULL;
 
 	pthread_mutex_lock(&checker->lock);
 	checker->is_working = false;
-	if (checker->count == 0)
+	if (checker->questions.count == 0)
 		pthread_cond_signal(&checker->done);
-	while (!checker->is_over && !(link = rudp_list_pop(&checker->questions)))
+	while (!checker->is_over && !(item = apo_fair_queue_pop(&checker->questions)))
 		pthread_cond_wait(&checker->asked, &checker->lock);
-	if (link)
-		checker->count--;
-	checker->is_working = link != NULL;
+	checker->is_working = item != NULL;
 	pthread_mutex_unlock(&checker->lock);
-	return link ? RUDP_LIST_OWNER(link, struct question, link) : NULL;
+	return question_of(item);
 }
 
 static void log_store(const struct apo_checker *checker, const char *what)
@@ -248,58 +254,63 @@ static struct question *question_new(enum kind kind, uint64_t ticket, const char
 	return question;
 }
 
-static void ask(struct apo_checker *checker, enum kind kind, uint64_t ticket, const char *about,
-		const char *password)
+/* No room: that is answered at once. */
+static void refuse(struct apo_checker *checker, struct question *question)
 {
-	struct question *question = question_new(kind, ticket, about, password);
-	bool is_taken = false;
+	if (question->kind != REFRESH)
+		answer(checker, question->ticket, APO_CHECKED_FAILED, "");
+	question_free(question);
+}
 
-	pthread_mutex_lock(&checker->lock);
-	if (question && checker->count < APO_CHECKS_MAX) {
-		rudp_list_append(&checker->questions, &question->link);
-		checker->count++;
-		is_taken = true;
-	}
-	pthread_mutex_unlock(&checker->lock);
-	if (is_taken) {
-		pthread_cond_signal(&checker->asked);
+static void ask(struct apo_checker *checker, enum kind kind, struct apo_asker asker,
+		const char *about, const char *password)
+{
+	struct question *question = question_new(kind, asker.ticket, about, password);
+	struct question *refused;
+
+	if (!question) {
+		if (kind != REFRESH)
+			answer(checker, asker.ticket, APO_CHECKED_FAILED, "");
 		return;
 	}
-	if (question)
-		question_free(question);
-	if (kind != REFRESH)
-		answer(checker, ticket, APO_CHECKED_FAILED, "");
+	pthread_mutex_lock(&checker->lock);
+	refused = question_of(
+		apo_fair_queue_push(&checker->questions, &question->item, asker.network));
+	pthread_mutex_unlock(&checker->lock);
+	pthread_cond_signal(&checker->asked);
+	if (refused)
+		refuse(checker, refused);
 }
 
-void apo_checker_ask(struct apo_checker *checker, uint64_t ticket, const char *hash,
+void apo_checker_ask(struct apo_checker *checker, struct apo_asker asker, const char *hash,
 		     const char *password)
 {
-	ask(checker, PASSWORD, ticket, hash, password);
+	ask(checker, PASSWORD, asker, hash, password);
 }
 
-void apo_checker_ask_account(struct apo_checker *checker, uint64_t ticket, const char *account,
+void apo_checker_ask_account(struct apo_checker *checker, struct apo_asker asker, const char *account,
 			     const char *password)
 {
 	/* One too long is nobody's. */
-	ask(checker, ACCOUNT, ticket, strlen(account) < APO_HASH_SIZE ? account : "", password);
+	ask(checker, ACCOUNT, asker, strlen(account) < APO_HASH_SIZE ? account : "", password);
 }
 
-void apo_checker_register(struct apo_checker *checker, uint64_t ticket, const char *account,
+void apo_checker_register(struct apo_checker *checker, struct apo_asker asker, const char *account,
 			  const char *password)
 {
-	ask(checker, REGISTER, ticket, account, password);
+	ask(checker, REGISTER, asker, account, password);
 }
 
-void apo_checker_remove(struct apo_checker *checker, uint64_t ticket, const char *account,
+void apo_checker_remove(struct apo_checker *checker, struct apo_asker asker, const char *account,
 			const char *password)
 {
-	ask(checker, password ? REMOVE : REMOVE_UNASKED, ticket, account, password ? password : "");
+	ask(checker, password ? REMOVE : REMOVE_UNASKED, asker, account, password ? password : "");
 }
 
 void apo_checker_refresh(struct apo_checker *checker)
 {
 	if (checker->store)
-		ask(checker, REFRESH, 0, "", "");
+		ask(checker, REFRESH, (struct apo_asker){0, REFRESH_NETWORK}, "", "");
 }
 
 bool apo_checker_wait(struct apo_checker *checker, int64_t deadline_at_ns)
@@ -310,10 +321,10 @@ bool apo_checker_wait(struct apo_checker *checker, int64_t deadline_at_ns)
 	bool is_idle;
 
 	pthread_mutex_lock(&checker->lock);
-	while (error == 0 && (checker->count > 0 || checker->is_working))
+	while (error == 0 && (checker->questions.count > 0 || checker->is_working))
 		error = pthread_cond_clockwait(&checker->done, &checker->lock, CLOCK_MONOTONIC,
 					       &until);
-	is_idle = checker->count == 0 && !checker->is_working;
+	is_idle = checker->questions.count == 0 && !checker->is_working;
 	pthread_mutex_unlock(&checker->lock);
 	return is_idle;
 }
@@ -331,7 +342,7 @@ int apo_checker_start(struct apo_checker *checker, struct apo_mailbox *answers,
 		      struct apo_store *store)
 {
 	memset(checker, 0, sizeof *checker);
-	rudp_list_init(&checker->questions);
+	apo_fair_queue_init(&checker->questions, APO_CHECKS_MAX);
 	checker->answers = answers;
 	checker->store = store;
 	pthread_mutex_init(&checker->lock, NULL);
@@ -342,15 +353,15 @@ int apo_checker_start(struct apo_checker *checker, struct apo_mailbox *answers,
 
 void apo_checker_stop(struct apo_checker *checker)
 {
-	struct rudp_list *link;
+	struct apo_fair_item *item;
 
 	pthread_mutex_lock(&checker->lock);
 	checker->is_over = true;
 	pthread_mutex_unlock(&checker->lock);
 	pthread_cond_signal(&checker->asked);
 	pthread_join(checker->thread, NULL);
-	while ((link = rudp_list_pop(&checker->questions)))
-		question_free(RUDP_LIST_OWNER(link, struct question, link));
+	while ((item = apo_fair_queue_pop(&checker->questions)))
+		question_free(question_of(item));
 	pthread_cond_destroy(&checker->asked);
 	pthread_cond_destroy(&checker->done);
 	pthread_mutex_destroy(&checker->lock);

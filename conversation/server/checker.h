@@ -7,7 +7,8 @@
  *          Names that are new in the store, whoever has added them, are mail too (struct
  *          apo_account_mail), before the answer of the question that made them known; so are those
  *          that were removed here. Those that another process has removed are found by refresh.
- * Limits   APO_CHECKS_MAX questions wait; more are answered at once with APO_CHECKED_FAILED.
+ * Limits   APO_CHECKS_MAX questions wait, in an order that is fair to networks (fair_queue.h); those for
+ *          which there is no room are answered at once with APO_CHECKED_FAILED.
  * Threads  ask any; start and stop the main thread. The store is the thread's until it has
  *          stopped.
  */
@@ -19,7 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/list.h"
+#include "conversation/model/model.h"
+#include "conversation/server/fair_queue.h"
 #include "conversation/server/mailbox.h"
 
 struct apo_store;
@@ -31,8 +33,7 @@ struct apo_checker {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t asked, done;
-	struct rudp_list questions;
-	unsigned count;
+	struct apo_fair_queue questions;
 	bool is_over, is_working;
 	struct apo_mailbox *answers;
 	struct apo_store *store; /* NULL: none */
@@ -44,18 +45,18 @@ int apo_checker_start(struct apo_checker *checker, struct apo_mailbox *answers,
 /* What waits is not answered. */
 void apo_checker_stop(struct apo_checker *checker);
 
-void apo_checker_ask(struct apo_checker *checker, uint64_t ticket, const char *hash,
+void apo_checker_ask(struct apo_checker *checker, struct apo_asker asker, const char *hash,
 		     const char *password);
 
 /* Is it the password of the account? With a store only, like the next three. */
-void apo_checker_ask_account(struct apo_checker *checker, uint64_t ticket, const char *account,
+void apo_checker_ask_account(struct apo_checker *checker, struct apo_asker asker, const char *account,
 			     const char *password);
 /* Makes an account: WRONG when there is one of that name. */
-void apo_checker_register(struct apo_checker *checker, uint64_t ticket, const char *account,
+void apo_checker_register(struct apo_checker *checker, struct apo_asker asker, const char *account,
 			  const char *password);
 /* The account is to be no more. password NULL: whoever asks needs none. WRONG when it is, or when
  * there is no such account. */
-void apo_checker_remove(struct apo_checker *checker, uint64_t ticket, const char *account,
+void apo_checker_remove(struct apo_checker *checker, struct apo_asker asker, const char *account,
 			const char *password);
 /* Looks for names that another process has added or removed. No answer. */
 void apo_checker_refresh(struct apo_checker *checker);

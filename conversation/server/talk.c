@@ -117,32 +117,36 @@ static void want_room(void *of, struct apo_peer who)
 	add_flag(of, APO_EFFECT_WANT_ROOM, who, true);
 }
 
-static void check_password(void *of, uint64_t ticket, const char *hash, const char *password)
+static void check_password(void *of, struct apo_asker asker, const char *hash,
+			   const char *password)
 {
 	struct apo_talk *talk = of;
 
-	apo_checker_ask(talk->checker, ticket, hash, password);
+	apo_checker_ask(talk->checker, asker, hash, password);
 }
 
-static void check_account(void *of, uint64_t ticket, const char *account, const char *password)
+static void check_account(void *of, struct apo_asker asker, const char *account,
+			  const char *password)
 {
 	struct apo_talk *talk = of;
 
-	apo_checker_ask_account(talk->checker, ticket, account, password);
+	apo_checker_ask_account(talk->checker, asker, account, password);
 }
 
-static void register_account(void *of, uint64_t ticket, const char *account, const char *password)
+static void register_account(void *of, struct apo_asker asker, const char *account,
+			     const char *password)
 {
 	struct apo_talk *talk = of;
 
-	apo_checker_register(talk->checker, ticket, account, password);
+	apo_checker_register(talk->checker, asker, account, password);
 }
 
-static void remove_account(void *of, uint64_t ticket, const char *account, const char *password)
+static void remove_account(void *of, struct apo_asker asker, const char *account,
+			   const char *password)
 {
 	struct apo_talk *talk = of;
 
-	apo_checker_remove(talk->checker, ticket, account, password);
+	apo_checker_remove(talk->checker, asker, account, password);
 }
 
 static void keep(void *of, const struct apo_said *said)

@@ -331,6 +331,121 @@ Test(accounts, a_64_of_ipv6_is_one_address)
 	HEARS_LIKE(&w, 4, ":irc.example 900 *");
 }
 
+/* How many of count wrong tries are looked at, each from another address: before, a number, behind. */
+static unsigned wrong_tries_from(const char *before, unsigned first, const char *behind, unsigned count)
+{
+	char address[64];
+	unsigned i, asked = 0;
+
+	for (i = 0; i < count; i++) {
+		snprintf(address, sizeof address, "%s%u%s", before, first + i, behind);
+		connect_from(5, address);
+		w.asked[0][0] = '\0';
+		ask_in(5);
+		if (w.asked[0][0])
+			world_answer(&w, APO_CHECKED_WRONG, NULL);
+		asked += w.asked[0][0] != '\0';
+		world_close(&w, 5, "gone");
+		world_forget(&w);
+	}
+	return asked;
+}
+
+static bool logs_in_from(const char *address)
+{
+	bool is_asked;
+
+	connect_from(6, address);
+	w.asked[0][0] = '\0';
+	ask_in(6);
+	is_asked = w.asked[0][0] != '\0';
+	if (is_asked)
+		world_answer(&w, APO_CHECKED_RIGHT, "dan");
+	world_close(&w, 6, "gone");
+	world_forget(&w);
+	return is_asked;
+}
+
+/* Each try from another /64. */
+Test(accounts, a_56_has_the_tries_of_four_64)
+{
+	cr_assert(eq(uint, wrong_tries_from("2001:db8:0:1", 10, "::1", 20), 12));
+	cr_assert(not(logs_in_from("2001:db8:0:1ff::1")));
+	cr_assert(logs_in_from("2001:db8:0:200::1"));
+}
+
+/* Each try from another /56. */
+Test(accounts, a_48_has_the_tries_of_sixteen_64)
+{
+	cr_assert(eq(uint, wrong_tries_from("2001:db8:0:", 1, "00::1", 99), 48));
+	cr_assert(not(logs_in_from("2001:db8:0:ff00::1")));
+	cr_assert(logs_in_from("2001:db8:1::1"));
+	world_wait(&w, w.config.login_span_ns);
+	cr_assert(logs_in_from("2001:db8:0:ff00::1"));
+}
+
+Test(accounts, a_24_has_the_tries_of_sixteen_addresses)
+{
+	cr_assert(eq(uint, wrong_tries_from("192.0.2.", 1, "", 100), 48));
+	cr_assert(not(logs_in_from("192.0.2.200")));
+	cr_assert(not(logs_in_from("::ffff:192.0.2.201")));
+	cr_assert(logs_in_from("192.0.3.1"));
+}
+
+/* Peers come with a name in place of an address. */
+Test(accounts, a_peer_has_three_tries_and_all_of_them_have_sixteen_times_as_many)
+{
+	cr_assert(eq(uint, wrong_tries_from("bob", 1, "", 1), 1));
+	cr_assert(eq(uint, wrong_tries_from("bob", 1, "", 1), 1));
+	cr_assert(eq(uint, wrong_tries_from("bob", 1, "", 1), 1));
+	cr_assert(eq(uint, wrong_tries_from("bob", 1, "", 1), 0));
+	cr_assert(logs_in_from("alice"));
+	cr_assert(eq(uint, wrong_tries_from("eve", 1, "", 100), 45));
+	cr_assert(not(logs_in_from("alice")));
+	cr_assert(logs_in_from("192.0.2.1"));
+}
+
+Test(accounts, the_limits_of_networks_are_handed_over)
+{
+	wrong_tries_from("192.0.2.", 1, "", 100);
+	world_hand_over(&w);
+	cr_assert(not(logs_in_from("192.0.2.200")));
+	cr_assert(logs_in_from("192.0.3.1"));
+}
+
+/* A new configuration has made the span shorter: what was counted first ends last. */
+Test(accounts, spans_of_two_configurations_end_in_their_order_and_are_handed_over)
+{
+	wrong_tries_from("192.0.2.", 1, "", 1);
+	w.config.login_span_ns /= 2;
+	wrong_tries_from("198.51.100.1", 1, "", 1);
+	wrong_tries_from("198.51.100.1", 1, "", 1);
+	wrong_tries_from("198.51.100.1", 1, "", 1);
+	world_hand_over(&w);
+	cr_assert(not(logs_in_from("198.51.100.11")));
+	world_wait(&w, w.config.login_span_ns);
+	cr_assert(logs_in_from("198.51.100.11"));
+}
+
+/* The checker gives each network a part of its time. */
+Test(accounts, who_asks_is_told_by_network)
+{
+	uint64_t first;
+
+	logs_in_from("2001:db8::1");
+	first = w.asked_network;
+	logs_in_from("2001:db8:0:ffff::1");
+	cr_assert(eq(u64, w.asked_network, first));
+	logs_in_from("2001:db8:1::1");
+	cr_assert(ne(u64, w.asked_network, first));
+	logs_in_from("192.0.2.1");
+	first = w.asked_network;
+	logs_in_from("192.0.2.255");
+	cr_assert(eq(u64, w.asked_network, first));
+	logs_in_from("192.0.3.1");
+	cr_assert(ne(u64, w.asked_network, first));
+}
+
 Test(accounts, registering_is_a_try)
 {
 	world_join(&w, 1, "dan", "draft/account-registration");

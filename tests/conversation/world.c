@@ -105,11 +105,12 @@ static void on_want_room(void *of, struct apo_peer who)
 	mock->is_room_wanted = true;
 }
 
-static void on_check(void *of, uint64_t ticket, const char *against, const char *password)
+static void on_check(void *of, struct apo_asker asker, const char *against, const char *password)
 {
 	struct world *world = of;
 
-	world->ticket = ticket;
+	world->ticket = asker.ticket;
+	world->asked_network = asker.network;
 	snprintf(world->asked[0], sizeof world->asked[0], "%s", against);
 	snprintf(world->asked[1], sizeof world->asked[1], "%s", password ? password : "(none)");
 }

@@ -46,6 +46,7 @@ struct world {
 	int64_t now_ns;
 	struct mock mocks[WORLD_CLIENTS];
 	uint64_t ticket; /* the last one asked with */
+	uint64_t asked_network;
 	char asked[2][200];
 	struct watched watched[WORLD_WATCHED];
 	unsigned watched_count;

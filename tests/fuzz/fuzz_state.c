@@ -49,12 +49,12 @@ static void set_operator(void *of, struct apo_peer who, bool is_operator)
 	(void)is_operator;
 }
 
-static void check(void *of, uint64_t ticket, const char *account, const char *password)
+static void check(void *of, struct apo_asker asker, const char *account, const char *password)
 {
 	(void)of;
 	(void)account;
 	(void)password;
-	asked = ticket;
+	asked = asker.ticket;
 }
 
 static void keep(void *of, const struct apo_said *said)

@@ -183,6 +183,7 @@ Test(loss, backoff_begins_when_the_probes_of_a_short_path_have_taken_200_ms)
 	near->r.pto_count++;
 	cr_assert(eq(i64, rudp_reliability_pto_ns(&near->r, &near->rtt, SENDER_ACK_DELAY_NS),
 		     2 * pto_ns));
+	sender_free(near);
 }
 
 Test(loss, cap_of_a_slow_path_is_three_ptos)

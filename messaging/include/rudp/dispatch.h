@@ -26,6 +26,9 @@
 extern "C" {
 #endif
 
+/* The shared library shows what is declared here, and nothing else. */
+#pragma GCC visibility push(default)
+
 struct rudpmsg_dispatcher;
 
 /* A post: 1, 2, 3 ... for each dispatcher. */
@@ -129,6 +132,8 @@ struct rudpmsg_dispatch_stats {
 /* size is sizeof *stats as the program was built with; a newer library fills that much. */
 void rudpmsg_dispatcher_stats(struct rudpmsg_dispatcher *dispatcher,
 			      struct rudpmsg_dispatch_stats *stats, size_t size);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -31,6 +31,9 @@
 extern "C" {
 #endif
 
+/* The shared library shows what is declared here, and nothing else. */
+#pragma GCC visibility push(default)
+
 #define RUDPMSG_FOREVER INT64_MAX
 #define RUDPMSG_PORT 8080
 #define RUDPMSG_NAME_MAX 63 /* bytes of a node's name, printable ASCII without space */
@@ -326,6 +329,8 @@ struct rudpmsg_stats {
 
 /* size is sizeof *stats as the program was built with; a newer library fills that much. */
 void rudpmsg_stats(struct rudpmsg_node *node, struct rudpmsg_stats *stats, size_t size);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
