@@ -304,8 +304,10 @@ static void finish(struct pass *pass, struct rudp_rtt *rtt, uint64_t largest, in
 
 void rudp_reliability_leave_path(struct rudp_reliability *r)
 {
-	/* Else all of it has left a path before, and a peer may change its address with each packet. */
-	for (uint64_t number = r->base; r->bytes_in_flight > 0 && number < r->next; number++) {
+	uint64_t number = r->path_first > r->base ? r->path_first : r->base;
+
+	/* A peer may change its address with each packet: each record is walked over once. */
+	for (; r->bytes_in_flight > 0 && number < r->next; number++) {
 		struct rudp_sent *sent = rudp_sent_at(r, number);
 
 		if (!rudp_sent_is_awaited(sent))
@@ -316,6 +318,7 @@ void rudp_reliability_leave_path(struct rudp_reliability *r)
 		sent->resent = true; /* its answer may come either way */
 		sent->content &= (uint16_t)~RUDP_CONTENT_ECT; /* it tests nothing on the new one */
 	}
+	r->path_first = r->next;
 	r->lost_run_from_ns = RUDP_NEVER;
 	r->app_limited_until = 0;
 	r->pto_count = 0;

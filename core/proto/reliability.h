@@ -123,6 +123,7 @@ struct rudp_reliability {
 	uint64_t skipped[RUDP_SKIPPED_KEPT]; /* in turn; 0: none */
 	uint8_t skipped_next;
 	uint64_t bytes_in_flight;
+	uint64_t path_first;          /* what is in flight has this number or a later one */
 	uint64_t outstanding;         /* records OUTSTANDING that expect an answer */
 	int64_t last_eliciting_at_ns; /* when the newest record that expects an answer was sent */
 	int64_t pto_from_ns;          /* last_eliciting_at_ns, or when a later PTO expired */
