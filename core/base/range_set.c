@@ -204,7 +204,6 @@ int rudp_range_set_add(struct rudp_range_set *set, uint64_t start, uint64_t end)
 	assert(start <= end);
 	if (start == end)
 		return 0;
-	set->work++;
 	first = start ? index_above(set, start - 1) : 0; /* one that ends at start touches */
 	for (after = first; after < set->count && set->ranges[after].start <= end; after++)
 		;
@@ -239,7 +238,6 @@ int rudp_range_set_remove(struct rudp_range_set *set, uint64_t start, uint64_t e
 	assert(start <= end);
 	if (start == end)
 		return 0;
-	set->work++;
 	first = index_above(set, start);
 	for (after = first; after < set->count && set->ranges[after].start < end; after++)
 		;

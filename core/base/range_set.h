@@ -4,7 +4,7 @@
  *
  * Used for received packet numbers, for out-of-order stream bytes, and for bytes to send again.
  * Cost     binary search; adding at or near an end and taking from one are O(1) amortised; elsewhere the
- *          ranges up to the nearer end are moved. work counts it: one for each change, and one for each
+ *          ranges up to the nearer end are moved. work counts them: a unit for every
  *          RUDP_RANGES_PER_WORK ranges moved or walked over.
  * Memory   a few ranges are in the set itself, so one with ranges is not copied; more are on the heap.
  * Limits   never more than count_max ranges; add refuses beyond and changes nothing.

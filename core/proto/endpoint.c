@@ -372,20 +372,24 @@ static void settle(struct rudp_endpoint *ep, struct rudp_conn *conn, int64_t now
 
 bool rudp_endpoint_transmit(struct rudp_endpoint *ep, struct rudp_train *train, int64_t now_at_ns)
 {
+	unsigned turns = 0;
 	struct rudp_list *link;
 	struct rudp_conn *conn;
 
 	bury(ep);
 	if (rudp_endpoint_transmit_answer(ep, train))
 		return true;
-	while ((link = rudp_list_pop(&ep->ready))) {
+	while (rudp_endpoint_repair(ep, &turns, now_at_ns) && (link = rudp_list_pop(&ep->ready))) {
 		conn = RUDP_LIST_OWNER(link, struct rudp_conn, ready_link);
 		if (!conn->dead && conn->path.socket &&
 		    rudp_conn_transmit(conn, train, now_at_ns)) {
 			rudp_endpoint_touch(ep, conn); /* to the end of the line */
 			return true;
 		}
-		settle(ep, conn, now_at_ns);
+		if (conn->repairs.has_news)
+			rudp_endpoint_touch(ep, conn);
+		else
+			settle(ep, conn, now_at_ns);
 	}
 	bury(ep);
 	return false;

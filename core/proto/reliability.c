@@ -283,6 +283,11 @@ static void take_newest(const struct pass *pass)
 	r->first_sent_at_ns = result->newest.sent_at_ns;
 }
 
+static bool may_go_on(const struct rudp_reliability *r)
+{
+	return !r->owner.may_go_on || r->owner.may_go_on(r->owner.context);
+}
+
 static void finish(struct pass *pass, struct rudp_rtt *rtt, uint64_t largest, int64_t ack_delay_ns,
 		   int64_t ack_delay_max_ns)
 {
@@ -328,14 +333,17 @@ enum rudp_verdict rudp_reliability_recv(struct rudp_reliability *r, struct rudp_
 					const struct rudp_ack *ack, int64_t ack_delay_max_ns,
 					int64_t now_at_ns, struct rudp_reliability_result *result)
 {
+	uint32_t left = ack->range_count;
 	struct pass pass;
 
 	begin(&pass, r, result, ack->largest, now_at_ns);
 	if (!is_of_what_was_sent(r, ack))
 		return RUDP_VERDICT_BAD_ACK;
-	for (uint32_t i = ack->range_count; i-- > 0;)
-		answer_range(&pass, ack->ranges[i].start, ack->ranges[i].end);
-	finish(&pass, rtt, ack->largest, rudp_time_min(ack->delay_ns, ack_delay_max_ns),
+	do {
+		left--;
+		answer_range(&pass, ack->ranges[left].start, ack->ranges[left].end);
+	} while (left > 0 && may_go_on(r));
+	finish(&pass, rtt, ack->ranges[left].end - 1, rudp_time_min(ack->delay_ns, ack_delay_max_ns),
 	       ack_delay_max_ns);
 	return RUDP_VERDICT_OK;
 }

@@ -111,6 +111,11 @@ struct rudp_reliability_owner {
 	void (*on_answered)(void *context, uint64_t number, const struct rudp_sent *sent);
 	/* A record was declared lost; its content is wanted again under a new number. */
 	void (*on_lost)(void *context, uint64_t number, const struct rudp_sent *sent);
+	/*
+	 * Asked between the ranges of an ACK; false: what the rest says is left to the next ACK, which
+	 * repeats it. NULL: all are taken.
+	 */
+	bool (*may_go_on)(const void *context);
 };
 
 struct rudp_reliability {

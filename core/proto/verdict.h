@@ -34,6 +34,7 @@
 	X(BAD_RESET, "reset or refusal that proves nothing")                                       \
 	X(WRONG_STATE, "packet that means nothing in this state")                                  \
 	X(NO_MEMORY, "no memory to take it")                                                       \
+	X(TOO_COSTLY, "more work than a peer may cause; it must send again, and less of it")       \
 	X(TOO_MANY, "a limit on half-open or open connections is reached")
 
 #define RUDP_VERDICT_ENUM(name, why) RUDP_VERDICT_##name,
