@@ -588,7 +588,8 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 			 ep->early_count, early);
 		return false;
 	}
-	if (half_open != ep->half_open_count) {
+	if (half_open != ep->half_open_count ||
+	    !rudp_syn_shares_check(&ep->syn_shares, half_open)) {
 		rudp_log(RUDP_LOG_ERROR, "endpoint counts %u half-open connections, has %u",
 			 ep->half_open_count, half_open);
 		return false;

@@ -16,6 +16,7 @@
 #include "proto/endpoint.h"
 #include "proto/known_paths.h"
 #include "proto/refusals.h"
+#include "proto/syn_shares.h"
 
 #define RUDP_ANSWERS_MAX 64
 #define RUDP_ANSWER_MAX_BYTES RUDP_SYNACK_MAX_BYTES
@@ -81,6 +82,7 @@ struct rudp_endpoint {
 	uint64_t rest_count, free_count; /* ever */
 	struct rudp_list half_open;   /* SYN_RCVD, and nobody's yet; of all listeners, oldest first */
 	unsigned half_open_count;
+	struct rudp_syn_shares syn_shares; /* of those */
 	unsigned early_count;         /* SYN_RCVD, but the program has it */
 	struct rudp_list ready;       /* connections that may have something to send */
 	struct rudp_list events;      /* connections with events to report */

@@ -2,20 +2,20 @@
 /*
  * work - what an authenticated peer makes this host compute, and how much of it is done at once.
  *
- * Anybody may be an authenticated peer where no key is set. All connections of a user share one engine, so
- * a peer that sends what is cheap to send and costly to take would delay the others.
+ * Anybody may be an authenticated peer where no key is set. All connections of a user share one engine,
+ * so a peer that sends what is cheap to send and costly to take would delay the others.
  *
- * Unit       about 10 ns on a processor of 2020 (unloaded). Each part counts its own: range_set what it
- *            moves, repair_store what it looks at and multiplies, the connection its frames.
- * A packet   may cost RUDP_WORK_PACKET_MAX, and one frame more. What is left of the packet then is dropped,
- *            and the packet is not acknowledged: verdict TOO_COSTLY. Packets that an implementation has
- *            reason to send cost a tenth of it.
- * Over time  RUDP_WORK_FREE of each packet are free: they pay for themselves, as they cost less than to
- *            decrypt it. The rest is a debt, which goes down by RUDP_WORK_PER_S. A connection that owes
- *            RUDP_WORK_DEBT_MAX takes no packet (TOO_COSTLY) until it owes less: 1 % of a processor is what
- *            one connection can take from the others.
- * Not counted  what the peer has paid for otherwise: answers and losses of packets that this side has sent
- *            to it, once each; decryption; bytes copied when a buffer grows, once for each doubling.
+ * Unit       about 10 ns on a processor of 2020. Each part counts its own: range_set what it moves,
+ *            repair_store what it looks at and multiplies, the connection its frames.
+ * A packet   may cost RUDP_WORK_PACKET_MAX, and one frame more. What is left of the packet then is
+ *            dropped, and the packet is not acknowledged: verdict TOO_COSTLY. Packets that an
+ *            implementation has reason to send cost a tenth of it.
+ * Over time  RUDP_WORK_FREE of each packet are free: they cost less than its decryption. The rest is a
+ *            debt, which goes down by RUDP_WORK_PER_S. A connection that owes RUDP_WORK_DEBT_MAX takes
+ *            no packet (TOO_COSTLY) until it owes less: one connection can take 1 % of a processor from
+ *            the others.
+ * Not counted  what the peer has paid for otherwise: answers and losses of packets that this side has
+ *            sent to it, once each; decryption; bytes copied when a buffer grows, once a doubling.
  * Threads    none: a connection's own.
  */
 #ifndef RUDP_PROTO_WORK_H
