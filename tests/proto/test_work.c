@@ -186,7 +186,7 @@ Test(work, of_solving_is_done_in_turns)
 	struct rudp_conn *server = pair.conn[1];
 	unsigned blocks = 6, turns = 0;
 
-	say_stream_with_holes(SYMBOLS * SYMBOL_BYTES + 2 * SYMBOL_BYTES, RUDP_REPAIR_SOLVE_MAX + 4);
+	say_stream_with_holes(SYMBOLS * SYMBOL_BYTES + 2 * SYMBOL_BYTES, RUDP_REPAIR_SOLVE_MAX);
 	for (unsigned block = 0; block < blocks; block++)
 		for (unsigned row = 0; row < RUDP_REPAIR_SOLVE_MAX; row++)
 			say_sum(block, (uint8_t)row);
@@ -199,6 +199,8 @@ Test(work, of_solving_is_done_in_turns)
 		cr_assert(le(u64, rudp_conn_work_total(server) - before,
 			     RUDP_WORK_REPAIR_TURN + RUDP_REPAIR_STEP_WORK_MAX + FRAME_MAX));
 	}
+	cr_assert(ge(uint, turns, 50)); /* the most expensive block that there is */
+	cr_assert(eq(u64, pair_stats(&pair, 1).stream_repaired, RUDP_REPAIR_SOLVE_MAX - 1));
 	rudp_conn_charge(server);
 	cr_assert(rudp_endpoint_check(pair.ep[1]));
 }
