@@ -4,12 +4,12 @@
  *
  * Without shares one host that answers no SYNACK would fill every place, and all others get silence.
  *
- * Rule     a network may have one more while it has fewer than there are free places; the large ones while
- *          they have fewer than twice as many; RUDP_SYN_SHARE_FLOOR in any case. So one address, /24, /64,
- *          /56 or /48 alone fills half of the places, one /16 or IPv6 /32 two thirds. Several together can
- *          fill all: then a network that has fewer than half as many takes the place of the oldest of
- *          theirs. A NAT of thousands of hosts has its half, too: as long as fewer of their handshakes are
- *          under way, nobody behind it notices.
+ * Rule     a network may have one more while it has fewer than there are free places; the large ones
+ *          while they have fewer than twice as many; RUDP_SYN_SHARE_FLOOR in any case. So one address,
+ *          /24, /64, /56 or /48 alone fills half of the places, one /16 or IPv6 /32 two thirds. Several
+ *          together can fill all: then a network that has fewer than half as many takes the place of the
+ *          oldest of theirs. A NAT of thousands of hosts has its half, too: as long as fewer of their
+ *          handshakes are under way, nobody behind it notices.
  * Model    counts by a keyed hash of the prefix, twice with different hashes: the lower one counts. A
  *          network that shares one count with a crowded network has another count for itself.
  * Cost     two hashes for each length of prefix, whatever is half open.
