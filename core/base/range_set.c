@@ -14,6 +14,7 @@
 #define CAPACITY_MIN 8
 #define SHRINK_RATIO 8 /* memory is given back when less than one part in 8 is used ... */
 #define SHRINK_SLACK 4 /* ... down to about four times what is used */
+#define FRONT_SHARE 4  /* a quarter of the memory is free before the ranges are moved up in it */
 
 void rudp_range_set_init(struct rudp_range_set *set, uint32_t count_max)
 {
@@ -56,11 +57,18 @@ static uint32_t index_above(const struct rudp_range_set *set, uint64_t number)
 	return low;
 }
 
+/* n ranges are moved, or looked at one after the other. */
+static void count_work(struct rudp_range_set *set, uint32_t n)
+{
+	set->work += n / RUDP_RANGES_PER_WORK;
+}
+
 static void move_ranges(struct rudp_range_set *set, struct rudp_range *to,
 			const struct rudp_range *from, uint32_t n)
 {
 	if (n)
 		memmove(to, from, n * sizeof *set->ranges);
+	count_work(set, n);
 }
 
 static void slide_down(struct rudp_range_set *set)
@@ -79,6 +87,7 @@ static int resize(struct rudp_range_set *set, uint32_t capacity)
 
 	if (!memory)
 		return -ENOMEM;
+	count_work(set, set->count);
 	if (!heap)
 		memcpy(memory, set->few, sizeof set->few);
 	set->ranges = memory + set->skipped;
@@ -86,11 +95,37 @@ static int resize(struct rudp_range_set *set, uint32_t capacity)
 	return 0;
 }
 
-/* Makes sure of a free place behind the last range. */
-static int reserve_one(struct rudp_range_set *set)
+static uint32_t doubled(const struct rudp_range_set *set)
 {
-	if (set->count == set->count_max)
-		return -ENOSPC;
+	return heap_of(set) ? set->capacity * 2 : CAPACITY_MIN;
+}
+
+/*
+ * Makes sure of a free place before the first range. Half of what is free goes there, a quarter of the
+ * memory or more: so many ranges added at the lower end pay for the move.
+ */
+static int reserve_front(struct rudp_range_set *set)
+{
+	uint32_t up;
+	int err;
+
+	if (set->skipped)
+		return 0;
+	if (set->capacity - set->count < set->capacity / FRONT_SHARE + 2) {
+		err = resize(set, doubled(set));
+		if (err)
+			return err;
+	}
+	up = (set->capacity - set->count) / 2;
+	move_ranges(set, set->ranges + up, set->ranges, set->count);
+	set->ranges += up;
+	set->skipped = up;
+	return 0;
+}
+
+/* Makes sure of a free place behind the last range. */
+static int reserve_back(struct rudp_range_set *set)
+{
 	if (!set->ranges) {
 		set->ranges = set->few;
 		set->capacity = RUDP_RANGES_FEW;
@@ -102,22 +137,25 @@ static int reserve_one(struct rudp_range_set *set)
 		slide_down(set);
 		return 0;
 	}
-	return resize(set, heap_of(set) ? set->capacity * 2 : CAPACITY_MIN);
+	return resize(set, doubled(set));
 }
 
 /* Opens a place at index, moving whichever side is shorter. */
 static int insert_at(struct rudp_range_set *set, uint32_t index, struct rudp_range range)
 {
+	bool front = index < set->count / 2;
 	int err;
 
-	if (set->skipped && index < set->count / 2 && set->count < set->count_max) {
+	if (set->count == set->count_max)
+		return -ENOSPC;
+	err = front ? reserve_front(set) : reserve_back(set);
+	if (err)
+		return err;
+	if (front) {
 		move_ranges(set, set->ranges - 1, set->ranges, index);
 		set->ranges--;
 		set->skipped--;
 	} else {
-		err = reserve_one(set);
-		if (err)
-			return err;
 		move_ranges(set, &set->ranges[index + 1], &set->ranges[index], set->count - index);
 	}
 	set->ranges[index] = range;
@@ -169,6 +207,7 @@ int rudp_range_set_add(struct rudp_range_set *set, uint64_t start, uint64_t end)
 	first = start ? index_above(set, start - 1) : 0; /* one that ends at start touches */
 	for (after = first; after < set->count && set->ranges[after].start <= end; after++)
 		;
+	count_work(set, after - first);
 	if (first == after)
 		return insert_at(set, first, (struct rudp_range){start, end});
 	if (set->ranges[first].start > start)
@@ -202,6 +241,7 @@ int rudp_range_set_remove(struct rudp_range_set *set, uint64_t start, uint64_t e
 	first = index_above(set, start);
 	for (after = first; after < set->count && set->ranges[after].start < end; after++)
 		;
+	count_work(set, after - first);
 	if (first == after)
 		return 0;
 	if (set->ranges[first].start < start && set->ranges[first].end > end)
@@ -243,6 +283,25 @@ bool rudp_range_set_covers(const struct rudp_range_set *set, uint64_t start, uin
 		return true;
 	range = rudp_range_set_find(set, start);
 	return range && range->start <= start && range->end >= end;
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t rudp_range_set_total_within(struct rudp_range_set *set, uint64_t start, uint64_t end)
+{
+	uint32_t first = index_above(set, start), i;
+	uint64_t total = 0;
+
+	for (i = first; i < set->count && set->ranges[i].start < end; i++) {
+		uint64_t from = set->ranges[i].start > start ? set->ranges[i].start : start;
+
+		total += min_u64(set->ranges[i].end, end) - from;
+	}
+	count_work(set, i - first);
+	return total;
 }
 
 uint64_t rudp_range_set_total(const struct rudp_range_set *set)

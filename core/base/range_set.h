@@ -3,8 +3,9 @@
  * range_set - a sorted set of disjoint, non-adjacent half-open ranges of 64-bit numbers.
  *
  * Used for received packet numbers, for out-of-order stream bytes, and for bytes to send again.
- * Cost     binary search; adding at or near the upper end and taking from the lower are O(1)
- *          amortised.
+ * Cost     binary search; adding at or near an end and taking from one are O(1) amortised; elsewhere the
+ *          ranges up to the nearer end are moved. work counts them: a unit for every
+ *          RUDP_RANGES_PER_WORK ranges moved or walked over.
  * Memory   a few ranges are in the set itself, so one with ranges is not copied; more are on the heap.
  * Limits   never more than count_max ranges; add refuses beyond and changes nothing.
  * Threads  none: one owner at a time.
@@ -23,12 +24,15 @@ struct rudp_range {
 /* More than most ever hold: all that came in order is one range, what is to be sent again another. */
 #define RUDP_RANGES_FEW 2
 
+#define RUDP_RANGES_PER_WORK 16u /* 256 bytes to move */
+
 struct rudp_range_set {
 	struct rudp_range *ranges; /* ascending; in few or on the heap */
 	uint32_t count;
 	uint32_t skipped; /* free places before ranges[0], in the same memory */
 	uint32_t capacity;
 	uint32_t count_max;
+	uint64_t work; /* units of about 10 ns, total */
 	struct rudp_range few[RUDP_RANGES_FEW];
 };
 
@@ -51,6 +55,9 @@ bool rudp_range_set_covers(const struct rudp_range_set *set, uint64_t start, uin
 
 /* The lowest range that ends above number, or NULL. */
 const struct rudp_range *rudp_range_set_find(const struct rudp_range_set *set, uint64_t number);
+
+/* Sum of the lengths inside [start, end). Its cost is in proportion to the ranges there. */
+uint64_t rudp_range_set_total_within(struct rudp_range_set *set, uint64_t start, uint64_t end);
 
 /* Sum of the lengths. O(count). */
 uint64_t rudp_range_set_total(const struct rudp_range_set *set);

@@ -90,7 +90,8 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 				const struct rudp_conn_options *options, int64_t now_at_ns)
 {
 	struct rudp_conn *conn = rudp_pool_take(&ep->conns);
-	struct rudp_reliability_owner owner = {conn, rudp_conn_on_answered, rudp_conn_on_lost};
+	struct rudp_reliability_owner owner = {conn, rudp_conn_on_answered, rudp_conn_on_lost,
+					 rudp_conn_work_may_go_on};
 
 	if (!conn)
 		return NULL;

@@ -54,6 +54,7 @@ static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, i
 		rudp_conn_remember_path(conn, &last);
 	rudp_path_init(&conn->path, datagram->socket, &datagram->local, &datagram->remote, false);
 	rudp_conn_list_path(conn);
+	conn->work.units += RUDP_WORK_MOVE;
 	conn->path_changes++;
 	if (rudp_addr_same_host(&last.remote, &datagram->remote))
 		conn->path.mtu = last.mtu;

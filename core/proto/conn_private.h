@@ -12,7 +12,7 @@
  * (addresses change), conn_mtu.c (how large packets may be), conn_known.c (what other connections know
  * of the path), conn_flow.c (its part of it), conn_budget.c (its share of memory), conn_stats.c
  * (statistics and invariants),
- * conn_observe.c (what a trace is told).
+ * conn_work.c (what the peer makes it compute), conn_observe.c (what a trace is told).
  */
 #ifndef RUDP_PROTO_CONN_PRIVATE_H
 #define RUDP_PROTO_CONN_PRIVATE_H
@@ -41,6 +41,7 @@
 #include "proto/resume.h"
 #include "proto/sendbuf.h"
 #include "proto/tail.h"
+#include "proto/work.h"
 
 #define RUDP_SYNACK_MAX_BYTES 256
 #define RUDP_SYN_CHECK_BYTES 8 /* the end of a SYN of any version: it is undamaged */
@@ -228,6 +229,7 @@ struct rudp_conn {
 
 	uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
 	uint64_t packets_replayed, packets_forged;
+	struct rudp_work work;
 
 	struct rudp_list user_link, returner_link; /* of path and previous, in their sockets' lists */
 	struct rudp_list ready_link;  /* in ep->ready: may have something to send */
@@ -273,6 +275,16 @@ void rudp_conn_charge(struct rudp_conn *conn);
 void rudp_conn_uncharge(struct rudp_conn *conn);
 /* What the send buffer may hold now: its limit, or less where memory is scarce. */
 size_t rudp_conn_send_allowance_bytes(const struct rudp_conn *conn);
+
+/*
+ * Work (conn_work.c). may_begin: another packet may be taken, or turn done; between begin and end it is
+ * counted, and may_go_on says whether to look at the rest of the packet.
+ */
+uint64_t rudp_conn_work_total(const struct rudp_conn *conn);
+bool rudp_conn_work_may_begin(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_work_begin(struct rudp_conn *conn);
+bool rudp_conn_work_may_go_on(const void *conn);
+void rudp_conn_work_end(struct rudp_conn *conn, uint64_t free_units, int64_t now_at_ns);
 
 /* Handshake (conn_connect.c, conn_answer.c, conn_handshake.c). */
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);
@@ -403,13 +415,12 @@ void rudp_conn_repair_on_sent(struct rudp_conn *conn, uint64_t number);
 void rudp_conn_repair_end(struct rudp_conn *conn);
 /* Nobody waits for the answers to sums any more. */
 void rudp_conn_repair_settle(struct rudp_conn *conn);
-/* A REPAIR frame has come; and at the end of a packet, when anything has that may help. */
+/* A REPAIR frame has come. */
 enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_frame *frame);
-void rudp_conn_repair_solve(struct rudp_conn *conn, int64_t now_at_ns);
 /* The peer is told how far the stream is complete, if it cannot know by the packets acknowledged. */
 void rudp_conn_repair_on_taken(struct rudp_conn *conn);
+/* ARRIVED has left; it has come. */
 void rudp_conn_repair_on_told(struct rudp_conn *conn);
-/* It has told us. */
 enum rudp_verdict rudp_conn_on_arrived(struct rudp_conn *conn, uint64_t offset, int64_t now_at_ns);
 
 /* Stream bytes (conn_rx.c), from a frame or had back. */

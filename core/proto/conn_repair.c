@@ -245,18 +245,10 @@ static bool take(void *context, uint64_t offset, const uint8_t *bytes, size_t le
 		conn->repaired_from = offset;
 	if (conn->repaired_end < offset + len)
 		conn->repaired_end = offset + len;
+	rudp_repair_store_on_bytes(&conn->repairs, offset, offset + len);
 	return rudp_conn_take_stream(conn, offset, bytes, len, false, taker->now_at_ns) ==
 		       RUDP_VERDICT_OK &&
 	       !conn->dead && conn->state != RUDP_STATE_RESET_SENT;
-}
-
-void rudp_conn_repair_solve(struct rudp_conn *conn, int64_t now_at_ns)
-{
-	struct taker taker = {conn, now_at_ns};
-
-	if (conn->state != RUDP_STATE_RESET_SENT && !conn->dead)
-		rudp_repair_store_solve(&conn->repairs, &conn->recvbuf, take, &taker);
-	conn->repairs.has_news = false;
 }
 
 void rudp_conn_repair_on_taken(struct rudp_conn *conn)
@@ -265,6 +257,36 @@ void rudp_conn_repair_on_taken(struct rudp_conn *conn)
 		return;
 	conn->arrived_due = true;
 	conn->acks.now = true;
+}
+
+/* A peer that owes work waits: what is repaired comes again anyway. */
+static void take_turn(struct rudp_conn *conn, int64_t now_at_ns)
+{
+	struct taker taker = {conn, now_at_ns};
+
+	if (conn->state == RUDP_STATE_RESET_SENT || conn->dead ||
+	    !rudp_conn_work_may_begin(conn, now_at_ns)) {
+		conn->repairs.has_news = false;
+		return;
+	}
+	rudp_conn_work_begin(conn);
+	rudp_repair_store_solve(&conn->repairs, &conn->recvbuf, RUDP_WORK_REPAIR_TURN, take,
+				&taker);
+	rudp_conn_work_end(conn, 0, now_at_ns);
+	rudp_conn_repair_on_taken(conn);
+}
+
+bool rudp_endpoint_repair(struct rudp_endpoint *ep, unsigned *turns, int64_t now_at_ns)
+{
+	struct rudp_conn *conn = RUDP_LIST_OWNER(ep->ready.next, struct rudp_conn, ready_link);
+
+	if (rudp_list_is_empty(&ep->ready) || !conn->repairs.has_news)
+		return true;
+	if (*turns == RUDP_REPAIR_TURNS_MAX)
+		return false;
+	++*turns;
+	take_turn(conn, now_at_ns);
+	return true;
 }
 
 void rudp_conn_repair_on_told(struct rudp_conn *conn)

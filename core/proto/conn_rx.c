@@ -44,7 +44,8 @@ static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_fra
 				      frame->stream.len, frame->stream.fin, now_at_ns);
 
 	if (conn->recvbuf.duplicate_bytes - known < frame->stream.len)
-		conn->repairs.has_news = true;
+		rudp_repair_store_on_bytes(&conn->repairs, frame->stream.offset,
+					   frame->stream.offset + frame->stream.len);
 	return verdict;
 }
 
@@ -113,13 +114,19 @@ static enum rudp_verdict on_frames(struct rudp_conn *conn, const uint8_t *frames
 	struct rudp_frame frame;
 	struct rudp_ack ack;
 	enum rudp_verdict verdict;
+	unsigned count = 0;
 
 	if (len == 0)
 		return RUDP_VERDICT_BAD_FRAME;
 	while (rudp_reader_left(&reader) > 0) {
+		if (count++ == RUDP_FRAMES_MAX)
+			return RUDP_VERDICT_BAD_FRAME;
+		if (!rudp_conn_work_may_go_on(conn))
+			return RUDP_VERDICT_TOO_COSTLY;
 		verdict = rudp_frame_next(&reader, &frame, &ack);
 		if (verdict != RUDP_VERDICT_OK)
 			return verdict;
+		conn->work.units += RUDP_WORK_FRAME;
 		*eliciting |= rudp_frame_is_ack_eliciting(frame.type);
 		verdict = on_frame(conn, &frame, &ack, now_at_ns);
 		if (verdict != RUDP_VERDICT_OK)
@@ -155,6 +162,7 @@ static enum rudp_verdict open_packet(struct rudp_conn *conn, const struct rudp_p
 				 packet->header_bytes, packet->body, packet->body_bytes, body);
 	if (conn->keys.updates == updates)
 		return verdict;
+	conn->work.units += RUDP_WORK_KEYS;
 	conn->keys_from_ns = now_at_ns;
 	conn->forget_keys_at_ns = 0; /* set from the PTO by the timers */
 	if (RUDP_IS_OBSERVED(conn))
@@ -203,12 +211,51 @@ static void observe_packet(struct rudp_conn *conn, const struct rudp_packet *pac
 	rudp_conn_observe_packet(conn, RUDP_FACT_PACKET_RECEIVED, &fact);
 }
 
+/* All of the packet has been taken. */
+static void on_whole(struct rudp_conn *conn, uint64_t number, const struct rudp_datagram *datagram,
+		     bool eliciting, bool was_resting, int64_t now_at_ns)
+{
+	rudp_conn_repair_on_taken(conn);
+	rudp_acks_on_packet(&conn->acks, number, eliciting, datagram->ecn, conn->rtt.srtt_ns,
+			    now_at_ns);
+	rudp_acks_on_bytes(&conn->acks, datagram->len);
+	if (!eliciting) /* no answer will see to that */
+		rudp_conn_rest_again(conn, was_resting, now_at_ns);
+	if (eliciting && conn->state == RUDP_STATE_TIME_WAIT) {
+		conn->acks.now = true;
+		rudp_conn_start_time_wait(conn, now_at_ns);
+	}
+}
+
+static enum rudp_verdict on_opened(struct rudp_conn *conn, const struct rudp_packet *packet,
+				   uint64_t number, const struct rudp_datagram *datagram,
+				   bool was_resting, int64_t now_at_ns)
+{
+	bool newest = number >= conn->replay.next;
+	bool eliciting = false;
+	enum rudp_verdict verdict;
+
+	rudp_replay_mark(&conn->replay, number);
+	if (RUDP_IS_OBSERVED(conn))
+		observe_packet(conn, packet, number, datagram->len);
+	note_heard(conn, datagram->len, now_at_ns);
+	rudp_conn_path_on_packet(conn, datagram, newest, now_at_ns);
+	verdict = on_frames(conn, packet->body, packet->body_bytes - RUDP_TAG_BYTES, &eliciting,
+			    now_at_ns);
+	if (verdict == RUDP_VERDICT_OK)
+		on_whole(conn, number, datagram, eliciting, was_resting, now_at_ns);
+	else if (verdict == RUDP_VERDICT_TOO_COSTLY)
+		conn->work.refused++;
+	else if (verdict != RUDP_VERDICT_NO_MEMORY)
+		on_violation(conn, verdict, now_at_ns);
+	return verdict;
+}
+
 enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_packet *packet,
 				    struct rudp_datagram *datagram, int64_t now_at_ns)
 {
 	uint64_t number = rudp_packet_number_expand(packet->number_low, conn->replay.next);
-	bool newest = number >= conn->replay.next;
-	bool eliciting = false, was_resting = rudp_conn_is_resting(conn);
+	bool was_resting = rudp_conn_is_resting(conn);
 	enum rudp_verdict verdict;
 
 	if (!conn->has_keys || conn->dead)
@@ -219,35 +266,19 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 			rudp_conn_observe_dropped(conn, RUDP_VERDICT_REPLAYED, datagram->len);
 		return RUDP_VERDICT_REPLAYED;
 	}
+	/* Only packets that were authentic have made the debt: nobody else can have others dropped. */
+	if (!rudp_conn_work_may_begin(conn, now_at_ns)) {
+		conn->work.refused++;
+		return RUDP_VERDICT_TOO_COSTLY;
+	}
+	rudp_conn_work_begin(conn);
 	verdict = open_packet(conn, packet, number, now_at_ns);
 	if (verdict != RUDP_VERDICT_OK) {
 		on_unopened(conn, verdict, datagram->len, now_at_ns);
 		return verdict;
 	}
-	rudp_replay_mark(&conn->replay, number);
-	if (RUDP_IS_OBSERVED(conn))
-		observe_packet(conn, packet, number, datagram->len);
-	note_heard(conn, datagram->len, now_at_ns);
-	rudp_conn_path_on_packet(conn, datagram, newest, now_at_ns);
-	verdict = on_frames(conn, packet->body, packet->body_bytes - RUDP_TAG_BYTES, &eliciting,
-			    now_at_ns);
-	if (verdict == RUDP_VERDICT_OK) {
-		if (conn->repairs.has_news) {
-			rudp_conn_repair_solve(conn, now_at_ns);
-			rudp_conn_repair_on_taken(conn);
-		}
-		rudp_acks_on_packet(&conn->acks, number, eliciting, datagram->ecn,
-				    conn->rtt.srtt_ns, now_at_ns);
-		rudp_acks_on_bytes(&conn->acks, datagram->len);
-		if (!eliciting) /* no answer will see to that */
-			rudp_conn_rest_again(conn, was_resting, now_at_ns);
-		if (eliciting && conn->state == RUDP_STATE_TIME_WAIT) {
-			conn->acks.now = true;
-			rudp_conn_start_time_wait(conn, now_at_ns);
-		}
-	} else if (verdict != RUDP_VERDICT_NO_MEMORY) {
-		on_violation(conn, verdict, now_at_ns);
-	}
+	verdict = on_opened(conn, packet, number, datagram, was_resting, now_at_ns);
+	rudp_conn_work_end(conn, RUDP_WORK_FREE, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);
 	return verdict;
 }

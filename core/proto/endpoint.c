@@ -372,20 +372,24 @@ static void settle(struct rudp_endpoint *ep, struct rudp_conn *conn, int64_t now
 
 bool rudp_endpoint_transmit(struct rudp_endpoint *ep, struct rudp_train *train, int64_t now_at_ns)
 {
+	unsigned turns = 0;
 	struct rudp_list *link;
 	struct rudp_conn *conn;
 
 	bury(ep);
 	if (rudp_endpoint_transmit_answer(ep, train))
 		return true;
-	while ((link = rudp_list_pop(&ep->ready))) {
+	while (rudp_endpoint_repair(ep, &turns, now_at_ns) && (link = rudp_list_pop(&ep->ready))) {
 		conn = RUDP_LIST_OWNER(link, struct rudp_conn, ready_link);
 		if (!conn->dead && conn->path.socket &&
 		    rudp_conn_transmit(conn, train, now_at_ns)) {
 			rudp_endpoint_touch(ep, conn); /* to the end of the line */
 			return true;
 		}
-		settle(ep, conn, now_at_ns);
+		if (conn->repairs.has_news)
+			rudp_endpoint_touch(ep, conn);
+		else
+			settle(ep, conn, now_at_ns);
 	}
 	bury(ep);
 	return false;
@@ -584,7 +588,8 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 			 ep->early_count, early);
 		return false;
 	}
-	if (half_open != ep->half_open_count) {
+	if (half_open != ep->half_open_count ||
+	    !rudp_syn_shares_check(&ep->syn_shares, half_open)) {
 		rudp_log(RUDP_LOG_ERROR, "endpoint counts %u half-open connections, has %u",
 			 ep->half_open_count, half_open);
 		return false;

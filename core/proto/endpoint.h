@@ -31,7 +31,9 @@
 #define RUDP_CONNECTIONS_MAX 1000000u
 #define RUDP_HALF_OPEN_MAX 4096u          /* SYN_RCVD connections, all listeners together */
 #define RUDP_HALF_OPEN_FAIR_NS (3 * RUDP_NS_PER_S) /* older ones make room at that limit */
-#define RUDP_HALF_OPEN_COOKIE_COUNT 256u  /* from here on a SYN must bring a cookie */
+#define RUDP_HALF_OPEN_COOKIE_COUNT 256u  /* from here on a SYN must bring a cookie, and shares hold */
+#define RUDP_HALF_OPEN_SEARCH_MAX 16u     /* of the oldest: one of the same network makes room, */
+#define RUDP_HALF_OPEN_WEIGH_MAX 4u       /* and of these one of a network that has far more */
 #define RUDP_TRAIN_DATAGRAMS_MAX 64       /* the kernel's limit for UDP_SEGMENT */
 #define RUDP_TRAIN_BYTES_MAX 65507u
 #define RUDP_BUFFER_MAX_BYTES (32u << 20) /* each direction, default */

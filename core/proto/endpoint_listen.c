@@ -86,11 +86,23 @@ struct rudp_conn *rudp_listener_accept(struct rudp_listener *listener)
 	return conn;
 }
 
+static void count_half_open(struct rudp_endpoint *ep, const struct rudp_conn *conn)
+{
+	ep->half_open_count++;
+	rudp_syn_shares_add(&ep->syn_shares, &conn->first_remote);
+}
+
+static void uncount_half_open(struct rudp_endpoint *ep, const struct rudp_conn *conn)
+{
+	ep->half_open_count--;
+	rudp_syn_shares_remove(&ep->syn_shares, &conn->first_remote);
+}
+
 /* SYN_RCVD has become ESTABLISHED, or is as good: from the half-open list to the established queue. */
 void rudp_listener_on_established(struct rudp_listener *listener, struct rudp_conn *conn)
 {
 	rudp_list_remove(&conn->queue_link);
-	listener->ep->half_open_count--;
+	uncount_half_open(listener->ep, conn);
 	rudp_list_append(&listener->established, &conn->queue_link);
 	listener->queued++;
 	conn->in_queue = true;
@@ -116,7 +128,7 @@ void rudp_listener_forget(struct rudp_conn *conn)
 	if (conn->in_queue)
 		listener->queued--;
 	else
-		listener->ep->half_open_count--;
+		uncount_half_open(listener->ep, conn);
 	conn->in_queue = false;
 	conn->listener = NULL;
 	/* Never given to a user: nobody will close it. */
@@ -212,7 +224,7 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 	rudp_path_on_received(&conn->path, datagram->len);
 	conn->listener = listener;
 	rudp_list_append(&ep->half_open, &conn->queue_link);
-	ep->half_open_count++;
+	count_half_open(ep, conn);
 	if (packet->flags & RUDP_SYN_RESUME)
 		rudp_endpoint_on_resumed(ep, packet, now_at_ns);
 	if (conn->early_bytes > 0) {
@@ -223,11 +235,29 @@ static enum rudp_verdict admit(struct rudp_endpoint *ep, struct rudp_listener *l
 	return RUDP_VERDICT_OK;
 }
 
+/* Among the oldest, one of a network that has far more than this one. */
+static bool make_room_for_light(struct rudp_endpoint *ep, const struct rudp_addr *from,
+				int64_t now_at_ns)
+{
+	struct rudp_list *link = ep->half_open.next;
+
+	for (unsigned i = 0; i < RUDP_HALF_OPEN_WEIGH_MAX && link != &ep->half_open; i++) {
+		struct rudp_conn *conn = RUDP_LIST_OWNER(link, struct rudp_conn, queue_link);
+
+		if (rudp_syn_shares_outweighs(&ep->syn_shares, &conn->first_remote, from)) {
+			rudp_conn_die(conn, now_at_ns);
+			return true;
+		}
+		link = link->next;
+	}
+	return false;
+}
+
 /*
  * Who answers at all does so within a few round trips. Without this one host could shut out all others
  * for as long as a handshake may take, and from all listeners by what it does to one.
  */
-static bool make_room(struct rudp_endpoint *ep, int64_t now_at_ns)
+static bool make_room(struct rudp_endpoint *ep, const struct rudp_addr *from, int64_t now_at_ns)
 {
 	struct rudp_conn *oldest;
 
@@ -237,9 +267,41 @@ static bool make_room(struct rudp_endpoint *ep, int64_t now_at_ns)
 		return false;
 	oldest = RUDP_LIST_OWNER(ep->half_open.next, struct rudp_conn, queue_link);
 	if (now_at_ns - oldest->opened_at_ns < RUDP_HALF_OPEN_FAIR_NS)
-		return false;
+		return make_room_for_light(ep, from, now_at_ns);
 	rudp_conn_die(oldest, now_at_ns);
 	return true;
+}
+
+/* Among the oldest, one of the network that has too many: its hosts do not wait for each other. */
+static bool make_room_in(struct rudp_endpoint *ep, int length, const struct rudp_addr *from,
+			 int64_t now_at_ns)
+{
+	struct rudp_list *link = ep->half_open.next;
+
+	for (unsigned i = 0; i < RUDP_HALF_OPEN_SEARCH_MAX && link != &ep->half_open; i++) {
+		struct rudp_conn *conn = RUDP_LIST_OWNER(link, struct rudp_conn, queue_link);
+
+		if (now_at_ns - conn->opened_at_ns < RUDP_HALF_OPEN_FAIR_NS)
+			return false;
+		if (rudp_syn_shares_same(length, &conn->first_remote, from)) {
+			rudp_conn_die(conn, now_at_ns);
+			return true;
+		}
+		link = link->next;
+	}
+	return false;
+}
+
+/* Shares are of addresses that are proven: as long as no cookie is asked for, anybody can claim any. */
+static bool has_share(struct rudp_endpoint *ep, const struct rudp_addr *from, int64_t now_at_ns)
+{
+	unsigned free_count = ep->config.half_open_max - ep->half_open_count;
+	int length;
+
+	if (ep->half_open_count < ep->config.half_open_cookie_count)
+		return true;
+	length = rudp_syn_shares_full(&ep->syn_shares, from, free_count);
+	return length < 0 || make_room_in(ep, length, from, now_at_ns);
 }
 
 /*
@@ -294,8 +356,10 @@ static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rud
 		return RUDP_VERDICT_BAD_COOKIE;
 	}
 	if (listener->queued > listener->backlog || ep->conn_count >= RUDP_CONNECTIONS_MAX ||
-	    !make_room(ep, now_at_ns))
+	    !make_room(ep, &datagram->remote, now_at_ns))
 		return RUDP_VERDICT_TOO_MANY;
+	if (!has_share(ep, &datagram->remote, now_at_ns))
+		return RUDP_VERDICT_SHARE_FULL;
 	if (packet->flags & RUDP_SYN_RESUME)
 		return admit_resumed(ep, listener, packet, datagram, now_at_ns);
 	verdict = admit(ep, listener, packet, datagram, now_at_ns);

@@ -16,10 +16,12 @@
 #include "proto/endpoint.h"
 #include "proto/known_paths.h"
 #include "proto/refusals.h"
+#include "proto/syn_shares.h"
 
 #define RUDP_ANSWERS_MAX 64
 #define RUDP_ANSWER_MAX_BYTES RUDP_SYNACK_MAX_BYTES
 #define RUDP_SPARE_KEYS_MAX 16      /* what a browser opens at once, and little to compute in vain */
+#define RUDP_REPAIR_TURNS_MAX 64u /* in one transmit: about 1 ms; then other datagrams are taken first */
 #define RUDP_TIMERS_PER_PASS 100000 /* a bound on one on_time, whatever timers do */
 
 struct rudp_listener_key {
@@ -80,6 +82,7 @@ struct rudp_endpoint {
 	uint64_t rest_count, free_count; /* ever */
 	struct rudp_list half_open;   /* SYN_RCVD, and nobody's yet; of all listeners, oldest first */
 	unsigned half_open_count;
+	struct rudp_syn_shares syn_shares; /* of those */
 	unsigned early_count;         /* SYN_RCVD, but the program has it */
 	struct rudp_list ready;       /* connections that may have something to send */
 	struct rudp_list events;      /* connections with events to report */
@@ -97,6 +100,11 @@ struct rudp_endpoint {
 	uint8_t repair_sum[RUDP_REPAIR_DATAGRAM_MAX_BYTES]; /* on its way into a packet */
 };
 
+/*
+ * The next connection in the line solves first, a little (conn_repair.c). turns: taken so far, at most
+ * RUDP_REPAIR_TURNS_MAX; false: enough of that, it goes on in the next transmit.
+ */
+bool rudp_endpoint_repair(struct rudp_endpoint *ep, unsigned *turns, int64_t now_at_ns);
 /* Something may have to leave, a deadline may have moved, or its buffers have another size. */
 void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn);
 void rudp_endpoint_random(struct rudp_endpoint *ep, void *out, size_t len);

@@ -51,6 +51,7 @@ enum rudp_frame_type { RUDP_FRAMES(RUDP_FRAME_ENUM) };
 enum rudp_reset_reason { RUDP_RESET_REASONS(RUDP_RESET_ENUM) };
 #undef RUDP_RESET_ENUM
 
+#define RUDP_FRAMES_MAX 64     /* in one packet; a run of PADDING is one */
 #define RUDP_ACK_RANGES_MAX 64 /* in one ACK frame, in both directions */
 
 struct rudp_ack {

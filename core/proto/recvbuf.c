@@ -73,20 +73,6 @@ static bool is_allowed(const struct rudp_recvbuf *buf, uint64_t offset, size_t l
 	return !fin || end >= highest(buf);
 }
 
-/* Bytes of [start, end), beyond the tail, that have come before. */
-static uint64_t pending_bytes(const struct rudp_recvbuf *buf, uint64_t start, uint64_t end)
-{
-	const struct rudp_range *range;
-	uint64_t bytes = 0;
-
-	while (start < end && (range = rudp_range_set_find(&buf->pending, start)) != NULL &&
-	       range->start < end) {
-		bytes += min_u64(range->end, end) - max_u64(range->start, start);
-		start = range->end;
-	}
-	return bytes;
-}
-
 /* Nobody will read: the stream goes on in numbers only, the ring without memory. */
 static void skip_to(struct rudp_ring *ring, uint64_t offset)
 {
@@ -186,7 +172,7 @@ enum rudp_verdict rudp_recvbuf_take(struct rudp_recvbuf *buf, uint64_t offset, c
 	if (!is_allowed(buf, offset, len, fin))
 		return RUDP_VERDICT_BAD_STREAM;
 	if (start < end) {
-		known = start - offset + pending_bytes(buf, start, end);
+		known = start - offset + rudp_range_set_total_within(&buf->pending, start, end);
 		if (known < len && !store(buf, start, end, bytes + (start - offset)))
 			return RUDP_VERDICT_NO_MEMORY;
 	}

@@ -283,6 +283,11 @@ static void take_newest(const struct pass *pass)
 	r->first_sent_at_ns = result->newest.sent_at_ns;
 }
 
+static bool may_go_on(const struct rudp_reliability *r)
+{
+	return !r->owner.may_go_on || r->owner.may_go_on(r->owner.context);
+}
+
 static void finish(struct pass *pass, struct rudp_rtt *rtt, uint64_t largest, int64_t ack_delay_ns,
 		   int64_t ack_delay_max_ns)
 {
@@ -304,8 +309,10 @@ static void finish(struct pass *pass, struct rudp_rtt *rtt, uint64_t largest, in
 
 void rudp_reliability_leave_path(struct rudp_reliability *r)
 {
-	/* Else all of it has left a path before, and a peer may change its address with each packet. */
-	for (uint64_t number = r->base; r->bytes_in_flight > 0 && number < r->next; number++) {
+	uint64_t number = r->path_first > r->base ? r->path_first : r->base;
+
+	/* A peer may change its address with each packet: each record is walked over once. */
+	for (; r->bytes_in_flight > 0 && number < r->next; number++) {
 		struct rudp_sent *sent = rudp_sent_at(r, number);
 
 		if (!rudp_sent_is_awaited(sent))
@@ -316,6 +323,7 @@ void rudp_reliability_leave_path(struct rudp_reliability *r)
 		sent->resent = true; /* its answer may come either way */
 		sent->content &= (uint16_t)~RUDP_CONTENT_ECT; /* it tests nothing on the new one */
 	}
+	r->path_first = r->next;
 	r->lost_run_from_ns = RUDP_NEVER;
 	r->app_limited_until = 0;
 	r->pto_count = 0;
@@ -325,14 +333,17 @@ enum rudp_verdict rudp_reliability_recv(struct rudp_reliability *r, struct rudp_
 					const struct rudp_ack *ack, int64_t ack_delay_max_ns,
 					int64_t now_at_ns, struct rudp_reliability_result *result)
 {
+	uint32_t left = ack->range_count;
 	struct pass pass;
 
 	begin(&pass, r, result, ack->largest, now_at_ns);
 	if (!is_of_what_was_sent(r, ack))
 		return RUDP_VERDICT_BAD_ACK;
-	for (uint32_t i = ack->range_count; i-- > 0;)
-		answer_range(&pass, ack->ranges[i].start, ack->ranges[i].end);
-	finish(&pass, rtt, ack->largest, rudp_time_min(ack->delay_ns, ack_delay_max_ns),
+	do {
+		left--;
+		answer_range(&pass, ack->ranges[left].start, ack->ranges[left].end);
+	} while (left > 0 && may_go_on(r));
+	finish(&pass, rtt, ack->ranges[left].end - 1, rudp_time_min(ack->delay_ns, ack_delay_max_ns),
 	       ack_delay_max_ns);
 	return RUDP_VERDICT_OK;
 }

@@ -111,6 +111,11 @@ struct rudp_reliability_owner {
 	void (*on_answered)(void *context, uint64_t number, const struct rudp_sent *sent);
 	/* A record was declared lost; its content is wanted again under a new number. */
 	void (*on_lost)(void *context, uint64_t number, const struct rudp_sent *sent);
+	/*
+	 * Asked between the ranges of an ACK; false: what the rest says is left to the next ACK, which
+	 * repeats it. NULL: all are taken.
+	 */
+	bool (*may_go_on)(const void *context);
 };
 
 struct rudp_reliability {
@@ -123,6 +128,7 @@ struct rudp_reliability {
 	uint64_t skipped[RUDP_SKIPPED_KEPT]; /* in turn; 0: none */
 	uint8_t skipped_next;
 	uint64_t bytes_in_flight;
+	uint64_t path_first;          /* what is in flight has this number or a later one */
 	uint64_t outstanding;         /* records OUTSTANDING that expect an answer */
 	int64_t last_eliciting_at_ns; /* when the newest record that expects an answer was sent */
 	int64_t pto_from_ns;          /* last_eliciting_at_ns, or when a later PTO expired */

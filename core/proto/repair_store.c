@@ -12,8 +12,15 @@
 #define PIECES_PER_BYTE_MAX 2u /* to solve for each byte of a sum, at most ... */
 #define SUM_COST_BYTES 32u     /* ... and as many as for these, whatever its length */
 
+/* Work, in units of about 10 ns. */
+#define BYTES_PER_WORK 100u      /* of multiply_add (gf256.h) */
+#define WORK_PER_BLOCK 10u       /* to look at what is missing in a block, */
+#define WORK_PER_HOLE 6u         /* and for each hole in it */
+#define SLICE_BYTES (32u << 10)  /* of a block are subtracted at a time: 330 units */
+
 struct rudp_repair_group {
 	struct rudp_repair_block block;
+	bool has_news; /* bytes of it or sums have come since it was last looked at */
 	unsigned count;
 	uint8_t rows[RUDP_REPAIR_SOLVE_MAX];
 	uint8_t *sums[RUDP_REPAIR_SOLVE_MAX];
@@ -36,6 +43,24 @@ struct gaps {
 	unsigned cut_count;
 };
 
+/*
+ * A block that is being solved, as it was when that began. What comes meanwhile changes nothing: from
+ * each sum all is subtracted that was there then.
+ */
+struct rudp_repair_job {
+	struct rudp_repair_group *group;
+	struct gaps gaps;
+	unsigned needed;
+	unsigned reduced;  /* sums from which all is subtracted; */
+	uint32_t at;       /* and up to here, from the next one */
+	unsigned cut;      /* the columns solved next, */
+	unsigned symbol;   /* and which of the symbols missing in them */
+	unsigned symbol_count; /* 0: the matrix is not inverted yet */
+	uint8_t symbols[RUDP_REPAIR_SOLVE_MAX];
+	uint8_t inverse[RUDP_REPAIR_SOLVE_MAX * RUDP_REPAIR_SOLVE_MAX];
+	uint8_t piece[]; /* symbol_bytes */
+};
+
 void rudp_repair_store_init(struct rudp_repair_store *store)
 {
 	*store = (struct rudp_repair_store){0};
@@ -48,23 +73,39 @@ static void free_group(struct rudp_repair_group *group)
 	free(group);
 }
 
-/* It is the caller's then. */
-static struct rudp_repair_group *take_out(struct rudp_repair_store *store, unsigned at)
+static uint64_t job_bytes(const struct rudp_repair_group *group)
+{
+	return sizeof(struct rudp_repair_job) + group->block.symbol_bytes;
+}
+
+static void end_job(struct rudp_repair_store *store)
+{
+	if (!store->job)
+		return;
+	store->bytes -= job_bytes(store->job->group);
+	free(store->job);
+	store->job = NULL;
+}
+
+static void drop(struct rudp_repair_store *store, unsigned at)
 {
 	struct rudp_repair_group *group = store->groups[at];
 
+	if (store->job && store->job->group == group)
+		end_job(store);
 	store->group_count--;
 	for (unsigned i = at; i < store->group_count; i++)
 		store->groups[i] = store->groups[i + 1];
 	store->sum_count -= group->count;
 	store->bytes -= sizeof *group + (uint64_t)group->count * group->block.symbol_bytes;
-	return group;
+	free_group(group);
 }
 
 void rudp_repair_store_clear(struct rudp_repair_store *store)
 {
 	while (store->group_count > 0)
-		free_group(take_out(store, store->group_count - 1));
+		drop(store, store->group_count - 1);
+	store->has_news = false;
 }
 
 static bool is_complete(const struct rudp_recvbuf *buf, const struct rudp_repair_block *block)
@@ -134,10 +175,32 @@ static int keep(struct rudp_repair_store *store, struct rudp_repair_group *group
 	memcpy(copy, sum, block->symbol_bytes);
 	group->rows[group->count] = row;
 	group->sums[group->count++] = copy;
+	group->has_news = true;
 	store->has_news = true;
 	store->sum_count++;
 	store->bytes += block->symbol_bytes;
 	return 0;
+}
+
+static bool is_useless(const struct rudp_recvbuf *buf, const struct rudp_repair_group *group)
+{
+	return is_complete(buf, &group->block) || is_gone(buf, &group->block);
+}
+
+/* Blocks of which nothing has come since they became useless are still there. */
+static void make_room(struct rudp_repair_store *store, const struct rudp_recvbuf *buf)
+{
+	store->work += WORK_PER_BLOCK * store->group_count;
+	for (unsigned at = store->group_count; at-- > 0;)
+		if (is_useless(buf, store->groups[at]))
+			drop(store, at);
+}
+
+static bool is_full(const struct rudp_repair_store *store, const struct rudp_repair_group *group)
+{
+	return store->sum_count == RUDP_REPAIR_SUMS_MAX ||
+	       (group ? group->count == RUDP_REPAIR_SOLVE_MAX
+		      : store->group_count == RUDP_REPAIR_BLOCKS_MAX);
 }
 
 int rudp_repair_store_add(struct rudp_repair_store *store, const struct rudp_recvbuf *buf,
@@ -152,11 +215,23 @@ int rudp_repair_store_add(struct rudp_repair_store *store, const struct rudp_rec
 		return -ERANGE;
 	if (group && has_row(group, row))
 		return 0;
-	if (store->sum_count == RUDP_REPAIR_SUMS_MAX ||
-	    (group ? group->count == RUDP_REPAIR_SOLVE_MAX
-		   : store->group_count == RUDP_REPAIR_BLOCKS_MAX))
+	if (is_full(store, group))
+		make_room(store, buf);
+	if (is_full(store, group))
 		return -ENOSPC;
 	return keep(store, group, block, row, sum);
+}
+
+void rudp_repair_store_on_bytes(struct rudp_repair_store *store, uint64_t start, uint64_t end)
+{
+	for (unsigned i = 0; i < store->group_count; i++) {
+		struct rudp_repair_group *group = store->groups[i];
+
+		if (start >= rudp_repair_end(&group->block) || end <= group->block.start)
+			continue;
+		group->has_news = true;
+		store->has_news = true;
+	}
 }
 
 /* false: too many. */
@@ -165,10 +240,11 @@ static bool find_holes(const struct rudp_recvbuf *buf, struct gaps *gaps)
 	const struct rudp_repair_block *block = gaps->block;
 	uint64_t end = rudp_repair_end(block);
 	uint64_t at = block->start > buf->ring.tail ? block->start : buf->ring.tail;
+	const struct rudp_range *range = rudp_range_set_find(&buf->pending, at);
+	const struct rudp_range *last = buf->pending.ranges + buf->pending.count;
 
 	gaps->hole_count = 0;
-	while (at < end) {
-		const struct rudp_range *range = rudp_range_set_find(&buf->pending, at);
+	for (; at < end; range = range && range + 1 < last ? range + 1 : NULL) {
 		uint64_t hole_end = range && range->start < end ? range->start : end;
 
 		if (at < hole_end) {
@@ -274,59 +350,83 @@ static unsigned sums_needed(const struct gaps *gaps)
 	return (unsigned)most;
 }
 
-/* All that is there is subtracted: a sum of what is missing is left. */
-static void reduce(const struct gaps *gaps, const struct rudp_ring *ring, uint8_t row, uint8_t *sum)
+/* Of all that is there in [start, end) of the block: a sum of what is missing is left in the end. */
+static void reduce(const struct gaps *gaps, const struct rudp_ring *ring, uint8_t row, uint8_t *sum,
+		   uint32_t start, uint32_t end)
 {
 	const struct rudp_repair_block *block = gaps->block;
-	uint64_t at = block->start;
+	uint32_t at = start;
 
-	for (unsigned i = 0; i < gaps->hole_count; i++) {
-		rudp_repair_subtract(ring, block, row, at, block->start + gaps->holes[i].start, sum);
-		at = block->start + gaps->holes[i].end;
+	for (unsigned i = 0; i < gaps->hole_count && at < end; i++) {
+		const struct span *hole = &gaps->holes[i];
+
+		if (hole->end <= at)
+			continue;
+		if (hole->start >= end)
+			break;
+		if (hole->start > at)
+			rudp_repair_subtract(ring, block, row, block->start + at,
+					     block->start + hole->start, sum);
+		at = hole->end;
 	}
-	rudp_repair_subtract(ring, block, row, at, rudp_repair_end(block), sum);
+	if (at < end)
+		rudp_repair_subtract(ring, block, row, block->start + at, block->start + end, sum);
 }
 
-/* The columns between two cuts; piece: room for them. false: stop. */
-static bool give(struct rudp_repair_store *store, const struct gaps *gaps, unsigned cut,
-		 const struct rudp_repair_group *group, uint8_t *piece, rudp_repaired *repaired,
-		 void *context)
+/* The next slice of the next sum. */
+static void reduce_slice(struct rudp_repair_store *store, const struct rudp_ring *ring)
 {
-	uint8_t symbols[RUDP_REPAIR_SOLVE_MAX];
-	uint8_t inverse[RUDP_REPAIR_SOLVE_MAX * RUDP_REPAIR_SOLVE_MAX];
-	uint32_t first = gaps->cuts[cut], len = gaps->cuts[cut + 1] - first;
-	unsigned n = missing_symbols(gaps, cut, group->count, symbols);
+	struct rudp_repair_job *job = store->job;
+	const struct rudp_repair_group *group = job->group;
+	uint32_t block_bytes = (uint32_t)(rudp_repair_end(&group->block) - group->block.start);
+	uint32_t left = block_bytes - job->at;
+	uint32_t len = left < SLICE_BYTES ? left : SLICE_BYTES;
 
-	rudp_repair_solve(group->rows, symbols, n, inverse);
-	for (unsigned i = 0; i < n; i++) {
-		memset(piece, 0, len);
-		for (unsigned j = 0; j < n; j++)
-			rudp_gf256_multiply_add(piece, group->sums[j] + first, inverse[i * n + j],
-						len);
-		store->repaired_bytes += len;
-		if (!repaired(context,
-			      group->block.start +
-				      (uint64_t)symbols[i] * group->block.symbol_bytes + first,
-			      piece, len))
-			return false;
-	}
-	return true;
+	reduce(&job->gaps, ring, group->rows[job->reduced], group->sums[job->reduced], job->at,
+	       job->at + len);
+	store->work += WORK_PER_BLOCK + len / BYTES_PER_WORK + job->gaps.hole_count +
+		       len / group->block.symbol_bytes;
+	job->at += len;
+	if (job->at < block_bytes)
+		return;
+	job->at = 0;
+	job->reduced++;
 }
 
-/* The group is in the store no more. */
-static void give_all(struct rudp_repair_store *store, const struct gaps *gaps, unsigned needed,
-		     struct rudp_repair_group *group, const struct rudp_ring *ring,
-		     rudp_repaired *repaired, void *context)
+/* For the columns between two cuts: which symbols miss them, and what each sum counts for those. */
+static void invert(struct rudp_repair_store *store)
 {
-	uint8_t *piece = malloc(group->block.symbol_bytes);
-	bool goes_on = piece != NULL;
+	struct rudp_repair_job *job = store->job;
 
-	for (unsigned i = 0; i < needed && goes_on; i++)
-		reduce(gaps, ring, group->rows[i], group->sums[i]);
-	for (unsigned cut = 0; cut + 1 < gaps->cut_count && goes_on; cut++)
-		goes_on = give(store, gaps, cut, group, piece, repaired, context);
-	free(piece);
-	free_group(group);
+	job->symbol_count =
+		missing_symbols(&job->gaps, job->cut, job->group->count, job->symbols);
+	job->symbol = 0;
+	rudp_repair_solve(job->group->rows, job->symbols, job->symbol_count, job->inverse);
+	store->work += 1 + job->symbol_count * job->symbol_count;
+	if (job->symbol_count == 0)
+		job->cut++;
+}
+
+/* What the next symbol misses between the cuts. false: enough; the store may be empty then. */
+static bool give(struct rudp_repair_store *store, rudp_repaired *repaired, void *context)
+{
+	struct rudp_repair_job *job = store->job;
+	const struct rudp_repair_block *block = &job->group->block;
+	uint32_t first = job->gaps.cuts[job->cut], len = job->gaps.cuts[job->cut + 1] - first;
+	unsigned n = job->symbol_count, i = job->symbol++;
+	uint64_t offset = block->start + (uint64_t)job->symbols[i] * block->symbol_bytes + first;
+
+	memset(job->piece, 0, len);
+	for (unsigned j = 0; j < n; j++)
+		rudp_gf256_multiply_add(job->piece, job->group->sums[j] + first,
+					job->inverse[i * n + j], len);
+	if (job->symbol == n) {
+		job->cut++;
+		job->symbol_count = 0;
+	}
+	store->work += n * (1 + len / BYTES_PER_WORK);
+	store->repaired_bytes += len;
+	return repaired(context, offset, job->piece, len);
 }
 
 /*
@@ -341,32 +441,106 @@ static bool is_worth_it(const struct gaps *gaps, unsigned needed)
 	       PIECES_PER_BYTE_MAX * (gaps->block->symbol_bytes + SUM_COST_BYTES);
 }
 
-/* true: the group has gone, one way or the other. */
-static bool try_group(struct rudp_repair_store *store, unsigned at, const struct rudp_recvbuf *buf,
-		      rudp_repaired *repaired, void *context)
+/* Each sum gives a byte of each column, so more bytes than that cannot be had back. */
+static bool may_suffice(const struct gaps *gaps, unsigned sums)
+{
+	uint64_t missing = 0;
+
+	for (unsigned i = 0; i < gaps->hole_count; i++)
+		missing += gaps->holes[i].end - gaps->holes[i].start;
+	return missing <= (uint64_t)sums * gaps->block->symbol_bytes;
+}
+
+/* Without memory the block is dropped: what it would have repaired comes again. */
+static void begin_job(struct rudp_repair_store *store, unsigned at, const struct gaps *gaps,
+		      unsigned needed)
+{
+	struct rudp_repair_group *group = store->groups[at];
+	struct rudp_repair_job *job = malloc(job_bytes(group));
+
+	if (!job) {
+		drop(store, at);
+		return;
+	}
+	*job = (struct rudp_repair_job){.group = group, .gaps = *gaps, .needed = needed};
+	store->job = job;
+	store->bytes += job_bytes(group);
+}
+
+/* What is useless goes, what can be solved becomes the job. */
+static void examine(struct rudp_repair_store *store, unsigned at, const struct rudp_recvbuf *buf)
 {
 	struct rudp_repair_group *group = store->groups[at];
 	struct gaps gaps = {.block = &group->block};
 	unsigned needed;
 
-	if (is_complete(buf, &group->block) || is_gone(buf, &group->block)) {
-		free_group(take_out(store, at));
-		return true;
+	store->work += WORK_PER_BLOCK;
+	group->has_news = false;
+	if (is_useless(buf, group)) {
+		drop(store, at);
+		return;
 	}
-	if (!find_holes(buf, &gaps))
-		return false;
+	if (!find_holes(buf, &gaps) || !may_suffice(&gaps, group->count))
+		return;
+	store->work += WORK_PER_HOLE * gaps.hole_count;
 	find_cuts(&gaps);
 	needed = sums_needed(&gaps);
-	if (needed > group->count || !is_worth_it(&gaps, needed))
-		return false;
-	give_all(store, &gaps, needed, take_out(store, at), &buf->ring, repaired, context);
-	return true;
+	if (needed <= group->count && is_worth_it(&gaps, needed))
+		begin_job(store, at, &gaps, needed);
+}
+
+/* false: there is no block of which anything has come. */
+static bool examine_next(struct rudp_repair_store *store, const struct rudp_recvbuf *buf)
+{
+	for (unsigned at = 0; at < store->group_count; at++)
+		if (store->groups[at]->has_news) {
+			examine(store, at, buf);
+			return true;
+		}
+	return false;
+}
+
+static void drop_solved(struct rudp_repair_store *store)
+{
+	for (unsigned at = 0; at < store->group_count; at++)
+		if (store->job && store->groups[at] == store->job->group)
+			drop(store, at);
+}
+
+static void go_on(struct rudp_repair_store *store, const struct rudp_recvbuf *buf,
+		  rudp_repaired *repaired, void *context)
+{
+	struct rudp_repair_job *job = store->job;
+	bool goes_on = true;
+
+	if (is_complete(buf, &job->group->block) ||
+	    (job->reduced < job->needed && is_gone(buf, &job->group->block)) ||
+	    job->cut + 1 >= job->gaps.cut_count) {
+		drop_solved(store);
+		return;
+	}
+	if (job->reduced < job->needed)
+		reduce_slice(store, &buf->ring);
+	else if (job->symbol_count == 0)
+		invert(store);
+	else
+		goes_on = give(store, repaired, context);
+	if (!goes_on)
+		drop_solved(store);
 }
 
 void rudp_repair_store_solve(struct rudp_repair_store *store, const struct rudp_recvbuf *buf,
-			     rudp_repaired *repaired, void *context)
+			     uint64_t work_max, rudp_repaired *repaired, void *context)
 {
-	for (unsigned at = 0; at < store->group_count;)
-		if (!try_group(store, at, buf, repaired, context))
-			at++;
+	uint64_t from = store->work;
+
+	store->has_news = true;
+	while (store->work - from < work_max) {
+		if (store->job) {
+			go_on(store, buf, repaired, context);
+		} else if (!examine_next(store, buf)) {
+			store->has_news = false;
+			return;
+		}
+	}
 }

@@ -4,6 +4,8 @@
  *
  * Model      a block is kept until it is complete, or its sums have given what was missing. A block of
  *            which a byte has been read and overwritten cannot be solved any more, and is dropped.
+ * Cost       a block is looked at only if bytes or sums of it have come, and solved a step at a time: a
+ *            step is RUDP_REPAIR_STEP_WORK_MAX units at most, of about 10 ns. work counts them.
  * Limits     RUDP_REPAIR_BLOCKS_MAX blocks and RUDP_REPAIR_SUMS_MAX sums; more are dropped: what they
  *            would have repaired comes again anyway.
  * Memory     allocated with the first sum, given back with the last block. The owner counts it.
@@ -21,8 +23,10 @@
 
 #define RUDP_REPAIR_BLOCKS_MAX 16
 #define RUDP_REPAIR_SUMS_MAX 256u
+#define RUDP_REPAIR_STEP_WORK_MAX 1200u /* to invert a matrix for RUDP_REPAIR_SOLVE_MAX sums, mostly */
 
 struct rudp_repair_group;
+struct rudp_repair_job;
 
 struct rudp_repair_store {
 	struct rudp_repair_group *groups[RUDP_REPAIR_BLOCKS_MAX];
@@ -30,7 +34,9 @@ struct rudp_repair_store {
 	unsigned sum_count;
 	uint64_t bytes;               /* of memory */
 	uint64_t repaired_bytes;      /* total for statistics */
-	bool has_news;                /* for solve; the owner sets it, too */
+	struct rudp_repair_job *job;  /* the block that is being solved; NULL: none */
+	uint64_t work;                /* total */
+	bool has_news;                /* solve has something to do */
 };
 
 void rudp_repair_store_init(struct rudp_repair_store *store);
@@ -45,14 +51,18 @@ void rudp_repair_store_clear(struct rudp_repair_store *store);
 int rudp_repair_store_add(struct rudp_repair_store *store, const struct rudp_recvbuf *buf,
 			  const struct rudp_repair_block *block, uint8_t row, const uint8_t *sum);
 
-/* What was missing in a block; in order of the columns, not of the stream. false: stop. */
+/* What was missing in a block; in order of the columns, not of the stream. false: no more of it. */
 typedef bool rudp_repaired(void *context, uint64_t offset, const uint8_t *bytes, size_t len);
 
+/* Stream bytes [start, end) have come. */
+void rudp_repair_store_on_bytes(struct rudp_repair_store *store, uint64_t start, uint64_t end);
+
 /*
- * Stream bytes have come, or sums: gives what can be had back to repaired, which may put it into buf and
- * even clear the store; and drops what is of no use any more.
+ * Goes on until nothing is left to do, or so much work is done; a step more than that is possible.
+ * Gives what can be had back to repaired, which may put it into buf and even clear the store; and drops
+ * what is of no use any more.
  */
 void rudp_repair_store_solve(struct rudp_repair_store *store, const struct rudp_recvbuf *buf,
-			     rudp_repaired *repaired, void *context);
+			     uint64_t work_max, rudp_repaired *repaired, void *context);
 
 #endif

@@ -195,13 +195,15 @@ bool rudp_sendbuf_is_acked(const struct rudp_sendbuf *buf, uint64_t start, size_
 
 uint64_t rudp_sendbuf_hole_start(const struct rudp_sendbuf *buf, uint64_t offset)
 {
-	uint32_t below = buf->acked.count;
+	const struct rudp_range_set *acked = &buf->acked;
+	const struct rudp_range *range = rudp_range_set_find(acked, offset);
+	uint32_t below = range ? (uint32_t)(range - acked->ranges) : acked->count;
 
-	while (below > 0 && buf->acked.ranges[below - 1].start >= offset)
-		below--;
+	if (range && range->start < offset)
+		return offset;
 	if (below == 0)
 		return min_offset(buf->ring.head, offset);
-	return min_offset(buf->acked.ranges[below - 1].end, offset);
+	return acked->ranges[below - 1].end;
 }
 
 void rudp_sendbuf_probe(struct rudp_sendbuf *buf, size_t len_max)

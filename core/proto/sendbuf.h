@@ -18,7 +18,8 @@
 #include "base/range_set.h"
 #include "base/ring.h"
 
-#define RUDP_SENDBUF_RANGES_MAX 16384
+/* The same bound as the peer's (recvbuf.h). What has no place in the lists is sent once more. */
+#define RUDP_SENDBUF_RANGES_MAX 4096
 
 struct rudp_sendbuf {
 	struct rudp_ring ring;       /* head is una: the oldest byte not acknowledged */

@@ -34,7 +34,9 @@
 	X(BAD_RESET, "reset or refusal that proves nothing")                                       \
 	X(WRONG_STATE, "packet that means nothing in this state")                                  \
 	X(NO_MEMORY, "no memory to take it")                                                       \
-	X(TOO_MANY, "a limit on half-open or open connections is reached")
+	X(TOO_COSTLY, "more work than a peer may cause; it must send again, and less of it")       \
+	X(TOO_MANY, "a limit on half-open or open connections is reached")                         \
+	X(SHARE_FULL, "too many half-open connections from this network; others still get in")
 
 #define RUDP_VERDICT_ENUM(name, why) RUDP_VERDICT_##name,
 enum rudp_verdict { RUDP_VERDICTS(RUDP_VERDICT_ENUM) };

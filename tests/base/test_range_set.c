@@ -212,6 +212,59 @@ Test(range_set, gives_memory_back_when_it_has_emptied)
 	rudp_range_set_fini(&set);
 }
 
+static uint64_t work_of_add(struct rudp_range_set *set, uint64_t start)
+{
+	uint64_t before = set->work;
+
+	cr_assert(eq(int, rudp_range_set_add(set, start, start + 1), 0));
+	return set->work - before;
+}
+
+/* Peers choose where they leave holes: no order of them may cost more than half of the ranges. */
+Test(range_set, a_change_moves_half_of_the_ranges_at_most)
+{
+	struct rudp_range_set set = new_set(4096);
+	uint64_t most = 0, work;
+
+	for (uint64_t i = 0; i < 2048; i++) {
+		work = work_of_add(&set, 10 * i);
+		most = work > most ? work : most;
+		work = work_of_add(&set, 100000 - 10 * i);
+		most = work > most ? work : most;
+	}
+	/* The memory is moved as a whole now and then: to grow, and within itself. */
+	cr_assert(le(u64, most, 2 + (4096 + 4096 + 2048) / RUDP_RANGES_PER_WORK));
+	cr_assert(eq(u32, set.count, 4096));
+	rudp_range_set_fini(&set);
+}
+
+Test(range_set, adding_at_either_end_costs_little_in_the_mean)
+{
+	struct rudp_range_set set = new_set(4096);
+
+	for (uint64_t i = 0; i < 2048; i++) {
+		rudp_range_set_add(&set, 100000 - 10 * i, 100000 - 10 * i + 1);
+		rudp_range_set_add(&set, 200000 + 10 * i, 200000 + 10 * i + 1);
+	}
+	cr_assert(le(u64, set.work, 4 * 4096));
+	rudp_range_set_fini(&set);
+}
+
+Test(range_set, total_within_counts_what_lies_between)
+{
+	struct rudp_range_set set = new_set(COUNT_MAX);
+
+	rudp_range_set_add(&set, 10, 20);
+	rudp_range_set_add(&set, 30, 40);
+	rudp_range_set_add(&set, 50, 60);
+	cr_assert(eq(u64, rudp_range_set_total_within(&set, 0, 100), 30));
+	cr_assert(eq(u64, rudp_range_set_total_within(&set, 15, 35), 10));
+	cr_assert(eq(u64, rudp_range_set_total_within(&set, 32, 38), 6));
+	cr_assert(eq(u64, rudp_range_set_total_within(&set, 40, 50), 0));
+	cr_assert(eq(u64, rudp_range_set_total_within(&set, 60, 70), 0));
+	rudp_range_set_fini(&set);
+}
+
 /* The stupid implementation: one bool a number, the numbers from base on. */
 #define UNIVERSE 400
 

@@ -61,6 +61,7 @@ static void arrive(struct run *run, uint64_t start, uint64_t end)
 	if (start < end)
 		assert(rudp_recvbuf_take(&run->buf, start, stream + start, (size_t)(end - start),
 					 false, NOW) == RUDP_VERDICT_OK);
+	rudp_repair_store_on_bytes(&run->store, start, end);
 }
 
 static void read_some(struct run *run, size_t n)
@@ -104,6 +105,7 @@ static bool take_back(void *context, uint64_t offset, const uint8_t *bytes, size
 	assert(len > 0 && offset < STREAM_BYTES && len <= STREAM_BYTES - offset);
 	assert(!run->honest || memcmp(bytes, stream + offset, len) == 0);
 	assert(rudp_recvbuf_take(&run->buf, offset, bytes, len, false, NOW) == RUDP_VERDICT_OK);
+	rudp_repair_store_on_bytes(&run->store, offset, offset + len);
 	return true;
 }
 
@@ -111,7 +113,7 @@ static void solve(struct run *run)
 {
 	struct rudp_repair_store *store = &run->store;
 
-	rudp_repair_store_solve(store, &run->buf, take_back, run);
+	rudp_repair_store_solve(store, &run->buf, UINT64_MAX, take_back, run);
 	assert(rudp_recvbuf_check(&run->buf));
 	assert(store->group_count <= store->sum_count && store->sum_count <= RUDP_REPAIR_SUMS_MAX);
 	assert((store->group_count == 0) == (store->bytes == 0));

@@ -32,7 +32,7 @@ struct sender *sender_new(void)
 	rudp_rtt_init(&s->rtt, 0);
 	cr_assert(eq(int,
 		     rudp_reliability_init(
-			     &s->r, &(struct rudp_reliability_owner){s, on_answered, on_lost}),
+			     &s->r, &(struct rudp_reliability_owner){s, on_answered, on_lost, NULL}),
 		     0));
 	return s;
 }

@@ -336,6 +336,21 @@ Test(reliability, at_the_limit_old_losses_are_forgotten)
 	cr_assert(eq(u64, s->r.next, 7 + RUDP_SENT_RECORDS_MAX));
 }
 
+/* A peer may move with each packet: what is outstanding is walked over once, not each time. */
+Test(reliability, leaving_a_path_walks_over_each_record_once)
+{
+	sender_data(s, 3000);
+	rudp_reliability_leave_path(&s->r);
+	cr_assert(eq(u64, s->r.bytes_in_flight, 0));
+	sender_data(s, 2);
+	cr_assert(eq(u64, s->r.path_first, 3000)); /* where the next walk begins */
+	cr_assert(eq(u64, s->r.bytes_in_flight, 2 * SENDER_PACKET_BYTES));
+	rudp_reliability_leave_path(&s->r);
+	cr_assert(eq(u64, s->r.path_first, 3002));
+	cr_assert(eq(u64, s->r.bytes_in_flight, 0));
+	cr_assert(eq(u64, s->r.outstanding, 3002));
+}
+
 Test(reliability, trim_gives_memory_back_and_keeps_the_records)
 {
 	sender_data(s, 3000);

@@ -64,7 +64,7 @@ static void on_lost(void *context, uint64_t number, const struct rudp_sent *sent
 
 static void model_init(uint64_t seed)
 {
-	struct rudp_reliability_owner owner = {NULL, on_answered, on_lost};
+	struct rudp_reliability_owner owner = {NULL, on_answered, on_lost, NULL};
 
 	memset(&m, 0, sizeof m);
 	m.random.state = seed;

@@ -89,6 +89,7 @@ static bool arrive(uint64_t start, uint64_t end)
 
 	if (verdict != RUDP_VERDICT_OK)
 		cr_assert(all(eq(int, verdict, RUDP_VERDICT_NO_MEMORY), ge(uint, fault_count(), 1)));
+	rudp_repair_store_on_bytes(&store, start, end);
 	return verdict == RUDP_VERDICT_OK;
 }
 
@@ -112,12 +113,13 @@ static bool take_back(void *context, uint64_t offset, const uint8_t *bytes, size
 	if (memcmp(bytes, stream + offset, len) != 0)
 		cr_fatal("%zu bytes at %llu are not right", len, (unsigned long long)offset);
 	given_bytes += len;
+	rudp_repair_store_on_bytes(&store, offset, offset + len);
 	return rudp_recvbuf_take(&buf, offset, bytes, len, false, NOW) == RUDP_VERDICT_OK;
 }
 
 static void solve(void)
 {
-	rudp_repair_store_solve(&store, &buf, take_back, NULL);
+	rudp_repair_store_solve(&store, &buf, UINT64_MAX, take_back, NULL);
 	cr_assert(rudp_recvbuf_check(&buf));
 	cr_assert(le(uint, store.group_count, store.sum_count));
 	cr_assert(eq(int, store.bytes == 0, store.group_count == 0));

@@ -75,6 +75,7 @@ static void arrive(uint64_t start, uint64_t end)
 
 	cr_assert(eq(int, rudp_recvbuf_take(&buf, start, stream + start, len, false, NOW),
 		     RUDP_VERDICT_OK));
+	rudp_repair_store_on_bytes(&store, start, end);
 }
 
 static void read_some(size_t n)
@@ -104,6 +105,7 @@ static bool take_back(void *context, uint64_t offset, const uint8_t *bytes, size
 	if (memcmp(bytes, stream + offset, len) != 0)
 		cr_fatal("%zu bytes at %llu are not right", len, (unsigned long long)offset);
 	cr_assert(eq(int, rudp_recvbuf_take(&buf, offset, bytes, len, false, NOW), RUDP_VERDICT_OK));
+	rudp_repair_store_on_bytes(&store, offset, offset + len);
 	if (++given == stops_after && clears)
 		rudp_repair_store_clear(&store);
 	return given != stops_after;
@@ -111,7 +113,7 @@ static bool take_back(void *context, uint64_t offset, const uint8_t *bytes, size
 
 static void solve(void)
 {
-	rudp_repair_store_solve(&store, &buf, take_back, &given);
+	rudp_repair_store_solve(&store, &buf, UINT64_MAX, take_back, &given);
 	expect_sound();
 }
 
