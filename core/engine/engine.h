@@ -77,6 +77,7 @@ struct rudp_engine {
 	uint32_t pid, uid;
 	int64_t key_look_at_ns;       /* key_watch.h */
 	bool key_is_withdrawn;
+	uint64_t key_changes;         /* so far */
 	bool stays;                   /* a host that never ends by itself (thread) */
 	struct rudp_keep *keep;       /* shared with who keeps it (keep.h); NULL: nobody does */
 	bool succeeds;                /* it has taken the place of an engine that was killed */

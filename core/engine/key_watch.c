@@ -11,8 +11,12 @@
 
 static void take_key(struct rudp_engine *engine, const uint8_t psk[RUDP_PSK_BYTES])
 {
+	struct rudp_psk key = {.id = RUDP_PSK_ID_FIRST + ++engine->key_changes};
+
 	memcpy(engine->settings.psk, psk, RUDP_PSK_BYTES);
-	rudp_endpoint_set_psk(engine->ep, psk);
+	memcpy(key.bytes, psk, sizeof key.bytes);
+	rudp_endpoint_set_psks(engine->ep, &key, 1);
+	explicit_bzero(&key, sizeof key);
 }
 
 /* A key that nobody has: no handshake is answered, and nothing goes out without a key. */
