@@ -18,6 +18,7 @@
  *	                                        calls_aside (not watched)
  *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops, heap,
  *	                                        closer, sockets
+ *	key_watch     keys come and go          key_ring (all files), key_file (one), file_stamp
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives
  *	keep           what outlives it         keep_restore, keeper (another one in its place)
@@ -38,6 +39,7 @@
 #include "base/timer_wheel.h"
 #include "engine/closer.h"
 #include "engine/heap.h"
+#include "engine/key_watch.h"
 #include "engine/look.h"
 #include "engine/name_holder.h"
 #include "engine/policy.h"
@@ -75,9 +77,7 @@ struct rudp_engine {
 	struct rudp_nonce nonce;
 	uint8_t token[RUDP_TOKEN_BYTES];
 	uint32_t pid, uid;
-	int64_t key_look_at_ns;       /* key_watch.h */
-	bool key_is_withdrawn;
-	uint64_t key_changes;         /* so far */
+	struct rudp_key_use key_use;
 	bool stays;                   /* a host that never ends by itself (thread) */
 	struct rudp_keep *keep;       /* shared with who keeps it (keep.h); NULL: nobody does */
 	bool succeeds;                /* it has taken the place of an engine that was killed */
