@@ -28,6 +28,14 @@ struct rudp_ss_list {
 };
 
 /*
+ * Finds every engine of this network namespace, and whatever else has taken such a name. visit returns
+ * 0 to go on.
+ *
+ * Returns  0; what visit returned; -errno: /proc/net/unix cannot be read.
+ */
+int rudp_engines_visit(int (*visit)(void *context, const struct rudp_nonce *nonce), void *context);
+
+/*
  * Asks every engine of this network namespace for what it has. fini frees.
  *
  * Returns  0, or -errno: /proc/net/unix cannot be read, no memory.

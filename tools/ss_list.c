@@ -123,8 +123,10 @@ static int ask_all(struct rudp_ss_list *list, const struct rudp_nonce *nonce)
 	return -EPROTO;
 }
 
-static int take_engine(struct rudp_ss_list *list, const struct rudp_nonce *nonce)
+static int take_engine(void *context, const struct rudp_nonce *nonce)
 {
+	struct rudp_ss_list *list = context;
+
 	switch (ask_all(list, nonce)) {
 	case 0:
 		return 0;
@@ -142,7 +144,7 @@ static int take_engine(struct rudp_ss_list *list, const struct rudp_nonce *nonce
 	}
 }
 
-int rudp_ss_collect(struct rudp_ss_list *list)
+int rudp_engines_visit(int (*visit)(void *context, const struct rudp_nonce *nonce), void *context)
 {
 	FILE *names = fopen(NAMES, "re");
 	char *line = NULL;
@@ -150,7 +152,6 @@ int rudp_ss_collect(struct rudp_ss_list *list)
 	unsigned engines = 0;
 	int rc = 0;
 
-	*list = (struct rudp_ss_list){.count = 0};
 	if (!names)
 		return -errno;
 	while (rc == 0 && engines < RUDP_SS_ENGINES_MAX && getline(&line, &size, names) > 0) {
@@ -159,11 +160,17 @@ int rudp_ss_collect(struct rudp_ss_list *list)
 		if (!read_line(line, &nonce))
 			continue;
 		engines++;
-		rc = take_engine(list, &nonce);
+		rc = visit(context, &nonce);
 	}
 	free(line);
 	fclose(names);
 	return rc;
+}
+
+int rudp_ss_collect(struct rudp_ss_list *list)
+{
+	*list = (struct rudp_ss_list){.count = 0};
+	return rudp_engines_visit(take_engine, list);
 }
 
 void rudp_ss_list_fini(struct rudp_ss_list *list)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "engine/info.h"
 
 static struct rudp_engine engine;
 static char directory[64], path[128];
@@ -198,6 +199,60 @@ Test(key_watch, a_key_that_is_revoked_by_word_does_not_come_back)
 	make("b", '2', "# touched\n");
 	look();
 	expect_keys("1");
+}
+
+/* The next key that is listed. */
+static struct rudp_control_key listed(uint64_t *cursor)
+{
+	struct rudp_control_key info;
+
+	cr_assert(rudp_info_next_key(&engine, cursor, &info));
+	return info;
+}
+
+Test(key_watch, keys_are_listed_with_what_they_are_good_for)
+{
+	static const struct {
+		const char *name, *more;
+		enum rudp_key_state state;
+	} keys[] = {{"b", "not-before 2020-01-01T00:00:00Z\n", RUDP_KEY_SENT},
+		    {"c", "not-before 2999-01-01T00:00:00Z\n", RUDP_KEY_FUTURE},
+		    {"d", "not-after 2020-01-01T00:00:00Z\n", RUDP_KEY_EXPIRED},
+		    {"e", "revoked\n", RUDP_KEY_REVOKED}};
+	struct rudp_control_key info;
+	uint64_t cursor = 0;
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		make(keys[i].name, (char)('2' + i), keys[i].more);
+	make("f", '7', "nonsense here\n");
+	begin(directory);
+	info = listed(&cursor);
+	cr_assert(all(eq(u64, info.id, id_of('1')), eq(uint, info.state, RUDP_KEY_TAKEN),
+		      eq(str, info.file, (char *)path_of("a"))));
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		info = listed(&cursor);
+		cr_assert(all(eq(u64, info.id, id_of((char)('2' + i))),
+			      eq(uint, info.state, keys[i].state)));
+	}
+	cr_assert(not(rudp_info_next_key(&engine, &cursor, &info)));
+	cr_assert(zero(u64, cursor));
+}
+
+Test(key_watch, a_withdrawn_key_is_listed_while_it_has_connections)
+{
+	struct rudp_control_key info;
+	uint64_t cursor = 0;
+
+	make("b", '2', "");
+	begin(directory);
+	cr_assert(ne(ptr, connect_now(), NULL));
+	cr_assert(zero(int, unlink(path_of("b"))));
+	look();
+	cr_assert(eq(u64, listed(&cursor).id, id_of('1')));
+	info = listed(&cursor);
+	cr_assert(all(eq(u64, info.id, id_of('2')), eq(uint, info.state, RUDP_KEY_WITHDRAWN),
+		      eq(uint, info.connections, 1)));
+	cr_assert(not(rudp_info_next_key(&engine, &cursor, &info)));
 }
 
 Test(key_watch, an_engine_in_a_thread_looks_while_its_program_is_what_it_was)
