@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A key is replaced, removed and put back while a server runs, which nobody restarts.
+# A key is replaced, removed and put back while a server runs, which nobody restarts; keys of a directory
+# take each other's place without a connection that fails, and one is revoked with its connections.
 #
 #     a: curl ──── linkem: 5 ms ──── b: nginx
 #
@@ -17,13 +18,15 @@ is_refused() {
 	! asks "$1"
 }
 
-# An answer of two parts, of which one comes before the key changes and one after it.
+# An answer of two parts, of which one comes before the key changes and one after it. The server has the
+# settings as they are; so has the client, but with the keys of $1, if any.
 begin_long_answer() {
 	make_file www/long 100000
 	base64 "$TMP/www/long" >"$TMP/lines"
 	rm -f "$TMP/go-on"
 	launch half b nc.openbsd -lN 9000 < <(in_two_parts "$TMP/lines" 500)
 	wait_listening b 9000
+	[ -z "${1:-}" ] || SETTINGS=("RUDP_KEY_FILE=$TMP/$1")
 	launch long a nc.openbsd "$B4" 9000 </dev/null
 	wait_until 5 "the first part of a long answer" test -s "$TMP/long.out"
 }
@@ -70,12 +73,103 @@ removed() {
 	ok "refused as long as it was away, or not private"
 }
 
+# key_in DIRECTORY NAME KEY [LINE...]: the key of that file in a directory of keys, whole at once.
+key_in() {
+	local directory=$TMP/$1 name=$2
+	(umask 077 && mkdir -p "$directory" && cat "$TMP/$3" - >"$directory/.next") < <(printf '\n%s' "${@:4}")
+	mv "$directory/.next" "$directory/$name"
+}
+
+# lists SIDE PATTERN: a line of `rudp key list' on this side.
+lists() {
+	on "$1" "$BUILD/rudp" key list | grep -Eq "$2"
+}
+
+fingerprint() {
+	"$BUILD/rudp" keygen --check "$TMP/$1" | sed -n 's/.* fingerprint //p'
+}
+
+# Connections all the time, each a new one; a failure is a line in $TMP/failed.
+connect_on() {
+	until [ -e "$TMP/enough" ]; do
+		curl_a 5 --fail -o "$TMP/asked-on" "$URL/page" || echo failed >>"$TMP/failed"
+		echo asked >>"$TMP/asked-times"
+	done
+}
+
+rotated() {
+	section "another key while connections begin all the time"
+	local old new asker
+	make_key first
+	make_key second
+	old=$(fingerprint first) new=$(fingerprint second)
+	key_in keys-a 1 first
+	key_in keys-b 1 first
+	SETTINGS=("RUDP_KEY_FILE=$TMP/keys-b")
+	start_nginx
+	SETTINGS=("RUDP_KEY_FILE=$TMP/keys-a")
+	rm -f "$TMP/enough" "$TMP/failed"
+	connect_on &
+	asker=$!
+	wait_until 10 "a first connection" test -s "$TMP/asked-times"
+	local from
+	from=$(date -u -d '+4 seconds' +%Y-%m-%dT%H:%M:%SZ)
+	key_in keys-b 2 second "not-before $from"
+	key_in keys-a 2 second "not-before $from"
+	wait_until 10 "side a to send the new key" lists a "^$new +sent "
+	wait_until 10 "side b to send the new key" lists b "^$new +sent "
+	lists b "^$old +accepted " || fail "side b does not take the old key any more"
+	key_in keys-a 1 first "not-after $(date -u +%Y-%m-%dT%H:%M:%SZ)"
+	rm "$TMP/keys-b/1"
+	wait_until 10 "side a to let the old key go" lists a "^$old +expired "
+	: >"$TMP/asked-times"
+	wait_until 10 "a connection with the new key alone" test -s "$TMP/asked-times"
+	touch "$TMP/enough"
+	wait "$asker"
+	[ ! -e "$TMP/failed" ] || fail "$(wc -l <"$TMP/failed") connections failed"
+	SETTINGS=("RUDP_KEY_FILE=$TMP/first")
+	is_refused first || fail "the old key is still good"
+	ok "no connection failed, and the old key is refused"
+}
+
+refused() {
+	section "a file that is wrong beside one that is right"
+	SETTINGS=("RUDP_KEY_FILE=$TMP/keys-a")
+	key_in keys-b 3 first "not-before tomorrow"
+	wait_until 5 "a line in the log" grep -q "keys-b/3:2:12: this is no time; expected" "$TMP/engine-b.log"
+	fetch 10 page
+	rm "$TMP/keys-b/3"
+	ok "named in the log, and the other key serves"
+}
+
+revoked() {
+	section "a key is revoked"
+	local new
+	new=$(fingerprint second)
+	SETTINGS=("RUDP_KEY_FILE=$TMP/keys-b")
+	begin_long_answer keys-a
+	SETTINGS=()
+	lists b "^$new +sent .* [1-9][0-9]* +$TMP/keys-b/2\$" || fail "no connection is counted for the key"
+	on b "$BUILD/rudp" key revoke "$new" >"$TMP/revoked" || fail "rudp key revoke: exit $?"
+	expect_match "$TMP/revoked" "^$new: revoked, [1-9][0-9]* connections were reset$" "what revoke says"
+	wait_until 5 "the connection to end at side a" has_ended long
+	wait_until 5 "the connection to end at side b" has_ended half
+	touch "$TMP/go-on"
+	expect_match "$TMP/engine-b.log" "the key $new is revoked: its [0-9]+ connections are reset" "the log"
+	lists b "^$new +revoked .* 0 +$TMP/keys-b/2\$" || fail "the key is not listed as revoked"
+	lists b "^ended with their keys: [1-9]" || fail "what ended is not counted"
+	grep -qx revoked "$TMP/keys-b/2" || fail "its file does not say so"
+	SETTINGS=("RUDP_KEY_FILE=$TMP/keys-a")
+	! curl_a 5 --fail -o "$TMP/asked" "$URL/page" || fail "a revoked key is still good"
+	ok "its connections ended at both sides, and nobody can connect with it"
+}
+
 if [ -n "$PLAIN" ]; then
 	echo "skipped: kernel TCP has no key"
 	exit 77
 fi
 if ! engine_outlives; then
-	echo "skipped: an engine in a thread keeps its first key (engine/key_watch.h)"
+	echo "skipped: the workers of nginx have another user than the key file (engine/key_watch.h)"
 	exit 77
 fi
 link_up --delay 5ms
@@ -85,5 +179,9 @@ fetch 10 page
 replaced
 rewritten
 removed
+stop_server nginx
+rotated
+refused
+revoked
 stop_server nginx
 link_down

@@ -111,7 +111,7 @@ static void check_key(struct rudp_report *report)
 				"rudp keygen FILE   # then RUDP_KEY_FILE=FILE, or rudp run --key FILE",
 				"none is set: traffic is encrypted, but who the other "
 				"end is nobody proves");
-	else if (!rudp_key_load(psk, file, text))
+	else if (!rudp_key_load_sent(psk, file, text))
 		rudp_report_add(report, RUDP_DOCTOR_FAIL, "key",
 				"rudp keygen FILE   # makes one; the other end needs the same",
 				"%s", text);

@@ -10,7 +10,7 @@
 
 #include "engine/settings.h"
 
-#define RUDP_FINGERPRINT_SIZE 20 /* "xxxx-xxxx-xxxx-xxxx" */
+#define RUDP_FINGERPRINT_SIZE RUDP_KEY_ID_SIZE
 
 /* 64 bits of a hash that is made of the key for this alone. false: libcrypto fails. */
 bool rudp_fingerprint(const uint8_t psk[RUDP_PSK_BYTES], char text[RUDP_FINGERPRINT_SIZE]);

@@ -3,8 +3,6 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -126,35 +124,38 @@ static const char *without_variable(const char *text)
 
 bool rudp_fingerprint(const uint8_t psk[RUDP_PSK_BYTES], char text[RUDP_FINGERPRINT_SIZE])
 {
-	/* Another use of the key than any in the protocol, so that nothing of those can be learnt. */
-	static const char label[] = "rudp key fingerprint, version 1";
-	uint8_t digest[EVP_MAX_MD_SIZE];
+	uint64_t id = rudp_key_id(psk);
 
-	if (!HMAC(EVP_sha256(), psk, RUDP_PSK_BYTES, (const uint8_t *)label, sizeof label - 1, digest,
-		  NULL))
-		return false;
-	snprintf(text, RUDP_FINGERPRINT_SIZE, "%02x%02x-%02x%02x-%02x%02x-%02x%02x", digest[0],
-		 digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7]);
-	return true;
+	rudp_key_id_format(id, text);
+	return id != 0;
+}
+
+static void print_times(const struct rudp_key *key)
+{
+	char time[RUDP_KEY_TIME_SIZE];
+
+	if (key->not_before_s != INT64_MIN)
+		printf("  not before %s\n", rudp_key_time_format(key->not_before_s, time));
+	if (key->not_after_s != INT64_MAX)
+		printf("  not after  %s\n", rudp_key_time_format(key->not_after_s, time));
+	if (key->is_revoked)
+		printf("  revoked\n");
 }
 
 static int check(const char *file)
 {
 	char text[RUDP_SETTINGS_TEXT_SIZE], fingerprint[RUDP_FINGERPRINT_SIZE];
-	uint8_t psk[RUDP_PSK_BYTES];
-	bool ok;
+	struct rudp_key key;
+	bool ok = rudp_key_load(&key, file, text);
 
-	if (!rudp_key_load(psk, file, text)) {
+	explicit_bzero(key.psk, sizeof key.psk);
+	if (!ok) {
 		rudp_complain("%s", without_variable(text));
 		return 1;
 	}
-	ok = rudp_fingerprint(psk, fingerprint);
-	explicit_bzero(psk, sizeof psk);
-	if (!ok) {
-		rudp_complain("libcrypto makes no HMAC-SHA256");
-		return 1;
-	}
-	printf("%s: is usable and private, fingerprint %s\n", file, fingerprint);
+	printf("%s: is usable and private, fingerprint %s\n", file,
+	       rudp_key_id_format(key.id, fingerprint));
+	print_times(&key);
 	return 0;
 }
 

@@ -177,7 +177,7 @@ static bool load_key(struct ping *ping)
 
 	if (!file || !*file)
 		return true;
-	ping->has_psk = rudp_key_load(ping->psk, file, text);
+	ping->has_psk = rudp_key_load_sent(ping->psk, file, text);
 	if (!ping->has_psk)
 		rudp_complain("%s", text);
 	return ping->has_psk;

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "api/control.h"
+#include "api/control_client.h"
 
 #define RUDP_SS_PER_ENGINE_MAX 2000000u /* of one engine; who tells of more is none */
 #define RUDP_SS_ENGINES_MAX 4096u
@@ -26,6 +26,25 @@ struct rudp_ss_list {
 	unsigned denied;        /* of other users */
 	unsigned silent;        /* that gave no right answer */
 };
+
+/* Where an engine is called. */
+struct rudp_engine_place {
+	struct rudp_nonce nonce;
+	char path[sizeof((struct sockaddr_un *)0)->sun_path]; /* "": only its abstract name is known */
+};
+
+typedef int rudp_engine_visit(void *context, const struct rudp_engine_place *engine);
+
+/* rudp_control_make() at this place. */
+int rudp_engine_ask(const struct rudp_engine_place *engine, struct rudp_control_call *call);
+
+/*
+ * Finds every engine of this network namespace, and whatever else has taken such a name. visit returns
+ * 0 to go on.
+ *
+ * Returns  0; what visit returned; -errno: /proc/net/unix cannot be read.
+ */
+int rudp_engines_visit(rudp_engine_visit *visit, void *context);
 
 /*
  * Asks every engine of this network namespace for what it has. fini frees.

@@ -18,13 +18,8 @@
 #define STEP_S 2          /* an engine that is alive answers at once */
 #define ENGINE_NS (20 * RUDP_NS_PER_S)
 
-struct engine {
-	struct rudp_nonce nonce;
-	char path[sizeof((struct sockaddr_un *)0)->sun_path]; /* "": only its abstract name is known */
-};
-
 /* false: this line tells of no engine. */
-static bool read_line(const char *line, struct engine *engine)
+static bool read_line(const char *line, struct rudp_engine_place *engine)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	struct rudp_name name;
@@ -42,14 +37,14 @@ static bool read_line(const char *line, struct engine *engine)
 	if (rudp_name_parse(&name, &un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) !=
 	    RUDP_NAME_CONTROL)
 		return false;
-	*engine = (struct engine){.nonce = name.nonce};
+	*engine = (struct rudp_engine_place){.nonce = name.nonce};
 	if (path[0] == '/')
 		memcpy(engine->path, path, len + 1);
 	return true;
 }
 
 /* An engine has a path, which its user and root can call, and an abstract name. */
-static void note(struct engine *engines, size_t *count, const struct engine *engine)
+static void note(struct rudp_engine_place *engines, size_t *count, const struct rudp_engine_place *engine)
 {
 	for (size_t i = 0; i < *count; i++) {
 		if (memcmp(&engines[i].nonce, &engine->nonce, sizeof engine->nonce) != 0)
@@ -103,23 +98,30 @@ static int add_engine(struct rudp_ss_list *list, const struct rudp_control_engin
 	return 0;
 }
 
+int rudp_engine_ask(const struct rudp_engine_place *engine, struct rudp_control_call *call)
+{
+	int rc;
+
+	call->path = engine->path[0] ? engine->path : NULL;
+	rc = rudp_control_make(call);
+	if (rc != -ENOENT || !call->path)
+		return rc;
+	/* The path is one of another mount namespace. */
+	call->path = NULL;
+	return rudp_control_make(call);
+}
+
 /* The answer tells of one object after cursor, at the end of the engine. 0, or -errno; *cursor
  * becomes 0 at the end. */
-static int ask(const struct engine *engine, uint64_t *cursor, struct rudp_control_reply *reply)
+static int ask(const struct rudp_engine_place *engine, uint64_t *cursor, struct rudp_control_reply *reply)
 {
 	struct rudp_control_call call;
 	int rc;
 
 	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_LIST, -1);
-	call.path = engine->path[0] ? engine->path : NULL;
 	call.request.id = *cursor;
 	call.timeout.tv_sec = STEP_S;
-	rc = rudp_control_make(&call);
-	if (rc == -ENOENT && call.path) {
-		/* The path is one of another mount namespace. */
-		call.path = NULL;
-		rc = rudp_control_make(&call);
-	}
+	rc = rudp_engine_ask(engine, &call);
 	if (rc < 0)
 		return rc;
 	*cursor = call.reply.id;
@@ -128,7 +130,7 @@ static int ask(const struct engine *engine, uint64_t *cursor, struct rudp_contro
 }
 
 /* Anybody can take such a name: neither the number of answers nor their slowness is trusted. */
-static int ask_all(struct rudp_ss_list *list, const struct engine *engine)
+static int ask_all(struct rudp_ss_list *list, const struct rudp_engine_place *engine)
 {
 	int64_t end_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ENGINE_NS;
 	uint64_t cursor = 0;
@@ -149,8 +151,10 @@ static int ask_all(struct rudp_ss_list *list, const struct engine *engine)
 	return -EPROTO;
 }
 
-static int take_engine(struct rudp_ss_list *list, const struct engine *engine)
+static int take_engine(void *context, const struct rudp_engine_place *engine)
 {
+	struct rudp_ss_list *list = context;
+
 	switch (ask_all(list, engine)) {
 	case 0:
 		return 0;
@@ -168,9 +172,9 @@ static int take_engine(struct rudp_ss_list *list, const struct engine *engine)
 	}
 }
 
-static size_t find_engines(FILE *names, struct engine *engines)
+static size_t find_engines(FILE *names, struct rudp_engine_place *engines)
 {
-	struct engine engine;
+	struct rudp_engine_place engine;
 	char *line = NULL;
 	size_t size = 0, count = 0;
 
@@ -181,23 +185,28 @@ static size_t find_engines(FILE *names, struct engine *engines)
 	return count;
 }
 
-int rudp_ss_collect(struct rudp_ss_list *list)
+int rudp_engines_visit(rudp_engine_visit *visit, void *context)
 {
-	struct engine *engines = calloc(RUDP_SS_ENGINES_MAX, sizeof *engines);
+	struct rudp_engine_place *engines = calloc(RUDP_SS_ENGINES_MAX, sizeof *engines);
 	FILE *names = fopen(NAMES, "re");
 	size_t count;
 	int rc = names ? 0 : -errno;
 
-	*list = (struct rudp_ss_list){.count = 0};
 	if (!engines)
 		rc = -ENOMEM;
 	count = rc == 0 ? find_engines(names, engines) : 0;
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = take_engine(list, &engines[i]);
+		rc = visit(context, &engines[i]);
 	if (names)
 		fclose(names);
 	free(engines);
 	return rc;
+}
+
+int rudp_ss_collect(struct rudp_ss_list *list)
+{
+	*list = (struct rudp_ss_list){.count = 0};
+	return rudp_engines_visit(take_engine, list);
 }
 
 void rudp_ss_list_fini(struct rudp_ss_list *list)

@@ -18,6 +18,7 @@
 	X(run, "start a program whose TCP connections go over rudp")                               \
 	X(ss, "show connections and listeners")                                                    \
 	X(keygen, "make a key file, or check one")                                                 \
+	X(key, "list the keys in use, or revoke one")                                              \
 	X(ping, "does a rudp listener answer there?")                                              \
 	X(doctor, "what is wrong on this machine, and what mends it")
 

@@ -52,7 +52,7 @@ static void check_peers_key(struct apo_reading *reading)
 	if (!file)
 		apo_config_complain(reading, apo_config_line(reading, "peers", "port"),
 				    "peers: key is missing");
-	else if (!rudp_key_load(psk, file, text))
+	else if (!rudp_key_load_sent(psk, file, text))
 		apo_config_complain(reading, apo_config_line(reading, "peers", "key"),
 				    "peers: key %s", without_variable(text));
 	explicit_bzero(psk, sizeof psk);

@@ -51,7 +51,9 @@
 	X(ERROR, 0)    /* id -> error: the true errno of a dead connection (0: none known), state */ \
 	X(SET, 1)      /* option on a live socket -> error */                                      \
 	X(INFO, 0)     /* id -> info */                                                            \
-	X(LIST, 0)     /* cursor -> info of the next connection or listener after it, or engine */
+	X(LIST, 0)     /* cursor -> info of the next connection or listener after it, or engine */ \
+	X(KEYS, 0)     /* cursor -> the next key after it; at the end what keys have ended */      \
+	X(REVOKE, 0)   /* id of a key: no handshake with it any more -> ended: its connections */
 
 #define RUDP_CONTROL_ENUM(name, fds) RUDP_CONTROL_##name,
 enum rudp_control_operation { RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ENUM) };
@@ -79,6 +81,19 @@ enum { RUDP_CONTROL_OPERATION_COUNT = 0 RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ONE
 	X(REMEMBERED, "as it was the last time")                                                   \
 	X(PEER, "the peer came this way")
 
+/* What a key is good for. */
+#define RUDP_KEY_STATES(X)                                                                         \
+	X(SENT, "sent")         /* and taken */                                                    \
+	X(TAKEN, "accepted")    /* from peers */                                                   \
+	X(FUTURE, "not yet valid")                                                                 \
+	X(EXPIRED, "expired")                                                                      \
+	X(REVOKED, "revoked")                                                                      \
+	X(WITHDRAWN, "withdrawn") /* without a file, but connections began with it */
+
+#define RUDP_CONTROL_KEY_STATE(name, text) RUDP_KEY_##name,
+enum rudp_key_state { RUDP_KEY_STATES(RUDP_CONTROL_KEY_STATE) };
+#undef RUDP_CONTROL_KEY_STATE
+
 #define RUDP_CONTROL_TRANSPORT(name, text) RUDP_TRANSPORT_##name,
 enum rudp_transport { RUDP_TRANSPORTS(RUDP_CONTROL_TRANSPORT) };
 #undef RUDP_CONTROL_TRANSPORT
@@ -103,7 +118,7 @@ struct rudp_control_request {
 	uint16_t operation;       /* enum rudp_control_operation */
 	uint32_t flags;           /* enum rudp_control_flag */
 	uint8_t token[RUDP_TOKEN_BYTES]; /* zero when not known */
-	uint64_t id;              /* ERROR, INFO; LIST: cursor, 0 first */
+	uint64_t id;              /* ERROR, INFO; LIST, KEYS: cursor, 0 first; REVOKE: of the key */
 	struct rudp_addr addr;    /* BIND, CONNECT */
 	int32_t number;           /* LISTEN: backlog; SHUTDOWN: how; SET: value length; CONNECT: bytes
 				   * that stand behind the request in its message, for the SYN */
@@ -154,6 +169,23 @@ struct rudp_control_engine {
 	uint32_t pid;
 };
 
+/* A key of an engine. */
+struct rudp_control_key {
+	uint64_t id;              /* its fingerprint */
+	int64_t not_before_s, not_after_s; /* Unix time; INT64_MIN and INT64_MAX: always */
+	uint32_t connections;     /* that began with it and live */
+	uint32_t state;           /* enum rudp_key_state */
+	uint32_t pid;             /* of the engine */
+	char file[256];           /* empty: none, or its name is longer */
+};
+
+/* What has ended with keys, so far. */
+struct rudp_control_ended {
+	uint64_t connections;     /* their key was revoked; REVOKE: by this call */
+	uint64_t associations;    /* their key was not valid any more */
+	uint32_t pid;             /* of the engine */
+};
+
 struct rudp_control_reply {
 	uint16_t version;
 	uint16_t operation;       /* of the request */
@@ -163,19 +195,23 @@ struct rudp_control_reply {
 	uint8_t token[RUDP_TOKEN_BYTES]; /* HELLO */
 	uint32_t pid;             /* HELLO */
 	uint32_t early_bytes;     /* CONNECT: so many behind the request are taken care of */
-	uint64_t id;              /* CONNECT; LIST: cursor for the next call, 0 when at the end */
+	uint64_t id;              /* CONNECT; LIST, KEYS: cursor for the next call, 0 at the end */
 	struct rudp_addr local, remote;
 	union {
 		struct rudp_control_info info;     /* ERROR (state only), INFO, LIST */
 		struct rudp_control_engine engine; /* LIST, where id is 0; no larger than info */
+		struct rudp_control_key key;       /* KEYS; likewise */
+		struct rudp_control_ended ended;   /* KEYS, where id is 0; REVOKE */
 	};
 };
 
 _Static_assert(sizeof(struct rudp_control_engine) <= sizeof(struct rudp_control_info),
 	       "a reply has the same size in every release of this version");
+_Static_assert(sizeof(struct rudp_control_key) <= sizeof(struct rudp_control_info), "likewise");
 
 /* For logs and tools. */
 const char *rudp_transport_text(enum rudp_transport transport);
 const char *rudp_reason_text(enum rudp_reason reason);
+const char *rudp_key_state_text(enum rudp_key_state state);
 
 #endif

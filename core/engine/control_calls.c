@@ -276,6 +276,29 @@ static int serve_list(struct work *w)
 	return 0;
 }
 
+static int serve_keys(struct work *w)
+{
+	uint64_t cursor = w->request->id;
+
+	if (rudp_info_next_key(w->engine, &cursor, &w->reply.key))
+		w->reply.id = cursor;
+	else
+		rudp_info_ended(w->engine, &w->reply.ended);
+	return 0;
+}
+
+/* Not for who only has the token: a program that has given up its user's rights. */
+static int serve_revoke(struct work *w)
+{
+	if (w->call->uid != w->engine->uid && w->call->uid != 0)
+		return -EACCES;
+	if (!w->request->id || !w->engine->settings.has_psk)
+		return -ENOKEY;
+	rudp_info_ended(w->engine, &w->reply.ended);
+	w->reply.ended.connections = rudp_key_revoke(w->engine, w->request->id);
+	return 0;
+}
+
 enum right {
 	KNOWN,          /* same user, root, or token */
 	KNOWN_OR_OURS,  /* or the descriptor is one of this engine's */
@@ -300,6 +323,8 @@ static const struct {
 	[RUDP_CONTROL_SET] = {"SET", serve_set, 1, KNOWN_OR_OURS},
 	[RUDP_CONTROL_INFO] = {"INFO", serve_info, 0, KNOWN},
 	[RUDP_CONTROL_LIST] = {"LIST", serve_list, 0, KNOWN},
+	[RUDP_CONTROL_KEYS] = {"KEYS", serve_keys, 0, KNOWN},
+	[RUDP_CONTROL_REVOKE] = {"REVOKE", serve_revoke, 0, KNOWN},
 };
 
 int rudp_control_fds(unsigned operation)
@@ -347,6 +372,8 @@ static bool is_beginning(const struct work *w)
 	case RUDP_CONTROL_SET:
 	case RUDP_CONTROL_INFO:
 	case RUDP_CONTROL_LIST:
+	case RUDP_CONTROL_KEYS:
+	case RUDP_CONTROL_REVOKE:
 		break;
 	}
 	return false;

@@ -147,7 +147,6 @@ static int make_endpoint(struct rudp_engine *engine)
 					      .datagram_max_context = engine,
 					      .memory_max_bytes =
 						      engine->settings.memory_max_bytes,
-					      .has_psk = engine->settings.has_psk,
 					      .cc = engine->settings.cc,
 					      .tail_off = !is_tail_on(engine),
 					      .early_off = !rudp_policy_early(
@@ -158,11 +157,13 @@ static int make_endpoint(struct rudp_engine *engine)
 
 	if (!config.memory_max_bytes)
 		config.memory_max_bytes = rudp_memory_default_bytes();
-	memcpy(config.psk, engine->settings.psk, sizeof config.psk);
 	derive_reset_secret(engine, config.reset_secret);
 	engine->ep = rudp_endpoint_new(&config, engine->now_at_ns);
 	explicit_bzero(&config, sizeof config);
-	return engine->ep ? 0 : -ENOMEM;
+	if (!engine->ep)
+		return -ENOMEM;
+	rudp_key_begin(engine);
+	return 0;
 }
 
 static int allocate(struct rudp_engine *engine)

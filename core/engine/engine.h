@@ -18,6 +18,7 @@
  *	                                        calls_aside (not watched)
  *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops, heap,
  *	                                        closer, sockets
+ *	key_watch     keys come and go          key_ring (all files), key_file (one), file_stamp
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives
  *	keep           what outlives it         keep_restore, keeper (another one in its place)
@@ -39,6 +40,7 @@
 #include "base/timer_wheel.h"
 #include "engine/closer.h"
 #include "engine/heap.h"
+#include "engine/key_watch.h"
 #include "engine/look.h"
 #include "engine/name_holder.h"
 #include "engine/policy.h"
@@ -77,9 +79,8 @@ struct rudp_engine {
 	uint8_t token[RUDP_TOKEN_BYTES];
 	uint32_t pid, uid;
 	char run_dir[RUDP_RUN_DIR_SIZE]; /* the user's private directory (private_dir.h); "": none */
-	int64_t key_look_at_ns;       /* key_watch.h */
-	bool key_is_withdrawn;
 	bool may_lose_rights;         /* its program may change its user or root directory */
+	struct rudp_key_use key_use;
 	bool stays;                   /* a host that never ends by itself (thread) */
 	struct rudp_keep *keep;       /* shared with who keeps it (keep.h); NULL: nobody does */
 	bool succeeds;                /* it has taken the place of an engine that was killed */

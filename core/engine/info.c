@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "engine/app_side.h"
 #include "engine/binding.h"
@@ -207,4 +208,77 @@ void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engi
 		.dropped_packets =
 			rudp_endpoint_verdicts(engine->ep)->count[RUDP_VERDICT_NO_MEMORY],
 		.pid = (uint32_t)engine->pid};
+}
+
+static enum rudp_key_state key_state(const struct rudp_engine *engine, const struct rudp_key *key)
+{
+	if (rudp_key_is_used(engine, key->id))
+		return engine->key_use.ids[0] == key->id ? RUDP_KEY_SENT : RUDP_KEY_TAKEN;
+	if (key->is_revoked)
+		return RUDP_KEY_REVOKED;
+	return key->not_before_s > time(NULL) ? RUDP_KEY_FUTURE : RUDP_KEY_EXPIRED;
+}
+
+static void fill_key(const struct rudp_engine *engine, unsigned index, struct rudp_control_key *info)
+{
+	const struct rudp_key *key = &engine->settings.keys.entries[index].key;
+	char path[RUDP_KEY_PATH_SIZE + RUDP_KEY_NAME_SIZE];
+
+	*info = (struct rudp_control_key){.id = key->id,
+					  .not_before_s = key->not_before_s,
+					  .not_after_s = key->not_after_s,
+					  .state = key_state(engine, key)};
+	rudp_key_ring_name(&engine->settings.keys, index, path);
+	if (strlen(path) < sizeof info->file)
+		strcpy(info->file, path);
+}
+
+static bool has_file(const struct rudp_key_ring *ring, uint64_t id)
+{
+	for (unsigned i = 0; i < ring->count; i++)
+		if (ring->entries[i].key.id == id)
+			return true;
+	return false;
+}
+
+/* Of those without a file the one with the next higher id; 0: none. */
+static uint64_t next_withdrawn(const struct rudp_engine *engine, uint64_t after)
+{
+	uint64_t id = after;
+
+	do
+		id = rudp_endpoint_next_psk(engine->ep, id);
+	while (id && has_file(&engine->settings.keys, id));
+	return id;
+}
+
+bool rudp_info_next_key(const struct rudp_engine *engine, uint64_t *cursor,
+			struct rudp_control_key *info)
+{
+	const struct rudp_key_ring *ring = &engine->settings.keys;
+
+	/* Cursors up to the number of files are places among these, higher ones ids. */
+	while (*cursor < ring->count && !ring->entries[*cursor].key.id)
+		++*cursor;
+	if (*cursor < ring->count) {
+		fill_key(engine, (unsigned)(*cursor)++, info);
+	} else {
+		*cursor = next_withdrawn(engine, *cursor);
+		if (!*cursor)
+			return false;
+		*info = (struct rudp_control_key){.id = *cursor,
+						  .not_before_s = INT64_MIN,
+						  .not_after_s = INT64_MAX,
+						  .state = RUDP_KEY_WITHDRAWN};
+	}
+	info->connections = rudp_endpoint_count_psk(engine->ep, info->id);
+	info->pid = engine->pid;
+	return true;
+}
+
+void rudp_info_ended(const struct rudp_engine *engine, struct rudp_control_ended *info)
+{
+	*info = (struct rudp_control_ended){.connections = engine->key_use.ended_conns,
+					    .associations = engine->key_use.ended_associations,
+					    .pid = engine->pid};
 }

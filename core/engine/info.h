@@ -20,6 +20,15 @@ enum rudp_state rudp_info_state(const struct rudp_app *app);
  */
 bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_control_info *info);
 
+/*
+ * The key at or after *cursor (0 first); moves it behind. After those of files come keys without one
+ * with which living connections began. Asks each connection. false: no more.
+ */
+bool rudp_info_next_key(const struct rudp_engine *engine, uint64_t *cursor,
+			struct rudp_control_key *info);
+/* What has ended with keys. */
+void rudp_info_ended(const struct rudp_engine *engine, struct rudp_control_ended *info);
+
 /* What the engine tells of itself. */
 void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engine *info);
 

@@ -14,7 +14,6 @@
 #include "base/log.h"
 #include "engine/app_side.h"
 #include "engine/control.h"
-#include "engine/key_watch.h"
 #include "engine/listener.h"
 #include "engine/race.h"
 #include "engine/roam.h"

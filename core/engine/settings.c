@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/time.h"
 #include "engine/policy.h"
 
 _Static_assert(RUDP_POLICY_TEXT_SIZE == RUDP_SETTINGS_TEXT_SIZE, "their errors are ours");
+_Static_assert(RUDP_KEY_PATH_SIZE == RUDP_SETTINGS_PATH_SIZE, "and so are their paths");
 
 struct reading {
 	struct rudp_settings *settings;
@@ -35,29 +37,45 @@ static enum rudp_settings_fault wrong(struct reading *r, const char *format, ...
 }
 
 /* The engine looks at the file again later, from another working directory. false: it is too long. */
-static bool set_key_path(struct rudp_settings *settings, const char *value)
+static bool set_key_path(char path[RUDP_KEY_PATH_SIZE], const char *value)
 {
 	char directory[RUDP_SETTINGS_PATH_SIZE] = "";
 	int len;
 
 	if (value[0] != '/' && !getcwd(directory, sizeof directory))
 		return false;
-	len = snprintf(settings->key_path, sizeof settings->key_path, "%s%s%s", directory,
-		       directory[0] ? "/" : "", value);
-	return len < (int)sizeof settings->key_path;
+	len = snprintf(path, RUDP_KEY_PATH_SIZE, "%s%s%s", directory, directory[0] ? "/" : "", value);
+	return len < RUDP_KEY_PATH_SIZE;
+}
+
+static bool choose_key(struct reading *r)
+{
+	struct rudp_psk psks[RUDP_PSKS_MAX];
+	unsigned count = rudp_key_ring_choose(&r->settings->keys, time(NULL), psks);
+
+	if (count > 0)
+		memcpy(r->settings->psk, psks[0].bytes, RUDP_PSK_BYTES);
+	else
+		rudp_key_ring_explain(&r->settings->keys, time(NULL), r->text);
+	explicit_bzero(psks, sizeof psks);
+	return count > 0;
 }
 
 static enum rudp_settings_fault read_key_file(struct reading *r, const char *value)
 {
-	if (!set_key_path(r->settings, value)) {
+	char path[RUDP_KEY_PATH_SIZE];
+
+	if (!set_key_path(path, value)) {
 		snprintf(r->text, RUDP_SETTINGS_TEXT_SIZE,
 			 "RUDP_KEY_FILE: %.200s: its full path has more than %d characters", value,
 			 RUDP_SETTINGS_PATH_SIZE - 1);
 		return RUDP_SETTINGS_BAD_KEY;
 	}
-	r->settings->key_stamp = rudp_file_stamp_at(r->settings->key_path); /* first: it may change */
-	if (!rudp_key_load(r->settings->psk, value, r->text))
+	if (!rudp_key_ring_load(&r->settings->keys, path, rudp_key_keep_first, r->text) ||
+	    !choose_key(r))
 		return RUDP_SETTINGS_BAD_KEY;
+	/* The engine says in its log what is refused beside a good key (key_watch.h). */
+	r->text[0] = 0;
 	r->settings->has_psk = true;
 	return RUDP_SETTINGS_OK;
 }

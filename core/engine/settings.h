@@ -24,15 +24,14 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "engine/file_stamp.h"
+#include "engine/key_ring.h"
 #include "proto/aead.h"
 #include "proto/cc.h"
 
 struct rudp_policy;
 
-#define RUDP_SETTINGS_TEXT_SIZE 512
+#define RUDP_SETTINGS_TEXT_SIZE RUDP_KEY_TEXT_SIZE
 #define RUDP_SETTINGS_PATH_SIZE 1024
-#define RUDP_PSK_BYTES 32
 #define RUDP_CONNECT_TIMEOUT_MAX_S 86400
 #define RUDP_BUSY_POLL_MAX_US 10000
 #define RUDP_MEMORY_MIN_BYTES (1ull << 20)
@@ -40,9 +39,8 @@ struct rudp_policy;
 
 struct rudp_settings {
 	bool has_psk;
-	uint8_t psk[RUDP_PSK_BYTES];
-	char key_path[RUDP_SETTINGS_PATH_SIZE]; /* absolute */
-	struct rudp_file_stamp key_stamp; /* when it was read */
+	uint8_t psk[RUDP_PSK_BYTES];     /* the one that was to be sent when they were read */
+	struct rudp_key_ring keys;       /* all of them */
 	const struct rudp_cc_ops *cc;    /* NULL: the protocol's default */
 	enum rudp_aead_kind aead;        /* NONE: the faster one */
 	bool has_tail;                   /* the variable says it, and not the policy */
@@ -59,12 +57,12 @@ struct rudp_settings {
 
 enum rudp_settings_fault {
 	RUDP_SETTINGS_OK,
-	RUDP_SETTINGS_BAD_KEY,           /* the key file; no connection may go out without it */
+	RUDP_SETTINGS_BAD_KEY,           /* no key; no connection may go out without it */
 	RUDP_SETTINGS_BAD_VALUE,
 };
 
 /*
- * Reads the variables with get (getenv, or a test's own), the key file and the policy.
+ * Reads the variables with get (getenv, or a test's own), the key files and the policy.
  *
  * Returns  OK, or what is wrong, with text saying which variable, what and what is allowed.
  */
@@ -86,13 +84,6 @@ bool rudp_settings_unknown(char *const environment[], size_t *at,
 
 /* Frees the policy and wipes the key. A struct that was copied from another owns nothing more then. */
 void rudp_settings_fini(struct rudp_settings *settings);
-
-/* Decodes the content of a key file. false: text says the line and column and what was expected. */
-bool rudp_key_parse(uint8_t psk[RUDP_PSK_BYTES], const char *content, size_t len, const char *path,
-		    char text[RUDP_SETTINGS_TEXT_SIZE]);
-/* Opens, checks (private to its owner) and parses a key file. */
-bool rudp_key_load(uint8_t psk[RUDP_PSK_BYTES], const char *path,
-		   char text[RUDP_SETTINGS_TEXT_SIZE]);
 
 /* Says what is wrong with the settings in the log that they name, if they got that far. */
 void rudp_settings_complain(const struct rudp_settings *settings, const char *text);

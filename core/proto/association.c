@@ -13,6 +13,7 @@
 /* What both kinds have. */
 struct association {
 	uint64_t id;
+	uint64_t psk_id;
 	int64_t made_at_ns;
 	int64_t leaves_at_ns; /* the age list that it is in */
 	bool is_fresh;
@@ -91,6 +92,23 @@ void rudp_associations_clear(struct rudp_associations *all)
 		drop_taken(all, TAKEN_OF(all->taken_by_use.next, use_link));
 }
 
+unsigned rudp_associations_keep(struct rudp_associations *all,
+				bool (*is_good)(const void *context, uint64_t psk_id),
+				const void *context)
+{
+	unsigned before = all->given_count + all->taken_count;
+	struct rudp_given *given, *next_given;
+	struct rudp_taken *taken, *next_taken;
+
+	HASH_ITER(hh, all->given, given, next_given)
+		if (!is_good(context, given->a.psk_id))
+			drop_given(all, given);
+	HASH_ITER(hh, all->taken, taken, next_taken)
+		if (!is_good(context, taken->a.psk_id))
+			drop_taken(all, taken);
+	return before - all->given_count - all->taken_count;
+}
+
 static struct association *of_age_link(struct rudp_list *link)
 {
 	return RUDP_LIST_OWNER(link, struct association, age_link);
@@ -143,7 +161,8 @@ static struct rudp_given *find_given(const struct rudp_associations *all, uint64
 }
 
 int rudp_association_give(struct rudp_associations *all, uint64_t id,
-			  const struct rudp_resume_secrets *secrets, int64_t made_at_ns)
+			  const struct rudp_resume_secrets *secrets, uint64_t psk_id,
+			  int64_t made_at_ns)
 {
 	bool rudp_table_add_failed = false;
 	struct rudp_given *given;
@@ -156,6 +175,7 @@ int rudp_association_give(struct rudp_associations *all, uint64_t id,
 	if (!given)
 		return -ENOMEM;
 	given->a.id = id;
+	given->a.psk_id = psk_id;
 	HASH_ADD(hh, all->given, a.id, sizeof given->a.id, given);
 	if (rudp_table_add_failed) {
 		free(given);
@@ -173,6 +193,11 @@ struct rudp_given *rudp_association_find_given(struct rudp_associations *all, ui
 {
 	rudp_associations_on_time(all, now_at_ns);
 	return find_given(all, id);
+}
+
+uint64_t rudp_given_psk_id(const struct rudp_given *given)
+{
+	return given->a.psk_id;
 }
 
 static const uint8_t *secret_of(const struct association *a, bool with_dh)
@@ -257,7 +282,7 @@ static struct rudp_taken *find_taken(const struct rudp_associations *all,
 
 int rudp_association_take(struct rudp_associations *all, const struct rudp_addr *remote,
 			  uint64_t id, const struct rudp_resume_secrets *secrets,
-			  int64_t made_at_ns)
+			  uint64_t psk_id, int64_t made_at_ns)
 {
 	bool rudp_table_add_failed = false;
 	struct rudp_taken *taken = find_taken(all, remote);
@@ -277,6 +302,7 @@ int rudp_association_take(struct rudp_associations *all, const struct rudp_addr 
 	}
 	all->taken_count++;
 	taken->a.id = id;
+	taken->a.psk_id = psk_id;
 	start(&taken->a, secrets, made_at_ns, RUDP_ASSOCIATION_FRESH_NS, &all->taken_by_use,
 	      &all->taken_by_age);
 	return 0;
@@ -296,6 +322,7 @@ bool rudp_association_use(struct rudp_associations *all, const struct rudp_addr 
 	ticket->with_dh = !secret;
 	ticket->association_id = taken->a.id;
 	ticket->counter = taken->counter++;
+	ticket->psk_id = taken->a.psk_id;
 	memcpy(ticket->secret, secret ? secret : secret_of(&taken->a, true), sizeof ticket->secret);
 	ticket->is_known = taken->is_known;
 	ticket->spent = (struct rudp_spent){.association_id = ticket->association_id,

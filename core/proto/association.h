@@ -48,6 +48,10 @@ struct rudp_associations {
 void rudp_associations_init(struct rudp_associations *all);
 /* Wipes and frees all of them; the tables are empty then, and may be used on. */
 void rudp_associations_clear(struct rudp_associations *all);
+/* The same with those whose key is not good. Returns how many there were. */
+unsigned rudp_associations_keep(struct rudp_associations *all,
+				bool (*is_good)(const void *context, uint64_t psk_id),
+				const void *context);
 
 /*
  * Given: keeps what an initiator has been told.
@@ -55,7 +59,10 @@ void rudp_associations_clear(struct rudp_associations *all);
  * Returns  0, -EEXIST (an id twice: chance, or malice) or -ENOMEM.
  */
 int rudp_association_give(struct rudp_associations *all, uint64_t id,
-			  const struct rudp_resume_secrets *secrets, int64_t made_at_ns);
+			  const struct rudp_resume_secrets *secrets, uint64_t psk_id,
+			  int64_t made_at_ns);
+/* Of the key under which it was made. */
+uint64_t rudp_given_psk_id(const struct rudp_given *given);
 /* NULL: not known, or its life is over. */
 struct rudp_given *rudp_association_find_given(struct rudp_associations *all, uint64_t id,
 					       int64_t now_at_ns);
@@ -86,7 +93,7 @@ void rudp_association_on_replaced(struct rudp_associations *all, uint64_t id, in
 /* Taken: keeps what the listener at this address has told; in place of what it told before. */
 int rudp_association_take(struct rudp_associations *all, const struct rudp_addr *remote,
 			  uint64_t id, const struct rudp_resume_secrets *secrets,
-			  int64_t made_at_ns);
+			  uint64_t psk_id, int64_t made_at_ns);
 
 /*
  * The listener has shown that it has kept it. Before that, it may not know the association now, and know
@@ -103,6 +110,7 @@ bool rudp_association_is_known(struct rudp_associations *all, const struct rudp_
 struct rudp_ticket {
 	uint64_t association_id;
 	uint64_t counter; /* never told a second time */
+	uint64_t psk_id;  /* of the key under which the association was made */
 	struct rudp_spent spent; /* proves the same of both */
 	bool is_known;    /* to the listener: see rudp_association_on_known */
 	bool with_dh;

@@ -24,13 +24,25 @@ static bool is_resumed(const struct rudp_packet *syn)
 	return syn->flags & RUDP_SYN_RESUME;
 }
 
-static enum rudp_verdict noise_read_syn(struct answering *a)
+/* Nothing in the SYN names its key, so that nobody on the path sees which one it is. */
+static int try_keys(struct answering *a)
 {
 	const struct rudp_packet *syn = a->syn;
+	const struct rudp_endpoint *ep = a->conn->ep;
+	int len = -EBADMSG;
 
-	rudp_handshake_start_noise(a->conn, &a->noise, false, syn->id, syn->target_port);
-	a->payload_len = rudp_noise_read(&a->noise, syn->body, syn->body_bytes - RUDP_SYN_CHECK_BYTES,
-					 a->payload, sizeof a->payload);
+	for (unsigned i = 0; i < ep->psk_count && len == -EBADMSG; i++) {
+		rudp_handshake_start_noise(a->conn, &a->noise, false, syn->id, syn->target_port,
+					   &ep->psks[i]);
+		len = rudp_noise_read(&a->noise, syn->body, syn->body_bytes - RUDP_SYN_CHECK_BYTES,
+				      a->payload, sizeof a->payload);
+	}
+	return len;
+}
+
+static enum rudp_verdict noise_read_syn(struct answering *a)
+{
+	a->payload_len = try_keys(a);
 	if (a->payload_len == -ENOMEM)
 		return RUDP_VERDICT_NO_MEMORY;
 	if (a->payload_len < 0)

@@ -42,7 +42,7 @@ static int noise_begin(struct rudp_conn *conn)
 
 	conn->syn_flags = handshake->flags = 0;
 	rudp_handshake_start_noise(conn, &handshake->noise, true, conn->id,
-				   handshake->target_port);
+				   handshake->target_port, &conn->ep->psks[0]);
 	rc = rudp_handshake_give_noise_key(conn, &handshake->noise);
 	if (rc < 0)
 		return rc;

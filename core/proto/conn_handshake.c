@@ -97,13 +97,15 @@ void rudp_handshake_take_params(struct rudp_conn *conn, const struct rudp_params
 }
 
 void rudp_handshake_start_noise(struct rudp_conn *conn, struct rudp_noise *noise, bool initiator,
-				uint64_t source_id, uint16_t target_port)
+				uint64_t source_id, uint16_t target_port,
+				const struct rudp_psk *psk)
 {
 	uint8_t prologue[RUDP_SYN_HEADER_BYTES];
 
 	rudp_packet_write_prologue(prologue, conn->suite, 0, source_id, target_port);
-	rudp_noise_start(noise, initiator, rudp_cipher_of(conn->suite), conn->ep->config.psk,
-			 prologue, sizeof prologue);
+	rudp_noise_start(noise, initiator, rudp_cipher_of(conn->suite), psk->bytes, prologue,
+			 sizeof prologue);
+	conn->psk_id = psk->id;
 }
 
 int rudp_handshake_give_noise_key(struct rudp_conn *conn, struct rudp_noise *noise)

@@ -25,9 +25,13 @@ void rudp_handshake_take_params(struct rudp_conn *conn, const struct rudp_params
 size_t rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, size_t payload_bytes,
 				   bool with_early);
 
-/* The handshake of strangers: its beginning, a fresh key pair for it (0 or -ENOMEM), its end. */
+/*
+ * The handshake of strangers: its beginning with one of the endpoint's keys, a fresh key pair for it
+ * (0 or -ENOMEM), its end.
+ */
 void rudp_handshake_start_noise(struct rudp_conn *conn, struct rudp_noise *noise, bool initiator,
-				uint64_t source_id, uint16_t target_port);
+				uint64_t source_id, uint16_t target_port,
+				const struct rudp_psk *psk);
 int rudp_handshake_give_noise_key(struct rudp_conn *conn, struct rudp_noise *noise);
 void rudp_handshake_end_noise(const struct rudp_noise *noise, struct rudp_resume_keys *keys);
 /* What either handshake ends with: the connection has keys. 0 or -ENOMEM. */

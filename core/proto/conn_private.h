@@ -164,6 +164,7 @@ struct rudp_conn {
 
 	uint8_t suite;
 	uint8_t syn_flags;            /* RUDP_SYN_*: how it came about */
+	uint64_t psk_id;              /* of the key with which it began; 0: without, or not begun */
 	struct rudp_handshake *handshake;
 	struct rudp_syn_answer *syn_answer;
 	bool handshake_due;           /* SYN or SYNACK must leave now */

@@ -25,6 +25,7 @@ int rudp_conn_resume_begin(struct rudp_conn *conn, int64_t now_at_ns)
 		return -ENOENT;
 	handshake->flags = RUDP_SYN_RESUME | (ticket->with_dh ? RUDP_SYN_DH : 0);
 	conn->syn_flags = handshake->flags;
+	conn->psk_id = ticket->psk_id;
 	rudp_resume_init(&handshake->resume, rudp_cipher_of(conn->suite), ticket->with_dh);
 	return ticket->with_dh ? give_key(conn, &handshake->resume) : 0;
 }
@@ -86,6 +87,7 @@ enum rudp_verdict rudp_conn_resume_read_syn(struct rudp_conn *conn, struct rudp_
 	given = rudp_association_find_given(&conn->ep->associations, id, now_at_ns);
 	if (!given || !rudp_given_secret(given, has_dh(syn)))
 		return RUDP_VERDICT_NO_ASSOCIATION;
+	conn->psk_id = rudp_given_psk_id(given);
 	rudp_resume_init(resume, rudp_cipher_of(syn->suite), has_dh(syn));
 	rudp_packet_write_prologue(prologue, syn->suite, syn->flags, syn->id, syn->target_port);
 	*payload_len =
@@ -110,6 +112,12 @@ void rudp_endpoint_on_resumed(struct rudp_endpoint *ep, const struct rudp_packet
 		rudp_association_on_taken(&ep->associations, given, counter);
 }
 
+/* The key may have been withdrawn since the handshake began. */
+static bool may_keep(const struct rudp_conn *conn)
+{
+	return !conn->ep->config.resume_off && rudp_endpoint_has_psk(conn->ep, conn->psk_id);
+}
+
 void rudp_conn_keep_offer(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_associations *all = &conn->ep->associations;
@@ -118,8 +126,9 @@ void rudp_conn_keep_offer(struct rudp_conn *conn, int64_t now_at_ns)
 	if (!offer)
 		return;
 	/* Without memory the peer will be refused once, and be a stranger again. */
-	if (!conn->ep->config.resume_off &&
-	    rudp_association_give(all, offer->id, &offer->secrets, offer->made_at_ns) == 0 &&
+	if (may_keep(conn) &&
+	    rudp_association_give(all, offer->id, &offer->secrets, conn->psk_id,
+				  offer->made_at_ns) == 0 &&
 	    offer->replaces)
 		rudp_association_on_replaced(all, offer->replaces, now_at_ns);
 	rudp_offer_free(offer);
@@ -129,10 +138,10 @@ void rudp_conn_keep_offer(struct rudp_conn *conn, int64_t now_at_ns)
 void rudp_conn_take_offer(struct rudp_conn *conn, uint64_t id,
 			  const struct rudp_resume_secrets *secrets, int64_t now_at_ns)
 {
-	if (id == 0 || conn->ep->config.resume_off)
+	if (id == 0 || !may_keep(conn))
 		return;
 	/* Without memory the next connection is that of a stranger. */
 	if (rudp_association_take(&conn->ep->associations, &conn->first_remote, id, secrets,
-				  now_at_ns) == 0)
+				  conn->psk_id, now_at_ns) == 0)
 		conn->offer_id = id;
 }

@@ -19,6 +19,9 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 	ep->config = *config;
 	if (!ep->config.has_psk)
 		memset(ep->config.psk, 0, sizeof ep->config.psk);
+	ep->psks[0].id = ep->config.has_psk ? RUDP_PSK_ID_FIRST : 0;
+	memcpy(ep->psks[0].bytes, ep->config.psk, sizeof ep->psks[0].bytes);
+	ep->psk_count = 1;
 	if (!ep->config.cc)
 		ep->config.cc = &rudp_cc_bbr;
 	if (!ep->config.suite)
@@ -120,13 +123,6 @@ void rudp_endpoint_set_resume(struct rudp_endpoint *ep, bool on)
 		return;
 	rudp_associations_clear(&ep->associations);
 	rudp_known_paths_clear(&ep->known_paths);
-}
-
-void rudp_endpoint_set_psk(struct rudp_endpoint *ep, const uint8_t psk[32])
-{
-	memcpy(ep->config.psk, psk, sizeof ep->config.psk);
-	ep->config.has_psk = true;
-	rudp_associations_clear(&ep->associations);
 }
 
 void rudp_endpoint_set_tail(struct rudp_endpoint *ep, bool on)

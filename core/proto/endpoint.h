@@ -38,6 +38,16 @@
 #define RUDP_TRAIN_BYTES_MAX 65507u
 #define RUDP_BUFFER_MAX_BYTES (32u << 20) /* each direction, default */
 
+/* Keys that are good at once. A SYN that fits none of them costs as many attempts to open it. */
+#define RUDP_PSKS_MAX 8
+#define RUDP_PSK_ID_FIRST 1 /* of the key in the configuration */
+
+/* A pre-shared key. */
+struct rudp_psk {
+	uint64_t id;                   /* its owner's name for it, the same for the same bytes; not 0 */
+	uint8_t bytes[32];
+};
+
 struct rudp_endpoint;
 
 struct rudp_endpoint_config {
@@ -103,10 +113,20 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 void rudp_endpoint_free(struct rudp_endpoint *ep);
 
 /*
- * Another pre-shared key for the handshakes that begin from now on. Associations, which were made under
- * the old one, are forgotten; connections that stand go on.
+ * The pre-shared keys for the handshakes that begin from now on, 1 to RUDP_PSKS_MAX of them: the first
+ * is sent, each of them is taken. Associations that were made under another key are forgotten;
+ * connections that stand go on.
+ *
+ * Returns  how many associations were forgotten.
  */
-void rudp_endpoint_set_psk(struct rudp_endpoint *ep, const uint8_t psk[32]);
+unsigned rudp_endpoint_set_psks(struct rudp_endpoint *ep, const struct rudp_psk *psks,
+				unsigned count);
+/* How many connections, half-open ones included, began with the key of this id, and live. */
+unsigned rudp_endpoint_count_psk(const struct rudp_endpoint *ep, uint64_t id);
+/* The lowest id above after of a key with which a living connection began; 0: none. */
+uint64_t rudp_endpoint_next_psk(const struct rudp_endpoint *ep, uint64_t after);
+/* Resets those connections: their users see ECONNRESET, and so do their peers. How many there were. */
+unsigned rudp_endpoint_reset_psk(struct rudp_endpoint *ep, uint64_t id, int64_t now_at_ns);
 
 /*
  * Whether handshakes leave an association behind, and later ones use it (docs/protocol.md section 6.7),

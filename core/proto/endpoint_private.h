@@ -60,6 +60,8 @@ struct rudp_answer {
 
 struct rudp_endpoint {
 	struct rudp_endpoint_config config;
+	struct rudp_psk psks[RUDP_PSKS_MAX]; /* the first is sent; without a key: one of zeros, id 0 */
+	unsigned psk_count;           /* at least 1 */
 	uint8_t cookie_secret[32];
 	struct rudp_x25519 spare_keys[RUDP_SPARE_KEYS_MAX]; /* each for one handshake to come */
 	unsigned spare_key_count;
@@ -123,6 +125,8 @@ int rudp_endpoint_know_peer_id(struct rudp_endpoint *ep, struct rudp_conn *conn,
 void rudp_endpoint_forget(struct rudp_endpoint *ep, struct rudp_conn *conn);
 struct rudp_syn_answer *rudp_endpoint_find_syn(struct rudp_endpoint *ep,
 					       const struct rudp_syn_key *key);
+/* The key of this id is still good (endpoint_psks.c). */
+bool rudp_endpoint_has_psk(const struct rudp_endpoint *ep, uint64_t id);
 
 /*
  * Sockets (endpoint_sockets.c). use_socket puts the path on another socket, NULL: on none; 0, or -ENOMEM

@@ -410,6 +410,33 @@ Test(control, every_connection_and_listener_is_listed_once)
 	close(ends.active);
 }
 
+Test(control, an_engine_without_a_key_lists_and_revokes_none)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_KEYS);
+	struct rudp_control_reply reply = ask(&request, -1);
+
+	cr_assert(all(zero(int, reply.error), zero(u64, reply.id),
+		      eq(u32, reply.ended.pid, (uint32_t)engine_pid)));
+	request.operation = RUDP_CONTROL_REVOKE;
+	request.id = 1;
+	cr_assert(eq(int, ask(&request, -1).error, ENOKEY));
+}
+
+/* A program that has given up its user's rights keeps its connections, and no more. */
+Test(control, who_has_only_the_token_revokes_nothing)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_REVOKE);
+	int to;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root");
+	request.id = 1;
+	to = strange_channel();
+	send_raw(to, &request, sizeof request, NULL, 0);
+	cr_assert(eq(int, answer(to).error, EACCES));
+	close(to);
+}
+
 Test(control, urgent_bytes_keep_their_place)
 {
 	struct ends ends = connected();

@@ -40,9 +40,9 @@ static enum rudp_settings_fault load_one(struct rudp_settings *settings, const c
 	return load(settings, 1000);
 }
 
-static bool parse(uint8_t psk[32], const char *content)
+static bool parse(struct rudp_key *key, const char *content)
 {
-	return rudp_key_parse(psk, content, strlen(content), "k", text);
+	return rudp_key_parse(key, content, strlen(content), "k", text);
 }
 
 Test(settings, nothing_set_means_defaults)
@@ -196,21 +196,21 @@ Test(settings, a_key_in_the_environment_is_refused)
 
 Test(key, hex_and_base64_give_the_same_key)
 {
-	uint8_t a[32], b[32];
+	struct rudp_key a, b;
 
-	cr_assert(parse(a, HEX));
-	cr_assert(parse(b, "# ours\n\n  " BASE64 " \r\n"));
+	cr_assert(parse(&a, HEX));
+	cr_assert(parse(&b, "# ours\n\n  " BASE64 " \r\n"));
 	for (unsigned i = 0; i < 32; i++) {
-		cr_assert(eq(u8, a[i], (uint8_t)i));
-		cr_assert(eq(u8, b[i], (uint8_t)i));
+		cr_assert(eq(u8, a.psk[i], (uint8_t)i));
+		cr_assert(eq(u8, b.psk[i], (uint8_t)i));
 	}
 }
 
 static void expect_fault(const char *content, const char *place)
 {
-	uint8_t psk[32];
+	struct rudp_key key;
 
-	cr_assert(not(parse(psk, content)));
+	cr_assert(not(parse(&key, content)));
 	cr_assert(not(zero(ptr, strstr(text, place))), "%s", text);
 }
 

@@ -116,7 +116,7 @@ static void open_door(void)
 	assert(bind(fd, (struct sockaddr *)&door_name, sizeof door_name.sun_family) == 0);
 	assert(getsockname(fd, (struct sockaddr *)&door_name, &door_name_len) == 0);
 	assert(listen(fd, CHANNELS) == 0);
-	assert(rudp_door_adopt(&engine, fd, false) == 0);
+	assert(rudp_door_adopt(&engine, fd, RUDP_DOOR_OPEN) == 0);
 	door = RUDP_LIST_OWNER(engine.doors.prev, struct rudp_door, link);
 }
 

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint8_t psk[RUDP_PSK_BYTES];
+	struct rudp_key key;
 	char text[RUDP_SETTINGS_TEXT_SIZE] = "";
 	struct rudp_addr addr;
 	char *copy = malloc(size + 1);
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(copy, data, size);
 	copy[size] = 0;
-	if (!rudp_key_parse(psk, copy, size, "key", text))
+	if (!rudp_key_parse(&key, copy, size, "key", text))
 		assert(strlen(text) > 0 && strlen(text) < sizeof text);
 	if (rudp_addr_parse(&addr, copy) == 0) {
 		char back[RUDP_ADDR_TEXT_SIZE];

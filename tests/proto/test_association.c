@@ -42,7 +42,7 @@ static void give(uint64_t id, int64_t now_ns)
 {
 	struct rudp_resume_secrets secrets = secrets_of(id);
 
-	cr_assert(eq(int, rudp_association_give(&all, id, &secrets, now_ns), 0));
+	cr_assert(eq(int, rudp_association_give(&all, id, &secrets, id % 2, now_ns), 0));
 }
 
 static struct rudp_addr peer(unsigned n)
@@ -59,7 +59,7 @@ static void take(unsigned n, uint64_t id, int64_t now_ns)
 	struct rudp_resume_secrets secrets = secrets_of(id);
 	struct rudp_addr addr = peer(n);
 
-	cr_assert(eq(int, rudp_association_take(&all, &addr, id, &secrets, now_ns), 0));
+	cr_assert(eq(int, rudp_association_take(&all, &addr, id, &secrets, id % 2, now_ns), 0));
 }
 
 static bool use(unsigned n, int64_t now_ns, struct rudp_ticket *ticket)
@@ -232,7 +232,7 @@ Test(association, an_id_is_given_once)
 	struct rudp_resume_secrets secrets = secrets_of(1);
 
 	give(77, START_NS);
-	cr_assert(eq(int, rudp_association_give(&all, 77, &secrets, START_NS), -EEXIST));
+	cr_assert(eq(int, rudp_association_give(&all, 77, &secrets, 0, START_NS), -EEXIST));
 }
 
 Test(association, a_full_table_drops_the_one_unused_longest)
@@ -303,8 +303,8 @@ Test(association, every_allocation_may_fail)
 		cr_assert(lt(uint, nth, 20));
 		rudp_associations_clear(&all);
 		fault_arm(nth);
-		rc[0] = rudp_association_give(&all, 77, &secrets, START_NS);
-		rc[1] = rudp_association_take(&all, &addr, 77, &secrets, START_NS);
+		rc[0] = rudp_association_give(&all, 77, &secrets, 0, START_NS);
+		rc[1] = rudp_association_take(&all, &addr, 77, &secrets, 0, START_NS);
 		fault_arm(0);
 		cr_assert(rudp_associations_check(&all));
 		cr_assert(eq(int, rudp_association_find_given(&all, 77, START_NS) != NULL,

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/* rudp key: the keys of all engines that the caller may ask, and the end of one of them. */
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/control_client.h"
+#include "engine/key_ring.h"
+#include "ss.h"
+#include "tool.h"
+
+#define KEYS_MAX 1024u      /* of all engines */
+#define PER_ENGINE_MAX 256u /* who tells of more keys is none */
+#define STEP_S 2            /* an engine that is alive answers at once */
+
+/* What the engines tell, and the files that RUDP_KEY_FILE names here. */
+struct keys {
+	struct rudp_control_key list[KEYS_MAX];
+	unsigned count;
+	struct rudp_control_ended ended; /* sums */
+	unsigned engines, denied;
+};
+
+/* The key to be revoked, and what that does. */
+struct revocation {
+	uint64_t id;
+	uint64_t connections;
+	unsigned engines, denied, files;
+	bool failed;
+};
+
+static struct keys keys;
+
+static const struct argp argp = {
+	.args_doc = "list\nrevoke FINGERPRINT|FILE",
+	.doc = "Lists the keys of the running engines and of RUDP_KEY_FILE, or revokes one.\v"
+	       "A key that is revoked begins no connection any more, and the connections that began "
+	       "with it are reset. Its file says so from then on, in a line of its own.",
+};
+
+static void add(const struct rudp_control_key *key)
+{
+	struct rudp_control_key *entry;
+
+	if (keys.count == KEYS_MAX)
+		return;
+	entry = &keys.list[keys.count++];
+	*entry = *key;
+	/* What comes from another process goes to a terminal. */
+	entry->file[sizeof entry->file - 1] = 0;
+	for (char *c = entry->file; *c; c++)
+		if (*c < ' ' || *c == 0x7f)
+			*c = '?';
+}
+
+static int ask(const struct rudp_engine_place *engine, enum rudp_control_operation operation,
+	       uint64_t id, struct rudp_control_reply *reply)
+{
+	struct rudp_control_call call;
+	int rc;
+
+	rudp_control_begin(&call, &engine->nonce, operation, -1);
+	call.request.id = id;
+	call.timeout.tv_sec = STEP_S;
+	rc = rudp_engine_ask(engine, &call);
+	*reply = call.reply;
+	return rc < 0 ? rc : -call.reply.error;
+}
+
+static int ask_keys(void *context, const struct rudp_engine_place *engine)
+{
+	struct rudp_control_reply reply = {.id = 0};
+
+	(void)context;
+	for (unsigned i = 0; i < PER_ENGINE_MAX; i++) {
+		int rc = ask(engine, RUDP_CONTROL_KEYS, reply.id, &reply);
+
+		keys.denied += rc == -EACCES;
+		if (rc < 0)
+			return 0;
+		if (reply.id == 0) {
+			keys.engines++;
+			keys.ended.connections += reply.ended.connections;
+			keys.ended.associations += reply.ended.associations;
+			return 0;
+		}
+		add(&reply.key);
+	}
+	return 0;
+}
+
+static bool is_told(uint64_t id)
+{
+	for (unsigned i = 0; i < keys.count; i++)
+		if (keys.list[i].id == id && keys.list[i].file[0])
+			return true;
+	return false;
+}
+
+static void say(void *context, const char *text)
+{
+	(void)context;
+	rudp_complain("%s", text);
+}
+
+static enum rudp_key_state state_of(const struct rudp_key *key, const struct rudp_psk *psks,
+				    unsigned count)
+{
+	if (key->is_revoked)
+		return RUDP_KEY_REVOKED;
+	for (unsigned i = 0; i < count; i++)
+		if (psks[i].id == key->id)
+			return i == 0 ? RUDP_KEY_SENT : RUDP_KEY_TAKEN;
+	return key->not_before_s > time(NULL) ? RUDP_KEY_FUTURE : RUDP_KEY_EXPIRED;
+}
+
+/* Keys that no engine uses yet. */
+static void add_own_files(void)
+{
+	static struct rudp_key_ring ring;
+	const char *path = getenv("RUDP_KEY_FILE");
+	struct rudp_psk psks[RUDP_PSKS_MAX];
+	char absolute[RUDP_PLACE_SIZE], name[RUDP_KEY_PATH_SIZE + RUDP_KEY_NAME_SIZE];
+	unsigned count;
+
+	if (!path || !*path || !rudp_place_absolute(path, absolute))
+		return;
+	rudp_key_ring_load(&ring, absolute, say, NULL);
+	count = rudp_key_ring_choose(&ring, time(NULL), psks);
+	for (unsigned i = 0; i < ring.count; i++) {
+		const struct rudp_key *key = &ring.entries[i].key;
+		struct rudp_control_key info = {.id = key->id,
+						.not_before_s = key->not_before_s,
+						.not_after_s = key->not_after_s,
+						.state = state_of(key, psks, count)};
+
+		if (!key->id || is_told(key->id))
+			continue;
+		if (strlen(rudp_key_ring_name(&ring, i, name)) < sizeof info.file)
+			strcpy(info.file, name);
+		add(&info);
+	}
+	explicit_bzero(psks, sizeof psks);
+	rudp_key_ring_wipe(&ring);
+}
+
+static int collect(void)
+{
+	int rc = rudp_engines_visit(ask_keys, NULL);
+
+	if (rc < 0)
+		rudp_complain("cannot look for engines: %s", strerror(-rc));
+	add_own_files();
+	return rc;
+}
+
+static const char *time_text(int64_t time_s, char text[RUDP_KEY_TIME_SIZE])
+{
+	return time_s == INT64_MIN || time_s == INT64_MAX ? "-" : rudp_key_time_format(time_s, text);
+}
+
+static void print_key(const struct rudp_control_key *key)
+{
+	char id[RUDP_KEY_ID_SIZE], from[RUDP_KEY_TIME_SIZE], until[RUDP_KEY_TIME_SIZE];
+	char engine[16] = "-";
+
+	if (key->pid)
+		snprintf(engine, sizeof engine, "%u", key->pid);
+	printf("%-20s %-13s %-20s %-20s %7s %11u %s\n", rudp_key_id_format(key->id, id),
+	       rudp_key_state_text(key->state), time_text(key->not_before_s, from),
+	       time_text(key->not_after_s, until), engine, key->connections,
+	       key->file[0] ? key->file : "-");
+}
+
+static int list_keys(void)
+{
+	if (collect() < 0)
+		return 1;
+	printf("%-20s %-13s %-20s %-20s %7s %11s %s\n", "FINGERPRINT", "STATE", "NOT BEFORE", "NOT AFTER",
+	       "ENGINE", "CONNECTIONS", "FILE");
+	for (unsigned i = 0; i < keys.count; i++)
+		print_key(&keys.list[i]);
+	if (keys.ended.connections || keys.ended.associations)
+		printf("ended with their keys: %" PRIu64 " connections, %" PRIu64 " associations\n",
+		       keys.ended.connections, keys.ended.associations);
+	if (keys.denied)
+		rudp_complain("%u engines of other users not shown (root sees all)", keys.denied);
+	return fflush(stdout) == EOF ? 1 : 0;
+}
+
+static bool parse_id(const char *text, uint64_t *id)
+{
+	unsigned parts[4];
+	char again[RUDP_KEY_ID_SIZE];
+
+	if (sscanf(text, "%4x-%4x-%4x-%4x", &parts[0], &parts[1], &parts[2], &parts[3]) != 4)
+		return false;
+	*id = (uint64_t)parts[0] << 48 | (uint64_t)parts[1] << 32 | parts[2] << 16 | parts[3];
+	return strcasecmp(rudp_key_id_format(*id, again), text) == 0;
+}
+
+static bool append(const char *file)
+{
+	static const char line[] = "\nrevoked\n"; /* the last line may have no end */
+	int fd = open(file, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, line, sizeof line - 1) == sizeof line - 1 && fsync(fd) == 0;
+	close(fd);
+	return ok;
+}
+
+/* Whoever named the file: it is only written to if it is a key file, with this key. */
+static void mark_file(struct revocation *r, const char *file)
+{
+	char text[RUDP_KEY_TEXT_SIZE];
+	struct rudp_key key;
+	bool ok = rudp_key_load(&key, file, text);
+
+	explicit_bzero(key.psk, sizeof key.psk);
+	if (!ok || key.id != r->id)
+		return;
+	r->files++;
+	if (key.is_revoked || append(file))
+		return;
+	r->failed = true;
+	rudp_complain("%s: %s; remove it, or engines that start will take the key again", file,
+		      strerror(errno));
+}
+
+static int revoke_at(void *context, const struct rudp_engine_place *engine)
+{
+	struct revocation *r = context;
+	struct rudp_control_reply reply;
+	int rc = ask(engine, RUDP_CONTROL_REVOKE, r->id, &reply);
+
+	r->denied += rc == -EACCES;
+	r->engines += rc == 0;
+	if (rc == 0)
+		r->connections += reply.ended.connections;
+	return 0;
+}
+
+static bool is_known(const struct revocation *r)
+{
+	for (unsigned i = 0; i < keys.count; i++)
+		if (keys.list[i].id == r->id)
+			return true;
+	return r->files > 0;
+}
+
+static int revoke_key(const char *what)
+{
+	struct revocation r = {.id = 0};
+	char id[RUDP_KEY_ID_SIZE], text[RUDP_KEY_TEXT_SIZE];
+	struct rudp_key key;
+	const char *file = parse_id(what, &r.id) ? NULL : what;
+
+	if (file && !rudp_key_load(&key, file, text)) {
+		rudp_complain("%s is no fingerprint, nor a key file: %s", file, text);
+		return 1;
+	}
+	if (file)
+		r.id = key.id;
+	explicit_bzero(&key, sizeof key);
+	if (collect() < 0)
+		return 1;
+	if (file)
+		mark_file(&r, file);
+	for (unsigned i = 0; i < keys.count; i++)
+		if (keys.list[i].id == r.id && keys.list[i].file[0])
+			mark_file(&r, keys.list[i].file);
+	if (!is_known(&r)) {
+		rudp_complain("no engine and no file of RUDP_KEY_FILE has the key %s; 'rudp key list' "
+			      "shows those that are known", what);
+		return 1;
+	}
+	rudp_engines_visit(revoke_at, &r);
+	printf("%s: revoked, %" PRIu64 " connections were reset\n", rudp_key_id_format(r.id, id),
+	       r.connections);
+	if (r.denied)
+		rudp_complain("%u engines of other users were not asked to (root may)", r.denied);
+	return r.failed || fflush(stdout) == EOF ? 1 : 0;
+}
+
+int rudp_tool_key(int argc, char **argv)
+{
+	int first;
+
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, &first, NULL);
+	argc -= first;
+	argv += first;
+	if (argc == 1 && strcmp(argv[0], "list") == 0)
+		return list_keys();
+	if (argc == 2 && strcmp(argv[0], "revoke") == 0)
+		return revoke_key(argv[1]);
+	rudp_complain("say list, or revoke with a FINGERPRINT or FILE");
+	return RUDP_EXIT_USAGE;
+}
