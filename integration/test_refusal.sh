@@ -85,15 +85,15 @@ wrong_key() {
 	try 10 -v "$URL/page"
 	expect_eq "$STATUS" 7 "curl's exit code for a wrong key"
 	expect_took 10 "$AT_ONCE_MS" "until refused for the key"
-	expect_match "$TMP/try.err" "Permission denied" "curl's words"
+	expect_match "$TMP/try.err" "Key was rejected by service" "curl's words"
 	wait_until 5 "a line about the key in the caller's log" grep -q "[Kk]ey" "$TMP/engine-a.log"
 	wait_until 5 "a line about the key in the listener's log" \
 		grep -qE "key.*($A4|caller)|($A4|caller).*key" "$TMP/engine-b.log"
-	ok "permission denied after $TOOK ms; both logs name the key"
+	ok "key rejected after $TOOK ms; both logs name the key"
 	STATUS=0
 	under a nc.openbsd -v "$B4" "$PORT" 2>"$TMP/try.err" || STATUS=$?
 	SETTINGS=()
-	expect_match "$TMP/try.err" "Permission denied" "the words of nc"
+	expect_match "$TMP/try.err" "Key was rejected by service" "the words of nc"
 	fetch 10 page
 	stop_server nginx
 	expect_eq "$(wc -l <"$TMP/nginx-access.log")" 2 "requests that the server has seen"
