@@ -41,8 +41,7 @@ static bool read_line(const char *line, struct rudp_nonce *nonce)
 	return true;
 }
 
-/* What comes from another process goes to a terminal. */
-static void clean(char *text, size_t size)
+void rudp_ss_clean(char *text, size_t size)
 {
 	text[size - 1] = 0;
 	for (; *text; text++)
@@ -65,9 +64,9 @@ static int add(struct rudp_ss_list *list, const struct rudp_control_info *info)
 	}
 	entry = &list->entries[list->count++];
 	*entry = *info;
-	clean(entry->program, sizeof entry->program);
-	clean(entry->cc_name, sizeof entry->cc_name);
-	clean(entry->cc_state, sizeof entry->cc_state);
+	rudp_ss_clean(entry->program, sizeof entry->program);
+	rudp_ss_clean(entry->cc_name, sizeof entry->cc_name);
+	rudp_ss_clean(entry->cc_state, sizeof entry->cc_state);
 	return 0;
 }
 
@@ -82,16 +81,16 @@ static int add_engine(struct rudp_ss_list *list, const struct rudp_control_engin
 	return 0;
 }
 
-/* The answer tells of one object after cursor, at the end of the engine. 0, or -errno; *cursor
- * becomes 0 at the end. */
-static int ask(const struct rudp_nonce *nonce, uint64_t *cursor,
-	       struct rudp_control_reply *reply)
+int rudp_ss_call(const struct rudp_nonce *nonce, enum rudp_control_operation operation,
+		 uint64_t *cursor, const struct rudp_addr *addr, struct rudp_control_reply *reply)
 {
 	struct rudp_control_call call;
 	int rc;
 
-	rudp_control_begin(&call, nonce, RUDP_CONTROL_LIST, -1);
+	rudp_control_begin(&call, nonce, operation, -1);
 	call.request.id = *cursor;
+	if (addr)
+		call.request.addr = *addr;
 	call.timeout.tv_sec = STEP_S;
 	rc = rudp_control_make(&call);
 	if (rc < 0)
@@ -102,14 +101,15 @@ static int ask(const struct rudp_nonce *nonce, uint64_t *cursor,
 }
 
 /* Anybody can take such a name: neither the number of answers nor their slowness is trusted. */
-static int ask_all(struct rudp_ss_list *list, const struct rudp_nonce *nonce)
+static int list_all(struct rudp_ss_list *list, const struct rudp_nonce *nonce, void *context)
 {
 	int64_t end_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ENGINE_NS;
 	uint64_t cursor = 0;
 
+	(void)context;
 	for (unsigned i = 0; i < RUDP_SS_PER_ENGINE_MAX; i++) {
 		struct rudp_control_reply reply;
-		int rc = ask(nonce, &cursor, &reply);
+		int rc = rudp_ss_call(nonce, RUDP_CONTROL_LIST, &cursor, NULL, &reply);
 
 		if (rc < 0)
 			return rc;
@@ -123,9 +123,9 @@ static int ask_all(struct rudp_ss_list *list, const struct rudp_nonce *nonce)
 	return -EPROTO;
 }
 
-static int take_engine(struct rudp_ss_list *list, const struct rudp_nonce *nonce)
+static int count_answer(struct rudp_ss_list *list, int rc)
 {
-	switch (ask_all(list, nonce)) {
+	switch (rc) {
 	case 0:
 		return 0;
 	case -EACCES:
@@ -142,7 +142,7 @@ static int take_engine(struct rudp_ss_list *list, const struct rudp_nonce *nonce
 	}
 }
 
-int rudp_ss_collect(struct rudp_ss_list *list)
+int rudp_ss_visit(struct rudp_ss_list *list, rudp_ss_ask *ask, void *context)
 {
 	FILE *names = fopen(NAMES, "re");
 	char *line = NULL;
@@ -159,15 +159,21 @@ int rudp_ss_collect(struct rudp_ss_list *list)
 		if (!read_line(line, &nonce))
 			continue;
 		engines++;
-		rc = take_engine(list, &nonce);
+		rc = count_answer(list, ask(list, &nonce, context));
 	}
 	free(line);
 	fclose(names);
 	return rc;
 }
 
+int rudp_ss_collect(struct rudp_ss_list *list)
+{
+	return rudp_ss_visit(list, list_all, NULL);
+}
+
 void rudp_ss_list_fini(struct rudp_ss_list *list)
 {
+	free(list->failures);
 	free(list->entries);
 	free(list->tellers);
 }

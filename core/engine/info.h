@@ -20,6 +20,10 @@ enum rudp_state rudp_info_state(const struct rudp_app *app);
  */
 bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_control_info *info);
 
+/* The failure with the next higher number after *cursor, into the reply. false: no more. */
+bool rudp_info_next_failure(const struct rudp_engine *engine, uint64_t *cursor,
+			    struct rudp_control_reply *reply);
+
 /* What the engine tells of itself. */
 void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engine *info);
 
