@@ -21,6 +21,18 @@ try() {
 	[ "$STATUS" != 0 ] || fail "curl $*: succeeded"
 }
 
+# failed SIDE PEER CAUSE LIST: rudp ss --failed has these entries of the peer and cause, sorted by program, and
+# no others.
+failed() {
+	on "$1" "$BUILD/rudp" ss --failed --json dst "$2" >"$TMP/failed.json"
+	python3 -c 'import json, sys
+has = [e for e in json.load(open(sys.argv[1])) if e["cause"] == sys.argv[2]]
+has.sort(key=lambda e: e["program"] or "")
+wants = eval(sys.argv[3])
+sys.exit(len(has) != len(wants) or any(h[k] != w[k] for h, w in zip(has, wants) for k in w))' \
+		"$TMP/failed.json" "$3" "$4" || fail "ss --failed of $1: $(cat "$TMP/failed.json")"
+}
+
 closed_port() {
 	local url
 	section "closed port"
@@ -72,6 +84,11 @@ black_hole() {
 	expect_eq "$STATUS" 1 "exit code of nc"
 	expect_match "$TMP/try.err" "timed out" "the words of nc"
 	ok "nc says: connection timed out"
+	try 10 --connect-timeout 4 "$URL/"
+	expect_match "$TMP/engine-a.log" "curl .*no answer from $B4:$PORT for 3 s over UDP" \
+		"a line of the log while it tries"
+	failed a "$B4" silent "[{'error': 'ETIMEDOUT', 'program': 'curl'}, {'program': 'curl'}, {'program': 'nc.openbsd'}]"
+	ok "the log and ss --failed say that nothing answers"
 }
 
 wrong_key() {
@@ -85,15 +102,21 @@ wrong_key() {
 	try 10 -v "$URL/page"
 	expect_eq "$STATUS" 7 "curl's exit code for a wrong key"
 	expect_took 10 "$AT_ONCE_MS" "until refused for the key"
-	expect_match "$TMP/try.err" "Permission denied" "curl's words"
+	expect_match "$TMP/try.err" "Key was rejected by service" "curl's words"
 	wait_until 5 "a line about the key in the caller's log" grep -q "[Kk]ey" "$TMP/engine-a.log"
 	wait_until 5 "a line about the key in the listener's log" \
 		grep -qE "key.*($A4|caller)|($A4|caller).*key" "$TMP/engine-b.log"
-	ok "permission denied after $TOOK ms; both logs name the key"
+	ok "key rejected after $TOOK ms; both logs name the key"
 	STATUS=0
 	under a nc.openbsd -v "$B4" "$PORT" 2>"$TMP/try.err" || STATUS=$?
 	SETTINGS=()
-	expect_match "$TMP/try.err" "Permission denied" "the words of nc"
+	expect_match "$TMP/try.err" "Key was rejected by service" "the words of nc"
+	failed a "$B4" key "[{'error': 'EKEYREJECTED', 'program': 'curl', 'peer_port': $PORT},
+		{'error': 'EKEYREJECTED', 'program': 'nc.openbsd', 'peer_port': $PORT}]"
+	failed b "$A4" key-of-peer "[{'error': None, 'count': 2, 'local_port': $PORT}]"
+	on b "$BUILD/rudp" ss -s >"$TMP/summary"
+	expect_match "$TMP/summary" "^Failures of engine [0-9]+: key-of-peer 2 " "the count of the listener"
+	ok "ss --failed and ss -s say so at both ends"
 	fetch 10 page
 	stop_server nginx
 	expect_eq "$(wc -l <"$TMP/nginx-access.log")" 2 "requests that the server has seen"
@@ -104,9 +127,10 @@ no_key_meets_key() {
 	section "key against no key"
 	start_nginx
 	SETTINGS=(RUDP_KEY_FILE=)
-	try 10 "$URL/page"
+	try 10 -v "$URL/page"
 	SETTINGS=()
 	expect_eq "$STATUS" 7 "curl's exit code without a key"
+	expect_match "$TMP/try.err" "Key was rejected by service" "curl's words without a key"
 	ok "a caller without a key is refused after $TOOK ms"
 	stop_server nginx
 }

@@ -106,9 +106,6 @@ int rudpmsg_transport_dial_result(const struct rudpmsg_transport_ops *transport,
 
 	if (transport->get_option(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
 		return -errno;
-	/* Here it is the peer that refuses; what this system does not allow fails before. */
-	if (error == EACCES && transport == &rudpmsg_transport_rudp)
-		error = EKEYREJECTED;
 	return -error;
 }
 

@@ -43,8 +43,7 @@ int rudpmsg_transport_accept(const struct rudpmsg_transport_ops *transport, int 
  * already. */
 int rudpmsg_transport_dial(const struct rudpmsg_transport_ops *transport,
 			   const struct sockaddr *address, socklen_t length, int *fd);
-/* Once it was writable: 0, or why not; -EINPROGRESS not yet; -EKEYREJECTED the peer has another key,
- * which rudp calls EACCES. */
+/* Once it was writable: 0, or why not; -EINPROGRESS not yet; -EKEYREJECTED the peer has another key. */
 int rudpmsg_transport_dial_result(const struct rudpmsg_transport_ops *transport, int fd);
 /* 0: end of the stream. -EAGAIN. */
 ssize_t rudpmsg_transport_read(const struct rudpmsg_transport_ops *transport, int fd, void *bytes,

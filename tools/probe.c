@@ -156,7 +156,7 @@ static void give(struct rudp_probe *probe, struct rudp_endpoint *ep, uint8_t *da
 static int result_of_error(int error)
 {
 	switch (error) {
-	case EACCES:
+	case EKEYREJECTED:
 		return RUDP_PROBE_KEY;
 	case EPROTONOSUPPORT:
 		return RUDP_PROBE_VERSION;

@@ -31,6 +31,7 @@ static const struct argp_option options[] = {
 	{"numeric", 'n', NULL, 0, "ports as numbers, not as names of services", 0},
 	{"no-header", 'H', NULL, 0, "no first line", 0},
 	{"summary", 's', NULL, 0, "counts only", 0},
+	{"failed", 'f', NULL, 0, "what has failed of late, and why", 0},
 	{"json", 'j', NULL, 0, "as JSON, one array of objects", 0},
 	{"tcp", 't', NULL, 0, "accepted, as for ss; there is nothing else", 0},
 	{"info", 'i', NULL, 0, "accepted, as for ss; the details are always shown", 0},
@@ -68,6 +69,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case 's':
 		input->ss.summary = true;
+		return 0;
+	case 'f':
+		input->ss.failed = true;
 		return 0;
 	case 'j':
 		input->ss.json = true;
@@ -129,7 +133,9 @@ static int show(const struct rudp_ss *ss, const struct rudp_ss_list *list)
 {
 	int rc = 0;
 
-	if (ss->json)
+	if (ss->failed)
+		rc = rudp_ss_print_failed(ss, list);
+	else if (ss->json)
 		rc = rudp_ss_print_json(ss, list);
 	else if (ss->summary)
 		rudp_ss_print_summary(list);
@@ -164,13 +170,14 @@ int rudp_tool_ss(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &input);
 	if (!read_filter(&filter, input.filter))
 		return RUDP_EXIT_USAGE;
-	rc = rudp_ss_collect(&list);
+	rc = input.ss.failed ? rudp_ss_collect_failed(&list) : rudp_ss_collect(&list);
 	if (rc < 0) {
 		rudp_complain("cannot look for engines: %s", strerror(-rc));
 		rudp_ss_list_fini(&list);
 		return 1;
 	}
 	keep_wanted(&input.ss, &filter, &list);
+	rudp_ss_filter_failed(&list, &filter);
 	rc = show(&input.ss, &list);
 	say_missing(&list);
 	rudp_ss_list_fini(&list);

@@ -24,7 +24,7 @@ static json_t *duration(int64_t ns)
 }
 
 /* Without the port, and without the brackets that only a port makes necessary. */
-static json_t *address(const struct rudp_addr *addr)
+json_t *rudp_ss_json_address(const struct rudp_addr *addr)
 {
 	char text[RUDP_ADDR_TEXT_SIZE];
 	char *colon = strrchr(rudp_addr_format(addr, text), ':');
@@ -40,6 +40,11 @@ static json_t *address(const struct rudp_addr *addr)
 	return json_string(start);
 }
 
+json_t *rudp_ss_json_port(const struct rudp_addr *addr)
+{
+	return addr->family != AF_UNSPEC ? json_integer(rudp_addr_port(addr)) : json_null();
+}
+
 static json_t *text_or_null(const char *text)
 {
 	return *text ? json_string(text) : json_null();
@@ -53,8 +58,6 @@ static bool put(json_t *object, const char *key, json_t *value)
 
 static bool put_identity(json_t *o, const struct rudp_control_info *info)
 {
-	bool remote = info->remote.family != AF_UNSPEC;
-
 	return put(o, "state", json_string(rudp_filter_state_name(info->state))) &&
 	       put(o, "transport", json_string(rudp_filter_transport_name(info->transport))) &&
 	       put(o, "reason", info->reason == RUDP_REASON_NONE
@@ -62,11 +65,10 @@ static bool put_identity(json_t *o, const struct rudp_control_info *info)
 					: json_string(rudp_ss_reason(info))) &&
 	       put(o, "policy_line",
 		   info->policy_line ? json_integer(info->policy_line) : json_null()) &&
-	       put(o, "local_address", address(&info->local)) &&
+	       put(o, "local_address", rudp_ss_json_address(&info->local)) &&
 	       put(o, "local_port", json_integer(rudp_addr_port(&info->local))) &&
-	       put(o, "peer_address", address(&info->remote)) &&
-	       put(o, "peer_port",
-		   remote ? json_integer(rudp_addr_port(&info->remote)) : json_null()) &&
+	       put(o, "peer_address", rudp_ss_json_address(&info->remote)) &&
+	       put(o, "peer_port", rudp_ss_json_port(&info->remote)) &&
 	       put(o, "udp_port", info->udp_port ? json_integer(info->udp_port) : json_null()) &&
 	       put(o, "program", info->pid ? text_or_null(info->program) : json_null()) &&
 	       put(o, "pid", info->pid ? json_integer(info->pid) : json_null()) &&
@@ -165,6 +167,19 @@ static bool add_one(json_t *object, const char *key)
 	return put(object, key, json_integer(was + 1));
 }
 
+/* Every cause by its word, zeros too. NULL: no memory. */
+static json_t *failures_of(const struct rudp_control_engine *engine)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; o && i < RUDP_FAILURE_CAUSE_COUNT; i++)
+		if (!put(o, rudp_ss_cause_word(i), number(engine->failures[i]))) {
+			json_decref(o);
+			o = NULL;
+		}
+	return o;
+}
+
 /* Of the engines that tell: those of an earlier release do not. NULL: no memory. */
 static json_t *buffers_of(const struct rudp_ss_list *list)
 {
@@ -181,6 +196,8 @@ static json_t *buffers_of(const struct rudp_ss_list *list)
 		    !put(o, "buffered_bytes", number(engine->buffered_bytes)) ||
 		    !put(o, "limit_bytes", number(engine->limit_bytes)) ||
 		    !put(o, "packets_dropped_for_memory", number(engine->dropped_packets)) ||
+		    !put(o, "failures", failures_of(engine)) ||
+		    !put(o, "remembered_tcp", json_integer(engine->remembered_tcp)) ||
 		    json_array_append(array, o) < 0) {
 			json_decref(array);
 			array = NULL;

@@ -57,8 +57,7 @@ static void note(struct rudp_engine_place *engines, size_t *count, const struct 
 		engines[(*count)++] = *engine;
 }
 
-/* What comes from another process goes to a terminal. */
-static void clean(char *text, size_t size)
+void rudp_ss_clean(char *text, size_t size)
 {
 	text[size - 1] = 0;
 	for (; *text; text++)
@@ -81,9 +80,9 @@ static int add(struct rudp_ss_list *list, const struct rudp_control_info *info)
 	}
 	entry = &list->entries[list->count++];
 	*entry = *info;
-	clean(entry->program, sizeof entry->program);
-	clean(entry->cc_name, sizeof entry->cc_name);
-	clean(entry->cc_state, sizeof entry->cc_state);
+	rudp_ss_clean(entry->program, sizeof entry->program);
+	rudp_ss_clean(entry->cc_name, sizeof entry->cc_name);
+	rudp_ss_clean(entry->cc_state, sizeof entry->cc_state);
 	return 0;
 }
 
@@ -111,15 +110,16 @@ int rudp_engine_ask(const struct rudp_engine_place *engine, struct rudp_control_
 	return rudp_control_make(call);
 }
 
-/* The answer tells of one object after cursor, at the end of the engine. 0, or -errno; *cursor
- * becomes 0 at the end. */
-static int ask(const struct rudp_engine_place *engine, uint64_t *cursor, struct rudp_control_reply *reply)
+int rudp_ss_call(const struct rudp_engine_place *engine, enum rudp_control_operation operation,
+		 uint64_t *cursor, const struct rudp_addr *addr, struct rudp_control_reply *reply)
 {
 	struct rudp_control_call call;
 	int rc;
 
-	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_LIST, -1);
+	rudp_control_begin(&call, &engine->nonce, operation, -1);
 	call.request.id = *cursor;
+	if (addr)
+		call.request.addr = *addr;
 	call.timeout.tv_sec = STEP_S;
 	rc = rudp_engine_ask(engine, &call);
 	if (rc < 0)
@@ -130,14 +130,15 @@ static int ask(const struct rudp_engine_place *engine, uint64_t *cursor, struct 
 }
 
 /* Anybody can take such a name: neither the number of answers nor their slowness is trusted. */
-static int ask_all(struct rudp_ss_list *list, const struct rudp_engine_place *engine)
+static int list_all(struct rudp_ss_list *list, const struct rudp_engine_place *engine, void *context)
 {
 	int64_t end_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + ENGINE_NS;
 	uint64_t cursor = 0;
 
+	(void)context;
 	for (unsigned i = 0; i < RUDP_SS_PER_ENGINE_MAX; i++) {
 		struct rudp_control_reply reply;
-		int rc = ask(engine, &cursor, &reply);
+		int rc = rudp_ss_call(engine, RUDP_CONTROL_LIST, &cursor, NULL, &reply);
 
 		if (rc < 0)
 			return rc;
@@ -151,11 +152,9 @@ static int ask_all(struct rudp_ss_list *list, const struct rudp_engine_place *en
 	return -EPROTO;
 }
 
-static int take_engine(void *context, const struct rudp_engine_place *engine)
+static int count_answer(struct rudp_ss_list *list, int rc)
 {
-	struct rudp_ss_list *list = context;
-
-	switch (ask_all(list, engine)) {
+	switch (rc) {
 	case 0:
 		return 0;
 	case -EACCES:
@@ -203,14 +202,35 @@ int rudp_engines_visit(rudp_engine_visit *visit, void *context)
 	return rc;
 }
 
+struct asking {
+	struct rudp_ss_list *list;
+	rudp_ss_ask *ask;
+	void *context;
+};
+
+static int ask_engine(void *argument, const struct rudp_engine_place *engine)
+{
+	const struct asking *asking = argument;
+
+	return count_answer(asking->list, asking->ask(asking->list, engine, asking->context));
+}
+
+int rudp_ss_visit(struct rudp_ss_list *list, rudp_ss_ask *ask, void *context)
+{
+	struct asking asking = {list, ask, context};
+
+	*list = (struct rudp_ss_list){.count = 0};
+	return rudp_engines_visit(ask_engine, &asking);
+}
+
 int rudp_ss_collect(struct rudp_ss_list *list)
 {
-	*list = (struct rudp_ss_list){.count = 0};
-	return rudp_engines_visit(take_engine, list);
+	return rudp_ss_visit(list, list_all, NULL);
 }
 
 void rudp_ss_list_fini(struct rudp_ss_list *list)
 {
+	free(list->failures);
 	free(list->entries);
 	free(list->tellers);
 }

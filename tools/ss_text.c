@@ -10,36 +10,43 @@
 #include "proto/conn.h"
 #include "ss.h"
 
-#define SIDE_SIZE (RUDP_ADDR_TEXT_SIZE + NI_MAXSERV + 1)
+#define PORT_SIZE 32
 
 struct side {
-	char text[SIDE_SIZE];
+	char text[RUDP_SS_SIDE_SIZE];
 };
 
-static void port_text(uint16_t port, bool numeric, char text[NI_MAXSERV])
+static void port_text(uint16_t port, bool numeric, char text[PORT_SIZE])
 {
 	const struct servent *service = numeric || !port ? NULL : getservbyport(htons(port), "tcp");
 
 	if (service)
-		snprintf(text, NI_MAXSERV, "%s", service->s_name);
+		snprintf(text, PORT_SIZE, "%s", service->s_name);
 	else if (port)
-		snprintf(text, NI_MAXSERV, "%u", port);
+		snprintf(text, PORT_SIZE, "%u", port);
 	else
-		snprintf(text, NI_MAXSERV, "*");
+		snprintf(text, PORT_SIZE, "*");
 }
 
 /* The text of the address without its port is what comes before the last colon. */
-static struct side side_of(const struct rudp_addr *addr, bool numeric)
+char *rudp_ss_side(const struct rudp_addr *addr, bool numeric, char text[RUDP_SS_SIDE_SIZE])
 {
-	char address[RUDP_ADDR_TEXT_SIZE], port[NI_MAXSERV];
-	struct side side;
+	char address[RUDP_ADDR_TEXT_SIZE], port[PORT_SIZE];
 	char *colon;
 
 	port_text(rudp_addr_port(addr), numeric, port);
 	colon = strrchr(rudp_addr_format(addr, address), ':');
 	if (colon)
 		*colon = 0;
-	snprintf(side.text, sizeof side.text, "%s:%s", colon ? address : "*", port);
+	snprintf(text, RUDP_SS_SIDE_SIZE, "%s:%s", colon ? address : "*", port);
+	return text;
+}
+
+static struct side side_of(const struct rudp_addr *addr, bool numeric)
+{
+	struct side side;
+
+	rudp_ss_side(addr, numeric, side.text);
 	return side;
 }
 
@@ -188,6 +195,24 @@ static void print_buffers(const struct rudp_control_engine *engine)
 		       engine->dropped_packets);
 }
 
+static void print_failures(const struct rudp_control_engine *engine)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < RUDP_FAILURE_CAUSE_COUNT; i++)
+		sum += engine->failures[i];
+	if (sum > 0)
+		printf("Failures of engine %u:", engine->pid);
+	for (unsigned i = 0; i < RUDP_FAILURE_CAUSE_COUNT; i++)
+		if (engine->failures[i])
+			printf(" %s %" PRIu64, rudp_ss_cause_word(i), engine->failures[i]);
+	if (sum > 0)
+		printf("   (rudp ss --failed)\n");
+	if (engine->remembered_tcp > 0)
+		printf("Remembered by engine %u: %u destination%s reached by TCP\n", engine->pid,
+		       engine->remembered_tcp, engine->remembered_tcp == 1 ? "" : "s");
+}
+
 void rudp_ss_print_summary(const struct rudp_ss_list *list)
 {
 	unsigned by_state[RUDP_STATE_RESET_SENT + 1] = {0}, by_transport[RUDP_TRANSPORT_BOTH + 1] = {0};
@@ -212,6 +237,8 @@ void rudp_ss_print_summary(const struct rudp_ss_list *list)
 		if (by_transport[i])
 			printf(" %s %u", rudp_filter_transport_name(i), by_transport[i]);
 	putchar('\n');
-	for (unsigned i = 0; i < list->engines; i++)
+	for (unsigned i = 0; i < list->engines; i++) {
 		print_buffers(&list->tellers[i]);
+		print_failures(&list->tellers[i]);
+	}
 }

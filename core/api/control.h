@@ -53,7 +53,8 @@
 	X(INFO, 0)     /* id -> info */                                                            \
 	X(LIST, 0)     /* cursor -> info of the next connection or listener after it, or engine */ \
 	X(KEYS, 0)     /* cursor -> the next key after it; at the end what keys have ended */      \
-	X(REVOKE, 0)   /* id of a key: no handshake with it any more -> ended: its connections */
+	X(REVOKE, 0)   /* id of a key: no handshake with it any more -> ended: its connections */ \
+	X(FAILED, 0)   /* cursor -> failure: the next one after it; id 0: no more */
 
 #define RUDP_CONTROL_ENUM(name, fds) RUDP_CONTROL_##name,
 enum rudp_control_operation { RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ENUM) };
@@ -94,6 +95,28 @@ enum { RUDP_CONTROL_OPERATION_COUNT = 0 RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ONE
 enum rudp_key_state { RUDP_KEY_STATES(RUDP_CONTROL_KEY_STATE) };
 #undef RUDP_CONTROL_KEY_STATE
 
+/* Why a connection failed: name, word for programs, what it means. */
+#define RUDP_FAILURE_CAUSES(X)                                                                     \
+	X(KEY, "key", "the other side has another key, or only one side has one")                  \
+	X(KEY_OF_PEER, "key-of-peer", "this peer has another key, or only one side has one")       \
+	X(VERSION, "version", "the other side speaks another version of the protocol")             \
+	X(REFUSED, "refused", "nothing listens on that port there")                                \
+	X(SILENT, "silent", "no answer: a filter on the way, or the host is down")                 \
+	X(UNREACHABLE, "unreachable", "no way leads to the host or its network")                   \
+	X(FILTERED, "filtered", "a firewall of this host does not let the packets out")            \
+	X(TCP_SILENT, "tcp-silent", "no answer over UDP in time: TCP in its place")                \
+	X(TCP_REFUSED, "tcp-refused", "UDP to that port was refused: TCP in its place")            \
+	X(LOST, "lost", "was connected, and the peer does not answer any more")                    \
+	X(OTHER, "other", "see the error")
+
+#define RUDP_CONTROL_CAUSE(name, word, text) RUDP_FAILURE_##name,
+enum rudp_failure_cause { RUDP_FAILURE_CAUSES(RUDP_CONTROL_CAUSE) };
+#undef RUDP_CONTROL_CAUSE
+
+#define RUDP_CONTROL_ONE_CAUSE(name, word, text) +1
+enum { RUDP_FAILURE_CAUSE_COUNT = 0 RUDP_FAILURE_CAUSES(RUDP_CONTROL_ONE_CAUSE) };
+#undef RUDP_CONTROL_ONE_CAUSE
+
 #define RUDP_CONTROL_TRANSPORT(name, text) RUDP_TRANSPORT_##name,
 enum rudp_transport { RUDP_TRANSPORTS(RUDP_CONTROL_TRANSPORT) };
 #undef RUDP_CONTROL_TRANSPORT
@@ -118,7 +141,7 @@ struct rudp_control_request {
 	uint16_t operation;       /* enum rudp_control_operation */
 	uint32_t flags;           /* enum rudp_control_flag */
 	uint8_t token[RUDP_TOKEN_BYTES]; /* zero when not known */
-	uint64_t id;              /* ERROR, INFO; LIST, KEYS: cursor, 0 first; REVOKE: of the key */
+	uint64_t id;              /* ERROR, INFO; LIST, KEYS, FAILED: cursor, 0 first; REVOKE: the key */
 	struct rudp_addr addr;    /* BIND, CONNECT */
 	int32_t number;           /* LISTEN: backlog; SHUTDOWN: how; SET: value length; CONNECT: bytes
 				   * that stand behind the request in its message, for the SYN */
@@ -167,6 +190,19 @@ struct rudp_control_engine {
 	uint64_t limit_bytes;     /* what they may hold; never 0 */
 	uint64_t dropped_packets; /* for want of memory, ever */
 	uint32_t pid;
+	uint32_t remembered_tcp;  /* destinations that get no SYN over UDP, as TCP was faster */
+	uint64_t failures[RUDP_FAILURE_CAUSE_COUNT]; /* of each cause, ever */
+};
+
+/* A connection that failed; local and remote are in the reply. */
+struct rudp_control_failure {
+	int64_t age_ns;
+	int32_t error;            /* the errno that the program got; 0: none */
+	uint32_t count;           /* so often, the last time age_ns ago */
+	uint32_t pid;             /* 0: a peer's attempt */
+	uint8_t cause;            /* enum rudp_failure_cause */
+	uint8_t transport;        /* enum rudp_transport */
+	char program[16];
 };
 
 /* A key of an engine. */
@@ -195,19 +231,21 @@ struct rudp_control_reply {
 	uint8_t token[RUDP_TOKEN_BYTES]; /* HELLO */
 	uint32_t pid;             /* HELLO */
 	uint32_t early_bytes;     /* CONNECT: so many behind the request are taken care of */
-	uint64_t id;              /* CONNECT; LIST, KEYS: cursor for the next call, 0 at the end */
+	uint64_t id;              /* CONNECT; LIST, KEYS, FAILED: next cursor, 0 at the end */
 	struct rudp_addr local, remote;
 	union {
 		struct rudp_control_info info;     /* ERROR (state only), INFO, LIST */
 		struct rudp_control_engine engine; /* LIST, where id is 0; no larger than info */
 		struct rudp_control_key key;       /* KEYS; likewise */
 		struct rudp_control_ended ended;   /* KEYS, where id is 0; REVOKE */
+		struct rudp_control_failure failure; /* FAILED, where id is not 0; likewise */
 	};
 };
 
 _Static_assert(sizeof(struct rudp_control_engine) <= sizeof(struct rudp_control_info),
 	       "a reply has the same size in every release of this version");
 _Static_assert(sizeof(struct rudp_control_key) <= sizeof(struct rudp_control_info), "likewise");
+_Static_assert(sizeof(struct rudp_control_failure) <= sizeof(struct rudp_control_info), "likewise");
 
 /* For logs and tools. */
 const char *rudp_transport_text(enum rudp_transport transport);

@@ -421,12 +421,40 @@ void rudp_app_look_for_hangups(struct rudp_engine *engine, uint16_t port)
 	}
 }
 
+void rudp_app_note_failure(struct rudp_engine *engine, const struct rudp_app *app,
+			   enum rudp_failure_cause cause, int error)
+{
+	struct rudp_failure failure = {.at_ns = engine->now_at_ns,
+				       .cause = cause,
+				       .transport = app->transport,
+				       .error = error,
+				       .pid = app->program.pid,
+				       .remote = app->remote};
+
+	memcpy(failure.program, app->program.name, sizeof failure.program);
+	rudp_failures_add(&engine->failures, &failure);
+}
+
+/* A reset is the peer's word, and common: only silence is worth a note once a connection stood. */
+static void note_end(struct rudp_engine *engine, const struct rudp_app *app, int error)
+{
+	enum rudp_failure_cause cause = rudp_failure_cause_of(error);
+
+	if (app->stage == RUDP_APP_CONNECTING && app->race.told_error == error)
+		return;
+	if (app->stage == RUDP_APP_CONNECTING)
+		rudp_app_note_failure(engine, app, cause, error);
+	else if (cause == RUDP_FAILURE_SILENT || cause == RUDP_FAILURE_UNREACHABLE)
+		rudp_app_note_failure(engine, app, RUDP_FAILURE_LOST, error);
+}
+
 void rudp_app_fail(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
 	char remote[RUDP_ADDR_TEXT_SIZE];
 
 	rudp_ends_on_lost(&app->ends, error);
 	rudp_tombstones_put(&engine->tombstones, app->id, app->ends.error);
+	note_end(engine, app, app->ends.error);
 	if (rudp_log_wants(RUDP_LOG_INFO))
 		rudp_log(RUDP_LOG_INFO, "%s (pid %u): %s %s: %s", app->program.name,
 			 app->program.pid,

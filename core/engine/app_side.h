@@ -106,6 +106,9 @@ void rudp_app_on_conn(struct rudp_engine *engine, struct rudp_app *app, unsigned
 void rudp_app_on_tcp(struct rudp_engine *engine, struct rudp_app *app);
 /* The connection is over, or did not come about, with this errno. */
 void rudp_app_fail(struct rudp_engine *engine, struct rudp_app *app, int error);
+/* Keeps for `rudp ss --failed` why it failed, or went over TCP; error: what its program gets, or 0. */
+void rudp_app_note_failure(struct rudp_engine *engine, const struct rudp_app *app,
+			   enum rudp_failure_cause cause, int error);
 /* Moves bytes both ways, then looks whether an end has come. May free the app. */
 void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app);
 /* The same for those that have found no memory: it may be there by now. */

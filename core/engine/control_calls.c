@@ -299,6 +299,15 @@ static int serve_revoke(struct work *w)
 	return 0;
 }
 
+static int serve_failed(struct work *w)
+{
+	uint64_t cursor = w->request->id;
+
+	if (rudp_info_next_failure(w->engine, &cursor, &w->reply))
+		w->reply.id = cursor;
+	return 0;
+}
+
 enum right {
 	KNOWN,          /* same user, root, or token */
 	KNOWN_OR_OURS,  /* or the descriptor is one of this engine's */
@@ -325,6 +334,7 @@ static const struct {
 	[RUDP_CONTROL_LIST] = {"LIST", serve_list, 0, KNOWN},
 	[RUDP_CONTROL_KEYS] = {"KEYS", serve_keys, 0, KNOWN},
 	[RUDP_CONTROL_REVOKE] = {"REVOKE", serve_revoke, 0, KNOWN},
+	[RUDP_CONTROL_FAILED] = {"FAILED", serve_failed, 0, KNOWN},
 };
 
 int rudp_control_fds(unsigned operation)
@@ -374,6 +384,7 @@ static bool is_beginning(const struct work *w)
 	case RUDP_CONTROL_LIST:
 	case RUDP_CONTROL_KEYS:
 	case RUDP_CONTROL_REVOKE:
+	case RUDP_CONTROL_FAILED:
 		break;
 	}
 	return false;

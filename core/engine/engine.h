@@ -16,8 +16,8 @@
  *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
  *	control       messages from programs    control_calls (the operations), caller (rights),
  *	                                        calls_aside (not watched)
- *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops, heap,
- *	                                        closer, sockets
+ *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops, failures,
+ *	                                        heap, closer, sockets
  *	key_watch     keys come and go          key_ring (all files), key_file (one), file_stamp
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives
@@ -39,6 +39,7 @@
 #include "base/pool.h"
 #include "base/timer_wheel.h"
 #include "engine/closer.h"
+#include "engine/failures.h"
 #include "engine/heap.h"
 #include "engine/key_watch.h"
 #include "engine/look.h"
@@ -93,6 +94,7 @@ struct rudp_engine {
 	struct rudp_pool app_pool, udp_pool; /* the memory of apps and of UDP sockets */
 	struct rudp_tombstones tombstones;
 	struct rudp_drops drops;
+	struct rudp_failures failures;
 	int64_t now_at_ns;
 	uint64_t turns;               /* of the loop, so far */
 	struct rudp_random random;    /* the endpoint's */

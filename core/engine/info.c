@@ -207,7 +207,32 @@ void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engi
 		.limit_bytes = budget->limit_bytes,
 		.dropped_packets =
 			rudp_endpoint_verdicts(engine->ep)->count[RUDP_VERDICT_NO_MEMORY],
-		.pid = (uint32_t)engine->pid};
+		.pid = (uint32_t)engine->pid,
+		.remembered_tcp = rudp_remembered_tcp_count(
+			&engine->remembered, rudp_policy_remember_ns(engine->settings.policy),
+			engine->now_at_ns)};
+	memcpy(info->failures, engine->failures.counts, sizeof info->failures);
+}
+
+bool rudp_info_next_failure(const struct rudp_engine *engine, uint64_t *cursor,
+			    struct rudp_control_reply *reply)
+{
+	const struct rudp_failure *failure = rudp_failures_next(&engine->failures, *cursor);
+
+	if (!failure)
+		return false;
+	*cursor = failure->number;
+	reply->local = failure->local;
+	reply->remote = failure->remote;
+	reply->failure = (struct rudp_control_failure){
+		.age_ns = engine->now_at_ns - failure->at_ns,
+		.error = failure->error,
+		.count = failure->count,
+		.pid = failure->pid,
+		.cause = (uint8_t)failure->cause,
+		.transport = (uint8_t)failure->transport};
+	memcpy(reply->failure.program, failure->program, sizeof reply->failure.program);
+	return true;
 }
 
 static enum rudp_key_state key_state(const struct rudp_engine *engine, const struct rudp_key *key)

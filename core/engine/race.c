@@ -20,7 +20,8 @@ static void arm(struct rudp_engine *engine, struct rudp_app *app)
 	const struct rudp_race *race = &app->race;
 
 	rudp_timer_arm(&engine->race_timers, &app->race.timer,
-		       rudp_time_min(race->tcp_due_at_ns, race->give_up_at_ns));
+		       rudp_time_min(rudp_time_min(race->tcp_due_at_ns, race->give_up_at_ns),
+				     race->tell_at_ns));
 }
 
 /* Its own name is settled: nobody else may have it towards the same peer. */
@@ -232,6 +233,11 @@ static int begin_only_rudp(struct rudp_engine *engine, struct rudp_app *app,
 	options->deferred = options->early && entry->early_bytes == 0;
 	options->deferred_max_ns = entry->defer ? 0 : RUDP_RACE_DEFER_NS;
 	rc = begin_rudp(engine, app, entry->binding);
+	/* Who may write before the SYN leaves is not waiting for an answer. */
+	if (options->deferred)
+		app->race.tell_at_ns = RUDP_NEVER;
+	if (rc == 0)
+		arm(engine, app);
 	if (rc == 0 && options->early)
 		app->early_bytes = (uint32_t)rudp_conn_write(app->carrier.conn, entry->early,
 							     entry->early_bytes,
@@ -257,6 +263,7 @@ int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
 	race->early = entry->decision.early;
 	race->started_at_ns = engine->now_at_ns;
 	race->tcp_due_at_ns = race->give_up_at_ns = RUDP_NEVER;
+	race->tell_at_ns = engine->now_at_ns + RUDP_RACE_TELL_NS;
 	race->binding_id = entry->binding ? entry->binding->id : 0;
 	app->policy_line = entry->decision.line;
 	keep_bag(race, entry);
@@ -274,8 +281,24 @@ int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
 	return begin_only_tcp(engine, app);
 }
 
+/*
+ * What was learned - the way, and over rudp the path and an association - is worth a round trip and more
+ * to programs that are started meanwhile; and who sees a failure asks for the reason some time later
+ * (failures.h). On this host there is nothing to gain.
+ */
+static void keep_engine(struct rudp_engine *engine, const struct rudp_app *app)
+{
+	if (!rudp_addr_is_loopback(&app->remote))
+		engine->keep_until_ns = engine->now_at_ns +
+					rudp_policy_remember_ns(engine->settings.policy);
+}
+
+/* That the key was refused is the cause; a listener with a key refuses TCP as a consequence. */
 static void fail(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
+	if (app->race.key_is_refused)
+		error = EKEYREJECTED;
+	keep_engine(engine, app);
 	rudp_remembered_forget(&engine->remembered, &app->remote);
 	rudp_app_fail(engine, app, error);
 }
@@ -299,17 +322,6 @@ static void drop_bag(struct rudp_race *race)
 	race->bag = NULL;
 }
 
-/*
- * What was learned - the way, and over rudp the path and an association - is worth a round trip and more
- * to programs that are started meanwhile. On this host there is nothing to gain.
- */
-static void keep_engine(struct rudp_engine *engine, const struct rudp_app *app)
-{
-	if (!rudp_addr_is_loopback(&app->remote))
-		engine->keep_until_ns = engine->now_at_ns +
-					rudp_policy_remember_ns(engine->settings.policy);
-}
-
 static void on_answer(struct rudp_engine *engine, const struct rudp_app *app)
 {
 	remember(engine, app, false);
@@ -320,7 +332,7 @@ static void won_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
 {
 	drop_tcp(engine, app);
 	drop_bag(&app->race);
-	app->race.tcp_due_at_ns = app->race.give_up_at_ns = RUDP_NEVER;
+	app->race.tcp_due_at_ns = app->race.give_up_at_ns = app->race.tell_at_ns = RUDP_NEVER;
 	arm(engine, app);
 	on_answer(engine, app);
 	app->transport = RUDP_TRANSPORT_RUDP;
@@ -343,10 +355,21 @@ static void take_from_binding(struct rudp_engine *engine, struct rudp_app *app)
 		rudp_binding_drop_tcp(binding);
 }
 
+/* The program sees a connection; that it is not over rudp it does not see. */
+static void note_tcp(struct rudp_engine *engine, const struct rudp_app *app)
+{
+	if (app->race.key_is_refused)
+		rudp_app_note_failure(engine, app, RUDP_FAILURE_KEY, 0);
+	else if (app->reason == RUDP_REASON_SILENT)
+		rudp_app_note_failure(engine, app, RUDP_FAILURE_TCP_SILENT, 0);
+	else if (app->reason == RUDP_REASON_REFUSED)
+		rudp_app_note_failure(engine, app, RUDP_FAILURE_TCP_REFUSED, 0);
+}
+
 static void won_by_tcp(struct rudp_engine *engine, struct rudp_app *app)
 {
 	drop_bag(&app->race);
-	app->race.give_up_at_ns = RUDP_NEVER;
+	app->race.give_up_at_ns = app->race.tell_at_ns = RUDP_NEVER;
 	if (app->carrier.conn) {
 		app->reason = RUDP_REASON_SILENT;
 		app->race.give_up_at_ns = app->race.started_at_ns + RUDP_RACE_LATE_NS;
@@ -356,6 +379,7 @@ static void won_by_tcp(struct rudp_engine *engine, struct rudp_app *app)
 	remember(engine, app, true);
 	app->carrier.by_tcp = true;
 	app->transport = RUDP_TRANSPORT_TCP;
+	note_tcp(engine, app);
 	take_from_binding(engine, app);
 	if (app->fd < 0)
 		learn_tcp_local(engine, app);
@@ -382,6 +406,7 @@ static void lost_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
 		return;
 	}
 	drop_conn(engine, app);
+	app->race.key_is_refused = error == EKEYREJECTED;
 	app->reason = error == ETIMEDOUT ? RUDP_REASON_SILENT : RUDP_REASON_REFUSED;
 	if (!app->carrier.tcp)
 		rc = begin_tcp(engine, app);
@@ -449,6 +474,24 @@ static int give_up_error(const struct rudp_app *app)
 	return app->carrier.conn ? rudp_conn_timeout_error(app->carrier.conn) : ETIMEDOUT;
 }
 
+/* Somebody looks at a program that hangs: the log and `rudp ss --failed` say what it waits for. */
+static void tell_silence(struct rudp_engine *engine, struct rudp_app *app)
+{
+	const struct rudp_conn *conn = app->carrier.conn;
+	int error = conn ? rudp_conn_timeout_error(conn) : ETIMEDOUT;
+	char remote[RUDP_ADDR_TEXT_SIZE];
+
+	app->race.tell_at_ns = RUDP_NEVER;
+	arm(engine, app);
+	app->race.told_error = error;
+	keep_engine(engine, app);
+	rudp_app_note_failure(engine, app, rudp_failure_cause_of(error), error);
+	rudp_log(RUDP_LOG_WARN, "%s (pid %u): no answer from %s for %lld s over %s (%s); goes on trying",
+		 app->program.name, app->program.pid, rudp_addr_format(&app->remote, remote),
+		 (long long)(RUDP_RACE_TELL_NS / RUDP_NS_PER_S),
+		 !conn ? "TCP" : app->carrier.tcp ? "UDP and TCP" : "UDP", strerrordesc_np(error));
+}
+
 static void on_time(struct rudp_engine *engine, struct rudp_app *app)
 {
 	int rc;
@@ -462,6 +505,8 @@ static void on_time(struct rudp_engine *engine, struct rudp_app *app)
 		rc = begin_tcp(engine, app);
 		if (rc < 0)
 			lost_by_tcp(engine, app, -rc);
+	} else if (engine->now_at_ns >= app->race.tell_at_ns) {
+		tell_silence(engine, app);
 	}
 }
 

@@ -24,6 +24,8 @@
 
 #define RUDP_RACE_LATE_NS (3 * RUDP_NS_PER_S)
 #define RUDP_RACE_RTTS 3
+/* A connect without any answer for so long gets a line in the log, and an entry in failures.h. */
+#define RUDP_RACE_TELL_NS (3 * RUDP_NS_PER_S)
 /* So long a SYN waits for the first bytes of a program that has not asked for it. */
 #define RUDP_RACE_DEFER_NS (10 * RUDP_NS_PER_MS)
 
@@ -40,6 +42,9 @@ struct rudp_race {
 	int64_t started_at_ns;
 	int64_t tcp_due_at_ns;        /* RUDP_NEVER: begun, or not to be begun */
 	int64_t give_up_at_ns;
+	int64_t tell_at_ns;           /* RUDP_NEVER: told, or there was an answer */
+	int told_error;               /* noted as its failure while it still tries; 0: nothing */
+	bool key_is_refused;          /* by the peer, over rudp; TCP is the last hope */
 	int error;                    /* of the attempt that has failed while the other runs */
 	uint64_t binding_id;          /* the program's bound socket, 0: none */
 	struct rudp_bag *bag;         /* options for kernel TCP; NULL: none */

@@ -126,3 +126,18 @@ bool rudp_remembered_find(const struct rudp_remembered *remembered, const struct
 	*rtt_ns = entry->rtt_ns;
 	return true;
 }
+
+unsigned rudp_remembered_tcp_count(const struct rudp_remembered *remembered, int64_t age_max_ns,
+				   int64_t now_at_ns)
+{
+	unsigned count = 0;
+
+	for (struct rudp_list *link = remembered->by_age.next; link != &remembered->by_age;
+	     link = link->next) {
+		const struct rudp_remembered_entry *entry =
+			RUDP_LIST_OWNER(link, struct rudp_remembered_entry, age_link);
+
+		count += entry->tcp && now_at_ns - entry->since_ns <= age_max_ns;
+	}
+	return count;
+}

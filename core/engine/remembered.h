@@ -45,4 +45,8 @@ void rudp_remembered_forget_unless(struct rudp_remembered *remembered,
 bool rudp_remembered_find(const struct rudp_remembered *remembered, const struct rudp_addr *to,
 			  int64_t age_max_ns, int64_t now_at_ns, bool *tcp, int64_t *rtt_ns);
 
+/* So many destinations are remembered to have taken TCP, and not longer ago. Looks at each. */
+unsigned rudp_remembered_tcp_count(const struct rudp_remembered *remembered, int64_t age_max_ns,
+				   int64_t now_at_ns);
+
 #endif

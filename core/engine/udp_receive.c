@@ -85,6 +85,22 @@ static void look_before_answer(struct rudp_engine *engine, const struct rudp_dat
 		rudp_listener_probe(engine, datagram->socket, packet.target_port);
 }
 
+/* The caller there sees a refusal; the one who can mend it may be here. */
+static void note_wrong_key(struct rudp_engine *engine, const struct rudp_datagram *datagram)
+{
+	struct rudp_failure failure = {.at_ns = engine->now_at_ns,
+				       .cause = RUDP_FAILURE_KEY_OF_PEER,
+				       .local = datagram->local,
+				       .remote = datagram->remote};
+	struct rudp_packet packet;
+
+	if (rudp_packet_parse(datagram->data, datagram->len, &packet) != RUDP_VERDICT_OK ||
+	    packet.type != RUDP_PACKET_SYN)
+		return;
+	rudp_addr_set_port(&failure.local, packet.target_port);
+	rudp_failures_add(&engine->failures, &failure);
+}
+
 /* Returns how many there were. */
 static unsigned hand_over(struct rudp_engine *engine, struct rudp_datagram *datagram, uint8_t *data,
 		      size_t len, size_t segment_bytes)
@@ -97,7 +113,9 @@ static unsigned hand_over(struct rudp_engine *engine, struct rudp_datagram *data
 		datagram->data = data + at;
 		datagram->len = len - at < step ? len - at : step;
 		look_before_answer(engine, datagram);
-		rudp_endpoint_on_datagram(engine->ep, datagram, engine->now_at_ns);
+		if (rudp_endpoint_on_datagram(engine->ep, datagram, engine->now_at_ns) ==
+		    RUDP_VERDICT_KEY_MISMATCH)
+			note_wrong_key(engine, datagram);
 	}
 	return (unsigned)((len + step - 1) / step);
 }

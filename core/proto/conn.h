@@ -123,7 +123,7 @@ struct rudp_listener *rudp_conn_listener(const struct rudp_conn *conn);
 /* Takes the pending events, leaving none. */
 unsigned rudp_conn_take_events(struct rudp_conn *conn);
 
-/* errno of RUDP_EVENT_FAILED (ECONNREFUSED, ETIMEDOUT, ECONNRESET, EACCES, ...), else 0. */
+/* errno of RUDP_EVENT_FAILED (ECONNREFUSED, ETIMEDOUT, ECONNRESET, EKEYREJECTED, ...), else 0. */
 int rudp_conn_error(const struct rudp_conn *conn);
 
 /*

@@ -228,7 +228,7 @@ static int refusal_error(uint8_t refusal)
 {
 	switch (refusal) {
 	case RUDP_REFUSAL_KEY_MISMATCH:
-		return EACCES;
+		return EKEYREJECTED;
 	case RUDP_REFUSAL_VERSION:
 		return EPROTONOSUPPORT;
 	case RUDP_REFUSAL_EARLY_TAKEN:

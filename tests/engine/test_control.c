@@ -350,6 +350,35 @@ Test(control, a_refused_connect_spends_nothing)
 	cr_assert(eq(int, connect_to(fd, &local, 0).error, EISCONN));
 }
 
+Test(control, a_failed_connect_is_told_with_its_cause_and_counted)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_FAILED);
+	struct rudp_control_reply reply;
+	struct rudp_addr local;
+	int from = listener(&local), fd = fresh();
+
+	cr_assert(zero(u64, ask(&request, -1).id));
+	close(from);
+	for (int i = 0; i < 2; i++)
+		cr_assert(eq(int, connect_to(fd, &local, 0).error, ECONNREFUSED));
+	reply = ask(&request, -1);
+	cr_assert(zero(int, reply.error));
+	cr_assert(ne(u64, reply.id, 0));
+	cr_expect(eq(int, reply.failure.cause, RUDP_FAILURE_REFUSED));
+	cr_expect(eq(int, reply.failure.error, ECONNREFUSED));
+	cr_expect(eq(u32, reply.failure.count, 2));
+	cr_expect(eq(u32, reply.failure.pid, (uint32_t)getpid()));
+	cr_expect(rudp_addr_equal(&reply.remote, &local));
+	request.id = reply.id;
+	cr_assert(zero(u64, ask(&request, -1).id));
+	request = request_of(RUDP_CONTROL_LIST);
+	do {
+		reply = ask(&request, -1);
+		request.id = reply.id;
+	} while (reply.id);
+	cr_assert(eq(u64, reply.engine.failures[RUDP_FAILURE_REFUSED], 2));
+}
+
 Test(control, a_nonblocking_connect_becomes_writable_when_established)
 {
 	struct rudp_addr local;

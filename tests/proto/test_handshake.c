@@ -214,7 +214,7 @@ Test(handshake, other_key_is_refused_and_nothing_is_accepted)
 		pair_connect(&pair, PAIR_PORT);
 		pair_settle(&pair);
 		cr_assert(ne(uint, pair_events(&pair, 0) & RUDP_EVENT_FAILED, 0));
-		cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EACCES));
+		cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EKEYREJECTED));
 		cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 0));
 		cr_assert(eq(u64, rudp_endpoint_verdicts(pair.ep[1])
 					  ->count[RUDP_VERDICT_KEY_MISMATCH], 1));

@@ -277,7 +277,7 @@ Test(resumed, a_restarted_listener_with_another_key_refuses_as_ever)
 	pair_connect(&pair, PAIR_PORT);
 	pair_settle(&pair);
 	cr_assert(ne(uint, pair_events(&pair, 0) & RUDP_EVENT_FAILED, 0));
-	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EACCES));
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EKEYREJECTED));
 }
 
 Test(resumed, a_lost_refusal_is_asked_for_again)

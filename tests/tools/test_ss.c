@@ -90,6 +90,16 @@ static bool answer_nonsense(const struct rudp_control_request *request,
 	return true;
 }
 
+static bool answer_nonsense_of_failures(const struct rudp_control_request *request,
+					struct rudp_control_reply *reply)
+{
+	answer_nonsense(request, reply);
+	memcpy(reply->failure.program, "\033[31m\"\\\n\xc3(\x01xxxxxxx", sizeof reply->failure.program);
+	reply->failure.pid = impossible_pid;
+	memset(&reply->remote, 0xff, sizeof reply->remote);
+	return true;
+}
+
 static bool answer_nothing(const struct rudp_control_request *request,
 			   struct rudp_control_reply *reply)
 {
@@ -126,6 +136,78 @@ Test(ss, nothing_but_printable_characters_reaches_the_terminal)
 
 		cr_assert(harmless, "%d", *at);
 	}
+}
+
+Test(ss, failures_are_right_json_whatever_an_engine_says)
+{
+	json_error_t error;
+	json_t *list;
+
+	pretend(answer_nonsense_of_failures);
+	cr_assert(eq(int, files_run("$RUDP ss --failed --json pid = $PID 2>$FILES/err", output), 0),
+		  "%s", output);
+	list = json_loads(output, 0, &error);
+	cr_assert(ne(ptr, list, NULL), "%s: %s", error.text, output);
+	cr_assert(eq(sz, json_array_size(list), 3));
+	json_decref(list);
+	cr_assert(eq(int, files_run("$RUDP ss --failed pid = $PID 2>$FILES/err", output), 0));
+	stop_pretending();
+	for (const char *at = output; *at; at++) {
+		bool harmless = (*at >= ' ' && *at <= '~') || *at == '\n' || *at == '\t';
+
+		cr_assert(harmless, "%d", *at);
+	}
+}
+
+static void print_failures(bool json)
+{
+	struct rudp_ss_failure failures[] = {
+		{.figures = {.error = EKEYREJECTED, .count = 3, .pid = 7, .cause = RUDP_FAILURE_KEY,
+			     .program = "curl"}},
+		{.figures = {.count = 1, .cause = RUDP_FAILURE_KEY_OF_PEER}},
+	};
+	struct rudp_ss_list list = {.failures = failures, .failure_count = 2};
+	struct rudp_ss ss = {.failed = true, .numeric = true, .json = json};
+
+	cr_assert(zero(int, rudp_addr_parse(&failures[0].remote, "192.0.2.1:80")));
+	cr_assert(zero(int, rudp_addr_parse(&failures[1].remote, "192.0.2.2:1024")));
+	cr_assert(zero(int, rudp_addr_parse(&failures[1].local, "192.0.2.9:22")));
+	cr_assert(ne(ptr, freopen(files_path("out"), "w", stdout), NULL));
+	cr_assert(zero(int, rudp_ss_print_failed(&ss, &list)));
+	fflush(stdout);
+}
+
+Test(ss, failures_are_told_with_errno_peer_program_and_reason)
+{
+	print_failures(false);
+	cr_assert(zero(int, files_run("tr -s ' ' <$FILES/out | cut -d ' ' -f 3-", output)));
+	cr_assert(ne(ptr, strstr(output, "3 EKEYREJECTED rudp 192.0.2.1:80 curl (pid 7)\n"), NULL), "%s",
+		  output);
+	cr_assert(ne(ptr, strstr(output, "1 - rudp 192.0.2.2:1024 to 192.0.2.9:22\n"), NULL), "%s",
+		  output);
+	cr_assert(zero(int, files_run("cat $FILES/out", output)));
+	cr_assert(ne(ptr, strstr(output, "\t the other side has another key"), NULL), "%s", output);
+}
+
+Test(ss, failures_in_json_have_words_for_programs)
+{
+	json_error_t error;
+	json_t *all, *o;
+
+	print_failures(true);
+	all = json_load_file(files_path("out"), 0, &error);
+	cr_assert(ne(ptr, all, NULL), "%s", error.text);
+	o = json_array_get(all, 0);
+	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "cause")), "key"));
+	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "error")), "EKEYREJECTED"));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "errno")), EKEYREJECTED));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "peer_port")), 80));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "count")), 3));
+	o = json_array_get(all, 1);
+	cr_expect(eq(str, (char *)json_string_value(json_object_get(o, "cause")), "key-of-peer"));
+	cr_expect(eq(int, json_typeof(json_object_get(o, "program")), JSON_NULL));
+	cr_expect(eq(i64, json_integer_value(json_object_get(o, "local_port")), 22));
+	json_decref(all);
 }
 
 Test(ss, an_engine_that_never_answers_is_given_up, .timeout = 120)
@@ -180,7 +262,9 @@ Test(ss, figures_are_numbers_with_their_units_and_unknown_ones_are_null)
 static void print_summary(bool json)
 {
 	struct rudp_control_engine engines[] = {
-		{.pid = 7, .buffered_bytes = 5, .limit_bytes = 1 << 20, .dropped_packets = 3},
+		{.pid = 7, .buffered_bytes = 5, .limit_bytes = 1 << 20, .dropped_packets = 3,
+		 .remembered_tcp = 2,
+		 .failures = {[RUDP_FAILURE_KEY] = 4, [RUDP_FAILURE_KEY_OF_PEER] = 1}},
 		{.pid = 8, .buffered_bytes = UINT64_MAX, .limit_bytes = UINT64_MAX},
 		{.pid = 0},
 	};
@@ -200,7 +284,12 @@ Test(ss, the_summary_tells_what_the_buffers_of_each_engine_hold)
 	print_summary(false);
 	cr_assert(zero(int, files_run("cat $FILES/out", output)));
 	cr_assert(ne(ptr, strstr(output, "\nBuffers of engine 7: 5 of 1048576 bytes, 3 packets dropped "
-				 "for want of memory\nBuffers of engine 8: "), NULL), "%s", output);
+				 "for want of memory\nFailures of engine 7: key 4 key-of-peer 1 "),
+		     NULL), "%s", output);
+	cr_assert(ne(ptr, strstr(output, "\nRemembered by engine 7: 2 destinations "), NULL), "%s",
+		  output);
+	cr_assert(ne(ptr, strstr(output, "\nBuffers of engine 8: "), NULL), "%s", output);
+	cr_assert(eq(ptr, strstr(output, "of engine 8: key"), NULL), "%s", output);
 	cr_assert(eq(ptr, strstr(output, "engine 0"), NULL), "%s", output);
 }
 
@@ -222,6 +311,10 @@ Test(ss, the_summary_in_json_has_the_buffers_of_the_engines_that_tell)
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "buffered_bytes")), 5));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "limit_bytes")), 1 << 20));
 	cr_expect(eq(i64, json_integer_value(json_object_get(of, "packets_dropped_for_memory")), 3));
+	cr_expect(eq(i64, json_integer_value(json_object_get(of, "remembered_tcp")), 2));
+	of = json_object_get(of, "failures");
+	cr_expect(eq(i64, json_integer_value(json_object_get(of, "key")), 4));
+	cr_expect(eq(i64, json_integer_value(json_object_get(of, "silent")), 0));
 	json_decref(all);
 }
 

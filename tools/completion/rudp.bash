@@ -69,7 +69,7 @@ _rudp_run() {
 
 _rudp_ss() {
 	if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
-		_rudp_words "--all --listening --processes --numeric --no-header --summary --json --tcp --info --help"
+		_rudp_words "--all --listening --processes --numeric --no-header --summary --failed --json --tcp --info --help"
 		return
 	fi
 	if [ "${COMP_WORDS[COMP_CWORD - 1]}" = state ] || [ "${COMP_WORDS[COMP_CWORD - 1]}" = exclude ]; then

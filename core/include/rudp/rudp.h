@@ -55,7 +55,7 @@ int rudp_bind(int fd, const struct sockaddr *address, socklen_t length);
  * the other functions are the kernel's then, and rudp_stats says ENOTSOCK.
  *
  * Errors   ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EINPROGRESS, EALREADY, EISCONN, EINTR,
- *          EACCES (the peer has another key), EINVAL, EAFNOSUPPORT, EFAULT, EBADF, ENOTSOCK.
+ *          EKEYREJECTED (the peer has another key), EINVAL, EAFNOSUPPORT, EFAULT, EBADF, ENOTSOCK.
  */
 int rudp_connect(int fd, const struct sockaddr *address, socklen_t length);
 

@@ -160,12 +160,11 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port);
  *          same.
  * Errors   -EINVAL; -ENFILE limits.connections_max; -ETIMEDOUT; -ECONNREFUSED; -EHOSTUNREACH;
  *          -EPROTO no node of this protocol answers there; -ENXIO a node of another name does;
- *          -EEXIST the node there has the name of this one; -EKEYREJECTED the key there is another
- *          (of rudp; over TCP under the shim it is -EACCES); -EACCES this system does not allow it,
- *          or there is a key and no engine of rudp; -EUSERS the node there has as many connections
- *          as it may; -EOPNOTSUPP a store was asked for, and there is none; -ECANCELED,
- *          -ECONNABORTED it was disconnected meanwhile, by this program or by the peer; -ESHUTDOWN;
- *          -EMFILE, -ENOMEM and what else connect(2) says.
+ *          -EEXIST the node there has the name of this one; -EKEYREJECTED the key there is another;
+ *          -EACCES this system does not allow it, or there is a key and no engine of rudp; -EUSERS
+ *          the node there has as many connections as it may; -EOPNOTSUPP a store was asked for, and
+ *          there is none; -ECANCELED, -ECONNABORTED it was disconnected meanwhile, by this program
+ *          or by the peer; -ESHUTDOWN; -EMFILE, -ENOMEM and what else connect(2) says.
  */
 int rudpmsg_connect(struct rudpmsg_node *node, const char *host, uint16_t port,
 		    const char *peer_name, int64_t timeout_ns, rudpmsg_conn_id *conn);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* rudp ss --failed: the last connections that failed, and why. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/time.h"
+#include "proto/conn.h"
+#include "ss.h"
+
+/* An engine keeps 64 of programs and 64 of peers; one that tells of more is none. */
+#define PER_ENGINE_MAX 1024
+#define TIME_SIZE 40
+
+static const struct {
+	const char *word, *text;
+} causes[] = {
+#define CAUSE(name, word, text) {word, text},
+	RUDP_FAILURE_CAUSES(CAUSE)
+#undef CAUSE
+};
+
+const char *rudp_ss_cause_word(unsigned cause)
+{
+	return cause < RUDP_FAILURE_CAUSE_COUNT ? causes[cause].word : "?";
+}
+
+static const char *cause_text(const struct rudp_control_failure *failure)
+{
+	if (failure->cause == RUDP_FAILURE_OTHER)
+		return strerror(failure->error);
+	return failure->cause < RUDP_FAILURE_CAUSE_COUNT ? causes[failure->cause].text : "?";
+}
+
+static int add(struct rudp_ss_list *list, const struct rudp_control_reply *reply)
+{
+	struct rudp_ss_failure *entry;
+
+	if (list->failure_count == list->failure_capacity) {
+		size_t capacity = list->failure_capacity ? 2 * list->failure_capacity : 64;
+		void *more = reallocarray(list->failures, capacity, sizeof *list->failures);
+
+		if (!more)
+			return -ENOMEM;
+		list->failures = more;
+		list->failure_capacity = capacity;
+	}
+	entry = &list->failures[list->failure_count++];
+	*entry = (struct rudp_ss_failure){reply->local, reply->remote, reply->failure};
+	rudp_ss_clean(entry->figures.program, sizeof entry->figures.program);
+	return 0;
+}
+
+static int ask(struct rudp_ss_list *list, const struct rudp_engine_place *engine, void *context)
+{
+	uint64_t cursor = 0;
+
+	(void)context;
+	for (unsigned i = 0; i < PER_ENGINE_MAX; i++) {
+		struct rudp_control_reply reply;
+		int rc = rudp_ss_call(engine, RUDP_CONTROL_FAILED, &cursor, NULL, &reply);
+
+		if (rc < 0 || cursor == 0)
+			return rc;
+		if (add(list, &reply) < 0)
+			return -ENOMEM;
+	}
+	return -EPROTO;
+}
+
+int rudp_ss_collect_failed(struct rudp_ss_list *list)
+{
+	return rudp_ss_visit(list, ask, NULL);
+}
+
+void rudp_ss_filter_failed(struct rudp_ss_list *list, const struct rudp_filter *filter)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->failure_count; i++) {
+		const struct rudp_ss_failure *failure = &list->failures[i];
+		struct rudp_control_info info = {.state = RUDP_STATE_CLOSED,
+						 .transport = failure->figures.transport,
+						 .pid = failure->figures.pid,
+						 .local = failure->local,
+						 .remote = failure->remote};
+
+		memcpy(info.program, failure->figures.program, sizeof info.program);
+		if (rudp_filter_match(filter, &info))
+			list->failures[kept++] = *failure;
+	}
+	list->failure_count = kept;
+}
+
+/* Any age may come from another process: a year that no calendar has is "?". */
+static void time_of(const struct rudp_control_failure *failure, bool utc, char text[TIME_SIZE])
+{
+	time_t at = time(NULL) - (time_t)(failure->age_ns / RUDP_NS_PER_S);
+	struct tm parts = {0};
+	size_t len = 0;
+
+	if (utc && gmtime_r(&at, &parts))
+		len = strftime(text, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts);
+	else if (!utc && localtime_r(&at, &parts))
+		len = strftime(text, TIME_SIZE, "%F %T", &parts);
+	if (len == 0)
+		strcpy(text, "?");
+}
+
+static const char *error_name(int error)
+{
+	const char *name = error ? strerrorname_np(error) : "-";
+
+	return name ? name : "?";
+}
+
+static void print_who(const struct rudp_ss *ss, const struct rudp_ss_failure *failure)
+{
+	char local[RUDP_SS_SIDE_SIZE];
+
+	if (failure->figures.pid)
+		printf("%s (pid %u)", failure->figures.program, failure->figures.pid);
+	else
+		printf("to %s", rudp_ss_side(&failure->local, ss->numeric, local));
+}
+
+static void print_line(const struct rudp_ss *ss, const struct rudp_ss_failure *failure, int width)
+{
+	char at[TIME_SIZE], remote[RUDP_SS_SIDE_SIZE];
+
+	time_of(&failure->figures, false, at);
+	printf("%-19s %6" PRIu32 " %-13s %-9s %*s  ", at, failure->figures.count,
+	       error_name(failure->figures.error),
+	       rudp_filter_transport_name(failure->figures.transport), width,
+	       rudp_ss_side(&failure->remote, ss->numeric, remote));
+	print_who(ss, failure);
+	printf("\n\t %s\n", cause_text(&failure->figures));
+}
+
+static int width_of_peers(const struct rudp_ss *ss, const struct rudp_ss_list *list)
+{
+	size_t width = strlen("Peer Address:Port");
+
+	for (size_t i = 0; i < list->failure_count; i++) {
+		char remote[RUDP_SS_SIDE_SIZE];
+		size_t len = strlen(rudp_ss_side(&list->failures[i].remote, ss->numeric, remote));
+
+		width = len > width ? len : width;
+	}
+	return (int)width;
+}
+
+static void print_text(const struct rudp_ss *ss, const struct rudp_ss_list *list)
+{
+	int width = width_of_peers(ss, list);
+
+	if (!ss->no_header)
+		printf("%-19s %6s %-13s %-9s %*s  %s\n", "Last", "Count", "Error", "Transport", width,
+		       "Peer Address:Port", "Process");
+	for (size_t i = 0; i < list->failure_count; i++)
+		print_line(ss, &list->failures[i], width);
+}
+
+static json_t *object_of(const struct rudp_ss_failure *failure)
+{
+	const struct rudp_control_failure *figures = &failure->figures;
+	char at[TIME_SIZE];
+
+	time_of(figures, true, at);
+	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:o, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "last_time", at, "age_ns",
+			 (json_int_t)figures->age_ns, "count", (json_int_t)figures->count, "cause",
+			 rudp_ss_cause_word(figures->cause), "text", cause_text(figures), "error",
+			 figures->error ? json_string(error_name(figures->error)) : json_null(),
+			 "errno", (int)figures->error, "transport",
+			 rudp_filter_transport_name(figures->transport), "local_address",
+			 rudp_ss_json_address(&failure->local), "local_port",
+			 rudp_ss_json_port(&failure->local), "peer_address",
+			 rudp_ss_json_address(&failure->remote), "peer_port",
+			 rudp_ss_json_port(&failure->remote), "program",
+			 figures->pid ? json_string(figures->program) : json_null(), "pid",
+			 figures->pid ? json_integer(figures->pid) : json_null());
+}
+
+static int print_json(const struct rudp_ss_list *list)
+{
+	json_t *array = json_array();
+	int rc = array ? 0 : -ENOMEM;
+
+	for (size_t i = 0; rc == 0 && i < list->failure_count; i++)
+		if (json_array_append_new(array, object_of(&list->failures[i])) < 0)
+			rc = -ENOMEM;
+	if (rc == 0)
+		rc = json_dumpf(array, stdout, JSON_INDENT(1)) < 0 || putchar('\n') == EOF ? -EIO : 0;
+	json_decref(array);
+	return rc;
+}
+
+int rudp_ss_print_failed(const struct rudp_ss *ss, const struct rudp_ss_list *list)
+{
+	if (ss->json)
+		return print_json(list);
+	print_text(ss, list);
+	return 0;
+}
