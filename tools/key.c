@@ -182,7 +182,8 @@ static int list_keys(void)
 {
 	if (collect() < 0)
 		return 1;
-	printf("%-20s %-13s %-20s %-20s %7s %11s %s\n", "FINGERPRINT", "STATE", "NOT BEFORE", "NOT AFTER",
+	printf("%-20s %-13s %-20s %-20s %7s %11s %s\n", "FINGERPRINT", "STATE", "NOT BEFORE",
+	       "NOT AFTER",
 	       "ENGINE", "CONNECTIONS", "FILE");
 	for (unsigned i = 0; i < keys.count; i++)
 		print_key(&keys.list[i]);

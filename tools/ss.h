@@ -67,7 +67,8 @@ void rudp_ss_list_fini(struct rudp_ss_list *list);
 int rudp_ss_collect_failed(struct rudp_ss_list *list);
 
 /* Asks one engine, and may add to the list. 0, or -errno: -ENOMEM ends the visit. */
-typedef int rudp_ss_ask(struct rudp_ss_list *list, const struct rudp_engine_place *engine, void *context);
+typedef int rudp_ss_ask(struct rudp_ss_list *list, const struct rudp_engine_place *engine,
+			void *context);
 /* Begins the list, asks every engine, and counts those that are denied or silent. As rudp_ss_collect. */
 int rudp_ss_visit(struct rudp_ss_list *list, rudp_ss_ask *ask, void *context);
 /*

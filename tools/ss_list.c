@@ -44,7 +44,8 @@ static bool read_line(const char *line, struct rudp_engine_place *engine)
 }
 
 /* An engine has a path, which its user and root can call, and an abstract name. */
-static void note(struct rudp_engine_place *engines, size_t *count, const struct rudp_engine_place *engine)
+static void note(struct rudp_engine_place *engines, size_t *count,
+		 const struct rudp_engine_place *engine)
 {
 	for (size_t i = 0; i < *count; i++) {
 		if (memcmp(&engines[i].nonce, &engine->nonce, sizeof engine->nonce) != 0)

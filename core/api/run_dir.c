@@ -13,6 +13,8 @@
 #define OVERFLOW_UID 65534 /* kernel.overflowuid, which nobody has a reason to change */
 #define ALL_USERS_MAPPED "         0          0 4294967295"
 
+#define NETWORK "/proc/thread-self/ns/net"
+
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* since Linux 5.14 */
 #endif
@@ -96,8 +98,7 @@ uint64_t rudp_run_dir_network(int fd)
 
 	if (rudp_sys_getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0)
 		return cookie;
-	if (rudp_sys_call(SYS_newfstatat, AT_FDCWD, (long)"/proc/thread-self/ns/net", (long)&status, 0, 0,
-			  0) == 0)
+	if (rudp_sys_call(SYS_newfstatat, AT_FDCWD, (long)NETWORK, (long)&status, 0, 0, 0) == 0)
 		return status.st_ino;
 	return 0;
 }

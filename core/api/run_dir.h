@@ -10,8 +10,8 @@
  * /tmp/rudp-UID; /dev/shm/rudp-UID. An engine takes the first that it can make, a program looks into
  * all of them.
  *
- * The overflow uid (65534 in a user namespace that does not map it) stands for any number of users, so it
- * has no place.
+ * The overflow uid (65534 in a user namespace that does not map it) stands for any number of users,
+ * so it has no place.
  *
  * Threads  any; async-signal-safe; no allocation.
  */

@@ -33,14 +33,16 @@ static int listen_in_private_dir(struct rudp_engine *engine, int fd, const struc
 	return rudp_private_dir_listen(engine->run_dir, fd, &un, len, RUDP_DOOR_BACKLOG);
 }
 
-int rudp_door_open(struct rudp_engine *engine, const struct rudp_name *name, enum rudp_door_kind kind)
+int rudp_door_open(struct rudp_engine *engine, const struct rudp_name *name,
+		   enum rudp_door_kind kind)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int rc;
 
 	if (fd < 0)
 		return -errno;
-	rc = kind == RUDP_DOOR_OPEN ? listen_abstract(fd, name) : listen_in_private_dir(engine, fd, name);
+	rc = kind == RUDP_DOOR_OPEN ? listen_abstract(fd, name)
+				    : listen_in_private_dir(engine, fd, name);
 	if (rc < 0) {
 		close(fd);
 		return rc;

@@ -45,7 +45,7 @@ static void expect_refused(void)
 {
 	pair_connect(&pair, PAIR_PORT);
 	pair_settle(&pair);
-	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EACCES));
+	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EKEYREJECTED));
 	rudp_conn_close(pair.conn[0], pair.now_ns);
 }
 
