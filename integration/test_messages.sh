@@ -142,7 +142,7 @@ expect_match "$TMP/sender.err" "needs a node with a store there" "why"
 launch_plain sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --timeout 20 <"$TMP/text"
 finish sender 20
 expect_eq "$STATUS" 1 "exit code without the key"
-expect_match "$TMP/sender.err" "or only with a key" "why"
+expect_match "$TMP/sender.err" "another key, or none is set here" "why"
 for names in "--id plain" "--id alpha --peer gamma" "--id alpha --peer alpha"; do
 	# shellcheck disable=SC2086
 	launch_native sender a "$BUILD/rudpmsg" send $names --to "$B4:$PORT" --timeout 40 <"$TMP/text"

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -75,6 +76,8 @@ static void *thread_main(void *unused)
 	if (host.result < 0)
 		return NULL;
 	rudp_engine_run(&host.engine);
+	/* The process may end before this thread does, and would leave what libcrypto has of it. */
+	OPENSSL_thread_stop();
 	sem_post(&host.ended);
 	return NULL;
 }

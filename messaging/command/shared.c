@@ -30,7 +30,7 @@ static const struct {
 	{ECONNREFUSED, "no node listens there"},
 	{EHOSTUNREACH, "there is no such host, or no way to it"},
 	{EPROTO, "what answers there is no node"},
-	{EKEYREJECTED, "the node there has another key (RUDP_KEY_FILE)"},
+	{EKEYREJECTED, "the node there has another key, or none is set here (RUDP_KEY_FILE)"},
 	{ENXIO, "the node there has not the name that --peer says"},
 	{EEXIST, "the node there has the same name: each needs an --id of its own"},
 	{EOPNOTSUPP, "--ack stored needs a node with a store there (--store)"},
