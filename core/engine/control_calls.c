@@ -397,7 +397,7 @@ static int check(struct work *w)
 	enum right right = operations[operation].right;
 	int flags;
 
-	if (w->call->held_fd >= 0 && !rudp_caller_fd_is_unix(w->call->held_fd))
+	if (w->call->foreign && w->call->held_fd >= 0 && !rudp_caller_fd_is_unix(w->call->held_fd))
 		return -ENOTSOCK;
 	if (!may(w)) {
 		w->engine->counts.denied++;
