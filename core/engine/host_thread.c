@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <openssl/crypto.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -76,9 +75,10 @@ static void *thread_main(void *unused)
 	if (host.result < 0)
 		return NULL;
 	rudp_engine_run(&host.engine);
-	/* The process may end before this thread does, and would leave what libcrypto has of it. */
-	OPENSSL_thread_stop();
 	sem_post(&host.ended);
+	/* The process ends now, and the thread with it: none of its destructors runs beside exit(). */
+	while (true)
+		pause();
 	return NULL;
 }
 
@@ -213,10 +213,12 @@ __attribute__((destructor)) void rudp_engine_stop_thread(void)
 	 */
 	if (!host.here || !*host.here || host.owner != getpid() || atomic_exchange(&host.left, true))
 		return;
-	atomic_store(&host.engine.stop_wanted, true);
+	/* In this order: an engine that is awake ends when it sees the wish, and has no door then. */
 	fd = knock();
+	atomic_store(&host.engine.stop_wanted, true);
 	if (fd < 0)
 		return;
+	shutdown(fd, SHUT_RDWR); /* wakes it once more: it may have looked too early */
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += EXIT_WAIT_S;
 	while (sem_clockwait(&host.ended, CLOCK_MONOTONIC, &deadline) < 0 && errno == EINTR)
