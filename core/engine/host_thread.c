@@ -76,9 +76,6 @@ static void *thread_main(void *unused)
 		return NULL;
 	rudp_engine_run(&host.engine);
 	sem_post(&host.ended);
-	/* The process ends now, and the thread with it: none of its destructors runs beside exit(). */
-	while (true)
-		pause();
 	return NULL;
 }
 
@@ -213,12 +210,10 @@ __attribute__((destructor)) void rudp_engine_stop_thread(void)
 	 */
 	if (!host.here || !*host.here || host.owner != getpid() || atomic_exchange(&host.left, true))
 		return;
-	/* In this order: an engine that is awake ends when it sees the wish, and has no door then. */
-	fd = knock();
 	atomic_store(&host.engine.stop_wanted, true);
+	fd = knock();
 	if (fd < 0)
 		return;
-	shutdown(fd, SHUT_RDWR); /* wakes it once more: it may have looked too early */
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += EXIT_WAIT_S;
 	while (sem_clockwait(&host.ended, CLOCK_MONOTONIC, &deadline) < 0 && errno == EINTR)
