@@ -241,7 +241,8 @@ static bool find_holes(const struct rudp_recvbuf *buf, struct gaps *gaps)
 	uint64_t end = rudp_repair_end(block);
 	uint64_t at = block->start > buf->ring.tail ? block->start : buf->ring.tail;
 	const struct rudp_range *range = rudp_range_set_find(&buf->pending, at);
-	const struct rudp_range *last = buf->pending.ranges + buf->pending.count;
+	/* Without a range there is no array to count from. */
+	const struct rudp_range *last = range ? buf->pending.ranges + buf->pending.count : NULL;
 
 	gaps->hole_count = 0;
 	for (; at < end; range = range && range + 1 < last ? range + 1 : NULL) {
