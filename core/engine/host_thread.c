@@ -76,6 +76,9 @@ static void *thread_main(void *unused)
 		return NULL;
 	rudp_engine_run(&host.engine);
 	sem_post(&host.ended);
+	/* The process ends now, and the thread with it: none of its destructors runs beside exit(). */
+	while (true)
+		pause();
 	return NULL;
 }
 
