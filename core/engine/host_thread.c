@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -76,9 +77,6 @@ static void *thread_main(void *unused)
 		return NULL;
 	rudp_engine_run(&host.engine);
 	sem_post(&host.ended);
-	/* The process ends now, and the thread with it: none of its destructors runs beside exit(). */
-	while (true)
-		pause();
 	return NULL;
 }
 
@@ -123,6 +121,8 @@ static int start(char *(*get)(const char *name))
 	char text[RUDP_SETTINGS_TEXT_SIZE];
 	int rc;
 
+	/* Before the keys are read: the first use of libcrypto would have exit() clean it up beside us. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	switch (rudp_settings_load(&host.settings, get, geteuid(), text)) {
 	case RUDP_SETTINGS_OK:
 		break;
