@@ -121,7 +121,7 @@ static int start(char *(*get)(const char *name))
 	char text[RUDP_SETTINGS_TEXT_SIZE];
 	int rc;
 
-	/* Before the keys are read: the first use of libcrypto would have exit() clean it up beside us. */
+	/* Before the keys are read: else exit() would clean libcrypto up beside the thread. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	switch (rudp_settings_load(&host.settings, get, geteuid(), text)) {
 	case RUDP_SETTINGS_OK:
