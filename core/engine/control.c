@@ -179,8 +179,8 @@ static void close_fds(struct rudp_engine *engine, const struct rudp_call *call,
 }
 
 /*
- * One message, with the flags of recvmsg. with_fds: descriptors are taken, else they are told of by
- * fds_lost. false: nothing there now. len 0: the caller has closed.
+ * One message, with the flags of recvmsg. Descriptors for which the header has no room are told of by
+ * fds_lost. false: no message is there now. len 0: the caller has closed, or was reset.
  */
 static bool receive_one(int fd, struct message *message, struct msghdr *header, int flags)
 {
@@ -195,6 +195,7 @@ static bool receive_one(int fd, struct message *message, struct msghdr *header, 
 	if (message->len >= 0)
 		return true;
 	message->len = 0;
+	header->msg_controllen = 0; /* the kernel has left it as it was */
 	return errno != EAGAIN && errno != EINTR;
 }
 
@@ -209,8 +210,7 @@ static bool receive_whole(struct rudp_engine *engine, const struct rudp_call *ca
 	/* For what finds no number the kernel closes its copy, in this thread. Ours are numbers now. */
 	if (flags & MSG_PEEK && !message->fds_lost)
 		(void)recv(call->fd, NULL, 0, MSG_DONTWAIT);
-	if (message->len > 0 || header.msg_controllen > 0)
-		message->fd_count = take_fds(engine, call, &header, message->fds);
+	message->fd_count = take_fds(engine, call, &header, message->fds);
 	message->is_left = flags & MSG_PEEK && message->fds_lost;
 	return true;
 }
@@ -232,11 +232,10 @@ static const char *fault_of_bytes(const struct message *message)
 	return NULL;
 }
 
-/* The same of all of it. */
+/* What is wrong with its bytes or its descriptors; NULL: nothing. */
 static const char *fault_of(const struct message *message)
 {
 	const char *fault = fault_of_bytes(message);
-
 	int wanted = fault ? 0 : rudp_control_fds(message->request.operation);
 
 	if (!fault && (message->is_denied ? wanted == 0 : message->fd_count != wanted))

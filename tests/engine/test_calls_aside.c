@@ -2,6 +2,9 @@
 /* Calls that epoll does not watch: what comes on them is seen, sooner or later, and they end. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -185,6 +188,56 @@ Test(calls_aside, an_answered_one_ends_when_its_caller_has_closed_it)
 	close(fd);
 	cr_assert(rudp_calls_aside_look(&engine));
 	cr_assert(zero(u32, engine.call_count));
+}
+
+static void send_with(int fd, const struct rudp_control_request *request, int passed)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof passed)] = {0};
+	struct iovec iov = {(void *)request, sizeof *request};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof control};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof passed);
+	memcpy(CMSG_DATA(cmsg), &passed, sizeof passed);
+	cr_assert(eq(sz, (size_t)sendmsg(fd, &message, 0), sizeof *request));
+}
+
+/* The lowest free number. */
+static int next_number(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
+/* A reset says nothing of descriptors: those of the message before have other owners by now. */
+Test(calls_aside, a_reset_closes_no_descriptor_but_its_own)
+{
+	const struct rudp_control_request request = {.version = RUDP_CONTROL_VERSION,
+						     .operation = RUDP_CONTROL_HELLO};
+	struct rudp_control_reply reply = {.error = EPERM};
+	int first_caller = caller(), second_caller = caller(), passed, number, taken;
+	struct rudp_call *second = RUDP_LIST_OWNER(first()->link.next, struct rudp_call, link);
+
+	/* The second has its answer, and closes without having read it. */
+	cr_assert(rudp_call_answer(&engine, second, &reply));
+	passed = dup(0);
+	send_with(first_caller, &request, passed);
+	number = next_number();
+	rudp_call_on_event(&engine, first(), 0);
+	while ((taken = dup(0)) < number)
+		;
+	cr_assert(eq(int, taken, number));
+	close(second_caller);
+	rudp_call_on_event(&engine, second, 0);
+	cr_assert(ge(int, fcntl(number, F_GETFD), 0));
+	close(first_caller);
 }
 
 Test(calls_aside, an_answered_one_is_watched_only_when_it_grows_old)
