@@ -72,11 +72,11 @@ typedef int rudp_ss_ask(struct rudp_ss_list *list, const struct rudp_engine_plac
 /* Begins the list, asks every engine, and counts those that are denied or silent. As rudp_ss_collect. */
 int rudp_ss_visit(struct rudp_ss_list *list, rudp_ss_ask *ask, void *context);
 /*
- * One call: LIST or FAILED. *cursor goes along and becomes that of the next call, 0 at
+ * One call, LIST or FAILED. *cursor goes along and becomes that of the next call, 0 at
  * the end. 0, or -errno, which may be the engine's.
  */
 int rudp_ss_call(const struct rudp_engine_place *engine, enum rudp_control_operation operation,
-		 uint64_t *cursor, const struct rudp_addr *addr, struct rudp_control_reply *reply);
+		 uint64_t *cursor, struct rudp_control_reply *reply);
 /* What comes from another process goes to a terminal: ends with 0, and is printable. */
 void rudp_ss_clean(char *text, size_t size);
 

@@ -61,7 +61,7 @@ static int ask(struct rudp_ss_list *list, const struct rudp_engine_place *engine
 	(void)context;
 	for (unsigned i = 0; i < PER_ENGINE_MAX; i++) {
 		struct rudp_control_reply reply;
-		int rc = rudp_ss_call(engine, RUDP_CONTROL_FAILED, &cursor, NULL, &reply);
+		int rc = rudp_ss_call(engine, RUDP_CONTROL_FAILED, &cursor, &reply);
 
 		if (rc < 0 || cursor == 0)
 			return rc;

@@ -112,15 +112,13 @@ int rudp_engine_ask(const struct rudp_engine_place *engine, struct rudp_control_
 }
 
 int rudp_ss_call(const struct rudp_engine_place *engine, enum rudp_control_operation operation,
-		 uint64_t *cursor, const struct rudp_addr *addr, struct rudp_control_reply *reply)
+		 uint64_t *cursor, struct rudp_control_reply *reply)
 {
 	struct rudp_control_call call;
 	int rc;
 
 	rudp_control_begin(&call, &engine->nonce, operation, -1);
 	call.request.id = *cursor;
-	if (addr)
-		call.request.addr = *addr;
 	call.timeout.tv_sec = STEP_S;
 	rc = rudp_engine_ask(engine, &call);
 	if (rc < 0)
@@ -139,7 +137,7 @@ static int list_all(struct rudp_ss_list *list, const struct rudp_engine_place *e
 	(void)context;
 	for (unsigned i = 0; i < RUDP_SS_PER_ENGINE_MAX; i++) {
 		struct rudp_control_reply reply;
-		int rc = rudp_ss_call(engine, RUDP_CONTROL_LIST, &cursor, NULL, &reply);
+		int rc = rudp_ss_call(engine, RUDP_CONTROL_LIST, &cursor, &reply);
 
 		if (rc < 0)
 			return rc;

@@ -34,9 +34,9 @@ struct level {
 
 static const struct level ipv6_levels[LEVELS_MAX] = {
 	{64, 1}, {56, APO_THROTTLE_SHARE_56}, {48, APO_THROTTLE_SHARE_48}};
-/* Of ::ffff:a.b.c.d: /32 and /24. */
+/* An IPv4 address is ::ffff:a.b.c.d here: its /32 and /24. */
 static const struct level ipv4_levels[LEVELS_MAX] = {{128, 1}, {120, APO_THROTTLE_SHARE_24}};
-/* Of a peer, which has a name in place of an address, and of all peers. */
+/* A peer has a name in place of an address: one level for it, one for all peers. */
 static const struct level peer_levels[LEVELS_MAX] = {{128, 1}, {0, APO_THROTTLE_SHARE_PEERS}};
 
 /* Eight bytes of zeros follow: no IPv4 address has those. */

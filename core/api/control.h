@@ -82,7 +82,7 @@ enum { RUDP_CONTROL_OPERATION_COUNT = 0 RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ONE
 	X(REMEMBERED, "as it was the last time")                                                   \
 	X(PEER, "the peer came this way")
 
-/* What a key is good for. */
+/* States of a key. */
 #define RUDP_KEY_STATES(X)                                                                         \
 	X(SENT, "sent")         /* and taken */                                                    \
 	X(TAKEN, "accepted")    /* from peers */                                                   \
@@ -215,7 +215,7 @@ struct rudp_control_key {
 	char file[256];           /* empty: none, or its name is longer */
 };
 
-/* What has ended with keys, so far. */
+/* Connections and associations that keys have ended, so far. */
 struct rudp_control_ended {
 	uint64_t connections;     /* their key was revoked; REVOKE: by this call */
 	uint64_t associations;    /* their key was not valid any more */

@@ -268,7 +268,7 @@ socklen_t rudp_name_write_path(const struct rudp_name *name, const char *dir, st
 	return (socklen_t)(out + 1 - (char *)un);
 }
 
-/* What an abstract name of something bound has in place of a remote address, a path leaves out. */
+/* An abstract BOUND name has dashes in place of the remote address; a path leaves them out. */
 static bool socket_name_read(struct rudp_name *name, const char *text, size_t len, char kind,
 			     bool is_path)
 {

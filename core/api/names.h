@@ -76,7 +76,7 @@ socklen_t rudp_name_write(const struct rudp_name *name, struct sockaddr_un *un);
  */
 socklen_t rudp_name_write_path(const struct rudp_name *name, const char *dir, struct sockaddr_un *un);
 
-/* What the kernel returned, abstract or a path. Returns kind, RUDP_NAME_NONE if it is not ours. */
+/* Reads a name that the kernel returned. Returns its kind, RUDP_NAME_NONE if rudp did not write it. */
 enum rudp_name_kind rudp_name_parse(struct rudp_name *name, const struct sockaddr_un *un,
 				    socklen_t len);
 

@@ -26,7 +26,7 @@ static bool lstat_of(const char *path, struct stat *status)
 	       S_ISDIR(status->st_mode);
 }
 
-/* Whoever may rename entries of a directory could put another in the place of ours. */
+/* A user who may rename entries of the parent could replace our directory. */
 static bool is_safe_parent(const char *dir, uint32_t uid)
 {
 	struct stat status;

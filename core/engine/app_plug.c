@@ -14,8 +14,8 @@
 
 #include "engine/app_side.h"
 #include "engine/caller.h"
-#include "engine/udp_spare.h"
 #include "engine/deferred_close.h"
+#include "engine/udp_spare.h"
 
 #define PAGE_BYTES 4096
 #define PLUG_STEP_BYTES (3 * PAGE_BYTES)

@@ -215,7 +215,7 @@ static bool receive_whole(struct rudp_engine *engine, const struct rudp_call *ca
 	return true;
 }
 
-/* What is wrong with its bytes; NULL: nothing. */
+/* The fault in the bytes of the message; NULL: it has none. */
 static const char *fault_of_bytes(const struct message *message)
 {
 	const struct rudp_control_request *request = &message->request;
@@ -232,7 +232,7 @@ static const char *fault_of_bytes(const struct message *message)
 	return NULL;
 }
 
-/* What is wrong with its bytes or its descriptors; NULL: nothing. */
+/* The fault in its bytes or its descriptors; NULL: it has none. */
 static const char *fault_of(const struct message *message)
 {
 	const char *fault = fault_of_bytes(message);

@@ -49,7 +49,7 @@ void rudp_failures_add(struct rudp_failures *failures, const struct rudp_failure
 /* The entry with the lowest number above this one; NULL: no more. */
 const struct rudp_failure *rudp_failures_next(const struct rudp_failures *failures, uint64_t number);
 
-/* What an errno of connect(2) means for a connection over rudp. */
+/* The cause that an errno of connect(2) stands for, over rudp. */
 enum rudp_failure_cause rudp_failure_cause_of(int error);
 
 #endif

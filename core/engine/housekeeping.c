@@ -13,11 +13,11 @@
 #include "engine/app_side.h"
 #include "engine/binding.h"
 #include "engine/control.h"
+#include "engine/deferred_close.h"
 #include "engine/keep.h"
 #include "engine/listener.h"
 #include "engine/loop.h"
 #include "engine/udp_spare.h"
-#include "engine/deferred_close.h"
 
 /* A living process that has asked for this engine. */
 struct client {

@@ -266,7 +266,7 @@ static bool has_file(const struct rudp_key_ring *ring, uint64_t id)
 	return false;
 }
 
-/* Of those without a file the one with the next higher id; 0: none. */
+/* The next higher id of a key that has no file; 0: there is none. */
 static uint64_t next_withdrawn(const struct rudp_engine *engine, uint64_t after)
 {
 	uint64_t id = after;

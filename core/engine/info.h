@@ -26,7 +26,7 @@ bool rudp_info_next(struct rudp_engine *engine, uint64_t *cursor, struct rudp_co
  */
 bool rudp_info_next_key(const struct rudp_engine *engine, uint64_t *cursor,
 			struct rudp_control_key *info);
-/* What has ended with keys. */
+/* Connections and associations that keys have ended. */
 void rudp_info_ended(const struct rudp_engine *engine, struct rudp_control_ended *info);
 /* The failure with the next higher number after *cursor, into the reply. false: no more. */
 bool rudp_info_next_failure(const struct rudp_engine *engine, uint64_t *cursor,

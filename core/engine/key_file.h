@@ -46,7 +46,7 @@ bool rudp_key_load(struct rudp_key *key, const char *path, char text[RUDP_KEY_TE
  */
 bool rudp_key_is_private(const struct stat *st, const char *path, char text[RUDP_KEY_TEXT_SIZE]);
 
-/* What may be shown of a key: 64 bits of a hash that is made of the key for this alone. 0: no memory. */
+/* The fingerprint of a key, which may be shown: 64 bits of HMAC-SHA256 under it. 0: no memory. */
 uint64_t rudp_key_id(const uint8_t psk[RUDP_PSK_BYTES]);
 const char *rudp_key_id_format(uint64_t id, char text[RUDP_KEY_ID_SIZE]);
 

@@ -8,11 +8,11 @@
 
 #include "base/log.h"
 #include "engine/app_side.h"
+#include "engine/deferred_close.h"
 #include "engine/listener.h"
 #include "engine/port.h"
 #include "engine/tcp.h"
 #include "engine/udp_spare.h"
-#include "engine/deferred_close.h"
 
 static int connect_end(struct rudp_engine *engine, const struct rudp_binding *binding, int fd)
 {

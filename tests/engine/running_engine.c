@@ -23,6 +23,7 @@
 #include "engine/loop.h"
 
 #define NOBODY 65534
+#define TURN_MS 5000 /* far above a turn of the loop on a busy machine, far below WAIT_S */
 
 struct rudp_nonce nonce;
 uint8_t token[RUDP_TOKEN_BYTES];
@@ -138,10 +139,8 @@ int strange_channel(void)
 	return fd;
 }
 
-int lingering(void)
+int connected_tcp(void)
 {
-	static const struct linger linger = {1, WAIT_S};
-	static const uint8_t bytes[65536];
 	struct sockaddr_in addr = {.sin_family = AF_INET};
 	socklen_t len = sizeof addr;
 	int peer = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -151,6 +150,15 @@ int lingering(void)
 	cr_assert(zero(int, listen(peer, 1)));
 	cr_assert(zero(int, getsockname(peer, (struct sockaddr *)&addr, &len)));
 	cr_assert(zero(int, connect(fd, (struct sockaddr *)&addr, len)));
+	return fd;
+}
+
+int lingering(void)
+{
+	static const struct linger linger = {1, WAIT_S};
+	static const uint8_t bytes[65536];
+	int fd = connected_tcp();
+
 	while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
 		;
 	cr_assert(zero(int, setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger)));
@@ -198,6 +206,28 @@ struct rudp_control_request request_of(enum rudp_control_operation operation)
 
 	memcpy(request.token, token, sizeof token);
 	return request;
+}
+
+int wrapped(int fd)
+{
+	int ends[2];
+
+	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_STREAM, 0, ends)));
+	send_raw(ends[0], "x", 1, &fd, 1);
+	close(ends[0]);
+	close(fd);
+	return ends[1];
+}
+
+void expect_a_prompt_answer(void)
+{
+	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
+	struct pollfd one = {.fd = channel(), .events = POLLIN};
+
+	send_raw(one.fd, &hello, sizeof hello, NULL, 0);
+	cr_assert(eq(int, poll(&one, 1, TURN_MS), 1));
+	cr_assert(zero(int, answer(one.fd).error));
+	close(one.fd);
 }
 
 /* Where a second descriptor is wanted it is a listener of kernel TCP. */

@@ -33,8 +33,14 @@ int channel(void);
 int open_channel(void);
 /* Likewise, made as another user: a stranger's. For root. */
 int strange_channel(void);
-/* A connection of kernel TCP whose close waits for WAIT_S, as its peer reads nothing. The caller's. */
+/* A connection of kernel TCP that nobody has accepted. The caller's. */
+int connected_tcp(void);
+/* Likewise, whose close waits for WAIT_S, as its peer reads nothing. The caller's. */
 int lingering(void);
+/* Another socket, in which fd lies unread. Takes fd; the caller's. */
+int wrapped(int fd);
+/* The engine answers a call of its owner far sooner than a close may be held up (WAIT_S). */
+void expect_a_prompt_answer(void);
 bool send_raw_if_it_can(int to, const void *data, size_t len, const int *fds, size_t fd_count);
 void send_raw(int to, const void *data, size_t len, const int *fds, size_t fd_count);
 struct rudp_control_reply answer(int from);

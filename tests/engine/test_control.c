@@ -518,29 +518,6 @@ Test(control, strangers_have_little_room_and_the_owner_has_his)
 	cr_assert(zero(int, answer(own).error));
 }
 
-/* Another socket, in which it lies unread. */
-static int wrapped(int fd)
-{
-	int ends[2];
-
-	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_STREAM, 0, ends)));
-	send_raw(ends[0], "x", 1, &fd, 1);
-	close(ends[0]);
-	close(fd);
-	return ends[1];
-}
-
-static void expect_a_prompt_answer(void)
-{
-	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
-	struct pollfd one = {.fd = channel(), .events = POLLIN};
-
-	send_raw(one.fd, &hello, sizeof hello, NULL, 0);
-	cr_assert(eq(int, poll(&one, 1, WAIT_S * 1000 / 3), 1));
-	cr_assert(zero(int, answer(one.fd).error));
-	close(one.fd);
-}
-
 Test(control, a_strangers_descriptors_hold_nobody_up)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_SHUTDOWN);

@@ -6,9 +6,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "engine/deferred_close.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
-#include "engine/deferred_close.h"
 
 #define NOBODY 65534
 #define WAIT_MS 30000

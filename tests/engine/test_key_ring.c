@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/key_ring.h"
+#include "key_files.h"
 
 #define SOMEBODY 12345
 #define NOON_S 1796126400 /* 2026-12-01T12:00:00Z */
@@ -16,45 +17,10 @@
 #define HOUR_S 3600
 
 static struct rudp_key_ring ring;
-static char directory[64], complaints[4096];
+static char complaints[4096];
 static struct rudp_psk psks[RUDP_PSKS_MAX];
 
-static void init(void)
-{
-	strcpy(directory, "/tmp/rudp-test-keys-XXXXXX");
-	cr_assert(not(zero(ptr, mkdtemp(directory))));
-}
-
-static void fini(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof command, "rm -rf %s", directory);
-	cr_assert(zero(int, system(command)));
-}
-
-TestSuite(key_ring, .init = init, .fini = fini);
-
-static const char *path_of(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof path, "%s/%s", directory, name);
-	return path;
-}
-
-/* 64 times the digit, and what else the file says. */
-static void make(const char *name, char digit, const char *more)
-{
-	FILE *file = fopen(path_of(name), "w");
-
-	cr_assert(ne(ptr, file, NULL));
-	for (int i = 0; i < 64; i++)
-		fputc(digit, file);
-	fprintf(file, "\n%s", more);
-	fclose(file);
-	cr_assert(zero(int, chmod(path_of(name), 0600)));
-}
+TestSuite(key_ring, .init = directory_make, .fini = directory_remove);
 
 static void note(void *context, const char *text)
 {

@@ -9,28 +9,9 @@
 
 #include "engine/engine.h"
 #include "engine/info.h"
+#include "key_files.h"
 
 static struct rudp_engine engine;
-static char directory[64], path[128];
-
-static const char *path_of(const char *name)
-{
-	snprintf(path, sizeof path, "%s/%s", directory, name);
-	return path;
-}
-
-/* 64 times the digit, and what else the file says. */
-static void make(const char *name, char digit, const char *more)
-{
-	FILE *file = fopen(path_of(name), "w");
-
-	cr_assert(ne(ptr, file, NULL));
-	for (int i = 0; i < 64; i++)
-		fputc(digit, file);
-	fprintf(file, "\n%s", more);
-	fclose(file);
-	cr_assert(zero(int, chmod(path_of(name), 0600)));
-}
 
 static void begin(const char *key_path)
 {
@@ -45,18 +26,14 @@ static void begin(const char *key_path)
 
 static void init(void)
 {
-	strcpy(directory, "/tmp/rudp-test-watch-XXXXXX");
-	cr_assert(not(zero(ptr, mkdtemp(directory))));
+	directory_make();
 	make("a", '1', "");
 }
 
 static void fini(void)
 {
-	char command[128];
-
 	rudp_engine_fini(&engine);
-	snprintf(command, sizeof command, "rm -rf %s", directory);
-	cr_assert(zero(int, system(command)));
+	directory_remove();
 }
 
 TestSuite(key_watch, .init = init, .fini = fini);

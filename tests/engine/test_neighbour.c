@@ -31,7 +31,6 @@
 
 #define NOBODY 65534
 #define FDS_MAX 253 /* SCM_MAX_FD */
-#define TURN_MS 5000 /* far above 50 ms on a busy machine, far below WAIT_S, for which a close waits */
 #define MESSAGES 80
 #define KEPT_MAX 16 /* sockets that the engine keeps ready for its next connections, and its probes */
 
@@ -49,17 +48,6 @@ static void setup(void)
 
 TestSuite(neighbour, .init = setup, .fini = engine_end, .timeout = 120);
 
-static void expect_a_prompt_answer(void)
-{
-	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
-	struct pollfd one = {.fd = channel(), .events = POLLIN};
-
-	send_raw(one.fd, &hello, sizeof hello, NULL, 0);
-	cr_assert(eq(int, poll(&one, 1, TURN_MS), 1));
-	cr_assert(zero(int, answer(one.fd).error));
-	close(one.fd);
-}
-
 /* As send_raw, with as many descriptors as one message can have. */
 static bool send_many(int to, const struct rudp_control_request *request, const int *fds, size_t count)
 {
@@ -76,18 +64,6 @@ static bool send_many(int to, const struct rudp_control_request *request, const 
 	cmsg->cmsg_len = CMSG_LEN(count * sizeof(int));
 	memcpy(CMSG_DATA(cmsg), fds, count * sizeof(int));
 	return sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
-}
-
-/* A socket in which fd lies unread; fd is closed. */
-static int wrapped(int fd)
-{
-	int ends[2];
-
-	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_STREAM, 0, ends)));
-	send_raw(ends[0], "x", 1, &fd, 1);
-	close(ends[0]);
-	close(fd);
-	return ends[1];
 }
 
 static struct rudp_control_request without_token(enum rudp_control_operation operation)
@@ -219,20 +195,6 @@ static void hold_lock(int fd)
 	if (page)
 		(void)send(fd, page, 4096, MSG_DONTWAIT | MSG_NOSIGNAL);
 	_exit(1);
-}
-
-static int connected_tcp(void)
-{
-	struct sockaddr_in addr = {.sin_family = AF_INET};
-	socklen_t len = sizeof addr;
-	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	cr_assert(zero(int, bind(listener, (struct sockaddr *)&addr, len)));
-	cr_assert(zero(int, listen(listener, 1)));
-	cr_assert(zero(int, getsockname(listener, (struct sockaddr *)&addr, &len)));
-	cr_assert(zero(int, connect(fd, (struct sockaddr *)&addr, len)));
-	return fd;
 }
 
 /* Whether a call that takes the socket's lock waits. In a child, which may then be killed. */
