@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "engine/seat.h"
 #include "engine/udp_spare.h"
 
 socklen_t rudp_udp_address_for(sa_family_t family, const struct rudp_addr *addr,
@@ -335,8 +336,7 @@ void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp)
 	rudp_udp_unspare(engine, udp);
 	rudp_slots_remove(&engine->slots, udp->id);
 	close(udp->fd);
-	if (udp->seat_fd >= 0)
-		close(udp->seat_fd);
+	rudp_seat_leave(engine, udp);
 	rudp_pool_give(&engine->udp_pool, udp);
 }
 

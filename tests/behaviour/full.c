@@ -38,8 +38,8 @@ static bool is_writable(int fd, int ms)
 }
 
 /*
- * Large pieces, then single bytes as long as any are taken after a pause; returns the bytes taken. Ends the
- * check if that goes on.
+ * Large pieces, then single bytes as long as any are taken after a pause; returns the bytes taken.
+ * Ends the check if that goes on.
  */
 static long fill_up(int fd, size_t piece)
 {
