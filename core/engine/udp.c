@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "engine/seat.h"
+#include "engine/udp_owner.h"
 #include "engine/udp_spare.h"
 
 socklen_t rudp_udp_address_for(sa_family_t family, const struct rudp_addr *addr,
@@ -187,6 +188,7 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 		set_int(udp->fd, IPPROTO_IP, IP_FREEBIND, 1);
 	if (bind(udp->fd, &local->sa, rudp_addr_len(local)) < 0)
 		return give_up(engine, udp, -errno);
+	rudp_udp_owner_mark(udp->fd);
 	return finish(engine, udp, out);
 }
 
