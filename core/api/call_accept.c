@@ -11,9 +11,6 @@
 #include "api/swap.h"
 #include "api/sys.h"
 
-/* Room for the byte that the engine leaves unread in the largest kernel buffer (quarter rule). */
-#define SEND_BUFFER_BYTES 212992
-
 #define INHERITED                                                                                  \
 	((unsigned)(RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY |             \
 		    RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR | RUDP_MARK_REUSEPORT | RUDP_MARK_INQ))
@@ -102,9 +99,13 @@ static void keep_inherited(struct rudp_bag *bag)
 
 static void dress(int listener, int fd, unsigned mark, const struct rudp_name *name)
 {
-	int bytes = SEND_BUFFER_BYTES, none = 0; /* Linux does not inherit SO_PRIORITY */
+	bool has_bag = mark & RUDP_MARK_BAG;
+	int none = 0; /* Linux does not inherit SO_PRIORITY */
 	struct rudp_bag bag;
+	int bytes;
 
+	has_bag = has_bag && rudp_bag_get(listener, &bag) == 0;
+	bytes = has_bag ? rudp_bag_sndbuf(&bag) : RUDP_SOCKET_SNDBUF_BYTES;
 	rudp_mark_set(fd, (mark & INHERITED) | RUDP_MARK_ACCEPTED);
 	rudp_sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 	if (mark & RUDP_MARK_NATIVE) {
@@ -113,7 +114,7 @@ static void dress(int listener, int fd, unsigned mark, const struct rudp_name *n
 	} else if (mark & RUDP_MARK_REUSEADDR) {
 		rudp_swap_native_option(listener, fd, SO_REUSEADDR);
 	}
-	if (mark & RUDP_MARK_BAG && rudp_bag_get(listener, &bag) == 0) {
+	if (has_bag) {
 		keep_inherited(&bag);
 		rudp_bag_write(fd, &bag);
 	}

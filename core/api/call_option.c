@@ -208,6 +208,14 @@ static int judge(const struct rudp_socket *s, int level, int option, const void 
 	return rc;
 }
 
+/* One that is not connected yet gets its size with the connection. */
+static void limit_unsent(int fd, uint32_t asked)
+{
+	int bytes = rudp_socket_sndbuf(asked > 0 ? asked : 1);
+
+	rudp_sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 static int set_in_bag(int fd, const struct rudp_socket *s, const struct rudp_option_row *row,
 		      int level, int option, const void *value, socklen_t len)
 {
@@ -228,6 +236,8 @@ static int set_in_bag(int fd, const struct rudp_socket *s, const struct rudp_opt
 	/* Levels that the bag has no code for, and what is more than one number, are accepted only. */
 	if (rc < 0 && rc != -EINVAL && rc != -ENOSPC)
 		return rc;
+	if (level == SOL_SOCKET && option == SO_SNDBUF && s->state == RUDP_SOCKET_CONNECTED)
+		limit_unsent(fd, entry.value);
 	if (row->tell)
 		tell(fd, s, level, option, &entry.value, sizeof entry.value);
 	return 0;

@@ -274,3 +274,22 @@ bool rudp_bag_find_congestion(const struct rudp_bag *bag, char name[RUDP_CONGEST
 	name[RUDP_CONGESTION_BYTES - 1] = 0;
 	return true;
 }
+
+int rudp_socket_sndbuf(uint64_t asked_bytes)
+{
+	uint64_t half_bytes = asked_bytes / 2;
+
+	if (asked_bytes == 0 || half_bytes > RUDP_SOCKET_SNDBUF_BYTES)
+		return RUDP_SOCKET_SNDBUF_BYTES;
+	return half_bytes < RUDP_SOCKET_SNDBUF_LEAST_BYTES ? RUDP_SOCKET_SNDBUF_LEAST_BYTES
+							    : (int)half_bytes;
+}
+
+int rudp_bag_sndbuf(const struct rudp_bag *bag)
+{
+	uint32_t asked;
+
+	if (!rudp_bag_find(bag, SOL_SOCKET, SO_SNDBUF, &asked))
+		return RUDP_SOCKET_SNDBUF_BYTES;
+	return rudp_socket_sndbuf(asked > 0 ? asked : 1);
+}

@@ -73,6 +73,19 @@ int rudp_bag_put(int fd, const struct rudp_option *option);
 /* false: not in it. */
 bool rudp_bag_find(const struct rudp_bag *bag, int level, int option, uint32_t *value);
 
+/*
+ * SO_SNDBUF of the AF_UNIX socket in the program, which the kernel doubles: half of the SO_SNDBUF that
+ * the program asked for (0: it did not), because the connection's own send buffer has the other half. No
+ * more than any user may ask for. No less than leaves room for a byte that the engine leaves unread:
+ * AF_UNIX counts the whole kernel buffer around it (37,120 bytes at most, on Linux 6.18), and is
+ * writable while no more than a quarter is in use.
+ */
+#define RUDP_SOCKET_SNDBUF_BYTES 212992
+#define RUDP_SOCKET_SNDBUF_LEAST_BYTES 77824
+int rudp_socket_sndbuf(uint64_t asked_bytes);
+/* The same, of the SO_SNDBUF in the bag. */
+int rudp_bag_sndbuf(const struct rudp_bag *bag);
+
 /* Puts all options of the bag on another socket of ours at once: 0 or -errno. */
 int rudp_bag_write(int fd, const struct rudp_bag *bag);
 /* name ends with a 0 within 16 bytes; false: none was set. */

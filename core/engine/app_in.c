@@ -195,7 +195,8 @@ static bool drain_by_asking(struct rudp_engine *engine, struct rudp_app *app)
 			app->may_read = false;
 			return false;
 		}
-		if (rudp_carrier_send_room(&app->carrier) == 0)
+		app->was_full = rudp_carrier_send_room(&app->carrier) == 0;
+		if (app->was_full)
 			return false; /* may_read stays: WRITABLE brings us back */
 		if (!read_once(engine, app, fresh))
 			return false;
@@ -245,7 +246,8 @@ static ssize_t peek(struct rudp_engine *engine, struct rudp_app *app, struct rea
 /* The first words since something was given to the program are an answer, and likely the whole of it. */
 static void leave_unread(struct rudp_engine *engine, struct rudp_app *app)
 {
-	if (app->answered || app->behind > RUDP_APP_PEEK_BYTES) {
+	if (app->answered || app->was_full || app->behind > RUDP_APP_PEEK_BYTES) {
+		app->was_full = false;
 		rudp_app_consume(engine, app);
 		return;
 	}
@@ -269,8 +271,10 @@ static bool drain_by_peeking(struct rudp_engine *engine, struct rudp_app *app)
 	ssize_t n;
 
 	reserve(engine, app, RUDP_APP_PEEK_BYTES, &reading);
-	if (reading.room == 0)
-		return rudp_carrier_send_room(&app->carrier) == 0; /* may_read stays, as above */
+	if (reading.room == 0) {
+		app->was_full = rudp_carrier_send_room(&app->carrier) == 0;
+		return app->was_full; /* may_read stays, as above */
+	}
 	n = peek(engine, app, &reading);
 	if (n == (ssize_t)reading.room || reading.is_cut)
 		return false;

@@ -63,10 +63,38 @@ static void on_refusal(struct rudp_engine *engine, struct rudp_app *app, int err
 	}
 }
 
+static bool is_same_host(const struct rudp_app *app)
+{
+	return rudp_addr_is_loopback(&app->remote) ||
+	       rudp_addr_same_host(&app->local, &app->remote);
+}
+
+/* SO_SNDBUF of our end; the other half of the program's SO_RCVBUF is the connection's window. */
+static int end_buffer_bytes(const struct rudp_app *app)
+{
+	uint64_t bytes = RUDP_APP_SNDBUF_BYTES;
+
+	if (app->given_bytes < RUDP_APP_BULK_BYTES && is_same_host(app))
+		bytes = RUDP_APP_SAME_HOST_SNDBUF_BYTES;
+	if (app->options.conn.receive_max_bytes > 0 &&
+	    app->options.conn.receive_max_bytes / 2 < bytes)
+		bytes = app->options.conn.receive_max_bytes / 2;
+	return bytes < RUDP_APP_SNDBUF_LEAST_BYTES ? RUDP_APP_SNDBUF_LEAST_BYTES : (int)bytes;
+}
+
+void rudp_app_limit_unread(struct rudp_app *app)
+{
+	int bytes = end_buffer_bytes(app);
+
+	app->roomy = bytes < RUDP_APP_SNDBUF_BYTES;
+	if (app->roomy)
+		setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 /* Most connections never need it. true: it is there since now. */
 static bool make_room(struct rudp_app *app)
 {
-	int bytes = RUDP_APP_SNDBUF_BYTES;
+	int bytes = end_buffer_bytes(app);
 
 	if (app->roomy)
 		return false;
@@ -91,6 +119,16 @@ static ssize_t give(const struct rudp_app *app, const struct msghdr *message, in
 	return n;
 }
 
+/* The first bulk that the program has read: its buffer may grow, when it is full next. */
+static void note_given(struct rudp_app *app, size_t bytes)
+{
+	bool was_bulk = app->given_bytes >= RUDP_APP_BULK_BYTES;
+
+	app->given_bytes += bytes;
+	if (!was_bulk && app->given_bytes >= RUDP_APP_BULK_BYTES)
+		app->roomy = false;
+}
+
 bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 {
 	size_t moved = 0;
@@ -105,11 +143,15 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		message.msg_iovlen = cut(iov, count, portion(app, &flags));
 		if (message.msg_iovlen == 0)
 			return false;
+		/* A connection of small messages does not need its buffer's size set. */
+		if (!app->roomy && iov[0].iov_len > RUDP_APP_PEEK_BYTES)
+			rudp_app_limit_unread(app);
 		rudp_app_before_delivery(engine, app);
 		n = give(app, &message, flags);
 		if (n > 0) {
 			rudp_carrier_receive_consume(engine, &app->carrier, (size_t)n);
 			moved += (size_t)n;
+			note_given(app, (size_t)n);
 			continue;
 		}
 		if (errno == EINTR || (errno == EAGAIN && make_room(app)))

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/mark.h"
 #include "engine/app_side.h"
 #include "engine/caller.h"
 #include "engine/deferred_close.h"
@@ -67,9 +68,9 @@ static ssize_t put_zeros(int program_fd, bool is_foreign, size_t bytes)
 }
 
 /* As much as the program may have on its way to us; it is told when that becomes writable. */
-static void set_send_buffer(int fd)
+static void set_send_buffer(const struct rudp_app *app, int fd)
 {
-	int bytes = RUDP_APP_SNDBUF_BYTES;
+	int bytes = rudp_socket_sndbuf(app->options.conn.send_max_bytes);
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
@@ -94,6 +95,20 @@ static int fill(struct rudp_app *app, int program_fd, bool is_foreign, size_t fi
 }
 
 /*
+ * sendfile() makes kernel buffers of 64 KB, and the sentinel would keep one: four of them do not fit
+ * in a small send buffer, which would never become writable. There, a byte by itself is the sentinel.
+ */
+static int put_last(struct rudp_app *app, int program_fd)
+{
+	if (rudp_socket_sndbuf(app->options.conn.send_max_bytes) == RUDP_APP_SNDBUF_BYTES)
+		return 0;
+	if (send(program_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+		return -errno;
+	app->plug_bytes++;
+	return 0;
+}
+
+/*
  * The buffer gets its size behind a plug that is large enough for it: to be given one makes a writable
  * socket say so, and who waits for an edge may then see two. A wake-up that finds the socket plugged
  * again stays on epoll's list, and the end of the handshake may fall between that look and its own.
@@ -110,15 +125,17 @@ int rudp_app_plug(struct rudp_app *app, int program_fd, bool is_foreign)
 		sndbuf = before;
 	rc = fill(app, program_fd, is_foreign,
 		  (size_t)sndbuf / 4 / PAGE_BYTES * PAGE_BYTES + PLUG_STEP_BYTES);
+	if (rc == 0)
+		rc = put_last(app, program_fd);
 	if (rc < 0)
 		return rc;
-	set_send_buffer(program_fd);
+	set_send_buffer(app, program_fd);
 	return is_writable(program_fd) ? fill(app, program_fd, is_foreign, PLUG_STEP_BYTES) : 0;
 }
 
 int rudp_app_put_sentinel(struct rudp_app *app, int program_fd)
 {
-	set_send_buffer(program_fd);
+	set_send_buffer(app, program_fd);
 	if (send(program_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
 		return -errno;
 	app->plug_bytes = 1;

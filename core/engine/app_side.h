@@ -38,6 +38,9 @@
 #define RUDP_APP_UNREAD_BYTES 32         /* so few may stay, even were each a kernel buffer by itself */
 #define RUDP_APP_UNREAD_ANSWERS 8
 #define RUDP_APP_SNDBUF_BYTES 212992     /* what any user may ask for; the kernel doubles it */
+#define RUDP_APP_SAME_HOST_SNDBUF_BYTES (64u << 10) /* see RUDP_SAME_HOST_WINDOW_BYTES, */
+#define RUDP_APP_BULK_BYTES (4u << 20)              /* RUDP_SAME_HOST_BULK_BYTES */
+#define RUDP_APP_SNDBUF_LEAST_BYTES 2304 /* the kernel's own */
 
 enum rudp_app_stage {
 	RUDP_APP_CONNECTING,
@@ -64,9 +67,11 @@ struct rudp_app {
 	bool may_read, may_write;     /* an edge has been seen and not been used up */
 	bool urgent;                  /* perhaps: an urgent byte is in the queue */
 	bool bulk;                    /* the program writes more at a time than is worth a peek */
+	bool was_full;                /* there was no room for what it has written: it may wait */
 	bool answered;                /* it has written since something was last given to it */
 	uint8_t unread_answers;       /* among the bytes behind */
-	bool roomy;                   /* our end has RUDP_APP_SNDBUF_BYTES */
+	uint64_t given_bytes;         /* to the program */
+	bool roomy;                   /* our end has the largest send buffer that it may have */
 	bool awaits_reading;          /* that the program has read raises an edge */
 	bool waiting_counted;
 	struct rudp_ends ends;
@@ -134,6 +139,8 @@ void rudp_app_consume_all(struct rudp_engine *engine, struct rudp_app *app);
 void rudp_app_before_delivery(struct rudp_engine *engine, struct rudp_app *app);
 void rudp_app_consume_due(struct rudp_engine *engine);
 int64_t rudp_app_consume_at_ns(const struct rudp_engine *engine);
+/* Bounds our end's send buffer by what the program asked for, and by where the peer is (app_out.c). */
+void rudp_app_limit_unread(struct rudp_app *app);
 /* From the receive buffer to the program (app_out.c); true: more is there and there is room. */
 bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app);
 /*

@@ -220,6 +220,8 @@ static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 
 	if (rc < 0)
 		return rc;
+	if (w->request->level == SOL_SOCKET && w->request->option == SO_RCVBUF && app->fd >= 0)
+		rudp_app_limit_unread(app);
 	if (rudp_app_has_half_closed(app))
 		rudp_ends_on_shutdown_send(&app->ends);
 	if (app->carrier.tcp)

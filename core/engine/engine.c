@@ -25,6 +25,7 @@
 #include "engine/listener.h"
 #include "engine/loop.h"
 #include "engine/memory_limit.h"
+#include "engine/seat.h"
 #include "engine/tcp.h"
 #include "engine/udp.h"
 
@@ -143,6 +144,8 @@ static int make_endpoint(struct rudp_engine *engine)
 {
 	struct rudp_endpoint_config config = {.random = rudp_random_take,
 					      .random_context = &engine->random,
+					      .share_number = rudp_seat_number,
+					      .pass_on = rudp_seat_pass_on,
 					      .datagram_max = rudp_udp_datagram_max,
 					      .datagram_max_context = engine,
 					      .memory_max_bytes =

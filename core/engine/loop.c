@@ -17,6 +17,7 @@
 #include "engine/listener.h"
 #include "engine/race.h"
 #include "engine/roam.h"
+#include "engine/seat.h"
 #include "engine/tcp.h"
 #include "engine/udp.h"
 #include "engine/udp_spare.h"
@@ -66,6 +67,9 @@ static void dispatch(struct rudp_engine *engine, uint64_t id, uint32_t events)
 		break;
 	case RUDP_KIND_SIGNAL:
 		on_signal(engine, object);
+		break;
+	case RUDP_KIND_SEAT:
+		rudp_seat_on_event(engine, object);
 		break;
 	case RUDP_KIND_ROAM:
 		rudp_roam_on_event(engine);

@@ -60,6 +60,12 @@ static void read_native(struct rudp_sock_options *options, int fd)
 		options->reuse_address = value != 0;
 }
 
+/* 0 is the least that there can be, as with TCP, and not the default. */
+static uint64_t buffer_bytes(uint32_t value)
+{
+	return value > 0 ? value : 1;
+}
+
 static void take(struct rudp_sock_options *options, const struct rudp_option *entry)
 {
 	switch (entry->level) {
@@ -82,6 +88,10 @@ static void take(struct rudp_sock_options *options, const struct rudp_option *en
 			options->route.device = (int)entry->value;
 		else if (entry->option == SO_MARK)
 			options->route.mark = entry->value;
+		else if (entry->option == SO_SNDBUF)
+			options->conn.send_max_bytes = buffer_bytes(entry->value);
+		else if (entry->option == SO_RCVBUF)
+			options->conn.receive_max_bytes = buffer_bytes(entry->value);
 		else if (entry->option == SO_MAX_PACING_RATE) /* all ones: no limit */
 			options->conn.pacing_bytes_per_s_max =
 				entry->value == UINT32_MAX ? 0 : entry->value;

@@ -14,6 +14,7 @@
 #include "engine/port.h"
 #include "engine/tcp.h"
 #include "engine/udp.h"
+#include "engine/udp_owner.h"
 
 static void arm(struct rudp_engine *engine, struct rudp_app *app)
 {
@@ -71,6 +72,17 @@ static struct rudp_addr wire_address(const struct rudp_engine *engine, const str
 	return wire;
 }
 
+/*
+ * Within this host: the UDP socket that the SYN would reach is a program's own, so that nobody there
+ * speaks rudp. What this engine has itself need not be asked for.
+ */
+static bool is_udp_of_a_program(struct rudp_engine *engine, const struct rudp_addr *local,
+				const struct rudp_addr *wire)
+{
+	return (rudp_addr_is_loopback(wire) || rudp_addr_same_host(local, wire)) &&
+	       !rudp_udp_has_port(engine, rudp_addr_port(wire)) && rudp_udp_owner_is_other(wire);
+}
+
 static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
 		      const struct rudp_binding *binding)
 {
@@ -89,6 +101,10 @@ static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
 		rc = rudp_udp_open_connected(engine, &wire, &app->options.route, &udp);
 		if (rc == 0)
 			local = udp->local;
+	}
+	if (rc == 0 && is_udp_of_a_program(engine, &local, &wire)) {
+		rudp_udp_release(engine, udp);
+		rc = -ECONNREFUSED;
 	}
 	if (rc < 0)
 		return rc;

@@ -3,11 +3,23 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "api/names.h"
+#include "engine/undertaker.h"
+
+#define FDS_MAX 253 /* SCM_MAX_FD */
+
+/* In front of a datagram that is passed on. */
+struct cover {
+	struct rudp_addr local, remote;
+	uint8_t ecn;
+};
 
 static socklen_t name_seat(uint16_t port, unsigned number, struct sockaddr_un *un)
 {
@@ -27,8 +39,11 @@ static int make_socket(void)
 /* number: which one. Returns its socket, or -1. */
 static int take(uint16_t port, unsigned *number)
 {
-	int fd = make_socket();
+	int fd = make_socket(), on = 1;
 
+	/* Else the first sender's credentials would be missing. */
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
 	for (*number = 0; fd >= 0 && *number < RUDP_SEATS_MAX; ++*number) {
 		struct sockaddr_un un;
 		socklen_t len = name_seat(port, *number, &un);
@@ -88,16 +103,132 @@ static int open_alone_or_join(struct rudp_engine *engine, const struct rudp_addr
 	return rc;
 }
 
+static int enlist(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	int rc;
+
+	udp->seat_id = rudp_slots_add(&engine->slots, RUDP_KIND_SEAT, udp);
+	if (!udp->seat_id)
+		return -ENOMEM;
+	rc = rudp_engine_watch(engine, udp->seat_fd, EPOLLIN, udp->seat_id);
+	if (rc < 0) {
+		rudp_slots_remove(&engine->slots, udp->seat_id);
+		udp->seat_id = 0;
+	}
+	return rc;
+}
+
 int rudp_seat_open_udp(struct rudp_engine *engine, const struct rudp_addr *local,
 		       const struct rudp_udp_options *options, struct rudp_udp **out)
 {
 	unsigned own;
 	int seat = take(rudp_addr_port(local), &own);
-	int rc = open_alone_or_join(engine, local, *options, own, out);
+	int rc;
 
-	if (rc == 0)
-		(*out)->seat_fd = seat;
-	else if (seat >= 0)
+	if (seat < 0)
+		return -EADDRINUSE;
+	rc = open_alone_or_join(engine, local, *options, own, out);
+	if (rc < 0) {
 		close(seat);
+		return rc;
+	}
+	(*out)->seat_fd = seat;
+	(*out)->seat = own;
+	rc = enlist(engine, *out);
+	if (rc < 0)
+		rudp_udp_close(engine, *out);
 	return rc;
+}
+
+void rudp_seat_leave(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	if (udp->seat_fd < 0)
+		return;
+	if (udp->seat_id)
+		rudp_slots_remove(&engine->slots, udp->seat_id);
+	close(udp->seat_fd);
+	udp->seat_fd = -1;
+}
+
+int rudp_seat_number(const void *socket)
+{
+	const struct rudp_udp *udp = socket;
+
+	return udp->seat_fd >= 0 ? (int)udp->seat : -1;
+}
+
+bool rudp_seat_pass_on(void *socket, const struct rudp_datagram *datagram, unsigned number)
+{
+	const struct rudp_udp *udp = socket;
+	struct cover cover = {
+		.local = datagram->local, .remote = datagram->remote, .ecn = datagram->ecn};
+	struct iovec iov[] = {{&cover, sizeof cover}, {datagram->data, datagram->len}};
+	struct sockaddr_un un;
+	struct msghdr message = {.msg_name = &un, .msg_iov = iov, .msg_iovlen = 2};
+
+	message.msg_namelen = name_seat(rudp_addr_port(&udp->local), number, &un);
+	/* A queue that is full loses it, as the network may. */
+	return sendmsg(udp->seat_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+	       errno != ECONNREFUSED;
+}
+
+/* Descriptors that came along: another user's may keep who closes them waiting. */
+static void let_go(const struct cmsghdr *cmsg)
+{
+	size_t count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	int fd;
+
+	for (size_t i = 0; i < count; i++) {
+		memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
+		rudp_undertaker_take(fd);
+	}
+}
+
+/* A process of this user has sent it. */
+static bool is_ours(struct msghdr *message)
+{
+	struct ucred from = {.uid = (uid_t)-1};
+
+	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg; cmsg = CMSG_NXTHDR(message, cmsg)) {
+		if (cmsg->cmsg_level != SOL_SOCKET)
+			continue;
+		if (cmsg->cmsg_type == SCM_CREDENTIALS)
+			memcpy(&from, CMSG_DATA(cmsg), sizeof from);
+		else if (cmsg->cmsg_type == SCM_RIGHTS)
+			let_go(cmsg);
+	}
+	return from.uid == geteuid();
+}
+
+/* false: nothing more is there. */
+static bool take_passed(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred)) +
+						 CMSG_SPACE(FDS_MAX * sizeof(int))];
+	struct cover cover = {0};
+	struct rudp_datagram datagram = {.socket = udp, .data = engine->receive_buffers};
+	struct iovec iov[] = {{&cover, sizeof cover},
+			      {datagram.data, RUDP_RECEIVE_BUFFER_BYTES}};
+	struct msghdr message = {.msg_iov = iov,
+				 .msg_iovlen = 2,
+				 .msg_control = control,
+				 .msg_controllen = sizeof control};
+	ssize_t n = recvmsg(udp->seat_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		return false;
+	if (!is_ours(&message) || n <= (ssize_t)sizeof cover || message.msg_flags & MSG_TRUNC)
+		return true;
+	datagram.local = cover.local;
+	datagram.remote = cover.remote;
+	datagram.ecn = cover.ecn;
+	datagram.len = (size_t)n - sizeof cover;
+	rudp_endpoint_on_datagram(engine->ep, &datagram, engine->now_at_ns);
+	return true;
+}
+
+void rudp_seat_on_event(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	for (int i = 0; i < RUDP_SEAT_PASS_MAX && take_passed(engine, udp); i++)
+		;
 }

@@ -10,7 +10,18 @@
  * finds every stranger that has it already; only then it opens it for others, who join where somebody
  * sits. (A program that comes later is served by yield.h.)
  *
- * Anybody can take such a name: then it is as if there were no seats.
+ * The kernel chooses the socket of a datagram by addresses and ports. It chooses another one than before
+ * when a worker has joined or left, or when a NAT has given the peer another address. So the number of
+ * the seat is in the ids that an engine chooses (proto/endpoint.h), and an engine that gets a datagram
+ * with the number of another seat passes it on to that seat's name. It does not answer with a RESET:
+ * the engines have one secret for reset tokens, so that the RESET would end a living connection. If no
+ * engine has the seat, the seat's connections are over, and a RESET says so.
+ *
+ * SYNs are not passed on: any engine may answer them. Nor are RESETs, which name the peer's id: an
+ * engine that misses one learns by a time-out that its peer has forgotten the connection.
+ *
+ * Anybody can take a name that no engine has, and gets what is addressed to that seat: encrypted packets
+ * that are forged or late. An engine takes only what a process of its own user has passed on.
  */
 #ifndef RUDP_ENGINE_SEAT_H
 #define RUDP_ENGINE_SEAT_H
@@ -18,16 +29,27 @@
 #include "base/addr.h"
 #include "engine/engine.h"
 #include "engine/udp.h"
+#include "proto/endpoint.h"
 
-#define RUDP_SEATS_MAX 64        /* at a port; who finds none may share it all the same */
+#define RUDP_SEATS_MAX RUDP_SHARERS_MAX /* at a port; who finds none does not share it */
+#define RUDP_SEAT_PASS_MAX 64     /* datagrams taken at once */
 #define RUDP_SEAT_TRIES_MAX 100  /* a millisecond apart, where somebody sits and has not opened it */
 
 /*
  * As rudp_udp_open with reuse_port, which options need not say.
  *
- * Returns  0; -EADDRINUSE: somebody has it who is no engine in a thread of this user, too; -errno.
+ * Returns  0; -EADDRINUSE: somebody has it who is no engine in a thread of this user, too, or all seats
+ *          are taken; -errno.
  */
 int rudp_seat_open_udp(struct rudp_engine *engine, const struct rudp_addr *local,
 		       const struct rudp_udp_options *options, struct rudp_udp **out);
+/* Before its socket is closed. */
+void rudp_seat_leave(struct rudp_engine *engine, struct rudp_udp *udp);
+
+/* The protocol's share_number and pass_on (proto/endpoint.h), of a struct rudp_udp. */
+int rudp_seat_number(const void *socket);
+bool rudp_seat_pass_on(void *socket, const struct rudp_datagram *datagram, unsigned number);
+/* Something has been passed on to this one. */
+void rudp_seat_on_event(struct rudp_engine *engine, struct rudp_udp *udp);
 
 #endif

@@ -24,6 +24,7 @@ enum rudp_kind {
 	RUDP_KIND_BINDING, /* a bound or listening socket of a program */
 	RUDP_KIND_CLIENT,  /* a process that has said HELLO */
 	RUDP_KIND_SIGNAL,  /* object: the signalfd, an int */
+	RUDP_KIND_SEAT,    /* object: the UDP socket of a shared port */
 	RUDP_KIND_ROAM,    /* what tells of changed addresses */
 };
 

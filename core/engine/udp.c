@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "engine/seat.h"
+#include "engine/udp_owner.h"
 #include "engine/udp_spare.h"
 
 socklen_t rudp_udp_address_for(sa_family_t family, const struct rudp_addr *addr,
@@ -186,6 +188,7 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 		set_int(udp->fd, IPPROTO_IP, IP_FREEBIND, 1);
 	if (bind(udp->fd, &local->sa, rudp_addr_len(local)) < 0)
 		return give_up(engine, udp, -errno);
+	rudp_udp_owner_mark(udp->fd);
 	return finish(engine, udp, out);
 }
 
@@ -335,8 +338,7 @@ void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp)
 	rudp_udp_unspare(engine, udp);
 	rudp_slots_remove(&engine->slots, udp->id);
 	close(udp->fd);
-	if (udp->seat_fd >= 0)
-		close(udp->seat_fd);
+	rudp_seat_leave(engine, udp);
 	rudp_pool_give(&engine->udp_pool, udp);
 }
 

@@ -44,6 +44,8 @@ struct rudp_udp {
 	uint64_t id;
 	int fd;
 	int seat_fd;                  /* its seat at a shared port (seat.h), or -1 */
+	unsigned seat;                /* which one */
+	uint64_t seat_id;             /* the slot of seat_fd */
 	sa_family_t family;
 	bool v6only;
 	bool connected;

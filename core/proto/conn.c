@@ -122,6 +122,8 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	conn->send_limit_bytes = RUDP_SEND_LIMIT_MIN_BYTES;
 	if (conn->send_limit_bytes > ep->config.send_buffer_max_bytes)
 		conn->send_limit_bytes = ep->config.send_buffer_max_bytes;
+	conn->is_same_host = rudp_addr_is_loopback(remote) || rudp_addr_same_host(local, remote);
+	rudp_conn_limit_buffers(conn);
 	conn->blocked_told = UINT64_MAX;
 	conn->peer_ack_delay_ns = RUDP_ACK_DELAY_MAX_NS;
 	conn->opened_at_ns = conn->progress_at_ns = conn->heard_at_ns = conn->keys_from_ns = now_at_ns;

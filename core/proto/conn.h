@@ -62,9 +62,12 @@ struct rudp_conn_options {
 				       * it, where the peer is known (docs/protocol.md section 6.8) */
 	bool deferred;                /* connect: no SYN before something is written, or shut down, */
 	int64_t deferred_max_ns;      /* or so much time has passed; 0: however long that takes */
+	uint64_t send_max_bytes;      /* SO_SNDBUF, SO_RCVBUF: what is held each way; 0: no limit of */
+	uint64_t receive_max_bytes;   /* the program's own, less than RUDP_BUFFER_LEAST_BYTES is that */
 	uint8_t tos, tclass;          /* of its packets over IPv4 and IPv6; ECN bits are not looked at */
 };
 
+#define RUDP_BUFFER_LEAST_BYTES 4096
 #define RUDP_CONNECT_TIMEOUT_NS (127 * RUDP_NS_PER_S) /* as Linux: tcp_syn_retries 6 */
 #define RUDP_USER_TIMEOUT_NS (924 * RUDP_NS_PER_S)    /* as Linux: tcp_retries2 15 */
 #define RUDP_IDLE_TIMEOUT_NS (7200 * RUDP_NS_PER_S) /* nothing owed but answers to our pings */
@@ -129,7 +132,7 @@ int rudp_conn_error(const struct rudp_conn *conn);
 /*
  * Writing. room is what may be appended now; reserve gives places for up to want bytes (0..2 iovecs);
  * commit says that n bytes were put there. write does it all by copy and returns the bytes taken.
- * limit_bytes (see set_send_limit) bounds what is held.
+ * What is held is bounded by what the path carries and the peer takes (rudp_conn_send_allowance_bytes).
  */
 size_t rudp_conn_send_room(const struct rudp_conn *conn);
 int rudp_conn_send_reserve(struct rudp_conn *conn, size_t want, struct iovec iov[2]);

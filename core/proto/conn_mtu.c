@@ -53,7 +53,7 @@ static uint32_t limit_bytes(const struct rudp_conn *conn)
 
 	if (window > conn->cc.cwnd_bytes)
 		window = conn->cc.cwnd_bytes;
-	window /= RUDP_MTU_WINDOW_SHARE;
+	window /= conn->is_same_host ? RUDP_SAME_HOST_MTU_SHARE : RUDP_MTU_WINDOW_SHARE;
 	return window < RUDP_DATAGRAM_MAX_BYTES ? (uint32_t)window : RUDP_DATAGRAM_MAX_BYTES;
 }
 

@@ -55,6 +55,15 @@
 #define RUDP_UNHEARD_BYTES_MAX (9u << 17)
 #define RUDP_TRUST_TIMEOUTS 2  /* of an answer to early data, until its address counts as unproven */
 #define RUDP_SEND_LIMIT_MIN_BYTES (400u << 10) /* what a program may have unsent at first */
+#define RUDP_SEND_LIMIT_FULL_BYTES (16u << 10) /* while the peer's window is used up: see BLOCKED */
+/*
+ * The window between two programs of one host, until the reader has read so much. A larger one saves
+ * system calls in bulk transfers, but a writer whose peer does not read would go on for a long time
+ * before it is full. Two of the largest datagrams fit.
+ */
+#define RUDP_SAME_HOST_WINDOW_BYTES (128u << 10)
+#define RUDP_SAME_HOST_BULK_BYTES (4u << 20)
+#define RUDP_SAME_HOST_MTU_SHARE 2 /* in place of RUDP_MTU_WINDOW_SHARE: nothing is lost there */
 #define RUDP_TIME_WAIT_PTOS 3
 #define RUDP_TIME_WAIT_MIN_NS (500 * RUDP_NS_PER_MS) /* a busy peer repeats its FIN later than a PTO */
 #define RUDP_LAST_ACK_NS (100 * RUDP_NS_PER_S) /* for our FIN alone, with nobody waiting */
@@ -194,7 +203,8 @@ struct rudp_conn {
 	uint64_t blocked_told;        /* window for which BLOCKED has been sent */
 	int64_t peer_ack_delay_ns;
 	uint64_t peer_datagram_bytes;
-	uint64_t send_limit_bytes;
+	uint64_t send_limit_bytes;    /* by the congestion window; it only grows */
+	bool is_same_host;            /* the peer is on this host */
 	struct rudp_conn_known known;
 	struct rudp_conn_flow flow;
 	uint64_t charged_bytes;       /* to the endpoint's budget: what rudp_conn_buffer_bytes said */
@@ -275,6 +285,7 @@ uint64_t rudp_conn_buffer_bytes(const struct rudp_conn *conn);
 void rudp_conn_charge(struct rudp_conn *conn);
 void rudp_conn_uncharge(struct rudp_conn *conn);
 /* What the send buffer may hold now: its limit, or less where memory is scarce. */
+void rudp_conn_limit_buffers(struct rudp_conn *conn); /* the options are new */
 size_t rudp_conn_send_allowance_bytes(const struct rudp_conn *conn);
 
 /*

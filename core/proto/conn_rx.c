@@ -51,8 +51,13 @@ static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_fra
 
 static void on_window(struct rudp_conn *conn, uint64_t window_end)
 {
-	if (window_end > conn->peer_window_end)
-		conn->peer_window_end = window_end;
+	size_t room = rudp_conn_send_room(conn);
+
+	if (window_end <= conn->peer_window_end)
+		return;
+	conn->peer_window_end = window_end;
+	if (rudp_conn_send_room(conn) > room)
+		rudp_conn_raise(conn, RUDP_EVENT_WRITABLE);
 }
 
 static void on_urgent(struct rudp_conn *conn, uint64_t offset)

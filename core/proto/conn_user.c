@@ -69,6 +69,8 @@ void rudp_conn_receive_consume(struct rudp_conn *conn, size_t n, int64_t now_at_
 				 : rudp_time_max(conn->rtt.srtt_ns, conn->handshake_ns);
 
 	rudp_recvbuf_consume(&conn->recvbuf, n, rtt_ns, now_at_ns);
+	if (conn->is_same_host && conn->recvbuf.ring.head - n < RUDP_SAME_HOST_BULK_BYTES)
+		rudp_conn_limit_buffers(conn);
 	rudp_conn_charge(conn);
 	if (rudp_recvbuf_available(&conn->recvbuf) == 0 && conn->trim_at_ns == RUDP_NEVER) {
 		rudp_conn_rest_soon(conn, now_at_ns);
@@ -105,8 +107,13 @@ size_t rudp_conn_urgent_ahead(const struct rudp_conn *conn)
 void rudp_conn_set_options(struct rudp_conn *conn, const struct rudp_conn_options *options,
 			   int64_t now_at_ns)
 {
+	size_t room = rudp_conn_send_room(conn);
+
 	(void)now_at_ns;
 	conn->options = *options;
+	rudp_conn_limit_buffers(conn);
+	if (rudp_conn_send_room(conn) > room)
+		rudp_conn_raise(conn, RUDP_EVENT_WRITABLE);
 	rudp_endpoint_touch(conn->ep, conn);
 }
 

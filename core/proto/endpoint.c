@@ -151,13 +151,16 @@ static struct rudp_conn *find_short(const struct rudp_endpoint *ep, uint32_t sho
 }
 
 /* 0 is "no id", whole or half. */
-static uint64_t new_id(struct rudp_endpoint *ep)
+static uint64_t new_id(struct rudp_endpoint *ep, const void *socket)
 {
+	int number = rudp_endpoint_share_number(ep, socket);
 	uint64_t id = 0;
 
-	do
+	do {
 		rudp_endpoint_random(ep, &id, sizeof id);
-	while ((uint32_t)id == 0 || find_short(ep, (uint32_t)id));
+		if (number >= 0)
+			id = (id & ~(uint64_t)(RUDP_SHARERS_MAX - 1)) | (unsigned)number;
+	} while ((uint32_t)id == 0 || find_short(ep, (uint32_t)id));
 	return id;
 }
 
@@ -170,7 +173,7 @@ struct rudp_conn *rudp_endpoint_add(struct rudp_endpoint *ep, void *socket,
 
 	if (!conn)
 		return NULL;
-	conn->id = new_id(ep);
+	conn->id = new_id(ep, socket);
 	conn->short_id = (uint32_t)conn->id;
 	HASH_ADD(hh, ep->by_short_id, short_id, sizeof conn->short_id, conn);
 	if (rudp_table_add_failed) {
@@ -311,6 +314,8 @@ static enum rudp_verdict dispatch(struct rudp_endpoint *ep, const struct rudp_pa
 	 * needs the whole id, which the peer tells us when it gets no answer.
 	 */
 	if (!conn || conn->dead || conn->is_deferred) {
+		if (!conn && rudp_endpoint_pass_on(ep, datagram, packet->id))
+			return RUDP_VERDICT_PASSED_ON;
 		if ((packet->type == RUDP_PACKET_DATA && !packet->is_short) ||
 		    packet->type == RUDP_PACKET_SYNACK)
 			rudp_endpoint_reset_unknown(ep, datagram, packet->id, now_at_ns);

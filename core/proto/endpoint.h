@@ -36,6 +36,7 @@
 #define RUDP_HALF_OPEN_WEIGH_MAX 4u       /* and of these one of a network that has far more */
 #define RUDP_TRAIN_DATAGRAMS_MAX 64       /* the kernel's limit for UDP_SEGMENT */
 #define RUDP_TRAIN_BYTES_MAX 65507u
+#define RUDP_SHARERS_MAX 64u /* endpoints at one port; a power of two */
 #define RUDP_BUFFER_MAX_BYTES (32u << 20) /* each direction, default */
 
 /* Keys that are good at once. A SYN that fits none of them costs as many attempts to open it. */
@@ -49,6 +50,7 @@ struct rudp_psk {
 };
 
 struct rudp_endpoint;
+struct rudp_datagram;
 
 struct rudp_endpoint_config {
 	/* len random bytes of cryptographic quality (the simulator's: seeded). */
@@ -58,7 +60,16 @@ struct rudp_endpoint_config {
 	uint8_t psk[32];
 	uint8_t suite;                 /* enum rudp_suite offered by connect; 0: by the processor */
 	uint8_t reset_secret[32];      /* the same after a restart of this host: reset tokens. Endpoints
-					* that share it must not share a port */
+					* that share it share a port only as below */
+	/*
+	 * Endpoints that share ports. Each has a number at such a port, less than RUDP_SHARERS_MAX,
+	 * which is in the lowest bits of the ids that it chooses there. share_number: of this endpoint
+	 * at this socket's port; negative: the port is its own. A datagram that belongs to another
+	 * endpoint is not answered but passed on. pass_on: false if no endpoint has that number, so
+	 * that the datagram's connection is over; what is passed on may be lost. NULL: none is shared.
+	 */
+	int (*share_number)(const void *socket);
+	bool (*pass_on)(void *socket, const struct rudp_datagram *datagram, unsigned number);
 	const struct rudp_cc_ops *cc;  /* NULL: bbr */
 	size_t send_buffer_max_bytes;  /* 0: RUDP_BUFFER_MAX_BYTES */
 	size_t receive_buffer_max_bytes;

@@ -44,6 +44,21 @@ void rudp_endpoint_reset_unknown(struct rudp_endpoint *ep, const struct rudp_dat
 	rudp_endpoint_answer(ep, to, bytes, rudp_packet_write_reset(bytes, id, token));
 }
 
+int rudp_endpoint_share_number(const struct rudp_endpoint *ep, const void *socket)
+{
+	return ep->config.share_number && socket ? ep->config.share_number(socket) : -1;
+}
+
+bool rudp_endpoint_pass_on(const struct rudp_endpoint *ep, const struct rudp_datagram *datagram,
+			   uint64_t id)
+{
+	int own = rudp_endpoint_share_number(ep, datagram->socket);
+	unsigned number = (unsigned)id & (RUDP_SHARERS_MAX - 1);
+
+	return own >= 0 && (unsigned)own != number &&
+	       ep->config.pass_on(datagram->socket, datagram, number);
+}
+
 void rudp_endpoint_ask_cookie(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
 			      int64_t now_at_ns)
 {

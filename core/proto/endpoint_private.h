@@ -143,6 +143,14 @@ void rudp_endpoint_answer(struct rudp_endpoint *ep, const struct rudp_datagram *
 /* Nothing where too many have been sent of late (answer_limit.h). */
 void rudp_endpoint_refuse(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,
 			  enum rudp_refusal reason, int64_t now_at_ns);
+/* This endpoint's number at the socket's port; negative: the port is not shared. */
+int rudp_endpoint_share_number(const struct rudp_endpoint *ep, const void *socket);
+/*
+ * For a datagram whose id is not known here. The id may be another endpoint's at the same port, which
+ * may well know it: a RESET from here would end a living connection. true: the other endpoint has it.
+ */
+bool rudp_endpoint_pass_on(const struct rudp_endpoint *ep, const struct rudp_datagram *datagram,
+			   uint64_t id);
 void rudp_endpoint_reset_unknown(struct rudp_endpoint *ep, const struct rudp_datagram *to,
 				 uint64_t id, int64_t now_at_ns);
 void rudp_endpoint_ask_cookie(struct rudp_endpoint *ep, const struct rudp_datagram *to, uint64_t id,

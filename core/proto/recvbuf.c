@@ -23,7 +23,7 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 
 static uint64_t initial_window_bytes(const struct rudp_recvbuf *buf)
 {
-	return min_u64(RUDP_RECVBUF_INITIAL_WINDOW_BYTES, buf->ring.capacity_max_bytes);
+	return min_u64(RUDP_RECVBUF_INITIAL_WINDOW_BYTES, buf->window_max_bytes);
 }
 
 /* How far beyond head a new promise goes. */
@@ -44,6 +44,7 @@ void rudp_recvbuf_init(struct rudp_recvbuf *buf, size_t capacity_max_bytes,
 	};
 	rudp_ring_init(&buf->ring, capacity_max_bytes);
 	rudp_range_set_init(&buf->pending, RUDP_RECVBUF_RANGES_MAX);
+	buf->window_max_bytes = buf->ring.capacity_max_bytes;
 	buf->window_bytes = initial_window_bytes(buf);
 	buf->window_end = promise_bytes(buf); /* the handshake's */
 }
@@ -52,6 +53,15 @@ void rudp_recvbuf_fini(struct rudp_recvbuf *buf)
 {
 	rudp_ring_fini(&buf->ring);
 	rudp_range_set_fini(&buf->pending);
+}
+
+void rudp_recvbuf_limit(struct rudp_recvbuf *buf, uint64_t window_max_bytes)
+{
+	buf->window_max_bytes = min_u64(window_max_bytes, buf->ring.capacity_max_bytes);
+	buf->window_bytes = max_u64(min_u64(buf->window_bytes, buf->window_max_bytes),
+				    initial_window_bytes(buf));
+	if (!buf->has_promised)
+		buf->window_end = promise_bytes(buf);
 }
 
 /* One past the highest byte that has ever arrived. */
@@ -156,7 +166,7 @@ static void note_arrival(struct rudp_recvbuf *buf, size_t bytes, int64_t now_at_
 				 RUDP_RECVBUF_YOUNG_BYTES),
 			 min_u64(RUDP_RECVBUF_WINDOW_ROUNDS * buf->arrived_bytes,
 				 RUDP_RECVBUF_ARRIVAL_WINDOW_BYTES_MAX));
-	wanted = min_u64(wanted, buf->ring.capacity_max_bytes);
+	wanted = min_u64(wanted, buf->window_max_bytes);
 	if (wanted > buf->window_bytes && !rudp_budget_is_scarce(buf->budget) &&
 	    rudp_ring_used(&buf->ring) < buf->arrived_bytes / 2)
 		buf->window_bytes = wanted;
@@ -208,7 +218,7 @@ static void tune(struct rudp_recvbuf *buf, int64_t srtt_ns, int64_t now_at_ns)
 	if (timely && drained < buf->window_bytes / 2)
 		return;
 	if (timely && !rudp_budget_is_scarce(buf->budget))
-		buf->window_bytes = min_u64(2 * buf->window_bytes, buf->ring.capacity_max_bytes);
+		buf->window_bytes = min_u64(2 * buf->window_bytes, buf->window_max_bytes);
 	buf->drained_mark = buf->ring.head;
 	buf->drained_mark_at_ns = now_at_ns;
 }
@@ -268,6 +278,7 @@ bool rudp_recvbuf_window_due(const struct rudp_recvbuf *buf)
 void rudp_recvbuf_on_window_sent(struct rudp_recvbuf *buf, uint64_t window_end)
 {
 	buf->window_end = max_u64(buf->window_end, window_end);
+	buf->has_promised = true;
 }
 
 #define CHECK(condition)                                                                           \
@@ -289,7 +300,8 @@ bool rudp_recvbuf_check(const struct rudp_recvbuf *buf)
 	CHECK(!buf->discarding || (ring->head == ring->tail && ring->capacity_bytes == 0));
 	CHECK(highest(buf) <= buf->window_end && highest(buf) <= buf->final_size);
 	CHECK(buf->window_bytes >= initial_window_bytes(buf));
-	CHECK(buf->window_bytes <= ring->capacity_max_bytes);
+	CHECK(buf->window_bytes <= buf->window_max_bytes);
+	CHECK(buf->window_max_bytes <= ring->capacity_max_bytes);
 	CHECK(buf->window_end <= ring->head + ring->capacity_max_bytes);
 	CHECK(buf->drained_mark <= ring->head);
 	for (uint32_t i = 0; i < pending->count; i++) {

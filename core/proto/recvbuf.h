@@ -4,11 +4,13 @@
  *
  * Model      ring holds the in-order bytes [head, tail) and, beyond, the out-of-order ones listed in
  *            pending. window_end is what the peer has been allowed; it only grows.
- * Auto-tuning  the window (up to capacity_max) doubles when the program has drained half of it within
+ * Auto-tuning  the window (up to window_max) doubles when the program has drained half of it within
  *            two round trips, and is at least RUDP_RECVBUF_WINDOW_ROUNDS times what arrives in one,
  *            in order or not, as long as the program keeps up: a loss stops the draining for a round
  *            trip or two, in which a sender that still looks for the bandwidth grows many times over.
  *            It decays to the initial size after RUDP_RECVBUF_IDLE_NS without data.
+ * Limit      limit() bounds the window: SO_RCVBUF, or a peer on the same host, where a larger one gains
+ *            nothing. What has been promised stands.
  * Budget     memory of all connections is bounded together (proto/budget.h).
  */
 #ifndef RUDP_PROTO_RECVBUF_H
@@ -45,7 +47,9 @@ struct rudp_recvbuf {
 	struct rudp_range_set pending; /* out of order, all above ring.tail */
 	uint64_t final_size;           /* UINT64_MAX until a FIN has come */
 	uint64_t window_bytes;         /* how far beyond head the peer may send */
+	uint64_t window_max_bytes;
 	uint64_t window_end;           /* promised */
+	bool has_promised;             /* the handshake has told the peer of window_end */
 	uint64_t drained_mark;         /* auto-tuning: head when the present measurement began */
 	int64_t drained_mark_at_ns;
 	uint64_t arrived_bytes;        /* new ones, about those of the last round trip */
@@ -61,6 +65,9 @@ struct rudp_recvbuf {
 void rudp_recvbuf_init(struct rudp_recvbuf *buf, size_t capacity_max_bytes,
 		       const struct rudp_budget *budget);
 void rudp_recvbuf_fini(struct rudp_recvbuf *buf);
+
+/* The window does not grow beyond window_max_bytes, nor beyond the capacity. */
+void rudp_recvbuf_limit(struct rudp_recvbuf *buf, uint64_t window_max_bytes);
 
 /*
  * Takes bytes of a STREAM frame.

@@ -17,6 +17,7 @@
 	X(BAD_CIPHER, "cipher or handshake pattern not spoken here")                               \
 	X(SHORT_SYN, "SYN smaller than 1200 bytes")                                                \
 	X(UNKNOWN_ID, "no connection has this id")                                                 \
+	X(PASSED_ON, "for another engine at the same port, which has it now")                      \
 	X(NO_LISTENER, "SYN for a port nobody listens on")                                         \
 	X(KEY_MISMATCH, "handshake did not authenticate: other pre-shared key, or damaged")        \
 	X(AUTH_FAILED, "packet did not authenticate: damaged or forged")                           \

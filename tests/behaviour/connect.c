@@ -328,3 +328,43 @@ CHECK(connect_before_the_server_accepts_carries_data)
 	say_bytes("recv", accepted);
 	say_bytes("recv", accepted);
 }
+
+/* A SYN of rudp would come to it; then its reader is told of something that nobody has sent it. */
+static void say_untouched(int family, const char *host)
+{
+	struct sockaddr_storage addr;
+	int listening = fresh(family, 0), client = fresh(family, 0);
+	int udp = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int server;
+	char byte;
+
+	address(&addr, host, 0);
+	must(bind_to(udp, &addr) == 0, "bind UDP");
+	name_of(udp, &addr);
+	must(bind_to(listening, &addr) == 0 && listen(listening, 1) == 0, "listener");
+	say_result("connect", connect_to(client, &addr));
+	server = accept(listening, NULL, NULL);
+	must(server >= 0 && send(server, "1", 1, 0) == 1, "serve");
+	say_bytes("recv", client);
+	say_result("UDP", recv(udp, &byte, 1, MSG_DONTWAIT));
+}
+
+CHECK(a_udp_socket_with_the_number_of_a_listener_gets_nothing)
+{
+	say_untouched(AF_INET, "127.0.0.1");
+	say_untouched(AF_INET6, "::1");
+	say_untouched(AF_INET, "192.0.2.1");
+}
+
+CHECK(a_udp_socket_of_another_process_gets_nothing)
+{
+	struct sockaddr_storage addr;
+	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char byte;
+
+	address(&addr, "127.0.0.1", 0);
+	must(bind_to(udp, &addr) == 0, "bind UDP");
+	name_of(udp, &addr);
+	say_result("connect", connect_to(fresh(AF_INET, 0), &addr));
+	say_result("UDP", recv(udp, &byte, 1, MSG_DONTWAIT));
+}

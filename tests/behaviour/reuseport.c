@@ -146,3 +146,79 @@ CHECK(reuseport_of_another_user_is_refused)
 	}
 	reap(child);
 }
+
+/* Serves one connection after the other, byte by byte, until it is killed. */
+static void serve_bytes(const struct sockaddr_storage *addr, int ready)
+{
+	struct pollfd entries[CLIENTS + 1] = {{.fd = worker(addr), .events = POLLIN}};
+	int count = 1;
+	char byte;
+
+	must(write(ready, "1", 1) == 1, "write");
+	while (poll(entries, (nfds_t)count, -1) > 0) {
+		if (entries[0].revents && count <= CLIENTS) {
+			entries[count] = (struct pollfd){
+				.fd = accept(entries[0].fd, NULL, NULL), .events = POLLIN};
+			count += entries[count].fd >= 0;
+		}
+		for (int i = 1; i < count; i++)
+			if (entries[i].revents && recv(entries[i].fd, &byte, 1, MSG_DONTWAIT) == 1)
+				send(entries[i].fd, &byte, 1, MSG_NOSIGNAL);
+	}
+}
+
+static pid_t start_worker(const struct sockaddr_storage *addr)
+{
+	int ready[2];
+	char byte;
+	pid_t child;
+
+	must(pipe(ready) == 0, "pipe");
+	child = fork();
+	must(child >= 0, "fork");
+	if (child == 0) {
+		serve_bytes(addr, ready[1]);
+		_exit(0);
+	}
+	close(ready[1]);
+	must(read(ready[0], &byte, 1) == 1, "read");
+	return child;
+}
+
+static int count_answers(const int *clients)
+{
+	int answers = 0;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		char byte = 'x';
+		set_timeout(clients[i], SO_RCVTIMEO, 5000);
+		answers += send(clients[i], &byte, 1, MSG_NOSIGNAL) == 1 &&
+			   recv(clients[i], &byte, 1, 0) == 1;
+	}
+	return answers;
+}
+
+CHECK(reuseport_workers_that_join_take_no_connection_away)
+{
+	struct sockaddr_storage addr;
+	pid_t children[WORKERS];
+	int clients[CLIENTS];
+
+	address(&addr, "127.0.0.1", 2016);
+	children[0] = start_worker(&addr);
+	for (int i = 0; i < CLIENTS; i++) {
+		clients[i] = fresh(AF_INET, 0);
+		must(connect_to(clients[i], &addr) == 0, "connect");
+	}
+	say("answers of one: %d", count_answers(clients));
+	for (int i = 1; i < WORKERS; i++) {
+		children[i] = start_worker(&addr);
+		say("answers with %d beside it: %d", i, count_answers(clients));
+	}
+	for (int i = WORKERS - 1; i > 0; i--) {
+		kill(children[i], SIGKILL);
+		waitpid(children[i], NULL, 0);
+		say("answers with %d beside it: %d", i - 1, count_answers(clients));
+	}
+	kill(children[0], SIGKILL);
+}

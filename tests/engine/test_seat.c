@@ -4,9 +4,12 @@
 #include <criterion/new/assert.h>
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/names.h"
 #include "engine/engine.h"
 #include "engine/seat.h"
 
@@ -128,4 +131,62 @@ Test(seat, when_all_have_gone_the_port_is_anybodys)
 	stranger = bind_stranger();
 	cr_assert(eq(int, open_in(2), -EADDRINUSE));
 	close(stranger);
+}
+
+static bool pass_on(const char *text, unsigned number)
+{
+	uint8_t data[16];
+	struct rudp_datagram datagram = {
+		.socket = udps[0], .local = place, .remote = place, .data = data, .len = strlen(text)};
+
+	memcpy(data, text, datagram.len);
+	return rudp_seat_pass_on(udps[0], &datagram, number);
+}
+
+static uint64_t unparsable(int number)
+{
+	return rudp_endpoint_verdicts(engines[number].ep)->count[RUDP_VERDICT_BAD_TYPE];
+}
+
+Test(seat, a_datagram_goes_to_the_engine_that_has_the_number)
+{
+	cr_assert(zero(int, open_in(0)));
+	cr_assert(zero(int, open_in(1)));
+	cr_assert(ne(int, rudp_seat_number(udps[0]), rudp_seat_number(udps[1])));
+	cr_assert(pass_on("no packet", (unsigned)rudp_seat_number(udps[1])));
+	rudp_seat_on_event(&engines[1], udps[1]);
+	cr_assert(eq(u64, unparsable(1), 1));
+	cr_assert(not(pass_on("no packet", RUDP_SEATS_MAX - 1)));
+	rudp_udp_close(&engines[1], udps[1]);
+	cr_assert(not(pass_on("no packet", 1)));
+}
+
+Test(seat, what_another_user_passes_on_is_dropped)
+{
+	struct rudp_name name = {.kind = RUDP_NAME_SEAT, .uid = geteuid()};
+	struct sockaddr_un un;
+	socklen_t len;
+	pid_t child;
+	int status;
+
+	if (geteuid() != 0)
+		cr_skip("only root can be somebody else");
+	cr_assert(zero(int, open_in(0)));
+	name.port = rudp_addr_port(&place);
+	name.seat = (uint16_t)rudp_seat_number(udps[0]);
+	len = rudp_name_write(&name, &un);
+	child = fork();
+	if (child == 0) {
+		char bytes[400] = {0};
+		int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+		_exit(setuid(65534) == 0 && sendto(fd, bytes, sizeof bytes, 0, (struct sockaddr *)&un,
+						   len) == sizeof bytes
+			      ? 0
+			      : 1);
+	}
+	cr_assert(eq(int, waitpid(child, &status, 0), child));
+	cr_assert(zero(int, status));
+	rudp_seat_on_event(&engines[0], udps[0]);
+	cr_assert(zero(u64, unparsable(0)));
 }

@@ -233,6 +233,53 @@ Test(budget_pair, a_program_may_write_less_while_memory_is_scarce)
 	cr_assert(eq(sz, rudp_conn_send_room(pair.conn[0]), FLOOR));
 }
 
+Test(budget_pair, a_program_may_write_less_while_the_peer_is_full)
+{
+	struct rudp_conn *conn = pair.conn[0];
+
+	for (int i = 0; i < 20; i++) {
+		rudp_conn_write(conn, bytes, sizeof bytes, pair.now_ns);
+		pair_run(&pair, RUDP_NS_PER_S / 10);
+	}
+	cr_assert(eq(u64, conn->sendbuf.ring.head, conn->peer_window_end));
+	cr_assert(ge(u64, conn->send_limit_bytes, RUDP_SEND_LIMIT_MIN_BYTES));
+	cr_assert(eq(sz, rudp_conn_send_allowance_bytes(conn), RUDP_SEND_LIMIT_FULL_BYTES));
+	pair_events(&pair, 0);
+	read_all(1);
+	pair_run(&pair, RUDP_NS_PER_S / 10);
+	cr_assert(eq(uint, pair_events(&pair, 0) & RUDP_EVENT_WRITABLE, RUDP_EVENT_WRITABLE));
+}
+
+Test(budget_pair, options_bound_what_is_held_both_ways)
+{
+	struct rudp_conn_options options = {.send_max_bytes = 20000, .receive_max_bytes = 1};
+
+	rudp_conn_set_options(pair.conn[0], &options, pair.now_ns);
+	cr_assert(eq(sz, rudp_conn_send_room(pair.conn[0]), 20000));
+	cr_assert(eq(u64, pair.conn[0]->recvbuf.window_bytes, RUDP_BUFFER_LEAST_BYTES));
+	options.send_max_bytes = 0;
+	pair_events(&pair, 0);
+	rudp_conn_set_options(pair.conn[0], &options, pair.now_ns);
+	cr_assert(eq(uint, pair_events(&pair, 0) & RUDP_EVENT_WRITABLE, RUDP_EVENT_WRITABLE));
+}
+
+Test(budget_pair, a_window_within_one_host_grows_when_its_reader_has_read_much)
+{
+	struct rudp_conn *conn = pair.conn[1];
+	size_t got = 0;
+
+	conn->is_same_host = true;
+	rudp_conn_limit_buffers(conn);
+	cr_assert(eq(u64, conn->recvbuf.window_bytes, RUDP_SAME_HOST_WINDOW_BYTES));
+	while (got < RUDP_SAME_HOST_BULK_BYTES) {
+		cr_assert(eq(u64, conn->recvbuf.window_max_bytes, RUDP_SAME_HOST_WINDOW_BYTES));
+		rudp_conn_write(pair.conn[0], bytes, sizeof bytes, pair.now_ns);
+		pair_run(&pair, RUDP_NS_PER_S / 10);
+		got += read_all(1);
+	}
+	cr_assert(ge(u64, conn->recvbuf.window_bytes, RUDP_RECVBUF_INITIAL_WINDOW_BYTES));
+}
+
 /* The server has no memory at all but the floor; its program reads only when nothing moves any more. */
 Test(budget_pair, all_of_a_stream_arrives_where_there_is_no_memory)
 {

@@ -450,3 +450,28 @@ Test(recvbuf, agrees_when_the_program_stops_reading)
 {
 	model_run(4, false, MODEL_BYTES / 2);
 }
+
+Test(recvbuf, limit_bounds_the_first_promise_and_the_growth)
+{
+	rudp_recvbuf_limit(&buf, 10000);
+	cr_assert(eq(u64, rudp_recvbuf_window_end(&buf), 10000));
+	rudp_recvbuf_on_window_sent(&buf, 10000);
+	for (uint64_t at = 0; at < 200000; at += 10000) {
+		cr_assert(eq(uint, take(at, 10000, false), RUDP_VERDICT_OK));
+		drain(10000);
+		cr_assert(eq(u64, rudp_recvbuf_window_end(&buf), at + 20000));
+		rudp_recvbuf_on_window_sent(&buf, at + 20000);
+	}
+}
+
+Test(recvbuf, limit_takes_no_promise_back)
+{
+	rudp_recvbuf_on_window_sent(&buf, WINDOW);
+	rudp_recvbuf_limit(&buf, 10000);
+	cr_assert(eq(u64, rudp_recvbuf_window_end(&buf), WINDOW));
+	cr_assert(eq(uint, take(0, 20000, false), RUDP_VERDICT_OK));
+	drain(20000);
+	cr_assert(eq(u64, rudp_recvbuf_window_end(&buf), WINDOW));
+	rudp_recvbuf_limit(&buf, CAPACITY_BYTES);
+	cr_assert(eq(u64, rudp_recvbuf_window_end(&buf), 20000 + WINDOW));
+}
