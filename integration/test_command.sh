@@ -160,7 +160,8 @@ run_refuses_what_cannot_be() {
 	[ -e /usr/local/lib/rudp ] ||
 		refused 125 "$TMP/prefix/lib/rudp/librudp_shim.so is not there" "$TMP/prefix/bin/rudp" run true
 	refused 125 "RUDP_CC" "$RUDP" run --cc nosuch true
-	refused 125 "No such file" "$RUDP" run --key "$TMP/nokey" true
+	refused 125 "^rudp run: --key $TMP/nokey: No such file" "$RUDP" run --key "$TMP/nokey" true
+	expect_match "$TMP/refused.err" "rudp keygen $TMP/nokey" "the command that makes the key"
 	chmod 644 "$TMP/key"
 	refused 125 "chmod 600" "$RUDP" run --key "$TMP/key" true
 	chmod 600 "$TMP/key"
