@@ -160,7 +160,8 @@ run_refuses_what_cannot_be() {
 	[ -e /usr/local/lib/rudp ] ||
 		refused 125 "$TMP/prefix/lib/rudp/librudp_shim.so is not there" "$TMP/prefix/bin/rudp" run true
 	refused 125 "RUDP_CC" "$RUDP" run --cc nosuch true
-	refused 125 "No such file" "$RUDP" run --key "$TMP/nokey" true
+	refused 125 "^rudp run: --key $TMP/nokey: No such file" "$RUDP" run --key "$TMP/nokey" true
+	expect_match "$TMP/refused.err" "rudp keygen $TMP/nokey" "the command that makes the key"
 	chmod 644 "$TMP/key"
 	refused 125 "chmod 600" "$RUDP" run --key "$TMP/key" true
 	chmod 600 "$TMP/key"
@@ -229,6 +230,20 @@ ping_tells_who_is_there() {
 
 tcp_is_listening() {
 	[ -n "$(on b ss -Htln "sport = :$1")" ]
+}
+
+# Side b is asked to forward, and answers with an ICMP error in the place of the host.
+unreachable_is_no_answer() {
+	section "ping to a host that cannot be reached"
+	on b sysctl -qw net.ipv4.ip_forward=1
+	on b ip route add unreachable 192.0.2.0/24
+	on a ip route add 192.0.2.0/24 via "$B4"
+	pinged 1 unreachable -c 1 192.0.2.1:80
+	json_holds "$TMP/ping.json" "all_['answered'] == 0 and all_['loss_percent'] == 100" ||
+		fail "counts of ping: $(cat "$TMP/ping.json")"
+	on a "$RUDP" ping -c 1 192.0.2.1:80 >"$TMP/ping.out" || true
+	expect_match "$TMP/ping.out" "1 sent, 0 answered, 100% lost" "the summary"
+	ok "an ICMP error of a router is not counted as answered"
 }
 
 ping_counts_what_is_lost() {
@@ -359,6 +374,7 @@ stop nginx
 link_down
 link_up --delay 10ms
 ping_tells_who_is_there
+unreachable_is_no_answer
 ping_counts_what_is_lost
 link_down
 doctor_finds_what_is_wrong

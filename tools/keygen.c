@@ -53,19 +53,28 @@ static const struct argp argp = {
 	       "rudp run --key FILE.",
 };
 
-static bool make_line(char line[LINE_BYTES])
+/* What to do now is said where it is in nobody's way: stdout may be a file. */
+static void say_next_step(const uint8_t key[RUDP_PSK_BYTES], const char *file)
+{
+	char fingerprint[RUDP_FINGERPRINT_SIZE];
+
+	if (rudp_fingerprint(key, fingerprint))
+		rudp_complain("%s: a new key, fingerprint %s", file, fingerprint);
+	rudp_complain("next: copy it to the other machine (scp -p %s HOST:), and start the programs "
+		      "at both ends with rudp run --key %s", file, file);
+}
+
+static bool make_line(uint8_t key[RUDP_PSK_BYTES], char line[LINE_BYTES])
 {
 	static const char digits[] = "0123456789abcdef";
-	uint8_t key[RUDP_PSK_BYTES];
 
-	if (getrandom(key, sizeof key, 0) != sizeof key)
+	if (getrandom(key, RUDP_PSK_BYTES, 0) != RUDP_PSK_BYTES)
 		return false;
-	for (size_t i = 0; i < sizeof key; i++) {
+	for (size_t i = 0; i < RUDP_PSK_BYTES; i++) {
 		line[2 * i] = digits[key[i] >> 4];
 		line[2 * i + 1] = digits[key[i] & 15];
 	}
 	line[LINE_BYTES - 1] = '\n';
-	explicit_bzero(key, sizeof key);
 	return true;
 }
 
@@ -102,14 +111,19 @@ static int write_stdout(const char line[LINE_BYTES])
 
 static int make(const char *file)
 {
+	bool to_file = file && strcmp(file, "-") != 0;
+	uint8_t key[RUDP_PSK_BYTES];
 	char line[LINE_BYTES];
 	int rc;
 
-	if (!make_line(line)) {
+	if (!make_line(key, line)) {
 		rudp_complain("the kernel gives no random bytes: %s", strerror(errno));
 		return 1;
 	}
-	rc = file && strcmp(file, "-") != 0 ? write_file(file, line) : write_stdout(line);
+	rc = to_file ? write_file(file, line) : write_stdout(line);
+	if (rc == 0 && to_file)
+		say_next_step(key, file);
+	explicit_bzero(key, sizeof key);
 	explicit_bzero(line, sizeof line);
 	return rc;
 }

@@ -274,11 +274,15 @@ static enum rudp_probe_result overall(const struct ping *ping)
 	return result;
 }
 
+/* A router that says "unreachable" is not the host that was asked. */
+static unsigned long answered(const struct ping *ping)
+{
+	return ping->sent - ping->results[RUDP_PROBE_SILENT] - ping->results[RUDP_PROBE_UNREACHABLE];
+}
+
 static double loss_percent(const struct ping *ping)
 {
-	unsigned long answered = ping->sent - ping->results[RUDP_PROBE_SILENT];
-
-	return ping->sent ? 100.0 * (double)(ping->sent - answered) / (double)ping->sent : 0;
+	return ping->sent ? 100.0 * (double)(ping->sent - answered(ping)) / (double)ping->sent : 0;
 }
 
 static void print_text(const struct ping *ping)
@@ -286,7 +290,7 @@ static void print_text(const struct ping *ping)
 	unsigned long good = ping->results[RUDP_PROBE_ANSWERS];
 
 	printf("\n%s port %u: %lu sent, %lu answered, %.3g%% lost\n", ping->host, ping->port, ping->sent,
-	       ping->sent - ping->results[RUDP_PROBE_SILENT], loss_percent(ping));
+	       answered(ping), loss_percent(ping));
 	if (good)
 		printf("rtt min/avg/max = %.3f/%.3f/%.3f ms\n", in_ms(ping->min_ns),
 		       in_ms(ping->sum_ns) / (double)good, in_ms(ping->max_ns));
@@ -302,8 +306,8 @@ static bool print_json(const struct ping *ping)
 		"address", rudp_addr_format(&ping->remote, remote), "port", (int)ping->port, "key",
 		(int)ping->has_psk, "result", rudp_probe_word(overall(ping)), "text",
 		text_of(ping, overall(ping)), "sent", (json_int_t)ping->sent, "answered",
-		(json_int_t)(ping->sent - ping->results[RUDP_PROBE_SILENT]), "loss_percent",
-		loss_percent(ping), "rtt_min_ns", good ? json_integer(ping->min_ns) : json_null(),
+		(json_int_t)answered(ping), "loss_percent", loss_percent(ping), "rtt_min_ns",
+		good ? json_integer(ping->min_ns) : json_null(),
 		"rtt_avg_ns", good ? json_integer(ping->sum_ns / (int64_t)good) : json_null(),
 		"rtt_max_ns", good ? json_integer(ping->max_ns) : json_null());
 	bool ok = o && json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0 &&

@@ -26,6 +26,7 @@ extern char **environ;
 
 struct run {
 	char **command;
+	const char *key; /* --key; NULL: not given */
 	bool ok;
 	char shim[RUDP_PLACE_SIZE];
 };
@@ -75,6 +76,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case 'k':
+		run->key = value;
 		run->ok = run->ok && set_file("RUDP_KEY_FILE", "", 0, value);
 		return 0;
 	case 'p':
@@ -100,6 +102,19 @@ static error_t parse(int key, char *value, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
+}
+
+/* The engine would say it of RUDP_KEY_FILE, which the caller has not set. */
+static int check_key(const char *file)
+{
+	int error = access(file, R_OK) < 0 ? errno : 0;
+
+	if (error)
+		rudp_complain("--key %s: %s", file, strerror(error));
+	if (error == ENOENT)
+		rudp_complain("make a key with `rudp keygen %s', or copy the file that the other "
+			      "machine has", file);
+	return error ? EXIT_OWN : 0;
 }
 
 static const struct argp argp = {
@@ -228,6 +243,8 @@ int rudp_tool_run(int argc, char **argv)
 			      "rudp, those of its Go code stay TCP", program.path);
 	/* Who says rudp run wants it, whatever is set further out. */
 	unsetenv("RUDP_DISABLE");
-	rc = check_settings();
+	rc = run.key ? check_key(run.key) : 0;
+	if (rc == 0)
+		rc = check_settings();
 	return rc ? rc : become(&run, &program);
 }

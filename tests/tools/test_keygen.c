@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -16,12 +17,31 @@ Test(keygen, a_new_key_is_private_whatever_the_mask_and_can_be_used)
 {
 	struct stat st;
 
-	cr_assert(eq(int, files_run("umask 0; $RUDP keygen $FILES/key", output), 0), "%s", output);
+	cr_assert(eq(int, files_run("umask 0; $RUDP keygen $FILES/key 2>$FILES/said", output), 0), "%s",
+		  output);
 	cr_assert(eq(str, output, ""));
 	cr_assert(zero(int, stat(files_path("key"), &st)));
 	cr_assert(eq(int, (int)(st.st_mode & 07777), 0600));
 	cr_assert(eq(int, files_run("$RUDP keygen --check $FILES/key", output), 0), "%s", output);
 	cr_assert(ne(ptr, strstr(output, "fingerprint "), NULL));
+}
+
+Test(keygen, a_new_key_comes_with_its_fingerprint_and_the_next_step)
+{
+	char *fingerprint;
+
+	cr_assert(eq(int, files_run("$RUDP keygen $FILES/key 2>&1 >/dev/null", output), 0), "%s",
+		  output);
+	cr_assert(ne(ptr, strstr(output, "scp -p "), NULL), "%s", output);
+	cr_assert(ne(ptr, strstr(output, "rudp run --key "), NULL), "%s", output);
+	fingerprint = strstr(output, "fingerprint ");
+	cr_assert(ne(ptr, fingerprint, NULL), "%s", output);
+	fingerprint[strlen("fingerprint ") + 19] = 0;
+	setenv("FINGERPRINT", fingerprint, 1);
+	cr_assert(eq(int, files_run("$RUDP keygen --check $FILES/key | grep -q \"$FINGERPRINT\"",
+				    output), 0), "%s", output);
+	cr_assert(eq(int, files_run("$RUDP keygen - 2>&1 >/dev/null", output), 0));
+	cr_assert(eq(str, output, ""));
 }
 
 Test(keygen, an_existing_file_stays_as_it_is)
@@ -34,7 +54,7 @@ Test(keygen, an_existing_file_stays_as_it_is)
 
 Test(keygen, two_keys_differ_and_a_copy_has_the_same_fingerprint)
 {
-	cr_assert(eq(int, files_run("cd $FILES && $RUDP keygen a && $RUDP keygen - >b && "
+	cr_assert(eq(int, files_run("cd $FILES && $RUDP keygen a 2>said && $RUDP keygen - >b && "
 				    "chmod 600 b && cp -p a c", output), 0), "%s", output);
 	cr_assert(eq(int, files_run("cd $FILES && for f in a b c; do $RUDP keygen --check $f; done | "
 				    "sed 's/.* //' | uniq | wc -l", output), 0));
