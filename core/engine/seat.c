@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "api/names.h"
-#include "engine/undertaker.h"
+#include "engine/deferred_close.h"
 
 #define FDS_MAX 253 /* SCM_MAX_FD */
 
@@ -180,7 +180,7 @@ static void let_go(const struct cmsghdr *cmsg)
 
 	for (size_t i = 0; i < count; i++) {
 		memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
-		rudp_undertaker_take(fd);
+		rudp_deferred_close(fd);
 	}
 }
 
