@@ -13,6 +13,7 @@
 #include "engine/app_side.h"
 #include "engine/caller.h"
 #include "engine/deferred_close.h"
+#include "engine/seat.h"
 #include "engine/udp_spare.h"
 
 #define FDS_MAX 253 /* SCM_MAX_FD: what the kernel has to drop it closes in our place */
@@ -387,6 +388,7 @@ void rudp_doors_reopen(struct rudp_engine *engine)
 			rudp_engine_rewatch(engine, door->fd, EPOLLIN, door->id);
 		door->shut = false;
 	}
+	rudp_seats_resume(engine);
 }
 
 /* A channel that was let in and has no call. What lies in it of a stranger is not for this thread. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "api/names.h"
+#include "engine/control.h"
 #include "engine/deferred_close.h"
 
 #define FDS_MAX 253 /* SCM_MAX_FD */
@@ -21,10 +22,10 @@ struct cover {
 	uint8_t ecn;
 };
 
-static socklen_t name_seat(uint16_t port, unsigned number, struct sockaddr_un *un)
+static socklen_t name_seat(uint32_t uid, uint16_t port, unsigned number, struct sockaddr_un *un)
 {
 	const struct rudp_name name = {.kind = RUDP_NAME_SEAT,
-				       .uid = geteuid(),
+				       .uid = uid,
 				       .port = port,
 				       .seat = (uint16_t)number};
 
@@ -46,7 +47,7 @@ static int take(uint16_t port, unsigned *number)
 		setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
 	for (*number = 0; fd >= 0 && *number < RUDP_SEATS_MAX; ++*number) {
 		struct sockaddr_un un;
-		socklen_t len = name_seat(port, *number, &un);
+		socklen_t len = name_seat(geteuid(), port, *number, &un);
 
 		if (bind(fd, (struct sockaddr *)&un, len) == 0)
 			return fd;
@@ -64,7 +65,7 @@ static bool is_somebody_else_there(uint16_t port, unsigned own)
 
 	for (unsigned i = 0; fd >= 0 && !found && i < RUDP_SEATS_MAX; i++) {
 		struct sockaddr_un un;
-		socklen_t len = name_seat(port, i, &un);
+		socklen_t len = name_seat(geteuid(), port, i, &un);
 
 		found = i != own && connect(fd, (struct sockaddr *)&un, len) == 0;
 	}
@@ -134,10 +135,20 @@ int rudp_seat_open_udp(struct rudp_engine *engine, const struct rudp_addr *local
 	}
 	(*out)->seat_fd = seat;
 	(*out)->seat = own;
+	(*out)->seat_uid = geteuid();
 	rc = enlist(engine, *out);
 	if (rc < 0)
 		rudp_udp_close(engine, *out);
 	return rc;
+}
+
+/* Whose close may have to wait for another user, by what he has put there. */
+static bool is_empty_for_good(int fd)
+{
+	char byte;
+
+	/* The end of the file is there, too. */
+	return shutdown(fd, SHUT_RD) == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
 void rudp_seat_leave(struct rudp_engine *engine, struct rudp_udp *udp)
@@ -146,7 +157,12 @@ void rudp_seat_leave(struct rudp_engine *engine, struct rudp_udp *udp)
 		return;
 	if (udp->seat_id)
 		rudp_slots_remove(&engine->slots, udp->seat_id);
-	close(udp->seat_fd);
+	if (is_empty_for_good(udp->seat_fd)) {
+		close(udp->seat_fd);
+	} else {
+		epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, udp->seat_fd, NULL);
+		rudp_deferred_close(udp->seat_fd);
+	}
 	udp->seat_fd = -1;
 }
 
@@ -166,7 +182,7 @@ bool rudp_seat_pass_on(void *socket, const struct rudp_datagram *datagram, unsig
 	struct sockaddr_un un;
 	struct msghdr message = {.msg_name = &un, .msg_iov = iov, .msg_iovlen = 2};
 
-	message.msg_namelen = name_seat(rudp_addr_port(&udp->local), number, &un);
+	message.msg_namelen = name_seat(udp->seat_uid, rudp_addr_port(&udp->local), number, &un);
 	/* A queue that is full loses it, as the network may. */
 	return sendmsg(udp->seat_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
 	       errno != ECONNREFUSED;
@@ -184,8 +200,8 @@ static void let_go(const struct cmsghdr *cmsg)
 	}
 }
 
-/* A process of this user has sent it. */
-static bool is_ours(struct msghdr *message)
+/* A process of this user has sent it, or of the one that he was when he took the seat. */
+static bool is_ours(const struct rudp_udp *udp, struct msghdr *message)
 {
 	struct ucred from = {.uid = (uid_t)-1};
 
@@ -197,10 +213,40 @@ static bool is_ours(struct msghdr *message)
 		else if (cmsg->cmsg_type == SCM_RIGHTS)
 			let_go(cmsg);
 	}
-	return from.uid == geteuid();
+	return from.uid == udp->seat_uid || from.uid == geteuid();
 }
 
-/* false: nothing more is there. */
+/* What lies there meanwhile counts as its sender's descriptors. */
+static void pause_seat(struct rudp_engine *engine, struct rudp_udp *udp)
+{
+	engine->counts.refused_doors++;
+	engine->doors_open_at_ns = engine->now_at_ns + RUDP_DOOR_PAUSE_NS;
+	udp->seat_paused = rudp_engine_rewatch(engine, udp->seat_fd, 0, udp->seat_id) == 0;
+}
+
+/* Copies of the descriptors become ours; those that found no number are left where they are. */
+static ssize_t look_at(int fd, struct msghdr *message)
+{
+	ssize_t n = recvmsg(fd, message, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		message->msg_controllen = 0; /* the kernel has left it as it was */
+	return n;
+}
+
+static void serve(struct rudp_engine *engine, struct rudp_datagram *datagram,
+		  const struct cover *cover)
+{
+	datagram->local = cover->local;
+	datagram->remote = cover->remote;
+	datagram->ecn = cover->ecn;
+	rudp_endpoint_on_datagram(engine->ep, datagram, engine->now_at_ns);
+}
+
+/*
+ * It is dropped once copies of all that it brought are ours, so that this thread never closes the last.
+ * false: nothing is there, or nothing that can be taken now.
+ */
 static bool take_passed(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred)) +
@@ -213,22 +259,44 @@ static bool take_passed(struct rudp_engine *engine, struct rudp_udp *udp)
 				 .msg_iovlen = 2,
 				 .msg_control = control,
 				 .msg_controllen = sizeof control};
-	ssize_t n = recvmsg(udp->seat_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n = look_at(udp->seat_fd, &message);
+	bool is_whole = !(message.msg_flags & MSG_CTRUNC), ours;
 
+	if (n >= 0 && is_whole)
+		(void)recv(udp->seat_fd, NULL, 0, MSG_DONTWAIT);
+	ours = is_ours(udp, &message);
 	if (n < 0)
 		return false;
-	if (!is_ours(&message) || n <= (ssize_t)sizeof cover || message.msg_flags & MSG_TRUNC)
-		return true;
-	datagram.local = cover.local;
-	datagram.remote = cover.remote;
-	datagram.ecn = cover.ecn;
-	datagram.len = (size_t)n - sizeof cover;
-	rudp_endpoint_on_datagram(engine->ep, &datagram, engine->now_at_ns);
+	if (!is_whole) {
+		pause_seat(engine, udp);
+		return false;
+	}
+	if (ours && n > (ssize_t)sizeof cover && !(message.msg_flags & MSG_TRUNC)) {
+		datagram.len = (size_t)n - sizeof cover;
+		serve(engine, &datagram, &cover);
+	}
 	return true;
+}
+
+void rudp_seats_resume(struct rudp_engine *engine)
+{
+	for (struct rudp_list *link = engine->udps.next; link != &engine->udps; link = link->next) {
+		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
+
+		if (udp->seat_paused)
+			rudp_engine_rewatch(engine, udp->seat_fd, EPOLLIN, udp->seat_id);
+		udp->seat_paused = false;
+	}
 }
 
 void rudp_seat_on_event(struct rudp_engine *engine, struct rudp_udp *udp)
 {
-	for (int i = 0; i < RUDP_SEAT_PASS_MAX && take_passed(engine, udp); i++)
-		;
+	for (int i = 0; i < RUDP_SEAT_PASS_MAX; i++) {
+		if (rudp_deferred_close_is_full()) {
+			pause_seat(engine, udp);
+			return;
+		}
+		if (!take_passed(engine, udp))
+			return;
+	}
 }

@@ -22,6 +22,8 @@
  *
  * Anybody can take a name that no engine has, and gets what is addressed to that seat: encrypted packets
  * that are forged or late. An engine takes only what a process of its own user has passed on.
+ * Descriptors that come along are closed as deferred_close.h says. When that is full the seat takes
+ * nothing for RUDP_DOOR_PAUSE_NS; what others pass on meanwhile may be lost.
  */
 #ifndef RUDP_ENGINE_SEAT_H
 #define RUDP_ENGINE_SEAT_H
@@ -51,5 +53,7 @@ int rudp_seat_number(const void *socket);
 bool rudp_seat_pass_on(void *socket, const struct rudp_datagram *datagram, unsigned number);
 /* Something has been passed on to this one. */
 void rudp_seat_on_event(struct rudp_engine *engine, struct rudp_udp *udp);
+/* Seats that took nothing, since too much waited to be closed, go on. */
+void rudp_seats_resume(struct rudp_engine *engine);
 
 #endif

@@ -45,6 +45,8 @@ struct rudp_udp {
 	int fd;
 	int seat_fd;                  /* its seat at a shared port (seat.h), or -1 */
 	unsigned seat;                /* which one */
+	uint32_t seat_uid;            /* whose */
+	bool seat_paused;             /* not watched */
 	uint64_t seat_id;             /* the slot of seat_fd */
 	sa_family_t family;
 	bool v6only;

@@ -5,12 +5,16 @@
 
 #include <errno.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "api/names.h"
 #include "engine/engine.h"
+#include "engine/control.h"
+#include "engine/deferred_close.h"
 #include "engine/seat.h"
 
 #define ENGINES 3
@@ -161,9 +165,18 @@ Test(seat, a_datagram_goes_to_the_engine_that_has_the_number)
 	cr_assert(not(pass_on("no packet", 1)));
 }
 
+static socklen_t name_of_first(struct sockaddr_un *un)
+{
+	const struct rudp_name name = {.kind = RUDP_NAME_SEAT,
+				       .uid = geteuid(),
+				       .port = rudp_addr_port(&place),
+				       .seat = (uint16_t)rudp_seat_number(udps[0])};
+
+	return rudp_name_write(&name, un);
+}
+
 Test(seat, what_another_user_passes_on_is_dropped)
 {
-	struct rudp_name name = {.kind = RUDP_NAME_SEAT, .uid = geteuid()};
 	struct sockaddr_un un;
 	socklen_t len;
 	pid_t child;
@@ -172,9 +185,7 @@ Test(seat, what_another_user_passes_on_is_dropped)
 	if (geteuid() != 0)
 		cr_skip("only root can be somebody else");
 	cr_assert(zero(int, open_in(0)));
-	name.port = rudp_addr_port(&place);
-	name.seat = (uint16_t)rudp_seat_number(udps[0]);
-	len = rudp_name_write(&name, &un);
+	len = name_of_first(&un);
 	child = fork();
 	if (child == 0) {
 		char bytes[400] = {0};
@@ -189,4 +200,136 @@ Test(seat, what_another_user_passes_on_is_dropped)
 	cr_assert(zero(int, status));
 	rudp_seat_on_event(&engines[0], udps[0]);
 	cr_assert(zero(u64, unparsable(0)));
+}
+
+#define FDS_MAX 253 /* SCM_MAX_FD */
+
+/* A datagram with count copies of the descriptor. */
+static void send_copies(int fd, size_t count)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))] = {0};
+	struct iovec iov = {"x", 1};
+	struct sockaddr_un un;
+	struct msghdr message = {.msg_name = &un,
+				 .msg_namelen = name_of_first(&un),
+				 .msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
+	int to = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(count * sizeof(int));
+	for (size_t i = 0; i < count; i++)
+		memcpy(CMSG_DATA(cmsg) + i * sizeof fd, &fd, sizeof fd);
+	cr_assert(eq(long, sendmsg(to, &message, 0), 1));
+	close(to);
+}
+
+/* Its last close waits until its peer, which this returns, is closed. */
+static int send_lingering(void)
+{
+	static const struct linger linger = {1, 60};
+	static const uint8_t bytes[65536];
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof addr;
+	int peer = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	cr_assert(zero(int, bind(peer, (struct sockaddr *)&addr, len)));
+	cr_assert(zero(int, listen(peer, 1)));
+	cr_assert(zero(int, getsockname(peer, (struct sockaddr *)&addr, &len)));
+	cr_assert(zero(int, connect(fd, (struct sockaddr *)&addr, len)));
+	while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+		;
+	cr_assert(zero(int, setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger)));
+	send_copies(fd, 1);
+	close(fd);
+	return peer;
+}
+
+static bool has_one_more(void)
+{
+	char byte;
+
+	return recv(udps[0]->seat_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+/* More than the threads that close can take at once: the rest waits. */
+static void fill_deferred_close(int peers[RUDP_DEFERRED_CLOSE_THREADS])
+{
+	int pair[2];
+
+	for (int i = 0; i < RUDP_DEFERRED_CLOSE_THREADS; i++) {
+		peers[i] = send_lingering();
+		rudp_seat_on_event(&engines[0], udps[0]);
+		cr_assert(not(has_one_more()));
+	}
+	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_STREAM, 0, pair)));
+	send_copies(pair[0], FDS_MAX);
+	rudp_seat_on_event(&engines[0], udps[0]);
+	cr_assert(not(has_one_more()));
+	cr_assert(rudp_deferred_close_is_full());
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void release(const int peers[RUDP_DEFERRED_CLOSE_THREADS])
+{
+	for (int i = 0; i < RUDP_DEFERRED_CLOSE_THREADS; i++)
+		close(peers[i]);
+	while (rudp_deferred_close_is_full())
+		usleep(1000);
+}
+
+/* A wait of this thread for one of these closes would end the test by its time limit. */
+Test(seat, descriptors_that_come_along_hold_nobody_up_and_do_not_pile_up, .timeout = 30)
+{
+	int peers[RUDP_DEFERRED_CLOSE_THREADS];
+	uint64_t refused;
+
+	cr_assert(zero(int, open_in(0)));
+	fill_deferred_close(peers);
+	refused = engines[0].counts.refused_doors;
+	send_copies(STDERR_FILENO, 1);
+	rudp_seat_on_event(&engines[0], udps[0]);
+	cr_assert(has_one_more());
+	cr_assert(eq(u64, engines[0].counts.refused_doors, refused + 1));
+	release(peers);
+	rudp_doors_reopen(&engines[0]);
+	cr_assert(not(udps[0]->seat_paused));
+	rudp_seat_on_event(&engines[0], udps[0]);
+	cr_assert(not(has_one_more()));
+}
+
+Test(seat, what_is_left_at_its_end_holds_nobody_up, .timeout = 30)
+{
+	int peer;
+
+	cr_assert(zero(int, open_in(0)));
+	peer = send_lingering();
+	rudp_udp_close(&engines[0], udps[0]);
+	close(peer);
+}
+
+Test(seat, descriptors_that_find_no_number_are_left, .timeout = 30)
+{
+	struct rlimit limit, less;
+	int peer;
+
+	cr_assert(zero(int, open_in(0)));
+	peer = send_lingering();
+	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &limit)));
+	less = limit;
+	less.rlim_cur = 0;
+	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &less)));
+	rudp_seat_on_event(&engines[0], udps[0]);
+	cr_assert(has_one_more());
+	cr_assert(udps[0]->seat_paused);
+	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
+	rudp_doors_reopen(&engines[0]);
+	rudp_seat_on_event(&engines[0], udps[0]);
+	cr_assert(not(has_one_more()));
+	close(peer);
 }
