@@ -164,6 +164,7 @@ struct rudp_conn {
 	uint32_t short_id;            /* its low 32 bits */
 	bool has_peer_id;
 	bool peer_takes_short_ids;
+	bool is_same_host;            /* the peer is on this host */
 	uint64_t peer_id;
 	uint8_t peer_reset_token[RUDP_RESET_TOKEN_BYTES];
 	struct rudp_addr first_local, first_remote;
@@ -173,14 +174,14 @@ struct rudp_conn {
 
 	uint8_t suite;
 	uint8_t syn_flags;            /* RUDP_SYN_*: how it came about */
+	uint16_t early_bytes;         /* of the stream that travelled in the SYN */
+	bool handshake_due;           /* SYN or SYNACK must leave now */
+	bool has_keys;
 	uint64_t psk_id;              /* of the key with which it began; 0: without, or not begun */
 	struct rudp_handshake *handshake;
 	struct rudp_syn_answer *syn_answer;
-	bool handshake_due;           /* SYN or SYNACK must leave now */
 	uint64_t offer_id;            /* initiator: association not known to be known; 0: none */
-	uint16_t early_bytes;         /* of the stream that travelled in the SYN */
 	uint64_t synack_digest;       /* initiator: of the SYNACK taken */
-	bool has_keys;
 	struct rudp_keys keys;
 	struct rudp_replay replay;
 
@@ -204,7 +205,6 @@ struct rudp_conn {
 	int64_t peer_ack_delay_ns;
 	uint64_t peer_datagram_bytes;
 	uint64_t send_limit_bytes;    /* by the congestion window; it only grows */
-	bool is_same_host;            /* the peer is on this host */
 	struct rudp_conn_known known;
 	struct rudp_conn_flow flow;
 	uint64_t charged_bytes;       /* to the endpoint's budget: what rudp_conn_buffer_bytes said */
