@@ -13,10 +13,6 @@ JOBS=40
 EXAMPLES=$BUILD/examples
 [ -d "$EXAMPLES" ] || EXAMPLES=$(dirname "$HERE")/build/examples
 
-is_udp_listening() {
-	[ -n "$(on b ss -H -uln "sport = :$PORT")" ]
-}
-
 # worker NAME: each job is noted when it begins and when it is done. Ann never ends her third one; the others
 # end none before that, and before each of them has one.
 worker() {
@@ -36,7 +32,7 @@ link_up --delay 5ms --loss 1% --seed 3
 section "work queue: $JOBS jobs, three workers, one is killed in the middle of a job"
 seq -f 'job %g' $JOBS >"$TMP/jobs"
 launch_native boss b "$EXAMPLES/work_queue" $PORT <"$TMP/jobs"
-wait_until 10 "port $PORT on side b" is_udp_listening
+wait_listening b $PORT
 mkfifo "$TMP/gate"
 for name in ann bob cat; do
 	worker $name
@@ -64,7 +60,7 @@ ok "every job was done"
 
 section "requests and answers"
 launch_native server b "$EXAMPLES/request" $PORT
-wait_until 10 "port $PORT on side b" is_udp_listening
+wait_listening b $PORT
 launch_native client a "$EXAMPLES/request" "$B4" $PORT 10 one two three
 finish client 20
 expect_eq "$STATUS" 0 "exit code of the client"
@@ -77,7 +73,7 @@ ok "each question has its answer"
 section "a deadline"
 launch_native deaf b "$BUILD/rudpmsg" receive --id deaf --listen $((PORT + 1))
 PORT=$((PORT + 1))
-wait_until 10 "port $PORT on side b" is_udp_listening
+wait_listening b $PORT
 launch_native client a "$EXAMPLES/request" "$B4" $PORT 1 one two
 finish client 10
 expect_eq "$STATUS" 1 "exit code without an answer"
