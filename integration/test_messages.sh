@@ -131,6 +131,14 @@ launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --timeo
 finish sender 20
 expect_eq "$STATUS" 1 "exit code when nobody was reached"
 expect_match "$TMP/sender.err" "cannot connect to $B4 port $PORT: (no node listens there|nobody answers)" "why"
+launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --timeout 40 <"$TMP/text"
+wait_until 10 "a word of nobody" grep -qs "nobody answers at $B4 port $PORT yet" "$TMP/sender.err"
+receiver late --count $LINES
+finish sender 60
+expect_eq "$STATUS" 0 "exit code when somebody came in time"
+finish late 20
+expect_same "$TMP/text" "$TMP/late.out" "lines"
+ok "--timeout holds with --peer and without"
 
 section "stored is asked of a receiver without a store, other names of others"
 launch_native plain b "$BUILD/rudpmsg" receive --id plain --listen $PORT

@@ -440,7 +440,7 @@ static bool connect_server(struct client *client)
 	}
 	error = rudpmsg_connect(client->node, options->host, options->port, options->peer,
 				RUDP_NS_PER_S, &client->conn);
-	if (error == -ETIMEDOUT || error == -ECONNREFUSED) {
+	if (error == -EINPROGRESS) {
 		cv_complain("%s does not answer at %s port %u yet; trying on", options->peer,
 			    options->host, (unsigned)options->port);
 		error = 0;
