@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "messaging/command/command.h"
 #include "rudp/rudp.h"
@@ -14,11 +15,13 @@ void command_complain(const char *format, ...)
 {
 	va_list args;
 
+	flockfile(stderr);
 	fputs("rudpmsg: ", stderr);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
+	funlockfile(stderr);
 }
 
 /* What a failure of connecting means to somebody who types commands. */
@@ -38,6 +41,9 @@ static const struct {
 	{EOPNOTSUPP, "--ack stored needs a node with a store there (--store)"},
 	{EUSERS, "the node there has as many connections as it may"},
 	{EADDRINUSE, "another program listens there"},
+	{ESTALE,
+	 "another program has connected to that node with this --id. No message was sent: each "
+	 "program needs an --id of its own"},
 	{EINVAL,
 	 "--peer is the name of another node: 1 to 63 printable characters without space, and not "
 	 "that of --id"},
@@ -62,6 +68,17 @@ static const char *refusal(const struct command_options *options)
 	return options->node.transport == RUDPMSG_TRANSPORT_RUDP && (!key || !*key)
 		       ? "no node listens there, or only with a key (RUDP_KEY_FILE)"
 		       : cause_of(ECONNREFUSED);
+}
+
+void command_complain_of_same_id(const struct command_options *options)
+{
+	char other[COMMAND_PROCESS_TEXT_SIZE];
+	bool is_here = command_find_same_id("/proc", (long)getpid(), options->id, other);
+
+	command_complain("another program uses --id %s, and has taken the link to %s%s%s: %s",
+			 options->id, options->peer ? options->peer : "the peer",
+			 options->to_host[0] ? " at " : "", options->to_host,
+			 is_here ? other : "no process of this host is seen to have it");
 }
 
 static int connect_within(const struct command_options *options, struct rudpmsg_node *node,
@@ -104,6 +121,8 @@ static int connect_peer(const struct command_options *options, struct rudpmsg_no
 		command_complain("cannot connect to %s port %u: %s", options->to_host,
 				 (unsigned)options->to_port,
 				 rc == -ECONNREFUSED ? refusal(options) : cause_of(-rc));
+		if (rc == -ESTALE)
+			command_complain_of_same_id(options);
 		return rc;
 	}
 	if (!options->quiet && rudpmsg_conn_name(node, *conn, name) == 0)

@@ -35,13 +35,48 @@ static int send_all(const struct command_options *options, struct rudpmsg_node *
 	return length == -2 ? EXIT_NOT_DELIVERED : exit_code;
 }
 
+/* Says once that another program uses the --id. The node goes on: it takes the link back. */
+struct id_watch {
+	const struct command_options *options;
+	struct rudpmsg_node *node;
+	pthread_t thread;
+	bool has_thread;
+};
+
+static void *watch_id(void *of)
+{
+	const struct id_watch *watch = of;
+	struct rudpmsg_event event;
+	bool is_told = false;
+
+	while (rudpmsg_event_wait(watch->node, RUDPMSG_FOREVER, &event) == 0) {
+		if (event.kind != RUDPMSG_EVENT_BROKEN || event.reason != ESTALE || is_told)
+			continue;
+		command_complain_of_same_id(watch->options);
+		is_told = true;
+	}
+	return NULL;
+}
+
+/* Without a thread it is not told. */
+static void id_watch_start(struct id_watch *watch, const struct command_options *options,
+			   struct rudpmsg_node *node)
+{
+	watch->options = options;
+	watch->node = node;
+	watch->has_thread = pthread_create(&watch->thread, NULL, watch_id, watch) == 0;
+}
+
 /* Waits for the rest to be acknowledged, and closes. Returns an exit code. */
-static int close_node(const struct command_options *options, struct rudpmsg_node *node)
+static int close_node(const struct command_options *options, struct rudpmsg_node *node,
+		      struct id_watch *watch)
 {
 	struct rudpmsg_stats stats;
 	uint64_t left = 0;
 	int rc = rudpmsg_node_close(node, options->timeout_ns, &left);
 
+	if (watch->has_thread)
+		pthread_join(watch->thread, NULL);
 	rudpmsg_stats(node, &stats, sizeof stats);
 	if (stats.messages_failed > 0)
 		command_complain("%" PRIu64 " messages failed%s", stats.messages_failed,
@@ -59,9 +94,10 @@ static int close_node(const struct command_options *options, struct rudpmsg_node
 	return rc < 0 || stats.messages_failed > 0 ? EXIT_NOT_DELIVERED : EXIT_DELIVERED;
 }
 
-static int finish(const struct command_options *options, struct rudpmsg_node *node)
+static int finish(const struct command_options *options, struct rudpmsg_node *node,
+		  struct id_watch *watch)
 {
-	int exit_code = close_node(options, node);
+	int exit_code = close_node(options, node, watch);
 
 	rudpmsg_node_free(node);
 	return exit_code;
@@ -73,11 +109,13 @@ int command_send(const struct command_options *options)
 	uint64_t sent = 0;
 	int exit_code, rest;
 	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
+	struct id_watch watch;
 
 	if (!node)
 		return exit_code;
+	id_watch_start(&watch, options, node);
 	exit_code = send_all(options, node, conn, &sent);
-	rest = finish(options, node);
+	rest = finish(options, node, &watch);
 	return exit_code ? exit_code : rest;
 }
 
@@ -102,11 +140,13 @@ int command_receive(const struct command_options *options)
 	rudpmsg_conn_id conn;
 	int exit_code, rest;
 	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
+	struct id_watch watch;
 
 	if (!node)
 		return exit_code;
+	id_watch_start(&watch, options, node);
 	exit_code = receive_all(options, node);
-	rest = finish(options, node);
+	rest = finish(options, node, &watch);
 	return exit_code ? exit_code : rest;
 }
 
@@ -147,6 +187,7 @@ int command_pipe(const struct command_options *options)
 	int exit_code, rest;
 	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
 	struct receiver receiver = {options, node, EXIT_DELIVERED};
+	struct id_watch watch;
 	pthread_t thread;
 
 	if (!node)
@@ -157,11 +198,12 @@ int command_pipe(const struct command_options *options)
 		rudpmsg_node_free(node);
 		return EXIT_NOT_DELIVERED;
 	}
+	id_watch_start(&watch, options, node);
 	exit_code = send_all(options, node, conn, &sent);
 	/* Closing ends the receiver once all that was sent has been acknowledged. */
 	if (options->count > 0)
 		pthread_join(thread, NULL);
-	rest = close_node(options, node);
+	rest = close_node(options, node, &watch);
 	if (options->count == 0)
 		pthread_join(thread, NULL);
 	rudpmsg_node_free(node);
