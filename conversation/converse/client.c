@@ -168,6 +168,8 @@ static const char *cause_of(int error)
 		return "what answers there has another name than --peer says";
 	case EEXIST:
 		return "what answers there has the name that --id says";
+	case ESTALE:
+		return "another program has connected to the server with this --id";
 	case EPROTO:
 		return "what answers there is no server with a door for converse ([peers])";
 	case ENOKEY:
