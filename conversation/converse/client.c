@@ -302,16 +302,11 @@ static void look_at_end(struct client *client)
 static int timeout_ms(const struct client *client)
 {
 	int64_t next_ns = rudp_time_min(cv_chat_next_at_ns(client->chat), client->farewell_at_ns);
-	int64_t left_ns;
 
 	if (is_waiting(client))
 		next_ns = rudp_time_min(next_ns,
 					client->progress_at_ns + client->options->timeout_ns + 1);
-	if (next_ns == RUDP_NEVER)
-		return -1;
-	left_ns = next_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
-	left_ns = left_ns < 0 ? 0 : (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
-	return left_ns > 60000 ? 60000 : (int)left_ns;
+	return rudp_time_poll_ms(next_ns, rudp_clock_now_ns(&rudp_clock_monotonic));
 }
 
 static bool wants_input(const struct client *client)
