@@ -10,8 +10,9 @@
 
 /* Standard input, message by message, to the connection. Returns an exit code. */
 static int send_all(const struct command_options *options, struct rudpmsg_node *node,
-		    rudpmsg_conn_id conn, uint64_t *sent)
+		    rudpmsg_conn_id conn)
 {
+	uint64_t sent = 0;
 	size_t capacity = 0;
 	char *bytes = NULL;
 	int exit_code = EXIT_DELIVERED, rc;
@@ -21,12 +22,12 @@ static int send_all(const struct command_options *options, struct rudpmsg_node *
 	while ((length = command_read_message(options, stdin, &bytes, &capacity)) >= 0) {
 		rc = rudpmsg_submit(node, conn, bytes, (size_t)length, RUDPMSG_FOREVER, &last);
 		if (rc < 0) {
-			command_complain("message %" PRIu64 " was not accepted: %s", *sent + 1,
+			command_complain("message %" PRIu64 " was not accepted: %s", sent + 1,
 					 strerror(-rc));
 			exit_code = EXIT_NOT_DELIVERED;
 			break;
 		}
-		++*sent;
+		sent++;
 	}
 	free(bytes);
 	/* Whether all of them were is told by the counters in the end. */
@@ -94,19 +95,13 @@ static int close_node(const struct command_options *options, struct rudpmsg_node
 	return rc < 0 || stats.messages_failed > 0 ? EXIT_NOT_DELIVERED : EXIT_DELIVERED;
 }
 
-static int finish(const struct command_options *options, struct rudpmsg_node *node,
-		  struct id_watch *watch)
-{
-	int exit_code = close_node(options, node, watch);
+typedef int transfer_messages(const struct command_options *options, struct rudpmsg_node *node,
+			      rudpmsg_conn_id conn);
 
-	rudpmsg_node_free(node);
-	return exit_code;
-}
-
-int command_send(const struct command_options *options)
+/* From opening a node to freeing it. Returns an exit code. */
+static int run(const struct command_options *options, transfer_messages *transfer)
 {
 	rudpmsg_conn_id conn;
-	uint64_t sent = 0;
 	int exit_code, rest;
 	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
 	struct id_watch watch;
@@ -114,17 +109,26 @@ int command_send(const struct command_options *options)
 	if (!node)
 		return exit_code;
 	id_watch_start(&watch, options, node);
-	exit_code = send_all(options, node, conn, &sent);
-	rest = finish(options, node, &watch);
+	exit_code = transfer(options, node, conn);
+	rest = close_node(options, node, &watch);
+	rudpmsg_node_free(node);
 	return exit_code ? exit_code : rest;
 }
 
-static int receive_all(const struct command_options *options, struct rudpmsg_node *node)
+int command_send(const struct command_options *options)
+{
+	return run(options, send_all);
+}
+
+/* From any peer. */
+static int receive_all(const struct command_options *options, struct rudpmsg_node *node,
+		       rudpmsg_conn_id conn)
 {
 	struct rudpmsg_message message;
 	uint64_t count = 0;
 	bool good = true;
 
+	(void)conn;
 	while (good && (options->count == 0 || count < options->count) &&
 	       rudpmsg_receive(node, 0, RUDPMSG_FOREVER, &message) == 0) {
 		good = command_write_message(options, stdout, &message);
@@ -137,17 +141,7 @@ static int receive_all(const struct command_options *options, struct rudpmsg_nod
 
 int command_receive(const struct command_options *options)
 {
-	rudpmsg_conn_id conn;
-	int exit_code, rest;
-	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
-	struct id_watch watch;
-
-	if (!node)
-		return exit_code;
-	id_watch_start(&watch, options, node);
-	exit_code = receive_all(options, node);
-	rest = finish(options, node, &watch);
-	return exit_code ? exit_code : rest;
+	return run(options, receive_all);
 }
 
 struct receiver {
@@ -160,7 +154,7 @@ static void *run_receiver(void *context)
 {
 	struct receiver *receiver = context;
 
-	receiver->exit_code = receive_all(receiver->options, receiver->node);
+	receiver->exit_code = receive_all(receiver->options, receiver->node, 0);
 	return NULL;
 }
 
@@ -183,7 +177,6 @@ static int await_peer(struct rudpmsg_node *node, rudpmsg_conn_id *conn)
 int command_pipe(const struct command_options *options)
 {
 	rudpmsg_conn_id conn;
-	uint64_t sent = 0;
 	int exit_code, rest;
 	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
 	struct receiver receiver = {options, node, EXIT_DELIVERED};
@@ -199,7 +192,7 @@ int command_pipe(const struct command_options *options)
 		return EXIT_NOT_DELIVERED;
 	}
 	id_watch_start(&watch, options, node);
-	exit_code = send_all(options, node, conn, &sent);
+	exit_code = send_all(options, node, conn);
 	/* Closing ends the receiver once all that was sent has been acknowledged. */
 	if (options->count > 0)
 		pthread_join(thread, NULL);
