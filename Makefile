@@ -312,8 +312,8 @@ $(BUILD)/tests/bench: $(call units_of,bench) \
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto
 $(BUILD)/tests/messaging: $(call units_of,messaging) \
-		$(call obj,tests/proto/faulty_ring.c tests/shim/support.c) $(BUILD)/librudpmsg.a \
-		$(BUILD)/librudp.a | $(BUILD)/librudpmsg.so
+		$(call obj,tests/proto/faulty_ring.c tests/shim/support.c messaging/command/same_id.c) \
+		$(BUILD)/librudpmsg.a $(BUILD)/librudp.a | $(BUILD)/librudpmsg.so
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -llmdb -lcriterion -pthread -ldl

@@ -5,7 +5,7 @@
 #
 #     a: rudpmsg send ── linkem: 5 ms, 1 % loss, dark for a while ──── b: rudpmsg receive
 #
-# Takes 25 s.
+# Takes 30 s.
 BUILT=${BUILD:-$(dirname "$0")/../build} # lib.sh may look at a copy of a part
 # shellcheck source=integration/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -131,6 +131,14 @@ launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --timeo
 finish sender 20
 expect_eq "$STATUS" 1 "exit code when nobody was reached"
 expect_match "$TMP/sender.err" "cannot connect to $B4 port $PORT: (no node listens there|nobody answers)" "why"
+launch_native sender a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --timeout 40 <"$TMP/text"
+wait_until 10 "a word of nobody" grep -qs "nobody answers at $B4 port $PORT yet" "$TMP/sender.err"
+receiver late --count $LINES
+finish sender 60
+expect_eq "$STATUS" 0 "exit code when somebody came in time"
+finish late 20
+expect_same "$TMP/text" "$TMP/late.out" "lines"
+ok "--timeout holds with --peer and without"
 
 section "stored is asked of a receiver without a store, other names of others"
 launch_native plain b "$BUILD/rudpmsg" receive --id plain --listen $PORT
@@ -160,6 +168,37 @@ finish sender 20
 expect_eq "$STATUS" 1 "exit code with another key"
 expect_match "$TMP/sender.err" "port $PORT: the node there has another key" "why not with another key"
 stop plain
+
+section "two senders with one --id"
+link_up --delay 5ms
+seq -f 'line %g' 100 >"$TMP/hundred"
+receiver shared --store "$TMP/shared"
+# The store of the second is younger: what the first dials later is refused.
+launch_native early a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer beta --store "$TMP/early" </dev/null
+finish early 20
+rm -f "$TMP/go-on"
+launch_native first a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer beta --timeout 1 \
+	< <(in_two_parts "$TMP/hundred" 50)
+wait_until 20 "the first half" has_lines shared 50
+launch_native second a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer beta --store "$TMP/second" \
+	< <(in_two_parts "$TMP/hundred" 50)
+wait_until 20 "the first to learn of the second" grep -qs "another program" "$TMP/first.err"
+expect_match "$TMP/first.err" "another program uses --id alpha, and has taken the link to beta at $B4: process [0-9]+ \(.*rudpmsg send --id alpha" "who has the --id"
+wait_until 20 "the half of the second" has_lines shared 100
+launch_native early a "$BUILD/rudpmsg" send --id alpha --to "$B4:$PORT" --peer beta --store "$TMP/early" <"$TMP/hundred"
+finish early 20
+expect_eq "$STATUS" 1 "exit code of one that is refused"
+expect_match "$TMP/early.err" "another program has connected to that node with this --id. No message was sent" "why"
+expect_match "$TMP/early.err" "another program uses --id alpha.*: process [0-9]+ \(" "who has the --id"
+: >"$TMP/go-on"
+finish first 20
+expect_eq "$STATUS" 1 "exit code of the first"
+expect_match "$TMP/first.err" "50 of 100 messages were not acknowledged within 1 s" "what was not sent"
+finish second 20
+expect_eq "$STATUS" 0 "exit code of the second"
+stop shared
+link_down
+ok "each is told which other program has its --id, and what was not delivered"
 
 section "nobody there, and a store"
 link_up --delay 5ms

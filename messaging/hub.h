@@ -140,13 +140,23 @@ int rudpmsg_hub_connect(struct rudpmsg_hub *hub, const char *host, uint16_t port
 int rudpmsg_hub_connect_result(const struct rudpmsg_hub *hub, uint64_t ticket,
 			       rudpmsg_conn_id *conn);
 void rudpmsg_hub_connect_forget(struct rudpmsg_hub *hub, uint64_t ticket);
+/* The call of connect ends with an error, positive here: a connection that never had a link and has
+ * nothing queued is forgotten. */
+void rudpmsg_hub_connect_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int error);
+/* Does this error of an attempt (negative) pass as soon as the peer is there? */
+bool rudpmsg_hub_is_passing(int error);
+/* The pause after so many failed attempts. */
+int64_t rudpmsg_hub_backoff_ns(struct rudpmsg_hub *hub, unsigned failures);
 
 struct rudpmsg_conn *rudpmsg_hub_conn(const struct rudpmsg_hub *hub, rudpmsg_conn_id id);
 struct rudpmsg_conn *rudpmsg_hub_find(const struct rudpmsg_hub *hub, const char *name);
 rudpmsg_conn_id rudpmsg_conn_id_of(const struct rudpmsg_conn *conn);
 const char *rudpmsg_conn_name_of(const struct rudpmsg_conn *conn);
-/* 0: a link stands; -EINPROGRESS; else why the last attempt failed. */
+/* 0: a link stands; -EINPROGRESS: none yet, and the peer only has to be there; else why attempts do
+ * not help. */
 int rudpmsg_conn_attempt_result(const struct rudpmsg_conn *conn);
+/* 0: a link stands; -EINPROGRESS: no attempt has ended yet; else why the last link or attempt ended. */
+int rudpmsg_conn_last_error(const struct rudpmsg_conn *conn);
 
 /* -EAGAIN no room. */
 int rudpmsg_hub_send(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, const void *bytes,

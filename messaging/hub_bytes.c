@@ -163,7 +163,8 @@ static void on_close(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		rudpmsg_conn_leave(hub, conn, ECONNABORTED);
 		return;
 	}
-	if (reason == RUDPMSG_REASON_STORE)
+	/* Two programs with one name would take the link from each other at each round trip. */
+	if (reason == RUDPMSG_REASON_STORE || reason == RUDPMSG_REASON_TAKEN_OVER)
 		link->conn->failures = PATIENT_FAILURES;
 	rudpmsg_link_on_broken(hub, link, rudpmsg_reason_error(reason), now_at_ns);
 }

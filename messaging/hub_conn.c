@@ -197,13 +197,27 @@ const char *rudpmsg_conn_name_of(const struct rudpmsg_conn *conn)
 	return conn->name;
 }
 
-int rudpmsg_conn_attempt_result(const struct rudpmsg_conn *conn)
+int rudpmsg_conn_last_error(const struct rudpmsg_conn *conn)
 {
 	if (conn->link)
 		return 0;
-	if (conn->attempt)
-		return -EINPROGRESS; /* an error is of the one before */
 	return conn->error ? -conn->error : -EINPROGRESS;
+}
+
+bool rudpmsg_hub_is_passing(int error)
+{
+	return error == -ETIMEDOUT || error == -ECONNREFUSED || error == -ECONNRESET;
+}
+
+int rudpmsg_conn_attempt_result(const struct rudpmsg_conn *conn)
+{
+	int error = rudpmsg_conn_last_error(conn);
+
+	if (conn->is_leaving)
+		return error;
+	if (conn->attempt) /* the error is of the attempt before */
+		return -EINPROGRESS;
+	return rudpmsg_hub_is_passing(error) ? -EINPROGRESS : error;
 }
 
 /* ---- memory of those that are quiet ---- */

@@ -41,7 +41,7 @@ int rudpmsg_conn_dial(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_
 }
 
 /* Shortened at random by up to a half, or nodes that lost a link together would come together. */
-static int64_t backoff_ns(struct rudpmsg_hub *hub, unsigned failures)
+int64_t rudpmsg_hub_backoff_ns(struct rudpmsg_hub *hub, unsigned failures)
 {
 	int64_t span_ns = hub->config.backoff_first_ns;
 
@@ -56,7 +56,7 @@ void rudpmsg_conn_retry_later(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn
 {
 	if (!conn->host || conn->attempt || !rudpmsg_conn_may_link(hub, conn))
 		return;
-	rudpmsg_hub_arm(hub, &conn->retry, now_at_ns + backoff_ns(hub, conn->failures));
+	rudpmsg_hub_arm(hub, &conn->retry, now_at_ns + rudpmsg_hub_backoff_ns(hub, conn->failures));
 }
 
 void rudpmsg_conn_on_retry(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int64_t now_at_ns)
@@ -305,6 +305,13 @@ int rudpmsg_hub_connect_result(const struct rudpmsg_hub *hub, uint64_t number,
 		return -ENOENT;
 	*conn = ticket->conn;
 	return ticket->error;
+}
+
+void rudpmsg_hub_connect_failed(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int error)
+{
+	if (conn->link || conn->has_stood || conn->is_restored || conn->outbox.count > 0)
+		return;
+	rudpmsg_conn_forget(hub, conn, error);
 }
 
 void rudpmsg_hub_connect_forget(struct rudpmsg_hub *hub, uint64_t number)

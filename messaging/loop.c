@@ -12,7 +12,6 @@
 #include "messaging/node_private.h"
 
 #define EVENTS_AT_ONCE 64
-#define WAIT_MS_MAX 60000
 
 struct rudpmsg_loop {
 	pthread_t thread;
@@ -99,15 +98,7 @@ static void serve_ready(struct rudpmsg_loop *loop)
 
 static int timeout_ms(const struct rudpmsg_loop *loop)
 {
-	int64_t deadline_at_ns = rudp_timer_wheel_next_at_ns(&loop->timers), left_ns;
-
-	if (deadline_at_ns == RUDP_NEVER)
-		return -1;
-	left_ns = deadline_at_ns - rudpmsg_now_ns();
-	if (left_ns <= 0)
-		return 0;
-	left_ns = (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
-	return left_ns > WAIT_MS_MAX ? WAIT_MS_MAX : (int)left_ns;
+	return rudp_time_poll_ms(rudp_timer_wheel_next_at_ns(&loop->timers), rudpmsg_now_ns());
 }
 
 /* How long to wait for the kernel: not at all while somebody is due. */

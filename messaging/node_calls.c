@@ -8,50 +8,110 @@
 
 /* ---- connections ---- */
 
-/* With the lock. -EINPROGRESS while it is not decided. */
-static int connect_result(struct rudpmsg_node *node, uint64_t ticket, rudpmsg_conn_id *id)
+/* A call of rudpmsg_connect. */
+struct connect_call {
+	const char *host;
+	uint16_t port;
+	const char *peer_name;
+	uint64_t ticket;      /* 0: no attempt is under way */
+	rudpmsg_conn_id conn; /* 0: the name of the peer is not known yet */
+	unsigned failures;
+	int64_t again_at_ns; /* the next attempt without a name */
+	int error;           /* of the last attempt without a name */
+};
+
+/* With the lock. Without a name no connection dials again: the call does. */
+static int retry_later(struct rudpmsg_node *node, struct connect_call *call, int error)
+{
+	rudpmsg_hub_connect_forget(node->hub, call->ticket);
+	call->ticket = 0;
+	call->error = error;
+	call->again_at_ns = rudpmsg_now_ns() + rudpmsg_hub_backoff_ns(node->hub, call->failures++);
+	return -EINPROGRESS;
+}
+
+/* With the lock. -EINPROGRESS while the peer only has to be there. */
+static int connect_result(struct rudpmsg_node *node, struct connect_call *call)
 {
 	struct rudpmsg_conn *conn;
-	int rc;
+	int rc = rudpmsg_hub_connect_result(node->hub, call->ticket, &call->conn);
 
-	if (ticket) {
-		rc = rudpmsg_hub_connect_result(node->hub, ticket, id);
-		if (rc < 0)
-			return rc;
-	}
-	conn = rudpmsg_hub_conn(node->hub, *id);
+	if (rc < 0)
+		return call->conn == 0 && rudpmsg_hub_is_passing(rc) ? retry_later(node, call, rc)
+								     : rc;
+	conn = rudpmsg_hub_conn(node->hub, call->conn);
 	if (!conn)
 		return -ECONNABORTED;
-	return rudpmsg_conn_attempt_result(conn);
+	rc = rudpmsg_conn_attempt_result(conn);
+	if (rc < 0 && rc != -EINPROGRESS)
+		rudpmsg_hub_connect_failed(node->hub, conn, -rc);
+	return rc;
+}
+
+/* With the lock. Begins an attempt if none is under way and it is time for one. */
+static int go_on_connecting(struct rudpmsg_node *node, struct connect_call *call)
+{
+	int64_t now_at_ns;
+	int rc;
+
+	if (node->is_closing)
+		return -ESHUTDOWN;
+	if (!call->ticket) {
+		now_at_ns = rudpmsg_now_ns();
+		if (now_at_ns < call->again_at_ns)
+			return -EINPROGRESS;
+		rc = rudpmsg_hub_connect(node->hub, call->host, call->port, call->peer_name,
+					 now_at_ns, &call->ticket, &call->conn);
+		if (rc < 0)
+			return rc;
+		rudpmsg_node_tell(node);
+	}
+	return connect_result(node, call);
+}
+
+/* With the lock. Until something has changed, or the next attempt is due. -ETIMEDOUT: it is until_ns. */
+static int wait_to_connect(struct rudpmsg_node *node, const struct connect_call *call,
+			   int64_t until_ns)
+{
+	bool is_retry_first = !call->ticket && call->again_at_ns < until_ns;
+	int rc = rudpmsg_node_wait(node, &node->connect,
+				   is_retry_first ? call->again_at_ns : until_ns);
+
+	return is_retry_first ? 0 : rc;
 }
 
 int rudpmsg_connect(struct rudpmsg_node *node, const char *host, uint16_t port,
 		    const char *peer_name, int64_t timeout_ns, rudpmsg_conn_id *conn)
 {
+	struct connect_call call = {.host = host,
+				    .port = port ? port : RUDPMSG_PORT,
+				    .peer_name = peer_name,
+				    .error = -ETIMEDOUT};
 	int64_t until_ns = rudpmsg_until_ns(timeout_ns);
-	uint64_t ticket;
 	int rc;
 
 	pthread_mutex_lock(&node->lock);
-	rc = node->is_closing ? -ESHUTDOWN
-			      : rudpmsg_hub_connect(node->hub, host, port ? port : RUDPMSG_PORT,
-						    peer_name, rudpmsg_now_ns(), &ticket, conn);
-	if (rc < 0) {
-		pthread_mutex_unlock(&node->lock);
-		return rc;
+	while ((rc = go_on_connecting(node, &call)) == -EINPROGRESS) {
+		if (timeout_ns == 0 || wait_to_connect(node, &call, until_ns) < 0)
+			break;
 	}
-	rudpmsg_node_tell(node);
-	while ((rc = connect_result(node, ticket, conn)) == -EINPROGRESS) {
-		if (node->is_closing)
-			rc = -ESHUTDOWN;
-		else if (timeout_ns == 0 || rudpmsg_node_wait(node, &node->connect, until_ns) < 0)
-			rc = -ETIMEDOUT;
-		else
-			continue;
-		break;
-	}
-	if (ticket)
-		rudpmsg_hub_connect_forget(node->hub, ticket);
+	if (rc == -EINPROGRESS && call.conn == 0)
+		rc = call.error;
+	if (call.ticket)
+		rudpmsg_hub_connect_forget(node->hub, call.ticket);
+	rudpmsg_node_unlock(node);
+	*conn = call.conn;
+	return rc;
+}
+
+int rudpmsg_conn_error(struct rudpmsg_node *node, rudpmsg_conn_id id)
+{
+	struct rudpmsg_conn *conn;
+	int rc;
+
+	pthread_mutex_lock(&node->lock);
+	conn = rudpmsg_hub_conn(node->hub, id);
+	rc = conn ? rudpmsg_conn_last_error(conn) : -ENOENT;
 	pthread_mutex_unlock(&node->lock);
 	return rc;
 }

@@ -168,6 +168,8 @@ static const char *cause_of(int error)
 		return "what answers there has another name than --peer says";
 	case EEXIST:
 		return "what answers there has the name that --id says";
+	case ESTALE:
+		return "another program has connected to the server with this --id";
 	case EPROTO:
 		return "what answers there is no server with a door for converse ([peers])";
 	case ENOKEY:
@@ -300,16 +302,11 @@ static void look_at_end(struct client *client)
 static int timeout_ms(const struct client *client)
 {
 	int64_t next_ns = rudp_time_min(cv_chat_next_at_ns(client->chat), client->farewell_at_ns);
-	int64_t left_ns;
 
 	if (is_waiting(client))
 		next_ns = rudp_time_min(next_ns,
 					client->progress_at_ns + client->options->timeout_ns + 1);
-	if (next_ns == RUDP_NEVER)
-		return -1;
-	left_ns = next_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
-	left_ns = left_ns < 0 ? 0 : (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
-	return left_ns > 60000 ? 60000 : (int)left_ns;
+	return rudp_time_poll_ms(next_ns, rudp_clock_now_ns(&rudp_clock_monotonic));
 }
 
 static bool wants_input(const struct client *client)
@@ -440,7 +437,7 @@ static bool connect_server(struct client *client)
 	}
 	error = rudpmsg_connect(client->node, options->host, options->port, options->peer,
 				RUDP_NS_PER_S, &client->conn);
-	if (error == -ETIMEDOUT || error == -ECONNREFUSED) {
+	if (error == -EINPROGRESS) {
 		cv_complain("%s does not answer at %s port %u yet; trying on", options->peer,
 			    options->host, (unsigned)options->port);
 		error = 0;

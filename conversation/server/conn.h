@@ -118,6 +118,8 @@ void apo_conn_forget(struct apo_worker *worker, struct apo_conn *conn);
 /* What has been delivered last is watched. Never fails: what cannot be watched has not arrived. */
 void apo_conn_watch(struct apo_worker *worker, struct apo_conn *conn, uint64_t watch,
 		    uint32_t recipient);
+/* The watch, which was allocated, is the connection's from now on. */
+void apo_conn_add_watch(struct apo_worker *worker, struct apo_conn *conn, struct apo_watch *watch);
 /* More of the queue has been given to the transport. */
 void apo_conn_on_written(struct apo_worker *worker, struct apo_conn *conn);
 /* Tells of those that have arrived. */

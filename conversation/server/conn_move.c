@@ -103,16 +103,7 @@ static void read_watch(struct apo_carry *carry, struct apo_worker *worker, struc
 	if (!watch)
 		return;
 	*watch = *read;
-	watch->next = NULL;
-	if (conn->watches)
-		conn->watches_last->next = watch;
-	else
-		conn->watches = watch;
-	conn->watches_last = watch;
-	if (rudp_list_is_linked(&conn->watched))
-		return;
-	rudp_list_append(&worker->watched, &conn->watched);
-	worker->watched_count++;
+	apo_conn_add_watch(worker, conn, watch);
 }
 
 static void carry_watches(struct apo_carry *carry, struct apo_worker *worker, struct apo_conn *conn)

@@ -289,7 +289,7 @@ static void on_source(struct apo_service *service, struct apo_source *source)
 
 static int timeout_ms(const struct apo_service *service)
 {
-	int64_t next_ns = apo_door_next_at_ns(&service->door), left_ns;
+	int64_t next_ns = apo_door_next_at_ns(&service->door);
 
 	if (service->station.has_more)
 		return 0;
@@ -298,13 +298,7 @@ static int timeout_ms(const struct apo_service *service)
 	next_ns = rudp_time_min(next_ns, apo_metrics_next_at_ns(&service->metrics));
 	if (service->state == APO_ENDING)
 		next_ns = rudp_time_min(next_ns, service->deadline_at_ns);
-	if (next_ns == RUDP_NEVER)
-		return -1;
-	left_ns = next_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
-	if (left_ns <= 0)
-		return 0;
-	left_ns = (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
-	return left_ns > 60000 ? 60000 : (int)left_ns;
+	return rudp_time_poll_ms(next_ns, rudp_clock_now_ns(&rudp_clock_monotonic));
 }
 
 /* Mail last: it frees waiters, of whom an event of this turn may tell. */

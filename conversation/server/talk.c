@@ -413,15 +413,8 @@ static void show_figures(struct apo_talk *talk)
 
 static int timeout_ms(const struct apo_talk *talk)
 {
-	int64_t next_at_ns = apo_model_next_at_ns(talk->model), left_ns;
-
-	if (next_at_ns == RUDP_NEVER)
-		return -1;
-	left_ns = next_at_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
-	if (left_ns <= 0)
-		return 0;
-	left_ns = (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
-	return left_ns > 60000 ? 60000 : (int)left_ns;
+	return rudp_time_poll_ms(apo_model_next_at_ns(talk->model),
+				 rudp_clock_now_ns(&rudp_clock_monotonic));
 }
 
 bool apo_talk_absorb(struct apo_talk *talk)

@@ -19,6 +19,20 @@ void apo_worker_tell_receipt(struct apo_worker *worker, uint64_t watch, uint32_t
 		APO_COUNT(worker, receipts_missing);
 }
 
+void apo_conn_add_watch(struct apo_worker *worker, struct apo_conn *conn, struct apo_watch *watch)
+{
+	watch->next = NULL;
+	if (conn->watches)
+		conn->watches_last->next = watch;
+	else
+		conn->watches = watch;
+	conn->watches_last = watch;
+	if (rudp_list_is_linked(&conn->watched))
+		return;
+	rudp_list_append(&worker->watched, &conn->watched);
+	worker->watched_count++;
+}
+
 void apo_conn_watch(struct apo_worker *worker, struct apo_conn *conn, uint64_t watch,
 		    uint32_t recipient)
 {
@@ -31,15 +45,7 @@ void apo_conn_watch(struct apo_worker *worker, struct apo_conn *conn, uint64_t w
 	*new = (struct apo_watch){.watch = watch,
 				  .recipient = recipient,
 				  .end_bytes = conn->written_bytes + conn->out.bytes};
-	if (conn->watches)
-		conn->watches_last->next = new;
-	else
-		conn->watches = new;
-	conn->watches_last = new;
-	if (rudp_list_is_linked(&conn->watched))
-		return;
-	rudp_list_append(&worker->watched, &conn->watched);
-	worker->watched_count++;
+	apo_conn_add_watch(worker, conn, new);
 }
 
 /* From now on it is the transport that counts: with TLS its bytes are others, and more. What has

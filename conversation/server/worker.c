@@ -337,7 +337,7 @@ static void serve_drain(struct apo_worker *worker)
 
 static int timeout_ms(struct apo_worker *worker)
 {
-	int64_t next_at_ns = rudp_timer_wheel_next_at_ns(&worker->wheel), left_ns;
+	int64_t next_at_ns = rudp_timer_wheel_next_at_ns(&worker->wheel);
 
 	/* Filled while nobody took turns (apo_worker_absorb, apo_conn_begin_again): no event will
 	 * tell of it. */
@@ -348,13 +348,7 @@ static int timeout_ms(struct apo_worker *worker)
 	/* Held back by the model, they wait for its wake. */
 	if (!rudp_list_is_empty(&worker->unread) && !apo_batcher_is_full(&worker->to_model))
 		return 0;
-	if (next_at_ns == RUDP_NEVER)
-		return -1;
-	left_ns = next_at_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
-	if (left_ns <= 0)
-		return 0;
-	left_ns = (left_ns + RUDP_NS_PER_MS - 1) / RUDP_NS_PER_MS;
-	return left_ns > 60000 ? 60000 : (int)left_ns;
+	return rudp_time_poll_ms(next_at_ns, rudp_clock_now_ns(&rudp_clock_monotonic));
 }
 
 void apo_worker_turn(struct apo_worker *worker)

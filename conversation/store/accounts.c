@@ -49,10 +49,23 @@ int apo_account_find(struct apo_store *store, const char *name, struct apo_accou
 	return error;
 }
 
-/* What would be written to a file that has moved would be lost with the process. */
-static int step_to_write(struct apo_store *store, sqlite3_stmt *statement)
+/* result is that of binding. What would be written to a file that has moved would be lost with the
+ * process. */
+static int write_row(struct apo_store *store, sqlite3_stmt *statement, int result)
 {
-	return apo_sql_has_moved(store->db) ? SQLITE_IOERR : sqlite3_step(statement);
+	if (result == SQLITE_OK)
+		result = apo_sql_has_moved(store->db) ? SQLITE_IOERR : sqlite3_step(statement);
+	apo_sql_let_go(statement);
+	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+}
+
+static int write_one_row(struct apo_store *store, sqlite3_stmt *statement, int result)
+{
+	int error = write_row(store, statement, result);
+
+	if (error)
+		return error;
+	return sqlite3_changes(store->db) == 1 ? 0 : -ENOENT;
 }
 
 int apo_account_add(struct apo_store *store, const char *name, const char *password_hash,
@@ -68,10 +81,7 @@ int apo_account_add(struct apo_store *store, const char *name, const char *passw
 		result = bind_text(store->add, 2, password_hash);
 	if (result == SQLITE_OK)
 		result = sqlite3_bind_int64(store->add, 3, made_at_s);
-	if (result == SQLITE_OK)
-		result = step_to_write(store, store->add);
-	apo_sql_let_go(store->add);
-	return result == SQLITE_DONE ? 0 : apo_sql_error(result);
+	return write_row(store, store->add, result);
 }
 
 int apo_account_set_hash(struct apo_store *store, const char *name, const char *password_hash)
@@ -83,24 +93,12 @@ int apo_account_set_hash(struct apo_store *store, const char *name, const char *
 	result = bind_text(store->set_hash, 1, name);
 	if (result == SQLITE_OK)
 		result = bind_text(store->set_hash, 2, password_hash);
-	if (result == SQLITE_OK)
-		result = step_to_write(store, store->set_hash);
-	apo_sql_let_go(store->set_hash);
-	if (result != SQLITE_DONE)
-		return apo_sql_error(result);
-	return sqlite3_changes(store->db) == 1 ? 0 : -ENOENT;
+	return write_one_row(store, store->set_hash, result);
 }
 
 int apo_account_remove(struct apo_store *store, const char *name)
 {
-	int result = bind_text(store->remove, 1, name);
-
-	if (result == SQLITE_OK)
-		result = step_to_write(store, store->remove);
-	apo_sql_let_go(store->remove);
-	if (result != SQLITE_DONE)
-		return apo_sql_error(result);
-	return sqlite3_changes(store->db) == 1 ? 0 : -ENOENT;
+	return write_one_row(store, store->remove, bind_text(store->remove, 1, name));
 }
 
 int apo_accounts_tell_new(struct apo_store *store, apo_tell_account *tell, void *of)

@@ -27,6 +27,24 @@ static inline int64_t rudp_time_max(int64_t a_ns, int64_t b_ns)
 }
 
 /*
+ * For poll(2) and epoll_wait(2): the milliseconds from now to at, rounded up, at most RUDP_POLL_MS_MAX;
+ * 0: it has come; -1: never.
+ */
+#define RUDP_POLL_MS_MAX 60000
+
+static inline int rudp_time_poll_ms(int64_t at_ns, int64_t now_at_ns)
+{
+	int64_t left_ms;
+
+	if (at_ns == RUDP_NEVER)
+		return -1;
+	if (at_ns <= now_at_ns)
+		return 0;
+	left_ms = (at_ns - now_at_ns - 1) / RUDP_NS_PER_MS + 1;
+	return left_ms > RUDP_POLL_MS_MAX ? RUDP_POLL_MS_MAX : (int)left_ms;
+}
+
+/*
  * Common instants, a little over seven a second: what nobody waits for happens at one of them, so that
  * one wake-up does for many. The last one not after at, the first one not before it.
  */

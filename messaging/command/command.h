@@ -22,6 +22,7 @@ enum {
 
 #define COMMAND_MESSAGE_MAX (1u << 20) /* bytes: the library's default */
 #define COMMAND_TIMEOUT_MAX_S 1000000000u
+#define COMMAND_PROCESS_TEXT_SIZE 160
 
 struct command_options {
 	const char *id;
@@ -50,6 +51,13 @@ int command_bench(const struct command_options *options);
 struct rudpmsg_node *command_open(const struct command_options *options, rudpmsg_conn_id *conn,
 				  int *exit_code);
 void command_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Another program has connected to the peer with our --id: says which, if this host shows it. */
+void command_complain_of_same_id(const struct command_options *options);
+/* The process below proc ("/proc") that runs a command with this --id: its number and command line. self
+ * is not looked at. false: none is seen. */
+bool command_find_same_id(const char *proc, long self, const char *id,
+			  char text[COMMAND_PROCESS_TEXT_SIZE]);
 
 /* One message from in: a line without its end, or a frame. Returns its length, -1 at the end, -2 if
  * the input is cut off, too long or cannot be read (it was told). *bytes is the caller's to free, and

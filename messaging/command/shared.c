@@ -4,19 +4,24 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "messaging/command/command.h"
 #include "rudp/rudp.h"
+
+#define NOTICE_NS INT64_C(1000000000) /* nobody has answered for so long: it is told */
 
 void command_complain(const char *format, ...)
 {
 	va_list args;
 
+	flockfile(stderr);
 	fputs("rudpmsg: ", stderr);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
+	funlockfile(stderr);
 }
 
 /* What a failure of connecting means to somebody who types commands. */
@@ -36,6 +41,9 @@ static const struct {
 	{EOPNOTSUPP, "--ack stored needs a node with a store there (--store)"},
 	{EUSERS, "the node there has as many connections as it may"},
 	{EADDRINUSE, "another program listens there"},
+	{ESTALE,
+	 "another program has connected to that node with this --id. No message was sent: each "
+	 "program needs an --id of its own"},
 	{EINVAL,
 	 "--peer is the name of another node: 1 to 63 printable characters without space, and not "
 	 "that of --id"},
@@ -62,27 +70,59 @@ static const char *refusal(const struct command_options *options)
 		       : cause_of(ECONNREFUSED);
 }
 
+void command_complain_of_same_id(const struct command_options *options)
+{
+	char other[COMMAND_PROCESS_TEXT_SIZE];
+	bool is_here = command_find_same_id("/proc", (long)getpid(), options->id, other);
+
+	command_complain("another program uses --id %s, and has taken the link to %s%s%s: %s",
+			 options->id, options->peer ? options->peer : "the peer",
+			 options->to_host[0] ? " at " : "", options->to_host,
+			 is_here ? other : "no process of this host is seen to have it");
+}
+
+static int connect_within(const struct command_options *options, struct rudpmsg_node *node,
+			  int64_t timeout_ns, rudpmsg_conn_id *conn)
+{
+	return rudpmsg_connect(node, options->to_host, options->to_port, options->peer, timeout_ns,
+			       conn);
+}
+
+/* error: of the last attempt. */
+static void tell_of_waiting(const struct command_options *options, int error)
+{
+	if (options->quiet)
+		return;
+	command_complain("%s %s at %s port %u yet%s%s; trying on",
+			 options->peer ? options->peer : "nobody",
+			 options->peer ? "does not answer" : "answers", options->to_host,
+			 (unsigned)options->to_port, error == -ECONNREFUSED ? ": " : "",
+			 error == -ECONNREFUSED ? refusal(options) : "");
+}
+
 static int connect_peer(const struct command_options *options, struct rudpmsg_node *node,
 			rudpmsg_conn_id *conn)
 {
+	int64_t first_ns = options->timeout_ns < NOTICE_NS ? options->timeout_ns : NOTICE_NS;
 	char name[RUDPMSG_NAME_MAX + 1];
-	int rc = rudpmsg_connect(node, options->to_host, options->to_port, options->peer,
-				 options->timeout_ns, conn);
+	int rc = connect_within(options, node, first_ns, conn);
 
-	/* With a name the connection stands although nobody answers yet: attempts go on. */
-	if (options->peer && (rc == -ETIMEDOUT || rc == -ECONNREFUSED)) {
-		if (!options->quiet)
-			command_complain("%s does not answer at %s port %u yet%s%s; trying on",
-					 options->peer, options->to_host,
-					 (unsigned)options->to_port,
-					 rc == -ECONNREFUSED ? ": " : "",
-					 rc == -ECONNREFUSED ? refusal(options) : "");
+	if (rc == -EINPROGRESS) {
+		tell_of_waiting(options, rudpmsg_conn_error(node, *conn));
 		return 0;
+	}
+	/* Without --peer nothing can be sent before somebody has answered. */
+	if ((rc == -ETIMEDOUT || rc == -ECONNREFUSED || rc == -ECONNRESET) &&
+	    first_ns < options->timeout_ns) {
+		tell_of_waiting(options, rc);
+		rc = connect_within(options, node, options->timeout_ns - first_ns, conn);
 	}
 	if (rc < 0) {
 		command_complain("cannot connect to %s port %u: %s", options->to_host,
 				 (unsigned)options->to_port,
 				 rc == -ECONNREFUSED ? refusal(options) : cause_of(-rc));
+		if (rc == -ESTALE)
+			command_complain_of_same_id(options);
 		return rc;
 	}
 	if (!options->quiet && rudpmsg_conn_name(node, *conn, name) == 0)

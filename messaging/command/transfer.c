@@ -10,8 +10,9 @@
 
 /* Standard input, message by message, to the connection. Returns an exit code. */
 static int send_all(const struct command_options *options, struct rudpmsg_node *node,
-		    rudpmsg_conn_id conn, uint64_t *sent)
+		    rudpmsg_conn_id conn)
 {
+	uint64_t sent = 0;
 	size_t capacity = 0;
 	char *bytes = NULL;
 	int exit_code = EXIT_DELIVERED, rc;
@@ -21,12 +22,12 @@ static int send_all(const struct command_options *options, struct rudpmsg_node *
 	while ((length = command_read_message(options, stdin, &bytes, &capacity)) >= 0) {
 		rc = rudpmsg_submit(node, conn, bytes, (size_t)length, RUDPMSG_FOREVER, &last);
 		if (rc < 0) {
-			command_complain("message %" PRIu64 " was not accepted: %s", *sent + 1,
+			command_complain("message %" PRIu64 " was not accepted: %s", sent + 1,
 					 strerror(-rc));
 			exit_code = EXIT_NOT_DELIVERED;
 			break;
 		}
-		++*sent;
+		sent++;
 	}
 	free(bytes);
 	/* Whether all of them were is told by the counters in the end. */
@@ -35,13 +36,48 @@ static int send_all(const struct command_options *options, struct rudpmsg_node *
 	return length == -2 ? EXIT_NOT_DELIVERED : exit_code;
 }
 
+/* Says once that another program uses the --id. The node goes on: it takes the link back. */
+struct id_watch {
+	const struct command_options *options;
+	struct rudpmsg_node *node;
+	pthread_t thread;
+	bool has_thread;
+};
+
+static void *watch_id(void *of)
+{
+	const struct id_watch *watch = of;
+	struct rudpmsg_event event;
+	bool is_told = false;
+
+	while (rudpmsg_event_wait(watch->node, RUDPMSG_FOREVER, &event) == 0) {
+		if (event.kind != RUDPMSG_EVENT_BROKEN || event.reason != ESTALE || is_told)
+			continue;
+		command_complain_of_same_id(watch->options);
+		is_told = true;
+	}
+	return NULL;
+}
+
+/* Without a thread it is not told. */
+static void id_watch_start(struct id_watch *watch, const struct command_options *options,
+			   struct rudpmsg_node *node)
+{
+	watch->options = options;
+	watch->node = node;
+	watch->has_thread = pthread_create(&watch->thread, NULL, watch_id, watch) == 0;
+}
+
 /* Waits for the rest to be acknowledged, and closes. Returns an exit code. */
-static int close_node(const struct command_options *options, struct rudpmsg_node *node)
+static int close_node(const struct command_options *options, struct rudpmsg_node *node,
+		      struct id_watch *watch)
 {
 	struct rudpmsg_stats stats;
 	uint64_t left = 0;
 	int rc = rudpmsg_node_close(node, options->timeout_ns, &left);
 
+	if (watch->has_thread)
+		pthread_join(watch->thread, NULL);
 	rudpmsg_stats(node, &stats, sizeof stats);
 	if (stats.messages_failed > 0)
 		command_complain("%" PRIu64 " messages failed%s", stats.messages_failed,
@@ -59,34 +95,40 @@ static int close_node(const struct command_options *options, struct rudpmsg_node
 	return rc < 0 || stats.messages_failed > 0 ? EXIT_NOT_DELIVERED : EXIT_DELIVERED;
 }
 
-static int finish(const struct command_options *options, struct rudpmsg_node *node)
-{
-	int exit_code = close_node(options, node);
+typedef int transfer_messages(const struct command_options *options, struct rudpmsg_node *node,
+			      rudpmsg_conn_id conn);
 
+/* From opening a node to freeing it. Returns an exit code. */
+static int run(const struct command_options *options, transfer_messages *transfer)
+{
+	rudpmsg_conn_id conn;
+	int exit_code, rest;
+	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
+	struct id_watch watch;
+
+	if (!node)
+		return exit_code;
+	id_watch_start(&watch, options, node);
+	exit_code = transfer(options, node, conn);
+	rest = close_node(options, node, &watch);
 	rudpmsg_node_free(node);
-	return exit_code;
+	return exit_code ? exit_code : rest;
 }
 
 int command_send(const struct command_options *options)
 {
-	rudpmsg_conn_id conn;
-	uint64_t sent = 0;
-	int exit_code, rest;
-	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
-
-	if (!node)
-		return exit_code;
-	exit_code = send_all(options, node, conn, &sent);
-	rest = finish(options, node);
-	return exit_code ? exit_code : rest;
+	return run(options, send_all);
 }
 
-static int receive_all(const struct command_options *options, struct rudpmsg_node *node)
+/* From any peer. */
+static int receive_all(const struct command_options *options, struct rudpmsg_node *node,
+		       rudpmsg_conn_id conn)
 {
 	struct rudpmsg_message message;
 	uint64_t count = 0;
 	bool good = true;
 
+	(void)conn;
 	while (good && (options->count == 0 || count < options->count) &&
 	       rudpmsg_receive(node, 0, RUDPMSG_FOREVER, &message) == 0) {
 		good = command_write_message(options, stdout, &message);
@@ -99,15 +141,7 @@ static int receive_all(const struct command_options *options, struct rudpmsg_nod
 
 int command_receive(const struct command_options *options)
 {
-	rudpmsg_conn_id conn;
-	int exit_code, rest;
-	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
-
-	if (!node)
-		return exit_code;
-	exit_code = receive_all(options, node);
-	rest = finish(options, node);
-	return exit_code ? exit_code : rest;
+	return run(options, receive_all);
 }
 
 struct receiver {
@@ -120,7 +154,7 @@ static void *run_receiver(void *context)
 {
 	struct receiver *receiver = context;
 
-	receiver->exit_code = receive_all(receiver->options, receiver->node);
+	receiver->exit_code = receive_all(receiver->options, receiver->node, 0);
 	return NULL;
 }
 
@@ -143,10 +177,10 @@ static int await_peer(struct rudpmsg_node *node, rudpmsg_conn_id *conn)
 int command_pipe(const struct command_options *options)
 {
 	rudpmsg_conn_id conn;
-	uint64_t sent = 0;
 	int exit_code, rest;
 	struct rudpmsg_node *node = command_open(options, &conn, &exit_code);
 	struct receiver receiver = {options, node, EXIT_DELIVERED};
+	struct id_watch watch;
 	pthread_t thread;
 
 	if (!node)
@@ -157,11 +191,12 @@ int command_pipe(const struct command_options *options)
 		rudpmsg_node_free(node);
 		return EXIT_NOT_DELIVERED;
 	}
-	exit_code = send_all(options, node, conn, &sent);
+	id_watch_start(&watch, options, node);
+	exit_code = send_all(options, node, conn);
 	/* Closing ends the receiver once all that was sent has been acknowledged. */
 	if (options->count > 0)
 		pthread_join(thread, NULL);
-	rest = close_node(options, node);
+	rest = close_node(options, node, &watch);
 	if (options->count == 0)
 		pthread_join(thread, NULL);
 	rudpmsg_node_free(node);

@@ -63,7 +63,7 @@ int main(int argc, char **argv)
 	if (rc)
 		return complain("thread", -rc);
 	rc = rudpmsg_connect(node, "127.0.0.1", (uint16_t)atoi(argv[2]), "beta", 0, &conn);
-	if (rc < 0 && rc != -ETIMEDOUT)
+	if (rc < 0 && rc != -EINPROGRESS)
 		return complain("connect", rc);
 	for (number = atol(argv[3]); number < atol(argv[4]); number++) {
 		length = snprintf(text, sizeof text, "%ld\n", number);

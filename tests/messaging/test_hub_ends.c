@@ -273,10 +273,35 @@ Test(hub_ends, connecting_again_does_not_tell_the_error_before)
 	uint64_t ticket;
 
 	conn = connect_to("peer", &ticket);
-	rudpmsg_hub_on_dialed(hub, rudpmsg_hub_next_dial(hub), ECONNREFUSED, now_ns);
-	cr_assert(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), -ECONNREFUSED));
+	rudpmsg_hub_on_dialed(hub, rudpmsg_hub_next_dial(hub), EKEYREJECTED, now_ns);
+	cr_assert(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), -EKEYREJECTED));
 	connect_to("peer", &ticket);
 	cr_assert(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), -EINPROGRESS));
+	close_ended();
+}
+
+/* Two programs of one name would take the link from each other as fast as they can dial. */
+Test(hub_ends, a_link_that_another_program_took_is_dialed_again_after_the_longest_pause)
+{
+	struct rudpmsg_handshake handshake = greeting("peer", 1);
+	struct rudpmsg_frame frame;
+	struct rudpmsg_link *link;
+	rudpmsg_conn_id conn;
+	uint64_t ticket;
+
+	conn = connect_to("peer", &ticket);
+	link = rudpmsg_hub_next_dial(hub);
+	rudpmsg_hub_on_dialed(hub, link, 0, now_ns);
+	hear(link);
+	cr_assert(eq(int, next_said(&frame), RUDPMSG_FRAME_HANDSHAKE));
+	say_greeting(link, RUDPMSG_FRAME_ACK_HANDSHAKE, &handshake);
+	cr_assert(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), 0));
+	say_bye(link, RUDPMSG_FRAME_CLOSE, RUDPMSG_REASON_TAKEN_OVER);
+	cr_expect(eq(int, rudpmsg_conn_attempt_result(rudpmsg_hub_conn(hub, conn)), -ESTALE));
+	rudpmsg_hub_on_time(hub, now_ns + RUDP_NS_PER_S / 4); /* the first pause is over by far */
+	cr_expect(eq(ptr, rudpmsg_hub_next_dial(hub), NULL));
+	rudpmsg_hub_on_time(hub, now_ns + 2 * RUDP_NS_PER_S);
+	cr_expect(ne(ptr, rudpmsg_hub_next_dial(hub), NULL));
 	close_ended();
 }
 

@@ -154,20 +154,36 @@ int rudpmsg_listen(struct rudpmsg_node *node, const char *host, uint16_t port);
  * usable at once: messages are queued while there is no link. An attempt elsewhere that is under
  * way is given up for this one.
  *
- * Blocks   until the first handshake is over, at most timeout_ns. With a name, -ETIMEDOUT and
- *          -ECONNREFUSED leave the connection standing, and attempts go on in the background.
- * Returns  0 and the connection's id. A connection with that peer may have stood before: it is the
- *          same.
- * Errors   -EINVAL; -ENFILE limits.connections_max; -ETIMEDOUT; -ECONNREFUSED; -EHOSTUNREACH;
- *          -EPROTO no node of this protocol answers there; -ENXIO a node of another name does;
- *          -EEXIST the node there has the name of this one; -EKEYREJECTED the key there is another;
- *          -EACCES this system does not allow it, or there is a key and no engine of rudp; -EUSERS
- *          the node there has as many connections as it may; -EOPNOTSUPP a store was asked for, and
- *          there is none; -ECANCELED, -ECONNABORTED it was disconnected meanwhile, by this program
- *          or by the peer; -ESHUTDOWN; -EMFILE, -ENOMEM and what else connect(2) says.
+ * Blocks   until a link stands, at most timeout_ns. If nobody listens there, nobody answers or the
+ *          link is reset, the call dials again, with the pauses of options.backoff_first_ns and
+ *          options.backoff_max_ns.
+ * Returns  0: a link stands; -EINPROGRESS: none does yet, and the node goes on dialing after the call
+ *          (rudpmsg_conn_error says why there is none, the event CONNECTED that there is one). Both
+ *          set *conn. A connection with that peer may have been there before: it is the same.
+ *          Without a name nothing goes on: when the time is over the call returns the error of the
+ *          last attempt. A handshake that is under way then may still bring CONNECTED.
+ * Errors   A connection is left only if it had a link before, or has messages queued. -EINVAL;
+ *          -ENFILE limits.connections_max; -EHOSTUNREACH, -ENETUNREACH no such host, or no route to
+ *          it; -EPROTO no node of this protocol answers there; -ENXIO a node of another name does;
+ *          -EEXIST the node there has the name of this one; -ESTALE another program has connected to
+ *          that peer with the name of this node, and has the link; -EKEYREJECTED the key there is
+ *          another; -ENOKEY the key file cannot be used; -EACCES this system does not allow it, or
+ *          there is a key and no engine of rudp; -EUSERS the node there has as many connections as it
+ *          may; -EOPNOTSUPP options.ack is STORED, and the node there has no store; -ECANCELED,
+ *          -ECONNABORTED it was disconnected meanwhile, by this program or by the peer; -ESHUTDOWN;
+ *          -ETIMEDOUT, -ECONNREFUSED, -ECONNRESET without a name, or options.give_up_ns is over;
+ *          -EMFILE, -ENOMEM and what else connect(2) says.
  */
 int rudpmsg_connect(struct rudpmsg_node *node, const char *host, uint16_t port,
 		    const char *peer_name, int64_t timeout_ns, rudpmsg_conn_id *conn);
+
+/*
+ * Why a connection has no link. Never blocks.
+ *
+ * Returns  0: it has one; -EINPROGRESS: no attempt has ended yet; -ENOENT: no such connection; else
+ *          why the last link or attempt ended, as an error of rudpmsg_connect or reason of BROKEN.
+ */
+int rudpmsg_conn_error(struct rudpmsg_node *node, rudpmsg_conn_id conn);
 
 /*
  * Forgets a connection. drain: first what is queued is delivered, within timeout_ns; otherwise it
@@ -272,7 +288,9 @@ int rudpmsg_wait(struct rudpmsg_node *node, rudpmsg_conn_id conn, rudpmsg_messag
 
 enum rudpmsg_event_kind {
 	RUDPMSG_EVENT_CONNECTED, /* a link stands; the first, or a new one */
-	RUDPMSG_EVENT_BROKEN, /* it has ended, reason says why; a new one is tried, or waited for */
+	RUDPMSG_EVENT_BROKEN, /* it has ended, reason says why; a new one is tried, or waited for.
+			       * ESTALE: another program uses the name of this node, and has
+			       * connected to the same peer */
 	RUDPMSG_EVENT_READABLE,     /* messages wait: rudpmsg_receive. Said again only after all had
 				       been taken */
 	RUDPMSG_EVENT_ACKNOWLEDGED, /* all messages up to id */

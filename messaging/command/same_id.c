@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* Which other process of this host has the same --id: /proc shows the command lines. */
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "messaging/command/command.h"
+
+#define LINE_BYTES_MAX 4096  /* of a command line that are read */
+#define PROCESSES_MAX 100000 /* that are looked at */
+
+static size_t read_line(int proc, const char *pid, char line[LINE_BYTES_MAX + 1])
+{
+	char path[64];
+	ssize_t n = -1;
+	int fd;
+
+	if ((size_t)snprintf(path, sizeof path, "%s/cmdline", pid) >= sizeof path)
+		return 0;
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, line, LINE_BYTES_MAX);
+		close(fd);
+	}
+	n = n < 0 ? 0 : n;
+	line[n] = '\0';
+	return (size_t)n;
+}
+
+/* The value of --id in one argument, or in the next one; NULL: it is another option. */
+static const char *id_in(const char *argument, const char *next)
+{
+	if (strcmp(argument, "--id") == 0 || strcmp(argument, "-i") == 0)
+		return next;
+	if (strncmp(argument, "--id=", 5) == 0)
+		return argument + 5;
+	return strncmp(argument, "-i", 2) == 0 ? argument + 2 : NULL;
+}
+
+static bool is_node_command(const char *path)
+{
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+
+	return strcmp(name, "rudpmsg") == 0 || strcmp(name, "converse") == 0;
+}
+
+/* Arguments end with zeros; behind the last one read there is one more. */
+static bool has_id(const char *line, size_t length, const char *id)
+{
+	const char *at = line, *end = line + length, *value;
+
+	if (length == 0 || !is_node_command(line))
+		return false;
+	while ((at += strlen(at) + 1) < end) {
+		value = id_in(at, at + strlen(at) + 1 < end ? at + strlen(at) + 1 : "");
+		if (value && strcmp(value, id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* For a terminal: what others wrote may contain anything. */
+static void make_printable(char *line, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		if (!isprint((unsigned char)line[i]))
+			line[i] = line[i] == '\0' && i + 1 < length ? ' ' : line[i] ? '?' : '\0';
+}
+
+bool command_find_same_id(const char *proc, long self, const char *id,
+			  char text[COMMAND_PROCESS_TEXT_SIZE])
+{
+	char line[LINE_BYTES_MAX + 1];
+	DIR *processes = opendir(proc);
+	const struct dirent *entry;
+	bool is_found = false;
+	unsigned count;
+	size_t length;
+	long pid;
+
+	for (count = 0; processes && !is_found && count < PROCESSES_MAX; count++) {
+		entry = readdir(processes);
+		if (!entry)
+			break;
+		pid = strtol(entry->d_name, NULL, 10);
+		if (pid <= 0 || pid == self)
+			continue;
+		length = read_line(dirfd(processes), entry->d_name, line);
+		is_found = has_id(line, length, id);
+		if (is_found) {
+			make_printable(line, length);
+			snprintf(text, COMMAND_PROCESS_TEXT_SIZE, "process %ld (%.100s)", pid,
+				 line);
+		}
+	}
+	if (processes)
+		closedir(processes);
+	return is_found;
+}

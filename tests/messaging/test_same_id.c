@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* Which process has the same --id, in a directory that looks like /proc. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "messaging/command/command.h"
+
+static char proc[] = "/tmp/rudp-test-same-id.XXXXXX";
+
+static void make_proc(void)
+{
+	cr_assert(mkdtemp(proc) != NULL);
+}
+
+static void remove_proc(void)
+{
+	char command[64];
+
+	snprintf(command, sizeof command, "rm -r %s", proc);
+	cr_expect(eq(int, system(command), 0));
+}
+
+TestSuite(same_id, .init = make_proc, .fini = remove_proc);
+
+static void write_process(const char *pid, const char *line, size_t length)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", proc, pid);
+	cr_assert(eq(int, mkdir(path, 0700), 0));
+	snprintf(path, sizeof path, "%s/%s/cmdline", proc, pid);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	cr_assert(le(int, 0, fd));
+	cr_assert(eq(sz, (size_t)write(fd, line, length), length));
+	close(fd);
+}
+
+#define PROCESS(pid, line) write_process(pid, line, sizeof(line)) /* with its last zero */
+
+Test(same_id, is_told_by_number_and_command_line)
+{
+	char text[COMMAND_PROCESS_TEXT_SIZE];
+
+	PROCESS("12", "/usr/bin/rudpmsg\0send\0--id\0alpha\0--to\0host");
+	PROCESS("13", "rudpmsg\0send\0--id\0beta");
+	cr_assert(command_find_same_id(proc, 13, "alpha", text));
+	cr_expect(eq(str, text, "process 12 (/usr/bin/rudpmsg send --id alpha --to host)"));
+	cr_assert(command_find_same_id(proc, 12, "beta", text));
+	cr_expect(eq(str, text, "process 13 (rudpmsg send --id beta)"));
+}
+
+Test(same_id, is_found_in_each_way_of_writing_it)
+{
+	char text[COMMAND_PROCESS_TEXT_SIZE];
+
+	PROCESS("1", "rudpmsg\0--id=a\0receive");
+	PROCESS("2", "rudpmsg\0-i\0b");
+	PROCESS("3", "./rudpmsg\0-ic");
+	PROCESS("4", "converse\0--id\0d");
+	cr_expect(command_find_same_id(proc, 99, "a", text));
+	cr_expect(command_find_same_id(proc, 99, "b", text));
+	cr_expect(command_find_same_id(proc, 99, "c", text));
+	cr_expect(command_find_same_id(proc, 99, "d", text));
+}
+
+Test(same_id, is_not_seen_in_other_programs_or_other_words)
+{
+	char text[COMMAND_PROCESS_TEXT_SIZE];
+
+	PROCESS("1", "sh\0-c\0rudpmsg --id alpha");
+	PROCESS("2", "rudpmsg\0send\0--peer\0alpha");
+	PROCESS("3", "rudpmsg\0send\0--id");
+	PROCESS("4", "");
+	PROCESS("5", "rudpmsg\0send\0--id\0alpha");
+	PROCESS("self", "rudpmsg\0send\0--id\0alpha");
+	cr_expect(not(command_find_same_id(proc, 5, "alpha", text)));
+	cr_expect(not(command_find_same_id("/nowhere/at/all", 5, "alpha", text)));
+}
+
+Test(same_id, what_others_wrote_is_made_printable_and_cut_off)
+{
+	char text[COMMAND_PROCESS_TEXT_SIZE], line[8000] = "rudpmsg\0--id\0alpha\0\033[31m";
+
+	memset(line + 24, 'x', sizeof line - 24);
+	write_process("7", line, sizeof line);
+	cr_assert(command_find_same_id(proc, 1, "alpha", text));
+	cr_expect(eq(int, strncmp(text, "process 7 (rudpmsg --id alpha ?[31m", 35), 0));
+	cr_expect(lt(sz, strlen(text), sizeof text));
+}
