@@ -343,10 +343,12 @@ completion_works() {
 	bash -c '. "$1"
 		complete -p rudp | grep -q -- "-F _rudp" || exit 1
 		words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _rudp; echo "${COMPREPLY[*]}"; }
-		[ "$(words rudp ke)" = keygen ] || exit 2
+		[ "$(words rudp ke)" = "keygen key" ] || exit 2
 		[ "$(words rudp run --cc b)" = bbr ] || exit 3
 		[ "$(words rudp run --key x --eng)" = --engine ] || exit 4
 		[ "$(words rudp ss state est)" = established ] || exit 5
+		[ "$(words rudp fo)" = forget ] || exit 7
+		[ "$(words rudp key re)" = revoke ] || exit 8
 		[[ " $(words rudp run sle) " == *" sleep "* ]] || exit 6' \
 		bash "$HERE/../tools/completion/rudp.bash" || fail "completion in bash: check $?"
 	bash -c '. "$1"

@@ -79,11 +79,21 @@ _rudp_ss() {
 	_rudp_words "state exclude src dst sport dport transport program pid and or not"
 }
 
+_rudp_key() {
+	if [ "${COMP_WORDS[COMP_CWORD - 1]}" = revoke ]; then
+		_rudp_files
+	elif [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
+		_rudp_words "--help"
+	else
+		_rudp_words "list revoke"
+	fi
+}
+
 _rudp() {
 	local command=${COMP_WORDS[1]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		_rudp_words "run ss keygen ping doctor help --help --version"
+		_rudp_words "run ss keygen key forget ping doctor help --help --version"
 		return
 	fi
 	[ "$previous" != = ] || previous=${COMP_WORDS[COMP_CWORD - 2]}
@@ -101,6 +111,14 @@ _rudp() {
 			_rudp_files
 		fi
 		;;
+	key) _rudp_key ;;
+	forget)
+		if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
+			_rudp_words "--help"
+		else
+			mapfile -t COMPREPLY < <(compgen -A hostname -- "${COMP_WORDS[COMP_CWORD]}")
+		fi
+		;;
 	ping)
 		if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
 			_rudp_words "--count --interval --timeout --key --udp-port --json --help"
@@ -109,7 +127,7 @@ _rudp() {
 		fi
 		;;
 	doctor) _rudp_words "--json --help" ;;
-	help) _rudp_words "run ss keygen ping doctor" ;;
+	help) _rudp_words "run ss keygen key forget ping doctor" ;;
 	esac
 }
 
