@@ -317,6 +317,13 @@ static bool print_json(const struct ping *ping)
 	return ok;
 }
 
+static const char *local_fault(int error)
+{
+	if (error == EPERM || error == EACCES)
+		return "a firewall of this host does not let UDP out; rudp doctor names its rule";
+	return strerror(error);
+}
+
 static int ping_host(struct ping *ping)
 {
 	struct rudp_probe *probe;
@@ -332,10 +339,10 @@ static int ping_host(struct ping *ping)
 	rc = ask_all(ping, probe, &mask);
 	rudp_probe_close(probe);
 	if (rc < 0)
-		rudp_complain("%s: %s", ping->host, strerror(-rc));
+		rudp_complain("%s: %s", ping->host, local_fault(-rc));
 	if (ping->json && !print_json(ping))
 		rc = -EIO;
-	else if (!ping->json)
+	else if (!ping->json && (rc == 0 || ping->sent > 0))
 		print_text(ping);
 	if (rc < 0 || fflush(stdout) == EOF)
 		return RUDP_EXIT_USAGE;
