@@ -25,6 +25,7 @@ _rudp_value() {
 	--engine | -e) _rudp_words "process thread" ;;
 	--cc) _rudp_words "bbr cubic" ;;
 	--log | -l) [ "$2" = run ] && _rudp_words "error warn info debug" ;;
+	--not-before | --not-after) _rudp_words "$(date -u +%Y-%m-%dT00:00:00Z)" ;;
 	--count | --interval | --timeout | --udp-port | -i | -W | -u) [ "$2" = ping ] ;;
 	*) return 1 ;;
 	esac
@@ -83,7 +84,7 @@ _rudp_key() {
 	if [ "${COMP_WORDS[COMP_CWORD - 1]}" = revoke ]; then
 		_rudp_files
 	elif [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
-		_rudp_words "--help"
+		_rudp_words "--json --help"
 	else
 		_rudp_words "list revoke"
 	fi
@@ -106,7 +107,7 @@ _rudp() {
 	ss) _rudp_ss ;;
 	keygen)
 		if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
-			_rudp_words "--check --help"
+			_rudp_words "--check --not-before --not-after --help"
 		else
 			_rudp_files
 		fi
