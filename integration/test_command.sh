@@ -164,6 +164,7 @@ run_refuses_what_cannot_be() {
 	expect_match "$TMP/refused.err" "rudp keygen $TMP/nokey" "the command that makes the key"
 	chmod 644 "$TMP/key"
 	refused 125 "chmod 600" "$RUDP" run --key "$TMP/key" true
+	expect_match "$TMP/refused.err" "^rudp run: true was not started; --key sets RUDP_KEY_FILE$" "whose setting it is"
 	chmod 600 "$TMP/key"
 	[ "$(id -u)" = 0 ] || return 0
 	chmod 4755 "$TMP/raised"
@@ -222,6 +223,11 @@ ping_tells_who_is_there() {
 	local status=0
 	on a "$RUDP" ping "$B4" 2>"$TMP/ping.err" || status=$?
 	expect_eq "$status" 2 "exit code without a port"
+	status=0
+	on a "$RUDP" ping --key "$TMP/nokey" "$B4:9000" 2>"$TMP/ping.err" || status=$?
+	expect_eq "$status" 2 "exit code with a key that is not there"
+	expect_match "$TMP/ping.err" "^rudp ping: --key: $TMP/nokey: No such file" "what ping says of such a key"
+	expect_match "$TMP/ping.err" "rudp keygen $TMP/nokey" "the command that makes the key"
 	status=0
 	on a "$RUDP" ping "$B4:65616" 2>"$TMP/ping.err" || status=$?
 	expect_eq "$status" 2 "exit code with a port that is none"

@@ -71,7 +71,7 @@ tcp_is_forgotten() {
 	fetch 10 page
 	carried_by tcp "as it was the last time"
 	on a "$RUDP" ss -s >"$TMP/summary"
-	expect_match "$TMP/summary" " 1 destinations? " "the remembered destination"
+	expect_match "$TMP/summary" ": 1 destination reached by TCP +\(rudp forget\)$" "the remembered destination"
 	forgets "^192.0.2.1: forgotten: routes 0, failures 0, associations 0, paths 0; engines asked: 1$" 192.0.2.1
 	fetch 10 page
 	carried_by tcp "as it was the last time"

@@ -202,8 +202,7 @@ static int make(const struct keygen *keygen)
 	return rc;
 }
 
-/* The words are those of the variable that usually names the file. */
-static const char *without_variable(const char *text)
+const char *rudp_without_variable(const char *text)
 {
 	static const char variable[] = "RUDP_KEY_FILE: ";
 
@@ -238,7 +237,7 @@ static int check(const char *file)
 
 	explicit_bzero(key.psk, sizeof key.psk);
 	if (!ok) {
-		rudp_complain("%s", without_variable(text));
+		rudp_complain("%s", rudp_without_variable(text));
 		return 1;
 	}
 	printf("%s: is usable and private, fingerprint %s\n", file,

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/time.h"
 #include "engine/settings.h"
+#include "fingerprint.h"
 #include "probe.h"
 #include "tool.h"
 
@@ -178,9 +180,14 @@ static bool load_key(struct ping *ping)
 	if (!file || !*file)
 		return true;
 	ping->has_psk = rudp_key_load_sent(ping->psk, file, text);
-	if (!ping->has_psk)
-		rudp_complain("%s", text);
-	return ping->has_psk;
+	if (ping->has_psk)
+		return true;
+	rudp_complain("%s%s", ping->key_file ? "--key: " : "",
+		      ping->key_file ? rudp_without_variable(text) : text);
+	if (access(file, F_OK) < 0)
+		rudp_complain("make a key with `rudp keygen %s', or copy the file that the other "
+			      "machine has", file);
+	return false;
 }
 
 static void on_signal(int number)
