@@ -114,6 +114,22 @@ connect use auto"
 	ok "none of loopback, and none without a key"
 }
 
+keys_that_are_refused() {
+	section "files of a directory of keys that are refused"
+	mkdir -m 700 "$TMP/keys"
+	"$RUDP" keygen "$TMP/keys/1" 2>/dev/null
+	"$RUDP" keygen --not-before 2098-01-01T00:00:00Z "$TMP/keys/2" 2>/dev/null
+	cp "$TMP/keys/1" "$TMP/keys/3"
+	chmod 644 "$TMP/keys/3"
+	says 0 settings warn "$TMP/keys/3: can be read or changed by others; make it private .chmod 600.; the settings are right" \
+		"RUDP_KEY_FILE=$TMP/keys"
+	rm "$TMP/keys/1"
+	says 1 key fail "$TMP/keys/3: can be read or changed by others" "RUDP_KEY_FILE=$TMP/keys"
+	RUDP_KEY_FILE=$TMP/keys "$BUILD/rudp-engine" --check 2>"$TMP/check.err" &&
+		fail "the engine takes a directory without a valid key"
+	expect_match "$TMP/check.err" "$TMP/keys/3: can be read or changed by others" "what the engine says"
+}
+
 policies_of_others() {
 	section "a policy file of another user"
 	echo "any use rudp" >"$TMP/policy"
@@ -134,4 +150,5 @@ else
 	iptables_filters iptables-legacy "table filter, chain INPUT: -p udp -j DROP"
 fi
 rules_allow_clear_text
+keys_that_are_refused
 policies_of_others
