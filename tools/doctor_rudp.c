@@ -116,7 +116,9 @@ static void check_key(struct rudp_report *report)
 				"end is nobody proves");
 	else if (!rudp_key_load_sent(psk, file, text))
 		rudp_report_add(report, RUDP_DOCTOR_FAIL, "key",
-				"rudp keygen FILE   # makes one; the other end needs the same",
+				access(file, F_OK) < 0
+					? "rudp keygen FILE   # makes one; the other end needs the same"
+					: NULL, /* the text says what to do with the file */
 				"%s", text);
 	else if (rudp_fingerprint(psk, fingerprint))
 		rudp_report_add(report, RUDP_DOCTOR_OK, "key", NULL, "%.400s: private, fingerprint %s",
