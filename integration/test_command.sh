@@ -164,6 +164,7 @@ run_refuses_what_cannot_be() {
 	expect_match "$TMP/refused.err" "rudp keygen $TMP/nokey" "the command that makes the key"
 	chmod 644 "$TMP/key"
 	refused 125 "chmod 600" "$RUDP" run --key "$TMP/key" true
+	expect_match "$TMP/refused.err" "^rudp run: true was not started; --key sets RUDP_KEY_FILE$" "whose setting it is"
 	chmod 600 "$TMP/key"
 	[ "$(id -u)" = 0 ] || return 0
 	chmod 4755 "$TMP/raised"
@@ -222,6 +223,11 @@ ping_tells_who_is_there() {
 	local status=0
 	on a "$RUDP" ping "$B4" 2>"$TMP/ping.err" || status=$?
 	expect_eq "$status" 2 "exit code without a port"
+	status=0
+	on a "$RUDP" ping --key "$TMP/nokey" "$B4:9000" 2>"$TMP/ping.err" || status=$?
+	expect_eq "$status" 2 "exit code with a key that is not there"
+	expect_match "$TMP/ping.err" "^rudp ping: --key: $TMP/nokey: No such file" "what ping says of such a key"
+	expect_match "$TMP/ping.err" "rudp keygen $TMP/nokey" "the command that makes the key"
 	status=0
 	on a "$RUDP" ping "$B4:65616" 2>"$TMP/ping.err" || status=$?
 	expect_eq "$status" 2 "exit code with a port that is none"
@@ -343,10 +349,12 @@ completion_works() {
 	bash -c '. "$1"
 		complete -p rudp | grep -q -- "-F _rudp" || exit 1
 		words() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _rudp; echo "${COMPREPLY[*]}"; }
-		[ "$(words rudp ke)" = keygen ] || exit 2
+		[ "$(words rudp ke)" = "keygen key" ] || exit 2
 		[ "$(words rudp run --cc b)" = bbr ] || exit 3
 		[ "$(words rudp run --key x --eng)" = --engine ] || exit 4
 		[ "$(words rudp ss state est)" = established ] || exit 5
+		[ "$(words rudp fo)" = forget ] || exit 7
+		[ "$(words rudp key re)" = revoke ] || exit 8
 		[[ " $(words rudp run sle) " == *" sleep "* ]] || exit 6' \
 		bash "$HERE/../tools/completion/rudp.bash" || fail "completion in bash: check $?"
 	bash -c '. "$1"

@@ -118,6 +118,13 @@ rotated() {
 	key_in keys-a 2 second "not-before $from"
 	wait_until 10 "side a to send the new key" lists a "^$new +sent "
 	wait_until 10 "side b to send the new key" lists b "^$new +sent "
+	on b "$BUILD/rudp" key list --json >"$TMP/keys.json"
+	python3 -c 'import json, sys
+keys = {k["fingerprint"]: k for k in json.load(open(sys.argv[1]))["keys"]}
+sent = keys[sys.argv[2]]
+sys.exit(sent["state"] != "sent" or sent["not_before"] != sys.argv[3] or sent["not_after"] is not None or
+	sent["file"] != sys.argv[4] or not sent["engine_pid"])' \
+		"$TMP/keys.json" "$new" "$from" "$TMP/keys-b/2" || fail "key list --json: $(cat "$TMP/keys.json")"
 	lists b "^$old +accepted " || fail "side b does not take the old key any more"
 	key_in keys-a 1 first "not-after $(date -u +%Y-%m-%dT%H:%M:%SZ)"
 	rm "$TMP/keys-b/1"

@@ -24,6 +24,7 @@ try() {
 # failed SIDE PEER CAUSE LIST: rudp ss --failed has these entries of the peer and cause, sorted by program, and
 # no others.
 failed() {
+	engine_outlives || return 0 # the list ends with its engine, and that with its program
 	on "$1" "$BUILD/rudp" ss --failed --json dst "$2" >"$TMP/failed.json"
 	python3 -c 'import json, sys
 has = [e for e in json.load(open(sys.argv[1])) if e["cause"] == sys.argv[2]]
@@ -91,6 +92,18 @@ black_hole() {
 	ok "the log and ss --failed say that nothing answers"
 }
 
+# The kernel refuses it before a packet has left.
+no_route() {
+	section "no route"
+	on a ip route add unreachable 192.0.2.0/24
+	try 10 "http://192.0.2.1:$PORT/"
+	expect_eq "$STATUS" 7 "curl's exit code without a route"
+	[ -z "$PLAIN" ] || return 0
+	failed a 192.0.2.1 unreachable "[{'error': 'EHOSTUNREACH', 'program': 'curl', 'peer_port': $PORT}]"
+	expect_match "$TMP/engine-a.log" "curl .*no connection to 192.0.2.1:$PORT: No route to host" "the log"
+	ok "the log and ss --failed say so"
+}
+
 wrong_key() {
 	section "another key"
 	link_up --delay 10ms
@@ -139,6 +152,7 @@ link_up --delay 10ms
 closed_port
 closed_port_beside_an_open_one
 black_hole
+no_route
 if [ -z "$PLAIN" ]; then
 	wrong_key
 	no_key_meets_key

@@ -21,6 +21,7 @@ test=(iproute2 nginx-light curl libcriterion-dev netcat-openbsd netcat-tradition
 	ii irssi weechat-headless weechat-plugins
 	vsftpd tnftp wget inetutils-telnetd inetutils-telnet
 	libfaketime
+	nftables iptables
 	libnginx-mod-stream apache2-bin haproxy socat xinetd systemd nodejs default-jdk-headless)
 
 # What stands beside us in measurements, and what measures.

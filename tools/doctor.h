@@ -12,6 +12,7 @@
 
 #define RUDP_FINDINGS_MAX 64
 #define RUDP_FINDING_TEXT_SIZE 640
+#define RUDP_PROGRAM_PATH_SIZE 64
 
 /* name, word */
 #define RUDP_VERDICTS_OF_DOCTOR(X)                                                                 \
@@ -51,6 +52,14 @@ void rudp_doctor_machine(struct rudp_report *report);
 void rudp_doctor_network(struct rudp_report *report);
 /* Why offload over loopback does not work; NULL: it does. */
 const char *rudp_doctor_try_offload(void);
+
+bool rudp_doctor_find_program(const char *name, char path[RUDP_PROGRAM_PATH_SIZE]);
+
+/* doctor_firewall.c */
+/* What keeps datagrams of the size of a SYN from crossing loopback, both ways; NULL: they do. */
+const char *rudp_doctor_try_udp(void);
+/* Adds the failed self-test to the report, with the rule that drops or rejects UDP where it is found. */
+void rudp_doctor_explain_filter(struct rudp_report *report, const char *fault);
 
 /* doctor_rudp.c: files, versions, settings; and a connection through an engine of its own. */
 void rudp_doctor_files(struct rudp_report *report);

@@ -127,17 +127,23 @@ static void check_ipv6(struct rudp_report *report)
 		close(fd);
 }
 
-static bool is_program(const char *name)
+bool rudp_doctor_find_program(const char *name, char path[RUDP_PROGRAM_PATH_SIZE])
 {
 	static const char *const directories[] = {"/usr/sbin", "/sbin", "/usr/bin", "/bin"};
-	char path[64];
 
 	for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
-		snprintf(path, sizeof path, "%s/%s", directories[i], name);
+		snprintf(path, RUDP_PROGRAM_PATH_SIZE, "%s/%s", directories[i], name);
 		if (access(path, X_OK) == 0)
 			return true;
 	}
 	return false;
+}
+
+static bool is_program(const char *name)
+{
+	char path[RUDP_PROGRAM_PATH_SIZE];
+
+	return rudp_doctor_find_program(name, path);
 }
 
 /* What the rules say cannot be known for all kinds of them; what a server needs can be said. */

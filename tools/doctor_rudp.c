@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/time.h"
 #include "doctor.h"
+#include "engine/policy.h"
 #include "engine/settings.h"
 #include "fingerprint.h"
 #include "proto/conn.h"
@@ -27,6 +29,7 @@
 #define INSTALL_AGAIN "build it with `make', or install rudp again"
 
 #define WARNING "warning: "
+#define CLEAR_RULES_MAX 8
 #define TEST_BYTES 65536
 #define TEST_SECONDS_MAX 20
 
@@ -113,12 +116,41 @@ static void check_key(struct rudp_report *report)
 				"end is nobody proves");
 	else if (!rudp_key_load_sent(psk, file, text))
 		rudp_report_add(report, RUDP_DOCTOR_FAIL, "key",
-				"rudp keygen FILE   # makes one; the other end needs the same",
+				access(file, F_OK) < 0
+					? "rudp keygen FILE   # makes one; the other end needs the same"
+					: NULL, /* the text says what to do with the file */
 				"%s", text);
 	else if (rudp_fingerprint(psk, fingerprint))
 		rudp_report_add(report, RUDP_DOCTOR_OK, "key", NULL, "%.400s: private, fingerprint %s",
 				file, fingerprint);
 	explicit_bzero(psk, sizeof psk);
+}
+
+/* With a key, what no rule decides is rudp alone; a rule may say otherwise, perhaps of long ago. */
+static void check_clear_rules(struct rudp_report *report)
+{
+	const char *key = getenv("RUDP_KEY_FILE");
+	char error[RUDP_POLICY_TEXT_SIZE];
+	struct rudp_policy *policy = key && *key ? rudp_policy_load(getenv, error) : NULL;
+	struct rudp_decision rule;
+	unsigned index = 0;
+
+	if (!policy)
+		return; /* without a key there is no promise; what is wrong is said by the engine */
+	for (unsigned count = 0; rudp_policy_next_clear(policy, &index, &rule); count++) {
+		if (count == CLEAR_RULES_MAX) {
+			rudp_report_add(report, RUDP_DOCTOR_WARN, "clear-text", NULL,
+					"and there are more such rules");
+			break;
+		}
+		rudp_report_add(report, RUDP_DOCTOR_WARN, "clear-text",
+				"take the rule out, or let it say `use rudp'",
+				"%.300s, line %u: the rule says `use %s', so connections %s in clear "
+				"text though a key is set", rule.source, rule.line,
+				rule.way == RUDP_WAY_TCP ? "tcp" : "auto",
+				rule.way == RUDP_WAY_TCP ? "go" : "may go");
+	}
+	rudp_policy_free(policy);
 }
 
 /* "rudp-engine: a\nrudp-engine: b" becomes "a; b". */
@@ -160,6 +192,8 @@ void rudp_doctor_settings(struct rudp_report *report)
 		verdict = RUDP_DOCTOR_WARN;
 	rudp_report_add(report, verdict, "settings", NULL, "%s",
 			text[0] ? text : "the engine does not say what it thinks of them");
+	if (rc == 0)
+		check_clear_rules(report);
 }
 
 static bool sets(const char *variable, const char *name)
@@ -200,18 +234,26 @@ void rudp_doctor_self_test(struct rudp_report *report)
 	char *command[] = {"/proc/self/exe", "doctor", "--self-test", NULL};
 	char own[RUDP_PLACE_SIZE];
 	ssize_t len = readlink("/proc/self/exe", own, sizeof own - 1);
+	const char *fault;
 	char **environment;
 	int rc;
 
 	if (!rudp_place_find(SHIM, shim) || len <= 0)
 		return; /* said already */
+	fault = rudp_doctor_try_udp();
+	if (fault) {
+		rudp_doctor_explain_filter(report, fault);
+		return;
+	}
 	own[len] = 0;
 	command[0] = own;
 	snprintf(preload, sizeof preload, "LD_PRELOAD=%s", shim);
 	environment = test_environment(preload);
 	rc = environment ? rudp_capture(command, environment, text, sizeof text) : -ENOMEM;
 	free(environment);
-	if (rc < 0)
+	if (rc == -EINTR)
+		snprintf(text, sizeof text, "a signal has killed a program under the shim");
+	else if (rc < 0)
 		snprintf(text, sizeof text, "%s", strerror(-rc));
 	rudp_report_add(report, rc == 0 ? RUDP_DOCTOR_OK : RUDP_DOCTOR_FAIL, "self-test",
 			rc == 0 ? NULL : "RUDP_LOG=debug:/tmp/rudp.log rudp doctor; cat /tmp/rudp.log",
@@ -276,6 +318,15 @@ static int64_t now_ns(void)
 	return rudp_clock_now_ns(&rudp_clock_monotonic);
 }
 
+/* Nothing but what a signal handler may do. */
+static void on_alarm(int number)
+{
+	static const char text[] = "no answer over rudp on this host, though UDP over loopback works\n";
+
+	(void)number;
+	_exit(write(STDOUT_FILENO, text, sizeof text - 1) < 0 ? 2 : 1);
+}
+
 int rudp_doctor_self_test_child(void)
 {
 	static char sent[TEST_BYTES], received[TEST_BYTES];
@@ -283,6 +334,7 @@ int rudp_doctor_self_test_child(void)
 	int caller, accepted;
 	const char *failed;
 
+	signal(SIGALRM, on_alarm);
 	alarm(TEST_SECONDS_MAX);
 	failed = connect_ends(&caller, &accepted);
 	if (failed) {

@@ -14,5 +14,7 @@
 
 /* 64 bits of a hash that is made of the key for this alone. false: libcrypto fails. */
 bool rudp_fingerprint(const uint8_t psk[RUDP_PSK_BYTES], char text[RUDP_FINGERPRINT_SIZE]);
+/* Without "RUDP_KEY_FILE: " in front, for errors of a file that an option names. */
+const char *rudp_without_variable(const char *text);
 
 #endif

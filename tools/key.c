@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,38 @@ struct revocation {
 
 static struct keys keys;
 
+struct input {
+	bool json;
+	const char *words[2]; /* list, or revoke and what */
+	unsigned word_count;
+};
+
+static const struct argp_option options[] = {
+	{"json", 'j', NULL, 0, "list: as JSON, one object", 0},
+	{0},
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	struct input *input = state->input;
+
+	switch (key) {
+	case 'j':
+		input->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (input->word_count == 2)
+			argp_error(state, "one key at a time");
+		input->words[input->word_count++] = value;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 static const struct argp argp = {
+	.options = options,
+	.parser = parse,
 	.args_doc = "list\nrevoke FINGERPRINT|FILE",
 	.doc = "Lists the keys of the running engines and of RUDP_KEY_FILE, or revokes one.\v"
 	       "A key that is revoked begins no connection any more, and the connections that began "
@@ -178,10 +210,8 @@ static void print_key(const struct rudp_control_key *key)
 	       key->file[0] ? key->file : "-");
 }
 
-static int list_keys(void)
+static void print_text(void)
 {
-	if (collect() < 0)
-		return 1;
 	printf("%-20s %-13s %-20s %-20s %7s %11s %s\n", "FINGERPRINT", "STATE", "NOT BEFORE",
 	       "NOT AFTER",
 	       "ENGINE", "CONNECTIONS", "FILE");
@@ -190,9 +220,70 @@ static int list_keys(void)
 	if (keys.ended.connections || keys.ended.associations)
 		printf("ended with their keys: %" PRIu64 " connections, %" PRIu64 " associations\n",
 		       keys.ended.connections, keys.ended.associations);
+}
+
+static json_t *time_json(int64_t time_s)
+{
+	char text[RUDP_KEY_TIME_SIZE];
+
+	return time_s == INT64_MIN || time_s == INT64_MAX
+		       ? json_null()
+		       : json_string(rudp_key_time_format(time_s, text));
+}
+
+/* A name that is no UTF-8 cannot stand in JSON as it is. */
+static json_t *file_json(const char *file)
+{
+	char clean[sizeof((struct rudp_control_key *)0)->file];
+	json_t *text = file[0] ? json_string(file) : json_null();
+
+	if (text)
+		return text;
+	snprintf(clean, sizeof clean, "%s", file);
+	rudp_ss_clean(clean, sizeof clean);
+	return json_string(clean);
+}
+
+static json_t *key_json(const struct rudp_control_key *key)
+{
+	char id[RUDP_KEY_ID_SIZE];
+
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:i, s:o}", "fingerprint",
+			 rudp_key_id_format(key->id, id), "state", rudp_key_state_text(key->state),
+			 "not_before", time_json(key->not_before_s), "not_after",
+			 time_json(key->not_after_s), "engine_pid",
+			 key->pid ? json_integer(key->pid) : json_null(), "connections",
+			 (int)key->connections, "file", file_json(key->file));
+}
+
+static bool print_json(void)
+{
+	json_t *list = json_array(), *o;
+	bool ok = list != NULL;
+
+	for (unsigned i = 0; ok && i < keys.count; i++)
+		ok = json_array_append_new(list, key_json(&keys.list[i])) == 0;
+	o = json_pack("{s:o, s:I, s:I}", "keys", list, "ended_connections",
+		      (json_int_t)keys.ended.connections, "ended_associations",
+		      (json_int_t)keys.ended.associations);
+	ok = ok && o && json_dumpf(o, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF;
+	json_decref(o);
+	return ok;
+}
+
+static int list_keys(bool json)
+{
+	bool ok = true;
+
+	if (collect() < 0)
+		return 1;
+	if (json)
+		ok = print_json();
+	else
+		print_text();
 	if (keys.denied)
 		rudp_complain("%u engines of other users not shown (root sees all)", keys.denied);
-	return fflush(stdout) == EOF ? 1 : 0;
+	return !ok || fflush(stdout) == EOF ? 1 : 0;
 }
 
 static bool parse_id(const char *text, uint64_t *id)
@@ -294,15 +385,13 @@ static int revoke_key(const char *what)
 
 int rudp_tool_key(int argc, char **argv)
 {
-	int first;
+	struct input input = {.json = false};
 
-	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, &first, NULL);
-	argc -= first;
-	argv += first;
-	if (argc == 1 && strcmp(argv[0], "list") == 0)
-		return list_keys();
-	if (argc == 2 && strcmp(argv[0], "revoke") == 0)
-		return revoke_key(argv[1]);
-	rudp_complain("say list, or revoke with a FINGERPRINT or FILE");
+	argp_parse(&argp, argc, argv, 0, NULL, &input);
+	if (input.word_count == 1 && strcmp(input.words[0], "list") == 0)
+		return list_keys(input.json);
+	if (input.word_count == 2 && strcmp(input.words[0], "revoke") == 0 && !input.json)
+		return revoke_key(input.words[1]);
+	rudp_complain("say list, list --json, or revoke with a FINGERPRINT or FILE");
 	return RUDP_EXIT_USAGE;
 }

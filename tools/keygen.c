@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/settings.h"
@@ -14,23 +15,71 @@
 #include "tool.h"
 
 #define LINE_BYTES (2 * RUDP_PSK_BYTES + 1)
+#define CONTENT_SIZE 192 /* the line of the key, and those of two times */
+
+/* Keys of options that have no short name. */
+enum { NOT_BEFORE = 256, NOT_AFTER };
 
 struct keygen {
 	const char *file; /* NULL: stdout */
 	const char *check;
+	const char *not_before, *not_after; /* as they stand in the file; NULL: not said */
 };
 
 static const struct argp_option options[] = {
+	{"not-before", NOT_BEFORE, "TIME", 0,
+	 "the new key is not valid before this time (UTC, as 2026-12-01T00:00:00Z)", 0},
+	{"not-after", NOT_AFTER, "TIME", 0, "the new key is not valid from this time on", 0},
 	{"check", 'c', "FILE", 0,
 	 "say whether FILE can be used, and its fingerprint: equal on two machines, equal keys", 0},
 	{0},
 };
+
+/* At most once, and written as a key file has it. */
+static void set_time(struct argp_state *state, const char **time, const char *option, const char *value)
+{
+	int64_t time_s;
+
+	if (*time)
+		argp_error(state, "--%s is given twice", option);
+	if (!rudp_key_time_parse(value, strlen(value), &time_s))
+		argp_error(state, "--%s: '%s' is no time; expected is a time in UTC, as "
+			   "2026-12-01T00:00:00Z", option, value);
+	*time = value;
+}
+
+static void check_times(struct argp_state *state, const struct keygen *keygen)
+{
+	int64_t from_s = INT64_MIN, until_s = INT64_MAX;
+
+	if (keygen->check && (keygen->not_before || keygen->not_after))
+		argp_error(state, "--not-before and --not-after are for a new key, not for --check");
+	if (keygen->not_before)
+		rudp_key_time_parse(keygen->not_before, strlen(keygen->not_before), &from_s);
+	if (keygen->not_after)
+		rudp_key_time_parse(keygen->not_after, strlen(keygen->not_after), &until_s);
+	if (until_s <= time(NULL))
+		argp_error(state, "--not-after %s is over: the key would never be valid",
+			   keygen->not_after);
+	if (from_s >= until_s)
+		argp_error(state, "--not-after %s is not behind --not-before %s: the key would never "
+			   "be valid", keygen->not_after, keygen->not_before);
+}
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
 	struct keygen *keygen = state->input;
 
 	switch (key) {
+	case NOT_BEFORE:
+		set_time(state, &keygen->not_before, "not-before", value);
+		return 0;
+	case NOT_AFTER:
+		set_time(state, &keygen->not_after, "not-after", value);
+		return 0;
+	case ARGP_KEY_END:
+		check_times(state, keygen);
+		return 0;
 	case 'c':
 		keygen->check = value;
 		return 0;
@@ -54,14 +103,23 @@ static const struct argp argp = {
 };
 
 /* What to do now is said where it is in nobody's way: stdout may be a file. */
-static void say_next_step(const uint8_t key[RUDP_PSK_BYTES], const char *file)
+static void say_next_step(const uint8_t key[RUDP_PSK_BYTES], const struct keygen *keygen)
 {
 	char fingerprint[RUDP_FINGERPRINT_SIZE];
+	const char *file = keygen->file;
 
 	if (rudp_fingerprint(key, fingerprint))
-		rudp_complain("%s: a new key, fingerprint %s", file, fingerprint);
-	rudp_complain("next: copy it to the other machine (scp -p %s HOST:), and start the programs "
-		      "at both ends with rudp run --key %s", file, file);
+		rudp_complain("%s: a new key, fingerprint %s%s%s%s%s", file, fingerprint,
+			      keygen->not_before ? ", not before " : "",
+			      keygen->not_before ? keygen->not_before : "",
+			      keygen->not_after ? ", not after " : "",
+			      keygen->not_after ? keygen->not_after : "");
+	if (keygen->not_before)
+		rudp_complain("next: copy it into the directory of keys of both machines before that "
+			      "time (scp -p %s HOST:DIRECTORY/); engines take it by themselves", file);
+	else
+		rudp_complain("next: copy it to the other machine (scp -p %s HOST:), and start the "
+			      "programs at both ends with rudp run --key %s", file, file);
 }
 
 static bool make_line(uint8_t key[RUDP_PSK_BYTES], char line[LINE_BYTES])
@@ -78,7 +136,21 @@ static bool make_line(uint8_t key[RUDP_PSK_BYTES], char line[LINE_BYTES])
 	return true;
 }
 
-static int write_file(const char *file, const char line[LINE_BYTES])
+/* The line of the key is there. Returns how many bytes there are in all. */
+static size_t add_times(char content[CONTENT_SIZE], const struct keygen *keygen)
+{
+	size_t len = LINE_BYTES;
+
+	if (keygen->not_before)
+		len += (size_t)snprintf(content + len, CONTENT_SIZE - len, "not-before %s\n",
+					keygen->not_before);
+	if (keygen->not_after)
+		len += (size_t)snprintf(content + len, CONTENT_SIZE - len, "not-after %s\n",
+					keygen->not_after);
+	return len;
+}
+
+static int write_file(const char *file, const char *content, size_t len)
 {
 	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
@@ -87,7 +159,7 @@ static int write_file(const char *file, const char line[LINE_BYTES])
 			      errno == EEXIST ? "is there already; it stays as it is" : strerror(errno));
 		return 1;
 	}
-	if (fchmod(fd, 0600) < 0 || write(fd, line, LINE_BYTES) != LINE_BYTES || fsync(fd) < 0) {
+	if (fchmod(fd, 0600) < 0 || write(fd, content, len) != (ssize_t)len || fsync(fd) < 0) {
 		rudp_complain("%s: %s", file, strerror(errno));
 		close(fd);
 		unlink(file);
@@ -97,9 +169,9 @@ static int write_file(const char *file, const char line[LINE_BYTES])
 	return 0;
 }
 
-static int write_stdout(const char line[LINE_BYTES])
+static int write_stdout(const char *content, size_t len)
 {
-	if (write(STDOUT_FILENO, line, LINE_BYTES) != LINE_BYTES) {
+	if (write(STDOUT_FILENO, content, len) != (ssize_t)len) {
 		rudp_complain("stdout: %s", strerror(errno));
 		return 1;
 	}
@@ -109,27 +181,28 @@ static int write_stdout(const char line[LINE_BYTES])
 	return 0;
 }
 
-static int make(const char *file)
+static int make(const struct keygen *keygen)
 {
-	bool to_file = file && strcmp(file, "-") != 0;
+	bool to_file = keygen->file && strcmp(keygen->file, "-") != 0;
 	uint8_t key[RUDP_PSK_BYTES];
-	char line[LINE_BYTES];
+	char content[CONTENT_SIZE];
+	size_t len;
 	int rc;
 
-	if (!make_line(key, line)) {
+	if (!make_line(key, content)) {
 		rudp_complain("the kernel gives no random bytes: %s", strerror(errno));
 		return 1;
 	}
-	rc = to_file ? write_file(file, line) : write_stdout(line);
+	len = add_times(content, keygen);
+	rc = to_file ? write_file(keygen->file, content, len) : write_stdout(content, len);
 	if (rc == 0 && to_file)
-		say_next_step(key, file);
+		say_next_step(key, keygen);
 	explicit_bzero(key, sizeof key);
-	explicit_bzero(line, sizeof line);
+	explicit_bzero(content, sizeof content);
 	return rc;
 }
 
-/* The words are those of the variable that usually names the file. */
-static const char *without_variable(const char *text)
+const char *rudp_without_variable(const char *text)
 {
 	static const char variable[] = "RUDP_KEY_FILE: ";
 
@@ -164,7 +237,7 @@ static int check(const char *file)
 
 	explicit_bzero(key.psk, sizeof key.psk);
 	if (!ok) {
-		rudp_complain("%s", without_variable(text));
+		rudp_complain("%s", rudp_without_variable(text));
 		return 1;
 	}
 	printf("%s: is usable and private, fingerprint %s\n", file,
@@ -175,8 +248,8 @@ static int check(const char *file)
 
 int rudp_tool_keygen(int argc, char **argv)
 {
-	struct keygen keygen = {NULL, NULL};
+	struct keygen keygen = {.file = NULL};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &keygen);
-	return keygen.check ? check(keygen.check) : make(keygen.file);
+	return keygen.check ? check(keygen.check) : make(&keygen);
 }

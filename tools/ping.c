@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/time.h"
 #include "engine/settings.h"
+#include "fingerprint.h"
 #include "probe.h"
 #include "tool.h"
 
@@ -178,9 +180,14 @@ static bool load_key(struct ping *ping)
 	if (!file || !*file)
 		return true;
 	ping->has_psk = rudp_key_load_sent(ping->psk, file, text);
-	if (!ping->has_psk)
-		rudp_complain("%s", text);
-	return ping->has_psk;
+	if (ping->has_psk)
+		return true;
+	rudp_complain("%s%s", ping->key_file ? "--key: " : "",
+		      ping->key_file ? rudp_without_variable(text) : text);
+	if (access(file, F_OK) < 0)
+		rudp_complain("make a key with `rudp keygen %s', or copy the file that the other "
+			      "machine has", file);
+	return false;
 }
 
 static void on_signal(int number)
@@ -317,6 +324,13 @@ static bool print_json(const struct ping *ping)
 	return ok;
 }
 
+static const char *local_fault(int error)
+{
+	if (error == EPERM || error == EACCES)
+		return "a firewall of this host does not let UDP out; rudp doctor names its rule";
+	return strerror(error);
+}
+
 static int ping_host(struct ping *ping)
 {
 	struct rudp_probe *probe;
@@ -332,10 +346,10 @@ static int ping_host(struct ping *ping)
 	rc = ask_all(ping, probe, &mask);
 	rudp_probe_close(probe);
 	if (rc < 0)
-		rudp_complain("%s: %s", ping->host, strerror(-rc));
+		rudp_complain("%s: %s", ping->host, local_fault(-rc));
 	if (ping->json && !print_json(ping))
 		rc = -EIO;
-	else if (!ping->json)
+	else if (!ping->json && (rc == 0 || ping->sent > 0))
 		print_text(ping);
 	if (rc < 0 || fflush(stdout) == EOF)
 		return RUDP_EXIT_USAGE;

@@ -26,7 +26,7 @@ extern char **environ;
 
 struct run {
 	char **command;
-	const char *key; /* --key; NULL: not given */
+	const char *key, *policy; /* --key, --policy; NULL: not given */
 	bool ok;
 	char shim[RUDP_PLACE_SIZE];
 };
@@ -80,6 +80,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		run->ok = run->ok && set_file("RUDP_KEY_FILE", "", 0, value);
 		return 0;
 	case 'p':
+		run->policy = value;
 		run->ok = run->ok && set_file("RUDP_POLICY_FILE", "", 0, value);
 		return 0;
 	case 'e':
@@ -115,6 +116,14 @@ static int check_key(const char *file)
 		rudp_complain("make a key with `rudp keygen %s', or copy the file that the other "
 			      "machine has", file);
 	return error ? EXIT_OWN : 0;
+}
+
+/* What is wrong the engine has said, in the words of the variables. */
+static void say_not_started(const struct run *run)
+{
+	rudp_complain("%s was not started%s%s", run->command[0],
+		      run->key ? "; --key sets RUDP_KEY_FILE" : "",
+		      run->policy ? "; --policy sets RUDP_POLICY_FILE" : "");
 }
 
 static const struct argp argp = {
@@ -243,8 +252,11 @@ int rudp_tool_run(int argc, char **argv)
 			      "rudp, those of its Go code stay TCP", program.path);
 	/* Who says rudp run wants it, whatever is set further out. */
 	unsetenv("RUDP_DISABLE");
-	rc = run.key ? check_key(run.key) : 0;
+	if (run.key && check_key(run.key) != 0)
+		return EXIT_OWN;
+	rc = check_settings();
 	if (rc == 0)
-		rc = check_settings();
-	return rc ? rc : become(&run, &program);
+		return become(&run, &program);
+	say_not_started(&run);
+	return rc;
 }

@@ -209,8 +209,9 @@ static void print_failures(const struct rudp_control_engine *engine)
 	if (sum > 0)
 		printf("   (rudp ss --failed)\n");
 	if (engine->remembered_tcp > 0)
-		printf("Remembered by engine %u: %u destination%s reached by TCP\n", engine->pid,
-		       engine->remembered_tcp, engine->remembered_tcp == 1 ? "" : "s");
+		printf("Remembered by engine %u: %u destination%s reached by TCP   (rudp forget)\n",
+		       engine->pid, engine->remembered_tcp,
+		       engine->remembered_tcp == 1 ? "" : "s");
 }
 
 void rudp_ss_print_summary(const struct rudp_ss_list *list)

@@ -19,6 +19,7 @@
 	X(ss, "show connections and listeners")                                                    \
 	X(keygen, "make a key file, or check one")                                                 \
 	X(key, "list the keys in use, or revoke one")                                              \
+	X(forget, "make the engines forget a host, or all hosts")                                  \
 	X(ping, "does a rudp listener answer there?")                                              \
 	X(doctor, "what is wrong on this machine, and what mends it")
 

@@ -54,7 +54,8 @@
 	X(LIST, 0)     /* cursor -> info of the next connection or listener after it, or engine */ \
 	X(KEYS, 0)     /* cursor -> the next key after it; at the end what keys have ended */      \
 	X(REVOKE, 0)   /* id of a key: no handshake with it any more -> ended: its connections */ \
-	X(FAILED, 0)   /* cursor -> failure: the next one after it; id 0: no more */
+	X(FAILED, 0)   /* cursor -> failure: the next one after it; id 0: no more */           \
+	X(FORGET, 0)   /* addr: a host, family 0: all -> forgotten */
 
 #define RUDP_CONTROL_ENUM(name, fds) RUDP_CONTROL_##name,
 enum rudp_control_operation { RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ENUM) };
@@ -142,7 +143,7 @@ struct rudp_control_request {
 	uint32_t flags;           /* enum rudp_control_flag */
 	uint8_t token[RUDP_TOKEN_BYTES]; /* zero when not known */
 	uint64_t id;              /* ERROR, INFO; LIST, KEYS, FAILED: cursor, 0 first; REVOKE: the key */
-	struct rudp_addr addr;    /* BIND, CONNECT */
+	struct rudp_addr addr;    /* BIND, CONNECT, YIELD; FORGET: its port does not matter */
 	int32_t number;           /* LISTEN: backlog; SHUTDOWN: how; SET: value length; CONNECT: bytes
 				   * that stand behind the request in its message, for the SYN */
 	int32_t level, option;    /* SET */
@@ -222,6 +223,15 @@ struct rudp_control_ended {
 	uint32_t pid;             /* of the engine */
 };
 
+/* What FORGET has removed from an engine's memory. */
+struct rudp_control_forgotten {
+	uint32_t pid;             /* of the engine */
+	uint32_t routes;          /* destinations for which UDP or TCP was known to be faster */
+	uint32_t failures;        /* entries of FAILED */
+	uint32_t associations;    /* for resumption, of either role */
+	uint32_t paths;           /* measured: bandwidth and round trip */
+};
+
 struct rudp_control_reply {
 	uint16_t version;
 	uint16_t operation;       /* of the request */
@@ -239,6 +249,7 @@ struct rudp_control_reply {
 		struct rudp_control_key key;       /* KEYS; likewise */
 		struct rudp_control_ended ended;   /* KEYS, where id is 0; REVOKE */
 		struct rudp_control_failure failure; /* FAILED, where id is not 0; likewise */
+		struct rudp_control_forgotten forgotten; /* FORGET; likewise */
 	};
 };
 
@@ -246,6 +257,7 @@ _Static_assert(sizeof(struct rudp_control_engine) <= sizeof(struct rudp_control_
 	       "a reply has the same size in every release of this version");
 _Static_assert(sizeof(struct rudp_control_key) <= sizeof(struct rudp_control_info), "likewise");
 _Static_assert(sizeof(struct rudp_control_failure) <= sizeof(struct rudp_control_info), "likewise");
+_Static_assert(sizeof(struct rudp_control_forgotten) <= sizeof(struct rudp_control_info), "likewise");
 
 /* For logs and tools. */
 const char *rudp_transport_text(enum rudp_transport transport);

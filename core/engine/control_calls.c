@@ -12,6 +12,7 @@
 #include "engine/caller.h"
 #include "engine/connect.h"
 #include "engine/control.h"
+#include "engine/forget.h"
 #include "engine/info.h"
 #include "engine/listener.h"
 #include "engine/tcp.h"
@@ -289,10 +290,15 @@ static int serve_keys(struct work *w)
 	return 0;
 }
 
-/* Not for who only has the token: a program that has given up its user's rights. */
+/* A program that has given up its user's rights has the token, but not these rights. */
+static bool is_owner_or_root(const struct work *w)
+{
+	return w->call->uid == w->engine->uid || w->call->uid == 0;
+}
+
 static int serve_revoke(struct work *w)
 {
-	if (w->call->uid != w->engine->uid && w->call->uid != 0)
+	if (!is_owner_or_root(w))
 		return -EACCES;
 	if (!w->request->id || !w->engine->settings.has_psk)
 		return -ENOKEY;
@@ -307,6 +313,18 @@ static int serve_failed(struct work *w)
 
 	if (rudp_info_next_failure(w->engine, &cursor, &w->reply))
 		w->reply.id = cursor;
+	return 0;
+}
+
+static int serve_forget(struct work *w)
+{
+	const struct rudp_addr *host = &w->request->addr;
+
+	if (!is_owner_or_root(w))
+		return -EACCES;
+	if (host->family != AF_UNSPEC && host->family != AF_INET && host->family != AF_INET6)
+		return -EAFNOSUPPORT;
+	rudp_forget_host(w->engine, host->family == AF_UNSPEC ? NULL : host, &w->reply.forgotten);
 	return 0;
 }
 
@@ -337,6 +355,7 @@ static const struct {
 	[RUDP_CONTROL_KEYS] = {"KEYS", serve_keys, 0, KNOWN},
 	[RUDP_CONTROL_REVOKE] = {"REVOKE", serve_revoke, 0, KNOWN},
 	[RUDP_CONTROL_FAILED] = {"FAILED", serve_failed, 0, KNOWN},
+	[RUDP_CONTROL_FORGET] = {"FORGET", serve_forget, 0, KNOWN},
 };
 
 int rudp_control_fds(unsigned operation)
@@ -387,6 +406,7 @@ static bool is_beginning(const struct work *w)
 	case RUDP_CONTROL_KEYS:
 	case RUDP_CONTROL_REVOKE:
 	case RUDP_CONTROL_FAILED:
+	case RUDP_CONTROL_FORGET:
 		break;
 	}
 	return false;

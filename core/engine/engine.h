@@ -17,7 +17,7 @@
  *	control       messages from programs    control_calls (the operations), caller (rights),
  *	                                        calls_aside (not watched)
  *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops, failures,
- *	                                        heap, closer, sockets
+ *	                                        forget, heap, closer, sockets
  *	key_watch     keys come and go          key_ring (all files), key_file (one), file_stamp
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives

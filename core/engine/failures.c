@@ -55,6 +55,25 @@ const struct rudp_failure *rudp_failures_next(const struct rudp_failures *failur
 	return found;
 }
 
+static unsigned forget_in(struct rudp_failure entries[RUDP_FAILURES_MAX],
+			  const struct rudp_addr *host)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < RUDP_FAILURES_MAX; i++) {
+		if (entries[i].number == 0 || (host && !rudp_addr_same_host(&entries[i].remote, host)))
+			continue;
+		entries[i] = (struct rudp_failure){0};
+		count++;
+	}
+	return count;
+}
+
+unsigned rudp_failures_forget_host(struct rudp_failures *failures, const struct rudp_addr *host)
+{
+	return forget_in(failures->of_programs, host) + forget_in(failures->of_peers, host);
+}
+
 enum rudp_failure_cause rudp_failure_cause_of(int error)
 {
 	switch (error) {

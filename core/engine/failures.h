@@ -49,6 +49,9 @@ void rudp_failures_add(struct rudp_failures *failures, const struct rudp_failure
 /* The entry with the lowest number above this one; NULL: no more. */
 const struct rudp_failure *rudp_failures_next(const struct rudp_failures *failures, uint64_t number);
 
+/* Removes the entries with this remote host; host NULL: all. The counts stay. Returns how many. */
+unsigned rudp_failures_forget_host(struct rudp_failures *failures, const struct rudp_addr *host);
+
 /* The cause that an errno of connect(2) stands for, over rudp. */
 enum rudp_failure_cause rudp_failure_cause_of(int error);
 

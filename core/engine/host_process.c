@@ -258,6 +258,23 @@ static void warn_of_paths(const struct rudp_settings *settings)
 			engine, strerror(errno));
 }
 
+static void warn_of_key(void *context, const char *text)
+{
+	(void)context;
+	fprintf(stderr, "rudp-engine: warning: %s\n", text);
+}
+
+/* Files of a directory that are refused beside a good one. */
+static void warn_of_keys(const struct rudp_settings *settings)
+{
+	static struct rudp_key_ring ring;
+
+	if (!settings->keys.has_refused)
+		return;
+	rudp_key_ring_load(&ring, settings->keys.path, warn_of_key, NULL);
+	rudp_key_ring_wipe(&ring);
+}
+
 /* Nothing is wrong, but no connection is rudp; or somebody thinks so. */
 static void warn_of_disable(void)
 {
@@ -290,6 +307,7 @@ static int check_settings(void)
 	}
 	warn(&settings);
 	warn_of_paths(&settings);
+	warn_of_keys(&settings);
 	warn_of_disable();
 	printf("rudp-engine: the settings are right (%s pre-shared key)\n"
 	       "rudp-engine: policy: %s\n",

@@ -249,7 +249,7 @@ bool rudp_key_load_sent(uint8_t psk[RUDP_PSK_BYTES], const char *path,
 	text[0] = 0;
 	if (rudp_key_ring_load(&ring, path, rudp_key_keep_first, text)) {
 		count = rudp_key_ring_choose(&ring, time(NULL), psks);
-		if (count == 0)
+		if (count == 0 && !ring.has_refused)
 			rudp_key_ring_explain(&ring, time(NULL), text);
 	}
 	if (count > 0)

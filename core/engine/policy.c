@@ -86,6 +86,37 @@ struct rudp_decision rudp_policy_decide(const struct rudp_policy *policy,
 	return decision;
 }
 
+/* ::1/128 has 128 bits of prefix, and 127.0.0.0/8 eight or more. */
+static bool is_loopback(const struct rudp_policy_network *network)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	if (network->family == AF_INET)
+		return network->prefix_bits >= 8 && network->bytes[0] == 127;
+	return network->family == AF_INET6 && network->prefix_bits == 128 &&
+	       memcmp(network->bytes, one, sizeof one) == 0;
+}
+
+bool rudp_policy_next_clear(const struct rudp_policy *policy, unsigned *index,
+			    struct rudp_decision *rule)
+{
+	const struct rudp_policy_source *sources[] = {policy->environment, policy->file};
+	unsigned seen = 0;
+
+	for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++)
+		for (unsigned j = 0; j < sources[i]->rule_count; j++) {
+			const struct rudp_policy_rule *at = &sources[i]->rules[j];
+
+			if (seen++ < *index || at->way == RUDP_WAY_RUDP || is_loopback(&at->network))
+				continue;
+			*index = seen;
+			*rule = (struct rudp_decision){
+				.way = at->way, .line = at->line, .source = sources[i]->name};
+			return true;
+		}
+	return false;
+}
+
 int64_t rudp_policy_head_start_ns(const struct rudp_policy *policy)
 {
 	return policy ? policy->head_start_ns : RUDP_POLICY_HEAD_START_NS;

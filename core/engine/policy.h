@@ -107,6 +107,13 @@ bool rudp_policy_resume(const struct rudp_policy *policy);
 bool rudp_policy_tail(const struct rudp_policy *policy);
 bool rudp_policy_early(const struct rudp_policy *policy);
 
+/*
+ * The next rule, in order, that lets connections to or from other hosts go over TCP, which is clear
+ * text. *index is 0 at first, and moves behind the rule. false: there are no more.
+ */
+bool rudp_policy_next_clear(const struct rudp_policy *policy, unsigned *index,
+			    struct rudp_decision *rule);
+
 /* "2 rules in RUDP_POLICY, 5 rules in /etc/rudp/rudp.conf, head-start 250ms, ..."; returns text. */
 char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t size);
 

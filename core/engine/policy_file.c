@@ -29,6 +29,7 @@ struct rudp_policy_files {
 	char paths[FILES_MAX][RUDP_POLICY_PATH_SIZE];
 	unsigned count;
 	bool named;                   /* by the variable: must exist */
+	uid_t uid;                    /* of the engine, when it read the policy first */
 	struct look look;
 	int64_t looked_at_ns;
 };
@@ -69,9 +70,23 @@ static bool is_text(const struct stat *st)
 	return S_ISREG(st->st_mode) || (S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3));
 }
 
-static bool may_be_forged(const struct stat *st)
+/* Whoever can change the file could send traffic in clear text that a key protects. */
+static bool is_trusted(const struct rudp_policy_files *files, const struct stat *st,
+		       const char *path, char *error)
 {
-	return S_ISREG(st->st_mode) && st->st_mode & (S_IWGRP | S_IWOTH);
+	char text[256];
+
+	if (!S_ISREG(st->st_mode) || (!(st->st_mode & (S_IWGRP | S_IWOTH)) &&
+				      (st->st_uid == 0 || st->st_uid == files->uid)))
+		return true;
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return fault(files, error, path,
+			     "can be changed by others; take the right from them (chmod go-w)");
+	snprintf(text, sizeof text,
+		 "belongs to user %u, who can change it, and the engine's user is %u; give the file "
+		 "to that user or to root (chown), or use a copy",
+		 st->st_uid, files->uid);
+	return fault(files, error, path, text);
 }
 
 static ssize_t read_all(int fd, char *text, size_t size)
@@ -114,10 +129,7 @@ static struct rudp_policy_source *read_open_file(struct rudp_policy_files *files
 	files->look = look_of(index, &st);
 	if (!is_text(&st))
 		fault(files, error, path, "is not a regular file");
-	else if (may_be_forged(&st))
-		fault(files, error, path,
-		      "can be changed by others; take the right from them (chmod go-w)");
-	else
+	else if (is_trusted(files, &st, path, error))
 		return parse_open_file(files, fd, path, error);
 	return NULL;
 }
@@ -258,6 +270,7 @@ struct rudp_policy *rudp_policy_load(char *(*get)(const char *name),
 	} else {
 		/* Never; yet "how long ago" does not overflow. */
 		policy->files->looked_at_ns = INT64_MIN / 2;
+		policy->files->uid = geteuid();
 		if (load(policy, get, error))
 			return policy;
 	}

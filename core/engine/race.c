@@ -270,33 +270,6 @@ static void keep_bag(struct rudp_race *race, const struct rudp_race_entry *entry
 		rudp_bag_get(entry->options_fd, race->bag);
 }
 
-int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
-		    const struct rudp_race_entry *entry)
-{
-	struct rudp_race *race = &app->race;
-
-	race->way = entry->decision.way;
-	race->early = entry->decision.early;
-	race->started_at_ns = engine->now_at_ns;
-	race->tcp_due_at_ns = race->give_up_at_ns = RUDP_NEVER;
-	race->tell_at_ns = engine->now_at_ns + RUDP_RACE_TELL_NS;
-	race->binding_id = entry->binding ? entry->binding->id : 0;
-	app->policy_line = entry->decision.line;
-	keep_bag(race, entry);
-	switch (race->way) {
-	case RUDP_WAY_AUTO:
-		return begin_auto(engine, app, entry->binding);
-	case RUDP_WAY_RUDP:
-	case RUDP_WAY_TCP:
-		break;
-	}
-	app->reason = app->policy_line ? RUDP_REASON_POLICY : RUDP_REASON_DEFAULT;
-	if (race->way == RUDP_WAY_RUDP)
-		return begin_only_rudp(engine, app, entry);
-	app->transport = RUDP_TRANSPORT_TCP;
-	return begin_only_tcp(engine, app);
-}
-
 /*
  * What was learned - the way, and over rudp the path and an association - is worth a round trip and more
  * to programs that are started meanwhile; and who sees a failure asks for the reason some time later
@@ -307,6 +280,59 @@ static void keep_engine(struct rudp_engine *engine, const struct rudp_app *app)
 	if (!rudp_addr_is_loopback(&app->remote))
 		engine->keep_until_ns = engine->now_at_ns +
 					rudp_policy_remember_ns(engine->settings.policy);
+}
+
+/* The kernel refuses to send: no route leads there, or a firewall of this host forbids it. */
+static void note_refusal(struct rudp_engine *engine, const struct rudp_app *app, int error)
+{
+	enum rudp_failure_cause cause = rudp_failure_cause_of(error);
+	char remote[RUDP_ADDR_TEXT_SIZE];
+
+	if (cause != RUDP_FAILURE_UNREACHABLE && cause != RUDP_FAILURE_FILTERED)
+		return; /* something is wrong with the call, and only the program can mend that */
+	keep_engine(engine, app);
+	rudp_app_note_failure(engine, app, cause, error);
+	if (rudp_log_wants(RUDP_LOG_INFO))
+		rudp_log(RUDP_LOG_INFO, "%s (pid %u): no connection to %s: %s", app->program.name,
+			 app->program.pid, rudp_addr_format(&app->remote, remote),
+			 strerrordesc_np(error));
+}
+
+static int begin_by_way(struct rudp_engine *engine, struct rudp_app *app,
+			const struct rudp_race_entry *entry)
+{
+	switch (app->race.way) {
+	case RUDP_WAY_AUTO:
+		return begin_auto(engine, app, entry->binding);
+	case RUDP_WAY_RUDP:
+	case RUDP_WAY_TCP:
+		break;
+	}
+	app->reason = app->policy_line ? RUDP_REASON_POLICY : RUDP_REASON_DEFAULT;
+	if (app->race.way == RUDP_WAY_RUDP)
+		return begin_only_rudp(engine, app, entry);
+	app->transport = RUDP_TRANSPORT_TCP;
+	return begin_only_tcp(engine, app);
+}
+
+int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
+		    const struct rudp_race_entry *entry)
+{
+	struct rudp_race *race = &app->race;
+	int rc;
+
+	race->way = entry->decision.way;
+	race->early = entry->decision.early;
+	race->started_at_ns = engine->now_at_ns;
+	race->tcp_due_at_ns = race->give_up_at_ns = RUDP_NEVER;
+	race->tell_at_ns = engine->now_at_ns + RUDP_RACE_TELL_NS;
+	race->binding_id = entry->binding ? entry->binding->id : 0;
+	app->policy_line = entry->decision.line;
+	keep_bag(race, entry);
+	rc = begin_by_way(engine, app, entry);
+	if (rc < 0)
+		note_refusal(engine, app, -rc);
+	return rc;
 }
 
 /* That the key was refused is the cause; a listener with a key refuses TCP as a consequence. */

@@ -114,6 +114,25 @@ void rudp_remembered_forget_unless(struct rudp_remembered *remembered,
 	}
 }
 
+unsigned rudp_remembered_forget_host(struct rudp_remembered *remembered, const struct rudp_addr *host)
+{
+	struct rudp_addr_key wanted = host ? rudp_addr_key_of_host(host) : (struct rudp_addr_key){0};
+	unsigned before = remembered->count;
+	struct rudp_list *link, *next;
+
+	for (link = remembered->by_age.next; link != &remembered->by_age; link = next) {
+		struct rudp_remembered_entry *entry =
+			RUDP_LIST_OWNER(link, struct rudp_remembered_entry, age_link);
+		struct rudp_addr_key key = entry->key;
+
+		next = link->next;
+		key.port = 0;
+		if (!host || memcmp(&key, &wanted, sizeof key) == 0)
+			drop(remembered, entry);
+	}
+	return before - remembered->count;
+}
+
 bool rudp_remembered_find(const struct rudp_remembered *remembered, const struct rudp_addr *to,
 			  int64_t age_max_ns, int64_t now_at_ns, bool *tcp, int64_t *rtt_ns)
 {

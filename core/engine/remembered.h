@@ -41,6 +41,9 @@ void rudp_remembered_forget_unless(struct rudp_remembered *remembered,
 				   bool (*keeps)(void *context, const struct rudp_addr *from),
 				   void *context);
 
+/* All ports of a host; host NULL: every destination. Returns how many there were. */
+unsigned rudp_remembered_forget_host(struct rudp_remembered *remembered, const struct rudp_addr *host);
+
 /* false: not known, or older than age_max_ns. */
 bool rudp_remembered_find(const struct rudp_remembered *remembered, const struct rudp_addr *to,
 			  int64_t age_max_ns, int64_t now_at_ns, bool *tcp, int64_t *rtt_ns);

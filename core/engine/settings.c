@@ -55,7 +55,7 @@ static bool choose_key(struct reading *r)
 
 	if (count > 0)
 		memcpy(r->settings->psk, psks[0].bytes, RUDP_PSK_BYTES);
-	else
+	else if (!r->settings->keys.has_refused) /* a file that is refused is the likelier reason */
 		rudp_key_ring_explain(&r->settings->keys, time(NULL), r->text);
 	explicit_bzero(psks, sizeof psks);
 	return count > 0;

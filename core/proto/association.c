@@ -109,6 +109,30 @@ unsigned rudp_associations_keep(struct rudp_associations *all,
 	return before - all->given_count - all->taken_count;
 }
 
+static bool is_host(const struct rudp_addr_key *key, const struct rudp_addr_key *host)
+{
+	struct rudp_addr_key without_port = *key;
+
+	without_port.port = 0;
+	return memcmp(&without_port, host, sizeof *host) == 0;
+}
+
+unsigned rudp_associations_forget_host(struct rudp_associations *all, const struct rudp_addr *host)
+{
+	struct rudp_addr_key key = rudp_addr_key_of_host(host);
+	unsigned before = all->given_count + all->taken_count;
+	struct rudp_given *given, *next_given;
+	struct rudp_taken *taken, *next_taken;
+
+	HASH_ITER(hh, all->given, given, next_given)
+		if (is_host(&given->proven_host, &key))
+			drop_given(all, given);
+	HASH_ITER(hh, all->taken, taken, next_taken)
+		if (is_host(&taken->key, &key))
+			drop_taken(all, taken);
+	return before - all->given_count - all->taken_count;
+}
+
 static struct association *of_age_link(struct rudp_list *link)
 {
 	return RUDP_LIST_OWNER(link, struct association, age_link);

@@ -52,6 +52,11 @@ void rudp_associations_clear(struct rudp_associations *all);
 unsigned rudp_associations_keep(struct rudp_associations *all,
 				bool (*is_good)(const void *context, uint64_t psk_id),
 				const void *context);
+/*
+ * The same with those of one host: taken from a listener there, on any port, or given to an initiator
+ * that was last proven to be there. Returns how many there were.
+ */
+unsigned rudp_associations_forget_host(struct rudp_associations *all, const struct rudp_addr *host);
 
 /*
  * Given: keeps what an initiator has been told.

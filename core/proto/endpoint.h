@@ -247,6 +247,19 @@ void rudp_conn_rebind(struct rudp_conn *conn, void *socket, const struct rudp_ad
 void rudp_conn_probe(struct rudp_conn *conn, int64_t now_at_ns);
 void *rudp_conn_socket(const struct rudp_conn *conn);
 
+/* What has been forgotten. */
+struct rudp_forgotten {
+	unsigned associations, paths;
+};
+
+/*
+ * Forgets what connections have left behind about a host: associations (association.h), the measured
+ * path (known_paths.h), refused ports (refusals.h). Connections that live go on. host NULL: all hosts;
+ * then associations of initiators that were never proven to be at an address are forgotten, too.
+ */
+struct rudp_forgotten rudp_endpoint_forget_host(struct rudp_endpoint *ep,
+						const struct rudp_addr *host);
+
 /* How often connections have given memory back because they were idle, ever. */
 uint64_t rudp_endpoint_rest_count(const struct rudp_endpoint *ep);
 /* How many have been freed, ever. */

@@ -65,6 +65,16 @@ static struct rudp_known_path *look_up(const struct rudp_known_paths *all,
 	return path;
 }
 
+bool rudp_known_paths_forget_host(struct rudp_known_paths *all, const struct rudp_addr *host)
+{
+	struct rudp_addr_key key = rudp_addr_key_of_host(host);
+	struct rudp_known_path *path = look_up(all, &key);
+
+	if (path)
+		drop(all, path);
+	return path != NULL;
+}
+
 /* NULL: not known, or too long ago. */
 static struct rudp_known_path *find(struct rudp_known_paths *all,
 				    const struct rudp_addr_key *remote, int64_t now_at_ns)

@@ -58,6 +58,8 @@ struct rudp_known_paths {
 void rudp_known_paths_init(struct rudp_known_paths *all);
 /* Forgets all of them; the table is empty then, and may be used on. */
 void rudp_known_paths_clear(struct rudp_known_paths *all);
+/* Forgets the path to this host. false: it was not known. */
+bool rudp_known_paths_forget_host(struct rudp_known_paths *all, const struct rudp_addr *host);
 
 /*
  * Keeps what a connection has measured. A rate that was not its path's but its application's takes

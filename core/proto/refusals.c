@@ -31,3 +31,13 @@ bool rudp_refusals_has(const struct rudp_refusals *refusals, const struct rudp_a
 
 	return i < RUDP_REFUSALS_MAX && now_at_ns < refusals->entries[i].until_ns;
 }
+
+void rudp_refusals_forget(struct rudp_refusals *refusals, const struct rudp_addr *host)
+{
+	unsigned i;
+
+	if (!host)
+		*refusals = (struct rudp_refusals){.next = 0};
+	else if ((i = find(refusals, host)) < RUDP_REFUSALS_MAX)
+		refusals->entries[i].until_ns = 0;
+}

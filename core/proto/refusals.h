@@ -34,5 +34,7 @@ void rudp_refusals_note(struct rudp_refusals *refusals, const struct rudp_addr *
 			int64_t now_at_ns);
 bool rudp_refusals_has(const struct rudp_refusals *refusals, const struct rudp_addr *host,
 		       int64_t now_at_ns);
+/* host NULL: all of them. */
+void rudp_refusals_forget(struct rudp_refusals *refusals, const struct rudp_addr *host);
 
 #endif

@@ -452,18 +452,48 @@ Test(control, an_engine_without_a_key_lists_and_revokes_none)
 }
 
 /* A program that has given up its user's rights keeps its connections, and no more. */
-Test(control, who_has_only_the_token_revokes_nothing)
+Test(control, who_has_only_the_token_revokes_and_forgets_nothing)
 {
-	struct rudp_control_request request = request_of(RUDP_CONTROL_REVOKE);
-	int to;
+	static const enum rudp_control_operation operations[] = {RUDP_CONTROL_REVOKE,
+								 RUDP_CONTROL_FORGET};
 
 	if (geteuid() != 0)
 		cr_skip_test("needs root");
-	request.id = 1;
-	to = strange_channel();
-	send_raw(to, &request, sizeof request, NULL, 0);
-	cr_assert(eq(int, answer(to).error, EACCES));
-	close(to);
+	for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+		struct rudp_control_request request = request_of(operations[i]);
+		int to = strange_channel();
+
+		request.id = 1;
+		send_raw(to, &request, sizeof request, NULL, 0);
+		cr_assert(eq(int, answer(to).error, EACCES));
+		close(to);
+	}
+}
+
+Test(control, a_host_or_all_hosts_can_be_forgotten)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_FORGET);
+	struct rudp_control_request failed = request_of(RUDP_CONTROL_FAILED);
+	struct rudp_control_reply reply;
+	struct rudp_addr local;
+	int from = listener(&local), fd = fresh();
+
+	close(from);
+	cr_assert(eq(int, connect_to(fd, &local, 0).error, ECONNREFUSED));
+	request.addr = local;
+	request.addr.in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	reply = ask(&request, -1);
+	cr_assert(all(zero(int, reply.error), zero(u32, reply.forgotten.failures)));
+	cr_assert(eq(u32, reply.forgotten.pid, (uint32_t)engine_pid));
+	request.addr = local;
+	rudp_addr_set_port(&request.addr, 0);
+	cr_assert(eq(u32, ask(&request, -1).forgotten.failures, 1));
+	cr_assert(zero(u64, ask(&failed, -1).id));
+	cr_assert(eq(int, connect_to(fd, &local, 0).error, ECONNREFUSED));
+	request.addr = (struct rudp_addr){.family = AF_UNSPEC};
+	cr_assert(eq(u32, ask(&request, -1).forgotten.failures, 1));
+	request.addr.family = AF_UNIX;
+	cr_assert(eq(int, ask(&request, -1).error, EAFNOSUPPORT));
 }
 
 Test(control, urgent_bytes_keep_their_place)

@@ -106,3 +106,20 @@ Test(failures, an_errno_names_its_cause)
 	cr_assert(eq(int, (int)rudp_failure_cause_of(EPERM), RUDP_FAILURE_FILTERED));
 	cr_assert(eq(int, (int)rudp_failure_cause_of(ENOMEM), RUDP_FAILURE_OTHER));
 }
+
+Test(failures, a_host_is_forgotten_and_the_counts_stay)
+{
+	struct rudp_failure failure = of_program("192.0.2.1:9", RUDP_FAILURE_SILENT);
+
+	add(of_program("192.0.2.1:80", RUDP_FAILURE_SILENT));
+	add(of_program("192.0.2.1:81", RUDP_FAILURE_KEY));
+	add(of_program("192.0.2.2:80", RUDP_FAILURE_SILENT));
+	add(of_peer("192.0.2.1:1024"));
+	cr_assert(eq(uint, rudp_failures_forget_host(&failures, &failure.remote), 3));
+	cr_assert(eq(uint, count_all(), 1));
+	cr_assert(zero(uint, rudp_failures_forget_host(&failures, &failure.remote)));
+	cr_assert(eq(u64, failures.counts[RUDP_FAILURE_SILENT], 2));
+	add(of_program("192.0.2.1:80", RUDP_FAILURE_SILENT)); /* the places are free again */
+	cr_assert(eq(uint, rudp_failures_forget_host(&failures, NULL), 2));
+	cr_assert(zero(uint, count_all()));
+}

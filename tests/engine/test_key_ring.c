@@ -156,6 +156,22 @@ Test(key_ring, what_is_wrong_with_one_file_leaves_the_others_in_force)
 	cr_assert(ring.has_refused);
 }
 
+/* That the other key is not valid yet is right, and no help. */
+Test(key_ring, without_a_valid_key_the_file_that_is_refused_is_the_reason)
+{
+	uint8_t psk[RUDP_PSK_BYTES];
+	char text[RUDP_KEY_TEXT_SIZE];
+
+	make("a", '1', "");
+	make("b", '2', "not-before 2098-01-01T00:00:00Z\n");
+	cr_assert(zero(int, chmod(path_of("a"), 0644)));
+	cr_assert(not(rudp_key_load_sent(psk, directory, text)));
+	cr_assert(ne(ptr, strstr(text, "/a: can be read or changed by others"), NULL), "%s", text);
+	cr_assert(zero(int, unlink(path_of("a"))));
+	cr_assert(not(rudp_key_load_sent(psk, directory, text)));
+	cr_assert(ne(ptr, strstr(text, "none of its keys is valid now"), NULL), "%s", text);
+}
+
 Test(key_ring, only_the_first_files_by_name_are_keys)
 {
 	for (char digit = '9'; digit >= '1'; digit--)

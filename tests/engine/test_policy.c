@@ -565,3 +565,23 @@ Test(policy, early_is_off_unless_set_on)
 		rudp_policy_free(policy);
 	}
 }
+
+/* For rudp doctor: with a key, these rules are the ways out in clear text. */
+Test(policy, rules_that_allow_clear_text_are_found_with_their_lines)
+{
+	struct rudp_policy *policy = policy_of(
+		"any use rudp; connect to 127.0.0.0/8 use tcp\nlisten port 80 use auto",
+		"connect to ::1 use tcp\nconnect to 10.0.0.0/8 use rudp\n\n"
+		"connect to 10.0.0.0/8 use tcp");
+	struct rudp_decision rule;
+	unsigned index = 0;
+
+	cr_assert(rudp_policy_next_clear(policy, &index, &rule));
+	cr_assert(all(eq(uint, rule.line, 2), eq(str, (char *)rule.source, "RUDP_POLICY")));
+	cr_assert(eq(int, (int)rule.way, RUDP_WAY_AUTO));
+	cr_assert(rudp_policy_next_clear(policy, &index, &rule));
+	cr_assert(all(eq(uint, rule.line, 4), eq(str, (char *)rule.source, "f")));
+	cr_assert(eq(int, (int)rule.way, RUDP_WAY_TCP));
+	cr_assert(not(rudp_policy_next_clear(policy, &index, &rule)));
+	rudp_policy_free(policy);
+}

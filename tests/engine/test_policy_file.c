@@ -176,9 +176,47 @@ Test(policy_file, that_others_may_change_is_refused_whoever_owns_it)
 	become_again();
 	cr_assert(zero(int, chown(path, NOBODY, NOBODY)));
 	expect_fault("RUDP_POLICY_FILE: ", path, why);
-	cr_assert(zero(int, chmod(path, 0604)));
+}
+
+static const char other_owner[] =
+	": belongs to user 65534, who can change it, and the engine's user is 0; give the file to that "
+	"user or to root (chown), or use a copy";
+
+Test(policy_file, of_another_user_is_refused_and_one_of_root_is_not)
+{
+	if (geteuid() != 0)
+		cr_skip_test("only root can give a file away");
+	rudp_policy_free(load_file("any use tcp"));
+	cr_assert(zero(int, chmod(directory, 0755)));
+	become_ordinary();
 	rudp_policy_free(rudp_policy_load(getenv, error));
-	cr_assert(zero(sz, strlen(error)));
+	cr_assert(zero(sz, strlen(error)), "a file of root is refused: %s", error);
+	become_again();
+	cr_assert(zero(int, chown(path, NOBODY, NOBODY)));
+	expect_fault("RUDP_POLICY_FILE: ", path, other_owner);
+	become_ordinary();
+	rudp_policy_free(rudp_policy_load(getenv, error));
+	cr_assert(zero(sz, strlen(error)), "a file of the user is refused: %s", error);
+	become_again();
+}
+
+/* The one in force is that from before, whatever the new owner writes. */
+Test(policy_file, given_to_another_user_changes_nothing)
+{
+	struct rudp_policy *policy = load_file("set head-start 1s");
+
+	if (geteuid() != 0)
+		cr_skip_test("only root can give a file away");
+	write_to(path, "set head-start 2s");
+	cr_assert(zero(int, chown(path, NOBODY, NOBODY)));
+	rudp_policy_refresh(policy, 2 * RUDP_NS_PER_S);
+	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), RUDP_NS_PER_S));
+	cr_assert(ne(ptr, strstr(logged, "belongs to user 65534"), NULL), "logged: %s", logged);
+	cr_assert(ne(ptr, strstr(logged, "the old one stays in force"), NULL), "logged: %s", logged);
+	cr_assert(zero(int, chown(path, 0, 0)));
+	rudp_policy_refresh(policy, 4 * RUDP_NS_PER_S);
+	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), 2 * RUDP_NS_PER_S));
+	rudp_policy_free(policy);
 }
 
 Test(policy_file, that_cannot_be_read_is_refused_named_or_not)

@@ -126,3 +126,21 @@ Test(remembered, what_was_found_out_in_another_network_is_forgotten)
 	cr_assert(eq(chr, way(&b, 1), '?'));
 	cr_assert(zero(uint, remembered.count));
 }
+
+Test(remembered, a_host_is_forgotten_with_all_its_ports)
+{
+	struct rudp_addr web = address("192.0.2.1:80"), tls = address("192.0.2.1:443");
+	struct rudp_addr other = address("192.0.2.2:80"), v6 = address("[2001:db8::1]:80");
+	struct rudp_addr host = address("192.0.2.1:7");
+
+	rudp_remembered_put(&remembered, &web, &web, true, 0, 0);
+	rudp_remembered_put(&remembered, &tls, &tls, false, 0, 0);
+	rudp_remembered_put(&remembered, &other, &other, true, 0, 0);
+	rudp_remembered_put(&remembered, &v6, &v6, true, 0, 0);
+	cr_assert(eq(uint, rudp_remembered_forget_host(&remembered, &host), 2));
+	cr_assert(all(eq(chr, way(&web, 0), '?'), eq(chr, way(&tls, 0), '?')));
+	cr_assert(all(eq(chr, way(&other, 0), 't'), eq(chr, way(&v6, 0), 't')));
+	cr_assert(zero(uint, rudp_remembered_forget_host(&remembered, &host)));
+	cr_assert(eq(uint, rudp_remembered_forget_host(&remembered, NULL), 2));
+	cr_assert(zero(uint, remembered.count));
+}

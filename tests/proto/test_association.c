@@ -372,3 +372,28 @@ Test(association, trusts_so_often_and_anew_when_heard)
 		cr_assert(not(trusts(1, "10.0.0.1:1", START_NS)));
 	}
 }
+
+Test(association, a_host_is_forgotten_in_both_roles_and_no_other)
+{
+	struct rudp_addr host = peer(1), other = peer(2), second_port = peer(1);
+	struct rudp_resume_secrets secrets = secrets_of(3);
+	struct rudp_ticket ticket;
+
+	take(1, 1, START_NS);
+	take(2, 2, START_NS);
+	rudp_addr_set_port(&second_port, 444);
+	cr_assert(zero(int, rudp_association_take(&all, &second_port, 3, &secrets, 0, START_NS)));
+	give(11, START_NS);
+	give(12, START_NS);
+	give(13, START_NS); /* its initiator is not proven to be anywhere */
+	rudp_association_on_proven(&all, 11, &host);
+	rudp_association_on_proven(&all, 12, &other);
+	cr_assert(eq(uint, rudp_associations_forget_host(&all, &host), 3));
+	cr_assert(rudp_associations_check(&all));
+	cr_assert(not(use(1, START_NS, &ticket)));
+	cr_assert(use(2, START_NS, &ticket));
+	cr_assert(zero(ptr, (void *)rudp_association_find_given(&all, 11, START_NS)));
+	cr_assert(not(zero(ptr, (void *)rudp_association_find_given(&all, 12, START_NS))));
+	cr_assert(not(zero(ptr, (void *)rudp_association_find_given(&all, 13, START_NS))));
+	cr_assert(zero(uint, rudp_associations_forget_host(&all, &host)));
+}

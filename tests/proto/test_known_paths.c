@@ -392,3 +392,16 @@ Test(known_paths, the_shortest_round_trip_is_kept_until_the_path_is_longer)
 	cr_assert(zero(i64, rudp_known_paths_base_rtt_ns(&all, &there, &there, START_NS)));
 	cr_assert(zero(i64, base(START_NS + RUDP_KNOWN_PATH_LIFE_NS + 1)));
 }
+
+Test(known_paths, a_host_is_forgotten_whatever_its_port)
+{
+	struct rudp_addr other;
+
+	rudp_addr_parse(&other, "10.0.0.3:443");
+	note(RATE, true, IDLE, START_NS);
+	cr_assert(not(rudp_known_paths_forget_host(&all, &other)));
+	rudp_addr_set_port(&there, 80);
+	cr_assert(rudp_known_paths_forget_host(&all, &there));
+	cr_assert(zero(u64, take(START_NS)));
+	cr_assert(zero(uint, all.count));
+}

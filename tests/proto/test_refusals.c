@@ -49,6 +49,21 @@ Test(refusals, the_oldest_makes_room_and_one_host_has_one_place)
 	cr_assert(rudp_refusals_has(&refusals, &second, 1));
 }
 
+Test(refusals, one_host_or_all_can_be_forgotten)
+{
+	struct rudp_refusals refusals = {0};
+	struct rudp_addr first = host(1, 1), second = host(2, 1), third = host(3, 1);
+
+	rudp_refusals_note(&refusals, &first, 1);
+	rudp_refusals_note(&refusals, &second, 1);
+	rudp_refusals_forget(&refusals, &third);
+	rudp_refusals_forget(&refusals, &first);
+	cr_assert(not(rudp_refusals_has(&refusals, &first, 1)));
+	cr_assert(rudp_refusals_has(&refusals, &second, 1));
+	rudp_refusals_forget(&refusals, NULL);
+	cr_assert(not(rudp_refusals_has(&refusals, &second, 1)));
+}
+
 /* Time passes for the server, and nothing arrives. */
 static void run_deaf(struct pair *pair, int64_t ns)
 {

@@ -508,3 +508,24 @@ Test(resumed, a_synack_copy_after_established_changes_nothing)
 	free(synack);
 	expect_accepted(RUDP_BEGINNING_RESUMED);
 }
+
+/* Whichever side forgets, the next handshake is a full one, and the one after it is resumed again. */
+Test(resumed, endpoints_that_forget_each_other_begin_as_strangers)
+{
+	meet();
+	for (int side = 0; side < 2; side++) {
+		struct rudp_forgotten forgotten;
+
+		pair_connect(&pair, PAIR_PORT);
+		expect_accepted(RUDP_BEGINNING_RESUMED);
+		pair_part(&pair);
+		forgotten = rudp_endpoint_forget_host(pair.ep[side], &pair.addr[!side]);
+		cr_assert(ge(uint, forgotten.associations, 1), "side %d", side);
+		cr_assert(rudp_endpoint_check(pair.ep[side]));
+		pair_connect(&pair, PAIR_PORT);
+		expect_accepted(RUDP_BEGINNING_STRANGERS);
+		pair_part(&pair);
+	}
+	cr_assert(ne(uint, rudp_endpoint_forget_host(pair.ep[1], NULL).associations, 0));
+	cr_assert(zero(uint, pair.ep[1]->associations.given_count));
+}

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "../../tools/fingerprint.h"
+#include "engine/key_file.h"
 #include "files.h"
 
 TestSuite(keygen, .init = files_init, .fini = files_fini);
@@ -87,4 +88,56 @@ Test(keygen, the_fingerprint_is_a_function_of_the_key_and_does_not_show_it)
 	/* hmac.new(bytes(32), b"rudp key fingerprint, version 1", "sha256") */
 	cr_assert(rudp_fingerprint(key, text));
 	cr_assert(eq(str, text, "2a42-b4ae-9c24-d144"));
+}
+
+Test(keygen, the_times_of_a_key_are_those_that_were_given)
+{
+	struct rudp_key key;
+	char text[RUDP_KEY_TEXT_SIZE];
+
+	cr_assert(eq(int, files_run("$RUDP keygen $FILES/key --not-before 2098-12-01T00:00:00Z "
+				    "--not-after=2099-06-30T23:59:59Z 2>&1", output), 0), "%s", output);
+	cr_assert(ne(ptr, strstr(output, ", not before 2098-12-01T00:00:00Z, not after 2099-06-30"),
+		     NULL), "%s", output);
+	cr_assert(ne(ptr, strstr(output, "directory of keys"), NULL), "%s", output);
+	cr_assert(rudp_key_load(&key, files_path("key"), text), "%s", text);
+	cr_assert(eq(i64, key.not_before_s, 4068230400));
+	cr_assert(eq(i64, key.not_after_s, 4086547199));
+	cr_assert(eq(int, files_run("$RUDP keygen --check $FILES/key", output), 0), "%s", output);
+	cr_assert(ne(ptr, strstr(output, "  not before 2098-12-01T00:00:00Z\n"
+				 "  not after  2099-06-30T23:59:59Z\n"), NULL), "%s", output);
+	cr_assert(eq(int, files_run("RUDP_KEY_FILE=$FILES/key $RUDP key --json list", output), 0), "%s",
+		  output);
+	cr_assert(ne(ptr, strstr(output, "\"state\": \"not yet valid\""), NULL), "%s", output);
+	cr_assert(ne(ptr, strstr(output, "\"not_before\": \"2098-12-01T00:00:00Z\""), NULL), "%s",
+		  output);
+	cr_assert(eq(int, files_run("$RUDP keygen --not-after 2099-01-01T00:00:00Z | tail -n 1", output),
+		     0));
+	cr_assert(eq(str, output, "not-after 2099-01-01T00:00:00Z\n"));
+}
+
+Test(keygen, times_that_make_no_sense_make_no_key)
+{
+	static const struct {
+		const char *options, *says;
+	} wrong[] = {
+		{"--not-before tomorrow", "--not-before: 'tomorrow' is no time; expected is a time"},
+		{"--not-after 2099-02-29T00:00:00Z", "--not-after: '2099-02-29T00:00:00Z' is no time"},
+		{"--not-after 2099-01-01T00:00:00", "is no time"},
+		{"--not-after '2099-01-01T00:00:00Z '", "is no time"},
+		{"--not-after 2001-01-01T00:00:00Z", "--not-after 2001-01-01T00:00:00Z is over"},
+		{"--not-before 2099-01-01T00:00:00Z --not-after 2099-01-01T00:00:00Z",
+		 "--not-after 2099-01-01T00:00:00Z is not behind --not-before 2099-01-01T00:00:00Z"},
+		{"--not-before 2099-01-01T00:00:00Z --not-before 2099-01-01T00:00:00Z",
+		 "--not-before is given twice"},
+		{"--not-before 2099-01-01T00:00:00Z --check", "not for --check"},
+	};
+	char command[256];
+
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		snprintf(command, sizeof command, "$RUDP keygen %s $FILES/key 2>&1", wrong[i].options);
+		cr_assert(eq(int, files_run(command, output), 2), "%s: %s", command, output);
+		cr_assert(ne(ptr, strstr(output, wrong[i].says), NULL), "%s: %s", command, output);
+		cr_assert(eq(int, files_run("ls -A $FILES/key 2>/dev/null", output), 2));
+	}
 }

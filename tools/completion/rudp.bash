@@ -25,6 +25,7 @@ _rudp_value() {
 	--engine | -e) _rudp_words "process thread" ;;
 	--cc) _rudp_words "bbr cubic" ;;
 	--log | -l) [ "$2" = run ] && _rudp_words "error warn info debug" ;;
+	--not-before | --not-after) _rudp_words "$(date -u +%Y-%m-%dT00:00:00Z)" ;;
 	--count | --interval | --timeout | --udp-port | -i | -W | -u) [ "$2" = ping ] ;;
 	*) return 1 ;;
 	esac
@@ -79,11 +80,21 @@ _rudp_ss() {
 	_rudp_words "state exclude src dst sport dport transport program pid and or not"
 }
 
+_rudp_key() {
+	if [ "${COMP_WORDS[COMP_CWORD - 1]}" = revoke ]; then
+		_rudp_files
+	elif [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
+		_rudp_words "--json --help"
+	else
+		_rudp_words "list revoke"
+	fi
+}
+
 _rudp() {
 	local command=${COMP_WORDS[1]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		_rudp_words "run ss keygen ping doctor help --help --version"
+		_rudp_words "run ss keygen key forget ping doctor help --help --version"
 		return
 	fi
 	[ "$previous" != = ] || previous=${COMP_WORDS[COMP_CWORD - 2]}
@@ -96,9 +107,17 @@ _rudp() {
 	ss) _rudp_ss ;;
 	keygen)
 		if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
-			_rudp_words "--check --help"
+			_rudp_words "--check --not-before --not-after --help"
 		else
 			_rudp_files
+		fi
+		;;
+	key) _rudp_key ;;
+	forget)
+		if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
+			_rudp_words "--help"
+		else
+			mapfile -t COMPREPLY < <(compgen -A hostname -- "${COMP_WORDS[COMP_CWORD]}")
 		fi
 		;;
 	ping)
@@ -109,7 +128,7 @@ _rudp() {
 		fi
 		;;
 	doctor) _rudp_words "--json --help" ;;
-	help) _rudp_words "run ss keygen ping doctor" ;;
+	help) _rudp_words "run ss keygen key forget ping doctor" ;;
 	esac
 }
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* rudp forget: removes what the engines remember of a host, or of all hosts. */
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "api/control_client.h"
+#include "ss.h"
+#include "tool.h"
+
+#define STEP_S 2        /* an engine that is alive answers at once */
+#define ADDRESSES_MAX 64 /* of one name; the rest is left out, and said */
+
+struct forget {
+	const char *host; /* NULL: all */
+	struct rudp_addr addrs[ADDRESSES_MAX];
+	unsigned addr_count;
+	uint64_t routes, failures, associations, paths;
+	unsigned engines, denied, failed;
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+	struct forget *forget = state->input;
+
+	if (key != ARGP_KEY_ARG)
+		return ARGP_ERR_UNKNOWN;
+	if (forget->host)
+		argp_error(state, "one host at a time; without one, all hosts are forgotten");
+	forget->host = value;
+	return 0;
+}
+
+static const struct argp argp = {
+	.parser = parse,
+	.args_doc = "[HOST]",
+	.doc = "Makes the running engines forget what they remember of HOST, a name or an address, or "
+	       "of all hosts: that TCP was faster, failures, associations for resumption, and measured "
+	       "paths. Connections go on.\v"
+	       "The next connection tries rudp again. Exit code: 1 if an engine could not be asked.",
+};
+
+/* 0, or -errno: the engine's, or that of the call. */
+static int ask(const struct rudp_engine_place *engine, const struct rudp_addr *host,
+	       struct rudp_control_forgotten *forgotten)
+{
+	struct rudp_control_call call;
+	int rc;
+
+	rudp_control_begin(&call, &engine->nonce, RUDP_CONTROL_FORGET, -1);
+	call.request.addr = *host;
+	call.timeout.tv_sec = STEP_S;
+	rc = rudp_engine_ask(engine, &call);
+	if (rc < 0)
+		return rc;
+	*forgotten = call.reply.forgotten;
+	return -call.reply.error;
+}
+
+static int forget_at(void *context, const struct rudp_engine_place *engine)
+{
+	struct forget *forget = context;
+	struct rudp_control_forgotten forgotten;
+	int rc = 0;
+
+	for (unsigned i = 0; rc == 0 && i < forget->addr_count; i++) {
+		rc = ask(engine, &forget->addrs[i], &forgotten);
+		if (rc < 0)
+			break;
+		forget->routes += forgotten.routes;
+		forget->failures += forgotten.failures;
+		forget->associations += forgotten.associations;
+		forget->paths += forgotten.paths;
+	}
+	forget->engines += rc == 0;
+	forget->denied += rc == -EACCES;
+	/* An engine that has ended meanwhile remembers nothing. */
+	if (rc < 0 && rc != -EACCES && rc != -ECONNREFUSED && rc != -ECONNRESET) {
+		forget->failed++;
+		rudp_complain("an engine forgets nothing: %s",
+			      rc == -EPROTO ? "it is of another version (its memory ends with it)"
+					    : strerror(-rc));
+	}
+	return 0;
+}
+
+static bool resolve(struct forget *forget)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+	int rc = getaddrinfo(forget->host, NULL, &hints, &found);
+
+	if (rc != 0) {
+		rudp_complain("%s: %s", forget->host,
+			      rc == EAI_SYSTEM ? strerror(errno) : gai_strerror(rc));
+		return false;
+	}
+	for (const struct addrinfo *at = found; at; at = at->ai_next) {
+		if (forget->addr_count == ADDRESSES_MAX) {
+			rudp_complain("%s has more than %d addresses: only the first are forgotten",
+				      forget->host, ADDRESSES_MAX);
+			break;
+		}
+		if (rudp_addr_from_sockaddr(&forget->addrs[forget->addr_count], at->ai_addr,
+					    at->ai_addrlen) == 0)
+			forget->addr_count++;
+	}
+	freeaddrinfo(found);
+	return true;
+}
+
+static void print(const struct forget *forget)
+{
+	const char *host = forget->host ? forget->host : "all hosts";
+
+	if (forget->engines == 0 && forget->denied == 0 && forget->failed == 0)
+		printf("%s: no engine is running, so nothing is remembered\n", host);
+	else if (forget->engines > 0)
+		printf("%s: forgotten: routes %" PRIu64 ", failures %" PRIu64 ", associations %" PRIu64
+		       ", paths %" PRIu64 "; engines asked: %u\n",
+		       host, forget->routes, forget->failures, forget->associations, forget->paths,
+		       forget->engines);
+	if (forget->denied)
+		rudp_complain("engines of other users that forget nothing: %u (root may ask them)",
+			      forget->denied);
+}
+
+int rudp_tool_forget(int argc, char **argv)
+{
+	struct forget forget = {.host = NULL};
+	int rc;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &forget);
+	if (!forget.host)
+		forget.addrs[forget.addr_count++] = (struct rudp_addr){.family = AF_UNSPEC};
+	else if (!resolve(&forget))
+		return RUDP_EXIT_USAGE;
+	rc = rudp_engines_visit(forget_at, &forget);
+	if (rc < 0) {
+		rudp_complain("cannot look for engines: %s", strerror(-rc));
+		return 1;
+	}
+	print(&forget);
+	return forget.failed || (forget.denied && !forget.engines) || fflush(stdout) == EOF ? 1 : 0;
+}
