@@ -136,8 +136,8 @@ static void answer(struct rudp_conn *conn, int64_t now_at_ns)
 }
 
 /*
- * The initiator has the answer. Late packets of the key before the present one are waited for: they would
- * be lost. The ping tells the peer at once that it can move on.
+ * The initiator has the answer. Late packets of the key before the present one are waited for: they
+ * would be lost. The ping tells the peer at once that it can move on.
  */
 static void move_to_fresh(struct rudp_conn *conn, int64_t now_at_ns)
 {

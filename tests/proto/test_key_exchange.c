@@ -369,7 +369,7 @@ Test(key_exchange, takes_no_share_of_number_zero)
 	rudp_x25519_fini(&key);
 }
 
-/* However often a peer asks, X25519 is done once a minute; the packet that asks costs no more than others. */
+/* However often a peer asks, X25519 is done once a minute. The packet that asks costs what others do. */
 Test(key_exchange, is_answered_once_in_a_while)
 {
 	static const uint8_t ping = RUDP_FRAME_PING;
