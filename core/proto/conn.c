@@ -127,6 +127,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	conn->blocked_told = UINT64_MAX;
 	conn->peer_ack_delay_ns = RUDP_ACK_DELAY_MAX_NS;
 	conn->opened_at_ns = conn->progress_at_ns = conn->heard_at_ns = conn->keys_from_ns = now_at_ns;
+	conn->exchange_from_ns = now_at_ns;
 	conn->pinged_at_ns = now_at_ns;
 	conn->quiet_pings = RUDP_QUIET_PINGS_MAX; /* no bytes have come that could stop */
 	conn->close_at_ns = conn->forget_keys_at_ns = conn->trim_at_ns = RUDP_NEVER;
@@ -154,6 +155,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 	rudp_syn_answer_free(conn->ep, conn->syn_answer);
 	if (conn->has_keys)
 		rudp_keys_fini(&conn->keys);
+	rudp_key_exchange_free(conn->exchange);
 	rudp_reliability_fini(&conn->reliability);
 	rudp_acks_fini(&conn->acks);
 	rudp_replay_fini(&conn->replay);

@@ -97,6 +97,7 @@ struct rudp_conn_stats {
 	uint64_t unacked_bytes, unsent_bytes, unread_bytes;
 	uint64_t window_send_bytes, window_receive_bytes;
 	uint64_t packets_replayed, packets_forged, key_updates, path_changes;
+	uint64_t key_exchanges;       /* finished since the handshake */
 	uint32_t pto_count, datagram_bytes;
 	uint64_t memory_bytes;        /* held for it by the endpoint, roughly */
 	const char *cc_name, *cc_state;

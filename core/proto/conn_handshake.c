@@ -79,6 +79,7 @@ void rudp_handshake_own_params(struct rudp_conn *conn, struct rudp_params *param
 		.ack_delay_max_ns = RUDP_ACK_DELAY_MAX_NS,
 		.takes_repairs = true,
 		.takes_short_ids = true,
+		.takes_key_shares = true,
 	};
 	rudp_recvbuf_on_window_sent(&conn->recvbuf, params->window_bytes);
 	rudp_reset_token_make(conn->ep->config.reset_secret, conn->id,
@@ -93,6 +94,7 @@ void rudp_handshake_take_params(struct rudp_conn *conn, const struct rudp_params
 	conn->peer_datagram_bytes = params->datagram_max_bytes;
 	conn->peer_takes_repairs = params->takes_repairs;
 	conn->peer_takes_short_ids = params->takes_short_ids;
+	conn->peer_takes_key_shares = params->takes_key_shares;
 	memcpy(conn->peer_reset_token, params->reset_token, sizeof conn->peer_reset_token);
 }
 

@@ -25,6 +25,11 @@ static bool is_fin_due(const struct rudp_conn *conn)
 	return buf->fin_wanted && !buf->fin_acked && (!buf->fin_sent || buf->fin_lost);
 }
 
+static bool is_share_due(const struct rudp_conn *conn)
+{
+	return conn->exchange && conn->exchange->is_due;
+}
+
 static void add_ack(struct rudp_plan *plan)
 {
 	struct rudp_conn *conn = plan->conn;
@@ -84,6 +89,12 @@ static void add_signals(struct rudp_plan *plan)
 	    rudp_frame_write_arrived(&plan->head, conn->recvbuf.ring.tail)) {
 		rudp_conn_repair_on_told(conn);
 		plan->sent.content |= RUDP_CONTENT_ARRIVED;
+	}
+	if (is_share_due(conn) &&
+	    rudp_frame_write_key_share(&plan->head, conn->keys.exchanges + 1,
+				       conn->exchange->own_public)) {
+		conn->exchange->is_due = false;
+		plan->sent.content |= RUDP_CONTENT_KEY_SHARE;
 	}
 	if (is_blocked_by_peer(conn) && conn->blocked_told != conn->peer_window_end &&
 	    rudp_frame_write_blocked(&plan->head, conn->peer_window_end)) {
@@ -270,5 +281,6 @@ bool rudp_conn_has_anything_due(const struct rudp_conn *conn, int64_t now_at_ns)
 	       rudp_conn_repair_is_due(conn) || is_fin_due(conn) ||
 	       conn->probes_due > 0 || conn->ping_due || conn->window_due || conn->reset_due ||
 	       conn->response_due || conn->urgent_due || conn->arrived_due || is_blocked_by_peer(conn) ||
+	       is_share_due(conn) ||
 	       conn->path.challenge_at_ns <= now_at_ns;
 }

@@ -11,8 +11,8 @@
  * traffic), conn_repair.c (sums of longer bursts), conn_timers.c (when next, it is now), conn_path.c
  * (addresses change), conn_mtu.c (how large packets may be), conn_known.c (what other connections know
  * of the path), conn_flow.c (its part of it), conn_budget.c (its share of memory), conn_stats.c
- * (statistics and invariants),
- * conn_work.c (what the peer makes it compute), conn_observe.c (what a trace is told).
+ * (statistics and invariants), conn_keys.c (keys change), conn_work.c (what the peer makes it compute),
+ * conn_observe.c (what a trace is told).
  */
 #ifndef RUDP_PROTO_CONN_PRIVATE_H
 #define RUDP_PROTO_CONN_PRIVATE_H
@@ -144,6 +144,21 @@ struct rudp_repairing {
 	uint64_t sent_packets;        /* total for statistics */
 };
 
+#define RUDP_KEY_EXCHANGE_DUE_NS (3300 * RUDP_NS_PER_S)  /* so that it is over within the hour */
+#define RUDP_KEY_EXCHANGE_LEAST_NS (60 * RUDP_NS_PER_S) /* between two that are answered */
+
+/* A fresh X25519 while the connection lasts; heap, wiped when freed. The initiator asks for it. */
+struct rudp_key_exchange {
+	struct rudp_x25519 own;       /* initiator: until the answer has come; else empty */
+	uint8_t own_public[RUDP_KEY_SHARE_BYTES];
+	uint8_t peer_public[RUDP_KEY_SHARE_BYTES];
+	bool is_asking;               /* the initiator's; own_public is there from the beginning */
+	bool has_peer;                /* peer_public is there */
+	bool is_mixed;                /* secret is, and conn->keys uses it */
+	bool is_due;                  /* our share must leave */
+	uint8_t secret[RUDP_KEY_BYTES];
+};
+
 struct rudp_conn {
 	struct rudp_endpoint *ep;
 	struct rudp_listener *listener;
@@ -163,7 +178,7 @@ struct rudp_conn {
 	uint64_t id;                  /* 0: not in the table */
 	uint32_t short_id;            /* its low 32 bits */
 	bool has_peer_id;
-	bool peer_takes_short_ids;
+	bool peer_takes_short_ids, peer_takes_key_shares;
 	bool is_same_host;            /* the peer is on this host */
 	uint64_t peer_id;
 	uint8_t peer_reset_token[RUDP_RESET_TOKEN_BYTES];
@@ -183,6 +198,9 @@ struct rudp_conn {
 	uint64_t offer_id;            /* initiator: association not known to be known; 0: none */
 	uint64_t synack_digest;       /* initiator: of the SYNACK taken */
 	struct rudp_keys keys;
+	struct rudp_key_exchange *exchange; /* NULL: none under way */
+	int64_t exchange_from_ns;     /* when the last one was, or the connection began */
+	uint64_t exchange_from_bytes; /* stream bytes of both directions then */
 	struct rudp_replay replay;
 
 	struct rudp_rtt rtt;
@@ -298,6 +316,16 @@ void rudp_conn_work_begin(struct rudp_conn *conn);
 bool rudp_conn_work_may_go_on(const void *conn);
 void rudp_conn_work_end(struct rudp_conn *conn, uint64_t free_units, int64_t now_at_ns);
 
+/*
+ * Keys change (conn_keys.c). on_transmit begins what is due, before packets are made; on_followed: a
+ * packet under the next receive key has come; on_key_share: a frame has.
+ */
+void rudp_conn_keys_on_transmit(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_keys_on_followed(struct rudp_conn *conn, int64_t now_at_ns);
+enum rudp_verdict rudp_conn_on_key_share(struct rudp_conn *conn, const struct rudp_frame *frame);
+void rudp_key_exchange_on_lost(struct rudp_key_exchange *exchange); /* the packet with our share */
+void rudp_key_exchange_free(struct rudp_key_exchange *exchange);
+
 /* Handshake (conn_connect.c, conn_answer.c, conn_handshake.c). */
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);
 /* There is something to say, or it has waited long enough: the SYN of a deferred one is due. */
@@ -360,6 +388,8 @@ void rudp_conn_trust(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_distrust(struct rudp_conn *conn);
 
 /* In (conn_rx.c, conn_path.c). */
+/* An authentic packet has broken the rules: the connection is reset. */
+void rudp_conn_on_violation(struct rudp_conn *conn, enum rudp_verdict verdict, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_packet *packet,
 				    struct rudp_datagram *datagram, int64_t now_at_ns);
 void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram *datagram,

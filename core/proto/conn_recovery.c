@@ -43,6 +43,8 @@ void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *s
 		conn->urgent_due = true;
 	if (sent->content & RUDP_CONTENT_ARRIVED)
 		conn->arrived_due = true;
+	if ((sent->content & RUDP_CONTENT_KEY_SHARE) && conn->exchange)
+		rudp_key_exchange_on_lost(conn->exchange);
 	if (sent->content & RUDP_CONTENT_BLOCKED)
 		conn->blocked_told = UINT64_MAX;
 	if (sent->content & RUDP_CONTENT_HANDSHAKE)

@@ -107,6 +107,8 @@ static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_fram
 		return rudp_conn_on_repair(conn, frame);
 	case RUDP_FRAME_ARRIVED:
 		return rudp_conn_on_arrived(conn, frame->offset, now_at_ns);
+	case RUDP_FRAME_KEY_SHARE:
+		return rudp_conn_on_key_share(conn, frame);
 	}
 	return RUDP_VERDICT_BAD_FRAME;
 }
@@ -143,7 +145,7 @@ static enum rudp_verdict on_frames(struct rudp_conn *conn, const uint8_t *frames
 }
 
 /* An authentic packet that breaks the rules ends the connection: the peer is broken, or hostile. */
-static void on_violation(struct rudp_conn *conn, enum rudp_verdict verdict, int64_t now_at_ns)
+void rudp_conn_on_violation(struct rudp_conn *conn, enum rudp_verdict verdict, int64_t now_at_ns)
 {
 	if (rudp_complaints_may(&conn->ep->complaints, now_at_ns))
 		rudp_log(RUDP_LOG_ERROR, "connection %016llx reset: %s",
@@ -168,10 +170,7 @@ static enum rudp_verdict open_packet(struct rudp_conn *conn, const struct rudp_p
 	if (conn->keys.updates == updates)
 		return verdict;
 	conn->work.units += RUDP_WORK_KEYS;
-	conn->keys_from_ns = now_at_ns;
-	conn->forget_keys_at_ns = 0; /* set from the PTO by the timers */
-	if (RUDP_IS_OBSERVED(conn))
-		rudp_conn_observe(conn, RUDP_FACT_KEYS_UPDATED);
+	rudp_conn_keys_on_followed(conn, now_at_ns);
 	return verdict;
 }
 
@@ -184,7 +183,7 @@ static void on_unopened(struct rudp_conn *conn, enum rudp_verdict verdict, size_
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe_dropped(conn, verdict, datagram_bytes);
 	if (conn->keys.forgeries >= RUDP_KEY_FORGERIES_MAX)
-		on_violation(conn, verdict, now_at_ns);
+		rudp_conn_on_violation(conn, verdict, now_at_ns);
 	rudp_conn_rest_later(conn, now_at_ns); /* it has woken the keys, perhaps */
 }
 
@@ -252,7 +251,7 @@ static enum rudp_verdict on_opened(struct rudp_conn *conn, const struct rudp_pac
 	else if (verdict == RUDP_VERDICT_TOO_COSTLY)
 		conn->work.refused++;
 	else if (verdict != RUDP_VERDICT_NO_MEMORY)
-		on_violation(conn, verdict, now_at_ns);
+		rudp_conn_on_violation(conn, verdict, now_at_ns);
 	return verdict;
 }
 

@@ -12,6 +12,8 @@ static uint64_t memory_bytes(const struct rudp_conn *conn)
 		bytes += sizeof *conn->handshake;
 	if (conn->syn_answer)
 		bytes += sizeof *conn->syn_answer;
+	if (conn->exchange)
+		bytes += sizeof *conn->exchange;
 	return bytes;
 }
 
@@ -74,6 +76,7 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 		.packets_replayed = conn->packets_replayed,
 		.packets_forged = conn->packets_forged,
 		.key_updates = conn->keys.updates,
+		.key_exchanges = conn->keys.exchanges,
 		.pto_count = conn->reliability.pto_count,
 		.memory_bytes = memory_bytes(conn),
 		.authenticated = conn->ep->config.has_psk,
@@ -117,6 +120,7 @@ bool rudp_conn_check(const struct rudp_conn *conn)
 	CHECK(rudp_path_mtu_check(&conn->path.mtu));
 	CHECK(conn->path.datagram_bytes == conn->path.mtu.bytes);
 	CHECK(conn->cc.datagram_bytes == conn->path.datagram_bytes);
+	CHECK(!conn->exchange || conn->has_keys);
 	CHECK((conn->handshake != NULL) <= conn->initiator);
 	CHECK(!conn->is_early || conn->state == RUDP_STATE_SYN_RCVD);
 	CHECK(!conn->is_deferred || conn->dead ||

@@ -79,7 +79,7 @@ static void record(struct rudp_plan *plan)
 		rudp_acks_on_sent(&conn->acks, plan->now_at_ns);
 	/* A copy that carries more than copies is as good as any other packet. */
 	if (sent->content & (unsigned)~(RUDP_CONTENT_COPY | RUDP_CONTENT_ACK | RUDP_CONTENT_FIN))
-		sent->content &= (uint16_t)~RUDP_CONTENT_COPY;
+		sent->content &= (unsigned)~RUDP_CONTENT_COPY;
 	if (conn->ecn.marking) {
 		sent->content |= RUDP_CONTENT_ECT;
 		rudp_ecn_on_sent(&conn->ecn);
@@ -257,18 +257,6 @@ static size_t build_handshake(struct rudp_conn *conn, uint8_t *out,
 	return len;
 }
 
-static void update_keys(struct rudp_conn *conn, int64_t now_at_ns)
-{
-	if (!rudp_keys_update_due(&conn->keys, now_at_ns - conn->keys_from_ns,
-				  conn->reliability.largest_answered) ||
-	    rudp_keys_update(&conn->keys, conn->reliability.next) < 0)
-		return;
-	conn->keys_from_ns = now_at_ns;
-	conn->forget_keys_at_ns = now_at_ns + 3 * rudp_conn_pto_ns(conn);
-	if (RUDP_IS_OBSERVED(conn))
-		rudp_conn_observe(conn, RUDP_FACT_KEYS_UPDATED);
-}
-
 /* All that comes before a SYNACK is lost, so one that is lost must not cost a whole flight. */
 static void copy_synack(struct rudp_conn *conn)
 {
@@ -364,7 +352,7 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 	if (rudp_state_is_established(conn->state))
 		ecn = rudp_ecn_mark(&conn->ecn); /* of the whole train: it leaves with one field */
 	if (conn->has_keys)
-		update_keys(conn, now_at_ns);
+		rudp_conn_keys_on_transmit(conn, now_at_ns);
 	if (!put_mtu_probe(conn, train, &allowance, now_at_ns))
 		put_packets(conn, train, &allowance, now_at_ns);
 	note_app_limited(conn);

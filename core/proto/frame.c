@@ -95,6 +95,17 @@ static bool read_path(struct rudp_reader *r, struct rudp_frame *frame)
 	return r->ok;
 }
 
+static bool read_key_share(struct rudp_reader *r, struct rudp_frame *frame)
+{
+	const uint8_t *public_key;
+
+	frame->share.number = rudp_read_varint(r);
+	public_key = rudp_read_bytes(r, sizeof frame->share.public_key);
+	if (public_key)
+		memcpy(frame->share.public_key, public_key, sizeof frame->share.public_key);
+	return r->ok && frame->share.number > 0;
+}
+
 /* The symbol is what is left of the packet. */
 static bool read_repair(struct rudp_reader *r, struct rudp_frame *frame)
 {
@@ -142,6 +153,8 @@ static bool read_fields(struct rudp_reader *r, struct rudp_frame *frame, struct 
 		return read_path(r, frame);
 	case RUDP_FRAME_REPAIR:
 		return read_repair(r, frame);
+	case RUDP_FRAME_KEY_SHARE:
+		return read_key_share(r, frame);
 	}
 	return false;
 }
@@ -204,6 +217,17 @@ bool rudp_frame_write_urgent(struct rudp_writer *w, uint64_t offset)
 bool rudp_frame_write_arrived(struct rudp_writer *w, uint64_t offset)
 {
 	return write_one(w, RUDP_FRAME_ARRIVED, offset);
+}
+
+bool rudp_frame_write_key_share(struct rudp_writer *w, uint64_t number,
+				const uint8_t public_key[RUDP_KEY_SHARE_BYTES])
+{
+	struct rudp_writer before = *w;
+
+	rudp_write_u8(w, RUDP_FRAME_KEY_SHARE);
+	rudp_write_varint(w, number);
+	rudp_write_bytes(w, public_key, RUDP_KEY_SHARE_BYTES);
+	return finish(w, &before);
 }
 
 bool rudp_frame_write_path(struct rudp_writer *w, bool response, const uint8_t data[8])

@@ -33,7 +33,8 @@
 	X(PATH_RESPONSE, 0x0a, true)   /* the same 8 bytes */                                      \
 	X(URGENT, 0x0b, true)          /* offset of the newest urgent byte (MSG_OOB) */            \
 	X(REPAIR, 0x0c, true)          /* offset, count, row, then a sum up to the end */          \
-	X(ARRIVED, 0x0d, true)         /* all stream bytes below this offset have arrived */
+	X(ARRIVED, 0x0d, true)         /* all stream bytes below this offset have arrived */       \
+	X(KEY_SHARE, 0x0e, true)       /* number of the exchange, X25519 public key of 32 bytes */
 
 #define RUDP_FRAME_ENUM(name, value, eliciting) RUDP_FRAME_##name = (value),
 enum rudp_frame_type { RUDP_FRAMES(RUDP_FRAME_ENUM) };
@@ -53,6 +54,7 @@ enum rudp_reset_reason { RUDP_RESET_REASONS(RUDP_RESET_ENUM) };
 
 #define RUDP_FRAMES_MAX 64     /* in one packet; a run of PADDING is one */
 #define RUDP_ACK_RANGES_MAX 64 /* in one ACK frame, in both directions */
+#define RUDP_KEY_SHARE_BYTES 32
 
 struct rudp_ack {
 	uint64_t largest;
@@ -81,6 +83,10 @@ struct rudp_frame {
 		uint64_t offset;  /* WINDOW, BLOCKED, URGENT, ARRIVED */
 		uint64_t reason;  /* RESET */
 		uint8_t path[8];  /* PATH_CHALLENGE, PATH_RESPONSE */
+		struct {
+			uint64_t number;
+			uint8_t public_key[RUDP_KEY_SHARE_BYTES];
+		} share;
 	};
 };
 
@@ -114,6 +120,8 @@ bool rudp_frame_write_reset(struct rudp_writer *w, uint64_t reason);
 bool rudp_frame_write_path(struct rudp_writer *w, bool response, const uint8_t data[8]);
 bool rudp_frame_write_urgent(struct rudp_writer *w, uint64_t offset);
 bool rudp_frame_write_arrived(struct rudp_writer *w, uint64_t offset);
+bool rudp_frame_write_key_share(struct rudp_writer *w, uint64_t number,
+				const uint8_t public_key[RUDP_KEY_SHARE_BYTES]);
 
 /*
  * Appends the head of a STREAM frame; its len bytes follow in the packet, whoever puts them there.
@@ -160,6 +168,7 @@ struct rudp_params {
 	uint64_t early_taken_bytes;    /* SYNACK: so many of them need not be sent again */
 	bool takes_repairs;            /* it understands REPAIR and ARRIVED frames */
 	bool takes_short_ids;          /* and knows its connections by half of their ids */
+	bool takes_key_shares;         /* it answers KEY_SHARE frames */
 	struct rudp_spent spent;       /* SYN of strangers; association id 0: none */
 };
 

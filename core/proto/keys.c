@@ -11,7 +11,6 @@ static void wipe_bytes(struct rudp_keys *keys)
 {
 	rudp_wipe(keys->send_key, sizeof keys->send_key);
 	rudp_wipe(keys->receive_key, sizeof keys->receive_key);
-	rudp_wipe(keys->receive_next_key, sizeof keys->receive_next_key);
 }
 
 int rudp_keys_wake_to_send(struct rudp_keys *keys)
@@ -91,33 +90,51 @@ size_t rudp_keys_seal(struct rudp_keys *keys, uint64_t number, const uint8_t *he
 	return len;
 }
 
+static void derive_next(const struct rudp_keys *keys, struct rudp_aead *aead,
+			uint8_t next[RUDP_KEY_BYTES])
+{
+	uint8_t salt[RUDP_KEY_BYTES];
+
+	rudp_aead_next_key(aead, next);
+	if (!keys->fresh)
+		return;
+	memcpy(salt, next, sizeof salt);
+	rudp_hmac_sha256(salt, sizeof salt, keys->fresh, RUDP_KEY_BYTES, next);
+	rudp_wipe(salt, sizeof salt);
+}
+
 /* In place, without memory: following the peer can then not fail halfway. */
 static void move_send(struct rudp_keys *keys)
 {
-	rudp_aead_next_key(&keys->send, keys->send_key);
+	derive_next(keys, &keys->send, keys->send_key);
 	rudp_aead_set_key(&keys->send, keys->send_key);
 	keys->send_phase = !keys->send_phase;
 	keys->sent_under_key = keys->bytes_under_key = 0;
 	keys->updates++;
 }
 
-/* The next receive key is kept once derived: it depends on the current one alone, and a flood of
- * packets with the phase bit flipped costs no key schedule each. */
+/* The next receive key is kept once derived: a flood of packets with the phase bit flipped costs no key
+ * schedule each. */
 static int prepare_receive_next(struct rudp_keys *keys)
 {
+	uint8_t key[RUDP_KEY_BYTES];
+	int rc;
+
 	if (keys->receive_next.context)
 		return 0;
-	rudp_aead_next_key(&keys->receive, keys->receive_next_key);
-	return rudp_aead_init(&keys->receive_next, keys->cipher, false, keys->receive_next_key);
+	derive_next(keys, &keys->receive, key);
+	rc = rudp_aead_init(&keys->receive_next, keys->cipher, false, key);
+	rudp_wipe(key, sizeof key);
+	return rc;
 }
 
 static void move_receive(struct rudp_keys *keys, uint64_t number)
 {
+	derive_next(keys, &keys->receive, keys->receive_key);
 	rudp_aead_fini(&keys->receive_previous);
 	keys->receive_previous = keys->receive;
 	keys->receive = keys->receive_next;
 	keys->receive_next = (struct rudp_aead){0};
-	memcpy(keys->receive_key, keys->receive_next_key, RUDP_KEY_BYTES);
 	keys->receive_phase = !keys->receive_phase;
 	keys->first_received_number = number;
 	keys->updates++;
@@ -159,14 +176,28 @@ enum rudp_verdict rudp_keys_open(struct rudp_keys *keys, uint64_t number, bool k
 		move_receive(keys, number);
 		if (keys->send_phase != keys->receive_phase)
 			move_send(keys);
+		keys->exchanges += keys->fresh != NULL;
+		keys->fresh = NULL;
 	}
 	return RUDP_VERDICT_OK;
 }
 
 /* The phases differ while an update of ours waits for the peer to follow. */
-static bool is_unanswered(const struct rudp_keys *keys)
+bool rudp_keys_is_unanswered(const struct rudp_keys *keys)
 {
 	return keys->send_phase != keys->receive_phase;
+}
+
+bool rudp_keys_are_settled(const struct rudp_keys *keys)
+{
+	return !rudp_keys_is_unanswered(keys) && !keys->receive_previous.context;
+}
+
+void rudp_keys_mix(struct rudp_keys *keys, const uint8_t secret[RUDP_KEY_BYTES])
+{
+	assert(!rudp_keys_is_unanswered(keys) && !keys->fresh);
+	keys->fresh = secret;
+	rudp_aead_fini(&keys->receive_next); /* it was derived without, for a forged packet */
 }
 
 bool rudp_keys_update_due(const struct rudp_keys *keys, int64_t age_ns,
@@ -177,14 +208,14 @@ bool rudp_keys_update_due(const struct rudp_keys *keys, int64_t age_ns,
 		       (age_ns >= RUDP_KEY_DUE_NS && keys->sent_under_key > 0);
 
 	return is_used && largest_acked_number != UINT64_MAX &&
-	       largest_acked_number >= keys->first_sent_number && !is_unanswered(keys);
+	       largest_acked_number >= keys->first_sent_number && !rudp_keys_is_unanswered(keys);
 }
 
 int rudp_keys_update(struct rudp_keys *keys, uint64_t next_number)
 {
 	int rc;
 
-	if (is_unanswered(keys))
+	if (rudp_keys_is_unanswered(keys))
 		return -EAGAIN;
 	rc = wake(keys);
 	if (rc == 0)

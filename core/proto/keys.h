@@ -6,7 +6,9 @@
  *           owner derives the next by Noise's REKEY (revision 34 section 4.2) and flips the key
  *           phase bit; the peer follows when a packet of the other phase authenticates under the
  *           next key. The previous receive key stays for late packets until forgotten. An update is
- *           not begun before the one before it has been acknowledged.
+ *           not begun before the one before it has been acknowledged. A fresh secret goes into one
+ *           update by HKDF-Extract (RFC 5869 section 2.2), salted with what REKEY gives: the new key
+ *           is secret if either of them is.
  * Source    RFC 9001 section 6 (mechanism), section 6.6 (limits: 2^23 packets for AES-GCM).
  */
 #ifndef RUDP_PROTO_KEYS_H
@@ -39,7 +41,7 @@ struct rudp_keys {
 	struct rudp_aead receive_next;     /* context NULL: not derived yet */
 	uint8_t send_key[RUDP_KEY_BYTES];
 	uint8_t receive_key[RUDP_KEY_BYTES];
-	uint8_t receive_next_key[RUDP_KEY_BYTES];
+	const uint8_t *fresh; /* the caller's; goes into the next keys of both directions. NULL: none */
 	bool send_phase;
 	bool receive_phase;
 	uint64_t sent_under_key;        /* packets */
@@ -48,6 +50,7 @@ struct rudp_keys {
 	uint64_t first_received_number; /* lowest packet number opened under the receive key */
 	uint64_t forgeries;
 	uint32_t updates; /* phase changes so far, each direction's counted */
+	uint32_t exchanges; /* of them, those that a fresh secret went into, counted once for both */
 };
 
 /* Returns 0 or -ENOMEM. */
@@ -104,6 +107,18 @@ bool rudp_keys_is_spent(const struct rudp_keys *keys);
  *          changed.
  */
 int rudp_keys_update(struct rudp_keys *keys, uint64_t next_number);
+
+/* The peer has not followed our update yet. */
+bool rudp_keys_is_unanswered(const struct rudp_keys *keys);
+/* It has, and late packets of the previous phase are no longer wanted either. */
+bool rudp_keys_are_settled(const struct rudp_keys *keys);
+
+/*
+ * A secret that both sides have, of an exchange: the next key of each direction comes from it and the
+ * present key. Not while an update is unanswered, and both sides before either of them moves on.
+ * It stays the caller's, and is used until the peer has followed: keys->fresh is NULL again then.
+ */
+void rudp_keys_mix(struct rudp_keys *keys, const uint8_t secret[RUDP_KEY_BYTES]);
 
 /* Late packets of the previous phase are no longer wanted (three PTO after the change). */
 void rudp_keys_forget_previous(struct rudp_keys *keys);

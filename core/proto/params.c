@@ -18,9 +18,10 @@ enum param_type {
 	PARAM_SPENT = 9,
 	PARAM_REPAIRS = 10,
 	PARAM_SHORT_IDS = 11,
+	PARAM_KEY_SHARES = 12,
 };
 
-#define PARAM_LAST PARAM_SHORT_IDS
+#define PARAM_LAST PARAM_KEY_SHARES
 
 #define SPENT_BYTES (8 + 8 + RUDP_SPENT_PROOF_BYTES)
 
@@ -97,6 +98,8 @@ bool rudp_params_write(struct rudp_writer *w, const struct rudp_params *params)
 		write_ability(w, PARAM_REPAIRS);
 	if (params->takes_short_ids)
 		write_ability(w, PARAM_SHORT_IDS);
+	if (params->takes_key_shares)
+		write_ability(w, PARAM_KEY_SHARES);
 	if (params->early_taken_bytes)
 		write_number(w, PARAM_EARLY_TAKEN, params->early_taken_bytes);
 	if (params->spent.association_id)
@@ -199,6 +202,9 @@ static bool read_known(enum param_type type, struct rudp_reader *value, struct r
 		return true;
 	case PARAM_SHORT_IDS:
 		out->takes_short_ids = true;
+		return true;
+	case PARAM_KEY_SHARES:
+		out->takes_key_shares = true;
 		return true;
 	}
 	return false;

@@ -77,6 +77,7 @@ enum rudp_content {
 	RUDP_CONTENT_ECT = 1 << 13,      /* the IP header said ECT(0) */
 	RUDP_CONTENT_REPAIR = 1 << 14,
 	RUDP_CONTENT_ARRIVED = 1 << 15,
+	RUDP_CONTENT_KEY_SHARE = 1 << 16,
 };
 
 /* State of delivery at the moment of sending, for the rate sample (cc.h). */
@@ -94,7 +95,7 @@ struct rudp_sent {
 	uint64_t stream_start;        /* first stream byte carried */
 	uint32_t stream_bytes;        /* 0: none */
 	uint32_t size_bytes;          /* UDP payload */
-	uint16_t content;             /* RUDP_CONTENT_* */
+	uint32_t content;             /* RUDP_CONTENT_* */
 	uint8_t expects;              /* enum rudp_expects */
 	uint8_t fate;                 /* enum rudp_fate */
 	bool in_flight;               /* counts against the congestion window */

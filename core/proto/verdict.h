@@ -32,6 +32,7 @@
 	X(BAD_FRAME, "malformed frame inside an authentic packet")                                 \
 	X(BAD_ACK, "acknowledges a packet never sent")                                             \
 	X(BAD_STREAM, "stream bytes beyond the window or the final size")                          \
+	X(BAD_KEY_SHARE, "public key out of turn, or one that leads to no secret")                 \
 	X(BAD_RESET, "reset or refusal that proves nothing")                                       \
 	X(WRONG_STATE, "packet that means nothing in this state")                                  \
 	X(NO_MEMORY, "no memory to take it")                                                       \

@@ -30,6 +30,8 @@
 #define RUDP_WORK_FRAME 5u
 #define RUDP_WORK_MOVE 300u         /* another path: its measurements, lists, a challenge */
 #define RUDP_WORK_KEYS 500u         /* another key phase */
+/* An answer to KEY_SHARE, two X25519: not with its packet, and once a minute at most. */
+#define RUDP_WORK_EXCHANGE 8000u
 /* Blocks are solved in turn with other connections, so much in each; a step more is possible. */
 #define RUDP_WORK_REPAIR_TURN 400u
 

@@ -120,6 +120,10 @@ static void make_frames(void)
 	rudp_frame_write_repair_head(&w, 70000, RUDP_REPAIR_COUNT_MAX, RUDP_REPAIR_ROWS_MAX - 1);
 	rudp_write_bytes(&w, "a sum of stream bytes", 21);
 	save("frame", "packet_of_a_sum", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	rudp_frame_write_key_share(&w, 1, filler);
+	rudp_frame_write_ping(&w);
+	save("frame", "packet_of_a_key_share", bytes, rudp_writer_len(&w));
 }
 
 static void make_params(void)
@@ -175,6 +179,10 @@ static void make_params(void)
 	params.takes_short_ids = true;
 	rudp_params_write(&w, &params);
 	save("params", "syn_of_one_who_takes_short_ids", bytes, rudp_writer_len(&w));
+	w = rudp_writer(bytes, sizeof bytes);
+	params.takes_key_shares = true;
+	rudp_params_write(&w, &params);
+	save("params", "syn_of_one_who_takes_key_shares", bytes, rudp_writer_len(&w));
 }
 
 /* fuzz_resume.c: the kind, then what becomes of the SYN, then of the SYNACK. */

@@ -58,6 +58,13 @@ static bool put_repair_head(struct rudp_writer *w)
 	return rudp_frame_write_repair_head(w, 64, 128, 127);
 }
 
+static bool put_key_share(struct rudp_writer *w)
+{
+	static const uint8_t public_key[RUDP_KEY_SHARE_BYTES] = {1, 2, [31] = 32};
+
+	return rudp_frame_write_key_share(w, 64, public_key);
+}
+
 static bool put_stream_head(struct rudp_writer *w)
 {
 	return rudp_frame_write_stream_head(w, 5, 0, false);
@@ -90,7 +97,7 @@ static const struct {
 	write_fn *write;
 	uint8_t type;
 	size_t len;
-	uint8_t bytes[16];
+	uint8_t bytes[40];
 } samples[] = {
 	{put_padding, RUDP_FRAME_PADDING, 1, {0}},
 	{rudp_frame_write_ping, RUDP_FRAME_PING, 1, {1}},
@@ -105,6 +112,7 @@ static const struct {
 	{put_response, RUDP_FRAME_PATH_RESPONSE, 9, {10, 1, 2, 3, 4, 5, 6, 7, 8}},
 	{put_urgent, RUDP_FRAME_URGENT, 9, {11, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
 	{put_repair_head, RUDP_FRAME_REPAIR, 5, {12, 0x40, 64, 128, 127}},
+	{put_key_share, RUDP_FRAME_KEY_SHARE, 35, {14, 0x40, 64, 1, 2, [34] = 32}},
 };
 
 /* Decodes one frame out of memory of exactly its size; left is what stays behind it. */
@@ -206,6 +214,10 @@ Test(frame, values_come_back)
 	cr_assert(eq(int, memcmp(frame.path, eight, sizeof eight), 0));
 	decode(samples[11].bytes, samples[11].len, &frame, &ack, &left);
 	cr_assert(eq(u64, frame.offset, RUDP_VARINT_MAX));
+	decode(samples[13].bytes, samples[13].len, &frame, &ack, &left);
+	cr_assert(eq(u64, frame.share.number, 64));
+	cr_assert(zero(int, memcmp(frame.share.public_key, samples[13].bytes + 3,
+				   RUDP_KEY_SHARE_BYTES)));
 }
 
 Test(frame, too_large_a_value_is_not_written)

@@ -361,4 +361,7 @@ Test(params, what_one_takes_it_says_in_two_bytes)
 	in.takes_repairs = false;
 	in.takes_short_ids = true;
 	expect_ability(11, &in, &out.takes_short_ids, &out);
+	in.takes_short_ids = false;
+	in.takes_key_shares = true;
+	expect_ability(12, &in, &out.takes_key_shares, &out);
 }

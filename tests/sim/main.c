@@ -10,6 +10,7 @@
  *	sim --paths             the bounds of all of them
  *	sim --access            the access networks of access.h, and whether BBR keeps their bars
  *	sim --latency           sparse traffic alone
+ *	sim --hostile [SEED]    a hostile peer with valid keys; hostile.h
  *	sim --wild FROM COUNT   BBR beside the kernel's two on random paths; wild.h has more
  *
  * SIM_TRACE=MS prints the first connection's state every so many virtual milliseconds; SIM_DEBUG=1 the
@@ -23,6 +24,7 @@
 #include "access.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "hostile.h"
 #include "knowing.h"
 #include "latency.h"
 #include "paths.h"
@@ -132,6 +134,7 @@ static int run_all(void)
 	failures += knowing_check(&runs);
 	failures += sharing_check(&runs);
 	failures += wild_check(&runs);
+	failures += hostile_check(&runs);
 	failures += run_random(1, RANDOM_DEFAULT);
 	failures += latency_run_all(&runs);
 	printf("simulator: %d passed, %d failed\n", runs - failures, failures);
@@ -161,6 +164,8 @@ int main(int argc, char **argv)
 		return knowing_check(&(int){0}) > 0;
 	if (argc == 2 && strcmp(argv[1], "--sharing") == 0)
 		return sharing_check(&(int){0}) > 0;
+	if (argc >= 2 && strcmp(argv[1], "--hostile") == 0)
+		return hostile_command(argc, argv);
 	if (argc >= 2 && strcmp(argv[1], "--access") == 0)
 		return access_command(argc, argv);
 	if (argc == 2 && strcmp(argv[1], "--paths") == 0)

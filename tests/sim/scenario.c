@@ -227,6 +227,7 @@ static void rekeying(struct world_config *c)
 	c->up.loss = c->down.loss = 0.05;
 	c->up.jitter_ns = c->down.jitter_ns = 5 * MS;
 	c->rekey_every_ns = 20 * MS;
+	c->exchanges_min = 1;
 	c->up_bytes = c->down_bytes = 2 << 20;
 	c->finish_by_ns = 60 * S;
 }
@@ -448,8 +449,7 @@ const struct scenario scenarios[] = {
 	{"resumed_restarts", "the server forgets every five seconds", 10, resumed_restarts},
 	{"early", "64 connections one after another with early data, 5 % loss", 10, early},
 	{"early_rough", "the same with loss, copies, disorder, damage, replayed SYNs", 20, early_rough},
-	{"early_forged", "the same, half of the SYNs refused by somebody on the path", 20,
-	 early_forged},
+	{"early_forged", "the same, half of the SYNs refused by one on the path", 20, early_forged},
 	{"early_restarts", "early data, the server forgets every five seconds", 10, early_restarts},
 	{"resumed_slowly", "64 connections in an hour, most with a new DH", 5, resumed_slowly},
 	{"rekeying", "both sides change keys all the time, 5 % loss, reordering", 10, rekeying},

@@ -182,7 +182,7 @@ static void rekey_due(struct world *w)
 	if (!w->config->rekey_every_ns || w->now_ns < w->next_rekey_ns)
 		return;
 	for (int host = 0; host < 2; host++)
-		rudp_endpoint_visit(w->ep[host], age_keys, NULL);
+		rudp_endpoint_visit(w->ep[host], age_keys, &w->result->exchanges_most);
 	w->next_rekey_ns = w->now_ns + w->config->rekey_every_ns;
 }
 
@@ -355,6 +355,8 @@ bool world_run(const struct world_config *config, struct world_result *result)
 		world_fail(w, "only %u ends of connections were resumed", result->resumed);
 	if (config->early_min > result->early)
 		world_fail(w, "only %u ends of connections had early data", result->early);
+	if (config->exchanges_min > result->exchanges_most)
+		world_fail(w, "only %u exchanges of keys", result->exchanges_most);
 	check_scarcity(w);
 	result->ok = !w->over;
 	result->end_ns = w->now_ns;

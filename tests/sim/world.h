@@ -40,6 +40,7 @@ struct world_config {
 	int64_t rebind_every_ns;         /* the client's source port changes (NAT); 0: never */
 	bool rebind_host;                /* its address too */
 	int64_t rekey_every_ns;          /* both ends of all connections near their keys' limit */
+	uint32_t exchanges_min;          /* fewer exchanges of keys in a connection are a failure */
 	struct attacker_config attacker;
 	int64_t restart_every_ns;        /* the server forgets all, between connections; 0: never */
 	bool resume_off;
@@ -78,6 +79,7 @@ struct world_result {
 	unsigned resumed;                /* connections that were not between strangers */
 	uint64_t memory_most_bytes;      /* that a host's buffers ever held */
 	uint64_t refused;                /* datagrams for which there was no memory */
+	uint32_t exchanges_most;         /* of keys, that a connection has had */
 	unsigned early;                  /* ends with bytes that travelled in a SYN */
 	int64_t queue_delay_mean_ns, queue_delay_max_ns; /* upward link */
 };
