@@ -129,6 +129,13 @@ void rudp_caller_limit(const struct rudp_call *call, struct rudp_sock_options *o
 	if (options->route.mark && !has_capability(call, CAP_NET_ADMIN) &&
 	    !has_capability(call, CAP_NET_RAW))
 		options->route.mark = 0;
+	if (options->cc_is_limited)
+		options->cc_is_limited = !rudp_caller_is_net_admin(call);
+}
+
+bool rudp_caller_is_net_admin(const struct rudp_call *call)
+{
+	return has_capability(call, CAP_NET_ADMIN);
 }
 
 bool rudp_caller_may_bind(const struct rudp_call *call, unsigned port)

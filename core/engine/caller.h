@@ -35,7 +35,13 @@ bool rudp_caller_holds_ours(struct rudp_engine *engine, const struct rudp_call *
  */
 bool rudp_caller_may_bind(const struct rudp_call *call, unsigned port);
 
-/* Takes out what setsockopt would have refused: SO_MARK (CAP_NET_ADMIN or CAP_NET_RAW). */
+/* May choose among all congestion control algorithms of the kernel (CAP_NET_ADMIN). */
+bool rudp_caller_is_net_admin(const struct rudp_call *call);
+
+/*
+ * Takes out what setsockopt would have refused: SO_MARK (CAP_NET_ADMIN or CAP_NET_RAW); and limits
+ * TCP_CONGESTION.
+ */
 void rudp_caller_limit(const struct rudp_call *call, struct rudp_sock_options *options);
 
 /* Whoever connected the other end of fd, or listened there, was this engine. */

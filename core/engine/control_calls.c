@@ -2,6 +2,7 @@
 /* The operations, one function each. Errors are negative inside, positive in the reply. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -211,6 +212,16 @@ static int serve_error(struct work *w)
 	return -rudp_tombstones_get(&w->engine->tombstones, w->request->id);
 }
 
+static int set_on_tcp(const struct work *w, int fd, size_t len)
+{
+	const struct rudp_control_request *request = w->request;
+
+	if (request->level == IPPROTO_TCP && request->option == TCP_CONGESTION)
+		return rudp_tcp_set_congestion(fd, request->value, len,
+					       !rudp_caller_is_net_admin(w->call));
+	return rudp_tcp_set(fd, request->level, request->option, request->value, len);
+}
+
 static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 {
 	struct rudp_conn *conn = app->carrier.conn;
@@ -225,8 +236,7 @@ static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 	if (rudp_app_has_half_closed(app))
 		rudp_ends_on_shutdown_send(&app->ends);
 	if (app->carrier.tcp)
-		rc = rudp_tcp_set(app->carrier.tcp->fd, w->request->level, w->request->option,
-				  w->request->value, len);
+		rc = set_on_tcp(w, app->carrier.tcp->fd, len);
 	if (!conn || app->carrier.by_tcp)
 		return rc;
 	rudp_conn_set_options(conn, &app->options.conn, w->engine->now_at_ns);
@@ -241,8 +251,7 @@ static int set_on_binding(struct work *w, struct rudp_binding *binding, size_t l
 	int rc;
 
 	if (binding->tcp_listening)
-		rudp_tcp_set(binding->tcp_fd, w->request->level, w->request->option,
-			     w->request->value, len);
+		(void)set_on_tcp(w, binding->tcp_fd, len);
 	rc = rudp_sock_options_set(&binding->options, w->request->level, w->request->option,
 				   w->request->value, len);
 	rudp_listener_on_options(w->engine, binding);
