@@ -15,6 +15,7 @@
  *	listener      accept side               connect (active side), pairs (names in use)
  *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
  *	control       messages from programs    control_calls (the operations), caller (rights),
+ *	                                        caller_process (what it is),
  *	                                        calls_aside (not watched), without_admin
  *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops, failures,
  *	                                        heap, closer, sockets
