@@ -16,9 +16,10 @@
 
 /*
  * Whether the process has this capability (linux/capability.h) in the user namespace of the engine, and
- * had it by itself: not by executing a program with set-user-ID or file capabilities. A program like that
- * takes no engine (the shim), so a call of its process was made before. Root is not asked for that: for
- * it execution gives what root has anyway.
+ * had it by itself: not by executing a program with set-user-ID or file capabilities. The shim is not
+ * loaded into such a program, so a call of its process was made before. Two are judged by what they have
+ * alone: root, to whom execution gives nothing new, and the process in which the engine is a thread. A
+ * program with file capabilities that is linked with the library gets them at no other engine.
  *
  * false, too: the process has ended, or the engine may not read what it needs to know.
  */
