@@ -106,7 +106,7 @@ static int connect_in_private_dir(int channel, const struct rudp_control_call *c
 	uint32_t uid = geteuid();
 	int rc = -ENOENT;
 
-	name.network = rudp_run_dir_network(channel);
+	rudp_run_dir_place_name(&name, channel);
 	for (unsigned i = 0; i < RUDP_RUN_DIR_PLACES && is_elsewhere(rc); i++) {
 		struct sockaddr_un un;
 		socklen_t len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/caller.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdlib.h>
@@ -15,19 +16,34 @@
 #define FIRST_FREE_PORT "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 #define FIRST_FREE_PORT_DEFAULT 1024
 
-static bool token_matches(const struct rudp_engine *engine, const uint8_t *token)
+bool rudp_caller_has_token(const struct rudp_engine *engine,
+			   const struct rudp_control_request *request)
 {
 	uint8_t difference = 0;
 
 	for (int i = 0; i < RUDP_TOKEN_BYTES; i++)
-		difference |= (uint8_t)(engine->token[i] ^ token[i]);
+		difference |= (uint8_t)(engine->token[i] ^ request->token[i]);
 	return difference == 0;
 }
 
-bool rudp_caller_is_known(const struct rudp_engine *engine, const struct rudp_call *call,
-			  const struct rudp_control_request *request)
+/* Without a free one the process of a caller cannot be looked at. */
+static bool is_out_of_descriptors(void)
 {
-	return !call->foreign || token_matches(engine, request->token);
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == EMFILE || errno == ENFILE;
+	close(fd);
+	return false;
+}
+
+int rudp_caller_check_user(const struct rudp_call *call)
+{
+	if (call->foreign)
+		return -EACCES;
+	if (rudp_caller_shares_user_namespace(call))
+		return 0;
+	return is_out_of_descriptors() ? -EMFILE : -EACCES;
 }
 
 bool rudp_caller_fd_is_unix(int fd)

@@ -72,12 +72,11 @@ static bool has_ended(int process)
 }
 
 /* By what its users are called here, which everybody may read of everybody. */
-static bool has_our_users(uint32_t pid)
+static bool has_these_users(uint32_t pid, const char *ours)
 {
-	char theirs[USERS_BYTES], ours[USERS_BYTES];
+	char theirs[USERS_BYTES];
 
-	return read_of(pid, "uid_map", theirs, sizeof theirs) >= 0 &&
-	       read_text("/proc/self/uid_map", ours, sizeof ours) >= 0 && strcmp(theirs, ours) == 0;
+	return read_of(pid, "uid_map", theirs, sizeof theirs) >= 0 && strcmp(theirs, ours) == 0;
 }
 
 /* The number of the user namespace; 0: the kernel does not tell. */
@@ -102,21 +101,26 @@ static uint64_t own_user_namespace(void)
 	return number;
 }
 
-static bool is_in_our_user_namespace(const struct rudp_call *call, int process)
+/* otherwise: what is said where the kernel does not tell, and maps cannot be compared. */
+static bool is_in_our_user_namespace(const struct rudp_call *call, int process, bool otherwise)
 {
-	uint64_t theirs = process >= 0 ? user_namespace_of(process) : 0;
-	uint64_t ours = theirs ? own_user_namespace() : 0;
+	uint64_t ours = process >= 0 ? own_user_namespace() : 0;
+	uint64_t theirs = ours ? user_namespace_of(process) : 0;
+	char users[USERS_BYTES];
 
-	if (ours)
+	if (theirs)
 		return theirs == ours;
-	return call->pid && has_our_users(call->pid) && (process < 0 || !has_ended(process));
+	if (!call->pid || read_text("/proc/self/uid_map", users, sizeof users) < 0)
+		return !ours && otherwise;
+	return has_these_users(call->pid, users) && (process < 0 || !has_ended(process));
 }
 
 bool rudp_caller_shares_user_namespace(const struct rudp_call *call)
 {
 	bool is_known;
 	int process = open_process(call, &is_known);
-	bool is_shared = (process >= 0 || !is_known) && is_in_our_user_namespace(call, process);
+	bool is_shared = (process >= 0 || !is_known) &&
+			 is_in_our_user_namespace(call, process, true);
 
 	if (process >= 0)
 		close(process);
@@ -194,7 +198,7 @@ bool rudp_caller_has_capability(const struct rudp_call *call, unsigned capabilit
 	int process = open_process(call, &is_known);
 
 	has = call->pid && (process >= 0 || !is_known) && has_by_itself(call, capability) &&
-	      is_in_our_user_namespace(call, process) && is_still(call) &&
+	      is_in_our_user_namespace(call, process, false) && is_still(call) &&
 	      (process < 0 || !has_ended(process));
 	if (process >= 0)
 		close(process);

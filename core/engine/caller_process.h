@@ -28,7 +28,8 @@ bool rudp_caller_has_capability(const struct rudp_call *call, unsigned capabilit
 /*
  * Whether the process is in the user namespace of the engine. The kernel answers that from Linux 6.11
  * on. Before, and for a process that cannot be dumped, user namespaces with equal maps count as one;
- * without a privilege nobody makes one whose map equals the engine's.
+ * without a privilege nobody makes one whose map equals the engine's. true, too, on an older kernel
+ * where there is nothing to compare: the engine does not see the pid, or has no /proc.
  */
 bool rudp_caller_shares_user_namespace(const struct rudp_call *call);
 

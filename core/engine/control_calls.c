@@ -320,7 +320,7 @@ static int serve_failed(struct work *w)
 }
 
 enum right {
-	KNOWN,          /* same user, root, or token */
+	KNOWN,          /* token; or same user, or root, of the engine's user namespace */
 	KNOWN_OR_OURS,  /* or the descriptor is one of this engine's */
 	ANYBODY,        /* only bound to the call itself */
 };
@@ -353,12 +353,12 @@ int rudp_control_fds(unsigned operation)
 	return operations[operation].fds;
 }
 
-bool rudp_control_may_bring_fds(const struct rudp_engine *engine, const struct rudp_call *call,
+bool rudp_control_may_bring_fds(const struct rudp_engine *engine,
 				const struct rudp_control_request *request)
 {
 	return operations[request->operation].fds > 0 &&
 	       (operations[request->operation].right == KNOWN_OR_OURS ||
-		rudp_caller_is_known(engine, call, request));
+		rudp_caller_has_token(engine, request));
 }
 
 const char *rudp_control_name(unsigned operation)
@@ -366,13 +366,23 @@ const char *rudp_control_name(unsigned operation)
 	return operation < RUDP_CONTROL_OPERATION_COUNT ? operations[operation].name : "?";
 }
 
-static bool may(struct work *w)
+/* 0, -EACCES, -EMFILE. */
+static int check_right(struct work *w)
 {
 	enum right right = operations[w->request->operation].right;
+	int rc;
 
-	if (right == ANYBODY || rudp_caller_is_known(w->engine, w->call, w->request))
-		return true;
-	return right == KNOWN_OR_OURS && rudp_caller_holds_ours(w->engine, w->call);
+	if (right == ANYBODY || rudp_caller_has_token(w->engine, w->request) ||
+	    (right == KNOWN_OR_OURS && rudp_caller_holds_ours(w->engine, w->call)))
+		return 0;
+	rc = rudp_caller_check_user(w->call);
+	if (rc != -EACCES)
+		return rc;
+	w->engine->counts.denied++;
+	if (rudp_complaints_may(&w->engine->complaints, w->engine->now_at_ns))
+		rudp_log(RUDP_LOG_WARN, "denied %s to pid %u of user %u: no proof of who it is",
+			 rudp_control_name(w->request->operation), w->call->pid, w->call->uid);
+	return rc;
 }
 
 /* What a program begins with an engine, in place of going on with what it has there. */
@@ -406,18 +416,13 @@ static int check(struct work *w)
 {
 	unsigned operation = w->request->operation;
 	enum right right = operations[operation].right;
-	int flags;
+	int flags, rc;
 
 	if (w->call->foreign && w->call->held_fd >= 0 && !rudp_caller_fd_is_unix(w->call->held_fd))
 		return -ENOTSOCK;
-	if (!may(w)) {
-		w->engine->counts.denied++;
-		if (rudp_complaints_may(&w->engine->complaints, w->engine->now_at_ns))
-			rudp_log(RUDP_LOG_WARN,
-				 "denied %s to pid %u of user %u: no proof of who it is",
-				 rudp_control_name(operation), w->call->pid, w->call->uid);
-		return -EACCES;
-	}
+	rc = check_right(w);
+	if (rc < 0)
+		return rc;
 	if (right != ANYBODY)
 		rudp_call_trust(w->engine, w->call);
 	if (w->engine->stopping && is_beginning(w)) {

@@ -494,7 +494,7 @@ Test(control_client, gives_up_on_a_well_known_name_that_does_not_answer, .timeou
 
 	memcpy(&name.settings, random.bytes, sizeof name.settings);
 	make_run_dir(dir);
-	name.network = rudp_run_dir_network(listener);
+	rudp_run_dir_place_name(&name, listener);
 	len = rudp_name_write_path(&name, dir, &un);
 	cr_assert(zero(int, bind(listener, (struct sockaddr *)&un, len)));
 	cr_assert(zero(int, listen(listener, 0)));
