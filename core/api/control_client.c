@@ -10,6 +10,7 @@
 
 #include "api/child.h"
 #include "api/engine_start.h"
+#include "api/known_place.h"
 #include "api/mark.h"
 #include "api/run_dir.h"
 #include "api/sys.h"
@@ -71,14 +72,21 @@ static void limit_steps(int channel, const struct rudp_control_call *call)
 				    sizeof call->timeout);
 }
 
-static int connect_to(int channel, const struct rudp_control_call *call, const struct sockaddr_un *un,
-		      socklen_t len)
+static int connect_channel(int channel, const struct sockaddr_un *un, socklen_t len)
 {
 	int rc;
 
 	do
 		rc = rudp_sys_connect(channel, (const struct sockaddr *)un, len);
 	while (rc == -EINTR);
+	return rc;
+}
+
+static int connect_to(int channel, const struct rudp_control_call *call, const struct sockaddr_un *un,
+		      socklen_t len)
+{
+	int rc = connect_channel(channel, un, len);
+
 	return rc == 0 ? check_bearer(channel, call) : rc;
 }
 
@@ -99,24 +107,69 @@ static bool is_elsewhere(int error)
 	return error == -ENOENT || error == -ECONNREFUSED || error == -EACCES || error == -ENOTDIR;
 }
 
-static int connect_in_private_dir(int channel, const struct rudp_control_call *call)
+/* Whoever listens is the user who had this engine when this process found it; or root. */
+static bool is_listened_at_by_its_user(int channel, const struct rudp_nonce *nonce)
 {
-	struct rudp_name name = call->to;
+	struct ucred owner;
+	socklen_t len = sizeof owner;
+
+	return rudp_sys_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len) == 0 &&
+	       (owner.uid == 0 || rudp_engine_was_of(nonce, owner.uid));
+}
+
+/* The directory is not checked again, so whoever listens there is. */
+static int connect_in_known_place(int channel, const struct rudp_name *name)
+{
+	char dir[RUDP_RUN_DIR_SIZE];
+	struct sockaddr_un un;
+	int rc;
+
+	if (name->kind != RUDP_NAME_CONTROL || !rudp_known_place(&name->nonce, dir))
+		return -ENOENT;
+	rc = connect_channel(channel, &un, rudp_name_write_path(name, dir, &un));
+	if (rc == 0 && !is_listened_at_by_its_user(channel, &name->nonce))
+		rc = -EPERM;
+	if (rc < 0)
+		rudp_known_place_forget(&name->nonce);
+	return rc;
+}
+
+/* Only where the engine can be told by its user. */
+static void note_place(const struct rudp_name *name, const char *dir, uint32_t uid)
+{
+	if (name->kind == RUDP_NAME_CONTROL && rudp_engine_was_of(&name->nonce, uid))
+		rudp_known_place_note(&name->nonce, dir);
+}
+
+static int search_private_dir(int channel, const struct rudp_control_call *call,
+			      const struct rudp_name *name)
+{
 	char dir[RUDP_RUN_DIR_SIZE];
 	uint32_t uid = geteuid();
 	int rc = -ENOENT;
 
-	name.network = rudp_run_dir_network(channel);
 	for (unsigned i = 0; i < RUDP_RUN_DIR_PLACES && is_elsewhere(rc); i++) {
 		struct sockaddr_un un;
 		socklen_t len;
 
 		if (!rudp_run_dir_place(i, uid, dir) || !rudp_run_dir_is_private(dir, uid))
 			continue;
-		len = rudp_name_write_path(&name, dir, &un);
+		len = rudp_name_write_path(name, dir, &un);
 		rc = connect_to(channel, call, &un, len);
+		if (rc == 0)
+			note_place(name, dir, uid);
 	}
 	return rc;
+}
+
+static int connect_in_private_dir(int channel, const struct rudp_control_call *call)
+{
+	struct rudp_name name = call->to;
+	int rc;
+
+	rudp_run_dir_place_name(&name, channel);
+	rc = connect_in_known_place(channel, &name);
+	return is_elsewhere(rc) ? search_private_dir(channel, call, &name) : rc;
 }
 
 static int connect_to_abstract(int channel, const struct rudp_control_call *call)
@@ -127,7 +180,7 @@ static int connect_to_abstract(int channel, const struct rudp_control_call *call
 	return connect_to(channel, call, &un, len);
 }
 
-int rudp_control_open(const struct rudp_control_call *call)
+static int open_channel(const struct rudp_control_call *call)
 {
 	int channel = rudp_sys_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	int rc;
@@ -144,6 +197,14 @@ int rudp_control_open(const struct rudp_control_call *call)
 		return rc;
 	}
 	return channel;
+}
+
+int rudp_control_open(const struct rudp_control_call *call)
+{
+	int channel = open_channel(call);
+
+	/* It was connected to somebody else in a place that was known, and is not any more. */
+	return channel == -EPERM ? open_channel(call) : channel;
 }
 
 static int send_request(int channel, const struct rudp_control_call *call,

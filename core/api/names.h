@@ -17,7 +17,8 @@
  *
  * Where an engine has a private directory (run_dir.h), three of them are paths in it, since an abstract
  * name can be called by every user. The network namespace (16 hex) is part of those by which programs
- * find an engine: unlike abstract names, paths are shared by all network namespaces.
+ * find an engine: unlike abstract names, paths are shared by all network namespaces. In the well-known
+ * name the number says the user namespace, too.
  *
  *	bound       "DIR/rudp1b" nonce(22) id(11) local(30)
  *	control     "DIR/rudp1e" nonce(22) "-" network
@@ -63,7 +64,7 @@ struct rudp_name {
 	struct rudp_addr remote; /* CONNECTION */
 	uint32_t uid;            /* WELL_KNOWN, SEAT */
 	uint64_t settings;       /* WELL_KNOWN: hash of the settings the engine runs with */
-	uint64_t network;        /* CONTROL, WELL_KNOWN in a directory: the network namespace */
+	uint64_t network;        /* CONTROL, WELL_KNOWN in a directory: the namespaces (run_dir.h) */
 	uint16_t port, seat;     /* SEAT */
 };
 

@@ -14,6 +14,7 @@
 #define ALL_USERS_MAPPED "         0          0 4294967295"
 
 #define NETWORK "/proc/thread-self/ns/net"
+#define USERS "/proc/thread-self/ns/user"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* since Linux 5.14 */
@@ -90,15 +91,30 @@ bool rudp_run_dir_is_private(const char *dir, uint32_t uid)
 	       !(status.st_mode & (S_IRWXG | S_IRWXO));
 }
 
-uint64_t rudp_run_dir_network(int fd)
+/* 0: there is no /proc here. */
+static uint64_t number_of(const char *namespace)
+{
+	struct stat status;
+
+	if (rudp_sys_call(SYS_newfstatat, AT_FDCWD, (long)namespace, (long)&status, 0, 0, 0) == 0)
+		return status.st_ino;
+	return 0;
+}
+
+static uint64_t network_of(int fd)
 {
 	uint64_t cookie = 0;
 	socklen_t len = sizeof cookie;
-	struct stat status;
 
 	if (rudp_sys_getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0)
 		return cookie;
-	if (rudp_sys_call(SYS_newfstatat, AT_FDCWD, (long)NETWORK, (long)&status, 0, 0, 0) == 0)
-		return status.st_ino;
-	return 0;
+	return number_of(NETWORK);
+}
+
+/* The kernel numbers user namespaces with 32 bits, and network namespaces from 1 on. */
+void rudp_run_dir_place_name(struct rudp_name *name, int fd)
+{
+	name->network = network_of(fd);
+	if (name->kind == RUDP_NAME_WELL_KNOWN)
+		name->network ^= number_of(USERS) << 32;
 }

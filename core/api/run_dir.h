@@ -33,7 +33,11 @@ bool rudp_run_dir_place(unsigned number, uint32_t uid, char dir[RUDP_RUN_DIR_SIZ
 /* Whether dir is a directory, no symbolic link, of uid, and closed to all others. */
 bool rudp_run_dir_is_private(const char *dir, uint32_t uid);
 
-/* The number of the network namespace in which the socket fd was made; 0: the kernel does not say. */
-uint64_t rudp_run_dir_network(int fd);
+/*
+ * The namespaces by which programs find an engine in the directory: name->network. It is the network
+ * namespace in which the socket fd was made. For the well-known name it has the user namespace of this
+ * process, too: an engine gives nothing to those of another one that do not know its token.
+ */
+void rudp_run_dir_place_name(struct rudp_name *name, int fd);
 
 #endif

@@ -10,12 +10,18 @@
 #include "engine/control.h"
 #include "engine/options.h"
 
+/* Knows the token: it has the rights of the engine's user, whoever it is. */
+bool rudp_caller_has_token(const struct rudp_engine *engine,
+			   const struct rudp_control_request *request);
+
 /*
- * It has come through the private directory, which lets in the engine's user and root, or it knows the
- * token. The uid alone proves nothing at the open door: a container has the same users as its host.
+ * Whether the caller has these rights without the token: it has come through the private directory,
+ * which lets in the engine's user and root, from the engine's user namespace. The uid alone proves
+ * nothing: a container has the same users as its host, and may see its directories.
+ *
+ * Returns  0; -EACCES; -EMFILE: the engine has no descriptor left to look at the process.
  */
-bool rudp_caller_is_known(const struct rudp_engine *engine, const struct rudp_call *call,
-			  const struct rudp_control_request *request);
+int rudp_caller_check_user(const struct rudp_call *call);
 
 /*
  * The only question that a descriptor of an unknown sender is asked. Most calls on a kernel TCP socket
@@ -35,7 +41,13 @@ bool rudp_caller_holds_ours(struct rudp_engine *engine, const struct rudp_call *
  */
 bool rudp_caller_may_bind(const struct rudp_call *call, unsigned port);
 
-/* Takes out what setsockopt would have refused: SO_MARK (CAP_NET_ADMIN or CAP_NET_RAW). */
+/* May choose among all congestion control algorithms of the kernel (CAP_NET_ADMIN). */
+bool rudp_caller_is_net_admin(const struct rudp_call *call);
+
+/*
+ * Takes out what setsockopt would have refused: SO_MARK (CAP_NET_ADMIN or CAP_NET_RAW); and limits
+ * TCP_CONGESTION.
+ */
 void rudp_caller_limit(const struct rudp_call *call, struct rudp_sock_options *options);
 
 /* Whoever connected the other end of fd, or listened there, was this engine. */

@@ -262,7 +262,7 @@ static bool receive_foreign(struct rudp_engine *engine, const struct rudp_call *
 		return true;
 	}
 	may_bring = !fault_of_bytes(message) &&
-		    rudp_control_may_bring_fds(engine, call, &message->request);
+		    rudp_control_may_bring_fds(engine, &message->request);
 	if (may_bring && !rudp_deferred_close_is_full())
 		return receive_whole(engine, call, message, MSG_PEEK);
 	message->is_left = true;

@@ -107,7 +107,7 @@ void rudp_call_trust(struct rudp_engine *engine, struct rudp_call *call);
 void rudp_control_serve(struct rudp_engine *engine, struct rudp_call *call,
 			const struct rudp_control_request *request, const uint8_t *early);
 /* Descriptors may be taken from this message: the token is right, or one of them may prove the right. */
-bool rudp_control_may_bring_fds(const struct rudp_engine *engine, const struct rudp_call *call,
+bool rudp_control_may_bring_fds(const struct rudp_engine *engine,
 				const struct rudp_control_request *request);
 /* Descriptors that this operation takes. */
 int rudp_control_fds(unsigned operation);

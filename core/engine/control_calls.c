@@ -2,6 +2,7 @@
 /* The operations, one function each. Errors are negative inside, positive in the reply. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -212,6 +213,16 @@ static int serve_error(struct work *w)
 	return -rudp_tombstones_get(&w->engine->tombstones, w->request->id);
 }
 
+static int set_on_tcp(const struct work *w, int fd, size_t len)
+{
+	const struct rudp_control_request *request = w->request;
+
+	if (request->level == IPPROTO_TCP && request->option == TCP_CONGESTION)
+		return rudp_tcp_set_congestion(fd, request->value, len,
+					       !rudp_caller_is_net_admin(w->call));
+	return rudp_tcp_set(fd, request->level, request->option, request->value, len);
+}
+
 static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 {
 	struct rudp_conn *conn = app->carrier.conn;
@@ -226,8 +237,7 @@ static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 	if (rudp_app_has_half_closed(app))
 		rudp_ends_on_shutdown_send(&app->ends);
 	if (app->carrier.tcp)
-		rc = rudp_tcp_set(app->carrier.tcp->fd, w->request->level, w->request->option,
-				  w->request->value, len);
+		rc = set_on_tcp(w, app->carrier.tcp->fd, len);
 	if (!conn || app->carrier.by_tcp)
 		return rc;
 	rudp_conn_set_options(conn, &app->options.conn, w->engine->now_at_ns);
@@ -242,8 +252,7 @@ static int set_on_binding(struct work *w, struct rudp_binding *binding, size_t l
 	int rc;
 
 	if (binding->tcp_listening)
-		rudp_tcp_set(binding->tcp_fd, w->request->level, w->request->option,
-			     w->request->value, len);
+		(void)set_on_tcp(w, binding->tcp_fd, len);
 	rc = rudp_sock_options_set(&binding->options, w->request->level, w->request->option,
 				   w->request->value, len);
 	rudp_listener_on_options(w->engine, binding);
@@ -329,7 +338,7 @@ static int serve_forget(struct work *w)
 }
 
 enum right {
-	KNOWN,          /* same user, root, or token */
+	KNOWN,          /* token; or same user, or root, of the engine's user namespace */
 	KNOWN_OR_OURS,  /* or the descriptor is one of this engine's */
 	ANYBODY,        /* only bound to the call itself */
 };
@@ -363,12 +372,12 @@ int rudp_control_fds(unsigned operation)
 	return operations[operation].fds;
 }
 
-bool rudp_control_may_bring_fds(const struct rudp_engine *engine, const struct rudp_call *call,
+bool rudp_control_may_bring_fds(const struct rudp_engine *engine,
 				const struct rudp_control_request *request)
 {
 	return operations[request->operation].fds > 0 &&
 	       (operations[request->operation].right == KNOWN_OR_OURS ||
-		rudp_caller_is_known(engine, call, request));
+		rudp_caller_has_token(engine, request));
 }
 
 const char *rudp_control_name(unsigned operation)
@@ -376,13 +385,23 @@ const char *rudp_control_name(unsigned operation)
 	return operation < RUDP_CONTROL_OPERATION_COUNT ? operations[operation].name : "?";
 }
 
-static bool may(struct work *w)
+/* 0, -EACCES, -EMFILE. */
+static int check_right(struct work *w)
 {
 	enum right right = operations[w->request->operation].right;
+	int rc;
 
-	if (right == ANYBODY || rudp_caller_is_known(w->engine, w->call, w->request))
-		return true;
-	return right == KNOWN_OR_OURS && rudp_caller_holds_ours(w->engine, w->call);
+	if (right == ANYBODY || rudp_caller_has_token(w->engine, w->request) ||
+	    (right == KNOWN_OR_OURS && rudp_caller_holds_ours(w->engine, w->call)))
+		return 0;
+	rc = rudp_caller_check_user(w->call);
+	if (rc != -EACCES)
+		return rc;
+	w->engine->counts.denied++;
+	if (rudp_complaints_may(&w->engine->complaints, w->engine->now_at_ns))
+		rudp_log(RUDP_LOG_WARN, "denied %s to pid %u of user %u: no proof of who it is",
+			 rudp_control_name(w->request->operation), w->call->pid, w->call->uid);
+	return rc;
 }
 
 /* What a program begins with an engine, in place of going on with what it has there. */
@@ -417,18 +436,13 @@ static int check(struct work *w)
 {
 	unsigned operation = w->request->operation;
 	enum right right = operations[operation].right;
-	int flags;
+	int flags, rc;
 
 	if (w->call->foreign && w->call->held_fd >= 0 && !rudp_caller_fd_is_unix(w->call->held_fd))
 		return -ENOTSOCK;
-	if (!may(w)) {
-		w->engine->counts.denied++;
-		if (rudp_complaints_may(&w->engine->complaints, w->engine->now_at_ns))
-			rudp_log(RUDP_LOG_WARN,
-				 "denied %s to pid %u of user %u: no proof of who it is",
-				 rudp_control_name(operation), w->call->pid, w->call->uid);
-		return -EACCES;
-	}
+	rc = check_right(w);
+	if (rc < 0)
+		return rc;
 	if (right != ANYBODY)
 		rudp_call_trust(w->engine, w->call);
 	if (w->engine->stopping && is_beginning(w)) {

@@ -28,7 +28,7 @@ static int listen_in_private_dir(struct rudp_engine *engine, int fd, const struc
 
 	if (!engine->run_dir[0])
 		return -ENOENT;
-	name.network = rudp_run_dir_network(fd);
+	rudp_run_dir_place_name(&name, fd);
 	len = rudp_name_write_path(&name, engine->run_dir, &un);
 	return rudp_private_dir_listen(engine->run_dir, fd, &un, len, RUDP_DOOR_BACKLOG);
 }

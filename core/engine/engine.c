@@ -244,6 +244,7 @@ int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings
 				       .stop_at_ns = RUDP_NEVER};
 	init_lists(engine);
 	rudp_slots_init(&engine->slots);
+	engine->slots.random = &engine->random;
 	rudp_pool_init(&engine->app_pool, sizeof(struct rudp_app));
 	rudp_pool_init(&engine->udp_pool, sizeof(struct rudp_udp));
 	rudp_heap_init(&engine->heap);

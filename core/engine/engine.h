@@ -15,7 +15,8 @@
  *	listener      accept side               connect (active side), pairs (names in use)
  *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
  *	control       messages from programs    control_calls (the operations), caller (rights),
- *	                                        calls_aside (not watched)
+ *	                                        caller_process (what it is),
+ *	                                        calls_aside (not watched), without_admin
  *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops, failures,
  *	                                        forget, heap, closer, sockets
  *	key_watch     keys come and go          key_ring (all files), key_file (one), file_stamp

@@ -119,7 +119,8 @@ void rudp_sock_options_read(struct rudp_sock_options *options, int fd, int mark_
 		take(options, &bag.options[i]);
 	options->freebind = (rudp_bag_find(&bag, IPPROTO_IP, IP_FREEBIND, &freebind) && freebind) ||
 			    (rudp_bag_find(&bag, IPPROTO_IPV6, IPV6_FREEBIND, &freebind) && freebind);
-	if (rudp_bag_find_congestion(&bag, name))
+	options->cc_is_limited = rudp_bag_find_congestion(&bag, name);
+	if (options->cc_is_limited)
 		options->conn.cc = rudp_cc_find(name);
 }
 

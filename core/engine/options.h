@@ -21,6 +21,7 @@ struct rudp_sock_options {
 	bool freebind;       /* IP_FREEBIND */
 	unsigned early_max;  /* TCP_FASTOPEN: connections with early data at once */
 	struct rudp_udp_route route; /* SO_BINDTODEVICE, SO_MARK */
+	bool cc_is_limited;  /* TCP_CONGESTION was set; the program may lack CAP_NET_ADMIN */
 };
 
 /* What fd says; mark_flags are those of its mark, negative: it has none. */

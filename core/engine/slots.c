@@ -82,6 +82,18 @@ static bool take_this_slot(struct rudp_slots *slots, uint32_t slot)
 	return true;
 }
 
+static uint32_t next_generation(const struct rudp_slots *slots, enum rudp_kind kind, uint32_t last)
+{
+	uint32_t next = last + 1;
+
+	if (slots->random && (kind == RUDP_KIND_APP || kind == RUDP_KIND_BINDING))
+		rudp_random_take(slots->random, &next, sizeof next);
+	next &= GENERATION_MASK;
+	if (next == 0 || next == last)
+		next = (last + 1) & GENERATION_MASK;
+	return next ? next : 1;
+}
+
 uint64_t rudp_slots_add(struct rudp_slots *slots, enum rudp_kind kind, void *object)
 {
 	uint32_t slot = take_slot(slots);
@@ -90,9 +102,7 @@ uint64_t rudp_slots_add(struct rudp_slots *slots, enum rudp_kind kind, void *obj
 	if (slot == NONE)
 		return 0;
 	s = &slots->slots[slot];
-	s->generation = (s->generation + 1) & GENERATION_MASK;
-	if (s->generation == 0)
-		s->generation = 1;
+	s->generation = next_generation(slots, kind, s->generation);
 	s->kind = kind;
 	s->object = object;
 	return id_of(slot, kind, s->generation);

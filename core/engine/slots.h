@@ -4,6 +4,9 @@
  *
  * An id is generation(24) kind(8) slot(32), never 0. It is what epoll carries, what names show to
  * programs and what programs give back; an object that is gone, or of another kind, is not found.
+ *
+ * Generations are counted, but for objects whose id is part of an abstract name: theirs are random. Any
+ * user of the host can see such names and bind the next ones, if he can tell them, before the engine.
  * Threads  none: one owner at a time.
  */
 #ifndef RUDP_ENGINE_SLOTS_H
@@ -11,6 +14,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "engine/random.h"
 
 #define RUDP_SLOTS_MAX (1u << 22)
 
@@ -41,6 +46,7 @@ struct rudp_slots {
 	uint32_t capacity;
 	uint32_t free_head;  /* UINT32_MAX: none */
 	uint32_t generation_first; /* slots begin after it */
+	struct rudp_random *random; /* NULL: all generations are counted */
 };
 
 void rudp_slots_init(struct rudp_slots *slots);

@@ -102,6 +102,11 @@ void rudp_tcp_close(struct rudp_engine *engine, struct rudp_tcp *tcp);
  * does not concern the wire is taken and not done.
  */
 int rudp_tcp_set(int fd, int level, int option, const void *value, size_t len);
+/*
+ * TCP_CONGESTION of the kernel's socket fd: 0 or -errno. is_limited: of a program without CAP_NET_ADMIN,
+ * which can have the algorithms of net.ipv4.tcp_allowed_congestion_control alone (tcp(7)).
+ */
+int rudp_tcp_set_congestion(int fd, const void *name, size_t size, bool is_limited);
 /* Bytes that the peer has not acknowledged; those of them not sent yet. */
 uint64_t rudp_tcp_unacked(const struct rudp_tcp *tcp, uint64_t *unsent);
 void rudp_tcp_stats(const struct rudp_tcp *tcp, struct rudp_conn_stats *stats);

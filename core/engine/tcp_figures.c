@@ -9,6 +9,7 @@
 #include "api/mark.h"
 #include "engine/options.h"
 #include "engine/tcp.h"
+#include "engine/without_admin.h"
 
 /*
  * Those that reach the wire. The rest is of the program's own end, which this is not: the engine reads
@@ -63,19 +64,23 @@ void rudp_tcp_put_options(int fd, const struct rudp_bag *bag, const struct rudp_
 			setsockopt(fd, bag->options[i].level, bag->options[i].option,
 				   &bag->options[i].value, sizeof bag->options[i].value);
 	if (rudp_bag_find_congestion(bag, congestion))
-		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion,
-			   (socklen_t)strlen(congestion));
+		(void)rudp_tcp_set_congestion(fd, congestion, sizeof congestion,
+					      !options || options->cc_is_limited);
+}
+
+int rudp_tcp_set_congestion(int fd, const void *name, size_t size, bool is_limited)
+{
+	socklen_t len = (socklen_t)strnlen(name, size);
+
+	if (is_limited)
+		return rudp_set_without_admin(fd, IPPROTO_TCP, TCP_CONGESTION, name, len);
+	return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, len) < 0 ? -errno : 0;
 }
 
 int rudp_tcp_set(int fd, int level, int option, const void *value, size_t len)
 {
-	bool congestion = level == IPPROTO_TCP && option == TCP_CONGESTION;
-
-	if (!congestion && !(level == SOL_SOCKET && option == SO_KEEPALIVE) &&
-	    !is_allowed(level, option))
+	if (!(level == SOL_SOCKET && option == SO_KEEPALIVE) && !is_allowed(level, option))
 		return 0;
-	if (congestion)
-		len = strnlen(value, len);
 	return setsockopt(fd, level, option, value, (socklen_t)len) < 0 ? -errno : 0;
 }
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/mark.h"
 #include "engine/control.h"
 #include "engine/deferred_close.h"
 #include "running_engine.h"
@@ -327,4 +329,113 @@ Test(neighbour, a_listener_that_was_closed_gives_its_port_back)
 	cr_assert(eq(int, ask(&request, fresh()).error, EADDRINUSE));
 	close(fd);
 	cr_assert(zero(int, ask(&request, fresh()).error));
+}
+
+static void read_names(const char *file, char names[256])
+{
+	char path[80];
+	FILE *in;
+
+	snprintf(path, sizeof path, "/proc/sys/net/ipv4/tcp_%s_congestion_control", file);
+	in = fopen(path, "re");
+	names[0] = 0;
+	if (in && !fgets(names, 256, in))
+		names[0] = 0;
+	if (in)
+		fclose(in);
+	names[strcspn(names, "\n")] = 0;
+}
+
+/* An algorithm of this kernel that programs without CAP_NET_ADMIN cannot have. */
+static const char *restricted_congestion(void)
+{
+	static char available[256], allowed[256];
+	char *rest = available, *name;
+
+	read_names("available", available);
+	read_names("allowed", allowed);
+	while ((name = strsep(&rest, " ")))
+		if (*name && !strstr(allowed, name))
+			return name;
+	cr_skip_test("this kernel restricts no congestion control");
+	return NULL;
+}
+
+static int kernel_listener(struct rudp_addr *address)
+{
+	socklen_t len = sizeof address->in4;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert(zero(int, rudp_addr_parse(address, "127.0.0.1:0")));
+	cr_assert(zero(int, bind(fd, &address->sa, len)));
+	cr_assert(zero(int, listen(fd, 1)));
+	cr_assert(zero(int, getsockname(fd, &address->sa, &len)));
+	return fd;
+}
+
+/* The engine connects fd over kernel TCP for the program at the end of this channel. Returns its id. */
+static uint64_t connect_by_tcp(int fd, int to)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_CONNECT);
+	struct rudp_control_reply reply;
+	struct pollfd one = {.fd = fd, .events = POLLOUT};
+	int listener = kernel_listener(&request.addr);
+
+	request.flags = RUDP_CONTROL_NONBLOCKING;
+	send_raw(to, &request, sizeof request, &fd, 1);
+	reply = answer(to);
+	cr_assert(eq(int, reply.error, EINPROGRESS));
+	cr_assert(ge(int, accept(listener, NULL, NULL), 0));
+	cr_assert(eq(int, poll(&one, 1, WAIT_S * 1000), 1));
+	close(listener);
+	close(to);
+	return reply.id;
+}
+
+static struct rudp_control_info connected_with(const char *congestion, int to)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_INFO);
+	int fd = fresh();
+
+	cr_assert(zero(int, rudp_bag_put_congestion(fd, congestion)));
+	request.id = connect_by_tcp(fd, to);
+	return ask(&request, -1).info;
+}
+
+Test(neighbour, the_token_gives_no_congestion_control_that_the_kernel_denies)
+{
+	const char *name = restricted_congestion();
+
+	cr_assert(ne(str, connected_with(name, strange_channel()).cc_name, (char *)name));
+	cr_assert(eq(str, connected_with(name, channel()).cc_name, (char *)name));
+}
+
+static int set_congestion(int fd, const char *name, int to)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_SET);
+	int error;
+
+	request.level = IPPROTO_TCP;
+	request.option = TCP_CONGESTION;
+	request.number = (int32_t)strlen(name) + 1;
+	memcpy(request.value, name, strlen(name) + 1);
+	send_raw(to, &request, sizeof request, &fd, 1);
+	error = answer(to).error;
+	close(to);
+	return error;
+}
+
+Test(neighbour, nor_does_it_on_a_connection_that_stands)
+{
+	const char *name = restricted_congestion();
+	struct rudp_control_request request = request_of(RUDP_CONTROL_INFO);
+	int fd = fresh();
+
+	if (strcmp(name, "cubic") != 0 && strcmp(name, "bbr") != 0)
+		cr_skip_test("rudp has no algorithm of that name");
+	request.id = connect_by_tcp(fd, channel());
+	cr_assert(eq(int, set_congestion(fd, name, strange_channel()), EPERM));
+	cr_assert(ne(str, ask(&request, -1).info.cc_name, (char *)name));
+	cr_assert(zero(int, set_congestion(fd, name, channel())));
+	cr_assert(eq(str, ask(&request, -1).info.cc_name, (char *)name));
 }

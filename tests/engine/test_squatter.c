@@ -139,3 +139,52 @@ Test(squatter, is_told_from_the_program)
 	close(fd);
 	cr_assert(zero(int, ask(&request, fresh()).error));
 }
+
+/* ---- names that are taken before the engine gives them ---- */
+
+#define SLOTS 64u
+#define GENERATIONS 8u
+
+TestSuite(squatter_ahead, .init = engine_start_without_dir, .fini = engine_end, .timeout = 60);
+
+/* Those that counting on from this name would give, in all slots that the engine may use. */
+static void take_the_next(const struct rudp_name *last)
+{
+	struct rudp_name name = *last;
+	struct sockaddr_un un;
+
+	for (uint64_t slot = 0; slot < SLOTS; slot++)
+		for (uint64_t i = 1; i <= GENERATIONS; i++) {
+			socklen_t len;
+
+			name.id = ((last->id >> 40) + i) << 40 | (last->id >> 32 & 0xff) << 32 | slot;
+			len = rudp_name_write(&name, &un);
+			cr_assert(zero(int, bind(socket(AF_UNIX, SOCK_STREAM, 0),
+						 (struct sockaddr *)&un, len)));
+		}
+}
+
+Test(squatter_ahead, does_not_guess_the_next_name)
+{
+	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
+	struct sockaddr_un un;
+	socklen_t len = sizeof un;
+	struct rudp_name name;
+	int fd = fresh();
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to be somebody else");
+	cr_assert(zero(int, rudp_addr_parse(&request.addr, "127.0.0.1:0")));
+	request.addr = ask(&request, fd).local;
+	cr_assert(zero(int, getsockname(fd, (struct sockaddr *)&un, &len)));
+	cr_assert(eq(int, (int)rudp_name_parse(&name, &un, len), RUDP_NAME_BOUND));
+	close(fd);
+	be(NOBODY);
+	take_the_next(&name);
+	be(0);
+	for (unsigned i = 0; i < GENERATIONS; i++) {
+		fd = fresh();
+		cr_expect(zero(int, ask(&request, fd).error));
+		close(fd);
+	}
+}
