@@ -42,12 +42,24 @@ WARN_PRODUCT := -Wconversion
 ifneq ($(CI),)
 WARN += -Werror
 endif
+comma := ,
 HIDE := -fPIC -fvisibility=hidden -fno-common -fno-omit-frame-pointer
+
+# Hardening, as far as the compiler and the linker have it: each option is tried by itself, and FORTIFY
+# needs optimization. A sanitizer watches the same places itself. -U: some distributions set it already.
+tried = $(if $(SAN),,$(shell echo 'int main(void) { return 0; }' | \
+	$(CC) $(OPT) -Werror $(1) -include string.h -x c -o /dev/null - 2>/dev/null && echo '$(1)'))
+fortify = $(call tried,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(1))
+FORTIFY := $(or $(call fortify,3),$(call fortify,2))
+HARDEN := $(foreach option,-fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
+	-mbranch-protection=standard,$(call tried,$(option)))
+HARDEN_LINK := $(foreach option,-Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now \
+	-Wl$(comma)-z$(comma)noexecstack -pie,$(call tried,$(option)))
 
 override CPPFLAGS += -D_GNU_SOURCE -I. -Icore -Icore/include -Imessaging/include -DRUDP_VERSION_TEXT='"$(VERSION)"' \
 	-DRUDP_LIBDIR='"$(LIBDIR)/rudp"'
-override CFLAGS += -std=gnu11 $(OPT) $(WARN) $(HIDE) $(SAN)
-override LDFLAGS += $(SAN)
+override CFLAGS += -std=gnu11 $(OPT) $(WARN) $(HIDE) $(SAN) $(HARDEN) $(FORTIFY)
+override LDFLAGS += $(SAN) $(HARDEN_LINK)
 
 # gcc optimizes the engine's process as a whole, which takes 4 to 7 % off its work for a connection. What
 # others link (archives, tests) is plain, and so is what a sanitizer sees.
@@ -364,11 +376,15 @@ check: ## set up, build, run every test
 # Tests are not to depend on what whoever runs them has left open, ignored or set.
 KNOWN_SURROUNDINGS := tests/surroundings.sh
 
-check-unit: $(UNIT_TESTS) ## unit and model tests, and that proto, netmodel and the conversation's model are sans-I/O
+# Without optimization there is no FORTIFY.
+HARDENED := $(if $(SAN)$(filter -O0,$(OPT)),,$(filter-out %.a,$(PRODUCTS)))
+
+check-unit: $(UNIT_TESTS) $(HARDENED) ## unit and model tests, and that proto, netmodel and the conversation's model are sans-I/O
 	@$(KNOWN_SURROUNDINGS) tests/run_units.sh $(BUILD) $(UNIT_TESTS)
 	@tests/check_sans_io.sh $(call obj,$(PROTO_SRC))
 	@tests/check_sans_io.sh $(call obj,$(NETMODEL_SRC))
 	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC))
+	$(if $(HARDENED),@tests/check_hardening.sh $(HARDENED))
 
 check-sim: $(BUILD)/tests/sim ## the simulator: named scenarios and 1000 random ones
 	$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim
