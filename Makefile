@@ -103,9 +103,9 @@ UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools net
 # Said before the compiler says it less plainly.
 .PHONY: needs
 needs:
-	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n#include <ini.h>\n#include <sodium.h>\n#include <sqlite3.h>\n#include <editline/readline.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
-		echo "rudp needs libcrypto, uthash, jansson, lmdb, xxhash, inih, sodium, sqlite3 and libedit. On Debian and Ubuntu:"; \
-		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev libinih-dev libsodium-dev libsqlite3-dev libedit-dev"; exit 1; }
+	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n#include <ini.h>\n#include <sodium.h>\n#include <sqlite3.h>\n#include <editline/readline.h>\n#include <seccomp.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
+		echo "rudp needs libcrypto, uthash, jansson, lmdb, xxhash, inih, sodium, sqlite3, libedit and libseccomp. On Debian and Ubuntu:"; \
+		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev libinih-dev libsodium-dev libsqlite3-dev libedit-dev libseccomp-dev"; exit 1; }
 
 all: needs $(PRODUCTS) $(EXAMPLES) ## build everything into build/ (needs no root)
 
@@ -181,9 +181,11 @@ $(BUILD)/converse: $(call obj,conversation/converse/main.c) $(BUILD)/libconverse
 		$(BUILD)/libconversation-model.a $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(CONVERSE_LIBS) -ldl
 
+# A static copy where there is one: an engine starts faster without another library to load.
+SECCOMP := $(or $(if $(SAN),,$(call tried,-l:libseccomp.a)),-lseccomp)
 $(BUILD)/rudp-engine: $(call whole_obj,core/engine/host_process.c $(ENGINE_SRC) $(PROTO_SRC) $(API_SRC) \
 		$(BASE_SRC))
-	$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $^ -lcrypto -pthread -ldl
+	$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $^ -lcrypto $(SECCOMP) -pthread -ldl
 
 $(BUILD)/librudp_engine.so: $(call obj,core/engine/host_thread.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a core/engine/engine.map
@@ -201,7 +203,7 @@ $(BUILD)/librudp.so: $(BUILD)/librudp.a core/api/rudp.map
 
 TOOLS_LIBS := $(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
 $(BUILD)/rudp: $(call obj,$(TOOLS_SRC)) $(TOOLS_LIBS)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ljansson -pthread -ldl
+	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto $(SECCOMP) -ljansson -pthread -ldl
 
 $(BUILD)/examples/%: examples/%.c $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
@@ -247,7 +249,7 @@ $(BUILD)/tests/engine: $(call units_of,engine) \
 		$(call obj,tests/proto/pair.c tests/proto/faulty_ring.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a | $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -Wl,--wrap=send -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
+	$(CC) $(LDFLAGS) -Wl,--wrap=send -o $@ $^ -lcriterion -lcrypto -lseccomp -ljansson -pthread -ldl
 $(BUILD)/tests/later_libc.so: tests/shim/later_libc/later_libc.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
@@ -261,7 +263,7 @@ $(BUILD)/tests/shim: $(call units_of,shim) | $(BUILD)/librudp_shim.so $(BUILD)/r
 $(BUILD)/tests/tools: $(call units_of,tools) $(filter-out %/main.o,$(call obj,$(TOOLS_SRC))) \
 		$(TOOLS_LIBS) | $(BUILD)/rudp $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lseccomp -ljansson -pthread -ldl
 $(BUILD)/tests/netmodel: $(call units_of,netmodel) $(call obj,$(NETMODEL_SRC))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lm
@@ -343,7 +345,7 @@ COUNTED := sendmsg sendmmsg recvmsg recvmmsg send sendto recv poll epoll_wait ep
 $(BUILD)/tests/economy-engine: $(call obj,core/engine/host_process.c tests/economy/count.c) \
 		$(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(COUNTED:%=-Wl,--wrap=%) -o $@ $^ -lcrypto -pthread -ldl
+	$(CC) $(LDFLAGS) $(COUNTED:%=-Wl,--wrap=%) -o $@ $^ -lcrypto $(SECCOMP) -pthread -ldl
 
 $(BUILD)/tests/economy: $(call obj,tests/economy/main.c) $(BUILD)/librudp.a \
 		| $(BUILD)/tests/economy-engine

@@ -22,12 +22,12 @@ complain() {
 
 check() {
 	local file=$1 headers dynamic symbols
-	headers=$(readelf -W --file-header --program-headers "$file") &&
-		dynamic=$(readelf -W --dynamic "$file") &&
-		symbols=$(readelf -W --dyn-syms "$file") || {
+	if ! headers=$(readelf -W --file-header --program-headers "$file") ||
+		! dynamic=$(readelf -W --dynamic "$file") ||
+		! symbols=$(readelf -W --dyn-syms "$file"); then
 		complain "$file cannot be read"
 		return
-	}
+	fi
 	grep -q 'Type: *DYN' <<<"$headers" || complain "$file is not position-independent"
 	grep -q 'GNU_RELRO' <<<"$headers" || complain "$file has no read-only relocations"
 	grep -qE 'BIND_NOW|FLAGS_1.*NOW' <<<"$dynamic" || complain "$file binds symbols lazily"

@@ -152,6 +152,8 @@ struct rudp_control_engine {
 	uint64_t limit_bytes;     /* what they may hold; never 0 */
 	uint64_t dropped_packets; /* for want of memory, ever */
 	uint32_t pid;
+	uint32_t confined;        /* struct rudp_confinement of engine/confine.h, and its errors */
+	int32_t files_error, calls_error;
 };
 
 struct rudp_control_reply {

@@ -206,5 +206,8 @@ void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engi
 		.limit_bytes = budget->limit_bytes,
 		.dropped_packets =
 			rudp_endpoint_verdicts(engine->ep)->count[RUDP_VERDICT_NO_MEMORY],
-		.pid = (uint32_t)engine->pid};
+		.pid = (uint32_t)engine->pid,
+		.confined = engine->confinement.in_force,
+		.files_error = engine->confinement.files_error,
+		.calls_error = engine->confinement.calls_error};
 }

@@ -22,6 +22,7 @@
 #include "engine/binding.h"
 #include "engine/control.h"
 #include "engine/engine.h"
+#include "engine/proc_look.h"
 
 #define RUDP_KEPT_MAX 1024 /* listeners; those beyond it end with their engine, which the log says */
 #define RUDP_KEPT_FDS_MAX (2 * RUDP_KEPT_MAX + 2)
@@ -41,6 +42,7 @@ struct rudp_keep {
 	uint8_t token[RUDP_TOKEN_BYTES];
 	int control_fd, well_known_fd; /* its doors */
 	int keeper_pid;                /* who waits for its end */
+	struct rudp_proc_question question;
 	unsigned used_max;             /* records from here on have never been used */
 	struct rudp_kept records[RUDP_KEPT_MAX];
 };
