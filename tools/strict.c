@@ -50,7 +50,8 @@ bool rudp_strict_is_enough(long version, char why[RUDP_STRICT_WHY_SIZE])
 		return true;
 	if (version == -EOPNOTSUPP)
 		snprintf(why, RUDP_STRICT_WHY_SIZE,
-			 "Landlock is not switched on; add landlock to lsm= on the kernel's command line");
+			 "Landlock is not switched on; "
+			 "add landlock to lsm= on the kernel's command line");
 	else if (version == -EPERM)
 		snprintf(why, RUDP_STRICT_WHY_SIZE,
 			 "a sandbox forbids Landlock here; allow the landlock_ system calls in it");
