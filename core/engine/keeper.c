@@ -25,6 +25,9 @@
 #define KEEPER_NAME "rudp-keeper"
 #define DEATH_SIGNAL SIGUSR1
 
+/* A keeper reads nothing of strangers: it does not take the processor from an engine that starts. */
+#define CONFINE_AFTER_MS 1000
+
 /*
  * To enlarge a table that is shared the kernel waits for all processors, which takes it milliseconds: it
  * is made as large as most engines need before that.
@@ -102,13 +105,16 @@ static void answer(struct rudp_proc_question *question)
 static void wait_for_end(const struct keeper *keeper, pid_t engine)
 {
 	struct rudp_proc_question *question = &keeper->keep->question;
+	int timeout_ms = CONFINE_AFTER_MS;
 
 	prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL, 0, 0, 0);
 	while (getppid() == engine) {
 		struct pollfd fds[] = {{keeper->signal_fd, POLLIN, 0}, {question->wake_fd, POLLIN, 0}};
 
-		if (poll(fds, 2, -1) <= 0)
-			continue;
+		if (poll(fds, 2, timeout_ms) == 0) {
+			rudp_confine_keeper(keeper->settings);
+			timeout_ms = -1;
+		}
 		if (fds[0].revents)
 			take_signal(keeper, engine);
 		if (fds[1].revents)
@@ -277,7 +283,6 @@ int rudp_keeper_run(int (*engine)(void *context, struct rudp_keep *keep), void *
 		rudp_proc_look_via(pid > 0 ? &keeper.keep->question : NULL);
 		if (pid != 0)
 			return run_engine(&keeper, &of_engine);
-		rudp_confine_keeper(settings);
 		wait_for_end(&keeper, self);
 		if (!is_to_be_replaced(&keeper, self))
 			return 0;
