@@ -13,6 +13,7 @@
 
 #include "engine/app_side.h"
 #include "engine/binding.h"
+#include "engine/proc_look.h"
 
 #define STATUS_BYTES 512 /* up to the line of the user */
 #define USERS_BYTES 256
@@ -92,22 +93,20 @@ static unsigned first_free_port(void)
  */
 static bool same_user_namespace(uint32_t pid)
 {
-	char path[32], theirs[USERS_BYTES], ours[USERS_BYTES];
+	char theirs[USERS_BYTES], ours[USERS_BYTES];
 
-	snprintf(path, sizeof path, "/proc/%u/uid_map", pid);
-	return read_text(path, theirs, sizeof theirs) &&
+	return rudp_proc_look(pid, RUDP_PROC_UID_MAP, theirs, sizeof theirs) >= 0 &&
 	       read_text("/proc/self/uid_map", ours, sizeof ours) && strcmp(theirs, ours) == 0;
 }
 
 /* Whoever has called may have made himself another program since, with the rights of that. */
 static bool is_still(const struct rudp_call *call)
 {
-	char path[32], text[STATUS_BYTES];
+	char text[STATUS_BYTES];
 	const char *line;
 	uint32_t effective;
 
-	snprintf(path, sizeof path, "/proc/%u/status", call->pid);
-	if (!read_text(path, text, sizeof text))
+	if (rudp_proc_look(call->pid, RUDP_PROC_STATUS, text, sizeof text) < 0)
 		return false;
 	line = strstr(text, "\nUid:");
 	return line && sscanf(line, "\nUid: %*u %" SCNu32, &effective) == 1 && effective == call->uid;

@@ -61,15 +61,11 @@ static size_t read_file(const char *path, void *out, size_t size)
 
 static void look_at_executable(struct rudp_program *program)
 {
-	char path[32], target[PATH_MAX];
+	char target[RUDP_PROC_LOOK_BYTES];
 	const char *slash;
-	ssize_t len;
 
-	snprintf(path, sizeof path, "/proc/%u/exe", program->pid);
-	len = readlink(path, target, sizeof target - 1);
-	if (len <= 0)
+	if (rudp_proc_look(program->pid, RUDP_PROC_EXE, target, sizeof target) <= 0)
 		return;
-	target[len] = 0;
 	slash = strrchr(target, '/');
 	snprintf(program->executable, sizeof program->executable, "%.*s",
 		 RUDP_EXECUTABLE_NAME_BYTES - 1, slash ? slash + 1 : target);
@@ -78,16 +74,15 @@ static void look_at_executable(struct rudp_program *program)
 void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 				 struct rudp_program *program)
 {
-	char path[32];
-	size_t len;
+	char *name = engine->last_program.name;
+	ssize_t len;
 
 	if (engine->last_program.pid != pid ||
 	    engine->now_at_ns - engine->last_program_at_ns > PROGRAM_NAME_AGE_NS) {
-		snprintf(path, sizeof path, "/proc/%u/comm", pid);
 		engine->last_program = (struct rudp_program){.pid = pid};
-		len = read_file(path, engine->last_program.name, RUDP_PROGRAM_NAME_BYTES - 1);
-		if (len > 0 && engine->last_program.name[len - 1] == '\n')
-			engine->last_program.name[len - 1] = 0;
+		len = rudp_proc_look(pid, RUDP_PROC_COMM, name, RUDP_PROGRAM_NAME_BYTES);
+		if (len > 0 && name[len - 1] == '\n')
+			name[len - 1] = 0;
 		look_at_executable(&engine->last_program);
 		engine->last_program_at_ns = engine->now_at_ns;
 	}

@@ -88,6 +88,9 @@ bool rudp_policy_parse(struct rudp_policy *policy, bool environment, const char 
 struct rudp_policy *rudp_policy_load(char *(*get)(const char *name),
 				     char error[RUDP_POLICY_TEXT_SIZE]);
 
+/* The files that rules are read from, from index 0 on: the first that is there. NULL: no more. */
+const char *rudp_policy_file_path(const struct rudp_policy *policy, unsigned index);
+
 /* Reads the file again, whatever it may be by now. false: nothing has changed, error says why. */
 bool rudp_policy_reload(struct rudp_policy *policy, char error[RUDP_POLICY_TEXT_SIZE]);
 

@@ -158,6 +158,13 @@ bool rudp_policy_reload(struct rudp_policy *policy, char error[RUDP_POLICY_TEXT_
 	return source;
 }
 
+const char *rudp_policy_file_path(const struct rudp_policy *policy, unsigned index)
+{
+	const struct rudp_policy_files *files = policy ? policy->files : NULL;
+
+	return files && index < files->count ? files->paths[index] : NULL;
+}
+
 static struct look look_at(const struct rudp_policy_files *files)
 {
 	for (unsigned i = 0; i < files->count; i++) {

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* What a confined engine may still do, and what not; and what its keeper reads for it. */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/confine.h"
+#include "engine/keeper.h"
+#include "engine/proc_look.h"
+
+#define NOT_SUPPORTED 77
+
+static char directory[] = "/tmp/rudp-confine.XXXXXX";
+static struct rudp_settings settings;
+static char run_dir[RUDP_RUN_DIR_SIZE];
+static struct rudp_confinement confinement;
+
+static void put(const char *name, const char *text)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", directory, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(int, (int)write(fd, text, strlen(text)), (int)strlen(text)));
+	close(fd);
+}
+
+/* keys/key and other/file. */
+static void setup(void)
+{
+	char path[128];
+
+	cr_assert(ne(ptr, mkdtemp(directory), NULL));
+	snprintf(path, sizeof path, "%s/keys", directory);
+	mkdir(path, 0700);
+	snprintf(path, sizeof path, "%s/other", directory);
+	mkdir(path, 0700);
+	put("keys/key", "old");
+	put("other/file", "secret");
+	snprintf(settings.keys.path, sizeof settings.keys.path, "%s/keys/key", directory);
+}
+
+static void cleanup(void)
+{
+	char command[64];
+
+	snprintf(command, sizeof command, "rm -rf %s", directory);
+	cr_assert(zero(int, system(command)));
+}
+
+TestSuite(confine, .init = setup, .fini = cleanup, .timeout = 20);
+
+/* In a process that has been confined as an engine is; its status. */
+static int status_of(int (*function)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		rudp_confine_engine(&confinement, &settings, run_dir);
+		_exit(function());
+	}
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static bool has(enum rudp_confine what)
+{
+	return confinement.in_force & RUDP_CONFINE_BIT(what);
+}
+
+static int open_errno(const char *name, int flags)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s", directory, name);
+	fd = open(path, flags | O_CLOEXEC, 0600);
+	return fd < 0 ? errno : 0;
+}
+
+static int reads_its_key_only(void)
+{
+	if (!has(RUDP_CONFINE_FILES))
+		return NOT_SUPPORTED;
+	if (open_errno("keys/key", O_RDONLY) || open("/proc/self/status", O_RDONLY) < 0)
+		return 1;
+	if (open_errno("other/file", O_RDONLY) != EACCES || open_errno("keys/key", O_RDWR) != EACCES)
+		return 2;
+	return open_errno("keys/new", O_RDWR | O_CREAT) != EACCES || open("/etc/passwd", O_RDONLY) >= 0
+		       ? 3
+		       : 0;
+}
+
+Test(confine, an_engine_reads_its_key_and_no_other_file)
+{
+	int status = status_of(reads_its_key_only);
+
+	if (status == NOT_SUPPORTED)
+		cr_skip_test("this kernel has no Landlock");
+	cr_assert(zero(int, status));
+}
+
+static int pipe_ends[2];
+
+static int reads_a_replaced_key(void)
+{
+	char byte;
+
+	/* Until the other process has replaced it. */
+	return read(pipe_ends[0], &byte, 1) == 1 && open_errno("keys/key", O_RDONLY) == 0 ? 0 : 1;
+}
+
+Test(confine, an_engine_reads_a_key_that_has_been_replaced)
+{
+	char from[128];
+	int status;
+	pid_t pid;
+
+	cr_assert(zero(int, pipe(pipe_ends)));
+	pid = fork();
+	if (pid == 0)
+		_exit(status_of(reads_a_replaced_key));
+	put("keys/next", "new");
+	snprintf(from, sizeof from, "%s/keys/next", directory);
+	cr_assert(zero(int, rename(from, settings.keys.path)));
+	cr_assert(eq(int, (int)write(pipe_ends[1], "x", 1), 1));
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	cr_assert(zero(int, status));
+}
+
+static void *nothing(void *argument)
+{
+	return argument;
+}
+
+static int has_few_calls(void)
+{
+	char *const words[] = {"true", NULL};
+	pthread_t thread;
+
+	if (!has(RUDP_CONFINE_CALLS))
+		return NOT_SUPPORTED;
+	if (execv("/bin/true", words) == 0 || errno != ENOSYS)
+		return 1;
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 || errno != ENOSYS)
+		return 2;
+	if (fork() >= 0 || errno != ENOSYS)
+		return 3;
+	if (socket(AF_PACKET, SOCK_RAW, 0) >= 0 || errno != ENOSYS || socket(AF_INET, SOCK_DGRAM, 0) < 0)
+		return 4;
+	if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+		return 5;
+	if (syscall(SYS_io_uring_setup, 1, NULL) >= 0 || errno != ENOSYS)
+		return 6;
+	if (kill(getppid(), 0) == 0 || errno != ENOSYS)
+		return 7;
+	if (pthread_create(&thread, NULL, nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)
+		return 8;
+	return 0;
+}
+
+Test(confine, an_engine_starts_threads_but_no_program)
+{
+	int status = status_of(has_few_calls);
+
+	if (status == NOT_SUPPORTED)
+		cr_skip_test("there is no filter of system calls here");
+	cr_assert(zero(int, status));
+}
+
+static int has_few_rights(void)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (!has(RUDP_CONFINE_PRIVILEGES) || !has(RUDP_CONFINE_MEMORY) ||
+	    !has(RUDP_CONFINE_CAPABILITIES))
+		return 1;
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 2;
+	return data[0].permitted & (CAP_TO_MASK(CAP_SYS_PTRACE) | CAP_TO_MASK(CAP_SYS_ADMIN)) ? 3 : 0;
+}
+
+Test(confine, an_engine_has_few_capabilities)
+{
+	cr_assert(zero(int, status_of(has_few_rights)));
+}
+
+static int has_everything(void)
+{
+	return confinement.in_force == (RUDP_CONFINE_TOLD | RUDP_CONFINE_OFF) &&
+			       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0 &&
+			       open_errno("other/file", O_RDONLY) == 0
+		       ? 0
+		       : 1;
+}
+
+Test(confine, a_setting_switches_it_off)
+{
+	settings.confine_off = true;
+	cr_assert(zero(int, status_of(has_everything)));
+}
+
+Test(confine, what_is_in_force_is_said_in_words)
+{
+	char text[RUDP_CONFINE_TEXT_SIZE];
+	uint32_t in_force = RUDP_CONFINE_TOLD | RUDP_CONFINE_BIT(RUDP_CONFINE_PRIVILEGES) |
+			    RUDP_CONFINE_BIT(RUDP_CONFINE_CALLS);
+
+	cr_assert(eq(str, (char *)rudp_confine_list(in_force, true, text),
+		     "no_new_privs, system calls (seccomp)"));
+	cr_assert(eq(str, (char *)rudp_confine_list(in_force, false, text),
+		     "not dumpable, capabilities, files (Landlock)"));
+}
+
+/* The engine itself may not read this of a process outside its domain. */
+static int asks_its_keeper(void *context, struct rudp_keep *keep)
+{
+	const pid_t *other = context;
+	char text[RUDP_PROC_LOOK_BYTES], path[32];
+	ssize_t len;
+
+	keep->is_over = true;
+	rudp_confine_engine(&confinement, &settings, run_dir);
+	snprintf(path, sizeof path, "/proc/%d/exe", (int)*other);
+	if (has(RUDP_CONFINE_FILES) && readlink(path, text, sizeof text) >= 0)
+		return 1;
+	len = rudp_proc_look((uint32_t)*other, RUDP_PROC_EXE, text, sizeof text);
+	if (len <= 0 || text[0] != '/')
+		return 2;
+	return rudp_proc_look((uint32_t)*other, RUDP_PROC_COMM, text, sizeof text) > 0 ? 0 : 3;
+}
+
+static int asks_a_dead_keeper(void *context, struct rudp_keep *keep)
+{
+	const pid_t *other = context;
+	char text[RUDP_PROC_LOOK_BYTES];
+
+	keep->is_over = true;
+	kill(keep->keeper_pid, SIGKILL);
+	rudp_confine_engine(&confinement, &settings, run_dir);
+	if (!has(RUDP_CONFINE_FILES))
+		return 0;
+	return rudp_proc_look((uint32_t)*other, RUDP_PROC_EXE, text, sizeof text) < 0 &&
+			       rudp_proc_look((uint32_t)*other, RUDP_PROC_EXE, text,
+					      sizeof text) == -EACCES
+		       ? 0
+		       : 1;
+}
+
+static int status_of_kept(int (*engine)(void *context, struct rudp_keep *keep))
+{
+	pid_t self = getpid(), pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(rudp_keeper_run(engine, &self, &settings));
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+Test(confine, a_keeper_reads_for_its_engine_what_that_may_not)
+{
+	cr_assert(zero(int, status_of_kept(asks_its_keeper)));
+}
+
+Test(confine, an_engine_does_not_wait_for_a_keeper_that_is_gone)
+{
+	cr_assert(zero(int, status_of_kept(asks_a_dead_keeper)));
+}
