@@ -141,6 +141,19 @@ $(BUILD)/obj/whole/%.o: %.c
 	$(call say,CC,$< (whole))
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(FORTIFY) $(WARN_PRODUCT) $(LTO) -MMD -MP -c -o $@ $<
 
+# The filters of system calls, made here by libseccomp for the architecture of this machine.
+FILTERS := $(BUILD)/made/engine_filters.h
+$(BUILD)/made/filter: core/engine/filter/main.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) -o $@ $< -lseccomp
+$(FILTERS): $(BUILD)/made/filter
+	$(call say,GEN,$@)
+	$(Q)$< >$@
+FILTER_USERS := $(call obj,core/engine/confine_calls.c) $(call whole_obj,core/engine/confine_calls.c)
+$(sort $(FILTER_USERS)): $(FILTERS)
+$(sort $(FILTER_USERS)): override CPPFLAGS += -I$(dir $(FILTERS))
+
 # These know where the engine is installed: `make install PREFIX=` after a `make` without it makes them anew.
 $(sort $(call obj,core/api/engine_start.c tools/place.c) $(call whole_obj,core/api/engine_start.c)): \
 	$(BUILD)/obj/libdir
@@ -196,12 +209,10 @@ $(BUILD)/converse: $(call obj,conversation/converse/main.c) $(BUILD)/libconverse
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CONVERSE_LIBS) -ldl
 
-# A static copy where there is one: an engine starts faster without another library to load.
-SECCOMP := $(or $(if $(SAN),,$(call tried,-l:libseccomp.a)),-lseccomp)
 $(BUILD)/rudp-engine: $(call whole_obj,core/engine/host_process.c $(ENGINE_SRC) $(PROTO_SRC) $(API_SRC) \
 		$(BASE_SRC))
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $^ -lcrypto $(SECCOMP) -pthread -ldl
+	$(Q)$(CC) $(CFLAGS) $(LTO) $(LDFLAGS) -o $@ $^ -lcrypto -pthread -ldl
 
 $(BUILD)/librudp_engine.so: $(call obj,core/engine/host_thread.c) $(BUILD)/libengine.a \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a core/engine/engine.map
@@ -233,6 +244,8 @@ $(BUILD)/librudp.so: $(BUILD)/librudp.a core/api/rudp.map
 $(BUILD)/librudpmsg.so: $(BUILD)/librudpmsg.a $(BUILD)/librudp.so $(BUILD)/libbase.a messaging/rudpmsg.map
 	$(call shared,-llmdb -pthread)
 
+# A static copy where there is one: the tool needs no library more at run time.
+SECCOMP := $(or $(if $(SAN),,$(call tried,-l:libseccomp.a)),-lseccomp)
 TOOLS_LIBS := $(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
 $(BUILD)/rudp: $(call obj,$(TOOLS_SRC)) $(TOOLS_LIBS)
 	$(call say,LD,$@)
@@ -291,7 +304,7 @@ $(BUILD)/tests/engine: $(call units_of,engine) \
 		$(BUILD)/libproto.a $(BUILD)/librudp.a | $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=send -o $@ $^ -lcriterion -lcrypto -lseccomp -ljansson -pthread -ldl
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=send -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
 $(BUILD)/tests/later_libc.so: tests/shim/later_libc/later_libc.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -309,7 +322,7 @@ $(BUILD)/tests/tools: $(call units_of,tools) $(filter-out %/main.o,$(call obj,$(
 		$(TOOLS_LIBS) | $(BUILD)/rudp $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lseccomp -ljansson -pthread -ldl
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto $(SECCOMP) -ljansson -pthread -ldl
 $(BUILD)/tests/netmodel: $(call units_of,netmodel) $(call obj,$(NETMODEL_SRC))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -416,7 +429,7 @@ $(BUILD)/tests/economy-engine: $(call obj,core/engine/host_process.c tests/econo
 		$(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) $(COUNTED:%=-Wl,--wrap=%) -o $@ $^ -lcrypto $(SECCOMP) -pthread -ldl
+	$(Q)$(CC) $(LDFLAGS) $(COUNTED:%=-Wl,--wrap=%) -o $@ $^ -lcrypto -pthread -ldl
 
 $(BUILD)/tests/economy: $(call obj,tests/economy/main.c) $(BUILD)/librudp.a \
 		| $(BUILD)/tests/economy-engine
