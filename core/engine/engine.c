@@ -83,7 +83,8 @@ void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 		len = rudp_proc_look(pid, RUDP_PROC_COMM, name, RUDP_PROGRAM_NAME_BYTES);
 		if (len > 0 && name[len - 1] == '\n')
 			name[len - 1] = 0;
-		look_at_executable(&engine->last_program);
+		if (rudp_policy_names_programs(engine->settings.policy))
+			look_at_executable(&engine->last_program);
 		engine->last_program_at_ns = engine->now_at_ns;
 	}
 	*program = engine->last_program;
@@ -105,17 +106,28 @@ void rudp_engine_follow_policy(struct rudp_engine *engine)
 	rudp_endpoint_set_early(engine->ep, rudp_policy_early(engine->settings.policy));
 }
 
+/* A rule may have come since the program was looked at. */
+static const char *executable_of(struct rudp_engine *engine, const struct rudp_program *program,
+				 struct rudp_program *now)
+{
+	if (program->executable[0] || !rudp_policy_names_programs(engine->settings.policy))
+		return program->executable;
+	rudp_engine_look_at_program(engine, program->pid, now);
+	return now->executable;
+}
+
 struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,
 					const struct rudp_addr *addr,
 					const struct rudp_program *program)
 {
-	const struct rudp_policy_question question = {.direction = direction,
-						      .addr = addr,
-						      .program = program->name,
-						      .executable = program->executable,
-						      .has_key = engine->settings.has_psk};
+	struct rudp_policy_question question = {.direction = direction,
+						.addr = addr,
+						.program = program->name,
+						.has_key = engine->settings.has_psk};
+	struct rudp_program now;
 
 	rudp_engine_follow_policy(engine);
+	question.executable = executable_of(engine, program, &now);
 	return rudp_policy_decide(engine->settings.policy, &question);
 }
 

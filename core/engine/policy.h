@@ -44,6 +44,7 @@ struct rudp_policy {
 	bool resume;                  /* endpoints that have met use what they know of each other */
 	bool tail;                    /* sparse traffic is protected by second copies */
 	bool early;                   /* data may travel with the SYN, where a program or a rule asks */
+	bool names_programs;          /* a rule does: without one nobody needs to know an executable */
 
 	struct rudp_policy_source *environment, *file; /* never NULL */
 	struct rudp_policy_files *files;
@@ -109,6 +110,7 @@ uint16_t rudp_policy_udp_port(const struct rudp_policy *policy);
 bool rudp_policy_resume(const struct rudp_policy *policy);
 bool rudp_policy_tail(const struct rudp_policy *policy);
 bool rudp_policy_early(const struct rudp_policy *policy);
+bool rudp_policy_names_programs(const struct rudp_policy *policy);
 
 /* "2 rules in RUDP_POLICY, 5 rules in /etc/rudp/rudp.conf, head-start 250ms, ..."; returns text. */
 char *rudp_policy_describe(const struct rudp_policy *policy, char *text, size_t size);
