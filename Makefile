@@ -192,7 +192,8 @@ $(BUILD)/libconversation-model.a: $(call obj,$(CONVERSATION_MODEL_SRC))
 	$(archive)
 # The running part without its main, and the store; and what makes sure of a key, before it is used.
 $(BUILD)/libconversation-server.a: $(filter-out %/main.o,$(call obj,$(CONVERSATION_SERVER_SRC))) \
-		$(call obj,core/engine/key_file.c core/engine/key_ring.c core/engine/file_stamp.c)
+		$(call obj,core/engine/key_file.c core/engine/key_ring.c core/engine/file_stamp.c \
+		core/engine/config_open.c)
 	$(archive)
 SERVER_LIBS := -linih -lsodium -lsqlite3 -lssl -lcrypto -llmdb -pthread
 $(BUILD)/apollonion: $(call obj,conversation/server/main.c) $(BUILD)/libconversation-server.a \

@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <linux/landlock.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,7 +35,7 @@ struct rules {
 	uint64_t rights; /* those that the kernel knows */
 };
 
-/* What is not there cannot be allowed, which is no error. */
+/* What is not there cannot be allowed, which is no error, nor can a file with rights of a directory. */
 static bool allow(const struct rules *rules, const char *path, uint64_t rights)
 {
 	struct landlock_path_beneath_attr beneath = {.allowed_access = rights & rules->rights};
@@ -51,33 +50,18 @@ static bool allow(const struct rules *rules, const char *path, uint64_t rights)
 }
 
 /*
- * The directory of a file, as the file may be replaced by another of that name. Where the directory
- * is not there yet it may come: then the nearest one above it, but never the root.
+ * A directory, or that of a file, as the file may be replaced by another of that name. What is elsewhere,
+ * as when the directory itself is replaced, the keeper opens (proc_look.h).
  */
-static void allow_directory_of(const struct rules *rules, const char *path)
+static void allow_configured(const struct rules *rules, const char *path)
 {
 	char name[PATH_MAX];
 
-	if ((size_t)snprintf(name, sizeof name, "%s", path) >= sizeof name)
+	if (!*path || strcmp(path, NO_FILE) == 0 || allow(rules, path, READ))
 		return;
-	do {
-		dirname(name);
-		if (strcmp(name, "/") == 0 || strcmp(name, ".") == 0)
-			return;
-	} while (!allow(rules, name, READ));
-}
-
-/* It may be a link, or lie behind one: where that leads to now, and where it may lead to later. */
-static void allow_configured(const struct rules *rules, const char *path)
-{
-	char real[PATH_MAX];
-
-	if (!*path || strcmp(path, NO_FILE) == 0)
-		return;
-	allow(rules, path, READ); /* where it is a directory itself */
-	allow_directory_of(rules, path);
-	if (realpath(path, real) && strcmp(real, path) != 0)
-		allow_directory_of(rules, real);
+	if ((size_t)snprintf(name, sizeof name, "%s", path) < sizeof name &&
+	    strcmp(dirname(name), "/") != 0)
+		allow(rules, name, READ);
 }
 
 static void allow_all(const struct rules *rules, const struct rudp_settings *settings,

@@ -21,7 +21,8 @@
  *	key_watch     keys come and go          key_ring (all files), key_file (one), file_stamp
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives
- *	confine        rights it gives up       confine_files, confine_calls, proc_look (by its keeper)
+ *	confine       rights it gives up        confine_files, confine_calls, filter/; proc_look and
+ *	                                        config_open (what its keeper reads for it)
  *	keep           what outlives it         keep_restore, keeper (another one in its place)
  */
 #ifndef RUDP_ENGINE_ENGINE_H

@@ -92,13 +92,13 @@ static void take_signal(const struct keeper *keeper, pid_t engine)
 		kill(engine, SIGTERM);
 }
 
-static void answer(struct rudp_proc_question *question)
+static void answer(struct rudp_proc_question *question, const struct rudp_settings *settings)
 {
 	uint64_t count;
 
 	if (read(question->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
 		question->wake_fd = 0;
-	rudp_proc_look_answer(question);
+	rudp_proc_look_answer(question, settings);
 }
 
 /* Returns when the engine, which is the parent, has ended. It is asked meanwhile (proc_look.h). */
@@ -118,7 +118,7 @@ static void wait_for_end(const struct keeper *keeper, pid_t engine)
 		if (fds[0].revents)
 			take_signal(keeper, engine);
 		if (fds[1].revents)
-			answer(question);
+			answer(question, keeper->settings);
 	}
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	drop_death_signal();

@@ -19,8 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/config_open.h"
 #include "engine/confine.h"
 #include "engine/keeper.h"
+#include "engine/private_dir.h"
 #include "engine/proc_look.h"
 
 #define NOT_SUPPORTED 77
@@ -144,6 +146,41 @@ Test(confine, an_engine_reads_a_key_that_has_been_replaced)
 	cr_assert(eq(int, (int)write(pipe_ends[1], "x", 1), 1));
 	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
 	cr_assert(zero(int, status));
+}
+
+/* Listens and is called by a path, and gives a program's socket a name that only it can call. */
+static int listens_in_its_directory(void)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX}, hidden = {.sun_family = AF_UNIX};
+	int first = socket(AF_UNIX, SOCK_STREAM, 0), again = socket(AF_UNIX, SOCK_STREAM, 0);
+	int program = socket(AF_UNIX, SOCK_STREAM, 0), caller = socket(AF_UNIX, SOCK_STREAM, 0);
+	int path_fd;
+	socklen_t len;
+
+	snprintf(un.sun_path, sizeof un.sun_path, "%s/rudp1.a", run_dir);
+	snprintf(hidden.sun_path, sizeof hidden.sun_path, "%s/rudp1.b", run_dir);
+	if (rudp_private_dir_listen(run_dir, first, &un, sizeof un, 5) != 0)
+		return 1;
+	close(first); /* as one that was killed leaves it */
+	if (rudp_private_dir_listen(run_dir, again, &un, sizeof un, 5) != 0)
+		return 2;
+	path_fd = rudp_private_dir_bind(run_dir, program, &hidden, sizeof hidden);
+	if (path_fd < 0 || listen(program, 5) < 0)
+		return 3;
+	len = rudp_private_dir_address(path_fd, &hidden);
+	if (connect(caller, (struct sockaddr *)&hidden, len) < 0)
+		return 4;
+	rudp_private_dir_remove(again, rudp_private_dir_inode(again));
+	return access(un.sun_path, F_OK) < 0 && errno == ENOENT ? 0 : 5;
+}
+
+Test(confine, an_engine_listens_in_its_private_directory)
+{
+	int len = snprintf(run_dir, sizeof run_dir, "%s/run", directory);
+
+	cr_assert(lt(int, len, (int)sizeof run_dir));
+	cr_assert(zero(int, mkdir(run_dir, 0700)));
+	cr_assert(zero(int, status_of(listens_in_its_directory)));
 }
 
 static void *nothing(void *argument)
@@ -285,4 +322,75 @@ Test(confine, a_keeper_reads_for_its_engine_what_that_may_not)
 Test(confine, an_engine_does_not_wait_for_a_keeper_that_is_gone)
 {
 	cr_assert(zero(int, status_of_kept(asks_a_dead_keeper)));
+}
+
+static int ready_ends[2];
+
+/* 0: it can be opened and says "new". */
+static int new_text_errno(const char *path)
+{
+	char text[8] = "";
+	int fd = rudp_config_open(path);
+
+	if (fd < 0)
+		return errno;
+	return read(fd, text, sizeof text - 1) > 0 && strcmp(text, "new") == 0 ? 0 : ENOMSG;
+}
+
+/* context: of that path, when another directory has taken the place of the one with the key. */
+static int reads_the_new_key(void *context, struct rudp_keep *keep)
+{
+	char byte = 0, path[128];
+
+	keep->is_over = true;
+	rudp_confine_engine(&confinement, &settings, run_dir);
+	if (write(ready_ends[1], &byte, 1) != 1 || read(pipe_ends[0], &byte, 1) != 1)
+		return 1;
+	if (new_text_errno(context))
+		return 2;
+	snprintf(path, sizeof path, "%s/other/file", directory);
+	return has(RUDP_CONFINE_FILES) && new_text_errno(path) != EACCES ? 3 : 0;
+}
+
+static void replace_keys(void)
+{
+	char keys[64], away[64], next[64];
+
+	snprintf(keys, sizeof keys, "%s/keys", directory);
+	snprintf(away, sizeof away, "%s/away", directory);
+	snprintf(next, sizeof next, "%s/next", directory);
+	cr_assert(zero(int, mkdir(next, 0700)));
+	put("next/key", "new");
+	cr_assert(zero(int, rename(keys, away)));
+	cr_assert(zero(int, rename(next, keys)));
+}
+
+static void check_replaced_keys(const char *configured)
+{
+	char path[64], byte;
+	int status;
+	pid_t pid;
+
+	snprintf(settings.keys.path, sizeof settings.keys.path, "%s/%s", directory, configured);
+	snprintf(path, sizeof path, "%s/keys/key", directory);
+	cr_assert(zero(int, pipe(pipe_ends)));
+	cr_assert(zero(int, pipe(ready_ends)));
+	pid = fork();
+	if (pid == 0)
+		_exit(rudp_keeper_run(reads_the_new_key, path, &settings));
+	cr_assert(eq(int, (int)read(ready_ends[0], &byte, 1), 1));
+	replace_keys();
+	cr_assert(eq(int, (int)write(pipe_ends[1], "x", 1), 1));
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	cr_assert(zero(int, status));
+}
+
+Test(confine, a_directory_of_keys_may_be_replaced_as_a_whole)
+{
+	check_replaced_keys("keys");
+}
+
+Test(confine, a_key_is_read_when_its_directory_has_been_replaced)
+{
+	check_replaced_keys("keys/key");
 }
