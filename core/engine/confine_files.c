@@ -35,7 +35,7 @@ struct rules {
 	uint64_t rights; /* those that the kernel knows */
 };
 
-/* What is not there cannot be allowed, which is no error, nor can a file with rights of a directory. */
+/* What is not there cannot be allowed, which is no error; nor can a file, as a directory. */
 static bool allow(const struct rules *rules, const char *path, uint64_t rights)
 {
 	struct landlock_path_beneath_attr beneath = {.allowed_access = rights & rules->rights};
@@ -50,8 +50,8 @@ static bool allow(const struct rules *rules, const char *path, uint64_t rights)
 }
 
 /*
- * A directory, or that of a file, as the file may be replaced by another of that name. What is elsewhere,
- * as when the directory itself is replaced, the keeper opens (proc_look.h).
+ * A directory, or that of a file, as the file may be replaced by another of that name. The keeper opens
+ * what is elsewhere, as when the directory itself is replaced (proc_look.h).
  */
 static void allow_configured(const struct rules *rules, const char *path)
 {
