@@ -47,7 +47,7 @@ static void add_missing(struct rudp_report *report, const struct rudp_control_en
 				     : NULL;
 
 	add_reasons(engine, reasons, sizeof reasons);
-	rudp_report_add(report, RUDP_DOCTOR_WARN, "engine", remedy,
+	rudp_report_add(report, RUDP_DOCTOR_WARN, "confinement", remedy,
 			"engine %u is confined (%s), but not: %s%s", engine->pid,
 			rudp_confine_list(engine->confined, true, has),
 			rudp_confine_list(engine->confined, false, lacks), reasons);
@@ -59,16 +59,16 @@ void rudp_doctor_engine(struct rudp_report *report, const struct rudp_control_en
 	char text[RUDP_CONFINE_TEXT_SIZE];
 
 	if (!(engine->confined & RUDP_CONFINE_TOLD))
-		rudp_report_add(report, RUDP_DOCTOR_NOTE, "engine", NULL,
+		rudp_report_add(report, RUDP_DOCTOR_NOTE, "confinement", NULL,
 				"engine %u is not confined: it lives in a program "
 				"(RUDP_ENGINE=thread), or is older than this command",
 				engine->pid);
 	else if (engine->confined & RUDP_CONFINE_OFF)
-		rudp_report_add(report, RUDP_DOCTOR_WARN, "engine",
+		rudp_report_add(report, RUDP_DOCTOR_WARN, "confinement",
 				"unset RUDP_CONFINE   # for programs that are started then",
 				"engine %u is not confined: RUDP_CONFINE=off", engine->pid);
 	else if ((engine->confined & all) == all)
-		rudp_report_add(report, RUDP_DOCTOR_OK, "engine", NULL, "engine %u is confined: %s",
+		rudp_report_add(report, RUDP_DOCTOR_OK, "confinement", NULL, "engine %u is confined: %s",
 				engine->pid, rudp_confine_list(engine->confined, true, text));
 	else
 		add_missing(report, engine);
@@ -82,7 +82,7 @@ void rudp_doctor_engines(struct rudp_report *report)
 		for (size_t i = 0; i < list.engines && i < ENGINES_SHOWN_MAX; i++)
 			rudp_doctor_engine(report, &list.tellers[i]);
 		if (list.engines == 0)
-			rudp_report_add(report, RUDP_DOCTOR_NOTE, "engine", NULL,
+			rudp_report_add(report, RUDP_DOCTOR_NOTE, "confinement", NULL,
 					"none of yours runs here now");
 	}
 	rudp_ss_list_fini(&list);

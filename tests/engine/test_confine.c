@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -239,6 +242,41 @@ static int has_few_rights(void)
 Test(confine, an_engine_has_few_capabilities)
 {
 	cr_assert(zero(int, status_of(has_few_rights)));
+}
+
+/* As a kernel before 5.13 answers. */
+static bool take_landlock_away(void)
+{
+	struct sock_filter steps[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+	struct sock_fprog program = {sizeof steps / sizeof steps[0], steps};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+Test(confine, an_engine_on_an_older_kernel_runs_with_what_there_is)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (!take_landlock_away())
+			_exit(NOT_SUPPORTED);
+		rudp_confine_engine(&confinement, &settings, run_dir);
+		_exit(!has(RUDP_CONFINE_FILES) && confinement.files_error == ENOSYS &&
+				      has(RUDP_CONFINE_MEMORY) &&
+				      has(RUDP_CONFINE_CALLS) == (confinement.calls_error == 0)
+			      ? 0
+			      : 1);
+	}
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	if (WEXITSTATUS(status) == NOT_SUPPORTED)
+		cr_skip_test("there is no filter of system calls here");
+	cr_assert(zero(int, status));
 }
 
 static int has_everything(void)

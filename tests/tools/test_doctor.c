@@ -26,6 +26,7 @@ Test(doctor, an_engine_that_has_given_up_everything_is_ok)
 	const struct rudp_finding *finding = finding_of(RUDP_CONFINE_TOLD | ALL, 0);
 
 	cr_assert(eq(int, finding->verdict, RUDP_DOCTOR_OK));
+	cr_assert(eq(str, (char *)finding->check, "confinement"));
 	cr_assert(eq(str, (char *)finding->text,
 		     "engine 7 is confined: no_new_privs, not dumpable, capabilities, files (Landlock), "
 		     "system calls (seccomp)"));
