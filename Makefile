@@ -245,12 +245,10 @@ $(BUILD)/librudp.so: $(BUILD)/librudp.a core/api/rudp.map
 $(BUILD)/librudpmsg.so: $(BUILD)/librudpmsg.a $(BUILD)/librudp.so $(BUILD)/libbase.a messaging/rudpmsg.map
 	$(call shared,-llmdb -pthread)
 
-# A static copy where there is one: the tool needs no library more at run time.
-SECCOMP := $(or $(if $(SAN),,$(call tried,-l:libseccomp.a)),-lseccomp)
 TOOLS_LIBS := $(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
 $(BUILD)/rudp: $(call obj,$(TOOLS_SRC)) $(TOOLS_LIBS)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto $(SECCOMP) -ljansson -pthread -ldl
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lseccomp -ljansson -pthread -ldl
 
 $(BUILD)/examples/%: examples/%.c $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
@@ -323,7 +321,7 @@ $(BUILD)/tests/tools: $(call units_of,tools) $(filter-out %/main.o,$(call obj,$(
 		$(TOOLS_LIBS) | $(BUILD)/rudp $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto $(SECCOMP) -ljansson -pthread -ldl
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lseccomp -ljansson -pthread -ldl
 $(BUILD)/tests/netmodel: $(call units_of,netmodel) $(call obj,$(NETMODEL_SRC))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
