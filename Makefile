@@ -42,12 +42,25 @@ WARN_PRODUCT := -Wconversion
 ifneq ($(CI),)
 WARN += -Werror
 endif
+comma := ,
 HIDE := -fPIC -fvisibility=hidden -fno-common -fno-omit-frame-pointer
+
+# Hardening, as far as the compiler and the linker have it: each option is tried by itself. A sanitizer
+# watches the same places itself. FORTIFY is for the products only, as tests make wrong calls on purpose.
+# -U: some distributions set it already.
+tried = $(if $(SAN),,$(shell echo 'int main(void) { return 0; }' | \
+	$(CC) $(OPT) -Werror $(1) -include string.h -x c -o /dev/null - 2>/dev/null && echo '$(1)'))
+fortify = $(call tried,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(1))
+FORTIFY := $(or $(call fortify,3),$(call fortify,2))
+HARDEN := $(foreach option,-fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
+	-mbranch-protection=standard,$(call tried,$(option)))
+HARDEN_LINK := $(foreach option,-Wl$(comma)-z$(comma)relro -Wl$(comma)-z$(comma)now \
+	-Wl$(comma)-z$(comma)noexecstack -pie,$(call tried,$(option)))
 
 override CPPFLAGS += -D_GNU_SOURCE -I. -Icore -Icore/include -Imessaging/include -DRUDP_VERSION_TEXT='"$(VERSION)"' \
 	-DRUDP_LIBDIR='"$(LIBDIR)/rudp"'
-override CFLAGS += -std=gnu11 $(OPT) $(WARN) $(HIDE) $(SAN)
-override LDFLAGS += $(SAN)
+override CFLAGS += -std=gnu11 $(OPT) $(WARN) $(HIDE) $(SAN) $(HARDEN)
+override LDFLAGS += $(SAN) $(HARDEN_LINK)
 
 # gcc optimizes the engine's process as a whole, which takes 4 to 7 % off its work for a connection. What
 # others link (archives, tests) is plain, and so is what a sanitizer sees.
@@ -97,9 +110,9 @@ UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools net
 # Said before the compiler says it less plainly.
 .PHONY: needs
 needs:
-	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n#include <ini.h>\n#include <sodium.h>\n#include <sqlite3.h>\n#include <editline/readline.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
-		echo "rudp needs libcrypto, uthash, jansson, lmdb, xxhash, inih, sodium, sqlite3 and libedit. On Debian and Ubuntu:"; \
-		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev libinih-dev libsodium-dev libsqlite3-dev libedit-dev"; exit 1; }
+	@printf '#include <openssl/evp.h>\n#include <uthash.h>\n#include <jansson.h>\n#include <lmdb.h>\n#include <xxhash.h>\n#include <ini.h>\n#include <sodium.h>\n#include <sqlite3.h>\n#include <editline/readline.h>\n#include <seccomp.h>\n' | $(CC) -E - >/dev/null 2>&1 || { \
+		echo "rudp needs libcrypto, uthash, jansson, lmdb, xxhash, inih, sodium, sqlite3, libedit and libseccomp. On Debian and Ubuntu:"; \
+		echo "  apt-get install gcc libc6-dev libssl-dev uthash-dev libjansson-dev liblmdb-dev libxxhash-dev libinih-dev libsodium-dev libsqlite3-dev libedit-dev libseccomp-dev"; exit 1; }
 
 all: needs $(PRODUCTS) $(EXAMPLES) ## build everything into build/ (needs no root)
 
@@ -121,12 +134,25 @@ $(BUILD)/obj/tests/%.o: tests/%.c
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN_PRODUCT) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(FORTIFY) $(WARN_PRODUCT) -MMD -MP -c -o $@ $<
 
 $(BUILD)/obj/whole/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$< (whole))
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN_PRODUCT) $(LTO) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(FORTIFY) $(WARN_PRODUCT) $(LTO) -MMD -MP -c -o $@ $<
+
+# The filters of system calls, made here by libseccomp for the architecture of this machine.
+FILTERS := $(BUILD)/made/engine_filters.h
+$(BUILD)/made/filter: core/engine/filter/main.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) -o $@ $< -lseccomp
+$(FILTERS): $(BUILD)/made/filter
+	$(call say,GEN,$@)
+	$(Q)$< >$@
+FILTER_USERS := $(call obj,core/engine/confine_calls.c) $(call whole_obj,core/engine/confine_calls.c)
+$(sort $(FILTER_USERS)): $(FILTERS)
+$(sort $(FILTER_USERS)): override CPPFLAGS += -I$(dir $(FILTERS))
 
 # These know where the engine is installed: `make install PREFIX=` after a `make` without it makes them anew.
 $(sort $(call obj,core/api/engine_start.c tools/place.c) $(call whole_obj,core/api/engine_start.c)): \
@@ -166,7 +192,8 @@ $(BUILD)/libconversation-model.a: $(call obj,$(CONVERSATION_MODEL_SRC))
 	$(archive)
 # The running part without its main, and the store; and what makes sure of a key, before it is used.
 $(BUILD)/libconversation-server.a: $(filter-out %/main.o,$(call obj,$(CONVERSATION_SERVER_SRC))) \
-		$(call obj,core/engine/key_file.c core/engine/key_ring.c core/engine/file_stamp.c)
+		$(call obj,core/engine/key_file.c core/engine/key_ring.c core/engine/file_stamp.c \
+		core/engine/config_open.c)
 	$(archive)
 SERVER_LIBS := -linih -lsodium -lsqlite3 -lssl -lcrypto -llmdb -pthread
 $(BUILD)/apollonion: $(call obj,conversation/server/main.c) $(BUILD)/libconversation-server.a \
@@ -221,7 +248,7 @@ $(BUILD)/librudpmsg.so: $(BUILD)/librudpmsg.a $(BUILD)/librudp.so $(BUILD)/libba
 TOOLS_LIBS := $(BUILD)/libengine.a $(BUILD)/libproto.a $(BUILD)/librudp.a
 $(BUILD)/rudp: $(call obj,$(TOOLS_SRC)) $(TOOLS_LIBS)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -ljansson -pthread -ldl
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -lseccomp -ljansson -pthread -ldl
 
 $(BUILD)/examples/%: examples/%.c $(BUILD)/librudpmsg.a $(BUILD)/librudp.a
 	@mkdir -p $(@D)
@@ -294,7 +321,7 @@ $(BUILD)/tests/tools: $(call units_of,tools) $(filter-out %/main.o,$(call obj,$(
 		$(TOOLS_LIBS) | $(BUILD)/rudp $(BUILD)/librudp_shim.so $(BUILD)/rudp-engine
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -ljansson -pthread -ldl
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion -lcrypto -lseccomp -ljansson -pthread -ldl
 $(BUILD)/tests/netmodel: $(call units_of,netmodel) $(call obj,$(NETMODEL_SRC))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -435,11 +462,15 @@ check: ## set up, build, run every test
 # Tests are not to depend on what whoever runs them has left open, ignored or set.
 KNOWN_SURROUNDINGS := tests/surroundings.sh
 
-check-unit: $(UNIT_TESTS) ## unit and model tests, and that proto, netmodel and the conversation's model are sans-I/O
+# Without optimization there is no FORTIFY.
+HARDENED := $(if $(SAN)$(filter -O0,$(OPT)),,$(filter-out %.a,$(PRODUCTS)))
+
+check-unit: $(UNIT_TESTS) $(HARDENED) ## unit and model tests, and that proto, netmodel and the conversation's model are sans-I/O
 	@$(KNOWN_SURROUNDINGS) tests/run_units.sh $(BUILD) $(UNIT_TESTS)
 	@tests/check_sans_io.sh $(call obj,$(PROTO_SRC))
 	@tests/check_sans_io.sh $(call obj,$(NETMODEL_SRC))
 	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC))
+	$(if $(HARDENED),@tests/check_hardening.sh $(HARDENED))
 
 check-sim: $(BUILD)/tests/sim ## the simulator: named scenarios and 1000 random ones
 	$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim

@@ -7,7 +7,7 @@
 set -euo pipefail
 
 build=(gcc libc6-dev libssl-dev uthash-dev libjansson-dev libinih-dev libsodium-dev liblmdb-dev
-	libsqlite3-dev libxxhash-dev libedit-dev pkg-config)
+	libsqlite3-dev libxxhash-dev libedit-dev libseccomp-dev pkg-config)
 # A faster AEAD; Intel's and AMD's processors only.
 [ "$(uname -m)" != x86_64 ] || build+=(libipsec-mb-dev)
 demo=(iproute2 nginx-light curl python3)

@@ -100,6 +100,8 @@ RUDP_EXPORT int pidfd_spawnp(int *pidfd, const char *file,
 #define COMMAND_WITH_SHIM(command)                                                                 \
 	({                                                                                         \
 		const char *given = (command);                                                     \
+		if (given)                                                                         \
+			rudp_exec_environment_leave_engine();                                      \
 		size_t size = given ? rudp_exec_environment_size(environ) : 0;                     \
 		char **wanted = size ? rudp_exec_environment(alloca(size), environ, NULL)  \
 				     : NULL;                                               \

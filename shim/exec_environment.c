@@ -26,9 +26,32 @@
 
 static const char *const engine_variables[] = {"RUDP_NONCE=", "RUDP_TOKEN=", "RUDP_SETTINGS="};
 
+static const char key_variable[] = "RUDP_KEY_FILE=";
+static long user_at_start;
+
 static bool starts_with(const char *text, const char *start)
 {
 	return strncmp(text, start, strlen(start)) == 0;
+}
+
+static long current_user(void)
+{
+	return rudp_sys_call(SYS_geteuid, 0, 0, 0, 0, 0, 0);
+}
+
+void rudp_exec_environment_begin(void)
+{
+	user_at_start = current_user();
+}
+
+/* Of this process since it has its engine. Behind a filter of system calls the kernel is not asked. */
+static bool has_other_user(void)
+{
+	struct rudp_engine_ref engine;
+
+	if (rudp_is_filtered())
+		return false;
+	return current_user() != (rudp_engine_known(&engine) ? (long)engine.uid : user_at_start);
 }
 
 static bool leads_to_engine(const char *variable)
@@ -182,7 +205,7 @@ static bool keeps_settings(char *const environment[])
 
 /*
  * It runs as its owner, or as whom that one makes it run (su): the token of this engine is for its user.
- * Behind a filter of system calls it is not asked.
+ * Behind a filter of system calls the kernel is not asked.
  */
 static bool changes_user(const char *path)
 {
@@ -201,7 +224,8 @@ char **rudp_exec_environment(void *space, char *const environment[], const char 
 	struct rudp_environment_walk walk;
 	struct rudp_engine_ref engine;
 	const char *ours;
-	bool alone = changes_user(path);
+	bool other_user = has_other_user();
+	bool alone = other_user || changes_user(path);
 	bool known = rudp_engine_known(&engine);
 	bool replaced = known || alone;
 	bool named = names_us_in_full(preload);
@@ -213,6 +237,7 @@ char **rudp_exec_environment(void *space, char *const environment[], const char 
 	rudp_environment_begin(&walk);
 	while ((ours = rudp_environment_next(&walk)))
 		if (rudp_environment_is_ours(ours) && !(replaced && leads_to_engine(ours)) &&
+		    !(other_user && starts_with(ours, key_variable)) &&
 		    !has_name_of(environment, ours))
 			*next++ = (char *)ours;
 	if (!named)
@@ -221,6 +246,19 @@ char **rudp_exec_environment(void *space, char *const environment[], const char 
 		add_engine(text, &next, &engine);
 	*next = NULL;
 	return first;
+}
+
+void rudp_exec_environment_leave_engine(void)
+{
+	char **kept = environ;
+
+	if (!has_other_user())
+		return;
+	for (char **next = environ; next && *next; next++)
+		if (!leads_to_engine(*next))
+			*kept++ = *next;
+	if (kept)
+		*kept = NULL;
 }
 
 static bool is_in_environ(const char *variable)

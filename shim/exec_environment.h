@@ -4,6 +4,10 @@
  * shim and the engine into it: LD_PRELOAD, RUDP_NONCE with token and settings, and settings that
  * the program has dropped (losing a key file must not lose the encryption).
  *
+ * A process that has changed its user keeps its engine. A program that it executes then (a login that
+ * sshd starts) gets nothing that leads to that engine, so it finds or starts one of its own user; nor
+ * does it get the name of the key file, unless the process passes that on itself.
+ *
  * No allocation: the caller gives stack, since exec is called in children of vfork.
  */
 #ifndef RUDP_SHIM_EXEC_ENVIRONMENT_H
@@ -13,6 +17,9 @@
 
 #define RUDP_EXEC_ENVIRONMENT_BYTES_MAX (512 * 1024)
 
+/* Once, when the shim is loaded: remembers the user. */
+void rudp_exec_environment_begin(void);
+
 /* Bytes of space that rudp_exec_environment needs; 0: the environment shall stay as it is. */
 size_t rudp_exec_environment_size(char *const environment[]);
 
@@ -21,6 +28,9 @@ size_t rudp_exec_environment_size(char *const environment[]);
  * it is known: one that is setuid gets nothing that leads to the engine.
  */
 char **rudp_exec_environment(void *space, char *const environment[], const char *path);
+
+/* Before environ is handed on as it is, to a shell: takes out of it what does not go to another user. */
+void rudp_exec_environment_leave_engine(void);
 
 /*
  * For a shell that will get environ as it is: a command that first exports what of wanted environ lacks.

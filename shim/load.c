@@ -5,6 +5,7 @@
 
 #include "api/call.h"
 #include "api/environment.h"
+#include "exec_environment.h"
 #include "policy.h"
 #include "real.h"
 
@@ -32,5 +33,6 @@ __attribute__((constructor)) static void on_load(void)
 {
 	rudp_real_resolve();
 	rudp_environment_remember();
+	rudp_exec_environment_begin();
 	adopt_listeners();
 }

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "api/control.h"
+
 #define RUDP_FINDINGS_MAX 64
 #define RUDP_FINDING_TEXT_SIZE 640
 #define RUDP_PROGRAM_PATH_SIZE 64
@@ -67,6 +69,10 @@ void rudp_doctor_settings(struct rudp_report *report);
 void rudp_doctor_self_test(struct rudp_report *report);
 /* What this very command does under the shim; its exit code. */
 int rudp_doctor_self_test_child(void);
+
+/* doctor_engines.c: what the running engines have given up; one of them. */
+void rudp_doctor_engines(struct rudp_report *report);
+void rudp_doctor_engine(struct rudp_report *report, const struct rudp_control_engine *engine);
 
 /*
  * Runs a command to its end, or kills it after some seconds. out gets what it wrote to stdout and

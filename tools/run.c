@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "program.h"
+#include "strict.h"
 #include "tool.h"
 
 /* As env(1) and timeout(1): 125 for what is our own affair, 126 and 127 for the program. */
@@ -20,6 +21,7 @@
 
 #define SHIM "librudp_shim.so"
 #define ENGINE "rudp-engine"
+#define STRICT_POLICY "any use rudp"
 #define VALUE_SIZE (RUDP_PLACE_SIZE + 64)
 
 extern char **environ;
@@ -27,7 +29,7 @@ extern char **environ;
 struct run {
 	char **command;
 	const char *key, *policy; /* --key, --policy; NULL: not given */
-	bool ok;
+	bool ok, strict;
 	char shim[RUDP_PLACE_SIZE];
 };
 
@@ -37,6 +39,7 @@ static const struct argp_option options[] = {
 	{"engine", 'e', "process|thread", 0, "where the engine lives (default: process)", 0},
 	{"cc", 'c', "bbr|cubic", 0, "congestion control (default: bbr)", 0},
 	{"log", 'l', "LEVEL[:FILE]", 0, "error, warn, info or debug, and where to", 0},
+	{"strict", 's', NULL, 0, "rudp or nothing: the kernel denies PROGRAM any TCP of its own", 0},
 	{0},
 };
 
@@ -91,6 +94,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case 'l':
 		run->ok = run->ok && set_log(value);
+		return 0;
+	case 's':
+		run->strict = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		/* The program; what follows is its own business. */
@@ -221,12 +227,41 @@ static bool set_preload(const char *shim)
 	return ok;
 }
 
+/* Before anything of the program is looked at. */
+static bool prepare_strict(void)
+{
+	char why[RUDP_STRICT_WHY_SIZE];
+
+	if (!rudp_strict_is_possible(why)) {
+		rudp_complain("--strict: the kernel cannot keep the program from TCP: %s", why);
+		return false;
+	}
+	return setenv("RUDP_POLICY", STRICT_POLICY, 1) == 0;
+}
+
+static bool enter_strict(void)
+{
+	int rc = rudp_strict_start_engine();
+
+	if (rc < 0) {
+		rudp_complain("--strict: no engine can be started: %s; rudp doctor may say why",
+			      strerror(-rc));
+		return false;
+	}
+	rc = rudp_strict_enter();
+	if (rc < 0)
+		rudp_complain("--strict: the program cannot be kept from TCP: %s", strerror(-rc));
+	return rc == 0;
+}
+
 static int become(const struct run *run, const struct rudp_program *program)
 {
 	if (!set_preload(run->shim)) {
 		rudp_complain("no memory for the environment");
 		return EXIT_OWN;
 	}
+	if (run->strict && !enter_strict())
+		return EXIT_OWN;
 	execvp(run->command[0], run->command);
 	rudp_complain("%s: %s", program->path, strerror(errno));
 	return errno == ENOENT ? EXIT_MISSING : EXIT_NOT_RUN;
@@ -242,7 +277,7 @@ int rudp_tool_run(int argc, char **argv)
 
 	argp_err_exit_status = EXIT_OWN;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &run);
-	if (!run.ok || !find_shim(&run))
+	if (!run.ok || !find_shim(&run) || (run.strict && !prepare_strict()))
 		return EXIT_OWN;
 	fault = rudp_program_check(&program, run.command[0], getenv("PATH"), &caller);
 	if (fault != RUDP_PROGRAM_NONE)

@@ -15,10 +15,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "engine/proc_look.h"
+
 #define STATUS_BYTES 512 /* up to the line of the user */
 #define USERS_BYTES 256
 #define AUXILIARY_BYTES 1024 /* twice what the kernel gives a program today */
-#define PATH_BYTES 32
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* since Linux 6.5 */
@@ -40,14 +41,6 @@ static ssize_t read_text(const char *path, char *text, size_t size)
 	if (n >= 0)
 		text[n] = 0;
 	return n;
-}
-
-static ssize_t read_of(uint32_t pid, const char *file, char *text, size_t size)
-{
-	char path[PATH_BYTES];
-
-	snprintf(path, sizeof path, "/proc/%u/%s", pid, file);
-	return read_text(path, text, size);
 }
 
 /* The process itself, whoever has its pid by now. -1: this kernel does not give it, or it has ended. */
@@ -76,7 +69,8 @@ static bool has_these_users(uint32_t pid, const char *ours)
 {
 	char theirs[USERS_BYTES];
 
-	return read_of(pid, "uid_map", theirs, sizeof theirs) >= 0 && strcmp(theirs, ours) == 0;
+	return rudp_proc_look(pid, RUDP_PROC_UID_MAP, theirs, sizeof theirs) >= 0 &&
+	       strcmp(theirs, ours) == 0;
 }
 
 /* The number of the user namespace; 0: the kernel does not tell. */
@@ -134,7 +128,7 @@ static bool is_still(const struct rudp_call *call)
 	const char *line;
 	uint32_t effective;
 
-	if (read_of(call->pid, "status", text, sizeof text) < 0)
+	if (rudp_proc_look(call->pid, RUDP_PROC_STATUS, text, sizeof text) < 0)
 		return false;
 	line = strstr(text, "\nUid:");
 	return line && sscanf(line, "\nUid: %*u %" SCNu32, &effective) == 1 && effective == call->uid;
@@ -148,7 +142,7 @@ struct auxiliary {
 
 static void read_auxiliary(struct auxiliary *vector, uint32_t pid)
 {
-	vector->len = read_of(pid, "auxv", vector->bytes, sizeof vector->bytes);
+	vector->len = rudp_proc_look(pid, RUDP_PROC_AUXV, vector->bytes, sizeof vector->bytes);
 }
 
 static bool was_executed_with_more_rights(const struct auxiliary *vector)

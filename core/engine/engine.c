@@ -61,15 +61,11 @@ static size_t read_file(const char *path, void *out, size_t size)
 
 static void look_at_executable(struct rudp_program *program)
 {
-	char path[32], target[PATH_MAX];
+	char target[RUDP_PROC_LOOK_BYTES];
 	const char *slash;
-	ssize_t len;
 
-	snprintf(path, sizeof path, "/proc/%u/exe", program->pid);
-	len = readlink(path, target, sizeof target - 1);
-	if (len <= 0)
+	if (rudp_proc_look(program->pid, RUDP_PROC_EXE, target, sizeof target) <= 0)
 		return;
-	target[len] = 0;
 	slash = strrchr(target, '/');
 	snprintf(program->executable, sizeof program->executable, "%.*s",
 		 RUDP_EXECUTABLE_NAME_BYTES - 1, slash ? slash + 1 : target);
@@ -78,17 +74,17 @@ static void look_at_executable(struct rudp_program *program)
 void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 				 struct rudp_program *program)
 {
-	char path[32];
-	size_t len;
+	char *name = engine->last_program.name;
+	ssize_t len;
 
 	if (engine->last_program.pid != pid ||
 	    engine->now_at_ns - engine->last_program_at_ns > PROGRAM_NAME_AGE_NS) {
-		snprintf(path, sizeof path, "/proc/%u/comm", pid);
 		engine->last_program = (struct rudp_program){.pid = pid};
-		len = read_file(path, engine->last_program.name, RUDP_PROGRAM_NAME_BYTES - 1);
-		if (len > 0 && engine->last_program.name[len - 1] == '\n')
-			engine->last_program.name[len - 1] = 0;
-		look_at_executable(&engine->last_program);
+		len = rudp_proc_look(pid, RUDP_PROC_COMM, name, RUDP_PROGRAM_NAME_BYTES);
+		if (len > 0 && name[len - 1] == '\n')
+			name[len - 1] = 0;
+		if (rudp_policy_names_programs(engine->settings.policy))
+			look_at_executable(&engine->last_program);
 		engine->last_program_at_ns = engine->now_at_ns;
 	}
 	*program = engine->last_program;
@@ -110,17 +106,28 @@ void rudp_engine_follow_policy(struct rudp_engine *engine)
 	rudp_endpoint_set_early(engine->ep, rudp_policy_early(engine->settings.policy));
 }
 
+/* A rule may have come since the program was looked at. */
+static const char *executable_of(struct rudp_engine *engine, const struct rudp_program *program,
+				 struct rudp_program *now)
+{
+	if (program->executable[0] || !rudp_policy_names_programs(engine->settings.policy))
+		return program->executable;
+	rudp_engine_look_at_program(engine, program->pid, now);
+	return now->executable;
+}
+
 struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,
 					const struct rudp_addr *addr,
 					const struct rudp_program *program)
 {
-	const struct rudp_policy_question question = {.direction = direction,
-						      .addr = addr,
-						      .program = program->name,
-						      .executable = program->executable,
-						      .has_key = engine->settings.has_psk};
+	struct rudp_policy_question question = {.direction = direction,
+						.addr = addr,
+						.program = program->name,
+						.has_key = engine->settings.has_psk};
+	struct rudp_program now;
 
 	rudp_engine_follow_policy(engine);
+	question.executable = executable_of(engine, program, &now);
 	return rudp_policy_decide(engine->settings.policy, &question);
 }
 

@@ -22,6 +22,8 @@
  *	key_watch     keys come and go          key_ring (all files), key_file (one), file_stamp
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives
+ *	confine       rights it gives up        confine_files, confine_calls, filter/; proc_look and
+ *	                                        config_open (what its keeper reads for it)
  *	keep           what outlives it         keep_restore, keeper (another one in its place)
  */
 #ifndef RUDP_ENGINE_ENGINE_H
@@ -40,6 +42,7 @@
 #include "base/pool.h"
 #include "base/timer_wheel.h"
 #include "engine/closer.h"
+#include "engine/confine.h"
 #include "engine/failures.h"
 #include "engine/heap.h"
 #include "engine/key_watch.h"
@@ -85,6 +88,7 @@ struct rudp_engine {
 	struct rudp_key_use key_use;
 	bool stays;                   /* a host that never ends by itself (thread) */
 	struct rudp_keep *keep;       /* shared with who keeps it (keep.h); NULL: nobody does */
+	struct rudp_confinement confinement;
 	bool succeeds;                /* it has taken the place of an engine that was killed */
 	int epoll_fd;
 	int spare_fd;                 /* given up for a moment when descriptors run out */

@@ -22,6 +22,7 @@
 #include "api/engine_ready.h"
 #include "base/log.h"
 #include "engine/aead_choice.h"
+#include "engine/confine.h"
 #include "engine/confined.h"
 #include "engine/engine.h"
 #include "engine/keeper.h"
@@ -220,6 +221,7 @@ static int run(void *context, struct rudp_keep *keep)
 		say_ready(&engine);
 	/* Not before: whoever waits for this engine need not wait for a library to come off a disk. */
 	rudp_aead_choose(settings->aead);
+	rudp_confine_engine(&engine.confinement, settings, engine.run_dir);
 	rudp_engine_run(&engine);
 	rudp_keep_end(&engine);
 	rudp_log(RUDP_LOG_INFO, "engine ends");

@@ -210,7 +210,10 @@ void rudp_info_engine(const struct rudp_engine *engine, struct rudp_control_engi
 		.pid = (uint32_t)engine->pid,
 		.remembered_tcp = rudp_remembered_tcp_count(
 			&engine->remembered, rudp_policy_remember_ns(engine->settings.policy),
-			engine->now_at_ns)};
+			engine->now_at_ns),
+		.confined = engine->confinement.in_force,
+		.files_error = engine->confinement.files_error,
+		.calls_error = engine->confinement.calls_error};
 	memcpy(info->failures, engine->failures.counts, sizeof info->failures);
 }
 

@@ -22,6 +22,7 @@
 #include "engine/binding.h"
 #include "engine/control.h"
 #include "engine/engine.h"
+#include "engine/proc_look.h"
 
 #define RUDP_KEPT_MAX 1024 /* listeners; those beyond it end with their engine, which the log says */
 #define RUDP_KEPT_FDS_MAX (3 * RUDP_KEPT_MAX + RUDP_DOOR_KINDS)
@@ -41,6 +42,7 @@ struct rudp_keep {
 	uint8_t token[RUDP_TOKEN_BYTES];
 	int door_fds[RUDP_DOOR_KINDS]; /* by kind; 0: it has none */
 	int keeper_pid;                /* who waits for its end */
+	struct rudp_proc_question question;
 	unsigned used_max;             /* records from here on have never been used */
 	struct rudp_kept records[RUDP_KEPT_MAX];
 };

@@ -3,23 +3,30 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/confine.h"
 
 #define STANDARD_FDS 3
 #define ENGINE_NAME "rudp-engine"
 #define KEEPER_NAME "rudp-keeper"
 #define DEATH_SIGNAL SIGUSR1
+
+/* A keeper reads nothing of strangers: it does not take the processor from an engine that starts. */
+#define CONFINE_AFTER_MS 1000
 
 /*
  * To enlarge a table that is shared the kernel waits for all processors, which takes it milliseconds: it
@@ -32,6 +39,7 @@ struct keeper {
 	void *context;
 	const struct rudp_settings *settings;
 	struct rudp_keep *keep;
+	int signal_fd;                               /* of whoever reads it */
 	int64_t deaths_at_ns[RUDP_KEEPER_DEATHS_MAX]; /* the last ones, a ring */
 	unsigned deaths;
 };
@@ -74,18 +82,43 @@ static void drop_death_signal(void)
 		;
 }
 
-/*
- * Returns when the engine, which is the parent, has ended; whoever wants this process to end means the
- * engine.
- */
-static void wait_for_end(pid_t engine, const sigset_t *signals)
+/* Whoever wants this process to end means the engine. */
+static void take_signal(const struct keeper *keeper, pid_t engine)
 {
+	struct signalfd_siginfo info = {0};
+
+	if (read(keeper->signal_fd, &info, sizeof info) == sizeof info &&
+	    (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT))
+		kill(engine, SIGTERM);
+}
+
+static void answer(struct rudp_proc_question *question, const struct rudp_settings *settings)
+{
+	uint64_t count;
+
+	if (read(question->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
+		question->wake_fd = 0;
+	rudp_proc_look_answer(question, settings);
+}
+
+/* Returns when the engine, which is the parent, has ended. It is asked meanwhile (proc_look.h). */
+static void wait_for_end(const struct keeper *keeper, pid_t engine)
+{
+	struct rudp_proc_question *question = &keeper->keep->question;
+	int timeout_ms = CONFINE_AFTER_MS;
+
 	prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL, 0, 0, 0);
 	while (getppid() == engine) {
-		int number = sigwaitinfo(signals, NULL);
+		struct pollfd fds[] = {{keeper->signal_fd, POLLIN, 0}, {question->wake_fd, POLLIN, 0}};
 
-		if (number == SIGTERM || number == SIGINT)
-			kill(engine, SIGTERM);
+		if (poll(fds, 2, timeout_ms) == 0) {
+			rudp_confine_keeper(keeper->settings);
+			timeout_ms = -1;
+		}
+		if (fds[0].revents)
+			take_signal(keeper, engine);
+		if (fds[1].revents)
+			answer(question, keeper->settings);
 	}
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	drop_death_signal();
@@ -198,6 +231,27 @@ static int run_engine(const struct keeper *keeper, const sigset_t *signals)
 	return keeper->engine(keeper->context, keeper->keep);
 }
 
+/*
+ * Both processes have these descriptors. Without the first there can be no keeper; without the second
+ * it is not asked, and an engine names a program as that names itself.
+ */
+static bool open_waited(struct keeper *keeper, const sigset_t *signals)
+{
+	int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	keeper->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	keeper->keep->question = (struct rudp_proc_question){.wake_fd = wake_fd > 0 ? wake_fd : 0};
+	return keeper->signal_fd >= 0;
+}
+
+static pid_t start_keeper(struct keeper *keeper, const sigset_t *signals)
+{
+	/* Before there is an engine: nobody takes its keeper for it. */
+	name_process(KEEPER_NAME);
+	make_room();
+	return keeper->keep && open_waited(keeper, signals) ? fork_with_table() : -1;
+}
+
 /* For the keeper, which waits for them; an engine has its own mask. */
 static void block_signals(sigset_t *waited, sigset_t *before)
 {
@@ -221,17 +275,15 @@ int rudp_keeper_run(int (*engine)(void *context, struct rudp_keep *keep), void *
 	for (;;) {
 		pid_t self = getpid(), pid;
 
-		/* Before there is an engine: nobody takes its keeper for it. */
-		name_process(KEEPER_NAME);
-		make_room();
-		pid = keeper.keep ? fork_with_table() : -1;
+		pid = start_keeper(&keeper, &waited);
 		if (pid < 0)
 			rudp_log(RUDP_LOG_WARN, "there is no keeper: listeners end with this engine");
 		if (pid > 0)
 			keeper.keep->keeper_pid = pid;
+		rudp_proc_look_via(pid > 0 ? &keeper.keep->question : NULL);
 		if (pid != 0)
 			return run_engine(&keeper, &of_engine);
-		wait_for_end(self, &waited);
+		wait_for_end(&keeper, self);
 		if (!is_to_be_replaced(&keeper, self))
 			return 0;
 		prepare_to_succeed(&keeper);

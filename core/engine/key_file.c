@@ -2,7 +2,6 @@
 #include "engine/key_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +11,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+
+#include "engine/config_open.h"
 
 #define HEX_DIGITS (2 * RUDP_PSK_BYTES)
 #define BASE64_CHARACTERS 44 /* 43 and one '=' */
@@ -342,14 +343,15 @@ static bool load_open_file(struct rudp_key *key, int fd, const char *path, char 
 
 bool rudp_key_load(struct rudp_key *key, const char *path, char text[RUDP_KEY_TEXT_SIZE])
 {
-	/* Not blocking: a fifo in its place must not hang the program that waits for us. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = rudp_config_open(path), error = errno;
 	bool ok;
 
 	*key = (struct rudp_key){.id = 0};
 	if (fd < 0) {
-		fault(text, path, strerrordesc_np(errno));
-		key->stamp = rudp_file_stamp_at(path);
+		/* Without a stamp it is read again soon. */
+		if (error != ETIMEDOUT)
+			key->stamp = rudp_file_stamp_at(path);
+		fault(text, path, strerrordesc_np(error));
 		return false;
 	}
 	ok = load_open_file(key, fd, path, text);

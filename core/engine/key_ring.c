@@ -3,11 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "engine/config_open.h"
 
 struct loading {
 	struct rudp_key_ring *ring;
@@ -111,7 +112,7 @@ bool rudp_key_ring_load(struct rudp_key_ring *ring, const char *path, rudp_key_c
 	ring->stamp = rudp_file_stamp_at(ring->path);
 	ring->is_directory = ring->has_refused = false;
 	ring->count = 0;
-	fd = open(ring->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = rudp_config_open(ring->path);
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
 		return load_directory(&l, fd, &st);
 	if (fd >= 0)

@@ -147,6 +147,11 @@ bool rudp_policy_early(const struct rudp_policy *policy)
 	return policy && policy->early;
 }
 
+bool rudp_policy_names_programs(const struct rudp_policy *policy)
+{
+	return policy && policy->names_programs;
+}
+
 static int64_t effective(const struct rudp_policy *policy, enum rudp_policy_setting setting,
 			 int64_t otherwise)
 {
@@ -157,6 +162,14 @@ static int64_t effective(const struct rudp_policy *policy, enum rudp_policy_sett
 	return otherwise;
 }
 
+static bool names_programs(const struct rudp_policy_source *source)
+{
+	for (unsigned i = 0; i < source->rule_count; i++)
+		if (*source->rules[i].program)
+			return true;
+	return false;
+}
+
 static void settle(struct rudp_policy *policy)
 {
 	policy->head_start_ns = effective(policy, RUDP_POLICY_HEAD_START, RUDP_POLICY_HEAD_START_NS);
@@ -165,6 +178,7 @@ static void settle(struct rudp_policy *policy)
 	policy->resume = effective(policy, RUDP_POLICY_RESUME, true);
 	policy->tail = effective(policy, RUDP_POLICY_TAIL, true);
 	policy->early = effective(policy, RUDP_POLICY_EARLY, false);
+	policy->names_programs = names_programs(policy->environment) || names_programs(policy->file);
 }
 
 void rudp_policy_take(struct rudp_policy *policy, struct rudp_policy_source **place,

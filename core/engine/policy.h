@@ -44,6 +44,7 @@ struct rudp_policy {
 	bool resume;                  /* endpoints that have met use what they know of each other */
 	bool tail;                    /* sparse traffic is protected by second copies */
 	bool early;                   /* data may travel with the SYN, where a program or a rule asks */
+	bool names_programs;          /* a rule does: without one nobody needs to know an executable */
 
 	struct rudp_policy_source *environment, *file; /* never NULL */
 	struct rudp_policy_files *files;
@@ -88,6 +89,9 @@ bool rudp_policy_parse(struct rudp_policy *policy, bool environment, const char 
 struct rudp_policy *rudp_policy_load(char *(*get)(const char *name),
 				     char error[RUDP_POLICY_TEXT_SIZE]);
 
+/* The files that rules are read from, from index 0 on: the first that is there. NULL: no more. */
+const char *rudp_policy_file_path(const struct rudp_policy *policy, unsigned index);
+
 /* Reads the file again, whatever it may be by now. false: nothing has changed, error says why. */
 bool rudp_policy_reload(struct rudp_policy *policy, char error[RUDP_POLICY_TEXT_SIZE]);
 
@@ -106,6 +110,7 @@ uint16_t rudp_policy_udp_port(const struct rudp_policy *policy);
 bool rudp_policy_resume(const struct rudp_policy *policy);
 bool rudp_policy_tail(const struct rudp_policy *policy);
 bool rudp_policy_early(const struct rudp_policy *policy);
+bool rudp_policy_names_programs(const struct rudp_policy *policy);
 
 /*
  * The next rule, in order, that lets connections to or from other hosts go over TCP, which is clear

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a policy comes from: the variables, the file, and the file again when it has changed. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "engine/config_open.h"
 #include "engine/file_stamp.h"
 #include "engine/policy_private.h"
 
@@ -138,8 +138,7 @@ static struct rudp_policy_source *read_open_file(struct rudp_policy_files *files
 static struct rudp_policy_source *read_files(struct rudp_policy_files *files, char *error)
 {
 	for (unsigned i = 0; i < files->count; i++) {
-		/* Not blocking: a fifo in its place must not hang the engine. */
-		int fd = open(files->paths[i], O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		int fd = rudp_config_open(files->paths[i]);
 		struct rudp_policy_source *source;
 
 		files->look = (struct look){.index = i, .error = fd < 0 ? errno : 0};
@@ -168,6 +167,13 @@ bool rudp_policy_reload(struct rudp_policy *policy, char error[RUDP_POLICY_TEXT_
 	if (source)
 		rudp_policy_take(policy, &policy->file, source);
 	return source;
+}
+
+const char *rudp_policy_file_path(const struct rudp_policy *policy, unsigned index)
+{
+	const struct rudp_policy_files *files = policy ? policy->files : NULL;
+
+	return files && index < files->count ? files->paths[index] : NULL;
 }
 
 static struct look look_at(const struct rudp_policy_files *files)

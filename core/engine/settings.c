@@ -135,6 +135,14 @@ static enum rudp_settings_fault read_tail(struct reading *r, const char *value)
 	return wrong(r, "RUDP_TAIL: '%.64s' is neither on nor off", value);
 }
 
+static enum rudp_settings_fault read_confine(struct reading *r, const char *value)
+{
+	r->settings->confine_off = strcmp(value, "off") == 0;
+	if (r->settings->confine_off || strcmp(value, "on") == 0)
+		return RUDP_SETTINGS_OK;
+	return wrong(r, "RUDP_CONFINE: '%.64s' is neither on nor off", value);
+}
+
 static bool default_log_path(struct reading *r)
 {
 	const char *directory = r->get("XDG_RUNTIME_DIR");
@@ -259,6 +267,7 @@ static const struct {
 	{"RUDP_CC", read_cc},
 	{"RUDP_AEAD", read_aead},
 	{"RUDP_TAIL", read_tail},
+	{"RUDP_CONFINE", read_confine},
 	{"RUDP_ENGINE", read_host},
 	{"RUDP_QLOG", read_qlog},
 	{"RUDP_CONNECT_TIMEOUT", read_connect_timeout},

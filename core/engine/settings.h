@@ -45,6 +45,7 @@ struct rudp_settings {
 	enum rudp_aead_kind aead;        /* NONE: the faster one */
 	bool has_tail;                   /* the variable says it, and not the policy */
 	bool tail_off;                   /* no second copies of sparse traffic */
+	bool confine_off;                /* the engine's process keeps its rights (confine.h) */
 	enum rudp_log_level log_level;
 	char log_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no log */
 	char qlog_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no traces */

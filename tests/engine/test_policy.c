@@ -36,6 +36,24 @@ static struct rudp_decision ask(const struct rudp_policy *policy, enum rudp_dire
 	return rudp_policy_decide(policy, &question);
 }
 
+Test(policy, it_says_whether_a_rule_names_programs)
+{
+	static const struct {
+		const char *environment, *file;
+		bool names;
+	} cases[] = {{"", "", false},
+		     {"connect port 80 use tcp", "any use rudp", false},
+		     {"connect program curl use tcp", "", true},
+		     {"", "any use tcp; listen program nginx use rudp", true}};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct rudp_policy *policy = policy_of(cases[i].environment, cases[i].file);
+
+		cr_assert(eq(int, rudp_policy_names_programs(policy), cases[i].names), "case %zu", i);
+		rudp_policy_free(policy);
+	}
+}
+
 static unsigned line_for(const char *text, enum rudp_direction direction, const char *address,
 			 const char *program, const char *executable)
 {

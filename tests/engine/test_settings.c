@@ -395,3 +395,15 @@ Test(settings, a_log_is_nothing_that_another_user_has_put_there)
 	rmdir(directory);
 	cr_assert(zero(int, check_log("/dev/null")));
 }
+
+Test(settings, confinement_is_on_unless_switched_off)
+{
+	struct rudp_settings settings;
+
+	cr_assert(eq(int, load_one(&settings, "RUDP_CONFINE", "on"), RUDP_SETTINGS_OK));
+	cr_assert(not(settings.confine_off));
+	cr_assert(eq(int, load_one(&settings, "RUDP_CONFINE", "off"), RUDP_SETTINGS_OK));
+	cr_assert(settings.confine_off);
+	cr_assert(eq(int, load_one(&settings, "RUDP_CONFINE", "no"), RUDP_SETTINGS_BAD_VALUE));
+	cr_assert(eq(str, text, "RUDP_CONFINE: 'no' is neither on nor off"));
+}

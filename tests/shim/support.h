@@ -21,6 +21,9 @@ const char *preload(void);
 /* Runs a shell command; gives its exit code and what it wrote to stdout and stderr. */
 int run(const char *command, char output[OUTPUT_BYTES_MAX]);
 
+/* Lets programs find their engine by its environment, which only root may read of a confined one. */
+void let_engine_be_read(void);
+
 /* A sanitizer's runtime must be loaded before a shim that was built with it. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1

@@ -85,6 +85,7 @@ static void expect(const char *program, const char *settings, const char *wanted
 	char command[COMMAND_BYTES];
 
 	snprintf(text, sizeof text, "%s%s", common, program);
+	let_engine_be_read();
 	setenv("PROGRAM", text, 1);
 	snprintf(command, sizeof command,
 		 "RUDP_MEMORY=%u %s LD_PRELOAD='%s' python3 -c \"$PROGRAM\" </dev/null 2>&1",

@@ -132,6 +132,37 @@ Test(library, hands_no_engine_on_to_a_setuid_program, .disabled = SANITIZED)
 	cr_assert(ne(ptr, strstr(output, "RUDP_TOKEN=secret"), NULL));
 }
 
+static const char as_nobody[] = "python3 -c 'import os, sys; os.setuid(65534); ";
+
+/* The first process has the token in its environment, as one that was executed itself. */
+Test(library, hands_no_engine_on_after_a_change_of_user, .disabled = SANITIZED)
+{
+	static const char before[] = "RUDP_TOKEN=secret RUDP_NONCE=name RUDP_SETTINGS=0 "
+				     "RUDP_KEY_FILE=/key RUDP_CC=cubic LD_PRELOAD=";
+	static const char *const ways[] = {
+		"os.execve(\"/usr/bin/env\", [\"env\"], {})'",
+		"os.execve(\"/usr/bin/env\", [\"env\"], {\"RUDP_TOKEN\": \"secret\"})'",
+		"os.posix_spawn(\"/usr/bin/env\", [\"env\"], {}); os.wait()'",
+	};
+	char output[OUTPUT_BYTES_MAX], after[256];
+
+	if (geteuid() != 0)
+		cr_skip_test("root alone can change its user");
+	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+		snprintf(after, sizeof after, " %s%s 2>/dev/null", as_nobody, ways[i]);
+		cr_assert(eq(int, run_about_shim(before, after, output), 0));
+		cr_assert(ne(ptr, strstr(output, "RUDP_CC=cubic\n"), NULL), "way %zu", i);
+		cr_assert(eq(ptr, strstr(output, "RUDP_TOKEN"), NULL), "way %zu", i);
+		cr_assert(eq(ptr, strstr(output, "RUDP_KEY_FILE"), NULL), "way %zu", i);
+	}
+	/* Whoever passes the name of the key on himself means it. */
+	snprintf(after, sizeof after, " %sos.system(\"env\")' 2>/dev/null", as_nobody);
+	cr_assert(eq(int, run_about_shim(before, after, output), 0));
+	cr_assert(eq(ptr, strstr(output, "RUDP_TOKEN"), NULL));
+	cr_assert(eq(ptr, strstr(output, "RUDP_NONCE"), NULL));
+	cr_assert(ne(ptr, strstr(output, "RUDP_KEY_FILE=/key\n"), NULL));
+}
+
 /* A name that a shell would take for a command. */
 Test(library, commands_get_only_what_is_a_name_to_the_shell, .disabled = SANITIZED)
 {

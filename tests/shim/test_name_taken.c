@@ -60,6 +60,7 @@ static void squat(const char *how)
 
 	if (geteuid() != 0)
 		cr_skip_test("needs root, to be somebody else");
+	let_engine_be_read();
 	setenv("PROGRAM", program, 1);
 	snprintf(command, sizeof command,
 		 "SQUATTER=%s RUDP_MEMORY=%u SHIM='%s' python3 -c \"$PROGRAM\" </dev/null 2>&1", how,

@@ -69,6 +69,7 @@ Test(retire, programs_begin_anew_with_another_engine, .timeout = 120)
 	static char output[OUTPUT_BYTES_MAX];
 	char command[COMMAND_BYTES];
 
+	let_engine_be_read();
 	setenv("PROGRAM", program, 1);
 	snprintf(command, sizeof command,
 		 "RUDP_MEMORY=%u LD_PRELOAD='%s' python3 -c \"$PROGRAM\" </dev/null 2>&1",
@@ -83,6 +84,7 @@ Test(retire, who_is_led_to_it_by_the_environment_looks_for_another, .timeout = 1
 	static char output[OUTPUT_BYTES_MAX];
 	char command[COMMAND_BYTES];
 
+	let_engine_be_read();
 	setenv("PROGRAM",
 	       "import os, sys, subprocess\n"
 	       "program = os.environ.pop('PROGRAM_OF_CHILD')\n"

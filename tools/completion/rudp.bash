@@ -65,7 +65,7 @@ _rudp_run() {
 		fi
 		return
 	fi
-	_rudp_words "--key --policy --engine --cc --log --help --version"
+	_rudp_words "--key --policy --engine --cc --log --strict --help --version"
 }
 
 _rudp_ss() {

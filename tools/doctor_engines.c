@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* What the running engines have given up (engine/confine.h), as they tell it. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "doctor.h"
+#include "engine/confine.h"
+#include "ss.h"
+
+#define ENGINES_SHOWN_MAX 8
+
+static const char *why_not_files(int error)
+{
+	switch (error) {
+	case ENOSYS:
+		return "this kernel has no Landlock (Linux 5.13 has it)";
+	case EOPNOTSUPP:
+		return "Landlock is not switched on in this kernel";
+	default:
+		return strerror(error);
+	}
+}
+
+static const char *why_not_calls(int error)
+{
+	return error == EOPNOTSUPP ? "this engine is built with a sanitizer" : strerror(error);
+}
+
+static void add_reasons(const struct rudp_control_engine *engine, char *text, size_t size)
+{
+	size_t len = 0;
+
+	text[0] = 0;
+	if (engine->files_error)
+		len = (size_t)snprintf(text, size, "; files: %s", why_not_files(engine->files_error));
+	if (engine->calls_error && len < size)
+		snprintf(text + len, size - len, "; system calls: %s",
+			 why_not_calls(engine->calls_error));
+}
+
+static void add_missing(struct rudp_report *report, const struct rudp_control_engine *engine)
+{
+	char has[RUDP_CONFINE_TEXT_SIZE], lacks[RUDP_CONFINE_TEXT_SIZE], reasons[160];
+	const char *remedy = engine->files_error == EOPNOTSUPP
+				     ? "add landlock to lsm= on the kernel's command line"
+				     : NULL;
+
+	add_reasons(engine, reasons, sizeof reasons);
+	rudp_report_add(report, RUDP_DOCTOR_WARN, "confinement", remedy,
+			"engine %u is confined (%s), but not: %s%s", engine->pid,
+			rudp_confine_list(engine->confined, true, has),
+			rudp_confine_list(engine->confined, false, lacks), reasons);
+}
+
+void rudp_doctor_engine(struct rudp_report *report, const struct rudp_control_engine *engine)
+{
+	const uint32_t all = RUDP_CONFINE_BIT(RUDP_CONFINE_COUNT) - 1;
+	char text[RUDP_CONFINE_TEXT_SIZE];
+
+	if (!(engine->confined & RUDP_CONFINE_TOLD))
+		rudp_report_add(report, RUDP_DOCTOR_NOTE, "confinement", NULL,
+				"engine %u is not confined: it lives in a program "
+				"(RUDP_ENGINE=thread), or is older than this command",
+				engine->pid);
+	else if (engine->confined & RUDP_CONFINE_OFF)
+		rudp_report_add(report, RUDP_DOCTOR_WARN, "confinement",
+				"unset RUDP_CONFINE   # for programs that are started then",
+				"engine %u is not confined: RUDP_CONFINE=off", engine->pid);
+	else if ((engine->confined & all) == all)
+		rudp_report_add(report, RUDP_DOCTOR_OK, "confinement", NULL, "engine %u is confined: %s",
+				engine->pid, rudp_confine_list(engine->confined, true, text));
+	else
+		add_missing(report, engine);
+}
+
+void rudp_doctor_engines(struct rudp_report *report)
+{
+	struct rudp_ss_list list;
+
+	if (rudp_ss_collect(&list) == 0) {
+		for (size_t i = 0; i < list.engines && i < ENGINES_SHOWN_MAX; i++)
+			rudp_doctor_engine(report, &list.tellers[i]);
+		if (list.engines == 0)
+			rudp_report_add(report, RUDP_DOCTOR_NOTE, "confinement", NULL,
+					"none of yours runs here now");
+	}
+	rudp_ss_list_fini(&list);
+}
