@@ -35,6 +35,8 @@
 	X(REPAIR, 0x0c, true)          /* offset, count, row, then a sum up to the end */          \
 	X(ARRIVED, 0x0d, true)         /* all stream bytes below this offset have arrived */
 
+#define RUDP_FRAME_TYPES_MAX 24 /* type bytes are below it: each is a bit of what a packet carried */
+
 #define RUDP_FRAME_ENUM(name, value, eliciting) RUDP_FRAME_##name = (value),
 enum rudp_frame_type { RUDP_FRAMES(RUDP_FRAME_ENUM) };
 #undef RUDP_FRAME_ENUM

@@ -6,6 +6,11 @@
 
 #include "proto/reliability_private.h"
 
+#define HAS_A_BIT(name, value, eliciting)                                                          \
+	_Static_assert((value) < RUDP_FRAME_TYPES_MAX, "RUDP_FRAME_" #name " has no content bit");
+RUDP_FRAMES(HAS_A_BIT)
+#undef HAS_A_BIT
+
 /* One pass over an answer: what is known only when all of it has been looked at. */
 struct pass {
 	struct rudp_reliability *r;
@@ -321,7 +326,7 @@ void rudp_reliability_leave_path(struct rudp_reliability *r)
 			r->bytes_in_flight -= sent->size_bytes;
 		sent->in_flight = false;
 		sent->resent = true; /* its answer may come either way */
-		sent->content &= (uint16_t)~RUDP_CONTENT_ECT; /* it tests nothing on the new one */
+		sent->content &= (uint32_t)~RUDP_CONTENT_ECT; /* it tests nothing on the new one */
 	}
 	r->path_first = r->next;
 	r->lost_run_from_ns = RUDP_NEVER;
