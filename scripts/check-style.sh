@@ -41,6 +41,13 @@ greater=$(grep -nE '\bgt\(' "${sources[@]}" | head -n 5)
 while IFS=: read -r file link; do
 	[ -e "$(dirname "$file")/$link" ] || complain "$file points to $link, which is not there"
 done < <(grep -HoE '\]\([^)#:[:space:]]+[)#]' "${texts[@]}" | sed -E 's/:\]\(/:/; s/[)#]$//')
+# What a reader has time for.
+[ "$(wc -l <README.md)" -le 150 ] || complain "README.md has more than 150 lines"
+# The shells' completions know what rudp run --cc takes.
+names=$(sed -nE 's/^\tX\(([a-z]+)\).*/\1/p' core/proto/cc_names.h | paste -sd ' ')
+for file in tools/completion/_rudp tools/completion/rudp.bash; do
+	grep -qF "$names" "$file" || complain "$file does not offer: $names"
+done
 # A folder of sources with an index has all its modules in it; a folder with more than a dozen needs one.
 while read -r folder; do
 	mapfile -t modules < <(printf '%s\n' "${sources[@]}" | sed -nE "s|^(\./)?$folder/([^/]+)\.[ch]$|\2|p" | sort -u)
