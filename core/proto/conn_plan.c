@@ -123,7 +123,7 @@ static void add_stream(struct rudp_plan *plan)
 	plan->sent.stream_start = chunk.offset;
 	plan->sent.stream_bytes = (uint32_t)chunk.len;
 	if (chunk.fin)
-		plan->sent.content |= RUDP_CONTENT_STREAM_FIN;
+		plan->sent.content |= RUDP_CONTENT_FIN;
 }
 
 /* A pure receiver's acks would never be acknowledged, and its list of ranges never shrink. */
@@ -233,7 +233,7 @@ static void observe(const struct rudp_plan *plan)
 			      plan->stream_bytes + plan->padding_bytes + plan->sum_bytes,
 		.frames = plan->head.start,
 		.frames_bytes = head,
-		.fin = sent->content & RUDP_CONTENT_STREAM_FIN,
+		.fin = sent->content & RUDP_CONTENT_FIN,
 		.stream_start = sent->stream_start,
 		.stream_bytes = plan->stream_bytes,
 		.padding_bytes = plan->padding_bytes,

@@ -16,9 +16,9 @@ void rudp_conn_on_answered(void *context, uint64_t number, const struct rudp_sen
 		rudp_acks_on_acked(&conn->acks, sent->ack_largest);
 	if (conn->state == RUDP_STATE_RESET_SENT)
 		return; /* the buffers are gone */
-	if (sent->stream_bytes > 0 || (sent->content & RUDP_CONTENT_STREAM_FIN))
+	if (sent->stream_bytes > 0 || (sent->content & RUDP_CONTENT_FIN))
 		rudp_sendbuf_on_acked(&conn->sendbuf, sent->stream_start, sent->stream_bytes,
-				      sent->content & RUDP_CONTENT_STREAM_FIN);
+				      sent->content & RUDP_CONTENT_FIN);
 }
 
 void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *sent)
@@ -34,9 +34,9 @@ void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *s
 		conn->reset_due = true;
 	if (conn->state == RUDP_STATE_RESET_SENT)
 		return;
-	if (sent->stream_bytes > 0 || (sent->content & RUDP_CONTENT_STREAM_FIN))
+	if (sent->stream_bytes > 0 || (sent->content & RUDP_CONTENT_FIN))
 		rudp_sendbuf_on_lost(&conn->sendbuf, sent->stream_start, sent->stream_bytes,
-				     sent->content & RUDP_CONTENT_STREAM_FIN);
+				     sent->content & RUDP_CONTENT_FIN);
 	if (sent->content & RUDP_CONTENT_WINDOW)
 		conn->window_due = true;
 	if (sent->content & RUDP_CONTENT_URGENT)

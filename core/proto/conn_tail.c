@@ -215,7 +215,7 @@ static void settle_copies(struct rudp_conn *conn)
 		if (!sent || sent->fate != RUDP_FATE_OUTSTANDING)
 			continue;
 		if (rudp_sendbuf_is_acked(&conn->sendbuf, sent->stream_start, sent->stream_bytes,
-					  sent->content & RUDP_CONTENT_STREAM_FIN))
+					  sent->content & RUDP_CONTENT_FIN))
 			rudp_reliability_settle(&conn->reliability, number);
 		else
 			tail->copies[kept++] = (uint32_t)number;

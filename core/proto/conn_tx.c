@@ -78,8 +78,8 @@ static void record(struct rudp_plan *plan)
 	if (plan->has_ack)
 		rudp_acks_on_sent(&conn->acks, plan->now_at_ns);
 	/* A copy that carries more than copies is as good as any other packet. */
-	if (sent->content & (unsigned)~(RUDP_CONTENT_COPY | RUDP_CONTENT_ACK | RUDP_CONTENT_STREAM_FIN))
-		sent->content &= (uint32_t)~RUDP_CONTENT_COPY;
+	if (sent->content & (unsigned)~(RUDP_CONTENT_COPY | RUDP_CONTENT_ACK | RUDP_CONTENT_FIN))
+		sent->content &= (unsigned)~RUDP_CONTENT_COPY;
 	if (conn->ecn.marking) {
 		sent->content |= RUDP_CONTENT_ECT;
 		rudp_ecn_on_sent(&conn->ecn);

@@ -326,7 +326,7 @@ void rudp_reliability_leave_path(struct rudp_reliability *r)
 			r->bytes_in_flight -= sent->size_bytes;
 		sent->in_flight = false;
 		sent->resent = true; /* its answer may come either way */
-		sent->content &= (uint32_t)~RUDP_CONTENT_ECT; /* it tests nothing on the new one */
+		sent->content &= (unsigned)~RUDP_CONTENT_ECT; /* it tests nothing on the new one */
 	}
 	r->path_first = r->next;
 	r->lost_run_from_ns = RUDP_NEVER;

@@ -63,6 +63,7 @@ enum rudp_fate {
 #define RUDP_CONTENT_FLAG(i) (1 << (RUDP_FRAME_TYPES_MAX + (i)))
 enum rudp_content {
 	RUDP_FRAMES(RUDP_CONTENT_OF_FRAME) /* the bit of a frame is the number of its type */
+	RUDP_CONTENT_FIN = RUDP_CONTENT_STREAM_FIN,
 	RUDP_CONTENT_HANDSHAKE = RUDP_CONTENT_FLAG(0), /* SYN or SYNACK */
 	RUDP_CONTENT_PROBE = RUDP_CONTENT_FLAG(1),     /* sent because of a probe time-out */
 	RUDP_CONTENT_COPY = RUDP_CONTENT_FLAG(2),      /* only a second copy (tail.h) */

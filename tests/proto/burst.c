@@ -51,7 +51,7 @@ static bool is_dropped(const struct pair_datagram *datagram)
 	} else if (sent->stream_bytes > 0 && sent->stream_start < burst.highest) {
 		dropped = burst.drops_repeats;
 		burst.repeats++;
-	} else if (sent->stream_bytes > 0 || (sent->content & RUDP_CONTENT_STREAM_FIN)) {
+	} else if (sent->stream_bytes > 0 || (sent->content & RUDP_CONTENT_FIN)) {
 		dropped = is_new_dropped();
 		burst.highest = sent->stream_start + sent->stream_bytes;
 		burst.news++;
