@@ -41,6 +41,25 @@ greater=$(grep -nE '\bgt\(' "${sources[@]}" | head -n 5)
 while IFS=: read -r file link; do
 	[ -e "$(dirname "$file")/$link" ] || complain "$file points to $link, which is not there"
 done < <(grep -HoE '\]\([^)#:[:space:]]+[)#]' "${texts[@]}" | sed -E 's/:\]\(/:/; s/[)#]$//')
+# What a reader has time for.
+[ "$(wc -l <README.md)" -le 150 ] || complain "README.md has more than 150 lines"
+# The shells' completions know what rudp run --cc takes.
+names=$(sed -nE 's/^\tX\(([a-z]+)\).*/\1/p' core/proto/cc_names.h | paste -sd ' ')
+for file in tools/completion/_rudp tools/completion/rudp.bash; do
+	grep -qF "$names" "$file" || complain "$file does not offer: $names"
+done
+# A folder of sources with an index has all its modules in it; a folder with more than a dozen needs one.
+while read -r folder; do
+	mapfile -t modules < <(printf '%s\n' "${sources[@]}" | sed -nE "s|^(\./)?$folder/([^/]+)\.[ch]$|\2|p" | sort -u)
+	if [ ! -e "$folder/README.md" ]; then
+		[ ${#modules[@]} -le 12 ] || complain "$folder has ${#modules[@]} modules and no README.md that names them"
+		continue
+	fi
+	mapfile -t missing < <(sed -nE 's/^\| ([a-z0-9_, ]+) \|.*/\1/p' "$folder/README.md" | tr -s ', ' '\n' | sort -u |
+		comm -23 <(printf '%s\n' "${modules[@]}") -)
+	[ ${#missing[@]} -eq 0 ] || complain "$folder/README.md does not name: ${missing[*]}"
+done < <(printf '%s\n' "${sources[@]}" | sed -nE 's,^(\./)?((core|messaging|conversation|shim|tools|tests/sim|integration/netmodel)(/[a-z]+)*)/[^/]+\.[ch]$,\2,p' |
+	sort -u | grep -v /include)
 # One process a file: the libraries are read for each file anyway, and so every processor has its part.
 printf '%s\0' "${scripts[@]}" | xargs -0 -n 1 -P "$(nproc)" shellcheck -x || complain "shellcheck"
 [ $bad -eq 0 ] && echo "style: clean"

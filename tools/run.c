@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "program.h"
+#include "proto/cc_names.h"
 #include "strict.h"
 #include "tool.h"
 
@@ -37,7 +38,7 @@ static const struct argp_option options[] = {
 	{"key", 'k', "FILE", 0, "the key that both ends share (rudp keygen makes one)", 0},
 	{"policy", 'p', "FILE", 0, "rules: what goes over rudp, what over TCP; rudp.conf(5)", 0},
 	{"engine", 'e', "process|thread", 0, "where the engine lives (default: process)", 0},
-	{"cc", 'c', "bbr|cubic", 0, "congestion control (default: bbr)", 0},
+	{"cc", 'c', "NAME", 0, "congestion control:" RUDP_CC_NAMES_TEXT " (default: bbr)", 0},
 	{"log", 'l', "LEVEL[:FILE]", 0, "error, warn, info or debug, and where to", 0},
 	{"strict", 's', NULL, 0, "rudp or nothing: the kernel denies PROGRAM any TCP of its own", 0},
 	{0},

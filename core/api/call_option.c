@@ -17,8 +17,11 @@
 #include "api/swap.h"
 #include "api/sys.h"
 #include "api/tcp_info.h"
+#include "proto/cc_names.h"
 
-static const char *const own_congestion[] = {"bbr", "cubic"};
+#define TEXT_OF(name) #name,
+static const char *const own_congestion[] = {RUDP_CC_NAMES(TEXT_OF)};
+#undef TEXT_OF
 
 /* SO_TYPE writes an int with the very checks that any int option makes; then the int is ours. */
 static int give_int(int fd, int answer, void *value, socklen_t *len)

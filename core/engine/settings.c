@@ -107,7 +107,7 @@ static enum rudp_settings_fault read_cc(struct reading *r, const char *value)
 	if (r->settings->cc)
 		return RUDP_SETTINGS_OK;
 	return wrong(r,
-		     "RUDP_CC: there is no congestion control '%.64s'; allowed are cubic and bbr",
+		     "RUDP_CC: there is no congestion control '%.64s'; allowed are" RUDP_CC_NAMES_TEXT,
 		     value);
 }
 

@@ -9,10 +9,9 @@
 #define INITIAL_WINDOW_DATAGRAMS_MIN 2
 #define INITIAL_WINDOW_BYTES 14720
 
-static const struct rudp_cc_ops *const algorithms[] = {
-	&rudp_cc_cubic,
-	&rudp_cc_bbr,
-};
+#define ADDRESS_OF(name) &rudp_cc_##name,
+static const struct rudp_cc_ops *const algorithms[] = {RUDP_CC_NAMES(ADDRESS_OF)};
+#undef ADDRESS_OF
 
 const struct rudp_cc_ops *rudp_cc_find(const char *name)
 {

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/time.h"
+#include "proto/cc_names.h"
 #include "proto/rtt.h"
 
 struct rudp_cc;
@@ -137,8 +138,10 @@ struct rudp_cc {
 	_Alignas(16) uint8_t state[RUDP_CC_STATE_BYTES];
 };
 
-extern const struct rudp_cc_ops rudp_cc_cubic; /* RFC 9438, HyStart++ RFC 9406, PRR RFC 9937 */
-extern const struct rudp_cc_ops rudp_cc_bbr;   /* draft-ietf-ccwg-bbr, loss judged with delay */
+/* rudp_cc_bbr, rudp_cc_cubic: one for each row of cc_names.h. */
+#define RUDP_CC_DECLARE(name) extern const struct rudp_cc_ops rudp_cc_##name;
+RUDP_CC_NAMES(RUDP_CC_DECLARE)
+#undef RUDP_CC_DECLARE
 
 /* By name; NULL if unknown. */
 const struct rudp_cc_ops *rudp_cc_find(const char *name);

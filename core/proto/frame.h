@@ -36,6 +36,8 @@
 	X(ARRIVED, 0x0d, true)         /* all stream bytes below this offset have arrived */       \
 	X(KEY_SHARE, 0x0e, true)       /* number of the exchange, X25519 public key of 32 bytes */
 
+#define RUDP_FRAME_TYPES_MAX 24 /* type bytes are below it: each is a bit of what a packet carried */
+
 #define RUDP_FRAME_ENUM(name, value, eliciting) RUDP_FRAME_##name = (value),
 enum rudp_frame_type { RUDP_FRAMES(RUDP_FRAME_ENUM) };
 #undef RUDP_FRAME_ENUM

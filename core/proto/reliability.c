@@ -6,6 +6,11 @@
 
 #include "proto/reliability_private.h"
 
+#define HAS_A_BIT(name, value, eliciting)                                                          \
+	_Static_assert((value) < RUDP_FRAME_TYPES_MAX, "RUDP_FRAME_" #name " has no content bit");
+RUDP_FRAMES(HAS_A_BIT)
+#undef HAS_A_BIT
+
 /* One pass over an answer: what is known only when all of it has been looked at. */
 struct pass {
 	struct rudp_reliability *r;

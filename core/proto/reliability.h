@@ -59,26 +59,20 @@ enum rudp_fate {
 };
 
 /* What a packet carried besides stream bytes: the owner's own bits, kept and handed back. */
+#define RUDP_CONTENT_OF_FRAME(name, value, eliciting) RUDP_CONTENT_##name = 1 << (value),
+#define RUDP_CONTENT_FLAG(i) (1 << (RUDP_FRAME_TYPES_MAX + (i)))
 enum rudp_content {
-	RUDP_CONTENT_ACK = 1 << 0,
-	RUDP_CONTENT_FIN = 1 << 1,
-	RUDP_CONTENT_WINDOW = 1 << 2,
-	RUDP_CONTENT_RESET = 1 << 3,
-	RUDP_CONTENT_PING = 1 << 4,
-	RUDP_CONTENT_PATH_CHALLENGE = 1 << 5,
-	RUDP_CONTENT_PATH_RESPONSE = 1 << 6,
-	RUDP_CONTENT_URGENT = 1 << 7,
-	RUDP_CONTENT_BLOCKED = 1 << 8,
-	RUDP_CONTENT_HANDSHAKE = 1 << 9, /* SYN or SYNACK */
-	RUDP_CONTENT_PROBE = 1 << 10,    /* sent because of a probe time-out */
-	RUDP_CONTENT_COPY = 1 << 11,     /* only a second copy of what is not lost (tail.h) */
-	RUDP_CONTENT_MTU_PROBE = 1 << 12, /* its loss says nothing but that it was too large */
+	RUDP_FRAMES(RUDP_CONTENT_OF_FRAME) /* the bit of a frame is the number of its type */
+	RUDP_CONTENT_FIN = RUDP_CONTENT_STREAM_FIN,
+	RUDP_CONTENT_HANDSHAKE = RUDP_CONTENT_FLAG(0), /* SYN or SYNACK */
+	RUDP_CONTENT_PROBE = RUDP_CONTENT_FLAG(1),     /* sent because of a probe time-out */
+	RUDP_CONTENT_COPY = RUDP_CONTENT_FLAG(2),      /* only a second copy (tail.h) */
+	RUDP_CONTENT_MTU_PROBE = RUDP_CONTENT_FLAG(3), /* its loss only says that it was too large */
 	RUDP_CONTENT_EXTRA = RUDP_CONTENT_COPY | RUDP_CONTENT_MTU_PROBE, /* losing it loses nothing */
-	RUDP_CONTENT_ECT = 1 << 13,      /* the IP header said ECT(0) */
-	RUDP_CONTENT_REPAIR = 1 << 14,
-	RUDP_CONTENT_ARRIVED = 1 << 15,
-	RUDP_CONTENT_KEY_SHARE = 1 << 16,
+	RUDP_CONTENT_ECT = RUDP_CONTENT_FLAG(4),       /* the IP header said ECT(0) */
 };
+#undef RUDP_CONTENT_OF_FRAME
+#undef RUDP_CONTENT_FLAG
 
 /* State of delivery at the moment of sending, for the rate sample (cc.h). */
 struct rudp_sent_rate {

@@ -11,7 +11,7 @@
 #include "behaviour/setup.h"
 
 #define SMALL_BUFFER_BYTES 16384
-/* What was asked for both ways, doubled as the kernel does, and 160 KB: README.md. */
+/* What was asked for both ways, doubled as the kernel does, and 160 KB: librudp_shim(7). */
 #define SMALL_BYTES_MAX (4 * SMALL_BUFFER_BYTES + 160000)
 #define PROMISED_BYTES 131072 /* no window is taken back */
 #define FILLS_MAX 6       /* what is on its way to the reader's buffer may leave room once or twice */
