@@ -24,7 +24,8 @@ jobs=$(nproc)
 library=$out/libfuzzed.a
 sources=()
 for source in core/base/*.c core/proto/*.c core/api/names.c \
-	core/engine/key_file.c core/engine/key_ring.c core/engine/file_stamp.c core/engine/policy*.c \
+	core/engine/key_file.c core/engine/key_ring.c core/engine/file_stamp.c \
+	core/engine/config_open.c core/engine/policy*.c \
 	tools/elf.c tools/filter*.c \
 	messaging/wire.c messaging/record.c messaging/batch.c messaging/inbox.c messaging/outbox.c \
 	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c \
