@@ -5,9 +5,9 @@
  * close lingers: these go on only after the turns. One engine serves all inputs.
  *
  * An input is a list of steps. The first byte of a step says on which of CHANNELS channels it goes,
- * whether that is opened at the open door, and whether the request is well-formed. The next says how many
- * descriptors come along, and then one byte for each what it is. The rest are the fields of the request,
- * or its length and bytes.
+ * whether that is opened at the open door, and whether the request is well-formed. The next says how
+ * many descriptors come along, and then one byte for each what it is. The rest are the fields of the
+ * request, or its length and bytes.
  *
  * The engine lives in a network namespace without a link, and as a user of its own (user_namespaces(7)).
  * Where that is not allowed nothing is connected or bound.
