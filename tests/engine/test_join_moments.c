@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * While the engine joins a program's socket to a connection there is an abstract name at which it
- * listens. Another user comes there at each moment at which the engine makes a system call: he has no part in
- * the connection, and what he sends does not hold the engine up.
+ * listens. Another user comes there at each moment at which the engine makes a system call: he has no
+ * part in the connection, and what he sends does not hold the engine up.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -148,7 +148,8 @@ static bool connect_with_stranger_at(int moment)
 	reply = answer(to);
 	cr_assert(eq(int, reply.error, EINPROGRESS), "before call %d", moment);
 	peer = accept(listener, NULL, NULL);
-	cr_assert(eq(int, poll(&(struct pollfd){.fd = program, .events = POLLOUT}, 1, WAIT_S * 1000), 1));
+	cr_assert(eq(int, poll(&(struct pollfd){.fd = program, .events = POLLOUT}, 1, WAIT_S * 1000),
+		     1));
 	expect_word(program, peer);
 	expect_word(peer, program);
 	expect_a_prompt_answer();
