@@ -48,10 +48,11 @@ static bool keeps(uint64_t seed, const struct arena_result *alone, const struct 
 static void tell(uint64_t seed, const struct arena_result *alone, const struct arena_result *r)
 {
 	printf("seed %" PRIu64 ": honest %.1f MB, alone %.1f; %" PRIu64 " lies in %" PRIu64
-	       " connections, %" PRIu64 " packets, %" PRIu64 " units, %" PRIu64
-	       " owed, at most %" PRIu64 " a packet; %" PRIu64 " bytes; %" PRIu64
-	       " datagrams dropped; %" PRIu64 " exchanges\n ", seed, (double)r->honest_bytes / 1e6, (double)alone->honest_bytes / 1e6,
-	       r->lies, r->opened, r->packets, r->units, r->owed_units, r->packet_units_most,
+	       " connections, %" PRIu64 " packets; %" PRIu64 " units, %" PRIu64 " owed, at most %" PRIu64
+	       " a packet; ",
+	       seed, (double)r->honest_bytes / 1e6, (double)alone->honest_bytes / 1e6, r->lies,
+	       r->opened, r->packets, r->units, r->owed_units, r->packet_units_most);
+	printf("%" PRIu64 " bytes; %" PRIu64 " datagrams dropped; %" PRIu64 " exchanges\n ",
 	       r->memory_most_bytes, r->dropped, r->exchanges);
 	for (int i = 0; i < RUDP_VERDICT_COUNT; i++)
 		if (r->verdicts.count[i])
