@@ -81,8 +81,7 @@ static bool update(struct rudp_conn *conn, int64_t now_at_ns)
 	return true;
 }
 
-/* Returns 0, -ENOMEM, -EBADMSG. Both shares go in, so that each side has had its part in the secret. */
-static int make_secret(struct rudp_key_exchange *exchange)
+int rudp_key_exchange_make_secret(struct rudp_key_exchange *exchange)
 {
 	const uint8_t *asked = exchange->is_asking ? exchange->own_public : exchange->peer_public;
 	const uint8_t *answer = exchange->is_asking ? exchange->peer_public : exchange->own_public;
@@ -105,7 +104,7 @@ static int make_secret(struct rudp_key_exchange *exchange)
 static void mix(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_key_exchange *exchange = conn->exchange;
-	int rc = make_secret(exchange);
+	int rc = rudp_key_exchange_make_secret(exchange);
 
 	if (rc == -EBADMSG) {
 		conn->ep->verdicts.count[RUDP_VERDICT_BAD_KEY_SHARE]++;

@@ -325,6 +325,12 @@ void rudp_conn_keys_on_followed(struct rudp_conn *conn, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_on_key_share(struct rudp_conn *conn, const struct rudp_frame *frame);
 void rudp_key_exchange_on_lost(struct rudp_key_exchange *exchange); /* the packet with our share */
 void rudp_key_exchange_free(struct rudp_key_exchange *exchange);
+/*
+ * Of both shares; both public keys go in, so that each side has had its part in it.
+ *
+ * Returns  0, -EBADMSG (the peer's share leads to no secret), -ENOMEM.
+ */
+int rudp_key_exchange_make_secret(struct rudp_key_exchange *exchange);
 
 /* Handshake (conn_connect.c, conn_answer.c, conn_handshake.c). */
 int rudp_conn_handshake_begin(struct rudp_conn *conn, uint16_t target_port, int64_t now_at_ns);

@@ -7,6 +7,7 @@
 #include <criterion/new/assert.h>
 
 #include "base/hash.h"
+#include "proto/conn_private.h"
 #include "proto/frame.h"
 #include "proto/keys.h"
 #include "proto/noise.h"
@@ -339,4 +340,52 @@ Test(examples, resumed_handshake_with_dh_is_as_printed)
 	cr_assert(is_hex(r.keys.secrets.lasting, RUDP_KEY_BYTES,
 			 "ab8414996f10e17f512fff9610d92e15d233ad7525128b1d5dcf2c2e04783b83"));
 	drop_resumed(&r);
+}
+
+static void start_share(struct rudp_key_exchange *exchange, uint8_t private_byte, bool is_asking)
+{
+	uint8_t private_key[RUDP_X25519_BYTES];
+
+	*exchange = (struct rudp_key_exchange){.is_asking = is_asking};
+	memset(private_key, private_byte, sizeof private_key);
+	cr_assert(zero(int, rudp_x25519_init(&exchange->own, private_key)));
+	memcpy(exchange->own_public, exchange->own.public_key, sizeof exchange->own_public);
+}
+
+static void expect_next_key(const uint8_t *key, const uint8_t *secret, const char *next)
+{
+	struct rudp_keys keys;
+
+	cr_assert(zero(int, rudp_keys_init(&keys, RUDP_CIPHER_AES_256_GCM, key, key)));
+	rudp_keys_mix(&keys, secret);
+	cr_assert(zero(int, rudp_keys_update(&keys, 1)));
+	cr_assert(is_hex(keys.send_key, sizeof keys.send_key, next));
+	rudp_keys_fini(&keys);
+}
+
+/* The numbers were computed without this code. */
+Test(examples, fresh_keys_are_as_printed)
+{
+	struct rudp_key_exchange initiator, listener;
+	uint8_t keys[2][RUDP_KEY_BYTES];
+	struct example e;
+
+	make_example(&e);
+	rudp_noise_split(&e.initiator, keys[0], keys[1]);
+	start_share(&initiator, 0x33, true);
+	start_share(&listener, 0x44, false);
+	memcpy(initiator.peer_public, listener.own_public, sizeof initiator.peer_public);
+	memcpy(listener.peer_public, initiator.own_public, sizeof listener.peer_public);
+	cr_assert(zero(int, rudp_key_exchange_make_secret(&initiator)));
+	cr_assert(zero(int, rudp_key_exchange_make_secret(&listener)));
+	cr_assert(zero(int, memcmp(initiator.secret, listener.secret, sizeof initiator.secret)));
+	cr_assert(is_hex(initiator.secret, sizeof initiator.secret,
+			 "b2f68f572ad67532ab7b71f3252efa6a2f0568f327c3eba6665d57a0b693e0ab"));
+	expect_next_key(keys[0], initiator.secret,
+			"1029df1156f2b16dccf81be751d5606d79eac425fbd6fec9b248371a9915b713");
+	expect_next_key(keys[1], initiator.secret,
+			"2a89a57f9c3293f61d44e9328709b26c486068c60393f0073c469f21dda91521");
+	rudp_x25519_fini(&initiator.own);
+	rudp_x25519_fini(&listener.own);
+	drop_example(&e);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto_faults.h"
 #include "pair.h"
 #include "proto/conn_private.h"
 
@@ -238,6 +239,30 @@ Test(key_exchange, survives_a_bad_path)
 	}
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[0]), 1200));
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), 1200));
+}
+
+/* Each allocation of libcrypto in turn fails: what is not done now is done with a later packet. */
+Test(key_exchange, survives_a_lack_of_memory)
+{
+	unsigned nth = 0, all;
+
+	do {
+		teardown();
+		setup();
+		use(0);
+		age();
+		crypto_faults_arm(++nth);
+		rudp_conn_write(pair.conn[0], "a", 1, pair.now_ns);
+		pair_run(&pair, 5 * RUDP_NS_PER_S);
+		all = crypto_faults_count();
+		crypto_faults_arm(0);
+		use(0);
+		use(1);
+		use(0);
+		pair_run(&pair, 5 * RUDP_NS_PER_S);
+		expect_exchanges(1);
+	} while (nth < all);
+	cr_assert(ge(uint, nth, 10));
 }
 
 /* Packets that were sealed before the exchange arrive behind it. */

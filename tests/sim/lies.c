@@ -22,9 +22,10 @@ static void write_byte(struct rudp_writer *w, uint64_t offset)
 }
 
 /*
- * Every other byte from both ends of the window inwards, until nearly all ranges are taken. From then on a
- * byte in the middle of them, and one that closes the hole before it: both move half of the ranges. That
- * in a few frames only, just below what a packet may cost: what its victim takes whole stays as it is.
+ * Every other byte from both ends of the window inwards, until nearly all ranges are taken. From then on
+ * a byte in the middle of them, and one that closes the hole before it: both move half of the ranges.
+ * That in a few frames only, just below what a packet may cost: what its victim takes whole stays as it
+ * is.
  */
 static void write_holes(struct rudp_writer *w, struct liar *liar, const struct rudp_conn *conn)
 {

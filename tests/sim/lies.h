@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lies - what a hostile peer with valid keys puts into its packets: frames that cost its victim most, that
- * claim what is not so, or that mean nothing. hostile.c seals and sends them.
+ * lies - what a hostile peer with valid keys puts into its packets: frames that cost its victim most,
+ * that claim what is not so, or that mean nothing. arena.c seals and sends them.
  */
 #ifndef RUDP_SIM_LIES_H
 #define RUDP_SIM_LIES_H
