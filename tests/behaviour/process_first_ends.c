@@ -6,11 +6,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +31,9 @@
 #define RESTARTS 50
 #define MUCH_BYTES 200000
 #define FULL_MS 300
+#define ALLOCATORS 8
+#define ALLOCATING_ENDS 20
+#define LITTLE_BYTES 10240
 
 static void make_channel(int ends[2])
 {
@@ -374,29 +382,43 @@ CHECK(exec_that_fails_leaves_the_own_listener)
 	}
 }
 
+/* Listens on the port of addr, or on any, which is put there, and ends. */
+static void listen_and_end(const struct sockaddr_storage *addr, int channel)
+{
+	struct sockaddr_storage own;
+
+	if (port_of(addr) == 0) {
+		listener(AF_INET, &own);
+	} else {
+		int fd = fresh(AF_INET, 0);
+
+		must(bind_to(fd, addr) == 0 && listen(fd, 1) == 0, "the port once more");
+		own = *addr;
+	}
+	tell_address(channel, &own);
+	exit(0);
+}
+
 /* A restart takes the port that the program had a moment ago. */
 CHECK(the_port_of_a_program_that_has_ended_is_free)
 {
-	struct sockaddr_storage addr;
-	int ends[2];
-	int taken = 0;
+	struct sockaddr_storage addr = {0};
+	int ends[2], status;
+	int restarts = 0;
 
 	make_channel(ends);
 	for (int i = 0; i < RESTARTS; i++) {
 		pid_t pid = begin_child();
 
-		if (pid == 0) {
-			listener(AF_INET, &addr);
-			tell_address(ends[1], &addr);
-			exit(0);
-		}
+		if (pid == 0)
+			listen_and_end(&addr, ends[1]);
+		waitpid(pid, &status, 0);
+		if (status != 0)
+			break;
 		hear_address(ends[0], &addr);
-		waitpid(pid, NULL, 0);
-		int fd = fresh(AF_INET, 0);
-		taken += bind_to(fd, &addr) == 0 && listen(fd, 1) == 0;
-		close(fd);
+		restarts++;
 	}
-	say("taken again: %d", taken);
+	say("restarts: %d", restarts);
 }
 
 /* Whoever reads from a pipe of the program sees its end, though its listener lives. */
@@ -477,4 +499,116 @@ CHECK(a_program_ends_at_once_and_what_it_has_written_arrives_later)
 	say_end("program", pid);
 	say("much was written: %d", written > 65536);
 	say("missing: %zu", missing(server, written));
+}
+
+static void *allocate_for_ever(void *unused)
+{
+	for (size_t size = 0;; size = (size + 4099) % 100000)
+		free(malloc(size));
+	return unused;
+}
+
+static void allocate_and_end(int channel)
+{
+	struct sockaddr_storage addr;
+	int waiting;
+
+	for (int i = 0; i < ALLOCATORS; i++)
+		spawn(allocate_for_ever, NULL);
+	waiting = listener(AF_INET, &addr);
+	tell_address(channel, &addr);
+	send_fd(channel, waiting);
+	exit(0);
+}
+
+static void serve_in_its_place(void)
+{
+	struct sockaddr_storage addr;
+	int ends[2], waiting, client;
+	pid_t pid;
+
+	make_channel(ends);
+	pid = begin_child();
+	if (pid == 0)
+		allocate_and_end(ends[1]);
+	hear_address(ends[0], &addr);
+	waiting = receive_fd(ends[0]);
+	waitpid(pid, NULL, 0);
+	client = dial(&addr);
+	_exit(client < 0 || accept(waiting, NULL, NULL) < 0);
+}
+
+/* Their locks are held at any moment, and the program ends in the middle of it. */
+CHECK(a_program_whose_threads_allocate_ends_before_its_listener)
+{
+	int served = 0;
+
+	for (int i = 0; i < ALLOCATING_ENDS; i++) {
+		pid_t pid = begin_child();
+		int status;
+
+		if (pid == 0)
+			serve_in_its_place();
+		waitpid(pid, &status, 0);
+		served += status == 0;
+	}
+	say("served: %d", served);
+}
+
+/* What a program writes right before its end comes, where confine() has been called after connect. */
+static void write_and_end_confined(void (*confine)(void), bool in_new_namespace)
+{
+	struct sockaddr_storage addr;
+	int ends[2], waiting;
+	pid_t pid;
+
+	make_channel(ends);
+	if (in_new_namespace)
+		must(unshare(CLONE_NEWPID) == 0, "a namespace of processes");
+	pid = begin_child();
+	if (pid == 0) {
+		hear_address(ends[1], &addr);
+		int client = dial(&addr);
+		confine();
+		must(pattern_write(client, LITTLE_BYTES), "write");
+		exit(0);
+	}
+	waiting = listener(AF_INET, &addr);
+	tell_address(ends[0], &addr);
+	say_rest("peer", accept(waiting, NULL, NULL));
+	say_end("program", pid);
+}
+
+static void confine_nothing(void)
+{
+	must(getpid() == 1, "the first process");
+}
+
+/* All that exists later in the namespace ends with it. */
+CHECK(the_first_process_of_a_namespace_ends_and_what_it_has_written_arrives)
+{
+	write_and_end_confined(confine_nothing, true);
+}
+
+/* For all threads of the program: it dies if one of them makes a process. */
+static void forbid_processes(void)
+{
+	struct sock_filter rules[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog program = {sizeof(rules) / sizeof(rules[0]), rules};
+
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		     syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC,
+			     &program) == 0,
+	     "the filter");
+}
+
+CHECK(a_program_that_may_make_no_process_ends_and_what_it_has_written_arrives)
+{
+	write_and_end_confined(forbid_processes, false);
 }
