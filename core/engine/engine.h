@@ -21,7 +21,7 @@
  *	key_watch     keys come and go          key_ring (all files), key_file (one), file_stamp
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives
- *	thread_to_process                       from the one to the other; shared_memory
+ *	thread_to_process                       from the one to the other; shared_memory, port_leaving
  *	keep           what outlives it         keep_restore, keeper (another one in its place)
  */
 #ifndef RUDP_ENGINE_ENGINE_H

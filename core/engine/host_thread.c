@@ -78,10 +78,12 @@ static int prepare(void)
  */
 static bool move(void)
 {
+	bool ends = atomic_load(&host.left);
+
 	if (!rudp_engine_is_idle(&host.engine) &&
-	    rudp_thread_to_process(&host.engine, &host.thread) == 0)
+	    rudp_thread_to_process(&host.engine, &host.thread, ends) == 0)
 		return true;
-	if (atomic_load(&host.left))
+	if (ends)
 		rudp_engine_stop(&host.engine);
 	else
 		sem_post(&host.answered);

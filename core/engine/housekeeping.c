@@ -17,6 +17,7 @@
 #include "engine/keep.h"
 #include "engine/listener.h"
 #include "engine/loop.h"
+#include "engine/port_leaving.h"
 #include "engine/udp_spare.h"
 
 /* A living process that has asked for this engine. */
@@ -77,12 +78,16 @@ void rudp_client_add(struct rudp_engine *engine, uint32_t pid)
 void rudp_client_on_event(struct rudp_engine *engine, uint64_t id)
 {
 	struct client *client = rudp_slots_find(&engine->slots, id, RUDP_KIND_CLIENT);
+	uint32_t pid;
 
 	if (!client)
 		return;
+	pid = client->pid;
 	client_free(engine, client);
 	/* Its listeners may have ended with it: plain TCP peers should be refused from now on. */
 	rudp_binding_probe_all(engine);
+	if (pid == engine->pid_before)
+		rudp_ports_leaving_end(engine);
 }
 
 static void close_stale_calls(struct rudp_engine *engine, struct rudp_list *calls)

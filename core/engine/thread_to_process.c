@@ -21,6 +21,7 @@
 #include "engine/control.h"
 #include "engine/deferred_close.h"
 #include "engine/loop.h"
+#include "engine/port_leaving.h"
 #include "engine/shared_memory.h"
 
 #define STACK_BYTES (512 << 10)
@@ -30,6 +31,7 @@
 struct move {
 	struct rudp_engine *engine;
 	void *probe;
+	bool program_ends;
 	pid_t program, process; /* process: or -errno */
 	int ready_fd;
 };
@@ -137,6 +139,9 @@ static void leave_program(const struct move *move)
 	engine->is_moved = true;
 	rudp_engine_watch_signals(engine);
 	rudp_client_add(engine, (uint32_t)move->program);
+	/* Whose end is not seen would seem to be near for ever. */
+	if (move->program_ends && engine->client_count > 0)
+		rudp_ports_leaving_begin(engine);
 }
 
 static void serve(const struct move *move)
@@ -231,9 +236,13 @@ static int try_to_move(struct move *move)
 	return rc;
 }
 
-int rudp_thread_to_process(struct rudp_engine *engine, const struct rudp_thread_state *state)
+int rudp_thread_to_process(struct rudp_engine *engine, const struct rudp_thread_state *state,
+			   bool program_ends)
 {
-	struct move move = {.engine = engine, .probe = state->probe, .program = getpid()};
+	struct move move = {.engine = engine,
+			    .probe = state->probe,
+			    .program_ends = program_ends,
+			    .program = getpid()};
 	int rc = may_move(state);
 
 	if (rc < 0)

@@ -20,6 +20,8 @@
 #ifndef RUDP_ENGINE_THREAD_TO_PROCESS_H
 #define RUDP_ENGINE_THREAD_TO_PROCESS_H
 
+#include <stdbool.h>
+
 #include "engine/engine.h"
 
 #define RUDP_MOVE_TRIES_MAX 10     /* forks, as long as one finds a lock held */
@@ -41,6 +43,7 @@ void rudp_thread_state_init(struct rudp_thread_state *state, void *probe);
  * Returns  0: a process serves, and the thread must end without using the engine again;
  *          -errno: nothing has happened.
  */
-int rudp_thread_to_process(struct rudp_engine *engine, const struct rudp_thread_state *state);
+int rudp_thread_to_process(struct rudp_engine *engine, const struct rudp_thread_state *state,
+			   bool program_ends);
 
 #endif
