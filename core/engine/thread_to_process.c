@@ -27,6 +27,10 @@
 #define STACK_BYTES (512 << 10)
 #define STATUS_BYTES 4096
 #define FILTERS_PER_MODE 65536
+#define NAME "rudp-engine"
+/* Fields 48 and 49, of which the first two are before the count. */
+#define STAT_ARG_START 46
+#define STAT_ARG_END 47
 
 struct move {
 	struct rudp_engine *engine;
@@ -44,20 +48,30 @@ static int number_of(const char *text, const char *name)
 	return at ? atoi(at + strlen(name)) : 0;
 }
 
+/* Returns the length, 0 if the file cannot be read. */
+static size_t read_text(const char *path, char text[STATUS_BYTES])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len;
+
+	text[0] = 0;
+	if (fd < 0)
+		return 0;
+	len = read(fd, text, STATUS_BYTES - 1);
+	close(fd);
+	if (len <= 0)
+		return 0;
+	text[len] = 0;
+	return (size_t)len;
+}
+
 /* The kernel counts filters from 5.9 on. The calls here are calls that an engine makes anyway. */
 static int count_filters(void)
 {
 	char text[STATUS_BYTES];
-	int fd = open("/proc/thread-self/status", O_RDONLY | O_CLOEXEC);
-	ssize_t len;
 
-	if (fd < 0)
+	if (read_text("/proc/thread-self/status", text) == 0)
 		return -1;
-	len = read(fd, text, sizeof text - 1);
-	close(fd);
-	if (len <= 0)
-		return -1;
-	text[len] = 0;
 	return number_of(text, "\nSeccomp:") * FILTERS_PER_MODE + number_of(text, "\nSeccomp_filters:");
 }
 
@@ -124,6 +138,30 @@ static void check_locks(void *probe)
 	limit_time(0);
 }
 
+/* The nth field behind the name of the program, which may have spaces (proc(5): stat), as an address. */
+static char *stat_address(const char *text, unsigned n)
+{
+	const char *at = strrchr(text, ')');
+
+	while (at && n-- > 0)
+		at = strchr(at + 1, ' ');
+	return at ? (char *)strtoul(at, NULL, 10) : NULL; // NOLINT(performance-no-int-to-ptr)
+}
+
+/* Whoever looks for the program by its command line must not find this process. */
+static void rewrite_command_line(void)
+{
+	char text[STATUS_BYTES];
+	size_t len = read_text("/proc/self/stat", text);
+	char *start = stat_address(text, STAT_ARG_START);
+	char *end = stat_address(text, STAT_ARG_END);
+
+	if (len == 0 || !start || end <= start)
+		return;
+	memset(start, 0, (size_t)(end - start));
+	snprintf(start, (size_t)(end - start), "%s", NAME);
+}
+
 /* From here on the engine is this process's; the program sees of it no more than that it exists. */
 static void leave_program(const struct move *move)
 {
@@ -132,6 +170,7 @@ static void leave_program(const struct move *move)
 	setsid();
 	if (chdir("/") < 0)
 		rudp_log(RUDP_LOG_DEBUG, "cannot leave the working directory");
+	rewrite_command_line();
 	rudp_shared_memory_leave();
 	rudp_deferred_close_forked();
 	engine->pid_before = engine->pid;

@@ -4,10 +4,12 @@
  * socket: its children, a daemon, whoever it has passed the descriptor to. It is always forked before
  * the check has a socket, so that an engine in a thread is its own.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -450,6 +452,66 @@ CHECK(a_program_that_has_ended_holds_nothing_else)
 	say_end("program", pid);
 	say("its pipe: %zd", read(output[0], &(char){0}, 1));
 	int client = dial(&addr);
+	must(client >= 0, "connect");
+	say_alive("its listener", client, accept(waiting, NULL, NULL));
+}
+
+PART(passes_its_listener_on_and_ends)
+{
+	struct sockaddr_storage addr;
+	int waiting = listener(AF_INET, &addr);
+
+	tell_address(fd, &addr);
+	send_fd(fd, waiting);
+}
+
+static bool is_in_command_line(const char *pid, const char *word)
+{
+	char path[300], text[4096];
+	int fd;
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/%s/cmdline", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd >= 0 ? read(fd, text, sizeof(text)) : 0;
+	if (fd >= 0)
+		close(fd);
+	return len > 0 && memmem(text, (size_t)len, word, strlen(word)) != NULL;
+}
+
+static int count_processes(const char *word)
+{
+	DIR *all = opendir("/proc");
+	struct dirent *entry;
+	int count = 0;
+
+	must(all != NULL, "opendir of /proc");
+	while ((entry = readdir(all)))
+		count += entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+			 is_in_command_line(entry->d_name, word);
+	closedir(all);
+	return count;
+}
+
+/* A script that looks whether the program runs must not find what serves its listener. */
+CHECK(a_program_that_has_ended_is_not_found_by_its_command_line)
+{
+	static const char part[] = "passes_its_listener_on_and_ends";
+	struct sockaddr_storage addr;
+	int ends[2], waiting, client;
+	pid_t pid;
+
+	make_channel(ends);
+	pid = begin_child();
+	if (pid == 0) {
+		must(dup2(ends[1], KEPT_FD) == KEPT_FD, "dup2");
+		become_part(part, KEPT_FD);
+	}
+	hear_address(ends[0], &addr);
+	waiting = receive_fd(ends[0]);
+	say_end("program", pid);
+	say("processes with its command line: %d", count_processes(part));
+	client = dial(&addr);
 	must(client >= 0, "connect");
 	say_alive("its listener", client, accept(waiting, NULL, NULL));
 }
