@@ -4,9 +4,9 @@
  *
  * The engine has moved from a thread to a process, as its program ends (thread_to_process.h), and learns
  * of the program's end a moment after the parent that waits for it. An engine of another program that
- * wants a port of the program meanwhile would be refused, where kernel TCP has the port free. So the moved
- * engine has an abstract name (api/names.h) for each port until it has looked which listeners are left,
- * and other engines of the same user wait for that.
+ * wants a port of the program meanwhile would be refused, where kernel TCP has the port free. So the
+ * moved engine has an abstract name (api/names.h) for each port until it has looked which listeners are
+ * left, and other engines of the same user wait for that.
  *
  * Limits   RUDP_PORTS_LEAVING_MAX ports; another engine waits RUDP_PORT_LEAVING_WAIT_MS at most.
  */

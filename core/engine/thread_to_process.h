@@ -8,8 +8,9 @@
  * thread was, with all listeners and connections, and ends when nobody has a socket of it any more.
  *
  * The program cannot notice the process: it is no child of the program, and has another session,
- * working directory and command line, and none of the memory that the program shares with others. A copy of the program's
- * private memory remains in it until it ends: the engine's objects lie between the program's.
+ * working directory and command line, and none of the memory that the program shares with others. A
+ * copy of the program's private memory remains in it until it ends: the engine's objects lie between the
+ * program's.
  *
  * It is not done
  *  - in the first process of a PID namespace, with which all others end;
