@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exec family, only to hand on LD_PRELOAD and the engine. The new environment lies on the stack of
- * the call itself: alloca, because a child of vfork must not allocate and shares the heap.
+ * The exec family, only to hand on LD_PRELOAD and the engine, which leaves this process if it is a
+ * thread of it. The new environment lies on the stack of the call itself: alloca, because a child of
+ * vfork must not allocate and shares the heap.
  */
 #include <alloca.h>
 #include <stdarg.h>
 #include <string.h>
 
+#include "api/engine_start.h"
 #include "exec_environment.h"
+#include "filtered.h"
 #include "real.h"
 
 /* The statement form is what keeps the space in the frame of the caller. */
@@ -21,34 +24,47 @@
 /* What is looked for along PATH is not known yet. */
 #define PLACE(file) (strchr(file, '/') ? (file) : NULL)
 
+/* Nothing in a child, of vfork either: the engine is not its own. */
+static void move_engine(void)
+{
+	if (!rudp_is_filtered())
+		rudp_engine_move_thread();
+}
+
 RUDP_EXPORT int execve(const char *path, char *const arguments[], char *const environment[])
 {
+	move_engine();
 	return REAL(execve)(path, arguments, WITH_SHIM(path, environment));
 }
 
 RUDP_EXPORT int execv(const char *path, char *const arguments[])
 {
+	move_engine();
 	return REAL(execve)(path, arguments, WITH_SHIM(path, environ));
 }
 
 RUDP_EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[])
 {
+	move_engine();
 	return REAL(execvpe)(file, arguments, WITH_SHIM(PLACE(file), environment));
 }
 
 RUDP_EXPORT int execvp(const char *file, char *const arguments[])
 {
+	move_engine();
 	return REAL(execvpe)(file, arguments, WITH_SHIM(PLACE(file), environ));
 }
 
 RUDP_EXPORT int fexecve(int fd, char *const arguments[], char *const environment[])
 {
+	move_engine();
 	return REAL(fexecve)(fd, arguments, WITH_SHIM(NULL, environment));
 }
 
 RUDP_EXPORT int execveat(int directory, const char *path, char *const arguments[],
 			 char *const environment[], int flags)
 {
+	move_engine();
 	return REAL(execveat)(directory, path, arguments, WITH_SHIM(NULL, environment), flags);
 }
 

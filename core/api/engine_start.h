@@ -64,6 +64,12 @@ bool rudp_engine_thread_is_torn(void);
 void rudp_engine_leave_thread(void);
 
 /*
+ * exec() or daemon() is near: an engine in a thread of this process goes on in another process, and
+ * serves this one and others from there.
+ */
+void rudp_engine_move_thread(void);
+
+/*
  * The index-th place where file may lie: in the directory of RUDP_ENGINE_PATH, beside this library,
  * in the folder rudp beside it (an installed tree that was moved), where it was to be installed.
  *

@@ -20,6 +20,7 @@
 #define LIBRARY "librudp_engine.so"
 #define ENTRY "rudp_engine_start_thread"
 #define FAREWELL "rudp_engine_stop_thread"
+#define MOVE "rudp_engine_move_thread"
 
 /* DEEPBIND keeps the engine's libcrypto apart from the program's; sanitizers cannot live with it. */
 #if defined(__has_feature)
@@ -38,7 +39,7 @@ typedef int start_thread(char *(*get)(const char *name), struct rudp_nonce *nonc
 			 uint8_t token[RUDP_TOKEN_BYTES]);
 
 typedef void stop_thread(void);
-static _Atomic(stop_thread *) farewell;
+static _Atomic(stop_thread *) farewell, move;
 
 void rudp_engine_leave_thread(void)
 {
@@ -46,6 +47,16 @@ void rudp_engine_leave_thread(void)
 
 	if (stop)
 		stop();
+}
+
+void rudp_engine_move_thread(void)
+{
+	stop_thread *leave = atomic_load(&move);
+	int saved = errno;
+
+	if (leave)
+		leave();
+	errno = saved;
 }
 
 static char *setting(const char *name)
@@ -92,7 +103,7 @@ static int load(struct rudp_engine_ref *engine)
 {
 	void *library;
 	start_thread *entry;
-	stop_thread *stop;
+	stop_thread *stop, *leave;
 	int rc;
 
 	if (rudp_engine_thread_is_torn())
@@ -103,7 +114,9 @@ static int load(struct rudp_engine_ref *engine)
 		return rc;
 	*(void **)&entry = dlsym(library, ENTRY);
 	*(void **)&stop = dlsym(library, FAREWELL);
+	*(void **)&leave = dlsym(library, MOVE);
 	atomic_store(&farewell, stop);
+	atomic_store(&move, leave);
 	return entry ? entry(setting, &engine->nonce, engine->token) : -ENOENT;
 }
 

@@ -61,7 +61,7 @@ bool rudp_peer_is_engine(const struct rudp_engine *engine, int fd)
 
 	/* An engine in a thread changes its user with the program around it. */
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	       (uint32_t)peer.pid == engine->pid &&
+	       ((uint32_t)peer.pid == engine->pid || (uint32_t)peer.pid == engine->pid_before) &&
 	       (peer.uid == engine->uid || peer.uid == geteuid());
 }
 

@@ -142,6 +142,25 @@ bool rudp_deferred_close_is_short(void)
 	return atomic_load_explicit(&short_of_threads, memory_order_relaxed);
 }
 
+void rudp_deferred_close_lock(void)
+{
+	pthread_mutex_lock(&all.lock);
+}
+
+void rudp_deferred_close_unlock(void)
+{
+	pthread_mutex_unlock(&all.lock);
+}
+
+/* What a thread was closing is not in this process's table any more. */
+void rudp_deferred_close_forked(void)
+{
+	all.threads = 0;
+	all.closing = 0;
+	pthread_mutex_unlock(&all.lock);
+	employ();
+}
+
 void rudp_deferred_close_go_on(void)
 {
 	if (rudp_deferred_close_is_short())

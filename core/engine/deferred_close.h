@@ -27,6 +27,13 @@
 
 /* Takes fd over; -1 is none. */
 void rudp_deferred_close(int fd);
+/*
+ * For a fork of the engine's thread, which holds the lock meanwhile. The new process has no other
+ * thread; it says so, and the lock is free there, too.
+ */
+void rudp_deferred_close_lock(void);
+void rudp_deferred_close_unlock(void);
+void rudp_deferred_close_forked(void);
 /* Too many are not closed yet, those included that a thread is closing. */
 bool rudp_deferred_close_is_full(void);
 /* The system has refused a thread: what waits is closed when rudp_deferred_close_go_on() gets one. */

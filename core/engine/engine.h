@@ -24,6 +24,7 @@
  *	host_process, host_thread               where it lives
  *	confine       rights it gives up        confine_files, confine_calls, filter/; proc_look and
  *	                                        config_open (what its keeper reads for it)
+ *	thread_to_process                       from the one to the other; shared_memory, port_leaving
  *	keep           what outlives it         keep_restore, keeper (another one in its place)
  */
 #ifndef RUDP_ENGINE_ENGINE_H
@@ -87,6 +88,8 @@ struct rudp_engine {
 	bool may_lose_rights;         /* its program may change its user or root directory */
 	struct rudp_key_use key_use;
 	bool stays;                   /* a host that never ends by itself (thread) */
+	bool is_moved;                /* from a thread to a process, and ends when nobody needs it */
+	uint32_t pid_before;          /* that of its program, if it has moved; 0: none */
 	struct rudp_keep *keep;       /* shared with who keeps it (keep.h); NULL: nobody does */
 	struct rudp_confinement confinement;
 	bool succeeds;                /* it has taken the place of an engine that was killed */
@@ -142,7 +145,7 @@ struct rudp_engine {
 	int64_t stop_at_ns;           /* asked to end: then at the latest */
 	bool stopping, over;
 	bool retires;                 /* stopping, and its programs may live on */
-	_Atomic bool stop_wanted;     /* set by another thread, which then knocks at the door */
+	_Atomic bool leave_wanted;    /* set by another thread, which then knocks at the door */
 
 	struct rudp_complaints complaints; /* about those who call */
 

@@ -61,13 +61,6 @@ static int fail_errno(const char *doing, int rc)
 	return fail(RUDP_READY_ERROR, text);
 }
 
-static void fill_watched(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-}
-
 /* Ignored signals and blocked ones are inherited through exec. */
 static void reset_signals(void)
 {
@@ -78,7 +71,7 @@ static void reset_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a log that may not grow must not end connections */
-	fill_watched(&set);
+	rudp_engine_signals(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
@@ -143,19 +136,6 @@ static bool parse_hash(const char *text, uint64_t *hash)
 	return errno == 0 && end == text + 16 && *end == 0;
 }
 
-static void watch_signals(struct rudp_engine *engine)
-{
-	static int fd;
-	sigset_t set;
-	uint64_t id;
-
-	fill_watched(&set);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	id = fd >= 0 ? rudp_slots_add(&engine->slots, RUDP_KIND_SIGNAL, &fd) : 0;
-	if (id)
-		rudp_engine_watch(engine, fd, EPOLLIN, id);
-}
-
 static void say_ready(const struct rudp_engine *engine)
 {
 	struct rudp_engine_ready ready = {.nonce = engine->nonce, .pid = engine->pid};
@@ -210,7 +190,7 @@ static int run(void *context, struct rudp_keep *keep)
 
 	if (rc < 0)
 		return fail_errno("cannot start", rc);
-	watch_signals(&engine);
+	rudp_engine_watch_signals(&engine);
 	rc = become_known(&engine, place->hash);
 	if (rc < 0)
 		return rc == -EADDRINUSE ? 0 : 1;

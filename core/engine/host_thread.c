@@ -21,18 +21,23 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
+#include "engine/thread_to_process.h"
 
 #define STACK_BYTES (512 << 10)
-#define EXIT_WAIT_S 6 /* a little more than RUDP_DRAIN_MAX_NS */
+#define EXIT_WAIT_S 8 /* a little more than RUDP_DRAIN_MAX_NS, and all tries to move before it */
 
 static struct {
 	atomic_int starter;   /* process whose thread is starting the engine; 0: none */
 	struct rudp_engine engine;
 	struct rudp_settings settings;
-	sem_t started, ended;
+	struct rudp_thread_state thread;
+	void *probe;          /* for rudp_thread_state_init() */
+	sem_t started, answered;
 	int result;
+	bool moved;           /* the engine is in another process */
 	pid_t owner;          /* 0: no engine here; fork does not copy the thread */
 	atomic_bool left;     /* the program is ending */
+	atomic_bool moving;   /* a thread of the program waits for the engine to move */
 	bool *here;           /* becomes false by a fork */
 } host;
 
@@ -60,10 +65,37 @@ static int prepare(void)
 	if (rc < 0)
 		return rc;
 	(void)rudp_log_file_open(&host.settings); /* without a file there is no log */
+	rudp_thread_state_init(&host.thread, host.probe);
 	rc = rudp_engine_init(&host.engine, &host.settings);
 	host.engine.stays = true;
 	host.engine.may_lose_rights = true;
 	return rc;
+}
+
+/*
+ * A process takes over what is still in use. If none can, an engine whose program ends delivers what was
+ * written, and one whose program may go on serves it as before.
+ */
+static bool move(void)
+{
+	bool ends = atomic_load(&host.left);
+
+	if (!rudp_engine_is_idle(&host.engine) &&
+	    rudp_thread_to_process(&host.engine, &host.thread, ends) == 0)
+		return true;
+	if (ends)
+		rudp_engine_stop(&host.engine);
+	else
+		sem_post(&host.answered);
+	return false;
+}
+
+static void serve(void)
+{
+	do {
+		rudp_engine_run(&host.engine);
+		host.moved = atomic_exchange(&host.engine.leave_wanted, false) && move();
+	} while (!host.moved && !host.engine.over);
 }
 
 static void *thread_main(void *unused)
@@ -75,8 +107,8 @@ static void *thread_main(void *unused)
 	sem_post(&host.started);
 	if (host.result < 0)
 		return NULL;
-	rudp_engine_run(&host.engine);
-	sem_post(&host.ended);
+	serve();
+	sem_post(&host.answered);
 	return NULL;
 }
 
@@ -134,8 +166,12 @@ static int start(char *(*get)(const char *name))
 		return -ENOTSUP;
 	}
 	sem_init(&host.started, 0, 0);
-	sem_init(&host.ended, 0, 0);
+	sem_init(&host.answered, 0, 0);
 	atomic_store(&host.left, false);
+	atomic_store(&host.moving, false);
+	host.moved = false;
+	if (!host.probe)
+		host.probe = malloc(RUDP_MOVE_PROBE_BYTES);
 	at_quick_exit(rudp_engine_stop_thread);
 	rc = create_thread();
 	if (rc < 0)
@@ -202,24 +238,47 @@ static int knock(void)
 	return fd;
 }
 
-__attribute__((destructor)) void rudp_engine_stop_thread(void)
+/* Wakes the engine, and waits until it has answered what it was asked. false: it was not reached. */
+static bool ask(void)
 {
 	struct timespec deadline;
-	int fd;
+	int fd = knock();
+	int rc;
 
-	/*
-	 * A forked child may live under a filter that kills: that it has no engine is seen without a
-	 * system call. exit() may follow quick_exit() on its heels: one farewell is enough.
-	 */
-	if (!host.here || !*host.here || host.owner != getpid() || atomic_exchange(&host.left, true))
-		return;
-	atomic_store(&host.engine.stop_wanted, true);
-	fd = knock();
 	if (fd < 0)
-		return;
+		return false;
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += EXIT_WAIT_S;
-	while (sem_clockwait(&host.ended, CLOCK_MONOTONIC, &deadline) < 0 && errno == EINTR)
+	while ((rc = sem_clockwait(&host.answered, CLOCK_MONOTONIC, &deadline)) < 0 && errno == EINTR)
 		;
 	close(fd);
+	return rc == 0;
+}
+
+/* A forked child may live under a filter that kills: that it has no engine is seen without a call. */
+static bool is_here(void)
+{
+	return host.here && *host.here && host.owner == getpid();
+}
+
+void rudp_engine_move_thread(void)
+{
+	if (!is_here() || atomic_load(&host.left) || atomic_exchange(&host.moving, true))
+		return;
+	atomic_store(&host.engine.leave_wanted, true);
+	if (ask() && host.moved) {
+		/* The next socket that does not find that process starts another engine here. */
+		*host.here = false;
+		host.owner = 0;
+	}
+	atomic_store(&host.moving, false);
+}
+
+__attribute__((destructor)) void rudp_engine_stop_thread(void)
+{
+	/* exit() may follow quick_exit() on its heels: one farewell is enough. */
+	if (!is_here() || atomic_exchange(&host.left, true))
+		return;
+	atomic_store(&host.engine.leave_wanted, true);
+	(void)ask();
 }

@@ -22,11 +22,20 @@ rudp_engine_start_thread(char *(*get)(const char *name), struct rudp_nonce *nonc
 			 uint8_t token[RUDP_TOKEN_BYTES]);
 
 /*
- * The program is about to end in an orderly way (exit, return from main, quick_exit, _exit): what it has
- * written is delivered and its connections are closed as its end would close them. Waits for that, a
- * few seconds at most. Nothing where this process has no engine.
+ * The program is about to end in an orderly way (exit, return from main, quick_exit, _exit). A process
+ * takes over its listeners and connections (thread_to_process.h): it delivers what was written, closes
+ * what nobody has any more, and serves what other processes have. If there can be no such process, what
+ * the program has written is delivered and its connections are closed as its end would close them; this
+ * waits for that, a few seconds at most. Nothing where this process has no engine.
  * Threads  any.
  */
 __attribute__((visibility("default"))) void rudp_engine_stop_thread(void);
+
+/*
+ * The program is about to execute another program, or to become a daemon: likewise, but if there can be
+ * no such process, or the program goes on, nothing has changed for it.
+ * Threads  any.
+ */
+__attribute__((visibility("default"))) void rudp_engine_move_thread(void);
 
 #endif

@@ -17,6 +17,7 @@
 #include "engine/keep.h"
 #include "engine/listener.h"
 #include "engine/loop.h"
+#include "engine/port_leaving.h"
 #include "engine/udp_spare.h"
 
 /* A living process that has asked for this engine. */
@@ -26,6 +27,11 @@ struct client {
 	uint32_t pid;
 	struct rudp_list link;
 };
+
+static bool ends_by_itself(const struct rudp_engine *engine)
+{
+	return !engine->stays || engine->is_moved;
+}
 
 static bool is_client(struct rudp_engine *engine, uint32_t pid)
 {
@@ -50,7 +56,8 @@ void rudp_client_add(struct rudp_engine *engine, uint32_t pid)
 {
 	struct client *client;
 
-	if (engine->stays || engine->client_count >= RUDP_CLIENTS_MAX || is_client(engine, pid))
+	if (!ends_by_itself(engine) || engine->client_count >= RUDP_CLIENTS_MAX ||
+	    is_client(engine, pid))
 		return;
 	client = calloc(1, sizeof *client);
 	if (!client)
@@ -71,12 +78,16 @@ void rudp_client_add(struct rudp_engine *engine, uint32_t pid)
 void rudp_client_on_event(struct rudp_engine *engine, uint64_t id)
 {
 	struct client *client = rudp_slots_find(&engine->slots, id, RUDP_KIND_CLIENT);
+	uint32_t pid;
 
 	if (!client)
 		return;
+	pid = client->pid;
 	client_free(engine, client);
 	/* Its listeners may have ended with it: plain TCP peers should be refused from now on. */
 	rudp_binding_probe_all(engine);
+	if (pid == engine->pid_before)
+		rudp_ports_leaving_end(engine);
 }
 
 static void close_stale_calls(struct rudp_engine *engine, struct rudp_list *calls)
@@ -92,7 +103,7 @@ static void close_stale_calls(struct rudp_engine *engine, struct rudp_list *call
 	}
 }
 
-static bool is_idle(const struct rudp_engine *engine)
+bool rudp_engine_is_idle(const struct rudp_engine *engine)
 {
 	return engine->call_count == 0 && engine->app_count == 0 && engine->binding_count == 0 &&
 	       engine->client_count == 0 && engine->tcp_count == 0 &&
@@ -120,12 +131,12 @@ static void leave(struct rudp_engine *engine)
 			rudp_engine_unpublish(engine);
 		door = rudp_door_well_known(engine);
 	}
-	engine->over = is_idle(engine);
+	engine->over = rudp_engine_is_idle(engine);
 }
 
 static bool is_kept(const struct rudp_engine *engine)
 {
-	return engine->now_at_ns < engine->keep_until_ns;
+	return !engine->is_moved && engine->now_at_ns < engine->keep_until_ns;
 }
 
 /*
@@ -142,9 +153,9 @@ static bool has_served(struct rudp_engine *engine)
 
 static void look_for_end(struct rudp_engine *engine)
 {
-	if (engine->stays)
+	if (!ends_by_itself(engine))
 		return;
-	if (has_served(engine) || !is_idle(engine) || is_kept(engine)) {
+	if (has_served(engine) || !rudp_engine_is_idle(engine) || is_kept(engine)) {
 		engine->idle_since_ns = RUDP_NEVER;
 		return;
 	}
@@ -275,7 +286,7 @@ void rudp_housekeeping(struct rudp_engine *engine)
 /* A quiet engine that nothing can happen to unheard sleeps. */
 int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
 {
-	bool ends = !engine->stays && is_idle(engine);
+	bool ends = ends_by_itself(engine) && rudp_engine_is_idle(engine);
 	bool needed = engine->binding_count || engine->call_count || engine->stranger_count ||
 		      engine->stopping || rudp_deferred_close_is_short() || (ends && !is_kept(engine));
 	int64_t deadline = rudp_time_min(engine->retry_at_ns, engine->doors_open_at_ns);

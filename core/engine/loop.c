@@ -34,6 +34,26 @@ static void on_signal(struct rudp_engine *engine, const int *signal_fd)
 		rudp_engine_retire(engine);
 }
 
+void rudp_engine_watch_signals(struct rudp_engine *engine)
+{
+	static int fd;
+	sigset_t set;
+	uint64_t id;
+
+	rudp_engine_signals(&set);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	id = fd >= 0 ? rudp_slots_add(&engine->slots, RUDP_KIND_SIGNAL, &fd) : 0;
+	if (id)
+		rudp_engine_watch(engine, fd, EPOLLIN, id);
+}
+
+void rudp_engine_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+}
+
 static void dispatch(struct rudp_engine *engine, uint64_t id, uint32_t events)
 {
 	enum rudp_kind kind = rudp_slots_kind(id);
@@ -321,8 +341,8 @@ void rudp_engine_run(struct rudp_engine *engine)
 		engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 		engine->turns++;
 		turn(engine, events, count > 0 ? count : 0);
-		if (atomic_load(&engine->stop_wanted) && !engine->stopping)
-			rudp_engine_stop(engine);
+		if (atomic_load(&engine->leave_wanted))
+			return;
 	}
 	/* Traces have an end, too. */
 	rudp_endpoint_end(engine->ep, engine->now_at_ns);

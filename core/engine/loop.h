@@ -14,8 +14,12 @@
 #define RUDP_HOPS_PER_TURN 4    /* datagrams from one socket of this engine to another */
 #define RUDP_FEW_TRAINS 2       /* more are bulk, and are better taken in batches */
 
-/* Runs until the engine is over. */
+/* Runs until the engine is over, or another thread sets leave_wanted. */
 void rudp_engine_run(struct rudp_engine *engine);
+
+/* The signals that ask a process to end, which the engine's process blocks; and reading them. */
+void rudp_engine_signals(sigset_t *set);
+void rudp_engine_watch_signals(struct rudp_engine *engine);
 /* How long it looks for events before it sleeps: what RUDP_BUSY_POLL says, else what look.h does. */
 int64_t rudp_engine_look_ns(struct rudp_engine *engine);
 
@@ -27,6 +31,8 @@ int64_t rudp_engine_look_ns(struct rudp_engine *engine);
 #define RUDP_CLIENTS_MAX 1024
 
 void rudp_housekeeping(struct rudp_engine *engine);
+/* Nothing of it is in use, and no program that might use it lives. */
+bool rudp_engine_is_idle(const struct rudp_engine *engine);
 int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine);
 /* The program around us ends: new calls are refused, what is written is delivered; bounded. */
 void rudp_engine_stop(struct rudp_engine *engine);

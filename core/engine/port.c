@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "engine/app_side.h"
 #include "engine/policy.h"
+#include "engine/port_leaving.h"
 #include "engine/seat.h"
 
 #define PORT_TRIES_MAX 64
@@ -223,8 +224,10 @@ int rudp_port_take(struct rudp_engine *engine, struct rudp_binding *binding)
 	if (rc == -EADDRINUSE) {
 		/* Perhaps one of ours was closed and nobody has told us, or not yet. */
 		rudp_binding_probe_all(engine);
-		if (rudp_addr_port(&binding->local) != 0)
+		if (rudp_addr_port(&binding->local) != 0) {
 			rudp_binding_probe_closely(engine, &binding->local);
+			rudp_port_leaving_wait(rudp_addr_port(&binding->local));
+		}
 		rudp_app_look_for_hangups(engine, rudp_addr_port(&binding->local));
 		rudp_udp_close_orphans(engine);
 		rc = hold_both(engine, binding, &udp);

@@ -11,12 +11,6 @@
 #include "behaviour/child.h"
 #include "behaviour/traffic.h"
 
-/* The channel between this process and its child, which has ends[1]. */
-static void make_channel(int ends[2])
-{
-	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
-}
-
 CHECK(a_connection_handed_on_lives_with_the_receiver)
 {
 	int client, server, ends[2];

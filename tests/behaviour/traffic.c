@@ -119,6 +119,21 @@ void say_new_connection(const char *what)
 	say("%s: %s", what, works ? "works" : strerrorname_np(errno));
 }
 
+void make_channel(int ends[2])
+{
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
+}
+
+void tell_address(int channel, const struct sockaddr_storage *addr)
+{
+	must(write(channel, addr, sizeof(*addr)) == sizeof(*addr), "write of an address");
+}
+
+void hear_address(int channel, struct sockaddr_storage *addr)
+{
+	must(recv(channel, addr, sizeof(*addr), MSG_WAITALL) == sizeof(*addr), "read of an address");
+}
+
 void send_fd(int channel, int fd)
 {
 	union {

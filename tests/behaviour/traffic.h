@@ -22,6 +22,11 @@ int dial(const struct sockaddr_storage *addr);
 bool new_connection_works(void);
 void say_new_connection(const char *what);
 
+/* The channel between this process and its child, which has ends[1]. */
+void make_channel(int ends[2]);
+/* The address of a listener, through a channel. */
+void tell_address(int channel, const struct sockaddr_storage *addr);
+void hear_address(int channel, struct sockaddr_storage *addr);
 /* Hands a descriptor on through a unix socket. */
 void send_fd(int channel, int fd);
 int receive_fd(int channel);

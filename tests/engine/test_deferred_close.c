@@ -4,6 +4,7 @@
 #include <criterion/new/assert.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/deferred_close.h"
@@ -72,4 +73,23 @@ Test(deferred_close, what_finds_no_thread_is_closed_when_there_is_one)
 	cr_assert(not(rudp_deferred_close_is_short()));
 	cr_assert(is_closed(end, WAIT_MS));
 	rudp_engine_fini(&engine);
+}
+
+/* The engine's thread forks while others close: the fork has none of them, and closes all the same. */
+Test(deferred_close, a_fork_closes_with_threads_of_its_own)
+{
+	int status;
+	pid_t pid;
+
+	cr_assert(is_closed(take_one(), WAIT_MS));
+	rudp_deferred_close_lock();
+	pid = fork();
+	if (pid == 0) {
+		rudp_deferred_close_forked();
+		_exit(!is_closed(take_one(), WAIT_MS));
+	}
+	rudp_deferred_close_unlock();
+	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
+	cr_assert(eq(int, status, 0));
+	cr_assert(is_closed(take_one(), WAIT_MS));
 }

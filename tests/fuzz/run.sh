@@ -15,7 +15,12 @@ command -v clang >/dev/null || {
 	echo "fuzz: clang is missing (make setup)" >&2
 	exit 1
 }
-flags=(-std=gnu11 -D_GNU_SOURCE -O1 -g -I. -Icore -Icore/include -Imessaging/include -Itests
+# The filters of system calls, which the Makefile makes likewise.
+mkdir -p "$out/made"
+clang -std=gnu11 -D_GNU_SOURCE -o "$out/made/filter" core/engine/filter/main.c -lseccomp &&
+	"$out/made/filter" >"$out/made/engine_filters.h" || exit 1
+
+flags=(-std=gnu11 -D_GNU_SOURCE -O1 -g -I. -I"$out/made" -Icore -Icore/include -Imessaging/include -Itests
 	-fno-omit-frame-pointer -DRUDP_LIBDIR='"/nowhere"' -DRUDP_VERSION_TEXT='"fuzz"'
 	"-fsanitize=fuzzer-no-link,address,undefined" -fno-sanitize-recover=undefined)
 
