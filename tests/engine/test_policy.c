@@ -495,47 +495,42 @@ Test(policy, is_described_in_one_line)
 	rudp_policy_free(policy);
 }
 
-Test(policy, resume_is_on_unless_set_off)
+/* "set NAME on", "set NAME off", or nothing. */
+static const struct {
+	const char *environment, *file;
+	bool on;
+} switches[] = {{"", "", true}, {"off", "", false}, {"", "off", false}, {"on", "off", true}};
+
+static struct rudp_policy *policy_with_switch(const char *name, size_t i)
 {
-	static const struct {
-		const char *environment, *file;
-		bool on;
-	} cases[] = {{"", "", true},
-		     {"set resume off", "", false},
-		     {"", "set resume off", false},
-		     {"set resume on", "set resume off", true}};
+	char environment[40] = "", file[40] = "";
 
-	cr_assert(rudp_policy_resume(NULL));
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct rudp_policy *policy = policy_of(cases[i].environment, cases[i].file);
-		char text[RUDP_POLICY_TEXT_SIZE];
-
-		cr_assert(eq(int, rudp_policy_resume(policy), cases[i].on));
-		rudp_policy_describe(policy, text, sizeof text);
-		cr_assert(eq(int, strstr(text, "resume off") == NULL, cases[i].on));
-		rudp_policy_free(policy);
-	}
+	if (switches[i].environment[0])
+		snprintf(environment, sizeof environment, "set %s %s", name,
+			 switches[i].environment);
+	if (switches[i].file[0])
+		snprintf(file, sizeof file, "set %s %s", name, switches[i].file);
+	return policy_of(environment, file);
 }
 
-Test(policy, tail_is_on_unless_set_off)
+Test(policy, resume_and_tail_are_on_unless_set_off)
 {
-	static const struct {
-		const char *environment, *file;
-		bool on;
-	} cases[] = {{"", "", true},
-		     {"set tail off", "", false},
-		     {"", "set tail off", false},
-		     {"set tail on", "set tail off", true}};
+	char text[RUDP_POLICY_TEXT_SIZE];
 
-	cr_assert(rudp_policy_tail(NULL));
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct rudp_policy *policy = policy_of(cases[i].environment, cases[i].file);
-		char text[RUDP_POLICY_TEXT_SIZE];
+	cr_assert(all(rudp_policy_resume(NULL), rudp_policy_tail(NULL)));
+	for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
+		struct rudp_policy *policy = policy_with_switch("resume", i);
 
-		cr_assert(eq(int, rudp_policy_tail(policy), cases[i].on));
+		cr_assert(eq(int, rudp_policy_resume(policy), switches[i].on));
+		cr_assert(rudp_policy_tail(policy));
+		rudp_policy_describe(policy, text, sizeof text);
+		cr_assert(eq(int, strstr(text, "resume off") == NULL, switches[i].on));
+		rudp_policy_free(policy);
+		policy = policy_with_switch("tail", i);
+		cr_assert(eq(int, rudp_policy_tail(policy), switches[i].on));
 		cr_assert(rudp_policy_resume(policy));
 		rudp_policy_describe(policy, text, sizeof text);
-		cr_assert(eq(int, strstr(text, ", tail off") == NULL, cases[i].on));
+		cr_assert(eq(int, strstr(text, ", tail off") == NULL, switches[i].on));
 		rudp_policy_free(policy);
 	}
 }
