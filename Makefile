@@ -68,6 +68,10 @@ MSG_COMMAND_SRC := $(wildcard messaging/command/*.c)
 CONVERSATION_SERVER_SRC := $(wildcard conversation/server/*.c conversation/store/*.c)
 CONVERSE_SRC := $(wildcard conversation/converse/*.c)
 CONVERSATION_MODEL_SRC := $(wildcard conversation/irc/*.c conversation/model/*.c)
+# Parts of a node and of the chat client that do no I/O.
+MSG_PURE_SRC := $(wildcard messaging/hub*.c) $(patsubst %,messaging/%.c,batch inbox outbox record wire lanes)
+CONVERSE_PURE_SRC := $(wildcard conversation/converse/chat*.c) \
+	$(patsubst %,conversation/converse/%.c,clean command format seen)
 
 # One line for each file that is made; V=1 shows the commands instead.
 V ?=
@@ -435,11 +439,16 @@ check: ## set up, build, run every test
 # Tests are not to depend on what whoever runs them has left open, ignored or set.
 KNOWN_SURROUNDINGS := tests/surroundings.sh
 
-check-unit: $(UNIT_TESTS) ## unit and model tests, and that proto, netmodel and the conversation's model are sans-I/O
+check-unit: $(UNIT_TESTS) check-sans-io ## unit and model tests, and check-sans-io
 	@$(KNOWN_SURROUNDINGS) tests/run_units.sh $(BUILD) $(UNIT_TESTS)
+
+.PHONY: check-sans-io
+check-sans-io: $(call obj,$(PROTO_SRC) $(NETMODEL_SRC) $(MSG_PURE_SRC) $(CONVERSATION_MODEL_SRC) \
+		$(CONVERSE_PURE_SRC)) ## proto, netmodel, hub, the models of the chat server and client do no I/O
 	@tests/check_sans_io.sh $(call obj,$(PROTO_SRC))
 	@tests/check_sans_io.sh $(call obj,$(NETMODEL_SRC))
-	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC))
+	@tests/check_sans_io.sh $(call obj,$(MSG_PURE_SRC))
+	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC) $(CONVERSE_PURE_SRC))
 
 check-sim: $(BUILD)/tests/sim ## the simulator: named scenarios and 1000 random ones
 	$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim
