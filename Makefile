@@ -431,10 +431,31 @@ else ifeq ($(SANITIZER),thread)
 CHECKS := check-sim check-threads
 endif
 
-check: ## set up, build, run every test
+# Integration tests mostly wait; the other stages use the processors meanwhile. One of these runs after the other,
+# since they share the loopback of the machine; integration tests have network namespaces of their own.
+BESIDE_INTEGRATION := $(filter-out check-integration,$(CHECKS))
+JOBS ?= $(shell nproc)
+
+check: ## set up, build, run every test (JOBS=n: so many integration tests side by side)
 	@scripts/install-packages.sh test
-	@$(MAKE) --no-print-directory $(CHECKS)
+	@$(MAKE) --no-print-directory -j$(JOBS) check-build
+	@rm -f $(BUILD)/check-*.failed
+	@$(MAKE) --no-print-directory -j2 $(filter check-integration,$(CHECKS)) check-beside-integration || { \
+		for failed in $(BUILD)/check-*.failed; do \
+			[ ! -e $$failed ] || echo "make check: $$(basename $$failed .failed) failed, log: $${failed%.failed}.log"; \
+		done; exit 1; }
 	@echo "make check: everything passed"
+
+# Each stage prints its output when it has ended, so that only whole outputs come between lines of others. After
+# one that fails the others run all the same, and say what they find.
+.PHONY: check-build check-beside-integration
+check-beside-integration:
+	@mkdir -p $(BUILD)
+	@failed=0; for stage in $(BESIDE_INTEGRATION); do \
+		$(MAKE) --no-print-directory $$stage >$(BUILD)/$$stage.log 2>&1 || { \
+			failed=1; touch $(BUILD)/$$stage.failed; }; \
+		cat $(BUILD)/$$stage.log; \
+	done; exit $$failed
 
 # Tests are not to depend on what whoever runs them has left open, ignored or set.
 KNOWN_SURROUNDINGS := tests/surroundings.sh
@@ -488,6 +509,14 @@ check-behaviour: $(BUILD)/tests/behaviour $(PRODUCTS) ## what programs see: kern
 
 check-economy: $(BUILD)/tests/economy ## what a connection at work costs: allocations, system calls
 	$(KNOWN_SURROUNDINGS) RUDP_ENGINE=process $< $(abspath $(BUILD))/tests/economy-engine
+
+# All programs of all stages, so that no stage compiles while others run. Fuzzing compiles with clang, by itself.
+THREAD_TESTS := $(patsubst %,$(BUILD)/tests/%,threads threads-messages threads-shared \
+	threads-dispatch threads-conversation)
+check-build: all $(BUILD)/tests/sim $(THREAD_TESTS) $(if $(filter check-unit,$(CHECKS)),$(UNIT_TESTS)) \
+	$(if $(filter check-behaviour,$(CHECKS)),$(BUILD)/tests/behaviour) \
+	$(if $(filter check-economy,$(CHECKS)),$(BUILD)/tests/economy) \
+	$(if $(filter check-integration,$(CHECKS)),$(INTEGRATION_PARTS))
 
 sim: $(BUILD)/tests/sim ## replay one simulated scenario: SEED=n [NAME=scenario]
 	@test -n "$(SEED)" || { echo "make sim needs SEED=n, e.g. make sim SEED=42"; exit 2; }
