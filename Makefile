@@ -93,7 +93,7 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c)
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools netmodel linkem messaging conversation server converse bench)
 
 .PHONY: all help setup demo check check-unit check-sim check-spin check-threads check-behaviour check-economy \
-	check-fuzz check-style check-integration sim fuzz soak bench bench-quick bench-docs install \
+	check-fuzz check-style check-integration check-quick sim fuzz soak bench bench-quick bench-docs install \
 	uninstall clean format deb check-deb
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -470,6 +470,21 @@ check-sans-io: $(call obj,$(PROTO_SRC) $(NETMODEL_SRC) $(MSG_PURE_SRC) $(CONVERS
 	@tests/check_sans_io.sh $(call obj,$(NETMODEL_SRC))
 	@tests/check_sans_io.sh $(call obj,$(MSG_PURE_SRC))
 	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC) $(CONVERSE_PURE_SRC))
+
+# The inner loop: programs whose tests have passed since they were built are not run again. In turn, since they
+# share the loopback of the machine.
+UNITS_PASSED := $(UNIT_TESTS:=.passed)
+check-quick: ## what a change may have broken: its unit tests, 1000 random scenarios, style (two minutes)
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNIT_TESTS) $(BUILD)/tests/sim
+	@$(MAKE) --no-print-directory -k -j1 $(UNITS_PASSED) check-sans-io
+	@$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim --seeds 1 1000
+	@scripts/check-style.sh quick
+
+# Most of these tests start programs, too, or load libraries.
+$(UNITS_PASSED): $(BUILD)/tests/%.passed: $(BUILD)/tests/%
+	@$(KNOWN_SURROUNDINGS) tests/run_units.sh $(BUILD) $<
+	@touch $@
+$(patsubst %,$(BUILD)/tests/%.passed,engine shim tools messaging): $(PRODUCTS)
 
 check-sim: $(BUILD)/tests/sim ## the simulator: named scenarios and 1000 random ones
 	$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim
