@@ -533,6 +533,13 @@ check-build: all $(BUILD)/tests/sim $(THREAD_TESTS) $(if $(filter check-unit,$(C
 	$(if $(filter check-economy,$(CHECKS)),$(BUILD)/tests/economy) \
 	$(if $(filter check-integration,$(CHECKS)),$(INTEGRATION_PARTS))
 
+.PHONY: coverage
+coverage: ## the lines that unit tests and the simulator execute, by folder
+	@mkdir -p $(TOP_BUILD)/coverage && find $(TOP_BUILD)/coverage -name '*.gcda' -delete
+	@$(MAKE) --no-print-directory BUILD=$(TOP_BUILD)/coverage OPT='-O1 -g --coverage' LDFLAGS=--coverage LTO= \
+		check-unit check-sim
+	@scripts/coverage.py $(TOP_BUILD)/coverage
+
 sim: $(BUILD)/tests/sim ## replay one simulated scenario: SEED=n [NAME=scenario]
 	@test -n "$(SEED)" || { echo "make sim needs SEED=n, e.g. make sim SEED=42"; exit 2; }
 	$(BUILD)/tests/sim $(NAME) $(SEED)
