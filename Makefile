@@ -55,6 +55,9 @@ LTO := $(if $(SAN),,$(shell $(CC) --version 2>/dev/null | grep -q 'Free Software
 	echo 'int main(void) { return 0; }' | $(CC) -flto=auto -x c -o /dev/null - 2>/dev/null && \
 	echo -flto=auto))
 
+# The name of the directory is not part of what is built in it: make check-reproducible.
+override CFLAGS += -ffile-prefix-map=$(CURDIR)=.
+
 BASE_SRC := $(wildcard core/base/*.c)
 PROTO_SRC := $(wildcard core/proto/*.c)
 ENGINE_SRC := $(filter-out core/engine/host_%.c,$(wildcard core/engine/*.c))
@@ -498,6 +501,10 @@ check-fuzz: ## every fuzz target for a few seconds (clang)
 check-style: ## shell scripts through shellcheck, sizes of files
 	@scripts/check-style.sh
 
+.PHONY: check-reproducible
+check-reproducible: ## two builds in different directories are the same byte by byte
+	@scripts/check-reproducible.sh $(TOP_BUILD)/reproducible
+
 INTEGRATION_PARTS := $(BUILD)/linkem $(BUILD)/bench/chat $(BUILD)/tests/kill-sender \
 	$(BUILD)/tests/die_at.so
 
@@ -537,7 +544,7 @@ check-build: all $(BUILD)/tests/sim $(THREAD_TESTS) $(if $(filter check-unit,$(C
 coverage: ## the lines that unit tests and the simulator execute, by folder
 	@mkdir -p $(TOP_BUILD)/coverage && find $(TOP_BUILD)/coverage -name '*.gcda' -delete
 	@$(MAKE) --no-print-directory BUILD=$(TOP_BUILD)/coverage OPT='-O1 -g --coverage' LDFLAGS=--coverage LTO= \
-		check-unit check-sim
+		-j$(JOBS) check-unit check-sim
 	@scripts/coverage.py $(TOP_BUILD)/coverage
 
 sim: $(BUILD)/tests/sim ## replay one simulated scenario: SEED=n [NAME=scenario]
