@@ -501,6 +501,14 @@ check-fuzz: ## every fuzz target for a few seconds (clang)
 check-style: ## shell scripts through shellcheck, sizes of files
 	@scripts/check-style.sh
 
+# Two compilers see more than one. Of tests the warnings are enough, which takes half the time.
+.PHONY: check-clang
+check-clang: ## clang builds everything without a warning, and has none about the tests
+	@$(MAKE) --no-print-directory CC=clang CI=true BUILD=$(TOP_BUILD)/clang -j$(JOBS) all
+	@find tests integration -name '*.c' -not -path '*/fuzz/*' -print0 | xargs -0 -P $(JOBS) -n 8 \
+		clang $(CPPFLAGS) -Itests -std=gnu11 $(OPT) $(WARN) -Werror -fsyntax-only
+	@echo "clang: no warnings"
+
 .PHONY: check-reproducible
 check-reproducible: ## two builds in different directories are the same byte by byte
 	@scripts/check-reproducible.sh $(TOP_BUILD)/reproducible
