@@ -501,6 +501,15 @@ check-fuzz: ## every fuzz target for a few seconds (clang)
 check-style: ## shell scripts through shellcheck, sizes of files
 	@scripts/check-style.sh
 
+# With ThreadSanitizer the threads only: Criterion cannot start under it.
+.PHONY: check-sanitizers
+check-sanitizers: ## unit tests with ASan and UBSan, threads with TSan
+	@$(MAKE) --no-print-directory SANITIZER=address -j$(JOBS) $(patsubst $(BUILD)/%,$(TOP_BUILD)/address/%,$(UNIT_TESTS))
+	@$(MAKE) --no-print-directory SANITIZER=address check-unit
+	@$(MAKE) --no-print-directory SANITIZER=thread -j$(JOBS) \
+		$(patsubst $(BUILD)/%,$(TOP_BUILD)/thread/%,$(PRODUCTS) $(THREAD_TESTS))
+	@$(MAKE) --no-print-directory SANITIZER=thread check-threads
+
 # Two compilers see more than one. Of tests the warnings are enough, which takes half the time.
 .PHONY: check-clang
 check-clang: ## clang builds everything without a warning, and has none about the tests
