@@ -68,6 +68,9 @@ LTO := $(if $(SAN),,$(shell $(CC) --version 2>/dev/null | grep -q 'Free Software
 	echo 'int main(void) { return 0; }' | $(CC) -flto=auto -x c -o /dev/null - 2>/dev/null && \
 	echo -flto=auto))
 
+# The name of the directory is not part of what is built in it: make check-reproducible.
+override CFLAGS += -ffile-prefix-map=$(CURDIR)=.
+
 BASE_SRC := $(wildcard core/base/*.c)
 PROTO_SRC := $(wildcard core/proto/*.c)
 ENGINE_SRC := $(filter-out core/engine/host_%.c,$(wildcard core/engine/*.c))
@@ -81,6 +84,10 @@ MSG_COMMAND_SRC := $(wildcard messaging/command/*.c)
 CONVERSATION_SERVER_SRC := $(wildcard conversation/server/*.c conversation/store/*.c)
 CONVERSE_SRC := $(wildcard conversation/converse/*.c)
 CONVERSATION_MODEL_SRC := $(wildcard conversation/irc/*.c conversation/model/*.c)
+# Parts of a node and of the chat client that do no I/O.
+MSG_PURE_SRC := $(wildcard messaging/hub*.c) $(patsubst %,messaging/%.c,batch inbox outbox record wire lanes)
+CONVERSE_PURE_SRC := $(wildcard conversation/converse/chat*.c) \
+	$(patsubst %,conversation/converse/%.c,clean command format seen)
 
 # One line for each file that is made; V=1 shows the commands instead.
 V ?=
@@ -102,7 +109,7 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c)
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/%,base proto api engine shim tools netmodel linkem messaging conversation server converse bench)
 
 .PHONY: all help setup demo check check-unit check-sim check-spin check-threads check-behaviour check-economy \
-	check-fuzz check-style check-integration sim fuzz soak bench bench-quick bench-docs install \
+	check-fuzz check-style check-integration check-quick sim fuzz soak bench bench-quick bench-docs install \
 	uninstall clean format deb check-deb
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -454,10 +461,33 @@ else ifeq ($(SANITIZER),thread)
 CHECKS := check-sim check-threads
 endif
 
-check: ## set up, build, run every test
+# Integration tests mostly wait; the other stages use the processors meanwhile. One of these runs after the other,
+# since they share the loopback of the machine; integration tests have network namespaces of their own. The
+# number of system calls depends on who else runs, so check-economy has the machine to itself.
+BESIDE_INTEGRATION := $(filter-out check-integration check-economy,$(CHECKS))
+JOBS ?= $(shell nproc)
+
+check: ## set up, build, run every test (JOBS=n: so many integration tests side by side)
 	@scripts/install-packages.sh test
-	@$(MAKE) --no-print-directory $(CHECKS)
+	@$(MAKE) --no-print-directory -j$(JOBS) check-build
+	@rm -f $(BUILD)/check-*.failed
+	$(if $(filter check-economy,$(CHECKS)),@$(MAKE) --no-print-directory check-economy)
+	@$(MAKE) --no-print-directory -j2 $(filter check-integration,$(CHECKS)) check-beside-integration || { \
+		for failed in $(BUILD)/check-*.failed; do \
+			[ ! -e $$failed ] || echo "make check: $$(basename $$failed .failed) failed, log: $${failed%.failed}.log"; \
+		done; exit 1; }
 	@echo "make check: everything passed"
+
+# Each stage prints its output when it has ended, so that only whole outputs come between lines of others. After
+# one that fails the others run all the same, and say what they find.
+.PHONY: check-build check-beside-integration
+check-beside-integration:
+	@mkdir -p $(BUILD)
+	@failed=0; for stage in $(BESIDE_INTEGRATION); do \
+		$(MAKE) --no-print-directory $$stage >$(BUILD)/$$stage.log 2>&1 || { \
+			failed=1; touch $(BUILD)/$$stage.failed; }; \
+		cat $(BUILD)/$$stage.log; \
+	done; exit $$failed
 
 # Tests are not to depend on what whoever runs them has left open, ignored or set.
 KNOWN_SURROUNDINGS := tests/surroundings.sh
@@ -465,12 +495,32 @@ KNOWN_SURROUNDINGS := tests/surroundings.sh
 # Without optimization there is no FORTIFY.
 HARDENED := $(if $(SAN)$(filter -O0,$(OPT)),,$(filter-out %.a,$(PRODUCTS)))
 
-check-unit: $(UNIT_TESTS) $(HARDENED) ## unit and model tests, and that proto, netmodel and the conversation's model are sans-I/O
+check-unit: $(UNIT_TESTS) $(HARDENED) check-sans-io ## unit and model tests, hardening of the products, check-sans-io
 	@$(KNOWN_SURROUNDINGS) tests/run_units.sh $(BUILD) $(UNIT_TESTS)
+	$(if $(HARDENED),@tests/check_hardening.sh $(HARDENED))
+
+.PHONY: check-sans-io
+check-sans-io: $(call obj,$(PROTO_SRC) $(NETMODEL_SRC) $(MSG_PURE_SRC) $(CONVERSATION_MODEL_SRC) \
+		$(CONVERSE_PURE_SRC)) ## proto, netmodel, hub, the models of the chat server and client do no I/O
 	@tests/check_sans_io.sh $(call obj,$(PROTO_SRC))
 	@tests/check_sans_io.sh $(call obj,$(NETMODEL_SRC))
-	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC))
-	$(if $(HARDENED),@tests/check_hardening.sh $(HARDENED))
+	@tests/check_sans_io.sh $(call obj,$(MSG_PURE_SRC))
+	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC) $(CONVERSE_PURE_SRC))
+
+# The inner loop: programs whose tests have passed since they were built are not run again. In turn, since they
+# share the loopback of the machine.
+UNITS_PASSED := $(UNIT_TESTS:=.passed)
+check-quick: ## what a change may have broken: its unit tests, 1000 random scenarios, style (two minutes)
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNIT_TESTS) $(BUILD)/tests/sim
+	@$(MAKE) --no-print-directory -k -j1 $(UNITS_PASSED) check-sans-io
+	@$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim --seeds 1 1000
+	@scripts/check-style.sh quick
+
+# Most of these tests start programs, too, or load libraries.
+$(UNITS_PASSED): $(BUILD)/tests/%.passed: $(BUILD)/tests/%
+	@$(KNOWN_SURROUNDINGS) tests/run_units.sh $(BUILD) $<
+	@touch $@
+$(patsubst %,$(BUILD)/tests/%.passed,engine shim tools messaging): $(PRODUCTS)
 
 check-sim: $(BUILD)/tests/sim ## the simulator: named scenarios and 1000 random ones
 	$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim
@@ -483,6 +533,27 @@ check-fuzz: ## every fuzz target for a few seconds (clang)
 
 check-style: ## shell scripts through shellcheck, sizes of files
 	@scripts/check-style.sh
+
+# With ThreadSanitizer the threads only: Criterion cannot start under it.
+.PHONY: check-sanitizers
+check-sanitizers: ## unit tests with ASan and UBSan, threads with TSan
+	@$(MAKE) --no-print-directory SANITIZER=address -j$(JOBS) $(patsubst $(BUILD)/%,$(TOP_BUILD)/address/%,$(UNIT_TESTS))
+	@$(MAKE) --no-print-directory SANITIZER=address check-unit
+	@$(MAKE) --no-print-directory SANITIZER=thread -j$(JOBS) \
+		$(patsubst $(BUILD)/%,$(TOP_BUILD)/thread/%,$(PRODUCTS) $(THREAD_TESTS))
+	@$(MAKE) --no-print-directory SANITIZER=thread check-threads
+
+# Two compilers see more than one. Of tests the warnings are enough, which takes half the time.
+.PHONY: check-clang
+check-clang: ## clang builds everything without a warning, and has none about the tests
+	@$(MAKE) --no-print-directory CC=clang CI=true BUILD=$(TOP_BUILD)/clang -j$(JOBS) all
+	@find tests integration -name '*.c' -not -path '*/fuzz/*' -print0 | xargs -0 -P $(JOBS) -n 8 \
+		clang $(CPPFLAGS) -Itests -std=gnu11 $(OPT) $(WARN) -Werror -fsyntax-only
+	@echo "clang: no warnings"
+
+.PHONY: check-reproducible
+check-reproducible: ## two builds in different directories are the same byte by byte
+	@scripts/check-reproducible.sh $(TOP_BUILD)/reproducible
 
 INTEGRATION_PARTS := $(BUILD)/linkem $(BUILD)/bench/chat $(BUILD)/tests/kill-sender \
 	$(BUILD)/tests/die_at.so
@@ -510,6 +581,21 @@ check-behaviour: $(BUILD)/tests/behaviour $(PRODUCTS) ## what programs see: kern
 
 check-economy: $(BUILD)/tests/economy ## what a connection at work costs: allocations, system calls
 	$(KNOWN_SURROUNDINGS) RUDP_ENGINE=process $< $(abspath $(BUILD))/tests/economy-engine
+
+# All programs of all stages, so that no stage compiles while others run. Fuzzing compiles with clang, by itself.
+THREAD_TESTS := $(patsubst %,$(BUILD)/tests/%,threads threads-messages threads-shared \
+	threads-dispatch threads-conversation)
+check-build: all $(BUILD)/tests/sim $(THREAD_TESTS) $(if $(filter check-unit,$(CHECKS)),$(UNIT_TESTS)) \
+	$(if $(filter check-behaviour,$(CHECKS)),$(BUILD)/tests/behaviour) \
+	$(if $(filter check-economy,$(CHECKS)),$(BUILD)/tests/economy) \
+	$(if $(filter check-integration,$(CHECKS)),$(INTEGRATION_PARTS))
+
+.PHONY: coverage
+coverage: ## the lines that unit tests and the simulator execute, by folder
+	@mkdir -p $(TOP_BUILD)/coverage && find $(TOP_BUILD)/coverage -name '*.gcda' -delete
+	@$(MAKE) --no-print-directory BUILD=$(TOP_BUILD)/coverage OPT='-O1 -g --coverage' LDFLAGS=--coverage LTO= \
+		-j$(JOBS) check-unit check-sim
+	@scripts/coverage.py $(TOP_BUILD)/coverage
 
 sim: $(BUILD)/tests/sim ## replay one simulated scenario: SEED=n [NAME=scenario]
 	@test -n "$(SEED)" || { echo "make sim needs SEED=n, e.g. make sim SEED=42"; exit 2; }

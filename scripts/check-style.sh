@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: MIT
 # What can be checked about style, so that reviews talk about design: shell scripts, lengths of files
 # and lines, words that must not stay, the licence line, links between texts.
+#
+#   check-style.sh [quick]   quick: of the shell scripts only those that differ from the last commit, as
+#                            nearly all of the time goes to shellcheck
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 bad=0
@@ -60,7 +63,11 @@ while read -r folder; do
 	[ ${#missing[@]} -eq 0 ] || complain "$folder/README.md does not name: ${missing[*]}"
 done < <(printf '%s\n' "${sources[@]}" | sed -nE 's,^(\./)?((core|messaging|conversation|shim|tools|tests/sim|integration/netmodel)(/[a-z]+)*)/[^/]+\.[ch]$,\2,p' |
 	sort -u | grep -v /include)
+if [ "${1:-}" = quick ] && git rev-parse --git-dir >/dev/null 2>&1; then
+	mapfile -t scripts < <(git ls-files -mo --exclude-standard '*.sh' '.ci/run')
+fi
 # One process a file: the libraries are read for each file anyway, and so every processor has its part.
-printf '%s\0' "${scripts[@]}" | xargs -0 -n 1 -P "$(nproc)" shellcheck -x || complain "shellcheck"
+[ ${#scripts[@]} -eq 0 ] || printf '%s\0' "${scripts[@]}" | xargs -0 -n 1 -P "$(nproc)" shellcheck -x ||
+	complain "shellcheck"
 [ $bad -eq 0 ] && echo "style: clean"
 exit $bad
