@@ -49,7 +49,7 @@ static const struct sharing sharings[] = {
 	{"host-then-host-P1", "P1", "bbr", "bbr", 2, 5 * S, {0.42, 0.60}, 0.95, 0, true},
 	{"two-hosts-P6", "P6", "bbr", "bbr", 2, 0, {0.45, 0.55}, 0.98, 0, true},
 	{"four-hosts-P6", "P6", "bbr", "bbr", 4, 0, {0.15, 0.35}, 0.95, 0, true},
-	/* Seeds differ: 31 of them lie between 0.68 and 0.98 around 0.88 to 0.90, so that three may be below. */
+	/* 31 seeds lie between 0.68 and 0.98, with medians of 0.88 to 0.90: three may be below. */
 	{"ten-hosts-P1", "P1", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.86, 0, true},
 	{"ten-hosts-P6", "P6", "bbr", "bbr", 10, 0, {0.05, 0.2}, 0.95, 0, true},
 	{"bbr-kernel-bbr-P1", "P1", "bbr", "kernel-bbr", 2, 0, {0.42, 0.65}, 0.97, 0, false},
