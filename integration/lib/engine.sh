@@ -25,8 +25,8 @@ wakeups_of() {
 	awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status"
 }
 
-# Of an engine with one listener, or with nothing.
-ENGINE_IDLE_DESCRIPTORS=20
+# Of an engine with one listener, or with nothing; one of them wakes its keeper (proc_look.h).
+ENGINE_IDLE_DESCRIPTORS=21
 
 # has_no_connections PID: no descriptor of any.
 has_no_connections() {
