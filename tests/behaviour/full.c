@@ -14,7 +14,7 @@
 /* What was asked for both ways, doubled as the kernel does, and 160 KB: librudp_shim(7). */
 #define SMALL_BYTES_MAX (4 * SMALL_BUFFER_BYTES + 160000)
 #define PROMISED_BYTES 131072 /* no window is taken back */
-#define FILLS_MAX 30      /* what is on its way to the reader may leave room; on a busy machine for longer */
+#define FILLS_MAX 30 /* what is on its way leaves room once or twice, longer on a busy machine */
 #define PAUSES 10         /* of PAUSE_MS each, in which a full connection takes nothing */
 #define PAUSE_MS 100
 
