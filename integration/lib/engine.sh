@@ -25,8 +25,10 @@ wakeups_of() {
 	awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status"
 }
 
-# Of an engine with one listener, or with nothing; one of them wakes its keeper (proc_look.h).
-ENGINE_IDLE_DESCRIPTORS=21
+# Of an engine with one listener, whose program lives: standard streams and log, epoll, signals (2), its
+# keeper, the control sockets (3), sock_diag, a probe, a spare descriptor, the last bytes of a connect, those of
+# the listener (program, path, UDP, TCP), sockets made ahead (4).
+ENGINE_IDLE_DESCRIPTORS=23
 
 # has_no_connections PID: no descriptor of any.
 has_no_connections() {
