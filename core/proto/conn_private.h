@@ -28,7 +28,7 @@
 #include "proto/credit.h"
 #include "proto/ecn.h"
 #include "proto/endpoint.h"
-#include "proto/hearsay.h"
+#include "proto/icmp_errors.h"
 #include "proto/keys.h"
 #include "proto/noise.h"
 #include "proto/observer.h"

@@ -4,7 +4,7 @@
 #include <criterion/new/assert.h>
 #include <errno.h>
 
-#include "proto/hearsay.h"
+#include "proto/icmp_errors.h"
 
 #define PTO_NS 100
 

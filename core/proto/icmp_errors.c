@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "proto/hearsay.h"
+#include "proto/icmp_errors.h"
 
 #include <errno.h>
 
