@@ -382,21 +382,23 @@ static void on_refused(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_die(conn, now_at_ns);
 		return;
 	}
-	switch (rudp_hearsay_on_refused(&conn->hearsay, rudp_rtt_pto_ns(&conn->rtt, 0), now_at_ns)) {
-	case RUDP_HEARSAY_ASK:
+	switch (rudp_icmp_errors_on_refused(&conn->icmp_errors, rudp_rtt_pto_ns(&conn->rtt, 0),
+					    now_at_ns)) {
+	case RUDP_ICMP_ERRORS_ASK:
 		conn->ping_due = true;
 		conn->probes_due = 1;
 		rudp_endpoint_touch(conn->ep, conn);
 		break;
-	case RUDP_HEARSAY_WAIT:
+	case RUDP_ICMP_ERRORS_WAIT:
 		break;
-	case RUDP_HEARSAY_BELIEVE:
+	case RUDP_ICMP_ERRORS_BELIEVE:
 		rudp_conn_fail(conn, ECONNRESET, now_at_ns);
 		break;
 	}
 }
 
-/* It ends a connection attempt, as with TCP; of a connection that stands it is hearsay (hearsay.h). */
+/* It ends a connection attempt, as with TCP; of a connection that stands it is ICMP errors
+ * (icmp_errors.h). */
 void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns)
 {
 	if (conn->state == RUDP_STATE_SYN_SENT) {
@@ -404,19 +406,19 @@ void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns)
 		return;
 	}
 	if (error != ECONNREFUSED)
-		rudp_hearsay_on_no_way(&conn->hearsay, error);
+		rudp_icmp_errors_on_no_way(&conn->icmp_errors, error);
 	else if (!conn->dead)
 		on_refused(conn, now_at_ns);
 }
 
 void rudp_conn_on_no_way(struct rudp_conn *conn, int error, int64_t now_at_ns)
 {
-	rudp_hearsay_on_no_way(&conn->hearsay, error);
+	rudp_icmp_errors_on_no_way(&conn->icmp_errors, error);
 	if (conn->state == RUDP_STATE_SYN_SENT && conn->packets_sent <= 1)
 		rudp_conn_fail(conn, error, now_at_ns);
 }
 
 int rudp_conn_timeout_error(const struct rudp_conn *conn)
 {
-	return rudp_hearsay_timeout_error(&conn->hearsay);
+	return rudp_icmp_errors_timeout_error(&conn->icmp_errors);
 }

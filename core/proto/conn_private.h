@@ -254,7 +254,7 @@ struct rudp_conn {
 	int64_t keys_from_ns;         /* when the send key was new */
 	int64_t trim_at_ns;
 	int64_t ack_ping_at_ns;       /* a pure receiver next asks for an ack of its acks */
-	struct rudp_hearsay hearsay;
+	struct rudp_icmp_errors icmp_errors;
 
 	uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
 	uint64_t packets_replayed, packets_forged;

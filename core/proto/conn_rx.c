@@ -191,7 +191,7 @@ static void on_unopened(struct rudp_conn *conn, enum rudp_verdict verdict, size_
 static void note_heard(struct rudp_conn *conn, size_t datagram_bytes, int64_t now_at_ns)
 {
 	conn->heard_at_ns = now_at_ns;
-	rudp_hearsay_forget(&conn->hearsay);
+	rudp_icmp_errors_forget(&conn->icmp_errors);
 	conn->packets_received++;
 	conn->bytes_received += datagram_bytes;
 	if (conn->state != RUDP_STATE_SYN_RCVD)

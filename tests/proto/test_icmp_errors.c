@@ -8,56 +8,56 @@
 
 #define PTO_NS 100
 
-static struct rudp_hearsay hearsay;
+static struct rudp_icmp_errors icmp_errors;
 
-static enum rudp_hearsay_advice refused(int64_t now_at_ns)
+static enum rudp_icmp_errors_advice refused(int64_t now_at_ns)
 {
-	return rudp_hearsay_on_refused(&hearsay, PTO_NS, now_at_ns);
+	return rudp_icmp_errors_on_refused(&icmp_errors, PTO_NS, now_at_ns);
 }
 
 static void start(void)
 {
-	hearsay = (struct rudp_hearsay){0};
+	icmp_errors = (struct rudp_icmp_errors){0};
 }
 
-Test(hearsay, one_or_two_refusals_make_us_ask_however_late, .init = start)
+Test(icmp_errors, one_or_two_refusals_make_us_ask_however_late, .init = start)
 {
-	cr_assert(eq(int, refused(1), RUDP_HEARSAY_ASK));
-	cr_assert(eq(int, refused(1 + 100 * PTO_NS), RUDP_HEARSAY_ASK));
+	cr_assert(eq(int, refused(1), RUDP_ICMP_ERRORS_ASK));
+	cr_assert(eq(int, refused(1 + 100 * PTO_NS), RUDP_ICMP_ERRORS_ASK));
 }
 
-Test(hearsay, the_third_is_believed_when_the_peer_has_had_time_to_answer, .init = start)
+Test(icmp_errors, the_third_is_believed_when_the_peer_has_had_time_to_answer, .init = start)
 {
 	refused(1);
 	refused(2);
-	cr_assert(eq(int, refused(1 + 2 * PTO_NS), RUDP_HEARSAY_WAIT));
-	cr_assert(eq(int, refused(2 + 2 * PTO_NS), RUDP_HEARSAY_BELIEVE));
+	cr_assert(eq(int, refused(1 + 2 * PTO_NS), RUDP_ICMP_ERRORS_WAIT));
+	cr_assert(eq(int, refused(2 + 2 * PTO_NS), RUDP_ICMP_ERRORS_BELIEVE));
 }
 
-Test(hearsay, silence_counts_from_the_first_refusal_on_not_from_the_start, .init = start)
+Test(icmp_errors, silence_counts_from_the_first_refusal_on_not_from_the_start, .init = start)
 {
 	refused(1000 * PTO_NS);
 	refused(1000 * PTO_NS);
-	cr_assert(eq(int, refused(1001 * PTO_NS), RUDP_HEARSAY_WAIT));
+	cr_assert(eq(int, refused(1001 * PTO_NS), RUDP_ICMP_ERRORS_WAIT));
 }
 
-Test(hearsay, a_word_of_the_peer_makes_all_of_it_void, .init = start)
+Test(icmp_errors, a_word_of_the_peer_makes_all_of_it_void, .init = start)
 {
 	for (int i = 0; i < 3; i++)
 		refused(i);
-	rudp_hearsay_on_no_way(&hearsay, EHOSTUNREACH);
-	rudp_hearsay_forget(&hearsay);
-	cr_assert(eq(int, rudp_hearsay_timeout_error(&hearsay), ETIMEDOUT));
-	cr_assert(eq(int, refused(50 * PTO_NS), RUDP_HEARSAY_ASK));
-	cr_assert(eq(int, refused(50 * PTO_NS), RUDP_HEARSAY_ASK));
-	cr_assert(eq(int, refused(50 * PTO_NS), RUDP_HEARSAY_WAIT));
+	rudp_icmp_errors_on_no_way(&icmp_errors, EHOSTUNREACH);
+	rudp_icmp_errors_forget(&icmp_errors);
+	cr_assert(eq(int, rudp_icmp_errors_timeout_error(&icmp_errors), ETIMEDOUT));
+	cr_assert(eq(int, refused(50 * PTO_NS), RUDP_ICMP_ERRORS_ASK));
+	cr_assert(eq(int, refused(50 * PTO_NS), RUDP_ICMP_ERRORS_ASK));
+	cr_assert(eq(int, refused(50 * PTO_NS), RUDP_ICMP_ERRORS_WAIT));
 }
 
-Test(hearsay, who_waits_in_vain_is_told_the_last_reason, .init = start)
+Test(icmp_errors, who_waits_in_vain_is_told_the_last_reason, .init = start)
 {
-	cr_assert(eq(int, rudp_hearsay_timeout_error(&hearsay), ETIMEDOUT));
-	rudp_hearsay_on_no_way(&hearsay, ENETUNREACH);
-	rudp_hearsay_on_no_way(&hearsay, EHOSTUNREACH);
+	cr_assert(eq(int, rudp_icmp_errors_timeout_error(&icmp_errors), ETIMEDOUT));
+	rudp_icmp_errors_on_no_way(&icmp_errors, ENETUNREACH);
+	rudp_icmp_errors_on_no_way(&icmp_errors, EHOSTUNREACH);
 	refused(1);
-	cr_assert(eq(int, rudp_hearsay_timeout_error(&hearsay), EHOSTUNREACH));
+	cr_assert(eq(int, rudp_icmp_errors_timeout_error(&icmp_errors), EHOSTUNREACH));
 }
