@@ -58,7 +58,7 @@
 #include "engine/slots.h"
 #include "engine/sockets.h"
 #include "engine/drops.h"
-#include "engine/tombstones.h"
+#include "engine/closed_errors.h"
 #include "proto/endpoint.h"
 
 #define RUDP_RECEIVE_BATCH 16

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/tombstones.h"
+#include "engine/closed_errors.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/slots.h"
-#include "engine/tombstones.h"
+#include "engine/closed_errors.h"
 
 Test(tombstones, an_unknown_id_has_no_error)
 {
