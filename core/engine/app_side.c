@@ -453,7 +453,7 @@ void rudp_app_fail(struct rudp_engine *engine, struct rudp_app *app, int error)
 	char remote[RUDP_ADDR_TEXT_SIZE];
 
 	rudp_ends_on_lost(&app->ends, error);
-	rudp_tombstones_put(&engine->tombstones, app->id, app->ends.error);
+	rudp_closed_errors_put(&engine->closed_errors, app->id, app->ends.error);
 	note_end(engine, app, app->ends.error);
 	if (rudp_log_wants(RUDP_LOG_INFO))
 		rudp_log(RUDP_LOG_INFO, "%s (pid %u): %s %s: %s", app->program.name,

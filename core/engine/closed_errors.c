@@ -10,61 +10,61 @@ static uint32_t bucket_of(uint64_t id)
 	return (uint32_t)((id ^ id >> 40) * UINT64_C(0x9e3779b97f4a7c15) >> 48);
 }
 
-_Static_assert(RUDP_TOMBSTONES == 1u << 16, "bucket_of gives 16 bits");
+_Static_assert(RUDP_CLOSED_ERRORS_MAX == 1u << 16, "bucket_of gives 16 bits");
 
-int rudp_tombstones_init(struct rudp_tombstones *stones)
+int rudp_closed_errors_init(struct rudp_closed_errors *errors)
 {
-	*stones = (struct rudp_tombstones){0};
-	stones->ring = calloc(RUDP_TOMBSTONES, sizeof *stones->ring);
-	stones->buckets = calloc(RUDP_TOMBSTONES, sizeof *stones->buckets);
-	if (stones->ring && stones->buckets)
+	*errors = (struct rudp_closed_errors){0};
+	errors->ring = calloc(RUDP_CLOSED_ERRORS_MAX, sizeof *errors->ring);
+	errors->buckets = calloc(RUDP_CLOSED_ERRORS_MAX, sizeof *errors->buckets);
+	if (errors->ring && errors->buckets)
 		return 0;
-	rudp_tombstones_fini(stones);
+	rudp_closed_errors_fini(errors);
 	return -ENOMEM;
 }
 
-void rudp_tombstones_fini(struct rudp_tombstones *stones)
+void rudp_closed_errors_fini(struct rudp_closed_errors *errors)
 {
-	free(stones->ring);
-	free(stones->buckets);
-	*stones = (struct rudp_tombstones){0};
+	free(errors->ring);
+	free(errors->buckets);
+	*errors = (struct rudp_closed_errors){0};
 }
 
-static void unlink_place(struct rudp_tombstones *stones, uint32_t place)
+static void unlink_place(struct rudp_closed_errors *errors, uint32_t place)
 {
-	uint32_t *link = &stones->buckets[bucket_of(stones->ring[place].id)];
+	uint32_t *link = &errors->buckets[bucket_of(errors->ring[place].id)];
 
 	while (*link && *link != place + 1)
-		link = &stones->ring[*link - 1].next;
+		link = &errors->ring[*link - 1].next;
 	if (*link)
-		*link = stones->ring[place].next;
+		*link = errors->ring[place].next;
 }
 
-void rudp_tombstones_put(struct rudp_tombstones *stones, uint64_t id, int error)
+void rudp_closed_errors_put(struct rudp_closed_errors *errors, uint64_t id, int error)
 {
-	uint32_t place = stones->written % RUDP_TOMBSTONES;
-	struct rudp_tombstone *stone = &stones->ring[place];
-	uint32_t *head = &stones->buckets[bucket_of(id)];
+	uint32_t place = errors->written % RUDP_CLOSED_ERRORS_MAX;
+	struct rudp_closed_error *entry = &errors->ring[place];
+	uint32_t *head = &errors->buckets[bucket_of(id)];
 
 	if (error == 0)
 		return;
-	if (stone->error)
-		unlink_place(stones, place);
-	*stone = (struct rudp_tombstone){id, error, *head};
+	if (entry->error)
+		unlink_place(errors, place);
+	*entry = (struct rudp_closed_error){id, error, *head};
 	*head = place + 1;
-	stones->written++;
+	errors->written++;
 }
 
-int rudp_tombstones_get(const struct rudp_tombstones *stones, uint64_t id)
+int rudp_closed_errors_get(const struct rudp_closed_errors *errors, uint64_t id)
 {
-	uint32_t next = stones->buckets[bucket_of(id)];
+	uint32_t next = errors->buckets[bucket_of(id)];
 
 	while (next) {
-		const struct rudp_tombstone *stone = &stones->ring[next - 1];
+		const struct rudp_closed_error *entry = &errors->ring[next - 1];
 
-		if (stone->id == id)
-			return stone->error;
-		next = stone->next;
+		if (entry->id == id)
+			return entry->error;
+		next = entry->next;
 	}
 	return 0;
 }

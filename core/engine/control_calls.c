@@ -210,7 +210,7 @@ static int serve_error(struct work *w)
 	if (app)
 		w->reply.info.state = (uint8_t)rudp_info_state(app);
 	w->reply.id = w->request->id;
-	return -rudp_tombstones_get(&w->engine->tombstones, w->request->id);
+	return -rudp_closed_errors_get(&w->engine->closed_errors, w->request->id);
 }
 
 static int set_on_tcp(const struct work *w, int fd, size_t len)

@@ -183,7 +183,7 @@ static int allocate(struct rudp_engine *engine)
 	engine->scratch = malloc(RUDP_SCRATCH_BYTES);
 	if (!engine->receive_buffers || !engine->train_buffer || !engine->scratch)
 		return -ENOMEM;
-	return rudp_tombstones_init(&engine->tombstones);
+	return rudp_closed_errors_init(&engine->closed_errors);
 }
 
 static void init_lists(struct rudp_engine *engine)
@@ -340,7 +340,7 @@ void rudp_engine_fini(struct rudp_engine *engine)
 	rudp_slots_fini(&engine->slots);
 	rudp_pool_fini(&engine->app_pool);
 	rudp_pool_fini(&engine->udp_pool);
-	rudp_tombstones_fini(&engine->tombstones);
+	rudp_closed_errors_fini(&engine->closed_errors);
 	free(engine->receive_buffers);
 	free(engine->train_buffer);
 	while (engine->spare_train_count > 0)

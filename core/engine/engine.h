@@ -17,7 +17,7 @@
  *	control       messages from programs    control_calls (the operations), caller (rights),
  *	                                        caller_process (what it is),
  *	                                        calls_aside (not watched), without_admin
- *	housekeeping  what nobody tells us      info, options, settings, tombstones, drops, failures,
+ *	housekeeping  what nobody tells us      info, options, settings, closed_errors, drops, failures,
  *	                                        forget, heap, closer, sockets
  *	key_watch     keys come and go          key_ring (all files), key_file (one), file_stamp
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
@@ -100,7 +100,7 @@ struct rudp_engine {
 	struct rudp_endpoint *ep;
 	struct rudp_slots slots;
 	struct rudp_pool app_pool, udp_pool; /* the memory of apps and of UDP sockets */
-	struct rudp_tombstones tombstones;
+	struct rudp_closed_errors closed_errors;
 	struct rudp_drops drops;
 	struct rudp_failures failures;
 	int64_t now_at_ns;

@@ -7,37 +7,37 @@
 #include "engine/slots.h"
 #include "engine/closed_errors.h"
 
-Test(tombstones, an_unknown_id_has_no_error)
+Test(closed_errors, an_unknown_id_has_no_error)
 {
-	struct rudp_tombstones stones;
+	struct rudp_closed_errors stones;
 
-	cr_assert(zero(int, rudp_tombstones_init(&stones)));
-	rudp_tombstones_put(&stones, 7, ECONNRESET);
-	rudp_tombstones_put(&stones, 8, 0);
-	cr_assert(eq(int, rudp_tombstones_get(&stones, 7), ECONNRESET));
-	cr_assert(zero(int, rudp_tombstones_get(&stones, 8)));
-	rudp_tombstones_fini(&stones);
+	cr_assert(zero(int, rudp_closed_errors_init(&stones)));
+	rudp_closed_errors_put(&stones, 7, ECONNRESET);
+	rudp_closed_errors_put(&stones, 8, 0);
+	cr_assert(eq(int, rudp_closed_errors_get(&stones, 7), ECONNRESET));
+	cr_assert(zero(int, rudp_closed_errors_get(&stones, 8)));
+	rudp_closed_errors_fini(&stones);
 }
 
-/* The stupid implementation: all that was ever put; the last RUDP_TOMBSTONES of it count. */
-Test(tombstones, the_last_65536_are_known_and_no_older_one)
+/* The stupid implementation: all that was ever put; the last RUDP_CLOSED_ERRORS_MAX of it count. */
+Test(closed_errors, the_last_65536_are_known_and_no_older_one)
 {
-	enum { COUNT = 3 * RUDP_TOMBSTONES };
-	struct rudp_tombstones stones;
+	enum { COUNT = 3 * RUDP_CLOSED_ERRORS_MAX };
+	struct rudp_closed_errors stones;
 	uint64_t *ids = malloc(COUNT * sizeof *ids);
 
 	srand(1);
-	cr_assert(zero(int, rudp_tombstones_init(&stones)));
+	cr_assert(zero(int, rudp_closed_errors_init(&stones)));
 	for (uint64_t i = 0; i < COUNT; i++) {
 		/* Few slots and many generations, as the engine's ids are. */
 		ids[i] = (i + 1) << 40 | (unsigned)rand() % 100;
-		rudp_tombstones_put(&stones, ids[i], (int)(i % 100) + 1);
+		rudp_closed_errors_put(&stones, ids[i], (int)(i % 100) + 1);
 	}
 	for (unsigned i = 0; i < COUNT; i++)
-		cr_assert(eq(int, rudp_tombstones_get(&stones, ids[i]),
-			     i < COUNT - RUDP_TOMBSTONES ? 0 : (int)(i % 100) + 1));
+		cr_assert(eq(int, rudp_closed_errors_get(&stones, ids[i]),
+			     i < COUNT - RUDP_CLOSED_ERRORS_MAX ? 0 : (int)(i % 100) + 1));
 	free(ids);
-	rudp_tombstones_fini(&stones);
+	rudp_closed_errors_fini(&stones);
 }
 
 Test(slots, an_object_is_found_by_its_id_until_removed)
