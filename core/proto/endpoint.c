@@ -40,7 +40,7 @@ struct rudp_endpoint *rudp_endpoint_new(const struct rudp_endpoint_config *confi
 	rudp_endpoint_random(ep, ep->cookie_secret, sizeof ep->cookie_secret);
 	rudp_list_init(&ep->ready);
 	rudp_list_init(&ep->events);
-	rudp_list_init(&ep->graveyard);
+	rudp_list_init(&ep->free_list);
 	rudp_list_init(&ep->unused_sockets);
 	rudp_list_init(&ep->half_open);
 	rudp_timer_wheel_init(&ep->wheel, now_at_ns);
@@ -347,11 +347,11 @@ enum rudp_verdict rudp_endpoint_on_datagram(struct rudp_endpoint *ep, struct rud
 	return verdict;
 }
 
-static void bury(struct rudp_endpoint *ep)
+static void reap(struct rudp_endpoint *ep)
 {
 	struct rudp_list *link;
 
-	while ((link = rudp_list_pop(&ep->graveyard)))
+	while ((link = rudp_list_pop(&ep->free_list)))
 		rudp_conn_free(RUDP_LIST_OWNER(link, struct rudp_conn, ready_link));
 }
 
@@ -364,7 +364,7 @@ static void settle(struct rudp_endpoint *ep, struct rudp_conn *conn, int64_t now
 	if (conn->dead) {
 		rudp_timer_cancel(&ep->wheel, &conn->timer);
 		if (conn->user_closed)
-			rudp_list_append(&ep->graveyard, &conn->ready_link);
+			rudp_list_append(&ep->free_list, &conn->ready_link);
 		return;
 	}
 	if (!rudp_timer_is_armed(&conn->timer) || conn->timer.deadline_at_ns != deadline)
@@ -377,7 +377,7 @@ bool rudp_endpoint_transmit(struct rudp_endpoint *ep, struct rudp_train *train, 
 	struct rudp_list *link;
 	struct rudp_conn *conn;
 
-	bury(ep);
+	reap(ep);
 	if (rudp_endpoint_transmit_answer(ep, train))
 		return true;
 	while (rudp_endpoint_repair(ep, &turns, now_at_ns) && (link = rudp_list_pop(&ep->ready))) {
@@ -392,7 +392,7 @@ bool rudp_endpoint_transmit(struct rudp_endpoint *ep, struct rudp_train *train, 
 		else
 			settle(ep, conn, now_at_ns);
 	}
-	bury(ep);
+	reap(ep);
 	return false;
 }
 

@@ -88,7 +88,7 @@ struct rudp_endpoint {
 	unsigned early_count;         /* SYN_RCVD, but the program has it */
 	struct rudp_list ready;       /* connections that may have something to send */
 	struct rudp_list events;      /* connections with events to report */
-	struct rudp_list graveyard;   /* dead and given up by their users (ready_link) */
+	struct rudp_list free_list;   /* dead and given up by their users (ready_link) */
 	struct rudp_timer_wheel wheel;
 	struct rudp_pool conns, syn_answers; /* the memory of connections, and of their SYNACKs */
 	struct rudp_answer answers[RUDP_ANSWERS_MAX];

@@ -454,7 +454,7 @@ Test(early, not_before_the_listener_is_known_to_have_kept_the_association)
 		rudp_conn_abandon(pair.conn[1], pair.now_ns);
 	}
 	cr_assert(eq(sz, total, 1 + 100));
-	pair_collect(&pair); /* and both are buried */
+	pair_collect(&pair); /* and both are reaped */
 	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_OK));
 	expect_nobody_else();
 	free(syn);
