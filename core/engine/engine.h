@@ -47,7 +47,7 @@
 #include "engine/failures.h"
 #include "engine/heap.h"
 #include "engine/key_watch.h"
-#include "engine/look.h"
+#include "engine/busy_poll.h"
 #include "engine/name_holder.h"
 #include "engine/policy.h"
 #include "engine/qlog.h"

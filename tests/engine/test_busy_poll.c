@@ -6,7 +6,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "engine/look.h"
+#include "engine/busy_poll.h"
 
 #define US RUDP_NS_PER_US
 #define WAKING_NS (25 * US)

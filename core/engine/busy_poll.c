@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/look.h"
+#include "engine/busy_poll.h"
 
 void rudp_look_init(struct rudp_look *look, bool has_processors, int64_t now_at_ns)
 {
