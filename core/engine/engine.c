@@ -268,10 +268,10 @@ int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings
 	(void)rudp_qlog_open(&engine->qlog, engine->settings.qlog_path, &engine->now_at_ns);
 	engine->housekeeping_at_ns = engine->now_at_ns + RUDP_HOUSEKEEPING_NS;
 	rudp_timer_wheel_init(&engine->race_timers, engine->now_at_ns);
-	rudp_look_init(&engine->look,
-		       sched_getaffinity(0, sizeof processors, &processors) == 0 &&
-			       CPU_COUNT(&processors) > 1,
-		       engine->now_at_ns);
+	rudp_busy_poll_init(&engine->busy_poll,
+			    sched_getaffinity(0, sizeof processors, &processors) == 0 &&
+				    CPU_COUNT(&processors) > 1,
+			    engine->now_at_ns);
 	engine->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (engine->epoll_fd < 0)

@@ -109,7 +109,7 @@ struct rudp_engine {
 	struct rudp_qlog qlog;
 	struct rudp_heap heap;
 	struct rudp_closer closer;
-	struct rudp_look look;
+	struct rudp_busy_poll busy_poll;
 	struct rudp_name_looks name_looks;
 	struct rudp_sockets sockets;
 	struct rudp_roam roam;

@@ -259,10 +259,11 @@ static int64_t now_ns(void)
 	return rudp_clock_now_ns(&rudp_clock_monotonic);
 }
 
-int64_t rudp_engine_look_ns(struct rudp_engine *engine)
+int64_t rudp_engine_busy_poll_ns(struct rudp_engine *engine)
 {
-	return engine->settings.has_busy_poll ? engine->settings.busy_poll_ns
-					      : rudp_look_span_ns(&engine->look, now_ns());
+	return engine->settings.has_busy_poll
+		       ? engine->settings.busy_poll_ns
+		       : rudp_busy_poll_span_ns(&engine->busy_poll, now_ns());
 }
 
 /* What can wait until there is nothing else to do, one piece at a time. false: nothing is left. */
@@ -292,9 +293,9 @@ static int look_for(struct rudp_engine *engine, struct epoll_event *events, int6
 		looked_ns = now_ns() - since_ns;
 	} while (count == 0 && looked_ns < span_ns);
 	if (count > 0)
-		rudp_look_on_found(&engine->look, looked_ns);
+		rudp_busy_poll_on_found(&engine->busy_poll, looked_ns);
 	else
-		rudp_look_on_missed(&engine->look, looked_ns);
+		rudp_busy_poll_on_missed(&engine->busy_poll, looked_ns);
 	return count;
 }
 
@@ -304,7 +305,7 @@ static int sleep_for(struct rudp_engine *engine, struct epoll_event *events)
 	int count = wait_events(engine, events, wait_ns(engine));
 
 	if (count > 0)
-		rudp_look_on_woken(&engine->look, now_ns() - since_ns);
+		rudp_busy_poll_on_woken(&engine->busy_poll, now_ns() - since_ns);
 	return count;
 }
 
@@ -320,7 +321,7 @@ static int wait_or_prepare(struct rudp_engine *engine, struct epoll_event *event
 			return count;
 		rudp_endpoint_prepare(engine->ep);
 	}
-	span_ns = rudp_engine_look_ns(engine);
+	span_ns = rudp_engine_busy_poll_ns(engine);
 	if (span_ns > 0 && (count = look_for(engine, events, span_ns)) != 0)
 		return count;
 	/* Something is to be done at once; epoll has been asked. */

@@ -20,8 +20,9 @@ void rudp_engine_run(struct rudp_engine *engine);
 /* The signals that ask a process to end, which the engine's process blocks; and reading them. */
 void rudp_engine_signals(sigset_t *set);
 void rudp_engine_watch_signals(struct rudp_engine *engine);
-/* How long it looks for events before it sleeps: what RUDP_BUSY_POLL says, else what look.h does. */
-int64_t rudp_engine_look_ns(struct rudp_engine *engine);
+/* How long it looks for events before it sleeps: what RUDP_BUSY_POLL says, else what busy_poll.h
+ * does. */
+int64_t rudp_engine_busy_poll_ns(struct rudp_engine *engine);
 
 /* What nobody tells us, and what waits for its time (housekeeping.c). */
 #define RUDP_HOUSEKEEPING_NS (300 * RUDP_NS_PER_MS)

@@ -9,7 +9,8 @@
  *	RUDP_LOG              LEVEL or LEVEL:FILE
  *	RUDP_QLOG             directory for traces of connections (qlog.h)
  *	RUDP_CONNECT_TIMEOUT  seconds that a connection attempt may take
- *	RUDP_BUSY_POLL        microseconds that the engine looks before it sleeps (without it: look.h)
+ *	RUDP_BUSY_POLL        microseconds that the engine looks before it sleeps (without it:
+ *	                      busy_poll.h)
  *	RUDP_MEMORY           bytes that all buffers may hold together (proto/budget.h), also as 512M
  *	RUDP_POLICY           rules, see engine/policy.h; RUDP_POLICY_FILE: a file with more of them
  *
@@ -50,7 +51,7 @@ struct rudp_settings {
 	char log_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no log */
 	char qlog_path[RUDP_SETTINGS_PATH_SIZE]; /* empty: no traces */
 	int64_t connect_timeout_ns;      /* 0: the protocol's default */
-	bool has_busy_poll;              /* else the engine finds out (look.h) */
+	bool has_busy_poll;              /* else the engine finds out (busy_poll.h) */
 	int64_t busy_poll_ns;            /* 0: it sleeps at once */
 	uint64_t memory_max_bytes;       /* 0: a share of the host's (memory_limit.h) */
 	struct rudp_policy *policy;      /* owned; NULL only before a load, and after a failed one */

@@ -11,7 +11,7 @@
 #define US RUDP_NS_PER_US
 #define WAKING_NS (25 * US)
 
-static struct rudp_look look;
+static struct rudp_busy_poll busy_poll;
 static int64_t now_at_ns;
 static int64_t lost_ns;       /* in looks that found nothing */
 static unsigned looks, found;
@@ -21,21 +21,21 @@ static void setup(void)
 	now_at_ns = RUDP_NS_PER_S;
 	lost_ns = 0;
 	looks = found = 0;
-	rudp_look_init(&look, true, now_at_ns);
+	rudp_busy_poll_init(&busy_poll, true, now_at_ns);
 }
 
-TestSuite(look, .init = setup);
+TestSuite(busy_poll, .init = setup);
 
 static void sleep_through(int64_t gap_ns)
 {
 	now_at_ns += gap_ns + WAKING_NS;
-	rudp_look_on_woken(&look, gap_ns + WAKING_NS);
+	rudp_busy_poll_on_woken(&busy_poll, gap_ns + WAKING_NS);
 }
 
 /* One gap as the loop goes through it. Returns whether the engine was awake at its end. */
 static bool gap(int64_t gap_ns)
 {
-	int64_t span_ns = rudp_look_span_ns(&look, now_at_ns);
+	int64_t span_ns = rudp_busy_poll_span_ns(&busy_poll, now_at_ns);
 
 	if (span_ns == 0) {
 		sleep_through(gap_ns);
@@ -45,12 +45,12 @@ static bool gap(int64_t gap_ns)
 	if (gap_ns < span_ns) {
 		found++;
 		now_at_ns += gap_ns;
-		rudp_look_on_found(&look, gap_ns);
+		rudp_busy_poll_on_found(&busy_poll, gap_ns);
 		return true;
 	}
 	now_at_ns += span_ns;
 	lost_ns += span_ns;
-	rudp_look_on_missed(&look, span_ns);
+	rudp_busy_poll_on_missed(&busy_poll, span_ns);
 	sleep_through(gap_ns - span_ns);
 	return false;
 }
@@ -61,51 +61,51 @@ static void gaps(unsigned count, int64_t gap_ns)
 		gap(gap_ns);
 }
 
-Test(look, at_first_it_sleeps)
+Test(busy_poll, at_first_it_sleeps)
 {
-	cr_assert(zero(i64, rudp_look_span_ns(&look, now_at_ns)));
+	cr_assert(zero(i64, rudp_busy_poll_span_ns(&busy_poll, now_at_ns)));
 }
 
-Test(look, short_gaps_are_soon_looked_through)
+Test(busy_poll, short_gaps_are_soon_looked_through)
 {
-	gaps(RUDP_LOOK_FIRST, 20 * US);
+	gaps(RUDP_BUSY_POLL_FIRST, 20 * US);
 	cr_assert(gap(20 * US));
 	gaps(1000, 20 * US);
 	cr_assert(eq(uint, found, 1001), "and all of them");
 	cr_assert(zero(i64, lost_ns));
 }
 
-Test(look, long_gaps_are_never_looked_at)
+Test(busy_poll, long_gaps_are_never_looked_at)
 {
 	gaps(10000, RUDP_NS_PER_MS);
 	cr_assert(zero(uint, looks));
 }
 
-Test(look, with_one_processor_it_never_looks)
+Test(busy_poll, with_one_processor_it_never_looks)
 {
-	rudp_look_init(&look, false, now_at_ns);
+	rudp_busy_poll_init(&busy_poll, false, now_at_ns);
 	gaps(10000, 10 * US);
 	cr_assert(zero(uint, looks));
 }
 
 /* An event that is there already tells nothing of sleeping. */
-Test(look, what_ends_no_sleep_is_no_short_sleep)
+Test(busy_poll, what_ends_no_sleep_is_no_short_sleep)
 {
 	for (int i = 0; i < 1000; i++)
-		rudp_look_on_woken(&look, RUDP_LOOK_NO_SLEEP_NS - 1);
-	cr_assert(zero(i64, rudp_look_span_ns(&look, now_at_ns)));
+		rudp_busy_poll_on_woken(&busy_poll, RUDP_BUSY_POLL_NO_SLEEP_NS - 1);
+	cr_assert(zero(i64, rudp_busy_poll_span_ns(&busy_poll, now_at_ns)));
 }
 
-Test(look, when_short_gaps_end_it_loses_a_bounded_number_of_looks)
+Test(busy_poll, when_short_gaps_end_it_loses_a_bounded_number_of_looks)
 {
 	gaps(1000, 20 * US);
 	looks = 0;
 	gaps(1000, RUDP_NS_PER_MS);
-	cr_assert(eq(uint, looks, RUDP_LOOK_FAITH_MAX));
+	cr_assert(eq(uint, looks, RUDP_BUSY_POLL_MISSES_MAX));
 }
 
 /* A request a millisecond: the answer comes at once, the next request does not. */
-Test(look, every_second_gap_short_is_worth_it)
+Test(busy_poll, every_second_gap_short_is_worth_it)
 {
 	for (int i = 0; i < 10; i++) {
 		gap(20 * US);
@@ -119,43 +119,43 @@ static unsigned looks_of_shared_processor(unsigned count)
 {
 	looks = 0;
 	for (unsigned i = 0; i < count; i++) {
-		int64_t span_ns = rudp_look_span_ns(&look, now_at_ns);
+		int64_t span_ns = rudp_busy_poll_span_ns(&busy_poll, now_at_ns);
 
 		if (span_ns > 0) {
 			looks++;
 			now_at_ns += span_ns;
-			rudp_look_on_missed(&look, span_ns);
+			rudp_busy_poll_on_missed(&busy_poll, span_ns);
 		}
 		sleep_through(10 * US);
 	}
 	return looks;
 }
 
-Test(look, where_the_program_needs_this_processor_it_hardly_ever_looks)
+Test(busy_poll, where_the_program_needs_this_processor_it_hardly_ever_looks)
 {
-	unsigned limit = 2 * RUDP_LOOK_TRIAL * 10; /* sleeps_wanted doubles up to 1024 */
+	unsigned limit = 2 * RUDP_BUSY_POLL_TRIAL * 10; /* sleeps_wanted doubles up to 1024 */
 
 	cr_assert(le(uint, looks_of_shared_processor(4000), limit));
 	cr_assert(le(uint, looks_of_shared_processor(100000),
-		     RUDP_LOOK_TRIAL * (100000 / RUDP_LOOK_SLEEPS_MAX + 1)));
+		     RUDP_BUSY_POLL_TRIAL * (100000 / RUDP_BUSY_POLL_SLEEPS_MAX + 1)));
 }
 
-Test(look, a_lost_processor_ends_looking)
+Test(busy_poll, a_lost_processor_ends_looking)
 {
 	gaps(100, 20 * US);
-	rudp_look_on_found(&look, 3 * RUDP_NS_PER_MS);
+	rudp_busy_poll_on_found(&busy_poll, 3 * RUDP_NS_PER_MS);
 	looks = 0;
-	gaps(RUDP_LOOK_SLEEPS_MAX, 20 * US);
+	gaps(RUDP_BUSY_POLL_SLEEPS_MAX, 20 * US);
 	cr_assert(zero(uint, looks));
 	cr_assert(gap(20 * US), "but not for ever");
 }
 
-Test(look, a_processor_lost_in_vain_ends_looking)
+Test(busy_poll, a_processor_lost_in_vain_ends_looking)
 {
 	gaps(100, 20 * US);
-	rudp_look_on_missed(&look, 3 * RUDP_NS_PER_MS);
+	rudp_busy_poll_on_missed(&busy_poll, 3 * RUDP_NS_PER_MS);
 	looks = 0;
-	gaps(RUDP_LOOK_SLEEPS_MAX, 20 * US);
+	gaps(RUDP_BUSY_POLL_SLEEPS_MAX, 20 * US);
 	cr_assert(zero(uint, looks));
 }
 
@@ -165,7 +165,7 @@ static uint64_t random_of(uint64_t *state)
 	return *state >> 33;
 }
 
-/* Whatever the gaps: what is lost is a share of the time, and a purse. */
+/* Whatever the gaps: what is lost is a share of the time, and a budget. */
 static void expect_bounded_loss(uint64_t seed)
 {
 	uint64_t state = seed;
@@ -173,18 +173,19 @@ static void expect_bounded_loss(uint64_t seed)
 
 	for (int i = 0; i < 20000; i++) {
 		uint64_t kind = random_of(&state) % (2 + seed % 7);
-		int64_t at_most = kind == 0 ? RUDP_LOOK_NS + 30 * US : kind == 1 ? RUDP_NS_PER_MS
-										 : 30 * US;
+		int64_t at_most = kind == 0   ? RUDP_BUSY_POLL_NS + 30 * US
+				  : kind == 1 ? RUDP_NS_PER_MS
+					      : 30 * US;
 
 		gap((int64_t)random_of(&state) % at_most);
 		cr_assert(le(i64, lost_ns,
-			     RUDP_LOOK_PURSE_NS +
-				     (now_at_ns - since_ns) / RUDP_LOOK_WASTE_DIVISOR),
+			     RUDP_BUSY_POLL_BUDGET_NS +
+				     (now_at_ns - since_ns) / RUDP_BUSY_POLL_WASTE_DIVISOR),
 			  "seed %lu", seed);
 	}
 }
 
-Test(look, what_is_lost_is_bounded_whatever_comes)
+Test(busy_poll, what_is_lost_is_bounded_whatever_comes)
 {
 	for (uint64_t seed = 1; seed <= 50; seed++) {
 		setup();
@@ -193,15 +194,15 @@ Test(look, what_is_lost_is_bounded_whatever_comes)
 }
 
 /* The worst there is: as many short gaps as looking needs, then only such that a look just misses. */
-Test(look, the_worst_sequence_costs_no_more)
+Test(busy_poll, the_worst_sequence_costs_no_more)
 {
 	int64_t since_ns = now_at_ns, share_ns;
 
 	for (int i = 0; i < 100000; i++) {
 		gap(0);
-		gap(RUDP_LOOK_NS);
+		gap(RUDP_BUSY_POLL_NS);
 	}
-	share_ns = (now_at_ns - since_ns) / RUDP_LOOK_WASTE_DIVISOR;
-	cr_assert(le(i64, lost_ns, RUDP_LOOK_PURSE_NS + share_ns));
+	share_ns = (now_at_ns - since_ns) / RUDP_BUSY_POLL_WASTE_DIVISOR;
+	cr_assert(le(i64, lost_ns, RUDP_BUSY_POLL_BUDGET_NS + share_ns));
 	cr_assert(ge(i64, lost_ns, share_ns / 2), "else this is not the worst");
 }
