@@ -13,7 +13,7 @@
 #include "engine/app_side.h"
 #include "engine/caller.h"
 #include "engine/deferred_close.h"
-#include "engine/seat.h"
+#include "engine/port_share.h"
 #include "engine/udp_spare.h"
 
 #define FDS_MAX 253 /* SCM_MAX_FD: what the kernel has to drop it closes in our place */

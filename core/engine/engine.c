@@ -25,7 +25,7 @@
 #include "engine/listener.h"
 #include "engine/loop.h"
 #include "engine/memory_limit.h"
-#include "engine/seat.h"
+#include "engine/port_share.h"
 #include "engine/tcp.h"
 #include "engine/udp.h"
 

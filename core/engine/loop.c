@@ -17,7 +17,7 @@
 #include "engine/listener.h"
 #include "engine/race.h"
 #include "engine/roam.h"
-#include "engine/seat.h"
+#include "engine/port_share.h"
 #include "engine/tcp.h"
 #include "engine/udp.h"
 #include "engine/udp_spare.h"

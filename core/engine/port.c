@@ -11,7 +11,7 @@
 #include "engine/app_side.h"
 #include "engine/policy.h"
 #include "engine/port_leaving.h"
-#include "engine/seat.h"
+#include "engine/port_share.h"
 
 #define PORT_TRIES_MAX 64
 

@@ -9,7 +9,7 @@
 
 #include "api/names.h"
 #include "engine/binding.h"
-#include "engine/seat.h"
+#include "engine/port_share.h"
 #include "engine/udp.h"
 
 #define BACKLOG 128

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "engine/seat.h"
+#include "engine/port_share.h"
 #include "engine/udp_owner.h"
 #include "engine/udp_spare.h"
 

@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 #include "engine/control.h"
 #include "engine/deferred_close.h"
-#include "engine/seat.h"
+#include "engine/port_share.h"
 
 #define ENGINES 3
 #define DATAGRAMS 60

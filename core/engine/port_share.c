@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/seat.h"
+#include "engine/port_share.h"
 
 #include <errno.h>
 #include <stdbool.h>
