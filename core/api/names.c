@@ -220,11 +220,11 @@ static char *body_write(char *out, const struct rudp_name *name)
 		out = uid_write(out, name->uid);
 		*out++ = '-';
 		return settings_write(out, name->settings);
-	case RUDP_NAME_SEAT:
+	case RUDP_NAME_PORT_SHARE:
 		*out++ = 's';
 		out = uid_write(out, name->uid);
 		*out++ = '-';
-		return settings_write(out, (uint64_t)name->port << 16 | name->seat);
+		return settings_write(out, (uint64_t)name->port << 16 | name->share);
 	case RUDP_NAME_NONE:
 		break;
 	}
@@ -302,15 +302,15 @@ static bool user_and_number_read(uint32_t *uid, uint64_t *number, const char *te
 	return at && end - at == SETTINGS_CHARS + 1 && *at == '-' && settings_read(number, at + 1);
 }
 
-static bool seat_read(struct rudp_name *name, const char *text, size_t len)
+static bool share_read(struct rudp_name *name, const char *text, size_t len)
 {
 	uint64_t number;
 
 	if (!user_and_number_read(&name->uid, &number, text, len) || number > UINT32_MAX)
 		return false;
-	name->kind = RUDP_NAME_SEAT;
+	name->kind = RUDP_NAME_PORT_SHARE;
 	name->port = (uint16_t)(number >> 16);
-	name->seat = (uint16_t)number;
+	name->share = (uint16_t)number;
 	return true;
 }
 
@@ -336,7 +336,7 @@ static bool body_read(struct rudp_name *name, const char *text, size_t len, bool
 		name->kind = RUDP_NAME_WELL_KNOWN;
 		return user_and_number_read(&name->uid, &name->settings, text, len);
 	case 's':
-		return !is_path && seat_read(name, text, len);
+		return !is_path && share_read(name, text, len);
 	default:
 		return false;
 	}

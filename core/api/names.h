@@ -12,8 +12,8 @@
  *	            "rudp1b" nonce(22) id(11) local(30) 30 x '-'
  *	control     where an engine takes control calls:      "rudp1e" nonce(22)
  *	well-known  where a user's first call finds an engine: "rudp1w" uid "-" settings(16 hex)
- *	seat        an engine in a thread shares this UDP port (engine/seat.h):
- *	            "rudp1s" uid "-" port and seat (16 hex, port << 16 | seat)
+ *	port share  an engine in a thread shares this UDP port (engine/port_share.h):
+ *	            "rudp1s" uid "-" port and port share (16 hex, port << 16 | port share)
  *
  * Where an engine has a private directory (run_dir.h), three of them are paths in it, since an abstract
  * name can be called by every user. The network namespace (16 hex) is part of those by which programs
@@ -53,19 +53,19 @@ enum rudp_name_kind {
 	RUDP_NAME_BOUND,
 	RUDP_NAME_CONTROL,
 	RUDP_NAME_WELL_KNOWN,
-	RUDP_NAME_SEAT,
+	RUDP_NAME_PORT_SHARE,
 };
 
 struct rudp_name {
 	enum rudp_name_kind kind;
-	struct rudp_nonce nonce; /* of the engine that made it; not WELL_KNOWN, SEAT */
+	struct rudp_nonce nonce; /* of the engine that made it; not WELL_KNOWN, PORT_SHARE */
 	uint64_t id;             /* CONNECTION: connection id; BOUND: the engine's id of the binding */
 	struct rudp_addr local;  /* CONNECTION, BOUND */
 	struct rudp_addr remote; /* CONNECTION */
-	uint32_t uid;            /* WELL_KNOWN, SEAT */
+	uint32_t uid;            /* WELL_KNOWN, PORT_SHARE */
 	uint64_t settings;       /* WELL_KNOWN: hash of the settings the engine runs with */
 	uint64_t network;        /* CONTROL, WELL_KNOWN in a directory: the namespaces (run_dir.h) */
-	uint16_t port, seat;     /* SEAT */
+	uint16_t port, share;    /* PORT_SHARE */
 };
 
 /* Fills *un; returns the length to give to bind(2) or connect(2). */

@@ -388,7 +388,7 @@ void rudp_doors_reopen(struct rudp_engine *engine)
 			rudp_engine_rewatch(engine, door->fd, EPOLLIN, door->id);
 		door->shut = false;
 	}
-	rudp_seats_resume(engine);
+	rudp_port_shares_resume(engine);
 }
 
 /* A channel that was let in and has no call. What lies in it of a stranger is not for this thread. */

@@ -149,21 +149,19 @@ static void derive_reset_secret(const struct rudp_engine *engine, uint8_t secret
 
 static int make_endpoint(struct rudp_engine *engine)
 {
-	struct rudp_endpoint_config config = {.random = rudp_random_take,
-					      .random_context = &engine->random,
-					      .share_number = rudp_seat_number,
-					      .pass_on = rudp_seat_pass_on,
-					      .datagram_max = rudp_udp_datagram_max,
-					      .datagram_max_context = engine,
-					      .memory_max_bytes =
-						      engine->settings.memory_max_bytes,
-					      .cc = engine->settings.cc,
-					      .tail_off = !is_tail_on(engine),
-					      .early_off = !rudp_policy_early(
-						      engine->settings.policy),
-					      .observer = rudp_qlog_observer(&engine->qlog),
-					      .resume_off = !rudp_policy_resume(
-						      engine->settings.policy)};
+	struct rudp_endpoint_config config = {
+		.random = rudp_random_take,
+		.random_context = &engine->random,
+		.share_number = rudp_port_share_number,
+		.pass_on = rudp_port_share_pass_on,
+		.datagram_max = rudp_udp_datagram_max,
+		.datagram_max_context = engine,
+		.memory_max_bytes = engine->settings.memory_max_bytes,
+		.cc = engine->settings.cc,
+		.tail_off = !is_tail_on(engine),
+		.early_off = !rudp_policy_early(engine->settings.policy),
+		.observer = rudp_qlog_observer(&engine->qlog),
+		.resume_off = !rudp_policy_resume(engine->settings.policy)};
 
 	if (!config.memory_max_bytes)
 		config.memory_max_bytes = rudp_memory_default_bytes();

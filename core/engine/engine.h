@@ -11,7 +11,7 @@
  *	                                        roam (this host's addresses change)
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
  *	binding       who owns which port       port (having it on both sides), yield (giving it up),
- *	                                        seat (sharing it), name_holder (or not)
+ *	                                        port_share (sharing it), name_holder (or not)
  *	listener      accept side               connect (active side), pairs (names in use)
  *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
  *	control       messages from programs    control_calls (the operations), caller (rights),

@@ -88,8 +88,8 @@ static void dispatch(struct rudp_engine *engine, uint64_t id, uint32_t events)
 	case RUDP_KIND_SIGNAL:
 		on_signal(engine, object);
 		break;
-	case RUDP_KIND_SEAT:
-		rudp_seat_on_event(engine, object);
+	case RUDP_KIND_PORT_SHARE:
+		rudp_port_share_on_event(engine, object);
 		break;
 	case RUDP_KIND_ROAM:
 		rudp_roam_on_event(engine);

@@ -78,8 +78,9 @@ static int open_udp(struct rudp_engine *engine, const struct rudp_binding *bindi
 		    const struct rudp_addr *local, const struct rudp_udp_options *options,
 		    struct rudp_udp **out)
 {
-	return binding->reuse_port && engine->stays ? rudp_seat_open_udp(engine, local, options, out)
-						    : rudp_udp_open(engine, local, options, out);
+	return binding->reuse_port && engine->stays
+		       ? rudp_port_share_open_udp(engine, local, options, out)
+		       : rudp_udp_open(engine, local, options, out);
 }
 
 static int hold_udp(struct rudp_engine *engine, const struct rudp_binding *binding,

@@ -14,7 +14,7 @@
 
 #define BACKLOG 128
 
-_Static_assert(RUDP_SEATS_MAX <= UINT16_MAX, "no seat has the number of a port that leaves");
+_Static_assert(RUDP_PORT_SHARES_MAX <= UINT16_MAX, "no seat has the number of a port that leaves");
 
 static struct {
 	int fds[RUDP_PORTS_LEAVING_MAX];
@@ -23,10 +23,8 @@ static struct {
 
 static socklen_t name_port(uint16_t port, struct sockaddr_un *un)
 {
-	const struct rudp_name name = {.kind = RUDP_NAME_SEAT,
-				       .uid = geteuid(),
-				       .port = port,
-				       .seat = UINT16_MAX};
+	const struct rudp_name name = {
+		.kind = RUDP_NAME_PORT_SHARE, .uid = geteuid(), .port = port, .share = UINT16_MAX};
 
 	return rudp_name_write(&name, un);
 }

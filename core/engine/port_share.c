@@ -22,12 +22,10 @@ struct cover {
 	uint8_t ecn;
 };
 
-static socklen_t name_seat(uint32_t uid, uint16_t port, unsigned number, struct sockaddr_un *un)
+static socklen_t name_share(uint32_t uid, uint16_t port, unsigned number, struct sockaddr_un *un)
 {
-	const struct rudp_name name = {.kind = RUDP_NAME_SEAT,
-				       .uid = uid,
-				       .port = port,
-				       .seat = (uint16_t)number};
+	const struct rudp_name name = {
+		.kind = RUDP_NAME_PORT_SHARE, .uid = uid, .port = port, .share = (uint16_t)number};
 
 	return rudp_name_write(&name, un);
 }
@@ -45,9 +43,9 @@ static int take(uint16_t port, unsigned *number)
 	/* Else the first sender's credentials would be missing. */
 	if (fd >= 0)
 		setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-	for (*number = 0; fd >= 0 && *number < RUDP_SEATS_MAX; ++*number) {
+	for (*number = 0; fd >= 0 && *number < RUDP_PORT_SHARES_MAX; ++*number) {
 		struct sockaddr_un un;
-		socklen_t len = name_seat(geteuid(), port, *number, &un);
+		socklen_t len = name_share(geteuid(), port, *number, &un);
 
 		if (bind(fd, (struct sockaddr *)&un, len) == 0)
 			return fd;
@@ -63,9 +61,9 @@ static bool is_somebody_else_there(uint16_t port, unsigned own)
 	int fd = make_socket();
 	bool found = false;
 
-	for (unsigned i = 0; fd >= 0 && !found && i < RUDP_SEATS_MAX; i++) {
+	for (unsigned i = 0; fd >= 0 && !found && i < RUDP_PORT_SHARES_MAX; i++) {
 		struct sockaddr_un un;
-		socklen_t len = name_seat(geteuid(), port, i, &un);
+		socklen_t len = name_share(geteuid(), port, i, &un);
 
 		found = i != own && connect(fd, (struct sockaddr *)&un, len) == 0;
 	}
@@ -88,7 +86,7 @@ static int open_alone_or_join(struct rudp_engine *engine, const struct rudp_addr
 {
 	int on = 1, rc = -EADDRINUSE;
 
-	for (int i = 0; i < RUDP_SEAT_TRIES_MAX; i++) {
+	for (int i = 0; i < RUDP_PORT_SHARE_TRIES_MAX; i++) {
 		options.reuse_port = false;
 		rc = rudp_udp_open(engine, local, &options, out);
 		if (rc == 0)
@@ -108,34 +106,34 @@ static int enlist(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	int rc;
 
-	udp->seat_id = rudp_slots_add(&engine->slots, RUDP_KIND_SEAT, udp);
-	if (!udp->seat_id)
+	udp->share_id = rudp_slots_add(&engine->slots, RUDP_KIND_PORT_SHARE, udp);
+	if (!udp->share_id)
 		return -ENOMEM;
-	rc = rudp_engine_watch(engine, udp->seat_fd, EPOLLIN, udp->seat_id);
+	rc = rudp_engine_watch(engine, udp->share_fd, EPOLLIN, udp->share_id);
 	if (rc < 0) {
-		rudp_slots_remove(&engine->slots, udp->seat_id);
-		udp->seat_id = 0;
+		rudp_slots_remove(&engine->slots, udp->share_id);
+		udp->share_id = 0;
 	}
 	return rc;
 }
 
-int rudp_seat_open_udp(struct rudp_engine *engine, const struct rudp_addr *local,
-		       const struct rudp_udp_options *options, struct rudp_udp **out)
+int rudp_port_share_open_udp(struct rudp_engine *engine, const struct rudp_addr *local,
+			     const struct rudp_udp_options *options, struct rudp_udp **out)
 {
 	unsigned own;
-	int seat = take(rudp_addr_port(local), &own);
+	int share = take(rudp_addr_port(local), &own);
 	int rc;
 
-	if (seat < 0)
+	if (share < 0)
 		return -EADDRINUSE;
 	rc = open_alone_or_join(engine, local, *options, own, out);
 	if (rc < 0) {
-		close(seat);
+		close(share);
 		return rc;
 	}
-	(*out)->seat_fd = seat;
-	(*out)->seat = own;
-	(*out)->seat_uid = geteuid();
+	(*out)->share_fd = share;
+	(*out)->share = own;
+	(*out)->share_uid = geteuid();
 	rc = enlist(engine, *out);
 	if (rc < 0)
 		rudp_udp_close(engine, *out);
@@ -151,29 +149,29 @@ static bool is_empty_for_good(int fd)
 	return shutdown(fd, SHUT_RD) == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
-void rudp_seat_leave(struct rudp_engine *engine, struct rudp_udp *udp)
+void rudp_port_share_leave(struct rudp_engine *engine, struct rudp_udp *udp)
 {
-	if (udp->seat_fd < 0)
+	if (udp->share_fd < 0)
 		return;
-	if (udp->seat_id)
-		rudp_slots_remove(&engine->slots, udp->seat_id);
-	if (is_empty_for_good(udp->seat_fd)) {
-		close(udp->seat_fd);
+	if (udp->share_id)
+		rudp_slots_remove(&engine->slots, udp->share_id);
+	if (is_empty_for_good(udp->share_fd)) {
+		close(udp->share_fd);
 	} else {
-		epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, udp->seat_fd, NULL);
-		rudp_deferred_close(udp->seat_fd);
+		epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, udp->share_fd, NULL);
+		rudp_deferred_close(udp->share_fd);
 	}
-	udp->seat_fd = -1;
+	udp->share_fd = -1;
 }
 
-int rudp_seat_number(const void *socket)
+int rudp_port_share_number(const void *socket)
 {
 	const struct rudp_udp *udp = socket;
 
-	return udp->seat_fd >= 0 ? (int)udp->seat : -1;
+	return udp->share_fd >= 0 ? (int)udp->share : -1;
 }
 
-bool rudp_seat_pass_on(void *socket, const struct rudp_datagram *datagram, unsigned number)
+bool rudp_port_share_pass_on(void *socket, const struct rudp_datagram *datagram, unsigned number)
 {
 	const struct rudp_udp *udp = socket;
 	struct cover cover = {
@@ -182,9 +180,9 @@ bool rudp_seat_pass_on(void *socket, const struct rudp_datagram *datagram, unsig
 	struct sockaddr_un un;
 	struct msghdr message = {.msg_name = &un, .msg_iov = iov, .msg_iovlen = 2};
 
-	message.msg_namelen = name_seat(udp->seat_uid, rudp_addr_port(&udp->local), number, &un);
+	message.msg_namelen = name_share(udp->share_uid, rudp_addr_port(&udp->local), number, &un);
 	/* A queue that is full loses it, as the network may. */
-	return sendmsg(udp->seat_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+	return sendmsg(udp->share_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
 	       errno != ECONNREFUSED;
 }
 
@@ -200,7 +198,7 @@ static void let_go(const struct cmsghdr *cmsg)
 	}
 }
 
-/* A process of this user has sent it, or of the one that he was when he took the seat. */
+/* A process of this user has sent it, or of the one that he was when he took the port share. */
 static bool is_ours(const struct rudp_udp *udp, struct msghdr *message)
 {
 	struct ucred from = {.uid = (uid_t)-1};
@@ -213,15 +211,15 @@ static bool is_ours(const struct rudp_udp *udp, struct msghdr *message)
 		else if (cmsg->cmsg_type == SCM_RIGHTS)
 			let_go(cmsg);
 	}
-	return from.uid == udp->seat_uid || from.uid == geteuid();
+	return from.uid == udp->share_uid || from.uid == geteuid();
 }
 
 /* What lies there meanwhile counts as its sender's descriptors. */
-static void pause_seat(struct rudp_engine *engine, struct rudp_udp *udp)
+static void pause_share(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	engine->counts.refused_doors++;
 	engine->doors_open_at_ns = engine->now_at_ns + RUDP_DOOR_PAUSE_NS;
-	udp->seat_paused = rudp_engine_rewatch(engine, udp->seat_fd, 0, udp->seat_id) == 0;
+	udp->share_paused = rudp_engine_rewatch(engine, udp->share_fd, 0, udp->share_id) == 0;
 }
 
 /* Copies of the descriptors become ours; those that found no number are left where they are. */
@@ -259,16 +257,16 @@ static bool take_passed(struct rudp_engine *engine, struct rudp_udp *udp)
 				 .msg_iovlen = 2,
 				 .msg_control = control,
 				 .msg_controllen = sizeof control};
-	ssize_t n = look_at(udp->seat_fd, &message);
+	ssize_t n = look_at(udp->share_fd, &message);
 	bool is_whole = !(message.msg_flags & MSG_CTRUNC), ours;
 
 	if (n >= 0 && is_whole)
-		(void)recv(udp->seat_fd, NULL, 0, MSG_DONTWAIT);
+		(void)recv(udp->share_fd, NULL, 0, MSG_DONTWAIT);
 	ours = is_ours(udp, &message);
 	if (n < 0)
 		return false;
 	if (!is_whole) {
-		pause_seat(engine, udp);
+		pause_share(engine, udp);
 		return false;
 	}
 	if (ours && n > (ssize_t)sizeof cover && !(message.msg_flags & MSG_TRUNC)) {
@@ -278,22 +276,22 @@ static bool take_passed(struct rudp_engine *engine, struct rudp_udp *udp)
 	return true;
 }
 
-void rudp_seats_resume(struct rudp_engine *engine)
+void rudp_port_shares_resume(struct rudp_engine *engine)
 {
 	for (struct rudp_list *link = engine->udps.next; link != &engine->udps; link = link->next) {
 		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
 
-		if (udp->seat_paused)
-			rudp_engine_rewatch(engine, udp->seat_fd, EPOLLIN, udp->seat_id);
-		udp->seat_paused = false;
+		if (udp->share_paused)
+			rudp_engine_rewatch(engine, udp->share_fd, EPOLLIN, udp->share_id);
+		udp->share_paused = false;
 	}
 }
 
-void rudp_seat_on_event(struct rudp_engine *engine, struct rudp_udp *udp)
+void rudp_port_share_on_event(struct rudp_engine *engine, struct rudp_udp *udp)
 {
-	for (int i = 0; i < RUDP_SEAT_PASS_MAX; i++) {
+	for (int i = 0; i < RUDP_PORT_SHARE_PASS_MAX; i++) {
 		if (rudp_deferred_close_is_full()) {
-			pause_seat(engine, udp);
+			pause_share(engine, udp);
 			return;
 		}
 		if (!take_passed(engine, udp))

@@ -21,16 +21,16 @@
 
 enum rudp_kind {
 	RUDP_KIND_FREE,
-	RUDP_KIND_DOOR,    /* listening control socket */
-	RUDP_KIND_CALL,    /* control connection */
+	RUDP_KIND_DOOR, /* listening control socket */
+	RUDP_KIND_CALL, /* control connection */
 	RUDP_KIND_UDP,
-	RUDP_KIND_TCP,     /* a relayed connection */
-	RUDP_KIND_APP,     /* the engine's end of a program's connection */
-	RUDP_KIND_BINDING, /* a bound or listening socket of a program */
-	RUDP_KIND_CLIENT,  /* a process that has said HELLO */
-	RUDP_KIND_SIGNAL,  /* object: the signalfd, an int */
-	RUDP_KIND_SEAT,    /* object: the UDP socket of a shared port */
-	RUDP_KIND_ROAM,    /* what tells of changed addresses */
+	RUDP_KIND_TCP,        /* a relayed connection */
+	RUDP_KIND_APP,        /* the engine's end of a program's connection */
+	RUDP_KIND_BINDING,    /* a bound or listening socket of a program */
+	RUDP_KIND_CLIENT,     /* a process that has said HELLO */
+	RUDP_KIND_SIGNAL,     /* object: the signalfd, an int */
+	RUDP_KIND_PORT_SHARE, /* object: the UDP socket of a shared port */
+	RUDP_KIND_ROAM,       /* what tells of changed addresses */
 };
 
 struct rudp_slot {

@@ -112,7 +112,7 @@ static int open_fd(sa_family_t family)
 
 static void equip(struct rudp_udp *udp, sa_family_t family)
 {
-	udp->seat_fd = -1;
+	udp->share_fd = -1;
 	udp->family = family;
 	udp->gso = true;
 	udp->owners = 1;
@@ -338,7 +338,7 @@ void rudp_udp_close(struct rudp_engine *engine, struct rudp_udp *udp)
 	rudp_udp_unspare(engine, udp);
 	rudp_slots_remove(&engine->slots, udp->id);
 	close(udp->fd);
-	rudp_seat_leave(engine, udp);
+	rudp_port_share_leave(engine, udp);
 	rudp_pool_give(&engine->udp_pool, udp);
 }
 

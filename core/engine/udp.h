@@ -43,11 +43,11 @@ struct rudp_udp_route {
 struct rudp_udp {
 	uint64_t id;
 	int fd;
-	int seat_fd;                  /* its seat at a shared port (seat.h), or -1 */
-	unsigned seat;                /* which one */
-	uint32_t seat_uid;            /* whose */
-	bool seat_paused;             /* not watched */
-	uint64_t seat_id;             /* the slot of seat_fd */
+	int share_fd;       /* its port share at a shared port (port_share.h), or -1 */
+	unsigned share;     /* which one */
+	uint32_t share_uid; /* whose */
+	bool share_paused;  /* not watched */
+	uint64_t share_id;  /* the slot of share_fd */
 	sa_family_t family;
 	bool v6only;
 	bool connected;

@@ -41,10 +41,10 @@ static struct rudp_name some_name(enum rudp_name_kind kind)
 		name.settings = (uint64_t)rand() << 33 ^ (uint64_t)rand();
 		return name;
 	}
-	if (kind == RUDP_NAME_SEAT) {
+	if (kind == RUDP_NAME_PORT_SHARE) {
 		name.uid = (uint32_t)rand() << (rand() % 2);
 		name.port = (uint16_t)rand();
-		name.seat = (uint16_t)rand();
+		name.share = (uint16_t)rand();
 		return name;
 	}
 	for (size_t i = 0; i < RUDP_NONCE_BYTES; i++)
@@ -153,7 +153,7 @@ Test(names, any_changed_character_is_another_name_or_none)
 
 Test(names, shortened_and_lengthened_names_are_refused)
 {
-	for (int kind = RUDP_NAME_CONNECTION; kind <= RUDP_NAME_SEAT; kind++) {
+	for (int kind = RUDP_NAME_CONNECTION; kind <= RUDP_NAME_PORT_SHARE; kind++) {
 		struct rudp_name before = some_name((enum rudp_name_kind)kind), after;
 		struct sockaddr_un un;
 		socklen_t len = rudp_name_write(&before, &un);
@@ -180,9 +180,10 @@ Test(names, strangers_are_refused)
 		cr_assert(eq(int, (int)parse_text(&name, texts[i]), RUDP_NAME_NONE), "%s", texts[i]);
 	cr_assert(eq(int, (int)parse_text(&name, "rudp1eAAAAAAAAAAAAAAAAAAAAAA"), RUDP_NAME_CONTROL));
 	cr_assert(eq(int, (int)parse_text(&name, "rudp1w0-0123456789abcdef"), RUDP_NAME_WELL_KNOWN));
-	cr_assert(eq(int, (int)parse_text(&name, "rudp1s0-0000000000500001"), RUDP_NAME_SEAT));
+	cr_assert(
+		eq(int, (int)parse_text(&name, "rudp1s0-0000000000500001"), RUDP_NAME_PORT_SHARE));
 	cr_assert(eq(int, name.port, 80));
-	cr_assert(eq(int, name.seat, 1));
+	cr_assert(eq(int, name.share, 1));
 }
 
 Test(names, path_and_unnamed_sockets_are_not_ours)

@@ -47,13 +47,13 @@ static void teardown(void)
 		rudp_engine_fini(&engines[i]);
 }
 
-TestSuite(seat, .init = setup, .fini = teardown);
+TestSuite(share, .init = setup, .fini = teardown);
 
 static int open_in(int number)
 {
 	const struct rudp_udp_options options = {0};
 
-	return rudp_seat_open_udp(&engines[number], &place, &options, &udps[number]);
+	return rudp_port_share_open_udp(&engines[number], &place, &options, &udps[number]);
 }
 
 /* The program's own, which would share with anybody. */
@@ -87,7 +87,7 @@ static void send_from_many_ports(void)
 	}
 }
 
-Test(seat, engines_in_workers_share_a_port)
+Test(share, engines_in_workers_share_a_port)
 {
 	int counts[ENGINES];
 
@@ -101,7 +101,7 @@ Test(seat, engines_in_workers_share_a_port)
 	cr_assert(eq(int, counts[0] + counts[1] + counts[2], DATAGRAMS));
 }
 
-Test(seat, a_strangers_port_is_left_to_him)
+Test(share, a_strangers_port_is_left_to_him)
 {
 	int stranger = bind_stranger();
 
@@ -114,7 +114,7 @@ Test(seat, a_strangers_port_is_left_to_him)
 }
 
 /* Whoever was the first: the others know each other. */
-Test(seat, a_worker_joins_when_the_first_has_gone)
+Test(share, a_worker_joins_when_the_first_has_gone)
 {
 	cr_assert(zero(int, open_in(0)));
 	cr_assert(zero(int, open_in(1)));
@@ -124,7 +124,7 @@ Test(seat, a_worker_joins_when_the_first_has_gone)
 	cr_assert(zero(int, open_in(0)));
 }
 
-Test(seat, when_all_have_gone_the_port_is_anybodys)
+Test(share, when_all_have_gone_the_port_is_anybodys)
 {
 	int stranger;
 
@@ -144,7 +144,7 @@ static bool pass_on(const char *text, unsigned number)
 		.socket = udps[0], .local = place, .remote = place, .data = data, .len = strlen(text)};
 
 	memcpy(data, text, datagram.len);
-	return rudp_seat_pass_on(udps[0], &datagram, number);
+	return rudp_port_share_pass_on(udps[0], &datagram, number);
 }
 
 static uint64_t unparsable(int number)
@@ -152,30 +152,30 @@ static uint64_t unparsable(int number)
 	return rudp_endpoint_verdicts(engines[number].ep)->count[RUDP_VERDICT_BAD_TYPE];
 }
 
-Test(seat, a_datagram_goes_to_the_engine_that_has_the_number)
+Test(share, a_datagram_goes_to_the_engine_that_has_the_number)
 {
 	cr_assert(zero(int, open_in(0)));
 	cr_assert(zero(int, open_in(1)));
-	cr_assert(ne(int, rudp_seat_number(udps[0]), rudp_seat_number(udps[1])));
-	cr_assert(pass_on("no packet", (unsigned)rudp_seat_number(udps[1])));
-	rudp_seat_on_event(&engines[1], udps[1]);
+	cr_assert(ne(int, rudp_port_share_number(udps[0]), rudp_port_share_number(udps[1])));
+	cr_assert(pass_on("no packet", (unsigned)rudp_port_share_number(udps[1])));
+	rudp_port_share_on_event(&engines[1], udps[1]);
 	cr_assert(eq(u64, unparsable(1), 1));
-	cr_assert(not(pass_on("no packet", RUDP_SEATS_MAX - 1)));
+	cr_assert(not(pass_on("no packet", RUDP_PORT_SHARES_MAX - 1)));
 	rudp_udp_close(&engines[1], udps[1]);
 	cr_assert(not(pass_on("no packet", 1)));
 }
 
 static socklen_t name_of_first(struct sockaddr_un *un)
 {
-	const struct rudp_name name = {.kind = RUDP_NAME_SEAT,
+	const struct rudp_name name = {.kind = RUDP_NAME_PORT_SHARE,
 				       .uid = geteuid(),
 				       .port = rudp_addr_port(&place),
-				       .seat = (uint16_t)rudp_seat_number(udps[0])};
+				       .share = (uint16_t)rudp_port_share_number(udps[0])};
 
 	return rudp_name_write(&name, un);
 }
 
-Test(seat, what_another_user_passes_on_is_dropped)
+Test(share, what_another_user_passes_on_is_dropped)
 {
 	struct sockaddr_un un;
 	socklen_t len;
@@ -198,7 +198,7 @@ Test(seat, what_another_user_passes_on_is_dropped)
 	}
 	cr_assert(eq(int, waitpid(child, &status, 0), child));
 	cr_assert(zero(int, status));
-	rudp_seat_on_event(&engines[0], udps[0]);
+	rudp_port_share_on_event(&engines[0], udps[0]);
 	cr_assert(zero(u64, unparsable(0)));
 }
 
@@ -253,7 +253,7 @@ static bool has_one_more(void)
 {
 	char byte;
 
-	return recv(udps[0]->seat_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+	return recv(udps[0]->share_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
 /* More than the threads that close can take at once: the rest waits. */
@@ -263,12 +263,12 @@ static void fill_deferred_close(int peers[RUDP_DEFERRED_CLOSE_THREADS])
 
 	for (int i = 0; i < RUDP_DEFERRED_CLOSE_THREADS; i++) {
 		peers[i] = send_lingering();
-		rudp_seat_on_event(&engines[0], udps[0]);
+		rudp_port_share_on_event(&engines[0], udps[0]);
 		cr_assert(not(has_one_more()));
 	}
 	cr_assert(zero(int, socketpair(AF_UNIX, SOCK_STREAM, 0, pair)));
 	send_copies(pair[0], FDS_MAX);
-	rudp_seat_on_event(&engines[0], udps[0]);
+	rudp_port_share_on_event(&engines[0], udps[0]);
 	cr_assert(not(has_one_more()));
 	cr_assert(rudp_deferred_close_is_full());
 	close(pair[0]);
@@ -284,7 +284,7 @@ static void release(const int peers[RUDP_DEFERRED_CLOSE_THREADS])
 }
 
 /* A wait of this thread for one of these closes would end the test by its time limit. */
-Test(seat, descriptors_that_come_along_hold_nobody_up_and_do_not_pile_up, .timeout = 30)
+Test(share, descriptors_that_come_along_hold_nobody_up_and_do_not_pile_up, .timeout = 30)
 {
 	int peers[RUDP_DEFERRED_CLOSE_THREADS];
 	uint64_t refused;
@@ -293,17 +293,17 @@ Test(seat, descriptors_that_come_along_hold_nobody_up_and_do_not_pile_up, .timeo
 	fill_deferred_close(peers);
 	refused = engines[0].counts.refused_doors;
 	send_copies(STDERR_FILENO, 1);
-	rudp_seat_on_event(&engines[0], udps[0]);
+	rudp_port_share_on_event(&engines[0], udps[0]);
 	cr_assert(has_one_more());
 	cr_assert(eq(u64, engines[0].counts.refused_doors, refused + 1));
 	release(peers);
 	rudp_doors_reopen(&engines[0]);
-	cr_assert(not(udps[0]->seat_paused));
-	rudp_seat_on_event(&engines[0], udps[0]);
+	cr_assert(not(udps[0]->share_paused));
+	rudp_port_share_on_event(&engines[0], udps[0]);
 	cr_assert(not(has_one_more()));
 }
 
-Test(seat, what_is_left_at_its_end_holds_nobody_up, .timeout = 30)
+Test(share, what_is_left_at_its_end_holds_nobody_up, .timeout = 30)
 {
 	int peer;
 
@@ -313,7 +313,7 @@ Test(seat, what_is_left_at_its_end_holds_nobody_up, .timeout = 30)
 	close(peer);
 }
 
-Test(seat, descriptors_that_find_no_number_are_left, .timeout = 30)
+Test(share, descriptors_that_find_no_number_are_left, .timeout = 30)
 {
 	struct rlimit limit, less;
 	int peer;
@@ -324,12 +324,12 @@ Test(seat, descriptors_that_find_no_number_are_left, .timeout = 30)
 	less = limit;
 	less.rlim_cur = 0;
 	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &less)));
-	rudp_seat_on_event(&engines[0], udps[0]);
+	rudp_port_share_on_event(&engines[0], udps[0]);
 	cr_assert(has_one_more());
-	cr_assert(udps[0]->seat_paused);
+	cr_assert(udps[0]->share_paused);
 	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
 	rudp_doors_reopen(&engines[0]);
-	rudp_seat_on_event(&engines[0], udps[0]);
+	rudp_port_share_on_event(&engines[0], udps[0]);
 	cr_assert(not(has_one_more()));
 	close(peer);
 }
