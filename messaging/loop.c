@@ -17,7 +17,7 @@ struct rudpmsg_loop {
 	pthread_t thread;
 	int epoll_fd;
 	struct watch wake;
-	pthread_mutex_t lock; /* of what follows, and of each seat's due, is_leaving, has_left */
+	pthread_mutex_t lock; /* of what follows, and of each member's due, is_leaving, has_left */
 	pthread_cond_t left;
 	struct rudp_list due;
 	bool is_asleep; /* it waits for the kernel, or is about to */
@@ -48,18 +48,18 @@ static void rouse(struct rudpmsg_loop *loop)
 		;
 }
 
-static void make_ready(struct rudpmsg_loop *loop, struct rudpmsg_seat *seat)
+static void make_ready(struct rudpmsg_loop *loop, struct rudpmsg_loop_member *member)
 {
-	if (!rudp_list_is_linked(&seat->ready))
-		rudp_list_append(&loop->ready, &seat->ready);
+	if (!rudp_list_is_linked(&member->ready))
+		rudp_list_append(&loop->ready, &member->ready);
 }
 
-static void let_go(struct rudpmsg_loop *loop, struct rudpmsg_seat *seat)
+static void let_go(struct rudpmsg_loop *loop, struct rudpmsg_loop_member *member)
 {
-	rudp_timer_cancel(&loop->timers, &seat->timer);
-	rudpmsg_node_on_leave(seat);
+	rudp_timer_cancel(&loop->timers, &member->timer);
+	rudpmsg_node_on_leave(member);
 	pthread_mutex_lock(&loop->lock);
-	seat->has_left = true;
+	member->has_left = true;
 	pthread_cond_broadcast(&loop->left);
 	pthread_mutex_unlock(&loop->lock);
 }
@@ -67,32 +67,32 @@ static void let_go(struct rudpmsg_loop *loop, struct rudpmsg_seat *seat)
 /* Those that are due now; who becomes it meanwhile has the next round. */
 static void take_due(struct rudpmsg_loop *loop)
 {
-	struct rudpmsg_seat *seat;
+	struct rudpmsg_loop_member *member;
 	struct rudp_list *link, leaving;
 
 	rudp_list_init(&leaving);
 	pthread_mutex_lock(&loop->lock);
 	while ((link = rudp_list_pop(&loop->due))) {
-		seat = RUDP_LIST_OWNER(link, struct rudpmsg_seat, due);
-		make_ready(loop, seat);
-		if (!seat->is_leaving)
+		member = RUDP_LIST_OWNER(link, struct rudpmsg_loop_member, due);
+		make_ready(loop, member);
+		if (!member->is_leaving)
 			continue;
-		rudp_list_remove(&seat->ready);
-		rudp_list_append(&leaving, &seat->ready);
+		rudp_list_remove(&member->ready);
+		rudp_list_append(&leaving, &member->ready);
 	}
 	pthread_mutex_unlock(&loop->lock);
 	while ((link = rudp_list_pop(&leaving)))
-		let_go(loop, RUDP_LIST_OWNER(link, struct rudpmsg_seat, ready));
+		let_go(loop, RUDP_LIST_OWNER(link, struct rudpmsg_loop_member, ready));
 }
 
 static void serve_ready(struct rudpmsg_loop *loop)
 {
 	struct rudp_list *link;
-	struct rudpmsg_seat *seat;
+	struct rudpmsg_loop_member *member;
 
 	while ((link = rudp_list_pop(&loop->ready))) {
-		seat = RUDP_LIST_OWNER(link, struct rudpmsg_seat, ready);
-		rudp_timer_arm(&loop->timers, &seat->timer, rudpmsg_node_serve(seat));
+		member = RUDP_LIST_OWNER(link, struct rudpmsg_loop_member, ready);
+		rudp_timer_arm(&loop->timers, &member->timer, rudpmsg_node_serve(member));
 	}
 }
 
@@ -128,7 +128,7 @@ static bool wake_up(struct rudpmsg_loop *loop)
 static void on_event(struct rudpmsg_loop *loop, const struct epoll_event *event)
 {
 	struct watch *watch = event->data.ptr;
-	struct rudpmsg_seat *seat = watch->seat;
+	struct rudpmsg_loop_member *member = watch->member;
 	uint64_t count;
 
 	if (watch->kind == WATCH_WAKE) {
@@ -137,7 +137,7 @@ static void on_event(struct rudpmsg_loop *loop, const struct epoll_event *event)
 		return;
 	}
 	rudpmsg_node_on_event(watch, event->events);
-	make_ready(loop, seat);
+	make_ready(loop, member);
 }
 
 static void on_time(struct rudpmsg_loop *loop)
@@ -146,7 +146,7 @@ static void on_time(struct rudpmsg_loop *loop)
 	struct rudp_timer *timer;
 
 	while ((timer = rudp_timer_wheel_pop(&loop->timers, now_at_ns)))
-		make_ready(loop, RUDP_LIST_OWNER(timer, struct rudpmsg_seat, timer));
+		make_ready(loop, RUDP_LIST_OWNER(timer, struct rudpmsg_loop_member, timer));
 }
 
 static void *run(void *context)
@@ -181,7 +181,7 @@ static int epoll_set(int epoll_fd, struct watch *watch, unsigned before, unsigne
 
 int rudpmsg_loop_watch(struct watch *watch, unsigned before, unsigned events)
 {
-	const struct rudpmsg_loop *loop = watch->seat->loop;
+	const struct rudpmsg_loop *loop = watch->member->loop;
 
 	return loop ? epoll_set(loop->epoll_fd, watch, before, events) : 0;
 }
@@ -252,7 +252,7 @@ static struct rudpmsg_loop **choose(void)
 	return *best ? best : pool.loops;
 }
 
-int rudpmsg_loop_join(struct rudpmsg_seat *seat)
+int rudpmsg_loop_join(struct rudpmsg_loop_member *member)
 {
 	struct rudpmsg_loop **loop;
 	int rc = 0;
@@ -266,12 +266,12 @@ int rudpmsg_loop_join(struct rudpmsg_seat *seat)
 	if (!*loop)
 		rc = loop_new(loop);
 	if (rc == 0) {
-		seat->loop = *loop;
-		seat->loop->users++;
+		member->loop = *loop;
+		member->loop->users++;
 	}
 	pthread_mutex_unlock(&pool.lock);
 	if (rc == 0)
-		rudpmsg_loop_serve(seat);
+		rudpmsg_loop_serve(member);
 	return rc;
 }
 
@@ -289,36 +289,36 @@ static void forget(struct rudpmsg_loop *loop)
 	pthread_mutex_unlock(&pool.lock);
 }
 
-void rudpmsg_loop_leave(struct rudpmsg_seat *seat)
+void rudpmsg_loop_leave(struct rudpmsg_loop_member *member)
 {
-	struct rudpmsg_loop *loop = seat->loop;
+	struct rudpmsg_loop *loop = member->loop;
 
 	pthread_mutex_lock(&loop->lock);
-	seat->is_leaving = true;
-	if (!rudp_list_is_linked(&seat->due))
-		rudp_list_append(&loop->due, &seat->due);
+	member->is_leaving = true;
+	if (!rudp_list_is_linked(&member->due))
+		rudp_list_append(&loop->due, &member->due);
 	rouse(loop);
-	while (!seat->has_left)
+	while (!member->has_left)
 		pthread_cond_wait(&loop->left, &loop->lock);
 	pthread_mutex_unlock(&loop->lock);
-	seat->loop = NULL;
+	member->loop = NULL;
 	forget(loop);
 }
 
-void rudpmsg_loop_serve(struct rudpmsg_seat *seat)
+void rudpmsg_loop_serve(struct rudpmsg_loop_member *member)
 {
-	struct rudpmsg_loop *loop = seat->loop;
+	struct rudpmsg_loop *loop = member->loop;
 
 	pthread_mutex_lock(&loop->lock);
-	if (!rudp_list_is_linked(&seat->due))
-		rudp_list_append(&loop->due, &seat->due);
+	if (!rudp_list_is_linked(&member->due))
+		rudp_list_append(&loop->due, &member->due);
 	rouse(loop);
 	pthread_mutex_unlock(&loop->lock);
 }
 
-bool rudpmsg_loop_may_write(struct rudpmsg_seat *seat, int64_t now_at_ns)
+bool rudpmsg_loop_may_write(struct rudpmsg_loop_member *member, int64_t now_at_ns)
 {
-	struct rudpmsg_loop *loop = seat->loop;
+	struct rudpmsg_loop *loop = member->loop;
 	bool may;
 
 	pthread_mutex_lock(&loop->lock);
@@ -329,9 +329,9 @@ bool rudpmsg_loop_may_write(struct rudpmsg_seat *seat, int64_t now_at_ns)
 	return may;
 }
 
-void rudpmsg_loop_note_write(struct rudpmsg_seat *seat, int64_t now_at_ns)
+void rudpmsg_loop_note_write(struct rudpmsg_loop_member *member, int64_t now_at_ns)
 {
-	pthread_mutex_lock(&seat->loop->lock);
-	seat->loop->written_at_ns = now_at_ns;
-	pthread_mutex_unlock(&seat->loop->lock);
+	pthread_mutex_lock(&member->loop->lock);
+	member->loop->written_at_ns = now_at_ns;
+	pthread_mutex_unlock(&member->loop->lock);
 }

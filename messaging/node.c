@@ -66,7 +66,7 @@ void rudpmsg_node_wake(struct rudpmsg_node *node)
 		return;
 	}
 	node->is_due = true;
-	rudpmsg_loop_serve(&node->seat);
+	rudpmsg_loop_serve(&node->member);
 }
 
 static void nudge(struct rudpmsg_node *node)
@@ -309,7 +309,7 @@ static int start(struct rudpmsg_node *node, struct rudpmsg_hub_config *config,
 		rc = rudpmsg_disk_load(node->disk, node->hub, rudpmsg_now_ns(), text);
 	if (rc == 0)
 		rc = rudpmsg_storer_start(node);
-	return rc < 0 ? rc : rudpmsg_loop_join(&node->seat);
+	return rc < 0 ? rc : rudpmsg_loop_join(&node->member);
 }
 
 int rudpmsg_node_open(struct rudpmsg_node **out, const char *name,
@@ -412,7 +412,7 @@ void rudpmsg_node_free(struct rudpmsg_node *node)
 	rudpmsg_node_end_dispatchers(node);
 	node->is_due = true; /* nobody wakes a loop that it is not in */
 	pthread_mutex_unlock(&node->lock);
-	rudpmsg_loop_leave(&node->seat);
+	rudpmsg_loop_leave(&node->member);
 	rudpmsg_resolver_stop(node);
 	rudpmsg_storer_stop(node);
 	rudpmsg_node_free_dispatchers(node);
@@ -478,7 +478,7 @@ static int add_listeners(struct rudpmsg_node *node, const int *fds, int count)
 		rc = -EMFILE;
 	for (; i < count && rc == 0; i += rc == 0) {
 		watch = node->listeners + node->listener_count;
-		*watch = (struct watch){WATCH_LISTENER, fds[i], &node->seat};
+		*watch = (struct watch){WATCH_LISTENER, fds[i], &node->member};
 		rc = rudpmsg_loop_watch(watch, 0, EPOLLIN);
 		node->listener_count += rc == 0;
 	}

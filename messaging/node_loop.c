@@ -131,7 +131,7 @@ static ssize_t write_word(struct rudpmsg_node *node, const struct stream *stream
 	n = rudpmsg_transport_write(node->transport, stream->watch.fd, &iov, 1);
 	pthread_mutex_lock(&node->lock);
 	if (node->is_woken)
-		rudpmsg_loop_serve(&node->seat);
+		rudpmsg_loop_serve(&node->member);
 	return n;
 }
 
@@ -182,7 +182,7 @@ void rudpmsg_node_write(struct rudpmsg_node *node)
 		return;
 	stream = rudpmsg_link_user(link);
 	if (!can_write(stream) || stream->wants_out ||
-	    !rudpmsg_loop_may_write(&node->seat, rudpmsg_now_ns()) ||
+	    !rudpmsg_loop_may_write(&node->member, rudpmsg_now_ns()) ||
 	    write_all(node, link, stream) < 0)
 		rudpmsg_hub_write_later(node->hub, link);
 }
@@ -251,9 +251,9 @@ static void read_on(struct rudpmsg_node *node)
 	}
 }
 
-static struct rudpmsg_node *node_of(struct rudpmsg_seat *seat)
+static struct rudpmsg_node *node_of(struct rudpmsg_loop_member *member)
 {
-	return RUDP_LIST_OWNER(seat, struct rudpmsg_node, seat);
+	return RUDP_LIST_OWNER(member, struct rudpmsg_node, member);
 }
 
 /* With the lock. */
@@ -269,16 +269,16 @@ static void serve(struct rudpmsg_node *node)
 	read_on(node);
 	rudpmsg_node_dispatch(node);
 	while ((link = rudpmsg_hub_next_write(node->hub))) {
-		rudpmsg_loop_note_write(&node->seat, now_at_ns);
+		rudpmsg_loop_note_write(&node->member, now_at_ns);
 		write_some(node, link);
 	}
 	close_all(node);
 	rudpmsg_node_tell(node);
 }
 
-int64_t rudpmsg_node_serve(struct rudpmsg_seat *seat)
+int64_t rudpmsg_node_serve(struct rudpmsg_loop_member *member)
 {
-	struct rudpmsg_node *node = node_of(seat);
+	struct rudpmsg_node *node = node_of(member);
 	int64_t again_at_ns;
 
 	accept_again(node);
@@ -321,7 +321,7 @@ static void on_stream(struct rudpmsg_node *node, struct stream *stream, unsigned
 
 void rudpmsg_node_on_event(struct watch *watch, unsigned events)
 {
-	struct rudpmsg_node *node = node_of(watch->seat);
+	struct rudpmsg_node *node = node_of(watch->member);
 
 	if (watch->kind == WATCH_LISTENER)
 		accept_some(node, watch);
@@ -329,9 +329,9 @@ void rudpmsg_node_on_event(struct watch *watch, unsigned events)
 		on_stream(node, (struct stream *)(void *)watch, events);
 }
 
-void rudpmsg_node_on_leave(struct rudpmsg_seat *seat)
+void rudpmsg_node_on_leave(struct rudpmsg_loop_member *member)
 {
-	struct rudpmsg_node *node = node_of(seat);
+	struct rudpmsg_node *node = node_of(member);
 	struct rudp_list *at;
 
 	for (at = node->streams.next; at != &node->streams; at = at->next)

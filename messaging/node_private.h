@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * node_private - the inside of a node, for node*.c only: a hub with a lock, a seat in a loop whose
+ * node_private - the inside of a node, for node*.c only: a hub with a lock, a member of a loop whose
  * thread moves its bytes, and condition variables for those who wait.
  *
  * node.c (opening, closing), node_loop.c (the loop's side), node_stream.c (descriptors),
@@ -51,7 +51,7 @@ struct rudpmsg_node {
 	struct rudpmsg_hub *hub;
 	const struct rudpmsg_transport_ops *transport;
 	struct waiters room, readable, answer, connect, eventful, saved;
-	struct rudpmsg_seat seat;
+	struct rudpmsg_loop_member member;
 	int nudge_fd;
 	struct rudp_list streams; /* the loop's */
 	struct watch listeners[RUDPMSG_LISTENERS_MAX];

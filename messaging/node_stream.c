@@ -14,7 +14,7 @@ struct stream *rudpmsg_stream_new(struct rudpmsg_node *node, int fd)
 
 	if (!stream)
 		return NULL;
-	stream->watch = (struct watch){WATCH_STREAM, fd, &node->seat};
+	stream->watch = (struct watch){WATCH_STREAM, fd, &node->member};
 	rudp_list_append(&node->streams, &stream->all);
 	return stream;
 }

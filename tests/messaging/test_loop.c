@@ -95,7 +95,7 @@ static int neighbours_of(int index, int count)
 	int i, neighbours = 0;
 
 	for (i = 0; i < count; i++)
-		neighbours += nodes[i]->seat.loop == nodes[index]->seat.loop;
+		neighbours += nodes[i]->member.loop == nodes[index]->member.loop;
 	return neighbours;
 }
 
