@@ -9,7 +9,7 @@
 #include "conversation/model/history.h"
 #include "conversation/model/out.h"
 
-#define PLACES_FIRST 2
+#define SLOTS_FIRST 2
 
 struct apo_channel *apo_channel_find(const struct apo_model *model, const char *name)
 {
@@ -77,107 +77,110 @@ void apo_channel_free_if_empty(struct apo_model *model, struct apo_channel *chan
 	model->figures.channels--;
 	free(channel->topic);
 	free(channel->topic_by);
-	free(channel->places);
+	free(channel->member_slots);
 	free(channel);
 }
 
-/* ---- seats ---- */
+/* ---- memberships ---- */
 
-struct apo_seat *apo_seat_find(const struct apo_model *model, const struct apo_client *client,
-			       const struct apo_channel *channel)
+struct apo_membership *apo_membership_find(const struct apo_model *model,
+					   const struct apo_client *client,
+					   const struct apo_channel *channel)
 {
 	const struct apo_pair pair = {(struct apo_client *)client, (struct apo_channel *)channel};
-	struct apo_seat *seat;
+	struct apo_membership *membership;
 
-	HASH_FIND(by_pair, model->seats, &pair, sizeof pair, seat);
-	return seat;
+	HASH_FIND(by_pair, model->memberships, &pair, sizeof pair, membership);
+	return membership;
 }
 
-static int reserve_place(struct apo_channel *channel)
+static int reserve_member_slot(struct apo_channel *channel)
 {
-	uint32_t capacity = channel->capacity ? 2 * channel->capacity : PLACES_FIRST;
-	struct apo_place *places;
+	uint32_t capacity = channel->capacity ? 2 * channel->capacity : SLOTS_FIRST;
+	struct apo_member_slot *member_slots;
 
 	if (channel->count < channel->capacity)
 		return 0;
-	places = realloc(channel->places, capacity * sizeof *places);
-	if (!places)
+	member_slots = realloc(channel->member_slots, capacity * sizeof *member_slots);
+	if (!member_slots)
 		return -ENOMEM;
-	channel->places = places;
+	channel->member_slots = member_slots;
 	channel->capacity = capacity;
 	return 0;
 }
 
-struct apo_seat *apo_seat_put(struct apo_model *model, struct apo_client *client,
-			      struct apo_channel *channel, uint32_t modes)
+struct apo_membership *apo_membership_put(struct apo_model *model, struct apo_client *client,
+					  struct apo_channel *channel, uint32_t modes)
 {
 	bool rudp_table_add_failed = false;
-	struct apo_seat *seat;
+	struct apo_membership *membership;
 
-	if (reserve_place(channel) < 0)
+	if (reserve_member_slot(channel) < 0)
 		return NULL;
-	seat = calloc(1, sizeof *seat);
-	if (!seat)
+	membership = calloc(1, sizeof *membership);
+	if (!membership)
 		return NULL;
-	seat->pair = (struct apo_pair){client, channel};
-	HASH_ADD(by_pair, model->seats, pair, sizeof seat->pair, seat);
+	membership->pair = (struct apo_pair){client, channel};
+	HASH_ADD(by_pair, model->memberships, pair, sizeof membership->pair, membership);
 	if (rudp_table_add_failed) {
-		free(seat);
+		free(membership);
 		return NULL;
 	}
-	seat->place = channel->count++;
-	channel->places[seat->place] = (struct apo_place){client->peer, client->caps, modes, seat};
-	rudp_list_append(&client->seats, &seat->of_client);
-	rudp_list_append(&channel->members, &seat->of_channel.link);
+	membership->member_slot = channel->count++;
+	channel->member_slots[membership->member_slot] =
+		(struct apo_member_slot){client->peer, client->caps, modes, membership};
+	rudp_list_append(&client->memberships, &membership->of_client);
+	rudp_list_append(&channel->members, &membership->of_channel.link);
 	client->channel_count++;
 	model->figures.memberships++;
-	return seat;
+	return membership;
 }
 
-struct apo_seat *apo_seat_add(struct apo_model *model, struct apo_client *client,
-			      struct apo_channel *channel, uint32_t modes)
+struct apo_membership *apo_membership_add(struct apo_model *model, struct apo_client *client,
+					  struct apo_channel *channel, uint32_t modes)
 {
-	struct apo_seat *seat = apo_seat_put(model, client, channel, modes);
+	struct apo_membership *membership = apo_membership_put(model, client, channel, modes);
 
-	if (seat)
-		apo_history_on_joined(model, seat);
-	return seat;
+	if (membership)
+		apo_history_on_joined(model, membership);
+	return membership;
 }
 
 /* The last one takes the place that is free. */
-void apo_seat_remove(struct apo_model *model, struct apo_seat *seat)
+void apo_membership_remove(struct apo_model *model, struct apo_membership *membership)
 {
-	struct apo_channel *channel = seat->pair.channel;
+	struct apo_channel *channel = membership->pair.channel;
 
-	apo_history_on_left(model, seat);
-	channel->places[seat->place] = channel->places[--channel->count];
-	channel->places[seat->place].seat->place = seat->place;
-	HASH_DELETE(by_pair, model->seats, seat);
-	rudp_list_remove(&seat->of_client);
-	rudp_list_remove(&seat->of_channel.link);
-	seat->pair.client->channel_count--;
+	apo_history_on_left(model, membership);
+	channel->member_slots[membership->member_slot] = channel->member_slots[--channel->count];
+	channel->member_slots[membership->member_slot].membership->member_slot =
+		membership->member_slot;
+	HASH_DELETE(by_pair, model->memberships, membership);
+	rudp_list_remove(&membership->of_client);
+	rudp_list_remove(&membership->of_channel.link);
+	membership->pair.client->channel_count--;
 	model->figures.memberships--;
-	free(seat);
+	free(membership);
 	apo_channel_free_if_empty(model, channel);
 }
 
-struct apo_place *apo_seat_place(const struct apo_seat *seat)
+struct apo_member_slot *apo_membership_slot(const struct apo_membership *membership)
 {
-	return &seat->pair.channel->places[seat->place];
+	return &membership->pair.channel->member_slots[membership->member_slot];
 }
 
-uint32_t apo_seat_modes(const struct apo_model *model, const struct apo_client *client,
-			const struct apo_channel *channel)
+uint32_t apo_membership_modes(const struct apo_model *model, const struct apo_client *client,
+			      const struct apo_channel *channel)
 {
-	const struct apo_seat *seat = apo_seat_find(model, client, channel);
+	const struct apo_membership *membership = apo_membership_find(model, client, channel);
 
-	return seat ? apo_seat_place(seat)->modes : 0;
+	return membership ? apo_membership_slot(membership)->modes : 0;
 }
 
 bool apo_is_operator_in(const struct apo_model *model, const struct apo_client *client,
 			const struct apo_channel *channel)
 {
-	return apo_seat_modes(model, client, channel) & APO_SEAT_OPERATOR;
+	return apo_membership_modes(model, client, channel) & APO_MEMBERSHIP_OPERATOR;
 }
 
 uint32_t apo_mark_common(struct apo_model *model, struct apo_client *client)
@@ -187,10 +190,10 @@ uint32_t apo_mark_common(struct apo_model *model, struct apo_client *client)
 	uint32_t i;
 
 	client->mark = ++model->last_mark;
-	for (link = client->seats.next; link != &client->seats; link = link->next) {
-		channel = RUDP_LIST_OWNER(link, struct apo_seat, of_client)->pair.channel;
+	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
+		channel = RUDP_LIST_OWNER(link, struct apo_membership, of_client)->pair.channel;
 		for (i = 0; i < channel->count; i++)
-			channel->places[i].seat->pair.client->mark = client->mark;
+			channel->member_slots[i].membership->pair.client->mark = client->mark;
 	}
 	return client->mark;
 }
@@ -199,7 +202,7 @@ bool apo_channel_is_seen(const struct apo_model *model, const struct apo_channel
 			 const struct apo_client *client)
 {
 	return !(channel->modes & APO_MODE_SECRET) || client->is_operator ||
-	       apo_seat_find(model, client, channel);
+	       apo_membership_find(model, client, channel);
 }
 
 /* ---- masks ---- */

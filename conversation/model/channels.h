@@ -7,25 +7,26 @@
 #include "conversation/model/model_private.h"
 
 struct apo_channel *apo_channel_find(const struct apo_model *model, const char *name);
-/* A valid name that no channel has. Without a seat it must not stay. NULL without memory. */
+/* A valid name that no channel has. Without a membership it must not stay. NULL without memory. */
 struct apo_channel *apo_channel_new(struct apo_model *model, const char *name);
 /* An empty one goes. */
 void apo_channel_free_if_empty(struct apo_model *model, struct apo_channel *channel);
 
-struct apo_seat *apo_seat_find(const struct apo_model *model, const struct apo_client *client,
-			       const struct apo_channel *channel);
+struct apo_membership *apo_membership_find(const struct apo_model *model,
+					   const struct apo_client *client,
+					   const struct apo_channel *channel);
 /* NULL without memory. */
-struct apo_seat *apo_seat_add(struct apo_model *model, struct apo_client *client,
-			      struct apo_channel *channel, uint32_t modes);
+struct apo_membership *apo_membership_add(struct apo_model *model, struct apo_client *client,
+					  struct apo_channel *channel, uint32_t modes);
 /* The same of one that has joined in another process, where history was told of it. */
-struct apo_seat *apo_seat_put(struct apo_model *model, struct apo_client *client,
-			      struct apo_channel *channel, uint32_t modes);
+struct apo_membership *apo_membership_put(struct apo_model *model, struct apo_client *client,
+					  struct apo_channel *channel, uint32_t modes);
 /* The channel goes with the last one. */
-void apo_seat_remove(struct apo_model *model, struct apo_seat *seat);
-struct apo_place *apo_seat_place(const struct apo_seat *seat);
+void apo_membership_remove(struct apo_model *model, struct apo_membership *membership);
+struct apo_member_slot *apo_membership_slot(const struct apo_membership *membership);
 /* APO_SEAT_ bits, 0 for who is not there. */
-uint32_t apo_seat_modes(const struct apo_model *model, const struct apo_client *client,
-			const struct apo_channel *channel);
+uint32_t apo_membership_modes(const struct apo_model *model, const struct apo_client *client,
+			      const struct apo_channel *channel);
 bool apo_is_operator_in(const struct apo_model *model, const struct apo_client *client,
 			const struct apo_channel *channel);
 

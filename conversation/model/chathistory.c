@@ -207,18 +207,19 @@ static bool read_params(struct asking *asking, const struct apo_message *message
 static bool find_channel(struct asking *asking, char folded[TARGET_SIZE])
 {
 	const struct apo_channel *channel = apo_channel_find(asking->model, asking->target);
-	struct apo_seat *seat =
-		channel ? apo_seat_find(asking->model, asking->client, channel) : NULL;
+	struct apo_membership *membership =
+		channel ? apo_membership_find(asking->model, asking->client, channel) : NULL;
 
 	if (!apo_channel_is_valid(asking->target, APO_CHANNEL_BYTES_MAX))
 		return false;
 	apo_fold(folded, TARGET_SIZE, asking->target);
 	asking->question.channel = folded;
-	snprintf(asking->shown, sizeof asking->shown, "%s", seat ? channel->name : asking->target);
-	asking->question.is_member = seat != NULL;
-	if (seat)
-		asking->question.since = seat->since;
-	return seat || asking->client->account;
+	snprintf(asking->shown, sizeof asking->shown, "%s",
+		 membership ? channel->name : asking->target);
+	asking->question.is_member = membership != NULL;
+	if (membership)
+		asking->question.since = membership->since;
+	return membership || asking->client->account;
 }
 
 /* Who has the nick now is meant if it is logged in, else the account of that name. */

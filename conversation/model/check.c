@@ -8,28 +8,31 @@
 #include "conversation/model/history.h"
 
 struct sums {
-	uint64_t clients, unregistered, operators, invisible, seats, named, watches, invites, backlogs;
+	uint64_t clients, unregistered, operators, invisible, memberships, named, watches, invites,
+		backlogs;
 };
 
-static bool check_seats(const struct apo_model *model, const struct apo_client *client,
-			struct sums *sums)
+static bool check_membership(const struct apo_model *model, const struct apo_client *client,
+			     struct sums *sums)
 {
 	const struct rudp_list *link;
-	const struct apo_place *place;
-	const struct apo_seat *seat;
+	const struct apo_member_slot *member_slot;
+	const struct apo_membership *membership;
 	unsigned count = 0;
 
-	for (link = client->seats.next; link != &client->seats; link = link->next, count++) {
-		seat = RUDP_LIST_OWNER(link, struct apo_seat, of_client);
-		if (seat->pair.client != client || seat->place >= seat->pair.channel->count)
+	for (link = client->memberships.next; link != &client->memberships;
+	     link = link->next, count++) {
+		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
+		if (membership->pair.client != client ||
+		    membership->member_slot >= membership->pair.channel->count)
 			return false;
-		place = &seat->pair.channel->places[seat->place];
-		if (place->seat != seat || place->caps != client->caps ||
-		    memcmp(&place->peer, &client->peer, sizeof place->peer) != 0 ||
-		    apo_seat_find(model, client, seat->pair.channel) != seat)
+		member_slot = &membership->pair.channel->member_slots[membership->member_slot];
+		if (member_slot->membership != membership || member_slot->caps != client->caps ||
+		    memcmp(&member_slot->peer, &client->peer, sizeof member_slot->peer) != 0 ||
+		    apo_membership_find(model, client, membership->pair.channel) != membership)
 			return false;
 	}
-	sums->seats += count;
+	sums->memberships += count;
 	return count == client->channel_count && (count == 0 || client->is_registered);
 }
 
@@ -85,13 +88,13 @@ static bool check_client(const struct apo_model *model, const struct apo_client 
 	sums->watches += watches;
 	sums->invites += invites;
 	sums->backlogs += client->backlog != NULL;
-	return check_backlog(client) && check_seats(model, client, sums);
+	return check_backlog(client) && check_membership(model, client, sums);
 }
 
 static bool check_channels(const struct apo_model *model, const struct sums *sums)
 {
 	const struct apo_channel *channel;
-	uint64_t channels = 0, places = 0, invites = 0;
+	uint64_t channels = 0, member_slots = 0, invites = 0;
 	const struct rudp_list *link;
 	unsigned kind, entries;
 
@@ -108,9 +111,9 @@ static bool check_channels(const struct apo_model *model, const struct sums *sum
 		if (entries != channel->entry_count)
 			return false;
 		channels++;
-		places += channel->count;
+		member_slots += channel->count;
 	}
-	return channels == model->figures.channels && places == sums->seats &&
+	return channels == model->figures.channels && member_slots == sums->memberships &&
 	       invites == sums->invites;
 }
 
@@ -145,7 +148,7 @@ bool apo_model_check(const struct apo_model *model)
 			return false;
 	return sums.clients == figures->clients && sums.unregistered == figures->unregistered &&
 	       sums.operators == figures->operators && sums.invisible == figures->invisible &&
-	       sums.seats == figures->memberships && sums.backlogs == model->backlog_count &&
+	       sums.memberships == figures->memberships && sums.backlogs == model->backlog_count &&
 	       sums.named == HASH_CNT(by_nick, model->by_nick) &&
 	       model->past_count <= model->config->whowas_max &&
 	       rudp_list_is_empty(&model->ending) && check_channels(model, &sums) &&

@@ -111,7 +111,7 @@ struct apo_client *apo_client_blank(struct apo_peer peer)
 	if (!client)
 		return NULL;
 	client->peer = peer;
-	rudp_list_init(&client->seats);
+	rudp_list_init(&client->memberships);
 	rudp_list_init(&client->watches);
 	rudp_list_init(&client->invites);
 	return client;
@@ -217,12 +217,12 @@ void apo_client_drop_nick(struct apo_model *model, struct apo_client *client)
 void apo_client_set_caps(struct apo_client *client, uint32_t caps)
 {
 	struct rudp_list *link;
-	struct apo_seat *seat;
+	struct apo_membership *membership;
 
 	client->caps = caps;
-	for (link = client->seats.next; link != &client->seats; link = link->next) {
-		seat = RUDP_LIST_OWNER(link, struct apo_seat, of_client);
-		seat->pair.channel->places[seat->place].caps = caps;
+	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
+		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
+		membership->pair.channel->member_slots[membership->member_slot].caps = caps;
 	}
 }
 
@@ -329,9 +329,9 @@ static void leave_registered(struct apo_model *model, struct apo_client *client,
 
 static void unlink_client(struct apo_model *model, struct apo_client *client)
 {
-	while (!rudp_list_is_empty(&client->seats))
-		apo_seat_remove(model,
-				RUDP_LIST_OWNER(client->seats.next, struct apo_seat, of_client));
+	while (!rudp_list_is_empty(&client->memberships))
+		apo_membership_remove(model, RUDP_LIST_OWNER(client->memberships.next,
+							     struct apo_membership, of_client));
 	while (!rudp_list_is_empty(&client->invites))
 		apo_invite_remove(
 			RUDP_LIST_OWNER(client->invites.next, struct apo_invite, of_client));

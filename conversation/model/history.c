@@ -108,103 +108,105 @@ static void begin_absence(struct apo_channel *channel, uint64_t owner, int64_t s
 
 /* ---- who is where ---- */
 
-static void begin_presence(struct apo_model *model, struct apo_seat *seat, int64_t first)
+static void begin_presence(struct apo_model *model, struct apo_membership *membership,
+			   int64_t first)
 {
-	model->calls->keep_joined(model->of, seat->since, seat->pair.client->account,
-				  seat->pair.channel->folded, first);
-	seat->has_presence = true;
+	model->calls->keep_joined(model->of, membership->since, membership->pair.client->account,
+				  membership->pair.channel->folded, first);
+	membership->has_presence = true;
 }
 
-static void end_presence(struct apo_model *model, struct apo_seat *seat)
+static void end_presence(struct apo_model *model, struct apo_membership *membership)
 {
-	model->calls->keep_left(model->of, seat->since, (int64_t)model->last_msgid);
-	seat->has_presence = false;
+	model->calls->keep_left(model->of, membership->since, (int64_t)model->last_msgid);
+	membership->has_presence = false;
 }
 
-void apo_history_on_joined(struct apo_model *model, struct apo_seat *seat)
+void apo_history_on_joined(struct apo_model *model, struct apo_membership *membership)
 {
-	const char *account = seat->pair.client->account;
+	const char *account = membership->pair.client->account;
 	int64_t since;
 
 	if (!model->calls->keep_joined)
 		return;
-	seat->since = (int64_t)++model->last_msgid;
+	membership->since = (int64_t)++model->last_msgid;
 	if (!account)
 		return;
-	since = take_absences(model, seat->pair.channel, apo_account_id(model, account));
-	begin_presence(model, seat, since ? since : seat->since);
+	since = take_absences(model, membership->pair.channel, apo_account_id(model, account));
+	begin_presence(model, membership, since ? since : membership->since);
 }
 
-void apo_history_on_left(struct apo_model *model, struct apo_seat *seat)
+void apo_history_on_left(struct apo_model *model, struct apo_membership *membership)
 {
-	const char *account = seat->pair.client->account;
-	uint64_t owner = account && seat->has_presence ? apo_account_id(model, account) : 0;
+	const char *account = membership->pair.client->account;
+	uint64_t owner = account && membership->has_presence ? apo_account_id(model, account) : 0;
 
 	if (model->is_forgetting)
 		return;
-	if (seat->has_presence)
-		end_presence(model, seat);
+	if (membership->has_presence)
+		end_presence(model, membership);
 	if (owner == 0)
 		return;
 	/* It has left itself, or was put out: then it is not there by its other connections'
 	 * absences either. */
-	if (!seat->pair.client->is_gone)
-		(void)take_absences(model, seat->pair.channel, owner);
+	if (!membership->pair.client->is_gone)
+		(void)take_absences(model, membership->pair.channel, owner);
 	else if (model->config->absence_ns > 0)
-		begin_absence(seat->pair.channel, owner, (int64_t)model->last_msgid,
+		begin_absence(membership->pair.channel, owner, (int64_t)model->last_msgid,
 			      model->now_at_ns + model->config->absence_ns);
 }
 
 void apo_history_on_account(struct apo_model *model, struct apo_client *client, bool is_first)
 {
 	struct rudp_list *link;
-	struct apo_seat *seat;
+	struct apo_membership *membership;
 
 	if (!model->calls->keep_joined)
 		return;
-	for (link = client->seats.next; link != &client->seats; link = link->next) {
-		seat = RUDP_LIST_OWNER(link, struct apo_seat, of_client);
-		if (!is_first || !seat->since) /* what it heard before was for another account */
-			seat->since = (int64_t)++model->last_msgid;
-		begin_presence(model, seat, seat->since);
+	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
+		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
+		/* what it heard before was for another account */
+		if (!is_first || !membership->since)
+			membership->since = (int64_t)++model->last_msgid;
+		begin_presence(model, membership, membership->since);
 	}
 }
 
 void apo_history_on_account_left(struct apo_model *model, struct apo_client *client)
 {
 	struct rudp_list *link;
-	struct apo_seat *seat;
+	struct apo_membership *membership;
 
-	for (link = client->seats.next; link != &client->seats; link = link->next) {
-		seat = RUDP_LIST_OWNER(link, struct apo_seat, of_client);
-		if (!seat->has_presence)
+	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
+		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
+		if (!membership->has_presence)
 			continue;
-		end_presence(model, seat);
+		end_presence(model, membership);
 		/* Who is logged out has heard what it has heard as somebody else. */
-		seat->since = (int64_t)++model->last_msgid;
+		membership->since = (int64_t)++model->last_msgid;
 	}
 }
 
 /* ---- from one process to another ---- */
 
-static void seat_forget(struct apo_seat *seat)
+static void membership_forget(struct apo_membership *membership)
 {
-	seat->since = 0;
-	seat->has_presence = false;
+	membership->since = 0;
+	membership->has_presence = false;
 }
 
-void apo_seat_carry_history(struct apo_state *state, struct apo_seat *seat)
+void apo_membership_carry_history(struct apo_state *state, struct apo_membership *membership)
 {
 	struct apo_carry *carry = state->carry;
 
-	apo_carry_i64(carry, &seat->since);
-	apo_carry_flag(carry, &seat->has_presence);
-	apo_carry_expect(carry,
-			 seat->since >= 0 && (uint64_t)seat->since <= state->model->last_msgid);
-	apo_carry_expect(carry,
-			 !seat->has_presence || (seat->since > 0 && seat->pair.client->account));
+	apo_carry_i64(carry, &membership->since);
+	apo_carry_flag(carry, &membership->has_presence);
+	apo_carry_expect(carry, membership->since >= 0 &&
+					(uint64_t)membership->since <= state->model->last_msgid);
+	apo_carry_expect(carry, !membership->has_presence || (membership->since > 0 &&
+							      membership->pair.client->account));
 	if (carry->is_reading && (!carry->ok || !state->model->calls->keep_joined))
-		seat_forget(seat);
+		membership_forget(membership);
 }
 
 static int compare_owners(const void *a, const void *b)
@@ -283,8 +285,8 @@ void apo_state_begin_history(struct apo_model *model)
 	{
 		apo_history_on_door_closed(channel);
 		for (i = 0; i < channel->count; i++) {
-			seat_forget(channel->places[i].seat);
-			apo_history_on_joined(model, channel->places[i].seat);
+			membership_forget(channel->member_slots[i].membership);
+			apo_history_on_joined(model, channel->member_slots[i].membership);
 		}
 	}
 }

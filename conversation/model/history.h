@@ -26,9 +26,9 @@ void apo_history_keep(struct apo_model *model, const struct apo_client *client,
 		      const struct apo_channel *channel, const struct apo_client *other,
 		      const struct apo_said *said);
 
-/* A seat is taken, or will be free. */
-void apo_history_on_joined(struct apo_model *model, struct apo_seat *seat);
-void apo_history_on_left(struct apo_model *model, struct apo_seat *seat);
+/* A membership begins, or will end. */
+void apo_history_on_joined(struct apo_model *model, struct apo_membership *membership);
+void apo_history_on_left(struct apo_model *model, struct apo_membership *membership);
 /* The client has logged in (is_first: and was not before), or is about to be logged out. */
 void apo_history_on_account(struct apo_model *model, struct apo_client *client, bool is_first);
 void apo_history_on_account_left(struct apo_model *model, struct apo_client *client);

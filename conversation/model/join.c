@@ -21,17 +21,18 @@ const char *apo_cut(char *to, const char *text, size_t max)
 	return to;
 }
 
-struct apo_seat *apo_seat_wanted(struct apo_model *model, struct apo_client *client,
-				 const char *name)
+struct apo_membership *apo_membership_wanted(struct apo_model *model, struct apo_client *client,
+					     const char *name)
 {
 	struct apo_channel *channel = apo_channel_find(model, name);
-	struct apo_seat *seat = channel ? apo_seat_find(model, client, channel) : NULL;
+	struct apo_membership *membership =
+		channel ? apo_membership_find(model, client, channel) : NULL;
 
 	if (!channel)
 		apo_reply(model, client, ERR_NOSUCHCHANNEL, apo_word(name));
-	else if (!seat)
+	else if (!membership)
 		apo_reply(model, client, ERR_NOTONCHANNEL, channel->name);
-	return seat;
+	return membership;
 }
 
 /* ---- JOIN ---- */
@@ -97,7 +98,7 @@ static void sit_down(struct apo_model *model, struct apo_client *client,
 
 	if (invite)
 		apo_invite_remove(invite);
-	if (!apo_seat_add(model, client, channel, modes)) {
+	if (!apo_membership_add(model, client, channel, modes)) {
 		apo_channel_free_if_empty(model, channel);
 		apo_client_end(model, client, "Out of memory");
 		return;
@@ -120,7 +121,7 @@ static void found_channel(struct apo_model *model, struct apo_client *client, co
 	}
 	channel = apo_channel_new(model, name);
 	if (channel)
-		sit_down(model, client, channel, APO_SEAT_OPERATOR);
+		sit_down(model, client, channel, APO_MEMBERSHIP_OPERATOR);
 	else
 		apo_client_end(model, client, "Out of memory");
 }
@@ -136,7 +137,7 @@ static void join(struct apo_model *model, struct apo_client *client, const char 
 		return;
 	}
 	channel = apo_channel_find(model, name);
-	if (channel && apo_seat_find(model, client, channel))
+	if (channel && apo_membership_find(model, client, channel))
 		return;
 	if (client->channel_count >= model->config->channels_per_client_max) {
 		apo_reply(model, client, ERR_TOOMANYCHANNELS, name);
@@ -153,27 +154,29 @@ static void join(struct apo_model *model, struct apo_client *client, const char 
 		sit_down(model, client, channel, 0);
 }
 
-static void part(struct apo_model *model, struct apo_seat *seat, const char *text)
+static void part(struct apo_model *model, struct apo_membership *membership, const char *text)
 {
-	struct apo_client *client = seat->pair.client;
+	struct apo_client *client = membership->pair.client;
 	char cut[APO_BODY_BYTES_MAX];
 	struct apo_line line;
 
 	apo_line_from(&line, client, "PART");
-	apo_line_param(&line, seat->pair.channel->name);
+	apo_line_param(&line, membership->pair.channel->name);
 	if (text && *text)
 		apo_line_last(&line, apo_cut(cut, text, model->config->kick_len_max));
 	apo_line_end(&line);
-	apo_say_channel(model, seat->pair.channel,
+	apo_say_channel(model, membership->pair.channel,
 			&(struct apo_say){.line = &line, .account = client->account},
 			&(struct apo_audience){0});
-	apo_seat_remove(model, seat);
+	apo_membership_remove(model, membership);
 }
 
 static void part_all(struct apo_model *model, struct apo_client *client)
 {
-	while (!rudp_list_is_empty(&client->seats))
-		part(model, RUDP_LIST_OWNER(client->seats.next, struct apo_seat, of_client), NULL);
+	while (!rudp_list_is_empty(&client->memberships))
+		part(model,
+		     RUDP_LIST_OWNER(client->memberships.next, struct apo_membership, of_client),
+		     NULL);
 }
 
 void apo_on_join(struct apo_model *model, struct apo_client *client,
@@ -200,15 +203,16 @@ void apo_on_part(struct apo_model *model, struct apo_client *client,
 {
 	char copy[APO_BODY_BYTES_MAX];
 	char *names = copy, *name;
-	struct apo_seat *seat;
+	struct apo_membership *membership;
 
 	snprintf(copy, sizeof copy, "%s", message->params[0]);
 	while ((name = strsep(&names, ","))) {
 		if (!*name)
 			continue;
-		seat = apo_seat_wanted(model, client, name);
-		if (seat)
-			part(model, seat, message->param_count > 1 ? message->params[1] : NULL);
+		membership = apo_membership_wanted(model, client, name);
+		if (membership)
+			part(model, membership,
+			     message->param_count > 1 ? message->params[1] : NULL);
 	}
 }
 
@@ -217,14 +221,15 @@ void apo_on_part(struct apo_model *model, struct apo_client *client,
 static void kick(struct apo_model *model, struct apo_client *client, const char *name,
 		 const char *nick, const char *text)
 {
-	struct apo_seat *seat = apo_seat_wanted(model, client, name), *victim = NULL;
+	struct apo_membership *membership = apo_membership_wanted(model, client, name),
+			      *victim = NULL;
 	struct apo_client *other;
 	struct apo_line line;
 
-	if (!seat)
+	if (!membership)
 		return;
-	if (!(apo_seat_place(seat)->modes & APO_SEAT_OPERATOR)) {
-		apo_reply(model, client, ERR_CHANOPRIVSNEEDED, seat->pair.channel->name);
+	if (!(apo_membership_slot(membership)->modes & APO_MEMBERSHIP_OPERATOR)) {
+		apo_reply(model, client, ERR_CHANOPRIVSNEEDED, membership->pair.channel->name);
 		return;
 	}
 	other = apo_client_named(model, nick);
@@ -232,21 +237,21 @@ static void kick(struct apo_model *model, struct apo_client *client, const char 
 		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(nick));
 		return;
 	}
-	victim = apo_seat_find(model, other, seat->pair.channel);
+	victim = apo_membership_find(model, other, membership->pair.channel);
 	if (!victim) {
 		apo_reply(model, client, ERR_USERNOTINCHANNEL, other->nick,
-			  seat->pair.channel->name);
+			  membership->pair.channel->name);
 		return;
 	}
 	apo_line_from(&line, client, "KICK");
-	apo_line_param(&line, seat->pair.channel->name);
+	apo_line_param(&line, membership->pair.channel->name);
 	apo_line_param(&line, other->nick);
 	apo_line_last(&line, text);
 	apo_line_end(&line);
-	apo_say_channel(model, seat->pair.channel,
+	apo_say_channel(model, membership->pair.channel,
 			&(struct apo_say){.line = &line, .account = client->account},
 			&(struct apo_audience){0});
-	apo_seat_remove(model, victim);
+	apo_membership_remove(model, victim);
 }
 
 /* One channel and many nicks, or as many of each. */
@@ -309,7 +314,7 @@ void apo_on_invite(struct apo_model *model, struct apo_client *client,
 {
 	struct apo_client *other;
 	struct apo_channel *channel;
-	struct apo_seat *seat;
+	struct apo_membership *membership;
 
 	if (message->param_count == 0) {
 		list_invites(model, client);
@@ -324,14 +329,14 @@ void apo_on_invite(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, ERR_NOSUCHNICK, apo_word(message->params[0]));
 		return;
 	}
-	seat = apo_seat_wanted(model, client, message->params[1]);
-	if (!seat)
+	membership = apo_membership_wanted(model, client, message->params[1]);
+	if (!membership)
 		return;
-	channel = seat->pair.channel;
+	channel = membership->pair.channel;
 	if ((channel->modes & APO_MODE_INVITE_ONLY) &&
-	    !(apo_seat_place(seat)->modes & APO_SEAT_OPERATOR))
+	    !(apo_membership_slot(membership)->modes & APO_MEMBERSHIP_OPERATOR))
 		apo_reply(model, client, ERR_CHANOPRIVSNEEDED, channel->name);
-	else if (apo_seat_find(model, other, channel))
+	else if (apo_membership_find(model, other, channel))
 		apo_reply(model, client, ERR_USERONCHANNEL, other->nick, channel->name);
 	else if (apo_invite_add(other, channel, model->config->invites_max) < 0)
 		apo_client_end(model, client, "Out of memory");

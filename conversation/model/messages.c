@@ -122,26 +122,28 @@ static void refuse(struct post *post, enum apo_numeric why, const char *target)
 
 static bool may_speak(const struct post *post, const struct apo_channel *channel)
 {
-	const struct apo_seat *seat = apo_seat_find(post->model, post->client, channel);
+	const struct apo_membership *membership =
+		apo_membership_find(post->model, post->client, channel);
 
-	if (seat && apo_seat_place(seat)->modes)
+	if (membership && apo_membership_slot(membership)->modes)
 		return true;
-	if (!seat && (channel->modes & APO_MODE_NO_EXTERNAL))
+	if (!membership && (channel->modes & APO_MODE_NO_EXTERNAL))
 		return false;
 	return !(channel->modes & APO_MODE_MODERATED) && !apo_channel_bans(channel, post->client);
 }
 
 /* "@#c" reaches operators, "+#c" also the voiced. */
-static uint32_t seats_named(const char **target)
+static uint32_t memberships_named(const char **target)
 {
 	uint32_t modes = 0;
 
 	for (; **target == '@' || **target == '+'; (*target)++)
-		modes |= **target == '@' ? APO_SEAT_OPERATOR : APO_SEAT_OPERATOR | APO_SEAT_VOICE;
+		modes |= **target == '@' ? APO_MEMBERSHIP_OPERATOR
+					 : APO_MEMBERSHIP_OPERATOR | APO_MEMBERSHIP_VOICE;
 	return modes;
 }
 
-static void post_to_channel(struct post *post, const char *name, uint32_t seat_modes)
+static void post_to_channel(struct post *post, const char *name, uint32_t membership_modes)
 {
 	struct apo_channel *channel = apo_channel_find(post->model, name);
 	char target[APO_CHANNEL_BYTES_MAX + 2];
@@ -156,19 +158,19 @@ static void post_to_channel(struct post *post, const char *name, uint32_t seat_m
 		return;
 	}
 	snprintf(target, sizeof target, "%s%s",
-		 !seat_modes                   ? ""
-		 : seat_modes & APO_SEAT_VOICE ? "+"
-					       : "@",
+		 !membership_modes                         ? ""
+		 : membership_modes & APO_MEMBERSHIP_VOICE ? "+"
+							   : "@",
 		 channel->name);
 	say = prepare(post, target);
 	echo(post, say);
 	say.watch = watch(post, target, channel->count);
 	apo_say_channel(post->model, channel, &say,
 			&(struct apo_audience){.with = post->text ? 0 : APO_CAP_MESSAGE_TAGS,
-					       .seat_modes = seat_modes,
+					       .membership_modes = membership_modes,
 					       .except = post->client});
 	apo_receipts_close(post->model, say.watch);
-	if (!seat_modes)
+	if (!membership_modes)
 		keep(post, channel->name, channel, NULL);
 }
 
@@ -199,10 +201,10 @@ static void post_to_client(struct post *post, const char *nick)
 static void post_to(struct post *post, const char *target)
 {
 	const char *name = target;
-	uint32_t seat_modes = seats_named(&name);
+	uint32_t membership_modes = memberships_named(&name);
 
 	if (apo_channel_is_meant(name))
-		post_to_channel(post, name, seat_modes);
+		post_to_channel(post, name, membership_modes);
 	else
 		post_to_client(post, target);
 }

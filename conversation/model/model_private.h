@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_private - what the files of the model share: clients, channels, seats, what is being said.
+ * model_private - what the files of the model share: clients, channels, memberships, what is being said.
  *
  * Event     each event of model.h is a turn (out.h says how what is said in it leaves). Clients
  * that are to go are noted (apo_client_end) and go when the turn is over: during a turn nobody
@@ -92,7 +92,7 @@ struct apo_client {
 	UT_hash_handle by_nick;
 	struct apo_peer peer;
 	struct rudp_timer timer;
-	struct rudp_list seats;   /* apo_seat.of_client */
+	struct rudp_list memberships; /* apo_membership.of_client */
 	struct rudp_list watches; /* apo_watch.of_client */
 	struct rudp_list invites; /* apo_invite.of_client */
 	struct rudp_list of_account;
@@ -127,11 +127,11 @@ struct apo_client {
 	char user[APO_USER_BYTES_MAX + 1]; /* "": none yet */
 };
 
-#define APO_SEAT_VOICE 1u
-#define APO_SEAT_OPERATOR 2u
+#define APO_MEMBERSHIP_VOICE 1u
+#define APO_MEMBERSHIP_OPERATOR 2u
 
 /* A client in a channel: found by both, O(1). */
-struct apo_seat {
+struct apo_membership {
 	UT_hash_handle by_pair;
 	struct apo_pair {
 		struct apo_client *client;
@@ -139,17 +139,17 @@ struct apo_seat {
 	} pair;
 	struct rudp_list of_client;
 	struct apo_stop of_channel;
-	uint32_t place;    /* in the channel's array */
+	uint32_t member_slot; /* in the channel's array */
 	bool has_presence; /* history knows of it */
 	int64_t since;     /* the position of joining; 0: there is no history */
 };
 
 /* What a message to a channel must know of each member, side by side in memory. */
-struct apo_place {
+struct apo_member_slot {
 	struct apo_peer peer;
 	uint32_t caps;
 	uint32_t modes; /* APO_SEAT_ */
-	struct apo_seat *seat;
+	struct apo_membership *membership;
 };
 
 #define APO_MODE_INVITE_ONLY 1u
@@ -171,8 +171,8 @@ struct apo_entry {
 struct apo_channel {
 	UT_hash_handle by_name;
 	struct apo_stop of_model;  /* model->channel_order */
-	struct rudp_list members;  /* apo_seat.of_channel, as they came */
-	struct apo_place *places;
+	struct rudp_list members;  /* apo_membership.of_channel, as they came */
+	struct apo_member_slot *member_slots;
 	uint32_t count, capacity;
 	uint32_t modes;
 	uint32_t limit;   /* 0: none */
@@ -241,7 +241,7 @@ struct apo_say {
 /* Whom of a channel, or of all channels of a client, it is said to. */
 struct apo_audience {
 	uint32_t with, without; /* capabilities: all of the former, none of the latter */
-	uint32_t seat_modes;    /* one of them; 0: whatever */
+	uint32_t membership_modes; /* one of them; 0: whatever */
 	const struct apo_client *except;
 };
 
@@ -292,7 +292,7 @@ struct apo_model {
 	struct apo_client *by_nick;
 	struct apo_channel *channels;
 	struct rudp_list channel_order; /* as they were founded */
-	struct apo_seat *seats;
+	struct apo_membership *memberships;
 	struct apo_watched *watched;
 	struct apo_ticket *tickets;
 	struct apo_request *requests; /* to history */

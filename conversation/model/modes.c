@@ -326,11 +326,11 @@ static void change_flag(struct change *change, char letter)
 
 static void change_member(struct change *change, char letter)
 {
-	uint32_t bit = letter == 'o' ? APO_SEAT_OPERATOR : APO_SEAT_VOICE;
+	uint32_t bit = letter == 'o' ? APO_MEMBERSHIP_OPERATOR : APO_MEMBERSHIP_VOICE;
 	const char *nick = take_param(change);
 	struct apo_client *other;
-	struct apo_place *place;
-	struct apo_seat *seat;
+	struct apo_member_slot *place;
+	struct apo_membership *membership;
 
 	if (!may_change(change))
 		return;
@@ -339,17 +339,17 @@ static void change_member(struct change *change, char letter)
 		return;
 	}
 	other = apo_client_named(change->model, nick);
-	seat = other ? apo_seat_find(change->model, other, change->channel) : NULL;
+	membership = other ? apo_membership_find(change->model, other, change->channel) : NULL;
 	if (!other) {
 		apo_reply(change->model, change->client, ERR_NOSUCHNICK, apo_word(nick));
 		return;
 	}
-	if (!seat) {
+	if (!membership) {
 		apo_reply(change->model, change->client, ERR_USERNOTINCHANNEL, other->nick,
 			  change->channel->name);
 		return;
 	}
-	place = apo_seat_place(seat);
+	place = apo_membership_slot(membership);
 	if (!(place->modes & bit) == !change->is_adding)
 		return;
 	place->modes ^= bit;
@@ -386,7 +386,7 @@ static void change_one(struct change *change, char letter)
 static void tell_modes(struct apo_model *model, struct apo_client *client,
 		       const struct apo_channel *channel)
 {
-	bool is_in = apo_seat_find(model, client, channel) || client->is_operator;
+	bool is_in = apo_membership_find(model, client, channel) || client->is_operator;
 	char modes[APO_KEY_BYTES_MAX + 64] = "+", args[APO_KEY_BYTES_MAX + 32] = "";
 	size_t len = 1, i, args_len = 0;
 

@@ -384,14 +384,17 @@ static void fan_channel(struct fan *fan, const struct apo_channel *channel,
 			const struct apo_audience *audience)
 {
 	uint64_t except = audience->except ? peer_word(&audience->except->peer) : UINT64_MAX;
-	const struct apo_place *place;
+	const struct apo_member_slot *member_slot;
 
-	for (place = channel->places; place < channel->places + channel->count; place++) {
-		if (!is_meant(audience, place->caps) || peer_word(&place->peer) == except)
+	for (member_slot = channel->member_slots;
+	     member_slot < channel->member_slots + channel->count; member_slot++) {
+		if (!is_meant(audience, member_slot->caps) ||
+		    peer_word(&member_slot->peer) == except)
 			continue;
-		if (audience->seat_modes && !(place->modes & audience->seat_modes))
+		if (audience->membership_modes &&
+		    !(member_slot->modes & audience->membership_modes))
 			continue;
-		fan_add(fan, &place->peer, place->caps);
+		fan_add(fan, &member_slot->peer, member_slot->caps);
 	}
 }
 
@@ -411,7 +414,7 @@ static void fan_marked(struct fan *fan, const struct apo_channel *channel,
 	unsigned i;
 
 	for (i = 0; i < channel->count; i++) {
-		other = channel->places[i].seat->pair.client;
+		other = channel->member_slots[i].membership->pair.client;
 		if (other->mark == mark)
 			continue;
 		other->mark = mark;
@@ -426,16 +429,16 @@ void apo_say_common(struct apo_model *model, struct apo_client *client, const st
 	struct fan fan = fan_begin(model, say);
 	struct apo_audience others = *audience;
 	struct rudp_list *link;
-	struct apo_seat *seat;
+	struct apo_membership *membership;
 
 	others.except = client;
 	client->mark = ++model->last_mark;
-	for (link = client->seats.next; link != &client->seats; link = link->next) {
-		seat = RUDP_LIST_OWNER(link, struct apo_seat, of_client);
+	for (link = client->memberships.next; link != &client->memberships; link = link->next) {
+		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
 		if (client->channel_count == 1) /* nobody can be met twice */
-			fan_channel(&fan, seat->pair.channel, &others);
+			fan_channel(&fan, membership->pair.channel, &others);
 		else
-			fan_marked(&fan, seat->pair.channel, &others, client->mark);
+			fan_marked(&fan, membership->pair.channel, &others, client->mark);
 	}
 	fan_end(&fan);
 }

@@ -121,7 +121,7 @@ uint64_t apo_receipts_open(struct apo_model *model, struct apo_client *sender, c
 	return watch->id;
 }
 
-/* No more than was said at the opening comes: the seats of a channel, or one client. */
+/* No more than was said at the opening comes: the memberships of a channel, or one client. */
 void apo_receipts_deliver(struct apo_model *model, uint64_t id, unsigned worker,
 			  struct apo_text *text, const struct apo_peer *to, unsigned count)
 {

@@ -21,20 +21,20 @@ size_t apo_prefixes(const struct apo_client *client, uint32_t modes, char to[3])
 {
 	size_t len = 0;
 
-	if (modes & APO_SEAT_OPERATOR)
+	if (modes & APO_MEMBERSHIP_OPERATOR)
 		to[len++] = '@';
-	if ((modes & APO_SEAT_VOICE) && (len == 0 || (client->caps & APO_CAP_MULTI_PREFIX)))
+	if ((modes & APO_MEMBERSHIP_VOICE) && (len == 0 || (client->caps & APO_CAP_MULTI_PREFIX)))
 		to[len++] = '+';
 	to[len] = '\0';
 	return len;
 }
 
 static void add_name(struct apo_model *model, struct apo_client *client, struct apo_words *words,
-		     const struct apo_seat *seat)
+		     const struct apo_membership *membership)
 {
-	const struct apo_client *other = seat->pair.client;
+	const struct apo_client *other = membership->pair.client;
 	char name[2 + APO_SOURCE_BYTES_MAX + 1];
-	size_t len = apo_prefixes(client, apo_seat_place(seat)->modes, name);
+	size_t len = apo_prefixes(client, apo_membership_slot(membership)->modes, name);
 
 	if (client->caps & APO_CAP_USERHOST_IN_NAMES)
 		apo_client_source(other, name + len);
@@ -54,14 +54,14 @@ static bool add_names(struct apo_model *model, struct apo_client *client, struct
 		      struct apo_words *words)
 {
 	const struct apo_channel *channel = names->channel;
-	bool is_in = client->is_operator || apo_seat_find(model, client, channel);
-	const struct apo_seat *seat;
+	bool is_in = client->is_operator || apo_membership_find(model, client, channel);
+	const struct apo_membership *membership;
 	struct apo_stop *stop;
 
 	while ((stop = apo_walk_next(&names->answer.walk, &names->channel->members))) {
-		seat = APO_STOP_OWNER(stop, struct apo_seat, of_channel);
-		if (is_in || !seat->pair.client->is_invisible)
-			add_name(model, client, words, seat);
+		membership = APO_STOP_OWNER(stop, struct apo_membership, of_channel);
+		if (is_in || !membership->pair.client->is_invisible)
+			add_name(model, client, words, membership);
 		apo_turn_look(model, 1);
 		if (apo_turn_is_long(model))
 			return false;
@@ -172,20 +172,20 @@ static void set_topic(struct apo_model *model, struct apo_client *client,
 void apo_on_topic(struct apo_model *model, struct apo_client *client,
 		  const struct apo_message *message)
 {
-	struct apo_seat *seat;
+	struct apo_membership *membership;
 
 	if (message->param_count < 2) {
 		see_topic(model, client, message->params[0]);
 		return;
 	}
-	seat = apo_seat_wanted(model, client, message->params[0]);
-	if (!seat)
+	membership = apo_membership_wanted(model, client, message->params[0]);
+	if (!membership)
 		return;
-	if ((seat->pair.channel->modes & APO_MODE_TOPIC) &&
-	    !(apo_seat_place(seat)->modes & APO_SEAT_OPERATOR))
-		apo_reply(model, client, ERR_CHANOPRIVSNEEDED, seat->pair.channel->name);
+	if ((membership->pair.channel->modes & APO_MODE_TOPIC) &&
+	    !(apo_membership_slot(membership)->modes & APO_MEMBERSHIP_OPERATOR))
+		apo_reply(model, client, ERR_CHANOPRIVSNEEDED, membership->pair.channel->name);
 	else
-		set_topic(model, client, seat->pair.channel, message->params[1]);
+		set_topic(model, client, membership->pair.channel, message->params[1]);
 }
 
 /* ---- LIST ---- */

@@ -17,8 +17,8 @@ void apo_topic_tell(struct apo_model *model, struct apo_client *client,
 size_t apo_prefixes(const struct apo_client *client, uint32_t modes, char to[3]);
 
 /* The channel, where the client is in it. NULL: it has been told why not. */
-struct apo_seat *apo_seat_wanted(struct apo_model *model, struct apo_client *client,
-				 const char *name);
+struct apo_membership *apo_membership_wanted(struct apo_model *model, struct apo_client *client,
+					     const char *name);
 /* At most max bytes of text, to a buffer of APO_BODY_BYTES_MAX. */
 const char *apo_cut(char *to, const char *text, size_t max);
 

@@ -192,7 +192,7 @@ static void carry_counters(struct apo_state *state)
 		model->started_ms = started_s * 1000;
 }
 
-/* Figures last: making channels and seats has counted them already. */
+/* Figures last: making channels and memberships has counted them already. */
 static void carry_all(struct apo_state *state)
 {
 	carry_counters(state);
@@ -270,7 +270,7 @@ bool apo_state_read(struct apo_carry *carry, struct apo_model *model, const stru
 _Static_assert(sizeof(struct apo_client) == 408, "is the new member carried?");
 _Static_assert(sizeof(struct apo_signup) == 1056, "is the new member carried?");
 _Static_assert(sizeof(struct apo_channel) == 424, "is the new member carried?");
-_Static_assert(sizeof(struct apo_seat) == 128, "is the new member carried?");
+_Static_assert(sizeof(struct apo_membership) == 128, "is the new member carried?");
 _Static_assert(sizeof(struct apo_entry) == 40, "is the new member carried?");
 _Static_assert(offsetof(struct apo_model, turn) == 11064, "is the new member carried?");
 #endif

@@ -8,7 +8,7 @@
 
 #define TEXT_BYTES_MAX 512
 #define CHANNEL_BYTES_MIN 64
-#define PLACE_BYTES 17
+#define SLOT_BYTES 17
 #define ENTRY_BYTES_MIN 17
 #define MODES_ALL                                                                                  \
 	(APO_MODE_INVITE_ONLY | APO_MODE_MODERATED | APO_MODE_NO_EXTERNAL | APO_MODE_SECRET |      \
@@ -65,41 +65,42 @@ static void carry_list(struct apo_carry *carry, struct apo_channel *channel,
 /* ---- channels ---- */
 
 /* NULL: it cannot be. */
-static struct apo_seat *read_seat(struct apo_state *state, struct apo_channel *channel,
-				  struct apo_client *client, uint32_t modes)
+static struct apo_membership *read_membership(struct apo_state *state, struct apo_channel *channel,
+					      struct apo_client *client, uint32_t modes)
 {
-	struct apo_seat *seat = NULL;
+	struct apo_membership *membership = NULL;
 
-	if (state->carry->ok && modes <= (APO_SEAT_VOICE | APO_SEAT_OPERATOR) &&
-	    client->is_registered && !apo_seat_find(state->model, client, channel))
-		seat = apo_seat_put(state->model, client, channel, modes);
-	apo_carry_expect(state->carry, seat != NULL);
-	return seat;
+	if (state->carry->ok && modes <= (APO_MEMBERSHIP_VOICE | APO_MEMBERSHIP_OPERATOR) &&
+	    client->is_registered && !apo_membership_find(state->model, client, channel))
+		membership = apo_membership_put(state->model, client, channel, modes);
+	apo_carry_expect(state->carry, membership != NULL);
+	return membership;
 }
 
-static void carry_place(struct apo_state *state, struct apo_channel *channel,
-			const struct apo_place *place)
+static void carry_member_slot(struct apo_state *state, struct apo_channel *channel,
+			      const struct apo_member_slot *member_slot)
 {
-	struct apo_client *client = place ? place->seat->pair.client : NULL;
-	struct apo_seat *seat = place ? place->seat : NULL;
-	uint32_t modes = place ? place->modes : 0;
+	struct apo_client *client = member_slot ? member_slot->membership->pair.client : NULL;
+	struct apo_membership *membership = member_slot ? member_slot->membership : NULL;
+	uint32_t modes = member_slot ? member_slot->modes : 0;
 
 	apo_state_client(state, &client);
 	apo_carry_u32(state->carry, &modes);
 	if (state->carry->is_reading)
-		seat = read_seat(state, channel, client, modes);
-	if (seat)
-		apo_seat_carry_history(state, seat);
+		membership = read_membership(state, channel, client, modes);
+	if (membership)
+		apo_membership_carry_history(state, membership);
 }
 
-static void carry_places(struct apo_state *state, struct apo_channel *channel)
+static void carry_member_slots(struct apo_state *state, struct apo_channel *channel)
 {
 	uint32_t count = channel->count, i;
 
-	apo_carry_count(state->carry, &count, PLACE_BYTES);
+	apo_carry_count(state->carry, &count, SLOT_BYTES);
 	apo_carry_expect(state->carry, count > 0);
 	for (i = 0; i < count && state->carry->ok; i++)
-		carry_place(state, channel, state->carry->is_reading ? NULL : channel->places + i);
+		carry_member_slot(state, channel,
+				  state->carry->is_reading ? NULL : channel->member_slots + i);
 }
 
 static void carry_members(struct apo_state *state, struct apo_channel *channel)
@@ -120,7 +121,7 @@ static void carry_members(struct apo_state *state, struct apo_channel *channel)
 			 !channel->topic || (channel->topic_by && apo_is_word(channel->topic_by)));
 	for (kind = 0; kind < APO_LIST_KINDS; kind++)
 		carry_list(carry, channel, (enum apo_list_kind)kind);
-	carry_places(state, channel);
+	carry_member_slots(state, channel);
 	apo_absences_carry(state, channel);
 }
 
@@ -170,30 +171,32 @@ static void carry_channel(struct apo_state *state, struct apo_channel **channel)
 	*channel = state->carry->ok ? state->channels[ordinal] : NULL;
 }
 
-/* WHOIS tells them in the order in which the client has joined: the seats are put into it again. */
-static void carry_seats(struct apo_state *state, struct apo_client *client)
+/* WHOIS tells them in the order in which the client has joined: the memberships are put into it
+ * again. */
+static void carry_membership(struct apo_state *state, struct apo_client *client)
 {
-	struct rudp_list *link = client->seats.next;
+	struct rudp_list *link = client->memberships.next;
 	uint32_t count = client->channel_count, i;
 	struct apo_channel *channel = NULL;
-	struct apo_seat *seat;
+	struct apo_membership *membership;
 
 	apo_carry_count(state->carry, &count, 4);
 	apo_carry_expect(state->carry, count == client->channel_count);
 	for (i = 0; i < count && state->carry->ok; i++) {
 		if (!state->carry->is_reading) {
-			channel = RUDP_LIST_OWNER(link, struct apo_seat, of_client)->pair.channel;
+			channel = RUDP_LIST_OWNER(link, struct apo_membership, of_client)
+					  ->pair.channel;
 			link = link->next;
 		}
 		carry_channel(state, &channel);
 		if (!state->carry->is_reading || !state->carry->ok)
 			continue;
-		seat = apo_seat_find(state->model, client, channel);
-		apo_carry_expect(state->carry, seat != NULL);
-		if (!seat)
+		membership = apo_membership_find(state->model, client, channel);
+		apo_carry_expect(state->carry, membership != NULL);
+		if (!membership)
 			return;
-		rudp_list_remove(&seat->of_client);
-		rudp_list_append(&client->seats, &seat->of_client);
+		rudp_list_remove(&membership->of_client);
+		rudp_list_append(&client->memberships, &membership->of_client);
 	}
 }
 
@@ -232,7 +235,7 @@ void apo_channels_carry(struct apo_state *state)
 		for (i = 0; i < count && state->carry->ok; i++)
 			read_channel(state, i);
 	for (i = 0; i < state->client_count && state->carry->ok; i++) {
-		carry_seats(state, state->clients[i]);
+		carry_membership(state, state->clients[i]);
 		if (state->carry->ok)
 			carry_invites(state, state->clients[i]);
 	}

@@ -24,8 +24,8 @@ void apo_state_client(struct apo_state *state, struct apo_client **client);
 /* One that is there, or that has gone and is only remembered: a reference. Read, NULL is not ok. */
 void apo_state_anybody(struct apo_state *state, struct apo_client **client);
 
-/* What history knows of a seat, which is there, and of who is absent from a channel. */
-void apo_seat_carry_history(struct apo_state *state, struct apo_seat *seat);
+/* What history knows of a membership, which is there, and of who is absent from a channel. */
+void apo_membership_carry_history(struct apo_state *state, struct apo_membership *membership);
 void apo_absences_carry(struct apo_state *state, struct apo_channel *channel);
 
 void apo_clients_carry(struct apo_state *state);

@@ -35,9 +35,10 @@ static bool is_common(struct apo_model *model, const struct apo_client *one,
 	const struct rudp_list *link;
 
 	apo_turn_look(model, in_fewer->channel_count);
-	for (link = in_fewer->seats.next; link != &in_fewer->seats; link = link->next)
-		if (apo_seat_find(model, in_more,
-				  RUDP_LIST_OWNER(link, struct apo_seat, of_client)->pair.channel))
+	for (link = in_fewer->memberships.next; link != &in_fewer->memberships; link = link->next)
+		if (apo_membership_find(
+			    model, in_more,
+			    RUDP_LIST_OWNER(link, struct apo_membership, of_client)->pair.channel))
 			return true;
 	return false;
 }
@@ -161,15 +162,15 @@ static bool tell_members(struct apo_model *model, struct apo_client *client,
 {
 	struct who *who = (struct who *)answer;
 	bool is_in = !is_over(who) &&
-		     (client->is_operator || apo_seat_find(model, client, who->channel));
-	const struct apo_seat *seat;
+		     (client->is_operator || apo_membership_find(model, client, who->channel));
+	const struct apo_membership *membership;
 	struct apo_stop *stop;
 
 	while (!is_over(who) && (stop = apo_walk_next(&answer->walk, &who->channel->members))) {
-		seat = APO_STOP_OWNER(stop, struct apo_seat, of_channel);
-		if (is_in || !seat->pair.client->is_invisible)
-			tell(who, seat->pair.client, who->channel->name,
-			     apo_seat_place(seat)->modes);
+		membership = APO_STOP_OWNER(stop, struct apo_membership, of_channel);
+		if (is_in || !membership->pair.client->is_invisible)
+			tell(who, membership->pair.client, who->channel->name,
+			     apo_membership_slot(membership)->modes);
 		apo_turn_look(model, 1);
 		if (apo_turn_is_long(model))
 			return false;

@@ -15,7 +15,7 @@
 static bool is_channel_shown(const struct apo_model *model, const struct apo_client *client,
 			     const struct apo_client *other, const struct apo_channel *channel)
 {
-	if (client == other || client->is_operator || apo_seat_find(model, client, channel))
+	if (client == other || client->is_operator || apo_membership_find(model, client, channel))
 		return true;
 	return !(channel->modes & APO_MODE_SECRET) && !other->is_invisible;
 }
@@ -27,15 +27,15 @@ static void tell_channels(struct apo_model *model, struct apo_client *client,
 		.numeric = RPL_WHOISCHANNELS, .separator = ' ', .before = other->nick};
 	char name[2 + APO_CHANNEL_BYTES_MAX + 1];
 	const struct rudp_list *link;
-	const struct apo_seat *seat;
+	const struct apo_membership *membership;
 	size_t len;
 
-	for (link = other->seats.next; link != &other->seats; link = link->next) {
-		seat = RUDP_LIST_OWNER(link, struct apo_seat, of_client);
-		if (!is_channel_shown(model, client, other, seat->pair.channel))
+	for (link = other->memberships.next; link != &other->memberships; link = link->next) {
+		membership = RUDP_LIST_OWNER(link, struct apo_membership, of_client);
+		if (!is_channel_shown(model, client, other, membership->pair.channel))
 			continue;
-		len = apo_prefixes(client, apo_seat_place(seat)->modes, name);
-		strcpy(name + len, seat->pair.channel->name);
+		len = apo_prefixes(client, apo_membership_slot(membership)->modes, name);
+		strcpy(name + len, membership->pair.channel->name);
 		apo_words_add(model, client, &words, name);
 	}
 	apo_words_end(model, client, &words);

@@ -30,7 +30,7 @@ enum { IN = 1, OP = 2, VOICE = 4 };
 struct simple {
 	bool is_here[CLIENTS], has_echo[CLIENTS];
 	char nick[CLIENTS][16];
-	unsigned seat[CLIENTS][CHANNELS];
+	unsigned membership[CLIENTS][CHANNELS];
 	bool invited[CLIENTS][CHANNELS];
 	bool is_absent[CLIENTS][CHANNELS];
 	int64_t presence[CLIENTS][CHANNELS]; /* what history was told; 0: it is not there */
@@ -65,7 +65,7 @@ static void expect_channel(unsigned channel, unsigned except, const char *line)
 	unsigned i;
 
 	for (i = 0; i < CLIENTS; i++)
-		if (s.seat[i][channel] && i != except)
+		if (s.membership[i][channel] && i != except)
 			expect(i, line);
 }
 
@@ -74,7 +74,7 @@ static bool shares(unsigned a, unsigned b)
 	unsigned channel;
 
 	for (channel = 0; channel < CHANNELS; channel++)
-		if (s.seat[a][channel] && s.seat[b][channel])
+		if (s.membership[a][channel] && s.membership[b][channel])
 			return true;
 	return false;
 }
@@ -103,7 +103,7 @@ static unsigned count_in(unsigned channel)
 	unsigned i, count = 0;
 
 	for (i = 0; i < CLIENTS; i++)
-		count += s.seat[i][channel] != 0;
+		count += s.membership[i][channel] != 0;
 	return count;
 }
 
@@ -187,7 +187,7 @@ static void compare_history(uint64_t seed, unsigned step)
 	for (who = 0; who < CLIENTS; who++)
 		for (channel = 0; channel < CHANNELS; channel++)
 			cr_assert(eq(int, s.presence[who][channel] != 0,
-				     has_account(who) && s.seat[who][channel]),
+				     has_account(who) && s.membership[who][channel]),
 				  "seed %lu step %u: %u in %u", (unsigned long)seed, step, who,
 				  channel);
 }
@@ -207,7 +207,7 @@ static void begin_channel(unsigned channel)
 
 static void leave(unsigned who, unsigned channel)
 {
-	s.seat[who][channel] = 0;
+	s.membership[who][channel] = 0;
 	if (count_in(channel) == 0)
 		begin_channel(channel);
 }
@@ -260,7 +260,7 @@ static void go(unsigned who)
 	expect_common(who, line);
 	s.is_here[who] = false;
 	for (channel = 0; channel < CHANNELS; channel++) {
-		s.is_absent[who][channel] |= has_account(who) && s.seat[who][channel];
+		s.is_absent[who][channel] |= has_account(who) && s.membership[who][channel];
 		leave(who, channel);
 		s.invited[who][channel] = false;
 	}
@@ -276,13 +276,13 @@ static void join(unsigned who, unsigned channel)
 	char line[LINE], what[32];
 
 	world_say(&w, who, "JOIN #%u", channel);
-	if (s.seat[who][channel])
+	if (s.membership[who][channel])
 		return;
 	if (s.mode[channel]['i'] && !s.invited[who][channel] && count_in(channel) > 0) {
 		s.refused++;
 		return;
 	}
-	s.seat[who][channel] = count_in(channel) == 0 ? IN | OP : IN;
+	s.membership[who][channel] = count_in(channel) == 0 ? IN | OP : IN;
 	s.invited[who][channel] = false;
 	snprintf(what, sizeof what, "JOIN #%u", channel);
 	from(line, who, what);
@@ -294,7 +294,7 @@ static void part(unsigned who, unsigned channel)
 	char line[LINE], what[32];
 
 	world_say(&w, who, "PART #%u :x y", channel);
-	if (!s.seat[who][channel])
+	if (!s.membership[who][channel])
 		return;
 	snprintf(what, sizeof what, "PART #%u :x y", channel);
 	from(line, who, what);
@@ -307,7 +307,8 @@ static void kick(unsigned who, unsigned channel, unsigned other)
 	char line[LINE], what[64];
 
 	world_say(&w, who, "KICK #%u %s :go", channel, s.nick[other]);
-	if (!(s.seat[who][channel] & OP) || !s.is_here[other] || !s.seat[other][channel]) {
+	if (!(s.membership[who][channel] & OP) || !s.is_here[other] ||
+	    !s.membership[other][channel]) {
 		s.refused++;
 		return;
 	}
@@ -339,10 +340,10 @@ static void say_to_channel(unsigned who, unsigned channel)
 	char line[LINE], what[64];
 	const char *command = below(2) ? "PRIVMSG" : "NOTICE";
 	unsigned number = below(1000);
-	bool may = s.seat[who][channel] & (OP | VOICE);
+	bool may = s.membership[who][channel] & (OP | VOICE);
 
 	world_say(&w, who, "%s #%u :word %u", command, channel, number);
-	may |= !s.mode[channel]['m'] && (s.seat[who][channel] || !s.mode[channel]['n']);
+	may |= !s.mode[channel]['m'] && (s.membership[who][channel] || !s.mode[channel]['n']);
 	if (count_in(channel) == 0 || !may) {
 		s.refused++;
 		return;
@@ -376,7 +377,7 @@ static void change_flag(unsigned who, unsigned channel)
 	bool is_on = below(2);
 
 	world_say(&w, who, "MODE #%u %c%c", channel, is_on ? '+' : '-', letter);
-	if (!(s.seat[who][channel] & OP)) {
+	if (!(s.membership[who][channel] & OP)) {
 		s.refused++;
 		return;
 	}
@@ -399,11 +400,12 @@ static void change_member(unsigned who, unsigned channel, unsigned other)
 	snprintf(what, sizeof what, "MODE #%u %c%c %s", channel, is_on ? '+' : '-',
 		 is_op ? 'o' : 'v', s.nick[other]);
 	world_say(&w, who, "%s", what);
-	if (!(s.seat[who][channel] & OP) || !s.is_here[other] || !s.seat[other][channel])
+	if (!(s.membership[who][channel] & OP) || !s.is_here[other] ||
+	    !s.membership[other][channel])
 		return;
-	if (!(s.seat[other][channel] & bit) == !is_on)
+	if (!(s.membership[other][channel] & bit) == !is_on)
 		return;
-	s.seat[other][channel] ^= bit;
+	s.membership[other][channel] ^= bit;
 	from(line, who, what);
 	expect_channel(channel, CLIENTS, line);
 }
@@ -414,7 +416,8 @@ static void topic(unsigned who, unsigned channel)
 
 	snprintf(what, sizeof what, "TOPIC #%u :about %u", channel, below(100));
 	world_say(&w, who, "%s", what);
-	if (!s.seat[who][channel] || (s.mode[channel]['t'] && !(s.seat[who][channel] & OP)))
+	if (!s.membership[who][channel] ||
+	    (s.mode[channel]['t'] && !(s.membership[who][channel] & OP)))
 		return;
 	from(line, who, what);
 	expect_channel(channel, CLIENTS, line);
@@ -426,9 +429,9 @@ static void invite(unsigned who, unsigned channel, unsigned other)
 
 	snprintf(what, sizeof what, "INVITE %s #%u", s.nick[other], channel);
 	world_say(&w, who, "%s", what);
-	if (!s.seat[who][channel] || !s.is_here[other] || s.seat[other][channel])
+	if (!s.membership[who][channel] || !s.is_here[other] || s.membership[other][channel])
 		return;
-	if (s.mode[channel]['i'] && !(s.seat[who][channel] & OP))
+	if (s.mode[channel]['i'] && !(s.membership[who][channel] & OP))
 		return;
 	s.invited[other][channel] = true;
 	from(line, who, what);
@@ -525,7 +528,7 @@ static void run(uint64_t seed)
 	s.random = seed * 7919;
 	memset(s.is_here, 0, sizeof s.is_here);
 	memset(s.nick, 0, sizeof s.nick);
-	memset(s.seat, 0, sizeof s.seat);
+	memset(s.membership, 0, sizeof s.membership);
 	memset(s.presence, 0, sizeof s.presence);
 	for (channel = 0; channel < CHANNELS; channel++)
 		begin_channel(channel);
