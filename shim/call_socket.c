@@ -23,12 +23,12 @@ RUDP_EXPORT int bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 	if (rc != RUDP_NOT_OURS)
 		return (int)rudp_result(rc);
 	if (!rudp_is_filtered())
-		rc = rudp_call_yield_shared(fd, addr.__sockaddr__, len);
+		rc = rudp_call_udp_port_release_shared(fd, addr.__sockaddr__, len);
 	if (rc == -EADDRINUSE)
 		return (int)rudp_result(rc);
 	rc = REAL(bind)(fd, addr, len);
 	if (rc == 0 || errno != EADDRINUSE || rudp_is_filtered() ||
-	    rudp_call_yield(fd, addr.__sockaddr__, len) != 0)
+	    rudp_call_udp_port_release(fd, addr.__sockaddr__, len) != 0)
 		return rc;
 	errno = before;
 	return REAL(bind)(fd, addr, len);

@@ -49,7 +49,7 @@ int rudp_call_adopt(int fd);
  *
  * Returns  0: it may be free now; RUDP_NOT_OURS, -errno: it is not.
  */
-int rudp_call_yield(int fd, const struct sockaddr *addr, socklen_t len);
+int rudp_call_udp_port_release(int fd, const struct sockaddr *addr, socklen_t len);
 
 /*
  * The program is about to bind fd. A socket of UDP with SO_REUSEPORT would come to share the port with
@@ -57,7 +57,7 @@ int rudp_call_yield(int fd, const struct sockaddr *addr, socklen_t len);
  *
  * Returns  0: go on; -EADDRINUSE: the engine must keep the port.
  */
-int rudp_call_yield_shared(int fd, const struct sockaddr *addr, socklen_t len);
+int rudp_call_udp_port_release_shared(int fd, const struct sockaddr *addr, socklen_t len);
 
 /*
  * wants_kernel, which may be NULL, decides on a fresh or bound socket, with the checked destination,

@@ -40,22 +40,22 @@
 
 /* name, takes a descriptor */
 #define RUDP_CONTROL_OPERATIONS(X)                                                                 \
-	X(HELLO, 0)    /* -> nonce, token, pid */                                                  \
-	X(BIND, 1)     /* addr -> local: takes the port; the descriptor gets its bound name */     \
-	X(LISTEN, 1)   /* backlog -> local: binds to a free port first when unbound */             \
-	X(ADOPT, 2)    /* a fresh socket, and the kernel's listener whose place it takes -> local */ \
-	X(CONNECT, 1)  /* addr, flags, timeout -> local, remote, id; error EINPROGRESS or final */ \
-	X(GO_ON, 0)    /* the caller of a blocking CONNECT leaves: go on as non-blocking */        \
-	X(YIELD, 0)    /* addr: a UDP port that the program wants for itself */                    \
-	X(SHUTDOWN, 1) /* how: of a listener, or SHUT_RD of a connection */                        \
-	X(ERROR, 0)    /* id -> error: the true errno of a dead connection (0: none known), state */ \
-	X(SET, 1)      /* option on a live socket -> error */                                      \
-	X(INFO, 0)     /* id -> info */                                                            \
-	X(LIST, 0)     /* cursor -> info of the next connection or listener after it, or engine */ \
-	X(KEYS, 0)     /* cursor -> the next key after it; at the end what keys have ended */      \
-	X(REVOKE, 0)   /* id of a key: no handshake with it any more -> ended: its connections */ \
-	X(FAILED, 0)   /* cursor -> failure: the next one after it; id 0: no more */           \
-	X(FORGET, 0)   /* addr: a host, family 0: all -> forgotten */
+	X(HELLO, 0)  /* -> nonce, token, pid */                                                    \
+	X(BIND, 1)   /* addr -> local: takes the port; the descriptor gets its bound name */       \
+	X(LISTEN, 1) /* backlog -> local: binds to a free port first when unbound */               \
+	X(ADOPT, 2)  /* a fresh socket, and the kernel's listener whose place it takes -> local */ \
+	X(CONNECT, 1) /* addr, flags, timeout -> local, remote, id; error EINPROGRESS or final */  \
+	X(GO_ON, 0)   /* the caller of a blocking CONNECT leaves: go on as non-blocking */         \
+	X(UDP_PORT_RELEASE, 0) /* addr: a UDP port that the program wants for itself */            \
+	X(SHUTDOWN, 1)         /* how: of a listener, or SHUT_RD of a connection */                \
+	X(ERROR, 0)  /* id -> error: the true errno of a dead connection (0: none known), state */ \
+	X(SET, 1)    /* option on a live socket -> error */                                        \
+	X(INFO, 0)   /* id -> info */                                                              \
+	X(LIST, 0)   /* cursor -> info of the next connection or listener after it, or engine */   \
+	X(KEYS, 0)   /* cursor -> the next key after it; at the end what keys have ended */        \
+	X(REVOKE, 0) /* id of a key: no handshake with it any more -> ended: its connections */    \
+	X(FAILED, 0) /* cursor -> failure: the next one after it; id 0: no more */                 \
+	X(FORGET, 0) /* addr: a host, family 0: all -> forgotten */
 
 #define RUDP_CONTROL_ENUM(name, fds) RUDP_CONTROL_##name,
 enum rudp_control_operation { RUDP_CONTROL_OPERATIONS(RUDP_CONTROL_ENUM) };
@@ -143,7 +143,8 @@ struct rudp_control_request {
 	uint32_t flags;           /* enum rudp_control_flag */
 	uint8_t token[RUDP_TOKEN_BYTES]; /* zero when not known */
 	uint64_t id;              /* ERROR, INFO; LIST, KEYS, FAILED: cursor, 0 first; REVOKE: the key */
-	struct rudp_addr addr;    /* BIND, CONNECT, YIELD; FORGET: its port does not matter */
+	/* BIND, CONNECT, UDP_PORT_RELEASE; FORGET: its port does not matter */
+	struct rudp_addr addr;
 	int32_t number;           /* LISTEN: backlog; SHUTDOWN: how; SET: value length; CONNECT: bytes
 				   * that stand behind the request in its message, for the SYN */
 	int32_t level, option;    /* SET */

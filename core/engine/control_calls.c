@@ -17,7 +17,7 @@
 #include "engine/info.h"
 #include "engine/listener.h"
 #include "engine/tcp.h"
-#include "engine/yield.h"
+#include "engine/udp_port_release.h"
 
 /* The answer comes later. */
 #define LATER 1
@@ -132,9 +132,9 @@ static int serve_adopt(struct work *w)
 	return 0;
 }
 
-static int serve_yield(struct work *w)
+static int serve_udp_port_release(struct work *w)
 {
-	return rudp_yield_udp(w->engine, &w->request->addr);
+	return rudp_udp_port_release(w->engine, &w->request->addr);
 }
 
 static void say_which(struct work *w, const struct rudp_app *app)
@@ -355,7 +355,7 @@ static const struct {
 	[RUDP_CONTROL_ADOPT] = {"ADOPT", serve_adopt, 2, KNOWN},
 	[RUDP_CONTROL_CONNECT] = {"CONNECT", serve_connect, 1, KNOWN_OR_OURS},
 	[RUDP_CONTROL_GO_ON] = {"GO_ON", serve_go_on, 0, ANYBODY},
-	[RUDP_CONTROL_YIELD] = {"YIELD", serve_yield, 0, KNOWN},
+	[RUDP_CONTROL_UDP_PORT_RELEASE] = {"YIELD", serve_udp_port_release, 0, KNOWN},
 	[RUDP_CONTROL_SHUTDOWN] = {"SHUTDOWN", serve_shutdown, 1, KNOWN_OR_OURS},
 	[RUDP_CONTROL_ERROR] = {"ERROR", serve_error, 0, KNOWN},
 	[RUDP_CONTROL_SET] = {"SET", serve_set, 1, KNOWN_OR_OURS},
@@ -416,7 +416,7 @@ static bool is_beginning(const struct work *w)
 	case RUDP_CONTROL_LISTEN:
 		return !rudp_binding_of(w->engine, w->call->held_fd);
 	case RUDP_CONTROL_GO_ON:
-	case RUDP_CONTROL_YIELD:
+	case RUDP_CONTROL_UDP_PORT_RELEASE:
 	case RUDP_CONTROL_SHUTDOWN:
 	case RUDP_CONTROL_ERROR:
 	case RUDP_CONTROL_SET:

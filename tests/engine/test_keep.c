@@ -14,7 +14,7 @@
 #include "engine/listener.h"
 #include "engine/loop.h"
 #include "engine/port.h"
-#include "engine/yield.h"
+#include "engine/udp_port_release.h"
 #include "running_engine.h"
 
 #define HASH 0x6b65657074657374
@@ -213,7 +213,7 @@ Test(keep, a_udp_port_that_was_given_up_stays_so)
 	struct rudp_binding *binding = listen_at("127.0.0.1:0", 0), *again;
 	int before = binding->port->udp->fd;
 
-	cr_assert(zero(int, rudp_yield_udp(&first, &binding->local)));
+	cr_assert(zero(int, rudp_udp_port_release(&first, &binding->local)));
 	cr_assert(zero(int, is_noted(before)));
 	cr_assert(eq(int, is_noted(binding->port->udp->fd), 1));
 	succeed();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/yield.h"
+#include "engine/udp_port_release.h"
 
 #include <errno.h>
 
@@ -34,7 +34,7 @@ static bool may_be_plain(struct rudp_engine *engine, const struct rudp_port *por
 	return true;
 }
 
-static bool may_yield(struct rudp_engine *engine, const struct rudp_udp *udp)
+static bool may_release(struct rudp_engine *engine, const struct rudp_udp *udp)
 {
 	/* A fixed port is everybody's. */
 	if (rudp_policy_udp_port(engine->settings.policy))
@@ -74,7 +74,7 @@ static int yield(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	int rc = 0;
 
-	if (!may_yield(engine, udp))
+	if (!may_release(engine, udp))
 		return -EADDRINUSE;
 	while (rc == 0 && !rudp_list_is_empty(&udp->ports))
 		rc = move_port(engine, RUDP_LIST_OWNER(udp->ports.next, struct rudp_port, link));
@@ -83,7 +83,7 @@ static int yield(struct rudp_engine *engine, struct rudp_udp *udp)
 	return rc;
 }
 
-int rudp_yield_udp(struct rudp_engine *engine, const struct rudp_addr *addr)
+int rudp_udp_port_release(struct rudp_engine *engine, const struct rudp_addr *addr)
 {
 	struct rudp_list *head = &engine->udps_by_port[rudp_port_bucket(addr)];
 	struct rudp_list *link, *next;

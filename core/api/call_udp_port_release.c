@@ -38,13 +38,13 @@ static int ask(const struct sockaddr *addr, socklen_t len)
 	rc = rudp_addr_from_sockaddr(&wanted, addr, len);
 	if (rc < 0 || rudp_addr_port(&wanted) == 0)
 		return RUDP_NOT_OURS;
-	rudp_control_begin(&call, &engine.nonce, RUDP_CONTROL_YIELD, -1);
+	rudp_control_begin(&call, &engine.nonce, RUDP_CONTROL_UDP_PORT_RELEASE, -1);
 	call.request.addr = wanted;
 	rc = rudp_control_make(&call);
 	return rc < 0 ? rc : -call.reply.error;
 }
 
-int rudp_call_yield(int fd, const struct sockaddr *addr, socklen_t len)
+int rudp_call_udp_port_release(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	return is_udp(fd) ? ask(addr, len) : RUDP_NOT_OURS; /* the kernel has read addr just now */
 }
@@ -62,7 +62,7 @@ static int copy_in(const struct sockaddr *addr, socklen_t len, struct sockaddr_s
 	return rc;
 }
 
-int rudp_call_yield_shared(int fd, const struct sockaddr *addr, socklen_t len)
+int rudp_call_udp_port_release_shared(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	struct rudp_engine_ref engine;
 	struct sockaddr_storage copy;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * yield - a listener's UDP port is given up to a program that wants it for itself.
+ * udp_port_release - a listener's UDP port is given up to a program that wants it for itself.
  *
  * Programs use one number for TCP and UDP (name servers, HTTP/3). When such a program binds its UDP
  * socket after its TCP one, it is this engine that has the port; then the listener serves plain TCP
  * alone from there on.
  */
-#ifndef RUDP_ENGINE_YIELD_H
-#define RUDP_ENGINE_YIELD_H
+#ifndef RUDP_ENGINE_UDP_PORT_RELEASE_H
+#define RUDP_ENGINE_UDP_PORT_RELEASE_H
 
 #include "base/addr.h"
 #include "engine/binding.h"
@@ -19,6 +19,6 @@
  * Returns  0: the port may be free now; -EADDRINUSE: nothing has changed, since a connection uses the
  *          socket, or callers must be rudp there; -ENOENT: it is no socket of this engine.
  */
-int rudp_yield_udp(struct rudp_engine *engine, const struct rudp_addr *addr);
+int rudp_udp_port_release(struct rudp_engine *engine, const struct rudp_addr *addr);
 
 #endif
