@@ -12,7 +12,7 @@
 
 #include "api/mark.h"
 #include "base/log.h"
-#include "engine/keep.h"
+#include "engine/failover_state.h"
 #include "engine/listener.h"
 #include "engine/port.h"
 #include "engine/private_dir.h"

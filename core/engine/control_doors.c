@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "engine/control.h"
-#include "engine/keep.h"
+#include "engine/failover_state.h"
 #include "engine/private_dir.h"
 
 static int listen_abstract(int fd, const struct rudp_name *name)

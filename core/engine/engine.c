@@ -20,7 +20,7 @@
 #include "engine/app_side.h"
 #include "engine/binding.h"
 #include "engine/control.h"
-#include "engine/keep.h"
+#include "engine/failover_state.h"
 #include "engine/private_dir.h"
 #include "engine/listener.h"
 #include "engine/loop.h"

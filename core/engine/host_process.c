@@ -25,7 +25,7 @@
 #include "engine/confine.h"
 #include "engine/confined.h"
 #include "engine/engine.h"
-#include "engine/keeper.h"
+#include "engine/supervisor.h"
 #include "engine/loop.h"
 #include "engine/policy.h"
 

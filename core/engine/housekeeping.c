@@ -14,7 +14,7 @@
 #include "engine/binding.h"
 #include "engine/control.h"
 #include "engine/deferred_close.h"
-#include "engine/keep.h"
+#include "engine/failover_state.h"
 #include "engine/listener.h"
 #include "engine/loop.h"
 #include "engine/port_leaving.h"

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "engine/app_side.h"
 #include "engine/caller.h"
-#include "engine/keep.h"
+#include "engine/failover_state.h"
 #include "engine/port.h"
 #include "engine/tcp.h"
 

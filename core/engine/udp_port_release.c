@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "base/log.h"
-#include "engine/keep.h"
+#include "engine/failover_state.h"
 #include "engine/policy.h"
 #include "engine/port.h"
 #include "engine/udp.h"

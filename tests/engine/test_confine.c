@@ -24,7 +24,7 @@
 
 #include "engine/config_open.h"
 #include "engine/confine.h"
-#include "engine/keeper.h"
+#include "engine/supervisor.h"
 #include "engine/private_dir.h"
 #include "engine/proc_look.h"
 

@@ -19,7 +19,7 @@
 #ifndef RUDP_ENGINE_KEEPER_H
 #define RUDP_ENGINE_KEEPER_H
 
-#include "engine/keep.h"
+#include "engine/failover_state.h"
 #include "engine/settings.h"
 
 #define RUDP_KEEPER_DEATHS_MAX 5

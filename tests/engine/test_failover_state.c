@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "api/mark.h"
-#include "engine/keep.h"
+#include "engine/failover_state.h"
 #include "engine/listener.h"
 #include "engine/loop.h"
 #include "engine/port.h"

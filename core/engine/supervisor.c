@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/keeper.h"
+#include "engine/supervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "engine/keep.h"
+#include "engine/failover_state.h"
 #include "engine/listener.h"
 #include "engine/port.h"
 

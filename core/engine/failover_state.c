@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/keep.h"
+#include "engine/failover_state.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "engine/keeper.h"
+#include "engine/supervisor.h"
 #include "running_engine.h"
 
 #define NOBODY 65534
