@@ -36,7 +36,7 @@ static bool is_from(const struct ucred *engine, int fd)
 
 /*
  * When the listener's engine was killed another of the same user, and of the same nonce, serves it
- * (engine/keeper.h). That one says so by calling listen() on it, for which it is given the listener
+ * (engine/supervisor.h). That one says so by calling listen() on it, for which it is given the listener
  * here, once: then it is known to all who accept from it.
  */
 static bool is_from_successor(int listener, const struct ucred *before, int fd,

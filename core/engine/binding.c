@@ -318,7 +318,7 @@ int rudp_binding_adopt(struct rudp_engine *engine, int fd, unsigned mark_flags, 
 
 void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding)
 {
-	rudp_keep_forget(engine, binding);
+	rudp_failover_forget(engine, binding);
 	rudp_listener_stop(engine, binding);
 	rudp_list_remove(&binding->all_link);
 	rudp_list_remove(&binding->number_link);

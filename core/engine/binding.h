@@ -53,7 +53,7 @@ struct rudp_binding {
 	int backlog;
 	uint64_t waiting_id;             /* app that waits for room in the accept queue; 0: none */
 	unsigned queued;                 /* handed over, no accept seen yet */
-	unsigned kept;                   /* place of its record (keep.h) + 1; 0: it has none */
+	unsigned kept; /* place of its record (failover_state.h) + 1; 0: it has none */
 	struct rudp_list link;           /* in port->bindings */
 	struct rudp_list all_link;       /* in engine->bindings */
 	struct rudp_list number_link;    /* in engine->bindings_by_port */

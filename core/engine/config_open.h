@@ -2,8 +2,8 @@
 /*
  * config_open - opens files of the configuration, also in an engine that may not open them itself.
  *
- * A confined engine (confine.h) has its keeper open what is out of its reach (proc_look.h); every other
- * program opens files itself.
+ * A confined engine (confine.h) has its supervisor open what is out of its reach (proc_look.h);
+ * every other program opens files itself.
  */
 #ifndef RUDP_ENGINE_CONFIG_OPEN_H
 #define RUDP_ENGINE_CONFIG_OPEN_H

@@ -27,7 +27,7 @@ static const unsigned engine_needs[] = {CAP_NET_BIND_SERVICE, CAP_NET_ADMIN,    
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static bool keep_capabilities(bool for_keeper)
+static bool keep_capabilities(bool for_supervisor)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
@@ -35,7 +35,7 @@ static bool keep_capabilities(bool for_keeper)
 
 	for (size_t i = 0; i < COUNT(engine_needs); i++)
 		needed[CAP_TO_INDEX(engine_needs[i])] |= CAP_TO_MASK(engine_needs[i]);
-	if (for_keeper) /* reads /proc of a program that has more of them (ptrace(2)) */
+	if (for_supervisor) /* reads /proc of a program that has more of them (ptrace(2)) */
 		needed[CAP_TO_INDEX(CAP_SYS_PTRACE)] |= CAP_TO_MASK(CAP_SYS_PTRACE);
 	if (syscall(SYS_capget, &header, data) < 0)
 		return false;
@@ -47,7 +47,7 @@ static bool keep_capabilities(bool for_keeper)
 	return syscall(SYS_capset, &header, data) == 0;
 }
 
-static uint32_t confine_rights(bool for_keeper)
+static uint32_t confine_rights(bool for_supervisor)
 {
 	uint32_t in_force = RUDP_CONFINE_TOLD;
 
@@ -55,7 +55,7 @@ static uint32_t confine_rights(bool for_keeper)
 		in_force |= RUDP_CONFINE_BIT(RUDP_CONFINE_PRIVILEGES);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
 		in_force |= RUDP_CONFINE_BIT(RUDP_CONFINE_MEMORY);
-	if (keep_capabilities(for_keeper))
+	if (keep_capabilities(for_supervisor))
 		in_force |= RUDP_CONFINE_BIT(RUDP_CONFINE_CAPABILITIES);
 	return in_force;
 }
@@ -103,9 +103,9 @@ void rudp_confine_engine(struct rudp_confinement *confinement, const struct rudp
 	report(confinement);
 }
 
-void rudp_confine_keeper(const struct rudp_settings *settings)
+void rudp_confine_supervisor(const struct rudp_settings *settings)
 {
-	static bool is_done; /* a successor's keeper is its fork, and has it all */
+	static bool is_done; /* a successor's supervisor is its fork, and has it all */
 
 	if (is_done || settings->confine_off)
 		return;

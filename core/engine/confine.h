@@ -9,9 +9,9 @@
  * confine_files.c); system calls (seccomp, confine_calls.c). What a kernel does not have is left out:
  * the engine runs, and says so in its log and to `rudp doctor`.
  *
- * The keeper (keeper.h) is confined less: it forks, and what it starts confines itself in turn. It reads
- * in /proc for the engine what Landlock keeps from that (proc_look.h). An engine in a thread is not
- * confined: its process is the program's.
+ * The supervisor (supervisor.h) is confined less: it forks, and what it starts confines itself in
+ * turn. It reads in /proc for the engine what Landlock keeps from that (proc_look.h). An engine in
+ * a thread is not confined: its process is the program's.
  */
 #ifndef RUDP_ENGINE_CONFINE_H
 #define RUDP_ENGINE_CONFINE_H
@@ -53,19 +53,20 @@ struct rudp_confinement {
 void rudp_confine_engine(struct rudp_confinement *confinement, const struct rudp_settings *settings,
 			 const char *run_dir);
 
-/* Confines this process, a keeper; again in the same process: nothing. */
-void rudp_confine_keeper(const struct rudp_settings *settings);
+/* Confines this process, a supervisor; again in the same process: nothing. */
+void rudp_confine_supervisor(const struct rudp_settings *settings);
 
 /*
  * The parts of both. Files: reads /proc, the configured files and their directories, writes traces,
  * listens in run_dir.
- * Calls: those on the list of an engine or of a keeper; any other fails with ENOSYS, so that libc does
- * without it, and the kernel's audit log names it. It must not end the process: connections are in it.
+ * Calls: those on the list of an engine or of a supervisor; any other fails with ENOSYS, so that
+ * libc does without it, and the kernel's audit log names it. It must not end the process:
+ * connections are in it.
  *
  * Returns  0, or -errno: -ENOSYS or -EOPNOTSUPP where the kernel has it not, or not switched on.
  */
 int rudp_confine_files(const struct rudp_settings *settings, const char *run_dir);
-int rudp_confine_calls(bool for_keeper);
+int rudp_confine_calls(bool for_supervisor);
 
 /* "no_new_privs, not dumpable", of those that are (in_force) or are not. Returns text. */
 const char *rudp_confine_list(uint32_t in_force, bool which, char text[RUDP_CONFINE_TEXT_SIZE]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which system calls an engine and its keeper may make: seccomp(2), with filters of filter/main.c. */
+/* Which system calls an engine and its supervisor may make: seccomp(2), with filters of
+ * filter/main.c. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -28,9 +29,10 @@
 static const unsigned wishes[] = {SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW,
 				  SECCOMP_FILTER_FLAG_LOG, 0};
 
-int rudp_confine_calls(bool for_keeper)
+int rudp_confine_calls(bool for_supervisor)
 {
-	static const struct sock_fprog engine = PROGRAM(engine_filter), keeper = PROGRAM(keeper_filter);
+	static const struct sock_fprog engine = PROGRAM(engine_filter),
+				       supervisor = PROGRAM(supervisor_filter);
 	long rc = -1;
 
 	if (IS_SANITIZED)
@@ -38,7 +40,8 @@ int rudp_confine_calls(bool for_keeper)
 	errno = EINVAL;
 	for (size_t i = 0; i < COUNT(wishes) && rc < 0 && errno == EINVAL; i++)
 		rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-			     SECCOMP_FILTER_FLAG_TSYNC | wishes[i], for_keeper ? &keeper : &engine);
+			     SECCOMP_FILTER_FLAG_TSYNC | wishes[i],
+			     for_supervisor ? &supervisor : &engine);
 	if (rc > 0) /* the number of a thread that has another filter */
 		return -EBUSY;
 	return rc < 0 ? -errno : 0;

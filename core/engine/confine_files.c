@@ -50,8 +50,8 @@ static bool allow(const struct rules *rules, const char *path, uint64_t rights)
 }
 
 /*
- * A directory, or that of a file, as the file may be replaced by another of that name. The keeper opens
- * what is elsewhere, as when the directory itself is replaced (proc_look.h).
+ * A directory, or that of a file, as the file may be replaced by another of that name. The
+ * supervisor opens what is elsewhere, as when the directory itself is replaced (proc_look.h).
  */
 static void allow_configured(const struct rules *rules, const char *path)
 {

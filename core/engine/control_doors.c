@@ -67,7 +67,7 @@ int rudp_door_adopt(struct rudp_engine *engine, int fd, enum rudp_door_kind kind
 	if (rc < 0)
 		goto remove_slot;
 	rudp_list_append(&engine->doors, &door->link);
-	rudp_keep_door(engine, door);
+	rudp_failover_door(engine, door);
 	return 0;
 
 remove_slot:
@@ -81,7 +81,7 @@ close_fd:
 
 void rudp_door_close(struct rudp_engine *engine, struct rudp_door *door)
 {
-	rudp_keep_forget_door(engine, door);
+	rudp_failover_forget_door(engine, door);
 	if (door->inode)
 		rudp_private_dir_remove(door->fd, door->inode);
 	close(door->fd);

@@ -214,7 +214,7 @@ static int open_control(struct rudp_engine *engine)
 	int rc;
 
 	if (engine->succeeds)
-		return rudp_keep_restore_doors(engine);
+		return rudp_failover_restore_doors(engine);
 	/* Without it programs call the open door, with the token of whoever started them. */
 	rc = rudp_door_open(engine, &name, RUDP_DOOR_CONTROL);
 	if (rc < 0)
@@ -229,7 +229,7 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
 }
 
 int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings *settings,
-			  struct rudp_keep *keep)
+			  struct rudp_failover_state *failover)
 {
 	uint8_t table_key[16];
 	cpu_set_t processors;
@@ -238,7 +238,7 @@ int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings
 	*engine = (struct rudp_engine){.settings = *settings,
 				       .pid = (uint32_t)getpid(),
 				       .uid = geteuid(),
-				       .keep = keep,
+				       .failover = failover,
 				       .turns = 1, /* 0: never */
 				       .probe_fd = -1,
 				       .path_probe_fd = -1,
@@ -259,7 +259,7 @@ int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings
 	rudp_table_set_key(table_key);
 	rudp_random_fill(&engine->nonce, sizeof engine->nonce);
 	rudp_random_fill(engine->token, sizeof engine->token);
-	rudp_keep_identify(engine);
+	rudp_failover_identify(engine);
 	if (rudp_private_dir_make(engine->uid, engine->run_dir) && !engine->succeeds)
 		rudp_private_dir_clean(engine->run_dir);
 	engine->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
@@ -279,7 +279,7 @@ int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings
 		rc = make_endpoint(engine);
 	if (rc < 0)
 		return rc;
-	rudp_keep_restore_listeners(engine);
+	rudp_failover_restore_listeners(engine);
 	rudp_roam_open(engine);
 	return open_control(engine);
 }

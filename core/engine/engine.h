@@ -23,9 +23,9 @@
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives
  *	confine       rights it gives up        confine_files, confine_calls, filter/; proc_look and
- *	                                        config_open (what its keeper reads for it)
+ *	                                        config_open (what its supervisor reads for it)
  *	thread_to_process                       from the one to the other; shared_memory, port_leaving
- *	keep           what outlives it         keep_restore, keeper (another one in its place)
+ *	failover_state  what outlives it        failover_restore, supervisor (another one in its place)
  */
 #ifndef RUDP_ENGINE_ENGINE_H
 #define RUDP_ENGINE_ENGINE_H
@@ -77,7 +77,7 @@ struct rudp_program {
 };
 
 struct rudp_pair;
-struct rudp_keep;
+struct rudp_failover_state;
 
 struct rudp_engine {
 	struct rudp_settings settings;
@@ -90,7 +90,8 @@ struct rudp_engine {
 	bool stays;                   /* a host that never ends by itself (thread) */
 	bool is_moved;                /* from a thread to a process, and ends when nobody needs it */
 	uint32_t pid_before;          /* that of its program, if it has moved; 0: none */
-	struct rudp_keep *keep;       /* shared with who keeps it (keep.h); NULL: nobody does */
+	/* shared with who keeps it (failover_state.h); NULL: nobody does */
+	struct rudp_failover_state *failover;
 	struct rudp_confinement confinement;
 	bool succeeds;                /* it has taken the place of an engine that was killed */
 	int epoll_fd;
@@ -172,10 +173,10 @@ struct rudp_engine {
 int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *settings);
 /*
  * The same for an engine that may have a successor, or is one, which has its predecessor's doors, the
- * well-known name's, too, and listeners (keep.h); keep is the caller's.
+ * well-known name's, too, and listeners (failover_state.h); failover is the caller's.
  */
 int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings *settings,
-			  struct rudp_keep *keep);
+			  struct rudp_failover_state *failover);
 void rudp_engine_fini(struct rudp_engine *engine);
 /*
  * Binds the name under which a user's programs find the engine. 0, -EADDRINUSE (another engine has it),

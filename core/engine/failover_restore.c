@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A successor takes the place of an engine that was killed: name, doors and listeners (keep.h). */
+/* A successor takes the place of an engine that was killed: name, doors and listeners
+ * (failover_state.h). */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -26,21 +27,21 @@ static void avoid_ids_of_predecessor(struct rudp_engine *engine)
 	engine->slots.generation_first = first & GENERATIONS;
 }
 
-void rudp_keep_identify(struct rudp_engine *engine)
+void rudp_failover_identify(struct rudp_engine *engine)
 {
-	struct rudp_keep *keep = engine->keep;
+	struct rudp_failover_state *failover = engine->failover;
 
-	if (!keep)
+	if (!failover)
 		return;
-	engine->succeeds = keep->has_begun;
+	engine->succeeds = failover->has_begun;
 	if (engine->succeeds) {
-		engine->nonce = keep->nonce;
-		memcpy(engine->token, keep->token, sizeof engine->token);
+		engine->nonce = failover->nonce;
+		memcpy(engine->token, failover->token, sizeof engine->token);
 		avoid_ids_of_predecessor(engine);
 		return;
 	}
-	keep->nonce = engine->nonce;
-	memcpy(keep->token, engine->token, sizeof keep->token);
+	failover->nonce = engine->nonce;
+	memcpy(failover->token, engine->token, sizeof failover->token);
 }
 
 static bool has_protocol(int fd, int protocol)
@@ -52,7 +53,7 @@ static bool has_protocol(int fd, int protocol)
 	       value == protocol;
 }
 
-static bool is_sound(const struct rudp_kept *kept)
+static bool is_sound(const struct rudp_failover_record *kept)
 {
 	const struct rudp_addr *local = &kept->binding.local;
 	struct sockaddr_in6 name;
@@ -68,7 +69,8 @@ static bool is_sound(const struct rudp_kept *kept)
 }
 
 /* Without what it was linked to, and what waited for its program. */
-static struct rudp_binding *revive(struct rudp_engine *engine, const struct rudp_kept *kept)
+static struct rudp_binding *revive(struct rudp_engine *engine,
+				   const struct rudp_failover_record *kept)
 {
 	struct rudp_binding *binding = is_sound(kept) ? malloc(sizeof *binding) : NULL;
 
@@ -79,7 +81,7 @@ static struct rudp_binding *revive(struct rudp_engine *engine, const struct rudp
 	binding->link = binding->all_link = binding->number_link = (struct rudp_list){0};
 	binding->waiting_id = 0;
 	binding->queued = 0;
-	binding->kept = (unsigned)(kept - engine->keep->records) + 1;
+	binding->kept = (unsigned)(kept - engine->failover->records) + 1;
 	if (rudp_slots_put(&engine->slots, binding->id, binding))
 		return binding;
 	free(binding);
@@ -87,7 +89,8 @@ static struct rudp_binding *revive(struct rudp_engine *engine, const struct rudp
 }
 
 /* One socket may serve many ports, and one port many programs. */
-static int take_udp(struct rudp_engine *engine, const struct rudp_kept *kept, struct rudp_udp **out)
+static int take_udp(struct rudp_engine *engine, const struct rudp_failover_record *kept,
+		    struct rudp_udp **out)
 {
 	for (struct rudp_list *link = engine->udps.next; link != &engine->udps; link = link->next) {
 		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, link);
@@ -101,7 +104,7 @@ static int take_udp(struct rudp_engine *engine, const struct rudp_kept *kept, st
 	return rudp_udp_adopt(engine, kept->udp_fd, kept->udp_v6only, out);
 }
 
-static void restore(struct rudp_engine *engine, const struct rudp_kept *kept,
+static void restore(struct rudp_engine *engine, const struct rudp_failover_record *kept,
 		    struct rudp_binding *binding)
 {
 	struct rudp_udp *udp;
@@ -120,23 +123,23 @@ static void restore(struct rudp_engine *engine, const struct rudp_kept *kept,
 	rudp_binding_close(engine, binding);
 }
 
-void rudp_keep_restore_listeners(struct rudp_engine *engine)
+void rudp_failover_restore_listeners(struct rudp_engine *engine)
 {
-	struct rudp_keep *keep = engine->keep;
+	struct rudp_failover_state *failover = engine->failover;
 	unsigned count = 0;
 
 	if (!engine->succeeds)
 		return;
 	/* All of them have their ids before their sockets get some. */
-	for (unsigned i = 0; i < keep->used_max && i < RUDP_KEPT_MAX; i++) {
-		struct rudp_kept *kept = &keep->records[i];
+	for (unsigned i = 0; i < failover->used_max && i < RUDP_FAILOVER_LISTENERS_MAX; i++) {
+		struct rudp_failover_record *kept = &failover->records[i];
 
 		if (kept->is_valid && !revive(engine, kept))
 			kept->is_valid = false;
 		count += kept->is_valid;
 	}
-	for (unsigned i = 0; i < keep->used_max && i < RUDP_KEPT_MAX; i++) {
-		struct rudp_kept *kept = &keep->records[i];
+	for (unsigned i = 0; i < failover->used_max && i < RUDP_FAILOVER_LISTENERS_MAX; i++) {
+		struct rudp_failover_record *kept = &failover->records[i];
 		struct rudp_binding *binding = rudp_binding_find(engine, kept->binding.id);
 
 		if (kept->is_valid && binding)
@@ -148,15 +151,15 @@ void rudp_keep_restore_listeners(struct rudp_engine *engine)
 	rudp_binding_probe_all(engine);
 }
 
-int rudp_keep_restore_doors(struct rudp_engine *engine)
+int rudp_failover_restore_doors(struct rudp_engine *engine)
 {
-	const struct rudp_keep *keep = engine->keep;
+	const struct rudp_failover_state *failover = engine->failover;
 	int rc = -ENOENT;
 
 	for (unsigned kind = 0; kind < RUDP_DOOR_KINDS; kind++) {
-		if (!keep->door_fds[kind])
+		if (!failover->door_fds[kind])
 			continue;
-		rc = rudp_door_adopt(engine, keep->door_fds[kind], kind);
+		rc = rudp_door_adopt(engine, failover->door_fds[kind], kind);
 		if (rc < 0)
 			return rc;
 	}

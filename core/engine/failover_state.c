@@ -8,50 +8,53 @@
 #include "base/log.h"
 #include "engine/port.h"
 
-struct rudp_keep *rudp_keep_new(void)
+struct rudp_failover_state *rudp_failover_state_new(void)
 {
-	void *keep = mmap(NULL, sizeof(struct rudp_keep), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *failover = mmap(NULL, sizeof(struct rudp_failover_state), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	return keep == MAP_FAILED ? NULL : keep;
+	return failover == MAP_FAILED ? NULL : failover;
 }
 
-void rudp_keep_free(struct rudp_keep *keep)
+void rudp_failover_state_free(struct rudp_failover_state *failover)
 {
-	if (keep)
-		munmap(keep, sizeof *keep);
+	if (failover)
+		munmap(failover, sizeof *failover);
 }
 
 /* One that nobody has, or NULL. */
-static struct rudp_kept *take_record(struct rudp_keep *keep)
+static struct rudp_failover_record *take_record(struct rudp_failover_state *failover)
 {
-	for (unsigned i = 0; i < keep->used_max; i++)
-		if (!keep->records[i].is_valid)
-			return &keep->records[i];
-	return keep->used_max < RUDP_KEPT_MAX ? &keep->records[keep->used_max++] : NULL;
+	for (unsigned i = 0; i < failover->used_max; i++)
+		if (!failover->records[i].is_valid)
+			return &failover->records[i];
+	return failover->used_max < RUDP_FAILOVER_LISTENERS_MAX
+		       ? &failover->records[failover->used_max++]
+		       : NULL;
 }
 
-static struct rudp_kept *record_of(struct rudp_engine *engine, struct rudp_binding *binding)
+static struct rudp_failover_record *record_of(struct rudp_engine *engine,
+					      struct rudp_binding *binding)
 {
-	struct rudp_kept *kept;
+	struct rudp_failover_record *kept;
 
 	if (binding->kept)
-		return &engine->keep->records[binding->kept - 1];
-	kept = take_record(engine->keep);
+		return &engine->failover->records[binding->kept - 1];
+	kept = take_record(engine->failover);
 	if (kept)
-		binding->kept = (unsigned)(kept - engine->keep->records) + 1;
+		binding->kept = (unsigned)(kept - engine->failover->records) + 1;
 	else if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN,
 			 "%s (pid %u): there is no room to keep this listener, as %u are kept",
-			 binding->program.name, binding->program.pid, RUDP_KEPT_MAX);
+			 binding->program.name, binding->program.pid, RUDP_FAILOVER_LISTENERS_MAX);
 	return kept;
 }
 
-void rudp_keep_listener(struct rudp_engine *engine, struct rudp_binding *binding)
+void rudp_failover_listener(struct rudp_engine *engine, struct rudp_binding *binding)
 {
-	struct rudp_kept *kept;
+	struct rudp_failover_record *kept;
 
-	if (!engine->keep || !binding->listening)
+	if (!engine->failover || !binding->listening)
 		return;
 	kept = record_of(engine, binding);
 	if (!kept)
@@ -63,50 +66,51 @@ void rudp_keep_listener(struct rudp_engine *engine, struct rudp_binding *binding
 	kept->is_valid = true;
 }
 
-void rudp_keep_forget(struct rudp_engine *engine, struct rudp_binding *binding)
+void rudp_failover_forget(struct rudp_engine *engine, struct rudp_binding *binding)
 {
-	if (!engine->keep || !binding->kept)
+	if (!engine->failover || !binding->kept)
 		return;
-	engine->keep->records[binding->kept - 1].is_valid = false;
+	engine->failover->records[binding->kept - 1].is_valid = false;
 	binding->kept = 0;
 }
 
-void rudp_keep_door(struct rudp_engine *engine, const struct rudp_door *door)
+void rudp_failover_door(struct rudp_engine *engine, const struct rudp_door *door)
 {
-	if (engine->keep)
-		engine->keep->door_fds[door->kind] = door->fd;
+	if (engine->failover)
+		engine->failover->door_fds[door->kind] = door->fd;
 }
 
-void rudp_keep_forget_door(struct rudp_engine *engine, const struct rudp_door *door)
+void rudp_failover_forget_door(struct rudp_engine *engine, const struct rudp_door *door)
 {
-	if (engine->keep)
-		engine->keep->door_fds[door->kind] = 0;
+	if (engine->failover)
+		engine->failover->door_fds[door->kind] = 0;
 }
 
-void rudp_keep_begin(struct rudp_engine *engine)
+void rudp_failover_begin(struct rudp_engine *engine)
 {
-	if (engine->keep)
-		engine->keep->has_begun = true;
+	if (engine->failover)
+		engine->failover->has_begun = true;
 }
 
-void rudp_keep_end(struct rudp_engine *engine)
+void rudp_failover_end(struct rudp_engine *engine)
 {
-	if (engine->keep)
-		engine->keep->is_over = true;
+	if (engine->failover)
+		engine->failover->is_over = true;
 }
 
 /* What lies there was written by an engine that may have been about to crash. */
-static unsigned used(const struct rudp_keep *keep)
+static unsigned used(const struct rudp_failover_state *failover)
 {
-	return keep->used_max < RUDP_KEPT_MAX ? keep->used_max : RUDP_KEPT_MAX;
+	return failover->used_max < RUDP_FAILOVER_LISTENERS_MAX ? failover->used_max
+								: RUDP_FAILOVER_LISTENERS_MAX;
 }
 
-unsigned rudp_keep_count(const struct rudp_keep *keep)
+unsigned rudp_failover_count(const struct rudp_failover_state *failover)
 {
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < used(keep); i++)
-		count += keep->records[i].is_valid;
+	for (unsigned i = 0; i < used(failover); i++)
+		count += failover->records[i].is_valid;
 	return count;
 }
 
@@ -117,18 +121,18 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-size_t rudp_keep_fds(const struct rudp_keep *keep, int fds[RUDP_KEPT_FDS_MAX])
+size_t rudp_failover_fds(const struct rudp_failover_state *failover, int fds[RUDP_FAILOVER_FDS_MAX])
 {
 	size_t count = 0, distinct = 0;
 
 	for (unsigned i = 0; i < RUDP_DOOR_KINDS; i++)
-		fds[count++] = keep->door_fds[i];
-	for (unsigned i = 0; i < used(keep); i++) {
-		if (!keep->records[i].is_valid)
+		fds[count++] = failover->door_fds[i];
+	for (unsigned i = 0; i < used(failover); i++) {
+		if (!failover->records[i].is_valid)
 			continue;
-		fds[count++] = keep->records[i].binding.tcp_fd;
-		fds[count++] = keep->records[i].udp_fd;
-		fds[count++] = keep->records[i].binding.path_fd;
+		fds[count++] = failover->records[i].binding.tcp_fd;
+		fds[count++] = failover->records[i].udp_fd;
+		fds[count++] = failover->records[i].binding.path_fd;
 	}
 	qsort(fds, count, sizeof *fds, compare);
 	for (size_t i = 0; i < count; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rudp-engine SETTINGS_HASH_HEX: the engine as a process of its own (the default host), with a
- * child that keeps it up (keeper.h).
+ * child that keeps it up (supervisor.h).
  *
  * Started by the shim, without a terminal and with its settings alone as the environment. Descriptor 3
  * is a pipe that says what became of it (api/engine_ready.h).
@@ -181,12 +181,12 @@ static int become_known(struct rudp_engine *engine, uint64_t hash)
 	return rc;
 }
 
-static int run(void *context, struct rudp_keep *keep)
+static int run(void *context, struct rudp_failover_state *failover)
 {
 	static struct rudp_engine engine;
 	const struct place *place = context;
 	const struct rudp_settings *settings = place->settings;
-	int rc = rudp_engine_init_kept(&engine, settings, keep);
+	int rc = rudp_engine_init_kept(&engine, settings, failover);
 
 	if (rc < 0)
 		return fail_errno("cannot start", rc);
@@ -196,14 +196,14 @@ static int run(void *context, struct rudp_keep *keep)
 		return rc == -EADDRINUSE ? 0 : 1;
 	rudp_log(RUDP_LOG_INFO, "engine for user %u is ready, %s", engine.uid,
 		 settings->has_psk ? "with a key" : "without a key");
-	rudp_keep_begin(&engine);
+	rudp_failover_begin(&engine);
 	if (!engine.succeeds)
 		say_ready(&engine);
 	/* Not before: whoever waits for this engine need not wait for a library to come off a disk. */
 	rudp_aead_choose(settings->aead);
 	rudp_confine_engine(&engine.confinement, settings, engine.run_dir);
 	rudp_engine_run(&engine);
-	rudp_keep_end(&engine);
+	rudp_failover_end(&engine);
 	rudp_log(RUDP_LOG_INFO, "engine ends");
 	rudp_engine_fini(&engine);
 	return 0;
@@ -336,5 +336,5 @@ int main(int argc, char **argv)
 	}
 	/* Connections matter more than the story of them: without a file there is none. */
 	(void)rudp_log_file_open(&settings);
-	return rudp_keeper_run(run, &place, &settings);
+	return rudp_supervisor_run(run, &place, &settings);
 }

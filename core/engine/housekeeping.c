@@ -121,7 +121,7 @@ static void leave(struct rudp_engine *engine)
 	uint64_t before;
 
 	if (door) {
-		rudp_keep_forget_door(engine, door);
+		rudp_failover_forget_door(engine, door);
 		shutdown(door->fd, SHUT_RDWR);
 	}
 	while (door) {
@@ -191,7 +191,7 @@ void rudp_engine_retire(struct rudp_engine *engine)
 {
 	if (engine->stopping)
 		return;
-	rudp_keep_end(engine);
+	rudp_failover_end(engine);
 	engine->retires = true;
 	begin_to_stop(engine, RUDP_RETIRE_MAX_NS);
 	leave(engine);

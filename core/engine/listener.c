@@ -80,7 +80,7 @@ static void set_limits(const struct rudp_port *port)
 void rudp_listener_on_options(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	set_limits(binding->port);
-	rudp_keep_listener(engine, binding);
+	rudp_failover_listener(engine, binding);
 }
 
 /* A port where rudp alone is served is as taken as one that listens: SO_REUSEADDR lets nobody in. */
@@ -218,7 +218,7 @@ int rudp_listener_start(struct rudp_engine *engine, struct rudp_binding *binding
 	binding->backlog = backlog;
 	rc = start(engine, binding, fd);
 	if (rc == 0)
-		rudp_keep_listener(engine, binding);
+		rudp_failover_listener(engine, binding);
 	if (rc == 0 && !again)
 		log_listening(engine, binding);
 	return rc;
@@ -258,7 +258,7 @@ void rudp_listener_stop(struct rudp_engine *engine, struct rudp_binding *binding
 
 	if (!binding->listening)
 		return;
-	rudp_keep_forget(engine, binding);
+	rudp_failover_forget(engine, binding);
 	binding->listening = false;
 	if (waiting)
 		rudp_app_reset(engine, waiting);

@@ -73,7 +73,8 @@ static bool wait_for_answer(struct rudp_proc_question *question, uint32_t number
 	return seen == number;
 }
 
-/* false: the keeper is not asked now. A question that it still works on would be mixed with the next. */
+/* false: the supervisor is not asked now. A question that it still works on would be mixed with the
+ * next. */
 static bool may_ask(struct rudp_proc_question *question)
 {
 	bool is_answered = atomic_load(&question->answered) == atomic_load(&question->asked);
@@ -87,7 +88,7 @@ static bool may_ask(struct rudp_proc_question *question)
 	       rudp_clock_now_ns(&rudp_clock_monotonic) >= silent_until_ns;
 }
 
-/* Returns what the keeper says, or -ETIMEDOUT. */
+/* Returns what the supervisor says, or -ETIMEDOUT. */
 static int32_t put_question(struct rudp_proc_question *question, int64_t wait_ns)
 {
 	static const uint64_t one = 1;

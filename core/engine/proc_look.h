@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * proc_look - what a confined engine (confine.h) may not read itself, and its keeper reads for it: what
- * /proc says of a program, and files of the configuration.
+ * proc_look - what a confined engine (confine.h) may not read itself, and its supervisor reads for
+ * it: what /proc says of a program, and files of the configuration.
  *
  * A process in a Landlock domain may not look into processes outside (ptrace(2), PTRACE_MODE_READ), so
  * a confined engine does not learn which executable calls it. And a rule of Landlock is for a directory
  * that is there: a key in another directory, which has taken the place of that, is out of the engine's
- * reach. Its keeper is in no domain. The engine writes a question into the memory that both share
- * (keep.h) and wakes the keeper by a descriptor; the keeper wakes the engine by a futex. A file is
- * opened for the engine, as both have one table of descriptors, if the settings name it.
+ * reach. Its supervisor is in no domain. The engine writes a question into the memory that both share
+ * (failover_state.h) and wakes the supervisor by a descriptor; the supervisor wakes the engine by a
+ * futex. A file is opened for the engine, as both have one table of descriptors, if the settings
+ * name it.
  *
  * Limits  one question at a time; the engine waits for at most RUDP_PROC_LOOK_WAIT_NS, or for a file
  *         RUDP_PROC_OPEN_WAIT_NS. After an answer that did not come in time it does not ask for
@@ -63,8 +64,8 @@ void rudp_proc_look_via(struct rudp_proc_question *question);
 ssize_t rudp_proc_look(uint32_t pid, enum rudp_proc_file file, char *text, size_t size);
 
 /*
- * The keeper's part: answers what is asked, if anything. It opens what settings name: the key file, the
- * files of that directory, the policy files.
+ * The supervisor's part: answers what is asked, if anything. It opens what settings name: the key
+ * file, the files of that directory, the policy files.
  */
 void rudp_proc_look_answer(struct rudp_proc_question *question, const struct rudp_settings *settings);
 

@@ -22,10 +22,10 @@
 
 #define STANDARD_FDS 3
 #define ENGINE_NAME "rudp-engine"
-#define KEEPER_NAME "rudp-keeper"
+#define SUPERVISOR_NAME "rudp-keeper"
 #define DEATH_SIGNAL SIGUSR1
 
-/* A keeper reads nothing of strangers: it does not take the processor from an engine that starts. */
+/* A supervisor reads nothing of strangers: it does not take the processor from an engine that starts. */
 #define CONFINE_AFTER_MS 1000
 
 /*
@@ -34,13 +34,13 @@
  */
 #define FD_TABLE_SIZE 1024
 
-struct keeper {
-	int (*engine)(void *context, struct rudp_keep *keep);
+struct supervisor {
+	int (*engine)(void *context, struct rudp_failover_state *failover);
 	void *context;
 	const struct rudp_settings *settings;
-	struct rudp_keep *keep;
+	struct rudp_failover_state *failover;
 	int signal_fd;                               /* of whoever reads it */
-	int64_t deaths_at_ns[RUDP_KEEPER_DEATHS_MAX]; /* the last ones, a ring */
+	int64_t deaths_at_ns[RUDP_SUPERVISOR_DEATHS_MAX]; /* the last ones, a ring */
 	unsigned deaths;
 };
 
@@ -83,11 +83,11 @@ static void drop_death_signal(void)
 }
 
 /* Whoever wants this process to end means the engine. */
-static void take_signal(const struct keeper *keeper, pid_t engine)
+static void take_signal(const struct supervisor *supervisor, pid_t engine)
 {
 	struct signalfd_siginfo info = {0};
 
-	if (read(keeper->signal_fd, &info, sizeof info) == sizeof info &&
+	if (read(supervisor->signal_fd, &info, sizeof info) == sizeof info &&
 	    (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT))
 		kill(engine, SIGTERM);
 }
@@ -102,58 +102,60 @@ static void answer(struct rudp_proc_question *question, const struct rudp_settin
 }
 
 /* Returns when the engine, which is the parent, has ended. It is asked meanwhile (proc_look.h). */
-static void wait_for_end(const struct keeper *keeper, pid_t engine)
+static void wait_for_end(const struct supervisor *supervisor, pid_t engine)
 {
-	struct rudp_proc_question *question = &keeper->keep->question;
+	struct rudp_proc_question *question = &supervisor->failover->question;
 	int timeout_ms = CONFINE_AFTER_MS;
 
 	prctl(PR_SET_PDEATHSIG, DEATH_SIGNAL, 0, 0, 0);
 	while (getppid() == engine) {
-		struct pollfd fds[] = {{keeper->signal_fd, POLLIN, 0}, {question->wake_fd, POLLIN, 0}};
+		struct pollfd fds[] = {{supervisor->signal_fd, POLLIN, 0},
+				       {question->wake_fd, POLLIN, 0}};
 
 		if (poll(fds, 2, timeout_ms) == 0) {
-			rudp_confine_keeper(keeper->settings);
+			rudp_confine_supervisor(supervisor->settings);
 			timeout_ms = -1;
 		}
 		if (fds[0].revents)
-			take_signal(keeper, engine);
+			take_signal(supervisor, engine);
 		if (fds[1].revents)
-			answer(question, keeper->settings);
+			answer(question, supervisor->settings);
 	}
 	prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	drop_death_signal();
 }
 
-static void log_death(const struct keeper *keeper, pid_t engine, const char *what)
+static void log_death(const struct supervisor *supervisor, pid_t engine, const char *what)
 {
 	rudp_log(RUDP_LOG_ERROR, "engine %d was killed, with %u listeners; %s", (int)engine,
-		 rudp_keep_count(keeper->keep), what);
+		 rudp_failover_count(supervisor->failover), what);
 }
 
 /* So many within so short a time that the next one would end like them. */
-static bool dies_too_often(struct keeper *keeper)
+static bool dies_too_often(struct supervisor *supervisor)
 {
 	int64_t now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
-	int64_t *oldest = &keeper->deaths_at_ns[keeper->deaths % RUDP_KEEPER_DEATHS_MAX];
+	int64_t *oldest =
+		&supervisor->deaths_at_ns[supervisor->deaths % RUDP_SUPERVISOR_DEATHS_MAX];
 	int64_t since_ns;
 
 	*oldest = now_at_ns;
-	keeper->deaths++;
-	if (keeper->deaths < RUDP_KEEPER_DEATHS_MAX)
+	supervisor->deaths++;
+	if (supervisor->deaths < RUDP_SUPERVISOR_DEATHS_MAX)
 		return false;
-	since_ns = keeper->deaths_at_ns[keeper->deaths % RUDP_KEEPER_DEATHS_MAX];
-	return now_at_ns - since_ns < RUDP_KEEPER_DEATHS_NS;
+	since_ns = supervisor->deaths_at_ns[supervisor->deaths % RUDP_SUPERVISOR_DEATHS_MAX];
+	return now_at_ns - since_ns < RUDP_SUPERVISOR_DEATHS_NS;
 }
 
-static bool is_to_be_replaced(struct keeper *keeper, pid_t engine)
+static bool is_to_be_replaced(struct supervisor *supervisor, pid_t engine)
 {
-	if (!keeper->keep->has_begun || keeper->keep->is_over)
+	if (!supervisor->failover->has_begun || supervisor->failover->is_over)
 		return false;
-	if (dies_too_often(keeper)) {
-		log_death(keeper, engine, "too often, there is no other");
+	if (dies_too_often(supervisor)) {
+		log_death(supervisor, engine, "too often, there is no other");
 		return false;
 	}
-	log_death(keeper, engine, "another one takes its place");
+	log_death(supervisor, engine, "another one takes its place");
 	return true;
 }
 
@@ -169,10 +171,10 @@ static void close_span(unsigned first, unsigned last)
 }
 
 /* All but those that a successor needs. */
-static void close_rest(const struct rudp_keep *keep)
+static void close_rest(const struct rudp_failover_state *failover)
 {
-	static int fds[RUDP_KEPT_FDS_MAX];
-	size_t count = rudp_keep_fds(keep, fds);
+	static int fds[RUDP_FAILOVER_FDS_MAX];
+	size_t count = rudp_failover_fds(failover, fds);
 	unsigned from = STANDARD_FDS;
 
 	for (size_t i = 0; i < count; i++) {
@@ -200,7 +202,7 @@ static void wait_to_be_killed(pid_t parent)
  * (SO_LINGER; some are those of other users). So this process leaves the table, and somebody who ends
  * takes it along.
  */
-static void close_what_died(const struct rudp_keep *keep)
+static void close_what_died(const struct rudp_failover_state *failover)
 {
 	pid_t self = getpid(), last = fork_with_table();
 
@@ -208,51 +210,52 @@ static void close_what_died(const struct rudp_keep *keep)
 		wait_to_be_killed(self);
 	if (last > 0)
 		unshare(CLONE_FILES);
-	close_rest(keep);
+	close_rest(failover);
 	if (last > 0) {
 		kill(last, SIGKILL);
 		waitpid(last, NULL, 0);
 	}
 }
 
-static void prepare_to_succeed(const struct keeper *keeper)
+static void prepare_to_succeed(const struct supervisor *supervisor)
 {
 	rudp_log_file_close();
-	close_what_died(keeper->keep);
-	(void)rudp_log_file_open(keeper->settings);
+	close_what_died(supervisor->failover);
+	(void)rudp_log_file_open(supervisor->settings);
 }
 
-/* Of the engine, which is this process: its keeper is reaped by itself if that is killed. */
-static int run_engine(const struct keeper *keeper, const sigset_t *signals)
+/* Of the engine, which is this process: its supervisor is reaped by itself if that is killed. */
+static int run_engine(const struct supervisor *supervisor, const sigset_t *signals)
 {
 	signal(SIGCHLD, SIG_IGN);
 	name_process(ENGINE_NAME);
 	sigprocmask(SIG_SETMASK, signals, NULL);
-	return keeper->engine(keeper->context, keeper->keep);
+	return supervisor->engine(supervisor->context, supervisor->failover);
 }
 
 /*
- * Both processes have these descriptors. Without the first there can be no keeper; without the second
- * it is not asked, and an engine names a program as that names itself.
+ * Both processes have these descriptors. Without the first there can be no supervisor; without the
+ * second it is not asked, and an engine names a program as that names itself.
  */
-static bool open_waited(struct keeper *keeper, const sigset_t *signals)
+static bool open_waited(struct supervisor *supervisor, const sigset_t *signals)
 {
 	int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
-	keeper->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	keeper->keep->question = (struct rudp_proc_question){.wake_fd = wake_fd > 0 ? wake_fd : 0};
-	return keeper->signal_fd >= 0;
+	supervisor->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	supervisor->failover->question =
+		(struct rudp_proc_question){.wake_fd = wake_fd > 0 ? wake_fd : 0};
+	return supervisor->signal_fd >= 0;
 }
 
-static pid_t start_keeper(struct keeper *keeper, const sigset_t *signals)
+static pid_t start_supervisor(struct supervisor *supervisor, const sigset_t *signals)
 {
-	/* Before there is an engine: nobody takes its keeper for it. */
-	name_process(KEEPER_NAME);
+	/* Before there is an engine: nobody takes its supervisor for it. */
+	name_process(SUPERVISOR_NAME);
 	make_room();
-	return keeper->keep && open_waited(keeper, signals) ? fork_with_table() : -1;
+	return supervisor->failover && open_waited(supervisor, signals) ? fork_with_table() : -1;
 }
 
-/* For the keeper, which waits for them; an engine has its own mask. */
+/* For the supervisor, which waits for them; an engine has its own mask. */
 static void block_signals(sigset_t *waited, sigset_t *before)
 {
 	sigemptyset(waited);
@@ -262,30 +265,31 @@ static void block_signals(sigset_t *waited, sigset_t *before)
 	sigprocmask(SIG_BLOCK, waited, before);
 }
 
-int rudp_keeper_run(int (*engine)(void *context, struct rudp_keep *keep), void *context,
-		    const struct rudp_settings *settings)
+int rudp_supervisor_run(int (*engine)(void *context, struct rudp_failover_state *failover),
+			void *context, const struct rudp_settings *settings)
 {
-	struct keeper keeper = {.engine = engine,
-				.context = context,
-				.settings = settings,
-				.keep = rudp_keep_new()};
+	struct supervisor supervisor = {.engine = engine,
+					.context = context,
+					.settings = settings,
+					.failover = rudp_failover_state_new()};
 	sigset_t waited, of_engine;
 
 	block_signals(&waited, &of_engine);
 	for (;;) {
 		pid_t self = getpid(), pid;
 
-		pid = start_keeper(&keeper, &waited);
+		pid = start_supervisor(&supervisor, &waited);
 		if (pid < 0)
-			rudp_log(RUDP_LOG_WARN, "there is no keeper: listeners end with this engine");
+			rudp_log(RUDP_LOG_WARN,
+				 "there is no supervisor: listeners end with this engine");
 		if (pid > 0)
-			keeper.keep->keeper_pid = pid;
-		rudp_proc_look_via(pid > 0 ? &keeper.keep->question : NULL);
+			supervisor.failover->supervisor_pid = pid;
+		rudp_proc_look_via(pid > 0 ? &supervisor.failover->question : NULL);
 		if (pid != 0)
-			return run_engine(&keeper, &of_engine);
-		wait_for_end(&keeper, self);
-		if (!is_to_be_replaced(&keeper, self))
+			return run_engine(&supervisor, &of_engine);
+		wait_for_end(&supervisor, self);
+		if (!is_to_be_replaced(&supervisor, self))
 			return 0;
-		prepare_to_succeed(&keeper);
+		prepare_to_succeed(&supervisor);
 	}
 }

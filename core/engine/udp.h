@@ -100,8 +100,8 @@ int rudp_udp_open(struct rudp_engine *engine, const struct rudp_addr *local,
 int rudp_udp_open_connected(struct rudp_engine *engine, const struct rudp_addr *remote,
 			    const struct rudp_udp_route *route, struct rudp_udp **out);
 /*
- * Takes over a bound socket that another engine has opened (keep.h); it owns fd, also where this fails.
- * 0 with one owner counted, or -errno.
+ * Takes over a bound socket that another engine has opened (failover_state.h); it owns fd, also
+ * where this fails. 0 with one owner counted, or -errno.
  */
 int rudp_udp_adopt(struct rudp_engine *engine, int fd, bool v6only, struct rudp_udp **out);
 /* Opens one bound to a free port of local's host that no caller knows of, as rudp_udp_open(). */

@@ -63,7 +63,7 @@ static int move_port(struct rudp_engine *engine, struct rudp_port *port)
 	rudp_list_append(&port->udp->ports, &port->link);
 	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
 	     link = link->next)
-		rudp_keep_listener(engine, RUDP_LIST_OWNER(link, struct rudp_binding, link));
+		rudp_failover_listener(engine, RUDP_LIST_OWNER(link, struct rudp_binding, link));
 	rudp_udp_release(engine, old);
 	rudp_log(RUDP_LOG_INFO, "UDP port %u goes to a program that wants it: only plain TCP comes",
 		 port->number);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a confined engine may still do, and what not; and what its keeper reads for it. */
+/* What a confined engine may still do, and what not; and what its supervisor reads for it. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -307,7 +307,7 @@ Test(confine, what_is_in_force_is_said_in_words)
 }
 
 /* The engine itself may not read this of a process outside its domain. */
-static int asks_its_keeper(void *context, struct rudp_keep *keep)
+static int asks_its_supervisor(void *context, struct rudp_failover_state *keep)
 {
 	const pid_t *other = context;
 	char text[RUDP_PROC_LOOK_BYTES], path[32];
@@ -324,13 +324,13 @@ static int asks_its_keeper(void *context, struct rudp_keep *keep)
 	return rudp_proc_look((uint32_t)*other, RUDP_PROC_COMM, text, sizeof text) > 0 ? 0 : 3;
 }
 
-static int asks_a_dead_keeper(void *context, struct rudp_keep *keep)
+static int asks_a_dead_supervisor(void *context, struct rudp_failover_state *keep)
 {
 	const pid_t *other = context;
 	char text[RUDP_PROC_LOOK_BYTES];
 
 	keep->is_over = true;
-	kill(keep->keeper_pid, SIGKILL);
+	kill(keep->supervisor_pid, SIGKILL);
 	rudp_confine_engine(&confinement, &settings, run_dir);
 	if (!has(RUDP_CONFINE_FILES))
 		return 0;
@@ -341,25 +341,25 @@ static int asks_a_dead_keeper(void *context, struct rudp_keep *keep)
 		       : 1;
 }
 
-static int status_of_kept(int (*engine)(void *context, struct rudp_keep *keep))
+static int status_of_kept(int (*engine)(void *context, struct rudp_failover_state *keep))
 {
 	pid_t self = getpid(), pid = fork();
 	int status;
 
 	if (pid == 0)
-		_exit(rudp_keeper_run(engine, &self, &settings));
+		_exit(rudp_supervisor_run(engine, &self, &settings));
 	cr_assert(eq(int, waitpid(pid, &status, 0), pid));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-Test(confine, a_keeper_reads_for_its_engine_what_that_may_not)
+Test(confine, a_supervisor_reads_for_its_engine_what_that_may_not)
 {
-	cr_assert(zero(int, status_of_kept(asks_its_keeper)));
+	cr_assert(zero(int, status_of_kept(asks_its_supervisor)));
 }
 
-Test(confine, an_engine_does_not_wait_for_a_keeper_that_is_gone)
+Test(confine, an_engine_does_not_wait_for_a_supervisor_that_is_gone)
 {
-	cr_assert(zero(int, status_of_kept(asks_a_dead_keeper)));
+	cr_assert(zero(int, status_of_kept(asks_a_dead_supervisor)));
 }
 
 static int ready_ends[2];
@@ -376,7 +376,7 @@ static int new_text_errno(const char *path)
 }
 
 /* context: of that path, when another directory has taken the place of the one with the key. */
-static int reads_the_new_key(void *context, struct rudp_keep *keep)
+static int reads_the_new_key(void *context, struct rudp_failover_state *keep)
 {
 	char byte = 0, path[128];
 
@@ -415,7 +415,7 @@ static void check_replaced_keys(const char *configured)
 	cr_assert(zero(int, pipe(ready_ends)));
 	pid = fork();
 	if (pid == 0)
-		_exit(rudp_keeper_run(reads_the_new_key, path, &settings));
+		_exit(rudp_supervisor_run(reads_the_new_key, path, &settings));
 	cr_assert(eq(int, (int)read(ready_ends[0], &byte, 1), 1));
 	replace_keys();
 	cr_assert(eq(int, (int)write(pipe_ends[1], "x", 1), 1));

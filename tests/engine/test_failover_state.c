@@ -20,18 +20,18 @@
 #define HASH 0x6b65657074657374
 
 static struct rudp_engine first, second;
-static struct rudp_keep *keep;
+static struct rudp_failover_state *failover;
 static int program_fd; /* of the last listener */
 
 static void setup(void)
 {
 	static struct rudp_settings settings;
 
-	keep = rudp_keep_new();
-	cr_assert(ne(ptr, keep, NULL));
-	cr_assert(zero(int, rudp_engine_init_kept(&first, &settings, keep)));
+	failover = rudp_failover_state_new();
+	cr_assert(ne(ptr, failover, NULL));
+	cr_assert(zero(int, rudp_engine_init_kept(&first, &settings, failover)));
 	cr_assert(zero(int, rudp_engine_publish(&first, HASH + (uint64_t)getpid())));
-	rudp_keep_begin(&first);
+	rudp_failover_begin(&first);
 }
 
 static struct rudp_binding *bind_at(const char *address, unsigned flags)
@@ -60,7 +60,7 @@ static void succeed(void)
 {
 	static struct rudp_settings settings;
 
-	cr_assert(zero(int, rudp_engine_init_kept(&second, &settings, keep)));
+	cr_assert(zero(int, rudp_engine_init_kept(&second, &settings, failover)));
 	cr_assert(eq(int, second.succeeds, 1));
 }
 
@@ -80,8 +80,8 @@ static bool is_open(int fd)
 
 static bool is_noted(int fd)
 {
-	static int fds[RUDP_KEPT_FDS_MAX];
-	size_t count = rudp_keep_fds(keep, fds);
+	static int fds[RUDP_FAILOVER_FDS_MAX];
+	size_t count = rudp_failover_fds(failover, fds);
 
 	for (size_t i = 0; i < count; i++)
 		if (fds[i] == fd)
@@ -89,9 +89,9 @@ static bool is_noted(int fd)
 	return false;
 }
 
-TestSuite(keep, .init = setup, .timeout = 60);
+TestSuite(failover, .init = setup, .timeout = 60);
 
-Test(keep, a_successor_has_the_names_of_its_predecessor_and_its_doors)
+Test(failover, a_successor_has_the_names_of_its_predecessor_and_its_doors)
 {
 	cr_assert(zero(int, first.succeeds));
 	succeed();
@@ -101,7 +101,7 @@ Test(keep, a_successor_has_the_names_of_its_predecessor_and_its_doors)
 	cr_assert(eq(int, rudp_door_well_known(&second)->fd, rudp_door_well_known(&first)->fd));
 }
 
-Test(keep, a_name_that_was_given_up_stays_so)
+Test(failover, a_name_that_was_given_up_stays_so)
 {
 	int fd = rudp_door_well_known(&first)->fd;
 
@@ -113,7 +113,7 @@ Test(keep, a_name_that_was_given_up_stays_so)
 	cr_assert(zero(ptr, rudp_door_well_known(&second)));
 }
 
-Test(keep, a_successor_serves_the_listeners_under_their_ids)
+Test(failover, a_successor_serves_the_listeners_under_their_ids)
 {
 	struct rudp_binding *a = listen_at("127.0.0.1:0", 0), *b = listen_at("127.0.0.1:0", 0);
 	struct rudp_binding *again;
@@ -134,27 +134,27 @@ Test(keep, a_successor_serves_the_listeners_under_their_ids)
 	cr_assert(eq(ptr, rudp_binding_of(&second, program_fd), rudp_binding_find(&second, b->id)));
 }
 
-Test(keep, a_socket_that_does_not_listen_is_not_kept)
+Test(failover, a_socket_that_does_not_listen_is_not_kept)
 {
 	struct rudp_binding *binding = bind_at("127.0.0.1:0", 0);
 
-	cr_assert(zero(uint, rudp_keep_count(keep)));
+	cr_assert(zero(uint, rudp_failover_count(failover)));
 	succeed();
 	cr_assert(zero(ptr, rudp_binding_find(&second, binding->id)));
 }
 
-Test(keep, a_listener_that_is_closed_or_stopped_is_struck_out_before_its_descriptors_close)
+Test(failover, a_listener_that_is_closed_or_stopped_is_struck_out_before_its_descriptors_close)
 {
 	struct rudp_binding *closed = listen_at("127.0.0.1:0", 0);
 	struct rudp_binding *stopped = listen_at("127.0.0.1:0", 0);
 	int closed_fd = closed->tcp_fd, stopped_fd = stopped->tcp_fd;
 
-	cr_assert(eq(uint, rudp_keep_count(keep), 2));
+	cr_assert(eq(uint, rudp_failover_count(failover), 2));
 	rudp_binding_close(&first, closed);
-	cr_assert(eq(uint, rudp_keep_count(keep), 1));
+	cr_assert(eq(uint, rudp_failover_count(failover), 1));
 	cr_assert(zero(int, is_noted(closed_fd)));
 	rudp_listener_stop(&first, stopped);
-	cr_assert(zero(uint, rudp_keep_count(keep)));
+	cr_assert(zero(uint, rudp_failover_count(failover)));
 	cr_assert(zero(int, is_noted(stopped_fd)));
 	cr_assert(eq(int, is_open(stopped_fd), 1));
 }
@@ -168,7 +168,7 @@ static int bind_other(int type, const struct rudp_addr *addr)
 	return rc;
 }
 
-Test(keep, a_port_is_free_at_once_that_was_closed_while_there_was_no_engine)
+Test(failover, a_port_is_free_at_once_that_was_closed_while_there_was_no_engine)
 {
 	struct rudp_binding *binding = listen_at("127.0.0.1:0", 0);
 	const struct rudp_addr local = binding->local;
@@ -178,13 +178,13 @@ Test(keep, a_port_is_free_at_once_that_was_closed_while_there_was_no_engine)
 	cr_assert(eq(int, bind_other(SOCK_DGRAM, &local), EADDRINUSE));
 	succeed();
 	cr_assert(zero(uint, second.binding_count));
-	cr_assert(zero(uint, rudp_keep_count(keep)));
+	cr_assert(zero(uint, rudp_failover_count(failover)));
 	rudp_udp_close_orphans(&second);
 	cr_assert(zero(int, bind_other(SOCK_STREAM, &local)));
 	cr_assert(zero(int, bind_other(SOCK_DGRAM, &local)));
 }
 
-Test(keep, listeners_of_one_port_share_it_again)
+Test(failover, listeners_of_one_port_share_it_again)
 {
 	struct rudp_binding *a = listen_at("127.0.0.1:0", RUDP_MARK_REUSEPORT), *b;
 	char address[RUDP_ADDR_TEXT_SIZE];
@@ -198,7 +198,7 @@ Test(keep, listeners_of_one_port_share_it_again)
 	cr_assert(eq(uint, rudp_binding_find(&second, a->id)->port->udp->owners, 1));
 }
 
-Test(keep, what_changes_of_a_listener_is_known_to_a_successor)
+Test(failover, what_changes_of_a_listener_is_known_to_a_successor)
 {
 	struct rudp_binding *binding = listen_at("127.0.0.1:0", 0);
 
@@ -208,7 +208,7 @@ Test(keep, what_changes_of_a_listener_is_known_to_a_successor)
 	cr_assert(eq(int, rudp_binding_find(&second, binding->id)->options.conn.keepalive, 1));
 }
 
-Test(keep, a_udp_port_that_was_given_up_stays_so)
+Test(failover, a_udp_port_that_was_given_up_stays_so)
 {
 	struct rudp_binding *binding = listen_at("127.0.0.1:0", 0), *again;
 	int before = binding->port->udp->fd;
@@ -224,7 +224,7 @@ Test(keep, a_udp_port_that_was_given_up_stays_so)
 }
 
 /* A program that asks after a connection of the dead engine must not be told of another's. */
-Test(keep, new_objects_of_a_successor_have_other_ids)
+Test(failover, new_objects_of_a_successor_have_other_ids)
 {
 	uint64_t before = rudp_slots_add(&first.slots, RUDP_KIND_APP, &first), after;
 
@@ -238,125 +238,125 @@ Test(keep, new_objects_of_a_successor_have_other_ids)
 	cr_assert(lt(int, 100, 0), "no slot of the same number");
 }
 
-Test(keep, without_a_place_a_listener_is_not_kept_and_the_next_free_place_is_used)
+Test(failover, without_a_place_a_listener_is_not_kept_and_the_next_free_place_is_used)
 {
 	struct rudp_binding *kept = listen_at("127.0.0.1:0", 0), *left_out;
 
-	for (unsigned i = 0; i < RUDP_KEPT_MAX; i++)
-		keep->records[i].is_valid = true;
-	keep->used_max = RUDP_KEPT_MAX;
+	for (unsigned i = 0; i < RUDP_FAILOVER_LISTENERS_MAX; i++)
+		failover->records[i].is_valid = true;
+	failover->used_max = RUDP_FAILOVER_LISTENERS_MAX;
 	left_out = listen_at("127.0.0.1:0", 0);
 	cr_assert(zero(uint, left_out->kept));
 	cr_assert(zero(int, is_noted(left_out->tcp_fd)));
 	rudp_listener_stop(&first, left_out);
 	rudp_binding_close(&first, kept);
-	cr_assert(eq(uint, rudp_keep_count(keep), RUDP_KEPT_MAX - 1));
+	cr_assert(eq(uint, rudp_failover_count(failover), RUDP_FAILOVER_LISTENERS_MAX - 1));
 	cr_assert(eq(uint, listen_at("127.0.0.1:0", 0)->kept, 1));
 }
 
-Test(keep, descriptors_are_told_in_order_and_once)
+Test(failover, descriptors_are_told_in_order_and_once)
 {
-	static int fds[RUDP_KEPT_FDS_MAX];
+	static int fds[RUDP_FAILOVER_FDS_MAX];
 	struct rudp_binding *a = listen_at("127.0.0.1:0", RUDP_MARK_REUSEPORT);
 	char address[RUDP_ADDR_TEXT_SIZE];
 	size_t count;
 
 	listen_at(rudp_addr_format(&a->local, address), RUDP_MARK_REUSEPORT);
-	count = rudp_keep_fds(keep, fds);
+	count = rudp_failover_fds(failover, fds);
 	/* Doors, and two listeners: each has a TCP socket and a path, both share one of UDP. */
 	cr_assert(eq(sz, count, RUDP_DOOR_KINDS + 2 * 2 + 1));
 	for (size_t i = 1; i < count; i++)
 		cr_assert(lt(int, fds[i - 1], fds[i]));
 }
 
-Test(keep, an_engine_that_is_asked_to_end_says_so)
+Test(failover, an_engine_that_is_asked_to_end_says_so)
 {
-	cr_assert(zero(int, keep->is_over));
+	cr_assert(zero(int, failover->is_over));
 	rudp_engine_retire(&first);
-	cr_assert(eq(int, keep->is_over, 1));
+	cr_assert(eq(int, failover->is_over, 1));
 }
 
 /* The engine may have crashed because it writes where it should not. */
-static void spoil_and_succeed(void (*spoil)(struct rudp_kept *kept))
+static void spoil_and_succeed(void (*spoil)(struct rudp_failover_record *kept))
 {
 	struct rudp_binding *bad = listen_at("127.0.0.1:0", 0), *good = listen_at("127.0.0.1:0", 0);
 
-	spoil(&keep->records[bad->kept - 1]);
+	spoil(&failover->records[bad->kept - 1]);
 	succeed();
 	cr_assert(eq(uint, second.binding_count, 1));
-	cr_assert(eq(uint, rudp_keep_count(keep), 1));
+	cr_assert(eq(uint, rudp_failover_count(failover), 1));
 	cr_assert(ne(ptr, rudp_binding_find(&second, good->id), NULL));
 }
 
-static void half_written(struct rudp_kept *kept)
+static void half_written(struct rudp_failover_record *kept)
 {
 	kept->is_valid = false;
 }
 
-static void no_tcp(struct rudp_kept *kept)
+static void no_tcp(struct rudp_failover_record *kept)
 {
 	kept->binding.tcp_fd = -1;
 }
 
-static void closed_tcp(struct rudp_kept *kept)
+static void closed_tcp(struct rudp_failover_record *kept)
 {
 	close(kept->binding.tcp_fd);
 }
 
-static void tcp_is_udp(struct rudp_kept *kept)
+static void tcp_is_udp(struct rudp_failover_record *kept)
 {
 	kept->binding.tcp_fd = kept->udp_fd;
 }
 
-static void udp_is_tcp(struct rudp_kept *kept)
+static void udp_is_tcp(struct rudp_failover_record *kept)
 {
 	kept->udp_fd = kept->binding.tcp_fd;
 }
 
-static void udp_is_no_socket(struct rudp_kept *kept)
+static void udp_is_no_socket(struct rudp_failover_record *kept)
 {
 	kept->udp_fd = first.spare_fd;
 }
 
-static void other_address(struct rudp_kept *kept)
+static void other_address(struct rudp_failover_record *kept)
 {
 	rudp_addr_set_port(&kept->binding.local, 1);
 }
 
-static void no_listener(struct rudp_kept *kept)
+static void no_listener(struct rudp_failover_record *kept)
 {
 	kept->binding.listening = false;
 }
 
-static void no_id(struct rudp_kept *kept)
+static void no_id(struct rudp_failover_record *kept)
 {
 	kept->binding.id = 0;
 }
 
-static void id_of_another_kind(struct rudp_kept *kept)
+static void id_of_another_kind(struct rudp_failover_record *kept)
 {
 	kept->binding.id ^= (uint64_t)(RUDP_KIND_BINDING ^ RUDP_KIND_APP) << 32;
 }
 
-static void id_beyond_all(struct rudp_kept *kept)
+static void id_beyond_all(struct rudp_failover_record *kept)
 {
 	kept->binding.id |= UINT32_MAX;
 }
 
-static void twice_the_same(struct rudp_kept *kept)
+static void twice_the_same(struct rudp_failover_record *kept)
 {
 	kept->binding = kept[1].binding;
 	kept->udp_fd = kept[1].udp_fd;
 }
 
-static void too_many(struct rudp_kept *kept)
+static void too_many(struct rudp_failover_record *kept)
 {
 	kept->is_valid = false;
-	keep->used_max = UINT32_MAX;
+	failover->used_max = UINT32_MAX;
 }
 
 #define SPOILED(how)                                                                               \
-	Test(keep, a_record_that_is_spoiled_harms_no_other_##how)                                  \
+	Test(failover, a_record_that_is_spoiled_harms_no_other_##how)                              \
 	{                                                                                          \
 		spoil_and_succeed(how);                                                            \
 	}

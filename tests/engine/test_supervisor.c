@@ -27,24 +27,24 @@
 /* What all processes of a test see. */
 static struct world {
 	unsigned starts;
-	pid_t keeper;
+	pid_t supervisor;
 	int kept_fd, other_fd;
-	bool kept_is_open, other_is_open, standard_are_open, has_keeper;
-	char name[16], keeper_name[16];
+	bool kept_is_open, other_is_open, standard_are_open, has_supervisor;
+	char name[16], supervisor_name[16];
 	int ends[2];
 } *world;
 
-typedef int fake_engine(void *context, struct rudp_keep *keep);
+typedef int fake_engine(void *context, struct rudp_failover_state *failover);
 
 static void setup(void)
 {
-	prctl(PR_SET_CHILD_SUBREAPER, 1); /* successors and keepers come to this process */
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* successors and supervisors come to this process */
 	world = mmap(NULL, sizeof *world, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	cr_assert(ne(ptr, (void *)world, MAP_FAILED));
 	cr_assert(zero(int, pipe2(world->ends, O_CLOEXEC)));
 }
 
-TestSuite(keeper, .init = setup, .timeout = 25);
+TestSuite(supervisor, .init = setup, .timeout = 25);
 
 /* In a process of its own, as in rudp-engine. */
 static pid_t begin(fake_engine *engine)
@@ -59,7 +59,7 @@ static pid_t begin(fake_engine *engine)
 	sigaddset(&watched, SIGTERM);
 	sigaddset(&watched, SIGINT);
 	sigprocmask(SIG_SETMASK, &watched, NULL);
-	_exit(rudp_keeper_run(engine, world, &settings));
+	_exit(rudp_supervisor_run(engine, world, &settings));
 }
 
 /* Of the first; the others have ended, too. */
@@ -73,9 +73,9 @@ static int end(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static int is_done(struct rudp_keep *keep, int status)
+static int is_done(struct rudp_failover_state *failover, int status)
 {
-	keep->is_over = true;
+	failover->is_over = true;
 	return status;
 }
 
@@ -98,87 +98,87 @@ static void read_name(pid_t pid, char name[16])
 		fclose(file);
 }
 
-static int twice_killed(void *context, struct rudp_keep *keep)
+static int twice_killed(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
-	keep->has_begun = true;
+	failover->has_begun = true;
 	read_name(getpid(), world->name);
-	read_name(keep->keeper_pid, world->keeper_name);
-	return ++world->starts < 3 ? die() : is_done(keep, 0);
+	read_name(failover->supervisor_pid, world->supervisor_name);
+	return ++world->starts < 3 ? die() : is_done(failover, 0);
 }
 
-Test(keeper, starts_another_in_place_of_one_that_was_killed)
+Test(supervisor, starts_another_in_place_of_one_that_was_killed)
 {
 	cr_assert(eq(int, end(begin(twice_killed)), 128 + SIGKILL));
 	cr_assert(eq(uint, world->starts, 3));
 	cr_assert(eq(str, world->name, "rudp-engine\n"));
-	cr_assert(eq(str, world->keeper_name, "rudp-keeper\n"));
+	cr_assert(eq(str, world->supervisor_name, "rudp-keeper\n"));
 }
 
-static int once_failed(void *context, struct rudp_keep *keep)
+static int once_failed(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
-	keep->has_begun = true;
-	return ++world->starts < 2 ? 9 : is_done(keep, 0);
+	failover->has_begun = true;
+	return ++world->starts < 2 ? 9 : is_done(failover, 0);
 }
 
-Test(keeper, starts_another_in_place_of_one_that_has_failed)
+Test(supervisor, starts_another_in_place_of_one_that_has_failed)
 {
 	cr_assert(eq(int, end(begin(once_failed)), 9));
 	cr_assert(eq(uint, world->starts, 2));
 }
 
-static int always_killed(void *context, struct rudp_keep *keep)
+static int always_killed(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
-	keep->has_begun = true;
+	failover->has_begun = true;
 	world->starts++;
 	return die();
 }
 
-Test(keeper, gives_up_where_each_one_is_killed_at_once)
+Test(supervisor, gives_up_where_each_one_is_killed_at_once)
 {
 	cr_assert(eq(int, end(begin(always_killed)), 128 + SIGKILL));
-	cr_assert(eq(uint, world->starts, RUDP_KEEPER_DEATHS_MAX));
+	cr_assert(eq(uint, world->starts, RUDP_SUPERVISOR_DEATHS_MAX));
 }
 
-static int killed_before_it_serves(void *context, struct rudp_keep *keep)
+static int killed_before_it_serves(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
-	(void)keep;
+	(void)failover;
 	world->starts++;
 	return die();
 }
 
-Test(keeper, starts_no_other_where_the_first_one_has_not_begun)
+Test(supervisor, starts_no_other_where_the_first_one_has_not_begun)
 {
 	cr_assert(eq(int, end(begin(killed_before_it_serves)), 128 + SIGKILL));
 	cr_assert(eq(uint, world->starts, 1));
 }
 
-static int fails_before_it_serves(void *context, struct rudp_keep *keep)
+static int fails_before_it_serves(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
-	(void)keep;
+	(void)failover;
 	world->starts++;
 	return 7;
 }
 
-Test(keeper, tells_the_status_of_one_that_could_not_begin)
+Test(supervisor, tells_the_status_of_one_that_could_not_begin)
 {
 	cr_assert(eq(int, end(begin(fails_before_it_serves)), 7));
 	cr_assert(eq(uint, world->starts, 1));
 }
 
-static int killed_while_it_ends(void *context, struct rudp_keep *keep)
+static int killed_while_it_ends(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
-	keep->has_begun = keep->is_over = true;
+	failover->has_begun = failover->is_over = true;
 	world->starts++;
 	return die();
 }
 
-Test(keeper, starts_no_other_where_one_was_asked_to_end)
+Test(supervisor, starts_no_other_where_one_was_asked_to_end)
 {
 	cr_assert(eq(int, end(begin(killed_while_it_ends)), 128 + SIGKILL));
 	cr_assert(eq(uint, world->starts, 1));
@@ -189,22 +189,22 @@ static bool is_open(int fd)
 	return fcntl(fd, F_GETFD) >= 0;
 }
 
-static int killed_with_descriptors(void *context, struct rudp_keep *keep)
+static int killed_with_descriptors(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
 	if (++world->starts > 1) {
 		world->kept_is_open = is_open(world->kept_fd);
 		world->other_is_open = is_open(world->other_fd);
 		world->standard_are_open = is_open(0) && is_open(1) && is_open(2);
-		return is_done(keep, 0);
+		return is_done(failover, 0);
 	}
-	keep->has_begun = true;
-	keep->door_fds[RUDP_DOOR_CONTROL] = world->kept_fd = fcntl(0, F_DUPFD_CLOEXEC, 700);
+	failover->has_begun = true;
+	failover->door_fds[RUDP_DOOR_CONTROL] = world->kept_fd = fcntl(0, F_DUPFD_CLOEXEC, 700);
 	world->other_fd = fcntl(0, F_DUPFD_CLOEXEC, 600);
 	return die();
 }
 
-Test(keeper, keeps_what_a_successor_needs_and_closes_the_rest)
+Test(supervisor, keeps_what_a_successor_needs_and_closes_the_rest)
 {
 	cr_assert(eq(int, end(begin(killed_with_descriptors)), 128 + SIGKILL));
 	cr_assert(eq(int, world->standard_are_open, 1));
@@ -213,36 +213,36 @@ Test(keeper, keeps_what_a_successor_needs_and_closes_the_rest)
 	cr_assert(zero(int, world->other_is_open));
 }
 
-static int killed_with_one_that_lingers(void *context, struct rudp_keep *keep)
+static int killed_with_one_that_lingers(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
 	if (++world->starts > 1)
-		return is_done(keep, 0);
-	keep->has_begun = true;
+		return is_done(failover, 0);
+	failover->has_begun = true;
 	(void)lingering(); /* its close would take longer than this test may */
 	return die();
 }
 
-Test(keeper, waits_for_no_descriptor_that_lingers)
+Test(supervisor, waits_for_no_descriptor_that_lingers)
 {
 	cr_assert(eq(int, end(begin(killed_with_one_that_lingers)), 128 + SIGKILL));
 	cr_assert(eq(uint, world->starts, 2));
 }
 
-static int ends_when_asked(void *context, struct rudp_keep *keep)
+static int ends_when_asked(void *context, struct rudp_failover_state *failover)
 {
 	sigset_t watched;
 	int number;
 
 	(void)context;
-	keep->has_begun = true;
-	world->keeper = keep->keeper_pid;
+	failover->has_begun = true;
+	world->supervisor = failover->supervisor_pid;
 	sigemptyset(&watched);
 	sigaddset(&watched, SIGTERM);
 	sigaddset(&watched, SIGINT);
 	if (write(world->ends[1], "r", 1) != 1)
 		return 1;
-	return is_done(keep, sigwait(&watched, &number) == 0 && number == SIGTERM ? 0 : 1);
+	return is_done(failover, sigwait(&watched, &number) == 0 && number == SIGTERM ? 0 : 1);
 }
 
 static void asks_to_end_with(int number)
@@ -251,55 +251,55 @@ static void asks_to_end_with(int number)
 	char letter;
 
 	cr_assert(eq(int, (int)read(world->ends[0], &letter, 1), 1));
-	cr_assert(zero(int, kill(world->keeper, number)));
+	cr_assert(zero(int, kill(world->supervisor, number)));
 	cr_assert(zero(int, end(pid)));
 }
 
-Test(keeper, passes_on_that_it_shall_end)
+Test(supervisor, passes_on_that_it_shall_end)
 {
 	asks_to_end_with(SIGTERM);
 }
 
 /* Two of these would be an end at once; a terminal sends one to both. */
-Test(keeper, passes_on_an_interrupt_as_a_wish_to_end)
+Test(supervisor, passes_on_an_interrupt_as_a_wish_to_end)
 {
 	asks_to_end_with(SIGINT);
 }
 
-static int outlives_its_keeper(void *context, struct rudp_keep *keep)
+static int outlives_its_supervisor(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
-	keep->has_begun = true;
-	world->keeper = keep->keeper_pid;
+	failover->has_begun = true;
+	world->supervisor = failover->supervisor_pid;
 	if (write(world->ends[1], "r", 1) != 1)
 		return 1;
-	while (kill(world->keeper, 0) == 0)
+	while (kill(world->supervisor, 0) == 0)
 		;
 	return write(world->ends[1], "o", 1) == 1 ? 0 : 1;
 }
 
-Test(keeper, leaves_the_engine_alone_when_it_is_killed_itself)
+Test(supervisor, leaves_the_engine_alone_when_it_is_killed_itself)
 {
-	pid_t pid = begin(outlives_its_keeper);
+	pid_t pid = begin(outlives_its_supervisor);
 	char letter;
 
 	cr_assert(eq(int, (int)read(world->ends[0], &letter, 1), 1));
-	cr_assert(zero(int, kill(world->keeper, SIGKILL)));
+	cr_assert(zero(int, kill(world->supervisor, SIGKILL)));
 	cr_assert(eq(int, (int)read(world->ends[0], &letter, 1), 1));
 	cr_assert(eq(chr, letter, 'o'));
 	cr_assert(zero(int, end(pid)));
 }
 
-static int runs_alone(void *context, struct rudp_keep *keep)
+static int runs_alone(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
 	world->starts++;
-	world->has_keeper = keep->keeper_pid != 0;
+	world->has_supervisor = failover->supervisor_pid != 0;
 	read_name(getpid(), world->name);
 	return 0;
 }
 
-Test(keeper, does_without_where_there_can_be_no_process)
+Test(supervisor, does_without_where_there_can_be_no_process)
 {
 	const struct rlimit none = {0, 0};
 	static struct rudp_settings settings;
@@ -311,21 +311,21 @@ Test(keeper, does_without_where_there_can_be_no_process)
 	if (pid == 0) {
 		if (setrlimit(RLIMIT_NPROC, &none) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
 			_exit(77);
-		_exit(rudp_keeper_run(runs_alone, world, &settings));
+		_exit(rudp_supervisor_run(runs_alone, world, &settings));
 	}
 	cr_assert(zero(int, end(pid)));
 	cr_assert(eq(uint, world->starts, 1));
-	cr_assert(zero(int, world->has_keeper));
+	cr_assert(zero(int, world->has_supervisor));
 	cr_assert(eq(str, world->name, "rudp-engine\n"));
 }
 
-static int waits_to_be_killed(void *context, struct rudp_keep *keep)
+static int waits_to_be_killed(void *context, struct rudp_failover_state *failover)
 {
 	(void)context;
-	keep->has_begun = true;
+	failover->has_begun = true;
 	if (++world->starts > 1)
-		return is_done(keep, 0);
-	world->keeper = keep->keeper_pid;
+		return is_done(failover, 0);
+	world->supervisor = failover->supervisor_pid;
 	if (write(world->ends[1], "r", 1) == 1)
 		pause();
 	return 1;
@@ -340,7 +340,7 @@ static void let_pass(int64_t ns)
 }
 
 /* At each instant of its taking the place. end() waits for all processes. */
-Test(keeper, leaves_no_process_behind_when_it_is_killed_soon_after_the_engine)
+Test(supervisor, leaves_no_process_behind_when_it_is_killed_soon_after_the_engine)
 {
 	for (int i = 0; i < KILLS; i++) {
 		pid_t pid;
@@ -351,7 +351,7 @@ Test(keeper, leaves_no_process_behind_when_it_is_killed_soon_after_the_engine)
 		cr_assert(eq(int, (int)read(world->ends[0], &letter, 1), 1));
 		cr_assert(zero(int, kill(pid, SIGKILL)));
 		let_pass(i * KILL_STEP_NS);
-		kill(world->keeper, SIGKILL); /* it may have ended */
+		kill(world->supervisor, SIGKILL); /* it may have ended */
 		cr_assert(eq(int, end(pid), 128 + SIGKILL));
 	}
 }

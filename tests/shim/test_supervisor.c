@@ -94,9 +94,9 @@ static void expect(const char *program, const char *settings, const char *wanted
 	cr_assert(eq(str, output, (char *)wanted));
 }
 
-TestSuite(keeper, .timeout = 120);
+TestSuite(supervisor, .timeout = 120);
 
-Test(keeper, listeners_accept_again_each_time_their_engine_is_killed)
+Test(supervisor, listeners_accept_again_each_time_their_engine_is_killed)
 {
 	expect("servers = [listen(), listen(), listen('::1', socket.AF_INET6)]\n"
 	       "pairs = [talk('before', s) for s in servers]\n"
@@ -114,7 +114,7 @@ Test(keeper, listeners_accept_again_each_time_their_engine_is_killed)
 }
 
 /* With its port the listener goes where a program closes it, as soon as if there were no successor. */
-Test(keeper, a_port_is_free_when_its_listener_is_closed_under_a_successor)
+Test(supervisor, a_port_is_free_when_its_listener_is_closed_under_a_successor)
 {
 	expect("server, other = listen(), listen()\n"
 	       "client, peer = talk('before', server)\n"
@@ -126,7 +126,7 @@ Test(keeper, a_port_is_free_when_its_listener_is_closed_under_a_successor)
 	       "", "before word from him\nafter word from him\nnew word from him\n");
 }
 
-Test(keeper, who_waits_in_accept_or_with_epoll_hears_of_the_next_client)
+Test(supervisor, who_waits_in_accept_or_with_epoll_hears_of_the_next_client)
 {
 	expect("server, watched = listen(), listen()\n"
 	       "client, peer = talk('before', server)\n"
@@ -148,7 +148,7 @@ Test(keeper, who_waits_in_accept_or_with_epoll_hears_of_the_next_client)
 	       "", "before word from him\naccept word from him\nepoll word from him\n");
 }
 
-Test(keeper, all_processes_that_share_a_listener_accept_again)
+Test(supervisor, all_processes_that_share_a_listener_accept_again)
 {
 	expect("server = listen()\n"
 	       "client, peer = talk('before', server)\n"
@@ -172,7 +172,7 @@ Test(keeper, all_processes_that_share_a_listener_accept_again)
 	       "", "before word from him\nall\n");
 }
 
-Test(keeper, a_server_that_has_become_another_user_accepts_again)
+Test(supervisor, a_server_that_has_become_another_user_accepts_again)
 {
 	if (geteuid() != 0)
 		cr_skip_test("needs root, to be somebody else");
@@ -192,7 +192,7 @@ Test(keeper, a_server_that_has_become_another_user_accepts_again)
 }
 
 /* It may accept, and would be killed for what else is to be asked: for socket(), here. */
-Test(keeper, a_server_under_a_filter_that_kills_accepts_again)
+Test(supervisor, a_server_under_a_filter_that_kills_accepts_again)
 {
 	expect("import ctypes, struct\n"
 	       "server = listen()\n"
@@ -221,10 +221,10 @@ Test(keeper, a_server_under_a_filter_that_kills_accepts_again)
 }
 
 /*
- * The keeper is stopped: nobody takes the place of the dead engine until it goes on. Who calls meanwhile
- * waits, a plain TCP client in the kernel's queue, a program in the engine's door.
+ * The supervisor is stopped: nobody takes the place of the dead engine until it goes on. Who calls
+ * meanwhile waits, a plain TCP client in the kernel's queue, a program in the engine's door.
  */
-Test(keeper, what_happens_while_there_is_no_engine_is_made_up_for)
+Test(supervisor, what_happens_while_there_is_no_engine_is_made_up_for)
 {
 	expect("server, closed = listen(), listen()\n"
 	       "client, peer = talk('before', server)\n"
@@ -258,7 +258,7 @@ Test(keeper, what_happens_while_there_is_no_engine_is_made_up_for)
 }
 
 /* One UDP socket serves both. */
-Test(keeper, listeners_with_one_udp_port_keep_it)
+Test(supervisor, listeners_with_one_udp_port_keep_it)
 {
 	char settings[64];
 
@@ -273,7 +273,7 @@ Test(keeper, listeners_with_one_udp_port_keep_it)
 	       "before word from him\nbefore word from him\nafter word from him\nafter word from him\n");
 }
 
-Test(keeper, a_listener_for_plain_tcp_alone_goes_on)
+Test(supervisor, a_listener_for_plain_tcp_alone_goes_on)
 {
 	expect("server = listen()\n"
 	       "talk_plainly('before', server)\n"
@@ -282,7 +282,7 @@ Test(keeper, a_listener_for_plain_tcp_alone_goes_on)
 	       "RUDP_POLICY='listen use tcp'", "before word reply\nafter word reply\n");
 }
 
-Test(keeper, a_listener_for_rudp_alone_goes_on_and_lets_no_other_in)
+Test(supervisor, a_listener_for_rudp_alone_goes_on_and_lets_no_other_in)
 {
 	expect("server = listen()\n"
 	       "client, peer = talk('before', server)\n"
@@ -294,7 +294,7 @@ Test(keeper, a_listener_for_rudp_alone_goes_on_and_lets_no_other_in)
 }
 
 /* As by a service manager. Only an engine that serves it lets a client in that must be rudp. */
-Test(keeper, a_listener_that_was_handed_over_goes_on)
+Test(supervisor, a_listener_that_was_handed_over_goes_on)
 {
 	expect("if os.environ['RUDP_DISABLE']:\n"
 	       "    made = listen()\n"
@@ -310,7 +310,7 @@ Test(keeper, a_listener_that_was_handed_over_goes_on)
 }
 
 /* Workers with a listener each, on one port. */
-Test(keeper, listeners_of_one_port_go_on_sharing_it)
+Test(supervisor, listeners_of_one_port_go_on_sharing_it)
 {
 	expect("def worker(port):\n"
 	       "    s = socket.socket()\n"
@@ -337,7 +337,7 @@ Test(keeper, listeners_of_one_port_go_on_sharing_it)
 }
 
 /* As today: it serves on, and when it is killed too nobody takes its place. */
-Test(keeper, an_engine_without_its_keeper_serves_on)
+Test(supervisor, an_engine_without_its_supervisor_serves_on)
 {
 	expect("server = listen()\n"
 	       "client, peer = talk('before', server)\n"
@@ -353,7 +353,7 @@ Test(keeper, an_engine_without_its_keeper_serves_on)
 }
 
 /* Where something kills each of them at once the processor is not to burn. */
-Test(keeper, gives_up_an_engine_that_is_killed_again_and_again)
+Test(supervisor, gives_up_an_engine_that_is_killed_again_and_again)
 {
 	expect("server = listen()\n"
 	       "client, peer = talk('before', server)\n"
@@ -367,8 +367,8 @@ Test(keeper, gives_up_an_engine_that_is_killed_again_and_again)
 	       "", "before word from him\n5\nnew word from him\n");
 }
 
-/* Who asks the keeper to end means the engine, which delivers what there is first. */
-Test(keeper, passes_on_that_it_shall_end)
+/* Who asks the supervisor to end means the engine, which delivers what there is first. */
+Test(supervisor, passes_on_that_it_shall_end)
 {
 	expect("server = listen()\n"
 	       "client, peer = talk('before', server)\n"

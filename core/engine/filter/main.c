@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filter - prints the seccomp filters of an engine and of its keeper, as a C header.
+ * filter - prints the seccomp filters of an engine and of its supervisor, as a C header.
  *
  * It runs while rudp is built: libseccomp needs more than a millisecond to make a filter, for which a
  * program that starts an engine would wait. The header holds two arrays of struct sock_filter for this
- * architecture, engine_filter and keeper_filter, which confine_calls.c loads.
+ * architecture, engine_filter and supervisor_filter, which confine_calls.c loads.
  *
  * Errors  1, with a line on stderr.
  */
@@ -61,16 +61,30 @@ static const int engine_calls[] = {
 };
 
 /*
- * Of a keeper besides: what waits for an engine, replaces it and confines the successor, which loads
+ * Of a supervisor besides: what waits for an engine, replaces it and confines the successor, which loads
  * libraries.
  */
-static const int keeper_calls[] = {
-	SCMP_SYS(capset), SCMP_SYS(clone), SCMP_SYS(kill), SCMP_SYS(landlock_add_rule),
-	SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_restrict_self), SCMP_SYS(mmap),
-	SCMP_SYS(mmap2), SCMP_SYS(mprotect), SCMP_SYS(pause), SCMP_SYS(prctl),
-	SCMP_SYS(rt_sigtimedwait), SCMP_SYS(rt_sigtimedwait_time64), SCMP_SYS(seccomp),
-	SCMP_SYS(setrlimit), SCMP_SYS(socket), SCMP_SYS(unshare), SCMP_SYS(wait4),
-	SCMP_SYS(waitid), SCMP_SYS(waitpid),
+static const int supervisor_calls[] = {
+	SCMP_SYS(capset),
+	SCMP_SYS(clone),
+	SCMP_SYS(kill),
+	SCMP_SYS(landlock_add_rule),
+	SCMP_SYS(landlock_create_ruleset),
+	SCMP_SYS(landlock_restrict_self),
+	SCMP_SYS(mmap),
+	SCMP_SYS(mmap2),
+	SCMP_SYS(mprotect),
+	SCMP_SYS(pause),
+	SCMP_SYS(prctl),
+	SCMP_SYS(rt_sigtimedwait),
+	SCMP_SYS(rt_sigtimedwait_time64),
+	SCMP_SYS(seccomp),
+	SCMP_SYS(setrlimit),
+	SCMP_SYS(socket),
+	SCMP_SYS(unshare),
+	SCMP_SYS(wait4),
+	SCMP_SYS(waitid),
+	SCMP_SYS(waitpid),
 };
 
 static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
@@ -106,7 +120,7 @@ static int add_engine_arguments(scmp_filter_ctx filter)
 }
 
 /* Any other call fails with ENOSYS (confine.h). */
-static int make(scmp_filter_ctx filter, bool for_keeper)
+static int make(scmp_filter_ctx filter, bool for_supervisor)
 {
 	int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
 
@@ -114,8 +128,8 @@ static int make(scmp_filter_ctx filter, bool for_keeper)
 	if (rc == 0)
 		rc = add_calls(filter, engine_calls, COUNT(engine_calls));
 	if (rc == 0)
-		rc = for_keeper ? add_calls(filter, keeper_calls, COUNT(keeper_calls))
-				: add_engine_arguments(filter);
+		rc = for_supervisor ? add_calls(filter, supervisor_calls, COUNT(supervisor_calls))
+				    : add_engine_arguments(filter);
 	return rc;
 }
 
@@ -131,11 +145,11 @@ static int print_program(FILE *program, const char *name)
 	return ferror(program) ? -EIO : 0;
 }
 
-static int print_filter(bool for_keeper, const char *name)
+static int print_filter(bool for_supervisor, const char *name)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 	FILE *program = tmpfile();
-	int rc = filter && program ? make(filter, for_keeper) : -ENOMEM;
+	int rc = filter && program ? make(filter, for_supervisor) : -ENOMEM;
 
 	if (rc == 0)
 		rc = seccomp_export_bpf(filter, fileno(program));
@@ -153,7 +167,7 @@ static int print_filter(bool for_keeper, const char *name)
 int main(void)
 {
 	printf("/* Made by core/engine/filter/main.c. */\n");
-	if (print_filter(false, "engine_filter") < 0 || print_filter(true, "keeper_filter") < 0)
+	if (print_filter(false, "engine_filter") < 0 || print_filter(true, "supervisor_filter") < 0)
 		return 1;
 	return fflush(stdout) == 0 ? 0 : 1;
 }
