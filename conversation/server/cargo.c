@@ -11,7 +11,7 @@
 #include "conversation/model/state.h"
 #include "conversation/server/cloak.h"
 #include "conversation/server/conn_move.h"
-#include "conversation/server/door.h"
+#include "conversation/server/acceptor.h"
 #include "conversation/server/historian.h"
 #include "conversation/server/metrics.h"
 #include "conversation/server/peers.h"

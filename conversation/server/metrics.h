@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#include "conversation/server/door.h"
+#include "conversation/server/acceptor.h"
 #include "conversation/server/historian.h"
 #include "conversation/server/station.h"
 #include "conversation/server/talk.h"

@@ -8,7 +8,7 @@
 
 #include "conversation/server/cargo.h"
 #include "conversation/server/checker.h"
-#include "conversation/server/door.h"
+#include "conversation/server/acceptor.h"
 #include "conversation/server/historian.h"
 #include "conversation/server/metrics.h"
 #include "conversation/server/service.h"

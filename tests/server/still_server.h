@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "conversation/server/cargo.h"
 #include "conversation/server/checker.h"
-#include "conversation/server/door_private.h"
+#include "conversation/server/acceptor_private.h"
 #include "conversation/server/metrics.h"
 #include "conversation/server/talk.h"
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "conversation/server/cargo.h"
-#include "conversation/server/door_private.h"
+#include "conversation/server/acceptor_private.h"
 
 static const char *const counter_names[] = {
 #define COUNTER_NAME(name, help) #name,

@@ -3,7 +3,7 @@
 #ifndef APO_SERVER_DOOR_PRIVATE_H
 #define APO_SERVER_DOOR_PRIVATE_H
 
-#include "conversation/server/door.h"
+#include "conversation/server/acceptor.h"
 
 struct apo_listener {
 	struct apo_source source;

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "conversation/server/door_private.h"
+#include "conversation/server/acceptor_private.h"
 
 #define WORKERS 2
 #define CALLERS 8

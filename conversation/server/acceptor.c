@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/server/door.h"
+#include "conversation/server/acceptor.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "conversation/server/door_private.h"
+#include "conversation/server/acceptor_private.h"
 
 #define BACKLOG 4096
 #define ACCEPT_PAUSE_NS (100 * RUDP_NS_PER_MS)
