@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The door, from one process to another. */
+/* The acceptor, from one process to another. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -10,18 +10,18 @@
 
 static const char *const counter_names[] = {
 #define COUNTER_NAME(name, help) #name,
-	APO_DOOR_COUNTERS(COUNTER_NAME)
+	APO_ACCEPTOR_COUNTERS(COUNTER_NAME)
 #undef COUNTER_NAME
 };
 
-static void carry_counters(struct apo_carry *carry, struct apo_door *door)
+static void carry_counters(struct apo_carry *carry, struct apo_acceptor *acceptor)
 {
 	const uint32_t count = sizeof counter_names / sizeof *counter_names;
 
-	_Static_assert(sizeof door->counters == sizeof counter_names / sizeof *counter_names *
-							sizeof(uint64_t),
+	_Static_assert(sizeof acceptor->counters ==
+			       sizeof counter_names / sizeof *counter_names * sizeof(uint64_t),
 		       "counters stand one after the other");
-	apo_carry_counters(carry, counter_names, count, (uint64_t *)&door->counters);
+	apo_carry_counters(carry, counter_names, count, (uint64_t *)&acceptor->counters);
 }
 
 static void carry_listen(struct apo_carry *carry, struct apo_listen *listen_on)
@@ -32,7 +32,7 @@ static void carry_listen(struct apo_carry *carry, struct apo_listen *listen_on)
 					listen_on->address.family == AF_INET6);
 }
 
-static void read_listener(struct apo_cargo *cargo, struct apo_door *door)
+static void read_listener(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
 {
 	struct apo_listener *listener = calloc(1, sizeof *listener);
 
@@ -40,31 +40,31 @@ static void read_listener(struct apo_cargo *cargo, struct apo_door *door)
 	if (!listener)
 		return;
 	listener->source = (struct apo_source){APO_SOURCE_LISTENER, -1};
-	door->listeners[door->listener_count++] = listener;
+	acceptor->listeners[acceptor->listener_count++] = listener;
 	carry_listen(&cargo->carry, &listener->listen);
 	apo_cargo_descriptor(cargo, &listener->source.fd);
 	if (cargo->carry.ok)
-		apo_carry_expect(&cargo->carry, apo_door_watch(door, &listener->source, EPOLLIN,
-							       EPOLL_CTL_ADD) == 0);
+		apo_carry_expect(&cargo->carry, apo_acceptor_watch(acceptor, &listener->source,
+								   EPOLLIN, EPOLL_CTL_ADD) == 0);
 }
 
-static void carry_listeners(struct apo_cargo *cargo, struct apo_door *door)
+static void carry_listeners(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
 {
-	uint32_t count = door->listener_count, i;
+	uint32_t count = acceptor->listener_count, i;
 
 	apo_carry_u32(&cargo->carry, &count);
 	apo_carry_expect(&cargo->carry, count <= APO_LISTENS_MAX);
 	for (i = 0; i < count && cargo->carry.ok; i++) {
 		if (cargo->carry.is_reading) {
-			read_listener(cargo, door);
+			read_listener(cargo, acceptor);
 			continue;
 		}
-		carry_listen(&cargo->carry, &door->listeners[i]->listen);
-		apo_cargo_descriptor(cargo, &door->listeners[i]->source.fd);
+		carry_listen(&cargo->carry, &acceptor->listeners[i]->listen);
+		apo_cargo_descriptor(cargo, &acceptor->listeners[i]->source.fd);
 	}
 }
 
-static void read_waiter(struct apo_cargo *cargo, struct apo_door *door)
+static void read_waiter(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
 {
 	struct apo_visitor *visitor;
 	struct apo_waiter read;
@@ -76,25 +76,25 @@ static void read_waiter(struct apo_cargo *cargo, struct apo_door *door)
 	apo_cargo_descriptor(cargo, &fd);
 	if (fd < 0)
 		return;
-	visitor = cargo->carry.ok ? apo_door_readmit(door, &read.address) : NULL;
+	visitor = cargo->carry.ok ? apo_acceptor_readmit(acceptor, &read.address) : NULL;
 	apo_carry_expect(&cargo->carry, visitor != NULL);
 	if (!visitor) {
 		close(fd);
 		return;
 	}
-	apo_door_let_wait(door, fd, &read.address, read.is_tls, visitor, read.until_ns);
+	apo_acceptor_let_wait(acceptor, fd, &read.address, read.is_tls, visitor, read.until_ns);
 }
 
-static void carry_waiters(struct apo_cargo *cargo, struct apo_door *door)
+static void carry_waiters(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
 {
-	struct rudp_list *link = door->waiting.next;
-	uint32_t count = door->waiting_count, i;
+	struct rudp_list *link = acceptor->waiting.next;
+	uint32_t count = acceptor->waiting_count, i;
 	struct apo_waiter *waiter;
 
 	apo_carry_count(&cargo->carry, &count, sizeof waiter->address + 9);
 	for (i = 0; i < count && cargo->carry.ok; i++) {
 		if (cargo->carry.is_reading) {
-			read_waiter(cargo, door);
+			read_waiter(cargo, acceptor);
 			continue;
 		}
 		waiter = RUDP_LIST_OWNER(link, struct apo_waiter, link);
@@ -106,40 +106,42 @@ static void carry_waiters(struct apo_cargo *cargo, struct apo_door *door)
 	}
 }
 
-void apo_door_carry(struct apo_cargo *cargo, struct apo_door *door)
+void apo_acceptor_carry(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
 {
-	carry_counters(&cargo->carry, door);
-	apo_visitors_carry(&cargo->carry, &door->visitors);
-	carry_listeners(cargo, door);
+	carry_counters(&cargo->carry, acceptor);
+	apo_visitors_carry(&cargo->carry, &acceptor->visitors);
+	carry_listeners(cargo, acceptor);
 	if (cargo->carry.ok)
-		carry_waiters(cargo, door);
+		carry_waiters(cargo, acceptor);
 }
 
-struct apo_visitor *apo_door_readmit(struct apo_door *door, const struct rudp_addr *address)
+struct apo_visitor *apo_acceptor_readmit(struct apo_acceptor *acceptor,
+					 const struct rudp_addr *address)
 {
-	return apo_visitors_readmit(&door->visitors, address);
+	return apo_visitors_readmit(&acceptor->visitors, address);
 }
 
-void apo_door_set_inside(struct apo_door *door, unsigned count)
+void apo_acceptor_set_inside(struct apo_acceptor *acceptor, unsigned count)
 {
-	door->inside_count = count;
+	acceptor->inside_count = count;
 }
 
 /* The other process keeps the sockets open, so epoll would not forget them by itself. */
-void apo_door_let_go(struct apo_door *door)
+void apo_acceptor_let_go(struct apo_acceptor *acceptor)
 {
 	struct rudp_list *link;
 	unsigned i;
 
-	for (i = 0; i < door->listener_count; i++)
-		(void)epoll_ctl(door->epoll_fd, EPOLL_CTL_DEL, door->listeners[i]->source.fd, NULL);
-	for (link = door->waiting.next; link != &door->waiting; link = link->next)
-		(void)epoll_ctl(door->epoll_fd, EPOLL_CTL_DEL,
+	for (i = 0; i < acceptor->listener_count; i++)
+		(void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL,
+				acceptor->listeners[i]->source.fd, NULL);
+	for (link = acceptor->waiting.next; link != &acceptor->waiting; link = link->next)
+		(void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL,
 				RUDP_LIST_OWNER(link, struct apo_waiter, link)->source.fd, NULL);
-	door->is_closed = true;
-	apo_door_stop_listening(door);
-	while (door->waiting_count > 0)
-		apo_door_on_waiter(
-			door,
-			&RUDP_LIST_OWNER(door->waiting.next, struct apo_waiter, link)->source);
+	acceptor->is_closed = true;
+	apo_acceptor_stop_listening(acceptor);
+	while (acceptor->waiting_count > 0)
+		apo_acceptor_on_waiter(
+			acceptor,
+			&RUDP_LIST_OWNER(acceptor->waiting.next, struct apo_waiter, link)->source);
 }

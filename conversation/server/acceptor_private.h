@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* door_private - what the files of the door share. */
-#ifndef APO_SERVER_DOOR_PRIVATE_H
-#define APO_SERVER_DOOR_PRIVATE_H
+/* acceptor_private - what the files of the acceptor share. */
+#ifndef APO_SERVER_ACCEPTOR_PRIVATE_H
+#define APO_SERVER_ACCEPTOR_PRIVATE_H
 
 #include "conversation/server/acceptor.h"
 
@@ -19,12 +19,12 @@ struct apo_waiter {
 	int64_t until_ns;
 };
 
-int apo_door_watch(const struct apo_door *door, struct apo_source *source, uint32_t events,
-		   int how);
+int apo_acceptor_watch(const struct apo_acceptor *acceptor, struct apo_source *source,
+		       uint32_t events, int how);
 
 /* Until a place is free, or until_ns. Takes fd and visitor; without memory they go. */
-void apo_door_let_wait(struct apo_door *door, int fd, const struct rudp_addr *address, bool is_tls,
-		       struct apo_visitor *visitor, int64_t until_ns);
-void apo_door_stop_listening(struct apo_door *door);
+void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
+			   bool is_tls, struct apo_visitor *visitor, int64_t until_ns);
+void apo_acceptor_stop_listening(struct apo_acceptor *acceptor);
 
 #endif

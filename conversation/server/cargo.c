@@ -210,7 +210,7 @@ static void read_moved(struct reading *reading, struct place *place)
 	conn->visitor = NULL;
 	apo_conn_carry(&reading->cargo->carry, place->worker, conn, true);
 	if (reading->cargo->carry.ok)
-		conn->visitor = apo_door_readmit(reading->house->door, &conn->address);
+		conn->visitor = apo_acceptor_readmit(reading->house->acceptor, &conn->address);
 	apo_carry_expect(&reading->cargo->carry, conn->visitor != NULL);
 }
 
@@ -312,7 +312,7 @@ static bool read_conns(struct apo_cargo *cargo, const struct apo_household *hous
 		if (!cargo->goes_on_with_history)
 			apo_state_begin_history(house->model);
 		end_those_left(&reading);
-		apo_door_set_inside(house->door, (unsigned)cargo->moved);
+		apo_acceptor_set_inside(house->acceptor, (unsigned)cargo->moved);
 	} else if (reading.places)
 		undo(&reading);
 	free(reading.places);
@@ -331,7 +331,7 @@ static void carry_head(struct apo_cargo *cargo, const struct apo_household *hous
 	apo_cloak_carry(&cargo->carry);
 	carry_worker_counters(&cargo->carry, house);
 	carry_history(cargo, house);
-	apo_door_carry(cargo, house->door);
+	apo_acceptor_carry(cargo, house->acceptor);
 	apo_peers_carry(&cargo->carry, house->peers);
 	apo_metrics_carry(cargo, house->metrics);
 }
@@ -356,7 +356,7 @@ void apo_cargo_let_go(const struct apo_household *from, const char *reason)
 	struct apo_conn *conn;
 	uint32_t slot;
 
-	apo_door_let_go(from->door);
+	apo_acceptor_let_go(from->acceptor);
 	apo_metrics_let_go(from->metrics);
 	for (worker = from->workers; worker < from->workers + from->worker_count; worker++) {
 		worker->now_at_ns = from->now_at_ns;

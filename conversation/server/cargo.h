@@ -16,7 +16,7 @@
 
 #define APO_CARGO_VERSION 2u
 
-struct apo_door;
+struct apo_acceptor;
 struct apo_historian;
 struct apo_metrics;
 struct apo_model;
@@ -37,7 +37,7 @@ struct apo_household {
 	struct apo_worker *workers;
 	unsigned worker_count;
 	struct apo_model *model;
-	struct apo_door *door;
+	struct apo_acceptor *acceptor;
 	struct apo_metrics *metrics;
 	struct apo_peers *peers; /* only what they have counted */
 	struct apo_historian *historian; /* NULL: there is no history */

@@ -55,7 +55,7 @@ struct apo_conn {
 	struct apo_watch *watches; /* oldest first */
 	struct apo_watch *watches_last;
 	uint64_t written_bytes;
-	void *visitor;       /* the door's */
+	void *visitor;       /* the acceptor's */
 	const char *refusal; /* static: it must hear this and go */
 	struct rudp_addr address;
 	uint32_t slot, generation;
@@ -107,7 +107,7 @@ void apo_conn_broken(struct apo_worker *worker, struct apo_conn *conn, int error
 void apo_conn_lost(struct apo_worker *worker, struct apo_conn *conn, const char *reason);
 /* We end it: the model is told, and the client if it still listens. */
 void apo_conn_expel(struct apo_worker *worker, struct apo_conn *conn, const char *reason);
-/* At once, without a word to anybody but the door. */
+/* At once, without a word to anybody but the acceptor. */
 void apo_conn_destroy(struct apo_worker *worker, struct apo_conn *conn);
 /* The same without a word to anybody at all: of one that was read from another process in vain,
  * wholly or in part (it may have no stream yet). */

@@ -111,7 +111,7 @@ static bool open_stream(struct apo_conn *conn, struct apo_adopt *adopt)
 
 static void tell_gone(struct apo_worker *worker, void *visitor, bool was_refused)
 {
-	struct apo_note *note = apo_batcher_add(&worker->to_door, APO_NOTE_GONE, sizeof *note);
+	struct apo_note *note = apo_batcher_add(&worker->to_acceptor, APO_NOTE_GONE, sizeof *note);
 
 	note->visitor = visitor;
 	note->was_refused = was_refused;

@@ -60,7 +60,7 @@ void apo_hand_over_abandon(struct apo_service *service, const char *reason)
 		return;
 	reap(service);
 	close_passage(service);
-	service->door.counters.hand_overs_failed++;
+	service->acceptor.counters.hand_overs_failed++;
 	rudp_log(RUDP_LOG_ERROR, "not handed over reason=\"%s\"", reason);
 }
 
@@ -158,14 +158,14 @@ void apo_hand_over_begin(struct apo_service *service)
 	}
 	/* What the successor would complain of is complained of here. */
 	if (!apo_service_reload(service)) {
-		service->door.counters.hand_overs_failed++;
+		service->acceptor.counters.hand_overs_failed++;
 		rudp_log(RUDP_LOG_ERROR, "not handed over reason=\"the configuration is wrong\"");
 		return;
 	}
 	service->successor_until_ns = service->now_at_ns + HELLO_NS;
 	error = start_successor(service);
 	if (error < 0) {
-		service->door.counters.hand_overs_failed++;
+		service->acceptor.counters.hand_overs_failed++;
 		rudp_log(RUDP_LOG_ERROR, "not handed over program=%s reason=\"%s\"", own_path(),
 			 strerror(-error));
 		return;

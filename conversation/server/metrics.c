@@ -62,16 +62,16 @@ static void put_model(FILE *out, const struct apo_metrics *metrics)
 #undef PUT
 }
 
-static void put_door(FILE *out, const struct apo_metrics *metrics)
+static void put_acceptor(FILE *out, const struct apo_metrics *metrics)
 {
 #define PUT(name, help)                                                                            \
-	put(out, "door_" #name "_total", help, "counter", metrics->door->counters.name);
-	APO_DOOR_COUNTERS(PUT)
+	put(out, "door_" #name "_total", help, "counter", metrics->acceptor->counters.name);
+	APO_ACCEPTOR_COUNTERS(PUT)
 #undef PUT
 	put(out, "door_inside", "connections with the workers", "gauge",
-	    metrics->door->inside_count);
+	    metrics->acceptor->inside_count);
 	put(out, "door_waiting", "connections that wait for a place", "gauge",
-	    metrics->door->waiting_count);
+	    metrics->acceptor->waiting_count);
 }
 
 static void put_peers(FILE *out, const struct apo_metrics *metrics)
@@ -106,7 +106,7 @@ static void answer(const struct apo_metrics *metrics, int fd)
 		return;
 	fputs(head, out);
 	put_model(out, metrics);
-	put_door(out, metrics);
+	put_acceptor(out, metrics);
 	put_peers(out, metrics);
 	put_history(out, metrics);
 	put_workers(out, metrics);

@@ -28,7 +28,7 @@ struct apo_metrics {
 	int64_t accept_at_ns; /* RUDP_NEVER: now */
 	char *path;
 	const char *wanted_path; /* where one is taken over from another process; NULL: not */
-	const struct apo_door *door;
+	const struct apo_acceptor *acceptor;
 	const struct apo_station *station;
 	const struct apo_talk *talk;
 	const struct apo_historian *historian; /* NULL: there is no history */

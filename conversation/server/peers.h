@@ -5,7 +5,7 @@
  *
  * Model    a peer is a name that has a connection of the library with us; it has one session at
  *          most. Facts come in (a link stands, a message has come, the connection is gone), and
- *          sessions are opened at the door and ended. Links may break and come back meanwhile: that
+ *          sessions are opened at the acceptor and ended. Links may break and come back meanwhile: that
  *          is none of a session's business.
  * Limits   config->peers_max connections (the library's limit); of each one, as many OPENs in
  *          config->connects_ns as an address may connect.

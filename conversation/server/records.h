@@ -3,14 +3,14 @@
  * records - what the threads of the server say to each other: kinds of mail, and the records in
  * batches. Who may send what to whom:
  *
- *     door (main thread)   -> worker   ADOPT, CONFIGURE, DRAIN, STOP
+ *     acceptor (main thread)  -> worker  ADOPT, CONFIGURE, DRAIN, STOP
  *     worker               -> model    BATCH of events
  *     model                -> worker   BATCH of effects
- *     worker               -> door     BATCH of notes
- *     door                 -> model    CONFIGURE, END, SETTLE, STOP
+ *     worker               -> acceptor  BATCH of notes
+ *     acceptor             -> model    CONFIGURE, END, SETTLE, STOP
  *     password thread      -> model    CHECKED, ACCOUNT
  *     history thread       -> model    HISTORY (historian.h)
- *     model                -> door     REQUEST
+ *     model                -> acceptor  REQUEST
  */
 #ifndef APO_SERVER_RECORDS_H
 #define APO_SERVER_RECORDS_H
@@ -47,7 +47,7 @@ struct apo_adopt {
 	apo_tls_context *tls;        /* a reference, or NULL: a line socket */
 	struct apo_session *session; /* a reference: then there is neither fd nor tls; else NULL */
 	struct rudp_addr address;
-	void *visitor;       /* the door's, told when the connection has gone; NULL: none */
+	void *visitor;       /* the acceptor's, told when the connection has gone; NULL: none */
 	const char *refusal; /* static: it is told why, and closed; NULL: it is welcome */
 };
 
@@ -170,7 +170,7 @@ struct apo_effect_flag {
 	bool is_so;
 };
 
-/* ---- worker to door ---- */
+/* ---- worker to acceptor ---- */
 
 enum apo_note_kind {
 	APO_NOTE_GONE,

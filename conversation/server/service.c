@@ -45,8 +45,8 @@ static void begin_end(struct apo_service *service, const char *reason)
 	apo_hand_over_abandon(service, "the server ends");
 	service->deadline_at_ns = service->now_at_ns + service->config->drain_ns;
 	rudp_log(RUDP_LOG_INFO, "ending reason=\"%s\" clients=%u", reason,
-		 service->door.inside_count);
-	apo_door_close(&service->door, reason);
+		 service->acceptor.inside_count);
+	apo_acceptor_close(&service->acceptor, reason);
 	for (i = 0; i < service->worker_count; i++)
 		if (!apo_service_farewell(&service->workers[i].box, APO_MAIL_DRAIN,
 					  service->deadline_at_ns, ""))
@@ -151,7 +151,7 @@ static void use(struct apo_service *service, struct apo_config *config)
 					"accounts is used after a restart");
 	(void)use_log(config);
 	use_history(service, config);
-	apo_door_configure(&service->door, config);
+	apo_acceptor_configure(&service->acceptor, config);
 	apo_station_configure(&service->station, config);
 	for (i = 0; i < service->worker_count; i++)
 		send_configuration(&service->workers[i].box, config, NULL, "");
@@ -192,7 +192,7 @@ static void on_batch(struct apo_service *service, struct apo_batch *batch)
 	while ((record = apo_batch_next(batch, record)))
 		switch ((enum apo_note_kind)record->kind) {
 		case APO_NOTE_GONE:
-			apo_door_on_gone(&service->door, (const void *)record);
+			apo_acceptor_on_gone(&service->acceptor, (const void *)record);
 			apo_station_on_closed(&service->station);
 			break;
 		case APO_NOTE_DRAINED:
@@ -267,10 +267,10 @@ static void on_source(struct apo_service *service, struct apo_source *source)
 		on_signal(service);
 		break;
 	case APO_SOURCE_LISTENER:
-		apo_door_on_listener(&service->door, source, service->now_at_ns);
+		apo_acceptor_on_listener(&service->acceptor, source, service->now_at_ns);
 		break;
 	case APO_SOURCE_WAITER:
-		apo_door_on_waiter(&service->door, source);
+		apo_acceptor_on_waiter(&service->acceptor, source);
 		break;
 	case APO_SOURCE_METRICS:
 		apo_metrics_on_connection(&service->metrics, service->now_at_ns);
@@ -289,7 +289,7 @@ static void on_source(struct apo_service *service, struct apo_source *source)
 
 static int timeout_ms(const struct apo_service *service)
 {
-	int64_t next_ns = apo_door_next_at_ns(&service->door);
+	int64_t next_ns = apo_acceptor_next_at_ns(&service->acceptor);
 
 	if (service->station.has_more)
 		return 0;
@@ -328,14 +328,14 @@ static void turn(struct apo_service *service)
 		on_signal(service);
 	if (service->station.has_more)
 		apo_station_on_readable(&service->station, service->now_at_ns);
-	apo_door_on_time(&service->door, service->now_at_ns);
+	apo_acceptor_on_time(&service->acceptor, service->now_at_ns);
 	apo_metrics_on_time(&service->metrics, service->now_at_ns);
 	if (has_successor)
 		apo_hand_over_on_successor(service);
 	apo_hand_over_on_time(service);
 	apo_take_over_on_time(service);
 	if (service->state == APO_ENDING && service->deadline_at_ns <= service->now_at_ns)
-		end_in_time(service, service->door.inside_count);
+		end_in_time(service, service->acceptor.inside_count);
 }
 
 /* ---- life ---- */
@@ -432,7 +432,8 @@ int apo_service_start_workers(struct apo_service *service)
 int apo_service_open_station(struct apo_service *service)
 {
 	struct apo_station *station = &service->station;
-	int error = apo_station_open(station, service->config, apo_door_admit, &service->door);
+	int error =
+		apo_station_open(station, service->config, apo_acceptor_admit, &service->acceptor);
 
 	if (error < 0 || station->source.fd < 0)
 		return error;
@@ -483,7 +484,7 @@ static int begin(struct apo_service *service)
 		return error;
 	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 	service->metrics = (struct apo_metrics){.epoll_fd = service->epoll_fd,
-						.door = &service->door,
+						.acceptor = &service->acceptor,
 						.station = &service->station,
 						.talk = &service->talk,
 						.historian = apo_service_historian(service),
@@ -491,8 +492,8 @@ static int begin(struct apo_service *service)
 						.worker_count = service->worker_count};
 	apo_metrics_init(&service->metrics);
 	service->station.source = (struct apo_source){APO_SOURCE_PEERS, -1};
-	error = apo_door_open(&service->door, service->epoll_fd, service->workers,
-			      service->worker_count, config, service->predecessor.fd >= 0);
+	error = apo_acceptor_open(&service->acceptor, service->epoll_fd, service->workers,
+				  service->worker_count, config, service->predecessor.fd >= 0);
 	if (error == 0)
 		error = service->predecessor.fd >= 0 ? apo_take_over(service) : open_all(service);
 	if (error == 0)
@@ -533,7 +534,7 @@ static void end(struct apo_service *service)
 
 	stop_threads(service);
 	apo_metrics_close(&service->metrics);
-	apo_door_close(&service->door, "The server is shutting down");
+	apo_acceptor_close(&service->acceptor, "The server is shutting down");
 	for (i = 0; i < service->worker_count; i++)
 		apo_worker_clear(service->workers + i);
 	apo_service_take_mail(service);
@@ -542,7 +543,7 @@ static void end(struct apo_service *service)
 		apo_worker_fini(service->workers + i);
 	apo_station_close(&service->station, service->deadline_at_ns);
 	apo_talk_fini(&service->talk);
-	apo_door_fini(&service->door);
+	apo_acceptor_fini(&service->acceptor);
 	free(service->workers);
 	apo_mailbox_fini(&service->talk.box);
 	apo_mailbox_fini(&service->box);

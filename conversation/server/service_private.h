@@ -38,7 +38,7 @@ struct apo_service {
 	struct apo_historian historian;
 	bool has_history;        /* there is a historian */
 	struct apo_store *store; /* the checker's while that runs and is asked; NULL: none */
-	struct apo_door door;
+	struct apo_acceptor acceptor;
 	struct apo_station station;
 	struct apo_metrics metrics;
 	int64_t now_at_ns, deadline_at_ns;

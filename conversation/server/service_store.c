@@ -120,7 +120,7 @@ struct apo_household apo_service_household(struct apo_service *service)
 	return (struct apo_household){.workers = service->workers,
 				      .worker_count = service->worker_count,
 				      .model = service->talk.model,
-				      .door = &service->door,
+				      .acceptor = &service->acceptor,
 				      .metrics = &service->metrics,
 				      .peers = &service->station.peers,
 				      .historian = apo_service_historian(service),

@@ -68,9 +68,9 @@ int apo_take_over(struct apo_service *service)
 	service->talk.is_alone = true;
 	(void)apo_talk_absorb(&service->talk);
 	service->talk.is_alone = false;
-	service->door.counters.take_overs++;
+	service->acceptor.counters.take_overs++;
 	(void)apo_service_open_metrics(service);
-	apo_door_listen(&service->door);
+	apo_acceptor_listen(&service->acceptor);
 	/* Accounts that were made or removed since ours were read. */
 	apo_checker_refresh(&service->checker);
 	rudp_log(RUDP_LOG_INFO, "taken over pid=%d connections=%lu left=%lu", (int)getpid(),

@@ -195,7 +195,7 @@ static void request(struct apo_talk *talk, bool is_die, uint64_t ticket, const c
 	request->is_die = is_die;
 	request->ticket = ticket;
 	snprintf(request->who, sizeof request->who, "%s", who);
-	apo_mailbox_put(talk->door, &request->mail);
+	apo_mailbox_put(talk->acceptor, &request->mail);
 }
 
 static void rehash(void *of, uint64_t ticket)
@@ -461,7 +461,7 @@ void *apo_talk_run(void *of)
 	       !(talk->is_settling && apo_model_is_settled(talk->model)))
 		turn(talk);
 	atomic_store(&talk->has_ended, true);
-	apo_mailbox_wake(talk->door);
+	apo_mailbox_wake(talk->acceptor);
 	return NULL;
 }
 
@@ -474,7 +474,7 @@ void apo_talk_abandon(struct apo_talk *talk)
 /* ---- life ---- */
 
 int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned worker_count,
-		  struct apo_mailbox *door, struct apo_checker *checker,
+		  struct apo_mailbox *acceptor, struct apo_checker *checker,
 		  struct apo_historian *historian, struct apo_config *config)
 {
 	struct apo_model_start start = {.config = &config->model,
@@ -487,7 +487,7 @@ int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned wo
 
 	/* Two runs do not begin in the same millisecond. */
 	start.run = (uint64_t)start.wall_ms;
-	talk->door = door;
+	talk->acceptor = acceptor;
 	talk->checker = checker;
 	talk->calls = calls;
 	talk->historian = historian;

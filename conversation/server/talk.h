@@ -20,7 +20,7 @@ struct apo_historian;
 struct apo_talk {
 	pthread_t thread;
 	struct apo_mailbox box;
-	struct apo_mailbox *door; /* for requests */
+	struct apo_mailbox *acceptor; /* for requests */
 	struct apo_checker *checker;
 	struct apo_historian *historian; /* NULL: there is no history */
 	struct apo_model_calls calls;
@@ -35,7 +35,7 @@ struct apo_talk {
 	bool is_settling;      /* it ends when nothing is under way any more */
 	bool is_alone;	       /* no worker takes anything: it is not waited for */
 	atomic_bool is_abandoned;
-	atomic_bool has_ended; /* the thread has, or is about to; the door's mailbox is woken */
+	atomic_bool has_ended; /* the thread has, or is about to; the acceptor's mailbox is woken */
 	/* Of the model, for whoever reads them meanwhile. */
 	struct {
 #define APO_TALK_FIGURE(name, help) _Atomic uint64_t name;
@@ -47,7 +47,7 @@ struct apo_talk {
 /* Its thread is not started; workers need only have been initialized. Returns 0 or -ENOMEM. The
  * mailbox must have been initialized before (workers put into it). */
 int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned worker_count,
-		  struct apo_mailbox *door, struct apo_checker *checker,
+		  struct apo_mailbox *acceptor, struct apo_checker *checker,
 		  struct apo_historian *historian, struct apo_config *config);
 /* After its thread has ended, and those of the workers: what nobody takes any more. */
 void apo_talk_drop_mail(struct apo_talk *talk);

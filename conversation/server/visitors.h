@@ -8,7 +8,7 @@
  *          connects_ns.
  * Limits   APO_VISITORS_IDLE_MAX entries without connections; then the one that has been so longest
  *          goes.
- * Threads  the door's. Entries are handed out as tokens.
+ * Threads  the acceptor's. Entries are handed out as tokens.
  */
 #ifndef APO_SERVER_VISITORS_H
 #define APO_SERVER_VISITORS_H

@@ -329,7 +329,7 @@ static void serve_drain(struct apo_worker *worker)
 	if (worker->drain_at_ns == RUDP_NEVER || worker->is_drained || worker->conn_count > 0)
 		return;
 	worker->is_drained = true;
-	note = apo_batcher_add(&worker->to_door, APO_NOTE_DRAINED, sizeof *note);
+	note = apo_batcher_add(&worker->to_acceptor, APO_NOTE_DRAINED, sizeof *note);
 	note->visitor = NULL;
 	note->was_refused = false;
 	note->cut_count = worker->cut_count;
@@ -368,7 +368,7 @@ void apo_worker_turn(struct apo_worker *worker)
 	serve_watches(worker);
 	serve_drain(worker);
 	apo_batcher_flush(&worker->to_model);
-	apo_batcher_flush(&worker->to_door);
+	apo_batcher_flush(&worker->to_acceptor);
 }
 
 void apo_worker_absorb(struct apo_worker *worker, int64_t now_at_ns)
@@ -376,7 +376,7 @@ void apo_worker_absorb(struct apo_worker *worker, int64_t now_at_ns)
 	worker->now_at_ns = now_at_ns;
 	take_mail(worker);
 	apo_batcher_flush(&worker->to_model);
-	apo_batcher_flush(&worker->to_door);
+	apo_batcher_flush(&worker->to_acceptor);
 }
 
 void *apo_worker_run(void *of)
@@ -399,7 +399,7 @@ static int watch_box(struct apo_worker *worker)
 }
 
 int apo_worker_init(struct apo_worker *worker, unsigned index, struct apo_mailbox *model,
-		    struct apo_mailbox *door, struct apo_config *config)
+		    struct apo_mailbox *acceptor, struct apo_config *config)
 {
 	int result;
 
@@ -429,7 +429,8 @@ int apo_worker_init(struct apo_worker *worker, unsigned index, struct apo_mailbo
 	if (result < 0)
 		goto fini_box;
 	apo_batcher_init(&worker->to_model, model, &worker->box, APO_MAIL_BATCH, (uint16_t)index);
-	apo_batcher_init(&worker->to_door, door, &worker->box, APO_MAIL_BATCH, (uint16_t)index);
+	apo_batcher_init(&worker->to_acceptor, acceptor, &worker->box, APO_MAIL_BATCH,
+			 (uint16_t)index);
 	worker->config = apo_config_get(config);
 	return 0;
 
@@ -452,7 +453,7 @@ void apo_worker_clear(struct apo_worker *worker)
 		if (apo_worker_conn(worker, slot)->state != APO_CONN_FREE)
 			apo_conn_destroy(worker, apo_worker_conn(worker, slot));
 	apo_batcher_flush(&worker->to_model);
-	apo_batcher_flush(&worker->to_door);
+	apo_batcher_flush(&worker->to_acceptor);
 }
 
 void apo_worker_fini(struct apo_worker *worker)
@@ -463,7 +464,7 @@ void apo_worker_fini(struct apo_worker *worker)
 		free(worker->chunks[slot >> APO_SLOTS_BITS]);
 	free(worker->chunks);
 	apo_batcher_fini(&worker->to_model);
-	apo_batcher_fini(&worker->to_door);
+	apo_batcher_fini(&worker->to_acceptor);
 	apo_mailbox_fini(&worker->box);
 	close(worker->epoll_fd);
 	apo_config_put(worker->config);

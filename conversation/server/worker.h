@@ -53,7 +53,7 @@ struct apo_worker {
 	pthread_t thread;
 	int epoll_fd;
 	struct apo_mailbox box;
-	struct apo_batcher to_model, to_door;
+	struct apo_batcher to_model, to_acceptor;
 	struct apo_config *config; /* a reference */
 	struct rudp_timer_wheel wheel;
 	struct rudp_list dirty, unread, watched;
@@ -76,7 +76,7 @@ struct apo_worker {
 
 /* Its thread is not started. Returns 0 or a negative errno value. */
 int apo_worker_init(struct apo_worker *worker, unsigned index, struct apo_mailbox *model,
-		    struct apo_mailbox *door, struct apo_config *config);
+		    struct apo_mailbox *acceptor, struct apo_config *config);
 /* After its thread has ended (or never begun): its connections are closed without a word, and it has
  * told so. */
 void apo_worker_clear(struct apo_worker *worker);

@@ -52,7 +52,7 @@ static void come_in(struct server *server, unsigned i)
 	adopt->mail.kind = APO_MAIL_ADOPT;
 	adopt->fd = fds[0];
 	adopt->address.family = AF_INET;
-	adopt->visitor = apo_door_readmit(&server->door, &adopt->address);
+	adopt->visitor = apo_acceptor_readmit(&server->door, &adopt->address);
 	apo_mailbox_put(&server->workers[i % WORKERS].box, &adopt->mail);
 	assert(send(fds[1], said[i], strlen(said[i]), MSG_NOSIGNAL) > 0);
 	server_turn(server);
@@ -79,9 +79,9 @@ static void make_good(void)
 	for (i = 0; i < CLIENTS; i++)
 		come_in(&server, i);
 	house = server_house(&server);
-	visitor = apo_door_readmit(&server.door, &address);
-	apo_door_let_wait(&server.door, dup(here), &address, false, visitor,
-			  house.now_at_ns + RUDP_NS_PER_S);
+	visitor = apo_acceptor_readmit(&server.door, &address);
+	apo_acceptor_let_wait(&server.door, dup(here), &address, false, visitor,
+			      house.now_at_ns + RUDP_NS_PER_S);
 	apo_cargo_to(&cargo);
 	assert(apo_cargo_write(&cargo, &house));
 	good_len = cargo.carry.len;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker without a thread: the test gives it its turns, and reads what it tells model and door. */
+/* A worker without a thread: the test gives it its turns, and reads what it tells model and acceptor. */
 #ifndef TESTS_SERVER_LONE_WORKER_H
 #define TESTS_SERVER_LONE_WORKER_H
 
@@ -9,10 +9,10 @@
 
 struct lone_worker {
 	struct apo_worker worker;
-	struct apo_mailbox model_box, door_box;
+	struct apo_mailbox model_box, acceptor_box;
 	struct apo_batcher effects;                       /* the model's, of its next turn */
 	void (*on_event)(const struct apo_record *event); /* for the model */
-	void (*on_note)(const struct apo_record *note);   /* for the door */
+	void (*on_note)(const struct apo_record *note);   /* for the acceptor */
 };
 
 /* The two functions are set already. Returns 0 or what went wrong. */
@@ -20,8 +20,8 @@ static inline int lone_open(struct lone_worker *lone, struct apo_config *config)
 {
 	int error = apo_mailbox_init(&lone->model_box);
 
-	error |= apo_mailbox_init(&lone->door_box);
-	error |= apo_worker_init(&lone->worker, 0, &lone->model_box, &lone->door_box, config);
+	error |= apo_mailbox_init(&lone->acceptor_box);
+	error |= apo_worker_init(&lone->worker, 0, &lone->model_box, &lone->acceptor_box, config);
 	apo_batcher_init(&lone->effects, &lone->worker.box, &lone->model_box, APO_MAIL_BATCH, 0);
 	return error;
 }
@@ -46,7 +46,7 @@ static inline void lone_take_from(struct apo_mailbox *box,
 static inline void lone_take(struct lone_worker *lone)
 {
 	lone_take_from(&lone->model_box, lone->on_event);
-	lone_take_from(&lone->door_box, lone->on_note);
+	lone_take_from(&lone->acceptor_box, lone->on_note);
 }
 
 /* One that does not wait. */
@@ -65,7 +65,7 @@ static inline void lone_close(struct lone_worker *lone)
 	apo_worker_fini(&lone->worker);
 	apo_batcher_fini(&lone->effects);
 	apo_mailbox_fini(&lone->model_box);
-	apo_mailbox_fini(&lone->door_box);
+	apo_mailbox_fini(&lone->acceptor_box);
 }
 
 /* ---- effects ---- */

@@ -23,10 +23,10 @@
 struct server {
 	struct apo_worker workers[WORKERS];
 	unsigned worker_count;
-	struct apo_mailbox door_box;
+	struct apo_mailbox acceptor_box;
 	struct apo_checker checker; /* asked by nobody: there are no passwords */
 	struct apo_talk talk;
-	struct apo_door door;
+	struct apo_acceptor acceptor;
 	struct apo_metrics metrics;
 	struct apo_peers peers;
 	const char *history_file; /* NULL: it keeps none */
@@ -63,25 +63,25 @@ static inline int server_open(struct server *server, struct apo_config *config,
 	memset(server, 0, sizeof *server);
 	server->worker_count = worker_count;
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	error |= apo_mailbox_init(&server->door_box);
+	error |= apo_mailbox_init(&server->acceptor_box);
 	error |= apo_mailbox_init(&server->talk.box);
 	for (i = 0; i < worker_count; i++)
 		error |= apo_worker_init(server->workers + i, i, &server->talk.box,
-					 &server->door_box, config);
-	error |= apo_talk_init(&server->talk, server->workers, worker_count, &server->door_box,
+					 &server->acceptor_box, config);
+	error |= apo_talk_init(&server->talk, server->workers, worker_count, &server->acceptor_box,
 			       &server->checker, NULL, config);
 	server->talk.is_alone = true;
 	server->metrics.epoll_fd = server->epoll_fd;
 	apo_metrics_init(&server->metrics);
-	error |= apo_door_open(&server->door, server->epoll_fd, server->workers, worker_count,
-			       config, is_heir);
+	error |= apo_acceptor_open(&server->acceptor, server->epoll_fd, server->workers,
+				   worker_count, config, is_heir);
 	return error;
 }
 
-/* What the door would have been told, an operator's REHASH or DIE among it. */
+/* What the acceptor would have been told, an operator's REHASH or DIE among it. */
 static inline void server_drop_notes(struct server *server)
 {
-	struct apo_mail *mail = apo_mailbox_take(&server->door_box), *next;
+	struct apo_mail *mail = apo_mailbox_take(&server->acceptor_box), *next;
 
 	for (; mail; mail = next) {
 		next = mail->next;
@@ -105,9 +105,9 @@ static inline void server_close(struct server *server)
 		apo_worker_fini(server->workers + i);
 	apo_talk_fini(&server->talk);
 	apo_metrics_let_go(&server->metrics);
-	apo_door_fini(&server->door);
+	apo_acceptor_fini(&server->acceptor);
 	apo_mailbox_fini(&server->talk.box);
-	apo_mailbox_fini(&server->door_box);
+	apo_mailbox_fini(&server->acceptor_box);
 	close(server->epoll_fd);
 }
 
@@ -132,7 +132,7 @@ static inline struct apo_household server_house(struct server *server)
 	return (struct apo_household){.workers = server->workers,
 				      .worker_count = server->worker_count,
 				      .model = server->talk.model,
-				      .door = &server->door,
+				      .acceptor = &server->acceptor,
 				      .metrics = &server->metrics,
 				      .peers = &server->peers,
 				      .history_file = server->history_file,

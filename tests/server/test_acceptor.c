@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The door: who comes in, who waits, who is refused. Workers are mailboxes that this test empties.
+/* The acceptor: who comes in, who waits, who is refused. Workers are mailboxes that this test empties.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -17,7 +17,7 @@
 
 static struct apo_config config;
 static struct apo_worker workers[WORKERS]; /* of which only the mailboxes are there */
-static struct apo_door door;
+static struct apo_acceptor acceptor;
 static int epoll_fd, callers[CALLERS];
 static int64_t now_ns;
 
@@ -40,7 +40,8 @@ static void begin(void)
 	for (i = 0; i < WORKERS; i++)
 		cr_assert(eq(int, apo_mailbox_init(&workers[i].box), 0));
 	now_ns = 100 * S;
-	cr_assert(eq(int, apo_door_open(&door, epoll_fd, workers, WORKERS, &config, false), 0));
+	cr_assert(eq(int, apo_acceptor_open(&acceptor, epoll_fd, workers, WORKERS, &config, false),
+		     0));
 }
 
 /* The next that a worker was given, in the order of the workers; NULL: none. The caller's. */
@@ -61,7 +62,7 @@ static void let_go(struct apo_adopt *adopt)
 {
 	struct apo_note note = {.visitor = adopt->visitor, .was_refused = adopt->refusal != NULL};
 
-	apo_door_on_gone(&door, &note);
+	apo_acceptor_on_gone(&acceptor, &note);
 	close(adopt->fd);
 	free(adopt);
 }
@@ -73,7 +74,7 @@ static void end(void)
 
 	while ((adopt = given()))
 		let_go(adopt);
-	apo_door_fini(&door);
+	apo_acceptor_fini(&acceptor);
 	for (i = 0; i < CALLERS; i++)
 		if (callers[i] > 0)
 			close(callers[i]);
@@ -83,7 +84,7 @@ static void end(void)
 	close(epoll_fd);
 }
 
-TestSuite(door, .init = begin, .fini = end, .timeout = 120);
+TestSuite(acceptor, .init = begin, .fini = end, .timeout = 120);
 
 /* What epoll tells is passed on, once. There is something to come: a connection or an end on its way
  * may need longer than the call that began it. */
@@ -96,9 +97,9 @@ static void serve(void)
 	for (i = 0; i < count; i++) {
 		source = events[i].data.ptr;
 		if (source->kind == APO_SOURCE_LISTENER)
-			apo_door_on_listener(&door, source, now_ns);
+			apo_acceptor_on_listener(&acceptor, source, now_ns);
 		else
-			apo_door_on_waiter(&door, source);
+			apo_acceptor_on_waiter(&acceptor, source);
 	}
 }
 
@@ -108,7 +109,8 @@ static void call(unsigned i)
 	socklen_t len = sizeof to;
 
 	callers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	cr_assert(eq(int, getsockname(door.listeners[0]->source.fd, (struct sockaddr *)&to, &len),
+	cr_assert(eq(int,
+		     getsockname(acceptor.listeners[0]->source.fd, (struct sockaddr *)&to, &len),
 		     0));
 	cr_assert(eq(int, connect(callers[i], (struct sockaddr *)&to, len), 0));
 	serve();
@@ -135,7 +137,7 @@ static void is_given(const char *refusal)
 	let_go(adopt);
 }
 
-Test(door, who_comes_in_is_given_to_the_workers_in_turn)
+Test(acceptor, who_comes_in_is_given_to_the_workers_in_turn)
 {
 	struct apo_mail *mail;
 	unsigned i;
@@ -148,11 +150,11 @@ Test(door, who_comes_in_is_given_to_the_workers_in_turn)
 		cr_assert(eq(ptr, mail->next, NULL));
 		let_go((struct apo_adopt *)mail);
 	}
-	cr_assert(eq(uint, door.inside_count, 0));
-	cr_assert(eq(u64, door.counters.accepted, 2));
+	cr_assert(eq(uint, acceptor.inside_count, 0));
+	cr_assert(eq(u64, acceptor.counters.accepted, 2));
 }
 
-Test(door, who_finds_no_place_waits_and_the_first_gets_the_next_one)
+Test(acceptor, who_finds_no_place_waits_and_the_first_gets_the_next_one)
 {
 	struct apo_adopt *first, *second, *third;
 
@@ -163,12 +165,12 @@ Test(door, who_finds_no_place_waits_and_the_first_gets_the_next_one)
 	call(2);
 	call(3);
 	cr_assert(eq(ptr, given(), NULL));
-	cr_assert(eq(uint, door.waiting_count, 2));
+	cr_assert(eq(uint, acceptor.waiting_count, 2));
 	let_go(first);
 	third = given();
 	cr_assert(ne(ptr, third, NULL));
 	cr_assert(eq(ptr, (void *)third->refusal, NULL));
-	cr_assert(eq(uint, door.waiting_count, 1));
+	cr_assert(eq(uint, acceptor.waiting_count, 1));
 	/* Who comes now comes after those who wait. */
 	call(4);
 	cr_assert(eq(ptr, given(), NULL));
@@ -176,10 +178,10 @@ Test(door, who_finds_no_place_waits_and_the_first_gets_the_next_one)
 	let_go(third);
 	is_given(NULL);
 	is_given(NULL);
-	cr_assert(eq(u64, door.counters.waited, 3));
+	cr_assert(eq(u64, acceptor.counters.waited, 3));
 }
 
-Test(door, who_may_not_even_wait_is_told_that_it_is_full)
+Test(acceptor, who_may_not_even_wait_is_told_that_it_is_full)
 {
 	struct apo_adopt *inside[2];
 	unsigned i;
@@ -189,37 +191,37 @@ Test(door, who_may_not_even_wait_is_told_that_it_is_full)
 	call(3);
 	call(4);
 	is_given("The server is full");
-	cr_assert(eq(u64, door.counters.refused_full, 1));
-	cr_assert(eq(uint, door.refusals_count, 0));
+	cr_assert(eq(u64, acceptor.counters.refused_full, 1));
+	cr_assert(eq(uint, acceptor.refusals_count, 0));
 	for (i = 0; i < 2; i++)
 		let_go(inside[i]);
 	is_given(NULL);
 	is_given(NULL);
 }
 
-Test(door, who_has_waited_too_long_is_told_so)
+Test(acceptor, who_has_waited_too_long_is_told_so)
 {
 	struct apo_adopt *inside[2];
 	unsigned i;
 
 	let_in(inside, 2);
 	call(2);
-	cr_assert(eq(i64, apo_door_next_at_ns(&door), now_ns + 10 * S));
+	cr_assert(eq(i64, apo_acceptor_next_at_ns(&acceptor), now_ns + 10 * S));
 	now_ns += S;
 	call(3);
-	apo_door_on_time(&door, now_ns + 9 * S - 1);
+	apo_acceptor_on_time(&acceptor, now_ns + 9 * S - 1);
 	cr_assert(eq(ptr, given(), NULL));
-	apo_door_on_time(&door, now_ns + 9 * S);
+	apo_acceptor_on_time(&acceptor, now_ns + 9 * S);
 	is_given("The server is full");
-	cr_assert(eq(uint, door.waiting_count, 1));
-	cr_assert(eq(i64, apo_door_next_at_ns(&door), now_ns + 10 * S));
-	cr_assert(eq(u64, door.counters.refused_waited, 1));
+	cr_assert(eq(uint, acceptor.waiting_count, 1));
+	cr_assert(eq(i64, apo_acceptor_next_at_ns(&acceptor), now_ns + 10 * S));
+	cr_assert(eq(u64, acceptor.counters.refused_waited, 1));
 	for (i = 0; i < 2; i++)
 		let_go(inside[i]);
 	is_given(NULL);
 }
 
-Test(door, who_gives_up_waiting_leaves_its_place_in_the_queue)
+Test(acceptor, who_gives_up_waiting_leaves_its_place_in_the_queue)
 {
 	struct apo_adopt *inside[2];
 	unsigned i;
@@ -230,16 +232,16 @@ Test(door, who_gives_up_waiting_leaves_its_place_in_the_queue)
 	close(callers[2]);
 	callers[2] = 0;
 	serve();
-	cr_assert(eq(uint, door.waiting_count, 1));
+	cr_assert(eq(uint, acceptor.waiting_count, 1));
 	call(4);
-	cr_assert(eq(uint, door.waiting_count, 2));
+	cr_assert(eq(uint, acceptor.waiting_count, 2));
 	for (i = 0; i < 2; i++)
 		let_go(inside[i]);
 	is_given(NULL);
 	is_given(NULL);
 }
 
-Test(door, limits_of_an_address_have_their_own_reasons)
+Test(acceptor, limits_of_an_address_have_their_own_reasons)
 {
 	struct apo_adopt *inside;
 
@@ -258,11 +260,11 @@ Test(door, limits_of_an_address_have_their_own_reasons)
 	is_given(NULL);
 	call(4);
 	is_given("Your address connects too often, wait a while");
-	cr_assert(eq(u64, door.counters.refused_address, 1));
-	cr_assert(eq(u64, door.counters.refused_pace, 1));
+	cr_assert(eq(u64, acceptor.counters.refused_address, 1));
+	cr_assert(eq(u64, acceptor.counters.refused_pace, 1));
 }
 
-Test(door, more_places_are_taken_at_once)
+Test(acceptor, more_places_are_taken_at_once)
 {
 	struct apo_adopt *inside[2];
 	struct apo_config wider;
@@ -273,56 +275,57 @@ Test(door, more_places_are_taken_at_once)
 	call(3);
 	wider = config;
 	wider.model.clients_max = 3;
-	apo_door_configure(&door, &wider);
+	apo_acceptor_configure(&acceptor, &wider);
 	is_given(NULL); /* and as that one has gone again, the next */
 	is_given(NULL);
 	for (i = 0; i < 2; i++)
 		let_go(inside[i]);
-	apo_door_configure(&door, &config);
+	apo_acceptor_configure(&acceptor, &config);
 }
 
-Test(door, a_listener_that_is_in_both_configurations_stays)
+Test(acceptor, a_listener_that_is_in_both_configurations_stays)
 {
 	struct apo_config other = config;
-	int fd = door.listeners[0]->source.fd;
+	int fd = acceptor.listeners[0]->source.fd;
 
 	other.listen_count = 2;
 	cr_assert(eq(int, rudp_addr_parse(&other.listens[1].address, "127.0.0.2:0"), 0));
-	apo_door_configure(&door, &other);
-	cr_assert(eq(uint, door.listener_count, 2));
-	cr_assert(eq(int, door.listeners[0]->source.fd, fd));
-	apo_door_configure(&door, &config);
-	cr_assert(eq(uint, door.listener_count, 1));
-	cr_assert(eq(int, door.listeners[0]->source.fd, fd));
+	apo_acceptor_configure(&acceptor, &other);
+	cr_assert(eq(uint, acceptor.listener_count, 2));
+	cr_assert(eq(int, acceptor.listeners[0]->source.fd, fd));
+	apo_acceptor_configure(&acceptor, &config);
+	cr_assert(eq(uint, acceptor.listener_count, 1));
+	cr_assert(eq(int, acceptor.listeners[0]->source.fd, fd));
 	call(0);
 	is_given(NULL);
 }
 
 /* At the end those who wait are told why, and nobody comes in any more. */
-Test(door, closed_it_tells_those_who_wait)
+Test(acceptor, closed_it_tells_those_who_wait)
 {
 	struct apo_adopt *inside[2];
 	unsigned i;
 
 	let_in(inside, 2);
 	call(2);
-	apo_door_close(&door, "The server is shutting down");
+	apo_acceptor_close(&acceptor, "The server is shutting down");
 	is_given("The server is shutting down");
-	cr_assert(eq(uint, door.listener_count, 0));
+	cr_assert(eq(uint, acceptor.listener_count, 0));
 	for (i = 0; i < 2; i++)
 		let_go(inside[i]);
 	cr_assert(eq(ptr, given(), NULL));
 }
 
-Test(door, a_port_that_is_taken_is_an_error_and_nothing_is_left)
+Test(acceptor, a_port_that_is_taken_is_an_error_and_nothing_is_left)
 {
-	struct apo_door second;
+	struct apo_acceptor second;
 	struct apo_config same = config;
 	socklen_t len = sizeof same.listens[0].address.in4;
 
-	cr_assert(eq(int,
-		     getsockname(door.listeners[0]->source.fd, &same.listens[0].address.sa, &len),
-		     0));
-	cr_assert(lt(int, apo_door_open(&second, epoll_fd, workers, WORKERS, &same, false), 0));
+	cr_assert(
+		eq(int,
+		   getsockname(acceptor.listeners[0]->source.fd, &same.listens[0].address.sa, &len),
+		   0));
+	cr_assert(lt(int, apo_acceptor_open(&second, epoll_fd, workers, WORKERS, &same, false), 0));
 	cr_assert(eq(uint, second.listener_count, 0));
 }

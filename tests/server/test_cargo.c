@@ -79,7 +79,7 @@ static void come_in(unsigned i)
 	adopt->mail.kind = APO_MAIL_ADOPT;
 	adopt->fd = fds[0];
 	adopt->address.family = AF_INET;
-	adopt->visitor = apo_door_readmit(&old.door, &adopt->address);
+	adopt->visitor = apo_acceptor_readmit(&old.acceptor, &adopt->address);
 	ends[i] = fds[1];
 	apo_mailbox_put(&old.workers[i % WORKERS].box, &adopt->mail);
 	snprintf(text, sizeof text, "NICK c%u\r\nUSER c 0 * :c\r\nJOIN #a\r\n", i);
@@ -149,7 +149,7 @@ Test(cargo, half_a_line_and_what_is_unwritten_go_along)
 	cr_assert(eq(str, (char *)heard(1), ":c0!~c@0.0.0.0 PRIVMSG #a :half of it\r\n"));
 	cr_assert(eq(str, (char *)heard(2), ":c0!~c@0.0.0.0 PRIVMSG #a :half of it\r\n"));
 	cr_assert(eq(str, (char *)heard(0), ""));
-	cr_assert(eq(uint, new.door.inside_count, CLIENTS));
+	cr_assert(eq(uint, new.acceptor.inside_count, CLIENTS));
 	server_close(&new);
 }
 
@@ -247,20 +247,21 @@ Test(cargo, listeners_and_counters_go_along)
 	socklen_t len = sizeof at;
 
 	come_in_all();
-	old.door.counters.accepted = 77;
+	old.acceptor.counters.accepted = 77;
 	old.peers.counters.opened = 7;
 	/* The port that it has got. */
-	cr_assert(eq(int,
-		     getsockname(old.door.listeners[0]->source.fd, (struct sockaddr *)&at, &len),
-		     0));
-	hand_over(2);
-	cr_assert(eq(uint, new.door.listener_count, 1));
 	cr_assert(
 		eq(int,
-		   getsockname(new.door.listeners[0]->source.fd, (struct sockaddr *)&at_new, &len),
+		   getsockname(old.acceptor.listeners[0]->source.fd, (struct sockaddr *)&at, &len),
 		   0));
+	hand_over(2);
+	cr_assert(eq(uint, new.acceptor.listener_count, 1));
+	cr_assert(eq(
+		int,
+		getsockname(new.acceptor.listeners[0]->source.fd, (struct sockaddr *)&at_new, &len),
+		0));
 	cr_assert(eq(uint, at.sin_port, at_new.sin_port));
-	cr_assert(eq(u64, new.door.counters.accepted, 77));
+	cr_assert(eq(u64, new.acceptor.counters.accepted, 77));
 	cr_assert(eq(u64, new.peers.counters.opened, 7));
 	cr_assert(eq(u64, apo_model_figures(new.talk.model)->connected, CLIENTS));
 	cr_assert(ge(u64, atomic_load(&new.workers[0].counters.lines_in), 3 * CLIENTS));

@@ -18,7 +18,7 @@
 
 static char directory[] = "/tmp/apollonion-metrics.XXXXXX", path[64];
 static struct apo_metrics metrics;
-static struct apo_door door;
+static struct apo_acceptor acceptor;
 static struct apo_station station;
 static struct apo_talk talk;
 
@@ -28,7 +28,7 @@ static void begin(void)
 	snprintf(path, sizeof path, "%s/socket", directory);
 	station.source.fd = -1;
 	metrics = (struct apo_metrics){.epoll_fd = epoll_create1(EPOLL_CLOEXEC),
-				       .door = &door,
+				       .acceptor = &acceptor,
 				       .station = &station,
 				       .talk = &talk};
 	apo_metrics_init(&metrics);

@@ -19,7 +19,7 @@ static struct apo_config config = {
 	.send_queue_bytes = 65536,
 };
 static struct apo_worker worker;
-static struct apo_mailbox door_box;
+static struct apo_mailbox acceptor_box;
 static struct apo_checker checker; /* never started */
 static struct apo_talk talk;
 static struct apo_batcher events;
@@ -30,10 +30,11 @@ static void begin(void)
 	config.model.server_name = "irc.test";
 	config.model.network = "Test";
 	config.model.version = "v";
-	cr_assert(eq(int, apo_mailbox_init(&door_box), 0));
+	cr_assert(eq(int, apo_mailbox_init(&acceptor_box), 0));
 	cr_assert(eq(int, apo_mailbox_init(&talk.box), 0));
-	cr_assert(eq(int, apo_worker_init(&worker, 0, &talk.box, &door_box, &config), 0));
-	cr_assert(eq(int, apo_talk_init(&talk, &worker, 1, &door_box, &checker, NULL, &config), 0));
+	cr_assert(eq(int, apo_worker_init(&worker, 0, &talk.box, &acceptor_box, &config), 0));
+	cr_assert(eq(int, apo_talk_init(&talk, &worker, 1, &acceptor_box, &checker, NULL, &config),
+		     0));
 	apo_batcher_init(&events, &talk.box, &worker.box, APO_MAIL_BATCH, 0);
 }
 
@@ -45,7 +46,7 @@ static void end(void)
 	apo_talk_fini(&talk);
 	apo_batcher_fini(&events);
 	apo_mailbox_fini(&talk.box);
-	apo_mailbox_fini(&door_box);
+	apo_mailbox_fini(&acceptor_box);
 }
 
 /* In place of a hang: what is waited for comes, or the test fails. */
