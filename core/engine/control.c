@@ -245,9 +245,9 @@ static const char *fault_of(const struct message *message)
 }
 
 /*
- * At the open door. A look at the bytes takes no descriptor, and tells whether there are any. They are
- * taken where the sender may have sent them. Else they stay where they are, and are closed with the
- * channel, by another thread.
+ * At the open control listener. A look at the bytes takes no descriptor, and tells whether there
+ * are any. They are taken where the sender may have sent them. Else they stay where they are, and
+ * are closed with the channel, by another thread.
  */
 static bool receive_foreign(struct rudp_engine *engine, const struct rudp_call *call,
 			    struct message *message)
@@ -363,38 +363,40 @@ void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint
 		rudp_call_close(engine, call);
 }
 
-static void shut_door(struct rudp_engine *engine, struct rudp_door *door)
+static void shut_listener(struct rudp_engine *engine, struct rudp_control_listener *listener)
 {
-	engine->doors_open_at_ns = engine->now_at_ns + RUDP_DOOR_PAUSE_NS;
-	door->shut = true;
-	rudp_engine_rewatch(engine, door->fd, 0, door->id);
+	engine->listeners_open_at_ns = engine->now_at_ns + RUDP_CONTROL_LISTENER_PAUSE_NS;
+	listener->shut = true;
+	rudp_engine_rewatch(engine, listener->fd, 0, listener->id);
 }
 
-static void shut_doors(struct rudp_engine *engine)
+static void shut_listeners(struct rudp_engine *engine)
 {
-	engine->counts.refused_doors++;
-	for (struct rudp_list *link = engine->doors.next; link != &engine->doors; link = link->next)
-		shut_door(engine, RUDP_LIST_OWNER(link, struct rudp_door, link));
+	engine->counts.refused_listeners++;
+	for (struct rudp_list *link = engine->control_listeners.next;
+	     link != &engine->control_listeners; link = link->next)
+		shut_listener(engine, RUDP_LIST_OWNER(link, struct rudp_control_listener, link));
 }
 
-void rudp_doors_reopen(struct rudp_engine *engine)
+void rudp_control_listeners_reopen(struct rudp_engine *engine)
 {
-	engine->doors_open_at_ns = RUDP_NEVER;
-	for (struct rudp_list *link = engine->doors.next; link != &engine->doors;
-	     link = link->next) {
-		struct rudp_door *door = RUDP_LIST_OWNER(link, struct rudp_door, link);
+	engine->listeners_open_at_ns = RUDP_NEVER;
+	for (struct rudp_list *link = engine->control_listeners.next;
+	     link != &engine->control_listeners; link = link->next) {
+		struct rudp_control_listener *listener =
+			RUDP_LIST_OWNER(link, struct rudp_control_listener, link);
 
-		if (door->shut)
-			rudp_engine_rewatch(engine, door->fd, EPOLLIN, door->id);
-		door->shut = false;
+		if (listener->shut)
+			rudp_engine_rewatch(engine, listener->fd, EPOLLIN, listener->id);
+		listener->shut = false;
 	}
 	rudp_port_shares_resume(engine);
 }
 
 /* A channel that was let in and has no call. What lies in it of a stranger is not for this thread. */
-static void close_unserved(const struct rudp_door *door, int fd)
+static void close_unserved(const struct rudp_control_listener *listener, int fd)
 {
-	if (door->kind == RUDP_DOOR_OPEN)
+	if (listener->kind == RUDP_CONTROL_LISTENER_OPEN)
 		rudp_deferred_close(fd);
 	else
 		close(fd);
@@ -405,7 +407,7 @@ static void close_unserved(const struct rudp_door *door, int fd)
  * place of this answer. But to take it closes the descriptors in it, for which there is no room: not
  * those of a stranger, who is told of a reset then.
  */
-static void send_away(const struct rudp_door *door, int fd)
+static void send_away(const struct rudp_control_listener *listener, int fd)
 {
 	struct rudp_control_reply reply = {.version = RUDP_CONTROL_VERSION, .error = EMFILE};
 	struct rudp_control_request request;
@@ -416,10 +418,11 @@ static void send_away(const struct rudp_door *door, int fd)
 	if (n >= 4)
 		reply.operation = request.operation;
 	/* What has come since was not looked at. */
-	if ((n >= 0 && !(header.msg_flags & MSG_CTRUNC)) || door->kind != RUDP_DOOR_OPEN)
+	if ((n >= 0 && !(header.msg_flags & MSG_CTRUNC)) ||
+	    listener->kind != RUDP_CONTROL_LISTENER_OPEN)
 		(void)recv(fd, &request, sizeof request, MSG_DONTWAIT);
 	(void)send(fd, &reply, sizeof reply, MSG_DONTWAIT | MSG_NOSIGNAL);
-	close_unserved(door, fd);
+	close_unserved(listener, fd);
 }
 
 /* Where the last to be sent away is not closed yet there is none: the next time, then. */
@@ -430,7 +433,7 @@ static void keep_spare(struct rudp_engine *engine)
 }
 
 /* Out of descriptors: one caller is let in and sent away, rather than left to wait for ever. */
-static void turn_away(struct rudp_engine *engine, const struct rudp_door *door)
+static void turn_away(struct rudp_engine *engine, const struct rudp_control_listener *listener)
 {
 	int fd;
 
@@ -438,17 +441,18 @@ static void turn_away(struct rudp_engine *engine, const struct rudp_door *door)
 	if (engine->spare_fd >= 0) {
 		close(engine->spare_fd);
 		engine->spare_fd = -1;
-		fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC);
+		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
-			send_away(door, fd);
+			send_away(listener, fd);
 		keep_spare(engine);
 	}
 	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
 		rudp_log(RUDP_LOG_ERROR, "out of descriptors: a program's call was turned away");
-	shut_doors(engine);
+	shut_listeners(engine);
 }
 
-static struct rudp_call *call_new(struct rudp_engine *engine, const struct rudp_door *door, int fd)
+static struct rudp_call *call_new(struct rudp_engine *engine,
+				  const struct rudp_control_listener *listener, int fd)
 {
 	struct rudp_call *call = calloc(1, sizeof *call);
 	struct ucred peer = {0};
@@ -463,7 +467,7 @@ static struct rudp_call *call_new(struct rudp_engine *engine, const struct rudp_
 		goto free_call;
 	call->pid = (uint32_t)peer.pid;
 	call->uid = peer.uid;
-	call->foreign = call->stranger = door->kind == RUDP_DOOR_OPEN;
+	call->foreign = call->stranger = listener->kind == RUDP_CONTROL_LISTENER_OPEN;
 	call->id = rudp_slots_add(&engine->slots, RUDP_KIND_CALL, call);
 	if (!call->id)
 		goto free_call;
@@ -506,46 +510,48 @@ static void save_descriptors(struct rudp_engine *engine, bool scarce)
  * To ask for one more than there are costs the kernel a socket, made and thrown away, 2 us. Callers
  * come one by one, mostly; only where the turn before has let one in, too, there may be a crowd.
  */
-static int callers_expected(const struct rudp_engine *engine, struct rudp_door *door)
+static int callers_expected(const struct rudp_engine *engine,
+			    struct rudp_control_listener *listener)
 {
-	bool again = door->opened_at_turn + 1 == engine->turns;
+	bool again = listener->opened_at_turn + 1 == engine->turns;
 
-	door->opened_at_turn = engine->turns;
+	listener->opened_at_turn = engine->turns;
 	return again ? RUDP_CALLS_PER_PASS : 1;
 }
 
 /* Whoever is left waits for the next turn: epoll tells of him again. */
-void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
+void rudp_control_listener_on_event(struct rudp_engine *engine,
+				    struct rudp_control_listener *listener)
 {
-	int expected = callers_expected(engine, door);
-	uint64_t door_id = door->id;
+	int expected = callers_expected(engine, listener);
+	uint64_t listener_id = listener->id;
 
 	for (int i = 0; i < expected; i++) {
 		struct rudp_call *call;
 		uint64_t id;
 		int fd;
 
-		if (door->kind == RUDP_DOOR_OPEN && rudp_deferred_close_is_full()) {
-			engine->counts.refused_doors++;
-			shut_door(engine, door);
+		if (listener->kind == RUDP_CONTROL_LISTENER_OPEN && rudp_deferred_close_is_full()) {
+			engine->counts.refused_listeners++;
+			shut_listener(engine, listener);
 			return;
 		}
-		fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		/* EINVAL: this door has been shut for good. */
+		/* EINVAL: this control listener has been shut for good. */
 		if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ||
 			       errno == EINVAL))
 			return;
 		if (fd < 0) {
 			save_descriptors(engine, true);
-			turn_away(engine, door);
+			turn_away(engine, listener);
 			return;
 		}
 		save_descriptors(engine, fd >= engine->closer.fd_max);
-		call = engine->call_count < RUDP_CALLS_MAX ? call_new(engine, door, fd) : NULL;
+		call = engine->call_count < RUDP_CALLS_MAX ? call_new(engine, listener, fd) : NULL;
 		if (!call) {
-			close_unserved(door, fd);
-			shut_doors(engine);
+			close_unserved(listener, fd);
+			shut_listeners(engine);
 			return;
 		}
 		engine->callers_count++;
@@ -553,8 +559,8 @@ void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door)
 		rudp_call_on_event(engine, call, 0);
 		go_on_later(engine, id);
 		make_room_for_strangers(engine);
-		/* What the caller wanted may have shown that there must be no such door. */
-		if (!rudp_slots_find(&engine->slots, door_id, RUDP_KIND_DOOR))
+		/* What the caller wanted may have shown that there must be no such control listener. */
+		if (!rudp_slots_find(&engine->slots, listener_id, RUDP_KIND_CONTROL_LISTENER))
 			return;
 	}
 }

@@ -2,18 +2,19 @@
 /*
  * control - messages from programs: one row of a table an operation.
  *
- * Doors are the listening sockets; a call is one connection. Two doors are in the user's private
- * directory (the control name and the well-known name), so only this user and root come to them. The
- * third is the control name as an abstract one, for programs that do not reach the directory (a
- * chroot, a worker that has changed its user). Everybody can call there, so the token of the
- * environment is asked for, or a descriptor of this engine. Calls are answered and closed at once,
- * except a blocking CONNECT: that is closed by its caller, so that a GO_ON which crosses the answer
- * cannot destroy it.
+ * Control listeners are the listening sockets; a call is one connection. Two control listeners are
+ * in the user's private directory (the control name and the well-known name), so only this user and
+ * root come to them. The third is the control name as an abstract one, for programs that do not
+ * reach the directory (a chroot, a worker that has changed its user). Everybody can call there, so
+ * the token of the environment is asked for, or a descriptor of this engine. Calls are answered and
+ * closed at once, except a blocking CONNECT: that is closed by its caller, so that a GO_ON which
+ * crosses the answer cannot destroy it.
  *
- * A caller at the open door is a stranger until a request proves its right; there is room for a few
- * of those, and the oldest goes for a new one. Descriptors are taken from a message only after its
- * token was checked, or one where the descriptor itself is the proof; what cannot be used is closed
- * in other threads (deferred_close.h), and while too much of that is pending the open door is shut.
+ * A caller at the open control listener is a stranger until a request proves its right; there is
+ * room for a few of those, and the oldest goes for a new one. Descriptors are taken from a message
+ * only after its token was checked, or one where the descriptor itself is the proof; what cannot be
+ * used is closed in other threads (deferred_close.h), and while too much of that is pending the
+ * open control listener is shut.
  */
 #ifndef RUDP_ENGINE_CONTROL_H
 #define RUDP_ENGINE_CONTROL_H
@@ -26,20 +27,20 @@
 #define RUDP_CALL_LINGER_NS (10 * RUDP_NS_PER_S) /* answered, and the caller does not close */
 #define RUDP_ASIDE_MAX 16
 #define RUDP_ASIDE_NS (1 * RUDP_NS_PER_MS)
-#define RUDP_DOOR_BACKLOG 4096
-#define RUDP_DOOR_PAUSE_NS (20 * RUDP_NS_PER_MS)
+#define RUDP_CONTROL_LISTENER_BACKLOG 4096
+#define RUDP_CONTROL_LISTENER_PAUSE_NS (20 * RUDP_NS_PER_MS)
 
-enum rudp_door_kind {
-	RUDP_DOOR_CONTROL,
-	RUDP_DOOR_WELL_KNOWN,
-	RUDP_DOOR_OPEN, /* the abstract control name */
+enum rudp_control_listener_kind {
+	RUDP_CONTROL_LISTENER_CONTROL,
+	RUDP_CONTROL_LISTENER_WELL_KNOWN,
+	RUDP_CONTROL_LISTENER_OPEN, /* the abstract control name */
 };
-#define RUDP_DOOR_KINDS 3
+#define RUDP_CONTROL_LISTENER_KINDS 3
 
-struct rudp_door {
+struct rudp_control_listener {
 	uint64_t id;
 	int fd;
-	enum rudp_door_kind kind;
+	enum rudp_control_listener_kind kind;
 	uint64_t inode;           /* of its file; 0: it has none */
 	bool shut;                /* not watched for the moment: no descriptors */
 	uint64_t opened_at_turn;  /* of the loop, for the last who came */
@@ -52,7 +53,7 @@ struct rudp_call {
 	int held_fd;              /* the program's descriptor that came along, -1 */
 	int second_fd;            /* ADOPT: the kernel's listener; else -1 */
 	uint32_t pid, uid;
-	bool foreign;             /* through the open door, whatever right it proves */
+	bool foreign; /* through the open control listener, whatever right it proves */
 	bool stranger;
 	bool answered;
 	uint64_t app_id;          /* blocking CONNECT under way */
@@ -65,16 +66,20 @@ struct rudp_call {
  * Opens a listening control socket. 0, -EADDRINUSE, -ENOENT (it would be in the private directory, and
  * there is none), -errno.
  */
-int rudp_door_open(struct rudp_engine *engine, const struct rudp_name *name, enum rudp_door_kind kind);
+int rudp_control_listener_open(struct rudp_engine *engine, const struct rudp_name *name,
+			       enum rudp_control_listener_kind kind);
 /* The same of another engine's, which is open; it owns fd. */
-int rudp_door_adopt(struct rudp_engine *engine, int fd, enum rudp_door_kind kind);
-void rudp_door_close(struct rudp_engine *engine, struct rudp_door *door);
-/* The door under the well-known name; NULL. */
-struct rudp_door *rudp_door_well_known(struct rudp_engine *engine);
+int rudp_control_listener_adopt(struct rudp_engine *engine, int fd,
+				enum rudp_control_listener_kind kind);
+void rudp_control_listener_close(struct rudp_engine *engine,
+				 struct rudp_control_listener *listener);
+/* The control listener under the well-known name; NULL. */
+struct rudp_control_listener *rudp_control_listener_well_known(struct rudp_engine *engine);
 /* Serves the next caller; all who wait, where the turn of the loop before this has served one. */
-void rudp_door_on_event(struct rudp_engine *engine, struct rudp_door *door);
-/* Doors that were shut are watched again. */
-void rudp_doors_reopen(struct rudp_engine *engine);
+void rudp_control_listener_on_event(struct rudp_engine *engine,
+				    struct rudp_control_listener *listener);
+/* Control listeners that were shut are watched again. */
+void rudp_control_listeners_reopen(struct rudp_engine *engine);
 
 struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id);
 /*

@@ -186,7 +186,7 @@ static int allocate(struct rudp_engine *engine)
 
 static void init_lists(struct rudp_engine *engine)
 {
-	rudp_list_init(&engine->doors);
+	rudp_list_init(&engine->control_listeners);
 	rudp_list_init(&engine->calls);
 	rudp_list_init(&engine->calls_aside);
 	rudp_list_init(&engine->strangers);
@@ -214,13 +214,13 @@ static int open_control(struct rudp_engine *engine)
 	int rc;
 
 	if (engine->succeeds)
-		return rudp_failover_restore_doors(engine);
-	/* Without it programs call the open door, with the token of whoever started them. */
-	rc = rudp_door_open(engine, &name, RUDP_DOOR_CONTROL);
+		return rudp_failover_restore_control_listeners(engine);
+	/* Without it programs call the open control listener, with the token of whoever started them. */
+	rc = rudp_control_listener_open(engine, &name, RUDP_CONTROL_LISTENER_CONTROL);
 	if (rc < 0)
 		rudp_log(RUDP_LOG_WARN, "no control socket in a directory of user %u alone: %s",
 			 engine->uid, strerrordesc_np(-rc));
-	return rudp_door_open(engine, &name, RUDP_DOOR_OPEN);
+	return rudp_control_listener_open(engine, &name, RUDP_CONTROL_LISTENER_OPEN);
 }
 
 int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *settings)
@@ -244,7 +244,7 @@ int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings
 				       .path_probe_fd = -1,
 				       .roam = {.fd = -1, .look_at_ns = RUDP_NEVER},
 				       .retry_at_ns = RUDP_NEVER,
-				       .doors_open_at_ns = RUDP_NEVER,
+				       .listeners_open_at_ns = RUDP_NEVER,
 				       .idle_since_ns = RUDP_NEVER,
 				       .stop_at_ns = RUDP_NEVER};
 	init_lists(engine);
@@ -290,15 +290,15 @@ int rudp_engine_publish(struct rudp_engine *engine, uint64_t settings_hash)
 				 .uid = engine->uid,
 				 .settings = settings_hash};
 
-	return rudp_door_open(engine, &name, RUDP_DOOR_WELL_KNOWN);
+	return rudp_control_listener_open(engine, &name, RUDP_CONTROL_LISTENER_WELL_KNOWN);
 }
 
 void rudp_engine_unpublish(struct rudp_engine *engine)
 {
-	struct rudp_door *door = rudp_door_well_known(engine);
+	struct rudp_control_listener *listener = rudp_control_listener_well_known(engine);
 
-	if (door)
-		rudp_door_close(engine, door);
+	if (listener)
+		rudp_control_listener_close(engine, listener);
 }
 
 static void close_all(struct rudp_engine *engine)
@@ -317,9 +317,10 @@ static void close_all(struct rudp_engine *engine)
 							   struct rudp_binding, all_link));
 	while (!rudp_list_is_empty(&engine->udps))
 		rudp_udp_close(engine, RUDP_LIST_OWNER(engine->udps.next, struct rudp_udp, link));
-	while (!rudp_list_is_empty(&engine->doors))
-		rudp_door_close(engine,
-				RUDP_LIST_OWNER(engine->doors.next, struct rudp_door, link));
+	while (!rudp_list_is_empty(&engine->control_listeners))
+		rudp_control_listener_close(engine,
+					    RUDP_LIST_OWNER(engine->control_listeners.next,
+							    struct rudp_control_listener, link));
 }
 
 void rudp_engine_fini(struct rudp_engine *engine)

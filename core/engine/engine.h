@@ -115,7 +115,7 @@ struct rudp_engine {
 	struct rudp_sockets sockets;
 	struct rudp_roam roam;
 
-	struct rudp_list doors, calls, strangers, udps, apps, bindings, clients;
+	struct rudp_list control_listeners, calls, strangers, udps, apps, bindings, clients;
 	struct rudp_list calls_aside; /* not watched; oldest first (control.h) */
 	struct rudp_list orphan_udps; /* have lost their owner, and perhaps all use */
 	struct rudp_list spare_udps;  /* connected, without a connection; oldest first */
@@ -137,16 +137,18 @@ struct rudp_engine {
 
 	int64_t housekeeping_at_ns;
 	int64_t retry_at_ns;          /* what found no descriptor, no memory, no room */
-	int64_t doors_open_at_ns;     /* doors shut for want of descriptors open again then */
+	/* control listeners shut for want of descriptors open again then */
+	int64_t listeners_open_at_ns;
 	int64_t idle_since_ns;        /* RUDP_NEVER: busy */
-	uint64_t callers_count;       /* who came through a door, ever */
+	uint64_t callers_count;       /* who came through a control listener, ever */
 	uint64_t apps_made;           /* programs' connections, ever */
 	uint64_t apps_at_look;        /* of these, when idleness was looked at last */
 	int64_t keep_until_ns;        /* it knows something until then that it should not forget */
 	int64_t stop_at_ns;           /* asked to end: then at the latest */
 	bool stopping, over;
 	bool retires;                 /* stopping, and its programs may live on */
-	_Atomic bool leave_wanted;    /* set by another thread, which then knocks at the door */
+	/* set by another thread, which then knocks at the control listener */
+	_Atomic bool leave_wanted;
 
 	struct rudp_complaints complaints; /* about those who call */
 
@@ -154,7 +156,7 @@ struct rudp_engine {
 	int64_t last_program_at_ns;
 
 	struct {
-		uint64_t malformed, denied, refused_doors, trains_dropped, gso_fallbacks,
+		uint64_t malformed, denied, refused_listeners, trains_dropped, gso_fallbacks,
 			moderations;
 	} counts;
 
@@ -166,14 +168,14 @@ struct rudp_engine {
 };
 
 /*
- * Allocates the state, opens the doors. nonce, token and settings are in by then.
+ * Allocates the state, opens the control listeners. nonce, token and settings are in by then.
  *
  * Returns  0; -EADDRINUSE: another engine has the well-known name; -errno.
  */
 int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *settings);
 /*
- * The same for an engine that may have a successor, or is one, which has its predecessor's doors, the
- * well-known name's, too, and listeners (failover_state.h); failover is the caller's.
+ * The same for an engine that may have a successor, or is one, which has its predecessor's control
+ * listeners, the well-known name's, too, and listeners (failover_state.h); failover is the caller's.
  */
 int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings *settings,
 			  struct rudp_failover_state *failover);

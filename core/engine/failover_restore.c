@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A successor takes the place of an engine that was killed: name, doors and listeners
+/* A successor takes the place of an engine that was killed: name, control listeners and listeners
  * (failover_state.h). */
 #include <errno.h>
 #include <netinet/in.h>
@@ -151,15 +151,15 @@ void rudp_failover_restore_listeners(struct rudp_engine *engine)
 	rudp_binding_probe_all(engine);
 }
 
-int rudp_failover_restore_doors(struct rudp_engine *engine)
+int rudp_failover_restore_control_listeners(struct rudp_engine *engine)
 {
 	const struct rudp_failover_state *failover = engine->failover;
 	int rc = -ENOENT;
 
-	for (unsigned kind = 0; kind < RUDP_DOOR_KINDS; kind++) {
-		if (!failover->door_fds[kind])
+	for (unsigned kind = 0; kind < RUDP_CONTROL_LISTENER_KINDS; kind++) {
+		if (!failover->listener_fds[kind])
 			continue;
-		rc = rudp_door_adopt(engine, failover->door_fds[kind], kind);
+		rc = rudp_control_listener_adopt(engine, failover->listener_fds[kind], kind);
 		if (rc < 0)
 			return rc;
 	}

@@ -74,16 +74,18 @@ void rudp_failover_forget(struct rudp_engine *engine, struct rudp_binding *bindi
 	binding->kept = 0;
 }
 
-void rudp_failover_door(struct rudp_engine *engine, const struct rudp_door *door)
+void rudp_failover_control_listener(struct rudp_engine *engine,
+				    const struct rudp_control_listener *listener)
 {
 	if (engine->failover)
-		engine->failover->door_fds[door->kind] = door->fd;
+		engine->failover->listener_fds[listener->kind] = listener->fd;
 }
 
-void rudp_failover_forget_door(struct rudp_engine *engine, const struct rudp_door *door)
+void rudp_failover_forget_control_listener(struct rudp_engine *engine,
+					   const struct rudp_control_listener *listener)
 {
 	if (engine->failover)
-		engine->failover->door_fds[door->kind] = 0;
+		engine->failover->listener_fds[listener->kind] = 0;
 }
 
 void rudp_failover_begin(struct rudp_engine *engine)
@@ -125,8 +127,8 @@ size_t rudp_failover_fds(const struct rudp_failover_state *failover, int fds[RUD
 {
 	size_t count = 0, distinct = 0;
 
-	for (unsigned i = 0; i < RUDP_DOOR_KINDS; i++)
-		fds[count++] = failover->door_fds[i];
+	for (unsigned i = 0; i < RUDP_CONTROL_LISTENER_KINDS; i++)
+		fds[count++] = failover->listener_fds[i];
 	for (unsigned i = 0; i < used(failover); i++) {
 		if (!failover->records[i].is_valid)
 			continue;

@@ -26,7 +26,7 @@
 
 /* listeners; those beyond it end with their engine, which the log says */
 #define RUDP_FAILOVER_LISTENERS_MAX 1024
-#define RUDP_FAILOVER_FDS_MAX (3 * RUDP_FAILOVER_LISTENERS_MAX + RUDP_DOOR_KINDS)
+#define RUDP_FAILOVER_FDS_MAX (3 * RUDP_FAILOVER_LISTENERS_MAX + RUDP_CONTROL_LISTENER_KINDS)
 
 struct rudp_failover_record {
 	_Atomic bool is_valid;         /* all of it has been written */
@@ -41,7 +41,7 @@ struct rudp_failover_state {
 	_Atomic bool is_over;          /* that one ends in order: there is to be no other */
 	struct rudp_nonce nonce;
 	uint8_t token[RUDP_TOKEN_BYTES];
-	int door_fds[RUDP_DOOR_KINDS]; /* by kind; 0: it has none */
+	int listener_fds[RUDP_CONTROL_LISTENER_KINDS]; /* by kind; 0: it has none */
 	int supervisor_pid;            /* who waits for its end */
 	struct rudp_proc_question question;
 	unsigned used_max;             /* records from here on have never been used */
@@ -59,8 +59,10 @@ void rudp_failover_state_free(struct rudp_failover_state *failover);
 void rudp_failover_begin(struct rudp_engine *engine);
 void rudp_failover_listener(struct rudp_engine *engine, struct rudp_binding *binding);
 void rudp_failover_forget(struct rudp_engine *engine, struct rudp_binding *binding);
-void rudp_failover_door(struct rudp_engine *engine, const struct rudp_door *door);
-void rudp_failover_forget_door(struct rudp_engine *engine, const struct rudp_door *door);
+void rudp_failover_control_listener(struct rudp_engine *engine,
+				    const struct rudp_control_listener *listener);
+void rudp_failover_forget_control_listener(struct rudp_engine *engine,
+					   const struct rudp_control_listener *listener);
 void rudp_failover_end(struct rudp_engine *engine);
 
 /* Listeners that a successor will serve. */
@@ -76,7 +78,7 @@ size_t rudp_failover_fds(const struct rudp_failover_state *failover,
 void rudp_failover_identify(struct rudp_engine *engine);
 /* The listeners of the predecessor, before any other object has an id. */
 void rudp_failover_restore_listeners(struct rudp_engine *engine);
-/* Its doors. 0 or -errno. */
-int rudp_failover_restore_doors(struct rudp_engine *engine);
+/* Its control listeners. 0 or -errno. */
+int rudp_failover_restore_control_listeners(struct rudp_engine *engine);
 
 #endif

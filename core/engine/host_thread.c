@@ -223,7 +223,7 @@ int rudp_engine_start_thread(char *(*get)(const char *name), struct rudp_nonce *
 	return rc;
 }
 
-/* Its descriptors are in another table: a connection to its door is what wakes it. */
+/* Its descriptors are in another table: a connection to its control listener is what wakes it. */
 static int knock(void)
 {
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = host.engine.nonce};

@@ -111,25 +111,26 @@ bool rudp_engine_is_idle(const struct rudp_engine *engine)
 }
 
 /*
- * A caller that is just coming must not be lost: the door is shut first (connect is refused from then
- * on, and the shim starts another engine), then those who came before are let in, and only then does
- * the name go. If somebody was there, the engine stays for that one, without its well-known name.
+ * A caller that is just coming must not be lost: the control listener is shut first (connect is
+ * refused from then on, and the shim starts another engine), then those who came before are let in,
+ * and only then does the name go. If somebody was there, the engine stays for that one, without its
+ * well-known name.
  */
 static void leave(struct rudp_engine *engine)
 {
-	struct rudp_door *door = rudp_door_well_known(engine);
+	struct rudp_control_listener *listener = rudp_control_listener_well_known(engine);
 	uint64_t before;
 
-	if (door) {
-		rudp_failover_forget_door(engine, door);
-		shutdown(door->fd, SHUT_RDWR);
+	if (listener) {
+		rudp_failover_forget_control_listener(engine, listener);
+		shutdown(listener->fd, SHUT_RDWR);
 	}
-	while (door) {
+	while (listener) {
 		before = engine->callers_count;
-		rudp_door_on_event(engine, door);
+		rudp_control_listener_on_event(engine, listener);
 		if (engine->callers_count == before)
 			rudp_engine_unpublish(engine);
-		door = rudp_door_well_known(engine);
+		listener = rudp_control_listener_well_known(engine);
 	}
 	engine->over = rudp_engine_is_idle(engine);
 }
@@ -266,8 +267,8 @@ void rudp_housekeeping(struct rudp_engine *engine)
 {
 	if (engine->retry_at_ns <= engine->now_at_ns)
 		retry(engine);
-	if (engine->doors_open_at_ns <= engine->now_at_ns)
-		rudp_doors_reopen(engine);
+	if (engine->listeners_open_at_ns <= engine->now_at_ns)
+		rudp_control_listeners_reopen(engine);
 	if (engine->housekeeping_at_ns > engine->now_at_ns)
 		return;
 	rudp_drops_report(&engine->drops, rudp_endpoint_verdicts(engine->ep), engine->now_at_ns);
@@ -289,7 +290,7 @@ int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
 	bool ends = ends_by_itself(engine) && rudp_engine_is_idle(engine);
 	bool needed = engine->binding_count || engine->call_count || engine->stranger_count ||
 		      engine->stopping || rudp_deferred_close_is_short() || (ends && !is_kept(engine));
-	int64_t deadline = rudp_time_min(engine->retry_at_ns, engine->doors_open_at_ns);
+	int64_t deadline = rudp_time_min(engine->retry_at_ns, engine->listeners_open_at_ns);
 
 	if (ends && is_kept(engine))
 		deadline = rudp_time_min(deadline, engine->keep_until_ns);

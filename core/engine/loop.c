@@ -64,8 +64,8 @@ static void dispatch(struct rudp_engine *engine, uint64_t id, uint32_t events)
 	switch (kind) {
 	case RUDP_KIND_FREE:
 		break;
-	case RUDP_KIND_DOOR:
-		rudp_door_on_event(engine, object);
+	case RUDP_KIND_CONTROL_LISTENER:
+		rudp_control_listener_on_event(engine, object);
 		break;
 	case RUDP_KIND_CALL:
 		rudp_call_on_event(engine, object, events);

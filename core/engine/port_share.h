@@ -24,7 +24,8 @@
  * Anybody can take a name that no engine has, and gets what is addressed to that port share:
  * encrypted packets that are forged or late. An engine takes only what a process of its own user
  * has passed on. Descriptors that come along are closed as deferred_close.h says. When that is full
- * the port share takes nothing for RUDP_DOOR_PAUSE_NS; what others pass on meanwhile may be lost.
+ * the port share takes nothing for RUDP_CONTROL_LISTENER_PAUSE_NS; what others pass on meanwhile
+ * may be lost.
  */
 #ifndef RUDP_ENGINE_PORT_SHARE_H
 #define RUDP_ENGINE_PORT_SHARE_H

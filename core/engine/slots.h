@@ -21,8 +21,8 @@
 
 enum rudp_kind {
 	RUDP_KIND_FREE,
-	RUDP_KIND_DOOR, /* listening control socket */
-	RUDP_KIND_CALL, /* control connection */
+	RUDP_KIND_CONTROL_LISTENER, /* listening control socket */
+	RUDP_KIND_CALL,             /* control connection */
 	RUDP_KIND_UDP,
 	RUDP_KIND_TCP,        /* a relayed connection */
 	RUDP_KIND_APP,        /* the engine's end of a program's connection */

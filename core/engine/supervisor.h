@@ -7,7 +7,7 @@
  * and only waits for its end. Then it closes what belonged to the dead engine alone (as the kernel
  * would have: programs see their connections reset), makes itself a supervisor, and is the
  * successor: with the same settings, though the key file may not be readable any more, the same
- * names and the same listeners. Calls of programs wait in the doors until it serves them.
+ * names and the same listeners. Calls of programs wait in the control listeners until it serves them.
  *
  * There is no successor for an engine that ends in order or has not begun to serve, nor after
  * RUDP_SUPERVISOR_DEATHS_MAX deaths within RUDP_SUPERVISOR_DEATHS_NS, where something kills each.

@@ -43,9 +43,11 @@ static int knock(void)
 	return fd;
 }
 
-static void open_door(void)
+static void open_control_listener(void)
 {
-	rudp_door_on_event(&engine, RUDP_LIST_OWNER(engine.doors.next, struct rudp_door, link));
+	rudp_control_listener_on_event(
+		&engine,
+		RUDP_LIST_OWNER(engine.control_listeners.next, struct rudp_control_listener, link));
 }
 
 /* Let in, and has said nothing yet. */
@@ -53,7 +55,7 @@ static int caller(void)
 {
 	int fd = knock();
 
-	open_door();
+	open_control_listener();
 	return fd;
 }
 
@@ -105,10 +107,10 @@ Test(calls_aside, callers_are_let_in_one_by_one_and_a_crowd_at_once)
 	for (int i = 0; i < 4; i++)
 		fds[i] = knock();
 	engine.turns = 10;
-	open_door();
+	open_control_listener();
 	cr_assert(eq(u32, engine.call_count, 1));
 	engine.turns = 11;
-	open_door();
+	open_control_listener();
 	cr_assert(eq(u32, engine.call_count, 4));
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);
@@ -124,7 +126,8 @@ Test(calls_aside, an_engine_that_leaves_lets_in_all_who_wait)
 {
 	int fds[4];
 
-	RUDP_LIST_OWNER(engine.doors.next, struct rudp_door, link)->kind = RUDP_DOOR_WELL_KNOWN;
+	RUDP_LIST_OWNER(engine.control_listeners.next, struct rudp_control_listener, link)->kind =
+		RUDP_CONTROL_LISTENER_WELL_KNOWN;
 	look_at_housekeeping(RUDP_NS_PER_S);
 	for (int i = 0; i < 4; i++)
 		fds[i] = knock();

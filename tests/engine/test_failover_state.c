@@ -64,11 +64,12 @@ static void succeed(void)
 	cr_assert(eq(int, second.succeeds, 1));
 }
 
-static unsigned door_count(void)
+static unsigned listener_count(void)
 {
 	unsigned count = 0;
 
-	for (struct rudp_list *link = second.doors.next; link != &second.doors; link = link->next)
+	for (struct rudp_list *link = second.control_listeners.next;
+	     link != &second.control_listeners; link = link->next)
 		count++;
 	return count;
 }
@@ -91,26 +92,27 @@ static bool is_noted(int fd)
 
 TestSuite(failover, .init = setup, .timeout = 60);
 
-Test(failover, a_successor_has_the_names_of_its_predecessor_and_its_doors)
+Test(failover, a_successor_has_the_names_of_its_predecessor_and_its_control_listeners)
 {
 	cr_assert(zero(int, first.succeeds));
 	succeed();
 	cr_assert(zero(int, memcmp(&second.nonce, &first.nonce, sizeof second.nonce)));
 	cr_assert(zero(int, memcmp(second.token, first.token, sizeof second.token)));
-	cr_assert(eq(uint, door_count(), RUDP_DOOR_KINDS));
-	cr_assert(eq(int, rudp_door_well_known(&second)->fd, rudp_door_well_known(&first)->fd));
+	cr_assert(eq(uint, listener_count(), RUDP_CONTROL_LISTENER_KINDS));
+	cr_assert(eq(int, rudp_control_listener_well_known(&second)->fd,
+		     rudp_control_listener_well_known(&first)->fd));
 }
 
 Test(failover, a_name_that_was_given_up_stays_so)
 {
-	int fd = rudp_door_well_known(&first)->fd;
+	int fd = rudp_control_listener_well_known(&first)->fd;
 
 	cr_assert(eq(int, is_noted(fd), 1));
 	rudp_engine_unpublish(&first);
 	cr_assert(zero(int, is_noted(fd)));
 	succeed();
-	cr_assert(eq(uint, door_count(), RUDP_DOOR_KINDS - 1));
-	cr_assert(zero(ptr, rudp_door_well_known(&second)));
+	cr_assert(eq(uint, listener_count(), RUDP_CONTROL_LISTENER_KINDS - 1));
+	cr_assert(zero(ptr, rudp_control_listener_well_known(&second)));
 }
 
 Test(failover, a_successor_serves_the_listeners_under_their_ids)
@@ -263,8 +265,9 @@ Test(failover, descriptors_are_told_in_order_and_once)
 
 	listen_at(rudp_addr_format(&a->local, address), RUDP_MARK_REUSEPORT);
 	count = rudp_failover_fds(failover, fds);
-	/* Doors, and two listeners: each has a TCP socket and a path, both share one of UDP. */
-	cr_assert(eq(sz, count, RUDP_DOOR_KINDS + 2 * 2 + 1));
+	/* Control listeners, and two listeners: each has a TCP socket and a path, both share one of
+	 * UDP. */
+	cr_assert(eq(sz, count, RUDP_CONTROL_LISTENER_KINDS + 2 * 2 + 1));
 	for (size_t i = 1; i < count; i++)
 		cr_assert(lt(int, fds[i - 1], fds[i]));
 }

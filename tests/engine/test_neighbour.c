@@ -241,7 +241,7 @@ Test(neighbour, a_socket_whose_lock_is_held_holds_nobody_up)
 	waitpid(holder, NULL, 0);
 }
 
-Test(neighbour, the_uid_of_the_engine_alone_proves_nothing_at_the_open_door)
+Test(neighbour, the_uid_of_the_engine_alone_proves_nothing_at_the_open_listener)
 {
 	struct rudp_control_request request = without_token(RUDP_CONTROL_HELLO);
 	int to = open_channel();
@@ -257,9 +257,9 @@ Test(neighbour, the_uid_of_the_engine_alone_proves_nothing_at_the_open_door)
 }
 
 /* Callers who let nobody behind them in have the abstract name only. */
-Test(neighbour, a_full_queue_at_the_open_door_delays_no_call_of_the_owner)
+Test(neighbour, a_full_queue_at_the_open_listener_delays_no_call_of_the_owner)
 {
-	int callers[2 * RUDP_DOOR_BACKLOG], count = 0;
+	int callers[2 * RUDP_CONTROL_LISTENER_BACKLOG], count = 0;
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = nonce};
 	struct sockaddr_un un;
 	socklen_t len = rudp_name_write(&name, &un);
@@ -267,7 +267,7 @@ Test(neighbour, a_full_queue_at_the_open_door_delays_no_call_of_the_owner)
 
 	expect_a_prompt_answer();
 	cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
-	while (in && count < 2 * RUDP_DOOR_BACKLOG) {
+	while (in && count < 2 * RUDP_CONTROL_LISTENER_BACKLOG) {
 		int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
 
 		in = connect(fd, (struct sockaddr *)&un, len) == 0;

@@ -291,13 +291,13 @@ Test(share, descriptors_that_come_along_hold_nobody_up_and_do_not_pile_up, .time
 
 	cr_assert(zero(int, open_in(0)));
 	fill_deferred_close(peers);
-	refused = engines[0].counts.refused_doors;
+	refused = engines[0].counts.refused_listeners;
 	send_copies(STDERR_FILENO, 1);
 	rudp_port_share_on_event(&engines[0], udps[0]);
 	cr_assert(has_one_more());
-	cr_assert(eq(u64, engines[0].counts.refused_doors, refused + 1));
+	cr_assert(eq(u64, engines[0].counts.refused_listeners, refused + 1));
 	release(peers);
-	rudp_doors_reopen(&engines[0]);
+	rudp_control_listeners_reopen(&engines[0]);
 	cr_assert(not(udps[0]->share_paused));
 	rudp_port_share_on_event(&engines[0], udps[0]);
 	cr_assert(not(has_one_more()));
@@ -328,7 +328,7 @@ Test(share, descriptors_that_find_no_number_are_left, .timeout = 30)
 	cr_assert(has_one_more());
 	cr_assert(udps[0]->share_paused);
 	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
-	rudp_doors_reopen(&engines[0]);
+	rudp_control_listeners_reopen(&engines[0]);
 	rudp_port_share_on_event(&engines[0], udps[0]);
 	cr_assert(not(has_one_more()));
 	close(peer);

@@ -199,7 +199,8 @@ static int killed_with_descriptors(void *context, struct rudp_failover_state *fa
 		return is_done(failover, 0);
 	}
 	failover->has_begun = true;
-	failover->door_fds[RUDP_DOOR_CONTROL] = world->kept_fd = fcntl(0, F_DUPFD_CLOEXEC, 700);
+	failover->listener_fds[RUDP_CONTROL_LISTENER_CONTROL] = world->kept_fd =
+		fcntl(0, F_DUPFD_CLOEXEC, 700);
 	world->other_fd = fcntl(0, F_DUPFD_CLOEXEC, 600);
 	return die();
 }

@@ -53,8 +53,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct rudp_engine engine;
-static struct sockaddr_un door_names[RUDP_DOOR_KINDS];
-static socklen_t door_name_lens[RUDP_DOOR_KINDS];
+static struct sockaddr_un door_names[RUDP_CONTROL_LISTENER_KINDS];
+static socklen_t door_name_lens[RUDP_CONTROL_LISTENER_KINDS];
 static bool is_alone; /* in a network namespace */
 static char session[] = "/tmp/rudp-fuzz-XXXXXX";
 static unsigned fds_first; /* that are open before the first input */
@@ -66,7 +66,7 @@ struct input {
 
 static struct {
 	int channels[CHANNELS];
-	enum rudp_door_kind doors[CHANNELS]; /* at which they were opened */
+	enum rudp_control_listener_kind doors[CHANNELS]; /* at which they were opened */
 	int kept[KEPT_MAX];    /* our end, or copy, of what was sent */
 	unsigned kept_count;
 	int watched[KEPT_MAX]; /* of pipes and pairs: hang up when the engine has closed its end */
@@ -119,7 +119,7 @@ static bool leave_the_others(void)
 	return true;
 }
 
-static void open_door(enum rudp_door_kind kind)
+static void open_door(enum rudp_control_listener_kind kind)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un *name = &door_names[kind];
@@ -131,7 +131,7 @@ static void open_door(enum rudp_door_kind kind)
 	assert(bind(fd, (struct sockaddr *)name, sizeof name->sun_family) == 0);
 	assert(getsockname(fd, (struct sockaddr *)name, len) == 0);
 	assert(listen(fd, CHANNELS) == 0);
-	assert(rudp_door_adopt(&engine, fd, kind) == 0);
+	assert(rudp_control_listener_adopt(&engine, fd, kind) == 0);
 }
 
 static void remove_session(void)
@@ -169,8 +169,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	assert(rudp_engine_init(&engine, &settings) == 0);
 	atexit(remove_session);
 	engine.stays = true;
-	open_door(RUDP_DOOR_CONTROL);
-	open_door(RUDP_DOOR_OPEN);
+	open_door(RUDP_CONTROL_LISTENER_CONTROL);
+	open_door(RUDP_CONTROL_LISTENER_OPEN);
 	return 0;
 }
 
@@ -317,7 +317,7 @@ static bool is_given_up(int fd)
 
 /* ---- steps ---- */
 
-static int channel_of(unsigned number, enum rudp_door_kind door)
+static int channel_of(unsigned number, enum rudp_control_listener_kind door)
 {
 	int fd = sent.channels[number];
 
@@ -398,8 +398,9 @@ static void step(struct input *input)
 {
 	uint8_t bytes[sizeof(struct rudp_control_request) + RUDP_CONTROL_EARLY_MAX];
 	uint8_t how = take(input);
-	int to = channel_of(how % CHANNELS, how & 16 ? RUDP_DOOR_OPEN : RUDP_DOOR_CONTROL);
-	bool may_linger = is_alone && sent.doors[how % CHANNELS] == RUDP_DOOR_OPEN;
+	int to = channel_of(how % CHANNELS,
+			    how & 16 ? RUDP_CONTROL_LISTENER_OPEN : RUDP_CONTROL_LISTENER_CONTROL);
+	bool may_linger = is_alone && sent.doors[how % CHANNELS] == RUDP_CONTROL_LISTENER_OPEN;
 	int fds[FDS_MAX];
 	size_t count = take(input) % (FDS_MAX + 1), len, i;
 

@@ -222,7 +222,7 @@ Test(supervisor, a_server_under_a_filter_that_kills_accepts_again)
 
 /*
  * The supervisor is stopped: nobody takes the place of the dead engine until it goes on. Who calls
- * meanwhile waits, a plain TCP client in the kernel's queue, a program in the engine's door.
+ * meanwhile waits, a plain TCP client in the kernel's queue, a program in the engine's control listener.
  */
 Test(supervisor, what_happens_while_there_is_no_engine_is_made_up_for)
 {
