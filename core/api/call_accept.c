@@ -83,7 +83,7 @@ static int take(int listener, int flags, bool quietly, struct rudp_name *name)
 		    (is_from(&engine, fd) ||
 		     is_from_successor(listener, &engine, fd, name, quietly)))
 			return fd;
-		rudp_sys_close(fd); /* a stranger: abstract names are open to all */
+		rudp_sys_close(fd); /* an unauthenticated caller: abstract names are open to all */
 	}
 }
 

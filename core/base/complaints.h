@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * complaints - lines in the log that strangers can cause as often as they like.
+ * complaints - lines in the log that peers can cause as often as they like.
  *
  * Limit    RUDP_COMPLAINTS_MAX in RUDP_COMPLAINTS_SPAN_NS; of the rest only the number is told, with the
  *          first line of a later span.

@@ -164,8 +164,9 @@ void rudp_app_unplug(struct rudp_engine *engine, struct rudp_app *app)
 }
 
 /*
- * The name is open to all: what is not connected by ourselves, on the program's behalf, is a stranger
- * who came in between, and may have sent something. Ours is in the queue, so this ends.
+ * The name is open to all: what is not connected by ourselves, on the program's behalf, is an
+ * unauthenticated caller who came in between, and may have sent something. Ours is in the queue, so
+ * this ends.
  */
 static int accept_ours(const struct rudp_engine *engine, int listener)
 {
@@ -178,8 +179,8 @@ static int accept_ours(const struct rudp_engine *engine, int listener)
 	return end < 0 ? -errno : end;
 }
 
-/* Nobody comes any more; strangers who have would be closed with it. */
-static void turn_strangers_out(int listener)
+/* Nobody comes any more; unauthenticated callers who have would be closed with it. */
+static void turn_unauthenticated_away(int listener)
 {
 	int end;
 
@@ -189,8 +190,9 @@ static void turn_strangers_out(int listener)
 }
 
 /*
- * Between listen() and connect() strangers may have filled the queue, and then a blocking descriptor
- * would wait for this thread to empty it. The limit is the program's own option: it has its value back.
+ * Between listen() and connect() unauthenticated callers may have filled the queue, and then a
+ * blocking descriptor would wait for this thread to empty it. The limit is the program's own
+ * option: it has its value back.
  */
 static int connect_within(int program_fd, const struct sockaddr_un *un, socklen_t un_len)
 {
@@ -231,7 +233,7 @@ static int try_join(struct rudp_engine *engine, struct rudp_app *app, int progra
 		return listener;
 	rc = join_through(engine, app, listener, program_fd);
 	if (rc < 0) {
-		turn_strangers_out(listener);
+		turn_unauthenticated_away(listener);
 		close(listener);
 		return rc;
 	}
@@ -260,7 +262,7 @@ int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app)
 		close(end);
 		return rc;
 	}
-	turn_strangers_out(app->join_fd);
+	turn_unauthenticated_away(app->join_fd);
 	rudp_closer_take(&engine->closer, app->join_fd, engine->now_at_ns);
 	app->join_fd = -1;
 	return 0;

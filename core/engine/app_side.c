@@ -81,7 +81,7 @@ static void leave_queue(struct rudp_engine *engine, struct rudp_app *app)
 static void close_end(struct rudp_engine *engine, const struct rudp_app *app)
 {
 	/* The program sees a reset: nobody has taken what it was connected to. */
-	rudp_deferred_close(app->join_fd); /* strangers may have come there */
+	rudp_deferred_close(app->join_fd); /* unauthenticated callers may have come there */
 	if (rudp_ends_is_shut(&app->ends) && app->behind == 0)
 		rudp_closer_take(&engine->closer, app->fd, engine->now_at_ns);
 	else if (app->fd >= 0)

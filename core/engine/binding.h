@@ -10,7 +10,7 @@
  * The program's socket is bound to a path in the user's private directory, which is removed at once:
  * only the engine can connect to it, through a descriptor of its file (private_dir.h). Without a
  * private directory the name is an abstract one, which every user can call; then the program's accept
- * is the only one to tell strangers from the engine.
+ * is the only one to tell unauthenticated callers from the engine.
  *
  * Nobody tells that a program's socket was closed, so it is probed. A path: a connect of another type
  * of socket is refused when it is gone. An abstract name: another socket can be bound to it then.

@@ -76,9 +76,10 @@ static void drop_held(struct rudp_engine *engine, struct rudp_call *call)
 
 static void join_list(struct rudp_engine *engine, struct rudp_call *call)
 {
-	rudp_list_append(call->stranger ? &engine->strangers : &engine->calls, &call->link);
-	if (call->stranger)
-		engine->stranger_count++;
+	rudp_list_append(call->unauthenticated ? &engine->unauthenticated_calls : &engine->calls,
+			 &call->link);
+	if (call->unauthenticated)
+		engine->unauthenticated_count++;
 	else
 		engine->call_count++;
 }
@@ -86,8 +87,8 @@ static void join_list(struct rudp_engine *engine, struct rudp_call *call)
 static void leave_list(struct rudp_engine *engine, struct rudp_call *call)
 {
 	rudp_list_remove(&call->link);
-	if (call->stranger)
-		engine->stranger_count--;
+	if (call->unauthenticated)
+		engine->unauthenticated_count--;
 	else
 		engine->call_count--;
 }
@@ -111,10 +112,10 @@ void rudp_call_close(struct rudp_engine *engine, struct rudp_call *call)
 
 void rudp_call_trust(struct rudp_engine *engine, struct rudp_call *call)
 {
-	if (!call->stranger)
+	if (!call->unauthenticated)
 		return;
 	leave_list(engine, call);
-	call->stranger = false;
+	call->unauthenticated = false;
 	join_list(engine, call);
 }
 
@@ -393,7 +394,8 @@ void rudp_control_listeners_reopen(struct rudp_engine *engine)
 	rudp_port_shares_resume(engine);
 }
 
-/* A channel that was let in and has no call. What lies in it of a stranger is not for this thread. */
+/* A channel that was let in and has no call. What lies in it of an unauthenticated caller is not
+ * for this thread. */
 static void close_unserved(const struct rudp_control_listener *listener, int fd)
 {
 	if (listener->kind == RUDP_CONTROL_LISTENER_OPEN)
@@ -405,7 +407,7 @@ static void close_unserved(const struct rudp_control_listener *listener, int fd)
 /*
  * Says why. What was asked is taken: closed with it unread, the caller would be told of a reset in
  * place of this answer. But to take it closes the descriptors in it, for which there is no room: not
- * those of a stranger, who is told of a reset then.
+ * those of an unauthenticated caller, who is told of a reset then.
  */
 static void send_away(const struct rudp_control_listener *listener, int fd)
 {
@@ -467,7 +469,7 @@ static struct rudp_call *call_new(struct rudp_engine *engine,
 		goto free_call;
 	call->pid = (uint32_t)peer.pid;
 	call->uid = peer.uid;
-	call->foreign = call->stranger = listener->kind == RUDP_CONTROL_LISTENER_OPEN;
+	call->foreign = call->unauthenticated = listener->kind == RUDP_CONTROL_LISTENER_OPEN;
 	call->id = rudp_slots_add(&engine->slots, RUDP_KIND_CALL, call);
 	if (!call->id)
 		goto free_call;
@@ -480,11 +482,11 @@ free_call:
 }
 
 /* Each of the queue has had a turn of the loop or more to send his request. */
-static void make_room_for_strangers(struct rudp_engine *engine)
+static void make_room_for_unauthenticated(struct rudp_engine *engine)
 {
-	if (engine->stranger_count > RUDP_STRANGERS_MAX)
-		rudp_call_close(engine,
-				RUDP_LIST_OWNER(engine->strangers.next, struct rudp_call, link));
+	if (engine->unauthenticated_count > RUDP_UNAUTHENTICATED_MAX)
+		rudp_call_close(engine, RUDP_LIST_OWNER(engine->unauthenticated_calls.next,
+							struct rudp_call, link));
 }
 
 /* Most calls are over by now: the request was there already, and could be answered at once. */
@@ -558,7 +560,7 @@ void rudp_control_listener_on_event(struct rudp_engine *engine,
 		id = call->id;
 		rudp_call_on_event(engine, call, 0);
 		go_on_later(engine, id);
-		make_room_for_strangers(engine);
+		make_room_for_unauthenticated(engine);
 		/* What the caller wanted may have shown that there must be no such control listener. */
 		if (!rudp_slots_find(&engine->slots, listener_id, RUDP_KIND_CONTROL_LISTENER))
 			return;

@@ -10,11 +10,11 @@
  * closed at once, except a blocking CONNECT: that is closed by its caller, so that a GO_ON which
  * crosses the answer cannot destroy it.
  *
- * A caller at the open control listener is a stranger until a request proves its right; there is
- * room for a few of those, and the oldest goes for a new one. Descriptors are taken from a message
- * only after its token was checked, or one where the descriptor itself is the proof; what cannot be
- * used is closed in other threads (deferred_close.h), and while too much of that is pending the
- * open control listener is shut.
+ * A caller at the open control listener is an unauthenticated caller until a request proves its
+ * right; there is room for a few of those, and the oldest goes for a new one. Descriptors are taken
+ * from a message only after its token was checked, or one where the descriptor itself is the proof;
+ * what cannot be used is closed in other threads (deferred_close.h), and while too much of that is
+ * pending the open control listener is shut.
  */
 #ifndef RUDP_ENGINE_CONTROL_H
 #define RUDP_ENGINE_CONTROL_H
@@ -23,7 +23,7 @@
 
 #define RUDP_CALLS_MAX 65536
 #define RUDP_CALLS_PER_PASS 64
-#define RUDP_STRANGERS_MAX 64
+#define RUDP_UNAUTHENTICATED_MAX 64
 #define RUDP_CALL_LINGER_NS (10 * RUDP_NS_PER_S) /* answered, and the caller does not close */
 #define RUDP_ASIDE_MAX 16
 #define RUDP_ASIDE_NS (1 * RUDP_NS_PER_MS)
@@ -54,11 +54,11 @@ struct rudp_call {
 	int second_fd;            /* ADOPT: the kernel's listener; else -1 */
 	uint32_t pid, uid;
 	bool foreign; /* through the open control listener, whatever right it proves */
-	bool stranger;
+	bool unauthenticated;
 	bool answered;
 	uint64_t app_id;          /* blocking CONNECT under way */
 	int64_t since_ns;
-	struct rudp_list link;    /* in engine->calls or engine->strangers */
+	struct rudp_list link;       /* in engine->calls or engine->unauthenticated_calls */
 	struct rudp_list aside_link; /* in engine->calls_aside */
 };
 

@@ -10,7 +10,7 @@
  *
  * Every descriptor that is given is closed, however long that takes. The control socket that everybody
  * can call stops while rudp_deferred_close_is_full(). Descriptors that come with the bytes of a
- * connection, and strangers at the join of one, are taken beyond that.
+ * connection, and unauthenticated callers at the join of one, are taken beyond that.
  *
  * Limits   RUDP_DEFERRED_CLOSE_THREADS closes at once. RUDP_DEFERRED_CLOSE_MAX descriptors before it
  * is

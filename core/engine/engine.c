@@ -189,7 +189,7 @@ static void init_lists(struct rudp_engine *engine)
 	rudp_list_init(&engine->control_listeners);
 	rudp_list_init(&engine->calls);
 	rudp_list_init(&engine->calls_aside);
-	rudp_list_init(&engine->strangers);
+	rudp_list_init(&engine->unauthenticated_calls);
 	rudp_list_init(&engine->udps);
 	rudp_list_init(&engine->orphan_udps);
 	rudp_list_init(&engine->spare_udps);
@@ -306,9 +306,9 @@ static void close_all(struct rudp_engine *engine)
 	while (!rudp_list_is_empty(&engine->calls))
 		rudp_call_close(engine,
 				RUDP_LIST_OWNER(engine->calls.next, struct rudp_call, link));
-	while (!rudp_list_is_empty(&engine->strangers))
-		rudp_call_close(engine,
-				RUDP_LIST_OWNER(engine->strangers.next, struct rudp_call, link));
+	while (!rudp_list_is_empty(&engine->unauthenticated_calls))
+		rudp_call_close(engine, RUDP_LIST_OWNER(engine->unauthenticated_calls.next,
+							struct rudp_call, link));
 	while (!rudp_list_is_empty(&engine->apps))
 		rudp_app_free(engine, RUDP_LIST_OWNER(engine->apps.next, struct rudp_app, link));
 	rudp_tcp_close_all(engine);

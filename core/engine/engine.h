@@ -115,7 +115,8 @@ struct rudp_engine {
 	struct rudp_sockets sockets;
 	struct rudp_roam roam;
 
-	struct rudp_list control_listeners, calls, strangers, udps, apps, bindings, clients;
+	struct rudp_list control_listeners, calls, unauthenticated_calls, udps, apps, bindings,
+		clients;
 	struct rudp_list calls_aside; /* not watched; oldest first (control.h) */
 	struct rudp_list orphan_udps; /* have lost their owner, and perhaps all use */
 	struct rudp_list spare_udps;  /* connected, without a connection; oldest first */
@@ -127,7 +128,8 @@ struct rudp_engine {
 	struct rudp_list ready;       /* apps with more to do than one pass allows */
 	struct rudp_list starved;     /* apps that found no memory for what is there */
 	struct rudp_list unread;      /* apps whose forwarded bytes are read off later; oldest first */
-	unsigned call_count, stranger_count, app_count, binding_count, client_count, waiting_count;
+	unsigned call_count, unauthenticated_count, app_count, binding_count, client_count,
+		waiting_count;
 	unsigned calls_aside_count;
 	unsigned tcp_count;           /* relayed connections, orphans included */
 

@@ -274,7 +274,7 @@ void rudp_housekeeping(struct rudp_engine *engine)
 	rudp_drops_report(&engine->drops, rudp_endpoint_verdicts(engine->ep), engine->now_at_ns);
 	rudp_binding_probe_all(engine);
 	close_stale_calls(engine, &engine->calls);
-	close_stale_calls(engine, &engine->strangers);
+	close_stale_calls(engine, &engine->unauthenticated_calls);
 	rudp_deferred_close_go_on();
 	if (engine->stopping)
 		drain(engine);
@@ -288,8 +288,9 @@ void rudp_housekeeping(struct rudp_engine *engine)
 int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
 {
 	bool ends = ends_by_itself(engine) && rudp_engine_is_idle(engine);
-	bool needed = engine->binding_count || engine->call_count || engine->stranger_count ||
-		      engine->stopping || rudp_deferred_close_is_short() || (ends && !is_kept(engine));
+	bool needed = engine->binding_count || engine->call_count ||
+		      engine->unauthenticated_count || engine->stopping ||
+		      rudp_deferred_close_is_short() || (ends && !is_kept(engine));
 	int64_t deadline = rudp_time_min(engine->retry_at_ns, engine->listeners_open_at_ns);
 
 	if (ends && is_kept(engine))

@@ -68,9 +68,9 @@ static bool is_programs(const struct rudp_engine *engine, const struct rudp_bind
 		peer.uid == 0);
 }
 
-/* The stranger gets nothing, and may have sent something. */
-static void turn_from_stranger(struct rudp_engine *engine, struct rudp_binding *binding,
-			       struct rudp_app *app)
+/* The unauthenticated caller gets nothing, and may have sent something. */
+static void turn_from_unauthenticated(struct rudp_engine *engine, struct rudp_binding *binding,
+				      struct rudp_app *app)
 {
 	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN, "another user has the name of a listener of %s (pid %u)",
@@ -109,7 +109,7 @@ static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, st
 		return;
 	}
 	if (rc == 0 && !is_programs(engine, binding, app->fd)) {
-		turn_from_stranger(engine, binding, app);
+		turn_from_unauthenticated(engine, binding, app);
 		return;
 	}
 	if (rc == -EPERM || rc == -EACCES) {

@@ -7,8 +7,8 @@
  * socket would lose half of its datagrams to the engine. Therefore an engine that wants such a port
  * takes a share of it first: an abstract name (api/names.h), which belongs to the network namespace, as
  * the port does, and goes with its holder. The first one takes the port without SO_REUSEPORT, and so
- * finds every stranger that has it already; only then it opens it for others, who join where an engine
- * has a share. (A program that comes later is served by udp_port_release.h.)
+ * finds every other socket that has it already; only then it opens it for others, who join where an
+ * engine has a share. (A program that comes later is served by udp_port_release.h.)
  *
  * The kernel chooses the socket of a datagram by addresses and ports. It chooses another one than before
  * when a worker has joined or left, or when a NAT has given the peer another address. So the number of

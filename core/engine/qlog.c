@@ -27,7 +27,7 @@ struct trace {
 	char *text;
 	size_t len, cap;
 	uint64_t left_out;            /* facts, since the last one that was written down */
-	bool held;                    /* a stranger's, not yet established: no file */
+	bool held;                    /* an unauthenticated peer's, not yet established: no file */
 	bool has_file;
 	bool over;
 };

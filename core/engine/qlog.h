@@ -7,7 +7,8 @@
  * passed. Nothing about traces ever disturbs a connection: where memory, a limit or the disk says no,
  * there is less of a trace, and a remark in it or a line in the log.
  *
- * No file is held open. A connection that a stranger has begun has a file only once it stands.
+ * No file is held open. A connection that an unauthenticated peer has begun has a file only once it
+ * stands.
  */
 #ifndef RUDP_ENGINE_QLOG_H
 #define RUDP_ENGINE_QLOG_H

@@ -287,7 +287,7 @@ Test(app_side, a_large_buffer_of_a_blocking_descriptor_is_plugged)
 }
 
 /* Who comes to the name of a connection has no part in it, and what he brings holds nobody up. */
-Test(app_side, a_stranger_at_the_join_holds_nobody_up, .timeout = 20)
+Test(app_side, an_unauthenticated_caller_at_the_join_holds_nobody_up, .timeout = 20)
 {
 	struct sockaddr_un un;
 	socklen_t len = rudp_app_name(&engine, app, &un);

@@ -132,7 +132,7 @@ Test(calls_aside, an_engine_that_leaves_lets_in_all_who_wait)
 	for (int i = 0; i < 4; i++)
 		fds[i] = knock();
 	look_at_housekeeping(RUDP_NS_PER_S + RUDP_IDLE_END_NS);
-	cr_assert(eq(u32, engine.call_count + engine.stranger_count, 4));
+	cr_assert(eq(u32, engine.call_count + engine.unauthenticated_count, 4));
 	cr_assert(not(engine.over));
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);

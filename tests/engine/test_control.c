@@ -519,23 +519,23 @@ static bool is_closed(int fd)
 	return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
 }
 
-Test(control, strangers_have_little_room_and_the_owner_has_his)
+Test(control, unauthenticated_callers_have_little_room_and_the_owner_has_his)
 {
 	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
-	int strangers[2 * RUDP_STRANGERS_MAX], own, late;
+	int strangers[2 * RUDP_UNAUTHENTICATED_MAX], own, late;
 	unsigned closed = 0;
 
 	if (geteuid() != 0)
 		cr_skip_test("needs root, to be somebody else");
 	own = channel();
-	for (unsigned i = 0; i < 2 * RUDP_STRANGERS_MAX; i++)
+	for (unsigned i = 0; i < 2 * RUDP_UNAUTHENTICATED_MAX; i++)
 		strangers[i] = strange_channel();
 	/* One more call, answered, so that all before it have been seen. */
 	cr_assert(zero(int, ask(&hello, -1).error));
-	for (unsigned i = 0; i < 2 * RUDP_STRANGERS_MAX; i++)
+	for (unsigned i = 0; i < 2 * RUDP_UNAUTHENTICATED_MAX; i++)
 		closed += is_closed(strangers[i]);
-	cr_assert(eq(uint, closed, RUDP_STRANGERS_MAX));
-	cr_assert(not(is_closed(strangers[2 * RUDP_STRANGERS_MAX - 1])));
+	cr_assert(eq(uint, closed, RUDP_UNAUTHENTICATED_MAX));
+	cr_assert(not(is_closed(strangers[2 * RUDP_UNAUTHENTICATED_MAX - 1])));
 	/* The token proves a right, its lack none; the silent call of the owner is as it was. */
 	late = strange_channel();
 	send_raw(late, &hello, sizeof hello, NULL, 0);
@@ -548,7 +548,7 @@ Test(control, strangers_have_little_room_and_the_owner_has_his)
 	cr_assert(zero(int, answer(own).error));
 }
 
-Test(control, a_strangers_descriptors_hold_nobody_up)
+Test(control, a_unauthenticated_callers_descriptors_hold_nobody_up)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_SHUTDOWN);
 	int fd, to;

@@ -43,7 +43,7 @@ Test(control_full, who_finds_no_number_in_the_engine_is_told_so)
 	close(to);
 }
 
-/* What a stranger has sent finds no number, as he himself, or though he has found one. */
+/* What an unauthenticated caller has sent finds no number, as he himself, or though he has found one. */
 static void expect_nobody_held_up(unsigned numbers)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_SHUTDOWN);
@@ -69,14 +69,15 @@ static void expect_nobody_held_up(unsigned numbers)
 	close(one.fd);
 }
 
-Test(control_full, a_strangers_descriptor_holds_nobody_up_where_it_finds_no_number)
+Test(control_full, a_unauthenticated_callers_descriptor_holds_nobody_up_where_it_finds_no_number)
 {
 	if (geteuid() != 0)
 		cr_skip_test("needs root, to be somebody else");
 	expect_nobody_held_up(0);
 }
 
-Test(control_full, a_strangers_descriptor_holds_nobody_up_where_he_has_the_last_number)
+Test(control_full,
+     a_unauthenticated_callers_descriptor_holds_nobody_up_where_he_has_the_last_number)
 {
 	if (geteuid() != 0)
 		cr_skip_test("needs root, to be somebody else");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A stranger sends a descriptor whose close waits, at each moment at which the engine makes a call. */
+/* An unauthenticated caller sends a descriptor whose close waits, at each moment at which the
+ * engine makes a call. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <poll.h>
@@ -90,7 +91,7 @@ static bool stranger_sends_at(int moment, bool behind_nothing)
 	return !is_over;
 }
 
-Test(control_moments, a_stranger_who_sends_at_any_of_them_holds_nobody_up)
+Test(control_moments, an_unauthenticated_caller_who_sends_at_any_of_them_holds_nobody_up)
 {
 	int moment = 1;
 
@@ -109,7 +110,7 @@ static bool is_a_look(const struct __ptrace_syscall_info *info)
 }
 
 /* Where the engine has no number for him it looks for his request, and finds none yet. */
-Test(control_moments, a_stranger_who_is_sent_away_holds_nobody_up_when_he_sends_late)
+Test(control_moments, an_unauthenticated_caller_who_is_sent_away_holds_nobody_up_when_he_sends_late)
 {
 	struct rudp_control_request hello = request_of(RUDP_CONTROL_HELLO);
 	struct __ptrace_syscall_info info;

@@ -167,7 +167,7 @@ Test(neighbour, descriptors_that_cannot_be_closed_are_few_and_go_with_their_send
 	flood();
 	expect_a_prompt_answer();
 	cr_assert(le(uint, descriptors_of_engine(),
-		     before + RUDP_DEFERRED_CLOSE_MAX + FDS_MAX + 2 * RUDP_STRANGERS_MAX));
+		     before + RUDP_DEFERRED_CLOSE_MAX + FDS_MAX + 2 * RUDP_UNAUTHENTICATED_MAX));
 	/* What lingers does so for WAIT_S; then there is nothing left of it. */
 	wait_for_descriptors(before + KEPT_MAX);
 	expect_a_prompt_answer();
