@@ -28,7 +28,7 @@ struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int
 	hub->run = config->run ? config->run : rudpmsg_hub_random(hub);
 	rudp_list_init(&hub->sender_ages);
 	rudp_list_init(&hub->links);
-	rudp_list_init(&hub->strangers);
+	rudp_list_init(&hub->unauthenticated_links);
 	rudp_list_init(&hub->linkless);
 	rudp_list_init(&hub->to_dial);
 	rudp_list_init(&hub->to_write);

@@ -56,7 +56,7 @@ struct rudpmsg_stats *rudpmsg_hub_stats(struct rudpmsg_hub *hub);
 
 /* ---- streams ---- */
 
-/* A stranger's stream was accepted. NULL: no memory; the caller closes the stream. */
+/* An unauthenticated peer's stream was accepted. NULL: no memory; the caller closes the stream. */
 struct rudpmsg_link *rudpmsg_hub_on_accepted(struct rudpmsg_hub *hub, void *user,
 					     int64_t now_at_ns);
 /* What was to be dialed: error 0 and it is open, or a positive errno value and it is not. */

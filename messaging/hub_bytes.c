@@ -201,9 +201,9 @@ static bool may_come(enum link_state state, enum rudpmsg_frame_type type)
 {
 	switch (type) {
 	case RUDPMSG_FRAME_HANDSHAKE:
-		return state == LINK_STRANGER || state == LINK_READY;
+		return state == LINK_UNAUTHENTICATED || state == LINK_READY;
 	case RUDPMSG_FRAME_WHO:
-		return state == LINK_STRANGER;
+		return state == LINK_UNAUTHENTICATED;
 	case RUDPMSG_FRAME_IAM:
 		return state == LINK_ASKING;
 	case RUDPMSG_FRAME_ACK_HANDSHAKE:

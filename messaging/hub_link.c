@@ -25,17 +25,17 @@ struct rudpmsg_link *rudpmsg_hub_on_accepted(struct rudpmsg_hub *hub, void *user
 
 	if (hub->is_ended)
 		return NULL;
-	if (hub->stranger_count >= hub->config.limits.strangers_max) {
+	if (hub->unauthenticated_count >= hub->config.limits.strangers_max) {
 		hub->stats.links_refused++;
-		rudpmsg_link_end(
-			hub, RUDP_LIST_OWNER(hub->strangers.next, struct rudpmsg_link, stranger));
+		rudpmsg_link_end(hub, RUDP_LIST_OWNER(hub->unauthenticated_links.next,
+						      struct rudpmsg_link, unauthenticated));
 	}
-	link = rudpmsg_link_new(hub, LINK_STRANGER);
+	link = rudpmsg_link_new(hub, LINK_UNAUTHENTICATED);
 	if (!link)
 		return NULL;
 	link->user = user;
-	rudp_list_append(&hub->strangers, &link->stranger);
-	hub->stranger_count++;
+	rudp_list_append(&hub->unauthenticated_links, &link->unauthenticated);
+	hub->unauthenticated_count++;
 	rudpmsg_hub_arm(hub, &link->timer, now_at_ns + hub->config.handshake_timeout_ns);
 	return link;
 }
@@ -71,9 +71,9 @@ void rudpmsg_link_enter(struct rudpmsg_hub *hub, struct rudpmsg_link *link, enum
 			int64_t deadline_at_ns)
 {
 	assert(link->state != LINK_ENDED);
-	if (link->state == LINK_STRANGER) {
-		rudp_list_remove(&link->stranger);
-		hub->stranger_count--;
+	if (link->state == LINK_UNAUTHENTICATED) {
+		rudp_list_remove(&link->unauthenticated);
+		hub->unauthenticated_count--;
 	}
 	link->state = next;
 	rudpmsg_hub_arm(hub, &link->timer, deadline_at_ns);
@@ -226,7 +226,7 @@ void rudpmsg_link_on_wrong(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	case LINK_GREETING:
 		rudpmsg_link_on_failed(hub, link, reason, 0, now_at_ns);
 		break;
-	case LINK_STRANGER:
+	case LINK_UNAUTHENTICATED:
 		rudpmsg_link_bye(hub, link, reason, now_at_ns);
 		break;
 	case LINK_DIALING:
@@ -250,7 +250,7 @@ void rudpmsg_hub_on_ended(struct rudpmsg_hub *hub, struct rudpmsg_link *link, in
 		rudpmsg_link_on_failed(hub, link, RUDPMSG_REASON_NONE, error ? error : EPROTO,
 				       now_at_ns);
 		break;
-	case LINK_STRANGER:
+	case LINK_UNAUTHENTICATED:
 	case LINK_SAYING_BYE:
 		rudpmsg_link_end(hub, link);
 		break;
@@ -267,7 +267,7 @@ void rudpmsg_link_on_time(struct rudpmsg_hub *hub, struct rudpmsg_link *link, in
 	case LINK_GREETING:
 		rudpmsg_link_on_failed(hub, link, RUDPMSG_REASON_TIMEOUT, 0, now_at_ns);
 		break;
-	case LINK_STRANGER:
+	case LINK_UNAUTHENTICATED:
 		rudpmsg_link_bye(hub, link, RUDPMSG_REASON_TIMEOUT, now_at_ns);
 		break;
 	case LINK_SAYING_BYE:

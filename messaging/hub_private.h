@@ -20,16 +20,17 @@
 #define STORE_RETRY_NS RUDP_NS_PER_S        /* after the store has failed altogether */
 #define PATIENT_FAILURES 64    /* as if so many attempts had failed: the longest pause */
 #define QUIET_NS RUDP_NS_PER_S /* without messages for so long: memory is given back */
-#define SPARE_LOOKS_MAX 16     /* at connections, for one that can go, when a stranger comes */
+/* at connections, for one that can go, when an unauthenticated peer comes */
+#define SPARE_LOOKS_MAX 16
 
 #define LINK_STATES(X)                                                                             \
-	X(DIALING)    /* the stream is not open */                                                 \
-	X(ASKING)     /* dialed; WHO is out, IAM is not here */                                    \
-	X(GREETING)   /* dialed; HANDSHAKE is out, ACK_HANDSHAKE is not here */                    \
-	X(STRANGER)   /* accepted; HANDSHAKE is not here */                                        \
-	X(READY)      /* the handshake is over: it is its connection's link */                     \
+	X(DIALING)         /* the stream is not open */                                            \
+	X(ASKING)          /* dialed; WHO is out, IAM is not here */                               \
+	X(GREETING)        /* dialed; HANDSHAKE is out, ACK_HANDSHAKE is not here */               \
+	X(UNAUTHENTICATED) /* accepted; HANDSHAKE is not here */                                   \
+	X(READY)           /* the handshake is over: it is its connection's link */                \
 	X(SAYING_BYE) /* what is in control is written, then it ends; what comes is dropped, \
-		       * but for the peer's last word */                                           \
+		       * but for the peer's last word */     \
 	X(ENDED)      /* to be closed, or closed */
 
 enum link_state {
@@ -46,7 +47,7 @@ struct hub_timer {
 
 struct rudpmsg_link {
 	struct rudp_list all;                      /* hub->links */
-	struct rudp_list stranger;                 /* hub->strangers, as long as it is one */
+	struct rudp_list unauthenticated; /* hub->unauthenticated_links, as long as it is one */
 	struct rudp_list dial, write, read, close; /* the lists of things to do */
 	struct rudp_list held;                     /* in hub->held: it was refused room to read */
 	struct hub_timer timer;                    /* end of patience: handshake, last word */
@@ -148,8 +149,8 @@ struct rudpmsg_hub {
 	struct rudpmsg_conn *by_id, *by_name;
 	struct sender *senders;
 	struct rudp_list sender_ages; /* the one silent longest first */
-	unsigned sender_count, stranger_count, ticket_count;
-	struct rudp_list links, strangers; /* oldest first */
+	unsigned sender_count, unauthenticated_count, ticket_count;
+	struct rudp_list links, unauthenticated_links; /* oldest first */
 	struct rudp_list linkless; /* the one that broke first first, but for those looked at */
 	struct rudp_list to_dial, to_write, to_read, to_close;
 	struct rudp_list eventful, readable, tickets, farewells, busy, roomy, held, awaited;

@@ -178,7 +178,7 @@ Test(hub, a_late_greeting_of_another_stream_makes_no_duplicates)
 	close_ended();
 }
 
-Test(hub, the_oldest_stranger_makes_room)
+Test(hub, the_oldest_unauthenticated_peer_makes_room)
 {
 	struct rudpmsg_link *first = stranger();
 
@@ -188,7 +188,7 @@ Test(hub, the_oldest_stranger_makes_room)
 	rudpmsg_link_free(first);
 }
 
-Test(hub, a_stranger_that_says_nothing_is_sent_away)
+Test(hub, an_unauthenticated_peer_that_says_nothing_is_sent_away)
 {
 	struct rudpmsg_link *link = stranger();
 

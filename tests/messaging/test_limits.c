@@ -297,7 +297,8 @@ Test(limits, a_peer_that_a_store_has_brought_back_makes_room_as_well)
 	close_ended();
 }
 
-/* The looks that one stranger is worth: enough for the next to find what the first did not. */
+/* The looks that one unauthenticated peer is worth: enough for the next to find what the first did
+ * not. */
 Test(limits, a_peer_that_is_gone_is_found_behind_many_that_must_stay)
 {
 	enum { KEPT = 20 };
@@ -393,7 +394,7 @@ Test(limits, the_last_events_of_connections_that_are_gone_are_kept)
 
 /* ---- strangers_max: 2 ---- */
 
-Test(limits, the_stranger_that_is_silent_longest_makes_room)
+Test(limits, the_unauthenticated_peer_that_is_silent_longest_makes_room)
 {
 	struct rudpmsg_link *first = stranger(), *second = stranger();
 

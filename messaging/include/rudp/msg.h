@@ -79,8 +79,8 @@ struct rudpmsg_limits {
 				    * control */
 	uint32_t connections_max;  /* [65,536] one that the peer used to dial, which has no link and
 				    * nothing queued or waiting, makes room (DISCONNECTED, ENFILE);
-				    * if there is none, rudpmsg_connect: ENFILE, strangers are
-				    * refused. Attempts under way have the same limit */
+				    * if there is none, rudpmsg_connect: ENFILE, unauthenticated
+				    * peers are refused. Attempts under way have the same limit */
 	uint32_t strangers_max; /* [256] links whose handshake is not over: the oldest makes room */
 	uint64_t store_bytes_max; /* [16 GiB, at least 4 MiB] the store's file, but for 4 MiB more
 				   * to empty a full one with: sending fails with ENOSPC, what comes
