@@ -28,9 +28,9 @@
 #define RUDP_CONTROL_VERSION 1
 #define RUDP_TOKEN_BYTES 16
 
-/* Size of the plug that keeps a connecting socket unwritable is the engine's business. The sentinel
- * that accept writes into a new connection is known to both: nonce (16 bytes raw) of the name; the
- * engine eats all but its last byte. */
+/* The size of the connect gate that keeps a connecting socket unwritable is the engine's business.
+ * The sentinel that accept writes into a new connection is known to both: nonce (16 bytes raw) of
+ * the name; the engine eats all but its last byte. */
 #define RUDP_SENTINEL_BYTES RUDP_NONCE_BYTES
 
 /* LISTEN on a listener: with the backlog that it has, as another engine serves it from now on. */

@@ -78,7 +78,7 @@ enum rudp_progress rudp_socket_progress(int fd, const struct rudp_socket *s)
 		return RUDP_PROGRESS_OVER;
 	if (bits & POLLOUT || !(s->flags & RUDP_MARK_PENDING))
 		return RUDP_PROGRESS_ESTABLISHED;
-	/* Unwritable: by the plug of a connection attempt, or by a full buffer. */
+	/* Unwritable: by the connect gate of a connection attempt, or by a full buffer. */
 	rudp_socket_begin(s, &call, RUDP_CONTROL_ERROR, -1);
 	if (rudp_socket_call(s, &call) < 0)
 		return RUDP_PROGRESS_OVER;

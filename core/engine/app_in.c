@@ -75,7 +75,7 @@ static void reserve(struct rudp_engine *engine, struct rudp_app *app, size_t wan
 {
 	int count = rudp_carrier_send_reserve(&app->carrier, want, &reading->iov[1]);
 
-	reading->iov[0] = (struct iovec){engine->scratch, app->behind};
+	reading->iov[0] = (struct iovec){engine->scratch, app->unread_tail};
 	reading->count = 1 + count;
 	reading->room = 0;
 	for (int i = 1; i < reading->count; i++) {
@@ -110,16 +110,16 @@ static ssize_t take(struct rudp_app *app, struct reading *reading, size_t n)
 		count++;
 	}
 	while (true) {
-		iov[0] = (struct iovec){reading->iov[0].iov_base, app->behind};
+		iov[0] = (struct iovec){reading->iov[0].iov_base, app->unread_tail};
 		got = read_off(app, iov, count, &reading->is_cut);
 		if (got <= 0)
 			return -1;
-		if (got >= (ssize_t)app->behind)
+		if (got >= (ssize_t)app->unread_tail)
 			break;
-		app->behind -= (uint32_t)got; /* descriptors were among them */
+		app->unread_tail -= (uint32_t)got; /* descriptors were among them */
 	}
-	got -= app->behind;
-	app->behind = 0;
+	got -= app->unread_tail;
+	app->unread_tail = 0;
 	app->unread_answers = 0;
 	rudp_list_remove(&app->unread_link);
 	return got;
@@ -134,7 +134,7 @@ static bool take_last(struct rudp_engine *engine, struct rudp_app *app,
 	if (recv(app->fd, place(reading, offset), 1, MSG_PEEK | MSG_DONTWAIT) != 1)
 		return false;
 	rudp_carrier_send_commit(engine, &app->carrier, 1);
-	app->behind = 1;
+	app->unread_tail = 1;
 	if (urgent)
 		rudp_carrier_mark_urgent(engine, &app->carrier);
 	return true;
@@ -165,11 +165,11 @@ static bool read_once(struct rudp_engine *engine, struct rudp_app *app, size_t f
 	reserve(engine, app, fresh < RUDP_APP_PASS_BYTES ? fresh : RUDP_APP_PASS_BYTES, &reading);
 	if (reading.room == 0)
 		return false;
-	if (!app->behind && fresh > 1 && at_mark(app))
+	if (!app->unread_tail && fresh > 1 && at_mark(app))
 		return take_urgent(engine, app, &reading);
 	all = reading.room >= fresh;
 	whole = all ? fresh - 1 : reading.room;
-	if (whole + app->behind > 0)
+	if (whole + app->unread_tail > 0)
 		got = take(app, &reading, whole);
 	if (got < 0)
 		return false;
@@ -187,10 +187,10 @@ static bool drain_by_asking(struct rudp_engine *engine, struct rudp_app *app)
 
 	while (moved < RUDP_APP_PASS_BYTES) {
 		size_t queued = queued_bytes(app);
-		size_t fresh = queued - app->behind;
+		size_t fresh = queued - app->unread_tail;
 
 		app->bulk = moved + fresh >= RUDP_APP_PEEK_BYTES;
-		if (queued <= app->behind) {
+		if (queued <= app->unread_tail) {
 			app->bulk = moved >= RUDP_APP_PEEK_BYTES;
 			app->may_read = false;
 			return false;
@@ -201,7 +201,7 @@ static bool drain_by_asking(struct rudp_engine *engine, struct rudp_app *app)
 		if (!read_once(engine, app, fresh))
 			return false;
 		moved += fresh;
-		if (app->behind) {
+		if (app->unread_tail) {
 			/* Everything that was there: what comes now raises an edge. */
 			app->may_read = false;
 			return false;
@@ -229,7 +229,7 @@ static void scatter(const struct reading *reading, const uint8_t *from, size_t l
  */
 static ssize_t peek(struct rudp_engine *engine, struct rudp_app *app, struct reading *reading)
 {
-	struct iovec iov = {engine->scratch, app->behind + reading->room};
+	struct iovec iov = {engine->scratch, app->unread_tail + reading->room};
 	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
@@ -237,23 +237,23 @@ static ssize_t peek(struct rudp_engine *engine, struct rudp_app *app, struct rea
 		n = recvmsg(app->fd, &message, MSG_PEEK | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	reading->is_cut = message.msg_flags & MSG_CTRUNC;
-	n -= (ssize_t)app->behind;
+	n -= (ssize_t)app->unread_tail;
 	if (n > 0)
-		scatter(reading, engine->scratch + app->behind, (size_t)n);
+		scatter(reading, engine->scratch + app->unread_tail, (size_t)n);
 	return n;
 }
 
 /* The first words since something was given to the program are an answer, and likely the whole of it. */
 static void leave_unread(struct rudp_engine *engine, struct rudp_app *app)
 {
-	if (app->answered || app->was_full || app->behind > RUDP_APP_PEEK_BYTES) {
+	if (app->answered || app->was_full || app->unread_tail > RUDP_APP_PEEK_BYTES) {
 		app->was_full = false;
 		rudp_app_consume(engine, app);
 		return;
 	}
 	app->answered = true;
 	app->unread_answers++;
-	if (app->behind <= RUDP_APP_UNREAD_BYTES || rudp_list_is_linked(&app->unread_link))
+	if (app->unread_tail <= RUDP_APP_UNREAD_BYTES || rudp_list_is_linked(&app->unread_link))
 		return;
 	app->unread_at_ns = engine->now_at_ns;
 	rudp_list_append(&engine->unread, &app->unread_link);
@@ -282,7 +282,7 @@ static bool drain_by_peeking(struct rudp_engine *engine, struct rudp_app *app)
 	if (n <= 0)
 		return true;
 	rudp_carrier_send_commit(engine, &app->carrier, (size_t)n);
-	app->behind += (uint32_t)n;
+	app->unread_tail += (uint32_t)n;
 	leave_unread(engine, app);
 	return true;
 }
@@ -320,7 +320,7 @@ bool rudp_app_drain(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (ends_now(app) && !app->urgent && drain_to_the_end(engine, app))
 		return false;
-	if (app->behind && !app->urgent && !app->bulk && drain_by_peeking(engine, app))
+	if (app->unread_tail && !app->urgent && !app->bulk && drain_by_peeking(engine, app))
 		return false;
 	return drain_by_asking(engine, app);
 }
@@ -331,15 +331,15 @@ bool rudp_app_is_drained(const struct rudp_app *app)
 	bool exhausted = rudp_ends_has_last_words(&app->ends) && !app->may_read &&
 			 app->stage == RUDP_APP_OPEN;
 
-	return exhausted || queued_bytes(app) <= app->behind;
+	return exhausted || queued_bytes(app) <= app->unread_tail;
 }
 
 static void consume(struct rudp_engine *engine, struct rudp_app *app, uint32_t keep)
 {
 	rudp_list_remove(&app->unread_link);
 	app->unread_answers = 0;
-	while (app->behind > keep) {
-		struct iovec iov = {engine->scratch, app->behind - keep};
+	while (app->unread_tail > keep) {
+		struct iovec iov = {engine->scratch, app->unread_tail - keep};
 		bool is_cut;
 		ssize_t n = read_off(app, &iov, 1, &is_cut);
 
@@ -347,7 +347,7 @@ static void consume(struct rudp_engine *engine, struct rudp_app *app, uint32_t k
 			continue;
 		if (n <= 0)
 			return;
-		app->behind -= (uint32_t)n;
+		app->unread_tail -= (uint32_t)n;
 	}
 }
 
@@ -360,7 +360,7 @@ void rudp_app_before_delivery(struct rudp_engine *engine, struct rudp_app *app)
 {
 	app->answered = false;
 	if (app->unread_answers == RUDP_APP_UNREAD_ANSWERS ||
-	    app->behind > RUDP_APP_PEEK_BYTES / 2)
+	    app->unread_tail > RUDP_APP_PEEK_BYTES / 2)
 		rudp_app_consume(engine, app);
 }
 

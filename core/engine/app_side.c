@@ -82,7 +82,7 @@ static void close_end(struct rudp_engine *engine, const struct rudp_app *app)
 {
 	/* The program sees a reset: nobody has taken what it was connected to. */
 	rudp_deferred_close(app->join_fd); /* unauthenticated callers may have come there */
-	if (rudp_ends_is_shut(&app->ends) && app->behind == 0)
+	if (rudp_ends_is_shut(&app->ends) && app->unread_tail == 0)
 		rudp_closer_take(&engine->closer, app->fd, engine->now_at_ns);
 	else if (app->fd >= 0)
 		close(app->fd);
@@ -193,7 +193,7 @@ static void decide(struct rudp_engine *engine, struct rudp_app *app)
 		return;
 	/* It is read off together with what will come behind it. */
 	if (by_shim)
-		app->behind = RUDP_SENTINEL_BYTES;
+		app->unread_tail = RUDP_SENTINEL_BYTES;
 	if (n < 0 && errno == ECONNRESET)
 		on_closed(app, true); /* the listener was closed with us in its queue */
 	open_stage(engine, app);
@@ -293,7 +293,8 @@ static bool look_at_ends(struct rudp_engine *engine, struct rudp_app *app)
 	return true;
 }
 
-/* The handshake is over, and its event is due: the peer is to have what was written behind the plug. */
+/* The handshake is over, and its event is due: the peer is to have what was written behind the
+ * connect gate. */
 static bool is_about_to_open(const struct rudp_app *app)
 {
 	enum rudp_state state = app->stage == RUDP_APP_CONNECTING && app->carrier.conn
@@ -332,7 +333,7 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 	bool more = false;
 
 	if (app->stage == RUDP_APP_CONNECTING || app->stage == RUDP_APP_WAITING) {
-		/* The peer may have the first bytes: those behind the plug follow them. */
+		/* The peer may have the first bytes: those behind the connect gate follow them. */
 		if (rudp_ends_is_closed(&app->ends) && app->early_bytes == 0 && !is_about_to_open(app))
 			rudp_app_free(engine, app);
 		return;

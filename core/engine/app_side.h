@@ -2,12 +2,12 @@
 /*
  * app_side - the engine's ends of the programs' connections.
  *
- * Life     CONNECTING (no end yet, or a plugged one) -> OPEN; accepted ones WAITING (no room in the
+ * Life     CONNECTING (no end yet, or a gated one) -> OPEN; accepted ones WAITING (no room in the
  *          program's accept queue) -> UNDECIDED (accept has not shown yet) -> OPEN.
  *
  * One byte behind  The kernel tells a program "reset" only if its peer closes with unread input. So the
  *          last byte forwarded stays unread in the engine's end, until an orderly end. At first it is
- *          the sentinel: the last byte of the plug, or the nonce that the shim's accept wrote.
+ *          the sentinel: the last byte of the connect gate, or the nonce that the shim's accept wrote.
  *
  * Or some bytes behind  Reading frees the program's buffer, and each time that raises an edge of
  *          EPOLLOUT, which kernel TCP raises only after it has been full. So a short answer is looked at
@@ -62,8 +62,8 @@ struct rudp_app {
 	uint64_t call_id;             /* blocking connect that waits for the answer; 0: none */
 	uint64_t binding_id;          /* accepted from; 0: active */
 	uint32_t early_bytes;         /* written by its call to connect */
-	uint32_t plug_bytes;          /* in front of everything the program writes */
-	uint32_t behind;              /* first unread bytes, which have been forwarded */
+	uint32_t gate_bytes;          /* in front of everything the program writes */
+	uint32_t unread_tail;         /* first unread bytes, which have been forwarded */
 	bool may_read, may_write;     /* an edge has been seen and not been used up */
 	bool urgent;                  /* perhaps: an urgent byte is in the queue */
 	bool bulk;                    /* the program writes more at a time than is worth a peek */
@@ -152,15 +152,15 @@ void rudp_app_await_reading(struct rudp_engine *engine, struct rudp_app *app);
 int rudp_app_unread(const struct rudp_app *app);
 
 /*
- * Connects the program's socket to the engine through a listener of its own (app_plug.c). Of the two
- * halves the first is all that the program must wait for: it may write by then. 0 or -errno; after a
- * failure of the second a reset ends what the first has begun.
+ * Connects the program's socket to the engine through a listener of its own (app_connect_gate.c).
+ * Of the two halves the first is all that the program must wait for: it may write by then. 0 or
+ * -errno; after a failure of the second a reset ends what the first has begun.
  */
 int rudp_app_join(struct rudp_engine *engine, struct rudp_app *app, int program_fd);
 int rudp_app_join_begin(struct rudp_engine *engine, struct rudp_app *app, int program_fd);
 int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app);
 /* Makes the program's socket unwritable until unplugged; is_foreign: of another user. 0 or -errno. */
-int rudp_app_plug(struct rudp_app *app, int program_fd, bool is_foreign);
+int rudp_app_connect_gate(struct rudp_app *app, int program_fd, bool is_foreign);
 /* Puts in just the sentinel. */
 int rudp_app_put_sentinel(struct rudp_app *app, int program_fd);
 void rudp_app_unplug(struct rudp_engine *engine, struct rudp_app *app);

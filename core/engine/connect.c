@@ -83,12 +83,12 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 	return 0;
 }
 
-static int join_and_plug(struct rudp_engine *engine, struct rudp_app *app,
+static int join_and_gate(struct rudp_engine *engine, struct rudp_app *app,
 			 const struct rudp_call *call)
 {
 	int rc = rudp_app_join(engine, app, call->held_fd);
 
-	return rc < 0 ? rc : rudp_app_plug(app, call->held_fd, call->foreign);
+	return rc < 0 ? rc : rudp_app_connect_gate(app, call->held_fd, call->foreign);
 }
 
 static int join_with_sentinel(struct rudp_engine *engine, struct rudp_app *app, int program_fd)
@@ -113,12 +113,13 @@ static void open_deferred(struct rudp_engine *engine, struct rudp_app *app)
 
 /*
  * TCP_FASTOPEN_CONNECT makes connect(2) return 0 whether or not the socket blocks. Who has not asked for
- * it, and does not wait, expects EINPROGRESS and an edge when the socket becomes writable: the plug's.
+ * it, and does not wait, expects EINPROGRESS and an edge when the socket becomes writable: the
+ * connect gate's.
  */
 static int join_without_waiting(struct rudp_engine *engine, struct rudp_app *app,
 				const struct rudp_call *call, bool as_in_progress)
 {
-	int rc = as_in_progress ? join_and_plug(engine, app, call)
+	int rc = as_in_progress ? join_and_gate(engine, app, call)
 				: join_with_sentinel(engine, app, call->held_fd);
 
 	if (rc < 0) {
@@ -164,7 +165,7 @@ int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
 
 int rudp_connect_go_on(struct rudp_engine *engine, struct rudp_call *call, struct rudp_app *app)
 {
-	int rc = join_and_plug(engine, app, call);
+	int rc = join_and_gate(engine, app, call);
 
 	app->call_id = 0;
 	call->app_id = 0;
@@ -241,7 +242,8 @@ void rudp_connect_on_failed(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->call_id)
 		answer(engine, app, app->ends.error);
-	/* A plugged end is closed with the plug unread: the very poll bits of a refused TCP connect. */
+	/* A gated end is closed with the connect gate unread: the very poll bits of a refused TCP
+	 * connect. */
 	rudp_app_free(engine, app);
 }
 

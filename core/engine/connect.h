@@ -3,7 +3,7 @@
  * connect - the active side.
  *
  * A blocking connect keeps the program's descriptor (in its call) until the handshake is over and
- * touches it only then: a refused one spends nothing. A non-blocking one is joined and plugged at once.
+ * touches it only then: a refused one spends nothing. A non-blocking one is joined and gated at once.
  */
 #ifndef RUDP_ENGINE_CONNECT_H
 #define RUDP_ENGINE_CONNECT_H
@@ -28,7 +28,7 @@ int rudp_connect_begin(struct rudp_engine *engine, struct rudp_call *call,
 		       const struct rudp_control_request *request, const uint8_t *early,
 		       unsigned mark_flags, struct rudp_app **app);
 
-/* The caller of a blocking connect leaves: joined and plugged now. 0 or -errno. */
+/* The caller of a blocking connect leaves: joined and gated now. 0 or -errno. */
 int rudp_connect_go_on(struct rudp_engine *engine, struct rudp_call *call, struct rudp_app *app);
 
 /*

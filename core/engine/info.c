@@ -69,7 +69,7 @@ static void add_queue(struct rudp_control_info *info, const struct rudp_app *app
 
 	if (app->fd < 0 || app->stage != RUDP_APP_OPEN || ioctl(app->fd, FIONREAD, &bytes) < 0)
 		return;
-	bytes -= (int)app->behind;
+	bytes -= (int)app->unread_tail;
 	if (bytes > 0) {
 		info->unacked_bytes += (uint64_t)bytes;
 		info->unsent_bytes += (uint64_t)bytes;

@@ -122,7 +122,7 @@ Test(app_side, short_words_arrive_whole_whatever_their_place_in_the_buffer)
 	rudp_app_take_conn(app, pair.conn[0]);
 	app->stage = RUDP_APP_OPEN;
 	cr_assert(eq(sz, (size_t)send(program, "s", 1, 0), 1)); /* the sentinel */
-	app->behind = 1;
+	app->unread_tail = 1;
 	for (unsigned i = 0; i < 5000; i++) {
 		size_t len = (size_t)snprintf(word, sizeof word, "%0*u", 41 + (int)(i % 20), i);
 
@@ -147,7 +147,7 @@ static void open_over_protocol(void)
 	rudp_app_take_conn(app, pair.conn[0]);
 	app->stage = RUDP_APP_OPEN;
 	cr_assert(eq(sz, (size_t)send(program, "s", 1, 0), 1)); /* the sentinel */
-	app->behind = 1;
+	app->unread_tail = 1;
 	engine.now_at_ns = pair.now_ns;
 }
 
@@ -253,22 +253,22 @@ Test(app_side, an_urgent_byte_that_the_kernel_does_not_know_is_delivered)
 }
 
 /* It was ours to read, so nobody would ever have made room. */
-Test(app_side, a_blocking_descriptor_is_plugged_without_waiting, .timeout = 20)
+Test(app_side, a_blocking_descriptor_is_gated_without_waiting, .timeout = 20)
 {
 	struct pollfd one = {.fd = program, .events = POLLOUT};
 	int bytes = 1;
 
 	cr_assert(zero(int, fcntl(program, F_SETFL, 0)));
 	cr_assert(zero(int, setsockopt(program, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes)));
-	cr_assert(zero(int, rudp_app_plug(app, program, false)));
-	cr_assert(ne(u32, app->plug_bytes, 0));
+	cr_assert(zero(int, rudp_app_connect_gate(app, program, false)));
+	cr_assert(ne(u32, app->gate_bytes, 0));
 	cr_assert(zero(int, poll(&one, 1, 0)));
 	rudp_app_unplug(&engine, app);
 	cr_assert(eq(int, poll(&one, 1, 0), 1));
 	cr_assert(eq(int, (int)send(program, "", 1, MSG_DONTWAIT), 1));
 }
 
-Test(app_side, a_large_buffer_of_a_blocking_descriptor_is_plugged)
+Test(app_side, a_large_buffer_of_a_blocking_descriptor_is_gated)
 {
 	struct pollfd one = {.fd = program, .events = POLLOUT};
 	int bytes = 1 << 20, has = 0;
@@ -280,7 +280,8 @@ Test(app_side, a_large_buffer_of_a_blocking_descriptor_is_plugged)
 		if (setsockopt(program, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) < 0)
 			setsockopt(program, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 		cr_assert(zero(int, getsockopt(program, SOL_SOCKET, SO_SNDBUF, &has, &len)));
-		cr_assert(zero(int, rudp_app_plug(app, program, false)), "of %d bytes", has);
+		cr_assert(zero(int, rudp_app_connect_gate(app, program, false)), "of %d bytes",
+			  has);
 		cr_assert(zero(int, poll(&one, 1, 0)));
 		rudp_app_unplug(&engine, app);
 	}

@@ -322,13 +322,14 @@ static void begin_side(struct side *s, bool is_server)
 	cr_assert(zero(int, rudp_app_attach(&engine, s->app, ends[0])));
 }
 
-/* The client's attempt, plugged. It may write behind the plug and close before there is an answer. */
+/* The client's attempt, gated. It may write behind the connect gate and close before there is an
+ * answer. */
 static void connect_client(void)
 {
 	struct side *client = &sides[0];
 
 	begin_side(client, false);
-	cr_assert(zero(int, rudp_app_plug(client->app, client->program, false)));
+	cr_assert(zero(int, rudp_app_connect_gate(client->app, client->program, false)));
 	client->app->race = (struct rudp_race){.way = RUDP_WAY_RUDP,
 					       .tcp_due_at_ns = RUDP_NEVER,
 					       .give_up_at_ns = RUDP_NEVER};

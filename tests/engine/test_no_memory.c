@@ -48,7 +48,7 @@ static void setup(void)
 	cr_assert(zero(int, rudp_app_attach(&engine, app, ends[0])));
 	cr_assert(eq(sz, (size_t)send(program, "s", 1, 0), 1));
 	app->stage = RUDP_APP_OPEN;
-	app->behind = 1;
+	app->unread_tail = 1;
 }
 
 static void teardown(void)

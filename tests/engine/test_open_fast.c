@@ -267,7 +267,7 @@ static void send_on(const struct held *held)
 	early_engine = held->server;
 }
 
-/* What stands behind the plug is part of it; the peer has the beginning already. */
+/* What stands behind the connect gate is part of it; the peer has the beginning already. */
 Test(open_fast, nor_is_an_early_beginning_cut_short_by_a_close)
 {
 	struct held held = hold();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The active side's join: a one-shot listener bears the connection's name, the program's own descriptor
- * is connected to it. A plug keeps it unwritable while the handshake runs: AF_UNIX says POLLOUT as long
- * as no more than a quarter of the send buffer is in use.
+ * is connected to it. A gate, zeros in the send buffer, keeps it unwritable while the handshake
+ * runs: AF_UNIX says POLLOUT as long as no more than a quarter of the send buffer is in use.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,21 +19,21 @@
 #include "engine/udp_spare.h"
 
 #define PAGE_BYTES 4096
-#define PLUG_STEP_BYTES (3 * PAGE_BYTES)
-#define PLUG_BYTES_MAX (8u << 20)
-#define PLUG_TRIES_MAX (PLUG_BYTES_MAX / PLUG_STEP_BYTES + 64) /* some may be interrupted */
+#define GATE_STEP_BYTES (3 * PAGE_BYTES)
+#define GATE_BYTES_MAX (8u << 20)
+#define GATE_TRIES_MAX (GATE_BYTES_MAX / GATE_STEP_BYTES + 64) /* some may be interrupted */
 #define JOIN_BACKLOG 64
 #define JOIN_WAIT_US 10000
 #define JOIN_TRIES_MAX 3
 
-static int memfd = -1; /* one engine a process; pages of zeros that every plug shares */
+static int memfd = -1; /* one engine a process; pages of zeros that every connect gate shares */
 
-static int plug_file(void)
+static int gate_file(void)
 {
 	if (memfd >= 0)
 		return memfd;
 	memfd = memfd_create("rudp-plug", MFD_CLOEXEC);
-	if (memfd >= 0 && ftruncate(memfd, PLUG_BYTES_MAX) < 0) {
+	if (memfd >= 0 && ftruncate(memfd, GATE_BYTES_MAX) < 0) {
 		close(memfd);
 		memfd = -1;
 	}
@@ -54,8 +54,8 @@ static bool is_writable(int fd)
  */
 static ssize_t put_zeros(int program_fd, bool is_foreign, size_t bytes)
 {
-	static const uint8_t zeros[PLUG_STEP_BYTES];
-	int file = plug_file();
+	static const uint8_t zeros[GATE_STEP_BYTES];
+	int file = gate_file();
 	int flags = fcntl(program_fd, F_GETFL);
 	off_t at = 0;
 
@@ -80,16 +80,16 @@ static int fill(struct rudp_app *app, int program_fd, bool is_foreign, size_t fi
 {
 	size_t want = first;
 
-	for (unsigned i = 0; i < PLUG_TRIES_MAX && app->plug_bytes < PLUG_BYTES_MAX; i++) {
+	for (unsigned i = 0; i < GATE_TRIES_MAX && app->gate_bytes < GATE_BYTES_MAX; i++) {
 		ssize_t n = put_zeros(program_fd, is_foreign, want);
 
-		if (n < 0 && errno != EINTR && (errno != EAGAIN || app->plug_bytes == 0))
+		if (n < 0 && errno != EINTR && (errno != EAGAIN || app->gate_bytes == 0))
 			return -errno;
 		if (n > 0)
-			app->plug_bytes += (uint32_t)n;
+			app->gate_bytes += (uint32_t)n;
 		if (!is_writable(program_fd))
 			return 0;
-		want = PLUG_STEP_BYTES;
+		want = GATE_STEP_BYTES;
 	}
 	return -ENOBUFS;
 }
@@ -104,16 +104,17 @@ static int put_last(struct rudp_app *app, int program_fd)
 		return 0;
 	if (send(program_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
 		return -errno;
-	app->plug_bytes++;
+	app->gate_bytes++;
 	return 0;
 }
 
 /*
- * The buffer gets its size behind a plug that is large enough for it: to be given one makes a writable
- * socket say so, and who waits for an edge may then see two. A wake-up that finds the socket plugged
- * again stays on epoll's list, and the end of the handshake may fall between that look and its own.
+ * The buffer gets its size behind a connect gate that is large enough for it: to be given one makes
+ * a writable socket say so, and who waits for an edge may then see two. A wake-up that finds the
+ * socket gated again stays on epoll's list, and the end of the handshake may fall between that look
+ * and its own.
  */
-int rudp_app_plug(struct rudp_app *app, int program_fd, bool is_foreign)
+int rudp_app_connect_gate(struct rudp_app *app, int program_fd, bool is_foreign)
 {
 	int sndbuf = 2 * RUDP_APP_SNDBUF_BYTES, before = sndbuf;
 	socklen_t len = sizeof before;
@@ -124,13 +125,13 @@ int rudp_app_plug(struct rudp_app *app, int program_fd, bool is_foreign)
 	if (before > sndbuf)
 		sndbuf = before;
 	rc = fill(app, program_fd, is_foreign,
-		  (size_t)sndbuf / 4 / PAGE_BYTES * PAGE_BYTES + PLUG_STEP_BYTES);
+		  (size_t)sndbuf / 4 / PAGE_BYTES * PAGE_BYTES + GATE_STEP_BYTES);
 	if (rc == 0)
 		rc = put_last(app, program_fd);
 	if (rc < 0)
 		return rc;
 	set_send_buffer(app, program_fd);
-	return is_writable(program_fd) ? fill(app, program_fd, is_foreign, PLUG_STEP_BYTES) : 0;
+	return is_writable(program_fd) ? fill(app, program_fd, is_foreign, GATE_STEP_BYTES) : 0;
 }
 
 int rudp_app_put_sentinel(struct rudp_app *app, int program_fd)
@@ -138,15 +139,16 @@ int rudp_app_put_sentinel(struct rudp_app *app, int program_fd)
 	set_send_buffer(app, program_fd);
 	if (send(program_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
 		return -errno;
-	app->plug_bytes = 1;
+	app->gate_bytes = 1;
 	return 0;
 }
 
 void rudp_app_unplug(struct rudp_engine *engine, struct rudp_app *app)
 {
-	uint32_t left = app->plug_bytes ? app->plug_bytes - 1 : 0;
+	uint32_t left = app->gate_bytes ? app->gate_bytes - 1 : 0;
 
-	/* Exactly the plug: the program may have written behind it. Its last byte is the sentinel. */
+	/* Exactly the connect gate: the program may have written behind it. Its last byte is the
+	 * sentinel. */
 	while (left > 0) {
 		size_t want = left < RUDP_SCRATCH_BYTES ? left : RUDP_SCRATCH_BYTES;
 		ssize_t n = recv(app->fd, engine->scratch, want, MSG_DONTWAIT);
@@ -157,10 +159,10 @@ void rudp_app_unplug(struct rudp_engine *engine, struct rudp_app *app)
 			break; /* closed meanwhile: epoll will say so */
 		left -= (uint32_t)n;
 	}
-	app->behind = app->plug_bytes > 0 && left == 0;
+	app->unread_tail = app->gate_bytes > 0 && left == 0;
 	/* Nothing can be behind a sentinel yet: the program is still in its connect. */
-	app->may_read = app->plug_bytes != 1;
-	app->plug_bytes = 0;
+	app->may_read = app->gate_bytes != 1;
+	app->gate_bytes = 0;
 }
 
 /*
