@@ -25,10 +25,11 @@
 static void check_mark(struct rudp_report *report)
 {
 	const struct rudp_option option = {.level = SOL_SOCKET, .option = SO_KEEPALIVE, .value = 1};
-	struct rudp_bag bag = {.count = 0};
+	struct rudp_stored_options bag = {.count = 0};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool ok = fd >= 0 && rudp_mark_set(fd, 0) == 0 && rudp_mark_get(fd) == 0 &&
-		  rudp_bag_put(fd, &option) == 0 && rudp_bag_get(fd, &bag) == 0 && bag.count == 1;
+		  rudp_stored_options_put(fd, &option) == 0 &&
+		  rudp_stored_options_get(fd, &bag) == 0 && bag.count == 1;
 
 	if (ok)
 		rudp_report_add(report, RUDP_DOCTOR_OK, "socket-marks", NULL,

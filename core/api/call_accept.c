@@ -87,25 +87,25 @@ static int take(int listener, int flags, bool quietly, struct rudp_name *name)
 	}
 }
 
-static void keep_inherited(struct rudp_bag *bag)
+static void keep_inherited(struct rudp_stored_options *stored)
 {
 	int kept = 0;
 
-	for (int i = 0; i < bag->count; i++)
-		if (!rudp_option_row(bag->options[i].level, bag->options[i].option)->own)
-			bag->options[kept++] = bag->options[i];
-	bag->count = kept;
+	for (int i = 0; i < stored->count; i++)
+		if (!rudp_option_row(stored->options[i].level, stored->options[i].option)->own)
+			stored->options[kept++] = stored->options[i];
+	stored->count = kept;
 }
 
 static void dress(int listener, int fd, unsigned mark, const struct rudp_name *name)
 {
-	bool has_bag = mark & RUDP_MARK_BAG;
+	bool has_stored = mark & RUDP_MARK_STORED_OPTIONS;
 	int none = 0; /* Linux does not inherit SO_PRIORITY */
-	struct rudp_bag bag;
+	struct rudp_stored_options stored;
 	int bytes;
 
-	has_bag = has_bag && rudp_bag_get(listener, &bag) == 0;
-	bytes = has_bag ? rudp_bag_sndbuf(&bag) : RUDP_SOCKET_SNDBUF_BYTES;
+	has_stored = has_stored && rudp_stored_options_get(listener, &stored) == 0;
+	bytes = has_stored ? rudp_stored_options_sndbuf(&stored) : RUDP_SOCKET_SNDBUF_BYTES;
 	rudp_mark_set(fd, (mark & INHERITED) | RUDP_MARK_ACCEPTED);
 	rudp_sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 	if (mark & RUDP_MARK_NATIVE) {
@@ -114,9 +114,9 @@ static void dress(int listener, int fd, unsigned mark, const struct rudp_name *n
 	} else if (mark & RUDP_MARK_REUSEADDR) {
 		rudp_swap_native_option(listener, fd, SO_REUSEADDR);
 	}
-	if (has_bag) {
-		keep_inherited(&bag);
-		rudp_bag_write(fd, &bag);
+	if (has_stored) {
+		keep_inherited(&stored);
+		rudp_stored_options_write(fd, &stored);
 	}
 	/* Tells the engine that somebody has it. One that has been reset by now does not care. */
 	rudp_sys_sendto(fd, name->nonce.bytes, RUDP_SENTINEL_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT,

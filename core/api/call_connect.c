@@ -61,11 +61,12 @@ static int finish(int fd, const struct rudp_control_call *call)
 /* TCP_FASTOPEN_CONNECT. */
 static bool wants_deferral(int fd, const struct rudp_socket *s)
 {
-	struct rudp_bag bag;
+	struct rudp_stored_options stored;
 	uint32_t value = 0;
 
-	return s->flags & RUDP_MARK_BAG && rudp_bag_get(fd, &bag) == 0 &&
-	       rudp_bag_find(&bag, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &value) && value;
+	return s->flags & RUDP_MARK_STORED_OPTIONS && rudp_stored_options_get(fd, &stored) == 0 &&
+	       rudp_stored_options_find(&stored, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &value) &&
+	       value;
 }
 
 /* As much as a SYN could hold, in as many pieces as a call takes. */

@@ -35,10 +35,11 @@ static int give_int(int fd, int answer, void *value, socklen_t *len)
 
 static void replay(int from, int scratch, int level, int option)
 {
-	struct rudp_bag bag;
+	struct rudp_stored_options stored;
 	uint32_t kept;
 
-	if (rudp_bag_get(from, &bag) == 0 && rudp_bag_find(&bag, level, option, &kept))
+	if (rudp_stored_options_get(from, &stored) == 0 &&
+	    rudp_stored_options_find(&stored, level, option, &kept))
 		rudp_sys_setsockopt(scratch, level, option, &kept, sizeof kept);
 }
 
@@ -53,7 +54,7 @@ static int get_by_scratch(int fd, const struct rudp_socket *s, int level, int op
 		return give_int(fd, 0, value, len);
 	if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY && s->flags & RUDP_MARK_V6ONLY)
 		rudp_sys_setsockopt(scratch, level, option, &on, sizeof on);
-	if (s->flags & RUDP_MARK_BAG)
+	if (s->flags & RUDP_MARK_STORED_OPTIONS)
 		replay(fd, scratch, level, option == SO_BINDTODEVICE && level == SOL_SOCKET
 						   ? SO_BINDTOIFINDEX
 						   : option);
@@ -66,11 +67,12 @@ static int get_congestion(int fd, const struct rudp_socket *s, void *value, sock
 {
 	char name[RUDP_CONGESTION_BYTES] = "";
 	struct rudp_control_info info;
-	struct rudp_bag bag;
+	struct rudp_stored_options stored;
 	socklen_t room;
 	int rc;
 
-	if (rudp_bag_get(fd, &bag) < 0 || !rudp_bag_find_congestion(&bag, name)) {
+	if (rudp_stored_options_get(fd, &stored) < 0 ||
+	    !rudp_stored_options_find_congestion(&stored, name)) {
 		if (s->state != RUDP_SOCKET_CONNECTED || rudp_call_info(fd, &info) < 0)
 			return get_by_scratch(fd, s, IPPROTO_TCP, TCP_CONGESTION, value, len);
 		memcpy(name, info.cc_name, sizeof name);
@@ -156,7 +158,7 @@ int rudp_call_getsockopt(int fd, int level, int option, void *value, socklen_t *
 			return get_mtu(fd, &s, level, option, value, len);
 		return option == TCP_INFO ? rudp_tcp_info_get(fd, &s, value, len)
 					  : get_congestion(fd, &s, value, len);
-	case RUDP_OPTION_BAG:
+	case RUDP_OPTION_STORED:
 	case RUDP_OPTION_DEVICE:
 	case RUDP_OPTION_REFUSED:
 		break;
@@ -219,7 +221,7 @@ static void limit_unsent(int fd, uint32_t asked)
 	rudp_sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
-static int set_in_bag(int fd, const struct rudp_socket *s, const struct rudp_option_row *row,
+static int set_stored(int fd, const struct rudp_socket *s, const struct rudp_option_row *row,
 		      int level, int option, const void *value, socklen_t len)
 {
 	struct rudp_option entry = {level, option, 0};
@@ -235,8 +237,9 @@ static int set_in_bag(int fd, const struct rudp_socket *s, const struct rudp_opt
 		memcpy(&wide, value, sizeof wide);
 		entry.value = wide > UINT32_MAX ? UINT32_MAX : (uint32_t)wide;
 	}
-	rc = rudp_bag_put(fd, &entry);
-	/* Levels that the bag has no code for, and what is more than one number, are accepted only. */
+	rc = rudp_stored_options_put(fd, &entry);
+	/* Levels that the stored options have no code for, and what is more than one number, are
+	 * accepted only. */
 	if (rc < 0 && rc != -EINVAL && rc != -ENOSPC)
 		return rc;
 	if (level == SOL_SOCKET && option == SO_SNDBUF && s->state == RUDP_SOCKET_CONNECTED)
@@ -295,7 +298,7 @@ static int set_device(int fd, const struct rudp_socket *s, int option, const voi
 		rc = rudp_sys_getsockopt(scratch, SOL_SOCKET, SO_BINDTOIFINDEX, &entry.value,
 					 &index_len);
 	rudp_sys_close(scratch);
-	return rc < 0 ? rc : rudp_bag_put(fd, &entry);
+	return rc < 0 ? rc : rudp_stored_options_put(fd, &entry);
 }
 
 /* What is wrong with it is said first; then, that it cannot be had. Off it is. */
@@ -345,7 +348,7 @@ static int set_congestion(int fd, const struct rudp_socket *s, const void *value
 	memcpy(name, value, len < sizeof name ? len : sizeof name - 1);
 	if (rc < 0 && !is_own_congestion(name))
 		return rc;
-	rc = rudp_bag_put_congestion(fd, name);
+	rc = rudp_stored_options_put_congestion(fd, name);
 	if (rc == 0 && is_own_congestion(name))
 		rc = tell(fd, s, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name) + 1);
 	return rc;
@@ -373,8 +376,8 @@ int rudp_call_setsockopt(int fd, int level, int option, const void *value, sockl
 		return refuse(&s, row, value, len);
 	case RUDP_OPTION_DEVICE:
 		return set_device(fd, &s, option, value, len);
-	case RUDP_OPTION_BAG:
+	case RUDP_OPTION_STORED:
 		break;
 	}
-	return set_in_bag(fd, &s, row, level, option, value, len);
+	return set_stored(fd, &s, row, level, option, value, len);
 }

@@ -13,8 +13,8 @@
 
 #define MAGIC_SHIFT 48
 #define FLAGS_MASK UINT64_C(0xffff)
-#define BAG_MAGIC UINT32_C(0x72756470)
-#define BAG_LEN_MAX (RUDP_BAG_MAX + 2) /* the magic in front, the return behind */
+#define STORED_MAGIC UINT32_C(0x72756470)
+#define STORED_LEN_MAX (RUDP_STORED_OPTIONS_MAX + 2) /* the magic in front, the return behind */
 #define LOAD (BPF_LD | BPF_IMM)
 #define RETURN (BPF_RET | BPF_K)
 #define CONGESTION_OPTIONS (RUDP_CONGESTION_BYTES / 4)
@@ -22,7 +22,7 @@
 
 _Static_assert(sizeof(long) == 8, "the kernel keeps SO_MAX_PACING_RATE in an unsigned long");
 
-/* The place in this list, counted from 1, is the code of the level in a bag. */
+/* The place in this list, counted from 1, is the code of the level in the stored options. */
 static const int levels[] = {SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6};
 #define LEVEL_COUNT (sizeof levels / sizeof levels[0])
 
@@ -64,15 +64,16 @@ static uint8_t level_code(int level)
 	return 0;
 }
 
-/* false: not a bag of ours. */
-static bool bag_decode(struct rudp_bag *bag, const struct sock_filter *code, size_t count)
+/* false: not stored options of ours. */
+static bool stored_decode(struct rudp_stored_options *stored, const struct sock_filter *code,
+			  size_t count)
 {
-	if (count < 2 || code[0].code != LOAD || code[0].k != BAG_MAGIC)
+	if (count < 2 || code[0].code != LOAD || code[0].k != STORED_MAGIC)
 		return false;
 	for (size_t i = 1; i < count - 1; i++) {
 		if (code[i].code != LOAD || code[i].jt < 1 || code[i].jt > LEVEL_COUNT)
 			return false;
-		bag->options[bag->count++] = (struct rudp_option){
+		stored->options[stored->count++] = (struct rudp_option){
 			.level = levels[code[i].jt - 1],
 			.option = code[i].jf,
 			.value = code[i].k,
@@ -81,60 +82,61 @@ static bool bag_decode(struct rudp_bag *bag, const struct sock_filter *code, siz
 	return true;
 }
 
-int rudp_bag_get(int fd, struct rudp_bag *bag)
+int rudp_stored_options_get(int fd, struct rudp_stored_options *stored)
 {
 	/* Zeroed for valgrind, which takes the length that comes back for bytes. */
-	struct sock_filter code[BAG_LEN_MAX] = {0};
-	socklen_t count = BAG_LEN_MAX; /* in instructions, both ways: socket(7) says nothing of it */
+	struct sock_filter code[STORED_LEN_MAX] = {0};
+	/* in instructions, both ways: socket(7) says nothing of it */
+	socklen_t count = STORED_LEN_MAX;
 	int flags = rudp_mark_get(fd);
 	int rc;
 
-	bag->count = 0;
-	if (flags < 0 || !(flags & RUDP_MARK_BAG))
+	stored->count = 0;
+	if (flags < 0 || !(flags & RUDP_MARK_STORED_OPTIONS))
 		return 0;
 	rc = rudp_sys_getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, code, &count);
 	if (rc < 0)
 		return rc;
-	if (!bag_decode(bag, code, count))
-		bag->count = 0;
+	if (!stored_decode(stored, code, count))
+		stored->count = 0;
 	return 0;
 }
 
-static int write_held(int fd, const struct rudp_bag *bag)
+static int write_held(int fd, const struct rudp_stored_options *stored)
 {
-	struct sock_filter code[BAG_LEN_MAX];
-	struct sock_fprog program = {.len = (unsigned short)(bag->count + 2), .filter = code};
+	struct sock_filter code[STORED_LEN_MAX];
+	struct sock_fprog program = {.len = (unsigned short)(stored->count + 2), .filter = code};
 	int rc;
 
 	if (rudp_mark_get(fd) < 0)
 		return -EINVAL;
-	code[0] = (struct sock_filter){.code = LOAD, .k = BAG_MAGIC};
-	for (int i = 0; i < bag->count; i++)
+	code[0] = (struct sock_filter){.code = LOAD, .k = STORED_MAGIC};
+	for (int i = 0; i < stored->count; i++)
 		code[i + 1] = (struct sock_filter){
 			.code = LOAD,
-			.jt = level_code(bag->options[i].level),
-			.jf = (uint8_t)bag->options[i].option,
-			.k = bag->options[i].value,
+			.jt = level_code(stored->options[i].level),
+			.jf = (uint8_t)stored->options[i].option,
+			.k = stored->options[i].value,
 		};
-	code[bag->count + 1] = (struct sock_filter){.code = RETURN, .k = UINT32_MAX};
+	code[stored->count + 1] = (struct sock_filter){.code = RETURN, .k = UINT32_MAX};
 	rc = rudp_sys_setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-	return rc < 0 ? rc : change_held(fd, RUDP_MARK_BAG, 0);
+	return rc < 0 ? rc : change_held(fd, RUDP_MARK_STORED_OPTIONS, 0);
 }
 
-static struct rudp_option *bag_place(struct rudp_bag *bag, int level, int option)
+static struct rudp_option *stored_place(struct rudp_stored_options *stored, int level, int option)
 {
-	for (int i = 0; i < bag->count; i++)
-		if (bag->options[i].level == level && bag->options[i].option == option)
-			return &bag->options[i];
-	if (bag->count == RUDP_BAG_MAX)
+	for (int i = 0; i < stored->count; i++)
+		if (stored->options[i].level == level && stored->options[i].option == option)
+			return &stored->options[i];
+	if (stored->count == RUDP_STORED_OPTIONS_MAX)
 		return NULL;
-	return &bag->options[bag->count++];
+	return &stored->options[stored->count++];
 }
 
 static int put_all_held(int fd, const struct rudp_option *options, size_t count)
 {
-	struct rudp_bag bag;
-	int rc = rudp_bag_get(fd, &bag);
+	struct rudp_stored_options stored;
+	int rc = rudp_stored_options_get(fd, &stored);
 
 	if (rc < 0)
 		return rc;
@@ -144,15 +146,15 @@ static int put_all_held(int fd, const struct rudp_option *options, size_t count)
 		if (!level_code(options[i].level) || options[i].option < 0 ||
 		    options[i].option > UINT8_MAX)
 			return -EINVAL;
-		place = bag_place(&bag, options[i].level, options[i].option);
+		place = stored_place(&stored, options[i].level, options[i].option);
 		if (!place)
 			return -ENOSPC;
 		*place = options[i];
 	}
-	return write_held(fd, &bag);
+	return write_held(fd, &stored);
 }
 
-/* Flags, or the options of a bag if there are any. */
+/* Flags, or the options of the stored options if there are any. */
 struct change {
 	int fd;
 	unsigned set, clear;
@@ -217,33 +219,34 @@ int rudp_mark_change(int fd, unsigned set, unsigned clear)
 	return make(&(struct change){.fd = fd, .set = set, .clear = clear});
 }
 
-int rudp_bag_write(int fd, const struct rudp_bag *bag)
+int rudp_stored_options_write(int fd, const struct rudp_stored_options *stored)
 {
 	struct rudp_turn turn;
 	int rc;
 
 	begin(&turn, NULL);
-	rc = write_held(fd, bag);
+	rc = write_held(fd, stored);
 	end(&turn, fd);
 	return rc;
 }
 
-int rudp_bag_put(int fd, const struct rudp_option *option)
+int rudp_stored_options_put(int fd, const struct rudp_option *option)
 {
 	return make(&(struct change){.fd = fd, .options = {*option}, .option_count = 1});
 }
 
-bool rudp_bag_find(const struct rudp_bag *bag, int level, int option, uint32_t *value)
+bool rudp_stored_options_find(const struct rudp_stored_options *stored, int level, int option,
+			      uint32_t *value)
 {
-	for (int i = 0; i < bag->count; i++)
-		if (bag->options[i].level == level && bag->options[i].option == option) {
-			*value = bag->options[i].value;
+	for (int i = 0; i < stored->count; i++)
+		if (stored->options[i].level == level && stored->options[i].option == option) {
+			*value = stored->options[i].value;
 			return true;
 		}
 	return false;
 }
 
-int rudp_bag_put_congestion(int fd, const char *name)
+int rudp_stored_options_put_congestion(int fd, const char *name)
 {
 	struct change change = {.fd = fd, .option_count = CONGESTION_OPTIONS};
 	size_t len = strnlen(name, RUDP_CONGESTION_BYTES);
@@ -255,18 +258,20 @@ int rudp_bag_put_congestion(int fd, const char *name)
 
 		for (size_t j = 0; j < 4 && i * 4 + j < len; j++)
 			value |= (uint32_t)(uint8_t)name[i * 4 + j] << (8 * j);
-		change.options[i] =
-			(struct rudp_option){IPPROTO_TCP, RUDP_BAG_CONGESTION + (int)i, value};
+		change.options[i] = (struct rudp_option){
+			IPPROTO_TCP, RUDP_STORED_OPTIONS_CONGESTION + (int)i, value};
 	}
 	return make(&change);
 }
 
-bool rudp_bag_find_congestion(const struct rudp_bag *bag, char name[RUDP_CONGESTION_BYTES])
+bool rudp_stored_options_find_congestion(const struct rudp_stored_options *stored,
+					 char name[RUDP_CONGESTION_BYTES])
 {
 	for (int i = 0; i < RUDP_CONGESTION_BYTES / 4; i++) {
 		uint32_t value;
 
-		if (!rudp_bag_find(bag, IPPROTO_TCP, RUDP_BAG_CONGESTION + i, &value))
+		if (!rudp_stored_options_find(stored, IPPROTO_TCP,
+					      RUDP_STORED_OPTIONS_CONGESTION + i, &value))
 			return false;
 		for (int j = 0; j < 4; j++)
 			name[i * 4 + j] = (char)(value >> (8 * j));
@@ -285,11 +290,11 @@ int rudp_socket_sndbuf(uint64_t asked_bytes)
 							    : (int)half_bytes;
 }
 
-int rudp_bag_sndbuf(const struct rudp_bag *bag)
+int rudp_stored_options_sndbuf(const struct rudp_stored_options *stored)
 {
 	uint32_t asked;
 
-	if (!rudp_bag_find(bag, SOL_SOCKET, SO_SNDBUF, &asked))
+	if (!rudp_stored_options_find(stored, SOL_SOCKET, SO_SNDBUF, &asked))
 		return RUDP_SOCKET_SNDBUF_BYTES;
 	return rudp_socket_sndbuf(asked > 0 ? asked : 1);
 }

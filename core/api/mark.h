@@ -4,10 +4,10 @@
  *
  * mark  SO_MAX_PACING_RATE is a 64-bit value that any user may set on any socket, that AF_UNIX
  *       ignores, and that dup, fork, exec and SCM_RIGHTS carry: 16 bits of magic and our flags.
- * bag   options that AF_UNIX does not know wait in a classic BPF program (SO_ATTACH_FILTER, read back
+ * stored options that AF_UNIX does not know wait in a classic BPF program (SO_ATTACH_FILTER, read back
  *       by SO_GET_FILTER; never run on AF_UNIX stream sockets): one load-immediate instruction each,
  *       k = value, jt = level code, jf = option; the first instruction is a magic constant, the last
- *       returns -1. At most RUDP_BAG_MAX options.
+ *       returns -1. At most RUDP_STORED_OPTIONS_MAX options.
  *
  * getsockopt and setsockopt go to the kernel directly (sys.h), past any interposed name.
  * No allocation.
@@ -25,26 +25,27 @@
 #define RUDP_MARK_MAGIC UINT64_C(0x7264) /* "rd", top 16 bits */
 
 enum rudp_mark_flag {
-	RUDP_MARK_IPV6 = 1 << 0,       /* made as AF_INET6 */
+	RUDP_MARK_IPV6 = 1 << 0, /* made as AF_INET6 */
 	RUDP_MARK_V6ONLY = 1 << 1,
 	RUDP_MARK_NODELAY = 1 << 2,
 	RUDP_MARK_REUSEPORT = 1 << 3,
-	RUDP_MARK_BAG = 1 << 4,        /* the bag is not empty */
-	RUDP_MARK_ACCEPTED = 1 << 5,   /* came from accept */
+	RUDP_MARK_STORED_OPTIONS = 1 << 4, /* options are stored */
+	RUDP_MARK_ACCEPTED = 1 << 5,       /* came from accept */
 	RUDP_MARK_SHUT_RD = 1 << 6,
 	RUDP_MARK_LISTENING = 1 << 7,
-	RUDP_MARK_NATIVE = 1 << 8,     /* an option that AF_UNIX keeps itself was set: accept copies */
-	RUDP_MARK_PENDING = 1 << 9,    /* connect has begun and not yet told its result */
-	RUDP_MARK_ABORTED = 1 << 10,   /* the program gave its connection up: ECONNRESET, once */
-	RUDP_MARK_REUSEADDR = 1 << 11, /* such an option, too, which every server sets, so by itself */
-	RUDP_MARK_INQ = 1 << 12,       /* TCP_INQ: recvmsg says how much more there is */
+	RUDP_MARK_NATIVE = 1 << 8,  /* an option that AF_UNIX keeps itself was set: accept copies */
+	RUDP_MARK_PENDING = 1 << 9, /* connect has begun and not yet told its result */
+	RUDP_MARK_ABORTED = 1 << 10, /* the program gave its connection up: ECONNRESET, once */
+	RUDP_MARK_REUSEADDR =
+		1 << 11,         /* such an option, too, which every server sets, so by itself */
+	RUDP_MARK_INQ = 1 << 12, /* TCP_INQ: recvmsg says how much more there is */
 };
 
-#define RUDP_BAG_MAX 48
+#define RUDP_STORED_OPTIONS_MAX 48
 
 /* The name given to TCP_CONGESTION lies in four options of level IPPROTO_TCP from this number on, four
  * characters each, the first in the lowest byte, zeros at the end. */
-#define RUDP_BAG_CONGESTION 240
+#define RUDP_STORED_OPTIONS_CONGESTION 240
 #define RUDP_CONGESTION_BYTES 16
 
 struct rudp_option {
@@ -53,8 +54,8 @@ struct rudp_option {
 	uint32_t value;
 };
 
-struct rudp_bag {
-	struct rudp_option options[RUDP_BAG_MAX];
+struct rudp_stored_options {
+	struct rudp_option options[RUDP_STORED_OPTIONS_MAX];
 	int count;
 };
 
@@ -66,12 +67,13 @@ int rudp_mark_set(int fd, unsigned flags);
 int rudp_mark_change(int fd, unsigned set, unsigned clear);
 
 /* 0 or -errno; an unmarked or empty one gives count 0. */
-int rudp_bag_get(int fd, struct rudp_bag *bag);
+int rudp_stored_options_get(int fd, struct rudp_stored_options *stored);
 /* Adds or replaces one option: 0, -ENOSPC, -EINVAL (a level or number that fits no
- * instruction), -errno. Sets RUDP_MARK_BAG in the mark. */
-int rudp_bag_put(int fd, const struct rudp_option *option);
+ * instruction), -errno. Sets RUDP_MARK_STORED_OPTIONS in the mark. */
+int rudp_stored_options_put(int fd, const struct rudp_option *option);
 /* false: not in it. */
-bool rudp_bag_find(const struct rudp_bag *bag, int level, int option, uint32_t *value);
+bool rudp_stored_options_find(const struct rudp_stored_options *stored, int level, int option,
+			      uint32_t *value);
 
 /*
  * SO_SNDBUF of the AF_UNIX socket in the program, which the kernel doubles: half of the SO_SNDBUF that
@@ -83,13 +85,14 @@ bool rudp_bag_find(const struct rudp_bag *bag, int level, int option, uint32_t *
 #define RUDP_SOCKET_SNDBUF_BYTES 212992
 #define RUDP_SOCKET_SNDBUF_LEAST_BYTES 77824
 int rudp_socket_sndbuf(uint64_t asked_bytes);
-/* The same, of the SO_SNDBUF in the bag. */
-int rudp_bag_sndbuf(const struct rudp_bag *bag);
+/* The same, of the SO_SNDBUF in the stored options. */
+int rudp_stored_options_sndbuf(const struct rudp_stored_options *stored);
 
-/* Puts all options of the bag on another socket of ours at once: 0 or -errno. */
-int rudp_bag_write(int fd, const struct rudp_bag *bag);
+/* Puts all stored options on another socket of ours at once: 0 or -errno. */
+int rudp_stored_options_write(int fd, const struct rudp_stored_options *stored);
 /* name ends with a 0 within 16 bytes; false: none was set. */
-int rudp_bag_put_congestion(int fd, const char *name);
-bool rudp_bag_find_congestion(const struct rudp_bag *bag, char name[RUDP_CONGESTION_BYTES]);
+int rudp_stored_options_put_congestion(int fd, const char *name);
+bool rudp_stored_options_find_congestion(const struct rudp_stored_options *stored,
+					 char name[RUDP_CONGESTION_BYTES]);
 
 #endif

@@ -20,8 +20,9 @@ const int rudp_option_native[] = {
 const size_t rudp_option_native_count = sizeof rudp_option_native / sizeof rudp_option_native[0];
 
 /*
- * What is not here is judged by a scratch socket and kept in the bag. So is SO_RCVLOWAT, though AF_UNIX
- * knows it: a read of less than the mark would take the reset behind it with it, and leave end of file.
+ * What is not here is judged by a scratch socket and kept in the stored options. So is SO_RCVLOWAT,
+ * though AF_UNIX knows it: a read of less than the mark would take the reset behind it with it, and
+ * leave end of file.
  */
 static const struct rudp_option_row rows[] = {
 	{SOL_SOCKET, SO_REUSEADDR, RUDP_OPTION_NATIVE, RUDP_MARK_REUSEADDR, false, false, 0, 0},
@@ -47,9 +48,9 @@ static const struct rudp_option_row rows[] = {
 	{SOL_SOCKET, SO_REUSEPORT, RUDP_OPTION_FLAG, RUDP_MARK_REUSEPORT, false, false, 0, 0},
 	{SOL_SOCKET, SO_ERROR, RUDP_OPTION_SPECIAL, 0, false, false, 0, 0},
 	{SOL_SOCKET, SO_ACCEPTCONN, RUDP_OPTION_SPECIAL, 0, false, false, 0, 0},
-	{SOL_SOCKET, SO_SNDBUF, RUDP_OPTION_BAG, 0, true, false, 0, 0},
-	{SOL_SOCKET, SO_RCVBUF, RUDP_OPTION_BAG, 0, true, false, 0, 0},
-	{SOL_SOCKET, SO_MAX_PACING_RATE, RUDP_OPTION_BAG, 0, true, false, 0, 0},
+	{SOL_SOCKET, SO_SNDBUF, RUDP_OPTION_STORED, 0, true, false, 0, 0},
+	{SOL_SOCKET, SO_RCVBUF, RUDP_OPTION_STORED, 0, true, false, 0, 0},
+	{SOL_SOCKET, SO_MAX_PACING_RATE, RUDP_OPTION_STORED, 0, true, false, 0, 0},
 	{SOL_SOCKET, SO_ATTACH_FILTER, RUDP_OPTION_REFUSED, 0, false, false, 0, 0},
 	{SOL_SOCKET, SO_ATTACH_BPF, RUDP_OPTION_REFUSED, 0, false, false, 0, 0},
 	{SOL_SOCKET, SO_LOCK_FILTER, RUDP_OPTION_REFUSED, 0, false, false, 0, 0},
@@ -59,17 +60,18 @@ static const struct rudp_option_row rows[] = {
 	{IPPROTO_TCP, TCP_NODELAY, RUDP_OPTION_FLAG, RUDP_MARK_NODELAY, false, false, 0, 0},
 	{IPPROTO_TCP, TCP_INFO, RUDP_OPTION_SPECIAL, 0, false, false, 0, 0},
 	{IPPROTO_TCP, TCP_CONGESTION, RUDP_OPTION_SPECIAL, 0, true, false, 0, 0},
-	{IPPROTO_TCP, TCP_KEEPIDLE, RUDP_OPTION_BAG, 0, true, false, 0, 0},
-	{IPPROTO_TCP, TCP_KEEPINTVL, RUDP_OPTION_BAG, 0, true, false, 0, 0},
-	{IPPROTO_TCP, TCP_KEEPCNT, RUDP_OPTION_BAG, 0, true, false, 0, 0},
-	{IPPROTO_TCP, TCP_USER_TIMEOUT, RUDP_OPTION_BAG, 0, true, false, 0, 0},
-	{IPPROTO_TCP, TCP_LINGER2, RUDP_OPTION_BAG, 0, true, false, 0, 0},
-	{IPPROTO_TCP, TCP_DEFER_ACCEPT, RUDP_OPTION_BAG, 0, false, true, 0, 0},
-	{IPPROTO_TCP, TCP_FASTOPEN, RUDP_OPTION_BAG, 0, true, true, UNCONNECTED, EINVAL},
-	{IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, RUDP_OPTION_BAG, 0, false, false, UNCONNECTED, EINVAL},
-	{IPPROTO_TCP, TCP_FASTOPEN_CONNECT, RUDP_OPTION_BAG, 0, false, false, RUDP_OPTION_EARLY,
+	{IPPROTO_TCP, TCP_KEEPIDLE, RUDP_OPTION_STORED, 0, true, false, 0, 0},
+	{IPPROTO_TCP, TCP_KEEPINTVL, RUDP_OPTION_STORED, 0, true, false, 0, 0},
+	{IPPROTO_TCP, TCP_KEEPCNT, RUDP_OPTION_STORED, 0, true, false, 0, 0},
+	{IPPROTO_TCP, TCP_USER_TIMEOUT, RUDP_OPTION_STORED, 0, true, false, 0, 0},
+	{IPPROTO_TCP, TCP_LINGER2, RUDP_OPTION_STORED, 0, true, false, 0, 0},
+	{IPPROTO_TCP, TCP_DEFER_ACCEPT, RUDP_OPTION_STORED, 0, false, true, 0, 0},
+	{IPPROTO_TCP, TCP_FASTOPEN, RUDP_OPTION_STORED, 0, true, true, UNCONNECTED, EINVAL},
+	{IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, RUDP_OPTION_STORED, 0, false, false, UNCONNECTED,
 	 EINVAL},
-	{IPPROTO_TCP, TCP_NOTSENT_LOWAT, RUDP_OPTION_BAG, 0, true, false, 0, 0},
+	{IPPROTO_TCP, TCP_FASTOPEN_CONNECT, RUDP_OPTION_STORED, 0, false, false, RUDP_OPTION_EARLY,
+	 EINVAL},
+	{IPPROTO_TCP, TCP_NOTSENT_LOWAT, RUDP_OPTION_STORED, 0, true, false, 0, 0},
 	{IPPROTO_TCP, TCP_ULP, RUDP_OPTION_REFUSED, 0, false, false, 0, 0},
 	{IPPROTO_TCP, TCP_REPAIR, RUDP_OPTION_REFUSED, 0, false, false,
 	 RUDP_OPTION_EARLY | RUDP_OPTION_CONNECTED, EPERM},
@@ -86,14 +88,15 @@ static const struct rudp_option_row rows[] = {
 	{IPPROTO_IPV6, IPV6_MTU, RUDP_OPTION_SPECIAL, 0, false, false, 0, 0},
 	{IPPROTO_IPV6, IPV6_MINHOPCOUNT, RUDP_OPTION_REFUSED, 0, false, false, 0, 0},
 	{IPPROTO_IPV6, IPV6_TRANSPARENT, RUDP_OPTION_REFUSED, 0, false, false, 0, 0},
-	{IPPROTO_IP, IP_TOS, RUDP_OPTION_BAG, 0, true, false, 0, 0},
-	{IPPROTO_IPV6, IPV6_TCLASS, RUDP_OPTION_BAG, 0, true, false, 0, 0},
+	{IPPROTO_IP, IP_TOS, RUDP_OPTION_STORED, 0, true, false, 0, 0},
+	{IPPROTO_IPV6, IPV6_TCLASS, RUDP_OPTION_STORED, 0, true, false, 0, 0},
 	{IPPROTO_IPV6, IPV6_V6ONLY, RUDP_OPTION_FLAG, RUDP_MARK_V6ONLY, false, false, 0, 0},
 };
 
 const struct rudp_option_row *rudp_option_row(int level, int option)
 {
-	static const struct rudp_option_row other = {0, 0, RUDP_OPTION_BAG, 0, false, false, 0, 0};
+	static const struct rudp_option_row other = {0, 0, RUDP_OPTION_STORED, 0, false, false,
+						     0, 0};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		if (rows[i].level == level && rows[i].option == option)

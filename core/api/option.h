@@ -12,12 +12,13 @@
 #include "api/socket.h"
 
 enum rudp_option_home {
-	RUDP_OPTION_BAG,     /* a scratch TCP socket judges, the bag remembers (and all unknown ones) */
+	/* a scratch TCP socket judges, the stored options remember (and all unknown ones) */
+	RUDP_OPTION_STORED,
 	RUDP_OPTION_NATIVE,  /* AF_UNIX keeps it with TCP's meaning */
 	RUDP_OPTION_FLAG,    /* a bit of the mark */
 	RUDP_OPTION_SPECIAL, /* answered by code of its own */
 	RUDP_OPTION_REFUSED, /* switching it on gives ENOPROTOOPT; TCP itself may say so */
-	RUDP_OPTION_DEVICE,  /* an interface by name or number: the bag keeps the number */
+	RUDP_OPTION_DEVICE, /* an interface by name or number: the stored options keep the number */
 };
 
 enum rudp_option_states {

@@ -41,18 +41,18 @@ static void set_flag(int fd, int level, int option, bool on)
 void rudp_swap_options(int from, int to, const struct rudp_socket *s)
 {
 	char congestion[RUDP_CONGESTION_BYTES];
-	struct rudp_bag bag;
+	struct rudp_stored_options stored;
 
 	rudp_swap_native_options(from, to);
 	set_flag(to, IPPROTO_TCP, TCP_NODELAY, s->flags & RUDP_MARK_NODELAY);
 	set_flag(to, SOL_SOCKET, SO_REUSEPORT, s->flags & RUDP_MARK_REUSEPORT);
 	set_flag(to, IPPROTO_IPV6, IPV6_V6ONLY, s->flags & RUDP_MARK_V6ONLY);
-	if (rudp_bag_get(from, &bag) < 0)
+	if (rudp_stored_options_get(from, &stored) < 0)
 		return;
-	for (int i = 0; i < bag.count; i++)
-		rudp_sys_setsockopt(to, bag.options[i].level, bag.options[i].option,
-				    &bag.options[i].value, sizeof bag.options[i].value);
-	if (rudp_bag_find_congestion(&bag, congestion))
+	for (int i = 0; i < stored.count; i++)
+		rudp_sys_setsockopt(to, stored.options[i].level, stored.options[i].option,
+				    &stored.options[i].value, sizeof stored.options[i].value);
+	if (rudp_stored_options_find_congestion(&stored, congestion))
 		rudp_sys_setsockopt(to, IPPROTO_TCP, TCP_CONGESTION, congestion,
 				    (socklen_t)strlen(congestion));
 }
@@ -81,13 +81,13 @@ int rudp_swap_fresh(int fd, const struct rudp_socket *s)
 	unsigned kept = RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY |
 			RUDP_MARK_REUSEPORT | RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR;
 	int fresh = rudp_socket_make(s->flags & kept, SOCK_CLOEXEC);
-	struct rudp_bag bag;
+	struct rudp_stored_options stored;
 
 	if (fresh < 0)
 		return fresh;
 	rudp_swap_native_options(fd, fresh);
-	if (rudp_bag_get(fd, &bag) == 0 && bag.count)
-		rudp_bag_write(fresh, &bag);
+	if (rudp_stored_options_get(fd, &stored) == 0 && stored.count)
+		rudp_stored_options_write(fresh, &stored);
 	return rudp_swap_place(fd, fresh);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * turn - marks and bags are changed one after the other, as the kernel has no "set if still so".
+ * turn - marks and stored options are changed one after the other, as the kernel has no "set if
+ * still so".
  *
  * One turn at a time in a process, for all sockets: it is a few system calls that cannot wait. In the
  * main thread signals wait until it is over. So no handler meets a change half done, and none that

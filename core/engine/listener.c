@@ -94,11 +94,11 @@ static void guard_tcp(const struct rudp_binding *binding, bool guard)
 
 static int start_tcp(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
 {
-	struct rudp_bag bag;
-	bool has_bag = rudp_bag_get(fd, &bag) == 0;
+	struct rudp_stored_options stored;
+	bool has_stored = rudp_stored_options_get(fd, &stored) == 0;
 	int rc = 0;
 
-	rudp_tcp_put_options(binding->tcp_fd, has_bag ? &bag : NULL, &binding->options);
+	rudp_tcp_put_options(binding->tcp_fd, has_stored ? &stored : NULL, &binding->options);
 	if (listen(binding->tcp_fd, binding->backlog) < 0)
 		return -errno;
 	if (!binding->tcp_listening)

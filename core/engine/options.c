@@ -104,7 +104,7 @@ static void take(struct rudp_sock_options *options, const struct rudp_option *en
 void rudp_sock_options_read(struct rudp_sock_options *options, int fd, int mark_flags,
 			    const struct rudp_settings *settings)
 {
-	struct rudp_bag bag;
+	struct rudp_stored_options stored;
 	char name[RUDP_CONGESTION_BYTES];
 	uint32_t freebind = 0;
 
@@ -113,13 +113,17 @@ void rudp_sock_options_read(struct rudp_sock_options *options, int fd, int mark_
 	/* The mark says where there is nothing to be found. */
 	if (mark_flags < 0 || mark_flags & (RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR))
 		read_native(options, fd);
-	if (mark_flags < 0 || !(mark_flags & RUDP_MARK_BAG) || rudp_bag_get(fd, &bag) < 0)
+	if (mark_flags < 0 || !(mark_flags & RUDP_MARK_STORED_OPTIONS) ||
+	    rudp_stored_options_get(fd, &stored) < 0)
 		return;
-	for (int i = 0; i < bag.count; i++)
-		take(options, &bag.options[i]);
-	options->freebind = (rudp_bag_find(&bag, IPPROTO_IP, IP_FREEBIND, &freebind) && freebind) ||
-			    (rudp_bag_find(&bag, IPPROTO_IPV6, IPV6_FREEBIND, &freebind) && freebind);
-	options->cc_is_limited = rudp_bag_find_congestion(&bag, name);
+	for (int i = 0; i < stored.count; i++)
+		take(options, &stored.options[i]);
+	options->freebind =
+		(rudp_stored_options_find(&stored, IPPROTO_IP, IP_FREEBIND, &freebind) &&
+		 freebind) ||
+		(rudp_stored_options_find(&stored, IPPROTO_IPV6, IPV6_FREEBIND, &freebind) &&
+		 freebind);
+	options->cc_is_limited = rudp_stored_options_find_congestion(&stored, name);
 	if (options->cc_is_limited)
 		options->conn.cc = rudp_cc_find(name);
 }

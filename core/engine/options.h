@@ -2,7 +2,8 @@
 /*
  * options - what a program has asked of its socket, read from the socket itself.
  *
- * AF_UNIX keeps SO_KEEPALIVE, SO_LINGER and SO_REUSEADDR natively; the rest waits in the bag (mark.h).
+ * AF_UNIX keeps SO_KEEPALIVE, SO_LINGER and SO_REUSEADDR natively; the rest waits in the stored
+ * options (mark.h).
  */
 #ifndef RUDP_ENGINE_OPTIONS_H
 #define RUDP_ENGINE_OPTIONS_H

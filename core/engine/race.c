@@ -125,7 +125,7 @@ static int connect_tcp(struct rudp_engine *engine, struct rudp_app *app)
 	const struct rudp_binding *binding = rudp_binding_find(engine, app->race.binding_id);
 	const struct rudp_tcp_from from = {.bound_fd = binding ? binding->tcp_fd : -1,
 					   .local = binding ? &binding->local : &app->local,
-					   .bag = app->race.bag,
+					   .stored = app->race.stored,
 					   .options = &app->options};
 
 	return rudp_tcp_connect(engine, app->id, &from, &app->remote, &app->carrier.tcp);
@@ -261,13 +261,13 @@ static int begin_only_rudp(struct rudp_engine *engine, struct rudp_app *app,
 	return rc;
 }
 
-static void keep_bag(struct rudp_race *race, const struct rudp_race_entry *entry)
+static void keep_stored(struct rudp_race *race, const struct rudp_race_entry *entry)
 {
-	if (!(entry->mark_flags & RUDP_MARK_BAG) || race->way == RUDP_WAY_RUDP)
+	if (!(entry->mark_flags & RUDP_MARK_STORED_OPTIONS) || race->way == RUDP_WAY_RUDP)
 		return;
-	race->bag = calloc(1, sizeof *race->bag);
-	if (race->bag)
-		rudp_bag_get(entry->options_fd, race->bag);
+	race->stored = calloc(1, sizeof *race->stored);
+	if (race->stored)
+		rudp_stored_options_get(entry->options_fd, race->stored);
 }
 
 /*
@@ -328,7 +328,7 @@ int rudp_race_begin(struct rudp_engine *engine, struct rudp_app *app,
 	race->tell_at_ns = engine->now_at_ns + RUDP_RACE_TELL_NS;
 	race->binding_id = entry->binding ? entry->binding->id : 0;
 	app->policy_line = entry->decision.line;
-	keep_bag(race, entry);
+	keep_stored(race, entry);
 	rc = begin_by_way(engine, app, entry);
 	if (rc < 0)
 		note_refusal(engine, app, -rc);
@@ -358,10 +358,10 @@ static void drop_conn(struct rudp_engine *engine, struct rudp_app *app)
 	app->carrier.conn = NULL;
 }
 
-static void drop_bag(struct rudp_race *race)
+static void drop_stored(struct rudp_race *race)
 {
-	free(race->bag);
-	race->bag = NULL;
+	free(race->stored);
+	race->stored = NULL;
 }
 
 static void on_answer(struct rudp_engine *engine, const struct rudp_app *app)
@@ -373,7 +373,7 @@ static void on_answer(struct rudp_engine *engine, const struct rudp_app *app)
 static void won_by_rudp(struct rudp_engine *engine, struct rudp_app *app)
 {
 	drop_tcp(engine, app);
-	drop_bag(&app->race);
+	drop_stored(&app->race);
 	app->race.tcp_due_at_ns = app->race.give_up_at_ns = app->race.tell_at_ns = RUDP_NEVER;
 	arm(engine, app);
 	on_answer(engine, app);
@@ -410,7 +410,7 @@ static void note_tcp(struct rudp_engine *engine, const struct rudp_app *app)
 
 static void won_by_tcp(struct rudp_engine *engine, struct rudp_app *app)
 {
-	drop_bag(&app->race);
+	drop_stored(&app->race);
 	app->race.give_up_at_ns = app->race.tell_at_ns = RUDP_NEVER;
 	if (app->carrier.conn) {
 		app->reason = RUDP_REASON_SILENT;
@@ -563,6 +563,6 @@ void rudp_race_run_timers(struct rudp_engine *engine)
 void rudp_race_fini(struct rudp_engine *engine, struct rudp_app *app)
 {
 	rudp_timer_cancel(&engine->race_timers, &app->race.timer);
-	drop_bag(&app->race);
+	drop_stored(&app->race);
 	rudp_pair_remove(&engine->pairs, &app->pair);
 }

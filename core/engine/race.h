@@ -30,7 +30,7 @@
 #define RUDP_RACE_DEFER_NS (10 * RUDP_NS_PER_MS)
 
 struct rudp_app;
-struct rudp_bag;
+struct rudp_stored_options;
 struct rudp_binding;
 struct rudp_engine;
 
@@ -47,7 +47,7 @@ struct rudp_race {
 	bool key_is_refused;          /* by the peer, over rudp; TCP is the last hope */
 	int error;                    /* of the attempt that has failed while the other runs */
 	uint64_t binding_id;          /* the program's bound socket, 0: none */
-	struct rudp_bag *bag;         /* options for kernel TCP; NULL: none */
+	struct rudp_stored_options *stored; /* options for kernel TCP; NULL: none */
 };
 
 struct rudp_race_entry {

@@ -51,7 +51,7 @@ struct rudp_sock_options;
 struct rudp_tcp_from {
 	int bound_fd;                  /* stays the caller's, a duplicate is used; -1: none */
 	const struct rudp_addr *local; /* what bound_fd is bound to; without: wanted, port 0: any */
-	const struct rudp_bag *bag;    /* NULL: no options */
+	const struct rudp_stored_options *stored; /* NULL: no options */
 	const struct rudp_sock_options *options; /* likewise */
 };
 
@@ -65,11 +65,11 @@ struct rudp_tcp *rudp_tcp_adopt(struct rudp_engine *engine, uint64_t app_id, int
 struct rudp_tcp *rudp_tcp_find(struct rudp_engine *engine, uint64_t id);
 
 /*
- * Sets on a kernel TCP socket what the program has set on its own: of the bag, which may hold anything,
- * what is harmless in the hands of an engine with more rights; device and mark from options, where the
- * mark has been checked. Both may be NULL.
+ * Sets on a kernel TCP socket what the program has set on its own: of the stored options, which may
+ * hold anything, what is harmless in the hands of an engine with more rights; device and mark from
+ * options, where the mark has been checked. Both may be NULL.
  */
-void rudp_tcp_put_options(int fd, const struct rudp_bag *bag,
+void rudp_tcp_put_options(int fd, const struct rudp_stored_options *stored,
 			  const struct rudp_sock_options *options);
 
 /* At the engine's end: those that still live are given to the kernel as they are. */

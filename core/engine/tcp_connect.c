@@ -67,7 +67,7 @@ static int begin(const struct rudp_tcp_from *from, const struct rudp_addr *remot
 
 	if (fd < 0)
 		return fd;
-	rudp_tcp_put_options(fd, from->bag, from->options);
+	rudp_tcp_put_options(fd, from->stored, from->options);
 	rudp_tcp_prepare(fd);
 	rc = connect_to(fd, remote);
 	if (rc == 0)
@@ -80,7 +80,7 @@ int rudp_tcp_connect(struct rudp_engine *engine, uint64_t app_id, const struct r
 		     const struct rudp_addr *remote, struct rudp_tcp **out)
 {
 	const struct rudp_tcp_from anywhere = {
-		.bound_fd = -1, .bag = from->bag, .options = from->options};
+		.bound_fd = -1, .stored = from->stored, .options = from->options};
 	int fd = begin(from, remote);
 
 	/* Between these two ports there was a connection just now. */

@@ -14,7 +14,8 @@
 /*
  * Those that reach the wire. The rest is of the program's own end, which this is not: the engine reads
  * as soon as there is something, writes in one piece what has gathered, and closes when the program
- * has. And what a program puts into its bag by itself is not done with the rights of the engine.
+ * has. And what a program puts into its stored options by itself is not done with the rights of the
+ * engine.
  */
 static const struct {
 	int level, option;
@@ -48,7 +49,8 @@ static void put_route(int fd, const struct rudp_udp_route *route)
 		setsockopt(fd, SOL_SOCKET, SO_MARK, &route->mark, sizeof route->mark);
 }
 
-void rudp_tcp_put_options(int fd, const struct rudp_bag *bag, const struct rudp_sock_options *options)
+void rudp_tcp_put_options(int fd, const struct rudp_stored_options *stored,
+			  const struct rudp_sock_options *options)
 {
 	char congestion[RUDP_CONGESTION_BYTES];
 	int on = 1;
@@ -57,13 +59,13 @@ void rudp_tcp_put_options(int fd, const struct rudp_bag *bag, const struct rudp_
 		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	if (options)
 		put_route(fd, &options->route);
-	if (!bag)
+	if (!stored)
 		return;
-	for (int i = 0; i < bag->count; i++)
-		if (is_allowed(bag->options[i].level, bag->options[i].option))
-			setsockopt(fd, bag->options[i].level, bag->options[i].option,
-				   &bag->options[i].value, sizeof bag->options[i].value);
-	if (rudp_bag_find_congestion(bag, congestion))
+	for (int i = 0; i < stored->count; i++)
+		if (is_allowed(stored->options[i].level, stored->options[i].option))
+			setsockopt(fd, stored->options[i].level, stored->options[i].option,
+				   &stored->options[i].value, sizeof stored->options[i].value);
+	if (rudp_stored_options_find_congestion(stored, congestion))
 		(void)rudp_tcp_set_congestion(fd, congestion, sizeof congestion,
 					      !options || options->cc_is_limited);
 }

@@ -72,37 +72,37 @@ Test(mark, setting_it_on_no_socket_says_why)
 	cr_assert(eq(int, rudp_mark_set(-1, 0), -EBADF));
 }
 
-Test(bag, is_empty_at_first)
+Test(stored, is_empty_at_first)
 {
-	struct rudp_bag bag = {.count = 5};
+	struct rudp_stored_options stored = {.count = 5};
 	int fd = marked();
 
-	cr_assert(eq(int, rudp_bag_get(fd, &bag), 0));
-	cr_assert(eq(int, bag.count, 0));
-	bag.count = 5;
-	cr_assert(eq(int, rudp_bag_get(fresh(), &bag), 0));
-	cr_assert(eq(int, bag.count, 0));
+	cr_assert(eq(int, rudp_stored_options_get(fd, &stored), 0));
+	cr_assert(eq(int, stored.count, 0));
+	stored.count = 5;
+	cr_assert(eq(int, rudp_stored_options_get(fresh(), &stored), 0));
+	cr_assert(eq(int, stored.count, 0));
 }
 
-Test(bag, needs_a_mark)
+Test(stored, needs_a_mark)
 {
 	struct rudp_option option = {IPPROTO_TCP, TCP_MAXSEG, 1};
 
-	cr_assert(lt(int, rudp_bag_put(fresh(), &option), 0));
+	cr_assert(lt(int, rudp_stored_options_put(fresh(), &option), 0));
 }
 
-Test(bag, refuses_what_fits_no_instruction)
+Test(stored, refuses_what_fits_no_instruction)
 {
 	struct rudp_option options[] = {
 		{IPPROTO_TCP, 256, 1}, {IPPROTO_TCP, -1, 1}, {IPPROTO_UDP, 1, 1}};
 	int fd = marked();
 
 	for (size_t i = 0; i < 3; i++)
-		cr_assert(eq(int, rudp_bag_put(fd, &options[i]), -EINVAL));
+		cr_assert(eq(int, rudp_stored_options_put(fd, &options[i]), -EINVAL));
 	cr_assert(eq(int, rudp_mark_get(fd), 0));
 }
 
-Test(bag, data_still_flows_beside_it)
+Test(stored, data_still_flows_beside_it)
 {
 	struct rudp_option option = {IPPROTO_TCP, TCP_KEEPIDLE, 5};
 	int pair[2];
@@ -110,13 +110,13 @@ Test(bag, data_still_flows_beside_it)
 
 	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0));
 	cr_assert(eq(int, rudp_mark_set(pair[0], 0), 0));
-	cr_assert(eq(int, rudp_bag_put(pair[0], &option), 0));
+	cr_assert(eq(int, rudp_stored_options_put(pair[0], &option), 0));
 	cr_assert(eq(int, (int)send(pair[1], "x", 1, 0), 1));
 	cr_assert(eq(int, (int)recv(pair[0], &byte, 1, MSG_DONTWAIT), 1));
 	cr_assert(eq(chr, byte, 'x'));
 }
 
-static void put_in_model(struct rudp_bag *model, const struct rudp_option *option)
+static void put_in_model(struct rudp_stored_options *model, const struct rudp_option *option)
 {
 	for (int i = 0; i < model->count; i++)
 		if (model->options[i].level == option->level &&
@@ -127,37 +127,39 @@ static void put_in_model(struct rudp_bag *model, const struct rudp_option *optio
 	model->options[model->count++] = *option;
 }
 
-static int compare_with_model(int fd, const struct rudp_bag *model)
+static int compare_with_model(int fd, const struct rudp_stored_options *model)
 {
-	struct rudp_bag bag;
+	struct rudp_stored_options stored;
 	uint32_t value;
 
-	if (rudp_bag_get(fd, &bag) != 0 || bag.count != model->count)
+	if (rudp_stored_options_get(fd, &stored) != 0 || stored.count != model->count)
 		return -1;
 	for (int i = 0; i < model->count; i++)
-		if (!rudp_bag_find(&bag, model->options[i].level, model->options[i].option, &value) ||
+		if (!rudp_stored_options_find(&stored, model->options[i].level,
+					      model->options[i].option, &value) ||
 		    value != model->options[i].value)
 			return -1;
 	return 0;
 }
 
-Test(bag, behaves_as_a_list_of_options)
+Test(stored, behaves_as_a_list_of_options)
 {
 	static const int levels[] = {SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6};
-	struct rudp_bag model = {.count = 0};
+	struct rudp_stored_options model = {.count = 0};
 	int fd = marked();
 
 	srand(1);
 	for (int step = 0; step < STEPS; step++) {
 		struct rudp_option option = {levels[rand() % 4], rand() % 14, (uint32_t)rand()};
-		bool full = model.count == RUDP_BAG_MAX;
-		int rc = rudp_bag_put(fd, &option);
+		bool full = model.count == RUDP_STORED_OPTIONS_MAX;
+		int rc = rudp_stored_options_put(fd, &option);
 
 		if (rc == -ENOSPC) {
 			uint32_t value;
 
 			cr_assert(full);
-			cr_assert(not(rudp_bag_find(&model, option.level, option.option, &value)));
+			cr_assert(not(rudp_stored_options_find(&model, option.level, option.option,
+							       &value)));
 		} else {
 			cr_assert(eq(int, rc, 0));
 			put_in_model(&model, &option);
@@ -169,35 +171,35 @@ Test(bag, behaves_as_a_list_of_options)
 			model.count = 0;
 		}
 	}
-	cr_assert(eq(int, rudp_mark_get(fd) & ~RUDP_MARK_BAG, 0));
+	cr_assert(eq(int, rudp_mark_get(fd) & ~RUDP_MARK_STORED_OPTIONS, 0));
 }
 
-Test(bag, is_copied_whole_to_another_socket)
+Test(stored, is_copied_whole_to_another_socket)
 {
 	struct rudp_option option = {IPPROTO_TCP, TCP_KEEPIDLE, 5};
-	struct rudp_bag bag;
+	struct rudp_stored_options stored;
 	int from = marked(), to = marked();
 
-	cr_assert(eq(int, rudp_bag_put(from, &option), 0));
-	cr_assert(eq(int, rudp_bag_get(from, &bag), 0));
-	cr_assert(eq(int, rudp_bag_write(to, &bag), 0));
-	cr_assert(eq(int, compare_with_model(to, &bag), 0));
+	cr_assert(eq(int, rudp_stored_options_put(from, &option), 0));
+	cr_assert(eq(int, rudp_stored_options_get(from, &stored), 0));
+	cr_assert(eq(int, rudp_stored_options_write(to, &stored), 0));
+	cr_assert(eq(int, compare_with_model(to, &stored), 0));
 }
 
-Test(bag, keeps_the_name_of_a_congestion_control)
+Test(stored, keeps_the_name_of_a_congestion_control)
 {
 	static const char *const names[] = {"bbr", "cubic", "", "fifteen-letters"};
 	char name[RUDP_CONGESTION_BYTES];
-	struct rudp_bag bag;
+	struct rudp_stored_options stored;
 	int fd = marked();
 
-	cr_assert(eq(int, rudp_bag_get(fd, &bag), 0));
-	cr_assert(not(rudp_bag_find_congestion(&bag, name)));
+	cr_assert(eq(int, rudp_stored_options_get(fd, &stored), 0));
+	cr_assert(not(rudp_stored_options_find_congestion(&stored, name)));
 	for (size_t i = 0; i < 4; i++) {
-		cr_assert(eq(int, rudp_bag_put_congestion(fd, names[i]), 0));
-		cr_assert(eq(int, rudp_bag_get(fd, &bag), 0));
-		cr_assert(rudp_bag_find_congestion(&bag, name));
+		cr_assert(eq(int, rudp_stored_options_put_congestion(fd, names[i]), 0));
+		cr_assert(eq(int, rudp_stored_options_get(fd, &stored), 0));
+		cr_assert(rudp_stored_options_find_congestion(&stored, name));
 		cr_assert(eq(str, name, (char *)names[i]));
 	}
-	cr_assert(eq(int, rudp_bag_put_congestion(fd, "sixteen-letters!"), -EINVAL));
+	cr_assert(eq(int, rudp_stored_options_put_congestion(fd, "sixteen-letters!"), -EINVAL));
 }

@@ -210,21 +210,22 @@ Test(turn, signals_are_as_before)
 static void put_beside(int number)
 {
 	(void)number;
-	rudp_bag_put(fd, &(struct rudp_option){IPPROTO_TCP, TCP_KEEPCNT, 7});
+	rudp_stored_options_put(fd, &(struct rudp_option){IPPROTO_TCP, TCP_KEEPCNT, 7});
 }
 
 Test(turn, of_two_options_put_at_once_none_is_lost)
 {
-	struct rudp_bag bag;
+	struct rudp_stored_options stored;
 	uint32_t idle = 0, count = 0;
 
 	signal(SIGUSR1, put_beside);
 	in_the_midst = interrupt;
 	is_watched = true;
-	cr_assert(zero(int, rudp_bag_put(fd, &(struct rudp_option){IPPROTO_TCP, TCP_KEEPIDLE, 5})));
-	cr_assert(zero(int, rudp_bag_get(fd, &bag)));
-	cr_assert(rudp_bag_find(&bag, IPPROTO_TCP, TCP_KEEPIDLE, &idle));
-	cr_assert(rudp_bag_find(&bag, IPPROTO_TCP, TCP_KEEPCNT, &count));
+	cr_assert(zero(int, rudp_stored_options_put(
+				    fd, &(struct rudp_option){IPPROTO_TCP, TCP_KEEPIDLE, 5})));
+	cr_assert(zero(int, rudp_stored_options_get(fd, &stored)));
+	cr_assert(rudp_stored_options_find(&stored, IPPROTO_TCP, TCP_KEEPIDLE, &idle));
+	cr_assert(rudp_stored_options_find(&stored, IPPROTO_TCP, TCP_KEEPCNT, &count));
 	cr_assert(eq(u32, idle, 5));
 	cr_assert(eq(u32, count, 7));
 }
@@ -247,22 +248,23 @@ Test(turn, a_handler_in_the_midst_of_a_threads_change_loses_nothing)
 static void *put_and_be_interrupted(void *unused)
 {
 	is_watched = true;
-	cr_assert(zero(int, rudp_bag_put(fd, &(struct rudp_option){IPPROTO_TCP, TCP_KEEPIDLE, 5})));
+	cr_assert(zero(int, rudp_stored_options_put(
+				    fd, &(struct rudp_option){IPPROTO_TCP, TCP_KEEPIDLE, 5})));
 	return unused;
 }
 
 Test(turn, an_option_put_by_a_handler_in_the_midst_of_a_threads_is_kept)
 {
-	struct rudp_bag bag;
+	struct rudp_stored_options stored;
 	uint32_t idle = 0, count = 0;
 
 	signal(SIGUSR1, put_beside);
 	in_the_midst = interrupt;
 	cr_assert(zero(int, pthread_create(&other, NULL, put_and_be_interrupted, NULL)));
 	pthread_join(other, NULL);
-	cr_assert(zero(int, rudp_bag_get(fd, &bag)));
-	cr_assert(rudp_bag_find(&bag, IPPROTO_TCP, TCP_KEEPIDLE, &idle));
-	cr_assert(rudp_bag_find(&bag, IPPROTO_TCP, TCP_KEEPCNT, &count));
+	cr_assert(zero(int, rudp_stored_options_get(fd, &stored)));
+	cr_assert(rudp_stored_options_find(&stored, IPPROTO_TCP, TCP_KEEPIDLE, &idle));
+	cr_assert(rudp_stored_options_find(&stored, IPPROTO_TCP, TCP_KEEPCNT, &count));
 	cr_assert(eq(u32, idle, 5));
 	cr_assert(eq(u32, count, 7));
 }

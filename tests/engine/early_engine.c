@@ -142,9 +142,9 @@ int early_listener(uint32_t early_max, struct rudp_addr *local)
 	*local = early_ask(request, "", 0, fd).local;
 	request = (struct rudp_control_request){.operation = RUDP_CONTROL_LISTEN, .number = 8};
 	if (early_max > 0)
-		cr_assert(
-			zero(int, rudp_bag_put(fd, &(struct rudp_option){IPPROTO_TCP, TCP_FASTOPEN,
-									 early_max})));
+		cr_assert(zero(int, rudp_stored_options_put(fd, &(struct rudp_option){IPPROTO_TCP,
+										      TCP_FASTOPEN,
+										      early_max})));
 	cr_assert(zero(int, early_ask(request, "", 0, fd).error));
 	return fd;
 }

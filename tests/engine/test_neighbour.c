@@ -397,7 +397,7 @@ static struct rudp_control_info connected_with(const char *congestion, int to)
 	struct rudp_control_request request = request_of(RUDP_CONTROL_INFO);
 	int fd = fresh();
 
-	cr_assert(zero(int, rudp_bag_put_congestion(fd, congestion)));
+	cr_assert(zero(int, rudp_stored_options_put_congestion(fd, congestion)));
 	request.id = connect_by_tcp(fd, to);
 	return ask(&request, -1).info;
 }

@@ -431,22 +431,23 @@ static int get_int(int fd, int level, int option)
 	return value;
 }
 
-/* A program can put into its bag what it likes; the engine may have more rights than it. */
-Test(tcp, options_of_a_forged_bag_are_left_out)
+/* A program can put into its stored options what it likes; the engine may have more rights than it. */
+Test(tcp, options_of_a_forged_store_are_left_out)
 {
-	const struct rudp_bag bag = {.options = {{IPPROTO_TCP, TCP_KEEPIDLE, 77},
-						 {IPPROTO_IP, IP_TTL, 33},
-						 {SOL_SOCKET, SO_RCVLOWAT, 100},
-						 {SOL_SOCKET, SO_BINDTOIFINDEX, 1},
-						 {SOL_SOCKET, SO_MARK, 5},
-						 {SOL_SOCKET, SO_DEBUG, 1},
-						 {IPPROTO_IP, IP_TRANSPARENT, 1},
-						 {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1}},
-				     .count = 8};
+	const struct rudp_stored_options stored = {
+		.options = {{IPPROTO_TCP, TCP_KEEPIDLE, 77},
+			    {IPPROTO_IP, IP_TTL, 33},
+			    {SOL_SOCKET, SO_RCVLOWAT, 100},
+			    {SOL_SOCKET, SO_BINDTOIFINDEX, 1},
+			    {SOL_SOCKET, SO_MARK, 5},
+			    {SOL_SOCKET, SO_DEBUG, 1},
+			    {IPPROTO_IP, IP_TRANSPARENT, 1},
+			    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1}},
+		.count = 8};
 	const struct rudp_sock_options options = {.conn.keepalive = true, .route = {.device = 1}};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	rudp_tcp_put_options(fd, &bag, NULL);
+	rudp_tcp_put_options(fd, &stored, NULL);
 	cr_expect(eq(int, get_int(fd, IPPROTO_TCP, TCP_KEEPIDLE), 77));
 	cr_expect(eq(int, get_int(fd, IPPROTO_IP, IP_TTL), 33));
 	cr_expect(eq(int, get_int(fd, SOL_SOCKET, SO_RCVLOWAT), 1));
