@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "api/sys.h"
-#include "api/turn.h"
+#include "api/mark_lock.h"
 
 #define MAGIC_SHIFT 48
 #define FLAGS_MASK UINT64_C(0xffff)
@@ -184,33 +184,33 @@ static void note_nested(const struct change *change)
 		nested.changes[place] = *change;
 }
 
-static void begin(struct rudp_turn *turn, const struct change *change)
+static void begin(struct rudp_mark_lock *lock, const struct change *change)
 {
-	rudp_turn_take(turn);
-	if (!rudp_turn_is_nested(turn))
+	rudp_mark_lock_take(lock);
+	if (!rudp_mark_lock_is_nested(lock))
 		atomic_store(&nested.count, 0);
 	else if (change)
 		note_nested(change);
 }
 
 /* A handler's change of this socket may have come between our reading and our writing: once more. */
-static void end(struct rudp_turn *turn, int fd)
+static void end(struct rudp_mark_lock *lock, int fd)
 {
-	if (!rudp_turn_is_nested(turn))
+	if (!rudp_mark_lock_is_nested(lock))
 		for (unsigned i = 0; i < atomic_load(&nested.count) && i < NESTED_MAX; i++)
 			if (nested.changes[i].fd == fd)
 				(void)apply(&nested.changes[i]);
-	rudp_turn_leave(turn);
+	rudp_mark_lock_release(lock);
 }
 
 static int make(const struct change *change)
 {
-	struct rudp_turn turn;
+	struct rudp_mark_lock lock;
 	int rc;
 
-	begin(&turn, change);
+	begin(&lock, change);
 	rc = apply(change);
-	end(&turn, change->fd);
+	end(&lock, change->fd);
 	return rc;
 }
 
@@ -221,12 +221,12 @@ int rudp_mark_change(int fd, unsigned set, unsigned clear)
 
 int rudp_stored_options_write(int fd, const struct rudp_stored_options *stored)
 {
-	struct rudp_turn turn;
+	struct rudp_mark_lock lock;
 	int rc;
 
-	begin(&turn, NULL);
+	begin(&lock, NULL);
 	rc = write_held(fd, stored);
-	end(&turn, fd);
+	end(&lock, fd);
 	return rc;
 }
 

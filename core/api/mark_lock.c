@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/turn.h"
+#include "api/mark_lock.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -19,7 +19,7 @@
 /* A filter's trap of one of our calls kills whoever has it blocked. */
 #define LEFT_OPEN (UINT64_C(1) << (SIGSYS - 1))
 
-static _Atomic uint32_t holder; /* gettid(); 0: nobody has the turn */
+static _Atomic uint32_t holder; /* gettid(); 0: nobody has the lock */
 
 /* After fork the holder may be a thread that only the parent has; of a vfork child, or its parent. */
 static bool is_elsewhere(uint32_t thread)
@@ -63,21 +63,21 @@ static bool take(uint32_t self)
 	}
 }
 
-void rudp_turn_take(struct rudp_turn *turn)
+void rudp_mark_lock_take(struct rudp_mark_lock *lock)
 {
-	turn->thread = (uint32_t)rudp_sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
-	turn->blocked = (pid_t)turn->thread == getpid() &&
-			rudp_sys_signals_block(LEFT_OPEN, &turn->signals);
-	if (!take(turn->thread))
-		turn->thread = 0;
+	lock->thread = (uint32_t)rudp_sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
+	lock->blocked = (pid_t)lock->thread == getpid() &&
+			rudp_sys_signals_block(LEFT_OPEN, &lock->signals);
+	if (!take(lock->thread))
+		lock->thread = 0;
 }
 
-void rudp_turn_leave(const struct rudp_turn *turn)
+void rudp_mark_lock_release(const struct rudp_mark_lock *lock)
 {
-	uint32_t self = turn->thread;
+	uint32_t self = lock->thread;
 
 	if (self)
 		atomic_compare_exchange_strong(&holder, &self, 0);
-	if (turn->blocked)
-		rudp_sys_signals_restore(turn->signals);
+	if (lock->blocked)
+		rudp_sys_signals_restore(lock->signals);
 }

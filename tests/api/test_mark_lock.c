@@ -48,7 +48,7 @@ static void make_socket(void)
 	cr_assert(zero(int, rudp_mark_set(fd, 0)));
 }
 
-TestSuite(turn, .init = make_socket, .timeout = 120);
+TestSuite(lock, .init = make_socket, .timeout = 120);
 
 static void change_with(void (*hook)(void))
 {
@@ -96,7 +96,7 @@ static void let_another_change(void)
 }
 
 /* However long it takes: it may have lost its processor to another program. */
-Test(turn, who_is_in_the_midst_of_a_change_is_waited_for)
+Test(lock, who_is_in_the_midst_of_a_change_is_waited_for)
 {
 	change_with(let_another_change);
 	pthread_join(other, NULL);
@@ -114,7 +114,7 @@ static void interrupt(void)
 	syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1);
 }
 
-Test(turn, a_handler_does_not_come_in_between)
+Test(lock, a_handler_does_not_come_in_between)
 {
 	signal(SIGUSR1, change_in_handler);
 	change_with(interrupt);
@@ -139,7 +139,7 @@ static void wait_for_the_other(int number)
 		sched_yield();
 }
 
-Test(turn, a_handler_may_wait_for_a_thread_that_changes)
+Test(lock, a_handler_may_wait_for_a_thread_that_changes)
 {
 	cr_assert(zero(int, pthread_create(&other, NULL, change_when_told, NULL)));
 	signal(SIGUSR1, wait_for_the_other);
@@ -161,7 +161,7 @@ static void change_in_child(void)
 }
 
 /* Who has the turn there is a thread of the parent's. */
-Test(turn, a_child_of_fork_does_not_wait_for_ever)
+Test(lock, a_child_of_fork_does_not_wait_for_ever)
 {
 	change_with(change_in_child);
 }
@@ -185,7 +185,7 @@ static void die(void)
 }
 
 /* A vfork child has its parent's memory, and may be killed at any moment. */
-Test(turn, a_child_that_is_killed_in_the_midst_leaves_nothing_locked)
+Test(lock, a_child_that_is_killed_in_the_midst_leaves_nothing_locked)
 {
 	in_the_midst = die;
 	change_and_die();
@@ -194,7 +194,7 @@ Test(turn, a_child_that_is_killed_in_the_midst_leaves_nothing_locked)
 	cr_assert(eq(int, rudp_mark_get(fd), RUDP_MARK_V6ONLY));
 }
 
-Test(turn, signals_are_as_before)
+Test(lock, signals_are_as_before)
 {
 	sigset_t before, after;
 
@@ -213,7 +213,7 @@ static void put_beside(int number)
 	rudp_stored_options_put(fd, &(struct rudp_option){IPPROTO_TCP, TCP_KEEPCNT, 7});
 }
 
-Test(turn, of_two_options_put_at_once_none_is_lost)
+Test(lock, of_two_options_put_at_once_none_is_lost)
 {
 	struct rudp_stored_options stored;
 	uint32_t idle = 0, count = 0;
@@ -237,7 +237,7 @@ static void *change_and_be_interrupted(void *unused)
 	return unused;
 }
 
-Test(turn, a_handler_in_the_midst_of_a_threads_change_loses_nothing)
+Test(lock, a_handler_in_the_midst_of_a_threads_change_loses_nothing)
 {
 	signal(SIGUSR1, change_in_handler);
 	cr_assert(zero(int, pthread_create(&other, NULL, change_and_be_interrupted, NULL)));
@@ -253,7 +253,7 @@ static void *put_and_be_interrupted(void *unused)
 	return unused;
 }
 
-Test(turn, an_option_put_by_a_handler_in_the_midst_of_a_threads_is_kept)
+Test(lock, an_option_put_by_a_handler_in_the_midst_of_a_threads_is_kept)
 {
 	struct rudp_stored_options stored;
 	uint32_t idle = 0, count = 0;
@@ -307,7 +307,7 @@ static void *send_signals(void *unused)
 }
 
 /* As without us: what waits there for a signal would wait on. */
-Test(turn, a_signal_of_the_process_is_the_main_threads)
+Test(lock, a_signal_of_the_process_is_the_main_threads)
 {
 	/* The next signal may come while its handler runs, and must not find it blocked there. */
 	const struct sigaction action = {.sa_handler = note_thread, .sa_flags = SA_NODEFER};
@@ -342,7 +342,7 @@ static void *change_often(void *argument)
 }
 
 /* It, too, finds what it has left. */
-static void change_in_turns(int number)
+static void change_one_by_one(int number)
 {
 	bool on = handled % 2 == 0;
 	unsigned found = (unsigned)rudp_mark_get(fd) & RUDP_MARK_ABORTED;
@@ -355,7 +355,7 @@ static void change_in_turns(int number)
 }
 
 /* One handler at a time: the main thread's alone. */
-Test(turn, threads_and_handlers_that_change_all_the_time_lose_nothing)
+Test(lock, threads_and_handlers_that_change_all_the_time_lose_nothing)
 {
 	struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
 	pthread_t threads[CHANGERS];
@@ -367,7 +367,7 @@ Test(turn, threads_and_handlers_that_change_all_the_time_lose_nothing)
 	for (int i = 1; i < CHANGERS; i++)
 		cr_assert(zero(int, pthread_create(&threads[i], NULL, change_often,
 						   (void *)&own_flags[i])));
-	signal(SIGALRM, change_in_turns);
+	signal(SIGALRM, change_one_by_one);
 	setitimer(ITIMER_REAL, &often, NULL);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	change_often((void *)&own_flags[0]);
