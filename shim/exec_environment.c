@@ -11,7 +11,7 @@
 
 #include "api/engine_start.h"
 #include "api/environment.h"
-#include "api/own.h"
+#include "api/self_path.h"
 #include "api/sys.h"
 #include "filtered.h"
 #include "policy.h"
@@ -81,7 +81,7 @@ static const char *preload_of(char *const environment[])
 
 size_t rudp_exec_environment_size(char *const environment[])
 {
-	const char *own = rudp_own_path();
+	const char *own = rudp_self_path();
 	const char *preload = preload_of(environment);
 	size_t bytes;
 
@@ -107,7 +107,7 @@ static const char *base_of(const char *path, size_t len)
 
 static bool is_us(const char *entry, size_t len)
 {
-	const char *own = base_of(rudp_own_path(), strlen(rudp_own_path()));
+	const char *own = base_of(rudp_self_path(), strlen(rudp_self_path()));
 	const char *base = base_of(entry, len);
 	size_t base_len = (size_t)(entry + len - base);
 
@@ -117,7 +117,7 @@ static bool is_us(const char *entry, size_t len)
 /* In this very form, anywhere: a sanitizer's runtime may have to be first. */
 static bool names_us_in_full(const char *list)
 {
-	const char *own = rudp_own_path();
+	const char *own = rudp_self_path();
 	size_t own_len = strlen(own);
 
 	while (list && *list) {
@@ -138,7 +138,7 @@ static bool names_us_in_full(const char *list)
 static char *add_preload(char *text, char ***next, const char *list)
 {
 	*(*next)++ = text;
-	text = stpcpy(stpcpy(text, PRELOAD), rudp_own_path());
+	text = stpcpy(stpcpy(text, PRELOAD), rudp_self_path());
 	while (list && *list) {
 		size_t len = entry_length(list);
 

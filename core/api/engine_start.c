@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "api/control_client.h"
-#include "api/own.h"
+#include "api/self_path.h"
 #include "api/environment.h"
 #include "api/sys.h"
 
@@ -232,7 +232,7 @@ static bool join(char *path, size_t size, const char *directory, size_t director
 bool rudp_engine_place(unsigned index, const char *file, char *path, size_t size)
 {
 	static const char *const folders[RUDP_ENGINE_PLACES] = {"/", "/", "/rudp/", "/"};
-	const char *base = index == 0 ? rudp_environment_get("RUDP_ENGINE_PATH") : rudp_own_path();
+	const char *base = index == 0 ? rudp_environment_get("RUDP_ENGINE_PATH") : rudp_self_path();
 	const char *slash;
 
 	if (index == RUDP_ENGINE_PLACES - 1)

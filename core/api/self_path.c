@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/own.h"
+#include "api/self_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #define CHUNK_BYTES 512
 #define PATH_FIELD 5 /* address permissions offset device inode path */
 
-static char path[RUDP_OWN_PATH_SIZE];
+static char path[RUDP_SELF_PATH_SIZE];
 static atomic_bool known;
 
 /* One pass over the text of /proc/self/maps, character by character: a line may be of any length. */
@@ -23,7 +23,7 @@ struct scan {
 	int field;
 	bool in_space, second_half;
 	size_t len;
-	char text[RUDP_OWN_PATH_SIZE];
+	char text[RUDP_SELF_PATH_SIZE];
 	int result;
 };
 
@@ -116,9 +116,9 @@ static int find_in_child(void *argument)
 	return 0;
 }
 
-const char *rudp_own_path(void)
+const char *rudp_self_path(void)
 {
-	struct scan s = {.target = (uintptr_t)rudp_own_path};
+	struct scan s = {.target = (uintptr_t)rudp_self_path};
 
 	if (atomic_load_explicit(&known, memory_order_acquire))
 		return path;
