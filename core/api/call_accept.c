@@ -8,7 +8,7 @@
 #include "api/control_client.h"
 #include "api/option.h"
 #include "api/socket.h"
-#include "api/swap.h"
+#include "api/fd_replace.h"
 #include "api/sys.h"
 
 #define INHERITED                                                                                  \
@@ -109,10 +109,10 @@ static void dress(int listener, int fd, unsigned mark, const struct rudp_name *n
 	rudp_mark_set(fd, (mark & INHERITED) | RUDP_MARK_ACCEPTED);
 	rudp_sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 	if (mark & RUDP_MARK_NATIVE) {
-		rudp_swap_native_options(listener, fd);
+		rudp_fd_copy_native_options(listener, fd);
 		rudp_sys_setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &none, sizeof none);
 	} else if (mark & RUDP_MARK_REUSEADDR) {
-		rudp_swap_native_option(listener, fd, SO_REUSEADDR);
+		rudp_fd_copy_native_option(listener, fd, SO_REUSEADDR);
 	}
 	if (has_stored) {
 		keep_inherited(&stored);

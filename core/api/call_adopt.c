@@ -10,7 +10,7 @@
 #include "api/control_client.h"
 #include "api/engine_start.h"
 #include "api/socket.h"
-#include "api/swap.h"
+#include "api/fd_replace.h"
 #include "api/sys.h"
 
 static int get_int(int fd, int level, int option)
@@ -68,14 +68,14 @@ int rudp_call_adopt(int fd)
 	fresh = rudp_socket_make(flags, SOCK_CLOEXEC);
 	if (fresh < 0)
 		return fresh;
-	rudp_swap_native_options(fd, fresh);
+	rudp_fd_copy_native_options(fd, fresh);
 	/* The engine's part of the listener must not block from now on; the program's is as it was. */
 	status = rudp_sys_fcntl(fd, F_GETFL, 0);
 	rc = ask_engine(&engine, fresh, fd);
 	if (rc == 0)
 		rc = rudp_mark_set(fresh, flags | RUDP_MARK_LISTENING);
 	if (rc == 0)
-		rc = rudp_swap_place(fd, fresh);
+		rc = rudp_fd_replace(fd, fresh);
 	else
 		rudp_sys_close(fresh);
 	rudp_sys_fcntl(fd, F_SETFL, status);

@@ -12,7 +12,7 @@
 #include "api/environment.h"
 #include "api/option.h"
 #include "api/socket.h"
-#include "api/swap.h"
+#include "api/fd_replace.h"
 #include "api/sys.h"
 
 #define LEFT_TO_KERNEL 2 /* the engine's policy has it so */
@@ -121,7 +121,7 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 
 static int connect_by_kernel(int fd, const struct rudp_socket *s, const struct destination *to)
 {
-	int rc = rudp_swap_kernel(fd, s);
+	int rc = rudp_fd_replace_kernel(fd, s);
 
 	if (rc < 0)
 		return rc;

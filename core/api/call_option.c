@@ -14,7 +14,7 @@
 #include "api/control_client.h"
 #include "api/option.h"
 #include "api/socket.h"
-#include "api/swap.h"
+#include "api/fd_replace.h"
 #include "api/sys.h"
 #include "api/tcp_info.h"
 #include "proto/cc_names.h"

@@ -12,7 +12,7 @@
 #include "api/engine_start.h"
 #include "api/environment.h"
 #include "api/socket.h"
-#include "api/swap.h"
+#include "api/fd_replace.h"
 #include "api/sys.h"
 
 #define RESERVED_PORT_MIN 600
@@ -58,7 +58,7 @@ static int bind_without_rudp(int fd, const struct rudp_socket *s)
 {
 	int rc = without_rudp();
 
-	if (rc == RUDP_NOT_OURS && rudp_swap_kernel(fd, s) < 0)
+	if (rc == RUDP_NOT_OURS && rudp_fd_replace_kernel(fd, s) < 0)
 		rc = -ENOBUFS;
 	return rc;
 }
@@ -135,7 +135,7 @@ int rudp_socket_renew(int fd, const struct rudp_socket *s)
 	struct rudp_name own;
 	struct rudp_socket fresh;
 	bool bound = rudp_socket_own_name(fd, &own);
-	int rc = rudp_swap_fresh(fd, s);
+	int rc = rudp_fd_replace_fresh(fd, s);
 
 	if (rc < 0 || !bound || !rudp_socket_look(fd, &fresh))
 		return rc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/swap.h"
+#include "api/fd_replace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 
 #define VALUE_BYTES_MAX 16 /* a struct timeval, a struct linger, an interface's name */
 
-void rudp_swap_native_option(int from, int to, int option)
+void rudp_fd_copy_native_option(int from, int to, int option)
 {
 	uint8_t value[VALUE_BYTES_MAX];
 	socklen_t len = sizeof value;
@@ -24,10 +24,10 @@ void rudp_swap_native_option(int from, int to, int option)
 		rudp_sys_setsockopt(to, SOL_SOCKET, option, value, len);
 }
 
-void rudp_swap_native_options(int from, int to)
+void rudp_fd_copy_native_options(int from, int to)
 {
 	for (size_t i = 0; i < rudp_option_native_count; i++)
-		rudp_swap_native_option(from, to, rudp_option_native[i]);
+		rudp_fd_copy_native_option(from, to, rudp_option_native[i]);
 }
 
 static void set_flag(int fd, int level, int option, bool on)
@@ -38,12 +38,12 @@ static void set_flag(int fd, int level, int option, bool on)
 		rudp_sys_setsockopt(fd, level, option, &one, sizeof one);
 }
 
-void rudp_swap_options(int from, int to, const struct rudp_socket *s)
+void rudp_fd_copy_options(int from, int to, const struct rudp_socket *s)
 {
 	char congestion[RUDP_CONGESTION_BYTES];
 	struct rudp_stored_options stored;
 
-	rudp_swap_native_options(from, to);
+	rudp_fd_copy_native_options(from, to);
 	set_flag(to, IPPROTO_TCP, TCP_NODELAY, s->flags & RUDP_MARK_NODELAY);
 	set_flag(to, SOL_SOCKET, SO_REUSEPORT, s->flags & RUDP_MARK_REUSEPORT);
 	set_flag(to, IPPROTO_IPV6, IPV6_V6ONLY, s->flags & RUDP_MARK_V6ONLY);
@@ -57,7 +57,7 @@ void rudp_swap_options(int from, int to, const struct rudp_socket *s)
 				    (socklen_t)strlen(congestion));
 }
 
-int rudp_swap_place(int fd, int replacement)
+int rudp_fd_replace(int fd, int replacement)
 {
 	struct rudp_epoll_entries entries;
 	int status = rudp_sys_fcntl(fd, F_GETFL, 0);
@@ -76,7 +76,7 @@ int rudp_swap_place(int fd, int replacement)
 	return 0;
 }
 
-int rudp_swap_fresh(int fd, const struct rudp_socket *s)
+int rudp_fd_replace_fresh(int fd, const struct rudp_socket *s)
 {
 	unsigned kept = RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY |
 			RUDP_MARK_REUSEPORT | RUDP_MARK_NATIVE | RUDP_MARK_REUSEADDR;
@@ -85,10 +85,10 @@ int rudp_swap_fresh(int fd, const struct rudp_socket *s)
 
 	if (fresh < 0)
 		return fresh;
-	rudp_swap_native_options(fd, fresh);
+	rudp_fd_copy_native_options(fd, fresh);
 	if (rudp_stored_options_get(fd, &stored) == 0 && stored.count)
 		rudp_stored_options_write(fresh, &stored);
-	return rudp_swap_place(fd, fresh);
+	return rudp_fd_replace(fd, fresh);
 }
 
 /*
@@ -107,19 +107,19 @@ static int bind_same(int fd, const struct rudp_socket *s)
 	return rudp_sys_bind(fd, (struct sockaddr *)&local, len);
 }
 
-int rudp_swap_kernel(int fd, const struct rudp_socket *s)
+int rudp_fd_replace_kernel(int fd, const struct rudp_socket *s)
 {
 	int kernel = rudp_sys_socket(rudp_socket_family(s), SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int rc = 0;
 
 	if (kernel < 0)
 		return kernel;
-	rudp_swap_options(fd, kernel, s);
+	rudp_fd_copy_options(fd, kernel, s);
 	if (s->state == RUDP_SOCKET_BOUND)
 		rc = bind_same(kernel, s);
 	if (rc < 0) {
 		rudp_sys_close(kernel);
 		return rc;
 	}
-	return rudp_swap_place(fd, kernel);
+	return rudp_fd_replace(fd, kernel);
 }
