@@ -9,7 +9,7 @@
 #include <stdarg.h>
 #include <sys/syscall.h>
 
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "filtered.h"
 #include "real.h"
 

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define SPAN_S_MAX (INT64_C(1) << 32) /* longer is never: the sum must not overflow */
 

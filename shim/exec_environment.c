@@ -12,7 +12,7 @@
 #include "api/engine_start.h"
 #include "api/environment.h"
 #include "api/self_path.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "filtered.h"
 #include "policy.h"
 

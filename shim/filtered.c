@@ -7,7 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "real.h"
 
 static atomic_bool filtered;

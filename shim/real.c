@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define NAME(name) #name,
 static const char *const names[] = {RUDP_REAL_NAMES(NAME) RUDP_REAL_LATER_NAMES(NAME)};

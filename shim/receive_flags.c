@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "api/socket.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "deadline.h"
 #include "real.h"
 #include "receive_all.h"

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "filtered.h"
 
 /* A socket without a connection has nothing to receive, and says so when the message has been read. */

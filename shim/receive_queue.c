@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "api/mark.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "filtered.h"
 #include "real.h"
 #include "receive_look.h"

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define NO_SUCH_OPTION 0x7fff
 #define FAMILY_BYTES sizeof(sa_family_t)

@@ -9,7 +9,7 @@
 #include "api/call.h"
 #include "api/control.h"
 #include "api/mark.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "base/time.h"
 #include "proto/conn.h"
 

@@ -9,7 +9,7 @@
 #include "api/option.h"
 #include "api/socket.h"
 #include "api/fd_replace.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define INHERITED                                                                                  \
 	((unsigned)(RUDP_MARK_IPV6 | RUDP_MARK_V6ONLY | RUDP_MARK_NODELAY |             \

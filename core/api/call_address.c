@@ -8,7 +8,7 @@
 #include "api/address.h"
 #include "api/control_client.h"
 #include "api/socket.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "proto/conn.h"
 
 int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len)

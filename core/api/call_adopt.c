@@ -11,7 +11,7 @@
 #include "api/engine_start.h"
 #include "api/socket.h"
 #include "api/fd_replace.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 static int get_int(int fd, int level, int option)
 {

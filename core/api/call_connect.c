@@ -13,7 +13,7 @@
 #include "api/option.h"
 #include "api/socket.h"
 #include "api/fd_replace.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define LEFT_TO_KERNEL 2 /* the engine's policy has it so */
 

@@ -11,7 +11,7 @@
 #include "api/control_client.h"
 #include "api/option.h"
 #include "api/socket.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define SIOC_FIRST 0x890bul /* below are requests that AF_UNIX answers as TCP does, or stamps */
 #define SIOC_LAST 0x89fful

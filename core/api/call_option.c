@@ -15,7 +15,7 @@
 #include "api/option.h"
 #include "api/socket.h"
 #include "api/fd_replace.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "api/tcp_info.h"
 #include "proto/cc_names.h"
 

@@ -13,7 +13,7 @@
 #include "api/environment.h"
 #include "api/socket.h"
 #include "api/fd_replace.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define RESERVED_PORT_MIN 600
 #define RESERVED_PORT_MAX 1023

@@ -9,7 +9,7 @@
 #include "api/address.h"
 #include "api/control_client.h"
 #include "api/engine_start.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 static int get_int(int fd, int option)
 {

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define STACK_BYTES (64 * 1024)
 

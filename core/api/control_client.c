@@ -13,7 +13,7 @@
 #include "api/known_place.h"
 #include "api/mark.h"
 #include "api/run_dir.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define DOOR_TIMEOUT_S 10 /* an engine lets callers in within a turn of its loop */
 

@@ -20,7 +20,7 @@
 #include "api/child.h"
 #include "api/engine_ready.h"
 #include "api/environment.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define PATH_SIZE 1200
 #define VARIABLES_MAX 64

@@ -10,7 +10,7 @@
 #include "api/control_client.h"
 #include "api/self_path.h"
 #include "api/environment.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define SLOTS 16u
 #define TRIES 3

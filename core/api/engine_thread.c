@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "api/environment.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define PATH_SIZE 1200
 #define STACK_BYTES (256 * 1024)

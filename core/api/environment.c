@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "base/hash.h"
 
 #define VARIABLE_BYTES_MAX 2048

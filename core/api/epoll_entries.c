@@ -11,7 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define LISTING_BYTES 1024
 #define LINE_BYTES 128

@@ -11,7 +11,7 @@
 #include "api/address.h"
 #include "api/epoll_entries.h"
 #include "api/option.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define VALUE_BYTES_MAX 16 /* a struct timeval, a struct linger, an interface's name */
 

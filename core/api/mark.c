@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "api/mark_lock.h"
 
 #define MAGIC_SHIFT 48

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define TRIES_MAX 100
 #define NAPS_MAX 10000 /* of a millisecond at least */

@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define TCP_INQ_OPTION 36
 #define TCP_AO_ADD_KEY_OPTION 38

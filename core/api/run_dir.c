@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 
 #include "api/environment.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define OVERFLOW_UID 65534 /* kernel.overflowuid, which nobody has a reason to change */
 #define ALL_USERS_MAPPED "         0          0 4294967295"

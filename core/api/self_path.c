@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 
 #include "api/child.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #define CHUNK_BYTES 512
 #define PATH_FIELD 5 /* address permissions offset device inode path */

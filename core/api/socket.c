@@ -8,7 +8,7 @@
 
 #include "api/control_client.h"
 #include "api/engine_start.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "proto/conn.h"
 
 typedef int ask_name(int fd, struct sockaddr *addr, socklen_t *len);

@@ -8,7 +8,7 @@
 
 #include "api/address.h"
 #include "api/call.h"
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 #include "base/time.h"
 #include "proto/conn.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "api/sys.h"
+#include "api/raw_syscall.h"
 
 #include <dlfcn.h>
 #include <errno.h>
