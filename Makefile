@@ -303,7 +303,7 @@ $(BUILD)/tests/proto: $(call units_of,proto) $(call obj,core/engine/aead_choice.
 $(BUILD)/tests/api: $(call units_of,api) $(BUILD)/librudp.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=rudp_sys_setsockopt -o $@ $^ -lcriterion -pthread -ldl
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=rudp_raw_setsockopt -o $@ $^ -lcriterion -pthread -ldl
 # There is no memory in the kernel when a test says so.
 $(BUILD)/tests/engine: $(call units_of,engine) \
 		$(call obj,tests/proto/pair.c tests/proto/faulty_ring.c) $(BUILD)/libengine.a \

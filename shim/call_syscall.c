@@ -126,7 +126,7 @@ RUDP_EXPORT long syscall(long number, ...)
 #undef CASE
 		return rudp_syscall_control(number, a[0], a[1], a[2], a[3], a[4]);
 	default:
-		return rudp_result(rudp_sys_call(number, a[0], a[1], a[2], a[3], a[4], a[5]));
+		return rudp_result(rudp_raw_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]));
 	}
 }
 

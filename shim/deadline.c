@@ -14,7 +14,7 @@ int64_t rudp_deadline_of_call(int fd)
 	struct timeval timeout = {0, 0};
 	socklen_t len = sizeof timeout;
 
-	rudp_sys_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &len);
+	rudp_raw_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &len);
 	if ((!timeout.tv_sec && !timeout.tv_usec) || timeout.tv_sec > SPAN_S_MAX)
 		return RUDP_NEVER;
 	return rudp_deadline_now_ns() + (int64_t)timeout.tv_sec * RUDP_NS_PER_S +

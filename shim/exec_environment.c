@@ -36,7 +36,7 @@ static bool starts_with(const char *text, const char *start)
 
 static long current_user(void)
 {
-	return rudp_sys_call(SYS_geteuid, 0, 0, 0, 0, 0, 0);
+	return rudp_raw_syscall(SYS_geteuid, 0, 0, 0, 0, 0, 0);
 }
 
 void rudp_exec_environment_begin(void)
@@ -212,7 +212,8 @@ static bool changes_user(const char *path)
 	struct stat status;
 
 	return path && !rudp_is_filtered() &&
-	       rudp_sys_call(SYS_newfstatat, AT_FDCWD, (long)path, (long)&status, 0, 0, 0) == 0 &&
+	       rudp_raw_syscall(SYS_newfstatat, AT_FDCWD, (long)path, (long)&status, 0, 0, 0) ==
+		       0 &&
 	       status.st_mode & S_ISUID;
 }
 

@@ -37,7 +37,7 @@ RUDP_EXPORT int prctl(int option, ...)
 /* Above 0 is a thread that could not be put under the filter, unless a descriptor was asked for. */
 long rudp_filtered_seccomp(unsigned operation, unsigned flags, void *arguments)
 {
-	long rc = rudp_sys_call(SYS_seccomp, operation, flags, (long)arguments, 0, 0, 0);
+	long rc = rudp_raw_syscall(SYS_seccomp, operation, flags, (long)arguments, 0, 0, 0);
 
 	if ((operation == SECCOMP_SET_MODE_STRICT || operation == SECCOMP_SET_MODE_FILTER) &&
 	    (rc == 0 || (rc > 0 && flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)))

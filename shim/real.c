@@ -36,13 +36,13 @@ static function *look_up(enum rudp_real_index index)
 static void resolve(void)
 {
 	uint64_t before;
-	bool blocked = rudp_sys_signals_block(0, &before);
+	bool blocked = rudp_raw_signals_block(0, &before);
 
 	for (size_t i = 0; i < RUDP_REAL_COUNT; i++)
 		functions[i] = look_up((enum rudp_real_index)i);
 	atomic_store_explicit(&resolved, true, memory_order_release);
 	if (blocked)
-		rudp_sys_signals_restore(before);
+		rudp_raw_signals_restore(before);
 }
 
 void rudp_real_resolve(void)

@@ -48,7 +48,7 @@ static ssize_t discard(int fd, size_t len, int flags)
 
 static bool ended(int fd)
 {
-	int bits = rudp_sys_poll(fd, POLLRDHUP);
+	int bits = rudp_raw_poll(fd, POLLRDHUP);
 
 	return bits < 0 || bits & (POLLRDHUP | POLLHUP | POLLERR);
 }

@@ -15,10 +15,10 @@ int rudp_receive_look(const struct msghdr *message)
 
 	if (rudp_is_filtered())
 		return 0;
-	scratch = rudp_sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	scratch = rudp_raw_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (scratch < 0)
 		return 0;
-	rc = rudp_sys_call(SYS_recvmsg, scratch, (long)message, MSG_DONTWAIT, 0, 0, 0);
-	rudp_sys_close(scratch);
+	rc = rudp_raw_syscall(SYS_recvmsg, scratch, (long)message, MSG_DONTWAIT, 0, 0, 0);
+	rudp_raw_close(scratch);
 	return rc == -EFAULT || rc == -EMSGSIZE ? (int)rc : 0;
 }

@@ -44,8 +44,8 @@ static int unread(int fd)
 {
 	int bytes = 0;
 
-	rudp_sys_ioctl(fd, FIONREAD, &bytes);
-	if (bytes == 0 && rudp_sys_poll(fd, POLLRDHUP) > 0)
+	rudp_raw_ioctl(fd, FIONREAD, &bytes);
+	if (bytes == 0 && rudp_raw_poll(fd, POLLRDHUP) > 0)
 		bytes = 1;
 	return bytes;
 }

@@ -22,14 +22,14 @@ int rudp_address_copy_in(int fd, const struct sockaddr *user, socklen_t len,
 		return -EINVAL;
 	memset(copy, 0, sizeof *copy);
 	if (len < FAMILY_BYTES)
-		return len && rudp_sys_connect(fd, user, len) == -EFAULT ? -EFAULT : 0;
-	if (rudp_sys_connect(fd, user, FAMILY_BYTES) == -EFAULT)
+		return len && rudp_raw_connect(fd, user, len) == -EFAULT ? -EFAULT : 0;
+	if (rudp_raw_connect(fd, user, FAMILY_BYTES) == -EFAULT)
 		return -EFAULT;
 	if (user->sa_family == AF_UNIX) {
 		copy->ss_family = AF_UNIX;
 		return 0;
 	}
-	if (rudp_sys_connect(fd, user, len) == -EFAULT)
+	if (rudp_raw_connect(fd, user, len) == -EFAULT)
 		return -EFAULT;
 	memcpy(copy, user, len);
 	return 0;
@@ -55,7 +55,7 @@ int rudp_address_check(const struct rudp_socket *s, const struct sockaddr_storag
 
 int rudp_address_check_len(int fd, const socklen_t *user)
 {
-	int rc = rudp_sys_getsockopt(fd, SOL_SOCKET, NO_SUCH_OPTION, NULL, (socklen_t *)user);
+	int rc = rudp_raw_getsockopt(fd, SOL_SOCKET, NO_SUCH_OPTION, NULL, (socklen_t *)user);
 
 	return rc == -EFAULT || rc == -EINVAL ? rc : 0;
 }
@@ -91,7 +91,7 @@ int rudp_address_give(int fd, const struct sockaddr_in6 *shown, void *user, sock
 {
 	/* Up to 36 bytes that say nothing, written just as far as the address will be. */
 	socklen_t written = len;
-	int rc = rudp_sys_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, user, &written);
+	int rc = rudp_raw_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, user, &written);
 
 	if (rc == 0 && len > 0) /* user may be NULL for no bytes */
 		memcpy(user, shown, len);

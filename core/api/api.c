@@ -24,7 +24,8 @@ static const char *const state_names[] = {RUDP_STATES(STATE_NAME)};
 static int give(int fd, long rc)
 {
 	if (rc == RUDP_NOT_OURS)
-		rc = rudp_mark_get(fd) < 0 && rudp_sys_fcntl(fd, F_GETFD, 0) < 0 ? -EBADF : -ENOTSOCK;
+		rc = rudp_mark_get(fd) < 0 && rudp_raw_fcntl(fd, F_GETFD, 0) < 0 ? -EBADF
+										 : -ENOTSOCK;
 	if (rc >= 0)
 		return (int)rc;
 	errno = (int)-rc;
@@ -101,7 +102,7 @@ PUBLIC int rudp_shutdown(int fd, int how)
 
 PUBLIC int rudp_close(int fd)
 {
-	return give(fd, rudp_sys_close(fd));
+	return give(fd, rudp_raw_close(fd));
 }
 
 PUBLIC int rudp_set_option(int fd, int level, int option, const void *value, socklen_t length)

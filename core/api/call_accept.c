@@ -19,7 +19,7 @@ static bool peer_of(int fd, struct ucred *peer)
 {
 	socklen_t len = sizeof *peer;
 
-	return rudp_sys_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) == 0;
+	return rudp_raw_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) == 0;
 }
 
 /*
@@ -75,7 +75,7 @@ static int take(int listener, int flags, bool quietly, struct rudp_name *name)
 	for (;;) {
 		struct sockaddr_un un;
 		socklen_t len = sizeof un;
-		int fd = rudp_sys_accept4(listener, (struct sockaddr *)&un, &len, flags);
+		int fd = rudp_raw_accept4(listener, (struct sockaddr *)&un, &len, flags);
 
 		if (fd < 0)
 			return fd;
@@ -83,7 +83,7 @@ static int take(int listener, int flags, bool quietly, struct rudp_name *name)
 		    (is_from(&engine, fd) ||
 		     is_from_successor(listener, &engine, fd, name, quietly)))
 			return fd;
-		rudp_sys_close(fd); /* an unauthenticated caller: abstract names are open to all */
+		rudp_raw_close(fd); /* an unauthenticated caller: abstract names are open to all */
 	}
 }
 
@@ -107,10 +107,10 @@ static void dress(int listener, int fd, unsigned mark, const struct rudp_name *n
 	has_stored = has_stored && rudp_stored_options_get(listener, &stored) == 0;
 	bytes = has_stored ? rudp_stored_options_sndbuf(&stored) : RUDP_SOCKET_SNDBUF_BYTES;
 	rudp_mark_set(fd, (mark & INHERITED) | RUDP_MARK_ACCEPTED);
-	rudp_sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	rudp_raw_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 	if (mark & RUDP_MARK_NATIVE) {
 		rudp_fd_copy_native_options(listener, fd);
-		rudp_sys_setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &none, sizeof none);
+		rudp_raw_setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &none, sizeof none);
 	} else if (mark & RUDP_MARK_REUSEADDR) {
 		rudp_fd_copy_native_option(listener, fd, SO_REUSEADDR);
 	}
@@ -119,7 +119,7 @@ static void dress(int listener, int fd, unsigned mark, const struct rudp_name *n
 		rudp_stored_options_write(fd, &stored);
 	}
 	/* Tells the engine that somebody has it. One that has been reset by now does not care. */
-	rudp_sys_sendto(fd, name->nonce.bytes, RUDP_SENTINEL_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT,
+	rudp_raw_sendto(fd, name->nonce.bytes, RUDP_SENTINEL_BYTES, MSG_NOSIGNAL | MSG_DONTWAIT,
 			NULL, 0);
 }
 
@@ -142,7 +142,7 @@ int rudp_call_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags, b
 		return accepted;
 	rc = rudp_address_copy_out(accepted, &name.remote, (unsigned)mark, addr, len);
 	if (rc < 0) {
-		rudp_sys_close(accepted);
+		rudp_raw_close(accepted);
 		return rc;
 	}
 	return accepted;

@@ -27,7 +27,7 @@ int rudp_call_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
  */
 static bool is_shut_by_us(int fd, const struct rudp_socket *s)
 {
-	int bits = rudp_sys_poll(fd, 0);
+	int bits = rudp_raw_poll(fd, 0);
 
 	return s->flags & RUDP_MARK_SHUT_RD && bits > 0 && bits & POLLHUP && !(bits & POLLERR) &&
 	       rudp_socket_true_error(s, 0) == 0;
@@ -71,7 +71,7 @@ static int shutdown_listener(int fd, const struct rudp_socket *s, int how)
 		return 0;
 	tell_engine(fd, s, how);
 	rudp_mark_change(fd, 0, RUDP_MARK_LISTENING);
-	return rudp_sys_shutdown(fd, SHUT_RDWR); /* wakes accept */
+	return rudp_raw_shutdown(fd, SHUT_RDWR); /* wakes accept */
 }
 
 /* SO_LINGER of 0: whether the program ends its half or closes is not the same to the peer. */
@@ -80,7 +80,7 @@ static bool resets_on_close(int fd)
 	struct linger linger = {0};
 	socklen_t len = sizeof linger;
 
-	return rudp_sys_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
+	return rudp_raw_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 &&
 	       linger.l_onoff && linger.l_linger == 0;
 }
 
@@ -95,7 +95,7 @@ static bool is_over(int fd)
 
 static int shutdown_connection(int fd, const struct rudp_socket *s, int how)
 {
-	int bits = rudp_sys_poll(fd, 0);
+	int bits = rudp_raw_poll(fd, 0);
 
 	if (s->flags & RUDP_MARK_PENDING) {
 		enum rudp_progress progress = rudp_socket_progress(fd, s);
@@ -119,7 +119,7 @@ static int shutdown_connection(int fd, const struct rudp_socket *s, int how)
 	}
 	if (how != SHUT_RD && resets_on_close(fd))
 		tell_engine(fd, s, SHUT_WR);
-	return rudp_sys_shutdown(fd, how);
+	return rudp_raw_shutdown(fd, how);
 }
 
 int rudp_call_shutdown(int fd, int how)

@@ -18,7 +18,7 @@ static int get_int(int fd, int level, int option)
 	int value = 0;
 	socklen_t len = sizeof value;
 
-	return rudp_sys_getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
+	return rudp_raw_getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
 }
 
 static bool is_tcp_listener(int fd, int *domain)
@@ -70,14 +70,14 @@ int rudp_call_adopt(int fd)
 		return fresh;
 	rudp_fd_copy_native_options(fd, fresh);
 	/* The engine's part of the listener must not block from now on; the program's is as it was. */
-	status = rudp_sys_fcntl(fd, F_GETFL, 0);
+	status = rudp_raw_fcntl(fd, F_GETFL, 0);
 	rc = ask_engine(&engine, fresh, fd);
 	if (rc == 0)
 		rc = rudp_mark_set(fresh, flags | RUDP_MARK_LISTENING);
 	if (rc == 0)
 		rc = rudp_fd_replace(fd, fresh);
 	else
-		rudp_sys_close(fresh);
-	rudp_sys_fcntl(fd, F_SETFL, status);
+		rudp_raw_close(fresh);
+	rudp_raw_fcntl(fd, F_SETFL, status);
 	return rc;
 }

@@ -103,7 +103,7 @@ static int ask_engine(int fd, const struct rudp_socket *s, const struct rudp_add
 	if (nonblocking)
 		call.request.flags = RUDP_CONTROL_NONBLOCKING;
 	else if (s->flags & RUDP_MARK_NATIVE)
-		rudp_sys_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &call.timeout, &len);
+		rudp_raw_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &call.timeout, &len);
 	call.interruptible = !nonblocking;
 	if (early)
 		add_early(&call, early, pieces);
@@ -125,7 +125,7 @@ static int connect_by_kernel(int fd, const struct rudp_socket *s, const struct d
 
 	if (rc < 0)
 		return rc;
-	return to->early ? RUDP_NOT_OURS : rudp_sys_connect(fd, to->addr, to->len);
+	return to->early ? RUDP_NOT_OURS : rudp_raw_connect(fd, to->addr, to->len);
 }
 
 static int connect_new(int fd, const struct rudp_socket *s, const struct destination *to)
@@ -167,7 +167,7 @@ static int wait_writable(int fd)
 	int64_t ms;
 	int rc;
 
-	rudp_sys_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, &len);
+	rudp_raw_getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, &len);
 	ms = (int64_t)timeout.tv_sec * 1000 + timeout.tv_usec / 1000;
 	rc = poll(&one, 1, ms > 0 && ms < INT32_MAX ? (int)ms : -1);
 	return rc;
@@ -264,8 +264,8 @@ static bool is_switched_off(const struct rudp_socket *s)
 
 	if (scratch < 0)
 		return false;
-	rc = rudp_sys_setsockopt(scratch, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
-	rudp_sys_close(scratch);
+	rc = rudp_raw_setsockopt(scratch, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
+	rudp_raw_close(scratch);
 	return rc == -EOPNOTSUPP;
 }
 

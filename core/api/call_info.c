@@ -44,7 +44,7 @@ static int give_queue(int fd, bool unsent_only, int *argument)
 	if (rc < 0) /* as TCP without a connection; an ended engine holds nothing either */
 		memset(&info, 0, sizeof info);
 	/* The kernel's look at the pointer. */
-	rc = rudp_sys_ioctl(fd, SIOCINQ, argument);
+	rc = rudp_raw_ioctl(fd, SIOCINQ, argument);
 	if (rc < 0)
 		return rc;
 	bytes = unsent_only ? info.unsent_bytes : info.unacked_bytes;
@@ -74,8 +74,8 @@ int rudp_call_ioctl(int fd, unsigned long request, void *argument)
 	scratch = rudp_option_scratch(&s);
 	if (scratch < 0)
 		return scratch;
-	rc = rudp_sys_ioctl(scratch, request, argument);
-	rudp_sys_close(scratch);
+	rc = rudp_raw_ioctl(scratch, request, argument);
+	rudp_raw_close(scratch);
 	return rc;
 }
 

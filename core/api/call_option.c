@@ -26,7 +26,7 @@ static const char *const own_congestion[] = {RUDP_CC_NAMES(TEXT_OF)};
 /* SO_TYPE writes an int with the very checks that any int option makes; then the int is ours. */
 static int give_int(int fd, int answer, void *value, socklen_t *len)
 {
-	int rc = rudp_sys_getsockopt(fd, SOL_SOCKET, SO_TYPE, value, len);
+	int rc = rudp_raw_getsockopt(fd, SOL_SOCKET, SO_TYPE, value, len);
 
 	if (rc == 0)
 		memcpy(value, &answer, *len);
@@ -40,7 +40,7 @@ static void replay(int from, int scratch, int level, int option)
 
 	if (rudp_stored_options_get(from, &stored) == 0 &&
 	    rudp_stored_options_find(&stored, level, option, &kept))
-		rudp_sys_setsockopt(scratch, level, option, &kept, sizeof kept);
+		rudp_raw_setsockopt(scratch, level, option, &kept, sizeof kept);
 }
 
 static int get_by_scratch(int fd, const struct rudp_socket *s, int level, int option, void *value,
@@ -53,13 +53,13 @@ static int get_by_scratch(int fd, const struct rudp_socket *s, int level, int op
 	if (scratch < 0) /* no number free: zero is the default of most */
 		return give_int(fd, 0, value, len);
 	if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY && s->flags & RUDP_MARK_V6ONLY)
-		rudp_sys_setsockopt(scratch, level, option, &on, sizeof on);
+		rudp_raw_setsockopt(scratch, level, option, &on, sizeof on);
 	if (s->flags & RUDP_MARK_STORED_OPTIONS)
 		replay(fd, scratch, level, option == SO_BINDTODEVICE && level == SOL_SOCKET
 						   ? SO_BINDTOIFINDEX
 						   : option);
-	rc = rudp_sys_getsockopt(scratch, level, option, value, len);
-	rudp_sys_close(scratch);
+	rc = rudp_raw_getsockopt(scratch, level, option, value, len);
+	rudp_raw_close(scratch);
 	return rc;
 }
 
@@ -81,7 +81,7 @@ static int get_congestion(int fd, const struct rudp_socket *s, void *value, sock
 	if (rc < 0)
 		return rc;
 	room = *len < RUDP_CONGESTION_BYTES ? *len : RUDP_CONGESTION_BYTES;
-	rc = rudp_sys_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, value, &room); /* the kernel's look */
+	rc = rudp_raw_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, value, &room); /* the kernel's look */
 	if (rc < 0)
 		return rc;
 	memcpy(value, name, room);
@@ -146,7 +146,7 @@ int rudp_call_getsockopt(int fd, int level, int option, void *value, socklen_t *
 		return RUDP_NOT_OURS;
 	switch (row->home) {
 	case RUDP_OPTION_NATIVE:
-		return rudp_sys_getsockopt(fd, level, option, value, len);
+		return rudp_raw_getsockopt(fd, level, option, value, len);
 	case RUDP_OPTION_FLAG:
 		if (level == IPPROTO_IPV6) /* which takes lengths that others do not */
 			break;
@@ -208,8 +208,8 @@ static int judge(const struct rudp_socket *s, int level, int option, const void 
 		return (int)len < (int)sizeof(int) ? -EINVAL : 0;
 	if (scratch < 0)
 		return scratch;
-	rc = rudp_sys_setsockopt(scratch, level, option, value, len);
-	rudp_sys_close(scratch);
+	rc = rudp_raw_setsockopt(scratch, level, option, value, len);
+	rudp_raw_close(scratch);
 	return rc;
 }
 
@@ -218,7 +218,7 @@ static void limit_unsent(int fd, uint32_t asked)
 {
 	int bytes = rudp_socket_sndbuf(asked > 0 ? asked : 1);
 
-	rudp_sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	rudp_raw_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
 static int set_stored(int fd, const struct rudp_socket *s, const struct rudp_option_row *row,
@@ -273,7 +273,7 @@ static int set_nodelay(int fd, const void *value, socklen_t len)
 
 	if (flags < 0)
 		return RUDP_NOT_OURS;
-	rc = rudp_sys_setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, value, len);
+	rc = rudp_raw_setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, value, len);
 	if (rc < 0)
 		return rc;
 	if (value_of(value, len))
@@ -293,11 +293,11 @@ static int set_device(int fd, const struct rudp_socket *s, int option, const voi
 	if (scratch < 0)
 		return scratch;
 	replay(fd, scratch, SOL_SOCKET, SO_BINDTOIFINDEX);
-	rc = rudp_sys_setsockopt(scratch, SOL_SOCKET, option, value, len);
+	rc = rudp_raw_setsockopt(scratch, SOL_SOCKET, option, value, len);
 	if (rc == 0)
-		rc = rudp_sys_getsockopt(scratch, SOL_SOCKET, SO_BINDTOIFINDEX, &entry.value,
+		rc = rudp_raw_getsockopt(scratch, SOL_SOCKET, SO_BINDTOIFINDEX, &entry.value,
 					 &index_len);
-	rudp_sys_close(scratch);
+	rudp_raw_close(scratch);
 	return rc < 0 ? rc : rudp_stored_options_put(fd, &entry);
 }
 
@@ -318,7 +318,7 @@ static int set_native(int fd, const struct rudp_socket *s, const struct rudp_opt
 		      const void *value, socklen_t len)
 {
 	unsigned flag = row->flag ? row->flag : RUDP_MARK_NATIVE;
-	int rc = rudp_sys_setsockopt(fd, row->level, row->option, value, len);
+	int rc = rudp_raw_setsockopt(fd, row->level, row->option, value, len);
 
 	if (rc < 0)
 		return rc;

@@ -156,7 +156,7 @@ static bool was_listener(int fd, const struct rudp_socket *s)
 	socklen_t len = sizeof listening;
 
 	return s->state == RUDP_SOCKET_BOUND &&
-	       rudp_sys_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
+	       rudp_raw_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
 	       listening;
 }
 

@@ -16,7 +16,7 @@ static int get_int(int fd, int option)
 	int value = -1;
 	socklen_t len = sizeof value;
 
-	rudp_sys_getsockopt(fd, SOL_SOCKET, option, &value, &len);
+	rudp_raw_getsockopt(fd, SOL_SOCKET, option, &value, &len);
 	return value;
 }
 
@@ -52,13 +52,13 @@ int rudp_call_udp_port_release(int fd, const struct sockaddr *addr, socklen_t le
 /* What is wrong with addr bind will say; the look at it takes a socket that no such name is good for. */
 static int copy_in(const struct sockaddr *addr, socklen_t len, struct sockaddr_storage *copy)
 {
-	int scratch = rudp_sys_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int scratch = rudp_raw_socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int rc;
 
 	if (scratch < 0)
 		return scratch;
 	rc = rudp_address_copy_in(scratch, addr, len, copy);
-	rudp_sys_close(scratch);
+	rudp_raw_close(scratch);
 	return rc;
 }
 

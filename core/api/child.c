@@ -29,14 +29,14 @@ int rudp_child_run(int (*function)(void *argument), void *argument)
 		return rc;
 	}
 	/* A cancellation or setuid broadcast must not run on the borrowed stack. */
-	blocked = rudp_sys_signals_block(0, &before);
+	blocked = rudp_raw_signals_block(0, &before);
 	pid = clone(function, stack + STACK_BYTES, CLONE_VM | CLONE_VFORK, argument);
 	if (pid < 0)
 		rc = -errno;
 	else
-		rudp_sys_call(SYS_wait4, pid, 0, __WCLONE, 0, 0, 0);
+		rudp_raw_syscall(SYS_wait4, pid, 0, __WCLONE, 0, 0, 0);
 	if (blocked)
-		rudp_sys_signals_restore(before);
+		rudp_raw_signals_restore(before);
 	munmap(stack, STACK_BYTES);
 	errno = saved;
 	return rc;

@@ -49,7 +49,7 @@ static int check_bearer(int channel, const struct rudp_control_call *call)
 	struct ucred owner;
 	socklen_t len = sizeof owner;
 	struct stat made;
-	int rc = rudp_sys_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len);
+	int rc = rudp_raw_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len);
 
 	if (rc < 0)
 		return rc;
@@ -65,10 +65,10 @@ static void limit_steps(int channel, const struct rudp_control_call *call)
 	static const struct timeval door = {DOOR_TIMEOUT_S, 0};
 	bool all = has_timeout(call) && !call->interruptible;
 
-	rudp_sys_setsockopt(channel, SOL_SOCKET, SO_SNDTIMEO, all ? &call->timeout : &door,
+	rudp_raw_setsockopt(channel, SOL_SOCKET, SO_SNDTIMEO, all ? &call->timeout : &door,
 			    sizeof door);
 	if (all)
-		rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &call->timeout,
+		rudp_raw_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &call->timeout,
 				    sizeof call->timeout);
 }
 
@@ -77,7 +77,7 @@ static int connect_channel(int channel, const struct sockaddr_un *un, socklen_t 
 	int rc;
 
 	do
-		rc = rudp_sys_connect(channel, (const struct sockaddr *)un, len);
+		rc = rudp_raw_connect(channel, (const struct sockaddr *)un, len);
 	while (rc == -EINTR);
 	return rc;
 }
@@ -113,7 +113,7 @@ static bool is_listened_at_by_its_user(int channel, const struct rudp_nonce *non
 	struct ucred owner;
 	socklen_t len = sizeof owner;
 
-	return rudp_sys_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len) == 0 &&
+	return rudp_raw_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len) == 0 &&
 	       (owner.uid == 0 || rudp_engine_was_of(nonce, owner.uid));
 }
 
@@ -182,7 +182,7 @@ static int connect_to_abstract(int channel, const struct rudp_control_call *call
 
 static int open_channel(const struct rudp_control_call *call)
 {
-	int channel = rudp_sys_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int channel = rudp_raw_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	int rc;
 
 	if (channel < 0)
@@ -193,7 +193,7 @@ static int open_channel(const struct rudp_control_call *call)
 		rc = call->to.kind == RUDP_NAME_CONTROL ? connect_to_abstract(channel, call)
 							: -ECONNREFUSED;
 	if (rc < 0) {
-		rudp_sys_close(channel);
+		rudp_raw_close(channel);
 		return rc;
 	}
 	return channel;
@@ -235,7 +235,7 @@ static int send_request(int channel, const struct rudp_control_call *call,
 		memcpy(CMSG_DATA(cmsg), fds, fds_bytes);
 	}
 	do
-		rc = rudp_sys_sendmsg(channel, &message, MSG_NOSIGNAL);
+		rc = rudp_raw_sendmsg(channel, &message, MSG_NOSIGNAL);
 	while (rc == -EINTR);
 	return rc < 0 ? (int)rc : 0;
 }
@@ -246,7 +246,7 @@ static ssize_t receive(int channel, struct rudp_control_reply *reply)
 	ssize_t rc;
 
 	do
-		rc = rudp_sys_recvfrom(channel, reply, sizeof *reply, 0, NULL, NULL);
+		rc = rudp_raw_recvfrom(channel, reply, sizeof *reply, 0, NULL, NULL);
 	while (rc == -EINTR);
 	return rc;
 }
@@ -259,7 +259,7 @@ static ssize_t leave(int channel, struct rudp_control_call *call)
 	int rc;
 
 	request.operation = RUDP_CONTROL_GO_ON;
-	rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &no_timeout, sizeof no_timeout);
+	rudp_raw_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &no_timeout, sizeof no_timeout);
 	rc = send_request(channel, call, &request, -1, -1);
 	/* EPIPE: the reply to the first request was on its way and the engine has closed. */
 	return rc < 0 && rc != -EPIPE ? rc : receive(channel, &call->reply);
@@ -279,7 +279,7 @@ static void on_cancelled(void *argument)
 	if (rc == (ssize_t)sizeof waiting->call->reply &&
 	    waiting->call->reply.error == EINPROGRESS)
 		rudp_mark_change(waiting->call->fd, RUDP_MARK_PENDING, 0);
-	rudp_sys_close(waiting->channel);
+	rudp_raw_close(waiting->channel);
 }
 
 static ssize_t receive_cancellable(int channel, struct rudp_control_call *call)
@@ -288,7 +288,7 @@ static ssize_t receive_cancellable(int channel, struct rudp_control_call *call)
 	ssize_t rc;
 
 	pthread_cleanup_push(on_cancelled, &waiting);
-	rc = rudp_sys_recv_wait(channel, &call->reply, sizeof call->reply);
+	rc = rudp_raw_recv_wait(channel, &call->reply, sizeof call->reply);
 	pthread_cleanup_pop(0);
 	return rc;
 }
@@ -298,7 +298,7 @@ static ssize_t receive_interruptible(int channel, struct rudp_control_call *call
 	ssize_t rc;
 
 	if (has_timeout(call))
-		rudp_sys_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &call->timeout,
+		rudp_raw_setsockopt(channel, SOL_SOCKET, SO_RCVTIMEO, &call->timeout,
 				    sizeof call->timeout);
 	rc = receive_cancellable(channel, call);
 	if (rc != -EINTR && rc != -EAGAIN)
@@ -323,7 +323,7 @@ static int make(struct rudp_control_call *call)
 		rc = receive(channel, &call->reply); /* turned away before the request was there */
 	else
 		rc = rc < 0 ? rc : -EPROTO;
-	rudp_sys_close(channel);
+	rudp_raw_close(channel);
 	if (rc < 0)
 		return rc == -EAGAIN ? -ETIMEDOUT : (int)rc;
 	if (rc == 0)
@@ -343,9 +343,9 @@ static int make_in_child(void *argument)
 {
 	struct child_call *child = argument;
 
-	rudp_sys_close(child->call->fd == 0 ? 1 : 0);
+	rudp_raw_close(child->call->fd == 0 ? 1 : 0);
 	child->result = make(child->call);
-	rudp_sys_call(SYS_exit, 0, 0, 0, 0, 0, 0);
+	rudp_raw_syscall(SYS_exit, 0, 0, 0, 0, 0, 0);
 	return 0;
 }
 

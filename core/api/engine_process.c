@@ -78,7 +78,7 @@ static void plan_paths(struct plan *plan)
 
 static long sys(long number, long a, long b, long c)
 {
-	return rudp_sys_call(number, a, b, c, 0, 0, 0);
+	return rudp_raw_syscall(number, a, b, c, 0, 0, 0);
 }
 
 /* Only raw calls from here on: the memory, errno included, is the program's. */
@@ -90,15 +90,16 @@ static int become_engine(void *argument)
 	sys(SYS_setsid, 0, 0, 0);
 	if (plan->ready != RUDP_READY_FD && sys(SYS_dup3, plan->ready, RUDP_READY_FD, 0) < 0)
 		sys(SYS_exit, 127, 0, 0);
-	rudp_sys_fcntl(RUDP_READY_FD, F_SETFD, 0);
+	rudp_raw_fcntl(RUDP_READY_FD, F_SETFD, 0);
 	sys(SYS_close_range, RUDP_READY_FD + 1, UINT32_MAX, 0);
 	for (int fd = 0; fd < RUDP_READY_FD; fd++)
-		rudp_sys_close(fd);
+		rudp_raw_close(fd);
 	/* With room for it now, also where the program's table is full: it becomes number 0. */
-	rudp_sys_call(SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDWR, 0, 0, 0);
+	rudp_raw_syscall(SYS_openat, AT_FDCWD, (long)"/dev/null", O_RDWR, 0, 0, 0);
 	for (int fd = 1; fd < RUDP_READY_FD; fd++)
 		sys(SYS_dup3, 0, fd, 0);
-	rudp_sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&no_signals, 0, sizeof no_signals, 0, 0);
+	rudp_raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&no_signals, 0, sizeof no_signals,
+			 0, 0);
 	for (unsigned i = 0; i < RUDP_ENGINE_PLACES; i++)
 		if (plan->paths[i][0])
 			sys(SYS_execve, (long)plan->paths[i], (long)plan->arguments,
@@ -132,7 +133,7 @@ static ssize_t read_answer(int fd, char *answer)
 
 	/* The kernel writes the remaining time back, so that signals do not prolong it. */
 	while (len < ANSWER_BYTES_MAX) {
-		n = rudp_sys_call(SYS_ppoll, (long)&one, 1, (long)&timeout, 0, 0, 0);
+		n = rudp_raw_syscall(SYS_ppoll, (long)&one, 1, (long)&timeout, 0, 0, 0);
 		if (n == -EINTR)
 			continue;
 		if (n <= 0)
@@ -180,12 +181,12 @@ static int run_as_orphan(int (*function)(void *argument), void *argument)
 	int adopts = 0;
 	int rc;
 
-	rudp_sys_call(SYS_prctl, PR_GET_CHILD_SUBREAPER, (long)&adopts, 0, 0, 0, 0);
+	rudp_raw_syscall(SYS_prctl, PR_GET_CHILD_SUBREAPER, (long)&adopts, 0, 0, 0, 0);
 	if (adopts)
-		rudp_sys_call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0, 0);
+		rudp_raw_syscall(SYS_prctl, PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0, 0);
 	rc = rudp_child_run(function, argument);
 	if (adopts)
-		rudp_sys_call(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0);
+		rudp_raw_syscall(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0);
 	return rc;
 }
 
@@ -200,9 +201,9 @@ static int run(struct plan *plan, struct rudp_engine_ref *engine)
 		return rc;
 	plan->ready = ends[1];
 	rc = run_as_orphan(leave_engine_behind, plan);
-	rudp_sys_close(ends[1]);
+	rudp_raw_close(ends[1]);
 	len = rc < 0 ? 0 : read_answer(ends[0], answer);
-	rudp_sys_close(ends[0]);
+	rudp_raw_close(ends[0]);
 	return understand(answer, len, engine);
 }
 
@@ -217,8 +218,8 @@ static int run_in_child(void *argument)
 {
 	struct child_start *child = argument;
 
-	rudp_sys_close(0);
-	rudp_sys_close(1);
+	rudp_raw_close(0);
+	rudp_raw_close(1);
 	child->result = run(child->plan, child->engine);
 	sys(SYS_exit, 0, 0, 0);
 	return 0;

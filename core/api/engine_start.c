@@ -80,7 +80,7 @@ static bool is_ours(int channel)
 	struct ucred owner;
 	socklen_t len = sizeof owner;
 
-	return rudp_sys_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len) == 0 &&
+	return rudp_raw_getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &owner, &len) == 0 &&
 	       (owner.uid == 0 || owner.uid == geteuid());
 }
 
@@ -96,7 +96,7 @@ static bool answers(const struct rudp_nonce *nonce)
 	if (channel < 0)
 		return false;
 	found = is_ours(channel);
-	rudp_sys_close(channel);
+	rudp_raw_close(channel);
 	return found;
 }
 

@@ -86,12 +86,13 @@ static int open_library(void **library)
 
 		if (!rudp_engine_place(i, LIBRARY, path, sizeof path))
 			continue;
-		fd = (int)rudp_sys_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+		fd = (int)rudp_raw_syscall(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC,
+					   0, 0, 0);
 		if (fd == -EMFILE || fd == -ENFILE)
 			return fd;
 		if (fd < 0)
 			continue;
-		rudp_sys_close(fd);
+		rudp_raw_close(fd);
 		*library = dlopen(path, OPEN_FLAGS);
 		if (*library)
 			return 0;

@@ -185,7 +185,7 @@ size_t rudp_environment_copy(char *out, size_t size, const char *variable)
 	if (!file)
 		return len;
 	/* The kernel counts the final 0, in whose place the slash goes. */
-	cwd = rudp_sys_call(SYS_getcwd, (long)(out + head), (long)(size - head), 0, 0, 0, 0);
+	cwd = rudp_raw_syscall(SYS_getcwd, (long)(out + head), (long)(size - head), 0, 0, 0, 0);
 	if (cwd <= 0 || out[head] != '/' || head + (size_t)cwd + len - head + 1 > size)
 		return 0;
 	out[head + (size_t)cwd - 1] = '/';

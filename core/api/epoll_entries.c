@@ -19,14 +19,14 @@
 
 static int open_path(const char *path, int flags)
 {
-	return (int)rudp_sys_call(SYS_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, 0, 0, 0);
+	return (int)rudp_raw_syscall(SYS_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, 0, 0, 0);
 }
 
 static bool is_epoll(int directory, const char *name)
 {
 	char target[sizeof EPOLL_LINK];
-	long len = rudp_sys_call(SYS_readlinkat, directory, (long)name, (long)target,
-				 sizeof target, 0, 0);
+	long len = rudp_raw_syscall(SYS_readlinkat, directory, (long)name, (long)target,
+				    sizeof target, 0, 0);
 
 	return len == sizeof EPOLL_LINK - 1 && memcmp(target, EPOLL_LINK, (size_t)len) == 0;
 }
@@ -57,7 +57,7 @@ static void read_set(int set, int fd, struct rudp_epoll_entries *found)
 	info = open_path(path, O_RDONLY);
 	if (info < 0)
 		return;
-	while ((n = rudp_sys_call(SYS_read, info, (long)chunk, sizeof chunk, 0, 0, 0)) > 0)
+	while ((n = rudp_raw_syscall(SYS_read, info, (long)chunk, sizeof chunk, 0, 0, 0)) > 0)
 		for (long i = 0; i < n; i++) {
 			if (chunk[i] != '\n') {
 				if (len < sizeof line - 1)
@@ -68,7 +68,7 @@ static void read_set(int set, int fd, struct rudp_epoll_entries *found)
 			take_line(line, set, fd, found);
 			len = 0;
 		}
-	rudp_sys_close(info);
+	rudp_raw_close(info);
 }
 
 void rudp_epoll_entries_find(int fd, struct rudp_epoll_entries *found)
@@ -80,8 +80,8 @@ void rudp_epoll_entries_find(int fd, struct rudp_epoll_entries *found)
 	found->count = 0;
 	if (directory < 0)
 		return;
-	while ((len = rudp_sys_call(SYS_getdents64, directory, (long)listing, sizeof listing, 0, 0,
-				    0)) > 0)
+	while ((len = rudp_raw_syscall(SYS_getdents64, directory, (long)listing, sizeof listing, 0,
+				       0, 0)) > 0)
 		for (long at = 0; at < len;) {
 			const struct dirent64 *entry = (const struct dirent64 *)(listing + at);
 
@@ -89,7 +89,7 @@ void rudp_epoll_entries_find(int fd, struct rudp_epoll_entries *found)
 			if (is_epoll(directory, entry->d_name))
 				read_set(atoi(entry->d_name), fd, found);
 		}
-	rudp_sys_close(directory);
+	rudp_raw_close(directory);
 }
 
 void rudp_epoll_entries_restore(int fd, const struct rudp_epoll_entries *found)
@@ -101,7 +101,7 @@ void rudp_epoll_entries_restore(int fd, const struct rudp_epoll_entries *found)
 		};
 
 		/* EPOLLHUP and EPOLLERR are shown always and taken back without harm. */
-		rudp_sys_call(SYS_epoll_ctl, found->entries[i].set, EPOLL_CTL_ADD, fd, (long)&event,
-			      0, 0);
+		rudp_raw_syscall(SYS_epoll_ctl, found->entries[i].set, EPOLL_CTL_ADD, fd,
+				 (long)&event, 0, 0);
 	}
 }

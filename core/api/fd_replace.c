@@ -20,8 +20,8 @@ void rudp_fd_copy_native_option(int from, int to, int option)
 	uint8_t value[VALUE_BYTES_MAX];
 	socklen_t len = sizeof value;
 
-	if (rudp_sys_getsockopt(from, SOL_SOCKET, option, value, &len) == 0)
-		rudp_sys_setsockopt(to, SOL_SOCKET, option, value, len);
+	if (rudp_raw_getsockopt(from, SOL_SOCKET, option, value, &len) == 0)
+		rudp_raw_setsockopt(to, SOL_SOCKET, option, value, len);
 }
 
 void rudp_fd_copy_native_options(int from, int to)
@@ -35,7 +35,7 @@ static void set_flag(int fd, int level, int option, bool on)
 	int one = 1;
 
 	if (on)
-		rudp_sys_setsockopt(fd, level, option, &one, sizeof one);
+		rudp_raw_setsockopt(fd, level, option, &one, sizeof one);
 }
 
 void rudp_fd_copy_options(int from, int to, const struct rudp_socket *s)
@@ -50,26 +50,26 @@ void rudp_fd_copy_options(int from, int to, const struct rudp_socket *s)
 	if (rudp_stored_options_get(from, &stored) < 0)
 		return;
 	for (int i = 0; i < stored.count; i++)
-		rudp_sys_setsockopt(to, stored.options[i].level, stored.options[i].option,
+		rudp_raw_setsockopt(to, stored.options[i].level, stored.options[i].option,
 				    &stored.options[i].value, sizeof stored.options[i].value);
 	if (rudp_stored_options_find_congestion(&stored, congestion))
-		rudp_sys_setsockopt(to, IPPROTO_TCP, TCP_CONGESTION, congestion,
+		rudp_raw_setsockopt(to, IPPROTO_TCP, TCP_CONGESTION, congestion,
 				    (socklen_t)strlen(congestion));
 }
 
 int rudp_fd_replace(int fd, int replacement)
 {
 	struct rudp_epoll_entries entries;
-	int status = rudp_sys_fcntl(fd, F_GETFL, 0);
-	int descriptor = rudp_sys_fcntl(fd, F_GETFD, 0);
+	int status = rudp_raw_fcntl(fd, F_GETFL, 0);
+	int descriptor = rudp_raw_fcntl(fd, F_GETFD, 0);
 	long rc;
 
 	if (status > 0)
-		rudp_sys_fcntl(replacement, F_SETFL, status);
+		rudp_raw_fcntl(replacement, F_SETFL, status);
 	rudp_epoll_entries_find(fd, &entries);
-	rc = rudp_sys_call(SYS_dup3, replacement, fd,
-			   descriptor > 0 && descriptor & FD_CLOEXEC ? O_CLOEXEC : 0, 0, 0, 0);
-	rudp_sys_close(replacement);
+	rc = rudp_raw_syscall(SYS_dup3, replacement, fd,
+			      descriptor > 0 && descriptor & FD_CLOEXEC ? O_CLOEXEC : 0, 0, 0, 0);
+	rudp_raw_close(replacement);
 	if (rc < 0)
 		return (int)rc;
 	rudp_epoll_entries_restore(fd, &entries);
@@ -99,17 +99,17 @@ static int bind_same(int fd, const struct rudp_socket *s)
 {
 	struct sockaddr_in6 local;
 	socklen_t len = rudp_address_present(&s->name.local, s->flags, &local);
-	int rc = rudp_sys_bind(fd, (struct sockaddr *)&local, len);
+	int rc = rudp_raw_bind(fd, (struct sockaddr *)&local, len);
 
 	if (rc != -EADDRINUSE)
 		return rc;
 	local.sin6_port = 0; /* at the same place in sockaddr_in */
-	return rudp_sys_bind(fd, (struct sockaddr *)&local, len);
+	return rudp_raw_bind(fd, (struct sockaddr *)&local, len);
 }
 
 int rudp_fd_replace_kernel(int fd, const struct rudp_socket *s)
 {
-	int kernel = rudp_sys_socket(rudp_socket_family(s), SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int kernel = rudp_raw_socket(rudp_socket_family(s), SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int rc = 0;
 
 	if (kernel < 0)
@@ -118,7 +118,7 @@ int rudp_fd_replace_kernel(int fd, const struct rudp_socket *s)
 	if (s->state == RUDP_SOCKET_BOUND)
 		rc = bind_same(kernel, s);
 	if (rc < 0) {
-		rudp_sys_close(kernel);
+		rudp_raw_close(kernel);
 		return rc;
 	}
 	return rudp_fd_replace(fd, kernel);

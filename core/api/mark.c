@@ -31,7 +31,7 @@ int rudp_mark_get(int fd)
 	uint64_t word = 0;
 	socklen_t len = sizeof word;
 
-	if (rudp_sys_getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, &len) < 0)
+	if (rudp_raw_getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, &len) < 0)
 		return -1;
 	/* All bits between magic and flags are 0: a program's own rate hardly ever looks so. */
 	if (len != sizeof word || (word & ~FLAGS_MASK) != RUDP_MARK_MAGIC << MAGIC_SHIFT)
@@ -43,7 +43,7 @@ int rudp_mark_set(int fd, unsigned flags)
 {
 	uint64_t word = RUDP_MARK_MAGIC << MAGIC_SHIFT | (flags & FLAGS_MASK);
 
-	return rudp_sys_setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, sizeof word);
+	return rudp_raw_setsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &word, sizeof word);
 }
 
 static int change_held(int fd, unsigned set, unsigned clear)
@@ -94,7 +94,7 @@ int rudp_stored_options_get(int fd, struct rudp_stored_options *stored)
 	stored->count = 0;
 	if (flags < 0 || !(flags & RUDP_MARK_STORED_OPTIONS))
 		return 0;
-	rc = rudp_sys_getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, code, &count);
+	rc = rudp_raw_getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, code, &count);
 	if (rc < 0)
 		return rc;
 	if (!stored_decode(stored, code, count))
@@ -119,7 +119,7 @@ static int write_held(int fd, const struct rudp_stored_options *stored)
 			.k = stored->options[i].value,
 		};
 	code[stored->count + 1] = (struct sock_filter){.code = RETURN, .k = UINT32_MAX};
-	rc = rudp_sys_setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+	rc = rudp_raw_setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 	return rc < 0 ? rc : change_held(fd, RUDP_MARK_STORED_OPTIONS, 0);
 }
 

@@ -9,7 +9,7 @@
  *       k = value, jt = level code, jf = option; the first instruction is a magic constant, the last
  *       returns -1. At most RUDP_STORED_OPTIONS_MAX options.
  *
- * getsockopt and setsockopt go to the kernel directly (sys.h), past any interposed name.
+ * getsockopt and setsockopt go to the kernel directly (raw_syscall.h), past any interposed name.
  * No allocation.
  * Threads  any; async-signal-safe. Changes by threads and signal handlers of one process come one
  *          after the other, and no handler waits for what it has interrupted: a change that it makes in

@@ -24,7 +24,7 @@ static _Atomic uint32_t holder; /* gettid(); 0: nobody has the lock */
 /* After fork the holder may be a thread that only the parent has; of a vfork child, or its parent. */
 static bool is_elsewhere(uint32_t thread)
 {
-	return rudp_sys_call(SYS_tgkill, getpid(), (long)thread, 0, 0, 0, 0) == -ESRCH;
+	return rudp_raw_syscall(SYS_tgkill, getpid(), (long)thread, 0, 0, 0, 0) == -ESRCH;
 }
 
 /* By the one call that every program with threads makes; nobody wakes us. */
@@ -32,7 +32,8 @@ static void nap(uint32_t seen)
 {
 	const struct timespec span = {.tv_nsec = NAP_NS};
 
-	rudp_sys_call(SYS_futex, (long)&holder, FUTEX_WAIT_PRIVATE, (long)seen, (long)&span, 0, 0);
+	rudp_raw_syscall(SYS_futex, (long)&holder, FUTEX_WAIT_PRIVATE, (long)seen, (long)&span, 0,
+			 0);
 }
 
 /* Who has it has hardly begun; or another program has his processor, for as long as that pleases. */
@@ -65,9 +66,9 @@ static bool take(uint32_t self)
 
 void rudp_mark_lock_take(struct rudp_mark_lock *lock)
 {
-	lock->thread = (uint32_t)rudp_sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
+	lock->thread = (uint32_t)rudp_raw_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 	lock->blocked = (pid_t)lock->thread == getpid() &&
-			rudp_sys_signals_block(LEFT_OPEN, &lock->signals);
+			rudp_raw_signals_block(LEFT_OPEN, &lock->signals);
 	if (!take(lock->thread))
 		lock->thread = 0;
 }
@@ -79,5 +80,5 @@ void rudp_mark_lock_release(const struct rudp_mark_lock *lock)
 	if (self)
 		atomic_compare_exchange_strong(&holder, &self, 0);
 	if (lock->blocked)
-		rudp_sys_signals_restore(lock->signals);
+		rudp_raw_signals_restore(lock->signals);
 }

@@ -125,5 +125,5 @@ int rudp_option_check_state(const struct rudp_option_row *row, const struct rudp
 
 int rudp_option_scratch(const struct rudp_socket *s)
 {
-	return rudp_sys_socket(rudp_socket_family(s), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+	return rudp_raw_socket(rudp_socket_family(s), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
 }

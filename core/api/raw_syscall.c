@@ -12,7 +12,7 @@
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 
-long rudp_sys_call(long number, long a, long b, long c, long d, long e, long f)
+long rudp_raw_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
@@ -28,7 +28,7 @@ long rudp_sys_call(long number, long a, long b, long c, long d, long e, long f)
 
 #elif defined(__aarch64__)
 
-long rudp_sys_call(long number, long a, long b, long c, long d, long e, long f)
+long rudp_raw_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long x8 __asm__("x8") = number;
 	register long x0 __asm__("x0") = a;
@@ -48,7 +48,7 @@ long rudp_sys_call(long number, long a, long b, long c, long d, long e, long f)
 #else
 
 /* libc's own syscall(), found behind the shim's, which has the same name. */
-long rudp_sys_call(long number, long a, long b, long c, long d, long e, long f)
+long rudp_raw_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	static long (*next)(long, ...);
 	long result;
@@ -69,19 +69,19 @@ long rudp_sys_call(long number, long a, long b, long c, long d, long e, long f)
 #endif
 
 #define CALL(number, a, b, c, d, e, f)                                                             \
-	rudp_sys_call((number), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+	rudp_raw_syscall((number), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
-int rudp_sys_socket(int domain, int type, int protocol)
+int rudp_raw_socket(int domain, int type, int protocol)
 {
 	return (int)CALL(SYS_socket, domain, type, protocol, 0, 0, 0);
 }
 
-int rudp_sys_bind(int fd, const struct sockaddr *addr, socklen_t len)
+int rudp_raw_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	return (int)CALL(SYS_bind, fd, addr, len, 0, 0, 0);
 }
 
-int rudp_sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
+int rudp_raw_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	return (int)CALL(SYS_connect, fd, addr, len, 0, 0, 0);
 }
@@ -93,64 +93,64 @@ static long cancellable(long number, long a, long b, long c, long d, long e, lon
 	long result;
 
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
-	result = rudp_sys_call(number, a, b, c, d, e, f);
+	result = rudp_raw_syscall(number, a, b, c, d, e, f);
 	pthread_setcanceltype(type, NULL);
 	return result;
 }
 
-int rudp_sys_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+int rudp_raw_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	return (int)cancellable(SYS_accept4, fd, (long)addr, (long)len, flags, 0, 0);
 }
 
-ssize_t rudp_sys_recv_wait(int fd, void *data, size_t len)
+ssize_t rudp_raw_recv_wait(int fd, void *data, size_t len)
 {
 	return (ssize_t)cancellable(SYS_recvfrom, fd, (long)data, (long)len, 0, 0, 0);
 }
 
-int rudp_sys_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+int rudp_raw_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
 	return (int)CALL(SYS_getsockname, fd, addr, len, 0, 0, 0);
 }
 
-int rudp_sys_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+int rudp_raw_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 {
 	return (int)CALL(SYS_getpeername, fd, addr, len, 0, 0, 0);
 }
 
-int rudp_sys_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
+int rudp_raw_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
 	return (int)CALL(SYS_getsockopt, fd, level, option, value, len, 0);
 }
 
-int rudp_sys_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+int rudp_raw_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
 	return (int)CALL(SYS_setsockopt, fd, level, option, value, len, 0);
 }
 
-int rudp_sys_shutdown(int fd, int how)
+int rudp_raw_shutdown(int fd, int how)
 {
 	return (int)CALL(SYS_shutdown, fd, how, 0, 0, 0, 0);
 }
 
-ssize_t rudp_sys_sendmsg(int fd, const struct msghdr *message, int flags)
+ssize_t rudp_raw_sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	return (ssize_t)CALL(SYS_sendmsg, fd, message, flags, 0, 0, 0);
 }
 
-ssize_t rudp_sys_sendto(int fd, const void *data, size_t len, int flags,
+ssize_t rudp_raw_sendto(int fd, const void *data, size_t len, int flags,
 			const struct sockaddr *addr, socklen_t addr_len)
 {
 	return (ssize_t)CALL(SYS_sendto, fd, data, len, flags, addr, addr_len);
 }
 
-ssize_t rudp_sys_recvfrom(int fd, void *data, size_t len, int flags, struct sockaddr *addr,
+ssize_t rudp_raw_recvfrom(int fd, void *data, size_t len, int flags, struct sockaddr *addr,
 			  socklen_t *addr_len)
 {
 	return (ssize_t)CALL(SYS_recvfrom, fd, data, len, flags, addr, addr_len);
 }
 
-int rudp_sys_poll(int fd, short events)
+int rudp_raw_poll(int fd, short events)
 {
 	struct pollfd one = {.fd = fd, .events = events};
 	struct timespec at_once = {0, 0};
@@ -159,30 +159,30 @@ int rudp_sys_poll(int fd, short events)
 	return rc < 0 ? (int)rc : one.revents;
 }
 
-int rudp_sys_fcntl(int fd, int command, long argument)
+int rudp_raw_fcntl(int fd, int command, long argument)
 {
 	return (int)CALL(SYS_fcntl, fd, command, argument, 0, 0, 0);
 }
 
-int rudp_sys_ioctl(int fd, unsigned long request, void *argument)
+int rudp_raw_ioctl(int fd, unsigned long request, void *argument)
 {
 	return (int)CALL(SYS_ioctl, fd, request, argument, 0, 0, 0);
 }
 
-int rudp_sys_close(int fd)
+int rudp_raw_close(int fd)
 {
 	return (int)CALL(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
 /* libc's own mask call leaves its two internal signals open. */
-bool rudp_sys_signals_block(uint64_t open, uint64_t *before)
+bool rudp_raw_signals_block(uint64_t open, uint64_t *before)
 {
 	uint64_t set = ~open;
 
 	return CALL(SYS_rt_sigprocmask, SIG_SETMASK, &set, before, sizeof set, 0, 0) == 0;
 }
 
-void rudp_sys_signals_restore(uint64_t before)
+void rudp_raw_signals_restore(uint64_t before)
 {
 	CALL(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before, 0, 0);
 }

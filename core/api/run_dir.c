@@ -22,8 +22,8 @@
 
 static bool lstat_of(const char *path, struct stat *status)
 {
-	return rudp_sys_call(SYS_newfstatat, AT_FDCWD, (long)path, (long)status, AT_SYMLINK_NOFOLLOW, 0,
-			     0) == 0 &&
+	return rudp_raw_syscall(SYS_newfstatat, AT_FDCWD, (long)path, (long)status,
+				AT_SYMLINK_NOFOLLOW, 0, 0) == 0 &&
 	       S_ISDIR(status->st_mode);
 }
 
@@ -40,14 +40,14 @@ static bool is_safe_parent(const char *dir, uint32_t uid)
 static bool maps_all_users(void)
 {
 	char text[sizeof ALL_USERS_MAPPED - 1];
-	long fd = rudp_sys_call(SYS_openat, AT_FDCWD, (long)"/proc/self/uid_map", O_RDONLY | O_CLOEXEC,
-				0, 0, 0);
+	long fd = rudp_raw_syscall(SYS_openat, AT_FDCWD, (long)"/proc/self/uid_map",
+				   O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	long n;
 
 	if (fd < 0)
 		return false;
-	n = rudp_sys_call(SYS_read, fd, (long)text, sizeof text, 0, 0, 0);
-	rudp_sys_close((int)fd);
+	n = rudp_raw_syscall(SYS_read, fd, (long)text, sizeof text, 0, 0, 0);
+	rudp_raw_close((int)fd);
 	return n == (long)sizeof text && memcmp(text, ALL_USERS_MAPPED, sizeof text) == 0;
 }
 
@@ -96,7 +96,8 @@ static uint64_t number_of(const char *namespace)
 {
 	struct stat status;
 
-	if (rudp_sys_call(SYS_newfstatat, AT_FDCWD, (long)namespace, (long)&status, 0, 0, 0) == 0)
+	if (rudp_raw_syscall(SYS_newfstatat, AT_FDCWD, (long)namespace, (long)&status, 0, 0, 0) ==
+	    0)
 		return status.st_ino;
 	return 0;
 }
@@ -106,7 +107,7 @@ static uint64_t network_of(int fd)
 	uint64_t cookie = 0;
 	socklen_t len = sizeof cookie;
 
-	if (rudp_sys_getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0)
+	if (rudp_raw_getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0)
 		return cookie;
 	return number_of(NETWORK);
 }

@@ -85,8 +85,8 @@ static bool scan_chunk(struct scan *s, const char *chunk, size_t len)
 static int find(struct scan *s)
 {
 	char chunk[CHUNK_BYTES];
-	int fd = (int)rudp_sys_call(SYS_openat, AT_FDCWD, (long)"/proc/self/maps",
-				    O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	int fd = (int)rudp_raw_syscall(SYS_openat, AT_FDCWD, (long)"/proc/self/maps",
+				       O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	bool found = false;
 	long n;
 
@@ -94,14 +94,14 @@ static int find(struct scan *s)
 		return fd;
 	line_start(s);
 	while (!found) {
-		n = rudp_sys_call(SYS_read, fd, (long)chunk, sizeof chunk, 0, 0, 0);
+		n = rudp_raw_syscall(SYS_read, fd, (long)chunk, sizeof chunk, 0, 0, 0);
 		if (n == -EINTR)
 			continue;
 		if (n <= 0)
 			break;
 		found = scan_chunk(s, chunk, (size_t)n);
 	}
-	rudp_sys_close(fd);
+	rudp_raw_close(fd);
 	return found ? 0 : -ENOENT;
 }
 
@@ -110,9 +110,9 @@ static int find_in_child(void *argument)
 {
 	struct scan *s = argument;
 
-	rudp_sys_close(0);
+	rudp_raw_close(0);
 	s->result = find(s);
-	rudp_sys_call(SYS_exit, 0, 0, 0, 0, 0, 0);
+	rudp_raw_syscall(SYS_exit, 0, 0, 0, 0, 0, 0);
 	return 0;
 }
 

@@ -25,12 +25,12 @@ static enum rudp_name_kind name_of(int fd, ask_name *ask, struct rudp_name *name
 
 bool rudp_socket_own_name(int fd, struct rudp_name *name)
 {
-	return name_of(fd, rudp_sys_getsockname, name) == RUDP_NAME_BOUND;
+	return name_of(fd, rudp_raw_getsockname, name) == RUDP_NAME_BOUND;
 }
 
 static void find_state(int fd, struct rudp_socket *s)
 {
-	if (name_of(fd, rudp_sys_getpeername, &s->name) == RUDP_NAME_CONNECTION) {
+	if (name_of(fd, rudp_raw_getpeername, &s->name) == RUDP_NAME_CONNECTION) {
 		s->state = RUDP_SOCKET_CONNECTED;
 		return;
 	}
@@ -58,7 +58,7 @@ bool rudp_socket_recognise(int fd, struct rudp_socket *s)
 
 	if (rudp_socket_look(fd, s))
 		return true;
-	if (rudp_sys_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
+	if (rudp_raw_getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain != AF_UNIX)
 		return false;
 	memset(s, 0, sizeof *s);
 	find_state(fd, s);
@@ -71,7 +71,7 @@ bool rudp_socket_recognise(int fd, struct rudp_socket *s)
 
 enum rudp_progress rudp_socket_progress(int fd, const struct rudp_socket *s)
 {
-	int bits = rudp_sys_poll(fd, POLLOUT);
+	int bits = rudp_raw_poll(fd, POLLOUT);
 	struct rudp_control_call call;
 
 	if (bits < 0 || bits & (POLLHUP | POLLERR))
@@ -93,7 +93,7 @@ int rudp_socket_family(const struct rudp_socket *s)
 
 bool rudp_socket_is_nonblocking(int fd)
 {
-	int status = rudp_sys_fcntl(fd, F_GETFL, 0);
+	int status = rudp_raw_fcntl(fd, F_GETFL, 0);
 
 	return status >= 0 && status & O_NONBLOCK;
 }
@@ -119,21 +119,21 @@ int rudp_socket_take_error(int fd, const struct rudp_socket *s)
 		rudp_mark_change(fd, 0, RUDP_MARK_ABORTED);
 		return ECONNRESET;
 	}
-	if (rudp_sys_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error == 0)
+	if (rudp_raw_getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error == 0)
 		return 0;
 	return rudp_socket_true_error(s, error);
 }
 
 int rudp_socket_make(unsigned flags, int type_flags)
 {
-	int fd = rudp_sys_socket(AF_UNIX, SOCK_STREAM | type_flags, 0);
+	int fd = rudp_raw_socket(AF_UNIX, SOCK_STREAM | type_flags, 0);
 	int rc;
 
 	if (fd < 0)
 		return fd;
 	rc = rudp_mark_set(fd, flags);
 	if (rc < 0) {
-		rudp_sys_close(fd);
+		rudp_raw_close(fd);
 		return rc;
 	}
 	return fd;

@@ -113,7 +113,7 @@ static int write_out(int fd, uint8_t *user, const uint8_t *bytes, socklen_t len)
 {
 	for (socklen_t at = 0; at < len; at += PIECE_BYTES) {
 		socklen_t piece = len - at < PIECE_BYTES ? len - at : PIECE_BYTES;
-		int rc = rudp_sys_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, user + at, &piece);
+		int rc = rudp_raw_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, user + at, &piece);
 
 		if (rc < 0)
 			return rc;

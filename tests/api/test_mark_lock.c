@@ -29,16 +29,16 @@ static int fd;
 static void (*in_the_midst)(void);
 static _Thread_local bool is_watched;
 
-int __real_rudp_sys_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
-int __wrap_rudp_sys_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
+int __real_rudp_raw_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
+int __wrap_rudp_raw_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 
-int __wrap_rudp_sys_setsockopt(int to, int level, int option, const void *value, socklen_t len)
+int __wrap_rudp_raw_setsockopt(int to, int level, int option, const void *value, socklen_t len)
 {
 	if (is_watched) {
 		is_watched = false;
 		in_the_midst();
 	}
-	return __real_rudp_sys_setsockopt(to, level, option, value, len);
+	return __real_rudp_raw_setsockopt(to, level, option, value, len);
 }
 
 static void make_socket(void)
