@@ -52,7 +52,7 @@
 #include "engine/policy.h"
 #include "engine/qlog.h"
 #include "engine/random.h"
-#include "engine/remembered.h"
+#include "engine/route_cache.h"
 #include "engine/roam.h"
 #include "engine/settings.h"
 #include "engine/slots.h"

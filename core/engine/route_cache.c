@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/remembered.h"
+#include "engine/route_cache.h"
 
 #include <stdlib.h>
 #include <string.h>

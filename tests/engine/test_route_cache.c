@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/remembered.h"
+#include "engine/route_cache.h"
 
 #define AGE_NS (600 * RUDP_NS_PER_S)
 
