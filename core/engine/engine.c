@@ -205,7 +205,7 @@ static void init_lists(struct rudp_engine *engine)
 	rudp_list_init(&engine->starved);
 	rudp_list_init(&engine->unread);
 	rudp_list_init(&engine->tcp_dirty);
-	rudp_remembered_init(&engine->remembered);
+	rudp_route_cache_init(&engine->route_cache);
 }
 
 static int open_control(struct rudp_engine *engine)
@@ -335,7 +335,7 @@ void rudp_engine_fini(struct rudp_engine *engine)
 	rudp_roam_close(engine);
 	rudp_closer_all(&engine->closer);
 	rudp_sockets_close(&engine->sockets);
-	rudp_remembered_fini(&engine->remembered);
+	rudp_route_cache_fini(&engine->route_cache);
 	rudp_slots_fini(&engine->slots);
 	rudp_pool_fini(&engine->app_pool);
 	rudp_pool_fini(&engine->udp_pool);

@@ -13,7 +13,7 @@
  *	binding       who owns which port       port (having it on both sides), yield (giving it up),
  *	                                        port_share (sharing it), name_holder (or not)
  *	listener      accept side               connect (active side), pairs (names in use)
- *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), remembered, policy
+ *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), route_cache, policy
  *	control       messages from programs    control_calls (the operations), caller (rights),
  *	                                        caller_process (what it is),
  *	                                        calls_aside (not watched), without_admin
@@ -135,7 +135,7 @@ struct rudp_engine {
 
 	struct rudp_timer_wheel race_timers;
 	struct rudp_pair *pairs;      /* names that connections out of here have */
-	struct rudp_remembered remembered;
+	struct rudp_route_cache route_cache;
 
 	int64_t housekeeping_at_ns;
 	int64_t retry_at_ns;          /* what found no descriptor, no memory, no room */

@@ -23,7 +23,7 @@ void rudp_forget_host(struct rudp_engine *engine, const struct rudp_addr *host,
 
 	*forgotten = (struct rudp_control_forgotten){
 		.pid = engine->pid,
-		.routes = rudp_remembered_forget_host(&engine->remembered, host),
+		.routes = rudp_route_cache_forget_host(&engine->route_cache, host),
 		.failures = rudp_failures_forget_host(&engine->failures, host),
 		.associations = by_endpoint.associations,
 		.paths = by_endpoint.paths};

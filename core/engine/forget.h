@@ -2,7 +2,7 @@
 /*
  * forget - removes, for `rudp forget`, what an engine remembers of a host or of all hosts.
  *
- * That is: whether UDP or TCP was faster (remembered.h), failed connections (failures.h), associations,
+ * That is: whether UDP or TCP was faster (route_cache.h), failed connections (failures.h), associations,
  * measured paths and refused ports (rudp_endpoint_forget_host). The next connection to the host begins
  * as the first one did. Living connections, and the counts of failures, stay as they are.
  */

@@ -161,9 +161,9 @@ static void learn_tcp_local(struct rudp_engine *engine, struct rudp_app *app)
 static bool recall(struct rudp_engine *engine, const struct rudp_app *app, bool *tcp,
 		   int64_t *rtt_ns)
 {
-	return rudp_remembered_find(&engine->remembered, &app->remote,
-				    rudp_policy_remember_ns(engine->settings.policy),
-				    engine->now_at_ns, tcp, rtt_ns);
+	return rudp_route_cache_find(&engine->route_cache, &app->remote,
+				     rudp_policy_remember_ns(engine->settings.policy),
+				     engine->now_at_ns, tcp, rtt_ns);
 }
 
 /*
@@ -178,8 +178,8 @@ static void remember(struct rudp_engine *engine, const struct rudp_app *app, boo
 		return;
 	if (!tcp)
 		rudp_conn_stats(app->carrier.conn, &stats);
-	rudp_remembered_put(&engine->remembered, &app->remote, &app->local, tcp, stats.srtt_ns,
-			    engine->now_at_ns);
+	rudp_route_cache_put(&engine->route_cache, &app->remote, &app->local, tcp, stats.srtt_ns,
+			     engine->now_at_ns);
 }
 
 static int begin_only_tcp(struct rudp_engine *engine, struct rudp_app *app)
@@ -341,7 +341,7 @@ static void fail(struct rudp_engine *engine, struct rudp_app *app, int error)
 	if (app->race.key_is_refused)
 		error = EKEYREJECTED;
 	keep_engine(engine, app);
-	rudp_remembered_forget(&engine->remembered, &app->remote);
+	rudp_route_cache_forget(&engine->route_cache, &app->remote);
 	rudp_app_fail(engine, app, error);
 }
 
@@ -473,7 +473,7 @@ void rudp_race_on_deferred(struct rudp_engine *engine, struct rudp_app *app, uns
 	if (!app->race.early)
 		return;
 	if (rudp_conn_error(app->carrier.conn))
-		rudp_remembered_forget(&engine->remembered, &app->remote);
+		rudp_route_cache_forget(&engine->route_cache, &app->remote);
 	else if (events & RUDP_EVENT_ESTABLISHED)
 		on_answer(engine, app);
 	else

@@ -4,7 +4,7 @@
  *
  * After RFC 8305 (happy eyeballs): rudp gets a head start. TCP is begun at once when the peer refuses
  * UDP, else when the head start is over; the first to be established carries. The outcome is
- * remembered for the destination (remembered.h), both ways: TCP then goes without a head start, rudp
+ * remembered for the destination (route_cache.h), both ways: TCP then goes without a head start, rudp
  * gets one of three round trips if that is longer than the usual one.
  * When TCP has won because rudp was silent, the silence may have been one lost SYN: the attempt is left
  * alone for RUDP_RACE_LATE_NS, and if it is answered after all, that is what is remembered.

@@ -199,9 +199,9 @@ void rudp_roam_look(struct rudp_engine *engine)
 	roam->look_at_ns = RUDP_NEVER;
 	rudp_engine_rewatch(engine, roam->fd, EPOLLIN, roam->id);
 	rudp_udp_drop_spares(engine);
-	if ((conns > 0 || engine->remembered.count > 0) && getifaddrs(&own) == 0) {
+	if ((conns > 0 || engine->route_cache.count > 0) && getifaddrs(&own) == 0) {
 		look.own = own;
-		rudp_remembered_forget_unless(&engine->remembered, is_own, own);
+		rudp_route_cache_forget_unless(&engine->route_cache, is_own, own);
 		rudp_endpoint_visit(engine->ep, look_at, &look);
 		freeifaddrs(own);
 	}

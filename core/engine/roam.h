@@ -9,7 +9,7 @@
  * it by the packets that come from there (docs/protocol.md section 13). Whoever waits in vain for an
  * answer asks again at once, wherever it is: perhaps the way is back.
  *
- * And what is remembered of the ways to others (remembered.h) is forgotten where it was found out from
+ * And what is remembered of the ways to others (route_cache.h) is forgotten where it was found out from
  * an address that this host has no longer: in another network UDP may pass, or not.
  *
  * Left where they are: what a listener has accepted (only the initiator moves on purpose), what the

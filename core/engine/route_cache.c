@@ -6,7 +6,7 @@
 
 #include "base/table.h"
 
-struct rudp_remembered_entry {
+struct rudp_route_cache_entry {
 	struct rudp_addr_key key;
 	struct rudp_addr from;
 	bool tcp;
@@ -16,69 +16,69 @@ struct rudp_remembered_entry {
 	UT_hash_handle hh;
 };
 
-static struct rudp_remembered_entry *find(const struct rudp_remembered *remembered,
-					  const struct rudp_addr_key *key)
+static struct rudp_route_cache_entry *find(const struct rudp_route_cache *route_cache,
+					   const struct rudp_addr_key *key)
 {
-	struct rudp_remembered_entry *entry;
+	struct rudp_route_cache_entry *entry;
 
-	HASH_FIND(hh, remembered->table, key, sizeof *key, entry);
+	HASH_FIND(hh, route_cache->table, key, sizeof *key, entry);
 	return entry;
 }
 
-static void drop(struct rudp_remembered *remembered, struct rudp_remembered_entry *entry)
+static void drop(struct rudp_route_cache *route_cache, struct rudp_route_cache_entry *entry)
 {
-	HASH_DELETE(hh, remembered->table, entry);
+	HASH_DELETE(hh, route_cache->table, entry);
 	rudp_list_remove(&entry->age_link);
-	remembered->count--;
+	route_cache->count--;
 	free(entry);
 }
 
-void rudp_remembered_init(struct rudp_remembered *remembered)
+void rudp_route_cache_init(struct rudp_route_cache *route_cache)
 {
-	*remembered = (struct rudp_remembered){0};
-	rudp_list_init(&remembered->by_age);
+	*route_cache = (struct rudp_route_cache){0};
+	rudp_list_init(&route_cache->by_age);
 }
 
-static struct rudp_remembered_entry *oldest(const struct rudp_remembered *remembered)
+static struct rudp_route_cache_entry *oldest(const struct rudp_route_cache *route_cache)
 {
-	return RUDP_LIST_OWNER(remembered->by_age.next, struct rudp_remembered_entry, age_link);
+	return RUDP_LIST_OWNER(route_cache->by_age.next, struct rudp_route_cache_entry, age_link);
 }
 
-void rudp_remembered_fini(struct rudp_remembered *remembered)
+void rudp_route_cache_fini(struct rudp_route_cache *route_cache)
 {
-	while (remembered->count > 0)
-		drop(remembered, oldest(remembered));
+	while (route_cache->count > 0)
+		drop(route_cache, oldest(route_cache));
 }
 
-static struct rudp_remembered_entry *add(struct rudp_remembered *remembered,
-					 const struct rudp_addr_key *key)
+static struct rudp_route_cache_entry *add(struct rudp_route_cache *route_cache,
+					  const struct rudp_addr_key *key)
 {
-	struct rudp_remembered_entry *entry;
+	struct rudp_route_cache_entry *entry;
 	bool rudp_table_add_failed = false;
 
-	if (remembered->count >= RUDP_REMEMBERED_MAX)
-		drop(remembered, oldest(remembered));
+	if (route_cache->count >= RUDP_ROUTE_CACHE_MAX)
+		drop(route_cache, oldest(route_cache));
 	entry = calloc(1, sizeof *entry);
 	if (!entry)
 		return NULL;
 	entry->key = *key;
-	HASH_ADD(hh, remembered->table, key, sizeof entry->key, entry);
+	HASH_ADD(hh, route_cache->table, key, sizeof entry->key, entry);
 	if (rudp_table_add_failed) {
 		free(entry);
 		return NULL;
 	}
-	remembered->count++;
+	route_cache->count++;
 	return entry;
 }
 
-void rudp_remembered_put(struct rudp_remembered *remembered, const struct rudp_addr *to,
-			 const struct rudp_addr *from, bool tcp, int64_t rtt_ns, int64_t now_at_ns)
+void rudp_route_cache_put(struct rudp_route_cache *route_cache, const struct rudp_addr *to,
+			  const struct rudp_addr *from, bool tcp, int64_t rtt_ns, int64_t now_at_ns)
 {
 	struct rudp_addr_key key = rudp_addr_key_of(to);
-	struct rudp_remembered_entry *entry = find(remembered, &key);
+	struct rudp_route_cache_entry *entry = find(route_cache, &key);
 
 	if (!entry)
-		entry = add(remembered, &key);
+		entry = add(route_cache, &key);
 	if (!entry)
 		return;
 	entry->from = *from;
@@ -86,58 +86,59 @@ void rudp_remembered_put(struct rudp_remembered *remembered, const struct rudp_a
 	entry->rtt_ns = rtt_ns;
 	entry->since_ns = now_at_ns;
 	rudp_list_remove(&entry->age_link);
-	rudp_list_append(&remembered->by_age, &entry->age_link);
+	rudp_list_append(&route_cache->by_age, &entry->age_link);
 }
 
-void rudp_remembered_forget(struct rudp_remembered *remembered, const struct rudp_addr *to)
+void rudp_route_cache_forget(struct rudp_route_cache *route_cache, const struct rudp_addr *to)
 {
 	struct rudp_addr_key key = rudp_addr_key_of(to);
-	struct rudp_remembered_entry *entry = find(remembered, &key);
+	struct rudp_route_cache_entry *entry = find(route_cache, &key);
 
 	if (entry)
-		drop(remembered, entry);
+		drop(route_cache, entry);
 }
 
-void rudp_remembered_forget_unless(struct rudp_remembered *remembered,
-				   bool (*keeps)(void *context, const struct rudp_addr *from),
-				   void *context)
+void rudp_route_cache_forget_unless(struct rudp_route_cache *route_cache,
+				    bool (*keeps)(void *context, const struct rudp_addr *from),
+				    void *context)
 {
 	struct rudp_list *link, *next;
 
-	for (link = remembered->by_age.next; link != &remembered->by_age; link = next) {
-		struct rudp_remembered_entry *entry =
-			RUDP_LIST_OWNER(link, struct rudp_remembered_entry, age_link);
+	for (link = route_cache->by_age.next; link != &route_cache->by_age; link = next) {
+		struct rudp_route_cache_entry *entry =
+			RUDP_LIST_OWNER(link, struct rudp_route_cache_entry, age_link);
 
 		next = link->next;
 		if (!keeps(context, &entry->from))
-			drop(remembered, entry);
+			drop(route_cache, entry);
 	}
 }
 
-unsigned rudp_remembered_forget_host(struct rudp_remembered *remembered, const struct rudp_addr *host)
+unsigned rudp_route_cache_forget_host(struct rudp_route_cache *route_cache,
+				      const struct rudp_addr *host)
 {
 	struct rudp_addr_key wanted = host ? rudp_addr_key_of_host(host) : (struct rudp_addr_key){0};
-	unsigned before = remembered->count;
+	unsigned before = route_cache->count;
 	struct rudp_list *link, *next;
 
-	for (link = remembered->by_age.next; link != &remembered->by_age; link = next) {
-		struct rudp_remembered_entry *entry =
-			RUDP_LIST_OWNER(link, struct rudp_remembered_entry, age_link);
+	for (link = route_cache->by_age.next; link != &route_cache->by_age; link = next) {
+		struct rudp_route_cache_entry *entry =
+			RUDP_LIST_OWNER(link, struct rudp_route_cache_entry, age_link);
 		struct rudp_addr_key key = entry->key;
 
 		next = link->next;
 		key.port = 0;
 		if (!host || memcmp(&key, &wanted, sizeof key) == 0)
-			drop(remembered, entry);
+			drop(route_cache, entry);
 	}
-	return before - remembered->count;
+	return before - route_cache->count;
 }
 
-bool rudp_remembered_find(const struct rudp_remembered *remembered, const struct rudp_addr *to,
-			  int64_t age_max_ns, int64_t now_at_ns, bool *tcp, int64_t *rtt_ns)
+bool rudp_route_cache_find(const struct rudp_route_cache *route_cache, const struct rudp_addr *to,
+			   int64_t age_max_ns, int64_t now_at_ns, bool *tcp, int64_t *rtt_ns)
 {
 	struct rudp_addr_key key = rudp_addr_key_of(to);
-	const struct rudp_remembered_entry *entry = find(remembered, &key);
+	const struct rudp_route_cache_entry *entry = find(route_cache, &key);
 
 	if (!entry || now_at_ns - entry->since_ns > age_max_ns)
 		return false;
@@ -146,15 +147,15 @@ bool rudp_remembered_find(const struct rudp_remembered *remembered, const struct
 	return true;
 }
 
-unsigned rudp_remembered_tcp_count(const struct rudp_remembered *remembered, int64_t age_max_ns,
-				   int64_t now_at_ns)
+unsigned rudp_route_cache_tcp_count(const struct rudp_route_cache *route_cache, int64_t age_max_ns,
+				    int64_t now_at_ns)
 {
 	unsigned count = 0;
 
-	for (struct rudp_list *link = remembered->by_age.next; link != &remembered->by_age;
+	for (struct rudp_list *link = route_cache->by_age.next; link != &route_cache->by_age;
 	     link = link->next) {
-		const struct rudp_remembered_entry *entry =
-			RUDP_LIST_OWNER(link, struct rudp_remembered_entry, age_link);
+		const struct rudp_route_cache_entry *entry =
+			RUDP_LIST_OWNER(link, struct rudp_route_cache_entry, age_link);
 
 		count += entry->tcp && now_at_ns - entry->since_ns <= age_max_ns;
 	}

@@ -70,13 +70,14 @@ Test(roam, ways_found_out_from_an_address_that_is_gone_are_forgotten)
 
 	cr_assert(zero(int, rudp_addr_parse(&to, "192.0.2.1:80")));
 	cr_assert(zero(int, rudp_addr_parse(&gone, "192.0.2.99:0")));
-	rudp_remembered_put(&engine.remembered, &to, &gone, true, 0, engine.now_at_ns);
-	rudp_remembered_put(&engine.remembered, &there->local, &udp->local, true, 0, engine.now_at_ns);
+	rudp_route_cache_put(&engine.route_cache, &to, &gone, true, 0, engine.now_at_ns);
+	rudp_route_cache_put(&engine.route_cache, &there->local, &udp->local, true, 0,
+			     engine.now_at_ns);
 	rudp_roam_look(&engine);
-	cr_assert(not(rudp_remembered_find(&engine.remembered, &to, RUDP_NS_PER_S, engine.now_at_ns,
-					   &tcp, &rtt_ns)));
-	cr_assert(rudp_remembered_find(&engine.remembered, &there->local, RUDP_NS_PER_S,
-				       engine.now_at_ns, &tcp, &rtt_ns));
+	cr_assert(not(rudp_route_cache_find(&engine.route_cache, &to, RUDP_NS_PER_S,
+					    engine.now_at_ns, &tcp, &rtt_ns)));
+	cr_assert(rudp_route_cache_find(&engine.route_cache, &there->local, RUDP_NS_PER_S,
+					engine.now_at_ns, &tcp, &rtt_ns));
 }
 
 /* Routers tell of something all the time. */
