@@ -28,7 +28,7 @@
 #include "engine/carrier.h"
 #include "engine/engine.h"
 #include "engine/options.h"
-#include "engine/pairs.h"
+#include "engine/connection_tuples.h"
 #include "engine/race.h"
 
 #define RUDP_APP_PASS_BYTES (256u << 10) /* moved for one connection before others get a turn */

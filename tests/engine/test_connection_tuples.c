@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "engine/pairs.h"
+#include "engine/connection_tuples.h"
 
 static struct rudp_pair *table;
 

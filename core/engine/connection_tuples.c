@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/pairs.h"
+#include "engine/connection_tuples.h"
 
 void rudp_pair_add(struct rudp_pair **table, struct rudp_pair *pair, const struct rudp_addr *local,
 		   const struct rudp_addr *remote)
