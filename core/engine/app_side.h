@@ -78,7 +78,7 @@ struct rudp_app {
 	struct rudp_sock_options options;
 	struct rudp_program program;
 	struct rudp_addr local, remote;
-	struct rudp_pair pair;        /* of these two, where it is an active one */
+	struct rudp_connection_tuple tuple; /* of these two, where it is an active one */
 	struct rudp_list link;        /* in engine->apps */
 	struct rudp_list ready_link;
 	struct rudp_list starved_link; /* in engine->starved */

@@ -12,7 +12,7 @@
  *	app_side      life of an engine's end   app_in (program to network), app_out (back), app_plug
  *	binding       who owns which port       port (having it on both sides), yield (giving it up),
  *	                                        port_share (sharing it), name_holder (or not)
- *	listener      accept side               connect (active side), pairs (names in use)
+ *	listener      accept side               connect (active side), connection_tuples (names in use)
  *	carrier       rudp or kernel TCP        tcp (the relay), race (who wins), route_cache, policy
  *	control       messages from programs    control_calls (the operations), caller (rights),
  *	                                        caller_process (what it is),
@@ -76,7 +76,7 @@ struct rudp_program {
 	char executable[RUDP_EXECUTABLE_NAME_BYTES]; /* last part of its path; empty: not known */
 };
 
-struct rudp_pair;
+struct rudp_connection_tuple;
 struct rudp_failover_state;
 
 struct rudp_engine {
@@ -134,7 +134,7 @@ struct rudp_engine {
 	unsigned tcp_count;           /* relayed connections, orphans included */
 
 	struct rudp_timer_wheel race_timers;
-	struct rudp_pair *pairs;      /* names that connections out of here have */
+	struct rudp_connection_tuple *tuples; /* names that connections out of here have */
 	struct rudp_route_cache route_cache;
 
 	int64_t housekeeping_at_ns;

@@ -29,10 +29,10 @@ static void arm(struct rudp_engine *engine, struct rudp_app *app)
 static void set_local(struct rudp_engine *engine, struct rudp_app *app,
 		      const struct rudp_addr *local)
 {
-	if (app->pair.known && rudp_addr_equal(&app->local, local))
+	if (app->tuple.known && rudp_addr_equal(&app->local, local))
 		return;
 	app->local = *local;
-	rudp_pair_add(&engine->pairs, &app->pair, local, &app->remote);
+	rudp_connection_tuple_add(&engine->tuples, &app->tuple, local, &app->remote);
 }
 
 /*
@@ -93,7 +93,8 @@ static int begin_rudp(struct rudp_engine *engine, struct rudp_app *app,
 
 	if (binding) {
 		rc = from_binding(binding, &wire, &udp, &local);
-		if (rc == 0 && rudp_pair_is_taken(engine->pairs, &local, &app->remote)) {
+		if (rc == 0 &&
+		    rudp_connection_tuple_is_taken(engine->tuples, &local, &app->remote)) {
 			rudp_udp_release(engine, udp);
 			rc = -EADDRNOTAVAIL;
 		}
@@ -564,5 +565,5 @@ void rudp_race_fini(struct rudp_engine *engine, struct rudp_app *app)
 {
 	rudp_timer_cancel(&engine->race_timers, &app->race.timer);
 	drop_stored(&app->race);
-	rudp_pair_remove(&engine->pairs, &app->pair);
+	rudp_connection_tuple_remove(&engine->tuples, &app->tuple);
 }

@@ -5,7 +5,7 @@
 
 #include "engine/connection_tuples.h"
 
-static struct rudp_pair *table;
+static struct rudp_connection_tuple *table;
 
 static struct rudp_addr address(const char *text)
 {
@@ -19,61 +19,61 @@ static bool taken(const char *local, const char *remote)
 {
 	const struct rudp_addr l = address(local), r = address(remote);
 
-	return rudp_pair_is_taken(table, &l, &r);
+	return rudp_connection_tuple_is_taken(table, &l, &r);
 }
 
-static void add(struct rudp_pair *pair, const char *local, const char *remote)
+static void add(struct rudp_connection_tuple *tuple, const char *local, const char *remote)
 {
 	const struct rudp_addr l = address(local), r = address(remote);
 
-	rudp_pair_add(&table, pair, &l, &r);
+	rudp_connection_tuple_add(&table, tuple, &l, &r);
 }
 
-Test(pairs, a_pair_is_taken_until_its_owner_goes)
+Test(connection_tuples, a_tuple_is_taken_until_its_owner_goes)
 {
-	struct rudp_pair pair = {0};
+	struct rudp_connection_tuple tuple = {0};
 
 	cr_assert(not(taken("127.0.0.1:5000", "127.0.0.1:80")));
-	add(&pair, "127.0.0.1:5000", "127.0.0.1:80");
+	add(&tuple, "127.0.0.1:5000", "127.0.0.1:80");
 	cr_assert(taken("127.0.0.1:5000", "127.0.0.1:80"));
-	rudp_pair_remove(&table, &pair);
+	rudp_connection_tuple_remove(&table, &tuple);
 	cr_assert(not(taken("127.0.0.1:5000", "127.0.0.1:80")));
-	rudp_pair_remove(&table, &pair);
+	rudp_connection_tuple_remove(&table, &tuple);
 }
 
-Test(pairs, either_name_another_is_another_pair)
+Test(connection_tuples, either_name_another_is_another_tuple)
 {
-	struct rudp_pair pair = {0};
+	struct rudp_connection_tuple tuple = {0};
 
-	add(&pair, "127.0.0.1:5000", "127.0.0.1:80");
+	add(&tuple, "127.0.0.1:5000", "127.0.0.1:80");
 	cr_assert(not(taken("127.0.0.1:5001", "127.0.0.1:80")));
 	cr_assert(not(taken("127.0.0.2:5000", "127.0.0.1:80")));
 	cr_assert(not(taken("127.0.0.1:5000", "127.0.0.1:81")));
 	cr_assert(not(taken("127.0.0.1:80", "127.0.0.1:5000")));
 	cr_assert(not(taken("[::1]:5000", "[::1]:80")));
-	rudp_pair_remove(&table, &pair);
+	rudp_connection_tuple_remove(&table, &tuple);
 }
 
-Test(pairs, new_names_take_the_place_of_the_old)
+Test(connection_tuples, new_names_take_the_place_of_the_old)
 {
-	struct rudp_pair pair = {0};
+	struct rudp_connection_tuple tuple = {0};
 
-	add(&pair, "127.0.0.1:5000", "127.0.0.1:80");
-	add(&pair, "127.0.0.1:5001", "127.0.0.1:80");
+	add(&tuple, "127.0.0.1:5000", "127.0.0.1:80");
+	add(&tuple, "127.0.0.1:5001", "127.0.0.1:80");
 	cr_assert(not(taken("127.0.0.1:5000", "127.0.0.1:80")));
 	cr_assert(taken("127.0.0.1:5001", "127.0.0.1:80"));
-	rudp_pair_remove(&table, &pair);
+	rudp_connection_tuple_remove(&table, &tuple);
 	cr_assert(not(taken("127.0.0.1:5001", "127.0.0.1:80")));
 }
 
-Test(pairs, of_two_alike_one_is_left_when_the_other_goes)
+Test(connection_tuples, of_two_alike_one_is_left_when_the_other_goes)
 {
-	struct rudp_pair first = {0}, second = {0};
+	struct rudp_connection_tuple first = {0}, second = {0};
 
 	add(&first, "[::1]:5000", "[::1]:80");
 	add(&second, "[::1]:5000", "[::1]:80");
-	rudp_pair_remove(&table, &first);
+	rudp_connection_tuple_remove(&table, &first);
 	cr_assert(taken("[::1]:5000", "[::1]:80"));
-	rudp_pair_remove(&table, &second);
+	rudp_connection_tuple_remove(&table, &second);
 	cr_assert(not(taken("[::1]:5000", "[::1]:80")));
 }
