@@ -95,7 +95,7 @@ struct rudp_cc_ops {
 	void (*on_idle_restart)(struct rudp_cc *cc, int64_t now_at_ns);
 	void (*on_mtu)(struct rudp_cc *cc, uint32_t datagram_bytes);
 	/*
-	 * What other connections to the same host know (known_paths.h, starters.h); all NULL: it
+	 * What other connections to the same host know (known_paths.h, startup_group.h); all NULL: it
 	 * makes no use of that, and is_starting is never set. measured: false, nothing yet. share: so
 	 * many, itself included, look for their rate now. jump: so many bytes may be in flight,
 	 * to leave in span_ns.

@@ -40,8 +40,8 @@
  * Where earlier connections have measured the path (known_paths.h) the first window is four fifths of a
  * BDP instead, and the trains in it say whether there is more.
  *
- * And where several connections to one host start together (starters.h) each takes no more than twice
- * its part of what the trains say, and the first flights are smaller, down to RFC 9002's.
+ * And where several connections to one host start together (startup_group.h) each takes no more
+ * than twice its part of what the trains say, and the first flights are smaller, down to RFC 9002's.
  *
  * Startup ends by delay too: once 8 RTT samples in a row (4 where ACKs are rare) are above min_rtt
  * by an eighth (4 ms to 16 ms), the sender holds for a round trip, in which all ACKs are of packets

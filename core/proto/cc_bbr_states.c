@@ -134,7 +134,7 @@ static void start_hold(struct bbr *b)
  * These acknowledgements are of packets sent before the hold, while the sender filled the queue
  * that it suspects: their delay can only grow. If it falls by more than a burst explains, it is
  * jitter: the hold ends, and its largest delay is the base from there on. If several connections of
- * this host start together (starters.h), all of them hold, and a real queue falls, too.
+ * this host start together (startup_group.h), all of them hold, and a real queue falls, too.
  */
 static void go_on_holding(struct rudp_cc *cc)
 {

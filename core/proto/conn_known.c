@@ -54,10 +54,10 @@ static void note_going_on(struct rudp_conn *conn, int64_t now_at_ns)
 }
 
 /* The others come and go. */
-static void follow_starters(struct rudp_conn *conn, int64_t now_at_ns)
+static void follow_startup_group(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->cc.is_starting) {
-		conn->cc.ops->share(&conn->cc, conn->known.starters->count);
+		conn->cc.ops->share(&conn->cc, conn->known.startup_group->count);
 		return;
 	}
 	note_going_on(conn, now_at_ns);
@@ -114,22 +114,22 @@ void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at
 {
 	if (has_rtt && conn->rtt.samples == 1)
 		on_first_rtt(conn, now_at_ns);
-	if (conn->known.starters)
-		follow_starters(conn, now_at_ns);
+	if (conn->known.startup_group)
+		follow_startup_group(conn, now_at_ns);
 	if (now_at_ns - conn->known.noted_at_ns >= RUDP_KNOWN_PATH_NOTE_NS)
 		note_going_on(conn, now_at_ns);
 }
 
 void rudp_conn_known_leave(struct rudp_conn *conn)
 {
-	struct rudp_starters *starters = conn->known.starters;
+	struct rudp_startup_group *group = conn->known.startup_group;
 
-	if (!starters)
+	if (!group)
 		return;
-	if (starters->count == 1)
-		rudp_known_paths_expect(&conn->ep->known_paths, &starters->remote, starters->peak);
-	rudp_starters_leave(&conn->ep->starters, starters);
-	conn->known.starters = NULL;
+	if (group->count == 1)
+		rudp_known_paths_expect(&conn->ep->known_paths, &group->remote, group->peak);
+	rudp_startup_group_leave(&conn->ep->startup_groups, group);
+	conn->known.startup_group = NULL;
 	if (conn->cc.is_starting)
 		conn->cc.ops->share(&conn->cc, 1);
 }
@@ -150,7 +150,7 @@ void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->known.noted_busy || is_worth_noting(conn))
 		note(conn, conn->known.noted_busy ? RUDP_KNOWN_FREED : RUDP_KNOWN_DONE, now_at_ns);
-	if (!conn->known.starters)
+	if (!conn->known.startup_group)
 		return;
 	rudp_conn_known_leave(conn);
 	conn->known.is_to_start = conn->cc.is_starting;
@@ -213,10 +213,11 @@ void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns)
 	known->is_to_start = false;
 	if (!conn->cc.is_starting)
 		return;
-	if (!known->starters)
-		known->starters = rudp_starters_join(&conn->ep->starters, &conn->path.remote);
-	if (known->starters)
-		conn->cc.ops->share(&conn->cc, known->starters->count);
+	if (!known->startup_group)
+		known->startup_group =
+			rudp_startup_group_join(&conn->ep->startup_groups, &conn->path.remote);
+	if (known->startup_group)
+		conn->cc.ops->share(&conn->cc, known->startup_group->count);
 	if (known->may_jump)
 		jump(conn, now_at_ns);
 }

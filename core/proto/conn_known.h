@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conn_known - a connection and what its endpoint knows of paths (known_paths.h): it presumes a window
- * in place of looking for it, looks beside those that start to the same host (starters.h), and tells
- * what it has measured. The others say what has happened; only conn_known.c writes what follows.
+ * in place of looking for it, looks beside those that start to the same host (startup_group.h), and
+ * tells what it has measured. The others say what has happened; only conn_known.c writes what follows.
  *
  * Start    nothing may be presumed before there is a round trip, or trust (may_start); then once, when
  *          more is due than the first window lets leave (on_due), unless something was lost before.
@@ -12,7 +12,7 @@
 #define RUDP_PROTO_CONN_KNOWN_H
 
 #include "proto/conn.h"
-#include "proto/starters.h"
+#include "proto/startup_group.h"
 
 struct rudp_conn_known {
 	bool is_to_start;             /* it has not had more to say than its first window lets leave */
@@ -21,7 +21,8 @@ struct rudp_conn_known {
 	int64_t noted_at_ns;          /* and when that was, */
 	uint64_t noted_bytes;         /* what was delivered by then, */
 	uint64_t noted_answered, noted_lost; /* and how many packets */
-	struct rudp_starters *starters; /* to its host; NULL: it does not look for its rate now */
+	/* to its host; NULL: it does not look for its rate now */
+	struct rudp_startup_group *startup_group;
 	uint64_t jump_bytes;          /* what was presumed; 0: nothing */
 	int64_t presumed_rtt_ns;      /* likewise, until one has been measured; 0: not so */
 };

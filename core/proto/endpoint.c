@@ -511,13 +511,13 @@ static bool check_links(const struct rudp_conn *conn)
 	return false;
 }
 
-static unsigned starters_of(const struct rudp_endpoint *ep)
+static unsigned startup_group_of(const struct rudp_endpoint *ep)
 {
-	const struct rudp_starters *group, *next;
+	const struct rudp_startup_group *group, *next;
 	unsigned count = 0;
 
-	HASH_ITER(hh, ep->starters, group, next)
-		count += group->count;
+	HASH_ITER(hh, ep->startup_groups, group, next)
+	count += group->count;
 	return count;
 }
 
@@ -560,7 +560,7 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 			return false;
 		half_open += conn->state == RUDP_STATE_SYN_RCVD && !conn->is_early;
 		early += conn->is_early;
-		starting += conn->known.starters != NULL;
+		starting += conn->known.startup_group != NULL;
 		charged_bytes += conn->charged_bytes;
 	}
 	if (charged_bytes != ep->budget.used_bytes) {
@@ -573,9 +573,9 @@ bool rudp_endpoint_check(const struct rudp_endpoint *ep)
 		rudp_log(RUDP_LOG_ERROR, "the tables of associations do not agree");
 		return false;
 	}
-	if (starting != starters_of(ep)) {
+	if (starting != startup_group_of(ep)) {
 		rudp_log(RUDP_LOG_ERROR, "endpoint counts %u starting connections, has %u",
-			 starters_of(ep), starting);
+			 startup_group_of(ep), starting);
 		return false;
 	}
 	if (!check_flows(ep))

@@ -69,7 +69,7 @@ struct rudp_endpoint {
 	struct rudp_associations associations;
 	struct rudp_known_paths known_paths;
 	struct rudp_flow_group *flow_groups;
-	struct rudp_starters *starters; /* by host */
+	struct rudp_startup_group *startup_groups; /* by host */
 	struct rudp_conn *by_short_id;
 	struct rudp_conn *last_found; /* by its id; NULL: nobody */
 	struct rudp_conn *by_peer_id;

@@ -185,7 +185,7 @@ Test(conn_known, what_it_has_measured_is_kept_for_the_next)
 
 static unsigned starting(void)
 {
-	return pair.conn[0]->known.starters ? pair.conn[0]->known.starters->count : 0;
+	return pair.conn[0]->known.startup_group ? pair.conn[0]->known.startup_group->count : 0;
 }
 
 Test(conn_known, those_that_start_together_know_of_each_other)
@@ -198,8 +198,8 @@ Test(conn_known, those_that_start_together_know_of_each_other)
 		cr_assert(eq(uint, starting(), i));
 	}
 	round_trips(60);
-	cr_assert(zero(ptr, pair.conn[0]->known.starters));
-	cr_assert(zero(ptr, pair.ep[0]->starters));
+	cr_assert(zero(ptr, pair.conn[0]->known.startup_group));
+	cr_assert(zero(ptr, pair.ep[0]->startup_groups));
 	/* And as many are expected next time. */
 	know(RATE, RTT_NS);
 	establish();
@@ -224,7 +224,7 @@ Test(conn_known, who_dies_leaves_them)
 	say(MUCH);
 	cr_assert(eq(uint, starting(), 1));
 	rudp_conn_abandon(pair.conn[0], pair.now_ns);
-	cr_assert(zero(ptr, pair.ep[0]->starters));
+	cr_assert(zero(ptr, pair.ep[0]->startup_groups));
 }
 
 /* A window that has been earned, or given by what was known, is not cut. */

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-#include "proto/starters.h"
+#include "proto/startup_group.h"
 
 #include <stdlib.h>
 
-static struct rudp_starters *found(struct rudp_starters *all, const struct rudp_addr_key *remote)
+static struct rudp_startup_group *found(struct rudp_startup_group *all,
+					const struct rudp_addr_key *remote)
 {
-	struct rudp_starters *group;
+	struct rudp_startup_group *group;
 
 	HASH_FIND(hh, all, remote, sizeof *remote, group);
 	return group;
 }
 
-static struct rudp_starters *made(struct rudp_starters **all, const struct rudp_addr_key *remote)
+static struct rudp_startup_group *made(struct rudp_startup_group **all,
+				       const struct rudp_addr_key *remote)
 {
-	struct rudp_starters *group = calloc(1, sizeof *group);
+	struct rudp_startup_group *group = calloc(1, sizeof *group);
 	bool rudp_table_add_failed = false;
 
 	if (!group)
@@ -26,10 +28,11 @@ static struct rudp_starters *made(struct rudp_starters **all, const struct rudp_
 	return NULL;
 }
 
-struct rudp_starters *rudp_starters_join(struct rudp_starters **all, const struct rudp_addr *remote)
+struct rudp_startup_group *rudp_startup_group_join(struct rudp_startup_group **all,
+						   const struct rudp_addr *remote)
 {
 	struct rudp_addr_key key = rudp_addr_key_of_host(remote);
-	struct rudp_starters *group = found(*all, &key);
+	struct rudp_startup_group *group = found(*all, &key);
 
 	if (!group)
 		group = made(all, &key);
@@ -41,7 +44,7 @@ struct rudp_starters *rudp_starters_join(struct rudp_starters **all, const struc
 	return group;
 }
 
-void rudp_starters_leave(struct rudp_starters **all, struct rudp_starters *group)
+void rudp_startup_group_leave(struct rudp_startup_group **all, struct rudp_startup_group *group)
 {
 	if (--group->count > 0)
 		return;

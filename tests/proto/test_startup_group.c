@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-#include "proto/starters.h"
+#include "proto/startup_group.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include "../base/fault.h"
 
-static struct rudp_starters *all;
+static struct rudp_startup_group *all;
 
-static struct rudp_starters *join(const char *text)
+static struct rudp_startup_group *join(const char *text)
 {
 	struct rudp_addr remote;
 
 	cr_assert(eq(int, rudp_addr_parse(&remote, text), 0));
-	return rudp_starters_join(&all, &remote);
+	return rudp_startup_group_join(&all, &remote);
 }
 
-Test(starters, connections_to_one_host_are_one_group)
+Test(startup_group, connections_to_one_host_are_one_group)
 {
-	struct rudp_starters *group = join("10.0.0.2:443");
+	struct rudp_startup_group *group = join("10.0.0.2:443");
 
 	cr_assert(eq(uint, group->count, 1));
 	cr_assert(eq(ptr, join("10.0.0.2:80"), group));
@@ -29,22 +29,22 @@ Test(starters, connections_to_one_host_are_one_group)
 	cr_assert(eq(uint, group->count, 2));
 }
 
-Test(starters, group_ends_with_its_last_one)
+Test(startup_group, group_ends_with_its_last_one)
 {
-	struct rudp_starters *group = join("10.0.0.2:443");
+	struct rudp_startup_group *group = join("10.0.0.2:443");
 
 	join("10.0.0.2:443");
-	rudp_starters_leave(&all, group);
+	rudp_startup_group_leave(&all, group);
 	cr_assert(eq(uint, group->count, 1));
 	cr_assert(eq(uint, group->peak, 2));
 	cr_assert(eq(uint, HASH_COUNT(all), 1));
-	rudp_starters_leave(&all, group);
+	rudp_startup_group_leave(&all, group);
 	cr_assert(zero(uint, HASH_COUNT(all)));
 }
 
-Test(starters, without_memory_it_starts_alone)
+Test(startup_group, without_memory_it_starts_alone)
 {
-	struct rudp_starters *group = NULL;
+	struct rudp_startup_group *group = NULL;
 
 	for (unsigned nth = 1; !group; nth++) {
 		cr_assert(lt(uint, nth, 10));
