@@ -36,7 +36,7 @@
 #include "proto/path.h"
 #include "proto/recvbuf.h"
 #include "proto/reliability.h"
-#include "proto/repair_store.h"
+#include "proto/fec_store.h"
 #include "proto/replay.h"
 #include "proto/resume.h"
 #include "proto/sendbuf.h"

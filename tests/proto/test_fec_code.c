@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "proto/repair_code.h"
+#include "proto/fec_code.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
 
 #define malloc fault_malloc
 #define calloc fault_calloc
-#include "proto/repair_store.c"
+#include "proto/fec_store.c"
 #undef malloc
 #undef calloc
 

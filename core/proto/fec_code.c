@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* docs/protocol.md section 9.7. */
-#include "proto/repair_code.h"
+#include "proto/fec_code.h"
 
 #include <string.h>
 

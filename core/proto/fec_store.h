@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "proto/recvbuf.h"
-#include "proto/repair_code.h"
+#include "proto/fec_code.h"
 
 #define RUDP_REPAIR_BLOCKS_MAX 16
 #define RUDP_REPAIR_SUMS_MAX 256u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* docs/protocol.md section 9.7. */
-#include "proto/repair_store.h"
+#include "proto/fec_store.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 
 #include "../base/fault.h"
 #include "../base/random.h"
-#include "proto/repair_store.h"
+#include "proto/fec_store.h"
 
 #define STREAM_BYTES (1u << 20) /* the first window */
 #define PACKETS_MAX 4096u
