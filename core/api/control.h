@@ -176,14 +176,15 @@ struct rudp_control_info {
 	uint32_t datagram_bytes, pto_count;
 	union {
 		uint32_t backlog; /* LISTEN */
-		uint32_t repairs_sent; /* others: packets with sums of bursts */
+		uint32_t repairs_sent; /* others: packets with repair symbols of bursts */
 	};
 	uint32_t queued;          /* LISTEN */
 	uint16_t udp_port;        /* fixed UDP port in use; 0: the port of the address */
 	uint16_t policy_line;     /* of the rule that decided; 0: none */
 	char cc_name[16], cc_state[16];
 	char program[16];
-	uint32_t repaired_bytes;  /* of the stream, that the peer's sums have given back; at most that */
+	/* of the stream, that the peer's repair symbols have given back; at most that */
+	uint32_t repaired_bytes;
 };
 
 /* What an engine tells of itself at the end of a list. One that is older tells zeros. */

@@ -5,9 +5,9 @@
  * Each connection is bounded by itself; thousands whose programs do not read, or whose peers leave holes
  * or do not acknowledge, are bounded here. What is promised to the peers may be more: most need little.
  *
- * Counted    the rings of stream bytes, the lists of their ranges, the records of what was sent, sums
- *            for repair; and what the endpoint's owner says (rudp_endpoint_charge), as the engine does
- *            of the rings of kernel TCP that it relays.
+ * Counted    the rings of stream bytes, the lists of their ranges, the records of what was sent,
+ *            repair symbols for repair; and what the endpoint's owner says (rudp_endpoint_charge),
+ *            as the engine does of the rings of kernel TCP that it relays.
  * Scarce     more than half of the limit is in use: windows and send buffers grow no more, a new
  *            promise is of RUDP_BUDGET_FLOOR_BYTES, and memory goes back as soon as it is not needed.
  *            No data leaves while RUDP_BUDGET_RECORDS_FLOOR packets are out, or half of what there are

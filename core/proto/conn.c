@@ -115,7 +115,7 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 	rudp_pacer_init(&conn->pacer, now_at_ns);
 	rudp_ecn_init(&conn->ecn);
 	rudp_tail_init(&conn->tail, ep->config.tail_off, now_at_ns);
-	rudp_conn_repair_init(conn, now_at_ns);
+	rudp_conn_fec_init(conn, now_at_ns);
 	rudp_conn_known_init(conn, now_at_ns);
 	rudp_sendbuf_init(&conn->sendbuf, ep->config.send_buffer_max_bytes);
 	rudp_recvbuf_init(&conn->recvbuf, ep->config.receive_buffer_max_bytes, &ep->budget);
@@ -138,7 +138,7 @@ static void drop_buffers(struct rudp_conn *conn)
 {
 	rudp_sendbuf_fini(&conn->sendbuf);
 	rudp_recvbuf_fini(&conn->recvbuf);
-	rudp_conn_repair_end(conn);
+	rudp_conn_fec_end(conn);
 	rudp_sendbuf_init(&conn->sendbuf, conn->ep->config.send_buffer_max_bytes);
 	rudp_recvbuf_init(&conn->recvbuf, conn->ep->config.receive_buffer_max_bytes,
 			  &conn->ep->budget);
@@ -161,7 +161,7 @@ void rudp_conn_free(struct rudp_conn *conn)
 	rudp_replay_fini(&conn->replay);
 	rudp_sendbuf_fini(&conn->sendbuf);
 	rudp_recvbuf_fini(&conn->recvbuf);
-	rudp_repair_store_clear(&conn->repairs);
+	rudp_fec_store_clear(&conn->fec_store);
 	rudp_conn_uncharge(conn);
 	conn->ep->free_count++;
 	rudp_pool_give(&conn->ep->conns, conn);
@@ -173,7 +173,7 @@ void rudp_conn_die(struct rudp_conn *conn, int64_t now_at_ns)
 	if (conn->dead)
 		return;
 	conn->dead = true;
-	rudp_conn_repair_end(conn);
+	rudp_conn_fec_end(conn);
 	rudp_conn_known_leave(conn);
 	rudp_conn_flow_end(conn);
 	if (conn->state != RUDP_STATE_CLOSED)
@@ -207,7 +207,7 @@ void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_prove_address(conn);
 	}
 	conn->progress_at_ns = now_at_ns;
-	rudp_conn_repair_on_established(conn);
+	rudp_conn_fec_on_established(conn);
 	rudp_conn_tail_on_established(conn, now_at_ns);
 	rudp_conn_raise(conn, was_early ? RUDP_EVENT_WRITABLE
 					: RUDP_EVENT_ESTABLISHED | RUDP_EVENT_WRITABLE);
@@ -260,7 +260,7 @@ void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_
 		rudp_conn_raise(conn, RUDP_EVENT_FAILED);
 	}
 	rudp_listener_forget(conn);
-	rudp_conn_repair_end(conn);
+	rudp_conn_fec_end(conn);
 	rudp_conn_start_time_wait(conn, now_at_ns);
 }
 

@@ -92,8 +92,9 @@ struct rudp_conn_stats {
 	uint64_t stream_sent, stream_acked, stream_received; /* stream bytes */
 	uint64_t packets_lost, packets_spurious, stream_resent, duplicate_stream;
 	uint64_t packets_copied, stream_copied; /* sent twice for sparse traffic's sake */
-	uint64_t repairs_sent;        /* packets with sums of bursts */
-	uint64_t stream_repaired;     /* bytes of the stream that the peer's sums have given back */
+	uint64_t repairs_sent;                  /* packets with repair symbols of bursts */
+	/* bytes of the stream that the peer's repair symbols have given back */
+	uint64_t stream_repaired;
 	uint64_t unacked_bytes, unsent_bytes, unread_bytes;
 	uint64_t window_send_bytes, window_receive_bytes;
 	uint64_t packets_replayed, packets_forged, key_updates, path_changes;

@@ -83,7 +83,7 @@ enum rudp_gate rudp_conn_gate_of_data(const struct rudp_conn *conn, uint64_t pac
 
 enum rudp_gate rudp_conn_gate_of_sums(const struct rudp_conn *conn, uint64_t pacer_bytes)
 {
-	return rudp_conn_repair_is_due(conn) ? gate(conn, pacer_bytes) : RUDP_GATE_NOTHING;
+	return rudp_conn_fec_is_due(conn) ? gate(conn, pacer_bytes) : RUDP_GATE_NOTHING;
 }
 
 int64_t rudp_conn_gate_at_ns(const struct rudp_conn *conn)

@@ -3,8 +3,9 @@
  * conn_gate - may data leave now, and if not, when. Whoever sends asks, and whoever sets the timer:
  * were they told different things a connection would sleep too long, or wake at every tick for nothing.
  *
- * Data     stream bytes, and sums of them: what is paced and fills the window. Acknowledgements and
- *          other small frames pass by, and so do probes: one that is due leaves, whatever is out.
+ * Data     stream bytes, and repair symbols of them: what is paced and fills the window.
+ *          Acknowledgements and other small frames pass by, and so do probes: one that is due
+ * leaves, whatever is out.
  * Order    nothing is due; no records; the window; the pacer. What comes first is the answer, and only
  *          the pacer opens by itself.
  */
@@ -21,7 +22,8 @@ enum rudp_gate {
 	RUDP_GATE_NOTHING,   /* is due */
 };
 
-/* For stream bytes, for sums. pacer_bytes: what the pacer still gives to the train in the making. */
+/* For stream bytes, for repair symbols. pacer_bytes: what the pacer still gives to the train in the
+ * making. */
 enum rudp_gate rudp_conn_gate_of_data(const struct rudp_conn *conn, uint64_t pacer_bytes);
 enum rudp_gate rudp_conn_gate_of_sums(const struct rudp_conn *conn, uint64_t pacer_bytes);
 /* When the next of either may leave; 0: at once; RUDP_NEVER: not before an event. */

@@ -87,7 +87,7 @@ static void add_signals(struct rudp_plan *plan)
 	}
 	if (conn->arrived_due &&
 	    rudp_frame_write_arrived(&plan->head, conn->recvbuf.ring.tail)) {
-		rudp_conn_repair_on_told(conn);
+		rudp_conn_fec_on_told(conn);
 		plan->sent.content |= RUDP_CONTENT_ARRIVED;
 	}
 	if (is_share_due(conn) &&
@@ -216,17 +216,18 @@ void rudp_plan_fill(struct rudp_plan *plan, bool may_send_data)
 	add_ping(plan);
 }
 
-void rudp_plan_fill_repair(struct rudp_plan *plan, size_t datagram_max)
+void rudp_plan_fill_fec(struct rudp_plan *plan, size_t datagram_max)
 {
 	struct rudp_conn *conn = plan->conn;
-	const struct rudp_repair_block *block = &conn->repairing.block;
+	const struct rudp_fec_block *block = &conn->fec_sender.block;
 
-	set_form(plan, conn->peer_takes_short_ids, datagram_max); /* as the sums were cut for */
+	/* as the repair symbols were cut for */
+	set_form(plan, conn->peer_takes_short_ids, datagram_max);
 	rudp_frame_write_repair_head(&plan->head, block->start, (uint8_t)block->count,
-				     conn->repairing.row);
+				     conn->fec_sender.row);
 	assert(plan->head.ok);
 	assert(rudp_writer_len(&plan->head) + block->symbol_bytes <= plan->plain_max_bytes);
-	rudp_repair_sum(&conn->sendbuf.ring, block, conn->repairing.row, conn->ep->repair_sum);
+	rudp_fec_symbol(&conn->sendbuf.ring, block, conn->fec_sender.row, conn->ep->repair_sum);
 	plan->sum_bytes = block->symbol_bytes;
 	plan->stream[0] = (struct iovec){conn->ep->repair_sum, plan->sum_bytes};
 	plan->stream_count = 1;
@@ -278,9 +279,8 @@ size_t rudp_plan_seal(struct rudp_plan *plan, uint8_t *out)
 bool rudp_conn_has_anything_due(const struct rudp_conn *conn, int64_t now_at_ns)
 {
 	return rudp_acks_is_owed(&conn->acks) || rudp_conn_has_data_due(conn) ||
-	       rudp_conn_repair_is_due(conn) || is_fin_due(conn) ||
-	       conn->probes_due > 0 || conn->ping_due || conn->window_due || conn->reset_due ||
-	       conn->response_due || conn->urgent_due || conn->arrived_due || is_blocked_by_peer(conn) ||
-	       is_share_due(conn) ||
-	       conn->path.challenge_at_ns <= now_at_ns;
+	       rudp_conn_fec_is_due(conn) || is_fin_due(conn) || conn->probes_due > 0 ||
+	       conn->ping_due || conn->window_due || conn->reset_due || conn->response_due ||
+	       conn->urgent_due || conn->arrived_due || is_blocked_by_peer(conn) ||
+	       is_share_due(conn) || conn->path.challenge_at_ns <= now_at_ns;
 }

@@ -32,8 +32,9 @@ void rudp_plan_init(struct rudp_plan *plan, struct rudp_conn *conn, size_t datag
 		    int64_t now_at_ns);
 /* All that is due and has room; the connection counts it as sent. */
 void rudp_plan_fill(struct rudp_plan *plan, bool may_send_data);
-/* Nothing but the sum that rudp_conn_repair_next has named; of an empty plan, datagram_max as there. */
-void rudp_plan_fill_repair(struct rudp_plan *plan, size_t datagram_max);
+/* Nothing but the repair symbol that rudp_conn_fec_next has named; of an empty plan, datagram_max
+ * as there. */
+void rudp_plan_fill_fec(struct rudp_plan *plan, size_t datagram_max);
 /* Seals it into out, with keys that are awake, and tells the observer. Returns the datagram's length. */
 size_t rudp_plan_seal(struct rudp_plan *plan, uint8_t *out);
 

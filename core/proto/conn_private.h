@@ -8,11 +8,11 @@
  * the answer may go unheard),
  * conn_rx.c (a datagram has come), conn_recovery.c (what was sent has been answered or lost),
  * conn_tx.c (packets out), conn_plan.c (what goes into one), conn_tail.c (second copies of sparse
- * traffic), conn_repair.c (sums of longer bursts), conn_timers.c (when next, it is now), conn_path.c
- * (addresses change), conn_mtu.c (how large packets may be), conn_known.c (what other connections know
- * of the path), conn_flow.c (its part of it), conn_budget.c (its share of memory), conn_stats.c
- * (statistics and invariants), conn_keys.c (keys change), conn_work.c (what the peer makes it compute),
- * conn_observe.c (what a trace is told).
+ * traffic), conn_fec.c (repair symbols of longer bursts), conn_timers.c (when next, it is now),
+ * conn_path.c (addresses change), conn_mtu.c (how large packets may be), conn_known.c (what other
+ * connections know of the path), conn_flow.c (its part of it), conn_budget.c (its share of memory),
+ * conn_stats.c (statistics and invariants), conn_keys.c (keys change), conn_work.c (what the peer
+ * makes it compute), conn_observe.c (what a trace is told).
  */
 #ifndef RUDP_PROTO_CONN_PRIVATE_H
 #define RUDP_PROTO_CONN_PRIVATE_H
@@ -51,7 +51,7 @@
 #define RUDP_COOKIES_AT_ONCE 16 /* COOKIEs are forged easily, and each costs a full-sized SYN */
 #define RUDP_RESUME_TIMEOUTS 3 /* of a resumed SYN, after which its sender begins anew unasked */
 #define RUDP_EARLY_TIMEOUTS 8  /* likewise with early data: about 12 s */
-/* To who has not been heard: an initiator's first window, with headers and sums. */
+/* To who has not been heard: an initiator's first window, with headers and repair symbols. */
 #define RUDP_UNHEARD_BYTES_MAX (9u << 17)
 #define RUDP_TRUST_TIMEOUTS 2  /* of an answer to early data, until its address counts as unproven */
 #define RUDP_SEND_LIMIT_MIN_BYTES (400u << 10) /* what a program may have unsent at first */
@@ -133,14 +133,15 @@ struct rudp_syn_answer {
 	UT_hash_handle hh;
 };
 
-/* What of a burst has sums to come: conn_repair.c. */
-struct rudp_repairing {
+/* What of a burst has repair symbols to come: conn_fec.c. */
+struct rudp_fec_sender {
 	uint64_t next, end;           /* stream bytes without them; the same: none */
-	struct rudp_repair_block block; /* from next on, while rows are left */
+	struct rudp_fec_block block;  /* from next on, while rows are left */
 	unsigned rows_left;
 	uint8_t row;
 	struct rudp_credit credit;
-	uint64_t first_number, end_number; /* packets with sums, that may be unanswered, and others */
+	/* packets with repair symbols, that may be unanswered, and others */
+	uint64_t first_number, end_number;
 	uint64_t sent_packets;        /* total for statistics */
 };
 
@@ -210,8 +211,8 @@ struct rudp_conn {
 	struct rudp_pacer pacer;
 	struct rudp_tail tail;
 	bool peer_takes_repairs;
-	struct rudp_repairing repairing;
-	struct rudp_repair_store repairs;
+	struct rudp_fec_sender fec_sender;
+	struct rudp_fec_store fec_store;
 	uint64_t repaired_from;       /* had back, and the peer does not know: from here on at most */
 	uint64_t repaired_end;
 	struct rudp_ecn ecn;
@@ -444,31 +445,32 @@ void rudp_conn_tail_on_result(struct rudp_conn *conn, const struct rudp_reliabil
 			      int64_t now_at_ns);
 
 /*
- * Sums of bursts (conn_repair.c). A burst of so many bytes has sums instead of copies; begins with those
- * from start on.
+ * Repair symbols of bursts (conn_fec.c). A burst of so many bytes has repair symbols instead of
+ * copies; begins with those from start on.
  */
-bool rudp_conn_repair_is_for(const struct rudp_conn *conn, uint64_t bytes);
-void rudp_conn_repair_begin(struct rudp_conn *conn, uint64_t start);
-bool rudp_conn_repair_is_due(const struct rudp_conn *conn);
+bool rudp_conn_fec_is_for(const struct rudp_conn *conn, uint64_t bytes);
+void rudp_conn_fec_begin(struct rudp_conn *conn, uint64_t start);
+bool rudp_conn_fec_is_due(const struct rudp_conn *conn);
 /*
  * repairing.block and row are to leave next; false: none. What is too short for a sum is wanted as a
  * copy.
  */
-bool rudp_conn_repair_next(struct rudp_conn *conn, int64_t now_at_ns);
-void rudp_conn_repair_init(struct rudp_conn *conn, int64_t now_at_ns);
-void rudp_conn_repair_on_established(struct rudp_conn *conn);
+bool rudp_conn_fec_next(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_fec_init(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_fec_on_established(struct rudp_conn *conn);
 /* It has left, as packet number. */
-void rudp_conn_repair_on_sent(struct rudp_conn *conn, uint64_t number);
-/* The connection is over: no more sums or words of them, and those that have come are dropped. */
-void rudp_conn_repair_end(struct rudp_conn *conn);
-/* Nobody waits for the answers to sums any more. */
-void rudp_conn_repair_settle(struct rudp_conn *conn);
+void rudp_conn_fec_on_sent(struct rudp_conn *conn, uint64_t number);
+/* The connection is over: no more repair symbols or words of them, and those that have come are
+ * dropped. */
+void rudp_conn_fec_end(struct rudp_conn *conn);
+/* Nobody waits for the answers to repair symbols any more. */
+void rudp_conn_fec_settle(struct rudp_conn *conn);
 /* A REPAIR frame has come. */
 enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_frame *frame);
 /* The peer is told how far the stream is complete, if it cannot know by the packets acknowledged. */
-void rudp_conn_repair_on_taken(struct rudp_conn *conn);
+void rudp_conn_fec_on_taken(struct rudp_conn *conn);
 /* ARRIVED has left; it has come. */
-void rudp_conn_repair_on_told(struct rudp_conn *conn);
+void rudp_conn_fec_on_told(struct rudp_conn *conn);
 enum rudp_verdict rudp_conn_on_arrived(struct rudp_conn *conn, uint64_t offset, int64_t now_at_ns);
 
 /* Stream bytes (conn_rx.c), from a frame or had back. */

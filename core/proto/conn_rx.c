@@ -44,8 +44,8 @@ static enum rudp_verdict on_stream(struct rudp_conn *conn, const struct rudp_fra
 				      frame->stream.len, frame->stream.fin, now_at_ns);
 
 	if (conn->recvbuf.duplicate_bytes - known < frame->stream.len)
-		rudp_repair_store_on_bytes(&conn->repairs, frame->stream.offset,
-					   frame->stream.offset + frame->stream.len);
+		rudp_fec_store_on_bytes(&conn->fec_store, frame->stream.offset,
+					frame->stream.offset + frame->stream.len);
 	return verdict;
 }
 
@@ -219,7 +219,7 @@ static void observe_packet(struct rudp_conn *conn, const struct rudp_packet *pac
 static void on_whole(struct rudp_conn *conn, uint64_t number, const struct rudp_datagram *datagram,
 		     bool eliciting, bool was_resting, int64_t now_at_ns)
 {
-	rudp_conn_repair_on_taken(conn);
+	rudp_conn_fec_on_taken(conn);
 	rudp_acks_on_packet(&conn->acks, number, eliciting, datagram->ecn, conn->rtt.srtt_ns,
 			    now_at_ns);
 	rudp_acks_on_bytes(&conn->acks, datagram->len);

@@ -26,7 +26,8 @@ static bool has_unguarded(const struct rudp_conn *conn)
 	return unguarded_start(conn) < conn->sendbuf.sent || is_fin_unguarded(conn);
 }
 
-/* The peer has been heard, or known paths have said how long that takes: a burst may have its sums. */
+/* The peer has been heard, or known paths have said how long that takes: a burst may have its
+ * repair symbols. */
 static bool is_timed(const struct rudp_conn *conn)
 {
 	return rudp_state_is_established(conn->state) ||
@@ -42,7 +43,7 @@ static bool is_idle(const struct rudp_conn *conn)
 
 static bool is_burst(const struct rudp_conn *conn)
 {
-	return rudp_conn_repair_is_for(conn, conn->sendbuf.sent - unguarded_start(conn));
+	return rudp_conn_fec_is_for(conn, conn->sendbuf.sent - unguarded_start(conn));
 }
 
 void rudp_conn_tail_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
@@ -133,7 +134,7 @@ static uint64_t copy_start(const struct rudp_conn *conn)
 
 static void repair_tail(struct rudp_conn *conn)
 {
-	rudp_conn_repair_begin(conn, unguarded_start(conn));
+	rudp_conn_fec_begin(conn, unguarded_start(conn));
 	guard_all(conn);
 }
 
@@ -234,8 +235,8 @@ void rudp_conn_tail_on_result(struct rudp_conn *conn, const struct rudp_reliabil
 		return;
 	if (conn->tail.copy_count > 0)
 		settle_copies(conn);
-	if (conn->repairing.first_number < conn->repairing.end_number)
-		rudp_conn_repair_settle(conn);
+	if (conn->fec_sender.first_number < conn->fec_sender.end_number)
+		rudp_conn_fec_settle(conn);
 	/* What is sent next has a time of its own. */
 	if (rudp_state_is_established(conn->state) && !conn->tail.ack_again && !has_unguarded(conn))
 		conn->tail.due_at_ns = RUDP_NEVER;

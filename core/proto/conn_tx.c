@@ -27,7 +27,8 @@ static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowa
 	return gate == RUDP_GATE_OPEN;
 }
 
-/* Sums leave as new data does, but after acknowledgements, windows and probes, and alone in a packet. */
+/* Repair symbols leave as new data does, but after acknowledgements, windows and probes, and alone
+ * in a packet. */
 static bool may_send_repair(struct rudp_conn *conn, const struct allowance *allowance,
 			    size_t datagram_max, int64_t now_at_ns)
 {
@@ -36,7 +37,7 @@ static bool may_send_repair(struct rudp_conn *conn, const struct allowance *allo
 	    rudp_acks_is_due(&conn->acks, now_at_ns) || conn->window_due || conn->response_due ||
 	    conn->path.challenge_at_ns <= now_at_ns)
 		return false;
-	return rudp_conn_repair_next(conn, now_at_ns);
+	return rudp_conn_fec_next(conn, now_at_ns);
 }
 
 uint64_t rudp_conn_pacing_bytes_per_s(const struct rudp_conn *conn)
@@ -88,7 +89,7 @@ static void record(struct rudp_plan *plan)
 	if (!sent->in_flight)
 		return;
 	if (sent->content & RUDP_CONTENT_REPAIR)
-		rudp_conn_repair_on_sent(conn, number);
+		rudp_conn_fec_on_sent(conn, number);
 	if (sent->content & RUDP_CONTENT_COPY)
 		rudp_conn_tail_on_copy_sent(conn, number, sent->stream_bytes);
 	conn->cc.ops->on_sent(&conn->cc, number, sent->size_bytes,
@@ -164,7 +165,7 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 	}
 	rudp_plan_init(&plan, conn, max, now_at_ns);
 	if (may_send_repair(conn, allowance, max, now_at_ns))
-		rudp_plan_fill_repair(&plan, max);
+		rudp_plan_fill_fec(&plan, max);
 	else
 		rudp_plan_fill(&plan, may_send_data(conn, allowance));
 	if (rudp_writer_len(&plan.head) == 0 ||

@@ -5,7 +5,7 @@
 uint64_t rudp_conn_work_total(const struct rudp_conn *conn)
 {
 	return conn->work.units + conn->recvbuf.pending.work + conn->sendbuf.lost.work +
-	       conn->sendbuf.acked.work + conn->acks.received.work + conn->repairs.work;
+	       conn->sendbuf.acked.work + conn->acks.received.work + conn->fec_store.work;
 }
 
 static uint64_t packet_work(const struct rudp_conn *conn)

@@ -21,7 +21,8 @@
 #define RUDP_ANSWERS_MAX 64
 #define RUDP_ANSWER_MAX_BYTES RUDP_SYNACK_MAX_BYTES
 #define RUDP_SPARE_KEYS_MAX 16      /* what a browser opens at once, and little to compute in vain */
-#define RUDP_REPAIR_TURNS_MAX 64u /* in one transmit: about 1 ms; then other datagrams are taken first */
+/* in one transmit: about 1 ms; then other datagrams are taken first */
+#define RUDP_FEC_TURNS_MAX 64u
 #define RUDP_TIMERS_PER_PASS 100000 /* a bound on one on_time, whatever timers do */
 
 struct rudp_listener_key {
@@ -99,14 +100,14 @@ struct rudp_endpoint {
 	struct rudp_refusals refusals;
 	struct rudp_verdict_counts verdicts;
 	struct rudp_complaints complaints; /* about peers */
-	uint8_t repair_sum[RUDP_REPAIR_DATAGRAM_MAX_BYTES]; /* on its way into a packet */
+	uint8_t repair_sum[RUDP_FEC_DATAGRAM_MAX_BYTES]; /* on its way into a packet */
 };
 
 /*
- * The next connection in the line solves first, a little (conn_repair.c). turns: taken so far, at most
- * RUDP_REPAIR_TURNS_MAX; false: enough of that, it goes on in the next transmit.
+ * The next connection in the line solves first, a little (conn_fec.c). turns: taken so far, at most
+ * RUDP_FEC_TURNS_MAX; false: enough of that, it goes on in the next transmit.
  */
-bool rudp_endpoint_repair(struct rudp_endpoint *ep, unsigned *turns, int64_t now_at_ns);
+bool rudp_endpoint_fec(struct rudp_endpoint *ep, unsigned *turns, int64_t now_at_ns);
 /* Something may have to leave, a deadline may have moved, or its buffers have another size. */
 void rudp_endpoint_touch(struct rudp_endpoint *ep, struct rudp_conn *conn);
 void rudp_endpoint_random(struct rudp_endpoint *ep, void *out, size_t len);

@@ -11,9 +11,9 @@
 #define MARGIN_MILLI 1000u /* few losses are less even than that */
 
 /* Rows and symbols are two halves of the field: their sum is never 0, and never the same twice. */
-uint8_t rudp_repair_factor(uint8_t row, uint32_t symbol)
+uint8_t rudp_fec_factor(uint8_t row, uint32_t symbol)
 {
-	return rudp_gf256_inverse((uint8_t)((RUDP_REPAIR_COUNT_MAX + row) ^ symbol));
+	return rudp_gf256_inverse((uint8_t)((RUDP_FEC_COUNT_MAX + row) ^ symbol));
 }
 
 /* A piece inside one symbol. */
@@ -30,8 +30,8 @@ static void add_piece(const struct rudp_ring *ring, uint64_t start, size_t len, 
 }
 
 /* In this field to add and to subtract are the same. */
-void rudp_repair_subtract(const struct rudp_ring *ring, const struct rudp_repair_block *block,
-			  uint8_t row, uint64_t start, uint64_t end, uint8_t *sum)
+void rudp_fec_subtract(const struct rudp_ring *ring, const struct rudp_fec_block *block,
+		       uint8_t row, uint64_t start, uint64_t end, uint8_t *sum)
 {
 	while (start < end) {
 		uint32_t symbol = (uint32_t)((start - block->start) / block->symbol_bytes);
@@ -39,21 +39,21 @@ void rudp_repair_subtract(const struct rudp_ring *ring, const struct rudp_repair
 		uint64_t symbol_end = symbol_start + block->symbol_bytes;
 		uint64_t piece_end = end < symbol_end ? end : symbol_end;
 
-		add_piece(ring, start, (size_t)(piece_end - start), rudp_repair_factor(row, symbol),
+		add_piece(ring, start, (size_t)(piece_end - start), rudp_fec_factor(row, symbol),
 			  sum + (start - symbol_start));
 		start = piece_end;
 	}
 }
 
-void rudp_repair_sum(const struct rudp_ring *ring, const struct rudp_repair_block *block, uint8_t row,
+void rudp_fec_symbol(const struct rudp_ring *ring, const struct rudp_fec_block *block, uint8_t row,
 		     uint8_t *sum)
 {
 	memset(sum, 0, block->symbol_bytes);
-	rudp_repair_subtract(ring, block, row, block->start, rudp_repair_end(block), sum);
+	rudp_fec_subtract(ring, block, row, block->start, rudp_fec_end(block), sum);
 }
 
 /* Whole ones: the arithmetic takes 64 bytes at a time. */
-#define ROW_BYTES (2 * RUDP_REPAIR_SOLVE_MAX)
+#define ROW_BYTES (2 * RUDP_FEC_SOLVE_MAX)
 
 static void scale(uint8_t row[ROW_BYTES], uint8_t factor)
 {
@@ -67,13 +67,13 @@ static void scale(uint8_t row[ROW_BYTES], uint8_t factor)
  * Gauss and Jordan, with the unit matrix beside it. No pivot is 0, so none is looked for: the leading
  * parts of a Cauchy matrix are Cauchy matrices themselves.
  */
-void rudp_repair_solve(const uint8_t *rows, const uint8_t *symbols, unsigned n, uint8_t *inverse)
+void rudp_fec_solve(const uint8_t *rows, const uint8_t *symbols, unsigned n, uint8_t *inverse)
 {
-	uint8_t work[RUDP_REPAIR_SOLVE_MAX][ROW_BYTES] = {{0}};
+	uint8_t work[RUDP_FEC_SOLVE_MAX][ROW_BYTES] = {{0}};
 
 	for (unsigned i = 0; i < n; i++) {
 		for (unsigned j = 0; j < n; j++)
-			work[i][j] = rudp_repair_factor(rows[i], symbols[j]);
+			work[i][j] = rudp_fec_factor(rows[i], symbols[j]);
 		work[i][n + i] = 1;
 	}
 	for (unsigned pivot = 0; pivot < n; pivot++) {
@@ -97,7 +97,7 @@ static unsigned square_root(unsigned n)
 	return root;
 }
 
-unsigned rudp_repair_rows_for(unsigned symbols, uint32_t loss_per_million)
+unsigned rudp_fec_rows_for(unsigned symbols, uint32_t loss_per_million)
 {
 	unsigned mean_milli = (unsigned)((uint64_t)symbols * loss_per_million / 1000);
 	unsigned deviation_milli = square_root(mean_milli * MILLI);

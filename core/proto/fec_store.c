@@ -9,7 +9,7 @@
 #include "base/gf256.h"
 
 #define HOLES_MAX 64u          /* in a block that is worth a look: each is a packet at least */
-#define PIECES_PER_BYTE_MAX 2u /* to solve for each byte of a sum, at most ... */
+#define PIECES_PER_BYTE_MAX 2u /* to solve for each byte of a repair symbol, at most ... */
 #define SUM_COST_BYTES 32u     /* ... and as many as for these, whatever its length */
 
 /* Work, in units of about 10 ns. */
@@ -18,12 +18,12 @@
 #define WORK_PER_HOLE 6u         /* and for each hole in it */
 #define SLICE_BYTES (32u << 10)  /* of a block are subtracted at a time: 330 units */
 
-struct rudp_repair_group {
-	struct rudp_repair_block block;
-	bool has_news; /* bytes of it or sums have come since it was last looked at */
+struct rudp_fec_group {
+	struct rudp_fec_block block;
+	bool has_news; /* bytes of it or repair symbols have come since it was last looked at */
 	unsigned count;
-	uint8_t rows[RUDP_REPAIR_SOLVE_MAX];
-	uint8_t *sums[RUDP_REPAIR_SOLVE_MAX];
+	uint8_t rows[RUDP_FEC_SOLVE_MAX];
+	uint8_t *symbols[RUDP_FEC_SOLVE_MAX];
 };
 
 /* Bytes of a block, from its start on. */
@@ -36,7 +36,7 @@ struct span {
  * ends in between.
  */
 struct gaps {
-	const struct rudp_repair_block *block;
+	const struct rudp_fec_block *block;
 	struct span holes[HOLES_MAX];
 	unsigned hole_count;
 	uint32_t cuts[2 * HOLES_MAX + 2]; /* columns, ascending, from 0 to symbol_bytes */
@@ -45,40 +45,40 @@ struct gaps {
 
 /*
  * A block that is being solved, as it was when that began. What comes meanwhile changes nothing: from
- * each sum all is subtracted that was there then.
+ * each repair symbol all is subtracted that was there then.
  */
-struct rudp_repair_job {
-	struct rudp_repair_group *group;
+struct rudp_fec_job {
+	struct rudp_fec_group *group;
 	struct gaps gaps;
 	unsigned needed;
-	unsigned reduced;  /* sums from which all is subtracted; */
+	unsigned reduced;  /* repair symbols from which all is subtracted; */
 	uint32_t at;       /* and up to here, from the next one */
 	unsigned cut;      /* the columns solved next, */
 	unsigned symbol;   /* and which of the symbols missing in them */
 	unsigned symbol_count; /* 0: the matrix is not inverted yet */
-	uint8_t symbols[RUDP_REPAIR_SOLVE_MAX];
-	uint8_t inverse[RUDP_REPAIR_SOLVE_MAX * RUDP_REPAIR_SOLVE_MAX];
+	uint8_t symbols[RUDP_FEC_SOLVE_MAX];
+	uint8_t inverse[RUDP_FEC_SOLVE_MAX * RUDP_FEC_SOLVE_MAX];
 	uint8_t piece[]; /* symbol_bytes */
 };
 
-void rudp_repair_store_init(struct rudp_repair_store *store)
+void rudp_fec_store_init(struct rudp_fec_store *store)
 {
-	*store = (struct rudp_repair_store){0};
+	*store = (struct rudp_fec_store){0};
 }
 
-static void free_group(struct rudp_repair_group *group)
+static void free_group(struct rudp_fec_group *group)
 {
 	for (unsigned i = 0; i < group->count; i++)
-		free(group->sums[i]);
+		free(group->symbols[i]);
 	free(group);
 }
 
-static uint64_t job_bytes(const struct rudp_repair_group *group)
+static uint64_t job_bytes(const struct rudp_fec_group *group)
 {
-	return sizeof(struct rudp_repair_job) + group->block.symbol_bytes;
+	return sizeof(struct rudp_fec_job) + group->block.symbol_bytes;
 }
 
-static void end_job(struct rudp_repair_store *store)
+static void end_job(struct rudp_fec_store *store)
 {
 	if (!store->job)
 		return;
@@ -87,9 +87,9 @@ static void end_job(struct rudp_repair_store *store)
 	store->job = NULL;
 }
 
-static void drop(struct rudp_repair_store *store, unsigned at)
+static void drop(struct rudp_fec_store *store, unsigned at)
 {
-	struct rudp_repair_group *group = store->groups[at];
+	struct rudp_fec_group *group = store->groups[at];
 
 	if (store->job && store->job->group == group)
 		end_job(store);
@@ -101,35 +101,35 @@ static void drop(struct rudp_repair_store *store, unsigned at)
 	free_group(group);
 }
 
-void rudp_repair_store_clear(struct rudp_repair_store *store)
+void rudp_fec_store_clear(struct rudp_fec_store *store)
 {
 	while (store->group_count > 0)
 		drop(store, store->group_count - 1);
 	store->has_news = false;
 }
 
-static bool is_complete(const struct rudp_recvbuf *buf, const struct rudp_repair_block *block)
+static bool is_complete(const struct rudp_recvbuf *buf, const struct rudp_fec_block *block)
 {
-	uint64_t end = rudp_repair_end(block);
+	uint64_t end = rudp_fec_end(block);
 	uint64_t tail = buf->ring.tail;
 
 	return tail >= end ||
 	       rudp_range_set_covers(&buf->pending, tail > block->start ? tail : block->start, end);
 }
 
-static bool is_gone(const struct rudp_recvbuf *buf, const struct rudp_repair_block *block)
+static bool is_gone(const struct rudp_recvbuf *buf, const struct rudp_fec_block *block)
 {
 	return buf->discarding || block->start < rudp_ring_kept(&buf->ring);
 }
 
 /* No sender of ours makes larger ones: what a peer can have us compute and hold is bounded by it. */
-static bool is_fitting(const struct rudp_repair_block *block)
+static bool is_fitting(const struct rudp_fec_block *block)
 {
-	return block->symbol_bytes <= RUDP_REPAIR_DATAGRAM_MAX_BYTES &&
-	       rudp_repair_end(block) - block->start <= RUDP_REPAIR_BLOCK_BYTES_MAX;
+	return block->symbol_bytes <= RUDP_FEC_DATAGRAM_MAX_BYTES &&
+	       rudp_fec_end(block) - block->start <= RUDP_FEC_BLOCK_BYTES_MAX;
 }
 
-static struct rudp_repair_group *find_group(const struct rudp_repair_store *store, uint64_t start)
+static struct rudp_fec_group *find_group(const struct rudp_fec_store *store, uint64_t start)
 {
 	for (unsigned i = 0; i < store->group_count; i++)
 		if (store->groups[i]->block.start == start)
@@ -137,10 +137,10 @@ static struct rudp_repair_group *find_group(const struct rudp_repair_store *stor
 	return NULL;
 }
 
-static struct rudp_repair_group *new_group(struct rudp_repair_store *store,
-					   const struct rudp_repair_block *block)
+static struct rudp_fec_group *new_group(struct rudp_fec_store *store,
+					const struct rudp_fec_block *block)
 {
-	struct rudp_repair_group *group = calloc(1, sizeof *group);
+	struct rudp_fec_group *group = calloc(1, sizeof *group);
 
 	if (!group)
 		return NULL;
@@ -150,19 +150,19 @@ static struct rudp_repair_group *new_group(struct rudp_repair_store *store,
 	return group;
 }
 
-static bool has_row(const struct rudp_repair_group *group, uint8_t row)
+static bool has_row(const struct rudp_fec_group *group, uint8_t row)
 {
 	return memchr(group->rows, row, group->count) != NULL;
 }
 
-static bool is_same_block(const struct rudp_repair_block *a, const struct rudp_repair_block *b)
+static bool is_same_block(const struct rudp_fec_block *a, const struct rudp_fec_block *b)
 {
 	return a->start == b->start && a->count == b->count && a->symbol_bytes == b->symbol_bytes;
 }
 
-/* group: its block's, or NULL. No group stays without a sum. */
-static int keep(struct rudp_repair_store *store, struct rudp_repair_group *group,
-		const struct rudp_repair_block *block, uint8_t row, const uint8_t *sum)
+/* group: its block's, or NULL. No group stays without a repair symbol. */
+static int keep(struct rudp_fec_store *store, struct rudp_fec_group *group,
+		const struct rudp_fec_block *block, uint8_t row, const uint8_t *symbol)
 {
 	uint8_t *copy = malloc(block->symbol_bytes);
 
@@ -172,9 +172,9 @@ static int keep(struct rudp_repair_store *store, struct rudp_repair_group *group
 		free(copy);
 		return -ENOMEM;
 	}
-	memcpy(copy, sum, block->symbol_bytes);
+	memcpy(copy, symbol, block->symbol_bytes);
 	group->rows[group->count] = row;
-	group->sums[group->count++] = copy;
+	group->symbols[group->count++] = copy;
 	group->has_news = true;
 	store->has_news = true;
 	store->sum_count++;
@@ -182,13 +182,13 @@ static int keep(struct rudp_repair_store *store, struct rudp_repair_group *group
 	return 0;
 }
 
-static bool is_useless(const struct rudp_recvbuf *buf, const struct rudp_repair_group *group)
+static bool is_useless(const struct rudp_recvbuf *buf, const struct rudp_fec_group *group)
 {
 	return is_complete(buf, &group->block) || is_gone(buf, &group->block);
 }
 
 /* Blocks of which nothing has come since they became useless are still there. */
-static void make_room(struct rudp_repair_store *store, const struct rudp_recvbuf *buf)
+static void make_room(struct rudp_fec_store *store, const struct rudp_recvbuf *buf)
 {
 	store->work += WORK_PER_BLOCK * store->group_count;
 	for (unsigned at = store->group_count; at-- > 0;)
@@ -196,17 +196,17 @@ static void make_room(struct rudp_repair_store *store, const struct rudp_recvbuf
 			drop(store, at);
 }
 
-static bool is_full(const struct rudp_repair_store *store, const struct rudp_repair_group *group)
+static bool is_full(const struct rudp_fec_store *store, const struct rudp_fec_group *group)
 {
-	return store->sum_count == RUDP_REPAIR_SUMS_MAX ||
-	       (group ? group->count == RUDP_REPAIR_SOLVE_MAX
-		      : store->group_count == RUDP_REPAIR_BLOCKS_MAX);
+	return store->sum_count == RUDP_FEC_SYMBOLS_MAX ||
+	       (group ? group->count == RUDP_FEC_SOLVE_MAX
+		      : store->group_count == RUDP_FEC_BLOCKS_MAX);
 }
 
-int rudp_repair_store_add(struct rudp_repair_store *store, const struct rudp_recvbuf *buf,
-			  const struct rudp_repair_block *block, uint8_t row, const uint8_t *sum)
+int rudp_fec_store_add(struct rudp_fec_store *store, const struct rudp_recvbuf *buf,
+		       const struct rudp_fec_block *block, uint8_t row, const uint8_t *symbol)
 {
-	struct rudp_repair_group *group = find_group(store, block->start);
+	struct rudp_fec_group *group = find_group(store, block->start);
 
 	if (is_complete(buf, block))
 		return 0;
@@ -219,15 +219,15 @@ int rudp_repair_store_add(struct rudp_repair_store *store, const struct rudp_rec
 		make_room(store, buf);
 	if (is_full(store, group))
 		return -ENOSPC;
-	return keep(store, group, block, row, sum);
+	return keep(store, group, block, row, symbol);
 }
 
-void rudp_repair_store_on_bytes(struct rudp_repair_store *store, uint64_t start, uint64_t end)
+void rudp_fec_store_on_bytes(struct rudp_fec_store *store, uint64_t start, uint64_t end)
 {
 	for (unsigned i = 0; i < store->group_count; i++) {
-		struct rudp_repair_group *group = store->groups[i];
+		struct rudp_fec_group *group = store->groups[i];
 
-		if (start >= rudp_repair_end(&group->block) || end <= group->block.start)
+		if (start >= rudp_fec_end(&group->block) || end <= group->block.start)
 			continue;
 		group->has_news = true;
 		store->has_news = true;
@@ -237,8 +237,8 @@ void rudp_repair_store_on_bytes(struct rudp_repair_store *store, uint64_t start,
 /* false: too many. */
 static bool find_holes(const struct rudp_recvbuf *buf, struct gaps *gaps)
 {
-	const struct rudp_repair_block *block = gaps->block;
-	uint64_t end = rudp_repair_end(block);
+	const struct rudp_fec_block *block = gaps->block;
+	uint64_t end = rudp_fec_end(block);
 	uint64_t at = block->start > buf->ring.tail ? block->start : buf->ring.tail;
 	const struct rudp_range *range = rudp_range_set_find(&buf->pending, at);
 	/* Without a range there is no array to count from. */
@@ -325,8 +325,8 @@ static unsigned cut_at(const struct gaps *gaps, uint32_t column)
 }
 
 /*
- * How many sums it takes: as many as symbols miss the same column. A hole takes a byte of each column as
- * often as it is symbols long, and one more from where it begins to where it ends.
+ * How many repair symbols it takes: as many as symbols miss the same column. A hole takes a byte of
+ * each column as often as it is symbols long, and one more from where it begins to where it ends.
  */
 static unsigned sums_needed(const struct gaps *gaps)
 {
@@ -351,11 +351,12 @@ static unsigned sums_needed(const struct gaps *gaps)
 	return (unsigned)most;
 }
 
-/* Of all that is there in [start, end) of the block: a sum of what is missing is left in the end. */
-static void reduce(const struct gaps *gaps, const struct rudp_ring *ring, uint8_t row, uint8_t *sum,
-		   uint32_t start, uint32_t end)
+/* Of all that is there in [start, end) of the block: a repair symbol of what is missing is left in
+ * the end. */
+static void reduce(const struct gaps *gaps, const struct rudp_ring *ring, uint8_t row,
+		   uint8_t *symbol, uint32_t start, uint32_t end)
 {
-	const struct rudp_repair_block *block = gaps->block;
+	const struct rudp_fec_block *block = gaps->block;
 	uint32_t at = start;
 
 	for (unsigned i = 0; i < gaps->hole_count && at < end; i++) {
@@ -366,24 +367,24 @@ static void reduce(const struct gaps *gaps, const struct rudp_ring *ring, uint8_
 		if (hole->start >= end)
 			break;
 		if (hole->start > at)
-			rudp_repair_subtract(ring, block, row, block->start + at,
-					     block->start + hole->start, sum);
+			rudp_fec_subtract(ring, block, row, block->start + at,
+					  block->start + hole->start, symbol);
 		at = hole->end;
 	}
 	if (at < end)
-		rudp_repair_subtract(ring, block, row, block->start + at, block->start + end, sum);
+		rudp_fec_subtract(ring, block, row, block->start + at, block->start + end, symbol);
 }
 
-/* The next slice of the next sum. */
-static void reduce_slice(struct rudp_repair_store *store, const struct rudp_ring *ring)
+/* The next slice of the next repair symbol. */
+static void reduce_slice(struct rudp_fec_store *store, const struct rudp_ring *ring)
 {
-	struct rudp_repair_job *job = store->job;
-	const struct rudp_repair_group *group = job->group;
-	uint32_t block_bytes = (uint32_t)(rudp_repair_end(&group->block) - group->block.start);
+	struct rudp_fec_job *job = store->job;
+	const struct rudp_fec_group *group = job->group;
+	uint32_t block_bytes = (uint32_t)(rudp_fec_end(&group->block) - group->block.start);
 	uint32_t left = block_bytes - job->at;
 	uint32_t len = left < SLICE_BYTES ? left : SLICE_BYTES;
 
-	reduce(&job->gaps, ring, group->rows[job->reduced], group->sums[job->reduced], job->at,
+	reduce(&job->gaps, ring, group->rows[job->reduced], group->symbols[job->reduced], job->at,
 	       job->at + len);
 	store->work += WORK_PER_BLOCK + len / BYTES_PER_WORK + job->gaps.hole_count +
 		       len / group->block.symbol_bytes;
@@ -394,32 +395,33 @@ static void reduce_slice(struct rudp_repair_store *store, const struct rudp_ring
 	job->reduced++;
 }
 
-/* For the columns between two cuts: which symbols miss them, and what each sum counts for those. */
-static void invert(struct rudp_repair_store *store)
+/* For the columns between two cuts: which symbols miss them, and what each repair symbol counts for
+ * those. */
+static void invert(struct rudp_fec_store *store)
 {
-	struct rudp_repair_job *job = store->job;
+	struct rudp_fec_job *job = store->job;
 
 	job->symbol_count =
 		missing_symbols(&job->gaps, job->cut, job->group->count, job->symbols);
 	job->symbol = 0;
-	rudp_repair_solve(job->group->rows, job->symbols, job->symbol_count, job->inverse);
+	rudp_fec_solve(job->group->rows, job->symbols, job->symbol_count, job->inverse);
 	store->work += 1 + job->symbol_count * job->symbol_count;
 	if (job->symbol_count == 0)
 		job->cut++;
 }
 
 /* What the next symbol misses between the cuts. false: enough; the store may be empty then. */
-static bool give(struct rudp_repair_store *store, rudp_repaired *repaired, void *context)
+static bool give(struct rudp_fec_store *store, rudp_fec_recovered *repaired, void *context)
 {
-	struct rudp_repair_job *job = store->job;
-	const struct rudp_repair_block *block = &job->group->block;
+	struct rudp_fec_job *job = store->job;
+	const struct rudp_fec_block *block = &job->group->block;
 	uint32_t first = job->gaps.cuts[job->cut], len = job->gaps.cuts[job->cut + 1] - first;
 	unsigned n = job->symbol_count, i = job->symbol++;
 	uint64_t offset = block->start + (uint64_t)job->symbols[i] * block->symbol_bytes + first;
 
 	memset(job->piece, 0, len);
 	for (unsigned j = 0; j < n; j++)
-		rudp_gf256_multiply_add(job->piece, job->group->sums[j] + first,
+		rudp_gf256_multiply_add(job->piece, job->group->symbols[j] + first,
 					job->inverse[i * n + j], len);
 	if (job->symbol == n) {
 		job->cut++;
@@ -431,10 +433,10 @@ static bool give(struct rudp_repair_store *store, rudp_repaired *repaired, void 
 }
 
 /*
- * To solve takes time in proportion to pieces and the square of the sums; who sends them pays for their
- * bytes. Packets of a burst are about as long as a symbol, so there are few pieces, and long ones.
- * Whoever fragments the block until there is a piece for each byte would have us work for milliseconds
- * for each datagram of his: that block comes again instead.
+ * To solve takes time in proportion to pieces and the square of the repair symbols; who sends them
+ * pays for their bytes. Packets of a burst are about as long as a symbol, so there are few pieces,
+ * and long ones. Whoever fragments the block until there is a piece for each byte would have us
+ * work for milliseconds for each datagram of his: that block comes again instead.
  */
 static bool is_worth_it(const struct gaps *gaps, unsigned needed)
 {
@@ -442,36 +444,36 @@ static bool is_worth_it(const struct gaps *gaps, unsigned needed)
 	       PIECES_PER_BYTE_MAX * (gaps->block->symbol_bytes + SUM_COST_BYTES);
 }
 
-/* Each sum gives a byte of each column, so more bytes than that cannot be had back. */
-static bool may_suffice(const struct gaps *gaps, unsigned sums)
+/* Each repair symbol gives a byte of each column, so more bytes than that cannot be had back. */
+static bool may_suffice(const struct gaps *gaps, unsigned symbols)
 {
 	uint64_t missing = 0;
 
 	for (unsigned i = 0; i < gaps->hole_count; i++)
 		missing += gaps->holes[i].end - gaps->holes[i].start;
-	return missing <= (uint64_t)sums * gaps->block->symbol_bytes;
+	return missing <= (uint64_t)symbols * gaps->block->symbol_bytes;
 }
 
 /* Without memory the block is dropped: what it would have repaired comes again. */
-static void begin_job(struct rudp_repair_store *store, unsigned at, const struct gaps *gaps,
+static void begin_job(struct rudp_fec_store *store, unsigned at, const struct gaps *gaps,
 		      unsigned needed)
 {
-	struct rudp_repair_group *group = store->groups[at];
-	struct rudp_repair_job *job = malloc(job_bytes(group));
+	struct rudp_fec_group *group = store->groups[at];
+	struct rudp_fec_job *job = malloc(job_bytes(group));
 
 	if (!job) {
 		drop(store, at);
 		return;
 	}
-	*job = (struct rudp_repair_job){.group = group, .gaps = *gaps, .needed = needed};
+	*job = (struct rudp_fec_job){.group = group, .gaps = *gaps, .needed = needed};
 	store->job = job;
 	store->bytes += job_bytes(group);
 }
 
 /* What is useless goes, what can be solved becomes the job. */
-static void examine(struct rudp_repair_store *store, unsigned at, const struct rudp_recvbuf *buf)
+static void examine(struct rudp_fec_store *store, unsigned at, const struct rudp_recvbuf *buf)
 {
-	struct rudp_repair_group *group = store->groups[at];
+	struct rudp_fec_group *group = store->groups[at];
 	struct gaps gaps = {.block = &group->block};
 	unsigned needed;
 
@@ -491,7 +493,7 @@ static void examine(struct rudp_repair_store *store, unsigned at, const struct r
 }
 
 /* false: there is no block of which anything has come. */
-static bool examine_next(struct rudp_repair_store *store, const struct rudp_recvbuf *buf)
+static bool examine_next(struct rudp_fec_store *store, const struct rudp_recvbuf *buf)
 {
 	for (unsigned at = 0; at < store->group_count; at++)
 		if (store->groups[at]->has_news) {
@@ -501,17 +503,17 @@ static bool examine_next(struct rudp_repair_store *store, const struct rudp_recv
 	return false;
 }
 
-static void drop_solved(struct rudp_repair_store *store)
+static void drop_solved(struct rudp_fec_store *store)
 {
 	for (unsigned at = 0; at < store->group_count; at++)
 		if (store->job && store->groups[at] == store->job->group)
 			drop(store, at);
 }
 
-static void go_on(struct rudp_repair_store *store, const struct rudp_recvbuf *buf,
-		  rudp_repaired *repaired, void *context)
+static void go_on(struct rudp_fec_store *store, const struct rudp_recvbuf *buf,
+		  rudp_fec_recovered *repaired, void *context)
 {
-	struct rudp_repair_job *job = store->job;
+	struct rudp_fec_job *job = store->job;
 	bool goes_on = true;
 
 	if (is_complete(buf, &job->group->block) ||
@@ -530,8 +532,8 @@ static void go_on(struct rudp_repair_store *store, const struct rudp_recvbuf *bu
 		drop_solved(store);
 }
 
-void rudp_repair_store_solve(struct rudp_repair_store *store, const struct rudp_recvbuf *buf,
-			     uint64_t work_max, rudp_repaired *repaired, void *context)
+void rudp_fec_store_solve(struct rudp_fec_store *store, const struct rudp_recvbuf *buf,
+			  uint64_t work_max, rudp_fec_recovered *repaired, void *context)
 {
 	uint64_t from = store->work;
 

@@ -114,8 +114,8 @@ static bool read_repair(struct rudp_reader *r, struct rudp_frame *frame)
 	frame->repair.row = rudp_read_u8(r);
 	frame->repair.len = rudp_reader_left(r);
 	frame->repair.bytes = rudp_read_bytes(r, frame->repair.len);
-	return r->ok && frame->repair.count > 0 && frame->repair.count <= RUDP_REPAIR_COUNT_MAX &&
-	       frame->repair.row < RUDP_REPAIR_ROWS_MAX &&
+	return r->ok && frame->repair.count > 0 && frame->repair.count <= RUDP_FEC_COUNT_MAX &&
+	       frame->repair.row < RUDP_FEC_ROWS_MAX &&
 	       frame->repair.count * frame->repair.len <= RUDP_VARINT_MAX - frame->repair.offset;
 }
 

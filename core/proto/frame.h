@@ -94,8 +94,8 @@ struct rudp_frame {
 
 bool rudp_frame_is_ack_eliciting(uint8_t type);
 
-#define RUDP_REPAIR_COUNT_MAX 128 /* symbols of a block */
-#define RUDP_REPAIR_ROWS_MAX 128  /* rows: 0 to one less */
+#define RUDP_FEC_COUNT_MAX 128 /* symbols of a block */
+#define RUDP_FEC_ROWS_MAX 128  /* rows: 0 to one less */
 
 /*
  * Decodes the next frame of a packet; runs of PADDING count as one. ACK frames are decoded into

@@ -13,8 +13,8 @@
  *            in order means that one message lost twice holds up all behind it.
  * Cost       at most one packet more for each, at most RUDP_TAIL_BYTES_PER_S with bursts of
  *            RUDP_TAIL_BURST_BYTES. None where the ACK comes before the copy: on round trips of less
- *            than 2 ms, as an ACK waits a millisecond itself. Bursts that have sums (conn_repair.c), and
- *            so the end of bulk, have none but for their very last bytes.
+ *            than 2 ms, as an ACK waits a millisecond itself. Bursts that have repair symbols
+ *            (conn_fec.c), and so the end of bulk, have none but for their very last bytes.
  * Off        by setting; while a queue, heavy loss or a probe time-out tells of congestion; and for
  *            RUDP_TAIL_HOLD_NS after a CE mark or persistent congestion.
  * Threads    none: one owner at a time. No allocation.
@@ -34,7 +34,7 @@
 #define RUDP_TAIL_DELAY_DIVISOR 8                     /* of the smoothed RTT */
 #define RUDP_TAIL_DELAY_MIN_NS (3 * RUDP_NS_PER_MS)
 #define RUDP_TAIL_DELAY_MAX_NS (30 * RUDP_NS_PER_MS)
-/* Sums of a burst need none, but whether it is the end should be seen. */
+/* Repair symbols of a burst need none, but whether it is the end should be seen. */
 #define RUDP_TAIL_BURST_DELAY_DIVISOR 64
 #define RUDP_TAIL_BURST_DELAY_MIN_NS (1 * RUDP_NS_PER_MS)
 #define RUDP_TAIL_BURST_DELAY_MAX_NS (5 * RUDP_NS_PER_MS)
@@ -81,7 +81,8 @@ void rudp_tail_init(struct rudp_tail *tail, bool disabled, int64_t now_at_ns);
 /* Another path: what was learnt of the last one is void. */
 void rudp_tail_restart(struct rudp_tail *tail, int64_t now_at_ns);
 
-/* The application has nothing more to send and unguarded bytes are out; a burst has sums to come. */
+/* The application has nothing more to send and unguarded bytes are out; a burst has repair symbols
+ * to come. */
 void rudp_tail_on_idle(struct rudp_tail *tail, const struct rudp_rtt *rtt, bool burst,
 		       int64_t now_at_ns);
 

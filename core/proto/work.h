@@ -26,14 +26,15 @@
 #define RUDP_WORK_PACKET_MAX 1000u
 #define RUDP_WORK_FREE 200u
 #define RUDP_WORK_PER_S 1000000u
-#define RUDP_WORK_DEBT_MAX 1000000u /* 10 ms: 256 kB of sums for a burst cost less than half of it */
+/* 10 ms: 256 kB of repair symbols for a burst cost less than half of it */
+#define RUDP_WORK_DEBT_MAX 1000000u
 #define RUDP_WORK_FRAME 5u
 #define RUDP_WORK_MOVE 300u         /* another path: its measurements, lists, a challenge */
 #define RUDP_WORK_KEYS 500u         /* another key phase */
 /* An answer to KEY_SHARE, two X25519: not with its packet, and once a minute at most. */
 #define RUDP_WORK_EXCHANGE 8000u
 /* Blocks are solved in turn with other connections, so much in each; a step more is possible. */
-#define RUDP_WORK_REPAIR_TURN 400u
+#define RUDP_WORK_FEC_TURN 400u
 
 struct rudp_work {
 	uint64_t units;     /* those that no part counts itself; total */

@@ -22,7 +22,7 @@ struct run {
 	size_t left;
 	bool honest;
 	struct rudp_recvbuf buf;
-	struct rudp_repair_store store;
+	struct rudp_fec_store store;
 };
 
 static const struct rudp_budget budget = {.limit_bytes = UINT64_MAX};
@@ -61,7 +61,7 @@ static void arrive(struct run *run, uint64_t start, uint64_t end)
 	if (start < end)
 		assert(rudp_recvbuf_take(&run->buf, start, stream + start, (size_t)(end - start),
 					 false, NOW) == RUDP_VERDICT_OK);
-	rudp_repair_store_on_bytes(&run->store, start, end);
+	rudp_fec_store_on_bytes(&run->store, start, end);
 }
 
 static void read_some(struct run *run, size_t n)
@@ -82,20 +82,20 @@ static void read_some(struct run *run, size_t n)
 
 static void add(struct run *run)
 {
-	struct rudp_repair_block block = {
+	struct rudp_fec_block block = {
 		.start = next(run, 2) * 3,
-		.count = 1 + next(run, 1) % RUDP_REPAIR_COUNT_MAX,
+		.count = 1 + next(run, 1) % RUDP_FEC_COUNT_MAX,
 		.symbol_bytes = 1 + next(run, 2) % SYMBOL_MAX,
 	};
-	uint8_t row = (uint8_t)(next(run, 1) % RUDP_REPAIR_ROWS_MAX);
+	uint8_t row = (uint8_t)(next(run, 1) % RUDP_FEC_ROWS_MAX);
 	uint8_t sum[SYMBOL_MAX];
 
-	if (rudp_repair_end(&block) > STREAM_BYTES)
+	if (rudp_fec_end(&block) > STREAM_BYTES)
 		return;
-	rudp_repair_sum(&sent, &block, row, sum);
+	rudp_fec_symbol(&sent, &block, row, sum);
 	if (!run->honest)
 		sum[next(run, 2) % block.symbol_bytes] ^= (uint8_t)next(run, 1);
-	(void)rudp_repair_store_add(&run->store, &run->buf, &block, row, sum);
+	(void)rudp_fec_store_add(&run->store, &run->buf, &block, row, sum);
 }
 
 static bool take_back(void *context, uint64_t offset, const uint8_t *bytes, size_t len)
@@ -105,17 +105,17 @@ static bool take_back(void *context, uint64_t offset, const uint8_t *bytes, size
 	assert(len > 0 && offset < STREAM_BYTES && len <= STREAM_BYTES - offset);
 	assert(!run->honest || memcmp(bytes, stream + offset, len) == 0);
 	assert(rudp_recvbuf_take(&run->buf, offset, bytes, len, false, NOW) == RUDP_VERDICT_OK);
-	rudp_repair_store_on_bytes(&run->store, offset, offset + len);
+	rudp_fec_store_on_bytes(&run->store, offset, offset + len);
 	return true;
 }
 
 static void solve(struct run *run)
 {
-	struct rudp_repair_store *store = &run->store;
+	struct rudp_fec_store *store = &run->store;
 
-	rudp_repair_store_solve(store, &run->buf, UINT64_MAX, take_back, run);
+	rudp_fec_store_solve(store, &run->buf, UINT64_MAX, take_back, run);
 	assert(rudp_recvbuf_check(&run->buf));
-	assert(store->group_count <= store->sum_count && store->sum_count <= RUDP_REPAIR_SUMS_MAX);
+	assert(store->group_count <= store->sum_count && store->sum_count <= RUDP_FEC_SYMBOLS_MAX);
 	assert((store->group_count == 0) == (store->bytes == 0));
 }
 
@@ -148,8 +148,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	send_all();
 	run.honest = how % 2 == 0;
 	rudp_recvbuf_init(&run.buf, STREAM_BYTES, &budget);
-	run.buf.history_bytes = how & 2 ? RUDP_REPAIR_BLOCK_BYTES_MAX : 0;
-	rudp_repair_store_init(&run.store);
+	run.buf.history_bytes = how & 2 ? RUDP_FEC_BLOCK_BYTES_MAX : 0;
+	rudp_fec_store_init(&run.store);
 	for (int i = 0; i < STEPS_MAX && run.left > 0; i++) {
 		step(&run);
 		solve(&run);
@@ -158,7 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	solve(&run);
 	assert(run.store.bytes == 0 && run.buf.ring.tail == STREAM_BYTES);
 	read_some(&run, STREAM_BYTES);
-	rudp_repair_store_clear(&run.store);
+	rudp_fec_store_clear(&run.store);
 	rudp_recvbuf_fini(&run.buf);
 	return 0;
 }

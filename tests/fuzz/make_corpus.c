@@ -117,7 +117,7 @@ static void make_frames(void)
 	save("frame", "packet_of_an_end", bytes, rudp_writer_len(&w));
 	w = rudp_writer(bytes, sizeof bytes);
 	rudp_frame_write_window(&w, 1 << 20);
-	rudp_frame_write_repair_head(&w, 70000, RUDP_REPAIR_COUNT_MAX, RUDP_REPAIR_ROWS_MAX - 1);
+	rudp_frame_write_repair_head(&w, 70000, RUDP_FEC_COUNT_MAX, RUDP_FEC_ROWS_MAX - 1);
 	rudp_write_bytes(&w, "a sum of stream bytes", 21);
 	save("frame", "packet_of_a_sum", bytes, rudp_writer_len(&w));
 	w = rudp_writer(bytes, sizeof bytes);
@@ -206,7 +206,7 @@ static void make_resumes(void)
 		save("resume", inputs[i].name, inputs[i].bytes, sizeof inputs[i].bytes);
 }
 
-/* fuzz_repair.c: how, then pieces of the stream (3), sums (0) and reads (6) of 4000 bytes with holes. */
+/* fuzz_fec.c: how, then pieces of the stream (3), sums (0) and reads (6) of 4000 bytes with holes. */
 static void make_repairs(void)
 {
 	static const uint8_t steps[] = {
@@ -223,7 +223,7 @@ static void make_repairs(void)
 		uint8_t bytes[1 + sizeof steps] = {how};
 
 		memcpy(bytes + 1, steps, sizeof steps);
-		save("repair", names[how], bytes, sizeof bytes);
+		save("fec", names[how], bytes, sizeof bytes);
 	}
 }
 

@@ -19,7 +19,7 @@ static void setup(void)
 	pair_run(&pair, 1000 * MS);
 	for (int side = 0; side < 2; side++) {
 		pair.conn[side]->rtt.srtt_ns = 40 * MS;
-		pair.conn[side]->recvbuf.history_bytes = RUDP_REPAIR_BLOCK_BYTES_MAX;
+		pair.conn[side]->recvbuf.history_bytes = RUDP_FEC_BLOCK_BYTES_MAX;
 		pair_events(&pair, side);
 	}
 }

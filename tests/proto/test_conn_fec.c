@@ -7,7 +7,7 @@
 
 #define MS RUDP_NS_PER_MS
 
-TestSuite(conn_repair, .init = burst_init, .fini = burst_fini);
+TestSuite(conn_fec, .init = burst_init, .fini = burst_fini);
 
 /* Without what is sent again because it is lost: that would come a round trip later. */
 static void expect_repaired(uint64_t dropped)
@@ -18,42 +18,42 @@ static void expect_repaired(uint64_t dropped)
 	burst_run_for(3 * burst.rtt_ns);
 	cr_assert(ge(uint, burst.sums, 1));
 	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
-	cr_assert(zero(u64, burst_listening()->repairs.bytes));
+	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 	burst.drops_repeats = false;
 	burst_run_for(20 * burst.rtt_ns);
 	cr_assert(zero(u64, burst_speaking()->reliability.outstanding));
 	cr_assert(zero(u64, rudp_sendbuf_unacked(&burst_speaking()->sendbuf)));
 }
 
-Test(conn_repair, what_a_burst_loses_needs_no_round_trip)
+Test(conn_fec, what_a_burst_loses_needs_no_round_trip)
 {
 	burst_establish_warm(50 * MS);
 	expect_repaired(1u << 3);
-	cr_assert(ge(u64, burst_listening()->repairs.repaired_bytes, 1000));
+	cr_assert(ge(u64, burst_listening()->fec_store.repaired_bytes, 1000));
 }
 
-Test(conn_repair, of_a_burst_several_packets_may_be_lost)
+Test(conn_fec, of_a_burst_several_packets_may_be_lost)
 {
 	burst_establish_warm(50 * MS);
 	burst_know_losses();
 	expect_repaired(UINT64_C(0x300100f1));
 }
 
-Test(conn_repair, the_listener_repairs_likewise)
+Test(conn_fec, the_listener_repairs_likewise)
 {
 	burst.speaker = 1;
 	burst_establish_warm(50 * MS);
 	expect_repaired(1u << 7 | 1u << 30);
 }
 
-Test(conn_repair, end_that_is_shorter_than_a_sum_is_copied)
+Test(conn_fec, end_that_is_shorter_than_a_sum_is_copied)
 {
 	burst_establish_warm(50 * MS);
 	expect_repaired(UINT64_C(1) << 34);
 	cr_assert(eq(uint, burst.copies, 1));
 }
 
-Test(conn_repair, jumbo_frames_have_sums_as_large)
+Test(conn_fec, jumbo_frames_have_sums_as_large)
 {
 	burst.pair.interface_bytes = 8900;
 	burst_establish_warm(50 * MS);
@@ -65,10 +65,10 @@ Test(conn_repair, jumbo_frames_have_sums_as_large)
 	burst_say(100000);
 	burst_run_for(3 * burst.rtt_ns);
 	cr_assert(eq(sz, burst_hear(), 100000));
-	cr_assert(ge(u64, burst_listening()->repairs.repaired_bytes, 8000));
+	cr_assert(ge(u64, burst_listening()->fec_store.repaired_bytes, 8000));
 }
 
-Test(conn_repair, whatever_is_lost_it_arrives_as_it_was)
+Test(conn_fec, whatever_is_lost_it_arrives_as_it_was)
 {
 	uint64_t repaired;
 
@@ -85,13 +85,13 @@ Test(conn_repair, whatever_is_lost_it_arrives_as_it_was)
 		burst.loss_percent = 0;
 		burst_run_for(100 * burst.rtt_ns);
 		cr_assert(eq(sz, burst_hear(), bytes));
-		cr_assert(zero(u64, burst_listening()->repairs.bytes));
+		cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 	}
-	repaired = burst_listening()->repairs.repaired_bytes;
+	repaired = burst_listening()->fec_store.repaired_bytes;
 	cr_assert(ge(u64, repaired, 50000));
 }
 
-Test(conn_repair, where_sums_are_lost_too_it_comes_again)
+Test(conn_fec, where_sums_are_lost_too_it_comes_again)
 {
 	burst_establish_warm(50 * MS);
 	burst.drops_sums = true;
@@ -103,19 +103,19 @@ Test(conn_repair, where_sums_are_lost_too_it_comes_again)
 	cr_assert(zero(u64, burst_speaking()->reliability.outstanding));
 }
 
-Test(conn_repair, of_what_all_has_come_nothing_is_kept)
+Test(conn_fec, of_what_all_has_come_nothing_is_kept)
 {
 	burst_establish_warm(50 * MS);
 	burst_say(BURST_BYTES);
 	burst_run_for(10 * burst.rtt_ns);
 	cr_assert(all(ge(uint, burst.sums, 1), zero(uint, burst.repeats)));
 	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
-	cr_assert(zero(u64, burst_listening()->repairs.bytes));
-	cr_assert(zero(u64, burst_listening()->repairs.repaired_bytes));
+	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
+	cr_assert(zero(u64, burst_listening()->fec_store.repaired_bytes));
 	cr_assert(zero(u64, burst_speaking()->reliability.lost_packets));
 }
 
-Test(conn_repair, sums_leave_when_the_program_is_quiet)
+Test(conn_fec, sums_leave_when_the_program_is_quiet)
 {
 	uint64_t said_first;
 
@@ -134,7 +134,7 @@ Test(conn_repair, sums_leave_when_the_program_is_quiet)
 	cr_assert(eq(sz, burst_hear(), BURST_BYTES + 80000));
 }
 
-Test(conn_repair, who_goes_on_has_sums_of_the_rest_only)
+Test(conn_fec, who_goes_on_has_sums_of_the_rest_only)
 {
 	uint64_t first_end;
 
@@ -145,7 +145,7 @@ Test(conn_repair, who_goes_on_has_sums_of_the_rest_only)
 	burst_say(20000);
 	burst.sums = 0;
 	burst_run_until_sums(1);
-	cr_assert(ge(u64, burst_speaking()->repairing.block.start, first_end));
+	cr_assert(ge(u64, burst_speaking()->fec_sender.block.start, first_end));
 	burst_run_for(10 * burst.rtt_ns);
 	cr_assert(eq(sz, burst_hear(), BURST_BYTES + 20000));
 }
@@ -158,21 +158,21 @@ static void expect_no_sums(void)
 	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
 }
 
-Test(conn_repair, none_on_a_short_path)
+Test(conn_fec, none_on_a_short_path)
 {
 	burst_establish_warm(2 * MS - MS / 2);
 	expect_no_sums();
 	cr_assert(zero(sz, burst_listening()->recvbuf.history_bytes));
 }
 
-Test(conn_repair, none_where_there_are_no_copies_either)
+Test(conn_fec, none_where_there_are_no_copies_either)
 {
 	rudp_endpoint_set_tail(burst.pair.ep[0], false);
 	burst_establish_warm(50 * MS);
 	expect_no_sums();
 }
 
-Test(conn_repair, none_for_a_peer_that_does_not_take_them)
+Test(conn_fec, none_for_a_peer_that_does_not_take_them)
 {
 	burst_establish(50 * MS);
 	cr_assert(all(burst.pair.conn[0]->peer_takes_repairs, burst.pair.conn[1]->peer_takes_repairs));
@@ -181,7 +181,7 @@ Test(conn_repair, none_for_a_peer_that_does_not_take_them)
 	expect_no_sums();
 }
 
-Test(conn_repair, none_of_what_is_short_enough_to_be_copied)
+Test(conn_fec, none_of_what_is_short_enough_to_be_copied)
 {
 	burst_establish_warm(50 * MS);
 	burst_say(RUDP_TAIL_BYTES);
@@ -189,7 +189,7 @@ Test(conn_repair, none_of_what_is_short_enough_to_be_copied)
 	cr_assert(all(zero(uint, burst.sums), ge(uint, burst.copies, 1)));
 }
 
-Test(conn_repair, none_into_congestion)
+Test(conn_fec, none_into_congestion)
 {
 	burst_establish_warm(50 * MS);
 	burst_say(1000);
@@ -206,7 +206,7 @@ Test(conn_repair, none_into_congestion)
 	cr_assert(ge(uint, burst.sums, 1));
 }
 
-Test(conn_repair, fin_of_a_burst_is_copied)
+Test(conn_fec, fin_of_a_burst_is_copied)
 {
 	burst_establish_warm(50 * MS);
 	burst.drops_repeats = true;
@@ -219,7 +219,7 @@ Test(conn_repair, fin_of_a_burst_is_copied)
 	cr_assert(eq(int, rudp_conn_receive_eof(burst_listening()), 1));
 }
 
-Test(conn_repair, nobody_waits_for_answers_to_sums)
+Test(conn_fec, nobody_waits_for_answers_to_sums)
 {
 	burst_establish_warm(50 * MS);
 	burst.drops_sums = burst.drops_copies = true;
@@ -235,7 +235,7 @@ Test(conn_repair, nobody_waits_for_answers_to_sums)
 	cr_assert(zero(uint, burst.repeats));
 }
 
-Test(conn_repair, known_losses_ask_for_more_sums)
+Test(conn_fec, known_losses_ask_for_more_sums)
 {
 	unsigned before;
 
@@ -250,7 +250,7 @@ Test(conn_repair, known_losses_ask_for_more_sums)
 	cr_assert(ge(uint, burst.sums - before, 3 * before));
 }
 
-Test(conn_repair, sums_of_a_second_are_bounded)
+Test(conn_fec, sums_of_a_second_are_bounded)
 {
 	int64_t start_ns;
 	uint64_t bytes, most;
@@ -263,7 +263,7 @@ Test(conn_repair, sums_of_a_second_are_bounded)
 		burst_run_for(4 * burst.rtt_ns);
 		burst_hear();
 	}
-	bytes = (uint64_t)burst.sums * burst_speaking()->repairing.block.symbol_bytes;
+	bytes = (uint64_t)burst.sums * burst_speaking()->fec_sender.block.symbol_bytes;
 	most = (256u << 10) + (uint64_t)(burst.pair.now_ns - start_ns) * (128u << 10) / RUDP_NS_PER_S;
 	cr_assert(le(u64, bytes, most));
 	cr_assert(ge(u64, bytes, most * 8 / 10));

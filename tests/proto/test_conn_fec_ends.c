@@ -9,7 +9,7 @@
 
 #define MS RUDP_NS_PER_MS
 
-TestSuite(conn_repair_ends, .init = burst_init, .fini = burst_fini);
+TestSuite(conn_fec_ends, .init = burst_init, .fini = burst_fini);
 
 /* As the side that speaks would: frames of the test's own in a packet of data. */
 static enum rudp_verdict tell(uint8_t *frames, size_t len)
@@ -44,20 +44,20 @@ static enum rudp_verdict tell_sum(uint64_t offset, uint8_t count, size_t symbol_
 	return tell(bytes, rudp_writer_len(&w));
 }
 
-Test(conn_repair_ends, a_sum_beyond_the_window_ends_the_connection)
+Test(conn_fec_ends, a_sum_beyond_the_window_ends_the_connection)
 {
 	uint64_t end;
 
 	burst_establish(50 * MS);
 	end = burst_listening()->recvbuf.window_end;
 	cr_assert(eq(int, tell_sum(end - 1000, 10, 100), RUDP_VERDICT_OK));
-	cr_assert(eq(uint, burst_listening()->repairs.sum_count, 1));
+	cr_assert(eq(uint, burst_listening()->fec_store.sum_count, 1));
 	cr_assert(eq(int, tell_sum(end - 999, 10, 100), RUDP_VERDICT_BAD_STREAM));
 	cr_assert(eq(int, rudp_conn_error(burst_listening()), EPROTO));
-	cr_assert(zero(u64, burst_listening()->repairs.bytes));
+	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 }
 
-Test(conn_repair_ends, a_sum_beyond_the_final_size_ends_the_connection)
+Test(conn_fec_ends, a_sum_beyond_the_final_size_ends_the_connection)
 {
 	burst_establish(50 * MS);
 	burst.drops_news = true;
@@ -67,17 +67,17 @@ Test(conn_repair_ends, a_sum_beyond_the_final_size_ends_the_connection)
 		     RUDP_VERDICT_OK));
 	cr_assert(eq(u64, burst_listening()->recvbuf.final_size, 990));
 	cr_assert(eq(int, tell_sum(0, 99, 10), RUDP_VERDICT_OK));
-	cr_assert(eq(uint, burst_listening()->repairs.sum_count, 1));
+	cr_assert(eq(uint, burst_listening()->fec_store.sum_count, 1));
 	cr_assert(eq(int, tell_sum(1, 99, 10), RUDP_VERDICT_BAD_STREAM));
 	cr_assert(eq(int, rudp_conn_error(burst_listening()), EPROTO));
 }
 
-Test(conn_repair_ends, an_empty_sum_is_ignored)
+Test(conn_fec_ends, an_empty_sum_is_ignored)
 {
 	burst_establish(50 * MS);
 	cr_assert(eq(int, tell_sum(0, 128, 0), RUDP_VERDICT_OK));
 	cr_assert(eq(int, tell_sum(RUDP_VARINT_MAX, 128, 0), RUDP_VERDICT_OK));
-	cr_assert(zero(u64, burst_listening()->repairs.bytes));
+	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 	cr_assert(zero(int, rudp_conn_error(burst_listening())));
 }
 
@@ -90,10 +90,10 @@ static void leave_sums_waiting(void)
 	burst_say(BURST_BYTES);
 	burst_run_until_sums(1);
 	burst_run_for(burst.rtt_ns);
-	cr_assert(ge(uint, burst_listening()->repairs.sum_count, 1));
+	cr_assert(ge(uint, burst_listening()->fec_store.sum_count, 1));
 }
 
-Test(conn_repair_ends, sums_that_wait_count_in_the_budget)
+Test(conn_fec_ends, sums_that_wait_count_in_the_budget)
 {
 	const struct rudp_budget *budget;
 	const struct rudp_conn *conn;
@@ -105,15 +105,15 @@ Test(conn_repair_ends, sums_that_wait_count_in_the_budget)
 	bytes = rudp_conn_buffer_bytes(conn);
 	cr_assert(eq(u64, conn->charged_bytes, bytes));
 	cr_assert(eq(u64, budget->used_bytes, bytes));
-	cr_assert(ge(u64, bytes, conn->repairs.bytes + conn->recvbuf.ring.capacity_bytes));
+	cr_assert(ge(u64, bytes, conn->fec_store.bytes + conn->recvbuf.ring.capacity_bytes));
 	burst.drops_repeats = false;
 	burst_run_for(20 * burst.rtt_ns);
 	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
-	cr_assert(zero(u64, conn->repairs.bytes));
+	cr_assert(zero(u64, conn->fec_store.bytes));
 	cr_assert(eq(u64, budget->used_bytes, rudp_conn_buffer_bytes(conn)));
 }
 
-Test(conn_repair_ends, where_memory_is_scarce_no_sum_is_kept)
+Test(conn_fec_ends, where_memory_is_scarce_no_sum_is_kept)
 {
 	burst_establish_warm(50 * MS);
 	burst.pair.ep[1]->budget.limit_bytes = 2 * burst.pair.ep[1]->budget.used_bytes - 2;
@@ -121,31 +121,31 @@ Test(conn_repair_ends, where_memory_is_scarce_no_sum_is_kept)
 	burst_say(BURST_BYTES);
 	burst_run_until_sums(1);
 	burst_run_for(burst.rtt_ns);
-	cr_assert(zero(u64, burst_listening()->repairs.bytes));
-	cr_assert(zero(u64, burst_listening()->repairs.repaired_bytes));
+	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
+	cr_assert(zero(u64, burst_listening()->fec_store.repaired_bytes));
 	burst_run_for(20 * burst.rtt_ns);
 	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
 }
 
-Test(conn_repair_ends, end_of_the_connection_leaves_no_sum)
+Test(conn_fec_ends, end_of_the_connection_leaves_no_sum)
 {
 	leave_sums_waiting();
 	rudp_conn_reset(burst_speaking(), RUDP_RESET_APPLICATION, burst.pair.now_ns);
 	burst_run_for(2 * burst.rtt_ns);
-	cr_assert(zero(u64, burst_listening()->repairs.bytes));
+	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 	cr_assert(eq(int, rudp_conn_error(burst_listening()), ECONNRESET));
 }
 
-Test(conn_repair_ends, who_resets_holds_no_sum)
+Test(conn_fec_ends, who_resets_holds_no_sum)
 {
 	leave_sums_waiting();
 	rudp_conn_reset(burst_listening(), RUDP_RESET_APPLICATION, burst.pair.now_ns);
-	cr_assert(zero(u64, burst_listening()->repairs.bytes));
+	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 	cr_assert(eq(int, tell_sum(burst_listening()->recvbuf.ring.tail, 10, 100), RUDP_VERDICT_OK));
-	cr_assert(zero(u64, burst_listening()->repairs.bytes));
+	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 }
 
-Test(conn_repair_ends, who_has_been_reset_sends_no_more_sums)
+Test(conn_fec_ends, who_has_been_reset_sends_no_more_sums)
 {
 	unsigned before;
 
@@ -161,20 +161,20 @@ Test(conn_repair_ends, who_has_been_reset_sends_no_more_sums)
 	before = burst.sums;
 	burst_run_for(10 * burst.rtt_ns);
 	cr_assert(eq(uint, burst.sums, before));
-	cr_assert(eq(int, rudp_conn_repair_is_due(burst_speaking()), 0));
+	cr_assert(eq(int, rudp_conn_fec_is_due(burst_speaking()), 0));
 }
 
-Test(conn_repair_ends, who_reads_no_more_holds_no_sum)
+Test(conn_fec_ends, who_reads_no_more_holds_no_sum)
 {
 	leave_sums_waiting();
 	rudp_conn_shutdown_receive(burst_listening(), burst.pair.now_ns);
 	burst.drops_repeats = false;
 	burst_run_for(20 * burst.rtt_ns);
-	cr_assert(zero(u64, burst_listening()->repairs.bytes));
+	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 	cr_assert(zero(u64, rudp_sendbuf_unacked(&burst_speaking()->sendbuf)));
 }
 
-Test(conn_repair_ends, who_closes_in_the_middle_of_sums_sends_all)
+Test(conn_fec_ends, who_closes_in_the_middle_of_sums_sends_all)
 {
 	burst_establish_warm(50 * MS);
 	burst.dropped_news = 1u << 4 | 1u << 9;
@@ -184,21 +184,21 @@ Test(conn_repair_ends, who_closes_in_the_middle_of_sums_sends_all)
 	burst_run_for(10 * burst.rtt_ns);
 	cr_assert(eq(sz, burst_hear(), BURST_BYTES));
 	cr_assert(eq(int, rudp_conn_receive_eof(burst_listening()), 1));
-	cr_assert(zero(u64, burst_listening()->repairs.bytes));
+	cr_assert(zero(u64, burst_listening()->fec_store.bytes));
 }
 
-Test(conn_repair_ends, packets_that_become_too_large_have_no_sums)
+Test(conn_fec_ends, packets_that_become_too_large_have_no_sums)
 {
 	burst_establish_warm(50 * MS);
 	burst_say(10000);
 	burst_run_for(MS / 2);
 	cr_assert(zero(u64, rudp_sendbuf_unsent(&burst_speaking()->sendbuf)));
-	rudp_conn_repair_begin(burst_speaking(), burst_speaking()->sendbuf.ring.head);
-	burst_speaking()->path.datagram_bytes = RUDP_REPAIR_DATAGRAM_MAX_BYTES + 1;
-	cr_assert(eq(int, rudp_conn_repair_next(burst_speaking(), burst.pair.now_ns), 0));
-	cr_assert(eq(int, rudp_conn_repair_is_due(burst_speaking()), 0));
-	rudp_conn_repair_begin(burst_speaking(), burst_speaking()->sendbuf.ring.head);
-	burst_speaking()->path.datagram_bytes = RUDP_REPAIR_DATAGRAM_MAX_BYTES;
-	cr_assert(eq(int, rudp_conn_repair_next(burst_speaking(), burst.pair.now_ns), 1));
+	rudp_conn_fec_begin(burst_speaking(), burst_speaking()->sendbuf.ring.head);
+	burst_speaking()->path.datagram_bytes = RUDP_FEC_DATAGRAM_MAX_BYTES + 1;
+	cr_assert(eq(int, rudp_conn_fec_next(burst_speaking(), burst.pair.now_ns), 0));
+	cr_assert(eq(int, rudp_conn_fec_is_due(burst_speaking()), 0));
+	rudp_conn_fec_begin(burst_speaking(), burst_speaking()->sendbuf.ring.head);
+	burst_speaking()->path.datagram_bytes = RUDP_FEC_DATAGRAM_MAX_BYTES;
+	cr_assert(eq(int, rudp_conn_fec_next(burst_speaking(), burst.pair.now_ns), 1));
 	burst_speaking()->path.datagram_bytes = RUDP_DATAGRAM_BASE_BYTES;
 }

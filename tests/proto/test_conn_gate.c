@@ -81,14 +81,14 @@ Test(conn_gate, what_is_not_due_is_held_back_by_nothing)
 {
 	pair_run(&pair, RUDP_NS_PER_S);
 	expect(RUDP_GATE_NOTHING, RUDP_NEVER);
-	conn->repairing.end = conn->sendbuf.sent;
-	conn->repairing.next = 0;
+	conn->fec_sender.end = conn->sendbuf.sent;
+	conn->fec_sender.next = 0;
 	cr_assert(eq(int, rudp_conn_gate_of_sums(conn, 0), RUDP_GATE_OPEN));
 	cr_assert(zero(i64, rudp_conn_gate_at_ns(conn)));
 	conn->cc.cwnd_bytes = 0;
 	cr_assert(eq(int, rudp_conn_gate_of_sums(conn, 0), RUDP_GATE_WINDOW));
 	cr_assert(eq(i64, rudp_conn_gate_at_ns(conn), RUDP_NEVER));
-	conn->repairing.next = conn->repairing.end;
+	conn->fec_sender.next = conn->fec_sender.end;
 }
 
 static void anything(struct random *dice)

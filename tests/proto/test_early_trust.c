@@ -192,7 +192,7 @@ Test(early_trust, burst_has_its_sums_before_anybody_is_heard)
 {
 	ask_and_serve(BURST);
 	sent_within(RTT_NS);
-	cr_assert(ge(u64, pair.conn[1]->repairing.sent_packets, 2));
+	cr_assert(ge(u64, pair.conn[1]->fec_sender.sent_packets, 2));
 }
 
 Test(early_trust, who_was_never_heard_there_gets_three_times_what_came)

@@ -19,16 +19,16 @@ static const struct rudp_budget budget = {.limit_bytes = UINT64_MAX};
 static uint8_t stream[STREAM_BYTES];
 static struct rudp_ring sent; /* all of it */
 static struct rudp_recvbuf buf;
-static struct rudp_repair_store store;
+static struct rudp_fec_store store;
 static struct random dice;
 static uint64_t given_bytes;
 
 static void renew(void)
 {
-	rudp_repair_store_clear(&store);
+	rudp_fec_store_clear(&store);
 	rudp_recvbuf_fini(&buf);
 	rudp_recvbuf_init(&buf, STREAM_BYTES, &budget);
-	buf.history_bytes = RUDP_REPAIR_BLOCK_BYTES_MAX;
+	buf.history_bytes = RUDP_FEC_BLOCK_BYTES_MAX;
 }
 
 static void setup(void)
@@ -39,7 +39,7 @@ static void setup(void)
 	rudp_ring_init(&sent, STREAM_BYTES);
 	cr_assert(zero(int, rudp_ring_write(&sent, stream, STREAM_BYTES)));
 	rudp_recvbuf_init(&buf, STREAM_BYTES, &budget);
-	rudp_repair_store_init(&store);
+	rudp_fec_store_init(&store);
 	renew();
 }
 
@@ -52,7 +52,7 @@ static void teardown(void)
 	rudp_ring_fini(&sent);
 }
 
-TestSuite(repair_model, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(fec_model, .init = setup, .fini = teardown, .timeout = 120);
 
 static uint32_t roll(uint32_t n)
 {
@@ -89,7 +89,7 @@ static bool arrive(uint64_t start, uint64_t end)
 
 	if (verdict != RUDP_VERDICT_OK)
 		cr_assert(all(eq(int, verdict, RUDP_VERDICT_NO_MEMORY), ge(uint, fault_count(), 1)));
-	rudp_repair_store_on_bytes(&store, start, end);
+	rudp_fec_store_on_bytes(&store, start, end);
 	return verdict == RUDP_VERDICT_OK;
 }
 
@@ -113,32 +113,32 @@ static bool take_back(void *context, uint64_t offset, const uint8_t *bytes, size
 	if (memcmp(bytes, stream + offset, len) != 0)
 		cr_fatal("%zu bytes at %llu are not right", len, (unsigned long long)offset);
 	given_bytes += len;
-	rudp_repair_store_on_bytes(&store, offset, offset + len);
+	rudp_fec_store_on_bytes(&store, offset, offset + len);
 	return rudp_recvbuf_take(&buf, offset, bytes, len, false, NOW) == RUDP_VERDICT_OK;
 }
 
 static void solve(void)
 {
-	rudp_repair_store_solve(&store, &buf, UINT64_MAX, take_back, NULL);
+	rudp_fec_store_solve(&store, &buf, UINT64_MAX, take_back, NULL);
 	cr_assert(rudp_recvbuf_check(&buf));
 	cr_assert(le(uint, store.group_count, store.sum_count));
 	cr_assert(eq(int, store.bytes == 0, store.group_count == 0));
 }
 
-static void add(const struct rudp_repair_block *block, uint8_t row)
+static void add(const struct rudp_fec_block *block, uint8_t row)
 {
 	uint8_t sum[SYMBOL_MAX];
 
-	rudp_repair_sum(&sent, block, row, sum);
-	(void)rudp_repair_store_add(&store, &buf, block, row, sum);
-	cr_assert(le(uint, store.sum_count, RUDP_REPAIR_SUMS_MAX));
+	rudp_fec_symbol(&sent, block, row, sum);
+	(void)rudp_fec_store_add(&store, &buf, block, row, sum);
+	cr_assert(le(uint, store.sum_count, RUDP_FEC_SYMBOLS_MAX));
 }
 
-static struct rudp_repair_block any_block(uint32_t start_below)
+static struct rudp_fec_block any_block(uint32_t start_below)
 {
-	return (struct rudp_repair_block){
+	return (struct rudp_fec_block){
 		.start = roll(start_below),
-		.count = 1 + roll(RUDP_REPAIR_COUNT_MAX),
+		.count = 1 + roll(RUDP_FEC_COUNT_MAX),
 		.symbol_bytes = 1 + roll(roll(4) ? SYMBOL_MAX : 40),
 	};
 }
@@ -155,9 +155,9 @@ static void shuffle(unsigned from, unsigned count)
 }
 
 /* The first n of the packets, in any order, that touch the block, or lie inside it; their number. */
-static unsigned lose(const struct rudp_repair_block *block, unsigned n, bool inside)
+static unsigned lose(const struct rudp_fec_block *block, unsigned n, bool inside)
 {
-	uint64_t end = rudp_repair_end(block);
+	uint64_t end = rudp_fec_end(block);
 	unsigned lost = 0;
 
 	for (unsigned i = 0; i < packet_count && lost < n; i++) {
@@ -178,24 +178,24 @@ static void arrive_all_but_lost(void)
 }
 
 /* So many sums, rows at random. */
-static void add_sums(const struct rudp_repair_block *block, unsigned n)
+static void add_sums(const struct rudp_fec_block *block, unsigned n)
 {
-	uint8_t row = (uint8_t)roll(RUDP_REPAIR_ROWS_MAX);
+	uint8_t row = (uint8_t)roll(RUDP_FEC_ROWS_MAX);
 
-	for (unsigned i = 0; i < n; i++, row = (uint8_t)((row + 37) % RUDP_REPAIR_ROWS_MAX))
+	for (unsigned i = 0; i < n; i++, row = (uint8_t)((row + 37) % RUDP_FEC_ROWS_MAX))
 		add(block, row);
 }
 
-static bool is_there(const struct rudp_repair_block *block)
+static bool is_there(const struct rudp_fec_block *block)
 {
-	uint64_t end = rudp_repair_end(block), tail = buf.ring.tail;
+	uint64_t end = rudp_fec_end(block), tail = buf.ring.tail;
 
 	return tail >= end ||
 	       rudp_range_set_covers(&buf.pending, tail > block->start ? tail : block->start, end);
 }
 
 /* Packets as long as so many symbols at most; at last all but n that the block misses are there. */
-static unsigned arrive_around(const struct rudp_repair_block *block, uint32_t times, unsigned n)
+static unsigned arrive_around(const struct rudp_fec_block *block, uint32_t times, unsigned n)
 {
 	uint32_t margin = 3 * block->symbol_bytes;
 	uint64_t from = block->start > margin ? block->start - roll(margin) : 0;
@@ -203,7 +203,7 @@ static unsigned arrive_around(const struct rudp_repair_block *block, uint32_t ti
 	renew();
 	if (from > 0)
 		cr_assert(arrive(0, from));
-	cut(from, rudp_repair_end(block) + roll(margin), times * block->symbol_bytes);
+	cut(from, rudp_fec_end(block) + roll(margin), times * block->symbol_bytes);
 	shuffle(0, packet_count);
 	n = lose(block, n, false);
 	arrive_all_but_lost();
@@ -211,22 +211,22 @@ static unsigned arrive_around(const struct rudp_repair_block *block, uint32_t ti
 }
 
 /* Each packet that is missing may begin a piece and end one: more than may be solved are no promise. */
-static bool is_promised(const struct rudp_repair_block *block, unsigned lost, unsigned sums)
+static bool is_promised(const struct rudp_fec_block *block, unsigned lost, unsigned sums)
 {
 	return (2 * lost + 1) * sums <= 2 * (block->symbol_bytes + 32);
 }
 
-Test(repair_model, as_many_sums_as_symbols_are_missing_give_all_back)
+Test(fec_model, as_many_sums_as_symbols_are_missing_give_all_back)
 {
 	unsigned promised = 0;
 
 	for (int trial = 0; trial < 600; trial++) {
-		struct rudp_repair_block block = any_block(100000);
+		struct rudp_fec_block block = any_block(100000);
 		uint32_t times = 1 + roll(3);
-		unsigned n = arrive_around(&block, times, 1 + roll(RUDP_REPAIR_SOLVE_MAX / times));
+		unsigned n = arrive_around(&block, times, 1 + roll(RUDP_FEC_SOLVE_MAX / times));
 
 		read_some(roll((uint32_t)rudp_ring_used(&buf.ring) + 1));
-		cr_assert(le(uint, n * times, RUDP_REPAIR_SOLVE_MAX));
+		cr_assert(le(uint, n * times, RUDP_FEC_SOLVE_MAX));
 		add_sums(&block, n * times);
 		solve();
 		if (!is_promised(&block, n, n * times))
@@ -239,9 +239,9 @@ Test(repair_model, as_many_sums_as_symbols_are_missing_give_all_back)
 }
 
 /* Packets of exactly a symbol each, at borders of their own. */
-static unsigned lose_whole_ones(const struct rudp_repair_block *block)
+static unsigned lose_whole_ones(const struct rudp_fec_block *block)
 {
-	uint64_t from = block->start - roll(block->symbol_bytes), end = rudp_repair_end(block);
+	uint64_t from = block->start - roll(block->symbol_bytes), end = rudp_fec_end(block);
 	unsigned n;
 
 	renew();
@@ -250,15 +250,15 @@ static unsigned lose_whole_ones(const struct rudp_repair_block *block)
 	for (packet_count = 0; from < end; packet_count++, from += block->symbol_bytes)
 		packets[packet_count] = (struct packet){from, from + block->symbol_bytes, false};
 	shuffle(0, packet_count);
-	n = lose(block, 1 + roll(RUDP_REPAIR_SOLVE_MAX), true);
+	n = lose(block, 1 + roll(RUDP_FEC_SOLVE_MAX), true);
 	arrive_all_but_lost();
 	return n;
 }
 
-Test(repair_model, with_one_sum_less_one_packet_more_is_waited_for)
+Test(fec_model, with_one_sum_less_one_packet_more_is_waited_for)
 {
 	for (int trial = 0; trial < 400; trial++) {
-		struct rudp_repair_block block = any_block(100000);
+		struct rudp_fec_block block = any_block(100000);
 		unsigned n, i = 0;
 
 		block.start += block.symbol_bytes;
@@ -281,12 +281,12 @@ Test(repair_model, with_one_sum_less_one_packet_more_is_waited_for)
 /* A burst of sums of some block, or a packet, or a look by the program. */
 static void anything_happens(unsigned *next, unsigned loss_percent)
 {
-	struct rudp_repair_block block = any_block(STREAM_BYTES / 4);
+	struct rudp_fec_block block = any_block(STREAM_BYTES / 4);
 	struct packet *packet = &packets[*next];
 
 	switch (roll(8)) {
 	case 0:
-		add_sums(&block, 1 + roll(RUDP_REPAIR_SOLVE_MAX));
+		add_sums(&block, 1 + roll(RUDP_FEC_SOLVE_MAX));
 		break;
 	case 1:
 		read_some(roll((uint32_t)rudp_ring_used(&buf.ring) + 1));
@@ -312,7 +312,7 @@ static void end_of_it(void)
 
 static void run(unsigned loss_percent, unsigned faults_percent)
 {
-	uint64_t end = STREAM_BYTES / 4 + (RUDP_REPAIR_COUNT_MAX + 1) * SYMBOL_MAX;
+	uint64_t end = STREAM_BYTES / 4 + (RUDP_FEC_COUNT_MAX + 1) * SYMBOL_MAX;
 	unsigned next = 0;
 
 	renew();
@@ -329,7 +329,7 @@ static void run(unsigned loss_percent, unsigned faults_percent)
 	end_of_it();
 }
 
-Test(repair_model, whatever_is_given_back_is_right)
+Test(fec_model, whatever_is_given_back_is_right)
 {
 	static const unsigned percents[] = {0, 1, 5, 20, 50, 100};
 
@@ -338,7 +338,7 @@ Test(repair_model, whatever_is_given_back_is_right)
 	cr_assert(ge(u64, given_bytes, 100000));
 }
 
-Test(repair_model, whatever_is_given_back_is_right_without_memory)
+Test(fec_model, whatever_is_given_back_is_right_without_memory)
 {
 	for (int trial = 0; trial < 12; trial++)
 		run(1 + roll(40), 1 + roll(50));

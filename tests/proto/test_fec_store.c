@@ -24,7 +24,7 @@ static const struct rudp_budget budget = {.limit_bytes = UINT64_MAX};
 static uint8_t stream[STREAM_BYTES];
 static struct rudp_ring sent; /* all of it */
 static struct rudp_recvbuf buf;
-static struct rudp_repair_store store;
+static struct rudp_fec_store store;
 static struct random dice;
 
 static void setup(void)
@@ -35,8 +35,8 @@ static void setup(void)
 	rudp_ring_init(&sent, STREAM_BYTES);
 	cr_assert(zero(int, rudp_ring_write(&sent, stream, STREAM_BYTES)));
 	rudp_recvbuf_init(&buf, STREAM_BYTES, &budget);
-	buf.history_bytes = RUDP_REPAIR_BLOCK_BYTES_MAX;
-	rudp_repair_store_init(&store);
+	buf.history_bytes = RUDP_FEC_BLOCK_BYTES_MAX;
+	rudp_fec_store_init(&store);
 }
 
 static void expect_sound(void)
@@ -52,22 +52,22 @@ static void expect_sound(void)
 			 (uint64_t)store.groups[i]->count * store.groups[i]->block.symbol_bytes;
 	}
 	cr_assert(all(eq(uint, store.sum_count, sums), eq(u64, store.bytes, bytes)));
-	cr_assert(all(le(uint, store.group_count, RUDP_REPAIR_BLOCKS_MAX),
-		      le(uint, store.sum_count, RUDP_REPAIR_SUMS_MAX)));
+	cr_assert(all(le(uint, store.group_count, RUDP_FEC_BLOCKS_MAX),
+		      le(uint, store.sum_count, RUDP_FEC_SYMBOLS_MAX)));
 }
 
 static void teardown(void)
 {
 	fault_arm(0);
 	expect_sound();
-	rudp_repair_store_clear(&store);
+	rudp_fec_store_clear(&store);
 	cr_assert(all(zero(u64, store.bytes), zero(uint, store.sum_count),
 		      zero(uint, store.group_count)));
 	rudp_recvbuf_fini(&buf);
 	rudp_ring_fini(&sent);
 }
 
-TestSuite(repair_store, .init = setup, .fini = teardown);
+TestSuite(fec_store, .init = setup, .fini = teardown);
 
 static void arrive(uint64_t start, uint64_t end)
 {
@@ -75,7 +75,7 @@ static void arrive(uint64_t start, uint64_t end)
 
 	cr_assert(eq(int, rudp_recvbuf_take(&buf, start, stream + start, len, false, NOW),
 		     RUDP_VERDICT_OK));
-	rudp_repair_store_on_bytes(&store, start, end);
+	rudp_fec_store_on_bytes(&store, start, end);
 }
 
 static void read_some(size_t n)
@@ -83,13 +83,13 @@ static void read_some(size_t n)
 	rudp_recvbuf_consume(&buf, n, 20 * RUDP_NS_PER_MS, NOW);
 }
 
-static int add(const struct rudp_repair_block *block, uint8_t row)
+static int add(const struct rudp_fec_block *block, uint8_t row)
 {
 	uint8_t sum[65536];
 	int err;
 
-	rudp_repair_sum(&sent, block, row, sum);
-	err = rudp_repair_store_add(&store, &buf, block, row, sum);
+	rudp_fec_symbol(&sent, block, row, sum);
+	err = rudp_fec_store_add(&store, &buf, block, row, sum);
 	expect_sound();
 	return err;
 }
@@ -105,20 +105,20 @@ static bool take_back(void *context, uint64_t offset, const uint8_t *bytes, size
 	if (memcmp(bytes, stream + offset, len) != 0)
 		cr_fatal("%zu bytes at %llu are not right", len, (unsigned long long)offset);
 	cr_assert(eq(int, rudp_recvbuf_take(&buf, offset, bytes, len, false, NOW), RUDP_VERDICT_OK));
-	rudp_repair_store_on_bytes(&store, offset, offset + len);
+	rudp_fec_store_on_bytes(&store, offset, offset + len);
 	if (++given == stops_after && clears)
-		rudp_repair_store_clear(&store);
+		rudp_fec_store_clear(&store);
 	return given != stops_after;
 }
 
 static void solve(void)
 {
-	rudp_repair_store_solve(&store, &buf, UINT64_MAX, take_back, &given);
+	rudp_fec_store_solve(&store, &buf, UINT64_MAX, take_back, &given);
 	expect_sound();
 }
 
 /* A block of ten symbols of 100 bytes, of which all has come but [from, to). */
-static const struct rudp_repair_block ten = {1000, 10, 100};
+static const struct rudp_fec_block ten = {1000, 10, 100};
 
 static void arrive_without(uint64_t from, uint64_t to)
 {
@@ -126,11 +126,11 @@ static void arrive_without(uint64_t from, uint64_t to)
 	arrive(to, 2000);
 }
 
-Test(repair_store, one_sum_gives_one_packet_back)
+Test(fec_store, one_sum_gives_one_packet_back)
 {
 	arrive_without(1250, 1350); /* across a border of symbols: two pieces */
 	cr_assert(zero(int, add(&ten, 7)));
-	cr_assert(eq(u64, store.bytes, sizeof(struct rudp_repair_group) + 100));
+	cr_assert(eq(u64, store.bytes, sizeof(struct rudp_fec_group) + 100));
 	solve();
 	cr_assert(eq(uint, given, 2));
 	cr_assert(eq(u64, store.repaired_bytes, 100));
@@ -138,7 +138,7 @@ Test(repair_store, one_sum_gives_one_packet_back)
 	cr_assert(zero(u64, store.bytes));
 }
 
-Test(repair_store, a_longer_packet_takes_two)
+Test(fec_store, a_longer_packet_takes_two)
 {
 	arrive_without(1250, 1351);
 	cr_assert(zero(int, add(&ten, 7)));
@@ -150,7 +150,7 @@ Test(repair_store, a_longer_packet_takes_two)
 	cr_assert(eq(u64, buf.ring.tail, 2000));
 }
 
-Test(repair_store, a_sum_of_what_is_complete_is_not_kept)
+Test(fec_store, a_sum_of_what_is_complete_is_not_kept)
 {
 	arrive(0, 1500);
 	arrive(1500, 2000);
@@ -160,14 +160,14 @@ Test(repair_store, a_sum_of_what_is_complete_is_not_kept)
 	cr_assert(zero(uint, given));
 }
 
-Test(repair_store, a_block_that_lies_complete_behind_a_gap_is_complete)
+Test(fec_store, a_block_that_lies_complete_behind_a_gap_is_complete)
 {
 	arrive(900, 2100);
 	cr_assert(zero(int, add(&ten, 0)));
 	cr_assert(zero(u64, store.bytes));
 }
 
-Test(repair_store, a_block_that_becomes_complete_is_dropped)
+Test(fec_store, a_block_that_becomes_complete_is_dropped)
 {
 	arrive_without(1100, 1500);
 	cr_assert(zero(int, add(&ten, 0)));
@@ -176,7 +176,7 @@ Test(repair_store, a_block_that_becomes_complete_is_dropped)
 	cr_assert(all(zero(uint, given), zero(u64, store.bytes)));
 }
 
-Test(repair_store, the_same_row_counts_once)
+Test(fec_store, the_same_row_counts_once)
 {
 	arrive_without(1100, 1300);
 	cr_assert(zero(int, add(&ten, 3)));
@@ -189,9 +189,9 @@ Test(repair_store, the_same_row_counts_once)
 	cr_assert(eq(u64, buf.ring.tail, 2000));
 }
 
-Test(repair_store, a_block_of_another_shape_at_the_same_place_is_refused)
+Test(fec_store, a_block_of_another_shape_at_the_same_place_is_refused)
 {
-	static const struct rudp_repair_block others[] = {{1000, 9, 100}, {1000, 10, 99}};
+	static const struct rudp_fec_block others[] = {{1000, 9, 100}, {1000, 10, 99}};
 
 	arrive_without(1100, 1300);
 	cr_assert(zero(int, add(&ten, 3)));
@@ -200,7 +200,7 @@ Test(repair_store, a_block_of_another_shape_at_the_same_place_is_refused)
 	cr_assert(eq(uint, store.sum_count, 1));
 }
 
-Test(repair_store, a_block_whose_bytes_are_overwritten_is_refused_and_dropped)
+Test(fec_store, a_block_whose_bytes_are_overwritten_is_refused_and_dropped)
 {
 	buf.history_bytes = 0;
 	arrive(0, 4096);
@@ -208,8 +208,8 @@ Test(repair_store, a_block_whose_bytes_are_overwritten_is_refused_and_dropped)
 	arrive(4096, 5000);
 	cr_assert(eq(sz, buf.ring.capacity_bytes, 4096));
 	cr_assert(eq(u64, rudp_ring_kept(&buf.ring), 904));
-	cr_assert(eq(int, add(&(struct rudp_repair_block){903, 42, 100}, 0), -ERANGE));
-	cr_assert(zero(int, add(&(struct rudp_repair_block){904, 42, 100}, 0)));
+	cr_assert(eq(int, add(&(struct rudp_fec_block){903, 42, 100}, 0), -ERANGE));
+	cr_assert(zero(int, add(&(struct rudp_fec_block){904, 42, 100}, 0)));
 	solve();
 	cr_assert(eq(uint, store.group_count, 1));
 	read_some(904);
@@ -218,19 +218,19 @@ Test(repair_store, a_block_whose_bytes_are_overwritten_is_refused_and_dropped)
 	cr_assert(all(zero(uint, given), zero(u64, store.bytes)));
 }
 
-Test(repair_store, what_has_been_read_is_of_use_as_long_as_it_is_there)
+Test(fec_store, what_has_been_read_is_of_use_as_long_as_it_is_there)
 {
 	arrive(0, 4096);
 	read_some(4096);
 	arrive(4096, 6000);
 	read_some(1904);
 	arrive(7000, 9000);
-	cr_assert(zero(int, add(&(struct rudp_repair_block){0, 9, 1000}, 5)));
+	cr_assert(zero(int, add(&(struct rudp_fec_block){0, 9, 1000}, 5)));
 	solve();
 	cr_assert(eq(u64, buf.ring.tail, 9000));
 }
 
-Test(repair_store, who_discards_wants_no_sums)
+Test(fec_store, who_discards_wants_no_sums)
 {
 	arrive_without(1100, 1300);
 	cr_assert(zero(int, add(&ten, 3)));
@@ -240,11 +240,11 @@ Test(repair_store, who_discards_wants_no_sums)
 	cr_assert(all(zero(uint, given), zero(u64, store.bytes)));
 }
 
-Test(repair_store, blocks_are_bounded)
+Test(fec_store, blocks_are_bounded)
 {
-	struct rudp_repair_block block = {.count = 2, .symbol_bytes = 10};
+	struct rudp_fec_block block = {.count = 2, .symbol_bytes = 10};
 
-	for (unsigned i = 0; i < RUDP_REPAIR_BLOCKS_MAX; i++) {
+	for (unsigned i = 0; i < RUDP_FEC_BLOCKS_MAX; i++) {
 		block.start = i * 20;
 		cr_assert(zero(int, add(&block, 0)));
 	}
@@ -254,14 +254,14 @@ Test(repair_store, blocks_are_bounded)
 	cr_assert(zero(int, add(&block, 1))); /* room for sums there is */
 	solve();
 	cr_assert(eq(u64, buf.ring.tail, 20));
-	cr_assert(eq(uint, store.group_count, RUDP_REPAIR_BLOCKS_MAX - 1));
+	cr_assert(eq(uint, store.group_count, RUDP_FEC_BLOCKS_MAX - 1));
 }
 
-Test(repair_store, sums_of_a_block_are_bounded)
+Test(fec_store, sums_of_a_block_are_bounded)
 {
-	static const struct rudp_repair_block block = {0, 128, 10};
+	static const struct rudp_fec_block block = {0, 128, 10};
 
-	for (unsigned i = 0; i < RUDP_REPAIR_SOLVE_MAX; i++)
+	for (unsigned i = 0; i < RUDP_FEC_SOLVE_MAX; i++)
 		cr_assert(zero(int, add(&block, (uint8_t)(127 - i))));
 	cr_assert(eq(int, add(&block, 0), -ENOSPC));
 	cr_assert(zero(int, add(&block, 127))); /* that one is there */
@@ -272,11 +272,11 @@ Test(repair_store, sums_of_a_block_are_bounded)
 	cr_assert(eq(u64, buf.ring.tail, 1280));
 }
 
-Test(repair_store, sums_of_all_blocks_are_bounded)
+Test(fec_store, sums_of_all_blocks_are_bounded)
 {
-	struct rudp_repair_block block = {.count = 100, .symbol_bytes = 10};
+	struct rudp_fec_block block = {.count = 100, .symbol_bytes = 10};
 
-	for (unsigned i = 0; i < RUDP_REPAIR_SUMS_MAX; i++) {
+	for (unsigned i = 0; i < RUDP_FEC_SYMBOLS_MAX; i++) {
 		block.start = i / 20 * 1000;
 		cr_assert(zero(int, add(&block, (uint8_t)(i % 20))));
 	}
@@ -284,12 +284,12 @@ Test(repair_store, sums_of_all_blocks_are_bounded)
 	cr_assert(eq(int, add(&block, 0), -ENOSPC));
 	arrive(0, 1000);
 	solve();
-	cr_assert(eq(uint, store.sum_count, RUDP_REPAIR_SUMS_MAX - 20));
+	cr_assert(eq(uint, store.sum_count, RUDP_FEC_SYMBOLS_MAX - 20));
 	cr_assert(zero(int, add(&block, 0)));
 }
 
 /* Every other symbol has come. */
-static void arrive_torn(const struct rudp_repair_block *block)
+static void arrive_torn(const struct rudp_fec_block *block)
 {
 	for (uint32_t i = 0; i < block->count; i++)
 		if (i % 2)
@@ -297,12 +297,12 @@ static void arrive_torn(const struct rudp_repair_block *block)
 			       block->start + (i + 1) * block->symbol_bytes);
 }
 
-Test(repair_store, more_than_can_be_solved_is_left_to_come)
+Test(fec_store, more_than_can_be_solved_is_left_to_come)
 {
-	static const struct rudp_repair_block block = {0, 128, 10};
+	static const struct rudp_fec_block block = {0, 128, 10};
 
 	arrive_torn(&block);
-	for (unsigned i = 0; i < RUDP_REPAIR_SOLVE_MAX; i++)
+	for (unsigned i = 0; i < RUDP_FEC_SOLVE_MAX; i++)
 		cr_assert(zero(int, add(&block, (uint8_t)i)));
 	solve();
 	cr_assert(zero(uint, given));
@@ -312,9 +312,9 @@ Test(repair_store, more_than_can_be_solved_is_left_to_come)
 	cr_assert(eq(u64, buf.ring.tail, 1280));
 }
 
-Test(repair_store, more_holes_than_it_looks_at_are_left_to_close)
+Test(fec_store, more_holes_than_it_looks_at_are_left_to_close)
 {
-	static const struct rudp_repair_block block = {0, 1, 400};
+	static const struct rudp_fec_block block = {0, 1, 400};
 
 	for (unsigned i = 0; i <= HOLES_MAX; i++)
 		arrive(i * 4 + 2, i * 4 + 4);
@@ -327,16 +327,16 @@ Test(repair_store, more_holes_than_it_looks_at_are_left_to_close)
 }
 
 /* Of 32 symbols of 130 bytes nothing has come but a byte here and there: a system for each column. */
-Test(repair_store, crumbs_are_not_solved_piece_by_piece)
+Test(fec_store, tiny_pieces_are_not_solved_piece_by_piece)
 {
-	static const struct rudp_repair_block block = {0, 32, 130};
+	static const struct rudp_fec_block block = {0, 32, 130};
 
 	for (unsigned i = 1; i < HOLES_MAX; i++) {
 		uint64_t at = (uint64_t)(i / 2) * 130 + 2 * i;
 
 		arrive(at, at + 1);
 	}
-	for (unsigned i = 0; i < RUDP_REPAIR_SOLVE_MAX; i++)
+	for (unsigned i = 0; i < RUDP_FEC_SOLVE_MAX; i++)
 		cr_assert(zero(int, add(&block, (uint8_t)i)));
 	solve();
 	cr_assert(zero(uint, given));
@@ -346,9 +346,9 @@ Test(repair_store, crumbs_are_not_solved_piece_by_piece)
 }
 
 /* What a heavy loss leaves of packets that are a little shorter than symbols is. */
-Test(repair_store, packets_that_lie_across_symbols_are_solved_however_many)
+Test(fec_store, packets_that_lie_across_symbols_are_solved_however_many)
 {
-	static const struct rudp_repair_block block = {0, 128, 1200};
+	static const struct rudp_fec_block block = {0, 128, 1200};
 	uint64_t end = UINT64_C(128) * 1200;
 
 	for (unsigned i = 0; i * UINT64_C(1190) < end; i++) {
@@ -357,13 +357,13 @@ Test(repair_store, packets_that_lie_across_symbols_are_solved_however_many)
 		if (i % 5 != 2)
 			arrive(at, at + 1190 < end ? at + 1190 : end);
 	}
-	for (unsigned i = 0; i < RUDP_REPAIR_SOLVE_MAX; i++)
+	for (unsigned i = 0; i < RUDP_FEC_SOLVE_MAX; i++)
 		cr_assert(zero(int, add(&block, (uint8_t)i)));
 	solve();
 	cr_assert(eq(u64, buf.ring.tail, end));
 }
 
-Test(repair_store, without_memory_a_sum_is_not_kept)
+Test(fec_store, without_memory_a_sum_is_not_kept)
 {
 	unsigned nth = 0;
 	int err;
@@ -381,7 +381,7 @@ Test(repair_store, without_memory_a_sum_is_not_kept)
 	cr_assert(eq(uint, store.sum_count, 1));
 }
 
-Test(repair_store, without_memory_nothing_is_given_and_the_block_is_dropped)
+Test(fec_store, without_memory_nothing_is_given_and_the_block_is_dropped)
 {
 	arrive_without(1100, 1200);
 	cr_assert(zero(int, add(&ten, 3)));
@@ -393,7 +393,7 @@ Test(repair_store, without_memory_nothing_is_given_and_the_block_is_dropped)
 /* Two blocks, each with two pieces to give back. */
 static void have_two_to_solve(void)
 {
-	static const struct rudp_repair_block second = {2000, 10, 100};
+	static const struct rudp_fec_block second = {2000, 10, 100};
 
 	arrive(0, 1250);
 	arrive(1350, 2250);
@@ -402,7 +402,7 @@ static void have_two_to_solve(void)
 	cr_assert(zero(int, add(&second, 3)));
 }
 
-Test(repair_store, who_takes_may_say_that_it_is_enough)
+Test(fec_store, who_takes_may_say_that_it_is_enough)
 {
 	have_two_to_solve();
 	stops_after = 1;
@@ -411,7 +411,7 @@ Test(repair_store, who_takes_may_say_that_it_is_enough)
 	cr_assert(zero(u64, store.bytes));
 }
 
-Test(repair_store, who_takes_may_clear_it_in_the_middle)
+Test(fec_store, who_takes_may_clear_it_in_the_middle)
 {
 	for (stops_after = 1; stops_after <= 4; stops_after++) {
 		rudp_recvbuf_fini(&buf);
@@ -425,10 +425,10 @@ Test(repair_store, who_takes_may_clear_it_in_the_middle)
 	}
 }
 
-Test(repair_store, cleared_it_may_be_used_on)
+Test(fec_store, cleared_it_may_be_used_on)
 {
 	have_two_to_solve();
-	rudp_repair_store_clear(&store);
+	rudp_fec_store_clear(&store);
 	expect_sound();
 	have_two_to_solve();
 	solve();

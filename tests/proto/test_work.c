@@ -186,21 +186,21 @@ Test(work, of_solving_is_done_in_turns)
 	struct rudp_conn *server = pair.conn[1];
 	unsigned blocks = 6, turns = 0;
 
-	say_stream_with_holes(SYMBOLS * SYMBOL_BYTES + 2 * SYMBOL_BYTES, RUDP_REPAIR_SOLVE_MAX);
+	say_stream_with_holes(SYMBOLS * SYMBOL_BYTES + 2 * SYMBOL_BYTES, RUDP_FEC_SOLVE_MAX);
 	for (unsigned block = 0; block < blocks; block++)
-		for (unsigned row = 0; row < RUDP_REPAIR_SOLVE_MAX; row++)
+		for (unsigned row = 0; row < RUDP_FEC_SOLVE_MAX; row++)
 			say_sum(block, (uint8_t)row);
-	for (; server->repairs.has_news; turns++) {
+	for (; server->fec_store.has_news; turns++) {
 		uint64_t before = rudp_conn_work_total(server);
 		unsigned none = 0;
 
 		cr_assert(lt(uint, turns, 1000));
-		rudp_endpoint_repair(pair.ep[1], &none, pair.now_ns);
+		rudp_endpoint_fec(pair.ep[1], &none, pair.now_ns);
 		cr_assert(le(u64, rudp_conn_work_total(server) - before,
-			     RUDP_WORK_REPAIR_TURN + RUDP_REPAIR_STEP_WORK_MAX + FRAME_MAX));
+			     RUDP_WORK_FEC_TURN + RUDP_FEC_STEP_WORK_MAX + FRAME_MAX));
 	}
 	cr_assert(ge(uint, turns, 50)); /* the most expensive block that there is */
-	cr_assert(eq(u64, pair_stats(&pair, 1).stream_repaired, RUDP_REPAIR_SOLVE_MAX - 1));
+	cr_assert(eq(u64, pair_stats(&pair, 1).stream_repaired, RUDP_FEC_SOLVE_MAX - 1));
 	rudp_conn_charge(server);
 	cr_assert(rudp_endpoint_check(pair.ep[1]));
 }
@@ -212,14 +212,14 @@ Test(work, of_blocks_without_news_is_none)
 	uint64_t before;
 	unsigned none = 0;
 
-	for (unsigned block = 0; block < RUDP_REPAIR_BLOCKS_MAX; block++)
+	for (unsigned block = 0; block < RUDP_FEC_BLOCKS_MAX; block++)
 		say_sum(block, 0);
-	rudp_endpoint_repair(pair.ep[1], &none, pair.now_ns);
-	cr_assert(not(server->repairs.has_news));
+	rudp_endpoint_fec(pair.ep[1], &none, pair.now_ns);
+	cr_assert(not(server->fec_store.has_news));
 	say_pings(1);
-	cr_assert(not(server->repairs.has_news));
+	cr_assert(not(server->fec_store.has_news));
 	before = rudp_conn_work_total(server);
-	rudp_endpoint_repair(pair.ep[1], &none, pair.now_ns);
+	rudp_endpoint_fec(pair.ep[1], &none, pair.now_ns);
 	cr_assert(eq(u64, rudp_conn_work_total(server), before));
 	rudp_conn_charge(server);
 }

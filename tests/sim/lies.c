@@ -52,8 +52,7 @@ static void write_sums(struct rudp_writer *w, struct prng *prng)
 {
 	for (unsigned i = 0; i < FRAMES / 2; i++)
 		write_byte(w, 1 + below(prng, BLOCK_BYTES));
-	rudp_frame_write_repair_head(w, 1, BLOCK_SYMBOLS,
-				     (uint8_t)below(prng, RUDP_REPAIR_ROWS_MAX));
+	rudp_frame_write_repair_head(w, 1, BLOCK_SYMBOLS, (uint8_t)below(prng, RUDP_FEC_ROWS_MAX));
 	rudp_write_zeros(w, SYMBOL_BYTES);
 }
 
