@@ -85,7 +85,7 @@ const char *rudp_ss_reason(const struct rudp_control_info *info);
 /* "aes-256-gcm"; "" for none. */
 const char *rudp_ss_suite(const struct rudp_control_info *info);
 /* How its handshake was: full, resumed, resumed+dh; "" where that means nothing. */
-const char *rudp_ss_beginning(const struct rudp_control_info *info);
+const char *rudp_ss_handshake_kind(const struct rudp_control_info *info);
 /* Bytes (of a listener: connections) that wait for the program, and for the peer. */
 uint64_t rudp_ss_receive_queue(const struct rudp_control_info *info);
 uint64_t rudp_ss_send_queue(const struct rudp_control_info *info);

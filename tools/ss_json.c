@@ -86,7 +86,7 @@ static bool put_path(json_t *o, const struct rudp_control_info *info)
 	return put(o, "key", json_boolean(info->authenticated)) &&
 	       put(o, "suite", text_or_null(rudp_ss_suite(info))) &&
 	       put(o, "encrypted_by", text_or_null(rudp_aead_kind_text(info->aead))) &&
-	       put(o, "handshake", text_or_null(rudp_ss_beginning(info))) &&
+	       put(o, "handshake", text_or_null(rudp_ss_handshake_kind(info))) &&
 	       put(o, "early_bytes", number(info->early_bytes)) &&
 	       put(o, "known_path_bytes", number((uint64_t)info->known_kib << 10)) &&
 	       put(o, "congestion_control", text_or_null(info->cc_name)) &&
@@ -98,7 +98,8 @@ static bool put_path(json_t *o, const struct rudp_control_info *info)
 	       put(o, "datagram_bytes", number(info->datagram_bytes)) &&
 	       put(o, "cwnd_bytes", number(info->cwnd_bytes)) &&
 	       put(o, "ssthresh_bytes",
-		   info->ssthresh_bytes > UINT32_MAX ? json_null() : number(info->ssthresh_bytes)) &&
+		   info->ssthresh_bytes > UINT32_MAX ? json_null()
+						     : number(info->ssthresh_bytes)) &&
 	       put(o, "inflight_bytes", number(info->inflight_bytes)) &&
 	       put(o, "pacing_bytes_per_s", number(info->pacing_bytes_per_s));
 }

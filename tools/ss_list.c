@@ -257,17 +257,17 @@ const char *rudp_ss_suite(const struct rudp_control_info *info)
 	}
 }
 
-const char *rudp_ss_beginning(const struct rudp_control_info *info)
+const char *rudp_ss_handshake_kind(const struct rudp_control_info *info)
 {
 	static const char *const texts[] = {
-#define BEGINNING(name, text) text,
-		RUDP_BEGINNINGS(BEGINNING)
-#undef BEGINNING
+#define HANDSHAKE_KIND(name, text) text,
+		RUDP_HANDSHAKE_KINDS(HANDSHAKE_KIND)
+#undef HANDSHAKE_KIND
 	};
 
-	if (!info->suite || info->beginning >= sizeof texts / sizeof texts[0])
+	if (!info->suite || info->handshake_kind >= sizeof texts / sizeof texts[0])
 		return "";
-	return texts[info->beginning];
+	return texts[info->handshake_kind];
 }
 
 uint64_t rudp_ss_receive_queue(const struct rudp_control_info *info)

@@ -101,7 +101,7 @@ static void print_transport(const struct rudp_control_info *info)
 		putchar(')');
 	if (info->transport == RUDP_TRANSPORT_RUDP && info->suite)
 		printf(" key:%s %s %s", info->authenticated ? "yes" : "no", rudp_ss_suite(info),
-		       rudp_ss_beginning(info));
+		       rudp_ss_handshake_kind(info));
 	if (info->transport == RUDP_TRANSPORT_RUDP && info->aead)
 		printf(" by:%s", rudp_aead_kind_text(info->aead));
 	print_count("early", info->early_bytes);

@@ -160,7 +160,7 @@ struct rudp_control_info {
 	uint8_t authenticated;
 	uint8_t suite;
 	uint8_t aead;             /* enum rudp_aead_kind of proto/aead.h */
-	uint8_t beginning;        /* enum rudp_beginning of proto/conn.h */
+	uint8_t handshake_kind;   /* enum rudp_handshake_kind of proto/conn.h */
 	uint8_t flows;            /* that share the bandwidth out with it; at most that; 0: none */
 	uint16_t early_bytes;     /* of the stream, in the SYN */
 	uint16_t known_kib;       /* of its first window, by what was known of the path; 0: nothing */

@@ -26,7 +26,7 @@ static void copy_stats(struct rudp_control_info *info, const struct rudp_conn_st
 	info->authenticated = stats->authenticated;
 	info->suite = stats->suite;
 	info->aead = (uint8_t)stats->aead;
-	info->beginning = stats->beginning;
+	info->handshake_kind = stats->handshake_kind;
 	info->flows = (uint8_t)(stats->flows < UINT8_MAX ? stats->flows : UINT8_MAX);
 	info->early_bytes = stats->early_bytes;
 	info->known_kib = (uint16_t)(known_kib < UINT16_MAX ? known_kib : UINT16_MAX);

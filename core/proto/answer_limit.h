@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer_limit - how many answers strangers get.
+ * answer_limit - how many answers unauthenticated senders get.
  *
  * One number for all would be used up by whoever sends rubbish, and honest peers would wait for their
  * time-outs: to be told nothing of a closed port, of an association or a connection that is gone. So

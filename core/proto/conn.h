@@ -74,14 +74,14 @@ struct rudp_conn_options {
 #define RUDP_FIN_TIMEOUT_NS (60 * RUDP_NS_PER_S)      /* as Linux: tcp_fin_timeout */
 
 /* How a connection began: docs/protocol.md sections 6.1 and 6.7. The text is what rudp ss says. */
-#define RUDP_BEGINNINGS(X)                                                                         \
-	X(STRANGERS, "full")          /* Noise */                                                  \
-	X(RESUMED, "resumed")         /* under an association, without a new DH */                 \
+#define RUDP_HANDSHAKE_KINDS(X)                                                                    \
+	X(FULL, "full")       /* Noise */                                                          \
+	X(RESUMED, "resumed") /* under an association, without a new DH */                         \
 	X(RESUMED_DH, "resumed+dh")
 
-#define RUDP_BEGINNING_ENUM(name, text) RUDP_BEGINNING_##name,
-enum rudp_beginning { RUDP_BEGINNINGS(RUDP_BEGINNING_ENUM) };
-#undef RUDP_BEGINNING_ENUM
+#define RUDP_HANDSHAKE_KIND_ENUM(name, text) RUDP_HANDSHAKE_KIND_##name,
+enum rudp_handshake_kind { RUDP_HANDSHAKE_KINDS(RUDP_HANDSHAKE_KIND_ENUM) };
+#undef RUDP_HANDSHAKE_KIND_ENUM
 
 struct rudp_conn_stats {
 	enum rudp_state state;
@@ -105,7 +105,7 @@ struct rudp_conn_stats {
 	bool authenticated;           /* a pre-shared key is in use */
 	uint8_t suite;                /* enum rudp_suite */
 	enum rudp_aead_kind aead;     /* NONE: no keys yet */
-	uint8_t beginning;            /* enum rudp_beginning */
+	uint8_t handshake_kind;       /* enum rudp_handshake_kind */
 	uint16_t early_bytes;         /* of the stream that came, or were taken, with the SYN */
 	uint64_t jump_bytes;          /* of its first window by what was known of the path; 0: unknown */
 	unsigned flows;               /* that share a path's bandwidth out, with it; 0: it does not */

@@ -33,7 +33,7 @@ size_t rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, siz
 	return params.early_bytes;
 }
 
-/* The message of strangers; the handshake has no flags then. */
+/* The message of a full handshake; the handshake has no flags then. */
 static int noise_begin(struct rudp_conn *conn)
 {
 	struct rudp_handshake *handshake = conn->handshake;

@@ -26,7 +26,7 @@ size_t rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, siz
 				   bool with_early);
 
 /*
- * The handshake of strangers: its beginning with one of the endpoint's keys, a fresh key pair for it
+ * The full handshake: its beginning with one of the endpoint's keys, a fresh key pair for it
  * (0 or -ENOMEM), its end.
  */
 void rudp_handshake_start_noise(struct rudp_conn *conn, struct rudp_noise *noise, bool initiator,

@@ -344,7 +344,7 @@ enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_
 enum rudp_verdict rudp_conn_on_cookie(struct rudp_conn *conn, const struct rudp_packet *packet);
 enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_packet *packet,
 				      int64_t now_at_ns);
-/* SYN or SYNACK has not been answered in time; the next SYN may be one of strangers. */
+/* SYN or SYNACK has not been answered in time; the next SYN may be one of a full handshake. */
 void rudp_conn_handshake_repeat(struct rudp_conn *conn, int64_t now_at_ns);
 /* Seals it first where that is due; 0: no memory. */
 size_t rudp_conn_write_syn(struct rudp_conn *conn, uint8_t *out);
@@ -382,7 +382,7 @@ void rudp_conn_take_offer(struct rudp_conn *conn, uint64_t id,
 size_t rudp_conn_copy_early(const struct rudp_conn *conn, uint8_t *early, size_t max);
 /* The SYNACK says that so many of them have arrived. */
 void rudp_conn_on_early_taken(struct rudp_conn *conn, uint64_t bytes);
-/* A SYN of strangers that names a spent one: OK, and it is spent, or EARLY_TAKEN. */
+/* A SYN of a full handshake that names a spent one: OK, and it is spent, or EARLY_TAKEN. */
 enum rudp_verdict rudp_endpoint_spend(struct rudp_endpoint *ep, const struct rudp_spent *spent,
 				      int64_t now_at_ns);
 /* Packets of ours up to number have been acknowledged. */

@@ -125,7 +125,7 @@ void rudp_conn_keep_offer(struct rudp_conn *conn, int64_t now_at_ns)
 
 	if (!offer)
 		return;
-	/* Without memory the peer will be refused once, and be a stranger again. */
+	/* Without memory the peer will be refused once, and need a full handshake again. */
 	if (may_keep(conn) &&
 	    rudp_association_give(all, offer->id, &offer->secrets, conn->psk_id,
 				  offer->made_at_ns) == 0 &&
@@ -140,7 +140,7 @@ void rudp_conn_take_offer(struct rudp_conn *conn, uint64_t id,
 {
 	if (id == 0 || !may_keep(conn))
 		return;
-	/* Without memory the next connection is that of a stranger. */
+	/* Without memory the next connection has a full handshake. */
 	if (rudp_association_take(&conn->ep->associations, &conn->first_remote, id, secrets,
 				  conn->psk_id, now_at_ns) == 0)
 		conn->offer_id = id;

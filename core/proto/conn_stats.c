@@ -51,11 +51,12 @@ static void fill_stream(const struct rudp_conn *conn, struct rudp_conn_stats *st
 	stats->window_receive_bytes = in->window_bytes;
 }
 
-static uint8_t beginning_of(const struct rudp_conn *conn)
+static uint8_t handshake_kind_of(const struct rudp_conn *conn)
 {
 	if (!(conn->syn_flags & RUDP_SYN_RESUME))
-		return RUDP_BEGINNING_STRANGERS;
-	return conn->syn_flags & RUDP_SYN_DH ? RUDP_BEGINNING_RESUMED_DH : RUDP_BEGINNING_RESUMED;
+		return RUDP_HANDSHAKE_KIND_FULL;
+	return conn->syn_flags & RUDP_SYN_DH ? RUDP_HANDSHAKE_KIND_RESUMED_DH
+					     : RUDP_HANDSHAKE_KIND_RESUMED;
 }
 
 void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats)
@@ -82,7 +83,7 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 		.authenticated = conn->ep->config.has_psk,
 		.suite = conn->suite,
 		.aead = conn->has_keys ? conn->keys.send.backend->kind : RUDP_AEAD_NONE,
-		.beginning = beginning_of(conn),
+		.handshake_kind = handshake_kind_of(conn),
 		.early_bytes = conn->early_bytes,
 		.jump_bytes = conn->known.jump_bytes,
 		.flows = conn->cc.flows,

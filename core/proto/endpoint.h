@@ -142,7 +142,7 @@ unsigned rudp_endpoint_reset_psk(struct rudp_endpoint *ep, uint64_t id, int64_t 
 /*
  * Whether handshakes leave an association behind, and later ones use it (docs/protocol.md section 6.7),
  * and whether connections begin with what others have measured of their path (section 11.1).
- * Off: what there is, is forgotten; every connection begins as between strangers.
+ * Off: what there is, is forgotten; every connection begins with a full handshake.
  */
 void rudp_endpoint_set_resume(struct rudp_endpoint *ep, bool on);
 

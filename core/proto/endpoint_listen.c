@@ -305,8 +305,9 @@ static bool has_share(struct rudp_endpoint *ep, const struct rudp_addr *from, in
 }
 
 /*
- * A resumed SYN that cannot be taken is refused, and its sender begins anew as a stranger: also where
- * the counter was taken, as the connection that it made may be gone without its initiator's knowledge.
+ * A resumed SYN that cannot be taken is refused, and its sender begins anew with a full handshake:
+ * also where the counter was taken, as the connection that it made may be gone without its
+ * initiator's knowledge.
  */
 static enum rudp_verdict admit_resumed(struct rudp_endpoint *ep, struct rudp_listener *listener,
 				       const struct rudp_packet *packet,

@@ -171,7 +171,7 @@ struct rudp_params {
 	bool takes_repairs;            /* it understands REPAIR and ARRIVED frames */
 	bool takes_short_ids;          /* and knows its connections by half of their ids */
 	bool takes_key_shares;         /* it answers KEY_SHARE frames */
-	struct rudp_spent spent;       /* SYN of strangers; association id 0: none */
+	struct rudp_spent spent;       /* SYN of a full handshake; association id 0: none */
 };
 
 /* Type-length-value list; unknown types are skipped; zero bytes behind the last are padding. */

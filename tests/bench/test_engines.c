@@ -218,7 +218,7 @@ Test(engines, an_association_is_found_from_another_address)
 	conn = connect_from(&other);
 	run_until(&stage.established, 2);
 	rudp_conn_stats(conn, &stats);
-	cr_expect(eq(int, stats.beginning, RUDP_BEGINNING_RESUMED));
+	cr_expect(eq(int, stats.handshake_kind, RUDP_HANDSHAKE_KIND_RESUMED));
 	cr_expect(eq(uint, engine_of(conn), engine));
 	close_stage();
 }

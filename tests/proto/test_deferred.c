@@ -178,7 +178,7 @@ Test(deferred, the_association_is_looked_for_when_the_bytes_come)
 	write_hello();
 	pair_settle(&pair);
 	rudp_conn_stats(pair.conn[0], &stats);
-	cr_assert(eq(int, stats.beginning, RUDP_BEGINNING_RESUMED_DH));
+	cr_assert(eq(int, stats.handshake_kind, RUDP_HANDSHAKE_KIND_RESUMED_DH));
 	expect_hello_at_server(5);
 }
 

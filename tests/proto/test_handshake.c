@@ -126,7 +126,7 @@ static bool are_equal(const struct rudp_conn_stats *a, const struct rudp_conn_st
 	return a->state == b->state &&
 	       memcmp((const char *)a + first, (const char *)b + first, end - first) == 0 &&
 	       a->authenticated == b->authenticated && a->suite == b->suite && a->aead == b->aead &&
-	       a->beginning == b->beginning && a->early_bytes == b->early_bytes &&
+	       a->handshake_kind == b->handshake_kind && a->early_bytes == b->early_bytes &&
 	       a->jump_bytes == b->jump_bytes && a->flows == b->flows;
 }
 

@@ -49,9 +49,9 @@ static void expect_refused(void)
 	rudp_conn_close(pair.conn[0], pair.now_ns);
 }
 
-static uint8_t beginning(void)
+static uint8_t handshake_kind(void)
 {
-	return pair_stats(&pair, 0).beginning;
+	return pair_stats(&pair, 0).handshake_kind;
 }
 
 Test(psks, a_listener_takes_each_of_its_keys_and_no_other)
@@ -100,12 +100,12 @@ Test(psks, what_was_made_under_a_key_that_stays_stays)
 	pair_part(&pair);
 	cr_assert(all(eq(uint, set(0, "ba"), 0), eq(uint, set(1, "ba"), 0)));
 	pair_establish(&pair);
-	cr_assert(eq(u8, beginning(), RUDP_BEGINNING_RESUMED));
+	cr_assert(eq(u8, handshake_kind(), RUDP_HANDSHAKE_KIND_RESUMED));
 	expect_key('a');
 	pair_part(&pair);
 	cr_assert(eq(uint, set(1, "b"), 1));
 	pair_establish(&pair); /* the initiator is refused to resume, and sends its first key */
-	cr_assert(eq(u8, beginning(), RUDP_BEGINNING_STRANGERS));
+	cr_assert(eq(u8, handshake_kind(), RUDP_HANDSHAKE_KIND_FULL));
 	expect_key('b');
 	pair_part(&pair);
 	cr_assert(eq(uint, set(0, "c"), 1));

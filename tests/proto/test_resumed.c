@@ -29,12 +29,12 @@ static void fini(void)
 
 TestSuite(resumed, .init = init, .fini = fini);
 
-static uint8_t beginning(int side)
+static uint8_t handshake_kind(int side)
 {
 	struct rudp_conn_stats stats;
 
 	rudp_conn_stats(pair.conn[side], &stats);
-	return stats.beginning;
+	return stats.handshake_kind;
 }
 
 /* The connection stands, in both directions. */
@@ -52,16 +52,16 @@ static void expect_talk(void)
 	}
 }
 
-static void expect_beginning(enum rudp_beginning expected)
+static void expect_handshake_kind(enum rudp_handshake_kind expected)
 {
-	cr_assert(all(eq(u8, beginning(0), expected), eq(u8, beginning(1), expected)));
+	cr_assert(all(eq(u8, handshake_kind(0), expected), eq(u8, handshake_kind(1), expected)));
 	expect_talk();
 }
 
 static void meet(void)
 {
 	pair_establish(&pair);
-	expect_beginning(RUDP_BEGINNING_STRANGERS);
+	expect_handshake_kind(RUDP_HANDSHAKE_KIND_FULL);
 	pair_part(&pair);
 }
 
@@ -78,13 +78,13 @@ static struct pair_datagram *next_syn(uint8_t flags)
 	return syn;
 }
 
-static void expect_accepted(enum rudp_beginning expected)
+static void expect_accepted(enum rudp_handshake_kind expected)
 {
 	pair_settle(&pair);
 	pair.conn[1] = rudp_listener_accept(pair.listener);
 	cr_assert(ne(ptr, pair.conn[1], NULL));
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
-	expect_beginning(expected);
+	expect_handshake_kind(expected);
 }
 
 /* Makes the check right again after something was changed. */
@@ -118,7 +118,7 @@ Test(resumed, the_second_connection_has_no_strangers)
 	meet();
 	for (int i = 0; i < 10; i++) {
 		pair_establish(&pair);
-		expect_beginning(RUDP_BEGINNING_RESUMED);
+		expect_handshake_kind(RUDP_HANDSHAKE_KIND_RESUMED);
 		pair_part(&pair);
 	}
 }
@@ -147,7 +147,7 @@ Test(resumed, another_port_of_the_same_udp_port_is_known_too)
 	pair_settle(&pair);
 	pair.conn[1] = rudp_listener_accept(other);
 	cr_assert(ne(ptr, pair.conn[1], NULL));
-	expect_beginning(RUDP_BEGINNING_RESUMED);
+	expect_handshake_kind(RUDP_HANDSHAKE_KIND_RESUMED);
 }
 
 Test(resumed, nothing_is_kept_before_the_initiator_has_shown_the_keys)
@@ -161,7 +161,7 @@ Test(resumed, nothing_is_kept_before_the_initiator_has_shown_the_keys)
 	while (pair.wire_count)
 		free(pair_take(&pair));
 	pair_deliver_as(&pair, next_syn(RESUME), RUDP_VERDICT_NO_ASSOCIATION);
-	expect_accepted(RUDP_BEGINNING_STRANGERS);
+	expect_accepted(RUDP_HANDSHAKE_KIND_FULL);
 }
 
 Test(resumed, after_two_minutes_a_new_dh_makes_a_new_association)
@@ -169,10 +169,10 @@ Test(resumed, after_two_minutes_a_new_dh_makes_a_new_association)
 	meet();
 	pair_run(&pair, 121 * RUDP_NS_PER_S);
 	pair_establish(&pair);
-	expect_beginning(RUDP_BEGINNING_RESUMED_DH);
+	expect_handshake_kind(RUDP_HANDSHAKE_KIND_RESUMED_DH);
 	pair_part(&pair);
 	pair_establish(&pair);
-	expect_beginning(RUDP_BEGINNING_RESUMED);
+	expect_handshake_kind(RUDP_HANDSHAKE_KIND_RESUMED);
 	pair_part(&pair);
 	cr_assert(zero(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_NO_ASSOCIATION)));
 }
@@ -185,7 +185,7 @@ Test(resumed, several_with_dh_at_once_do_not_refuse_each_other)
 	pair_run(&pair, 121 * RUDP_NS_PER_S);
 	late = next_syn(RESUME_DH);
 	pair_establish(&pair); /* its association replaces the one of the late SYN */
-	expect_beginning(RUDP_BEGINNING_RESUMED_DH);
+	expect_handshake_kind(RUDP_HANDSHAKE_KIND_RESUMED_DH);
 	pair_deliver_as(&pair, late, RUDP_VERDICT_OK);
 	pair_settle(&pair);
 	cr_assert(ne(ptr, rudp_listener_accept(pair.listener), NULL));
@@ -196,7 +196,7 @@ Test(resumed, after_a_day_they_are_strangers)
 	meet();
 	pair_run(&pair, 24 * 3600 * RUDP_NS_PER_S);
 	pair_establish(&pair);
-	expect_beginning(RUDP_BEGINNING_STRANGERS);
+	expect_handshake_kind(RUDP_HANDSHAKE_KIND_FULL);
 }
 
 Test(resumed, a_syn_without_dh_that_took_too_long_is_refused)
@@ -232,7 +232,7 @@ Test(resumed, copies_of_one_syn_give_one_connection_and_the_same_synack)
 	}
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));
 	pair_deliver_as(&pair, first, RUDP_VERDICT_OK);
-	expect_accepted(RUDP_BEGINNING_RESUMED);
+	expect_accepted(RUDP_HANDSHAKE_KIND_RESUMED);
 	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_DUPLICATE_SYN));
 	cr_assert(eq(ptr, rudp_listener_accept(pair.listener), NULL));
 	free(syn);
@@ -245,7 +245,7 @@ Test(resumed, a_recorded_syn_makes_no_second_connection)
 	meet();
 	syn = next_syn(RESUME);
 	cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_OK));
-	expect_accepted(RUDP_BEGINNING_RESUMED);
+	expect_accepted(RUDP_HANDSHAKE_KIND_RESUMED);
 	pair_part(&pair);
 	for (int i = 0; i < 3; i++) {
 		cr_assert(eq(int, pair_deliver(&pair, syn), RUDP_VERDICT_REPLAYED_SYN));
@@ -263,11 +263,11 @@ Test(resumed, a_restarted_listener_is_met_anew_within_the_same_attempt)
 	meet();
 	restart_server(7);
 	pair_establish(&pair);
-	expect_beginning(RUDP_BEGINNING_STRANGERS);
+	expect_handshake_kind(RUDP_HANDSHAKE_KIND_FULL);
 	cr_assert(eq(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_NO_ASSOCIATION), 1));
 	pair_part(&pair);
 	pair_establish(&pair);
-	expect_beginning(RUDP_BEGINNING_RESUMED);
+	expect_handshake_kind(RUDP_HANDSHAKE_KIND_RESUMED);
 }
 
 Test(resumed, a_restarted_listener_with_another_key_refuses_as_ever)
@@ -291,7 +291,7 @@ Test(resumed, a_lost_refusal_is_asked_for_again)
 	pair_collect(&pair);
 	free(pair_take(&pair)); /* the REFUSE */
 	pair_run(&pair, RUDP_NS_PER_S);
-	expect_accepted(RUDP_BEGINNING_STRANGERS);
+	expect_accepted(RUDP_HANDSHAKE_KIND_FULL);
 }
 
 /* As a listener does that has told too many others within this second. */
@@ -321,7 +321,7 @@ Test(resumed, silence_makes_strangers_of_them_as_well)
 	run_without_refusals(2 * RUDP_NS_PER_S);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_SYN_SENT));
 	run_without_refusals(RUDP_NS_PER_S);
-	expect_accepted(RUDP_BEGINNING_STRANGERS);
+	expect_accepted(RUDP_HANDSHAKE_KIND_FULL);
 }
 
 Test(resumed, another_version_is_no_place_to_resume)
@@ -336,7 +336,7 @@ Test(resumed, another_version_is_no_place_to_resume)
 	cr_assert(eq(int, pair_deliver(&pair, &refusal), RUDP_VERDICT_OK));
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), EPROTONOSUPPORT));
 	pair_establish(&pair);
-	expect_beginning(RUDP_BEGINNING_STRANGERS);
+	expect_handshake_kind(RUDP_HANDSHAKE_KIND_FULL);
 }
 
 /* It costs a round trip and four operations of X25519; a REFUSE of another reason ends the attempt.
@@ -361,7 +361,7 @@ Test(resumed, a_forged_refusal_only_makes_strangers_of_them)
 	pair_deliver_as(&pair, syn, RUDP_VERDICT_OK);
 	pair_settle(&pair);
 	cr_assert(eq(u64, pair_verdicts(&pair, 0, RUDP_VERDICT_WRONG_STATE), 1));
-	expect_accepted(RUDP_BEGINNING_STRANGERS);
+	expect_accepted(RUDP_HANDSHAKE_KIND_FULL);
 	cr_assert(eq(ptr, rudp_listener_accept(pair.listener), NULL));
 	/* The half-open one has made room, and with it for the peer's resets. */
 	cr_assert(eq(uint, rudp_endpoint_conn_count(pair.ep[1]), 1));
@@ -385,7 +385,7 @@ Test(resumed, damage_is_dropped_never_refused)
 		cr_assert(zero(uint, pair.wire_count), "damage at byte %zu was answered", i);
 	}
 	pair_deliver_as(&pair, syn, RUDP_VERDICT_OK);
-	expect_accepted(RUDP_BEGINNING_RESUMED);
+	expect_accepted(RUDP_HANDSHAKE_KIND_RESUMED);
 }
 
 Test(resumed, a_forged_syn_takes_no_counter)
@@ -405,7 +405,7 @@ Test(resumed, a_forged_syn_takes_no_counter)
 	syn->data[600] = flipped ^ 1;
 	mend_check(syn);
 	pair_deliver_as(&pair, syn, RUDP_VERDICT_OK);
-	expect_accepted(RUDP_BEGINNING_RESUMED);
+	expect_accepted(RUDP_HANDSHAKE_KIND_RESUMED);
 }
 
 Test(resumed, a_forged_syn_with_dh_takes_no_key)
@@ -431,7 +431,7 @@ Test(resumed, a_forged_syn_with_dh_takes_no_key)
 	mend_check(syn);
 	pair_deliver_as(&pair, syn, RUDP_VERDICT_OK);
 	cr_assert(eq(uint, pair.ep[1]->spare_key_count, keys - 1));
-	expect_accepted(RUDP_BEGINNING_RESUMED_DH);
+	expect_accepted(RUDP_HANDSHAKE_KIND_RESUMED_DH);
 }
 
 Test(resumed, unknown_flags_are_another_version)
@@ -467,7 +467,7 @@ Test(resumed, a_cookie_does_not_make_it_another_syn)
 	cookie = pair_take(&pair);
 	cr_assert(eq(u8, cookie->data[0], 0x30));
 	pair_deliver_as(&pair, cookie, RUDP_VERDICT_OK);
-	expect_accepted(RUDP_BEGINNING_RESUMED);
+	expect_accepted(RUDP_HANDSHAKE_KIND_RESUMED);
 }
 
 Test(resumed, either_side_can_do_without)
@@ -477,15 +477,15 @@ Test(resumed, either_side_can_do_without)
 		rudp_endpoint_set_resume(pair.ep[side], false);
 		for (int i = 0; i < 2; i++) {
 			pair_establish(&pair);
-			expect_beginning(RUDP_BEGINNING_STRANGERS);
+			expect_handshake_kind(RUDP_HANDSHAKE_KIND_FULL);
 			pair_part(&pair);
 		}
 		rudp_endpoint_set_resume(pair.ep[side], true);
 		pair_establish(&pair);
-		expect_beginning(RUDP_BEGINNING_STRANGERS);
+		expect_handshake_kind(RUDP_HANDSHAKE_KIND_FULL);
 		pair_part(&pair);
 		pair_establish(&pair);
-		expect_beginning(RUDP_BEGINNING_RESUMED);
+		expect_handshake_kind(RUDP_HANDSHAKE_KIND_RESUMED);
 		pair_part(&pair);
 		pair_fini(&pair);
 		pair_init(&pair, 7, 7);
@@ -506,7 +506,7 @@ Test(resumed, a_synack_copy_after_established_changes_nothing)
 	cr_assert(eq(int, pair_deliver(&pair, synack), RUDP_VERDICT_OK));
 	cr_assert(eq(int, pair_deliver(&pair, synack), RUDP_VERDICT_DUPLICATE_SYNACK));
 	free(synack);
-	expect_accepted(RUDP_BEGINNING_RESUMED);
+	expect_accepted(RUDP_HANDSHAKE_KIND_RESUMED);
 }
 
 /* Whichever side forgets, the next handshake is a full one, and the one after it is resumed again. */
@@ -517,13 +517,13 @@ Test(resumed, endpoints_that_forget_each_other_begin_as_strangers)
 		struct rudp_forgotten forgotten;
 
 		pair_connect(&pair, PAIR_PORT);
-		expect_accepted(RUDP_BEGINNING_RESUMED);
+		expect_accepted(RUDP_HANDSHAKE_KIND_RESUMED);
 		pair_part(&pair);
 		forgotten = rudp_endpoint_forget_host(pair.ep[side], &pair.addr[!side]);
 		cr_assert(ge(uint, forgotten.associations, 1), "side %d", side);
 		cr_assert(rudp_endpoint_check(pair.ep[side]));
 		pair_connect(&pair, PAIR_PORT);
-		expect_accepted(RUDP_BEGINNING_STRANGERS);
+		expect_accepted(RUDP_HANDSHAKE_KIND_FULL);
 		pair_part(&pair);
 	}
 	cr_assert(ne(uint, rudp_endpoint_forget_host(pair.ep[1], NULL).associations, 0));

@@ -94,7 +94,7 @@ static void close_side(struct world *w, struct side *side)
 	if (side->closed || !side->conn)
 		return;
 	rudp_conn_stats(side->conn, &stats);
-	w->result->resumed += stats.beginning != RUDP_BEGINNING_STRANGERS;
+	w->result->resumed += stats.handshake_kind != RUDP_HANDSHAKE_KIND_FULL;
 	w->result->early += stats.early_bytes > 0;
 	side->closed = true;
 	rudp_conn_close(side->conn, w->now_ns);
