@@ -25,7 +25,7 @@
 #include "proto/conn.h"
 #include "proto/conn_flow.h"
 #include "proto/conn_known.h"
-#include "proto/credit.h"
+#include "proto/token_bucket.h"
 #include "proto/ecn.h"
 #include "proto/endpoint.h"
 #include "proto/icmp_errors.h"

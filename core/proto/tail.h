@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #include "base/time.h"
-#include "proto/credit.h"
+#include "proto/token_bucket.h"
 #include "proto/rtt.h"
 
 /* The copy keeps a distance, or one burst of losses would take both. */
