@@ -5,7 +5,7 @@
 
 #define RTT_MIN_NS (2 * RUDP_NS_PER_MS) /* on shorter ones what is lost comes again as soon */
 #define BYTES_PER_S (128u << 10)        /* of repair symbols, */
-#define CREDIT_MAX_BYTES (256u << 10)   /* and so much at once: enough for 3 MB at 3 % */
+#define BUCKET_MAX_BYTES (256u << 10)   /* and so much at once: enough for 3 MB at 3 % */
 
 /* What is lost of a million packets: seen by this connection, by others, and what is thought of none. */
 #define PRIOR_PACKETS 128u
@@ -42,7 +42,7 @@ void rudp_conn_fec_init(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	rudp_fec_store_init(&conn->fec_store);
 	conn->repaired_from = UINT64_MAX;
-	conn->fec_sender.credit = (struct rudp_credit){CREDIT_MAX_BYTES, now_at_ns};
+	conn->fec_sender.bucket = (struct rudp_token_bucket){BUCKET_MAX_BYTES, now_at_ns};
 }
 
 /* Repair symbols of what comes need what has been read of their blocks. */
@@ -109,10 +109,11 @@ static uint64_t unacked_bytes(const struct rudp_sendbuf *buf, uint64_t start, ui
 
 static unsigned affordable(struct rudp_fec_sender *r, unsigned rows, int64_t now_at_ns)
 {
-	uint64_t bytes = rudp_credit_now(&r->credit, BYTES_PER_S, CREDIT_MAX_BYTES, now_at_ns);
+	uint64_t bytes =
+		rudp_token_bucket_now(&r->bucket, BYTES_PER_S, BUCKET_MAX_BYTES, now_at_ns);
 
 	rows = (unsigned)min_u64(rows, bytes / r->block.symbol_bytes);
-	r->credit.bytes -= (uint64_t)rows * r->block.symbol_bytes;
+	r->bucket.bytes -= (uint64_t)rows * r->block.symbol_bytes;
 	return rows;
 }
 

@@ -139,7 +139,7 @@ struct rudp_fec_sender {
 	struct rudp_fec_block block;  /* from next on, while rows are left */
 	unsigned rows_left;
 	uint8_t row;
-	struct rudp_credit credit;
+	struct rudp_token_bucket bucket;
 	/* packets with repair symbols, that may be unanswered, and others */
 	uint64_t first_number, end_number;
 	uint64_t sent_packets;        /* total for statistics */

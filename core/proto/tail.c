@@ -6,7 +6,7 @@ void rudp_tail_init(struct rudp_tail *tail, bool disabled, int64_t now_at_ns)
 	*tail = (struct rudp_tail){
 		.disabled = disabled,
 		.due_at_ns = RUDP_NEVER,
-		.credit = {RUDP_TAIL_BURST_BYTES, now_at_ns},
+		.bucket = {RUDP_TAIL_BURST_BYTES, now_at_ns},
 	};
 	rudp_tail_restart(tail, now_at_ns);
 }
@@ -88,9 +88,9 @@ bool rudp_tail_is_path_clear(const struct rudp_tail *tail, int64_t now_at_ns)
 
 bool rudp_tail_spend(struct rudp_tail *tail, uint64_t bytes, int64_t now_at_ns)
 {
-	if (rudp_credit_now(&tail->credit, RUDP_TAIL_BYTES_PER_S, RUDP_TAIL_BURST_BYTES, now_at_ns) <
-	    bytes)
+	if (rudp_token_bucket_now(&tail->bucket, RUDP_TAIL_BYTES_PER_S, RUDP_TAIL_BURST_BYTES,
+				  now_at_ns) < bytes)
 		return false;
-	tail->credit.bytes -= bytes;
+	tail->bucket.bytes -= bytes;
 	return true;
 }

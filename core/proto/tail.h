@@ -68,7 +68,7 @@ struct rudp_tail {
 	bool ack_again;               /* our first ACK was alone: it follows once more */
 	uint32_t copies[RUDP_TAIL_COPIES_MAX]; /* low bits of the numbers of packets that are copies */
 	unsigned copy_count;
-	struct rudp_credit credit;
+	struct rudp_token_bucket bucket;
 	int64_t held_until_ns;
 	int64_t min_rtt_ns[2];        /* of this span of RUDP_TAIL_MIN_RTT_NS and the one before */
 	int64_t min_rtt_at_ns;        /* this one began */

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * credit - a budget of bytes that fills up with time: so many a second, no more than so many at once.
+ * token_bucket - a budget of bytes that fills up at a given rate, up to a given burst.
  */
-#ifndef RUDP_PROTO_CREDIT_H
-#define RUDP_PROTO_CREDIT_H
+#ifndef RUDP_PROTO_TOKEN_BUCKET_H
+#define RUDP_PROTO_TOKEN_BUCKET_H
 
 #include <stdint.h>
 
 #include "proto/cc_pace.h"
 
-struct rudp_credit {
+struct rudp_token_bucket {
 	uint64_t bytes;
 	int64_t at_ns; /* it was so much then */
 };
 
 /* What there is now. To spend is to take from bytes. */
-static inline uint64_t rudp_credit_now(struct rudp_credit *credit, uint64_t bytes_per_s,
-				       uint64_t max_bytes, int64_t now_at_ns)
+static inline uint64_t rudp_token_bucket_now(struct rudp_token_bucket *bucket, uint64_t bytes_per_s,
+					     uint64_t max_bytes, int64_t now_at_ns)
 {
-	credit->bytes += rudp_cc_bytes_in(bytes_per_s, now_at_ns - credit->at_ns);
-	credit->at_ns = now_at_ns;
-	if (credit->bytes > max_bytes)
-		credit->bytes = max_bytes;
-	return credit->bytes;
+	bucket->bytes += rudp_cc_bytes_in(bytes_per_s, now_at_ns - bucket->at_ns);
+	bucket->at_ns = now_at_ns;
+	if (bucket->bytes > max_bytes)
+		bucket->bytes = max_bytes;
+	return bucket->bytes;
 }
 
 #endif
