@@ -57,7 +57,7 @@
 #include "engine/settings.h"
 #include "engine/slots.h"
 #include "engine/sockets.h"
-#include "engine/drops.h"
+#include "engine/drop_log.h"
 #include "engine/closed_errors.h"
 #include "proto/endpoint.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/drops.h"
+#include "engine/drop_log.h"
 
 static unsigned lines;
 static char last[512];

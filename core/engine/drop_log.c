@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine/drops.h"
+#include "engine/drop_log.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
