@@ -13,15 +13,15 @@ static bool is_news(enum rudp_verdict verdict)
 	       verdict != RUDP_VERDICT_DUPLICATE_SYNACK;
 }
 
-void rudp_drops_report(struct rudp_drops *drops, const struct rudp_verdict_counts *counts,
-		       int64_t now_at_ns)
+void rudp_drop_log_report(struct rudp_drop_log *drop_log, const struct rudp_verdict_counts *counts,
+			  int64_t now_at_ns)
 {
 	bool told = false;
 
-	if (!rudp_log_wants(RUDP_LOG_INFO) || now_at_ns < drops->next_at_ns)
+	if (!rudp_log_wants(RUDP_LOG_INFO) || now_at_ns < drop_log->next_at_ns)
 		return;
 	for (int i = 0; i < RUDP_VERDICT_COUNT; i++) {
-		uint64_t new = counts->count[i] - drops->told.count[i];
+		uint64_t new = counts->count[i] - drop_log->told.count[i];
 
 		if (new == 0 || !is_news((enum rudp_verdict)i))
 			continue;
@@ -30,7 +30,7 @@ void rudp_drops_report(struct rudp_drops *drops, const struct rudp_verdict_count
 			 rudp_verdict_reason((enum rudp_verdict)i));
 		told = true;
 	}
-	drops->told = *counts;
+	drop_log->told = *counts;
 	if (told && now_at_ns != RUDP_NEVER)
-		drops->next_at_ns = now_at_ns + RUDP_DROPS_REPORT_NS;
+		drop_log->next_at_ns = now_at_ns + RUDP_DROP_LOG_INTERVAL_NS;
 }

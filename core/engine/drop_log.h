@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * drops - tells the log what the protocol has dropped, by cause (proto/verdict.h).
+ * drop_log - tells the log what the protocol has dropped, by cause (proto/verdict.h).
  *
- * At most one line a cause every RUDP_DROPS_REPORT_NS, at level info, and the rest at the engine's end:
- * whoever sends rubbish cannot fill a disk with it.
+ * At most one line a cause every RUDP_DROP_LOG_INTERVAL_NS, at level info, and the rest at the
+ * engine's end: whoever sends rubbish cannot fill a disk with it.
  */
-#ifndef RUDP_ENGINE_DROPS_H
-#define RUDP_ENGINE_DROPS_H
+#ifndef RUDP_ENGINE_DROP_LOG_H
+#define RUDP_ENGINE_DROP_LOG_H
 
 #include "base/time.h"
 #include "proto/verdict.h"
 
-#define RUDP_DROPS_REPORT_NS (10 * RUDP_NS_PER_S)
+#define RUDP_DROP_LOG_INTERVAL_NS (10 * RUDP_NS_PER_S)
 
-struct rudp_drops {
+struct rudp_drop_log {
 	struct rudp_verdict_counts told;
 	int64_t next_at_ns; /* 0 at first: the first drop is told at once */
 };
 
 /* now RUDP_NEVER: tell everything that is untold. */
-void rudp_drops_report(struct rudp_drops *drops, const struct rudp_verdict_counts *counts,
-		       int64_t now_at_ns);
+void rudp_drop_log_report(struct rudp_drop_log *drop_log, const struct rudp_verdict_counts *counts,
+			  int64_t now_at_ns);
 
 #endif

@@ -328,7 +328,8 @@ void rudp_engine_fini(struct rudp_engine *engine)
 	if (engine->ep)
 		close_all(engine);
 	if (engine->ep) {
-		rudp_drops_report(&engine->drops, rudp_endpoint_verdicts(engine->ep), RUDP_NEVER);
+		rudp_drop_log_report(&engine->drop_log, rudp_endpoint_verdicts(engine->ep),
+				     RUDP_NEVER);
 		rudp_endpoint_free(engine->ep);
 		rudp_qlog_close(&engine->qlog);
 	}

@@ -17,8 +17,8 @@
  *	control       messages from programs    control_calls (the operations), caller (rights),
  *	                                        caller_process (what it is),
  *	                                        calls_aside (not watched), without_admin
- *	housekeeping  what nobody tells us      info, options, settings, closed_errors, drops, failures,
- *	                                        forget, heap, closer, sockets
+ *	housekeeping  what nobody tells us      info, options, settings, closed_errors, drop_log,
+ *	                                        failures, forget, heap, closer, sockets
  *	key_watch     keys come and go          key_ring (all files), key_file (one), file_stamp
  *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
  *	host_process, host_thread               where it lives
@@ -102,7 +102,7 @@ struct rudp_engine {
 	struct rudp_slots slots;
 	struct rudp_pool app_pool, udp_pool; /* the memory of apps and of UDP sockets */
 	struct rudp_closed_errors closed_errors;
-	struct rudp_drops drops;
+	struct rudp_drop_log drop_log;
 	struct rudp_failures failures;
 	int64_t now_at_ns;
 	uint64_t turns;               /* of the loop, so far */

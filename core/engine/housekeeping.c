@@ -271,7 +271,8 @@ void rudp_housekeeping(struct rudp_engine *engine)
 		rudp_control_listeners_reopen(engine);
 	if (engine->housekeeping_at_ns > engine->now_at_ns)
 		return;
-	rudp_drops_report(&engine->drops, rudp_endpoint_verdicts(engine->ep), engine->now_at_ns);
+	rudp_drop_log_report(&engine->drop_log, rudp_endpoint_verdicts(engine->ep),
+			     engine->now_at_ns);
 	rudp_binding_probe_all(engine);
 	close_stale_calls(engine, &engine->calls);
 	close_stale_calls(engine, &engine->unauthenticated_calls);
