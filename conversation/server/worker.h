@@ -16,7 +16,7 @@
 
 #include <pthread.h>
 
-#include "base/complaints.h"
+#include "base/log_ratelimit.h"
 #include "conversation/server/conn.h"
 
 #define APO_SLOTS_BITS 8 /* connections are allocated so many at a time */

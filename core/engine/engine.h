@@ -38,7 +38,7 @@
 #include "api/names.h"
 #include "api/run_dir.h"
 #include "base/addr.h"
-#include "base/complaints.h"
+#include "base/log_ratelimit.h"
 #include "base/list.h"
 #include "base/pool.h"
 #include "base/timer_wheel.h"

@@ -5,7 +5,7 @@
 #ifndef RUDP_PROTO_ENDPOINT_PRIVATE_H
 #define RUDP_PROTO_ENDPOINT_PRIVATE_H
 
-#include "base/complaints.h"
+#include "base/log_ratelimit.h"
 #include "base/list.h"
 #include "base/pool.h"
 #include "base/table.h"

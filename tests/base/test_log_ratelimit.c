@@ -4,7 +4,7 @@
 #include <criterion/new/assert.h>
 #include <string.h>
 
-#include "base/complaints.h"
+#include "base/log_ratelimit.h"
 #include "base/log.h"
 
 static unsigned lines;

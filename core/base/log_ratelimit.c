@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/complaints.h"
+#include "base/log_ratelimit.h"
 
 #include <inttypes.h>
 
