@@ -257,7 +257,7 @@ void apo_conn_expel(struct apo_worker *worker, struct apo_conn *conn, const char
 
 	/* Who comes again as fast as he is refused must not fill the disk with it. */
 	if (rudp_log_wants(RUDP_LOG_INFO) &&
-	    rudp_complaints_may(&worker->complaints, worker->now_at_ns))
+	    rudp_log_ratelimit_allows(&worker->ratelimit, worker->now_at_ns))
 		rudp_log(RUDP_LOG_INFO, "expelled address=%s reason=\"%s\"", address, reason);
 	if (conn->state == APO_CONN_OPEN) {
 		apo_conn_drop_watches(worker, conn);

@@ -67,7 +67,7 @@ struct apo_worker {
 	int64_t drain_at_ns;   /* RUDP_NEVER: not the end */
 	bool is_drained;       /* and told */
 	bool is_over;
-	struct rudp_complaints complaints; /* about those who were refused or expelled */
+	struct rudp_log_ratelimit ratelimit; /* about those who were refused or expelled */
 	struct apo_worker_counters counters;
 	char *in; /* the largest receive queue and APO_READ_BYTES */
 	size_t in_bytes;

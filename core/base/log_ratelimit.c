@@ -5,19 +5,19 @@
 
 #include "base/log.h"
 
-bool rudp_complaints_may(struct rudp_complaints *complaints, int64_t now_at_ns)
+bool rudp_log_ratelimit_allows(struct rudp_log_ratelimit *ratelimit, int64_t now_at_ns)
 {
-	if (now_at_ns - complaints->since_ns >= RUDP_COMPLAINTS_SPAN_NS) {
-		if (complaints->left_out > 0)
+	if (now_at_ns - ratelimit->since_ns >= RUDP_LOG_RATELIMIT_SPAN_NS) {
+		if (ratelimit->left_out > 0)
 			rudp_log(RUDP_LOG_WARN,
 				 "%" PRIu64 " more lines that strangers have caused were left out",
-				 complaints->left_out);
-		*complaints = (struct rudp_complaints){.since_ns = now_at_ns};
+				 ratelimit->left_out);
+		*ratelimit = (struct rudp_log_ratelimit){.since_ns = now_at_ns};
 	}
-	if (complaints->count < RUDP_COMPLAINTS_MAX) {
-		complaints->count++;
+	if (ratelimit->count < RUDP_LOG_RATELIMIT_MAX) {
+		ratelimit->count++;
 		return true;
 	}
-	complaints->left_out++;
+	ratelimit->left_out++;
 	return false;
 }

@@ -288,7 +288,7 @@ static void refuse(struct rudp_engine *engine, struct rudp_call *call,
 	struct rudp_control_reply reply = {.error = EPROTO};
 
 	engine->counts.malformed++;
-	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
+	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN,
 			 "refused a control message of pid %u: %s (%zd bytes, version %u, "
 			 "operation %u, %d descriptors)",
@@ -448,7 +448,7 @@ static void turn_away(struct rudp_engine *engine, const struct rudp_control_list
 			send_away(listener, fd);
 		keep_spare(engine);
 	}
-	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
+	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		rudp_log(RUDP_LOG_ERROR, "out of descriptors: a program's call was turned away");
 	shut_listeners(engine);
 }

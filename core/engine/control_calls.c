@@ -398,7 +398,7 @@ static int check_right(struct work *w)
 	if (rc != -EACCES)
 		return rc;
 	w->engine->counts.denied++;
-	if (rudp_complaints_may(&w->engine->complaints, w->engine->now_at_ns))
+	if (rudp_log_ratelimit_allows(&w->engine->ratelimit, w->engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN, "denied %s to pid %u of user %u: no proof of who it is",
 			 rudp_control_name(w->request->operation), w->call->pid, w->call->uid);
 	return rc;

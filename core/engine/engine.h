@@ -152,7 +152,7 @@ struct rudp_engine {
 	/* set by another thread, which then knocks at the control listener */
 	_Atomic bool leave_wanted;
 
-	struct rudp_complaints complaints; /* about those who call */
+	struct rudp_log_ratelimit ratelimit; /* about those who call */
 
 	struct rudp_program last_program;
 	int64_t last_program_at_ns;

@@ -43,7 +43,7 @@ static struct rudp_failover_record *record_of(struct rudp_engine *engine,
 	kept = take_record(engine->failover);
 	if (kept)
 		binding->kept = (unsigned)(kept - engine->failover->records) + 1;
-	else if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
+	else if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN,
 			 "%s (pid %u): there is no room to keep this listener, as %u are kept",
 			 binding->program.name, binding->program.pid, RUDP_FAILOVER_LISTENERS_MAX);

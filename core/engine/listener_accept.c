@@ -72,7 +72,7 @@ static bool is_programs(const struct rudp_engine *engine, const struct rudp_bind
 static void turn_from_unauthenticated(struct rudp_engine *engine, struct rudp_binding *binding,
 				      struct rudp_app *app)
 {
-	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
+	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN, "another user has the name of a listener of %s (pid %u)",
 			 binding->program.name, binding->program.pid);
 	rudp_deferred_close(app->fd);
@@ -88,7 +88,7 @@ static void turn_from_unauthenticated(struct rudp_engine *engine, struct rudp_bi
 static void give_up_on(struct rudp_engine *engine, struct rudp_binding *binding,
 		       struct rudp_app *app, int rc)
 {
-	if (rudp_complaints_may(&engine->complaints, engine->now_at_ns))
+	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN, "may not connect to the listener of %s (pid %u): %s",
 			 binding->program.name, binding->program.pid, strerrordesc_np(-rc));
 	rudp_app_reset(engine, app);

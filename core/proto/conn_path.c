@@ -37,7 +37,7 @@ static void log_move(const struct rudp_conn *conn, const struct rudp_addr *befor
 	char from[RUDP_ADDR_TEXT_SIZE], to[RUDP_ADDR_TEXT_SIZE];
 
 	if (!rudp_log_wants(RUDP_LOG_INFO) ||
-	    !rudp_complaints_may(&conn->ep->complaints, now_at_ns))
+	    !rudp_log_ratelimit_allows(&conn->ep->ratelimit, now_at_ns))
 		return;
 	rudp_log(RUDP_LOG_INFO, "connection %016llx moved: %s -> %s", (unsigned long long)conn->id,
 		 rudp_addr_format(before, from),
@@ -120,7 +120,8 @@ void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_path_mtu_forget_probe(&conn->path.mtu);
 	rudp_conn_mtu_follow(conn);
 	rudp_conn_remember_path(conn, NULL);
-	if (rudp_log_wants(RUDP_LOG_INFO) && rudp_complaints_may(&conn->ep->complaints, now_at_ns))
+	if (rudp_log_wants(RUDP_LOG_INFO) &&
+	    rudp_log_ratelimit_allows(&conn->ep->ratelimit, now_at_ns))
 		rudp_log(RUDP_LOG_INFO, "connection %016llx: new path not proven, back to the last",
 			 (unsigned long long)conn->id);
 	if (RUDP_IS_OBSERVED(conn))

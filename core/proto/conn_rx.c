@@ -147,7 +147,7 @@ static enum rudp_verdict on_frames(struct rudp_conn *conn, const uint8_t *frames
 /* An authentic packet that breaks the rules ends the connection: the peer is broken, or hostile. */
 void rudp_conn_on_violation(struct rudp_conn *conn, enum rudp_verdict verdict, int64_t now_at_ns)
 {
-	if (rudp_complaints_may(&conn->ep->complaints, now_at_ns))
+	if (rudp_log_ratelimit_allows(&conn->ep->ratelimit, now_at_ns))
 		rudp_log(RUDP_LOG_ERROR, "connection %016llx reset: %s",
 			 (unsigned long long)conn->id, rudp_verdict_reason(verdict));
 	if (conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)

@@ -368,7 +368,7 @@ static enum rudp_verdict on_fresh_syn(struct rudp_endpoint *ep, const struct rud
 		refuse_second_attempt(ep, packet, datagram, now_at_ns);
 	if (verdict == RUDP_VERDICT_KEY_MISMATCH) {
 		rudp_endpoint_refuse(ep, datagram, packet->id, RUDP_REFUSAL_KEY_MISMATCH, now_at_ns);
-		if (rudp_complaints_may(&ep->complaints, now_at_ns))
+		if (rudp_log_ratelimit_allows(&ep->ratelimit, now_at_ns))
 			log_mismatch(ep, datagram, packet->target_port);
 	}
 	return verdict;

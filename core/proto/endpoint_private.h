@@ -99,7 +99,7 @@ struct rudp_endpoint {
 	unsigned early_syn_count;     /* second SYNs in this second */
 	struct rudp_refusals refusals;
 	struct rudp_verdict_counts verdicts;
-	struct rudp_complaints complaints; /* about peers */
+	struct rudp_log_ratelimit ratelimit;             /* about peers */
 	uint8_t repair_sum[RUDP_FEC_DATAGRAM_MAX_BYTES]; /* on its way into a packet */
 };
 

@@ -23,37 +23,38 @@ static void setup(void)
 	rudp_log_set(count_line, NULL, RUDP_LOG_WARN);
 }
 
-TestSuite(complaints, .init = setup);
+TestSuite(ratelimit, .init = setup);
 
-static unsigned allowed(struct rudp_complaints *complaints, unsigned tries, int64_t now_at_ns)
+static unsigned allowed(struct rudp_log_ratelimit *ratelimit, unsigned tries, int64_t now_at_ns)
 {
 	unsigned count = 0;
 
 	while (tries-- > 0)
-		count += rudp_complaints_may(complaints, now_at_ns);
+		count += rudp_log_ratelimit_allows(ratelimit, now_at_ns);
 	return count;
 }
 
-Test(complaints, a_few_are_heard_and_the_rest_is_counted)
+Test(ratelimit, a_few_are_heard_and_the_rest_is_counted)
 {
-	struct rudp_complaints complaints = {0};
+	struct rudp_log_ratelimit ratelimit = {0};
 	int64_t now_at_ns = 5000 * RUDP_NS_PER_S;
 
-	cr_assert(eq(uint, allowed(&complaints, 1000, now_at_ns), RUDP_COMPLAINTS_MAX));
-	cr_assert(zero(uint, allowed(&complaints, 1, now_at_ns + RUDP_COMPLAINTS_SPAN_NS - 1)));
+	cr_assert(eq(uint, allowed(&ratelimit, 1000, now_at_ns), RUDP_LOG_RATELIMIT_MAX));
+	cr_assert(zero(uint, allowed(&ratelimit, 1, now_at_ns + RUDP_LOG_RATELIMIT_SPAN_NS - 1)));
 	cr_assert(zero(uint, lines));
-	cr_assert(eq(uint, allowed(&complaints, 1, now_at_ns + RUDP_COMPLAINTS_SPAN_NS), 1));
+	cr_assert(eq(uint, allowed(&ratelimit, 1, now_at_ns + RUDP_LOG_RATELIMIT_SPAN_NS), 1));
 	cr_assert(eq(uint, lines, 1));
 	cr_assert(eq(str, last, "991 more lines that strangers have caused were left out"));
 }
 
-Test(complaints, where_none_was_left_out_nothing_is_said)
+Test(ratelimit, where_none_was_left_out_nothing_is_said)
 {
-	struct rudp_complaints complaints = {0};
+	struct rudp_log_ratelimit ratelimit = {0};
 
 	for (int64_t i = 0; i < 100; i++)
-		cr_assert(eq(uint, allowed(&complaints, RUDP_COMPLAINTS_MAX,
-					   i * RUDP_COMPLAINTS_SPAN_NS),
-			     RUDP_COMPLAINTS_MAX));
+		cr_assert(eq(
+			uint,
+			allowed(&ratelimit, RUDP_LOG_RATELIMIT_MAX, i * RUDP_LOG_RATELIMIT_SPAN_NS),
+			RUDP_LOG_RATELIMIT_MAX));
 	cr_assert(zero(uint, lines));
 }

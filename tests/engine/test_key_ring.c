@@ -17,22 +17,22 @@
 #define HOUR_S 3600
 
 static struct rudp_key_ring ring;
-static char complaints[4096];
+static char ratelimit[4096];
 static struct rudp_psk psks[RUDP_PSKS_MAX];
 
 TestSuite(key_ring, .init = directory_make, .fini = directory_remove);
 
 static void note(void *context, const char *text)
 {
-	size_t len = strlen(complaints);
+	size_t len = strlen(ratelimit);
 
 	(void)context;
-	snprintf(complaints + len, sizeof complaints - len, "%s\n", text);
+	snprintf(ratelimit + len, sizeof ratelimit - len, "%s\n", text);
 }
 
 static bool load(const char *path)
 {
-	complaints[0] = 0;
+	ratelimit[0] = 0;
 	return rudp_key_ring_load(&ring, path, note, NULL);
 }
 
@@ -57,13 +57,13 @@ static void expect_fault(const char *more, const char *said)
 {
 	make("a", '1', more);
 	cr_assert(not(load(path_of("a"))));
-	cr_assert(ne(ptr, strstr(complaints, said), NULL), "%s", complaints);
+	cr_assert(ne(ptr, strstr(ratelimit, said), NULL), "%s", ratelimit);
 }
 
 Test(key_ring, one_file_is_one_key)
 {
 	make("a", '1', "");
-	cr_assert(load(path_of("a")), "%s", complaints);
+	cr_assert(load(path_of("a")), "%s", ratelimit);
 	expect_good(0, "1");
 	expect_good(NOON_S, "1");
 	cr_assert(eq(u64, psks[0].id, rudp_key_id(psks[0].bytes)));
@@ -72,7 +72,7 @@ Test(key_ring, one_file_is_one_key)
 Test(key_ring, a_key_is_valid_between_its_times)
 {
 	make("a", '1', "# ours\nnot-after \t" ONE "\n  not-before " NOON " \n");
-	cr_assert(load(path_of("a")), "%s", complaints);
+	cr_assert(load(path_of("a")), "%s", ratelimit);
 	expect_good(NOON_S - 1, "");
 	expect_good(NOON_S, "1");
 	expect_good(NOON_S + HOUR_S - 1, "1");
@@ -110,7 +110,7 @@ Test(key_ring, the_newest_is_sent_and_all_valid_ones_are_taken)
 	make("b", '2', "not-before " NOON "\n");
 	make("c", '3', "");
 	make("d", '4', "not-before " NOON "\nnot-after " ONE "\n");
-	cr_assert(load(directory), "%s", complaints);
+	cr_assert(load(directory), "%s", ratelimit);
 	expect_good(NOON_S - HOUR_S, "31");
 	expect_good(NOON_S, "4231");
 	expect_good(NOON_S + HOUR_S, "231");
@@ -149,10 +149,10 @@ Test(key_ring, what_is_wrong_with_one_file_leaves_the_others_in_force)
 	cr_assert(zero(int, mkdir(path_of("d"), 0700)));
 	cr_assert(load(directory));
 	expect_good(NOON_S, "1");
-	cr_assert(ne(ptr, strstr(complaints, "/b:2:1: "), NULL), "%s", complaints);
-	cr_assert(ne(ptr, strstr(complaints, "/c: can be read or changed by others"), NULL));
-	cr_assert(ne(ptr, strstr(complaints, "/d: is not a regular file"), NULL));
-	cr_assert(eq(ptr, strstr(complaints, "hidden"), NULL));
+	cr_assert(ne(ptr, strstr(ratelimit, "/b:2:1: "), NULL), "%s", ratelimit);
+	cr_assert(ne(ptr, strstr(ratelimit, "/c: can be read or changed by others"), NULL));
+	cr_assert(ne(ptr, strstr(ratelimit, "/d: is not a regular file"), NULL));
+	cr_assert(eq(ptr, strstr(ratelimit, "hidden"), NULL));
 	cr_assert(ring.has_refused);
 }
 
@@ -178,7 +178,7 @@ Test(key_ring, only_the_first_files_by_name_are_keys)
 		make((char[]){digit, 0}, digit, "");
 	cr_assert(load(directory));
 	expect_good(NOON_S, "87654321");
-	cr_assert(ne(ptr, strstr(complaints, "more than 8 files"), NULL), "%s", complaints);
+	cr_assert(ne(ptr, strstr(ratelimit, "more than 8 files"), NULL), "%s", ratelimit);
 }
 
 Test(key_ring, the_directory_must_be_private_too)
@@ -186,21 +186,21 @@ Test(key_ring, the_directory_must_be_private_too)
 	make("a", '1', "");
 	cr_assert(zero(int, chmod(directory, 0750)));
 	cr_assert(not(load(directory)));
-	cr_assert(ne(ptr, strstr(complaints, "chmod 700"), NULL), "%s", complaints);
+	cr_assert(ne(ptr, strstr(ratelimit, "chmod 700"), NULL), "%s", ratelimit);
 	cr_assert(zero(int, chmod(directory, 0700)));
 	if (geteuid() == 0) {
 		cr_assert(zero(int, chown(directory, SOMEBODY, SOMEBODY)));
 		cr_assert(not(load(directory)));
-		cr_assert(ne(ptr, strstr(complaints, "another user"), NULL));
+		cr_assert(ne(ptr, strstr(ratelimit, "another user"), NULL));
 	}
 }
 
 Test(key_ring, a_directory_without_a_key_is_none)
 {
 	cr_assert(not(load(directory)));
-	cr_assert(ne(ptr, strstr(complaints, "no usable key"), NULL), "%s", complaints);
+	cr_assert(ne(ptr, strstr(ratelimit, "no usable key"), NULL), "%s", ratelimit);
 	cr_assert(not(load(path_of("nowhere"))));
-	cr_assert(ne(ptr, strstr(complaints, "No such file"), NULL), "%s", complaints);
+	cr_assert(ne(ptr, strstr(ratelimit, "No such file"), NULL), "%s", ratelimit);
 }
 
 Test(key_ring, every_change_of_a_file_is_seen)

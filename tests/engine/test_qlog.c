@@ -25,13 +25,13 @@ static char files[FILES_MAX][320];
 static int file_count;
 static struct pair pair;
 static struct rudp_qlog qlog;
-static unsigned complaints;
+static unsigned ratelimit;
 
 static void count_complaint(void *context, enum rudp_log_level level, const char *text)
 {
 	(void)context;
 	(void)text;
-	complaints += level == RUDP_LOG_ERROR;
+	ratelimit += level == RUDP_LOG_ERROR;
 }
 
 static void list_files(void)
@@ -483,7 +483,7 @@ Test(qlog, a_file_that_cannot_grow_ends_with_a_whole_record_and_nothing_else_bre
 	send_and_read(1000000, 30);
 	close_both();
 	end();
-	cr_assert(eq(uint, complaints, 1));
+	cr_assert(eq(uint, ratelimit, 1));
 	cr_assert(eq(int, qlog.directory_fd, -1));
 	cr_assert(ge(int, file_count, 1));
 	for (int i = 0; i < file_count; i++)
@@ -498,7 +498,7 @@ Test(qlog, a_directory_that_vanishes_ends_the_traces_only)
 	send_and_read(300000, 0);
 	close_both();
 	end();
-	cr_assert(eq(uint, complaints, 1));
+	cr_assert(eq(uint, ratelimit, 1));
 	cr_assert(eq(int, qlog.directory_fd, -1));
 }
 
@@ -508,7 +508,7 @@ Test(qlog, an_unsuitable_directory_means_no_traces)
 
 	cr_assert(eq(int, rudp_qlog_open(&qlog, "", &pair.now_ns), 0));
 	cr_assert(eq(ptr, (void *)rudp_qlog_observer(&qlog), NULL));
-	cr_assert(eq(uint, complaints, 0));
+	cr_assert(eq(uint, ratelimit, 0));
 	cr_assert(eq(int, rudp_qlog_open(&qlog, "/no/such/place", &pair.now_ns), -ENOENT));
 	snprintf(file, sizeof file, "%s/file", directory);
 	fclose(fopen(file, "w"));
@@ -516,7 +516,7 @@ Test(qlog, an_unsuitable_directory_means_no_traces)
 	cr_assert(eq(int, chmod(directory, 0777), 0));
 	cr_assert(eq(int, rudp_qlog_open(&qlog, directory, &pair.now_ns), -EPERM));
 	cr_assert(eq(ptr, (void *)rudp_qlog_observer(&qlog), NULL));
-	cr_assert(eq(uint, complaints, 3));
+	cr_assert(eq(uint, ratelimit, 3));
 	cr_assert(eq(int, chmod(directory, 01777), 0));
 	cr_assert(eq(int, rudp_qlog_open(&qlog, directory, &pair.now_ns), 0));
 	rudp_qlog_close(&qlog);

@@ -47,13 +47,13 @@ static void break_a_rule(void)
 
 Test(violations, fill_no_log)
 {
-	for (unsigned i = 0; i < RUDP_COMPLAINTS_MAX + 25; i++)
+	for (unsigned i = 0; i < RUDP_LOG_RATELIMIT_MAX + 25; i++)
 		break_a_rule();
 	cr_assert(eq(u64, pair_verdicts(&pair, 1, RUDP_VERDICT_BAD_STREAM),
-		     RUDP_COMPLAINTS_MAX + 25));
-	cr_assert(eq(uint, resets, RUDP_COMPLAINTS_MAX));
-	pair_run(&pair, RUDP_COMPLAINTS_SPAN_NS);
+		     RUDP_LOG_RATELIMIT_MAX + 25));
+	cr_assert(eq(uint, resets, RUDP_LOG_RATELIMIT_MAX));
+	pair_run(&pair, RUDP_LOG_RATELIMIT_SPAN_NS);
 	break_a_rule();
-	cr_assert(eq(uint, resets, RUDP_COMPLAINTS_MAX + 1));
+	cr_assert(eq(uint, resets, RUDP_LOG_RATELIMIT_MAX + 1));
 	cr_assert(eq(uint, left_out, 1));
 }

@@ -337,15 +337,16 @@ Test(worker, few_of_those_that_are_refused_at_once_are_logged)
 	rudp_log_set(note_log, NULL, RUDP_LOG_INFO);
 	refuse_one();
 	cr_assert(eq(uint, times_logged("expelled address="), 1));
-	lone.worker.complaints.since_ns = RUDP_NEVER; /* a span that does not end, however slow we are */
-	for (i = 1; i < RUDP_COMPLAINTS_MAX + 5; i++)
+	/* a span that does not end, however slow we are */
+	lone.worker.ratelimit.since_ns = RUDP_NEVER;
+	for (i = 1; i < RUDP_LOG_RATELIMIT_MAX + 5; i++)
 		refuse_one();
-	cr_assert(eq(uint, times_logged("expelled address="), RUDP_COMPLAINTS_MAX));
+	cr_assert(eq(uint, times_logged("expelled address="), RUDP_LOG_RATELIMIT_MAX));
 	cr_assert(eq(uint, times_logged("more lines"), 0));
-	lone.worker.complaints.since_ns = lone.worker.now_at_ns - RUDP_COMPLAINTS_SPAN_NS;
+	lone.worker.ratelimit.since_ns = lone.worker.now_at_ns - RUDP_LOG_RATELIMIT_SPAN_NS;
 	refuse_one();
 	cr_assert(eq(uint, times_logged("5 more lines that strangers have caused"), 1));
-	cr_assert(eq(uint, times_logged("expelled address="), RUDP_COMPLAINTS_MAX + 1));
+	cr_assert(eq(uint, times_logged("expelled address="), RUDP_LOG_RATELIMIT_MAX + 1));
 	rudp_log_set(NULL, NULL, RUDP_LOG_OFF);
 }
 
