@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "messaging/lanes.h"
+#include "messaging/dispatch_queues.h"
 #include "messaging/node_private.h"
 
 struct rudpmsg_dispatcher {

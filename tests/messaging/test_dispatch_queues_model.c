@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 #include "messaging/hub_peer.h"
-#include "messaging/lanes.h"
+#include "messaging/dispatch_queues.h"
 
 #define SEEDS 300
 #define STEPS 400

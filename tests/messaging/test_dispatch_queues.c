@@ -3,7 +3,7 @@
 #include "../base/fault.h"
 #include "messaging/hub_peer.h"
 #include "messaging/batch.h"
-#include "messaging/lanes.h"
+#include "messaging/dispatch_queues.h"
 
 static struct rudpmsg_lanes lanes;
 static struct rudpmsg_link *link_of_peer;

@@ -7,6 +7,6 @@
 #define malloc fault_malloc
 #define calloc fault_calloc
 #define uthash_malloc(size) fault_malloc(size)
-#include "messaging/lanes.c"
+#include "messaging/dispatch_queues.c"
 #undef malloc
 #undef calloc

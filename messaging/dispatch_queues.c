@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "messaging/lanes.h"
+#include "messaging/dispatch_queues.h"
 
 #include <assert.h>
 #include <errno.h>
