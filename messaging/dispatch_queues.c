@@ -11,14 +11,14 @@
 #define POSTS_MAX 65536u
 #define BYTES_MAX (UINT64_C(64) << 20)
 #define OUTCOMES_MAX 65536u
-#define LANE_SHARE 4u
+#define QUEUE_SHARE 4u
 #define RING_KEPT_BYTES (64u << 10) /* of outcomes, when there is none */
 
-struct lane {
+struct dispatch_queue {
 	UT_hash_handle hh;
-	struct rudpmsg_lanes *lanes;
+	struct rudpmsg_dispatch_queues *queues;
 	rudpmsg_conn_id conn;
-	struct rudpmsg_room room; /* always waiting: or there would be no lane */
+	struct rudpmsg_room room; /* always waiting: or there would be no queue */
 	struct rudp_list posts;   /* oldest first, never empty */
 	uint64_t count, bytes;
 };
@@ -30,296 +30,307 @@ struct post {
 	uint8_t bytes[];
 };
 
-void rudpmsg_lanes_init(struct rudpmsg_lanes *lanes, struct rudpmsg_hub *hub,
-			const struct rudpmsg_dispatch_options *options, void *user)
+void rudpmsg_dispatch_queues_init(struct rudpmsg_dispatch_queues *queues, struct rudpmsg_hub *hub,
+				  const struct rudpmsg_dispatch_options *options, void *user)
 {
 	static const struct rudpmsg_dispatch_options defaults;
-	struct rudpmsg_dispatch_options *o = &lanes->options;
+	struct rudpmsg_dispatch_options *o = &queues->options;
 
-	memset(lanes, 0, sizeof *lanes);
-	lanes->hub = hub;
-	lanes->user = user;
+	memset(queues, 0, sizeof *queues);
+	queues->hub = hub;
+	queues->user = user;
 	*o = options ? *options : defaults;
 	o->posts_max = o->posts_max ? o->posts_max : POSTS_MAX;
 	o->bytes_max = o->bytes_max ? o->bytes_max : BYTES_MAX;
 	o->outcomes_max = o->outcomes_max ? o->outcomes_max : OUTCOMES_MAX;
 	if (o->lane_posts_max == 0)
-		o->lane_posts_max = 1 + (o->posts_max - 1) / LANE_SHARE;
+		o->lane_posts_max = 1 + (o->posts_max - 1) / QUEUE_SHARE;
 	if (o->lane_bytes_max == 0)
-		o->lane_bytes_max = 1 + (o->bytes_max - 1) / LANE_SHARE;
-	rudp_ring_init(&lanes->outcomes, SIZE_MAX / 4);
+		o->lane_bytes_max = 1 + (o->bytes_max - 1) / QUEUE_SHARE;
+	rudp_ring_init(&queues->outcomes, SIZE_MAX / 4);
 }
 
 /* ---- outcomes ---- */
 
-static uint64_t outcome_count(const struct rudpmsg_lanes *lanes)
+static uint64_t outcome_count(const struct rudpmsg_dispatch_queues *queues)
 {
-	return rudp_ring_used(&lanes->outcomes) / sizeof(struct rudpmsg_outcome);
+	return rudp_ring_used(&queues->outcomes) / sizeof(struct rudpmsg_outcome);
 }
 
 /* Room for the outcomes of all that wait, and of one more. */
-static int reserve_outcome(struct rudpmsg_lanes *lanes)
+static int reserve_outcome(struct rudpmsg_dispatch_queues *queues)
 {
-	uint64_t due = lanes->stats.posts_waiting + 1;
+	uint64_t due = queues->stats.posts_waiting + 1;
 
-	return rudp_ring_reserve(&lanes->outcomes,
-				 lanes->outcomes.tail + due * sizeof(struct rudpmsg_outcome));
+	return rudp_ring_reserve(&queues->outcomes,
+				 queues->outcomes.tail + due * sizeof(struct rudpmsg_outcome));
 }
 
-static void settle(struct rudpmsg_lanes *lanes, rudpmsg_ticket ticket, rudpmsg_conn_id conn,
-		   rudpmsg_message_id id, int reason)
+static void settle(struct rudpmsg_dispatch_queues *queues, rudpmsg_ticket ticket,
+		   rudpmsg_conn_id conn, rudpmsg_message_id id, int reason)
 {
 	struct rudpmsg_outcome outcome = {
 		.ticket = ticket, .conn = conn, .id = reason ? 0 : id, .reason = reason};
 	int rc = 0;
 
 	if (reason)
-		lanes->stats.posts_failed++;
+		queues->stats.posts_failed++;
 	else
-		lanes->stats.posts_accepted++;
+		queues->stats.posts_accepted++;
 	if (reason == ENOENT)
-		lanes->stats.posts_unknown++;
-	if (reason || !lanes->options.failures_only)
-		rc = rudp_ring_write(&lanes->outcomes, &outcome, sizeof outcome);
+		queues->stats.posts_unknown++;
+	if (reason || !queues->options.failures_only)
+		rc = rudp_ring_write(&queues->outcomes, &outcome, sizeof outcome);
 	assert(rc == 0); /* it was reserved when the post was taken */
 }
 
-bool rudpmsg_lanes_has_outcome(const struct rudpmsg_lanes *lanes)
+bool rudpmsg_dispatch_queues_has_outcome(const struct rudpmsg_dispatch_queues *queues)
 {
-	return outcome_count(lanes) > 0;
+	return outcome_count(queues) > 0;
 }
 
-int rudpmsg_lanes_outcome(struct rudpmsg_lanes *lanes, struct rudpmsg_outcome *outcome)
+int rudpmsg_dispatch_queues_outcome(struct rudpmsg_dispatch_queues *queues,
+				    struct rudpmsg_outcome *outcome)
 {
 	struct iovec iov[2];
 	int i, count;
 	size_t at = 0;
 
-	if (!rudpmsg_lanes_has_outcome(lanes))
+	if (!rudpmsg_dispatch_queues_has_outcome(queues))
 		return -EAGAIN;
-	count = rudp_ring_readable(&lanes->outcomes, lanes->outcomes.head, sizeof *outcome, iov);
+	count = rudp_ring_readable(&queues->outcomes, queues->outcomes.head, sizeof *outcome, iov);
 	for (i = 0; i < count; at += iov[i++].iov_len)
 		memcpy((uint8_t *)outcome + at, iov[i].iov_base, iov[i].iov_len);
-	rudp_ring_consume(&lanes->outcomes, sizeof *outcome);
-	if (!rudpmsg_lanes_has_outcome(lanes) && lanes->stats.posts_waiting == 0 &&
-	    lanes->outcomes.capacity_bytes > RING_KEPT_BYTES)
-		rudp_ring_trim(&lanes->outcomes);
+	rudp_ring_consume(&queues->outcomes, sizeof *outcome);
+	if (!rudpmsg_dispatch_queues_has_outcome(queues) && queues->stats.posts_waiting == 0 &&
+	    queues->outcomes.capacity_bytes > RING_KEPT_BYTES)
+		rudp_ring_trim(&queues->outcomes);
 	return 0;
 }
 
-/* ---- lanes ---- */
+/* ---- queues ---- */
 
-static struct lane *lane_find(const struct rudpmsg_lanes *lanes, rudpmsg_conn_id conn)
+static struct dispatch_queue *queue_find(const struct rudpmsg_dispatch_queues *queues,
+					 rudpmsg_conn_id conn)
 {
-	struct lane *lane;
+	struct dispatch_queue *dispatch_queue;
 
-	HASH_FIND(hh, lanes->by_conn, &conn, sizeof conn, lane);
-	return lane;
+	HASH_FIND(hh, queues->by_conn, &conn, sizeof conn, dispatch_queue);
+	return dispatch_queue;
 }
 
-static struct lane *lane_new(struct rudpmsg_lanes *lanes, rudpmsg_conn_id conn)
+static struct dispatch_queue *queue_new(struct rudpmsg_dispatch_queues *queues,
+					rudpmsg_conn_id conn)
 {
 	bool rudp_table_add_failed = false;
-	struct lane *lane = calloc(1, sizeof *lane);
+	struct dispatch_queue *dispatch_queue = calloc(1, sizeof *dispatch_queue);
 
-	if (!lane)
+	if (!dispatch_queue)
 		return NULL;
-	lane->lanes = lanes;
-	lane->conn = conn;
-	rudp_list_init(&lane->posts);
-	HASH_ADD(hh, lanes->by_conn, conn, sizeof lane->conn, lane);
+	dispatch_queue->queues = queues;
+	dispatch_queue->conn = conn;
+	rudp_list_init(&dispatch_queue->posts);
+	HASH_ADD(hh, queues->by_conn, conn, sizeof dispatch_queue->conn, dispatch_queue);
 	if (rudp_table_add_failed) {
-		free(lane);
+		free(dispatch_queue);
 		return NULL;
 	}
-	lanes->stats.connections_waiting++;
-	return lane;
+	queues->stats.connections_waiting++;
+	return dispatch_queue;
 }
 
-static void lane_free(struct lane *lane)
+static void queue_free(struct dispatch_queue *dispatch_queue)
 {
-	struct rudpmsg_lanes *lanes = lane->lanes;
+	struct rudpmsg_dispatch_queues *queues = dispatch_queue->queues;
 
-	assert(rudp_list_is_empty(&lane->posts));
-	rudp_list_remove(&lane->room.link);
-	HASH_DEL(lanes->by_conn, lane);
-	lanes->stats.connections_waiting--;
-	free(lane);
+	assert(rudp_list_is_empty(&dispatch_queue->posts));
+	rudp_list_remove(&dispatch_queue->room.link);
+	HASH_DEL(queues->by_conn, dispatch_queue);
+	queues->stats.connections_waiting--;
+	free(dispatch_queue);
 }
 
-static void post_free(struct lane *lane, struct post *post)
+static void post_free(struct dispatch_queue *dispatch_queue, struct post *post)
 {
 	rudp_list_remove(&post->all);
-	lane->count--;
-	lane->bytes -= post->length;
-	lane->lanes->stats.posts_waiting--;
-	lane->lanes->stats.bytes_waiting -= post->length;
+	dispatch_queue->count--;
+	dispatch_queue->bytes -= post->length;
+	dispatch_queue->queues->stats.posts_waiting--;
+	dispatch_queue->queues->stats.bytes_waiting -= post->length;
 	free(post);
 }
 
-static void lane_fail(struct lane *lane, int reason)
+static void queue_fail(struct dispatch_queue *dispatch_queue, int reason)
 {
 	struct post *post;
 
-	while (!rudp_list_is_empty(&lane->posts)) {
-		post = RUDP_LIST_OWNER(lane->posts.next, struct post, all);
-		settle(lane->lanes, post->ticket, lane->conn, 0, reason);
-		post_free(lane, post);
+	while (!rudp_list_is_empty(&dispatch_queue->posts)) {
+		post = RUDP_LIST_OWNER(dispatch_queue->posts.next, struct post, all);
+		settle(dispatch_queue->queues, post->ticket, dispatch_queue->conn, 0, reason);
+		post_free(dispatch_queue, post);
 	}
-	lane_free(lane);
+	queue_free(dispatch_queue);
 }
 
-uint64_t rudpmsg_lanes_fail(struct rudpmsg_lanes *lanes, int reason)
+uint64_t rudpmsg_dispatch_queues_fail(struct rudpmsg_dispatch_queues *queues, int reason)
 {
-	uint64_t waiting = lanes->stats.posts_waiting;
-	struct lane *lane, *next;
+	uint64_t waiting = queues->stats.posts_waiting;
+	struct dispatch_queue *dispatch_queue, *next;
 
-	HASH_ITER(hh, lanes->by_conn, lane, next)
+	HASH_ITER(hh, queues->by_conn, dispatch_queue, next)
 	{
-		lane_fail(lane, reason);
+		queue_fail(dispatch_queue, reason);
 	}
 	return waiting;
 }
 
-void rudpmsg_lanes_fini(struct rudpmsg_lanes *lanes)
+void rudpmsg_dispatch_queues_fini(struct rudpmsg_dispatch_queues *queues)
 {
-	rudpmsg_lanes_fail(lanes, ECANCELED);
-	rudp_ring_fini(&lanes->outcomes);
+	rudpmsg_dispatch_queues_fail(queues, ECANCELED);
+	rudp_ring_fini(&queues->outcomes);
 }
 
 /* Until all is handed over, or there is no room again. */
-static void hand_over(struct lane *lane, struct rudpmsg_conn *conn, int64_t now_at_ns)
+static void hand_over(struct dispatch_queue *dispatch_queue, struct rudpmsg_conn *conn,
+		      int64_t now_at_ns)
 {
 	rudpmsg_message_id id = 0;
 	struct post *post;
 	int rc;
 
-	while (!rudp_list_is_empty(&lane->posts)) {
-		post = RUDP_LIST_OWNER(lane->posts.next, struct post, all);
-		rc = rudpmsg_hub_send(lane->lanes->hub, conn, post->bytes, post->length, &id,
-				      now_at_ns);
+	while (!rudp_list_is_empty(&dispatch_queue->posts)) {
+		post = RUDP_LIST_OWNER(dispatch_queue->posts.next, struct post, all);
+		rc = rudpmsg_hub_send(dispatch_queue->queues->hub, conn, post->bytes, post->length,
+				      &id, now_at_ns);
 		if (rc == -EAGAIN) {
-			rudpmsg_conn_await_room(lane->lanes->hub, conn, &lane->room);
+			rudpmsg_conn_await_room(dispatch_queue->queues->hub, conn,
+						&dispatch_queue->room);
 			return;
 		}
-		settle(lane->lanes, post->ticket, lane->conn, id, -rc);
-		post_free(lane, post);
+		settle(dispatch_queue->queues, post->ticket, dispatch_queue->conn, id, -rc);
+		post_free(dispatch_queue, post);
 	}
-	lane_free(lane);
+	queue_free(dispatch_queue);
 }
 
-struct rudpmsg_lanes *rudpmsg_lanes_on_room(struct rudpmsg_room *room, int64_t now_at_ns)
+struct rudpmsg_dispatch_queues *rudpmsg_dispatch_queues_on_room(struct rudpmsg_room *room,
+								int64_t now_at_ns)
 {
-	struct lane *lane = RUDP_LIST_OWNER(room, struct lane, room);
-	struct rudpmsg_lanes *lanes = lane->lanes;
-	struct rudpmsg_conn *conn = rudpmsg_hub_conn(lanes->hub, lane->conn);
+	struct dispatch_queue *dispatch_queue = RUDP_LIST_OWNER(room, struct dispatch_queue, room);
+	struct rudpmsg_dispatch_queues *queues = dispatch_queue->queues;
+	struct rudpmsg_conn *conn = rudpmsg_hub_conn(queues->hub, dispatch_queue->conn);
 
 	if (conn)
-		hand_over(lane, conn, now_at_ns);
+		hand_over(dispatch_queue, conn, now_at_ns);
 	else
-		lane_fail(lane, ENOENT);
-	return lanes;
+		queue_fail(dispatch_queue, ENOENT);
+	return queues;
 }
 
 /* ---- posting ---- */
 
-static bool has_room(const struct rudpmsg_lanes *lanes, const struct lane *lane, size_t length)
+static bool has_room(const struct rudpmsg_dispatch_queues *queues,
+		     const struct dispatch_queue *dispatch_queue, size_t length)
 {
-	const struct rudpmsg_dispatch_options *options = &lanes->options;
-	const struct rudpmsg_dispatch_stats *stats = &lanes->stats;
+	const struct rudpmsg_dispatch_options *options = &queues->options;
+	const struct rudpmsg_dispatch_stats *stats = &queues->stats;
 
-	if (lane && (lane->count >= options->lane_posts_max ||
-		     lane->bytes + length > options->lane_bytes_max))
+	if (dispatch_queue && (dispatch_queue->count >= options->lane_posts_max ||
+			       dispatch_queue->bytes + length > options->lane_bytes_max))
 		return false;
 	return stats->posts_waiting == 0 || (stats->posts_waiting < options->posts_max &&
 					     stats->bytes_waiting + length <= options->bytes_max);
 }
 
-static int add_post(struct rudpmsg_lanes *lanes, struct lane *lane, struct rudpmsg_conn *conn,
-		    const void *bytes, size_t length, rudpmsg_ticket ticket)
+static int add_post(struct rudpmsg_dispatch_queues *queues, struct dispatch_queue *dispatch_queue,
+		    struct rudpmsg_conn *conn, const void *bytes, size_t length,
+		    rudpmsg_ticket ticket)
 {
 	struct post *post;
 
-	if (!has_room(lanes, lane, length))
+	if (!has_room(queues, dispatch_queue, length))
 		return -EAGAIN;
 	post = malloc(sizeof *post + length);
 	if (!post)
 		return -ENOMEM;
-	if (!lane) {
-		lane = lane_new(lanes, rudpmsg_conn_id_of(conn));
-		if (!lane) {
+	if (!dispatch_queue) {
+		dispatch_queue = queue_new(queues, rudpmsg_conn_id_of(conn));
+		if (!dispatch_queue) {
 			free(post);
 			return -ENOMEM;
 		}
-		rudpmsg_conn_await_room(lanes->hub, conn, &lane->room);
+		rudpmsg_conn_await_room(queues->hub, conn, &dispatch_queue->room);
 	}
 	post->ticket = ticket;
 	post->length = length;
 	if (length > 0)
 		memcpy(post->bytes, bytes, length);
-	rudp_list_append(&lane->posts, &post->all);
-	lane->count++;
-	lane->bytes += length;
-	lanes->stats.posts_waiting++;
-	lanes->stats.bytes_waiting += length;
-	lanes->stats.posts_delayed++;
+	rudp_list_append(&dispatch_queue->posts, &post->all);
+	dispatch_queue->count++;
+	dispatch_queue->bytes += length;
+	queues->stats.posts_waiting++;
+	queues->stats.bytes_waiting += length;
+	queues->stats.posts_delayed++;
 	return 0;
 }
 
 /* Straight to the connection, if nothing waits before it. */
-static int post_one(struct rudpmsg_lanes *lanes, rudpmsg_conn_id id, const void *bytes,
+static int post_one(struct rudpmsg_dispatch_queues *queues, rudpmsg_conn_id id, const void *bytes,
 		    size_t length, int64_t now_at_ns, rudpmsg_ticket ticket)
 {
-	struct rudpmsg_conn *conn = rudpmsg_hub_conn(lanes->hub, id);
-	struct lane *lane = lane_find(lanes, id);
+	struct rudpmsg_conn *conn = rudpmsg_hub_conn(queues->hub, id);
+	struct dispatch_queue *dispatch_queue = queue_find(queues, id);
 	rudpmsg_message_id message = 0;
 	int rc = -EAGAIN;
 
-	if (!lane)
-		rc = conn ? rudpmsg_hub_send(lanes->hub, conn, bytes, length, &message, now_at_ns)
+	if (!dispatch_queue)
+		rc = conn ? rudpmsg_hub_send(queues->hub, conn, bytes, length, &message, now_at_ns)
 			  : -ENOENT;
 	if (rc == -EAGAIN)
-		return add_post(lanes, lane, conn, bytes, length, ticket);
-	settle(lanes, ticket, id, message, -rc);
+		return add_post(queues, dispatch_queue, conn, bytes, length, ticket);
+	settle(queues, ticket, id, message, -rc);
 	return 0;
 }
 
-int rudpmsg_lanes_post(struct rudpmsg_lanes *lanes, rudpmsg_conn_id conn, const void *bytes,
-		       size_t length, int64_t now_at_ns, rudpmsg_ticket *ticket)
+int rudpmsg_dispatch_queues_post(struct rudpmsg_dispatch_queues *queues, rudpmsg_conn_id conn,
+				 const void *bytes, size_t length, int64_t now_at_ns,
+				 rudpmsg_ticket *ticket)
 {
 	int rc;
 
-	if (length > rudpmsg_hub_message_bytes_max(lanes->hub))
+	if (length > rudpmsg_hub_message_bytes_max(queues->hub))
 		return -EMSGSIZE;
-	if (outcome_count(lanes) >= lanes->options.outcomes_max)
+	if (outcome_count(queues) >= queues->options.outcomes_max)
 		return -EAGAIN;
-	rc = reserve_outcome(lanes);
+	rc = reserve_outcome(queues);
 	if (rc == 0)
-		rc = post_one(lanes, conn, bytes, length, now_at_ns, lanes->last_ticket + 1);
+		rc = post_one(queues, conn, bytes, length, now_at_ns, queues->last_ticket + 1);
 	if (rc < 0)
 		return rc;
-	*ticket = ++lanes->last_ticket;
-	lanes->stats.posts_taken++;
+	*ticket = ++queues->last_ticket;
+	queues->stats.posts_taken++;
 	return 0;
 }
 
-bool rudpmsg_lanes_check(const struct rudpmsg_lanes *lanes)
+bool rudpmsg_dispatch_queues_check(const struct rudpmsg_dispatch_queues *queues)
 {
-	const struct rudpmsg_dispatch_stats *stats = &lanes->stats;
+	const struct rudpmsg_dispatch_stats *stats = &queues->stats;
 	uint64_t count = 0, bytes = 0;
 	const struct rudp_list *at;
-	const struct lane *lane;
+	const struct dispatch_queue *dispatch_queue;
 
-	for (lane = lanes->by_conn; lane; lane = lane->hh.next) {
-		if (rudp_list_is_empty(&lane->posts) || !rudp_list_is_linked(&lane->room.link))
+	for (dispatch_queue = queues->by_conn; dispatch_queue;
+	     dispatch_queue = dispatch_queue->hh.next) {
+		if (rudp_list_is_empty(&dispatch_queue->posts) ||
+		    !rudp_list_is_linked(&dispatch_queue->room.link))
 			return false;
-		for (at = lane->posts.next; at != &lane->posts; at = at->next) {
+		for (at = dispatch_queue->posts.next; at != &dispatch_queue->posts; at = at->next) {
 			count++;
 			bytes += RUDP_LIST_OWNER(at, struct post, all)->length;
 		}
 	}
 	return count == stats->posts_waiting && bytes == stats->bytes_waiting &&
-	       stats->connections_waiting == HASH_COUNT(lanes->by_conn) &&
+	       stats->connections_waiting == HASH_COUNT(queues->by_conn) &&
 	       stats->posts_taken ==
 		       stats->posts_accepted + stats->posts_failed + stats->posts_waiting;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls of rudp/dispatch.h: lanes under the node's lock, and waiting. */
+/* The calls of rudp/dispatch.h: queues under the node's lock, and waiting. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 struct rudpmsg_dispatcher {
 	struct rudp_list all; /* node->dispatchers */
 	struct rudpmsg_node *node;
-	struct rudpmsg_lanes lanes;
+	struct rudpmsg_dispatch_queues queues;
 	struct waiters room, outcome;
 	int fd; /* an eventfd: readable while outcomes wait, once somebody has asked for it */
 	bool is_watched; /* somebody has */
@@ -35,7 +35,7 @@ static void nudge(struct rudpmsg_dispatcher *dispatcher)
 	uint64_t one = 1;
 
 	if (!dispatcher->is_watched || dispatcher->is_nudged ||
-	    !rudpmsg_lanes_has_outcome(&dispatcher->lanes))
+	    !rudpmsg_dispatch_queues_has_outcome(&dispatcher->queues))
 		return;
 	dispatcher->is_nudged = true;
 	while (write(dispatcher->fd, &one, sizeof one) < 0 && errno == EINTR)
@@ -52,12 +52,12 @@ static void tell_outcomes(struct rudpmsg_dispatcher *dispatcher)
 void rudpmsg_node_dispatch(struct rudpmsg_node *node)
 {
 	struct rudpmsg_room *room;
-	struct rudpmsg_lanes *lanes;
+	struct rudpmsg_dispatch_queues *queues;
 
 	while ((room = rudpmsg_hub_next_room(node->hub))) {
-		lanes = rudpmsg_lanes_on_room(room, rudpmsg_now_ns());
-		tell_room(lanes->user);
-		tell_outcomes(lanes->user);
+		queues = rudpmsg_dispatch_queues_on_room(room, rudpmsg_now_ns());
+		tell_room(queues->user);
+		tell_outcomes(queues->user);
 	}
 }
 
@@ -67,7 +67,7 @@ void rudpmsg_node_dispatch(struct rudpmsg_node *node)
 static void dispatcher_free(struct rudpmsg_dispatcher *dispatcher)
 {
 	rudp_list_remove(&dispatcher->all);
-	rudpmsg_lanes_fini(&dispatcher->lanes);
+	rudpmsg_dispatch_queues_fini(&dispatcher->queues);
 	close(dispatcher->fd);
 	rudpmsg_waiters_fini(&dispatcher->room);
 	rudpmsg_waiters_fini(&dispatcher->outcome);
@@ -93,7 +93,7 @@ int rudpmsg_dispatcher_open(struct rudpmsg_dispatcher **out, struct rudpmsg_node
 	rudpmsg_waiters_init(&dispatcher->room);
 	rudpmsg_waiters_init(&dispatcher->outcome);
 	pthread_mutex_lock(&node->lock);
-	rudpmsg_lanes_init(&dispatcher->lanes, node->hub, options, dispatcher);
+	rudpmsg_dispatch_queues_init(&dispatcher->queues, node->hub, options, dispatcher);
 	rudp_list_append(&node->dispatchers, &dispatcher->all);
 	if (node->is_closing) {
 		dispatcher_free(dispatcher);
@@ -110,7 +110,7 @@ static uint64_t end(struct rudpmsg_dispatcher *dispatcher, int reason)
 	uint64_t failed;
 
 	dispatcher->is_closing = true;
-	failed = rudpmsg_lanes_fail(&dispatcher->lanes, reason);
+	failed = rudpmsg_dispatch_queues_fail(&dispatcher->queues, reason);
 	tell_room(dispatcher);
 	tell_outcomes(dispatcher);
 	return failed;
@@ -126,7 +126,7 @@ int rudpmsg_dispatcher_close(struct rudpmsg_dispatcher *dispatcher, bool drain, 
 	pthread_mutex_lock(&node->lock);
 	dispatcher->is_closing = true;
 	tell_room(dispatcher);
-	while (drain && dispatcher->lanes.stats.posts_waiting > 0)
+	while (drain && dispatcher->queues.stats.posts_waiting > 0)
 		if (rudpmsg_node_wait(node, &dispatcher->room, until_ns) < 0)
 			break;
 	count = end(dispatcher, ECANCELED);
@@ -177,7 +177,8 @@ static int try_to_post(struct rudpmsg_dispatcher *dispatcher, rudpmsg_conn_id id
 		conn = rudpmsg_hub_find(dispatcher->node->hub, name);
 		id = conn ? rudpmsg_conn_id_of(conn) : 0;
 	}
-	return rudpmsg_lanes_post(&dispatcher->lanes, id, bytes, length, rudpmsg_now_ns(), ticket);
+	return rudpmsg_dispatch_queues_post(&dispatcher->queues, id, bytes, length,
+					    rudpmsg_now_ns(), ticket);
 }
 
 static int post(struct rudpmsg_dispatcher *dispatcher, rudpmsg_conn_id id, const char *name,
@@ -198,7 +199,7 @@ static int post(struct rudpmsg_dispatcher *dispatcher, rudpmsg_conn_id id, const
 		if (rc < 0)
 			break;
 	}
-	dispatcher->lanes.stats.posts_refused += rc == -EAGAIN || rc == -ETIMEDOUT;
+	dispatcher->queues.stats.posts_refused += rc == -EAGAIN || rc == -ETIMEDOUT;
 	tell_outcomes(dispatcher);
 	rudpmsg_node_write(node);
 	rudpmsg_node_unlock(node);
@@ -231,12 +232,12 @@ int rudpmsg_dispatcher_fd(struct rudpmsg_dispatcher *dispatcher)
 /* With the lock. Outcomes that are taken make room for posts. */
 static int take(struct rudpmsg_dispatcher *dispatcher, struct rudpmsg_outcome *outcome)
 {
-	int rc = rudpmsg_lanes_outcome(&dispatcher->lanes, outcome);
+	int rc = rudpmsg_dispatch_queues_outcome(&dispatcher->queues, outcome);
 	uint64_t count;
 
 	if (rc == 0)
 		tell_room(dispatcher);
-	if (dispatcher->is_nudged && !rudpmsg_lanes_has_outcome(&dispatcher->lanes)) {
+	if (dispatcher->is_nudged && !rudpmsg_dispatch_queues_has_outcome(&dispatcher->queues)) {
 		dispatcher->is_nudged = false;
 		while (read(dispatcher->fd, &count, sizeof count) < 0 && errno == EINTR)
 			;
@@ -263,7 +264,7 @@ int rudpmsg_outcome_wait(struct rudpmsg_dispatcher *dispatcher, int64_t timeout_
 
 	pthread_mutex_lock(&node->lock);
 	while ((rc = take(dispatcher, outcome)) == -EAGAIN) {
-		if (dispatcher->is_closing && dispatcher->lanes.stats.posts_waiting == 0)
+		if (dispatcher->is_closing && dispatcher->queues.stats.posts_waiting == 0)
 			rc = -ESHUTDOWN;
 		else if (rudpmsg_node_wait(node, &dispatcher->outcome, until_ns) < 0)
 			rc = -ETIMEDOUT;
@@ -282,6 +283,6 @@ void rudpmsg_dispatcher_stats(struct rudpmsg_dispatcher *dispatcher,
 
 	memset(stats, 0, size);
 	pthread_mutex_lock(&dispatcher->node->lock);
-	memcpy(stats, &dispatcher->lanes.stats, known);
+	memcpy(stats, &dispatcher->queues.stats, known);
 	pthread_mutex_unlock(&dispatcher->node->lock);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* faulty_lanes - a dispatcher's lanes, with allocations that fail on demand. */
+/* faulty_dispatch_queues - a dispatcher's queues, with allocations that fail on demand. */
 #include <stdlib.h>
 
 #include "../base/fault.h"

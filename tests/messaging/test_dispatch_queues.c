@@ -5,18 +5,18 @@
 #include "messaging/batch.h"
 #include "messaging/dispatch_queues.h"
 
-static struct rudpmsg_lanes lanes;
+static struct rudpmsg_dispatch_queues queues;
 static struct rudpmsg_link *link_of_peer;
 static rudpmsg_conn_id peer;
 
 #define OUTBOX_MAX 10 /* what hub_peer.h configures */
 
-static void open_lanes(const struct rudpmsg_dispatch_options *options)
+static void open_queues(const struct rudpmsg_dispatch_options *options)
 {
-	rudpmsg_lanes_init(&lanes, hub, options, NULL);
+	rudpmsg_dispatch_queues_init(&queues, hub, options, NULL);
 }
 
-static void set_up_lanes(void)
+static void set_up_queues(void)
 {
 	static const struct rudpmsg_dispatch_options options = {
 		.posts_max = 8, .bytes_max = 2000, .outcomes_max = 20};
@@ -24,24 +24,24 @@ static void set_up_lanes(void)
 	set_up();
 	link_of_peer = standing(1);
 	peer = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, "peer"));
-	open_lanes(&options);
+	open_queues(&options);
 }
 
-static void tear_down_lanes(void)
+static void tear_down_queues(void)
 {
-	cr_assert(rudpmsg_lanes_check(&lanes));
-	rudpmsg_lanes_fini(&lanes);
+	cr_assert(rudpmsg_dispatch_queues_check(&queues));
+	rudpmsg_dispatch_queues_fini(&queues);
 	tear_down();
 }
 
-TestSuite(lanes, .init = set_up_lanes, .fini = tear_down_lanes);
+TestSuite(queues, .init = set_up_queues, .fini = tear_down_queues);
 
 static int post(rudpmsg_conn_id conn, size_t length)
 {
 	static const uint8_t bytes[2000];
 	rudpmsg_ticket ticket;
 
-	return rudpmsg_lanes_post(&lanes, conn, bytes, length, now_ns, &ticket);
+	return rudpmsg_dispatch_queues_post(&queues, conn, bytes, length, now_ns, &ticket);
 }
 
 static void serve(void)
@@ -49,14 +49,15 @@ static void serve(void)
 	struct rudpmsg_room *room;
 
 	while ((room = rudpmsg_hub_next_room(hub)))
-		cr_assert(eq(ptr, (void *)rudpmsg_lanes_on_room(room, now_ns), (void *)&lanes));
+		cr_assert(eq(ptr, (void *)rudpmsg_dispatch_queues_on_room(room, now_ns),
+			     (void *)&queues));
 }
 
 static void expect_outcome(rudpmsg_ticket ticket, rudpmsg_message_id id, int reason)
 {
 	struct rudpmsg_outcome outcome;
 
-	cr_assert(eq(int, rudpmsg_lanes_outcome(&lanes, &outcome), 0));
+	cr_assert(eq(int, rudpmsg_dispatch_queues_outcome(&queues, &outcome), 0));
 	cr_assert(eq(u64, outcome.ticket, ticket));
 	cr_assert(eq(u64, outcome.id, id));
 	cr_assert(eq(int, outcome.reason, reason));
@@ -66,7 +67,7 @@ static void expect_no_outcome(void)
 {
 	struct rudpmsg_outcome outcome;
 
-	cr_assert(eq(int, rudpmsg_lanes_outcome(&lanes, &outcome), -EAGAIN));
+	cr_assert(eq(int, rudpmsg_dispatch_queues_outcome(&queues, &outcome), -EAGAIN));
 }
 
 /* The queue of the connection is full, and the outcomes of that are taken. */
@@ -77,7 +78,7 @@ static void fill(rudpmsg_conn_id conn)
 
 	for (i = 0; i < OUTBOX_MAX; i++)
 		cr_assert(eq(int, post(conn, 4), 0));
-	while (rudpmsg_lanes_outcome(&lanes, &outcome) == 0)
+	while (rudpmsg_dispatch_queues_outcome(&queues, &outcome) == 0)
 		cr_assert(eq(int, outcome.reason, 0));
 }
 
@@ -101,58 +102,58 @@ static rudpmsg_conn_id another_peer(const char *name)
 	return rudpmsg_conn_id_of(rudpmsg_hub_find(hub, name));
 }
 
-Test(lanes, an_unknown_connection_is_an_outcome)
+Test(queues, an_unknown_connection_is_an_outcome)
 {
 	cr_assert(eq(int, post(4711, 4), 0));
 	cr_assert(eq(int, post(0, 4), 0));
 	expect_outcome(1, 0, ENOENT);
 	expect_outcome(2, 0, ENOENT);
 	expect_no_outcome();
-	cr_assert(eq(u64, lanes.stats.posts_unknown, 2));
+	cr_assert(eq(u64, queues.stats.posts_unknown, 2));
 }
 
-Test(lanes, where_there_is_room_a_post_does_not_wait)
+Test(queues, where_there_is_room_a_post_does_not_wait)
 {
 	cr_assert(eq(int, post(peer, 4), 0));
 	expect_outcome(1, 1, 0);
-	cr_assert(eq(u64, lanes.stats.posts_delayed, 0));
+	cr_assert(eq(u64, queues.stats.posts_delayed, 0));
 	cr_assert(eq(u64, rudpmsg_hub_unanswered(hub), 1));
 }
 
-Test(lanes, what_finds_no_room_goes_in_order_when_there_is_some)
+Test(queues, what_finds_no_room_goes_in_order_when_there_is_some)
 {
 	fill(peer);
 	cr_assert(eq(int, post(peer, 4), 0));
 	cr_assert(eq(int, post(peer, 4), 0));
 	expect_no_outcome();
-	cr_assert(eq(u64, lanes.stats.posts_waiting, 2));
+	cr_assert(eq(u64, queues.stats.posts_waiting, 2));
 	acknowledge(1);
 	expect_outcome(11, 11, 0);
 	expect_no_outcome();
 	acknowledge(2);
 	expect_outcome(12, 12, 0);
-	cr_assert(eq(u64, lanes.stats.connections_waiting, 0));
+	cr_assert(eq(u64, queues.stats.connections_waiting, 0));
 }
 
-Test(lanes, nothing_overtakes_what_waits)
+Test(queues, nothing_overtakes_what_waits)
 {
 	static const struct rudpmsg_dispatch_options options = {.bytes_max = 4000};
 	int i;
 
-	rudpmsg_lanes_fini(&lanes);
-	open_lanes(&options);
+	rudpmsg_dispatch_queues_fini(&queues);
+	open_queues(&options);
 	for (i = 0; i < 5; i++) /* of the 5,000 bytes that may be queued */
 		cr_assert(eq(int, post(peer, 900), 0));
 	cr_assert(eq(int, post(peer, 900), 0));
 	cr_assert(eq(int, post(peer, 1), 0)); /* there would be room for it */
-	cr_assert(eq(u64, lanes.stats.posts_waiting, 2));
+	cr_assert(eq(u64, queues.stats.posts_waiting, 2));
 	acknowledge(1);
-	cr_assert(eq(u64, lanes.stats.posts_waiting, 0));
+	cr_assert(eq(u64, queues.stats.posts_waiting, 0));
 	for (i = 1; i <= 7; i++)
 		expect_outcome((rudpmsg_ticket)i, (rudpmsg_message_id)i, 0);
 }
 
-Test(lanes, a_full_connection_holds_up_no_other)
+Test(queues, a_full_connection_holds_up_no_other)
 {
 	rudpmsg_conn_id other = another_peer("other");
 	int i;
@@ -165,14 +166,14 @@ Test(lanes, a_full_connection_holds_up_no_other)
 	expect_outcome(13, 1, 0);
 }
 
-Test(lanes, when_all_that_may_wait_does_those_with_room_go_on)
+Test(queues, when_all_that_may_wait_does_those_with_room_go_on)
 {
 	static const struct rudpmsg_dispatch_options options = {.posts_max = 2,
 								.lane_posts_max = 2};
 	rudpmsg_conn_id second = another_peer("second"), third = another_peer("third");
 
-	rudpmsg_lanes_fini(&lanes);
-	open_lanes(&options);
+	rudpmsg_dispatch_queues_fini(&queues);
+	open_queues(&options);
 	fill(peer);
 	fill(second);
 	cr_assert(eq(int, post(peer, 4), 0));
@@ -183,15 +184,15 @@ Test(lanes, when_all_that_may_wait_does_those_with_room_go_on)
 	expect_outcome(23, 1, 0);
 }
 
-Test(lanes, bytes_are_bounded_as_well)
+Test(queues, bytes_are_bounded_as_well)
 {
 	fill(peer);
 	cr_assert(eq(int, post(peer, 900), 0)); /* alone: beyond its share of 500 */
 	cr_assert(eq(int, post(peer, 1), -EAGAIN));
-	cr_assert(eq(u64, lanes.stats.bytes_waiting, 900));
+	cr_assert(eq(u64, queues.stats.bytes_waiting, 900));
 }
 
-Test(lanes, outcomes_that_nobody_takes_hold_up_posting)
+Test(queues, outcomes_that_nobody_takes_hold_up_posting)
 {
 	struct rudpmsg_outcome outcome;
 	int i;
@@ -200,11 +201,11 @@ Test(lanes, outcomes_that_nobody_takes_hold_up_posting)
 		cr_assert(eq(int, post(4711, 4), 0));
 	cr_assert(eq(int, post(4711, 4), -EAGAIN));
 	cr_assert(eq(int, post(peer, 4), -EAGAIN));
-	cr_assert(eq(int, rudpmsg_lanes_outcome(&lanes, &outcome), 0));
+	cr_assert(eq(int, rudpmsg_dispatch_queues_outcome(&queues, &outcome), 0));
 	cr_assert(eq(int, post(peer, 4), 0));
 }
 
-Test(lanes, what_waits_fails_when_its_connection_goes)
+Test(queues, what_waits_fails_when_its_connection_goes)
 {
 	fill(peer);
 	cr_assert(eq(int, post(peer, 4), 0));
@@ -219,7 +220,7 @@ Test(lanes, what_waits_fails_when_its_connection_goes)
 	close_ended();
 }
 
-Test(lanes, a_post_behind_those_of_a_connection_that_went_keeps_its_place)
+Test(queues, a_post_behind_those_of_a_connection_that_went_keeps_its_place)
 {
 	fill(peer);
 	cr_assert(eq(int, post(peer, 4), 0));
@@ -232,7 +233,7 @@ Test(lanes, a_post_behind_those_of_a_connection_that_went_keeps_its_place)
 	close_ended();
 }
 
-Test(lanes, what_waits_fails_when_the_peer_says_goodbye_and_has_left_something)
+Test(queues, what_waits_fails_when_the_peer_says_goodbye_and_has_left_something)
 {
 	uint8_t bytes[RUDPMSG_FRAME_HEAD_BYTES + 1 + RUDPMSG_REASON_TEXT_MAX];
 
@@ -246,7 +247,7 @@ Test(lanes, what_waits_fails_when_the_peer_says_goodbye_and_has_left_something)
 	close_ended();
 }
 
-Test(lanes, what_the_peer_does_not_take_fails_and_the_next_goes)
+Test(queues, what_the_peer_does_not_take_fails_and_the_next_goes)
 {
 	struct rudpmsg_handshake handshake = greeting("peer", 2);
 
@@ -261,7 +262,7 @@ Test(lanes, what_the_peer_does_not_take_fails_and_the_next_goes)
 	close_ended();
 }
 
-Test(lanes, a_broken_link_fails_nothing)
+Test(queues, a_broken_link_fails_nothing)
 {
 	fill(peer);
 	cr_assert(eq(int, post(peer, 4), 0));
@@ -274,31 +275,31 @@ Test(lanes, a_broken_link_fails_nothing)
 	close_ended();
 }
 
-Test(lanes, only_failures_are_told_to_those_who_want_only_them)
+Test(queues, only_failures_are_told_to_those_who_want_only_them)
 {
 	static const struct rudpmsg_dispatch_options options = {.failures_only = true};
 
-	rudpmsg_lanes_fini(&lanes);
-	open_lanes(&options);
+	rudpmsg_dispatch_queues_fini(&queues);
+	open_queues(&options);
 	cr_assert(eq(int, post(peer, 4), 0));
 	cr_assert(eq(int, post(4711, 4), 0));
 	expect_outcome(2, 0, ENOENT);
 	expect_no_outcome();
 }
 
-Test(lanes, closing_fails_all_that_waits)
+Test(queues, closing_fails_all_that_waits)
 {
 	fill(peer);
 	cr_assert(eq(int, post(peer, 4), 0));
 	cr_assert(eq(int, post(peer, 4), 0));
-	cr_assert(eq(u64, rudpmsg_lanes_fail(&lanes, ECANCELED), 2));
+	cr_assert(eq(u64, rudpmsg_dispatch_queues_fail(&queues, ECANCELED), 2));
 	expect_outcome(11, 0, ECANCELED);
 	expect_outcome(12, 0, ECANCELED);
 	acknowledge(1);
 	expect_no_outcome();
 }
 
-Test(lanes, without_memory_nothing_is_taken)
+Test(queues, without_memory_nothing_is_taken)
 {
 	unsigned n;
 	int rc = -ENOMEM;
@@ -308,8 +309,8 @@ Test(lanes, without_memory_nothing_is_taken)
 		fault_arm(n);
 		rc = post(peer, 4);
 		fault_arm(0);
-		cr_assert(rudpmsg_lanes_check(&lanes));
-		cr_assert(rc == 0 || lanes.stats.posts_taken == OUTBOX_MAX);
+		cr_assert(rudpmsg_dispatch_queues_check(&queues));
+		cr_assert(rc == 0 || queues.stats.posts_taken == OUTBOX_MAX);
 	}
 	cr_assert(eq(int, rc, 0));
 	cr_assert(ge(uint, n, 5), "the post, the lane, its place in the table");
@@ -317,18 +318,18 @@ Test(lanes, without_memory_nothing_is_taken)
 	expect_outcome(11, 11, 0);
 }
 
-Test(lanes, what_waits_needs_no_memory_to_say_what_became_of_it)
+Test(queues, what_waits_needs_no_memory_to_say_what_became_of_it)
 {
 	static const struct rudpmsg_dispatch_options options = {0};
 	int i;
 
-	rudpmsg_lanes_fini(&lanes);
-	open_lanes(&options);
+	rudpmsg_dispatch_queues_fini(&queues);
+	open_queues(&options);
 	fill(peer);
 	for (i = 0; i < 1000; i++)
 		cr_assert(eq(int, post(peer, 1), 0));
 	fault_arm(1);
-	cr_assert(eq(u64, rudpmsg_lanes_fail(&lanes, ECANCELED), 1000));
+	cr_assert(eq(u64, rudpmsg_dispatch_queues_fail(&queues, ECANCELED), 1000));
 	cr_assert(eq(uint, fault_count(), 0));
 	fault_arm(0);
 }
@@ -339,7 +340,7 @@ static void set_up_store(void)
 	static const struct rudpmsg_dispatch_options options = {.bytes_max = 8u << 20};
 	struct rudpmsg_hub_config c = small_config();
 
-	rudpmsg_lanes_fini(&lanes);
+	rudpmsg_dispatch_queues_fini(&queues);
 	rudpmsg_hub_free(hub);
 	c.has_store = true;
 	c.limits.queue_bytes_max = 4 * (uint64_t)RUDPMSG_BATCH_BYTES_MAX;
@@ -347,7 +348,7 @@ static void set_up_store(void)
 	hub = rudpmsg_hub_new(&c, now_ns);
 	link_of_peer = standing(1);
 	peer = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, "peer"));
-	open_lanes(&options);
+	open_queues(&options);
 }
 
 /* Posts to the peer until a batch is full and the last one waits. */
@@ -356,27 +357,27 @@ static void fill_batch(void)
 	struct rudpmsg_outcome outcome;
 	int i;
 
-	for (i = 0; lanes.stats.posts_waiting == 0; i++) {
+	for (i = 0; queues.stats.posts_waiting == 0; i++) {
 		cr_assert(lt(int, i, RUDPMSG_BATCH_BYTES_MAX));
 		cr_assert(eq(int, post(peer, 1000), 0));
-		(void)rudpmsg_lanes_outcome(&lanes, &outcome);
+		(void)rudpmsg_dispatch_queues_outcome(&queues, &outcome);
 	}
 }
 
-Test(lanes, what_the_store_has_no_room_for_waits_until_a_batch_is_taken)
+Test(queues, what_the_store_has_no_room_for_waits_until_a_batch_is_taken)
 {
 	set_up_store();
 	fill_batch();
 	serve();
-	cr_assert(eq(u64, lanes.stats.posts_waiting, 1), "nothing has changed yet");
+	cr_assert(eq(u64, queues.stats.posts_waiting, 1), "nothing has changed yet");
 	cr_assert(ne(ptr, (void *)rudpmsg_hub_take_batch(hub), NULL));
 	serve();
-	cr_assert(eq(u64, lanes.stats.posts_waiting, 0));
+	cr_assert(eq(u64, queues.stats.posts_waiting, 0));
 	rudpmsg_hub_on_stored(hub, 0, now_ns);
 }
 
 /* A batch that is dropped makes room as one that is taken does. */
-Test(lanes, what_waits_for_a_full_batch_goes_on_when_the_store_fails)
+Test(queues, what_waits_for_a_full_batch_goes_on_when_the_store_fails)
 {
 	rudpmsg_conn_id other;
 	uint8_t *room;
@@ -387,12 +388,12 @@ Test(lanes, what_waits_for_a_full_batch_goes_on_when_the_store_fails)
 	cr_assert(ne(ptr, (void *)rudpmsg_hub_take_batch(hub), NULL));
 	fill_batch();
 	cr_assert(eq(int, post(other, 1000), 0));
-	cr_assert(eq(u64, lanes.stats.posts_waiting, 2));
+	cr_assert(eq(u64, queues.stats.posts_waiting, 2));
 	cr_assert(eq(sz, rudpmsg_hub_read_room(hub, link_of_peer, &room), 0), "it is held back");
 	while (rudpmsg_hub_next_read(hub))
 		;
 	rudpmsg_hub_on_stored(hub, -ENOSPC, now_ns);
 	serve();
-	cr_assert(eq(u64, lanes.stats.posts_waiting, 0));
+	cr_assert(eq(u64, queues.stats.posts_waiting, 0));
 	cr_assert(eq(ptr, (void *)rudpmsg_hub_next_read(hub), (void *)link_of_peer));
 }

@@ -30,14 +30,14 @@ struct model_peer {
 	struct rudpmsg_link *link; /* NULL: it is broken */
 	uint64_t links;
 	struct row queue;    /* accepted, not acknowledged */
-	struct row lane;     /* waiting */
+	struct row dispatch_queue; /* waiting */
 	struct row outcomes; /* said, in order */
 	rudpmsg_message_id last_id, seen_id;
 	rudpmsg_ticket seen_ticket;
 };
 
 static struct model_peer peers[PEERS];
-static struct rudpmsg_lanes lanes;
+static struct rudpmsg_dispatch_queues queues;
 static struct rudpmsg_dispatch_options options;
 static struct random chance;
 static struct {
@@ -92,26 +92,27 @@ static bool queue_has_room(const struct model_peer *peer, size_t length)
 
 static void move_on(struct model_peer *peer)
 {
-	while (count_of(&peer->lane) > 0) {
-		rudpmsg_ticket ticket = peer->lane.tickets[peer->lane.first];
+	while (count_of(&peer->dispatch_queue) > 0) {
+		rudpmsg_ticket ticket = peer->dispatch_queue.tickets[peer->dispatch_queue.first];
 
 		if (peer->is_there && !queue_has_room(peer, posts[ticket].length))
 			return;
-		peer->lane.first++;
+		peer->dispatch_queue.first++;
 		decide(peer, ticket, peer->is_there ? 0 : ENOENT);
 	}
 }
 
 static bool may_wait(const struct model_peer *peer, size_t length)
 {
-	size_t i, count = 0, bytes = 0, lane = count_of(&peer->lane);
+	size_t i, count = 0, bytes = 0, dispatch_queue = count_of(&peer->dispatch_queue);
 
 	for (i = 0; i < PEERS; i++) {
-		count += count_of(&peers[i].lane);
-		bytes += bytes_of(&peers[i].lane, 0);
+		count += count_of(&peers[i].dispatch_queue);
+		bytes += bytes_of(&peers[i].dispatch_queue, 0);
 	}
-	if (lane > 0 && (lane >= options.lane_posts_max ||
-			 bytes_of(&peer->lane, 0) + length > options.lane_bytes_max))
+	if (dispatch_queue > 0 &&
+	    (dispatch_queue >= options.lane_posts_max ||
+	     bytes_of(&peer->dispatch_queue, 0) + length > options.lane_bytes_max))
 		return false;
 	return count == 0 || (count < options.posts_max && bytes + length <= options.bytes_max);
 }
@@ -123,12 +124,13 @@ static int model_post(struct model_peer *peer, size_t length)
 	if (untaken >= options.outcomes_max)
 		return -EAGAIN;
 	posts[ticket].length = length;
-	if (count_of(&peer->lane) == 0 && (!peer->is_there || queue_has_room(peer, length))) {
+	if (count_of(&peer->dispatch_queue) == 0 &&
+	    (!peer->is_there || queue_has_room(peer, length))) {
 		decide(peer, ticket, peer->is_there ? 0 : ENOENT);
 	} else {
 		if (!may_wait(peer, length))
 			return -EAGAIN;
-		put(&peer->lane, ticket);
+		put(&peer->dispatch_queue, ticket);
 	}
 	last_ticket = ticket;
 	return 0;
@@ -213,7 +215,8 @@ static void post_one(unsigned p)
 	size_t length =
 		sizeof(rudpmsg_ticket) + random_below(&chance, 2) * random_below(&chance, 990);
 	rudpmsg_ticket bytes[1000 / sizeof(rudpmsg_ticket)] = {last_ticket + 1}, ticket = 0;
-	int rc = rudpmsg_lanes_post(&lanes, peers[p].conn, bytes, length, now_ns, &ticket);
+	int rc = rudpmsg_dispatch_queues_post(&queues, peers[p].conn, bytes, length, now_ns,
+					      &ticket);
 
 	cr_assert(eq(int, rc, model_post(peers + p, length)));
 	if (rc == 0)
@@ -226,7 +229,7 @@ static void take_outcome(void)
 	struct rudpmsg_outcome outcome;
 	struct row *row;
 
-	if (rudpmsg_lanes_outcome(&lanes, &outcome) < 0) {
+	if (rudpmsg_dispatch_queues_outcome(&queues, &outcome) < 0) {
 		cr_assert(eq(u64, untaken, 0));
 		return;
 	}
@@ -264,14 +267,14 @@ static void step(void)
 
 	act(peer);
 	while ((room = rudpmsg_hub_next_room(hub)))
-		rudpmsg_lanes_on_room(room, now_ns);
+		rudpmsg_dispatch_queues_on_room(room, now_ns);
 	move_on(peer);
 	said_bytes = 0;
 	close_ended();
-	cr_assert(rudpmsg_lanes_check(&lanes));
-	cr_assert(
-		eq(u64, lanes.stats.posts_waiting,
-		   count_of(&peers[0].lane) + count_of(&peers[1].lane) + count_of(&peers[2].lane)));
+	cr_assert(rudpmsg_dispatch_queues_check(&queues));
+	cr_assert(eq(u64, queues.stats.posts_waiting,
+		     count_of(&peers[0].dispatch_queue) + count_of(&peers[1].dispatch_queue) +
+			     count_of(&peers[2].dispatch_queue)));
 }
 
 static uint64_t run(uint64_t seed)
@@ -291,20 +294,20 @@ static uint64_t run(uint64_t seed)
 		.lane_posts_max = 1 + (uint32_t)random_below(&chance, 6),
 		.lane_bytes_max = 1 + random_below(&chance, 2000),
 		.outcomes_max = 1 + (uint32_t)random_below(&chance, 30)};
-	rudpmsg_lanes_init(&lanes, hub, &options, NULL);
+	rudpmsg_dispatch_queues_init(&queues, hub, &options, NULL);
 	for (p = 0; p < PEERS; p++) {
 		snprintf(peers[p].name, sizeof peers[p].name, "peer%u", p);
 		peers[p].conn = 1000 + p; /* nobody's */
 	}
 	for (p = 0; p < STEPS; p++)
 		step();
-	delayed = lanes.stats.posts_delayed;
-	rudpmsg_lanes_fini(&lanes);
+	delayed = queues.stats.posts_delayed;
+	rudpmsg_dispatch_queues_fini(&queues);
 	tear_down();
 	return delayed;
 }
 
-Test(lanes_model, posts_fare_as_in_a_stupid_dispatcher)
+Test(dispatch_queues_model, posts_fare_as_in_a_stupid_dispatcher)
 {
 	uint64_t seed, delayed = 0;
 

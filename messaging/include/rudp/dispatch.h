@@ -4,7 +4,7 @@
  *
  * rudpmsg_send waits, or fails, when the queue of its connection is full. A dispatcher of a node
  * takes the message all the same: where there is room it goes to the connection at once, otherwise
- * it waits in a lane of its own for each connection, until acknowledgements have made room. So a
+ * it waits in a queue of its own for each connection, until acknowledgements have made room. So a
  * slow peer holds up what is posted to it, and nothing that is posted to others. What becomes of a
  * post is told by exactly one *outcome*: the connection's queue has taken it, as message number id,
  * or it has failed and why; an unknown connection is such a failure.
