@@ -37,7 +37,7 @@ struct rudpmsg_hub *rudpmsg_hub_new(const struct rudpmsg_hub_config *config, int
 	rudp_list_init(&hub->eventful);
 	rudp_list_init(&hub->readable);
 	rudp_list_init(&hub->tickets);
-	rudp_list_init(&hub->farewells);
+	rudp_list_init(&hub->final_events_list);
 	rudp_list_init(&hub->busy);
 	rudp_list_init(&hub->roomy);
 	rudp_list_init(&hub->held);
@@ -62,8 +62,8 @@ void rudpmsg_hub_free(struct rudpmsg_hub *hub)
 	rudpmsg_conn_free_all(hub);
 	while ((link = rudp_list_pop(&hub->tickets)))
 		free(RUDP_LIST_OWNER(link, struct ticket, all));
-	while ((link = rudp_list_pop(&hub->farewells)))
-		free(RUDP_LIST_OWNER(link, struct farewell, all));
+	while ((link = rudp_list_pop(&hub->final_events_list)))
+		free(RUDP_LIST_OWNER(link, struct final_events, all));
 	rudpmsg_senders_free_all(hub);
 	rudpmsg_store_fini(hub);
 	free(hub);

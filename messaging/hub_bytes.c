@@ -260,8 +260,7 @@ static void parse(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t no
 	struct rudpmsg_frame frame;
 	size_t used;
 
-	while (link->state != LINK_ENDED && link->state != LINK_SAYING_BYE &&
-	       !is_behind(hub, link)) {
+	while (link->state != LINK_ENDED && link->state != LINK_CLOSING && !is_behind(hub, link)) {
 		verdict = rudpmsg_frame_read(link->chunk->bytes + link->parsed,
 					     link->chunk->used - link->parsed,
 					     hub->config.limits.message_bytes_max, &frame, &used);
@@ -317,13 +316,13 @@ void rudpmsg_hub_on_read(struct rudpmsg_hub *hub, struct rudpmsg_link *link, siz
 {
 	if (link->state == LINK_ENDED)
 		return;
-	if (link->state == LINK_SAYING_BYE && !link->has_stood)
+	if (link->state == LINK_CLOSING && !link->has_stood)
 		return; /* the room is used again */
 	if (!link->chunk)
 		return; /* held back before anything was read */
 	hub->seen_at_ns = now_at_ns;
 	link->chunk->used += bytes;
-	if (link->state == LINK_SAYING_BYE)
+	if (link->state == LINK_CLOSING)
 		hear_out(hub, link);
 	else
 		parse(hub, link, now_at_ns);
@@ -383,6 +382,6 @@ void rudpmsg_hub_on_written(struct rudpmsg_hub *hub, struct rudpmsg_link *link, 
 		rudpmsg_conn_on_answered(
 			hub, link->conn,
 			rudpmsg_outbox_on_written(&link->conn->outbox, bytes - control));
-	else if (link->state == LINK_SAYING_BYE && link->control_end == 0 && !link->has_stood)
+	else if (link->state == LINK_CLOSING && link->control_end == 0 && !link->has_stood)
 		rudpmsg_link_end(hub, link);
 }

@@ -134,7 +134,7 @@ void rudpmsg_conn_forget(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int
 	detach(hub, conn);
 	rudpmsg_sender_remember(hub, conn);
 	rudpmsg_tickets_on_forgotten(hub, conn->id, reason);
-	rudpmsg_conn_farewell(hub, conn, reason);
+	rudpmsg_conn_final_events(hub, conn, reason);
 	rudp_list_remove(&conn->eventful);
 	rudp_list_remove(&conn->waiting);
 	rudp_list_remove(&conn->busy);

@@ -25,57 +25,59 @@ void rudpmsg_conn_event(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 	hub->changes |= RUDPMSG_CHANGED_EVENT;
 }
 
-static void farewell_free(struct rudpmsg_hub *hub, struct farewell *farewell)
+static void final_events_free(struct rudpmsg_hub *hub, struct final_events *final_events)
 {
-	rudp_list_remove(&farewell->all);
-	hub->farewell_count--;
-	free(farewell);
+	rudp_list_remove(&final_events->all);
+	hub->final_events_count--;
+	free(final_events);
 }
 
 /* What is left to say of a connection that goes. Without memory for it, waiters still learn it by
  * ENOENT. */
-void rudpmsg_conn_farewell(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason)
+void rudpmsg_conn_final_events(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason)
 {
-	struct farewell *farewell = calloc(1, sizeof *farewell);
+	struct final_events *final_events = calloc(1, sizeof *final_events);
 
-	if (!farewell)
+	if (!final_events)
 		return;
 	if (conn->events & bit(RUDPMSG_EVENT_ACKNOWLEDGED))
-		farewell->acknowledged = (struct rudpmsg_event){.kind = RUDPMSG_EVENT_ACKNOWLEDGED,
-								.conn = conn->id,
-								.id = conn->acknowledged_id};
+		final_events->acknowledged =
+			(struct rudpmsg_event){.kind = RUDPMSG_EVENT_ACKNOWLEDGED,
+					       .conn = conn->id,
+					       .id = conn->acknowledged_id};
 	if (conn->events & bit(RUDPMSG_EVENT_FAILED))
-		farewell->failed = (struct rudpmsg_event){.kind = RUDPMSG_EVENT_FAILED,
-							  .conn = conn->id,
-							  .id = conn->failed_id,
-							  .reason = conn->failed_reason};
-	farewell->disconnected = (struct rudpmsg_event){
+		final_events->failed = (struct rudpmsg_event){.kind = RUDPMSG_EVENT_FAILED,
+							      .conn = conn->id,
+							      .id = conn->failed_id,
+							      .reason = conn->failed_reason};
+	final_events->disconnected = (struct rudpmsg_event){
 		.kind = RUDPMSG_EVENT_DISCONNECTED, .conn = conn->id, .reason = reason};
-	rudp_list_append(&hub->farewells, &farewell->all);
-	if (++hub->farewell_count > RUDPMSG_FAREWELLS_MAX)
-		farewell_free(hub, RUDP_LIST_OWNER(hub->farewells.next, struct farewell, all));
+	rudp_list_append(&hub->final_events_list, &final_events->all);
+	if (++hub->final_events_count > RUDPMSG_FINAL_EVENTS_MAX)
+		final_events_free(hub, RUDP_LIST_OWNER(hub->final_events_list.next,
+						       struct final_events, all));
 	hub->changes |= RUDPMSG_CHANGED_EVENT;
 }
 
-static int next_farewell(struct rudpmsg_hub *hub, struct rudpmsg_event *event)
+static int next_final_event(struct rudpmsg_hub *hub, struct rudpmsg_event *event)
 {
-	struct farewell *farewell;
+	struct final_events *final_events;
 
-	if (rudp_list_is_empty(&hub->farewells))
+	if (rudp_list_is_empty(&hub->final_events_list))
 		return -EAGAIN;
-	farewell = RUDP_LIST_OWNER(hub->farewells.next, struct farewell, all);
-	if (farewell->acknowledged.conn) {
-		*event = farewell->acknowledged;
-		farewell->acknowledged.conn = 0;
+	final_events = RUDP_LIST_OWNER(hub->final_events_list.next, struct final_events, all);
+	if (final_events->acknowledged.conn) {
+		*event = final_events->acknowledged;
+		final_events->acknowledged.conn = 0;
 		return 0;
 	}
-	if (farewell->failed.conn) {
-		*event = farewell->failed;
-		farewell->failed.conn = 0;
+	if (final_events->failed.conn) {
+		*event = final_events->failed;
+		final_events->failed.conn = 0;
 		return 0;
 	}
-	*event = farewell->disconnected;
-	farewell_free(hub, farewell);
+	*event = final_events->disconnected;
+	final_events_free(hub, final_events);
 	return 0;
 }
 
@@ -101,7 +103,7 @@ int rudpmsg_hub_event(struct rudpmsg_hub *hub, struct rudpmsg_event *event)
 	struct rudpmsg_conn *conn;
 
 	if (rudp_list_is_empty(&hub->eventful))
-		return next_farewell(hub, event);
+		return next_final_event(hub, event);
 	conn = RUDP_LIST_OWNER(hub->eventful.next, struct rudpmsg_conn, eventful);
 	*event = (struct rudpmsg_event){.kind = next_kind(conn), .conn = conn->id};
 	conn->events &= ~bit(event->kind);

@@ -151,7 +151,7 @@ void rudpmsg_link_bye(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 	bool was_ready = link->state == LINK_READY;
 	uint8_t *room;
 
-	if (link->state == LINK_ENDED || link->state == LINK_SAYING_BYE)
+	if (link->state == LINK_ENDED || link->state == LINK_CLOSING)
 		return;
 	room = rudpmsg_link_control_room(link, RUDPMSG_MESSAGE_HEAD_BYTES +
 						       RUDPMSG_FRAME_HEAD_BYTES + 1 +
@@ -166,7 +166,7 @@ void rudpmsg_link_bye(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		rudpmsg_link_add_ack(link); /* or what has been taken comes again */
 		room = rudpmsg_link_control_room(link, RUDPMSG_FRAME_HEAD_BYTES + 1);
 	}
-	rudpmsg_link_enter(hub, link, LINK_SAYING_BYE, now_at_ns + BYE_NS);
+	rudpmsg_link_enter(hub, link, LINK_CLOSING, now_at_ns + BYE_NS);
 	link->conn = NULL;
 	link->has_stood = was_ready;
 	rudpmsg_link_control_commit(
@@ -230,7 +230,7 @@ void rudpmsg_link_on_wrong(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 		rudpmsg_link_bye(hub, link, reason, now_at_ns);
 		break;
 	case LINK_DIALING:
-	case LINK_SAYING_BYE:
+	case LINK_CLOSING:
 	case LINK_ENDED:
 		rudpmsg_link_end(hub, link);
 		break;
@@ -251,7 +251,7 @@ void rudpmsg_hub_on_ended(struct rudpmsg_hub *hub, struct rudpmsg_link *link, in
 				       now_at_ns);
 		break;
 	case LINK_UNAUTHENTICATED:
-	case LINK_SAYING_BYE:
+	case LINK_CLOSING:
 		rudpmsg_link_end(hub, link);
 		break;
 	case LINK_ENDED:
@@ -270,7 +270,7 @@ void rudpmsg_link_on_time(struct rudpmsg_hub *hub, struct rudpmsg_link *link, in
 	case LINK_UNAUTHENTICATED:
 		rudpmsg_link_bye(hub, link, RUDPMSG_REASON_TIMEOUT, now_at_ns);
 		break;
-	case LINK_SAYING_BYE:
+	case LINK_CLOSING:
 		rudpmsg_link_end(hub, link);
 		break;
 	case LINK_READY:

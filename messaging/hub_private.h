@@ -3,7 +3,7 @@
  * hub_private - the inside of a hub, for hub*.c only.
  *
  * hub.c (making, ending, lists), hub_conn.c (connections), hub_messages.c (the application's
- * verbs), hub_senders.c (whom to know again), hub_dial.c (attempts, retries), hub_greet.c
+ * verbs), hub_senders.c (whom to know again), hub_dial.c (attempts, retries), hub_handshake.c
  * (handshakes), hub_link.c (states of a link), hub_bytes.c (what goes in and out of it),
  * hub_events.c, hub_store.c (what is to be stored), hub_restore.c (what was).
  */
@@ -29,9 +29,9 @@
 	X(GREETING)        /* dialed; HANDSHAKE is out, ACK_HANDSHAKE is not here */               \
 	X(UNAUTHENTICATED) /* accepted; HANDSHAKE is not here */                                   \
 	X(READY)           /* the handshake is over: it is its connection's link */                \
-	X(SAYING_BYE) /* what is in control is written, then it ends; what comes is dropped, \
-		       * but for the peer's last word */     \
-	X(ENDED)      /* to be closed, or closed */
+	X(CLOSING) /* what is in control is written, then it ends; what comes is dropped, \
+		       * but for the peer's last word */        \
+	X(ENDED)   /* to be closed, or closed */
 
 enum link_state {
 #define X(name) LINK_##name,
@@ -139,7 +139,7 @@ struct sender {
 };
 
 /* A connection that is gone and has its last event to tell. */
-struct farewell {
+struct final_events {
 	struct rudp_list all;
 	struct rudpmsg_event acknowledged, failed, disconnected;
 };
@@ -153,9 +153,9 @@ struct rudpmsg_hub {
 	struct rudp_list links, unauthenticated_links; /* oldest first */
 	struct rudp_list linkless; /* the one that broke first first, but for those looked at */
 	struct rudp_list to_dial, to_write, to_read, to_close;
-	struct rudp_list eventful, readable, tickets, farewells, busy, roomy, held, awaited;
+	struct rudp_list eventful, readable, tickets, final_events_list, busy, roomy, held, awaited;
 	struct hub_timer quiet;
-	unsigned farewell_count;
+	unsigned final_events_count;
 	struct rudp_timer_wheel wheel;
 	struct rudpmsg_stats stats;
 	uint64_t random, run, last_link, last_conn_id, last_ticket, unanswered;
@@ -232,7 +232,7 @@ void rudpmsg_tickets_on_forgotten(struct rudpmsg_hub *hub, rudpmsg_conn_id conn,
 void rudpmsg_ticket_settle(struct rudpmsg_hub *hub, struct ticket *ticket, rudpmsg_conn_id conn,
 			   int error);
 
-/* hub_greet.c */
+/* hub_handshake.c */
 void rudpmsg_link_greet(struct rudpmsg_hub *hub, struct rudpmsg_link *link, int64_t now_at_ns);
 void rudpmsg_link_on_iam(struct rudpmsg_hub *hub, struct rudpmsg_link *link,
 			 const struct rudpmsg_frame *frame, int64_t now_at_ns);
@@ -303,6 +303,6 @@ void rudpmsg_store_fini(struct rudpmsg_hub *hub);
 /* hub_events.c */
 void rudpmsg_conn_event(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn,
 			enum rudpmsg_event_kind kind);
-void rudpmsg_conn_farewell(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason);
+void rudpmsg_conn_final_events(struct rudpmsg_hub *hub, struct rudpmsg_conn *conn, int reason);
 
 #endif

@@ -58,7 +58,7 @@ static void take_and_finish(void)
 }
 
 /* The reason of the DISCONNECTED event of a connection; 0: there is none. */
-static int farewell_of(rudpmsg_conn_id conn)
+static int final_events_of(rudpmsg_conn_id conn)
 {
 	struct rudpmsg_event event;
 	int reason = 0;
@@ -233,7 +233,7 @@ Test(limits, a_peer_that_is_gone_makes_room)
 
 	link = come("fourth", 1);
 	cr_assert(eq(int, answer(), RUDPMSG_FRAME_ACK_HANDSHAKE));
-	cr_assert(eq(int, farewell_of(conn), ENFILE));
+	cr_assert(eq(int, final_events_of(conn), ENFILE));
 	rudpmsg_hub_on_ended(hub, link, ECONNRESET, now_ns);
 	cr_assert(eq(int, try_to_connect("fifth"), 0));
 	close_ended();
@@ -367,7 +367,7 @@ Test(limits, the_sender_that_was_silent_longest_is_forgotten)
 	close_ended();
 }
 
-/* ---- RUDPMSG_FAREWELLS_MAX ---- */
+/* ---- RUDPMSG_FINAL_EVENTS_MAX ---- */
 
 Test(limits, the_last_events_of_connections_that_are_gone_are_kept)
 {
@@ -375,7 +375,7 @@ Test(limits, the_last_events_of_connections_that_are_gone_are_kept)
 	struct rudpmsg_event event;
 	int i, count = 0;
 
-	for (i = 0; i <= RUDPMSG_FAREWELLS_MAX; i++) {
+	for (i = 0; i <= RUDPMSG_FINAL_EVENTS_MAX; i++) {
 		come("peer", (uint64_t)i + 1);
 		if (i == 0)
 			first = rudpmsg_conn_id_of(rudpmsg_hub_find(hub, "peer"));
@@ -389,7 +389,7 @@ Test(limits, the_last_events_of_connections_that_are_gone_are_kept)
 		cr_assert(ne(u64, event.conn, first));
 		count += event.kind == RUDPMSG_EVENT_DISCONNECTED;
 	}
-	cr_assert(eq(int, count, RUDPMSG_FAREWELLS_MAX));
+	cr_assert(eq(int, count, RUDPMSG_FINAL_EVENTS_MAX));
 }
 
 /* ---- strangers_max: 2 ---- */
@@ -419,7 +419,7 @@ static bool say_unheard(struct rudpmsg_link *link, const uint8_t *frame, size_t 
 	cr_assert(ge(sz, rudpmsg_hub_read_room(hub, link, &room), length));
 	memcpy(room, frame, length);
 	rudpmsg_hub_on_read(hub, link, length, now_ns);
-	return link->state != LINK_ENDED && link->state != LINK_SAYING_BYE;
+	return link->state != LINK_ENDED && link->state != LINK_CLOSING;
 }
 
 Test(limits, a_peer_that_goes_on_asking_and_does_not_read_breaks_the_protocol)

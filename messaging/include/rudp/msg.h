@@ -39,7 +39,7 @@ extern "C" {
 #define RUDPMSG_NAME_MAX 63 /* bytes of a node's name, printable ASCII without space */
 #define RUDPMSG_ERROR_TEXT_SIZE 256
 #define RUDPMSG_LISTENERS_MAX 64   /* addresses that a node listens on */
-#define RUDPMSG_FAREWELLS_MAX 4096 /* connections that are gone whose last events wait */
+#define RUDPMSG_FINAL_EVENTS_MAX 4096 /* connections that are gone whose last events wait */
 
 struct rudpmsg_node;
 
@@ -309,7 +309,7 @@ struct rudpmsg_event {
 /*
  * The nudge. The descriptor is readable while events wait; it is the node's, for poll, epoll or any
  * event loop. Events of one kind and connection are merged, so they need a bounded room, and none
- * is lost (of connections that are gone, the last RUDPMSG_FAREWELLS_MAX are kept).
+ * is lost (of connections that are gone, the last RUDPMSG_FINAL_EVENTS_MAX are kept).
  *
  * rudpmsg_event: the next event; -EAGAIN when there is none. Never blocks.
  */
