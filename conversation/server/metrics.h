@@ -15,7 +15,7 @@
 
 #include "conversation/server/acceptor.h"
 #include "conversation/server/historian.h"
-#include "conversation/server/station.h"
+#include "conversation/server/messaging_node.h"
 #include "conversation/server/talk.h"
 
 #define APO_METRICS_CLIENTS_MAX 8

@@ -13,7 +13,7 @@
 #include "conversation/server/metrics.h"
 #include "conversation/server/service.h"
 #include "conversation/server/stand_in.h"
-#include "conversation/server/station.h"
+#include "conversation/server/messaging_node.h"
 #include "conversation/server/talk.h"
 #include "conversation/store/store.h"
 

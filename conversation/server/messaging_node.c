@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/server/station.h"
+#include "conversation/server/messaging_node.h"
 
 #include <errno.h>
 #include <inttypes.h>
