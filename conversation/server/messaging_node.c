@@ -26,20 +26,20 @@ static void message_done(void *of, struct rudpmsg_message *message)
 
 /* ---- what comes ---- */
 
-static void on_event(struct apo_station *station, const struct rudpmsg_event *event)
+static void on_event(struct apo_messaging_node *messaging_node, const struct rudpmsg_event *event)
 {
 	char name[RUDPMSG_NAME_MAX + 1];
 
 	switch (event->kind) {
 	case RUDPMSG_EVENT_CONNECTED:
-		if (rudpmsg_conn_name(station->node, event->conn, name) == 0)
-			apo_peers_on_connected(&station->peers, event->conn, name);
+		if (rudpmsg_conn_name(messaging_node->node, event->conn, name) == 0)
+			apo_peers_on_connected(&messaging_node->peers, event->conn, name);
 		break;
 	case RUDPMSG_EVENT_ACKNOWLEDGED:
-		apo_peers_on_acknowledged(&station->peers, event->conn, event->id);
+		apo_peers_on_acknowledged(&messaging_node->peers, event->conn, event->id);
 		break;
 	case RUDPMSG_EVENT_DISCONNECTED:
-		apo_peers_on_gone(&station->peers, event->conn,
+		apo_peers_on_gone(&messaging_node->peers, event->conn,
 				  event->reason == ETIMEDOUT ? ETIMEDOUT : 0);
 		break;
 	case RUDPMSG_EVENT_READABLE: /* looked for after all events */
@@ -49,37 +49,37 @@ static void on_event(struct apo_station *station, const struct rudpmsg_event *ev
 	}
 }
 
-static unsigned take_messages(struct apo_station *station, int64_t now_at_ns)
+static unsigned take_messages(struct apo_messaging_node *messaging_node, int64_t now_at_ns)
 {
 	struct rudpmsg_message message;
 	char name[RUDPMSG_NAME_MAX + 1];
 	unsigned count;
 
 	for (count = 0; count < MESSAGES_AT_ONCE; count++) {
-		if (rudpmsg_receive(station->node, 0, 0, &message) < 0)
+		if (rudpmsg_receive(messaging_node->node, 0, 0, &message) < 0)
 			break;
-		if (rudpmsg_conn_name(station->node, message.conn, name) < 0)
-			rudpmsg_done(station->node, &message);
+		if (rudpmsg_conn_name(messaging_node->node, message.conn, name) < 0)
+			rudpmsg_done(messaging_node->node, &message);
 		else
-			apo_peers_on_message(&station->peers, &message, name, now_at_ns);
+			apo_peers_on_message(&messaging_node->peers, &message, name, now_at_ns);
 	}
 	return count;
 }
 
-void apo_station_on_readable(struct apo_station *station, int64_t now_at_ns)
+void apo_messaging_node_on_readable(struct apo_messaging_node *messaging_node, int64_t now_at_ns)
 {
 	struct rudpmsg_event event;
 	unsigned count;
 
-	for (count = 0; count < EVENTS_AT_ONCE && rudpmsg_event(station->node, &event) == 0;
+	for (count = 0; count < EVENTS_AT_ONCE && rudpmsg_event(messaging_node->node, &event) == 0;
 	     count++)
-		on_event(station, &event);
-	station->has_more = take_messages(station, now_at_ns) == MESSAGES_AT_ONCE;
+		on_event(messaging_node, &event);
+	messaging_node->has_more = take_messages(messaging_node, now_at_ns) == MESSAGES_AT_ONCE;
 }
 
 /* ---- life ---- */
 
-static int open_node(struct apo_station *station, const struct apo_config *config)
+static int open_node(struct apo_messaging_node *messaging_node, const struct apo_config *config)
 {
 	const struct rudpmsg_options options = {
 		.ack = RUDPMSG_ACK_HANDLED,
@@ -94,70 +94,73 @@ static int open_node(struct apo_station *station, const struct apo_config *confi
 	/* The library takes the key from the environment; whoever has none could take any name. */
 	if (setenv("RUDP_KEY_FILE", config->peers_key_file, 1) < 0)
 		return -errno;
-	error = rudpmsg_node_open(&station->node, config->peers_id, &options, text);
+	error = rudpmsg_node_open(&messaging_node->node, config->peers_id, &options, text);
 	if (error < 0) {
 		rudp_log(RUDP_LOG_ERROR, "peers not served reason=\"%s\"", text);
 		return error;
 	}
-	error = rudpmsg_listen(station->node, NULL, config->peers_port);
+	error = rudpmsg_listen(messaging_node->node, NULL, config->peers_port);
 	if (error == 0)
 		return 0;
-	if (station->may_wait && error == -EADDRINUSE)
+	if (messaging_node->may_wait && error == -EADDRINUSE)
 		rudp_log(RUDP_LOG_INFO, "peers wait for their port port=%u",
 			 (unsigned)config->peers_port);
 	else
 		rudp_log(RUDP_LOG_ERROR, "peers not served port=%u reason=\"%s\"",
 			 (unsigned)config->peers_port, strerror(-error));
-	rudpmsg_node_free(station->node);
+	rudpmsg_node_free(messaging_node->node);
 	return error;
 }
 
-int apo_station_open(struct apo_station *station, const struct apo_config *config,
-		     const char *(*admit)(void *of, struct apo_session *session), void *of)
+int apo_messaging_node_open(struct apo_messaging_node *messaging_node,
+			    const struct apo_config *config,
+			    const char *(*admit)(void *of, struct apo_session *session), void *of)
 {
 	uint64_t epoch;
 	int error;
 
-	station->source = (struct apo_source){APO_SOURCE_PEERS, -1};
-	station->has_more = false;
+	messaging_node->source = (struct apo_source){APO_SOURCE_PEERS, -1};
+	messaging_node->has_more = false;
 	if (config->peers_port == 0)
 		return 0;
-	error = open_node(station, config);
+	error = open_node(messaging_node, config);
 	if (error < 0)
 		return error;
-	station->source.fd = rudpmsg_fd(station->node);
-	station->carrier = (struct apo_carrier){send_message, message_done, station->node};
+	messaging_node->source.fd = rudpmsg_fd(messaging_node->node);
+	messaging_node->carrier =
+		(struct apo_carrier){send_message, message_done, messaging_node->node};
 	randombytes_buf(&epoch, sizeof epoch);
-	apo_peers_init(&station->peers, &station->carrier, config, epoch);
-	station->peers.admit = admit;
-	station->peers.of = of;
+	apo_peers_init(&messaging_node->peers, &messaging_node->carrier, config, epoch);
+	messaging_node->peers.admit = admit;
+	messaging_node->peers.of = of;
 	rudp_log(RUDP_LOG_INFO, "listening for peers port=%u id=%s", (unsigned)config->peers_port,
 		 config->peers_id);
 	return 0;
 }
 
-void apo_station_on_closed(struct apo_station *station)
+void apo_messaging_node_on_closed(struct apo_messaging_node *messaging_node)
 {
-	if (station->source.fd >= 0)
-		apo_peers_on_closed(&station->peers);
+	if (messaging_node->source.fd >= 0)
+		apo_peers_on_closed(&messaging_node->peers);
 }
 
-void apo_station_configure(struct apo_station *station, const struct apo_config *config)
+void apo_messaging_node_configure(struct apo_messaging_node *messaging_node,
+				  const struct apo_config *config)
 {
-	station->peers.config = config;
+	messaging_node->peers.config = config;
 }
 
-void apo_station_close(struct apo_station *station, int64_t deadline_at_ns)
+void apo_messaging_node_close(struct apo_messaging_node *messaging_node, int64_t deadline_at_ns)
 {
 	int64_t left_ns = deadline_at_ns - rudp_clock_now_ns(&rudp_clock_monotonic);
 	uint64_t left = 0;
 
-	if (station->source.fd < 0)
+	if (messaging_node->source.fd < 0)
 		return;
-	apo_peers_fini(&station->peers);
-	if (rudpmsg_node_close(station->node, left_ns > 0 ? left_ns : 0, &left) < 0)
+	apo_peers_fini(&messaging_node->peers);
+	if (rudpmsg_node_close(messaging_node->node, left_ns > 0 ? left_ns : 0, &left) < 0)
 		rudp_log(RUDP_LOG_WARN,
 			 "ending reason=\"peers have not got all\" messages=%" PRIu64, left);
-	rudpmsg_node_free(station->node);
-	station->source.fd = -1;
+	rudpmsg_node_free(messaging_node->node);
+	messaging_node->source.fd = -1;
 }

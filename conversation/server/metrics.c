@@ -76,10 +76,11 @@ static void put_acceptor(FILE *out, const struct apo_metrics *metrics)
 
 static void put_peers(FILE *out, const struct apo_metrics *metrics)
 {
-	if (metrics->station->source.fd < 0)
+	if (metrics->messaging_node->source.fd < 0)
 		return;
 #define PUT(name, help)                                                                            \
-	put(out, "peers_" #name "_total", help, "counter", metrics->station->peers.counters.name);
+	put(out, "peers_" #name "_total", help, "counter",                                         \
+	    metrics->messaging_node->peers.counters.name);
 	APO_PEERS_COUNTERS(PUT)
 #undef PUT
 }

@@ -29,7 +29,7 @@ struct apo_metrics {
 	char *path;
 	const char *wanted_path; /* where one is taken over from another process; NULL: not */
 	const struct apo_acceptor *acceptor;
-	const struct apo_station *station;
+	const struct apo_messaging_node *messaging_node;
 	const struct apo_talk *talk;
 	const struct apo_historian *historian; /* NULL: there is no history */
 	const struct apo_worker *workers;

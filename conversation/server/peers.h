@@ -9,7 +9,7 @@
  *          is none of a session's business.
  * Limits   config->peers_max connections (the library's limit); of each one, as many OPENs in
  *          config->connects_ns as an address may connect.
- * Threads  the main thread's. No clock, no node of its own: station.h has those.
+ * Threads  the main thread's. No clock, no node of its own: messaging_node.h has those.
  */
 #ifndef APO_SERVER_PEERS_H
 #define APO_SERVER_PEERS_H

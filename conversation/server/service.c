@@ -152,7 +152,7 @@ static void use(struct apo_service *service, struct apo_config *config)
 	(void)use_log(config);
 	use_history(service, config);
 	apo_acceptor_configure(&service->acceptor, config);
-	apo_station_configure(&service->station, config);
+	apo_messaging_node_configure(&service->messaging_node, config);
 	for (i = 0; i < service->worker_count; i++)
 		send_configuration(&service->workers[i].box, config, NULL, "");
 	apo_config_put(service->config);
@@ -193,7 +193,7 @@ static void on_batch(struct apo_service *service, struct apo_batch *batch)
 		switch ((enum apo_note_kind)record->kind) {
 		case APO_NOTE_GONE:
 			apo_acceptor_on_gone(&service->acceptor, (const void *)record);
-			apo_station_on_closed(&service->station);
+			apo_messaging_node_on_closed(&service->messaging_node);
 			break;
 		case APO_NOTE_DRAINED:
 			on_drained(service, (const void *)record);
@@ -282,7 +282,7 @@ static void on_source(struct apo_service *service, struct apo_source *source)
 	case APO_SOURCE_PREDECESSOR:
 		break; /* last in a turn */
 	case APO_SOURCE_PEERS:
-		apo_station_on_readable(&service->station, service->now_at_ns);
+		apo_messaging_node_on_readable(&service->messaging_node, service->now_at_ns);
 		break;
 	}
 }
@@ -291,10 +291,10 @@ static int timeout_ms(const struct apo_service *service)
 {
 	int64_t next_ns = apo_acceptor_next_at_ns(&service->acceptor);
 
-	if (service->station.has_more)
+	if (service->messaging_node.has_more)
 		return 0;
 	next_ns = rudp_time_min(next_ns, apo_hand_over_next_at_ns(service));
-	next_ns = rudp_time_min(next_ns, service->station_at_ns);
+	next_ns = rudp_time_min(next_ns, service->node_at_ns);
 	next_ns = rudp_time_min(next_ns, apo_metrics_next_at_ns(&service->metrics));
 	if (service->state == APO_ENDING)
 		next_ns = rudp_time_min(next_ns, service->deadline_at_ns);
@@ -326,8 +326,8 @@ static void turn(struct apo_service *service)
 		apo_take_over_on_predecessor(service);
 	if (has_signal)
 		on_signal(service);
-	if (service->station.has_more)
-		apo_station_on_readable(&service->station, service->now_at_ns);
+	if (service->messaging_node.has_more)
+		apo_messaging_node_on_readable(&service->messaging_node, service->now_at_ns);
 	apo_acceptor_on_time(&service->acceptor, service->now_at_ns);
 	apo_metrics_on_time(&service->metrics, service->now_at_ns);
 	if (has_successor)
@@ -429,15 +429,16 @@ int apo_service_start_workers(struct apo_service *service)
 	return 0;
 }
 
-int apo_service_open_station(struct apo_service *service)
+int apo_service_open_messaging_node(struct apo_service *service)
 {
-	struct apo_station *station = &service->station;
-	int error =
-		apo_station_open(station, service->config, apo_acceptor_admit, &service->acceptor);
+	struct apo_messaging_node *messaging_node = &service->messaging_node;
+	int error = apo_messaging_node_open(messaging_node, service->config, apo_acceptor_admit,
+					    &service->acceptor);
 
-	if (error < 0 || station->source.fd < 0)
+	if (error < 0 || messaging_node->source.fd < 0)
 		return error;
-	return apo_service_watch(service, &station->source, APO_SOURCE_PEERS, station->source.fd);
+	return apo_service_watch(service, &messaging_node->source, APO_SOURCE_PEERS,
+				 messaging_node->source.fd);
 }
 
 int apo_service_open_metrics(struct apo_service *service)
@@ -457,7 +458,7 @@ static int open_all(struct apo_service *service)
 
 	if (error == 0)
 		error = apo_service_open_metrics(service);
-	return error < 0 ? error : apo_service_open_station(service);
+	return error < 0 ? error : apo_service_open_messaging_node(service);
 }
 
 /* What has begun ends with the process when this fails. */
@@ -485,13 +486,13 @@ static int begin(struct apo_service *service)
 	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 	service->metrics = (struct apo_metrics){.epoll_fd = service->epoll_fd,
 						.acceptor = &service->acceptor,
-						.station = &service->station,
+						.messaging_node = &service->messaging_node,
 						.talk = &service->talk,
 						.historian = apo_service_historian(service),
 						.workers = service->workers,
 						.worker_count = service->worker_count};
 	apo_metrics_init(&service->metrics);
-	service->station.source = (struct apo_source){APO_SOURCE_PEERS, -1};
+	service->messaging_node.source = (struct apo_source){APO_SOURCE_PEERS, -1};
 	error = apo_acceptor_open(&service->acceptor, service->epoll_fd, service->workers,
 				  service->worker_count, config, service->predecessor.fd >= 0);
 	if (error == 0)
@@ -541,7 +542,7 @@ static void end(struct apo_service *service)
 	apo_talk_drop_mail(&service->talk);
 	for (i = 0; i < service->worker_count; i++)
 		apo_worker_fini(service->workers + i);
-	apo_station_close(&service->station, service->deadline_at_ns);
+	apo_messaging_node_close(&service->messaging_node, service->deadline_at_ns);
 	apo_talk_fini(&service->talk);
 	apo_acceptor_fini(&service->acceptor);
 	free(service->workers);
@@ -562,7 +563,7 @@ int apo_service_run(struct apo_config *config, const char *file, int passage_fd)
 				      .notices_fd = -1,
 				      .is_heir = passage_fd >= 0,
 				      .predecessor = {APO_SOURCE_PREDECESSOR, passage_fd},
-				      .station_at_ns = RUDP_NEVER};
+				      .node_at_ns = RUDP_NEVER};
 	int error = use_log(config);
 
 	if (error == 0) {

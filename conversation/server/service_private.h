@@ -39,7 +39,7 @@ struct apo_service {
 	bool has_history;        /* there is a historian */
 	struct apo_store *store; /* the checker's while that runs and is asked; NULL: none */
 	struct apo_acceptor acceptor;
-	struct apo_station station;
+	struct apo_messaging_node messaging_node;
 	struct apo_metrics metrics;
 	int64_t now_at_ns, deadline_at_ns;
 	bool is_talk_running;
@@ -50,8 +50,8 @@ struct apo_service {
 	int notices_fd;                /* ours to stand in for it (stand_in.h); -1: somebody else does */
 	char notices_name[APO_STAND_IN_NAME_SIZE];
 	struct apo_source predecessor; /* the passage from the one before, until that is gone; -1 */
-	int64_t station_at_ns;         /* when its port is looked for again; RUDP_NEVER: not */
-	int64_t station_wait_ns;       /* after this look */
+	int64_t node_at_ns;            /* when its port is looked for again; RUDP_NEVER: not */
+	int64_t node_wait_ns;          /* after this look */
 	bool is_heir;
 	bool was_told, was_told_by_parent; /* by a signal, or DIE, to end */
 };
@@ -68,7 +68,7 @@ int apo_service_start_talk(struct apo_service *service);
 int apo_service_start_workers(struct apo_service *service);
 void apo_service_stop_workers(struct apo_service *service);
 int apo_service_open_metrics(struct apo_service *service);
-int apo_service_open_station(struct apo_service *service);
+int apo_service_open_messaging_node(struct apo_service *service);
 
 /* ---- what is on disk (service_store.c): each returns 0 or a negative errno value ---- */
 

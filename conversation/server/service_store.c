@@ -122,7 +122,7 @@ struct apo_household apo_service_household(struct apo_service *service)
 				      .model = service->talk.model,
 				      .acceptor = &service->acceptor,
 				      .metrics = &service->metrics,
-				      .peers = &service->station.peers,
+				      .peers = &service->messaging_node.peers,
 				      .historian = apo_service_historian(service),
 				      .history_file = history_file(service),
 				      .now_at_ns = service->now_at_ns};

@@ -13,8 +13,8 @@
 
 #define PASSAGE_NS (60 * RUDP_NS_PER_S) /* the old one waits less long, and ends us then */
 /* Between looks for the port of the one before: the first span, and the last; twenty seconds in all. */
-#define STATION_WAIT_NS (20 * RUDP_NS_PER_MS)
-#define STATION_WAIT_MAX_NS (512 * STATION_WAIT_NS)
+#define NODE_WAIT_NS (20 * RUDP_NS_PER_MS)
+#define NODE_WAIT_MAX_NS (512 * NODE_WAIT_NS)
 
 static int receive(struct apo_service *service, struct apo_cargo *cargo)
 {
@@ -80,23 +80,23 @@ int apo_take_over(struct apo_service *service)
 
 /* The port of its messaging connections is free now, or soon: one that was killed has its descriptors
  * closed one after the other, and our end of the passage may be the first. */
-static void open_station(struct apo_service *service)
+static void open_messaging_node(struct apo_service *service)
 {
 	int error;
 
-	service->station_at_ns = RUDP_NEVER;
+	service->node_at_ns = RUDP_NEVER;
 	if (service->state != APO_RUNNING) /* who goes on in our place wants the port */
 		return;
-	service->station.may_wait = service->station_wait_ns <= STATION_WAIT_MAX_NS;
-	error = apo_service_open_station(service);
+	service->messaging_node.may_wait = service->node_wait_ns <= NODE_WAIT_MAX_NS;
+	error = apo_service_open_messaging_node(service);
 	if (error == 0)
 		return;
-	if (error != -EADDRINUSE || !service->station.may_wait) {
+	if (error != -EADDRINUSE || !service->messaging_node.may_wait) {
 		rudp_log(RUDP_LOG_ERROR, "no messaging connections until a restart");
 		return;
 	}
-	service->station_at_ns = service->now_at_ns + service->station_wait_ns;
-	service->station_wait_ns *= 2;
+	service->node_at_ns = service->now_at_ns + service->node_wait_ns;
+	service->node_wait_ns *= 2;
 }
 
 void apo_take_over_on_predecessor(struct apo_service *service)
@@ -104,12 +104,12 @@ void apo_take_over_on_predecessor(struct apo_service *service)
 	(void)epoll_ctl(service->epoll_fd, EPOLL_CTL_DEL, service->predecessor.fd, NULL);
 	close(service->predecessor.fd);
 	service->predecessor.fd = -1;
-	service->station_wait_ns = STATION_WAIT_NS;
-	open_station(service);
+	service->node_wait_ns = NODE_WAIT_NS;
+	open_messaging_node(service);
 }
 
 void apo_take_over_on_time(struct apo_service *service)
 {
-	if (service->station_at_ns <= service->now_at_ns)
-		open_station(service);
+	if (service->node_at_ns <= service->now_at_ns)
+		open_messaging_node(service);
 }

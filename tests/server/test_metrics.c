@@ -19,17 +19,17 @@
 static char directory[] = "/tmp/apollonion-metrics.XXXXXX", path[64];
 static struct apo_metrics metrics;
 static struct apo_acceptor acceptor;
-static struct apo_station station;
+static struct apo_messaging_node messaging_node;
 static struct apo_talk talk;
 
 static void begin(void)
 {
 	cr_assert(ne(ptr, mkdtemp(directory), NULL));
 	snprintf(path, sizeof path, "%s/socket", directory);
-	station.source.fd = -1;
+	messaging_node.source.fd = -1;
 	metrics = (struct apo_metrics){.epoll_fd = epoll_create1(EPOLL_CLOEXEC),
 				       .acceptor = &acceptor,
-				       .station = &station,
+				       .messaging_node = &messaging_node,
 				       .talk = &talk};
 	apo_metrics_init(&metrics);
 	cr_assert(eq(int, apo_metrics_open(&metrics, path), 0));
