@@ -16,7 +16,7 @@
 #include "conversation/server/acceptor.h"
 #include "conversation/server/historian.h"
 #include "conversation/server/messaging_node.h"
-#include "conversation/server/talk.h"
+#include "conversation/server/model_thread.h"
 
 #define APO_METRICS_CLIENTS_MAX 8
 

@@ -14,7 +14,7 @@
 #include "conversation/server/service.h"
 #include "conversation/server/stand_in.h"
 #include "conversation/server/messaging_node.h"
-#include "conversation/server/talk.h"
+#include "conversation/server/model_thread.h"
 #include "conversation/store/store.h"
 
 /* An error of which the log says more than its number does. */

@@ -16,7 +16,7 @@
 #include "conversation/server/checker.h"
 #include "conversation/server/acceptor_private.h"
 #include "conversation/server/metrics.h"
-#include "conversation/server/talk.h"
+#include "conversation/server/model_thread.h"
 
 #define WORKERS 2 /* at most */
 

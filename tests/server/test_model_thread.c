@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "conversation/server/checker.h"
-#include "conversation/server/talk.h"
+#include "conversation/server/model_thread.h"
 
 #define CLIENTS 1000 /* none of them is told so much that it would have to be read first */
 #define LINES 300000 /* their answers are far more than may be on their way to a worker */

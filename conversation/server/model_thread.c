@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/server/talk.h"
+#include "conversation/server/model_thread.h"
 
 #include <assert.h>
 #include <errno.h>
