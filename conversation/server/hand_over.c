@@ -205,32 +205,32 @@ static bool settle(struct apo_service *service)
 	int64_t until_ns = service->now_at_ns + SETTLE_NS;
 	bool is_in_time = true;
 
-	atomic_store(&service->talk.has_ended, false);
-	while (!apo_service_farewell(&service->talk.box, APO_MAIL_SETTLE, 0, ""))
+	atomic_store(&service->model_thread.has_ended, false);
+	while (!apo_service_farewell(&service->model_thread.box, APO_MAIL_SETTLE, 0, ""))
 		;
-	while (!atomic_load(&service->talk.has_ended)) {
+	while (!atomic_load(&service->model_thread.has_ended)) {
 		wait_for_mail(service, is_in_time ? until_ns : RUDP_NEVER);
 		service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 		absorb_workers(service);
 		if (!is_in_time || service->now_at_ns < until_ns)
 			continue;
 		is_in_time = false;
-		while (!apo_service_farewell(&service->talk.box, APO_MAIL_STOP, 0, ""))
+		while (!apo_service_farewell(&service->model_thread.box, APO_MAIL_STOP, 0, ""))
 			;
 	}
-	pthread_join(service->talk.thread, NULL);
-	service->is_talk_running = false;
+	pthread_join(service->model_thread.thread, NULL);
+	service->is_model_thread_running = false;
 	return is_in_time;
 }
 
 /* What was still on its way arrives. Every round passes it on, and nothing new comes in. */
 static void come_to_rest(struct apo_service *service)
 {
-	service->talk.is_alone = true;
+	service->model_thread.is_alone = true;
 	do
 		absorb_workers(service);
-	while (apo_talk_absorb(&service->talk));
-	service->talk.is_alone = false;
+	while (apo_model_thread_absorb(&service->model_thread));
+	service->model_thread.is_alone = false;
 }
 
 /* Returns NULL, or what does not. History last: all that was said has been handed to it. */
@@ -243,7 +243,7 @@ static const char *stand_still(struct apo_service *service)
 	come_to_rest(service);
 	if (service->state != APO_RUNNING) /* an operator said DIE meanwhile, which abandons it */
 		return "the server ends";
-	if (!is_settled || !apo_model_is_settled(service->talk.model) ||
+	if (!is_settled || !apo_model_is_settled(service->model_thread.model) ||
 	    !apo_checker_wait(&service->checker, service->now_at_ns + SETTLE_NS))
 		return "passwords or history are being looked at for too long";
 	if (service->has_history && !apo_historian_rest(&service->historian))
@@ -254,7 +254,7 @@ static const char *stand_still(struct apo_service *service)
 static void go_on(struct apo_service *service)
 {
 	if (apo_service_start_historian(service) == 0 && apo_service_start_workers(service) == 0 &&
-	    apo_service_start_talk(service) == 0)
+	    apo_service_start_model_thread(service) == 0)
 		return;
 	rudp_log(RUDP_LOG_ERROR, "ending reason=\"no thread could be started\"");
 	service->state = APO_OVER;

@@ -57,7 +57,7 @@ static void put_model(FILE *out, const struct apo_metrics *metrics)
 #define PUT(name, help)                                                                            \
 	put(out, strcmp(type_of(#name), "gauge") == 0 ? #name : #name "_total", help,              \
 	    type_of(#name),                                                                        \
-	    atomic_load_explicit(&metrics->talk->figures.name, memory_order_relaxed));
+	    atomic_load_explicit(&metrics->model_thread->figures.name, memory_order_relaxed));
 	APO_MODEL_FIGURES(PUT)
 #undef PUT
 }

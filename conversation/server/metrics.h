@@ -30,7 +30,7 @@ struct apo_metrics {
 	const char *wanted_path; /* where one is taken over from another process; NULL: not */
 	const struct apo_acceptor *acceptor;
 	const struct apo_messaging_node *messaging_node;
-	const struct apo_talk *talk;
+	const struct apo_model_thread *model_thread;
 	const struct apo_historian *historian; /* NULL: there is no history */
 	const struct apo_worker *workers;
 	unsigned worker_count;

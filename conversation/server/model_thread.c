@@ -31,23 +31,25 @@ static void fill(struct apo_effect_deliver *effect, const struct apo_peer *to, s
 }
 
 /* A text is given to a worker in several calls when its recipients were found one by one. */
-static bool extend(struct apo_talk *talk, unsigned worker, struct apo_text *text,
+static bool extend(struct apo_model_thread *model_thread, unsigned worker, struct apo_text *text,
 		   const struct apo_peer *to, size_t count)
 {
-	struct apo_effect_deliver *last = talk->last[worker];
+	struct apo_effect_deliver *last = model_thread->last[worker];
 
 	if (!last || last->text != text ||
-	    !apo_batcher_extend(talk->to_workers + worker, &last->record, count * sizeof *to))
+	    !apo_batcher_extend(model_thread->to_workers + worker, &last->record,
+				count * sizeof *to))
 		return false;
 	fill(last, to, count);
 	return true;
 }
 
-static struct apo_effect_deliver *add_delivery(struct apo_talk *talk, unsigned worker,
-					       uint32_t kind, struct apo_text *text,
-					       const struct apo_peer *to, size_t count)
+static struct apo_effect_deliver *add_delivery(struct apo_model_thread *model_thread,
+					       unsigned worker, uint32_t kind,
+					       struct apo_text *text, const struct apo_peer *to,
+					       size_t count)
 {
-	struct apo_effect_deliver *effect = apo_batcher_add(talk->to_workers + worker, kind,
+	struct apo_effect_deliver *effect = apo_batcher_add(model_thread->to_workers + worker, kind,
 							    sizeof *effect + count * sizeof *to);
 
 	effect->text = apo_text_get(text);
@@ -61,45 +63,45 @@ static struct apo_effect_deliver *add_delivery(struct apo_talk *talk, unsigned w
 static void deliver(void *of, unsigned worker, struct apo_text *text, const struct apo_peer *to,
 		    size_t count)
 {
-	struct apo_talk *talk = of;
+	struct apo_model_thread *model_thread = of;
 
-	if (!extend(talk, worker, text, to, count))
-		talk->last[worker] =
-			add_delivery(talk, worker, APO_EFFECT_DELIVER, text, to, count);
+	if (!extend(model_thread, worker, text, to, count))
+		model_thread->last[worker] =
+			add_delivery(model_thread, worker, APO_EFFECT_DELIVER, text, to, count);
 }
 
 static void deliver_watched(void *of, unsigned worker, struct apo_text *text,
 			    const struct apo_peer *to, size_t count, uint64_t watch, uint32_t first)
 {
-	struct apo_talk *talk = of;
+	struct apo_model_thread *model_thread = of;
 	struct apo_effect_deliver *effect =
-		add_delivery(talk, worker, APO_EFFECT_DELIVER_WATCHED, text, to, count);
+		add_delivery(model_thread, worker, APO_EFFECT_DELIVER_WATCHED, text, to, count);
 
 	effect->watch = watch;
 	effect->first = first;
-	talk->last[worker] = NULL;
+	model_thread->last[worker] = NULL;
 }
 
 static void close_peer(void *of, struct apo_peer who, struct apo_text *last_words)
 {
-	struct apo_talk *talk = of;
-	struct apo_effect_close *effect =
-		apo_batcher_add(talk->to_workers + who.worker, APO_EFFECT_CLOSE, sizeof *effect);
+	struct apo_model_thread *model_thread = of;
+	struct apo_effect_close *effect = apo_batcher_add(model_thread->to_workers + who.worker,
+							  APO_EFFECT_CLOSE, sizeof *effect);
 
 	effect->peer = who;
 	effect->last_words = last_words ? apo_text_get(last_words) : NULL;
-	talk->last[who.worker] = NULL;
+	model_thread->last[who.worker] = NULL;
 }
 
-static void add_flag(struct apo_talk *talk, enum apo_effect_kind kind, struct apo_peer who,
-		     bool is_so)
+static void add_flag(struct apo_model_thread *model_thread, enum apo_effect_kind kind,
+		     struct apo_peer who, bool is_so)
 {
 	struct apo_effect_flag *effect =
-		apo_batcher_add(talk->to_workers + who.worker, kind, sizeof *effect);
+		apo_batcher_add(model_thread->to_workers + who.worker, kind, sizeof *effect);
 
 	effect->peer = who;
 	effect->is_so = is_so;
-	talk->last[who.worker] = NULL;
+	model_thread->last[who.worker] = NULL;
 }
 
 static void set_operator(void *of, struct apo_peer who, bool is_operator)
@@ -120,72 +122,73 @@ static void want_room(void *of, struct apo_peer who)
 static void check_password(void *of, struct apo_asker asker, const char *hash,
 			   const char *password)
 {
-	struct apo_talk *talk = of;
+	struct apo_model_thread *model_thread = of;
 
-	apo_checker_ask(talk->checker, asker, hash, password);
+	apo_checker_ask(model_thread->checker, asker, hash, password);
 }
 
 static void check_account(void *of, struct apo_asker asker, const char *account,
 			  const char *password)
 {
-	struct apo_talk *talk = of;
+	struct apo_model_thread *model_thread = of;
 
-	apo_checker_ask_account(talk->checker, asker, account, password);
+	apo_checker_ask_account(model_thread->checker, asker, account, password);
 }
 
 static void register_account(void *of, struct apo_asker asker, const char *account,
 			     const char *password)
 {
-	struct apo_talk *talk = of;
+	struct apo_model_thread *model_thread = of;
 
-	apo_checker_register(talk->checker, asker, account, password);
+	apo_checker_register(model_thread->checker, asker, account, password);
 }
 
 static void remove_account(void *of, struct apo_asker asker, const char *account,
 			   const char *password)
 {
-	struct apo_talk *talk = of;
+	struct apo_model_thread *model_thread = of;
 
-	apo_checker_remove(talk->checker, asker, account, password);
+	apo_checker_remove(model_thread->checker, asker, account, password);
 }
 
 static void keep(void *of, const struct apo_said *said)
 {
-	struct apo_talk *talk = of;
+	struct apo_model_thread *model_thread = of;
 
-	apo_historian_keep(talk->historian, said);
+	apo_historian_keep(model_thread->historian, said);
 }
 
 static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
 			int64_t first)
 {
-	struct apo_talk *talk = of;
+	struct apo_model_thread *model_thread = of;
 
-	apo_historian_joined(talk->historian, id, account, channel, first);
+	apo_historian_joined(model_thread->historian, id, account, channel, first);
 }
 
 static void keep_left(void *of, int64_t id, int64_t last)
 {
-	struct apo_talk *talk = of;
+	struct apo_model_thread *model_thread = of;
 
-	apo_historian_left(talk->historian, id, last);
+	apo_historian_left(model_thread->historian, id, last);
 }
 
 static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
 {
-	struct apo_talk *talk = of;
+	struct apo_model_thread *model_thread = of;
 
-	apo_historian_marked(talk->historian, account, target, time_ms);
+	apo_historian_marked(model_thread->historian, account, target, time_ms);
 }
 
 static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
 {
-	struct apo_talk *talk = of;
+	struct apo_model_thread *model_thread = of;
 
-	apo_historian_ask(talk->historian, ticket, question);
+	apo_historian_ask(model_thread->historian, ticket, question);
 }
 
-static void request(struct apo_talk *talk, bool is_die, uint64_t ticket, const char *who)
+static void request(struct apo_model_thread *model_thread, bool is_die, uint64_t ticket,
+		    const char *who)
 {
 	struct apo_request *request = calloc(1, sizeof *request);
 
@@ -195,7 +198,7 @@ static void request(struct apo_talk *talk, bool is_die, uint64_t ticket, const c
 	request->is_die = is_die;
 	request->ticket = ticket;
 	snprintf(request->who, sizeof request->who, "%s", who);
-	apo_mailbox_put(talk->acceptor, &request->mail);
+	apo_mailbox_put(model_thread->acceptor, &request->mail);
 }
 
 static void rehash(void *of, uint64_t ticket)
@@ -229,7 +232,8 @@ static const struct apo_model_calls calls = {
 
 /* ---- events ---- */
 
-static void on_connected(struct apo_talk *talk, const struct apo_event_connected *event)
+static void on_connected(struct apo_model_thread *model_thread,
+			 const struct apo_event_connected *event)
 {
 	struct apo_peer_facts facts = {.address = event->address,
 				       .host = event->host,
@@ -238,82 +242,85 @@ static void on_connected(struct apo_talk *talk, const struct apo_event_connected
 				       .is_secure = event->is_secure,
 				       .is_lasting = event->is_lasting};
 
-	apo_model_on_connected(talk->model, event->peer, &facts, talk->now_at_ns);
+	apo_model_on_connected(model_thread->model, event->peer, &facts, model_thread->now_at_ns);
 }
 
-static void on_event(struct apo_talk *talk, const struct apo_record *record)
+static void on_event(struct apo_model_thread *model_thread, const struct apo_record *record)
 {
 	const struct apo_event_text *text = (const void *)record;
 	const struct apo_event_receipt *receipt = (const void *)record;
 
 	switch ((enum apo_event_kind)record->kind) {
 	case APO_EVENT_CONNECTED:
-		on_connected(talk, (const void *)record);
+		on_connected(model_thread, (const void *)record);
 		break;
 	case APO_EVENT_LINE:
-		apo_model_on_line(talk->model, text->peer, text->text, text->len, talk->now_at_ns);
+		apo_model_on_line(model_thread->model, text->peer, text->text, text->len,
+				  model_thread->now_at_ns);
 		break;
 	case APO_EVENT_CLOSED:
-		apo_model_on_closed(talk->model, text->peer, text->text, talk->now_at_ns);
+		apo_model_on_closed(model_thread->model, text->peer, text->text,
+				    model_thread->now_at_ns);
 		break;
 	case APO_EVENT_RECEIPT:
-		apo_model_on_receipt(talk->model, receipt->watch, receipt->recipient,
-				     receipt->arrived, talk->now_at_ns);
+		apo_model_on_receipt(model_thread->model, receipt->watch, receipt->recipient,
+				     receipt->arrived, model_thread->now_at_ns);
 		break;
 	case APO_EVENT_ROOM:
-		apo_model_on_room(talk->model, ((const struct apo_event_room *)record)->peer,
-				  talk->now_at_ns);
+		apo_model_on_room(model_thread->model,
+				  ((const struct apo_event_room *)record)->peer,
+				  model_thread->now_at_ns);
 		break;
 	}
 }
 
-static bool somebody_is_behind(struct apo_talk *talk)
+static bool somebody_is_behind(struct apo_model_thread *model_thread)
 {
 	unsigned i;
 
-	for (i = 0; i < talk->worker_count; i++)
-		if (apo_batcher_is_full(talk->to_workers + i))
+	for (i = 0; i < model_thread->worker_count; i++)
+		if (apo_batcher_is_full(model_thread->to_workers + i))
 			return true;
 	return false;
 }
 
-static void flush(struct apo_talk *talk)
+static void flush(struct apo_model_thread *model_thread)
 {
 	unsigned i;
 
-	for (i = 0; i < talk->worker_count; i++) {
-		talk->last[i] = NULL;
-		apo_batcher_flush(talk->to_workers + i);
+	for (i = 0; i < model_thread->worker_count; i++) {
+		model_thread->last[i] = NULL;
+		apo_batcher_flush(model_thread->to_workers + i);
 	}
 }
 
 /* Who abandons us says so before it wakes us. */
-static void wait_for_workers(struct apo_talk *talk)
+static void wait_for_workers(struct apo_model_thread *model_thread)
 {
-	struct pollfd wait = {.fd = talk->box.fd, .events = POLLIN};
+	struct pollfd wait = {.fd = model_thread->box.fd, .events = POLLIN};
 
-	if (talk->is_alone || !somebody_is_behind(talk))
+	if (model_thread->is_alone || !somebody_is_behind(model_thread))
 		return;
-	flush(talk);
-	while (!atomic_load(&talk->is_abandoned) && somebody_is_behind(talk)) {
+	flush(model_thread);
+	while (!atomic_load(&model_thread->is_abandoned) && somebody_is_behind(model_thread)) {
 		(void)poll(&wait, 1, -1);
-		apo_mailbox_forget_wake(&talk->box);
+		apo_mailbox_forget_wake(&model_thread->box);
 	}
 	/* What was forgotten may have been the word of mail. */
-	apo_mailbox_wake(&talk->box);
+	apo_mailbox_wake(&model_thread->box);
 }
 
-static void on_batch(struct apo_talk *talk, struct apo_batch *batch)
+static void on_batch(struct apo_model_thread *model_thread, struct apo_batch *batch)
 {
 	const struct apo_record *record = NULL;
 
-	while (!atomic_load_explicit(&talk->is_abandoned, memory_order_relaxed) &&
+	while (!atomic_load_explicit(&model_thread->is_abandoned, memory_order_relaxed) &&
 	       (record = apo_batch_next(batch, record))) {
-		on_event(talk, record);
-		wait_for_workers(talk);
+		on_event(model_thread, record);
+		wait_for_workers(model_thread);
 	}
 	apo_batch_done(batch);
-	flush(talk);
+	flush(model_thread);
 }
 
 /* Who has up to a quarter of its queue still to read is not expelled by what comes now. */
@@ -324,39 +331,41 @@ static uint32_t hurried_bytes(const struct apo_config *config)
 	return part < APO_HURRIED_BYTES_MAX ? (uint32_t)part : APO_HURRIED_BYTES_MAX;
 }
 
-static void on_configure(struct apo_talk *talk, struct apo_configure *configure)
+static void on_configure(struct apo_model_thread *model_thread, struct apo_configure *configure)
 {
 	if (configure->config) {
-		(void)apo_model_configure(talk->model, &configure->config->model);
-		apo_config_put(talk->config);
-		talk->config = configure->config;
+		(void)apo_model_configure(model_thread->model, &configure->config->model);
+		apo_config_put(model_thread->config);
+		model_thread->config = configure->config;
 	}
 	if (configure->has_ticket)
-		apo_model_on_rehashed(talk->model, configure->ticket,
-				      configure->config ? NULL : configure->error, talk->now_at_ns);
+		apo_model_on_rehashed(model_thread->model, configure->ticket,
+				      configure->config ? NULL : configure->error,
+				      model_thread->now_at_ns);
 }
 
-static void on_account(struct apo_talk *talk, const struct apo_account_mail *mail)
+static void on_account(struct apo_model_thread *model_thread, const struct apo_account_mail *mail)
 {
 	switch (mail->news) {
 	case APO_ACCOUNT_IS_THERE:
-		if (apo_model_on_account(talk->model, mail->account, mail->id, talk->now_at_ns) <
-		    0)
+		if (apo_model_on_account(model_thread->model, mail->account, mail->id,
+					 model_thread->now_at_ns) < 0)
 			rudp_log(RUDP_LOG_ERROR, "nick not protected reason=\"out of memory\"");
 		break;
 	case APO_ACCOUNT_IS_GONE:
-		apo_model_on_account_gone(talk->model, mail->account, talk->now_at_ns);
+		apo_model_on_account_gone(model_thread->model, mail->account,
+					  model_thread->now_at_ns);
 		break;
 	case APO_ACCOUNTS_BEGIN:
-		apo_model_accounts_begin(talk->model);
+		apo_model_accounts_begin(model_thread->model);
 		break;
 	case APO_ACCOUNTS_END:
-		apo_model_accounts_end(talk->model, talk->now_at_ns);
+		apo_model_accounts_end(model_thread->model, model_thread->now_at_ns);
 		break;
 	}
 }
 
-static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
+static void on_mail(struct apo_model_thread *model_thread, struct apo_mail *mail)
 {
 	struct apo_answer *answer = (void *)mail;
 	struct apo_history_mail *history = (void *)mail;
@@ -364,32 +373,33 @@ static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
 
 	switch ((enum apo_mail_kind)mail->kind) {
 	case APO_MAIL_BATCH:
-		on_batch(talk, (void *)mail);
+		on_batch(model_thread, (void *)mail);
 		return;
 	case APO_MAIL_CONFIGURE:
-		on_configure(talk, (void *)mail);
+		on_configure(model_thread, (void *)mail);
 		break;
 	case APO_MAIL_CHECKED:
-		apo_model_on_checked(talk->model, answer->ticket, answer->result,
-				     answer->account[0] ? answer->account : NULL, talk->now_at_ns);
+		apo_model_on_checked(model_thread->model, answer->ticket, answer->result,
+				     answer->account[0] ? answer->account : NULL,
+				     model_thread->now_at_ns);
 		break;
 	case APO_MAIL_ACCOUNT:
-		on_account(talk, (const void *)mail);
+		on_account(model_thread, (const void *)mail);
 		break;
 	case APO_MAIL_HISTORY:
-		apo_model_on_history(talk->model, history->ticket, history->asked, history->page,
-				     talk->now_at_ns);
+		apo_model_on_history(model_thread->model, history->ticket, history->asked,
+				     history->page, model_thread->now_at_ns);
 		apo_page_free(history->page);
 		break;
 	case APO_MAIL_END:
-		apo_model_end(talk->model, farewell->reason, talk->now_at_ns);
+		apo_model_end(model_thread->model, farewell->reason, model_thread->now_at_ns);
 		break;
 	case APO_MAIL_STOP:
-		talk->is_over = true;
+		model_thread->is_over = true;
 		break;
 	case APO_MAIL_SETTLE:
-		talk->is_settling = true;
-		apo_model_hurry(talk->model, hurried_bytes(talk->config));
+		model_thread->is_settling = true;
+		apo_model_hurry(model_thread->model, hurried_bytes(model_thread->config));
 		break;
 	case APO_MAIL_ADOPT:
 	case APO_MAIL_DRAIN:
@@ -401,85 +411,87 @@ static void on_mail(struct apo_talk *talk, struct apo_mail *mail)
 
 /* ---- the thread ---- */
 
-static void show_figures(struct apo_talk *talk)
+static void show_figures(struct apo_model_thread *model_thread)
 {
-	const struct apo_model_figures *figures = apo_model_figures(talk->model);
+	const struct apo_model_figures *figures = apo_model_figures(model_thread->model);
 
 #define SHOW(name, help)                                                                           \
-	atomic_store_explicit(&talk->figures.name, figures->name, memory_order_relaxed);
+	atomic_store_explicit(&model_thread->figures.name, figures->name, memory_order_relaxed);
 	APO_MODEL_FIGURES(SHOW)
 #undef SHOW
 }
 
-static int timeout_ms(const struct apo_talk *talk)
+static int timeout_ms(const struct apo_model_thread *model_thread)
 {
-	return rudp_time_poll_ms(apo_model_next_at_ns(talk->model),
+	return rudp_time_poll_ms(apo_model_next_at_ns(model_thread->model),
 				 rudp_clock_now_ns(&rudp_clock_monotonic));
 }
 
-bool apo_talk_absorb(struct apo_talk *talk)
+bool apo_model_thread_absorb(struct apo_model_thread *model_thread)
 {
 	struct apo_mail *mail, *next;
 	bool is_any = false;
 
-	talk->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
-	apo_model_set_wall(talk->model, wall_ms(), talk->now_at_ns);
-	for (mail = apo_mailbox_take(&talk->box); mail; mail = next) {
+	model_thread->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
+	apo_model_set_wall(model_thread->model, wall_ms(), model_thread->now_at_ns);
+	for (mail = apo_mailbox_take(&model_thread->box); mail; mail = next) {
 		next = mail->next;
-		on_mail(talk, mail);
+		on_mail(model_thread, mail);
 		is_any = true;
 	}
 	/* What came behind the settling is answered here, as no turn follows. */
-	while (talk->is_settling && apo_model_next_at_ns(talk->model) <= talk->now_at_ns)
-		apo_model_on_time(talk->model, talk->now_at_ns);
-	flush(talk);
+	while (model_thread->is_settling &&
+	       apo_model_next_at_ns(model_thread->model) <= model_thread->now_at_ns)
+		apo_model_on_time(model_thread->model, model_thread->now_at_ns);
+	flush(model_thread);
 	return is_any;
 }
 
-static void turn(struct apo_talk *talk)
+static void turn(struct apo_model_thread *model_thread)
 {
-	struct pollfd wait = {.fd = talk->box.fd, .events = POLLIN};
+	struct pollfd wait = {.fd = model_thread->box.fd, .events = POLLIN};
 
-	(void)poll(&wait, 1, timeout_ms(talk));
-	(void)apo_talk_absorb(talk);
-	if (apo_model_next_at_ns(talk->model) <= talk->now_at_ns)
-		apo_model_on_time(talk->model, talk->now_at_ns);
-	flush(talk);
-	if (talk->historian)
-		apo_historian_flush(talk->historian);
-	show_figures(talk);
-	wait_for_workers(talk);
+	(void)poll(&wait, 1, timeout_ms(model_thread));
+	(void)apo_model_thread_absorb(model_thread);
+	if (apo_model_next_at_ns(model_thread->model) <= model_thread->now_at_ns)
+		apo_model_on_time(model_thread->model, model_thread->now_at_ns);
+	flush(model_thread);
+	if (model_thread->historian)
+		apo_historian_flush(model_thread->historian);
+	show_figures(model_thread);
+	wait_for_workers(model_thread);
 }
 
-void *apo_talk_run(void *of)
+void *apo_model_thread_run(void *of)
 {
-	struct apo_talk *talk = of;
+	struct apo_model_thread *model_thread = of;
 
-	talk->is_over = talk->is_settling = false;
-	apo_model_hurry(talk->model, 0);
-	while (!talk->is_over && !atomic_load(&talk->is_abandoned) &&
-	       !(talk->is_settling && apo_model_is_settled(talk->model)))
-		turn(talk);
-	atomic_store(&talk->has_ended, true);
-	apo_mailbox_wake(talk->acceptor);
+	model_thread->is_over = model_thread->is_settling = false;
+	apo_model_hurry(model_thread->model, 0);
+	while (!model_thread->is_over && !atomic_load(&model_thread->is_abandoned) &&
+	       !(model_thread->is_settling && apo_model_is_settled(model_thread->model)))
+		turn(model_thread);
+	atomic_store(&model_thread->has_ended, true);
+	apo_mailbox_wake(model_thread->acceptor);
 	return NULL;
 }
 
-void apo_talk_abandon(struct apo_talk *talk)
+void apo_model_thread_abandon(struct apo_model_thread *model_thread)
 {
-	atomic_store(&talk->is_abandoned, true);
-	apo_mailbox_wake(&talk->box);
+	atomic_store(&model_thread->is_abandoned, true);
+	apo_mailbox_wake(&model_thread->box);
 }
 
 /* ---- life ---- */
 
-int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned worker_count,
-		  struct apo_mailbox *acceptor, struct apo_checker *checker,
-		  struct apo_historian *historian, struct apo_config *config)
+int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_worker *workers,
+			  unsigned worker_count, struct apo_mailbox *acceptor,
+			  struct apo_checker *checker, struct apo_historian *historian,
+			  struct apo_config *config)
 {
 	struct apo_model_start start = {.config = &config->model,
-					.calls = &talk->calls,
-					.of = talk,
+					.calls = &model_thread->calls,
+					.of = model_thread,
 					.workers = worker_count,
 					.now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic),
 					.wall_ms = wall_ms()};
@@ -487,37 +499,37 @@ int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned wo
 
 	/* Two runs do not begin in the same millisecond. */
 	start.run = (uint64_t)start.wall_ms;
-	talk->acceptor = acceptor;
-	talk->checker = checker;
-	talk->calls = calls;
-	talk->historian = historian;
+	model_thread->acceptor = acceptor;
+	model_thread->checker = checker;
+	model_thread->calls = calls;
+	model_thread->historian = historian;
 	if (historian) {
-		talk->calls.keep = keep;
-		talk->calls.keep_joined = keep_joined;
-		talk->calls.keep_left = keep_left;
-		talk->calls.keep_marker = keep_marker;
-		talk->calls.ask_history = ask_history;
+		model_thread->calls.keep = keep;
+		model_thread->calls.keep_joined = keep_joined;
+		model_thread->calls.keep_left = keep_left;
+		model_thread->calls.keep_marker = keep_marker;
+		model_thread->calls.ask_history = ask_history;
 		start.last_position = apo_history_last_position(historian->history);
 	}
 	if (checker->store) {
-		talk->calls.check_account = check_account;
-		talk->calls.register_account = register_account;
-		talk->calls.remove_account = remove_account;
+		model_thread->calls.check_account = check_account;
+		model_thread->calls.register_account = register_account;
+		model_thread->calls.remove_account = remove_account;
 	}
-	talk->worker_count = worker_count;
-	talk->to_workers = calloc(worker_count, sizeof *talk->to_workers);
-	talk->last = calloc(worker_count, sizeof(struct apo_effect_deliver *));
-	talk->model = apo_model_new(&start);
-	if (!talk->to_workers || !talk->last || !talk->model) {
-		apo_model_free(talk->model);
-		free(talk->last);
-		free(talk->to_workers);
+	model_thread->worker_count = worker_count;
+	model_thread->to_workers = calloc(worker_count, sizeof *model_thread->to_workers);
+	model_thread->last = calloc(worker_count, sizeof(struct apo_effect_deliver *));
+	model_thread->model = apo_model_new(&start);
+	if (!model_thread->to_workers || !model_thread->last || !model_thread->model) {
+		apo_model_free(model_thread->model);
+		free(model_thread->last);
+		free(model_thread->to_workers);
 		return -ENOMEM;
 	}
 	for (i = 0; i < worker_count; i++)
-		apo_batcher_init(talk->to_workers + i, &workers[i].box, &talk->box, APO_MAIL_BATCH,
-				 0);
-	talk->config = apo_config_get(config);
+		apo_batcher_init(model_thread->to_workers + i, &workers[i].box, &model_thread->box,
+				 APO_MAIL_BATCH, 0);
+	model_thread->config = apo_config_get(config);
 	return 0;
 }
 
@@ -534,24 +546,24 @@ static void drop(struct apo_mail *mail)
 	free(mail);
 }
 
-void apo_talk_drop_mail(struct apo_talk *talk)
+void apo_model_thread_drop_mail(struct apo_model_thread *model_thread)
 {
 	struct apo_mail *mail, *next;
 
-	for (mail = apo_mailbox_take(&talk->box); mail; mail = next) {
+	for (mail = apo_mailbox_take(&model_thread->box); mail; mail = next) {
 		next = mail->next;
 		drop(mail);
 	}
 }
 
-void apo_talk_fini(struct apo_talk *talk)
+void apo_model_thread_fini(struct apo_model_thread *model_thread)
 {
 	unsigned i;
 
-	for (i = 0; i < talk->worker_count; i++)
-		apo_batcher_fini(talk->to_workers + i);
-	apo_model_free(talk->model);
-	free(talk->last);
-	free(talk->to_workers);
-	apo_config_put(talk->config);
+	for (i = 0; i < model_thread->worker_count; i++)
+		apo_batcher_fini(model_thread->to_workers + i);
+	apo_model_free(model_thread->model);
+	free(model_thread->last);
+	free(model_thread->to_workers);
+	apo_config_put(model_thread->config);
 }

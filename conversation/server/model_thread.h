@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * talk - the thread that owns the model: events of the workers in, effects out to them.
+ * model_thread - the thread that owns the model: events of the workers in, effects out to them.
  *
  * Model    takes what is in its mailbox, applies it, and puts what came of it into one batch for
  *          each worker. A worker that has more than APO_BATCH_IN_FLIGHT_BYTES of effects before it
  *          is waited for; it never waits for us, so that ends.
- * Threads  apo_talk_run is the thread; init and fini are the main thread's.
+ * Threads  apo_model_thread_run is the thread; init and fini are the main thread's.
  */
-#ifndef APO_SERVER_TALK_H
-#define APO_SERVER_TALK_H
+#ifndef APO_SERVER_MODEL_THREAD_H
+#define APO_SERVER_MODEL_THREAD_H
 
 #include <pthread.h>
 
@@ -17,7 +17,7 @@
 struct apo_checker;
 struct apo_historian;
 
-struct apo_talk {
+struct apo_model_thread {
 	pthread_t thread;
 	struct apo_mailbox box;
 	struct apo_mailbox *acceptor; /* for requests */
@@ -38,31 +38,32 @@ struct apo_talk {
 	atomic_bool has_ended; /* the thread has, or is about to; the acceptor's mailbox is woken */
 	/* Of the model, for whoever reads them meanwhile. */
 	struct {
-#define APO_TALK_FIGURE(name, help) _Atomic uint64_t name;
-		APO_MODEL_FIGURES(APO_TALK_FIGURE)
-#undef APO_TALK_FIGURE
+#define APO_MODEL_THREAD_FIGURE(name, help) _Atomic uint64_t name;
+		APO_MODEL_FIGURES(APO_MODEL_THREAD_FIGURE)
+#undef APO_MODEL_THREAD_FIGURE
 	} figures;
 };
 
 /* Its thread is not started; workers need only have been initialized. Returns 0 or -ENOMEM. The
  * mailbox must have been initialized before (workers put into it). */
-int apo_talk_init(struct apo_talk *talk, struct apo_worker *workers, unsigned worker_count,
-		  struct apo_mailbox *acceptor, struct apo_checker *checker,
-		  struct apo_historian *historian, struct apo_config *config);
+int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_worker *workers,
+			  unsigned worker_count, struct apo_mailbox *acceptor,
+			  struct apo_checker *checker, struct apo_historian *historian,
+			  struct apo_config *config);
 /* After its thread has ended, and those of the workers: what nobody takes any more. */
-void apo_talk_drop_mail(struct apo_talk *talk);
+void apo_model_thread_drop_mail(struct apo_model_thread *model_thread);
 /* After that, and apo_worker_fini of all. The mailbox stays. */
-void apo_talk_fini(struct apo_talk *talk);
+void apo_model_thread_fini(struct apo_model_thread *model_thread);
 
 /* Ends on STOP, and after SETTLE as soon as no answer is waited for. It may be run again. */
-void *apo_talk_run(void *talk);
+void *apo_model_thread_run(void *model_thread);
 
-/* Of any thread: apo_talk_run ends as soon as it can, although workers take nothing any more. What has
- * come, and has not been looked at, is dropped. */
-void apo_talk_abandon(struct apo_talk *talk);
+/* Of any thread: apo_model_thread_run ends as soon as it can, although workers take nothing any
+ * more. What has come, and has not been looked at, is dropped. */
+void apo_model_thread_abandon(struct apo_model_thread *model_thread);
 
 /* Takes what is in the mailbox, and does not wait: for the main thread, while the model's own has ended.
  * Returns whether there was anything. */
-bool apo_talk_absorb(struct apo_talk *talk);
+bool apo_model_thread_absorb(struct apo_model_thread *model_thread);
 
 #endif

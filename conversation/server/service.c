@@ -51,7 +51,7 @@ static void begin_end(struct apo_service *service, const char *reason)
 		if (!apo_service_farewell(&service->workers[i].box, APO_MAIL_DRAIN,
 					  service->deadline_at_ns, ""))
 			service->state = APO_OVER;
-	if (!apo_service_farewell(&service->talk.box, APO_MAIL_END, 0, reason))
+	if (!apo_service_farewell(&service->model_thread.box, APO_MAIL_END, 0, reason))
 		service->state = APO_OVER;
 }
 
@@ -172,7 +172,7 @@ static bool reload(struct apo_service *service, const struct apo_request *reques
 	apo_checker_refresh(&service->checker);
 	apo_hand_over_on_reload(service);
 	if (config || request)
-		send_configuration(&service->talk.box, config, request, first.text);
+		send_configuration(&service->model_thread.box, config, request, first.text);
 	if (config)
 		apo_config_put(config);
 	return config != NULL;
@@ -396,18 +396,19 @@ static int init_workers(struct apo_service *service)
 		return -ENOMEM;
 	while (error == 0 && service->worker_count < wanted) {
 		error = apo_worker_init(service->workers + service->worker_count,
-					service->worker_count, &service->talk.box, &service->box,
-					service->config);
+					service->worker_count, &service->model_thread.box,
+					&service->box, service->config);
 		service->worker_count += error == 0;
 	}
 	return error;
 }
 
-int apo_service_start_talk(struct apo_service *service)
+int apo_service_start_model_thread(struct apo_service *service)
 {
-	int error = pthread_create(&service->talk.thread, NULL, apo_talk_run, &service->talk);
+	int error = pthread_create(&service->model_thread.thread, NULL, apo_model_thread_run,
+				   &service->model_thread);
 
-	service->is_talk_running = error == 0;
+	service->is_model_thread_running = error == 0;
 	return -error;
 }
 
@@ -473,21 +474,21 @@ static int begin(struct apo_service *service)
 	if ((error = watch_signals(service)) < 0 || (error = apo_mailbox_init(&service->box)) < 0 ||
 	    (error = apo_service_watch(service, &service->box_source, APO_SOURCE_BOX,
 				       service->box.fd)) < 0 ||
-	    (error = apo_mailbox_init(&service->talk.box)) < 0 ||
+	    (error = apo_mailbox_init(&service->model_thread.box)) < 0 ||
 	    (error = init_workers(service)) < 0 || (error = apo_service_open_store(service)) < 0 ||
-	    (error = apo_checker_start(&service->checker, &service->talk.box, service->store)) <
-		    0 ||
+	    (error = apo_checker_start(&service->checker, &service->model_thread.box,
+				       service->store)) < 0 ||
 	    (error = apo_service_open_history(service)) < 0 ||
-	    (error = apo_talk_init(&service->talk, service->workers, service->worker_count,
-				   &service->box, &service->checker, apo_service_historian(service),
-				   config)) < 0 ||
+	    (error = apo_model_thread_init(&service->model_thread, service->workers,
+					   service->worker_count, &service->box, &service->checker,
+					   apo_service_historian(service), config)) < 0 ||
 	    (error = apo_service_load_accounts(service)) < 0)
 		return error;
 	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 	service->metrics = (struct apo_metrics){.epoll_fd = service->epoll_fd,
 						.acceptor = &service->acceptor,
 						.messaging_node = &service->messaging_node,
-						.talk = &service->talk,
+						.model_thread = &service->model_thread,
 						.historian = apo_service_historian(service),
 						.workers = service->workers,
 						.worker_count = service->worker_count};
@@ -501,7 +502,7 @@ static int begin(struct apo_service *service)
 		error = apo_service_start_historian(service);
 	if (error == 0)
 		error = apo_service_start_workers(service);
-	return error < 0 ? error : apo_service_start_talk(service);
+	return error < 0 ? error : apo_service_start_model_thread(service);
 }
 
 void apo_service_stop_workers(struct apo_service *service)
@@ -518,10 +519,10 @@ void apo_service_stop_workers(struct apo_service *service)
 
 static void stop_threads(struct apo_service *service)
 {
-	apo_talk_abandon(&service->talk);
+	apo_model_thread_abandon(&service->model_thread);
 	apo_service_stop_workers(service);
-	if (service->is_talk_running)
-		pthread_join(service->talk.thread, NULL);
+	if (service->is_model_thread_running)
+		pthread_join(service->model_thread.thread, NULL);
 	apo_checker_stop(&service->checker);
 	if (service->has_history)
 		apo_historian_stop(&service->historian);
@@ -539,14 +540,14 @@ static void end(struct apo_service *service)
 	for (i = 0; i < service->worker_count; i++)
 		apo_worker_clear(service->workers + i);
 	apo_service_take_mail(service);
-	apo_talk_drop_mail(&service->talk);
+	apo_model_thread_drop_mail(&service->model_thread);
 	for (i = 0; i < service->worker_count; i++)
 		apo_worker_fini(service->workers + i);
 	apo_messaging_node_close(&service->messaging_node, service->deadline_at_ns);
-	apo_talk_fini(&service->talk);
+	apo_model_thread_fini(&service->model_thread);
 	apo_acceptor_fini(&service->acceptor);
 	free(service->workers);
-	apo_mailbox_fini(&service->talk.box);
+	apo_mailbox_fini(&service->model_thread.box);
 	apo_mailbox_fini(&service->box);
 	close(service->epoll_fd);
 	apo_config_put(service->config);

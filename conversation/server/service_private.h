@@ -33,7 +33,7 @@ struct apo_service {
 	unsigned worker_count, drained_count;
 	unsigned running_count; /* of workers that have a thread: the first ones */
 	unsigned cut_count; /* as the drained workers have told */
-	struct apo_talk talk;
+	struct apo_model_thread model_thread;
 	struct apo_checker checker;
 	struct apo_historian historian;
 	bool has_history;        /* there is a historian */
@@ -42,7 +42,7 @@ struct apo_service {
 	struct apo_messaging_node messaging_node;
 	struct apo_metrics metrics;
 	int64_t now_at_ns, deadline_at_ns;
-	bool is_talk_running;
+	bool is_model_thread_running;
 	struct apo_source successor; /* the passage to the process that is to go on; fd -1: none */
 	pid_t successor_pid;
 	int64_t successor_until_ns;    /* by when it must have said HELLO */
@@ -64,7 +64,7 @@ int apo_service_watch(struct apo_service *service, struct apo_source *source,
 /* By signal: the configuration is read anew. false: it is wrong, and the log says where. */
 bool apo_service_reload(struct apo_service *service);
 void apo_service_take_mail(struct apo_service *service);
-int apo_service_start_talk(struct apo_service *service);
+int apo_service_start_model_thread(struct apo_service *service);
 int apo_service_start_workers(struct apo_service *service);
 void apo_service_stop_workers(struct apo_service *service);
 int apo_service_open_metrics(struct apo_service *service);

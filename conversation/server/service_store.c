@@ -34,7 +34,8 @@ int apo_service_open_history(struct apo_service *service)
 		rudp_log(RUDP_LOG_ERROR, "history not opened reason=\"%s\"", reason);
 		return APO_ERROR_TOLD;
 	}
-	error = apo_historian_init(&service->historian, &service->talk.box, history, config);
+	error = apo_historian_init(&service->historian, &service->model_thread.box, history,
+				   config);
 	service->has_history = error == 0;
 	return error;
 }
@@ -91,7 +92,7 @@ static void load_marker(void *of, const char *account, const char *target, int64
 
 int apo_service_load_accounts(struct apo_service *service)
 {
-	struct loading loading = {.model = service->talk.model,
+	struct loading loading = {.model = service->model_thread.model,
 				  .now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic)};
 	int error = 0;
 
@@ -119,7 +120,7 @@ struct apo_household apo_service_household(struct apo_service *service)
 {
 	return (struct apo_household){.workers = service->workers,
 				      .worker_count = service->worker_count,
-				      .model = service->talk.model,
+				      .model = service->model_thread.model,
 				      .acceptor = &service->acceptor,
 				      .metrics = &service->metrics,
 				      .peers = &service->messaging_node.peers,

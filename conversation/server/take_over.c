@@ -65,9 +65,9 @@ int apo_take_over(struct apo_service *service)
 		return error;
 	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 	/* What clients are told of it: that some could not come along. */
-	service->talk.is_alone = true;
-	(void)apo_talk_absorb(&service->talk);
-	service->talk.is_alone = false;
+	service->model_thread.is_alone = true;
+	(void)apo_model_thread_absorb(&service->model_thread);
+	service->model_thread.is_alone = false;
 	service->acceptor.counters.take_overs++;
 	(void)apo_service_open_metrics(service);
 	apo_acceptor_listen(&service->acceptor);

@@ -25,7 +25,7 @@ struct server {
 	unsigned worker_count;
 	struct apo_mailbox acceptor_box;
 	struct apo_checker checker; /* asked by nobody: there are no passwords */
-	struct apo_talk talk;
+	struct apo_model_thread model_thread;
 	struct apo_acceptor acceptor;
 	struct apo_metrics metrics;
 	struct apo_peers peers;
@@ -64,13 +64,13 @@ static inline int server_open(struct server *server, struct apo_config *config,
 	server->worker_count = worker_count;
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	error |= apo_mailbox_init(&server->acceptor_box);
-	error |= apo_mailbox_init(&server->talk.box);
+	error |= apo_mailbox_init(&server->model_thread.box);
 	for (i = 0; i < worker_count; i++)
-		error |= apo_worker_init(server->workers + i, i, &server->talk.box,
+		error |= apo_worker_init(server->workers + i, i, &server->model_thread.box,
 					 &server->acceptor_box, config);
-	error |= apo_talk_init(&server->talk, server->workers, worker_count, &server->acceptor_box,
-			       &server->checker, NULL, config);
-	server->talk.is_alone = true;
+	error |= apo_model_thread_init(&server->model_thread, server->workers, worker_count,
+				       &server->acceptor_box, &server->checker, NULL, config);
+	server->model_thread.is_alone = true;
 	server->metrics.epoll_fd = server->epoll_fd;
 	apo_metrics_init(&server->metrics);
 	error |= apo_acceptor_open(&server->acceptor, server->epoll_fd, server->workers,
@@ -96,17 +96,17 @@ static inline void server_close(struct server *server)
 {
 	unsigned i;
 
-	(void)apo_talk_absorb(&server->talk); /* what it has begun to say */
+	(void)apo_model_thread_absorb(&server->model_thread); /* what it has begun to say */
 	for (i = 0; i < server->worker_count; i++)
 		apo_worker_clear(server->workers + i);
 	server_drop_notes(server);
-	apo_talk_drop_mail(&server->talk);
+	apo_model_thread_drop_mail(&server->model_thread);
 	for (i = 0; i < server->worker_count; i++)
 		apo_worker_fini(server->workers + i);
-	apo_talk_fini(&server->talk);
+	apo_model_thread_fini(&server->model_thread);
 	apo_metrics_let_go(&server->metrics);
 	apo_acceptor_fini(&server->acceptor);
-	apo_mailbox_fini(&server->talk.box);
+	apo_mailbox_fini(&server->model_thread.box);
 	apo_mailbox_fini(&server->acceptor_box);
 	close(server->epoll_fd);
 }
@@ -121,7 +121,7 @@ static inline void server_turn(struct server *server)
 			apo_mailbox_wake(&server->workers[i].box);
 			apo_worker_turn(server->workers + i);
 		}
-		(void)apo_talk_absorb(&server->talk);
+		(void)apo_model_thread_absorb(&server->model_thread);
 	}
 	server_drop_notes(server);
 }
@@ -131,7 +131,7 @@ static inline struct apo_household server_house(struct server *server)
 {
 	return (struct apo_household){.workers = server->workers,
 				      .worker_count = server->worker_count,
-				      .model = server->talk.model,
+				      .model = server->model_thread.model,
 				      .acceptor = &server->acceptor,
 				      .metrics = &server->metrics,
 				      .peers = &server->peers,

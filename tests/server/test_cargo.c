@@ -192,7 +192,7 @@ static void say_to_who_stands_still(void)
 	come_in_all();
 	say(0, "PRIVMSG #a :x\r\n");
 	apo_worker_turn(old.workers);
-	(void)apo_talk_absorb(&old.talk);
+	(void)apo_model_thread_absorb(&old.model_thread);
 	for (i = 0; i < WORKERS; i++)
 		apo_worker_absorb(old.workers + i, rudp_clock_now_ns(&rudp_clock_monotonic));
 	server_drop_notes(&old);
@@ -263,7 +263,7 @@ Test(cargo, listeners_and_counters_go_along)
 	cr_assert(eq(uint, at.sin_port, at_new.sin_port));
 	cr_assert(eq(u64, new.acceptor.counters.accepted, 77));
 	cr_assert(eq(u64, new.peers.counters.opened, 7));
-	cr_assert(eq(u64, apo_model_figures(new.talk.model)->connected, CLIENTS));
+	cr_assert(eq(u64, apo_model_figures(new.model_thread.model)->connected, CLIENTS));
 	cr_assert(ge(u64, atomic_load(&new.workers[0].counters.lines_in), 3 * CLIENTS));
 	server_close(&new);
 }

@@ -36,12 +36,12 @@ static void say(int fd, const char *text)
 
 static void turn(void)
 {
-	struct apo_talk *talk = &server.talk;
+	struct apo_model_thread *model_thread = &server.model_thread;
 
 	server_turn(&server);
-	if (apo_model_next_at_ns(talk->model) <= talk->now_at_ns)
-		apo_model_on_time(talk->model, talk->now_at_ns);
-	(void)apo_talk_absorb(talk);
+	if (apo_model_next_at_ns(model_thread->model) <= model_thread->now_at_ns)
+		apo_model_on_time(model_thread->model, model_thread->now_at_ns);
+	(void)apo_model_thread_absorb(model_thread);
 }
 
 /* Everything that has come to one. */

@@ -20,7 +20,7 @@ static char directory[] = "/tmp/apollonion-metrics.XXXXXX", path[64];
 static struct apo_metrics metrics;
 static struct apo_acceptor acceptor;
 static struct apo_messaging_node messaging_node;
-static struct apo_talk talk;
+static struct apo_model_thread model_thread;
 
 static void begin(void)
 {
@@ -30,7 +30,7 @@ static void begin(void)
 	metrics = (struct apo_metrics){.epoll_fd = epoll_create1(EPOLL_CLOEXEC),
 				       .acceptor = &acceptor,
 				       .messaging_node = &messaging_node,
-				       .talk = &talk};
+				       .model_thread = &model_thread};
 	apo_metrics_init(&metrics);
 	cr_assert(eq(int, apo_metrics_open(&metrics, path), 0));
 }

@@ -21,7 +21,7 @@ static struct apo_config config = {
 static struct apo_worker worker;
 static struct apo_mailbox acceptor_box;
 static struct apo_checker checker; /* never started */
-static struct apo_talk talk;
+static struct apo_model_thread model_thread;
 static struct apo_batcher events;
 
 static void begin(void)
@@ -31,26 +31,29 @@ static void begin(void)
 	config.model.network = "Test";
 	config.model.version = "v";
 	cr_assert(eq(int, apo_mailbox_init(&acceptor_box), 0));
-	cr_assert(eq(int, apo_mailbox_init(&talk.box), 0));
-	cr_assert(eq(int, apo_worker_init(&worker, 0, &talk.box, &acceptor_box, &config), 0));
-	cr_assert(eq(int, apo_talk_init(&talk, &worker, 1, &acceptor_box, &checker, NULL, &config),
+	cr_assert(eq(int, apo_mailbox_init(&model_thread.box), 0));
+	cr_assert(
+		eq(int, apo_worker_init(&worker, 0, &model_thread.box, &acceptor_box, &config), 0));
+	cr_assert(eq(int,
+		     apo_model_thread_init(&model_thread, &worker, 1, &acceptor_box, &checker, NULL,
+					   &config),
 		     0));
-	apo_batcher_init(&events, &talk.box, &worker.box, APO_MAIL_BATCH, 0);
+	apo_batcher_init(&events, &model_thread.box, &worker.box, APO_MAIL_BATCH, 0);
 }
 
 static void end(void)
 {
 	apo_worker_clear(&worker);
-	apo_talk_drop_mail(&talk);
+	apo_model_thread_drop_mail(&model_thread);
 	apo_worker_fini(&worker);
-	apo_talk_fini(&talk);
+	apo_model_thread_fini(&model_thread);
 	apo_batcher_fini(&events);
-	apo_mailbox_fini(&talk.box);
+	apo_mailbox_fini(&model_thread.box);
 	apo_mailbox_fini(&acceptor_box);
 }
 
 /* In place of a hang: what is waited for comes, or the test fails. */
-TestSuite(talk, .init = begin, .fini = end, .timeout = 60);
+TestSuite(model_thread, .init = begin, .fini = end, .timeout = 60);
 
 static void connect_one(uint32_t slot)
 {
@@ -89,36 +92,39 @@ static void say_much(void)
 
 static void start(void)
 {
-	cr_assert(eq(int, pthread_create(&talk.thread, NULL, apo_talk_run, &talk), 0));
+	cr_assert(
+		eq(int,
+		   pthread_create(&model_thread.thread, NULL, apo_model_thread_run, &model_thread),
+		   0));
 }
 
 static void wait_until_the_worker_is_behind(void)
 {
-	while (atomic_load(&talk.to_workers[0].in_flight_bytes) < APO_BATCH_IN_FLIGHT_BYTES)
+	while (atomic_load(&model_thread.to_workers[0].in_flight_bytes) < APO_BATCH_IN_FLIGHT_BYTES)
 		sched_yield();
 }
 
-Test(talk, abandoned_it_ends_though_nobody_takes_what_it_says)
+Test(model_thread, abandoned_it_ends_though_nobody_takes_what_it_says)
 {
 	start();
 	say_much();
 	wait_until_the_worker_is_behind();
-	apo_talk_abandon(&talk);
-	pthread_join(talk.thread, NULL);
-	cr_assert(atomic_load(&talk.has_ended));
-	cr_assert(lt(u64, apo_model_figures(talk.model)->lines, LINES));
+	apo_model_thread_abandon(&model_thread);
+	pthread_join(model_thread.thread, NULL);
+	cr_assert(atomic_load(&model_thread.has_ended));
+	cr_assert(lt(u64, apo_model_figures(model_thread.model)->lines, LINES));
 }
 
-Test(talk, abandoned_before_it_begins_it_ends_at_once)
+Test(model_thread, abandoned_before_it_begins_it_ends_at_once)
 {
 	say_much();
-	apo_talk_abandon(&talk);
+	apo_model_thread_abandon(&model_thread);
 	start();
-	pthread_join(talk.thread, NULL);
-	cr_assert(eq(u64, apo_model_figures(talk.model)->lines, 0));
+	pthread_join(model_thread.thread, NULL);
+	cr_assert(eq(u64, apo_model_figures(model_thread.model)->lines, 0));
 }
 
-Test(talk, what_nobody_takes_any_more_is_dropped)
+Test(model_thread, what_nobody_takes_any_more_is_dropped)
 {
 	struct apo_configure *configure = calloc(1, sizeof *configure);
 	struct apo_farewell *farewell = calloc(1, sizeof *farewell);
@@ -128,10 +134,10 @@ Test(talk, what_nobody_takes_any_more_is_dropped)
 	configure->config = apo_config_get(&config);
 	farewell->mail.kind = APO_MAIL_END;
 	say_much();
-	apo_mailbox_put(&talk.box, &configure->mail);
-	apo_mailbox_put(&talk.box, &farewell->mail);
+	apo_mailbox_put(&model_thread.box, &configure->mail);
+	apo_mailbox_put(&model_thread.box, &farewell->mail);
 	say_much();
-	apo_talk_drop_mail(&talk);
+	apo_model_thread_drop_mail(&model_thread);
 	cr_assert(eq(sz, atomic_load(&events.in_flight_bytes), 0));
 	cr_assert(eq(int, atomic_load(&config.references), references));
 }
