@@ -12,7 +12,7 @@
 #include "conversation/server/cloak.h"
 #include "conversation/server/conn_move.h"
 #include "conversation/server/acceptor.h"
-#include "conversation/server/historian.h"
+#include "conversation/server/history_thread.h"
 #include "conversation/server/metrics.h"
 #include "conversation/server/peers.h"
 

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "conversation/server/acceptor.h"
-#include "conversation/server/historian.h"
+#include "conversation/server/history_thread.h"
 #include "conversation/server/messaging_node.h"
 #include "conversation/server/model_thread.h"
 

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "conversation/server/checker.h"
-#include "conversation/server/historian.h"
+#include "conversation/server/history_thread.h"
 
 static int64_t wall_ms(void)
 {

@@ -9,7 +9,7 @@
 #include "conversation/server/cargo.h"
 #include "conversation/server/checker.h"
 #include "conversation/server/acceptor.h"
-#include "conversation/server/historian.h"
+#include "conversation/server/history_thread.h"
 #include "conversation/server/metrics.h"
 #include "conversation/server/service.h"
 #include "conversation/server/stand_in.h"

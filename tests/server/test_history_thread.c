@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conversation/server/historian.h"
+#include "conversation/server/history_thread.h"
 #include "conversation/server/records.h"
 #include "server/history_file.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The model's and the main thread's side; the thread is historian_thread.c. */
-#include "conversation/server/historian.h"
+#include "conversation/server/history_thread.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
-#include "conversation/server/historian_records.h"
+#include "conversation/server/history_thread_records.h"
 
 static size_t size_of(const char **const *strings, unsigned count)
 {

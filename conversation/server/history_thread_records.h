@@ -3,7 +3,7 @@
 #ifndef APO_SERVER_HISTORIAN_RECORDS_H
 #define APO_SERVER_HISTORIAN_RECORDS_H
 
-#include "conversation/server/historian.h"
+#include "conversation/server/history_thread.h"
 
 enum apo_history_record_kind {
 	APO_HISTORY_SAID,

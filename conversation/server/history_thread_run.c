@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/time.h"
-#include "conversation/server/historian_records.h"
+#include "conversation/server/history_thread_records.h"
 #include "conversation/server/records.h"
 
 static int64_t now_ns(void)
