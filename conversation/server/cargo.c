@@ -115,18 +115,18 @@ static void carry_worker_counters(struct apo_carry *carry, const struct apo_hous
 
 static const char *const history_names[] = {
 #define HISTORY_NAME(name, help) #name,
-	APO_HISTORIAN_COUNTERS(HISTORY_NAME)
+	APO_HISTORY_THREAD_COUNTERS(HISTORY_NAME)
 #undef HISTORY_NAME
 };
 
 #define HISTORY_COUNT (sizeof history_names / sizeof *history_names)
-_Static_assert(sizeof((struct apo_historian *)0)->counters == HISTORY_COUNT * sizeof(uint64_t),
+_Static_assert(sizeof((struct apo_history_thread *)0)->counters == HISTORY_COUNT * sizeof(uint64_t),
 	       "counters stand one after the other");
 
 static void carry_history(struct apo_cargo *cargo, const struct apo_household *house)
 {
 	_Atomic uint64_t *counters =
-		house->historian ? (_Atomic uint64_t *)&house->historian->counters : NULL;
+		house->history_thread ? (_Atomic uint64_t *)&house->history_thread->counters : NULL;
 	const char *own = house->history_file ? house->history_file : "";
 	uint64_t values[HISTORY_COUNT] = {0};
 	char file[PATH_MAX];

@@ -17,7 +17,7 @@
 #define APO_CARGO_VERSION 2u
 
 struct apo_acceptor;
-struct apo_historian;
+struct apo_history_thread;
 struct apo_metrics;
 struct apo_model;
 struct apo_peers;
@@ -40,7 +40,7 @@ struct apo_household {
 	struct apo_acceptor *acceptor;
 	struct apo_metrics *metrics;
 	struct apo_peers *peers; /* only what they have counted */
-	struct apo_historian *historian; /* NULL: there is no history */
+	struct apo_history_thread *history_thread; /* NULL: there is no history */
 	const char *history_file;        /* NULL: none */
 	int64_t now_at_ns;
 };

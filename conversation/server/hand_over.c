@@ -246,15 +246,15 @@ static const char *stand_still(struct apo_service *service)
 	if (!is_settled || !apo_model_is_settled(service->model_thread.model) ||
 	    !apo_checker_wait(&service->checker, service->now_at_ns + SETTLE_NS))
 		return "passwords or history are being looked at for too long";
-	if (service->has_history && !apo_historian_rest(&service->historian))
+	if (service->has_history && !apo_history_thread_rest(&service->history_thread))
 		return "history cannot be written";
 	return NULL;
 }
 
 static void go_on(struct apo_service *service)
 {
-	if (apo_service_start_historian(service) == 0 && apo_service_start_workers(service) == 0 &&
-	    apo_service_start_model_thread(service) == 0)
+	if (apo_service_start_history_thread(service) == 0 &&
+	    apo_service_start_workers(service) == 0 && apo_service_start_model_thread(service) == 0)
 		return;
 	rudp_log(RUDP_LOG_ERROR, "ending reason=\"no thread could be started\"");
 	service->state = APO_OVER;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * historian - the thread that writes history and answers what is asked of it.
+ * history_thread - the thread that writes history and answers what is asked of it.
  *
  * Model    takes records from the model, writes them in groups (a group is what has come within
  *          APO_LINGER_MS, or before a question), prunes in steps when nothing else is to be done.
@@ -14,8 +14,8 @@
  * Threads  keep, joined, left, ask, flush: the model's. init, start, configure, rest, stop: the
  *          main thread. Counters any.
  */
-#ifndef APO_SERVER_HISTORIAN_H
-#define APO_SERVER_HISTORIAN_H
+#ifndef APO_SERVER_HISTORY_THREAD_H
+#define APO_SERVER_HISTORY_THREAD_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -32,7 +32,7 @@
 #define APO_OWED_MAX 100000  /* of who has joined and cannot be written; they see less */
 #define APO_GROUP_BATCHES 64 /* that are written at once */
 
-#define APO_HISTORIAN_COUNTERS(X)                                                                  \
+#define APO_HISTORY_THREAD_COUNTERS(X)                                                             \
 	X(kept, "messages that were written to history")                                           \
 	X(dropped, "messages that were not kept: the disk was too slow")                           \
 	X(lost, "messages that were not kept: they could not be written")                          \
@@ -42,7 +42,7 @@
 	X(answers, "questions that were answered")                                                 \
 	X(answers_failed, "questions that could not be answered")
 
-struct apo_historian {
+struct apo_history_thread {
 	pthread_t thread;
 	struct apo_mailbox box;
 	struct apo_mailbox *answers;
@@ -68,9 +68,9 @@ struct apo_historian {
 	bool is_over;
 
 	struct {
-#define APO_HISTORIAN_COUNTER(name, help) _Atomic uint64_t name;
-		APO_HISTORIAN_COUNTERS(APO_HISTORIAN_COUNTER)
-#undef APO_HISTORIAN_COUNTER
+#define APO_HISTORY_THREAD_COUNTER(name, help) _Atomic uint64_t name;
+		APO_HISTORY_THREAD_COUNTERS(APO_HISTORY_THREAD_COUNTER)
+#undef APO_HISTORY_THREAD_COUNTER
 	} counters;
 };
 
@@ -82,13 +82,14 @@ struct apo_history_mail {
 	struct apo_page *page;
 };
 
-/* history becomes the historian's, whatever is returned: 0 or a negative errno value. */
-int apo_historian_init(struct apo_historian *historian, struct apo_mailbox *answers,
-		       struct apo_history *history, const struct apo_config *config);
+/* history becomes the history thread's, whatever is returned: 0 or a negative errno value. */
+int apo_history_thread_init(struct apo_history_thread *history_thread, struct apo_mailbox *answers,
+			    struct apo_history *history, const struct apo_config *config);
 /* Its thread. Returns 0 or a negative errno value. */
-int apo_historian_start(struct apo_historian *historian);
+int apo_history_thread_start(struct apo_history_thread *history_thread);
 /* Another age, count and size. */
-void apo_historian_configure(struct apo_historian *historian, const struct apo_config *config);
+void apo_history_thread_configure(struct apo_history_thread *history_thread,
+				  const struct apo_config *config);
 /*
  * What has been handed over is written, and the thread ends; it can be started again. The model's
  * thread must have ended.
@@ -96,19 +97,20 @@ void apo_historian_configure(struct apo_historian *historian, const struct apo_c
  * Returns  false: the disk does not know of all who have joined and left. Started again, it tries
  *          again.
  */
-bool apo_historian_rest(struct apo_historian *historian);
+bool apo_history_thread_rest(struct apo_history_thread *history_thread);
 /* What has been handed over is written, if the thread runs. The model's must have ended. */
-void apo_historian_stop(struct apo_historian *historian);
+void apo_history_thread_stop(struct apo_history_thread *history_thread);
 
-void apo_historian_keep(struct apo_historian *historian, const struct apo_said *said);
-void apo_historian_joined(struct apo_historian *historian, int64_t id, const char *account,
-			  const char *channel, int64_t first);
-void apo_historian_left(struct apo_historian *historian, int64_t id, int64_t last);
-void apo_historian_marked(struct apo_historian *historian, const char *account, const char *target,
-			  int64_t time_ms);
-void apo_historian_ask(struct apo_historian *historian, uint64_t ticket,
-		       const struct apo_question *question);
+void apo_history_thread_keep(struct apo_history_thread *history_thread,
+			     const struct apo_said *said);
+void apo_history_thread_joined(struct apo_history_thread *history_thread, int64_t id,
+			       const char *account, const char *channel, int64_t first);
+void apo_history_thread_left(struct apo_history_thread *history_thread, int64_t id, int64_t last);
+void apo_history_thread_marked(struct apo_history_thread *history_thread, const char *account,
+			       const char *target, int64_t time_ms);
+void apo_history_thread_ask(struct apo_history_thread *history_thread, uint64_t ticket,
+			    const struct apo_question *question);
 /* At the end of each of the model's turns. */
-void apo_historian_flush(struct apo_historian *historian);
+void apo_history_thread_flush(struct apo_history_thread *history_thread);
 
 #endif

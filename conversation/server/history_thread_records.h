@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* historian_records - what the model's side of the historian says to its thread. */
-#ifndef APO_SERVER_HISTORIAN_RECORDS_H
-#define APO_SERVER_HISTORIAN_RECORDS_H
+/* history_thread_records - what the model's side of the history thread says to its thread. */
+#ifndef APO_SERVER_HISTORY_THREAD_RECORDS_H
+#define APO_SERVER_HISTORY_THREAD_RECORDS_H
 
 #include "conversation/server/history_thread.h"
 
@@ -14,7 +14,11 @@ enum apo_history_record_kind {
 };
 
 /* Mail of others than the model. */
-enum apo_historian_mail_kind { APO_HISTORIAN_BATCH, APO_HISTORIAN_CONFIGURE, APO_HISTORIAN_STOP };
+enum apo_history_thread_mail_kind {
+	APO_HISTORY_THREAD_BATCH,
+	APO_HISTORY_THREAD_CONFIGURE,
+	APO_HISTORY_THREAD_STOP
+};
 
 /* Strings stand behind the fixed part, each with its terminator, in the order of the pointers of
  * the value; those that are NULL are left out, and the pointers of the value say which. */
@@ -50,7 +54,7 @@ struct apo_record_asked {
 	char strings[];
 };
 
-struct apo_historian_configure {
+struct apo_history_thread_configure {
 	struct apo_mail mail;
 	struct apo_retention retention;
 };
@@ -81,8 +85,8 @@ static inline void apo_question_strings(struct apo_question *question,
 struct apo_retention apo_retention_of(const struct apo_config *config);
 
 /* What could not be written will not be. */
-void apo_historian_forget_owed(struct apo_historian *historian);
+void apo_history_thread_forget_owed(struct apo_history_thread *history_thread);
 /* The thread. */
-void *apo_historian_run(void *historian);
+void *apo_history_thread_run(void *history_thread);
 
 #endif

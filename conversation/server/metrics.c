@@ -87,11 +87,12 @@ static void put_peers(FILE *out, const struct apo_metrics *metrics)
 
 static void put_history(FILE *out, const struct apo_metrics *metrics)
 {
-	if (!metrics->historian)
+	if (!metrics->history_thread)
 		return;
 #define PUT(name, help)                                                                            \
-	put(out, "history_" #name "_total", help, "counter", metrics->historian->counters.name);
-	APO_HISTORIAN_COUNTERS(PUT)
+	put(out, "history_" #name "_total", help, "counter",                                       \
+	    metrics->history_thread->counters.name);
+	APO_HISTORY_THREAD_COUNTERS(PUT)
 #undef PUT
 }
 

@@ -31,7 +31,7 @@ struct apo_metrics {
 	const struct apo_acceptor *acceptor;
 	const struct apo_messaging_node *messaging_node;
 	const struct apo_model_thread *model_thread;
-	const struct apo_historian *historian; /* NULL: there is no history */
+	const struct apo_history_thread *history_thread; /* NULL: there is no history */
 	const struct apo_worker *workers;
 	unsigned worker_count;
 };

@@ -155,7 +155,7 @@ static void keep(void *of, const struct apo_said *said)
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_historian_keep(model_thread->historian, said);
+	apo_history_thread_keep(model_thread->history_thread, said);
 }
 
 static void keep_joined(void *of, int64_t id, const char *account, const char *channel,
@@ -163,28 +163,28 @@ static void keep_joined(void *of, int64_t id, const char *account, const char *c
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_historian_joined(model_thread->historian, id, account, channel, first);
+	apo_history_thread_joined(model_thread->history_thread, id, account, channel, first);
 }
 
 static void keep_left(void *of, int64_t id, int64_t last)
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_historian_left(model_thread->historian, id, last);
+	apo_history_thread_left(model_thread->history_thread, id, last);
 }
 
 static void keep_marker(void *of, const char *account, const char *target, int64_t time_ms)
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_historian_marked(model_thread->historian, account, target, time_ms);
+	apo_history_thread_marked(model_thread->history_thread, account, target, time_ms);
 }
 
 static void ask_history(void *of, uint64_t ticket, const struct apo_question *question)
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_historian_ask(model_thread->historian, ticket, question);
+	apo_history_thread_ask(model_thread->history_thread, ticket, question);
 }
 
 static void request(struct apo_model_thread *model_thread, bool is_die, uint64_t ticket,
@@ -456,8 +456,8 @@ static void turn(struct apo_model_thread *model_thread)
 	if (apo_model_next_at_ns(model_thread->model) <= model_thread->now_at_ns)
 		apo_model_on_time(model_thread->model, model_thread->now_at_ns);
 	flush(model_thread);
-	if (model_thread->historian)
-		apo_historian_flush(model_thread->historian);
+	if (model_thread->history_thread)
+		apo_history_thread_flush(model_thread->history_thread);
 	show_figures(model_thread);
 	wait_for_workers(model_thread);
 }
@@ -486,7 +486,7 @@ void apo_model_thread_abandon(struct apo_model_thread *model_thread)
 
 int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_worker *workers,
 			  unsigned worker_count, struct apo_mailbox *acceptor,
-			  struct apo_checker *checker, struct apo_historian *historian,
+			  struct apo_checker *checker, struct apo_history_thread *history_thread,
 			  struct apo_config *config)
 {
 	struct apo_model_start start = {.config = &config->model,
@@ -502,14 +502,14 @@ int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_work
 	model_thread->acceptor = acceptor;
 	model_thread->checker = checker;
 	model_thread->calls = calls;
-	model_thread->historian = historian;
-	if (historian) {
+	model_thread->history_thread = history_thread;
+	if (history_thread) {
 		model_thread->calls.keep = keep;
 		model_thread->calls.keep_joined = keep_joined;
 		model_thread->calls.keep_left = keep_left;
 		model_thread->calls.keep_marker = keep_marker;
 		model_thread->calls.ask_history = ask_history;
-		start.last_position = apo_history_last_position(historian->history);
+		start.last_position = apo_history_last_position(history_thread->history);
 	}
 	if (checker->store) {
 		model_thread->calls.check_account = check_account;

@@ -9,7 +9,7 @@
  *     worker               -> acceptor  BATCH of notes
  *     acceptor             -> model    CONFIGURE, END, SETTLE, STOP
  *     password thread      -> model    CHECKED, ACCOUNT
- *     history thread       -> model    HISTORY (historian.h)
+ *     history thread       -> model    HISTORY (history_thread.h)
  *     model                -> acceptor  REQUEST
  */
 #ifndef APO_SERVER_RECORDS_H

@@ -132,7 +132,7 @@ static bool has_other_peers(const struct apo_config *a, const struct apo_config 
 static void use_history(struct apo_service *service, struct apo_config *config)
 {
 	if (service->has_history)
-		apo_historian_configure(&service->historian, config);
+		apo_history_thread_configure(&service->history_thread, config);
 	else if (config->model.has_history)
 		rudp_log(RUDP_LOG_WARN, "configuration of history is used after a restart");
 	config->model.has_history = config->model.has_history && service->has_history;
@@ -481,17 +481,18 @@ static int begin(struct apo_service *service)
 	    (error = apo_service_open_history(service)) < 0 ||
 	    (error = apo_model_thread_init(&service->model_thread, service->workers,
 					   service->worker_count, &service->box, &service->checker,
-					   apo_service_historian(service), config)) < 0 ||
+					   apo_service_history_thread(service), config)) < 0 ||
 	    (error = apo_service_load_accounts(service)) < 0)
 		return error;
 	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
-	service->metrics = (struct apo_metrics){.epoll_fd = service->epoll_fd,
-						.acceptor = &service->acceptor,
-						.messaging_node = &service->messaging_node,
-						.model_thread = &service->model_thread,
-						.historian = apo_service_historian(service),
-						.workers = service->workers,
-						.worker_count = service->worker_count};
+	service->metrics =
+		(struct apo_metrics){.epoll_fd = service->epoll_fd,
+				     .acceptor = &service->acceptor,
+				     .messaging_node = &service->messaging_node,
+				     .model_thread = &service->model_thread,
+				     .history_thread = apo_service_history_thread(service),
+				     .workers = service->workers,
+				     .worker_count = service->worker_count};
 	apo_metrics_init(&service->metrics);
 	service->messaging_node.source = (struct apo_source){APO_SOURCE_PEERS, -1};
 	error = apo_acceptor_open(&service->acceptor, service->epoll_fd, service->workers,
@@ -499,7 +500,7 @@ static int begin(struct apo_service *service)
 	if (error == 0)
 		error = service->predecessor.fd >= 0 ? apo_take_over(service) : open_all(service);
 	if (error == 0)
-		error = apo_service_start_historian(service);
+		error = apo_service_start_history_thread(service);
 	if (error == 0)
 		error = apo_service_start_workers(service);
 	return error < 0 ? error : apo_service_start_model_thread(service);
@@ -525,7 +526,7 @@ static void stop_threads(struct apo_service *service)
 		pthread_join(service->model_thread.thread, NULL);
 	apo_checker_stop(&service->checker);
 	if (service->has_history)
-		apo_historian_stop(&service->historian);
+		apo_history_thread_stop(&service->history_thread);
 	if (service->store)
 		apo_store_close(service->store);
 }

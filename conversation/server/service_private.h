@@ -35,8 +35,8 @@ struct apo_service {
 	unsigned cut_count; /* as the drained workers have told */
 	struct apo_model_thread model_thread;
 	struct apo_checker checker;
-	struct apo_historian historian;
-	bool has_history;        /* there is a historian */
+	struct apo_history_thread history_thread;
+	bool has_history;        /* there is a history thread */
 	struct apo_store *store; /* the checker's while that runs and is asked; NULL: none */
 	struct apo_acceptor acceptor;
 	struct apo_messaging_node messaging_node;
@@ -76,7 +76,7 @@ int apo_service_open_store(struct apo_service *service);
 /* The store has been opened before. What a run before has left open in it stays so. */
 int apo_service_open_history(struct apo_service *service);
 /* NULL: there is none. */
-struct apo_historian *apo_service_historian(struct apo_service *service);
+struct apo_history_thread *apo_service_history_thread(struct apo_service *service);
 /* All that the store knows and the model does not: accounts, and markers. While nobody asks the
  * checker. */
 int apo_service_load_accounts(struct apo_service *service);
@@ -85,7 +85,7 @@ int apo_service_begin_history(struct apo_service *service);
 /* What is handed over, and what that is read into. */
 struct apo_household apo_service_household(struct apo_service *service);
 /* If there is history, and nobody writes it yet. */
-int apo_service_start_historian(struct apo_service *service);
+int apo_service_start_history_thread(struct apo_service *service);
 
 /* ---- the old one (hand_over.c) ---- */
 

@@ -34,16 +34,17 @@ int apo_service_open_history(struct apo_service *service)
 		rudp_log(RUDP_LOG_ERROR, "history not opened reason=\"%s\"", reason);
 		return APO_ERROR_TOLD;
 	}
-	error = apo_historian_init(&service->historian, &service->model_thread.box, history,
-				   config);
+	error = apo_history_thread_init(&service->history_thread, &service->model_thread.box,
+					history, config);
 	service->has_history = error == 0;
 	return error;
 }
 
 int apo_service_begin_history(struct apo_service *service)
 {
-	const struct apo_history *history = service->historian.history;
-	int error = service->has_history ? apo_history_begin_run(service->historian.history) : 0;
+	const struct apo_history *history = service->history_thread.history;
+	int error =
+		service->has_history ? apo_history_begin_run(service->history_thread.history) : 0;
 
 	if (error < 0)
 		rudp_log(RUDP_LOG_ERROR, "history not begun reason=\"%s\"",
@@ -51,16 +52,16 @@ int apo_service_begin_history(struct apo_service *service)
 	return error;
 }
 
-int apo_service_start_historian(struct apo_service *service)
+int apo_service_start_history_thread(struct apo_service *service)
 {
-	if (!service->has_history || service->historian.is_running)
+	if (!service->has_history || service->history_thread.is_running)
 		return 0;
-	return apo_historian_start(&service->historian);
+	return apo_history_thread_start(&service->history_thread);
 }
 
-struct apo_historian *apo_service_historian(struct apo_service *service)
+struct apo_history_thread *apo_service_history_thread(struct apo_service *service)
 {
-	return service->has_history ? &service->historian : NULL;
+	return service->has_history ? &service->history_thread : NULL;
 }
 
 struct loading {
@@ -113,7 +114,7 @@ int apo_service_load_accounts(struct apo_service *service)
 /* The one that is open: the configuration may name another meanwhile. */
 static const char *history_file(const struct apo_service *service)
 {
-	return service->has_history ? apo_history_file(service->historian.history) : NULL;
+	return service->has_history ? apo_history_file(service->history_thread.history) : NULL;
 }
 
 struct apo_household apo_service_household(struct apo_service *service)
@@ -124,7 +125,7 @@ struct apo_household apo_service_household(struct apo_service *service)
 				      .acceptor = &service->acceptor,
 				      .metrics = &service->metrics,
 				      .peers = &service->messaging_node.peers,
-				      .historian = apo_service_historian(service),
+				      .history_thread = apo_service_history_thread(service),
 				      .history_file = history_file(service),
 				      .now_at_ns = service->now_at_ns};
 }

@@ -13,7 +13,7 @@
 #include "server/history_file.h"
 
 static struct history_file file;
-static struct apo_historian historian;
+static struct apo_history_thread history_thread;
 static struct apo_mailbox box;
 static struct apo_mail *mail; /* that was taken and not looked at */
 static struct apo_config config;
@@ -23,8 +23,9 @@ static char words[256];
 
 static void start(void)
 {
-	cr_assert(eq(int, apo_historian_init(&historian, &box, file.history, &config), 0));
-	cr_assert(eq(int, apo_historian_start(&historian), 0));
+	cr_assert(
+		eq(int, apo_history_thread_init(&history_thread, &box, file.history, &config), 0));
+	cr_assert(eq(int, apo_history_thread_start(&history_thread), 0));
 	is_running = true;
 }
 
@@ -43,7 +44,7 @@ static void begin(void)
 
 static void stop(void)
 {
-	apo_historian_stop(&historian);
+	apo_history_thread_stop(&history_thread);
 	file.history = NULL;
 	is_running = false;
 }
@@ -66,17 +67,17 @@ static void end(void)
 	history_file_remove(&file);
 }
 
-TestSuite(historian, .init = begin, .fini = end, .timeout = 600);
+TestSuite(history_thread, .init = begin, .fini = end, .timeout = 600);
 
 static void say(int64_t position, const char *text)
 {
-	apo_historian_keep(&historian, &(struct apo_said){.position = position,
-							  .run = 1,
-							  .time_ms = position,
-							  .source = "a!b@c",
-							  .target = "#a",
-							  .text = text,
-							  .channel = "#a"});
+	apo_history_thread_keep(&history_thread, &(struct apo_said){.position = position,
+								    .run = 1,
+								    .time_ms = position,
+								    .source = "a!b@c",
+								    .target = "#a",
+								    .text = text,
+								    .channel = "#a"});
 }
 
 static struct apo_history_mail *next_answer(void)
@@ -99,12 +100,12 @@ static const char *seen_by(const char *account)
 	struct apo_history_mail *answer;
 	unsigned i;
 
-	apo_historian_ask(&historian, ++ticket,
-			  &(struct apo_question){.way = APO_HISTORY_LATEST,
-						 .account = account,
-						 .channel = "#a",
-						 .limit = 100});
-	apo_historian_flush(&historian);
+	apo_history_thread_ask(&history_thread, ++ticket,
+			       &(struct apo_question){.way = APO_HISTORY_LATEST,
+						      .account = account,
+						      .channel = "#a",
+						      .limit = 100});
+	apo_history_thread_flush(&history_thread);
 	answer = next_answer();
 	cr_assert(eq(int, answer->mail.kind, APO_MAIL_HISTORY));
 	cr_assert(eq(u64, answer->ticket, ticket));
@@ -131,30 +132,30 @@ static void by_other(const char *sql)
 		  sqlite3_errmsg(file.store->db));
 }
 
-Test(historian, who_has_said_something_finds_it)
+Test(history_thread, who_has_said_something_finds_it)
 {
 	unsigned i;
 
-	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
 	sees("dan", "a");
 	for (i = 3; i < 50; i++) {
 		say(i, "b");
 		cr_assert(eq(sz, strlen(seen_by("dan")), i - 1));
 	}
-	apo_historian_left(&historian, 1, 49);
+	apo_history_thread_left(&history_thread, 1, 49);
 	say(50, "c");
 	cr_assert(eq(sz, strlen(seen_by("dan")), 48));
 	sees("eve", "nothing");
 }
 
-Test(historian, what_was_handed_over_is_written_at_the_end)
+Test(history_thread, what_was_handed_over_is_written_at_the_end)
 {
-	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
 	say(3, "b");
 	stop();
-	cr_assert(eq(u64, historian.counters.kept, 2));
+	cr_assert(eq(u64, history_thread.counters.kept, 2));
 	apo_store_close(file.store);
 	history_file_open(&file);
 	cr_assert(eq(i64, apo_history_last_position(file.history), 3));
@@ -164,37 +165,37 @@ Test(historian, what_was_handed_over_is_written_at_the_end)
 
 /* dan leaves while nothing can be written: what is said then is lost, and nobody may think that dan
  * has stayed. */
-Test(historian, who_has_left_has_left_whatever_the_disk_does)
+Test(history_thread, who_has_left_has_left_whatever_the_disk_does)
 {
-	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
 	sees("dan", "a");
 	by_other("BEGIN IMMEDIATE");
-	apo_historian_left(&historian, 1, 2);
+	apo_history_thread_left(&history_thread, 1, 2);
 	say(3, "b");
 	sees("dan", "failed");
 	sees("eve", "failed");
-	cr_assert(eq(u64, historian.counters.lost, 1));
-	cr_assert(ge(u64, historian.counters.groups_failed, 1));
+	cr_assert(eq(u64, history_thread.counters.lost, 1));
+	cr_assert(ge(u64, history_thread.counters.groups_failed, 1));
 	by_other("COMMIT");
 	say(4, "c");
 	sees("dan", "a");
-	cr_assert(eq(u64, historian.counters.lost, 1));
-	cr_assert(eq(u64, historian.counters.answers_failed, 2));
+	cr_assert(eq(u64, history_thread.counters.lost, 1));
+	cr_assert(eq(u64, history_thread.counters.answers_failed, 2));
 	say(5, "d");
 	sees("dan", "a");
 }
 
 /* eve comes while nothing can be written, and hears what comes behind. */
-Test(historian, who_has_joined_has_joined_whatever_the_disk_does)
+Test(history_thread, who_has_joined_has_joined_whatever_the_disk_does)
 {
 	int64_t marked = 0;
 
 	by_other("BEGIN IMMEDIATE");
-	apo_historian_joined(&historian, 1, "dan", "#a", 1);
-	apo_historian_joined(&historian, 2, "eve", "#a", 2);
-	apo_historian_left(&historian, 1, 2);
-	apo_historian_marked(&historian, "eve", "#a", 7);
+	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
+	apo_history_thread_joined(&history_thread, 2, "eve", "#a", 2);
+	apo_history_thread_left(&history_thread, 1, 2);
+	apo_history_thread_marked(&history_thread, "eve", "#a", 7);
 	say(3, "a");
 	sees("eve", "failed");
 	say(4, "b");
@@ -209,9 +210,9 @@ Test(historian, who_has_joined_has_joined_whatever_the_disk_does)
 }
 
 /* Nobody has left: what is on the disk can be read although nothing can be written. */
-Test(historian, a_disk_that_takes_nothing_can_be_read)
+Test(history_thread, a_disk_that_takes_nothing_can_be_read)
 {
-	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
 	sees("dan", "a");
 	by_other("BEGIN IMMEDIATE");
@@ -223,72 +224,72 @@ Test(historian, a_disk_that_takes_nothing_can_be_read)
 }
 
 /* More than may wait: the model is never held up, and who is where is not lost with it. */
-Test(historian, a_disk_that_is_too_slow_loses_messages_alone)
+Test(history_thread, a_disk_that_is_too_slow_loses_messages_alone)
 {
 	static char text[400];
 	struct sqlite3 *db = file.history->db;
 	int64_t position;
 
 	memset(text, 'x', sizeof text - 1);
-	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
 	sees("dan", "a");
 	/* Its thread is idle now: from here on it waits for the lock. */
 	sqlite3_busy_timeout(db, 300000);
 	by_other("BEGIN IMMEDIATE");
-	for (position = 3; historian.counters.dropped < 100; position++) {
+	for (position = 3; history_thread.counters.dropped < 100; position++) {
 		say(position, text);
-		apo_historian_flush(&historian);
+		apo_history_thread_flush(&history_thread);
 		cr_assert(lt(i64, position, 100000));
 	}
-	apo_historian_left(&historian, 1, position);
+	apo_history_thread_left(&history_thread, 1, position);
 	say(++position, "c");
 	by_other("COMMIT");
 	cr_assert(ge(sz, strlen(seen_by("dan")) + 1, 2));
 	stop();
-	cr_assert(ge(u64, historian.counters.kept, 1001));
-	cr_assert(eq(u64, historian.counters.lost, 0));
+	cr_assert(ge(u64, history_thread.counters.kept, 1001));
+	cr_assert(eq(u64, history_thread.counters.lost, 0));
 }
 
-Test(historian, another_retention_is_used_at_once)
+Test(history_thread, another_retention_is_used_at_once)
 {
 	int64_t i;
 
-	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	for (i = 2; i < 1002; i++)
 		say(i, "a");
 	sees("eve", "nothing");
 	config.history_messages_max = 5;
-	apo_historian_configure(&historian, &config);
+	apo_history_thread_configure(&history_thread, &config);
 	while (strlen(seen_by("dan")) != 5)
 		;
-	cr_assert(ge(u64, historian.counters.prunings, 3));
+	cr_assert(ge(u64, history_thread.counters.prunings, 3));
 }
 
-Test(historian, who_rests_has_written_all_and_begins_again)
+Test(history_thread, who_rests_has_written_all_and_begins_again)
 {
-	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
-	cr_assert(apo_historian_rest(&historian));
-	cr_assert(eq(u64, historian.counters.kept, 1));
+	cr_assert(apo_history_thread_rest(&history_thread));
+	cr_assert(eq(u64, history_thread.counters.kept, 1));
 	say(3, "b");
-	cr_assert(eq(int, apo_historian_start(&historian), 0));
+	cr_assert(eq(int, apo_history_thread_start(&history_thread), 0));
 	sees("dan", "ab");
 }
 
 /* What is owed to the disk is in no other process: this one goes on, and pays. */
-Test(historian, who_owes_the_disk_who_has_left_says_so)
+Test(history_thread, who_owes_the_disk_who_has_left_says_so)
 {
-	apo_historian_joined(&historian, 1, "dan", "#a", 1);
+	apo_history_thread_joined(&history_thread, 1, "dan", "#a", 1);
 	say(2, "a");
 	sees("dan", "a");
 	by_other("BEGIN IMMEDIATE");
-	apo_historian_left(&historian, 1, 2);
-	cr_assert(not(apo_historian_rest(&historian)));
+	apo_history_thread_left(&history_thread, 1, 2);
+	cr_assert(not(apo_history_thread_rest(&history_thread)));
 	by_other("COMMIT");
-	cr_assert(eq(int, apo_historian_start(&historian), 0));
+	cr_assert(eq(int, apo_history_thread_start(&history_thread), 0));
 	say(3, "b");
 	sees("dan", "a");
-	cr_assert(apo_historian_rest(&historian));
-	cr_assert(eq(int, apo_historian_start(&historian), 0));
+	cr_assert(apo_history_thread_rest(&history_thread));
+	cr_assert(eq(int, apo_history_thread_start(&history_thread), 0));
 }
