@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/table.h"
-#include "conversation/server/checker.h"
+#include "conversation/server/auth_thread.h"
 #include "conversation/server/cloak.h"
 #include "conversation/server/config.h"
 #include "conversation/server/rehearsal.h"

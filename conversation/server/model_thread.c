@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "conversation/server/checker.h"
+#include "conversation/server/auth_thread.h"
 #include "conversation/server/history_thread.h"
 
 static int64_t wall_ms(void)

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "conversation/server/cargo.h"
-#include "conversation/server/checker.h"
+#include "conversation/server/auth_thread.h"
 #include "conversation/server/acceptor.h"
 #include "conversation/server/history_thread.h"
 #include "conversation/server/metrics.h"

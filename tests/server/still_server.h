@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "conversation/server/cargo.h"
-#include "conversation/server/checker.h"
+#include "conversation/server/auth_thread.h"
 #include "conversation/server/acceptor_private.h"
 #include "conversation/server/metrics.h"
 #include "conversation/server/model_thread.h"

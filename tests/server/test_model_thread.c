@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conversation/server/checker.h"
+#include "conversation/server/auth_thread.h"
 #include "conversation/server/model_thread.h"
 
 #define CLIENTS 1000 /* none of them is told so much that it would have to be read first */

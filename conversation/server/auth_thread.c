@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/server/checker.h"
+#include "conversation/server/auth_thread.h"
 
 #include <errno.h>
 #include <sodium.h>

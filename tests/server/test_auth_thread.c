@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conversation/server/checker.h"
+#include "conversation/server/auth_thread.h"
 #include "conversation/server/records.h"
 #include "conversation/store/store_private.h"
 
