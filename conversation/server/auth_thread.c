@@ -36,7 +36,7 @@ static void question_free(struct question *question)
 	free(question);
 }
 
-static void answer(struct apo_checker *checker, uint64_t ticket, enum apo_checked result,
+static void answer(struct apo_auth_thread *auth_thread, uint64_t ticket, enum apo_checked result,
 		   const char *account)
 {
 	struct apo_answer *answer = calloc(1, sizeof *answer);
@@ -47,7 +47,7 @@ static void answer(struct apo_checker *checker, uint64_t ticket, enum apo_checke
 	answer->ticket = ticket;
 	answer->result = result;
 	snprintf(answer->account, sizeof answer->account, "%s", account);
-	apo_mailbox_put(checker->answers, &answer->mail);
+	apo_mailbox_put(auth_thread->answers, &answer->mail);
 }
 
 /* ---- the thread ---- */
@@ -57,25 +57,25 @@ static struct question *question_of(struct apo_fair_item *item)
 	return item ? RUDP_LIST_OWNER(item, struct question, item) : NULL;
 }
 
-static struct question *next_question(struct apo_checker *checker)
+static struct question *next_question(struct apo_auth_thread *auth_thread)
 {
 	struct apo_fair_item *item = NULL;
 
-	pthread_mutex_lock(&checker->lock);
-	checker->is_working = false;
-	if (checker->questions.count == 0)
-		pthread_cond_signal(&checker->done);
-	while (!checker->is_over && !(item = apo_fair_queue_pop(&checker->questions)))
-		pthread_cond_wait(&checker->asked, &checker->lock);
-	checker->is_working = item != NULL;
-	pthread_mutex_unlock(&checker->lock);
+	pthread_mutex_lock(&auth_thread->lock);
+	auth_thread->is_working = false;
+	if (auth_thread->questions.count == 0)
+		pthread_cond_signal(&auth_thread->done);
+	while (!auth_thread->is_over && !(item = apo_fair_queue_pop(&auth_thread->questions)))
+		pthread_cond_wait(&auth_thread->asked, &auth_thread->lock);
+	auth_thread->is_working = item != NULL;
+	pthread_mutex_unlock(&auth_thread->lock);
 	return question_of(item);
 }
 
-static void log_store(const struct apo_checker *checker, const char *what)
+static void log_store(const struct apo_auth_thread *auth_thread, const char *what)
 {
 	rudp_log(RUDP_LOG_ERROR, "accounts %s reason=\"%s\"", what,
-		 apo_store_error(checker->store));
+		 apo_store_error(auth_thread->store));
 }
 
 static enum apo_checked verify(const struct question *question, const char *hash)
@@ -85,35 +85,35 @@ static enum apo_checked verify(const struct question *question, const char *hash
 		       : APO_CHECKED_WRONG;
 }
 
-static enum apo_checked check_account(struct apo_checker *checker, const struct question *question,
-				      struct apo_account *account)
+static enum apo_checked check_account(struct apo_auth_thread *auth_thread,
+				      const struct question *question, struct apo_account *account)
 {
-	int error = apo_account_find(checker->store, question->about, account);
+	int error = apo_account_find(auth_thread->store, question->about, account);
 
 	if (error == -ENOENT)
 		return APO_CHECKED_WRONG;
 	if (error == 0)
 		return verify(question, account->password_hash);
-	log_store(checker, "not read");
+	log_store(auth_thread, "not read");
 	return APO_CHECKED_FAILED;
 }
 
-static enum apo_checked make_account(struct apo_checker *checker, const struct question *question,
-				     struct apo_account *account)
+static enum apo_checked make_account(struct apo_auth_thread *auth_thread,
+				     const struct question *question, struct apo_account *account)
 {
-	int error = apo_account_find(checker->store, question->about, account);
+	int error = apo_account_find(auth_thread->store, question->about, account);
 
 	if (error == -ENOENT)
-		error = apo_checker_hash(question->password, account->password_hash);
+		error = apo_auth_thread_hash(question->password, account->password_hash);
 	else if (error == 0)
 		error = -EEXIST; /* without the work of a hash */
 	if (error == 0)
-		error = apo_account_add(checker->store, question->about, account->password_hash,
+		error = apo_account_add(auth_thread->store, question->about, account->password_hash,
 					time(NULL));
 	if (error == -EEXIST)
 		return APO_CHECKED_WRONG;
 	if (error < 0) {
-		log_store(checker, "not written");
+		log_store(auth_thread, "not written");
 		return APO_CHECKED_FAILED;
 	}
 	snprintf(account->name, sizeof account->name, "%.*s", APO_NICK_BYTES_MAX, question->about);
@@ -121,7 +121,7 @@ static enum apo_checked make_account(struct apo_checker *checker, const struct q
 }
 
 /* false: no memory. */
-static bool tell(struct apo_checker *checker, enum apo_account_news news, int64_t id,
+static bool tell(struct apo_auth_thread *auth_thread, enum apo_account_news news, int64_t id,
 		 const char *name)
 {
 	struct apo_account_mail *mail = calloc(1, sizeof *mail);
@@ -132,7 +132,7 @@ static bool tell(struct apo_checker *checker, enum apo_account_news news, int64_
 	mail->news = news;
 	mail->id = id;
 	snprintf(mail->account, sizeof mail->account, "%s", name);
-	apo_mailbox_put(checker->answers, &mail->mail);
+	apo_mailbox_put(auth_thread->answers, &mail->mail);
 	return true;
 }
 
@@ -141,30 +141,31 @@ static void tell_name(void *of, int64_t id, const char *name)
 	(void)tell(of, APO_ACCOUNT_IS_THERE, id, name);
 }
 
-static enum apo_checked remove_account(struct apo_checker *checker, const struct question *question,
-				       struct apo_account *account)
+static enum apo_checked remove_account(struct apo_auth_thread *auth_thread,
+				       const struct question *question, struct apo_account *account)
 {
 	enum apo_checked result = APO_CHECKED_RIGHT;
-	int error = apo_account_find(checker->store, question->about, account);
+	int error = apo_account_find(auth_thread->store, question->about, account);
 
 	if (error == 0 && question->kind == REMOVE)
 		result = verify(question, account->password_hash);
 	if (error == 0 && result == APO_CHECKED_RIGHT)
-		error = apo_account_remove(checker->store, question->about);
+		error = apo_account_remove(auth_thread->store, question->about);
 	if (error == -ENOENT)
 		return APO_CHECKED_WRONG;
 	if (error < 0) {
-		log_store(checker, "not written");
+		log_store(auth_thread, "not written");
 		return APO_CHECKED_FAILED;
 	}
-	if (result == APO_CHECKED_RIGHT && !tell(checker, APO_ACCOUNT_IS_GONE, 0, account->name))
+	if (result == APO_CHECKED_RIGHT &&
+	    !tell(auth_thread, APO_ACCOUNT_IS_GONE, 0, account->name))
 		rudp_log(RUDP_LOG_ERROR, "nick still protected reason=\"out of memory\"");
 	return result;
 }
 
 /* One name that could not be told would be taken for one that has gone. */
 struct telling {
-	struct apo_checker *checker;
+	struct apo_auth_thread *auth_thread;
 	bool is_whole;
 };
 
@@ -172,29 +173,30 @@ static void tell_one_of_all(void *of, int64_t id, const char *name)
 {
 	struct telling *telling = of;
 
-	telling->is_whole &= tell(telling->checker, APO_ACCOUNT_IS_THERE, id, name);
+	telling->is_whole &= tell(telling->auth_thread, APO_ACCOUNT_IS_THERE, id, name);
 }
 
-static void tell_all_names(struct apo_checker *checker)
+static void tell_all_names(struct apo_auth_thread *auth_thread)
 {
-	struct telling telling = {checker, tell(checker, APO_ACCOUNTS_BEGIN, 0, "")};
+	struct telling telling = {auth_thread, tell(auth_thread, APO_ACCOUNTS_BEGIN, 0, "")};
 
 	if (telling.is_whole &&
-	    apo_accounts_tell_all(checker->store, tell_one_of_all, &telling) < 0) {
+	    apo_accounts_tell_all(auth_thread->store, tell_one_of_all, &telling) < 0) {
 		telling.is_whole = false;
-		log_store(checker, "not read");
+		log_store(auth_thread, "not read");
 	}
 	if (telling.is_whole)
-		(void)tell(checker, APO_ACCOUNTS_END, 0, "");
+		(void)tell(auth_thread, APO_ACCOUNTS_END, 0, "");
 }
 
-static void tell_new_names(struct apo_checker *checker)
+static void tell_new_names(struct apo_auth_thread *auth_thread)
 {
-	if (checker->store && apo_accounts_tell_new(checker->store, tell_name, checker) < 0)
-		log_store(checker, "not read");
+	if (auth_thread->store &&
+	    apo_accounts_tell_new(auth_thread->store, tell_name, auth_thread) < 0)
+		log_store(auth_thread, "not read");
 }
 
-static void work_on(struct apo_checker *checker, const struct question *question)
+static void work_on(struct apo_auth_thread *auth_thread, const struct question *question)
 {
 	struct apo_account account = {.name = ""};
 	enum apo_checked result = APO_CHECKED_FAILED;
@@ -204,30 +206,31 @@ static void work_on(struct apo_checker *checker, const struct question *question
 		result = verify(question, question->about);
 		break;
 	case ACCOUNT:
-		result = check_account(checker, question, &account);
+		result = check_account(auth_thread, question, &account);
 		break;
 	case REGISTER:
-		result = make_account(checker, question, &account);
+		result = make_account(auth_thread, question, &account);
 		break;
 	case REMOVE:
 	case REMOVE_UNASKED:
-		result = remove_account(checker, question, &account);
+		result = remove_account(auth_thread, question, &account);
 		break;
 	case REFRESH:
-		tell_all_names(checker);
+		tell_all_names(auth_thread);
 		return;
 	}
-	tell_new_names(checker);
-	answer(checker, question->ticket, result, result == APO_CHECKED_RIGHT ? account.name : "");
+	tell_new_names(auth_thread);
+	answer(auth_thread, question->ticket, result,
+	       result == APO_CHECKED_RIGHT ? account.name : "");
 }
 
 static void *check_all(void *of)
 {
-	struct apo_checker *checker = of;
+	struct apo_auth_thread *auth_thread = of;
 	struct question *question;
 
-	while ((question = next_question(checker))) {
-		work_on(checker, question);
+	while ((question = next_question(auth_thread))) {
+		work_on(auth_thread, question);
 		question_free(question);
 	}
 	return NULL;
@@ -255,14 +258,14 @@ static struct question *question_new(enum kind kind, uint64_t ticket, const char
 }
 
 /* No room: that is answered at once. */
-static void refuse(struct apo_checker *checker, struct question *question)
+static void refuse(struct apo_auth_thread *auth_thread, struct question *question)
 {
 	if (question->kind != REFRESH)
-		answer(checker, question->ticket, APO_CHECKED_FAILED, "");
+		answer(auth_thread, question->ticket, APO_CHECKED_FAILED, "");
 	question_free(question);
 }
 
-static void ask(struct apo_checker *checker, enum kind kind, struct apo_asker asker,
+static void ask(struct apo_auth_thread *auth_thread, enum kind kind, struct apo_asker asker,
 		const char *about, const char *password)
 {
 	struct question *question = question_new(kind, asker.ticket, about, password);
@@ -270,66 +273,67 @@ static void ask(struct apo_checker *checker, enum kind kind, struct apo_asker as
 
 	if (!question) {
 		if (kind != REFRESH)
-			answer(checker, asker.ticket, APO_CHECKED_FAILED, "");
+			answer(auth_thread, asker.ticket, APO_CHECKED_FAILED, "");
 		return;
 	}
-	pthread_mutex_lock(&checker->lock);
+	pthread_mutex_lock(&auth_thread->lock);
 	refused = question_of(
-		apo_fair_queue_push(&checker->questions, &question->item, asker.network));
-	pthread_mutex_unlock(&checker->lock);
-	pthread_cond_signal(&checker->asked);
+		apo_fair_queue_push(&auth_thread->questions, &question->item, asker.network));
+	pthread_mutex_unlock(&auth_thread->lock);
+	pthread_cond_signal(&auth_thread->asked);
 	if (refused)
-		refuse(checker, refused);
+		refuse(auth_thread, refused);
 }
 
-void apo_checker_ask(struct apo_checker *checker, struct apo_asker asker, const char *hash,
-		     const char *password)
+void apo_auth_thread_ask(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+			 const char *hash, const char *password)
 {
-	ask(checker, PASSWORD, asker, hash, password);
+	ask(auth_thread, PASSWORD, asker, hash, password);
 }
 
-void apo_checker_ask_account(struct apo_checker *checker, struct apo_asker asker, const char *account,
-			     const char *password)
+void apo_auth_thread_ask_account(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+				 const char *account, const char *password)
 {
 	/* One too long is nobody's. */
-	ask(checker, ACCOUNT, asker, strlen(account) < APO_HASH_SIZE ? account : "", password);
+	ask(auth_thread, ACCOUNT, asker, strlen(account) < APO_HASH_SIZE ? account : "", password);
 }
 
-void apo_checker_register(struct apo_checker *checker, struct apo_asker asker, const char *account,
-			  const char *password)
+void apo_auth_thread_register(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+			      const char *account, const char *password)
 {
-	ask(checker, REGISTER, asker, account, password);
+	ask(auth_thread, REGISTER, asker, account, password);
 }
 
-void apo_checker_remove(struct apo_checker *checker, struct apo_asker asker, const char *account,
-			const char *password)
+void apo_auth_thread_remove(struct apo_auth_thread *auth_thread, struct apo_asker asker,
+			    const char *account, const char *password)
 {
-	ask(checker, password ? REMOVE : REMOVE_UNASKED, asker, account, password ? password : "");
+	ask(auth_thread, password ? REMOVE : REMOVE_UNASKED, asker, account,
+	    password ? password : "");
 }
 
-void apo_checker_refresh(struct apo_checker *checker)
+void apo_auth_thread_refresh(struct apo_auth_thread *auth_thread)
 {
-	if (checker->store)
-		ask(checker, REFRESH, (struct apo_asker){0, REFRESH_NETWORK}, "", "");
+	if (auth_thread->store)
+		ask(auth_thread, REFRESH, (struct apo_asker){0, REFRESH_NETWORK}, "", "");
 }
 
-bool apo_checker_wait(struct apo_checker *checker, int64_t deadline_at_ns)
+bool apo_auth_thread_wait(struct apo_auth_thread *auth_thread, int64_t deadline_at_ns)
 {
 	struct timespec until = {.tv_sec = deadline_at_ns / RUDP_NS_PER_S,
 				 .tv_nsec = deadline_at_ns % RUDP_NS_PER_S};
 	int error = 0;
 	bool is_idle;
 
-	pthread_mutex_lock(&checker->lock);
-	while (error == 0 && (checker->questions.count > 0 || checker->is_working))
-		error = pthread_cond_clockwait(&checker->done, &checker->lock, CLOCK_MONOTONIC,
-					       &until);
-	is_idle = checker->questions.count == 0 && !checker->is_working;
-	pthread_mutex_unlock(&checker->lock);
+	pthread_mutex_lock(&auth_thread->lock);
+	while (error == 0 && (auth_thread->questions.count > 0 || auth_thread->is_working))
+		error = pthread_cond_clockwait(&auth_thread->done, &auth_thread->lock,
+					       CLOCK_MONOTONIC, &until);
+	is_idle = auth_thread->questions.count == 0 && !auth_thread->is_working;
+	pthread_mutex_unlock(&auth_thread->lock);
 	return is_idle;
 }
 
-int apo_checker_hash(const char *password, char hash[APO_HASH_SIZE])
+int apo_auth_thread_hash(const char *password, char hash[APO_HASH_SIZE])
 {
 	return crypto_pwhash_str(hash, password, strlen(password),
 				 crypto_pwhash_OPSLIMIT_INTERACTIVE,
@@ -338,31 +342,31 @@ int apo_checker_hash(const char *password, char hash[APO_HASH_SIZE])
 		       : -ENOMEM;
 }
 
-int apo_checker_start(struct apo_checker *checker, struct apo_mailbox *answers,
-		      struct apo_store *store)
+int apo_auth_thread_start(struct apo_auth_thread *auth_thread, struct apo_mailbox *answers,
+			  struct apo_store *store)
 {
-	memset(checker, 0, sizeof *checker);
-	apo_fair_queue_init(&checker->questions, APO_CHECKS_MAX);
-	checker->answers = answers;
-	checker->store = store;
-	pthread_mutex_init(&checker->lock, NULL);
-	pthread_cond_init(&checker->asked, NULL);
-	pthread_cond_init(&checker->done, NULL);
-	return -pthread_create(&checker->thread, NULL, check_all, checker);
+	memset(auth_thread, 0, sizeof *auth_thread);
+	apo_fair_queue_init(&auth_thread->questions, APO_CHECKS_MAX);
+	auth_thread->answers = answers;
+	auth_thread->store = store;
+	pthread_mutex_init(&auth_thread->lock, NULL);
+	pthread_cond_init(&auth_thread->asked, NULL);
+	pthread_cond_init(&auth_thread->done, NULL);
+	return -pthread_create(&auth_thread->thread, NULL, check_all, auth_thread);
 }
 
-void apo_checker_stop(struct apo_checker *checker)
+void apo_auth_thread_stop(struct apo_auth_thread *auth_thread)
 {
 	struct apo_fair_item *item;
 
-	pthread_mutex_lock(&checker->lock);
-	checker->is_over = true;
-	pthread_mutex_unlock(&checker->lock);
-	pthread_cond_signal(&checker->asked);
-	pthread_join(checker->thread, NULL);
-	while ((item = apo_fair_queue_pop(&checker->questions)))
+	pthread_mutex_lock(&auth_thread->lock);
+	auth_thread->is_over = true;
+	pthread_mutex_unlock(&auth_thread->lock);
+	pthread_cond_signal(&auth_thread->asked);
+	pthread_join(auth_thread->thread, NULL);
+	while ((item = apo_fair_queue_pop(&auth_thread->questions)))
 		question_free(question_of(item));
-	pthread_cond_destroy(&checker->asked);
-	pthread_cond_destroy(&checker->done);
-	pthread_mutex_destroy(&checker->lock);
+	pthread_cond_destroy(&auth_thread->asked);
+	pthread_cond_destroy(&auth_thread->done);
+	pthread_mutex_destroy(&auth_thread->lock);
 }

@@ -244,7 +244,7 @@ static const char *stand_still(struct apo_service *service)
 	if (service->state != APO_RUNNING) /* an operator said DIE meanwhile, which abandons it */
 		return "the server ends";
 	if (!is_settled || !apo_model_is_settled(service->model_thread.model) ||
-	    !apo_checker_wait(&service->checker, service->now_at_ns + SETTLE_NS))
+	    !apo_auth_thread_wait(&service->auth_thread, service->now_at_ns + SETTLE_NS))
 		return "passwords or history are being looked at for too long";
 	if (service->has_history && !apo_history_thread_rest(&service->history_thread))
 		return "history cannot be written";

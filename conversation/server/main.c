@@ -109,7 +109,7 @@ static int read_hash(char hash[APO_HASH_SIZE], bool is_of_account)
 
 	if (status == EXIT_FINE && is_of_account)
 		status = check_account_password(password);
-	if (status == EXIT_FINE && apo_checker_hash(password, hash) < 0) {
+	if (status == EXIT_FINE && apo_auth_thread_hash(password, hash) < 0) {
 		complain(NULL, "out of memory");
 		status = EXIT_FAILED;
 	}

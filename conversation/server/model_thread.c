@@ -124,7 +124,7 @@ static void check_password(void *of, struct apo_asker asker, const char *hash,
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_checker_ask(model_thread->checker, asker, hash, password);
+	apo_auth_thread_ask(model_thread->auth_thread, asker, hash, password);
 }
 
 static void check_account(void *of, struct apo_asker asker, const char *account,
@@ -132,7 +132,7 @@ static void check_account(void *of, struct apo_asker asker, const char *account,
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_checker_ask_account(model_thread->checker, asker, account, password);
+	apo_auth_thread_ask_account(model_thread->auth_thread, asker, account, password);
 }
 
 static void register_account(void *of, struct apo_asker asker, const char *account,
@@ -140,7 +140,7 @@ static void register_account(void *of, struct apo_asker asker, const char *accou
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_checker_register(model_thread->checker, asker, account, password);
+	apo_auth_thread_register(model_thread->auth_thread, asker, account, password);
 }
 
 static void remove_account(void *of, struct apo_asker asker, const char *account,
@@ -148,7 +148,7 @@ static void remove_account(void *of, struct apo_asker asker, const char *account
 {
 	struct apo_model_thread *model_thread = of;
 
-	apo_checker_remove(model_thread->checker, asker, account, password);
+	apo_auth_thread_remove(model_thread->auth_thread, asker, account, password);
 }
 
 static void keep(void *of, const struct apo_said *said)
@@ -486,8 +486,8 @@ void apo_model_thread_abandon(struct apo_model_thread *model_thread)
 
 int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_worker *workers,
 			  unsigned worker_count, struct apo_mailbox *acceptor,
-			  struct apo_checker *checker, struct apo_history_thread *history_thread,
-			  struct apo_config *config)
+			  struct apo_auth_thread *auth_thread,
+			  struct apo_history_thread *history_thread, struct apo_config *config)
 {
 	struct apo_model_start start = {.config = &config->model,
 					.calls = &model_thread->calls,
@@ -500,7 +500,7 @@ int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_work
 	/* Two runs do not begin in the same millisecond. */
 	start.run = (uint64_t)start.wall_ms;
 	model_thread->acceptor = acceptor;
-	model_thread->checker = checker;
+	model_thread->auth_thread = auth_thread;
 	model_thread->calls = calls;
 	model_thread->history_thread = history_thread;
 	if (history_thread) {
@@ -511,7 +511,7 @@ int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_work
 		model_thread->calls.ask_history = ask_history;
 		start.last_position = apo_history_last_position(history_thread->history);
 	}
-	if (checker->store) {
+	if (auth_thread->store) {
 		model_thread->calls.check_account = check_account;
 		model_thread->calls.register_account = register_account;
 		model_thread->calls.remove_account = remove_account;

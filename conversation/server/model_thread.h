@@ -14,14 +14,14 @@
 
 #include "conversation/server/worker.h"
 
-struct apo_checker;
+struct apo_auth_thread;
 struct apo_history_thread;
 
 struct apo_model_thread {
 	pthread_t thread;
 	struct apo_mailbox box;
 	struct apo_mailbox *acceptor; /* for requests */
-	struct apo_checker *checker;
+	struct apo_auth_thread *auth_thread;
 	struct apo_history_thread *history_thread; /* NULL: there is no history */
 	struct apo_model_calls calls;
 	struct apo_model *model;
@@ -48,8 +48,8 @@ struct apo_model_thread {
  * mailbox must have been initialized before (workers put into it). */
 int apo_model_thread_init(struct apo_model_thread *model_thread, struct apo_worker *workers,
 			  unsigned worker_count, struct apo_mailbox *acceptor,
-			  struct apo_checker *checker, struct apo_history_thread *history_thread,
-			  struct apo_config *config);
+			  struct apo_auth_thread *auth_thread,
+			  struct apo_history_thread *history_thread, struct apo_config *config);
 /* After its thread has ended, and those of the workers: what nobody takes any more. */
 void apo_model_thread_drop_mail(struct apo_model_thread *model_thread);
 /* After that, and apo_worker_fini of all. The mailbox stays. */

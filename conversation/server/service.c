@@ -169,7 +169,7 @@ static bool reload(struct apo_service *service, const struct apo_request *reques
 		use(service, config);
 		rudp_log(RUDP_LOG_INFO, "configuration read file=%s", service->file);
 	}
-	apo_checker_refresh(&service->checker);
+	apo_auth_thread_refresh(&service->auth_thread);
 	apo_hand_over_on_reload(service);
 	if (config || request)
 		send_configuration(&service->model_thread.box, config, request, first.text);
@@ -476,12 +476,12 @@ static int begin(struct apo_service *service)
 				       service->box.fd)) < 0 ||
 	    (error = apo_mailbox_init(&service->model_thread.box)) < 0 ||
 	    (error = init_workers(service)) < 0 || (error = apo_service_open_store(service)) < 0 ||
-	    (error = apo_checker_start(&service->checker, &service->model_thread.box,
-				       service->store)) < 0 ||
+	    (error = apo_auth_thread_start(&service->auth_thread, &service->model_thread.box,
+					   service->store)) < 0 ||
 	    (error = apo_service_open_history(service)) < 0 ||
-	    (error = apo_model_thread_init(&service->model_thread, service->workers,
-					   service->worker_count, &service->box, &service->checker,
-					   apo_service_history_thread(service), config)) < 0 ||
+	    (error = apo_model_thread_init(
+		     &service->model_thread, service->workers, service->worker_count, &service->box,
+		     &service->auth_thread, apo_service_history_thread(service), config)) < 0 ||
 	    (error = apo_service_load_accounts(service)) < 0)
 		return error;
 	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
@@ -524,7 +524,7 @@ static void stop_threads(struct apo_service *service)
 	apo_service_stop_workers(service);
 	if (service->is_model_thread_running)
 		pthread_join(service->model_thread.thread, NULL);
-	apo_checker_stop(&service->checker);
+	apo_auth_thread_stop(&service->auth_thread);
 	if (service->has_history)
 		apo_history_thread_stop(&service->history_thread);
 	if (service->store)

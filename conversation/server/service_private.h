@@ -34,10 +34,10 @@ struct apo_service {
 	unsigned running_count; /* of workers that have a thread: the first ones */
 	unsigned cut_count; /* as the drained workers have told */
 	struct apo_model_thread model_thread;
-	struct apo_checker checker;
+	struct apo_auth_thread auth_thread;
 	struct apo_history_thread history_thread;
 	bool has_history;        /* there is a history thread */
-	struct apo_store *store; /* the checker's while that runs and is asked; NULL: none */
+	struct apo_store *store; /* the auth thread's while that runs and is asked; NULL: none */
 	struct apo_acceptor acceptor;
 	struct apo_messaging_node messaging_node;
 	struct apo_metrics metrics;
@@ -78,7 +78,7 @@ int apo_service_open_history(struct apo_service *service);
 /* NULL: there is none. */
 struct apo_history_thread *apo_service_history_thread(struct apo_service *service);
 /* All that the store knows and the model does not: accounts, and markers. While nobody asks the
- * checker. */
+ * auth thread. */
 int apo_service_load_accounts(struct apo_service *service);
 /* Whom the run before has left in channels is there no more (apo_history_begin_run). */
 int apo_service_begin_history(struct apo_service *service);

@@ -72,7 +72,7 @@ int apo_take_over(struct apo_service *service)
 	(void)apo_service_open_metrics(service);
 	apo_acceptor_listen(&service->acceptor);
 	/* Accounts that were made or removed since ours were read. */
-	apo_checker_refresh(&service->checker);
+	apo_auth_thread_refresh(&service->auth_thread);
 	rudp_log(RUDP_LOG_INFO, "taken over pid=%d connections=%lu left=%lu", (int)getpid(),
 		 cargo.moved, cargo.left);
 	return apo_service_watch(service, &service->predecessor, APO_SOURCE_PREDECESSOR, fd);

@@ -427,7 +427,7 @@ Test(accounts, spans_of_two_configurations_end_in_their_order_and_are_handed_ove
 	cr_assert(logs_in_from("198.51.100.11"));
 }
 
-/* The checker gives each network a part of its time. */
+/* The auth thread gives each network a part of its time. */
 Test(accounts, who_asks_is_told_by_network)
 {
 	uint64_t first;

@@ -24,7 +24,7 @@ struct server {
 	struct apo_worker workers[WORKERS];
 	unsigned worker_count;
 	struct apo_mailbox acceptor_box;
-	struct apo_checker checker; /* asked by nobody: there are no passwords */
+	struct apo_auth_thread auth_thread; /* asked by nobody: there are no passwords */
 	struct apo_model_thread model_thread;
 	struct apo_acceptor acceptor;
 	struct apo_metrics metrics;
@@ -69,7 +69,7 @@ static inline int server_open(struct server *server, struct apo_config *config,
 		error |= apo_worker_init(server->workers + i, i, &server->model_thread.box,
 					 &server->acceptor_box, config);
 	error |= apo_model_thread_init(&server->model_thread, server->workers, worker_count,
-				       &server->acceptor_box, &server->checker, NULL, config);
+				       &server->acceptor_box, &server->auth_thread, NULL, config);
 	server->model_thread.is_alone = true;
 	server->metrics.epoll_fd = server->epoll_fd;
 	apo_metrics_init(&server->metrics);

@@ -17,7 +17,7 @@
 #define FROM(number) ((struct apo_asker){.ticket = (number), .network = 1})
 
 static struct apo_mailbox box;
-static struct apo_checker checker;
+static struct apo_auth_thread auth_thread;
 static struct apo_store *store;
 static char directory[64], file[80];
 static struct apo_mail *mail; /* that was taken and not looked at */
@@ -33,19 +33,19 @@ static void begin(void)
 	store = apo_store_open(file, reason, sizeof reason);
 	cr_assert(ne(ptr, store, NULL), "%s", reason);
 	cr_assert(eq(int, apo_mailbox_init(&box), 0));
-	cr_assert(eq(int, apo_checker_start(&checker, &box, store), 0));
+	cr_assert(eq(int, apo_auth_thread_start(&auth_thread, &box, store), 0));
 }
 
 static void end(void)
 {
-	apo_checker_stop(&checker);
+	apo_auth_thread_stop(&auth_thread);
 	apo_store_close(store);
 	apo_mailbox_fini(&box);
 	cr_assert(eq(int, unlink(file), 0));
 	cr_assert(eq(int, rmdir(directory), 0));
 }
 
-TestSuite(checker, .init = begin, .fini = end, .timeout = 600);
+TestSuite(auth_thread, .init = begin, .fini = end, .timeout = 600);
 
 /* The next piece of mail, which must be of this kind; the caller's. */
 static void *next(enum apo_mail_kind kind)
@@ -94,78 +94,78 @@ static void ignore(void *of, int64_t id, const char *name)
 	(void)name;
 }
 
-Test(checker, an_account_is_made_told_and_checked)
+Test(auth_thread, an_account_is_made_told_and_checked)
 {
-	apo_checker_register(&checker, FROM(1), "Dan", "correct horse");
+	apo_auth_thread_register(&auth_thread, FROM(1), "Dan", "correct horse");
 	told("Dan");
 	answered(1, APO_CHECKED_RIGHT, "Dan");
-	apo_checker_ask_account(&checker, FROM(2), "dan", "correct horse");
+	apo_auth_thread_ask_account(&auth_thread, FROM(2), "dan", "correct horse");
 	answered(2, APO_CHECKED_RIGHT, "Dan");
-	apo_checker_ask_account(&checker, FROM(3), "dan", "correct hors");
+	apo_auth_thread_ask_account(&auth_thread, FROM(3), "dan", "correct hors");
 	answered(3, APO_CHECKED_WRONG, "");
-	apo_checker_ask_account(&checker, FROM(4), "eve", "correct horse");
+	apo_auth_thread_ask_account(&auth_thread, FROM(4), "eve", "correct horse");
 	answered(4, APO_CHECKED_WRONG, "");
-	apo_checker_register(&checker, FROM(5), "DAN", "another horse");
+	apo_auth_thread_register(&auth_thread, FROM(5), "DAN", "another horse");
 	answered(5, APO_CHECKED_WRONG, "");
 }
 
-Test(checker, a_hash_is_checked_as_it_is)
+Test(auth_thread, a_hash_is_checked_as_it_is)
 {
 	char hash[APO_HASH_SIZE];
 
-	cr_assert(eq(int, apo_checker_hash("secret", hash), 0));
+	cr_assert(eq(int, apo_auth_thread_hash("secret", hash), 0));
 	cr_assert(eq(int, strncmp(hash, "$argon2id$", 10), 0));
-	apo_checker_ask(&checker, FROM(1), hash, "secret");
+	apo_auth_thread_ask(&auth_thread, FROM(1), hash, "secret");
 	answered(1, APO_CHECKED_RIGHT, "");
-	apo_checker_ask(&checker, FROM(2), hash, "Secret");
+	apo_auth_thread_ask(&auth_thread, FROM(2), hash, "Secret");
 	answered(2, APO_CHECKED_WRONG, "");
-	apo_checker_ask(&checker, FROM(3), "no hash", "secret");
+	apo_auth_thread_ask(&auth_thread, FROM(3), "no hash", "secret");
 	answered(3, APO_CHECKED_WRONG, "");
 }
 
-Test(checker, names_that_others_add_are_told)
+Test(auth_thread, names_that_others_add_are_told)
 {
 	char reason[256] = "";
 	struct apo_store *other = apo_store_open(file, reason, sizeof reason);
 
 	cr_assert(ne(ptr, other, NULL), "%s", reason);
 	cr_assert(eq(int, apo_account_add(other, "fay", "hash", 1), 0));
-	apo_checker_refresh(&checker);
+	apo_auth_thread_refresh(&auth_thread);
 	told_news(APO_ACCOUNTS_BEGIN, "");
 	told("fay");
 	told_news(APO_ACCOUNTS_END, "");
 	cr_assert(eq(int, apo_account_add(other, "gus", "hash", 1), 0));
 	apo_store_close(other);
-	apo_checker_ask_account(&checker, FROM(1), "nobody", "x");
+	apo_auth_thread_ask_account(&auth_thread, FROM(1), "nobody", "x");
 	told("gus");
 	answered(1, APO_CHECKED_WRONG, "");
 }
 
-Test(checker, who_knows_the_password_removes_the_account)
+Test(auth_thread, who_knows_the_password_removes_the_account)
 {
-	apo_checker_register(&checker, FROM(1), "Dan", "correct horse");
+	apo_auth_thread_register(&auth_thread, FROM(1), "Dan", "correct horse");
 	told("Dan");
 	answered(1, APO_CHECKED_RIGHT, "Dan");
-	apo_checker_remove(&checker, FROM(2), "dan", "correct hors");
+	apo_auth_thread_remove(&auth_thread, FROM(2), "dan", "correct hors");
 	answered(2, APO_CHECKED_WRONG, "");
-	apo_checker_remove(&checker, FROM(3), "dan", "");
+	apo_auth_thread_remove(&auth_thread, FROM(3), "dan", "");
 	answered(3, APO_CHECKED_WRONG, "");
-	apo_checker_remove(&checker, FROM(4), "eve", NULL);
+	apo_auth_thread_remove(&auth_thread, FROM(4), "eve", NULL);
 	answered(4, APO_CHECKED_WRONG, "");
-	apo_checker_remove(&checker, FROM(5), "dan", "correct horse");
+	apo_auth_thread_remove(&auth_thread, FROM(5), "dan", "correct horse");
 	told_news(APO_ACCOUNT_IS_GONE, "Dan");
 	answered(5, APO_CHECKED_RIGHT, "Dan");
-	apo_checker_ask_account(&checker, FROM(6), "dan", "correct horse");
+	apo_auth_thread_ask_account(&auth_thread, FROM(6), "dan", "correct horse");
 	answered(6, APO_CHECKED_WRONG, "");
-	apo_checker_register(&checker, FROM(7), "dan", "another horse");
+	apo_auth_thread_register(&auth_thread, FROM(7), "dan", "another horse");
 	told("dan");
 	answered(7, APO_CHECKED_RIGHT, "dan");
-	apo_checker_remove(&checker, FROM(8), "dan", NULL);
+	apo_auth_thread_remove(&auth_thread, FROM(8), "dan", NULL);
 	told_news(APO_ACCOUNT_IS_GONE, "dan");
 	answered(8, APO_CHECKED_RIGHT, "dan");
 }
 
-Test(checker, what_others_remove_is_not_told_any_more)
+Test(auth_thread, what_others_remove_is_not_told_any_more)
 {
 	char reason[256] = "";
 	struct apo_store *other = apo_store_open(file, reason, sizeof reason);
@@ -173,34 +173,34 @@ Test(checker, what_others_remove_is_not_told_any_more)
 	cr_assert(ne(ptr, other, NULL), "%s", reason);
 	cr_assert(eq(int, apo_account_add(other, "fay", "hash", 1), 0));
 	cr_assert(eq(int, apo_account_add(other, "gus", "hash", 1), 0));
-	apo_checker_refresh(&checker);
+	apo_auth_thread_refresh(&auth_thread);
 	told_news(APO_ACCOUNTS_BEGIN, "");
 	told("fay");
 	told("gus");
 	told_news(APO_ACCOUNTS_END, "");
 	cr_assert(eq(int, apo_account_remove(other, "FAY"), 0));
 	apo_store_close(other);
-	apo_checker_refresh(&checker);
+	apo_auth_thread_refresh(&auth_thread);
 	told_news(APO_ACCOUNTS_BEGIN, "");
 	told("gus");
 	told_news(APO_ACCOUNTS_END, "");
 }
 
-Test(checker, a_long_name_is_nobodys)
+Test(auth_thread, a_long_name_is_nobodys)
 {
 	char name[400];
 
 	memset(name, 'n', sizeof name - 1);
 	name[sizeof name - 1] = '\0';
-	apo_checker_ask_account(&checker, FROM(1), name, "x");
+	apo_auth_thread_ask_account(&auth_thread, FROM(1), name, "x");
 	answered(1, APO_CHECKED_WRONG, "");
 	name[APO_NICK_BYTES_MAX + 1] = '\0';
-	apo_checker_register(&checker, FROM(2), name, "x");
+	apo_auth_thread_register(&auth_thread, FROM(2), name, "x");
 	answered(2, APO_CHECKED_FAILED, "");
 }
 
 /* The thread has not been asked yet, so the store is still ours. */
-Test(checker, a_full_disk_fails_and_nothing_more)
+Test(auth_thread, a_full_disk_fails_and_nothing_more)
 {
 	char name[16];
 	unsigned i = 0;
@@ -211,21 +211,21 @@ Test(checker, a_full_disk_fails_and_nothing_more)
 		snprintf(name, sizeof name, "name%u", i++);
 	while (apo_account_add(store, name, "a hash of many bytes, to fill pages", 1) == 0);
 	cr_assert(eq(int, apo_accounts_tell_new(store, ignore, NULL), 0));
-	apo_checker_register(&checker, FROM(1), name, "password");
+	apo_auth_thread_register(&auth_thread, FROM(1), name, "password");
 	answered(1, APO_CHECKED_FAILED, "");
-	apo_checker_ask_account(&checker, FROM(2), name, "password");
+	apo_auth_thread_ask_account(&auth_thread, FROM(2), name, "password");
 	answered(2, APO_CHECKED_WRONG, "");
 }
 
-Test(checker, more_questions_than_fit_are_answered_at_once)
+Test(auth_thread, more_questions_than_fit_are_answered_at_once)
 {
 	char hash[APO_HASH_SIZE];
 	unsigned i, failed = 0;
 	struct apo_answer *answer;
 
-	cr_assert(eq(int, apo_checker_hash("secret", hash), 0));
+	cr_assert(eq(int, apo_auth_thread_hash("secret", hash), 0));
 	for (i = 0; i < APO_CHECKS_MAX + 10; i++)
-		apo_checker_ask(&checker, FROM(i), hash, "wrong");
+		apo_auth_thread_ask(&auth_thread, FROM(i), hash, "wrong");
 	for (i = 0; i < APO_CHECKS_MAX + 10; i++) {
 		answer = next(APO_MAIL_CHECKED);
 		failed += answer->result == APO_CHECKED_FAILED;
@@ -237,7 +237,7 @@ Test(checker, more_questions_than_fit_are_answered_at_once)
 	cr_assert(le(uint, failed, 10));
 }
 
-Test(checker, a_network_that_fills_the_queue_leaves_room_for_another)
+Test(auth_thread, a_network_that_fills_the_queue_leaves_room_for_another)
 {
 	struct apo_asker other = {.ticket = 1000, .network = 2};
 	char hash[APO_HASH_SIZE];
@@ -245,10 +245,10 @@ Test(checker, a_network_that_fills_the_queue_leaves_room_for_another)
 	bool is_answered = false;
 	struct apo_answer *answer;
 
-	cr_assert(eq(int, apo_checker_hash("secret", hash), 0));
+	cr_assert(eq(int, apo_auth_thread_hash("secret", hash), 0));
 	for (i = 0; i < APO_CHECKS_MAX + 10; i++)
-		apo_checker_ask(&checker, FROM(i), hash, "wrong");
-	apo_checker_ask(&checker, other, hash, "secret");
+		apo_auth_thread_ask(&auth_thread, FROM(i), hash, "wrong");
+	apo_auth_thread_ask(&auth_thread, other, hash, "secret");
 	for (i = 0; i < APO_CHECKS_MAX + 11; i++) {
 		answer = next(APO_MAIL_CHECKED);
 		if (answer->ticket == other.ticket) {

@@ -20,7 +20,7 @@ static struct apo_config config = {
 };
 static struct apo_worker worker;
 static struct apo_mailbox acceptor_box;
-static struct apo_checker checker; /* never started */
+static struct apo_auth_thread auth_thread; /* never started */
 static struct apo_model_thread model_thread;
 static struct apo_batcher events;
 
@@ -35,8 +35,8 @@ static void begin(void)
 	cr_assert(
 		eq(int, apo_worker_init(&worker, 0, &model_thread.box, &acceptor_box, &config), 0));
 	cr_assert(eq(int,
-		     apo_model_thread_init(&model_thread, &worker, 1, &acceptor_box, &checker, NULL,
-					   &config),
+		     apo_model_thread_init(&model_thread, &worker, 1, &acceptor_box, &auth_thread,
+					   NULL, &config),
 		     0));
 	apo_batcher_init(&events, &model_thread.box, &worker.box, APO_MAIL_BATCH, 0);
 }
