@@ -15,7 +15,7 @@
 #define APO_SERVER_ACCEPTOR_H
 
 #include "conversation/server/source.h"
-#include "conversation/server/visitors.h"
+#include "conversation/server/ip_limits.h"
 #include "conversation/server/worker.h"
 
 #define APO_ACCEPTS_AT_ONCE 64

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/server/visitors.h"
+#include "conversation/server/ip_limits.h"
 
 #include <assert.h>
 #include <stdlib.h>

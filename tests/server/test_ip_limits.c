@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "conversation/server/cloak.h"
-#include "conversation/server/visitors.h"
+#include "conversation/server/ip_limits.h"
 
 #define S RUDP_NS_PER_S
 
