@@ -27,27 +27,27 @@ int apo_acceptor_watch(const struct apo_acceptor *acceptor, struct apo_source *s
 
 /* ---- to a worker ---- */
 
-static void drop(struct apo_acceptor *acceptor, int fd, struct apo_visitor *visitor)
+static void drop(struct apo_acceptor *acceptor, int fd, struct apo_ip_entry *ip_entry)
 {
-	apo_visitors_leave(&acceptor->visitors, visitor);
+	apo_ip_limits_leave(&acceptor->ip_limits, ip_entry);
 	close(fd);
 }
 
 static void hand_over(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-		      bool is_tls, struct apo_visitor *visitor, const char *refusal)
+		      bool is_tls, struct apo_ip_entry *ip_entry, const char *refusal)
 {
 	/* Without a context: the certificate has gone since the configuration was checked. */
 	bool can_serve = !is_tls || acceptor->tls;
 	struct apo_adopt *adopt = can_serve ? malloc(sizeof *adopt) : NULL;
 
 	if (!adopt) {
-		drop(acceptor, fd, visitor);
+		drop(acceptor, fd, ip_entry);
 		return;
 	}
 	*adopt = (struct apo_adopt){.mail.kind = APO_MAIL_ADOPT,
 				    .fd = fd,
 				    .address = *address,
-				    .visitor = visitor,
+				    .ip_entry = ip_entry,
 				    .refusal = refusal};
 	if (is_tls)
 		adopt->tls = apo_tls_context_get(acceptor->tls);
@@ -60,12 +60,12 @@ static void hand_over(struct apo_acceptor *acceptor, int fd, const struct rudp_a
 }
 
 static void refuse(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-		   bool is_tls, struct apo_visitor *visitor, const char *reason)
+		   bool is_tls, struct apo_ip_entry *ip_entry, const char *reason)
 {
 	if (acceptor->refusals_count < APO_REFUSALS_MAX)
-		hand_over(acceptor, fd, address, is_tls, visitor, reason);
+		hand_over(acceptor, fd, address, is_tls, ip_entry, reason);
 	else
-		drop(acceptor, fd, visitor);
+		drop(acceptor, fd, ip_entry);
 }
 
 /* Sessions of one peer follow each other, so the same worker has them: the end of one is told
@@ -108,22 +108,22 @@ static void waiter_free(struct apo_acceptor *acceptor, struct apo_waiter *waiter
 }
 
 void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-			   bool is_tls, struct apo_visitor *visitor, int64_t until_ns)
+			   bool is_tls, struct apo_ip_entry *ip_entry, int64_t until_ns)
 {
 	struct apo_waiter *waiter = calloc(1, sizeof *waiter);
 
 	if (!waiter) {
-		drop(acceptor, fd, visitor);
+		drop(acceptor, fd, ip_entry);
 		return;
 	}
 	waiter->source = (struct apo_source){APO_SOURCE_WAITER, fd};
 	waiter->address = *address;
-	waiter->visitor = visitor;
+	waiter->ip_entry = ip_entry;
 	waiter->is_tls = is_tls;
 	waiter->until_ns = until_ns;
 	/* What it has to say waits as well; only its going is of interest. */
 	if (apo_acceptor_watch(acceptor, &waiter->source, EPOLLRDHUP, EPOLL_CTL_ADD) < 0) {
-		drop(acceptor, fd, visitor);
+		drop(acceptor, fd, ip_entry);
 		free(waiter);
 		return;
 	}
@@ -140,10 +140,10 @@ static void end_waiting(struct apo_acceptor *acceptor, const char *refusal)
 	(void)epoll_ctl(acceptor->epoll_fd, EPOLL_CTL_DEL, waiter->source.fd, NULL);
 	if (refusal)
 		refuse(acceptor, waiter->source.fd, &waiter->address, waiter->is_tls,
-		       waiter->visitor, refusal);
+		       waiter->ip_entry, refusal);
 	else
 		hand_over(acceptor, waiter->source.fd, &waiter->address, waiter->is_tls,
-			  waiter->visitor, NULL);
+			  waiter->ip_entry, NULL);
 	waiter_free(acceptor, waiter);
 }
 
@@ -158,14 +158,14 @@ void apo_acceptor_on_waiter(struct apo_acceptor *acceptor, struct apo_source *so
 {
 	struct apo_waiter *waiter = (struct apo_waiter *)(void *)source;
 
-	drop(acceptor, source->fd, waiter->visitor);
+	drop(acceptor, source->fd, waiter->ip_entry);
 	waiter_free(acceptor, waiter);
 }
 
 void apo_acceptor_on_gone(struct apo_acceptor *acceptor, const struct apo_note *note)
 {
-	if (note->visitor)
-		apo_visitors_leave(&acceptor->visitors, note->visitor);
+	if (note->ip_entry)
+		apo_ip_limits_leave(&acceptor->ip_limits, note->ip_entry);
 	if (note->was_refused)
 		acceptor->refusals_count--;
 	else
@@ -176,51 +176,51 @@ void apo_acceptor_on_gone(struct apo_acceptor *acceptor, const struct apo_note *
 /* ---- accepting ---- */
 
 static const char *reason_against(struct apo_acceptor *acceptor, const struct rudp_addr *address,
-				  int64_t now_at_ns, struct apo_visitor **visitor)
+				  int64_t now_at_ns, struct apo_ip_entry **ip_entry)
 {
-	switch (apo_visitors_enter(&acceptor->visitors, acceptor->config, address, now_at_ns,
-				   visitor)) {
-	case APO_VISIT_WELCOME:
+	switch (apo_ip_limits_enter(&acceptor->ip_limits, acceptor->config, address, now_at_ns,
+				    ip_entry)) {
+	case APO_IP_LIMIT_WELCOME:
 		break;
-	case APO_VISIT_TOO_MANY:
+	case APO_IP_LIMIT_TOO_MANY:
 		acceptor->counters.refused_address++;
 		return "Too many connections from your address";
-	case APO_VISIT_TOO_OFTEN:
+	case APO_IP_LIMIT_TOO_OFTEN:
 		acceptor->counters.refused_pace++;
 		return "Your address connects too often, wait a while";
-	case APO_VISIT_NO_MEMORY:
+	case APO_IP_LIMIT_NO_MEMORY:
 		return "Out of memory";
 	}
 	return NULL;
 }
 
 static void wait_for_turn(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-			  bool is_tls, struct apo_visitor *visitor, int64_t now_at_ns)
+			  bool is_tls, struct apo_ip_entry *ip_entry, int64_t now_at_ns)
 {
 	acceptor->counters.waited++;
-	apo_acceptor_let_wait(acceptor, fd, address, is_tls, visitor,
+	apo_acceptor_let_wait(acceptor, fd, address, is_tls, ip_entry,
 			      now_at_ns + acceptor->config->waiting_ns);
 }
 
 static void on_accepted(struct apo_acceptor *acceptor, int fd, bool is_tls,
 			const struct rudp_addr *address, int64_t now_at_ns)
 {
-	struct apo_visitor *visitor;
-	const char *reason = reason_against(acceptor, address, now_at_ns, &visitor);
+	struct apo_ip_entry *ip_entry;
+	const char *reason = reason_against(acceptor, address, now_at_ns, &ip_entry);
 
 	acceptor->counters.accepted++;
-	if (!visitor)
+	if (!ip_entry)
 		close(fd);
 	else if (reason)
-		refuse(acceptor, fd, address, is_tls, visitor, reason);
+		refuse(acceptor, fd, address, is_tls, ip_entry, reason);
 	else if (acceptor->inside_count < acceptor->config->model.clients_max &&
 		 acceptor->waiting_count == 0)
-		hand_over(acceptor, fd, address, is_tls, visitor, NULL);
+		hand_over(acceptor, fd, address, is_tls, ip_entry, NULL);
 	else if (acceptor->waiting_count < acceptor->config->waiting_max)
-		wait_for_turn(acceptor, fd, address, is_tls, visitor, now_at_ns);
+		wait_for_turn(acceptor, fd, address, is_tls, ip_entry, now_at_ns);
 	else {
 		acceptor->counters.refused_full++;
-		refuse(acceptor, fd, address, is_tls, visitor, "The server is full");
+		refuse(acceptor, fd, address, is_tls, ip_entry, "The server is full");
 	}
 }
 
@@ -408,7 +408,7 @@ int apo_acceptor_open(struct apo_acceptor *acceptor, int epoll_fd, struct apo_wo
 	acceptor->config = apo_config_get(config);
 	acceptor->accept_at_ns = RUDP_NEVER;
 	rudp_list_init(&acceptor->waiting);
-	apo_visitors_init(&acceptor->visitors);
+	apo_ip_limits_init(&acceptor->ip_limits);
 	renew_tls(acceptor);
 	error = is_heir ? 0 : open_wanted(acceptor);
 	if (error < 0)
@@ -452,7 +452,7 @@ void apo_acceptor_fini(struct apo_acceptor *acceptor)
 		apo_acceptor_on_waiter(
 			acceptor,
 			&RUDP_LIST_OWNER(acceptor->waiting.next, struct apo_waiter, link)->source);
-	apo_visitors_fini(&acceptor->visitors);
+	apo_ip_limits_fini(&acceptor->ip_limits);
 	if (acceptor->tls)
 		apo_tls_context_put(acceptor->tls);
 	apo_config_put(acceptor->config);

@@ -38,7 +38,7 @@ struct apo_acceptor {
 	apo_tls_context *tls;      /* NULL: none */
 	struct apo_worker *workers;
 	unsigned worker_count, next_worker;
-	struct apo_visitors visitors;
+	struct apo_ip_limits ip_limits;
 	struct apo_listener *listeners[APO_LISTENS_MAX];
 	unsigned listener_count;
 	unsigned inside_count, refusals_count;
@@ -81,8 +81,8 @@ struct apo_cargo;
  * opened with nothing to listen on. */
 void apo_acceptor_carry(struct apo_cargo *cargo, struct apo_acceptor *acceptor);
 /* A connection that is there already is counted. NULL without memory. */
-struct apo_visitor *apo_acceptor_readmit(struct apo_acceptor *acceptor,
-					 const struct rudp_addr *address);
+struct apo_ip_entry *apo_acceptor_readmit(struct apo_acceptor *acceptor,
+					  const struct rudp_addr *address);
 /* So many of them are with the workers. */
 void apo_acceptor_set_inside(struct apo_acceptor *acceptor, unsigned count);
 /* Listens where the configuration says, beside what it does already. What fails is in the log. */

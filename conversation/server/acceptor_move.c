@@ -66,7 +66,7 @@ static void carry_listeners(struct apo_cargo *cargo, struct apo_acceptor *accept
 
 static void read_waiter(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
 {
-	struct apo_visitor *visitor;
+	struct apo_ip_entry *ip_entry;
 	struct apo_waiter read;
 	int fd;
 
@@ -76,13 +76,13 @@ static void read_waiter(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
 	apo_cargo_descriptor(cargo, &fd);
 	if (fd < 0)
 		return;
-	visitor = cargo->carry.ok ? apo_acceptor_readmit(acceptor, &read.address) : NULL;
-	apo_carry_expect(&cargo->carry, visitor != NULL);
-	if (!visitor) {
+	ip_entry = cargo->carry.ok ? apo_acceptor_readmit(acceptor, &read.address) : NULL;
+	apo_carry_expect(&cargo->carry, ip_entry != NULL);
+	if (!ip_entry) {
 		close(fd);
 		return;
 	}
-	apo_acceptor_let_wait(acceptor, fd, &read.address, read.is_tls, visitor, read.until_ns);
+	apo_acceptor_let_wait(acceptor, fd, &read.address, read.is_tls, ip_entry, read.until_ns);
 }
 
 static void carry_waiters(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
@@ -109,16 +109,16 @@ static void carry_waiters(struct apo_cargo *cargo, struct apo_acceptor *acceptor
 void apo_acceptor_carry(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
 {
 	carry_counters(&cargo->carry, acceptor);
-	apo_visitors_carry(&cargo->carry, &acceptor->visitors);
+	apo_ip_limits_carry(&cargo->carry, &acceptor->ip_limits);
 	carry_listeners(cargo, acceptor);
 	if (cargo->carry.ok)
 		carry_waiters(cargo, acceptor);
 }
 
-struct apo_visitor *apo_acceptor_readmit(struct apo_acceptor *acceptor,
-					 const struct rudp_addr *address)
+struct apo_ip_entry *apo_acceptor_readmit(struct apo_acceptor *acceptor,
+					  const struct rudp_addr *address)
 {
-	return apo_visitors_readmit(&acceptor->visitors, address);
+	return apo_ip_limits_readmit(&acceptor->ip_limits, address);
 }
 
 void apo_acceptor_set_inside(struct apo_acceptor *acceptor, unsigned count)

@@ -14,7 +14,7 @@ struct apo_waiter {
 	struct apo_source source;
 	struct rudp_list link;
 	struct rudp_addr address;
-	struct apo_visitor *visitor;
+	struct apo_ip_entry *ip_entry;
 	bool is_tls;
 	int64_t until_ns;
 };
@@ -22,9 +22,9 @@ struct apo_waiter {
 int apo_acceptor_watch(const struct apo_acceptor *acceptor, struct apo_source *source,
 		       uint32_t events, int how);
 
-/* Until a place is free, or until_ns. Takes fd and visitor; without memory they go. */
+/* Until a place is free, or until_ns. Takes fd and ip_entry; without memory they go. */
 void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct rudp_addr *address,
-			   bool is_tls, struct apo_visitor *visitor, int64_t until_ns);
+			   bool is_tls, struct apo_ip_entry *ip_entry, int64_t until_ns);
 void apo_acceptor_stop_listening(struct apo_acceptor *acceptor);
 
 #endif

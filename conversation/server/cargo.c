@@ -207,11 +207,11 @@ static void read_moved(struct reading *reading, struct place *place)
 	if (fd < 0)
 		return;
 	apo_stream_open_line(&conn->stream, fd);
-	conn->visitor = NULL;
+	conn->ip_entry = NULL;
 	apo_conn_carry(&reading->cargo->carry, place->worker, conn, true);
 	if (reading->cargo->carry.ok)
-		conn->visitor = apo_acceptor_readmit(reading->house->acceptor, &conn->address);
-	apo_carry_expect(&reading->cargo->carry, conn->visitor != NULL);
+		conn->ip_entry = apo_acceptor_readmit(reading->house->acceptor, &conn->address);
+	apo_carry_expect(&reading->cargo->carry, conn->ip_entry != NULL);
 }
 
 static void read_conn(struct reading *reading, uint32_t turn)

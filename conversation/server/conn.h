@@ -55,7 +55,7 @@ struct apo_conn {
 	struct apo_watch *watches; /* oldest first */
 	struct apo_watch *watches_last;
 	uint64_t written_bytes;
-	void *visitor;       /* the acceptor's */
+	void *ip_entry;      /* the acceptor's */
 	const char *refusal; /* static: it must hear this and go */
 	struct rudp_addr address;
 	uint32_t slot, generation;

@@ -109,11 +109,11 @@ static bool open_stream(struct apo_conn *conn, struct apo_adopt *adopt)
 	return apo_stream_open_tls(&conn->stream, adopt->fd, adopt->tls) == 0;
 }
 
-static void tell_gone(struct apo_worker *worker, void *visitor, bool was_refused)
+static void tell_gone(struct apo_worker *worker, void *ip_entry, bool was_refused)
 {
 	struct apo_note *note = apo_batcher_add(&worker->to_acceptor, APO_NOTE_GONE, sizeof *note);
 
-	note->visitor = visitor;
+	note->ip_entry = ip_entry;
 	note->was_refused = was_refused;
 	note->cut_count = 0;
 }
@@ -155,7 +155,7 @@ void apo_conn_adopt(struct apo_worker *worker, struct apo_adopt *adopt)
 	APO_COUNT(worker, connections);
 	if (conn) {
 		conn->address = adopt->address;
-		conn->visitor = adopt->visitor;
+		conn->ip_entry = adopt->ip_entry;
 		conn->refusal = adopt->refusal;
 		conn->state = APO_CONN_GREETING;
 		rudp_timer_arm(&worker->wheel, &conn->timer,
@@ -163,7 +163,7 @@ void apo_conn_adopt(struct apo_worker *worker, struct apo_adopt *adopt)
 		apo_conn_greet(worker, conn);
 	} else {
 		APO_COUNT(worker, connections_gone);
-		tell_gone(worker, adopt->visitor, adopt->refusal != NULL);
+		tell_gone(worker, adopt->ip_entry, adopt->refusal != NULL);
 		if (adopt->fd >= 0)
 			close(adopt->fd);
 	}
@@ -193,7 +193,7 @@ void apo_conn_destroy(struct apo_worker *worker, struct apo_conn *conn)
 {
 	apo_conn_drop_watches(worker, conn);
 	APO_COUNT(worker, connections_gone);
-	tell_gone(worker, conn->visitor, conn->refusal != NULL);
+	tell_gone(worker, conn->ip_entry, conn->refusal != NULL);
 	apo_conn_forget(worker, conn);
 }
 

@@ -12,7 +12,7 @@ struct key {
 	uint8_t family;
 };
 
-struct apo_visitor {
+struct apo_ip_entry {
 	struct key key;
 	unsigned count;           /* connections */
 	int64_t paid_until_at_ns; /* of the pace at which it may connect */
@@ -33,143 +33,145 @@ static struct key key_of(const struct rudp_addr *address)
 	return key;
 }
 
-void apo_visitors_init(struct apo_visitors *visitors)
+void apo_ip_limits_init(struct apo_ip_limits *ip_limits)
 {
-	visitors->table = NULL;
-	visitors->idle_count = 0;
-	rudp_list_init(&visitors->idle);
+	ip_limits->table = NULL;
+	ip_limits->idle_count = 0;
+	rudp_list_init(&ip_limits->idle);
 }
 
-static void forget(struct apo_visitors *visitors, struct apo_visitor *visitor)
+static void forget(struct apo_ip_limits *ip_limits, struct apo_ip_entry *ip_entry)
 {
-	if (rudp_list_is_linked(&visitor->idle)) {
-		rudp_list_remove(&visitor->idle);
-		visitors->idle_count--;
+	if (rudp_list_is_linked(&ip_entry->idle)) {
+		rudp_list_remove(&ip_entry->idle);
+		ip_limits->idle_count--;
 	}
-	HASH_DEL(visitors->table, visitor);
-	free(visitor);
+	HASH_DEL(ip_limits->table, ip_entry);
+	free(ip_entry);
 }
 
-void apo_visitors_fini(struct apo_visitors *visitors)
+void apo_ip_limits_fini(struct apo_ip_limits *ip_limits)
 {
-	struct apo_visitor *visitor, *next;
+	struct apo_ip_entry *ip_entry, *next;
 
-	HASH_ITER(hh, visitors->table, visitor, next)
-	forget(visitors, visitor);
+	HASH_ITER(hh, ip_limits->table, ip_entry, next)
+	forget(ip_limits, ip_entry);
 }
 
-static struct apo_visitor *visitor_new(struct apo_visitors *visitors, const struct key *key)
+static struct apo_ip_entry *ip_entry_new(struct apo_ip_limits *ip_limits, const struct key *key)
 {
-	struct apo_visitor *visitor = calloc(1, sizeof *visitor);
+	struct apo_ip_entry *ip_entry = calloc(1, sizeof *ip_entry);
 	bool rudp_table_add_failed = false;
 
-	if (!visitor)
+	if (!ip_entry)
 		return NULL;
-	visitor->key = *key;
-	HASH_ADD(hh, visitors->table, key, sizeof visitor->key, visitor);
+	ip_entry->key = *key;
+	HASH_ADD(hh, ip_limits->table, key, sizeof ip_entry->key, ip_entry);
 	if (rudp_table_add_failed) {
-		free(visitor);
+		free(ip_entry);
 		return NULL;
 	}
-	return visitor;
+	return ip_entry;
 }
 
-static struct apo_visitor *visitor_of(struct apo_visitors *visitors,
-				      const struct rudp_addr *address)
+static struct apo_ip_entry *ip_entry_of(struct apo_ip_limits *ip_limits,
+					const struct rudp_addr *address)
 {
 	struct key key = key_of(address);
-	struct apo_visitor *visitor;
+	struct apo_ip_entry *ip_entry;
 
-	HASH_FIND(hh, visitors->table, &key, sizeof key, visitor);
-	if (!visitor)
-		visitor = visitor_new(visitors, &key);
-	if (visitor && rudp_list_is_linked(&visitor->idle)) {
-		rudp_list_remove(&visitor->idle);
-		visitors->idle_count--;
+	HASH_FIND(hh, ip_limits->table, &key, sizeof key, ip_entry);
+	if (!ip_entry)
+		ip_entry = ip_entry_new(ip_limits, &key);
+	if (ip_entry && rudp_list_is_linked(&ip_entry->idle)) {
+		rudp_list_remove(&ip_entry->idle);
+		ip_limits->idle_count--;
 	}
-	return visitor;
+	return ip_entry;
 }
 
 /* The pace: each connection costs a part of the span, and the whole span may be spent at once. */
-static bool may_connect(const struct apo_config *config, struct apo_visitor *visitor,
+static bool may_connect(const struct apo_config *config, struct apo_ip_entry *ip_entry,
 			int64_t now_at_ns)
 {
 	int64_t cost_ns = config->connects_ns / config->connects_max;
-	int64_t from_ns = rudp_time_max(visitor->paid_until_at_ns, now_at_ns);
+	int64_t from_ns = rudp_time_max(ip_entry->paid_until_at_ns, now_at_ns);
 
 	if (from_ns + cost_ns - now_at_ns > config->connects_ns)
 		return false;
-	visitor->paid_until_at_ns = from_ns + cost_ns;
+	ip_entry->paid_until_at_ns = from_ns + cost_ns;
 	return true;
 }
 
-enum apo_visit apo_visitors_enter(struct apo_visitors *visitors, const struct apo_config *config,
-				  const struct rudp_addr *address, int64_t now_at_ns,
-				  struct apo_visitor **visitor)
+enum apo_ip_verdict apo_ip_limits_enter(struct apo_ip_limits *ip_limits,
+					const struct apo_config *config,
+					const struct rudp_addr *address, int64_t now_at_ns,
+					struct apo_ip_entry **ip_entry)
 {
-	*visitor = visitor_of(visitors, address);
-	if (!*visitor)
-		return APO_VISIT_NO_MEMORY;
-	if ((*visitor)->count++ >= config->per_address_max)
-		return APO_VISIT_TOO_MANY;
-	return may_connect(config, *visitor, now_at_ns) ? APO_VISIT_WELCOME : APO_VISIT_TOO_OFTEN;
+	*ip_entry = ip_entry_of(ip_limits, address);
+	if (!*ip_entry)
+		return APO_IP_LIMIT_NO_MEMORY;
+	if ((*ip_entry)->count++ >= config->per_address_max)
+		return APO_IP_LIMIT_TOO_MANY;
+	return may_connect(config, *ip_entry, now_at_ns) ? APO_IP_LIMIT_WELCOME
+							 : APO_IP_LIMIT_TOO_OFTEN;
 }
 
-void apo_visitors_leave(struct apo_visitors *visitors, struct apo_visitor *visitor)
+void apo_ip_limits_leave(struct apo_ip_limits *ip_limits, struct apo_ip_entry *ip_entry)
 {
-	assert(visitor->count > 0);
-	if (--visitor->count > 0)
+	assert(ip_entry->count > 0);
+	if (--ip_entry->count > 0)
 		return;
-	rudp_list_append(&visitors->idle, &visitor->idle);
-	if (++visitors->idle_count > APO_VISITORS_IDLE_MAX)
-		forget(visitors, RUDP_LIST_OWNER(visitors->idle.next, struct apo_visitor, idle));
+	rudp_list_append(&ip_limits->idle, &ip_entry->idle);
+	if (++ip_limits->idle_count > APO_IP_LIMITS_IDLE_MAX)
+		forget(ip_limits, RUDP_LIST_OWNER(ip_limits->idle.next, struct apo_ip_entry, idle));
 }
 
 /* ---- from another process ---- */
 
-struct apo_visitor *apo_visitors_readmit(struct apo_visitors *visitors,
-					 const struct rudp_addr *address)
+struct apo_ip_entry *apo_ip_limits_readmit(struct apo_ip_limits *ip_limits,
+					   const struct rudp_addr *address)
 {
-	struct apo_visitor *visitor = visitor_of(visitors, address);
+	struct apo_ip_entry *ip_entry = ip_entry_of(ip_limits, address);
 
-	if (visitor)
-		visitor->count++;
-	return visitor;
+	if (ip_entry)
+		ip_entry->count++;
+	return ip_entry;
 }
 
-static void read_one(struct apo_carry *carry, struct apo_visitors *visitors, const struct key *key,
-		     int64_t paid_until_at_ns)
+static void read_one(struct apo_carry *carry, struct apo_ip_limits *ip_limits,
+		     const struct key *key, int64_t paid_until_at_ns)
 {
-	struct apo_visitor *visitor;
+	struct apo_ip_entry *ip_entry;
 
-	HASH_FIND(hh, visitors->table, key, sizeof *key, visitor);
-	apo_carry_expect(carry, !visitor);
-	visitor = carry->ok ? visitor_new(visitors, key) : NULL;
-	apo_carry_expect(carry, visitor != NULL);
-	if (!visitor)
+	HASH_FIND(hh, ip_limits->table, key, sizeof *key, ip_entry);
+	apo_carry_expect(carry, !ip_entry);
+	ip_entry = carry->ok ? ip_entry_new(ip_limits, key) : NULL;
+	apo_carry_expect(carry, ip_entry != NULL);
+	if (!ip_entry)
 		return;
-	visitor->paid_until_at_ns = paid_until_at_ns;
-	rudp_list_append(&visitors->idle, &visitor->idle);
-	visitors->idle_count++;
+	ip_entry->paid_until_at_ns = paid_until_at_ns;
+	rudp_list_append(&ip_limits->idle, &ip_entry->idle);
+	ip_limits->idle_count++;
 }
 
-void apo_visitors_carry(struct apo_carry *carry, struct apo_visitors *visitors)
+void apo_ip_limits_carry(struct apo_carry *carry, struct apo_ip_limits *ip_limits)
 {
-	struct apo_visitor *visitor = visitors->table;
-	uint32_t count = HASH_CNT(hh, visitors->table), i;
+	struct apo_ip_entry *ip_entry = ip_limits->table;
+	uint32_t count = HASH_CNT(hh, ip_limits->table), i;
 	int64_t paid_until_at_ns = 0;
 	struct key key;
 
 	apo_carry_count(carry, &count, sizeof key + sizeof paid_until_at_ns);
 	for (i = 0; i < count && carry->ok; i++) {
 		if (!carry->is_reading) {
-			key = visitor->key;
-			paid_until_at_ns = visitor->paid_until_at_ns;
-			visitor = visitor->hh.next;
+			key = ip_entry->key;
+			paid_until_at_ns = ip_entry->paid_until_at_ns;
+			ip_entry = ip_entry->hh.next;
 		}
 		apo_carry_bytes(carry, &key, sizeof key);
 		apo_carry_instant(carry, &paid_until_at_ns);
 		if (carry->is_reading && carry->ok)
-			read_one(carry, visitors, &key, paid_until_at_ns);
+			read_one(carry, ip_limits, &key, paid_until_at_ns);
 	}
 }

@@ -47,7 +47,7 @@ struct apo_adopt {
 	apo_tls_context *tls;        /* a reference, or NULL: a line socket */
 	struct apo_session *session; /* a reference: then there is neither fd nor tls; else NULL */
 	struct rudp_addr address;
-	void *visitor;       /* the acceptor's, told when the connection has gone; NULL: none */
+	void *ip_entry;      /* the acceptor's, told when the connection has gone; NULL: none */
 	const char *refusal; /* static: it is told why, and closed; NULL: it is welcome */
 };
 
@@ -179,7 +179,7 @@ enum apo_note_kind {
 
 struct apo_note {
 	struct apo_record record;
-	void *visitor;
+	void *ip_entry;
 	bool was_refused;
 	uint32_t cut_count; /* DRAINED: of connections whose queues the time was too short for */
 };

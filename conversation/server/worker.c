@@ -330,7 +330,7 @@ static void serve_drain(struct apo_worker *worker)
 		return;
 	worker->is_drained = true;
 	note = apo_batcher_add(&worker->to_acceptor, APO_NOTE_DRAINED, sizeof *note);
-	note->visitor = NULL;
+	note->ip_entry = NULL;
 	note->was_refused = false;
 	note->cut_count = worker->cut_count;
 }

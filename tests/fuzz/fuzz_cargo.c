@@ -63,7 +63,7 @@ static void come_in(struct server *server, unsigned i)
 static void make_good(void)
 {
 	struct apo_household house;
-	struct apo_visitor *visitor;
+	struct apo_ip_entry *visitor;
 	static struct server server;
 	struct rudp_addr address = {.family = AF_INET};
 	struct apo_cargo cargo;

@@ -60,7 +60,7 @@ static struct apo_adopt *given(void)
 
 static void let_go(struct apo_adopt *adopt)
 {
-	struct apo_note note = {.visitor = adopt->visitor, .was_refused = adopt->refusal != NULL};
+	struct apo_note note = {.ip_entry = adopt->ip_entry, .was_refused = adopt->refusal != NULL};
 
 	apo_acceptor_on_gone(&acceptor, &note);
 	close(adopt->fd);

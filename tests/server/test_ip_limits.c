@@ -26,97 +26,100 @@ static struct rudp_addr at(const char *text)
 	return address;
 }
 
-static enum apo_visit enter(struct apo_visitors *visitors, const char *from, int64_t now_ns,
-			    struct apo_visitor **visitor)
+static enum apo_ip_verdict enter(struct apo_ip_limits *ip_limits, const char *from, int64_t now_ns,
+				 struct apo_ip_entry **ip_entry)
 {
 	struct rudp_addr address = at(from);
 
-	return apo_visitors_enter(visitors, &config, &address, now_ns, visitor);
+	return apo_ip_limits_enter(ip_limits, &config, &address, now_ns, ip_entry);
 }
 
-static enum apo_visit enter_and_leave(struct apo_visitors *visitors, const char *from,
-				      int64_t now_ns)
+static enum apo_ip_verdict enter_and_leave(struct apo_ip_limits *ip_limits, const char *from,
+					   int64_t now_ns)
 {
-	struct apo_visitor *visitor;
-	enum apo_visit visit = enter(visitors, from, now_ns, &visitor);
+	struct apo_ip_entry *ip_entry;
+	enum apo_ip_verdict visit = enter(ip_limits, from, now_ns, &ip_entry);
 
-	apo_visitors_leave(visitors, visitor);
+	apo_ip_limits_leave(ip_limits, ip_entry);
 	return visit;
 }
 
-Test(visitors, an_address_has_so_many_connections_and_no_more)
+Test(ip_limits, an_address_has_so_many_connections_and_no_more)
 {
-	struct apo_visitors visitors;
-	struct apo_visitor *of[4];
+	struct apo_ip_limits ip_limits;
+	struct apo_ip_entry *of[4];
 	int i;
 
-	apo_visitors_init(&visitors);
+	apo_ip_limits_init(&ip_limits);
 	for (i = 0; i < 3; i++)
-		cr_assert(
-			eq(int, enter(&visitors, "192.0.2.1:1000", S, of + i), APO_VISIT_WELCOME));
-	cr_assert(eq(int, enter(&visitors, "192.0.2.1:1001", S, of + 3), APO_VISIT_TOO_MANY));
-	cr_assert(eq(int, enter_and_leave(&visitors, "192.0.2.2:1000", S), APO_VISIT_WELCOME));
+		cr_assert(eq(int, enter(&ip_limits, "192.0.2.1:1000", S, of + i),
+			     APO_IP_LIMIT_WELCOME));
+	cr_assert(eq(int, enter(&ip_limits, "192.0.2.1:1001", S, of + 3), APO_IP_LIMIT_TOO_MANY));
+	cr_assert(eq(int, enter_and_leave(&ip_limits, "192.0.2.2:1000", S), APO_IP_LIMIT_WELCOME));
 	/* Who is refused counts until it has gone. */
-	apo_visitors_leave(&visitors, of[0]);
-	cr_assert(eq(int, enter(&visitors, "192.0.2.1:1002", S, of), APO_VISIT_TOO_MANY));
-	apo_visitors_leave(&visitors, of[0]);
-	apo_visitors_leave(&visitors, of[3]);
-	cr_assert(eq(int, enter(&visitors, "192.0.2.1:1003", S, of), APO_VISIT_WELCOME));
-	apo_visitors_fini(&visitors);
+	apo_ip_limits_leave(&ip_limits, of[0]);
+	cr_assert(eq(int, enter(&ip_limits, "192.0.2.1:1002", S, of), APO_IP_LIMIT_TOO_MANY));
+	apo_ip_limits_leave(&ip_limits, of[0]);
+	apo_ip_limits_leave(&ip_limits, of[3]);
+	cr_assert(eq(int, enter(&ip_limits, "192.0.2.1:1003", S, of), APO_IP_LIMIT_WELCOME));
+	apo_ip_limits_fini(&ip_limits);
 }
 
-Test(visitors, a_64_of_ipv6_is_one_address)
+Test(ip_limits, a_64_of_ipv6_is_one_address)
 {
-	struct apo_visitors visitors;
-	struct apo_visitor *of[4];
+	struct apo_ip_limits ip_limits;
+	struct apo_ip_entry *of[4];
 
-	apo_visitors_init(&visitors);
-	enter(&visitors, "[2001:db8:0:1::1]:1", S, of);
-	enter(&visitors, "[2001:db8:0:1::2]:1", S, of + 1);
-	enter(&visitors, "[2001:db8:0:1:ffff::3]:1", S, of + 2);
-	cr_assert(eq(int, enter(&visitors, "[2001:db8:0:1::4]:1", S, of + 3), APO_VISIT_TOO_MANY));
+	apo_ip_limits_init(&ip_limits);
+	enter(&ip_limits, "[2001:db8:0:1::1]:1", S, of);
+	enter(&ip_limits, "[2001:db8:0:1::2]:1", S, of + 1);
+	enter(&ip_limits, "[2001:db8:0:1:ffff::3]:1", S, of + 2);
+	cr_assert(eq(int, enter(&ip_limits, "[2001:db8:0:1::4]:1", S, of + 3),
+		     APO_IP_LIMIT_TOO_MANY));
 	cr_assert(eq(ptr, of[0], of[2]));
-	cr_assert(eq(int, enter_and_leave(&visitors, "[2001:db8:0:2::1]:1", S), APO_VISIT_WELCOME));
-	apo_visitors_fini(&visitors);
+	cr_assert(eq(int, enter_and_leave(&ip_limits, "[2001:db8:0:2::1]:1", S),
+		     APO_IP_LIMIT_WELCOME));
+	apo_ip_limits_fini(&ip_limits);
 }
 
-Test(visitors, a_burst_is_allowed_and_then_the_pace)
+Test(ip_limits, a_burst_is_allowed_and_then_the_pace)
 {
-	struct apo_visitors visitors;
+	struct apo_ip_limits ip_limits;
 	int i;
 
-	apo_visitors_init(&visitors);
+	apo_ip_limits_init(&ip_limits);
 	for (i = 0; i < 10; i++)
-		cr_assert(eq(int, enter_and_leave(&visitors, "192.0.2.1:1", 5 * S),
-			     APO_VISIT_WELCOME));
-	cr_assert(eq(int, enter_and_leave(&visitors, "192.0.2.1:1", 5 * S), APO_VISIT_TOO_OFTEN));
-	cr_assert(eq(int, enter_and_leave(&visitors, "192.0.2.1:1", 5 * S + S / 10),
-		     APO_VISIT_WELCOME));
-	cr_assert(eq(int, enter_and_leave(&visitors, "192.0.2.1:1", 5 * S + S / 10),
-		     APO_VISIT_TOO_OFTEN));
+		cr_assert(eq(int, enter_and_leave(&ip_limits, "192.0.2.1:1", 5 * S),
+			     APO_IP_LIMIT_WELCOME));
+	cr_assert(
+		eq(int, enter_and_leave(&ip_limits, "192.0.2.1:1", 5 * S), APO_IP_LIMIT_TOO_OFTEN));
+	cr_assert(eq(int, enter_and_leave(&ip_limits, "192.0.2.1:1", 5 * S + S / 10),
+		     APO_IP_LIMIT_WELCOME));
+	cr_assert(eq(int, enter_and_leave(&ip_limits, "192.0.2.1:1", 5 * S + S / 10),
+		     APO_IP_LIMIT_TOO_OFTEN));
 	for (i = 0; i < 10; i++)
-		cr_assert(eq(int, enter_and_leave(&visitors, "192.0.2.1:1", 9 * S),
-			     APO_VISIT_WELCOME));
-	apo_visitors_fini(&visitors);
+		cr_assert(eq(int, enter_and_leave(&ip_limits, "192.0.2.1:1", 9 * S),
+			     APO_IP_LIMIT_WELCOME));
+	apo_ip_limits_fini(&ip_limits);
 }
 
-Test(visitors, the_idle_are_bounded_in_number_and_the_present_stay)
+Test(ip_limits, the_idle_are_bounded_in_number_and_the_present_stay)
 {
-	struct apo_visitors visitors;
-	struct apo_visitor *present;
+	struct apo_ip_limits ip_limits;
+	struct apo_ip_entry *present;
 	char from[32];
 	int i;
 
-	apo_visitors_init(&visitors);
-	enter(&visitors, "192.0.2.1:1", S, &present);
-	for (i = 0; i < APO_VISITORS_IDLE_MAX + 100; i++) {
+	apo_ip_limits_init(&ip_limits);
+	enter(&ip_limits, "192.0.2.1:1", S, &present);
+	for (i = 0; i < APO_IP_LIMITS_IDLE_MAX + 100; i++) {
 		snprintf(from, sizeof from, "10.%d.%d.%d:1", i >> 16, i >> 8 & 255, i & 255);
-		enter_and_leave(&visitors, from, S);
+		enter_and_leave(&ip_limits, from, S);
 	}
-	cr_assert(eq(uint, visitors.idle_count, APO_VISITORS_IDLE_MAX));
-	apo_visitors_leave(&visitors, present);
-	cr_assert(eq(uint, visitors.idle_count, APO_VISITORS_IDLE_MAX));
-	apo_visitors_fini(&visitors);
+	cr_assert(eq(uint, ip_limits.idle_count, APO_IP_LIMITS_IDLE_MAX));
+	apo_ip_limits_leave(&ip_limits, present);
+	cr_assert(eq(uint, ip_limits.idle_count, APO_IP_LIMITS_IDLE_MAX));
+	apo_ip_limits_fini(&ip_limits);
 }
 
 static const char *cloak(const char *text, char host[APO_HOST_SIZE])
