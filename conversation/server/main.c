@@ -15,7 +15,7 @@
 #include "conversation/server/auth_thread.h"
 #include "conversation/server/cloak.h"
 #include "conversation/server/config.h"
-#include "conversation/server/rehearsal.h"
+#include "conversation/server/config_dry_run.h"
 #include "conversation/server/service.h"
 #include "conversation/store/store.h"
 
@@ -193,7 +193,7 @@ static int serve(const char *file, bool is_check, int passage_fd)
 		return EXIT_FAILED;
 	if (!is_check)
 		return apo_service_run(config, file, passage_fd);
-	is_fine = apo_rehearse(config, complain, mention, NULL);
+	is_fine = apo_config_dry_run(config, complain, mention, NULL);
 	apo_config_put(config);
 	if (is_fine)
 		printf("%s: nothing is wrong with it\n", file);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "conversation/server/config.h"
-#include "conversation/server/rehearsal.h"
+#include "conversation/server/config_dry_run.h"
 #include "conversation/store/store.h"
 
 static char directory[] = "/tmp/apollonion-rehearsal.XXXXXX", said[1000], mentioned[1000];
@@ -41,7 +41,7 @@ static void end(void)
 	cr_assert(eq(int, rmdir(directory), 0), "something was left behind");
 }
 
-TestSuite(rehearsal, .init = begin, .fini = end, .timeout = 60);
+TestSuite(dry_run, .init = begin, .fini = end, .timeout = 60);
 
 static void note(void *of, const char *line)
 {
@@ -60,15 +60,15 @@ static void mention(void *of, const char *line)
 	note(mentioned, line);
 }
 
-static bool rehearse(void)
+static bool dry_run_it(void)
 {
 	said[0] = mentioned[0] = 0;
-	return apo_rehearse(&config, complain, mention, NULL);
+	return apo_config_dry_run(&config, complain, mention, NULL);
 }
 
 #define TELLS(words)                                                                               \
 	do {                                                                                       \
-		cr_assert(not(rehearse()));                                                        \
+		cr_assert(not(dry_run_it()));                                                      \
 		cr_assert(ne(ptr, strstr(said, words), NULL), "%s", said);                         \
 	} while (0)
 
@@ -93,14 +93,14 @@ static unsigned count_files(void)
 	return count - 2;
 }
 
-Test(rehearsal, a_first_start_would_go_well_and_nothing_is_made)
+Test(dry_run, a_first_start_would_go_well_and_nothing_is_made)
 {
-	cr_assert(rehearse(), "%s", said);
+	cr_assert(dry_run_it(), "%s", said);
 	cr_assert(eq(str, mentioned, (char *)""));
 	cr_assert(eq(uint, count_files(), 0));
 }
 
-Test(rehearsal, a_directory_that_is_not_there_is_told)
+Test(dry_run, a_directory_that_is_not_there_is_told)
 {
 	config.log_file = "/nowhere/log";
 	config.metrics_path = "/nowhere/socket";
@@ -110,7 +110,7 @@ Test(rehearsal, a_directory_that_is_not_there_is_told)
 	TELLS("accounts: file /nowhere/db: No such file");
 }
 
-Test(rehearsal, directories_in_place_of_files_are_told)
+Test(dry_run, directories_in_place_of_files_are_told)
 {
 	char *path = directory;
 
@@ -121,7 +121,7 @@ Test(rehearsal, directories_in_place_of_files_are_told)
 	TELLS("server: metrics");
 }
 
-Test(rehearsal, a_database_of_another_program_is_told)
+Test(dry_run, a_database_of_another_program_is_told)
 {
 	write_file(at[2],
 		   "this is no database, whatever its name is, and it is long enough for a head "
@@ -131,7 +131,7 @@ Test(rehearsal, a_database_of_another_program_is_told)
 	cr_assert(eq(int, unlink(at[2]), 0));
 }
 
-Test(rehearsal, our_own_is_read_beside_who_has_it_open_and_alone)
+Test(dry_run, our_own_is_read_beside_who_has_it_open_and_alone)
 {
 	struct apo_store *store;
 	char reason[200];
@@ -142,12 +142,12 @@ Test(rehearsal, our_own_is_read_beside_who_has_it_open_and_alone)
 	cr_assert(ne(ptr, store, NULL));
 	cr_assert(eq(int, apo_account_add(store, "dan", "hash", 1), 0));
 	files = count_files();
-	cr_assert(rehearse(), "%s", said);
+	cr_assert(dry_run_it(), "%s", said);
 	cr_assert(eq(uint, count_files(), files));
 	apo_store_close(store);
 	cr_assert(eq(uint, count_files(), 1));
 	cr_assert(eq(int, stat(at[2], &before), 0));
-	cr_assert(rehearse(), "%s", said);
+	cr_assert(dry_run_it(), "%s", said);
 	cr_assert(eq(int, stat(at[2], &after), 0));
 	cr_assert(eq(i64, before.st_mtim.tv_nsec, after.st_mtim.tv_nsec));
 	cr_assert(eq(uint, count_files(), 1));
@@ -158,7 +158,7 @@ Test(rehearsal, our_own_is_read_beside_who_has_it_open_and_alone)
 }
 
 /* SIGHUP is what comes next, mostly. */
-Test(rehearsal, what_a_server_that_runs_has_is_only_mentioned)
+Test(dry_run, what_a_server_that_runs_has_is_only_mentioned)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct sockaddr_in *in = &config.listens[0].address.in4;
@@ -172,17 +172,17 @@ Test(rehearsal, what_a_server_that_runs_has_is_only_mentioned)
 	cr_assert(eq(int, bind(listener, (struct sockaddr *)in, sizeof *in), 0));
 	cr_assert(eq(int, listen(listener, 5), 0));
 	cr_assert(eq(int, getsockname(listener, (struct sockaddr *)in, &len), 0));
-	cr_assert(rehearse(), "%s", said);
+	cr_assert(dry_run_it(), "%s", said);
 	cr_assert(ne(ptr, strstr(mentioned, "server: metrics "), NULL));
 	cr_assert(ne(ptr, strstr(mentioned, "listen: 127.0.0.1:"), NULL));
 	close(listener);
 	close(fd);
-	cr_assert(rehearse(), "%s", said); /* it was killed */
+	cr_assert(dry_run_it(), "%s", said); /* it was killed */
 	cr_assert(eq(str, mentioned, (char *)""));
 	cr_assert(eq(int, unlink(at[1]), 0));
 }
 
-Test(rehearsal, an_address_that_is_not_of_this_host_is_told)
+Test(dry_run, an_address_that_is_not_of_this_host_is_told)
 {
 	config.listens[0].address.in4.sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1 */
 	TELLS("listen: 192.0.2.1:0: Cannot assign requested address");

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rehearsal - what a start would fail on, tried without leaving anything behind: no file is made or
+ * config_dry_run - what a start would fail on, tried without leaving anything behind: no file is made or
  * changed, nobody can connect. Beside a server that runs, too.
  */
-#ifndef APO_REHEARSAL_H
-#define APO_REHEARSAL_H
+#ifndef APO_CONFIG_DRY_RUN_H
+#define APO_CONFIG_DRY_RUN_H
 
 #include "conversation/server/config.h"
 
@@ -14,7 +14,7 @@
  *
  * Returns   false: there was something to complain of.
  */
-bool apo_rehearse(const struct apo_config *config, apo_complain *complain, apo_complain *mention,
-		  void *of);
+bool apo_config_dry_run(const struct apo_config *config, apo_complain *complain,
+			apo_complain *mention, void *of);
 
 #endif

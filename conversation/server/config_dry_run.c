@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/server/rehearsal.h"
+#include "conversation/server/config_dry_run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 #include "conversation/store/store.h"
 
-struct rehearsal {
+struct dry_run {
 	const struct apo_config *config;
 	apo_complain *complain, *mention;
 	void *of;
@@ -24,10 +24,10 @@ struct rehearsal {
 };
 
 /* error: a negative errno value; of one that has the address already it is only mentioned. */
-static void tell(struct rehearsal *rehearsal, int error, const char *format, ...)
+static void tell(struct dry_run *dry_run, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static void tell(struct rehearsal *rehearsal, int error, const char *format, ...)
+static void tell(struct dry_run *dry_run, int error, const char *format, ...)
 {
 	char what[PATH_MAX], line[PATH_MAX + 128];
 	va_list args;
@@ -37,11 +37,11 @@ static void tell(struct rehearsal *rehearsal, int error, const char *format, ...
 	va_end(args);
 	snprintf(line, sizeof line, "%s: %s", what, strerror(-error));
 	if (error == -EADDRINUSE) {
-		rehearsal->mention(rehearsal->of, line);
+		dry_run->mention(dry_run->of, line);
 		return;
 	}
-	rehearsal->complain(rehearsal->of, line);
-	rehearsal->is_fine = false;
+	dry_run->complain(dry_run->of, line);
+	dry_run->is_fine = false;
 }
 
 /* 0: a file could be made there. */
@@ -55,9 +55,9 @@ static int can_make(const char *file)
 	return faccessat(AT_FDCWD, dirname(path), W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
 }
 
-static void try_log(struct rehearsal *rehearsal)
+static void try_log(struct dry_run *dry_run)
 {
-	const char *file = rehearsal->config->log_file;
+	const char *file = dry_run->config->log_file;
 	struct stat there;
 	int error = 0;
 
@@ -70,7 +70,7 @@ static void try_log(struct rehearsal *rehearsal)
 	else if (faccessat(AT_FDCWD, file, W_OK, AT_EACCESS) < 0)
 		error = -errno;
 	if (error < 0)
-		tell(rehearsal, error, "server: log %s", file);
+		tell(dry_run, error, "server: log %s", file);
 }
 
 /* 0: nobody serves there, and what lies there can be replaced. */
@@ -97,13 +97,13 @@ static int try_socket(const char *path)
 					       : -error;
 }
 
-static void try_metrics(struct rehearsal *rehearsal)
+static void try_metrics(struct dry_run *dry_run)
 {
-	const char *path = rehearsal->config->metrics_path;
+	const char *path = dry_run->config->metrics_path;
 	int error = path ? try_socket(path) : 0;
 
 	if (error < 0)
-		tell(rehearsal, error, "server: metrics %s", path);
+		tell(dry_run, error, "server: metrics %s", path);
 }
 
 /* Bound and let go: nobody has heard of it. */
@@ -125,9 +125,9 @@ static int try_address(const struct rudp_addr *address, int type)
 	return error;
 }
 
-static void try_listeners(struct rehearsal *rehearsal)
+static void try_listeners(struct dry_run *dry_run)
 {
-	const struct apo_config *config = rehearsal->config;
+	const struct apo_config *config = dry_run->config;
 	char text[RUDP_ADDR_TEXT_SIZE];
 	unsigned i;
 	int error;
@@ -135,24 +135,24 @@ static void try_listeners(struct rehearsal *rehearsal)
 	for (i = 0; i < config->listen_count; i++) {
 		error = try_address(&config->listens[i].address, SOCK_STREAM);
 		if (error < 0)
-			tell(rehearsal, error, "listen: %s",
+			tell(dry_run, error, "listen: %s",
 			     rudp_addr_format(&config->listens[i].address, text));
 	}
 }
 
-static void try_peers(struct rehearsal *rehearsal)
+static void try_peers(struct dry_run *dry_run)
 {
 	struct rudp_addr address = {
-		.in4 = {.sin_family = AF_INET, .sin_port = htons(rehearsal->config->peers_port)}};
-	int error = rehearsal->config->peers_port ? try_address(&address, SOCK_DGRAM) : 0;
+		.in4 = {.sin_family = AF_INET, .sin_port = htons(dry_run->config->peers_port)}};
+	int error = dry_run->config->peers_port ? try_address(&address, SOCK_DGRAM) : 0;
 
 	if (error < 0)
-		tell(rehearsal, error, "peers: port %u", (unsigned)rehearsal->config->peers_port);
+		tell(dry_run, error, "peers: port %u", (unsigned)dry_run->config->peers_port);
 }
 
-static void try_store(struct rehearsal *rehearsal)
+static void try_store(struct dry_run *dry_run)
 {
-	const char *file = rehearsal->config->accounts_file;
+	const char *file = dry_run->config->accounts_file;
 	char line[PATH_MAX + 128], reason[PATH_MAX];
 	int error = 0;
 
@@ -163,27 +163,27 @@ static void try_store(struct rehearsal *rehearsal)
 	else /* SQLite makes files beside it */
 		error = can_make(file);
 	if (error < 0) {
-		tell(rehearsal, error, "accounts: file %s", file);
+		tell(dry_run, error, "accounts: file %s", file);
 	} else if (access(file, F_OK) == 0 && !apo_store_try(file, reason, sizeof reason)) {
 		snprintf(line, sizeof line, "accounts: file %s", reason);
-		rehearsal->complain(rehearsal->of, line);
-		rehearsal->is_fine = false;
+		dry_run->complain(dry_run->of, line);
+		dry_run->is_fine = false;
 	}
 }
 
-bool apo_rehearse(const struct apo_config *config, apo_complain *complain, apo_complain *mention,
-		  void *of)
+bool apo_config_dry_run(const struct apo_config *config, apo_complain *complain,
+			apo_complain *mention, void *of)
 {
-	struct rehearsal rehearsal = {.config = config,
-				      .complain = complain,
-				      .mention = mention,
-				      .of = of,
-				      .is_fine = true};
+	struct dry_run dry_run = {.config = config,
+				  .complain = complain,
+				  .mention = mention,
+				  .of = of,
+				  .is_fine = true};
 
-	try_log(&rehearsal);
-	try_metrics(&rehearsal);
-	try_listeners(&rehearsal);
-	try_peers(&rehearsal);
-	try_store(&rehearsal);
-	return rehearsal.is_fine;
+	try_log(&dry_run);
+	try_metrics(&dry_run);
+	try_listeners(&dry_run);
+	try_peers(&dry_run);
+	try_store(&dry_run);
+	return dry_run.is_fine;
 }
