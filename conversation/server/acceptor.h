@@ -73,13 +73,13 @@ void apo_acceptor_on_waiter(struct apo_acceptor *acceptor, struct apo_source *so
 /* A worker says that one has gone. */
 void apo_acceptor_on_gone(struct apo_acceptor *acceptor, const struct apo_note *note);
 
-/* ---- from one process to another (cargo.h) ---- */
+/* ---- from one process to another (upgrade_state.h) ---- */
 
-struct apo_cargo;
+struct apo_upgrade_state;
 
 /* Listeners, who waits, who has connected how often, counters. Read: into an acceptor that was
  * opened with nothing to listen on. */
-void apo_acceptor_carry(struct apo_cargo *cargo, struct apo_acceptor *acceptor);
+void apo_acceptor_carry(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor);
 /* A connection that is there already is counted. NULL without memory. */
 struct apo_ip_entry *apo_acceptor_readmit(struct apo_acceptor *acceptor,
 					  const struct rudp_addr *address);

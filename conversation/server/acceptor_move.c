@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "conversation/server/cargo.h"
+#include "conversation/server/upgrade_state.h"
 #include "conversation/server/acceptor_private.h"
 
 static const char *const counter_names[] = {
@@ -32,52 +32,52 @@ static void carry_listen(struct apo_carry *carry, struct apo_listen *listen_on)
 					listen_on->address.family == AF_INET6);
 }
 
-static void read_listener(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
+static void read_listener(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
 {
 	struct apo_listener *listener = calloc(1, sizeof *listener);
 
-	apo_carry_expect(&cargo->carry, listener != NULL);
+	apo_carry_expect(&upgrade->carry, listener != NULL);
 	if (!listener)
 		return;
 	listener->source = (struct apo_source){APO_SOURCE_LISTENER, -1};
 	acceptor->listeners[acceptor->listener_count++] = listener;
-	carry_listen(&cargo->carry, &listener->listen);
-	apo_cargo_descriptor(cargo, &listener->source.fd);
-	if (cargo->carry.ok)
-		apo_carry_expect(&cargo->carry, apo_acceptor_watch(acceptor, &listener->source,
-								   EPOLLIN, EPOLL_CTL_ADD) == 0);
+	carry_listen(&upgrade->carry, &listener->listen);
+	apo_upgrade_state_descriptor(upgrade, &listener->source.fd);
+	if (upgrade->carry.ok)
+		apo_carry_expect(&upgrade->carry, apo_acceptor_watch(acceptor, &listener->source,
+								     EPOLLIN, EPOLL_CTL_ADD) == 0);
 }
 
-static void carry_listeners(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
+static void carry_listeners(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
 {
 	uint32_t count = acceptor->listener_count, i;
 
-	apo_carry_u32(&cargo->carry, &count);
-	apo_carry_expect(&cargo->carry, count <= APO_LISTENS_MAX);
-	for (i = 0; i < count && cargo->carry.ok; i++) {
-		if (cargo->carry.is_reading) {
-			read_listener(cargo, acceptor);
+	apo_carry_u32(&upgrade->carry, &count);
+	apo_carry_expect(&upgrade->carry, count <= APO_LISTENS_MAX);
+	for (i = 0; i < count && upgrade->carry.ok; i++) {
+		if (upgrade->carry.is_reading) {
+			read_listener(upgrade, acceptor);
 			continue;
 		}
-		carry_listen(&cargo->carry, &acceptor->listeners[i]->listen);
-		apo_cargo_descriptor(cargo, &acceptor->listeners[i]->source.fd);
+		carry_listen(&upgrade->carry, &acceptor->listeners[i]->listen);
+		apo_upgrade_state_descriptor(upgrade, &acceptor->listeners[i]->source.fd);
 	}
 }
 
-static void read_waiter(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
+static void read_waiter(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
 {
 	struct apo_ip_entry *ip_entry;
 	struct apo_waiter read;
 	int fd;
 
-	apo_carry_bytes(&cargo->carry, &read.address, sizeof read.address);
-	apo_carry_flag(&cargo->carry, &read.is_tls);
-	apo_carry_instant(&cargo->carry, &read.until_ns);
-	apo_cargo_descriptor(cargo, &fd);
+	apo_carry_bytes(&upgrade->carry, &read.address, sizeof read.address);
+	apo_carry_flag(&upgrade->carry, &read.is_tls);
+	apo_carry_instant(&upgrade->carry, &read.until_ns);
+	apo_upgrade_state_descriptor(upgrade, &fd);
 	if (fd < 0)
 		return;
-	ip_entry = cargo->carry.ok ? apo_acceptor_readmit(acceptor, &read.address) : NULL;
-	apo_carry_expect(&cargo->carry, ip_entry != NULL);
+	ip_entry = upgrade->carry.ok ? apo_acceptor_readmit(acceptor, &read.address) : NULL;
+	apo_carry_expect(&upgrade->carry, ip_entry != NULL);
 	if (!ip_entry) {
 		close(fd);
 		return;
@@ -85,34 +85,34 @@ static void read_waiter(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
 	apo_acceptor_let_wait(acceptor, fd, &read.address, read.is_tls, ip_entry, read.until_ns);
 }
 
-static void carry_waiters(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
+static void carry_waiters(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
 {
 	struct rudp_list *link = acceptor->waiting.next;
 	uint32_t count = acceptor->waiting_count, i;
 	struct apo_waiter *waiter;
 
-	apo_carry_count(&cargo->carry, &count, sizeof waiter->address + 9);
-	for (i = 0; i < count && cargo->carry.ok; i++) {
-		if (cargo->carry.is_reading) {
-			read_waiter(cargo, acceptor);
+	apo_carry_count(&upgrade->carry, &count, sizeof waiter->address + 9);
+	for (i = 0; i < count && upgrade->carry.ok; i++) {
+		if (upgrade->carry.is_reading) {
+			read_waiter(upgrade, acceptor);
 			continue;
 		}
 		waiter = RUDP_LIST_OWNER(link, struct apo_waiter, link);
-		apo_carry_bytes(&cargo->carry, &waiter->address, sizeof waiter->address);
-		apo_carry_flag(&cargo->carry, &waiter->is_tls);
-		apo_carry_instant(&cargo->carry, &waiter->until_ns);
-		apo_cargo_descriptor(cargo, &waiter->source.fd);
+		apo_carry_bytes(&upgrade->carry, &waiter->address, sizeof waiter->address);
+		apo_carry_flag(&upgrade->carry, &waiter->is_tls);
+		apo_carry_instant(&upgrade->carry, &waiter->until_ns);
+		apo_upgrade_state_descriptor(upgrade, &waiter->source.fd);
 		link = link->next;
 	}
 }
 
-void apo_acceptor_carry(struct apo_cargo *cargo, struct apo_acceptor *acceptor)
+void apo_acceptor_carry(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
 {
-	carry_counters(&cargo->carry, acceptor);
-	apo_ip_limits_carry(&cargo->carry, &acceptor->ip_limits);
-	carry_listeners(cargo, acceptor);
-	if (cargo->carry.ok)
-		carry_waiters(cargo, acceptor);
+	carry_counters(&upgrade->carry, acceptor);
+	apo_ip_limits_carry(&upgrade->carry, &acceptor->ip_limits);
+	carry_listeners(upgrade, acceptor);
+	if (upgrade->carry.ok)
+		carry_waiters(upgrade, acceptor);
 }
 
 struct apo_ip_entry *apo_acceptor_readmit(struct apo_acceptor *acceptor,

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "conversation/server/cargo.h"
+#include "conversation/server/upgrade_state.h"
 #include "conversation/server/log.h"
 #include "conversation/server/notify.h"
 #include "conversation/server/passage.h"
@@ -263,16 +263,16 @@ static void go_on(struct apo_service *service)
 /* ---- handing over ---- */
 
 /* Returns NULL, or why not. */
-static const char *send_all(struct apo_service *service, struct apo_cargo *cargo)
+static const char *send_all(struct apo_service *service, struct apo_upgrade_state *upgrade)
 {
 	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + PASSAGE_NS;
 	struct apo_household house = apo_service_household(service);
 	int fd = service->successor.fd, error;
 
-	if (!apo_cargo_write(cargo, &house))
+	if (!apo_upgrade_state_write(upgrade, &house))
 		return "it is too much, or there is no memory";
-	error = apo_passage_send(fd, cargo->carry.bytes, cargo->carry.len, cargo->fds,
-				 cargo->fd_count, until_ns);
+	error = apo_passage_send(fd, upgrade->carry.bytes, upgrade->carry.len, upgrade->fds,
+				 upgrade->fd_count, until_ns);
 	if (error == 0)
 		error = apo_passage_hear(fd, APO_PASSAGE_TAKEN, until_ns);
 	if (error < 0)
@@ -300,13 +300,13 @@ void apo_hand_over_on_reload(const struct apo_service *service)
 }
 
 /* The other one serves. Here ends what could not go along. */
-static void end_here(struct apo_service *service, const struct apo_cargo *cargo)
+static void end_here(struct apo_service *service, const struct apo_upgrade_state *upgrade)
 {
 	struct apo_household house = apo_service_household(service);
 	unsigned i;
 
 	rudp_log(RUDP_LOG_INFO, "handed over pid=%d connections=%lu left=%lu bytes=%zu",
-		 (int)service->successor_pid, cargo->moved, cargo->left, cargo->carry.len);
+		 (int)service->successor_pid, upgrade->moved, upgrade->left, upgrade->carry.len);
 	service->heir_pid = service->successor_pid;
 	service->successor_pid = 0;
 	/* Nothing more is said there; that it is closed tells the other one that we are through. */
@@ -314,7 +314,7 @@ static void end_here(struct apo_service *service, const struct apo_cargo *cargo)
 	/* Who takes over from the one that takes over from us is to be a child of ours, too. */
 	if (service->notices_fd >= 0)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	apo_cargo_let_go(&house, REASON);
+	apo_upgrade_state_let_go(&house, REASON);
 	service->state = APO_ENDING;
 	service->deadline_at_ns = service->now_at_ns + service->config->drain_ns;
 	for (i = 0; i < service->worker_count; i++)
@@ -327,19 +327,19 @@ static void end_here(struct apo_service *service, const struct apo_cargo *cargo)
 
 static void hand_over(struct apo_service *service)
 {
-	struct apo_cargo cargo;
+	struct apo_upgrade_state upgrade;
 	const char *wrong;
 
-	apo_cargo_to(&cargo);
+	apo_upgrade_state_to(&upgrade);
 	wrong = stand_still(service);
 	if (!wrong)
-		wrong = send_all(service, &cargo);
+		wrong = send_all(service, &upgrade);
 	if (wrong) {
 		apo_hand_over_abandon(service, wrong);
 		go_on(service);
 	} else
-		end_here(service, &cargo);
-	apo_cargo_fini(&cargo);
+		end_here(service, &upgrade);
+	apo_upgrade_state_fini(&upgrade);
 }
 
 void apo_hand_over_on_successor(struct apo_service *service)

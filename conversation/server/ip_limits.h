@@ -43,7 +43,7 @@ enum apo_ip_verdict apo_ip_limits_enter(struct apo_ip_limits *ip_limits,
 					struct apo_ip_entry **ip_entry);
 void apo_ip_limits_leave(struct apo_ip_limits *ip_limits, struct apo_ip_entry *ip_entry);
 
-/* ---- from another process (cargo.h) ---- */
+/* ---- from another process (upgrade_state.h) ---- */
 
 /* Counts a connection that is there already, whatever the limits. NULL without memory. */
 struct apo_ip_entry *apo_ip_limits_readmit(struct apo_ip_limits *ip_limits,

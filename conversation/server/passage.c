@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "conversation/model/state.h"
-#include "conversation/server/cargo.h"
+#include "conversation/server/upgrade_state.h"
 
 #define MAGIC UINT32_C(0x41706f48) /* "ApoH" */
 
@@ -32,7 +32,7 @@ union rights {
 
 uint32_t apo_passage_version(void)
 {
-	return APO_CARGO_VERSION << 16 | APO_STATE_VERSION;
+	return APO_UPGRADE_STATE_VERSION << 16 | APO_STATE_VERSION;
 }
 
 /* ---- one message ---- */

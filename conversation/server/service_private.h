@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/types.h>
 
-#include "conversation/server/cargo.h"
+#include "conversation/server/upgrade_state.h"
 #include "conversation/server/auth_thread.h"
 #include "conversation/server/acceptor.h"
 #include "conversation/server/history_thread.h"

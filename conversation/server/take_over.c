@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "conversation/server/cargo.h"
+#include "conversation/server/upgrade_state.h"
 #include "conversation/server/log.h"
 #include "conversation/server/passage.h"
 #include "conversation/server/service_private.h"
@@ -16,7 +16,7 @@
 #define NODE_WAIT_NS (20 * RUDP_NS_PER_MS)
 #define NODE_WAIT_MAX_NS (512 * NODE_WAIT_NS)
 
-static int receive(struct apo_service *service, struct apo_cargo *cargo)
+static int receive(struct apo_service *service, struct apo_upgrade_state *upgrade)
 {
 	struct apo_household house = apo_service_household(service);
 	struct apo_arrival arrival;
@@ -27,11 +27,11 @@ static int receive(struct apo_service *service, struct apo_cargo *cargo)
 		return error;
 	/* What was registered and read while the old one still served: it stands still now. */
 	error = apo_service_load_accounts(service);
-	apo_cargo_from(cargo, arrival.state, arrival.len, arrival.fds, arrival.fd_count);
-	if (error == 0 && !apo_cargo_read(cargo, &house))
+	apo_upgrade_state_from(upgrade, arrival.state, arrival.len, arrival.fds, arrival.fd_count);
+	if (error == 0 && !apo_upgrade_state_read(upgrade, &house))
 		error = -EPROTO;
 	apo_arrival_fini(&arrival);
-	if (error == 0 && !cargo->goes_on_with_history)
+	if (error == 0 && !upgrade->goes_on_with_history)
 		error = apo_service_begin_history(service);
 	return error;
 }
@@ -52,12 +52,12 @@ static int agree(struct apo_service *service)
 int apo_take_over(struct apo_service *service)
 {
 	int fd = service->predecessor.fd, error;
-	struct apo_cargo cargo;
+	struct apo_upgrade_state upgrade;
 
 	service->metrics.wanted_path = service->config->metrics_path;
 	error = apo_passage_say(fd, APO_PASSAGE_HELLO, service->now_at_ns + PASSAGE_NS);
 	if (error == 0)
-		error = receive(service, &cargo);
+		error = receive(service, &upgrade);
 	service->metrics.wanted_path = NULL;
 	if (error == 0)
 		error = agree(service);
@@ -74,7 +74,7 @@ int apo_take_over(struct apo_service *service)
 	/* Accounts that were made or removed since ours were read. */
 	apo_auth_thread_refresh(&service->auth_thread);
 	rudp_log(RUDP_LOG_INFO, "taken over pid=%d connections=%lu left=%lu", (int)getpid(),
-		 cargo.moved, cargo.left);
+		 upgrade.moved, upgrade.left);
 	return apo_service_watch(service, &service->predecessor, APO_SOURCE_PREDECESSOR, fd);
 }
 

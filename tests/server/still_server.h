@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "conversation/server/cargo.h"
+#include "conversation/server/upgrade_state.h"
 #include "conversation/server/auth_thread.h"
 #include "conversation/server/acceptor_private.h"
 #include "conversation/server/metrics.h"

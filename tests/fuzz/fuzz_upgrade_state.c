@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * All that one process hands over to the next, as an enemy would write it. The first byte of the
- * input says how many descriptors come with it; then follows the cargo itself, or (first byte odd)
- * changes of a good one, three bytes each: where, and what. It is refused, or a server comes of it
- * that keeps its invariants, works, and can be carried again; and no descriptor is left behind.
+ * input says how many descriptors come with it; then follows the upgrade state itself, or (first
+ * byte odd) changes of a good one, three bytes each: where, and what. It is refused, or a server
+ * comes of it that keeps its invariants, works, and can be carried again; and no descriptor is left
+ * behind.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ static void make_good(void)
 	struct apo_ip_entry *visitor;
 	static struct server server;
 	struct rudp_addr address = {.family = AF_INET};
-	struct apo_cargo cargo;
+	struct apo_upgrade_state upgrade;
 	unsigned i;
 	int pair[2];
 
@@ -82,14 +83,14 @@ static void make_good(void)
 	visitor = apo_acceptor_readmit(&server.door, &address);
 	apo_acceptor_let_wait(&server.door, dup(here), &address, false, visitor,
 			      house.now_at_ns + RUDP_NS_PER_S);
-	apo_cargo_to(&cargo);
-	assert(apo_cargo_write(&cargo, &house));
-	good_len = cargo.carry.len;
-	good_fds = cargo.fd_count;
+	apo_upgrade_state_to(&upgrade);
+	assert(apo_upgrade_state_write(&upgrade, &house));
+	good_len = upgrade.carry.len;
+	good_fds = upgrade.fd_count;
 	good = malloc(good_len);
 	assert(good);
-	memcpy(good, cargo.carry.bytes, good_len);
-	apo_cargo_fini(&cargo);
+	memcpy(good, upgrade.carry.bytes, good_len);
+	apo_upgrade_state_fini(&upgrade);
 	server_close(&server);
 }
 
@@ -98,16 +99,16 @@ static void make_good(void)
 static void check(struct server *server)
 {
 	struct apo_household house = server_house(server);
-	struct apo_cargo cargo;
+	struct apo_upgrade_state upgrade;
 
 	assert(apo_model_check(server->talk.model));
 	server_turn(server);
 	assert(apo_model_check(server->talk.model));
 	if (!apo_model_is_settled(server->talk.model))
 		return;
-	apo_cargo_to(&cargo);
-	assert(apo_cargo_write(&cargo, &house));
-	apo_cargo_fini(&cargo);
+	apo_upgrade_state_to(&upgrade);
+	assert(apo_upgrade_state_write(&upgrade, &house));
+	apo_upgrade_state_fini(&upgrade);
 }
 
 static void drain(void)
@@ -123,7 +124,7 @@ static bool read_one(const uint8_t *bytes, size_t len, uint32_t fd_count)
 	static struct server server;
 	struct apo_household house;
 	int fds[FDS_MAX], probe = dup(here);
-	struct apo_cargo cargo;
+	struct apo_upgrade_state upgrade;
 	bool is_taken;
 	uint32_t i;
 
@@ -131,8 +132,8 @@ static bool read_one(const uint8_t *bytes, size_t len, uint32_t fd_count)
 	house = server_house(&server);
 	for (i = 0; i < fd_count; i++)
 		fds[i] = dup(here);
-	apo_cargo_from(&cargo, bytes, len, fds, fd_count);
-	is_taken = apo_cargo_read(&cargo, &house);
+	apo_upgrade_state_from(&upgrade, bytes, len, fds, fd_count);
+	is_taken = apo_upgrade_state_read(&upgrade, &house);
 	if (is_taken)
 		check(&server);
 	for (i = 0; i < fd_count; i++)

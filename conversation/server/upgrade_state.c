@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/server/cargo.h"
+#include "conversation/server/upgrade_state.h"
 
 #include <limits.h>
 #include <stdatomic.h>
@@ -22,56 +22,56 @@
 
 /* ---- descriptors ---- */
 
-void apo_cargo_to(struct apo_cargo *cargo)
+void apo_upgrade_state_to(struct apo_upgrade_state *upgrade)
 {
-	memset(cargo, 0, sizeof *cargo);
-	apo_carry_to(&cargo->carry);
+	memset(upgrade, 0, sizeof *upgrade);
+	apo_carry_to(&upgrade->carry);
 }
 
-void apo_cargo_from(struct apo_cargo *cargo, const void *bytes, size_t len, int *fds,
-		    uint32_t fd_count)
+void apo_upgrade_state_from(struct apo_upgrade_state *upgrade, const void *bytes, size_t len,
+			    int *fds, uint32_t fd_count)
 {
-	memset(cargo, 0, sizeof *cargo);
-	apo_carry_from(&cargo->carry, bytes, len);
-	cargo->fds = fds;
-	cargo->fd_count = fd_count;
+	memset(upgrade, 0, sizeof *upgrade);
+	apo_carry_from(&upgrade->carry, bytes, len);
+	upgrade->fds = fds;
+	upgrade->fd_count = fd_count;
 }
 
-void apo_cargo_fini(struct apo_cargo *cargo)
+void apo_upgrade_state_fini(struct apo_upgrade_state *upgrade)
 {
-	apo_carry_fini(&cargo->carry);
-	free(cargo->fds);
-	memset(cargo, 0, sizeof *cargo);
+	apo_carry_fini(&upgrade->carry);
+	free(upgrade->fds);
+	memset(upgrade, 0, sizeof *upgrade);
 }
 
-static void add_descriptor(struct apo_cargo *cargo, int fd)
+static void add_descriptor(struct apo_upgrade_state *upgrade, int fd)
 {
-	uint32_t capacity = cargo->fd_capacity ? 2 * cargo->fd_capacity : 64;
-	int *fds = cargo->fds;
+	uint32_t capacity = upgrade->fd_capacity ? 2 * upgrade->fd_capacity : 64;
+	int *fds = upgrade->fds;
 
-	if (cargo->fd_count == cargo->fd_capacity) {
-		fds = realloc(cargo->fds, capacity * sizeof *fds);
-		apo_carry_expect(&cargo->carry, fds != NULL);
+	if (upgrade->fd_count == upgrade->fd_capacity) {
+		fds = realloc(upgrade->fds, capacity * sizeof *fds);
+		apo_carry_expect(&upgrade->carry, fds != NULL);
 		if (!fds)
 			return;
-		cargo->fds = fds;
-		cargo->fd_capacity = capacity;
+		upgrade->fds = fds;
+		upgrade->fd_capacity = capacity;
 	}
-	cargo->fds[cargo->fd_count++] = fd;
+	upgrade->fds[upgrade->fd_count++] = fd;
 }
 
-void apo_cargo_descriptor(struct apo_cargo *cargo, int *fd)
+void apo_upgrade_state_descriptor(struct apo_upgrade_state *upgrade, int *fd)
 {
-	if (!cargo->carry.is_reading) {
-		add_descriptor(cargo, *fd);
+	if (!upgrade->carry.is_reading) {
+		add_descriptor(upgrade, *fd);
 		return;
 	}
 	*fd = -1;
-	apo_carry_expect(&cargo->carry, cargo->fds_read < cargo->fd_count);
-	if (!cargo->carry.ok)
+	apo_carry_expect(&upgrade->carry, upgrade->fds_read < upgrade->fd_count);
+	if (!upgrade->carry.ok)
 		return;
-	*fd = cargo->fds[cargo->fds_read];
-	cargo->fds[cargo->fds_read++] = -1;
+	*fd = upgrade->fds[upgrade->fds_read];
+	upgrade->fds[upgrade->fds_read++] = -1;
 }
 
 /* ---- counters: those of all workers go on in the first one ---- */
@@ -123,7 +123,7 @@ static const char *const history_names[] = {
 _Static_assert(sizeof((struct apo_history_thread *)0)->counters == HISTORY_COUNT * sizeof(uint64_t),
 	       "counters stand one after the other");
 
-static void carry_history(struct apo_cargo *cargo, const struct apo_household *house)
+static void carry_history(struct apo_upgrade_state *upgrade, const struct apo_household *house)
 {
 	_Atomic uint64_t *counters =
 		house->history_thread ? (_Atomic uint64_t *)&house->history_thread->counters : NULL;
@@ -133,41 +133,42 @@ static void carry_history(struct apo_cargo *cargo, const struct apo_household *h
 	size_t i;
 
 	snprintf(file, sizeof file, "%s", own);
-	apo_carry_string(&cargo->carry, file, sizeof file);
-	cargo->goes_on_with_history = cargo->carry.ok && own[0] && strcmp(file, own) == 0;
-	for (i = 0; i < HISTORY_COUNT && counters && !cargo->carry.is_reading; i++)
+	apo_carry_string(&upgrade->carry, file, sizeof file);
+	upgrade->goes_on_with_history = upgrade->carry.ok && own[0] && strcmp(file, own) == 0;
+	for (i = 0; i < HISTORY_COUNT && counters && !upgrade->carry.is_reading; i++)
 		values[i] = atomic_load(counters + i);
-	apo_carry_counters(&cargo->carry, history_names, HISTORY_COUNT, values);
-	for (i = 0; i < HISTORY_COUNT && counters && cargo->carry.is_reading; i++)
+	apo_carry_counters(&upgrade->carry, history_names, HISTORY_COUNT, values);
+	for (i = 0; i < HISTORY_COUNT && counters && upgrade->carry.is_reading; i++)
 		atomic_fetch_add(counters + i, values[i]);
 }
 
 /* ---- connections, written ---- */
 
-static void write_conn(struct apo_cargo *cargo, struct apo_worker *worker, struct apo_conn *conn,
-		       uint32_t ordinal)
+static void write_conn(struct apo_upgrade_state *upgrade, struct apo_worker *worker,
+		       struct apo_conn *conn, uint32_t ordinal)
 {
 	bool moves = apo_conn_can_move(conn);
 
-	apo_carry_u32(&cargo->carry, &ordinal);
-	apo_carry_flag(&cargo->carry, &moves);
+	apo_carry_u32(&upgrade->carry, &ordinal);
+	apo_carry_flag(&upgrade->carry, &moves);
 	if (moves)
-		apo_cargo_descriptor(cargo, &conn->stream.fd);
-	apo_conn_carry(&cargo->carry, worker, conn, moves);
+		apo_upgrade_state_descriptor(upgrade, &conn->stream.fd);
+	apo_conn_carry(&upgrade->carry, worker, conn, moves);
 	if (moves)
-		cargo->moved++;
+		upgrade->moved++;
 	else
-		cargo->left++;
+		upgrade->left++;
 }
 
 /* Of each client of the model there is one: the threads stand still, and nothing is on its way. */
-static void write_conns(struct apo_cargo *cargo, const struct apo_household *house, uint32_t count)
+static void write_conns(struct apo_upgrade_state *upgrade, const struct apo_household *house,
+			uint32_t count)
 {
 	uint32_t slot, ordinal, written = 0;
 	struct apo_worker *worker;
 	struct apo_conn *conn;
 
-	apo_carry_u32(&cargo->carry, &count);
+	apo_carry_u32(&upgrade->carry, &count);
 	for (worker = house->workers; worker < house->workers + house->worker_count; worker++)
 		for (slot = 0; slot < worker->slot_count; slot++) {
 			conn = apo_worker_conn(worker, slot);
@@ -176,10 +177,10 @@ static void write_conns(struct apo_cargo *cargo, const struct apo_household *hou
 			ordinal = apo_state_ordinal(house->model, apo_conn_peer(worker, conn));
 			if (ordinal == APO_ORDINAL_NONE)
 				continue;
-			write_conn(cargo, worker, conn, ordinal);
+			write_conn(upgrade, worker, conn, ordinal);
 			written++;
 		}
-	apo_carry_expect(&cargo->carry, written == count);
+	apo_carry_expect(&upgrade->carry, written == count);
 }
 
 /* ---- connections, read ---- */
@@ -191,7 +192,7 @@ struct place {
 };
 
 struct reading {
-	struct apo_cargo *cargo;
+	struct apo_upgrade_state *upgrade;
 	const struct apo_household *house;
 	struct place *places; /* by ordinal */
 	struct apo_peer *peers;
@@ -203,21 +204,21 @@ static void read_moved(struct reading *reading, struct place *place)
 	struct apo_conn *conn = place->conn;
 	int fd;
 
-	apo_cargo_descriptor(reading->cargo, &fd);
+	apo_upgrade_state_descriptor(reading->upgrade, &fd);
 	if (fd < 0)
 		return;
 	apo_stream_open_line(&conn->stream, fd);
 	conn->ip_entry = NULL;
-	apo_conn_carry(&reading->cargo->carry, place->worker, conn, true);
-	if (reading->cargo->carry.ok)
+	apo_conn_carry(&reading->upgrade->carry, place->worker, conn, true);
+	if (reading->upgrade->carry.ok)
 		conn->ip_entry = apo_acceptor_readmit(reading->house->acceptor, &conn->address);
-	apo_carry_expect(&reading->cargo->carry, conn->ip_entry != NULL);
+	apo_carry_expect(&reading->upgrade->carry, conn->ip_entry != NULL);
 }
 
 static void read_conn(struct reading *reading, uint32_t turn)
 {
 	struct apo_worker *worker = reading->house->workers + turn % reading->house->worker_count;
-	struct apo_carry *carry = &reading->cargo->carry;
+	struct apo_carry *carry = &reading->upgrade->carry;
 	struct place *place;
 	uint32_t ordinal;
 	bool moves = false;
@@ -248,7 +249,7 @@ static bool begin_again(struct reading *reading)
 			continue;
 		if (apo_conn_begin_again(reading->places[i].worker, reading->places[i].conn) < 0)
 			return false;
-		reading->cargo->moved++;
+		reading->upgrade->moved++;
 	}
 	return true;
 }
@@ -270,7 +271,7 @@ static void end_those_left(struct reading *reading)
 					     house->now_at_ns);
 		apo_model_on_closed(house->model, reading->peers[i], LOST, house->now_at_ns);
 		apo_conn_forget(place->worker, place->conn);
-		reading->cargo->left++;
+		reading->upgrade->left++;
 	}
 }
 
@@ -288,31 +289,31 @@ static void undo(struct reading *reading)
 
 static bool read_all(struct reading *reading)
 {
-	struct apo_cargo *cargo = reading->cargo;
+	struct apo_upgrade_state *upgrade = reading->upgrade;
 	uint32_t i;
 
-	for (i = 0; i < reading->count && cargo->carry.ok; i++)
+	for (i = 0; i < reading->count && upgrade->carry.ok; i++)
 		read_conn(reading, i);
-	if (!cargo->carry.ok ||
-	    !apo_state_read(&cargo->carry, reading->house->model, reading->peers, reading->count))
+	if (!upgrade->carry.ok ||
+	    !apo_state_read(&upgrade->carry, reading->house->model, reading->peers, reading->count))
 		return false;
-	return apo_carry_is_whole(&cargo->carry) && cargo->fds_read == cargo->fd_count;
+	return apo_carry_is_whole(&upgrade->carry) && upgrade->fds_read == upgrade->fd_count;
 }
 
-static bool read_conns(struct apo_cargo *cargo, const struct apo_household *house)
+static bool read_conns(struct apo_upgrade_state *upgrade, const struct apo_household *house)
 {
-	struct reading reading = {.cargo = cargo, .house = house};
+	struct reading reading = {.upgrade = upgrade, .house = house};
 	bool is_right;
 
-	apo_carry_count(&cargo->carry, &reading.count, CONN_BYTES_MIN);
+	apo_carry_count(&upgrade->carry, &reading.count, CONN_BYTES_MIN);
 	reading.places = calloc((size_t)reading.count + 1, sizeof *reading.places);
 	reading.peers = calloc((size_t)reading.count + 1, sizeof *reading.peers);
 	is_right = reading.places && reading.peers && read_all(&reading) && begin_again(&reading);
 	if (is_right) {
-		if (!cargo->goes_on_with_history)
+		if (!upgrade->goes_on_with_history)
 			apo_state_begin_history(house->model);
 		end_those_left(&reading);
-		apo_acceptor_set_inside(house->acceptor, (unsigned)cargo->moved);
+		apo_acceptor_set_inside(house->acceptor, (unsigned)upgrade->moved);
 	} else if (reading.places)
 		undo(&reading);
 	free(reading.places);
@@ -322,35 +323,35 @@ static bool read_conns(struct apo_cargo *cargo, const struct apo_household *hous
 
 /* ---- all ---- */
 
-static void carry_head(struct apo_cargo *cargo, const struct apo_household *house)
+static void carry_head(struct apo_upgrade_state *upgrade, const struct apo_household *house)
 {
 	char magic[32] = MAGIC;
 
-	apo_carry_string(&cargo->carry, magic, sizeof magic);
-	apo_carry_expect(&cargo->carry, strcmp(magic, MAGIC) == 0);
-	apo_cloak_carry(&cargo->carry);
-	carry_worker_counters(&cargo->carry, house);
-	carry_history(cargo, house);
-	apo_acceptor_carry(cargo, house->acceptor);
-	apo_peers_carry(&cargo->carry, house->peers);
-	apo_metrics_carry(cargo, house->metrics);
+	apo_carry_string(&upgrade->carry, magic, sizeof magic);
+	apo_carry_expect(&upgrade->carry, strcmp(magic, MAGIC) == 0);
+	apo_cloak_carry(&upgrade->carry);
+	carry_worker_counters(&upgrade->carry, house);
+	carry_history(upgrade, house);
+	apo_acceptor_carry(upgrade, house->acceptor);
+	apo_peers_carry(&upgrade->carry, house->peers);
+	apo_metrics_carry(upgrade, house->metrics);
 }
 
-bool apo_cargo_write(struct apo_cargo *cargo, const struct apo_household *from)
+bool apo_upgrade_state_write(struct apo_upgrade_state *upgrade, const struct apo_household *from)
 {
-	carry_head(cargo, from);
-	write_conns(cargo, from, apo_state_number(from->model));
-	apo_state_write(&cargo->carry, from->model);
-	return cargo->carry.ok;
+	carry_head(upgrade, from);
+	write_conns(upgrade, from, apo_state_number(from->model));
+	apo_state_write(&upgrade->carry, from->model);
+	return upgrade->carry.ok;
 }
 
-bool apo_cargo_read(struct apo_cargo *cargo, const struct apo_household *to)
+bool apo_upgrade_state_read(struct apo_upgrade_state *upgrade, const struct apo_household *to)
 {
-	carry_head(cargo, to);
-	return cargo->carry.ok && read_conns(cargo, to);
+	carry_head(upgrade, to);
+	return upgrade->carry.ok && read_conns(upgrade, to);
 }
 
-void apo_cargo_let_go(const struct apo_household *from, const char *reason)
+void apo_upgrade_state_let_go(const struct apo_household *from, const char *reason)
 {
 	struct apo_worker *worker;
 	struct apo_conn *conn;

@@ -51,7 +51,7 @@ static void end(void)
 			close(ends[i]);
 }
 
-TestSuite(cargo, .init = begin, .fini = end, .timeout = 600);
+TestSuite(upgrade, .init = begin, .fini = end, .timeout = 600);
 
 static void say(unsigned i, const char *text)
 {
@@ -100,25 +100,25 @@ static void come_in_all(void)
 
 /* By a passage whose both ends are here; what fits into its buffers, that is. Returns 0 or what
  * apo_passage_receive says; -EBADMSG when it came, and was not right. */
-static int pass(struct apo_cargo *cargo)
+static int pass(struct apo_upgrade_state *upgrade)
 {
 	struct apo_household house = server_house(&new);
 	struct apo_arrival arrival;
-	struct apo_cargo come;
+	struct apo_upgrade_state come;
 	int fds[2], error;
 
 	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0));
 	cr_assert(eq(int,
-		     apo_passage_send(fds[0], cargo->carry.bytes, cargo->carry.len, cargo->fds,
-				      cargo->fd_count, SOON),
+		     apo_passage_send(fds[0], upgrade->carry.bytes, upgrade->carry.len,
+				      upgrade->fds, upgrade->fd_count, SOON),
 		     0));
 	error = apo_passage_receive(fds[1], &arrival, SOON);
 	close(fds[0]);
 	close(fds[1]);
 	if (error < 0)
 		return error;
-	apo_cargo_from(&come, arrival.state, arrival.len, arrival.fds, arrival.fd_count);
-	if (!apo_cargo_read(&come, &house))
+	apo_upgrade_state_from(&come, arrival.state, arrival.len, arrival.fds, arrival.fd_count);
+	if (!apo_upgrade_state_read(&come, &house))
 		error = -EBADMSG;
 	goes_on_with_history = come.goes_on_with_history;
 	apo_arrival_fini(&arrival);
@@ -128,17 +128,17 @@ static int pass(struct apo_cargo *cargo)
 static void hand_over(unsigned worker_count)
 {
 	struct apo_household house = server_house(&old);
-	struct apo_cargo cargo;
+	struct apo_upgrade_state upgrade;
 
-	apo_cargo_to(&cargo);
-	cr_assert(apo_cargo_write(&cargo, &house));
+	apo_upgrade_state_to(&upgrade);
+	cr_assert(apo_upgrade_state_write(&upgrade, &house));
 	open_server(&new, worker_count, true);
-	cr_assert(eq(int, pass(&cargo), 0));
-	apo_cargo_fini(&cargo);
-	apo_cargo_let_go(&house, "gone");
+	cr_assert(eq(int, pass(&upgrade), 0));
+	apo_upgrade_state_fini(&upgrade);
+	apo_upgrade_state_let_go(&house, "gone");
 }
 
-Test(cargo, half_a_line_and_what_is_unwritten_go_along)
+Test(upgrade, half_a_line_and_what_is_unwritten_go_along)
 {
 	come_in_all();
 	say(0, "PRIVMSG #a :half of ");
@@ -155,7 +155,7 @@ Test(cargo, half_a_line_and_what_is_unwritten_go_along)
 
 /* More is written to it than its socket takes; all comes out of two processes, once and in order.
  */
-Test(cargo, who_does_not_read_misses_nothing)
+Test(upgrade, who_does_not_read_misses_nothing)
 {
 	static char all[4 << 20];
 	size_t len = 0, n, lines = 0;
@@ -225,7 +225,7 @@ static void check_all_hear_of_it(struct server *server)
 	}
 }
 
-Test(cargo, what_came_while_all_stood_still_is_written_by_the_next_one)
+Test(upgrade, what_came_while_all_stood_still_is_written_by_the_next_one)
 {
 	say_to_who_stands_still();
 	hand_over(WORKERS);
@@ -233,7 +233,7 @@ Test(cargo, what_came_while_all_stood_still_is_written_by_the_next_one)
 	server_close(&new);
 }
 
-Test(cargo, what_came_while_all_stood_still_is_written_by_the_same_one)
+Test(upgrade, what_came_while_all_stood_still_is_written_by_the_same_one)
 {
 	say_to_who_stands_still();
 	check_all_hear_of_it(&old);
@@ -241,7 +241,7 @@ Test(cargo, what_came_while_all_stood_still_is_written_by_the_same_one)
 
 /* ---- what else goes along ---- */
 
-Test(cargo, listeners_and_counters_go_along)
+Test(upgrade, listeners_and_counters_go_along)
 {
 	struct sockaddr_in at, at_new;
 	socklen_t len = sizeof at;
@@ -272,76 +272,76 @@ Test(cargo, listeners_and_counters_go_along)
 
 /* Whatever is changed in it is seen by the sum; past that, by who reads it. The old one is as it
  * was. */
-Test(cargo, a_byte_that_is_another_is_refused_or_does_no_harm)
+Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 {
 	struct apo_household house = server_house(&old);
 	unsigned refused = 0;
-	struct apo_cargo cargo;
+	struct apo_upgrade_state upgrade;
 	size_t at;
 
 	come_in_all();
 	say(0, "PRIVMSG #a :half of ");
 	server_turn(&old);
 	house = server_house(&old);
-	apo_cargo_to(&cargo);
-	cr_assert(apo_cargo_write(&cargo, &house));
-	for (at = 0; at < cargo.carry.len; at++) {
-		cargo.carry.bytes[at] ^= 0x81;
+	apo_upgrade_state_to(&upgrade);
+	cr_assert(apo_upgrade_state_write(&upgrade, &house));
+	for (at = 0; at < upgrade.carry.len; at++) {
+		upgrade.carry.bytes[at] ^= 0x81;
 		open_server(&new, 2, true);
-		refused += pass(&cargo) != 0;
+		refused += pass(&upgrade) != 0;
 		server_close(&new);
-		cargo.carry.bytes[at] ^= 0x81;
+		upgrade.carry.bytes[at] ^= 0x81;
 	}
-	cr_assert(lt(uint, cargo.carry.len / 10, refused));
-	apo_cargo_fini(&cargo);
+	cr_assert(lt(uint, upgrade.carry.len / 10, refused));
+	apo_upgrade_state_fini(&upgrade);
 	say(0, "it\r\n");
 	server_turn(&old);
 	cr_assert(eq(str, (char *)heard(1), ":c0!~c@0.0.0.0 PRIVMSG #a :half of it\r\n"));
 }
 
-Test(cargo, what_is_cut_off_is_refused)
+Test(upgrade, what_is_cut_off_is_refused)
 {
 	struct apo_household house = server_house(&old);
-	struct apo_cargo cargo;
+	struct apo_upgrade_state upgrade;
 	size_t len;
 
 	come_in_all();
 	house = server_house(&old);
-	apo_cargo_to(&cargo);
-	cr_assert(apo_cargo_write(&cargo, &house));
-	for (len = cargo.carry.len - 1; len > 0; len--) {
-		cargo.carry.len = len;
+	apo_upgrade_state_to(&upgrade);
+	cr_assert(apo_upgrade_state_write(&upgrade, &house));
+	for (len = upgrade.carry.len - 1; len > 0; len--) {
+		upgrade.carry.len = len;
 		open_server(&new, 2, true);
-		cr_assert(eq(int, pass(&cargo), -EBADMSG), "%zu", len);
+		cr_assert(eq(int, pass(&upgrade), -EBADMSG), "%zu", len);
 		server_close(&new);
 	}
-	apo_cargo_fini(&cargo);
+	apo_upgrade_state_fini(&upgrade);
 }
 
 /* A descriptor too few, one too many. */
-Test(cargo, descriptors_are_counted)
+Test(upgrade, descriptors_are_counted)
 {
 	struct apo_household house;
-	struct apo_cargo cargo;
+	struct apo_upgrade_state upgrade;
 
 	come_in_all();
 	house = server_house(&old);
-	apo_cargo_to(&cargo);
-	cr_assert(apo_cargo_write(&cargo, &house));
-	cargo.fd_count--;
+	apo_upgrade_state_to(&upgrade);
+	cr_assert(apo_upgrade_state_write(&upgrade, &house));
+	upgrade.fd_count--;
 	open_server(&new, 2, true);
-	cr_assert(eq(int, pass(&cargo), -EBADMSG));
+	cr_assert(eq(int, pass(&upgrade), -EBADMSG));
 	server_close(&new);
-	cargo.fd_count++;
-	cargo.fds = realloc(cargo.fds, (cargo.fd_count + 1) * sizeof(int));
-	cargo.fds[cargo.fd_count++] = ends[0];
+	upgrade.fd_count++;
+	upgrade.fds = realloc(upgrade.fds, (upgrade.fd_count + 1) * sizeof(int));
+	upgrade.fds[upgrade.fd_count++] = ends[0];
 	open_server(&new, 2, true);
-	cr_assert(eq(int, pass(&cargo), -EBADMSG));
+	cr_assert(eq(int, pass(&upgrade), -EBADMSG));
 	server_close(&new);
-	apo_cargo_fini(&cargo);
+	apo_upgrade_state_fini(&upgrade);
 }
 
-Test(cargo, a_passage_tells_what_is_no_message_of_it)
+Test(upgrade, a_passage_tells_what_is_no_message_of_it)
 {
 	struct apo_arrival arrival;
 	int fds[2];
@@ -364,25 +364,25 @@ Test(cargo, a_passage_tells_what_is_no_message_of_it)
 	close(fds[1]);
 }
 
-Test(cargo, history_goes_on_in_the_same_file_alone)
+Test(upgrade, history_goes_on_in_the_same_file_alone)
 {
 	static const char *const files[][2] = {
 		{"/a", "/a"}, {"/a", "/b"}, {NULL, "/a"}, {"/a", NULL}, {NULL, NULL}};
 	struct apo_household house;
-	struct apo_cargo cargo;
+	struct apo_upgrade_state upgrade;
 	unsigned i;
 
 	come_in_all();
 	for (i = 0; i < 5; i++) {
 		old.history_file = files[i][0];
 		house = server_house(&old);
-		apo_cargo_to(&cargo);
-		cr_assert(apo_cargo_write(&cargo, &house));
+		apo_upgrade_state_to(&upgrade);
+		cr_assert(apo_upgrade_state_write(&upgrade, &house));
 		open_server(&new, 1, true);
 		new.history_file = files[i][1];
-		cr_assert(eq(int, pass(&cargo), 0));
+		cr_assert(eq(int, pass(&upgrade), 0));
 		cr_assert(eq(int, goes_on_with_history, i == 0));
-		apo_cargo_fini(&cargo);
+		apo_upgrade_state_fini(&upgrade);
 		server_close(&new);
 	}
 }

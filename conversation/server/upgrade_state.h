@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cargo - all that a server hands over to the next: who listens, who waits, connections with what
- * is on its way, the model's state, counters.
+ * upgrade_state - all that a server hands over to the next: who listens, who waits, connections
+ * with what is on its way, the model's state, counters.
  *
  * Model    bytes (carry.h) and descriptors, which stand in the order in which they are carried.
  *          What cannot go along (TLS: OpenSSL gives its state to nobody; messaging connections) is
@@ -9,12 +9,12 @@
  * Trust    what is read is complete and right, or nothing of it is used.
  * Threads  the main thread's, while all others stand still.
  */
-#ifndef APO_SERVER_CARGO_H
-#define APO_SERVER_CARGO_H
+#ifndef APO_SERVER_UPGRADE_STATE_H
+#define APO_SERVER_UPGRADE_STATE_H
 
 #include "conversation/model/carry.h"
 
-#define APO_CARGO_VERSION 2u
+#define APO_UPGRADE_STATE_VERSION 2u
 
 struct apo_acceptor;
 struct apo_history_thread;
@@ -23,7 +23,7 @@ struct apo_model;
 struct apo_peers;
 struct apo_worker;
 
-struct apo_cargo {
+struct apo_upgrade_state {
 	struct apo_carry carry;
 	int *fds;
 	uint32_t fd_count, fd_capacity; /* of fds; those that were read have been taken out (-1) */
@@ -45,24 +45,24 @@ struct apo_household {
 	int64_t now_at_ns;
 };
 
-void apo_cargo_to(struct apo_cargo *cargo);
+void apo_upgrade_state_to(struct apo_upgrade_state *upgrade);
 /* bytes stay the caller's; of fds those are taken (and -1 instead) that are used. */
-void apo_cargo_from(struct apo_cargo *cargo, const void *bytes, size_t len, int *fds,
-		    uint32_t fd_count);
+void apo_upgrade_state_from(struct apo_upgrade_state *upgrade, const void *bytes, size_t len,
+			    int *fds, uint32_t fd_count);
 /* Of one that was written. */
-void apo_cargo_fini(struct apo_cargo *cargo);
+void apo_upgrade_state_fini(struct apo_upgrade_state *upgrade);
 
 /* A descriptor: written, it stays the caller's; read, it is. */
-void apo_cargo_descriptor(struct apo_cargo *cargo, int *fd);
+void apo_upgrade_state_descriptor(struct apo_upgrade_state *upgrade, int *fd);
 
 /* Returns whether it could be; nothing has changed but the clients' ordinals. */
-bool apo_cargo_write(struct apo_cargo *cargo, const struct apo_household *from);
+bool apo_upgrade_state_write(struct apo_upgrade_state *upgrade, const struct apo_household *from);
 /* Into a server that is new and has not begun. Returns whether it could be: else the server is not
  * to be used. */
-bool apo_cargo_read(struct apo_cargo *cargo, const struct apo_household *to);
+bool apo_upgrade_state_read(struct apo_upgrade_state *upgrade, const struct apo_household *to);
 
 /* What went along is forgotten here; who could not is told why, and closed as soon as it has been.
  */
-void apo_cargo_let_go(const struct apo_household *from, const char *reason);
+void apo_upgrade_state_let_go(const struct apo_household *from, const char *reason);
 
 #endif
