@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The old process of a hand-over (passage.h). The successor reads its configuration while we serve
- * on; then all threads stop, what is under way is finished, all is carried, and the successor
+ * The old process of a hand-over (upgrade_channel.h). The successor reads its configuration while
+ * we serve on; then all threads stop, what is under way is finished, all is carried, and the successor
  * serves. What fails before its TAKEN is undone by starting the threads again: nothing has changed.
  */
 #include <errno.h>
@@ -24,13 +24,13 @@
 #include "conversation/server/upgrade_state.h"
 #include "conversation/server/log.h"
 #include "conversation/server/notify.h"
-#include "conversation/server/passage.h"
+#include "conversation/server/upgrade_channel.h"
 #include "conversation/server/service_private.h"
 #include "conversation/server/stand_in.h"
 
 #define HELLO_NS (30 * RUDP_NS_PER_S)  /* for the successor to read its configuration */
 #define SETTLE_NS (15 * RUDP_NS_PER_S) /* for passwords and questions to history */
-#define PASSAGE_NS (10 * RUDP_NS_PER_S)
+#define UPGRADE_NS (10 * RUDP_NS_PER_S)
 #define REASON "The server is being replaced; please connect again"
 
 /* ---- the successor ---- */
@@ -45,7 +45,7 @@ static void reap(struct apo_service *service)
 	service->successor_pid = 0;
 }
 
-static void close_passage(struct apo_service *service)
+static void close_upgrade_channel(struct apo_service *service)
 {
 	if (service->successor.fd < 0)
 		return;
@@ -59,7 +59,7 @@ void apo_hand_over_abandon(struct apo_service *service, const char *reason)
 	if (service->successor_pid <= 0)
 		return;
 	reap(service);
-	close_passage(service);
+	close_upgrade_channel(service);
 	service->acceptor.counters.hand_overs_failed++;
 	rudp_log(RUDP_LOG_ERROR, "not handed over reason=\"%s\"", reason);
 }
@@ -99,7 +99,7 @@ static char **environment_of(struct apo_service *service)
 	return variables;
 }
 
-static int spawn(struct apo_service *service, int passage_fd)
+static int spawn(struct apo_service *service, int upgrade_fd)
 {
 	char number[16], *arguments[6];
 	posix_spawn_file_actions_t actions;
@@ -109,7 +109,7 @@ static int spawn(struct apo_service *service, int passage_fd)
 	int error = path && file && variables ? posix_spawn_file_actions_init(&actions) : ENOMEM;
 
 	if (error == 0) {
-		snprintf(number, sizeof number, "%d", passage_fd);
+		snprintf(number, sizeof number, "%d", upgrade_fd);
 		arguments[0] = path;
 		arguments[1] = config;
 		arguments[2] = file;
@@ -117,7 +117,7 @@ static int spawn(struct apo_service *service, int passage_fd)
 		arguments[4] = number;
 		arguments[5] = NULL;
 		/* Onto itself: it stays open there. */
-		error = posix_spawn_file_actions_adddup2(&actions, passage_fd, passage_fd);
+		error = posix_spawn_file_actions_adddup2(&actions, upgrade_fd, upgrade_fd);
 		if (error == 0)
 			error = posix_spawn(&service->successor_pid, path, &actions, NULL,
 					    arguments, variables);
@@ -144,7 +144,7 @@ static int start_successor(struct apo_service *service)
 		error = spawn(service, fds[1]);
 	close(fds[1]);
 	if (error < 0)
-		close_passage(service);
+		close_upgrade_channel(service);
 	return error;
 }
 
@@ -265,19 +265,19 @@ static void go_on(struct apo_service *service)
 /* Returns NULL, or why not. */
 static const char *send_all(struct apo_service *service, struct apo_upgrade_state *upgrade)
 {
-	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + PASSAGE_NS;
+	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + UPGRADE_NS;
 	struct apo_household house = apo_service_household(service);
 	int fd = service->successor.fd, error;
 
 	if (!apo_upgrade_state_write(upgrade, &house))
 		return "it is too much, or there is no memory";
-	error = apo_passage_send(fd, upgrade->carry.bytes, upgrade->carry.len, upgrade->fds,
-				 upgrade->fd_count, until_ns);
+	error = apo_upgrade_channel_send(fd, upgrade->carry.bytes, upgrade->carry.len, upgrade->fds,
+					 upgrade->fd_count, until_ns);
 	if (error == 0)
-		error = apo_passage_hear(fd, APO_PASSAGE_TAKEN, until_ns);
+		error = apo_upgrade_channel_hear(fd, APO_UPGRADE_CHANNEL_TAKEN, until_ns);
 	if (error < 0)
 		return strerror(-error);
-	error = apo_passage_say(fd, APO_PASSAGE_GO, until_ns);
+	error = apo_upgrade_channel_say(fd, APO_UPGRADE_CHANNEL_GO, until_ns);
 	if (error < 0)
 		return strerror(-error);
 	/* Before we are gone, or systemd would take it for the end of the service; and not before it is
@@ -348,8 +348,8 @@ void apo_hand_over_on_successor(struct apo_service *service)
 
 	if (service->successor_pid <= 0 || service->state != APO_RUNNING)
 		return;
-	error = apo_passage_hear(service->successor.fd, APO_PASSAGE_HELLO,
-				 service->now_at_ns + RUDP_NS_PER_S);
+	error = apo_upgrade_channel_hear(service->successor.fd, APO_UPGRADE_CHANNEL_HELLO,
+					 service->now_at_ns + RUDP_NS_PER_S);
 	if (error == 0)
 		hand_over(service);
 	else

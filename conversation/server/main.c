@@ -184,7 +184,7 @@ static void mention(void *of, const char *line)
 	fprintf(stderr, "apollonion: %s (a server that runs? another one could not begin)\n", line);
 }
 
-static int serve(const char *file, bool is_check, int passage_fd)
+static int serve(const char *file, bool is_check, int upgrade_fd)
 {
 	struct apo_config *config = apo_config_read(file, complain, NULL);
 	bool is_fine;
@@ -192,7 +192,7 @@ static int serve(const char *file, bool is_check, int passage_fd)
 	if (!config)
 		return EXIT_FAILED;
 	if (!is_check)
-		return apo_service_run(config, file, passage_fd);
+		return apo_service_run(config, file, upgrade_fd);
 	is_fine = apo_config_dry_run(config, complain, mention, NULL);
 	apo_config_put(config);
 	if (is_fine)
@@ -201,7 +201,7 @@ static int serve(const char *file, bool is_check, int passage_fd)
 }
 
 /* The end of a pair of sockets that keep messages apart, or nobody hands anything over. */
-static int passage_of(const char *number)
+static int upgrade_of(const char *number)
 {
 	int fd = (int)strtol(number, NULL, 10), type = 0;
 	socklen_t len = sizeof type;
@@ -218,7 +218,7 @@ int main(int argc, char **argv)
 {
 	const char *file = DEFAULT_FILE, *account = NULL;
 	enum mode mode = SERVE;
-	int option, passage_fd = -1;
+	int option, upgrade_fd = -1;
 
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1)
 		switch (option) {
@@ -240,7 +240,7 @@ int main(int argc, char **argv)
 			account = optarg;
 			break;
 		case 't':
-			passage_fd = passage_of(optarg);
+			upgrade_fd = upgrade_of(optarg);
 			break;
 		case 'v':
 			puts("apollonion " RUDP_VERSION_TEXT);
@@ -266,5 +266,5 @@ int main(int argc, char **argv)
 	if (account)
 		return change_account(file, mode, account);
 	return mode == HASH_PASSWORD ? hash_password()
-				     : serve(file, mode == CHECK_CONFIG, passage_fd);
+				     : serve(file, mode == CHECK_CONFIG, upgrade_fd);
 }

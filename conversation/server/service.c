@@ -556,15 +556,15 @@ static void end(struct apo_service *service)
 		close(service->successor.fd);
 }
 
-int apo_service_run(struct apo_config *config, const char *file, int passage_fd)
+int apo_service_run(struct apo_config *config, const char *file, int upgrade_fd)
 {
 	struct apo_service service = {.state = APO_RUNNING,
 				      .file = file,
 				      .config = config,
 				      .successor = {APO_SOURCE_SUCCESSOR, -1},
 				      .notices_fd = -1,
-				      .is_heir = passage_fd >= 0,
-				      .predecessor = {APO_SOURCE_PREDECESSOR, passage_fd},
+				      .is_heir = upgrade_fd >= 0,
+				      .predecessor = {APO_SOURCE_PREDECESSOR, upgrade_fd},
 				      .node_at_ns = RUDP_NEVER};
 	int error = use_log(config);
 

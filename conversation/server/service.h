@@ -16,11 +16,11 @@
 
 /*
  * Serves until the end. config is a reference, the callee's from now on; file is read again on
- * SIGHUP. passage_fd: -1, or where the server before hands over to this one (passage.h).
+ * SIGHUP. upgrade_fd: -1, or where the server before hands over to this one (upgrade_channel.h).
  *
  * Returns  the exit code of the process: 0, or 1 when it could not begin (the reason is in the
  *          log).
  */
-int apo_service_run(struct apo_config *config, const char *file, int passage_fd);
+int apo_service_run(struct apo_config *config, const char *file, int upgrade_fd);
 
 #endif

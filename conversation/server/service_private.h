@@ -43,13 +43,15 @@ struct apo_service {
 	struct apo_metrics metrics;
 	int64_t now_at_ns, deadline_at_ns;
 	bool is_model_thread_running;
-	struct apo_source successor; /* the passage to the process that is to go on; fd -1: none */
+	/* the upgrade channel to the process that is to go on; fd -1: none */
+	struct apo_source successor;
 	pid_t successor_pid;
 	int64_t successor_until_ns;    /* by when it must have said HELLO */
 	pid_t heir_pid;                /* who serves now, and we end; 0: we do */
 	int notices_fd;                /* ours to stand in for it (stand_in.h); -1: somebody else does */
 	char notices_name[APO_STAND_IN_NAME_SIZE];
-	struct apo_source predecessor; /* the passage from the one before, until that is gone; -1 */
+	/* the upgrade channel from the one before, until that is gone; -1 */
+	struct apo_source predecessor;
 	int64_t node_at_ns;            /* when its port is looked for again; RUDP_NEVER: not */
 	int64_t node_wait_ns;          /* after this look */
 	bool is_heir;

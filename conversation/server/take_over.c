@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The new process of a hand-over (passage.h). */
+/* The new process of a hand-over (upgrade_channel.h). */
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -8,10 +8,10 @@
 #include "base/clock.h"
 #include "conversation/server/upgrade_state.h"
 #include "conversation/server/log.h"
-#include "conversation/server/passage.h"
+#include "conversation/server/upgrade_channel.h"
 #include "conversation/server/service_private.h"
 
-#define PASSAGE_NS (60 * RUDP_NS_PER_S) /* the old one waits less long, and ends us then */
+#define UPGRADE_NS (60 * RUDP_NS_PER_S) /* the old one waits less long, and ends us then */
 /* Between looks for the port of the one before: the first span, and the last; twenty seconds in all. */
 #define NODE_WAIT_NS (20 * RUDP_NS_PER_MS)
 #define NODE_WAIT_MAX_NS (512 * NODE_WAIT_NS)
@@ -20,8 +20,8 @@ static int receive(struct apo_service *service, struct apo_upgrade_state *upgrad
 {
 	struct apo_household house = apo_service_household(service);
 	struct apo_arrival arrival;
-	int error = apo_passage_receive(service->predecessor.fd, &arrival,
-					service->now_at_ns + PASSAGE_NS);
+	int error = apo_upgrade_channel_receive(service->predecessor.fd, &arrival,
+						service->now_at_ns + UPGRADE_NS);
 
 	if (error < 0)
 		return error;
@@ -40,12 +40,12 @@ static int receive(struct apo_service *service, struct apo_upgrade_state *upgrad
 static int agree(struct apo_service *service)
 {
 	int fd = service->predecessor.fd, error;
-	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + PASSAGE_NS;
+	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + UPGRADE_NS;
 
-	error = apo_passage_say(fd, APO_PASSAGE_TAKEN, until_ns);
+	error = apo_upgrade_channel_say(fd, APO_UPGRADE_CHANNEL_TAKEN, until_ns);
 	if (error < 0)
 		return error;
-	error = apo_passage_hear(fd, APO_PASSAGE_GO, until_ns);
+	error = apo_upgrade_channel_hear(fd, APO_UPGRADE_CHANNEL_GO, until_ns);
 	return error == -EPIPE ? 0 : error;
 }
 
@@ -55,7 +55,8 @@ int apo_take_over(struct apo_service *service)
 	struct apo_upgrade_state upgrade;
 
 	service->metrics.wanted_path = service->config->metrics_path;
-	error = apo_passage_say(fd, APO_PASSAGE_HELLO, service->now_at_ns + PASSAGE_NS);
+	error = apo_upgrade_channel_say(fd, APO_UPGRADE_CHANNEL_HELLO,
+					service->now_at_ns + UPGRADE_NS);
 	if (error == 0)
 		error = receive(service, &upgrade);
 	service->metrics.wanted_path = NULL;
@@ -79,7 +80,7 @@ int apo_take_over(struct apo_service *service)
 }
 
 /* The port of its messaging connections is free now, or soon: one that was killed has its descriptors
- * closed one after the other, and our end of the passage may be the first. */
+ * closed one after the other, and our end of the upgrade channel may be the first. */
 static void open_messaging_node(struct apo_service *service)
 {
 	int error;

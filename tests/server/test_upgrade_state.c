@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What one server hands over to the next, without processes: two servers stand beside each other
- * here, neither of which has threads, and everything goes through a passage between them.
+ * here, neither of which has threads, and everything goes through an upgrade channel between them.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "conversation/model/state.h"
-#include "conversation/server/passage.h"
+#include "conversation/server/upgrade_channel.h"
 #include "still_server.h"
 
 #define CLIENTS 3
@@ -98,8 +98,8 @@ static void come_in_all(void)
 		(void)heard(i);
 }
 
-/* By a passage whose both ends are here; what fits into its buffers, that is. Returns 0 or what
- * apo_passage_receive says; -EBADMSG when it came, and was not right. */
+/* By an upgrade channel whose both ends are here; what fits into its buffers, that is. Returns 0 or what
+ * apo_upgrade_channel_receive says; -EBADMSG when it came, and was not right. */
 static int pass(struct apo_upgrade_state *upgrade)
 {
 	struct apo_household house = server_house(&new);
@@ -109,10 +109,10 @@ static int pass(struct apo_upgrade_state *upgrade)
 
 	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0));
 	cr_assert(eq(int,
-		     apo_passage_send(fds[0], upgrade->carry.bytes, upgrade->carry.len,
-				      upgrade->fds, upgrade->fd_count, SOON),
+		     apo_upgrade_channel_send(fds[0], upgrade->carry.bytes, upgrade->carry.len,
+					      upgrade->fds, upgrade->fd_count, SOON),
 		     0));
-	error = apo_passage_receive(fds[1], &arrival, SOON);
+	error = apo_upgrade_channel_receive(fds[1], &arrival, SOON);
 	close(fds[0]);
 	close(fds[1]);
 	if (error < 0)
@@ -341,26 +341,27 @@ Test(upgrade, descriptors_are_counted)
 	apo_upgrade_state_fini(&upgrade);
 }
 
-Test(upgrade, a_passage_tells_what_is_no_message_of_it)
+Test(upgrade, an_upgrade_channel_tells_what_is_no_message_of_it)
 {
 	struct apo_arrival arrival;
 	int fds[2];
 
 	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0));
 	cr_assert(eq(int,
-		     apo_passage_hear(fds[1], APO_PASSAGE_HELLO,
-				      rudp_clock_now_ns(&rudp_clock_monotonic) + 1000000),
+		     apo_upgrade_channel_hear(fds[1], APO_UPGRADE_CHANNEL_HELLO,
+					      rudp_clock_now_ns(&rudp_clock_monotonic) + 1000000),
 		     -ETIME));
-	cr_assert(eq(int, apo_passage_say(fds[0], APO_PASSAGE_TAKEN, SOON), 0));
-	cr_assert(eq(int, apo_passage_hear(fds[1], APO_PASSAGE_HELLO, SOON), -EPROTO));
+	cr_assert(eq(int, apo_upgrade_channel_say(fds[0], APO_UPGRADE_CHANNEL_TAKEN, SOON), 0));
+	cr_assert(eq(int, apo_upgrade_channel_hear(fds[1], APO_UPGRADE_CHANNEL_HELLO, SOON),
+		     -EPROTO));
 	cr_assert(eq(sz, (size_t)send(fds[0], "nonsense", 8, 0), 8));
-	cr_assert(eq(int, apo_passage_receive(fds[1], &arrival, SOON), -EPROTO));
-	cr_assert(eq(int, apo_passage_say(fds[0], APO_PASSAGE_STATE, SOON), 0));
-	cr_assert(eq(int, apo_passage_receive(fds[1], &arrival, SOON), -EPROTO));
-	cr_assert(eq(int, apo_passage_say(fds[0], APO_PASSAGE_GO, SOON), 0));
-	cr_assert(eq(int, apo_passage_hear(fds[1], APO_PASSAGE_GO, SOON), 0));
+	cr_assert(eq(int, apo_upgrade_channel_receive(fds[1], &arrival, SOON), -EPROTO));
+	cr_assert(eq(int, apo_upgrade_channel_say(fds[0], APO_UPGRADE_CHANNEL_STATE, SOON), 0));
+	cr_assert(eq(int, apo_upgrade_channel_receive(fds[1], &arrival, SOON), -EPROTO));
+	cr_assert(eq(int, apo_upgrade_channel_say(fds[0], APO_UPGRADE_CHANNEL_GO, SOON), 0));
+	cr_assert(eq(int, apo_upgrade_channel_hear(fds[1], APO_UPGRADE_CHANNEL_GO, SOON), 0));
 	close(fds[0]);
-	cr_assert(eq(int, apo_passage_hear(fds[1], APO_PASSAGE_GO, SOON), -EPIPE));
+	cr_assert(eq(int, apo_upgrade_channel_hear(fds[1], APO_UPGRADE_CHANNEL_GO, SOON), -EPIPE));
 	close(fds[1]);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/server/passage.h"
+#include "conversation/server/upgrade_channel.h"
 
 #define XXH_INLINE_ALL
 #include <errno.h>
@@ -27,10 +27,10 @@ struct message {
 /* What is sent with it. */
 union rights {
 	struct cmsghdr header;
-	char bytes[CMSG_SPACE(APO_PASSAGE_AT_ONCE * sizeof(int))];
+	char bytes[CMSG_SPACE(APO_UPGRADE_CHANNEL_AT_ONCE * sizeof(int))];
 };
 
-uint32_t apo_passage_version(void)
+uint32_t apo_upgrade_channel_version(void)
 {
 	return APO_UPGRADE_STATE_VERSION << 16 | APO_STATE_VERSION;
 }
@@ -59,7 +59,7 @@ static int send_message(int fd, struct message *message, const int *fds, uint32_
 	int error;
 
 	message->magic = MAGIC;
-	message->version = apo_passage_version();
+	message->version = apo_upgrade_channel_version();
 	if (fd_count > 0) {
 		memset(&rights, 0, sizeof rights);
 		rights.header.cmsg_level = SOL_SOCKET;
@@ -89,7 +89,7 @@ static void close_all(const int *fds, uint32_t count)
 }
 
 /* All that came with it, whatever it was. */
-static uint32_t take_rights(struct msghdr *whole, int fds[APO_PASSAGE_AT_ONCE])
+static uint32_t take_rights(struct msghdr *whole, int fds[APO_UPGRADE_CHANNEL_AT_ONCE])
 {
 	uint32_t count = 0, more;
 	struct cmsghdr *header;
@@ -104,9 +104,9 @@ static uint32_t take_rights(struct msghdr *whole, int fds[APO_PASSAGE_AT_ONCE])
 	return count;
 }
 
-/* fds: room for APO_PASSAGE_AT_ONCE; *fd_count of them came. */
-static int receive_message(int fd, struct message *message, enum apo_passage_kind kind, int *fds,
-			   uint32_t *fd_count, int64_t deadline_at_ns)
+/* fds: room for APO_UPGRADE_CHANNEL_AT_ONCE; *fd_count of them came. */
+static int receive_message(int fd, struct message *message, enum apo_upgrade_channel_kind kind,
+			   int *fds, uint32_t *fd_count, int64_t deadline_at_ns)
 {
 	struct iovec part = {message, sizeof *message};
 	union rights rights;
@@ -130,7 +130,7 @@ static int receive_message(int fd, struct message *message, enum apo_passage_kin
 		return -EPIPE;
 	*fd_count = take_rights(&whole, fds);
 	if (n == sizeof *message && message->magic == MAGIC &&
-	    message->version == apo_passage_version() && message->kind == (uint32_t)kind &&
+	    message->version == apo_upgrade_channel_version() && message->kind == (uint32_t)kind &&
 	    !(whole.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return 0;
 	close_all(fds, *fd_count);
@@ -138,16 +138,16 @@ static int receive_message(int fd, struct message *message, enum apo_passage_kin
 	return -EPROTO;
 }
 
-int apo_passage_say(int fd, enum apo_passage_kind kind, int64_t deadline_at_ns)
+int apo_upgrade_channel_say(int fd, enum apo_upgrade_channel_kind kind, int64_t deadline_at_ns)
 {
 	struct message message = {.kind = (uint32_t)kind};
 
 	return send_message(fd, &message, NULL, 0, deadline_at_ns);
 }
 
-int apo_passage_hear(int fd, enum apo_passage_kind kind, int64_t deadline_at_ns)
+int apo_upgrade_channel_hear(int fd, enum apo_upgrade_channel_kind kind, int64_t deadline_at_ns)
 {
-	int fds[APO_PASSAGE_AT_ONCE];
+	int fds[APO_UPGRADE_CHANNEL_AT_ONCE];
 	struct message message;
 	uint32_t fd_count;
 	int error = receive_message(fd, &message, kind, fds, &fd_count, deadline_at_ns);
@@ -185,10 +185,10 @@ static int memory_file(const void *bytes, size_t len)
 	return fd;
 }
 
-int apo_passage_send(int fd, const void *state, size_t len, const int *fds, uint32_t fd_count,
-		     int64_t deadline_at_ns)
+int apo_upgrade_channel_send(int fd, const void *state, size_t len, const int *fds,
+			     uint32_t fd_count, int64_t deadline_at_ns)
 {
-	struct message message = {.kind = APO_PASSAGE_STATE,
+	struct message message = {.kind = APO_UPGRADE_CHANNEL_STATE,
 				  .count = fd_count,
 				  .len = len,
 				  .sum = sum_of(state, len)};
@@ -200,9 +200,9 @@ int apo_passage_send(int fd, const void *state, size_t len, const int *fds, uint
 	error = send_message(fd, &message, &file, 1, deadline_at_ns);
 	close(file);
 	for (sent = 0; sent < fd_count && error == 0; sent += more) {
-		more = fd_count - sent < APO_PASSAGE_AT_ONCE ? fd_count - sent
-							     : APO_PASSAGE_AT_ONCE;
-		message = (struct message){.kind = APO_PASSAGE_DESCRIPTORS, .count = more};
+		more = fd_count - sent < APO_UPGRADE_CHANNEL_AT_ONCE ? fd_count - sent
+								     : APO_UPGRADE_CHANNEL_AT_ONCE;
+		message = (struct message){.kind = APO_UPGRADE_CHANNEL_DESCRIPTORS, .count = more};
 		error = send_message(fd, &message, fds + sent, more, deadline_at_ns);
 	}
 	return error;
@@ -227,12 +227,12 @@ static int map_state(struct apo_arrival *arrival, int file, const struct message
 static int receive_descriptors(int fd, struct apo_arrival *arrival, uint32_t wanted,
 			       int64_t deadline_at_ns)
 {
-	int fds[APO_PASSAGE_AT_ONCE], error;
+	int fds[APO_UPGRADE_CHANNEL_AT_ONCE], error;
 	struct message message;
 	uint32_t count;
 
 	while (arrival->fd_count < wanted) {
-		error = receive_message(fd, &message, APO_PASSAGE_DESCRIPTORS, fds, &count,
+		error = receive_message(fd, &message, APO_UPGRADE_CHANNEL_DESCRIPTORS, fds, &count,
 					deadline_at_ns);
 		if (error < 0)
 			return error;
@@ -246,17 +246,18 @@ static int receive_descriptors(int fd, struct apo_arrival *arrival, uint32_t wan
 	return 0;
 }
 
-int apo_passage_receive(int fd, struct apo_arrival *arrival, int64_t deadline_at_ns)
+int apo_upgrade_channel_receive(int fd, struct apo_arrival *arrival, int64_t deadline_at_ns)
 {
-	int files[APO_PASSAGE_AT_ONCE], error;
+	int files[APO_UPGRADE_CHANNEL_AT_ONCE], error;
 	struct message message;
 	uint32_t count;
 
 	memset(arrival, 0, sizeof *arrival);
-	error = receive_message(fd, &message, APO_PASSAGE_STATE, files, &count, deadline_at_ns);
+	error = receive_message(fd, &message, APO_UPGRADE_CHANNEL_STATE, files, &count,
+				deadline_at_ns);
 	if (error < 0)
 		return error;
-	if (count != 1 || message.count > APO_PASSAGE_DESCRIPTORS_MAX)
+	if (count != 1 || message.count > APO_UPGRADE_CHANNEL_DESCRIPTORS_MAX)
 		error = -EPROTO;
 	else
 		error = map_state(arrival, files[0], &message);
