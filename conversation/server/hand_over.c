@@ -26,7 +26,7 @@
 #include "conversation/server/notify.h"
 #include "conversation/server/upgrade_channel.h"
 #include "conversation/server/service_private.h"
-#include "conversation/server/stand_in.h"
+#include "conversation/server/pid_proxy.h"
 
 #define HELLO_NS (30 * RUDP_NS_PER_S)  /* for the successor to read its configuration */
 #define SETTLE_NS (15 * RUDP_NS_PER_S) /* for passwords and questions to history */
@@ -77,7 +77,7 @@ static int open_notices(struct apo_service *service)
 
 	if ((manager && *manager) || service->notices_fd >= 0)
 		return 0;
-	service->notices_fd = apo_stand_in_open(service->notices_name);
+	service->notices_fd = apo_pid_proxy_open(service->notices_name);
 	return service->notices_fd < 0 ? service->notices_fd : 0;
 }
 

@@ -229,7 +229,7 @@ void apo_service_take_mail(struct apo_service *service)
 }
 
 /* The second one ends it at once. But whoever tells us and the process before, who stands in for us
- * (stand_in.h) and passes it on, has told us once: a group of processes, say, at CTRL-C. */
+ * (pid_proxy.h) and passes it on, has told us once: a group of processes, say, at CTRL-C. */
 static void on_end_signal(struct apo_service *service, pid_t sender)
 {
 	bool is_by_parent = service->is_heir && sender == getppid();
@@ -590,5 +590,5 @@ int apo_service_run(struct apo_config *config, const char *file, int upgrade_fd)
 		return 0;
 	}
 	rudp_log(RUDP_LOG_INFO, "standing in for pid=%d", (int)service.heir_pid);
-	return apo_stand_in_run(service.notices_fd, service.signal_source.fd, service.heir_pid);
+	return apo_pid_proxy_run(service.notices_fd, service.signal_source.fd, service.heir_pid);
 }

@@ -12,7 +12,7 @@
 #include "conversation/server/history_thread.h"
 #include "conversation/server/metrics.h"
 #include "conversation/server/service.h"
-#include "conversation/server/stand_in.h"
+#include "conversation/server/pid_proxy.h"
 #include "conversation/server/messaging_node.h"
 #include "conversation/server/model_thread.h"
 #include "conversation/store/store.h"
@@ -48,8 +48,8 @@ struct apo_service {
 	pid_t successor_pid;
 	int64_t successor_until_ns;    /* by when it must have said HELLO */
 	pid_t heir_pid;                /* who serves now, and we end; 0: we do */
-	int notices_fd;                /* ours to stand in for it (stand_in.h); -1: somebody else does */
-	char notices_name[APO_STAND_IN_NAME_SIZE];
+	int notices_fd; /* ours to stand in for it (pid_proxy.h); -1: somebody else does */
+	char notices_name[APO_PID_PROXY_NAME_SIZE];
 	/* the upgrade channel from the one before, until that is gone; -1 */
 	struct apo_source predecessor;
 	int64_t node_at_ns;            /* when its port is looked for again; RUDP_NEVER: not */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/server/stand_in.h"
+#include "conversation/server/pid_proxy.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -17,14 +17,14 @@
 
 #define FAILED 1
 
-struct stand_in {
+struct pid_proxy {
 	int notices_fd, signals_fd;
 	pid_t heir; /* that serves */
 };
 
 /* ---- notices ---- */
 
-static int name_socket(int fd, char variable[APO_STAND_IN_NAME_SIZE])
+static int name_socket(int fd, char variable[APO_PID_PROXY_NAME_SIZE])
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	socklen_t len = sizeof name;
@@ -36,12 +36,12 @@ static int name_socket(int fd, char variable[APO_STAND_IN_NAME_SIZE])
 	    getsockname(fd, (struct sockaddr *)&name, &len) < 0)
 		return -errno;
 	len -= (socklen_t)offsetof(struct sockaddr_un, sun_path) + 1;
-	snprintf(variable, APO_STAND_IN_NAME_SIZE, "NOTIFY_SOCKET=@%.*s", (int)len,
+	snprintf(variable, APO_PID_PROXY_NAME_SIZE, "NOTIFY_SOCKET=@%.*s", (int)len,
 		 name.sun_path + 1);
 	return 0;
 }
 
-int apo_stand_in_open(char variable[APO_STAND_IN_NAME_SIZE])
+int apo_pid_proxy_open(char variable[APO_PID_PROXY_NAME_SIZE])
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
 
@@ -65,7 +65,7 @@ static pid_t sender_of(struct msghdr *notice)
 	return sender.pid;
 }
 
-static void take_notices(struct stand_in *us)
+static void take_notices(struct pid_proxy *us)
 {
 	char text[256], rights[CMSG_SPACE(sizeof(struct ucred))];
 	struct iovec part = {text, sizeof text - 1};
@@ -90,7 +90,7 @@ static void take_notices(struct stand_in *us)
 
 /* ---- signals ---- */
 
-static void pass_signals_on(const struct stand_in *us)
+static void pass_signals_on(const struct pid_proxy *us)
 {
 	struct signalfd_siginfo info;
 
@@ -100,7 +100,7 @@ static void pass_signals_on(const struct stand_in *us)
 }
 
 /* Whoever served and has ended may have said before who goes on. false: nobody does. */
-static bool is_served(struct stand_in *us, int *exit_code)
+static bool is_served(struct pid_proxy *us, int *exit_code)
 {
 	int status;
 	pid_t ended;
@@ -116,9 +116,9 @@ static bool is_served(struct stand_in *us, int *exit_code)
 	return ended == 0; /* or there is no child at all */
 }
 
-int apo_stand_in_run(int notices_fd, int signals_fd, pid_t heir)
+int apo_pid_proxy_run(int notices_fd, int signals_fd, pid_t heir)
 {
-	struct stand_in us = {notices_fd, signals_fd, heir};
+	struct pid_proxy us = {notices_fd, signals_fd, heir};
 	struct pollfd waits[] = {{notices_fd, POLLIN, 0}, {signals_fd, POLLIN, 0}};
 	int exit_code;
 

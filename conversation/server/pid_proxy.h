@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stand_in - what becomes of the process that a supervisor has started, once another one serves.
+ * pid_proxy - what becomes of the process that a supervisor has started, once another one serves.
  *
  * A service manager that listens (NOTIFY_SOCKET) is told which process is the main one, and the one
  * before ends. Whoever else has started a server (a shell, runit, a container) knows one process, and
@@ -11,16 +11,16 @@
  * Trust    a notice counts if the kernel says that it comes from the process that serves.
  * Threads  the main thread's; none that is left takes signals.
  */
-#ifndef APO_SERVER_STAND_IN_H
-#define APO_SERVER_STAND_IN_H
+#ifndef APO_SERVER_PID_PROXY_H
+#define APO_SERVER_PID_PROXY_H
 
 #include <sys/types.h>
 
-#define APO_STAND_IN_NAME_SIZE 128
+#define APO_PID_PROXY_NAME_SIZE 128
 
 /* Makes the socket for notices, and "NOTIFY_SOCKET=..." for the environment of the one that is to serve.
  * Returns the descriptor, or a negative errno value. */
-int apo_stand_in_open(char variable[APO_STAND_IN_NAME_SIZE]);
+int apo_pid_proxy_open(char variable[APO_PID_PROXY_NAME_SIZE]);
 
 /*
  * Until the service ends. signals_fd, a signalfd that does not block, tells of what is to be passed on
@@ -28,6 +28,6 @@ int apo_stand_in_open(char variable[APO_STAND_IN_NAME_SIZE]);
  *
  * Returns  the exit code of the process that has served last (128 and the signal that ended it).
  */
-int apo_stand_in_run(int notices_fd, int signals_fd, pid_t heir);
+int apo_pid_proxy_run(int notices_fd, int signals_fd, pid_t heir);
 
 #endif
