@@ -266,10 +266,10 @@ static void go_on(struct apo_service *service)
 static const char *send_all(struct apo_service *service, struct apo_upgrade_state *upgrade)
 {
 	int64_t until_ns = rudp_clock_now_ns(&rudp_clock_monotonic) + UPGRADE_NS;
-	struct apo_household house = apo_service_household(service);
+	struct apo_server_parts parts = apo_service_parts(service);
 	int fd = service->successor.fd, error;
 
-	if (!apo_upgrade_state_write(upgrade, &house))
+	if (!apo_upgrade_state_write(upgrade, &parts))
 		return "it is too much, or there is no memory";
 	error = apo_upgrade_channel_send(fd, upgrade->carry.bytes, upgrade->carry.len, upgrade->fds,
 					 upgrade->fd_count, until_ns);
@@ -302,7 +302,7 @@ void apo_hand_over_on_reload(const struct apo_service *service)
 /* The other one serves. Here ends what could not go along. */
 static void end_here(struct apo_service *service, const struct apo_upgrade_state *upgrade)
 {
-	struct apo_household house = apo_service_household(service);
+	struct apo_server_parts parts = apo_service_parts(service);
 	unsigned i;
 
 	rudp_log(RUDP_LOG_INFO, "handed over pid=%d connections=%lu left=%lu bytes=%zu",
@@ -314,7 +314,7 @@ static void end_here(struct apo_service *service, const struct apo_upgrade_state
 	/* Who takes over from the one that takes over from us is to be a child of ours, too. */
 	if (service->notices_fd >= 0)
 		(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	apo_upgrade_state_let_go(&house, REASON);
+	apo_upgrade_state_let_go(&parts, REASON);
 	service->state = APO_ENDING;
 	service->deadline_at_ns = service->now_at_ns + service->config->drain_ns;
 	for (i = 0; i < service->worker_count; i++)

@@ -85,7 +85,7 @@ int apo_service_load_accounts(struct apo_service *service);
 /* Whom the run before has left in channels is there no more (apo_history_begin_run). */
 int apo_service_begin_history(struct apo_service *service);
 /* What is handed over, and what that is read into. */
-struct apo_household apo_service_household(struct apo_service *service);
+struct apo_server_parts apo_service_parts(struct apo_service *service);
 /* If there is history, and nobody writes it yet. */
 int apo_service_start_history_thread(struct apo_service *service);
 

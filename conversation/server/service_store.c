@@ -117,15 +117,15 @@ static const char *history_file(const struct apo_service *service)
 	return service->has_history ? apo_history_file(service->history_thread.history) : NULL;
 }
 
-struct apo_household apo_service_household(struct apo_service *service)
+struct apo_server_parts apo_service_parts(struct apo_service *service)
 {
-	return (struct apo_household){.workers = service->workers,
-				      .worker_count = service->worker_count,
-				      .model = service->model_thread.model,
-				      .acceptor = &service->acceptor,
-				      .metrics = &service->metrics,
-				      .peers = &service->messaging_node.peers,
-				      .history_thread = apo_service_history_thread(service),
-				      .history_file = history_file(service),
-				      .now_at_ns = service->now_at_ns};
+	return (struct apo_server_parts){.workers = service->workers,
+					 .worker_count = service->worker_count,
+					 .model = service->model_thread.model,
+					 .acceptor = &service->acceptor,
+					 .metrics = &service->metrics,
+					 .peers = &service->messaging_node.peers,
+					 .history_thread = apo_service_history_thread(service),
+					 .history_file = history_file(service),
+					 .now_at_ns = service->now_at_ns};
 }

@@ -18,7 +18,7 @@
 
 static int receive(struct apo_service *service, struct apo_upgrade_state *upgrade)
 {
-	struct apo_household house = apo_service_household(service);
+	struct apo_server_parts parts = apo_service_parts(service);
 	struct apo_arrival arrival;
 	int error = apo_upgrade_channel_receive(service->predecessor.fd, &arrival,
 						service->now_at_ns + UPGRADE_NS);
@@ -28,7 +28,7 @@ static int receive(struct apo_service *service, struct apo_upgrade_state *upgrad
 	/* What was registered and read while the old one still served: it stands still now. */
 	error = apo_service_load_accounts(service);
 	apo_upgrade_state_from(upgrade, arrival.state, arrival.len, arrival.fds, arrival.fd_count);
-	if (error == 0 && !apo_upgrade_state_read(upgrade, &house))
+	if (error == 0 && !apo_upgrade_state_read(upgrade, &parts))
 		error = -EPROTO;
 	apo_arrival_fini(&arrival);
 	if (error == 0 && !upgrade->goes_on_with_history)

@@ -86,26 +86,26 @@ static const char *const counter_names[] = {
 _Static_assert(sizeof(struct apo_worker_counters) == COUNTER_COUNT * sizeof(uint64_t),
 	       "counters stand one after the other");
 
-static uint64_t sum_of(const struct apo_household *house, size_t counter)
+static uint64_t sum_of(const struct apo_server_parts *parts, size_t counter)
 {
 	uint64_t sum = 0;
 	unsigned i;
 
-	for (i = 0; i < house->worker_count; i++)
-		sum += atomic_load_explicit((_Atomic uint64_t *)&house->workers[i].counters +
+	for (i = 0; i < parts->worker_count; i++)
+		sum += atomic_load_explicit((_Atomic uint64_t *)&parts->workers[i].counters +
 						    counter,
 					    memory_order_relaxed);
 	return sum;
 }
 
-static void carry_worker_counters(struct apo_carry *carry, const struct apo_household *house)
+static void carry_worker_counters(struct apo_carry *carry, const struct apo_server_parts *parts)
 {
-	_Atomic uint64_t *counters = (_Atomic uint64_t *)&house->workers[0].counters;
+	_Atomic uint64_t *counters = (_Atomic uint64_t *)&parts->workers[0].counters;
 	uint64_t values[COUNTER_COUNT] = {0};
 	size_t i;
 
 	for (i = 0; i < COUNTER_COUNT && !carry->is_reading; i++)
-		values[i] = sum_of(house, i);
+		values[i] = sum_of(parts, i);
 	apo_carry_counters(carry, counter_names, COUNTER_COUNT, values);
 	for (i = 0; i < COUNTER_COUNT && carry->is_reading && carry->ok; i++)
 		atomic_fetch_add_explicit(counters + i, values[i], memory_order_relaxed);
@@ -123,11 +123,11 @@ static const char *const history_names[] = {
 _Static_assert(sizeof((struct apo_history_thread *)0)->counters == HISTORY_COUNT * sizeof(uint64_t),
 	       "counters stand one after the other");
 
-static void carry_history(struct apo_upgrade_state *upgrade, const struct apo_household *house)
+static void carry_history(struct apo_upgrade_state *upgrade, const struct apo_server_parts *parts)
 {
 	_Atomic uint64_t *counters =
-		house->history_thread ? (_Atomic uint64_t *)&house->history_thread->counters : NULL;
-	const char *own = house->history_file ? house->history_file : "";
+		parts->history_thread ? (_Atomic uint64_t *)&parts->history_thread->counters : NULL;
+	const char *own = parts->history_file ? parts->history_file : "";
 	uint64_t values[HISTORY_COUNT] = {0};
 	char file[PATH_MAX];
 	size_t i;
@@ -161,7 +161,7 @@ static void write_conn(struct apo_upgrade_state *upgrade, struct apo_worker *wor
 }
 
 /* Of each client of the model there is one: the threads stand still, and nothing is on its way. */
-static void write_conns(struct apo_upgrade_state *upgrade, const struct apo_household *house,
+static void write_conns(struct apo_upgrade_state *upgrade, const struct apo_server_parts *parts,
 			uint32_t count)
 {
 	uint32_t slot, ordinal, written = 0;
@@ -169,12 +169,12 @@ static void write_conns(struct apo_upgrade_state *upgrade, const struct apo_hous
 	struct apo_conn *conn;
 
 	apo_carry_u32(&upgrade->carry, &count);
-	for (worker = house->workers; worker < house->workers + house->worker_count; worker++)
+	for (worker = parts->workers; worker < parts->workers + parts->worker_count; worker++)
 		for (slot = 0; slot < worker->slot_count; slot++) {
 			conn = apo_worker_conn(worker, slot);
 			if (conn->state != APO_CONN_OPEN)
 				continue;
-			ordinal = apo_state_ordinal(house->model, apo_conn_peer(worker, conn));
+			ordinal = apo_state_ordinal(parts->model, apo_conn_peer(worker, conn));
 			if (ordinal == APO_ORDINAL_NONE)
 				continue;
 			write_conn(upgrade, worker, conn, ordinal);
@@ -193,7 +193,7 @@ struct place {
 
 struct reading {
 	struct apo_upgrade_state *upgrade;
-	const struct apo_household *house;
+	const struct apo_server_parts *parts;
 	struct place *places; /* by ordinal */
 	struct apo_peer *peers;
 	uint32_t count;
@@ -211,13 +211,13 @@ static void read_moved(struct reading *reading, struct place *place)
 	conn->ip_entry = NULL;
 	apo_conn_carry(&reading->upgrade->carry, place->worker, conn, true);
 	if (reading->upgrade->carry.ok)
-		conn->ip_entry = apo_acceptor_readmit(reading->house->acceptor, &conn->address);
+		conn->ip_entry = apo_acceptor_readmit(reading->parts->acceptor, &conn->address);
 	apo_carry_expect(&reading->upgrade->carry, conn->ip_entry != NULL);
 }
 
 static void read_conn(struct reading *reading, uint32_t turn)
 {
-	struct apo_worker *worker = reading->house->workers + turn % reading->house->worker_count;
+	struct apo_worker *worker = reading->parts->workers + turn % reading->parts->worker_count;
 	struct apo_carry *carry = &reading->upgrade->carry;
 	struct place *place;
 	uint32_t ordinal;
@@ -257,7 +257,7 @@ static bool begin_again(struct reading *reading)
 /* Those who could not come along end here, too: nobody will ever hear of them again. */
 static void end_those_left(struct reading *reading)
 {
-	const struct apo_household *house = reading->house;
+	const struct apo_server_parts *parts = reading->parts;
 	const struct apo_watch *watch;
 	struct place *place;
 	uint32_t i;
@@ -267,9 +267,9 @@ static void end_those_left(struct reading *reading)
 		if (place->moves)
 			continue;
 		for (watch = place->conn->watches; watch; watch = watch->next)
-			apo_model_on_receipt(house->model, watch->watch, watch->recipient, false,
-					     house->now_at_ns);
-		apo_model_on_closed(house->model, reading->peers[i], LOST, house->now_at_ns);
+			apo_model_on_receipt(parts->model, watch->watch, watch->recipient, false,
+					     parts->now_at_ns);
+		apo_model_on_closed(parts->model, reading->peers[i], LOST, parts->now_at_ns);
 		apo_conn_forget(place->worker, place->conn);
 		reading->upgrade->left++;
 	}
@@ -295,14 +295,14 @@ static bool read_all(struct reading *reading)
 	for (i = 0; i < reading->count && upgrade->carry.ok; i++)
 		read_conn(reading, i);
 	if (!upgrade->carry.ok ||
-	    !apo_state_read(&upgrade->carry, reading->house->model, reading->peers, reading->count))
+	    !apo_state_read(&upgrade->carry, reading->parts->model, reading->peers, reading->count))
 		return false;
 	return apo_carry_is_whole(&upgrade->carry) && upgrade->fds_read == upgrade->fd_count;
 }
 
-static bool read_conns(struct apo_upgrade_state *upgrade, const struct apo_household *house)
+static bool read_conns(struct apo_upgrade_state *upgrade, const struct apo_server_parts *parts)
 {
-	struct reading reading = {.upgrade = upgrade, .house = house};
+	struct reading reading = {.upgrade = upgrade, .parts = parts};
 	bool is_right;
 
 	apo_carry_count(&upgrade->carry, &reading.count, CONN_BYTES_MIN);
@@ -311,9 +311,9 @@ static bool read_conns(struct apo_upgrade_state *upgrade, const struct apo_house
 	is_right = reading.places && reading.peers && read_all(&reading) && begin_again(&reading);
 	if (is_right) {
 		if (!upgrade->goes_on_with_history)
-			apo_state_begin_history(house->model);
+			apo_state_begin_history(parts->model);
 		end_those_left(&reading);
-		apo_acceptor_set_inside(house->acceptor, (unsigned)upgrade->moved);
+		apo_acceptor_set_inside(parts->acceptor, (unsigned)upgrade->moved);
 	} else if (reading.places)
 		undo(&reading);
 	free(reading.places);
@@ -323,21 +323,21 @@ static bool read_conns(struct apo_upgrade_state *upgrade, const struct apo_house
 
 /* ---- all ---- */
 
-static void carry_head(struct apo_upgrade_state *upgrade, const struct apo_household *house)
+static void carry_head(struct apo_upgrade_state *upgrade, const struct apo_server_parts *parts)
 {
 	char magic[32] = MAGIC;
 
 	apo_carry_string(&upgrade->carry, magic, sizeof magic);
 	apo_carry_expect(&upgrade->carry, strcmp(magic, MAGIC) == 0);
 	apo_cloak_carry(&upgrade->carry);
-	carry_worker_counters(&upgrade->carry, house);
-	carry_history(upgrade, house);
-	apo_acceptor_carry(upgrade, house->acceptor);
-	apo_peers_carry(&upgrade->carry, house->peers);
-	apo_metrics_carry(upgrade, house->metrics);
+	carry_worker_counters(&upgrade->carry, parts);
+	carry_history(upgrade, parts);
+	apo_acceptor_carry(upgrade, parts->acceptor);
+	apo_peers_carry(&upgrade->carry, parts->peers);
+	apo_metrics_carry(upgrade, parts->metrics);
 }
 
-bool apo_upgrade_state_write(struct apo_upgrade_state *upgrade, const struct apo_household *from)
+bool apo_upgrade_state_write(struct apo_upgrade_state *upgrade, const struct apo_server_parts *from)
 {
 	carry_head(upgrade, from);
 	write_conns(upgrade, from, apo_state_number(from->model));
@@ -345,13 +345,13 @@ bool apo_upgrade_state_write(struct apo_upgrade_state *upgrade, const struct apo
 	return upgrade->carry.ok;
 }
 
-bool apo_upgrade_state_read(struct apo_upgrade_state *upgrade, const struct apo_household *to)
+bool apo_upgrade_state_read(struct apo_upgrade_state *upgrade, const struct apo_server_parts *to)
 {
 	carry_head(upgrade, to);
 	return upgrade->carry.ok && read_conns(upgrade, to);
 }
 
-void apo_upgrade_state_let_go(const struct apo_household *from, const char *reason)
+void apo_upgrade_state_let_go(const struct apo_server_parts *from, const char *reason)
 {
 	struct apo_worker *worker;
 	struct apo_conn *conn;

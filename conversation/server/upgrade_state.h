@@ -33,7 +33,7 @@ struct apo_upgrade_state {
 };
 
 /* Whose it is: what is written, or what it is read into. */
-struct apo_household {
+struct apo_server_parts {
 	struct apo_worker *workers;
 	unsigned worker_count;
 	struct apo_model *model;
@@ -56,13 +56,14 @@ void apo_upgrade_state_fini(struct apo_upgrade_state *upgrade);
 void apo_upgrade_state_descriptor(struct apo_upgrade_state *upgrade, int *fd);
 
 /* Returns whether it could be; nothing has changed but the clients' ordinals. */
-bool apo_upgrade_state_write(struct apo_upgrade_state *upgrade, const struct apo_household *from);
+bool apo_upgrade_state_write(struct apo_upgrade_state *upgrade,
+			     const struct apo_server_parts *from);
 /* Into a server that is new and has not begun. Returns whether it could be: else the server is not
  * to be used. */
-bool apo_upgrade_state_read(struct apo_upgrade_state *upgrade, const struct apo_household *to);
+bool apo_upgrade_state_read(struct apo_upgrade_state *upgrade, const struct apo_server_parts *to);
 
 /* What went along is forgotten here; who could not is told why, and closed as soon as it has been.
  */
-void apo_upgrade_state_let_go(const struct apo_household *from, const char *reason);
+void apo_upgrade_state_let_go(const struct apo_server_parts *from, const char *reason);
 
 #endif

@@ -63,7 +63,7 @@ static void come_in(struct server *server, unsigned i)
 
 static void make_good(void)
 {
-	struct apo_household house;
+	struct apo_server_parts house;
 	struct apo_ip_entry *visitor;
 	static struct server server;
 	struct rudp_addr address = {.family = AF_INET};
@@ -98,7 +98,7 @@ static void make_good(void)
 
 static void check(struct server *server)
 {
-	struct apo_household house = server_house(server);
+	struct apo_server_parts house = server_house(server);
 	struct apo_upgrade_state upgrade;
 
 	assert(apo_model_check(server->talk.model));
@@ -122,7 +122,7 @@ static void drain(void)
 static bool read_one(const uint8_t *bytes, size_t len, uint32_t fd_count)
 {
 	static struct server server;
-	struct apo_household house;
+	struct apo_server_parts house;
 	int fds[FDS_MAX], probe = dup(here);
 	struct apo_upgrade_state upgrade;
 	bool is_taken;

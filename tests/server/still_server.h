@@ -127,16 +127,16 @@ static inline void server_turn(struct server *server)
 }
 
 /* All of it, to be handed over or to be filled. */
-static inline struct apo_household server_house(struct server *server)
+static inline struct apo_server_parts server_house(struct server *server)
 {
-	return (struct apo_household){.workers = server->workers,
-				      .worker_count = server->worker_count,
-				      .model = server->model_thread.model,
-				      .acceptor = &server->acceptor,
-				      .metrics = &server->metrics,
-				      .peers = &server->peers,
-				      .history_file = server->history_file,
-				      .now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic)};
+	return (struct apo_server_parts){.workers = server->workers,
+					 .worker_count = server->worker_count,
+					 .model = server->model_thread.model,
+					 .acceptor = &server->acceptor,
+					 .metrics = &server->metrics,
+					 .peers = &server->peers,
+					 .history_file = server->history_file,
+					 .now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic)};
 }
 
 #endif

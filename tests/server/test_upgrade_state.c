@@ -102,7 +102,7 @@ static void come_in_all(void)
  * apo_upgrade_channel_receive says; -EBADMSG when it came, and was not right. */
 static int pass(struct apo_upgrade_state *upgrade)
 {
-	struct apo_household house = server_house(&new);
+	struct apo_server_parts parts = server_house(&new);
 	struct apo_arrival arrival;
 	struct apo_upgrade_state come;
 	int fds[2], error;
@@ -118,7 +118,7 @@ static int pass(struct apo_upgrade_state *upgrade)
 	if (error < 0)
 		return error;
 	apo_upgrade_state_from(&come, arrival.state, arrival.len, arrival.fds, arrival.fd_count);
-	if (!apo_upgrade_state_read(&come, &house))
+	if (!apo_upgrade_state_read(&come, &parts))
 		error = -EBADMSG;
 	goes_on_with_history = come.goes_on_with_history;
 	apo_arrival_fini(&arrival);
@@ -127,15 +127,15 @@ static int pass(struct apo_upgrade_state *upgrade)
 
 static void hand_over(unsigned worker_count)
 {
-	struct apo_household house = server_house(&old);
+	struct apo_server_parts parts = server_house(&old);
 	struct apo_upgrade_state upgrade;
 
 	apo_upgrade_state_to(&upgrade);
-	cr_assert(apo_upgrade_state_write(&upgrade, &house));
+	cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 	open_server(&new, worker_count, true);
 	cr_assert(eq(int, pass(&upgrade), 0));
 	apo_upgrade_state_fini(&upgrade);
-	apo_upgrade_state_let_go(&house, "gone");
+	apo_upgrade_state_let_go(&parts, "gone");
 }
 
 Test(upgrade, half_a_line_and_what_is_unwritten_go_along)
@@ -274,7 +274,7 @@ Test(upgrade, listeners_and_counters_go_along)
  * was. */
 Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 {
-	struct apo_household house = server_house(&old);
+	struct apo_server_parts parts = server_house(&old);
 	unsigned refused = 0;
 	struct apo_upgrade_state upgrade;
 	size_t at;
@@ -282,9 +282,9 @@ Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 	come_in_all();
 	say(0, "PRIVMSG #a :half of ");
 	server_turn(&old);
-	house = server_house(&old);
+	parts = server_house(&old);
 	apo_upgrade_state_to(&upgrade);
-	cr_assert(apo_upgrade_state_write(&upgrade, &house));
+	cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 	for (at = 0; at < upgrade.carry.len; at++) {
 		upgrade.carry.bytes[at] ^= 0x81;
 		open_server(&new, 2, true);
@@ -301,14 +301,14 @@ Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 
 Test(upgrade, what_is_cut_off_is_refused)
 {
-	struct apo_household house = server_house(&old);
+	struct apo_server_parts parts = server_house(&old);
 	struct apo_upgrade_state upgrade;
 	size_t len;
 
 	come_in_all();
-	house = server_house(&old);
+	parts = server_house(&old);
 	apo_upgrade_state_to(&upgrade);
-	cr_assert(apo_upgrade_state_write(&upgrade, &house));
+	cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 	for (len = upgrade.carry.len - 1; len > 0; len--) {
 		upgrade.carry.len = len;
 		open_server(&new, 2, true);
@@ -321,13 +321,13 @@ Test(upgrade, what_is_cut_off_is_refused)
 /* A descriptor too few, one too many. */
 Test(upgrade, descriptors_are_counted)
 {
-	struct apo_household house;
+	struct apo_server_parts parts;
 	struct apo_upgrade_state upgrade;
 
 	come_in_all();
-	house = server_house(&old);
+	parts = server_house(&old);
 	apo_upgrade_state_to(&upgrade);
-	cr_assert(apo_upgrade_state_write(&upgrade, &house));
+	cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 	upgrade.fd_count--;
 	open_server(&new, 2, true);
 	cr_assert(eq(int, pass(&upgrade), -EBADMSG));
@@ -369,16 +369,16 @@ Test(upgrade, history_goes_on_in_the_same_file_alone)
 {
 	static const char *const files[][2] = {
 		{"/a", "/a"}, {"/a", "/b"}, {NULL, "/a"}, {"/a", NULL}, {NULL, NULL}};
-	struct apo_household house;
+	struct apo_server_parts parts;
 	struct apo_upgrade_state upgrade;
 	unsigned i;
 
 	come_in_all();
 	for (i = 0; i < 5; i++) {
 		old.history_file = files[i][0];
-		house = server_house(&old);
+		parts = server_house(&old);
 		apo_upgrade_state_to(&upgrade);
-		cr_assert(apo_upgrade_state_write(&upgrade, &house));
+		cr_assert(apo_upgrade_state_write(&upgrade, &parts));
 		open_server(&new, 1, true);
 		new.history_file = files[i][1];
 		cr_assert(eq(int, pass(&upgrade), 0));
