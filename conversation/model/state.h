@@ -15,7 +15,7 @@
 #ifndef APO_STATE_H
 #define APO_STATE_H
 
-#include "conversation/model/carry.h"
+#include "conversation/model/serializer.h"
 #include "conversation/model/model.h"
 
 #define APO_STATE_VERSION 2u

@@ -13,7 +13,7 @@
 #define APO_SERVER_CLOAK_H
 
 #include "base/addr.h"
-#include "conversation/model/carry.h"
+#include "conversation/model/serializer.h"
 #include "conversation/server/config.h"
 
 #define APO_HOST_SIZE 64

@@ -8,7 +8,7 @@
 #ifndef APO_SERVER_CONN_MOVE_H
 #define APO_SERVER_CONN_MOVE_H
 
-#include "conversation/model/carry.h"
+#include "conversation/model/serializer.h"
 #include "conversation/server/worker.h"
 
 /* It is open, and its transport can. */

@@ -14,7 +14,7 @@
 #define APO_SERVER_IP_LIMITS_H
 
 #include "base/list.h"
-#include "conversation/model/carry.h"
+#include "conversation/model/serializer.h"
 #include "conversation/server/config.h"
 
 #define APO_IP_LIMITS_IDLE_MAX 65536

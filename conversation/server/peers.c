@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/table.h"
-#include "conversation/model/carry.h"
+#include "conversation/model/serializer.h"
 
 struct apo_guest {
 	UT_hash_handle by_conn;

@@ -12,7 +12,7 @@
 #ifndef APO_SERVER_UPGRADE_STATE_H
 #define APO_SERVER_UPGRADE_STATE_H
 
-#include "conversation/model/carry.h"
+#include "conversation/model/serializer.h"
 
 #define APO_UPGRADE_STATE_VERSION 2u
 

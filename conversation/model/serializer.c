@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/model/carry.h"
+#include "conversation/model/serializer.h"
 
 #include <stdlib.h>
 #include <string.h>
