@@ -195,17 +195,19 @@ static void membership_forget(struct apo_membership *membership)
 	membership->has_presence = false;
 }
 
-void apo_membership_carry_history(struct apo_state *state, struct apo_membership *membership)
+void apo_membership_serialize_history(struct apo_state *state, struct apo_membership *membership)
 {
-	struct apo_carry *carry = state->carry;
+	struct apo_serializer *serializer = state->serializer;
 
-	apo_carry_i64(carry, &membership->since);
-	apo_carry_flag(carry, &membership->has_presence);
-	apo_carry_expect(carry, membership->since >= 0 &&
-					(uint64_t)membership->since <= state->model->last_msgid);
-	apo_carry_expect(carry, !membership->has_presence || (membership->since > 0 &&
-							      membership->pair.client->account));
-	if (carry->is_reading && (!carry->ok || !state->model->calls->keep_joined))
+	apo_serializer_i64(serializer, &membership->since);
+	apo_serializer_flag(serializer, &membership->has_presence);
+	apo_serializer_expect(serializer,
+			      membership->since >= 0 &&
+				      (uint64_t)membership->since <= state->model->last_msgid);
+	apo_serializer_expect(serializer,
+			      !membership->has_presence ||
+				      (membership->since > 0 && membership->pair.client->account));
+	if (serializer->is_reading && (!serializer->ok || !state->model->calls->keep_joined))
 		membership_forget(membership);
 }
 
@@ -232,9 +234,9 @@ static void write_absence(struct apo_state *state, struct absence *absence)
 	char name[APO_ACCOUNT_BYTES_MAX + 1];
 
 	snprintf(name, sizeof name, "%s", name_of(state, absence));
-	apo_carry_string(state->carry, name, sizeof name);
-	apo_carry_i64(state->carry, &absence->since);
-	apo_carry_instant(state->carry, &absence->end_at_ns);
+	apo_serializer_string(state->serializer, name, sizeof name);
+	apo_serializer_i64(state->serializer, &absence->since);
+	apo_serializer_instant(state->serializer, &absence->end_at_ns);
 }
 
 /* Whose account was removed meanwhile is not absent. */
@@ -243,19 +245,20 @@ static void read_absence(struct apo_state *state, struct apo_channel *channel)
 	struct absence absence = {.since = 0};
 	char name[APO_ACCOUNT_BYTES_MAX + 1];
 
-	apo_carry_string(state->carry, name, sizeof name);
-	apo_carry_i64(state->carry, &absence.since);
-	apo_carry_instant(state->carry, &absence.end_at_ns);
-	apo_carry_expect(state->carry,
-			 absence.since >= 0 && (uint64_t)absence.since <= state->model->last_msgid);
-	if (!state->carry->ok || !state->model->calls->keep_joined)
+	apo_serializer_string(state->serializer, name, sizeof name);
+	apo_serializer_i64(state->serializer, &absence.since);
+	apo_serializer_instant(state->serializer, &absence.end_at_ns);
+	apo_serializer_expect(state->serializer,
+			      absence.since >= 0 &&
+				      (uint64_t)absence.since <= state->model->last_msgid);
+	if (!state->serializer->ok || !state->model->calls->keep_joined)
 		return;
 	absence.owner = apo_account_id(state->model, name);
 	if (absence.owner != 0)
 		begin_absence(channel, absence.owner, absence.since, absence.end_at_ns);
 }
 
-void apo_absences_carry(struct apo_state *state, struct apo_channel *channel)
+void apo_absences_serialize(struct apo_state *state, struct apo_channel *channel)
 {
 	struct rudp_list *link;
 	struct absence *absence;
@@ -263,11 +266,11 @@ void apo_absences_carry(struct apo_state *state, struct apo_channel *channel)
 
 	for (link = channel->absences.next; link != &channel->absences; link = link->next)
 		count += name_of(state, RUDP_LIST_OWNER(link, struct absence, of_channel)) != NULL;
-	apo_carry_count(state->carry, &count, ABSENCE_BYTES_MIN);
-	apo_carry_expect(state->carry, count <= APO_ABSENCES_MAX);
-	for (i = 0; state->carry->is_reading && i < count && state->carry->ok; i++)
+	apo_serializer_count(state->serializer, &count, ABSENCE_BYTES_MIN);
+	apo_serializer_expect(state->serializer, count <= APO_ABSENCES_MAX);
+	for (i = 0; state->serializer->is_reading && i < count && state->serializer->ok; i++)
 		read_absence(state, channel);
-	if (state->carry->is_reading)
+	if (state->serializer->is_reading)
 		return;
 	for (link = channel->absences.next; link != &channel->absences; link = link->next) {
 		absence = RUDP_LIST_OWNER(link, struct absence, of_channel);

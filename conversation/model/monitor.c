@@ -233,33 +233,34 @@ void apo_on_monitor(struct apo_model *model, struct apo_client *client,
 
 /* ---- carried ---- */
 
-static void carry_names(struct apo_state *state, struct apo_client *client)
+static void serialize_names(struct apo_state *state, struct apo_client *client)
 {
 	struct rudp_list *link = client->watches.next;
 	uint32_t count = client->watch_count, i;
 	char name[APO_NICK_BYTES_MAX + 1];
 
-	apo_carry_count(state->carry, &count, 5);
-	apo_carry_expect(state->carry, count <= UINT16_MAX);
-	for (i = 0; i < count && state->carry->ok; i++) {
-		if (!state->carry->is_reading) {
+	apo_serializer_count(state->serializer, &count, 5);
+	apo_serializer_expect(state->serializer, count <= UINT16_MAX);
+	for (i = 0; i < count && state->serializer->ok; i++) {
+		if (!state->serializer->is_reading) {
 			strcpy(name,
 			       RUDP_LIST_OWNER(link, struct apo_watch, of_client)->watched->name);
 			link = link->next;
 		}
-		apo_carry_string(state->carry, name, sizeof name);
-		if (!state->carry->is_reading || !state->carry->ok)
+		apo_serializer_string(state->serializer, name, sizeof name);
+		if (!state->serializer->is_reading || !state->serializer->ok)
 			continue;
-		apo_carry_expect(state->carry, apo_nick_is_valid(name, APO_NICK_BYTES_MAX) &&
-						       !watch_of(client, name) &&
-						       add_watch(state->model, client, name));
+		apo_serializer_expect(state->serializer,
+				      apo_nick_is_valid(name, APO_NICK_BYTES_MAX) &&
+					      !watch_of(client, name) &&
+					      add_watch(state->model, client, name));
 	}
 }
 
-void apo_monitor_carry(struct apo_state *state)
+void apo_monitor_serialize(struct apo_state *state)
 {
 	uint32_t i;
 
-	for (i = 0; i < state->client_count && state->carry->ok; i++)
-		carry_names(state, state->clients[i]);
+	for (i = 0; i < state->client_count && state->serializer->ok; i++)
+		serialize_names(state, state->clients[i]);
 }

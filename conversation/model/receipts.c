@@ -238,26 +238,27 @@ void apo_receipts_on_time(struct apo_model *model)
 
 /* ---- carried ---- */
 
-static void carry_recipient(struct apo_state *state, struct recipient *r)
+static void serialize_recipient(struct apo_state *state, struct recipient *r)
 {
 	apo_state_anybody(state, &r->client);
-	apo_carry_flag(state->carry, &r->is_over);
-	apo_carry_flag(state->carry, &r->has_arrived);
-	apo_carry_expect(state->carry, r->is_over || !r->has_arrived);
+	apo_serializer_flag(state->serializer, &r->is_over);
+	apo_serializer_flag(state->serializer, &r->has_arrived);
+	apo_serializer_expect(state->serializer, r->is_over || !r->has_arrived);
 }
 
-static void carry_members(struct apo_state *state, struct watch *watch, int64_t *due_at_ns)
+static void serialize_members(struct apo_state *state, struct watch *watch, int64_t *due_at_ns)
 {
-	struct apo_carry *carry = state->carry;
+	struct apo_serializer *serializer = state->serializer;
 
-	apo_carry_instant(carry, due_at_ns);
-	apo_carry_instant(carry, &watch->end_at_ns);
-	apo_carry_instant(carry, &watch->step_ns);
-	apo_carry_expect(carry, *due_at_ns != RUDP_NEVER && watch->end_at_ns != RUDP_NEVER &&
-					watch->step_ns > 0 && watch->step_ns != RUDP_NEVER);
-	apo_carry_string(carry, watch->msgid, sizeof watch->msgid);
-	apo_carry_string(carry, watch->target, sizeof watch->target);
-	apo_carry_expect(carry, apo_is_word(watch->msgid) && apo_is_word(watch->target));
+	apo_serializer_instant(serializer, due_at_ns);
+	apo_serializer_instant(serializer, &watch->end_at_ns);
+	apo_serializer_instant(serializer, &watch->step_ns);
+	apo_serializer_expect(serializer,
+			      *due_at_ns != RUDP_NEVER && watch->end_at_ns != RUDP_NEVER &&
+				      watch->step_ns > 0 && watch->step_ns != RUDP_NEVER);
+	apo_serializer_string(serializer, watch->msgid, sizeof watch->msgid);
+	apo_serializer_string(serializer, watch->target, sizeof watch->target);
+	apo_serializer_expect(serializer, apo_is_word(watch->msgid) && apo_is_word(watch->target));
 	apo_state_anybody(state, &watch->sender);
 }
 
@@ -267,9 +268,9 @@ static void read_recipients(struct apo_state *state, struct watch *watch, uint32
 	struct recipient r;
 	uint32_t i;
 
-	for (i = 0; i < count && state->carry->ok; i++) {
+	for (i = 0; i < count && state->serializer->ok; i++) {
 		r = (struct recipient){NULL, false, false};
-		carry_recipient(state, &r);
+		serialize_recipient(state, &r);
 		if (!r.client)
 			return;
 		watch->recipients[watch->count++] = r;
@@ -277,7 +278,7 @@ static void read_recipients(struct apo_state *state, struct watch *watch, uint32
 		watch->arrived += r.has_arrived;
 	}
 	/* One that is over has been told, and is no more. */
-	apo_carry_expect(state->carry, watch->over < watch->count);
+	apo_serializer_expect(state->serializer, watch->over < watch->count);
 }
 
 static void read_watch(struct apo_state *state, uint64_t id, uint32_t count)
@@ -286,16 +287,17 @@ static void read_watch(struct apo_state *state, uint64_t id, uint32_t count)
 	struct watch *watch = NULL;
 	int64_t due_at_ns = 0;
 
-	apo_carry_expect(state->carry, id > 0 && id <= receipts->last_id && !find(receipts, id));
-	if (state->carry->ok && !(watch = watch_new(receipts, id, count)))
-		state->carry->ok = false;
+	apo_serializer_expect(state->serializer,
+			      id > 0 && id <= receipts->last_id && !find(receipts, id));
+	if (state->serializer->ok && !(watch = watch_new(receipts, id, count)))
+		state->serializer->ok = false;
 	if (!watch)
 		return;
 	watch->is_closed = true;
-	carry_members(state, watch, &due_at_ns);
-	if (state->carry->ok)
+	serialize_members(state, watch, &due_at_ns);
+	if (state->serializer->ok)
 		read_recipients(state, watch, count);
-	if (state->carry->ok)
+	if (state->serializer->ok)
 		rudp_timer_arm(&receipts->wheel, &watch->timer, due_at_ns);
 }
 
@@ -304,27 +306,27 @@ static void write_watch(struct apo_state *state, struct watch *watch)
 	int64_t due_at_ns = watch->timer.deadline_at_ns;
 	uint32_t i;
 
-	apo_carry_expect(state->carry, watch->is_closed);
-	carry_members(state, watch, &due_at_ns);
+	apo_serializer_expect(state->serializer, watch->is_closed);
+	serialize_members(state, watch, &due_at_ns);
 	for (i = 0; i < watch->count; i++)
-		carry_recipient(state, watch->recipients + i);
+		serialize_recipient(state, watch->recipients + i);
 }
 
-void apo_receipts_carry(struct apo_state *state)
+void apo_receipts_serialize(struct apo_state *state)
 {
 	struct apo_receipts *receipts = state->model->receipts;
 	struct watch *watch = receipts->watches;
 	uint32_t count = receipts->count, recipients, i;
 	uint64_t id;
 
-	apo_carry_u64(state->carry, &receipts->last_id);
-	apo_carry_count(state->carry, &count, 50);
-	for (i = 0; i < count && state->carry->ok; i++) {
-		id = state->carry->is_reading ? 0 : watch->id;
-		recipients = state->carry->is_reading ? 0 : watch->count;
-		apo_carry_u64(state->carry, &id);
-		apo_carry_count(state->carry, &recipients, 7);
-		if (state->carry->is_reading) {
+	apo_serializer_u64(state->serializer, &receipts->last_id);
+	apo_serializer_count(state->serializer, &count, 50);
+	for (i = 0; i < count && state->serializer->ok; i++) {
+		id = state->serializer->is_reading ? 0 : watch->id;
+		recipients = state->serializer->is_reading ? 0 : watch->count;
+		apo_serializer_u64(state->serializer, &id);
+		apo_serializer_count(state->serializer, &recipients, 7);
+		if (state->serializer->is_reading) {
 			read_watch(state, id, recipients);
 			continue;
 		}

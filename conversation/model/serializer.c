@@ -10,147 +10,150 @@
 #define SECOND_MAX INT64_C(253402300799) /* the last of the year 9999 */
 #define FIRST_BYTES ((size_t)4096)
 
-void apo_carry_to(struct apo_carry *carry)
+void apo_serializer_to(struct apo_serializer *serializer)
 {
-	*carry = (struct apo_carry){.ok = true};
+	*serializer = (struct apo_serializer){.ok = true};
 }
 
-void apo_carry_from(struct apo_carry *carry, const void *bytes, size_t len)
+void apo_serializer_from(struct apo_serializer *serializer, const void *bytes, size_t len)
 {
-	*carry = (struct apo_carry){.is_reading = true,
-				    .ok = len <= APO_CARRY_BYTES_MAX,
-				    .reader = rudp_reader(bytes, len)};
+	*serializer = (struct apo_serializer){.is_reading = true,
+					      .ok = len <= APO_SERIALIZER_BYTES_MAX,
+					      .reader = rudp_reader(bytes, len)};
 }
 
-void apo_carry_fini(struct apo_carry *carry)
+void apo_serializer_fini(struct apo_serializer *serializer)
 {
-	if (carry->bytes)
-		explicit_bzero(carry->bytes, carry->len);
-	free(carry->bytes);
-	*carry = (struct apo_carry){0};
+	if (serializer->bytes)
+		explicit_bzero(serializer->bytes, serializer->len);
+	free(serializer->bytes);
+	*serializer = (struct apo_serializer){0};
 }
 
 /* realloc would leave what was a secret in memory that is free. */
-static bool grow(struct apo_carry *carry, size_t more)
+static bool grow(struct apo_serializer *serializer, size_t more)
 {
-	size_t capacity = carry->capacity ? carry->capacity : FIRST_BYTES;
+	size_t capacity = serializer->capacity ? serializer->capacity : FIRST_BYTES;
 	uint8_t *bytes;
 
-	while (capacity - carry->len < more && capacity < APO_CARRY_BYTES_MAX)
+	while (capacity - serializer->len < more && capacity < APO_SERIALIZER_BYTES_MAX)
 		capacity *= 2;
-	bytes = capacity - carry->len < more ? NULL : malloc(capacity);
+	bytes = capacity - serializer->len < more ? NULL : malloc(capacity);
 	if (!bytes)
 		return false;
-	if (carry->bytes) {
-		memcpy(bytes, carry->bytes, carry->len);
-		explicit_bzero(carry->bytes, carry->len);
+	if (serializer->bytes) {
+		memcpy(bytes, serializer->bytes, serializer->len);
+		explicit_bzero(serializer->bytes, serializer->len);
 	}
-	free(carry->bytes);
-	carry->bytes = bytes;
-	carry->capacity = capacity;
+	free(serializer->bytes);
+	serializer->bytes = bytes;
+	serializer->capacity = capacity;
 	return true;
 }
 
-static uint8_t *reserve(struct apo_carry *carry, size_t len)
+static uint8_t *reserve(struct apo_serializer *serializer, size_t len)
 {
 	uint8_t *at;
 
-	if (!carry->ok || (carry->capacity - carry->len < len && !grow(carry, len))) {
-		carry->ok = false;
+	if (!serializer->ok ||
+	    (serializer->capacity - serializer->len < len && !grow(serializer, len))) {
+		serializer->ok = false;
 		return NULL;
 	}
-	at = carry->bytes + carry->len;
-	carry->len += len;
+	at = serializer->bytes + serializer->len;
+	serializer->len += len;
 	return at;
 }
 
-void apo_carry_bytes(struct apo_carry *carry, void *bytes, size_t len)
+void apo_serializer_bytes(struct apo_serializer *serializer, void *bytes, size_t len)
 {
 	const uint8_t *from;
 	uint8_t *to;
 
 	if (len == 0)
 		return;
-	if (!carry->is_reading) {
-		if ((to = reserve(carry, len)))
+	if (!serializer->is_reading) {
+		if ((to = reserve(serializer, len)))
 			memcpy(to, bytes, len);
 		return;
 	}
-	from = carry->ok ? rudp_read_bytes(&carry->reader, len) : NULL;
+	from = serializer->ok ? rudp_read_bytes(&serializer->reader, len) : NULL;
 	if (from)
 		memcpy(bytes, from, len);
 	else
 		memset(bytes, 0, len);
-	carry->ok = from != NULL;
+	serializer->ok = from != NULL;
 }
 
-static uint64_t integer(struct apo_carry *carry, uint64_t value, size_t len)
+static uint64_t integer(struct apo_serializer *serializer, uint64_t value, size_t len)
 {
 	uint8_t bytes[8];
 	size_t i;
 
 	for (i = 0; i < len; i++)
 		bytes[i] = (uint8_t)(value >> 8 * (len - 1 - i));
-	apo_carry_bytes(carry, bytes, len);
+	apo_serializer_bytes(serializer, bytes, len);
 	for (value = 0, i = 0; i < len; i++)
 		value = value << 8 | bytes[i];
 	return value;
 }
 
-void apo_carry_u8(struct apo_carry *carry, uint8_t *value)
+void apo_serializer_u8(struct apo_serializer *serializer, uint8_t *value)
 {
-	*value = (uint8_t)integer(carry, *value, 1);
+	*value = (uint8_t)integer(serializer, *value, 1);
 }
 
-void apo_carry_u16(struct apo_carry *carry, uint16_t *value)
+void apo_serializer_u16(struct apo_serializer *serializer, uint16_t *value)
 {
-	*value = (uint16_t)integer(carry, *value, 2);
+	*value = (uint16_t)integer(serializer, *value, 2);
 }
 
-void apo_carry_u32(struct apo_carry *carry, uint32_t *value)
+void apo_serializer_u32(struct apo_serializer *serializer, uint32_t *value)
 {
-	*value = (uint32_t)integer(carry, *value, 4);
+	*value = (uint32_t)integer(serializer, *value, 4);
 }
 
-void apo_carry_u64(struct apo_carry *carry, uint64_t *value)
+void apo_serializer_u64(struct apo_serializer *serializer, uint64_t *value)
 {
-	*value = integer(carry, *value, 8);
+	*value = integer(serializer, *value, 8);
 }
 
-void apo_carry_i64(struct apo_carry *carry, int64_t *value)
+void apo_serializer_i64(struct apo_serializer *serializer, int64_t *value)
 {
-	*value = (int64_t)integer(carry, (uint64_t)*value, 8);
+	*value = (int64_t)integer(serializer, (uint64_t)*value, 8);
 }
 
 /* What is added to it fits. */
-void apo_carry_instant(struct apo_carry *carry, int64_t *at_ns)
+void apo_serializer_instant(struct apo_serializer *serializer, int64_t *at_ns)
 {
-	apo_carry_i64(carry, at_ns);
-	apo_carry_expect(carry, (*at_ns >= 0 && *at_ns < INT64_MAX / 4) || *at_ns == RUDP_NEVER);
-	*at_ns = carry->ok ? *at_ns : 0;
+	apo_serializer_i64(serializer, at_ns);
+	apo_serializer_expect(serializer,
+			      (*at_ns >= 0 && *at_ns < INT64_MAX / 4) || *at_ns == RUDP_NEVER);
+	*at_ns = serializer->ok ? *at_ns : 0;
 }
 
-void apo_carry_second(struct apo_carry *carry, int64_t *second)
+void apo_serializer_second(struct apo_serializer *serializer, int64_t *second)
 {
-	apo_carry_i64(carry, second);
-	apo_carry_expect(carry, *second >= 0 && *second <= SECOND_MAX);
-	*second = carry->ok ? *second : 0;
+	apo_serializer_i64(serializer, second);
+	apo_serializer_expect(serializer, *second >= 0 && *second <= SECOND_MAX);
+	*second = serializer->ok ? *second : 0;
 }
 
-void apo_carry_flag(struct apo_carry *carry, bool *value)
+void apo_serializer_flag(struct apo_serializer *serializer, bool *value)
 {
-	uint8_t byte = carry->is_reading ? 0 : *value; /* which may be anything before */
+	uint8_t byte = serializer->is_reading ? 0 : *value; /* which may be anything before */
 
-	apo_carry_u8(carry, &byte);
-	apo_carry_expect(carry, byte <= 1);
+	apo_serializer_u8(serializer, &byte);
+	apo_serializer_expect(serializer, byte <= 1);
 	*value = byte == 1;
 }
 
-void apo_carry_count(struct apo_carry *carry, uint32_t *count, size_t item_bytes_min)
+void apo_serializer_count(struct apo_serializer *serializer, uint32_t *count, size_t item_bytes_min)
 {
-	apo_carry_u32(carry, count);
-	if (carry->is_reading && *count > rudp_reader_left(&carry->reader) / item_bytes_min) {
-		carry->ok = false;
+	apo_serializer_u32(serializer, count);
+	if (serializer->is_reading &&
+	    *count > rudp_reader_left(&serializer->reader) / item_bytes_min) {
+		serializer->ok = false;
 		*count = 0;
 	}
 }
@@ -161,70 +164,70 @@ static bool is_line(const char *text, size_t len)
 	       apo_utf8_is_valid(text, len);
 }
 
-void apo_carry_string(struct apo_carry *carry, char *text, size_t size)
+void apo_serializer_string(struct apo_serializer *serializer, char *text, size_t size)
 {
-	uint32_t len = carry->is_reading ? 0 : (uint32_t)strlen(text);
+	uint32_t len = serializer->is_reading ? 0 : (uint32_t)strlen(text);
 
-	apo_carry_u32(carry, &len);
-	apo_carry_expect(carry, len < size);
-	if (!carry->ok)
+	apo_serializer_u32(serializer, &len);
+	apo_serializer_expect(serializer, len < size);
+	if (!serializer->ok)
 		len = 0;
-	apo_carry_bytes(carry, text, len);
-	if (!carry->is_reading)
+	apo_serializer_bytes(serializer, text, len);
+	if (!serializer->is_reading)
 		return;
-	apo_carry_expect(carry, is_line(text, len));
-	text[carry->ok ? len : 0] = '\0';
+	apo_serializer_expect(serializer, is_line(text, len));
+	text[serializer->ok ? len : 0] = '\0';
 }
 
-void apo_carry_text(struct apo_carry *carry, char **text, size_t max)
+void apo_serializer_text(struct apo_serializer *serializer, char **text, size_t max)
 {
-	bool is_there = !carry->is_reading && *text;
+	bool is_there = !serializer->is_reading && *text;
 	uint32_t len = is_there ? (uint32_t)strlen(*text) : 0;
 
-	if (carry->is_reading)
+	if (serializer->is_reading)
 		*text = NULL;
-	apo_carry_flag(carry, &is_there);
+	apo_serializer_flag(serializer, &is_there);
 	if (!is_there)
 		return;
-	apo_carry_u32(carry, &len);
-	apo_carry_expect(carry, len <= max);
-	if (carry->ok && carry->is_reading && !(*text = calloc(1, (size_t)len + 1)))
-		carry->ok = false;
-	if (!carry->ok)
+	apo_serializer_u32(serializer, &len);
+	apo_serializer_expect(serializer, len <= max);
+	if (serializer->ok && serializer->is_reading && !(*text = calloc(1, (size_t)len + 1)))
+		serializer->ok = false;
+	if (!serializer->ok)
 		return;
-	apo_carry_bytes(carry, *text, len);
-	if (carry->is_reading)
-		apo_carry_expect(carry, is_line(*text, len));
+	apo_serializer_bytes(serializer, *text, len);
+	if (serializer->is_reading)
+		apo_serializer_expect(serializer, is_line(*text, len));
 }
 
-void apo_carry_counters(struct apo_carry *carry, const char *const *names, uint32_t count,
-			uint64_t *values)
+void apo_serializer_counters(struct apo_serializer *serializer, const char *const *names,
+			     uint32_t count, uint64_t *values)
 {
 	uint32_t theirs = count, i, j;
 	uint64_t value = 0;
 	char name[64];
 
-	apo_carry_u32(carry, &theirs);
-	apo_carry_expect(carry, theirs <= APO_CARRY_COUNTERS_MAX);
-	for (i = 0; i < theirs && carry->ok; i++) {
-		if (!carry->is_reading) {
+	apo_serializer_u32(serializer, &theirs);
+	apo_serializer_expect(serializer, theirs <= APO_SERIALIZER_COUNTERS_MAX);
+	for (i = 0; i < theirs && serializer->ok; i++) {
+		if (!serializer->is_reading) {
 			strcpy(name, names[i]);
 			value = values[i];
 		}
-		apo_carry_string(carry, name, sizeof name);
-		apo_carry_u64(carry, &value);
-		for (j = 0; j < count && carry->ok; j++)
+		apo_serializer_string(serializer, name, sizeof name);
+		apo_serializer_u64(serializer, &value);
+		for (j = 0; j < count && serializer->ok; j++)
 			if (strcmp(names[j], name) == 0)
 				values[j] = value;
 	}
 }
 
-void apo_carry_expect(struct apo_carry *carry, bool is_right)
+void apo_serializer_expect(struct apo_serializer *serializer, bool is_right)
 {
-	carry->ok = carry->ok && is_right;
+	serializer->ok = serializer->ok && is_right;
 }
 
-bool apo_carry_is_whole(const struct apo_carry *carry)
+bool apo_serializer_is_whole(const struct apo_serializer *serializer)
 {
-	return carry->ok && rudp_reader_left(&carry->reader) == 0;
+	return serializer->ok && rudp_reader_left(&serializer->reader) == 0;
 }

@@ -62,33 +62,33 @@ static bool gather_clients(struct apo_state *state)
 
 void apo_state_client(struct apo_state *state, struct apo_client **client)
 {
-	uint32_t ordinal = state->carry->is_reading ? 0 : (*client)->ordinal;
+	uint32_t ordinal = state->serializer->is_reading ? 0 : (*client)->ordinal;
 
-	apo_carry_u32(state->carry, &ordinal);
-	if (!state->carry->is_reading)
+	apo_serializer_u32(state->serializer, &ordinal);
+	if (!state->serializer->is_reading)
 		return;
-	apo_carry_expect(state->carry, ordinal < state->client_count);
-	*client = state->carry->ok ? state->clients[ordinal] : NULL;
+	apo_serializer_expect(state->serializer, ordinal < state->client_count);
+	*client = state->serializer->ok ? state->clients[ordinal] : NULL;
 }
 
 /* Of who has gone only the nick is ever asked for. */
 void apo_state_anybody(struct apo_state *state, struct apo_client **client)
 {
-	bool is_gone = !state->carry->is_reading && (*client)->is_gone;
+	bool is_gone = !state->serializer->is_reading && (*client)->is_gone;
 
-	apo_carry_flag(state->carry, &is_gone);
+	apo_serializer_flag(state->serializer, &is_gone);
 	if (!is_gone) {
 		apo_state_client(state, client);
-		if (state->carry->is_reading && *client)
+		if (state->serializer->is_reading && *client)
 			(void)apo_client_get(*client);
 		return;
 	}
-	if (state->carry->is_reading) {
+	if (state->serializer->is_reading) {
 		*client = apo_client_gone_new();
-		apo_carry_expect(state->carry, *client != NULL);
+		apo_serializer_expect(state->serializer, *client != NULL);
 	}
 	if (*client)
-		apo_carry_string(state->carry, (*client)->nick, sizeof(*client)->nick);
+		apo_serializer_string(state->serializer, (*client)->nick, sizeof(*client)->nick);
 }
 
 /* ---- what has a name, and may not be there in another version ---- */
@@ -109,37 +109,37 @@ static uint32_t cap_named(const char *name)
 	return 0;
 }
 
-static void carry_caps(struct apo_state *state)
+static void serialize_caps(struct apo_state *state)
 {
 	uint32_t count = APO_CAP_COUNT, i;
 	char name[64];
 
-	apo_carry_u32(state->carry, &count);
-	apo_carry_expect(state->carry, count <= 32);
-	for (i = 0; i < count && state->carry->ok; i++) {
-		if (!state->carry->is_reading)
+	apo_serializer_u32(state->serializer, &count);
+	apo_serializer_expect(state->serializer, count <= 32);
+	for (i = 0; i < count && state->serializer->ok; i++) {
+		if (!state->serializer->is_reading)
 			strcpy(name, cap_names[i]);
-		apo_carry_string(state->carry, name, sizeof name);
+		apo_serializer_string(state->serializer, name, sizeof name);
 		state->caps[i] = cap_named(name);
 	}
 }
 
-static void carry_command_counts(struct apo_state *state)
+static void serialize_command_counts(struct apo_state *state)
 {
 	uint32_t count = apo_command_count, i;
 	const struct apo_command *row;
 	char name[COMMAND_NAME_SIZE];
 	uint64_t times;
 
-	apo_carry_count(state->carry, &count, 12);
-	for (i = 0; i < count && state->carry->ok; i++) {
-		if (!state->carry->is_reading) {
+	apo_serializer_count(state->serializer, &count, 12);
+	for (i = 0; i < count && state->serializer->ok; i++) {
+		if (!state->serializer->is_reading) {
 			strcpy(name, apo_commands[i].name);
 			times = state->model->command_counts[i];
 		}
-		apo_carry_string(state->carry, name, sizeof name);
-		apo_carry_u64(state->carry, &times);
-		row = state->carry->ok ? apo_command_find(name) : NULL;
+		apo_serializer_string(state->serializer, name, sizeof name);
+		apo_serializer_u64(state->serializer, &times);
+		row = state->serializer->ok ? apo_command_find(name) : NULL;
 		if (row)
 			state->model->command_counts[row - apo_commands] = times;
 	}
@@ -154,60 +154,60 @@ static const char *const figure_names[] = {
 #define FIGURE_COUNT (sizeof figure_names / sizeof *figure_names)
 _Static_assert(sizeof(struct apo_model_figures) == FIGURE_COUNT * sizeof(uint64_t),
 	       "figures are counted one after the other");
-_Static_assert(FIGURE_COUNT <= APO_CARRY_COUNTERS_MAX, "all can be read again");
+_Static_assert(FIGURE_COUNT <= APO_SERIALIZER_COUNTERS_MAX, "all can be read again");
 
-static void carry_figures(struct apo_state *state)
+static void serialize_figures(struct apo_state *state)
 {
-	apo_carry_counters(state->carry, figure_names, FIGURE_COUNT,
-			   (uint64_t *)&state->model->figures);
+	apo_serializer_counters(state->serializer, figure_names, FIGURE_COUNT,
+				(uint64_t *)&state->model->figures);
 }
 
 /* ---- all ---- */
 
 /* They go on behind what history knows, too: here it may be another. */
-static void carry_last_msgid(struct apo_state *state)
+static void serialize_last_msgid(struct apo_state *state)
 {
 	uint64_t last = state->model->last_msgid;
 
-	apo_carry_u64(state->carry, &last);
-	apo_carry_expect(state->carry, last <= INT64_MAX / 2);
-	if (state->carry->ok && last > state->model->last_msgid)
+	apo_serializer_u64(state->serializer, &last);
+	apo_serializer_expect(state->serializer, last <= INT64_MAX / 2);
+	if (state->serializer->ok && last > state->model->last_msgid)
 		state->model->last_msgid = last;
 }
 
-static void carry_counters(struct apo_state *state)
+static void serialize_counters(struct apo_state *state)
 {
 	struct apo_model *model = state->model;
 	int64_t started_s;
 
-	apo_carry_u64(state->carry, &model->run);
-	carry_last_msgid(state);
-	apo_carry_u64(state->carry, &model->last_ticket);
-	apo_carry_u64(state->carry, &model->last_batch);
-	apo_carry_instant(state->carry, &model->started_at_ns);
-	apo_carry_expect(state->carry, model->started_at_ns <= model->now_at_ns);
+	apo_serializer_u64(state->serializer, &model->run);
+	serialize_last_msgid(state);
+	apo_serializer_u64(state->serializer, &model->last_ticket);
+	apo_serializer_u64(state->serializer, &model->last_batch);
+	apo_serializer_instant(state->serializer, &model->started_at_ns);
+	apo_serializer_expect(state->serializer, model->started_at_ns <= model->now_at_ns);
 	started_s = model->started_ms / 1000;
-	apo_carry_second(state->carry, &started_s);
-	if (state->carry->is_reading)
+	apo_serializer_second(state->serializer, &started_s);
+	if (state->serializer->is_reading)
 		model->started_ms = started_s * 1000;
 }
 
 /* Figures last: making channels and memberships has counted them already. */
-static void carry_all(struct apo_state *state)
+static void serialize_all(struct apo_state *state)
 {
-	carry_counters(state);
-	carry_caps(state);
-	apo_clients_carry(state);
-	apo_channels_carry(state);
-	apo_monitor_carry(state);
-	apo_receipts_carry(state);
-	apo_throttles_carry(state);
-	apo_whowas_carry(state);
-	carry_command_counts(state);
-	carry_figures(state);
+	serialize_counters(state);
+	serialize_caps(state);
+	apo_clients_serialize(state);
+	apo_channels_serialize(state);
+	apo_monitor_serialize(state);
+	apo_receipts_serialize(state);
+	apo_throttles_serialize(state);
+	apo_whowas_serialize(state);
+	serialize_command_counts(state);
+	serialize_figures(state);
 }
 
-static void carry_offers(struct apo_state *state, uint32_t offered[2])
+static void serialize_offers(struct apo_state *state, uint32_t offered[2])
 {
 	struct apo_client stranger = {.is_secure = false};
 	uint32_t theirs, bit;
@@ -216,7 +216,7 @@ static void carry_offers(struct apo_state *state, uint32_t offered[2])
 	for (i = 0; i < 2; i++) {
 		stranger.is_secure = i == 1;
 		theirs = apo_caps_offered(state->model, &stranger);
-		apo_carry_u32(state->carry, &theirs);
+		apo_serializer_u32(state->serializer, &theirs);
 		offered[i] = 0;
 		for (bit = 0; bit < 32; bit++)
 			if (theirs & 1u << bit)
@@ -224,42 +224,42 @@ static void carry_offers(struct apo_state *state, uint32_t offered[2])
 	}
 }
 
-void apo_state_write(struct apo_carry *carry, struct apo_model *model)
+void apo_state_write(struct apo_serializer *serializer, struct apo_model *model)
 {
-	struct apo_state state = {.carry = carry, .model = model};
+	struct apo_state state = {.serializer = serializer, .model = model};
 	uint32_t offered[2];
 
-	apo_carry_expect(carry, apo_model_is_settled(model) && !model->over[0]);
+	apo_serializer_expect(serializer, apo_model_is_settled(model) && !model->over[0]);
 	if (!gather_clients(&state))
-		carry->ok = false;
-	if (carry->ok) {
-		carry_all(&state);
-		carry_offers(&state, offered);
+		serializer->ok = false;
+	if (serializer->ok) {
+		serialize_all(&state);
+		serialize_offers(&state, offered);
 	}
 	free(state.clients);
 	free(state.channels);
 	free(state.owners);
 }
 
-bool apo_state_read(struct apo_carry *carry, struct apo_model *model, const struct apo_peer *peers,
-		    uint32_t count)
+bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
+		    const struct apo_peer *peers, uint32_t count)
 {
 	struct apo_state state = {
-		.carry = carry, .model = model, .peers = peers, .client_count = count};
+		.serializer = serializer, .model = model, .peers = peers, .client_count = count};
 	uint32_t offered[2] = {0, 0}, i;
 
 	state.clients = calloc((size_t)count + 1, sizeof(struct apo_client *));
 	if (!state.clients)
 		return false;
-	carry_all(&state);
-	carry_offers(&state, offered);
-	apo_carry_expect(carry, carry->ok && apo_model_check(model));
-	for (i = 0; i < count && carry->ok; i++)
+	serialize_all(&state);
+	serialize_offers(&state, offered);
+	apo_serializer_expect(serializer, serializer->ok && apo_model_check(model));
+	for (i = 0; i < count && serializer->ok; i++)
 		apo_caps_tell_changes(model, state.clients[i],
 				      offered[state.clients[i]->is_secure]);
 	free(state.clients);
 	free(state.channels);
-	return carry->ok;
+	return serializer->ok;
 }
 
 /*

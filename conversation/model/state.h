@@ -27,7 +27,7 @@ uint32_t apo_state_number(struct apo_model *model);
 uint32_t apo_state_ordinal(const struct apo_model *model, struct apo_peer peer);
 
 /* Not ok where apo_model_is_settled says no, or after apo_model_end. */
-void apo_state_write(struct apo_carry *carry, struct apo_model *model);
+void apo_state_write(struct apo_serializer *serializer, struct apo_model *model);
 
 /*
  * Into a model that is new. peers[ordinal]: who each is here; count of them, which must be as many
@@ -35,8 +35,8 @@ void apo_state_write(struct apo_carry *carry, struct apo_model *model);
  *
  * Returns  false: it cannot be used, nor can the model, but for apo_model_free.
  */
-bool apo_state_read(struct apo_carry *carry, struct apo_model *model, const struct apo_peer *peers,
-		    uint32_t count);
+bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
+		    const struct apo_peer *peers, uint32_t count);
 
 /* History here is not that which the other process has kept (or it has kept none): whoever is in a
  * channel has just joined it, for history. */

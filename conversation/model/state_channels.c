@@ -16,8 +16,8 @@
 
 /* ---- lists of masks ---- */
 
-static void carry_entry(struct apo_carry *carry, struct apo_channel *channel,
-			enum apo_list_kind kind, const struct apo_entry *entry)
+static void serialize_entry(struct apo_serializer *serializer, struct apo_channel *channel,
+			    enum apo_list_kind kind, const struct apo_entry *entry)
 {
 	char mask[APO_MASK_BYTES_MAX + 1], by[APO_SOURCE_BYTES_MAX + 1];
 	int64_t set_at_s = 0;
@@ -27,14 +27,14 @@ static void carry_entry(struct apo_carry *carry, struct apo_channel *channel,
 		strcpy(by, entry->by);
 		set_at_s = entry->set_at_s;
 	}
-	apo_carry_string(carry, mask, sizeof mask);
-	apo_carry_string(carry, by, sizeof by);
-	apo_carry_second(carry, &set_at_s);
-	if (!carry->is_reading)
+	apo_serializer_string(serializer, mask, sizeof mask);
+	apo_serializer_string(serializer, by, sizeof by);
+	apo_serializer_second(serializer, &set_at_s);
+	if (!serializer->is_reading)
 		return;
-	apo_carry_expect(carry, apo_is_word(mask) && apo_is_word(by));
-	if (carry->ok && apo_entry_add(channel, kind, mask, by, set_at_s) != 1)
-		carry->ok = false;
+	apo_serializer_expect(serializer, apo_is_word(mask) && apo_is_word(by));
+	if (serializer->ok && apo_entry_add(channel, kind, mask, by, set_at_s) != 1)
+		serializer->ok = false;
 }
 
 static uint32_t list_length(const struct rudp_list *list)
@@ -47,17 +47,18 @@ static uint32_t list_length(const struct rudp_list *list)
 	return count;
 }
 
-static void carry_list(struct apo_carry *carry, struct apo_channel *channel,
-		       enum apo_list_kind kind)
+static void serialize_list(struct apo_serializer *serializer, struct apo_channel *channel,
+			   enum apo_list_kind kind)
 {
 	struct rudp_list *list = &channel->lists[kind], *link = list->next;
 	uint32_t count = list_length(list), i;
 
-	apo_carry_count(carry, &count, ENTRY_BYTES_MIN);
-	for (i = 0; i < count && carry->ok; i++) {
-		carry_entry(carry, channel, kind,
-			    carry->is_reading ? NULL
-					      : RUDP_LIST_OWNER(link, struct apo_entry, link));
+	apo_serializer_count(serializer, &count, ENTRY_BYTES_MIN);
+	for (i = 0; i < count && serializer->ok; i++) {
+		serialize_entry(serializer, channel, kind,
+				serializer->is_reading
+					? NULL
+					: RUDP_LIST_OWNER(link, struct apo_entry, link));
 		link = link->next;
 	}
 }
@@ -70,59 +71,60 @@ static struct apo_membership *read_membership(struct apo_state *state, struct ap
 {
 	struct apo_membership *membership = NULL;
 
-	if (state->carry->ok && modes <= (APO_MEMBERSHIP_VOICE | APO_MEMBERSHIP_OPERATOR) &&
+	if (state->serializer->ok && modes <= (APO_MEMBERSHIP_VOICE | APO_MEMBERSHIP_OPERATOR) &&
 	    client->is_registered && !apo_membership_find(state->model, client, channel))
 		membership = apo_membership_put(state->model, client, channel, modes);
-	apo_carry_expect(state->carry, membership != NULL);
+	apo_serializer_expect(state->serializer, membership != NULL);
 	return membership;
 }
 
-static void carry_member_slot(struct apo_state *state, struct apo_channel *channel,
-			      const struct apo_member_slot *member_slot)
+static void serialize_member_slot(struct apo_state *state, struct apo_channel *channel,
+				  const struct apo_member_slot *member_slot)
 {
 	struct apo_client *client = member_slot ? member_slot->membership->pair.client : NULL;
 	struct apo_membership *membership = member_slot ? member_slot->membership : NULL;
 	uint32_t modes = member_slot ? member_slot->modes : 0;
 
 	apo_state_client(state, &client);
-	apo_carry_u32(state->carry, &modes);
-	if (state->carry->is_reading)
+	apo_serializer_u32(state->serializer, &modes);
+	if (state->serializer->is_reading)
 		membership = read_membership(state, channel, client, modes);
 	if (membership)
-		apo_membership_carry_history(state, membership);
+		apo_membership_serialize_history(state, membership);
 }
 
-static void carry_member_slots(struct apo_state *state, struct apo_channel *channel)
+static void serialize_member_slots(struct apo_state *state, struct apo_channel *channel)
 {
 	uint32_t count = channel->count, i;
 
-	apo_carry_count(state->carry, &count, SLOT_BYTES);
-	apo_carry_expect(state->carry, count > 0);
-	for (i = 0; i < count && state->carry->ok; i++)
-		carry_member_slot(state, channel,
-				  state->carry->is_reading ? NULL : channel->member_slots + i);
+	apo_serializer_count(state->serializer, &count, SLOT_BYTES);
+	apo_serializer_expect(state->serializer, count > 0);
+	for (i = 0; i < count && state->serializer->ok; i++)
+		serialize_member_slot(state, channel,
+				      state->serializer->is_reading ? NULL
+								    : channel->member_slots + i);
 }
 
-static void carry_members(struct apo_state *state, struct apo_channel *channel)
+static void serialize_members(struct apo_state *state, struct apo_channel *channel)
 {
-	struct apo_carry *carry = state->carry;
+	struct apo_serializer *serializer = state->serializer;
 	unsigned kind;
 
-	apo_carry_u32(carry, &channel->modes);
-	apo_carry_expect(carry, (channel->modes & ~MODES_ALL) == 0);
-	apo_carry_u32(carry, &channel->limit);
-	apo_carry_string(carry, channel->key, sizeof channel->key);
-	apo_carry_expect(carry, !channel->key[0] || apo_is_word(channel->key));
-	apo_carry_second(carry, &channel->created_at_s);
-	apo_carry_second(carry, &channel->topic_at_s);
-	apo_carry_text(carry, &channel->topic, TEXT_BYTES_MAX);
-	apo_carry_text(carry, &channel->topic_by, APO_SOURCE_BYTES_MAX);
-	apo_carry_expect(carry,
-			 !channel->topic || (channel->topic_by && apo_is_word(channel->topic_by)));
+	apo_serializer_u32(serializer, &channel->modes);
+	apo_serializer_expect(serializer, (channel->modes & ~MODES_ALL) == 0);
+	apo_serializer_u32(serializer, &channel->limit);
+	apo_serializer_string(serializer, channel->key, sizeof channel->key);
+	apo_serializer_expect(serializer, !channel->key[0] || apo_is_word(channel->key));
+	apo_serializer_second(serializer, &channel->created_at_s);
+	apo_serializer_second(serializer, &channel->topic_at_s);
+	apo_serializer_text(serializer, &channel->topic, TEXT_BYTES_MAX);
+	apo_serializer_text(serializer, &channel->topic_by, APO_SOURCE_BYTES_MAX);
+	apo_serializer_expect(serializer, !channel->topic || (channel->topic_by &&
+							      apo_is_word(channel->topic_by)));
 	for (kind = 0; kind < APO_LIST_KINDS; kind++)
-		carry_list(carry, channel, (enum apo_list_kind)kind);
-	carry_member_slots(state, channel);
-	apo_absences_carry(state, channel);
+		serialize_list(serializer, channel, (enum apo_list_kind)kind);
+	serialize_member_slots(state, channel);
+	apo_absences_serialize(state, channel);
 }
 
 static void read_channel(struct apo_state *state, uint32_t ordinal)
@@ -130,16 +132,16 @@ static void read_channel(struct apo_state *state, uint32_t ordinal)
 	char name[APO_CHANNEL_BYTES_MAX + 1];
 	struct apo_channel *channel = NULL;
 
-	apo_carry_string(state->carry, name, sizeof name);
-	if (state->carry->ok && apo_channel_is_valid(name, APO_CHANNEL_BYTES_MAX) &&
+	apo_serializer_string(state->serializer, name, sizeof name);
+	if (state->serializer->ok && apo_channel_is_valid(name, APO_CHANNEL_BYTES_MAX) &&
 	    !apo_channel_find(state->model, name))
 		channel = apo_channel_new(state->model, name);
 	if (!channel) {
-		state->carry->ok = false;
+		state->serializer->ok = false;
 		return;
 	}
 	state->channels[ordinal] = channel;
-	carry_members(state, channel);
+	serialize_members(state, channel);
 	/* Nobody is in it that would take it along. */
 	apo_channel_free_if_empty(state->model, channel);
 }
@@ -153,46 +155,46 @@ static void write_channels(struct apo_state *state)
 	{
 		channel->ordinal = i;
 		state->channels[i++] = channel;
-		apo_carry_string(state->carry, channel->name, sizeof channel->name);
-		carry_members(state, channel);
+		apo_serializer_string(state->serializer, channel->name, sizeof channel->name);
+		serialize_members(state, channel);
 	}
 }
 
 /* ---- what clients have of channels ---- */
 
-static void carry_channel(struct apo_state *state, struct apo_channel **channel)
+static void serialize_channel(struct apo_state *state, struct apo_channel **channel)
 {
-	uint32_t ordinal = state->carry->is_reading ? 0 : (*channel)->ordinal;
+	uint32_t ordinal = state->serializer->is_reading ? 0 : (*channel)->ordinal;
 
-	apo_carry_u32(state->carry, &ordinal);
-	if (!state->carry->is_reading)
+	apo_serializer_u32(state->serializer, &ordinal);
+	if (!state->serializer->is_reading)
 		return;
-	apo_carry_expect(state->carry, ordinal < state->channel_count);
-	*channel = state->carry->ok ? state->channels[ordinal] : NULL;
+	apo_serializer_expect(state->serializer, ordinal < state->channel_count);
+	*channel = state->serializer->ok ? state->channels[ordinal] : NULL;
 }
 
 /* WHOIS tells them in the order in which the client has joined: the memberships are put into it
  * again. */
-static void carry_membership(struct apo_state *state, struct apo_client *client)
+static void serialize_membership(struct apo_state *state, struct apo_client *client)
 {
 	struct rudp_list *link = client->memberships.next;
 	uint32_t count = client->channel_count, i;
 	struct apo_channel *channel = NULL;
 	struct apo_membership *membership;
 
-	apo_carry_count(state->carry, &count, 4);
-	apo_carry_expect(state->carry, count == client->channel_count);
-	for (i = 0; i < count && state->carry->ok; i++) {
-		if (!state->carry->is_reading) {
+	apo_serializer_count(state->serializer, &count, 4);
+	apo_serializer_expect(state->serializer, count == client->channel_count);
+	for (i = 0; i < count && state->serializer->ok; i++) {
+		if (!state->serializer->is_reading) {
 			channel = RUDP_LIST_OWNER(link, struct apo_membership, of_client)
 					  ->pair.channel;
 			link = link->next;
 		}
-		carry_channel(state, &channel);
-		if (!state->carry->is_reading || !state->carry->ok)
+		serialize_channel(state, &channel);
+		if (!state->serializer->is_reading || !state->serializer->ok)
 			continue;
 		membership = apo_membership_find(state->model, client, channel);
-		apo_carry_expect(state->carry, membership != NULL);
+		apo_serializer_expect(state->serializer, membership != NULL);
 		if (!membership)
 			return;
 		rudp_list_remove(&membership->of_client);
@@ -200,43 +202,43 @@ static void carry_membership(struct apo_state *state, struct apo_client *client)
 	}
 }
 
-static void carry_invites(struct apo_state *state, struct apo_client *client)
+static void serialize_invites(struct apo_state *state, struct apo_client *client)
 {
 	struct rudp_list *link = client->invites.next;
 	uint32_t count = client->invite_count, i;
 	struct apo_channel *channel = NULL;
 
-	apo_carry_count(state->carry, &count, 4);
-	apo_carry_expect(state->carry, count <= UINT16_MAX);
-	for (i = 0; i < count && state->carry->ok; i++) {
-		if (!state->carry->is_reading) {
+	apo_serializer_count(state->serializer, &count, 4);
+	apo_serializer_expect(state->serializer, count <= UINT16_MAX);
+	for (i = 0; i < count && state->serializer->ok; i++) {
+		if (!state->serializer->is_reading) {
 			channel = RUDP_LIST_OWNER(link, struct apo_invite, of_client)->channel;
 			link = link->next;
 		}
-		carry_channel(state, &channel);
-		if (state->carry->is_reading && state->carry->ok)
-			apo_carry_expect(state->carry,
-					 apo_invite_add(client, channel, UINT16_MAX) == 0);
+		serialize_channel(state, &channel);
+		if (state->serializer->is_reading && state->serializer->ok)
+			apo_serializer_expect(state->serializer,
+					      apo_invite_add(client, channel, UINT16_MAX) == 0);
 	}
 }
 
-void apo_channels_carry(struct apo_state *state)
+void apo_channels_serialize(struct apo_state *state)
 {
 	uint32_t count = HASH_CNT(by_name, state->model->channels), i;
 
-	apo_carry_count(state->carry, &count, CHANNEL_BYTES_MIN);
+	apo_serializer_count(state->serializer, &count, CHANNEL_BYTES_MIN);
 	state->channel_count = count;
 	state->channels = calloc((size_t)count + 1, sizeof(struct apo_channel *));
 	if (!state->channels)
-		state->carry->ok = false;
-	else if (!state->carry->is_reading)
+		state->serializer->ok = false;
+	else if (!state->serializer->is_reading)
 		write_channels(state);
 	else
-		for (i = 0; i < count && state->carry->ok; i++)
+		for (i = 0; i < count && state->serializer->ok; i++)
 			read_channel(state, i);
-	for (i = 0; i < state->client_count && state->carry->ok; i++) {
-		carry_membership(state, state->clients[i]);
-		if (state->carry->ok)
-			carry_invites(state, state->clients[i]);
+	for (i = 0; i < state->client_count && state->serializer->ok; i++) {
+		serialize_membership(state, state->clients[i]);
+		if (state->serializer->ok)
+			serialize_invites(state, state->clients[i]);
 	}
 }

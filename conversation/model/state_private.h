@@ -7,7 +7,7 @@
 #include "conversation/model/state.h"
 
 struct apo_state {
-	struct apo_carry *carry;
+	struct apo_serializer *serializer;
 	struct apo_model *model;
 	const struct apo_peer *peers;
 	struct apo_client **clients; /* by ordinal */
@@ -25,14 +25,14 @@ void apo_state_client(struct apo_state *state, struct apo_client **client);
 void apo_state_anybody(struct apo_state *state, struct apo_client **client);
 
 /* What history knows of a membership, which is there, and of who is absent from a channel. */
-void apo_membership_carry_history(struct apo_state *state, struct apo_membership *membership);
-void apo_absences_carry(struct apo_state *state, struct apo_channel *channel);
+void apo_membership_serialize_history(struct apo_state *state, struct apo_membership *membership);
+void apo_absences_serialize(struct apo_state *state, struct apo_channel *channel);
 
-void apo_clients_carry(struct apo_state *state);
-void apo_channels_carry(struct apo_state *state);
-void apo_monitor_carry(struct apo_state *state);
-void apo_receipts_carry(struct apo_state *state);
-void apo_throttles_carry(struct apo_state *state);
-void apo_whowas_carry(struct apo_state *state);
+void apo_clients_serialize(struct apo_state *state);
+void apo_channels_serialize(struct apo_state *state);
+void apo_monitor_serialize(struct apo_state *state);
+void apo_receipts_serialize(struct apo_state *state);
+void apo_throttles_serialize(struct apo_state *state);
+void apo_whowas_serialize(struct apo_state *state);
 
 #endif

@@ -207,7 +207,7 @@ void apo_throttles_forget(struct apo_model *model)
 
 /* ---- carried ---- */
 
-static void carry_one(struct apo_state *state, struct apo_throttle *throttle, int64_t *last_ns)
+static void serialize_one(struct apo_state *state, struct apo_throttle *throttle, int64_t *last_ns)
 {
 	struct key key;
 	int64_t ends_at_ns = 0;
@@ -218,34 +218,34 @@ static void carry_one(struct apo_state *state, struct apo_throttle *throttle, in
 		ends_at_ns = throttle->ends_at_ns;
 		count = throttle->count;
 	}
-	apo_carry_bytes(state->carry, &key, sizeof key);
-	apo_carry_instant(state->carry, &ends_at_ns);
-	apo_carry_u32(state->carry, &count);
-	if (!state->carry->is_reading)
+	apo_serializer_bytes(state->serializer, &key, sizeof key);
+	apo_serializer_instant(state->serializer, &ends_at_ns);
+	apo_serializer_u32(state->serializer, &count);
+	if (!state->serializer->is_reading)
 		return;
 	throttle = find(state->model, &key);
-	apo_carry_expect(state->carry, !throttle && ends_at_ns >= *last_ns);
-	throttle = state->carry->ok ? add(state->model, &key, ends_at_ns) : NULL;
-	apo_carry_expect(state->carry, throttle != NULL);
+	apo_serializer_expect(state->serializer, !throttle && ends_at_ns >= *last_ns);
+	throttle = state->serializer->ok ? add(state->model, &key, ends_at_ns) : NULL;
+	apo_serializer_expect(state->serializer, throttle != NULL);
 	if (throttle)
 		throttle->count = count;
 	*last_ns = ends_at_ns;
 }
 
-void apo_throttles_carry(struct apo_state *state)
+void apo_throttles_serialize(struct apo_state *state)
 {
 	uint32_t count = HASH_CNT(by_key, state->model->throttles), i;
 	struct rudp_list *link = state->model->throttle_order.next;
 	int64_t last_ns = 0;
 
-	apo_carry_count(state->carry, &count, sizeof(struct key) + 12);
-	apo_carry_expect(state->carry, count <= APO_THROTTLES_MAX);
-	for (i = 0; i < count && state->carry->ok; i++) {
-		carry_one(state,
-			  state->carry->is_reading
-				  ? NULL
-				  : RUDP_LIST_OWNER(link, struct apo_throttle, in_order),
-			  &last_ns);
-		link = state->carry->is_reading ? link : link->next;
+	apo_serializer_count(state->serializer, &count, sizeof(struct key) + 12);
+	apo_serializer_expect(state->serializer, count <= APO_THROTTLES_MAX);
+	for (i = 0; i < count && state->serializer->ok; i++) {
+		serialize_one(state,
+			      state->serializer->is_reading
+				      ? NULL
+				      : RUDP_LIST_OWNER(link, struct apo_throttle, in_order),
+			      &last_ns);
+		link = state->serializer->is_reading ? link : link->next;
 	}
 }

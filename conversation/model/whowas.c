@@ -194,15 +194,16 @@ void apo_on_whowas(struct apo_model *model, struct apo_client *client,
 
 /* ---- carried ---- */
 
-static void carry_members(struct apo_carry *carry, struct was *was)
+static void serialize_members(struct apo_serializer *serializer, struct was *was)
 {
-	apo_carry_second(carry, &was->until_s);
-	apo_carry_text(carry, &was->real, APO_BODY_BYTES_MAX);
-	apo_carry_string(carry, was->nick, sizeof was->nick);
-	apo_carry_string(carry, was->user, sizeof was->user);
-	apo_carry_string(carry, was->host, sizeof was->host);
-	apo_carry_expect(carry, was->real && apo_nick_is_valid(was->nick, APO_NICK_BYTES_MAX) &&
-					apo_is_word(was->user) && apo_is_word(was->host));
+	apo_serializer_second(serializer, &was->until_s);
+	apo_serializer_text(serializer, &was->real, APO_BODY_BYTES_MAX);
+	apo_serializer_string(serializer, was->nick, sizeof was->nick);
+	apo_serializer_string(serializer, was->user, sizeof was->user);
+	apo_serializer_string(serializer, was->host, sizeof was->host);
+	apo_serializer_expect(serializer,
+			      was->real && apo_nick_is_valid(was->nick, APO_NICK_BYTES_MAX) &&
+				      apo_is_word(was->user) && apo_is_word(was->host));
 }
 
 static void read_one(struct apo_state *state)
@@ -210,30 +211,30 @@ static void read_one(struct apo_state *state)
 	struct was *was = calloc(1, sizeof *was);
 
 	if (!was) {
-		state->carry->ok = false;
+		state->serializer->ok = false;
 		return;
 	}
-	carry_members(state->carry, was);
-	if (!state->carry->ok)
+	serialize_members(state->serializer, was);
+	if (!state->serializer->ok)
 		was_free(was);
 	else
-		state->carry->ok = put(state->model, was);
+		state->serializer->ok = put(state->model, was);
 }
 
-void apo_whowas_carry(struct apo_state *state)
+void apo_whowas_serialize(struct apo_state *state)
 {
 	struct rudp_list *link = state->model->past_order.next;
 	uint32_t count = state->model->past_count, i;
 
-	apo_carry_count(state->carry, &count, 25);
-	for (i = 0; i < count && state->carry->ok; i++) {
-		if (state->carry->is_reading) {
+	apo_serializer_count(state->serializer, &count, 25);
+	for (i = 0; i < count && state->serializer->ok; i++) {
+		if (state->serializer->is_reading) {
 			read_one(state);
 			continue;
 		}
-		carry_members(state->carry, RUDP_LIST_OWNER(link, struct was, order));
+		serialize_members(state->serializer, RUDP_LIST_OWNER(link, struct was, order));
 		link = link->next;
 	}
-	if (state->carry->is_reading)
+	if (state->serializer->is_reading)
 		apo_whowas_trim(state->model);
 }

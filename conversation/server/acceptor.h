@@ -79,7 +79,7 @@ struct apo_upgrade_state;
 
 /* Listeners, who waits, who has connected how often, counters. Read: into an acceptor that was
  * opened with nothing to listen on. */
-void apo_acceptor_carry(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor);
+void apo_acceptor_serialize(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor);
 /* A connection that is there already is counted. NULL without memory. */
 struct apo_ip_entry *apo_acceptor_readmit(struct apo_acceptor *acceptor,
 					  const struct rudp_addr *address);

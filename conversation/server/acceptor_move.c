@@ -14,52 +14,53 @@ static const char *const counter_names[] = {
 #undef COUNTER_NAME
 };
 
-static void carry_counters(struct apo_carry *carry, struct apo_acceptor *acceptor)
+static void serialize_counters(struct apo_serializer *serializer, struct apo_acceptor *acceptor)
 {
 	const uint32_t count = sizeof counter_names / sizeof *counter_names;
 
 	_Static_assert(sizeof acceptor->counters ==
 			       sizeof counter_names / sizeof *counter_names * sizeof(uint64_t),
 		       "counters stand one after the other");
-	apo_carry_counters(carry, counter_names, count, (uint64_t *)&acceptor->counters);
+	apo_serializer_counters(serializer, counter_names, count, (uint64_t *)&acceptor->counters);
 }
 
-static void carry_listen(struct apo_carry *carry, struct apo_listen *listen_on)
+static void serialize_listen(struct apo_serializer *serializer, struct apo_listen *listen_on)
 {
-	apo_carry_bytes(carry, &listen_on->address, sizeof listen_on->address);
-	apo_carry_flag(carry, &listen_on->is_tls);
-	apo_carry_expect(carry, listen_on->address.family == AF_INET ||
-					listen_on->address.family == AF_INET6);
+	apo_serializer_bytes(serializer, &listen_on->address, sizeof listen_on->address);
+	apo_serializer_flag(serializer, &listen_on->is_tls);
+	apo_serializer_expect(serializer, listen_on->address.family == AF_INET ||
+						  listen_on->address.family == AF_INET6);
 }
 
 static void read_listener(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
 {
 	struct apo_listener *listener = calloc(1, sizeof *listener);
 
-	apo_carry_expect(&upgrade->carry, listener != NULL);
+	apo_serializer_expect(&upgrade->serializer, listener != NULL);
 	if (!listener)
 		return;
 	listener->source = (struct apo_source){APO_SOURCE_LISTENER, -1};
 	acceptor->listeners[acceptor->listener_count++] = listener;
-	carry_listen(&upgrade->carry, &listener->listen);
+	serialize_listen(&upgrade->serializer, &listener->listen);
 	apo_upgrade_state_descriptor(upgrade, &listener->source.fd);
-	if (upgrade->carry.ok)
-		apo_carry_expect(&upgrade->carry, apo_acceptor_watch(acceptor, &listener->source,
-								     EPOLLIN, EPOLL_CTL_ADD) == 0);
+	if (upgrade->serializer.ok)
+		apo_serializer_expect(&upgrade->serializer,
+				      apo_acceptor_watch(acceptor, &listener->source, EPOLLIN,
+							 EPOLL_CTL_ADD) == 0);
 }
 
-static void carry_listeners(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
+static void serialize_listeners(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
 {
 	uint32_t count = acceptor->listener_count, i;
 
-	apo_carry_u32(&upgrade->carry, &count);
-	apo_carry_expect(&upgrade->carry, count <= APO_LISTENS_MAX);
-	for (i = 0; i < count && upgrade->carry.ok; i++) {
-		if (upgrade->carry.is_reading) {
+	apo_serializer_u32(&upgrade->serializer, &count);
+	apo_serializer_expect(&upgrade->serializer, count <= APO_LISTENS_MAX);
+	for (i = 0; i < count && upgrade->serializer.ok; i++) {
+		if (upgrade->serializer.is_reading) {
 			read_listener(upgrade, acceptor);
 			continue;
 		}
-		carry_listen(&upgrade->carry, &acceptor->listeners[i]->listen);
+		serialize_listen(&upgrade->serializer, &acceptor->listeners[i]->listen);
 		apo_upgrade_state_descriptor(upgrade, &acceptor->listeners[i]->source.fd);
 	}
 }
@@ -70,14 +71,14 @@ static void read_waiter(struct apo_upgrade_state *upgrade, struct apo_acceptor *
 	struct apo_waiter read;
 	int fd;
 
-	apo_carry_bytes(&upgrade->carry, &read.address, sizeof read.address);
-	apo_carry_flag(&upgrade->carry, &read.is_tls);
-	apo_carry_instant(&upgrade->carry, &read.until_ns);
+	apo_serializer_bytes(&upgrade->serializer, &read.address, sizeof read.address);
+	apo_serializer_flag(&upgrade->serializer, &read.is_tls);
+	apo_serializer_instant(&upgrade->serializer, &read.until_ns);
 	apo_upgrade_state_descriptor(upgrade, &fd);
 	if (fd < 0)
 		return;
-	ip_entry = upgrade->carry.ok ? apo_acceptor_readmit(acceptor, &read.address) : NULL;
-	apo_carry_expect(&upgrade->carry, ip_entry != NULL);
+	ip_entry = upgrade->serializer.ok ? apo_acceptor_readmit(acceptor, &read.address) : NULL;
+	apo_serializer_expect(&upgrade->serializer, ip_entry != NULL);
 	if (!ip_entry) {
 		close(fd);
 		return;
@@ -85,34 +86,35 @@ static void read_waiter(struct apo_upgrade_state *upgrade, struct apo_acceptor *
 	apo_acceptor_let_wait(acceptor, fd, &read.address, read.is_tls, ip_entry, read.until_ns);
 }
 
-static void carry_waiters(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
+static void serialize_waiters(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
 {
 	struct rudp_list *link = acceptor->waiting.next;
 	uint32_t count = acceptor->waiting_count, i;
 	struct apo_waiter *waiter;
 
-	apo_carry_count(&upgrade->carry, &count, sizeof waiter->address + 9);
-	for (i = 0; i < count && upgrade->carry.ok; i++) {
-		if (upgrade->carry.is_reading) {
+	apo_serializer_count(&upgrade->serializer, &count, sizeof waiter->address + 9);
+	for (i = 0; i < count && upgrade->serializer.ok; i++) {
+		if (upgrade->serializer.is_reading) {
 			read_waiter(upgrade, acceptor);
 			continue;
 		}
 		waiter = RUDP_LIST_OWNER(link, struct apo_waiter, link);
-		apo_carry_bytes(&upgrade->carry, &waiter->address, sizeof waiter->address);
-		apo_carry_flag(&upgrade->carry, &waiter->is_tls);
-		apo_carry_instant(&upgrade->carry, &waiter->until_ns);
+		apo_serializer_bytes(&upgrade->serializer, &waiter->address,
+				     sizeof waiter->address);
+		apo_serializer_flag(&upgrade->serializer, &waiter->is_tls);
+		apo_serializer_instant(&upgrade->serializer, &waiter->until_ns);
 		apo_upgrade_state_descriptor(upgrade, &waiter->source.fd);
 		link = link->next;
 	}
 }
 
-void apo_acceptor_carry(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
+void apo_acceptor_serialize(struct apo_upgrade_state *upgrade, struct apo_acceptor *acceptor)
 {
-	carry_counters(&upgrade->carry, acceptor);
-	apo_ip_limits_carry(&upgrade->carry, &acceptor->ip_limits);
-	carry_listeners(upgrade, acceptor);
-	if (upgrade->carry.ok)
-		carry_waiters(upgrade, acceptor);
+	serialize_counters(&upgrade->serializer, acceptor);
+	apo_ip_limits_serialize(&upgrade->serializer, &acceptor->ip_limits);
+	serialize_listeners(upgrade, acceptor);
+	if (upgrade->serializer.ok)
+		serialize_waiters(upgrade, acceptor);
 }
 
 struct apo_ip_entry *apo_acceptor_readmit(struct apo_acceptor *acceptor,

@@ -19,9 +19,9 @@ int apo_cloak_init(void)
 	return 0;
 }
 
-void apo_cloak_carry(struct apo_carry *carry)
+void apo_cloak_serialize(struct apo_serializer *serializer)
 {
-	apo_carry_bytes(carry, process_key, sizeof process_key);
+	apo_serializer_bytes(serializer, process_key, sizeof process_key);
 }
 
 char *apo_address_text(const struct rudp_addr *address, char text[APO_HOST_SIZE])

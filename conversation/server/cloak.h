@@ -30,6 +30,6 @@ void apo_cloak(const struct apo_config *config, const struct rudp_addr *address,
 int apo_cloak_init(void);
 
 /* That key, for the process that goes on: nobody's host may change. */
-void apo_cloak_carry(struct apo_carry *carry);
+void apo_cloak_serialize(struct apo_serializer *serializer);
 
 #endif

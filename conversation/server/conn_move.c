@@ -16,44 +16,47 @@ bool apo_conn_can_move(const struct apo_conn *conn)
 
 /* ---- its parts ---- */
 
-static void carry_address(struct apo_carry *carry, struct rudp_addr *address)
+static void serialize_address(struct apo_serializer *serializer, struct rudp_addr *address)
 {
-	apo_carry_bytes(carry, address, sizeof *address);
-	apo_carry_expect(carry, address->family == AF_INET || address->family == AF_INET6 ||
-					address->family == AF_UNSPEC);
+	apo_serializer_bytes(serializer, address, sizeof *address);
+	apo_serializer_expect(serializer, address->family == AF_INET ||
+						  address->family == AF_INET6 ||
+						  address->family == AF_UNSPEC);
 }
 
-static void carry_flags(struct apo_carry *carry, struct apo_conn *conn)
+static void serialize_flags(struct apo_serializer *serializer, struct apo_conn *conn)
 {
 	int64_t due_at_ns = conn->is_held ? conn->timer.deadline_at_ns : 0;
 
-	apo_carry_flag(carry, &conn->is_held);
-	apo_carry_flag(carry, &conn->has_ended);
-	apo_carry_flag(carry, &conn->is_operator);
-	apo_carry_instant(carry, &conn->flood.paid_until_at_ns);
-	apo_carry_instant(carry, &due_at_ns);
-	apo_carry_expect(carry, due_at_ns != RUDP_NEVER);
+	apo_serializer_flag(serializer, &conn->is_held);
+	apo_serializer_flag(serializer, &conn->has_ended);
+	apo_serializer_flag(serializer, &conn->is_operator);
+	apo_serializer_instant(serializer, &conn->flood.paid_until_at_ns);
+	apo_serializer_instant(serializer, &due_at_ns);
+	apo_serializer_expect(serializer, due_at_ns != RUDP_NEVER);
 	conn->timer.deadline_at_ns = due_at_ns;
 }
 
-static void carry_lines(struct apo_carry *carry, struct apo_worker *worker, struct apo_lines *lines)
+static void serialize_lines(struct apo_serializer *serializer, struct apo_worker *worker,
+			    struct apo_lines *lines)
 {
 	uint32_t len = lines->kept_bytes;
 
-	apo_carry_u32(carry, &lines->skipped_bytes);
-	apo_carry_count(carry, &len, 1);
+	apo_serializer_u32(serializer, &lines->skipped_bytes);
+	apo_serializer_count(serializer, &len, 1);
 	/* What fits into the buffer that it will be put back into. */
-	apo_carry_expect(carry, len <= worker->in_bytes - APO_READ_BYTES);
-	if (carry->is_reading && carry->ok && len > 0) {
+	apo_serializer_expect(serializer, len <= worker->in_bytes - APO_READ_BYTES);
+	if (serializer->is_reading && serializer->ok && len > 0) {
 		lines->kept = malloc(len);
-		apo_carry_expect(carry, lines->kept != NULL);
+		apo_serializer_expect(serializer, lines->kept != NULL);
 		lines->kept_bytes = lines->kept ? len : 0;
 	}
-	if (carry->ok)
-		apo_carry_bytes(carry, lines->kept, len);
+	if (serializer->ok)
+		apo_serializer_bytes(serializer, lines->kept, len);
 }
 
-static void write_queue(struct apo_carry *carry, struct apo_worker *worker, struct apo_conn *conn)
+static void write_queue(struct apo_serializer *serializer, struct apo_worker *worker,
+			struct apo_conn *conn)
 {
 	uint32_t i, from = conn->out.offset;
 	const struct apo_text *text;
@@ -61,91 +64,93 @@ static void write_queue(struct apo_carry *carry, struct apo_worker *worker, stru
 	(void)worker;
 	for (i = 0; i < conn->out.count; i++, from = 0) {
 		text = apo_sendq_text(&conn->out, i);
-		apo_carry_bytes(carry, (char *)text->bytes + from, text->len - from);
+		apo_serializer_bytes(serializer, (char *)text->bytes + from, text->len - from);
 	}
 }
 
 /* One text of all that there is. */
-static void read_queue(struct apo_carry *carry, struct apo_conn *conn, uint32_t len)
+static void read_queue(struct apo_serializer *serializer, struct apo_conn *conn, uint32_t len)
 {
-	struct apo_text *text = carry->ok ? apo_text_new(len) : NULL;
+	struct apo_text *text = serializer->ok ? apo_text_new(len) : NULL;
 	struct apo_share *share;
 
-	apo_carry_expect(carry, text != NULL);
+	apo_serializer_expect(serializer, text != NULL);
 	if (!text)
 		return;
-	apo_carry_bytes(carry, text->bytes, len);
+	apo_serializer_bytes(serializer, text->bytes, len);
 	share = apo_share_new(text);
-	apo_carry_expect(carry, share && apo_sendq_add(&conn->out, share) == 0);
+	apo_serializer_expect(serializer, share && apo_sendq_add(&conn->out, share) == 0);
 	if (share)
 		apo_share_put(share);
 }
 
-static void carry_queue(struct apo_carry *carry, struct apo_worker *worker, struct apo_conn *conn)
+static void serialize_queue(struct apo_serializer *serializer, struct apo_worker *worker,
+			    struct apo_conn *conn)
 {
 	uint32_t len = (uint32_t)conn->out.bytes;
 
-	apo_carry_expect(carry, conn->out.bytes <= APO_CARRY_BYTES_MAX);
-	apo_carry_count(carry, &len, 1);
-	if (!carry->is_reading)
-		write_queue(carry, worker, conn);
+	apo_serializer_expect(serializer, conn->out.bytes <= APO_SERIALIZER_BYTES_MAX);
+	apo_serializer_count(serializer, &len, 1);
+	if (!serializer->is_reading)
+		write_queue(serializer, worker, conn);
 	else if (len > 0)
-		read_queue(carry, conn, len);
-	apo_carry_u64(carry, &conn->written_bytes);
+		read_queue(serializer, conn, len);
+	apo_serializer_u64(serializer, &conn->written_bytes);
 }
 
-static void read_watch(struct apo_carry *carry, struct apo_worker *worker, struct apo_conn *conn,
-		       const struct apo_watch *read)
+static void read_watch(struct apo_serializer *serializer, struct apo_worker *worker,
+		       struct apo_conn *conn, const struct apo_watch *read)
 {
-	struct apo_watch *watch = carry->ok ? malloc(sizeof *watch) : NULL;
+	struct apo_watch *watch = serializer->ok ? malloc(sizeof *watch) : NULL;
 
-	apo_carry_expect(carry, watch != NULL);
+	apo_serializer_expect(serializer, watch != NULL);
 	if (!watch)
 		return;
 	*watch = *read;
 	apo_conn_add_watch(worker, conn, watch);
 }
 
-static void carry_watches(struct apo_carry *carry, struct apo_worker *worker, struct apo_conn *conn)
+static void serialize_watches(struct apo_serializer *serializer, struct apo_worker *worker,
+			      struct apo_conn *conn)
 {
 	struct apo_watch one = {0}, *watch;
 	uint32_t count = 0, i;
 
 	for (watch = conn->watches; watch; watch = watch->next)
 		count++;
-	apo_carry_count(carry, &count, WATCH_BYTES);
+	apo_serializer_count(serializer, &count, WATCH_BYTES);
 	watch = conn->watches;
-	for (i = 0; i < count && carry->ok; i++) {
-		if (!carry->is_reading) {
+	for (i = 0; i < count && serializer->ok; i++) {
+		if (!serializer->is_reading) {
 			one = *watch;
 			watch = watch->next;
 		}
-		apo_carry_u64(carry, &one.watch);
-		apo_carry_u32(carry, &one.recipient);
-		apo_carry_flag(carry, &one.is_written);
-		apo_carry_u64(carry, &one.end_bytes);
-		if (carry->is_reading)
-			read_watch(carry, worker, conn, &one);
+		apo_serializer_u64(serializer, &one.watch);
+		apo_serializer_u32(serializer, &one.recipient);
+		apo_serializer_flag(serializer, &one.is_written);
+		apo_serializer_u64(serializer, &one.end_bytes);
+		if (serializer->is_reading)
+			read_watch(serializer, worker, conn, &one);
 	}
 }
 
-void apo_conn_carry(struct apo_carry *carry, struct apo_worker *worker, struct apo_conn *conn,
-		    bool moves)
+void apo_conn_serialize(struct apo_serializer *serializer, struct apo_worker *worker,
+			struct apo_conn *conn, bool moves)
 {
 	uint64_t sent_bytes = 0;
 
 	if (moves) {
-		carry_address(carry, &conn->address);
-		carry_flags(carry, conn);
-		carry_lines(carry, worker, &conn->lines);
-		carry_queue(carry, worker, conn);
-		if (!carry->is_reading)
+		serialize_address(serializer, &conn->address);
+		serialize_flags(serializer, conn);
+		serialize_lines(serializer, worker, &conn->lines);
+		serialize_queue(serializer, worker, conn);
+		if (!serializer->is_reading)
 			sent_bytes = conn->stream.ops->sent_bytes(&conn->stream);
-		apo_carry_u64(carry, &sent_bytes);
-		if (carry->is_reading)
+		apo_serializer_u64(serializer, &sent_bytes);
+		if (serializer->is_reading)
 			apo_stream_moved(&conn->stream, conn->stream.fd, sent_bytes);
 	}
-	carry_watches(carry, worker, conn);
+	serialize_watches(serializer, worker, conn);
 }
 
 /* ---- its life ---- */

@@ -16,8 +16,8 @@ bool apo_conn_can_move(const struct apo_conn *conn);
 
 /* All but its descriptor. Read, conn is one whose slot has just been taken, with its stream open.
  * Of one that cannot move only the watches are carried. */
-void apo_conn_carry(struct apo_carry *carry, struct apo_worker *worker, struct apo_conn *conn,
-		    bool moves);
+void apo_conn_serialize(struct apo_serializer *serializer, struct apo_worker *worker,
+			struct apo_conn *conn, bool moves);
 
 /* Read: it lives from now on, as any other. Returns 0 or a negative errno value. */
 int apo_conn_begin_again(struct apo_worker *worker, struct apo_conn *conn);

@@ -271,8 +271,8 @@ static const char *send_all(struct apo_service *service, struct apo_upgrade_stat
 
 	if (!apo_upgrade_state_write(upgrade, &parts))
 		return "it is too much, or there is no memory";
-	error = apo_upgrade_channel_send(fd, upgrade->carry.bytes, upgrade->carry.len, upgrade->fds,
-					 upgrade->fd_count, until_ns);
+	error = apo_upgrade_channel_send(fd, upgrade->serializer.bytes, upgrade->serializer.len,
+					 upgrade->fds, upgrade->fd_count, until_ns);
 	if (error == 0)
 		error = apo_upgrade_channel_hear(fd, APO_UPGRADE_CHANNEL_TAKEN, until_ns);
 	if (error < 0)
@@ -306,7 +306,8 @@ static void end_here(struct apo_service *service, const struct apo_upgrade_state
 	unsigned i;
 
 	rudp_log(RUDP_LOG_INFO, "handed over pid=%d connections=%lu left=%lu bytes=%zu",
-		 (int)service->successor_pid, upgrade->moved, upgrade->left, upgrade->carry.len);
+		 (int)service->successor_pid, upgrade->moved, upgrade->left,
+		 upgrade->serializer.len);
 	service->heir_pid = service->successor_pid;
 	service->successor_pid = 0;
 	/* Nothing more is said there; that it is closed tells the other one that we are through. */

@@ -139,15 +139,15 @@ struct apo_ip_entry *apo_ip_limits_readmit(struct apo_ip_limits *ip_limits,
 	return ip_entry;
 }
 
-static void read_one(struct apo_carry *carry, struct apo_ip_limits *ip_limits,
+static void read_one(struct apo_serializer *serializer, struct apo_ip_limits *ip_limits,
 		     const struct key *key, int64_t paid_until_at_ns)
 {
 	struct apo_ip_entry *ip_entry;
 
 	HASH_FIND(hh, ip_limits->table, key, sizeof *key, ip_entry);
-	apo_carry_expect(carry, !ip_entry);
-	ip_entry = carry->ok ? ip_entry_new(ip_limits, key) : NULL;
-	apo_carry_expect(carry, ip_entry != NULL);
+	apo_serializer_expect(serializer, !ip_entry);
+	ip_entry = serializer->ok ? ip_entry_new(ip_limits, key) : NULL;
+	apo_serializer_expect(serializer, ip_entry != NULL);
 	if (!ip_entry)
 		return;
 	ip_entry->paid_until_at_ns = paid_until_at_ns;
@@ -155,23 +155,23 @@ static void read_one(struct apo_carry *carry, struct apo_ip_limits *ip_limits,
 	ip_limits->idle_count++;
 }
 
-void apo_ip_limits_carry(struct apo_carry *carry, struct apo_ip_limits *ip_limits)
+void apo_ip_limits_serialize(struct apo_serializer *serializer, struct apo_ip_limits *ip_limits)
 {
 	struct apo_ip_entry *ip_entry = ip_limits->table;
 	uint32_t count = HASH_CNT(hh, ip_limits->table), i;
 	int64_t paid_until_at_ns = 0;
 	struct key key;
 
-	apo_carry_count(carry, &count, sizeof key + sizeof paid_until_at_ns);
-	for (i = 0; i < count && carry->ok; i++) {
-		if (!carry->is_reading) {
+	apo_serializer_count(serializer, &count, sizeof key + sizeof paid_until_at_ns);
+	for (i = 0; i < count && serializer->ok; i++) {
+		if (!serializer->is_reading) {
 			key = ip_entry->key;
 			paid_until_at_ns = ip_entry->paid_until_at_ns;
 			ip_entry = ip_entry->hh.next;
 		}
-		apo_carry_bytes(carry, &key, sizeof key);
-		apo_carry_instant(carry, &paid_until_at_ns);
-		if (carry->is_reading && carry->ok)
-			read_one(carry, ip_limits, &key, paid_until_at_ns);
+		apo_serializer_bytes(serializer, &key, sizeof key);
+		apo_serializer_instant(serializer, &paid_until_at_ns);
+		if (serializer->is_reading && serializer->ok)
+			read_one(serializer, ip_limits, &key, paid_until_at_ns);
 	}
 }

@@ -49,6 +49,6 @@ void apo_ip_limits_leave(struct apo_ip_limits *ip_limits, struct apo_ip_entry *i
 struct apo_ip_entry *apo_ip_limits_readmit(struct apo_ip_limits *ip_limits,
 					   const struct rudp_addr *address);
 /* How often each has connected lately. Into IP limits that are new. */
-void apo_ip_limits_carry(struct apo_carry *carry, struct apo_ip_limits *ip_limits);
+void apo_ip_limits_serialize(struct apo_serializer *serializer, struct apo_ip_limits *ip_limits);
 
 #endif

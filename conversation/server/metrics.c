@@ -267,24 +267,24 @@ void apo_metrics_close(struct apo_metrics *metrics)
 
 /* ---- from one process to another ---- */
 
-void apo_metrics_carry(struct apo_upgrade_state *upgrade, struct apo_metrics *metrics)
+void apo_metrics_serialize(struct apo_upgrade_state *upgrade, struct apo_metrics *metrics)
 {
-	bool is_there = !upgrade->carry.is_reading && metrics->source.fd >= 0;
+	bool is_there = !upgrade->serializer.is_reading && metrics->source.fd >= 0;
 	char *path = is_there ? metrics->path : NULL;
 	int fd = metrics->source.fd;
 
-	apo_carry_flag(&upgrade->carry, &is_there);
+	apo_serializer_flag(&upgrade->serializer, &is_there);
 	if (!is_there)
 		return;
-	apo_carry_text(&upgrade->carry, &path, sizeof((struct sockaddr_un *)0)->sun_path);
+	apo_serializer_text(&upgrade->serializer, &path, sizeof((struct sockaddr_un *)0)->sun_path);
 	apo_upgrade_state_descriptor(upgrade, &fd);
-	if (!upgrade->carry.is_reading)
+	if (!upgrade->serializer.is_reading)
 		return;
-	if (upgrade->carry.ok && path && metrics->wanted_path &&
+	if (upgrade->serializer.ok && path && metrics->wanted_path &&
 	    strcmp(path, metrics->wanted_path) == 0) {
 		metrics->path = path;
 		metrics->source.fd = fd;
-		apo_carry_expect(&upgrade->carry, watch(metrics, &metrics->source) == 0);
+		apo_serializer_expect(&upgrade->serializer, watch(metrics, &metrics->source) == 0);
 		return;
 	}
 	free(path);

@@ -47,7 +47,7 @@ void apo_metrics_close(struct apo_metrics *metrics);
 struct apo_upgrade_state;
 
 /* The socket, for another process, if that wants it at the same path. Before apo_metrics_open there. */
-void apo_metrics_carry(struct apo_upgrade_state *upgrade, struct apo_metrics *metrics);
+void apo_metrics_serialize(struct apo_upgrade_state *upgrade, struct apo_metrics *metrics);
 /* It is another process's now. */
 void apo_metrics_let_go(struct apo_metrics *metrics);
 

@@ -315,12 +315,12 @@ static const char *const counter_names[] = {
 #undef COUNTER_NAME
 };
 
-void apo_peers_carry(struct apo_carry *carry, struct apo_peers *peers)
+void apo_peers_serialize(struct apo_serializer *serializer, struct apo_peers *peers)
 {
 	const uint32_t count = sizeof counter_names / sizeof *counter_names;
 
 	_Static_assert(sizeof peers->counters == sizeof counter_names / sizeof *counter_names *
 							 sizeof(uint64_t),
 		       "counters stand one after the other");
-	apo_carry_counters(carry, counter_names, count, (uint64_t *)&peers->counters);
+	apo_serializer_counters(serializer, counter_names, count, (uint64_t *)&peers->counters);
 }

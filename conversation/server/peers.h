@@ -18,7 +18,7 @@
 #include "conversation/server/config.h"
 #include "conversation/server/stream_peer.h"
 
-struct apo_carry;
+struct apo_serializer;
 
 #define APO_PEERS_COUNTERS(X)                                                                      \
 	X(opened, "sessions that peers have opened")                                               \
@@ -64,7 +64,7 @@ void apo_peers_on_acknowledged(struct apo_peers *peers, rudpmsg_conn_id conn,
 void apo_peers_on_closed(struct apo_peers *peers);
 
 /* Counters, from one process to another. Read: before apo_peers_init there. */
-void apo_peers_carry(struct apo_carry *carry, struct apo_peers *peers);
+void apo_peers_serialize(struct apo_serializer *serializer, struct apo_peers *peers);
 
 /* The connection is gone for good; error is why, 0 or a positive errno value. */
 void apo_peers_on_gone(struct apo_peers *peers, rudpmsg_conn_id conn, int error);

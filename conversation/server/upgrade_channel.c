@@ -212,8 +212,8 @@ static int map_state(struct apo_arrival *arrival, int file, const struct message
 {
 	struct stat status;
 
-	if (message->len == 0 || message->len > APO_CARRY_BYTES_MAX || fstat(file, &status) < 0 ||
-	    (uint64_t)status.st_size != message->len)
+	if (message->len == 0 || message->len > APO_SERIALIZER_BYTES_MAX ||
+	    fstat(file, &status) < 0 || (uint64_t)status.st_size != message->len)
 		return -EPROTO;
 	arrival->state = mmap(NULL, message->len, PROT_READ, MAP_PRIVATE, file, 0);
 	if (arrival->state == MAP_FAILED) {

@@ -12,7 +12,7 @@
  * Until GO nothing has happened: whoever fails before is killed, or goes away, and the old one goes
  * on. The end of the old one after TAKEN is as good as GO.
  *
- * Limits   APO_CARRY_BYTES_MAX of state, APO_UPGRADE_CHANNEL_DESCRIPTORS_MAX, and a deadline for
+ * Limits   APO_SERIALIZER_BYTES_MAX of state, APO_UPGRADE_CHANNEL_DESCRIPTORS_MAX, and a deadline for
  * each wait.
  * Returns  0, or a negative errno value: -ETIME (the deadline), -EPIPE (the other side has gone),
  *          -EPROTO (it is no such message, of another version, or the sum is not right).

@@ -25,21 +25,21 @@
 void apo_upgrade_state_to(struct apo_upgrade_state *upgrade)
 {
 	memset(upgrade, 0, sizeof *upgrade);
-	apo_carry_to(&upgrade->carry);
+	apo_serializer_to(&upgrade->serializer);
 }
 
 void apo_upgrade_state_from(struct apo_upgrade_state *upgrade, const void *bytes, size_t len,
 			    int *fds, uint32_t fd_count)
 {
 	memset(upgrade, 0, sizeof *upgrade);
-	apo_carry_from(&upgrade->carry, bytes, len);
+	apo_serializer_from(&upgrade->serializer, bytes, len);
 	upgrade->fds = fds;
 	upgrade->fd_count = fd_count;
 }
 
 void apo_upgrade_state_fini(struct apo_upgrade_state *upgrade)
 {
-	apo_carry_fini(&upgrade->carry);
+	apo_serializer_fini(&upgrade->serializer);
 	free(upgrade->fds);
 	memset(upgrade, 0, sizeof *upgrade);
 }
@@ -51,7 +51,7 @@ static void add_descriptor(struct apo_upgrade_state *upgrade, int fd)
 
 	if (upgrade->fd_count == upgrade->fd_capacity) {
 		fds = realloc(upgrade->fds, capacity * sizeof *fds);
-		apo_carry_expect(&upgrade->carry, fds != NULL);
+		apo_serializer_expect(&upgrade->serializer, fds != NULL);
 		if (!fds)
 			return;
 		upgrade->fds = fds;
@@ -62,13 +62,13 @@ static void add_descriptor(struct apo_upgrade_state *upgrade, int fd)
 
 void apo_upgrade_state_descriptor(struct apo_upgrade_state *upgrade, int *fd)
 {
-	if (!upgrade->carry.is_reading) {
+	if (!upgrade->serializer.is_reading) {
 		add_descriptor(upgrade, *fd);
 		return;
 	}
 	*fd = -1;
-	apo_carry_expect(&upgrade->carry, upgrade->fds_read < upgrade->fd_count);
-	if (!upgrade->carry.ok)
+	apo_serializer_expect(&upgrade->serializer, upgrade->fds_read < upgrade->fd_count);
+	if (!upgrade->serializer.ok)
 		return;
 	*fd = upgrade->fds[upgrade->fds_read];
 	upgrade->fds[upgrade->fds_read++] = -1;
@@ -98,16 +98,17 @@ static uint64_t sum_of(const struct apo_server_parts *parts, size_t counter)
 	return sum;
 }
 
-static void carry_worker_counters(struct apo_carry *carry, const struct apo_server_parts *parts)
+static void serialize_worker_counters(struct apo_serializer *serializer,
+				      const struct apo_server_parts *parts)
 {
 	_Atomic uint64_t *counters = (_Atomic uint64_t *)&parts->workers[0].counters;
 	uint64_t values[COUNTER_COUNT] = {0};
 	size_t i;
 
-	for (i = 0; i < COUNTER_COUNT && !carry->is_reading; i++)
+	for (i = 0; i < COUNTER_COUNT && !serializer->is_reading; i++)
 		values[i] = sum_of(parts, i);
-	apo_carry_counters(carry, counter_names, COUNTER_COUNT, values);
-	for (i = 0; i < COUNTER_COUNT && carry->is_reading && carry->ok; i++)
+	apo_serializer_counters(serializer, counter_names, COUNTER_COUNT, values);
+	for (i = 0; i < COUNTER_COUNT && serializer->is_reading && serializer->ok; i++)
 		atomic_fetch_add_explicit(counters + i, values[i], memory_order_relaxed);
 }
 
@@ -123,7 +124,8 @@ static const char *const history_names[] = {
 _Static_assert(sizeof((struct apo_history_thread *)0)->counters == HISTORY_COUNT * sizeof(uint64_t),
 	       "counters stand one after the other");
 
-static void carry_history(struct apo_upgrade_state *upgrade, const struct apo_server_parts *parts)
+static void serialize_history(struct apo_upgrade_state *upgrade,
+			      const struct apo_server_parts *parts)
 {
 	_Atomic uint64_t *counters =
 		parts->history_thread ? (_Atomic uint64_t *)&parts->history_thread->counters : NULL;
@@ -133,12 +135,12 @@ static void carry_history(struct apo_upgrade_state *upgrade, const struct apo_se
 	size_t i;
 
 	snprintf(file, sizeof file, "%s", own);
-	apo_carry_string(&upgrade->carry, file, sizeof file);
-	upgrade->goes_on_with_history = upgrade->carry.ok && own[0] && strcmp(file, own) == 0;
-	for (i = 0; i < HISTORY_COUNT && counters && !upgrade->carry.is_reading; i++)
+	apo_serializer_string(&upgrade->serializer, file, sizeof file);
+	upgrade->goes_on_with_history = upgrade->serializer.ok && own[0] && strcmp(file, own) == 0;
+	for (i = 0; i < HISTORY_COUNT && counters && !upgrade->serializer.is_reading; i++)
 		values[i] = atomic_load(counters + i);
-	apo_carry_counters(&upgrade->carry, history_names, HISTORY_COUNT, values);
-	for (i = 0; i < HISTORY_COUNT && counters && upgrade->carry.is_reading; i++)
+	apo_serializer_counters(&upgrade->serializer, history_names, HISTORY_COUNT, values);
+	for (i = 0; i < HISTORY_COUNT && counters && upgrade->serializer.is_reading; i++)
 		atomic_fetch_add(counters + i, values[i]);
 }
 
@@ -149,11 +151,11 @@ static void write_conn(struct apo_upgrade_state *upgrade, struct apo_worker *wor
 {
 	bool moves = apo_conn_can_move(conn);
 
-	apo_carry_u32(&upgrade->carry, &ordinal);
-	apo_carry_flag(&upgrade->carry, &moves);
+	apo_serializer_u32(&upgrade->serializer, &ordinal);
+	apo_serializer_flag(&upgrade->serializer, &moves);
 	if (moves)
 		apo_upgrade_state_descriptor(upgrade, &conn->stream.fd);
-	apo_conn_carry(&upgrade->carry, worker, conn, moves);
+	apo_conn_serialize(&upgrade->serializer, worker, conn, moves);
 	if (moves)
 		upgrade->moved++;
 	else
@@ -168,7 +170,7 @@ static void write_conns(struct apo_upgrade_state *upgrade, const struct apo_serv
 	struct apo_worker *worker;
 	struct apo_conn *conn;
 
-	apo_carry_u32(&upgrade->carry, &count);
+	apo_serializer_u32(&upgrade->serializer, &count);
 	for (worker = parts->workers; worker < parts->workers + parts->worker_count; worker++)
 		for (slot = 0; slot < worker->slot_count; slot++) {
 			conn = apo_worker_conn(worker, slot);
@@ -180,7 +182,7 @@ static void write_conns(struct apo_upgrade_state *upgrade, const struct apo_serv
 			write_conn(upgrade, worker, conn, ordinal);
 			written++;
 		}
-	apo_carry_expect(&upgrade->carry, written == count);
+	apo_serializer_expect(&upgrade->serializer, written == count);
 }
 
 /* ---- connections, read ---- */
@@ -209,35 +211,36 @@ static void read_moved(struct reading *reading, struct place *place)
 		return;
 	apo_stream_open_line(&conn->stream, fd);
 	conn->ip_entry = NULL;
-	apo_conn_carry(&reading->upgrade->carry, place->worker, conn, true);
-	if (reading->upgrade->carry.ok)
+	apo_conn_serialize(&reading->upgrade->serializer, place->worker, conn, true);
+	if (reading->upgrade->serializer.ok)
 		conn->ip_entry = apo_acceptor_readmit(reading->parts->acceptor, &conn->address);
-	apo_carry_expect(&reading->upgrade->carry, conn->ip_entry != NULL);
+	apo_serializer_expect(&reading->upgrade->serializer, conn->ip_entry != NULL);
 }
 
 static void read_conn(struct reading *reading, uint32_t turn)
 {
 	struct apo_worker *worker = reading->parts->workers + turn % reading->parts->worker_count;
-	struct apo_carry *carry = &reading->upgrade->carry;
+	struct apo_serializer *serializer = &reading->upgrade->serializer;
 	struct place *place;
 	uint32_t ordinal;
 	bool moves = false;
 
-	apo_carry_u32(carry, &ordinal);
-	apo_carry_flag(carry, &moves);
-	apo_carry_expect(carry, ordinal < reading->count && !reading->places[ordinal].conn);
-	if (!carry->ok)
+	apo_serializer_u32(serializer, &ordinal);
+	apo_serializer_flag(serializer, &moves);
+	apo_serializer_expect(serializer,
+			      ordinal < reading->count && !reading->places[ordinal].conn);
+	if (!serializer->ok)
 		return;
 	place = reading->places + ordinal;
 	*place = (struct place){worker, apo_worker_take_slot(worker), moves};
-	apo_carry_expect(carry, place->conn != NULL);
-	if (!carry->ok)
+	apo_serializer_expect(serializer, place->conn != NULL);
+	if (!serializer->ok)
 		return;
 	reading->peers[ordinal] = apo_conn_peer(worker, place->conn);
 	if (moves)
 		read_moved(reading, place);
 	else
-		apo_conn_carry(carry, worker, place->conn, false);
+		apo_conn_serialize(serializer, worker, place->conn, false);
 }
 
 static bool begin_again(struct reading *reading)
@@ -292,12 +295,13 @@ static bool read_all(struct reading *reading)
 	struct apo_upgrade_state *upgrade = reading->upgrade;
 	uint32_t i;
 
-	for (i = 0; i < reading->count && upgrade->carry.ok; i++)
+	for (i = 0; i < reading->count && upgrade->serializer.ok; i++)
 		read_conn(reading, i);
-	if (!upgrade->carry.ok ||
-	    !apo_state_read(&upgrade->carry, reading->parts->model, reading->peers, reading->count))
+	if (!upgrade->serializer.ok || !apo_state_read(&upgrade->serializer, reading->parts->model,
+						       reading->peers, reading->count))
 		return false;
-	return apo_carry_is_whole(&upgrade->carry) && upgrade->fds_read == upgrade->fd_count;
+	return apo_serializer_is_whole(&upgrade->serializer) &&
+	       upgrade->fds_read == upgrade->fd_count;
 }
 
 static bool read_conns(struct apo_upgrade_state *upgrade, const struct apo_server_parts *parts)
@@ -305,7 +309,7 @@ static bool read_conns(struct apo_upgrade_state *upgrade, const struct apo_serve
 	struct reading reading = {.upgrade = upgrade, .parts = parts};
 	bool is_right;
 
-	apo_carry_count(&upgrade->carry, &reading.count, CONN_BYTES_MIN);
+	apo_serializer_count(&upgrade->serializer, &reading.count, CONN_BYTES_MIN);
 	reading.places = calloc((size_t)reading.count + 1, sizeof *reading.places);
 	reading.peers = calloc((size_t)reading.count + 1, sizeof *reading.peers);
 	is_right = reading.places && reading.peers && read_all(&reading) && begin_again(&reading);
@@ -323,32 +327,32 @@ static bool read_conns(struct apo_upgrade_state *upgrade, const struct apo_serve
 
 /* ---- all ---- */
 
-static void carry_head(struct apo_upgrade_state *upgrade, const struct apo_server_parts *parts)
+static void serialize_head(struct apo_upgrade_state *upgrade, const struct apo_server_parts *parts)
 {
 	char magic[32] = MAGIC;
 
-	apo_carry_string(&upgrade->carry, magic, sizeof magic);
-	apo_carry_expect(&upgrade->carry, strcmp(magic, MAGIC) == 0);
-	apo_cloak_carry(&upgrade->carry);
-	carry_worker_counters(&upgrade->carry, parts);
-	carry_history(upgrade, parts);
-	apo_acceptor_carry(upgrade, parts->acceptor);
-	apo_peers_carry(&upgrade->carry, parts->peers);
-	apo_metrics_carry(upgrade, parts->metrics);
+	apo_serializer_string(&upgrade->serializer, magic, sizeof magic);
+	apo_serializer_expect(&upgrade->serializer, strcmp(magic, MAGIC) == 0);
+	apo_cloak_serialize(&upgrade->serializer);
+	serialize_worker_counters(&upgrade->serializer, parts);
+	serialize_history(upgrade, parts);
+	apo_acceptor_serialize(upgrade, parts->acceptor);
+	apo_peers_serialize(&upgrade->serializer, parts->peers);
+	apo_metrics_serialize(upgrade, parts->metrics);
 }
 
 bool apo_upgrade_state_write(struct apo_upgrade_state *upgrade, const struct apo_server_parts *from)
 {
-	carry_head(upgrade, from);
+	serialize_head(upgrade, from);
 	write_conns(upgrade, from, apo_state_number(from->model));
-	apo_state_write(&upgrade->carry, from->model);
-	return upgrade->carry.ok;
+	apo_state_write(&upgrade->serializer, from->model);
+	return upgrade->serializer.ok;
 }
 
 bool apo_upgrade_state_read(struct apo_upgrade_state *upgrade, const struct apo_server_parts *to)
 {
-	carry_head(upgrade, to);
-	return upgrade->carry.ok && read_conns(upgrade, to);
+	serialize_head(upgrade, to);
+	return upgrade->serializer.ok && read_conns(upgrade, to);
 }
 
 void apo_upgrade_state_let_go(const struct apo_server_parts *from, const char *reason)

@@ -3,7 +3,7 @@
  * upgrade_state - all that a server hands over to the next: who listens, who waits, connections
  * with what is on its way, the model's state, counters.
  *
- * Model    bytes (carry.h) and descriptors, which stand in the order in which they are carried.
+ * Model    bytes (serializer.h) and descriptors, which stand in the order in which they are carried.
  *          What cannot go along (TLS: OpenSSL gives its state to nobody; messaging connections) is
  *          named in it, so that others are told of its end where they are.
  * Trust    what is read is complete and right, or nothing of it is used.
@@ -24,7 +24,7 @@ struct apo_peers;
 struct apo_worker;
 
 struct apo_upgrade_state {
-	struct apo_carry carry;
+	struct apo_serializer serializer;
 	int *fds;
 	uint32_t fd_count, fd_capacity; /* of fds; those that were read have been taken out (-1) */
 	uint32_t fds_read;

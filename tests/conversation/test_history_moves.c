@@ -117,24 +117,24 @@ Test(history_moves, where_it_begins_whoever_is_there_has_just_joined)
 /* The next one has none: nobody calls what is not there. */
 Test(history_moves, it_may_end_with_the_process)
 {
-	struct apo_carry carry, reading;
+	struct apo_serializer serializer, reading;
 	struct apo_peer peers[2];
 
 	told_two_in_a_room(&w);
-	apo_carry_to(&carry);
+	apo_serializer_to(&serializer);
 	cr_assert(eq(u32, apo_state_number(w.model), 2));
 	peers[apo_state_ordinal(w.model, w.mocks[0].peer)] = w.mocks[0].peer;
 	peers[apo_state_ordinal(w.model, w.mocks[1].peer)] = w.mocks[1].peer;
-	apo_state_write(&carry, w.model);
+	apo_state_write(&serializer, w.model);
 	apo_model_free(w.model);
 	w.calls.keep = NULL;
 	w.calls.keep_joined = NULL;
 	w.calls.keep_left = NULL;
 	w.calls.ask_history = NULL;
 	w.model = world_model(&w);
-	apo_carry_from(&reading, carry.bytes, carry.len);
+	apo_serializer_from(&reading, serializer.bytes, serializer.len);
 	cr_assert(apo_state_read(&reading, w.model, peers, 2));
-	apo_carry_fini(&carry);
+	apo_serializer_fini(&serializer);
 	world_say(&w, 1, "PART #a");
 	world_close(&w, 0, "gone");
 	TOLD_NOTHING();

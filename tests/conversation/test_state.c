@@ -183,19 +183,19 @@ Test(state, tries_of_passwords_are_still_counted)
 Test(state, capabilities_that_have_changed_are_told)
 {
 	struct apo_peer peer[1];
-	struct apo_carry carry, reading;
+	struct apo_serializer serializer, reading;
 
 	world_join(&w, 1, "ivy", "cap-notify sasl");
-	apo_carry_to(&carry);
+	apo_serializer_to(&serializer);
 	(void)apo_state_number(w.model);
-	apo_state_write(&carry, w.model);
+	apo_state_write(&serializer, w.model);
 	peer[0] = w.mocks[1].peer;
 	apo_model_free(w.model);
 	w.calls.check_account = NULL;
 	w.model = world_model(&w);
-	apo_carry_from(&reading, carry.bytes, carry.len);
+	apo_serializer_from(&reading, serializer.bytes, serializer.len);
 	cr_assert(apo_state_read(&reading, w.model, peer, 1));
-	apo_carry_fini(&carry);
+	apo_serializer_fini(&serializer);
 	HEARS(&w, 1, ":irc.example CAP ivy DEL :draft/account-registration sasl");
 	world_say(&w, 1, "CAP LIST");
 	HEARS(&w, 1, ":irc.example CAP ivy LIST :cap-notify");
@@ -208,13 +208,14 @@ static bool is_read(const uint8_t *bytes, size_t len)
 	struct apo_model *model = world_model(&w);
 	struct apo_peer peers[WORLD_CLIENTS];
 	uint32_t count = apo_state_number(w.model), i;
-	struct apo_carry carry;
+	struct apo_serializer serializer;
 	bool is_right;
 
 	for (i = 0; i < count; i++)
 		peers[i] = (struct apo_peer){i % WORLD_WORKERS & 0xff, i & 0xffff, 1};
-	apo_carry_from(&carry, bytes, len);
-	is_right = apo_state_read(&carry, model, peers, count) && apo_carry_is_whole(&carry);
+	apo_serializer_from(&serializer, bytes, len);
+	is_right = apo_state_read(&serializer, model, peers, count) &&
+		   apo_serializer_is_whole(&serializer);
 	if (is_right)
 		cr_assert(apo_model_check(model));
 	apo_model_free(model);
@@ -263,16 +264,16 @@ Test(state, a_byte_that_is_another_does_no_harm)
 
 Test(state, what_is_under_way_cannot_be_carried)
 {
-	struct apo_carry carry;
+	struct apo_serializer serializer;
 
 	world_join(&w, 1, "dan", "sasl");
 	world_say(&w, 1, "AUTHENTICATE PLAIN");
 	world_say(&w, 1, "AUTHENTICATE " DAN);
 	cr_assert(not(apo_model_is_settled(w.model)));
-	apo_carry_to(&carry);
-	apo_state_write(&carry, w.model);
-	cr_assert(not(carry.ok));
-	apo_carry_fini(&carry);
+	apo_serializer_to(&serializer);
+	apo_state_write(&serializer, w.model);
+	cr_assert(not(serializer.ok));
+	apo_serializer_fini(&serializer);
 	world_answer(&w, APO_CHECKED_WRONG, NULL);
 	cr_assert(apo_model_is_settled(w.model));
 }

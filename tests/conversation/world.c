@@ -197,11 +197,11 @@ void world_fini(struct world *world)
 	free(world->state);
 }
 
-static void write_state(struct apo_model *model, struct apo_carry *carry)
+static void write_state(struct apo_model *model, struct apo_serializer *serializer)
 {
-	apo_carry_to(carry);
-	apo_state_write(carry, model);
-	cr_assert(carry->ok, "the state cannot be written");
+	apo_serializer_to(serializer);
+	apo_state_write(serializer, model);
+	cr_assert(serializer->ok, "the state cannot be written");
 }
 
 /* Who is there moves: the peers of the new model, by ordinal. */
@@ -240,28 +240,29 @@ static void tell_accounts(const struct apo_model *from, struct apo_model *to)
 void world_hand_over(struct world *world)
 {
 	struct apo_peer peers[WORLD_CLIENTS];
-	struct apo_carry carry, reading;
+	struct apo_serializer serializer, reading;
 	struct apo_model *next;
 	uint32_t count;
 
-	write_state(world->model, &carry);
+	write_state(world->model, &serializer);
 	count = move(world, peers);
 	next = world_model(world);
 	tell_accounts(world->model, next);
 	apo_model_free(world->model);
 	world->model = next;
-	apo_carry_from(&reading, carry.bytes, carry.len);
+	apo_serializer_from(&reading, serializer.bytes, serializer.len);
 	cr_assert(apo_state_read(&reading, world->model, peers, count));
-	cr_assert(apo_carry_is_whole(&reading));
+	cr_assert(apo_serializer_is_whole(&reading));
 	free(world->state);
-	world->state_len = carry.len;
-	world->state = malloc(carry.len);
-	memcpy(world->state, carry.bytes, carry.len);
-	apo_carry_fini(&carry);
-	write_state(world->model, &carry);
-	cr_assert(eq(sz, carry.len, world->state_len));
-	cr_assert(eq(int, memcmp(carry.bytes, world->state, carry.len), 0), "written otherwise");
-	apo_carry_fini(&carry);
+	world->state_len = serializer.len;
+	world->state = malloc(serializer.len);
+	memcpy(world->state, serializer.bytes, serializer.len);
+	apo_serializer_fini(&serializer);
+	write_state(world->model, &serializer);
+	cr_assert(eq(sz, serializer.len, world->state_len));
+	cr_assert(eq(int, memcmp(serializer.bytes, world->state, serializer.len), 0),
+		  "written otherwise");
+	apo_serializer_fini(&serializer);
 	world->hand_overs++;
 }
 

@@ -176,7 +176,7 @@ static void say_all(struct apo_model *model)
 		}
 }
 
-static void write_good(struct apo_carry *carry)
+static void write_good(struct apo_serializer *serializer)
 {
 	static const char *const nicks[CLIENTS] = {"NICK a", "NICK b", "NICK c"};
 	struct apo_peer_facts facts = {.address = "192.0.2.1", .host = "h"};
@@ -194,10 +194,10 @@ static void write_good(struct apo_carry *carry)
 	}
 	make_absent(model, &facts);
 	say_all(model);
-	apo_carry_to(carry);
+	apo_serializer_to(serializer);
 	assert(apo_state_number(model) == CLIENTS);
-	apo_state_write(carry, model);
-	assert(carry->ok);
+	apo_state_write(serializer, model);
+	assert(serializer->ok);
 	apo_model_free(model);
 }
 
@@ -205,19 +205,19 @@ static void try_state(const void *bytes, size_t len)
 {
 	struct apo_peer peers[CLIENTS] = {peer_of(0), peer_of(1), peer_of(2)};
 	struct apo_model *model = model_new();
-	struct apo_carry carry;
+	struct apo_serializer serializer;
 
-	apo_carry_from(&carry, bytes, len);
-	if (apo_state_read(&carry, model, peers, CLIENTS)) {
+	apo_serializer_from(&serializer, bytes, len);
+	if (apo_state_read(&serializer, model, peers, CLIENTS)) {
 		assert(apo_model_check(model));
 		say_all(model);
 		apo_model_on_time(model, RUDP_NS_PER_S + 100 * RUDP_NS_PER_S);
 		assert(apo_model_check(model));
-		apo_carry_to(&carry);
+		apo_serializer_to(&serializer);
 		(void)apo_state_number(model);
-		apo_state_write(&carry, model);
-		assert(carry.ok);
-		apo_carry_fini(&carry);
+		apo_state_write(&serializer, model);
+		assert(serializer.ok);
+		apo_serializer_fini(&serializer);
 		apo_model_end(model, "over", RUDP_NS_PER_S);
 	}
 	apo_model_free(model);
@@ -225,7 +225,7 @@ static void try_state(const void *bytes, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct apo_carry carry;
+	struct apo_serializer serializer;
 
 	if (size == 0)
 		return 0;
@@ -237,10 +237,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		try_state(data + 1, size - 1);
 		return 0;
 	}
-	write_good(&carry);
+	write_good(&serializer);
 	for (data++, size--; size >= 3; data += 3, size -= 3)
-		carry.bytes[(data[0] << 8 | data[1]) % carry.len] = data[2];
-	try_state(carry.bytes, carry.len);
-	apo_carry_fini(&carry);
+		serializer.bytes[(data[0] << 8 | data[1]) % serializer.len] = data[2];
+	try_state(serializer.bytes, serializer.len);
+	apo_serializer_fini(&serializer);
 	return 0;
 }

@@ -85,11 +85,11 @@ static void make_good(void)
 			      house.now_at_ns + RUDP_NS_PER_S);
 	apo_upgrade_state_to(&upgrade);
 	assert(apo_upgrade_state_write(&upgrade, &house));
-	good_len = upgrade.carry.len;
+	good_len = upgrade.serializer.len;
 	good_fds = upgrade.fd_count;
 	good = malloc(good_len);
 	assert(good);
-	memcpy(good, upgrade.carry.bytes, good_len);
+	memcpy(good, upgrade.serializer.bytes, good_len);
 	apo_upgrade_state_fini(&upgrade);
 	server_close(&server);
 }

@@ -109,8 +109,9 @@ static int pass(struct apo_upgrade_state *upgrade)
 
 	cr_assert(eq(int, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0));
 	cr_assert(eq(int,
-		     apo_upgrade_channel_send(fds[0], upgrade->carry.bytes, upgrade->carry.len,
-					      upgrade->fds, upgrade->fd_count, SOON),
+		     apo_upgrade_channel_send(fds[0], upgrade->serializer.bytes,
+					      upgrade->serializer.len, upgrade->fds,
+					      upgrade->fd_count, SOON),
 		     0));
 	error = apo_upgrade_channel_receive(fds[1], &arrival, SOON);
 	close(fds[0]);
@@ -285,14 +286,14 @@ Test(upgrade, a_byte_that_is_another_is_refused_or_does_no_harm)
 	parts = server_house(&old);
 	apo_upgrade_state_to(&upgrade);
 	cr_assert(apo_upgrade_state_write(&upgrade, &parts));
-	for (at = 0; at < upgrade.carry.len; at++) {
-		upgrade.carry.bytes[at] ^= 0x81;
+	for (at = 0; at < upgrade.serializer.len; at++) {
+		upgrade.serializer.bytes[at] ^= 0x81;
 		open_server(&new, 2, true);
 		refused += pass(&upgrade) != 0;
 		server_close(&new);
-		upgrade.carry.bytes[at] ^= 0x81;
+		upgrade.serializer.bytes[at] ^= 0x81;
 	}
-	cr_assert(lt(uint, upgrade.carry.len / 10, refused));
+	cr_assert(lt(uint, upgrade.serializer.len / 10, refused));
 	apo_upgrade_state_fini(&upgrade);
 	say(0, "it\r\n");
 	server_turn(&old);
@@ -309,8 +310,8 @@ Test(upgrade, what_is_cut_off_is_refused)
 	parts = server_house(&old);
 	apo_upgrade_state_to(&upgrade);
 	cr_assert(apo_upgrade_state_write(&upgrade, &parts));
-	for (len = upgrade.carry.len - 1; len > 0; len--) {
-		upgrade.carry.len = len;
+	for (len = upgrade.serializer.len - 1; len > 0; len--) {
+		upgrade.serializer.len = len;
 		open_server(&new, 2, true);
 		cr_assert(eq(int, pass(&upgrade), -EBADMSG), "%zu", len);
 		server_close(&new);
