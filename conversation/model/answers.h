@@ -17,7 +17,7 @@
 #define APO_ANSWERS_H
 
 #include "conversation/model/model_private.h"
-#include "conversation/model/walk.h"
+#include "conversation/model/safe_iterator.h"
 
 #define APO_SLICE_BYTES (16u << 10)
 #define APO_SLICE_LOOKS 512 /* at clients or channels, whether they are meant */

@@ -17,7 +17,7 @@
 #include "conversation/irc/names.h"
 #include "conversation/irc/stamp.h"
 #include "conversation/model/model.h"
-#include "conversation/model/walk.h"
+#include "conversation/model/safe_iterator.h"
 
 #define APO_LABEL_BYTES_MAX 64
 #define APO_KEY_BYTES_MAX 32
