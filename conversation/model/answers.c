@@ -54,7 +54,7 @@ static struct apo_backlog *backlog_of(struct apo_model *model, struct apo_client
 static void answer_free(struct apo_answer *answer)
 {
 	rudp_list_remove(&answer->link);
-	rudp_list_remove(&answer->walk.link);
+	rudp_list_remove(&answer->iterator.link);
 	free(answer);
 }
 

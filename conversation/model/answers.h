@@ -9,7 +9,8 @@
  *          (hold); lines of it that were on their way wait here. So what it says next is answered
  *          behind the answer, and whatever it asks for, its send queue has room for others.
  * Between   two slices members come, go and are called otherwise, the channel or the client goes: an
- * slices    answer holds on to nothing but its stop in a list (walk.h), and looks at everything anew.
+ * slices    answer holds on to nothing but its link in a list (safe_iterator.h), and looks at
+ * everything anew.
  * Limits   APO_HELD_LINES_BYTES_MAX of lines that wait, of a client: beyond, it is closed with "Excess
  *          Flood". A worker that has been told to hold does not send so many.
  */
@@ -26,7 +27,7 @@
 /* Embedded as the first member in what tells somebody something. */
 struct apo_answer {
 	struct rudp_list link; /* of its client's answers */
-	struct apo_stop walk;
+	struct apo_safe_link iterator;
 	uint64_t batch; /* of the response that it belongs to; 0: none */
 	bool is_cut;    /* nothing more is looked for: only the end is to be told */
 	/* Tells on until there is nothing more (true), or apo_turn_is_long. The client is that whose

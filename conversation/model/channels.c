@@ -71,7 +71,7 @@ void apo_channel_free_if_empty(struct apo_model *model, struct apo_channel *chan
 		apo_invite_remove(
 			RUDP_LIST_OWNER(channel->invites.next, struct apo_invite, of_channel));
 	apo_history_on_door_closed(channel);
-	apo_walks_end(&channel->members);
+	apo_safe_iterators_end(&channel->members);
 	rudp_list_remove(&channel->of_model.link);
 	HASH_DELETE(by_name, model->channels, channel);
 	model->figures.channels--;

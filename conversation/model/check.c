@@ -56,7 +56,7 @@ static uint64_t count_members(const struct apo_channel *channel)
 	uint64_t count = 0;
 
 	for (link = channel->members.next; link != &channel->members; link = link->next)
-		count += !RUDP_LIST_OWNER(link, struct apo_stop, link)->is_walk;
+		count += !RUDP_LIST_OWNER(link, struct apo_safe_link, link)->is_iterator;
 	return count;
 }
 

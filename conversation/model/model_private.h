@@ -138,7 +138,7 @@ struct apo_membership {
 		struct apo_channel *channel;
 	} pair;
 	struct rudp_list of_client;
-	struct apo_stop of_channel;
+	struct apo_safe_link of_channel;
 	uint32_t member_slot; /* in the channel's array */
 	bool has_presence; /* history knows of it */
 	int64_t since;     /* the position of joining; 0: there is no history */
@@ -170,7 +170,7 @@ struct apo_entry {
 
 struct apo_channel {
 	UT_hash_handle by_name;
-	struct apo_stop of_model;  /* model->channel_order */
+	struct apo_safe_link of_model; /* model->channel_order */
 	struct rudp_list members;  /* apo_membership.of_channel, as they came */
 	struct apo_member_slot *member_slots;
 	uint32_t count, capacity;

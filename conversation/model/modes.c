@@ -165,7 +165,7 @@ static bool tell_entries(struct apo_model *model, struct apo_client *client, str
 static bool is_list_over(const struct apo_model *model, const struct apo_client *client,
 			 const struct masks *masks)
 {
-	return masks->answer.is_cut || !rudp_list_is_linked(&masks->answer.walk.link) ||
+	return masks->answer.is_cut || !rudp_list_is_linked(&masks->answer.iterator.link) ||
 	       (masks->kind != APO_LIST_BAN && !apo_is_operator_in(model, client, masks->channel));
 }
 
@@ -198,7 +198,7 @@ static void tell_list(struct change *change, enum apo_list_kind kind)
 	masks->channel = change->channel;
 	masks->kind = kind;
 	strcpy(masks->name, change->channel->name);
-	apo_walk_begin(&masks->answer.walk, &change->channel->members);
+	apo_safe_iterator_begin(&masks->answer.iterator, &change->channel->members);
 	apo_answer_begin(change->model, change->client, &masks->answer);
 }
 

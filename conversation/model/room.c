@@ -56,10 +56,11 @@ static bool add_names(struct apo_model *model, struct apo_client *client, struct
 	const struct apo_channel *channel = names->channel;
 	bool is_in = client->is_operator || apo_membership_find(model, client, channel);
 	const struct apo_membership *membership;
-	struct apo_stop *stop;
+	struct apo_safe_link *safe_link;
 
-	while ((stop = apo_walk_next(&names->answer.walk, &names->channel->members))) {
-		membership = APO_STOP_OWNER(stop, struct apo_membership, of_channel);
+	while ((safe_link = apo_safe_iterator_next(&names->answer.iterator,
+						   &names->channel->members))) {
+		membership = APO_SAFE_LINK_OWNER(safe_link, struct apo_membership, of_channel);
 		if (is_in || !membership->pair.client->is_invisible)
 			add_name(model, client, words, membership);
 		apo_turn_look(model, 1);
@@ -77,7 +78,7 @@ static bool tell_names(struct apo_model *model, struct apo_client *client,
 	struct apo_words words = {.numeric = RPL_NAMREPLY, .separator = ' ', .before = before};
 	bool is_over = true;
 
-	if (rudp_list_is_linked(&answer->walk.link) && !answer->is_cut &&
+	if (rudp_list_is_linked(&answer->iterator.link) && !answer->is_cut &&
 	    apo_channel_is_seen(model, names->channel, client)) {
 		snprintf(before, sizeof before, "%c %s",
 			 names->channel->modes & APO_MODE_SECRET ? '@' : '=',
@@ -100,7 +101,7 @@ void apo_names_tell(struct apo_model *model, struct apo_client *client,
 	names->channel = channel;
 	snprintf(names->name, sizeof names->name, "%s", channel ? channel->name : apo_word(name));
 	if (channel)
-		apo_walk_begin(&names->answer.walk, &channel->members);
+		apo_safe_iterator_begin(&names->answer.iterator, &channel->members);
 	apo_answer_begin(model, client, &names->answer);
 }
 
@@ -287,12 +288,12 @@ static bool tell_listing(struct apo_model *model, struct apo_client *client,
 			 struct apo_answer *answer)
 {
 	struct listing *listing = (struct listing *)answer;
-	struct apo_stop *stop;
+	struct apo_safe_link *safe_link;
 
 	while (listing->is_search && !answer->is_cut &&
-	       (stop = apo_walk_next(&answer->walk, &model->channel_order))) {
+	       (safe_link = apo_safe_iterator_next(&answer->iterator, &model->channel_order))) {
 		if (!tell_if_met(model, client, listing,
-				 APO_STOP_OWNER(stop, struct apo_channel, of_model)))
+				 APO_SAFE_LINK_OWNER(safe_link, struct apo_channel, of_model)))
 			break;
 		apo_turn_look(model, 1);
 		if (apo_turn_is_long(model))
@@ -337,7 +338,7 @@ void apo_on_list(struct apo_model *model, struct apo_client *client,
 					  .topic_before_s = INT64_MAX};
 	listing->is_search = message->param_count == 0;
 	listing->left = client->is_operator ? UINT32_MAX : model->config->list_replies_max;
-	apo_walk_begin(&listing->answer.walk, &model->channel_order);
+	apo_safe_iterator_begin(&listing->answer.iterator, &model->channel_order);
 	apo_reply(model, client, RPL_LISTSTART);
 	for (i = 0; i < message->param_count; i++) {
 		snprintf(listing->copies[i], sizeof listing->copies[i], "%s", message->params[i]);

@@ -153,7 +153,7 @@ static bool tell(struct who *who, const struct apo_client *other, const char *ch
 
 static bool is_over(const struct who *who)
 {
-	return who->answer.is_cut || !rudp_list_is_linked(&who->answer.walk.link) ||
+	return who->answer.is_cut || !rudp_list_is_linked(&who->answer.iterator.link) ||
 	       !apo_channel_is_seen(who->model, who->channel, who->client);
 }
 
@@ -164,10 +164,11 @@ static bool tell_members(struct apo_model *model, struct apo_client *client,
 	bool is_in = !is_over(who) &&
 		     (client->is_operator || apo_membership_find(model, client, who->channel));
 	const struct apo_membership *membership;
-	struct apo_stop *stop;
+	struct apo_safe_link *safe_link;
 
-	while (!is_over(who) && (stop = apo_walk_next(&answer->walk, &who->channel->members))) {
-		membership = APO_STOP_OWNER(stop, struct apo_membership, of_channel);
+	while (!is_over(who) &&
+	       (safe_link = apo_safe_iterator_next(&answer->iterator, &who->channel->members))) {
+		membership = APO_SAFE_LINK_OWNER(safe_link, struct apo_membership, of_channel);
 		if (is_in || !membership->pair.client->is_invisible)
 			tell(who, membership->pair.client, who->channel->name,
 			     apo_membership_slot(membership)->modes);
@@ -251,7 +252,7 @@ static void choose(struct who *who, const char *mask)
 		who->answer.go_on = tell_members;
 		who->channel = apo_channel_find(who->model, mask);
 		if (who->channel)
-			apo_walk_begin(&who->answer.walk, &who->channel->members);
+			apo_safe_iterator_begin(&who->answer.iterator, &who->channel->members);
 	} else if (*mask && !apo_client_named(who->model, mask)) {
 		who->answer.go_on = tell_fitting;
 	}

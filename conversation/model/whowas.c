@@ -13,7 +13,7 @@
 
 /* One who was; the newest of a nick is the first of its list. */
 struct was {
-	struct apo_stop of_nick;
+	struct apo_safe_link of_nick;
 	struct rudp_list order;
 	struct apo_past *past;
 	int64_t until_s;
@@ -62,7 +62,7 @@ static void drop_past_if_empty(struct apo_model *model, struct apo_past *past)
 {
 	if (past->count > 0)
 		return;
-	apo_walks_end(&past->list);
+	apo_safe_iterators_end(&past->list);
 	HASH_DELETE(by_nick, model->past, past);
 	free(past);
 }
@@ -156,11 +156,12 @@ struct whowas {
 static bool tell_all(struct apo_model *model, struct apo_client *client, struct apo_answer *answer)
 {
 	struct whowas *whowas = (struct whowas *)answer;
-	struct apo_stop *stop;
+	struct apo_safe_link *safe_link;
 
-	while (rudp_list_is_linked(&answer->walk.link) && !answer->is_cut && whowas->left-- > 0 &&
-	       (stop = apo_walk_next(&answer->walk, &whowas->past->list))) {
-		tell(model, client, APO_STOP_OWNER(stop, struct was, of_nick));
+	while (rudp_list_is_linked(&answer->iterator.link) && !answer->is_cut &&
+	       whowas->left-- > 0 &&
+	       (safe_link = apo_safe_iterator_next(&answer->iterator, &whowas->past->list))) {
+		tell(model, client, APO_SAFE_LINK_OWNER(safe_link, struct was, of_nick));
 		if (apo_turn_is_long(model))
 			return false;
 	}
@@ -186,7 +187,7 @@ void apo_on_whowas(struct apo_model *model, struct apo_client *client,
 	whowas->past = find(model, nick);
 	snprintf(whowas->nick, sizeof whowas->nick, "%s", apo_word(nick));
 	if (whowas->past)
-		apo_walk_begin(&whowas->answer.walk, &whowas->past->list);
+		apo_safe_iterator_begin(&whowas->answer.iterator, &whowas->past->list);
 	else
 		apo_reply(model, client, ERR_WASNOSUCHNICK, whowas->nick);
 	apo_answer_begin(model, client, &whowas->answer);
