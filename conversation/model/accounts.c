@@ -10,7 +10,7 @@
 #include "conversation/model/history.h"
 #include "conversation/model/markers.h"
 #include "conversation/model/monitor.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 

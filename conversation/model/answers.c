@@ -7,7 +7,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 
 struct held_line {
 	struct rudp_list link;

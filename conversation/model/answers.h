@@ -50,7 +50,7 @@ bool apo_turn_is_long(const struct apo_model *model);
 /* Something has been looked at; count of such steps. */
 void apo_turn_look(struct apo_model *model, unsigned count);
 
-/* ---- for model.c, out.c and clients.c ---- */
+/* ---- for model.c, replies.c and clients.c ---- */
 
 /* A line of a client that is being told something: it waits. */
 void apo_answers_hold_line(struct apo_model *model, struct apo_client *client, const char *line,

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "conversation/model/history.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 
 #define SLOTS_FIRST 2
 

@@ -11,7 +11,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 
 #define TARGET_SIZE (APO_CHANNEL_BYTES_MAX + 1)
 

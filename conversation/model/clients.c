@@ -10,7 +10,7 @@
 #include "conversation/model/answers.h"
 #include "conversation/model/channels.h"
 #include "conversation/model/monitor.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/tickets.h"
 #include "conversation/model/whowas.h"
 

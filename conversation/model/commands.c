@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 
 #define ALL APO_PARAMS_MAX
 

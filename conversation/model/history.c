@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "conversation/model/accounts.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/state_private.h"
 
 #define ABSENCE_BYTES_MIN 20

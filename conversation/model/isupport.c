@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/server.h"
 
 #define TOKENS_PER_LINE 13

@@ -8,7 +8,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/markers.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/room.h"
 
 const char *apo_cut(char *to, const char *text, size_t max)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 
 const char *apo_shown_nick(const struct apo_client *client)
 {

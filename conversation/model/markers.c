@@ -8,7 +8,7 @@
 #include "conversation/model/accounts.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 
 struct apo_marker {
 	UT_hash_handle by_target; /* of one account */

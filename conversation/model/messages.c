@@ -9,7 +9,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
 #include "conversation/model/nickserv.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/receipts.h"
 
 /* One message on its way to one target. */

@@ -17,7 +17,7 @@
 #include "conversation/model/history.h"
 #include "conversation/model/nickserv.h"
 #include "conversation/model/operator.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/receipts.h"
 #include "conversation/model/server.h"
 #include "conversation/model/signup.h"

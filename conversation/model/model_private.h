@@ -2,7 +2,7 @@
 /*
  * model_private - what the files of the model share: clients, channels, memberships, what is being said.
  *
- * Event     each event of model.h is a turn (out.h says how what is said in it leaves). Clients
+ * Event     each event of model.h is a turn (replies.h says how what is said in it leaves). Clients
  * that are to go are noted (apo_client_end) and go when the turn is over: during a turn nobody
  *           disappears under anybody's hands.
  */

@@ -7,7 +7,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/monitor.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/room.h"
 #include "conversation/model/signup.h"
 #include "conversation/model/tickets.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "conversation/model/clients.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/state_private.h"
 
 #define FIRST_WORD_NS                                                                              \

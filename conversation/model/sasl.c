@@ -9,7 +9,7 @@
 #include "conversation/model/caps.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/signup.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"

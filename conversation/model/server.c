@@ -8,7 +8,7 @@
 
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 
 /* The parameter says another server than this one (or one where that client would be): false, and
  * the client has been told. */

@@ -9,7 +9,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/nickserv.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/server.h"
 #include "conversation/model/tickets.h"
 #include "conversation/model/whowas.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/throttle.h"
 
 struct apo_ticket *apo_ticket_open(struct apo_model *model, struct apo_client *client,

@@ -7,7 +7,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/room.h"
 
 #define TOKEN_BYTES_MAX 3

@@ -6,7 +6,7 @@
 #include "conversation/model/channels.h"
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/room.h"
 #include "conversation/model/words.h"
 

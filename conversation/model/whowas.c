@@ -8,7 +8,7 @@
 
 #include "conversation/model/answers.h"
 #include "conversation/model/commands.h"
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 #include "conversation/model/state_private.h"
 
 /* One who was; the newest of a nick is the first of its list. */

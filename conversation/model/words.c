@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 
 static void put(struct apo_line *line, char before, const char *word, size_t len)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/model/out.h"
+#include "conversation/model/replies.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * out - how what is said leaves: one text for each distinct set of tags, however many get it.
+ * replies - how what is said leaves: one text for each distinct set of tags, however many get it.
  *
  * Answers    what is said to the client whose turn it is gathers until its turn ends, and leaves as
  * one text. So it is known by then whether a label wants ACK, one tagged line, or a batch
@@ -8,8 +8,8 @@
  * Others     get theirs at once: a line is encoded when the first recipient of its variant is met,
  * and handed over for each worker and variant together.
  */
-#ifndef APO_OUT_H
-#define APO_OUT_H
+#ifndef APO_REPLIES_H
+#define APO_REPLIES_H
 
 #include "conversation/irc/numerics.h"
 #include "conversation/model/model_private.h"
