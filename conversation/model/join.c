@@ -9,7 +9,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/markers.h"
 #include "conversation/model/replies.h"
-#include "conversation/model/room.h"
+#include "conversation/model/channel_queries.h"
 
 const char *apo_cut(char *to, const char *text, size_t max)
 {

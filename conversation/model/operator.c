@@ -8,7 +8,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/replies.h"
-#include "conversation/model/room.h"
+#include "conversation/model/channel_queries.h"
 #include "conversation/model/signup.h"
 #include "conversation/model/tickets.h"
 

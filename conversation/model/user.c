@@ -8,7 +8,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/monitor.h"
 #include "conversation/model/replies.h"
-#include "conversation/model/room.h"
+#include "conversation/model/channel_queries.h"
 
 void apo_on_away(struct apo_model *model, struct apo_client *client,
 		 const struct apo_message *message)

@@ -8,7 +8,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/replies.h"
-#include "conversation/model/room.h"
+#include "conversation/model/channel_queries.h"
 
 #define TOKEN_BYTES_MAX 3
 #define FIELDS "tcuihsnfdlaor" /* in the order in which they are told */

@@ -7,7 +7,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/replies.h"
-#include "conversation/model/room.h"
+#include "conversation/model/channel_queries.h"
 #include "conversation/model/words.h"
 
 /* A secret channel is shown to those inside, all channels of an invisible one to those who share

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* room - what is told of a channel: its names, its topic, that somebody comes or goes. */
-#ifndef APO_ROOM_H
-#define APO_ROOM_H
+/* channel_queries - what is told of a channel: its names, its topic, that somebody comes or goes. */
+#ifndef APO_CHANNEL_QUERIES_H
+#define APO_CHANNEL_QUERIES_H
 
 #include "conversation/model/model_private.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* TOPIC, NAMES, LIST: what there is to see of channels. */
-#include "conversation/model/room.h"
+#include "conversation/model/channel_queries.h"
 
 #include <stdio.h>
 #include <stdlib.h>
