@@ -10,7 +10,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/history.h"
 #include "conversation/model/replies.h"
-#include "conversation/model/signup.h"
+#include "conversation/model/registration.h"
 
 static const char *const names[] = {
 #define CAP_NAME(name, text) text,
@@ -135,7 +135,7 @@ static void request(struct apo_model *model, struct apo_client *client, const ch
 static void begin_choosing(struct apo_client *client)
 {
 	if (!client->is_registered)
-		client->signup->is_choosing_caps = true;
+		client->registration->is_choosing_caps = true;
 }
 
 void apo_on_cap(struct apo_model *model, struct apo_client *client,
@@ -158,8 +158,8 @@ void apo_on_cap(struct apo_model *model, struct apo_client *client,
 		request(model, client, list);
 	} else if (strcasecmp(what, "END") == 0) {
 		if (!client->is_registered) {
-			client->signup->is_choosing_caps = false;
-			apo_signup_try(model, client);
+			client->registration->is_choosing_caps = false;
+			apo_registration_try(model, client);
 		}
 	} else {
 		apo_reply(model, client, ERR_INVALIDCAPCMD, apo_word(what));

@@ -79,21 +79,22 @@ static int grow_slots(struct apo_slots *slots, uint32_t slot)
 }
 
 /* What was a secret does not stay in memory that is free. */
-static void drop_signup(struct apo_client *client)
+static void drop_registration(struct apo_client *client)
 {
-	if (!client->signup)
+	if (!client->registration)
 		return;
-	if (client->signup->password)
-		explicit_bzero(client->signup->password, strlen(client->signup->password));
-	free(client->signup->password);
-	explicit_bzero(client->signup, sizeof *client->signup);
-	free(client->signup);
-	client->signup = NULL;
+	if (client->registration->password)
+		explicit_bzero(client->registration->password,
+			       strlen(client->registration->password));
+	free(client->registration->password);
+	explicit_bzero(client->registration, sizeof *client->registration);
+	free(client->registration);
+	client->registration = NULL;
 }
 
 static void client_free(struct apo_client *client)
 {
-	drop_signup(client);
+	drop_registration(client);
 	free(client->address);
 	free(client->host);
 	free(client->certificate);
@@ -140,8 +141,8 @@ static struct apo_client *allocate(struct apo_peer peer, const struct apo_peer_f
 		return NULL;
 	client->is_secure = facts->is_secure;
 	client->is_lasting = facts->is_lasting;
-	client->signup = calloc(1, sizeof *client->signup);
-	if (!client->signup || apo_text_set(&client->address, facts->address) < 0 ||
+	client->registration = calloc(1, sizeof *client->registration);
+	if (!client->registration || apo_text_set(&client->address, facts->address) < 0 ||
 	    apo_text_set(&client->host, facts->host) < 0 ||
 	    apo_text_set(&client->certificate, facts->certificate) < 0) {
 		client_free(client);
@@ -230,7 +231,7 @@ void apo_client_registered(struct apo_model *model, struct apo_client *client)
 {
 	struct apo_model_figures *figures = &model->figures;
 
-	drop_signup(client);
+	drop_registration(client);
 	client->is_registered = true;
 	client->signed_on_s = apo_wall_s(model);
 	client->spoke_at_ns = model->now_at_ns;

@@ -20,7 +20,7 @@
 #include "conversation/model/replies.h"
 #include "conversation/model/receipts.h"
 #include "conversation/model/server.h"
-#include "conversation/model/signup.h"
+#include "conversation/model/registration.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 #include "conversation/model/whowas.h"
@@ -298,7 +298,7 @@ void apo_model_on_checked(struct apo_model *model, uint64_t id, enum apo_checked
 		return;
 	switch (kind) {
 	case APO_TICKET_PASS:
-		apo_signup_on_password(model, client, result);
+		apo_registration_on_password(model, client, result);
 		break;
 	case APO_TICKET_ACCOUNT:
 		apo_sasl_on_checked(model, client, result, account);

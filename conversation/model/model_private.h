@@ -69,7 +69,7 @@ enum apo_cap {
 #define APO_VARIANT_OF(caps) ((caps) & (APO_VARIANTS - 1))
 
 /* What only somebody who registers or authenticates has. */
-struct apo_signup {
+struct apo_registration {
 	char *password; /* of PASS */
 	bool is_password_right;
 	bool is_choosing_caps; /* between CAP LS or REQ and CAP END */
@@ -98,7 +98,7 @@ struct apo_client {
 	struct rudp_list of_account;
 	struct rudp_list ending; /* linked: it goes when the turn is over */
 	char *end_reason;
-	struct apo_signup *signup;
+	struct apo_registration *registration;
 	struct apo_ticket *ticket; /* the password that is being looked at; NULL: none */
 	struct apo_backlog *backlog; /* it is being told something long (answers.h); NULL: not */
 	int64_t connected_at_ns, heard_at_ns, spoke_at_ns;

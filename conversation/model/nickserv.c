@@ -10,7 +10,7 @@
 #include "conversation/model/commands.h"
 #include "conversation/model/operator.h"
 #include "conversation/model/replies.h"
-#include "conversation/model/signup.h"
+#include "conversation/model/registration.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 
@@ -165,7 +165,7 @@ void apo_nickserv_on_dropped(struct apo_model *model, struct apo_client *client,
 	}
 	if (result == APO_CHECKED_WRONG && !client->is_operator) {
 		apo_throttle_count(model, client);
-		apo_signup_count_wrong(model, client);
+		apo_registration_count_wrong(model, client);
 	}
 	answer(model, client, "%s",
 	       result != APO_CHECKED_WRONG ? "The account could not be removed; try again later"

@@ -9,7 +9,7 @@
 #include "conversation/model/monitor.h"
 #include "conversation/model/replies.h"
 #include "conversation/model/channel_queries.h"
-#include "conversation/model/signup.h"
+#include "conversation/model/registration.h"
 #include "conversation/model/tickets.h"
 
 void apo_operator_log(struct apo_model *model, const char *name, const char *format, ...)
@@ -58,7 +58,7 @@ void apo_on_oper(struct apo_model *model, struct apo_client *client,
 	if (!operator) {
 		apo_operator_log(model, "oper-unknown", "%s as %s", client->nick,
 				 message->params[0]);
-		apo_signup_count_wrong(model, client);
+		apo_registration_count_wrong(model, client);
 		apo_reply(model, client, ERR_PASSWDMISMATCH);
 		return;
 	}
@@ -84,7 +84,7 @@ void apo_operator_on_checked(struct apo_model *model, struct apo_client *client,
 	if (result != APO_CHECKED_RIGHT) {
 		apo_operator_log(model, "oper-wrong", "%s", client->nick);
 		if (result == APO_CHECKED_WRONG)
-			apo_signup_count_wrong(model, client);
+			apo_registration_count_wrong(model, client);
 		apo_reply(model, client, ERR_PASSWDMISMATCH);
 		return;
 	}

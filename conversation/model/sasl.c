@@ -10,7 +10,7 @@
 #include "conversation/model/clients.h"
 #include "conversation/model/commands.h"
 #include "conversation/model/replies.h"
-#include "conversation/model/signup.h"
+#include "conversation/model/registration.h"
 #include "conversation/model/throttle.h"
 #include "conversation/model/tickets.h"
 
@@ -19,12 +19,12 @@
 /* Passwords were in it. */
 static void forget(struct apo_client *client)
 {
-	client->signup->is_sasl = false;
-	client->signup->sasl_len = 0;
-	OPENSSL_cleanse(client->signup->sasl, sizeof client->signup->sasl);
+	client->registration->is_sasl = false;
+	client->registration->sasl_len = 0;
+	OPENSSL_cleanse(client->registration->sasl, sizeof client->registration->sasl);
 	if (client->is_registered) {
-		free(client->signup);
-		client->signup = NULL;
+		free(client->registration);
+		client->registration = NULL;
 	}
 }
 
@@ -37,11 +37,12 @@ static void begin(struct apo_model *model, struct apo_client *client, const char
 		apo_reply(model, client, ERR_SASLFAIL);
 		return;
 	}
-	if (!client->signup && !(client->signup = calloc(1, sizeof *client->signup))) {
+	if (!client->registration &&
+	    !(client->registration = calloc(1, sizeof *client->registration))) {
 		apo_reply(model, client, ERR_SASLFAIL);
 		return;
 	}
-	client->signup->is_sasl = true;
+	client->registration->is_sasl = true;
 	apo_line_begin(&line, NULL, "AUTHENTICATE");
 	apo_line_param(&line, "+");
 	apo_line_end(&line);
@@ -96,11 +97,11 @@ static bool check(struct apo_model *model, struct apo_client *client, const char
 static void finish(struct apo_model *model, struct apo_client *client)
 {
 	char plain[APO_SASL_BYTES_MAX + 4];
-	struct apo_signup *signup = client->signup;
+	struct apo_registration *registration = client->registration;
 	int len;
 
-	signup->sasl[signup->sasl_len] = '\0';
-	len = decode(signup->sasl, signup->sasl_len, plain);
+	registration->sasl[registration->sasl_len] = '\0';
+	len = decode(registration->sasl, registration->sasl_len, plain);
 	if (len < 0 || !check(model, client, plain, (size_t)len))
 		apo_reply(model, client, ERR_SASLFAIL);
 	OPENSSL_cleanse(plain, sizeof plain);
@@ -109,16 +110,16 @@ static void finish(struct apo_model *model, struct apo_client *client)
 
 static void take_piece(struct apo_model *model, struct apo_client *client, const char *piece)
 {
-	struct apo_signup *signup = client->signup;
+	struct apo_registration *registration = client->registration;
 	size_t len = strcmp(piece, "+") == 0 ? 0 : strlen(piece);
 
-	if (len > PIECE_BYTES || signup->sasl_len + len > APO_SASL_BYTES_MAX) {
+	if (len > PIECE_BYTES || registration->sasl_len + len > APO_SASL_BYTES_MAX) {
 		apo_reply(model, client, ERR_SASLTOOLONG);
 		forget(client);
 		return;
 	}
-	memcpy(signup->sasl + signup->sasl_len, piece, len);
-	signup->sasl_len += len;
+	memcpy(registration->sasl + registration->sasl_len, piece, len);
+	registration->sasl_len += len;
 	if (len < PIECE_BYTES)
 		finish(model, client);
 }
@@ -127,7 +128,7 @@ void apo_on_authenticate(struct apo_model *model, struct apo_client *client,
 			 const struct apo_message *message)
 {
 	const char *what = message->params[0];
-	bool is_sasl = client->signup && client->signup->is_sasl;
+	bool is_sasl = client->registration && client->registration->is_sasl;
 
 	if (!(client->caps & APO_CAP_SASL) || client->ticket) {
 		apo_reply(model, client, ERR_SASLFAIL);
@@ -160,10 +161,10 @@ void apo_sasl_on_checked(struct apo_model *model, struct apo_client *client,
 	} else {
 		if (result == APO_CHECKED_WRONG) {
 			apo_throttle_count(model, client);
-			apo_signup_count_wrong(model, client);
+			apo_registration_count_wrong(model, client);
 		}
 		apo_reply(model, client, ERR_SASLFAIL);
 	}
 	if (!client->is_registered)
-		apo_signup_try(model, client);
+		apo_registration_try(model, client);
 }

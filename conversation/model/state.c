@@ -268,7 +268,7 @@ bool apo_state_read(struct apo_serializer *serializer, struct apo_model *model,
  */
 #if __SIZEOF_POINTER__ == 8
 _Static_assert(sizeof(struct apo_client) == 408, "is the new member carried?");
-_Static_assert(sizeof(struct apo_signup) == 1056, "is the new member carried?");
+_Static_assert(sizeof(struct apo_registration) == 1056, "is the new member carried?");
 _Static_assert(sizeof(struct apo_channel) == 424, "is the new member carried?");
 _Static_assert(sizeof(struct apo_membership) == 128, "is the new member carried?");
 _Static_assert(sizeof(struct apo_entry) == 40, "is the new member carried?");

@@ -46,27 +46,28 @@ static void serialize_caps(struct apo_state *state, uint32_t *caps)
 			*caps |= state->caps[bit];
 }
 
-static void serialize_signup(struct apo_state *state, struct apo_client *client)
+static void serialize_registration(struct apo_state *state, struct apo_client *client)
 {
 	struct apo_serializer *serializer = state->serializer;
-	bool is_there = client->signup != NULL;
+	bool is_there = client->registration != NULL;
 	uint32_t len;
 
 	apo_serializer_flag(serializer, &is_there);
 	if (is_there && serializer->is_reading &&
-	    !(client->signup = calloc(1, sizeof *client->signup)))
+	    !(client->registration = calloc(1, sizeof *client->registration)))
 		serializer->ok = false;
 	if (!is_there || !serializer->ok)
 		return;
-	apo_serializer_text(serializer, &client->signup->password, TEXT_BYTES_MAX);
-	apo_serializer_flag(serializer, &client->signup->is_password_right);
-	apo_serializer_flag(serializer, &client->signup->is_choosing_caps);
-	apo_serializer_flag(serializer, &client->signup->is_sasl);
-	len = (uint32_t)client->signup->sasl_len;
+	apo_serializer_text(serializer, &client->registration->password, TEXT_BYTES_MAX);
+	apo_serializer_flag(serializer, &client->registration->is_password_right);
+	apo_serializer_flag(serializer, &client->registration->is_choosing_caps);
+	apo_serializer_flag(serializer, &client->registration->is_sasl);
+	len = (uint32_t)client->registration->sasl_len;
 	apo_serializer_u32(serializer, &len);
 	apo_serializer_expect(serializer, len <= APO_SASL_BYTES_MAX);
-	client->signup->sasl_len = serializer->ok ? len : 0;
-	apo_serializer_bytes(serializer, client->signup->sasl, client->signup->sasl_len);
+	client->registration->sasl_len = serializer->ok ? len : 0;
+	apo_serializer_bytes(serializer, client->registration->sasl,
+			     client->registration->sasl_len);
 }
 
 static void serialize_times(struct apo_state *state, struct apo_client *client, int64_t *due_at_ns)
@@ -97,7 +98,7 @@ static void serialize_members(struct apo_state *state, struct apo_client *client
 	apo_serializer_text(serializer, &client->account, APO_ACCOUNT_BYTES_MAX);
 	apo_serializer_string(serializer, client->nick, sizeof client->nick);
 	apo_serializer_string(serializer, client->user, sizeof client->user);
-	serialize_signup(state, client);
+	serialize_registration(state, client);
 }
 
 /* What every other file takes for granted. */
@@ -112,7 +113,8 @@ static bool is_right(const struct apo_model *model, const struct apo_client *cli
 		return false;
 	if (client->account && !apo_is_word(client->account))
 		return false;
-	return client->is_registered ? client->nick[0] && client->user[0] : client->signup != NULL;
+	return client->is_registered ? client->nick[0] && client->user[0]
+				     : client->registration != NULL;
 }
 
 static void read_client(struct apo_state *state, uint32_t ordinal)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/model/signup.h"
+#include "conversation/model/registration.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static void welcome(struct apo_model *model, struct apo_client *client)
 	apo_monitor_tell(model, client, client->nick, RPL_MONONLINE);
 }
 
-void apo_signup_count_wrong(struct apo_model *model, struct apo_client *client)
+void apo_registration_count_wrong(struct apo_model *model, struct apo_client *client)
 {
 	model->figures.passwords_wrong++;
 	if (++client->wrong_passwords >= APO_WRONG_PASSWORDS_MAX)
@@ -45,7 +45,7 @@ static void check_password(struct apo_model *model, struct apo_client *client)
 {
 	struct apo_ticket *ticket;
 
-	if (!client->signup->password) {
+	if (!client->registration->password) {
 		apo_reply(model, client, ERR_PASSWDMISMATCH);
 		apo_client_end(model, client, "A password is needed");
 		return;
@@ -54,7 +54,7 @@ static void check_password(struct apo_model *model, struct apo_client *client)
 	if (ticket)
 		model->calls->check_password(model->of, apo_ticket_asker(ticket),
 					     model->config->password_hash,
-					     client->signup->password);
+					     client->registration->password);
 	else
 		apo_client_end(model, client, "Out of memory");
 }
@@ -73,26 +73,26 @@ static void come_in(struct apo_model *model, struct apo_client *client)
 	apo_account_refuse(model, client, nick);
 }
 
-void apo_signup_try(struct apo_model *model, struct apo_client *client)
+void apo_registration_try(struct apo_model *model, struct apo_client *client)
 {
-	if (!client->nick[0] || !client->user[0] || client->signup->is_choosing_caps ||
+	if (!client->nick[0] || !client->user[0] || client->registration->is_choosing_caps ||
 	    client->ticket)
 		return;
-	if (model->config->password_hash && !client->signup->is_password_right)
+	if (model->config->password_hash && !client->registration->is_password_right)
 		check_password(model, client);
 	else
 		come_in(model, client);
 }
 
-void apo_signup_on_password(struct apo_model *model, struct apo_client *client,
-			    enum apo_checked result)
+void apo_registration_on_password(struct apo_model *model, struct apo_client *client,
+				  enum apo_checked result)
 {
 	if (result == APO_CHECKED_RIGHT) {
-		client->signup->is_password_right = true;
-		apo_signup_try(model, client);
+		client->registration->is_password_right = true;
+		apo_registration_try(model, client);
 		return;
 	}
-	apo_signup_count_wrong(model, client);
+	apo_registration_count_wrong(model, client);
 	apo_reply(model, client, ERR_PASSWDMISMATCH);
 	apo_client_end(model, client,
 		       result == APO_CHECKED_WRONG ? "Bad password"
@@ -106,7 +106,7 @@ void apo_on_pass(struct apo_model *model, struct apo_client *client,
 		apo_reply(model, client, ERR_ALREADYREGISTERED);
 	else if (!*message->params[0])
 		apo_reply(model, client, ERR_NEEDMOREPARAMS, "PASS");
-	else if (apo_text_set(&client->signup->password, message->params[0]) < 0)
+	else if (apo_text_set(&client->registration->password, message->params[0]) < 0)
 		apo_client_end(model, client, "Out of memory");
 }
 
@@ -135,7 +135,7 @@ void apo_on_user(struct apo_model *model, struct apo_client *client,
 	client->user[0] = '~';
 	if (!apo_user_clean(client->user + 1, model->config->user_len_max - 1, message->params[0]))
 		strcpy(client->user + 1, "u");
-	apo_signup_try(model, client);
+	apo_registration_try(model, client);
 }
 
 /* ---- nicks ---- */
@@ -193,7 +193,7 @@ void apo_on_nick(struct apo_model *model, struct apo_client *client,
 	else if (apo_client_set_nick(model, client, nick) < 0)
 		apo_client_end(model, client, "Out of memory");
 	else
-		apo_signup_try(model, client);
+		apo_registration_try(model, client);
 }
 
 /* ---- there, and gone ---- */

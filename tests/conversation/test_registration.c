@@ -17,9 +17,9 @@ static void end(void)
 	world_fini(&w);
 }
 
-TestSuite(signup, .init = begin, .fini = end);
+TestSuite(registration, .init = begin, .fini = end);
 
-Test(signup, nick_and_user_bring_the_welcome_in_its_order)
+Test(registration, nick_and_user_bring_the_welcome_in_its_order)
 {
 	static const char *const numerics[] = {"001", "002", "003", "004", "005",
 					       "005", "005", "251", "252", "253",
@@ -38,7 +38,7 @@ Test(signup, nick_and_user_bring_the_welcome_in_its_order)
 	QUIET(&w, 0);
 }
 
-Test(signup, welcome_says_who_one_is)
+Test(registration, welcome_says_who_one_is)
 {
 	world_connect(&w, 0);
 	world_say(&w, 0, "USER da!n 0 * :Dan");
@@ -52,7 +52,7 @@ Test(signup, welcome_says_who_one_is)
 	world_forget(&w);
 }
 
-Test(signup, what_is_for_users_waits_for_registration)
+Test(registration, what_is_for_users_waits_for_registration)
 {
 	world_connect(&w, 0);
 	ANSWERS(&w, 0, "JOIN #a", ":irc.example 451 * :You have not registered");
@@ -61,7 +61,7 @@ Test(signup, what_is_for_users_waits_for_registration)
 	QUIET(&w, 0);
 }
 
-Test(signup, nicks_that_cannot_be_are_refused)
+Test(registration, nicks_that_cannot_be_are_refused)
 {
 	world_join(&w, 0, "dan", NULL);
 	world_connect(&w, 1);
@@ -75,7 +75,7 @@ Test(signup, nicks_that_cannot_be_are_refused)
 	QUIET(&w, 1);
 }
 
-Test(signup, user_needs_four_words_once)
+Test(registration, user_needs_four_words_once)
 {
 	world_connect(&w, 0);
 	ANSWERS(&w, 0, "USER a b c", ":irc.example 461 * USER :Not enough parameters");
@@ -90,7 +90,7 @@ Test(signup, user_needs_four_words_once)
 	ANSWERS(&w, 0, "PASS x", ":irc.example 462 dan :You may not reregister");
 }
 
-Test(signup, capabilities_hold_registration_up)
+Test(registration, capabilities_hold_registration_up)
 {
 	world_connect(&w, 1);
 	world_say(&w, 1, "CAP LS 302");
@@ -117,7 +117,7 @@ Test(signup, capabilities_hold_registration_up)
 	HEARS_LIKE(&w, 1, ":irc.example 001 dan *");
 }
 
-Test(signup, sasl_is_offered_only_where_nobody_listens)
+Test(registration, sasl_is_offered_only_where_nobody_listens)
 {
 	world_connect(&w, 0);
 	world_say(&w, 0, "CAP LS");
@@ -126,7 +126,7 @@ Test(signup, sasl_is_offered_only_where_nobody_listens)
 	HEARS(&w, 0, ":irc.example CAP * NAK :sasl");
 }
 
-Test(signup, all_capabilities_fit_in_one_line)
+Test(registration, all_capabilities_fit_in_one_line)
 {
 	char *line;
 
@@ -148,7 +148,7 @@ static void sasl(unsigned i, const char *base64)
 	world_say(&w, i, "AUTHENTICATE %s", base64);
 }
 
-Test(signup, sasl_plain_logs_in)
+Test(registration, sasl_plain_logs_in)
 {
 	world_connect(&w, 1);
 	world_say(&w, 1, "CAP REQ :sasl");
@@ -172,7 +172,7 @@ Test(signup, sasl_plain_logs_in)
 	HEARS(&w, 1, ":irc.example 907 dan :You have already authenticated using SASL");
 }
 
-Test(signup, sasl_after_registration_tells_the_others)
+Test(registration, sasl_after_registration_tells_the_others)
 {
 	world_join(&w, 1, "dan", "sasl");
 	world_join(&w, 2, "eve", "account-notify extended-join");
@@ -187,7 +187,7 @@ Test(signup, sasl_after_registration_tells_the_others)
 	QUIET(&w, 2);
 }
 
-Test(signup, sasl_refuses_what_is_no_plain)
+Test(registration, sasl_refuses_what_is_no_plain)
 {
 	static const char *const bad[] = {
 		"+", "AAAA", "xyz", "!!!!", "AGRhbgA=", "AABwdw==", "ZXZlAGRhbgBwdw=="};
@@ -214,7 +214,7 @@ Test(signup, sasl_refuses_what_is_no_plain)
 	HEARS(&w, 1, ":irc.example 905 dan :SASL message too long");
 }
 
-Test(signup, an_account_that_is_no_word_is_none)
+Test(registration, an_account_that_is_no_word_is_none)
 {
 	char account[66];
 
@@ -233,7 +233,7 @@ Test(signup, an_account_that_is_no_word_is_none)
 	HEARS_LIKE(&w, 1, "* 900 *");
 }
 
-Test(signup, sasl_in_pieces_is_put_together)
+Test(registration, sasl_in_pieces_is_put_together)
 {
 	char piece[401];
 	int i;
@@ -255,7 +255,7 @@ Test(signup, sasl_in_pieces_is_put_together)
 	HEARS(&w, 1, ":irc.example 904 dan :SASL authentication failed");
 }
 
-Test(signup, three_wrong_passwords_are_enough)
+Test(registration, three_wrong_passwords_are_enough)
 {
 	int i;
 
@@ -269,7 +269,7 @@ Test(signup, three_wrong_passwords_are_enough)
 		     "ERROR :Closing Link: host1.example (Too many wrong passwords)"));
 }
 
-Test(signup, a_password_of_the_server_is_asked_for)
+Test(registration, a_password_of_the_server_is_asked_for)
 {
 	w.config.password_hash = "#hash";
 	world_connect(&w, 0);
@@ -296,7 +296,7 @@ Test(signup, a_password_of_the_server_is_asked_for)
 	cr_assert(w.mocks[2].is_closed);
 }
 
-Test(signup, an_answer_for_who_has_gone_is_for_nobody)
+Test(registration, an_answer_for_who_has_gone_is_for_nobody)
 {
 	w.config.password_hash = "#hash";
 	world_connect(&w, 0);
@@ -308,7 +308,7 @@ Test(signup, an_answer_for_who_has_gone_is_for_nobody)
 	cr_assert(eq(u64, apo_model_figures(w.model)->clients, 0));
 }
 
-Test(signup, who_does_not_register_in_time_goes)
+Test(registration, who_does_not_register_in_time_goes)
 {
 	world_connect(&w, 0);
 	world_say(&w, 0, "NICK dan");
@@ -319,7 +319,7 @@ Test(signup, who_does_not_register_in_time_goes)
 		     "ERROR :Closing Link: host0.example (Registration timed out)"));
 }
 
-Test(signup, who_is_silent_is_pinged_and_then_goes)
+Test(registration, who_is_silent_is_pinged_and_then_goes)
 {
 	world_join(&w, 0, "dan", NULL);
 	world_wait(&w, w.config.ping_interval_ns / 2);
@@ -339,7 +339,7 @@ Test(signup, who_is_silent_is_pinged_and_then_goes)
 	cr_assert(eq(u64, apo_model_figures(w.model)->ping_timeouts, 1));
 }
 
-Test(signup, who_has_a_lasting_transport_is_not_pinged)
+Test(registration, who_has_a_lasting_transport_is_not_pinged)
 {
 	w.mocks[0].is_lasting = true;
 	world_join(&w, 0, "dan", NULL);
@@ -352,7 +352,7 @@ Test(signup, who_has_a_lasting_transport_is_not_pinged)
 	cr_assert(w.mocks[3].is_closed);
 }
 
-Test(signup, a_full_server_says_so)
+Test(registration, a_full_server_says_so)
 {
 	w.config.clients_max = 2;
 	world_connect(&w, 0);
@@ -365,7 +365,7 @@ Test(signup, a_full_server_says_so)
 	cr_assert(not(w.mocks[3].is_closed));
 }
 
-Test(signup, lines_that_are_none_get_an_answer)
+Test(registration, lines_that_are_none_get_an_answer)
 {
 	char text[5000];
 
@@ -393,7 +393,7 @@ Test(signup, lines_that_are_none_get_an_answer)
 	cr_assert(eq(u64, apo_model_figures(w.model)->lines_refused, 5));
 }
 
-Test(signup, quit_says_goodbye)
+Test(registration, quit_says_goodbye)
 {
 	world_join(&w, 0, "dan", NULL);
 	world_say(&w, 0, "QUIT :so long");
@@ -404,7 +404,7 @@ Test(signup, quit_says_goodbye)
 	cr_assert(eq(u64, apo_model_figures(w.model)->clients, 0));
 }
 
-Test(signup, the_end_tells_everybody)
+Test(registration, the_end_tells_everybody)
 {
 	world_join(&w, 0, "dan", NULL);
 	world_connect(&w, 1);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* signup - from a connection to somebody with a name: passwords, NICK, USER, SASL, the welcome. */
-#ifndef APO_SIGNUP_H
-#define APO_SIGNUP_H
+/* registration - from a connection to somebody with a name: passwords, NICK, USER, SASL, the welcome. */
+#ifndef APO_REGISTRATION_H
+#define APO_REGISTRATION_H
 
 #include "conversation/model/model_private.h"
 
 #define APO_WRONG_PASSWORDS_MAX 3 /* then the connection ends */
 
 /* Welcomes the client if nothing is missing any more. */
-void apo_signup_try(struct apo_model *model, struct apo_client *client);
-void apo_signup_on_password(struct apo_model *model, struct apo_client *client,
-			    enum apo_checked result);
+void apo_registration_try(struct apo_model *model, struct apo_client *client);
+void apo_registration_on_password(struct apo_model *model, struct apo_client *client,
+				  enum apo_checked result);
 /* Wrong once more: the client may have to go. */
-void apo_signup_count_wrong(struct apo_model *model, struct apo_client *client);
+void apo_registration_count_wrong(struct apo_model *model, struct apo_client *client);
 
 /* Called otherwise from now on, and everybody who should know is told. The nick is valid and free.
  */
