@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #include "base/time.h"
-#include "conversation/irc/past.h"
+#include "conversation/irc/message_record.h"
 #include "conversation/model/text.h"
 
 /* Of an account. */

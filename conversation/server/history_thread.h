@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conversation/irc/past.h"
+#include "conversation/irc/message_record.h"
 #include "conversation/server/batch.h"
 #include "conversation/server/config.h"
 #include "conversation/store/history.h"

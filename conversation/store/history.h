@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conversation/irc/past.h"
+#include "conversation/irc/message_record.h"
 
 struct apo_history;
 

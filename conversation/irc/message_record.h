@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * past - a message as history keeps it, and what can be asked of history. Values only: the model
- * makes them, the store keeps and answers them.
+ * message_record - a message as history keeps it, and what can be asked of history. Values only:
+ * the model makes them, the store keeps and answers them.
  *
  * Positions  number all messages that the server ever relays, over its runs, in the order in which
  *            they were said; a msgid is a run and a position. Joining a channel takes one, too.
  */
-#ifndef APO_PAST_H
-#define APO_PAST_H
+#ifndef APO_MESSAGE_RECORD_H
+#define APO_MESSAGE_RECORD_H
 
 #include <stdbool.h>
 #include <stdint.h>
