@@ -5,7 +5,7 @@
 
 #include "conversation/converse/client.h"
 #include "conversation/converse/input.h"
-#include "conversation/converse/keep.h"
+#include "conversation/converse/outbox_db.h"
 #include "conversation/irc/names.h"
 
 #define MESSAGES_AT_ONCE 256

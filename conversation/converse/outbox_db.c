@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/converse/keep.h"
+#include "conversation/converse/outbox_db.h"
 
 #include <errno.h>
 #include <sqlite3.h>

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conversation/converse/keep.h"
+#include "conversation/converse/outbox_db.h"
 
 static char directory[] = "/tmp/converse-keep.XXXXXX";
 static char reason[512], sent[4096], shown[4096];
