@@ -74,32 +74,32 @@ static void keep_line(void *of, uint64_t number, const char *target, const char 
 {
 	struct client *client = of;
 
-	if (client->keep)
-		cv_keep_line(client->keep, number, target, text);
+	if (client->outbox)
+		cv_outbox_db_line(client->outbox, number, target, text);
 }
 
 static void drop_line(void *of, uint64_t number)
 {
 	struct client *client = of;
 
-	if (client->keep)
-		cv_keep_drop(client->keep, number);
+	if (client->outbox)
+		cv_outbox_db_drop(client->outbox, number);
 }
 
 static void keep_seen(void *of, uint32_t place, uint64_t hash)
 {
 	struct client *client = of;
 
-	if (client->keep)
-		cv_keep_seen(client->keep, place, hash);
+	if (client->outbox)
+		cv_outbox_db_seen(client->outbox, place, hash);
 }
 
 static void keep_last(void *of, const char *channel, const char *msgid)
 {
 	struct client *client = of;
 
-	if (client->keep)
-		cv_keep_last(client->keep, channel, msgid);
+	if (client->outbox)
+		cv_outbox_db_last(client->outbox, channel, msgid);
 }
 
 /* ---- showing ---- */
@@ -216,8 +216,8 @@ static void end_turn(struct client *client)
 		client->is_over = true;
 		return;
 	}
-	if (client->keep && cv_keep_commit(client->keep) < 0) {
-		cv_complain("the store cannot be written: %s", cv_keep_error(client->keep));
+	if (client->outbox && cv_outbox_db_commit(client->outbox) < 0) {
+		cv_complain("the store cannot be written: %s", cv_outbox_db_error(client->outbox));
 		client->exit_code = CV_EXIT_FAILED;
 		client->is_over = true;
 		return;
@@ -239,7 +239,7 @@ static void complain_unsaid(const struct client *client, const char *when)
 		cv_complain("%zu %s not said%s, and %s %s", unsaid,
 			    unsaid == 1 ? "line was" : "lines were", when,
 			    unsaid == 1 ? "is" : "are",
-			    client->keep ? "kept in the store" : "lost");
+			    client->outbox ? "kept in the store" : "lost");
 }
 
 /* For lines to be said, or receipts: not for somebody to type some. */
@@ -403,10 +403,10 @@ static bool make_chat(struct client *client)
 	char reason[512];
 
 	if (client->options->store) {
-		client->keep =
-			cv_keep_open(client->options->store, client->options->id, &start.stream,
-				     &start.last_number, reason, sizeof reason);
-		if (!client->keep) {
+		client->outbox =
+			cv_outbox_db_open(client->options->store, client->options->id,
+					  &start.stream, &start.last_number, reason, sizeof reason);
+		if (!client->outbox) {
 			cv_complain("%s", reason);
 			return false;
 		}
@@ -415,7 +415,7 @@ static bool make_chat(struct client *client)
 	set_now(client);
 	client->progress_at_ns = client->now_at_ns;
 	join_all(client);
-	if (client->keep && cv_keep_restore(client->keep, client->chat) < 0) {
+	if (client->outbox && cv_outbox_db_restore(client->outbox, client->chat) < 0) {
 		cv_complain("%s cannot be read", client->options->store);
 		return false;
 	}
@@ -457,8 +457,8 @@ static void end(struct client *client)
 	cv_input_close(client->input);
 	if (client->chat)
 		cv_chat_free(client->chat);
-	if (client->keep)
-		cv_keep_close(client->keep);
+	if (client->outbox)
+		cv_outbox_db_close(client->outbox);
 	free(client->frames.bytes);
 }
 

@@ -18,7 +18,7 @@ struct frame_list {
 struct client {
 	const struct cv_options *options;
 	struct cv_chat *chat;
-	struct cv_keep *keep; /* NULL: none */
+	struct cv_outbox_db *outbox; /* NULL: none */
 	struct cv_input *input;
 	struct rudpmsg_node *node;
 	rudpmsg_conn_id conn;

@@ -11,7 +11,7 @@
 
 #define APPLICATION_ID "0x436f6e76" /* "Conv" */
 
-struct cv_keep {
+struct cv_outbox_db {
 	sqlite3 *db;
 	sqlite3_stmt *add_line, *drop_line, *add_seen, *set_last;
 	bool is_begun, has_failed;
@@ -29,17 +29,17 @@ static const char schema[] =
 	" WITHOUT ROWID;"
 	"PRAGMA application_id=" APPLICATION_ID ";PRAGMA user_version=1;";
 
-static int run(struct cv_keep *keep, const char *sql)
+static int run(struct cv_outbox_db *outbox, const char *sql)
 {
-	return sqlite3_exec(keep->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -EIO;
+	return sqlite3_exec(outbox->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -EIO;
 }
 
-static int64_t number_of(struct cv_keep *keep, const char *sql)
+static int64_t number_of(struct cv_outbox_db *outbox, const char *sql)
 {
 	sqlite3_stmt *query = NULL;
 	int64_t number = -1;
 
-	if (sqlite3_prepare_v2(keep->db, sql, -1, &query, NULL) == SQLITE_OK &&
+	if (sqlite3_prepare_v2(outbox->db, sql, -1, &query, NULL) == SQLITE_OK &&
 	    sqlite3_step(query) == SQLITE_ROW)
 		number = sqlite3_column_int64(query, 0);
 	sqlite3_finalize(query);
@@ -48,20 +48,20 @@ static int64_t number_of(struct cv_keep *keep, const char *sql)
 
 /* ---- opening ---- */
 
-static bool is_ours(struct cv_keep *keep)
+static bool is_ours(struct cv_outbox_db *outbox)
 {
-	int64_t application = number_of(keep, "PRAGMA application_id");
+	int64_t application = number_of(outbox, "PRAGMA application_id");
 
-	return number_of(keep, "SELECT count(*) FROM sqlite_master") == 0 ||
+	return number_of(outbox, "SELECT count(*) FROM sqlite_master") == 0 ||
 	       (application == (int64_t)strtoll(APPLICATION_ID, NULL, 16) &&
-		number_of(keep, "PRAGMA user_version") == 1);
+		number_of(outbox, "PRAGMA user_version") == 1);
 }
 
-static int insert_self(struct cv_keep *keep, const char *id, uint64_t stream)
+static int insert_self(struct cv_outbox_db *outbox, const char *id, uint64_t stream)
 {
 	sqlite3_stmt *insert = NULL;
 	int result =
-		sqlite3_prepare_v2(keep->db, "INSERT INTO self VALUES(?,?,0)", -1, &insert, NULL);
+		sqlite3_prepare_v2(outbox->db, "INSERT INTO self VALUES(?,?,0)", -1, &insert, NULL);
 
 	if (result == SQLITE_OK) {
 		sqlite3_bind_text(insert, 1, id, -1, SQLITE_STATIC);
@@ -73,61 +73,61 @@ static int insert_self(struct cv_keep *keep, const char *id, uint64_t stream)
 }
 
 /* NULL, or what is wrong. */
-static const char *read_self(struct cv_keep *keep, const char *id, uint64_t *stream,
+static const char *read_self(struct cv_outbox_db *outbox, const char *id, uint64_t *stream,
 			     uint64_t *last_number)
 {
 	sqlite3_stmt *query = NULL;
 	const char *wrong = NULL, *owner;
 
-	if (sqlite3_prepare_v2(keep->db, "SELECT id, stream, last_number FROM self", -1, &query,
+	if (sqlite3_prepare_v2(outbox->db, "SELECT id, stream, last_number FROM self", -1, &query,
 			       NULL) != SQLITE_OK)
-		return sqlite3_errmsg(keep->db);
+		return sqlite3_errmsg(outbox->db);
 	if (sqlite3_step(query) == SQLITE_ROW) {
 		owner = (const char *)sqlite3_column_text(query, 0);
 		if (!owner || strcmp(owner, id) != 0)
 			wrong = "it belongs to another --id";
 		*stream = (uint64_t)sqlite3_column_int64(query, 1);
 		*last_number = (uint64_t)sqlite3_column_int64(query, 2);
-	} else if (insert_self(keep, id, *stream) < 0)
-		wrong = sqlite3_errmsg(keep->db);
+	} else if (insert_self(outbox, id, *stream) < 0)
+		wrong = sqlite3_errmsg(outbox->db);
 	sqlite3_finalize(query);
 	return wrong;
 }
 
-static int prepare(struct cv_keep *keep, sqlite3_stmt **statement, const char *sql)
+static int prepare(struct cv_outbox_db *outbox, sqlite3_stmt **statement, const char *sql)
 {
-	return sqlite3_prepare_v3(keep->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) ==
-			       SQLITE_OK
+	return sqlite3_prepare_v3(outbox->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement,
+				  NULL) == SQLITE_OK
 		       ? 0
 		       : -EIO;
 }
 
-static const char *set_up(struct cv_keep *keep, const char *id, uint64_t *stream,
+static const char *set_up(struct cv_outbox_db *outbox, const char *id, uint64_t *stream,
 			  uint64_t *last_number)
 {
 	/* Exclusive: two processes with one store would say lines twice. */
-	if (run(keep, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
-		      "PRAGMA synchronous=FULL; BEGIN IMMEDIATE; COMMIT;") < 0)
-		return sqlite3_errcode(keep->db) == SQLITE_BUSY ? "another converse has it open"
-								: sqlite3_errmsg(keep->db);
-	if (!is_ours(keep))
+	if (run(outbox, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
+			"PRAGMA synchronous=FULL; BEGIN IMMEDIATE; COMMIT;") < 0)
+		return sqlite3_errcode(outbox->db) == SQLITE_BUSY ? "another converse has it open"
+								  : sqlite3_errmsg(outbox->db);
+	if (!is_ours(outbox))
 		return "it is no store of converse, or a newer one's";
-	if (run(keep, schema) < 0 ||
-	    prepare(keep, &keep->add_line, "INSERT INTO line VALUES(?,?,?)") < 0 ||
-	    prepare(keep, &keep->drop_line, "DELETE FROM line WHERE number=?") < 0 ||
-	    prepare(keep, &keep->add_seen,
+	if (run(outbox, schema) < 0 ||
+	    prepare(outbox, &outbox->add_line, "INSERT INTO line VALUES(?,?,?)") < 0 ||
+	    prepare(outbox, &outbox->drop_line, "DELETE FROM line WHERE number=?") < 0 ||
+	    prepare(outbox, &outbox->add_seen,
 		    "INSERT OR REPLACE INTO seen VALUES(?,?,"
 		    "(SELECT coalesce(max(age),0)+1 FROM seen))") < 0 ||
-	    prepare(keep, &keep->set_last, "INSERT OR REPLACE INTO last VALUES(?,?)") < 0 ||
-	    run(keep, "CREATE INDEX IF NOT EXISTS seen_age ON seen(age)") < 0)
-		return sqlite3_errmsg(keep->db);
-	return read_self(keep, id, stream, last_number);
+	    prepare(outbox, &outbox->set_last, "INSERT OR REPLACE INTO last VALUES(?,?)") < 0 ||
+	    run(outbox, "CREATE INDEX IF NOT EXISTS seen_age ON seen(age)") < 0)
+		return sqlite3_errmsg(outbox->db);
+	return read_self(outbox, id, stream, last_number);
 }
 
-struct cv_keep *cv_keep_open(const char *directory, const char *id, uint64_t *stream,
-			     uint64_t *last_number, char *reason, size_t reason_size)
+struct cv_outbox_db *cv_outbox_db_open(const char *directory, const char *id, uint64_t *stream,
+				       uint64_t *last_number, char *reason, size_t reason_size)
 {
-	struct cv_keep *keep = calloc(1, sizeof *keep);
+	struct cv_outbox_db *outbox = calloc(1, sizeof *outbox);
 	const char *wrong = strerror(ENOMEM);
 	char file[4096];
 
@@ -135,35 +135,35 @@ struct cv_keep *cv_keep_open(const char *directory, const char *id, uint64_t *st
 		wrong = strerror(ENAMETOOLONG);
 	else if (mkdir(directory, 0700) < 0 && errno != EEXIST)
 		wrong = strerror(errno);
-	else if (keep && sqlite3_open(file, &keep->db) != SQLITE_OK)
-		wrong = sqlite3_errmsg(keep->db);
-	else if (keep)
-		wrong = set_up(keep, id, stream, last_number);
+	else if (outbox && sqlite3_open(file, &outbox->db) != SQLITE_OK)
+		wrong = sqlite3_errmsg(outbox->db);
+	else if (outbox)
+		wrong = set_up(outbox, id, stream, last_number);
 	if (!wrong)
-		return keep;
+		return outbox;
 	snprintf(reason, reason_size, "%s: %s", directory, wrong);
-	if (keep)
-		cv_keep_close(keep);
+	if (outbox)
+		cv_outbox_db_close(outbox);
 	return NULL;
 }
 
-void cv_keep_close(struct cv_keep *keep)
+void cv_outbox_db_close(struct cv_outbox_db *outbox)
 {
-	sqlite3_finalize(keep->add_line);
-	sqlite3_finalize(keep->drop_line);
-	sqlite3_finalize(keep->add_seen);
-	sqlite3_finalize(keep->set_last);
-	sqlite3_close(keep->db);
-	free(keep);
+	sqlite3_finalize(outbox->add_line);
+	sqlite3_finalize(outbox->drop_line);
+	sqlite3_finalize(outbox->add_seen);
+	sqlite3_finalize(outbox->set_last);
+	sqlite3_close(outbox->db);
+	free(outbox);
 }
 
 /* ---- reading ---- */
 
-static int restore(struct cv_keep *keep, struct cv_chat *chat, const char *sql,
+static int restore(struct cv_outbox_db *outbox, struct cv_chat *chat, const char *sql,
 		   void (*row)(struct cv_chat *chat, sqlite3_stmt *query))
 {
 	sqlite3_stmt *query = NULL;
-	int result = sqlite3_prepare_v2(keep->db, sql, -1, &query, NULL);
+	int result = sqlite3_prepare_v2(outbox->db, sql, -1, &query, NULL);
 
 	while (result == SQLITE_OK || result == SQLITE_ROW) {
 		result = sqlite3_step(query);
@@ -198,88 +198,89 @@ static void restore_last(struct cv_chat *chat, sqlite3_stmt *query)
 }
 
 /* Places are given anew, from 0, by the ages of what is there. */
-int cv_keep_restore(struct cv_keep *keep, struct cv_chat *chat)
+int cv_outbox_db_restore(struct cv_outbox_db *outbox, struct cv_chat *chat)
 {
-	if (run(keep,
+	if (run(outbox,
 		"BEGIN; CREATE TEMP TABLE old AS SELECT hash, age FROM seen ORDER BY age;"
 		"DELETE FROM seen; INSERT INTO seen SELECT row_number() OVER (ORDER BY age)-1,"
 		" hash, age FROM old; DROP TABLE old; COMMIT;") < 0 ||
-	    restore(keep, chat, "SELECT hash FROM seen ORDER BY place", restore_seen) < 0 ||
-	    restore(keep, chat, "SELECT number, target, text FROM line ORDER BY number",
+	    restore(outbox, chat, "SELECT hash FROM seen ORDER BY place", restore_seen) < 0 ||
+	    restore(outbox, chat, "SELECT number, target, text FROM line ORDER BY number",
 		    restore_line) < 0)
 		return -EIO;
-	return restore(keep, chat, "SELECT channel, msgid FROM last", restore_last);
+	return restore(outbox, chat, "SELECT channel, msgid FROM last", restore_last);
 }
 
 /* ---- writing ---- */
 
-static void fail(struct cv_keep *keep)
+static void fail(struct cv_outbox_db *outbox)
 {
-	if (!keep->has_failed)
-		snprintf(keep->error, sizeof keep->error, "%s", sqlite3_errmsg(keep->db));
-	keep->has_failed = true;
+	if (!outbox->has_failed)
+		snprintf(outbox->error, sizeof outbox->error, "%s", sqlite3_errmsg(outbox->db));
+	outbox->has_failed = true;
 }
 
-static void begin(struct cv_keep *keep)
+static void begin(struct cv_outbox_db *outbox)
 {
-	if (!keep->is_begun && run(keep, "BEGIN") < 0)
-		fail(keep);
-	keep->is_begun = true;
+	if (!outbox->is_begun && run(outbox, "BEGIN") < 0)
+		fail(outbox);
+	outbox->is_begun = true;
 }
 
-static void finish(struct cv_keep *keep, sqlite3_stmt *statement)
+static void finish(struct cv_outbox_db *outbox, sqlite3_stmt *statement)
 {
 	if (sqlite3_step(statement) != SQLITE_DONE)
-		fail(keep);
+		fail(outbox);
 	sqlite3_reset(statement);
 }
 
-void cv_keep_line(struct cv_keep *keep, uint64_t number, const char *target, const char *text)
+void cv_outbox_db_line(struct cv_outbox_db *outbox, uint64_t number, const char *target,
+		       const char *text)
 {
 	char sql[64];
 
-	begin(keep);
-	sqlite3_bind_int64(keep->add_line, 1, (sqlite3_int64)number);
-	sqlite3_bind_text(keep->add_line, 2, target, -1, SQLITE_STATIC);
-	sqlite3_bind_text(keep->add_line, 3, text, -1, SQLITE_STATIC);
-	finish(keep, keep->add_line);
+	begin(outbox);
+	sqlite3_bind_int64(outbox->add_line, 1, (sqlite3_int64)number);
+	sqlite3_bind_text(outbox->add_line, 2, target, -1, SQLITE_STATIC);
+	sqlite3_bind_text(outbox->add_line, 3, text, -1, SQLITE_STATIC);
+	finish(outbox, outbox->add_line);
 	snprintf(sql, sizeof sql, "UPDATE self SET last_number=%llu", (unsigned long long)number);
-	if (run(keep, sql) < 0)
-		fail(keep);
+	if (run(outbox, sql) < 0)
+		fail(outbox);
 }
 
-void cv_keep_drop(struct cv_keep *keep, uint64_t number)
+void cv_outbox_db_drop(struct cv_outbox_db *outbox, uint64_t number)
 {
-	begin(keep);
-	sqlite3_bind_int64(keep->drop_line, 1, (sqlite3_int64)number);
-	finish(keep, keep->drop_line);
+	begin(outbox);
+	sqlite3_bind_int64(outbox->drop_line, 1, (sqlite3_int64)number);
+	finish(outbox, outbox->drop_line);
 }
 
-void cv_keep_seen(struct cv_keep *keep, uint32_t place, uint64_t hash)
+void cv_outbox_db_seen(struct cv_outbox_db *outbox, uint32_t place, uint64_t hash)
 {
-	begin(keep);
-	sqlite3_bind_int64(keep->add_seen, 1, place);
-	sqlite3_bind_int64(keep->add_seen, 2, (sqlite3_int64)hash);
-	finish(keep, keep->add_seen);
+	begin(outbox);
+	sqlite3_bind_int64(outbox->add_seen, 1, place);
+	sqlite3_bind_int64(outbox->add_seen, 2, (sqlite3_int64)hash);
+	finish(outbox, outbox->add_seen);
 }
 
-void cv_keep_last(struct cv_keep *keep, const char *channel, const char *msgid)
+void cv_outbox_db_last(struct cv_outbox_db *outbox, const char *channel, const char *msgid)
 {
-	begin(keep);
-	sqlite3_bind_text(keep->set_last, 1, channel, -1, SQLITE_STATIC);
-	sqlite3_bind_text(keep->set_last, 2, msgid, -1, SQLITE_STATIC);
-	finish(keep, keep->set_last);
+	begin(outbox);
+	sqlite3_bind_text(outbox->set_last, 1, channel, -1, SQLITE_STATIC);
+	sqlite3_bind_text(outbox->set_last, 2, msgid, -1, SQLITE_STATIC);
+	finish(outbox, outbox->set_last);
 }
 
-int cv_keep_commit(struct cv_keep *keep)
+int cv_outbox_db_commit(struct cv_outbox_db *outbox)
 {
-	if (keep->is_begun && run(keep, "COMMIT") < 0)
-		fail(keep);
-	keep->is_begun = false;
-	return keep->has_failed ? -EIO : 0;
+	if (outbox->is_begun && run(outbox, "COMMIT") < 0)
+		fail(outbox);
+	outbox->is_begun = false;
+	return outbox->has_failed ? -EIO : 0;
 }
 
-const char *cv_keep_error(const struct cv_keep *keep)
+const char *cv_outbox_db_error(const struct cv_outbox_db *outbox)
 {
-	return keep->error;
+	return outbox->error;
 }

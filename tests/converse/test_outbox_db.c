@@ -29,16 +29,16 @@ static void end(void)
 	rmdir(directory);
 }
 
-TestSuite(keep, .init = begin, .fini = end);
+TestSuite(outbox, .init = begin, .fini = end);
 
-static struct cv_keep *open_keep(const char *id, uint64_t stream, uint64_t *found)
+static struct cv_outbox_db *open_outbox(const char *id, uint64_t stream, uint64_t *found)
 {
 	uint64_t last_number = 0;
-	struct cv_keep *keep;
+	struct cv_outbox_db *outbox;
 
 	*found = stream;
-	keep = cv_keep_open(directory, id, found, &last_number, reason, sizeof reason);
-	return keep;
+	outbox = cv_outbox_db_open(directory, id, found, &last_number, reason, sizeof reason);
+	return outbox;
 }
 
 static void on_send(void *of, const struct apo_frame *frame)
@@ -60,52 +60,52 @@ static void on_show(void *of, const struct cv_shown *what)
 
 static const struct cv_calls calls = {.send = on_send, .show = on_show};
 
-Test(keep, what_was_kept_is_there_again)
+Test(outbox, what_was_kept_is_there_again)
 {
 	struct cv_start start = {.calls = &calls, .nick = "a", .user = "a", .stream = 7, .seed = 1};
 	struct cv_chat *chat;
-	struct cv_keep *keep;
+	struct cv_outbox_db *outbox;
 	uint64_t stream, last_number = 0;
 
-	keep = open_keep("anna", 7, &stream);
-	cr_assert(ne(ptr, keep, NULL), "%s", reason);
-	cv_keep_line(keep, 1, "#a", "one");
-	cv_keep_line(keep, 2, "#a", "two");
-	cv_keep_line(keep, 3, "bob", "three");
-	cv_keep_drop(keep, 2);
-	cv_keep_seen(keep, 0, 77);
-	cv_keep_last(keep, "#a", "m1");
-	cv_keep_last(keep, "#a", "m2");
-	cr_assert(eq(int, cv_keep_commit(keep), 0), "%s", cv_keep_error(keep));
-	cv_keep_close(keep);
+	outbox = open_outbox("anna", 7, &stream);
+	cr_assert(ne(ptr, outbox, NULL), "%s", reason);
+	cv_outbox_db_line(outbox, 1, "#a", "one");
+	cv_outbox_db_line(outbox, 2, "#a", "two");
+	cv_outbox_db_line(outbox, 3, "bob", "three");
+	cv_outbox_db_drop(outbox, 2);
+	cv_outbox_db_seen(outbox, 0, 77);
+	cv_outbox_db_last(outbox, "#a", "m1");
+	cv_outbox_db_last(outbox, "#a", "m2");
+	cr_assert(eq(int, cv_outbox_db_commit(outbox), 0), "%s", cv_outbox_db_error(outbox));
+	cv_outbox_db_close(outbox);
 	stream = 8;
-	keep = cv_keep_open(directory, "anna", &stream, &last_number, reason, sizeof reason);
-	cr_assert(ne(ptr, keep, NULL), "%s", reason);
+	outbox = cv_outbox_db_open(directory, "anna", &stream, &last_number, reason, sizeof reason);
+	cr_assert(ne(ptr, outbox, NULL), "%s", reason);
 	cr_assert(eq(u64, stream, 7));
 	cr_assert(eq(u64, last_number, 3));
 	start.last_number = last_number;
 	chat = cv_chat_new(&start);
 	cr_assert(eq(int, cv_chat_join(chat, "#a", ""), 0));
-	cr_assert(eq(int, cv_keep_restore(keep, chat), 0));
+	cr_assert(eq(int, cv_outbox_db_restore(outbox, chat), 0));
 	cr_assert(eq(sz, cv_chat_unsaid(chat), 2));
 	cv_chat_free(chat);
-	cv_keep_close(keep);
+	cv_outbox_db_close(outbox);
 }
 
-Test(keep, one_process_at_a_time_and_one_id)
+Test(outbox, one_process_at_a_time_and_one_id)
 {
 	uint64_t stream;
-	struct cv_keep *keep = open_keep("anna", 7, &stream);
+	struct cv_outbox_db *outbox = open_outbox("anna", 7, &stream);
 
-	cr_assert(ne(ptr, keep, NULL), "%s", reason);
-	cr_assert(eq(ptr, open_keep("anna", 7, &stream), NULL));
+	cr_assert(ne(ptr, outbox, NULL), "%s", reason);
+	cr_assert(eq(ptr, open_outbox("anna", 7, &stream), NULL));
 	cr_assert(ne(ptr, strstr(reason, "another converse has it open"), NULL), "%s", reason);
-	cv_keep_close(keep);
-	cr_assert(eq(ptr, open_keep("bob", 7, &stream), NULL));
+	cv_outbox_db_close(outbox);
+	cr_assert(eq(ptr, open_outbox("bob", 7, &stream), NULL));
 	cr_assert(ne(ptr, strstr(reason, "another --id"), NULL), "%s", reason);
 }
 
-Test(keep, a_file_of_others_is_refused)
+Test(outbox, a_file_of_others_is_refused)
 {
 	char file[128];
 	uint64_t stream;
@@ -115,6 +115,6 @@ Test(keep, a_file_of_others_is_refused)
 	out = fopen(file, "w");
 	fputs("this is no database, but it is long enough to be looked at as one", out);
 	fclose(out);
-	cr_assert(eq(ptr, open_keep("anna", 7, &stream), NULL));
+	cr_assert(eq(ptr, open_outbox("anna", 7, &stream), NULL));
 	cr_assert(ne(ptr, strstr(reason, "not a database"), NULL), "%s", reason);
 }
