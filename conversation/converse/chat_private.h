@@ -5,7 +5,7 @@
 
 #include "base/list.h"
 #include "conversation/converse/chat.h"
-#include "conversation/converse/seen.h"
+#include "conversation/converse/dedup.h"
 #include "conversation/irc/message.h"
 #include "conversation/irc/names.h"
 #include "conversation/irc/stamp.h"

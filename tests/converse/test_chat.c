@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conversation/converse/seen.h"
+#include "conversation/converse/dedup.h"
 #include "hall.h"
 
 static struct hall hall;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/converse/seen.h"
+#include "conversation/converse/dedup.h"
 
 #include <string.h>
 
