@@ -66,7 +66,7 @@ struct cv_calls {
 	void (*send)(void *of, const struct apo_frame *frame);
 	void (*show)(void *of, const struct cv_shown *shown);
 	/* What must be there again after a restart: a line of the outbox, one that left it, one
-	 * that was had (at its place of CV_SEEN_MAX), the last message of a channel. */
+	 * that was had (at its place of CV_DEDUP_MAX), the last message of a channel. */
 	void (*keep_line)(void *of, uint64_t number, const char *target, const char *text);
 	void (*drop_line)(void *of, uint64_t number);
 	void (*keep_seen)(void *of, uint32_t place, uint64_t hash);

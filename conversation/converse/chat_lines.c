@@ -44,10 +44,10 @@ static bool is_known(struct cv_chat *chat, const char *name)
 
 	if (!name)
 		return false;
-	hash = cv_seen_hash(name);
-	if (cv_seen_has(&chat->seen, hash))
+	hash = cv_dedup_hash(name);
+	if (cv_dedup_has(&chat->dedup, hash))
 		return true;
-	chat->calls->keep_seen(chat->of, cv_seen_add(&chat->seen, hash), hash);
+	chat->calls->keep_seen(chat->of, cv_dedup_add(&chat->dedup, hash), hash);
 	return false;
 }
 
@@ -553,5 +553,5 @@ void cv_on_line(struct cv_chat *chat, const char *line, size_t len, bool is_pres
 
 void cv_chat_restore_seen(struct cv_chat *chat, uint64_t hash)
 {
-	(void)cv_seen_add(&chat->seen, hash);
+	(void)cv_dedup_add(&chat->dedup, hash);
 }

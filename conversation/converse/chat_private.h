@@ -128,7 +128,7 @@ struct cv_chat {
 	struct cv_receipt receipts[CV_RECEIPTS_MAX];
 	unsigned next_receipt;
 	uint64_t receipts_missing;
-	struct cv_seen seen;
+	struct cv_dedup dedup;
 };
 
 /* ---- chat.c ---- */

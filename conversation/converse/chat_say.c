@@ -68,7 +68,7 @@ void cv_chat_restore_line(struct cv_chat *chat, uint64_t number, const char *tar
 	char name[CV_NAME_SIZE];
 	struct cv_line *line = add(chat, number, target, text, strlen(text));
 
-	line->is_shown = cv_seen_has(&chat->seen, cv_seen_hash(cv_name_of(chat, number, name)));
+	line->is_shown = cv_dedup_has(&chat->dedup, cv_dedup_hash(cv_name_of(chat, number, name)));
 	chat->shown_count += line->is_shown;
 }
 

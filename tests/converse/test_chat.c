@@ -273,26 +273,26 @@ Test(chat, quitting_is_over_when_the_server_has_said_so)
 
 /* ---- seen ---- */
 
-/* Against a list of the last CV_SEEN_MAX. */
+/* Against a list of the last CV_DEDUP_MAX. */
 Test(seen, knows_the_last_ones_and_no_others)
 {
-	static struct cv_seen seen;
-	static uint64_t last[CV_SEEN_MAX];
+	static struct cv_dedup seen;
+	static uint64_t last[CV_DEDUP_MAX];
 	struct random random = {7};
 	uint64_t hash;
 	unsigned i, j, count = 0;
 
-	for (i = 0; i < 4 * CV_SEEN_MAX; i++) {
+	for (i = 0; i < 4 * CV_DEDUP_MAX; i++) {
 		/* Few homes, so that they collide. */
 		hash = (random_next(&random) << 24) | (random_next(&random) % 600) | 1;
-		if (!cv_seen_has(&seen, hash))
-			last[count++ % CV_SEEN_MAX] = hash;
-		cv_seen_add(&seen, hash);
+		if (!cv_dedup_has(&seen, hash))
+			last[count++ % CV_DEDUP_MAX] = hash;
+		cv_dedup_add(&seen, hash);
 		if (i % 1000 == 0)
-			for (j = 0; j < CV_SEEN_MAX && j < count; j++)
-				cr_assert(cv_seen_has(&seen, last[j]));
+			for (j = 0; j < CV_DEDUP_MAX && j < count; j++)
+				cr_assert(cv_dedup_has(&seen, last[j]));
 	}
-	for (i = 0, j = 0; i < 2 * CV_SEEN_MAX; i++)
+	for (i = 0, j = 0; i < 2 * CV_DEDUP_MAX; i++)
 		j += seen.table[i] != 0;
-	cr_assert(eq(uint, j, CV_SEEN_MAX));
+	cr_assert(eq(uint, j, CV_DEDUP_MAX));
 }
