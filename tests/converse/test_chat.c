@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "conversation/converse/dedup.h"
-#include "hall.h"
+#include "fake_server.h"
 
 static struct hall hall;
 

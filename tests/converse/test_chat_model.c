@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hall.h"
+#include "fake_server.h"
 
 #define SEEDS 300
 #define STEPS 1500

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hall.h"
+#include "fake_server.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
