@@ -15,10 +15,10 @@
 
 /* The chat has one pointer for its calls. */
 struct call_context {
-	struct hall *hall;
+	struct fake_server *fake_server;
 	unsigned client;
 };
-static struct call_context contexts[HALL_CLIENTS];
+static struct call_context contexts[FAKE_SERVER_CLIENTS];
 
 /* ---- queues ---- */
 
@@ -77,179 +77,188 @@ static void clear(struct queue *queue)
 
 /* ---- the server ---- */
 
-static void send_frame(struct hall *hall, unsigned client, struct apo_frame frame)
+static void send_frame(struct fake_server *fake_server, unsigned client, struct apo_frame frame)
 {
 	uint8_t bytes[APO_FRAME_BYTES_MAX];
 
-	put(&hall->clients[client].to_client, bytes, apo_frame_write(&frame, bytes));
-	hall->put_count[client]++;
+	put(&fake_server->clients[client].to_client, bytes, apo_frame_write(&frame, bytes));
+	fake_server->put_count[client]++;
 }
 
-__attribute__((format(printf, 3, 0))) static void tell(struct hall *hall, unsigned client,
-						      const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void
+tell(struct fake_server *fake_server, unsigned client, const char *format, va_list args)
 {
 	char line[APO_FRAME_LINE_MAX];
 	int len = vsnprintf(line, sizeof line, format, args);
 
-	send_frame(hall, client,
+	send_frame(fake_server, client,
 		   (struct apo_frame){.kind = APO_FRAME_LINE,
-				      .session = hall->clients[client].session,
+				      .session = fake_server->clients[client].session,
 				      .text = line,
 				      .text_len = (size_t)len});
 }
 
-void hall_tell(struct hall *hall, unsigned client, const char *format, ...)
+void fake_server_tell(struct fake_server *fake_server, unsigned client, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	tell(hall, client, format, args);
+	tell(fake_server, client, format, args);
 	va_end(args);
 }
 
-static void say_hello(struct hall *hall, unsigned client)
+static void say_hello(struct fake_server *fake_server, unsigned client)
 {
-	hall->clients[client].is_linked = true;
-	send_frame(hall, client,
+	fake_server->clients[client].is_linked = true;
+	send_frame(fake_server, client,
 		   (struct apo_frame){.kind = APO_FRAME_HELLO,
-				      .epoch = hall->epoch,
-				      .session = hall->clients[client].session});
+				      .epoch = fake_server->epoch,
+				      .session = fake_server->clients[client].session});
 }
 
-static void on_open(struct hall *hall, unsigned client, uint64_t session)
+static void on_open(struct fake_server *fake_server, unsigned client, uint64_t session)
 {
-	struct hall_client *one = hall->clients + client;
+	struct fake_server_client *one = fake_server->clients + client;
 	unsigned i;
 
 	if (one->session == session)
 		return;
-	for (i = 0; i < hall->client_count && one->is_in; i++)
-		if (i != client && hall->clients[i].is_in)
-			hall_tell(hall, i, ":%s!u@h QUIT :gone", one->nick);
+	for (i = 0; i < fake_server->client_count && one->is_in; i++)
+		if (i != client && fake_server->clients[i].is_in)
+			fake_server_tell(fake_server, i, ":%s!u@h QUIT :gone", one->nick);
 	one->session = session;
 	one->is_registered = one->is_in = false;
-	send_frame(hall, client, (struct apo_frame){.kind = APO_FRAME_OPENED, .session = session});
+	send_frame(fake_server, client,
+		   (struct apo_frame){.kind = APO_FRAME_OPENED, .session = session});
 }
 
-static void on_join(struct hall *hall, unsigned client, const char *channel)
+static void on_join(struct fake_server *fake_server, unsigned client, const char *channel)
 {
-	struct hall_client *one = hall->clients + client;
+	struct fake_server_client *one = fake_server->clients + client;
 	char names[256] = "";
 	size_t len = 0;
 	unsigned i;
 
 	one->is_in = true;
-	for (i = 0; i < hall->client_count; i++) {
-		if (!hall->clients[i].is_in)
+	for (i = 0; i < fake_server->client_count; i++) {
+		if (!fake_server->clients[i].is_in)
 			continue;
-		hall_tell(hall, i, ":%s!u@h JOIN %s", one->nick, channel);
+		fake_server_tell(fake_server, i, ":%s!u@h JOIN %s", one->nick, channel);
 		len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", len ? " @" : "",
-					hall->clients[i].nick);
+					fake_server->clients[i].nick);
 	}
-	hall_tell(hall, client, ":s 353 %s = %s :%s", one->nick, channel, names);
-	hall_tell(hall, client, ":s 366 %s %s :End", one->nick, channel);
+	fake_server_tell(fake_server, client, ":s 353 %s = %s :%s", one->nick, channel, names);
+	fake_server_tell(fake_server, client, ":s 366 %s %s :End", one->nick, channel);
 }
 
-static void receipt(struct hall *hall, const struct watched *watched, unsigned recipients)
+static void receipt(struct fake_server *fake_server, const struct watched *watched,
+		    unsigned recipients)
 {
-	hall_tell(hall, watched->sender, ":s RECEIPT m%" PRIu64 " #a %u %u %s", watched->msgid,
-		  recipients - watched->left, recipients, watched->left ? "sent" : "final");
+	fake_server_tell(fake_server, watched->sender, ":s RECEIPT m%" PRIu64 " #a %u %u %s",
+			 watched->msgid, recipients - watched->left, recipients,
+			 watched->left ? "sent" : "final");
 }
 
-static void watch(struct hall *hall, unsigned sender, const char *label)
+static void watch(struct fake_server *fake_server, unsigned sender, const char *label)
 {
-	struct watched *watched = hall->watched + hall->watched_count++;
+	struct watched *watched = fake_server->watched + fake_server->watched_count++;
 	unsigned i;
 
-	cr_assert(lt(uint, hall->watched_count, 256));
+	cr_assert(lt(uint, fake_server->watched_count, 256));
 	memset(watched, 0, sizeof *watched);
 	watched->sender = sender;
-	watched->msgid = hall->msgid;
-	for (i = 0; i < hall->client_count; i++) {
-		watched->is_awaited[i] = i != sender && hall->clients[i].is_in;
+	watched->msgid = fake_server->msgid;
+	for (i = 0; i < fake_server->client_count; i++) {
+		watched->is_awaited[i] = i != sender && fake_server->clients[i].is_in;
 		watched->left += watched->is_awaited[i];
-		watched->places[i] = hall->put_count[i];
+		watched->places[i] = fake_server->put_count[i];
 	}
-	hall_tell(hall, sender, "@batch=%s :s RECEIPT m%" PRIu64 " #a 0 %u %s", label,
-		  watched->msgid, watched->left, watched->left ? "sent" : "final");
+	fake_server_tell(fake_server, sender, "@batch=%s :s RECEIPT m%" PRIu64 " #a 0 %u %s", label,
+			 watched->msgid, watched->left, watched->left ? "sent" : "final");
 	if (watched->left == 0)
-		hall->watched_count--;
+		fake_server->watched_count--;
 }
 
-static void on_privmsg(struct hall *hall, unsigned client, struct apo_message *message)
+static void on_privmsg(struct fake_server *fake_server, unsigned client,
+		       struct apo_message *message)
 {
-	struct hall_client *one = hall->clients + client;
+	struct fake_server_client *one = fake_server->clients + client;
 	const char *label = apo_message_tag(message, "label");
 	const char *name = apo_message_tag(message, CV_LINE_TAG);
 	unsigned i;
 
 	if (!one->is_in || message->params[0][0] != '#') {
-		hall_tell(hall, client, "@label=%s :s 404 %s %s :Cannot send", label, one->nick,
-			  message->params[0]);
+		fake_server_tell(fake_server, client, "@label=%s :s 404 %s %s :Cannot send", label,
+				 one->nick, message->params[0]);
 		return;
 	}
-	hall->msgid++;
-	for (i = 0; i < hall->client_count; i++)
-		if (i != client && hall->clients[i].is_in)
-			hall_tell(hall, i,
-				  "@msgid=m%" PRIu64 ";" CV_LINE_TAG "=%s :%s!u@h PRIVMSG %s :%s",
-				  hall->msgid, name, one->nick, message->params[0],
-				  message->params[1]);
-	if (!hall->has_receipts) {
-		hall_tell(hall, client,
-			  "@label=%s;msgid=m%" PRIu64 ";" CV_LINE_TAG "=%s :%s!u@h PRIVMSG %s :%s",
-			  label, hall->msgid, name, one->nick, message->params[0],
-			  message->params[1]);
+	fake_server->msgid++;
+	for (i = 0; i < fake_server->client_count; i++)
+		if (i != client && fake_server->clients[i].is_in)
+			fake_server_tell(fake_server, i,
+					 "@msgid=m%" PRIu64 ";" CV_LINE_TAG
+					 "=%s :%s!u@h PRIVMSG %s :%s",
+					 fake_server->msgid, name, one->nick, message->params[0],
+					 message->params[1]);
+	if (!fake_server->has_receipts) {
+		fake_server_tell(fake_server, client,
+				 "@label=%s;msgid=m%" PRIu64 ";" CV_LINE_TAG
+				 "=%s :%s!u@h PRIVMSG %s :%s",
+				 label, fake_server->msgid, name, one->nick, message->params[0],
+				 message->params[1]);
 		return;
 	}
-	hall_tell(hall, client, "@label=%s :s BATCH +%s labeled-response", label, label);
-	hall_tell(hall, client,
-		  "@batch=%s;msgid=m%" PRIu64 ";" CV_LINE_TAG "=%s :%s!u@h PRIVMSG %s :%s", label,
-		  hall->msgid, name, one->nick, message->params[0], message->params[1]);
-	watch(hall, client, label);
-	hall_tell(hall, client, ":s BATCH -%s", label);
+	fake_server_tell(fake_server, client, "@label=%s :s BATCH +%s labeled-response", label,
+			 label);
+	fake_server_tell(fake_server, client,
+			 "@batch=%s;msgid=m%" PRIu64 ";" CV_LINE_TAG "=%s :%s!u@h PRIVMSG %s :%s",
+			 label, fake_server->msgid, name, one->nick, message->params[0],
+			 message->params[1]);
+	watch(fake_server, client, label);
+	fake_server_tell(fake_server, client, ":s BATCH -%s", label);
 }
 
-static void on_line(struct hall *hall, unsigned client, char *line, size_t len)
+static void on_line(struct fake_server *fake_server, unsigned client, char *line, size_t len)
 {
-	struct hall_client *one = hall->clients + client;
+	struct fake_server_client *one = fake_server->clients + client;
 	struct apo_message message;
 
 	cr_assert(eq(int, apo_message_parse(line, len, &message), APO_MESSAGE_OK), "%s", line);
 	if (strcmp(message.command, "CAP") == 0 && strcmp(message.params[0], "LS") == 0)
-		hall_tell(hall, client, ":s CAP * LS :%s", hall->caps);
+		fake_server_tell(fake_server, client, ":s CAP * LS :%s", fake_server->caps);
 	else if (strcmp(message.command, "CAP") == 0 && strcmp(message.params[0], "REQ") == 0)
-		hall_tell(hall, client, ":s CAP * ACK :%s", message.params[1]);
+		fake_server_tell(fake_server, client, ":s CAP * ACK :%s", message.params[1]);
 	else if (strcmp(message.command, "AUTHENTICATE") == 0 &&
 		 strcmp(message.params[0], "PLAIN") == 0)
-		hall_tell(hall, client, "AUTHENTICATE +");
+		fake_server_tell(fake_server, client, "AUTHENTICATE +");
 	else if (strcmp(message.command, "AUTHENTICATE") == 0) {
-		snprintf(hall->asked, sizeof hall->asked, "%s", message.params[0]);
-		hall_tell(hall, client, ":s %s * :Answer", hall->login);
+		snprintf(fake_server->asked, sizeof fake_server->asked, "%s", message.params[0]);
+		fake_server_tell(fake_server, client, ":s %s * :Answer", fake_server->login);
 	} else if (strcmp(message.command, "NICK") == 0)
 		snprintf(one->nick, sizeof one->nick, "%s", message.params[0]);
 	else if (strcmp(message.command, "CAP") == 0) {
 		one->is_registered = true;
-		hall_tell(hall, client, ":s 001 %s :Welcome", one->nick);
+		fake_server_tell(fake_server, client, ":s 001 %s :Welcome", one->nick);
 	} else if (strcmp(message.command, "JOIN") == 0)
-		on_join(hall, client, message.params[0]);
+		on_join(fake_server, client, message.params[0]);
 	else if (strcmp(message.command, "PRIVMSG") == 0)
-		on_privmsg(hall, client, &message);
-	else if (strcmp(message.command, "CHATHISTORY") == 0 && hall->history) {
-		hall_tell(hall, client, ":s BATCH +hist chathistory %s", message.params[1]);
-		hall_tell(hall, client, "%s", hall->history);
-		hall_tell(hall, client, ":s BATCH -hist");
+		on_privmsg(fake_server, client, &message);
+	else if (strcmp(message.command, "CHATHISTORY") == 0 && fake_server->history) {
+		fake_server_tell(fake_server, client, ":s BATCH +hist chathistory %s",
+				 message.params[1]);
+		fake_server_tell(fake_server, client, "%s", fake_server->history);
+		fake_server_tell(fake_server, client, ":s BATCH -hist");
 	} else if (strcmp(message.command, "QUIT") == 0)
-		send_frame(hall, client,
+		send_frame(fake_server, client,
 			   (struct apo_frame){.kind = APO_FRAME_CLOSE,
 					      .session = one->session,
 					      .text = "bye",
 					      .text_len = 3});
 }
 
-static void on_frame(struct hall *hall, unsigned client, const struct queued *queued)
+static void on_frame(struct fake_server *fake_server, unsigned client, const struct queued *queued)
 {
-	struct hall_client *one = hall->clients + client;
+	struct fake_server_client *one = fake_server->clients + client;
 	struct apo_frame frame;
 	char line[APO_FRAME_LINE_MAX + 2];
 
@@ -261,35 +270,35 @@ static void on_frame(struct hall *hall, unsigned client, const struct queued *qu
 	memcpy(one->handled[0], queued->bytes, queued->len);
 	one->handled_len[0] = queued->len;
 	if (frame.kind == APO_FRAME_OPEN)
-		on_open(hall, client, frame.session);
+		on_open(fake_server, client, frame.session);
 	if (frame.kind != APO_FRAME_LINE || frame.session != one->session)
 		return;
 	memcpy(line, frame.text, frame.text_len);
-	on_line(hall, client, line, frame.text_len);
+	on_line(fake_server, client, line, frame.text_len);
 }
 
 /* The client has dealt with one more: who waits for that is told. */
-static void on_got(struct hall *hall, unsigned client)
+static void on_got(struct fake_server *fake_server, unsigned client)
 {
 	unsigned i = 0, j, recipients;
 
-	hall->got_count[client]++;
-	while (i < hall->watched_count) {
-		struct watched *watched = hall->watched + i;
+	fake_server->got_count[client]++;
+	while (i < fake_server->watched_count) {
+		struct watched *watched = fake_server->watched + i;
 
 		if (watched->is_awaited[client] &&
-		    watched->places[client] <= hall->got_count[client]) {
+		    watched->places[client] <= fake_server->got_count[client]) {
 			watched->is_awaited[client] = false;
 			watched->left--;
 		}
-		for (j = 0, recipients = watched->left; j < hall->client_count; j++)
+		for (j = 0, recipients = watched->left; j < fake_server->client_count; j++)
 			recipients += j != watched->sender && !watched->is_awaited[j];
 		if (watched->left > 0) {
 			i++;
 			continue;
 		}
-		receipt(hall, watched, recipients);
-		*watched = hall->watched[--hall->watched_count];
+		receipt(fake_server, watched, recipients);
+		*watched = fake_server->watched[--fake_server->watched_count];
 	}
 }
 
@@ -300,7 +309,7 @@ static void on_send(void *of, const struct apo_frame *frame)
 	struct call_context *context = of;
 	uint8_t bytes[APO_FRAME_BYTES_MAX];
 
-	put(&context->hall->clients[context->client].to_server, bytes,
+	put(&context->fake_server->clients[context->client].to_server, bytes,
 	    apo_frame_write(frame, bytes));
 }
 
@@ -309,19 +318,19 @@ static void on_show(void *of, const struct cv_shown *shown)
 	static const char *const names[] = {"MESSAGE", "NOTICE", "SAID",   "FAILED", "RECEIPT",
 					    "EVENT",   "INFO",   "STATUS", "JOINED", "NOT_JOINED"};
 	struct call_context *context = of;
-	struct hall_client *one = context->hall->clients + context->client;
+	struct fake_server_client *one = context->fake_server->clients + context->client;
 
-	one->log_len += (size_t)snprintf(one->log + one->log_len, HALL_LOG - one->log_len,
+	one->log_len += (size_t)snprintf(one->log + one->log_len, FAKE_SERVER_LOG - one->log_len,
 					 "%s%s %s %s %s\n", names[shown->kind],
 					 shown->is_history ? "~" : "", shown->channel, shown->nick,
 					 shown->text);
-	cr_assert(lt(sz, one->log_len, HALL_LOG));
+	cr_assert(lt(sz, one->log_len, FAKE_SERVER_LOG));
 }
 
 static void on_keep_line(void *of, uint64_t number, const char *target, const char *text)
 {
 	struct call_context *context = of;
-	struct hall_client *one = context->hall->clients + context->client;
+	struct fake_server_client *one = context->fake_server->clients + context->client;
 	struct kept *kept;
 
 	one->kept = realloc(one->kept, (one->kept_count + 1) * sizeof *one->kept);
@@ -334,7 +343,7 @@ static void on_keep_line(void *of, uint64_t number, const char *target, const ch
 static void on_drop_line(void *of, uint64_t number)
 {
 	struct call_context *context = of;
-	struct hall_client *one = context->hall->clients + context->client;
+	struct fake_server_client *one = context->fake_server->clients + context->client;
 	size_t i;
 
 	for (i = 0; i < one->kept_count && one->kept[i].number != number; i++)
@@ -348,8 +357,8 @@ static void on_keep_seen(void *of, uint32_t place, uint64_t hash)
 	struct call_context *context = of;
 
 	(void)place;
-	context->hall->clients[context->client]
-		.seen[context->hall->clients[context->client].seen_count++ % 8192] = hash;
+	context->fake_server->clients[context->client]
+		.seen[context->fake_server->clients[context->client].seen_count++ % 8192] = hash;
 }
 
 static void on_keep_last(void *of, const char *channel, const char *msgid)
@@ -362,24 +371,24 @@ static void on_keep_last(void *of, const char *channel, const char *msgid)
 static const struct cv_calls calls = {on_send,      on_show,      on_keep_line,
 				      on_drop_line, on_keep_seen, on_keep_last};
 
-static void begin_chat(struct hall *hall, unsigned client)
+static void begin_chat(struct fake_server *fake_server, unsigned client)
 {
-	static const char *const nicks[HALL_CLIENTS] = {"anna", "bob", "carl", "dora"};
-	struct hall_client *one = hall->clients + client;
+	static const char *const nicks[FAKE_SERVER_CLIENTS] = {"anna", "bob", "carl", "dora"};
+	struct fake_server_client *one = fake_server->clients + client;
 	struct cv_start start = {.calls = &calls,
 				 .of = contexts + client,
 				 .nick = nicks[client],
 				 .user = nicks[client],
-				 .password = hall->login ? "secret" : NULL,
+				 .password = fake_server->login ? "secret" : NULL,
 				 .stream = 100 + client,
-				 .seed = random_next(&hall->random),
-				 .history = hall->history ? 10 : 0,
+				 .seed = random_next(&fake_server->random),
+				 .history = fake_server->history ? 10 : 0,
 				 .last_number = one->last_number};
 	size_t i;
 
-	contexts[client] = (struct call_context){hall, client};
+	contexts[client] = (struct call_context){fake_server, client};
 	one->chat = cv_chat_new(&start);
-	cv_chat_set_now(one->chat, hall->now_ns, 1700000000000);
+	cv_chat_set_now(one->chat, fake_server->now_ns, 1700000000000);
 	cr_assert(eq(int, cv_chat_join(one->chat, "#a", ""), 0));
 	for (i = one->seen_count > 8192 ? one->seen_count - 8192 : 0; i < one->seen_count; i++)
 		cv_chat_restore_seen(one->chat, one->seen[i % 8192]);
@@ -388,32 +397,32 @@ static void begin_chat(struct hall *hall, unsigned client)
 				     one->kept[i].text);
 }
 
-void hall_init(struct hall *hall, unsigned client_count, uint64_t seed)
+void fake_server_init(struct fake_server *fake_server, unsigned client_count, uint64_t seed)
 {
 	unsigned i;
 
-	memset(hall, 0, sizeof *hall);
-	hall->random.state = seed;
-	hall->client_count = client_count;
-	hall->epoch = 1;
-	hall->caps = CAPS;
-	hall->has_receipts = true;
-	hall->now_ns = RUDP_NS_PER_S;
+	memset(fake_server, 0, sizeof *fake_server);
+	fake_server->random.state = seed;
+	fake_server->client_count = client_count;
+	fake_server->epoch = 1;
+	fake_server->caps = CAPS;
+	fake_server->has_receipts = true;
+	fake_server->now_ns = RUDP_NS_PER_S;
 	for (i = 0; i < client_count; i++) {
-		queue_init(&hall->clients[i].to_server);
-		queue_init(&hall->clients[i].to_client);
-		hall->clients[i].log = calloc(1, HALL_LOG);
-		begin_chat(hall, i);
-		say_hello(hall, i);
+		queue_init(&fake_server->clients[i].to_server);
+		queue_init(&fake_server->clients[i].to_client);
+		fake_server->clients[i].log = calloc(1, FAKE_SERVER_LOG);
+		begin_chat(fake_server, i);
+		say_hello(fake_server, i);
 	}
 }
 
-void hall_fini(struct hall *hall)
+void fake_server_fini(struct fake_server *fake_server)
 {
 	unsigned i;
 
-	for (i = 0; i < hall->client_count; i++) {
-		struct hall_client *one = hall->clients + i;
+	for (i = 0; i < fake_server->client_count; i++) {
+		struct fake_server_client *one = fake_server->clients + i;
 
 		cr_assert(cv_chat_check(one->chat));
 		cv_chat_free(one->chat);
@@ -426,65 +435,65 @@ void hall_fini(struct hall *hall)
 
 /* ---- what happens ---- */
 
-bool hall_step(struct hall *hall, unsigned client, bool is_to_server)
+bool fake_server_step(struct fake_server *fake_server, unsigned client, bool is_to_server)
 {
-	struct hall_client *one = hall->clients + client;
+	struct fake_server_client *one = fake_server->clients + client;
 	struct queued *queued;
 
 	if (!one->is_linked)
-		say_hello(hall, client);
+		say_hello(fake_server, client);
 	queued = get(is_to_server ? &one->to_server : &one->to_client);
 	if (!queued)
 		return false;
 	if (is_to_server)
-		on_frame(hall, client, queued);
+		on_frame(fake_server, client, queued);
 	else {
-		cv_chat_set_now(one->chat, hall->now_ns, 1700000000000);
+		cv_chat_set_now(one->chat, fake_server->now_ns, 1700000000000);
 		cv_chat_on_message(one->chat, queued->bytes, queued->len);
-		on_got(hall, client);
+		on_got(fake_server, client);
 	}
 	free(queued);
 	cr_assert(cv_chat_check(one->chat));
 	return true;
 }
 
-void hall_settle(struct hall *hall)
+void fake_server_settle(struct fake_server *fake_server)
 {
 	bool is_moving = true;
 	unsigned i;
 
 	while (is_moving)
-		for (i = 0, is_moving = false; i < hall->client_count; i++) {
-			while (hall_step(hall, i, true))
+		for (i = 0, is_moving = false; i < fake_server->client_count; i++) {
+			while (fake_server_step(fake_server, i, true))
 				is_moving = true;
-			while (hall_step(hall, i, false))
+			while (fake_server_step(fake_server, i, false))
 				is_moving = true;
 		}
 }
 
-void hall_wait(struct hall *hall, int64_t span_ns)
+void fake_server_wait(struct fake_server *fake_server, int64_t span_ns)
 {
 	unsigned i;
 
-	hall->now_ns += span_ns;
-	for (i = 0; i < hall->client_count; i++) {
-		cv_chat_set_now(hall->clients[i].chat, hall->now_ns, 1700000000000);
-		cv_chat_on_time(hall->clients[i].chat);
+	fake_server->now_ns += span_ns;
+	for (i = 0; i < fake_server->client_count; i++) {
+		cv_chat_set_now(fake_server->clients[i].chat, fake_server->now_ns, 1700000000000);
+		cv_chat_on_time(fake_server->clients[i].chat);
 	}
 }
 
-void hall_restart_server(struct hall *hall)
+void fake_server_restart_server(struct fake_server *fake_server)
 {
 	unsigned i, again;
 
-	hall->epoch++;
-	hall->watched_count = 0;
-	for (i = 0; i < hall->client_count; i++) {
-		struct hall_client *one = hall->clients + i;
+	fake_server->epoch++;
+	fake_server->watched_count = 0;
+	for (i = 0; i < fake_server->client_count; i++) {
+		struct fake_server_client *one = fake_server->clients + i;
 
 		clear(&one->to_client);
-		hall->got_count[i] = hall->put_count[i];
-		for (again = 0; again < random_below(&hall->random, 4); again++)
+		fake_server->got_count[i] = fake_server->put_count[i];
+		for (again = 0; again < random_below(&fake_server->random, 4); again++)
 			if (again < 3 && one->handled_len[again])
 				put_first(&one->to_server, one->handled[again],
 					  one->handled_len[again]);
@@ -494,31 +503,31 @@ void hall_restart_server(struct hall *hall)
 	}
 }
 
-void hall_restart_client(struct hall *hall, unsigned client)
+void fake_server_restart_client(struct fake_server *fake_server, unsigned client)
 {
-	struct hall_client *one = hall->clients + client;
+	struct fake_server_client *one = fake_server->clients + client;
 
 	cv_chat_free(one->chat);
 	clear(&one->to_server);
 	one->is_linked = false;
-	begin_chat(hall, client);
+	begin_chat(fake_server, client);
 }
 
-void hall_say(struct hall *hall, unsigned client, const char *text)
+void fake_server_say(struct fake_server *fake_server, unsigned client, const char *text)
 {
-	struct hall_client *one = hall->clients + client;
+	struct fake_server_client *one = fake_server->clients + client;
 	uint64_t last;
 
-	cv_chat_set_now(one->chat, hall->now_ns, 1700000000000);
+	cv_chat_set_now(one->chat, fake_server->now_ns, 1700000000000);
 	cr_assert(ge(int, cv_chat_say(one->chat, "#a", text, &last), 1));
 }
 
-char *hall_log(struct hall *hall, unsigned client)
+char *fake_server_log(struct fake_server *fake_server, unsigned client)
 {
-	static char log[HALL_LOG];
+	static char log[FAKE_SERVER_LOG];
 
-	memcpy(log, hall->clients[client].log, HALL_LOG);
-	hall->clients[client].log[0] = 0;
-	hall->clients[client].log_len = 0;
+	memcpy(log, fake_server->clients[client].log, FAKE_SERVER_LOG);
+	fake_server->clients[client].log[0] = 0;
+	fake_server->clients[client].log_len = 0;
 	return log;
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hall - a server of a page or two, and clients of it, in virtual time. What is between them is a
+ * fake_server - a server of a page or two, and clients of it, in virtual time. What is between them is a
  * queue each way, as the messaging library is: nothing is lost while both ends live. A server that
  * dies takes with it what it had sent and nobody had got; what clients had sent comes to the next
  * one, and what the dead one had handled and not acknowledged comes again.
  */
-#ifndef HALL_H
-#define HALL_H
+#ifndef FAKE_SERVER_H
+#define FAKE_SERVER_H
 
 #include <stdint.h>
 
 #include "base/random.h"
 #include "conversation/converse/chat.h"
 
-#define HALL_CLIENTS 4
-#define HALL_LOG 400000
+#define FAKE_SERVER_CLIENTS 4
+#define FAKE_SERVER_LOG 400000
 
 struct queued {
 	struct queued *next;
@@ -32,7 +32,7 @@ struct kept {
 	char target[80], text[520];
 };
 
-struct hall_client {
+struct fake_server_client {
 	struct cv_chat *chat;
 	struct queue to_server, to_client;
 	char *log; /* what it was shown: "MESSAGE #a anna hello\n" */
@@ -50,15 +50,16 @@ struct hall_client {
 /* A message that is watched. */
 struct watched {
 	unsigned sender, left;
-	uint64_t msgid, places[HALL_CLIENTS]; /* of the frame in the client's queue; 0: has it */
-	bool is_awaited[HALL_CLIENTS];
+	/* of the frame in the client's queue; 0: has it */
+	uint64_t msgid, places[FAKE_SERVER_CLIENTS];
+	bool is_awaited[FAKE_SERVER_CLIENTS];
 };
 
-struct hall {
-	struct hall_client clients[HALL_CLIENTS];
+struct fake_server {
+	struct fake_server_client clients[FAKE_SERVER_CLIENTS];
 	unsigned client_count;
 	uint64_t epoch, msgid;
-	uint64_t put_count[HALL_CLIENTS], got_count[HALL_CLIENTS];
+	uint64_t put_count[FAKE_SERVER_CLIENTS], got_count[FAKE_SERVER_CLIENTS];
 	struct watched watched[256];
 	unsigned watched_count;
 	int64_t now_ns;
@@ -70,21 +71,21 @@ struct hall {
 	struct random random;
 };
 
-void hall_init(struct hall *hall, unsigned client_count, uint64_t seed);
-void hall_fini(struct hall *hall);
+void fake_server_init(struct fake_server *fake_server, unsigned client_count, uint64_t seed);
+void fake_server_fini(struct fake_server *fake_server);
 /* One message from or to a client, or (false) there is none. */
-bool hall_step(struct hall *hall, unsigned client, bool is_to_server);
+bool fake_server_step(struct fake_server *fake_server, unsigned client, bool is_to_server);
 /* Everything that is under way, also what comes of it. */
-void hall_settle(struct hall *hall);
-void hall_wait(struct hall *hall, int64_t span_ns);
-void hall_restart_server(struct hall *hall);
+void fake_server_settle(struct fake_server *fake_server);
+void fake_server_wait(struct fake_server *fake_server, int64_t span_ns);
+void fake_server_restart_server(struct fake_server *fake_server);
 /* The process dies, and another begins with its store. */
-void hall_restart_client(struct hall *hall, unsigned client);
-void hall_say(struct hall *hall, unsigned client, const char *text);
+void fake_server_restart_client(struct fake_server *fake_server, unsigned client);
+void fake_server_say(struct fake_server *fake_server, unsigned client, const char *text);
 /* What the server says by itself. */
-void hall_tell(struct hall *hall, unsigned client, const char *format, ...)
+void fake_server_tell(struct fake_server *fake_server, unsigned client, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* What the client has been shown since the last call. */
-char *hall_log(struct hall *hall, unsigned client);
+char *fake_server_log(struct fake_server *fake_server, unsigned client);
 
 #endif

@@ -9,16 +9,16 @@
 #include "conversation/converse/dedup.h"
 #include "fake_server.h"
 
-static struct hall hall;
+static struct fake_server fake_server;
 
 static void begin(void)
 {
-	hall_init(&hall, 2, 1);
+	fake_server_init(&fake_server, 2, 1);
 }
 
 static void end(void)
 {
-	hall_fini(&hall);
+	fake_server_fini(&fake_server);
 }
 
 TestSuite(chat, .init = begin, .fini = end);
@@ -26,74 +26,76 @@ TestSuite(chat, .init = begin, .fini = end);
 /* Joined, and what was shown by then forgotten. */
 static void settle(void)
 {
-	hall_settle(&hall);
-	hall_log(&hall, 0);
-	hall_log(&hall, 1);
+	fake_server_settle(&fake_server);
+	fake_server_log(&fake_server, 0);
+	fake_server_log(&fake_server, 1);
 }
 
 static bool has(unsigned client, const char *line)
 {
-	return strstr(hall.clients[client].log, line) != NULL;
+	return strstr(fake_server.clients[client].log, line) != NULL;
 }
 
 Test(chat, registers_joins_and_says)
 {
-	hall_say(&hall, 0, "early");
-	hall_settle(&hall);
-	cr_assert(cv_chat_is_in(hall.clients[0].chat, "#A"));
+	fake_server_say(&fake_server, 0, "early");
+	fake_server_settle(&fake_server);
+	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#A"));
 	cr_assert(has(0, "STATUS   registered as anna\n"));
 	cr_assert(has(0, "JOINED #a  \n"));
 	cr_assert(has(0, "SAID #a anna early\n"));
 	settle();
-	hall_say(&hall, 0, "hello");
-	hall_settle(&hall);
-	cr_assert(eq(str, hall_log(&hall, 1), "MESSAGE #a anna hello\n"));
-	cr_assert(eq(str, hall_log(&hall, 0), "SAID #a anna hello\nRECEIPT #a  \nRECEIPT #a  \n"));
-	cr_assert(eq(sz, cv_chat_unsaid(hall.clients[0].chat), 0));
-	cr_assert(eq(sz, cv_chat_receipts_open(hall.clients[0].chat), 0));
-	cr_assert(eq(u64, cv_chat_receipts_missing(hall.clients[0].chat), 0));
+	fake_server_say(&fake_server, 0, "hello");
+	fake_server_settle(&fake_server);
+	cr_assert(eq(str, fake_server_log(&fake_server, 1), "MESSAGE #a anna hello\n"));
+	cr_assert(eq(str, fake_server_log(&fake_server, 0),
+		     "SAID #a anna hello\nRECEIPT #a  \nRECEIPT #a  \n"));
+	cr_assert(eq(sz, cv_chat_unsaid(fake_server.clients[0].chat), 0));
+	cr_assert(eq(sz, cv_chat_receipts_open(fake_server.clients[0].chat), 0));
+	cr_assert(eq(u64, cv_chat_receipts_missing(fake_server.clients[0].chat), 0));
 }
 
 /* The receipt is what lets it go: what the server had in memory may have died with it. */
 Test(chat, what_was_said_and_got_by_nobody_is_said_again)
 {
 	settle();
-	hall_say(&hall, 0, "hello");
-	while (hall_step(&hall, 0, true) || hall_step(&hall, 0, false))
+	fake_server_say(&fake_server, 0, "hello");
+	while (fake_server_step(&fake_server, 0, true) || fake_server_step(&fake_server, 0, false))
 		;
 	cr_assert(has(0, "SAID #a anna hello\n"));
-	hall_restart_server(&hall);
-	hall_settle(&hall);
-	hall_wait(&hall, CV_GATHER_NS);
-	hall_settle(&hall);
+	fake_server_restart_server(&fake_server);
+	fake_server_settle(&fake_server);
+	fake_server_wait(&fake_server, CV_GATHER_NS);
+	fake_server_settle(&fake_server);
 	cr_assert(has(1, "MESSAGE #a anna hello\n"));
-	cr_assert(eq(ptr, strstr(strstr(hall.clients[0].log, "SAID") + 1, "SAID"), NULL));
-	cr_assert(eq(sz, hall.clients[0].kept_count, 0));
+	cr_assert(eq(ptr, strstr(strstr(fake_server.clients[0].log, "SAID") + 1, "SAID"), NULL));
+	cr_assert(eq(sz, fake_server.clients[0].kept_count, 0));
 }
 
 Test(chat, what_is_left_waits_until_the_others_are_back)
 {
 	settle();
-	hall_restart_server(&hall);
-	hall_say(&hall, 0, "are you there?");
-	while (hall_step(&hall, 0, true) || hall_step(&hall, 0, false))
+	fake_server_restart_server(&fake_server);
+	fake_server_say(&fake_server, 0, "are you there?");
+	while (fake_server_step(&fake_server, 0, true) || fake_server_step(&fake_server, 0, false))
 		;
-	cr_assert(cv_chat_is_in(hall.clients[0].chat, "#a"));
-	cr_assert(eq(sz, cv_chat_unsaid(hall.clients[0].chat), 1));
-	hall_settle(&hall);
+	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#a"));
+	cr_assert(eq(sz, cv_chat_unsaid(fake_server.clients[0].chat), 1));
+	fake_server_settle(&fake_server);
 	cr_assert(has(1, "MESSAGE #a anna are you there?\n"));
 }
 
 Test(chat, nobody_is_waited_for_longer_than_it_is_worth)
 {
 	settle();
-	hall_restart_server(&hall);
-	hall_say(&hall, 0, "are you there?");
-	while (hall_step(&hall, 0, true) || hall_step(&hall, 0, false))
+	fake_server_restart_server(&fake_server);
+	fake_server_say(&fake_server, 0, "are you there?");
+	while (fake_server_step(&fake_server, 0, true) || fake_server_step(&fake_server, 0, false))
 		;
-	cr_assert(le(i64, cv_chat_next_at_ns(hall.clients[0].chat), hall.now_ns + CV_GATHER_NS));
-	hall_wait(&hall, CV_GATHER_NS);
-	while (hall_step(&hall, 0, true) || hall_step(&hall, 0, false))
+	cr_assert(le(i64, cv_chat_next_at_ns(fake_server.clients[0].chat),
+		     fake_server.now_ns + CV_GATHER_NS));
+	fake_server_wait(&fake_server, CV_GATHER_NS);
+	while (fake_server_step(&fake_server, 0, true) || fake_server_step(&fake_server, 0, false))
 		;
 	cr_assert(has(0, "SAID #a anna are you there?\n"));
 }
@@ -103,15 +105,15 @@ Test(chat, a_line_that_is_refused_is_told_and_not_said_again)
 	uint64_t last;
 
 	settle();
-	cr_assert(eq(int, cv_chat_say(hall.clients[0].chat, "nobody", "hello", &last), 1));
-	hall_settle(&hall);
-	cr_assert(eq(str, hall_log(&hall, 0), "FAILED nobody  Cannot send\n"));
-	cr_assert(eq(sz, hall.clients[0].kept_count, 0));
+	cr_assert(eq(int, cv_chat_say(fake_server.clients[0].chat, "nobody", "hello", &last), 1));
+	fake_server_settle(&fake_server);
+	cr_assert(eq(str, fake_server_log(&fake_server, 0), "FAILED nobody  Cannot send\n"));
+	cr_assert(eq(sz, fake_server.clients[0].kept_count, 0));
 }
 
 Test(chat, what_cannot_be_said_is_refused_at_once)
 {
-	struct cv_chat *chat = hall.clients[0].chat;
+	struct cv_chat *chat = fake_server.clients[0].chat;
 	uint64_t last;
 
 	cr_assert(eq(int, cv_chat_say(chat, "#a", "two\nlines", &last), -EINVAL));
@@ -130,11 +132,11 @@ Test(chat, a_long_text_is_several_lines)
 	settle();
 	memset(text, 'x', 2000);
 	text[2000] = 0;
-	count = cv_chat_say(hall.clients[0].chat, "#a", text, &last);
+	count = cv_chat_say(fake_server.clients[0].chat, "#a", text, &last);
 	cr_assert(eq(int, count, (int)last));
 	cr_assert(ge(int, count, 5));
-	hall_settle(&hall);
-	cr_assert(eq(sz, cv_chat_unsaid(hall.clients[0].chat), 0));
+	fake_server_settle(&fake_server);
+	cr_assert(eq(sz, cv_chat_unsaid(fake_server.clients[0].chat), 0));
 }
 
 Test(chat, not_more_than_the_window_is_under_way)
@@ -143,8 +145,8 @@ Test(chat, not_more_than_the_window_is_under_way)
 
 	settle();
 	for (i = 0; i < 3 * CV_WINDOW; i++)
-		hall_say(&hall, 0, "x");
-	for (i = 0; hall_step(&hall, 0, true); i++)
+		fake_server_say(&fake_server, 0, "x");
+	for (i = 0; fake_server_step(&fake_server, 0, true); i++)
 		lines++;
 	cr_assert(eq(int, lines, CV_WINDOW));
 }
@@ -152,13 +154,15 @@ Test(chat, not_more_than_the_window_is_under_way)
 Test(chat, the_same_message_is_shown_once)
 {
 	settle();
-	hall_tell(&hall, 1, "@msgid=m9;" CV_LINE_TAG "=0000000000000001.5 :x!u@h PRIVMSG #a :one");
-	hall_tell(&hall, 1, "@msgid=m9 :x!u@h PRIVMSG #a :one");
-	hall_tell(&hall, 1, "@msgid=m10;" CV_LINE_TAG "=0000000000000001.5 :x!u@h PRIVMSG #a :one");
-	hall_tell(&hall, 1, ":x!u@h PRIVMSG #a :two");
-	hall_tell(&hall, 1, ":x!u@h PRIVMSG #a :two");
-	hall_settle(&hall);
-	cr_assert(eq(str, hall_log(&hall, 1),
+	fake_server_tell(&fake_server, 1,
+			 "@msgid=m9;" CV_LINE_TAG "=0000000000000001.5 :x!u@h PRIVMSG #a :one");
+	fake_server_tell(&fake_server, 1, "@msgid=m9 :x!u@h PRIVMSG #a :one");
+	fake_server_tell(&fake_server, 1,
+			 "@msgid=m10;" CV_LINE_TAG "=0000000000000001.5 :x!u@h PRIVMSG #a :one");
+	fake_server_tell(&fake_server, 1, ":x!u@h PRIVMSG #a :two");
+	fake_server_tell(&fake_server, 1, ":x!u@h PRIVMSG #a :two");
+	fake_server_settle(&fake_server);
+	cr_assert(eq(str, fake_server_log(&fake_server, 1),
 		     "MESSAGE #a x one\nMESSAGE #a x two\nMESSAGE #a x two\n"));
 }
 
@@ -171,79 +175,79 @@ Test(chat, tags_of_strangers_do_not_hide_a_message)
 	len = (size_t)snprintf(line, sizeof line, "@msgid=m9;+x=");
 	memset(line + len, 'y', 4080);
 	strcpy(line + len + 4080, ";time=2026-01-01T00:00:00.000Z :x!u@h PRIVMSG #a :one");
-	hall_tell(&hall, 1, "%s", line);
-	hall_settle(&hall);
-	cr_assert(eq(str, hall_log(&hall, 1), "MESSAGE #a x one\n"));
+	fake_server_tell(&fake_server, 1, "%s", line);
+	fake_server_settle(&fake_server);
+	cr_assert(eq(str, fake_server_log(&fake_server, 1), "MESSAGE #a x one\n"));
 }
 
 Test(chat, a_nick_that_is_taken_gets_a_tail)
 {
-	while (hall_step(&hall, 0, false) || !strcmp(hall.clients[0].nick, ""))
-		hall_step(&hall, 0, true);
-	hall_tell(&hall, 0, ":s 433 * anna :Nickname is already in use");
-	hall_settle(&hall);
-	cr_assert(eq(str, (char *)cv_chat_own_nick(hall.clients[0].chat), "anna_"));
-	cr_assert(eq(str, hall.clients[0].nick, "anna_"));
+	while (fake_server_step(&fake_server, 0, false) || !strcmp(fake_server.clients[0].nick, ""))
+		fake_server_step(&fake_server, 0, true);
+	fake_server_tell(&fake_server, 0, ":s 433 * anna :Nickname is already in use");
+	fake_server_settle(&fake_server);
+	cr_assert(eq(str, (char *)cv_chat_own_nick(fake_server.clients[0].chat), "anna_"));
+	cr_assert(eq(str, fake_server.clients[0].nick, "anna_"));
 }
 
 Test(chat, what_was_missed_comes_before_what_is_said_now)
 {
-	hall.history = "@batch=hist;msgid=m1 :x!u@h PRIVMSG #a :first";
-	hall.caps = "message-tags batch echo-message labeled-response draft/chathistory";
-	hall_restart_client(&hall, 1);
-	hall.clients[1].is_linked = true;
-	while (!cv_chat_is_ready(hall.clients[1].chat))
-		if (!hall_step(&hall, 1, true))
-			hall_step(&hall, 1, false);
+	fake_server.history = "@batch=hist;msgid=m1 :x!u@h PRIVMSG #a :first";
+	fake_server.caps = "message-tags batch echo-message labeled-response draft/chathistory";
+	fake_server_restart_client(&fake_server, 1);
+	fake_server.clients[1].is_linked = true;
+	while (!cv_chat_is_ready(fake_server.clients[1].chat))
+		if (!fake_server_step(&fake_server, 1, true))
+			fake_server_step(&fake_server, 1, false);
 	/* Said between JOIN and the history. */
-	while (!hall.clients[1].is_in)
-		hall_step(&hall, 1, true);
-	while (hall_step(&hall, 1, false))
+	while (!fake_server.clients[1].is_in)
+		fake_server_step(&fake_server, 1, true);
+	while (fake_server_step(&fake_server, 1, false))
 		;
-	hall_tell(&hall, 1, "@msgid=m2 :x!u@h PRIVMSG #a :second");
-	hall_step(&hall, 1, false);
-	hall_log(&hall, 1);
-	hall_settle(&hall);
-	cr_assert(eq(str, hall_log(&hall, 1),
+	fake_server_tell(&fake_server, 1, "@msgid=m2 :x!u@h PRIVMSG #a :second");
+	fake_server_step(&fake_server, 1, false);
+	fake_server_log(&fake_server, 1);
+	fake_server_settle(&fake_server);
+	cr_assert(eq(str, fake_server_log(&fake_server, 1),
 		     "MESSAGE~ #a x first\nMESSAGE #a x second\nJOINED #a  \n"
 		     "EVENT #a  anna has joined\n"));
 }
 
 static void log_in(const char *numeric)
 {
-	hall.login = numeric;
-	hall.caps = "message-tags batch echo-message labeled-response sasl=PLAIN";
-	hall_restart_client(&hall, 0);
-	hall_settle(&hall);
+	fake_server.login = numeric;
+	fake_server.caps = "message-tags batch echo-message labeled-response sasl=PLAIN";
+	fake_server_restart_client(&fake_server, 0);
+	fake_server_settle(&fake_server);
 }
 
 Test(chat, logs_in_before_it_registers)
 {
 	log_in("903");
-	cr_assert(eq(str, hall.asked, "AGFubmEAc2VjcmV0")); /* 0 anna 0 secret */
-	cr_assert(cv_chat_is_in(hall.clients[0].chat, "#a"));
+	cr_assert(eq(str, fake_server.asked, "AGFubmEAc2VjcmV0")); /* 0 anna 0 secret */
+	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#a"));
 }
 
 Test(chat, a_password_that_is_wrong_is_told)
 {
 	log_in("904");
 	cr_assert(has(0, "STATUS   Answer\n"));
-	cr_assert(cv_chat_is_in(hall.clients[0].chat, "#a"));
+	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#a"));
 }
 
 Test(chat, a_server_without_what_is_needed_is_a_misfit)
 {
-	hall.caps = "message-tags batch";
-	hall_settle(&hall);
-	cr_assert(ne(ptr, (void *)cv_chat_misfit(hall.clients[0].chat), NULL));
+	fake_server.caps = "message-tags batch";
+	fake_server_settle(&fake_server);
+	cr_assert(ne(ptr, (void *)cv_chat_misfit(fake_server.clients[0].chat), NULL));
 }
 
 Test(chat, another_version_of_the_frames_is_a_misfit)
 {
 	static const uint8_t hello[] = {1, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0};
 
-	cv_chat_on_message(hall.clients[0].chat, hello, sizeof hello);
-	cr_assert(ne(ptr, (void *)cv_chat_misfit(hall.clients[0].chat), NULL));
+	cv_chat_on_message(fake_server.clients[0].chat, hello, sizeof hello);
+	cr_assert(ne(ptr, (void *)cv_chat_misfit(fake_server.clients[0].chat), NULL));
 }
 
 Test(chat, a_session_that_the_server_closes_is_opened_anew_later)
@@ -252,23 +256,23 @@ Test(chat, a_session_that_the_server_closes_is_opened_anew_later)
 	struct apo_frame close = {.kind = APO_FRAME_CLOSE, .text = "no", .text_len = 2};
 
 	settle();
-	close.session = hall.clients[0].session;
-	cv_chat_on_message(hall.clients[0].chat, bytes, apo_frame_write(&close, bytes));
-	cr_assert(not(cv_chat_is_ready(hall.clients[0].chat)));
-	cr_assert(
-		eq(i64, cv_chat_next_at_ns(hall.clients[0].chat), hall.now_ns + CV_RETRY_FIRST_NS));
-	hall_wait(&hall, CV_RETRY_FIRST_NS);
-	hall_settle(&hall);
-	cr_assert(cv_chat_is_in(hall.clients[0].chat, "#a"));
+	close.session = fake_server.clients[0].session;
+	cv_chat_on_message(fake_server.clients[0].chat, bytes, apo_frame_write(&close, bytes));
+	cr_assert(not(cv_chat_is_ready(fake_server.clients[0].chat)));
+	cr_assert(eq(i64, cv_chat_next_at_ns(fake_server.clients[0].chat),
+		     fake_server.now_ns + CV_RETRY_FIRST_NS));
+	fake_server_wait(&fake_server, CV_RETRY_FIRST_NS);
+	fake_server_settle(&fake_server);
+	cr_assert(cv_chat_is_in(fake_server.clients[0].chat, "#a"));
 }
 
 Test(chat, quitting_is_over_when_the_server_has_said_so)
 {
 	settle();
-	cv_chat_quit(hall.clients[0].chat, "bye");
-	cr_assert(not(cv_chat_is_over(hall.clients[0].chat)));
-	hall_settle(&hall);
-	cr_assert(cv_chat_is_over(hall.clients[0].chat));
+	cv_chat_quit(fake_server.clients[0].chat, "bye");
+	cr_assert(not(cv_chat_is_over(fake_server.clients[0].chat)));
+	fake_server_settle(&fake_server);
+	cr_assert(cv_chat_is_over(fake_server.clients[0].chat));
 }
 
 /* ---- seen ---- */

@@ -14,7 +14,7 @@
 #define SEEDS 300
 #define STEPS 1500
 
-static struct hall hall;
+static struct fake_server fake_server;
 
 /* Lines of one nick in a log, in order: "kind #a nick n". */
 static void check_lines(uint64_t seed, const char *log, const char *kind, const char *nick,
@@ -43,11 +43,11 @@ static void check_all(uint64_t seed, const unsigned *said)
 	static const char *const nicks[] = {"anna", "bob", "carl", "dora"};
 	unsigned i, j;
 
-	for (i = 0; i < hall.client_count; i++) {
-		cr_assert(eq(sz, hall.clients[i].kept_count, 0), "seed %llu",
+	for (i = 0; i < fake_server.client_count; i++) {
+		cr_assert(eq(sz, fake_server.clients[i].kept_count, 0), "seed %llu",
 			  (unsigned long long)seed);
-		for (j = 0; j < hall.client_count; j++)
-			check_lines(seed, hall.clients[i].log, i == j ? "SAID" : "MESSAGE",
+		for (j = 0; j < fake_server.client_count; j++)
+			check_lines(seed, fake_server.clients[i].log, i == j ? "SAID" : "MESSAGE",
 				    nicks[j], said[j]);
 	}
 }
@@ -57,49 +57,50 @@ static void settle(void)
 	unsigned i;
 
 	for (i = 0; i < 20; i++) {
-		hall_settle(&hall);
-		hall_wait(&hall, RUDP_NS_PER_S);
+		fake_server_settle(&fake_server);
+		fake_server_wait(&fake_server, RUDP_NS_PER_S);
 	}
-	hall_settle(&hall);
+	fake_server_settle(&fake_server);
 }
 
 static void run(uint64_t seed, bool do_clients_die)
 {
-	unsigned said[HALL_CLIENTS] = {0}, i, client;
+	unsigned said[FAKE_SERVER_CLIENTS] = {0}, i, client;
 	char text[32];
 
-	hall_init(&hall, 2 + (unsigned)(seed % 3), seed);
-	hall.has_receipts = true;
-	hall_settle(&hall);
+	fake_server_init(&fake_server, 2 + (unsigned)(seed % 3), seed);
+	fake_server.has_receipts = true;
+	fake_server_settle(&fake_server);
 	for (i = 0; i < STEPS; i++) {
-		client = (unsigned)random_below(&hall.random, hall.client_count);
-		switch (random_below(&hall.random, 40)) {
+		client = (unsigned)random_below(&fake_server.random, fake_server.client_count);
+		switch (random_below(&fake_server.random, 40)) {
 		case 0:
 		case 1:
 		case 2:
 			/* Of those that die only the first speaks. */
 			client = do_clients_die ? 0 : client;
 			snprintf(text, sizeof text, "%u", ++said[client]);
-			hall_say(&hall, client, text);
+			fake_server_say(&fake_server, client, text);
 			break;
 		case 3:
-			if (random_below(&hall.random, 6) > 0)
+			if (random_below(&fake_server.random, 6) > 0)
 				break;
 			if (do_clients_die)
-				hall_restart_client(&hall, 0);
+				fake_server_restart_client(&fake_server, 0);
 			else
-				hall_restart_server(&hall);
+				fake_server_restart_server(&fake_server);
 			break;
 		case 4:
-			hall_wait(&hall, RUDP_NS_PER_MS);
+			fake_server_wait(&fake_server, RUDP_NS_PER_MS);
 			break;
 		default:
-			(void)hall_step(&hall, client, random_below(&hall.random, 2) == 0);
+			(void)fake_server_step(&fake_server, client,
+					       random_below(&fake_server.random, 2) == 0);
 		}
 	}
 	settle();
 	check_all(seed, said);
-	hall_fini(&hall);
+	fake_server_fini(&fake_server);
 }
 
 Test(chat_model, a_server_that_dies_loses_and_doubles_no_line, .timeout = 600)
