@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "messaging/fabric.h"
+#include "messaging/net_sim.h"
 
 #define SEEDS 500
 #define MESSAGES 150

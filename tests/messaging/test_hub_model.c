@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "messaging/fabric.h"
+#include "messaging/net_sim.h"
 
 #define SEEDS 150
 #define MESSAGES 150

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "messaging/fabric.h"
+#include "messaging/net_sim.h"
 
 #define SEEDS 3000
 #define MESSAGES 60      /* accepted, of each side */

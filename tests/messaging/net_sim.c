@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "messaging/fabric.h"
+#include "messaging/net_sim.h"
 
 #include <assert.h>
 #include <errno.h>
