@@ -18,14 +18,14 @@ struct end {
 	bool wants_write;
 };
 
-struct fabric_pipe {
+struct net_sim_pipe {
 	struct end ends[2];
 	bool is_open;
 	int64_t opens_at_ns;
 	bool fails;
 };
 
-struct rudpmsg_hub_config fabric_config(const char *name, uint64_t seed, enum rudpmsg_ack ack)
+struct rudpmsg_hub_config net_sim_config(const char *name, uint64_t seed, enum rudpmsg_ack ack)
 {
 	struct rudpmsg_hub_config config = {
 		.ack = ack,
@@ -47,54 +47,55 @@ struct rudpmsg_hub_config fabric_config(const char *name, uint64_t seed, enum ru
 	return config;
 }
 
-uint64_t fabric_first_seed(uint64_t seeds)
+uint64_t net_sim_first_seed(uint64_t seeds)
 {
 	const char *round = getenv("RUDP_TEST_ROUND");
 
 	return 1 + (round ? strtoull(round, NULL, 10) : 0) * seeds;
 }
 
-void fabric_init(struct fabric *fabric, uint64_t seed)
+void net_sim_init(struct net_sim *net_sim, uint64_t seed)
 {
-	memset(fabric, 0, sizeof *fabric);
-	fabric->random.state = seed;
-	fabric->now_ns = RUDP_NS_PER_S;
+	memset(net_sim, 0, sizeof *net_sim);
+	net_sim->random.state = seed;
+	net_sim->now_ns = RUDP_NS_PER_S;
 }
 
-static void pipe_free(struct fabric *fabric, unsigned i)
+static void pipe_free(struct net_sim *net_sim, unsigned i)
 {
-	struct fabric_pipe *pipe = fabric->pipes[i];
+	struct net_sim_pipe *pipe = net_sim->pipes[i];
 
 	rudp_ring_fini(&pipe->ends[0].in);
 	rudp_ring_fini(&pipe->ends[1].in);
 	free(pipe);
-	fabric->pipes[i] = NULL;
+	net_sim->pipes[i] = NULL;
 }
 
-void fabric_fini(struct fabric *fabric)
+void net_sim_fini(struct net_sim *net_sim)
 {
 	unsigned i;
 
-	for (i = 0; i < fabric->node_count; i++)
-		fabric_kill(fabric, i);
-	for (i = 0; i < FABRIC_PIPES_MAX; i++)
-		if (fabric->pipes[i])
-			pipe_free(fabric, i);
+	for (i = 0; i < net_sim->node_count; i++)
+		net_sim_kill(net_sim, i);
+	for (i = 0; i < NET_SIM_PIPES_MAX; i++)
+		if (net_sim->pipes[i])
+			pipe_free(net_sim, i);
 }
 
-void fabric_start(struct fabric *fabric, unsigned i, const struct rudpmsg_hub_config *config)
+void net_sim_start(struct net_sim *net_sim, unsigned i, const struct rudpmsg_hub_config *config)
 {
-	assert(i < FABRIC_NODES_MAX && !fabric->nodes[i].hub);
-	if (fabric->node_count <= i)
-		fabric->node_count = i + 1;
-	fabric->nodes[i].hub = rudpmsg_hub_new(config, fabric->now_ns);
-	fabric->nodes[i].port = (uint16_t)(1000 + i);
-	assert(fabric->nodes[i].hub);
-	if (fabric->nodes[i].store)
-		memory_store_restore(fabric->nodes[i].store, fabric->nodes[i].hub, fabric->now_ns);
+	assert(i < NET_SIM_NODES_MAX && !net_sim->nodes[i].hub);
+	if (net_sim->node_count <= i)
+		net_sim->node_count = i + 1;
+	net_sim->nodes[i].hub = rudpmsg_hub_new(config, net_sim->now_ns);
+	net_sim->nodes[i].port = (uint16_t)(1000 + i);
+	assert(net_sim->nodes[i].hub);
+	if (net_sim->nodes[i].store)
+		memory_store_restore(net_sim->nodes[i].store, net_sim->nodes[i].hub,
+				     net_sim->now_ns);
 }
 
-static void cut(struct fabric_pipe *pipe, unsigned side, bool lose, int error)
+static void cut(struct net_sim_pipe *pipe, unsigned side, bool lose, int error)
 {
 	struct end *end = pipe->ends + side;
 
@@ -105,87 +106,87 @@ static void cut(struct fabric_pipe *pipe, unsigned side, bool lose, int error)
 	end->is_cut = true;
 }
 
-void fabric_kill(struct fabric *fabric, unsigned i)
+void net_sim_kill(struct net_sim *net_sim, unsigned i)
 {
-	struct fabric_pipe *pipe;
+	struct net_sim_pipe *pipe;
 	unsigned p, side;
 
-	if (!fabric->nodes[i].hub)
+	if (!net_sim->nodes[i].hub)
 		return;
-	for (p = 0; p < FABRIC_PIPES_MAX; p++) {
-		pipe = fabric->pipes[p];
+	for (p = 0; p < NET_SIM_PIPES_MAX; p++) {
+		pipe = net_sim->pipes[p];
 		for (side = 0; pipe && side < 2; side++) {
 			if (pipe->ends[side].node != (int)i || !pipe->ends[side].link)
 				continue;
 			pipe->ends[side].link = NULL;
-			cut(pipe, !side, random_below(&fabric->random, 2), ECONNRESET);
+			cut(pipe, !side, random_below(&net_sim->random, 2), ECONNRESET);
 		}
 	}
-	rudpmsg_hub_free(fabric->nodes[i].hub);
-	fabric->nodes[i].hub = NULL;
-	fabric->nodes[i].batch = NULL;
-	fabric->nodes[i].is_written = false;
+	rudpmsg_hub_free(net_sim->nodes[i].hub);
+	net_sim->nodes[i].hub = NULL;
+	net_sim->nodes[i].batch = NULL;
+	net_sim->nodes[i].is_written = false;
 }
 
 /* A batch is taken, is on the disk, is known to be: one thing at a time. */
-static void step_store(struct fabric *fabric, struct fabric_node *node)
+static void step_store(struct net_sim *net_sim, struct net_sim_node *node)
 {
-	if (!node->store || random_below(&fabric->random, 3))
+	if (!node->store || random_below(&net_sim->random, 3))
 		return;
 	if (!node->batch) {
 		node->batch = rudpmsg_hub_take_batch(node->hub);
 	} else if (node->is_written) {
 		node->is_written = false;
 		node->batch = NULL;
-		rudpmsg_hub_on_stored(node->hub, 0, fabric->now_ns);
-	} else if (random_below(&fabric->random, 1000) < fabric->store_fails_permille) {
-		fabric->store_failures++;
+		rudpmsg_hub_on_stored(node->hub, 0, net_sim->now_ns);
+	} else if (random_below(&net_sim->random, 1000) < net_sim->store_fails_permille) {
+		net_sim->store_failures++;
 		node->batch = NULL;
-		rudpmsg_hub_on_stored(node->hub, -ENOSPC, fabric->now_ns);
+		rudpmsg_hub_on_stored(node->hub, -ENOSPC, net_sim->now_ns);
 	} else {
 		memory_store_apply(node->store, node->batch);
 		node->is_written = true;
 	}
 }
 
-static void begin_dial(struct fabric *fabric, unsigned node, struct rudpmsg_link *link)
+static void begin_dial(struct net_sim *net_sim, unsigned node, struct rudpmsg_link *link)
 {
-	struct fabric_pipe *pipe;
+	struct net_sim_pipe *pipe;
 	unsigned i = 0;
 
-	while (fabric->pipes[i])
+	while (net_sim->pipes[i])
 		i++;
-	assert(i < FABRIC_PIPES_MAX);
-	pipe = fabric->pipes[i] = calloc(1, sizeof *pipe);
+	assert(i < NET_SIM_PIPES_MAX);
+	pipe = net_sim->pipes[i] = calloc(1, sizeof *pipe);
 	pipe->ends[0].node = (int)node;
 	pipe->ends[0].link = link;
 	pipe->ends[1].node = rudpmsg_link_port(link) - 1000;
 	rudp_ring_init(&pipe->ends[0].in, 1 << 24);
 	rudp_ring_init(&pipe->ends[1].in, 1 << 24);
-	pipe->opens_at_ns = fabric->now_ns + (int64_t)random_below(&fabric->random, 100000000);
-	pipe->fails = random_below(&fabric->random, 1000) < fabric->dial_fails_permille;
+	pipe->opens_at_ns = net_sim->now_ns + (int64_t)random_below(&net_sim->random, 100000000);
+	pipe->fails = random_below(&net_sim->random, 1000) < net_sim->dial_fails_permille;
 	rudpmsg_link_set_user(link, pipe);
 }
 
-static struct end *end_of(struct fabric_pipe *pipe, const struct rudpmsg_link *link)
+static struct end *end_of(struct net_sim_pipe *pipe, const struct rudpmsg_link *link)
 {
 	return pipe->ends[0].link == link ? pipe->ends : pipe->ends + 1;
 }
 
 /* What the hub asks for. */
-static void serve_lists(struct fabric *fabric, unsigned node)
+static void serve_lists(struct net_sim *net_sim, unsigned node)
 {
-	struct rudpmsg_hub *hub = fabric->nodes[node].hub;
+	struct rudpmsg_hub *hub = net_sim->nodes[node].hub;
 	struct rudpmsg_link *link;
-	struct fabric_pipe *pipe;
+	struct net_sim_pipe *pipe;
 	struct end *end;
 
 	while ((link = rudpmsg_hub_next_dial(hub)))
-		begin_dial(fabric, node, link);
+		begin_dial(net_sim, node, link);
 	while ((link = rudpmsg_hub_next_write(hub)))
 		end_of(rudpmsg_link_user(link), link)->wants_write = true;
 	while ((link = rudpmsg_hub_next_read(hub)))
-		rudpmsg_hub_on_read(hub, link, 0, fabric->now_ns);
+		rudpmsg_hub_on_read(hub, link, 0, net_sim->now_ns);
 	while ((link = rudpmsg_hub_next_close(hub))) {
 		pipe = rudpmsg_link_user(link);
 		if (pipe) {
@@ -198,42 +199,42 @@ static void serve_lists(struct fabric *fabric, unsigned node)
 	rudpmsg_hub_take_changes(hub);
 }
 
-static void serve_all(struct fabric *fabric)
+static void serve_all(struct net_sim *net_sim)
 {
 	unsigned i, round;
 
 	/* Serving one list may fill another. */
 	for (round = 0; round < 3; round++)
-		for (i = 0; i < fabric->node_count; i++)
-			if (fabric->nodes[i].hub)
-				serve_lists(fabric, i);
+		for (i = 0; i < net_sim->node_count; i++)
+			if (net_sim->nodes[i].hub)
+				serve_lists(net_sim, i);
 }
 
-static void open_pipe(struct fabric *fabric, struct fabric_pipe *pipe)
+static void open_pipe(struct net_sim *net_sim, struct net_sim_pipe *pipe)
 {
 	struct end *dialer = pipe->ends, *acceptor = pipe->ends + 1;
-	struct rudpmsg_hub *hub = fabric->nodes[acceptor->node].hub;
+	struct rudpmsg_hub *hub = net_sim->nodes[acceptor->node].hub;
 
 	pipe->is_open = true;
 	if (!dialer->link)
 		return;
 	if (pipe->fails || !hub) {
-		rudpmsg_hub_on_dialed(fabric->nodes[dialer->node].hub, dialer->link, ECONNREFUSED,
-				      fabric->now_ns);
+		rudpmsg_hub_on_dialed(net_sim->nodes[dialer->node].hub, dialer->link, ECONNREFUSED,
+				      net_sim->now_ns);
 		return;
 	}
-	acceptor->link = rudpmsg_hub_on_accepted(hub, pipe, fabric->now_ns);
+	acceptor->link = rudpmsg_hub_on_accepted(hub, pipe, net_sim->now_ns);
 	if (!acceptor->link)
 		cut(pipe, 0, true, ECONNRESET);
-	rudpmsg_hub_on_dialed(fabric->nodes[dialer->node].hub, dialer->link, 0, fabric->now_ns);
+	rudpmsg_hub_on_dialed(net_sim->nodes[dialer->node].hub, dialer->link, 0, net_sim->now_ns);
 }
 
-static void move_out(struct fabric *fabric, struct fabric_pipe *pipe, unsigned side)
+static void move_out(struct net_sim *net_sim, struct net_sim_pipe *pipe, unsigned side)
 {
 	struct end *end = pipe->ends + side, *other = pipe->ends + !side;
-	struct rudpmsg_hub *hub = fabric->nodes[end->node].hub;
+	struct rudpmsg_hub *hub = net_sim->nodes[end->node].hub;
 	struct iovec iov[3];
-	size_t room = 1 + random_below(&fabric->random, 3000), written = 0, part;
+	size_t room = 1 + random_below(&net_sim->random, 3000), written = 0, part;
 	int i, count = rudpmsg_hub_write_next(end->link, iov, 3);
 
 	if (count == 0)
@@ -249,11 +250,11 @@ static void move_out(struct fabric *fabric, struct fabric_pipe *pipe, unsigned s
 		rudpmsg_hub_on_written(hub, end->link, written);
 }
 
-void fabric_write_alone(struct fabric *fabric, unsigned i)
+void net_sim_write_alone(struct net_sim *net_sim, unsigned i)
 {
-	struct rudpmsg_hub *hub = fabric->nodes[i].hub;
+	struct rudpmsg_hub *hub = net_sim->nodes[i].hub;
 	struct rudpmsg_link *link = rudpmsg_hub_sole_write(hub);
-	struct fabric_pipe *pipe;
+	struct net_sim_pipe *pipe;
 	struct iovec iov[3];
 	unsigned side;
 
@@ -262,27 +263,27 @@ void fabric_write_alone(struct fabric *fabric, unsigned i)
 	pipe = rudpmsg_link_user(link);
 	side = (unsigned)(end_of(pipe, link) - pipe->ends);
 	while (rudpmsg_hub_write_next(link, iov, 3) > 0) {
-		if (random_below(&fabric->random, 4) == 0) {
+		if (random_below(&net_sim->random, 4) == 0) {
 			rudpmsg_hub_write_later(hub, link);
 			return;
 		}
-		move_out(fabric, pipe, side);
+		move_out(net_sim, pipe, side);
 	}
-	fabric->written_alone++;
+	net_sim->written_alone++;
 }
 
-static void move_in(struct fabric *fabric, struct fabric_pipe *pipe, unsigned side)
+static void move_in(struct net_sim *net_sim, struct net_sim_pipe *pipe, unsigned side)
 {
 	struct end *end = pipe->ends + side;
-	struct rudpmsg_hub *hub = fabric->nodes[end->node].hub;
-	size_t size = 1 + random_below(&fabric->random, 3000), room;
+	struct rudpmsg_hub *hub = net_sim->nodes[end->node].hub;
+	size_t size = 1 + random_below(&net_sim->random, 3000), room;
 	struct iovec iov[2];
 	uint8_t *to;
 	int count, i;
 
 	if (rudp_ring_used(&end->in) == 0) {
 		if (end->is_cut)
-			rudpmsg_hub_on_ended(hub, end->link, end->error, fabric->now_ns);
+			rudpmsg_hub_on_ended(hub, end->link, end->error, net_sim->now_ns);
 		return;
 	}
 	room = rudpmsg_hub_read_room(hub, end->link, &to);
@@ -297,58 +298,58 @@ static void move_in(struct fabric *fabric, struct fabric_pipe *pipe, unsigned si
 	}
 	rudp_ring_consume(&end->in, size);
 	if (size > 0)
-		rudpmsg_hub_on_read(hub, end->link, size, fabric->now_ns);
+		rudpmsg_hub_on_read(hub, end->link, size, net_sim->now_ns);
 }
 
-static void step_pipe(struct fabric *fabric, unsigned i)
+static void step_pipe(struct net_sim *net_sim, unsigned i)
 {
-	struct fabric_pipe *pipe = fabric->pipes[i];
+	struct net_sim_pipe *pipe = net_sim->pipes[i];
 	unsigned side;
 
 	if (!pipe->is_open) {
-		if (pipe->opens_at_ns <= fabric->now_ns)
-			open_pipe(fabric, pipe);
+		if (pipe->opens_at_ns <= net_sim->now_ns)
+			open_pipe(net_sim, pipe);
 		return;
 	}
-	if (random_below(&fabric->random, 1000) < fabric->break_permille) {
-		fabric->breaks++;
-		side = (unsigned)random_below(&fabric->random, 2);
-		cut(pipe, side, random_below(&fabric->random, 2), ECONNRESET);
-		cut(pipe, !side, random_below(&fabric->random, 2), ETIMEDOUT);
+	if (random_below(&net_sim->random, 1000) < net_sim->break_permille) {
+		net_sim->breaks++;
+		side = (unsigned)random_below(&net_sim->random, 2);
+		cut(pipe, side, random_below(&net_sim->random, 2), ECONNRESET);
+		cut(pipe, !side, random_below(&net_sim->random, 2), ETIMEDOUT);
 	}
 	for (side = 0; side < 2; side++) {
 		if (pipe->ends[side].link)
-			move_out(fabric, pipe, side);
-		serve_all(fabric);
+			move_out(net_sim, pipe, side);
+		serve_all(net_sim);
 		if (pipe->ends[side].link)
-			move_in(fabric, pipe, side);
-		serve_all(fabric);
+			move_in(net_sim, pipe, side);
+		serve_all(net_sim);
 	}
 	if (!pipe->ends[0].link && !pipe->ends[1].link)
-		pipe_free(fabric, i);
+		pipe_free(net_sim, i);
 }
 
-void fabric_step(struct fabric *fabric)
+void net_sim_step(struct net_sim *net_sim)
 {
-	unsigned i, start = (unsigned)random_below(&fabric->random, FABRIC_PIPES_MAX);
+	unsigned i, start = (unsigned)random_below(&net_sim->random, NET_SIM_PIPES_MAX);
 
-	serve_all(fabric);
-	for (i = 0; i < FABRIC_PIPES_MAX; i++)
-		if (fabric->pipes[(start + i) % FABRIC_PIPES_MAX] &&
-		    random_below(&fabric->random, 2))
-			step_pipe(fabric, (start + i) % FABRIC_PIPES_MAX);
-	fabric->now_ns += 1 + (int64_t)random_below(&fabric->random, 5000000);
-	for (i = 0; i < fabric->node_count; i++)
-		if (fabric->nodes[i].hub)
-			step_store(fabric, fabric->nodes + i);
-	for (i = 0; i < fabric->node_count; i++)
-		if (fabric->nodes[i].hub)
-			rudpmsg_hub_on_time(fabric->nodes[i].hub, fabric->now_ns);
-	serve_all(fabric);
+	serve_all(net_sim);
+	for (i = 0; i < NET_SIM_PIPES_MAX; i++)
+		if (net_sim->pipes[(start + i) % NET_SIM_PIPES_MAX] &&
+		    random_below(&net_sim->random, 2))
+			step_pipe(net_sim, (start + i) % NET_SIM_PIPES_MAX);
+	net_sim->now_ns += 1 + (int64_t)random_below(&net_sim->random, 5000000);
+	for (i = 0; i < net_sim->node_count; i++)
+		if (net_sim->nodes[i].hub)
+			step_store(net_sim, net_sim->nodes + i);
+	for (i = 0; i < net_sim->node_count; i++)
+		if (net_sim->nodes[i].hub)
+			rudpmsg_hub_on_time(net_sim->nodes[i].hub, net_sim->now_ns);
+	serve_all(net_sim);
 }
 
-void fabric_run_until(struct fabric *fabric, int64_t at_ns)
+void net_sim_run_until(struct net_sim *net_sim, int64_t at_ns)
 {
-	while (fabric->now_ns < at_ns)
-		fabric_step(fabric);
+	while (net_sim->now_ns < at_ns)
+		net_sim_step(net_sim);
 }

@@ -14,7 +14,7 @@
 
 #define SEEDS 500
 #define MESSAGES 150
-#define STEPS_ROUGH 6000 /* after so many the fabric is kind, so that all must end */
+#define STEPS_ROUGH 6000 /* after so many the net is kind, so that all must end */
 #define STEPS_MAX 60000
 #define HELD_MAX 8
 
@@ -49,7 +49,7 @@ struct tally {
 };
 
 struct world {
-	struct fabric fabric;
+	struct net_sim net_sim;
 	struct side sides[2];
 	struct random random;
 	struct tally *tally;
@@ -74,7 +74,7 @@ static bool by_chance(struct world *world, unsigned permille)
 
 static struct rudpmsg_hub *hub_of(const struct world *world, unsigned i)
 {
-	return world->fabric.nodes[i].hub;
+	return world->net_sim.nodes[i].hub;
 }
 
 /* ---- what the events say ---- */
@@ -124,7 +124,7 @@ static void send_one(struct world *world, unsigned i)
 	memcpy(bytes, &number, sizeof number);
 	rc = rudpmsg_hub_send(hub_of(world, i), conn, bytes,
 			      sizeof number + below(world, below(world, 5) ? 100 : 2900),
-			      &record->id, world->fabric.now_ns);
+			      &record->id, world->net_sim.now_ns);
 	cr_assert(rc == 0 || rc == -EAGAIN || rc == -ENOENT);
 	if (rc < 0)
 		return;
@@ -201,8 +201,8 @@ static void connect_other(struct world *world, unsigned i)
 	if ((i != 0 && !world->both_dial) || rudpmsg_hub_find(hub_of(world, i), names[!i]))
 		return;
 	cr_assert(eq(int,
-		     rudpmsg_hub_connect(hub_of(world, i), "host", world->fabric.nodes[!i].port,
-					 names[!i], world->fabric.now_ns, &ticket, &conn),
+		     rudpmsg_hub_connect(hub_of(world, i), "host", world->net_sim.nodes[!i].port,
+					 names[!i], world->net_sim.now_ns, &ticket, &conn),
 		     0));
 	rudpmsg_hub_connect_forget(hub_of(world, i), ticket);
 }
@@ -229,18 +229,18 @@ static void disconnect(struct world *world, unsigned i)
 		return;
 	world->tally->disconnects++;
 	throw_away(world, i);
-	rudpmsg_hub_disconnect(hub_of(world, i), conn, ECANCELED, world->fabric.now_ns);
+	rudpmsg_hub_disconnect(hub_of(world, i), conn, ECANCELED, world->net_sim.now_ns);
 }
 
 /* ---- life and death ---- */
 
 static void start(struct world *world, unsigned i)
 {
-	struct rudpmsg_hub_config config = fabric_config(
+	struct rudpmsg_hub_config config = net_sim_config(
 		names[i], random_below(&world->random, UINT64_MAX), world->sides[i].ack);
 
 	config.give_up_ns = world->give_up_ns;
-	fabric_start(&world->fabric, i, &config);
+	net_sim_start(&world->net_sim, i, &config);
 	connect_other(world, i);
 }
 
@@ -252,7 +252,7 @@ static void kill_one(struct world *world, unsigned i)
 	hear(world, i); /* or what it knew dies with it */
 	while (side->held_count > 0)
 		finish_one(world, i, false);
-	fabric_kill(&world->fabric, i);
+	net_sim_kill(&world->net_sim, i);
 	world->tally->kills++;
 	side->losses++;
 	side->last = 0; /* the next process knows of nothing */
@@ -288,7 +288,7 @@ static void step(struct world *world)
 {
 	unsigned i;
 
-	fabric_step(&world->fabric);
+	net_sim_step(&world->net_sim);
 	for (i = 0; i < 2; i++)
 		if (hub_of(world, i))
 			hear(world, i);
@@ -344,24 +344,24 @@ static void run(uint64_t seed, struct tally *tally)
 	world.random.state = seed;
 	world.tally = tally;
 	world.is_rough = true;
-	fabric_init(&world.fabric, seed * 7919);
+	net_sim_init(&world.net_sim, seed * 7919);
 	world.give_up_ns = random_below(&world.random, 2) ? 3 * RUDP_NS_PER_S / 2 : RUDP_NEVER;
 	world.both_dial = random_below(&world.random, 2);
 	world.laziness = 1 + random_below(&world.random, 6);
 	world.kill_permille = random_below(&world.random, 3) ? below(&world, 6) : 0;
 	world.disconnect_permille = below(&world, 4);
-	world.fabric.break_permille = below(&world, 40);
-	world.fabric.dial_fails_permille = below(&world, 300);
+	world.net_sim.break_permille = below(&world, 40);
+	world.net_sim.dial_fails_permille = below(&world, 300);
 	for (i = 0; i < 2; i++) {
 		world.sides[i].ack = (enum rudpmsg_ack)random_below(&world.random, 2);
-		world.fabric.nodes[i].port = (uint16_t)(1000 + i);
+		world.net_sim.nodes[i].port = (uint16_t)(1000 + i);
 	}
 	for (i = 0; i < 2; i++)
 		start(&world, i);
 	for (steps = 0; !is_over(&world) || !is_complete(&world); steps++) {
 		if (steps == STEPS_ROUGH) {
 			world.is_rough = false;
-			world.fabric.break_permille = world.fabric.dial_fails_permille = 0;
+			world.net_sim.break_permille = world.net_sim.dial_fails_permille = 0;
 		}
 		cr_assert(lt(uint, steps, STEPS_MAX), "stuck with seed %lu", (unsigned long)seed);
 		step(&world);
@@ -370,13 +370,13 @@ static void run(uint64_t seed, struct tally *tally)
 		hear(&world, i);
 		check_fates(&world, i);
 	}
-	fabric_fini(&world.fabric);
+	net_sim_fini(&world.net_sim);
 }
 
 Test(hub_kill, nothing_is_lost_late_or_twice_but_what_the_guarantees_excuse, .timeout = 600)
 {
 	struct tally tally = {0};
-	uint64_t seed, first = fabric_first_seed(SEEDS);
+	uint64_t seed, first = net_sim_first_seed(SEEDS);
 
 	for (seed = first; seed < first + SEEDS; seed++)
 		run(seed, &tally);

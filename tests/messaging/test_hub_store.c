@@ -14,7 +14,7 @@
 #define SEEDS 3000
 #define MESSAGES 60      /* accepted, of each side */
 #define IDS_MAX 4000     /* and tried: ids of those that failed are gone */
-#define STEPS_ROUGH 5000 /* after so many the fabric is kind, so that all must end */
+#define STEPS_ROUGH 5000 /* after so many the net is kind, so that all must end */
 #define STEPS_MAX 60000
 #define HELD_MAX 8
 
@@ -43,7 +43,7 @@ struct tally {
 };
 
 struct world {
-	struct fabric fabric;
+	struct net_sim net_sim;
 	struct side sides[2];
 	struct random random;
 	struct tally *tally;
@@ -56,7 +56,7 @@ static const char *const names[2] = {"alpha", "beta"};
 
 static struct rudpmsg_hub *hub_of(const struct world *world, unsigned i)
 {
-	return world->fabric.nodes[i].hub;
+	return world->net_sim.nodes[i].hub;
 }
 
 static bool by_chance(struct world *world, unsigned permille)
@@ -135,7 +135,7 @@ static void send_one(struct world *world, unsigned i)
 	rc = rudpmsg_hub_send(hub_of(world, i), conn, bytes,
 			      sizeof id + random_below(&world->random,
 						       random_below(&world->random, 5) ? 50 : 1900),
-			      &id, world->fabric.now_ns);
+			      &id, world->net_sim.now_ns);
 	cr_assert(rc == 0 || rc == -EAGAIN || rc == -ENOSPC);
 	if (rc < 0)
 		return;
@@ -191,22 +191,22 @@ static void start(struct world *world, unsigned i)
 {
 	struct side *side = world->sides + i;
 	struct rudpmsg_hub_config config =
-		fabric_config(names[i], random_below(&world->random, UINT64_MAX), side->ack);
+		net_sim_config(names[i], random_below(&world->random, UINT64_MAX), side->ack);
 	rudpmsg_conn_id conn;
 	uint64_t ticket, number;
 
 	config.has_store = true;
 	config.run = ++side->store.run;
-	world->fabric.nodes[i].store = &side->store;
-	fabric_start(&world->fabric, i, &config);
+	world->net_sim.nodes[i].store = &side->store;
+	net_sim_start(&world->net_sim, i, &config);
 	side->process++;
 	side->last = 0;
 	side->next_id = stored(world, i, &number).next_id;
 	if (i != 0 && !world->both_dial)
 		return;
 	cr_assert(eq(int,
-		     rudpmsg_hub_connect(hub_of(world, i), "host", world->fabric.nodes[!i].port,
-					 names[!i], world->fabric.now_ns, &ticket, &conn),
+		     rudpmsg_hub_connect(hub_of(world, i), "host", world->net_sim.nodes[!i].port,
+					 names[!i], world->net_sim.now_ns, &ticket, &conn),
 		     0));
 	rudpmsg_hub_connect_forget(hub_of(world, i), ticket);
 }
@@ -259,7 +259,7 @@ static void kill_one(struct world *world, unsigned i)
 	hear(world, i);
 	while (world->sides[i].held_count > 0)
 		finish_one(world, i, false);
-	fabric_kill(&world->fabric, i);
+	net_sim_kill(&world->net_sim, i);
 	world->tally->kills++;
 	mourn_sender(world, i);
 	mourn_receiver(world, i);
@@ -287,7 +287,7 @@ static void step(struct world *world)
 {
 	unsigned i;
 
-	fabric_step(&world->fabric);
+	net_sim_step(&world->net_sim);
 	for (i = 0; i < 2; i++)
 		if (hub_of(world, i))
 			hear(world, i);
@@ -320,8 +320,8 @@ static bool is_over(const struct world *world)
 static void settle_down(struct world *world)
 {
 	world->is_rough = false;
-	world->fabric.break_permille = world->fabric.dial_fails_permille = 0;
-	world->fabric.store_fails_permille = 0;
+	world->net_sim.break_permille = world->net_sim.dial_fails_permille = 0;
+	world->net_sim.store_fails_permille = 0;
 }
 
 static void set_up(struct world *world, uint64_t seed, struct tally *tally)
@@ -333,16 +333,16 @@ static void set_up(struct world *world, uint64_t seed, struct tally *tally)
 	world->random.state = seed;
 	world->tally = tally;
 	world->is_rough = true;
-	fabric_init(&world->fabric, seed * 7919);
+	net_sim_init(&world->net_sim, seed * 7919);
 	world->both_dial = random_below(&world->random, 2);
 	world->kill_permille = (unsigned)random_below(&world->random, 12);
-	world->fabric.break_permille = (unsigned)random_below(&world->random, 30);
-	world->fabric.dial_fails_permille = (unsigned)random_below(&world->random, 300);
-	world->fabric.store_fails_permille =
+	world->net_sim.break_permille = (unsigned)random_below(&world->random, 30);
+	world->net_sim.dial_fails_permille = (unsigned)random_below(&world->random, 300);
+	world->net_sim.store_fails_permille =
 		random_below(&world->random, 2) ? (unsigned)random_below(&world->random, 200) : 0;
 	for (i = 0; i < 2; i++) {
 		world->sides[i].ack = (enum rudpmsg_ack)random_below(&world->random, 3);
-		world->fabric.nodes[i].port = (uint16_t)(1000 + i);
+		world->net_sim.nodes[i].port = (uint16_t)(1000 + i);
 	}
 	for (i = 0; i < 2; i++)
 		start(world, i);
@@ -360,8 +360,8 @@ static void run(uint64_t seed, struct tally *tally)
 		cr_assert(lt(uint, steps, STEPS_MAX), "stuck with seed %lu", world.seed);
 		step(&world);
 	}
-	tally->store_failures += world.fabric.store_failures;
-	fabric_fini(&world.fabric);
+	tally->store_failures += world.net_sim.store_failures;
+	net_sim_fini(&world.net_sim);
 	for (i = 0; i < 2; i++)
 		memory_store_fini(&world.sides[i].store);
 }
@@ -369,7 +369,7 @@ static void run(uint64_t seed, struct tally *tally)
 Test(hub_store, what_was_accepted_arrives_once_more_at_worst_and_in_order, .timeout = 600)
 {
 	struct tally tally = {0};
-	uint64_t seed, first = fabric_first_seed(SEEDS);
+	uint64_t seed, first = net_sim_first_seed(SEEDS);
 
 	for (seed = first; seed < first + SEEDS; seed++)
 		run(seed, &tally);
