@@ -3,21 +3,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conversation/world.h"
+#include "conversation/model_fixture.h"
 
 #define DAN "AGRhbgBwdw==" /* dan, pw */
 
-static struct world w;
+static struct fixture w;
 
 static void begin(void)
 {
-	world_init(&w);
-	world_start(&w);
+	fixture_init(&w);
+	fixture_start(&w);
 }
 
 static void end(void)
 {
-	world_fini(&w);
+	fixture_fini(&w);
 }
 
 TestSuite(accounts, .init = begin, .fini = end);
@@ -27,18 +27,18 @@ static void remember(const char *name)
 	cr_assert(eq(int, apo_model_on_account(w.model, name, 0, w.now_ns), 0));
 }
 
-/* Up to the question, which is answered by world_answer. */
+/* Up to the question, which is answered by fixture_answer. */
 static void ask_in(unsigned i)
 {
-	world_say(&w, i, "AUTHENTICATE PLAIN");
+	fixture_say(&w, i, "AUTHENTICATE PLAIN");
 	HEARS(&w, i, "AUTHENTICATE +");
-	world_say(&w, i, "AUTHENTICATE " DAN);
+	fixture_say(&w, i, "AUTHENTICATE " DAN);
 }
 
 static void refused(unsigned i, const char *said, const char *answer)
 {
 	w.asked[0][0] = '\0';
-	world_say(&w, i, "%s", said);
+	fixture_say(&w, i, "%s", said);
 	HEARS(&w, i, answer);
 	QUIET(&w, i);
 	cr_assert(eq(str, w.asked[0], ""));
@@ -47,20 +47,20 @@ static void refused(unsigned i, const char *said, const char *answer)
 Test(accounts, a_registered_nick_is_refused_at_the_welcome)
 {
 	remember("Dan");
-	world_connect(&w, 0);
-	world_say(&w, 0, "NICK dan");
+	fixture_connect(&w, 0);
+	fixture_say(&w, 0, "NICK dan");
 	QUIET(&w, 0);
 	ANSWERS(&w, 0, "USER dan 0 * :Dan",
 		":irc.example 433 * dan :Nickname is registered; log in (SASL) to use it");
 	QUIET(&w, 0);
-	world_say(&w, 0, "NICK eve");
+	fixture_say(&w, 0, "NICK eve");
 	HEARS_LIKE(&w, 0, ":irc.example 001 eve *");
 }
 
 Test(accounts, a_registered_nick_is_refused_later)
 {
 	remember("dan");
-	world_join(&w, 0, "eve", NULL);
+	fixture_join(&w, 0, "eve", NULL);
 	ANSWERS(&w, 0, "NICK DAN",
 		":irc.example 433 eve DAN :Nickname is registered; log in (SASL) to use it");
 	ANSWERS(&w, 0, "NICK dane", ":eve!~eve@host0.example NICK :dane");
@@ -69,18 +69,18 @@ Test(accounts, a_registered_nick_is_refused_later)
 Test(accounts, its_owner_has_it)
 {
 	remember("dan");
-	world_connect(&w, 1);
-	world_say(&w, 1, "CAP REQ :sasl");
-	world_say(&w, 1, "NICK dan");
-	world_say(&w, 1, "USER dan 0 * :Dan");
-	world_forget(&w);
+	fixture_connect(&w, 1);
+	fixture_say(&w, 1, "CAP REQ :sasl");
+	fixture_say(&w, 1, "NICK dan");
+	fixture_say(&w, 1, "USER dan 0 * :Dan");
+	fixture_forget(&w);
 	ask_in(1);
-	world_answer(&w, APO_CHECKED_RIGHT, "Dan");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "Dan");
 	HEARS_LIKE(&w, 1, ":irc.example 900 dan *");
 	HEARS_LIKE(&w, 1, ":irc.example 903 dan *");
-	world_say(&w, 1, "CAP END");
+	fixture_say(&w, 1, "CAP END");
 	HEARS_LIKE(&w, 1, ":irc.example 001 dan *");
-	world_forget(&w);
+	fixture_forget(&w);
 	ANSWERS(&w, 1, "NICK other", ":dan!~dan@host1.example NICK :other");
 	ANSWERS(&w, 1, "NICK dan", ":other!~dan@host1.example NICK :dan");
 }
@@ -89,11 +89,11 @@ Test(accounts, another_account_does_not_help)
 {
 	remember("dan");
 	remember("eve");
-	world_join(&w, 1, "x", "sasl");
+	fixture_join(&w, 1, "x", "sasl");
 	ask_in(1);
-	world_answer(&w, APO_CHECKED_RIGHT, "dan");
-	world_forget(&w);
-	world_say(&w, 1, "NICK eve");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "NICK eve");
 	HEARS_LIKE(&w, 1, ":irc.example 433 x eve *");
 }
 
@@ -101,15 +101,15 @@ Test(accounts, another_account_does_not_help)
 Test(accounts, a_nick_waits_for_the_answer)
 {
 	remember("dan");
-	world_connect(&w, 1);
-	world_say(&w, 1, "CAP REQ :sasl");
-	world_say(&w, 1, "NICK dan");
-	world_say(&w, 1, "USER dan 0 * :Dan");
-	world_forget(&w);
+	fixture_connect(&w, 1);
+	fixture_say(&w, 1, "CAP REQ :sasl");
+	fixture_say(&w, 1, "NICK dan");
+	fixture_say(&w, 1, "USER dan 0 * :Dan");
+	fixture_forget(&w);
 	ask_in(1);
-	world_say(&w, 1, "CAP END");
+	fixture_say(&w, 1, "CAP END");
 	QUIET(&w, 1);
-	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 	HEARS(&w, 1, ":irc.example 904 dan :SASL authentication failed");
 	HEARS_LIKE(&w, 1, ":irc.example 433 * dan *");
 	QUIET(&w, 1);
@@ -117,36 +117,36 @@ Test(accounts, a_nick_waits_for_the_answer)
 
 Test(accounts, who_has_the_nick_keeps_it)
 {
-	world_join(&w, 0, "dan", NULL);
+	fixture_join(&w, 0, "dan", NULL);
 	remember("dan");
 	ANSWERS(&w, 0, "NICK Dan", ":dan!~dan@host0.example NICK :Dan");
 	ANSWERS(&w, 0, "NICK eve", ":Dan!~dan@host0.example NICK :eve");
-	world_say(&w, 0, "NICK dan");
+	fixture_say(&w, 0, "NICK dan");
 	HEARS_LIKE(&w, 0, ":irc.example 433 eve dan *");
 }
 
 Test(accounts, register_makes_one_and_logs_in)
 {
-	world_join(&w, 1, "Dan", "draft/account-registration labeled-response batch");
-	world_join(&w, 2, "eve", "account-notify");
-	world_say(&w, 1, "JOIN #a");
-	world_say(&w, 2, "JOIN #a");
-	world_forget(&w);
-	world_say(&w, 1, "@label=7 REGISTER * * :correct horse");
+	fixture_join(&w, 1, "Dan", "draft/account-registration labeled-response batch");
+	fixture_join(&w, 2, "eve", "account-notify");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 2, "JOIN #a");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "@label=7 REGISTER * * :correct horse");
 	QUIET(&w, 1);
 	cr_assert(eq(str, w.asked[0], "Dan"));
 	cr_assert(eq(str, w.asked[1], "correct horse"));
-	world_answer(&w, APO_CHECKED_RIGHT, "Dan");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "Dan");
 	HEARS_LIKE(&w, 1, "@label=7 :irc.example BATCH +* labeled-response");
 	HEARS_LIKE(&w, 1, "@batch=* :irc.example 900 Dan Dan!~Dan@host1.example Dan *");
 	HEARS_LIKE(&w, 1, "@batch=* :irc.example REGISTER SUCCESS Dan :*");
 	HEARS_LIKE(&w, 1, ":irc.example BATCH -*");
 	HEARS(&w, 2, ":Dan!~Dan@host1.example ACCOUNT Dan");
 	cr_assert(eq(u64, apo_model_figures(w.model)->accounts_registered, 1));
-	world_say(&w, 2, "NICK dan2");
-	world_say(&w, 1, "NICK x");
-	world_forget(&w);
-	world_say(&w, 2, "NICK dan");
+	fixture_say(&w, 2, "NICK dan2");
+	fixture_say(&w, 1, "NICK x");
+	fixture_forget(&w);
+	fixture_say(&w, 2, "NICK dan");
 	HEARS_LIKE(&w, 2, ":irc.example 433 dan2 dan *");
 }
 
@@ -154,15 +154,15 @@ Test(accounts, register_says_why_not)
 {
 	char said[400];
 
-	world_connect(&w, 1);
-	world_say(&w, 1, "CAP REQ :draft/account-registration");
-	world_say(&w, 1, "NICK dan");
-	world_forget(&w);
+	fixture_connect(&w, 1);
+	fixture_say(&w, 1, "CAP REQ :draft/account-registration");
+	fixture_say(&w, 1, "NICK dan");
+	fixture_forget(&w);
 	refused(1, "REGISTER * * password",
 		":irc.example FAIL REGISTER COMPLETE_CONNECTION_REQUIRED dan :Come in first");
-	world_say(&w, 1, "USER dan 0 * :Dan");
-	world_say(&w, 1, "CAP END");
-	world_forget(&w);
+	fixture_say(&w, 1, "USER dan 0 * :Dan");
+	fixture_say(&w, 1, "CAP END");
+	fixture_forget(&w);
 	refused(1, "REGISTER * *", ":irc.example 461 dan REGISTER :Not enough parameters");
 	refused(1, "REGISTER eve * password",
 		":irc.example FAIL REGISTER ACCOUNT_NAME_MUST_BE_NICK eve "
@@ -182,12 +182,12 @@ Test(accounts, register_says_why_not)
 
 Test(accounts, the_store_may_say_no)
 {
-	world_join(&w, 1, "dan", "draft/account-registration");
-	world_say(&w, 1, "REGISTER * * password");
-	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	fixture_join(&w, 1, "dan", "draft/account-registration");
+	fixture_say(&w, 1, "REGISTER * * password");
+	fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 	HEARS_LIKE(&w, 1, ":irc.example FAIL REGISTER ACCOUNT_EXISTS dan *");
-	world_say(&w, 1, "REGISTER * * password");
-	world_answer(&w, APO_CHECKED_FAILED, NULL);
+	fixture_say(&w, 1, "REGISTER * * password");
+	fixture_answer(&w, APO_CHECKED_FAILED, NULL);
 	HEARS_LIKE(&w, 1, ":irc.example FAIL REGISTER TEMPORARILY_UNAVAILABLE dan *");
 	QUIET(&w, 1);
 	cr_assert(eq(u64, apo_model_figures(w.model)->accounts_registered, 0));
@@ -195,30 +195,30 @@ Test(accounts, the_store_may_say_no)
 
 Test(accounts, who_has_one_registers_no_other)
 {
-	world_join(&w, 1, "dan", "draft/account-registration");
-	world_say(&w, 1, "REGISTER * * password");
-	world_answer(&w, APO_CHECKED_RIGHT, "dan");
-	world_say(&w, 1, "NICK eve");
-	world_forget(&w);
+	fixture_join(&w, 1, "dan", "draft/account-registration");
+	fixture_say(&w, 1, "REGISTER * * password");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_say(&w, 1, "NICK eve");
+	fixture_forget(&w);
 	refused(1, "REGISTER * * password",
 		":irc.example FAIL REGISTER ALREADY_AUTHENTICATED eve :You are logged in already");
 }
 
 Test(accounts, nobody_registers_where_others_listen_or_it_is_closed)
 {
-	world_join(&w, 0, "dan", "standard-replies");
-	world_say(&w, 0, "REGISTER * * password");
+	fixture_join(&w, 0, "dan", "standard-replies");
+	fixture_say(&w, 0, "REGISTER * * password");
 	HEARS_LIKE(&w, 0, ":irc.example FAIL REGISTER TEMPORARILY_UNAVAILABLE dan :Accounts are *");
-	world_say(&w, 0, "CAP REQ draft/account-registration");
+	fixture_say(&w, 0, "CAP REQ draft/account-registration");
 	HEARS(&w, 0, ":irc.example CAP dan NAK :draft/account-registration");
 	w.config.open_registration = false;
-	world_join(&w, 1, "eve", NULL);
-	world_say(&w, 1, "REGISTER * * password");
+	fixture_join(&w, 1, "eve", NULL);
+	fixture_say(&w, 1, "REGISTER * * password");
 	HEARS_LIKE(&w, 1, ":irc.example NOTICE eve :REGISTER: Accounts are *");
 	w.config.open_registration = true;
 	w.config.accounts_max = 1;
 	remember("fay");
-	world_say(&w, 1, "REGISTER * * password");
+	fixture_say(&w, 1, "REGISTER * * password");
 	HEARS(&w, 1, ":irc.example NOTICE eve :REGISTER: There are too many accounts");
 }
 
@@ -233,34 +233,34 @@ static void is_throttled(unsigned i)
 	cr_assert(eq(str, w.asked[0], ""));
 }
 
-/* Each connection tries once: what counts is the address. All of the world have their own, so the
+/* Each connection tries once: what counts is the address. All of the fixture have their own, so the
  * same client comes again. */
 static void try_wrong(unsigned i, unsigned times)
 {
 	while (times-- > 0) {
-		world_join(&w, i, "x", "sasl");
+		fixture_join(&w, i, "x", "sasl");
 		ask_in(i);
-		world_answer(&w, APO_CHECKED_WRONG, NULL);
+		fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 		HEARS_LIKE(&w, i, ":irc.example 904 *");
-		world_close(&w, i, "gone");
+		fixture_close(&w, i, "gone");
 	}
 }
 
 Test(accounts, three_wrong_ones_a_minute_from_an_address)
 {
 	try_wrong(1, 3);
-	world_join(&w, 1, "x", "sasl");
+	fixture_join(&w, 1, "x", "sasl");
 	is_throttled(1);
-	world_join(&w, 3, "y", "sasl");
+	fixture_join(&w, 3, "y", "sasl");
 	ask_in(3); /* another address */
 	cr_assert(eq(str, w.asked[0], "dan"));
-	world_answer(&w, APO_CHECKED_WRONG, NULL);
-	world_forget(&w);
-	world_wait(&w, w.config.login_span_ns - 1);
+	fixture_answer(&w, APO_CHECKED_WRONG, NULL);
+	fixture_forget(&w);
+	fixture_wait(&w, w.config.login_span_ns - 1);
 	is_throttled(1);
-	world_wait(&w, 1);
+	fixture_wait(&w, 1);
 	ask_in(1);
-	world_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
 	HEARS_LIKE(&w, 1, ":irc.example 900 *");
 }
 
@@ -269,11 +269,11 @@ Test(accounts, right_ones_are_not_counted)
 	unsigned i;
 
 	for (i = 0; i < 10; i++) {
-		world_join(&w, 1, "x", "sasl");
+		fixture_join(&w, 1, "x", "sasl");
 		ask_in(1);
-		world_answer(&w, APO_CHECKED_RIGHT, "dan");
+		fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
 		HEARS_LIKE(&w, 1, ":irc.example 900 *");
-		world_close(&w, 1, "gone");
+		fixture_close(&w, 1, "gone");
 	}
 }
 
@@ -282,7 +282,7 @@ Test(accounts, many_at_once_learn_no_more_than_one)
 {
 	uint64_t ticket;
 
-	world_join(&w, 1, "x", "sasl");
+	fixture_join(&w, 1, "x", "sasl");
 	ask_in(1);
 	ticket = w.ticket;
 	/* The same address in another slot. */
@@ -291,7 +291,7 @@ Test(accounts, many_at_once_learn_no_more_than_one)
 	w.mocks[1].peer.slot = 1;
 	w.mocks[1].peer.generation = 1;
 	w.mocks[1].is_connected = true;
-	world_forget(&w);
+	fixture_forget(&w);
 	apo_model_on_checked(w.model, ticket, APO_CHECKED_RIGHT, "dan", w.now_ns);
 	HEARS(&w, 1, ":irc.example 904 x :SASL authentication failed");
 	QUIET(&w, 1);
@@ -307,8 +307,8 @@ static void connect_from(unsigned i, const char *address)
 	mock->is_connected = true;
 	mock->is_closed = false;
 	apo_model_on_connected(w.model, mock->peer, &facts, w.now_ns);
-	world_say(&w, i, "CAP REQ :sasl");
-	world_forget(&w);
+	fixture_say(&w, i, "CAP REQ :sasl");
+	fixture_forget(&w);
 }
 
 Test(accounts, a_64_of_ipv6_is_one_address)
@@ -320,14 +320,14 @@ Test(accounts, a_64_of_ipv6_is_one_address)
 				: i == 1 ? "2001:db8::2"
 					 : "2001:db8::ffff:3");
 		ask_in(i);
-		world_answer(&w, APO_CHECKED_WRONG, NULL);
+		fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 		HEARS_LIKE(&w, i, ":irc.example 904 *");
 	}
 	connect_from(3, "2001:db8:0:0:8000::");
 	is_throttled(3);
 	connect_from(4, "2001:db8:0:1::1");
 	ask_in(4);
-	world_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
 	HEARS_LIKE(&w, 4, ":irc.example 900 *");
 }
 
@@ -343,10 +343,10 @@ static unsigned wrong_tries_from(const char *before, unsigned first, const char 
 		w.asked[0][0] = '\0';
 		ask_in(5);
 		if (w.asked[0][0])
-			world_answer(&w, APO_CHECKED_WRONG, NULL);
+			fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 		asked += w.asked[0][0] != '\0';
-		world_close(&w, 5, "gone");
-		world_forget(&w);
+		fixture_close(&w, 5, "gone");
+		fixture_forget(&w);
 	}
 	return asked;
 }
@@ -360,9 +360,9 @@ static bool logs_in_from(const char *address)
 	ask_in(6);
 	is_asked = w.asked[0][0] != '\0';
 	if (is_asked)
-		world_answer(&w, APO_CHECKED_RIGHT, "dan");
-	world_close(&w, 6, "gone");
-	world_forget(&w);
+		fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_close(&w, 6, "gone");
+	fixture_forget(&w);
 	return is_asked;
 }
 
@@ -380,7 +380,7 @@ Test(accounts, a_48_has_the_tries_of_sixteen_64)
 	cr_assert(eq(uint, wrong_tries_from("2001:db8:0:", 1, "00::1", 99), 48));
 	cr_assert(not(logs_in_from("2001:db8:0:ff00::1")));
 	cr_assert(logs_in_from("2001:db8:1::1"));
-	world_wait(&w, w.config.login_span_ns);
+	fixture_wait(&w, w.config.login_span_ns);
 	cr_assert(logs_in_from("2001:db8:0:ff00::1"));
 }
 
@@ -408,7 +408,7 @@ Test(accounts, a_peer_has_three_tries_and_all_of_them_have_sixteen_times_as_many
 Test(accounts, the_limits_of_networks_are_handed_over)
 {
 	wrong_tries_from("192.0.2.", 1, "", 100);
-	world_hand_over(&w);
+	fixture_hand_over(&w);
 	cr_assert(not(logs_in_from("192.0.2.200")));
 	cr_assert(logs_in_from("192.0.3.1"));
 }
@@ -421,9 +421,9 @@ Test(accounts, spans_of_two_configurations_end_in_their_order_and_are_handed_ove
 	wrong_tries_from("198.51.100.1", 1, "", 1);
 	wrong_tries_from("198.51.100.1", 1, "", 1);
 	wrong_tries_from("198.51.100.1", 1, "", 1);
-	world_hand_over(&w);
+	fixture_hand_over(&w);
 	cr_assert(not(logs_in_from("198.51.100.11")));
-	world_wait(&w, w.config.login_span_ns);
+	fixture_wait(&w, w.config.login_span_ns);
 	cr_assert(logs_in_from("198.51.100.11"));
 }
 
@@ -448,14 +448,14 @@ Test(accounts, who_asks_is_told_by_network)
 
 Test(accounts, registering_is_a_try)
 {
-	world_join(&w, 1, "dan", "draft/account-registration");
-	world_say(&w, 1, "REGISTER * * password");
-	world_answer(&w, APO_CHECKED_FAILED, NULL);
-	world_say(&w, 1, "REGISTER * * password");
-	world_answer(&w, APO_CHECKED_FAILED, NULL);
-	world_say(&w, 1, "REGISTER * * password");
-	world_answer(&w, APO_CHECKED_FAILED, NULL);
-	world_forget(&w);
+	fixture_join(&w, 1, "dan", "draft/account-registration");
+	fixture_say(&w, 1, "REGISTER * * password");
+	fixture_answer(&w, APO_CHECKED_FAILED, NULL);
+	fixture_say(&w, 1, "REGISTER * * password");
+	fixture_answer(&w, APO_CHECKED_FAILED, NULL);
+	fixture_say(&w, 1, "REGISTER * * password");
+	fixture_answer(&w, APO_CHECKED_FAILED, NULL);
+	fixture_forget(&w);
 	refused(1, "REGISTER * * password",
 		":irc.example FAIL REGISTER TEMPORARILY_UNAVAILABLE dan "
 		":Too many tries from your address; try again later");

@@ -6,23 +6,23 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conversation/world.h"
+#include "conversation/model_fixture.h"
 
 #define ASKER 0
 #define MEMBERS 30 /* 1 .. MEMBERS */
 #define LABELED "batch labeled-response"
 
-static struct world w;
+static struct fixture w;
 
 static void set_up(void)
 {
-	world_init(&w);
+	fixture_init(&w);
 	w.slice_bytes = 300;
 }
 
 static void tear_down(void)
 {
-	world_fini(&w);
+	fixture_fini(&w);
 }
 
 TestSuite(answers, .init = set_up, .fini = tear_down);
@@ -32,14 +32,14 @@ static void gather(const char *caps)
 	char nick[16];
 	unsigned i;
 
-	world_start(&w);
-	world_join(&w, ASKER, "asker", caps);
+	fixture_start(&w);
+	fixture_join(&w, ASKER, "asker", caps);
 	for (i = 1; i <= MEMBERS; i++) {
 		snprintf(nick, sizeof nick, "m%02u", i);
-		world_join(&w, i, nick, NULL);
-		world_say(&w, i, "JOIN #all");
+		fixture_join(&w, i, nick, NULL);
+		fixture_say(&w, i, "JOIN #all");
 	}
-	world_forget(&w);
+	fixture_forget(&w);
 	w.is_stepwise = true;
 }
 
@@ -54,7 +54,7 @@ static void look(struct told *told, const char *end)
 	unsigned i;
 	char *line, nick[8];
 
-	while ((line = world_next(&w, ASKER))) {
+	while ((line = fixture_next(&w, ASKER))) {
 		cr_assert(eq(uint, told->ends, 0), "behind the end: %s", line);
 		told->lines++;
 		told->ends += strstr(line, end) != NULL;
@@ -70,7 +70,7 @@ static void look_to_the_end(struct told *told, const char *end)
 {
 	do
 		look(told, end);
-	while (world_step(&w));
+	while (fixture_step(&w));
 	cr_assert(eq(uint, told->ends, 1));
 	cr_assert(not(w.mocks[ASKER].is_held));
 }
@@ -81,14 +81,14 @@ Test(answers, who_goes_on_in_slices_and_ends_last)
 	unsigned i, slices = 0;
 
 	gather(NULL);
-	world_say(&w, ASKER, "WHO #all");
+	fixture_say(&w, ASKER, "WHO #all");
 	cr_assert(w.mocks[ASKER].is_held);
 	do {
 		told.lines = 0;
 		look(&told, " 315 ");
 		cr_assert(le(uint, told.lines, 8));
 		slices++;
-	} while (world_step(&w));
+	} while (fixture_step(&w));
 	for (i = 1; i <= MEMBERS; i++)
 		cr_assert(eq(uint, told.count[i], 1), "%u", i);
 	cr_assert(eq(uint, told.ends, 1));
@@ -103,16 +103,16 @@ Test(answers, nothing_is_told_until_there_is_room)
 
 	gather(NULL);
 	w.mocks[ASKER].is_slow = true;
-	world_say(&w, ASKER, "WHO #all");
-	world_step_all(&w);
+	fixture_say(&w, ASKER, "WHO #all");
+	fixture_step_all(&w);
 	look(&told, " 315 ");
 	cr_assert(w.mocks[ASKER].is_room_wanted);
 	lines = told.lines;
 	cr_assert(le(uint, lines, 12));
-	world_step_all(&w);
+	fixture_step_all(&w);
 	QUIET(&w, ASKER);
-	world_read(&w, ASKER);
-	world_step_all(&w);
+	fixture_read(&w, ASKER);
+	fixture_step_all(&w);
 	look(&told, " 315 ");
 	cr_assert(lt(uint, lines, told.lines));
 	cr_assert(le(uint, told.lines, 2 * lines + 2));
@@ -127,17 +127,17 @@ Test(answers, who_reads_slowly_is_there)
 
 	gather(NULL);
 	w.mocks[ASKER].is_slow = true;
-	for (world_say(&w, ASKER, "WHO #all"); w.mocks[ASKER].is_held; waits++) {
-		world_wait(&w, 100 * RUDP_NS_PER_S);
-		world_read(&w, ASKER);
-		world_step_all(&w);
+	for (fixture_say(&w, ASKER, "WHO #all"); w.mocks[ASKER].is_held; waits++) {
+		fixture_wait(&w, 100 * RUDP_NS_PER_S);
+		fixture_read(&w, ASKER);
+		fixture_step_all(&w);
 		cr_assert(not(w.mocks[ASKER].is_closed));
-		world_forget(&w);
+		fixture_forget(&w);
 	}
 	cr_assert(ge(uint, waits, 2));
-	world_wait(&w, 400 * RUDP_NS_PER_S);
+	fixture_wait(&w, 400 * RUDP_NS_PER_S);
 	cr_assert(w.mocks[ASKER].is_closed);
-	cr_assert(world_is_like("ERROR :* (Ping timeout*", w.mocks[ASKER].last_words));
+	cr_assert(fixture_is_like("ERROR :* (Ping timeout*", w.mocks[ASKER].last_words));
 }
 
 Test(answers, what_is_said_meanwhile_is_answered_behind_it_in_order)
@@ -146,21 +146,21 @@ Test(answers, what_is_said_meanwhile_is_answered_behind_it_in_order)
 	char *line = NULL;
 
 	gather(NULL);
-	world_say(&w, ASKER, "WHO #all");
-	world_say(&w, ASKER, "PING one");
-	world_say(&w, ASKER, "NAMES #all");
-	world_say(&w, ASKER, "PING two");
-	world_say(&w, 1, "PRIVMSG asker :others are not held up");
+	fixture_say(&w, ASKER, "WHO #all");
+	fixture_say(&w, ASKER, "PING one");
+	fixture_say(&w, ASKER, "NAMES #all");
+	fixture_say(&w, ASKER, "PING two");
+	fixture_say(&w, 1, "PRIVMSG asker :others are not held up");
 	while (!told.ends) {
-		line = world_next(&w, ASKER);
+		line = fixture_next(&w, ASKER);
 		if (line)
 			told.ends += strstr(line, " 315 ") != NULL;
 		else
-			cr_assert(world_step(&w));
+			cr_assert(fixture_step(&w));
 	}
-	world_step_all(&w);
+	fixture_step_all(&w);
 	HEARS(&w, ASKER, ":irc.example PONG irc.example :one");
-	while ((line = world_next(&w, ASKER)) && strstr(line, " 353 "))
+	while ((line = fixture_next(&w, ASKER)) && strstr(line, " 353 "))
 		;
 	cr_assert(ne(ptr, line, NULL));
 	cr_assert(ne(ptr, strstr(line, " 366 asker #all "), NULL));
@@ -175,24 +175,24 @@ Test(answers, those_of_many_take_turns)
 
 	gather(NULL);
 	for (i = 1; i <= 10; i++)
-		world_say(&w, i, "WHO #all");
-	world_forget(&w);
+		fixture_say(&w, i, "WHO #all");
+	fixture_forget(&w);
 	for (i = 0; i < 10; i++)
-		cr_assert(world_step(&w));
+		cr_assert(fixture_step(&w));
 	for (i = 1; i <= 10; i++)
-		heard += world_next(&w, i) != NULL;
+		heard += fixture_next(&w, i) != NULL;
 	cr_assert(eq(uint, heard, 10));
-	world_step_all(&w);
+	fixture_step_all(&w);
 }
 
 static void depart(unsigned i, unsigned how)
 {
 	if (how % 3 == 0)
-		world_say(&w, i, "PART #all");
+		fixture_say(&w, i, "PART #all");
 	else if (how % 3 == 1)
-		world_close(&w, i, "gone");
+		fixture_close(&w, i, "gone");
 	else
-		world_say(&w, i, "NICK other%u", i);
+		fixture_say(&w, i, "NICK other%u", i);
 }
 
 /* Whoever stays is told once, under whatever name; who goes at most once. */
@@ -207,11 +207,11 @@ Test(answers, members_go_and_change_their_nicks_between_slices)
 	gather(NULL);
 	for (round = 0; round < 30; round++) {
 		memset(&told, 0, sizeof told);
-		world_say(&w, ASKER, "%s", asks[round % 3]);
+		fixture_say(&w, ASKER, "%s", asks[round % 3]);
 		for (slice = 0; slice < 4; slice++) {
 			look(&told, ends[round % 3]);
 			depart(1 + (round * 7 + slice * 11) % MEMBERS, slice);
-			(void)world_step(&w);
+			(void)fixture_step(&w);
 		}
 		look_to_the_end(&told, ends[round % 3]);
 		for (i = 1; i <= MEMBERS; i++) {
@@ -226,12 +226,12 @@ Test(answers, members_go_and_change_their_nicks_between_slices)
 		for (i = 1; i <= MEMBERS; i++) {
 			snprintf(nick, sizeof nick, "m%02u", i);
 			if (!w.mocks[i].is_connected)
-				world_join(&w, i, nick, NULL);
-			world_say(&w, i, "NICK %s", nick);
-			world_say(&w, i, "JOIN #all");
-			world_step_all(&w);
+				fixture_join(&w, i, nick, NULL);
+			fixture_say(&w, i, "NICK %s", nick);
+			fixture_say(&w, i, "JOIN #all");
+			fixture_step_all(&w);
 		}
-		world_forget(&w);
+		fixture_forget(&w);
 	}
 }
 
@@ -241,11 +241,11 @@ Test(answers, the_channel_ends_between_slices_and_comes_again)
 	unsigned i;
 
 	gather(NULL);
-	world_say(&w, ASKER, "WHO #all");
-	world_say(&w, ASKER, "NAMES #all");
+	fixture_say(&w, ASKER, "WHO #all");
+	fixture_say(&w, ASKER, "NAMES #all");
 	for (i = 1; i <= MEMBERS; i++)
-		world_say(&w, i, "PART #all");
-	world_say(&w, 1, "JOIN #all");
+		fixture_say(&w, i, "PART #all");
+	fixture_say(&w, 1, "JOIN #all");
 	look_to_the_end(&told, " 366 ");
 	cr_assert(eq(uint, told.count[MEMBERS], 0));
 }
@@ -253,11 +253,11 @@ Test(answers, the_channel_ends_between_slices_and_comes_again)
 Test(answers, the_asker_goes_between_slices)
 {
 	gather(NULL);
-	world_say(&w, ASKER, "WHO #all");
-	world_say(&w, ASKER, "LIST");
-	cr_assert(world_step(&w));
-	world_close(&w, ASKER, "gone");
-	world_step_all(&w);
+	fixture_say(&w, ASKER, "WHO #all");
+	fixture_say(&w, ASKER, "LIST");
+	cr_assert(fixture_step(&w));
+	fixture_close(&w, ASKER, "gone");
+	fixture_step_all(&w);
 	cr_assert(apo_model_check(w.model));
 	cr_assert(apo_model_is_settled(w.model));
 }
@@ -268,12 +268,12 @@ Test(answers, who_is_put_out_of_a_secret_channel_is_told_no_more)
 
 	gather(NULL);
 	w.is_stepwise = false;
-	world_say(&w, 1, "MODE #all +s");
-	world_say(&w, ASKER, "JOIN #all");
-	world_forget(&w);
+	fixture_say(&w, 1, "MODE #all +s");
+	fixture_say(&w, ASKER, "JOIN #all");
+	fixture_forget(&w);
 	w.is_stepwise = true;
-	world_say(&w, ASKER, "WHO #all");
-	world_say(&w, 1, "KICK #all asker :out");
+	fixture_say(&w, ASKER, "WHO #all");
+	fixture_say(&w, 1, "KICK #all asker :out");
 	look_to_the_end(&told, " 315 ");
 	cr_assert(eq(uint, told.count[MEMBERS], 0));
 }
@@ -284,23 +284,23 @@ Test(answers, a_labeled_one_is_one_batch)
 	char *line;
 
 	gather(LABELED);
-	world_say(&w, ASKER, "@label=x WHO #all");
-	world_say(&w, 1, "PRIVMSG asker :not of the batch");
-	world_say(&w, ASKER, "@label=y JOIN #all,#new");
-	world_step_all(&w);
+	fixture_say(&w, ASKER, "@label=x WHO #all");
+	fixture_say(&w, 1, "PRIVMSG asker :not of the batch");
+	fixture_say(&w, ASKER, "@label=y JOIN #all,#new");
+	fixture_step_all(&w);
 	HEARS(&w, ASKER, "@label=x :irc.example BATCH +1 labeled-response");
-	while ((line = world_next(&w, ASKER)) && strcmp(line, ":irc.example BATCH -1") != 0) {
+	while ((line = fixture_next(&w, ASKER)) && strcmp(line, ":irc.example BATCH -1") != 0) {
 		if (strstr(line, "PRIVMSG"))
-			cr_assert(world_is_like(":m01!*", line));
+			cr_assert(fixture_is_like(":m01!*", line));
 		else
-			cr_assert(world_is_like("@batch=1 *", line), "%s", line);
+			cr_assert(fixture_is_like("@batch=1 *", line), "%s", line);
 		lines++;
 	}
 	cr_assert(ne(ptr, line, NULL));
 	cr_assert(eq(uint, lines, MEMBERS + 2));
 	HEARS(&w, ASKER, "@label=y :irc.example BATCH +2 labeled-response");
-	while ((line = world_next(&w, ASKER)) && strcmp(line, ":irc.example BATCH -2") != 0)
-		cr_assert(world_is_like("@batch=2 *", line), "%s", line);
+	while ((line = fixture_next(&w, ASKER)) && strcmp(line, ":irc.example BATCH -2") != 0)
+		cr_assert(fixture_is_like("@batch=2 *", line), "%s", line);
 	cr_assert(ne(ptr, line, NULL));
 	QUIET(&w, ASKER);
 }
@@ -313,22 +313,22 @@ Test(answers, lists_of_channels_and_masks_go_on_while_they_change)
 	gather(NULL);
 	w.is_stepwise = false;
 	for (i = 0; i < 40; i++)
-		world_say(&w, 1 + i % 10, "JOIN #c%u", i);
+		fixture_say(&w, 1 + i % 10, "JOIN #c%u", i);
 	for (i = 0; i < 40; i++)
-		world_say(&w, 1, "MODE #all +b b%u!*@*", i);
-	world_forget(&w);
+		fixture_say(&w, 1, "MODE #all +b b%u!*@*", i);
+	fixture_forget(&w);
 	w.is_stepwise = true;
-	world_say(&w, ASKER, "LIST #c*");
-	world_say(&w, ASKER, "MODE #all b");
+	fixture_say(&w, ASKER, "LIST #c*");
+	fixture_say(&w, ASKER, "MODE #all b");
 	for (i = 30; i < 40; i++) {
-		world_say(&w, 1 + i % 10, "PART #c%u", i);
-		world_say(&w, 1, "MODE #all -b b%u!*@*", i);
+		fixture_say(&w, 1 + i % 10, "PART #c%u", i);
+		fixture_say(&w, 1, "MODE #all -b b%u!*@*", i);
 	}
 	do {
-		while ((line = world_next(&w, ASKER)))
+		while ((line = fixture_next(&w, ASKER)))
 			told += strstr(line, " 322 ") || strstr(line, " 367 ");
 		steps++;
-	} while (world_step(&w));
+	} while (fixture_step(&w));
 	cr_assert(eq(uint, told, 60));
 	cr_assert(ge(uint, steps, 12));
 }
@@ -338,15 +338,15 @@ Test(answers, a_hurried_one_ends_without_room)
 {
 	gather(NULL);
 	w.mocks[ASKER].is_slow = true;
-	world_say(&w, ASKER, "WHO #all");
-	world_say(&w, ASKER, "PING end");
-	world_step_all(&w);
+	fixture_say(&w, ASKER, "WHO #all");
+	fixture_say(&w, ASKER, "PING end");
+	fixture_step_all(&w);
 	cr_assert(not(apo_model_is_settled(w.model)));
 	apo_model_hurry(w.model, APO_HURRIED_BYTES_MAX);
-	world_step_all(&w);
+	fixture_step_all(&w);
 	cr_assert(apo_model_is_settled(w.model));
 	w.mocks[ASKER].is_room_wanted = false;
-	world_hand_over(&w);
+	fixture_hand_over(&w);
 }
 
 Test(answers, lines_that_wait_have_a_limit)
@@ -356,11 +356,11 @@ Test(answers, lines_that_wait_have_a_limit)
 
 	gather(NULL);
 	w.mocks[ASKER].is_slow = true;
-	world_say(&w, ASKER, "WHO #all");
+	fixture_say(&w, ASKER, "WHO #all");
 	memset(line, 'x', sizeof line - 1);
 	line[sizeof line - 1] = '\0';
 	for (i = 0; i < 20000 && !w.mocks[ASKER].is_closed; i++)
-		world_say(&w, ASKER, "PING %s", line);
+		fixture_say(&w, ASKER, "PING %s", line);
 	cr_assert(lt(uint, i, 20000));
-	cr_assert(world_is_like("ERROR :* (Excess Flood)", w.mocks[ASKER].last_words));
+	cr_assert(fixture_is_like("ERROR :* (Excess Flood)", w.mocks[ASKER].last_words));
 }

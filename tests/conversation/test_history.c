@@ -7,17 +7,17 @@
 
 #include "conversation/told.h"
 
-static struct world w;
+static struct fixture w;
 
 static void begin(void)
 {
 	told_init(&w);
-	world_start(&w);
+	fixture_start(&w);
 }
 
 static void end(void)
 {
-	world_fini(&w);
+	fixture_fini(&w);
 }
 
 TestSuite(history, .init = begin, .fini = end);
@@ -27,18 +27,18 @@ TestSuite(history, .init = begin, .fini = end);
 Test(history, what_is_said_is_kept_with_who_hears_it)
 {
 	told_come_in(&w, 1, "dan", NULL);
-	world_join(&w, 0, "eve", NULL);
-	world_say(&w, 1, "JOIN #Room");
+	fixture_join(&w, 0, "eve", NULL);
+	fixture_say(&w, 1, "JOIN #Room");
 	TOLD("1 dan in #room from 1");
-	world_say(&w, 0, "JOIN #room");
+	fixture_say(&w, 0, "JOIN #room");
 	TOLD_NOTHING();
-	world_say(&w, 0, "PRIVMSG #ROOM :hello");
+	fixture_say(&w, 0, "PRIVMSG #ROOM :hello");
 	TOLD("3 eve!~eve@host0.example PRIVMSG #Room: hello");
-	world_say(&w, 1, "NOTICE #room :hi");
+	fixture_say(&w, 1, "NOTICE #room :hi");
 	TOLD("4 dan!~dan@host1.example NOTICE #Room: hi");
-	world_say(&w, 1, "PART #room");
+	fixture_say(&w, 1, "PART #room");
 	TOLD("1 until 4");
-	world_say(&w, 0, "PRIVMSG #room :alone");
+	fixture_say(&w, 0, "PRIVMSG #room :alone");
 	TOLD("5 eve!~eve@host0.example PRIVMSG #Room: alone");
 	TOLD_NOTHING();
 }
@@ -46,18 +46,18 @@ Test(history, what_is_said_is_kept_with_who_hears_it)
 Test(history, what_only_some_hear_is_not_kept)
 {
 	told_come_in(&w, 1, "dan", "message-tags");
-	world_join(&w, 0, "eve", NULL);
-	world_say(&w, 0, "JOIN #a");
-	world_say(&w, 1, "JOIN #a");
+	fixture_join(&w, 0, "eve", NULL);
+	fixture_say(&w, 0, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
 	TOLD("2 dan in #a from 2");
-	world_say(&w, 0, "PRIVMSG @#a :for operators");
-	world_say(&w, 0, "PRIVMSG +#a :for some");
-	world_say(&w, 1, "@+x=y TAGMSG #a");
-	world_say(&w, 0, "MODE #a +m");
-	world_say(&w, 1, "PRIVMSG #a :not heard");
-	world_say(&w, 1, "PRIVMSG nobody :not heard");
-	world_say(&w, 0, "PRIVMSG dan :one has no account");
-	world_say(&w, 1, "PRIVMSG eve :one has no account");
+	fixture_say(&w, 0, "PRIVMSG @#a :for operators");
+	fixture_say(&w, 0, "PRIVMSG +#a :for some");
+	fixture_say(&w, 1, "@+x=y TAGMSG #a");
+	fixture_say(&w, 0, "MODE #a +m");
+	fixture_say(&w, 1, "PRIVMSG #a :not heard");
+	fixture_say(&w, 1, "PRIVMSG nobody :not heard");
+	fixture_say(&w, 0, "PRIVMSG dan :one has no account");
+	fixture_say(&w, 1, "PRIVMSG eve :one has no account");
 	TOLD_NOTHING();
 }
 
@@ -65,8 +65,8 @@ Test(history, private_ones_are_kept_between_accounts)
 {
 	told_come_in(&w, 1, "dan", NULL);
 	told_come_in(&w, 3, "eve", NULL);
-	world_say(&w, 3, "NICK other");
-	world_say(&w, 1, "PRIVMSG other :hello");
+	fixture_say(&w, 3, "NICK other");
+	fixture_say(&w, 1, "PRIVMSG other :hello");
 	TOLD("1 dan!~dan@host1.example PRIVMSG other: hello");
 	TOLD("between dan eve");
 	TOLD_NOTHING();
@@ -75,22 +75,22 @@ Test(history, private_ones_are_kept_between_accounts)
 Test(history, what_goes_to_nickserv_is_not_kept)
 {
 	told_come_in(&w, 1, "dan", NULL);
-	world_say(&w, 1, "PRIVMSG NickServ :DROP dan secret");
-	world_say(&w, 1, "PRIVMSG NickServ :GHOST dan");
+	fixture_say(&w, 1, "PRIVMSG NickServ :DROP dan secret");
+	fixture_say(&w, 1, "PRIVMSG NickServ :GHOST dan");
 	TOLD_NOTHING();
 }
 
 Test(history, without_it_nothing_is_kept)
 {
 	w.config.has_history = false;
-	world_join(&w, 0, "eve", NULL);
-	world_say(&w, 0, "JOIN #a");
-	world_say(&w, 0, "PRIVMSG #a :text");
+	fixture_join(&w, 0, "eve", NULL);
+	fixture_say(&w, 0, "JOIN #a");
+	fixture_say(&w, 0, "PRIVMSG #a :text");
 	TOLD_NOTHING();
-	world_forget(&w);
-	world_say(&w, 0, "CAP REQ draft/chathistory");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "CAP REQ draft/chathistory");
 	HEARS(&w, 0, ":irc.example CAP eve NAK :draft/chathistory");
-	world_say(&w, 0, "CHATHISTORY LATEST #a * 10");
+	fixture_say(&w, 0, "CHATHISTORY LATEST #a * 10");
 	HEARS_LIKE(&w, 0, ":irc.example 421 eve CHATHISTORY *");
 }
 
@@ -101,15 +101,15 @@ static void back_from_a_lost_connection(const char *what_then, const char *told_
 {
 	told_two_in_a_room(&w);
 	told_talk(&w);
-	world_close(&w, 1, "gone");
+	fixture_close(&w, 1, "gone");
 	TOLD("2 until 3");
 	told_talk(&w);
 	if (what_then)
-		world_say(&w, 0, "%s", what_then);
+		fixture_say(&w, 0, "%s", what_then);
 	told_come_in(&w, 1, "dan", NULL);
-	world_say(&w, 0, "MODE #a -bik *!*@nowhere");
-	world_say(&w, 0, "MODE #a -k x");
-	world_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 0, "MODE #a -bik *!*@nowhere");
+	fixture_say(&w, 0, "MODE #a -k x");
+	fixture_say(&w, 1, "JOIN #a");
 	TOLD(told_then);
 	TOLD_NOTHING();
 }
@@ -117,10 +117,10 @@ static void back_from_a_lost_connection(const char *what_then, const char *told_
 Test(history, a_lost_connection_does_not_end_a_membership)
 {
 	back_from_a_lost_connection(NULL, "5 dan in #a from 3");
-	world_say(&w, 1, "PART #a");
+	fixture_say(&w, 1, "PART #a");
 	TOLD("5 until 5");
 	told_talk(&w);
-	world_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
 	TOLD("7 dan in #a from 7");
 }
 
@@ -147,68 +147,68 @@ Test(history, other_modes_do_not)
 Test(history, being_away_too_long_ends_it)
 {
 	told_two_in_a_room(&w);
-	world_close(&w, 1, "gone");
+	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	w.now_ns += w.config.absence_ns;
 	told_come_in(&w, 1, "dan", NULL);
-	world_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 3");
 }
 
 Test(history, a_channel_that_ends_and_is_founded_by_others_is_another)
 {
 	told_two_in_a_room(&w);
-	world_close(&w, 1, "gone");
+	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
-	world_say(&w, 0, "PART #a");
-	world_say(&w, 0, "JOIN #a");
+	fixture_say(&w, 0, "PART #a");
+	fixture_say(&w, 0, "JOIN #a");
 	told_come_in(&w, 1, "dan", NULL);
-	world_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
 	TOLD("4 dan in #a from 4");
 }
 
 Test(history, being_put_out_ends_it)
 {
 	told_two_in_a_room(&w);
-	world_close(&w, 1, "gone");
+	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	told_come_in(&w, 1, "dan", NULL);
-	world_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 2");
-	world_say(&w, 0, "KICK #a dan");
+	fixture_say(&w, 0, "KICK #a dan");
 	TOLD("3 until 3");
-	world_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
 	TOLD("4 dan in #a from 4");
 }
 
 /* Two connections of one account: one is lost, the other is put out. */
 Test(history, who_is_put_out_is_not_absent_elsewhere)
 {
-	world_join(&w, 0, "eve", NULL);
-	world_say(&w, 0, "JOIN #a");
+	fixture_join(&w, 0, "eve", NULL);
+	fixture_say(&w, 0, "JOIN #a");
 	told_come_in(&w, 1, "dan", NULL);
-	world_say(&w, 1, "JOIN #a");
-	world_say(&w, 1, "NICK dan1");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "NICK dan1");
 	told_come_in(&w, 3, "dan", NULL);
-	world_say(&w, 3, "JOIN #a");
+	fixture_say(&w, 3, "JOIN #a");
 	told_at = told_count;
-	world_close(&w, 1, "gone");
+	fixture_close(&w, 1, "gone");
 	TOLD("2 until 3");
-	world_say(&w, 0, "KICK #a dan");
+	fixture_say(&w, 0, "KICK #a dan");
 	TOLD("3 until 3");
 	told_talk(&w);
-	world_say(&w, 3, "JOIN #a");
+	fixture_say(&w, 3, "JOIN #a");
 	TOLD("5 dan in #a from 5");
 }
 
 Test(history, who_logs_in_later_was_there_before)
 {
-	world_join(&w, 1, "dan", "draft/account-registration");
-	world_say(&w, 1, "JOIN #a");
-	world_say(&w, 1, "PRIVMSG #a :text");
+	fixture_join(&w, 1, "dan", "draft/account-registration");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "PRIVMSG #a :text");
 	TOLD("2 dan!~dan@host1.example PRIVMSG #a: text");
-	world_say(&w, 1, "REGISTER * * password");
-	world_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_say(&w, 1, "REGISTER * * password");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
 	TOLD("1 dan in #a from 1");
 	TOLD_NOTHING();
 }
@@ -216,15 +216,15 @@ Test(history, who_logs_in_later_was_there_before)
 Test(history, who_registers_a_name_that_was_dropped_is_somebody_else)
 {
 	told_two_in_a_room(&w);
-	world_close(&w, 1, "gone");
+	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	apo_model_on_account_gone(w.model, "dan", w.now_ns);
 	told_come_in(&w, 1, "dan", NULL);
-	world_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 3");
 	apo_model_on_account_gone(w.model, "dan", w.now_ns);
 	TOLD("3 until 3");
-	world_say(&w, 1, "PART #a");
+	fixture_say(&w, 1, "PART #a");
 	TOLD_NOTHING();
 }
 
@@ -232,16 +232,16 @@ Test(history, who_registers_a_name_that_was_dropped_is_somebody_else)
 
 static void told_of(const char *said, const char *expected)
 {
-	world_say(&w, 1, "CHATHISTORY %s", said);
+	fixture_say(&w, 1, "CHATHISTORY %s", said);
 	TOLD(expected);
 	apo_model_on_history(w.model, told_ticket, APO_ASKED_FAILED, NULL, w.now_ns);
-	world_forget(&w);
+	fixture_forget(&w);
 }
 
 Test(history, questions_are_understood)
 {
 	told_come_in(&w, 1, "dan", TOLD_CAPS);
-	world_say(&w, 1, "JOIN #Room");
+	fixture_say(&w, 1, "JOIN #Room");
 	TOLD("1 dan in #room from 1");
 	told_of("LATEST #room * 10", "way 4 dan #room - since 1 in: * * 10");
 	told_of("latest #ROOM msgid=abc-1f 1000", "way 4 dan #room - since 1 in: abc-1f * 100");
@@ -259,9 +259,9 @@ Test(history, who_has_the_nick_now_is_meant)
 {
 	told_come_in(&w, 1, "dan", TOLD_CAPS);
 	told_come_in(&w, 3, "eve", NULL);
-	world_say(&w, 3, "NICK fay");
+	fixture_say(&w, 3, "NICK fay");
 	told_of("LATEST fay * 10", "way 4 dan - eve since 0: * * 10");
-	world_close(&w, 3, "gone");
+	fixture_close(&w, 3, "gone");
 	told_of("LATEST fay * 10", "way 4 dan - fay since 0: * * 10");
 }
 
@@ -269,7 +269,7 @@ static void refused(const char *said, const char *answer)
 {
 	char expected[300];
 
-	world_say(&w, 1, "%s", said);
+	fixture_say(&w, 1, "%s", said);
 	snprintf(expected, sizeof expected, ":irc.example FAIL CHATHISTORY %s", answer);
 	HEARS(&w, 1, expected);
 	QUIET(&w, 1);
@@ -300,22 +300,22 @@ Test(history, what_is_wrong_is_said)
 	refused("CHATHISTORY LATEST 9x * 5",
 		"INVALID_TARGET LATEST 9x :Messages could not be retrieved");
 	snprintf(said, sizeof said, "CHATHISTORY LATEST #%0100d * 5", 1);
-	world_say(&w, 1, "%s", said);
+	fixture_say(&w, 1, "%s", said);
 	HEARS_LIKE(&w, 1, ":irc.example FAIL CHATHISTORY INVALID_TARGET LATEST *");
 	cr_assert(ge(u64, apo_model_figures(w.model)->history_refused, 11));
 }
 
 Test(history, who_has_no_account_asks_only_where_it_is)
 {
-	world_join(&w, 1, "dan", "draft/chathistory");
+	fixture_join(&w, 1, "dan", "draft/chathistory");
 	refused("CHATHISTORY LATEST #a * 5",
 		"INVALID_TARGET LATEST #a :Messages could not be retrieved");
 	refused("CHATHISTORY LATEST eve * 5",
 		"INVALID_TARGET LATEST eve :Messages could not be retrieved");
-	world_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
 	told_of("LATEST #a * 5", "way 4 - #a - since 1 in: * * 5");
-	world_say(&w, 1, "PART #a");
-	world_forget(&w);
+	fixture_say(&w, 1, "PART #a");
+	fixture_forget(&w);
 	refused("CHATHISTORY LATEST #a * 5",
 		"INVALID_TARGET LATEST #a :Messages could not be retrieved");
 }
@@ -325,16 +325,16 @@ Test(history, what_is_said_behind_many_questions_waits_for_their_answers)
 	unsigned i;
 
 	told_come_in(&w, 1, "dan", "draft/chathistory");
-	world_say(&w, 1, "JOIN #a");
-	world_forget(&w);
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_forget(&w);
 	for (i = 0; i < 2; i++) {
 		cr_assert(not(w.mocks[1].is_held));
 		told_count = told_at = 0;
-		world_say(&w, 1, "CHATHISTORY LATEST #a * 5");
+		fixture_say(&w, 1, "CHATHISTORY LATEST #a * 5");
 	}
 	told_count = told_at = 0;
-	world_say(&w, 1, "CHATHISTORY LATEST #a * 6");
-	world_say(&w, 1, "PING later");
+	fixture_say(&w, 1, "CHATHISTORY LATEST #a * 6");
+	fixture_say(&w, 1, "PING later");
 	cr_assert(w.mocks[1].is_held);
 	cr_assert(eq(uint, told_count, 0));
 	QUIET(&w, 1);
@@ -342,12 +342,12 @@ Test(history, what_is_said_behind_many_questions_waits_for_their_answers)
 	apo_model_on_history(w.model, told_ticket, APO_ASKED_FAILED, NULL, w.now_ns);
 	HEARS_LIKE(&w, 1, "* MESSAGE_ERROR LATEST #a :Messages could not be retrieved");
 	QUIET(&w, 1);
-	world_step_all(&w);
+	fixture_step_all(&w);
 	cr_assert(eq(uint, told_count, 1));
 	QUIET(&w, 1);
 	apo_model_on_history(w.model, told_ticket, APO_ASKED_FAILED, NULL, w.now_ns);
 	HEARS_LIKE(&w, 1, "* MESSAGE_ERROR LATEST #a :Messages could not be retrieved");
-	world_step_all(&w);
+	fixture_step_all(&w);
 	HEARS_LIKE(&w, 1, "* PONG * :later");
 }
 
@@ -372,7 +372,7 @@ static struct apo_page page = {.count = 2, .said = {&first, &second}};
 
 static void ask_and_answer(const char *tags, enum apo_asked asked)
 {
-	world_say(&w, 1, "%sCHATHISTORY LATEST #room * 10", tags);
+	fixture_say(&w, 1, "%sCHATHISTORY LATEST #room * 10", tags);
 	QUIET(&w, 1);
 	apo_model_on_history(w.model, told_ticket, asked, asked == APO_ASKED_DONE ? &page : NULL,
 			     w.now_ns);
@@ -381,8 +381,8 @@ static void ask_and_answer(const char *tags, enum apo_asked asked)
 Test(history, an_answer_is_a_batch_of_lines_as_they_were)
 {
 	told_come_in(&w, 1, "dan", TOLD_CAPS);
-	world_say(&w, 1, "JOIN #Room");
-	world_forget(&w);
+	fixture_say(&w, 1, "JOIN #Room");
+	fixture_forget(&w);
 	ask_and_answer("", APO_ASKED_DONE);
 	HEARS_LIKE(&w, 1, "@time=2023-* :irc.example BATCH +1 chathistory #Room");
 	HEARS(&w, 1,
@@ -398,8 +398,8 @@ Test(history, an_answer_is_a_batch_of_lines_as_they_were)
 Test(history, the_batch_has_the_label)
 {
 	told_come_in(&w, 1, "dan", TOLD_CAPS);
-	world_say(&w, 1, "JOIN #Room");
-	world_forget(&w);
+	fixture_say(&w, 1, "JOIN #Room");
+	fixture_forget(&w);
 	page.count = 0;
 	ask_and_answer("@label=7 ", APO_ASKED_DONE);
 	page.count = 2;
@@ -415,8 +415,8 @@ Test(history, the_batch_has_the_label)
 Test(history, who_knows_no_batches_gets_lines)
 {
 	told_come_in(&w, 1, "dan", "draft/chathistory");
-	world_say(&w, 1, "JOIN #Room");
-	world_forget(&w);
+	fixture_say(&w, 1, "JOIN #Room");
+	fixture_forget(&w);
 	ask_and_answer("", APO_ASKED_DONE);
 	HEARS(&w, 1, ":eve!~eve@host PRIVMSG #Room :hello");
 	HEARS(&w, 1, ":fay!~fay@host NOTICE #Room :hi");
@@ -434,9 +434,9 @@ Test(history, who_knows_no_batches_gets_lines)
 Test(history, targets_are_told_with_their_times)
 {
 	told_come_in(&w, 1, "dan", "draft/chathistory batch");
-	world_say(&w, 1,
-		  "CHATHISTORY TARGETS timestamp=2000-01-01T00:00:00.000Z "
-		  "timestamp=2030-01-01T00:00:00.000Z 5");
+	fixture_say(&w, 1,
+		    "CHATHISTORY TARGETS timestamp=2000-01-01T00:00:00.000Z "
+		    "timestamp=2030-01-01T00:00:00.000Z 5");
 	apo_model_on_history(w.model, told_ticket, APO_ASKED_DONE, &page, w.now_ns);
 	HEARS(&w, 1, ":irc.example BATCH +1 draft/chathistory-targets");
 	HEARS(&w, 1, "@batch=1 :irc.example CHATHISTORY TARGETS #Room 2020-09-13T12:26:40.123Z");
@@ -447,27 +447,27 @@ Test(history, targets_are_told_with_their_times)
 Test(history, who_has_gone_is_not_answered)
 {
 	told_come_in(&w, 1, "dan", TOLD_CAPS);
-	world_say(&w, 1, "CHATHISTORY LATEST #room * 10");
-	world_close(&w, 1, "gone");
+	fixture_say(&w, 1, "CHATHISTORY LATEST #room * 10");
+	fixture_close(&w, 1, "gone");
 	apo_model_on_history(w.model, told_ticket, APO_ASKED_DONE, &page, w.now_ns);
 	apo_model_on_history(w.model, told_ticket, APO_ASKED_DONE, &page, w.now_ns);
 	told_come_in(&w, 3, "eve", TOLD_CAPS);
-	world_say(&w, 3, "CHATHISTORY LATEST #room * 10"); /* is open when the model ends */
+	fixture_say(&w, 3, "CHATHISTORY LATEST #room * 10"); /* is open when the model ends */
 }
 
 Test(history, it_is_advertised_as_it_is)
 {
 	w.config.history_answer_max = 77;
-	world_connect(&w, 1);
-	world_say(&w, 1, "NICK dan");
-	world_say(&w, 1, "USER dan 0 * :dan");
+	fixture_connect(&w, 1);
+	fixture_say(&w, 1, "NICK dan");
+	fixture_say(&w, 1, "USER dan 0 * :dan");
 	HEARS_LIKE(&w, 1, "*001*");
 	HEARS_LIKE(&w, 1, "*002*");
 	HEARS_LIKE(&w, 1, "*003*");
 	HEARS_LIKE(&w, 1, "*004*");
 	HEARS_LIKE(&w, 1, "*005*CHATHISTORY=77 *");
 	HEARS_LIKE(&w, 1, "*005*MSGREFTYPES=msgid,timestamp *");
-	world_forget(&w);
-	world_say(&w, 1, "CAP LS 302");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "CAP LS 302");
 	HEARS_LIKE(&w, 1, "*draft/chathistory*");
 }

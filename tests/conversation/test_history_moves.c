@@ -6,17 +6,17 @@
 #include "conversation/model/state.h"
 #include "conversation/told.h"
 
-static struct world w;
+static struct fixture w;
 
 static void begin(void)
 {
 	told_init(&w);
-	world_start(&w);
+	fixture_start(&w);
 }
 
 static void end(void)
 {
-	world_fini(&w);
+	fixture_fini(&w);
 }
 
 TestSuite(history_moves, .init = begin, .fini = end);
@@ -25,10 +25,10 @@ Test(history_moves, presences_go_on_in_another_process)
 {
 	told_two_in_a_room(&w);
 	told_talk(&w);
-	world_hand_over(&w);
+	fixture_hand_over(&w);
 	TOLD_NOTHING();
 	told_talk(&w);
-	world_say(&w, 1, "PART #a");
+	fixture_say(&w, 1, "PART #a");
 	TOLD("2 until 4");
 	TOLD_NOTHING();
 }
@@ -37,13 +37,13 @@ Test(history_moves, presences_go_on_in_another_process)
 Test(history_moves, absences_go_on_in_another_process)
 {
 	told_two_in_a_room(&w);
-	world_close(&w, 1, "gone");
+	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	told_talk(&w);
-	world_hand_over(&w);
+	fixture_hand_over(&w);
 	told_talk(&w);
 	told_come_in(&w, 1, "dan", NULL);
-	world_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
 	TOLD("5 dan in #a from 2");
 	TOLD_NOTHING();
 }
@@ -52,12 +52,12 @@ Test(history_moves, an_absence_ends_at_its_time_in_another_process)
 {
 	told_two_in_a_room(&w);
 	w.mocks[0].is_lasting = true;
-	world_close(&w, 1, "gone");
+	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
-	world_hand_over(&w);
+	fixture_hand_over(&w);
 	w.now_ns += w.config.absence_ns;
 	told_come_in(&w, 1, "dan", NULL);
-	world_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 3");
 }
 
@@ -65,30 +65,30 @@ Test(history_moves, an_absence_ends_at_its_time_in_another_process)
 Test(history_moves, absences_of_accounts_that_are_no_more_are_not_carried)
 {
 	told_two_in_a_room(&w);
-	world_close(&w, 1, "gone");
+	fixture_close(&w, 1, "gone");
 	TOLD("2 until 2");
 	apo_model_on_account_gone(w.model, "dan", w.now_ns);
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
-	world_hand_over(&w);
+	fixture_hand_over(&w);
 	told_come_in(&w, 1, "dan", NULL);
-	world_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
 	TOLD("3 dan in #a from 3");
 }
 
 Test(history_moves, who_has_none_asks_for_what_it_has_heard_in_both_processes)
 {
 	told_two_in_a_room(&w);
-	world_hand_over(&w);
-	world_say(&w, 0, "CAP REQ :" TOLD_CAPS);
-	world_say(&w, 0, "CHATHISTORY LATEST #a * 10");
+	fixture_hand_over(&w);
+	fixture_say(&w, 0, "CAP REQ :" TOLD_CAPS);
+	fixture_say(&w, 0, "CHATHISTORY LATEST #a * 10");
 	TOLD("way 4 - #a - since 1 in: * * 10");
 }
 
 Test(history_moves, a_question_is_waited_for)
 {
 	told_two_in_a_room(&w);
-	world_say(&w, 0, "CAP REQ :" TOLD_CAPS);
-	world_say(&w, 0, "CHATHISTORY LATEST #a * 10");
+	fixture_say(&w, 0, "CAP REQ :" TOLD_CAPS);
+	fixture_say(&w, 0, "CHATHISTORY LATEST #a * 10");
 	cr_assert(not(apo_model_is_settled(w.model)));
 	apo_model_on_history(w.model, told_ticket, APO_ASKED_FAILED, NULL, w.now_ns);
 	cr_assert(apo_model_is_settled(w.model));
@@ -99,17 +99,17 @@ Test(history_moves, where_it_begins_whoever_is_there_has_just_joined)
 {
 	told_two_in_a_room(&w);
 	told_come_in(&w, 3, "fay", NULL);
-	world_say(&w, 3, "JOIN #a");
+	fixture_say(&w, 3, "JOIN #a");
 	TOLD("3 fay in #a from 3");
-	world_close(&w, 3, "gone");
+	fixture_close(&w, 3, "gone");
 	TOLD("3 until 3");
-	world_hand_over(&w);
+	fixture_hand_over(&w);
 	apo_state_begin_history(w.model);
 	TOLD("5 dan in #a from 5");
 	told_come_in(&w, 3, "fay", NULL);
-	world_say(&w, 3, "JOIN #a");
+	fixture_say(&w, 3, "JOIN #a");
 	TOLD("6 fay in #a from 6");
-	world_say(&w, 1, "PART #a");
+	fixture_say(&w, 1, "PART #a");
 	TOLD("5 until 6");
 	TOLD_NOTHING();
 }
@@ -131,11 +131,11 @@ Test(history_moves, it_may_end_with_the_process)
 	w.calls.keep_joined = NULL;
 	w.calls.keep_left = NULL;
 	w.calls.ask_history = NULL;
-	w.model = world_model(&w);
+	w.model = fixture_model(&w);
 	apo_serializer_from(&reading, serializer.bytes, serializer.len);
 	cr_assert(apo_state_read(&reading, w.model, peers, 2));
 	apo_serializer_fini(&serializer);
-	world_say(&w, 1, "PART #a");
-	world_close(&w, 0, "gone");
+	fixture_say(&w, 1, "PART #a");
+	fixture_close(&w, 0, "gone");
 	TOLD_NOTHING();
 }

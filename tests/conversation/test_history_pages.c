@@ -9,7 +9,7 @@
 
 #define MESSAGES 40
 
-static struct world w;
+static struct fixture w;
 static struct apo_said said[MESSAGES];
 static char texts[MESSAGES][16];
 static struct apo_page page;
@@ -21,7 +21,7 @@ static void begin(void)
 	told_init(&w);
 	w.slice_bytes = 600;
 	w.is_stepwise = true;
-	world_start(&w);
+	fixture_start(&w);
 	page.count = MESSAGES;
 	for (i = 0; i < MESSAGES; i++) {
 		snprintf(texts[i], sizeof texts[i], "said %02u.", i);
@@ -36,14 +36,14 @@ static void begin(void)
 		page.said[i] = said + i;
 	}
 	told_come_in(&w, 1, "dan", TOLD_CAPS);
-	world_say(&w, 1, "JOIN #a");
-	world_step_all(&w);
-	world_forget(&w);
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_step_all(&w);
+	fixture_forget(&w);
 }
 
 static void end(void)
 {
-	world_fini(&w);
+	fixture_fini(&w);
 }
 
 TestSuite(history_pages, .init = begin, .fini = end);
@@ -52,7 +52,7 @@ TestSuite(history_pages, .init = begin, .fini = end);
 static uint64_t ask(const char *label)
 {
 	told_count = told_at = 0;
-	world_say(&w, 1, "%sCHATHISTORY LATEST #a * 100", label);
+	fixture_say(&w, 1, "%sCHATHISTORY LATEST #a * 100", label);
 	cr_assert(eq(uint, told_count, 1));
 	return told_ticket;
 }
@@ -82,11 +82,11 @@ static unsigned look(unsigned first, unsigned batch)
 	for (i = first; mock->at < mock->len &&
 			strncmp(mock->out + mock->at, tag, strlen(tag)) == 0;
 	     i++) {
-		line = world_next(&w, 1);
+		line = fixture_next(&w, 1);
 		snprintf(expected, sizeof expected,
 			 "%stime=*;account=eve;msgid=1-%x;+x=y :eve!~eve@host PRIVMSG #a :said %02u.",
 			 tag, i + 1, i);
-		cr_assert(world_is_like(expected, line), "%s instead of %s", line, expected);
+		cr_assert(fixture_is_like(expected, line), "%s instead of %s", line, expected);
 	}
 	return i - first;
 }
@@ -100,18 +100,18 @@ Test(history_pages, a_slice_is_told_and_the_next_when_it_has_been_read)
 	HEARS_LIKE(&w, 1, "* BATCH +1 chathistory #a");
 	seen = look(0, 1);
 	cr_assert(le(uint, seen, 8));
-	for (world_step_all(&w); (seen += look(seen, 1)) < MESSAGES; slices++) {
+	for (fixture_step_all(&w); (seen += look(seen, 1)) < MESSAGES; slices++) {
 		cr_assert(le(uint, seen, 16 * slices));
 		QUIET(&w, 1);
 		cr_assert(w.mocks[1].is_held);
-		world_read(&w, 1);
-		world_step_all(&w);
+		fixture_read(&w, 1);
+		fixture_step_all(&w);
 	}
 	cr_assert(ge(uint, slices, 3));
 	HEARS_LIKE(&w, 1, "* BATCH -1");
 	QUIET(&w, 1);
-	world_read(&w, 1);
-	world_step_all(&w);
+	fixture_read(&w, 1);
+	fixture_step_all(&w);
 	cr_assert(not(w.mocks[1].is_held));
 }
 
@@ -119,19 +119,19 @@ Test(history_pages, others_are_heard_between_slices)
 {
 	unsigned seen;
 
-	world_join(&w, 0, "fay", NULL);
-	world_say(&w, 0, "JOIN #a");
-	world_step_all(&w);
-	world_forget(&w);
+	fixture_join(&w, 0, "fay", NULL);
+	fixture_say(&w, 0, "JOIN #a");
+	fixture_step_all(&w);
+	fixture_forget(&w);
 	answer(ask(""), APO_ASKED_DONE);
 	HEARS_LIKE(&w, 1, "* BATCH +1 chathistory #a");
 	seen = look(0, 1);
-	world_say(&w, 0, "PRIVMSG #a :now");
+	fixture_say(&w, 0, "PRIVMSG #a :now");
 	HEARS_LIKE(&w, 1, "@time=2023*;msgid=* :fay!* PRIVMSG #a :now");
-	cr_assert(world_step(&w));
+	cr_assert(fixture_step(&w));
 	for (; seen < MESSAGES; seen += look(seen, 1))
-		(void)world_step(&w);
-	world_step_all(&w);
+		(void)fixture_step(&w);
+	fixture_step_all(&w);
 	HEARS_LIKE(&w, 1, "* BATCH -1");
 	cr_assert(not(w.mocks[1].is_held));
 }
@@ -146,10 +146,10 @@ Test(history_pages, who_asks_on_and_on_and_does_not_read_waits)
 	tickets[0] = ask("");
 	tickets[1] = ask("");
 	for (i = 0; i < 50; i++)
-		world_say(&w, 1, "CHATHISTORY LATEST #a * 100");
+		fixture_say(&w, 1, "CHATHISTORY LATEST #a * 100");
 	answer(tickets[0], APO_ASKED_DONE);
 	answer(tickets[1], APO_ASKED_DONE);
-	world_step_all(&w);
+	fixture_step_all(&w);
 	cr_assert(eq(uint, told_count, 1), "it is asked on while nothing is read");
 	HEARS_LIKE(&w, 1, "* BATCH +1 chathistory #a");
 	seen = look(0, 1);
@@ -158,8 +158,8 @@ Test(history_pages, who_asks_on_and_on_and_does_not_read_waits)
 	cr_assert(le(uint, seen, 8));
 	QUIET(&w, 1);
 	w.mocks[1].is_slow = false;
-	world_read(&w, 1);
-	world_step_all(&w);
+	fixture_read(&w, 1);
+	fixture_step_all(&w);
 	cr_assert(eq(uint, told_count, 3));
 	cr_assert(w.mocks[1].is_held);
 	cr_assert(apo_model_check(w.model));
@@ -177,8 +177,8 @@ Test(history_pages, an_answer_waits_behind_the_one_before)
 	HEARS_LIKE(&w, 1, "@label=b;time=* BATCH +2 labeled-response");
 	answer(told_ticket, APO_ASKED_DONE); /* of nobody */
 	QUIET(&w, 1);
-	world_step_all(&w);
-	while (strstr(world_next(&w, 1), "batch=1;"))
+	fixture_step_all(&w);
+	while (strstr(fixture_next(&w, 1), "batch=1;"))
 		;
 	HEARS_LIKE(&w, 1, "@batch=2;time=* FAIL CHATHISTORY INVALID_TARGET LATEST #a :*");
 	HEARS_LIKE(&w, 1, "@time=* BATCH -2");
@@ -197,38 +197,38 @@ Test(history_pages, two_long_answers_of_different_kinds_are_apart)
 		char nick[16];
 
 		snprintf(nick, sizeof nick, "m%02u", i);
-		world_join(&w, i, nick, NULL);
-		world_say(&w, i, "JOIN #a");
-		world_step_all(&w);
+		fixture_join(&w, i, nick, NULL);
+		fixture_say(&w, i, "JOIN #a");
+		fixture_step_all(&w);
 	}
-	world_forget(&w);
+	fixture_forget(&w);
 	ticket = ask("@label=a ");
-	world_say(&w, 1, "@label=b WHO #a");
+	fixture_say(&w, 1, "@label=b WHO #a");
 	answer(ticket, APO_ASKED_DONE);
-	world_step_all(&w);
+	fixture_step_all(&w);
 	HEARS_LIKE(&w, 1, "@label=b;time=* BATCH +1 labeled-response");
-	while ((line = world_next(&w, 1)) && strncmp(line, "@batch=1;", 9) == 0)
+	while ((line = fixture_next(&w, 1)) && strncmp(line, "@batch=1;", 9) == 0)
 		names += strstr(line, " 352 ") != NULL;
 	/* It begins between the slices of the first. */
 	cr_assert(ne(ptr, line, NULL));
-	cr_assert(world_is_like("@label=a;time=* BATCH +2 chathistory #a", line), "%s", line);
-	while ((line = world_next(&w, 1)) && strncmp(line, "@batch=1;", 9) == 0)
+	cr_assert(fixture_is_like("@label=a;time=* BATCH +2 chathistory #a", line), "%s", line);
+	while ((line = fixture_next(&w, 1)) && strncmp(line, "@batch=1;", 9) == 0)
 		names += strstr(line, " 352 ") != NULL;
 	cr_assert(eq(uint, names, 41));
-	cr_assert(world_is_like("@time=* BATCH -1", line), "%s", line);
-	while ((line = world_next(&w, 1)) && strncmp(line, "@batch=2;", 9) == 0)
+	cr_assert(fixture_is_like("@time=* BATCH -1", line), "%s", line);
+	while ((line = fixture_next(&w, 1)) && strncmp(line, "@batch=2;", 9) == 0)
 		lines++;
 	cr_assert(eq(uint, lines, MESSAGES));
-	cr_assert(world_is_like("@time=* BATCH -2", line), "%s", line);
+	cr_assert(fixture_is_like("@time=* BATCH -2", line), "%s", line);
 	QUIET(&w, 1);
 }
 
 Test(history_pages, the_asker_goes_between_slices)
 {
 	answer(ask(""), APO_ASKED_DONE);
-	cr_assert(world_step(&w));
-	world_close(&w, 1, "gone");
-	world_step_all(&w);
+	cr_assert(fixture_step(&w));
+	fixture_close(&w, 1, "gone");
+	fixture_step_all(&w);
 	cr_assert(apo_model_check(w.model));
 }
 
@@ -241,13 +241,14 @@ Test(history_pages, in_a_hurry_the_rest_is_left_out)
 	w.mocks[1].is_slow = true;
 	answer(ask(""), APO_ASKED_DONE);
 	apo_model_hurry(w.model, 2000);
-	world_step_all(&w);
+	fixture_step_all(&w);
 	cr_assert(apo_model_is_settled(w.model));
 	HEARS_LIKE(&w, 1, "* BATCH +1 chathistory #a");
-	while ((line = world_next(&w, 1)) && strstr(line, " PRIVMSG "))
+	while ((line = fixture_next(&w, 1)) && strstr(line, " PRIVMSG "))
 		lines++;
 	cr_assert(lt(uint, lines, MESSAGES));
-	cr_assert(world_is_like("@batch=1;* NOTICE dan :The rest of this answer is left out*", line),
+	cr_assert(fixture_is_like("@batch=1;* NOTICE dan :The rest of this answer is left out*",
+				  line),
 		  "%s", line);
 	HEARS_LIKE(&w, 1, "* BATCH -1");
 	QUIET(&w, 1);

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conversation/world.h"
+#include "conversation/model_fixture.h"
 
-#define THEN "timestamp=2023-11-14T22:13:19.000Z" /* a second before the world begins */
+#define THEN "timestamp=2023-11-14T22:13:19.000Z" /* a second before the fixture begins */
 #define EARLIER "timestamp=2023-11-14T22:13:18.000Z"
 
-static struct world w;
+static struct fixture w;
 static char kept[160];
 
 static void keep(void *of, const struct apo_said *said)
@@ -51,19 +51,19 @@ static void keep_marker(void *of, const char *account, const char *target, int64
 static void begin(void)
 {
 	kept[0] = '\0';
-	world_init(&w);
+	fixture_init(&w);
 	w.calls.keep = keep;
 	w.calls.keep_joined = keep_joined;
 	w.calls.keep_left = keep_left;
 	w.calls.ask_history = ask_history;
 	w.calls.keep_marker = keep_marker;
 	w.config.has_history = true;
-	world_start(&w);
+	fixture_start(&w);
 }
 
 static void end(void)
 {
-	world_fini(&w);
+	fixture_fini(&w);
 }
 
 TestSuite(markers, .init = begin, .fini = end);
@@ -71,18 +71,18 @@ TestSuite(markers, .init = begin, .fini = end);
 static void log_in(unsigned i, const char *nick, const char *account)
 {
 	cr_assert(eq(int, apo_model_on_account(w.model, account, 0, w.now_ns), 0));
-	world_join(&w, i, nick, "draft/read-marker sasl");
-	world_say(&w, i, "AUTHENTICATE PLAIN");
-	world_say(&w, i, "AUTHENTICATE AGRhbgBwdw==");
-	world_answer(&w, APO_CHECKED_RIGHT, account);
-	world_forget(&w);
+	fixture_join(&w, i, nick, "draft/read-marker sasl");
+	fixture_say(&w, i, "AUTHENTICATE PLAIN");
+	fixture_say(&w, i, "AUTHENTICATE AGRhbgBwdw==");
+	fixture_answer(&w, APO_CHECKED_RIGHT, account);
+	fixture_forget(&w);
 }
 
 static void answered(unsigned i, const char *said, const char *answer)
 {
 	char expected[300];
 
-	world_say(&w, i, "%s", said);
+	fixture_say(&w, i, "%s", said);
 	snprintf(expected, sizeof expected, ":irc.example %s", answer);
 	HEARS(&w, i, expected);
 	QUIET(&w, i);
@@ -93,7 +93,7 @@ Test(markers, a_marker_is_told_before_the_names)
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
 	cr_assert(eq(int, apo_model_on_marker(w.model, "dan", "#room", 1699999999000), 0));
 	log_in(1, "x", "dan");
-	world_say(&w, 1, "JOIN #Room,#other");
+	fixture_say(&w, 1, "JOIN #Room,#other");
 	HEARS_LIKE(&w, 1, ":x!* JOIN #Room");
 	HEARS(&w, 1, ":irc.example MARKREAD #Room " THEN);
 	HEARS_LIKE(&w, 1, "* 353 *");
@@ -104,8 +104,8 @@ Test(markers, a_marker_is_told_before_the_names)
 
 Test(markers, who_does_not_ask_is_told_nothing)
 {
-	world_join(&w, 0, "eve", NULL);
-	world_say(&w, 0, "JOIN #a");
+	fixture_join(&w, 0, "eve", NULL);
+	fixture_say(&w, 0, "JOIN #a");
 	HEARS_LIKE(&w, 0, ":eve!* JOIN #a");
 	HEARS_LIKE(&w, 0, "* 353 *");
 	HEARS_LIKE(&w, 0, "* 366 *");
@@ -123,7 +123,7 @@ Test(markers, all_of_an_account_are_told_and_nobody_else)
 	QUIET(&w, 5);
 	answered(3, "MARKREAD #ROOM", "MARKREAD #ROOM " THEN);
 	answered(5, "MARKREAD #room", "MARKREAD #room *");
-	world_close(&w, 3, "gone");
+	fixture_close(&w, 3, "gone");
 	answered(1, "MARKREAD eve " EARLIER, "MARKREAD eve " EARLIER);
 	QUIET(&w, 5);
 }
@@ -133,7 +133,7 @@ Test(markers, a_marker_only_goes_forward)
 	log_in(1, "one", "dan");
 	log_in(3, "two", "dan");
 	answered(1, "MARKREAD #a " THEN, "MARKREAD #a " THEN);
-	world_forget(&w);
+	fixture_forget(&w);
 	kept[0] = '\0';
 	answered(1, "MARKREAD #a " EARLIER, "MARKREAD #a " THEN);
 	answered(1, "MARKREAD #a " THEN, "MARKREAD #a " THEN);
@@ -157,7 +157,7 @@ Test(markers, what_is_wrong_is_said)
 	answered(1, "MARKREAD #b " THEN,
 		 "FAIL MARKREAD INTERNAL_ERROR #b "
 		 ":There are too many read markers of your account");
-	world_join(&w, 3, "eve", "draft/read-marker");
+	fixture_join(&w, 3, "eve", "draft/read-marker");
 	answered(3, "MARKREAD #a", "MARKREAD #a *");
 	answered(3, "MARKREAD #a " THEN,
 		 "FAIL MARKREAD INTERNAL_ERROR #a :Log in to an account first");
@@ -168,7 +168,7 @@ Test(markers, who_registers_a_name_that_was_dropped_has_none)
 	log_in(1, "one", "dan");
 	answered(1, "MARKREAD #a " THEN, "MARKREAD #a " THEN);
 	apo_model_on_account_gone(w.model, "dan", w.now_ns);
-	world_forget(&w);
+	fixture_forget(&w);
 	answered(1, "MARKREAD #a", "MARKREAD #a *");
 	log_in(3, "two", "dan");
 	answered(3, "MARKREAD #a", "MARKREAD #a *");
@@ -179,10 +179,10 @@ Test(markers, who_registers_a_name_that_was_dropped_has_none)
 Test(markers, without_history_there_are_none)
 {
 	w.config.has_history = false;
-	world_join(&w, 0, "eve", NULL);
-	world_say(&w, 0, "CAP REQ draft/read-marker");
+	fixture_join(&w, 0, "eve", NULL);
+	fixture_say(&w, 0, "CAP REQ draft/read-marker");
 	HEARS(&w, 0, ":irc.example CAP eve NAK :draft/read-marker");
-	world_say(&w, 0, "MARKREAD #a");
+	fixture_say(&w, 0, "MARKREAD #a");
 	HEARS_LIKE(&w, 0, ":irc.example 421 eve MARKREAD *");
 }
 
@@ -191,8 +191,8 @@ Test(markers, all_of_an_account_are_told_in_another_process)
 {
 	log_in(1, "one", "dan");
 	log_in(3, "two", "dan");
-	world_hand_over(&w);
-	world_forget(&w);
-	world_say(&w, 1, "MARKREAD #a " THEN);
+	fixture_hand_over(&w);
+	fixture_forget(&w);
+	fixture_say(&w, 1, "MARKREAD #a " THEN);
 	HEARS(&w, 3, ":irc.example MARKREAD #a " THEN);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The nth allocation fails, n = 1, 2, 3 ...: the model stays whole, and who did nothing stays. */
 #include "conversation/fault.h"
-#include "conversation/world.h"
+#include "conversation/model_fixture.h"
 
 #define BYSTANDER 5
 #define FAULTS_MAX 2000
 
-static struct world w;
+static struct fixture w;
 
 static const struct {
 	unsigned who;
@@ -72,11 +72,11 @@ static void say(unsigned who, const char *line)
 	uint64_t ticket = w.ticket;
 
 	if (!w.mocks[who].is_connected || w.mocks[who].is_closed)
-		world_connect(&w, who);
-	world_say(&w, who, "%s", line);
+		fixture_connect(&w, who);
+	fixture_say(&w, who, "%s", line);
 	settle();
 	if (w.ticket != ticket)
-		world_answer(&w, APO_CHECKED_RIGHT, "acc");
+		fixture_answer(&w, APO_CHECKED_RIGHT, "acc");
 	settle();
 }
 
@@ -86,12 +86,12 @@ static bool run(unsigned nth)
 	bool has_come;
 	unsigned i;
 
-	world_init(&w);
+	fixture_init(&w);
 	w.config.operators = &root;
 	w.config.operator_count = 1;
-	world_start(&w);
-	world_join(&w, BYSTANDER, "watcher", "server-time");
-	world_say(&w, BYSTANDER, "JOIN #all");
+	fixture_start(&w);
+	fixture_join(&w, BYSTANDER, "watcher", "server-time");
+	fixture_say(&w, BYSTANDER, "JOIN #all");
 	fault_arm(nth);
 	for (i = 0; i < sizeof script / sizeof *script; i++)
 		say(script[i].who, script[i].line);
@@ -101,8 +101,8 @@ static bool run(unsigned nth)
 	fault_pause();
 	has_come = fault_has_come();
 	cr_assert(not(w.mocks[BYSTANDER].is_closed), "%u", nth);
-	world_say(&w, BYSTANDER, "PRIVMSG #all :still here");
-	world_fini(&w);
+	fixture_say(&w, BYSTANDER, "PRIVMSG #all :still here");
+	fixture_fini(&w);
 	return has_come;
 }
 

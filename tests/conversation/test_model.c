@@ -3,7 +3,7 @@
  * Random commands of many clients against a simple model: arrays of who is where as what, and for
  * each step the lines that each must hear from others, by looking at everybody. Nothing is shared
  * with the real one but the protocol. Now and then another process goes on with the real one
- * (world_hand_over), and nobody may notice.
+ * (fixture_hand_over), and nobody may notice.
  *
  * History is told who is where, and checked against the same arrays: half of the clients have an
  * account each, and one whose connection was lost is absent till it joins again, or till nobody is
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "conversation/world.h"
+#include "conversation/model_fixture.h"
 
 #define CLIENTS 16
 #define CHANNELS 5
@@ -41,7 +41,7 @@ struct simple {
 };
 
 static struct simple s;
-static struct world w;
+static struct fixture w;
 
 static unsigned below(unsigned n)
 {
@@ -224,10 +224,10 @@ static void log_in(unsigned who)
 	char account[16];
 
 	snprintf(account, sizeof account, "owner%u", who);
-	world_say(&w, who, "CAP REQ sasl");
-	world_say(&w, who, "AUTHENTICATE PLAIN");
-	world_say(&w, who, "AUTHENTICATE AGRhbgBwdw==");
-	world_answer(&w, APO_CHECKED_RIGHT, account);
+	fixture_say(&w, who, "CAP REQ sasl");
+	fixture_say(&w, who, "AUTHENTICATE PLAIN");
+	fixture_say(&w, who, "AUTHENTICATE AGRhbgBwdw==");
+	fixture_answer(&w, APO_CHECKED_RIGHT, account);
 }
 
 static void come(unsigned who)
@@ -240,14 +240,14 @@ static void come(unsigned who)
 	strcpy(s.nick[who], nick);
 	s.is_here[who] = true;
 	s.has_echo[who] = below(2);
-	world_connect(&w, who);
+	fixture_connect(&w, who);
 	if (s.has_echo[who])
-		world_say(&w, who, "CAP REQ :echo-message server-time message-tags");
-	world_say(&w, who, "NICK %s", nick);
-	world_say(&w, who, "USER u%u 0 * :x", who);
+		fixture_say(&w, who, "CAP REQ :echo-message server-time message-tags");
+	fixture_say(&w, who, "NICK %s", nick);
+	fixture_say(&w, who, "USER u%u 0 * :x", who);
 	if (has_account(who))
 		log_in(who);
-	world_say(&w, who, "CAP END");
+	fixture_say(&w, who, "CAP END");
 }
 
 static void go(unsigned who)
@@ -265,9 +265,9 @@ static void go(unsigned who)
 		s.invited[who][channel] = false;
 	}
 	if (is_said)
-		world_say(&w, who, "QUIT :bye");
+		fixture_say(&w, who, "QUIT :bye");
 	else
-		world_close(&w, who, "reset");
+		fixture_close(&w, who, "reset");
 	w.mocks[who].is_connected = false;
 }
 
@@ -275,7 +275,7 @@ static void join(unsigned who, unsigned channel)
 {
 	char line[LINE], what[32];
 
-	world_say(&w, who, "JOIN #%u", channel);
+	fixture_say(&w, who, "JOIN #%u", channel);
 	if (s.membership[who][channel])
 		return;
 	if (s.mode[channel]['i'] && !s.invited[who][channel] && count_in(channel) > 0) {
@@ -293,7 +293,7 @@ static void part(unsigned who, unsigned channel)
 {
 	char line[LINE], what[32];
 
-	world_say(&w, who, "PART #%u :x y", channel);
+	fixture_say(&w, who, "PART #%u :x y", channel);
 	if (!s.membership[who][channel])
 		return;
 	snprintf(what, sizeof what, "PART #%u :x y", channel);
@@ -306,7 +306,7 @@ static void kick(unsigned who, unsigned channel, unsigned other)
 {
 	char line[LINE], what[64];
 
-	world_say(&w, who, "KICK #%u %s :go", channel, s.nick[other]);
+	fixture_say(&w, who, "KICK #%u %s :go", channel, s.nick[other]);
 	if (!(s.membership[who][channel] & OP) || !s.is_here[other] ||
 	    !s.membership[other][channel]) {
 		s.refused++;
@@ -324,7 +324,7 @@ static void nick(unsigned who)
 	int owner;
 
 	random_nick(to);
-	world_say(&w, who, "NICK %s", to);
+	fixture_say(&w, who, "NICK %s", to);
 	owner = owner_of(to);
 	if ((owner >= 0 && owner != (int)who) || strcmp(s.nick[who], to) == 0)
 		return;
@@ -342,7 +342,7 @@ static void say_to_channel(unsigned who, unsigned channel)
 	unsigned number = below(1000);
 	bool may = s.membership[who][channel] & (OP | VOICE);
 
-	world_say(&w, who, "%s #%u :word %u", command, channel, number);
+	fixture_say(&w, who, "%s #%u :word %u", command, channel, number);
 	may |= !s.mode[channel]['m'] && (s.membership[who][channel] || !s.mode[channel]['n']);
 	if (count_in(channel) == 0 || !may) {
 		s.refused++;
@@ -360,7 +360,7 @@ static void say_to_one(unsigned who, unsigned other)
 {
 	char line[LINE], what[64];
 
-	world_say(&w, who, "PRIVMSG %s :psst", s.nick[other]);
+	fixture_say(&w, who, "PRIVMSG %s :psst", s.nick[other]);
 	if (!s.is_here[other])
 		return;
 	snprintf(what, sizeof what, "PRIVMSG %s :psst", s.nick[other]);
@@ -376,7 +376,7 @@ static void change_flag(unsigned who, unsigned channel)
 	char letter = letters[below(4)], line[LINE], what[32];
 	bool is_on = below(2);
 
-	world_say(&w, who, "MODE #%u %c%c", channel, is_on ? '+' : '-', letter);
+	fixture_say(&w, who, "MODE #%u %c%c", channel, is_on ? '+' : '-', letter);
 	if (!(s.membership[who][channel] & OP)) {
 		s.refused++;
 		return;
@@ -399,7 +399,7 @@ static void change_member(unsigned who, unsigned channel, unsigned other)
 
 	snprintf(what, sizeof what, "MODE #%u %c%c %s", channel, is_on ? '+' : '-',
 		 is_op ? 'o' : 'v', s.nick[other]);
-	world_say(&w, who, "%s", what);
+	fixture_say(&w, who, "%s", what);
 	if (!(s.membership[who][channel] & OP) || !s.is_here[other] ||
 	    !s.membership[other][channel])
 		return;
@@ -415,7 +415,7 @@ static void topic(unsigned who, unsigned channel)
 	char line[LINE], what[64];
 
 	snprintf(what, sizeof what, "TOPIC #%u :about %u", channel, below(100));
-	world_say(&w, who, "%s", what);
+	fixture_say(&w, who, "%s", what);
 	if (!s.membership[who][channel] ||
 	    (s.mode[channel]['t'] && !(s.membership[who][channel] & OP)))
 		return;
@@ -428,7 +428,7 @@ static void invite(unsigned who, unsigned channel, unsigned other)
 	char line[LINE], what[64];
 
 	snprintf(what, sizeof what, "INVITE %s #%u", s.nick[other], channel);
-	world_say(&w, who, "%s", what);
+	fixture_say(&w, who, "%s", what);
 	if (!s.membership[who][channel] || !s.is_here[other] || s.membership[other][channel])
 		return;
 	if (s.mode[channel]['i'] && !(s.membership[who][channel] & OP))
@@ -447,7 +447,7 @@ static void ask(unsigned who)
 					    "MONITOR C",  "nonsense",    "WHOWAS nick3",
 					    "PRIVMSG",    "MODE #1 b"};
 
-	world_say(&w, who, "%s", lines[below(sizeof lines / sizeof *lines)]);
+	fixture_say(&w, who, "%s", lines[below(sizeof lines / sizeof *lines)]);
 }
 
 static void act(void)
@@ -494,7 +494,7 @@ static char *next_of_clients(unsigned who)
 {
 	char *line, *source;
 
-	while ((line = world_next(&w, who))) {
+	while ((line = fixture_next(&w, who))) {
 		source = *line == '@' ? strchr(line, ' ') + 1 : line;
 		if (*source == ':' && strcspn(source, "!") < strcspn(source, " "))
 			return source;
@@ -532,7 +532,7 @@ static void run(uint64_t seed)
 	memset(s.presence, 0, sizeof s.presence);
 	for (channel = 0; channel < CHANNELS; channel++)
 		begin_channel(channel);
-	world_init(&w);
+	fixture_init(&w);
 	w.calls.keep = keep;
 	w.calls.keep_joined = keep_joined;
 	w.calls.keep_left = keep_left;
@@ -540,18 +540,18 @@ static void run(uint64_t seed)
 	w.calls.ask_history = ask_history;
 	w.config.has_history = true;
 	w.slice_bytes = seed % 2 ? 0 : 60; /* hardly any answer is told at once */
-	world_start(&w);
+	fixture_start(&w);
 	for (step = 0; step < STEPS; step++) {
 		act();
 		if (below(50) == 0)
-			world_hand_over(&w);
+			fixture_hand_over(&w);
 		compare(seed, step);
 		compare_history(seed, step);
 		if (step % 16 == 0)
 			cr_assert(apo_model_check(w.model), "seed %lu step %u", (unsigned long)seed,
 				  step);
 	}
-	world_fini(&w);
+	fixture_fini(&w);
 }
 
 Test(model, everybody_hears_what_a_simple_model_says)

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "conversation/world.h"
+#include "conversation/model_fixture.h"
 
-static struct world w;
+static struct fixture w;
 
 static void begin(void)
 {
-	world_init(&w);
-	world_start_three(&w, NULL);
-	world_gather(&w, 2, "#a");
+	fixture_init(&w);
+	fixture_start_three(&w, NULL);
+	fixture_gather(&w, 2, "#a");
 }
 
 static void end(void)
 {
-	world_fini(&w);
+	fixture_fini(&w);
 }
 
 TestSuite(modes, .init = begin, .fini = end);
@@ -31,7 +31,7 @@ Test(modes, they_are_seen_and_changed_in_one_line)
 	ANSWERS(&w, 2, "MODE #a", ":irc.example 324 fay #a +mnskl * 5");
 	HEARS_LIKE(&w, 2, "* 329 *");
 	ANSWERS(&w, 0, "MODE #a -kl+t", ":dan!~dan@host0.example MODE #a -kl+t key");
-	world_say(&w, 0, "MODE #a +t-kl");
+	fixture_say(&w, 0, "MODE #a +t-kl");
 	QUIET(&w, 0);
 }
 
@@ -40,11 +40,11 @@ Test(modes, only_operators_change_them)
 	ANSWERS(&w, 1, "MODE #a +m", ":irc.example 482 eve #a :You're not channel operator");
 	ANSWERS(&w, 1, "MODE #a +smv eve", ":irc.example 482 eve #a :You're not channel operator");
 	QUIET(&w, 1);
-	world_say(&w, 0, "MODE #a +o eve");
+	fixture_say(&w, 0, "MODE #a +o eve");
 	HEARS(&w, 1, ":dan!~dan@host0.example MODE #a +o eve");
 	ANSWERS(&w, 1, "MODE #a -o dan", ":eve!~eve@host1.example MODE #a -o dan");
-	world_say(&w, 0, "MODE #a +o dan");
-	world_forget(&w);
+	fixture_say(&w, 0, "MODE #a +o dan");
+	fixture_forget(&w);
 	ANSWERS(&w, 0, "NAMES #a", ":irc.example 353 dan = #a :dan @eve");
 }
 
@@ -71,8 +71,8 @@ Test(modes, what_makes_no_sense_is_said)
 
 Test(modes, a_key_opens)
 {
-	world_say(&w, 0, "MODE #a +k key");
-	world_forget(&w);
+	fixture_say(&w, 0, "MODE #a +k key");
+	fixture_forget(&w);
 	ANSWERS(&w, 2, "JOIN #a", ":irc.example 475 fay #a :Cannot join channel (+k)");
 	ANSWERS(&w, 2, "JOIN #a wrong", ":irc.example 475 fay #a :Cannot join channel (+k)");
 	ANSWERS(&w, 2, "JOIN #b,#a x,key", ":fay!~fay@host2.example JOIN #b");
@@ -83,10 +83,10 @@ Test(modes, a_key_opens)
 
 Test(modes, a_limit_closes)
 {
-	world_say(&w, 0, "MODE #a +l 2");
-	world_forget(&w);
+	fixture_say(&w, 0, "MODE #a +l 2");
+	fixture_forget(&w);
 	ANSWERS(&w, 2, "JOIN #a", ":irc.example 471 fay #a :Cannot join channel (+l)");
-	world_say(&w, 0, "MODE #a +l 3");
+	fixture_say(&w, 0, "MODE #a +l 3");
 	ANSWERS(&w, 2, "JOIN #a", ":fay!~fay@host2.example JOIN #a");
 }
 
@@ -97,51 +97,51 @@ Test(modes, bans_keep_out_and_silent_but_for_exceptions)
 	ANSWERS(&w, 2, "JOIN #a", ":irc.example 474 fay #a :Cannot join channel (+b)");
 	ANSWERS(&w, 0, "MODE #a +e FAY", ":dan!~dan@host0.example MODE #a +e FAY!*@*");
 	ANSWERS(&w, 2, "JOIN #a", ":fay!~fay@host2.example JOIN #a");
-	world_say(&w, 0, "MODE #a -e fay!*@*");
-	world_forget(&w);
+	fixture_say(&w, 0, "MODE #a -e fay!*@*");
+	fixture_forget(&w);
 	ANSWERS(&w, 2, "PRIVMSG #a :hello", ":irc.example 404 fay #a :Cannot send to channel");
-	world_say(&w, 2, "NOTICE #a :hello");
+	fixture_say(&w, 2, "NOTICE #a :hello");
 	QUIET(&w, 2);
-	world_say(&w, 0, "MODE #a +v fay");
-	world_forget(&w);
-	world_say(&w, 2, "PRIVMSG #a :hello");
+	fixture_say(&w, 0, "MODE #a +v fay");
+	fixture_forget(&w);
+	fixture_say(&w, 2, "PRIVMSG #a :hello");
 	HEARS(&w, 0, ":fay!~fay@host2.example PRIVMSG #a :hello");
 }
 
 Test(modes, bans_see_the_address_behind_a_host)
 {
-	world_say(&w, 0, "MODE #a +b *!*@192.0.2.2");
-	world_say(&w, 2, "JOIN #a");
+	fixture_say(&w, 0, "MODE #a +b *!*@192.0.2.2");
+	fixture_say(&w, 2, "JOIN #a");
 	HEARS(&w, 2, ":irc.example 474 fay #a :Cannot join channel (+b)");
 }
 
 Test(modes, lists_are_told_with_who_and_when)
 {
-	world_say(&w, 0, "MODE #a +be-b bad good none");
+	fixture_say(&w, 0, "MODE #a +be-b bad good none");
 	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +be bad!*@* good!*@*");
-	world_say(&w, 1, "MODE #a b");
+	fixture_say(&w, 1, "MODE #a b");
 	HEARS(&w, 1, ":dan!~dan@host0.example MODE #a +be bad!*@* good!*@*");
 	HEARS(&w, 1, ":irc.example 367 eve #a bad!*@* dan!~dan@host0.example 1700000000");
 	HEARS(&w, 1, ":irc.example 368 eve #a :End of channel ban list");
-	world_say(&w, 0, "MODE #a e");
+	fixture_say(&w, 0, "MODE #a e");
 	HEARS(&w, 0, ":irc.example 348 dan #a good!*@* dan!~dan@host0.example 1700000000");
 	HEARS(&w, 0, ":irc.example 349 dan #a :End of channel exception list");
-	world_say(&w, 0, "MODE #a +I friend");
+	fixture_say(&w, 0, "MODE #a +I friend");
 	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +I friend!*@*");
-	world_say(&w, 0, "MODE #a +I");
+	fixture_say(&w, 0, "MODE #a +I");
 	HEARS(&w, 0, ":irc.example 346 dan #a friend!*@* dan!~dan@host0.example 1700000000");
 	HEARS(&w, 0, ":irc.example 347 dan #a :End of channel invite list");
-	world_say(&w, 1, "MODE #a e");
+	fixture_say(&w, 1, "MODE #a e");
 	HEARS(&w, 1, ":dan!~dan@host0.example MODE #a +I friend!*@*");
 	HEARS(&w, 1, ":irc.example 482 eve #a :You're not channel operator");
-	world_say(&w, 0, "MODE #a +b BAD!*@*");
+	fixture_say(&w, 0, "MODE #a +b BAD!*@*");
 	QUIET(&w, 0);
 }
 
 Test(modes, lists_are_bounded)
 {
 	w.config.list_entries_max = 2;
-	world_say(&w, 0, "MODE #a +bbb a b c");
+	fixture_say(&w, 0, "MODE #a +bbb a b c");
 	HEARS(&w, 0, ":irc.example 478 dan #a b :Channel list is full");
 	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +bb a!*@* b!*@*");
 }
@@ -156,8 +156,8 @@ Test(modes, long_changes_take_several_lines)
 	mask[sizeof mask - 1] = '\0';
 	mask[1] = '!';
 	mask[3] = '@';
-	world_say(&w, 0, "MODE #a +bbb 1%s 2%s 3%s", mask, mask, mask);
-	while ((line = world_next(&w, 1))) {
+	fixture_say(&w, 0, "MODE #a +bbb 1%s 2%s 3%s", mask, mask, mask);
+	while ((line = fixture_next(&w, 1))) {
 		lines++;
 		cr_assert(le(sz, strlen(line), 510));
 		cr_assert(eq(int, line[strlen(line) - 1], 'x'));
@@ -168,7 +168,7 @@ Test(modes, long_changes_take_several_lines)
 Test(modes, parameters_beyond_the_maximum_are_not_taken)
 {
 	w.config.modes_max = 2;
-	world_say(&w, 0, "MODE #a +bbvbklm a b eve c key 5");
+	fixture_say(&w, 0, "MODE #a +bbvbklm a b eve c key 5");
 	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +bbm a!*@* b!*@*");
 	QUIET(&w, 0);
 }
@@ -176,9 +176,9 @@ Test(modes, parameters_beyond_the_maximum_are_not_taken)
 /* A line of 500 letters must not be answered with 500 lists. */
 Test(modes, a_list_is_told_once_however_often_it_is_asked_for)
 {
-	world_say(&w, 0, "MODE #a +bb a b");
+	fixture_say(&w, 0, "MODE #a +bb a b");
 	HEARS(&w, 0, ":dan!~dan@host0.example MODE #a +bb a!*@* b!*@*");
-	world_say(&w, 0, "MODE #a bbeb+be");
+	fixture_say(&w, 0, "MODE #a bbeb+be");
 	HEARS_LIKE(&w, 0, "* 367 dan #a a!*");
 	HEARS_LIKE(&w, 0, "* 367 dan #a b!*");
 	HEARS_LIKE(&w, 0, "* 368 *");
@@ -188,37 +188,37 @@ Test(modes, a_list_is_told_once_however_often_it_is_asked_for)
 
 Test(modes, moderated_and_external)
 {
-	world_say(&w, 2, "PRIVMSG #a :hello");
+	fixture_say(&w, 2, "PRIVMSG #a :hello");
 	HEARS(&w, 2, ":irc.example 404 fay #a :Cannot send to channel");
-	world_say(&w, 0, "MODE #a -n");
-	world_forget(&w);
-	world_say(&w, 2, "PRIVMSG #a :hello");
+	fixture_say(&w, 0, "MODE #a -n");
+	fixture_forget(&w);
+	fixture_say(&w, 2, "PRIVMSG #a :hello");
 	HEARS(&w, 0, ":fay!~fay@host2.example PRIVMSG #a :hello");
-	world_say(&w, 0, "MODE #a +m");
-	world_forget(&w);
-	world_say(&w, 1, "PRIVMSG #a :hello");
+	fixture_say(&w, 0, "MODE #a +m");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "PRIVMSG #a :hello");
 	HEARS(&w, 1, ":irc.example 404 eve #a :Cannot send to channel");
-	world_say(&w, 0, "PRIVMSG #a :hello");
+	fixture_say(&w, 0, "PRIVMSG #a :hello");
 	HEARS(&w, 1, ":dan!~dan@host0.example PRIVMSG #a :hello");
 }
 
 Test(modes, of_oneself)
 {
-	world_say(&w, 0, "MODE dan");
+	fixture_say(&w, 0, "MODE dan");
 	HEARS(&w, 0, ":irc.example 221 dan +");
-	world_say(&w, 0, "MODE dan +iw-x");
+	fixture_say(&w, 0, "MODE dan +iw-x");
 	HEARS(&w, 0, ":dan MODE dan :+iw");
 	HEARS(&w, 0, ":irc.example 501 dan :Unknown MODE flag");
-	world_say(&w, 0, "MODE DAN");
+	fixture_say(&w, 0, "MODE DAN");
 	HEARS(&w, 0, ":irc.example 221 dan +iw");
-	world_say(&w, 0, "MODE dan +o");
+	fixture_say(&w, 0, "MODE dan +o");
 	QUIET(&w, 0);
-	world_say(&w, 0, "MODE dan -i+i-w");
+	fixture_say(&w, 0, "MODE dan -i+i-w");
 	HEARS(&w, 0, ":dan MODE dan :-i+i-w");
-	world_say(&w, 0, "MODE eve +i");
+	fixture_say(&w, 0, "MODE eve +i");
 	HEARS(&w, 0, ":irc.example 502 dan :Cannot change mode for other users");
-	world_say(&w, 0, "MODE nobody");
+	fixture_say(&w, 0, "MODE nobody");
 	HEARS(&w, 0, ":irc.example 401 dan nobody :No such nick or channel");
-	world_say(&w, 1, "LUSERS");
+	fixture_say(&w, 1, "LUSERS");
 	HEARS(&w, 1, ":irc.example 251 eve :There are 2 users and 1 invisible on 1 servers");
 }

@@ -3,27 +3,27 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conversation/world.h"
+#include "conversation/model_fixture.h"
 
 #define DAN "AGRhbgBwdw==" /* dan, pw */
 
-static struct world w;
+static struct fixture w;
 
 static void begin(void)
 {
 	static const struct apo_operator operators[] = {{.name = "root", .password_hash = "h"}};
 
-	world_init(&w);
+	fixture_init(&w);
 	w.config.operators = operators;
 	w.config.operator_count = 1;
-	world_start(&w);
+	fixture_start(&w);
 	cr_assert(eq(int, apo_model_on_account(w.model, "dan", 0, w.now_ns), 0));
 	cr_assert(eq(int, apo_model_on_account(w.model, "eve", 0, w.now_ns), 0));
 }
 
 static void end(void)
 {
-	world_fini(&w);
+	fixture_fini(&w);
 }
 
 TestSuite(nickserv, .init = begin, .fini = end);
@@ -33,15 +33,15 @@ TestSuite(nickserv, .init = begin, .fini = end);
 /* Inside as nick, logged in to the account dan. i must be odd (secure). */
 static void come_as_dan(unsigned i, const char *nick, const char *caps)
 {
-	world_connect(&w, i);
-	world_say(&w, i, "CAP REQ :sasl %s", caps ? caps : "");
-	world_say(&w, i, "NICK %s", nick);
-	world_say(&w, i, "USER dan 0 * :Dan");
-	world_say(&w, i, "AUTHENTICATE PLAIN");
-	world_say(&w, i, "AUTHENTICATE " DAN);
-	world_answer(&w, APO_CHECKED_RIGHT, "dan");
-	world_say(&w, i, "CAP END");
-	world_forget(&w);
+	fixture_connect(&w, i);
+	fixture_say(&w, i, "CAP REQ :sasl %s", caps ? caps : "");
+	fixture_say(&w, i, "NICK %s", nick);
+	fixture_say(&w, i, "USER dan 0 * :Dan");
+	fixture_say(&w, i, "AUTHENTICATE PLAIN");
+	fixture_say(&w, i, "AUTHENTICATE " DAN);
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_say(&w, i, "CAP END");
+	fixture_forget(&w);
 }
 
 static const struct apo_model_figures *figures(void)
@@ -52,11 +52,11 @@ static const struct apo_model_figures *figures(void)
 Test(nickserv, ghost_ends_the_session_that_has_the_accounts_nick)
 {
 	come_as_dan(1, "dan", NULL);
-	world_join(&w, 2, "fay", NULL);
-	world_say(&w, 1, "JOIN #a");
-	world_say(&w, 2, "JOIN #a");
+	fixture_join(&w, 2, "fay", NULL);
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 2, "JOIN #a");
 	come_as_dan(3, "dan_", NULL);
-	world_say(&w, 3, "NS GHOST dan");
+	fixture_say(&w, 3, "NS GHOST dan");
 	SAYS(3, "dan_", "The session of dan has been ended");
 	HEARS(&w, 2, ":dan!~dan@host1.example QUIT :Ghost of dan_");
 	cr_assert(w.mocks[1].is_closed);
@@ -64,26 +64,26 @@ Test(nickserv, ghost_ends_the_session_that_has_the_accounts_nick)
 		     "ERROR :Closing Link: host1.example (Ghost of dan_)"));
 	QUIET(&w, 3);
 	cr_assert(eq(u64, figures()->ghosts, 1));
-	world_say(&w, 3, "NICK dan");
+	fixture_say(&w, 3, "NICK dan");
 	HEARS(&w, 3, ":dan_!~dan@host3.example NICK :dan");
 }
 
 Test(nickserv, regain_takes_the_nick_back)
 {
 	come_as_dan(1, "dan", NULL);
-	world_join(&w, 2, "fay", NULL);
-	world_say(&w, 2, "MONITOR + dan,dan_");
+	fixture_join(&w, 2, "fay", NULL);
+	fixture_say(&w, 2, "MONITOR + dan,dan_");
 	come_as_dan(3, "dan_", NULL);
-	world_say(&w, 3, "PRIVMSG NickServ :regain DAN");
+	fixture_say(&w, 3, "PRIVMSG NickServ :regain DAN");
 	HEARS(&w, 3, ":dan_!~dan@host3.example NICK :DAN");
 	SAYS(3, "DAN", "You are DAN again");
 	HEARS(&w, 2, ":irc.example 731 fay :dan");
 	HEARS(&w, 2, ":irc.example 731 fay :dan_");
 	HEARS(&w, 2, ":irc.example 730 fay :DAN!~dan@host3.example");
 	cr_assert(w.mocks[1].is_closed);
-	world_say(&w, 3, "NICK dan_");
-	world_forget(&w);
-	world_say(&w, 3, "NS RECOVER dan");
+	fixture_say(&w, 3, "NICK dan_");
+	fixture_forget(&w);
+	fixture_say(&w, 3, "NS RECOVER dan");
 	HEARS(&w, 3, ":dan_!~dan@host3.example NICK :dan");
 	SAYS(3, "dan", "You are dan again");
 }
@@ -92,9 +92,9 @@ Test(nickserv, regain_takes_the_nick_back)
 Test(nickserv, a_session_that_is_not_registered_is_in_the_way_too)
 {
 	come_as_dan(3, "dan_", NULL);
-	world_connect(&w, 2);
-	world_say(&w, 2, "NICK dan");
-	world_say(&w, 3, "NS REGAIN dan");
+	fixture_connect(&w, 2);
+	fixture_say(&w, 2, "NICK dan");
+	fixture_say(&w, 3, "NS REGAIN dan");
 	HEARS(&w, 3, ":dan_!~dan@host3.example NICK :dan");
 	cr_assert(w.mocks[2].is_closed);
 }
@@ -103,28 +103,28 @@ Test(nickserv, another_session_of_the_account_is_ones_own)
 {
 	come_as_dan(1, "guest", NULL);
 	come_as_dan(3, "dan", NULL);
-	world_say(&w, 3, "NS GHOST guest");
+	fixture_say(&w, 3, "NS GHOST guest");
 	SAYS(3, "dan", "The session of guest has been ended");
-	world_say(&w, 3, "NS GHOST guest");
+	fixture_say(&w, 3, "NS GHOST guest");
 	SAYS(3, "dan", "guest is neither your account's nick nor a session of yours");
-	world_say(&w, 3, "NS GHOST dan");
+	fixture_say(&w, 3, "NS GHOST dan");
 	SAYS(3, "dan", "That is you");
 }
 
 Test(nickserv, nobody_ends_the_sessions_of_others)
 {
-	world_join(&w, 2, "fay", NULL);
-	world_join(&w, 4, "gus", NULL);
-	world_say(&w, 2, "NS GHOST gus");
+	fixture_join(&w, 2, "fay", NULL);
+	fixture_join(&w, 4, "gus", NULL);
+	fixture_say(&w, 2, "NS GHOST gus");
 	SAYS(2, "fay", "Log in to your account first (SASL)");
 	come_as_dan(1, "dan", NULL);
-	world_say(&w, 1, "NS GHOST gus");
+	fixture_say(&w, 1, "NS GHOST gus");
 	SAYS(1, "dan", "gus is neither your account's nick nor a session of yours");
-	world_say(&w, 1, "NS REGAIN eve");
+	fixture_say(&w, 1, "NS REGAIN eve");
 	SAYS(1, "dan", "eve is neither your account's nick nor a session of yours");
-	world_say(&w, 1, "NS REGAIN hal");
+	fixture_say(&w, 1, "NS REGAIN hal");
 	SAYS(1, "dan", "hal is neither your account's nick nor a session of yours");
-	world_say(&w, 1, "NS GHOST");
+	fixture_say(&w, 1, "NS GHOST");
 	SAYS(1, "dan", "Which nick?");
 	cr_assert(not(w.mocks[4].is_closed));
 	cr_assert(eq(u64, figures()->ghosts, 0));
@@ -135,10 +135,10 @@ Test(nickserv, a_label_is_answered_with_what_is_the_answer)
 {
 	come_as_dan(1, "dan", NULL);
 	come_as_dan(3, "dan_", "labeled-response batch");
-	world_say(&w, 1, "JOIN #a");
-	world_say(&w, 3, "JOIN #a");
-	world_forget(&w);
-	world_say(&w, 3, "@label=x NS GHOST dan");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 3, "JOIN #a");
+	fixture_forget(&w);
+	fixture_say(&w, 3, "@label=x NS GHOST dan");
 	HEARS(&w, 3, ":dan!~dan@host1.example QUIT :Ghost of dan_");
 	HEARS_LIKE(&w, 3, "@label=x :NickServ!services@irc.example NOTICE dan_ *");
 	QUIET(&w, 3);
@@ -146,29 +146,29 @@ Test(nickserv, a_label_is_answered_with_what_is_the_answer)
 
 Test(nickserv, nobody_is_called_so)
 {
-	world_join(&w, 2, "fay", NULL);
-	world_say(&w, 2, "NICK nickSERV");
+	fixture_join(&w, 2, "fay", NULL);
+	fixture_say(&w, 2, "NICK nickSERV");
 	HEARS(&w, 2, ":irc.example 433 fay nickSERV :Nickname is already in use");
-	world_say(&w, 2, "NS nonsense");
+	fixture_say(&w, 2, "NS nonsense");
 	SAYS(2, "fay", "HELP says what there is");
-	world_say(&w, 2, "NOTICE NickServ :HELP");
+	fixture_say(&w, 2, "NOTICE NickServ :HELP");
 	QUIET(&w, 2);
-	world_say(&w, 2, "PRIVMSG nickserv :HELP");
+	fixture_say(&w, 2, "PRIVMSG nickserv :HELP");
 	HEARS_LIKE(&w, 2, ":NickServ!services@irc.example NOTICE fay :Log in by SASL*");
 }
 
 Test(nickserv, where_there_are_no_accounts_there_is_no_nickserv)
 {
-	world_fini(&w);
-	world_init(&w);
+	fixture_fini(&w);
+	fixture_init(&w);
 	w.calls.check_account = NULL;
 	w.calls.register_account = NULL;
 	w.calls.remove_account = NULL;
-	world_start(&w);
-	world_join(&w, 2, "fay", NULL);
-	world_say(&w, 2, "PRIVMSG NickServ :HELP");
+	fixture_start(&w);
+	fixture_join(&w, 2, "fay", NULL);
+	fixture_say(&w, 2, "PRIVMSG NickServ :HELP");
 	HEARS(&w, 2, ":irc.example 401 fay NickServ :No such nick or channel");
-	world_say(&w, 2, "NS HELP");
+	fixture_say(&w, 2, "NS HELP");
 	HEARS(&w, 2, ":irc.example NOTICE fay :There are no accounts here");
 }
 
@@ -178,16 +178,16 @@ Test(nickserv, drop_with_the_password_ends_the_account)
 {
 	come_as_dan(1, "dan", NULL);
 	come_as_dan(3, "dan_", "account-notify labeled-response batch");
-	world_join(&w, 2, "fay", "account-notify");
-	world_say(&w, 1, "JOIN #a");
-	world_say(&w, 2, "JOIN #a");
-	world_forget(&w);
-	world_say(&w, 3, "@label=7 NS DROP Dan correct horse");
+	fixture_join(&w, 2, "fay", "account-notify");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 2, "JOIN #a");
+	fixture_forget(&w);
+	fixture_say(&w, 3, "@label=7 NS DROP Dan correct horse");
 	QUIET(&w, 3);
 	cr_assert(eq(str, w.asked[0], "Dan"));
 	cr_assert(eq(str, w.asked[1], "correct horse"));
 	apo_model_on_account_gone(w.model, "dan", w.now_ns);
-	world_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
 	HEARS(&w, 3, ":irc.example 901 dan_ dan_!~dan@host3.example :You are now logged out");
 	HEARS(&w, 3, ":dan_!~dan@host3.example ACCOUNT *");
 	HEARS(&w, 3,
@@ -195,9 +195,9 @@ Test(nickserv, drop_with_the_password_ends_the_account)
 	HEARS(&w, 1, ":irc.example 901 dan dan!~dan@host1.example :You are now logged out");
 	HEARS(&w, 2, ":dan!~dan@host1.example ACCOUNT *");
 	cr_assert(eq(u64, figures()->accounts_removed, 1));
-	world_say(&w, 1, "NICK other");
-	world_forget(&w);
-	world_say(&w, 2, "NICK dan");
+	fixture_say(&w, 1, "NICK other");
+	fixture_forget(&w);
+	fixture_say(&w, 2, "NICK dan");
 	HEARS(&w, 2, ":fay!~fay@host2.example NICK :dan");
 }
 
@@ -207,17 +207,17 @@ Test(nickserv, a_wrong_password_counts)
 
 	for (i = 0; i < 2; i++) {
 		come_as_dan(1, "dan", NULL);
-		world_say(&w, 1, "NS UNREGISTER dan wrong");
-		world_answer(&w, APO_CHECKED_WRONG, NULL);
+		fixture_say(&w, 1, "NS UNREGISTER dan wrong");
+		fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 		SAYS(1, "dan", "The password is wrong");
-		world_close(&w, 1, "gone");
+		fixture_close(&w, 1, "gone");
 	}
 	come_as_dan(1, "dan", NULL);
-	world_say(&w, 1, "NS DROP dan wrong");
-	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	fixture_say(&w, 1, "NS DROP dan wrong");
+	fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 	SAYS(1, "dan", "The password is wrong");
 	w.asked[0][0] = '\0';
-	world_say(&w, 1, "NS DROP dan right");
+	fixture_say(&w, 1, "NS DROP dan right");
 	SAYS(1, "dan", "Too many wrong passwords from your address; try again later");
 	cr_assert(eq(str, w.asked[0], ""));
 	cr_assert(eq(u64, figures()->passwords_wrong, 3));
@@ -225,37 +225,37 @@ Test(nickserv, a_wrong_password_counts)
 
 Test(nickserv, drop_tells_nobody_which_accounts_there_are)
 {
-	world_join(&w, 2, "fay", NULL);
-	world_say(&w, 2, "NS DROP eve password");
+	fixture_join(&w, 2, "fay", NULL);
+	fixture_say(&w, 2, "NS DROP eve password");
 	SAYS(2, "fay", "Log in to that account first (SASL)");
-	world_say(&w, 2, "NS DROP hal password");
+	fixture_say(&w, 2, "NS DROP hal password");
 	SAYS(2, "fay", "Log in to that account first (SASL)");
 	come_as_dan(1, "dan", NULL);
-	world_say(&w, 1, "NS DROP eve password");
+	fixture_say(&w, 1, "NS DROP eve password");
 	SAYS(1, "dan", "Log in to that account first (SASL)");
-	world_say(&w, 1, "NS DROP hal password");
+	fixture_say(&w, 1, "NS DROP hal password");
 	SAYS(1, "dan", "Log in to that account first (SASL)");
-	world_say(&w, 1, "NS DROP dan");
+	fixture_say(&w, 1, "NS DROP dan");
 	SAYS(1, "dan", "DROP <account> <password>: the password is missing");
-	world_say(&w, 1, "NS DROP");
+	fixture_say(&w, 1, "NS DROP");
 	SAYS(1, "dan", "DROP <account> <password>");
 	cr_assert(eq(str, w.asked[0], "dan")); /* of its login */
 }
 
 Test(nickserv, an_operator_drops_without_a_password)
 {
-	world_join(&w, 2, "fay", NULL);
-	world_say(&w, 2, "OPER root x");
-	world_answer(&w, APO_CHECKED_RIGHT, NULL);
-	world_forget(&w);
-	world_say(&w, 2, "NS DROP eve");
+	fixture_join(&w, 2, "fay", NULL);
+	fixture_say(&w, 2, "OPER root x");
+	fixture_answer(&w, APO_CHECKED_RIGHT, NULL);
+	fixture_forget(&w);
+	fixture_say(&w, 2, "NS DROP eve");
 	cr_assert(eq(str, w.asked[0], "eve"));
 	cr_assert(eq(str, w.asked[1], "(none)"));
 	cr_assert(eq(str, w.logged, "drop: eve by fay"));
-	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 	SAYS(2, "fay", "There is no such account, or the password is wrong");
-	world_say(&w, 2, "NS DROP eve");
-	world_answer(&w, APO_CHECKED_FAILED, NULL);
+	fixture_say(&w, 2, "NS DROP eve");
+	fixture_answer(&w, APO_CHECKED_FAILED, NULL);
 	SAYS(2, "fay", "The account could not be removed; try again later");
 	cr_assert(eq(u64, figures()->passwords_wrong, 0));
 }
@@ -263,21 +263,21 @@ Test(nickserv, an_operator_drops_without_a_password)
 Test(nickserv, accounts_that_are_not_told_again_have_gone)
 {
 	come_as_dan(1, "dan", NULL);
-	world_join(&w, 2, "fay", NULL);
+	fixture_join(&w, 2, "fay", NULL);
 	apo_model_accounts_begin(w.model);
 	cr_assert(eq(int, apo_model_on_account(w.model, "DAN", 0, w.now_ns), 0));
 	cr_assert(eq(int, apo_model_on_account(w.model, "hal", 0, w.now_ns), 0));
 	apo_model_accounts_end(w.model, w.now_ns);
 	QUIET(&w, 1);
 	cr_assert(eq(u64, figures()->accounts_removed, 1));
-	world_say(&w, 2, "NICK eve");
+	fixture_say(&w, 2, "NICK eve");
 	HEARS(&w, 2, ":fay!~fay@host2.example NICK :eve");
-	world_say(&w, 2, "NICK hal");
+	fixture_say(&w, 2, "NICK hal");
 	HEARS_LIKE(&w, 2, ":irc.example 433 eve hal *");
 	apo_model_accounts_begin(w.model);
 	apo_model_accounts_end(w.model, w.now_ns);
 	HEARS(&w, 1, ":irc.example 901 dan dan!~dan@host1.example :You are now logged out");
-	world_say(&w, 2, "NICK hal");
+	fixture_say(&w, 2, "NICK hal");
 	HEARS(&w, 2, ":eve!~fay@host2.example NICK :hal");
 }
 
@@ -299,6 +299,6 @@ Test(nickserv, an_account_of_another_number_is_another_account)
 	QUIET(&w, 1);
 	cr_assert(eq(u64, figures()->accounts_removed, 1));
 	come_as_dan(3, "dan_", NULL);
-	world_say(&w, 3, "NS GHOST dan");
+	fixture_say(&w, 3, "NS GHOST dan");
 	SAYS(3, "dan_", "The session of dan has been ended");
 }

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "conversation/model/commands.h"
-#include "conversation/world.h"
+#include "conversation/model_fixture.h"
 
-static struct world w;
+static struct fixture w;
 
 static const char *const motd[] = {"Be kind.", "", "Bye."};
 static const struct apo_operator operators[] = {{"root", "#root", NULL},
@@ -14,15 +14,15 @@ static const struct apo_operator operators[] = {{"root", "#root", NULL},
 
 static void begin(void)
 {
-	world_init(&w);
+	fixture_init(&w);
 	w.config.operators = operators;
 	w.config.operator_count = 3;
-	world_start_three(&w, NULL);
+	fixture_start_three(&w, NULL);
 }
 
 static void end(void)
 {
-	world_fini(&w);
+	fixture_fini(&w);
 }
 
 TestSuite(queries, .init = begin, .fini = end);
@@ -34,20 +34,20 @@ TestSuite(configuration, .init = begin, .fini = end);
 
 Test(queries, who_of_a_channel)
 {
-	world_say(&w, 0, "JOIN #a");
-	world_say(&w, 1, "JOIN #a");
-	world_say(&w, 0, "MODE #a +v dan");
-	world_say(&w, 1, "AWAY :x");
-	world_forget(&w);
-	world_say(&w, 1, "WHO #a");
+	fixture_say(&w, 0, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 0, "MODE #a +v dan");
+	fixture_say(&w, 1, "AWAY :x");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "WHO #a");
 	HEARS(&w, 1, ":irc.example 352 eve #a ~dan host0.example irc.example dan H@ :0 Real dan");
 	HEARS(&w, 1, ":irc.example 352 eve #a ~eve host1.example irc.example eve G :0 Real eve");
 	HEARS(&w, 1, ":irc.example 315 eve #a :End of WHO list");
-	world_say(&w, 1, "WHO #none");
+	fixture_say(&w, 1, "WHO #none");
 	HEARS(&w, 1, ":irc.example 315 eve #none :End of WHO list");
-	world_say(&w, 1, "CAP REQ multi-prefix");
-	world_forget(&w);
-	world_say(&w, 1, "WHO #a %%tnfcuhsaridlo,42");
+	fixture_say(&w, 1, "CAP REQ multi-prefix");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "WHO #a %%tnfcuhsaridlo,42");
 	HEARS(&w, 1,
 	      ":irc.example 354 eve 42 #a ~dan 255.255.255.255 host0.example irc.example dan H@+ 0 "
 	      "0 0 "
@@ -63,20 +63,20 @@ Test(queries, who_of_names_and_masks)
 	ANSWERS(&w, 0, "WHO EVE",
 		":irc.example 352 dan * ~eve host1.example irc.example eve H :0 Real eve");
 	HEARS(&w, 0, ":irc.example 315 dan EVE :End of WHO list");
-	world_say(&w, 0, "WHO host2.* %%n");
+	fixture_say(&w, 0, "WHO host2.* %%n");
 	HEARS(&w, 0, ":irc.example 354 dan fay");
 	HEARS(&w, 0, ":irc.example 315 dan host2.* :End of WHO list");
-	world_say(&w, 1, "MODE eve +i");
-	world_forget(&w);
-	world_say(&w, 0, "WHO * %%n");
+	fixture_say(&w, 1, "MODE eve +i");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "WHO * %%n");
 	HEARS(&w, 0, ":irc.example 354 dan dan");
 	HEARS(&w, 0, ":irc.example 354 dan fay");
 	HEARS_LIKE(&w, 0, "* 315 *");
-	world_say(&w, 0, "JOIN #a");
-	world_say(&w, 1, "JOIN #a");
-	world_forget(&w);
+	fixture_say(&w, 0, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_forget(&w);
 	w.config.who_replies_max = 2;
-	world_say(&w, 0, "WHO 0 %%n");
+	fixture_say(&w, 0, "WHO 0 %%n");
 	HEARS(&w, 0, ":irc.example 354 dan dan");
 	HEARS(&w, 0, ":irc.example 354 dan eve");
 	HEARS(&w, 0, ":irc.example 315 dan 0 :End of WHO list");
@@ -89,11 +89,11 @@ Test(queries, who_of_names_and_masks)
 
 Test(queries, whois_tells_what_others_may_know)
 {
-	world_say(&w, 1, "JOIN #a");
-	world_say(&w, 1, "AWAY :lunch");
-	world_wait(&w, 5 * RUDP_NS_PER_S);
-	world_forget(&w);
-	world_say(&w, 0, "WHOIS eve");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 1, "AWAY :lunch");
+	fixture_wait(&w, 5 * RUDP_NS_PER_S);
+	fixture_forget(&w);
+	fixture_say(&w, 0, "WHOIS eve");
 	HEARS(&w, 0, ":irc.example 311 dan eve ~eve host1.example * :Real eve");
 	HEARS(&w, 0, ":irc.example 319 dan eve :@#a");
 	HEARS(&w, 0, ":irc.example 312 dan eve irc.example :An Apollonion server");
@@ -101,18 +101,18 @@ Test(queries, whois_tells_what_others_may_know)
 	HEARS(&w, 0, ":irc.example 671 dan eve :is using a secure connection");
 	HEARS(&w, 0, ":irc.example 317 dan eve 5 1700000000 :seconds idle, signon time");
 	HEARS(&w, 0, ":irc.example 318 dan eve :End of WHOIS list");
-	world_say(&w, 0, "WHOIS irc.example dan");
+	fixture_say(&w, 0, "WHOIS irc.example dan");
 	HEARS_LIKE(&w, 0, "* 311 *");
 	HEARS_LIKE(&w, 0, "* 312 *");
 	HEARS(&w, 0, ":irc.example 338 dan dan ~dan@192.0.2.0 192.0.2.0 :is actually using host");
 	HEARS_LIKE(&w, 0, "* 317 *");
 	HEARS_LIKE(&w, 0, "* 318 *");
-	world_say(&w, 1, "MODE eve +i");
-	world_forget(&w);
-	world_say(&w, 0, "WHOIS eve eve");
+	fixture_say(&w, 1, "MODE eve +i");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "WHOIS eve eve");
 	HEARS_LIKE(&w, 0, "* 311 *");
 	HEARS_LIKE(&w, 0, "* 312 *"); /* not its channels */
-	world_forget(&w);
+	fixture_forget(&w);
 }
 
 Test(queries, whois_of_nobody)
@@ -130,21 +130,21 @@ Test(queries, whowas_remembers_the_last_ones)
 	w.config.whowas_max = 2;
 	ANSWERS(&w, 0, "WHOWAS eve", ":irc.example 406 dan eve :There was no such nickname");
 	HEARS(&w, 0, ":irc.example 369 dan eve :End of WHOWAS");
-	world_say(&w, 1, "QUIT");
-	world_join(&w, 3, "eve", NULL);
-	world_say(&w, 3, "NICK other");
-	world_forget(&w);
+	fixture_say(&w, 1, "QUIT");
+	fixture_join(&w, 3, "eve", NULL);
+	fixture_say(&w, 3, "NICK other");
+	fixture_forget(&w);
 	ANSWERS(&w, 0, "WHOWAS EVE", ":irc.example 314 dan eve ~eve host3.example * :Real eve");
 	HEARS(&w, 0, ":irc.example 312 dan eve irc.example :2023-11-14T22:13:20.000Z");
 	HEARS(&w, 0, ":irc.example 314 dan eve ~eve host1.example * :Real eve");
 	HEARS_LIKE(&w, 0, "* 312 *");
 	HEARS(&w, 0, ":irc.example 369 dan EVE :End of WHOWAS");
-	world_say(&w, 0, "WHOWAS eve 1");
+	fixture_say(&w, 0, "WHOWAS eve 1");
 	HEARS_LIKE(&w, 0, "* 314 dan eve ~eve host3.example *");
 	HEARS_LIKE(&w, 0, "* 312 *");
 	HEARS_LIKE(&w, 0, "* 369 *");
-	world_say(&w, 2, "QUIT");
-	world_say(&w, 0, "WHOWAS eve");
+	fixture_say(&w, 2, "QUIT");
+	fixture_say(&w, 0, "WHOWAS eve");
 	HEARS_LIKE(&w, 0, "* 314 dan eve ~eve host3.example *");
 	HEARS_LIKE(&w, 0, "* 312 *");
 	HEARS_LIKE(&w, 0, "* 369 *");
@@ -154,13 +154,13 @@ Test(queries, whowas_remembers_the_last_ones)
 
 Test(queries, userhost_and_ison)
 {
-	world_say(&w, 1, "AWAY :x");
-	world_forget(&w);
-	world_say(&w, 0, "USERHOST eve nobody dan");
+	fixture_say(&w, 1, "AWAY :x");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "USERHOST eve nobody dan");
 	HEARS(&w, 0, ":irc.example 302 dan :eve=-~eve@host1.example dan=+~dan@192.0.2.0");
-	world_say(&w, 0, "ISON eve nobody :Dan FAY");
+	fixture_say(&w, 0, "ISON eve nobody :Dan FAY");
 	HEARS(&w, 0, ":irc.example 303 dan :eve dan fay");
-	world_say(&w, 0, "ISON nobody");
+	fixture_say(&w, 0, "ISON nobody");
 	HEARS(&w, 0, ":irc.example 303 dan :");
 }
 
@@ -170,34 +170,34 @@ Test(queries, the_server_speaks_of_itself)
 {
 	w.config.motd = motd;
 	w.config.motd_count = 3;
-	world_say(&w, 0, "MOTD");
+	fixture_say(&w, 0, "MOTD");
 	HEARS(&w, 0, ":irc.example 375 dan :- irc.example Message of the day -");
 	HEARS(&w, 0, ":irc.example 372 dan :- Be kind.");
 	HEARS(&w, 0, ":irc.example 372 dan :- ");
 	HEARS(&w, 0, ":irc.example 372 dan :- Bye.");
 	HEARS(&w, 0, ":irc.example 376 dan :End of MOTD");
-	world_say(&w, 0, "MOTD other.example");
+	fixture_say(&w, 0, "MOTD other.example");
 	HEARS(&w, 0, ":irc.example 402 dan other.example :No such server");
-	world_say(&w, 0, "VERSION *.example");
+	fixture_say(&w, 0, "VERSION *.example");
 	HEARS(&w, 0, ":irc.example 351 dan apollonion-1 irc.example :Apollonion");
 	HEARS_LIKE(&w, 0, ":irc.example 005 dan * :are supported by this server");
-	world_forget(&w);
-	world_say(&w, 0, "TIME");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "TIME");
 	HEARS(&w, 0, ":irc.example 391 dan irc.example :2023-11-14T22:13:20.000Z");
-	world_say(&w, 0, "INFO");
+	fixture_say(&w, 0, "INFO");
 	HEARS(&w, 0, ":irc.example 371 dan :This is apollonion-1, a conversation server.");
 	HEARS_LIKE(&w, 0, "* 371 *");
 	HEARS_LIKE(&w, 0, "* 371 *");
 	HEARS(&w, 0, ":irc.example 374 dan :End of INFO");
-	world_say(&w, 0, "LINKS");
+	fixture_say(&w, 0, "LINKS");
 	HEARS(&w, 0, ":irc.example 364 dan irc.example irc.example :0 An Apollonion server");
 	HEARS(&w, 0, ":irc.example 365 dan * :End of LINKS list");
-	world_say(&w, 0, "ADMIN");
+	fixture_say(&w, 0, "ADMIN");
 	HEARS(&w, 0, ":irc.example 423 dan irc.example :No administrative info available");
 	w.config.admin_location = "Room 5";
 	w.config.admin_organisation = "Example";
 	w.config.admin_email = "a@example";
-	world_say(&w, 0, "ADMIN");
+	fixture_say(&w, 0, "ADMIN");
 	HEARS(&w, 0, ":irc.example 256 dan irc.example :Administrative info");
 	HEARS(&w, 0, ":irc.example 257 dan :Room 5");
 	HEARS(&w, 0, ":irc.example 258 dan :Example");
@@ -206,10 +206,10 @@ Test(queries, the_server_speaks_of_itself)
 
 Test(queries, lusers_counts)
 {
-	world_connect(&w, 4);
-	world_say(&w, 0, "JOIN #a");
-	world_forget(&w);
-	world_say(&w, 0, "LUSERS");
+	fixture_connect(&w, 4);
+	fixture_say(&w, 0, "JOIN #a");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "LUSERS");
 	HEARS(&w, 0, ":irc.example 251 dan :There are 3 users and 0 invisible on 1 servers");
 	HEARS(&w, 0, ":irc.example 252 dan 0 :operators online");
 	HEARS(&w, 0, ":irc.example 253 dan 1 :unregistered connections");
@@ -224,17 +224,17 @@ Test(queries, help_knows_every_command)
 	char mask[100];
 	unsigned i;
 
-	world_say(&w, 0, "HELP");
+	fixture_say(&w, 0, "HELP");
 	HEARS(&w, 0, ":irc.example 704 dan * :The commands of this server");
-	world_forget(&w);
+	fixture_forget(&w);
 	for (i = 0; i < apo_command_count; i++) {
-		world_say(&w, 0, "HELP %s", apo_commands[i].name);
+		fixture_say(&w, 0, "HELP %s", apo_commands[i].name);
 		snprintf(mask, sizeof mask, ":irc.example 704 dan %s :%s*", apo_commands[i].name,
 			 apo_commands[i].name);
 		HEARS_LIKE(&w, 0, mask);
 		HEARS_LIKE(&w, 0, "* 706 *");
 	}
-	world_say(&w, 0, "HELP nonsense");
+	fixture_say(&w, 0, "HELP nonsense");
 	HEARS(&w, 0, ":irc.example 524 dan nonsense :No help on this subject");
 }
 
@@ -252,7 +252,7 @@ Test(queries, commands_stand_in_order_and_ask_for_what_they_take)
 				lt(int, strcmp(apo_commands[i - 1].name, apo_commands[i].name), 0));
 		if (apo_commands[i].params_min == 0 || apo_commands[i].by == APO_BY_OPER)
 			continue;
-		world_say(&w, 0, "%s", apo_commands[i].name);
+		fixture_say(&w, 0, "%s", apo_commands[i].name);
 		snprintf(line, sizeof line, "* 461 dan %s *", apo_commands[i].name);
 		HEARS_LIKE(&w, 0, line);
 		QUIET(&w, 0);
@@ -275,7 +275,7 @@ Test(queries, no_command_minds_odd_parameters)
 		    strcmp(apo_commands[i].name, "OPER") == 0)
 			continue; /* they end it: at once, or when the guesses have been too many */
 		for (j = 0; j < sizeof tails / sizeof *tails; j++) {
-			world_say(&w, 0, "%s%s", apo_commands[i].name, tails[j]);
+			fixture_say(&w, 0, "%s%s", apo_commands[i].name, tails[j]);
 			cr_assert(apo_model_check(w.model), "%s%s", apo_commands[i].name, tails[j]);
 		}
 	}
@@ -286,20 +286,20 @@ Test(queries, no_command_minds_odd_parameters)
 
 Test(queries, setname_is_told_to_who_knows_it)
 {
-	world_join(&w, 3, "gil", "setname standard-replies");
-	world_join(&w, 4, "hal", "setname");
-	world_say(&w, 3, "JOIN #a");
-	world_say(&w, 4, "JOIN #a");
-	world_forget(&w);
-	world_say(&w, 3, "SETNAME :New Name");
+	fixture_join(&w, 3, "gil", "setname standard-replies");
+	fixture_join(&w, 4, "hal", "setname");
+	fixture_say(&w, 3, "JOIN #a");
+	fixture_say(&w, 4, "JOIN #a");
+	fixture_forget(&w);
+	fixture_say(&w, 3, "SETNAME :New Name");
 	HEARS(&w, 3, ":gil!~gil@host3.example SETNAME :New Name");
 	HEARS(&w, 4, ":gil!~gil@host3.example SETNAME :New Name");
-	world_say(&w, 4, "WHO gil %%r");
+	fixture_say(&w, 4, "WHO gil %%r");
 	HEARS(&w, 4, ":irc.example 354 hal :New Name");
 	w.config.real_len_max = 3;
-	world_say(&w, 3, "SETNAME :long");
+	fixture_say(&w, 3, "SETNAME :long");
 	HEARS(&w, 3, ":irc.example FAIL SETNAME INVALID_REALNAME :The name is empty or too long");
-	world_say(&w, 0, "SETNAME :long");
+	fixture_say(&w, 0, "SETNAME :long");
 	HEARS(&w, 0, ":irc.example NOTICE dan :SETNAME: The name is empty or too long");
 }
 
@@ -307,35 +307,35 @@ Test(queries, setname_is_told_to_who_knows_it)
 
 static void oper(unsigned i, const char *name)
 {
-	world_say(&w, i, "OPER %s secret", name);
-	world_answer(&w, APO_CHECKED_RIGHT, NULL);
+	fixture_say(&w, i, "OPER %s secret", name);
+	fixture_answer(&w, APO_CHECKED_RIGHT, NULL);
 	cr_assert(w.mocks[i].is_operator);
-	world_forget(&w);
+	fixture_forget(&w);
 }
 
 Test(operators, who_has_the_password_is_one)
 {
-	world_say(&w, 0, "OPER root secret");
+	fixture_say(&w, 0, "OPER root secret");
 	QUIET(&w, 0);
 	cr_assert(eq(str, w.asked[0], "#root"));
 	cr_assert(eq(str, w.asked[1], "secret"));
-	world_say(&w, 0, "OPER root secret");
+	fixture_say(&w, 0, "OPER root secret");
 	HEARS(&w, 0, ":irc.example NOTICE dan :OPER: Another password is being looked at");
-	world_answer(&w, APO_CHECKED_RIGHT, NULL);
+	fixture_answer(&w, APO_CHECKED_RIGHT, NULL);
 	HEARS(&w, 0, ":irc.example 381 dan :You are now an IRC operator");
 	HEARS(&w, 0, ":dan MODE dan :+o");
 	cr_assert(w.mocks[0].is_operator);
 	cr_assert(eq(str, w.logged, "oper: dan"));
-	world_say(&w, 1, "WHOIS dan");
-	world_say(&w, 1, "WHO dan");
+	fixture_say(&w, 1, "WHOIS dan");
+	fixture_say(&w, 1, "WHO dan");
 	HEARS_LIKE(&w, 1, "* 311 *");
 	HEARS_LIKE(&w, 1, "* 312 *");
 	HEARS(&w, 1, ":irc.example 313 eve dan :is an IRC operator");
 	HEARS_LIKE(&w, 1, "* 317 *");
 	HEARS_LIKE(&w, 1, "* 318 *");
 	HEARS(&w, 1, ":irc.example 352 eve * ~dan host0.example irc.example dan H* :0 Real dan");
-	world_forget(&w);
-	world_say(&w, 0, "MODE dan -o");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "MODE dan -o");
 	HEARS(&w, 0, ":dan MODE dan :-o");
 	cr_assert(not(w.mocks[0].is_operator));
 }
@@ -344,22 +344,22 @@ Test(operators, who_finds_them_behind_more_than_it_may_tell)
 {
 	oper(2, "root");
 	w.config.who_replies_max = 1;
-	world_say(&w, 0, "WHO * o%%n");
+	fixture_say(&w, 0, "WHO * o%%n");
 	HEARS(&w, 0, ":irc.example 354 dan fay");
 	HEARS(&w, 0, ":irc.example 315 dan * :End of WHO list");
 }
 
 Test(operators, wrong_passwords_and_places_are_refused)
 {
-	world_say(&w, 0, "OPER nobody x");
+	fixture_say(&w, 0, "OPER nobody x");
 	HEARS(&w, 0, ":irc.example 464 dan :Password incorrect");
-	world_say(&w, 0, "OPER remote x");
+	fixture_say(&w, 0, "OPER remote x");
 	HEARS(&w, 0, ":irc.example 491 dan :No operator lines for your host");
-	world_say(&w, 0, "OPER root wrong");
-	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	fixture_say(&w, 0, "OPER root wrong");
+	fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 	HEARS(&w, 0, ":irc.example 464 dan :Password incorrect");
-	world_say(&w, 0, "OPER root wrong");
-	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	fixture_say(&w, 0, "OPER root wrong");
+	fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 	cr_assert(eq(str, w.mocks[0].last_words,
 		     "ERROR :Closing Link: host0.example (Too many wrong passwords)"));
 	oper(1, "near");
@@ -372,11 +372,11 @@ Test(operators, only_they_may)
 	size_t i;
 
 	for (i = 0; i < sizeof lines / sizeof *lines; i++) {
-		world_say(&w, 0, "%s", lines[i]);
+		fixture_say(&w, 0, "%s", lines[i]);
 		HEARS(&w, 0,
 		      ":irc.example 481 dan :Permission denied, you are not an IRC operator");
 	}
-	world_say(&w, 0, "STATS o");
+	fixture_say(&w, 0, "STATS o");
 	HEARS_LIKE(&w, 0, "* 481 *");
 	HEARS(&w, 0, ":irc.example 219 dan o :End of STATS");
 }
@@ -384,17 +384,17 @@ Test(operators, only_they_may)
 Test(operators, kill_ends_a_connection)
 {
 	oper(0, "root");
-	world_say(&w, 1, "JOIN #a");
-	world_say(&w, 2, "JOIN #a");
-	world_forget(&w);
-	world_say(&w, 0, "KILL eve :bad manners");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 2, "JOIN #a");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "KILL eve :bad manners");
 	HEARS(&w, 1, ":dan!~dan@host0.example KILL eve :bad manners");
 	cr_assert(eq(str, w.mocks[1].last_words,
 		     "ERROR :Closing Link: host1.example (Killed (dan (bad manners)))"));
 	HEARS(&w, 2, ":eve!~eve@host1.example QUIT :Killed (dan (bad manners))");
-	world_say(&w, 0, "KILL eve :again");
+	fixture_say(&w, 0, "KILL eve :again");
 	HEARS(&w, 0, ":irc.example 401 dan eve :No such nick or channel");
-	world_say(&w, 0, "KILL dan :enough");
+	fixture_say(&w, 0, "KILL dan :enough");
 	cr_assert(w.mocks[0].is_closed);
 	cr_assert(eq(u64, apo_model_figures(w.model)->operators, 0));
 }
@@ -402,25 +402,25 @@ Test(operators, kill_ends_a_connection)
 Test(operators, rehash_and_die_are_asked_of_the_server)
 {
 	oper(0, "root");
-	world_say(&w, 0, "REHASH");
+	fixture_say(&w, 0, "REHASH");
 	HEARS(&w, 0, ":irc.example 382 dan configuration :Rehashing");
 	cr_assert(eq(uint, w.rehash_count, 1));
 	apo_model_on_rehashed(w.model, w.ticket, "line 3: what?", w.now_ns);
 	HEARS(&w, 0, ":irc.example NOTICE dan :The configuration stays as it was: line 3: what?");
-	world_say(&w, 0, "REHASH");
+	fixture_say(&w, 0, "REHASH");
 	apo_model_on_rehashed(w.model, w.ticket, NULL, w.now_ns);
 	HEARS_LIKE(&w, 0, "* 382 *");
 	HEARS(&w, 0, ":irc.example NOTICE dan :The configuration has been read anew");
-	world_say(&w, 0, "DIE");
+	fixture_say(&w, 0, "DIE");
 	cr_assert(eq(uint, w.die_count, 1));
 }
 
 Test(operators, wallops_reach_who_wants_them)
 {
 	oper(0, "root");
-	world_say(&w, 1, "MODE eve +w");
-	world_forget(&w);
-	world_say(&w, 0, "WALLOPS :hear hear");
+	fixture_say(&w, 1, "MODE eve +w");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "WALLOPS :hear hear");
 	HEARS(&w, 1, ":dan!~dan@host0.example WALLOPS :hear hear");
 	QUIET(&w, 2);
 	QUIET(&w, 0);
@@ -428,82 +428,82 @@ Test(operators, wallops_reach_who_wants_them)
 
 Test(operators, chghost_is_told_to_who_knows_it)
 {
-	world_join(&w, 3, "gil", "chghost");
+	fixture_join(&w, 3, "gil", "chghost");
 	oper(0, "root");
-	world_say(&w, 1, "JOIN #a");
-	world_say(&w, 2, "JOIN #a");
-	world_say(&w, 3, "JOIN #a");
-	world_forget(&w);
-	world_say(&w, 0, "CHGHOST eve staff.example");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 2, "JOIN #a");
+	fixture_say(&w, 3, "JOIN #a");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "CHGHOST eve staff.example");
 	HEARS(&w, 3, ":eve!~eve@host1.example CHGHOST ~eve staff.example");
 	HEARS(&w, 1, ":irc.example 396 eve staff.example :is now your visible host");
 	QUIET(&w, 2);
-	world_say(&w, 0, "CHGHOST eve bad!host");
+	fixture_say(&w, 0, "CHGHOST eve bad!host");
 	HEARS_LIKE(&w, 0, "* NOTICE dan *");
-	world_say(&w, 1, "PRIVMSG #a x");
+	fixture_say(&w, 1, "PRIVMSG #a x");
 	HEARS(&w, 2, ":eve!~eve@staff.example PRIVMSG #a :x");
 }
 
 Test(operators, stats)
 {
 	oper(0, "root");
-	world_say(&w, 0, "STATS o");
+	fixture_say(&w, 0, "STATS o");
 	HEARS(&w, 0, ":irc.example 243 dan O *@* * root");
 	HEARS(&w, 0, ":irc.example 243 dan O *@10.* * remote");
 	HEARS(&w, 0, ":irc.example 243 dan O ~eve@192.0.2.* * near");
 	HEARS_LIKE(&w, 0, "* 219 *");
-	world_say(&w, 0, "STATS m");
+	fixture_say(&w, 0, "STATS m");
 	HEARS(&w, 0, ":irc.example 212 dan CAP 3");
 	HEARS(&w, 0, ":irc.example 212 dan NICK 3");
 	HEARS(&w, 0, ":irc.example 212 dan OPER 1");
-	world_forget(&w);
-	world_wait(&w, 90061 * RUDP_NS_PER_S);
-	world_join(&w, 5, "kim", NULL);
-	world_say(&w, 5, "STATS u");
+	fixture_forget(&w);
+	fixture_wait(&w, 90061 * RUDP_NS_PER_S);
+	fixture_join(&w, 5, "kim", NULL);
+	fixture_say(&w, 5, "STATS u");
 	HEARS(&w, 5, ":irc.example 242 kim :Server up 1 days 1:01:01");
 	HEARS_LIKE(&w, 5, "* 219 *");
 	oper(5, "root");
-	world_say(&w, 5, "STATS z");
+	fixture_say(&w, 5, "STATS z");
 	HEARS(&w, 5, ":irc.example 249 kim :clients that are registered 1");
-	world_forget(&w);
+	fixture_forget(&w);
 }
 
 /* ---- MONITOR ---- */
 
 Test(monitor, tells_who_comes_and_goes)
 {
-	world_say(&w, 0, "MONITOR + eve,gil,9bad");
+	fixture_say(&w, 0, "MONITOR + eve,gil,9bad");
 	HEARS(&w, 0, ":irc.example 730 dan :eve!~eve@host1.example");
 	HEARS(&w, 0, ":irc.example 731 dan :gil");
-	world_join(&w, 3, "gil", NULL);
-	world_say(&w, 3, "NICK Gil2");
-	world_say(&w, 3, "NICK gil");
-	world_say(&w, 3, "NICK GIL");
-	world_forget(&w);
-	world_say(&w, 0, "MONITOR L");
+	fixture_join(&w, 3, "gil", NULL);
+	fixture_say(&w, 3, "NICK Gil2");
+	fixture_say(&w, 3, "NICK gil");
+	fixture_say(&w, 3, "NICK GIL");
+	fixture_forget(&w);
+	fixture_say(&w, 0, "MONITOR L");
 	HEARS(&w, 0, ":irc.example 732 dan :eve,gil");
 	HEARS(&w, 0, ":irc.example 733 dan :End of MONITOR list");
-	world_say(&w, 1, "QUIT");
+	fixture_say(&w, 1, "QUIT");
 	HEARS(&w, 0, ":irc.example 731 dan :eve");
-	world_say(&w, 0, "MONITOR S");
+	fixture_say(&w, 0, "MONITOR S");
 	HEARS(&w, 0, ":irc.example 730 dan :GIL!~gil@host3.example");
 	HEARS(&w, 0, ":irc.example 731 dan :eve");
-	world_say(&w, 0, "MONITOR - gil,nobody");
-	world_close(&w, 3, "gone");
+	fixture_say(&w, 0, "MONITOR - gil,nobody");
+	fixture_close(&w, 3, "gone");
 	QUIET(&w, 0);
-	world_say(&w, 0, "MONITOR C");
-	world_say(&w, 0, "MONITOR L");
+	fixture_say(&w, 0, "MONITOR C");
+	fixture_say(&w, 0, "MONITOR L");
 	HEARS(&w, 0, ":irc.example 733 dan :End of MONITOR list");
 }
 
 Test(monitor, tells_a_change_of_nick_once)
 {
-	world_say(&w, 0, "MONITOR + eve,ann");
-	world_forget(&w);
-	world_say(&w, 1, "NICK ann");
+	fixture_say(&w, 0, "MONITOR + eve,ann");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "NICK ann");
 	HEARS(&w, 0, ":irc.example 731 dan :eve");
 	HEARS(&w, 0, ":irc.example 730 dan :ann!~eve@host1.example");
-	world_say(&w, 1, "NICK Ann");
+	fixture_say(&w, 1, "NICK Ann");
 	QUIET(&w, 0);
 }
 
@@ -517,17 +517,17 @@ Test(monitor, is_bounded)
 
 Test(monitor, extended_tells_more)
 {
-	world_join(&w, 3, "gil", "extended-monitor away-notify setname");
-	world_say(&w, 3, "MONITOR + eve");
-	world_forget(&w);
-	world_say(&w, 1, "AWAY :x");
+	fixture_join(&w, 3, "gil", "extended-monitor away-notify setname");
+	fixture_say(&w, 3, "MONITOR + eve");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "AWAY :x");
 	HEARS(&w, 3, ":eve!~eve@host1.example AWAY :x");
-	world_say(&w, 1, "SETNAME :y");
+	fixture_say(&w, 1, "SETNAME :y");
 	HEARS(&w, 3, ":eve!~eve@host1.example SETNAME :y");
-	world_say(&w, 3, "JOIN #a");
-	world_say(&w, 1, "JOIN #a");
-	world_forget(&w);
-	world_say(&w, 1, "AWAY");
+	fixture_say(&w, 3, "JOIN #a");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "AWAY");
 	HEARS(&w, 3, ":eve!~eve@host1.example AWAY");
 	QUIET(&w, 3);
 }
@@ -538,28 +538,28 @@ Test(configuration, what_changes_is_told)
 {
 	static struct apo_model_config other;
 
-	world_join(&w, 3, "gil", "cap-notify");
-	world_join(&w, 4, "hal", "cap-notify");
-	world_say(&w, 3, "CAP REQ sasl");
-	world_forget(&w);
+	fixture_join(&w, 3, "gil", "cap-notify");
+	fixture_join(&w, 4, "hal", "cap-notify");
+	fixture_say(&w, 3, "CAP REQ sasl");
+	fixture_forget(&w);
 	other = w.config;
 	other.plain_passwords = true;
 	cr_assert(eq(ptr, (void *)apo_model_configure(w.model, &other), &w.config));
 	HEARS(&w, 4, ":irc.example CAP hal NEW :draft/account-registration sasl");
 	QUIET(&w, 3);
 	QUIET(&w, 0);
-	world_say(&w, 4, "CAP REQ sasl");
-	world_forget(&w);
+	fixture_say(&w, 4, "CAP REQ sasl");
+	fixture_forget(&w);
 	w.config.topic_len_max = 100;
 	w.config.whowas_max = 1;
-	world_say(&w, 1, "QUIT");
-	world_say(&w, 2, "QUIT");
+	fixture_say(&w, 1, "QUIT");
+	fixture_say(&w, 2, "QUIT");
 	cr_assert(eq(ptr, (void *)apo_model_configure(w.model, &w.config), &other));
 	cr_assert(apo_model_check(w.model));
 	HEARS(&w, 4, ":irc.example CAP hal DEL :draft/account-registration sasl");
 	HEARS_LIKE(&w, 0, ":irc.example 005 dan *");
-	world_forget(&w);
-	world_say(&w, 4, "CAP LIST");
+	fixture_forget(&w);
+	fixture_say(&w, 4, "CAP LIST");
 	HEARS(&w, 4, ":irc.example CAP hal LIST :cap-notify");
 }
 

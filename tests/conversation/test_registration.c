@@ -2,19 +2,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conversation/world.h"
+#include "conversation/model_fixture.h"
 
-static struct world w;
+static struct fixture w;
 
 static void begin(void)
 {
-	world_init(&w);
-	world_start(&w);
+	fixture_init(&w);
+	fixture_start(&w);
 }
 
 static void end(void)
 {
-	world_fini(&w);
+	fixture_fini(&w);
 }
 
 TestSuite(registration, .init = begin, .fini = end);
@@ -27,10 +27,10 @@ Test(registration, nick_and_user_bring_the_welcome_in_its_order)
 	char mask[64];
 	size_t i;
 
-	world_connect(&w, 0);
-	world_say(&w, 0, "NICK dan");
+	fixture_connect(&w, 0);
+	fixture_say(&w, 0, "NICK dan");
 	QUIET(&w, 0);
-	world_say(&w, 0, "USER dan 0 * :Dan");
+	fixture_say(&w, 0, "USER dan 0 * :Dan");
 	for (i = 0; i < sizeof numerics / sizeof *numerics; i++) {
 		snprintf(mask, sizeof mask, ":irc.example %s dan *", numerics[i]);
 		HEARS_LIKE(&w, 0, mask);
@@ -40,21 +40,21 @@ Test(registration, nick_and_user_bring_the_welcome_in_its_order)
 
 Test(registration, welcome_says_who_one_is)
 {
-	world_connect(&w, 0);
-	world_say(&w, 0, "USER da!n 0 * :Dan");
-	world_say(&w, 0, "NICK dan");
+	fixture_connect(&w, 0);
+	fixture_say(&w, 0, "USER da!n 0 * :Dan");
+	fixture_say(&w, 0, "NICK dan");
 	HEARS(&w, 0,
 	      ":irc.example 001 dan :Welcome to the Example network, dan!~dan@host0.example");
 	HEARS(&w, 0,
 	      ":irc.example 002 dan :Your host is irc.example, running version apollonion-1");
 	HEARS(&w, 0, ":irc.example 003 dan :This server was started 2023-11-14T22:13:20.000Z");
 	HEARS(&w, 0, ":irc.example 004 dan irc.example apollonion-1 iow Ibeiklmnostv Ibeklov");
-	world_forget(&w);
+	fixture_forget(&w);
 }
 
 Test(registration, what_is_for_users_waits_for_registration)
 {
-	world_connect(&w, 0);
+	fixture_connect(&w, 0);
 	ANSWERS(&w, 0, "JOIN #a", ":irc.example 451 * :You have not registered");
 	ANSWERS(&w, 0, "NONSENSE", ":irc.example 451 * :You have not registered");
 	ANSWERS(&w, 0, "PING :a b", ":irc.example PONG irc.example :a b");
@@ -63,66 +63,66 @@ Test(registration, what_is_for_users_waits_for_registration)
 
 Test(registration, nicks_that_cannot_be_are_refused)
 {
-	world_join(&w, 0, "dan", NULL);
-	world_connect(&w, 1);
+	fixture_join(&w, 0, "dan", NULL);
+	fixture_connect(&w, 1);
 	ANSWERS(&w, 1, "NICK", ":irc.example 431 * :No nickname given");
 	ANSWERS(&w, 1, "NICK :", ":irc.example 431 * :No nickname given");
 	ANSWERS(&w, 1, "NICK 9a", ":irc.example 432 * 9a :Erroneous nickname");
 	ANSWERS(&w, 1, "NICK :a b", ":irc.example 432 * * :Erroneous nickname");
 	ANSWERS(&w, 1, "NICK DAN", ":irc.example 433 * DAN :Nickname is already in use");
 	ANSWERS(&w, 0, "NICK eve", ":dan!~dan@host0.example NICK :eve");
-	world_say(&w, 1, "NICK dan");
+	fixture_say(&w, 1, "NICK dan");
 	QUIET(&w, 1);
 }
 
 Test(registration, user_needs_four_words_once)
 {
-	world_connect(&w, 0);
+	fixture_connect(&w, 0);
 	ANSWERS(&w, 0, "USER a b c", ":irc.example 461 * USER :Not enough parameters");
 	ANSWERS(&w, 0, "USER : 0 * :x", ":irc.example 461 * USER :Not enough parameters");
-	world_say(&w, 0, "USER averyverylongname 0 * :"); /* as ii says it */
+	fixture_say(&w, 0, "USER averyverylongname 0 * :"); /* as ii says it */
 	ANSWERS(&w, 0, "USER b 0 * :x", ":irc.example 462 * :You may not reregister");
-	world_say(&w, 0, "NICK dan");
+	fixture_say(&w, 0, "NICK dan");
 	HEARS(&w, 0,
 	      ":irc.example 001 dan :Welcome to the Example network, "
 	      "dan!~averyveryl@host0.example");
-	world_forget(&w);
+	fixture_forget(&w);
 	ANSWERS(&w, 0, "PASS x", ":irc.example 462 dan :You may not reregister");
 }
 
 Test(registration, capabilities_hold_registration_up)
 {
-	world_connect(&w, 1);
-	world_say(&w, 1, "CAP LS 302");
+	fixture_connect(&w, 1);
+	fixture_say(&w, 1, "CAP LS 302");
 	HEARS(&w, 1,
 	      ":irc.example CAP * LS :server-time message-tags account-tag account-notify "
 	      "draft/account-registration away-notify batch cap-notify chghost echo-message "
 	      "extended-join extended-monitor invite-notify labeled-response multi-prefix "
 	      "no-implicit-names apollonion/receipts sasl=PLAIN setname standard-replies "
 	      "userhost-in-names");
-	world_say(&w, 1, "NICK dan");
-	world_say(&w, 1, "USER dan 0 * :Dan");
+	fixture_say(&w, 1, "NICK dan");
+	fixture_say(&w, 1, "USER dan 0 * :Dan");
 	QUIET(&w, 1);
-	world_say(&w, 1, "CAP REQ :server-time nonsense");
+	fixture_say(&w, 1, "CAP REQ :server-time nonsense");
 	HEARS(&w, 1, ":irc.example CAP dan NAK :server-time nonsense");
-	world_say(&w, 1, "CAP REQ :batch setname");
+	fixture_say(&w, 1, "CAP REQ :batch setname");
 	HEARS(&w, 1, ":irc.example CAP dan ACK :batch setname");
-	world_say(&w, 1, "CAP REQ :-setname");
+	fixture_say(&w, 1, "CAP REQ :-setname");
 	HEARS(&w, 1, ":irc.example CAP dan ACK :-setname");
-	world_say(&w, 1, "CAP LIST");
+	fixture_say(&w, 1, "CAP LIST");
 	HEARS(&w, 1, ":irc.example CAP dan LIST :batch cap-notify");
-	world_say(&w, 1, "CAP MUMBLE");
+	fixture_say(&w, 1, "CAP MUMBLE");
 	HEARS(&w, 1, ":irc.example 410 dan MUMBLE :Invalid CAP subcommand");
-	world_say(&w, 1, "CAP END");
+	fixture_say(&w, 1, "CAP END");
 	HEARS_LIKE(&w, 1, ":irc.example 001 dan *");
 }
 
 Test(registration, sasl_is_offered_only_where_nobody_listens)
 {
-	world_connect(&w, 0);
-	world_say(&w, 0, "CAP LS");
+	fixture_connect(&w, 0);
+	fixture_say(&w, 0, "CAP LS");
 	HEARS_LIKE(&w, 0, ":irc.example CAP * LS :* apollonion/receipts setname *");
-	world_say(&w, 0, "CAP REQ sasl");
+	fixture_say(&w, 0, "CAP REQ sasl");
 	HEARS(&w, 0, ":irc.example CAP * NAK :sasl");
 }
 
@@ -133,54 +133,54 @@ Test(registration, all_capabilities_fit_in_one_line)
 	w.config.sts_port = 65535;
 	w.config.server_name = "a23456789.b23456789.c23456789.d23456789.e23456789.f23456789.gh2";
 	cr_assert(eq(sz, strlen(w.config.server_name), 63));
-	world_connect(&w, 1);
-	world_say(&w, 1, "NICK a23456789b23456789c23456789");
-	world_say(&w, 1, "CAP LS 302");
-	line = world_next(&w, 1);
+	fixture_connect(&w, 1);
+	fixture_say(&w, 1, "NICK a23456789b23456789c23456789");
+	fixture_say(&w, 1, "CAP LS 302");
+	line = fixture_next(&w, 1);
 	cr_assert(ne(ptr, strstr(line, " userhost-in-names"), NULL));
 	cr_assert(ne(ptr, strstr(line, " sts=duration=2592000 "), NULL));
 }
 
 static void sasl(unsigned i, const char *base64)
 {
-	world_say(&w, i, "AUTHENTICATE PLAIN");
+	fixture_say(&w, i, "AUTHENTICATE PLAIN");
 	HEARS(&w, i, "AUTHENTICATE +");
-	world_say(&w, i, "AUTHENTICATE %s", base64);
+	fixture_say(&w, i, "AUTHENTICATE %s", base64);
 }
 
 Test(registration, sasl_plain_logs_in)
 {
-	world_connect(&w, 1);
-	world_say(&w, 1, "CAP REQ :sasl");
+	fixture_connect(&w, 1);
+	fixture_say(&w, 1, "CAP REQ :sasl");
 	HEARS(&w, 1, ":irc.example CAP * ACK :sasl");
-	world_say(&w, 1, "NICK dan");
-	world_say(&w, 1, "USER dan 0 * :Dan");
+	fixture_say(&w, 1, "NICK dan");
+	fixture_say(&w, 1, "USER dan 0 * :Dan");
 	sasl(1, "amlsbGVzAGppbGxlcwBzZXNhbWU="); /* jilles NUL jilles NUL sesame */
 	QUIET(&w, 1);
 	cr_assert(eq(str, w.asked[0], "jilles"));
 	cr_assert(eq(str, w.asked[1], "sesame"));
-	world_say(&w, 1, "CAP END");
+	fixture_say(&w, 1, "CAP END");
 	QUIET(&w, 1); /* the password is still being looked at */
-	world_answer(&w, APO_CHECKED_RIGHT, "Jilles");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "Jilles");
 	HEARS(&w, 1,
 	      ":irc.example 900 dan dan!~dan@host1.example Jilles :You are now logged in as "
 	      "Jilles");
 	HEARS(&w, 1, ":irc.example 903 dan :SASL authentication successful");
 	HEARS_LIKE(&w, 1, ":irc.example 001 dan *");
-	world_forget(&w);
-	world_say(&w, 1, "AUTHENTICATE PLAIN");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "AUTHENTICATE PLAIN");
 	HEARS(&w, 1, ":irc.example 907 dan :You have already authenticated using SASL");
 }
 
 Test(registration, sasl_after_registration_tells_the_others)
 {
-	world_join(&w, 1, "dan", "sasl");
-	world_join(&w, 2, "eve", "account-notify extended-join");
-	world_say(&w, 1, "JOIN #a");
-	world_say(&w, 2, "JOIN #a");
-	world_forget(&w);
+	fixture_join(&w, 1, "dan", "sasl");
+	fixture_join(&w, 2, "eve", "account-notify extended-join");
+	fixture_say(&w, 1, "JOIN #a");
+	fixture_say(&w, 2, "JOIN #a");
+	fixture_forget(&w);
 	sasl(1, "AGRhbgBwdw==");
-	world_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
 	HEARS_LIKE(&w, 1, ":irc.example 900 dan *");
 	HEARS_LIKE(&w, 1, ":irc.example 903 dan *");
 	HEARS(&w, 2, ":dan!~dan@host1.example ACCOUNT dan");
@@ -193,17 +193,17 @@ Test(registration, sasl_refuses_what_is_no_plain)
 		"+", "AAAA", "xyz", "!!!!", "AGRhbgA=", "AABwdw==", "ZXZlAGRhbgBwdw=="};
 	size_t i;
 
-	world_join(&w, 1, "dan", "sasl");
+	fixture_join(&w, 1, "dan", "sasl");
 	for (i = 0; i < sizeof bad / sizeof *bad; i++) {
 		sasl(1, bad[i]);
 		HEARS(&w, 1, ":irc.example 904 dan :SASL authentication failed");
 	}
-	world_say(&w, 1, "AUTHENTICATE EXTERNAL");
+	fixture_say(&w, 1, "AUTHENTICATE EXTERNAL");
 	HEARS(&w, 1, ":irc.example 908 dan PLAIN :are available SASL mechanisms");
 	HEARS(&w, 1, ":irc.example 904 dan :SASL authentication failed");
-	world_say(&w, 1, "AUTHENTICATE PLAIN");
+	fixture_say(&w, 1, "AUTHENTICATE PLAIN");
 	HEARS(&w, 1, "AUTHENTICATE +");
-	world_say(&w, 1, "AUTHENTICATE *");
+	fixture_say(&w, 1, "AUTHENTICATE *");
 	HEARS(&w, 1, ":irc.example 906 dan :SASL authentication aborted");
 	sasl(1,
 	     "0123456789012345678901234567890123456789012345678901234567890123456789012345678901"
@@ -220,16 +220,16 @@ Test(registration, an_account_that_is_no_word_is_none)
 
 	memset(account, 'a', sizeof account - 1);
 	account[65] = '\0';
-	world_join(&w, 1, "dan", "sasl");
+	fixture_join(&w, 1, "dan", "sasl");
 	sasl(1, "AGRhbgBwdw==");
-	world_answer(&w, APO_CHECKED_RIGHT, account);
+	fixture_answer(&w, APO_CHECKED_RIGHT, account);
 	HEARS_LIKE(&w, 1, "* 904 *");
 	sasl(1, "AGRhbgBwdw==");
-	world_answer(&w, APO_CHECKED_RIGHT, "two words");
+	fixture_answer(&w, APO_CHECKED_RIGHT, "two words");
 	HEARS_LIKE(&w, 1, "* 904 *");
 	account[64] = '\0';
 	sasl(1, "AGRhbgBwdw==");
-	world_answer(&w, APO_CHECKED_RIGHT, account);
+	fixture_answer(&w, APO_CHECKED_RIGHT, account);
 	HEARS_LIKE(&w, 1, "* 900 *");
 }
 
@@ -238,20 +238,20 @@ Test(registration, sasl_in_pieces_is_put_together)
 	char piece[401];
 	int i;
 
-	world_join(&w, 1, "dan", "sasl");
+	fixture_join(&w, 1, "dan", "sasl");
 	/* NUL "aaa...", 299 of them; then NUL "p": 302 bytes are 404 of base64. */
 	memcpy(piece, "AGFh", 4);
 	for (i = 4; i < 400; i += 4)
 		memcpy(piece + i, "YWFh", 4);
 	piece[400] = '\0';
-	world_say(&w, 1, "AUTHENTICATE PLAIN");
+	fixture_say(&w, 1, "AUTHENTICATE PLAIN");
 	HEARS(&w, 1, "AUTHENTICATE +");
-	world_say(&w, 1, "AUTHENTICATE %s", piece);
+	fixture_say(&w, 1, "AUTHENTICATE %s", piece);
 	QUIET(&w, 1);
-	world_say(&w, 1, "AUTHENTICATE AHA=");
+	fixture_say(&w, 1, "AUTHENTICATE AHA=");
 	cr_assert(eq(str, w.asked[1], "p"));
 	cr_assert(eq(sz, strlen(w.asked[0]), sizeof w.asked[0] - 1));
-	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 	HEARS(&w, 1, ":irc.example 904 dan :SASL authentication failed");
 }
 
@@ -259,10 +259,10 @@ Test(registration, three_wrong_passwords_are_enough)
 {
 	int i;
 
-	world_join(&w, 1, "dan", "sasl");
+	fixture_join(&w, 1, "dan", "sasl");
 	for (i = 0; i < 3; i++) {
 		sasl(1, "AGRhbgBwdw==");
-		world_answer(&w, APO_CHECKED_WRONG, NULL);
+		fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 		HEARS(&w, 1, ":irc.example 904 dan :SASL authentication failed");
 	}
 	cr_assert(eq(str, w.mocks[1].last_words,
@@ -272,26 +272,26 @@ Test(registration, three_wrong_passwords_are_enough)
 Test(registration, a_password_of_the_server_is_asked_for)
 {
 	w.config.password_hash = "#hash";
-	world_connect(&w, 0);
-	world_say(&w, 0, "PASS secret");
-	world_say(&w, 0, "NICK dan");
-	world_say(&w, 0, "USER dan 0 * :Dan");
+	fixture_connect(&w, 0);
+	fixture_say(&w, 0, "PASS secret");
+	fixture_say(&w, 0, "NICK dan");
+	fixture_say(&w, 0, "USER dan 0 * :Dan");
 	QUIET(&w, 0);
 	cr_assert(eq(str, w.asked[0], "#hash"));
 	cr_assert(eq(str, w.asked[1], "secret"));
-	world_answer(&w, APO_CHECKED_RIGHT, NULL);
+	fixture_answer(&w, APO_CHECKED_RIGHT, NULL);
 	HEARS_LIKE(&w, 0, ":irc.example 001 dan *");
-	world_connect(&w, 1);
-	world_say(&w, 1, "PASS wrong");
-	world_say(&w, 1, "NICK eve");
-	world_say(&w, 1, "USER eve 0 * :Eve");
-	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	fixture_connect(&w, 1);
+	fixture_say(&w, 1, "PASS wrong");
+	fixture_say(&w, 1, "NICK eve");
+	fixture_say(&w, 1, "USER eve 0 * :Eve");
+	fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 	HEARS(&w, 1, ":irc.example 464 eve :Password incorrect");
 	cr_assert(eq(str, w.mocks[1].last_words,
 		     "ERROR :Closing Link: host1.example (Bad password)"));
-	world_connect(&w, 2);
-	world_say(&w, 2, "NICK fay");
-	world_say(&w, 2, "USER fay 0 * :Fay");
+	fixture_connect(&w, 2);
+	fixture_say(&w, 2, "NICK fay");
+	fixture_say(&w, 2, "USER fay 0 * :Fay");
 	HEARS(&w, 2, ":irc.example 464 fay :Password incorrect");
 	cr_assert(w.mocks[2].is_closed);
 }
@@ -299,41 +299,41 @@ Test(registration, a_password_of_the_server_is_asked_for)
 Test(registration, an_answer_for_who_has_gone_is_for_nobody)
 {
 	w.config.password_hash = "#hash";
-	world_connect(&w, 0);
-	world_say(&w, 0, "PASS secret");
-	world_say(&w, 0, "NICK dan");
-	world_say(&w, 0, "USER dan 0 * :Dan");
-	world_close(&w, 0, "gone");
-	world_answer(&w, APO_CHECKED_RIGHT, NULL);
+	fixture_connect(&w, 0);
+	fixture_say(&w, 0, "PASS secret");
+	fixture_say(&w, 0, "NICK dan");
+	fixture_say(&w, 0, "USER dan 0 * :Dan");
+	fixture_close(&w, 0, "gone");
+	fixture_answer(&w, APO_CHECKED_RIGHT, NULL);
 	cr_assert(eq(u64, apo_model_figures(w.model)->clients, 0));
 }
 
 Test(registration, who_does_not_register_in_time_goes)
 {
-	world_connect(&w, 0);
-	world_say(&w, 0, "NICK dan");
-	world_wait(&w, w.config.registration_timeout_ns - RUDP_NS_PER_S);
+	fixture_connect(&w, 0);
+	fixture_say(&w, 0, "NICK dan");
+	fixture_wait(&w, w.config.registration_timeout_ns - RUDP_NS_PER_S);
 	cr_assert(not(w.mocks[0].is_closed));
-	world_wait(&w, 2 * RUDP_NS_PER_S);
+	fixture_wait(&w, 2 * RUDP_NS_PER_S);
 	cr_assert(eq(str, w.mocks[0].last_words,
 		     "ERROR :Closing Link: host0.example (Registration timed out)"));
 }
 
 Test(registration, who_is_silent_is_pinged_and_then_goes)
 {
-	world_join(&w, 0, "dan", NULL);
-	world_wait(&w, w.config.ping_interval_ns / 2);
-	world_say(&w, 0, "PONG x");
-	world_wait(&w, w.config.ping_interval_ns - RUDP_NS_PER_S);
+	fixture_join(&w, 0, "dan", NULL);
+	fixture_wait(&w, w.config.ping_interval_ns / 2);
+	fixture_say(&w, 0, "PONG x");
+	fixture_wait(&w, w.config.ping_interval_ns - RUDP_NS_PER_S);
 	QUIET(&w, 0);
-	world_wait(&w, 2 * RUDP_NS_PER_S);
+	fixture_wait(&w, 2 * RUDP_NS_PER_S);
 	HEARS(&w, 0, "PING :irc.example");
-	world_wait(&w, w.config.ping_timeout_ns / 2);
-	world_say(&w, 0, "PONG irc.example");
-	world_wait(&w, w.config.ping_interval_ns + w.config.ping_timeout_ns / 2);
+	fixture_wait(&w, w.config.ping_timeout_ns / 2);
+	fixture_say(&w, 0, "PONG irc.example");
+	fixture_wait(&w, w.config.ping_interval_ns + w.config.ping_timeout_ns / 2);
 	HEARS(&w, 0, "PING :irc.example");
 	QUIET(&w, 0);
-	world_wait(&w, w.config.ping_timeout_ns + RUDP_NS_PER_S);
+	fixture_wait(&w, w.config.ping_timeout_ns + RUDP_NS_PER_S);
 	cr_assert(eq(str, w.mocks[0].last_words,
 		     "ERROR :Closing Link: host0.example (Ping timeout: 180 seconds)"));
 	cr_assert(eq(u64, apo_model_figures(w.model)->ping_timeouts, 1));
@@ -342,26 +342,26 @@ Test(registration, who_is_silent_is_pinged_and_then_goes)
 Test(registration, who_has_a_lasting_transport_is_not_pinged)
 {
 	w.mocks[0].is_lasting = true;
-	world_join(&w, 0, "dan", NULL);
-	world_wait(&w, 10 * (w.config.ping_interval_ns + w.config.ping_timeout_ns));
+	fixture_join(&w, 0, "dan", NULL);
+	fixture_wait(&w, 10 * (w.config.ping_interval_ns + w.config.ping_timeout_ns));
 	QUIET(&w, 0);
 	cr_assert(not(w.mocks[0].is_closed));
 	w.mocks[3].is_lasting = true;
-	world_connect(&w, 3);
-	world_wait(&w, w.config.registration_timeout_ns + RUDP_NS_PER_S);
+	fixture_connect(&w, 3);
+	fixture_wait(&w, w.config.registration_timeout_ns + RUDP_NS_PER_S);
 	cr_assert(w.mocks[3].is_closed);
 }
 
 Test(registration, a_full_server_says_so)
 {
 	w.config.clients_max = 2;
-	world_connect(&w, 0);
-	world_connect(&w, 1);
-	world_connect(&w, 2);
+	fixture_connect(&w, 0);
+	fixture_connect(&w, 1);
+	fixture_connect(&w, 2);
 	cr_assert(eq(str, w.mocks[2].last_words,
 		     "ERROR :Closing Link: host2.example (This server is full)"));
-	world_close(&w, 0, "gone");
-	world_connect(&w, 3);
+	fixture_close(&w, 0, "gone");
+	fixture_connect(&w, 3);
 	cr_assert(not(w.mocks[3].is_closed));
 }
 
@@ -369,7 +369,7 @@ Test(registration, lines_that_are_none_get_an_answer)
 {
 	char text[5000];
 
-	world_join(&w, 0, "dan", "message-tags labeled-response batch standard-replies");
+	fixture_join(&w, 0, "dan", "message-tags labeled-response batch standard-replies");
 	memset(text, 'x', sizeof text);
 	apo_model_on_line(w.model, w.mocks[0].peer, text, 511, w.now_ns);
 	HEARS(&w, 0, ":irc.example 417 dan :Input line was too long");
@@ -378,40 +378,40 @@ Test(registration, lines_that_are_none_get_an_answer)
 	HEARS(&w, 0, ":irc.example 417 dan :Input line was too long");
 	apo_model_on_line(w.model, w.mocks[0].peer, "PING a\0b", 8, w.now_ns);
 	HEARS(&w, 0, ":irc.example 421 dan * :Unknown command");
-	world_say(&w, 0, "@label=7 PRIVMSG dan :\xff");
+	fixture_say(&w, 0, "@label=7 PRIVMSG dan :\xff");
 	HEARS(&w, 0,
 	      "@label=7 :irc.example FAIL PRIVMSG INVALID_UTF8 :Only UTF-8 is spoken here; the "
 	      "line was dropped");
-	world_say(&w, 0, "@label=\xff PING x");
+	fixture_say(&w, 0, "@label=\xff PING x");
 	HEARS(&w, 0,
 	      ":irc.example FAIL PING INVALID_UTF8 :Only UTF-8 is spoken here; the line was "
 	      "dropped");
-	world_say(&w, 0, "NONSENSE");
+	fixture_say(&w, 0, "NONSENSE");
 	HEARS(&w, 0, ":irc.example 421 dan NONSENSE :Unknown command");
-	world_say(&w, 0, "   ");
+	fixture_say(&w, 0, "   ");
 	QUIET(&w, 0);
 	cr_assert(eq(u64, apo_model_figures(w.model)->lines_refused, 5));
 }
 
 Test(registration, quit_says_goodbye)
 {
-	world_join(&w, 0, "dan", NULL);
-	world_say(&w, 0, "QUIT :so long");
+	fixture_join(&w, 0, "dan", NULL);
+	fixture_say(&w, 0, "QUIT :so long");
 	cr_assert(eq(str, w.mocks[0].last_words,
 		     "ERROR :Closing Link: host0.example (Quit: so long)"));
-	world_say(&w, 0, "PRIVMSG dan :x"); /* it is nobody any more */
-	world_close(&w, 0, "gone");
+	fixture_say(&w, 0, "PRIVMSG dan :x"); /* it is nobody any more */
+	fixture_close(&w, 0, "gone");
 	cr_assert(eq(u64, apo_model_figures(w.model)->clients, 0));
 }
 
 Test(registration, the_end_tells_everybody)
 {
-	world_join(&w, 0, "dan", NULL);
-	world_connect(&w, 1);
+	fixture_join(&w, 0, "dan", NULL);
+	fixture_connect(&w, 1);
 	apo_model_end(w.model, "The server goes down", w.now_ns);
 	cr_assert(eq(str, w.mocks[0].last_words,
 		     "ERROR :Closing Link: host0.example (The server goes down)"));
 	cr_assert(w.mocks[1].is_closed);
-	world_connect(&w, 2);
+	fixture_connect(&w, 2);
 	cr_assert(w.mocks[2].is_closed);
 }

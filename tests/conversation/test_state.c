@@ -5,25 +5,25 @@
 #include <string.h>
 
 #include "conversation/model/state.h"
-#include "conversation/world.h"
+#include "conversation/model_fixture.h"
 
 #define DAN "AGRhbgBwdw==" /* dan, pw */
 
-static struct world w;
+static struct fixture w;
 
 static void begin(void)
 {
 	static const struct apo_operator operators[] = {{.name = "root", .password_hash = "h"}};
 
-	world_init(&w);
+	fixture_init(&w);
 	w.config.operators = operators;
 	w.config.operator_count = 1;
-	world_start(&w);
+	fixture_start(&w);
 }
 
 static void end(void)
 {
-	world_fini(&w);
+	fixture_fini(&w);
 }
 
 TestSuite(state, .init = begin, .fini = end);
@@ -31,92 +31,92 @@ TestSuite(state, .init = begin, .fini = end);
 /* Something of everything. */
 static void populate(void)
 {
-	world_join(&w, 1, "dan", "sasl server-time apollonion/receipts message-tags");
-	world_join(&w, 2, "eve", "account-notify");
-	world_join(&w, 4, "fay", NULL);
-	world_join(&w, 6, "gus", NULL);
-	world_connect(&w, 8);
-	world_say(&w, 8, "CAP LS 302");
-	world_say(&w, 8, "PASS secret");
-	world_say(&w, 8, "NICK hal");
-	world_connect(&w, 10);
-	world_say(&w, 1, "AUTHENTICATE PLAIN");
-	world_say(&w, 1, "AUTHENTICATE " DAN);
-	world_answer(&w, APO_CHECKED_RIGHT, "dan");
-	world_say(&w, 2, "OPER root x");
-	world_answer(&w, APO_CHECKED_RIGHT, NULL);
-	world_say(&w, 1, "JOIN #b,#a");
-	world_say(&w, 2, "JOIN #a");
-	world_say(&w, 4, "JOIN #a,#b");
-	world_say(&w, 1, "MODE #a +ovbkl eve fay *!*@bad.example key 77");
-	world_say(&w, 1, "MODE #a +bIe x y z");
-	world_say(&w, 1, "TOPIC #a :what it is about");
-	world_say(&w, 1, "INVITE gus #b");
-	world_say(&w, 4, "AWAY :for lunch");
-	world_say(&w, 4, "MONITOR + Dan,nobody");
-	world_say(&w, 2, "MODE eve +iw");
-	world_say(&w, 6, "NICK gustav");
-	world_say(&w, 1, "PRIVMSG #a :watched");
+	fixture_join(&w, 1, "dan", "sasl server-time apollonion/receipts message-tags");
+	fixture_join(&w, 2, "eve", "account-notify");
+	fixture_join(&w, 4, "fay", NULL);
+	fixture_join(&w, 6, "gus", NULL);
+	fixture_connect(&w, 8);
+	fixture_say(&w, 8, "CAP LS 302");
+	fixture_say(&w, 8, "PASS secret");
+	fixture_say(&w, 8, "NICK hal");
+	fixture_connect(&w, 10);
+	fixture_say(&w, 1, "AUTHENTICATE PLAIN");
+	fixture_say(&w, 1, "AUTHENTICATE " DAN);
+	fixture_answer(&w, APO_CHECKED_RIGHT, "dan");
+	fixture_say(&w, 2, "OPER root x");
+	fixture_answer(&w, APO_CHECKED_RIGHT, NULL);
+	fixture_say(&w, 1, "JOIN #b,#a");
+	fixture_say(&w, 2, "JOIN #a");
+	fixture_say(&w, 4, "JOIN #a,#b");
+	fixture_say(&w, 1, "MODE #a +ovbkl eve fay *!*@bad.example key 77");
+	fixture_say(&w, 1, "MODE #a +bIe x y z");
+	fixture_say(&w, 1, "TOPIC #a :what it is about");
+	fixture_say(&w, 1, "INVITE gus #b");
+	fixture_say(&w, 4, "AWAY :for lunch");
+	fixture_say(&w, 4, "MONITOR + Dan,nobody");
+	fixture_say(&w, 2, "MODE eve +iw");
+	fixture_say(&w, 6, "NICK gustav");
+	fixture_say(&w, 1, "PRIVMSG #a :watched");
 	apo_model_on_receipt(w.model, w.watched[0].watch, w.watched[0].recipient, true, w.now_ns);
-	world_forget(&w);
+	fixture_forget(&w);
 }
 
 Test(state, nobody_notices)
 {
 	populate();
-	world_hand_over(&w);
-	world_say(&w, 1, "PRIVMSG #a :still here");
+	fixture_hand_over(&w);
+	fixture_say(&w, 1, "PRIVMSG #a :still here");
 	HEARS(&w, 2, ":dan!~dan@host1.example PRIVMSG #a :still here");
 	HEARS(&w, 4, ":dan!~dan@host1.example PRIVMSG #a :still here");
-	world_forget(&w);
-	world_say(&w, 6, "WHOIS dan");
+	fixture_forget(&w);
+	fixture_say(&w, 6, "WHOIS dan");
 	HEARS_LIKE(&w, 6, "* 311 gustav dan ~dan host1.example * :Real dan");
 	HEARS_LIKE(&w, 6, "* 319 gustav dan :@#b @#a");
-	world_forget(&w);
-	world_say(&w, 6, "MODE #a b");
+	fixture_forget(&w);
+	fixture_say(&w, 6, "MODE #a b");
 	HEARS_LIKE(&w, 6, "* 367 gustav #a *!*@bad.example dan!~dan@host1.example *");
 	HEARS_LIKE(&w, 6, "* 367 gustav #a x!*@* dan!~dan@host1.example *");
-	world_forget(&w);
-	world_say(&w, 6, "WHOWAS gus");
+	fixture_forget(&w);
+	fixture_say(&w, 6, "WHOWAS gus");
 	HEARS_LIKE(&w, 6, "* 314 gustav gus ~gus host6.example * :Real gus");
-	world_forget(&w);
-	world_say(&w, 6, "JOIN #b");
+	fixture_forget(&w);
+	fixture_say(&w, 6, "JOIN #b");
 	HEARS(&w, 6, ":gustav!~gus@host6.example JOIN #b");
-	world_forget(&w);
-	world_say(&w, 1, "NICK other");
+	fixture_forget(&w);
+	fixture_say(&w, 1, "NICK other");
 	HEARS(&w, 4, ":dan!~dan@host1.example NICK :other");
 	HEARS(&w, 4, ":irc.example 731 fay :dan");
-	world_forget(&w);
-	world_say(&w, 2, "KILL gustav :bye");
+	fixture_forget(&w);
+	fixture_say(&w, 2, "KILL gustav :bye");
 	cr_assert(w.mocks[6].is_closed);
 }
 
 Test(state, who_is_coming_in_goes_on)
 {
 	populate();
-	world_hand_over(&w);
-	world_say(&w, 8, "USER hal 0 * :Hal");
-	world_say(&w, 8, "CAP END");
+	fixture_hand_over(&w);
+	fixture_say(&w, 8, "USER hal 0 * :Hal");
+	fixture_say(&w, 8, "CAP END");
 	HEARS_LIKE(&w, 8, ":irc.example 001 hal *");
-	world_say(&w, 10, "NICK ida");
-	world_say(&w, 10, "USER ida 0 * :Ida");
+	fixture_say(&w, 10, "NICK ida");
+	fixture_say(&w, 10, "USER ida 0 * :Ida");
 	HEARS_LIKE(&w, 10, ":irc.example 001 ida *");
 }
 
 Test(state, timers_go_on)
 {
 	populate();
-	world_wait(&w, w.config.registration_timeout_ns - 1);
-	world_forget(&w);
-	world_hand_over(&w);
+	fixture_wait(&w, w.config.registration_timeout_ns - 1);
+	fixture_forget(&w);
+	fixture_hand_over(&w);
 	QUIET(&w, 8);
-	world_wait(&w, RUDP_NS_PER_S);
+	fixture_wait(&w, RUDP_NS_PER_S);
 	cr_assert(w.mocks[8].is_closed);
 	cr_assert(w.mocks[10].is_closed);
-	world_wait(&w, w.config.ping_interval_ns - w.config.registration_timeout_ns);
-	world_forget(&w);
-	world_hand_over(&w);
-	world_wait(&w, w.config.ping_timeout_ns);
+	fixture_wait(&w, w.config.ping_interval_ns - w.config.registration_timeout_ns);
+	fixture_forget(&w);
+	fixture_hand_over(&w);
+	fixture_wait(&w, w.config.ping_timeout_ns);
 	cr_assert(w.mocks[1].is_closed); /* pinged before, never answered */
 }
 
@@ -124,10 +124,10 @@ Test(state, timers_go_on)
 Test(state, a_receipt_is_final_in_the_other_process)
 {
 	populate();
-	world_hand_over(&w);
+	fixture_hand_over(&w);
 	apo_model_on_receipt(w.model, w.watched[1].watch, w.watched[1].recipient, true, w.now_ns);
 	HEARS_LIKE(&w, 1, "* RECEIPT abc-* #a 2 2 final");
-	world_say(&w, 1, "PRIVMSG eve :another");
+	fixture_say(&w, 1, "PRIVMSG eve :another");
 	cr_assert(ne(u64, w.watched[2].watch, w.watched[1].watch));
 }
 
@@ -135,9 +135,9 @@ Test(state, a_receipt_is_final_in_the_other_process)
 Test(state, who_is_missing_may_have_gone)
 {
 	populate();
-	world_close(&w, 2, "gone");
-	world_hand_over(&w);
-	world_forget(&w);
+	fixture_close(&w, 2, "gone");
+	fixture_hand_over(&w);
+	fixture_forget(&w);
 	apo_model_on_receipt(w.model, w.watched[1].watch, w.watched[1].recipient, false, w.now_ns);
 	HEARS_LIKE(&w, 1, "* RECEIPT abc-* #a 1 2 final :eve");
 }
@@ -147,14 +147,14 @@ Test(state, message_ids_go_on)
 	char first[100], *line;
 
 	populate();
-	world_say(&w, 2, "PRIVMSG dan :one");
-	line = world_next(&w, 1);
+	fixture_say(&w, 2, "PRIVMSG dan :one");
+	line = fixture_next(&w, 1);
 	cr_assert(ne(ptr, line, NULL));
 	snprintf(first, sizeof first, "%s", strstr(line, "msgid="));
 	*strpbrk(first, "; ") = '\0';
-	world_hand_over(&w);
-	world_say(&w, 2, "PRIVMSG dan :two");
-	line = strstr(world_next(&w, 1), "msgid=");
+	fixture_hand_over(&w);
+	fixture_say(&w, 2, "PRIVMSG dan :two");
+	line = strstr(fixture_next(&w, 1), "msgid=");
 	*strpbrk(line, "; ") = '\0';
 	cr_assert(ne(str, line, (char *)first));
 	cr_assert(eq(int, strncmp(line, "msgid=abc-", 10), 0));
@@ -165,17 +165,17 @@ Test(state, tries_of_passwords_are_still_counted)
 	unsigned i;
 
 	for (i = 0; i < 3; i++) {
-		world_join(&w, 1, "x", "sasl");
-		world_say(&w, 1, "AUTHENTICATE PLAIN");
-		world_say(&w, 1, "AUTHENTICATE " DAN);
-		world_answer(&w, APO_CHECKED_WRONG, NULL);
-		world_close(&w, 1, "gone");
+		fixture_join(&w, 1, "x", "sasl");
+		fixture_say(&w, 1, "AUTHENTICATE PLAIN");
+		fixture_say(&w, 1, "AUTHENTICATE " DAN);
+		fixture_answer(&w, APO_CHECKED_WRONG, NULL);
+		fixture_close(&w, 1, "gone");
 	}
-	world_hand_over(&w);
-	world_join(&w, 1, "x", "sasl");
-	world_say(&w, 1, "AUTHENTICATE PLAIN");
+	fixture_hand_over(&w);
+	fixture_join(&w, 1, "x", "sasl");
+	fixture_say(&w, 1, "AUTHENTICATE PLAIN");
 	HEARS(&w, 1, "AUTHENTICATE +");
-	world_say(&w, 1, "AUTHENTICATE " DAN);
+	fixture_say(&w, 1, "AUTHENTICATE " DAN);
 	HEARS_LIKE(&w, 1, ":irc.example NOTICE x :Too many wrong passwords *");
 }
 
@@ -185,19 +185,19 @@ Test(state, capabilities_that_have_changed_are_told)
 	struct apo_peer peer[1];
 	struct apo_serializer serializer, reading;
 
-	world_join(&w, 1, "ivy", "cap-notify sasl");
+	fixture_join(&w, 1, "ivy", "cap-notify sasl");
 	apo_serializer_to(&serializer);
 	(void)apo_state_number(w.model);
 	apo_state_write(&serializer, w.model);
 	peer[0] = w.mocks[1].peer;
 	apo_model_free(w.model);
 	w.calls.check_account = NULL;
-	w.model = world_model(&w);
+	w.model = fixture_model(&w);
 	apo_serializer_from(&reading, serializer.bytes, serializer.len);
 	cr_assert(apo_state_read(&reading, w.model, peer, 1));
 	apo_serializer_fini(&serializer);
 	HEARS(&w, 1, ":irc.example CAP ivy DEL :draft/account-registration sasl");
-	world_say(&w, 1, "CAP LIST");
+	fixture_say(&w, 1, "CAP LIST");
 	HEARS(&w, 1, ":irc.example CAP ivy LIST :cap-notify");
 }
 
@@ -205,14 +205,14 @@ Test(state, capabilities_that_have_changed_are_told)
 
 static bool is_read(const uint8_t *bytes, size_t len)
 {
-	struct apo_model *model = world_model(&w);
-	struct apo_peer peers[WORLD_CLIENTS];
+	struct apo_model *model = fixture_model(&w);
+	struct apo_peer peers[FIXTURE_CLIENTS];
 	uint32_t count = apo_state_number(w.model), i;
 	struct apo_serializer serializer;
 	bool is_right;
 
 	for (i = 0; i < count; i++)
-		peers[i] = (struct apo_peer){i % WORLD_WORKERS & 0xff, i & 0xffff, 1};
+		peers[i] = (struct apo_peer){i % FIXTURE_WORKERS & 0xff, i & 0xffff, 1};
 	apo_serializer_from(&serializer, bytes, len);
 	is_right = apo_state_read(&serializer, model, peers, count) &&
 		   apo_serializer_is_whole(&serializer);
@@ -227,7 +227,7 @@ Test(state, no_part_of_it_is_taken_for_the_whole)
 	size_t len;
 
 	populate();
-	world_hand_over(&w);
+	fixture_hand_over(&w);
 	cr_assert(is_read(w.state, w.state_len));
 	for (len = 0; len < w.state_len; len++)
 		cr_assert(not(is_read(w.state, len)), "%zu of %zu", len, w.state_len);
@@ -251,7 +251,7 @@ Test(state, a_byte_that_is_another_does_no_harm)
 	size_t at;
 
 	populate();
-	world_hand_over(&w);
+	fixture_hand_over(&w);
 	w.calls.deliver = silent;
 	for (at = 0; at < w.state_len; at++)
 		for (i = 0; i < sizeof bits; i++) {
@@ -266,14 +266,14 @@ Test(state, what_is_under_way_cannot_be_carried)
 {
 	struct apo_serializer serializer;
 
-	world_join(&w, 1, "dan", "sasl");
-	world_say(&w, 1, "AUTHENTICATE PLAIN");
-	world_say(&w, 1, "AUTHENTICATE " DAN);
+	fixture_join(&w, 1, "dan", "sasl");
+	fixture_say(&w, 1, "AUTHENTICATE PLAIN");
+	fixture_say(&w, 1, "AUTHENTICATE " DAN);
 	cr_assert(not(apo_model_is_settled(w.model)));
 	apo_serializer_to(&serializer);
 	apo_state_write(&serializer, w.model);
 	cr_assert(not(serializer.ok));
 	apo_serializer_fini(&serializer);
-	world_answer(&w, APO_CHECKED_WRONG, NULL);
+	fixture_answer(&w, APO_CHECKED_WRONG, NULL);
 	cr_assert(apo_model_is_settled(w.model));
 }

@@ -68,46 +68,46 @@ static void ask_history(void *of, uint64_t asked, const struct apo_question *que
 	     text_of(&question->second), question->limit);
 }
 
-void told_init(struct world *world)
+void told_init(struct fixture *fixture)
 {
 	told_count = told_at = 0;
-	world_init(world);
-	world->calls.keep = keep;
-	world->calls.keep_joined = keep_joined;
-	world->calls.keep_left = keep_left;
-	world->calls.ask_history = ask_history;
-	world->config.has_history = true;
+	fixture_init(fixture);
+	fixture->calls.keep = keep;
+	fixture->calls.keep_joined = keep_joined;
+	fixture->calls.keep_left = keep_left;
+	fixture->calls.ask_history = ask_history;
+	fixture->config.has_history = true;
 }
 
-void told_come_in(struct world *world, unsigned i, const char *nick, const char *caps)
+void told_come_in(struct fixture *fixture, unsigned i, const char *nick, const char *caps)
 {
 	char all[300];
 
 	snprintf(all, sizeof all, "sasl %s", caps ? caps : "");
-	cr_assert(eq(int, apo_model_on_account(world->model, nick, 0, world->now_ns), 0));
-	world_connect(world, i);
-	world_say(world, i, "CAP REQ :%s", all);
-	world_say(world, i, "NICK %s", nick);
-	world_say(world, i, "USER %s 0 * :%s", nick, nick);
-	world_say(world, i, "AUTHENTICATE PLAIN");
-	world_say(world, i, "AUTHENTICATE AGRhbgBwdw==");
-	world_answer(world, APO_CHECKED_RIGHT, nick);
-	world_say(world, i, "CAP END");
-	world_forget(world);
+	cr_assert(eq(int, apo_model_on_account(fixture->model, nick, 0, fixture->now_ns), 0));
+	fixture_connect(fixture, i);
+	fixture_say(fixture, i, "CAP REQ :%s", all);
+	fixture_say(fixture, i, "NICK %s", nick);
+	fixture_say(fixture, i, "USER %s 0 * :%s", nick, nick);
+	fixture_say(fixture, i, "AUTHENTICATE PLAIN");
+	fixture_say(fixture, i, "AUTHENTICATE AGRhbgBwdw==");
+	fixture_answer(fixture, APO_CHECKED_RIGHT, nick);
+	fixture_say(fixture, i, "CAP END");
+	fixture_forget(fixture);
 }
 
-void told_two_in_a_room(struct world *world)
+void told_two_in_a_room(struct fixture *fixture)
 {
-	world_join(world, 0, "eve", NULL);
-	world_say(world, 0, "JOIN #a");
-	told_come_in(world, 1, "dan", NULL);
-	world_say(world, 1, "JOIN #a");
+	fixture_join(fixture, 0, "eve", NULL);
+	fixture_say(fixture, 0, "JOIN #a");
+	told_come_in(fixture, 1, "dan", NULL);
+	fixture_say(fixture, 1, "JOIN #a");
 	TOLD("2 dan in #a from 2");
 }
 
-void told_talk(struct world *world)
+void told_talk(struct fixture *fixture)
 {
-	world_say(world, 0, "PRIVMSG #a :text");
+	fixture_say(fixture, 0, "PRIVMSG #a :text");
 	cr_assert(lt(uint, told_at, told_count));
 	told_at++;
 }

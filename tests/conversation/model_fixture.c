@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conversation/world.h"
+#include "conversation/model_fixture.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,11 +11,11 @@
 #include "conversation/model/accounts.h"
 #include "conversation/model/state.h"
 
-static struct mock *mock_at(struct world *world, struct apo_peer peer)
+static struct mock *mock_at(struct fixture *fixture, struct apo_peer peer)
 {
 	struct mock *mock;
 
-	for (mock = world->mocks; mock < world->mocks + WORLD_CLIENTS; mock++)
+	for (mock = fixture->mocks; mock < fixture->mocks + FIXTURE_CLIENTS; mock++)
 		if (mock->is_connected && memcmp(&mock->peer, &peer, sizeof peer) == 0)
 			return mock;
 	return NULL;
@@ -39,16 +39,16 @@ static void hear(struct mock *mock, const struct apo_text *text)
 static void on_deliver(void *of, unsigned worker, struct apo_text *text, const struct apo_peer *to,
 		       size_t count)
 {
-	struct world *world = of;
+	struct fixture *fixture = of;
 	struct mock *mock;
 	size_t i;
 
-	world->deliver_calls++;
+	fixture->deliver_calls++;
 	cr_assert(ge(u32, text->len, 2));
 	cr_assert(eq(int, memcmp(text->bytes + text->len - 2, "\r\n", 2), 0));
 	for (i = 0; i < count; i++) {
 		cr_assert(eq(uint, to[i].worker, worker));
-		mock = mock_at(world, to[i]);
+		mock = mock_at(fixture, to[i]);
 		cr_assert(ne(ptr, mock, NULL), "said to nobody");
 		cr_assert(not(mock->is_closed), "said after close");
 		hear(mock, text);
@@ -59,13 +59,13 @@ static void on_deliver_watched(void *of, unsigned worker, struct apo_text *text,
 			       const struct apo_peer *to, size_t count, uint64_t watch,
 			       uint32_t first)
 {
-	struct world *world = of;
+	struct fixture *fixture = of;
 	size_t i;
 
 	on_deliver(of, worker, text, to, count);
 	for (i = 0; i < count; i++) {
-		cr_assert(lt(uint, world->watched_count, WORLD_WATCHED));
-		world->watched[world->watched_count++] =
+		cr_assert(lt(uint, fixture->watched_count, FIXTURE_WATCHED));
+		fixture->watched[fixture->watched_count++] =
 			(struct watched){watch, first + (uint32_t)i, to[i]};
 	}
 }
@@ -107,43 +107,43 @@ static void on_want_room(void *of, struct apo_peer who)
 
 static void on_check(void *of, struct apo_asker asker, const char *against, const char *password)
 {
-	struct world *world = of;
+	struct fixture *fixture = of;
 
-	world->ticket = asker.ticket;
-	world->asked_network = asker.network;
-	snprintf(world->asked[0], sizeof world->asked[0], "%s", against);
-	snprintf(world->asked[1], sizeof world->asked[1], "%s", password ? password : "(none)");
+	fixture->ticket = asker.ticket;
+	fixture->asked_network = asker.network;
+	snprintf(fixture->asked[0], sizeof fixture->asked[0], "%s", against);
+	snprintf(fixture->asked[1], sizeof fixture->asked[1], "%s", password ? password : "(none)");
 }
 
 static void on_rehash(void *of, uint64_t ticket)
 {
-	struct world *world = of;
+	struct fixture *fixture = of;
 
-	world->ticket = ticket;
-	world->rehash_count++;
+	fixture->ticket = ticket;
+	fixture->rehash_count++;
 }
 
 static void on_die(void *of, const char *who)
 {
 	(void)who;
-	((struct world *)of)->die_count++;
+	((struct fixture *)of)->die_count++;
 }
 
 static void on_log(void *of, const char *name, const char *text)
 {
-	struct world *world = of;
+	struct fixture *fixture = of;
 
-	snprintf(world->logged, sizeof world->logged, "%s: %s", name, text);
+	snprintf(fixture->logged, sizeof fixture->logged, "%s: %s", name, text);
 }
 
-void world_init(struct world *world)
+void fixture_init(struct fixture *fixture)
 {
-	memset(world, 0, sizeof *world);
-	apo_model_config_init(&world->config);
-	world->config.server_name = "irc.example";
-	world->config.network = "Example";
-	world->config.version = "apollonion-1";
-	world->calls = (struct apo_model_calls){
+	memset(fixture, 0, sizeof *fixture);
+	apo_model_config_init(&fixture->config);
+	fixture->config.server_name = "irc.example";
+	fixture->config.network = "Example";
+	fixture->config.version = "apollonion-1";
+	fixture->calls = (struct apo_model_calls){
 		.deliver = on_deliver,
 		.deliver_watched = on_deliver_watched,
 		.close = on_close,
@@ -158,43 +158,43 @@ void world_init(struct world *world)
 		.die = on_die,
 		.log = on_log,
 	};
-	world->now_ns = RUDP_NS_PER_S;
+	fixture->now_ns = RUDP_NS_PER_S;
 }
 
-struct apo_model *world_model(struct world *world)
+struct apo_model *fixture_model(struct fixture *fixture)
 {
 	struct apo_model_start start = {
-		.config = &world->config,
-		.calls = &world->calls,
-		.of = world,
-		.workers = WORLD_WORKERS,
+		.config = &fixture->config,
+		.calls = &fixture->calls,
+		.of = fixture,
+		.workers = FIXTURE_WORKERS,
 		.run = 0xabc,
-		.now_at_ns = world->now_ns,
+		.now_at_ns = fixture->now_ns,
 		.wall_ms = INT64_C(1700000000000),
-		.slice_bytes = world->slice_bytes,
+		.slice_bytes = fixture->slice_bytes,
 	};
 
 	return apo_model_new(&start);
 }
 
-void world_start(struct world *world)
+void fixture_start(struct fixture *fixture)
 {
 	const char *member;
 
-	cr_assert(eq(ptr, (void *)apo_model_config_check(&world->config, &member), NULL));
-	world->model = world_model(world);
-	cr_assert(ne(ptr, world->model, NULL));
+	cr_assert(eq(ptr, (void *)apo_model_config_check(&fixture->config, &member), NULL));
+	fixture->model = fixture_model(fixture);
+	cr_assert(ne(ptr, fixture->model, NULL));
 }
 
-void world_fini(struct world *world)
+void fixture_fini(struct fixture *fixture)
 {
 	unsigned i;
 
-	cr_assert(apo_model_check(world->model));
-	apo_model_free(world->model);
-	for (i = 0; i < WORLD_CLIENTS; i++)
-		free(world->mocks[i].out);
-	free(world->state);
+	cr_assert(apo_model_check(fixture->model));
+	apo_model_free(fixture->model);
+	for (i = 0; i < FIXTURE_CLIENTS; i++)
+		free(fixture->mocks[i].out);
+	free(fixture->state);
 }
 
 static void write_state(struct apo_model *model, struct apo_serializer *serializer)
@@ -205,19 +205,19 @@ static void write_state(struct apo_model *model, struct apo_serializer *serializ
 }
 
 /* Who is there moves: the peers of the new model, by ordinal. */
-static uint32_t move(struct world *world, struct apo_peer peers[WORLD_CLIENTS])
+static uint32_t move(struct fixture *fixture, struct apo_peer peers[FIXTURE_CLIENTS])
 {
-	uint32_t count = apo_state_number(world->model), ordinal;
+	uint32_t count = apo_state_number(fixture->model), ordinal;
 	struct mock *mock;
 
-	for (mock = world->mocks; mock < world->mocks + WORLD_CLIENTS; mock++) {
+	for (mock = fixture->mocks; mock < fixture->mocks + FIXTURE_CLIENTS; mock++) {
 		if (!mock->is_connected || mock->is_closed)
 			continue;
-		ordinal = apo_state_ordinal(world->model, mock->peer);
+		ordinal = apo_state_ordinal(fixture->model, mock->peer);
 		if (ordinal == APO_ORDINAL_NONE)
 			continue;
 		cr_assert(lt(u32, ordinal, count));
-		mock->peer.worker = (mock->peer.worker + 1) % WORLD_WORKERS & 0xff;
+		mock->peer.worker = (mock->peer.worker + 1) % FIXTURE_WORKERS & 0xff;
 		mock->peer.slot = (mock->peer.slot ^ 0x55) & 0xffff;
 		mock->peer.generation += 7;
 		peers[ordinal] = mock->peer;
@@ -237,38 +237,38 @@ static void tell_accounts(const struct apo_model *from, struct apo_model *to)
 	free(owners);
 }
 
-void world_hand_over(struct world *world)
+void fixture_hand_over(struct fixture *fixture)
 {
-	struct apo_peer peers[WORLD_CLIENTS];
+	struct apo_peer peers[FIXTURE_CLIENTS];
 	struct apo_serializer serializer, reading;
 	struct apo_model *next;
 	uint32_t count;
 
-	write_state(world->model, &serializer);
-	count = move(world, peers);
-	next = world_model(world);
-	tell_accounts(world->model, next);
-	apo_model_free(world->model);
-	world->model = next;
+	write_state(fixture->model, &serializer);
+	count = move(fixture, peers);
+	next = fixture_model(fixture);
+	tell_accounts(fixture->model, next);
+	apo_model_free(fixture->model);
+	fixture->model = next;
 	apo_serializer_from(&reading, serializer.bytes, serializer.len);
-	cr_assert(apo_state_read(&reading, world->model, peers, count));
+	cr_assert(apo_state_read(&reading, fixture->model, peers, count));
 	cr_assert(apo_serializer_is_whole(&reading));
-	free(world->state);
-	world->state_len = serializer.len;
-	world->state = malloc(serializer.len);
-	memcpy(world->state, serializer.bytes, serializer.len);
+	free(fixture->state);
+	fixture->state_len = serializer.len;
+	fixture->state = malloc(serializer.len);
+	memcpy(fixture->state, serializer.bytes, serializer.len);
 	apo_serializer_fini(&serializer);
-	write_state(world->model, &serializer);
-	cr_assert(eq(sz, serializer.len, world->state_len));
-	cr_assert(eq(int, memcmp(serializer.bytes, world->state, serializer.len), 0),
+	write_state(fixture->model, &serializer);
+	cr_assert(eq(sz, serializer.len, fixture->state_len));
+	cr_assert(eq(int, memcmp(serializer.bytes, fixture->state, serializer.len), 0),
 		  "written otherwise");
 	apo_serializer_fini(&serializer);
-	world->hand_overs++;
+	fixture->hand_overs++;
 }
 
-void world_connect(struct world *world, unsigned i)
+void fixture_connect(struct fixture *fixture, unsigned i)
 {
-	struct mock *mock = &world->mocks[i];
+	struct mock *mock = &fixture->mocks[i];
 	char host[32], address[32];
 	struct apo_peer_facts facts = {.address = address,
 				       .host = host,
@@ -277,16 +277,16 @@ void world_connect(struct world *world, unsigned i)
 
 	snprintf(host, sizeof host, "host%u.example", i);
 	snprintf(address, sizeof address, "192.0.2.%u", i);
-	mock->peer.worker = i % WORLD_WORKERS & 0xff;
+	mock->peer.worker = i % FIXTURE_WORKERS & 0xff;
 	mock->peer.slot = (mock->other_slot ? mock->other_slot : i) & 0xffff;
 	mock->peer.generation++;
 	mock->is_connected = true;
 	mock->is_closed = mock->is_operator = mock->is_held = mock->is_room_wanted = false;
 	mock->len = mock->at = 0;
-	apo_model_on_connected(world->model, mock->peer, &facts, world->now_ns);
+	apo_model_on_connected(fixture->model, mock->peer, &facts, fixture->now_ns);
 }
 
-void world_say(struct world *world, unsigned i, const char *format, ...)
+void fixture_say(struct fixture *fixture, unsigned i, const char *format, ...)
 {
 	char line[9000];
 	va_list args;
@@ -295,96 +295,97 @@ void world_say(struct world *world, unsigned i, const char *format, ...)
 	va_start(args, format);
 	len = vsnprintf(line, sizeof line, format, args);
 	va_end(args);
-	apo_model_on_line(world->model, world->mocks[i].peer, line, (size_t)len, world->now_ns);
-	if (!world->is_stepwise)
-		world_step_all(world);
+	apo_model_on_line(fixture->model, fixture->mocks[i].peer, line, (size_t)len,
+			  fixture->now_ns);
+	if (!fixture->is_stepwise)
+		fixture_step_all(fixture);
 }
 
-void world_read(struct world *world, unsigned i)
+void fixture_read(struct fixture *fixture, unsigned i)
 {
-	struct mock *mock = &world->mocks[i];
+	struct mock *mock = &fixture->mocks[i];
 
 	if (!mock->is_room_wanted)
 		return;
 	mock->is_room_wanted = false;
-	apo_model_on_room(world->model, mock->peer, world->now_ns);
+	apo_model_on_room(fixture->model, mock->peer, fixture->now_ns);
 }
 
-bool world_step(struct world *world)
+bool fixture_step(struct fixture *fixture)
 {
 	unsigned i;
 
-	for (i = 0; i < WORLD_CLIENTS; i++)
-		if (world->mocks[i].is_connected && !world->mocks[i].is_slow)
-			world_read(world, i);
-	if (apo_model_next_at_ns(world->model) > world->now_ns)
+	for (i = 0; i < FIXTURE_CLIENTS; i++)
+		if (fixture->mocks[i].is_connected && !fixture->mocks[i].is_slow)
+			fixture_read(fixture, i);
+	if (apo_model_next_at_ns(fixture->model) > fixture->now_ns)
 		return false;
-	apo_model_on_time(world->model, world->now_ns);
+	apo_model_on_time(fixture->model, fixture->now_ns);
 	return true;
 }
 
-void world_step_all(struct world *world)
+void fixture_step_all(struct fixture *fixture)
 {
-	while (world_step(world))
+	while (fixture_step(fixture))
 		;
 }
 
-void world_join(struct world *world, unsigned i, const char *nick, const char *caps)
+void fixture_join(struct fixture *fixture, unsigned i, const char *nick, const char *caps)
 {
-	world_connect(world, i);
+	fixture_connect(fixture, i);
 	if (caps)
-		world_say(world, i, "CAP REQ :%s", caps);
-	world_say(world, i, "NICK %s", nick);
-	world_say(world, i, "USER %s 0 * :Real %s", nick, nick);
-	world_say(world, i, "CAP END");
-	world_forget(world);
+		fixture_say(fixture, i, "CAP REQ :%s", caps);
+	fixture_say(fixture, i, "NICK %s", nick);
+	fixture_say(fixture, i, "USER %s 0 * :Real %s", nick, nick);
+	fixture_say(fixture, i, "CAP END");
+	fixture_forget(fixture);
 }
 
-void world_start_three(struct world *world, const char *caps)
+void fixture_start_three(struct fixture *fixture, const char *caps)
 {
-	world_start(world);
-	world_join(world, 0, "dan", NULL);
-	world_join(world, 1, "eve", NULL);
-	world_join(world, 2, "fay", caps);
+	fixture_start(fixture);
+	fixture_join(fixture, 0, "dan", NULL);
+	fixture_join(fixture, 1, "eve", NULL);
+	fixture_join(fixture, 2, "fay", caps);
 }
 
-void world_gather(struct world *world, unsigned count, const char *channel)
+void fixture_gather(struct fixture *fixture, unsigned count, const char *channel)
 {
 	unsigned i;
 
 	for (i = 0; i < count; i++)
-		world_say(world, i, "JOIN %s", channel);
-	world_forget(world);
+		fixture_say(fixture, i, "JOIN %s", channel);
+	fixture_forget(fixture);
 }
 
-void world_close(struct world *world, unsigned i, const char *reason)
+void fixture_close(struct fixture *fixture, unsigned i, const char *reason)
 {
-	apo_model_on_closed(world->model, world->mocks[i].peer, reason, world->now_ns);
-	world->mocks[i].is_connected = false;
+	apo_model_on_closed(fixture->model, fixture->mocks[i].peer, reason, fixture->now_ns);
+	fixture->mocks[i].is_connected = false;
 }
 
-void world_wait(struct world *world, int64_t span_ns)
+void fixture_wait(struct fixture *fixture, int64_t span_ns)
 {
-	int64_t end_ns = world->now_ns + span_ns, next_ns;
+	int64_t end_ns = fixture->now_ns + span_ns, next_ns;
 
-	while ((next_ns = apo_model_next_at_ns(world->model)) <= end_ns) {
-		world->now_ns = rudp_time_max(next_ns, world->now_ns + 1);
-		apo_model_on_time(world->model, world->now_ns);
+	while ((next_ns = apo_model_next_at_ns(fixture->model)) <= end_ns) {
+		fixture->now_ns = rudp_time_max(next_ns, fixture->now_ns + 1);
+		apo_model_on_time(fixture->model, fixture->now_ns);
 	}
-	world->now_ns = end_ns;
-	apo_model_on_time(world->model, end_ns);
+	fixture->now_ns = end_ns;
+	apo_model_on_time(fixture->model, end_ns);
 }
 
-void world_answer(struct world *world, enum apo_checked result, const char *account)
+void fixture_answer(struct fixture *fixture, enum apo_checked result, const char *account)
 {
-	apo_model_on_checked(world->model, world->ticket, result, account, world->now_ns);
-	if (!world->is_stepwise)
-		world_step_all(world);
+	apo_model_on_checked(fixture->model, fixture->ticket, result, account, fixture->now_ns);
+	if (!fixture->is_stepwise)
+		fixture_step_all(fixture);
 }
 
-char *world_next(struct world *world, unsigned i)
+char *fixture_next(struct fixture *fixture, unsigned i)
 {
-	struct mock *mock = &world->mocks[i];
+	struct mock *mock = &fixture->mocks[i];
 	char *line = mock->out + mock->at, *end;
 
 	if (mock->at == mock->len)
@@ -396,15 +397,15 @@ char *world_next(struct world *world, unsigned i)
 	return line;
 }
 
-void world_forget(struct world *world)
+void fixture_forget(struct fixture *fixture)
 {
 	unsigned i;
 
-	for (i = 0; i < WORLD_CLIENTS; i++)
-		world->mocks[i].at = world->mocks[i].len;
+	for (i = 0; i < FIXTURE_CLIENTS; i++)
+		fixture->mocks[i].at = fixture->mocks[i].len;
 }
 
-bool world_is_like(const char *mask, const char *line)
+bool fixture_is_like(const char *mask, const char *line)
 {
 	return apo_mask_is_match(mask, line);
 }
