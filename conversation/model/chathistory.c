@@ -16,7 +16,7 @@
 #define TARGET_SIZE (APO_CHANNEL_BYTES_MAX + 1)
 
 /* A question on its way. */
-struct apo_request {
+struct apo_history_request {
 	UT_hash_handle by_id;
 	uint64_t id;
 	struct apo_client *client; /* a reference */
@@ -63,7 +63,7 @@ static void fail_message(struct apo_model *model, struct apo_client *client, con
 
 /* ---- requests ---- */
 
-static void request_free(struct apo_model *model, struct apo_request *request)
+static void request_free(struct apo_model *model, struct apo_history_request *request)
 {
 	HASH_DELETE(by_id, model->requests, request);
 	request->client->history_count--;
@@ -73,18 +73,18 @@ static void request_free(struct apo_model *model, struct apo_request *request)
 
 void apo_requests_forget(struct apo_model *model)
 {
-	struct apo_request *request, *next;
+	struct apo_history_request *request, *next;
 
 	HASH_ITER(by_id, model->requests, request, next)
 	request_free(model, request);
 }
 
 /* NULL without memory. */
-static struct apo_request *request_new(struct apo_model *model, struct apo_client *client,
-				       enum apo_history_way way, const char *target)
+static struct apo_history_request *request_new(struct apo_model *model, struct apo_client *client,
+					       enum apo_history_way way, const char *target)
 {
 	bool rudp_table_add_failed = false;
-	struct apo_request *request = calloc(1, sizeof *request);
+	struct apo_history_request *request = calloc(1, sizeof *request);
 
 	if (!request)
 		return NULL;
@@ -237,7 +237,7 @@ static bool find_other(struct asking *asking)
 static void ask(struct asking *asking)
 {
 	struct apo_model *model = asking->model;
-	struct apo_request *request;
+	struct apo_history_request *request;
 
 	request = request_new(model, asking->client, asking->question.way, asking->shown);
 	if (!request) {
@@ -417,8 +417,9 @@ static bool tell(struct apo_model *model, struct apo_client *client, struct apo_
 }
 
 /* NULL without memory. */
-static struct telling *telling_new(struct apo_model *model, const struct apo_request *request,
-				   enum apo_asked asked, const struct apo_page *page)
+static struct telling *telling_new(struct apo_model *model,
+				   const struct apo_history_request *request, enum apo_asked asked,
+				   const struct apo_page *page)
 {
 	unsigned count = asked == APO_ASKED_DONE ? page->count : 0, i;
 	size_t size = sizeof(struct telling);
@@ -440,8 +441,8 @@ static struct telling *telling_new(struct apo_model *model, const struct apo_req
 	return telling;
 }
 
-static void answer(struct apo_model *model, const struct apo_request *request, enum apo_asked asked,
-		   const struct apo_page *page)
+static void answer(struct apo_model *model, const struct apo_history_request *request,
+		   enum apo_asked asked, const struct apo_page *page)
 {
 	bool is_targets = request->way == APO_HISTORY_TARGETS;
 	struct telling *telling = telling_new(model, request, asked, page);
@@ -457,7 +458,7 @@ static void answer(struct apo_model *model, const struct apo_request *request, e
 void apo_model_on_history(struct apo_model *model, uint64_t id, enum apo_asked asked,
 			  const struct apo_page *page, int64_t now_at_ns)
 {
-	struct apo_request *request;
+	struct apo_history_request *request;
 
 	model->now_at_ns = now_at_ns;
 	HASH_FIND(by_id, model->requests, &id, sizeof id, request);

@@ -93,7 +93,7 @@ struct apo_client {
 	struct apo_peer peer;
 	struct rudp_timer timer;
 	struct rudp_list memberships; /* apo_membership.of_client */
-	struct rudp_list watches; /* apo_watch.of_client */
+	struct rudp_list watches;     /* apo_nick_watch.of_client */
 	struct rudp_list invites; /* apo_invite.of_client */
 	struct rudp_list of_account;
 	struct rudp_list ending; /* linked: it goes when the turn is over */
@@ -204,7 +204,7 @@ struct apo_watched {
 	char name[APO_NICK_BYTES_MAX + 1];
 };
 
-struct apo_watch {
+struct apo_nick_watch {
 	struct rudp_list of_client, of_name;
 	struct apo_client *client;
 	struct apo_watched *watched;
@@ -275,7 +275,7 @@ struct apo_past;
 struct apo_receipts;
 struct apo_owned;
 struct apo_throttle;
-struct apo_request;
+struct apo_history_request;
 
 struct apo_model {
 	const struct apo_model_config *config;
@@ -295,7 +295,7 @@ struct apo_model {
 	struct apo_membership *memberships;
 	struct apo_watched *watched;
 	struct apo_ticket *tickets;
-	struct apo_request *requests; /* to history */
+	struct apo_history_request *requests; /* to history */
 	struct apo_owned *owned;      /* names of accounts */
 	uint64_t last_owned;
 	uint32_t owned_mark; /* of those told since apo_model_accounts_begin */

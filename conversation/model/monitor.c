@@ -49,20 +49,20 @@ static void drop_if_unwatched(struct apo_model *model, struct apo_watched *watch
 	free(watched);
 }
 
-static struct apo_watch *watch_of(const struct apo_client *client, const char *nick)
+static struct apo_nick_watch *watch_of(const struct apo_client *client, const char *nick)
 {
 	const struct rudp_list *link;
-	struct apo_watch *watch;
+	struct apo_nick_watch *watch;
 
 	for (link = client->watches.next; link != &client->watches; link = link->next) {
-		watch = RUDP_LIST_OWNER(link, struct apo_watch, of_client);
+		watch = RUDP_LIST_OWNER(link, struct apo_nick_watch, of_client);
 		if (apo_is_same(watch->watched->name, nick))
 			return watch;
 	}
 	return NULL;
 }
 
-static void remove_watch(struct apo_model *model, struct apo_watch *watch)
+static void remove_watch(struct apo_model *model, struct apo_nick_watch *watch)
 {
 	struct apo_watched *watched = watch->watched;
 
@@ -77,7 +77,7 @@ static void remove_watch(struct apo_model *model, struct apo_watch *watch)
 static bool add_watch(struct apo_model *model, struct apo_client *client, const char *nick)
 {
 	struct apo_watched *watched = find_or_make(model, nick);
-	struct apo_watch *watch = watched ? calloc(1, sizeof *watch) : NULL;
+	struct apo_nick_watch *watch = watched ? calloc(1, sizeof *watch) : NULL;
 
 	if (!watch) {
 		if (watched)
@@ -95,8 +95,8 @@ static bool add_watch(struct apo_model *model, struct apo_client *client, const 
 void apo_monitor_clear(struct apo_model *model, struct apo_client *client)
 {
 	while (!rudp_list_is_empty(&client->watches))
-		remove_watch(model,
-			     RUDP_LIST_OWNER(client->watches.next, struct apo_watch, of_client));
+		remove_watch(model, RUDP_LIST_OWNER(client->watches.next, struct apo_nick_watch,
+						    of_client));
 }
 
 void apo_monitor_tell(struct apo_model *model, const struct apo_client *client, const char *nick,
@@ -111,7 +111,7 @@ void apo_monitor_tell(struct apo_model *model, const struct apo_client *client, 
 		return;
 	apo_client_source(client, source);
 	for (link = watched->watches.next; link != &watched->watches; link = link->next) {
-		watcher = RUDP_LIST_OWNER(link, struct apo_watch, of_name)->client;
+		watcher = RUDP_LIST_OWNER(link, struct apo_nick_watch, of_name)->client;
 		if (numeric == RPL_MONONLINE)
 			apo_reply(model, watcher, RPL_MONONLINE, source);
 		else
@@ -132,7 +132,7 @@ void apo_monitor_say(struct apo_model *model, struct apo_client *client, const s
 	mark = apo_mark_common(model, client); /* those have been told */
 	with |= APO_CAP_EXTENDED_MONITOR;
 	for (link = watched->watches.next; link != &watched->watches; link = link->next) {
-		watcher = RUDP_LIST_OWNER(link, struct apo_watch, of_name)->client;
+		watcher = RUDP_LIST_OWNER(link, struct apo_nick_watch, of_name)->client;
 		if ((watcher->caps & with) == with && watcher->mark != mark)
 			apo_say_to(model, watcher, say);
 	}
@@ -176,7 +176,7 @@ static void add_all(struct apo_model *model, struct apo_client *client, char *na
 
 static void remove_all(struct apo_model *model, struct apo_client *client, char *names)
 {
-	struct apo_watch *watch;
+	struct apo_nick_watch *watch;
 	char *name;
 
 	while ((name = strsep(&names, ",")))
@@ -190,8 +190,9 @@ static void list(struct apo_model *model, struct apo_client *client)
 	struct rudp_list *link;
 
 	for (link = client->watches.next; link != &client->watches; link = link->next)
-		apo_words_add(model, client, &words,
-			      RUDP_LIST_OWNER(link, struct apo_watch, of_client)->watched->name);
+		apo_words_add(
+			model, client, &words,
+			RUDP_LIST_OWNER(link, struct apo_nick_watch, of_client)->watched->name);
 	apo_words_end(model, client, &words);
 	apo_reply(model, client, RPL_ENDOFMONLIST);
 }
@@ -204,7 +205,7 @@ static void tell_all(struct apo_model *model, struct apo_client *client)
 
 	for (link = client->watches.next; link != &client->watches; link = link->next)
 		tell_state(model, client,
-			   RUDP_LIST_OWNER(link, struct apo_watch, of_client)->watched->name,
+			   RUDP_LIST_OWNER(link, struct apo_nick_watch, of_client)->watched->name,
 			   &online, &offline);
 	apo_words_end(model, client, &online);
 	apo_words_end(model, client, &offline);
@@ -243,8 +244,8 @@ static void serialize_names(struct apo_state *state, struct apo_client *client)
 	apo_serializer_expect(state->serializer, count <= UINT16_MAX);
 	for (i = 0; i < count && state->serializer->ok; i++) {
 		if (!state->serializer->is_reading) {
-			strcpy(name,
-			       RUDP_LIST_OWNER(link, struct apo_watch, of_client)->watched->name);
+			strcpy(name, RUDP_LIST_OWNER(link, struct apo_nick_watch, of_client)
+					     ->watched->name);
 			link = link->next;
 		}
 		apo_serializer_string(state->serializer, name, sizeof name);

@@ -17,7 +17,7 @@
 #define BACKLOG 4096
 #define ACCEPT_PAUSE_NS (100 * RUDP_NS_PER_MS)
 
-int apo_acceptor_watch(const struct apo_acceptor *acceptor, struct apo_source *source,
+int apo_acceptor_watch(const struct apo_acceptor *acceptor, struct apo_event_source *source,
 		       uint32_t events, int how)
 {
 	struct epoll_event event = {.events = events, .data.ptr = source};
@@ -116,7 +116,7 @@ void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct r
 		drop(acceptor, fd, ip_entry);
 		return;
 	}
-	waiter->source = (struct apo_source){APO_SOURCE_WAITER, fd};
+	waiter->source = (struct apo_event_source){APO_SOURCE_WAITER, fd};
 	waiter->address = *address;
 	waiter->ip_entry = ip_entry;
 	waiter->is_tls = is_tls;
@@ -154,7 +154,7 @@ static void fill_places(struct apo_acceptor *acceptor)
 		end_waiting(acceptor, NULL);
 }
 
-void apo_acceptor_on_waiter(struct apo_acceptor *acceptor, struct apo_source *source)
+void apo_acceptor_on_waiter(struct apo_acceptor *acceptor, struct apo_event_source *source)
 {
 	struct apo_waiter *waiter = (struct apo_waiter *)(void *)source;
 
@@ -245,7 +245,7 @@ static void pause_accepting(struct apo_acceptor *acceptor, int error, int64_t no
 	watch_listeners(acceptor, 0);
 }
 
-void apo_acceptor_on_listener(struct apo_acceptor *acceptor, struct apo_source *source,
+void apo_acceptor_on_listener(struct apo_acceptor *acceptor, struct apo_event_source *source,
 			      int64_t now_at_ns)
 {
 	struct apo_listener *listener = (struct apo_listener *)(void *)source;
@@ -304,7 +304,7 @@ static int listener_open(struct apo_acceptor *acceptor, const struct apo_listen 
 	if (!listener)
 		return -ENOMEM;
 	listener->listen = *listen_on;
-	listener->source = (struct apo_source){APO_SOURCE_LISTENER, listen_at(listen_on)};
+	listener->source = (struct apo_event_source){APO_SOURCE_LISTENER, listen_at(listen_on)};
 	error = listener->source.fd;
 	if (error >= 0)
 		error = apo_acceptor_watch(acceptor, &listener->source, EPOLLIN, EPOLL_CTL_ADD);

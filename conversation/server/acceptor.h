@@ -67,9 +67,9 @@ void apo_acceptor_fini(struct apo_acceptor *acceptor);
 const char *apo_acceptor_admit(void *acceptor, struct apo_session *session);
 
 /* Something of the acceptor's is readable. */
-void apo_acceptor_on_listener(struct apo_acceptor *acceptor, struct apo_source *source,
+void apo_acceptor_on_listener(struct apo_acceptor *acceptor, struct apo_event_source *source,
 			      int64_t now_at_ns);
-void apo_acceptor_on_waiter(struct apo_acceptor *acceptor, struct apo_source *source);
+void apo_acceptor_on_waiter(struct apo_acceptor *acceptor, struct apo_event_source *source);
 /* A worker says that one has gone. */
 void apo_acceptor_on_gone(struct apo_acceptor *acceptor, const struct apo_note *note);
 

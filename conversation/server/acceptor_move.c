@@ -39,7 +39,7 @@ static void read_listener(struct apo_upgrade_state *upgrade, struct apo_acceptor
 	apo_serializer_expect(&upgrade->serializer, listener != NULL);
 	if (!listener)
 		return;
-	listener->source = (struct apo_source){APO_SOURCE_LISTENER, -1};
+	listener->source = (struct apo_event_source){APO_SOURCE_LISTENER, -1};
 	acceptor->listeners[acceptor->listener_count++] = listener;
 	serialize_listen(&upgrade->serializer, &listener->listen);
 	apo_upgrade_state_descriptor(upgrade, &listener->source.fd);

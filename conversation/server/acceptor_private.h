@@ -6,12 +6,12 @@
 #include "conversation/server/acceptor.h"
 
 struct apo_listener {
-	struct apo_source source;
+	struct apo_event_source source;
 	struct apo_listen listen;
 };
 
 struct apo_waiter {
-	struct apo_source source;
+	struct apo_event_source source;
 	struct rudp_list link;
 	struct rudp_addr address;
 	struct apo_ip_entry *ip_entry;
@@ -19,7 +19,7 @@ struct apo_waiter {
 	int64_t until_ns;
 };
 
-int apo_acceptor_watch(const struct apo_acceptor *acceptor, struct apo_source *source,
+int apo_acceptor_watch(const struct apo_acceptor *acceptor, struct apo_event_source *source,
 		       uint32_t events, int how);
 
 /* Until a place is free, or until_ns. Takes fd and ip_entry; without memory they go. */

@@ -39,7 +39,7 @@ static void question_free(struct question *question)
 static void answer(struct apo_auth_thread *auth_thread, uint64_t ticket, enum apo_checked result,
 		   const char *account)
 {
-	struct apo_answer *answer = calloc(1, sizeof *answer);
+	struct apo_auth_answer *answer = calloc(1, sizeof *answer);
 
 	if (!answer)
 		return;

@@ -3,7 +3,7 @@
  * auth_thread - a thread for passwords and accounts: to check a password costs a tenth of a second by
  * intention, and the store waits for the disk.
  *
- * Model    questions in, answers as mail (struct apo_answer) to the model. argon2id by libsodium.
+ * Model    questions in, answers as mail (struct apo_auth_answer) to the model. argon2id by libsodium.
  *          Names that are new in the store, whoever has added them, are mail too (struct
  *          apo_account_mail), before the answer of the question that made them known; so are those
  *          that were removed here. Those that another process has removed are found by refresh.

@@ -21,7 +21,7 @@ struct apo_kept {
 	char text[];
 };
 
-void apo_config_complain(struct apo_reading *reading, unsigned line, const char *format, ...)
+void apo_config_complain(struct apo_config_reading *reading, unsigned line, const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -36,7 +36,8 @@ void apo_config_complain(struct apo_reading *reading, unsigned line, const char 
 	reading->complain(reading->of, text);
 }
 
-unsigned apo_config_line(const struct apo_reading *reading, const char *section, const char *key)
+unsigned apo_config_line(const struct apo_config_reading *reading, const char *section,
+			 const char *key)
 {
 	return reading->lines[apo_config_row_of(section, key) - apo_config_rows];
 }
@@ -97,7 +98,7 @@ static const char *set_operator_key(struct apo_config *config, const char **plac
 	return *place ? wrong : strerror(ENOMEM);
 }
 
-static void on_operator_key(struct apo_reading *reading, const char *name, const char *key,
+static void on_operator_key(struct apo_config_reading *reading, const char *name, const char *key,
 			    const char *value)
 {
 	struct apo_config *config = reading->config;
@@ -127,7 +128,7 @@ static void on_operator_key(struct apo_reading *reading, const char *name, const
 static int on_key(void *of, const char *section, const char *key, const char *value)
 {
 	static const char prefix[] = "operator ";
-	struct apo_reading *reading = of;
+	struct apo_config_reading *reading = of;
 	const struct apo_config_row *row = apo_config_row_of(section, key);
 	const char *wrong = NULL;
 	unsigned *line;
@@ -162,7 +163,7 @@ static int on_key(void *of, const char *section, const char *key, const char *va
  * byte 0 would be lost. */
 static char *read_line(char *text, int size, void *of)
 {
-	struct apo_reading *reading = of;
+	struct apo_config_reading *reading = of;
 	bool has_nul = false;
 	int len = 0, c;
 
@@ -185,7 +186,7 @@ static char *read_line(char *text, int size, void *of)
 	return text;
 }
 
-static void read_motd(struct apo_reading *reading)
+static void read_motd(struct apo_config_reading *reading)
 {
 	struct apo_config *config = reading->config;
 	FILE *file = config->motd_file ? fopen(config->motd_file, "re") : NULL;
@@ -240,7 +241,7 @@ static void set_defaults(struct apo_config *config)
 	config->is_cloaked = true;
 }
 
-static void read_file(struct apo_reading *reading)
+static void read_file(struct apo_config_reading *reading)
 {
 	int result;
 
@@ -261,7 +262,7 @@ static void read_file(struct apo_reading *reading)
 
 struct apo_config *apo_config_read(const char *file, apo_complain *complain_to, void *of)
 {
-	struct apo_reading reading = {.file_name = file, .complain = complain_to, .of = of};
+	struct apo_config_reading reading = {.file_name = file, .complain = complain_to, .of = of};
 
 	reading.file = fopen(file, "re");
 	if (!reading.file) {

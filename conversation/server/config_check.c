@@ -8,7 +8,7 @@
 #include "conversation/server/tls.h"
 #include "engine/settings.h"
 
-static void check_tls(struct apo_reading *reading)
+static void check_tls(struct apo_config_reading *reading)
 {
 	struct apo_config *config = reading->config;
 	apo_tls_context *context;
@@ -43,7 +43,7 @@ static const char *without_variable(const char *text)
 }
 
 /* Without a key of its own anybody could take anybody's name. */
-static void check_peers_key(struct apo_reading *reading)
+static void check_peers_key(struct apo_config_reading *reading)
 {
 	const char *file = reading->config->peers_key_file;
 	char text[RUDP_SETTINGS_TEXT_SIZE];
@@ -58,7 +58,7 @@ static void check_peers_key(struct apo_reading *reading)
 	explicit_bzero(psk, sizeof psk);
 }
 
-static void check_peers(struct apo_reading *reading)
+static void check_peers(struct apo_config_reading *reading)
 {
 	if (reading->config->peers_port == 0)
 		return;
@@ -68,7 +68,7 @@ static void check_peers(struct apo_reading *reading)
 				    "peers: id must be of letters, digits, dots and dashes");
 }
 
-static bool are_operators_whole(struct apo_reading *reading)
+static bool are_operators_whole(struct apo_config_reading *reading)
 {
 	const struct apo_config *config = reading->config;
 	bool are_whole = true;
@@ -85,7 +85,8 @@ static bool are_operators_whole(struct apo_reading *reading)
 }
 
 /* What the model does not like of a value: the row that set it. */
-static void complain_of_member(struct apo_reading *reading, const char *member, const char *wrong)
+static void complain_of_member(struct apo_config_reading *reading, const char *member,
+			       const char *wrong)
 {
 	static const char prefix[] = "model.";
 	size_t i, skip = sizeof prefix - 1;
@@ -101,7 +102,7 @@ static void complain_of_member(struct apo_reading *reading, const char *member, 
 	apo_config_complain(reading, 0, "%s: %s", member, wrong);
 }
 
-static void check_model(struct apo_reading *reading)
+static void check_model(struct apo_config_reading *reading)
 {
 	const char *member = "";
 	const char *wrong = apo_model_config_check(&reading->config->model, &member);
@@ -110,7 +111,7 @@ static void check_model(struct apo_reading *reading)
 		complain_of_member(reading, member, wrong);
 }
 
-void apo_config_check(struct apo_reading *reading)
+void apo_config_check(struct apo_config_reading *reading)
 {
 	const struct apo_config *config = reading->config;
 	bool are_whole = are_operators_whole(reading);

@@ -8,7 +8,7 @@
 
 #include "conversation/server/config_rows.h"
 
-struct apo_reading {
+struct apo_config_reading {
 	struct apo_config *config;
 	const char *file_name;
 	FILE *file;
@@ -22,12 +22,13 @@ struct apo_reading {
 
 /* line 0: it is about what is not in the file. */
 __attribute__((format(printf, 3, 4))) void
-apo_config_complain(struct apo_reading *reading, unsigned line, const char *format, ...);
+apo_config_complain(struct apo_config_reading *reading, unsigned line, const char *format, ...);
 
 /* Where the key stands that such a complaint is about; 0: nowhere. */
-unsigned apo_config_line(const struct apo_reading *reading, const char *section, const char *key);
+unsigned apo_config_line(const struct apo_config_reading *reading, const char *section,
+			 const char *key);
 
 /* All has been read: does it fit together, and are the files there that it names? */
-void apo_config_check(struct apo_reading *reading);
+void apo_config_check(struct apo_config_reading *reading);
 
 #endif

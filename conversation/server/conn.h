@@ -35,8 +35,8 @@ enum apo_conn_state {
 };
 
 /* A text whose arrival somebody wants to know. */
-struct apo_watch {
-	struct apo_watch *next;
+struct apo_text_watch {
+	struct apo_text_watch *next;
 	uint64_t watch;
 	uint32_t recipient;
 	bool is_written;
@@ -52,8 +52,8 @@ struct apo_conn {
 	struct apo_sendq out;
 	struct apo_lines lines;
 	struct apo_flood flood;
-	struct apo_watch *watches; /* oldest first */
-	struct apo_watch *watches_last;
+	struct apo_text_watch *watches; /* oldest first */
+	struct apo_text_watch *watches_last;
 	uint64_t written_bytes;
 	void *ip_entry;      /* the acceptor's */
 	const char *refusal; /* static: it must hear this and go */
@@ -119,7 +119,8 @@ void apo_conn_forget(struct apo_worker *worker, struct apo_conn *conn);
 void apo_conn_watch(struct apo_worker *worker, struct apo_conn *conn, uint64_t watch,
 		    uint32_t recipient);
 /* The watch, which was allocated, is the connection's from now on. */
-void apo_conn_add_watch(struct apo_worker *worker, struct apo_conn *conn, struct apo_watch *watch);
+void apo_conn_add_watch(struct apo_worker *worker, struct apo_conn *conn,
+			struct apo_text_watch *watch);
 /* More of the queue has been given to the transport. */
 void apo_conn_on_written(struct apo_worker *worker, struct apo_conn *conn);
 /* Tells of those that have arrived. */

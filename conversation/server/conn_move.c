@@ -99,9 +99,9 @@ static void serialize_queue(struct apo_serializer *serializer, struct apo_worker
 }
 
 static void read_watch(struct apo_serializer *serializer, struct apo_worker *worker,
-		       struct apo_conn *conn, const struct apo_watch *read)
+		       struct apo_conn *conn, const struct apo_text_watch *read)
 {
-	struct apo_watch *watch = serializer->ok ? malloc(sizeof *watch) : NULL;
+	struct apo_text_watch *watch = serializer->ok ? malloc(sizeof *watch) : NULL;
 
 	apo_serializer_expect(serializer, watch != NULL);
 	if (!watch)
@@ -113,7 +113,7 @@ static void read_watch(struct apo_serializer *serializer, struct apo_worker *wor
 static void serialize_watches(struct apo_serializer *serializer, struct apo_worker *worker,
 			      struct apo_conn *conn)
 {
-	struct apo_watch one = {0}, *watch;
+	struct apo_text_watch one = {0}, *watch;
 	uint32_t count = 0, i;
 
 	for (watch = conn->watches; watch; watch = watch->next)

@@ -119,7 +119,7 @@ int apo_messaging_node_open(struct apo_messaging_node *messaging_node,
 	uint64_t epoch;
 	int error;
 
-	messaging_node->source = (struct apo_source){APO_SOURCE_PEERS, -1};
+	messaging_node->source = (struct apo_event_source){APO_SOURCE_PEERS, -1};
 	messaging_node->has_more = false;
 	if (config->peers_port == 0)
 		return 0;

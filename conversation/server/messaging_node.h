@@ -15,7 +15,7 @@
 #include "conversation/server/source.h"
 
 struct apo_messaging_node {
-	struct apo_source source; /* fd -1: there is none */
+	struct apo_event_source source; /* fd -1: there is none */
 	struct rudpmsg_node *node;
 	struct apo_carrier carrier;
 	struct apo_peers peers;

@@ -120,7 +120,7 @@ static void answer(const struct apo_metrics *metrics, int fd)
 
 /* ---- the socket ---- */
 
-static int tell_epoll(const struct apo_metrics *metrics, int how, struct apo_source *source,
+static int tell_epoll(const struct apo_metrics *metrics, int how, struct apo_event_source *source,
 		      uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data.ptr = source};
@@ -128,12 +128,12 @@ static int tell_epoll(const struct apo_metrics *metrics, int how, struct apo_sou
 	return epoll_ctl(metrics->epoll_fd, how, source->fd, &event) < 0 ? -errno : 0;
 }
 
-static int watch(const struct apo_metrics *metrics, struct apo_source *source)
+static int watch(const struct apo_metrics *metrics, struct apo_event_source *source)
 {
 	return tell_epoll(metrics, EPOLL_CTL_ADD, source, EPOLLIN);
 }
 
-static void client_close(struct apo_source *client)
+static void client_close(struct apo_event_source *client)
 {
 	if (client->fd >= 0)
 		close(client->fd);
@@ -165,7 +165,7 @@ void apo_metrics_on_time(struct apo_metrics *metrics, int64_t now_at_ns)
 
 void apo_metrics_on_connection(struct apo_metrics *metrics, int64_t now_at_ns)
 {
-	struct apo_source *client;
+	struct apo_event_source *client;
 	int fd = accept4(metrics->source.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0) {
@@ -180,7 +180,7 @@ void apo_metrics_on_connection(struct apo_metrics *metrics, int64_t now_at_ns)
 		client_close(client);
 }
 
-void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_source *client)
+void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_event_source *client)
 {
 	char request[4096];
 
@@ -234,9 +234,9 @@ void apo_metrics_init(struct apo_metrics *metrics)
 {
 	unsigned i;
 
-	metrics->source = (struct apo_source){APO_SOURCE_METRICS, -1};
+	metrics->source = (struct apo_event_source){APO_SOURCE_METRICS, -1};
 	for (i = 0; i < APO_METRICS_CLIENTS_MAX; i++)
-		metrics->clients[i] = (struct apo_source){APO_SOURCE_METRICS_CLIENT, -1};
+		metrics->clients[i] = (struct apo_event_source){APO_SOURCE_METRICS_CLIENT, -1};
 	metrics->accept_at_ns = RUDP_NEVER;
 	metrics->path = NULL;
 }

@@ -22,8 +22,8 @@
 
 struct apo_metrics {
 	int epoll_fd;
-	struct apo_source source; /* fd < 0: there is none */
-	struct apo_source clients[APO_METRICS_CLIENTS_MAX];
+	struct apo_event_source source; /* fd < 0: there is none */
+	struct apo_event_source clients[APO_METRICS_CLIENTS_MAX];
 	unsigned next_client;
 	int64_t accept_at_ns; /* RUDP_NEVER: now */
 	char *path;
@@ -52,7 +52,7 @@ void apo_metrics_serialize(struct apo_upgrade_state *upgrade, struct apo_metrics
 void apo_metrics_let_go(struct apo_metrics *metrics);
 
 void apo_metrics_on_connection(struct apo_metrics *metrics, int64_t now_at_ns);
-void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_source *client);
+void apo_metrics_on_client(struct apo_metrics *metrics, struct apo_event_source *client);
 
 int64_t apo_metrics_next_at_ns(const struct apo_metrics *metrics);
 void apo_metrics_on_time(struct apo_metrics *metrics, int64_t now_at_ns);

@@ -190,7 +190,7 @@ static void ask_history(void *of, uint64_t ticket, const struct apo_question *qu
 static void request(struct apo_model_thread *model_thread, bool is_die, uint64_t ticket,
 		    const char *who)
 {
-	struct apo_request *request = calloc(1, sizeof *request);
+	struct apo_operator_request *request = calloc(1, sizeof *request);
 
 	if (!request)
 		return;
@@ -367,7 +367,7 @@ static void on_account(struct apo_model_thread *model_thread, const struct apo_a
 
 static void on_mail(struct apo_model_thread *model_thread, struct apo_mail *mail)
 {
-	struct apo_answer *answer = (void *)mail;
+	struct apo_auth_answer *answer = (void *)mail;
 	struct apo_history_mail *history = (void *)mail;
 	struct apo_farewell *farewell = (void *)mail;
 

@@ -68,7 +68,7 @@ struct apo_farewell {
 };
 
 /* An answer of the password thread. */
-struct apo_answer {
+struct apo_auth_answer {
 	struct apo_mail mail;
 	uint64_t ticket;
 	enum apo_checked result;
@@ -91,7 +91,7 @@ struct apo_account_mail {
 };
 
 /* What an operator wants of the process. */
-struct apo_request {
+struct apo_operator_request {
 	struct apo_mail mail;
 	bool is_die; /* else REHASH */
 	uint64_t ticket;

@@ -89,7 +89,7 @@ static void log_complaint(void *of, const char *line)
 }
 
 static void send_configuration(struct apo_mailbox *box, struct apo_config *config,
-			       const struct apo_request *request, const char *error)
+			       const struct apo_operator_request *request, const char *error)
 {
 	struct apo_configure *configure = calloc(1, sizeof *configure);
 
@@ -160,7 +160,7 @@ static void use(struct apo_service *service, struct apo_config *config)
 }
 
 /* request NULL: by signal. */
-static bool reload(struct apo_service *service, const struct apo_request *request)
+static bool reload(struct apo_service *service, const struct apo_operator_request *request)
 {
 	struct first_error first = {""};
 	struct apo_config *config = apo_config_read(service->file, log_complaint, &first);
@@ -202,7 +202,7 @@ static void on_batch(struct apo_service *service, struct apo_batch *batch)
 	apo_batch_done(batch);
 }
 
-static void on_request(struct apo_service *service, struct apo_request *request)
+static void on_request(struct apo_service *service, struct apo_operator_request *request)
 {
 	char reason[128];
 
@@ -224,7 +224,7 @@ void apo_service_take_mail(struct apo_service *service)
 		if (mail->kind == APO_MAIL_BATCH)
 			on_batch(service, (struct apo_batch *)mail);
 		else
-			on_request(service, (struct apo_request *)mail);
+			on_request(service, (struct apo_operator_request *)mail);
 	}
 }
 
@@ -257,7 +257,7 @@ static void on_signal(struct apo_service *service)
 	}
 }
 
-static void on_source(struct apo_service *service, struct apo_source *source)
+static void on_source(struct apo_service *service, struct apo_event_source *source)
 {
 	switch (source->kind) {
 	case APO_SOURCE_BOX:
@@ -310,7 +310,7 @@ static void turn(struct apo_service *service)
 
 	service->now_at_ns = rudp_clock_now_ns(&rudp_clock_monotonic);
 	for (i = 0; i < count; i++) {
-		struct apo_source *source = events[i].data.ptr;
+		struct apo_event_source *source = events[i].data.ptr;
 
 		has_mail = has_mail || source->kind == APO_SOURCE_BOX;
 		has_signal = has_signal || source->kind == APO_SOURCE_SIGNAL;
@@ -340,12 +340,12 @@ static void turn(struct apo_service *service)
 
 /* ---- life ---- */
 
-int apo_service_watch(struct apo_service *service, struct apo_source *source,
+int apo_service_watch(struct apo_service *service, struct apo_event_source *source,
 		      enum apo_source_kind kind, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
 
-	*source = (struct apo_source){kind, fd};
+	*source = (struct apo_event_source){kind, fd};
 	if (fd < 0)
 		return -errno;
 	return epoll_ctl(service->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
@@ -494,7 +494,7 @@ static int begin(struct apo_service *service)
 				     .workers = service->workers,
 				     .worker_count = service->worker_count};
 	apo_metrics_init(&service->metrics);
-	service->messaging_node.source = (struct apo_source){APO_SOURCE_PEERS, -1};
+	service->messaging_node.source = (struct apo_event_source){APO_SOURCE_PEERS, -1};
 	error = apo_acceptor_open(&service->acceptor, service->epoll_fd, service->workers,
 				  service->worker_count, config, service->predecessor.fd >= 0);
 	if (error == 0)

@@ -27,7 +27,7 @@ struct apo_service {
 	const char *file;
 	struct apo_config *config;
 	int epoll_fd;
-	struct apo_source box_source, signal_source;
+	struct apo_event_source box_source, signal_source;
 	struct apo_mailbox box;
 	struct apo_worker *workers;
 	unsigned worker_count, drained_count;
@@ -44,14 +44,14 @@ struct apo_service {
 	int64_t now_at_ns, deadline_at_ns;
 	bool is_model_thread_running;
 	/* the upgrade channel to the process that is to go on; fd -1: none */
-	struct apo_source successor;
+	struct apo_event_source successor;
 	pid_t successor_pid;
 	int64_t successor_until_ns;    /* by when it must have said HELLO */
 	pid_t heir_pid;                /* who serves now, and we end; 0: we do */
 	int notices_fd; /* ours to stand in for it (pid_proxy.h); -1: somebody else does */
 	char notices_name[APO_PID_PROXY_NAME_SIZE];
 	/* the upgrade channel from the one before, until that is gone; -1 */
-	struct apo_source predecessor;
+	struct apo_event_source predecessor;
 	int64_t node_at_ns;            /* when its port is looked for again; RUDP_NEVER: not */
 	int64_t node_wait_ns;          /* after this look */
 	bool is_heir;
@@ -61,7 +61,7 @@ struct apo_service {
 /* Without memory: false, and nothing is sent. */
 bool apo_service_farewell(struct apo_mailbox *box, int kind, int64_t deadline_at_ns,
 			  const char *reason);
-int apo_service_watch(struct apo_service *service, struct apo_source *source,
+int apo_service_watch(struct apo_service *service, struct apo_event_source *source,
 		      enum apo_source_kind kind, int fd);
 /* By signal: the configuration is read anew. false: it is wrong, and the log says where. */
 bool apo_service_reload(struct apo_service *service);

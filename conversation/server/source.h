@@ -17,7 +17,7 @@ enum apo_source_kind {
 	APO_SOURCE_PREDECESSOR,
 };
 
-struct apo_source {
+struct apo_event_source {
 	enum apo_source_kind kind;
 	int fd;
 };

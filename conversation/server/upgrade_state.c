@@ -261,7 +261,7 @@ static bool begin_again(struct reading *reading)
 static void end_those_left(struct reading *reading)
 {
 	const struct apo_server_parts *parts = reading->parts;
-	const struct apo_watch *watch;
+	const struct apo_text_watch *watch;
 	struct place *place;
 	uint32_t i;
 

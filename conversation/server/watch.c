@@ -19,7 +19,8 @@ void apo_worker_tell_receipt(struct apo_worker *worker, uint64_t watch, uint32_t
 		APO_COUNT(worker, receipts_missing);
 }
 
-void apo_conn_add_watch(struct apo_worker *worker, struct apo_conn *conn, struct apo_watch *watch)
+void apo_conn_add_watch(struct apo_worker *worker, struct apo_conn *conn,
+			struct apo_text_watch *watch)
 {
 	watch->next = NULL;
 	if (conn->watches)
@@ -36,15 +37,15 @@ void apo_conn_add_watch(struct apo_worker *worker, struct apo_conn *conn, struct
 void apo_conn_watch(struct apo_worker *worker, struct apo_conn *conn, uint64_t watch,
 		    uint32_t recipient)
 {
-	struct apo_watch *new = malloc(sizeof *new);
+	struct apo_text_watch *new = malloc(sizeof *new);
 
 	if (!new) {
 		apo_worker_tell_receipt(worker, watch, recipient, false);
 		return;
 	}
-	*new = (struct apo_watch){.watch = watch,
-				  .recipient = recipient,
-				  .end_bytes = conn->written_bytes + conn->out.bytes};
+	*new = (struct apo_text_watch){.watch = watch,
+				       .recipient = recipient,
+				       .end_bytes = conn->written_bytes + conn->out.bytes};
 	apo_conn_add_watch(worker, conn, new);
 }
 
@@ -53,7 +54,7 @@ void apo_conn_watch(struct apo_worker *worker, struct apo_conn *conn, uint64_t w
 void apo_conn_on_written(struct apo_worker *worker, struct apo_conn *conn)
 {
 	uint64_t sent_bytes = conn->stream.ops->sent_bytes(&conn->stream);
-	struct apo_watch *watch;
+	struct apo_text_watch *watch;
 
 	(void)worker;
 	for (watch = conn->watches; watch; watch = watch->next) {
@@ -68,7 +69,7 @@ void apo_conn_on_written(struct apo_worker *worker, struct apo_conn *conn)
 
 static void forget_first(struct apo_worker *worker, struct apo_conn *conn)
 {
-	struct apo_watch *watch = conn->watches;
+	struct apo_text_watch *watch = conn->watches;
 
 	conn->watches = watch->next;
 	free(watch);
@@ -81,7 +82,7 @@ static void forget_first(struct apo_worker *worker, struct apo_conn *conn)
 void apo_conn_poll_watches(struct apo_worker *worker, struct apo_conn *conn)
 {
 	uint64_t sent_bytes, missing_bytes;
-	struct apo_watch *watch = conn->watches;
+	struct apo_text_watch *watch = conn->watches;
 
 	if (!watch || !watch->is_written)
 		return;

@@ -97,7 +97,7 @@ struct apo_stretch {
 	int64_t first, last;
 };
 
-struct apo_reading {
+struct apo_page_reading {
 	struct apo_history *history;
 	int64_t buffer;
 	struct apo_stretch *stretches; /* in their order, none touching another */
@@ -118,15 +118,16 @@ void apo_page_clear(struct apo_page *page);
 struct apo_said *apo_said_copy(const struct apo_said *from, size_t *bytes);
 
 /* Those added must come with the one that begins last first. */
-void apo_history_add_stretch(struct apo_reading *reading, int64_t first, int64_t last);
+void apo_history_add_stretch(struct apo_page_reading *reading, int64_t first, int64_t last);
 /* The stretches are those in which the account was in the channel. 0 or a negative errno value. */
-int apo_history_find_presences(struct apo_reading *reading, int64_t account, const char *channel);
+int apo_history_find_presences(struct apo_page_reading *reading, int64_t account,
+			       const char *channel);
 /* Adds what was said within the stretches to the page, up to the limit, in the order of the
  * statement: FORWARD or BACKWARD. 0 or a negative errno value. */
-int apo_history_walk(struct apo_reading *reading, enum apo_history_statement way,
+int apo_history_walk(struct apo_page_reading *reading, enum apo_history_statement way,
 		     struct apo_stretch within);
 
-enum apo_asked apo_history_ask_targets(struct apo_reading *reading,
+enum apo_asked apo_history_ask_targets(struct apo_page_reading *reading,
 				       const struct apo_question *question);
 
 #endif

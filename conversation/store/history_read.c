@@ -6,7 +6,7 @@
 
 #include "conversation/store/history_private.h"
 
-static int add_row(struct apo_reading *reading, sqlite3_stmt *row)
+static int add_row(struct apo_page_reading *reading, sqlite3_stmt *row)
 {
 	struct apo_said said = {
 		.position = sqlite3_column_int64(row, 0),
@@ -32,12 +32,12 @@ static int add_row(struct apo_reading *reading, sqlite3_stmt *row)
 
 /* ---- walking ---- */
 
-static bool is_full(const struct apo_reading *reading)
+static bool is_full(const struct apo_page_reading *reading)
 {
 	return reading->page->count >= reading->limit || reading->bytes >= APO_PAGE_BYTES_MAX;
 }
 
-static int walk_stretch(struct apo_reading *reading, enum apo_history_statement way,
+static int walk_stretch(struct apo_page_reading *reading, enum apo_history_statement way,
 			struct apo_stretch within)
 {
 	const int64_t values[] = {reading->buffer, within.first, within.last,
@@ -54,8 +54,9 @@ static int walk_stretch(struct apo_reading *reading, enum apo_history_statement 
 }
 
 /* What of the nth stretch from that end is within, may be nothing. */
-static struct apo_stretch common(const struct apo_reading *reading, enum apo_history_statement way,
-				 unsigned nth, struct apo_stretch within)
+static struct apo_stretch common(const struct apo_page_reading *reading,
+				 enum apo_history_statement way, unsigned nth,
+				 struct apo_stretch within)
 {
 	struct apo_stretch one =
 		reading->stretches[way == APO_SQL_FORWARD ? nth : reading->count - 1 - nth];
@@ -65,7 +66,7 @@ static struct apo_stretch common(const struct apo_reading *reading, enum apo_his
 	return one;
 }
 
-int apo_history_walk(struct apo_reading *reading, enum apo_history_statement way,
+int apo_history_walk(struct apo_page_reading *reading, enum apo_history_statement way,
 		     struct apo_stretch within)
 {
 	struct apo_stretch one;
@@ -92,7 +93,7 @@ static void turn_around(struct apo_page *page)
 	}
 }
 
-static int walk_backward(struct apo_reading *reading, struct apo_stretch within)
+static int walk_backward(struct apo_page_reading *reading, struct apo_stretch within)
 {
 	int error = apo_history_walk(reading, APO_SQL_BACKWARD, within);
 
@@ -103,7 +104,7 @@ static int walk_backward(struct apo_reading *reading, struct apo_stretch within)
 /* ---- where who asks was there ---- */
 
 /* They come with the one that began last first; there is room for all. */
-void apo_history_add_stretch(struct apo_reading *reading, int64_t first, int64_t last)
+void apo_history_add_stretch(struct apo_page_reading *reading, int64_t first, int64_t last)
 {
 	struct apo_stretch *one = reading->stretches + reading->count++;
 
@@ -111,7 +112,7 @@ void apo_history_add_stretch(struct apo_reading *reading, int64_t first, int64_t
 }
 
 /* In their order from the back of what was added, overlapping ones made one. */
-static void merge(struct apo_reading *reading)
+static void merge(struct apo_page_reading *reading)
 {
 	struct apo_stretch *all = reading->stretches, one;
 	unsigned i, kept = 0;
@@ -131,7 +132,8 @@ static void merge(struct apo_reading *reading)
 	reading->count = kept;
 }
 
-int apo_history_find_presences(struct apo_reading *reading, int64_t account, const char *channel)
+int apo_history_find_presences(struct apo_page_reading *reading, int64_t account,
+			       const char *channel)
 {
 	const int64_t limit = APO_STRETCHES_MAX;
 	sqlite3_stmt *statement =
@@ -154,7 +156,7 @@ int apo_history_find_presences(struct apo_reading *reading, int64_t account, con
 }
 
 /* Returns 1: who asks may ask that; 0: it may not. */
-static int find_in_channel(struct apo_reading *reading, const struct apo_question *question)
+static int find_in_channel(struct apo_page_reading *reading, const struct apo_question *question)
 {
 	int64_t account = 0, buffer = apo_history_buffer(reading->history, question->channel);
 	int error = 0;
@@ -174,7 +176,7 @@ static int find_in_channel(struct apo_reading *reading, const struct apo_questio
 	return question->is_member || reading->count > 0;
 }
 
-static int find_private(struct apo_reading *reading, const struct apo_question *question)
+static int find_private(struct apo_page_reading *reading, const struct apo_question *question)
 {
 	char name[APO_BUFFER_NAME_SIZE];
 	int64_t a, b;
@@ -289,7 +291,7 @@ static int place_of(struct apo_history *history, const struct apo_reference *ref
 
 /* ---- the ways ---- */
 
-static int read_around(struct apo_reading *reading, int64_t first)
+static int read_around(struct apo_page_reading *reading, int64_t first)
 {
 	unsigned limit = reading->limit;
 	int error;
@@ -302,7 +304,7 @@ static int read_around(struct apo_reading *reading, int64_t first)
 					(struct apo_stretch){first, APO_POSITION_MAX});
 }
 
-static int read_messages(struct apo_reading *reading, const struct apo_question *question)
+static int read_messages(struct apo_page_reading *reading, const struct apo_question *question)
 {
 	int64_t first = 1, behind = 1, first2 = 1, behind2 = 1;
 	int result = place_of(reading->history, &question->first, &first, &behind);
@@ -337,7 +339,8 @@ static int read_messages(struct apo_reading *reading, const struct apo_question 
 	return result < 0 ? result : 1;
 }
 
-static enum apo_asked ask_messages(struct apo_reading *reading, const struct apo_question *question)
+static enum apo_asked ask_messages(struct apo_page_reading *reading,
+				   const struct apo_question *question)
 {
 	int result = question->channel ? find_in_channel(reading, question)
 				       : find_private(reading, question);
@@ -352,7 +355,7 @@ static enum apo_asked ask_messages(struct apo_reading *reading, const struct apo
 enum apo_asked apo_history_ask(struct apo_history *history, const struct apo_question *question,
 			       struct apo_page *page)
 {
-	struct apo_reading reading = {.history = history, .page = page};
+	struct apo_page_reading reading = {.history = history, .page = page};
 	enum apo_asked asked = APO_ASKED_FAILED;
 
 	reading.limit = question->limit < APO_PAGE_MAX ? question->limit : APO_PAGE_MAX;

@@ -9,7 +9,7 @@
 #define TARGETS_MAX 1000 /* of which as many as half are channels */
 
 /* The newest of the stretches is added to the page, if it is of that time; it says where. */
-static int add_newest(struct apo_reading *reading, const struct apo_question *question,
+static int add_newest(struct apo_page_reading *reading, const struct apo_question *question,
 		      const char *target)
 {
 	int64_t from_ms = question->first.time_ms, to_ms = question->second.time_ms, swap_ms;
@@ -41,7 +41,7 @@ static int add_newest(struct apo_reading *reading, const struct apo_question *qu
 	return error;
 }
 
-static int add_channels(struct apo_reading *reading, const struct apo_question *question,
+static int add_channels(struct apo_page_reading *reading, const struct apo_question *question,
 			int64_t account)
 {
 	const int64_t values[] = {account, TARGETS_MAX / 2};
@@ -64,7 +64,7 @@ static int add_channels(struct apo_reading *reading, const struct apo_question *
 }
 
 /* Who registered the other's name anew has another id, and is not meant. */
-static int add_private(struct apo_reading *reading, const struct apo_question *question,
+static int add_private(struct apo_page_reading *reading, const struct apo_question *question,
 		       enum apo_history_statement which, int64_t account)
 {
 	const int64_t values[] = {account, TARGETS_MAX / 4};
@@ -114,7 +114,7 @@ static void cut_targets(struct apo_page *page, const struct apo_question *questi
 	page->count -= over;
 }
 
-enum apo_asked apo_history_ask_targets(struct apo_reading *reading,
+enum apo_asked apo_history_ask_targets(struct apo_page_reading *reading,
 				       const struct apo_question *question)
 {
 	int64_t account =

@@ -76,7 +76,7 @@ struct rudp_app {
 	bool waiting_counted;
 	struct rudp_ends ends;
 	struct rudp_sock_options options;
-	struct rudp_program program;
+	struct rudp_client_program program;
 	struct rudp_addr local, remote;
 	struct rudp_connection_tuple tuple; /* of these two, where it is an active one */
 	struct rudp_list link;        /* in engine->apps */

@@ -49,7 +49,7 @@ struct rudp_binding {
 	uint64_t cookie;                 /* SO_COOKIE of the program's socket: its name may be taken */
 	struct rudp_addr local;
 	struct rudp_sock_options options;
-	struct rudp_program program;
+	struct rudp_client_program program;
 	int backlog;
 	uint64_t waiting_id;             /* app that waits for room in the accept queue; 0: none */
 	unsigned queued;                 /* handed over, no accept seen yet */

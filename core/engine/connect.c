@@ -41,8 +41,8 @@ static bool is_connected(int fd)
 	return getpeername(fd, (struct sockaddr *)&un, &len) == 0;
 }
 
-static void log_left_alone(const struct rudp_program *program, const struct rudp_addr *remote,
-			   const struct rudp_decision *decision)
+static void log_left_alone(const struct rudp_client_program *program,
+			   const struct rudp_addr *remote, const struct rudp_decision *decision)
 {
 	char text[RUDP_ADDR_TEXT_SIZE];
 
@@ -58,7 +58,7 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 {
 	const struct rudp_addr nowhere = {.family = remote->family};
 	struct rudp_sock_options options;
-	struct rudp_program program;
+	struct rudp_client_program program;
 	struct rudp_app *app;
 	int rc;
 

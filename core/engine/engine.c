@@ -59,7 +59,7 @@ static size_t read_file(const char *path, void *out, size_t size)
 	return n > 0 ? (size_t)n : 0;
 }
 
-static void look_at_executable(struct rudp_program *program)
+static void look_at_executable(struct rudp_client_program *program)
 {
 	char target[RUDP_PROC_LOOK_BYTES];
 	const char *slash;
@@ -72,14 +72,14 @@ static void look_at_executable(struct rudp_program *program)
 }
 
 void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
-				 struct rudp_program *program)
+				 struct rudp_client_program *program)
 {
 	char *name = engine->last_program.name;
 	ssize_t len;
 
 	if (engine->last_program.pid != pid ||
 	    engine->now_at_ns - engine->last_program_at_ns > PROGRAM_NAME_AGE_NS) {
-		engine->last_program = (struct rudp_program){.pid = pid};
+		engine->last_program = (struct rudp_client_program){.pid = pid};
 		len = rudp_proc_look(pid, RUDP_PROC_COMM, name, RUDP_PROGRAM_NAME_BYTES);
 		if (len > 0 && name[len - 1] == '\n')
 			name[len - 1] = 0;
@@ -107,8 +107,9 @@ void rudp_engine_follow_policy(struct rudp_engine *engine)
 }
 
 /* A rule may have come since the program was looked at. */
-static const char *executable_of(struct rudp_engine *engine, const struct rudp_program *program,
-				 struct rudp_program *now)
+static const char *executable_of(struct rudp_engine *engine,
+				 const struct rudp_client_program *program,
+				 struct rudp_client_program *now)
 {
 	if (program->executable[0] || !rudp_policy_names_programs(engine->settings.policy))
 		return program->executable;
@@ -118,13 +119,13 @@ static const char *executable_of(struct rudp_engine *engine, const struct rudp_p
 
 struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,
 					const struct rudp_addr *addr,
-					const struct rudp_program *program)
+					const struct rudp_client_program *program)
 {
 	struct rudp_policy_question question = {.direction = direction,
 						.addr = addr,
 						.program = program->name,
 						.has_key = engine->settings.has_psk};
-	struct rudp_program now;
+	struct rudp_client_program now;
 
 	rudp_engine_follow_policy(engine);
 	question.executable = executable_of(engine, program, &now);

@@ -70,7 +70,7 @@
 #define RUDP_PORT_BUCKETS 1024u
 #define RUDP_RETRY_NS (5 * RUDP_NS_PER_MS)
 
-struct rudp_program {
+struct rudp_client_program {
 	uint32_t pid;
 	char name[RUDP_PROGRAM_NAME_BYTES];        /* /proc/PID/comm */
 	char executable[RUDP_EXECUTABLE_NAME_BYTES]; /* last part of its path; empty: not known */
@@ -154,7 +154,7 @@ struct rudp_engine {
 
 	struct rudp_log_ratelimit ratelimit; /* about those who call */
 
-	struct rudp_program last_program;
+	struct rudp_client_program last_program;
 	int64_t last_program_at_ns;
 
 	struct {
@@ -201,12 +201,12 @@ int rudp_engine_rewatch(struct rudp_engine *engine, int fd, uint32_t events, uin
 
 /* Name of the program with this pid, as of now or at most a second ago. */
 void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
-				 struct rudp_program *program);
+				 struct rudp_client_program *program);
 /* Takes over what the policy's settings are by now; looks at its file at most once a second. */
 void rudp_engine_follow_policy(struct rudp_engine *engine);
 /* What the policy says, as of now, of this program and address: the peer's, or the listener's own. */
 struct rudp_decision rudp_engine_decide(struct rudp_engine *engine, enum rudp_direction direction,
 					const struct rudp_addr *addr,
-					const struct rudp_program *program);
+					const struct rudp_client_program *program);
 
 #endif

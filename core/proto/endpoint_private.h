@@ -42,7 +42,7 @@ struct rudp_listener {
 	UT_hash_handle hh;
 };
 
-struct rudp_socket {
+struct rudp_endpoint_socket {
 	uint64_t handle;
 	struct rudp_list users;       /* connections whose path stands on it (user_link) */
 	struct rudp_list returners;   /* and those that may go back to it (returner_link) */
@@ -77,7 +77,7 @@ struct rudp_endpoint {
 	struct rudp_conn *by_path;    /* several may have one path */
 	struct rudp_syn_answer *by_syn;
 	struct rudp_listener *listeners;
-	struct rudp_socket *sockets;
+	struct rudp_endpoint_socket *sockets;
 	struct rudp_list unused_sockets; /* the owner has not heard that their last user has left */
 	unsigned conn_count;
 	struct rudp_budget budget;

@@ -9,19 +9,19 @@
 
 #include "proto/endpoint_private.h"
 
-static struct rudp_socket *find(const struct rudp_endpoint *ep, const void *handle)
+static struct rudp_endpoint_socket *find(const struct rudp_endpoint *ep, const void *handle)
 {
 	uint64_t key = (uint64_t)(uintptr_t)handle;
-	struct rudp_socket *socket;
+	struct rudp_endpoint_socket *socket;
 
 	HASH_FIND(hh, ep->sockets, &key, sizeof key, socket);
 	return socket;
 }
 
-static struct rudp_socket *find_or_add(struct rudp_endpoint *ep, const void *handle)
+static struct rudp_endpoint_socket *find_or_add(struct rudp_endpoint *ep, const void *handle)
 {
 	bool rudp_table_add_failed = false;
-	struct rudp_socket *socket = find(ep, handle);
+	struct rudp_endpoint_socket *socket = find(ep, handle);
 
 	if (socket)
 		return socket;
@@ -39,7 +39,7 @@ static struct rudp_socket *find_or_add(struct rudp_endpoint *ep, const void *han
 	return socket;
 }
 
-static void remove_if_unused(struct rudp_endpoint *ep, struct rudp_socket *socket)
+static void remove_if_unused(struct rudp_endpoint *ep, struct rudp_endpoint_socket *socket)
 {
 	if (!rudp_list_is_empty(&socket->users) || !rudp_list_is_empty(&socket->returners) ||
 	    rudp_list_is_linked(&socket->unused_link))
@@ -58,7 +58,7 @@ static bool ended_in_order(const struct rudp_conn *conn)
 static void on_left(const struct rudp_conn *conn, const void *handle)
 {
 	struct rudp_endpoint *ep = conn->ep;
-	struct rudp_socket *socket = handle ? find(ep, handle) : NULL;
+	struct rudp_endpoint_socket *socket = handle ? find(ep, handle) : NULL;
 
 	if (!socket || !rudp_list_is_empty(&socket->users))
 		return;
@@ -72,7 +72,8 @@ void *rudp_endpoint_next_unused_socket(struct rudp_endpoint *ep, bool *in_order)
 	struct rudp_list *link;
 
 	while ((link = rudp_list_pop(&ep->unused_sockets))) {
-		struct rudp_socket *socket = RUDP_LIST_OWNER(link, struct rudp_socket, unused_link);
+		struct rudp_endpoint_socket *socket =
+			RUDP_LIST_OWNER(link, struct rudp_endpoint_socket, unused_link);
 		void *handle = (void *)(uintptr_t)socket->handle;
 
 		if (!rudp_list_is_empty(&socket->users))
@@ -86,7 +87,7 @@ void *rudp_endpoint_next_unused_socket(struct rudp_endpoint *ep, bool *in_order)
 
 bool rudp_endpoint_uses_socket(const struct rudp_endpoint *ep, const void *handle, bool after_reset)
 {
-	const struct rudp_socket *socket = find(ep, handle);
+	const struct rudp_endpoint_socket *socket = find(ep, handle);
 
 	if (!socket)
 		return false;
@@ -125,7 +126,7 @@ void rudp_conn_list_path(struct rudp_conn *conn)
 
 int rudp_conn_use_socket(struct rudp_conn *conn, void *handle)
 {
-	struct rudp_socket *socket = handle ? find_or_add(conn->ep, handle) : NULL;
+	struct rudp_endpoint_socket *socket = handle ? find_or_add(conn->ep, handle) : NULL;
 	void *before = conn->path.socket;
 
 	if (handle && !socket)
@@ -142,9 +143,9 @@ int rudp_conn_use_socket(struct rudp_conn *conn, void *handle)
 
 void rudp_conn_remember_path(struct rudp_conn *conn, const struct rudp_path *path)
 {
-	struct rudp_socket *socket =
+	struct rudp_endpoint_socket *socket =
 		path && path->socket ? find_or_add(conn->ep, path->socket) : NULL;
-	struct rudp_socket *before =
+	struct rudp_endpoint_socket *before =
 		conn->previous.socket ? find(conn->ep, conn->previous.socket) : NULL;
 
 	rudp_list_remove(&conn->returner_link);
@@ -157,7 +158,7 @@ void rudp_conn_remember_path(struct rudp_conn *conn, const struct rudp_path *pat
 
 void rudp_endpoint_socket_gone(struct rudp_endpoint *ep, void *handle)
 {
-	struct rudp_socket *socket = find(ep, handle);
+	struct rudp_endpoint_socket *socket = find(ep, handle);
 	struct rudp_list *link;
 
 	for (unsigned i = 0; i < ep->answer_count; i++) {

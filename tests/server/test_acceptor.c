@@ -91,7 +91,7 @@ TestSuite(acceptor, .init = begin, .fini = end, .timeout = 120);
 static void serve(void)
 {
 	struct epoll_event events[16];
-	struct apo_source *source;
+	struct apo_event_source *source;
 	int count = epoll_wait(epoll_fd, events, 16, -1), i;
 
 	for (i = 0; i < count; i++) {

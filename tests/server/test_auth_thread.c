@@ -65,7 +65,7 @@ static void *next(enum apo_mail_kind kind)
 
 static void answered(uint64_t ticket, enum apo_checked result, const char *account)
 {
-	struct apo_answer *answer = next(APO_MAIL_CHECKED);
+	struct apo_auth_answer *answer = next(APO_MAIL_CHECKED);
 
 	cr_assert(eq(u64, answer->ticket, ticket));
 	cr_assert(eq(int, (int)answer->result, (int)result));
@@ -221,7 +221,7 @@ Test(auth_thread, more_questions_than_fit_are_answered_at_once)
 {
 	char hash[APO_HASH_SIZE];
 	unsigned i, failed = 0;
-	struct apo_answer *answer;
+	struct apo_auth_answer *answer;
 
 	cr_assert(eq(int, apo_auth_thread_hash("secret", hash), 0));
 	for (i = 0; i < APO_CHECKS_MAX + 10; i++)
@@ -243,7 +243,7 @@ Test(auth_thread, a_network_that_fills_the_queue_leaves_room_for_another)
 	char hash[APO_HASH_SIZE];
 	unsigned i, checked_before = 0;
 	bool is_answered = false;
-	struct apo_answer *answer;
+	struct apo_auth_answer *answer;
 
 	cr_assert(eq(int, apo_auth_thread_hash("secret", hash), 0));
 	for (i = 0; i < APO_CHECKS_MAX + 10; i++)

@@ -55,7 +55,7 @@ static int connect_one(void)
 }
 
 /* What the loop is told now; NULL: nothing. */
-static struct apo_source *event(void)
+static struct apo_event_source *event(void)
 {
 	struct epoll_event one;
 
@@ -76,7 +76,7 @@ static const char *answer_to(int fd)
 
 static void expect_answer(int fd)
 {
-	struct apo_source *source;
+	struct apo_event_source *source;
 
 	cr_assert(eq(ptr, event(), &metrics.source));
 	apo_metrics_on_connection(&metrics, NOW);
