@@ -31,9 +31,9 @@ complain(char *text, int error, const char *format, ...)
 	return error;
 }
 
-struct disk_key disk_key(uint64_t peer, uint64_t number)
+struct rudpmsg_disk_key rudpmsg_disk_key(uint64_t peer, uint64_t number)
 {
-	struct disk_key key;
+	struct rudpmsg_disk_key key;
 	struct rudp_writer writer = rudp_writer(key.bytes, sizeof key.bytes);
 
 	rudp_write_u64(&writer, peer);
@@ -100,7 +100,7 @@ static int check_pages(int fd, off_t size)
 
 	if (file == MAP_FAILED)
 		return -errno;
-	rc = disk_check(file, (size_t)size);
+	rc = rudpmsg_disk_check(file, (size_t)size);
 	munmap(file, (size_t)size);
 	return rc;
 }
@@ -154,7 +154,7 @@ static int open_env(struct rudpmsg_disk *disk, const char *directory, off_t size
 	if (rc)
 		return complain(text, rc > 0 ? -rc : -EBADMSG, "cannot open %s: %s", path,
 				mdb_strerror(rc));
-	rc = disk_claim(disk, (uint64_t)size);
+	rc = rudpmsg_disk_claim(disk, (uint64_t)size);
 	if (rc < 0)
 		return complain(text, rc, "no room for the store %s: %s", directory, strerror(-rc));
 	return 0;
@@ -226,7 +226,7 @@ static int enter(struct rudpmsg_disk *disk, MDB_txn *txn, const char *name, char
 	int rc = open_databases(disk, txn, fresh ? MDB_CREATE : 0);
 
 	if (rc)
-		return complain(text, rc == MDB_NOTFOUND ? -EBADMSG : disk_error(rc),
+		return complain(text, rc == MDB_NOTFOUND ? -EBADMSG : rudpmsg_disk_error(rc),
 				"the file is no store of rudpmsg: %s", mdb_strerror(rc));
 	if (fresh)
 		mark = new_mark(name);
@@ -237,7 +237,8 @@ static int enter(struct rudpmsg_disk *disk, MDB_txn *txn, const char *name, char
 	disk->run = ++mark.run;
 	value.mv_size = rudpmsg_mark_write(bytes, &mark);
 	rc = mdb_put(txn, disk->marks, &key, &value, 0);
-	return rc ? complain(text, disk_error(rc), "cannot write: %s", mdb_strerror(rc)) : 0;
+	return rc ? complain(text, rudpmsg_disk_error(rc), "cannot write: %s", mdb_strerror(rc))
+		  : 0;
 }
 
 static int begin_run(struct rudpmsg_disk *disk, const char *name, char *text)
@@ -246,14 +247,15 @@ static int begin_run(struct rudpmsg_disk *disk, const char *name, char *text)
 	int rc = mdb_txn_begin(disk->env, NULL, 0, &txn);
 
 	if (rc)
-		return complain(text, disk_error(rc), "cannot write: %s", mdb_strerror(rc));
+		return complain(text, rudpmsg_disk_error(rc), "cannot write: %s", mdb_strerror(rc));
 	rc = enter(disk, txn, name, text);
 	if (rc < 0) {
 		mdb_txn_abort(txn);
 		return rc;
 	}
 	rc = mdb_txn_commit(txn);
-	return rc ? complain(text, disk_error(rc), "cannot write: %s", mdb_strerror(rc)) : 0;
+	return rc ? complain(text, rudpmsg_disk_error(rc), "cannot write: %s", mdb_strerror(rc))
+		  : 0;
 }
 
 int rudpmsg_disk_open(struct rudpmsg_disk **out, const char *directory, const char *name,
@@ -356,7 +358,7 @@ static int restore_received(struct loading *loading, uint64_t peer, uint64_t num
 static int load_messages(struct loading *loading, MDB_cursor *cursor, uint64_t peer,
 			 int (*restore)(struct loading *, uint64_t, uint64_t, const MDB_val *))
 {
-	struct disk_key at = disk_key(peer, 0);
+	struct rudpmsg_disk_key at = rudpmsg_disk_key(peer, 0);
 	MDB_val key = {sizeof at, &at}, value;
 	uint64_t owner, number;
 	int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
@@ -372,7 +374,7 @@ static int load_messages(struct loading *loading, MDB_cursor *cursor, uint64_t p
 		loading->messages++;
 		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
 	}
-	return rc == MDB_NOTFOUND ? 0 : disk_error(rc);
+	return rc == MDB_NOTFOUND ? 0 : rudpmsg_disk_error(rc);
 }
 
 static int load_peers(struct loading *loading)
@@ -396,7 +398,7 @@ static int load_peers(struct loading *loading)
 			return rc;
 		rc = mdb_cursor_get(loading->peers, &key, &value, MDB_NEXT);
 	}
-	return rc == MDB_NOTFOUND ? 0 : disk_error(rc);
+	return rc == MDB_NOTFOUND ? 0 : rudpmsg_disk_error(rc);
 }
 
 /* Messages of nobody would never be found again. */
@@ -408,7 +410,7 @@ static int check_counts(const struct rudpmsg_disk *disk, const struct loading *l
 	if (rc == 0)
 		rc = mdb_stat(loading->txn, disk->received, &received);
 	if (rc)
-		return disk_error(rc);
+		return rudpmsg_disk_error(rc);
 	return loading->messages == sent.ms_entries + received.ms_entries ? 0 : -EBADMSG;
 }
 
@@ -420,7 +422,7 @@ static int load(struct rudpmsg_disk *disk, struct loading *loading)
 		rc = mdb_cursor_open(loading->txn, disk->sent, &loading->sent);
 	if (rc == 0)
 		rc = mdb_cursor_open(loading->txn, disk->received, &loading->received);
-	rc = disk_error(rc);
+	rc = rudpmsg_disk_error(rc);
 	if (rc == 0)
 		rc = load_peers(loading);
 	if (rc == 0)
@@ -432,7 +434,7 @@ int rudpmsg_disk_load(struct rudpmsg_disk *disk, struct rudpmsg_hub *hub, int64_
 		      char text[RUDPMSG_ERROR_TEXT_SIZE])
 {
 	struct loading loading = {.hub = hub};
-	int rc = disk_error(mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &loading.txn));
+	int rc = rudpmsg_disk_error(mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &loading.txn));
 
 	if (rc == 0)
 		rc = load(disk, &loading);

@@ -237,7 +237,7 @@ static bool read_metas(const uint8_t *file, size_t size, struct meta *newest, si
 	return newest->last_page >= 1 && newest->last_page < size / *page_bytes;
 }
 
-int disk_check(const uint8_t *file, size_t size)
+int rudpmsg_disk_check(const uint8_t *file, size_t size)
 {
 	struct walk walk = {.file = file};
 	struct meta meta;

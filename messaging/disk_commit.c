@@ -15,7 +15,7 @@ struct change {
 	MDB_cursor *put_sent, *put_received, *cut_sent, *cut_received;
 };
 
-int disk_error(int rc)
+int rudpmsg_disk_error(int rc)
 {
 	if (rc > 0)
 		return -rc;
@@ -34,7 +34,7 @@ static int claim(struct rudpmsg_disk *disk, uint64_t bytes)
 	int rc = mdb_env_get_fd(disk->env, &fd);
 
 	if (rc)
-		return disk_error(rc);
+		return rudpmsg_disk_error(rc);
 	while (fallocate(fd, 0, 0, (off_t)bytes) < 0) {
 		if (errno == EOPNOTSUPP || errno == ENOSYS)
 			return 0;
@@ -57,13 +57,13 @@ static int grow(struct rudpmsg_disk *disk, uint64_t map_bytes)
 	rc = claim(disk, map_bytes + RESERVE_BYTES);
 	if (rc < 0)
 		return rc;
-	rc = disk_error(mdb_env_set_mapsize(disk->env, map_bytes));
+	rc = rudpmsg_disk_error(mdb_env_set_mapsize(disk->env, map_bytes));
 	if (rc == 0)
 		disk->map_bytes = map_bytes;
 	return rc;
 }
 
-int disk_claim(struct rudpmsg_disk *disk, uint64_t file_bytes)
+int rudpmsg_disk_claim(struct rudpmsg_disk *disk, uint64_t file_bytes)
 {
 	int rc;
 
@@ -73,7 +73,7 @@ int disk_claim(struct rudpmsg_disk *disk, uint64_t file_bytes)
 	if (rc < 0 && (rc != -ENOSPC || file_bytes == 0))
 		return rc;
 	/* Counting the run may use the reserve. */
-	return disk_error(mdb_env_set_mapsize(disk->env, disk->map_bytes + RESERVE_BYTES));
+	return rudpmsg_disk_error(mdb_env_set_mapsize(disk->env, disk->map_bytes + RESERVE_BYTES));
 }
 
 static int grow_more(struct rudpmsg_disk *disk)
@@ -91,7 +91,7 @@ static int grow_more(struct rudpmsg_disk *disk)
 
 static int put_sent(struct change *change, const struct rudpmsg_op *op)
 {
-	struct disk_key at = disk_key(op->peer, op->from);
+	struct rudpmsg_disk_key at = rudpmsg_disk_key(op->peer, op->from);
 	MDB_val key = {sizeof at, &at}, value = {RUDPMSG_SENT_HEAD_BYTES + op->length, NULL};
 	int rc = mdb_cursor_put(change->put_sent, &key, &value, MDB_RESERVE);
 
@@ -105,7 +105,7 @@ static int put_sent(struct change *change, const struct rudpmsg_op *op)
 static int put_received(struct change *change, const struct rudpmsg_op *op)
 {
 	struct rudpmsg_received record = {op->stream, op->id, op->bytes, op->length};
-	struct disk_key at = disk_key(op->peer, op->from);
+	struct rudpmsg_disk_key at = rudpmsg_disk_key(op->peer, op->from);
 	MDB_val key = {sizeof at, &at}, value = {RUDPMSG_RECEIVED_HEAD_BYTES + op->length, NULL};
 	int rc = mdb_cursor_put(change->put_received, &key, &value, MDB_RESERVE);
 
@@ -119,7 +119,7 @@ static int put_received(struct change *change, const struct rudpmsg_op *op)
 /* All of the peer's from number from to number to. */
 static int cut(MDB_cursor *cursor, uint64_t peer, uint64_t from, uint64_t to)
 {
-	struct disk_key at = disk_key(peer, from), end = disk_key(peer, to);
+	struct rudpmsg_disk_key at = rudpmsg_disk_key(peer, from), end = rudpmsg_disk_key(peer, to);
 	MDB_val key = {sizeof at, &at}, value;
 	int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
 
@@ -134,7 +134,7 @@ static int cut(MDB_cursor *cursor, uint64_t peer, uint64_t from, uint64_t to)
 static int put_peer(const struct rudpmsg_disk *disk, struct change *change,
 		    const struct rudpmsg_op *op)
 {
-	struct disk_key at = disk_key(op->peer, 0);
+	struct rudpmsg_disk_key at = rudpmsg_disk_key(op->peer, 0);
 	MDB_val key = {sizeof op->peer, &at}, value = {op->length, (void *)(uintptr_t)op->bytes};
 	int rc = mdb_put(change->txn, disk->peers, &key, &value, 0);
 
@@ -144,7 +144,7 @@ static int put_peer(const struct rudpmsg_disk *disk, struct change *change,
 static int delete_peer(const struct rudpmsg_disk *disk, struct change *change,
 		       const struct rudpmsg_op *op)
 {
-	struct disk_key at = disk_key(op->peer, 0);
+	struct rudpmsg_disk_key at = rudpmsg_disk_key(op->peer, 0);
 	MDB_val key = {sizeof op->peer, &at};
 	int rc = mdb_del(change->txn, disk->peers, &key, NULL);
 
@@ -229,7 +229,7 @@ static int let_go(struct rudpmsg_disk *disk)
 	if (rc == 0)
 		rc = mdb_txn_begin(disk->env, NULL, 0, &txn);
 	if (rc)
-		return disk_error(rc);
+		return rudpmsg_disk_error(rc);
 	rc = mdb_get(txn, disk->marks, &key, &value);
 	if (rc == 0 && value.mv_size <= sizeof bytes) {
 		memcpy(bytes, value.mv_data, value.mv_size);
@@ -237,9 +237,9 @@ static int let_go(struct rudpmsg_disk *disk)
 		rc = mdb_put(txn, disk->marks, &key, &value, 0);
 	}
 	if (rc == 0)
-		return disk_error(mdb_txn_commit(txn));
+		return rudpmsg_disk_error(mdb_txn_commit(txn));
 	mdb_txn_abort(txn);
-	return disk_error(rc);
+	return rudpmsg_disk_error(rc);
 }
 
 int rudpmsg_disk_commit(struct rudpmsg_disk *disk, const struct rudpmsg_batch *batch)
@@ -253,7 +253,7 @@ int rudpmsg_disk_commit(struct rudpmsg_disk *disk, const struct rudpmsg_batch *b
 			return 0;
 		}
 		if (lmdb != MDB_MAP_FULL || batch->puts == 0)
-			rc = disk_error(lmdb);
+			rc = rudpmsg_disk_error(lmdb);
 		else
 			rc = grow_more(disk);
 		if (rc == -ENOSPC && batch->puts > 0 && disk->has_freed)

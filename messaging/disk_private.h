@@ -20,20 +20,20 @@ struct rudpmsg_disk {
 	uint64_t run;
 };
 
-struct disk_key {
+struct rudpmsg_disk_key {
 	uint8_t bytes[KEY_BYTES];
 };
 
 /* The key of a message, or with number 0 of the peer (its first 8 bytes). */
-struct disk_key disk_key(uint64_t peer, uint64_t number);
+struct rudpmsg_disk_key rudpmsg_disk_key(uint64_t peer, uint64_t number);
 
 /* A negative errno value for what LMDB has returned; 0 stays 0. */
-int disk_error(int rc);
+int rudpmsg_disk_error(int rc);
 
 #define DISK_FIRST_BYTES ((uint64_t)4 << 20) /* of the map of a new store */
 
 /* The map and the room of a store that is opened, whose file has so many bytes. -ENOSPC for a new
  * one; one that is there can be opened when the disk is full, too. */
-int disk_claim(struct rudpmsg_disk *disk, uint64_t file_bytes);
+int rudpmsg_disk_claim(struct rudpmsg_disk *disk, uint64_t file_bytes);
 
 #endif

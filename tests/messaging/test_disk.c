@@ -328,7 +328,7 @@ Test(disk, a_damaged_store_is_refused_or_harmless, .timeout = 600)
 		at = i < 5000 ? (size_t)i : (size_t)random_below(&random, used);
 		was = bytes[at];
 		bytes[at] ^= (uint8_t)(1 + random_below(&random, 255));
-		if (disk_check(bytes, length) < 0) {
+		if (rudpmsg_disk_check(bytes, length) < 0) {
 			refused++;
 		} else if (i % 100 == 0) {
 			write_file(file, bytes, used);
@@ -353,7 +353,7 @@ Test(disk, a_store_that_was_cut_off_is_refused)
 
 	fill_store();
 	bytes = read_file(&length);
-	cr_assert(eq(int, disk_check(bytes, length), 0));
+	cr_assert(eq(int, rudpmsg_disk_check(bytes, length), 0));
 	for (used = used_of(bytes, length); used > 4096; used -= 4096) {
 		cr_assert(eq(int, truncate(file, (off_t)used - 4096), 0));
 		cr_assert(eq(int, open_store("alpha"), -EBADMSG), "%zu", used);
