@@ -31,11 +31,11 @@ static void bbr_init(struct rudp_cc *cc, int64_t now_at_ns)
 		.probe_up_acked_per_inc = BBR_INFINITE,
 		.random = (uint64_t)now_at_ns,
 	};
-	cc->cwnd_bytes = bbr_initial_window_bytes(cc);
-	bbr_reset_shortterm(b);
-	bbr_bound_bw(b);
-	bbr_enter_startup(cc);
-	bbr_init_pacing(cc, RUDP_RTT_INITIAL_NS);
+	cc->cwnd_bytes = rudp_bbr_initial_window_bytes(cc);
+	rudp_bbr_reset_shortterm(b);
+	rudp_bbr_bound_bw(b);
+	rudp_bbr_enter_startup(cc);
+	rudp_bbr_init_pacing(cc, RUDP_RTT_INITIAL_NS);
 }
 
 static void bbr_on_sent(struct rudp_cc *cc, uint64_t number, uint64_t bytes,
@@ -44,7 +44,7 @@ static void bbr_on_sent(struct rudp_cc *cc, uint64_t number, uint64_t bytes,
 	struct bbr *b = bbr_of(cc);
 
 	(void)inflight_bytes;
-	bbr_note_train_sent(b, number, now_at_ns);
+	rudp_bbr_note_train_sent(b, number, now_at_ns);
 	b->next_number = bbr_max(b->next_number, number + 1);
 	b->now.sent_bytes += bytes;
 }
@@ -73,19 +73,19 @@ static void update_model(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	take_sample(b, ack);
 	if (ack->cwnd_limited)
 		b->limited_until_number = b->next_number;
-	bbr_note_rtt(b, ack);
-	bbr_note_train_acked(b, ack);
+	rudp_bbr_note_rtt(b, ack);
+	rudp_bbr_note_train_acked(b, ack);
 	if (ack->ecn_ce_new > 0) {
 		b->now.marked_bytes += ack->ecn_ce_new * cc->datagram_bytes;
 		b->mark_in_round = true;
 	}
-	bbr_update_round(cc, ack);
+	rudp_bbr_update_round(cc, ack);
 	if (b->round_start)
-		bbr_close_loss_account(cc);
-	bbr_update_latest(b, ack);
-	bbr_update_max_bw(b, ack);
-	bbr_adapt_lower_bounds(cc);
-	bbr_update_extra_acked(cc, ack);
+		rudp_bbr_close_loss_account(cc);
+	rudp_bbr_update_latest(b, ack);
+	rudp_bbr_update_max_bw(b, ack);
+	rudp_bbr_adapt_lower_bounds(cc);
+	rudp_bbr_update_extra_acked(cc, ack);
 }
 
 static void bbr_on_ack(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
@@ -95,19 +95,19 @@ static void bbr_on_ack(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	b->next_number = bbr_max(b->next_number, ack->next_number);
 	if (ack->has_rtt && !b->has_seen_rtt) {
 		b->has_seen_rtt = true;
-		bbr_init_pacing(cc, ack->rtt->latest_ns);
+		rudp_bbr_init_pacing(cc, ack->rtt->latest_ns);
 	}
 	update_model(cc, ack);
-	bbr_check_full_bw(b);
-	bbr_check_startup_done(cc, ack);
-	bbr_check_drain_done(cc, ack);
-	bbr_update_cycle(cc, ack);
-	bbr_check_fall(cc, ack);
-	bbr_update_min_rtt(b, ack);
-	bbr_check_probe_rtt(cc, ack);
-	bbr_advance_latest(b, ack);
-	bbr_bound_bw(b);
-	bbr_set_control(cc, ack);
+	rudp_bbr_check_full_bw(b);
+	rudp_bbr_check_startup_done(cc, ack);
+	rudp_bbr_check_drain_done(cc, ack);
+	rudp_bbr_update_cycle(cc, ack);
+	rudp_bbr_check_fall(cc, ack);
+	rudp_bbr_update_min_rtt(b, ack);
+	rudp_bbr_check_probe_rtt(cc, ack);
+	rudp_bbr_advance_latest(b, ack);
+	rudp_bbr_bound_bw(b);
+	rudp_bbr_set_control(cc, ack);
 }
 
 /*
@@ -119,10 +119,10 @@ static void bbr_on_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
 	struct bbr *b = bbr_of(cc);
 
 	b->next_number = bbr_max(b->next_number, loss->next_number);
-	bbr_note_loss(cc, loss);
+	rudp_bbr_note_loss(cc, loss);
 	if (loss->persistent_congestion) {
-		bbr_save_cwnd(cc);
-		cc->cwnd_bytes = bbr_cwnd_min_bytes(cc);
+		rudp_bbr_save_cwnd(cc);
+		cc->cwnd_bytes = rudp_bbr_cwnd_min_bytes(cc);
 	}
 }
 
@@ -134,10 +134,10 @@ static void bbr_on_idle_restart(struct rudp_cc *cc, int64_t now_at_ns)
 	b->extra_acked_since_at_ns = now_at_ns;
 	b->extra_acked_sum = 0;
 	b->now.app_limited = true;
-	if (bbr_is_probe_bw(b))
-		bbr_set_pacing_with_gain(cc, BBR_CRUISE_PACING_GAIN);
+	if (rudp_bbr_is_probe_bw(b))
+		rudp_bbr_set_pacing_with_gain(cc, BBR_CRUISE_PACING_GAIN);
 	else if (b->state == BBR_PROBE_RTT)
-		bbr_check_probe_rtt_done(cc, now_at_ns);
+		rudp_bbr_check_probe_rtt_done(cc, now_at_ns);
 }
 
 static void bbr_on_mtu(struct rudp_cc *cc, uint32_t datagram_bytes)
@@ -146,7 +146,7 @@ static void bbr_on_mtu(struct rudp_cc *cc, uint32_t datagram_bytes)
 
 	assert(datagram_bytes > 0);
 	cc->datagram_bytes = datagram_bytes;
-	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, bbr_cwnd_min_bytes(cc));
+	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, rudp_bbr_cwnd_min_bytes(cc));
 	cc->send_quantum_bytes = rudp_cc_quantum_bytes(cc->pacing_bytes_per_s, b->min_rtt_ns,
 						       datagram_bytes);
 }
@@ -168,9 +168,10 @@ static bool bbr_measured(const struct rudp_cc *cc, struct rudp_cc_measured *out)
 	 * Start-up would have gone so far by them, had there been more to send; where what an earlier
 	 * one had measured has left at once, and met no queue, they have been right twice.
 	 */
-	if (!b->full_bw_reached && bbr_are_trains_sure(b))
-		out->bytes_per_s = bbr_max(b->bw, b->has_jumped ? bbr_train_rate_bytes_per_s(b)
-								: bbr_train_target_bytes_per_s(b));
+	if (!b->full_bw_reached && rudp_bbr_are_trains_sure(b))
+		out->bytes_per_s =
+			bbr_max(b->bw, b->has_jumped ? rudp_bbr_train_rate_bytes_per_s(b)
+						     : rudp_bbr_train_target_bytes_per_s(b));
 	return true;
 }
 
@@ -180,13 +181,13 @@ const struct rudp_cc_ops rudp_cc_bbr = {
 	.on_sent = bbr_on_sent,
 	.on_ack = bbr_on_ack,
 	.on_loss = bbr_on_loss,
-	.on_spurious = bbr_take_spurious,
+	.on_spurious = rudp_bbr_take_spurious,
 	.on_idle_restart = bbr_on_idle_restart,
 	.on_mtu = bbr_on_mtu,
 	.measured = bbr_measured,
-	.share = bbr_share,
-	.jump = bbr_jump,
-	.expect_rtt = bbr_expect_rtt,
-	.flow = bbr_flow,
-	.shift = bbr_shift,
+	.share = rudp_bbr_share,
+	.jump = rudp_bbr_jump,
+	.expect_rtt = rudp_bbr_expect_rtt,
+	.flow = rudp_bbr_flow,
+	.shift = rudp_bbr_shift,
 };

@@ -10,7 +10,8 @@
  * together with evidence, any of:
  *
  *   queue      the smallest RTT of the last or the current round is above the round trip without a
- *              queue (bbr_drained_rtt_ns) by min_rtt / 8 + 4 ms: even the luckiest packet has waited;
+ *              queue (rudp_bbr_drained_rtt_ns) by min_rtt / 8 + 4 ms: even the luckiest packet has
+ *   waited;
  *   shortfall  in two rounds in a row, neither idle nor limited by the application, bytes delivered
  *              and lost per second were under 80 % of the bytes sent per second in the round before:
  *              more is missing than the losses explain;
@@ -101,7 +102,7 @@
  * that it stands through all its losses. (cc_bbr_unresponsive.c)
  *
  * Several between the same two hosts are a group (flow_group.h) that shares its bandwidth out: the
- * whole model of each goes on in proportion (bbr_shift). They probe together, and empty the queue
+ * whole model of each goes on in proportion (rudp_bbr_shift). They probe together, and empty the queue
  * together: who is asked to joins in after half of its own time. Reno, with which the time between
  * probes keeps pace, is then one with the windows of all. Beside a flow that is foreign or unresponsive
  * each probes for itself.
@@ -424,103 +425,103 @@ static inline uint64_t bbr_max(uint64_t a, uint64_t b)
 }
 
 /* States (cc_bbr_states.c). */
-void bbr_enter(struct rudp_cc *cc, enum bbr_state next);
-bool bbr_is_probe_bw(const struct bbr *b);
-bool bbr_is_probing(const struct bbr *b);
-void bbr_enter_startup(struct rudp_cc *cc);
-void bbr_start_again(struct rudp_cc *cc, int64_t base_ns);
-void bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
-void bbr_start_drain(struct rudp_cc *cc);
-void bbr_check_drained(struct rudp_cc *cc);
-void bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void rudp_bbr_enter(struct rudp_cc *cc, enum bbr_state next);
+bool rudp_bbr_is_probe_bw(const struct bbr *b);
+bool rudp_bbr_is_probing(const struct bbr *b);
+void rudp_bbr_enter_startup(struct rudp_cc *cc);
+void rudp_bbr_start_again(struct rudp_cc *cc, int64_t base_ns);
+void rudp_bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void rudp_bbr_start_drain(struct rudp_cc *cc);
+void rudp_bbr_check_drained(struct rudp_cc *cc);
+void rudp_bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 
 /* A path that becomes slower (cc_bbr_fall.c). */
-void bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void rudp_bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 
 /* The cycle of PROBE_BW (cc_bbr_cycle.c). */
-void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns);
-void bbr_start_cruise(struct rudp_cc *cc);
-void bbr_start_refill(struct rudp_cc *cc);
-void bbr_update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
-uint64_t bbr_with_headroom(const struct rudp_cc *cc);
+void rudp_bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns);
+void rudp_bbr_start_cruise(struct rudp_cc *cc);
+void rudp_bbr_start_refill(struct rudp_cc *cc);
+void rudp_bbr_update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+uint64_t rudp_bbr_with_headroom(const struct rudp_cc *cc);
 
 /* Rounds, bandwidth, aggregation, full pipe (cc_bbr_model.c). */
-void bbr_start_round(struct bbr *b);
-void bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
-void bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack);
-void bbr_advance_max_bw(struct bbr *b);
-void bbr_update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
-uint64_t bbr_extra_acked(const struct bbr *b);
-void bbr_reset_full_bw(struct bbr *b);
-void bbr_check_full_bw(struct bbr *b);
-void bbr_bound_bw(struct bbr *b);
+void rudp_bbr_start_round(struct bbr *b);
+void rudp_bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void rudp_bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack);
+void rudp_bbr_advance_max_bw(struct bbr *b);
+void rudp_bbr_update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+uint64_t rudp_bbr_extra_acked(const struct bbr *b);
+void rudp_bbr_reset_full_bw(struct bbr *b);
+void rudp_bbr_check_full_bw(struct bbr *b);
+void rudp_bbr_bound_bw(struct bbr *b);
 
 /* Trains of packets and the growth that they allow (cc_bbr_train.c). */
-void bbr_note_train_sent(struct bbr *b, uint64_t number, int64_t now_at_ns);
-void bbr_note_train_acked(struct bbr *b, const struct rudp_cc_ack *ack);
-bool bbr_wants_trains(const struct bbr *b);
-bool bbr_may_trains_grow(const struct bbr *b, const struct rudp_cc_ack *ack);
+void rudp_bbr_note_train_sent(struct bbr *b, uint64_t number, int64_t now_at_ns);
+void rudp_bbr_note_train_acked(struct bbr *b, const struct rudp_cc_ack *ack);
+bool rudp_bbr_wants_trains(const struct bbr *b);
+bool rudp_bbr_may_trains_grow(const struct bbr *b, const struct rudp_cc_ack *ack);
 /* What they say, and how much of it start-up believes; there are some. */
-uint64_t bbr_train_rate_bytes_per_s(const struct bbr *b);
-uint64_t bbr_train_target_bytes_per_s(const struct bbr *b);
-bool bbr_are_trains_sure(const struct bbr *b);
-bool bbr_is_far_by_trains(const struct rudp_cc *cc);
-uint64_t bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+uint64_t rudp_bbr_train_rate_bytes_per_s(const struct bbr *b);
+uint64_t rudp_bbr_train_target_bytes_per_s(const struct bbr *b);
+bool rudp_bbr_are_trains_sure(const struct bbr *b);
+bool rudp_bbr_is_far_by_trains(const struct rudp_cc *cc);
+uint64_t rudp_bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 
 /* Delay: min_rtt, PROBE_RTT, the delay signal (cc_bbr_rtt.c). */
-void bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
-int64_t bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns);
-bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns);
-int64_t bbr_drained_rtt_ns(const struct bbr *b);
-void bbr_note_drained(struct bbr *b);
-bool bbr_had_round_delay(const struct bbr *b);
-bool bbr_has_probe_delay(const struct bbr *b);
-void bbr_expect_rtt(struct rudp_cc *cc, int64_t base_rtt_ns);
-void bbr_update_min_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
-void bbr_check_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
-void bbr_check_probe_rtt_done(struct rudp_cc *cc, int64_t now_at_ns);
+void rudp_bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
+int64_t rudp_bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns);
+bool rudp_bbr_has_delay_grown(const struct bbr *b, int64_t base_ns);
+int64_t rudp_bbr_drained_rtt_ns(const struct bbr *b);
+void rudp_bbr_note_drained(struct bbr *b);
+bool rudp_bbr_had_round_delay(const struct bbr *b);
+bool rudp_bbr_has_probe_delay(const struct bbr *b);
+void rudp_bbr_expect_rtt(struct rudp_cc *cc, int64_t base_rtt_ns);
+void rudp_bbr_update_min_rtt(struct bbr *b, const struct rudp_cc_ack *ack);
+void rudp_bbr_check_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void rudp_bbr_check_probe_rtt_done(struct rudp_cc *cc, int64_t now_at_ns);
 
 /* Loss and its evidence, bounds, undo (cc_bbr_loss.c). */
-void bbr_note_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss);
-void bbr_update_latest(struct bbr *b, const struct rudp_cc_ack *ack);
-void bbr_advance_latest(struct bbr *b, const struct rudp_cc_ack *ack);
-void bbr_adapt_lower_bounds(struct rudp_cc *cc);
-void bbr_reset_congestion_signals(struct bbr *b);
-void bbr_reset_shortterm(struct bbr *b);
-void bbr_close_loss_account(struct rudp_cc *cc);
-void bbr_start_settling(struct bbr *b);
-void bbr_stop_draining(struct bbr *b);
-bool bbr_is_queue_evident(const struct bbr *b);
-bool bbr_has_startup_loss(const struct rudp_cc *cc);
-bool bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void rudp_bbr_note_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss);
+void rudp_bbr_update_latest(struct bbr *b, const struct rudp_cc_ack *ack);
+void rudp_bbr_advance_latest(struct bbr *b, const struct rudp_cc_ack *ack);
+void rudp_bbr_adapt_lower_bounds(struct rudp_cc *cc);
+void rudp_bbr_reset_congestion_signals(struct bbr *b);
+void rudp_bbr_reset_shortterm(struct bbr *b);
+void rudp_bbr_close_loss_account(struct rudp_cc *cc);
+void rudp_bbr_start_settling(struct bbr *b);
+void rudp_bbr_stop_draining(struct bbr *b);
+bool rudp_bbr_is_queue_evident(const struct bbr *b);
+bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc);
+bool rudp_bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 
 /* Who does not answer losses (cc_bbr_unresponsive.c). */
-void bbr_look_for_unresponsive(struct bbr *b);
-bool bbr_is_beside_unresponsive(const struct bbr *b);
-bool bbr_is_loss_answered(const struct bbr *b);
+void rudp_bbr_look_for_unresponsive(struct bbr *b);
+bool rudp_bbr_is_beside_unresponsive(const struct bbr *b);
+bool rudp_bbr_is_loss_answered(const struct bbr *b);
 
 /* Among others between the same hosts (cc_bbr_flow.c). */
-bool bbr_flow(const struct rudp_cc *cc, struct rudp_cc_flow *out);
-void bbr_shift(struct rudp_cc *cc, uint64_t bytes_per_s);
+bool rudp_bbr_flow(const struct rudp_cc *cc, struct rudp_cc_flow *out);
+void rudp_bbr_shift(struct rudp_cc *cc, uint64_t bytes_per_s);
 
 /* Undo of spurious losses (cc_bbr_undo.c). */
-void bbr_save_for_undo(struct rudp_cc *cc, const struct rudp_cc_loss *loss);
-void bbr_take_spurious(struct rudp_cc *cc, const struct rudp_cc_spurious *spurious);
+void rudp_bbr_save_for_undo(struct rudp_cc *cc, const struct rudp_cc_loss *loss);
+void rudp_bbr_take_spurious(struct rudp_cc *cc, const struct rudp_cc_spurious *spurious);
 
 /* Pacing rate, quantum, window (cc_bbr_control.c). */
-uint64_t bbr_cwnd_min_bytes(const struct rudp_cc *cc);
-uint64_t bbr_initial_window_bytes(const struct rudp_cc *cc);
-uint64_t bbr_bdp_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent);
-uint64_t bbr_inflight_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent);
-uint64_t bbr_gain_bytes(const struct rudp_cc *cc);
-uint64_t bbr_target_inflight_bytes(const struct rudp_cc *cc);
-uint64_t bbr_probe_rtt_cwnd_bytes(const struct rudp_cc *cc);
-void bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns);
-void bbr_share(struct rudp_cc *cc, uint32_t starters);
-void bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns);
-void bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent);
-void bbr_set_control(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
-void bbr_save_cwnd(struct rudp_cc *cc);
-void bbr_restore_cwnd(struct rudp_cc *cc);
+uint64_t rudp_bbr_cwnd_min_bytes(const struct rudp_cc *cc);
+uint64_t rudp_bbr_initial_window_bytes(const struct rudp_cc *cc);
+uint64_t rudp_bbr_bdp_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent);
+uint64_t rudp_bbr_inflight_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain_percent);
+uint64_t rudp_bbr_gain_bytes(const struct rudp_cc *cc);
+uint64_t rudp_bbr_target_inflight_bytes(const struct rudp_cc *cc);
+uint64_t rudp_bbr_probe_rtt_cwnd_bytes(const struct rudp_cc *cc);
+void rudp_bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns);
+void rudp_bbr_share(struct rudp_cc *cc, uint32_t starters);
+void rudp_bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns);
+void rudp_bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent);
+void rudp_bbr_set_control(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
+void rudp_bbr_save_cwnd(struct rudp_cc *cc);
+void rudp_bbr_restore_cwnd(struct rudp_cc *cc);
 
 #endif

@@ -51,11 +51,11 @@ static void note_growth(struct bbr *b, int64_t now_at_ns)
 		b->has_probed = false;
 }
 
-void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
+void rudp_bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
 {
 	struct bbr *b = bbr_of(cc);
 
-	bbr_reset_congestion_signals(b);
+	rudp_bbr_reset_congestion_signals(b);
 	b->probe_up_acked_per_inc = BBR_INFINITE;
 	pick_probe_wait(b, now_at_ns);
 	if (b->state == BBR_UP)
@@ -63,29 +63,29 @@ void bbr_start_down(struct rudp_cc *cc, int64_t now_at_ns)
 	if (!b->has_probed)
 		pick_first_wait(b);
 	b->cycle_at_ns = now_at_ns;
-	bbr_start_settling(b);
+	rudp_bbr_start_settling(b);
 	b->ack_phase = BBR_ACKS_PROBE_STOPPING;
-	bbr_start_round(b);
-	bbr_enter(cc, BBR_DOWN);
+	rudp_bbr_start_round(b);
+	rudp_bbr_enter(cc, BBR_DOWN);
 }
 
-void bbr_start_cruise(struct rudp_cc *cc)
+void rudp_bbr_start_cruise(struct rudp_cc *cc)
 {
-	bbr_stop_draining(bbr_of(cc));
-	bbr_enter(cc, BBR_CRUISE);
+	rudp_bbr_stop_draining(bbr_of(cc));
+	rudp_bbr_enter(cc, BBR_CRUISE);
 }
 
-void bbr_start_refill(struct rudp_cc *cc)
+void rudp_bbr_start_refill(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 
-	bbr_reset_shortterm(b);
+	rudp_bbr_reset_shortterm(b);
 	b->probe_up_rounds = 0;
 	b->probe_up_acked = 0;
 	b->prev_probe_precautionary = false;
 	b->ack_phase = BBR_ACKS_REFILLING;
-	bbr_start_round(b);
-	bbr_enter(cc, BBR_REFILL);
+	rudp_bbr_start_round(b);
+	rudp_bbr_enter(cc, BBR_REFILL);
 }
 
 static void raise_slope(struct rudp_cc *cc)
@@ -105,9 +105,9 @@ static void raise_slope(struct rudp_cc *cc)
  */
 static uint64_t first_extra_bytes(const struct bbr *b)
 {
-	int64_t bound_ns = bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	int64_t bound_ns = rudp_bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 
-	if (b->foreign || bbr_is_queue_evident(b))
+	if (b->foreign || rudp_bbr_is_queue_evident(b))
 		return BBR_INFINITE;
 	return rudp_cc_mul_div(rudp_cc_bytes_in(b->bw, bound_ns), BBR_UP_EXTRA_GAIN, 100);
 }
@@ -127,8 +127,8 @@ static void raise_extra(struct bbr *b)
 static bool is_alone(const struct bbr *b)
 {
 	return !b->foreign && b->up_base_ns != RUDP_NEVER &&
-	       b->up_base_ns <=
-		       bbr_drained_rtt_ns(b) + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	       b->up_base_ns <= rudp_bbr_drained_rtt_ns(b) +
+					rudp_bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 }
 
 static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
@@ -137,8 +137,8 @@ static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 
 	b->is_bw_probe_sample = true;
 	b->ack_phase = BBR_ACKS_PROBE_STARTING;
-	bbr_start_round(b);
-	bbr_reset_full_bw(b);
+	rudp_bbr_start_round(b);
+	rudp_bbr_reset_full_bw(b);
 	b->full_bw = b->last.bw_max;
 	b->up_base_ns = b->last.rtt_min_ns;
 	b->up_spread_ns = b->last.delay_max_ns - b->last.rtt_min_ns;
@@ -150,7 +150,7 @@ static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	b->up_limited = false;
 	b->up_at_longterm = false;
 	b->up_rounds = 0;
-	bbr_enter(cc, BBR_UP);
+	rudp_bbr_enter(cc, BBR_UP);
 	raise_slope(cc);
 }
 
@@ -159,7 +159,7 @@ static bool is_together(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
-	return cc->flows > 1 && !b->foreign && !bbr_is_beside_unresponsive(b);
+	return cc->flows > 1 && !b->foreign && !rudp_bbr_is_beside_unresponsive(b);
 }
 
 /*
@@ -172,7 +172,7 @@ static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
 {
 	const struct bbr *b = bbr_of_const(cc);
 	uint64_t flows = is_together(cc) ? cc->flows : 1;
-	uint64_t reno_rounds = bbr_target_inflight_bytes(cc) * flows / cc->datagram_bytes;
+	uint64_t reno_rounds = rudp_bbr_target_inflight_bytes(cc) * flows / cc->datagram_bytes;
 	uint64_t most = b->up_alone ? BBR_ALONE_ROUNDS_MAX : BBR_RENO_ROUNDS_MAX;
 
 	if (varies(b, now_at_ns))
@@ -199,14 +199,14 @@ static void regain_bandwidth(struct bbr *b)
 	uint64_t least = b->max_bw / 100 * BBR_ALONE_LEAST;
 
 	if (!b->up_alone || !b->round_start || b->rounds_since_probe % BBR_RENO_ROUNDS_MAX != 0 ||
-	    bbr_had_round_delay(b) || b->bw >= least)
+	    rudp_bbr_had_round_delay(b) || b->bw >= least)
 		return;
-	bbr_reset_shortterm(b);
+	rudp_bbr_reset_shortterm(b);
 	b->bw_shortterm = least;
 }
 
 /* Leaves room below the bound for others. */
-uint64_t bbr_with_headroom(const struct rudp_cc *cc)
+uint64_t rudp_bbr_with_headroom(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 	uint64_t headroom;
@@ -215,7 +215,7 @@ uint64_t bbr_with_headroom(const struct rudp_cc *cc)
 		return BBR_INFINITE;
 	headroom = bbr_max(b->inflight_longterm / 100 * BBR_HEADROOM, cc->datagram_bytes);
 	return bbr_max(b->inflight_longterm - bbr_min(headroom, b->inflight_longterm),
-		       bbr_cwnd_min_bytes(cc));
+		       rudp_bbr_cwnd_min_bytes(cc));
 }
 
 /* What stands after so many rounds of draining is another's, who would take all that we leave. */
@@ -223,8 +223,8 @@ static bool is_time_to_cruise(const struct rudp_cc *cc, const struct rudp_cc_ack
 {
 	if (bbr_of_const(cc)->phase_rounds >= BBR_DOWN_ROUNDS_MAX)
 		return true;
-	return ack->inflight_bytes <= bbr_with_headroom(cc) &&
-	       ack->inflight_bytes <= bbr_inflight_bytes(cc, bbr_of_const(cc)->max_bw, 100);
+	return ack->inflight_bytes <= rudp_bbr_with_headroom(cc) &&
+	       ack->inflight_bytes <= rudp_bbr_inflight_bytes(cc, bbr_of_const(cc)->max_bw, 100);
 }
 
 /* The probe went to the bound, and a queue was what it met there, not loss: the bound was wrong, and
@@ -243,7 +243,7 @@ static void forget_longterm(struct bbr *b, const struct rudp_cc_ack *ack)
  */
 static bool is_delay_anothers(const struct bbr *b)
 {
-	return b->foreign || (bbr_is_beside_unresponsive(b) &&
+	return b->foreign || (rudp_bbr_is_beside_unresponsive(b) &&
 			      b->loss_peak_ppm < BBR_LOSS_THRESH * UINT64_C(10000));
 }
 
@@ -260,20 +260,20 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 		return true;
 	}
 	b->up_at_longterm |= ack->cwnd_limited && cc->cwnd_bytes >= b->inflight_longterm;
-	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && bbr_has_probe_delay(b) &&
+	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && rudp_bbr_has_probe_delay(b) &&
 	    !is_delay_anothers(b)) {
 		forget_longterm(b, ack);
 		return true;
 	}
 	if (b->round_start && b->up_rounds >= 2 && has_grown(b, BBR_UP_STARTUP_GROWTH)) {
-		bbr_start_again(cc, b->up_base_ns + rudp_time_max(b->up_spread_ns, 0));
+		rudp_bbr_start_again(cc, b->up_base_ns + rudp_time_max(b->up_spread_ns, 0));
 		return false;
 	}
 	b->up_limited |= ack->cwnd_limited;
 	raise_extra(b);
-	if (ack->cwnd_limited && cc->cwnd_bytes < bbr_gain_bytes(cc) &&
+	if (ack->cwnd_limited && cc->cwnd_bytes < rudp_bbr_gain_bytes(cc) &&
 	    (cc->cwnd_bytes >= b->inflight_longterm || b->up_extra_bytes < BBR_INFINITE)) {
-		bbr_reset_full_bw(b);
+		rudp_bbr_reset_full_bw(b);
 		b->full_bw = b->last.bw_max;
 		return false;
 	}
@@ -303,10 +303,10 @@ static void take_inflight_too_high(struct rudp_cc *cc, const struct rudp_cc_ack 
 	b->is_bw_probe_sample = false; /* one reaction a probe */
 	if (!b->app_limited)
 		b->inflight_longterm = bbr_max(ack->rate.inflight_at_send_bytes,
-					       bbr_target_inflight_bytes(cc) / 100 * BBR_BETA);
+					       rudp_bbr_target_inflight_bytes(cc) / 100 * BBR_BETA);
 	if (b->state == BBR_UP) {
 		b->undo.left_up = true;
-		bbr_start_down(cc, ack->now_at_ns);
+		rudp_bbr_start_down(cc, ack->now_at_ns);
 	}
 }
 
@@ -323,13 +323,13 @@ static bool advance_ack_phase(struct rudp_cc *cc)
 		return false;
 	b->is_bw_probe_sample = false;
 	b->ack_phase = BBR_ACKS_INIT;
-	if (!bbr_is_probe_bw(b))
+	if (!rudp_bbr_is_probe_bw(b))
 		return false;
 	if (!b->app_limited)
-		bbr_advance_max_bw(b);
+		rudp_bbr_advance_max_bw(b);
 	if (!b->prev_probe_precautionary || b->prev_probe_too_high)
 		return false;
-	bbr_start_refill(cc);
+	rudp_bbr_start_refill(cc);
 	return true;
 }
 
@@ -339,7 +339,7 @@ static bool adapt_longterm(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 
 	if (advance_ack_phase(cc))
 		return true;
-	if (b->is_bw_probe_sample && bbr_is_inflight_too_high(cc, ack)) {
+	if (b->is_bw_probe_sample && rudp_bbr_is_inflight_too_high(cc, ack)) {
 		bool was_up = b->state == BBR_UP;
 
 		take_inflight_too_high(cc, ack);
@@ -353,7 +353,7 @@ static bool adapt_longterm(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	return false;
 }
 
-void bbr_update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+void rudp_bbr_update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -362,13 +362,13 @@ void bbr_update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	switch (b->state) {
 	case BBR_DOWN:
 		if (is_time_to_probe(cc, ack->now_at_ns))
-			bbr_start_refill(cc);
+			rudp_bbr_start_refill(cc);
 		else if (is_time_to_cruise(cc, ack))
-			bbr_start_cruise(cc);
+			rudp_bbr_start_cruise(cc);
 		break;
 	case BBR_CRUISE:
 		if (is_time_to_probe(cc, ack->now_at_ns))
-			bbr_start_refill(cc);
+			rudp_bbr_start_refill(cc);
 		else
 			regain_bandwidth(b);
 		break;
@@ -379,7 +379,7 @@ void bbr_update_cycle(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	case BBR_UP:
 		if (is_time_to_go_down(cc, ack)) {
 			b->prev_probe_too_high = false;
-			bbr_start_down(cc, ack->now_at_ns);
+			rudp_bbr_start_down(cc, ack->now_at_ns);
 		}
 		break;
 	case BBR_STARTUP:

@@ -22,7 +22,8 @@ static void start_span(struct bbr *b, const struct rudp_cc_ack *ack)
 static bool is_fallen(const struct bbr *b, uint64_t rate)
 {
 	return !b->app_limited && b->fall_rtt_min_ns != RUDP_NEVER &&
-	       b->fall_rtt_min_ns > bbr_drained_rtt_ns(b) + b->min_rtt_ns / BBR_FALL_QUEUE_DIVISOR &&
+	       b->fall_rtt_min_ns >
+		       rudp_bbr_drained_rtt_ns(b) + b->min_rtt_ns / BBR_FALL_QUEUE_DIVISOR &&
 	       rate < b->bw / BBR_FALL_DIVISOR;
 }
 
@@ -35,15 +36,15 @@ static void take_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64_
 	b->max_bw_slots[1] = 0;
 	b->extra_acked[0] = b->extra_acked[1] = b->extra_acked_sum = 0;
 	b->inflight_longterm = BBR_INFINITE;
-	bbr_reset_shortterm(b);
-	bbr_bound_bw(b);
+	rudp_bbr_reset_shortterm(b);
+	rudp_bbr_bound_bw(b);
 	b->left_by_delay = false;
 	b->has_probed = false; /* soon: it may be as fast again */
 	b->varied_at_ns = ack->now_at_ns;
-	bbr_start_drain(cc);
+	rudp_bbr_start_drain(cc);
 }
 
-void bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+void rudp_bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 	int64_t span_ns = ack->now_at_ns - b->fall_since_at_ns;
@@ -51,9 +52,10 @@ void bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 
 	if (ack->has_rtt)
 		b->fall_rtt_min_ns = rudp_time_min(b->fall_rtt_min_ns, ack->rtt->latest_ns);
-	if (!bbr_is_probe_bw(b))
+	if (!rudp_bbr_is_probe_bw(b))
 		b->fall_spans = 0;
-	if (!bbr_is_probe_bw(b) || span_ns < rudp_time_max(b->min_rtt_ns, BBR_FALL_SPAN_NS_MIN))
+	if (!rudp_bbr_is_probe_bw(b) ||
+	    span_ns < rudp_time_max(b->min_rtt_ns, BBR_FALL_SPAN_NS_MIN))
 		return;
 	rate = rudp_cc_rate(ack->delivered_total_bytes - b->fall_bytes, span_ns);
 	b->fall_spans = is_fallen(b, rate) ? b->fall_spans + 1 : 0;

@@ -13,13 +13,13 @@ static bool sends_as_fast_as_it_may(const struct rudp_cc *cc)
 
 	if (!b->full_bw_reached || b->bw == 0)
 		return false;
-	if (!bbr_is_probe_bw(b))
+	if (!rudp_bbr_is_probe_bw(b))
 		return b->state == BBR_PROBE_RTT;
 	return !b->last.app_limited &&
 	       b->last.delivered_bytes >= ROUND_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes;
 }
 
-bool bbr_flow(const struct rudp_cc *cc, struct rudp_cc_flow *out)
+bool rudp_bbr_flow(const struct rudp_cc *cc, struct rudp_cc_flow *out)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
@@ -40,7 +40,7 @@ static uint64_t scaled(uint64_t value, uint64_t by, uint64_t of)
 }
 
 /* All of the model: what it believes of the path's use by others stays as it was. */
-void bbr_shift(struct rudp_cc *cc, uint64_t bytes_per_s)
+void rudp_bbr_shift(struct rudp_cc *cc, uint64_t bytes_per_s)
 {
 	struct bbr *b = bbr_of(cc);
 	uint64_t *const values[] = {
@@ -56,5 +56,5 @@ void bbr_shift(struct rudp_cc *cc, uint64_t bytes_per_s)
 		*values[i] = scaled(*values[i], bytes_per_s, before);
 	if (bytes_per_s < before)
 		b->shifted_until_number = b->next_number;
-	bbr_bound_bw(b);
+	rudp_bbr_bound_bw(b);
 }

@@ -15,13 +15,14 @@ static uint64_t percent_of(uint64_t bytes, uint64_t percent)
 	return rudp_cc_mul_div(bytes, percent, 100);
 }
 
-bool bbr_is_queue_evident(const struct bbr *b)
+bool rudp_bbr_is_queue_evident(const struct bbr *b)
 {
 	int64_t bound_ns, rtt_ns = 0;
 
 	if (b->min_rtt_ns == RUDP_NEVER)
 		return false;
-	bound_ns = bbr_drained_rtt_ns(b) + b->min_rtt_ns / BBR_QUEUE_DIVISOR + BBR_QUEUE_NS_MIN;
+	bound_ns =
+		rudp_bbr_drained_rtt_ns(b) + b->min_rtt_ns / BBR_QUEUE_DIVISOR + BBR_QUEUE_NS_MIN;
 	if (b->last.rtt_samples > 0)
 		rtt_ns = b->last.rtt_min_ns;
 	if (b->now.rtt_samples >= QUEUE_SAMPLES_MIN)
@@ -70,7 +71,7 @@ static bool is_evident(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
-	return bbr_is_queue_evident(b) || b->shortfall || is_round_heavy(cc, &b->last) ||
+	return rudp_bbr_is_queue_evident(b) || b->shortfall || is_round_heavy(cc, &b->last) ||
 	       is_tally_heavy(cc);
 }
 
@@ -104,7 +105,7 @@ static void learn_loss(struct rudp_cc *cc)
  * it whatever we do and would take all that we leave: then we do not settle, for eight cycles or
  * until the queue goes away once.
  */
-void bbr_start_settling(struct bbr *b)
+void rudp_bbr_start_settling(struct bbr *b)
 {
 	bool stood = !b->queue_vanished && b->phase_rounds >= BBR_STANDING_ROUNDS_MIN;
 
@@ -132,7 +133,7 @@ static uint64_t with_path_loss(const struct bbr *b, uint64_t rate)
 }
 
 /* In DOWN the queue is to go away; from now on it is only not to grow. */
-void bbr_stop_draining(struct bbr *b)
+void rudp_bbr_stop_draining(struct bbr *b)
 {
 	if (b->settled)
 		b->bw_shortterm = bbr_min(with_path_loss(b, b->bw_shortterm), b->max_bw);
@@ -144,9 +145,9 @@ void bbr_stop_draining(struct bbr *b)
  */
 static uint64_t shared_rate(const struct bbr *b, uint64_t delivered)
 {
-	int64_t long_ns = 2 * bbr_delay_bound_ns(b, BBR_LONG_DELAY_NS_MIN / 2);
+	int64_t long_ns = 2 * rudp_bbr_delay_bound_ns(b, BBR_LONG_DELAY_NS_MIN / 2);
 
-	if (b->state != BBR_CRUISE || b->last.rtt_min_ns <= bbr_drained_rtt_ns(b) + long_ns)
+	if (b->state != BBR_CRUISE || b->last.rtt_min_ns <= rudp_bbr_drained_rtt_ns(b) + long_ns)
 		return delivered;
 	return percent_of(delivered, BBR_SHARED);
 }
@@ -158,13 +159,14 @@ static uint64_t shared_rate(const struct bbr *b, uint64_t delivered)
  */
 static void settle(struct bbr *b)
 {
-	bool queues = bbr_had_round_delay(b);
+	bool queues = rudp_bbr_had_round_delay(b);
 	bool loses = !b->settled && b->loss_ppm > b->base_loss_ppm + PPM / 100 * BBR_LOSS_THRESH;
 	uint64_t rate;
 
 	if (!queues)
 		b->queue_vanished = true;
-	if (b->foreign || b->standing_cycles >= BBR_FOREIGN_CYCLES_FROM || bbr_is_beside_unresponsive(b))
+	if (b->foreign || b->standing_cycles >= BBR_FOREIGN_CYCLES_FROM ||
+	    rudp_bbr_is_beside_unresponsive(b))
 		queues = false;
 	if (b->last.app_limited || b->last.ack_rate == 0 || !(queues || loses))
 		return;
@@ -180,15 +182,15 @@ static void settle(struct bbr *b)
 }
 
 /* A round is over and its account in b->last. The first of DOWN still tells of the probe. */
-void bbr_close_loss_account(struct rudp_cc *cc)
+void rudp_bbr_close_loss_account(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 
 	tally_losses(cc);
-	bbr_look_for_unresponsive(b);
-	bbr_check_drained(cc);
+	rudp_bbr_look_for_unresponsive(b);
+	rudp_bbr_check_drained(cc);
 	b->evidence_in_round |= is_evident(cc);
-	b->delayed_rounds = bbr_had_round_delay(b) ? b->delayed_rounds + 1 : 0;
+	b->delayed_rounds = rudp_bbr_had_round_delay(b) ? b->delayed_rounds + 1 : 0;
 	if (b->state != BBR_DOWN && b->state != BBR_CRUISE)
 		return;
 	b->phase_rounds++;
@@ -200,7 +202,7 @@ void bbr_close_loss_account(struct rudp_cc *cc)
 
 /* draft-ietf-ccwg-bbr 5.5.10.2: a loss round starts with its first loss, so that it holds a whole
  * round of what was delivered since. */
-void bbr_note_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
+void rudp_bbr_note_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -208,13 +210,13 @@ void bbr_note_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
 	b->now.lost_packets += loss->lost_packets;
 	if (!b->loss_in_round) {
 		b->loss_round_end_number = b->next_number;
-		bbr_save_for_undo(cc, loss);
+		rudp_bbr_save_for_undo(cc, loss);
 	}
 	b->loss_in_round = true;
 	b->undo.lost_bytes += loss->lost_bytes;
 }
 
-void bbr_update_latest(struct bbr *b, const struct rudp_cc_ack *ack)
+void rudp_bbr_update_latest(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	b->loss_round_start = false;
 	b->bw_latest = bbr_max(b->bw_latest, b->sample_bw);
@@ -225,7 +227,7 @@ void bbr_update_latest(struct bbr *b, const struct rudp_cc_ack *ack)
 	b->loss_round_start = true;
 }
 
-void bbr_advance_latest(struct bbr *b, const struct rudp_cc_ack *ack)
+void rudp_bbr_advance_latest(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	if (!b->loss_round_start)
 		return;
@@ -233,7 +235,7 @@ void bbr_advance_latest(struct bbr *b, const struct rudp_cc_ack *ack)
 	b->inflight_latest = ack->rate.delivered_bytes;
 }
 
-void bbr_reset_congestion_signals(struct bbr *b)
+void rudp_bbr_reset_congestion_signals(struct bbr *b)
 {
 	b->loss_in_round = false;
 	b->mark_in_round = false;
@@ -242,7 +244,7 @@ void bbr_reset_congestion_signals(struct bbr *b)
 	b->inflight_latest = 0;
 }
 
-void bbr_reset_shortterm(struct bbr *b)
+void rudp_bbr_reset_shortterm(struct bbr *b)
 {
 	b->bw_shortterm = BBR_INFINITE;
 	b->inflight_shortterm = BBR_INFINITE;
@@ -268,7 +270,7 @@ static void lower_bounds(struct rudp_cc *cc)
 }
 
 /* Once a loss round, and only to losses that came with evidence, or to marks. */
-void bbr_adapt_lower_bounds(struct rudp_cc *cc)
+void rudp_bbr_adapt_lower_bounds(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 	bool congested;
@@ -277,7 +279,7 @@ void bbr_adapt_lower_bounds(struct rudp_cc *cc)
 		return;
 	congested =
 		b->mark_in_round || (b->loss_in_round && (b->evidence_in_round || is_evident(cc)));
-	if (congested && !bbr_is_probing(b) && bbr_is_loss_answered(b))
+	if (congested && !rudp_bbr_is_probing(b) && rudp_bbr_is_loss_answered(b))
 		lower_bounds(cc);
 	if (b->state != BBR_STARTUP)
 		b->mark_in_round = false;
@@ -286,7 +288,7 @@ void bbr_adapt_lower_bounds(struct rudp_cc *cc)
 }
 
 /* Section 5.3.1.3, judged at the end of each round: enough losses, and evidence. */
-bool bbr_has_startup_loss(const struct rudp_cc *cc)
+bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 	const struct bbr_round *round = &b->last;
@@ -298,7 +300,7 @@ bool bbr_has_startup_loss(const struct rudp_cc *cc)
 }
 
 /* Did this probe put more in flight than the path holds? */
-bool bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+bool rudp_bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	const struct bbr *b = bbr_of_const(cc);
 	uint64_t inflight = ack->rate.inflight_at_send_bytes;
@@ -311,7 +313,7 @@ bool bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack
 		return true;
 	if (lost <= percent_of(inflight, BBR_LOSS_THRESH))
 		return false;
-	return bbr_is_queue_evident(b) || b->shortfall || is_heavy(cc, lost, inflight) ||
+	return rudp_bbr_is_queue_evident(b) || b->shortfall || is_heavy(cc, lost, inflight) ||
 	       is_tally_heavy(cc) ||
 	       (lost >= BBR_HEAVY_LOSS_DATAGRAMS_MIN * (uint64_t)cc->datagram_bytes &&
 		lost > expected + percent_of(inflight, BBR_EXCESS_LOSS));

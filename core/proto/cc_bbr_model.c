@@ -4,7 +4,7 @@
 
 #include "proto/cc_pace.h"
 
-void bbr_start_round(struct bbr *b)
+void rudp_bbr_start_round(struct bbr *b)
 {
 	b->round_end_number = b->next_number;
 	b->now.delay_max_ns = b->now.fall_max_ns = 0;
@@ -40,7 +40,7 @@ static void open_account(struct bbr *b, int64_t now_at_ns)
 	b->now = (struct bbr_round){.started_at_ns = now_at_ns, .rtt_min_ns = RUDP_NEVER};
 }
 
-void bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+void rudp_bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -54,13 +54,13 @@ void bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	open_account(b, ack->now_at_ns);
 	b->round_cwnd_bytes = cc->cwnd_bytes;
 	b->round_acked_bytes = ack->acked_bytes;
-	bbr_start_round(b);
+	rudp_bbr_start_round(b);
 	b->round_count++;
 	b->rounds_since_probe++;
 }
 
 /* Samples that an application held down count only if they are larger nevertheless. */
-void bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack)
+void rudp_bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	(void)ack;
 	if (b->sample_bw == 0 || (b->app_limited && b->sample_bw < b->max_bw))
@@ -71,7 +71,7 @@ void bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack)
 
 /* One round after a probe: its samples are in, so what is older than the probe before goes. A cycle
  * without any sample keeps what is known. */
-void bbr_advance_max_bw(struct bbr *b)
+void rudp_bbr_advance_max_bw(struct bbr *b)
 {
 	if (b->max_bw_slots[0] == 0)
 		return;
@@ -94,7 +94,7 @@ static void put_extra_acked(struct bbr *b, uint64_t extra)
 }
 
 /* Section 5.5.9: how much more is acknowledged at once than the bandwidth explains. */
-void bbr_update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+void rudp_bbr_update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 	int64_t span_ns = rudp_time_max(ack->now_at_ns - b->extra_acked_since_at_ns, 0);
@@ -109,12 +109,12 @@ void bbr_update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	put_extra_acked(b, bbr_min(b->extra_acked_sum - expected, cc->cwnd_bytes));
 }
 
-uint64_t bbr_extra_acked(const struct bbr *b)
+uint64_t rudp_bbr_extra_acked(const struct bbr *b)
 {
 	return bbr_max(b->extra_acked[0], b->extra_acked[1]);
 }
 
-void bbr_reset_full_bw(struct bbr *b)
+void rudp_bbr_reset_full_bw(struct bbr *b)
 {
 	b->full_bw = 0;
 	b->full_bw_count = 0;
@@ -122,7 +122,7 @@ void bbr_reset_full_bw(struct bbr *b)
 }
 
 /* Section 5.3.1.2: three rounds in which trying to grow brought less than a quarter. */
-void bbr_check_full_bw(struct bbr *b)
+void rudp_bbr_check_full_bw(struct bbr *b)
 {
 	uint64_t growth = b->state == BBR_UP ? BBR_UP_BW_GROWTH : BBR_FULL_BW_GROWTH;
 	uint64_t bw = b->last.bw_max;
@@ -130,7 +130,7 @@ void bbr_check_full_bw(struct bbr *b)
 	if (b->full_bw_now || !b->round_start || b->last.app_limited || bw == 0 || b->holding)
 		return;
 	if (bw >= rudp_cc_mul_div(b->full_bw, growth, 100)) {
-		bbr_reset_full_bw(b);
+		rudp_bbr_reset_full_bw(b);
 		b->full_bw = bw;
 		return;
 	}
@@ -140,7 +140,7 @@ void bbr_check_full_bw(struct bbr *b)
 		b->full_bw_reached = true;
 }
 
-void bbr_bound_bw(struct bbr *b)
+void rudp_bbr_bound_bw(struct bbr *b)
 {
 	b->bw = bbr_min(b->max_bw, b->bw_shortterm);
 }

@@ -27,7 +27,7 @@ static void close_delay_bucket(struct bbr *b, int64_t now_at_ns)
 }
 
 /* The smallest of eight samples: one packet that waited is jitter, eight in a row are a queue. */
-void bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
+void rudp_bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	if (!ack->has_rtt)
 		return;
@@ -43,7 +43,7 @@ void bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 }
 
 /* What is no jitter: an eighth of the round trip, 4 ms to 16 ms (as RFC 9406 has it). */
-int64_t bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns)
+int64_t rudp_bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns)
 {
 	return rudp_time_min(rudp_time_max(b->min_rtt_ns / BBR_DELAY_DIVISOR, least_ns),
 			     BBR_DELAY_NS_MAX);
@@ -56,9 +56,9 @@ static bool is_delay_above(const struct bbr *b, int64_t base_ns, int64_t bound_n
 	return b->delay_ns - base_ns > bound_ns;
 }
 
-bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
+bool rudp_bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
 {
-	return is_delay_above(b, base_ns, bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN));
+	return is_delay_above(b, base_ns, rudp_bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN));
 }
 
 /*
@@ -66,7 +66,7 @@ bool bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
  * the more packets there are: each waits for the slowest before it. So min_rtt, seen by a few
  * packets, is too short.
  */
-int64_t bbr_drained_rtt_ns(const struct bbr *b)
+int64_t rudp_bbr_drained_rtt_ns(const struct bbr *b)
 {
 	return rudp_time_max(b->min_rtt_ns, b->drained_rtt_ns);
 }
@@ -75,7 +75,7 @@ int64_t bbr_drained_rtt_ns(const struct bbr *b)
  * The packets of the last round met no queue of ours. What they took longer than min_rtt is jitter
  * if their delay falls faster than a queue does. Else other flows may keep a queue there.
  */
-void bbr_note_drained(struct bbr *b)
+void rudp_bbr_note_drained(struct bbr *b)
 {
 	int64_t above_ns = b->last.rtt_min_ns - b->min_rtt_ns;
 
@@ -84,21 +84,21 @@ void bbr_note_drained(struct bbr *b)
 }
 
 /* No packet of a whole round came through without it: jitter is never that thorough. */
-bool bbr_had_round_delay(const struct bbr *b)
+bool rudp_bbr_had_round_delay(const struct bbr *b)
 {
 	if (b->min_rtt_ns == RUDP_NEVER || b->last.rtt_samples < BBR_DELAY_SAMPLES_SPARSE)
 		return false;
 	return b->last.rtt_min_ns >
-	       bbr_drained_rtt_ns(b) + bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	       rudp_bbr_drained_rtt_ns(b) + rudp_bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 }
 
 /*
  * The bound of a probe is lower, since it causes the queue that it looks for, but above how much
  * the round before it varied.
  */
-bool bbr_has_probe_delay(const struct bbr *b)
+bool rudp_bbr_has_probe_delay(const struct bbr *b)
 {
-	int64_t bound_ns = bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
+	int64_t bound_ns = rudp_bbr_delay_bound_ns(b, BBR_PROBE_DELAY_NS_MIN);
 
 	return is_delay_above(b, b->up_base_ns,
 			      rudp_time_max(bound_ns, b->up_spread_ns + bound_ns / 2));
@@ -126,7 +126,7 @@ static void update_base_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 }
 
 /* Who has never seen the path empty would take a queue that stands for a part of it. */
-void bbr_expect_rtt(struct rudp_cc *cc, int64_t base_rtt_ns)
+void rudp_bbr_expect_rtt(struct rudp_cc *cc, int64_t base_rtt_ns)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -163,7 +163,7 @@ static void look_for_foreign(struct bbr *b, bool steady, int64_t now_at_ns)
 	b->min_rtt_at_ns = now_at_ns;
 }
 
-void bbr_update_min_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
+void rudp_bbr_update_min_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	int64_t now_at_ns = ack->now_at_ns;
 
@@ -187,12 +187,12 @@ static void enter_probe_rtt(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 
-	bbr_save_cwnd(cc);
-	bbr_enter(cc, BBR_PROBE_RTT);
+	rudp_bbr_save_cwnd(cc);
+	rudp_bbr_enter(cc, BBR_PROBE_RTT);
 	b->holding = false;
 	b->probe_rtt_done_at_ns = RUDP_NEVER;
 	b->ack_phase = BBR_ACKS_PROBE_STOPPING;
-	bbr_start_round(b);
+	rudp_bbr_start_round(b);
 }
 
 static void leave_probe_rtt(struct rudp_cc *cc, int64_t now_at_ns)
@@ -201,25 +201,25 @@ static void leave_probe_rtt(struct rudp_cc *cc, int64_t now_at_ns)
 	bool steady = now_at_ns > b->probe_rtt_last_at_ns + BBR_PROBE_RTT_INTERVAL_NS_MAX;
 
 	if (b->last.rtt_min_ns != RUDP_NEVER)
-		bbr_note_drained(b);
+		rudp_bbr_note_drained(b);
 	b->probe_rtt_min_at_ns = now_at_ns;
 	b->probe_rtt_last_at_ns = now_at_ns;
 	b->probe_rtt_end_number = b->next_number;
 	look_for_foreign(b, steady, now_at_ns);
-	bbr_restore_cwnd(cc);
-	bbr_reset_shortterm(b);
+	rudp_bbr_restore_cwnd(cc);
+	rudp_bbr_reset_shortterm(b);
 	if (!b->full_bw_reached) {
-		bbr_enter_startup(cc);
+		rudp_bbr_enter_startup(cc);
 		return;
 	}
-	bbr_start_down(cc, now_at_ns);
+	rudp_bbr_start_down(cc, now_at_ns);
 	/* No probe has just ended whose samples the filter could take over. */
 	b->ack_phase = BBR_ACKS_INIT;
 	b->is_bw_probe_sample = false;
-	bbr_start_cruise(cc);
+	rudp_bbr_start_cruise(cc);
 }
 
-void bbr_check_probe_rtt_done(struct rudp_cc *cc, int64_t now_at_ns)
+void rudp_bbr_check_probe_rtt_done(struct rudp_cc *cc, int64_t now_at_ns)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -233,17 +233,17 @@ static void go_on_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	struct bbr *b = bbr_of(cc);
 
 	if (b->probe_rtt_done_at_ns == RUDP_NEVER) {
-		if (ack->inflight_bytes > bbr_probe_rtt_cwnd_bytes(cc))
+		if (ack->inflight_bytes > rudp_bbr_probe_rtt_cwnd_bytes(cc))
 			return;
 		b->probe_rtt_done_at_ns = ack->now_at_ns + BBR_PROBE_RTT_NS;
 		b->probe_rtt_round_done = false;
-		bbr_start_round(b);
+		rudp_bbr_start_round(b);
 		return;
 	}
 	if (b->round_start)
 		b->probe_rtt_round_done = true;
 	if (b->probe_rtt_round_done)
-		bbr_check_probe_rtt_done(cc, ack->now_at_ns);
+		rudp_bbr_check_probe_rtt_done(cc, ack->now_at_ns);
 }
 
 /* Where others on the path do it a queue goes that one alone would not empty. */
@@ -260,7 +260,7 @@ static bool is_time_to_probe_rtt(const struct rudp_cc *cc, int64_t now_at_ns)
 		now_at_ns > b->probe_rtt_min_at_ns + BBR_PROBE_RTT_INTERVAL_NS / 2);
 }
 
-void bbr_check_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+void rudp_bbr_check_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 

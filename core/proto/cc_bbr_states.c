@@ -27,7 +27,7 @@ static const char *const names[] = {
 #undef X
 };
 
-void bbr_enter(struct rudp_cc *cc, enum bbr_state next)
+void rudp_bbr_enter(struct rudp_cc *cc, enum bbr_state next)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -39,28 +39,28 @@ void bbr_enter(struct rudp_cc *cc, enum bbr_state next)
 	cc->is_probing[RUDP_CC_EMPTY] = next == BBR_PROBE_RTT;
 }
 
-bool bbr_is_probe_bw(const struct bbr *b)
+bool rudp_bbr_is_probe_bw(const struct bbr *b)
 {
 	return b->state == BBR_DOWN || b->state == BBR_CRUISE || b->state == BBR_REFILL ||
 	       b->state == BBR_UP;
 }
 
-bool bbr_is_probing(const struct bbr *b)
+bool rudp_bbr_is_probing(const struct bbr *b)
 {
 	return b->state == BBR_STARTUP || b->state == BBR_REFILL || b->state == BBR_UP;
 }
 
-void bbr_enter_startup(struct rudp_cc *cc)
+void rudp_bbr_enter_startup(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 
-	bbr_enter(cc, BBR_STARTUP);
+	rudp_bbr_enter(cc, BBR_STARTUP);
 	b->holding = false;
 	b->delay_ns = RUDP_NEVER;
 }
 
 /* STARTUP goes on, with base_ns as the delay from which it measures growth. */
-void bbr_start_again(struct rudp_cc *cc, int64_t base_ns)
+void rudp_bbr_start_again(struct rudp_cc *cc, int64_t base_ns)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -69,8 +69,8 @@ void bbr_start_again(struct rudp_cc *cc, int64_t base_ns)
 	b->drain_check_round = 0;
 	b->full_bw_reached = false;
 	b->startup_round = b->round_count + 1;
-	bbr_reset_full_bw(b);
-	bbr_enter_startup(cc);
+	rudp_bbr_reset_full_bw(b);
+	rudp_bbr_enter_startup(cc);
 }
 
 static int64_t startup_base_ns(const struct bbr *b)
@@ -84,7 +84,7 @@ static int64_t startup_base_ns(const struct bbr *b)
  */
 static bool is_delay_still_there(const struct bbr *b)
 {
-	int64_t bound_ns = bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN);
+	int64_t bound_ns = rudp_bbr_delay_bound_ns(b, BBR_DELAY_NS_MIN);
 
 	return b->left_by_delay && b->starters <= 1 &&
 	       (b->last.delay_max_ns > startup_base_ns(b) + bound_ns ||
@@ -95,7 +95,7 @@ static bool is_delay_still_there(const struct bbr *b)
  * The packets of this round were sent after DRAIN and met no queue of ours. If the delay that ended
  * STARTUP is still there, it was no queue, and STARTUP goes on.
  */
-void bbr_check_drained(struct rudp_cc *cc)
+void rudp_bbr_check_drained(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -104,15 +104,15 @@ void bbr_check_drained(struct rudp_cc *cc)
 	b->drain_check_round = 0;
 	if (b->last.app_limited || b->last.rtt_min_ns == RUDP_NEVER)
 		return;
-	bbr_note_drained(b);
+	rudp_bbr_note_drained(b);
 	if (is_delay_still_there(b))
-		bbr_start_again(cc, rudp_time_max(b->last.delay_max_ns, b->hold_peak_ns));
+		rudp_bbr_start_again(cc, rudp_time_max(b->last.delay_max_ns, b->hold_peak_ns));
 }
 
 /* A router marks packets for the reason for which packets wait. */
 static bool has_queue_sign(const struct bbr *b)
 {
-	return b->mark_in_round || bbr_has_delay_grown(b, startup_base_ns(b));
+	return b->mark_in_round || rudp_bbr_has_delay_grown(b, startup_base_ns(b));
 }
 
 /* How long the last packet of a burst waits for the others. */
@@ -160,7 +160,7 @@ static bool is_sparse(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	const struct bbr *b = bbr_of_const(cc);
 
 	return b->app_limited && !b->mark_in_round &&
-	       ack->inflight_before_bytes <= BBR_SPARSE_WINDOWS * bbr_initial_window_bytes(cc);
+	       ack->inflight_before_bytes <= BBR_SPARSE_WINDOWS * rudp_bbr_initial_window_bytes(cc);
 }
 
 /*
@@ -191,42 +191,43 @@ static void leave_by_loss(struct rudp_cc *cc)
 
 	b->undo.left_startup = true;
 	b->full_bw_reached = true;
-	b->inflight_longterm = bbr_max(bbr_bdp_bytes(cc, b->max_bw, 100), b->inflight_latest);
+	b->inflight_longterm = bbr_max(rudp_bbr_bdp_bytes(cc, b->max_bw, 100), b->inflight_latest);
 }
 
-void bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+void rudp_bbr_check_startup_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
 	if (b->state != BBR_STARTUP)
 		return;
-	if (!b->full_bw_reached && b->round_count > b->startup_round && bbr_has_startup_loss(cc))
+	if (!b->full_bw_reached && b->round_count > b->startup_round &&
+	    rudp_bbr_has_startup_loss(cc))
 		leave_by_loss(cc);
 	if (!b->full_bw_reached)
 		hold_on_delay(cc, ack);
 	if (!b->full_bw_reached)
 		return;
-	bbr_start_drain(cc);
+	rudp_bbr_start_drain(cc);
 }
 
-void bbr_start_drain(struct rudp_cc *cc)
+void rudp_bbr_start_drain(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 
 	b->holding = false;
-	bbr_enter(cc, BBR_DRAIN);
+	rudp_bbr_enter(cc, BBR_DRAIN);
 	b->drain_start_round = b->round_count;
 }
 
-void bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+void rudp_bbr_check_drain_done(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
 	if (b->state != BBR_DRAIN)
 		return;
-	if (ack->inflight_bytes <= bbr_inflight_bytes(cc, b->bw, 100) ||
+	if (ack->inflight_bytes <= rudp_bbr_inflight_bytes(cc, b->bw, 100) ||
 	    b->round_count > b->drain_start_round + BBR_DRAIN_ROUNDS_MAX) {
 		b->drain_check_round = b->round_count + 2;
-		bbr_start_down(cc, ack->now_at_ns);
+		rudp_bbr_start_down(cc, ack->now_at_ns);
 	}
 }

@@ -8,7 +8,7 @@
 
 #include "proto/cc_pace.h"
 
-bool bbr_wants_trains(const struct bbr *b)
+bool rudp_bbr_wants_trains(const struct bbr *b)
 {
 	return b->state == BBR_STARTUP && b->train_count < BBR_TRAIN_COUNT_MAX;
 }
@@ -30,11 +30,11 @@ static void watch(struct bbr *b, uint64_t first_number, uint8_t packets)
 		*place = (struct bbr_train){.first_number = first_number, .packets = packets};
 }
 
-void bbr_note_train_sent(struct bbr *b, uint64_t number, int64_t now_at_ns)
+void rudp_bbr_note_train_sent(struct bbr *b, uint64_t number, int64_t now_at_ns)
 {
 	uint64_t packets;
 
-	if (!bbr_wants_trains(b))
+	if (!rudp_bbr_wants_trains(b))
 		return;
 	if (b->leaving_at_ns != now_at_ns) {
 		b->leaving_at_ns = now_at_ns;
@@ -112,24 +112,24 @@ static void watch_ack(struct bbr *b, struct bbr_train *train, const struct rudp_
 	train->packets = 0;
 }
 
-void bbr_note_train_acked(struct bbr *b, const struct rudp_cc_ack *ack)
+void rudp_bbr_note_train_acked(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	for (unsigned i = 0; i < BBR_TRAINS_WATCHED; i++)
 		watch_ack(b, &b->trains[i], ack);
 }
 
-uint64_t bbr_train_rate_bytes_per_s(const struct bbr *b)
+uint64_t rudp_bbr_train_rate_bytes_per_s(const struct bbr *b)
 {
 	return train_rate(b);
 }
 
-uint64_t bbr_train_target_bytes_per_s(const struct bbr *b)
+uint64_t rudp_bbr_train_target_bytes_per_s(const struct bbr *b)
 {
 	return rudp_cc_mul_div(train_rate(b), BBR_TRAIN_TARGET, 100);
 }
 
 /* Enough trains agree with the median. */
-bool bbr_are_trains_sure(const struct bbr *b)
+bool rudp_bbr_are_trains_sure(const struct bbr *b)
 {
 	uint32_t agree = 0;
 	uint64_t rate, apart;
@@ -147,19 +147,19 @@ bool bbr_are_trains_sure(const struct bbr *b)
  * A program that pauses once in a flight makes all its rate samples worthless, as the first word
  * of most programs does with the first flight. It has used the window all the same if it filled it.
  */
-bool bbr_may_trains_grow(const struct bbr *b, const struct rudp_cc_ack *ack)
+bool rudp_bbr_may_trains_grow(const struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	return b->train_count > 0 &&
 	       (!b->app_limited || ack->largest_acked_number < b->limited_until_number);
 }
 
 /* The window is so far below what the path holds that it may leave early in the round trip. */
-bool bbr_is_far_by_trains(const struct rudp_cc *cc)
+bool rudp_bbr_is_far_by_trains(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
 	return b->train_count > 0 && !b->trains_wrong &&
-	       cc->cwnd_bytes < bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_FAR);
+	       cc->cwnd_bytes < rudp_bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_FAR);
 }
 
 /* To where the window, as it was when the round began, may grow for what the round has brought. */
@@ -175,7 +175,7 @@ static uint64_t growth_near(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 
-	if (cc->cwnd_bytes >= bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_LIMIT)) {
+	if (cc->cwnd_bytes >= rudp_bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_LIMIT)) {
 		b->trains_wrong = true;
 		return ack->acked_bytes;
 	}
@@ -187,18 +187,19 @@ static uint64_t growth_near(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
  * to no more than half of that. Once several agree it grows twentyfold, to 80 % of what they say, and
  * carefully from there on; it doubles again when they have proved wrong.
  */
-uint64_t bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
+uint64_t rudp_bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
 	uint64_t growth;
 
-	if (b->trains_wrong || !bbr_may_trains_grow(b, ack))
+	if (b->trains_wrong || !rudp_bbr_may_trains_grow(b, ack))
 		return ack->acked_bytes;
-	if (!bbr_are_trains_sure(b)) {
+	if (!rudp_bbr_are_trains_sure(b)) {
 		growth = grown(cc, BBR_TRAIN_GROWTH_FIRST,
-			       bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_TARGET_FIRST));
+			       rudp_bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_TARGET_FIRST));
 		return bbr_max(growth, ack->acked_bytes);
 	}
-	growth = grown(cc, BBR_TRAIN_GROWTH, bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_TARGET));
+	growth = grown(cc, BBR_TRAIN_GROWTH,
+		       rudp_bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_TARGET));
 	return growth > 0 ? growth : growth_near(cc, ack);
 }

@@ -4,11 +4,11 @@
 
 #include "proto/cc_pace.h"
 
-void bbr_save_for_undo(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
+void rudp_bbr_save_for_undo(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
 {
 	struct bbr *b = bbr_of(cc);
 
-	bbr_save_cwnd(cc);
+	rudp_bbr_save_cwnd(cc);
 	b->undo = (struct bbr_undo){
 		.cwnd_bytes = b->prior_cwnd_bytes,
 		.bw_shortterm = b->bw_shortterm,
@@ -27,9 +27,9 @@ static void return_to_probe(struct rudp_cc *cc)
 	if (b->undo.left_startup && b->state != BBR_STARTUP) {
 		b->full_bw_reached = false;
 		if (b->state != BBR_PROBE_RTT)
-			bbr_enter_startup(cc);
+			rudp_bbr_enter_startup(cc);
 	} else if (b->undo.left_up && (b->state == BBR_DOWN || b->state == BBR_CRUISE)) {
-		bbr_start_refill(cc);
+		rudp_bbr_start_refill(cc);
 	}
 }
 
@@ -39,7 +39,7 @@ static void undo(struct rudp_cc *cc)
 
 	cc->cwnd_bytes = bbr_max(cc->cwnd_bytes, b->undo.cwnd_bytes);
 	b->loss_in_round = false;
-	bbr_reset_full_bw(b);
+	rudp_bbr_reset_full_bw(b);
 	b->bw_shortterm = bbr_max(b->bw_shortterm, b->undo.bw_shortterm);
 	b->inflight_shortterm = bbr_max(b->inflight_shortterm, b->undo.inflight_shortterm);
 	b->inflight_longterm = bbr_max(b->inflight_longterm, b->undo.inflight_longterm);
@@ -47,7 +47,7 @@ static void undo(struct rudp_cc *cc)
 		b->prev_probe_too_high = false;
 	return_to_probe(cc);
 	b->undo.is_set = false;
-	bbr_bound_bw(b);
+	rudp_bbr_bound_bw(b);
 }
 
 static uint64_t less(uint64_t value, uint64_t by)
@@ -60,7 +60,7 @@ static uint64_t less(uint64_t value, uint64_t by)
  * would not have been a reason: under the threshold of loss, section 5.5.11. Reordering on a path
  * that also loses a packet now and then would never be undone otherwise.
  */
-void bbr_take_spurious(struct rudp_cc *cc, const struct rudp_cc_spurious *spurious)
+void rudp_bbr_take_spurious(struct rudp_cc *cc, const struct rudp_cc_spurious *spurious)
 {
 	struct bbr *b = bbr_of(cc);
 	uint64_t from_last = less(spurious->bytes, b->now.lost_bytes);

@@ -27,7 +27,7 @@ static void weigh(struct bbr *b, int64_t stood_ns)
 }
 
 /* A round is over. In PROBE_RTT nothing is learnt: the rounds after it show what it has drained. */
-void bbr_look_for_unresponsive(struct bbr *b)
+void rudp_bbr_look_for_unresponsive(struct bbr *b)
 {
 	int64_t now_at_ns = b->now.started_at_ns, since_ns = now_at_ns - b->queue_changed_at_ns;
 	bool stands;
@@ -36,7 +36,7 @@ void bbr_look_for_unresponsive(struct bbr *b)
 		b->queue_stands = false;
 		b->unresponsive_signs = 0;
 	}
-	if (b->foreign || !bbr_is_probe_bw(b) || b->last.rtt_samples == 0)
+	if (b->foreign || !rudp_bbr_is_probe_bw(b) || b->last.rtt_samples == 0)
 		return;
 	stands = does_queue_stand(b);
 	if (!stands && !b->queue_stands && since_ns > BBR_UNRESPONSIVE_GONE_NS)
@@ -49,17 +49,17 @@ void bbr_look_for_unresponsive(struct bbr *b)
 		weigh(b, since_ns);
 }
 
-bool bbr_is_beside_unresponsive(const struct bbr *b)
+bool rudp_bbr_is_beside_unresponsive(const struct bbr *b)
 {
 	return b->unresponsive_signs >= BBR_UNRESPONSIVE_SIGNS;
 }
 
 /* So much is lost in a round that it is answered, whoever else does not. */
-bool bbr_is_loss_answered(const struct bbr *b)
+bool rudp_bbr_is_loss_answered(const struct bbr *b)
 {
 	const struct bbr_round *round = &b->last;
 
-	return !bbr_is_beside_unresponsive(b) || b->mark_in_round ||
+	return !rudp_bbr_is_beside_unresponsive(b) || b->mark_in_round ||
 	       round->lost_bytes > rudp_cc_mul_div(round->lost_bytes + round->delivered_bytes,
 						   BBR_UNRESPONSIVE_LOSS, 100);
 }

@@ -141,10 +141,10 @@ Test(cc_bbr, pace_is_a_hundredth_below_the_bandwidth_on_short_paths)
 
 	cr_assert(rig->b->up_alone);
 	rig->b->min_rtt_ns = 32 * RUDP_NS_PER_MS;
-	bbr_set_pacing_with_gain(&rig->cc, 100);
+	rudp_bbr_set_pacing_with_gain(&rig->cc, 100);
 	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE));
 	rig->b->min_rtt_ns -= BBR_DELAY_DIVISOR;
-	bbr_set_pacing_with_gain(&rig->cc, 100);
+	rudp_bbr_set_pacing_with_gain(&rig->cc, 100);
 	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 99 / 100));
 }
 
@@ -223,7 +223,7 @@ Test(cc_bbr, cwnd_is_two_bdp)
 	for (int i = 0; i < 12 && rig->b->state == BBR_CRUISE; i++)
 		bbr_rig_round(rig, RATE);
 	cr_assert(ge(u64, rig->cc.cwnd_bytes, 2 * bdp));
-	cr_assert(le(u64, rig->cc.cwnd_bytes, 2 * bdp + bbr_extra_acked(rig->b)));
+	cr_assert(le(u64, rig->cc.cwnd_bytes, 2 * bdp + rudp_bbr_extra_acked(rig->b)));
 }
 
 Test(cc_bbr, bandwidth_is_remembered_for_two_probe_cycles)
@@ -469,14 +469,14 @@ Test(cc_bbr, idle_time_counts_as_probe_rtt)
 Test(cc_bbr, aggregation_widens_the_window)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
-	uint64_t before = bbr_extra_acked(rig->b);
+	uint64_t before = rudp_bbr_extra_acked(rig->b);
 
 	rig->next += 2 * ROUND_PACKETS;
 	bbr_rig_ack(rig, ROUND_PACKETS, RATE);
 	rig->now_at_ns += RUDP_NS_PER_MS;
 	bbr_rig_ack(rig, ROUND_PACKETS, RATE);
-	cr_assert(lt(u64, before, bbr_extra_acked(rig->b)));
-	cr_assert(le(u64, bbr_extra_acked(rig->b), rig->cc.cwnd_bytes));
+	cr_assert(lt(u64, before, rudp_bbr_extra_acked(rig->b)));
+	cr_assert(le(u64, rudp_bbr_extra_acked(rig->b), rig->cc.cwnd_bytes));
 }
 
 Test(cc_bbr, larger_datagrams_raise_the_floor)

@@ -29,7 +29,7 @@ static void assert_never_drains(struct bbr_rig *rig, uint64_t packets, int64_t r
 {
 	for (int i = 0; i < 2 * BBR_FALL_SPANS * SPAN_PIECES; i++) {
 		bbr_rig_piece(rig, packets, rtt_ns);
-		cr_assert(bbr_is_probe_bw(rig->b));
+		cr_assert(rudp_bbr_is_probe_bw(rig->b));
 	}
 	cr_assert(eq(u64, rig->b->max_bw, RATE));
 }
@@ -40,7 +40,7 @@ Test(cc_bbr_fall, three_spans_below_a_third_with_a_queue_replace_the_bandwidth)
 	uint64_t rate = rudp_cc_rate(FALLEN_PACKETS * DATAGRAM, RTT_NS / 10);
 
 	bbr_rig_pieces(rig, 3 * SPAN_PIECES - 1, FALLEN_PACKETS, QUEUE_RTT_NS);
-	cr_assert(bbr_is_probe_bw(rig->b));
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
 	cr_assert(eq(u64, rig->b->max_bw, RATE));
 	bbr_rig_piece(rig, FALLEN_PACKETS, QUEUE_RTT_NS);
 	cr_assert(eq(int, (int)rig->b->state, BBR_DRAIN));
@@ -57,7 +57,7 @@ Test(cc_bbr_fall, two_spans_are_too_few_and_count_only_in_a_row)
 		/* A fifth: rounds with a queue lower the bandwidth that a third is of. */
 		bbr_rig_pieces(rig, 2 * SPAN_PIECES, PIECE_PACKETS / 5, QUEUE_RTT_NS);
 		cr_assert(eq(u32, rig->b->fall_spans, 2));
-		cr_assert(bbr_is_probe_bw(rig->b));
+		cr_assert(rudp_bbr_is_probe_bw(rig->b));
 		bbr_rig_pieces(rig, SPAN_PIECES, PIECE_PACKETS, QUEUE_RTT_NS);
 		cr_assert(eq(u32, rig->b->fall_spans, 0));
 	}
@@ -75,7 +75,7 @@ Test(cc_bbr_fall, more_than_a_third_of_the_rate_is_no_fall)
 
 	/* Three spans: later the short-term bound is lower, too. */
 	bbr_rig_pieces(rig, 3 * SPAN_PIECES, SLOW_PACKETS, QUEUE_RTT_NS);
-	cr_assert(bbr_is_probe_bw(rig->b));
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
 	cr_assert(eq(u64, rig->b->max_bw, RATE));
 }
 
@@ -122,7 +122,7 @@ Test(cc_bbr_fall, probe_that_finds_half_as_much_again_stays_a_probe)
 {
 	struct bbr_rig *rig = probe_that_finds(150);
 
-	cr_assert(bbr_is_probe_bw(rig->b));
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
 	cr_assert(rig->b->full_bw_reached);
 }
 

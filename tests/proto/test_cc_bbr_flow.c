@@ -10,7 +10,7 @@ static bool flows(const struct bbr_rig *rig, struct rudp_cc_flow *out)
 	return rig->cc.ops->flow(&rig->cc, out);
 }
 
-Test(bbr_flow, says_nothing_until_it_has_settled)
+Test(rudp_bbr_flow, says_nothing_until_it_has_settled)
 {
 	struct bbr_rig *rig = bbr_rig_new();
 	struct rudp_cc_flow flow;
@@ -25,7 +25,7 @@ Test(bbr_flow, says_nothing_until_it_has_settled)
 	cr_assert(flows(rig, &flow));
 }
 
-Test(bbr_flow, says_what_it_has)
+Test(rudp_bbr_flow, says_what_it_has)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	struct rudp_cc_flow flow;
@@ -42,7 +42,7 @@ Test(bbr_flow, says_what_it_has)
 	cr_assert(eq(u64, flow.round, round + 1));
 }
 
-Test(bbr_flow, says_nothing_while_its_program_has_nothing_to_send)
+Test(rudp_bbr_flow, says_nothing_while_its_program_has_nothing_to_send)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	struct rudp_cc_flow flow;
@@ -57,7 +57,7 @@ Test(bbr_flow, says_nothing_while_its_program_has_nothing_to_send)
 	cr_assert(flows(rig, &flow));
 }
 
-Test(bbr_flow, shifts_only_while_it_looks_for_nothing)
+Test(rudp_bbr_flow, shifts_only_while_it_looks_for_nothing)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	struct rudp_cc_flow flow;
@@ -71,7 +71,7 @@ Test(bbr_flow, shifts_only_while_it_looks_for_nothing)
 }
 
 /* Up and down, it goes on in proportion: what the loss has taught it of the bounds stays. */
-Test(bbr_flow, goes_on_at_the_rate_that_it_is_given)
+Test(rudp_bbr_flow, goes_on_at_the_rate_that_it_is_given)
 {
 	const uint64_t rates[] = {RATE / 2, RATE * 3 / 2};
 
@@ -91,7 +91,7 @@ Test(bbr_flow, goes_on_at_the_rate_that_it_is_given)
 	}
 }
 
-Test(bbr_flow, what_had_left_before_does_not_bring_the_old_rate_back)
+Test(rudp_bbr_flow, what_had_left_before_does_not_bring_the_old_rate_back)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 
@@ -112,7 +112,7 @@ static int64_t next_probe_ns(struct bbr_rig *rig)
 	return rig->now_at_ns - since_ns;
 }
 
-Test(bbr_flow, probes_with_the_others_after_half_of_its_time)
+Test(rudp_bbr_flow, probes_with_the_others_after_half_of_its_time)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	int64_t alone_ns = next_probe_ns(rig);
@@ -126,7 +126,7 @@ Test(bbr_flow, probes_with_the_others_after_half_of_its_time)
 }
 
 /* Beside who yields to nobody each probes for itself. */
-Test(bbr_flow, probes_alone_beside_the_unresponsive)
+Test(rudp_bbr_flow, probes_alone_beside_the_unresponsive)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 
@@ -138,7 +138,7 @@ Test(bbr_flow, probes_alone_beside_the_unresponsive)
 }
 
 /* The window of one is small, but they probe together: as often as one with all their windows would. */
-Test(bbr_flow, keeps_pace_with_reno_together)
+Test(rudp_bbr_flow, keeps_pace_with_reno_together)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	uint64_t rounds[2];
@@ -160,7 +160,7 @@ Test(bbr_flow, keeps_pace_with_reno_together)
 	cr_assert(ge(u64, rounds[1], 30));
 }
 
-Test(bbr_flow, empties_the_queue_with_the_others)
+Test(rudp_bbr_flow, empties_the_queue_with_the_others)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 	int64_t seen_at_ns;

@@ -154,7 +154,7 @@ Test(cc_bbr_jitter, probe_bw_goes_on_if_the_delay_is_gone_after_drain)
 {
 	struct bbr_rig *rig = drained_after_delay(1, RTT_NS);
 
-	cr_assert(bbr_is_probe_bw(rig->b));
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
 	cr_assert(rig->b->full_bw_reached);
 }
 
@@ -162,7 +162,7 @@ Test(cc_bbr_jitter, probe_bw_goes_on_if_others_that_start_may_keep_the_delay)
 {
 	struct bbr_rig *rig = drained_after_delay(2, LATE_RTT_NS);
 
-	cr_assert(bbr_is_probe_bw(rig->b));
+	cr_assert(rudp_bbr_is_probe_bw(rig->b));
 	cr_assert(rig->b->full_bw_reached);
 }
 
@@ -191,7 +191,7 @@ Test(cc_bbr_jitter, drained_delay_that_falls_faster_than_a_queue_is_of_the_path)
 	struct bbr_rig *rig = drained_between(RTT_NS + MS(8), RTT_NS + MS(18), MS(10));
 
 	cr_assert(eq(i64, rig->b->drained_rtt_ns, RTT_NS + MS(8)));
-	cr_assert(eq(i64, bbr_drained_rtt_ns(rig->b), RTT_NS + MS(8)));
+	cr_assert(eq(i64, rudp_bbr_drained_rtt_ns(rig->b), RTT_NS + MS(8)));
 }
 
 Test(cc_bbr_jitter, drained_delay_that_stays_the_same_may_be_a_queue_of_others)
@@ -199,7 +199,7 @@ Test(cc_bbr_jitter, drained_delay_that_stays_the_same_may_be_a_queue_of_others)
 	struct bbr_rig *rig = drained_between(RTT_NS + MS(8), RTT_NS + MS(8), 0);
 
 	cr_assert(eq(i64, rig->b->drained_rtt_ns, 0));
-	cr_assert(eq(i64, bbr_drained_rtt_ns(rig->b), RTT_NS));
+	cr_assert(eq(i64, rudp_bbr_drained_rtt_ns(rig->b), RTT_NS));
 }
 
 Test(cc_bbr_jitter, drained_delay_that_falls_as_slowly_as_a_queue_may_be_one)

@@ -126,7 +126,7 @@ Test(cc_bbr_loss, heavy_loss_of_small_rounds_is_forgotten)
 
 	small_rounds(rig, 30, 2);
 	small_rounds(rig, 60, 0);
-	bbr_reset_shortterm(rig->b);
+	rudp_bbr_reset_shortterm(rig->b);
 	small_rounds(rig, 3, 2);
 	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE));
 }
@@ -136,7 +136,7 @@ Test(cc_bbr_loss, heavy_loss_of_small_rounds_ends_a_probe)
 	struct bbr_rig *rig = cruising_small();
 
 	small_rounds(rig, 30, 2);
-	bbr_start_refill(&rig->cc);
+	rudp_bbr_start_refill(&rig->cc);
 	small_rounds(rig, 4, 2);
 	cr_assert(ne(int, (int)rig->b->state, BBR_REFILL));
 	cr_assert(ne(int, (int)rig->b->state, BBR_UP));
@@ -164,7 +164,7 @@ Test(cc_bbr_loss, probe_that_loses_with_a_queue_sets_the_longterm_bound)
 	cr_assert(eq(int, (int)rig->b->state, BBR_DOWN));
 	cr_assert(eq(u64, rig->b->inflight_longterm, ROUND_PACKETS * DATAGRAM));
 	cr_assert(eq(u64, rig->cc.ssthresh_bytes, rig->b->inflight_longterm));
-	cr_assert(eq(u64, bbr_with_headroom(&rig->cc), ROUND_PACKETS * DATAGRAM * 85 / 100));
+	cr_assert(eq(u64, rudp_bbr_with_headroom(&rig->cc), ROUND_PACKETS * DATAGRAM * 85 / 100));
 }
 
 Test(cc_bbr_loss, probe_held_by_the_longterm_bound_that_meets_a_queue_forgets_it)

@@ -114,11 +114,11 @@ Test(cc_bbr_train, window_grows_twentyfold_when_three_agree)
 	struct bbr_rig *rig = with_trains(2);
 	uint64_t before = rig->cc.cwnd_bytes;
 
-	cr_assert(eq(int, bbr_are_trains_sure(rig->b), 0));
+	cr_assert(eq(int, rudp_bbr_are_trains_sure(rig->b), 0));
 	send_train(rig);
 	rig->now_at_ns += RTT_NS;
 	ack_train(rig, PAIR_NS);
-	cr_assert(eq(int, bbr_are_trains_sure(rig->b), 1));
+	cr_assert(eq(int, rudp_bbr_are_trains_sure(rig->b), 1));
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, before + 19 * TRAIN * DATAGRAM));
 	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s,
 		     rudp_cc_rate(rig->cc.cwnd_bytes, RTT_NS) * 110 / 100));
@@ -149,7 +149,7 @@ Test(cc_bbr_train, trains_that_disagree_are_not_sure)
 		ack_train(rig, PAIR_NS << i);
 	}
 	cr_assert(eq(u32, rig->b->train_count, 4));
-	cr_assert(eq(int, bbr_are_trains_sure(rig->b), 0));
+	cr_assert(eq(int, rudp_bbr_are_trains_sure(rig->b), 0));
 }
 
 Test(cc_bbr_train, trains_that_prove_wrong_are_forgotten)
@@ -159,7 +159,7 @@ Test(cc_bbr_train, trains_that_prove_wrong_are_forgotten)
 	rig->cc.cwnd_bytes = PATH_BYTES * 3 / 2;
 	rig->next += 2;
 	bbr_rig_ack(rig, 2, slow_rate);
-	cr_assert(eq(int, bbr_are_trains_sure(rig->b), 0));
+	cr_assert(eq(int, rudp_bbr_are_trains_sure(rig->b), 0));
 	rig->next += 2;
 	bbr_rig_ack(rig, 2, slow_rate);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, PATH_BYTES * 3 / 2 + 4 * DATAGRAM));
@@ -200,7 +200,7 @@ Test(cc_bbr_train, probe_adds_a_queue_that_will_be_noticed)
 	bbr_rig_until(rig, BBR_UP);
 	cr_assert(eq(u64, rig->b->up_extra_bytes, bound * BBR_UP_EXTRA_GAIN / 100));
 	/* Not the clumps of ACKs that there have been. */
-	cr_assert(ge(u64, bbr_extra_acked(rig->b), 1));
+	cr_assert(ge(u64, rudp_bbr_extra_acked(rig->b), 1));
 	cr_assert(eq(u64, rig->cc.cwnd_bytes,
 		     bdp + bound * BBR_UP_EXTRA_GAIN / 100 + 2 * DATAGRAM));
 }
@@ -304,7 +304,7 @@ Test(cc_bbr_train, several_that_start_together_share_what_trains_say)
 		rig->cc.ops->share(&rig->cc, cases[i].starters);
 		rig->cc.cwnd_bytes = INITIAL_BYTES;
 		rig->b->round_cwnd_bytes = rig->b->round_acked_bytes = PATH_BYTES;
-		cr_assert(eq(u64, INITIAL_BYTES + bbr_train_growth_bytes(&rig->cc, &ack),
+		cr_assert(eq(u64, INITIAL_BYTES + rudp_bbr_train_growth_bytes(&rig->cc, &ack),
 			     PATH_BYTES / 100 * 80 / cases[i].part));
 	}
 }

@@ -17,7 +17,7 @@ static void rounds(struct bbr *b, int64_t rtt_ns, int64_t ms)
 		b->now.started_at_ns += rtt_ns;
 		b->last.rtt_min_ns = rtt_ns;
 		b->last.rtt_samples = 10;
-		bbr_look_for_unresponsive(b);
+		rudp_bbr_look_for_unresponsive(b);
 	}
 }
 
@@ -34,9 +34,9 @@ Test(cc_bbr_unresponsive, queue_that_stands_from_probe_rtt_to_probe_rtt_is_of_an
 	struct bbr *b = bbr_rig_cruising()->b;
 
 	stand_and_go(b, BBR_UNRESPONSIVE_SIGNS - 1, LONG_MS);
-	cr_assert(not(bbr_is_beside_unresponsive(b)));
+	cr_assert(not(rudp_bbr_is_beside_unresponsive(b)));
 	stand_and_go(b, 1, LONG_MS);
-	cr_assert(bbr_is_beside_unresponsive(b));
+	cr_assert(rudp_bbr_is_beside_unresponsive(b));
 }
 
 Test(cc_bbr_unresponsive, queue_that_stands_and_never_goes_is_no_sign)
@@ -44,7 +44,7 @@ Test(cc_bbr_unresponsive, queue_that_stands_and_never_goes_is_no_sign)
 	struct bbr *b = bbr_rig_cruising()->b;
 
 	rounds(b, RTT_NS + QUEUE_NS, 10 * LONG_MS);
-	cr_assert(not(bbr_is_beside_unresponsive(b)));
+	cr_assert(not(rudp_bbr_is_beside_unresponsive(b)));
 }
 
 Test(cc_bbr_unresponsive, queue_that_drains_within_seconds_is_somebodys_who_answers)
@@ -52,11 +52,11 @@ Test(cc_bbr_unresponsive, queue_that_drains_within_seconds_is_somebodys_who_answ
 	struct bbr *b = bbr_rig_cruising()->b;
 
 	stand_and_go(b, 20, SHORT_MS);
-	cr_assert(not(bbr_is_beside_unresponsive(b)));
+	cr_assert(not(rudp_bbr_is_beside_unresponsive(b)));
 	stand_and_go(b, BBR_UNRESPONSIVE_SIGNS, LONG_MS);
-	cr_assert(bbr_is_beside_unresponsive(b));
+	cr_assert(rudp_bbr_is_beside_unresponsive(b));
 	stand_and_go(b, 1, SHORT_MS);
-	cr_assert(not(bbr_is_beside_unresponsive(b)));
+	cr_assert(not(rudp_bbr_is_beside_unresponsive(b)));
 }
 
 Test(cc_bbr_unresponsive, queue_of_less_than_half_a_round_trip_is_no_sign)
@@ -67,7 +67,7 @@ Test(cc_bbr_unresponsive, queue_of_less_than_half_a_round_trip_is_no_sign)
 		rounds(b, RTT_NS + RTT_NS / 2, LONG_MS);
 		rounds(b, RTT_NS, DIP_MS);
 	}
-	cr_assert(not(bbr_is_beside_unresponsive(b)));
+	cr_assert(not(rudp_bbr_is_beside_unresponsive(b)));
 }
 
 Test(cc_bbr_unresponsive, an_unresponsive_flow_is_forgotten_when_no_queue_comes_back)
@@ -76,9 +76,9 @@ Test(cc_bbr_unresponsive, an_unresponsive_flow_is_forgotten_when_no_queue_comes_
 
 	stand_and_go(b, BBR_UNRESPONSIVE_SIGNS_MAX, LONG_MS);
 	rounds(b, RTT_NS, 4000);
-	cr_assert(not(bbr_is_beside_unresponsive(b)));
+	cr_assert(not(rudp_bbr_is_beside_unresponsive(b)));
 	stand_and_go(b, 1, LONG_MS);
-	cr_assert(not(bbr_is_beside_unresponsive(b)));
+	cr_assert(not(rudp_bbr_is_beside_unresponsive(b)));
 }
 
 Test(cc_bbr_unresponsive, rounds_of_probe_rtt_end_no_queue)
@@ -106,7 +106,7 @@ Test(cc_bbr_unresponsive, few_milliseconds_are_no_queue_on_a_near_path)
 		rounds(b, 5 * RUDP_NS_PER_MS, LONG_MS);
 		rounds(b, RUDP_NS_PER_MS, DIP_MS);
 	}
-	cr_assert(not(bbr_is_beside_unresponsive(b)));
+	cr_assert(not(rudp_bbr_is_beside_unresponsive(b)));
 }
 
 /* CUBIC keeps a queue of many round trips long through all its losses. */
@@ -118,7 +118,7 @@ Test(cc_bbr_unresponsive, deep_queue_of_anothers_is_no_sign)
 	rounds(b, RTT_NS + QUEUE_NS, LONG_MS);
 	b->foreign = true;
 	rounds(b, RTT_NS + QUEUE_NS, LONG_MS);
-	cr_assert(not(bbr_is_beside_unresponsive(b)));
+	cr_assert(not(rudp_bbr_is_beside_unresponsive(b)));
 	b->foreign = false;
 	rounds(b, RTT_NS, DIP_MS);
 	cr_assert(eq(int, b->unresponsive_signs, 0));
@@ -132,7 +132,7 @@ static struct bbr_rig *cruising_beside(bool unresponsive)
 	rig->rtt.latest_ns = RTT_NS + QUEUE_NS;
 	bbr_rig_round(rig, RATE / 2);
 	rig->b->unresponsive_signs = unresponsive ? BBR_UNRESPONSIVE_SIGNS : 0;
-	bbr_reset_shortterm(rig->b);
+	rudp_bbr_reset_shortterm(rig->b);
 	return rig;
 }
 
