@@ -85,9 +85,9 @@ CONVERSATION_SERVER_SRC := $(wildcard conversation/server/*.c conversation/store
 CONVERSE_SRC := $(wildcard conversation/converse/*.c)
 CONVERSATION_MODEL_SRC := $(wildcard conversation/irc/*.c conversation/model/*.c)
 # Parts of a node and of the chat client that do no I/O.
-MSG_PURE_SRC := $(wildcard messaging/hub*.c) $(patsubst %,messaging/%.c,batch inbox outbox record wire lanes)
+MSG_PURE_SRC := $(wildcard messaging/hub*.c) $(patsubst %,messaging/%.c,batch inbox outbox record wire dispatch_queues)
 CONVERSE_PURE_SRC := $(wildcard conversation/converse/chat*.c) \
-	$(patsubst %,conversation/converse/%.c,clean command format seen)
+	$(patsubst %,conversation/converse/%.c,clean command format dedup)
 
 # One line for each file that is made; V=1 shows the commands instead.
 V ?=

@@ -5,15 +5,16 @@
  * close lingers: these go on only after the turns. One engine serves all inputs.
  *
  * An input is a list of steps. The first byte of a step says on which of CHANNELS channels it goes,
- * whether that is opened at the open door, and whether the request is well-formed. The next says how
- * many descriptors come along, and then one byte for each what it is. The rest are the fields of the
- * request, or its length and bytes.
+ * whether that is opened at the open control listener, and whether the request is well-formed. The
+ * next says how many descriptors come along, and then one byte for each what it is. The rest are
+ * the fields of the request, or its length and bytes.
  *
  * The engine lives in a network namespace without a link, and as a user of its own (user_namespaces(7)).
  * Where that is not allowed nothing is connected or bound.
  *
- * There is no limit of time: while closes are pending the engine pauses its open door, and a descriptor
- * in its queue is given up behind that. What is never given up is found by libFuzzer's -timeout.
+ * There is no limit of time: while closes are pending the engine pauses its open control listener,
+ * and a descriptor in its queue is given up behind that. What is never given up is found by
+ * libFuzzer's -timeout.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -53,8 +54,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct rudp_engine engine;
-static struct sockaddr_un door_names[RUDP_CONTROL_LISTENER_KINDS];
-static socklen_t door_name_lens[RUDP_CONTROL_LISTENER_KINDS];
+static struct sockaddr_un listener_names[RUDP_CONTROL_LISTENER_KINDS];
+static socklen_t listener_name_lens[RUDP_CONTROL_LISTENER_KINDS];
 static bool is_alone; /* in a network namespace */
 static char session[] = "/tmp/rudp-fuzz-XXXXXX";
 static unsigned fds_first; /* that are open before the first input */
@@ -66,7 +67,7 @@ struct input {
 
 static struct {
 	int channels[CHANNELS];
-	enum rudp_control_listener_kind doors[CHANNELS]; /* at which they were opened */
+	enum rudp_control_listener_kind listeners[CHANNELS]; /* at which they were opened */
 	int kept[KEPT_MAX];    /* our end, or copy, of what was sent */
 	unsigned kept_count;
 	int watched[KEPT_MAX]; /* of pipes and pairs: hang up when the engine has closed its end */
@@ -119,11 +120,11 @@ static bool leave_the_others(void)
 	return true;
 }
 
-static void open_door(enum rudp_control_listener_kind kind)
+static void open_listener(enum rudp_control_listener_kind kind)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un *name = &door_names[kind];
-	socklen_t *len = &door_name_lens[kind];
+	struct sockaddr_un *name = &listener_names[kind];
+	socklen_t *len = &listener_name_lens[kind];
 
 	name->sun_family = AF_UNIX;
 	*len = sizeof *name;
@@ -169,8 +170,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	assert(rudp_engine_init(&engine, &settings) == 0);
 	atexit(remove_session);
 	engine.stays = true;
-	open_door(RUDP_CONTROL_LISTENER_CONTROL);
-	open_door(RUDP_CONTROL_LISTENER_OPEN);
+	open_listener(RUDP_CONTROL_LISTENER_CONTROL);
+	open_listener(RUDP_CONTROL_LISTENER_OPEN);
 	return 0;
 }
 
@@ -273,7 +274,7 @@ static int make_fresh(void)
 	return fd;
 }
 
-/* What lingers goes to the open door: of its user the engine closes at once. */
+/* What lingers goes to the open control listener: of its user the engine closes at once. */
 static int make_one(uint8_t kind, bool may_linger)
 {
 	switch (kind % 14) {
@@ -317,7 +318,7 @@ static bool is_given_up(int fd)
 
 /* ---- steps ---- */
 
-static int channel_of(unsigned number, enum rudp_control_listener_kind door)
+static int channel_of(unsigned number, enum rudp_control_listener_kind kind)
 {
 	int fd = sent.channels[number];
 
@@ -326,8 +327,8 @@ static int channel_of(unsigned number, enum rudp_control_listener_kind door)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	assert(fd >= 0);
 	sent.channels[number] = fd;
-	sent.doors[number] = door;
-	(void)connect(fd, (struct sockaddr *)&door_names[door], door_name_lens[door]);
+	sent.listeners[number] = kind;
+	(void)connect(fd, (struct sockaddr *)&listener_names[kind], listener_name_lens[kind]);
 	return fd;
 }
 
@@ -400,7 +401,7 @@ static void step(struct input *input)
 	uint8_t how = take(input);
 	int to = channel_of(how % CHANNELS,
 			    how & 16 ? RUDP_CONTROL_LISTENER_OPEN : RUDP_CONTROL_LISTENER_CONTROL);
-	bool may_linger = is_alone && sent.doors[how % CHANNELS] == RUDP_CONTROL_LISTENER_OPEN;
+	bool may_linger = is_alone && sent.listeners[how % CHANNELS] == RUDP_CONTROL_LISTENER_OPEN;
 	int fds[FDS_MAX];
 	size_t count = take(input) % (FDS_MAX + 1), len, i;
 
@@ -446,7 +447,8 @@ static void close_all_of(const int *fds, unsigned count)
 
 static void settle(void)
 {
-	while (!have_hung_up() || !is_nothing_pending() || engine.call_count + engine.stranger_count) {
+	while (!have_hung_up() || !is_nothing_pending() || engine.call_count > 0 ||
+	       engine.unauthenticated_count > 0) {
 		run_turns();
 		poll(NULL, 0, LOOK_AGAIN_MS);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages of a store that are damaged: what disk_check lets pass LMDB can read from end to end. The
- * input is a list of places in a good file (3 bytes) and what is put there (1 byte).
+ * Pages of a store that are damaged: what rudpmsg_disk_check lets pass LMDB can read from end to end.
+ * The input is a list of places in a good file (3 bytes) and what is put there (1 byte).
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -81,7 +81,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	assert(fstat(fd, &st) == 0 && st.st_size <= FILE_BYTES_MAX);
 	file_bytes = (size_t)st.st_size;
 	assert(pread(fd, good, file_bytes, 0) == (ssize_t)file_bytes);
-	assert(disk_check(good, file_bytes) == 0);
+	assert(rudpmsg_disk_check(good, file_bytes) == 0);
 	return 0;
 }
 
@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		at = ((size_t)data[i] << 16 | (size_t)data[i + 1] << 8 | data[i + 2]) % file_bytes;
 		file[at] = data[i + 3];
 	}
-	if (disk_check(file, file_bytes) == 0)
+	if (rudpmsg_disk_check(file, file_bytes) == 0)
 		read_all();
 	return 0;
 }

@@ -53,7 +53,7 @@ static void come_in(struct server *server, unsigned i)
 	adopt->mail.kind = APO_MAIL_ADOPT;
 	adopt->fd = fds[0];
 	adopt->address.family = AF_INET;
-	adopt->visitor = apo_acceptor_readmit(&server->door, &adopt->address);
+	adopt->ip_entry = apo_acceptor_readmit(&server->acceptor, &adopt->address);
 	apo_mailbox_put(&server->workers[i % WORKERS].box, &adopt->mail);
 	assert(send(fds[1], said[i], strlen(said[i]), MSG_NOSIGNAL) > 0);
 	server_turn(server);
@@ -64,7 +64,7 @@ static void come_in(struct server *server, unsigned i)
 static void make_good(void)
 {
 	struct apo_server_parts house;
-	struct apo_ip_entry *visitor;
+	struct apo_ip_entry *ip_entry;
 	static struct server server;
 	struct rudp_addr address = {.family = AF_INET};
 	struct apo_upgrade_state upgrade;
@@ -80,8 +80,8 @@ static void make_good(void)
 	for (i = 0; i < CLIENTS; i++)
 		come_in(&server, i);
 	house = server_house(&server);
-	visitor = apo_acceptor_readmit(&server.door, &address);
-	apo_acceptor_let_wait(&server.door, dup(here), &address, false, visitor,
+	ip_entry = apo_acceptor_readmit(&server.acceptor, &address);
+	apo_acceptor_let_wait(&server.acceptor, dup(here), &address, false, ip_entry,
 			      house.now_at_ns + RUDP_NS_PER_S);
 	apo_upgrade_state_to(&upgrade);
 	assert(apo_upgrade_state_write(&upgrade, &house));
@@ -101,10 +101,10 @@ static void check(struct server *server)
 	struct apo_server_parts house = server_house(server);
 	struct apo_upgrade_state upgrade;
 
-	assert(apo_model_check(server->talk.model));
+	assert(apo_model_check(server->model_thread.model));
 	server_turn(server);
-	assert(apo_model_check(server->talk.model));
-	if (!apo_model_is_settled(server->talk.model))
+	assert(apo_model_check(server->model_thread.model));
+	if (!apo_model_is_settled(server->model_thread.model))
 		return;
 	apo_upgrade_state_to(&upgrade);
 	assert(apo_upgrade_state_write(&upgrade, &house));
