@@ -56,7 +56,6 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 {
 	struct rudp_conn *conn, *next_conn;
 	struct rudp_listener *listener, *next_listener;
-	bool in_order;
 
 	HASH_ITER(hh, ep->by_short_id, conn, next_conn)
 		rudp_conn_free(conn);
@@ -64,10 +63,11 @@ void rudp_endpoint_free(struct rudp_endpoint *ep)
 		HASH_DELETE(hh, ep->listeners, listener);
 		free(listener);
 	}
-	while (rudp_endpoint_next_unused_socket(ep, &in_order))
+	while (rudp_endpoint_next_unused_socket(ep, &(bool){false}))
 		;
 	rudp_associations_clear(&ep->associations);
 	rudp_known_paths_clear(&ep->known_paths);
+	rudp_startup_groups_fini(&ep->startup_groups);
 	rudp_pool_fini(&ep->conns);
 	rudp_pool_fini(&ep->syn_answers);
 	while (ep->spare_key_count > 0)
@@ -123,6 +123,7 @@ void rudp_endpoint_set_resume(struct rudp_endpoint *ep, bool on)
 		return;
 	rudp_associations_clear(&ep->associations);
 	rudp_known_paths_clear(&ep->known_paths);
+	rudp_startup_groups_fini(&ep->startup_groups);
 }
 
 void rudp_endpoint_set_tail(struct rudp_endpoint *ep, bool on)
@@ -513,11 +514,11 @@ static bool check_links(const struct rudp_conn *conn)
 
 static unsigned startup_group_of(const struct rudp_endpoint *ep)
 {
-	const struct rudp_startup_group *group, *next;
+	const struct rudp_startup_group *group = ep->startup_groups.by_host;
 	unsigned count = 0;
 
-	HASH_ITER(hh, ep->startup_groups, group, next)
-	count += group->count;
+	for (; group; group = group->hh.next)
+		count += group->count;
 	return count;
 }
 

@@ -70,7 +70,7 @@ struct rudp_endpoint {
 	struct rudp_associations associations;
 	struct rudp_known_paths known_paths;
 	struct rudp_flow_group *flow_groups;
-	struct rudp_startup_group *startup_groups; /* by host */
+	struct rudp_startup_groups startup_groups;
 	struct rudp_conn *by_short_id;
 	struct rudp_conn *last_found; /* by its id; NULL: nobody */
 	struct rudp_conn *by_peer_id;

@@ -28,26 +28,39 @@ static struct rudp_startup_group *made(struct rudp_startup_group **all,
 	return NULL;
 }
 
-struct rudp_startup_group *rudp_startup_group_join(struct rudp_startup_group **all,
+struct rudp_startup_group *rudp_startup_group_join(struct rudp_startup_groups *groups,
 						   const struct rudp_addr *remote)
 {
 	struct rudp_addr_key key = rudp_addr_key_of_host(remote);
-	struct rudp_startup_group *group = found(*all, &key);
+	struct rudp_startup_group *group = found(groups->by_host, &key);
 
 	if (!group)
-		group = made(all, &key);
+		group = made(&groups->by_host, &key);
 	if (!group)
 		return NULL;
+	if (group == groups->empty) {
+		groups->empty = NULL;
+		group->peak = 0;
+	}
 	group->count++;
 	if (group->count > group->peak)
 		group->peak = group->count;
 	return group;
 }
 
-void rudp_startup_group_leave(struct rudp_startup_group **all, struct rudp_startup_group *group)
+void rudp_startup_group_leave(struct rudp_startup_groups *groups, struct rudp_startup_group *group)
 {
 	if (--group->count > 0)
 		return;
-	HASH_DELETE(hh, *all, group);
-	free(group);
+	rudp_startup_groups_fini(groups);
+	groups->empty = group;
+}
+
+void rudp_startup_groups_fini(struct rudp_startup_groups *groups)
+{
+	if (!groups->empty)
+		return;
+	HASH_DELETE(hh, groups->by_host, groups->empty);
+	free(groups->empty);
+	groups->empty = NULL;
 }
