@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#undef _FORTIFY_SOURCE /* libc would define read, recv and recvfrom inline, which are defined here */
 /*
  * Receiving: straight to the kernel. We look only at calls that failed, at names that came, and at flags
  * that AF_UNIX understands differently.
