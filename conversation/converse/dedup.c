@@ -32,7 +32,7 @@ bool cv_dedup_has(const struct cv_dedup *dedup, uint64_t hash)
 	return dedup->table[find(dedup, hash)] != 0;
 }
 
-/* What stands behind a gap must still be found: it moves up (Knuth, 6.4, algorithm R). */
+/* Entries behind a gap move up, so that a search still finds them (Knuth, 6.4, algorithm R). */
 static void take_out(struct cv_dedup *dedup, uint64_t hash)
 {
 	uint32_t gap = find(dedup, hash), at = gap, home;

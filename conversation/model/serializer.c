@@ -123,7 +123,7 @@ void apo_serializer_i64(struct apo_serializer *serializer, int64_t *value)
 	*value = (int64_t)integer(serializer, (uint64_t)*value, 8);
 }
 
-/* What is added to it fits. */
+/* An instant leaves room in 64 bits for the spans that are added to it. */
 void apo_serializer_instant(struct apo_serializer *serializer, int64_t *at_ns)
 {
 	apo_serializer_i64(serializer, at_ns);

@@ -61,7 +61,7 @@ void apo_serializer_text(struct apo_serializer *serializer, char **text, size_t 
 void apo_serializer_counters(struct apo_serializer *serializer, const char *const *names,
 			     uint32_t count, uint64_t *values);
 
-/* What was read is not what it could be. */
+/* If a value that was read is not right, the whole state is refused. */
 void apo_serializer_expect(struct apo_serializer *serializer, bool is_right);
 /* All has been read, and all was right. */
 bool apo_serializer_is_whole(const struct apo_serializer *serializer);

@@ -24,7 +24,7 @@ void apo_state_client(struct apo_state *state, struct apo_client **client);
 /* One that is there, or that has gone and is only remembered: a reference. Read, NULL is not ok. */
 void apo_state_anybody(struct apo_state *state, struct apo_client **client);
 
-/* What history knows of a membership, which is there, and of who is absent from a channel. */
+/* What history keeps for each membership, and for each user who is absent from a channel. */
 void apo_membership_serialize_history(struct apo_state *state, struct apo_membership *membership);
 void apo_absences_serialize(struct apo_state *state, struct apo_channel *channel);
 

@@ -121,7 +121,7 @@ void apo_acceptor_let_wait(struct apo_acceptor *acceptor, int fd, const struct r
 	waiter->ip_entry = ip_entry;
 	waiter->is_tls = is_tls;
 	waiter->until_ns = until_ns;
-	/* What it has to say waits as well; only its going is of interest. */
+	/* The bytes of a waiting client are not read; only its end is watched for. */
 	if (apo_acceptor_watch(acceptor, &waiter->source, EPOLLRDHUP, EPOLL_CTL_ADD) < 0) {
 		drop(acceptor, fd, ip_entry);
 		free(waiter);

@@ -75,7 +75,7 @@ static bool make_room_to_owe(struct apo_history_thread *history_thread)
 	return true;
 }
 
-/* That somebody has left may not be forgotten, or it would be thought that he has stayed. */
+/* A record that somebody has left is never dropped: history would show the user as present. */
 static void owe(struct apo_history_thread *history_thread, const struct apo_record *record)
 {
 	bool has_left = record->kind == APO_HISTORY_LEFT;
@@ -222,7 +222,7 @@ static void answer(struct apo_history_thread *history_thread, const struct apo_r
 	mail->mail.kind = APO_MAIL_HISTORY;
 	mail->ticket = record->ticket;
 	mail->asked = APO_ASKED_FAILED;
-	/* What is owed and not in a transaction would let somebody see what is not for him. */
+	/* Owed records outside a transaction may say that a user has left: no page is shown then. */
 	if (!history_thread->is_blind &&
 	    (history_thread->is_writing || history_thread->owed_count == 0))
 		mail->page = apo_page_new();

@@ -294,7 +294,7 @@ static void flush(struct apo_model_thread *model_thread)
 	}
 }
 
-/* Who abandons us says so before it wakes us. */
+/* The thread that abandons this one sets is_abandoned before it wakes it. */
 static void wait_for_workers(struct apo_model_thread *model_thread)
 {
 	struct pollfd wait = {.fd = model_thread->box.fd, .events = POLLIN};
@@ -306,7 +306,7 @@ static void wait_for_workers(struct apo_model_thread *model_thread)
 		(void)poll(&wait, 1, -1);
 		apo_mailbox_forget_wake(&model_thread->box);
 	}
-	/* What was forgotten may have been the word of mail. */
+	/* The wake-up that was taken may have announced mail. */
 	apo_mailbox_wake(&model_thread->box);
 }
 
@@ -323,7 +323,7 @@ static void on_batch(struct apo_model_thread *model_thread, struct apo_batch *ba
 	flush(model_thread);
 }
 
-/* Who has up to a quarter of its queue still to read is not expelled by what comes now. */
+/* A client with at most a quarter of its queue unread is not expelled by new messages. */
 static uint32_t hurried_bytes(const struct apo_config *config)
 {
 	size_t part = config->send_queue_bytes / 4;
@@ -439,7 +439,7 @@ bool apo_model_thread_absorb(struct apo_model_thread *model_thread)
 		on_mail(model_thread, mail);
 		is_any = true;
 	}
-	/* What came behind the settling is answered here, as no turn follows. */
+	/* Mail behind SETTLE is answered here, as no turn follows. */
 	while (model_thread->is_settling &&
 	       apo_model_next_at_ns(model_thread->model) <= model_thread->now_at_ns)
 		apo_model_on_time(model_thread->model, model_thread->now_at_ns);

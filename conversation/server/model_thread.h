@@ -58,8 +58,8 @@ void apo_model_thread_fini(struct apo_model_thread *model_thread);
 /* Ends on STOP, and after SETTLE as soon as no answer is waited for. It may be run again. */
 void *apo_model_thread_run(void *model_thread);
 
-/* Of any thread: apo_model_thread_run ends as soon as it can, although workers take nothing any
- * more. What has come, and has not been looked at, is dropped. */
+/* Makes apo_model_thread_run end as soon as it can, even if no worker takes mail any more. Unread mail
+ * is dropped. Threads: any. */
 void apo_model_thread_abandon(struct apo_model_thread *model_thread);
 
 /* Takes what is in the mailbox, and does not wait: for the main thread, while the model's own has ended.

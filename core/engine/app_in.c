@@ -13,7 +13,6 @@
 #include "engine/app_side.h"
 #include "engine/deferred_close.h"
 
-#define FDS_MAX 253 /* SCM_MAX_FD */
 
 struct reading {
 	struct iovec iov[3];  /* [0]: the bytes behind, then the send buffer */
@@ -43,7 +42,7 @@ static void let_go(struct msghdr *message)
  */
 static ssize_t read_off(const struct rudp_app *app, struct iovec *iov, size_t count, bool *is_cut)
 {
-	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(RUDP_MESSAGE_FDS_MAX * sizeof(int))];
 	struct msghdr message = {.msg_iov = iov,
 				 .msg_iovlen = count,
 				 .msg_control = control,

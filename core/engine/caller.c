@@ -12,6 +12,7 @@
 #include "engine/app_side.h"
 #include "engine/binding.h"
 #include "engine/caller_process.h"
+#include "engine/proc_look.h"
 
 #define FIRST_FREE_PORT "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 #define FIRST_FREE_PORT_DEFAULT 1024
@@ -74,28 +75,13 @@ bool rudp_caller_holds_ours(struct rudp_engine *engine, const struct rudp_call *
 	return rudp_app_of(engine, call->held_fd) && rudp_peer_is_engine(engine, call->held_fd);
 }
 
-/* At most size - 1 bytes and a 0. false: not readable. */
-static bool read_text(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, text, size - 1);
-	close(fd);
-	if (n < 0)
-		return false;
-	text[n] = 0;
-	return true;
-}
-
 static unsigned first_free_port(void)
 {
 	char text[16];
 
-	return read_text(FIRST_FREE_PORT, text, sizeof text) ? (unsigned)strtoul(text, NULL, 10)
-							     : FIRST_FREE_PORT_DEFAULT;
+	return rudp_read_text(FIRST_FREE_PORT, text, sizeof text) >= 0
+		       ? (unsigned)strtoul(text, NULL, 10)
+		       : FIRST_FREE_PORT_DEFAULT;
 }
 
 void rudp_caller_limit(const struct rudp_call *call, struct rudp_sock_options *options)

@@ -28,21 +28,6 @@
 #define PIDFD_GET_USER_NAMESPACE _IO(0xff, 9) /* since Linux 6.11 */
 #endif
 
-/* At most size - 1 bytes and a 0. Returns how many, -1: not readable. */
-static ssize_t read_text(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	n = read(fd, text, size - 1);
-	close(fd);
-	if (n >= 0)
-		text[n] = 0;
-	return n;
-}
-
 /* The process itself, whoever has its pid by now. -1: this kernel does not give it, or it has ended. */
 static int open_process(const struct rudp_call *call, bool *is_known)
 {
@@ -104,7 +89,7 @@ static bool is_in_our_user_namespace(const struct rudp_call *call, int process, 
 
 	if (theirs)
 		return theirs == ours;
-	if (!call->pid || read_text("/proc/self/uid_map", users, sizeof users) < 0)
+	if (!call->pid || rudp_read_text("/proc/self/uid_map", users, sizeof users) < 0)
 		return !ours && otherwise;
 	return has_these_users(call->pid, users) && (process < 0 || !has_ended(process));
 }

@@ -16,7 +16,6 @@
 #include "engine/port_share.h"
 #include "engine/udp_spare.h"
 
-#define FDS_MAX 253 /* SCM_MAX_FD: what the kernel has to drop it closes in our place */
 
 struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id)
 {
@@ -40,31 +39,13 @@ static void close_one(struct rudp_engine *engine, const struct rudp_call *call, 
 		close(fd);
 }
 
-/*
- * Nothing lies in it, and nothing more can come: asked without that, what is sent between question and
- * close would go with it. A name of the sender makes each message one that is cut, an empty one, too.
- */
-static bool is_empty_for_good(int fd)
-{
-	struct msghdr header = {0};
-	int on = 1;
-
-	return shutdown(fd, SHUT_RD) == 0 &&
-	       setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == 0 &&
-	       recvmsg(fd, &header, MSG_DONTWAIT | MSG_PEEK) == 0 &&
-	       !(header.msg_flags & MSG_CTRUNC);
-}
-
 /* What another user has sent and nobody has read goes with his channel. */
 static void close_channel(struct rudp_engine *engine, const struct rudp_call *call)
 {
-	if (!call->foreign || is_empty_for_good(call->fd)) {
+	if (call->foreign)
+		rudp_deferred_close_socket(call->fd, engine->epoll_fd);
+	else
 		close(call->fd);
-		return;
-	}
-	/* It is not closed at once, and must not be heard of any more. */
-	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, call->fd, NULL);
-	rudp_deferred_close(call->fd);
 }
 
 static void drop_held(struct rudp_engine *engine, struct rudp_call *call)
@@ -204,7 +185,7 @@ static bool receive_one(int fd, struct message *message, struct msghdr *header, 
 static bool receive_whole(struct rudp_engine *engine, const struct rudp_call *call,
 			  struct message *message, int flags)
 {
-	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(RUDP_MESSAGE_FDS_MAX * sizeof(int))];
 	struct msghdr header = {.msg_control = control, .msg_controllen = sizeof control};
 
 	if (!receive_one(call->fd, message, &header, flags))

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/deferred_close.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define STACK_BYTES (256u << 10)
@@ -125,6 +128,35 @@ void rudp_deferred_close(int fd)
 		employ();
 	else
 		close(fd);
+}
+
+/*
+ * Nothing lies in it, and nothing more can come: asked without that, what is sent between question and
+ * close would go with it. A name of the sender makes each message one that is cut, an empty one, too.
+ */
+static bool is_empty_for_good(int fd)
+{
+	struct msghdr header = {0};
+	int on = 1;
+	ssize_t n;
+
+	if (shutdown(fd, SHUT_RD) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
+		return false;
+	n = recvmsg(fd, &header, MSG_DONTWAIT | MSG_PEEK);
+	/* Sockets of datagrams have no end of file. */
+	return n == 0 ? !(header.msg_flags & MSG_CTRUNC) : n < 0 && errno == EAGAIN;
+}
+
+void rudp_deferred_close_socket(int fd, int epoll_fd)
+{
+	if (is_empty_for_good(fd)) {
+		close(fd);
+		return;
+	}
+	/* It is not closed at once, and must not be heard of any more. */
+	epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	rudp_deferred_close(fd);
 }
 
 bool rudp_deferred_close_is_full(void)

@@ -24,9 +24,16 @@
 
 #define RUDP_DEFERRED_CLOSE_THREADS 16
 #define RUDP_DEFERRED_CLOSE_MAX 256
+/* In one message (SCM_MAX_FD). What finds no room at a receiver the kernel closes in its thread. */
+#define RUDP_MESSAGE_FDS_MAX 253
 
 /* Takes fd over; -1 is none. */
 void rudp_deferred_close(int fd);
+/*
+ * Takes over an AF_UNIX socket to which others can send, and which epoll_fd watches. If nothing lies in
+ * it, it is closed at once. Else descriptors in unread messages may be closed with it.
+ */
+void rudp_deferred_close_socket(int fd, int epoll_fd);
 /*
  * For a fork of the engine's thread, which holds the lock meanwhile. The new process has no other
  * thread; it says so, and the lock is free there, too.

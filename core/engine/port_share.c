@@ -14,7 +14,6 @@
 #include "engine/control.h"
 #include "engine/deferred_close.h"
 
-#define FDS_MAX 253 /* SCM_MAX_FD */
 
 /* In front of a datagram that is passed on. */
 struct cover {
@@ -140,27 +139,13 @@ int rudp_port_share_open_udp(struct rudp_engine *engine, const struct rudp_addr 
 	return rc;
 }
 
-/* Whose close may have to wait for another user, by what he has put there. */
-static bool is_empty_for_good(int fd)
-{
-	char byte;
-
-	/* The end of the file is there, too. */
-	return shutdown(fd, SHUT_RD) == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
-}
-
 void rudp_port_share_leave(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	if (udp->share_fd < 0)
 		return;
 	if (udp->share_id)
 		rudp_slots_remove(&engine->slots, udp->share_id);
-	if (is_empty_for_good(udp->share_fd)) {
-		close(udp->share_fd);
-	} else {
-		epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, udp->share_fd, NULL);
-		rudp_deferred_close(udp->share_fd);
-	}
+	rudp_deferred_close_socket(udp->share_fd, engine->epoll_fd);
 	udp->share_fd = -1;
 }
 
@@ -248,7 +233,7 @@ static void serve(struct rudp_engine *engine, struct rudp_datagram *datagram,
 static bool take_passed(struct rudp_engine *engine, struct rudp_udp *udp)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred)) +
-						 CMSG_SPACE(FDS_MAX * sizeof(int))];
+						 CMSG_SPACE(RUDP_MESSAGE_FDS_MAX * sizeof(int))];
 	struct cover cover = {0};
 	struct rudp_datagram datagram = {.socket = udp, .data = engine->receive_buffers};
 	struct iovec iov[] = {{&cover, sizeof cover},

@@ -40,6 +40,14 @@ static ssize_t read_file(const char *path, char *text, size_t size)
 	return len;
 }
 
+ssize_t rudp_read_text(const char *path, char *text, size_t size)
+{
+	ssize_t len = read_file(path, text, size - 1);
+
+	text[len > 0 ? len : 0] = 0;
+	return len;
+}
+
 /* By this process itself. */
 static ssize_t look(uint32_t pid, unsigned file, char *text, size_t size)
 {

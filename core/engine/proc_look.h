@@ -62,6 +62,8 @@ void rudp_proc_look_via(struct rudp_proc_question *question);
  * Returns  how many, or -errno: -ESRCH or -ENOENT, -EACCES, -ETIMEDOUT.
  */
 ssize_t rudp_proc_look(uint32_t pid, enum rudp_proc_file file, char *text, size_t size);
+/* The same of a file that this process may read by itself. Returns how many, or -errno. */
+ssize_t rudp_read_text(const char *path, char *text, size_t size);
 
 /*
  * The supervisor's part: answers what is asked, if anything. It opens what settings name: the key

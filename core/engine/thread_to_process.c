@@ -21,6 +21,7 @@
 #include "engine/control.h"
 #include "engine/deferred_close.h"
 #include "engine/loop.h"
+#include "engine/proc_look.h"
 #include "engine/port_leaving.h"
 #include "engine/shared_memory.h"
 
@@ -48,29 +49,12 @@ static int number_of(const char *text, const char *name)
 	return at ? atoi(at + strlen(name)) : 0;
 }
 
-/* Returns the length, 0 if the file cannot be read. */
-static size_t read_text(const char *path, char text[STATUS_BYTES])
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	text[0] = 0;
-	if (fd < 0)
-		return 0;
-	len = read(fd, text, STATUS_BYTES - 1);
-	close(fd);
-	if (len <= 0)
-		return 0;
-	text[len] = 0;
-	return (size_t)len;
-}
-
 /* The kernel counts filters from 5.9 on. The calls here are calls that an engine makes anyway. */
 static int count_filters(void)
 {
 	char text[STATUS_BYTES];
 
-	if (read_text("/proc/thread-self/status", text) == 0)
+	if (rudp_read_text("/proc/thread-self/status", text, sizeof text) <= 0)
 		return -1;
 	return number_of(text, "\nSeccomp:") * FILTERS_PER_MODE + number_of(text, "\nSeccomp_filters:");
 }
@@ -152,11 +136,11 @@ static char *stat_address(const char *text, unsigned n)
 static void rewrite_command_line(void)
 {
 	char text[STATUS_BYTES];
-	size_t len = read_text("/proc/self/stat", text);
+	ssize_t len = rudp_read_text("/proc/self/stat", text, sizeof text);
 	char *start = stat_address(text, STAT_ARG_START);
 	char *end = stat_address(text, STAT_ARG_END);
 
-	if (len == 0 || !start || end <= start)
+	if (len <= 0 || !start || end <= start)
 		return;
 	memset(start, 0, (size_t)(end - start));
 	snprintf(start, (size_t)(end - start), "%s", NAME);

@@ -19,6 +19,7 @@
 #include "api/control_client.h"
 #include "api/engine_start.h"
 #include "api/run_dir.h"
+#include "session.h"
 
 /* One engine that answers as it is told, on a control name of its own. */
 struct engine {
@@ -110,15 +111,6 @@ static void *engine_main(void *argument)
 	engine->serve(engine, channel);
 	close(channel);
 	return NULL;
-}
-
-/* A name that nobody has: tests run beside each other, and what one has left behind may live. */
-static struct rudp_nonce unused_nonce(void)
-{
-	struct rudp_nonce nonce;
-
-	cr_assert(eq(long, getrandom(&nonce, sizeof nonce, 0), sizeof nonce));
-	return nonce;
 }
 
 static struct engine *prepare(void (*serve)(struct engine *engine, int channel))
@@ -297,24 +289,6 @@ Test(control_client, gets_through_with_a_full_descriptor_table)
 }
 
 #define NOBODY 65534
-
-/* A session's directory of the test's own, and the place for engines in it. */
-static void make_run_dir(char dir[RUDP_RUN_DIR_SIZE])
-{
-	char session[] = "/tmp/rudp-XXXXXX";
-
-	cr_assert(ne(ptr, mkdtemp(session), NULL));
-	setenv("XDG_RUNTIME_DIR", session, 1);
-	cr_assert(rudp_run_dir_place(0, geteuid(), dir));
-	cr_assert(zero(int, mkdir(dir, 0700)));
-}
-
-static void remove_run_dir(const char *dir, const struct sockaddr_un *un)
-{
-	unlink(un->sun_path);
-	rmdir(dir);
-	rmdir(getenv("XDG_RUNTIME_DIR"));
-}
 
 /* A name that an attacker can bind is not asked for: it is that of an abstract socket. */
 Test(control_client, finds_no_engine_by_a_well_known_name_that_is_abstract)

@@ -16,35 +16,9 @@
 #include "api/engine_start.h"
 #include "api/environment.h"
 #include "api/run_dir.h"
+#include "session.h"
 
 #define NOBODY 65534
-
-/* A name that nobody has: tests run beside each other, and what one has left behind may live. */
-static struct rudp_nonce unused_nonce(void)
-{
-	struct rudp_nonce nonce;
-
-	cr_assert(eq(long, getrandom(&nonce, sizeof nonce, 0), sizeof nonce));
-	return nonce;
-}
-
-/* A session's directory of the test's own, and the place for engines in it. */
-static void make_run_dir(char dir[RUDP_RUN_DIR_SIZE])
-{
-	char session[] = "/tmp/rudp-XXXXXX";
-
-	cr_assert(ne(ptr, mkdtemp(session), NULL));
-	setenv("XDG_RUNTIME_DIR", session, 1);
-	cr_assert(rudp_run_dir_place(0, geteuid(), dir));
-	cr_assert(zero(int, mkdir(dir, 0700)));
-}
-
-static void remove_run_dir(const char *dir, const struct sockaddr_un *un)
-{
-	unlink(un->sun_path);
-	rmdir(dir);
-	rmdir(getenv("XDG_RUNTIME_DIR"));
-}
 
 static struct rudp_nonce known_nonce;
 static char known_dir[RUDP_RUN_DIR_SIZE];

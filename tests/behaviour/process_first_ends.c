@@ -37,18 +37,6 @@ static void greet(int waiting)
 	close(server);
 }
 
-static bool is_greeted(const struct sockaddr_storage *addr)
-{
-	char text[6] = "";
-	int client = dial(addr);
-	bool greeted = client >= 0 && recv(client, text, 5, MSG_WAITALL) == 5 &&
-		       strcmp(text, "hello") == 0;
-
-	if (client >= 0)
-		close(client);
-	return greeted;
-}
-
 static void say_greeted(const char *what, const struct sockaddr_storage *addr, int visitors)
 {
 	int greeted = 0;

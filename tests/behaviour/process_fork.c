@@ -211,18 +211,6 @@ static void work(int waiting, int *taken)
 	}
 }
 
-static int visit(const struct sockaddr_storage *addr)
-{
-	char text[6] = "";
-	int client = dial(addr);
-	bool greeted = client >= 0 && recv(client, text, 5, MSG_WAITALL) == 5 &&
-		       strcmp(text, "hello") == 0;
-
-	if (client >= 0)
-		close(client);
-	return greeted;
-}
-
 static int *shared_counter(void)
 {
 	int *counter = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -246,7 +234,7 @@ CHECK(each_connection_goes_to_one_of_the_prefork_workers)
 	}
 	close(waiting);
 	for (int i = 0; i < VISITORS; i++)
-		greeted += visit(&addr);
+		greeted += is_greeted(&addr);
 	say("greeted: %d, accepted: %d", greeted, *taken);
 	for (int i = 0; i < WORKERS; i++) {
 		kill(workers[i], SIGTERM);
@@ -268,12 +256,12 @@ CHECK(a_worker_killed_in_accept_takes_no_connection_with_it)
 		if (workers[i] == 0)
 			work(waiting, taken);
 	}
-	greeted += visit(&addr);
+	greeted += is_greeted(&addr);
 	for (int i = 0; i < WORKERS - 1; i++) {
 		kill(workers[i], SIGKILL);
 		say_end("worker", workers[i]);
 		for (int j = 0; j < 5; j++)
-			greeted += visit(&addr);
+			greeted += is_greeted(&addr);
 	}
 	say("greeted: %d, accepted: %d", greeted, *taken);
 	kill(workers[WORKERS - 1], SIGKILL);

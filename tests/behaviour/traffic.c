@@ -84,6 +84,18 @@ int dial(const struct sockaddr_storage *addr)
 	return -1;
 }
 
+bool is_greeted(const struct sockaddr_storage *addr)
+{
+	char text[6] = "";
+	int client = dial(addr);
+	bool greeted = client >= 0 && recv(client, text, 5, MSG_WAITALL) == 5 &&
+		       strcmp(text, "hello") == 0;
+
+	if (client >= 0)
+		close(client);
+	return greeted;
+}
+
 /* Without must(): it runs where nothing can be said any more. */
 bool new_connection_works(void)
 {

@@ -18,6 +18,8 @@ void say_rest(const char *who, int fd);
 void say_alive(const char *what, int client, int server);
 /* Connects a new blocking socket; -1 and errno. */
 int dial(const struct sockaddr_storage *addr);
+/* Connects, and reads "hello" from whoever accepts. */
+bool is_greeted(const struct sockaddr_storage *addr);
 /* Listens, connects, accepts, sends both ways, closes. */
 bool new_connection_works(void);
 void say_new_connection(const char *what);

@@ -139,6 +139,18 @@ int strange_channel(void)
 	return fd;
 }
 
+int kernel_listener(struct rudp_addr *address)
+{
+	socklen_t len = sizeof address->in4;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert(zero(int, rudp_addr_parse(address, "127.0.0.1:0")));
+	cr_assert(zero(int, bind(fd, &address->sa, len)));
+	cr_assert(zero(int, listen(fd, 1)));
+	cr_assert(zero(int, getsockname(fd, &address->sa, &len)));
+	return fd;
+}
+
 int connected_tcp(void)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET};

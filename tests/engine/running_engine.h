@@ -33,6 +33,8 @@ int channel(void);
 int open_channel(void);
 /* Likewise, made as another user: a stranger's. For root. */
 int strange_channel(void);
+/* Listens over kernel TCP on loopback, at *address. The caller's. */
+int kernel_listener(struct rudp_addr *address);
 /* A connection of kernel TCP that nobody has accepted. The caller's. */
 int connected_tcp(void);
 /* Likewise, whose close waits for WAIT_S, as its peer reads nothing. The caller's. */

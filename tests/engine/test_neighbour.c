@@ -361,18 +361,6 @@ static const char *restricted_congestion(void)
 	return NULL;
 }
 
-static int kernel_listener(struct rudp_addr *address)
-{
-	socklen_t len = sizeof address->in4;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	cr_assert(zero(int, rudp_addr_parse(address, "127.0.0.1:0")));
-	cr_assert(zero(int, bind(fd, &address->sa, len)));
-	cr_assert(zero(int, listen(fd, 1)));
-	cr_assert(zero(int, getsockname(fd, &address->sa, &len)));
-	return fd;
-}
-
 /* The engine connects fd over kernel TCP for the program at the end of this channel. Returns its id. */
 static uint64_t connect_by_tcp(int fd, int to)
 {

@@ -205,10 +205,10 @@ Test(share, what_another_user_passes_on_is_dropped)
 #define FDS_MAX 253 /* SCM_MAX_FD */
 
 /* A datagram with count copies of the descriptor. */
-static void send_copies(int fd, size_t count)
+static void send_copies_with(const char *text, int fd, size_t count)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))] = {0};
-	struct iovec iov = {"x", 1};
+	struct iovec iov = {(void *)text, strlen(text)};
 	struct sockaddr_un un;
 	struct msghdr message = {.msg_name = &un,
 				 .msg_namelen = name_of_first(&un),
@@ -224,12 +224,17 @@ static void send_copies(int fd, size_t count)
 	cmsg->cmsg_len = CMSG_LEN(count * sizeof(int));
 	for (size_t i = 0; i < count; i++)
 		memcpy(CMSG_DATA(cmsg) + i * sizeof fd, &fd, sizeof fd);
-	cr_assert(eq(long, sendmsg(to, &message, 0), 1));
+	cr_assert(eq(long, sendmsg(to, &message, 0), strlen(text)));
 	close(to);
 }
 
+static void send_copies(int fd, size_t count)
+{
+	send_copies_with("x", fd, count);
+}
+
 /* Its last close waits until its peer, which this returns, is closed. */
-static int send_lingering(void)
+static int send_lingering_with(const char *text)
 {
 	static const struct linger linger = {1, 60};
 	static const uint8_t bytes[65536];
@@ -244,9 +249,14 @@ static int send_lingering(void)
 	while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
 		;
 	cr_assert(zero(int, setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger)));
-	send_copies(fd, 1);
+	send_copies_with(text, fd, 1);
 	close(fd);
 	return peer;
+}
+
+static int send_lingering(void)
+{
+	return send_lingering_with("x");
 }
 
 static bool has_one_more(void)
@@ -309,6 +319,16 @@ Test(share, what_is_left_at_its_end_holds_nobody_up, .timeout = 30)
 
 	cr_assert(zero(int, open_in(0)));
 	peer = send_lingering();
+	rudp_udp_close(&engines[0], udps[0]);
+	close(peer);
+}
+
+Test(share, an_empty_datagram_at_its_end_holds_nobody_up, .timeout = 30)
+{
+	int peer;
+
+	cr_assert(zero(int, open_in(0)));
+	peer = send_lingering_with("");
 	rudp_udp_close(&engines[0], udps[0]);
 	close(peer);
 }
