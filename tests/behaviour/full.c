@@ -12,9 +12,9 @@
 
 #define SMALL_BUFFER_BYTES 16384
 /*
- * SO_SNDBUF, and SO_RCVBUF twice (the window, and the receiver's socket), each doubled as the kernel does;
- * the sender's socket; one message more in the receiver's: librudp_shim(7). A writer that the engine runs
- * beside fills all of it.
+ * SO_SNDBUF, and SO_RCVBUF twice (the window, and the receiver's socket), each doubled as the kernel
+ * does; the sender's socket; one message more in the receiver's: librudp_shim(7). A writer beside which
+ * the engine runs fills all of it.
  */
 #define SMALL_BYTES_MAX (6 * SMALL_BUFFER_BYTES + (160 << 10) + SMALL_BUFFER_BYTES + 2 * 554)
 #define PROMISED_BYTES 131072 /* no window is taken back */
