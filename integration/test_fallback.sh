@@ -163,7 +163,7 @@ plain_client() {
 	link_up --delay 5ms
 	both_ways launch launch_plain
 	[ -n "$PLAIN" ] || [ "$THREADS" = thread ] || engine_is_killed
-	worker_leaves
+	workers_leave
 	section "nginx, and both kinds of client at once"
 	start_nginx
 	fetch 10 page
@@ -192,15 +192,15 @@ many_plain() {
 	ok "50 plain connections at once"
 }
 
-# A worker that closes its listener, as nobody tells the engine; the calls come at once.
-worker_leaves() {
+# Workers that close their listeners, as nobody tells the engine; the calls come at once.
+workers_leave() {
 	: >"$TMP/workers.out"
 	launch workers b python3 -u "$HERE/lib/workers.py" serve "$B4" "$PORT"
-	wait_until 10 "two listeners" grep -q ready "$TMP/workers.out"
+	wait_until 10 "eight listeners" grep -q ready "$TMP/workers.out"
 	on a python3 "$HERE/lib/workers.py" call "$B4" "$PORT" "${PID[workers]}" "$TMP/workers.out" \
-		2>"$TMP/call.err" || fail "after a worker has left: $(tail -n 1 "$TMP/call.err")"
+		2>"$TMP/call.err" || fail "when workers leave: $(tail -n 1 "$TMP/call.err")"
 	stop workers
-	ok "a worker has left: all of 60 plain calls are served by the other"
+	ok "seven workers of eight leave: every plain call is served by those that stay"
 }
 
 # What has come so far must not look like all there is.

@@ -105,6 +105,11 @@ bool rudp_binding_serves_rudp(const struct rudp_binding *binding)
 	return binding->listening && binding->way != RUDP_WAY_TCP;
 }
 
+bool rudp_binding_serves_tcp(const struct rudp_binding *binding)
+{
+	return binding->listening && binding->way != RUDP_WAY_RUDP;
+}
+
 static bool is_gone(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	struct sockaddr_un un;
@@ -395,7 +400,7 @@ void rudp_binding_probe_port(struct rudp_engine *engine, const struct rudp_addr 
 			RUDP_LIST_OWNER(link, struct rudp_binding, number_link);
 
 		next = link->next;
-		if (binding->tcp_listening &&
+		if (rudp_binding_serves_tcp(binding) &&
 		    rudp_addr_port(&binding->local) == rudp_addr_port(remote))
 			rudp_binding_probe(engine, binding);
 	}

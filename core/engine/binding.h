@@ -41,7 +41,7 @@ struct rudp_binding {
 	enum rudp_way way;               /* that its listener serves */
 	unsigned policy_line;            /* of the rule that decided; 0: none */
 	bool early;                      /* that rule lets data come with the SYN */
-	bool tcp_listening;
+	bool tcp_listening;              /* for others of the port, too (listener.h) */
 	bool tcp_may_accept;             /* an edge has been seen and not been used up */
 	bool reuse_address, reuse_port, v6only;
 	uint32_t uid;                    /* SO_REUSEPORT is shared within one user only */
@@ -103,6 +103,8 @@ void rudp_binding_drop_tcp(struct rudp_binding *binding);
 
 /* It listens, and not for plain TCP alone. */
 bool rudp_binding_serves_rudp(const struct rudp_binding *binding);
+/* It listens, and not for rudp alone. */
+bool rudp_binding_serves_tcp(const struct rudp_binding *binding);
 
 /* A listening binding stands in the way of this one: they overlap and may not share. */
 bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_binding *binding);

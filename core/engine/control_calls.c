@@ -249,10 +249,11 @@ static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 /* For the connections that it will accept from now on, of either kind. */
 static int set_on_binding(struct work *w, struct rudp_binding *binding, size_t len)
 {
+	const struct rudp_binding *front = rudp_listener_on_tcp_for(binding);
 	int rc;
 
-	if (binding->tcp_listening)
-		(void)set_on_tcp(w, binding->tcp_fd, len);
+	if (front)
+		(void)set_on_tcp(w, front->tcp_fd, len);
 	rc = rudp_sock_options_set(&binding->options, w->request->level, w->request->option,
 				   w->request->value, len);
 	rudp_listener_on_options(w->engine, binding);

@@ -92,20 +92,76 @@ static void guard_tcp(const struct rudp_binding *binding, bool guard)
 		setsockopt(binding->tcp_fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof value);
 }
 
+struct rudp_binding *rudp_listener_on_tcp_for(const struct rudp_binding *binding)
+{
+	const struct rudp_list *bindings = &binding->port->bindings;
+
+	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
+		struct rudp_binding *other = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+
+		if (other->tcp_listening && rudp_listener_shares_tcp(other, binding))
+			return other;
+	}
+	return NULL;
+}
+
+/* What all that share this one's kernel socket may have waiting, this one included. */
+static int tcp_backlog_of(const struct rudp_binding *binding)
+{
+	const struct rudp_list *bindings = &binding->port->bindings;
+	unsigned sum = 0;
+
+	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
+		const struct rudp_binding *other = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+
+		if (rudp_binding_serves_tcp(other) && rudp_listener_shares_tcp(other, binding))
+			sum += waiting_max_of(other);
+	}
+	return sum > SOMAXCONN ? SOMAXCONN : (int)sum;
+}
+
 static int start_tcp(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
 {
+	struct rudp_binding *front = rudp_listener_on_tcp_for(binding);
 	struct rudp_stored_options stored;
 	bool has_stored = rudp_stored_options_get(fd, &stored) == 0;
+	int tcp_fd = front ? front->tcp_fd : binding->tcp_fd;
 	int rc = 0;
 
-	rudp_tcp_put_options(binding->tcp_fd, has_stored ? &stored : NULL, &binding->options);
-	if (listen(binding->tcp_fd, binding->backlog) < 0)
+	rudp_tcp_put_options(tcp_fd, has_stored ? &stored : NULL, &binding->options);
+	if (listen(tcp_fd, tcp_backlog_of(binding)) < 0)
 		return -errno;
-	if (!binding->tcp_listening)
-		rc = rudp_engine_watch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, binding->id);
+	if (front)
+		return 0;
+	rc = rudp_engine_watch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, binding->id);
 	if (rc == 0)
 		binding->tcp_listening = binding->tcp_may_accept = true;
 	return rc;
+}
+
+/*
+ * The kernel resets handshakes under way when their socket stops listening, and here it stops at a
+ * moment of the engine's choice, when the program has closed long ago: so it goes on for another.
+ */
+static bool pass_tcp_on(struct rudp_engine *engine, struct rudp_binding *binding)
+{
+	const struct rudp_list *bindings = &binding->port->bindings;
+
+	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
+		struct rudp_binding *heir = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+		int fd = heir->tcp_fd;
+
+		if (heir == binding || !rudp_binding_serves_tcp(heir) ||
+		    !rudp_listener_shares_tcp(heir, binding) ||
+		    rudp_engine_rewatch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, heir->id) < 0)
+			continue;
+		heir->tcp_fd = binding->tcp_fd;
+		heir->tcp_listening = heir->tcp_may_accept = true;
+		binding->tcp_fd = fd;
+		rudp_failover_listener(engine, heir);
+		return true;
+	}
+	return false;
 }
 
 /* The port stays ours; a peer is refused now. */
@@ -114,6 +170,8 @@ static void stop_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 	if (!binding->tcp_listening)
 		return;
 	binding->tcp_listening = binding->tcp_may_accept = false;
+	if (pass_tcp_on(engine, binding))
+		return;
 	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, binding->tcp_fd, NULL);
 	if (binding->adopted)
 		return;

@@ -8,7 +8,9 @@
  * come) and every RUDP_RETRY_NS; the others wait in the protocol's queue.
  *
  * Where the policy has it so, plain TCP peers are served on the same port: the kernel socket that holds
- * the port for the binding listens, too, and what it accepts is relayed (tcp.h).
+ * the port for the binding listens, too, and what it accepts is relayed (tcp.h). Of bindings that share
+ * a port (SO_REUSEPORT) one listens for all, with the options that any of them has set last, and they
+ * are served in turn; when it goes, its socket goes on listening for those that stay.
  */
 #ifndef RUDP_ENGINE_LISTENER_H
 #define RUDP_ENGINE_LISTENER_H
@@ -33,6 +35,10 @@ void rudp_listener_reset_queued(struct rudp_engine *engine, const struct rudp_bi
 void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port);
 /* A plain TCP peer has come to the port. */
 void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *binding);
+/* The one whose kernel socket listens for this one, which may be itself; NULL: none does. */
+struct rudp_binding *rudp_listener_on_tcp_for(const struct rudp_binding *binding);
+/* Bindings of one port: the kernel socket of either may listen for both. */
+bool rudp_listener_shares_tcp(const struct rudp_binding *a, const struct rudp_binding *b);
 /* What it serves. */
 enum rudp_transport rudp_listener_transport(const struct rudp_engine *engine,
 					    const struct rudp_binding *binding);

@@ -217,29 +217,59 @@ static bool hand_over_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 	return true;
 }
 
-/* Another that plain TCP clients of this port may be given to; 0: none. */
-static uint64_t other_on_port(const struct rudp_binding *binding)
+bool rudp_listener_shares_tcp(const struct rudp_binding *a, const struct rudp_binding *b)
 {
-	const struct rudp_list *bindings = &binding->port->bindings;
-
-	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
-		const struct rudp_binding *other = RUDP_LIST_OWNER(link, struct rudp_binding, link);
-
-		if (other != binding && other->tcp_listening)
-			return other->id;
-	}
-	return 0;
+	return a == b || (!a->adopted && !b->adopted &&
+			  a->options.route.device == b->options.route.device);
 }
 
-/* The kernel does not know that its program may be gone by now: then another worker gets it. */
-static void take_tcp(struct rudp_engine *engine, struct rudp_binding *binding, int fd)
+/* The next in turn of those that this one's kernel socket listens for. *is_one_of: of several. */
+static struct rudp_binding *next_in_turn_for_tcp(struct rudp_binding *front, bool *is_one_of)
 {
-	uint64_t other_id = other_on_port(binding);
+	struct rudp_list *bindings = &front->port->bindings;
+	struct rudp_binding *next = NULL;
+	unsigned count = 0;
 
-	if (other_id && !rudp_binding_probe(engine, binding))
-		binding = rudp_binding_find(engine, other_id);
-	if (!binding || !hand_over_tcp(engine, binding, fd))
+	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
+		struct rudp_binding *one = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+
+		if (!rudp_binding_serves_tcp(one) || !rudp_listener_shares_tcp(front, one))
+			continue;
+		count++;
+		if (!next && !one->waiting_id)
+			next = one;
+	}
+	*is_one_of = count > 1;
+	if (!next || count == 1)
+		return next;
+	rudp_list_remove(&next->link);
+	rudp_list_append(bindings, &next->link);
+	return next;
+}
+
+/* false: there is none, or nobody who has room for one. */
+static bool accept_tcp(struct rudp_engine *engine, struct rudp_binding *front)
+{
+	bool is_one_of;
+	struct rudp_binding *binding = next_in_turn_for_tcp(front, &is_one_of);
+	int fd;
+
+	/* The kernel does not know whose program is gone by now, and another worker gets it then. */
+	if (is_one_of && binding && !rudp_binding_probe(engine, binding))
+		return true;
+	if (!binding)
+		return false;
+	fd = accept4(front->tcp_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0 &&
+	    (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+		engine->retry_at_ns = engine->now_at_ns + RUDP_RETRY_NS;
+		return false;
+	}
+	if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
+		front->tcp_may_accept = false; /* EAGAIN, or it does not listen any more */
+	if (fd >= 0 && !hand_over_tcp(engine, binding, fd))
 		close(fd);
+	return true;
 }
 
 void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
@@ -247,21 +277,9 @@ void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 	uint64_t id = binding->id;
 
 	binding->tcp_may_accept = true;
-	while (binding && binding->tcp_may_accept && !binding->waiting_id) {
-		int fd = accept4(binding->tcp_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-			       errno == ENOBUFS)) {
-			engine->retry_at_ns = engine->now_at_ns + RUDP_RETRY_NS;
-			return;
-		}
-		if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
-			binding->tcp_may_accept = false; /* EAGAIN, or it does not listen any more */
-		if (fd >= 0)
-			take_tcp(engine, binding, fd);
-		/* A hand-over may have found the program gone. */
+	/* A hand-over may find a program gone. Who listens instead gets an event. */
+	while (binding && binding->tcp_may_accept && accept_tcp(engine, binding))
 		binding = rudp_binding_find(engine, id);
-	}
 }
 
 static bool lives(const struct rudp_udp *udp, const struct rudp_port *port)
@@ -286,6 +304,7 @@ void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port)
 void rudp_listener_retry(struct rudp_engine *engine, uint64_t binding_id)
 {
 	struct rudp_binding *binding = rudp_binding_find(engine, binding_id);
+	struct rudp_binding *front;
 	struct rudp_app *app;
 
 	if (!binding)
@@ -295,8 +314,9 @@ void rudp_listener_retry(struct rudp_engine *engine, uint64_t binding_id)
 	if (app)
 		deliver(engine, binding, app);
 	binding = rudp_binding_find(engine, binding_id);
-	if (binding && binding->tcp_may_accept && binding->tcp_listening)
-		rudp_listener_on_tcp(engine, binding);
+	front = binding ? rudp_listener_on_tcp_for(binding) : NULL;
+	if (front && front->tcp_may_accept)
+		rudp_listener_on_tcp(engine, front);
 	binding = rudp_binding_find(engine, binding_id);
 	if (binding && !binding->waiting_id && binding->listening && binding->port->listener)
 		rudp_listener_pump(engine, binding->port);
