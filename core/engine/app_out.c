@@ -22,7 +22,7 @@ static size_t cut(struct iovec *iov, int count, size_t len)
 	return entries;
 }
 
-/* How much may go in one send, and whether it is the urgent byte. */
+/* How many bytes may go in one send. flags: with MSG_OOB if it is the urgent byte. */
 static size_t portion(const struct rudp_app *app, int *flags)
 {
 	size_t ahead = rudp_carrier_urgent_ahead(&app->carrier);
@@ -35,7 +35,10 @@ static size_t portion(const struct rudp_app *app, int *flags)
 	return RUDP_APP_PASS_BYTES;
 }
 
-/* The program reads no more, but lives: its data is taken and dropped, as nobody else can. */
+/*
+ * The program has shut its reading side but lives: the engine reads and drops its data, as TCP
+ * does.
+ */
 static void drop(struct rudp_engine *engine, struct rudp_app *app)
 {
 	rudp_ends_on_shutdown_receive(&app->ends);
@@ -50,14 +53,14 @@ static bool has_closed(const struct rudp_app *app)
 }
 
 /*
- * EPIPE is SHUT_RD, or a close that epoll is just about to tell: then what could not be delivered must
- * stay unread, since that is what makes the close a reset. ECONNRESET is said only once.
+ * EPIPE means SHUT_RD, or a close that epoll is about to report. After a close the undelivered data
+ * must stay unread: it makes the close a reset. The kernel reports ECONNRESET only once.
  */
 static void on_refusal(struct rudp_engine *engine, struct rudp_app *app, int error)
 {
 	if (error == ECONNRESET) {
 		rudp_ends_on_closed(&app->ends, true);
-		app->may_read = true; /* its last words, whether or not epoll has told of them */
+		app->may_read = true; /* its last bytes, whether or not epoll has reported them */
 	} else if (error == EPIPE && !has_closed(app)) {
 		drop(engine, app);
 	}
@@ -69,7 +72,7 @@ static bool is_same_host(const struct rudp_app *app)
 	       rudp_addr_same_host(&app->local, &app->remote);
 }
 
-/* SO_SNDBUF of our end; the other half of the program's SO_RCVBUF is the connection's window. */
+/* SO_SNDBUF of our end. The other half of the program's SO_RCVBUF is the connection's window. */
 static int end_buffer_bytes(const struct rudp_app *app)
 {
 	uint64_t bytes = RUDP_APP_SNDBUF_BYTES;
@@ -91,7 +94,7 @@ void rudp_app_limit_unread(struct rudp_app *app)
 		setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
-/* Most connections never need it. true: it is there since now. */
+/* Sets the send buffer to its final size; most connections never need it. true: it has grown. */
 static bool make_room(struct rudp_app *app)
 {
 	int bytes = end_buffer_bytes(app);
@@ -109,7 +112,7 @@ static ssize_t give_flagged(const struct rudp_app *app, const struct msghdr *mes
 	return send(app->fd, message->msg_iov[0].iov_base, message->msg_iov[0].iov_len, flags);
 }
 
-/* A kernel without CONFIG_AF_UNIX_OOB knows no urgent bytes here: it is one like all others then. */
+/* A kernel without CONFIG_AF_UNIX_OOB has no urgent bytes on AF_UNIX: send it as a normal byte. */
 static ssize_t give(const struct rudp_app *app, const struct msghdr *message, int flags)
 {
 	ssize_t n = give_flagged(app, message, flags);
@@ -119,7 +122,7 @@ static ssize_t give(const struct rudp_app *app, const struct msghdr *message, in
 	return n;
 }
 
-/* The first bulk that the program has read: its buffer may grow, when it is full next. */
+/* After the first RUDP_APP_BULK_BYTES the buffer may grow when it is full the next time. */
 static void note_given(struct rudp_app *app, size_t bytes)
 {
 	bool was_bulk = app->given_bytes >= RUDP_APP_BULK_BYTES;
@@ -143,7 +146,7 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		message.msg_iovlen = cut(iov, count, portion(app, &flags));
 		if (message.msg_iovlen == 0)
 			return false;
-		/* A connection of small messages does not need its buffer's size set. */
+		/* A connection of small messages does not need this system call. */
 		if (!app->roomy && iov[0].iov_len > RUDP_APP_PEEK_BYTES)
 			rudp_app_limit_unread(app);
 		rudp_app_before_delivery(engine, app);
@@ -156,7 +159,10 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		}
 		if (errno == EINTR || (errno == EAGAIN && make_room(app)))
 			continue;
-		/* There is room, but no memory for it in the kernel: rudp_app_pump comes back to it. */
+		/*
+		 * The socket has room, but the kernel has no memory: rudp_app_pump() tries again
+		 * later.
+		 */
 		if (errno == ENOBUFS || errno == ENOMEM)
 			return false;
 		app->may_write = false;

@@ -33,7 +33,7 @@ struct rudp_binding *rudp_binding_of(struct rudp_engine *engine, int fd)
 	return rudp_binding_of_unconnected(engine, fd);
 }
 
-/* A number that no other socket has, ever; 0: this kernel has none. */
+/* A number that is unique for all time; 0: this kernel has none. */
 static uint64_t cookie_of(int fd)
 {
 	uint64_t cookie = 0;
@@ -91,7 +91,7 @@ static bool overlap(const struct rudp_addr *a, bool a_v6only, const struct rudp_
 	return rudp_addr_same_host(a, b) || covers(a, a_v6only, b) || covers(b, b_v6only, a);
 }
 
-/* Another one that listens where this one is, and may not share with it. */
+/* other listens on an overlapping address and may not share it. */
 static bool is_in_the_way(const struct rudp_binding *other, const struct rudp_binding *binding)
 {
 	if (other == binding || !other->listening ||
@@ -199,7 +199,10 @@ static void look_at_socket(struct rudp_binding *binding, int fd)
 	struct stat status = {.st_uid = UINT32_MAX};
 
 	(void)fstat(fd, &status);
-	/* Whoever made the socket, as with TCP, whatever he has become since. */
+	/*
+	 * As with TCP, the user who made the socket counts, even if the process has changed its
+	 * user since.
+	 */
 	binding->uid = status.st_uid;
 	binding->inode = status.st_ino;
 	binding->cookie = cookie_of(fd);
@@ -230,7 +233,7 @@ void rudp_binding_enlist(struct rudp_engine *engine, struct rudp_binding *bindin
 	engine->binding_count++;
 }
 
-/* Its port is taken by now, or rc says why not. */
+/* rc: 0 if the port is taken, or the error. */
 static int finish(struct rudp_engine *engine, struct rudp_binding *binding, int fd, int rc)
 {
 	if (rc == 0)
@@ -264,7 +267,7 @@ static int get_int(int fd, int level, int option)
 	return getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
 }
 
-/* Whose it is and where it listens; nothing of it is changed yet. */
+/* Reads address and options of the listener; changes nothing. */
 static int look_at_listener(struct rudp_binding *binding, int tcp_fd)
 {
 	struct sockaddr_in6 name;
@@ -281,7 +284,10 @@ static int look_at_listener(struct rudp_binding *binding, int tcp_fd)
 	return rudp_addr_from_sockaddr(&binding->local, (struct sockaddr *)&name, len);
 }
 
-/* Whoever made it waits for events at most: that it never blocks any more is no harm to him. */
+/*
+ * The others who have the listener wait for events before they accept, so O_NONBLOCK does not hurt
+ * them.
+ */
 static int take_listener(struct rudp_binding *binding, int tcp_fd)
 {
 	int flags = fcntl(tcp_fd, F_GETFL);
@@ -293,7 +299,7 @@ static int take_listener(struct rudp_binding *binding, int tcp_fd)
 	return binding->tcp_fd < 0 ? -errno : 0;
 }
 
-/* A listener that came with the program is left alone unless a rule takes it. */
+/* A listener that came with the program stays with the kernel unless a rule takes it. */
 static bool is_to_be_taken(struct rudp_engine *engine, const struct rudp_binding *binding)
 {
 	struct rudp_decision decision = rudp_engine_decide(engine, RUDP_DIRECTION_LISTEN,
@@ -331,7 +337,7 @@ void rudp_binding_close(struct rudp_engine *engine, struct rudp_binding *binding
 	discard(engine, binding);
 }
 
-/* true, too, where there is no way to know: alive until shown otherwise. */
+/* true, too, if the engine cannot find out: alive until proved closed. */
 static bool is_path_open(struct rudp_engine *engine, const struct rudp_binding *binding)
 {
 	if (engine->path_probe_fd < 0)
@@ -354,11 +360,11 @@ bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding
 	if (engine->probe_fd < 0)
 		engine->probe_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (engine->probe_fd < 0)
-		return true; /* no way to know: alive until shown otherwise */
+		return true; /* cannot find out: alive until proved closed */
 	len = rudp_binding_address(engine, binding, &un);
 	if (bind(engine->probe_fd, (struct sockaddr *)&un, len) < 0)
 		return true;
-	/* The probe has the name now; it goes together with the binding. */
+	/* The probe is bound to the name now; close it together with the binding. */
 	close(engine->probe_fd);
 	engine->probe_fd = -1;
 	rudp_binding_close(engine, binding);

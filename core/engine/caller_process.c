@@ -17,9 +17,9 @@
 
 #include "engine/proc_look.h"
 
-#define STATUS_BYTES 512 /* up to the line of the user */
+#define STATUS_BYTES 512 /* enough to reach the Uid line */
 #define USERS_BYTES 256
-#define AUXILIARY_BYTES 1024 /* twice what the kernel gives a program today */
+#define AUXILIARY_BYTES 1024 /* twice what the kernel provides today */
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* since Linux 6.5 */
@@ -28,7 +28,10 @@
 #define PIDFD_GET_USER_NAMESPACE _IO(0xff, 9) /* since Linux 6.11 */
 #endif
 
-/* The process itself, whoever has its pid by now. -1: this kernel does not give it, or it has ended. */
+/*
+ * A pidfd of the process that connected, even if its pid was reused. -1: it has ended, or the
+ * kernel is too old (*is_known: false).
+ */
 static int open_process(const struct rudp_call *call, bool *is_known)
 {
 	int fd = -1;
@@ -49,7 +52,7 @@ static bool has_ended(int process)
 	return poll(&one, 1, 0) != 0;
 }
 
-/* By what its users are called here, which everybody may read of everybody. */
+/* Compares uid_map, which every process may read of every other. */
 static bool has_these_users(uint32_t pid, const char *ours)
 {
 	char theirs[USERS_BYTES];
@@ -58,7 +61,7 @@ static bool has_these_users(uint32_t pid, const char *ours)
 	       strcmp(theirs, ours) == 0;
 }
 
-/* The number of the user namespace; 0: the kernel does not tell. */
+/* The inode number of the user namespace; 0: the kernel does not tell. */
 static uint64_t user_namespace_of(int process)
 {
 	int fd = ioctl(process, PIDFD_GET_USER_NAMESPACE, 0);
@@ -80,7 +83,7 @@ static uint64_t own_user_namespace(void)
 	return number;
 }
 
-/* otherwise: what is said where the kernel does not tell, and maps cannot be compared. */
+/* otherwise: the result if the kernel does not tell and the maps cannot be compared. */
 static bool is_in_our_user_namespace(const struct rudp_call *call, int process, bool otherwise)
 {
 	uint64_t ours = process >= 0 ? own_user_namespace() : 0;
@@ -106,7 +109,7 @@ bool rudp_caller_shares_user_namespace(const struct rudp_call *call)
 	return is_shared;
 }
 
-/* Whoever has called may have executed a set-user-ID program since. */
+/* The process still has the uid of the call: it has not executed a set-user-ID program since. */
 static bool is_still(const struct rudp_call *call)
 {
 	char text[STATUS_BYTES];
@@ -119,7 +122,7 @@ static bool is_still(const struct rudp_call *call)
 	return line && sscanf(line, "\nUid: %*u %" SCNu32, &effective) == 1 && effective == call->uid;
 }
 
-/* What the kernel told the program when it was executed. */
+/* The auxiliary vector, which the kernel gives a program when it is executed (getauxval(3)). */
 struct auxiliary {
 	char bytes[AUXILIARY_BYTES];
 	ssize_t len;
@@ -142,7 +145,7 @@ static bool was_executed_with_more_rights(const struct auxiliary *vector)
 	return true; /* not known */
 }
 
-/* The addresses in it are others after each execution (address space layout randomization). */
+/* The vector has addresses that differ in each execution (address space layout randomization). */
 static bool is_same_program(const struct auxiliary *a, const struct auxiliary *b)
 {
 	return a->len == b->len && memcmp(a->bytes, b->bytes, (size_t)a->len) == 0;
@@ -157,7 +160,7 @@ static bool has_now(uint32_t pid, unsigned capability)
 	       sets[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
 }
 
-/* The program must be the same before and behind the look at its capabilities. */
+/* The vector is read before and after the capability, to be sure that both belong to one program. */
 static bool has_by_itself(const struct rudp_call *call, unsigned capability)
 {
 	struct auxiliary before, after;

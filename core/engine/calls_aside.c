@@ -25,7 +25,7 @@ void rudp_call_leave_aside(struct rudp_engine *engine, struct rudp_call *call)
 
 void rudp_call_put_aside(struct rudp_engine *engine, struct rudp_call *call)
 {
-	/* It is to be closed at once then. */
+	/* Descriptors are scarce: epoll reports the caller's close at once. */
 	if (call->fd >= engine->closer.fd_max) {
 		leave(engine, call);
 		return;
@@ -36,7 +36,7 @@ void rudp_call_put_aside(struct rudp_engine *engine, struct rudp_call *call)
 	engine->calls_aside_count++;
 }
 
-/* true: its request has come, or its caller has closed it. */
+/* true: a request has come, or the caller has closed. */
 static bool look_at(struct rudp_engine *engine, struct rudp_call *call)
 {
 	uint64_t id = call->id;

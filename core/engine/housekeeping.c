@@ -203,7 +203,7 @@ static bool is_delivered(struct rudp_engine *engine, const struct rudp_app *app)
 	struct rudp_conn_stats stats;
 
 	(void)engine;
-	if (app->ends.out == RUDP_OUT_LOST || app->stage != RUDP_APP_OPEN)
+	if (app->ends.out == RUDP_OUT_FAILED || app->stage != RUDP_APP_OPEN)
 		return true;
 	rudp_carrier_stats(&app->carrier, &stats);
 	return rudp_app_is_drained(app) && stats.unacked_bytes == 0;
@@ -212,7 +212,7 @@ static bool is_delivered(struct rudp_engine *engine, const struct rudp_app *app)
 /* As the end of the program would: what it has not read makes it a reset. */
 static void close_as_program(struct rudp_engine *engine, struct rudp_app *app)
 {
-	if (app->stage == RUDP_APP_OPEN && app->ends.out != RUDP_OUT_LOST &&
+	if (app->stage == RUDP_APP_OPEN && app->ends.out != RUDP_OUT_FAILED &&
 	    (rudp_app_unread(app) > 0 || rudp_carrier_receive_available(&app->carrier) > 0))
 		rudp_app_reset(engine, app);
 	else

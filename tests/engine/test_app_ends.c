@@ -15,10 +15,10 @@ Test(app_ends, at_first_both_directions_are_open)
 {
 	const struct rudp_ends ends = {0};
 
-	cr_assert(rudp_ends_takes(&ends));
-	cr_assert(rudp_ends_gives(&ends));
-	cr_assert(not(rudp_ends_owes_end(&ends)));
-	cr_assert(rudp_ends_owes_telling(&ends));
+	cr_assert(rudp_ends_may_drain(&ends));
+	cr_assert(rudp_ends_may_deliver(&ends));
+	cr_assert(not(rudp_ends_owes_fin(&ends)));
+	cr_assert(rudp_ends_owes_eof(&ends));
 	cr_assert(not(rudp_ends_is_shut(&ends)));
 }
 
@@ -28,11 +28,11 @@ Test(app_ends, an_end_given_and_told_is_over_in_either_order)
 		struct rudp_ends ends = {0};
 
 		if (first)
-			rudp_ends_on_told(&ends);
-		rudp_ends_on_last_words(&ends);
-		rudp_ends_on_given(&ends);
+			rudp_ends_on_eof_sent(&ends);
+		rudp_ends_on_write_end(&ends);
+		rudp_ends_on_fin_sent(&ends);
 		if (!first)
-			rudp_ends_on_told(&ends);
+			rudp_ends_on_eof_sent(&ends);
 		cr_assert(rudp_ends_is_over(&ends));
 	}
 	cr_assert(zero(uint, rudp_ends_refused()));
@@ -42,9 +42,9 @@ Test(app_ends, a_reset_after_the_end_is_a_broken_pipe)
 {
 	struct rudp_ends before = {0}, after = {0};
 
-	rudp_ends_on_lost(&before, ECONNRESET);
-	rudp_ends_on_told(&after);
-	rudp_ends_on_lost(&after, ECONNRESET);
+	rudp_ends_on_failed(&before, ECONNRESET);
+	rudp_ends_on_eof_sent(&after);
+	rudp_ends_on_failed(&after, ECONNRESET);
 	cr_assert(eq(int, before.error, ECONNRESET));
 	cr_assert(eq(int, after.error, EPIPE));
 }
@@ -54,7 +54,7 @@ Test(app_ends, a_hangup_of_two_halves_is_no_close)
 	struct rudp_ends ends = {0};
 
 	cr_assert(rudp_ends_hangup_is_close(&ends, false));
-	rudp_ends_on_told(&ends);
+	rudp_ends_on_eof_sent(&ends);
 	cr_assert(not(rudp_ends_hangup_is_close(&ends, false)));
 	cr_assert(rudp_ends_hangup_is_close(&ends, true), "nothing was said of SHUT_WR");
 	rudp_ends_on_shutdown_send(&ends);
@@ -93,16 +93,16 @@ static void expect_refused(struct rudp_ends ends, void (*step)(struct rudp_ends 
 
 Test(app_ends, a_step_that_does_not_follow_is_counted_and_not_taken)
 {
-	expect_refused((struct rudp_ends){.out = RUDP_OUT_OPEN}, rudp_ends_on_given);
-	expect_refused((struct rudp_ends){.out = RUDP_OUT_ENDED}, rudp_ends_on_given);
-	expect_refused((struct rudp_ends){.out = RUDP_OUT_RESETS, .in = RUDP_IN_CLOSED},
-		       rudp_ends_on_given);
-	expect_refused((struct rudp_ends){.in = RUDP_IN_TOLD}, rudp_ends_on_told);
-	expect_refused((struct rudp_ends){.in = RUDP_IN_CLOSED}, rudp_ends_on_told);
-	expect_refused((struct rudp_ends){.out = RUDP_OUT_LOST}, rudp_ends_on_told);
-	expect_refused((struct rudp_ends){.out = RUDP_OUT_LAST}, rudp_ends_on_last_call);
-	expect_refused((struct rudp_ends){.out = RUDP_OUT_LOST, .in = RUDP_IN_ABORTED},
-		       rudp_ends_on_last_call);
+	expect_refused((struct rudp_ends){.out = RUDP_OUT_OPEN}, rudp_ends_on_fin_sent);
+	expect_refused((struct rudp_ends){.out = RUDP_OUT_FIN_SENT}, rudp_ends_on_fin_sent);
+	expect_refused((struct rudp_ends){.out = RUDP_OUT_RESETTING, .in = RUDP_IN_CLOSED},
+		       rudp_ends_on_fin_sent);
+	expect_refused((struct rudp_ends){.in = RUDP_IN_EOF_SENT}, rudp_ends_on_eof_sent);
+	expect_refused((struct rudp_ends){.in = RUDP_IN_CLOSED}, rudp_ends_on_eof_sent);
+	expect_refused((struct rudp_ends){.out = RUDP_OUT_FAILED}, rudp_ends_on_eof_sent);
+	expect_refused((struct rudp_ends){.out = RUDP_OUT_FINISHING}, rudp_ends_on_reset_due);
+	expect_refused((struct rudp_ends){.out = RUDP_OUT_FAILED, .in = RUDP_IN_ABORTED},
+		       rudp_ends_on_reset_due);
 }
 
 /* What has happened so far, in no order. */
@@ -116,7 +116,7 @@ static void happen(struct random *r, struct rudp_ends *ends, struct history *h)
 {
 	switch (random_below(r, 8)) {
 	case 0:
-		rudp_ends_on_last_words(ends);
+		rudp_ends_on_write_end(ends);
 		h->ended = true;
 		break;
 	case 1:
@@ -135,27 +135,27 @@ static void happen(struct random *r, struct rudp_ends *ends, struct history *h)
 		rudp_ends_on_shutdown_send(ends);
 		break;
 	case 4:
-		if (rudp_ends_owes_end(ends)) {
-			rudp_ends_on_given(ends);
+		if (rudp_ends_owes_fin(ends)) {
+			rudp_ends_on_fin_sent(ends);
 			h->given++;
 		}
 		break;
 	case 5:
-		if (rudp_ends_owes_telling(ends)) {
-			rudp_ends_on_told(ends);
+		if (rudp_ends_owes_eof(ends)) {
+			rudp_ends_on_eof_sent(ends);
 			h->told++;
 		}
 		break;
 	case 6:
-		if (rudp_ends_is_closed(ends) && ends->out != RUDP_OUT_RESETS &&
-		    ends->out != RUDP_OUT_LOST) {
-			rudp_ends_on_last_call(ends);
+		if (rudp_ends_is_closed(ends) && ends->out != RUDP_OUT_RESETTING &&
+		    ends->out != RUDP_OUT_FAILED) {
+			rudp_ends_on_reset_due(ends);
 			h->calls++;
 		}
 		break;
 	case 7:
-		if (random_below(r, 8) == 0 && ends->out != RUDP_OUT_LOST) {
-			rudp_ends_on_lost(ends, ETIMEDOUT);
+		if (random_below(r, 8) == 0 && ends->out != RUDP_OUT_FAILED) {
+			rudp_ends_on_failed(ends, ETIMEDOUT);
 			h->lost++;
 		}
 		break;
@@ -172,13 +172,13 @@ static void check(const struct rudp_ends *ends, const struct history *h)
 	cr_assert(eq(int, ends->error != 0, h->lost > 0));
 	cr_assert(eq(int, ends->out == RUDP_OUT_OPEN, !h->ended && !h->lost));
 	if (h->given + h->calls + h->lost > 0)
-		cr_assert(not(rudp_ends_owes_end(ends)));
+		cr_assert(not(rudp_ends_owes_fin(ends)));
 	if (h->lost)
-		cr_assert(not(rudp_ends_takes(ends)));
+		cr_assert(not(rudp_ends_may_drain(ends)));
 	if (h->lost || h->closed || h->told)
-		cr_assert(not(rudp_ends_owes_telling(ends)));
+		cr_assert(not(rudp_ends_owes_eof(ends)));
 	if (h->closed || h->told)
-		cr_assert(not(rudp_ends_gives(ends)));
+		cr_assert(not(rudp_ends_may_deliver(ends)));
 	if (rudp_ends_is_over(ends))
 		cr_assert(h->given == 1 && h->told == 1 && !h->closed && !h->lost);
 }

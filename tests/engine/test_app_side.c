@@ -263,7 +263,7 @@ Test(app_side, a_blocking_descriptor_is_gated_without_waiting, .timeout = 20)
 	cr_assert(zero(int, rudp_app_connect_gate(app, program, false)));
 	cr_assert(ne(u32, app->gate_bytes, 0));
 	cr_assert(zero(int, poll(&one, 1, 0)));
-	rudp_app_unplug(&engine, app);
+	rudp_app_open_gate(&engine, app);
 	cr_assert(eq(int, poll(&one, 1, 0), 1));
 	cr_assert(eq(int, (int)send(program, "", 1, MSG_DONTWAIT), 1));
 }
@@ -283,7 +283,7 @@ Test(app_side, a_large_buffer_of_a_blocking_descriptor_is_gated)
 		cr_assert(zero(int, rudp_app_connect_gate(app, program, false)), "of %d bytes",
 			  has);
 		cr_assert(zero(int, poll(&one, 1, 0)));
-		rudp_app_unplug(&engine, app);
+		rudp_app_open_gate(&engine, app);
 	}
 }
 
