@@ -9,8 +9,10 @@
  * - being read or traced by other programs of its user (PR_SET_DUMPABLE);
  * - capabilities that it does not use (capabilities(7));
  * - access to files (Landlock, confine_files.c);
- * - system calls (seccomp, confine_calls.c). If the kernel lacks one of these, the engine runs
- *   without it, and says so in its log and to `rudp doctor`.
+ * - system calls (seccomp, confine_calls.c).
+ *
+ * If the kernel lacks one of these, the engine runs without it, and says so in its log and to `rudp
+ * doctor`.
  *
  * The supervisor (supervisor.h) is confined less: it forks, and its child confines itself further.
  * It reads in /proc for the engine what Landlock denies to the engine (proc_look.h). An engine in a

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations, one function each. Errors are negative inside, positive in the reply. */
+/*
+ * The operations of the control protocol, one function each. Errors are negative here and positive
+ * in the reply.
+ */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,7 +22,7 @@
 #include "engine/tcp.h"
 #include "engine/udp_port_release.h"
 
-/* The answer comes later. */
+/* The reply is sent later. */
 #define LATER 1
 
 struct work {
@@ -246,7 +249,7 @@ static int set_on_app(struct work *w, struct rudp_app *app, size_t len)
 		       : rudp_conn_set_cc(conn, app->options.conn.cc->name, w->engine->now_at_ns);
 }
 
-/* For the connections that it will accept from now on, of either kind. */
+/* Applies to connections accepted from now on, over rudp and over TCP. */
 static int set_on_binding(struct work *w, struct rudp_binding *binding, size_t len)
 {
 	const struct rudp_binding *front = rudp_listener_on_tcp_for(binding);
@@ -300,7 +303,7 @@ static int serve_keys(struct work *w)
 	return 0;
 }
 
-/* A program that has given up its user's rights has the token, but not these rights. */
+/* A program that has changed its user still has the token, but not these rights. */
 static bool is_owner_or_root(const struct work *w)
 {
 	return w->call->uid == w->engine->uid || w->call->uid == 0;
@@ -339,9 +342,9 @@ static int serve_forget(struct work *w)
 }
 
 enum right {
-	KNOWN,          /* token; or same user, or root, of the engine's user namespace */
-	KNOWN_OR_OURS,  /* or the descriptor is one of this engine's */
-	ANYBODY,        /* only bound to the call itself */
+	KNOWN,          /* the token; or the engine's user or root, in the engine's user namespace */
+	KNOWN_OR_OURS,  /* or a descriptor of this engine */
+	ANYBODY,        /* acts only on the call itself */
 };
 
 static const struct {
@@ -405,7 +408,7 @@ static int check_right(struct work *w)
 	return rc;
 }
 
-/* What a program begins with an engine, in place of going on with what it has there. */
+/* The operation starts something new with this engine, instead of continuing with existing sockets. */
 static bool is_beginning(const struct work *w)
 {
 	switch ((enum rudp_control_operation)w->request->operation) {
@@ -432,7 +435,7 @@ static bool is_beginning(const struct work *w)
 	return false;
 }
 
-/* 0, or why this cannot be served at all. */
+/* 0, or the error with which the request is refused. */
 static int check(struct work *w)
 {
 	unsigned operation = w->request->operation;
@@ -450,7 +453,7 @@ static int check(struct work *w)
 		w->reply.flags = w->engine->retires ? RUDP_CONTROL_RETIRES : 0;
 		return -ECONNREFUSED;
 	}
-	/* Another operation on a connection that has a connect under way would mix two answers. */
+	/* A second operation during a connect on the same call would mix up two replies. */
 	if (w->call->app_id && operation != RUDP_CONTROL_GO_ON)
 		return -EPROTO;
 	if (operations[operation].fds == 0)
@@ -458,7 +461,7 @@ static int check(struct work *w)
 	flags = rudp_mark_get(w->call->held_fd);
 	if (flags < 0 && !rudp_caller_holds_ours(w->engine, w->call))
 		return -ENOTSOCK;
-	/* Without its mark nobody knows what was set on it: look. */
+	/* Without a mark the options of the descriptor are unknown: read them from the socket. */
 	w->mark = flags < 0 ? RUDP_MARK_NATIVE : (unsigned)flags;
 	return 0;
 }

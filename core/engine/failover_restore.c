@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A successor takes the place of an engine that was killed: name, control listeners and listeners
- * (failover_state.h). */
+/* Makes a successor from the state of an engine that was killed (failover_state.h). */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -16,8 +15,9 @@
 #define GENERATIONS 0xffffffu
 
 /*
- * Programs still hold connections of the predecessor, and ask after them by its ids: none of ours may
- * have the same. It began with 1 everywhere; a random beginning makes two alike once in 2^24.
+ * Programs still have connections of the predecessor, and ask about them by id. No object of this
+ * engine may get one of those ids. Generations start at a random number here, and at 1 in other
+ * engines, so they coincide once in 2^24.
  */
 static void avoid_ids_of_predecessor(struct rudp_engine *engine)
 {
@@ -68,7 +68,7 @@ static bool is_sound(const struct rudp_failover_record *kept)
 	       rudp_addr_equal(&addr, local);
 }
 
-/* Without what it was linked to, and what waited for its program. */
+/* Restores a binding without its links, and without connections that waited for the program. */
 static struct rudp_binding *revive(struct rudp_engine *engine,
 				   const struct rudp_failover_record *kept)
 {
@@ -88,7 +88,7 @@ static struct rudp_binding *revive(struct rudp_engine *engine,
 	return NULL;
 }
 
-/* One socket may serve many ports, and one port many programs. */
+/* One UDP socket may serve many ports, and one port many programs. */
 static int take_udp(struct rudp_engine *engine, const struct rudp_failover_record *kept,
 		    struct rudp_udp **out)
 {
@@ -130,7 +130,7 @@ void rudp_failover_restore_listeners(struct rudp_engine *engine)
 
 	if (!engine->succeeds)
 		return;
-	/* All of them have their ids before their sockets get some. */
+	/* All bindings get their ids before any UDP socket gets one. */
 	for (unsigned i = 0; i < failover->used_max && i < RUDP_FAILOVER_LISTENERS_MAX; i++) {
 		struct rudp_failover_record *kept = &failover->records[i];
 
@@ -147,7 +147,7 @@ void rudp_failover_restore_listeners(struct rudp_engine *engine)
 	}
 	rudp_log(RUDP_LOG_WARN, "takes the place of an engine that was killed, with %u listeners",
 		 count);
-	/* Some programs may have closed theirs while nobody was there to see it. */
+	/* Programs may have closed listeners while no engine was there. */
 	rudp_binding_probe_all(engine);
 }
 

@@ -22,7 +22,7 @@ void rudp_failover_state_free(struct rudp_failover_state *failover)
 		munmap(failover, sizeof *failover);
 }
 
-/* One that nobody has, or NULL. */
+/* A free record, or NULL. */
 static struct rudp_failover_record *take_record(struct rudp_failover_state *failover)
 {
 	for (unsigned i = 0; i < failover->used_max; i++)
@@ -45,7 +45,7 @@ static struct rudp_failover_record *record_of(struct rudp_engine *engine,
 		binding->kept = (unsigned)(kept - engine->failover->records) + 1;
 	else if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN,
-			 "%s (pid %u): there is no room to keep this listener, as %u are kept",
+			 "%s (pid %u): this listener would be lost in a failover, as %u others are kept",
 			 binding->program.name, binding->program.pid, RUDP_FAILOVER_LISTENERS_MAX);
 	return kept;
 }
@@ -100,7 +100,7 @@ void rudp_failover_end(struct rudp_engine *engine)
 		engine->failover->is_over = true;
 }
 
-/* What lies there was written by an engine that may have been about to crash. */
+/* used_max, checked: an engine that was about to crash may have overwritten it. */
 static unsigned used(const struct rudp_failover_state *failover)
 {
 	return failover->used_max < RUDP_FAILOVER_LISTENERS_MAX ? failover->used_max

@@ -21,9 +21,10 @@ static void trim(struct rudp_heap *heap)
 	malloc_trim(0);
 #endif
 	rudp_log(RUDP_LOG_DEBUG,
-		 "%" PRIu64 " connections came to rest, %" PRIu64 " went; gave memory back in %d us",
-		 heap->rests - heap->rests_trimmed, heap->frees - heap->frees_trimmed,
-		 (int)((rudp_clock_now_ns(&rudp_clock_monotonic) - before_ns) / RUDP_NS_PER_US));
+		 "returned free memory to the kernel in %d us, after %" PRIu64 " connections became "
+		 "idle and %" PRIu64 " closed",
+		 (int)((rudp_clock_now_ns(&rudp_clock_monotonic) - before_ns) / RUDP_NS_PER_US),
+		 heap->rests - heap->rests_trimmed, heap->frees - heap->frees_trimmed);
 	heap->rests_trimmed = heap->rests;
 	heap->frees_trimmed = heap->frees;
 	heap->trim_at_ns = RUDP_NEVER;

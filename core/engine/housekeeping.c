@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What nobody tells the engine: sockets closed, programs gone, itself no longer needed.
- */
+/* Finds what no event reports: closed sockets, ended programs, and that the engine is not needed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -20,7 +18,7 @@
 #include "engine/port_leaving.h"
 #include "engine/udp_spare.h"
 
-/* A living process that has asked for this engine. */
+/* A live process that has asked for this engine. */
 struct client {
 	uint64_t id;
 	int fd; /* pidfd: readable when it has ended */
@@ -51,7 +49,7 @@ static void client_free(struct rudp_engine *engine, struct client *client)
 	free(client);
 }
 
-/* Where this fails the engine just ends earlier, and the program's next socket starts another. */
+/* On failure the engine only ends earlier, and the program's next socket starts another one. */
 void rudp_client_add(struct rudp_engine *engine, uint32_t pid)
 {
 	struct client *client;
@@ -84,7 +82,7 @@ void rudp_client_on_event(struct rudp_engine *engine, uint64_t id)
 		return;
 	pid = client->pid;
 	client_free(engine, client);
-	/* Its listeners may have ended with it: plain TCP peers should be refused from now on. */
+	/* Its listeners may have closed with it: plain TCP peers should be refused from now on. */
 	rudp_binding_probe_all(engine);
 	if (pid == engine->pid_before)
 		rudp_ports_leaving_end(engine);
@@ -111,10 +109,10 @@ bool rudp_engine_is_idle(const struct rudp_engine *engine)
 }
 
 /*
- * A caller that is just coming must not be lost: the control listener is shut first (connect is
- * refused from then on, and the shim starts another engine), then those who came before are let in,
- * and only then does the name go. If somebody was there, the engine stays for that one, without its
- * well-known name.
+ * A caller that is about to connect must not be lost. First the listener is shut down: connects are
+ * refused from now on, and the shim starts another engine. Then the callers in its queue are
+ * served, and only then the name is given up. If there were any, the engine goes on for them,
+ * without its well-known name.
  */
 static void leave(struct rudp_engine *engine)
 {
@@ -141,8 +139,8 @@ static bool is_kept(const struct rudp_engine *engine)
 }
 
 /*
- * Between two looks somebody may have come and gone: an engine that serves short connections
- * is idle at the moment of each look, and would leave in the middle of them.
+ * Connections may have come and gone since the last check. An engine with short connections is idle
+ * at each check, and would end between two of them.
  */
 static bool has_served(struct rudp_engine *engine)
 {
@@ -180,7 +178,7 @@ void rudp_engine_stop(struct rudp_engine *engine)
 		begin_to_stop(engine, RUDP_DRAIN_MAX_NS);
 }
 
-/* What its program has not ended, or is not delivered, must not look like all there was. */
+/* A connection that is not finished must not look like a complete one, so it is reset. */
 void rudp_engine_end(struct rudp_engine *engine)
 {
 	while (!rudp_list_is_empty(&engine->apps))
@@ -209,7 +207,7 @@ static bool is_delivered(struct rudp_engine *engine, const struct rudp_app *app)
 	return rudp_app_is_drained(app) && stats.unacked_bytes == 0;
 }
 
-/* As the end of the program would: what it has not read makes it a reset. */
+/* Acts as the end of the program would: unread data makes it a reset. */
 static void close_as_program(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (app->stage == RUDP_APP_OPEN && app->ends.out != RUDP_OUT_FAILED &&
@@ -219,7 +217,7 @@ static void close_as_program(struct rudp_engine *engine, struct rudp_app *app)
 		rudp_app_free(engine, app);
 }
 
-/* The program ends with us: everything written so far has arrived, so its connections are closed. */
+/* The program ends, and all that it wrote has been delivered: closes its connections. */
 static void close_delivered(struct rudp_engine *engine)
 {
 	struct rudp_list *link, *next;
@@ -233,7 +231,10 @@ static void close_delivered(struct rudp_engine *engine)
 	}
 }
 
-/* Who retires has time to acknowledge what peers repeat; a program that ends is being waited for. */
+/*
+ * An engine that retires has time to acknowledge repeated packets; a program that ends waits for
+ * this one.
+ */
 static bool has_done_all(const struct rudp_engine *engine)
 {
 	if (engine->app_count > 0 || engine->tcp_count > 0)
@@ -254,7 +255,7 @@ static void drain(struct rudp_engine *engine)
 
 #define DRAIN_STEP_NS (5 * RUDP_NS_PER_MS)
 
-/* Descriptors, memory, room in an accept queue: nothing tells that there is some again. */
+/* No event reports that there are descriptors, memory or room in an accept queue again. */
 static void retry(struct rudp_engine *engine)
 {
 	engine->retry_at_ns = RUDP_NEVER;
@@ -285,7 +286,7 @@ void rudp_housekeeping(struct rudp_engine *engine)
 		engine->now_at_ns + (engine->stopping ? DRAIN_STEP_NS : RUDP_HOUSEKEEPING_NS);
 }
 
-/* A quiet engine that nothing can happen to unheard sleeps. */
+/* An idle engine sleeps without a deadline, unless something can change without an event. */
 int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
 {
 	bool ends = ends_by_itself(engine) && rudp_engine_is_idle(engine);

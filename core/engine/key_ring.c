@@ -48,7 +48,7 @@ static bool load_file(struct loading *l, unsigned index)
 	return say(l);
 }
 
-/* Keeps the first names in order. false: one is left out. */
+/* Inserts a name; keeps the first ones in order. false: a name was left out. */
 static bool add_name(struct rudp_key_ring *ring, const char *name)
 {
 	unsigned at = ring->count;
@@ -173,7 +173,7 @@ static bool is_valid(const struct rudp_key *key, int64_t now_s)
 	return key->id && key->not_before_s <= now_s && now_s < key->not_after_s;
 }
 
-/* The newest key that is valid then and not among the chosen ones; NULL: none. */
+/* The newest key that is valid at at_s and not yet among psks; NULL: none. */
 static const struct rudp_key *newest(const struct rudp_key_ring *ring, int64_t at_s,
 				     const struct rudp_psk *psks, unsigned count)
 {
@@ -198,7 +198,7 @@ unsigned rudp_key_ring_choose(const struct rudp_key_ring *ring, int64_t now_s,
 	unsigned count = 0;
 
 	for (size_t i = 0; i < sizeof ends_s / sizeof ends_s[0]; i++) {
-		/* What is only valid later is nothing to be sent. */
+		/* A key that becomes valid later must not be sent. */
 		if (i > 0 && count == 0)
 			return 0;
 		while ((key = newest(ring, ends_s[i], psks, count))) {

@@ -24,7 +24,7 @@ static void set_keys(struct rudp_engine *engine, const struct rudp_psk *psks, un
 		rudp_log(RUDP_LOG_INFO, "%u associations have ended with their keys", ended);
 }
 
-/* A key that nobody has: no handshake is answered, and nothing goes out without a key. */
+/* Uses a random key that no peer has: no handshake is answered, and nothing is sent without a key. */
 static void withdraw_keys(struct rudp_engine *engine)
 {
 	char text[RUDP_KEY_TEXT_SIZE];
@@ -116,7 +116,7 @@ void rudp_key_begin(struct rudp_engine *engine)
 
 	if (!engine->settings.has_psk)
 		return;
-	/* What is wrong was found before there was a log. */
+	/* Errors in the files were found before the log was open: read them again to log the errors. */
 	engine->key_use.must_read = engine->settings.keys.has_refused;
 	if (stat("/", &root) == 0) {
 		engine->key_use.root_device = root.st_dev;
@@ -130,7 +130,7 @@ void rudp_key_begin(struct rudp_engine *engine)
 	explicit_bzero(psks, sizeof psks);
 }
 
-/* The files are those that the settings meant. */
+/* The paths still name the files that the settings meant. */
 static bool may_look(const struct rudp_engine *engine)
 {
 	struct stat root;
