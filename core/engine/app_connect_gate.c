@@ -49,10 +49,10 @@ static bool is_writable(int fd)
 }
 
 /*
- * sendfile() shares the zero pages; copies would cost 117 KB and 30 us for each pending connect.
- * But it can block: if the descriptor is blocking and another thread of the program shrinks the
- * buffer meanwhile. It would then wait for this thread to read, for ever. Another user could
- * provoke that, so a foreign descriptor gets copies.
+ * sendfile() shares the zero pages; copies would cost 117 KB and 30 us for each pending connect. But
+ * on a blocking descriptor sendfile() blocks if another thread of the program shrinks the buffer
+ * meanwhile. It would wait for this thread to read, for ever. Another user could change the flags of
+ * his descriptor to provoke that. So blocking and foreign descriptors get copies.
  */
 static ssize_t put_zeros(int program_fd, bool is_foreign, size_t bytes)
 {
@@ -177,7 +177,7 @@ void rudp_app_open_gate(struct rudp_engine *engine, struct rudp_app *app)
  * unauthenticated caller, who may also have sent something. The engine's own is in the queue, so
  * the loop ends.
  */
-static int accept_ours(const struct rudp_engine *engine, int listener)
+static int accept_own(const struct rudp_engine *engine, int listener)
 {
 	int end = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -192,7 +192,7 @@ static int accept_ours(const struct rudp_engine *engine, int listener)
  * Shuts the listener first, then empties its queue in another thread: close() would close those
  * sockets here.
  */
-static void turn_unauthenticated_away(int listener)
+static void close_unauthenticated(int listener)
 {
 	int end;
 
@@ -245,7 +245,7 @@ static int try_join(struct rudp_engine *engine, struct rudp_app *app, int progra
 		return listener;
 	rc = join_through(engine, app, listener, program_fd);
 	if (rc < 0) {
-		turn_unauthenticated_away(listener);
+		close_unauthenticated(listener);
 		close(listener);
 		return rc;
 	}
@@ -264,7 +264,7 @@ int rudp_app_join_begin(struct rudp_engine *engine, struct rudp_app *app, int pr
 
 int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app)
 {
-	int end = accept_ours(engine, app->join_fd);
+	int end = accept_own(engine, app->join_fd);
 	int rc;
 
 	if (end < 0)
@@ -274,7 +274,7 @@ int rudp_app_join_end(struct rudp_engine *engine, struct rudp_app *app)
 		close(end);
 		return rc;
 	}
-	turn_unauthenticated_away(app->join_fd);
+	close_unauthenticated(app->join_fd);
 	rudp_closer_take(&engine->closer, app->join_fd, engine->now_at_ns);
 	app->join_fd = -1;
 	return 0;

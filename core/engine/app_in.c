@@ -39,7 +39,7 @@ static void close_descriptors(struct msghdr *message)
  * TCP ignores descriptors in a message; so does rudp. They are closed in another thread, since the
  * sender may be another user. *is_cut: there were some.
  */
-static ssize_t read_off(const struct rudp_app *app, struct iovec *iov, size_t count, bool *is_cut)
+static ssize_t receive(const struct rudp_app *app, struct iovec *iov, size_t count, bool *is_cut)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(RUDP_MESSAGE_FDS_MAX * sizeof(int))];
 	struct msghdr message = {.msg_iov = iov,
@@ -84,7 +84,7 @@ static void reserve(struct rudp_engine *engine, struct rudp_app *app, size_t wan
 }
 
 /* The address of the byte at this offset of the send buffer part. */
-static uint8_t *place(const struct reading *reading, size_t at)
+static uint8_t *address_at(const struct reading *reading, size_t at)
 {
 	int i = 1;
 
@@ -109,7 +109,7 @@ static ssize_t take(struct rudp_app *app, struct reading *reading, size_t n)
 	}
 	while (true) {
 		iov[0] = (struct iovec){reading->iov[0].iov_base, app->unread_tail};
-		got = read_off(app, iov, count, &reading->is_cut);
+		got = receive(app, iov, count, &reading->is_cut);
 		if (got <= 0)
 			return -1;
 		if (got >= (ssize_t)app->unread_tail)
@@ -129,7 +129,7 @@ static bool take_last(struct rudp_engine *engine, struct rudp_app *app,
 {
 	bool urgent = at_mark(app);
 
-	if (recv(app->fd, place(reading, offset), 1, MSG_PEEK | MSG_DONTWAIT) != 1)
+	if (recv(app->fd, address_at(reading, offset), 1, MSG_PEEK | MSG_DONTWAIT) != 1)
 		return false;
 	rudp_carrier_send_commit(engine, &app->carrier, 1);
 	app->unread_tail = 1;
@@ -346,7 +346,7 @@ static void consume(struct rudp_engine *engine, struct rudp_app *app, uint32_t k
 	while (app->unread_tail > keep) {
 		struct iovec iov = {engine->scratch, app->unread_tail - keep};
 		bool is_cut;
-		ssize_t n = read_off(app, &iov, 1, &is_cut);
+		ssize_t n = receive(app, &iov, 1, &is_cut);
 
 		if (n < 0 && errno == EINTR)
 			continue;

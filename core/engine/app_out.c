@@ -77,7 +77,7 @@ static int end_buffer_bytes(const struct rudp_app *app)
 {
 	uint64_t bytes = RUDP_APP_SNDBUF_BYTES;
 
-	if (app->given_bytes < RUDP_APP_BULK_BYTES && is_same_host(app))
+	if (app->delivered_bytes < RUDP_APP_BULK_BYTES && is_same_host(app))
 		bytes = RUDP_APP_SAME_HOST_SNDBUF_BYTES;
 	if (app->options.conn.receive_max_bytes > 0 &&
 	    app->options.conn.receive_max_bytes / 2 < bytes)
@@ -89,19 +89,19 @@ void rudp_app_limit_unread(struct rudp_app *app)
 {
 	int bytes = end_buffer_bytes(app);
 
-	app->roomy = bytes < RUDP_APP_SNDBUF_BYTES;
-	if (app->roomy)
+	app->has_final_sndbuf = bytes < RUDP_APP_SNDBUF_BYTES;
+	if (app->has_final_sndbuf)
 		setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
 /* Sets the send buffer to its final size; most connections never need it. true: it has grown. */
-static bool make_room(struct rudp_app *app)
+static bool grow_sndbuf(struct rudp_app *app)
 {
 	int bytes = end_buffer_bytes(app);
 
-	if (app->roomy)
+	if (app->has_final_sndbuf)
 		return false;
-	app->roomy = true;
+	app->has_final_sndbuf = true;
 	return setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) == 0;
 }
 
@@ -125,11 +125,11 @@ static ssize_t give(const struct rudp_app *app, const struct msghdr *message, in
 /* After the first RUDP_APP_BULK_BYTES the buffer may grow when it is full the next time. */
 static void note_given(struct rudp_app *app, size_t bytes)
 {
-	bool was_bulk = app->given_bytes >= RUDP_APP_BULK_BYTES;
+	bool was_bulk = app->delivered_bytes >= RUDP_APP_BULK_BYTES;
 
-	app->given_bytes += bytes;
-	if (!was_bulk && app->given_bytes >= RUDP_APP_BULK_BYTES)
-		app->roomy = false;
+	app->delivered_bytes += bytes;
+	if (!was_bulk && app->delivered_bytes >= RUDP_APP_BULK_BYTES)
+		app->has_final_sndbuf = false;
 }
 
 bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
@@ -147,7 +147,7 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		if (message.msg_iovlen == 0)
 			return false;
 		/* A connection of small messages does not need this system call. */
-		if (!app->roomy && iov[0].iov_len > RUDP_APP_PEEK_BYTES)
+		if (!app->has_final_sndbuf && iov[0].iov_len > RUDP_APP_PEEK_BYTES)
 			rudp_app_limit_unread(app);
 		rudp_app_before_delivery(engine, app);
 		n = give(app, &message, flags);
@@ -157,7 +157,7 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 			note_given(app, (size_t)n);
 			continue;
 		}
-		if (errno == EINTR || (errno == EAGAIN && make_room(app)))
+		if (errno == EINTR || (errno == EAGAIN && grow_sndbuf(app)))
 			continue;
 		/*
 		 * The socket has room, but the kernel has no memory: rudp_app_pump() tries again

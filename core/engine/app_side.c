@@ -155,9 +155,9 @@ int rudp_app_attach(struct rudp_engine *engine, struct rudp_app *app, int fd)
 void rudp_app_await_reading(struct rudp_engine *engine, struct rudp_app *app)
 {
 	/* If there is room already, epoll reports it at once. */
-	if (!app->awaits_reading)
-		app->awaits_reading = rudp_engine_rewatch(engine, app->fd, END_EVENTS | EPOLLOUT,
-							  app->id) == 0;
+	if (!app->watches_epollout)
+		app->watches_epollout =
+			rudp_engine_rewatch(engine, app->fd, END_EVENTS | EPOLLOUT, app->id) == 0;
 }
 
 void rudp_app_again(struct rudp_engine *engine, struct rudp_app *app)
@@ -188,7 +188,7 @@ static void on_closed(struct rudp_app *app, bool left_unread)
  * without the shim? Nothing may be read before this is known: a sentinel that comes meanwhile would
  * be taken for data.
  */
-static void decide(struct rudp_engine *engine, struct rudp_app *app)
+static void detect_sentinel(struct rudp_engine *engine, struct rudp_app *app)
 {
 	uint8_t first[RUDP_SENTINEL_BYTES + 1];
 	ssize_t n = recv(app->fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
@@ -291,7 +291,7 @@ static void send_eof(struct rudp_engine *engine, struct rudp_app *app)
 }
 
 /* true: the app is freed. */
-static bool look_at_ends(struct rudp_engine *engine, struct rudp_app *app)
+static bool handle_ends(struct rudp_engine *engine, struct rudp_app *app)
 {
 	if (rudp_ends_is_closed(&app->ends))
 		return end_closed(engine, app);
@@ -353,7 +353,7 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 		return;
 	}
 	if (app->stage == RUDP_APP_UNDECIDED && app->may_read)
-		decide(engine, app);
+		detect_sentinel(engine, app);
 	if (app->ends.out == RUDP_OUT_FAILED) {
 		end_failed(engine, app);
 		return;
@@ -371,7 +371,7 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 		rudp_app_fail(engine, app, rudp_carrier_error(&app->carrier));
 		return;
 	}
-	if (look_at_ends(engine, app))
+	if (handle_ends(engine, app))
 		return;
 	if (more)
 		rudp_app_again(engine, app);
@@ -379,7 +379,7 @@ void rudp_app_pump(struct rudp_engine *engine, struct rudp_app *app)
 		wait_for_memory(engine, app);
 }
 
-static bool shows(const struct rudp_app *app, short bit)
+static bool has_poll_bit(const struct rudp_app *app, short bit)
 {
 	struct pollfd one = {.fd = app->fd, .events = bit};
 
@@ -388,7 +388,7 @@ static bool shows(const struct rudp_app *app, short bit)
 
 bool rudp_app_has_half_closed(const struct rudp_app *app)
 {
-	return rudp_ends_has_write_ended(&app->ends) || shows(app, POLLRDHUP);
+	return rudp_ends_has_write_ended(&app->ends) || has_poll_bit(app, POLLRDHUP);
 }
 
 static bool hangup_is_close(const struct rudp_app *app)
@@ -429,7 +429,8 @@ void rudp_app_look_for_hangups(struct rudp_engine *engine, uint16_t port)
 
 		if (rudp_addr_port(&app->local) != port)
 			continue;
-		if (!rudp_ends_is_closed(&app->ends) && hangup_is_close(app) && shows(app, POLLHUP))
+		if (!rudp_ends_is_closed(&app->ends) && hangup_is_close(app) &&
+		    has_poll_bit(app, POLLHUP))
 			rudp_app_on_epoll(engine, app, EPOLLHUP | EPOLLIN | EPOLLERR);
 		/* An app that resets would take two turns. */
 		app = rudp_app_find(engine, id);

@@ -75,9 +75,9 @@ struct rudp_app {
 	bool was_full;                /* the send buffer was full: the program may have been blocked */
 	bool answered;                /* the program has written since the last delivery to it */
 	uint8_t unread_answers;       /* answers among the bytes of unread_tail */
-	uint64_t given_bytes;         /* delivered to the program so far */
-	bool roomy;                   /* our end has its final send buffer size */
-	bool awaits_reading;          /* EPOLLOUT is watched: the program's reading raises an edge */
+	uint64_t delivered_bytes;     /* delivered to the program so far */
+	bool has_final_sndbuf;        /* our end has its final send buffer size */
+	bool watches_epollout; /* EPOLLOUT is watched: the program's reading raises an edge */
 	bool waiting_counted;
 	struct rudp_ends ends;
 	struct rudp_sock_options options;

@@ -92,7 +92,7 @@ static bool overlap(const struct rudp_addr *a, bool a_v6only, const struct rudp_
 }
 
 /* other listens on an overlapping address and may not share it. */
-static bool is_in_the_way(const struct rudp_binding *other, const struct rudp_binding *binding)
+static bool blocks(const struct rudp_binding *other, const struct rudp_binding *binding)
 {
 	if (other == binding || !other->listening ||
 	    !overlap(&binding->local, binding->v6only, &other->local, other->v6only))
@@ -136,7 +136,7 @@ bool rudp_binding_is_blocked(struct rudp_engine *engine, const struct rudp_bindi
 			RUDP_LIST_OWNER(link, struct rudp_binding, number_link);
 
 		next = link->next;
-		if (is_in_the_way(other, binding) && !is_gone(engine, other))
+		if (blocks(other, binding) && !is_gone(engine, other))
 			return true;
 	}
 	return false;
@@ -194,7 +194,7 @@ static void log_new(const struct rudp_binding *binding)
 			 binding->program.pid, rudp_addr_format(&binding->local, text));
 }
 
-static void look_at_socket(struct rudp_binding *binding, int fd)
+static void note_socket(struct rudp_binding *binding, int fd)
 {
 	struct stat status = {.st_uid = UINT32_MAX};
 
@@ -208,15 +208,15 @@ static void look_at_socket(struct rudp_binding *binding, int fd)
 	binding->cookie = cookie_of(fd);
 }
 
-static struct rudp_binding *make(struct rudp_engine *engine, int fd, unsigned mark_flags,
-				 uint32_t pid)
+static struct rudp_binding *binding_alloc(struct rudp_engine *engine, int fd, unsigned mark_flags,
+					  uint32_t pid)
 {
 	struct rudp_binding *binding = calloc(1, sizeof *binding);
 
 	if (!binding)
 		return NULL;
 	binding->tcp_fd = binding->path_fd = -1;
-	look_at_socket(binding, fd);
+	note_socket(binding, fd);
 	binding->v6only = (mark_flags & RUDP_MARK_V6ONLY) != 0;
 	binding->reuse_port = (mark_flags & RUDP_MARK_REUSEPORT) != 0;
 	rudp_sock_options_read(&binding->options, fd, (int)mark_flags, &engine->settings);
@@ -250,7 +250,7 @@ static int finish(struct rudp_engine *engine, struct rudp_binding *binding, int 
 int rudp_binding_new(struct rudp_engine *engine, int fd, unsigned mark_flags,
 		     const struct rudp_addr *addr, uint32_t pid, struct rudp_binding **out)
 {
-	struct rudp_binding *binding = make(engine, fd, mark_flags, pid);
+	struct rudp_binding *binding = binding_alloc(engine, fd, mark_flags, pid);
 
 	if (!binding)
 		return -ENOMEM;
@@ -268,7 +268,7 @@ static int get_int(int fd, int level, int option)
 }
 
 /* Reads address and options of the listener; changes nothing. */
-static int look_at_listener(struct rudp_binding *binding, int tcp_fd)
+static int note_listener(struct rudp_binding *binding, int tcp_fd)
 {
 	struct sockaddr_in6 name;
 	socklen_t len = sizeof name;
@@ -300,7 +300,7 @@ static int take_listener(struct rudp_binding *binding, int tcp_fd)
 }
 
 /* A listener that came with the program stays with the kernel unless a rule takes it. */
-static bool is_to_be_taken(struct rudp_engine *engine, const struct rudp_binding *binding)
+static bool is_taken_by_rule(struct rudp_engine *engine, const struct rudp_binding *binding)
 {
 	struct rudp_decision decision = rudp_engine_decide(engine, RUDP_DIRECTION_LISTEN,
 							   &binding->local, &binding->program);
@@ -311,14 +311,14 @@ static bool is_to_be_taken(struct rudp_engine *engine, const struct rudp_binding
 int rudp_binding_adopt(struct rudp_engine *engine, int fd, unsigned mark_flags, int tcp_fd,
 		       uint32_t pid, struct rudp_binding **out)
 {
-	struct rudp_binding *binding = make(engine, fd, mark_flags, pid);
+	struct rudp_binding *binding = binding_alloc(engine, fd, mark_flags, pid);
 	int rc;
 
 	if (!binding)
 		return -ENOMEM;
 	*out = binding;
-	rc = look_at_listener(binding, tcp_fd);
-	if (rc == 0 && !is_to_be_taken(engine, binding))
+	rc = note_listener(binding, tcp_fd);
+	if (rc == 0 && !is_taken_by_rule(engine, binding))
 		rc = -EOPNOTSUPP;
 	if (rc == 0)
 		rc = take_listener(binding, tcp_fd);

@@ -58,7 +58,7 @@ struct rudp_binding {
 	int backlog;
 	uint64_t waiting_id;             /* app that waits for room in the accept queue; 0: none */
 	unsigned queued;                 /* handed over and not accepted yet */
-	unsigned kept; /* index of its record (failover_state.h) + 1; 0: none */
+	unsigned failover_index;         /* index of its record (failover_state.h) + 1; 0: none */
 	struct rudp_list link;           /* in port->bindings */
 	struct rudp_list all_link;       /* in engine->bindings */
 	struct rudp_list number_link;    /* in engine->bindings_by_port */

@@ -53,7 +53,7 @@ static bool has_ended(int process)
 }
 
 /* Compares uid_map, which every process may read of every other. */
-static bool has_these_users(uint32_t pid, const char *ours)
+static bool has_uid_map(uint32_t pid, const char *ours)
 {
 	char theirs[USERS_BYTES];
 
@@ -94,7 +94,7 @@ static bool is_in_our_user_namespace(const struct rudp_call *call, int process, 
 		return theirs == ours;
 	if (!call->pid || rudp_read_text("/proc/self/uid_map", users, sizeof users) < 0)
 		return !ours && otherwise;
-	return has_these_users(call->pid, users) && (process < 0 || !has_ended(process));
+	return has_uid_map(call->pid, users) && (process < 0 || !has_ended(process));
 }
 
 bool rudp_caller_shares_user_namespace(const struct rudp_call *call)
@@ -110,7 +110,7 @@ bool rudp_caller_shares_user_namespace(const struct rudp_call *call)
 }
 
 /* The process still has the uid of the call: it has not executed a set-user-ID program since. */
-static bool is_still(const struct rudp_call *call)
+static bool has_same_user(const struct rudp_call *call)
 {
 	char text[STATUS_BYTES];
 	const char *line;
@@ -151,7 +151,7 @@ static bool is_same_program(const struct auxiliary *a, const struct auxiliary *b
 	return a->len == b->len && memcmp(a->bytes, b->bytes, (size_t)a->len) == 0;
 }
 
-static bool has_now(uint32_t pid, unsigned capability)
+static bool has_capability_now(uint32_t pid, unsigned capability)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, (int)pid};
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
@@ -161,14 +161,14 @@ static bool has_now(uint32_t pid, unsigned capability)
 }
 
 /* The vector is read before and after the capability, to be sure that both belong to one program. */
-static bool has_by_itself(const struct rudp_call *call, unsigned capability)
+static bool has_without_execution(const struct rudp_call *call, unsigned capability)
 {
 	struct auxiliary before, after;
 
 	if (call->uid == 0 || call->pid == (uint32_t)getpid())
-		return has_now(call->pid, capability);
+		return has_capability_now(call->pid, capability);
 	read_auxiliary(&before, call->pid);
-	if (was_executed_with_more_rights(&before) || !has_now(call->pid, capability))
+	if (was_executed_with_more_rights(&before) || !has_capability_now(call->pid, capability))
 		return false;
 	read_auxiliary(&after, call->pid);
 	return is_same_program(&before, &after);
@@ -179,8 +179,8 @@ bool rudp_caller_has_capability(const struct rudp_call *call, unsigned capabilit
 	bool is_known, has;
 	int process = open_process(call, &is_known);
 
-	has = call->pid && (process >= 0 || !is_known) && has_by_itself(call, capability) &&
-	      is_in_our_user_namespace(call, process, false) && is_still(call) &&
+	has = call->pid && (process >= 0 || !is_known) && has_without_execution(call, capability) &&
+	      is_in_our_user_namespace(call, process, false) && has_same_user(call) &&
 	      (process < 0 || !has_ended(process));
 	if (process >= 0)
 		close(process);

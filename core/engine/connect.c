@@ -41,8 +41,8 @@ static bool is_connected(int fd)
 	return getpeername(fd, (struct sockaddr *)&un, &len) == 0;
 }
 
-static void log_left_alone(const struct rudp_client_program *program,
-			   const struct rudp_addr *remote, const struct rudp_decision *decision)
+static void log_left_to_kernel(const struct rudp_client_program *program,
+			       const struct rudp_addr *remote, const struct rudp_decision *decision)
 {
 	char text[RUDP_ADDR_TEXT_SIZE];
 
@@ -65,7 +65,7 @@ static int make_app(struct rudp_engine *engine, struct rudp_call *call,
 	rudp_engine_look_at_program(engine, call->pid, &program);
 	entry->decision = rudp_engine_decide(engine, RUDP_DIRECTION_CONNECT, remote, &program);
 	if (entry->decision.way == RUDP_WAY_TCP && !entry->binding) {
-		log_left_alone(&program, remote, &entry->decision);
+		log_left_to_kernel(&program, remote, &entry->decision);
 		return RUDP_CONNECT_BY_KERNEL;
 	}
 	rudp_sock_options_read(&options, call->held_fd, (int)entry->mark_flags, &engine->settings);

@@ -25,7 +25,7 @@ struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id)
  * Only this engine writes to the program's end of a live connection, so no descriptor can be in its
  * queue.
  */
-static bool is_joined(struct rudp_engine *engine, int fd)
+static bool is_own_connection(struct rudp_engine *engine, int fd)
 {
 	return rudp_caller_fd_is_unix(fd) && rudp_app_of(engine, fd) && rudp_peer_is_engine(engine, fd);
 }
@@ -35,7 +35,7 @@ static void close_one(struct rudp_engine *engine, const struct rudp_call *call, 
 {
 	if (fd < 0)
 		return;
-	if (call->foreign && !is_joined(engine, fd))
+	if (call->foreign && !is_own_connection(engine, fd))
 		rudp_deferred_close(fd);
 	else
 		close(fd);
@@ -151,7 +151,7 @@ struct message {
 	ssize_t len;
 	int fd_count;
 	int fds[2];
-	bool fds_lost;      /* there were more descriptors than the header has room for */
+	bool fds_lost;      /* not all were received: no room in the header, or no free number */
 	bool is_left;       /* still in the socket's queue: closing the call discards it */
 	bool is_denied;     /* it has descriptors that this sender may not send */
 };
@@ -164,8 +164,8 @@ static void close_fds(struct rudp_engine *engine, const struct rudp_call *call,
 }
 
 /*
- * Receives one message with these recvmsg() flags. Sets fds_lost if the header has no room for all
- * descriptors. false: there is no message now. len 0: the caller has closed, or was reset.
+ * Receives one message with these recvmsg() flags. Sets fds_lost if not all descriptors could be
+ * received. false: there is no message now. len 0: the caller has closed, or was reset.
  */
 static bool receive_one(int fd, struct message *message, struct msghdr *header, int flags)
 {
@@ -287,8 +287,8 @@ static void refuse(struct rudp_engine *engine, struct rudp_call *call,
 }
 
 /* Passing a descriptor creates no open file, so this process's own limit was reached. */
-static void out_of_descriptors(struct rudp_engine *engine, struct rudp_call *call,
-			       const struct message *message)
+static void reply_no_descriptors(struct rudp_engine *engine, struct rudp_call *call,
+				 const struct message *message)
 {
 	struct rudp_control_reply reply = {.error = EMFILE,
 					   .operation = message->request.operation};
@@ -304,7 +304,7 @@ static void on_message(struct rudp_engine *engine, struct rudp_call *call,
 
 	if (message->fds_lost && message->fd_count == 0 && !message->is_denied &&
 	    message->len >= (ssize_t)sizeof message->request)
-		out_of_descriptors(engine, call, message);
+		reply_no_descriptors(engine, call, message);
 	else if (fault)
 		refuse(engine, call, message, fault);
 	else {
@@ -353,19 +353,19 @@ void rudp_call_on_event(struct rudp_engine *engine, struct rudp_call *call, uint
 		rudp_call_close(engine, call);
 }
 
-static void shut_listener(struct rudp_engine *engine, struct rudp_control_listener *listener)
+static void pause_listener(struct rudp_engine *engine, struct rudp_control_listener *listener)
 {
 	engine->listeners_open_at_ns = engine->now_at_ns + RUDP_CONTROL_LISTENER_PAUSE_NS;
-	listener->shut = true;
+	listener->paused = true;
 	rudp_engine_rewatch(engine, listener->fd, 0, listener->id);
 }
 
-static void shut_listeners(struct rudp_engine *engine)
+static void pause_listeners(struct rudp_engine *engine)
 {
 	engine->counts.refused_listeners++;
 	for (struct rudp_list *link = engine->control_listeners.next;
 	     link != &engine->control_listeners; link = link->next)
-		shut_listener(engine, RUDP_LIST_OWNER(link, struct rudp_control_listener, link));
+		pause_listener(engine, RUDP_LIST_OWNER(link, struct rudp_control_listener, link));
 }
 
 void rudp_control_listeners_reopen(struct rudp_engine *engine)
@@ -376,9 +376,9 @@ void rudp_control_listeners_reopen(struct rudp_engine *engine)
 		struct rudp_control_listener *listener =
 			RUDP_LIST_OWNER(link, struct rudp_control_listener, link);
 
-		if (listener->shut)
+		if (listener->paused)
 			rudp_engine_rewatch(engine, listener->fd, EPOLLIN, listener->id);
-		listener->shut = false;
+		listener->paused = false;
 	}
 	rudp_port_shares_resume(engine);
 }
@@ -400,7 +400,7 @@ static void close_unserved(const struct rudp_control_listener *listener, int fd)
  * reply. But reading it closes its descriptors in this thread. So the request of an unauthenticated
  * caller that has descriptors stays unread, and that caller sees a reset.
  */
-static void send_away(const struct rudp_control_listener *listener, int fd)
+static void send_refusal(const struct rudp_control_listener *listener, int fd)
 {
 	struct rudp_control_reply reply = {.version = RUDP_CONTROL_VERSION, .error = EMFILE};
 	struct rudp_control_request request;
@@ -426,7 +426,8 @@ static void keep_spare(struct rudp_engine *engine)
 }
 
 /* Without free descriptors one caller is accepted and refused, so that it does not wait for ever. */
-static void turn_away(struct rudp_engine *engine, const struct rudp_control_listener *listener)
+static void refuse_one_caller(struct rudp_engine *engine,
+			      const struct rudp_control_listener *listener)
 {
 	int fd;
 
@@ -436,12 +437,12 @@ static void turn_away(struct rudp_engine *engine, const struct rudp_control_list
 		engine->spare_fd = -1;
 		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
-			send_away(listener, fd);
+			send_refusal(listener, fd);
 		keep_spare(engine);
 	}
 	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
-		rudp_log(RUDP_LOG_ERROR, "out of descriptors: a program's call was turned away");
-	shut_listeners(engine);
+		rudp_log(RUDP_LOG_ERROR, "out of descriptors: a request of a program was refused");
+	pause_listeners(engine);
 }
 
 static struct rudp_call *call_new(struct rudp_engine *engine,
@@ -481,7 +482,7 @@ static void make_room_for_unauthenticated(struct rudp_engine *engine)
 }
 
 /* Most calls are closed by now: the request had come already and was answered at once. */
-static void go_on_later(struct rudp_engine *engine, uint64_t id)
+static void keep_aside(struct rudp_engine *engine, uint64_t id)
 {
 	struct rudp_call *call = rudp_call_find(engine, id);
 
@@ -490,7 +491,7 @@ static void go_on_later(struct rudp_engine *engine, uint64_t id)
 }
 
 /* Closes what waits to be closed: descriptors are scarce. */
-static void save_descriptors(struct rudp_engine *engine, bool scarce)
+static void free_descriptors(struct rudp_engine *engine, bool scarce)
 {
 	rudp_sockets_on_scarce(&engine->sockets, scarce);
 	if (!scarce)
@@ -506,9 +507,9 @@ static void save_descriptors(struct rudp_engine *engine, bool scarce)
 static int callers_expected(const struct rudp_engine *engine,
 			    struct rudp_control_listener *listener)
 {
-	bool again = listener->opened_at_turn + 1 == engine->turns;
+	bool again = listener->last_caller_turn + 1 == engine->turns;
 
-	listener->opened_at_turn = engine->turns;
+	listener->last_caller_turn = engine->turns;
 	return again ? RUDP_CALLS_PER_PASS : 1;
 }
 
@@ -526,7 +527,7 @@ void rudp_control_listener_on_event(struct rudp_engine *engine,
 
 		if (listener->kind == RUDP_CONTROL_LISTENER_OPEN && rudp_deferred_close_is_full()) {
 			engine->counts.refused_listeners++;
-			shut_listener(engine, listener);
+			pause_listener(engine, listener);
 			return;
 		}
 		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -536,21 +537,21 @@ void rudp_control_listener_on_event(struct rudp_engine *engine,
 			       errno == EINVAL))
 			return;
 		if (fd < 0) {
-			save_descriptors(engine, true);
-			turn_away(engine, listener);
+			free_descriptors(engine, true);
+			refuse_one_caller(engine, listener);
 			return;
 		}
-		save_descriptors(engine, fd >= engine->closer.fd_max);
+		free_descriptors(engine, fd >= engine->closer.fd_max);
 		call = engine->call_count < RUDP_CALLS_MAX ? call_new(engine, listener, fd) : NULL;
 		if (!call) {
 			close_unserved(listener, fd);
-			shut_listeners(engine);
+			pause_listeners(engine);
 			return;
 		}
 		engine->callers_count++;
 		id = call->id;
 		rudp_call_on_event(engine, call, 0);
-		go_on_later(engine, id);
+		keep_aside(engine, id);
 		make_room_for_unauthenticated(engine);
 		/* The request may have closed this listener. */
 		if (!rudp_slots_find(&engine->slots, listener_id, RUDP_KIND_CONTROL_LISTENER))

@@ -26,7 +26,7 @@
 #define RUDP_CALLS_MAX 65536
 #define RUDP_CALLS_PER_PASS 64
 #define RUDP_UNAUTHENTICATED_MAX 64
-/* The caller must close within this time after the reply */
+/* A call without a pending connect is closed after this time. */
 #define RUDP_CALL_LINGER_NS (10 * RUDP_NS_PER_S)
 #define RUDP_ASIDE_MAX 16
 #define RUDP_ASIDE_NS (1 * RUDP_NS_PER_MS)
@@ -45,8 +45,8 @@ struct rudp_control_listener {
 	int fd;
 	enum rudp_control_listener_kind kind;
 	uint64_t inode;           /* of its socket file; 0: it has no file */
-	bool shut;                /* not watched for the moment: no descriptors left */
-	uint64_t opened_at_turn;  /* last turn of the loop with a caller */
+	bool paused;              /* not watched for the moment: no descriptors left */
+	uint64_t last_caller_turn; /* last turn of the loop with a caller */
 	struct rudp_list link;
 };
 

@@ -140,7 +140,7 @@ static int serve_udp_port_release(struct work *w)
 	return rudp_udp_port_release(w->engine, &w->request->addr);
 }
 
-static void say_which(struct work *w, const struct rudp_app *app)
+static void fill_identity(struct work *w, const struct rudp_app *app)
 {
 	w->reply.id = app->id;
 	w->reply.local = app->local;
@@ -163,7 +163,7 @@ static int serve_connect(struct work *w)
 		w->reply.flags = RUDP_CONTROL_DEFERRED;
 	else if (rc != -EINPROGRESS)
 		return rc;
-	say_which(w, app);
+	fill_identity(w, app);
 	return rc < 0 ? rc : 0;
 }
 
@@ -174,7 +174,7 @@ static int serve_go_on(struct work *w)
 
 	if (!app)
 		return -EINVAL;
-	say_which(w, app);
+	fill_identity(w, app);
 	rc = rudp_connect_go_on(w->engine, w->call, app);
 	return rc < 0 ? rc : -EINPROGRESS;
 }
@@ -359,7 +359,7 @@ static const struct {
 	[RUDP_CONTROL_ADOPT] = {"ADOPT", serve_adopt, 2, KNOWN},
 	[RUDP_CONTROL_CONNECT] = {"CONNECT", serve_connect, 1, KNOWN_OR_OURS},
 	[RUDP_CONTROL_GO_ON] = {"GO_ON", serve_go_on, 0, ANYBODY},
-	[RUDP_CONTROL_UDP_PORT_RELEASE] = {"YIELD", serve_udp_port_release, 0, KNOWN},
+	[RUDP_CONTROL_UDP_PORT_RELEASE] = {"UDP_PORT_RELEASE", serve_udp_port_release, 0, KNOWN},
 	[RUDP_CONTROL_SHUTDOWN] = {"SHUTDOWN", serve_shutdown, 1, KNOWN_OR_OURS},
 	[RUDP_CONTROL_ERROR] = {"ERROR", serve_error, 0, KNOWN},
 	[RUDP_CONTROL_SET] = {"SET", serve_set, 1, KNOWN_OR_OURS},
@@ -403,13 +403,14 @@ static int check_right(struct work *w)
 		return rc;
 	w->engine->counts.denied++;
 	if (rudp_log_ratelimit_allows(&w->engine->ratelimit, w->engine->now_at_ns))
-		rudp_log(RUDP_LOG_WARN, "denied %s to pid %u of user %u: no proof of who it is",
+		rudp_log(RUDP_LOG_WARN,
+			 "denied %s to pid %u of user %u: neither token nor user allows it",
 			 rudp_control_name(w->request->operation), w->call->pid, w->call->uid);
 	return rc;
 }
 
 /* The operation starts something new with this engine, instead of continuing with existing sockets. */
-static bool is_beginning(const struct work *w)
+static bool starts_something_new(const struct work *w)
 {
 	switch ((enum rudp_control_operation)w->request->operation) {
 	case RUDP_CONTROL_HELLO:
@@ -449,7 +450,7 @@ static int check(struct work *w)
 		return rc;
 	if (right != ANYBODY)
 		rudp_call_trust(w->engine, w->call);
-	if (w->engine->stopping && is_beginning(w)) {
+	if (w->engine->stopping && starts_something_new(w)) {
 		w->reply.flags = w->engine->retires ? RUDP_CONTROL_RETIRES : 0;
 		return -ECONNREFUSED;
 	}

@@ -25,7 +25,7 @@ static int reserve[RESERVE];
 static atomic_bool short_of_threads; /* the last thread that was needed could not be started */
 
 /* false: nothing is left, and the thread does not count any more. */
-static bool next(int *fd, bool has_closed)
+static bool take_next(int *fd, bool has_closed)
 {
 	bool found;
 
@@ -49,7 +49,7 @@ static void *close_all(void *unused)
 	bool has_closed = false;
 	int fd;
 
-	while (next(&fd, has_closed)) {
+	while (take_next(&fd, has_closed)) {
 		close(fd);
 		has_closed = true;
 	}

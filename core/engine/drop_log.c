@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 /* Duplicates are normal on a lossy path and are not logged. */
-static bool is_news(enum rudp_verdict verdict)
+static bool is_logged(enum rudp_verdict verdict)
 {
 	return verdict != RUDP_VERDICT_OK && verdict != RUDP_VERDICT_DUPLICATE_SYN &&
 	       verdict != RUDP_VERDICT_DUPLICATE_SYNACK;
@@ -23,7 +23,7 @@ void rudp_drop_log_report(struct rudp_drop_log *drop_log, const struct rudp_verd
 	for (int i = 0; i < RUDP_VERDICT_COUNT; i++) {
 		uint64_t new = counts->count[i] - drop_log->reported.count[i];
 
-		if (new == 0 || !is_news((enum rudp_verdict)i))
+		if (new == 0 || !is_logged((enum rudp_verdict)i))
 			continue;
 		rudp_log(RUDP_LOG_INFO, "dropped %" PRIu64 " datagrams (%" PRIu64 " in all), %s: %s",
 			 new, counts->count[i], rudp_verdict_name((enum rudp_verdict)i),

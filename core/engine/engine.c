@@ -59,7 +59,7 @@ static size_t read_file(const char *path, void *out, size_t size)
 	return n > 0 ? (size_t)n : 0;
 }
 
-static void look_at_executable(struct rudp_client_program *program)
+static void read_executable_name(struct rudp_client_program *program)
 {
 	char target[RUDP_PROC_LOOK_BYTES];
 	const char *slash;
@@ -84,7 +84,7 @@ void rudp_engine_look_at_program(struct rudp_engine *engine, uint32_t pid,
 		if (len > 0 && name[len - 1] == '\n')
 			name[len - 1] = 0;
 		if (rudp_policy_names_programs(engine->settings.policy))
-			look_at_executable(&engine->last_program);
+			read_executable_name(&engine->last_program);
 		engine->last_program_at_ns = engine->now_at_ns;
 	}
 	*program = engine->last_program;

@@ -146,7 +146,7 @@ struct rudp_engine {
 	int64_t idle_since_ns;        /* RUDP_NEVER: busy */
 	uint64_t callers_count;       /* accepted by control listeners so far */
 	uint64_t apps_made;           /* connections of programs so far */
-	uint64_t apps_at_look;        /* apps_made at the last check for idleness */
+	uint64_t apps_at_check;       /* apps_made at the last check for idleness */
 	int64_t keep_until_ns;        /* until then it keeps knowledge that it should not lose */
 	int64_t stop_at_ns;           /* when it ends at the latest, once it was asked to end */
 	bool stopping, over;

@@ -34,12 +34,12 @@ static void put_off(struct rudp_heap *heap, int64_t now_at_ns)
 {
 	uint64_t rests = heap->rests - heap->rests_trimmed;
 	uint64_t worth = rests + heap->frees - heap->frees_trimmed;
-	uint64_t stirs = heap->rests + heap->frees;
+	uint64_t changes = heap->rests + heap->frees;
 
 	if (worth < RUDP_HEAP_WORTH_MIN ||
-	    (heap->trim_at_ns != RUDP_NEVER && stirs - heap->stirs < RUDP_HEAP_QUIET_MAX))
+	    (heap->trim_at_ns != RUDP_NEVER && changes - heap->changes < RUDP_HEAP_QUIET_MAX))
 		return;
-	heap->stirs = stirs;
+	heap->changes = changes;
 	heap->trim_at_ns = now_at_ns + RUDP_HEAP_QUIET_NS;
 	if (rests >= RUDP_HEAP_WORTH_MIN)
 		heap->trim_at_ns = rudp_time_min(heap->trim_at_ns,

@@ -27,7 +27,7 @@ struct rudp_heap {
 	/* Connections that became idle, and that closed, so far */
 	uint64_t rests, frees;
 	uint64_t rests_trimmed, frees_trimmed; /* the same at the last trim */
-	uint64_t stirs;               /* rests + frees when the trim was last postponed */
+	uint64_t changes;                      /* rests + frees when the trim was last postponed */
 	int64_t rests_since_ns;       /* first rest after the last trim */
 	int64_t trim_at_ns;           /* RUDP_NEVER: not needed */
 };

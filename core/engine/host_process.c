@@ -32,7 +32,7 @@
 #define FILES_MAX 1048576
 #define CORE_HEADERS_ONLY "0x10" /* ELF headers of executables and libraries (core(5)) */
 
-static void say(enum rudp_ready_letter what, const void *more, size_t len)
+static void report(enum rudp_ready_letter what, const void *more, size_t len)
 {
 	char line[1 + RUDP_SETTINGS_TEXT_SIZE];
 
@@ -49,7 +49,7 @@ static void say(enum rudp_ready_letter what, const void *more, size_t len)
 static int fail(enum rudp_ready_letter what, const char *text)
 {
 	rudp_log(RUDP_LOG_ERROR, "%s", text);
-	say(what, text, strlen(text));
+	report(what, text, strlen(text));
 	return 1;
 }
 
@@ -114,7 +114,7 @@ static void keep_memory_out_of_core_files(void)
 }
 
 /* Fills descriptors 0 to 2: a socket there would receive what a library prints. */
-static void settle(void)
+static void fill_standard_descriptors(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -136,12 +136,12 @@ static bool parse_hash(const char *text, uint64_t *hash)
 	return errno == 0 && end == text + 16 && *end == 0;
 }
 
-static void say_ready(const struct rudp_engine *engine)
+static void report_ready(const struct rudp_engine *engine)
 {
 	struct rudp_engine_ready ready = {.nonce = engine->nonce, .pid = engine->pid};
 
 	memcpy(ready.token, engine->token, sizeof ready.token);
-	say(RUDP_READY, &ready, sizeof ready);
+	report(RUDP_READY, &ready, sizeof ready);
 }
 
 /*
@@ -164,13 +164,13 @@ static int publish(struct rudp_engine *engine, uint64_t hash)
 	return 0;
 }
 
-struct place {
+struct arguments {
 	const struct rudp_settings *settings;
 	uint64_t hash;
 };
 
 /* A successor has its predecessor's name already, or none, and no process waits for it. */
-static int become_known(struct rudp_engine *engine, uint64_t hash)
+static int publish_first(struct rudp_engine *engine, uint64_t hash)
 {
 	int rc;
 
@@ -178,7 +178,7 @@ static int become_known(struct rudp_engine *engine, uint64_t hash)
 		return 0;
 	rc = publish(engine, hash);
 	if (rc == -EADDRINUSE)
-		say(RUDP_READY_BUSY, "", 0);
+		report(RUDP_READY_BUSY, "", 0);
 	else if (rc < 0)
 		fail_errno("cannot take the well-known name", rc);
 	return rc;
@@ -187,21 +187,21 @@ static int become_known(struct rudp_engine *engine, uint64_t hash)
 static int run(void *context, struct rudp_failover_state *failover)
 {
 	static struct rudp_engine engine;
-	const struct place *place = context;
-	const struct rudp_settings *settings = place->settings;
+	const struct arguments *arguments = context;
+	const struct rudp_settings *settings = arguments->settings;
 	int rc = rudp_engine_init_kept(&engine, settings, failover);
 
 	if (rc < 0)
 		return fail_errno("cannot start", rc);
 	rudp_engine_watch_signals(&engine);
-	rc = become_known(&engine, place->hash);
+	rc = publish_first(&engine, arguments->hash);
 	if (rc < 0)
 		return rc == -EADDRINUSE ? 0 : 1;
 	rudp_log(RUDP_LOG_INFO, "engine for user %u is ready, %s", engine.uid,
 		 settings->has_psk ? "with a key" : "without a key");
 	rudp_failover_begin(&engine);
 	if (!engine.succeeds)
-		say_ready(&engine);
+		report_ready(&engine);
 	/* Loads libraries only now, so that the starting program does not wait for them. */
 	rudp_aead_choose(settings->aead);
 	rudp_confine_engine(&engine.confinement, settings, engine.run_dir);
@@ -213,7 +213,7 @@ static int run(void *context, struct rudp_failover_state *failover)
 }
 
 /* For settings with which connections work, but not as the user expects. */
-static void warn(const struct rudp_settings *settings)
+static void warn_of_log_and_names(const struct rudp_settings *settings)
 {
 	char text[RUDP_SETTINGS_TEXT_SIZE];
 	int rc = rudp_log_file_check(settings);
@@ -290,7 +290,7 @@ static int check_settings(void)
 		fprintf(stderr, "rudp-engine: %s\n", text);
 		return 1;
 	}
-	warn(&settings);
+	warn_of_log_and_names(&settings);
 	warn_of_paths(&settings);
 	warn_of_keys(&settings);
 	warn_of_disable();
@@ -317,7 +317,7 @@ int main(int argc, char **argv)
 	static struct rudp_settings settings;
 	char text[RUDP_SETTINGS_TEXT_SIZE];
 	enum rudp_settings_fault fault;
-	struct place place = {.settings = &settings};
+	struct arguments arguments = {.settings = &settings};
 
 	reset_signals();
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
@@ -326,10 +326,10 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2 && strcmp(argv[1], "--check") == 0)
 		return check_settings();
-	settle();
+	fill_standard_descriptors();
 	keep_memory_out_of_core_files();
 	raise_limits();
-	if (argc != 2 || !parse_hash(argv[1], &place.hash))
+	if (argc != 2 || !parse_hash(argv[1], &arguments.hash))
 		return usage();
 	fault = rudp_settings_load(&settings, getenv, geteuid(), text);
 	if (fault != RUDP_SETTINGS_OK) {
@@ -339,5 +339,5 @@ int main(int argc, char **argv)
 	}
 	/* Connections matter more than their log: go on without a file. */
 	(void)rudp_log_file_open(&settings);
-	return rudp_supervisor_run(run, &place, &settings);
+	return rudp_supervisor_run(run, &arguments, &settings);
 }

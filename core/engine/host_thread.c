@@ -42,7 +42,7 @@ static struct {
 } host;
 
 /* Gives the thread a table of its own, without the program's descriptors. */
-static int leave_descriptors(void)
+static int unshare_descriptors(void)
 {
 	if (unshare(CLONE_FILES) < 0)
 		return -errno;
@@ -60,7 +60,7 @@ static int leave_descriptors(void)
 
 static int prepare(void)
 {
-	int rc = leave_descriptors();
+	int rc = unshare_descriptors();
 
 	if (rc < 0)
 		return rc;
@@ -228,7 +228,7 @@ int rudp_engine_start_thread(char *(*get)(const char *name), struct rudp_nonce *
 }
 
 /* Wakes the engine by a connection to its control listener, as its descriptors are in another table. */
-static int knock(void)
+static int connect_to_listener(void)
 {
 	struct rudp_name name = {.kind = RUDP_NAME_CONTROL, .nonce = host.engine.nonce};
 	struct sockaddr_un un;
@@ -243,10 +243,10 @@ static int knock(void)
 }
 
 /* Wakes the engine and waits until it has answered. false: it could not be reached. */
-static bool ask(void)
+static bool wake_and_wait(void)
 {
 	struct timespec deadline;
-	int fd = knock();
+	int fd = connect_to_listener();
 	int rc;
 
 	if (fd < 0)
@@ -260,17 +260,17 @@ static bool ask(void)
 }
 
 /* Makes no system call if there is no engine: a forked child may be under a filter that kills it. */
-static bool is_here(void)
+static bool has_engine(void)
 {
 	return host.here && *host.here && host.owner == getpid();
 }
 
 void rudp_engine_move_thread(void)
 {
-	if (!is_here() || atomic_load(&host.left) || atomic_exchange(&host.moving, true))
+	if (!has_engine() || atomic_load(&host.left) || atomic_exchange(&host.moving, true))
 		return;
 	atomic_store(&host.engine.leave_wanted, true);
-	if (ask() && host.moved) {
+	if (wake_and_wait() && host.moved) {
 		/* The next socket that does not find that process starts another engine here. */
 		*host.here = false;
 		host.owner = 0;
@@ -281,8 +281,8 @@ void rudp_engine_move_thread(void)
 __attribute__((destructor)) void rudp_engine_stop_thread(void)
 {
 	/* exit() may follow quick_exit(): once is enough. */
-	if (!is_here() || atomic_exchange(&host.left, true))
+	if (!has_engine() || atomic_exchange(&host.left, true))
 		return;
 	atomic_store(&host.engine.leave_wanted, true);
-	(void)ask();
+	(void)wake_and_wait();
 }

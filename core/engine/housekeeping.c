@@ -114,7 +114,7 @@ bool rudp_engine_is_idle(const struct rudp_engine *engine)
  * served, and only then the name is given up. If there were any, the engine goes on for them,
  * without its well-known name.
  */
-static void leave(struct rudp_engine *engine)
+static void try_to_end(struct rudp_engine *engine)
 {
 	struct rudp_control_listener *listener = rudp_control_listener_well_known(engine);
 	uint64_t before;
@@ -133,7 +133,7 @@ static void leave(struct rudp_engine *engine)
 	engine->over = rudp_engine_is_idle(engine);
 }
 
-static bool is_kept(const struct rudp_engine *engine)
+static bool has_knowledge_to_keep(const struct rudp_engine *engine)
 {
 	return !engine->is_moved && engine->now_at_ns < engine->keep_until_ns;
 }
@@ -142,26 +142,27 @@ static bool is_kept(const struct rudp_engine *engine)
  * Connections may have come and gone since the last check. An engine with short connections is idle
  * at each check, and would end between two of them.
  */
-static bool has_served(struct rudp_engine *engine)
+static bool has_served_since_check(struct rudp_engine *engine)
 {
-	bool served = engine->apps_made != engine->apps_at_look;
+	bool served = engine->apps_made != engine->apps_at_check;
 
-	engine->apps_at_look = engine->apps_made;
+	engine->apps_at_check = engine->apps_made;
 	return served;
 }
 
-static void look_for_end(struct rudp_engine *engine)
+static void check_for_end(struct rudp_engine *engine)
 {
 	if (!ends_by_itself(engine))
 		return;
-	if (has_served(engine) || !rudp_engine_is_idle(engine) || is_kept(engine)) {
+	if (has_served_since_check(engine) || !rudp_engine_is_idle(engine) ||
+	    has_knowledge_to_keep(engine)) {
 		engine->idle_since_ns = RUDP_NEVER;
 		return;
 	}
 	if (engine->idle_since_ns == RUDP_NEVER)
 		engine->idle_since_ns = engine->now_at_ns;
 	if (engine->now_at_ns - engine->idle_since_ns >= RUDP_IDLE_END_NS)
-		leave(engine);
+		try_to_end(engine);
 }
 
 static void begin_to_stop(struct rudp_engine *engine, int64_t max_ns)
@@ -193,7 +194,7 @@ void rudp_engine_retire(struct rudp_engine *engine)
 	rudp_failover_end(engine);
 	engine->retires = true;
 	begin_to_stop(engine, RUDP_RETIRE_MAX_NS);
-	leave(engine);
+	try_to_end(engine);
 }
 
 static bool is_delivered(struct rudp_engine *engine, const struct rudp_app *app)
@@ -235,7 +236,7 @@ static void close_delivered(struct rudp_engine *engine)
  * An engine that retires has time to acknowledge repeated packets; a program that ends waits for
  * this one.
  */
-static bool has_done_all(const struct rudp_engine *engine)
+static bool is_drained(const struct rudp_engine *engine)
 {
 	if (engine->app_count > 0 || engine->tcp_count > 0)
 		return false;
@@ -249,7 +250,7 @@ static void drain(struct rudp_engine *engine)
 
 	if (!engine->retires)
 		close_delivered(engine);
-	if (late || has_done_all(engine))
+	if (late || is_drained(engine))
 		rudp_engine_end(engine);
 }
 
@@ -281,7 +282,7 @@ void rudp_housekeeping(struct rudp_engine *engine)
 	if (engine->stopping)
 		drain(engine);
 	else
-		look_for_end(engine);
+		check_for_end(engine);
 	engine->housekeeping_at_ns =
 		engine->now_at_ns + (engine->stopping ? DRAIN_STEP_NS : RUDP_HOUSEKEEPING_NS);
 }
@@ -292,10 +293,10 @@ int64_t rudp_housekeeping_deadline_ns(const struct rudp_engine *engine)
 	bool ends = ends_by_itself(engine) && rudp_engine_is_idle(engine);
 	bool needed = engine->binding_count || engine->call_count ||
 		      engine->unauthenticated_count || engine->stopping ||
-		      rudp_deferred_close_is_short() || (ends && !is_kept(engine));
+		      rudp_deferred_close_is_short() || (ends && !has_knowledge_to_keep(engine));
 	int64_t deadline = rudp_time_min(engine->retry_at_ns, engine->listeners_open_at_ns);
 
-	if (ends && is_kept(engine))
+	if (ends && has_knowledge_to_keep(engine))
 		deadline = rudp_time_min(deadline, engine->keep_until_ns);
 	return needed ? rudp_time_min(deadline, engine->housekeeping_at_ns) : deadline;
 }

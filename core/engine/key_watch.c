@@ -28,20 +28,20 @@ static void set_keys(struct rudp_engine *engine, const struct rudp_psk *psks, un
 static void withdraw_keys(struct rudp_engine *engine)
 {
 	char text[RUDP_KEY_TEXT_SIZE];
-	struct rudp_psk nobodys;
+	struct rudp_psk unknown_key;
 
 	if (engine->key_use.is_withdrawn)
 		return;
 	engine->key_use.is_withdrawn = true;
 	rudp_key_ring_explain(&engine->settings.keys, time(NULL), text);
 	rudp_log(RUDP_LOG_ERROR, "%s: no connection can begin until there is a key again", text);
-	rudp_random_fill(&nobodys, sizeof nobodys);
-	nobodys.id |= 1;
-	set_keys(engine, &nobodys, 1);
-	explicit_bzero(&nobodys, sizeof nobodys);
+	rudp_random_fill(&unknown_key, sizeof unknown_key);
+	unknown_key.id |= 1;
+	set_keys(engine, &unknown_key, 1);
+	explicit_bzero(&unknown_key, sizeof unknown_key);
 }
 
-static bool are_in_force(const struct rudp_key_use *use, const struct rudp_psk *psks, unsigned count)
+static bool are_in_use(const struct rudp_key_use *use, const struct rudp_psk *psks, unsigned count)
 {
 	for (unsigned i = 0; i < count && i < use->count; i++)
 		if (use->ids[i] != psks[i].id)
@@ -57,7 +57,7 @@ static void use_keys(struct rudp_engine *engine)
 
 	if (count == 0) {
 		withdraw_keys(engine);
-	} else if (!are_in_force(&engine->key_use, psks, count)) {
+	} else if (!are_in_use(&engine->key_use, psks, count)) {
 		set_keys(engine, psks, count);
 		rudp_log(RUDP_LOG_WARN,
 			 "keys have changed: connections that begin now use the key %s of %s; %u of its "
@@ -131,7 +131,7 @@ void rudp_key_begin(struct rudp_engine *engine)
 }
 
 /* The paths still name the files that the settings meant. */
-static bool may_look(const struct rudp_engine *engine)
+static bool may_read_files(const struct rudp_engine *engine)
 {
 	struct stat root;
 
@@ -148,7 +148,7 @@ void rudp_key_watch(struct rudp_engine *engine)
 	if (!engine->settings.has_psk || engine->now_at_ns < use->look_at_ns)
 		return;
 	use->look_at_ns = engine->now_at_ns + RUDP_KEY_LOOK_NS;
-	if (may_look(engine) &&
+	if (may_read_files(engine) &&
 	    (use->must_read || rudp_key_ring_is_stale(&engine->settings.keys)))
 		read_keys(engine);
 	use_keys(engine);

@@ -150,22 +150,22 @@ static int start_tcp(struct rudp_engine *engine, struct rudp_binding *binding, i
  * time after the program has closed its listener. So the socket goes on listening for another
  * binding.
  */
-static bool pass_tcp_on(struct rudp_engine *engine, struct rudp_binding *binding)
+static bool hand_tcp_socket_over(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	const struct rudp_list *bindings = &binding->port->bindings;
 
 	for (struct rudp_list *link = bindings->next; link != bindings; link = link->next) {
-		struct rudp_binding *heir = RUDP_LIST_OWNER(link, struct rudp_binding, link);
-		int fd = heir->tcp_fd;
+		struct rudp_binding *other = RUDP_LIST_OWNER(link, struct rudp_binding, link);
+		int fd = other->tcp_fd;
 
-		if (heir == binding || !rudp_binding_serves_tcp(heir) ||
-		    !rudp_listener_shares_tcp(heir, binding) ||
-		    rudp_engine_rewatch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, heir->id) < 0)
+		if (other == binding || !rudp_binding_serves_tcp(other) ||
+		    !rudp_listener_shares_tcp(other, binding) ||
+		    rudp_engine_rewatch(engine, binding->tcp_fd, EPOLLIN | EPOLLET, other->id) < 0)
 			continue;
-		heir->tcp_fd = binding->tcp_fd;
-		heir->tcp_listening = heir->tcp_may_accept = true;
+		other->tcp_fd = binding->tcp_fd;
+		other->tcp_listening = other->tcp_may_accept = true;
 		binding->tcp_fd = fd;
-		rudp_failover_listener(engine, heir);
+		rudp_failover_listener(engine, other);
 		return true;
 	}
 	return false;
@@ -177,7 +177,7 @@ static void stop_tcp(struct rudp_engine *engine, struct rudp_binding *binding)
 	if (!binding->tcp_listening)
 		return;
 	binding->tcp_listening = binding->tcp_may_accept = false;
-	if (pass_tcp_on(engine, binding))
+	if (hand_tcp_socket_over(engine, binding))
 		return;
 	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, binding->tcp_fd, NULL);
 	if (binding->adopted)
@@ -204,7 +204,7 @@ static int start_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
 	return port->listener ? 0 : -ENOMEM;
 }
 
-static bool anybody_listens(const struct rudp_port *port)
+static bool any_serves_rudp(const struct rudp_port *port)
 {
 	for (struct rudp_list *link = port->bindings.next; link != &port->bindings;
 	     link = link->next)
@@ -217,7 +217,7 @@ static void stop_rudp(struct rudp_engine *engine, struct rudp_binding *binding)
 {
 	if (!binding->port->listener)
 		return;
-	if (anybody_listens(binding->port)) {
+	if (any_serves_rudp(binding->port)) {
 		set_limits(binding->port);
 		return;
 	}

@@ -58,8 +58,8 @@ static void wait_for_room(struct rudp_engine *engine, struct rudp_binding *bindi
  * it has called listen() since. It is another user only if the program has closed its socket and
  * that user has bound the free name.
  */
-static bool is_programs(const struct rudp_engine *engine, const struct rudp_binding *binding,
-			int fd)
+static bool is_listener_of_program(const struct rudp_engine *engine,
+				   const struct rudp_binding *binding, int fd)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
@@ -70,8 +70,8 @@ static bool is_programs(const struct rudp_engine *engine, const struct rudp_bind
 }
 
 /* The other user gets no connection. It may have sent descriptors, so the close is deferred. */
-static void turn_from_unauthenticated(struct rudp_engine *engine, struct rudp_binding *binding,
-				      struct rudp_app *app)
+static void drop_foreign_listener(struct rudp_engine *engine, struct rudp_binding *binding,
+				  struct rudp_app *app)
 {
 	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN, "another user has the name of a listener of %s (pid %u)",
@@ -87,8 +87,8 @@ static void turn_from_unauthenticated(struct rudp_engine *engine, struct rudp_bi
  * program that started it. It will deny access to all other programs outside, too, so new programs
  * must find another engine.
  */
-static void give_up_on(struct rudp_engine *engine, struct rudp_binding *binding,
-		       struct rudp_app *app, int rc)
+static void on_access_denied(struct rudp_engine *engine, struct rudp_binding *binding,
+			     struct rudp_app *app, int rc)
 {
 	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
 		rudp_log(RUDP_LOG_WARN, "may not connect to the listener of %s (pid %u): %s",
@@ -110,12 +110,12 @@ static void deliver(struct rudp_engine *engine, struct rudp_binding *binding, st
 		wait_for_room(engine, binding, app);
 		return;
 	}
-	if (rc == 0 && !is_programs(engine, binding, app->fd)) {
-		turn_from_unauthenticated(engine, binding, app);
+	if (rc == 0 && !is_listener_of_program(engine, binding, app->fd)) {
+		drop_foreign_listener(engine, binding, app);
 		return;
 	}
 	if (rc == -EPERM || rc == -EACCES) {
-		give_up_on(engine, binding, app, rc);
+		on_access_denied(engine, binding, app, rc);
 		return;
 	}
 	if (rc == 0)
@@ -293,7 +293,7 @@ void rudp_listener_on_tcp(struct rudp_engine *engine, struct rudp_binding *bindi
 		binding = rudp_binding_find(engine, id);
 }
 
-static bool lives(const struct rudp_udp *udp, const struct rudp_port *port)
+static bool port_exists(const struct rudp_udp *udp, const struct rudp_port *port)
 {
 	for (const struct rudp_list *link = udp->ports.next; link != &udp->ports; link = link->next)
 		if (link == &port->link)
@@ -308,7 +308,7 @@ void rudp_listener_pump(struct rudp_engine *engine, struct rudp_port *port)
 	/* A listening program makes no calls that would update the policy before its next SYN. */
 	rudp_engine_follow_policy(engine);
 	/* A hand-over may close the last binding, which frees the port object. */
-	while (lives(udp, port) && port->listener && hand_over_one(engine, port))
+	while (port_exists(udp, port) && port->listener && hand_over_one(engine, port))
 		;
 }
 

@@ -271,7 +271,7 @@ int64_t rudp_engine_busy_poll_ns(struct rudp_engine *engine)
 }
 
 /* Does one piece of the work that can wait until nothing else is to be done. false: nothing is left. */
-static bool do_aside(struct rudp_engine *engine)
+static bool do_idle_work(struct rudp_engine *engine)
 {
 	return rudp_calls_aside_look(engine) || rudp_closer_one(&engine->closer) ||
 	       rudp_sockets_make(&engine->sockets);
@@ -281,7 +281,7 @@ static bool do_aside(struct rudp_engine *engine)
  * sched_yield() lets other processes of this session run between two polls. It has no effect on
  * processes of another scheduling group (autogroup, cgroup).
  */
-static int look_for(struct rudp_engine *engine, struct epoll_event *events, int64_t span_ns)
+static int poll_for(struct rudp_engine *engine, struct epoll_event *events, int64_t span_ns)
 {
 	int64_t since_ns = now_ns(), looked_ns = 0;
 	int count = wait_events(engine, events, 0);
@@ -291,7 +291,7 @@ static int look_for(struct rudp_engine *engine, struct epoll_event *events, int6
 	do {
 		if (wait_ns(engine) == 0)
 			return 0;
-		if (!do_aside(engine))
+		if (!do_idle_work(engine))
 			sched_yield();
 		count = wait_events(engine, events, 0);
 		looked_ns = now_ns() - since_ns;
@@ -326,7 +326,7 @@ static int wait_or_prepare(struct rudp_engine *engine, struct epoll_event *event
 		rudp_endpoint_prepare(engine->ep);
 	}
 	span_ns = rudp_engine_busy_poll_ns(engine);
-	if (span_ns > 0 && (count = look_for(engine, events, span_ns)) != 0)
+	if (span_ns > 0 && (count = poll_for(engine, events, span_ns)) != 0)
 		return count;
 	/* Something has to be done at once, and epoll was polled already. */
 	if (span_ns > 0 && wait_ns(engine) == 0)

@@ -248,12 +248,12 @@ Test(failover, without_a_place_a_listener_is_not_kept_and_the_next_free_place_is
 		failover->records[i].is_valid = true;
 	failover->used_max = RUDP_FAILOVER_LISTENERS_MAX;
 	left_out = listen_at("127.0.0.1:0", 0);
-	cr_assert(zero(uint, left_out->kept));
+	cr_assert(zero(uint, left_out->failover_index));
 	cr_assert(zero(int, is_noted(left_out->tcp_fd)));
 	rudp_listener_stop(&first, left_out);
 	rudp_binding_close(&first, kept);
 	cr_assert(eq(uint, rudp_failover_count(failover), RUDP_FAILOVER_LISTENERS_MAX - 1));
-	cr_assert(eq(uint, listen_at("127.0.0.1:0", 0)->kept, 1));
+	cr_assert(eq(uint, listen_at("127.0.0.1:0", 0)->failover_index, 1));
 }
 
 Test(failover, descriptors_are_told_in_order_and_once)
@@ -284,7 +284,7 @@ static void spoil_and_succeed(void (*spoil)(struct rudp_failover_record *kept))
 {
 	struct rudp_binding *bad = listen_at("127.0.0.1:0", 0), *good = listen_at("127.0.0.1:0", 0);
 
-	spoil(&failover->records[bad->kept - 1]);
+	spoil(&failover->records[bad->failover_index - 1]);
 	succeed();
 	cr_assert(eq(uint, second.binding_count, 1));
 	cr_assert(eq(uint, rudp_failover_count(failover), 1));
