@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The order of a connection's ends by itself: random facts, legal or not, against what must hold. */
+/* The states of a connection's ends: random events, allowed or not, must keep the rules. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ Test(app_ends, at_first_both_directions_are_open)
 	cr_assert(not(rudp_ends_is_shut(&ends)));
 }
 
-Test(app_ends, an_end_given_and_told_is_over_in_either_order)
+Test(app_ends, fin_sent_and_eof_sent_end_it_in_either_order)
 {
 	for (int first = 0; first < 2; first++) {
 		struct rudp_ends ends = {0};
@@ -38,7 +38,7 @@ Test(app_ends, an_end_given_and_told_is_over_in_either_order)
 	cr_assert(zero(uint, rudp_ends_refused()));
 }
 
-Test(app_ends, a_reset_after_the_end_is_a_broken_pipe)
+Test(app_ends, a_reset_after_the_end_of_file_is_epipe)
 {
 	struct rudp_ends before = {0}, after = {0};
 
@@ -49,7 +49,7 @@ Test(app_ends, a_reset_after_the_end_is_a_broken_pipe)
 	cr_assert(eq(int, after.error, EPIPE));
 }
 
-Test(app_ends, a_hangup_of_two_halves_is_no_close)
+Test(app_ends, a_hangup_of_two_shut_halves_is_no_close)
 {
 	struct rudp_ends ends = {0};
 
@@ -61,7 +61,7 @@ Test(app_ends, a_hangup_of_two_halves_is_no_close)
 	cr_assert(not(rudp_ends_hangup_is_close(&ends, true)));
 }
 
-Test(app_ends, a_hangup_of_both_shutdowns_does_not_reset)
+Test(app_ends, a_hangup_after_two_shutdowns_does_not_reset)
 {
 	for (int both = 0; both < 2; both++) {
 		struct rudp_ends ends = {0};
@@ -79,7 +79,7 @@ Test(app_ends, a_hangup_of_both_shutdowns_does_not_reset)
 	}
 }
 
-/* Refused, and nothing has changed. */
+/* The step is refused and changes nothing. */
 static void expect_refused(struct rudp_ends ends, void (*step)(struct rudp_ends *ends))
 {
 	const struct rudp_ends before = ends;
@@ -91,7 +91,7 @@ static void expect_refused(struct rudp_ends ends, void (*step)(struct rudp_ends 
 	cr_assert(eq(int, (int)ends.in, (int)before.in));
 }
 
-Test(app_ends, a_step_that_does_not_follow_is_counted_and_not_taken)
+Test(app_ends, a_step_that_the_state_forbids_is_counted_and_not_taken)
 {
 	expect_refused((struct rudp_ends){.out = RUDP_OUT_OPEN}, rudp_ends_on_fin_sent);
 	expect_refused((struct rudp_ends){.out = RUDP_OUT_FIN_SENT}, rudp_ends_on_fin_sent);
@@ -105,14 +105,14 @@ Test(app_ends, a_step_that_does_not_follow_is_counted_and_not_taken)
 		       rudp_ends_on_reset_due);
 }
 
-/* What has happened so far, in no order. */
+/* What has happened so far, regardless of the order. */
 struct history {
-	unsigned given, told, calls, lost;
+	unsigned fins, eofs, resets, failures;
 	bool ended, closed, aborted;
 };
 
-/* A fact of the program at any time, or one of our steps, where the state asks for it. */
-static void happen(struct random *r, struct rudp_ends *ends, struct history *h)
+/* An event of the program, or a step of the engine if the state asks for it. */
+static void do_random_event(struct random *r, struct rudp_ends *ends, struct history *h)
 {
 	switch (random_below(r, 8)) {
 	case 0:
@@ -137,26 +137,26 @@ static void happen(struct random *r, struct rudp_ends *ends, struct history *h)
 	case 4:
 		if (rudp_ends_owes_fin(ends)) {
 			rudp_ends_on_fin_sent(ends);
-			h->given++;
+			h->fins++;
 		}
 		break;
 	case 5:
 		if (rudp_ends_owes_eof(ends)) {
 			rudp_ends_on_eof_sent(ends);
-			h->told++;
+			h->eofs++;
 		}
 		break;
 	case 6:
 		if (rudp_ends_is_closed(ends) && ends->out != RUDP_OUT_RESETTING &&
 		    ends->out != RUDP_OUT_FAILED) {
 			rudp_ends_on_reset_due(ends);
-			h->calls++;
+			h->resets++;
 		}
 		break;
 	case 7:
 		if (random_below(r, 8) == 0 && ends->out != RUDP_OUT_FAILED) {
 			rudp_ends_on_failed(ends, ETIMEDOUT);
-			h->lost++;
+			h->failures++;
 		}
 		break;
 	}
@@ -164,26 +164,26 @@ static void happen(struct random *r, struct rudp_ends *ends, struct history *h)
 
 static void check(const struct rudp_ends *ends, const struct history *h)
 {
-	cr_assert(le(uint, h->given, 1));
-	cr_assert(le(uint, h->told, 1), "an end is told once");
-	cr_assert(le(uint, h->calls, 1));
+	cr_assert(le(uint, h->fins, 1));
+	cr_assert(le(uint, h->eofs, 1), "the program gets the end of file once");
+	cr_assert(le(uint, h->resets, 1));
 	cr_assert(eq(int, rudp_ends_is_closed(ends), h->closed));
 	cr_assert(eq(int, ends->in == RUDP_IN_ABORTED, h->aborted));
-	cr_assert(eq(int, ends->error != 0, h->lost > 0));
-	cr_assert(eq(int, ends->out == RUDP_OUT_OPEN, !h->ended && !h->lost));
-	if (h->given + h->calls + h->lost > 0)
+	cr_assert(eq(int, ends->error != 0, h->failures > 0));
+	cr_assert(eq(int, ends->out == RUDP_OUT_OPEN, !h->ended && !h->failures));
+	if (h->fins + h->resets + h->failures > 0)
 		cr_assert(not(rudp_ends_owes_fin(ends)));
-	if (h->lost)
+	if (h->failures)
 		cr_assert(not(rudp_ends_may_drain(ends)));
-	if (h->lost || h->closed || h->told)
+	if (h->failures || h->closed || h->eofs)
 		cr_assert(not(rudp_ends_owes_eof(ends)));
-	if (h->closed || h->told)
+	if (h->closed || h->eofs)
 		cr_assert(not(rudp_ends_may_deliver(ends)));
 	if (rudp_ends_is_over(ends))
-		cr_assert(h->given == 1 && h->told == 1 && !h->closed && !h->lost);
+		cr_assert(h->fins == 1 && h->eofs == 1 && !h->closed && !h->failures);
 }
 
-Test(app_ends, whatever_happens_in_whatever_order_the_rules_hold)
+Test(app_ends, random_events_keep_the_rules)
 {
 	for (unsigned seed = 1; seed <= SEEDS; seed++) {
 		struct random r = {seed};
@@ -191,7 +191,7 @@ Test(app_ends, whatever_happens_in_whatever_order_the_rules_hold)
 		struct history h = {0};
 
 		for (int i = 0; i < FACTS; i++) {
-			happen(&r, &ends, &h);
+			do_random_event(&r, &ends, &h);
 			check(&ends, &h);
 		}
 	}

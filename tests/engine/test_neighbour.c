@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Another user of the host, who has no right to the engine, sends what costs most: the owner's calls are
- * answered at once, and no descriptor stays with the engine.
+ * Another user of the host, who has no right to the engine, sends the most expensive messages. The
+ * owner's requests are answered at once, and no descriptor stays open in the engine.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -34,14 +34,14 @@
 #define NOBODY 65534
 #define FDS_MAX 253 /* SCM_MAX_FD */
 #define MESSAGES 80
-#define KEPT_MAX 16 /* sockets that the engine keeps ready for its next connections, and its probes */
+#define KEPT_MAX 16 /* sockets that the engine makes in advance, and its probes */
 
 static void setup(void)
 {
 	struct rlimit limit;
 
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
+		cr_skip_test("needs root, to change the user");
 	cr_assert(zero(int, getrlimit(RLIMIT_NOFILE, &limit)));
 	limit.rlim_cur = limit.rlim_max;
 	cr_assert(zero(int, setrlimit(RLIMIT_NOFILE, &limit)));
@@ -50,7 +50,7 @@ static void setup(void)
 
 TestSuite(neighbour, .init = setup, .fini = engine_end, .timeout = 120);
 
-/* As send_raw, with as many descriptors as one message can have. */
+/* Like send_raw(), with as many descriptors as one message can have. */
 static bool send_many(int to, const struct rudp_control_request *request, const int *fds, size_t count)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))] = {0};
@@ -76,20 +76,20 @@ static struct rudp_control_request without_token(enum rudp_control_operation ope
 	return request;
 }
 
-/* Where the threads that close are faster than the one that has received, that one closes last. */
-Test(neighbour, a_message_of_many_descriptors_holds_nobody_up)
+/* If the closing threads are faster than the receiving one, that one closes last. */
+Test(neighbour, a_message_with_many_descriptors_does_not_block)
 {
 	static const enum rudp_control_operation operations[] = {RUDP_CONTROL_SHUTDOWN,
 								 RUDP_CONTROL_BIND};
 
 	for (int i = 0; i < 8; i++) {
 		struct rudp_control_request request = without_token(operations[i % 2]);
-		int fds[FDS_MAX], to = strange_channel();
+		int fds[FDS_MAX], to = channel_of_other_user();
 
 		for (int j = 0; j < FDS_MAX - 1; j++)
 			fds[j] = eventfd(0, 0);
 		fds[FDS_MAX - 1] = wrapped(lingering());
-		/* The engine has the last copy of each. */
+		/* The engine gets the last copy of each. */
 		cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
 		cr_assert(send_many(to, &request, fds, FDS_MAX));
 		for (int j = 0; j < FDS_MAX; j++)
@@ -123,13 +123,13 @@ static void wait_for_descriptors(unsigned at_most)
 	}
 }
 
-/* Each holds a thread up. They are more than the threads. */
+/* More descriptors than threads, and each blocks one thread. */
 static void hold_threads_up(void)
 {
 	struct rudp_control_request request = without_token(RUDP_CONTROL_SHUTDOWN);
 
 	for (unsigned i = 0; i < RUDP_DEFERRED_CLOSE_THREADS + 4; i++) {
-		int to = strange_channel(), fd = lingering();
+		int to = channel_of_other_user(), fd = lingering();
 
 		cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
 		send_raw(to, &request, sizeof request, &fd, 1);
@@ -148,7 +148,7 @@ static void flood(void)
 	for (int i = 0; i < FDS_MAX; i++)
 		fds[i] = eventfd(0, 0);
 	for (int i = 0; i < MESSAGES; i++) {
-		int to = strange_channel();
+		int to = channel_of_other_user();
 
 		(void)send_many(to, &request, fds, FDS_MAX);
 		close(to);
@@ -159,7 +159,7 @@ static void flood(void)
 		close(fds[i]);
 }
 
-Test(neighbour, descriptors_that_cannot_be_closed_are_few_and_go_with_their_sender)
+Test(neighbour, descriptors_that_block_are_few_and_closed_in_the_end)
 {
 	unsigned before = descriptors_of_engine();
 
@@ -168,12 +168,12 @@ Test(neighbour, descriptors_that_cannot_be_closed_are_few_and_go_with_their_send
 	expect_a_prompt_answer();
 	cr_assert(le(uint, descriptors_of_engine(),
 		     before + RUDP_DEFERRED_CLOSE_MAX + FDS_MAX + 2 * RUDP_UNAUTHENTICATED_MAX));
-	/* What lingers does so for WAIT_S; then there is nothing left of it. */
+	/* A lingering close blocks for WAIT_S; after that nothing may be left of it. */
 	wait_for_descriptors(before + KEPT_MAX);
 	expect_a_prompt_answer();
 }
 
-/* A page whose first use waits for ever. NULL: the kernel does not have that. */
+/* A page whose first access blocks for ever. NULL: the kernel does not support that. */
 static void *endless_page(void)
 {
 	struct uffdio_api api = {.api = UFFD_API};
@@ -188,7 +188,7 @@ static void *endless_page(void)
 	return ioctl(fd, UFFDIO_REGISTER, &range) < 0 ? NULL : page;
 }
 
-/* Sends from a page that nobody provides: the kernel waits for it with the socket locked. */
+/* Sends from a page that is never provided: the kernel waits for it with the socket locked. */
 static void hold_lock(int fd)
 {
 	void *page = endless_page();
@@ -199,7 +199,7 @@ static void hold_lock(int fd)
 	_exit(1);
 }
 
-/* Whether a call that takes the socket's lock waits. In a child, which may then be killed. */
+/* Whether a call that takes the socket's lock blocks. In a child process, which may then be killed. */
 static bool is_locked(int fd)
 {
 	int status, ends[2];
@@ -220,7 +220,7 @@ static bool is_locked(int fd)
 	return poll(&one, 1, 1000) == 0;
 }
 
-Test(neighbour, a_socket_whose_lock_is_held_holds_nobody_up)
+Test(neighbour, a_socket_whose_lock_is_held_does_not_block)
 {
 	struct rudp_control_request request = without_token(RUDP_CONTROL_SHUTDOWN);
 	int fd = connected_tcp(), status, to;
@@ -232,7 +232,7 @@ Test(neighbour, a_socket_whose_lock_is_held_holds_nobody_up)
 		if (waitpid(holder, &status, WNOHANG) == holder)
 			cr_skip_test("needs userfaultfd");
 	for (int i = 0; i < 2; i++) {
-		to = strange_channel();
+		to = channel_of_other_user();
 		send_raw(to, &request, sizeof request, &fd, 1);
 		expect_a_prompt_answer();
 		close(to);
@@ -256,7 +256,7 @@ Test(neighbour, the_uid_of_the_engine_alone_proves_nothing_at_the_open_listener)
 	close(to);
 }
 
-/* Callers who let nobody behind them in have the abstract name only. */
+/* Callers that fill the queue can only use the abstract name. */
 Test(neighbour, a_full_queue_at_the_open_listener_delays_no_call_of_the_owner)
 {
 	int callers[2 * RUDP_CONTROL_LISTENER_BACKLOG], count = 0;
@@ -292,7 +292,7 @@ static bool may_connect_as(uid_t uid, const struct sockaddr_un *un, socklen_t le
 	return connects;
 }
 
-/* What a program accepts without libc, by io_uring say, nobody checks. */
+/* A program may accept without libc (io_uring): then the shim's accept checks nothing. */
 Test(neighbour, nobody_but_the_engine_connects_to_a_programs_listener)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
@@ -318,7 +318,7 @@ Test(neighbour, nobody_but_the_engine_connects_to_a_programs_listener)
 	cr_assert(ge(int, accept(fd, NULL, NULL), 0));
 }
 
-/* Its socket has a file no more: what is told of it is asked through a descriptor of that file. */
+/* The path of its socket was removed: the engine probes it through a descriptor of the file. */
 Test(neighbour, a_listener_that_was_closed_gives_its_port_back)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
@@ -346,7 +346,7 @@ static void read_names(const char *file, char names[256])
 	names[strcspn(names, "\n")] = 0;
 }
 
-/* An algorithm of this kernel that programs without CAP_NET_ADMIN cannot have. */
+/* An algorithm of this kernel that needs CAP_NET_ADMIN. */
 static const char *restricted_congestion(void)
 {
 	static char available[256], allowed[256];
@@ -361,7 +361,7 @@ static const char *restricted_congestion(void)
 	return NULL;
 }
 
-/* The engine connects fd over kernel TCP for the program at the end of this channel. Returns its id. */
+/* Lets the engine connect fd over kernel TCP for the program at the other end of to. Returns the id. */
 static uint64_t connect_by_tcp(int fd, int to)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_CONNECT);
@@ -394,7 +394,7 @@ Test(neighbour, the_token_gives_no_congestion_control_that_the_kernel_denies)
 {
 	const char *name = restricted_congestion();
 
-	cr_assert(ne(str, connected_with(name, strange_channel()).cc_name, (char *)name));
+	cr_assert(ne(str, connected_with(name, channel_of_other_user()).cc_name, (char *)name));
 	cr_assert(eq(str, connected_with(name, channel()).cc_name, (char *)name));
 }
 
@@ -413,7 +413,7 @@ static int set_congestion(int fd, const char *name, int to)
 	return error;
 }
 
-Test(neighbour, nor_does_it_on_a_connection_that_stands)
+Test(neighbour, nor_does_it_on_an_established_connection)
 {
 	const char *name = restricted_congestion();
 	struct rudp_control_request request = request_of(RUDP_CONTROL_INFO);
@@ -422,7 +422,7 @@ Test(neighbour, nor_does_it_on_a_connection_that_stands)
 	if (strcmp(name, "cubic") != 0 && strcmp(name, "bbr") != 0)
 		cr_skip_test("rudp has no algorithm of that name");
 	request.id = connect_by_tcp(fd, channel());
-	cr_assert(eq(int, set_congestion(fd, name, strange_channel()), EPERM));
+	cr_assert(eq(int, set_congestion(fd, name, channel_of_other_user()), EPERM));
 	cr_assert(ne(str, ask(&request, -1).info.cc_name, (char *)name));
 	cr_assert(zero(int, set_congestion(fd, name, channel())));
 	cr_assert(eq(str, ask(&request, -1).info.cc_name, (char *)name));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An engine whose policy lets data travel with the SYN, and what programs ask of it: bytes behind a
- * CONNECT, a CONNECT that waits for them, a listener that wants them.
+ * An engine whose policy allows data in the SYN, and what programs can ask for: bytes behind a
+ * CONNECT, a CONNECT that waits for its first bytes, a listener that wants early data.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -59,15 +59,15 @@ Test(open_fast, bytes_behind_a_connect_are_counted)
 	cr_assert(zero(int, early_ask(hello, bytes, 0, -1).error));
 }
 
-Test(open_fast, the_first_bytes_go_with_the_syn_where_both_have_met)
+Test(open_fast, after_a_first_contact_the_first_bytes_are_in_the_syn)
 {
 	struct rudp_addr local;
 	int from;
 
 	early_start("any use rudp; set early on");
 	from = early_listener(4, &local);
-	expect_early(from, &local,
-		     0); /* strangers: nothing was taken, the program sends it again */
+	/* First contact: no early data is accepted, and the client sends it again. */
+	expect_early(from, &local, 0);
 	early_meet(from, &local);
 	expect_early(from, &local, 5);
 }
@@ -81,13 +81,13 @@ Test(open_fast, not_to_a_listener_that_has_not_asked)
 	early_start("any use rudp; set early on");
 	from = early_listener(0, &local);
 	early_meet(from, &local);
-	/* The initiator cannot know: it has sent them, and sends them again. */
+	/* The initiator cannot know that: it has sent the bytes, and sends them again. */
 	reply = early_connect(active, &local, RUDP_CONTROL_NONBLOCKING, "first", 5);
 	cr_assert(eq(u32, reply.early_bytes, 5));
 	passive = early_accept(from);
 	early_expect_text(passive, "first");
 	cr_assert(zero(u16, early_info(reply.id).early_bytes));
-	/* It asks while it listens. */
+	/* The program sets the option while it listens. */
 	early_ask((struct rudp_control_request){.operation = RUDP_CONTROL_SET,
 						.level = IPPROTO_TCP,
 						.option = TCP_FASTOPEN,
@@ -119,7 +119,7 @@ Test(open_fast, never_unless_the_policy_says_so)
 	expect_early(from, &local, 0);
 }
 
-/* One connection with five bytes for its SYN, between two engines: how many went with it. */
+/* One connection with five bytes for the SYN, between two engines. Returns how many were in it. */
 static uint16_t early_between(const struct early_engine *client, const struct early_engine *server,
 			      int from, const struct rudp_addr *local)
 {
@@ -140,16 +140,19 @@ static uint16_t early_between(const struct early_engine *client, const struct ea
 	early_expect_text(active, "answer");
 	early_engine = *client;
 	early_bytes = early_info(reply.id).early_bytes;
-	/* Whoever closes first keeps its socket for a while: the server, whose socket serves all.
-	 * As many connections as there is time for would else take more descriptors than there are. */
+	/*
+	 * The side that closes first keeps its UDP socket for a while. Let it be the server, whose
+	 * socket serves all connections; otherwise so many connections would need too many
+	 * descriptors.
+	 */
 	close(passive);
 	cr_assert(zero(int, (int)recv(active, &byte, 1, 0)));
 	close(active);
 	return early_bytes;
 }
 
-/* Nobody calls listen or connect any more that would ask the policy for the server. */
-Test(open_fast, a_server_hears_of_a_new_policy_by_the_connections_that_come)
+/* No listen or connect asks the policy for the server any more. */
+Test(open_fast, a_server_learns_a_new_policy_from_new_connections)
 {
 	char path[] = "/tmp/rudp-open-fast.XXXXXX";
 	time_t limit = time(NULL) + 4 * WAIT_S;
@@ -183,7 +186,8 @@ Test(open_fast, a_connect_may_wait_for_the_first_bytes)
 	early_start("any use rudp; set early on");
 	from = early_listener(4, &local);
 	early_meet(from, &local);
-	reply = early_connect(active, &local, RUDP_CONTROL_DEFER, "", 0); /* a blocking one, too */
+	reply = early_connect(active, &local, RUDP_CONTROL_DEFER, "",
+			      0); /* a blocking connect, too */
 	cr_assert(zero(int, reply.error));
 	cr_assert(eq(u32, reply.flags, RUDP_CONTROL_DEFERRED));
 	cr_assert(ne(u16, rudp_addr_port(&reply.local), 0));
@@ -200,7 +204,7 @@ Test(open_fast, a_connect_may_wait_for_the_first_bytes)
 	cr_assert(eq(u16, early_info(reply.id).early_bytes, 5));
 }
 
-Test(open_fast, between_strangers_a_connect_does_not_wait)
+Test(open_fast, before_a_first_contact_a_connect_does_not_wait)
 {
 	struct rudp_addr local;
 	struct rudp_control_reply reply;
@@ -214,7 +218,7 @@ Test(open_fast, between_strangers_a_connect_does_not_wait)
 	close(early_accept(from));
 }
 
-Test(open_fast, what_was_written_arrives_though_the_program_has_closed)
+Test(open_fast, bytes_arrive_although_the_program_has_closed)
 {
 	struct rudp_addr local;
 	int from, active, idle, passive;
@@ -227,7 +231,7 @@ Test(open_fast, what_was_written_arrives_though_the_program_has_closed)
 	idle = fresh();
 	early_connect(idle, &local, RUDP_CONTROL_DEFER, "", 0);
 	early_connect(active, &local, RUDP_CONTROL_DEFER, "", 0);
-	close(idle); /* it was never there */
+	close(idle); /* it never sent anything */
 	cr_assert(eq(int, (int)send(active, "last words", 10, 0), 10));
 	close(active);
 	passive = early_accept(from);
@@ -235,77 +239,77 @@ Test(open_fast, what_was_written_arrives_though_the_program_has_closed)
 	cr_assert(zero(int, (int)recv(passive, &byte, 1, 0)));
 }
 
-/* Two engines that have met; the listener's hears nothing until it is sent on. */
-struct held {
+/* Two engines that have met. The server's engine is stopped until resume_server(). */
+struct stopped {
 	struct early_engine client, server;
 	struct rudp_addr local;
 	pid_t server_pid;
 	int from;
 };
 
-static struct held hold(void)
+static struct stopped stop_server(void)
 {
-	struct held held;
+	struct stopped stopped;
 
 	early_start("any use rudp; set early on");
-	held.server = early_engine;
-	held.server_pid = engine_pid;
-	held.from = early_listener(4, &held.local);
+	stopped.server = early_engine;
+	stopped.server_pid = engine_pid;
+	stopped.from = early_listener(4, &stopped.local);
 	early_start("any use rudp; set early on");
-	held.client = early_engine;
-	while (early_between(&held.client, &held.server, held.from, &held.local) == 0)
+	stopped.client = early_engine;
+	while (early_between(&stopped.client, &stopped.server, stopped.from, &stopped.local) == 0)
 		;
-	cr_assert(zero(int, kill(held.server_pid, SIGSTOP)));
-	return held;
+	cr_assert(zero(int, kill(stopped.server_pid, SIGSTOP)));
+	return stopped;
 }
 
-static void send_on(const struct held *held)
+static void resume_server(const struct stopped *stopped)
 {
-	/* The client's engine has seen all that was before. */
+	/* The client's engine has handled everything before this request. */
 	early_ask((struct rudp_control_request){.operation = RUDP_CONTROL_HELLO}, "", 0, -1);
-	cr_assert(zero(int, kill(held->server_pid, SIGCONT)));
-	early_engine = held->server;
+	cr_assert(zero(int, kill(stopped->server_pid, SIGCONT)));
+	early_engine = stopped->server;
 }
 
-/* What stands behind the connect gate is part of it; the peer has the beginning already. */
-Test(open_fast, nor_is_an_early_beginning_cut_short_by_a_close)
+/* The bytes behind the gate follow the early bytes, which the peer has already. */
+Test(open_fast, after_early_bytes_the_rest_arrives_despite_a_close)
 {
-	struct held held = hold();
+	struct stopped stopped = stop_server();
 	int active = fresh(), passive;
 	char byte;
 
 	cr_assert(eq(u32,
-		     early_connect(active, &held.local, RUDP_CONTROL_NONBLOCKING, "first", 5)
+		     early_connect(active, &stopped.local, RUDP_CONTROL_NONBLOCKING, "first", 5)
 			     .early_bytes,
 		     5));
 	cr_assert(eq(int, (int)send(active, " and last", 9, 0), 9));
 	close(active);
-	send_on(&held);
-	passive = early_accept(held.from);
+	resume_server(&stopped);
+	passive = early_accept(stopped.from);
 	early_expect_text(passive, "first and last");
 	cr_assert(zero(int, (int)recv(passive, &byte, 1, 0)));
 }
 
-/* The peer must not take the beginning for all there was. */
-Test(open_fast, a_caller_that_dies_while_it_waits_resets_the_connection)
+/* The peer must not take the early bytes for the whole stream. */
+Test(open_fast, a_caller_that_dies_during_its_connect_resets)
 {
 	struct rudp_control_request request = {.operation = RUDP_CONTROL_CONNECT, .number = 5};
-	struct held held = hold();
+	struct stopped stopped = stop_server();
 	int to, passive;
 	char byte;
 
-	request.addr = held.local;
+	request.addr = stopped.local;
 	to = early_begin(request, "first", 5, fresh());
 	early_ask((struct rudp_control_request){.operation = RUDP_CONTROL_HELLO}, "", 0, -1);
 	close(to);
-	send_on(&held);
-	passive = early_accept(held.from);
+	resume_server(&stopped);
+	passive = early_accept(stopped.from);
 	early_expect_text(passive, "first");
 	cr_assert(eq(int, (int)recv(passive, &byte, 1, 0), -1));
 	cr_assert(eq(int, errno, ECONNRESET));
 }
 
-Test(open_fast, nobody_listens_any_more)
+Test(open_fast, a_listener_that_has_closed_is_a_reset)
 {
 	struct rudp_addr local;
 	struct rudp_control_reply reply;
@@ -320,7 +324,8 @@ Test(open_fast, nobody_listens_any_more)
 	cr_assert(zero(int, reply.error));
 	cr_assert(eq(int, (int)send(active, "first", 5, 0), 5));
 	cr_assert(eq(int, (int)recv(active, &byte, 1, 0), -1));
-	cr_assert(eq(int, errno, ECONNRESET)); /* the kernel's; the engine knows better */
+	cr_assert(
+		eq(int, errno, ECONNRESET)); /* the kernel's errno; the engine knows the true one */
 	reply = early_ask(
 		(struct rudp_control_request){.operation = RUDP_CONTROL_ERROR, .id = reply.id}, "",
 		0, -1);

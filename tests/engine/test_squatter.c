@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without a private directory the name of a program's socket is an abstract one. It is free when that
- * socket is closed, and everybody can read it: another user who takes it before the engine has noticed
- * has neither the program's connections nor its rights.
+ * Without a private directory a program's socket has an abstract name. Every user can read it, and
+ * it is free once that socket is closed. Another user who takes it before the engine has noticed
+ * gets neither the program's connections nor its rights.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -35,7 +35,7 @@ static void stop_engine(void)
 	cr_assert(eq(int, waitpid(engine_pid, &status, WUNTRACED), engine_pid));
 }
 
-/* The engine cannot have seen that the name was free. */
+/* Takes the name before the engine can see that it is free. */
 static void squat(void)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
@@ -45,7 +45,7 @@ static void squat(void)
 	int fd = fresh();
 
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
+		cr_skip_test("needs root, to change the user");
 	cr_assert(zero(int, rudp_addr_parse(&request.addr, "127.0.0.1:0")));
 	cr_assert(zero(int, ask(&request, fd).error));
 	request = request_of(RUDP_CONTROL_LISTEN);
@@ -71,7 +71,7 @@ static void setup(void)
 
 TestSuite(squatter, .init = setup, .fini = engine_end, .timeout = 60);
 
-Test(squatter, hears_nothing_of_what_is_said_to_the_program)
+Test(squatter, gets_no_data_of_the_program)
 {
 	struct timeval limit = {WAIT_S, 0};
 	char word[16];
@@ -86,7 +86,7 @@ Test(squatter, hears_nothing_of_what_is_said_to_the_program)
 	cr_assert(le(int, (int)recv(client, word, sizeof word, 0), 0));
 	/* The port is free again. */
 	close(client);
-	wait_until_the_engine_rests();
+	wait_until_the_engine_sleeps();
 	client = socket(AF_INET, SOCK_STREAM, 0);
 	cr_assert(eq(int, connect(client, &address.sa, rudp_addr_len(&address)), -1));
 	cr_assert(eq(int, errno, ECONNREFUSED));
@@ -95,14 +95,14 @@ Test(squatter, hears_nothing_of_what_is_said_to_the_program)
 Test(squatter, has_no_right_to_the_engine)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_LISTEN);
-	int to = strange_channel();
+	int to = channel_of_other_user();
 
 	memset(request.token, 0, sizeof request.token);
 	send_raw(to, &request, sizeof request, &squatter, 1);
 	cr_assert(eq(int, answer(to).error, EACCES));
 	request.operation = RUDP_CONTROL_CONNECT;
 	request.addr = address;
-	to = strange_channel();
+	to = channel_of_other_user();
 	send_raw(to, &request, sizeof request, &squatter, 1);
 	cr_assert(eq(int, answer(to).error, EACCES));
 }
@@ -120,14 +120,14 @@ Test(squatter, does_not_keep_the_port)
 	wants_the_port();
 }
 
-Test(squatter, does_not_keep_the_port_by_being_deaf)
+Test(squatter, does_not_keep_the_port_without_listening)
 {
 	shutdown(squatter, SHUT_RDWR);
 	wants_the_port();
 }
 
-/* The program's own socket does, and what was accepted from it does not. */
-Test(squatter, is_told_from_the_program)
+/* The program's own socket has the rights, and a socket accepted from it does not. */
+Test(squatter, is_distinguished_from_the_program)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
 	int fd = fresh();
@@ -140,14 +140,14 @@ Test(squatter, is_told_from_the_program)
 	cr_assert(zero(int, ask(&request, fresh()).error));
 }
 
-/* ---- names that are taken before the engine gives them ---- */
+/* ---- names that are taken before the engine uses them ---- */
 
 #define SLOTS 64u
 #define GENERATIONS 8u
 
 TestSuite(squatter_ahead, .init = engine_start_without_dir, .fini = engine_end, .timeout = 60);
 
-/* Those that counting on from this name would give, in all slots that the engine may use. */
+/* Binds the names that a counter would give next, for all slots that the engine may use. */
 static void take_the_next(const struct rudp_name *last)
 {
 	struct rudp_name name = *last;
@@ -173,7 +173,7 @@ Test(squatter_ahead, does_not_guess_the_next_name)
 	int fd = fresh();
 
 	if (geteuid() != 0)
-		cr_skip_test("needs root, to be somebody else");
+		cr_skip_test("needs root, to change the user");
 	cr_assert(zero(int, rudp_addr_parse(&request.addr, "127.0.0.1:0")));
 	request.addr = ask(&request, fd).local;
 	cr_assert(zero(int, getsockname(fd, (struct sockaddr *)&un, &len)));
