@@ -37,7 +37,7 @@
 #define RUDP_APP_PASS_BYTES (256u << 10) /* moved for one connection before others get a turn */
 #define RUDP_APP_PEEK_BYTES 4096         /* above it, FIONREAD first */
 #define RUDP_APP_LAST_BYTES 512          /* one read of the rest after a close: mostly nothing */
-#define RUDP_APP_UNREAD_NS (40 * RUDP_NS_PER_MS) /* how long more than that many may stay */
+#define RUDP_APP_UNREAD_NS (40 * RUDP_NS_PER_MS) /* how long more than ..._BYTES may stay */
 /* May stay unread however long, even if each has its own kernel buffer */
 #define RUDP_APP_UNREAD_BYTES 32
 #define RUDP_APP_UNREAD_ANSWERS 8

@@ -108,7 +108,7 @@ void rudp_binding_probe_closely(struct rudp_engine *engine, const struct rudp_ad
 /* Probes the bindings that serve plain TCP on this port. */
 void rudp_binding_probe_port(struct rudp_engine *engine, const struct rudp_addr *remote);
 
-/* Closes the kernel TCP socket: a connection uses another one, which holds the port now. */
+/* Closes tcp_fd: a connection owns that kernel TCP socket now, and holds the port with it. */
 void rudp_binding_drop_tcp(struct rudp_binding *binding);
 
 /* It listens, and not only for plain TCP. */

@@ -49,7 +49,7 @@ static bool keep_capabilities(bool for_supervisor)
 
 static uint32_t confine_rights(bool for_supervisor)
 {
-	uint32_t in_force = RUDP_CONFINE_TOLD;
+	uint32_t in_force = RUDP_CONFINE_KNOWN;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
 		in_force |= RUDP_CONFINE_BIT(RUDP_CONFINE_PRIVILEGES);
@@ -89,7 +89,7 @@ static void report(const struct rudp_confinement *confinement)
 void rudp_confine_engine(struct rudp_confinement *confinement, const struct rudp_settings *settings,
 			 const char *run_dir)
 {
-	*confinement = (struct rudp_confinement){.in_force = RUDP_CONFINE_TOLD | RUDP_CONFINE_OFF};
+	*confinement = (struct rudp_confinement){.in_force = RUDP_CONFINE_KNOWN | RUDP_CONFINE_OFF};
 	if (settings->confine_off)
 		return;
 	confinement->in_force = confine_rights(false);

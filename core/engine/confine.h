@@ -3,10 +3,10 @@
  * confine - takes every right from the engine's process that it does not need.
  *
  * An engine reads packets from unknown senders and holds the keys and the connections of its user.
- * An attacker who finds a bug in it must not get the user's files and programs, too. The process
- * gives up:
+ * An attacker who finds a bug in it must not get the user's files and programs, too. These are
+ * taken away:
  * - rights that an executable file could give (no_new_privs);
- * - being read or traced by other programs of its user (PR_SET_DUMPABLE);
+ * - access of other programs of its user to its memory (PR_SET_DUMPABLE);
  * - capabilities that it does not use (capabilities(7));
  * - access to files (Landlock, confine_files.c);
  * - system calls (seccomp, confine_calls.c).
@@ -40,11 +40,11 @@ enum rudp_confine { RUDP_CONFINEMENTS(RUDP_CONFINE_ENUM) RUDP_CONFINE_COUNT };
 
 #define RUDP_CONFINE_BIT(what) (1u << (what))
 #define RUDP_CONFINE_OFF (1u << 30)           /* RUDP_CONFINE=off */
-#define RUDP_CONFINE_TOLD (1u << 31)          /* always set: 0 means that nothing is known */
+#define RUDP_CONFINE_KNOWN (1u << 31)         /* always set: 0 means that nothing is known */
 #define RUDP_CONFINE_TEXT_SIZE 256
 
 struct rudp_confinement {
-	uint32_t in_force;                    /* RUDP_CONFINE_BITs, OFF, TOLD */
+	uint32_t in_force;                    /* RUDP_CONFINE_BITs, OFF, KNOWN */
 	int files_error, calls_error;         /* errno of the failure, or 0 */
 };
 

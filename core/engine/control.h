@@ -90,8 +90,8 @@ struct rudp_call *rudp_call_find(struct rudp_engine *engine, uint64_t id);
  * Calls aside (calls_aside.c) are not watched by epoll. Over loopback a request comes, is answered,
  * and its call is closed, each within some microseconds: epoll registration would cost as much as
  * the connect itself. While the engine polls it looks at the oldest of these calls itself. Before
- * it sleeps, epoll gets the calls whose request has not come, and those answered RUDP_ASIDE_NS ago
- * that are still open.
+ * it sleeps, epoll gets the calls without a reply, and those that are still open RUDP_ASIDE_NS
+ * after their reply.
  */
 void rudp_call_put_aside(struct rudp_engine *engine, struct rudp_call *call);
 void rudp_call_leave_aside(struct rudp_engine *engine, struct rudp_call *call);

@@ -13,8 +13,8 @@
  * Descriptors in the data of a connection, and unauthenticated callers on the listener of a join,
  * are taken even then.
  *
- * Limits   RUDP_DEFERRED_CLOSE_THREADS threads. It is full at RUDP_DEFERRED_CLOSE_MAX descriptors,
- *          and one message can bring more than that.
+ * Limits   RUDP_DEFERRED_CLOSE_THREADS threads. It is full at RUDP_DEFERRED_CLOSE_MAX descriptors;
+ *          the last message may exceed that by RUDP_MESSAGE_FDS_MAX.
  * Threads  any. The state belongs to the process and outlives an engine.
  */
 #ifndef RUDP_ENGINE_DEFERRED_CLOSE_H

@@ -227,11 +227,11 @@ static int open_control(struct rudp_engine *engine)
 
 int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *settings)
 {
-	return rudp_engine_init_kept(engine, settings, NULL);
+	return rudp_engine_init_supervised(engine, settings, NULL);
 }
 
-int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings *settings,
-			  struct rudp_failover_state *failover)
+int rudp_engine_init_supervised(struct rudp_engine *engine, const struct rudp_settings *settings,
+				struct rudp_failover_state *failover)
 {
 	uint8_t table_key[16];
 	cpu_set_t processors;

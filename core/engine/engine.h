@@ -182,8 +182,8 @@ int rudp_engine_init(struct rudp_engine *engine, const struct rudp_settings *set
  * engine's listeners and control listeners, with the well-known one (failover_state.h). The caller
  * owns failover.
  */
-int rudp_engine_init_kept(struct rudp_engine *engine, const struct rudp_settings *settings,
-			  struct rudp_failover_state *failover);
+int rudp_engine_init_supervised(struct rudp_engine *engine, const struct rudp_settings *settings,
+				struct rudp_failover_state *failover);
 void rudp_engine_fini(struct rudp_engine *engine);
 /*
  * Opens the listener with the name under which the user's programs find the engine. 0; -EADDRINUSE:

@@ -16,8 +16,8 @@
 
 /*
  * Programs still have connections of the predecessor, and ask about them by id. No object of this
- * engine may get one of those ids. Generations start at a random number here, and at 1 in other
- * engines, so they coincide once in 2^24.
+ * engine may get one of those ids. The first engine starts generations at 1; a random start gives
+ * the same id once in 2^24.
  */
 static void avoid_ids_of_predecessor(struct rudp_engine *engine)
 {

@@ -74,7 +74,7 @@ size_t rudp_failover_fds(const struct rudp_failover_state *failover,
 			 int fds[RUDP_FAILOVER_FDS_MAX]);
 
 /*
- * For rudp_engine_init_kept() (failover_restore.c). A successor takes nonce and token of its
+ * For rudp_engine_init_supervised() (failover_restore.c). A successor takes nonce and token of its
  * predecessor; the first engine records its own.
  */
 void rudp_failover_identify(struct rudp_engine *engine);

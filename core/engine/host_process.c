@@ -189,7 +189,7 @@ static int run(void *context, struct rudp_failover_state *failover)
 	static struct rudp_engine engine;
 	const struct arguments *arguments = context;
 	const struct rudp_settings *settings = arguments->settings;
-	int rc = rudp_engine_init_kept(&engine, settings, failover);
+	int rc = rudp_engine_init_supervised(&engine, settings, failover);
 
 	if (rc < 0)
 		return fail_errno("cannot start", rc);

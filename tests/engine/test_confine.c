@@ -281,7 +281,7 @@ Test(confine, an_engine_on_an_older_kernel_runs_without_landlock)
 
 static int has_everything(void)
 {
-	return confinement.in_force == (RUDP_CONFINE_TOLD | RUDP_CONFINE_OFF) &&
+	return confinement.in_force == (RUDP_CONFINE_KNOWN | RUDP_CONFINE_OFF) &&
 			       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0 &&
 			       open_errno("other/file", O_RDONLY) == 0
 		       ? 0
@@ -297,7 +297,7 @@ Test(confine, a_setting_switches_it_off)
 Test(confine, the_text_lists_what_is_in_force)
 {
 	char text[RUDP_CONFINE_TEXT_SIZE];
-	uint32_t in_force = RUDP_CONFINE_TOLD | RUDP_CONFINE_BIT(RUDP_CONFINE_PRIVILEGES) |
+	uint32_t in_force = RUDP_CONFINE_KNOWN | RUDP_CONFINE_BIT(RUDP_CONFINE_PRIVILEGES) |
 			    RUDP_CONFINE_BIT(RUDP_CONFINE_CALLS);
 
 	cr_assert(eq(str, (char *)rudp_confine_list(in_force, true, text),

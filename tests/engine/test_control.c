@@ -564,8 +564,7 @@ Test(control, descriptors_of_unauthenticated_callers_do_not_block)
 		fd = i % 2 ? wrapped(lingering()) : lingering();
 		to = channel_of_other_user();
 		cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
-		if (i % 4 >=
-		    2) /* then the descriptor is in a message behind one that ends the call */
+		if (i % 4 >= 2) /* the descriptor follows a message that ends the call */
 			send_raw(to, "x", 1, NULL, 0);
 		send_raw(to, &request, sizeof request, &fd, 1);
 		close(fd);

@@ -32,7 +32,7 @@ static void setup(void)
 
 	failover = rudp_failover_state_new();
 	cr_assert(ne(ptr, failover, NULL));
-	cr_assert(zero(int, rudp_engine_init_kept(&first, &settings, failover)));
+	cr_assert(zero(int, rudp_engine_init_supervised(&first, &settings, failover)));
 	cr_assert(zero(int, rudp_engine_publish(&first, HASH + (uint64_t)getpid())));
 	rudp_failover_begin(&first);
 }
@@ -63,7 +63,7 @@ static void start_successor(void)
 {
 	static struct rudp_settings settings;
 
-	cr_assert(zero(int, rudp_engine_init_kept(&second, &settings, failover)));
+	cr_assert(zero(int, rudp_engine_init_supervised(&second, &settings, failover)));
 	cr_assert(eq(int, second.succeeds, 1));
 }
 

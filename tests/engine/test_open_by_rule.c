@@ -112,7 +112,6 @@ Test(open_by_rule, only_a_port_that_has_answered_is_trusted)
 	cr_assert(zero(int, reply.error));
 	cr_assert(eq(int, (int)send(active, "first", 5, 0), 5));
 	cr_assert(eq(int, (int)recv(active, &byte, 1, 0), -1));
-	cr_assert(
-		eq(int, errno, ECONNRESET)); /* the kernel's errno; the engine knows the true one */
+	cr_assert(eq(int, errno, ECONNRESET)); /* from the kernel; the engine knows more */
 	cr_assert(eq(int, refused_by(&local), ECONNREFUSED));
 }

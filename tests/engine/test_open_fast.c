@@ -186,8 +186,7 @@ Test(open_fast, a_connect_may_wait_for_the_first_bytes)
 	early_start("any use rudp; set early on");
 	from = early_listener(4, &local);
 	early_meet(from, &local);
-	reply = early_connect(active, &local, RUDP_CONTROL_DEFER, "",
-			      0); /* a blocking connect, too */
+	reply = early_connect(active, &local, RUDP_CONTROL_DEFER, "", 0); /* blocking, too */
 	cr_assert(zero(int, reply.error));
 	cr_assert(eq(u32, reply.flags, RUDP_CONTROL_DEFERRED));
 	cr_assert(ne(u16, rudp_addr_port(&reply.local), 0));
@@ -324,8 +323,7 @@ Test(open_fast, a_listener_that_has_closed_is_a_reset)
 	cr_assert(zero(int, reply.error));
 	cr_assert(eq(int, (int)send(active, "first", 5, 0), 5));
 	cr_assert(eq(int, (int)recv(active, &byte, 1, 0), -1));
-	cr_assert(
-		eq(int, errno, ECONNRESET)); /* the kernel's errno; the engine knows the true one */
+	cr_assert(eq(int, errno, ECONNRESET)); /* from the kernel; the engine knows more */
 	reply = early_ask(
 		(struct rudp_control_request){.operation = RUDP_CONTROL_ERROR, .id = reply.id}, "",
 		0, -1);
