@@ -54,9 +54,9 @@ static void wait_for_room(struct rudp_engine *engine, struct rudp_binding *bindi
 }
 
 /*
- * SO_PEERCRED names the process that called listen() last, which was this engine, or the program if
- * it has called listen() since. It is another user only if the program has closed its socket and
- * that user has bound the free name.
+ * An abstract name may be another user's by now, if the program has closed its socket. SO_PEERCRED
+ * names the process that called listen() last: this engine, or the program itself. A path is called
+ * through its file, which nobody can replace.
  */
 static bool is_listener_of_program(const struct rudp_engine *engine,
 				   const struct rudp_binding *binding, int fd)
@@ -64,6 +64,8 @@ static bool is_listener_of_program(const struct rudp_engine *engine,
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 
+	if (binding->path_fd >= 0)
+		return true;
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
 	       (peer.uid == engine->uid || peer.uid == geteuid() || peer.uid == binding->uid ||
 		peer.uid == 0);
