@@ -190,7 +190,7 @@ static void log_new(const struct rudp_binding *binding)
 	char text[RUDP_ADDR_TEXT_SIZE];
 
 	if (rudp_log_wants(RUDP_LOG_DEBUG))
-		rudp_log(RUDP_LOG_DEBUG, "%s (pid %u) has %s", binding->program.name,
+		rudp_log(RUDP_LOG_DEBUG, "%s (pid %u) is bound to %s", binding->program.name,
 			 binding->program.pid, rudp_addr_format(&binding->local, text));
 }
 

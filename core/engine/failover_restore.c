@@ -145,7 +145,7 @@ void rudp_failover_restore_listeners(struct rudp_engine *engine)
 		if (record->is_valid && binding)
 			restore_port(engine, record, binding);
 	}
-	rudp_log(RUDP_LOG_WARN, "takes the place of an engine that was killed, with %u listeners",
+	rudp_log(RUDP_LOG_WARN, "continues for an engine that was killed, with %u listeners",
 		 count);
 	/* Programs may have closed listeners while no engine was there. */
 	rudp_binding_probe_all(engine);

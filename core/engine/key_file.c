@@ -17,9 +17,9 @@
 #define HEX_DIGITS (2 * RUDP_PSK_BYTES)
 #define BASE64_CHARACTERS 44 /* 43 and one '=' */
 #define TIME_CHARACTERS 20
-#define EXPECTED_KEY "expected are 64 hex digits or 44 characters of base64, alone on their line"
-#define EXPECTED_TIME "expected is a time in UTC, as 2026-12-01T00:00:00Z"
-#define EXPECTED_WORD "expected are not-before TIME, not-after TIME or revoked beside the key"
+#define EXPECTED_KEY "expected 64 hex digits or 44 characters of base64, alone on their line"
+#define EXPECTED_TIME "expected a time in UTC, as 2026-12-01T00:00:00Z"
+#define EXPECTED_WORD "expected not-before TIME, not-after TIME, revoked or the key"
 
 /* One line of the file, without leading and trailing blanks. */
 struct line {
@@ -215,11 +215,11 @@ static bool read_key(struct reading *r)
 		good = decode_base64(r->key->psk, r->line.start);
 	else
 		return fault_at(r, 0,
-				r->line.len < HEX_DIGITS ? "this is too short for a key as text"
-							 : "this is too long for a key as text",
+				r->line.len < HEX_DIGITS ? "too short for a key"
+							 : "too long for a key",
 				EXPECTED_KEY);
 	if (good < r->line.len)
-		return fault_at(r, good, "this character does not belong there", EXPECTED_KEY);
+		return fault_at(r, good, "invalid character", EXPECTED_KEY);
 	if (is_all_zeros(r->key->psk))
 		return fault(r->text, r->path,
 			     "is all zeros, which is no secret; make a key with rudp keygen");
@@ -245,10 +245,10 @@ static bool read_time(struct reading *r, const char *value, bool *has, int64_t *
 	size_t at = (size_t)(value - r->line.start);
 
 	if (*has)
-		return fault_at(r, 0, "this is said twice", EXPECTED_WORD);
+		return fault_at(r, 0, "this line occurs twice", EXPECTED_WORD);
 	*has = true;
 	if (!rudp_key_time_parse(value, r->line.len - at, time_s))
-		return fault_at(r, at, "this is no time", EXPECTED_TIME);
+		return fault_at(r, at, "not a valid time", EXPECTED_TIME);
 	return true;
 }
 
@@ -267,7 +267,7 @@ static bool read_line(struct reading *r)
 	if ((value = value_of(line, "not-after")))
 		return read_time(r, value, &r->has_not_after, &r->key->not_after_s);
 	if (memchr(line->start, ' ', line->len) || memchr(line->start, '\t', line->len))
-		return fault_at(r, 0, "this means nothing here", EXPECTED_WORD);
+		return fault_at(r, 0, "unknown line", EXPECTED_WORD);
 	return read_key(r);
 }
 
@@ -289,9 +289,9 @@ bool rudp_key_parse(struct rudp_key *key, const char *content, size_t len, const
 		return fault_at(&r, 0, "there is no key in the file", EXPECTED_KEY);
 	}
 	if (key->not_before_s >= key->not_after_s)
-		return fault(text, path, "is never valid: its not-after is not behind its not-before");
+		return fault(text, path, "is never valid: its not-after is not later than its not-before");
 	key->id = rudp_key_id(key->psk);
-	return key->id ? true : fault(text, path, "libcrypto makes no HMAC-SHA256");
+	return key->id ? true : fault(text, path, "libcrypto cannot compute HMAC-SHA256");
 }
 
 static bool read_all(int fd, char *content, size_t *len)

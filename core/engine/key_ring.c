@@ -220,7 +220,7 @@ void rudp_key_ring_explain(const struct rudp_key_ring *ring, int64_t now_s,
 			 "RUDP_KEY_FILE: %.200s: none of its keys is valid now ('rudp key list' tells "
 			 "when they are)", ring->path);
 	else if (!key->id)
-		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: is no usable key",
+		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: contains no usable key",
 			 ring->path);
 	else if (key->is_revoked)
 		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: is revoked", ring->path);
@@ -228,7 +228,7 @@ void rudp_key_ring_explain(const struct rudp_key_ring *ring, int64_t now_s,
 		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: is not valid before %s",
 			 ring->path, rudp_key_time_format(key->not_before_s, time));
 	else
-		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: is not valid since %s",
+		snprintf(text, RUDP_KEY_TEXT_SIZE, "RUDP_KEY_FILE: %.200s: has expired at %s",
 			 ring->path, rudp_key_time_format(key->not_after_s, time));
 }
 

@@ -34,7 +34,7 @@ static void withdraw_keys(struct rudp_engine *engine)
 		return;
 	engine->key_use.is_withdrawn = true;
 	rudp_key_ring_explain(&engine->settings.keys, time(NULL), text);
-	rudp_log(RUDP_LOG_ERROR, "%s: no connection can begin until there is a key again", text);
+	rudp_log(RUDP_LOG_ERROR, "%s: no new connections until a key is valid", text);
 	rudp_random_fill(&unknown_key, sizeof unknown_key);
 	unknown_key.id |= 1;
 	set_keys(engine, &unknown_key, 1);
@@ -60,8 +60,8 @@ static void use_keys(struct rudp_engine *engine)
 	} else if (!are_in_use(&engine->key_use, psks, count)) {
 		set_keys(engine, psks, count);
 		rudp_log(RUDP_LOG_WARN,
-			 "keys have changed: connections that begin now use the key %s of %s; %u of its "
-			 "keys are taken",
+			 "keys have changed: new connections use the key %s of %s; %u of its "
+			 "keys are accepted",
 			 rudp_key_id_format(psks[0].id, id), engine->settings.keys.path, count);
 	}
 	if (count > 0)

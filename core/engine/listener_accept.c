@@ -76,7 +76,7 @@ static void drop_foreign_listener(struct rudp_engine *engine, struct rudp_bindin
 				  struct rudp_app *app)
 {
 	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
-		rudp_log(RUDP_LOG_WARN, "another user has the name of a listener of %s (pid %u)",
+		rudp_log(RUDP_LOG_WARN, "another user has taken the name of a listener of %s (pid %u)",
 			 binding->program.name, binding->program.pid);
 	rudp_deferred_close(app->fd);
 	app->fd = -1;
@@ -93,7 +93,7 @@ static void on_access_denied(struct rudp_engine *engine, struct rudp_binding *bi
 			     struct rudp_app *app, int rc)
 {
 	if (rudp_log_ratelimit_allows(&engine->ratelimit, engine->now_at_ns))
-		rudp_log(RUDP_LOG_WARN, "may not connect to the listener of %s (pid %u): %s",
+		rudp_log(RUDP_LOG_WARN, "access denied to the listener of %s (pid %u): %s",
 			 binding->program.name, binding->program.pid, strerrordesc_np(-rc));
 	rudp_app_reset(engine, app);
 	rudp_binding_close(engine, binding);

@@ -81,12 +81,12 @@ Test(key_ring, a_key_is_valid_between_its_times)
 
 Test(key_ring, faults_say_the_line_and_what_is_expected)
 {
-	expect_fault("not-before tomorrow\n", "/a:2:12: this is no time; expected is a time in UTC");
-	expect_fault("not-after 2026-06-31T00:00:00Z\n", "/a:2:11: this is no time");
+	expect_fault("not-before tomorrow\n", "/a:2:12: not a valid time; expected a time in UTC");
+	expect_fault("not-after 2026-06-31T00:00:00Z\n", "/a:2:11: not a valid time");
 	expect_fault("not-after 2026-12-01\n", "as 2026-12-01T00:00:00Z");
-	expect_fault("\nnot-after " NOON "\nnot-after " ONE "\n", "/a:4:1: this is said twice");
+	expect_fault("\nnot-after " NOON "\nnot-after " ONE "\n", "/a:4:1: this line occurs twice");
 	expect_fault("not-before " ONE "\nnot-after " NOON "\n", "is never valid");
-	expect_fault("valid for ever\n", "/a:2:1: this means nothing here; expected are not-before");
+	expect_fault("valid for ever\n", "/a:2:1: unknown line; expected not-before");
 	expect_fault("revoke\n", "there is more than one key");
 }
 
