@@ -289,7 +289,8 @@ bool rudp_key_parse(struct rudp_key *key, const char *content, size_t len, const
 		return fault_at(&r, 0, "there is no key in the file", EXPECTED_KEY);
 	}
 	if (key->not_before_s >= key->not_after_s)
-		return fault(text, path, "is never valid: its not-after is not later than its not-before");
+		return fault(text, path,
+			     "is never valid: its not-after is not later than its not-before");
 	key->id = rudp_key_id(key->psk);
 	return key->id ? true : fault(text, path, "libcrypto cannot compute HMAC-SHA256");
 }
