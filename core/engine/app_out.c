@@ -10,7 +10,7 @@
 #include "engine/app_side.h"
 
 /* Cuts the vector to len bytes; returns the number of entries left. */
-static size_t cut(struct iovec *iov, int count, size_t len)
+static size_t cut_iov(struct iovec *iov, int count, size_t len)
 {
 	size_t entries = 0;
 
@@ -23,7 +23,7 @@ static size_t cut(struct iovec *iov, int count, size_t len)
 }
 
 /* How many bytes may go in one send. flags: with MSG_OOB if it is the urgent byte. */
-static size_t portion(const struct rudp_app *app, int *flags)
+static size_t send_limit(const struct rudp_app *app, int *flags)
 {
 	size_t ahead = rudp_carrier_urgent_ahead(&app->carrier);
 
@@ -39,7 +39,7 @@ static size_t portion(const struct rudp_app *app, int *flags)
  * The program has shut its reading side but lives: the engine reads and drops its data, as TCP
  * does.
  */
-static void drop(struct rudp_engine *engine, struct rudp_app *app)
+static void discard_input(struct rudp_engine *engine, struct rudp_app *app)
 {
 	rudp_ends_on_shutdown_receive(&app->ends);
 	rudp_carrier_shutdown_receive(engine, &app->carrier);
@@ -62,7 +62,7 @@ static void on_refusal(struct rudp_engine *engine, struct rudp_app *app, int err
 		rudp_ends_on_closed(&app->ends, true);
 		app->may_read = true; /* its last bytes, whether or not epoll has reported them */
 	} else if (error == EPIPE && !has_closed(app)) {
-		drop(engine, app);
+		discard_input(engine, app);
 	}
 }
 
@@ -105,7 +105,7 @@ static bool grow_sndbuf(struct rudp_app *app)
 	return setsockopt(app->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) == 0;
 }
 
-static ssize_t give_flagged(const struct rudp_app *app, const struct msghdr *message, int flags)
+static ssize_t send_with_flags(const struct rudp_app *app, const struct msghdr *message, int flags)
 {
 	if (message->msg_iovlen > 1)
 		return sendmsg(app->fd, message, flags);
@@ -113,17 +113,17 @@ static ssize_t give_flagged(const struct rudp_app *app, const struct msghdr *mes
 }
 
 /* A kernel without CONFIG_AF_UNIX_OOB has no urgent bytes on AF_UNIX: send it as a normal byte. */
-static ssize_t give(const struct rudp_app *app, const struct msghdr *message, int flags)
+static ssize_t send_to_program(const struct rudp_app *app, const struct msghdr *message, int flags)
 {
-	ssize_t n = give_flagged(app, message, flags);
+	ssize_t n = send_with_flags(app, message, flags);
 
 	if (n < 0 && errno == EOPNOTSUPP && flags & MSG_OOB)
-		n = give_flagged(app, message, flags & ~MSG_OOB);
+		n = send_with_flags(app, message, flags & ~MSG_OOB);
 	return n;
 }
 
 /* After the first RUDP_APP_BULK_BYTES the buffer may grow when it is full the next time. */
-static void note_given(struct rudp_app *app, size_t bytes)
+static void count_delivered(struct rudp_app *app, size_t bytes)
 {
 	bool was_bulk = app->delivered_bytes >= RUDP_APP_BULK_BYTES;
 
@@ -143,18 +143,18 @@ bool rudp_app_deliver(struct rudp_engine *engine, struct rudp_app *app)
 		int flags;
 		ssize_t n;
 
-		message.msg_iovlen = cut(iov, count, portion(app, &flags));
+		message.msg_iovlen = cut_iov(iov, count, send_limit(app, &flags));
 		if (message.msg_iovlen == 0)
 			return false;
 		/* A connection of small messages does not need this system call. */
 		if (!app->has_final_sndbuf && iov[0].iov_len > RUDP_APP_PEEK_BYTES)
 			rudp_app_limit_unread(app);
 		rudp_app_before_delivery(engine, app);
-		n = give(app, &message, flags);
+		n = send_to_program(app, &message, flags);
 		if (n > 0) {
 			rudp_carrier_receive_consume(engine, &app->carrier, (size_t)n);
 			moved += (size_t)n;
-			note_given(app, (size_t)n);
+			count_delivered(app, (size_t)n);
 			continue;
 		}
 		if (errno == EINTR || (errno == EAGAIN && grow_sndbuf(app)))

@@ -83,8 +83,10 @@ static void leave_queue(struct rudp_engine *engine, struct rudp_app *app)
  */
 static void close_end(struct rudp_engine *engine, const struct rudp_app *app)
 {
-	/* Nobody has accepted the program's socket there: the program sees a reset. Other users may have
-	 * connected to that listener, too. */
+	/*
+	 * The program's socket was not accepted there: the program sees a reset. Other users may have
+	 * connected to that listener, too.
+	 */
 	rudp_deferred_close(app->join_fd);
 	if (rudp_ends_is_shut(&app->ends) && app->unread_tail == 0)
 		rudp_closer_take(&engine->closer, app->fd, engine->now_at_ns);

@@ -101,7 +101,7 @@ void rudp_binding_name(const struct rudp_engine *engine, const struct rudp_bindi
 bool rudp_binding_probe(struct rudp_engine *engine, struct rudp_binding *binding);
 void rudp_binding_probe_all(struct rudp_engine *engine);
 /*
- * The same for all with this port, which somebody wants; notices if another socket has taken the
+ * The same for all with this port, which is requested again; notices if another socket has taken the
  * name.
  */
 void rudp_binding_probe_closely(struct rudp_engine *engine, const struct rudp_addr *local);

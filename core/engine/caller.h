@@ -8,7 +8,7 @@
 #include "engine/control.h"
 #include "engine/options.h"
 
-/* The request has the token, which gives the rights of the engine's user to whoever sends it. */
+/* The request has the token, which gives its sender the rights of the engine's user. */
 bool rudp_caller_has_token(const struct rudp_engine *engine,
 			   const struct rudp_control_request *request);
 

@@ -8,7 +8,7 @@
  * (the kernel then looks for cycles of sockets), as in the next connect. So they are closed while
  * the engine has to wait for programs anyway.
  *
- * A close that somebody waits for (a reset, an end of file, a free name) must not be left to this
+ * A close that another process waits for (a reset, an end of file, a free name) must not be left to this
  * module. Neither must a copy of a program's descriptor.
  */
 #ifndef RUDP_ENGINE_CLOSER_H

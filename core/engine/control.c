@@ -501,7 +501,7 @@ static void free_descriptors(struct rudp_engine *engine, bool scarce)
 }
 
 /*
- * An accept that finds nobody costs the kernel a socket, made and discarded: 2 us. Callers mostly
+ * An accept that finds no caller costs the kernel a socket, made and discarded: 2 us. Callers mostly
  * come one by one. So more than one is expected only if the turn before had a caller, too.
  */
 static int callers_expected(const struct rudp_engine *engine,

@@ -2,7 +2,7 @@
 /*
  * deferred_close - closes descriptors that other users have sent, in separate threads.
  *
- * Every user of the host can send the engine a descriptor and close his own copy. The engine's
+ * Every user of the host can send the engine a descriptor and close its own copy. The engine's
  * close() is then the last one, and it may block for as long as the sender likes. Examples: a
  * kernel TCP socket with SO_LINGER, also one that lies unread in an AF_UNIX socket that was sent; a
  * file on a FUSE file system. A separate thread closes it, so that no connection has to wait. The

@@ -160,7 +160,7 @@ struct search {
  * Finds the next higher id: such a cursor stays valid when connections come and go between two
  * calls.
  */
-static bool look_at(void *context, struct rudp_conn *conn)
+static bool consider_conn(void *context, struct rudp_conn *conn)
 {
 	struct search *search = context;
 	uint64_t id = rudp_conn_id(conn);
@@ -179,7 +179,7 @@ static bool next_conn(struct rudp_engine *engine, uint64_t *cursor, struct rudp_
 {
 	struct search search = {*cursor < UINT32_MAX ? UINT32_MAX : *cursor, NULL};
 
-	rudp_endpoint_visit(engine->ep, look_at, &search);
+	rudp_endpoint_visit(engine->ep, consider_conn, &search);
 	if (!search.found)
 		return false;
 	*cursor = rudp_conn_id(search.found);

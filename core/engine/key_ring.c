@@ -17,7 +17,7 @@ struct loading {
 	char text[RUDP_KEY_TEXT_SIZE];
 };
 
-static bool say(struct loading *l)
+static bool report_refusal(struct loading *l)
 {
 	l->ring->has_refused = true;
 	l->complain(l->context, l->text);
@@ -27,7 +27,7 @@ static bool say(struct loading *l)
 static bool refuse(struct loading *l, const char *what)
 {
 	snprintf(l->text, sizeof l->text, "RUDP_KEY_FILE: %.200s: %s", l->ring->path, what);
-	return say(l);
+	return report_refusal(l);
 }
 
 const char *rudp_key_ring_name(const struct rudp_key_ring *ring, unsigned index,
@@ -45,7 +45,7 @@ static bool load_file(struct loading *l, unsigned index)
 
 	if (rudp_key_load(&entry->key, rudp_key_ring_name(l->ring, index, path), l->text))
 		return true;
-	return say(l);
+	return report_refusal(l);
 }
 
 /* Inserts a name; keeps the first ones in order. false: a name was left out. */
@@ -85,7 +85,7 @@ static bool load_directory(struct loading *l, int fd, const struct stat *st)
 	l->ring->is_directory = true;
 	if (!rudp_key_is_private(st, l->ring->path, l->text)) {
 		close(fd);
-		return say(l);
+		return report_refusal(l);
 	}
 	directory = fdopendir(fd);
 	if (!directory) {

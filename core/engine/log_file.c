@@ -44,7 +44,7 @@ static void write_line(void *context, enum rudp_log_level level, const char *tex
  * The default path is in a directory where other users may create a file first, or a FIFO that they
  * read. Device files belong to root.
  */
-static bool is_others(const struct stat *st)
+static bool belongs_to_other_user(const struct stat *st)
 {
 	return st->st_uid != geteuid() && (S_ISREG(st->st_mode) || st->st_uid != 0);
 }
@@ -59,7 +59,7 @@ static int open_file(const char *path, int flags)
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0 || is_others(&st)) {
+	if (fstat(fd, &st) < 0 || belongs_to_other_user(&st)) {
 		close(fd);
 		return -EPERM;
 	}
