@@ -72,7 +72,7 @@ LTO := $(if $(SAN),,$(shell $(CC) --version 2>/dev/null | grep -q 'Free Software
 override CFLAGS += -ffile-prefix-map=$(CURDIR)=.
 
 BASE_SRC := $(wildcard core/base/*.c)
-PROTO_SRC := $(wildcard core/proto/*.c)
+PROTO_SRC := $(wildcard core/proto/*/*.c)
 ENGINE_SRC := $(filter-out core/engine/host_%.c,$(wildcard core/engine/*.c))
 API_SRC := $(wildcard core/api/*.c)
 SHIM_SRC := $(wildcard shim/*.c)
@@ -286,7 +286,7 @@ $(BUILD)/bench/engines: $(call obj,bench/engines.c bench/speaker.c bench/steer.c
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcrypto -pthread
 
-tests_of = $(call obj,$(wildcard tests/$(1)/*.c))
+tests_of = $(call obj,$(wildcard $(patsubst %,tests/%/*.c,$(1))))
 # One criterion program for each folder of unit tests.
 units_of = $(call tests_of,$(1)) $(call obj,tests/leaks.c)
 $(BUILD)/tests/base: $(call units_of,base) $(BUILD)/libbase.a
@@ -294,7 +294,7 @@ $(BUILD)/tests/base: $(call units_of,base) $(BUILD)/libbase.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion
 # The loader of libIPSec_MB is the engine's; the backend behind it is tested beside libcrypto.
-$(BUILD)/tests/proto: $(call units_of,proto) $(call obj,core/engine/aead_choice.c) \
+$(BUILD)/tests/proto: $(call units_of,proto proto/*) $(call obj,core/engine/aead_choice.c) \
 		$(BUILD)/libproto.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)

@@ -18,7 +18,7 @@
 #include "engine/policy.h"
 #include "engine/settings.h"
 #include "fingerprint.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 #include "ss.h"
 #include "tool.h"
 

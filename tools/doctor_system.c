@@ -17,7 +17,7 @@
 #include "api/names.h"
 #include "doctor.h"
 #include "engine/aead_choice.h"
-#include "proto/aead.h"
+#include "proto/crypto/aead.h"
 
 #define FILES_FEW 4096
 #define TASKS_FEW 32

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "proto/aead_mb.h"
+#include "proto/crypto/aead_mb.h"
 
 static const char *reason(int rc)
 {

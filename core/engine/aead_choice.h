@@ -7,7 +7,7 @@
 #ifndef RUDP_ENGINE_AEAD_CHOICE_H
 #define RUDP_ENGINE_AEAD_CHOICE_H
 
-#include "proto/aead.h"
+#include "proto/crypto/aead.h"
 
 #define RUDP_AEAD_WHY_SIZE 256
 

@@ -4,7 +4,7 @@
  *
  * app_side moves bytes between the program's socket and this, and does not know which it is. While a
  * connection attempt races there may be both; the first to be established carries, and only
- * race.c looks at them apart. The verbs mean what those of proto/conn.h mean.
+ * race.c looks at them apart. The verbs mean what those of proto/conn/conn.h mean.
  */
 #ifndef RUDP_ENGINE_CARRIER_H
 #define RUDP_ENGINE_CARRIER_H
@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 
 #include "engine/engine.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
 struct rudp_tcp;
 

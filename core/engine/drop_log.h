@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * drop_log - tells the log what the protocol has dropped, by cause (proto/verdict.h).
+ * drop_log - tells the log what the protocol has dropped, by cause (proto/wire/verdict.h).
  *
  * At most one line a cause every RUDP_DROP_LOG_INTERVAL_NS, at level info, and the rest at the
  * engine's end: whoever sends rubbish cannot fill a disk with it.
@@ -9,7 +9,7 @@
 #define RUDP_ENGINE_DROP_LOG_H
 
 #include "base/time.h"
-#include "proto/verdict.h"
+#include "proto/wire/verdict.h"
 
 #define RUDP_DROP_LOG_INTERVAL_NS (10 * RUDP_NS_PER_S)
 

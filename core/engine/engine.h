@@ -59,7 +59,7 @@
 #include "engine/sockets.h"
 #include "engine/drop_log.h"
 #include "engine/closed_errors.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
 
 #define RUDP_RECEIVE_BATCH 16
 #define RUDP_RECEIVE_BUFFER_BYTES 65536

@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 
 #include "base/log.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
 
 /* Without a port. */
 static const char *name_of(const struct rudp_addr *host, char text[INET6_ADDRSTRLEN])

@@ -14,7 +14,7 @@
 #define RUDP_ENGINE_KEY_RING_H
 
 #include "engine/key_file.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
 
 #define RUDP_KEY_FILES_MAX RUDP_PSKS_MAX
 #define RUDP_KEY_PATH_SIZE 1024

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "engine/engine.h"
 #include "engine/random.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
 
 static void set_keys(struct rudp_engine *engine, const struct rudp_psk *psks, unsigned count)
 {

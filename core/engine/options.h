@@ -13,7 +13,7 @@
 
 #include "engine/settings.h"
 #include "engine/udp.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
 struct rudp_sock_options {
 	struct rudp_conn_options conn;

@@ -12,7 +12,7 @@
  *
  * The kernel chooses the socket of a datagram by addresses and ports. It chooses another one than before
  * when a worker has joined or left, or when a NAT has given the peer another address. So the number of
- * the port share is in the ids that an engine chooses (proto/endpoint.h), and an engine that gets a
+ * the port share is in the ids that an engine chooses (proto/conn/endpoint.h), and an engine that gets a
  * datagram with the number of another port share passes it on to that port share's name. It does
  * not answer with a RESET: the engines have one secret for reset tokens, so that the RESET would
  * end a living connection. If no engine has the port share, the port share's connections are over,
@@ -33,7 +33,7 @@
 #include "base/addr.h"
 #include "engine/engine.h"
 #include "engine/udp.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
 
 #define RUDP_PORT_SHARES_MAX RUDP_SHARERS_MAX /* at a port; who finds none does not share it */
 #define RUDP_PORT_SHARE_PASS_MAX 64           /* datagrams taken at once */
@@ -51,7 +51,7 @@ int rudp_port_share_open_udp(struct rudp_engine *engine, const struct rudp_addr 
 /* Before its socket is closed. */
 void rudp_port_share_leave(struct rudp_engine *engine, struct rudp_udp *udp);
 
-/* The protocol's share_number and pass_on (proto/endpoint.h), of a struct rudp_udp. */
+/* The protocol's share_number and pass_on (proto/conn/endpoint.h), of a struct rudp_udp. */
 int rudp_port_share_number(const void *socket);
 bool rudp_port_share_pass_on(void *socket, const struct rudp_datagram *datagram, unsigned number);
 /* Something has been passed on to this one. */

@@ -18,7 +18,7 @@
 
 #include "base/list.h"
 #include "base/time.h"
-#include "proto/observer.h"
+#include "proto/conn/observer.h"
 
 #define RUDP_QLOG_FILE_MAX_BYTES (UINT64_C(256) << 20) /* there a trace ends with a remark */
 #define RUDP_QLOG_ALL_MAX_BYTES (UINT64_C(1) << 30)    /* of all files of one engine together */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Packets and their frames as records of qlog. */
 #include "engine/qlog_json.h"
-#include "proto/frame.h"
+#include "proto/wire/frame.h"
 
 #define TAIL_BYTES 512 /* kept free behind the list of frames */
 

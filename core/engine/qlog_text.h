@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/observer.h"
+#include "proto/conn/observer.h"
 
 #define RUDP_QLOG_RECORD_MAX_BYTES                                                                 \
 	8192 /* all records of one fact; frames beyond are only counted */

@@ -11,7 +11,8 @@
  *	RUDP_CONNECT_TIMEOUT  seconds that a connection attempt may take
  *	RUDP_BUSY_POLL        microseconds that the engine looks before it sleeps (without it:
  *	                      busy_poll.h)
- *	RUDP_MEMORY           bytes that all buffers may hold together (proto/budget.h), also as 512M
+ *	RUDP_MEMORY           bytes that all buffers may hold together, also as 512M
+ *	                      (proto/stream/budget.h)
  *	RUDP_POLICY           rules, see engine/policy.h; RUDP_POLICY_FILE: a file with more of them
  *
  * An empty variable is one that is not set. RUDP_CC and RUDP_CONNECT_TIMEOUT are defaults; what a
@@ -26,8 +27,8 @@
 
 #include "base/log.h"
 #include "engine/key_ring.h"
-#include "proto/aead.h"
-#include "proto/cc.h"
+#include "proto/cc/cc.h"
+#include "proto/crypto/aead.h"
 
 struct rudp_policy;
 

@@ -20,9 +20,10 @@
 #include "base/list.h"
 #include "base/ring.h"
 #include "engine/engine.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 
-/* Each direction, besides the kernel's own buffers; less where memory is scarce (proto/budget.h). */
+/* Each direction, besides the kernel's own buffers; less where memory is scarce
+ * (proto/stream/budget.h). */
 #define RUDP_TCP_RING_BYTES (256u << 10)
 
 struct rudp_tcp {
@@ -79,7 +80,7 @@ void rudp_tcp_on_event(struct rudp_engine *engine, struct rudp_tcp *tcp, uint32_
 /* Writes what all dirty ones hold. */
 void rudp_tcp_flush_all(struct rudp_engine *engine);
 
-/* The verbs of a carrier; as those of proto/conn.h. */
+/* The verbs of a carrier; as those of proto/conn/conn.h. */
 size_t rudp_tcp_send_room(const struct rudp_tcp *tcp);
 int rudp_tcp_send_reserve(struct rudp_tcp *tcp, size_t want, struct iovec iov[2]);
 void rudp_tcp_send_commit(struct rudp_engine *engine, struct rudp_tcp *tcp, size_t n);

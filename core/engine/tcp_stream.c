@@ -7,8 +7,8 @@
 #include <sys/uio.h>
 
 #include "engine/tcp_private.h"
-#include "proto/budget.h"
-#include "proto/endpoint.h"
+#include "proto/conn/endpoint.h"
+#include "proto/stream/budget.h"
 
 #define DISCARDS_MAX 16 /* reads in a row: the one who is sent what is dropped is not alone */
 

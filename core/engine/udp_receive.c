@@ -10,7 +10,7 @@
 
 #include "engine/listener.h"
 #include "engine/udp.h"
-#include "proto/packet.h"
+#include "proto/wire/packet.h"
 
 #define CONTROL_BYTES 256
 #define ERRORS_PER_PASS 64

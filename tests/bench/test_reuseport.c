@@ -15,7 +15,7 @@
 #include "../base/random.h"
 #include "bench/steer.h"
 #include "group.h"
-#include "proto/packet.h"
+#include "proto/wire/packet.h"
 
 #define ENGINES 4
 #define SEED 22

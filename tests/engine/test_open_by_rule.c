@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "early_engine.h"
-#include "proto/conn.h"
+#include "proto/conn/conn.h"
 #include "running_engine.h"
 
 TestSuite(open_by_rule, .fini = early_end, .timeout = 300);

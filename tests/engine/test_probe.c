@@ -13,7 +13,7 @@
 #include "engine/listener.h"
 #include "engine/policy.h"
 #include "engine/udp.h"
-#include "proto/packet.h"
+#include "proto/wire/packet.h"
 #include "running_engine.h"
 
 static struct rudp_engine engine;

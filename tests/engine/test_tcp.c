@@ -17,7 +17,7 @@
 #include "engine/engine.h"
 #include "engine/options.h"
 #include "engine/tcp.h"
-#include "proto/budget.h"
+#include "proto/stream/budget.h"
 
 #define WAIT_MS 30000
 

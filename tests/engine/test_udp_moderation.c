@@ -9,7 +9,7 @@
 
 #include "engine/engine.h"
 #include "engine/udp.h"
-#include "proto/conn_private.h"
+#include "proto/conn/conn_private.h"
 
 #define MS RUDP_NS_PER_MS
 #define APART_NS (100 * RUDP_NS_PER_US)

@@ -11,7 +11,7 @@
 
 #include "engine/engine.h"
 #include "engine/udp_spare.h"
-#include "proto/packet.h"
+#include "proto/wire/packet.h"
 
 #define STEPS_MAX 64
 #define WAIT_MS 30000

@@ -28,7 +28,7 @@ jobs=$(nproc)
 
 library=$out/libfuzzed.a
 sources=()
-for source in core/base/*.c core/proto/*.c core/api/*.c core/engine/*.c tools/elf.c tools/filter*.c \
+for source in core/base/*.c core/proto/*/*.c core/api/*.c core/engine/*.c tools/elf.c tools/filter*.c \
 	messaging/wire.c messaging/record.c messaging/batch.c messaging/inbox.c messaging/outbox.c \
 	messaging/hub*.c messaging/disk_check.c conversation/irc/*.c \
 	conversation/model/*.c conversation/server/*.c conversation/store/*.c; do
