@@ -495,7 +495,7 @@ KNOWN_SURROUNDINGS := tests/surroundings.sh
 # Without optimization there is no FORTIFY.
 HARDENED := $(if $(SAN)$(filter -O0,$(OPT)),,$(filter-out %.a,$(PRODUCTS)))
 
-check-unit: $(UNIT_TESTS) $(HARDENED) check-sans-io ## unit and model tests, hardening of the products, check-sans-io
+check-unit: $(UNIT_TESTS) $(HARDENED) check-sans-io check-includes ## unit and model tests, hardening of the products, check-sans-io, check-includes
 	@$(KNOWN_SURROUNDINGS) tests/run_units.sh $(BUILD) $(UNIT_TESTS)
 	$(if $(HARDENED),@tests/check_hardening.sh $(HARDENED))
 
@@ -507,12 +507,16 @@ check-sans-io: $(call obj,$(PROTO_SRC) $(NETMODEL_SRC) $(MSG_PURE_SRC) $(CONVERS
 	@tests/check_sans_io.sh $(call obj,$(MSG_PURE_SRC))
 	@tests/check_sans_io.sh $(call obj,$(CONVERSATION_MODEL_SRC) $(CONVERSE_PURE_SRC))
 
+.PHONY: check-includes
+check-includes: ## no folder of core includes one that is above it (docs/architecture.md)
+	@tests/check_includes.sh
+
 # The inner loop: programs whose tests have passed since they were built are not run again. In turn, since they
 # share the loopback of the machine.
 UNITS_PASSED := $(UNIT_TESTS:=.passed)
 check-quick: ## what a change may have broken: its unit tests, 1000 random scenarios, style (two minutes)
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(UNIT_TESTS) $(BUILD)/tests/sim
-	@$(MAKE) --no-print-directory -k -j1 $(UNITS_PASSED) check-sans-io
+	@$(MAKE) --no-print-directory -k -j1 $(UNITS_PASSED) check-sans-io check-includes
 	@$(KNOWN_SURROUNDINGS) $(BUILD)/tests/sim --seeds 1 1000
 	@scripts/check-style.sh quick
 
