@@ -10,7 +10,8 @@
 
 set -u -o pipefail
 
-# FOLDER: what it may include. A folder stands for all below it, unless these have lines of their own.
+# FOLDER: what it may include. A folder stands for all below it: on the left unless these have lines of
+# their own, on the right without those with a "!".
 directions='
 core/base:            base
 core/proto/wire:      base proto/wire
@@ -20,7 +21,11 @@ core/proto/cc:        base proto/wire proto/recovery proto/cc
 core/proto/stream:    base proto/wire proto/recovery proto/cc proto/stream
 core/proto/conn:      base proto
 core/api:             base proto api rudp
-core/engine:          base proto api engine rudp
+core/engine/config:   base proto api engine/config
+core/engine/confine:  base proto api engine/config engine/confine
+core/engine/trace:    base proto api engine/config engine/trace
+core/engine/host:     base proto api engine
+core/engine:          base proto api engine !engine/host
 shim:                 base api shim rudp
 messaging:            base messaging rudp
 '
@@ -45,12 +50,14 @@ wrong_includes() {
 	function folder_of(path) {
 		return path ~ /\// ? substr(path, 1, match(path, /\/[^\/]*$/) - 1) : ""
 	}
-	function may_include(list, folder,    names, count, i) {
+	function may_include(list, folder,    names, count, may, i) {
 		count = split(list, names, " ")
-		for (i = 1; i <= count; i++)
-			if (index(folder "/", names[i] "/") == 1)
-				return 1
-		return 0
+		for (i = 1; i <= count; i++) {
+			may = may || index(folder "/", names[i] "/") == 1
+			if (names[i] ~ /^!/ && index(folder "/", substr(names[i], 2) "/") == 1)
+				return 0
+		}
+		return may
 	}
 	FNR == 1 {
 		for (from = folder_of(FILENAME); from != "" && !(from in allowed); from = folder_of(from))

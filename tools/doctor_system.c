@@ -16,7 +16,7 @@
 #include "api/mark.h"
 #include "api/names.h"
 #include "doctor.h"
-#include "engine/aead_choice.h"
+#include "engine/config/aead_choice.h"
 #include "proto/crypto/aead.h"
 
 #define FILES_FEW 4096

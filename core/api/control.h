@@ -195,7 +195,8 @@ struct rudp_control_engine {
 	uint32_t pid;
 	uint32_t remembered_tcp;  /* destinations that get no SYN over UDP, as TCP was faster */
 	uint64_t failures[RUDP_FAILURE_CAUSE_COUNT]; /* of each cause, ever */
-	uint32_t confined;        /* struct rudp_confinement of engine/confine.h, and its errors */
+	/* struct rudp_confinement of engine/confine/confine.h, and its errors */
+	uint32_t confined;
 	int32_t files_error, calls_error;
 };
 

@@ -3,7 +3,7 @@
  * aead - the seam to the libraries that encrypt: one key, one direction, many packets.
  *
  * Two stand behind it: libcrypto, always there, and libIPSec_MB, which the engine may load
- * (engine/aead_choice.h) and which takes a third of the time for a packet.
+ * (engine/config/aead_choice.h) and which takes a third of the time for a packet.
  *
  * Nonces are Noise's for an explicit counter (Noise revision 34 sections 12.3, 12.4): AES-GCM 4 zero
  * bytes and the 64-bit counter in big endian; ChaCha20-Poly1305 the same with little endian.

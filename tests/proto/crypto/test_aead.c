@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-#include "engine/aead_choice.h"
+#include "engine/config/aead_choice.h"
 #include "hex.h"
 #include "proto/crypto/aead.h"
 #include "proto/crypto/aead_mb.h"
