@@ -13,6 +13,8 @@
 #define OURS "rudp1"
 #define DESCRIPTORS "/proc/thread-self/fd" /* an engine in a thread has a table of its own */
 
+static const char *descriptors = DESCRIPTORS "/";
+
 bool rudp_private_dir_make(uint32_t uid, char dir[RUDP_RUN_DIR_SIZE])
 {
 	for (unsigned i = 0; i < RUDP_RUN_DIR_PLACES; i++) {
@@ -160,10 +162,16 @@ int rudp_private_dir_bind(const char *dir, int fd, const struct sockaddr_un *un,
 	return bind_and_hide(fd, un, len, lock_fd);
 }
 
+void rudp_private_dir_enter_descriptors(void)
+{
+	if (chdir(DESCRIPTORS) == 0)
+		descriptors = "";
+}
+
 socklen_t rudp_private_dir_address(int path_fd, struct sockaddr_un *un)
 {
 	*un = (struct sockaddr_un){.sun_family = AF_UNIX};
-	snprintf(un->sun_path, sizeof un->sun_path, DESCRIPTORS "/%d", path_fd);
+	snprintf(un->sun_path, sizeof un->sun_path, "%s%d", descriptors, path_fd);
 	return sizeof *un;
 }
 

@@ -44,6 +44,14 @@ void rudp_private_dir_remove(int fd, uint64_t inode);
  *          cannot be called.
  */
 int rudp_private_dir_bind(const char *dir, int fd, const struct sockaddr_un *un, socklen_t len);
+/*
+ * Makes the calling thread's descriptors in /proc the working directory of this process, which is the
+ * engine's alone. The kernel then looks up one name instead of five when a program's listener is
+ * called: 2.9 % instead of 4.7 % of the engine's time at the set-up of a connection.
+ *
+ * Threads  the only one that calls these addresses afterwards. A fork has to call this again.
+ */
+void rudp_private_dir_enter_descriptors(void);
 /* The address under which a socket is called through that descriptor, by this thread alone. */
 socklen_t rudp_private_dir_address(int path_fd, struct sockaddr_un *un);
 /* Whether the socket behind that descriptor is still open somewhere. probe_fd: a SOCK_DGRAM socket. */

@@ -25,6 +25,7 @@
 #include "engine/confine/confine.h"
 #include "engine/confine/confined.h"
 #include "engine/loop/engine.h"
+#include "engine/control/private_dir.h"
 #include "engine/failover/supervisor.h"
 #include "engine/loop/loop.h"
 #include "engine/config/policy.h"
@@ -201,6 +202,7 @@ static int run(void *context, struct rudp_failover_state *failover)
 		say_ready(&engine);
 	/* Not before: whoever waits for this engine need not wait for a library to come off a disk. */
 	rudp_aead_choose(settings->aead);
+	rudp_private_dir_enter_descriptors();
 	rudp_confine_engine(&engine.confinement, settings, engine.run_dir);
 	rudp_engine_run(&engine);
 	rudp_failover_end(&engine);
