@@ -3,31 +3,8 @@
  * engine - the private header of the engine: its state and the objects in it.
  *
  * One thread runs everything. Objects refer to each other by id (slots.h) and look each other up
- * for each event, as any of them may be freed while another still has its id. What each file does:
- *
- *	loop          the order of work in one turn; busy_poll (polling before a sleep)
- *	udp           UDP sockets               udp_receive, udp_send, udp_spare (used again),
- *	                                        udp_moderation (bulk, read at intervals),
- *	                                        roam (addresses of this host change)
- *	app_side      engine's end of a socket  app_in (from the program), app_out (to the
- *	                                        program), app_ends, app_connect_gate
- *	binding       who owns which port       port (taking it for TCP and UDP),
- *	                                        udp_port_release, port_share, name_holder
- *	listener      incoming connections      connect (outgoing), connection_tuples
- *	carrier       rudp or kernel TCP        tcp (relay), race (which is faster),
- *	                                        route_cache, policy
- *	control       requests from programs    control_calls (the operations), caller (rights),
- *	                                        caller_process (facts from the kernel),
- *	                                        calls_aside (not in epoll), without_admin
- *	housekeeping  what no event reports     info, options, settings, closed_errors, drop_log,
- *	                                        failures, forget, heap, closer, sockets
- *	key_watch     keys that change          key_ring (all files), key_file (one), file_stamp
- *	qlog          traces of connections     qlog_text, qlog_packet, qlog_json
- *	host_process  engine as a process       host_thread (as a thread), thread_to_process,
- *	                                        shared_memory, port_leaving
- *	confine       rights it gives up        confine_files, confine_calls, filter/; proc_look
- *	                                        and config_open (reads by the supervisor)
- *	failover_state  what a successor needs  failover_restore, supervisor
+ * for each event, as any of them may be freed while another still has its id.
+ * core/engine/README.md says what each file does.
  */
 #ifndef RUDP_ENGINE_ENGINE_H
 #define RUDP_ENGINE_ENGINE_H
