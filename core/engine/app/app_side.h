@@ -37,27 +37,25 @@
 #define RUDP_APP_PASS_BYTES (256u << 10) /* moved for one connection before others get a turn */
 #define RUDP_APP_PEEK_BYTES 4096         /* above it, FIONREAD first */
 #define RUDP_APP_LAST_BYTES 512          /* one read of the rest after a close: mostly nothing */
-#define RUDP_APP_UNREAD_NS (40 * RUDP_NS_PER_MS) /* how long more than ..._BYTES may stay */
-/* May stay unread however long, even if each has its own kernel buffer */
-#define RUDP_APP_UNREAD_BYTES 32
-#define RUDP_APP_UNREAD_ANSWERS 8
+#define RUDP_APP_UNREAD_BYTES 32 /* stay unread for any time; each may have its own kernel buffer */
+#define RUDP_APP_UNREAD_NS (40 * RUDP_NS_PER_MS) /* more than RUDP_APP_UNREAD_BYTES stay this long */
+#define RUDP_APP_UNREAD_ANSWERS 8        /* this many are consumed before the next delivery */
 #define RUDP_APP_SNDBUF_BYTES 212992     /* net.core.wmem_max by default; the kernel doubles it */
 #define RUDP_APP_SAME_HOST_SNDBUF_BYTES (64u << 10) /* see RUDP_SAME_HOST_WINDOW_BYTES, */
 #define RUDP_APP_BULK_BYTES (4u << 20)              /* RUDP_SAME_HOST_BULK_BYTES */
 #define RUDP_APP_SNDBUF_LEAST_BYTES 2304 /* the kernel's minimum */
 
 enum rudp_app_stage {
-	RUDP_APP_CONNECTING,
-	RUDP_APP_WAITING,
-	RUDP_APP_UNDECIDED,
+	RUDP_APP_CONNECTING, /* outgoing: handshake in progress */
+	RUDP_APP_WAITING,    /* accepted: no room in the program's accept queue */
+	RUDP_APP_UNDECIDED,  /* accepted: in the accept queue, or its first bytes not examined */
 	RUDP_APP_OPEN,
 };
 
 struct rudp_app {
 	uint64_t id;
 	int fd;                       /* -1: none yet */
-	/* listener on which the engine's end waits to be accepted; else -1 */
-	int join_fd;
+	int join_fd;                  /* listener where the engine's end waits for accept; else -1 */
 	enum rudp_app_stage stage;
 	struct rudp_carrier carrier;
 	enum rudp_transport transport;
@@ -77,8 +75,8 @@ struct rudp_app {
 	uint8_t unread_answers;       /* answers among the bytes of unread_tail */
 	uint64_t delivered_bytes;     /* delivered to the program so far */
 	bool has_final_sndbuf;        /* our end has its final send buffer size */
-	bool watches_epollout; /* EPOLLOUT is watched: the program's reading raises an edge */
-	bool waiting_counted;
+	bool watches_epollout;        /* in epoll: the program's reading raises an edge */
+	bool waiting_counted;         /* in engine->waiting_count */
 	struct rudp_ends ends;
 	struct rudp_sock_options options;
 	struct rudp_client_program program;

@@ -42,9 +42,9 @@ static void begin_trial(struct rudp_busy_poll *busy_poll)
 	busy_poll->has_found = false;
 }
 
-void rudp_busy_poll_on_found(struct rudp_busy_poll *busy_poll, int64_t looked_ns)
+void rudp_busy_poll_on_found(struct rudp_busy_poll *busy_poll, int64_t polled_ns)
 {
-	if (looked_ns >= RUDP_BUSY_POLL_LATE_NS) {
+	if (polled_ns >= RUDP_BUSY_POLL_LATE_NS) {
 		sleep_at_once(busy_poll, RUDP_BUSY_POLL_SLEEPS_MAX);
 		return;
 	}
@@ -53,12 +53,12 @@ void rudp_busy_poll_on_found(struct rudp_busy_poll *busy_poll, int64_t looked_ns
 		busy_poll->misses_allowed++;
 }
 
-void rudp_busy_poll_on_missed(struct rudp_busy_poll *busy_poll, int64_t looked_ns)
+void rudp_busy_poll_on_missed(struct rudp_busy_poll *busy_poll, int64_t polled_ns)
 {
 	busy_poll->has_missed = true;
 	/* Time beyond the span was spent by another thread. */
-	busy_poll->budget_ns -= rudp_time_min(looked_ns, RUDP_BUSY_POLL_NS);
-	if (looked_ns >= RUDP_BUSY_POLL_LATE_NS)
+	busy_poll->budget_ns -= rudp_time_min(polled_ns, RUDP_BUSY_POLL_NS);
+	if (polled_ns >= RUDP_BUSY_POLL_LATE_NS)
 		sleep_at_once(busy_poll, RUDP_BUSY_POLL_SLEEPS_MAX);
 	else if (busy_poll->misses_allowed > 1)
 		busy_poll->misses_allowed--;

@@ -31,7 +31,7 @@
 #define RUDP_BUSY_POLL_LATE_NS (200 * RUDP_NS_PER_US) /* a poll this long lost its processor */
 /* A sleep this short: the wait for an answer and two wake-ups. */
 #define RUDP_BUSY_POLL_SHORT_NS (150 * RUDP_NS_PER_US)
-/* a shorter sleep: the event was there before it */
+/* In a shorter sleep the event was there before it. */
 #define RUDP_BUSY_POLL_NO_SLEEP_NS (3 * RUDP_NS_PER_US)
 #define RUDP_BUSY_POLL_FIRST 2
 #define RUDP_BUSY_POLL_SLEEPS_MAX 1024
@@ -44,7 +44,7 @@ struct rudp_busy_poll {
 	bool may;                    /* there is more than one processor */
 	bool has_missed;             /* the poll before the coming sleep found nothing */
 	bool has_found;              /* a poll of this trial found an event */
-	unsigned misses_allowed; /* misses until it sleeps at once; 0: it does */
+	unsigned misses_allowed;     /* misses until it sleeps at once; 0: it does */
 	unsigned sleeps;             /* short ones since it sleeps at once */
 	unsigned sleeps_wanted;      /* short sleeps that begin the next trial */
 	int64_t budget_ns;           /* time that missed polls may still waste */
@@ -55,11 +55,11 @@ void rudp_busy_poll_init(struct rudp_busy_poll *busy_poll, bool has_processors, 
 /* How long to poll before the next sleep; 0: not at all. */
 int64_t rudp_busy_poll_span_ns(struct rudp_busy_poll *busy_poll, int64_t now_at_ns);
 /*
- * A poll has found an event that was not there when it began, or nothing; looked_ns: how long it
+ * A poll has found an event that was not there when it began, or nothing; polled_ns: how long it
  * took.
  */
-void rudp_busy_poll_on_found(struct rudp_busy_poll *busy_poll, int64_t looked_ns);
-void rudp_busy_poll_on_missed(struct rudp_busy_poll *busy_poll, int64_t looked_ns);
+void rudp_busy_poll_on_found(struct rudp_busy_poll *busy_poll, int64_t polled_ns);
+void rudp_busy_poll_on_missed(struct rudp_busy_poll *busy_poll, int64_t polled_ns);
 /* An event, not a deadline, has ended a sleep of slept_ns. */
 void rudp_busy_poll_on_woken(struct rudp_busy_poll *busy_poll, int64_t slept_ns);
 

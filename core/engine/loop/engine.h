@@ -117,16 +117,16 @@ struct rudp_engine {
 	struct rudp_route_cache route_cache;
 
 	int64_t housekeeping_at_ns;
-	int64_t retry_at_ns;          /* next try where descriptors, memory or room were missing */
+	int64_t retry_at_ns;          /* next try of what lacked descriptors, memory or room */
 	/* When listeners that were paused for lack of descriptors open again. */
 	int64_t listeners_open_at_ns;
 	int64_t idle_since_ns;        /* RUDP_NEVER: busy */
 	uint64_t callers_count;       /* accepted by control listeners so far */
 	uint64_t apps_made;           /* connections of programs so far */
 	uint64_t apps_at_check;       /* apps_made at the last check for idleness */
-	int64_t keep_until_ns;        /* until then it keeps knowledge that it should not lose */
+	int64_t keep_until_ns;        /* it does not end before: it knows routes that a new one would not */
 	int64_t stop_at_ns;           /* when it ends at the latest, once it was asked to end */
-	bool stopping, over;
+	bool stopping, over;          /* asked to end; to end after this turn */
 	bool retires;                 /* it stops, but its programs may live on */
 	/* Another thread sets it, then connects to the control listener to wake the engine. */
 	_Atomic bool leave_wanted;

@@ -283,7 +283,7 @@ static bool do_idle_work(struct rudp_engine *engine)
  */
 static int poll_for(struct rudp_engine *engine, struct epoll_event *events, int64_t span_ns)
 {
-	int64_t since_ns = now_ns(), looked_ns = 0;
+	int64_t since_ns = now_ns(), polled_ns = 0;
 	int count = wait_events(engine, events, 0);
 
 	if (count != 0)
@@ -294,12 +294,12 @@ static int poll_for(struct rudp_engine *engine, struct epoll_event *events, int6
 		if (!do_idle_work(engine))
 			sched_yield();
 		count = wait_events(engine, events, 0);
-		looked_ns = now_ns() - since_ns;
-	} while (count == 0 && looked_ns < span_ns);
+		polled_ns = now_ns() - since_ns;
+	} while (count == 0 && polled_ns < span_ns);
 	if (count > 0)
-		rudp_busy_poll_on_found(&engine->busy_poll, looked_ns);
+		rudp_busy_poll_on_found(&engine->busy_poll, polled_ns);
 	else
-		rudp_busy_poll_on_missed(&engine->busy_poll, looked_ns);
+		rudp_busy_poll_on_missed(&engine->busy_poll, polled_ns);
 	return count;
 }
 
