@@ -124,7 +124,7 @@ struct rudp_engine {
 	uint64_t callers_count;       /* accepted by control listeners so far */
 	uint64_t apps_made;           /* connections of programs so far */
 	uint64_t apps_at_check;       /* apps_made at the last check for idleness */
-	int64_t keep_until_ns;        /* it does not end before: it knows routes that a new one would not */
+	int64_t keep_until_ns;        /* it does not end before then (race.c) */
 	int64_t stop_at_ns;           /* when it ends at the latest, once it was asked to end */
 	bool stopping, over;          /* asked to end; to end after this turn */
 	bool retires;                 /* it stops, but its programs may live on */
