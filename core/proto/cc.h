@@ -23,10 +23,10 @@ struct rudp_cc;
  * sample.
  */
 struct rudp_rate_sample {
-	uint64_t delivered_bytes;        /* during the interval */
+	uint64_t delivered_bytes; /* during the interval */
 	int64_t interval_ns;
-	uint64_t prior_delivered_bytes;  /* total delivered when the packet was sent */
-	uint64_t lost_bytes;             /* lost between the sending of the packet and now */
+	uint64_t prior_delivered_bytes; /* total delivered when the packet was sent */
+	uint64_t lost_bytes;            /* lost between the sending of the packet and now */
 	uint64_t inflight_at_send_bytes;
 	bool app_limited;
 };
@@ -35,27 +35,27 @@ struct rudp_rate_sample {
 struct rudp_cc_ack {
 	int64_t now_at_ns;
 	uint64_t acked_bytes;
-	uint64_t inflight_bytes;        /* after the ACK */
+	uint64_t inflight_bytes; /* after the ACK */
 	uint64_t inflight_before_bytes;
 	uint64_t delivered_total_bytes;
 	uint64_t largest_acked_number;
 	uint64_t next_number; /* the number of the next packet: rounds are counted with it */
 	const struct rudp_rtt *rtt;
-	bool has_rtt;                   /* rtt->latest_ns is new */
+	bool has_rtt; /* rtt->latest_ns is new */
 	struct rudp_rate_sample rate;
-	uint64_t ecn_ce_new;            /* packets newly reported as CE-marked */
-	bool cwnd_limited;              /* the window, not the application, limited sending */
+	uint64_t ecn_ce_new; /* packets newly reported as CE-marked */
+	bool cwnd_limited;   /* the window, not the application, limited sending */
 };
 
 struct rudp_cc_loss {
 	int64_t now_at_ns;
 	uint64_t lost_bytes;
-	uint64_t acked_bytes;           /* by the ACK that revealed the loss; 0: a timer did */
+	uint64_t acked_bytes; /* by the ACK that revealed the loss; 0: a timer did */
 	uint32_t lost_packets;
 	uint64_t largest_lost_number;
 	int64_t largest_lost_sent_at_ns;
 	uint64_t next_number;
-	uint64_t inflight_bytes;        /* after the loss */
+	uint64_t inflight_bytes; /* after the loss */
 	uint64_t delivered_total_bytes;
 	uint64_t lost_total_bytes;
 	const struct rudp_rtt *rtt;
@@ -66,16 +66,16 @@ struct rudp_cc_spurious {
 	int64_t now_at_ns;
 	uint64_t bytes;
 	uint32_t packets;
-	uint64_t largest_number;        /* of the packets wrongly declared lost */
+	uint64_t largest_number; /* of the packets wrongly declared lost */
 };
 
 /* What the algorithm has measured of the path, for later connections to the same host. */
 struct rudp_cc_measured {
 	uint64_t bytes_per_s;
 	int64_t min_rtt_ns;
-	bool is_whole; /* bytes_per_s is the path's rate; else a lower bound of it */
+	bool is_whole;       /* bytes_per_s is the path's rate; else a lower bound of it */
 	int64_t base_rtt_ns; /* without a queue, measured or set by expect_rtt; 0: unknown */
-	bool is_longer; /* the path has become longer: base_rtt_ns replaces older values */
+	bool is_longer;      /* the path has become longer: base_rtt_ns replaces older values */
 };
 
 /* The rate of one connection among several between the same two hosts. */
@@ -87,7 +87,7 @@ struct rudp_cc_flow {
 };
 
 struct rudp_cc_ops {
-	const char *name;               /* as in TCP_CONGESTION: "cubic", "bbr" */
+	const char *name; /* as in TCP_CONGESTION: "cubic", "bbr" */
 	void (*init)(struct rudp_cc *cc, int64_t now_at_ns);
 	void (*on_sent)(struct rudp_cc *cc, uint64_t number, uint64_t bytes,
 			uint64_t inflight_bytes, int64_t now_at_ns);
@@ -130,13 +130,13 @@ enum rudp_cc_probe {
 
 struct rudp_cc {
 	const struct rudp_cc_ops *ops;
-	uint64_t cwnd_bytes;              /* limit of bytes in flight */
-	uint64_t ssthresh_bytes; /* UINT64_MAX: in slow start; bbr: the higher of its bounds */
+	uint64_t cwnd_bytes;         /* limit of bytes in flight */
+	uint64_t ssthresh_bytes;     /* UINT64_MAX: in slow start; bbr: the higher of its bounds */
 	uint64_t pacing_bytes_per_s; /* 0: unknown, pace the initial window over the initial RTT */
-	uint64_t send_quantum_bytes;      /* largest burst worth sending at once */
-	uint32_t datagram_bytes;          /* current size of a full-sized packet */
-	bool is_starting;                 /* in start-up: share and jump make sense */
-	uint32_t flows; /* in its flow group (flow_group.h); 0 and 1: it is alone */
+	uint64_t send_quantum_bytes; /* largest burst worth sending at once */
+	uint32_t datagram_bytes;     /* current size of a full-sized packet */
+	bool is_starting;            /* in start-up: share and jump make sense */
+	uint32_t flows;              /* in its flow group (flow_group.h); 0 and 1: it is alone */
 	bool is_probing[RUDP_CC_PROBES];  /* what it probes for now */
 	bool is_to_probe[RUDP_CC_PROBES]; /* set from outside: probe together with the group */
 	const char *state_name; /* "startup", "probe_bw_up", "recovery" ...: for statistics */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR gives back what losses took that were none: packets that came late, not never. */
+/* Undo of spurious losses: restores what a loss changed if its packets were only late. */
 #include "proto/cc_bbr.h"
 
 #include "proto/cc_pace.h"
@@ -56,9 +56,9 @@ static uint64_t less(uint64_t value, uint64_t by)
 }
 
 /*
- * The account of losses is put right at once. The episode is undone when what remains lost of it
- * would not have been a reason: under the threshold of loss, section 5.5.11. Reordering on a path
- * that also loses a packet now and then would never be undone otherwise.
+ * Corrects the totals of losses at once. The whole episode is undone if its remaining losses would
+ * not have caused a reaction: they are below the loss threshold, draft section 5.5.11. Otherwise
+ * reordering could never be undone on a path that also loses a packet from time to time.
  */
 void rudp_bbr_take_spurious(struct rudp_cc *cc, const struct rudp_cc_spurious *spurious)
 {
