@@ -23,7 +23,7 @@
 #define RUDP_ACKS_RANGES_MAX 256
 #define RUDP_ACK_DELAY_MAX_NS (25 * RUDP_NS_PER_MS)
 #define RUDP_ACK_DELAY_MIN_NS (1 * RUDP_NS_PER_MS)
-#define RUDP_ACK_SPACING_DIVISOR 64     /* fraction of the RTT between immediate ACKs */
+#define RUDP_ACK_SPACING_DIVISOR 64 /* fraction of the RTT between immediate ACKs */
 #define RUDP_ACK_EVERY_YOUNG 2
 #define RUDP_ACK_EVERY 8
 #define RUDP_ACK_YOUNG_PACKETS 100
@@ -36,16 +36,16 @@
 
 struct rudp_acks {
 	struct rudp_range_set received;
-	uint64_t largest;          /* largest number received; UINT64_MAX: none */
+	uint64_t largest; /* largest number received; UINT64_MAX: none */
 	int64_t largest_at_ns;
 	uint64_t packets;
-	unsigned pending;          /* ack-eliciting packets that are not acknowledged yet */
-	uint64_t pending_bytes;    /* size of those packets */
-	bool now; /* an ACK must be sent at once */
-	bool peer_is_done;         /* the peer's FIN was received */
-	int64_t due_at_ns; /* the latest time for the next ACK; RUDP_NEVER: no ACK is pending */
-	int64_t sent_at_ns;        /* when the last ACK was sent */
-	uint64_t ecn[3];           /* packets received with ECT(0), ECT(1), CE */
+	unsigned pending;       /* ack-eliciting packets that are not acknowledged yet */
+	uint64_t pending_bytes; /* size of those packets */
+	bool now;               /* an ACK must be sent at once */
+	bool peer_is_done;      /* the peer's FIN was received */
+	int64_t due_at_ns;  /* the latest time for the next ACK; RUDP_NEVER: no ACK is pending */
+	int64_t sent_at_ns; /* when the last ACK was sent */
+	uint64_t ecn[3];    /* packets received with ECT(0), ECT(1), CE */
 };
 
 void rudp_acks_init(struct rudp_acks *acks);

@@ -40,8 +40,9 @@ enum rudp_answer_kind { RUDP_ANSWER_REFUSE, RUDP_ANSWER_RESET, RUDP_ANSWER_KIND_
 /* Valid when all zero. */
 struct rudp_answer_limit {
 	int64_t second_at_ns; /* when the current second began */
-	uint16_t counts[RUDP_ANSWER_KIND_COUNT][RUDP_ANSWER_GROUPS]; /* answers sent in the current second */
-}; /* sent in this second */
+	/* answers sent in the current second */
+	uint16_t counts[RUDP_ANSWER_KIND_COUNT][RUDP_ANSWER_GROUPS];
+};
 
 /* Returns true if one more answer may be sent to this address, and counts it. */
 bool rudp_answer_limit_take(struct rudp_answer_limit *limit, enum rudp_answer_kind kind,

@@ -24,8 +24,8 @@ struct association {
 struct rudp_given {
 	struct association a;
 	bool is_ending;
-	unsigned trusts_left;             /* 0 at first: no address is validated */
-	struct rudp_addr_key proven_host;
+	unsigned trusts_left; /* 0 at first: no address is validated */
+	struct rudp_addr_key validated_host;
 	struct rudp_replay counters;
 	UT_hash_handle hh;
 };
@@ -125,7 +125,7 @@ unsigned rudp_associations_forget_host(struct rudp_associations *all, const stru
 	struct rudp_taken *taken, *next_taken;
 
 	HASH_ITER(hh, all->given, given, next_given)
-		if (is_host(&given->proven_host, &key))
+		if (is_host(&given->validated_host, &key))
 			drop_given(all, given);
 	HASH_ITER(hh, all->taken, taken, next_taken)
 		if (is_host(&taken->key, &key))
@@ -264,7 +264,7 @@ void rudp_association_on_proven(struct rudp_associations *all, uint64_t id,
 
 	if (!given)
 		return;
-	given->proven_host = rudp_addr_key_of_host(remote);
+	given->validated_host = rudp_addr_key_of_host(remote);
 	given->trusts_left = RUDP_ASSOCIATION_TRUSTS;
 }
 
@@ -275,7 +275,7 @@ bool rudp_association_trusts(struct rudp_associations *all, uint64_t id,
 	struct rudp_addr_key host = rudp_addr_key_of_host(remote);
 
 	if (!given || !given->a.is_fresh || given->trusts_left == 0 ||
-	    memcmp(&given->proven_host, &host, sizeof host) != 0)
+	    memcmp(&given->validated_host, &host, sizeof host) != 0)
 		return false;
 	given->trusts_left--;
 	return true;

@@ -131,10 +131,10 @@ bool rudp_association_is_known(struct rudp_associations *all, const struct rudp_
 /* The data for one resumed SYN. */
 struct rudp_ticket {
 	uint64_t association_id;
-	uint64_t counter; /* used only once */
-	uint64_t psk_id;  /* id of the key under which the association was made */
+	uint64_t counter;        /* used only once */
+	uint64_t psk_id;         /* id of the key under which the association was made */
 	struct rudp_spent spent; /* proves to the listener that this SYN was sent */
-	bool is_known;    /* the listener has stored it: see rudp_association_on_known() */
+	bool is_known;           /* the listener has stored it: see rudp_association_on_known() */
 	bool with_dh;
 	uint8_t secret[RUDP_RESUME_SECRET_BYTES];
 };

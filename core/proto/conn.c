@@ -124,12 +124,12 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 		conn->send_limit_bytes = ep->config.send_buffer_max_bytes;
 	conn->is_same_host = rudp_addr_is_loopback(remote) || rudp_addr_same_host(local, remote);
 	rudp_conn_limit_buffers(conn);
-	conn->blocked_told = UINT64_MAX;
+	conn->blocked_sent = UINT64_MAX;
 	conn->peer_ack_delay_ns = RUDP_ACK_DELAY_MAX_NS;
 	conn->opened_at_ns = conn->progress_at_ns = conn->heard_at_ns = conn->keys_from_ns = now_at_ns;
 	conn->exchange_from_ns = now_at_ns;
 	conn->pinged_at_ns = now_at_ns;
-	/* no data has arrived yet whose silence could be noticed */
+	/* No data has arrived yet, so there is no reason to ping for more. */
 	conn->quiet_pings = RUDP_QUIET_PINGS_MAX;
 	conn->close_at_ns = conn->forget_keys_at_ns = conn->trim_at_ns = RUDP_NEVER;
 	return conn;
@@ -202,7 +202,7 @@ void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 	if (conn->initiator || !conn->syn_answer->told_elsewhere)
 		conn->path.validated = true;
 	else
-		rudp_conn_path_prove(conn, now_at_ns);
+		rudp_conn_path_validate(conn, now_at_ns);
 	if (!conn->initiator) {
 		rudp_conn_keep_offer(conn, now_at_ns);
 		rudp_conn_prove_address(conn);
@@ -235,9 +235,9 @@ void rudp_conn_on_fin_acked(struct rudp_conn *conn, int64_t now_at_ns)
 /* All bytes of the peer and its FIN have arrived. */
 void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	if (conn->delivery_noted)
+	if (conn->peer_fin_reported)
 		return;
-	conn->delivery_noted = true;
+	conn->peer_fin_reported = true;
 	rudp_conn_raise(conn, RUDP_EVENT_PEER_FIN | RUDP_EVENT_READABLE);
 	if (conn->state == RUDP_STATE_ESTABLISHED) {
 		rudp_conn_enter(conn, RUDP_STATE_CLOSE_WAIT);
@@ -333,15 +333,15 @@ static bool is_attempt_only(const struct rudp_conn *conn)
 	       !(conn->options.early && rudp_ring_used(&conn->sendbuf.ring) > 0);
 }
 
-void rudp_conn_reset_behind(struct rudp_conn *conn, int64_t now_at_ns)
+void rudp_conn_reset_after_delivery(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (rudp_sendbuf_unacked(&conn->sendbuf) == 0 || conn->reliability.next == 0) {
 		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
 		return;
 	}
-	if (conn->resets_behind)
+	if (conn->reset_after_delivery)
 		return;
-	conn->resets_behind = true;
+	conn->reset_after_delivery = true;
 	if (!conn->sendbuf.fin_sent)
 		conn->sendbuf.fin_wanted = false;
 	conn->close_at_ns = rudp_time_min(conn->close_at_ns, now_at_ns + RUDP_FIN_TIMEOUT_NS);
@@ -361,7 +361,7 @@ static void close_conn(struct rudp_conn *conn, bool unread, int64_t now_at_ns)
 	if (is_attempt_only(conn) || !conn->path.socket)
 		rudp_conn_die(conn, now_at_ns); /* no listener yet, or no socket to send from */
 	else if (unread)
-		rudp_conn_reset_behind(conn, now_at_ns);
+		rudp_conn_reset_after_delivery(conn, now_at_ns);
 	else
 		rudp_conn_shutdown_send(conn, now_at_ns);
 	if (conn->state == RUDP_STATE_FIN_WAIT_2)

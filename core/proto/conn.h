@@ -47,44 +47,44 @@ enum rudp_event {
 	RUDP_EVENT_READABLE = 1 << 1,    /* in-order bytes have arrived */
 	RUDP_EVENT_WRITABLE = 1 << 2,    /* the room in the send buffer has grown */
 	RUDP_EVENT_PEER_FIN = 1 << 3,    /* all bytes of the peer and its FIN have arrived */
-	RUDP_EVENT_FAILED = 1 << 4, /* the connection is over; rudp_conn_error() has the reason */
-	RUDP_EVENT_SENT_ALL = 1 << 5,    /* everything written, FIN included, is acknowledged */
-	RUDP_EVENT_DEAD = 1 << 6,        /* nothing more will be sent or received; release it */
-	RUDP_EVENT_URGENT = 1 << 7,      /* the peer has marked an urgent byte */
+	RUDP_EVENT_FAILED = 1 << 4,   /* the connection is over; rudp_conn_error() has the reason */
+	RUDP_EVENT_SENT_ALL = 1 << 5, /* everything written, FIN included, is acknowledged */
+	RUDP_EVENT_DEAD = 1 << 6,     /* nothing more will be sent or received; release it */
+	RUDP_EVENT_URGENT = 1 << 7,   /* the peer has marked an urgent byte */
 };
 
 struct rudp_conn_options {
-	int64_t connect_timeout_ns;   /* 0: RUDP_CONNECT_TIMEOUT_NS */
-	int64_t user_timeout_ns;      /* 0: RUDP_USER_TIMEOUT_NS; TCP_USER_TIMEOUT */
-	bool keepalive;               /* SO_KEEPALIVE */
-	int64_t keepalive_idle_ns;    /* 0: 2 h */
-	int64_t keepalive_interval_ns; /* 0: 75 s */
-	unsigned keepalive_probes;    /* 0: 9 */
-	const struct rudp_cc_ops *cc; /* NULL: the endpoint's */
+	int64_t connect_timeout_ns;      /* 0: RUDP_CONNECT_TIMEOUT_NS */
+	int64_t user_timeout_ns;         /* 0: RUDP_USER_TIMEOUT_NS; TCP_USER_TIMEOUT */
+	bool keepalive;                  /* SO_KEEPALIVE */
+	int64_t keepalive_idle_ns;       /* 0: 2 h */
+	int64_t keepalive_interval_ns;   /* 0: 75 s */
+	unsigned keepalive_probes;       /* 0: 9 */
+	const struct rudp_cc_ops *cc;    /* NULL: the endpoint's */
 	uint64_t pacing_bytes_per_s_max; /* 0: no limit; SO_MAX_PACING_RATE */
 	/* connect: bytes written before the SYN is sent may travel in it if the peer is known
 	 * (docs/protocol.md section 6.8) */
 	bool early;
 	/* connect: send no SYN before the program writes or shuts down, */
 	bool deferred;
-	int64_t deferred_max_ns;      /* or before this time has passed; 0: no limit */
+	int64_t deferred_max_ns; /* or before this time has passed; 0: no limit */
 	/* SO_SNDBUF, SO_RCVBUF: limit of the bytes held in each direction; 0: the program sets none.
 	 * Values below RUDP_BUFFER_LEAST_BYTES count as that. */
 	uint64_t send_max_bytes;
 	uint64_t receive_max_bytes;
-	uint8_t tos, tclass;          /* for packets over IPv4 and IPv6; the ECN bits are ignored */
+	uint8_t tos, tclass; /* for packets over IPv4 and IPv6; the ECN bits are ignored */
 };
 
 #define RUDP_BUFFER_LEAST_BYTES 4096
 #define RUDP_CONNECT_TIMEOUT_NS (127 * RUDP_NS_PER_S) /* as Linux with tcp_syn_retries 6 */
 #define RUDP_USER_TIMEOUT_NS (924 * RUDP_NS_PER_S)    /* as Linux with tcp_retries2 15 */
-#define RUDP_IDLE_TIMEOUT_NS (7200 * RUDP_NS_PER_S) /* only our own pings are unanswered */
+#define RUDP_IDLE_TIMEOUT_NS (7200 * RUDP_NS_PER_S)   /* only our own pings are unanswered */
 #define RUDP_FIN_TIMEOUT_NS (60 * RUDP_NS_PER_S)      /* as Linux with tcp_fin_timeout */
 
 /* How a connection began: docs/protocol.md sections 6.1 and 6.7. The texts are those of rudp ss. */
 #define RUDP_HANDSHAKE_KINDS(X)                                                                    \
-	X(FULL, "full")       /* Noise handshake */                                                \
-	X(RESUMED, "resumed") /* under an association, without a new DH */                         \
+	X(FULL, "full")             /* Noise handshake */                                          \
+	X(RESUMED, "resumed")       /* under an association, without a new DH */                   \
 	X(RESUMED_DH, "resumed+dh") /* resumed, with a new DH */
 
 #define RUDP_HANDSHAKE_KIND_ENUM(name, text) RUDP_HANDSHAKE_KIND_##name,
@@ -98,27 +98,27 @@ struct rudp_conn_stats {
 	int64_t srtt_ns, rttvar_ns, min_rtt_ns, latest_rtt_ns;
 	uint64_t cwnd_bytes, ssthresh_bytes, inflight_bytes, pacing_bytes_per_s;
 	uint64_t packets_sent, packets_received, bytes_sent, bytes_received; /* UDP payload */
-	uint64_t stream_sent, stream_acked, stream_received; /* stream bytes */
+	uint64_t stream_sent, stream_acked, stream_received;                 /* stream bytes */
 	uint64_t packets_lost, packets_spurious, stream_resent, duplicate_stream;
 	/* copies of sparse traffic, sent before any loss was known */
 	uint64_t packets_copied, stream_copied;
-	uint64_t repairs_sent;                  /* packets with repair symbols (FEC) */
+	uint64_t repairs_sent; /* packets with repair symbols (FEC) */
 	/* stream bytes recovered with the peer's repair symbols */
 	uint64_t stream_repaired;
 	uint64_t unacked_bytes, unsent_bytes, unread_bytes;
 	uint64_t window_send_bytes, window_receive_bytes;
 	uint64_t packets_replayed, packets_forged, key_updates, path_changes;
-	uint64_t key_exchanges;       /* completed since the handshake */
+	uint64_t key_exchanges; /* completed since the handshake */
 	uint32_t pto_count, datagram_bytes;
-	uint64_t memory_bytes;        /* held for it by the endpoint, approximately */
+	uint64_t memory_bytes; /* held for it by the endpoint, approximately */
 	const char *cc_name, *cc_state;
-	bool authenticated;           /* a pre-shared key is in use */
-	uint8_t suite;                /* enum rudp_suite */
-	enum rudp_aead_kind aead;     /* NONE: there are no keys yet */
-	uint8_t handshake_kind;       /* enum rudp_handshake_kind */
-	uint16_t early_bytes;         /* stream bytes that came, or were accepted, with the SYN */
+	bool authenticated;       /* a pre-shared key is in use */
+	uint8_t suite;            /* enum rudp_suite */
+	enum rudp_aead_kind aead; /* NONE: there are no keys yet */
+	uint8_t handshake_kind;   /* enum rudp_handshake_kind */
+	uint16_t early_bytes;     /* stream bytes that came, or were accepted, with the SYN */
 	uint64_t jump_bytes; /* first window, from what was known of the path; 0: nothing was */
-	unsigned flows; /* connections in its flow group, this one included; 0: none */
+	unsigned flows;      /* connections in its flow group, this one included; 0: none */
 };
 
 /* A pointer for the owner's use; NULL at first. */
@@ -129,8 +129,8 @@ uint64_t rudp_conn_id(const struct rudp_conn *conn);
 uint64_t rudp_conn_peer_id(const struct rudp_conn *conn); /* 0 while unknown */
 bool rudp_conn_is_initiator(const struct rudp_conn *conn);
 enum rudp_state rudp_conn_state(const struct rudp_conn *conn);
-const struct rudp_addr *rudp_conn_local(const struct rudp_conn *conn);  /* when established */
-const struct rudp_addr *rudp_conn_remote(const struct rudp_conn *conn); /* when established */
+const struct rudp_addr *rudp_conn_local(const struct rudp_conn *conn);      /* when established */
+const struct rudp_addr *rudp_conn_remote(const struct rudp_conn *conn);     /* when established */
 const struct rudp_addr *rudp_conn_path_local(const struct rudp_conn *conn); /* current */
 /*
  * The listener that accepted the connection. NULL for an active connection, or if the listener is

@@ -103,7 +103,7 @@ static uint64_t new_offer(const struct answering *a)
 	return id;
 }
 
-/* Without memory the peer will be refused once, and need a full handshake again. */
+/* If memory is short the peer's next resumed SYN is refused, and it needs one full handshake. */
 static struct rudp_offer *offer_new(const struct answering *a, uint64_t id, int64_t now_at_ns)
 {
 	struct rudp_offer *offer = malloc(sizeof *offer);

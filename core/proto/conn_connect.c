@@ -176,7 +176,7 @@ enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_
 	if (packet->suite != conn->suite)
 		return RUDP_VERDICT_BAD_CIPHER;
 	if (packet->flags != conn->handshake->flags)
-		/* it answers an earlier SYN, which was refused meanwhile */
+		/* It answers an earlier SYN, which was refused meanwhile. */
 		return RUDP_VERDICT_WRONG_STATE;
 	verdict = read_synack(conn, packet, &params, &keys);
 	if (verdict == RUDP_VERDICT_OK && rudp_handshake_makes_association(packet->flags))
@@ -218,7 +218,7 @@ enum rudp_verdict rudp_conn_on_cookie(struct rudp_conn *conn, const struct rudp_
 	memcpy(handshake->cookie, packet->cookie, packet->cookie_bytes);
 	handshake->cookie_bytes = packet->cookie_bytes;
 	if (handshake->cookies_left == 0)
-		/* the cookie is sent with the next retransmitted SYN */
+		/* The cookie is sent with the next retransmitted SYN. */
 		return RUDP_VERDICT_TOO_MANY;
 	handshake->cookies_left--;
 	conn->handshake_due = true;
@@ -247,7 +247,7 @@ static const char *refusal_text(uint8_t refusal)
 		RUDP_REFUSALS(REFUSAL_CASE)
 	}
 #undef REFUSAL_CASE
-	return "reason not known to this version";
+	return "unknown reason";
 }
 
 /*

@@ -5,7 +5,7 @@
 
 #define RTT_MIN_NS (2 * RUDP_NS_PER_MS) /* with a shorter RTT, retransmission is as fast */
 #define BYTES_PER_S (128u << 10)        /* average rate of repair symbols */
-/* largest burst of repair symbols: enough for 3 MB at 3 % loss */
+/* Largest burst of repair symbols: enough for 3 MB at 3 % loss. */
 #define BUCKET_MAX_BYTES (256u << 10)
 
 /*

@@ -20,7 +20,7 @@ struct rudp_conn_flow {
 	/* of the group: joined or passed over by this connection */
 	unsigned probes[RUDP_CC_PROBES];
 	bool was_probing[RUDP_CC_PROBES];
-	uint64_t round;                /* of congestion control, already handled */
+	uint64_t round; /* of congestion control, already handled */
 };
 
 /* An ACK was processed. */

@@ -82,7 +82,7 @@ enum rudp_gate rudp_conn_gate_of_data(const struct rudp_conn *conn, uint64_t pac
 	return rudp_conn_has_data_due(conn) ? gate(conn, pacer_bytes) : RUDP_GATE_NOTHING;
 }
 
-enum rudp_gate rudp_conn_gate_of_sums(const struct rudp_conn *conn, uint64_t pacer_bytes)
+enum rudp_gate rudp_conn_gate_of_repairs(const struct rudp_conn *conn, uint64_t pacer_bytes)
 {
 	return rudp_conn_fec_is_due(conn) ? gate(conn, pacer_bytes) : RUDP_GATE_NOTHING;
 }
@@ -92,7 +92,7 @@ int64_t rudp_conn_gate_at_ns(const struct rudp_conn *conn)
 	enum rudp_gate next = rudp_conn_gate_of_data(conn, 0);
 
 	if (next == RUDP_GATE_NOTHING)
-		next = rudp_conn_gate_of_sums(conn, 0);
+		next = rudp_conn_gate_of_repairs(conn, 0);
 	switch (next) {
 	case RUDP_GATE_OPEN:
 		return 0;

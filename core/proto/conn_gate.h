@@ -18,11 +18,11 @@
 
 enum rudp_gate {
 	RUDP_GATE_OPEN,
-	RUDP_GATE_PACER,     /* until the pacer releases the next packet */
-	RUDP_GATE_WINDOW,    /* the congestion window is full, until an event */
+	RUDP_GATE_PACER,  /* until the pacer releases the next packet */
+	RUDP_GATE_WINDOW, /* the congestion window is full, until an event */
 	/* as many packets are outstanding as there are records, until an event */
 	RUDP_GATE_RECORDS,
-	RUDP_GATE_NOTHING,   /* no data is due */
+	RUDP_GATE_NOTHING, /* no data is due */
 };
 
 /*
@@ -30,7 +30,7 @@ enum rudp_gate {
  * this train.
  */
 enum rudp_gate rudp_conn_gate_of_data(const struct rudp_conn *conn, uint64_t pacer_bytes);
-enum rudp_gate rudp_conn_gate_of_sums(const struct rudp_conn *conn, uint64_t pacer_bytes);
+enum rudp_gate rudp_conn_gate_of_repairs(const struct rudp_conn *conn, uint64_t pacer_bytes);
 /* When the next data may be sent; 0: at once; RUDP_NEVER: not before an event. */
 int64_t rudp_conn_gate_at_ns(const struct rudp_conn *conn);
 

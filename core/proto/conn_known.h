@@ -18,16 +18,16 @@
 #include "proto/startup_group.h"
 
 struct rudp_conn_known {
-	bool is_to_start;             /* it never had more to send than its first window allows */
-	bool may_jump;                /* nothing was lost yet, and known_paths was not asked yet */
-	bool noted_busy;              /* the last note to known_paths was BUSY; */
-	int64_t noted_at_ns;          /* when that note was made, */
-	uint64_t noted_bytes;         /* the bytes delivered by then, */
+	bool is_to_start;     /* it never had more to send than its first window allows */
+	bool may_jump;        /* nothing was lost yet, and known_paths was not asked yet */
+	bool noted_busy;      /* the last note to known_paths was BUSY; */
+	int64_t noted_at_ns;  /* when that note was made, */
+	uint64_t noted_bytes; /* the bytes delivered by then, */
 	uint64_t noted_answered, noted_lost; /* and the packets acknowledged and lost */
 	/* of its host; NULL: the connection is not in start-up */
 	struct rudp_startup_group *startup_group;
-	uint64_t jump_bytes;          /* window taken from known_paths; 0: none */
-	int64_t presumed_rtt_ns;      /* RTT taken from there until one is measured; 0: none */
+	uint64_t jump_bytes;     /* window taken from known_paths; 0: none */
+	int64_t presumed_rtt_ns; /* RTT taken from there until one is measured; 0: none */
 };
 
 void rudp_conn_known_init(struct rudp_conn *conn, int64_t now_at_ns);

@@ -15,13 +15,13 @@
 struct rudp_plan {
 	struct rudp_conn *conn;
 	int64_t now_at_ns;
-	bool is_short;                /* the packet has the short form of the connection id */
-	size_t plain_max_bytes;       /* room for frames */
+	bool is_short;          /* the packet has the short form of the connection id */
+	size_t plain_max_bytes; /* room for frames */
 	struct rudp_writer head;
 	struct rudp_sent sent;
 	struct iovec stream[2];
 	int stream_count;
-	size_t stream_bytes, padding_bytes, sum_bytes; /* bytes in stream, by kind */
+	size_t stream_bytes, padding_bytes, repair_bytes; /* bytes in stream, by kind */
 	bool has_ack, is_ack_only_due;
 	uint8_t head_bytes[RUDP_PLAN_HEAD_MAX_BYTES];
 };

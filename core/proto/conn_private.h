@@ -63,19 +63,19 @@
 /* The size that fills a SYN without a cookie to exactly RUDP_DATAGRAM_MIN_SYN_BYTES. */
 #define RUDP_SYN_MESSAGE_BYTES                                                                     \
 	(RUDP_DATAGRAM_MIN_SYN_BYTES - RUDP_SYN_HEADER_BYTES - RUDP_SYN_CHECK_BYTES)
-/* answered at once: COOKIEs are easy to forge, and each causes a full-sized SYN */
+/* COOKIEs answered at once, per attempt: they are easy to forge, and each causes a full-sized SYN. */
 #define RUDP_COOKIES_AT_ONCE 16
-#define RUDP_RESUME_TIMEOUTS 3 /* of a resumed SYN, then a full handshake is tried */
-#define RUDP_EARLY_TIMEOUTS 8  /* the same if the SYN has early data: about 12 s */
+#define RUDP_RESUME_TIMEOUTS 3 /* time-outs of a resumed SYN; then a full handshake is tried */
+#define RUDP_EARLY_TIMEOUTS 8  /* likewise if the SYN has early data: about 12 s */
 /*
  * Limit of the bytes sent to an initiator that was not heard yet: its first window, with headers
  * and repair symbols.
  */
 #define RUDP_UNHEARD_BYTES_MAX (9u << 17)
-/* of an answer to early data; then the address counts as not validated */
+/* After this many time-outs of an answer to early data, the address counts as not validated. */
 #define RUDP_TRUST_TIMEOUTS 2
 #define RUDP_SEND_LIMIT_MIN_BYTES (400u << 10) /* bytes that a program may have unsent at first */
-/* limit while the peer's window is full: enough to send BLOCKED */
+/* Limit of unsent bytes while the peer's window is full: enough to make us send BLOCKED. */
 #define RUDP_SEND_LIMIT_FULL_BYTES (16u << 10)
 /*
  * The window between two programs on the same host, until RUDP_SAME_HOST_BULK_BYTES were read. A
@@ -84,35 +84,35 @@
  */
 #define RUDP_SAME_HOST_WINDOW_BYTES (128u << 10)
 #define RUDP_SAME_HOST_BULK_BYTES (4u << 20)
-/* replaces RUDP_MTU_WINDOW_SHARE: there is no loss within a host */
+/* Replaces RUDP_MTU_WINDOW_SHARE: there is no loss within a host. */
 #define RUDP_SAME_HOST_MTU_SHARE 2
 #define RUDP_TIME_WAIT_PTOS 3
-/* a busy peer repeats its FIN later than a PTO */
+/* The least TIME_WAIT: a busy peer repeats its FIN later than a PTO. */
 #define RUDP_TIME_WAIT_MIN_NS (500 * RUDP_NS_PER_MS)
-/* how long to repeat a last FIN after the user has closed */
+/* How long a last FIN is repeated after the user has closed. */
 #define RUDP_LAST_ACK_NS (100 * RUDP_NS_PER_S)
-#define RUDP_LAST_FIN_PROBES 3 /* of the last FIN, if the peer's host also reports closed ports */
-/* limit, however long the peer repeats packets */
+#define RUDP_LAST_FIN_PROBES 3 /* then ICMP "port unreachable" ends it at once */
+/* The limit of TIME_WAIT, however long the peer repeats packets. */
 #define RUDP_TIME_WAIT_MAX_NS (60 * RUDP_NS_PER_S)
 #define RUDP_RESET_GIVE_UP_NS (3 * RUDP_NS_PER_S)
-#define RUDP_TRIM_IDLE_NS (1 * RUDP_NS_PER_S) /* then the buffers of an idle connection are freed */
-/* RFC 4787: NAT mappings expire after 30 s or more */
+#define RUDP_TRIM_IDLE_NS (1 * RUDP_NS_PER_S) /* idle time before buffers are freed */
+/* NAT mappings expire after 30 s or more (RFC 4787). */
 #define RUDP_NAT_KEEPALIVE_NS (25 * RUDP_NS_PER_S)
 #define RUDP_NAT_REFRESHES_ASKED 4 /* one of this many refreshes asks for an ACK */
-/* longer waits end at common times, to save wake-ups */
-#define RUDP_ASK_TOGETHER_NS (10 * RUDP_NS_PER_S)
-/* a timer that is this late means that the host was suspended */
-#define RUDP_SLEPT_NS (1 * RUDP_NS_PER_S)
+/* Waits of at least this length end at times common to all connections, to save wake-ups. */
+#define RUDP_PING_TOGETHER_NS (10 * RUDP_NS_PER_S)
+/* A timer that is this late means that the host was suspended. */
+#define RUDP_SUSPENDED_NS (1 * RUDP_NS_PER_S)
 /*
  * One number of 257 to 1280 is skipped: a peer that acknowledges packets it has not received is
  * then detected.
  */
 #define RUDP_SKIP_AFTER_MIN 256
 #define RUDP_SKIP_AFTER_SPAN 1024
-/* after this silence following data, check that the path to us works */
+/* If data stops for this long, the receiver pings: the path to it may be broken. */
 #define RUDP_QUIET_MIN_NS (400 * RUDP_NS_PER_MS)
 #define RUDP_QUIET_PINGS_MAX 6
-/* BLOCKED is repeated while the window is full */
+/* BLOCKED is repeated at this interval while the window is full. */
 #define RUDP_BLOCKED_AGAIN_NS (25 * RUDP_NS_PER_S)
 
 #define RUDP_KEEPALIVE_IDLE_NS (7200 * RUDP_NS_PER_S)
@@ -130,17 +130,17 @@ struct rudp_syn_key {
 
 /* State of the initiator until the SYNACK arrives. On the heap, wiped when freed. */
 struct rudp_handshake {
-	uint8_t flags;                /* RUDP_SYN_* */
-	struct rudp_noise noise;      /* used if flags is 0 */
-	struct rudp_resume resume;    /* used with RUDP_SYN_RESUME */
-	struct rudp_ticket ticket;    /* likewise; its secret is wiped once the SYN is encrypted */
-	size_t early_bytes;           /* stream bytes in the resumed SYN */
+	uint8_t flags;             /* RUDP_SYN_* */
+	struct rudp_noise noise;   /* used if flags is 0 */
+	struct rudp_resume resume; /* used with RUDP_SYN_RESUME */
+	struct rudp_ticket ticket; /* likewise; its secret is wiped once the SYN is encrypted */
+	size_t early_bytes;        /* stream bytes in the resumed SYN */
 	/* the refused resumed SYN with early data; association id 0: none */
 	struct rudp_spent spent;
 	uint16_t target_port;
-	size_t message_bytes;         /* 0: a resumed SYN that is not encrypted yet */
+	size_t message_bytes; /* 0: a resumed SYN that is not encrypted yet */
 	uint8_t message[RUDP_DATAGRAM_MIN_SYN_BYTES];
-	unsigned cookies_left;        /* COOKIEs that may still be answered with a SYN at once */
+	unsigned cookies_left; /* COOKIEs that may still be answered with a SYN at once */
 	size_t cookie_bytes;
 	uint8_t cookie[RUDP_COOKIE_MAX_BYTES];
 };
@@ -151,7 +151,7 @@ struct rudp_handshake {
  */
 struct rudp_offer {
 	uint64_t id;
-	uint64_t replaces;            /* the association of the SYN; 0: none */
+	uint64_t replaces; /* the association of the SYN; 0: none */
 	int64_t made_at_ns;
 	struct rudp_resume_secrets secrets;
 };
@@ -162,29 +162,29 @@ struct rudp_offer {
 struct rudp_syn_answer {
 	struct rudp_conn *conn;
 	struct rudp_syn_key key;
-	struct rudp_addr remote;      /* source of the first SYN */
+	struct rudp_addr remote; /* source of the first SYN */
 	bool told_elsewhere; /* also sent to another address: an answer does not validate remote */
 	uint16_t len;
-	uint64_t association_id;      /* of the SYN, or the new one; 0: none */
-	uint8_t copies; /* extra SYNACKs sent between the packets of an early answer */
-	struct rudp_offer *offer;     /* until the peer is heard; NULL: none */
+	uint64_t association_id;  /* of the SYN, or the new one; 0: none */
+	uint8_t copies;           /* extra SYNACKs sent between the packets of an early answer */
+	struct rudp_offer *offer; /* until the peer is heard; NULL: none */
 	uint8_t synack[RUDP_SYNACK_MAX_BYTES];
 	UT_hash_handle hh;
 };
 
 /* The bytes of a burst that still need repair symbols: conn_fec.c. */
 struct rudp_fec_sender {
-	uint64_t next, end;           /* stream bytes without repair symbols; equal: none */
-	struct rudp_fec_block block;  /* starts at next, while rows are left */
-	unsigned rows_left; /* repair symbols of the block still to be sent */
+	uint64_t next, end;          /* stream bytes without repair symbols; equal: none */
+	struct rudp_fec_block block; /* starts at next, while rows are left */
+	unsigned rows_left;          /* repair symbols of the block still to be sent */
 	uint8_t row;
 	struct rudp_token_bucket bucket;
 	/* range of packet numbers that holds the unacknowledged packets with repair symbols */
 	uint64_t first_number, end_number;
-	uint64_t sent_packets;        /* for statistics */
+	uint64_t sent_packets; /* for statistics */
 };
 
-#define RUDP_KEY_EXCHANGE_DUE_NS (3300 * RUDP_NS_PER_S)  /* complete within the hour */
+#define RUDP_KEY_EXCHANGE_DUE_NS (3300 * RUDP_NS_PER_S) /* complete within the hour */
 #define RUDP_KEY_EXCHANGE_LEAST_NS (60 * RUDP_NS_PER_S) /* the listener answers no sooner */
 
 /*
@@ -192,13 +192,13 @@ struct rudp_fec_sender {
  * freed.
  */
 struct rudp_key_exchange {
-	struct rudp_x25519 own;       /* initiator: until the answer has arrived; else empty */
+	struct rudp_x25519 own; /* initiator: until the answer has arrived; else empty */
 	uint8_t own_public[RUDP_KEY_SHARE_BYTES];
 	uint8_t peer_public[RUDP_KEY_SHARE_BYTES];
-	bool is_asking;               /* we are the initiator; own_public is then always valid */
-	bool has_peer;                /* peer_public is valid */
-	bool is_mixed;                /* secret is valid, and conn->keys uses it */
-	bool is_due;                  /* our share must be sent */
+	bool is_asking; /* we are the initiator; own_public is then always valid */
+	bool has_peer;  /* peer_public is valid */
+	bool is_mixed;  /* secret is valid, and conn->keys uses it */
+	bool is_due;    /* our share must be sent */
 	uint8_t secret[RUDP_KEY_BYTES];
 };
 
@@ -206,45 +206,45 @@ struct rudp_conn {
 	struct rudp_endpoint *ep;
 	struct rudp_listener *listener;
 	void *user;
-	void *trace;                  /* owned by the observer */
+	void *trace; /* owned by the observer */
 	enum rudp_state state;
 	bool initiator;
-	bool user_closed; /* rudp_conn_close() was called: no more events are reported */
-	bool resets_behind;           /* rudp_conn_reset_behind() waits to send RESET */
-	bool in_queue;                /* in its listener's established queue */
-	bool is_deferred;             /* SYN_SENT without a SYN: nothing was written yet */
-	bool is_early; /* passive, SYN_RCVD, but already accepted: it has early data */
-	bool dead;                    /* can only be freed */
+	bool user_closed;          /* rudp_conn_close() was called: no more events are reported */
+	bool reset_after_delivery; /* rudp_conn_reset_after_delivery() waits to send RESET */
+	bool in_queue;             /* in its listener's established queue */
+	bool is_deferred;          /* SYN_SENT without a SYN: nothing was written yet */
+	bool is_early;             /* passive, SYN_RCVD, but already accepted: it has early data */
+	bool dead;                 /* can only be freed */
 	int error;
 	unsigned events;
 
-	uint64_t id;                  /* 0: not in the table */
-	uint32_t short_id;            /* its low 32 bits */
+	uint64_t id;       /* 0: not in the table */
+	uint32_t short_id; /* its low 32 bits */
 	bool has_peer_id;
 	bool peer_takes_short_ids, peer_takes_key_shares;
-	bool is_same_host;            /* the peer is on this host */
+	bool is_same_host; /* the peer is on this host */
 	uint64_t peer_id;
 	uint8_t peer_reset_token[RUDP_RESET_TOKEN_BYTES];
 	struct rudp_addr first_local, first_remote;
 	struct rudp_path path;
-	struct rudp_path previous;    /* the validated path before this one; socket NULL: none */
+	struct rudp_path previous; /* the validated path before this one; socket NULL: none */
 	uint32_t path_changes;
 
 	uint8_t suite;
-	uint8_t syn_flags;            /* RUDP_SYN_*: the kind of handshake */
-	uint16_t early_bytes;         /* stream bytes that travelled in the SYN */
-	bool handshake_due;           /* SYN or SYNACK must be sent */
+	uint8_t syn_flags;    /* RUDP_SYN_*: the kind of handshake */
+	uint16_t early_bytes; /* stream bytes that travelled in the SYN */
+	bool handshake_due;   /* SYN or SYNACK must be sent */
 	bool has_keys;
-	uint64_t psk_id;              /* pre-shared key of the handshake; 0: none, or not started */
+	uint64_t psk_id; /* pre-shared key of the handshake; 0: none, or not started */
 	struct rudp_handshake *handshake;
 	struct rudp_syn_answer *syn_answer;
 	/* initiator: the association that the listener may not have stored yet; 0: none */
 	uint64_t offer_id;
-	uint64_t synack_digest;       /* initiator: of the accepted SYNACK */
+	uint64_t synack_digest; /* initiator: of the accepted SYNACK */
 	struct rudp_keys keys;
 	struct rudp_key_exchange *exchange; /* NULL: no exchange in progress */
-	int64_t exchange_from_ns;     /* time of the last exchange, or of the start */
-	uint64_t exchange_from_bytes; /* stream bytes in both directions at that time */
+	int64_t exchange_from_ns;           /* time of the last exchange, or of the start */
+	uint64_t exchange_from_bytes;       /* stream bytes in both directions at that time */
 	struct rudp_replay replay;
 
 	struct rudp_rtt rtt;
@@ -263,44 +263,44 @@ struct rudp_conn {
 	struct rudp_ecn ecn;
 	struct rudp_sendbuf sendbuf;
 	struct rudp_recvbuf recvbuf;
-	uint64_t skip_number;         /* the next packet number to skip; 0: not chosen */
-	uint64_t peer_window_end;     /* we may send up to this stream offset */
-	uint64_t blocked_told;        /* window for which BLOCKED was sent */
+	uint64_t skip_number;     /* the next packet number to skip; 0: not chosen */
+	uint64_t peer_window_end; /* we may send up to this stream offset */
+	uint64_t blocked_sent;    /* window for which BLOCKED was sent */
 	int64_t peer_ack_delay_ns;
 	uint64_t peer_datagram_bytes;
-	uint64_t send_limit_bytes;    /* follows the congestion window, but never shrinks */
+	uint64_t send_limit_bytes; /* follows the congestion window, but never shrinks */
 	struct rudp_conn_known known;
 	struct rudp_conn_flow flow;
-	uint64_t charged_bytes;       /* last value reported to the endpoint's budget */
+	uint64_t charged_bytes; /* last value reported to the endpoint's budget */
 
 	/* Frames to be sent. */
 	unsigned probes_due;
 	bool ping_due, window_due, reset_due, response_due, urgent_due, arrived_due;
 	uint8_t response[8];
 	uint64_t reset_reason;
-	uint64_t urgent_out;          /* offset of our newest urgent byte; valid with urgent_due */
-	uint64_t urgent_in;           /* one past the peer's urgent byte; 0: none */
-	bool cwnd_limited;            /* the window held back bytes since the last ACK */
-	bool delivery_noted;          /* PEER_FIN was reported */
+	uint64_t urgent_out;    /* offset of our newest urgent byte; valid with urgent_due */
+	uint64_t urgent_in;     /* one past the peer's urgent byte; 0: none */
+	bool cwnd_limited;      /* the window held back bytes since the last ACK */
+	bool peer_fin_reported; /* PEER_FIN was reported */
 	bool sent_all_noted;
 
 	struct rudp_conn_options options;
 	struct rudp_timer timer;
 	int64_t opened_at_ns;
-	int64_t handshake_ns;          /* how long the handshake took, as seen here */
+	int64_t handshake_ns; /* how long the handshake took, as seen here */
 	/* the peer last acknowledged something, or nothing was outstanding */
 	int64_t progress_at_ns;
-	int64_t heard_at_ns;          /* last authenticated packet */
+	int64_t heard_at_ns; /* last authenticated packet */
 	int64_t pinged_at_ns;
-	unsigned quiet_pings;         /* pings sent since stream bytes last arrived */
-	int64_t refreshed_at_ns; /* when a packet last refreshed the NAT mapping without a ping */
-	uint8_t refreshes;            /* number of those, modulo 256 */
-	int64_t time_wait_end_ns;     /* limit of close_at_ns in TIME_WAIT */
-	int64_t close_at_ns; /* for TIME_WAIT, FIN_WAIT_2 without user, RESET_SENT, resets_behind */
+	unsigned quiet_pings;     /* pings sent since stream bytes last arrived */
+	int64_t refreshed_at_ns;  /* when a packet last refreshed the NAT mapping without a ping */
+	uint8_t refreshes;        /* number of those, modulo 256 */
+	int64_t time_wait_end_ns; /* limit of close_at_ns in TIME_WAIT */
+	int64_t close_at_ns;      /* TIME_WAIT, RESET_SENT, FIN_WAIT_2 without user, ... */
 	int64_t forget_keys_at_ns;
-	int64_t keys_from_ns;         /* when the send key was set */
+	int64_t keys_from_ns; /* when the send key was set */
 	int64_t trim_at_ns;
-	int64_t ack_ping_at_ns;       /* a pure receiver's next request for an ACK of its ACKs */
+	int64_t ack_ping_at_ns; /* a pure receiver's next request for an ACK of its ACKs */
 	struct rudp_icmp_errors icmp_errors;
 
 	uint64_t packets_sent, packets_received, bytes_sent, bytes_received;
@@ -309,12 +309,12 @@ struct rudp_conn {
 
 	/* in the lists of the sockets of path and previous */
 	struct rudp_list user_link, returner_link;
-	struct rudp_list ready_link;  /* in ep->ready: may have packets to send */
-	struct rudp_list event_link;  /* in ep->events */
-	struct rudp_list queue_link;  /* in listener->established or ep->half_open */
-	UT_hash_handle hh;            /* by short_id */
-	UT_hash_handle hh_peer;       /* by peer_id */
-	UT_hash_handle hh_path;       /* by path_key */
+	struct rudp_list ready_link;   /* in ep->ready: may have packets to send */
+	struct rudp_list event_link;   /* in ep->events */
+	struct rudp_list queue_link;   /* in listener->established or ep->half_open */
+	UT_hash_handle hh;             /* by short_id */
+	UT_hash_handle hh_peer;        /* by peer_id */
+	UT_hash_handle hh_path;        /* by path_key */
 	struct rudp_path_key path_key; /* valid while path has a socket and is_path_known */
 	bool is_path_known;
 };
@@ -341,7 +341,7 @@ void rudp_conn_on_fin_acked(struct rudp_conn *conn, int64_t now_at_ns);
  * The user has closed and bytes of the peer stay unread: sends RESET when the peer has acknowledged
  * all that was written, at the latest after RUDP_FIN_TIMEOUT_NS.
  */
-void rudp_conn_reset_behind(struct rudp_conn *conn, int64_t now_at_ns);
+void rudp_conn_reset_after_delivery(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_ns);
 void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns);
@@ -379,7 +379,7 @@ void rudp_conn_work_end(struct rudp_conn *conn, uint64_t free_units, int64_t now
 void rudp_conn_keys_on_transmit(struct rudp_conn *conn, int64_t now_at_ns);
 void rudp_conn_keys_on_followed(struct rudp_conn *conn, int64_t now_at_ns);
 enum rudp_verdict rudp_conn_on_key_share(struct rudp_conn *conn, const struct rudp_frame *frame);
-/* the packet with our share was lost */
+/* The packet with our share was lost. */
 void rudp_key_exchange_on_lost(struct rudp_key_exchange *exchange);
 void rudp_key_exchange_free(struct rudp_key_exchange *exchange);
 /*
@@ -479,7 +479,7 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram *datagram,
 			      bool newest, int64_t now_at_ns);
 void rudp_conn_path_on_response(struct rudp_conn *conn, const uint8_t data[8], int64_t now_at_ns);
-void rudp_conn_path_prove(struct rudp_conn *conn, int64_t now_at_ns); /* sends a PATH_CHALLENGE */
+void rudp_conn_path_validate(struct rudp_conn *conn, int64_t now_at_ns); /* sends a PATH_CHALLENGE */
 void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns);
 
 /* Acknowledged and lost packets (conn_recovery.c). */
@@ -566,7 +566,7 @@ enum rudp_verdict rudp_conn_take_stream(struct rudp_conn *conn, uint64_t offset,
 
 /* Reports to the observer (conn_observe.c). Call them only if there is one. */
 #define RUDP_IS_OBSERVED(conn) __builtin_expect((conn)->ep->config.observer != NULL, 0)
-/* a kind without details */
+/* Reports a fact that has no details. */
 void rudp_conn_observe(struct rudp_conn *conn, enum rudp_fact_kind kind);
 void rudp_conn_observe_state(struct rudp_conn *conn, enum rudp_state from, enum rudp_state to);
 void rudp_conn_observe_packet(struct rudp_conn *conn, enum rudp_fact_kind kind,

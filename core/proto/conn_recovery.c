@@ -46,7 +46,7 @@ void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *s
 	if ((sent->content & RUDP_CONTENT_KEY_SHARE) && conn->exchange)
 		rudp_key_exchange_on_lost(conn->exchange);
 	if (sent->content & RUDP_CONTENT_BLOCKED)
-		conn->blocked_told = UINT64_MAX;
+		conn->blocked_sent = UINT64_MAX;
 	if (sent->content & RUDP_CONTENT_HANDSHAKE)
 		conn->handshake_due = true;
 }
@@ -158,8 +158,8 @@ static void note_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 	bool fin_acked = conn->sendbuf.fin_acked;
 	bool all;
 
-	if (conn->resets_behind) {
-		rudp_conn_reset_behind(conn, now_at_ns);
+	if (conn->reset_after_delivery) {
+		rudp_conn_reset_after_delivery(conn, now_at_ns);
 		return;
 	}
 	all = rudp_sendbuf_unacked(&conn->sendbuf) == 0 &&

@@ -28,7 +28,7 @@ enum rudp_verdict rudp_conn_take_stream(struct rudp_conn *conn, uint64_t offset,
 	 * program is left for which the bytes could be dropped silently.
 	 */
 	if (conn->user_closed && conn->recvbuf.ring.tail > tail) {
-		rudp_conn_reset_behind(conn, now_at_ns);
+		rudp_conn_reset_after_delivery(conn, now_at_ns);
 		return RUDP_VERDICT_OK;
 	}
 	if (rudp_recvbuf_window_due(&conn->recvbuf))
@@ -90,7 +90,7 @@ static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_fram
 		on_window(conn, frame->offset);
 		return RUDP_VERDICT_OK;
 	case RUDP_FRAME_BLOCKED:
-		/* our last WINDOW may have been lost, or the window has grown since */
+		/* Our last WINDOW may have been lost, or the window has grown since. */
 		conn->window_due = true;
 		return RUDP_VERDICT_OK;
 	case RUDP_FRAME_RESET:
@@ -172,7 +172,7 @@ static enum rudp_verdict open_packet(struct rudp_conn *conn, const struct rudp_p
 {
 	uint32_t updates = conn->keys.updates;
 	enum rudp_verdict verdict;
-	/* decrypted in place: the datagram's memory is ours to change */
+	/* Decrypted in place: the datagram's memory is ours to change. */
 	uint8_t *body = (uint8_t *)(uintptr_t)packet->body;
 
 	verdict = rudp_keys_open(&conn->keys, number, packet->key_phase, packet->header,

@@ -122,7 +122,7 @@ static int64_t ping_at_ns(int64_t quiet_since_ns, int64_t span_ns)
 {
 	int64_t at = quiet_since_ns + span_ns;
 
-	return span_ns >= RUDP_ASK_TOGETHER_NS ? rudp_time_common_before(at) : at;
+	return span_ns >= RUDP_PING_TOGETHER_NS ? rudp_time_common_before(at) : at;
 }
 
 static int64_t quiet_since_ns(const struct rudp_conn *conn)
@@ -185,7 +185,7 @@ static void on_keepalive(struct rudp_conn *conn, int64_t now_at_ns)
 	}
 	conn->ping_due = true;
 	conn->probes_due = 1;
-	conn->blocked_told = UINT64_MAX;
+	conn->blocked_sent = UINT64_MAX;
 	conn->pinged_at_ns = now_at_ns;
 	if (conn->quiet_pings < RUDP_QUIET_PINGS_MAX)
 		conn->quiet_pings++;
@@ -352,7 +352,7 @@ static void discount_suspend(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	int64_t late_ns = now_at_ns - conn->timer.deadline_at_ns;
 
-	if (late_ns < RUDP_SLEPT_NS)
+	if (late_ns < RUDP_SUSPENDED_NS)
 		return;
 	conn->progress_at_ns = rudp_time_min(conn->progress_at_ns + late_ns, now_at_ns);
 	if (is_handshaking(conn))
@@ -365,7 +365,7 @@ void rudp_conn_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 		return;
 	discount_suspend(conn, now_at_ns);
 	if (conn->close_at_ns <= now_at_ns) {
-		if (conn->resets_behind && conn->state < RUDP_STATE_TIME_WAIT)
+		if (conn->reset_after_delivery && conn->state < RUDP_STATE_TIME_WAIT)
 			rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
 		else
 			rudp_conn_die(conn, now_at_ns);

@@ -34,7 +34,7 @@ static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowa
 static bool may_send_repair(struct rudp_conn *conn, const struct allowance *allowance,
 			    size_t datagram_max, int64_t now_at_ns)
 {
-	if (rudp_conn_gate_of_sums(conn, allowance->pacer_bytes) != RUDP_GATE_OPEN ||
+	if (rudp_conn_gate_of_repairs(conn, allowance->pacer_bytes) != RUDP_GATE_OPEN ||
 	    conn->probes_due > 0 || datagram_max < conn->path.datagram_bytes ||
 	    rudp_acks_is_due(&conn->acks, now_at_ns) || conn->window_due || conn->response_due ||
 	    conn->path.challenge_at_ns <= now_at_ns)
@@ -107,7 +107,7 @@ static size_t count_as_lost(struct rudp_plan *plan)
 {
 	plan->sent.size_bytes =
 		(uint32_t)(rudp_packet_data_overhead_bytes(plan->is_short) + plan->stream_bytes +
-			   plan->sum_bytes + rudp_writer_len(&plan->head));
+			   plan->repair_bytes + rudp_writer_len(&plan->head));
 	record(plan);
 	return 0;
 }
@@ -369,7 +369,7 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 	train->count = 0;
 	conn->ecn.marking = false;
 	if (rudp_state_is_established(conn->state))
-		/* for the whole train: it is sent with one TOS value */
+		/* For the whole train: it is sent with one TOS value. */
 		ecn = rudp_ecn_mark(&conn->ecn);
 	if (conn->has_keys)
 		rudp_conn_keys_on_transmit(conn, now_at_ns);

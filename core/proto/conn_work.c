@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the peer makes us compute is bounded: work.h. */
+/* Limits the computation that a peer can cause: work.h. */
 #include "proto/conn_private.h"
 
 uint64_t rudp_conn_work_total(const struct rudp_conn *conn)
@@ -13,7 +13,7 @@ static uint64_t packet_work(const struct rudp_conn *conn)
 	return rudp_conn_work_total(conn) - conn->work.packet_from;
 }
 
-/* Whole units at a time: what is left of the last one is not lost. */
+/* Pays in whole units; the time of an incomplete unit is kept for the next call. */
 static void pay(struct rudp_work *work, int64_t now_at_ns)
 {
 	uint64_t paid = rudp_cc_bytes_in(RUDP_WORK_PER_S, now_at_ns - work->debt_at_ns);

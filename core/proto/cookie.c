@@ -15,7 +15,7 @@
 
 #define TOKEN_INPUT_BYTES (RUDP_ID_BYTES + sizeof(in_port_t))
 
-/* time, host (the longer kind), port, source id */
+/* Time, host (the longer kind), port, source id. */
 #define INPUT_MAX_BYTES (TIME_BYTES + sizeof(struct in6_addr) + sizeof(in_port_t) + RUDP_ID_BYTES)
 
 static void write_host(struct rudp_writer *writer, const struct rudp_addr *addr)
