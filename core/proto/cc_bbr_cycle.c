@@ -20,7 +20,7 @@ static uint64_t random_below(struct bbr *b, uint64_t limit, int64_t now_at_ns)
 }
 
 /* The rate of the path has changed recently, so it may change again. */
-static bool varies(const struct bbr *b, int64_t now_at_ns)
+static bool has_rate_changed(const struct bbr *b, int64_t now_at_ns)
 {
 	return b->varied_at_ns > 0 && now_at_ns - b->varied_at_ns < BBR_VARIES_NS;
 }
@@ -55,7 +55,7 @@ static void note_growth(struct bbr *b, int64_t now_at_ns)
 {
 	if (b->up_alone && has_grown(b, BBR_FULL_BW_GROWTH))
 		b->varied_at_ns = now_at_ns;
-	if (varies(b, now_at_ns) && has_grown(b, BBR_UP_BW_GROWTH))
+	if (has_rate_changed(b, now_at_ns) && has_grown(b, BBR_UP_BW_GROWTH))
 		b->has_probed = false;
 }
 
@@ -169,7 +169,7 @@ static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
  * Flows that probe together count as one. Next to foreign or unresponsive flows each probes for
  * itself.
  */
-static bool is_together(const struct rudp_cc *cc)
+static bool is_probing_together(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
@@ -185,11 +185,11 @@ static bool is_together(const struct rudp_cc *cc)
 static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
 {
 	const struct bbr *b = bbr_of_const(cc);
-	uint64_t flows = is_together(cc) ? cc->flows : 1;
+	uint64_t flows = is_probing_together(cc) ? cc->flows : 1;
 	uint64_t reno_rounds = rudp_bbr_target_inflight_bytes(cc) * flows / cc->datagram_bytes;
 	uint64_t most = b->up_alone ? BBR_ALONE_ROUNDS_MAX : BBR_RENO_ROUNDS_MAX;
 
-	if (varies(b, now_at_ns))
+	if (has_rate_changed(b, now_at_ns))
 		most = BBR_VARIES_ROUNDS_MAX;
 	return now_at_ns > b->cycle_at_ns + b->probe_wait_ns / part ||
 	       b->rounds_since_probe >= bbr_min(reno_rounds, most) / part;
@@ -198,7 +198,7 @@ static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
 /* If the group asks for a probe, half of the time is enough. */
 static bool is_time_to_probe(const struct rudp_cc *cc, int64_t now_at_ns)
 {
-	bool asked = cc->is_to_probe[RUDP_CC_BANDWIDTH] && is_together(cc);
+	bool asked = cc->is_to_probe[RUDP_CC_BANDWIDTH] && is_probing_together(cc);
 
 	return is_due(cc, now_at_ns, asked ? 2 : 1);
 }

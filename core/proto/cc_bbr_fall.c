@@ -28,7 +28,7 @@ static bool is_fallen(const struct bbr *b, uint64_t rate)
 }
 
 /* The measured rate replaces the bandwidth, and the queue is drained as fast as the path allows. */
-static void take_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64_t rate)
+static void apply_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64_t rate)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -63,5 +63,5 @@ void rudp_bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	if (b->fall_spans < BBR_FALL_SPANS)
 		return;
 	b->fall_spans = 0;
-	take_fall(cc, ack, rate);
+	apply_fall(cc, ack, rate);
 }

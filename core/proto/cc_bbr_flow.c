@@ -7,7 +7,7 @@
 #define ROUND_DATAGRAMS_MIN 8 /* smaller rounds are no basis for a rate */
 
 /* PROBE_RTT limits itself, so its rounds look application-limited. */
-static bool sends_as_fast_as_it_may(const struct rudp_cc *cc)
+static bool uses_full_rate(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
@@ -23,7 +23,7 @@ bool rudp_bbr_flow(const struct rudp_cc *cc, struct rudp_cc_flow *out)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
-	if (!sends_as_fast_as_it_may(cc))
+	if (!uses_full_rate(cc))
 		return false;
 	*out = (struct rudp_cc_flow){
 		.bytes_per_s = b->bw,

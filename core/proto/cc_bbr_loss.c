@@ -70,7 +70,7 @@ static bool is_tally_heavy(const struct rudp_cc *cc)
 }
 
 /* Whether losses now are congestion. cc_bbr.h has the rule. */
-static bool is_evident(const struct rudp_cc *cc)
+static bool has_evidence(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
@@ -200,7 +200,7 @@ void rudp_bbr_close_loss_account(struct rudp_cc *cc)
 	tally_losses(cc);
 	rudp_bbr_look_for_unresponsive(b);
 	rudp_bbr_check_drained(cc);
-	b->evidence_in_round |= is_evident(cc);
+	b->evidence_in_round |= has_evidence(cc);
 	b->delayed_rounds = rudp_bbr_had_round_delay(b) ? b->delayed_rounds + 1 : 0;
 	if (b->state != BBR_DOWN && b->state != BBR_CRUISE)
 		return;
@@ -291,7 +291,7 @@ void rudp_bbr_adapt_lower_bounds(struct rudp_cc *cc)
 	if (!b->loss_round_start)
 		return;
 	congested =
-		b->mark_in_round || (b->loss_in_round && (b->evidence_in_round || is_evident(cc)));
+		b->mark_in_round || (b->loss_in_round && (b->evidence_in_round || has_evidence(cc)));
 	if (congested && !rudp_bbr_is_probing(b) && rudp_bbr_is_loss_answered(b))
 		lower_bounds(cc);
 	if (b->state != BBR_STARTUP)
@@ -309,7 +309,7 @@ bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc)
 	return b->round_start && round->lost_packets >= BBR_STARTUP_LOSSES_MIN &&
 	       round->lost_bytes >
 		       percent_of(round->lost_bytes + round->delivered_bytes, BBR_LOSS_THRESH) &&
-	       is_evident(cc);
+	       has_evidence(cc);
 }
 
 /* Whether this probe put more in flight than the path holds. */

@@ -50,7 +50,7 @@ static void undo(struct rudp_cc *cc)
 	rudp_bbr_bound_bw(b);
 }
 
-static uint64_t less(uint64_t value, uint64_t by)
+static uint64_t subtract(uint64_t value, uint64_t by)
 {
 	return value - bbr_min(value, by);
 }
@@ -63,15 +63,15 @@ static uint64_t less(uint64_t value, uint64_t by)
 void rudp_bbr_take_spurious(struct rudp_cc *cc, const struct rudp_cc_spurious *spurious)
 {
 	struct bbr *b = bbr_of(cc);
-	uint64_t from_last = less(spurious->bytes, b->now.lost_bytes);
+	uint64_t from_last = subtract(spurious->bytes, b->now.lost_bytes);
 
-	b->now.lost_bytes = less(b->now.lost_bytes, spurious->bytes);
+	b->now.lost_bytes = subtract(b->now.lost_bytes, spurious->bytes);
 	b->now.lost_packets -=
 		spurious->packets < b->now.lost_packets ? spurious->packets : b->now.lost_packets;
-	b->last.lost_bytes = less(b->last.lost_bytes, from_last);
+	b->last.lost_bytes = subtract(b->last.lost_bytes, from_last);
 	if (!b->undo.is_set || spurious->largest_number < b->undo.from_number)
 		return;
-	b->undo.lost_bytes = less(b->undo.lost_bytes, spurious->bytes);
+	b->undo.lost_bytes = subtract(b->undo.lost_bytes, spurious->bytes);
 	if (b->undo.lost_bytes <= rudp_cc_mul_div(b->undo.inflight_bytes, BBR_LOSS_THRESH, 100))
 		undo(cc);
 }

@@ -275,7 +275,7 @@ void rudp_conn_fec_on_taken(struct rudp_conn *conn)
 /*
  * If the peer has exceeded its work limit, decoding is skipped: the bytes are retransmitted anyway.
  */
-static void take_turn(struct rudp_conn *conn, int64_t now_at_ns)
+static void decode_turn(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct taker taker = {conn, now_at_ns};
 
@@ -300,7 +300,7 @@ bool rudp_endpoint_fec(struct rudp_endpoint *ep, unsigned *turns, int64_t now_at
 	if (*turns == RUDP_FEC_TURNS_MAX)
 		return false;
 	++*turns;
-	take_turn(conn, now_at_ns);
+	decode_turn(conn, now_at_ns);
 	return true;
 }
 

@@ -48,7 +48,7 @@ static bool is_worth_noting(const struct rudp_conn *conn)
 	return conn->reliability.delivered_bytes - conn->known.noted_bytes >= RUDP_KNOWN_PATH_NOTE_BYTES;
 }
 
-static void note_going_on(struct rudp_conn *conn, int64_t now_at_ns)
+static void note_progress(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	bool is_limited = conn->reliability.app_limited_until > 0;
 
@@ -63,7 +63,7 @@ static void follow_startup_group(struct rudp_conn *conn, int64_t now_at_ns)
 		conn->cc.ops->share(&conn->cc, conn->known.startup_group->count);
 		return;
 	}
-	note_going_on(conn, now_at_ns);
+	note_progress(conn, now_at_ns);
 	rudp_conn_known_leave(conn);
 }
 
@@ -120,7 +120,7 @@ void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at
 	if (conn->known.startup_group)
 		follow_startup_group(conn, now_at_ns);
 	if (now_at_ns - conn->known.noted_at_ns >= RUDP_KNOWN_PATH_NOTE_NS)
-		note_going_on(conn, now_at_ns);
+		note_progress(conn, now_at_ns);
 }
 
 void rudp_conn_known_leave(struct rudp_conn *conn)
@@ -163,7 +163,7 @@ void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
  * The peer was not heard yet: the window is limited to RUDP_UNHEARD_BYTES_MAX, but sent at the full
  * known rate.
  */
-static uint64_t presume_unheard(struct rudp_conn *conn, int64_t *span_ns, int64_t now_at_ns)
+static uint64_t known_window_unheard(struct rudp_conn *conn, int64_t *span_ns, int64_t now_at_ns)
 {
 	const struct rudp_path *path = &conn->path;
 	int64_t *rtt_ns = &conn->known.presumed_rtt_ns;
@@ -179,12 +179,12 @@ static uint64_t presume_unheard(struct rudp_conn *conn, int64_t *span_ns, int64_
 }
 
 /* The known window and the time to send it in. 0: use the default. */
-static uint64_t presume(struct rudp_conn *conn, int64_t *span_ns, int64_t now_at_ns)
+static uint64_t known_window(struct rudp_conn *conn, int64_t *span_ns, int64_t now_at_ns)
 {
 	const struct rudp_path *path = &conn->path;
 
 	if (conn->rtt.samples == 0)
-		return presume_unheard(conn, span_ns, now_at_ns);
+		return known_window_unheard(conn, span_ns, now_at_ns);
 	*span_ns = conn->rtt.min_ns;
 	return rudp_known_paths_take(&conn->ep->known_paths, &path->local, &path->remote,
 				     conn->rtt.latest_ns, conn->cc.cwnd_bytes, now_at_ns);
@@ -197,7 +197,7 @@ static void jump(struct rudp_conn *conn, int64_t now_at_ns)
 	int64_t span_ns;
 
 	conn->known.may_jump = false;
-	bytes = conn->known.jump_bytes = presume(conn, &span_ns, now_at_ns);
+	bytes = conn->known.jump_bytes = known_window(conn, &span_ns, now_at_ns);
 	if (bytes == 0)
 		return;
 	conn->cc.ops->jump(&conn->cc, bytes, span_ns);

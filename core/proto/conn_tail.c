@@ -30,7 +30,7 @@ static bool has_unguarded(const struct rudp_conn *conn)
 }
 
 /* The RTT is known, from the peer or from known paths, so a burst may have repair symbols. */
-static bool is_timed(const struct rudp_conn *conn)
+static bool is_rtt_known(const struct rudp_conn *conn)
 {
 	return rudp_state_is_established(conn->state) ||
 	       (conn->is_early && conn->known.presumed_rtt_ns > 0);
@@ -41,7 +41,7 @@ static bool is_timed(const struct rudp_conn *conn)
  */
 static bool is_idle(const struct rudp_conn *conn)
 {
-	return is_timed(conn) && !rudp_conn_has_data_due(conn) &&
+	return is_rtt_known(conn) && !rudp_conn_has_data_due(conn) &&
 	       rudp_sendbuf_unsent(&conn->sendbuf) == 0;
 }
 
@@ -169,7 +169,7 @@ void rudp_conn_on_tail(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->tail.due_at_ns = RUDP_NEVER;
 	if (conn->state == RUDP_STATE_SYN_SENT)
 		repeat_syn(conn, now_at_ns);
-	if (!is_timed(conn))
+	if (!is_rtt_known(conn))
 		return;
 	if (conn->tail.ack_again)
 		repeat_ack(conn);

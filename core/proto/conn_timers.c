@@ -233,7 +233,7 @@ static bool is_synack_stuck(const struct rudp_conn *conn)
  * If the address is not validated and its allowance is used up, only a packet of the peer allows
  * more sending.
  */
-static bool may_speak(const struct rudp_conn *conn)
+static bool may_send_now(const struct rudp_conn *conn)
 {
 	bool only_handshakes = is_handshaking(conn) && !conn->is_early;
 
@@ -253,7 +253,7 @@ int64_t rudp_conn_deadline_ns(const struct rudp_conn *conn, int64_t now_at_ns)
 	at = rudp_time_min(at, keepalive_give_up_at_ns(conn));
 	if (conn->state != RUDP_STATE_TIME_WAIT)
 		at = rudp_time_min(at, conn->path.challenge_at_ns);
-	if (may_speak(conn))
+	if (may_send_now(conn))
 		at = rudp_time_min(at, send_at_ns(conn));
 	/*
 	 * Something that is due but was not sent is tried again in the next tick, not in the same
@@ -300,7 +300,7 @@ void rudp_conn_rest_later(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_endpoint_touch(conn->ep, conn);
 }
 
-static void give_memory_back(struct rudp_conn *conn)
+static void free_memory(struct rudp_conn *conn)
 {
 	if (rudp_sendbuf_unacked(&conn->sendbuf) == 0)
 		rudp_ring_trim(&conn->sendbuf.ring);
@@ -318,7 +318,7 @@ static void on_trim(struct rudp_conn *conn)
 {
 	conn->trim_at_ns = RUDP_NEVER;
 	conn->ep->rest_count++;
-	give_memory_back(conn);
+	free_memory(conn);
 }
 
 bool rudp_conn_is_resting(const struct rudp_conn *conn)
@@ -329,7 +329,7 @@ bool rudp_conn_is_resting(const struct rudp_conn *conn)
 void rudp_conn_rest_again(struct rudp_conn *conn, bool was_resting, int64_t now_at_ns)
 {
 	if (was_resting && may_rest(conn) && conn->reliability.outstanding == 0)
-		give_memory_back(conn);
+		free_memory(conn);
 	else
 		rudp_conn_rest_later(conn, now_at_ns);
 }
