@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory of a connection, which counts in the endpoint's budget: proto/budget.h. */
+/* The memory of a connection, which counts in the endpoint's budget: stream/budget.h. */
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 

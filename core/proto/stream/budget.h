@@ -12,11 +12,11 @@
  *            engine reports the rings of kernel TCP that it relays).
  * Scarce     more than half of the limit is used. Windows and send buffers stop growing, a new
  *            window is RUDP_BUDGET_FLOOR_BYTES, and memory is freed as soon as it is not needed. No
- *            data is sent while more packets are in flight than RUDP_BUDGET_RECORDS_FLOOR or half
- *            of the available records: a program that sends many small pieces needs a record of 100
- *            bytes for each. Acknowledgements and other small packets stop as well if twice as many
- *            records are kept behind one packet that the peer does not acknowledge; they count as
- *            lost. Probes are still sent.
+ *            data is sent while RUDP_BUDGET_RECORDS_FLOOR packets are outstanding, or half as many
+ *            as there are records if that is more: a program that sends many small pieces needs a
+ *            record of 100 bytes for each. Acknowledgements and other small packets stop as well if
+ *            twice as many records are kept behind one packet that the peer does not acknowledge;
+ *            they count as lost. Probes are still sent.
  * Exhausted  received bytes that need more memory than there is are dropped and not acknowledged,
  *            so the peer sends them again. This can happen because windows advertised before memory
  *            was scarce can exceed it.
