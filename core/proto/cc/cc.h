@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cc - congestion control: how much may be in flight, and how fast it may leave.
+ * cc - congestion control: how many bytes may be in flight, and at which rate they are sent.
  *
- * One interface, several algorithms; a connection embeds struct rudp_cc by value and calls through
- * it with facts. All sizes are bytes of UDP payload.
+ * One interface with several algorithms. A connection embeds struct rudp_cc by value and reports
+ * events (sent, acknowledged, lost) to it. All sizes are bytes of UDP payload.
  */
 #ifndef RUDP_PROTO_CC_H
 #define RUDP_PROTO_CC_H
@@ -18,41 +18,44 @@
 
 struct rudp_cc;
 
-/* One delivery rate sample, draft-ietf-ccwg-bbr section 4.1. delivered_bytes 0: no sample. */
+/*
+ * One delivery rate sample, draft-ietf-ccwg-bbr section 4.1. delivered_bytes is 0 if there is no
+ * sample.
+ */
 struct rudp_rate_sample {
-	uint64_t delivered_bytes;        /* over the interval */
+	uint64_t delivered_bytes; /* during the interval */
 	int64_t interval_ns;
-	uint64_t prior_delivered_bytes;  /* total delivered when the packet was sent */
-	uint64_t lost_bytes;             /* lost between its sending and now */
+	uint64_t prior_delivered_bytes; /* total delivered when the packet was sent */
+	uint64_t lost_bytes;            /* lost between the sending of the packet and now */
 	uint64_t inflight_at_send_bytes;
 	bool app_limited;
 };
 
-/* Facts of one processed ACK. */
+/* What one processed ACK tells. */
 struct rudp_cc_ack {
 	int64_t now_at_ns;
 	uint64_t acked_bytes;
-	uint64_t inflight_bytes;        /* after it */
+	uint64_t inflight_bytes; /* after the ACK */
 	uint64_t inflight_before_bytes;
 	uint64_t delivered_total_bytes;
 	uint64_t largest_acked_number;
-	uint64_t next_number;           /* number the next packet will get: rounds are counted by it */
+	uint64_t next_number; /* the number of the next packet: rounds are counted with it */
 	const struct rudp_rtt *rtt;
-	bool has_rtt;                   /* rtt->latest_ns is new */
+	bool has_rtt; /* rtt->latest_ns is new */
 	struct rudp_rate_sample rate;
-	uint64_t ecn_ce_new;            /* packets newly reported marked */
-	bool cwnd_limited;              /* the window, not the application, limited the sending */
+	uint64_t ecn_ce_new; /* packets newly reported as CE-marked */
+	bool cwnd_limited;   /* the window, not the application, limited sending */
 };
 
 struct rudp_cc_loss {
 	int64_t now_at_ns;
 	uint64_t lost_bytes;
-	uint64_t acked_bytes;           /* by the ACK that shows it; 0: a timer does */
+	uint64_t acked_bytes; /* by the ACK that revealed the loss; 0: a timer did */
 	uint32_t lost_packets;
 	uint64_t largest_lost_number;
 	int64_t largest_lost_sent_at_ns;
 	uint64_t next_number;
-	uint64_t inflight_bytes;        /* after it */
+	uint64_t inflight_bytes; /* after the loss */
 	uint64_t delivered_total_bytes;
 	uint64_t lost_total_bytes;
 	const struct rudp_rtt *rtt;
@@ -63,87 +66,89 @@ struct rudp_cc_spurious {
 	int64_t now_at_ns;
 	uint64_t bytes;
 	uint32_t packets;
-	uint64_t largest_number;        /* of the packets wrongly declared lost */
+	uint64_t largest_number; /* of the packets wrongly declared lost */
 };
 
-/* What has been measured of the path, for connections to come. */
+/* What the algorithm has measured of the path, for later connections to the same host. */
 struct rudp_cc_measured {
 	uint64_t bytes_per_s;
 	int64_t min_rtt_ns;
-	bool is_whole;                  /* it is the path's rate; else it carries as much at least */
-	int64_t base_rtt_ns;            /* without a queue, seen or told by expect_rtt; 0: not known */
-	bool is_longer;                 /* the path has become as long as that */
+	bool is_whole;       /* bytes_per_s is the path's rate; else a lower bound of it */
+	int64_t base_rtt_ns; /* without a queue, measured or set by expect_rtt; 0: unknown */
+	bool is_longer;      /* the path has become longer: base_rtt_ns replaces older values */
 };
 
-/* What one of several between the same hosts has. */
+/* The rate of one connection among several between the same two hosts. */
 struct rudp_cc_flow {
-	uint64_t bytes_per_s;           /* at which it goes on */
-	uint64_t delivered_bytes_per_s; /* in the last rounds; 0: not known */
-	uint64_t round;                 /* counts round trips */
-	bool may_shift;                 /* else it is looking for something */
+	uint64_t bytes_per_s;           /* at which it will continue */
+	uint64_t delivered_bytes_per_s; /* in the last rounds; 0: unknown */
+	uint64_t round;                 /* number of the current round trip */
+	bool may_shift;                 /* its rate may be changed; false while it probes */
 };
 
 struct rudp_cc_ops {
-	const char *name;               /* as in TCP_CONGESTION: "cubic", "bbr" */
+	const char *name; /* as in TCP_CONGESTION: "cubic", "bbr" */
 	void (*init)(struct rudp_cc *cc, int64_t now_at_ns);
 	void (*on_sent)(struct rudp_cc *cc, uint64_t number, uint64_t bytes,
 			uint64_t inflight_bytes, int64_t now_at_ns);
 	void (*on_ack)(struct rudp_cc *cc, const struct rudp_cc_ack *ack);
 	void (*on_loss)(struct rudp_cc *cc, const struct rudp_cc_loss *loss);
 	void (*on_spurious)(struct rudp_cc *cc, const struct rudp_cc_spurious *spurious);
-	/* Nothing was in flight and something is sent again. */
+	/* Data is sent after a time with nothing in flight. */
 	void (*on_idle_restart)(struct rudp_cc *cc, int64_t now_at_ns);
 	void (*on_mtu)(struct rudp_cc *cc, uint32_t datagram_bytes);
 	/*
-	 * What other connections to the same host know (known_paths.h, startup_group.h); all NULL: it
-	 * makes no use of that, and is_starting is never set. measured: false, nothing yet. share: so
-	 * many, itself included, look for their rate now. jump: so many bytes may be in flight,
-	 * to leave in span_ns.
+	 * Knowledge from other connections to the same host (known_paths.h, startup_group.h). If
+	 * the algorithm does not use it, all three are NULL and is_starting is never set. measured:
+	 * returns false if nothing was measured yet. share: starters connections, this one
+	 * included, are in start-up now. jump: this many bytes may be in flight, paced over
+	 * span_ns.
 	 */
 	bool (*measured)(const struct rudp_cc *cc, struct rudp_cc_measured *out);
 	void (*share)(struct rudp_cc *cc, uint32_t starters);
 	void (*jump)(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns);
-	/* So short has the round trip been when no queue stood. */
+	/* Sets the RTT without a queue, as earlier connections measured it. */
 	void (*expect_rtt)(struct rudp_cc *cc, int64_t base_rtt_ns);
 	/*
-	 * Parts of a path that several share (flow_group.h); both NULL: it takes what it gets. flow:
-	 * false, it does not send as fast as it may. shift: it goes on at this rate.
+	 * Shares bandwidth with other connections on the same path (flow_group.h). Both are NULL if
+	 * the algorithm does not. flow: returns false if the connection does not use its full rate.
+	 * shift: continue at this rate.
 	 */
 	bool (*flow)(const struct rudp_cc *cc, struct rudp_cc_flow *out);
 	void (*shift)(struct rudp_cc *cc, uint64_t bytes_per_s);
 };
 
-/* State of the algorithms: opaque to everybody else. */
+/* Room for the private state of an algorithm. */
 #define RUDP_CC_STATE_BYTES 1184
 
-/* What an algorithm looks for now and then, and better together with others on its path. */
+/* What an algorithm probes for from time to time, at best together with the others on its path. */
 enum rudp_cc_probe {
-	RUDP_CC_BANDWIDTH, /* more of it */
-	RUDP_CC_EMPTY,     /* the round trip without a queue */
+	RUDP_CC_BANDWIDTH, /* for more bandwidth */
+	RUDP_CC_EMPTY,     /* for the RTT without a queue */
 	RUDP_CC_PROBES,
 };
 
 struct rudp_cc {
 	const struct rudp_cc_ops *ops;
-	uint64_t cwnd_bytes;              /* may be in flight */
-	uint64_t ssthresh_bytes;          /* UINT64_MAX: in slow start; bbr: the higher of its bounds */
-	uint64_t pacing_bytes_per_s;      /* 0: not known yet, pace at initial window per initial RTT */
-	uint64_t send_quantum_bytes;      /* largest burst worth sending at once */
-	uint32_t datagram_bytes;          /* full-sized packet now */
-	bool is_starting;                 /* it looks for its rate: share and jump make sense */
-	uint32_t flows;                   /* of its group (flow_group.h); 0: alone, as with 1 */
-	bool is_probing[RUDP_CC_PROBES];  /* it looks for them now, */
-	bool is_to_probe[RUDP_CC_PROBES]; /* and should, with others of its group (set from outside) */
-	const char *state_name;           /* "startup", "probe_bw_up", "recovery" ...: statistics */
+	uint64_t cwnd_bytes;         /* limit of bytes in flight */
+	uint64_t ssthresh_bytes;     /* UINT64_MAX: in slow start; bbr: the higher of its bounds */
+	uint64_t pacing_bytes_per_s; /* 0: unknown, pace the initial window over the initial RTT */
+	uint64_t send_quantum_bytes; /* largest burst worth sending at once */
+	uint32_t datagram_bytes;     /* current size of a full-sized packet */
+	bool is_starting;            /* in start-up: share and jump make sense */
+	uint32_t flows;              /* in its flow group (flow_group.h); 0 and 1: it is alone */
+	bool is_probing[RUDP_CC_PROBES];  /* what it probes for now */
+	bool is_to_probe[RUDP_CC_PROBES]; /* set from outside: probe together with the group */
+	const char *state_name; /* "startup", "probe_bw_up", "recovery" ...: for statistics */
 	_Alignas(16) uint8_t state[RUDP_CC_STATE_BYTES];
 };
 
-/* rudp_cc_bbr, rudp_cc_cubic: one for each row of cc_names.h. */
+/* rudp_cc_bbr and rudp_cc_cubic: one variable for each row of cc_names.h. */
 #define RUDP_CC_DECLARE(name) extern const struct rudp_cc_ops rudp_cc_##name;
 RUDP_CC_NAMES(RUDP_CC_DECLARE)
 #undef RUDP_CC_DECLARE
 
-/* By name; NULL if unknown. */
+/* Finds an algorithm by name. Returns NULL if the name is unknown. */
 const struct rudp_cc_ops *rudp_cc_find(const char *name);
 
 void rudp_cc_init(struct rudp_cc *cc, const struct rudp_cc_ops *ops, uint32_t datagram_bytes,

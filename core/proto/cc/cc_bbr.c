@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR's events: which steps of the model each fact takes, in the draft's order (section 5.2). */
+/*
+ * BBR's event handlers: which steps of the model each event runs, in the draft's order (section
+ * 5.2).
+ */
 #include "proto/cc/cc_bbr.h"
 
 #include <assert.h>
@@ -49,8 +52,10 @@ static void bbr_on_sent(struct rudp_cc *cc, uint64_t number, uint64_t bytes,
 	b->now.sent_bytes += bytes;
 }
 
-/* The rate sample of this ACK. What PROBE_RTT sends is held back by ourselves: it is limited in the
- * same way as by an application. */
+/*
+ * Takes the rate sample of this ACK. PROBE_RTT limits its own rate, so its samples count as
+ * app-limited.
+ */
 static void take_sample(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	const struct rudp_rate_sample *rate = &ack->rate;
@@ -61,7 +66,7 @@ static void take_sample(struct bbr *b, const struct rudp_cc_ack *ack)
 	if (rate->delivered_bytes == 0 || rate->interval_ns <= 0)
 		return;
 	b->sample_bw = rudp_cc_rate(rate->delivered_bytes, rate->interval_ns);
-	/* It left while there was more for it, which others have now. */
+	/* The packet was sent before bandwidth was given to other connections, at a higher rate. */
 	if (ack->largest_acked_number < b->shifted_until_number)
 		b->sample_bw = bbr_min(b->sample_bw, b->max_bw);
 }
@@ -111,8 +116,8 @@ static void bbr_on_ack(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 }
 
 /*
- * After persistent congestion as little as can be is sent until ACKs come again; then the window
- * grows by what they acknowledge, back to what the model still says.
+ * After persistent congestion the window is the minimum until ACKs arrive again. Then it grows by
+ * the bytes that they acknowledge, up to what the model allows.
  */
 static void bbr_on_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
 {
@@ -165,8 +170,9 @@ static bool bbr_measured(const struct rudp_cc *cc, struct rudp_cc_measured *out)
 		.is_longer = b->is_path_longer,
 	};
 	/*
-	 * Start-up would have gone so far by them, had there been more to send; where what an earlier
-	 * one had measured has left at once, and met no queue, they have been right twice.
+	 * STARTUP would have reached this estimate of the trains if there had been more to send. If
+	 * the first window came from earlier connections and met no queue, two measurements agree
+	 * and the full rate is reported.
 	 */
 	if (!b->full_bw_reached && rudp_bbr_are_trains_sure(b))
 		out->bytes_per_s =

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR's hands on the sender: pacing rate, burst and window (draft section 5.6). */
+/* BBR's outputs: pacing rate, send quantum and window (draft section 5.6). */
 #include "proto/cc/cc_bbr.h"
 
 #include "proto/cc/cc_pace.h"
 
-/* The slowest pace: the smallest window in a second. Slower, one burst would block the pacer for
- * longer than the path can take to become better. */
+/*
+ * The lowest rate is the smallest window per second. At a lower rate one burst would block the
+ * pacer for longer than the path may need to recover.
+ */
 #define PACING_WINDOW_NS_MAX (1 * RUDP_NS_PER_S)
 
 static const struct {
@@ -36,7 +38,10 @@ uint64_t rudp_bbr_bdp_bytes(const struct rudp_cc *cc, uint64_t bw, uint32_t gain
 	return rudp_cc_mul_div(rudp_cc_bytes_in(bw, b->min_rtt_ns), gain_percent, 100);
 }
 
-/* Room for what is on its way through the hosts: a burst, a pipeline, a probe that shows. */
+/*
+ * Adds room for packets in the hosts (offload, batching), and two datagrams so that a probe has an
+ * effect.
+ */
 static uint64_t quantized(const struct rudp_cc *cc, uint64_t inflight)
 {
 	inflight = bbr_max(inflight, cc->send_quantum_bytes);
@@ -73,7 +78,7 @@ static void set_rate(struct rudp_cc *cc, uint64_t rate)
 						 rudp_cc_initial_window_bytes(cc->datagram_bytes));
 }
 
-/* Nothing is known of the bandwidth: as if the window were it. */
+/* The bandwidth is unknown: uses the window per RTT. */
 void rudp_bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns)
 {
 	uint64_t window = rudp_bbr_initial_window_bytes(cc);
@@ -83,9 +88,9 @@ void rudp_bbr_init_pacing(struct rudp_cc *cc, int64_t rtt_ns)
 }
 
 /*
- * Others begin at the same time: what the trains say is for all, and where they are many the first
- * flight is smaller, but no smaller than RFC 9002's. A few must not: who came first would keep what
- * the others did not dare to take.
+ * Several connections start at the same time, so the trains' estimate is for all of them. If they
+ * are many, the first flight is smaller, but not below that of RFC 9002. If they are few it is not
+ * reduced: the connection that started first would keep the bandwidth that the others did not use.
  */
 void rudp_bbr_share(struct rudp_cc *cc, uint32_t starters)
 {
@@ -95,14 +100,14 @@ void rudp_bbr_share(struct rudp_cc *cc, uint32_t starters)
 	uint32_t part = (BBR_FIRST_FLIGHTS - 1 + starters) / BBR_FIRST_FLIGHTS;
 
 	b->starters = starters;
-	/* Nothing but the handshake has been acknowledged, and nobody has measured it. */
+	/* Only the handshake is acknowledged, and no earlier connection has measured the path. */
 	if (starters > 1 && b->round_count <= 1 && !b->has_jumped)
 		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes, bbr_max(first / part, least));
 }
 
 /*
- * What the path has held before (known_paths.h), at the pace at which that is sent in a round trip. If
- * it was too much the first round shows it, as any start-up's; trains say whether there is more.
+ * Sets the window to what the path held before (known_paths.h), paced over a round trip. If it is
+ * too much, the first round shows it, as in any start-up. Trains tell whether the path holds more.
  */
 void rudp_bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns)
 {
@@ -118,7 +123,7 @@ void rudp_bbr_jump(struct rudp_cc *cc, uint64_t bytes, int64_t span_ns)
 		set_rate(cc, rate);
 }
 
-/* No slower than the window that is to leave in this round trip. */
+/* At least the rate at which the whole window is sent within this RTT. */
 static uint64_t startup_rate(const struct rudp_cc *cc, uint64_t rate)
 {
 	const struct bbr *b = bbr_of_const(cc);
@@ -134,15 +139,18 @@ static uint64_t startup_rate(const struct rudp_cc *cc, uint64_t rate)
 }
 
 /*
- * A margin below the bandwidth drains what others leave in the queue, and what a stall of a host has
- * left there where that is much of a round trip. Else DOWN has drained what the probe had built.
+ * Whether to pace below the bandwidth. That drains queues that other flows leave, and those of a
+ * stalled host if the stall is a large part of an RTT. Otherwise DOWN has drained the queue that
+ * the probe made.
  */
 static bool is_margin_needed(const struct bbr *b)
 {
 	return !b->up_alone || b->min_rtt_ns / BBR_DELAY_DIVISOR < BBR_DELAY_NS_MIN;
 }
 
-/* While the pipe is not full the rate only rises: samples of an idle application prove nothing. */
+/*
+ * While the pipe is not full the rate only rises: samples limited by the application say nothing.
+ */
 void rudp_bbr_set_pacing_with_gain(struct rudp_cc *cc, uint32_t gain_percent)
 {
 	const struct bbr *b = bbr_of_const(cc);
@@ -199,7 +207,7 @@ static void grow_in_startup(struct rudp_cc *cc, const struct rudp_cc_ack *ack, u
 		cc->cwnd_bytes += rudp_bbr_train_growth_bytes(cc, ack);
 }
 
-/* The window that the gain of the state allows. */
+/* The window that the state's gain allows. */
 uint64_t rudp_bbr_gain_bytes(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
@@ -207,15 +215,18 @@ uint64_t rudp_bbr_gain_bytes(const struct rudp_cc *cc)
 	return rudp_bbr_bdp_bytes(cc, b->bw, gains[b->state].cwnd) + rudp_bbr_extra_acked(b);
 }
 
-/* The most that the state may have in flight. */
-static uint64_t most_bytes(const struct rudp_cc *cc)
+/* The limit of bytes in flight in this state. */
+static uint64_t limit_bytes(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 	uint64_t most = rudp_bbr_gain_bytes(cc);
 	uint64_t held = rudp_bbr_bdp_bytes(cc, b->bw, 100);
 
-	/* Clumps of ACKs are in up_inflight_bytes as they are now. The worst of ten rounds would be
-	 * in every probe's queue: hosts that stalled for 4 ms made it 7 ms instead of 3. */
+	/*
+	 * up_inflight_bytes includes the current ACK aggregation. Adding the worst of ten rounds
+	 * would add to the queue of every probe: hosts that stalled for 4 ms made it 7 ms instead
+	 * of 3 ms.
+	 */
 	if (!b->up_alone)
 		held += rudp_bbr_extra_acked(b);
 	if (b->state == BBR_UP && b->up_extra_bytes < BBR_INFINITE)
@@ -226,7 +237,7 @@ static uint64_t most_bytes(const struct rudp_cc *cc)
 static void set_cwnd(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	const struct bbr *b = bbr_of_const(cc);
-	uint64_t most = most_bytes(cc);
+	uint64_t most = limit_bytes(cc);
 
 	if (b->full_bw_reached)
 		cc->cwnd_bytes = bbr_min(cc->cwnd_bytes + ack->acked_bytes, most);
@@ -239,9 +250,9 @@ static void set_cwnd(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 }
 
 /*
- * The queue of a probe that has met nobody else's is its own, and goes within a round trip if the path
- * can empty it so fast: at a tenth less one of 7 ms stood for 60 ms. Where others stand in it, too, each
- * gives the draft's tenth: who gave more would not get it back.
+ * If a probe found no foreign queue, the queue is its own. It should drain within an RTT: at 90 % a
+ * queue of 7 ms lasted for 60 ms. If other flows are in the queue too, the rate is the draft's 90
+ * %: they would take whatever we give up beyond that.
  */
 static uint32_t down_gain(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
@@ -263,7 +274,7 @@ static uint32_t pacing_gain(const struct rudp_cc *cc, const struct rudp_cc_ack *
 		return BBR_HOLD_PACING_GAIN;
 	if (b->state == BBR_DOWN)
 		return down_gain(cc, ack);
-	/* A queue although nobody else was met: a host has stalled, or the bandwidth seemed more. */
+	/* A queue without other flows: a host has stalled, or the bandwidth is overestimated. */
 	if (b->state == BBR_CRUISE && b->up_alone && b->delayed_rounds >= BBR_OWN_QUEUE_ROUNDS)
 		return BBR_DOWN_PACING_GAIN;
 	return gains[b->state].pacing;
@@ -271,7 +282,7 @@ static uint32_t pacing_gain(const struct rudp_cc *cc, const struct rudp_cc_ack *
 
 void rudp_bbr_set_control(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
-	/* The window first: in STARTUP the rate follows it. */
+	/* The window comes first: in STARTUP the rate depends on it. */
 	set_cwnd(cc, ack);
 	rudp_bbr_set_pacing_with_gain(cc, pacing_gain(cc, ack));
 }

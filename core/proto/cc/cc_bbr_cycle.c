@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR's cycle of PROBE_BW: DOWN, CRUISE, REFILL, UP, and the long-term bound that probing moves. */
+/* BBR's PROBE_BW cycle: DOWN, CRUISE, REFILL, UP, and the long-term bound that probes move. */
 #include "proto/cc/cc_bbr.h"
 
 #include "proto/cc/cc_pace.h"
 
-/* SplitMix64, stirred with what an observer does not know exactly: only to keep flows apart. */
+/*
+ * SplitMix64, seeded with values that an observer does not know exactly. It only desynchronizes
+ * flows.
+ */
 static uint64_t random_below(struct bbr *b, uint64_t limit, int64_t now_at_ns)
 {
 	uint64_t z;
@@ -16,8 +19,8 @@ static uint64_t random_below(struct bbr *b, uint64_t limit, int64_t now_at_ns)
 	return (z ^ z >> 31) % limit;
 }
 
-/* The rate of the path has changed of late, and may do so again. */
-static bool varies(const struct bbr *b, int64_t now_at_ns)
+/* The rate of the path has changed recently, so it may change again. */
+static bool has_rate_changed(const struct bbr *b, int64_t now_at_ns)
 {
 	return b->varied_at_ns > 0 && now_at_ns - b->varied_at_ns < BBR_VARIES_NS;
 }
@@ -29,11 +32,14 @@ static void pick_probe_wait(struct bbr *b, int64_t now_at_ns)
 			   (int64_t)random_below(b, (uint64_t)BBR_PROBE_WAIT_RANDOM_NS, now_at_ns);
 }
 
-/* The first probe follows soon: what STARTUP has found was found in passing. Soon, not at once: its
- * losses are found out meanwhile. */
+/*
+ * The first probe follows soon, because STARTUP measured only in passing. But not at once: the
+ * losses of STARTUP are detected meanwhile.
+ */
 static void pick_first_wait(struct bbr *b)
 {
-	b->probe_wait_ns = rudp_time_min(b->min_rtt_ns, BBR_PROBE_WAIT_NS); /* there may be none */
+	/* min_rtt may be RUDP_NEVER */
+	b->probe_wait_ns = rudp_time_min(b->min_rtt_ns, BBR_PROBE_WAIT_NS);
 	b->has_probed = true;
 }
 
@@ -42,12 +48,14 @@ static bool has_grown(const struct bbr *b, uint64_t percent)
 	return b->max_bw > b->up_bw / 100 * percent;
 }
 
-/* A probe ends. If it has found more on a path that varies, the next one follows soon. */
+/*
+ * A probe ends. If it found more bandwidth on a path whose rate changes, the next one follows soon.
+ */
 static void note_growth(struct bbr *b, int64_t now_at_ns)
 {
 	if (b->up_alone && has_grown(b, BBR_FULL_BW_GROWTH))
 		b->varied_at_ns = now_at_ns;
-	if (varies(b, now_at_ns) && has_grown(b, BBR_UP_BW_GROWTH))
+	if (has_rate_changed(b, now_at_ns) && has_grown(b, BBR_UP_BW_GROWTH))
 		b->has_probed = false;
 }
 
@@ -99,9 +107,10 @@ static void raise_slope(struct rudp_cc *cc)
 }
 
 /*
- * What a probe may add to what is in flight: a queue just long enough to be noticed; twice as much
- * each round in which it is not. On a long path a quarter of all that is in flight, which the rate
- * alone would add, is a queue of 150 ms. Where a queue stands already it is another's: no bound.
+ * The bytes that a probe may add to those in flight: a queue just long enough to be noticed,
+ * doubled in each round in which it is not. On a long path the pacing gain alone would add a
+ * quarter of everything in flight, a queue of 150 ms. If a queue exists already, it belongs to
+ * other flows: no limit.
  */
 static uint64_t first_extra_bytes(const struct bbr *b)
 {
@@ -116,14 +125,16 @@ static void raise_extra(struct bbr *b)
 {
 	if (!b->round_start)
 		return;
-	/* The first round of a probe brings the ACKs of what was sent before it, the second those
-	 * of the queue while it grew. */
+	/*
+	 * The first round of a probe acknowledges packets sent before it, the second those sent
+	 * while the queue was growing.
+	 */
 	if (b->up_limited && b->up_rounds++ > 1 && b->up_extra_bytes < BBR_INFINITE / 2)
 		b->up_extra_bytes *= 2;
 	b->up_limited = false;
 }
 
-/* As short a queue as the sign of one is: what stands there now is nobody's, or hardly anybody's. */
+/* Any queue is too short to be noticed, so no other flow, or hardly any, keeps one. */
 static bool is_alone(const struct bbr *b)
 {
 	return !b->foreign && b->up_base_ns != RUDP_NEVER &&
@@ -144,7 +155,7 @@ static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	b->up_spread_ns = b->last.delay_max_ns - b->last.rtt_min_ns;
 	b->up_bw = b->max_bw;
 	b->up_alone = is_alone(b);
-	/* Before the ACK: where ACKs are rare, much less is in flight after each. */
+	/* The value before this ACK: if ACKs are rare, each leaves much less in flight. */
 	b->up_inflight_bytes = ack->inflight_before_bytes;
 	b->up_extra_bytes = first_extra_bytes(b);
 	b->up_limited = false;
@@ -154,8 +165,11 @@ static void start_up(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	raise_slope(cc);
 }
 
-/* Several that probe together are one; beside who yields to nobody each is to get its own. */
-static bool is_together(const struct rudp_cc *cc)
+/*
+ * Flows that probe together count as one. Next to foreign or unresponsive flows each probes for
+ * itself.
+ */
+static bool is_probing_together(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
@@ -163,36 +177,37 @@ static bool is_together(const struct rudp_cc *cc)
 }
 
 /*
- * Section 5.3.3.8: after 2 s to 3 s, or as many rounds as Reno takes to grow by half the window (of all
- * that probe together), but 63 at most. Who is alone has no Reno to keep pace with: four times that. A
- * path that has changed of late is probed after eight rounds.
- * part: of that time.
+ * Draft section 5.3.3.8: probe after 2 s to 3 s, or after as many rounds as Reno (with the windows
+ * of all flows that probe together) needs to regain half its window, but at most 63. A flow that is
+ * alone need not keep pace with Reno: four times that limit. A path whose rate changed recently is
+ * probed after eight rounds. part: divides these times.
  */
 static bool is_due(const struct rudp_cc *cc, int64_t now_at_ns, unsigned part)
 {
 	const struct bbr *b = bbr_of_const(cc);
-	uint64_t flows = is_together(cc) ? cc->flows : 1;
+	uint64_t flows = is_probing_together(cc) ? cc->flows : 1;
 	uint64_t reno_rounds = rudp_bbr_target_inflight_bytes(cc) * flows / cc->datagram_bytes;
 	uint64_t most = b->up_alone ? BBR_ALONE_ROUNDS_MAX : BBR_RENO_ROUNDS_MAX;
 
-	if (varies(b, now_at_ns))
+	if (has_rate_changed(b, now_at_ns))
 		most = BBR_VARIES_ROUNDS_MAX;
 	return now_at_ns > b->cycle_at_ns + b->probe_wait_ns / part ||
 	       b->rounds_since_probe >= bbr_min(reno_rounds, most) / part;
 }
 
-/* With the others of its group half of that time is enough. */
+/* If the group asks for a probe, half of the time is enough. */
 static bool is_time_to_probe(const struct rudp_cc *cc, int64_t now_at_ns)
 {
-	bool asked = cc->is_to_probe[RUDP_CC_BANDWIDTH] && is_together(cc);
+	bool asked = cc->is_to_probe[RUDP_CC_BANDWIDTH] && is_probing_together(cc);
 
 	return is_due(cc, now_at_ns, asked ? 2 : 1);
 }
 
 /*
- * What losses have taken would come back with the next probe only, which is far off for who is alone. To
- * him it comes back as often as others probe, if no queue stands: a host that stalled for a moment looks
- * like congestion. Not all of it: the best of all samples is above what the path carries.
+ * Bandwidth lost to losses would return only with the next probe, which is far away for a flow that
+ * is alone. So it returns as often as others probe, if there is no queue: a host that stalled for a
+ * moment looks like congestion. Not all of it returns, because the largest sample is above what the
+ * path carries.
  */
 static void regain_bandwidth(struct bbr *b)
 {
@@ -205,7 +220,7 @@ static void regain_bandwidth(struct bbr *b)
 	b->bw_shortterm = least;
 }
 
-/* Leaves room below the bound for others. */
+/* The long-term bound with headroom for other flows. */
 uint64_t rudp_bbr_with_headroom(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
@@ -218,7 +233,10 @@ uint64_t rudp_bbr_with_headroom(const struct rudp_cc *cc)
 		       rudp_bbr_cwnd_min_bytes(cc));
 }
 
-/* What stands after so many rounds of draining is another's, who would take all that we leave. */
+/*
+ * A queue that remains after this many rounds belongs to other flows, who would take whatever we
+ * give up.
+ */
 static bool is_time_to_cruise(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	if (bbr_of_const(cc)->phase_rounds >= BBR_DOWN_ROUNDS_MAX)
@@ -227,9 +245,11 @@ static bool is_time_to_cruise(const struct rudp_cc *cc, const struct rudp_cc_ack
 	       ack->inflight_bytes <= rudp_bbr_inflight_bytes(cc, bbr_of_const(cc)->max_bw, 100);
 }
 
-/* The probe went to the bound, and a queue was what it met there, not loss: the bound was wrong, and
- * delay bounds the next one well enough. It got there if the bound held it back at any time: the
- * packet that tells of the queue need not be the one that filled the window. */
+/*
+ * The probe reached the long-term bound and met a queue, not loss: the bound was wrong, and delay
+ * limits the next probe well enough. The probe reached the bound if the bound limited it at any
+ * time: the packet that reveals the queue may not be the one that filled the window.
+ */
 static void forget_longterm(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	if (b->up_at_longterm || ack->rate.inflight_at_send_bytes >= b->inflight_longterm)
@@ -237,11 +257,12 @@ static void forget_longterm(struct bbr *b, const struct rudp_cc_ack *ack)
 }
 
 /*
- * What an unresponsive flow keeps in the queue would end each probe at once, and leave us what it has
- * left us before. So there, too, a probe goes on while it brings more, unless the queue is short enough
- * to lose packets: the other flow would have what we lose.
+ * An unresponsive flow keeps a queue that would end each probe at once, and we would stay at the
+ * rate that it left us. So a probe next to it continues while it finds more bandwidth. But if the
+ * queue is so short that packets are lost, delay ends the probe: the other flow would take what we
+ * lose.
  */
-static bool is_delay_anothers(const struct bbr *b)
+static bool is_delay_foreign(const struct bbr *b)
 {
 	return b->foreign || (rudp_bbr_is_beside_unresponsive(b) &&
 			      b->loss_peak_ppm < BBR_LOSS_THRESH * UINT64_C(10000));
@@ -249,7 +270,7 @@ static bool is_delay_anothers(const struct bbr *b)
 
 /*
  * A probe ends when the pipe is full: by the draft's estimate of three rounds without growth, or
- * earlier by the queue that the probe itself has built, seen on packets that it has sent.
+ * earlier by the delay of the queue that the probe has built, seen on its own packets.
  */
 static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
@@ -261,7 +282,7 @@ static bool is_time_to_go_down(struct rudp_cc *cc, const struct rudp_cc_ack *ack
 	}
 	b->up_at_longterm |= ack->cwnd_limited && cc->cwnd_bytes >= b->inflight_longterm;
 	if (b->ack_phase == BBR_ACKS_PROBE_FEEDBACK && rudp_bbr_has_probe_delay(b) &&
-	    !is_delay_anothers(b)) {
+	    !is_delay_foreign(b)) {
 		forget_longterm(b, ack);
 		return true;
 	}
@@ -300,7 +321,7 @@ static void take_inflight_too_high(struct rudp_cc *cc, const struct rudp_cc_ack 
 	struct bbr *b = bbr_of(cc);
 
 	b->prev_probe_too_high = true;
-	b->is_bw_probe_sample = false; /* one reaction a probe */
+	b->is_bw_probe_sample = false; /* one reaction for each probe */
 	if (!b->app_limited)
 		b->inflight_longterm = bbr_max(ack->rate.inflight_at_send_bytes,
 					       rudp_bbr_target_inflight_bytes(cc) / 100 * BBR_BETA);
@@ -310,7 +331,7 @@ static void take_inflight_too_high(struct rudp_cc *cc, const struct rudp_cc_ack 
 	}
 }
 
-/* Returns true if the end of a cautious probe that went well has already led to the next one. */
+/* Returns true if a precautionary probe ended well and the next one has started already. */
 static bool advance_ack_phase(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);

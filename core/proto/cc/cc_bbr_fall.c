@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BBR on a path whose rate falls, as that of a radio link does. The queue that builds up makes
- * rounds as long as itself, so the accounts of rounds come much too late. Here the rate is measured
- * in spans of min_rtt.
+ * BBR on a path whose rate falls, such as a radio link. The queue that then builds up lengthens the
+ * RTT and so the rounds: totals of rounds come much too late. Here the rate is measured in spans of
+ * min_rtt.
  *
- * Rule      in three spans in a row each sample is half of min_rtt above the round trip without a
- *           queue, and less than a third of the bandwidth is delivered. A third, since a flow that
+ * Rule      in three spans in a row, every RTT sample exceeds the RTT without a queue by min_rtt /
+ *           2, and less than a third of the bandwidth is delivered. A third, because a flow that
  *           joins takes half.
  */
 #include "proto/cc/cc_bbr.h"
@@ -27,8 +27,8 @@ static bool is_fallen(const struct bbr *b, uint64_t rate)
 	       rate < b->bw / BBR_FALL_DIVISOR;
 }
 
-/* The rate measured now replaces the bandwidth, and the queue is drained as fast as the path can. */
-static void take_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64_t rate)
+/* The measured rate replaces the bandwidth, and the queue is drained as fast as the path allows. */
+static void apply_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64_t rate)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -39,7 +39,7 @@ static void take_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack, uint64_
 	rudp_bbr_reset_shortterm(b);
 	rudp_bbr_bound_bw(b);
 	b->left_by_delay = false;
-	b->has_probed = false; /* soon: it may be as fast again */
+	b->has_probed = false; /* probe soon: the rate may rise again */
 	b->varied_at_ns = ack->now_at_ns;
 	rudp_bbr_start_drain(cc);
 }
@@ -63,5 +63,5 @@ void rudp_bbr_check_fall(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	if (b->fall_spans < BBR_FALL_SPANS)
 		return;
 	b->fall_spans = 0;
-	take_fall(cc, ack, rate);
+	apply_fall(cc, ack, rate);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR among others between the same two hosts: what it has, and going on with another rate. */
+/* BBR in a flow group: reports its rate, and continues at another rate (flow_group.h). */
 #include "proto/cc/cc_bbr.h"
 
 #include "proto/cc/cc_pace.h"
 
-#define ROUND_DATAGRAMS_MIN 8 /* smaller rounds tell little of a rate */
+#define ROUND_DATAGRAMS_MIN 8 /* smaller rounds are no basis for a rate */
 
-/* PROBE_RTT holds back by itself, and its rounds are as an application's. */
-static bool sends_as_fast_as_it_may(const struct rudp_cc *cc)
+/* PROBE_RTT limits itself, so its rounds look application-limited. */
+static bool uses_full_rate(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
@@ -23,7 +23,7 @@ bool rudp_bbr_flow(const struct rudp_cc *cc, struct rudp_cc_flow *out)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
-	if (!sends_as_fast_as_it_may(cc))
+	if (!uses_full_rate(cc))
 		return false;
 	*out = (struct rudp_cc_flow){
 		.bytes_per_s = b->bw,
@@ -39,7 +39,7 @@ static uint64_t scaled(uint64_t value, uint64_t by, uint64_t of)
 	return value == BBR_INFINITE ? value : rudp_cc_mul_div(value, by, of);
 }
 
-/* All of the model: what it believes of the path's use by others stays as it was. */
+/* Scales the whole model. What it has learned about other flows on the path stays. */
 void rudp_bbr_shift(struct rudp_cc *cc, uint64_t bytes_per_s)
 {
 	struct bbr *b = bbr_of(cc);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR and loss: the account of it, the evidence that it is congestion, and the bounds it sets. */
+/* BBR and loss: totals, the evidence that a loss is congestion, and the bounds that it sets. */
 #include "proto/cc/cc_bbr.h"
 
 #include "proto/cc/cc_pace.h"
 
 #define PPM UINT64_C(1000000)
 #define LOSS_PEAK_ROUNDS 128
-#define LOSS_WEIGHT 8         /* the average looks back over about eight rounds */
-#define LOSS_DATAGRAMS_MIN 10 /* smaller rounds tell little of a rate */
+#define LOSS_WEIGHT 8         /* the average covers about eight rounds */
+#define LOSS_DATAGRAMS_MIN 10 /* smaller rounds are no basis for a rate */
 #define QUEUE_SAMPLES_MIN 4   /* of the current round, before its minimum counts */
 
 static uint64_t percent_of(uint64_t bytes, uint64_t percent)
@@ -41,7 +41,10 @@ static bool is_round_heavy(const struct rudp_cc *cc, const struct bbr_round *rou
 	return is_heavy(cc, round->lost_bytes, round->lost_bytes + round->delivered_bytes);
 }
 
-/* Where a thousand share a link of a few packets for each, no round is large enough to tell. */
+/*
+ * Adds up the losses of small rounds. If a thousand flows share a link with a few packets each, no
+ * single round is large enough.
+ */
 static void tally_losses(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
@@ -49,7 +52,7 @@ static void tally_losses(struct rudp_cc *cc)
 	uint64_t bytes = b->tally_bytes + b->last.delivered_bytes + b->last.lost_bytes;
 	uint64_t lost_bytes = b->tally_lost_bytes + b->last.lost_bytes;
 
-	if (bytes > 2 * most) { /* a large round speaks for itself */
+	if (bytes > 2 * most) { /* a large round is judged by itself */
 		bytes = lost_bytes = 0;
 	} else if (bytes > most) {
 		bytes /= 2;
@@ -66,8 +69,8 @@ static bool is_tally_heavy(const struct rudp_cc *cc)
 	return is_heavy(cc, b->tally_lost_bytes, b->tally_bytes);
 }
 
-/* Are losses now congestion? The rule is in the header. */
-static bool is_evident(const struct rudp_cc *cc)
+/* Whether losses now are congestion. cc_bbr.h has the rule. */
+static bool has_evidence(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
@@ -81,8 +84,8 @@ static uint64_t averaged(uint64_t average, uint64_t value)
 }
 
 /*
- * Losses while not probing, averaged; and apart from them the losses of rounds in which less was
- * sent: if they do not go away then, they are the path's own and no reason to send less.
+ * Averages the losses while not probing. Those of rounds with a reduced rate are averaged
+ * separately: losses that remain at that rate are the path's own and no reason to send less.
  */
 static void learn_loss(struct rudp_cc *cc)
 {
@@ -101,8 +104,8 @@ static void learn_loss(struct rudp_cc *cc)
 }
 
 /*
- * A cycle ends. A queue that stood through two cycles although we settled is another's, who fills
- * it whatever we do and would take all that we leave: then we do not settle, for eight cycles or
+ * A cycle ends. If the queue lasted through two cycles although we settled, another flow fills it
+ * whatever we do and would take all that we give up. Then we do not settle for eight cycles, or
  * until the queue goes away once.
  */
 void rudp_bbr_start_settling(struct bbr *b)
@@ -117,8 +120,11 @@ void rudp_bbr_start_settling(struct bbr *b)
 	b->settled = false;
 }
 
-/* The least that settling leaves: what a loss would, or for losses alone no less than is not lost. One
- * long burst of them, in a round that was slow to end, says little of what the path delivers. */
+/*
+ * The lowest rate for settling. With a queue: as after a loss. For losses alone: the part of the
+ * bandwidth that is not lost, because one long burst of losses in a round that ended late says
+ * little about the delivered rate.
+ */
 static uint64_t settled_rate(const struct bbr *b, bool queues)
 {
 	if (queues)
@@ -126,13 +132,13 @@ static uint64_t settled_rate(const struct bbr *b, bool queues)
 	return rudp_cc_mul_div(b->max_bw, PPM - bbr_min(b->loss_ppm, PPM), PPM);
 }
 
-/* What the path loses whatever is sent has been through the queue, too. */
+/* Packets that the path loses at any rate have passed the queue too, so they count as delivered. */
 static uint64_t with_path_loss(const struct bbr *b, uint64_t rate)
 {
 	return rudp_cc_mul_div(rate, PPM, PPM - bbr_min(b->base_loss_ppm, PPM / 2));
 }
 
-/* In DOWN the queue is to go away; from now on it is only not to grow. */
+/* In DOWN the queue must drain; from now on it must only not grow. */
 void rudp_bbr_stop_draining(struct bbr *b)
 {
 	if (b->settled)
@@ -140,8 +146,9 @@ void rudp_bbr_stop_draining(struct bbr *b)
 }
 
 /*
- * A long queue in CRUISE: all who see it give the same part of their rate away, beyond what is not
- * delivered. Who yields what others take and probes back as much leaves the shares as they are.
+ * With a long queue in CRUISE, all flows that see it reduce their rate by the same percentage,
+ * below what is delivered. If each only gave up what others take and regained as much by probing,
+ * the shares would stay unequal.
  */
 static uint64_t shared_rate(const struct bbr *b, uint64_t delivered)
 {
@@ -153,9 +160,9 @@ static uint64_t shared_rate(const struct bbr *b, uint64_t delivered)
 }
 
 /*
- * What several flows find by probing adds up to more than the link: cruise at what is delivered
- * instead, if what is sent beyond it stands in a queue or is lost. Never under the share of the
- * measured bandwidth that a loss would leave, and until the next probe only.
+ * The bandwidths that several flows find by probing add up to more than the link. If the excess
+ * stands in a queue or is lost, cruise at what is delivered instead. The rate stays above what a
+ * loss would leave, and the limit lasts until the next probe.
  */
 static void settle(struct bbr *b)
 {
@@ -170,7 +177,9 @@ static void settle(struct bbr *b)
 		queues = false;
 	if (b->last.app_limited || b->last.ack_rate == 0 || !(queues || loses))
 		return;
-	/* Of two rounds the faster: with jitter a single one is as often too long as too short. */
+	/*
+	 * The faster of two rounds: with jitter a single round is as often too long as too short.
+	 */
 	rate = bbr_max(b->last.ack_rate, b->ack_rate_before);
 	if (b->state == BBR_CRUISE)
 		rate = with_path_loss(b, rate);
@@ -181,7 +190,9 @@ static void settle(struct bbr *b)
 	b->settled = true;
 }
 
-/* A round is over and its account in b->last. The first of DOWN still tells of the probe. */
+/*
+ * A round has ended; its totals are in b->last. The first round of DOWN still measures the probe.
+ */
 void rudp_bbr_close_loss_account(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
@@ -189,7 +200,7 @@ void rudp_bbr_close_loss_account(struct rudp_cc *cc)
 	tally_losses(cc);
 	rudp_bbr_look_for_unresponsive(b);
 	rudp_bbr_check_drained(cc);
-	b->evidence_in_round |= is_evident(cc);
+	b->evidence_in_round |= has_evidence(cc);
 	b->delayed_rounds = rudp_bbr_had_round_delay(b) ? b->delayed_rounds + 1 : 0;
 	if (b->state != BBR_DOWN && b->state != BBR_CRUISE)
 		return;
@@ -200,8 +211,10 @@ void rudp_bbr_close_loss_account(struct rudp_cc *cc)
 	settle(b);
 }
 
-/* draft-ietf-ccwg-bbr 5.5.10.2: a loss round starts with its first loss, so that it holds a whole
- * round of what was delivered since. */
+/*
+ * draft-ietf-ccwg-bbr section 5.5.10.2: a loss round starts with its first loss, so that it
+ * contains a whole round of deliveries.
+ */
 void rudp_bbr_note_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
 {
 	struct bbr *b = bbr_of(cc);
@@ -251,9 +264,9 @@ void rudp_bbr_reset_shortterm(struct bbr *b)
 }
 
 /*
- * The draft's bounds, with one more look at what is delivered: a rate sample is never above the
- * rate of sending, so in DOWN it shows 90 % of what a path with a queue delivers. Its ACKs show
- * all.
+ * The draft's bounds, but the ACK rate counts as well. A rate sample never exceeds the sending
+ * rate, so in DOWN it shows only 90 % of what a path with a queue delivers. The ACK rate shows all
+ * of it.
  */
 static void lower_bounds(struct rudp_cc *cc)
 {
@@ -269,7 +282,7 @@ static void lower_bounds(struct rudp_cc *cc)
 		bbr_max(b->inflight_latest, percent_of(b->inflight_shortterm, BBR_BETA));
 }
 
-/* Once a loss round, and only to losses that came with evidence, or to marks. */
+/* Once a loss round, and only for losses with evidence or for ECN marks. */
 void rudp_bbr_adapt_lower_bounds(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
@@ -278,7 +291,7 @@ void rudp_bbr_adapt_lower_bounds(struct rudp_cc *cc)
 	if (!b->loss_round_start)
 		return;
 	congested =
-		b->mark_in_round || (b->loss_in_round && (b->evidence_in_round || is_evident(cc)));
+		b->mark_in_round || (b->loss_in_round && (b->evidence_in_round || has_evidence(cc)));
 	if (congested && !rudp_bbr_is_probing(b) && rudp_bbr_is_loss_answered(b))
 		lower_bounds(cc);
 	if (b->state != BBR_STARTUP)
@@ -287,7 +300,7 @@ void rudp_bbr_adapt_lower_bounds(struct rudp_cc *cc)
 	b->evidence_in_round = false;
 }
 
-/* Section 5.3.1.3, judged at the end of each round: enough losses, and evidence. */
+/* Draft section 5.3.1.3, checked at the end of each round: enough losses, and evidence. */
 bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
@@ -296,10 +309,10 @@ bool rudp_bbr_has_startup_loss(const struct rudp_cc *cc)
 	return b->round_start && round->lost_packets >= BBR_STARTUP_LOSSES_MIN &&
 	       round->lost_bytes >
 		       percent_of(round->lost_bytes + round->delivered_bytes, BBR_LOSS_THRESH) &&
-	       is_evident(cc);
+	       has_evidence(cc);
 }
 
-/* Did this probe put more in flight than the path holds? */
+/* Whether this probe put more in flight than the path holds. */
 bool rudp_bbr_is_inflight_too_high(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	const struct bbr *b = bbr_of_const(cc);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR's model of the path: rounds, bandwidth, aggregation and whether the pipe is full. */
+/* BBR's model of the path: rounds, bandwidth, ACK aggregation, and whether the pipe is full. */
 #include "proto/cc/cc_bbr.h"
 
 #include "proto/cc/cc_pace.h"
@@ -10,8 +10,10 @@ void rudp_bbr_start_round(struct bbr *b)
 	b->now.delay_max_ns = b->now.fall_max_ns = 0;
 }
 
-/* Less came out of the path than went in a round before, even with the losses added. A round
- * shorter than the path, as the first one can be, measures a burst and no rate. */
+/*
+ * Fewer bytes were delivered and lost than were sent a round before. A round shorter than the RTT,
+ * which the first one can be, measures a burst and no rate.
+ */
 static bool is_short(const struct bbr *b, int64_t now_at_ns)
 {
 	const struct bbr_round *before = &b->last, *round = &b->now;
@@ -25,11 +27,11 @@ static bool is_short(const struct bbr *b, int64_t now_at_ns)
 	       rudp_cc_rate(before->sent_bytes, sent_ns) / 100 * BBR_SHORTFALL;
 }
 
-static void open_account(struct bbr *b, int64_t now_at_ns)
+static void start_round_totals(struct bbr *b, int64_t now_at_ns)
 {
 	bool short_now = is_short(b, now_at_ns);
 
-	/* Lost acknowledgements make a single round long. */
+	/* Lost ACKs can make a single round too long, so two rounds in a row are needed. */
 	b->shortfall = short_now && b->was_short;
 	b->was_short = short_now;
 	if (now_at_ns > b->now.started_at_ns)
@@ -51,7 +53,7 @@ void rudp_bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	b->round_start = ack->largest_acked_number >= b->round_end_number;
 	if (!b->round_start)
 		return;
-	open_account(b, ack->now_at_ns);
+	start_round_totals(b, ack->now_at_ns);
 	b->round_cwnd_bytes = cc->cwnd_bytes;
 	b->round_acked_bytes = ack->acked_bytes;
 	rudp_bbr_start_round(b);
@@ -59,7 +61,7 @@ void rudp_bbr_update_round(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	b->rounds_since_probe++;
 }
 
-/* Samples that an application held down count only if they are larger nevertheless. */
+/* App-limited samples count only if they are larger than max_bw. */
 void rudp_bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	(void)ack;
@@ -69,8 +71,10 @@ void rudp_bbr_update_max_bw(struct bbr *b, const struct rudp_cc_ack *ack)
 	b->max_bw = bbr_max(b->max_bw_slots[0], b->max_bw_slots[1]);
 }
 
-/* One round after a probe: its samples are in, so what is older than the probe before goes. A cycle
- * without any sample keeps what is known. */
+/*
+ * One round after a probe all its samples have arrived: drops values older than the previous probe.
+ * A cycle without any sample keeps the known value.
+ */
 void rudp_bbr_advance_max_bw(struct bbr *b)
 {
 	if (b->max_bw_slots[0] == 0)
@@ -80,7 +84,7 @@ void rudp_bbr_advance_max_bw(struct bbr *b)
 	b->max_bw = b->max_bw_slots[1];
 }
 
-/* The largest excess of the last rounds: ten, in two slots of five; in STARTUP one. */
+/* The largest excess of the last ten rounds, in two slots of five; in STARTUP of one round. */
 static void put_extra_acked(struct bbr *b, uint64_t extra)
 {
 	uint64_t rounds = b->full_bw_reached ? BBR_EXTRA_ACKED_ROUNDS : 1;
@@ -93,7 +97,7 @@ static void put_extra_acked(struct bbr *b, uint64_t extra)
 	b->extra_acked[0] = bbr_max(b->extra_acked[0], extra);
 }
 
-/* Section 5.5.9: how much more is acknowledged at once than the bandwidth explains. */
+/* Draft section 5.5.9: how much more is acknowledged at once than the bandwidth explains. */
 void rudp_bbr_update_extra_acked(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
@@ -121,7 +125,7 @@ void rudp_bbr_reset_full_bw(struct bbr *b)
 	b->full_bw_now = false;
 }
 
-/* Section 5.3.1.2: three rounds in which trying to grow brought less than a quarter. */
+/* Draft section 5.3.1.2: three rounds in which attempts to grow gained less than a quarter. */
 void rudp_bbr_check_full_bw(struct bbr *b)
 {
 	uint64_t growth = b->state == BBR_UP ? BBR_UP_BW_GROWTH : BBR_FULL_BW_GROWTH;

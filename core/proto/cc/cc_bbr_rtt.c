@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR and delay: the path's own round trip, PROBE_RTT that looks for it, and growth of a queue. */
+/* BBR and delay: min_rtt, PROBE_RTT, and the detection of a queue. */
 #include "proto/cc/cc_bbr.h"
 
 /*
- * A queue falls by less than half of the time that passes, unless a third of all traffic stops at
+ * A queue drains by less than half of the time that passes, unless a third of all traffic stops at
  * once. A delay that falls faster is jitter.
  */
 static void note_fall(struct bbr *b, int64_t rtt_ns, int64_t now_at_ns)
@@ -42,7 +42,7 @@ void rudp_bbr_note_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 		close_delay_bucket(b, ack->now_at_ns);
 }
 
-/* What is no jitter: an eighth of the round trip, 4 ms to 16 ms (as RFC 9406 has it). */
+/* The bound between jitter and a queue: an eighth of the RTT, 4 ms to 16 ms (as in RFC 9406). */
 int64_t rudp_bbr_delay_bound_ns(const struct bbr *b, int64_t least_ns)
 {
 	return rudp_time_min(rudp_time_max(b->min_rtt_ns / BBR_DELAY_DIVISOR, least_ns),
@@ -62,8 +62,8 @@ bool rudp_bbr_has_delay_grown(const struct bbr *b, int64_t base_ns)
 }
 
 /*
- * The round trip without a queue, at the rate of now. Jitter that keeps packets in order is longer
- * the more packets there are: each waits for the slowest before it. So min_rtt, seen by a few
+ * The RTT without a queue, at the current rate. Jitter that keeps packets in order grows with the
+ * rate, because each packet waits for the slowest one before it. So min_rtt, measured with few
  * packets, is too short.
  */
 int64_t rudp_bbr_drained_rtt_ns(const struct bbr *b)
@@ -72,8 +72,8 @@ int64_t rudp_bbr_drained_rtt_ns(const struct bbr *b)
 }
 
 /*
- * The packets of the last round met no queue of ours. What they took longer than min_rtt is jitter
- * if their delay falls faster than a queue does. Else other flows may keep a queue there.
+ * The packets of the last round met no queue of ours. Their delay above min_rtt is jitter if it
+ * falls faster than a queue drains. Otherwise other flows may keep a queue.
  */
 void rudp_bbr_note_drained(struct bbr *b)
 {
@@ -83,7 +83,7 @@ void rudp_bbr_note_drained(struct bbr *b)
 		b->last.fall_max_ns * BBR_JITTER_PARTS >= above_ns ? b->last.rtt_min_ns : 0;
 }
 
-/* No packet of a whole round came through without it: jitter is never that thorough. */
+/* Every packet of a whole round was delayed: jitter never does that. */
 bool rudp_bbr_had_round_delay(const struct bbr *b)
 {
 	if (b->min_rtt_ns == RUDP_NEVER || b->last.rtt_samples < BBR_DELAY_SAMPLES_SPARSE)
@@ -93,8 +93,8 @@ bool rudp_bbr_had_round_delay(const struct bbr *b)
 }
 
 /*
- * The bound of a probe is lower, since it causes the queue that it looks for, but above how much
- * the round before it varied.
+ * The bound is lower in a probe, because the probe causes the queue that it looks for. But it is
+ * above the variation of the round before.
  */
 bool rudp_bbr_has_probe_delay(const struct bbr *b)
 {
@@ -104,7 +104,9 @@ bool rudp_bbr_has_probe_delay(const struct bbr *b)
 			      rudp_time_max(bound_ns, b->up_spread_ns + bound_ns / 2));
 }
 
-/* An RTT as good as the minimum shows an empty queue, which is all that PROBE_RTT wants. */
+/*
+ * An RTT close to the minimum shows that the queue is empty, which is what PROBE_RTT would check.
+ */
 static bool is_refreshed(const struct bbr *b, const struct rudp_cc_ack *ack)
 {
 	int64_t rtt_ns = ack->rtt->latest_ns;
@@ -125,7 +127,7 @@ static void update_base_rtt(struct bbr *b, const struct rudp_cc_ack *ack)
 		b->foreign = false;
 }
 
-/* Who has never seen the path empty would take a queue that stands for a part of it. */
+/* A flow that never saw the path empty would take a standing queue for a part of the path. */
 void rudp_bbr_expect_rtt(struct rudp_cc *cc, int64_t base_rtt_ns)
 {
 	struct bbr *b = bbr_of(cc);
@@ -133,7 +135,7 @@ void rudp_bbr_expect_rtt(struct rudp_cc *cc, int64_t base_rtt_ns)
 	b->base_rtt_ns = rudp_time_min(b->base_rtt_ns, base_rtt_ns);
 }
 
-/* A path that has become longer looks like a queue, but it stays the same. */
+/* A path that has become longer looks like a queue, but its RTT stays constant. */
 static bool is_path_longer(struct bbr *b)
 {
 	int64_t change_ns = b->probe_rtt_min_ns - b->foreign_rtt_ns;
@@ -145,12 +147,12 @@ static bool is_path_longer(struct bbr *b)
 }
 
 /*
- * PROBE_RTT ends: what is ours has drained, and what still stands is another's. steady: the round trip
- * has been so short again and again, for as long as PROBE_RTT may be put off.
+ * At the end of PROBE_RTT our part of the queue has drained; what remains belongs to other flows.
+ * steady: RTTs near this one were seen so often that PROBE_RTT was put off as long as it may be.
  */
-static void look_for_foreign(struct bbr *b, bool steady, int64_t now_at_ns)
+static void detect_foreign(struct bbr *b, bool steady, int64_t now_at_ns)
 {
-	/* Divided: there may have been no sample yet. */
+	/* Divided rather than multiplied: the value may be RUDP_NEVER. */
 	b->foreign = b->probe_rtt_min_ns / BBR_FOREIGN_RTTS > b->base_rtt_ns;
 	if (!b->foreign)
 		return;
@@ -205,7 +207,7 @@ static void leave_probe_rtt(struct rudp_cc *cc, int64_t now_at_ns)
 	b->probe_rtt_min_at_ns = now_at_ns;
 	b->probe_rtt_last_at_ns = now_at_ns;
 	b->probe_rtt_end_number = b->next_number;
-	look_for_foreign(b, steady, now_at_ns);
+	detect_foreign(b, steady, now_at_ns);
 	rudp_bbr_restore_cwnd(cc);
 	rudp_bbr_reset_shortterm(b);
 	if (!b->full_bw_reached) {
@@ -213,7 +215,7 @@ static void leave_probe_rtt(struct rudp_cc *cc, int64_t now_at_ns)
 		return;
 	}
 	rudp_bbr_start_down(cc, now_at_ns);
-	/* No probe has just ended whose samples the filter could take over. */
+	/* No probe has just ended, so the filter has no samples to take over. */
 	b->ack_phase = BBR_ACKS_INIT;
 	b->is_bw_probe_sample = false;
 	rudp_bbr_start_cruise(cc);
@@ -227,7 +229,7 @@ void rudp_bbr_check_probe_rtt_done(struct rudp_cc *cc, int64_t now_at_ns)
 		leave_probe_rtt(cc, now_at_ns);
 }
 
-/* The clock starts once the pipe is half empty, and runs 200 ms and a round trip at least. */
+/* The time starts when half of the pipe is in flight, and lasts at least 200 ms and one RTT. */
 static void go_on_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
 	struct bbr *b = bbr_of(cc);
@@ -246,12 +248,15 @@ static void go_on_probe_rtt(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 		rudp_bbr_check_probe_rtt_done(cc, ack->now_at_ns);
 }
 
-/* Where others on the path do it a queue goes that one alone would not empty. */
+/*
+ * If other flows on the path empty the queue too, it drains, which one flow alone could not
+ * achieve.
+ */
 static bool is_time_to_probe_rtt(const struct rudp_cc *cc, int64_t now_at_ns)
 {
 	const struct bbr *b = bbr_of_const(cc);
 
-	/* STARTUP needs many round trips on a long path, and sees a queue by itself. */
+	/* STARTUP needs many RTTs on a long path, and detects a queue itself. */
 	if (b->state == BBR_STARTUP &&
 	    now_at_ns <= b->probe_rtt_last_at_ns + BBR_PROBE_RTT_INTERVAL_NS_MAX)
 		return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR's states: the one writer of the state, and STARTUP and DRAIN. */
+/* BBR's states: the only function that changes the state, and STARTUP and DRAIN. */
 #include "proto/cc/cc_bbr.h"
 
 #include <assert.h>
@@ -8,8 +8,10 @@
 
 #define BIT(state) (1u << BBR_##state)
 
-/* What may follow each state. STARTUP and REFILL follow from anywhere in PROBE_BW: a spurious loss
- * gives back what it has ended. */
+/*
+ * The allowed successors of each state. STARTUP and REFILL can follow every state of PROBE_BW,
+ * because a spurious loss restores the state that it ended.
+ */
 static const uint32_t successors[] = {
 	[BBR_STARTUP] = BIT(STARTUP) | BIT(DRAIN) | BIT(PROBE_RTT),
 	[BBR_DRAIN] = BIT(STARTUP) | BIT(DOWN) | BIT(PROBE_RTT),
@@ -59,7 +61,7 @@ void rudp_bbr_enter_startup(struct rudp_cc *cc)
 	b->delay_ns = RUDP_NEVER;
 }
 
-/* STARTUP goes on, with base_ns as the delay from which it measures growth. */
+/* Continues STARTUP. base_ns is the delay relative to which a queue is detected. */
 void rudp_bbr_start_again(struct rudp_cc *cc, int64_t base_ns)
 {
 	struct bbr *b = bbr_of(cc);
@@ -79,8 +81,8 @@ static int64_t startup_base_ns(const struct bbr *b)
 }
 
 /*
- * The delay that ended STARTUP is still there, or comes and goes as a queue does not. Other
- * connections of this host may keep it there.
+ * The delay that ended STARTUP is still there, or it changes as no queue can. Other connections of
+ * this host may be the reason for a lasting delay.
  */
 static bool is_delay_still_there(const struct bbr *b)
 {
@@ -93,7 +95,7 @@ static bool is_delay_still_there(const struct bbr *b)
 
 /*
  * The packets of this round were sent after DRAIN and met no queue of ours. If the delay that ended
- * STARTUP is still there, it was no queue, and STARTUP goes on.
+ * STARTUP is still there, it was no queue, and STARTUP continues.
  */
 void rudp_bbr_check_drained(struct rudp_cc *cc)
 {
@@ -109,7 +111,7 @@ void rudp_bbr_check_drained(struct rudp_cc *cc)
 		rudp_bbr_start_again(cc, rudp_time_max(b->last.delay_max_ns, b->hold_peak_ns));
 }
 
-/* A router marks packets for the reason for which packets wait. */
+/* A router marks packets when they wait in its queue. */
 static bool has_queue_sign(const struct bbr *b)
 {
 	return b->mark_in_round || rudp_bbr_has_delay_grown(b, startup_base_ns(b));
@@ -131,12 +133,12 @@ static void start_hold(struct bbr *b)
 }
 
 /*
- * These acknowledgements are of packets sent before the hold, while the sender filled the queue
- * that it suspects: their delay can only grow. If it falls by more than a burst explains, it is
- * jitter: the hold ends, and its largest delay is the base from there on. If several connections of
- * this host start together (startup_group.h), all of them hold, and a real queue falls, too.
+ * These ACKs are of packets sent before the hold, while the sender was filling the suspected queue:
+ * their delay can only grow. If it falls by more than a burst explains, it is jitter: the hold
+ * ends, and its largest delay becomes the reference. If several connections of this host start
+ * together (startup_group.h), all of them hold, and even a real queue falls.
  */
-static void go_on_holding(struct rudp_cc *cc)
+static void continue_hold(struct rudp_cc *cc)
 {
 	struct bbr *b = bbr_of(cc);
 
@@ -151,9 +153,9 @@ static void go_on_holding(struct rudp_cc *cc)
 }
 
 /*
- * What an application sends now and then fills no buffer: the delay is caused by others, or by the
- * receiver, whose acknowledgement waits for a second packet. A sender that its buffers limit has
- * much more in flight.
+ * Sparse traffic of an application fills no buffer. The delay is caused by others, or by a receiver
+ * that delays its ACK until a second packet. A sender that is limited by its own buffers has much
+ * more in flight.
  */
 static bool is_sparse(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
@@ -164,8 +166,8 @@ static bool is_sparse(const struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 }
 
 /*
- * At the first sign of a queue the sender stops growing for a round trip. At twice the rate that
- * the path carries that round would fill the whole buffer, and its samples are taken anyhow.
+ * At the first sign of a queue the sender stops growing for an RTT. Otherwise that RTT, at twice
+ * the path's rate, would fill the whole buffer. Its samples are used in any case.
  */
 static void hold_on_delay(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {
@@ -177,7 +179,7 @@ static void hold_on_delay(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 		if (has_queue_sign(b))
 			start_hold(b);
 	} else if (ack->largest_acked_number < b->hold_end_number) {
-		go_on_holding(cc);
+		continue_hold(cc);
 	} else {
 		b->holding = false;
 		if (b->hold_sign)

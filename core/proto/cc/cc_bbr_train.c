@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BBR in start-up: trains of packets that leave together. A bottleneck spreads them, and so the time
- * from the first of their acknowledgements to the last tells its rate long before it is reached. What
- * a train does not tell - its acknowledgements have come in one lump - is not believed.
+ * BBR in STARTUP: trains of packets that are sent together. The bottleneck spreads them. So the
+ * time from their first ACK to their last tells its rate long before that rate is reached. A train
+ * whose ACKs arrive all at once tells nothing and is ignored.
  */
 #include "proto/cc/cc_bbr.h"
 
@@ -13,7 +13,9 @@ bool rudp_bbr_wants_trains(const struct bbr *b)
 	return b->state == BBR_STARTUP && b->train_count < BBR_TRAIN_COUNT_MAX;
 }
 
-/* A train still leaving has its place already; one that finds none goes unwatched. */
+/*
+ * A train that is still being sent keeps its slot. If no slot is free, the train is not measured.
+ */
 static void watch(struct bbr *b, uint64_t first_number, uint8_t packets)
 {
 	struct bbr_train *place = NULL;
@@ -58,15 +60,16 @@ static void put_rate(struct bbr *b, uint64_t rate)
 	b->train_count++;
 }
 
-/* The median, the lower of two: jitter and late acknowledgements leave both ends worthless. */
+/* The median, or the lower of two: jitter and late ACKs make both extremes useless. */
 static uint64_t train_rate(const struct bbr *b)
 {
 	return b->train_rates[(b->train_count - 1) / 2];
 }
 
 /*
- * Of several that start together, twice each one's part, and a third at least. With one part each, who
- * came first kept what the others did not dare to take; with all of it for each, a quarter was lost.
+ * If several connections start together, each takes twice its share, and at least a third. With one
+ * share each, the connection that started first kept what the others did not take. With the whole
+ * estimate for each, a quarter was lost.
  */
 static uint64_t train_share(const struct bbr *b)
 {
@@ -74,7 +77,7 @@ static uint64_t train_share(const struct bbr *b)
 	       bbr_max(bbr_min((1 + b->starters) / 2, BBR_TRAIN_STARTERS_MAX), 1);
 }
 
-/* The receiver waited for a packet that never came: its ACK says when it lost patience. */
+/* The receiver waited for a packet that never arrived, so this ACK is delayed and tells no rate. */
 static bool is_late(const struct bbr_train *train, int64_t since_ns)
 {
 	return train->acks > 1 && (since_ns - train->span_ns) * (train->acks - 1) >
@@ -144,8 +147,8 @@ bool rudp_bbr_are_trains_sure(const struct bbr *b)
 }
 
 /*
- * A program that pauses once in a flight makes all its rate samples worthless, as the first word
- * of most programs does with the first flight. It has used the window all the same if it filled it.
+ * A program that pauses once during a flight makes all samples of that flight app-limited; most
+ * programs do so in the first flight. But if the flight filled the window, the window was used.
  */
 bool rudp_bbr_may_trains_grow(const struct bbr *b, const struct rudp_cc_ack *ack)
 {
@@ -153,7 +156,7 @@ bool rudp_bbr_may_trains_grow(const struct bbr *b, const struct rudp_cc_ack *ack
 	       (!b->app_limited || ack->largest_acked_number < b->limited_until_number);
 }
 
-/* The window is so far below what the path holds that it may leave early in the round trip. */
+/* The window is so far below what the path holds that it may be sent early in the RTT. */
 bool rudp_bbr_is_far_by_trains(const struct rudp_cc *cc)
 {
 	const struct bbr *b = bbr_of_const(cc);
@@ -162,7 +165,10 @@ bool rudp_bbr_is_far_by_trains(const struct rudp_cc *cc)
 	       cc->cwnd_bytes < rudp_bbr_bdp_bytes(cc, train_share(b), BBR_TRAIN_FAR);
 }
 
-/* To where the window, as it was when the round began, may grow for what the round has brought. */
+/*
+ * The growth from the window at the start of the round, for the bytes acknowledged since, up to
+ * target.
+ */
 static uint64_t grown(const struct rudp_cc *cc, uint64_t factor, uint64_t target)
 {
 	const struct bbr *b = bbr_of_const(cc);
@@ -183,9 +189,9 @@ static uint64_t growth_near(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 }
 
 /*
- * The window doubles in a round trip. Where a train says that the path holds more it grows fourfold,
- * to no more than half of that. Once several agree it grows twentyfold, to 80 % of what they say, and
- * carefully from there on; it doubles again when they have proved wrong.
+ * By default the window doubles in an RTT. If one train says that the path holds more, it grows
+ * fourfold, up to half of the estimate. Once several agree it grows twentyfold, up to 80 % of the
+ * estimate, and slowly after that. It doubles again if they were wrong.
  */
 uint64_t rudp_bbr_train_growth_bytes(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR gives back what losses took that were none: packets that came late, not never. */
+/* Undo of spurious losses: restores what a loss changed if its packets were only late. */
 #include "proto/cc/cc_bbr.h"
 
 #include "proto/cc/cc_pace.h"
@@ -50,28 +50,28 @@ static void undo(struct rudp_cc *cc)
 	rudp_bbr_bound_bw(b);
 }
 
-static uint64_t less(uint64_t value, uint64_t by)
+static uint64_t subtract(uint64_t value, uint64_t by)
 {
 	return value - bbr_min(value, by);
 }
 
 /*
- * The account of losses is put right at once. The episode is undone when what remains lost of it
- * would not have been a reason: under the threshold of loss, section 5.5.11. Reordering on a path
- * that also loses a packet now and then would never be undone otherwise.
+ * Corrects the totals of losses at once. The whole episode is undone if its remaining losses would
+ * not have caused a reaction: they are below the loss threshold, draft section 5.5.11. Otherwise
+ * reordering could never be undone on a path that also loses a packet from time to time.
  */
 void rudp_bbr_take_spurious(struct rudp_cc *cc, const struct rudp_cc_spurious *spurious)
 {
 	struct bbr *b = bbr_of(cc);
-	uint64_t from_last = less(spurious->bytes, b->now.lost_bytes);
+	uint64_t from_last = subtract(spurious->bytes, b->now.lost_bytes);
 
-	b->now.lost_bytes = less(b->now.lost_bytes, spurious->bytes);
+	b->now.lost_bytes = subtract(b->now.lost_bytes, spurious->bytes);
 	b->now.lost_packets -=
 		spurious->packets < b->now.lost_packets ? spurious->packets : b->now.lost_packets;
-	b->last.lost_bytes = less(b->last.lost_bytes, from_last);
+	b->last.lost_bytes = subtract(b->last.lost_bytes, from_last);
 	if (!b->undo.is_set || spurious->largest_number < b->undo.from_number)
 		return;
-	b->undo.lost_bytes = less(b->undo.lost_bytes, spurious->bytes);
+	b->undo.lost_bytes = subtract(b->undo.lost_bytes, spurious->bytes);
 	if (b->undo.lost_bytes <= rudp_cc_mul_div(b->undo.inflight_bytes, BBR_LOSS_THRESH, 100))
 		undo(cc);
 }

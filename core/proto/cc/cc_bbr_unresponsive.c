@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR beside who does not answer losses: how it finds out. The rule is in the header. */
+/* Detection of unresponsive flows, which do not react to loss. cc_bbr.h has the rule. */
 #include "proto/cc/cc_bbr.h"
 
 #include "proto/cc/cc_pace.h"
@@ -13,10 +13,11 @@ static bool does_queue_stand(const struct bbr *b)
 }
 
 /*
- * A queue has gone. Beside the kernel's BBR it had stood for 4.1 s to 5.1 s, from one PROBE_RTT to the
- * next, its or ours; ten of us let one stand so long now and then, but seldom three times in a row.
+ * A queue has gone away. Next to the kernel's BBR it had lasted 4.1 s to 5.1 s, from one PROBE_RTT
+ * (the kernel's or ours) to the next. Ten flows of ours sometimes let a queue last so long, but
+ * seldom three times in a row.
  */
-static void weigh(struct bbr *b, int64_t stood_ns)
+static void count_sign(struct bbr *b, int64_t stood_ns)
 {
 	bool is_sign = stood_ns >= BBR_UNRESPONSIVE_STANDING_NS;
 
@@ -26,7 +27,9 @@ static void weigh(struct bbr *b, int64_t stood_ns)
 		b->unresponsive_signs--;
 }
 
-/* A round is over. In PROBE_RTT nothing is learnt: the rounds after it show what it has drained. */
+/*
+ * A round has ended. PROBE_RTT itself shows nothing; the rounds after it show what it has drained.
+ */
 void rudp_bbr_look_for_unresponsive(struct bbr *b)
 {
 	int64_t now_at_ns = b->now.started_at_ns, since_ns = now_at_ns - b->queue_changed_at_ns;
@@ -46,7 +49,7 @@ void rudp_bbr_look_for_unresponsive(struct bbr *b)
 	b->queue_stands = stands;
 	b->queue_changed_at_ns = now_at_ns;
 	if (!stands)
-		weigh(b, since_ns);
+		count_sign(b, since_ns);
 }
 
 bool rudp_bbr_is_beside_unresponsive(const struct bbr *b)
@@ -54,7 +57,7 @@ bool rudp_bbr_is_beside_unresponsive(const struct bbr *b)
 	return b->unresponsive_signs >= BBR_UNRESPONSIVE_SIGNS;
 }
 
-/* So much is lost in a round that it is answered, whoever else does not. */
+/* Losses above this share of a round are reacted to, even next to an unresponsive flow. */
 bool rudp_bbr_is_loss_answered(const struct bbr *b)
 {
 	const struct bbr_round *round = &b->last;

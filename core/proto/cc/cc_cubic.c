@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CUBIC. A window reduction opens a recovery: it ends when a packet sent after it is acknowledged,
- * and until then further losses are the same congestion event and the window does not grow. How fast
- * the flight comes down to it meanwhile is PRR's affair.
+ * CUBIC (RFC 9438). A window reduction starts a recovery period. It ends when a packet sent after
+ * the reduction is acknowledged. Until then further losses belong to the same congestion event, and
+ * the window does not grow. PRR controls how fast the bytes in flight fall to the new window.
  */
 #include "proto/cc/cc_cubic.h"
 
@@ -15,20 +15,20 @@
 #include "proto/recovery/prr.h"
 
 #define CWND_DATAGRAMS_MIN 2
-#define TARGET_GROWTH_NUM_MAX 3 /* no more than half the window in one RTT, RFC 9438 4.2 */
+#define TARGET_GROWTH_NUM_MAX 3 /* at most half the window in one RTT, RFC 9438 section 4.2 */
 #define TARGET_GROWTH_DEN_MAX 2
 #define PACING_SLOW_START_PERCENT 200
 #define PACING_AVOIDANCE_PERCENT 120
 
-/* All that a reduction changes, so that an undo is one assignment. */
+/* Everything that a reduction changes, so that an undo is one assignment. */
 struct cubic_window {
 	uint64_t cwnd_bytes;
 	uint64_t ssthresh_bytes;
 	uint64_t w_max_bytes;
-	uint64_t w_est_bytes;      /* what Reno would have */
-	uint64_t cwnd_prior_bytes; /* before the last reduction: there Reno's growth becomes 1 */
+	uint64_t w_est_bytes;      /* the window that Reno would have */
+	uint64_t cwnd_prior_bytes; /* before the last reduction; from there on alpha is 1 */
 	uint64_t k_ms;
-	int64_t epoch_at_ns; /* RUDP_NEVER: no epoch of congestion avoidance yet */
+	int64_t epoch_at_ns; /* RUDP_NEVER: no congestion avoidance yet */
 	struct rudp_hystart hystart;
 };
 
@@ -36,17 +36,17 @@ struct cubic {
 	struct cubic_window window;
 	struct cubic_window undo;
 	bool has_undo;
-	uint64_t event_lost_packets;   /* of the current congestion event, not yet found spurious */
-	uint64_t event_first_number;   /* smallest that belongs to it */
-	uint64_t recovery_end_number;  /* the first packet sent after the reduction */
-	uint64_t w_est_rest;           /* fractions of a byte carried to the next ACK */
-	uint64_t limited_until_number; /* packets below it were sent against a full window */
-	int64_t unlimited_since_at_ns; /* RUDP_NEVER: the window limits the sending */
+	uint64_t event_lost_packets;  /* in the current congestion event, without spurious losses */
+	uint64_t event_first_number;  /* smallest packet number of that event */
+	uint64_t recovery_end_number; /* the first packet sent after the reduction */
+	uint64_t w_est_rest;          /* fraction of a byte carried to the next ACK */
+	uint64_t limited_until_number; /* packets below it were sent while the window was full */
+	int64_t unlimited_since_at_ns; /* RUDP_NEVER: the window limits sending */
 	int64_t last_sent_at_ns;
 	bool in_recovery;
-	bool is_prr;                   /* from loss: the flight comes down step by step, */
+	bool is_prr; /* recovery from loss: PRR reduces the bytes in flight */
 	struct rudp_prr prr;
-	uint64_t recovery_cwnd_bytes;  /* to this until the next ACK */
+	uint64_t recovery_cwnd_bytes; /* PRR's limit until the next ACK */
 };
 
 _Static_assert(sizeof(struct cubic) <= RUDP_CC_STATE_BYTES, "CUBIC must fit in struct rudp_cc");
@@ -115,7 +115,7 @@ static void cubic_init(struct rudp_cc *cc, int64_t now_at_ns)
 	publish(cc, NULL);
 }
 
-/* RFC 9438 4.2: the curve through the window at the epoch's start up to w_max. */
+/* RFC 9438 section 4.2: the curve from the window at the start of the epoch up to w_max. */
 static void start_epoch(const struct rudp_cc *cc, struct cubic_window *w, int64_t now_at_ns)
 {
 	w->epoch_at_ns = now_at_ns;
@@ -124,8 +124,10 @@ static void start_epoch(const struct rudp_cc *cc, struct cubic_window *w, int64_
 	w->k_ms = rudp_cubic_k_ms(w->w_max_bytes, w->cwnd_bytes, cc->datagram_bytes);
 }
 
-/* RFC 9438 4.3: Reno's window, with alpha that makes it as fair as Reno's halving until it has
- * regained what the reduction took. */
+/*
+ * RFC 9438 section 4.3: Reno's window. Its alpha compensates for the smaller reduction until the
+ * window has regained its size before it.
+ */
 static void grow_reno_estimate(const struct rudp_cc *cc, struct cubic *c, uint64_t acked_bytes)
 {
 	struct cubic_window *w = &c->window;
@@ -163,7 +165,7 @@ static void grow_in_avoidance(struct rudp_cc *cc, struct cubic *c, const struct 
 			rudp_cc_mul_div(target - w->cwnd_bytes, ack->acked_bytes, w->cwnd_bytes);
 }
 
-/* Only the first slow start is ended by delay: later ones end at a threshold that loss has set. */
+/* Delay ends only the first slow start. Later ones end at a threshold that a loss has set. */
 static enum rudp_hystart_phase hystart_phase(struct cubic *c, const struct rudp_cc_ack *ack)
 {
 	if (c->window.ssthresh_bytes != UINT64_MAX)
@@ -184,9 +186,10 @@ static void grow_in_slow_start(struct cubic *c, enum rudp_hystart_phase phase,
 }
 
 /*
- * Whether the window is in use. Being blocked holds for the round trip that follows, since a paced
- * sender is blocked only between its bursts; and slow start paces at twice the window, so that half
- * of it in flight is as much as a sender without pause reaches while the window doubles.
+ * Whether the window is used. If it was full, it counts as used for the next RTT, because a paced
+ * sender is blocked only between its bursts. In slow start it also counts if half of it was in
+ * flight: slow start paces at twice the window per RTT, so a sender without pauses has no more in
+ * flight while the window doubles.
  */
 static bool is_window_used(struct cubic *c, const struct rudp_cc_ack *ack)
 {
@@ -199,8 +202,8 @@ static bool is_window_used(struct cubic *c, const struct rudp_cc_ack *ack)
 }
 
 /*
- * Time in which the window did not limit the sending must not move the curve on, or the window
- * would jump once it does (RFC 9438 5.8).
+ * Time in which the window did not limit sending must not advance the curve. Otherwise the window
+ * would jump when it limits again (RFC 9438 section 5.8).
  */
 static void stop_clock(struct cubic *c, int64_t since_at_ns)
 {
@@ -223,7 +226,10 @@ static uint64_t reduced(const struct rudp_cc *cc, uint64_t bytes)
 	return at_least(bytes * RUDP_CUBIC_BETA_NUM / RUDP_CUBIC_BETA_DEN, cwnd_min_bytes(cc));
 }
 
-/* RFC 9438 4.6, 4.7. Fast convergence: a flow that is cut below its last peak leaves room early. */
+/*
+ * RFC 9438 sections 4.6 and 4.7. Fast convergence: a flow that is reduced below its last maximum
+ * leaves bandwidth to others early.
+ */
 static void reduce(struct rudp_cc *cc, struct cubic *c, uint64_t next_number, int64_t now_at_ns)
 {
 	struct cubic_window *w = &c->window;
@@ -259,10 +265,10 @@ static void cubic_on_sent(struct rudp_cc *cc, uint64_t number, uint64_t bytes,
 }
 
 /*
- * A mark is a congestion event that nothing can show to be spurious. The window is cut at once: nothing
- * has to be repaired, and a queue stands that silence drains. With PRR what left into it during the
- * reduction was marked as well, and cut the window again: 0.81 of P1's rate, where tests/sim asks for
- * 0.82.
+ * An ECN mark is a congestion event that can never be spurious. The window is reduced at once,
+ * because nothing must be retransmitted and silence drains the queue. With PRR, packets sent during
+ * the reduction were marked as well and caused a second reduction: 0.81 of the rate on path P1,
+ * where tests/sim requires 0.82.
  */
 static void take_marks(struct rudp_cc *cc, struct cubic *c, const struct rudp_cc_ack *ack)
 {
@@ -274,7 +280,7 @@ static void take_marks(struct rudp_cc *cc, struct cubic *c, const struct rudp_cc
 	c->event_lost_packets = 0;
 }
 
-/* What may be in flight until the next ACK of this recovery. */
+/* Sets what may be in flight until the next ACK of this recovery. */
 static void recover(const struct rudp_cc *cc, struct cubic *c, uint64_t inflight_bytes,
 		    uint64_t acked_bytes)
 {
@@ -307,11 +313,14 @@ static void cubic_on_ack(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	else
 		stop_clock(c, ack->now_at_ns);
 	if (was_slow_start && phase == RUDP_HYSTART_DONE) {
-		/* The curve begins at its plateau: W_max is the window, K 0 (RFC 9438 4.10). */
+		/*
+		 * The curve starts at its plateau: W_max is the window and K is 0 (RFC 9438 section
+		 * 4.10).
+		 */
 		c->window.ssthresh_bytes = c->window.cwnd_bytes;
 		start_epoch(cc, &c->window, ack->now_at_ns);
 	} else if (c->in_recovery || !used) {
-		/* Neither what is repaired nor a window that nobody fills proves that more fits. */
+		/* Neither retransmissions nor an unused window prove that more fits. */
 	} else if (was_slow_start) {
 		grow_in_slow_start(c, phase, ack);
 	} else {
@@ -321,7 +330,7 @@ static void cubic_on_ack(struct rudp_cc *cc, const struct rudp_cc_ack *ack)
 	publish(cc, ack->rtt);
 }
 
-/* RFC 9002 7.6.2: nothing came through for so long that what is known of the path is void. */
+/* RFC 9002 section 7.6.2, persistent congestion: what is known of the path is no longer valid. */
 static void collapse(struct rudp_cc *cc, struct cubic *c)
 {
 	c->window.cwnd_bytes = cwnd_min_bytes(cc);
@@ -344,11 +353,11 @@ static void cubic_on_loss(struct rudp_cc *cc, const struct rudp_cc_loss *loss)
 	c->event_lost_packets += loss->lost_packets;
 	if (loss->persistent_congestion)
 		collapse(cc, c);
-	recover(cc, c, loss->inflight_bytes, 0); /* what the ACK brings is told next */
+	recover(cc, c, loss->inflight_bytes, 0); /* on_ack follows with the acknowledged bytes */
 	publish(cc, loss->rtt);
 }
 
-/* RFC 9438 4.9.2: once all losses of the event were none, the event was none. */
+/* RFC 9438 section 4.9.2: undo when all losses of the event were spurious. */
 static void cubic_on_spurious(struct rudp_cc *cc, const struct rudp_cc_spurious *spurious)
 {
 	struct cubic *c = state_of(cc);

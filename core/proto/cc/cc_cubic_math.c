@@ -4,9 +4,9 @@
 #include "proto/cc/cc_pace.h"
 
 #define MS3_PER_S3 UINT64_C(1000000000)
-#define ROOT_MAX UINT64_C(2642245) /* its cube is the last below 2^64 */
+#define ROOT_MAX UINT64_C(2642245) /* the largest value whose cube is below 2^64 */
 
-/* Bisection: 22 steps, exact, once per loss. */
+/* Bisection: exact, 22 steps, called once per loss. */
 uint64_t rudp_cubic_root(uint64_t value)
 {
 	uint64_t low = 0;

@@ -45,7 +45,7 @@ bool rudp_state_is_established(enum rudp_state state)
 	return state >= RUDP_STATE_ESTABLISHED && state <= RUDP_STATE_LAST_ACK;
 }
 
-/* To who has sent early data the answer may leave at once. */
+/* With early data the listener may answer in SYN_RCVD already. */
 bool rudp_conn_may_send(const struct rudp_conn *conn)
 {
 	return rudp_state_is_established(conn->state) || conn->is_early;
@@ -61,14 +61,14 @@ int rudp_reset_error(uint64_t reason)
 	return ECONNRESET;
 }
 
-/* The only writer of state. */
+/* The only function that changes the state. */
 void rudp_conn_enter(struct rudp_conn *conn, enum rudp_state next)
 {
 	enum rudp_state from = conn->state;
 
 	assert(may_follow[from] & (1u << next));
 	conn->state = next;
-	if (conn->is_early) { /* proven, or over */
+	if (conn->is_early) { /* the address is validated, or the connection is over */
 		conn->is_early = false;
 		conn->ep->early_count--;
 	}
@@ -124,12 +124,13 @@ struct rudp_conn *rudp_conn_new(struct rudp_endpoint *ep, const struct rudp_addr
 		conn->send_limit_bytes = ep->config.send_buffer_max_bytes;
 	conn->is_same_host = rudp_addr_is_loopback(remote) || rudp_addr_same_host(local, remote);
 	rudp_conn_limit_buffers(conn);
-	conn->blocked_told = UINT64_MAX;
+	conn->blocked_sent = UINT64_MAX;
 	conn->peer_ack_delay_ns = RUDP_ACK_DELAY_MAX_NS;
 	conn->opened_at_ns = conn->progress_at_ns = conn->heard_at_ns = conn->keys_from_ns = now_at_ns;
 	conn->exchange_from_ns = now_at_ns;
 	conn->pinged_at_ns = now_at_ns;
-	conn->quiet_pings = RUDP_QUIET_PINGS_MAX; /* no bytes have come that could stop */
+	/* No data has arrived yet, so there is no reason to ping for more. */
+	conn->quiet_pings = RUDP_QUIET_PINGS_MAX;
 	conn->close_at_ns = conn->forget_keys_at_ns = conn->trim_at_ns = RUDP_NEVER;
 	return conn;
 }
@@ -194,14 +195,14 @@ void rudp_conn_fail(struct rudp_conn *conn, int error, int64_t now_at_ns)
 
 void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	bool was_early = conn->is_early; /* its program has it */
+	bool was_early = conn->is_early; /* the program has accepted it already */
 
 	rudp_conn_enter(conn, RUDP_STATE_ESTABLISHED);
 	conn->handshake_ns = now_at_ns - conn->opened_at_ns;
 	if (conn->initiator || !conn->syn_answer->told_elsewhere)
 		conn->path.validated = true;
 	else
-		rudp_conn_path_prove(conn, now_at_ns);
+		rudp_conn_path_validate(conn, now_at_ns);
 	if (!conn->initiator) {
 		rudp_conn_keep_offer(conn, now_at_ns);
 		rudp_conn_prove_address(conn);
@@ -217,7 +218,7 @@ void rudp_conn_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_conn_enter(conn, RUDP_STATE_FIN_WAIT_1);
 }
 
-/* Our FIN, and so every byte before it, has been acknowledged. */
+/* Our FIN, and so every byte before it, is acknowledged. */
 void rudp_conn_on_fin_acked(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->state == RUDP_STATE_FIN_WAIT_1) {
@@ -231,12 +232,12 @@ void rudp_conn_on_fin_acked(struct rudp_conn *conn, int64_t now_at_ns)
 	}
 }
 
-/* All bytes of the peer, and its FIN, are here. */
+/* All bytes of the peer and its FIN have arrived. */
 void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	if (conn->delivery_noted)
+	if (conn->peer_fin_reported)
 		return;
-	conn->delivery_noted = true;
+	conn->peer_fin_reported = true;
 	rudp_conn_raise(conn, RUDP_EVENT_PEER_FIN | RUDP_EVENT_READABLE);
 	if (conn->state == RUDP_STATE_ESTABLISHED) {
 		rudp_conn_enter(conn, RUDP_STATE_CLOSE_WAIT);
@@ -248,8 +249,8 @@ void rudp_conn_on_peer_fin(struct rudp_conn *conn, int64_t now_at_ns)
 }
 
 /*
- * The peer has given up. Its id is kept for a while to acknowledge repetitions of the RESET. What has
- * arrived stays readable, as with TCP; what was to be sent is dropped.
+ * The peer has reset the connection. We keep its id for a while to acknowledge repeated RESETs.
+ * Received bytes stay readable, as with TCP; unsent bytes are dropped.
  */
 void rudp_conn_on_reset(struct rudp_conn *conn, uint64_t reason, int64_t now_at_ns)
 {
@@ -288,7 +289,7 @@ void rudp_conn_shutdown_receive(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	(void)now_at_ns;
 	rudp_recvbuf_discard(&conn->recvbuf);
-	/* A peer that was stuck at the window has told so long ago: nothing else sets it going. */
+	/* The peer sent BLOCKED long ago and now waits: only a new window makes it send again. */
 	if (rudp_recvbuf_window_due(&conn->recvbuf))
 		conn->window_due = true;
 	rudp_endpoint_touch(conn->ep, conn);
@@ -299,7 +300,10 @@ void rudp_conn_reset(struct rudp_conn *conn, enum rudp_reset_reason reason, int6
 	if (conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)
 		return;
 	rudp_listener_forget(conn);
-	/* Without a SYNACK that has left, nobody could read it: the next copy of the SYN is refused. */
+	/*
+	 * Before our SYNACK was sent the peer could not decrypt a RESET: its next SYN is refused
+	 * instead.
+	 */
 	if (!conn->has_keys || conn->reliability.next == 0) {
 		rudp_conn_die(conn, now_at_ns);
 		return;
@@ -319,22 +323,25 @@ void rudp_conn_abandon(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_conn_close(conn, now_at_ns);
 }
 
-/* Nobody there yet; but what may be with the listener already its program has been told is written. */
-static bool is_vain(const struct rudp_conn *conn)
+/*
+ * No listener has answered yet. But with early data the bytes may have reached the listener, and
+ * the program was told that they are written: then the attempt continues.
+ */
+static bool is_attempt_only(const struct rudp_conn *conn)
 {
 	return conn->state == RUDP_STATE_SYN_SENT &&
 	       !(conn->options.early && rudp_ring_used(&conn->sendbuf.ring) > 0);
 }
 
-void rudp_conn_reset_behind(struct rudp_conn *conn, int64_t now_at_ns)
+void rudp_conn_reset_after_delivery(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (rudp_sendbuf_unacked(&conn->sendbuf) == 0 || conn->reliability.next == 0) {
 		rudp_conn_reset(conn, RUDP_RESET_APPLICATION, now_at_ns);
 		return;
 	}
-	if (conn->resets_behind)
+	if (conn->reset_after_delivery)
 		return;
-	conn->resets_behind = true;
+	conn->reset_after_delivery = true;
 	if (!conn->sendbuf.fin_sent)
 		conn->sendbuf.fin_wanted = false;
 	conn->close_at_ns = rudp_time_min(conn->close_at_ns, now_at_ns + RUDP_FIN_TIMEOUT_NS);
@@ -351,10 +358,10 @@ static void close_conn(struct rudp_conn *conn, bool unread, int64_t now_at_ns)
 	rudp_endpoint_touch(conn->ep, conn);
 	if (conn->dead || conn->state >= RUDP_STATE_TIME_WAIT)
 		return;
-	if (is_vain(conn) || !conn->path.socket)
-		rudp_conn_die(conn, now_at_ns); /* nobody there, or no way to tell them */
+	if (is_attempt_only(conn) || !conn->path.socket)
+		rudp_conn_die(conn, now_at_ns); /* no listener yet, or no socket to send from */
 	else if (unread)
-		rudp_conn_reset_behind(conn, now_at_ns);
+		rudp_conn_reset_after_delivery(conn, now_at_ns);
 	else
 		rudp_conn_shutdown_send(conn, now_at_ns);
 	if (conn->state == RUDP_STATE_FIN_WAIT_2)
@@ -374,7 +381,7 @@ void rudp_conn_close_unread(struct rudp_conn *conn, int64_t now_at_ns)
 	close_conn(conn, true, now_at_ns);
 }
 
-/* The port is said to be closed. */
+/* ICMP reports that the peer's port is closed. */
 static void on_refused(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	rudp_refusals_note(&conn->ep->refusals, &conn->path.remote, now_at_ns);
@@ -397,8 +404,10 @@ static void on_refused(struct rudp_conn *conn, int64_t now_at_ns)
 	}
 }
 
-/* It ends a connection attempt, as with TCP; of a connection that stands it is ICMP errors
- * (icmp_errors.h). */
+/*
+ * Ends a connection attempt, as with TCP. An established connection only records the error
+ * (icmp_errors.h).
+ */
 void rudp_conn_on_icmp(struct rudp_conn *conn, int error, int64_t now_at_ns)
 {
 	if (conn->state == RUDP_STATE_SYN_SENT) {

@@ -7,7 +7,7 @@
 #include "proto/conn/conn_handshake.h"
 #include "proto/conn/endpoint_private.h"
 
-/* One handshake at the listener: Noise, or under an association. */
+/* One handshake at the listener: full (Noise) or resumed. */
 struct answering {
 	struct rudp_conn *conn;
 	const struct rudp_packet *syn;
@@ -24,7 +24,10 @@ static bool is_resumed(const struct rudp_packet *syn)
 	return syn->flags & RUDP_SYN_RESUME;
 }
 
-/* Nothing in the SYN names its key, so that nobody on the path sees which one it is. */
+/*
+ * Tries each pre-shared key. The SYN does not name its key, so that observers cannot see which one
+ * it is.
+ */
 static int try_keys(struct answering *a)
 {
 	const struct rudp_packet *syn = a->syn;
@@ -89,7 +92,7 @@ static int seal_synack(struct answering *a, struct rudp_syn_answer *answer, cons
 	return rc;
 }
 
-/* The id of an association that may come of this; 0: none. */
+/* The id of the association to offer in the SYNACK; 0: none. */
 static uint64_t new_offer(const struct answering *a)
 {
 	uint64_t id = 0;
@@ -100,7 +103,7 @@ static uint64_t new_offer(const struct answering *a)
 	return id;
 }
 
-/* Without memory the peer will be refused once, and need a full handshake again. */
+/* If memory is short the peer's next resumed SYN is refused, and it needs one full handshake. */
 static struct rudp_offer *offer_new(const struct answering *a, uint64_t id, int64_t now_at_ns)
 {
 	struct rudp_offer *offer = malloc(sizeof *offer);
@@ -152,8 +155,8 @@ static enum rudp_verdict write_synack(struct answering *a, int64_t now_at_ns)
 }
 
 /*
- * The initiator's first bytes, all or none of them. Its program has asked for this, and ours: what they
- * do may be done although the initiator is never heard again.
+ * Accepts the early data, all or none of it. Both programs have asked for early data, because it
+ * may be processed even if the initiator is never heard again.
  */
 static void take_early(struct answering *a, bool allowed, int64_t now_at_ns)
 {
@@ -177,7 +180,7 @@ static enum rudp_verdict answer_syn(struct answering *a, bool early_allowed, int
 	return write_synack(a, now_at_ns);
 }
 
-/* LISTEN answers a SYN with a new connection of its own sequence space. */
+/* A listener answers a SYN with a new connection. */
 enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struct rudp_packet *syn,
 					     bool early_allowed, int64_t now_at_ns)
 {
@@ -199,7 +202,7 @@ enum rudp_verdict rudp_conn_handshake_answer(struct rudp_conn *conn, const struc
 	if (verdict != RUDP_VERDICT_OK)
 		return verdict;
 	rudp_handshake_take_params(conn, &a.params);
-	rudp_replay_mark(&conn->replay, 0); /* the SYN is the peer's packet 0 */
+	rudp_replay_mark(&conn->replay, 0); /* the SYN is the peer's packet number 0 */
 	rudp_acks_on_packet(&conn->acks, 0, false, 0, 0, now_at_ns);
 	conn->handshake_due = true;
 	rudp_conn_enter(conn, RUDP_STATE_SYN_RCVD);

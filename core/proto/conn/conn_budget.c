@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a connection takes of the memory that all connections share: proto/stream/budget.h. */
+/* The memory of a connection, which counts in the endpoint's budget: stream/budget.h. */
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 
@@ -34,7 +34,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* What the program asked for, where it did. */
+/* The program's limit if it has set one. */
 static uint64_t limit_of(uint64_t asked_bytes, uint64_t max_bytes)
 {
 	if (asked_bytes == 0)
@@ -52,15 +52,16 @@ void rudp_conn_limit_buffers(struct rudp_conn *conn)
 	rudp_recvbuf_limit(&conn->recvbuf, limit_of(conn->options.receive_max_bytes, max_bytes));
 }
 
-/* The peer has all that its window allows: its program does not read. */
+/* The peer has received all that its window allows, so its program does not read. */
 static bool is_peer_full(const struct rudp_conn *conn)
 {
 	return conn->sendbuf.ring.head > 0 && conn->sendbuf.ring.head >= conn->peer_window_end;
 }
 
 /*
- * The send buffer is for what may leave soon. If the peer's program does not read, a larger one only
- * lets the writer go on for longer before it is full. Some bytes are kept: they make it say BLOCKED.
+ * The send buffer holds what can be sent soon. If the peer's program does not read, a larger buffer
+ * only lets the writer write more before it blocks. Some bytes stay in the buffer, so that BLOCKED
+ * is sent.
  */
 static uint64_t wanted_bytes(const struct rudp_conn *conn)
 {

@@ -33,7 +33,7 @@ size_t rudp_conn_write_syn_payload(struct rudp_conn *conn, uint8_t *payload, siz
 	return params.early_bytes;
 }
 
-/* The message of a full handshake; the handshake has no flags then. */
+/* Makes the SYN's message for a full handshake; the handshake's flags are then 0. */
 static int noise_begin(struct rudp_conn *conn)
 {
 	struct rudp_handshake *handshake = conn->handshake;
@@ -112,7 +112,7 @@ size_t rudp_conn_write_syn(struct rudp_conn *conn, uint8_t *out)
 	return len + RUDP_SYN_CHECK_BYTES;
 }
 
-/* A copy of the SYNACK that was taken changes nothing; our ACK of it may have been lost. */
+/* A copy of the accepted SYNACK changes nothing, but our ACK of it may have been lost. */
 static enum rudp_verdict on_second_synack(struct rudp_conn *conn, uint64_t digest)
 {
 	if (!conn->initiator || digest != conn->synack_digest || conn->dead)
@@ -122,7 +122,7 @@ static enum rudp_verdict on_second_synack(struct rudp_conn *conn, uint64_t diges
 	return RUDP_VERDICT_DUPLICATE_SYNACK;
 }
 
-/* The handshake state is worked on as a copy: a forged SYNACK must not spoil it for the true one. */
+/* Works on a copy of the handshake state: a forged SYNACK must not spoil it for the real one. */
 static int noise_read_synack(const struct rudp_conn *conn, const struct rudp_packet *packet,
 			     uint8_t payload[RUDP_SYNACK_MAX_BYTES], struct rudp_resume_keys *keys)
 {
@@ -176,7 +176,8 @@ enum rudp_verdict rudp_conn_on_synack(struct rudp_conn *conn, const struct rudp_
 	if (packet->suite != conn->suite)
 		return RUDP_VERDICT_BAD_CIPHER;
 	if (packet->flags != conn->handshake->flags)
-		return RUDP_VERDICT_WRONG_STATE; /* to a SYN that was refused meanwhile */
+		/* It answers an earlier SYN, which was refused meanwhile. */
+		return RUDP_VERDICT_WRONG_STATE;
 	verdict = read_synack(conn, packet, &params, &keys);
 	if (verdict == RUDP_VERDICT_OK && rudp_handshake_makes_association(packet->flags))
 		rudp_conn_take_offer(conn, params.association_id, &keys.secrets, now_at_ns);
@@ -217,7 +218,8 @@ enum rudp_verdict rudp_conn_on_cookie(struct rudp_conn *conn, const struct rudp_
 	memcpy(handshake->cookie, packet->cookie, packet->cookie_bytes);
 	handshake->cookie_bytes = packet->cookie_bytes;
 	if (handshake->cookies_left == 0)
-		return RUDP_VERDICT_TOO_MANY; /* it goes with the next copy of the SYN */
+		/* The cookie is sent with the next retransmitted SYN. */
+		return RUDP_VERDICT_TOO_MANY;
 	handshake->cookies_left--;
 	conn->handshake_due = true;
 	rudp_endpoint_touch(conn->ep, conn);
@@ -245,14 +247,15 @@ static const char *refusal_text(uint8_t refusal)
 		RUDP_REFUSALS(REFUSAL_CASE)
 	}
 #undef REFUSAL_CASE
-	return "reason not known to this version";
+	return "unknown reason";
 }
 
 /*
- * The listener has forgotten what we have in common: strangers again, within the same attempt. Whoever
- * can forge this could as well have refused for good.
+ * The listener no longer knows the association: continues the same attempt with a full handshake.
+ * The refusal may be forged, but an attacker who can forge it could also refuse the connection for
+ * good.
  */
-static void begin_anew(struct rudp_conn *conn, int64_t now_at_ns)
+static void restart_with_noise(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_handshake *handshake = conn->handshake;
 
@@ -272,9 +275,10 @@ static void begin_anew(struct rudp_conn *conn, int64_t now_at_ns)
 }
 
 /*
- * A listener that has forgotten us can refuse only so many in a second; the rest hear nothing. But one
- * whose program has our early data, and whose SYNACKs were lost, would have to end the attempt: that
- * takes longer to believe.
+ * A listener that has lost its associations can send only a limited number of refusals a second;
+ * other initiators hear nothing. So after some time-outs a full handshake is tried. With early data
+ * the limit is higher: if the listener's program already has the data and only the SYNACKs were
+ * lost, the full handshake ends the attempt.
  */
 void rudp_conn_handshake_repeat(struct rudp_conn *conn, int64_t now_at_ns)
 {
@@ -282,7 +286,7 @@ void rudp_conn_handshake_repeat(struct rudp_conn *conn, int64_t now_at_ns)
 	    conn->reliability.pto_count >= (conn->handshake->early_bytes > 0
 						    ? RUDP_EARLY_TIMEOUTS
 						    : RUDP_RESUME_TIMEOUTS))
-		begin_anew(conn, now_at_ns);
+		restart_with_noise(conn, now_at_ns);
 	else
 		conn->handshake_due = true;
 }
@@ -296,8 +300,8 @@ enum rudp_verdict rudp_conn_on_refuse(struct rudp_conn *conn, const struct rudp_
 		return RUDP_VERDICT_BAD_RESET;
 	if (packet->refusal == RUDP_REFUSAL_RESUME) {
 		if (!(conn->handshake->flags & RUDP_SYN_RESUME))
-			return RUDP_VERDICT_BAD_RESET; /* of a SYN before this one */
-		begin_anew(conn, now_at_ns);
+			return RUDP_VERDICT_BAD_RESET; /* it answers an earlier SYN */
+		restart_with_noise(conn, now_at_ns);
 		return RUDP_VERDICT_OK;
 	}
 	if (packet->refusal == RUDP_REFUSAL_VERSION)

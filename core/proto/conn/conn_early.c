@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes of the stream in a resumed SYN, at most once, and their answer: docs/protocol.md 6.8, 6.3. */
+/*
+ * Early data: stream bytes in a resumed SYN, accepted at most once. docs/protocol.md sections 6.8,
+ * 6.3.
+ */
 #include <string.h>
 
 #include "proto/conn/conn_private.h"
@@ -12,7 +15,7 @@ bool rudp_endpoint_may_send_early(struct rudp_endpoint *ep, const struct rudp_ad
 	       rudp_association_is_known(&ep->associations, remote, now_at_ns);
 }
 
-/* They stay in the send buffer until they are known to be taken. */
+/* The bytes stay in the send buffer until the listener has accepted them. */
 size_t rudp_conn_copy_early(const struct rudp_conn *conn, uint8_t *early, size_t max)
 {
 	const struct rudp_ring *ring = &conn->sendbuf.ring;
@@ -28,12 +31,12 @@ size_t rudp_conn_copy_early(const struct rudp_conn *conn, uint8_t *early, size_t
 	return len;
 }
 
-/* What was not taken goes the way of everything else. */
+/* Early data that was not accepted is sent like all other data. */
 void rudp_conn_on_early_taken(struct rudp_conn *conn, uint64_t bytes)
 {
 	const struct rudp_sendbuf_chunk chunk = {.len = (size_t)bytes};
 
-	/* Nothing has been lost so far, so nothing can fail. */
+	/* Nothing was sent or lost before, so this cannot fail. */
 	if (bytes == 0 || rudp_sendbuf_on_sent(&conn->sendbuf, &chunk) < 0)
 		return;
 	rudp_sendbuf_on_acked(&conn->sendbuf, 0, (size_t)bytes, false);
@@ -41,8 +44,9 @@ void rudp_conn_on_early_taken(struct rudp_conn *conn, uint64_t bytes)
 }
 
 /*
- * Who names an association that is not known may do so: it was of a listener that is gone, together
- * with its program. One that cannot prove to have it does not speak for its holder.
+ * An unknown association is acceptable: its listener may have ended together with the program that
+ * had the early data. A SYN that cannot prove to come from the holder of the association must not
+ * use up its counter.
  */
 enum rudp_verdict rudp_endpoint_spend(struct rudp_endpoint *ep, const struct rudp_spent *spent,
 				      int64_t now_at_ns)
@@ -58,7 +62,7 @@ enum rudp_verdict rudp_endpoint_spend(struct rudp_endpoint *ep, const struct rud
 	return RUDP_VERDICT_OK;
 }
 
-/* Who acknowledges a DATA packet is ESTABLISHED, and has kept it. */
+/* A peer that acknowledges a DATA packet is ESTABLISHED, and so has stored the association. */
 void rudp_conn_prove_offer(struct rudp_conn *conn, uint64_t number)
 {
 	if (conn->offer_id == 0 || number == 0)
@@ -71,7 +75,7 @@ void rudp_conn_prove_address(struct rudp_conn *conn)
 {
 	const struct rudp_syn_answer *answer = conn->syn_answer;
 
-	/* Nobody can answer without the SYNACK, and it was sent there alone. */
+	/* Only the receiver of the SYNACK can answer it, and it was sent to this address only. */
 	if (!answer->told_elsewhere)
 		rudp_association_on_proven(&conn->ep->associations, answer->association_id,
 					   &answer->remote);

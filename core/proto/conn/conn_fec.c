@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Repair symbols of longer bursts, out and in: docs/protocol.md section 9.7. */
+/* Repair symbols (FEC) of longer bursts, sent and received: docs/protocol.md section 9.7. */
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 
-#define RTT_MIN_NS (2 * RUDP_NS_PER_MS) /* on shorter ones what is lost comes again as soon */
-#define BYTES_PER_S (128u << 10)        /* of repair symbols, */
-#define BUCKET_MAX_BYTES (256u << 10)   /* and so much at once: enough for 3 MB at 3 % */
+#define RTT_MIN_NS (2 * RUDP_NS_PER_MS) /* with a shorter RTT, retransmission is as fast */
+#define BYTES_PER_S (128u << 10)        /* average rate of repair symbols */
+/* Largest burst of repair symbols: enough for 3 MB at 3 % loss. */
+#define BUCKET_MAX_BYTES (256u << 10)
 
-/* What is lost of a million packets: seen by this connection, by others, and what is thought of none. */
+/*
+ * The loss rate per million packets is estimated from this connection's packets, those of earlier
+ * connections on the path, and a prior for an unknown path.
+ */
 #define PRIOR_PACKETS 128u
 #define PRIOR_LOST 1u
 #define KNOWN_PACKETS_MAX 1024u
@@ -31,7 +35,7 @@ bool rudp_conn_fec_is_for(const struct rudp_conn *conn, uint64_t bytes)
 	       conn->path.validated && conn->path.datagram_bytes <= RUDP_FEC_DATAGRAM_MAX_BYTES;
 }
 
-/* A new path has to be proven first; and nobody is left to send to after the peer's RESET. */
+/* A new path must be validated first. After the peer's RESET there is no receiver. */
 bool rudp_conn_fec_is_due(const struct rudp_conn *conn)
 {
 	return conn->fec_sender.next < conn->fec_sender.end && conn->path.validated &&
@@ -45,16 +49,18 @@ void rudp_conn_fec_init(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->fec_sender.bucket = (struct rudp_token_bucket){BUCKET_MAX_BYTES, now_at_ns};
 }
 
-/* Repair symbols of what comes need what has been read of their blocks. */
+/* To decode, the receiver also needs the bytes of a block that the program has already read. */
 void rudp_conn_fec_on_established(struct rudp_conn *conn)
 {
-	/* A handshake that was repeated has no sample: what is thought of any path counts then. */
+	/* If the handshake was repeated there is no RTT sample: the initial RTT then counts. */
 	if (conn->peer_takes_repairs && conn->rtt.srtt_ns >= RTT_MIN_NS)
 		conn->recvbuf.history_bytes = RUDP_FEC_BLOCK_BYTES_MAX;
 }
 
-/* Room for the repair symbol of a block from start on: no stream bytes behind it take more of a
- * packet. */
+/*
+ * The size of a repair symbol for a block from start on. No packet carries more stream bytes after
+ * that offset.
+ */
 static uint32_t symbol_bytes(const struct rudp_conn *conn, uint64_t start)
 {
 	size_t overhead = rudp_packet_data_overhead_bytes(conn->peer_takes_short_ids);
@@ -90,7 +96,7 @@ static uint32_t loss_per_million(struct rudp_conn *conn, int64_t now_at_ns)
 			  (sent + known.packets + PRIOR_PACKETS));
 }
 
-/* Of [start, end), which has been sent. */
+/* The unacknowledged bytes of [start, end), which were all sent. */
 static uint64_t unacked_bytes(const struct rudp_sendbuf *buf, uint64_t start, uint64_t end)
 {
 	const struct rudp_range *range;
@@ -117,8 +123,8 @@ static unsigned affordable(struct rudp_fec_sender *r, unsigned rows, int64_t now
 	return rows;
 }
 
-/* The block from next on; false: what is left is shorter than a symbol. */
-static bool lay_block(struct rudp_conn *conn, int64_t now_at_ns)
+/* Prepares the block that starts at next. Returns false if the rest is shorter than a symbol. */
+static bool prepare_block(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_fec_sender *r = &conn->fec_sender;
 	uint32_t bytes = symbol_bytes(conn, r->next);
@@ -143,8 +149,11 @@ static bool lay_block(struct rudp_conn *conn, int64_t now_at_ns)
 	return true;
 }
 
-/* Acknowledged bytes stay in the ring until others come; a block that lacks some is of no use. */
-static bool is_of_use(const struct rudp_conn *conn)
+/*
+ * Whether the block's symbols can still help. Acknowledged bytes stay in the ring until new ones
+ * overwrite them; without all bytes of the block no symbol can be computed.
+ */
+static bool is_block_useful(const struct rudp_conn *conn)
 {
 	const struct rudp_fec_sender *r = &conn->fec_sender;
 
@@ -159,7 +168,7 @@ static void end_block(struct rudp_fec_sender *r)
 	r->next = rudp_fec_end(&r->block);
 }
 
-/* What is shorter than a symbol, and the FIN. */
+/* Queues a copy of the rest, which is shorter than a symbol, and of the FIN. */
 static void copy_rest(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_fec_sender *r = &conn->fec_sender;
@@ -176,8 +185,10 @@ bool rudp_conn_fec_next(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_fec_sender *r = &conn->fec_sender;
 
-	/* The program has more to say, so this was not the end; or repair symbols have become too
-	 * long. */
+	/*
+	 * The program has written more, so the burst was not over; or datagrams have become too
+	 * long for symbols.
+	 */
 	if (conn->sendbuf.sent != r->end || rudp_sendbuf_unsent(&conn->sendbuf) > 0 ||
 	    conn->path.datagram_bytes > RUDP_FEC_DATAGRAM_MAX_BYTES) {
 		r->next = r->end;
@@ -185,8 +196,8 @@ bool rudp_conn_fec_next(struct rudp_conn *conn, int64_t now_at_ns)
 	}
 	if (rudp_conn_has_data_due(conn))
 		return false;
-	while (r->rows_left > 0 || lay_block(conn, now_at_ns)) {
-		if (is_of_use(conn))
+	while (r->rows_left > 0 || prepare_block(conn, now_at_ns)) {
+		if (is_block_useful(conn))
 			return true;
 		end_block(r);
 	}
@@ -232,13 +243,13 @@ void rudp_conn_fec_end(struct rudp_conn *conn)
 	rudp_fec_store_clear(&conn->fec_store);
 }
 
-/* What a repair symbol has given back is taken as if it had come. */
+/* Takes recovered bytes as if they had arrived in a packet. */
 struct taker {
 	struct rudp_conn *conn;
 	int64_t now_at_ns;
 };
 
-static bool take(void *context, uint64_t offset, const uint8_t *bytes, size_t len)
+static bool take_recovered(void *context, uint64_t offset, const uint8_t *bytes, size_t len)
 {
 	struct taker *taker = context;
 	struct rudp_conn *conn = taker->conn;
@@ -261,8 +272,10 @@ void rudp_conn_fec_on_taken(struct rudp_conn *conn)
 	conn->acks.now = true;
 }
 
-/* A peer that owes work waits: what is repaired comes again anyway. */
-static void take_turn(struct rudp_conn *conn, int64_t now_at_ns)
+/*
+ * If the peer has exceeded its work limit, decoding is skipped: the bytes are retransmitted anyway.
+ */
+static void decode_turn(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct taker taker = {conn, now_at_ns};
 
@@ -272,7 +285,8 @@ static void take_turn(struct rudp_conn *conn, int64_t now_at_ns)
 		return;
 	}
 	rudp_conn_work_begin(conn);
-	rudp_fec_store_solve(&conn->fec_store, &conn->recvbuf, RUDP_WORK_FEC_TURN, take, &taker);
+	rudp_fec_store_solve(&conn->fec_store, &conn->recvbuf, RUDP_WORK_FEC_TURN, take_recovered,
+			     &taker);
 	rudp_conn_work_end(conn, 0, now_at_ns);
 	rudp_conn_fec_on_taken(conn);
 }
@@ -286,7 +300,7 @@ bool rudp_endpoint_fec(struct rudp_endpoint *ep, unsigned *turns, int64_t now_at
 	if (*turns == RUDP_FEC_TURNS_MAX)
 		return false;
 	++*turns;
-	take_turn(conn, now_at_ns);
+	decode_turn(conn, now_at_ns);
 	return true;
 }
 
@@ -312,7 +326,10 @@ enum rudp_verdict rudp_conn_on_repair(struct rudp_conn *conn, const struct rudp_
 		return RUDP_VERDICT_BAD_STREAM;
 	if (rudp_budget_is_scarce(&conn->ep->budget))
 		return RUDP_VERDICT_OK;
-	/* One that cannot be kept repairs nothing, and all it would repair comes again. */
+	/*
+	 * If a symbol cannot be stored, nothing is lost: the bytes that it covers are
+	 * retransmitted.
+	 */
 	(void)rudp_fec_store_add(&conn->fec_store, buf, &block, frame->repair.row,
 				 frame->repair.bytes);
 	return RUDP_VERDICT_OK;

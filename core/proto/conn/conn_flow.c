@@ -16,7 +16,7 @@ static bool join(struct rudp_conn *conn)
 		return false;
 	rudp_flow_group_join(mine->group, &mine->flow);
 	mine->is_member = true;
-	mine->round = UINT64_MAX; /* none yet */
+	mine->round = UINT64_MAX; /* no round handled yet */
 	memcpy(mine->was_probing, conn->cc.is_probing, sizeof mine->was_probing);
 	memcpy(mine->probes, mine->group->probes, sizeof mine->probes);
 	return true;
@@ -42,7 +42,7 @@ void rudp_conn_flow_end(struct rudp_conn *conn)
 	conn->flow.group = NULL;
 }
 
-/* The first that begins asks the others to. */
+/* The member that starts a probe asks the others to probe as well. */
 static void probe_together(struct rudp_conn *conn, enum rudp_cc_probe what)
 {
 	struct rudp_conn_flow *mine = &conn->flow;

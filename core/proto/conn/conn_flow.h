@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn_flow - a connection and the others between the same two hosts (flow_group.h): while it sends as
- * fast as it may it has an equal part with them.
+ * conn_flow - gives connections between the same two hosts equal shares of the bandwidth
+ * (flow_group.h).
+ *
+ * A connection is a member of the group while it sends as fast as congestion control allows.
  *
  * Source   docs/protocol.md section 11.2.
  */
@@ -12,19 +14,20 @@
 #include "proto/conn/conn.h"
 
 struct rudp_conn_flow {
-	struct rudp_flow_group *group; /* NULL: it has never sent as fast as it may, on this path */
-	bool is_member;                /* it does now */
+	struct rudp_flow_group *group; /* NULL: it was never a member on this path */
+	bool is_member;                /* it is a member now */
 	struct rudp_flow flow;
-	unsigned probes[RUDP_CC_PROBES]; /* of the group's, that it has taken part in or let pass */
+	/* of the group: joined or passed over by this connection */
+	unsigned probes[RUDP_CC_PROBES];
 	bool was_probing[RUDP_CC_PROBES];
-	uint64_t round;                /* of congestion control, that has been looked at */
+	uint64_t round; /* of congestion control, already handled */
 };
 
-/* An ACK has been taken. */
+/* An ACK was processed. */
 void rudp_conn_flow_on_ack(struct rudp_conn *conn, int64_t now_at_ns);
-/* It has sent all, for now. */
+/* All data was sent for now: leaves the group. */
 void rudp_conn_flow_leave(struct rudp_conn *conn);
-/* It sends no more, or elsewhere. */
+/* The connection ends or changes its path: leaves the group and releases it. */
 void rudp_conn_flow_end(struct rudp_conn *conn);
 
 #endif

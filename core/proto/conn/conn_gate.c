@@ -12,9 +12,9 @@ bool rudp_conn_has_data_due(const struct rudp_conn *conn)
 }
 
 /*
- * RFC 9002 section 7.7: an initial window may leave in a burst. A rate that was measured on traffic as
- * sparse as this is the application's, not the path's; pacing by it would only delay the next word.
- * Who has more to say than that is paced from the first byte on.
+ * RFC 9002 section 7.7 allows a burst of an initial window. A rate measured on such sparse traffic
+ * is the application's, not the path's; pacing at it would only add delay. If more than an initial
+ * window is due, pacing applies from the first byte.
  */
 bool rudp_conn_is_sparse(const struct rudp_conn *conn)
 {
@@ -26,15 +26,15 @@ bool rudp_conn_is_sparse(const struct rudp_conn *conn)
 	       conn->reliability.bytes_in_flight + rudp_sendbuf_unsent(&conn->sendbuf) <= window;
 }
 
-/* No other full packet may be in flight. */
+/* There is no room for another full packet in the congestion window. */
 static bool is_window_full(const struct rudp_conn *conn)
 {
 	return conn->reliability.bytes_in_flight + conn->path.datagram_bytes > conn->cc.cwnd_bytes;
 }
 
 /*
- * A peer that asks and asks, and answers nothing, has a record made for each of our answers. Where
- * memory is scarce it has to go without them.
+ * A peer that sends pings but never acknowledges makes us keep a record for each of our answers.
+ * While memory is scarce no more records are allocated for it.
  */
 static bool may_grow(const struct rudp_conn *conn)
 {
@@ -46,8 +46,9 @@ static bool may_grow(const struct rudp_conn *conn)
 }
 
 /*
- * The last records are for probes: without them nothing could find out that all the rest is lost. Where
- * memory is scarce half of those that are there will do, so that there are no more soon.
+ * The last records are reserved for probes: without probes the loss of all other packets would not
+ * be noticed. While memory is scarce only half of the records are used, so that their number soon
+ * shrinks.
  */
 static bool is_short_of_records(const struct rudp_conn *conn)
 {
@@ -66,7 +67,7 @@ bool rudp_conn_may_record(struct rudp_conn *conn)
 			      : rudp_reliability_has_room(&conn->reliability);
 }
 
-/* For whatever is due. */
+/* The gate for data that is due. */
 static enum rudp_gate gate(const struct rudp_conn *conn, uint64_t pacer_bytes)
 {
 	if (is_short_of_records(conn))
@@ -81,7 +82,7 @@ enum rudp_gate rudp_conn_gate_of_data(const struct rudp_conn *conn, uint64_t pac
 	return rudp_conn_has_data_due(conn) ? gate(conn, pacer_bytes) : RUDP_GATE_NOTHING;
 }
 
-enum rudp_gate rudp_conn_gate_of_sums(const struct rudp_conn *conn, uint64_t pacer_bytes)
+enum rudp_gate rudp_conn_gate_of_repairs(const struct rudp_conn *conn, uint64_t pacer_bytes)
 {
 	return rudp_conn_fec_is_due(conn) ? gate(conn, pacer_bytes) : RUDP_GATE_NOTHING;
 }
@@ -91,7 +92,7 @@ int64_t rudp_conn_gate_at_ns(const struct rudp_conn *conn)
 	enum rudp_gate next = rudp_conn_gate_of_data(conn, 0);
 
 	if (next == RUDP_GATE_NOTHING)
-		next = rudp_conn_gate_of_sums(conn, 0);
+		next = rudp_conn_gate_of_repairs(conn, 0);
 	switch (next) {
 	case RUDP_GATE_OPEN:
 		return 0;

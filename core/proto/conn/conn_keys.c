@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The keys of a connection change: docs/protocol.md section 7. */
+/* Change of keys during a connection: docs/protocol.md section 7. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static int take_own_share(struct rudp_conn *conn, struct rudp_key_exchange *exch
 	return 0;
 }
 
-/* Idle connections need no exchange: only stream bytes count as use. */
+/* Only stream bytes count as use: an idle connection needs no exchange. */
 static uint64_t used_bytes(const struct rudp_conn *conn)
 {
 	return conn->sendbuf.sent + conn->recvbuf.ring.tail;
@@ -47,7 +47,7 @@ static bool is_exchange_due(const struct rudp_conn *conn, int64_t now_at_ns)
 	       used_bytes(conn) != conn->exchange_from_bytes;
 }
 
-/* Without memory a later packet begins it. */
+/* If memory is short, a later packet starts the exchange. */
 static void begin_exchange(struct rudp_conn *conn)
 {
 	struct rudp_key_exchange *exchange = calloc(1, sizeof *exchange);
@@ -100,7 +100,7 @@ int rudp_key_exchange_make_secret(struct rudp_key_exchange *exchange)
 	return rc;
 }
 
-/* What has failed for want of memory is done at a later packet. */
+/* If memory is short, it is tried again at a later packet. */
 static void mix(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_key_exchange *exchange = conn->exchange;
@@ -118,8 +118,9 @@ static void mix(struct rudp_conn *conn, int64_t now_at_ns)
 }
 
 /*
- * The listener's part. Not with the packet that asks: X25519 costs more than a packet may, and a peer
- * that asks all the time waits. No timer ends that wait: who uses the connection sends another packet.
+ * The listener answers a key share. Not while it processes the packet with the share: X25519 costs
+ * more than one packet may, and a peer that asks all the time has to wait. No timer ends the wait:
+ * a connection in use sends another packet anyway.
  */
 static void answer(struct rudp_conn *conn, int64_t now_at_ns)
 {
@@ -135,10 +136,10 @@ static void answer(struct rudp_conn *conn, int64_t now_at_ns)
 }
 
 /*
- * The initiator has the answer. Late packets of the key before the present one are waited for: they
- * would be lost. The ping tells the peer at once that it can move on.
+ * The initiator has the listener's share and updates its keys. It first waits for late packets
+ * under the previous key, which would be lost. The ping lets the peer update at once.
  */
-static void move_to_fresh(struct rudp_conn *conn, int64_t now_at_ns)
+static void update_with_secret(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (!conn->keys.fresh)
 		mix(conn, now_at_ns);
@@ -146,18 +147,20 @@ static void move_to_fresh(struct rudp_conn *conn, int64_t now_at_ns)
 		conn->ping_due |= update(conn, now_at_ns);
 }
 
-static void go_on(struct rudp_conn *conn, int64_t now_at_ns)
+static void continue_exchange(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (!conn->exchange->has_peer || !rudp_state_is_established(conn->state) ||
 	    rudp_keys_is_unanswered(&conn->keys))
 		return;
 	if (conn->exchange->is_asking)
-		move_to_fresh(conn, now_at_ns);
+		update_with_secret(conn, now_at_ns);
 	else if (!conn->keys.fresh)
 		answer(conn, now_at_ns);
 }
 
-/* Neither side begins another update between its own share and the update with the secret. */
+/*
+ * Between sending its own share and the update with the secret, neither side starts another update.
+ */
 static bool blocks_updates(const struct rudp_key_exchange *exchange)
 {
 	return exchange && (exchange->is_asking || exchange->is_mixed);
@@ -172,7 +175,7 @@ void rudp_conn_keys_on_transmit(struct rudp_conn *conn, int64_t now_at_ns)
 	if (is_exchange_due(conn, now_at_ns))
 		begin_exchange(conn);
 	if (conn->exchange)
-		go_on(conn, now_at_ns);
+		continue_exchange(conn, now_at_ns);
 }
 
 void rudp_conn_keys_on_followed(struct rudp_conn *conn, int64_t now_at_ns)
@@ -180,14 +183,14 @@ void rudp_conn_keys_on_followed(struct rudp_conn *conn, int64_t now_at_ns)
 	struct rudp_key_exchange *exchange = conn->exchange;
 
 	conn->keys_from_ns = now_at_ns;
-	conn->forget_keys_at_ns = 0; /* set from the PTO by the timers */
+	conn->forget_keys_at_ns = 0; /* conn_timers.c sets it from the PTO */
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe(conn, RUDP_FACT_KEYS_UPDATED);
 	if (exchange && exchange->is_mixed && !conn->keys.fresh)
 		end_exchange(conn, now_at_ns);
 }
 
-/* Copies of the shares of exchanges that are over, or of the one under way, say nothing new. */
+/* Shares of earlier exchanges, and copies in the current one, are ignored. */
 enum rudp_verdict rudp_conn_on_key_share(struct rudp_conn *conn, const struct rudp_frame *frame)
 {
 	if (frame->share.number <= conn->keys.exchanges || !rudp_state_is_established(conn->state))
@@ -203,7 +206,10 @@ enum rudp_verdict rudp_conn_on_key_share(struct rudp_conn *conn, const struct ru
 		return RUDP_VERDICT_OK;
 	memcpy(conn->exchange->peer_public, frame->share.public_key, RUDP_KEY_SHARE_BYTES);
 	conn->exchange->has_peer = true;
-	/* An update of ours has crossed it: the answer to a ping shows that the peer has followed. */
+	/*
+	 * Our own key update is not acknowledged yet: the ACK of a ping shows that the peer has
+	 * followed it.
+	 */
 	if (!conn->initiator && rudp_keys_is_unanswered(&conn->keys))
 		conn->ping_due = true;
 	return RUDP_VERDICT_OK;

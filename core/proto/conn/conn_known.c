@@ -9,7 +9,10 @@ static bool is_used(const struct rudp_conn *conn)
 	return conn->cc.ops->jump && !conn->ep->config.resume_off;
 }
 
-/* Losses since the last time; those found to be none may make them fewer than none. */
+/*
+ * Reports losses since the last report. Spurious losses can make the count smaller than before;
+ * then it is 0.
+ */
 static void note_loss(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	const struct rudp_reliability *r = &conn->reliability;
@@ -45,7 +48,7 @@ static bool is_worth_noting(const struct rudp_conn *conn)
 	return conn->reliability.delivered_bytes - conn->known.noted_bytes >= RUDP_KNOWN_PATH_NOTE_BYTES;
 }
 
-static void note_going_on(struct rudp_conn *conn, int64_t now_at_ns)
+static void note_progress(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	bool is_limited = conn->reliability.app_limited_until > 0;
 
@@ -53,14 +56,14 @@ static void note_going_on(struct rudp_conn *conn, int64_t now_at_ns)
 		note(conn, is_limited ? RUDP_KNOWN_LIMITED : RUDP_KNOWN_BUSY, now_at_ns);
 }
 
-/* The others come and go. */
+/* The number of connections in the startup group changes with time. */
 static void follow_startup_group(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->cc.is_starting) {
 		conn->cc.ops->share(&conn->cc, conn->known.startup_group->count);
 		return;
 	}
-	note_going_on(conn, now_at_ns);
+	note_progress(conn, now_at_ns);
 	rudp_conn_known_leave(conn);
 }
 
@@ -75,16 +78,16 @@ void rudp_conn_known_may_start(struct rudp_conn *conn)
 	conn->known.may_jump = is_used(conn);
 }
 
-/* What was known is of another path: as a stranger, once what has left is answered. */
-static void take_back(struct rudp_conn *conn, int64_t now_at_ns)
+/* The RTT differs, so the known values are of another path: starts again as on an unknown path. */
+static void restart_unknown(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	rudp_conn_known_leave(conn);
 	rudp_cc_init(&conn->cc, conn->cc.ops, conn->cc.datagram_bytes, now_at_ns);
 	rudp_pacer_init(&conn->pacer, now_at_ns);
 }
 
-/* How long the path is without a queue, which may stand there now. */
-static void tell_rtt(struct rudp_conn *conn, int64_t now_at_ns)
+/* Tells congestion control the known RTT without a queue, because a queue may exist now. */
+static void set_known_rtt(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	int64_t base_ns;
 
@@ -96,7 +99,7 @@ static void tell_rtt(struct rudp_conn *conn, int64_t now_at_ns)
 		conn->cc.ops->expect_rtt(&conn->cc, base_ns);
 }
 
-/* The first of this path: of the handshake, or of what has followed the peer to it. */
+/* The first RTT sample of this path: of the handshake, or after the peer has moved. */
 static void on_first_rtt(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	int64_t presumed_ns = conn->known.presumed_rtt_ns;
@@ -104,10 +107,10 @@ static void on_first_rtt(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->known.presumed_rtt_ns = 0;
 	if (presumed_ns > 0 &&
 	    !rudp_known_paths_is_same_length(presumed_ns, conn->rtt.latest_ns))
-		take_back(conn, now_at_ns);
-	tell_rtt(conn, now_at_ns);
+		restart_unknown(conn, now_at_ns);
+	set_known_rtt(conn, now_at_ns);
 	rudp_conn_known_may_start(conn);
-	conn->known.may_jump &= presumed_ns == 0; /* once */
+	conn->known.may_jump &= presumed_ns == 0; /* used only once */
 }
 
 void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns)
@@ -117,7 +120,7 @@ void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at
 	if (conn->known.startup_group)
 		follow_startup_group(conn, now_at_ns);
 	if (now_at_ns - conn->known.noted_at_ns >= RUDP_KNOWN_PATH_NOTE_NS)
-		note_going_on(conn, now_at_ns);
+		note_progress(conn, now_at_ns);
 }
 
 void rudp_conn_known_leave(struct rudp_conn *conn)
@@ -156,8 +159,11 @@ void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->known.is_to_start = conn->cc.is_starting;
 }
 
-/* To who has not been heard: no more than the limit, but as fast as if there were none. */
-static uint64_t presume_unheard(struct rudp_conn *conn, int64_t *span_ns, int64_t now_at_ns)
+/*
+ * The peer was not heard yet: the window is limited to RUDP_UNHEARD_BYTES_MAX, but sent at the full
+ * known rate.
+ */
+static uint64_t known_window_unheard(struct rudp_conn *conn, int64_t *span_ns, int64_t now_at_ns)
 {
 	const struct rudp_path *path = &conn->path;
 	int64_t *rtt_ns = &conn->known.presumed_rtt_ns;
@@ -172,13 +178,13 @@ static uint64_t presume_unheard(struct rudp_conn *conn, int64_t *span_ns, int64_
 	return RUDP_UNHEARD_BYTES_MAX;
 }
 
-/* So many bytes, in so long; 0: as ever. */
-static uint64_t presume(struct rudp_conn *conn, int64_t *span_ns, int64_t now_at_ns)
+/* The known window and the time to send it in. 0: use the default. */
+static uint64_t known_window(struct rudp_conn *conn, int64_t *span_ns, int64_t now_at_ns)
 {
 	const struct rudp_path *path = &conn->path;
 
 	if (conn->rtt.samples == 0)
-		return presume_unheard(conn, span_ns, now_at_ns);
+		return known_window_unheard(conn, span_ns, now_at_ns);
 	*span_ns = conn->rtt.min_ns;
 	return rudp_known_paths_take(&conn->ep->known_paths, &path->local, &path->remote,
 				     conn->rtt.latest_ns, conn->cc.cwnd_bytes, now_at_ns);
@@ -191,7 +197,7 @@ static void jump(struct rudp_conn *conn, int64_t now_at_ns)
 	int64_t span_ns;
 
 	conn->known.may_jump = false;
-	bytes = conn->known.jump_bytes = presume(conn, &span_ns, now_at_ns);
+	bytes = conn->known.jump_bytes = known_window(conn, &span_ns, now_at_ns);
 	if (bytes == 0)
 		return;
 	conn->cc.ops->jump(&conn->cc, bytes, span_ns);

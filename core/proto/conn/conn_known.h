@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn_known - a connection and what its endpoint knows of paths (known_paths.h): it presumes a window
- * in place of looking for it, looks beside those that start to the same host (startup_group.h), and
- * tells what it has measured. The others say what has happened; only conn_known.c writes what follows.
+ * conn_known - uses what the endpoint knows of paths (known_paths.h) to start a connection faster.
  *
- * Start    nothing may be presumed before there is a round trip, or trust (may_start); then once, when
- *          more is due than the first window lets leave (on_due), unless something was lost before.
+ * The connection starts with a known window instead of searching for it. It shares start-up with
+ * other connections to the same host (startup_group.h), and it records what it measures. The other
+ * modules report events; only conn_known.c decides what follows.
+ *
+ * Start    known values may be used after the first RTT sample, or earlier if the peer's address is
+ *          trusted (may_start). They are used once, when more data is due than the first window
+ *          allows (on_due), unless a packet was lost before.
  * Source   docs/protocol.md section 11.1.
  */
 #ifndef RUDP_PROTO_CONN_KNOWN_H
@@ -15,30 +18,33 @@
 #include "proto/conn/conn.h"
 
 struct rudp_conn_known {
-	bool is_to_start;             /* it has not had more to say than its first window lets leave */
-	bool may_jump;                /* nothing has been lost, and nothing asked of known_paths */
-	bool noted_busy;              /* known_paths was last told that it goes on, */
-	int64_t noted_at_ns;          /* and when that was, */
-	uint64_t noted_bytes;         /* what was delivered by then, */
-	uint64_t noted_answered, noted_lost; /* and how many packets */
-	/* to its host; NULL: it does not look for its rate now */
+	bool is_to_start;     /* it never had more to send than its first window allows */
+	bool may_jump;        /* nothing was lost yet, and known_paths was not asked yet */
+	bool noted_busy;      /* the last note to known_paths was BUSY; */
+	int64_t noted_at_ns;  /* when that note was made, */
+	uint64_t noted_bytes; /* the bytes delivered by then, */
+	uint64_t noted_answered, noted_lost; /* and the packets acknowledged and lost */
+	/* of its host; NULL: the connection is not in start-up */
 	struct rudp_startup_group *startup_group;
-	uint64_t jump_bytes;          /* what was presumed; 0: nothing */
-	int64_t presumed_rtt_ns;      /* likewise, until one has been measured; 0: not so */
+	uint64_t jump_bytes;     /* window taken from known_paths; 0: none */
+	int64_t presumed_rtt_ns; /* RTT taken from there until one is measured; 0: none */
 };
 
 void rudp_conn_known_init(struct rudp_conn *conn, int64_t now_at_ns);
-/* There is its first round trip, or it may send without: what is known may serve from here on. */
+/*
+ * The first RTT is measured, or the connection may send without one: known values may be used from
+ * now on.
+ */
 void rudp_conn_known_may_start(struct rudp_conn *conn);
-/* A train is about to be made: what is due may be more than the window lets leave. */
+/* A train will be built: checks whether more data is due than the window allows. */
 void rudp_conn_known_on_due(struct rudp_conn *conn, int64_t now_at_ns);
-/* An ACK has been taken; packets were lost; all that was written has been acknowledged. */
+/* An ACK was processed; packets were lost; all written bytes were acknowledged. */
 void rudp_conn_known_on_ack(struct rudp_conn *conn, bool has_rtt, int64_t now_at_ns);
 void rudp_conn_known_on_lost(struct rudp_conn *conn);
 void rudp_conn_known_on_sent_all(struct rudp_conn *conn, int64_t now_at_ns);
-/* It goes another way, of which there is no round trip yet. */
+/* The connection changes to another path, whose RTT is unknown. */
 void rudp_conn_known_on_path_left(struct rudp_conn *conn);
-/* It starts no more, or not there. */
+/* Start-up is over, or the path has changed: leaves the startup group. */
 void rudp_conn_known_leave(struct rudp_conn *conn);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The size of datagrams follows what the path carries: docs/protocol.md section 15. */
+/* The size of datagrams follows the path MTU: docs/protocol.md section 15. */
 #include "base/log.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
@@ -19,13 +19,13 @@ void rudp_conn_mtu_follow(struct rudp_conn *conn)
 	path->datagram_bytes = path->mtu.bytes;
 	if (conn->cc.datagram_bytes == path->datagram_bytes)
 		return;
-	rudp_log(RUDP_LOG_DEBUG, "connection %016llx: datagrams of %u bytes, not %u",
+	rudp_log(RUDP_LOG_DEBUG, "connection %016llx: datagram size now %u bytes, was %u",
 		 (unsigned long long)conn->id, path->datagram_bytes, conn->cc.datagram_bytes);
 	conn->cc.ops->on_mtu(&conn->cc, path->datagram_bytes);
 }
 
-/* More than a packet waits for nothing but its turn: larger ones would be fewer. */
-static bool has_something_to_win(const struct rudp_conn *conn)
+/* More than one packet of data is waiting: larger packets would save some. */
+static bool would_gain(const struct rudp_conn *conn)
 {
 	return rudp_state_is_established(conn->state) && conn->path.validated &&
 	       conn->probes_due == 0 &&
@@ -46,7 +46,7 @@ static void start_search(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_conn_mtu_follow(conn);
 }
 
-/* So large that one loss or one packet too many costs a whole window no datagram should be. */
+/* A datagram must not be so large that one loss, or one datagram too many, costs a whole window. */
 static uint32_t limit_bytes(const struct rudp_conn *conn)
 {
 	uint64_t window = conn->peer_window_end - conn->sendbuf.ring.head;
@@ -61,7 +61,7 @@ uint32_t rudp_conn_mtu_probe_bytes(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	const struct rudp_sendbuf *buf = &conn->sendbuf;
 
-	if (!has_something_to_win(conn))
+	if (!would_gain(conn))
 		return 0;
 	if (rudp_path_mtu_is_due(&conn->path.mtu, now_at_ns))
 		start_search(conn, now_at_ns);

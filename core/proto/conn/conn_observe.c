@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Facts for the observer. Nothing in this file runs without one. */
+/* Reports to the observer. Call nothing here without an observer. */
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 
@@ -13,7 +13,7 @@ void rudp_conn_set_trace(struct rudp_conn *conn, void *trace)
 	conn->trace = trace;
 }
 
-static void tell(struct rudp_conn *conn, const struct rudp_fact *fact)
+static void report(struct rudp_conn *conn, const struct rudp_fact *fact)
 {
 	const struct rudp_observer *observer = conn->ep->config.observer;
 
@@ -22,18 +22,18 @@ static void tell(struct rudp_conn *conn, const struct rudp_fact *fact)
 
 void rudp_conn_observe_state(struct rudp_conn *conn, enum rudp_state from, enum rudp_state to)
 {
-	tell(conn, &(struct rudp_fact){.kind = RUDP_FACT_STATE, .state = {from, to}});
+	report(conn, &(struct rudp_fact){.kind = RUDP_FACT_STATE, .state = {from, to}});
 }
 
 void rudp_conn_observe_packet(struct rudp_conn *conn, enum rudp_fact_kind kind,
 			      const struct rudp_fact_packet *packet)
 {
-	tell(conn, &(struct rudp_fact){.kind = kind, .packet = *packet});
+	report(conn, &(struct rudp_fact){.kind = kind, .packet = *packet});
 }
 
 void rudp_conn_observe_dropped(struct rudp_conn *conn, enum rudp_verdict verdict, size_t size_bytes)
 {
-	tell(conn, &(struct rudp_fact){.kind = RUDP_FACT_PACKET_DROPPED,
+	report(conn, &(struct rudp_fact){.kind = RUDP_FACT_PACKET_DROPPED,
 				       .dropped = {verdict, size_bytes}});
 }
 
@@ -41,7 +41,7 @@ void rudp_conn_observe_lost(struct rudp_conn *conn, uint64_t number, size_t size
 {
 	const struct rudp_reliability *r = &conn->reliability;
 
-	tell(conn, &(struct rudp_fact){
+	report(conn, &(struct rudp_fact){
 			   .kind = RUDP_FACT_PACKET_LOST,
 			   .lost = {number, size_bytes,
 				    r->largest_answered - number >= r->packet_threshold}});
@@ -49,11 +49,11 @@ void rudp_conn_observe_lost(struct rudp_conn *conn, uint64_t number, size_t size
 
 void rudp_conn_observe_move(struct rudp_conn *conn)
 {
-	tell(conn, &(struct rudp_fact){.kind = RUDP_FACT_MOVED,
+	report(conn, &(struct rudp_fact){.kind = RUDP_FACT_MOVED,
 				       .moved = {&conn->path.local, &conn->path.remote}});
 }
 
 void rudp_conn_observe(struct rudp_conn *conn, enum rudp_fact_kind kind)
 {
-	tell(conn, &(struct rudp_fact){.kind = kind});
+	report(conn, &(struct rudp_fact){.kind = kind});
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses change: docs/protocol.md section 13. */
+/* Change of address and path validation: docs/protocol.md section 13. */
 #include "base/log.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 
-void rudp_conn_path_prove(struct rudp_conn *conn, int64_t now_at_ns)
+void rudp_conn_path_validate(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	uint8_t data[8];
 
@@ -13,8 +13,8 @@ void rudp_conn_path_prove(struct rudp_conn *conn, int64_t now_at_ns)
 }
 
 /*
- * Another port on the same host is a NAT that has forgotten us: the path is the same one. Another
- * host is another path, about which nothing is known, but that it may be a long one.
+ * A new port on the same host means that a NAT mapping has changed: the path is the same. A new
+ * host means a new path: nothing is known of it, and its RTT may be long.
  */
 static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 {
@@ -31,7 +31,10 @@ static void restart_measurement(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_ecn_restart(&conn->ecn);
 }
 
-/* A peer, or who is on the path, can make it move with every packet. */
+/*
+ * The peer, or an attacker on the path, can cause a move with every packet: the log is
+ * rate-limited.
+ */
 static void log_move(const struct rudp_conn *conn, const struct rudp_addr *before, int64_t now_at_ns)
 {
 	char from[RUDP_ADDR_TEXT_SIZE], to[RUDP_ADDR_TEXT_SIZE];
@@ -49,7 +52,7 @@ static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, i
 	struct rudp_path last = conn->path;
 
 	if (rudp_conn_use_socket(conn, datagram->socket) < 0)
-		return; /* without memory it stays where it is */
+		return; /* no memory: it stays on the old path */
 	if (last.validated)
 		rudp_conn_remember_path(conn, &last);
 	rudp_path_init(&conn->path, datagram->socket, &datagram->local, &datagram->remote, false);
@@ -63,7 +66,7 @@ static void move(struct rudp_conn *conn, const struct rudp_datagram *datagram, i
 	rudp_conn_mtu_follow(conn);
 	if (!rudp_addr_same_host(&last.remote, &datagram->remote))
 		restart_measurement(conn, now_at_ns);
-	rudp_conn_path_prove(conn, now_at_ns);
+	rudp_conn_path_validate(conn, now_at_ns);
 	log_move(conn, &last.remote, now_at_ns);
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe_move(conn);
@@ -80,12 +83,16 @@ void rudp_conn_path_on_packet(struct rudp_conn *conn, const struct rudp_datagram
 		move(conn, datagram, now_at_ns);
 	} else if ((!conn->initiator || rudp_addr_is_any(&path->local)) &&
 		   !rudp_addr_same_host(&path->local, &datagram->local)) {
-		path->local = datagram->local; /* the initiator alone says where it is (roam.h) */
+		/* Only the initiator changes its own address deliberately (roam.h). */
+		path->local = datagram->local;
 	}
-	/* Given up once, or never to be proven by a SYN alone; but there it is again. */
+	/*
+	 * The path is not validated (validation failed, or it began with a SYN only), but packets
+	 * arrive again.
+	 */
 	if (!path->validated && path->challenge_at_ns == RUDP_NEVER &&
 	    rudp_state_is_established(conn->state))
-		rudp_conn_path_prove(conn, now_at_ns);
+		rudp_conn_path_validate(conn, now_at_ns);
 	rudp_path_on_received(path, datagram->len);
 }
 
@@ -98,12 +105,15 @@ void rudp_conn_path_on_response(struct rudp_conn *conn, const uint8_t data[8], i
 	rudp_conn_on_path_taken(conn, now_at_ns);
 }
 
-/* A path that never answered was forged by somebody who can only send: back to the last good one. */
+/*
+ * If the new path never answers, its address was probably forged: returns to the last validated
+ * path.
+ */
 void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 {
-	struct rudp_path last_good;
+	struct rudp_path last_validated;
 
-	/* A challenge that may not even be sent counts as one that was not answered. */
+	/* A challenge that may not be sent (no allowance left) counts as sent and unanswered. */
 	if (rudp_path_is_mute(&conn->path) && conn->path.challenge_at_ns <= now_at_ns &&
 	    conn->path.challenges < RUDP_PATH_CHALLENGES_MAX)
 		rudp_path_on_challenge_sent(&conn->path, rudp_rtt_pto_ns(&conn->rtt, 0), now_at_ns);
@@ -113,16 +123,17 @@ void rudp_conn_path_on_time(struct rudp_conn *conn, int64_t now_at_ns)
 		conn->path.challenge_at_ns = RUDP_NEVER; /* the user time-out decides */
 		return;
 	}
-	last_good = conn->previous;
-	(void)rudp_conn_use_socket(conn, last_good.socket); /* known: it takes no memory */
-	conn->path = last_good;
+	last_validated = conn->previous;
+	/* The socket is known: this cannot fail. */
+	(void)rudp_conn_use_socket(conn, last_validated.socket);
+	conn->path = last_validated;
 	rudp_conn_list_path(conn);
 	rudp_path_mtu_forget_probe(&conn->path.mtu);
 	rudp_conn_mtu_follow(conn);
 	rudp_conn_remember_path(conn, NULL);
 	if (rudp_log_wants(RUDP_LOG_INFO) &&
 	    rudp_log_ratelimit_allows(&conn->ep->ratelimit, now_at_ns))
-		rudp_log(RUDP_LOG_INFO, "connection %016llx: new path not proven, back to the last",
+		rudp_log(RUDP_LOG_INFO, "connection %016llx: new path not validated, old one kept",
 			 (unsigned long long)conn->id);
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe_move(conn);
@@ -135,7 +146,7 @@ void rudp_conn_rebind(struct rudp_conn *conn, void *socket, const struct rudp_ad
 	bool is_same_host = rudp_addr_same_host(&conn->path.local, local);
 
 	if (rudp_conn_use_socket(conn, socket) < 0)
-		return; /* without memory it stays on the old one */
+		return; /* no memory: it stays on the old socket */
 	conn->path.local = *local;
 	rudp_conn_mtu_init(conn);
 	rudp_conn_mtu_follow(conn);
@@ -143,7 +154,7 @@ void rudp_conn_rebind(struct rudp_conn *conn, void *socket, const struct rudp_ad
 		return;
 	if (!is_same_host)
 		restart_measurement(conn, now_at_ns);
-	rudp_conn_path_prove(conn, now_at_ns);
+	rudp_conn_path_validate(conn, now_at_ns);
 	rudp_conn_on_path_taken(conn, now_at_ns);
 	rudp_endpoint_touch(conn->ep, conn);
 }

@@ -6,7 +6,7 @@
 
 #include "proto/conn/endpoint_private.h"
 
-#define SHORT_ID_NS (1 * RUDP_NS_PER_S) /* since the peer was heard */
+#define SHORT_ID_NS (1 * RUDP_NS_PER_S) /* the peer was heard within this time */
 
 static bool is_blocked_by_peer(const struct rudp_conn *conn)
 {
@@ -15,8 +15,8 @@ static bool is_blocked_by_peer(const struct rudp_conn *conn)
 }
 
 /*
- * A packet with our FIN also carries an ACK: when the peer has acknowledged it, the peer has our ACK of
- * its own FIN, and nobody is left asking for that after LAST_ACK has gone.
+ * A packet with our FIN also carries an ACK. When the peer acknowledges it, the peer has our ACK of
+ * its own FIN, and needs nothing more from us after LAST_ACK.
  */
 static bool is_fin_due(const struct rudp_conn *conn)
 {
@@ -96,9 +96,9 @@ static void add_signals(struct rudp_plan *plan)
 		conn->exchange->is_due = false;
 		plan->sent.content |= RUDP_CONTENT_KEY_SHARE;
 	}
-	if (is_blocked_by_peer(conn) && conn->blocked_told != conn->peer_window_end &&
+	if (is_blocked_by_peer(conn) && conn->blocked_sent != conn->peer_window_end &&
 	    rudp_frame_write_blocked(&plan->head, conn->peer_window_end)) {
-		conn->blocked_told = conn->peer_window_end;
+		conn->blocked_sent = conn->peer_window_end;
 		plan->sent.content |= RUDP_CONTENT_BLOCKED;
 	}
 }
@@ -116,11 +116,13 @@ static void add_stream(struct rudp_plan *plan)
 	if (!rudp_sendbuf_next(buf, plan->plain_max_bytes - used - head, conn->peer_window_end,
 			       &chunk))
 		return;
-	/* The exact head is known now: use what the worst case had kept free. */
+	/*
+	 * The length of the frame head is known now: use the room that the worst case had reserved.
+	 */
 	head = rudp_frame_stream_head_bytes(chunk.offset);
 	rudp_sendbuf_next(buf, plan->plain_max_bytes - used - head, conn->peer_window_end, &chunk);
 	if (rudp_conn_tail_takes(conn, &chunk)) {
-		chunk.again = false; /* not because it is lost */
+		chunk.again = false; /* a copy, not a retransmission after loss */
 		plan->sent.content |= RUDP_CONTENT_COPY;
 	}
 	if (rudp_sendbuf_on_sent(buf, &chunk) < 0)
@@ -137,7 +139,7 @@ static void add_stream(struct rudp_plan *plan)
 		plan->sent.content |= RUDP_CONTENT_FIN;
 }
 
-/* A pure receiver's acks would never be acknowledged, and its list of ranges never shrink. */
+/* The ACKs of a pure receiver are never acknowledged, so its list of ranges would never shrink. */
 static bool wants_ack_of_acks(const struct rudp_plan *plan)
 {
 	const struct rudp_conn *conn = plan->conn;
@@ -156,8 +158,10 @@ static void add_ping(struct rudp_plan *plan)
 		conn->ping_due = false;
 		return;
 	}
-	/* A probe that is owed and finds nothing to carry must not stay owed: it would let data pass by
-	 * the window later. */
+	/*
+	 * A due probe that has nothing to carry sends a PING. If it stayed due, it would later let
+	 * data exceed the window.
+	 */
 	if (!conn->ping_due && conn->probes_due == 0 && !wants_ack_of_acks(plan))
 		return;
 	if (!rudp_frame_write_ping(&plan->head))
@@ -168,8 +172,9 @@ static void add_ping(struct rudp_plan *plan)
 }
 
 /*
- * Half of its id will do for a peer that was there a moment ago. One that may have forgotten us has
- * to be told the whole: without it cannot say so (docs/protocol.md section 12.4).
+ * Half of the connection id is enough for a peer that was heard a moment ago. Otherwise send the
+ * full id: without it a peer that forgot us cannot send a stateless reset (docs/protocol.md section
+ * 12.4).
  */
 static bool is_short_due(const struct rudp_conn *conn, int64_t now_at_ns)
 {
@@ -195,7 +200,7 @@ void rudp_plan_init(struct rudp_plan *plan, struct rudp_conn *conn, size_t datag
 							   : RUDP_PLAN_HEAD_MAX_BYTES);
 	plan->sent = (struct rudp_sent){.sent_at_ns = now_at_ns};
 	plan->stream_count = 0;
-	plan->stream_bytes = plan->padding_bytes = plan->sum_bytes = 0;
+	plan->stream_bytes = plan->padding_bytes = plan->repair_bytes = 0;
 	plan->has_ack = plan->is_ack_only_due = false;
 }
 
@@ -203,7 +208,7 @@ void rudp_plan_fill(struct rudp_plan *plan, bool may_send_data)
 {
 	bool only_acks = plan->conn->state == RUDP_STATE_TIME_WAIT;
 
-	/* The path's frames first: an ACK takes all the room there is, and little may be allowed. */
+	/* Path frames come first: an ACK may fill all the room, and the allowance may be small. */
 	if (!only_acks)
 		add_path(plan);
 	add_ack(plan);
@@ -221,15 +226,15 @@ void rudp_plan_fill_fec(struct rudp_plan *plan, size_t datagram_max)
 	struct rudp_conn *conn = plan->conn;
 	const struct rudp_fec_block *block = &conn->fec_sender.block;
 
-	/* as the repair symbols were cut for */
+	/* The form for which the repair symbols were sized. */
 	set_form(plan, conn->peer_takes_short_ids, datagram_max);
 	rudp_frame_write_repair_head(&plan->head, block->start, (uint8_t)block->count,
 				     conn->fec_sender.row);
 	assert(plan->head.ok);
 	assert(rudp_writer_len(&plan->head) + block->symbol_bytes <= plan->plain_max_bytes);
 	rudp_fec_symbol(&conn->sendbuf.ring, block, conn->fec_sender.row, conn->ep->repair_sum);
-	plan->sum_bytes = block->symbol_bytes;
-	plan->stream[0] = (struct iovec){conn->ep->repair_sum, plan->sum_bytes};
+	plan->repair_bytes = block->symbol_bytes;
+	plan->stream[0] = (struct iovec){conn->ep->repair_sum, plan->repair_bytes};
 	plan->stream_count = 1;
 	plan->sent.content |= RUDP_CONTENT_REPAIR;
 }
@@ -242,7 +247,7 @@ static void observe(const struct rudp_plan *plan)
 		.type = RUDP_PACKET_DATA,
 		.number = plan->conn->reliability.next,
 		.size_bytes = rudp_packet_data_overhead_bytes(plan->is_short) + head +
-			      plan->stream_bytes + plan->padding_bytes + plan->sum_bytes,
+			      plan->stream_bytes + plan->padding_bytes + plan->repair_bytes,
 		.frames = plan->head.start,
 		.frames_bytes = head,
 		.fin = sent->content & RUDP_CONTENT_FIN,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What was sent has been answered, or is overdue: docs/protocol.md sections 9 to 11. */
+/* Acknowledged, lost and overdue packets: docs/protocol.md sections 9 to 11. */
 #include <errno.h>
 
 #include "proto/conn/conn_private.h"
@@ -15,7 +15,7 @@ void rudp_conn_on_answered(void *context, uint64_t number, const struct rudp_sen
 	if (sent->content & RUDP_CONTENT_ACK)
 		rudp_acks_on_acked(&conn->acks, sent->ack_largest);
 	if (conn->state == RUDP_STATE_RESET_SENT)
-		return; /* the buffers are gone */
+		return; /* the buffers are freed */
 	if (sent->stream_bytes > 0 || (sent->content & RUDP_CONTENT_FIN))
 		rudp_sendbuf_on_acked(&conn->sendbuf, sent->stream_start, sent->stream_bytes,
 				      sent->content & RUDP_CONTENT_FIN);
@@ -46,7 +46,7 @@ void rudp_conn_on_lost(void *context, uint64_t number, const struct rudp_sent *s
 	if ((sent->content & RUDP_CONTENT_KEY_SHARE) && conn->exchange)
 		rudp_key_exchange_on_lost(conn->exchange);
 	if (sent->content & RUDP_CONTENT_BLOCKED)
-		conn->blocked_told = UINT64_MAX;
+		conn->blocked_sent = UINT64_MAX;
 	if (sent->content & RUDP_CONTENT_HANDSHAKE)
 		conn->handshake_due = true;
 }
@@ -69,12 +69,12 @@ static void take_rate_sample(const struct rudp_conn *conn,
 	rate->lost_bytes = r->lost_bytes - then->lost_bytes;
 	rate->inflight_at_send_bytes = then->inflight_bytes;
 	rate->app_limited = then->app_limited;
-	/* An interval below the shortest round trip ever is a burst of acks, not a rate. */
+	/* An interval shorter than the minimum RTT is a burst of ACKs, not a rate. */
 	if (rate->interval_ns > 0 && rate->interval_ns >= conn->rtt.min_ns)
 		rate->delivered_bytes = r->delivered_bytes - then->delivered_bytes;
 }
 
-static void tell_loss(struct rudp_conn *conn, const struct rudp_reliability_result *result,
+static void report_loss(struct rudp_conn *conn, const struct rudp_reliability_result *result,
 		      int64_t now_at_ns)
 {
 	struct rudp_cc_loss loss = {
@@ -98,7 +98,7 @@ static void tell_loss(struct rudp_conn *conn, const struct rudp_reliability_resu
 	rudp_conn_known_on_lost(conn);
 }
 
-static void tell_spurious(struct rudp_conn *conn, const struct rudp_reliability_result *result,
+static void report_spurious(struct rudp_conn *conn, const struct rudp_reliability_result *result,
 			  int64_t now_at_ns)
 {
 	struct rudp_cc_spurious spurious = {
@@ -112,7 +112,7 @@ static void tell_spurious(struct rudp_conn *conn, const struct rudp_reliability_
 		conn->cc.ops->on_spurious(&conn->cc, &spurious);
 }
 
-static void tell_ack(struct rudp_conn *conn, const struct rudp_reliability_result *result,
+static void report_ack(struct rudp_conn *conn, const struct rudp_reliability_result *result,
 		     int64_t now_at_ns)
 {
 	struct rudp_cc_ack ack = {
@@ -139,7 +139,9 @@ static void tell_ack(struct rudp_conn *conn, const struct rudp_reliability_resul
 	conn->cwnd_limited = false;
 }
 
-/* A program may have more unsent the faster the path is, as with TCP's send buffer tuning. */
+/*
+ * The faster the path, the more unsent bytes a program may have, as with TCP's send buffer tuning.
+ */
 void rudp_conn_grow_send_limit(struct rudp_conn *conn)
 {
 	uint64_t wanted = 2 * conn->cc.cwnd_bytes + RUDP_SEND_LIMIT_MIN_BYTES / 2;
@@ -156,8 +158,8 @@ static void note_sent_all(struct rudp_conn *conn, int64_t now_at_ns)
 	bool fin_acked = conn->sendbuf.fin_acked;
 	bool all;
 
-	if (conn->resets_behind) {
-		rudp_conn_reset_behind(conn, now_at_ns);
+	if (conn->reset_after_delivery) {
+		rudp_conn_reset_after_delivery(conn, now_at_ns);
 		return;
 	}
 	all = rudp_sendbuf_unacked(&conn->sendbuf) == 0 &&
@@ -198,9 +200,9 @@ static void on_result(struct rudp_conn *conn, const struct rudp_reliability_resu
 {
 	if (result->answered_packets > 0)
 		conn->progress_at_ns = now_at_ns;
-	tell_loss(conn, result, now_at_ns);
-	tell_spurious(conn, result, now_at_ns);
-	tell_ack(conn, result, now_at_ns);
+	report_loss(conn, result, now_at_ns);
+	report_spurious(conn, result, now_at_ns);
+	report_ack(conn, result, now_at_ns);
 	rudp_conn_tail_on_result(conn, result, now_at_ns);
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe(conn, RUDP_FACT_METRICS);
@@ -231,7 +233,7 @@ enum rudp_verdict rudp_conn_on_ack(struct rudp_conn *conn, const struct rudp_ack
 	if (conn->ecn.ce_new > 0)
 		rudp_tail_on_congestion(&conn->tail, &conn->rtt, now_at_ns);
 	on_result(conn, &result, room, now_at_ns);
-	/* Whatever acknowledges anything after our RESET acknowledges the RESET: nothing else is out. */
+	/* Any ACK after our RESET acknowledges the RESET: nothing else is outstanding. */
 	if (conn->state == RUDP_STATE_RESET_SENT && !conn->reset_due &&
 	    conn->reliability.outstanding == 0)
 		rudp_conn_die(conn, now_at_ns);
@@ -246,7 +248,7 @@ void rudp_conn_on_answer(struct rudp_conn *conn, uint64_t number, int64_t now_at
 	on_result(conn, &result, rudp_conn_send_room(conn), now_at_ns);
 }
 
-/* For a probe something must be sent that expects an answer: what is likely to be missing. */
+/* Chooses ack-eliciting content for a probe: the data that the peer most likely lacks. */
 static void prepare_probe(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->state == RUDP_STATE_SYN_SENT || conn->state == RUDP_STATE_SYN_RCVD) {
@@ -262,13 +264,16 @@ static void prepare_probe(struct rudp_conn *conn, int64_t now_at_ns)
 		return;
 	}
 	rudp_sendbuf_probe(&conn->sendbuf, RUDP_DATAGRAM_BASE_BYTES);
-	/* A peer that is short of memory may have no place for anything but the next bytes in order. */
+	/* A peer that is short of memory may accept only the next bytes in order. */
 	if (conn->reliability.pto_count > 1)
 		rudp_sendbuf_probe_oldest(&conn->sendbuf, RUDP_DATAGRAM_BASE_BYTES);
 	conn->ping_due = !rudp_sendbuf_has_due(&conn->sendbuf, conn->peer_window_end);
 }
 
-/* What is out left another way, and is most likely lost; nothing new may leave while it counts. */
+/*
+ * Packets in flight were sent on the old path and are most likely lost. While they count as in
+ * flight nothing new may be sent, so probe at once.
+ */
 void rudp_conn_on_path_taken(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->reliability.outstanding == 0 || conn->probes_due > 0)
@@ -297,7 +302,7 @@ void rudp_conn_on_overdue(struct rudp_conn *conn, int64_t now_at_ns)
 	unsigned probes = rudp_reliability_retransmit(&conn->reliability, &conn->rtt,
 						      conn->peer_ack_delay_ns, now_at_ns, &result);
 
-	tell_loss(conn, &result, now_at_ns);
+	report_loss(conn, &result, now_at_ns);
 	rudp_conn_tail_on_result(conn, &result, now_at_ns);
 	if (RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe(conn, probes ? RUDP_FACT_PROBE_TIMEOUT : RUDP_FACT_METRICS);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Handshakes under an association: docs/protocol.md section 6.7. */
+/* The resumed handshake, under an association: docs/protocol.md section 6.7. */
 #include <errno.h>
 
 #include "proto/conn/conn_handshake.h"
@@ -30,7 +30,7 @@ int rudp_conn_resume_begin(struct rudp_conn *conn, int64_t now_at_ns)
 	return ticket->with_dh ? give_key(conn, &handshake->resume) : 0;
 }
 
-/* Not before it leaves: until then the program may write what is to travel in it. */
+/* Encrypts the SYN as late as possible: until it is sent, the program may write early data. */
 int rudp_conn_resume_seal(struct rudp_conn *conn)
 {
 	struct rudp_handshake *handshake = conn->handshake;
@@ -112,7 +112,7 @@ void rudp_endpoint_on_resumed(struct rudp_endpoint *ep, const struct rudp_packet
 		rudp_association_on_taken(&ep->associations, given, counter);
 }
 
-/* The key may have been withdrawn since the handshake began. */
+/* The pre-shared key may have been removed since the handshake began. */
 static bool may_keep(const struct rudp_conn *conn)
 {
 	return !conn->ep->config.resume_off && rudp_endpoint_has_psk(conn->ep, conn->psk_id);
@@ -125,7 +125,10 @@ void rudp_conn_keep_offer(struct rudp_conn *conn, int64_t now_at_ns)
 
 	if (!offer)
 		return;
-	/* Without memory the peer will be refused once, and need a full handshake again. */
+	/*
+	 * If memory is short the peer's next resumed SYN is refused, and it needs one full
+	 * handshake.
+	 */
 	if (may_keep(conn) &&
 	    rudp_association_give(all, offer->id, &offer->secrets, conn->psk_id,
 				  offer->made_at_ns) == 0 &&
@@ -140,7 +143,7 @@ void rudp_conn_take_offer(struct rudp_conn *conn, uint64_t id,
 {
 	if (id == 0 || !may_keep(conn))
 		return;
-	/* Without memory the next connection has a full handshake. */
+	/* If memory is short the next connection has a full handshake. */
 	if (rudp_association_take(&conn->ep->associations, &conn->first_remote, id, secrets,
 				  conn->psk_id, now_at_ns) == 0)
 		conn->offer_id = id;

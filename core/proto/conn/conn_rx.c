@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A DATA packet has come: open, check, then change state. docs/protocol.md sections 4, 7, 8. */
+/* Incoming DATA packets: decrypt, check, then change state. docs/protocol.md sections 4, 7, 8. */
 #include <errno.h>
 
 #include "base/log.h"
@@ -23,9 +23,12 @@ enum rudp_verdict rudp_conn_take_stream(struct rudp_conn *conn, uint64_t offset,
 	conn->quiet_pings = 0;
 	if (rudp_recvbuf_available(&conn->recvbuf) > before)
 		rudp_conn_raise(conn, RUDP_EVENT_READABLE);
-	/* Also what SHUT_RD would have dropped: nobody is left who could have wanted it dropped. */
+	/*
+	 * After close(2) any new byte causes a RESET, even if SHUT_RD was in effect before: no
+	 * program is left for which the bytes could be dropped silently.
+	 */
 	if (conn->user_closed && conn->recvbuf.ring.tail > tail) {
-		rudp_conn_reset_behind(conn, now_at_ns);
+		rudp_conn_reset_after_delivery(conn, now_at_ns);
 		return RUDP_VERDICT_OK;
 	}
 	if (rudp_recvbuf_window_due(&conn->recvbuf))
@@ -75,7 +78,7 @@ static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_fram
 	case RUDP_FRAME_PADDING:
 		return RUDP_VERDICT_OK;
 	case RUDP_FRAME_PING:
-		conn->acks.now = true; /* it asks: one turn for the question and the answer */
+		conn->acks.now = true; /* acknowledge at once: the ping asks for it */
 		return RUDP_VERDICT_OK;
 	case RUDP_FRAME_ACK:
 	case RUDP_FRAME_ACK_ECN:
@@ -87,7 +90,8 @@ static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_fram
 		on_window(conn, frame->offset);
 		return RUDP_VERDICT_OK;
 	case RUDP_FRAME_BLOCKED:
-		conn->window_due = true; /* ours may have been lost, or grown meanwhile */
+		/* Our last WINDOW may have been lost, or the window has grown since. */
+		conn->window_due = true;
 		return RUDP_VERDICT_OK;
 	case RUDP_FRAME_RESET:
 		rudp_conn_on_reset(conn, frame->reason, now_at_ns);
@@ -113,7 +117,10 @@ static enum rudp_verdict on_frame(struct rudp_conn *conn, const struct rudp_fram
 	return RUDP_VERDICT_BAD_FRAME;
 }
 
-/* *eliciting tells whether the packet expects an answer; no frame at all is a broken rule. */
+/*
+ * *eliciting: whether the packet is ack-eliciting. A packet without any frame is a protocol
+ * violation.
+ */
 static enum rudp_verdict on_frames(struct rudp_conn *conn, const uint8_t *frames, size_t len,
 				   bool *eliciting, int64_t now_at_ns)
 {
@@ -144,7 +151,10 @@ static enum rudp_verdict on_frames(struct rudp_conn *conn, const uint8_t *frames
 	return RUDP_VERDICT_OK;
 }
 
-/* An authentic packet that breaks the rules ends the connection: the peer is broken, or hostile. */
+/*
+ * An authenticated packet that violates the protocol ends the connection: the peer is faulty or
+ * hostile.
+ */
 void rudp_conn_on_violation(struct rudp_conn *conn, enum rudp_verdict verdict, int64_t now_at_ns)
 {
 	if (rudp_log_ratelimit_allows(&conn->ep->ratelimit, now_at_ns))
@@ -162,8 +172,8 @@ static enum rudp_verdict open_packet(struct rudp_conn *conn, const struct rudp_p
 {
 	uint32_t updates = conn->keys.updates;
 	enum rudp_verdict verdict;
-	uint8_t *body = (uint8_t *)(uintptr_t)packet->body; /* decrypted in place, as the datagram
-							     * is ours to change */
+	/* Decrypted in place: the datagram's memory is ours to change. */
+	uint8_t *body = (uint8_t *)(uintptr_t)packet->body;
 
 	verdict = rudp_keys_open(&conn->keys, number, packet->key_phase, packet->header,
 				 packet->header_bytes, packet->body, packet->body_bytes, body);
@@ -174,7 +184,10 @@ static enum rudp_verdict open_packet(struct rudp_conn *conn, const struct rudp_p
 	return verdict;
 }
 
-/* Without memory it is lost, and comes again: that is nobody's forgery. */
+/*
+ * A packet that was not opened for lack of memory counts as lost and is sent again; it is not a
+ * forgery.
+ */
 static void on_unopened(struct rudp_conn *conn, enum rudp_verdict verdict, size_t datagram_bytes,
 			int64_t now_at_ns)
 {
@@ -184,10 +197,13 @@ static void on_unopened(struct rudp_conn *conn, enum rudp_verdict verdict, size_
 		rudp_conn_observe_dropped(conn, verdict, datagram_bytes);
 	if (conn->keys.forgeries >= RUDP_KEY_FORGERIES_MAX)
 		rudp_conn_on_violation(conn, verdict, now_at_ns);
-	rudp_conn_rest_later(conn, now_at_ns); /* it has woken the keys, perhaps */
+	rudp_conn_rest_later(conn, now_at_ns); /* opening may have loaded the keys */
 }
 
-/* Hearing from the peer in SYN_RCVD proves that it has our SYNACK, and that it is where it says. */
+/*
+ * A packet received in SYN_RCVD proves that the peer has our SYNACK, and so that its address is
+ * valid.
+ */
 static void note_heard(struct rudp_conn *conn, size_t datagram_bytes, int64_t now_at_ns)
 {
 	conn->heard_at_ns = now_at_ns;
@@ -215,15 +231,15 @@ static void observe_packet(struct rudp_conn *conn, const struct rudp_packet *pac
 	rudp_conn_observe_packet(conn, RUDP_FACT_PACKET_RECEIVED, &fact);
 }
 
-/* All of the packet has been taken. */
-static void on_whole(struct rudp_conn *conn, uint64_t number, const struct rudp_datagram *datagram,
+/* The whole packet was processed. */
+static void on_packet_done(struct rudp_conn *conn, uint64_t number, const struct rudp_datagram *datagram,
 		     bool eliciting, bool was_resting, int64_t now_at_ns)
 {
 	rudp_conn_fec_on_taken(conn);
 	rudp_acks_on_packet(&conn->acks, number, eliciting, datagram->ecn, conn->rtt.srtt_ns,
 			    now_at_ns);
 	rudp_acks_on_bytes(&conn->acks, datagram->len);
-	if (!eliciting) /* no answer will see to that */
+	if (!eliciting) /* no ACK follows that would schedule it */
 		rudp_conn_rest_again(conn, was_resting, now_at_ns);
 	if (eliciting && conn->state == RUDP_STATE_TIME_WAIT) {
 		conn->acks.now = true;
@@ -247,7 +263,7 @@ static enum rudp_verdict on_opened(struct rudp_conn *conn, const struct rudp_pac
 	verdict = on_frames(conn, packet->body, packet->body_bytes - RUDP_TAG_BYTES, &eliciting,
 			    now_at_ns);
 	if (verdict == RUDP_VERDICT_OK)
-		on_whole(conn, number, datagram, eliciting, was_resting, now_at_ns);
+		on_packet_done(conn, number, datagram, eliciting, was_resting, now_at_ns);
 	else if (verdict == RUDP_VERDICT_TOO_COSTLY)
 		conn->work.refused++;
 	else if (verdict != RUDP_VERDICT_NO_MEMORY)
@@ -270,7 +286,10 @@ enum rudp_verdict rudp_conn_on_data(struct rudp_conn *conn, const struct rudp_pa
 			rudp_conn_observe_dropped(conn, RUDP_VERDICT_REPLAYED, datagram->len);
 		return RUDP_VERDICT_REPLAYED;
 	}
-	/* Only packets that were authentic have made the debt: nobody else can have others dropped. */
+	/*
+	 * Only authenticated packets add to the debt, so an attacker cannot cause others' packets
+	 * to be dropped.
+	 */
 	if (!rudp_conn_work_may_begin(conn, now_at_ns)) {
 		conn->work.refused++;
 		return RUDP_VERDICT_TOO_COSTLY;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a connection tells about itself, and whether it is sound. */
+/* Statistics of a connection, and the check of its invariants. */
 #include "base/log.h"
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
@@ -95,7 +95,7 @@ void rudp_conn_stats(const struct rudp_conn *conn, struct rudp_conn_stats *stats
 #define CHECK(condition)                                                                           \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
-			rudp_log(RUDP_LOG_ERROR, "connection %016llx in %s broken: %s",            \
+			rudp_log(RUDP_LOG_ERROR, "connection %016llx in %s: broken: %s",           \
 				 (unsigned long long)conn->id, rudp_state_name(conn->state),       \
 				 #condition);                                                      \
 			return false;                                                              \

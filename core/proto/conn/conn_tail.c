@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Second copies of sparse traffic: when they leave, what becomes of them. docs/protocol.md 9.6. */
+/*
+ * Copies of sparse traffic: when they are sent and when they are no longer needed. docs/protocol.md
+ * section 9.6.
+ */
 #include "proto/conn/conn_private.h"
 #include "proto/conn/endpoint_private.h"
 
@@ -8,7 +11,7 @@ int64_t rudp_conn_tail_at_ns(const struct rudp_conn *conn)
 	return conn->tail.due_at_ns;
 }
 
-/* The first of the bytes that are out, not acknowledged as a whole, and without a copy. */
+/* The first byte that was sent, is not acknowledged with all before it, and has no copy. */
 static uint64_t unguarded_start(const struct rudp_conn *conn)
 {
 	uint64_t head = conn->sendbuf.ring.head;
@@ -26,18 +29,19 @@ static bool has_unguarded(const struct rudp_conn *conn)
 	return unguarded_start(conn) < conn->sendbuf.sent || is_fin_unguarded(conn);
 }
 
-/* The peer has been heard, or known paths have said how long that takes: a burst may have its
- * repair symbols. */
-static bool is_timed(const struct rudp_conn *conn)
+/* The RTT is known, from the peer or from known paths, so a burst may have repair symbols. */
+static bool is_rtt_known(const struct rudp_conn *conn)
 {
 	return rudp_state_is_established(conn->state) ||
 	       (conn->is_early && conn->known.presumed_rtt_ns > 0);
 }
 
-/* The application has said all; nothing waits for the pacer, a window, or to be sent again. */
+/*
+ * The application has written everything; nothing waits for the pacer, a window or retransmission.
+ */
 static bool is_idle(const struct rudp_conn *conn)
 {
-	return is_timed(conn) && !rudp_conn_has_data_due(conn) &&
+	return is_rtt_known(conn) && !rudp_conn_has_data_due(conn) &&
 	       rudp_sendbuf_unsent(&conn->sendbuf) == 0;
 }
 
@@ -59,8 +63,8 @@ void rudp_conn_tail_on_syn_sent(struct rudp_conn *conn, int64_t now_at_ns)
 }
 
 /*
- * The listener waits for our first packet. Where the server speaks first that is an ACK alone, which
- * nothing would repeat before the SYNACK's time-out.
+ * The listener waits for our first packet. If the server speaks first, that packet is a plain ACK,
+ * which nothing would repeat before the SYNACK's time-out. So it is sent twice.
  */
 void rudp_conn_tail_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 {
@@ -72,7 +76,7 @@ void rudp_conn_tail_on_established(struct rudp_conn *conn, int64_t now_at_ns)
 	rudp_tail_on_idle(&conn->tail, &conn->rtt, false, now_at_ns);
 }
 
-/* A second of connection attempts must not become twice the flood. */
+/* Many connection attempts at the same time must not be doubled. */
 static bool may_repeat_syn(struct rudp_endpoint *ep, int64_t now_at_ns)
 {
 	if (now_at_ns - ep->early_syn_window_at_ns >= RUDP_NS_PER_S) {
@@ -109,7 +113,7 @@ static bool has_room(const struct rudp_conn *conn, uint64_t bytes)
 	       conn->cc.cwnd_bytes / RUDP_TAIL_CWND_DIVISOR;
 }
 
-/* What is wanted again is due as if it were lost: one way of repeating is enough. */
+/* A copy is queued as if the bytes were lost: this reuses the code for retransmission. */
 void rudp_conn_tail_copy(struct rudp_conn *conn, uint64_t start, bool fin)
 {
 	struct rudp_sendbuf *buf = &conn->sendbuf;
@@ -120,7 +124,10 @@ void rudp_conn_tail_copy(struct rudp_conn *conn, uint64_t start, bool fin)
 	guard_all(conn);
 }
 
-/* The copy begins at the first unguarded byte; later in a long burst, earlier behind short ones. */
+/*
+ * Where the copy starts: at the first byte without a copy; later in a long burst, earlier after
+ * short ones.
+ */
 static uint64_t copy_start(const struct rudp_conn *conn)
 {
 	const struct rudp_sendbuf *buf = &conn->sendbuf;
@@ -162,7 +169,7 @@ void rudp_conn_on_tail(struct rudp_conn *conn, int64_t now_at_ns)
 	conn->tail.due_at_ns = RUDP_NEVER;
 	if (conn->state == RUDP_STATE_SYN_SENT)
 		repeat_syn(conn, now_at_ns);
-	if (!is_timed(conn))
+	if (!is_rtt_known(conn))
 		return;
 	if (conn->tail.ack_again)
 		repeat_ack(conn);
@@ -178,7 +185,7 @@ bool rudp_conn_tail_takes(struct rudp_conn *conn, const struct rudp_sendbuf_chun
 	if (tail->copy_end == 0 || !chunk->again || chunk->offset < tail->copy_start ||
 	    end > tail->copy_end)
 		return false;
-	tail->copy_start = end; /* from now on these bytes are sent again only if they are lost */
+	tail->copy_start = end; /* from now on these bytes are retransmitted only after a loss */
 	if (end == tail->copy_end)
 		tail->copy_end = 0;
 	return true;
@@ -188,14 +195,17 @@ void rudp_conn_tail_on_copy_sent(struct rudp_conn *conn, uint64_t number, uint32
 {
 	struct rudp_tail *tail = &conn->tail;
 
-	/* Sent in pieces too many it is settled by its own answer, or lost like any other. */
+	/* If there are too many pieces, the rest are acknowledged or lost like other packets. */
 	if (tail->copy_count < RUDP_TAIL_COPIES_MAX)
 		tail->copies[tail->copy_count++] = (uint32_t)number;
 	tail->copied_packets++;
 	tail->copied_bytes += stream_bytes;
 }
 
-/* Copies are few and young: the number nearest below the next one is meant. */
+/*
+ * The full packet number for its low 32 bits: copies are recent, so it is the largest one below
+ * next.
+ */
 static uint64_t number_of(const struct rudp_conn *conn, uint32_t low)
 {
 	uint64_t newest = conn->reliability.next - 1;
@@ -203,7 +213,7 @@ static uint64_t number_of(const struct rudp_conn *conn, uint32_t low)
 	return newest - (uint32_t)((uint32_t)newest - low);
 }
 
-/* Both are answered by the answer to one: what the copy was for has been done. */
+/* If the bytes of a copy were acknowledged by either packet, the copy is no longer waited for. */
 static void settle_copies(struct rudp_conn *conn)
 {
 	struct rudp_tail *tail = &conn->tail;
@@ -237,7 +247,7 @@ void rudp_conn_tail_on_result(struct rudp_conn *conn, const struct rudp_reliabil
 		settle_copies(conn);
 	if (conn->fec_sender.first_number < conn->fec_sender.end_number)
 		rudp_conn_fec_settle(conn);
-	/* What is sent next has a time of its own. */
+	/* Bytes sent next start a new delay. */
 	if (rudp_state_is_established(conn->state) && !conn->tail.ack_again && !has_unguarded(conn))
 		conn->tail.due_at_ns = RUDP_NEVER;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Packets out. A train is filled packet by packet, as far as the path, the pacer and the peer allow. */
+/* Outgoing packets. A train is filled packet by packet, as far as path, pacer and peer allow. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,13 +8,13 @@
 #include "proto/conn/conn_plan.h"
 #include "proto/conn/endpoint_private.h"
 
-/* What this call may still put in flight. */
+/* What this call may still send. */
 struct allowance {
 	uint64_t pacer_bytes;
 	uint64_t path_bytes;
 };
 
-/* Bytes of the data, without which nothing needs to leave now; or false. */
+/* Whether stream bytes may be sent now; also true for a probe. */
 static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowance)
 {
 	enum rudp_gate gate;
@@ -27,12 +27,14 @@ static bool may_send_data(struct rudp_conn *conn, const struct allowance *allowa
 	return gate == RUDP_GATE_OPEN;
 }
 
-/* Repair symbols leave as new data does, but after acknowledgements, windows and probes, and alone
- * in a packet. */
+/*
+ * Repair symbols obey the same limits as new data. They are sent after acknowledgements, windows
+ * and probes, each alone in a packet.
+ */
 static bool may_send_repair(struct rudp_conn *conn, const struct allowance *allowance,
 			    size_t datagram_max, int64_t now_at_ns)
 {
-	if (rudp_conn_gate_of_sums(conn, allowance->pacer_bytes) != RUDP_GATE_OPEN ||
+	if (rudp_conn_gate_of_repairs(conn, allowance->pacer_bytes) != RUDP_GATE_OPEN ||
 	    conn->probes_due > 0 || datagram_max < conn->path.datagram_bytes ||
 	    rudp_acks_is_due(&conn->acks, now_at_ns) || conn->window_due || conn->response_due ||
 	    conn->path.challenge_at_ns <= now_at_ns)
@@ -78,7 +80,7 @@ static void record(struct rudp_plan *plan)
 	}
 	if (plan->has_ack)
 		rudp_acks_on_sent(&conn->acks, plan->now_at_ns);
-	/* A copy that carries more than copies is as good as any other packet. */
+	/* A copy packet that also carries other content is treated as a normal packet. */
 	if (sent->content & (unsigned)~(RUDP_CONTENT_COPY | RUDP_CONTENT_ACK | RUDP_CONTENT_FIN))
 		sent->content &= (unsigned)~RUDP_CONTENT_COPY;
 	if (conn->ecn.marking) {
@@ -94,24 +96,27 @@ static void record(struct rudp_plan *plan)
 		rudp_conn_tail_on_copy_sent(conn, number, sent->stream_bytes);
 	conn->cc.ops->on_sent(&conn->cc, number, sent->size_bytes,
 			      conn->reliability.bytes_in_flight, plan->now_at_ns);
-	/* What was not held back is no debt of what comes later. */
+	/* Packets that were not paced do not delay later ones. */
 	if (!sparse || rudp_pacer_release_at_ns(&conn->pacer) <= plan->now_at_ns)
 		rudp_pacer_on_sent(&conn->pacer, rudp_conn_pacing_bytes_per_s(conn),
 				   quantum_bytes(conn), sent->size_bytes, plan->now_at_ns);
 }
 
-/* Without memory for the keys the packet counts as sent, and is lost: that will be mended. */
-static size_t lose(struct rudp_plan *plan)
+/* No memory for the keys: the packet counts as sent and will be declared lost and sent again. */
+static size_t count_as_lost(struct rudp_plan *plan)
 {
 	plan->sent.size_bytes =
 		(uint32_t)(rudp_packet_data_overhead_bytes(plan->is_short) + plan->stream_bytes +
-			   plan->sum_bytes + rudp_writer_len(&plan->head));
+			   plan->repair_bytes + rudp_writer_len(&plan->head));
 	record(plan);
 	return 0;
 }
 
-/* No packet without a record. What would come up again at every tick counts as sent, and is lost. */
-static void lose_due(struct rudp_conn *conn, int64_t now_at_ns)
+/*
+ * Every packet needs a record. Without one, whatever would be due again at every tick counts as
+ * sent (and lost).
+ */
+static void count_due_as_lost(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	struct rudp_path *path = &conn->path;
 
@@ -121,7 +126,7 @@ static void lose_due(struct rudp_conn *conn, int64_t now_at_ns)
 		rudp_path_on_challenge_sent(path, rudp_rtt_pto_ns(&conn->rtt, 0), now_at_ns);
 }
 
-static uint64_t after_a_while(struct rudp_conn *conn)
+static uint64_t next_skip_number(struct rudp_conn *conn)
 {
 	uint16_t random;
 
@@ -129,7 +134,10 @@ static uint64_t after_a_while(struct rudp_conn *conn)
 	return conn->reliability.next + RUDP_SKIP_AFTER_MIN + random % RUDP_SKIP_AFTER_SPAN;
 }
 
-/* A receiver that acknowledges ahead, for more than its share of the path, does not know which. */
+/*
+ * Skips a number. A receiver that acknowledges packets in advance, to get more than its share,
+ * reveals itself by it.
+ */
 static void skip_number(struct rudp_conn *conn)
 {
 	uint64_t number = conn->reliability.next;
@@ -138,10 +146,10 @@ static void skip_number(struct rudp_conn *conn)
 		return;
 	if (conn->skip_number > 0)
 		rudp_reliability_skip(&conn->reliability);
-	conn->skip_number = after_a_while(conn);
+	conn->skip_number = next_skip_number(conn);
 }
 
-/* Returns the length of the packet built at out, 0 when nothing may or needs to leave. */
+/* Builds one packet at out. Returns its length, or 0 if nothing may or needs to be sent. */
 static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allowance,
 		    int64_t now_at_ns)
 {
@@ -149,7 +157,7 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 	size_t max = conn->path.datagram_bytes;
 	size_t len;
 
-	/* If the path has shrunk, nothing but small packets can find that out. */
+	/* If the path MTU has shrunk, only small packets can get through to reveal it. */
 	if (conn->probes_due > 0 && max > RUDP_DATAGRAM_BASE_BYTES)
 		max = RUDP_DATAGRAM_BASE_BYTES;
 	if (max > allowance->path_bytes)
@@ -160,7 +168,7 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 		return 0;
 	skip_number(conn);
 	if (!rudp_conn_may_record(conn)) {
-		lose_due(conn, now_at_ns);
+		count_due_as_lost(conn, now_at_ns);
 		return 0;
 	}
 	rudp_plan_init(&plan, conn, max, now_at_ns);
@@ -177,7 +185,7 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 		return 0;
 	}
 	if (rudp_keys_wake_to_send(&conn->keys) < 0)
-		return lose(&plan);
+		return count_as_lost(&plan);
 	len = rudp_plan_seal(&plan, out);
 	record(&plan);
 	if (plan.sent.in_flight)
@@ -189,13 +197,13 @@ static size_t build(struct rudp_conn *conn, uint8_t *out, struct allowance *allo
 }
 
 /*
- * Asks whether a packet of this size passes. It is no part of the flight: its loss means nothing to
- * congestion control, so neither may its presence. At most one is out (RFC 8899 section 3).
+ * Probes whether a packet of this size passes. The packet does not count as in flight, because its
+ * loss must not affect congestion control. At most one probe is outstanding (RFC 8899 section 3).
  */
 static size_t build_mtu_probe(struct rudp_conn *conn, uint8_t *out, size_t size_bytes,
 			      int64_t now_at_ns)
 {
-	static uint8_t padding[RUDP_DATAGRAM_MAX_BYTES]; /* frames of zeros; never written to */
+	static uint8_t padding[RUDP_DATAGRAM_MAX_BYTES]; /* PADDING frames; never written to */
 	struct rudp_plan plan;
 	size_t len;
 
@@ -235,10 +243,15 @@ static size_t build_handshake(struct rudp_conn *conn, uint8_t *out,
 		memcpy(out, conn->syn_answer->synack, len);
 	}
 	conn->handshake_due = false;
-	/* The answer to early data is lost with a SYNACK that is: it had no keys yet. */
+	/*
+	 * If the SYNACK is lost, the early answer is too: the peer cannot decrypt it. So probe with
+	 * data as well.
+	 */
 	if (!conn->tail.syn_copy)
 		conn->probes_due = conn->is_early && rudp_conn_has_data_due(conn);
-	/* Without memory to seal it, it counts as sent, and is lost: that will be mended. */
+	/*
+	 * No memory to encrypt it: the SYN counts as sent and will be declared lost and sent again.
+	 */
 	sent.size_bytes = len > 0 ? (uint32_t)len : RUDP_DATAGRAM_MIN_SYN_BYTES;
 	if (len > 0 && RUDP_IS_OBSERVED(conn))
 		rudp_conn_observe_packet(
@@ -250,7 +263,9 @@ static size_t build_handshake(struct rudp_conn *conn, uint8_t *out,
 		rudp_reliability_send(&conn->reliability, &sent);
 		rudp_conn_tail_on_syn_sent(conn, now_at_ns);
 	} else if (conn->tail.syn_copy) {
-		/* Its answer is measured from the first: too long perhaps, never too short. */
+		/*
+		 * The RTT is measured from the first SYN: it may be too long, but never too short.
+		 */
 		conn->tail.syn_copy = false;
 	} else {
 		rudp_reliability_resend(&conn->reliability, 0, now_at_ns);
@@ -258,10 +273,13 @@ static size_t build_handshake(struct rudp_conn *conn, uint8_t *out,
 	return len;
 }
 
-/* All that comes before a SYNACK is lost, so one that is lost must not cost a whole flight. */
+/*
+ * The peer cannot decrypt packets before it has a SYNACK. Extra copies prevent one loss from
+ * costing a whole flight.
+ */
 static void copy_synack(struct rudp_conn *conn)
 {
-	static const uint8_t behind[] = {2, 16, 64}; /* packets */
+	static const uint8_t behind[] = {2, 16, 64}; /* after this many packets */
 	struct rudp_syn_answer *answer = conn->syn_answer;
 
 	if (!conn->path.validated || conn->tail.disabled || answer->copies == sizeof behind ||
@@ -285,7 +303,7 @@ static size_t next_packet(struct rudp_conn *conn, uint8_t *out, struct allowance
 	return build(conn, out, allowance, now_at_ns);
 }
 
-/* The application, not the network, set the pace: rate samples from here on say so. */
+/* The application, not the network, limits the rate: marks later rate samples as such. */
 static void note_app_limited(struct rudp_conn *conn)
 {
 	if (rudp_conn_may_send(conn) && !rudp_conn_has_data_due(conn) &&
@@ -302,7 +320,7 @@ static void put(struct rudp_conn *conn, struct rudp_train *train, size_t len)
 	rudp_path_on_sent(&conn->path, len);
 }
 
-/* A probe of the path is larger than the rest and travels alone. */
+/* A path MTU probe is larger than the other packets and is sent alone. */
 static bool put_mtu_probe(struct rudp_conn *conn, struct rudp_train *train,
 			  const struct allowance *allowance, int64_t now_at_ns)
 {
@@ -351,7 +369,8 @@ bool rudp_conn_transmit(struct rudp_conn *conn, struct rudp_train *train, int64_
 	train->count = 0;
 	conn->ecn.marking = false;
 	if (rudp_state_is_established(conn->state))
-		ecn = rudp_ecn_mark(&conn->ecn); /* of the whole train: it leaves with one field */
+		/* For the whole train: it is sent with one TOS value. */
+		ecn = rudp_ecn_mark(&conn->ecn);
 	if (conn->has_keys)
 		rudp_conn_keys_on_transmit(conn, now_at_ns);
 	if (!put_mtu_probe(conn, train, &allowance, now_at_ns))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the user of a connection does with it: bytes, options, questions. */
+/* The calls of the user of a connection: bytes, options, queries. */
 #include <errno.h>
 #include <string.h>
 
@@ -63,7 +63,10 @@ int rudp_conn_receive_readable(const struct rudp_conn *conn, struct iovec iov[2]
 
 void rudp_conn_receive_consume(struct rudp_conn *conn, size_t n, int64_t now_at_ns)
 {
-	/* Without a sample (Karn: the SYNACK went out twice) what the handshake took has to do. */
+	/*
+	 * If there is no RTT sample (the SYNACK was sent twice, Karn's algorithm), use the
+	 * handshake's duration.
+	 */
 	int64_t rtt_ns = conn->rtt.samples > 0
 				 ? conn->rtt.srtt_ns
 				 : rudp_time_max(conn->rtt.srtt_ns, conn->handshake_ns);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the peer makes us compute is bounded: work.h. */
+/* Limits the computation that a peer can cause: work.h. */
 #include "proto/conn/conn_private.h"
 
 uint64_t rudp_conn_work_total(const struct rudp_conn *conn)
@@ -13,8 +13,8 @@ static uint64_t packet_work(const struct rudp_conn *conn)
 	return rudp_conn_work_total(conn) - conn->work.packet_from;
 }
 
-/* Whole units at a time: what is left of the last one is not lost. */
-static void pay(struct rudp_work *work, int64_t now_at_ns)
+/* Pays in whole units; the time of an incomplete unit is kept for the next call. */
+static void pay_debt(struct rudp_work *work, int64_t now_at_ns)
 {
 	uint64_t paid = rudp_cc_bytes_in(RUDP_WORK_PER_S, now_at_ns - work->debt_at_ns);
 
@@ -30,7 +30,7 @@ static void pay(struct rudp_work *work, int64_t now_at_ns)
 bool rudp_conn_work_may_begin(struct rudp_conn *conn, int64_t now_at_ns)
 {
 	if (conn->work.debt > 0)
-		pay(&conn->work, now_at_ns);
+		pay_debt(&conn->work, now_at_ns);
 	return conn->work.debt < RUDP_WORK_DEBT_MAX;
 }
 
@@ -50,6 +50,6 @@ void rudp_conn_work_end(struct rudp_conn *conn, uint64_t free_units, int64_t now
 
 	if (units <= free_units)
 		return;
-	pay(&conn->work, now_at_ns);
+	pay_debt(&conn->work, now_at_ns);
 	conn->work.debt += units - free_units;
 }

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The self test of a backend: libcrypto, whose vectors the unit tests check, says what is right. */
+/*
+ * Self test of an AEAD backend. libcrypto is the reference; the unit tests check it against known
+ * vectors.
+ */
 #include <string.h>
 
 #include "proto/crypto/aead_private.h"
 
 #define PLAIN_MAX_BYTES 1500
-#define SEAM 21 /* frames before the stream bytes, or nearly */
+#define FIRST_PIECE_BYTES 21 /* about the size of the frame headers before the stream bytes */
 
 struct trial {
 	enum rudp_cipher cipher;
-	struct rudp_aead sealer, opener, model;
+	struct rudp_aead sealer, opener, reference;
 	uint8_t key[RUDP_KEY_BYTES], aad[13];
 	uint8_t plain[PLAIN_MAX_BYTES];
 	uint8_t expected[PLAIN_MAX_BYTES + RUDP_AEAD_TAG_BYTES];
@@ -32,15 +35,15 @@ static bool begin(struct rudp_aead *aead, const struct rudp_aead_backend *backen
 	return backend->init(aead, trial->key) == 0;
 }
 
-static bool seals_alike(struct trial *trial, size_t len, uint64_t counter)
+static bool seals_like_reference(struct trial *trial, size_t len, uint64_t counter)
 {
-	size_t seam = len < SEAM ? len : SEAM;
+	size_t first = len < FIRST_PIECE_BYTES ? len : FIRST_PIECE_BYTES;
 	struct iovec whole = {trial->plain, len};
-	struct iovec pieces[2] = {{trial->plain, seam}, {trial->plain + seam, len - seam}};
+	struct iovec pieces[2] = {{trial->plain, first}, {trial->plain + first, len - first}};
 	size_t sealed = len + RUDP_AEAD_TAG_BYTES;
 	bool ok;
 
-	rudp_aead_seal(&trial->model, counter, trial->aad, sizeof trial->aad, &whole, 1,
+	rudp_aead_seal(&trial->reference, counter, trial->aad, sizeof trial->aad, &whole, 1,
 		       trial->expected);
 	ok = rudp_aead_seal(&trial->sealer, counter, trial->aad, sizeof trial->aad, &whole, 1,
 			    trial->out) == sealed &&
@@ -51,8 +54,8 @@ static bool seals_alike(struct trial *trial, size_t len, uint64_t counter)
 	       memcmp(trial->out, trial->expected, sealed) == 0;
 }
 
-/* out holds what was sealed. */
-static bool opens_only_it(struct trial *trial, size_t len, uint64_t counter)
+/* On entry out holds the sealed packet. */
+static bool opens_and_rejects_forgery(struct trial *trial, size_t len, uint64_t counter)
 {
 	size_t sealed = len + RUDP_AEAD_TAG_BYTES;
 
@@ -70,11 +73,11 @@ static bool next_keys_agree(struct trial *trial)
 {
 	uint8_t next[RUDP_KEY_BYTES], expected[RUDP_KEY_BYTES];
 
-	rudp_aead_next_key(&trial->model, expected);
+	rudp_aead_next_key(&trial->reference, expected);
 	rudp_aead_next_key(&trial->opener, next);
 	if (memcmp(next, expected, sizeof next) != 0)
 		return false;
-	rudp_aead_set_key(&trial->model, expected);
+	rudp_aead_set_key(&trial->reference, expected);
 	rudp_aead_set_key(&trial->sealer, expected);
 	rudp_aead_set_key(&trial->opener, expected);
 	return true;
@@ -87,8 +90,8 @@ static bool run(struct trial *trial)
 	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
 		uint64_t counter = UINT64_C(0x1020304050607080) + i;
 
-		if (!seals_alike(trial, lengths[i], counter) ||
-		    !opens_only_it(trial, lengths[i], counter) || !next_keys_agree(trial))
+		if (!seals_like_reference(trial, lengths[i], counter) ||
+		    !opens_and_rejects_forgery(trial, lengths[i], counter) || !next_keys_agree(trial))
 			return false;
 	}
 	return true;
@@ -102,10 +105,10 @@ static bool agrees_on(const struct rudp_aead_backend *backend, enum rudp_cipher 
 	fill(trial.key, sizeof trial.key, 1);
 	fill(trial.aad, sizeof trial.aad, 2);
 	fill(trial.plain, sizeof trial.plain, 3);
-	ok = begin(&trial.model, &rudp_aead_libcrypto, true, &trial) &&
+	ok = begin(&trial.reference, &rudp_aead_libcrypto, true, &trial) &&
 	     begin(&trial.sealer, backend, true, &trial) &&
 	     begin(&trial.opener, backend, false, &trial) && run(&trial);
-	rudp_aead_fini(&trial.model);
+	rudp_aead_fini(&trial.reference);
 	rudp_aead_fini(&trial.sealer);
 	rudp_aead_fini(&trial.opener);
 	return ok;

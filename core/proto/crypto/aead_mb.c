@@ -14,10 +14,12 @@
 #define ALIGNMENT 64
 #define ROUND_UP(size) (((size) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT)
 
-/* Versions that share the first two numbers share the table of functions. */
+/* Versions with the same first two numbers have the same table of functions. */
 #define TABLE_VERSION(version) ((version) >> 8)
 
-/* Read only, once started: its functions for a single packet keep their state with the caller. */
+/*
+ * Read-only once set: the functions for a single packet keep their state in memory of the caller.
+ */
 static const IMB_MGR *manager;
 
 static int init(struct rudp_aead *aead, const uint8_t key[RUDP_KEY_BYTES])
@@ -65,7 +67,7 @@ static uint8_t *gcm_seal_pieces(const struct rudp_aead *aead, const uint8_t *non
 	return out;
 }
 
-/* One call does not cost the pieces' thirty nanoseconds. */
+/* One call saves the 30 ns that separate calls for init, update and finalize cost. */
 static uint8_t *gcm_seal_whole(const struct rudp_aead *aead, const uint8_t *nonce,
 			       const uint8_t *aad, size_t aad_len, const struct iovec *in,
 			       uint8_t *out)
@@ -110,7 +112,7 @@ static size_t seal(struct rudp_aead *aead, uint64_t counter, const uint8_t *aad,
 	return (size_t)(end - out) + RUDP_AEAD_TAG_BYTES;
 }
 
-/* In constant time. */
+/* Compares in constant time. */
 static bool is_equal(const uint8_t *a, const uint8_t *b, size_t len)
 {
 	uint8_t difference = 0;
@@ -144,7 +146,10 @@ static bool open_packet(struct rudp_aead *aead, uint64_t counter, const uint8_t 
 	return is_equal(tag, sent, sizeof tag);
 }
 
-/* Sealing whatever this context is for: both directions of both ciphers add the same key stream. */
+/*
+ * Always encrypts, even if this object opens packets: both ciphers XOR the same key stream in both
+ * directions.
+ */
 static void next_key(struct rudp_aead *aead, uint8_t next[RUDP_KEY_BYTES])
 {
 	uint8_t zeros[RUDP_KEY_BYTES] = {0}, sealed[RUDP_KEY_BYTES + RUDP_AEAD_TAG_BYTES];
@@ -165,7 +170,10 @@ static const struct rudp_aead_backend ipsec_mb = {
 	.set_key = set_key,
 };
 
-/* What is found as an object is a function: the one conversion that C does not have. */
+/*
+ * Converts an object pointer to a function pointer; C has no cast for that, but POSIX dlsym needs
+ * it.
+ */
 union function {
 	void *found;
 	unsigned (*version)(void);
@@ -187,12 +195,12 @@ int rudp_aead_mb_start(void *(*find)(void *library, const char *name), void *lib
 {
 	union function version = {.found = find(library, "imb_get_version")};
 	union function alloc = {.found = find(library, "alloc_mb_mgr")};
-	union function start = {.found = find(library, "init_mb_mgr_auto")};
-	union function give_back = {.found = find(library, "free_mb_mgr")};
+	union function init_auto = {.found = find(library, "init_mb_mgr_auto")};
+	union function free_manager = {.found = find(library, "free_mb_mgr")};
 	IMB_MGR *mgr;
 	IMB_ARCH arch;
 
-	if (!version.found || !alloc.found || !start.found || !give_back.found)
+	if (!version.found || !alloc.found || !init_auto.found || !free_manager.found)
 		return -ENOENT;
 	if (TABLE_VERSION(version.version()) != TABLE_VERSION(IMB_VERSION_NUM))
 		return -EPROTO;
@@ -202,9 +210,9 @@ int rudp_aead_mb_start(void *(*find)(void *library, const char *name), void *lib
 	mgr = alloc.alloc(0);
 	if (!mgr)
 		return -ENOMEM;
-	start.init(mgr, &arch);
+	init_auto.init(mgr, &arch);
 	if (!has_all(mgr)) {
-		give_back.free(mgr);
+		free_manager.free(mgr);
 		return -ENOTSUP;
 	}
 	manager = mgr;

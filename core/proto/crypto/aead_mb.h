@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * aead_mb - aead by libIPSec_MB: vector instructions that libcrypto 3.0 does not use.
+ * aead_mb - the AEAD backend for libIPSec_MB. It uses vector instructions that libcrypto 3.0 does
+ * not use.
  *
- * It is never linked. Whoever has it loaded says where its functions are; this file knows no loader.
- * Built where its header is installed, else it only says so: the table of functions inside the library
- * changes between its versions, and only the header knows where they stand.
+ * The library is never linked. The caller loads it and passes a lookup function; this file does not
+ * call dlopen. The table of functions inside the library changes between its versions, and only its
+ * header describes the table. Without that header at build time, rudp_aead_mb_start() returns
+ * -ENOSYS.
  */
 #ifndef RUDP_PROTO_AEAD_MB_H
 #define RUDP_PROTO_AEAD_MB_H
@@ -14,10 +16,12 @@
 #define RUDP_AEAD_MB_LIBRARY "libIPSec_MB.so.1"
 
 /*
- * Looks its functions up with find (as dlsym), which must stay callable for good.
+ * Looks up the library's functions with find, which has the semantics of dlsym. The library must
+ * stay loaded until the process ends.
  *
  * Returns  0 and the backend; -ENOSYS: built without the header; -ENOENT: a function is missing;
- *          -EPROTO: another version than the header's; -ENOTSUP: nothing for this processor; -ENOMEM.
+ *          -EPROTO: the library's version differs from the header's; -ENOTSUP: the library does not
+ *          support this processor; -ENOMEM.
  */
 int rudp_aead_mb_start(void *(*find)(void *library, const char *name), void *library,
 		       const struct rudp_aead_backend **backend);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the backends of aead share. */
+/* aead_private - nonces and constants that the AEAD backends share. */
 #ifndef RUDP_PROTO_AEAD_PRIVATE_H
 #define RUDP_PROTO_AEAD_PRIVATE_H
 
@@ -11,7 +11,7 @@
 #define RUDP_NONCE_BYTES 12
 #define RUDP_NONCE_ZEROS 4
 
-/* The counter that Noise keeps for REKEY; no packet has this number. */
+/* Noise reserves this counter for REKEY; no packet has this number. */
 #define RUDP_REKEY_COUNTER UINT64_MAX
 
 static inline void rudp_aead_write_nonce(uint8_t nonce[RUDP_NONCE_BYTES], enum rudp_cipher cipher,

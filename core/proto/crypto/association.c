@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* docs/protocol.md section 6.7. */
+/* Implements docs/protocol.md section 6.7. */
 #include "proto/crypto/association.h"
 
 #include <errno.h>
@@ -10,12 +10,12 @@
 #include "proto/crypto/cookie.h"
 #include "proto/crypto/noise.h"
 
-/* What both kinds have. */
+/* The members that both kinds of associations share. */
 struct association {
 	uint64_t id;
 	uint64_t psk_id;
 	int64_t made_at_ns;
-	int64_t leaves_at_ns; /* the age list that it is in */
+	int64_t leaves_at_ns; /* when it leaves its age list */
 	bool is_fresh;
 	struct rudp_resume_secrets secrets;
 	struct rudp_list use_link, age_link;
@@ -24,8 +24,8 @@ struct association {
 struct rudp_given {
 	struct association a;
 	bool is_ending;
-	unsigned trusts_left;             /* 0 at first: nothing is proven */
-	struct rudp_addr_key proven_host;
+	unsigned trusts_left; /* 0 at first: no address is validated */
+	struct rudp_addr_key validated_host;
 	struct rudp_replay counters;
 	UT_hash_handle hh;
 };
@@ -33,12 +33,12 @@ struct rudp_given {
 struct rudp_taken {
 	struct association a;
 	struct rudp_addr_key key;
-	uint64_t counter; /* of the next SYN */
+	uint64_t counter; /* for the next SYN */
 	bool is_known;
 	UT_hash_handle hh;
 };
 
-/* The giver keeps it a little longer: for SYNs that are on their way. */
+/* The listener keeps the fresh secret a little longer, for SYNs that are in flight. */
 #define GIVEN_FRESH_NS (RUDP_ASSOCIATION_FRESH_NS + RUDP_ASSOCIATION_SLACK_NS)
 
 #define GIVEN_OF(link, member) RUDP_LIST_OWNER(link, struct rudp_given, a.member)
@@ -125,7 +125,7 @@ unsigned rudp_associations_forget_host(struct rudp_associations *all, const stru
 	struct rudp_taken *taken, *next_taken;
 
 	HASH_ITER(hh, all->given, given, next_given)
-		if (is_host(&given->proven_host, &key))
+		if (is_host(&given->validated_host, &key))
 			drop_given(all, given);
 	HASH_ITER(hh, all->taken, taken, next_taken)
 		if (is_host(&taken->key, &key))
@@ -139,10 +139,11 @@ static struct association *of_age_link(struct rudp_list *link)
 }
 
 /*
- * In order of leaving; mostly that is at the end. A peer that holds its handshake back while others
- * fill the table makes this walk over all of it: 83 us for 16384, about as much as the handshake costs.
+ * Keeps the list sorted by leaves_at_ns. Usually the place is at the end. A peer that delays its
+ * handshake while others fill the table can make this loop visit all entries: 83 us for 16384,
+ * about the cost of the handshake itself.
  */
-static void enter_age(struct association *a, struct rudp_list *age, int64_t leaves_at_ns)
+static void move_to_age(struct association *a, struct rudp_list *age, int64_t leaves_at_ns)
 {
 	struct rudp_list *before = age;
 
@@ -161,7 +162,7 @@ static void start(struct association *a, const struct rudp_resume_secrets *secre
 	a->is_fresh = true;
 	a->secrets = *secrets;
 	rudp_list_append(by_use, &a->use_link);
-	enter_age(a, &ages->fresh, made_at_ns + fresh_ns);
+	move_to_age(a, &ages->fresh, made_at_ns + fresh_ns);
 }
 
 static void end_freshness(struct association *a)
@@ -263,7 +264,7 @@ void rudp_association_on_proven(struct rudp_associations *all, uint64_t id,
 
 	if (!given)
 		return;
-	given->proven_host = rudp_addr_key_of_host(remote);
+	given->validated_host = rudp_addr_key_of_host(remote);
 	given->trusts_left = RUDP_ASSOCIATION_TRUSTS;
 }
 
@@ -274,7 +275,7 @@ bool rudp_association_trusts(struct rudp_associations *all, uint64_t id,
 	struct rudp_addr_key host = rudp_addr_key_of_host(remote);
 
 	if (!given || !given->a.is_fresh || given->trusts_left == 0 ||
-	    memcmp(&given->proven_host, &host, sizeof host) != 0)
+	    memcmp(&given->validated_host, &host, sizeof host) != 0)
 		return false;
 	given->trusts_left--;
 	return true;
@@ -288,10 +289,10 @@ void rudp_association_on_replaced(struct rudp_associations *all, uint64_t id, in
 			      now_at_ns + RUDP_ASSOCIATION_LINGER_NS)
 		return;
 	if (given->is_ending)
-		return; /* by another connection of the same time */
+		return; /* another connection made at the same time replaced it */
 	given->is_ending = true;
 	end_freshness(&given->a);
-	enter_age(&given->a, &all->given_by_age.ending, now_at_ns + RUDP_ASSOCIATION_LINGER_NS);
+	move_to_age(&given->a, &all->given_by_age.ending, now_at_ns + RUDP_ASSOCIATION_LINGER_NS);
 }
 
 static struct rudp_taken *find_taken(const struct rudp_associations *all,
@@ -402,17 +403,17 @@ int64_t rudp_associations_deadline_ns(const struct rudp_associations *all)
 			     ages_deadline_ns(&all->taken_by_age));
 }
 
-static void let_age(struct rudp_association_ages *ages, int64_t now_at_ns)
+static void end_freshness_on_time(struct rudp_association_ages *ages, int64_t now_at_ns)
 {
 	while (first_leaves_at_ns(&ages->fresh) <= now_at_ns) {
 		struct association *a = of_age_link(ages->fresh.next);
 
 		end_freshness(a);
-		enter_age(a, &ages->lasting, a->made_at_ns + RUDP_ASSOCIATION_LIFE_NS);
+		move_to_age(a, &ages->lasting, a->made_at_ns + RUDP_ASSOCIATION_LIFE_NS);
 	}
 }
 
-static struct association *first_over(struct rudp_association_ages *ages, int64_t now_at_ns)
+static struct association *first_expired(struct rudp_association_ages *ages, int64_t now_at_ns)
 {
 	if (first_leaves_at_ns(&ages->lasting) <= now_at_ns)
 		return of_age_link(ages->lasting.next);
@@ -425,11 +426,11 @@ void rudp_associations_on_time(struct rudp_associations *all, int64_t now_at_ns)
 {
 	struct association *a;
 
-	let_age(&all->given_by_age, now_at_ns);
-	let_age(&all->taken_by_age, now_at_ns);
-	while ((a = first_over(&all->given_by_age, now_at_ns)))
+	end_freshness_on_time(&all->given_by_age, now_at_ns);
+	end_freshness_on_time(&all->taken_by_age, now_at_ns);
+	while ((a = first_expired(&all->given_by_age, now_at_ns)))
 		drop_given(all, RUDP_LIST_OWNER(a, struct rudp_given, a));
-	while ((a = first_over(&all->taken_by_age, now_at_ns)))
+	while ((a = first_expired(&all->taken_by_age, now_at_ns)))
 		drop_taken(all, RUDP_LIST_OWNER(a, struct rudp_taken, a));
 }
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * association - what two endpoints keep of a handshake, so that their next connections need none:
- * tables of those that we gave to initiators, by id, and of those that listeners gave to us, by
- * address.
+ * association - lets two endpoints that completed a handshake resume later connections without a
+ * new one.
+ *
+ * An association holds the secrets for that (like a TLS session ticket). There are two tables: the
+ * associations that we, as listener, gave to initiators, by id; and those that listeners gave to
+ * us, by address.
  *
  * Source   docs/protocol.md section 6.7.
- * Threads  none: an endpoint's own.
+ * Threads  none: owned by the endpoint.
  */
 #ifndef RUDP_PROTO_ASSOCIATION_H
 #define RUDP_PROTO_ASSOCIATION_H
@@ -19,121 +22,138 @@
 #include "proto/crypto/replay.h"
 #include "proto/crypto/resume.h"
 
-#define RUDP_ASSOCIATIONS_GIVEN_MAX 16384u /* 250 bytes, 800 with gaps; the one unused longest leaves */
-#define RUDP_ASSOCIATIONS_TAKEN_MAX 4096u  /* peers; likewise */
-#define RUDP_ASSOCIATION_LIFE_NS (24 * 3600 * RUDP_NS_PER_S) /* since the DH that made it */
-#define RUDP_ASSOCIATION_FRESH_NS (120 * RUDP_NS_PER_S)      /* as long it serves without another */
-#define RUDP_ASSOCIATION_SLACK_NS (15 * RUDP_NS_PER_S)  /* the giver's; for SYNs on their way */
-#define RUDP_ASSOCIATION_LINGER_NS (30 * RUDP_NS_PER_S) /* when another has taken its place */
-#define RUDP_ASSOCIATION_TRUSTS 8 /* SYNs from a proven address that count, before it is proven again */
+#define RUDP_ASSOCIATIONS_GIVEN_MAX 16384u /* 250 to 800 bytes each; LRU eviction */
+#define RUDP_ASSOCIATIONS_TAKEN_MAX 4096u  /* one for each peer; LRU eviction */
+#define RUDP_ASSOCIATION_LIFE_NS (24 * 3600 * RUDP_NS_PER_S) /* from the DH that made it */
+#define RUDP_ASSOCIATION_FRESH_NS (120 * RUDP_NS_PER_S) /* how long it works without a new DH */
+#define RUDP_ASSOCIATION_SLACK_NS (15 * RUDP_NS_PER_S)  /* extra for the listener: SYNs in flight */
+#define RUDP_ASSOCIATION_LINGER_NS (30 * RUDP_NS_PER_S) /* after it was replaced */
+/* How many SYNs from a validated address are trusted before the address must be validated again. */
+#define RUDP_ASSOCIATION_TRUSTS 8
 
-struct rudp_given; /* all of one kind; their tables are in association.c */
+/* One association that was given, and one that was taken; defined in association.c. */
+struct rudp_given;
 struct rudp_taken;
 
-/* Each association is in one of these; the one that leaves next comes first. */
+/*
+ * Every association is in one of these lists, each sorted by the time at which it leaves the list.
+ */
 struct rudp_association_ages {
-	struct rudp_list fresh;   /* serve without DH: both secrets stand */
-	struct rudp_list lasting; /* only with DH: the fresh secret is wiped */
-	struct rudp_list ending;  /* replaced: likewise, and soon to be dropped */
+	struct rudp_list fresh;   /* usable without DH: both secrets exist */
+	struct rudp_list lasting; /* usable only with DH: the fresh secret is wiped */
+	struct rudp_list ending;  /* replaced by a newer one: usable only with DH, removed soon */
 };
 
 struct rudp_associations {
 	struct rudp_given *given;
 	struct rudp_taken *taken;
 	unsigned given_count, taken_count;
-	struct rudp_list given_by_use, taken_by_use; /* the one unused longest first */
+	struct rudp_list given_by_use, taken_by_use; /* least recently used first */
 	struct rudp_association_ages given_by_age, taken_by_age;
 };
 
 void rudp_associations_init(struct rudp_associations *all);
-/* Wipes and frees all of them; the tables are empty then, and may be used on. */
+/* Wipes and frees all associations. The tables are then empty and can be used again. */
 void rudp_associations_clear(struct rudp_associations *all);
-/* The same with those whose key is not good. Returns how many there were. */
+/* Removes the associations whose key is not good, and returns how many were removed. */
 unsigned rudp_associations_keep(struct rudp_associations *all,
 				bool (*is_good)(const void *context, uint64_t psk_id),
 				const void *context);
 /*
- * The same with those of one host: taken from a listener there, on any port, or given to an initiator
- * that was last proven to be there. Returns how many there were.
+ * Removes the associations of one host: those taken from a listener there, on any port, and those
+ * given to an initiator whose address was last validated there. Returns how many were removed.
  */
 unsigned rudp_associations_forget_host(struct rudp_associations *all, const struct rudp_addr *host);
 
 /*
- * Given: keeps what an initiator has been told.
+ * Stores an association that we, as listener, give to an initiator.
  *
- * Returns  0, -EEXIST (an id twice: chance, or malice) or -ENOMEM.
+ * Returns  0, -EEXIST (the id is in use: by chance, or the peer cheats) or -ENOMEM.
  */
 int rudp_association_give(struct rudp_associations *all, uint64_t id,
 			  const struct rudp_resume_secrets *secrets, uint64_t psk_id,
 			  int64_t made_at_ns);
-/* Of the key under which it was made. */
+/* The id of the pre-shared key under which the association was made. */
 uint64_t rudp_given_psk_id(const struct rudp_given *given);
-/* NULL: not known, or its life is over. */
+/* Returns NULL if the id is unknown or the association has expired. */
 struct rudp_given *rudp_association_find_given(struct rudp_associations *all, uint64_t id,
 					       int64_t now_at_ns);
-/* The secret for a SYN with or without DH; NULL: none any more. */
+/* The secret for a SYN with or without DH. Returns NULL if that secret was wiped. */
 const uint8_t *rudp_given_secret(const struct rudp_given *given, bool with_dh);
-/* No SYN with this counter has been taken. */
+/* True if no SYN with this counter was accepted yet. */
 bool rudp_given_is_fresh(const struct rudp_given *given, uint64_t counter);
-/* Its initiator says so, and no other. */
+/*
+ * Verifies the initiator's proof that it used this association and counter. Only that initiator can
+ * make the proof.
+ */
 bool rudp_given_proves_spent(const struct rudp_given *given, const struct rudp_spent *spent);
-/* One has been, and never will be again. */
+/* Marks the counter as used: no other SYN with it will be accepted. */
 void rudp_association_on_taken(struct rudp_associations *all, struct rudp_given *given,
 			       uint64_t counter);
 /*
- * A connection of its initiator, from this address, has shown that somebody receives there. Unknown ids
- * are ignored.
+ * Reports that a connection of the association's initiator has validated this address (RFC 9000
+ * section 8). Unknown ids are ignored.
  */
 void rudp_association_on_proven(struct rudp_associations *all, uint64_t id,
 				const struct rudp_addr *remote);
 /*
- * A SYN under it has been taken that came from this address: whether that is the host that was proven
- * last, while the association is fresh. Each yes is one of RUDP_ASSOCIATION_TRUSTS.
+ * Whether to treat remote, from which a SYN under this association was accepted, as validated. True
+ * if remote is the host validated last and the association is fresh. Each true result uses up one
+ * of RUDP_ASSOCIATION_TRUSTS.
  */
 bool rudp_association_trusts(struct rudp_associations *all, uint64_t id,
 			     const struct rudp_addr *remote, int64_t now_at_ns);
-/* Its initiator has another one by now: it ends soon. Unknown ids are ignored. */
+/*
+ * Reports that the initiator has a newer association: this one expires soon. Unknown ids are
+ * ignored.
+ */
 void rudp_association_on_replaced(struct rudp_associations *all, uint64_t id, int64_t now_at_ns);
 
-/* Taken: keeps what the listener at this address has told; in place of what it told before. */
+/*
+ * Stores an association that the listener at this address gave us. It replaces an older one from
+ * there. Returns 0 or -ENOMEM.
+ */
 int rudp_association_take(struct rudp_associations *all, const struct rudp_addr *remote,
 			  uint64_t id, const struct rudp_resume_secrets *secrets,
 			  uint64_t psk_id, int64_t made_at_ns);
 
 /*
- * The listener has shown that it has kept it. Before that, it may not know the association now, and know
- * it later: a SYN that it has refused could be taken then.
+ * Reports that the listener has shown that it stored the association. Before that, the listener may
+ * not know the association yet: a SYN that it refuses now could be accepted later.
  */
 void rudp_association_on_known(struct rudp_associations *all, const struct rudp_addr *remote,
 			       uint64_t id);
 
-/* There is an association with this address, of which that has been shown. */
+/* Whether there is an association with this address that the listener is known to have stored. */
 bool rudp_association_is_known(struct rudp_associations *all, const struct rudp_addr *remote,
 			       int64_t now_at_ns);
 
-/* Everything for one resumed SYN. */
+/* The data for one resumed SYN. */
 struct rudp_ticket {
 	uint64_t association_id;
-	uint64_t counter; /* never told a second time */
-	uint64_t psk_id;  /* of the key under which the association was made */
-	struct rudp_spent spent; /* proves the same of both */
-	bool is_known;    /* to the listener: see rudp_association_on_known */
+	uint64_t counter;        /* used only once */
+	uint64_t psk_id;         /* id of the key under which the association was made */
+	struct rudp_spent spent; /* proves to the listener that this SYN was sent */
+	bool is_known;           /* the listener has stored it: see rudp_association_on_known() */
 	bool with_dh;
 	uint8_t secret[RUDP_RESUME_SECRET_BYTES];
 };
 
-/* false: there is no association with this address. */
+/* Makes the ticket for the next SYN. Returns false if there is no association with this address. */
 bool rudp_association_use(struct rudp_associations *all, const struct rudp_addr *remote,
 			  int64_t now_at_ns, struct rudp_ticket *ticket);
-/* The listener does not know it any more. One that has taken its place stays. */
+/*
+ * Removes the association id, which the listener no longer knows. A newer association with that
+ * address stays.
+ */
 void rudp_association_forget(struct rudp_associations *all, const struct rudp_addr *remote,
 			     uint64_t id);
 
-/* When on_time has something to wipe; RUDP_NEVER. */
+/* When rudp_associations_on_time() must be called next; RUDP_NEVER: not needed. */
 int64_t rudp_associations_deadline_ns(const struct rudp_associations *all);
 void rudp_associations_on_time(struct rudp_associations *all, int64_t now_at_ns);
 
-/* Counts, lists and tables agree, and limits hold. For tests. */
+/* For tests: whether counts, lists and tables agree and the limits hold. */
 bool rudp_associations_check(const struct rudp_associations *all);
 
 #endif

@@ -13,10 +13,10 @@
 #define TIME_BYTES 8
 #define PROOF_BYTES (RUDP_COOKIE_BYTES - TIME_BYTES)
 
-#define TOKEN_CLAIM_BYTES (RUDP_ID_BYTES + sizeof(in_port_t))
+#define TOKEN_INPUT_BYTES (RUDP_ID_BYTES + sizeof(in_port_t))
 
-/* time, the longer of the two kinds of host, port, source id */
-#define CLAIM_MAX_BYTES (TIME_BYTES + sizeof(struct in6_addr) + sizeof(in_port_t) + RUDP_ID_BYTES)
+/* Time, host (the longer kind), port, source id. */
+#define INPUT_MAX_BYTES (TIME_BYTES + sizeof(struct in6_addr) + sizeof(in_port_t) + RUDP_ID_BYTES)
 
 static void write_host(struct rudp_writer *writer, const struct rudp_addr *addr)
 {
@@ -26,20 +26,23 @@ static void write_host(struct rudp_writer *writer, const struct rudp_addr *addr)
 		rudp_write_bytes(writer, &addr->in6.sin6_addr, sizeof addr->in6.sin6_addr);
 }
 
-/* No two claims read alike: the kinds of host differ in length, so the whole does. */
+/*
+ * The MAC's input is unambiguous: IPv4 and IPv6 addresses differ in length, so the whole input
+ * does.
+ */
 static void make(const uint8_t secret[SECRET_BYTES], const struct rudp_addr *remote,
 		 uint64_t source_id, uint64_t issued_ms, uint8_t cookie[RUDP_COOKIE_BYTES])
 {
-	uint8_t claim[CLAIM_MAX_BYTES];
+	uint8_t input[INPUT_MAX_BYTES];
 	uint8_t mac[RUDP_NOISE_HASH_BYTES];
-	struct rudp_writer writer = rudp_writer(claim, sizeof claim);
+	struct rudp_writer writer = rudp_writer(input, sizeof input);
 
 	rudp_write_u64(&writer, issued_ms);
 	write_host(&writer, remote);
 	rudp_write_u16(&writer, rudp_addr_port(remote));
 	rudp_write_u64(&writer, source_id);
-	rudp_hmac_sha256(secret, SECRET_BYTES, claim, rudp_writer_len(&writer), mac);
-	memcpy(cookie, claim, TIME_BYTES);
+	rudp_hmac_sha256(secret, SECRET_BYTES, input, rudp_writer_len(&writer), mac);
+	memcpy(cookie, input, TIME_BYTES);
 	memcpy(cookie + TIME_BYTES, mac, PROOF_BYTES);
 }
 
@@ -57,7 +60,7 @@ bool rudp_cookie_check(const uint8_t secret[32], const struct rudp_addr *remote,
 	struct rudp_reader reader;
 	uint64_t issued_ms;
 
-	if (len != RUDP_COOKIE_BYTES) /* none at all, mostly: cookie is NULL then */
+	if (len != RUDP_COOKIE_BYTES) /* usually the SYN has no cookie: cookie is then NULL */
 		return false;
 	reader = rudp_reader(cookie, len);
 	issued_ms = rudp_read_u64(&reader);
@@ -67,17 +70,20 @@ bool rudp_cookie_check(const uint8_t secret[32], const struct rudp_addr *remote,
 	return rudp_bytes_equal(expected, cookie, sizeof expected);
 }
 
-/* Under one secret this never meets a cookie: that one's claim is longer. */
+/*
+ * The same secret serves cookies and tokens. The inputs cannot be equal: that of a cookie is
+ * longer.
+ */
 void rudp_reset_token_make(const uint8_t secret[32], uint64_t id, uint16_t local_port,
 			   uint8_t token[RUDP_RESET_TOKEN_BYTES])
 {
-	uint8_t claim[TOKEN_CLAIM_BYTES];
+	uint8_t input[TOKEN_INPUT_BYTES];
 	uint8_t mac[RUDP_NOISE_HASH_BYTES];
-	struct rudp_writer writer = rudp_writer(claim, sizeof claim);
+	struct rudp_writer writer = rudp_writer(input, sizeof input);
 
 	rudp_write_u64(&writer, id);
 	rudp_write_u16(&writer, local_port);
-	rudp_hmac_sha256(secret, SECRET_BYTES, claim, sizeof claim, mac);
+	rudp_hmac_sha256(secret, SECRET_BYTES, input, sizeof input, mac);
 	memcpy(token, mac, RUDP_RESET_TOKEN_BYTES);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cookie - stateless proof that a SYN's sender can receive at its address; and reset tokens.
+ * cookie - SYN cookies, which prove that a SYN's sender receives at its address, and reset tokens.
  *
- * cookie = issue time in ms (8 bytes) || first 16 bytes of HMAC-SHA256(secret, time || address ||
- * port || source id).
- * Source  docs/protocol.md section 6.4; the idea is RFC 4987's and RFC 9000 section 8.1's.
+ * A cookie is the time of issue in ms (8 bytes) followed by the first 16 bytes of
+ * HMAC-SHA256(secret, time || address || port || source id). It needs no state in the listener.
+ * Source  docs/protocol.md section 6.4; the idea is from RFC 4987 and RFC 9000 section 8.1.
  */
 #ifndef RUDP_PROTO_COOKIE_H
 #define RUDP_PROTO_COOKIE_H
@@ -25,14 +25,15 @@ bool rudp_cookie_check(const uint8_t secret[32], const struct rudp_addr *remote,
 		       int64_t now_at_ns, const uint8_t *cookie, size_t len);
 
 /*
- * The token by which a stateless RESET for this id of ours, on this UDP port of ours, can be told from
- * a forged one. Without the port any other endpoint with the same secret would hand out tokens of
- * connections that live here, to whoever asks with an id that it does not know (RFC 9000 section 21.11).
+ * The token that authenticates a stateless RESET for our connection id on our UDP port. The port is
+ * included because endpoints on other ports may use the same secret. Otherwise an attacker could
+ * send an id of our connection to such an endpoint, which does not know the id and would answer
+ * with our token (RFC 9000 section 21.11).
  */
 void rudp_reset_token_make(const uint8_t secret[32], uint64_t id, uint16_t local_port,
 			   uint8_t token[RUDP_RESET_TOKEN_BYTES]);
 
-/* Constant-time comparison. */
+/* Compares in constant time. */
 bool rudp_bytes_equal(const void *a, const void *b, size_t len);
 
 #endif

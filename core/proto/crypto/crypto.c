@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* SHA256_Init and its like are called deprecated in favour of what allocates for each digest. */
+/*
+ * OpenSSL calls SHA256_Init() etc. deprecated. Their replacement allocates memory for each digest.
+ */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "proto/crypto/crypto.h"
 
@@ -19,13 +21,13 @@ static struct {
 	OSSL_LIB_CTX *library;
 	EVP_CIPHER *aes_256_gcm;
 	EVP_CIPHER *chacha20_poly1305;
-	EVP_PKEY *any_public; /* only ever copied */
+	EVP_PKEY *any_public; /* template for public_key(); only ever copied */
 	bool is_ready;
 } crypto;
 
 static pthread_once_t crypto_once = PTHREAD_ONCE_INIT;
 
-/* No atexit handler: an engine thread may still be sealing while the host program exits. */
+/* No atexit handler: an engine thread may still encrypt while the host program exits. */
 #define INIT_OPTIONS (OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG)
 
 static void start(void)
@@ -71,7 +73,7 @@ void rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_B
 	for (int i = 0; i < in_count; i++)
 		SHA256_Update(&context, in[i].iov_base, in[i].iov_len);
 	SHA256_Final(out, &context);
-	OPENSSL_cleanse(&context, sizeof context); /* the digest inside may be a key */
+	OPENSSL_cleanse(&context, sizeof context); /* the digest may be key material */
 }
 
 int rudp_x25519_init(struct rudp_x25519 *key, const uint8_t private_key[RUDP_X25519_BYTES])
@@ -93,7 +95,7 @@ void rudp_x25519_share(struct rudp_x25519 *copy, const struct rudp_x25519 *key)
 {
 	*copy = *key;
 	if (copy->pair)
-		EVP_PKEY_up_ref(copy->pair); /* counts, no more: it cannot fail */
+		EVP_PKEY_up_ref(copy->pair); /* only counts references: cannot fail */
 }
 
 void rudp_x25519_fini(struct rudp_x25519 *key)
@@ -102,7 +104,7 @@ void rudp_x25519_fini(struct rudp_x25519 *key)
 	*key = (struct rudp_x25519){0};
 }
 
-/* A copy with other contents costs half of what libcrypto needs to look the kind of key up anew. */
+/* Copying a template and changing its bytes takes half as long as fetching the key type again. */
 static EVP_PKEY *public_key(const uint8_t bytes[RUDP_X25519_BYTES])
 {
 	EVP_PKEY *key = EVP_PKEY_dup(crypto.any_public);
@@ -122,8 +124,10 @@ int rudp_x25519_shared(const struct rudp_x25519 *key, const uint8_t peer_public[
 	size_t len = RUDP_X25519_BYTES;
 	int rc = -ENOMEM;
 
-	/* Every string of 32 bytes is a point of X25519; what is left to refuse shows in the
-	 * result, and the derivation looks at that. */
+	/*
+	 * Every string of 32 bytes is a valid X25519 public key. Only an all-zero result is an
+	 * error, and EVP_PKEY_derive() checks for it.
+	 */
 	if (context && EVP_PKEY_derive_init(context) > 0 &&
 	    EVP_PKEY_derive_set_peer_ex(context, peer, 0) > 0)
 		rc = EVP_PKEY_derive(context, shared, &len) > 0 ? 0 : -EBADMSG;

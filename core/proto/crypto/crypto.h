@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * crypto - the one door to libcrypto: its algorithms, fetched once, and the two primitives of the
- * handshake that need no state.
+ * crypto - the only user of libcrypto in the handshake: SHA-256, X25519, and the ciphers, fetched
+ * once.
  *
- * The algorithms come from a library context of our own with the built-in provider, so that neither
- * the openssl.cnf of the machine nor the settings of a host program change what the wire needs.
+ * The algorithms come from a library context of our own with the built-in provider. So neither the
+ * machine's openssl.cnf nor the settings of a host program change which algorithms are available.
  * Threads   any.
  */
 #ifndef RUDP_PROTO_CRYPTO_H
@@ -21,21 +21,25 @@
 #define RUDP_X25519_BYTES 32
 
 /*
- * Fetches the algorithms; only the first call does work, and everything here and in aead makes it.
+ * Fetches the algorithms. Only the first call does work; all functions here and in aead call it.
  *
- * Returns  0 or -ENOMEM; the answer of the first call is that of all later ones.
+ * Returns  0 or -ENOMEM; later calls return the result of the first.
  */
 int rudp_crypto_start(void);
 
-/* Only after rudp_crypto_start gave 0; never freed. */
+/* Call it only after rudp_crypto_start() returned 0. Never free the result. */
 EVP_CIPHER *rudp_crypto_cipher(enum rudp_cipher cipher);
 
-/* Of the pieces in[0, in_count), one behind the other. It allocates nothing: a handshake takes 80. */
+/*
+ * Hashes the pieces in[0, in_count) as one message. Allocates nothing: a handshake computes 80
+ * hashes.
+ */
 void rudp_sha256(const struct iovec *in, int in_count, uint8_t out[RUDP_SHA256_BYTES]);
 
 /*
- * A private key of 32 random bytes (clamped inside) with its public half, made once and used for as
- * many operations as a handshake has: half of the work is in making it. A holder of zeros is empty.
+ * A private key of 32 random bytes (clamped inside) with its public key. It is made once and used
+ * for all operations of a handshake, because making it is half of the work. An object of all zeros
+ * is empty.
  *
  * Source   RFC 7748 section 5.
  */
@@ -44,14 +48,16 @@ struct rudp_x25519 {
 	uint8_t public_key[RUDP_X25519_BYTES];
 };
 
-/* Returns 0 or -ENOMEM; key is then empty. */
+/* Returns 0 or -ENOMEM; on failure key is empty. */
 int rudp_x25519_init(struct rudp_x25519 *key, const uint8_t private_key[RUDP_X25519_BYTES]);
-/* Another holder of the same pair. */
+/* Makes copy a second reference to the same key pair. */
 void rudp_x25519_share(struct rudp_x25519 *copy, const struct rudp_x25519 *key);
-/* Leaves it empty; the last holder's wipes the private half. */
+/* Releases the reference and empties key. The last release wipes the private key. */
 void rudp_x25519_fini(struct rudp_x25519 *key);
 
-/* Returns  0, -EBADMSG (the shared secret would be all zero: RFC 7748 section 6.1), -ENOMEM. */
+/*
+ * Returns  0, -EBADMSG (the shared secret would be all zero: RFC 7748 section 6.1) or -ENOMEM.
+ */
 int rudp_x25519_shared(const struct rudp_x25519 *key, const uint8_t peer_public[RUDP_X25519_BYTES],
 		       uint8_t shared[RUDP_X25519_BYTES]);
 

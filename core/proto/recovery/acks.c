@@ -19,8 +19,8 @@ void rudp_acks_fini(struct rudp_acks *acks)
 	rudp_range_set_fini(&acks->received);
 }
 
-/* Forgetting the oldest range costs the peer at most a spurious retransmission. */
-static void remember(struct rudp_acks *acks, uint64_t number)
+/* Dropping the oldest range costs the peer at most a spurious retransmission. */
+static void add_received(struct rudp_acks *acks, uint64_t number)
 {
 	struct rudp_range_set *set = &acks->received;
 
@@ -46,15 +46,20 @@ static int64_t delay_ns(int64_t srtt_ns)
 	return rudp_time_min(delay, RUDP_ACK_DELAY_MAX_NS);
 }
 
-/* Soon and often where the peer's congestion window waits for it. */
+/*
+ * A young connection acknowledges often, because the peer's congestion window grows with each ACK.
+ */
 static unsigned interval(const struct rudp_acks *acks)
 {
 	return acks->packets < RUDP_ACK_YOUNG_PACKETS && !acks->peer_is_done ? RUDP_ACK_EVERY_YOUNG
 									     : RUDP_ACK_EVERY;
 }
 
-/* The peer looks for losses: soon, but not once for each packet. */
-static void want_soon(struct rudp_acks *acks, int64_t srtt_ns, int64_t now_at_ns)
+/*
+ * Out of order or CE: the peer needs this ACK for loss detection. The minimum spacing avoids one
+ * ACK a packet.
+ */
+static void send_soon(struct rudp_acks *acks, int64_t srtt_ns, int64_t now_at_ns)
 {
 	int64_t soonest_at_ns = acks->sent_at_ns + srtt_ns / RUDP_ACK_SPACING_DIVISOR;
 
@@ -71,7 +76,7 @@ void rudp_acks_on_packet(struct rudp_acks *acks, uint64_t number, bool eliciting
 	bool in_order = first || number == acks->largest + 1;
 	unsigned every = interval(acks);
 
-	remember(acks, number);
+	add_received(acks, number);
 	count_ecn(acks, ecn);
 	acks->packets++;
 	if (first || number > acks->largest) {
@@ -86,7 +91,7 @@ void rudp_acks_on_packet(struct rudp_acks *acks, uint64_t number, bool eliciting
 	if (acks->pending >= every)
 		acks->now = true;
 	else if (!in_order || ecn == ECN_CE)
-		want_soon(acks, srtt_ns, now_at_ns);
+		send_soon(acks, srtt_ns, now_at_ns);
 }
 
 void rudp_acks_on_bytes(struct rudp_acks *acks, size_t bytes)
@@ -129,7 +134,7 @@ void rudp_acks_on_sent(struct rudp_acks *acks, int64_t now_at_ns)
 
 void rudp_acks_on_acked(struct rudp_acks *acks, uint64_t largest)
 {
-	/* The newest number stays: an ACK frame is never empty. */
+	/* Keep the largest number: an ACK frame has at least one range. */
 	uint64_t limit = largest < acks->largest ? largest + 1 : acks->largest;
 
 	rudp_range_set_remove_below(&acks->received, limit);

@@ -111,6 +111,6 @@ struct bbr_rig *bbr_rig_cruising(void)
 	bbr_rig_until(rig, BBR_CRUISE);
 	bbr_rig_until(rig, BBR_UP);
 	bbr_rig_until(rig, BBR_CRUISE);
-	bbr_rig_round(rig, RATE); /* the last of its ACKs */
+	bbr_rig_round(rig, RATE); /* the last ACK of the round */
 	return rig;
 }

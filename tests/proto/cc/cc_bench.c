@@ -9,7 +9,7 @@
 
 #define DATAGRAM_BYTES 1200
 #define REORDER_PACKETS 3
-#define PACKETS_MAX (1u << 17) /* in flight of one flow, a power of two */
+#define PACKETS_MAX (1u << 17) /* in flight for one flow, a power of two */
 #define QUEUE_STEP_NS (100 * RUDP_NS_PER_US)
 #define QUEUE_STEPS 100000
 #define PPM 1000000
@@ -22,7 +22,7 @@ enum packet_state {
 
 struct packet {
 	enum packet_state state;
-	int64_t sent_at_ns, ack_at_ns; /* ack RUDP_NEVER: dropped */
+	int64_t sent_at_ns, ack_at_ns; /* ack: RUDP_NEVER if dropped */
 	int64_t first_sent_at_ns, delivered_at_ns;
 	uint64_t delivered_bytes, lost_bytes, inflight_bytes;
 	bool app_limited;
@@ -35,8 +35,8 @@ struct flow {
 	struct rudp_rtt rtt;
 	struct packet *packets;
 	uint64_t next;     /* number of the next packet */
-	uint64_t oldest;   /* below it nothing is undecided */
-	uint64_t arriving; /* the next whose ACK is awaited */
+	uint64_t oldest;   /* packets below it are acknowledged or lost */
+	uint64_t arriving; /* the next packet whose ACK is awaited */
 	uint64_t inflight_bytes, delivered_bytes, lost_bytes, sent_bytes, app_limited_until_bytes;
 	int64_t first_sent_at_ns, delivered_at_ns, last_sent_at_ns;
 	bool cwnd_limited;
@@ -93,7 +93,7 @@ static void note_queue(struct bench *bench, int64_t wait_ns)
 	bench->queue_sum_ms += ms;
 }
 
-/* When the ACK of a packet sent now arrives; RUDP_NEVER if it is lost. */
+/* When the ACK of a packet sent now arrives; RUDP_NEVER if the packet is lost. */
 static int64_t pass_link(struct bench *bench, const struct flow *flow)
 {
 	uint64_t rate = link_bits_per_s(bench);
@@ -178,7 +178,7 @@ static void send_allowed(struct bench *bench, struct flow *flow)
 		flow->cwnd_limited = true;
 }
 
-/* RFC 9002 5.3 in short; the bench stands by itself. */
+/* A short form of RFC 9002 section 5.3; the bench does not depend on the product's code. */
 static void take_rtt(struct flow *flow, int64_t rtt_ns)
 {
 	struct rudp_rtt *rtt = &flow->rtt;
@@ -238,7 +238,7 @@ static void lose_below(struct bench *bench, struct flow *flow, uint64_t end)
 		flow->cc.ops->on_loss(&flow->cc, &loss);
 }
 
-/* All ACKs of the flow that have arrived by now, as one. */
+/* Processes all ACKs of the flow that have arrived by now, as one. */
 static void take_acks(struct bench *bench, struct flow *flow)
 {
 	struct rudp_cc_ack ack = {
@@ -290,7 +290,7 @@ static int64_t next_ack_at_ns(struct flow *flow)
 	return packet_of(flow, flow->arriving)->ack_at_ns;
 }
 
-/* Nothing will be acknowledged any more: what is in flight is found lost in the end. */
+/* No more ACKs will arrive: everything in flight is declared lost. */
 static int64_t probe_at_ns(struct flow *flow)
 {
 	if (flow->inflight_bytes == 0 || next_ack_at_ns(flow) != RUDP_NEVER)

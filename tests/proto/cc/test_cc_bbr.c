@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR's model and states, one fact at a time. What becomes of it on a path: test_cc_paths.c. */
+/* BBR's model and states, one event at a time. test_cc_paths.c tests whole paths. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -49,7 +49,7 @@ Test(cc_bbr, startup_holds_at_eight_late_samples_in_a_row)
 	bbr_rig_round(rig, RATE / 4);
 	rig->next += ROUND_PACKETS;
 	for (int i = 0; i < 32; i++) {
-		/* Every eighth packet was lucky: the others have waited for something else. */
+		/* Every eighth packet is fast: the delay of the others is not a queue. */
 		rig->rtt.latest_ns = i % 8 == 7 ? RTT_NS : 2 * RTT_NS;
 		bbr_rig_ack(rig, 1, RATE / 2);
 	}
@@ -90,7 +90,7 @@ Test(cc_bbr, startup_holds_at_a_delay_and_ends_if_it_stays)
 	rig->rtt.latest_ns = RTT_NS + RTT_NS / 8 + 1;
 	bbr_rig_round(rig, RATE / 4);
 	cr_assert(eq(int, rig->b->holding, 1));
-	/* What is in flight beyond the bandwidth measured so far drains as fast as the link is. */
+	/* What exceeds the bandwidth measured so far drains at the rate of the link. */
 	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, rig->b->bw * 99 / 100));
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, rudp_cc_bytes_in(rig->b->bw, RTT_NS)));
 	bbr_rig_round(rig, RATE);
@@ -159,7 +159,7 @@ Test(cc_bbr, pace_is_a_hundredth_below_the_bandwidth_beside_others)
 	cr_assert(eq(u64, rig->cc.pacing_bytes_per_s, RATE * 99 / 100));
 }
 
-/* DOWN's percentage of the bandwidth, where a probe has left so much more in flight than a BDP. */
+/* DOWN's pacing gain in percent if a probe has left this much more than a BDP in flight. */
 static uint64_t down_gain(int64_t queue_before_ns, uint32_t excess_percent)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
@@ -208,7 +208,10 @@ Test(cc_bbr, probes_within_two_to_three_seconds)
 		int64_t start = rig->b->cycle_at_ns;
 
 		bbr_rig_until(rig, BBR_REFILL);
-		/* 62 rounds at 50 ms, Reno's time, are 3.1 s: the clock decides. */
+		/*
+		 * Reno's time is 62 rounds of 50 ms, which is 3.1 s: the wall clock limit of 2 s to
+		 * 3 s applies first.
+		 */
 		cr_assert(ge(i64, rig->now_at_ns - start, 2 * RUDP_NS_PER_S));
 		cr_assert(le(i64, rig->now_at_ns - start, 3 * RUDP_NS_PER_S + 2 * RTT_NS));
 		bbr_rig_until(rig, BBR_CRUISE);
@@ -256,7 +259,7 @@ Test(cc_bbr, probe_rtt_comes_after_five_seconds_without_the_minimum)
 	bdp = rudp_cc_bytes_in(rig->b->bw, rig->b->min_rtt_ns);
 	cr_assert(le(u64, rig->cc.cwnd_bytes, bdp / 2));
 	cr_assert(ge(u64, rig->cc.cwnd_bytes, bdp / 2 - 1));
-	/* The window comes back once half a BDP has been in flight for 200 ms and a round. */
+	/* The window is restored once half a BDP was in flight for 200 ms and one round. */
 	rig->inflight_bytes = bdp / 2 - DATAGRAM;
 	start = rig->now_at_ns;
 	while (rig->b->state == BBR_PROBE_RTT)
@@ -278,7 +281,7 @@ Test(cc_bbr, round_trips_at_the_minimum_put_probe_rtt_off_for_thirty_seconds)
 		bbr_rig_round(rig, RATE);
 	cr_assert(ge(i64, rig->now_at_ns - start, 29 * RUDP_NS_PER_S));
 	cr_assert(le(i64, rig->now_at_ns - start, 36 * RUDP_NS_PER_S));
-	/* The worse samples have not raised the minimum meanwhile. */
+	/* The larger samples have not raised the minimum meanwhile. */
 	cr_assert(le(i64, rig->b->min_rtt_ns, RTT_NS + RTT_NS / 64));
 }
 
@@ -296,7 +299,7 @@ Test(cc_bbr, min_rtt_rises_after_ten_seconds)
 	cr_assert(eq(i64, rig->b->min_rtt_ns, 2 * RTT_NS));
 }
 
-/* Through the next PROBE_RTT, with half a BDP in flight. */
+/* Runs through the next PROBE_RTT, with half a BDP in flight. */
 static void go_through_probe_rtt(struct bbr_rig *rig)
 {
 	uint64_t inflight = rig->inflight_bytes;
@@ -311,7 +314,7 @@ static void go_through_probe_rtt(struct bbr_rig *rig)
 	rig->inflight_bytes = inflight;
 }
 
-/* A queue that is not still: longer while it is not looked for, and so long when it is. */
+/* A queue that varies: longer before PROBE_RTT, and rtt_ns during it. */
 static void go_through_probe_rtt_of(struct bbr_rig *rig, int64_t rtt_ns)
 {
 	uint64_t inflight = rig->inflight_bytes;
@@ -335,7 +338,7 @@ Test(cc_bbr, deep_queue_that_stands_in_probe_rtt_is_anothers)
 	cr_assert(not(rig->b->foreign));
 	go_through_probe_rtt(rig);
 	cr_assert(rig->b->foreign);
-	/* At once, not after ten seconds: the window is made for this queue. */
+	/* min_rtt is raised at once, not after ten seconds: the window must suit this queue. */
 	cr_assert(eq(i64, rig->b->min_rtt_ns, 3 * RTT_NS));
 	rig->rtt.latest_ns = RTT_NS + RTT_NS / 2;
 	bbr_rig_round(rig, RATE);
@@ -354,12 +357,12 @@ Test(cc_bbr, queue_that_has_always_stood_is_foreign_if_the_path_is_known_without
 	rig->cc.ops->expect_rtt(&rig->cc, RTT_NS / 3);
 	go_through_probe_rtt_of(rig, RTT_NS);
 	cr_assert(rig->b->foreign);
-	/* What is no shorter than it has seen itself says nothing. */
+	/* A known RTT above the one that was measured changes nothing. */
 	rig->cc.ops->expect_rtt(&rig->cc, RTT_NS);
 	cr_assert(eq(i64, rig->b->base_rtt_ns, RTT_NS / 3));
 }
 
-/* PROBE_RTT was put off, for as long as may be, by round trips as short as the shortest. */
+/* RTTs near the minimum have put PROBE_RTT off for as long as possible. */
 Test(cc_bbr, steady_round_trip_is_the_paths_whatever_was_known)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
@@ -408,7 +411,7 @@ Test(cc_bbr, nothing_settles_beside_a_foreign_queue)
 	cr_assert(lt(u64, rig->b->bw_shortterm, BBR_INFINITE));
 }
 
-/* The bandwidth that CRUISE settles at, where rounds with this RTT bring all that is sent. */
+/* The bandwidth that CRUISE settles at if rounds with this RTT deliver everything that is sent. */
 static uint64_t settled_bw(int64_t rtt_ns)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
@@ -422,7 +425,7 @@ static uint64_t settled_bw(int64_t rtt_ns)
 
 Test(cc_bbr, long_queue_in_cruise_takes_five_percent_of_what_is_delivered)
 {
-	/* Two eighths of 50 ms are 12.5 ms. */
+	/* The bound is two eighths of 50 ms, which is 12.5 ms. */
 	uint64_t before = settled_bw(RTT_NS + 12 * RUDP_NS_PER_MS);
 	uint64_t after = settled_bw(RTT_NS + 13 * RUDP_NS_PER_MS);
 
@@ -441,7 +444,7 @@ Test(cc_bbr, path_that_has_become_longer_is_no_queue)
 	go_through_probe_rtt_of(rig, 3 * RTT_NS);
 	cr_assert(not(rig->b->foreign));
 	cr_assert(eq(i64, rig->b->base_rtt_ns, 3 * RTT_NS));
-	/* A queue on it is one of three times its round trip. */
+	/* On the longer path a foreign queue is one of more than twice its RTT. */
 	rig->rtt.latest_ns = 7 * RTT_NS;
 	go_through_probe_rtt(rig);
 	cr_assert(rig->b->foreign);
@@ -497,7 +500,7 @@ Test(cc_bbr, delay_of_an_idle_application_does_not_end_startup)
 	pacing = rig->cc.pacing_bytes_per_s;
 	rig->app_limited = true;
 	rig->inflight_bytes = 2 * DATAGRAM;
-	rig->rtt.latest_ns = RTT_NS * 3 / 2; /* the receiver's ACK waits for a second packet */
+	rig->rtt.latest_ns = RTT_NS * 3 / 2; /* the receiver delays its ACK until a second packet */
 	for (int i = 0; i < 20; i++)
 		bbr_rig_round(rig, RATE / 1000);
 	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR where its probes meet nobody: how often it probes, what it takes back, its own queue. */
+/*
+ * BBR alone on a path: how often it probes, how it regains bandwidth, how it drains its own queue.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include "bbr_rig.h"
 #include "proto/cc/cc_pace.h"
 
-/* A near path with as much in flight as the rig's: rounds, not seconds, tell when to probe. */
+/* A short path with as much in flight as in the rig: rounds, not seconds, decide when to probe. */
 #define NEAR_RTT_NS (RTT_NS / 10)
 #define NEAR_RATE (10 * RATE)
-#define QUEUE_NS (3 * RUDP_NS_PER_MS) /* above the 2 ms that are a queue on such a path */
+#define QUEUE_NS (3 * RUDP_NS_PER_MS) /* above the 2 ms that count as a queue on this path */
 
 static void until(struct bbr_rig *rig, enum bbr_state state)
 {
@@ -50,7 +52,7 @@ Test(cc_bbr_alone, small_window_is_probed_as_often_as_reno_grows)
 {
 	struct bbr_rig *rig = near_and_alone();
 
-	/* Twenty datagrams fill it: Reno takes twenty rounds. */
+	/* Twenty datagrams fill the path: Reno needs twenty rounds. */
 	rig->b->bw_shortterm = rudp_cc_rate(20 * DATAGRAM, NEAR_RTT_NS) + 1;
 	rig->b->rounds_since_probe = 20;
 	bbr_rig_round(rig, rig->b->bw_shortterm);
@@ -58,8 +60,11 @@ Test(cc_bbr_alone, small_window_is_probed_as_often_as_reno_grows)
 	cr_assert(ne(int, (int)rig->b->state, BBR_CRUISE));
 }
 
-/* CRUISE after losses have taken three tenths, to the end of the 63rd round since the probe. */
-static struct bbr_rig *robbed(bool alone, int64_t queue_ns)
+/*
+ * CRUISE, after losses have lowered the bandwidth by 30 %, until the 63rd round since the probe
+ * ends.
+ */
+static struct bbr_rig *after_losses(bool alone, int64_t queue_ns)
 {
 	struct bbr_rig *rig = near_and_alone();
 
@@ -77,7 +82,7 @@ static struct bbr_rig *robbed(bool alone, int64_t queue_ns)
 
 Test(cc_bbr_alone, what_losses_took_comes_back_before_the_probe)
 {
-	struct bbr_rig *rig = robbed(true, 0);
+	struct bbr_rig *rig = after_losses(true, 0);
 
 	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
 	cr_assert(eq(u64, rig->b->bw, rig->b->max_bw / 100 * 95));
@@ -86,7 +91,7 @@ Test(cc_bbr_alone, what_losses_took_comes_back_before_the_probe)
 
 Test(cc_bbr_alone, nothing_comes_back_while_a_queue_stands)
 {
-	struct bbr_rig *rig = robbed(true, QUEUE_NS);
+	struct bbr_rig *rig = after_losses(true, QUEUE_NS);
 
 	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
 	cr_assert(le(u64, rig->b->bw, rig->b->max_bw / 10 * 7));
@@ -95,7 +100,7 @@ Test(cc_bbr_alone, nothing_comes_back_while_a_queue_stands)
 
 Test(cc_bbr_alone, beside_others_it_comes_back_with_the_probe)
 {
-	struct bbr_rig *rig = robbed(false, 0);
+	struct bbr_rig *rig = after_losses(false, 0);
 
 	cr_assert(eq(int, (int)rig->b->state, BBR_REFILL));
 	cr_assert(eq(u64, rig->b->bw_shortterm, BBR_INFINITE));

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR on a path whose rate changes: it falls, it rises, or acknowledgements are lost. */
+/* BBR on a path whose rate falls or rises, or that loses ACKs. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include "bbr_rig.h"
 #include "proto/cc/cc_pace.h"
 
-/* Of the 50 datagrams of a piece: just less and just more than a third. */
+/* Of the 50 datagrams of a piece: just below and just above a third. */
 #define FALLEN_PACKETS 16
 #define SLOW_PACKETS 17
 #define QUEUE_RTT_NS (RTT_NS + RTT_NS / 2 + RUDP_NS_PER_MS)
-#define SPAN_PIECES 10 /* a min_rtt */
+#define SPAN_PIECES 10 /* pieces in a min_rtt */
 
-/* A sender in CRUISE with a window in flight, where a span of the measurement has just begun. */
+/* A sender in CRUISE with a full window in flight, at the start of a measured span. */
 static struct bbr_rig *at_start_of_span(void)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
@@ -54,7 +54,10 @@ Test(cc_bbr_fall, two_spans_are_too_few_and_count_only_in_a_row)
 	struct bbr_rig *rig = at_start_of_span();
 
 	for (int i = 0; i < 3; i++) {
-		/* A fifth: rounds with a queue lower the bandwidth that a third is of. */
+		/*
+		 * A fifth, not just below a third: rounds with a queue lower the bandwidth that is
+		 * compared with.
+		 */
 		bbr_rig_pieces(rig, 2 * SPAN_PIECES, PIECE_PACKETS / 5, QUEUE_RTT_NS);
 		cr_assert(eq(u32, rig->b->fall_spans, 2));
 		cr_assert(rudp_bbr_is_probe_bw(rig->b));
@@ -73,7 +76,7 @@ Test(cc_bbr_fall, more_than_a_third_of_the_rate_is_no_fall)
 {
 	struct bbr_rig *rig = at_start_of_span();
 
-	/* Three spans: later the short-term bound is lower, too. */
+	/* Only three spans: later the short-term bound is lower as well. */
 	bbr_rig_pieces(rig, 3 * SPAN_PIECES, SLOW_PACKETS, QUEUE_RTT_NS);
 	cr_assert(rudp_bbr_is_probe_bw(rig->b));
 	cr_assert(eq(u64, rig->b->max_bw, RATE));
@@ -97,7 +100,7 @@ Test(cc_bbr_fall, low_rate_of_an_application_is_no_fall)
 	assert_never_drains(rig, FALLEN_PACKETS, QUEUE_RTT_NS);
 }
 
-/* A probe, the window full, whose samples are of so many percent of the rate before. */
+/* A probe with a full window, whose samples are this percentage of the previous rate. */
 static struct bbr_rig *probe_that_finds(uint64_t percent)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
@@ -126,7 +129,7 @@ Test(cc_bbr_fall, probe_that_finds_half_as_much_again_stays_a_probe)
 	cr_assert(rig->b->full_bw_reached);
 }
 
-/* A round trip that takes times as long as the path, with all that was sent. */
+/* A round that takes several times the path's RTT and delivers everything that was sent. */
 static void round_of(struct bbr_rig *rig, int64_t times)
 {
 	rig->rtt.latest_ns = times * RTT_NS;

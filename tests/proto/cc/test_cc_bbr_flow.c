@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR among others between the same hosts: what it says it has, another rate, probes at their time. */
+/*
+ * BBR in a flow group: the rate that it reports, a change of its rate, probes together with the
+ * group.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -70,7 +73,7 @@ Test(rudp_bbr_flow, shifts_only_while_it_looks_for_nothing)
 	cr_assert(not(flow.may_shift));
 }
 
-/* Up and down, it goes on in proportion: what the loss has taught it of the bounds stays. */
+/* The model is scaled up and down, and the bounds that a loss has set are scaled with it. */
 Test(rudp_bbr_flow, goes_on_at_the_rate_that_it_is_given)
 {
 	const uint64_t rates[] = {RATE / 2, RATE * 3 / 2};
@@ -99,7 +102,7 @@ Test(rudp_bbr_flow, what_had_left_before_does_not_bring_the_old_rate_back)
 	rig->cc.ops->shift(&rig->cc, RATE / 2);
 	bbr_rig_ack(rig, 1, RATE);
 	cr_assert(eq(u64, rig->b->bw, RATE / 2));
-	/* But what leaves now and comes faster does. */
+	/* Packets sent from now on can raise it again. */
 	bbr_rig_round(rig, RATE);
 	cr_assert(eq(u64, rig->b->max_bw, RATE));
 }
@@ -125,7 +128,7 @@ Test(rudp_bbr_flow, probes_with_the_others_after_half_of_its_time)
 	cr_assert(lt(i64, next_probe_ns(rig), alone_ns * 4 / 5));
 }
 
-/* Beside who yields to nobody each probes for itself. */
+/* Next to an unresponsive flow each member probes for itself. */
 Test(rudp_bbr_flow, probes_alone_beside_the_unresponsive)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
@@ -137,7 +140,10 @@ Test(rudp_bbr_flow, probes_alone_beside_the_unresponsive)
 	cr_assert(ge(i64, next_probe_ns(rig), BBR_PROBE_WAIT_NS));
 }
 
-/* The window of one is small, but they probe together: as often as one with all their windows would. */
+/*
+ * The window of one flow is small, but they probe as often as one flow with all their windows
+ * would.
+ */
 Test(rudp_bbr_flow, keeps_pace_with_reno_together)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
@@ -165,7 +171,7 @@ Test(rudp_bbr_flow, empties_the_queue_with_the_others)
 	struct bbr_rig *rig = bbr_rig_cruising();
 	int64_t seen_at_ns;
 
-	rig->rtt.latest_ns = RTT_NS * 5 / 4; /* a queue stands from now on */
+	rig->rtt.latest_ns = RTT_NS * 5 / 4; /* a queue from now on */
 	seen_at_ns = rig->b->probe_rtt_min_at_ns;
 	rig->cc.is_to_probe[RUDP_CC_EMPTY] = true;
 	while (rig->b->state != BBR_PROBE_RTT && rig->now_at_ns < seen_at_ns + 10 * RUDP_NS_PER_S)

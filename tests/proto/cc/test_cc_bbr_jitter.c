@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR on a path whose delay varies without a queue: what STARTUP, DRAIN and probes make of it. */
+/* BBR on a path whose delay varies without a queue: STARTUP, DRAIN and probes. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -7,9 +7,9 @@
 #include "proto/cc/cc_pace.h"
 
 #define MS(n) ((n)*RUDP_NS_PER_MS)
-#define LATE_RTT_NS (RTT_NS + MS(10)) /* beyond the 6.25 ms that are no jitter */
+#define LATE_RTT_NS (RTT_NS + MS(10)) /* beyond the bound of 6.25 ms for jitter */
 
-/* Samples of packets that were sent before: two of eight make a delay. */
+/* Acknowledges packets that were sent before. Two sets of eight samples give a delay. */
 static void take_delay(struct bbr_rig *rig, int64_t rtt_ns)
 {
 	rig->rtt.latest_ns = rtt_ns;
@@ -17,7 +17,7 @@ static void take_delay(struct bbr_rig *rig, int64_t rtt_ns)
 		bbr_rig_ack(rig, 1, RATE / 2);
 }
 
-/* STARTUP that holds since its delay is rtt_ns, with most of a window in flight. */
+/* STARTUP in a hold because the delay is rtt_ns, with most of a window in flight. */
 static struct bbr_rig *holding_at(int64_t rtt_ns)
 {
 	struct bbr_rig *rig = bbr_rig_new();
@@ -41,7 +41,10 @@ static int64_t burst_ns(const struct bbr_rig *rig)
 	return rudp_cc_span_ns(rig->cc.send_quantum_bytes, rig->b->max_bw);
 }
 
-/* The rest of the packets that were sent before the hold, and one more; the next window is in flight. */
+/*
+ * Acknowledges the rest of the packets sent before the hold, and one more. The next window is in
+ * flight.
+ */
 static void end_hold(struct bbr_rig *rig)
 {
 	rig->next += ROUND_PACKETS;
@@ -57,7 +60,7 @@ Test(cc_bbr_jitter, hold_ends_when_the_delay_falls_by_more_than_a_burst)
 	cr_assert(not(rig->b->holding));
 	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
 	cr_assert(eq(i64, rig->b->startup_base_ns, LATE_RTT_NS));
-	/* Growth is measured from there on. */
+	/* Growth of the delay is measured from the new reference. */
 	take_delay(rig, LATE_RTT_NS + MS(6));
 	cr_assert(not(rig->b->holding));
 	take_delay(rig, LATE_RTT_NS + MS(7));
@@ -120,14 +123,14 @@ Test(cc_bbr_jitter, delay_that_falls_but_is_a_sign_still_ends_startup)
 	cr_assert(eq(int, (int)rig->b->state, BBR_DRAIN));
 }
 
-/* Round trips after DRAIN until the delay of a drained one has been looked at. */
+/* Round trips after DRAIN, until the delay of a drained round is checked. */
 static struct bbr_rig *drained_after_delay(uint32_t starters, int64_t rtt_ns)
 {
 	struct bbr_rig *rig = holding();
 
 	rig->b->starters = starters;
 	take_delay(rig, LATE_RTT_NS);
-	rig->inflight_bytes /= 4; /* DRAIN is over at once */
+	rig->inflight_bytes /= 4; /* DRAIN ends at once */
 	end_hold(rig);
 	cr_assert(rig->b->left_by_delay);
 	cr_assert(ne(u64, rig->b->drain_check_round, 0));
@@ -144,7 +147,7 @@ Test(cc_bbr_jitter, startup_goes_on_if_the_delay_is_still_there_after_drain)
 	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
 	cr_assert(not(rig->b->full_bw_reached));
 	cr_assert(eq(i64, rig->b->startup_base_ns, LATE_RTT_NS));
-	/* The delay that it knows does not end it again. */
+	/* The known delay does not end STARTUP again. */
 	bbr_rig_pieces(rig, 20, PIECE_PACKETS, LATE_RTT_NS);
 	cr_assert(not(rig->b->holding));
 	cr_assert(not(rig->b->left_by_delay));
@@ -166,8 +169,10 @@ Test(cc_bbr_jitter, probe_bw_goes_on_if_others_that_start_may_keep_the_delay)
 	cr_assert(rig->b->full_bw_reached);
 }
 
-/* STARTUP has ended since the bandwidth grew no more; then the delay goes from high_ns to low_ns and
- * back all the time, in steps of step_ns every 5 ms, until a drained round has been looked at. */
+/*
+ * STARTUP has ended because the bandwidth stopped growing. Then the delay alternates between
+ * high_ns and low_ns, in steps of step_ns every 5 ms, until a drained round is checked.
+ */
 static struct bbr_rig *drained_between(int64_t low_ns, int64_t high_ns, int64_t step_ns)
 {
 	struct bbr_rig *rig = bbr_rig_new();
@@ -209,7 +214,7 @@ Test(cc_bbr_jitter, drained_delay_that_falls_as_slowly_as_a_queue_may_be_one)
 	cr_assert(eq(i64, rig->b->drained_rtt_ns, 0));
 }
 
-/* A probe after a round whose delay was RTT_NS first and varied by spread_ns then. */
+/* A probe after a round whose delay was first RTT_NS and then varied by spread_ns. */
 static struct bbr_rig *probe_after(int64_t spread_ns)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
@@ -225,7 +230,7 @@ static struct bbr_rig *probe_after(int64_t spread_ns)
 	return rig;
 }
 
-/* Does a delay so much longer end the probe before three rounds without growth do? */
+/* Whether this additional delay ends the probe before three rounds without growth do. */
 static bool is_ended_by(struct bbr_rig *rig, int64_t delay_ns)
 {
 	for (int i = 0; i < 25 && rig->b->state == BBR_UP; i++)
@@ -241,7 +246,7 @@ Test(cc_bbr_jitter, probe_ends_at_a_delay_that_did_not_vary_before)
 Test(cc_bbr_jitter, probe_does_not_end_at_a_delay_that_varied_as_much_before)
 {
 	cr_assert(not(is_ended_by(probe_after(MS(10)), MS(10))));
-	/* Half of its bound, which is 6.25 ms, comes on top. */
+	/* Half of the bound of 6.25 ms is added. */
 	cr_assert(not(is_ended_by(probe_after(MS(10)), MS(13))));
 }
 

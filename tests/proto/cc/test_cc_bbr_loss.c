@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* When BBR takes a loss for congestion, and what it does then. */
+/* When BBR takes a loss for congestion, and how it reacts then. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -11,7 +11,7 @@ Test(cc_bbr_loss, startup_ignores_loss_without_evidence)
 
 	bbr_rig_round(rig, RATE / 16);
 	for (uint64_t rate = RATE / 8; rate < RATE; rate *= 2) {
-		bbr_rig_lose(rig, 50); /* a tenth */
+		bbr_rig_lose(rig, 50); /* 10 % lost */
 		bbr_rig_round(rig, rate);
 	}
 	cr_assert(eq(int, (int)rig->b->state, BBR_STARTUP));
@@ -43,7 +43,9 @@ Test(cc_bbr_loss, loss_without_evidence_sets_no_bound)
 	}
 	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE));
 	cr_assert(eq(u64, rig->b->inflight_longterm, BBR_INFINITE));
-	/* A cautious look whether the losses go away may cost what is lost, once. */
+	/*
+	 * A short test whether the losses stop at a lower rate may reduce it once, by what is lost.
+	 */
 	cr_assert(ge(u64, rig->b->bw, RATE * 95 / 100));
 }
 
@@ -72,7 +74,7 @@ Test(cc_bbr_loss, heavy_loss_needs_no_queue)
 	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
 }
 
-/* Rounds of five packets, of which so many are lost: too small to tell by themselves. */
+/* Rounds of five packets, of which lost are lost: each round is too small to judge. */
 static void small_rounds(struct bbr_rig *rig, unsigned count, unsigned lost)
 {
 	uint64_t rate = rig->b->bw;
@@ -90,7 +92,7 @@ static void small_rounds(struct bbr_rig *rig, unsigned count, unsigned lost)
 	}
 }
 
-/* Cruising with a window of five, and no memory of the large rounds that led there. */
+/* Cruising with a window of five, without data of the large rounds before. */
 static struct bbr_rig *cruising_small(void)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
@@ -107,7 +109,8 @@ Test(cc_bbr_loss, heavy_loss_of_many_small_rounds_is_evidence)
 	struct bbr_rig *rig = cruising_small();
 
 	small_rounds(rig, 8, 2);
-	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE)); /* sixteen packets: chance, yet */
+	/* sixteen packets: still chance */
+	cr_assert(eq(u64, rig->b->inflight_shortterm, BBR_INFINITE));
 	small_rounds(rig, 22, 2);
 	cr_assert(lt(u64, rig->b->inflight_shortterm, BBR_INFINITE));
 }
@@ -159,7 +162,7 @@ Test(cc_bbr_loss, probe_that_loses_with_a_queue_sets_the_longterm_bound)
 
 	bbr_rig_until(rig, BBR_UP);
 	rig->rtt.latest_ns = RTT_NS * 3 / 2;
-	rig->lost_bytes = 15 * DATAGRAM; /* 3 % of what was in flight */
+	rig->lost_bytes = 15 * DATAGRAM; /* 3 % of the bytes in flight */
 	bbr_rig_round(rig, RATE);
 	cr_assert(eq(int, (int)rig->b->state, BBR_DOWN));
 	cr_assert(eq(u64, rig->b->inflight_longterm, ROUND_PACKETS * DATAGRAM));
@@ -171,7 +174,7 @@ Test(cc_bbr_loss, probe_held_by_the_longterm_bound_that_meets_a_queue_forgets_it
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
 
-	/* The packets that tell of the queue left with a little less in flight than the bound. */
+	/* The packets that show the queue were sent with slightly less in flight than the bound. */
 	rig->b->inflight_longterm = (ROUND_PACKETS + 2) * DATAGRAM;
 	bbr_rig_until(rig, BBR_UP);
 	rig->cwnd_limited = true;
@@ -191,11 +194,11 @@ Test(cc_bbr_loss, settling_leaves_room_for_the_losses_of_the_path)
 	struct bbr_rig *rig = bbr_rig_cruising();
 
 	rig->b->base_loss_ppm = rig->b->loss_ppm = 30000;
-	rig->rtt.latest_ns = RTT_NS * 5 / 4; /* a queue, and 9.6 MB/s come out of it */
+	rig->rtt.latest_ns = RTT_NS * 5 / 4; /* a queue, at a delivered rate of 9.6 MB/s */
 	for (int i = 0; i < 4; i++)
 		bbr_rig_round(rig, RATE);
 	cr_assert(eq(int, (int)rig->b->state, BBR_CRUISE));
-	/* Three rounds without a loss have let the average fall to two thirds. */
+	/* Three rounds without loss have lowered the average to two thirds. */
 	cr_assert(ge(u64, rig->b->bw_shortterm, 9700001));
 	cr_assert(lt(u64, rig->b->bw_shortterm, 9900000));
 }
@@ -205,7 +208,7 @@ Test(cc_bbr_loss, probe_that_loses_without_a_queue_goes_on)
 	struct bbr_rig *rig = bbr_rig_cruising();
 
 	bbr_rig_until(rig, BBR_UP);
-	rig->lost_bytes = 45 * DATAGRAM; /* 9 % */
+	rig->lost_bytes = 45 * DATAGRAM; /* 9 % lost */
 	bbr_rig_round(rig, RATE);
 	cr_assert(eq(int, (int)rig->b->state, BBR_UP));
 	cr_assert(eq(u64, rig->b->inflight_longterm, BBR_INFINITE));
@@ -239,7 +242,7 @@ Test(cc_bbr_loss, persistent_congestion_leaves_four_datagrams)
 
 	rig->cc.ops->on_loss(&rig->cc, &loss);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, 4 * DATAGRAM));
-	/* It doubles by what is acknowledged, back to what the model says. */
+	/* The window grows by the acknowledged bytes, back to what the model allows. */
 	rig->next += 4;
 	bbr_rig_ack(rig, 4, RATE);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, 8 * DATAGRAM));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What BBR's start-up learns from packets that leave together, and how a probe keeps small. */
+/* What STARTUP learns from packet trains, and how a probe keeps its queue short. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -7,13 +7,15 @@
 #include "proto/cc/cc_pace.h"
 
 #define TRAIN 10u
-#define PAIR_NS (100 * RUDP_NS_PER_US) /* two packets at 24 MB/s: 1000 in a round trip */
+#define PAIR_NS (100 * RUDP_NS_PER_US) /* two packets at 24 MB/s: 1000 packets in an RTT */
 #define PATH_RATE UINT64_C(24000000)
 #define PATH_BYTES (PATH_RATE / 20)
 #define INITIAL_BYTES (32 * DATAGRAM)
 
-/* What the rate samples say meanwhile grows, or the pipe would count as full, but says too little
- * to let the window grow by itself. */
+/*
+ * The rate of the samples. It grows, otherwise the pipe would count as full; but it is too low to
+ * let the window grow.
+ */
 static uint64_t slow_rate = RATE / 1000;
 
 static void send_train(struct bbr_rig *rig)
@@ -25,7 +27,7 @@ static void send_train(struct bbr_rig *rig)
 	slow_rate *= 2;
 }
 
-/* An ACK for every second packet, the gap before each as given. */
+/* Acknowledges every second packet of a train, with this gap before each ACK. */
 static void ack_train(struct bbr_rig *rig, int64_t gap_ns)
 {
 	for (unsigned i = 0; i < TRAIN / 2; i++) {
@@ -69,7 +71,7 @@ Test(cc_bbr_train, acks_in_one_lump_tell_nothing)
 	rig->now_at_ns += RTT_NS;
 	ack_train(rig, 0);
 	cr_assert(eq(u32, rig->b->train_count, 0));
-	/* Twofold then: the draft's growth by what is acknowledged. */
+	/* Then the window doubles: the draft's growth by the acknowledged bytes. */
 	cr_assert(ge(u64, rig->cc.cwnd_bytes, INITIAL_BYTES + (TRAIN - 1) * DATAGRAM));
 	cr_assert(le(u64, rig->cc.cwnd_bytes, INITIAL_BYTES + TRAIN * DATAGRAM));
 }
@@ -134,7 +136,7 @@ Test(cc_bbr_train, four_fifths_are_the_end_of_fast_growth)
 		bbr_rig_ack(rig, 100, slow_rate *= 2);
 		rig->now_at_ns += RTT_NS;
 	}
-	/* 80 % at most by the trains, and a quarter of what was acknowledged from there on. */
+	/* Trains allow growth up to 80 %; above that it is a quarter of the acknowledged bytes. */
 	cr_assert(ge(u64, rig->cc.cwnd_bytes, PATH_BYTES * 80 / 100));
 	cr_assert(le(u64, rig->cc.cwnd_bytes, PATH_BYTES * 80 / 100 + 500 * DATAGRAM / 4));
 }
@@ -199,7 +201,7 @@ Test(cc_bbr_train, probe_adds_a_queue_that_will_be_noticed)
 
 	bbr_rig_until(rig, BBR_UP);
 	cr_assert(eq(u64, rig->b->up_extra_bytes, bound * BBR_UP_EXTRA_GAIN / 100));
-	/* Not the clumps of ACKs that there have been. */
+	/* The earlier ACK aggregation is not added. */
 	cr_assert(ge(u64, rudp_bbr_extra_acked(rig->b), 1));
 	cr_assert(eq(u64, rig->cc.cwnd_bytes,
 		     bdp + bound * BBR_UP_EXTRA_GAIN / 100 + 2 * DATAGRAM));
@@ -262,7 +264,7 @@ Test(cc_bbr_train, what_it_has_measured_is_the_path_when_the_pipe_was_full)
 	cr_assert(eq(i64, measured.min_rtt_ns, RTT_NS));
 }
 
-/* An object that ends in start-up has seen less of the path than its trains have. */
+/* An object that ends in STARTUP has measured less of the path than its trains have. */
 Test(cc_bbr_train, trains_tell_the_next_connection_too)
 {
 	struct rudp_cc_measured measured;
@@ -275,7 +277,9 @@ Test(cc_bbr_train, trains_tell_the_next_connection_too)
 		      le(u64, measured.bytes_per_s, PATH_RATE / 100 * 81)));
 }
 
-/* Where the first window was what the last one had measured, all that they say is believed. */
+/*
+ * The first window came from the previous connection, so the whole estimate of the trains is used.
+ */
 Test(cc_bbr_train, trains_that_were_right_are_believed_as_a_whole)
 {
 	struct rudp_cc_measured measured;
@@ -288,7 +292,9 @@ Test(cc_bbr_train, trains_that_were_right_are_believed_as_a_whole)
 		      le(u64, measured.bytes_per_s, PATH_RATE / 100 * 101)));
 }
 
-/* Twice its part: two have all of it each, four half, and no crowd less than a third. */
+/*
+ * Twice a connection's share: two get the whole estimate each, four a half, and any number a third.
+ */
 Test(cc_bbr_train, several_that_start_together_share_what_trains_say)
 {
 	static const struct {
@@ -321,6 +327,6 @@ Test(cc_bbr_train, first_flights_of_many_are_smaller)
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, INITIAL_BYTES / 2));
 	rig->cc.ops->share(&rig->cc, 100);
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, 10 * DATAGRAM));
-	rig->cc.ops->share(&rig->cc, 1); /* what has left has left */
+	rig->cc.ops->share(&rig->cc, 1); /* packets already sent do not change the window */
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, 10 * DATAGRAM));
 }

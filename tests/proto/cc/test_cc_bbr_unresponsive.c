@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* BBR beside who does not answer losses: how it finds out, what it does not yield then, what it does. */
+/*
+ * BBR next to a flow that does not react to loss: detection, and what BBR does and does not change
+ * then.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include "bbr_rig.h"
 
-#define LONG_MS 4500  /* a queue stands from one PROBE_RTT to the next */
-#define SHORT_MS 3000 /* it has drained before */
+#define LONG_MS 4500  /* a queue lasts from one PROBE_RTT to the next */
+#define SHORT_MS 3000 /* the queue has drained before */
 #define DIP_MS 500
 #define QUEUE_NS (RTT_NS * 3 / 4)
 
-/* Rounds of this RTT, for so long, as the account of losses hears of them. */
+/* Rounds with this RTT, for this time, as the loss code sees them. */
 static void rounds(struct bbr *b, int64_t rtt_ns, int64_t ms)
 {
 	for (int64_t past_ns = 0; past_ns < ms * RUDP_NS_PER_MS; past_ns += rtt_ns) {
@@ -109,7 +112,7 @@ Test(cc_bbr_unresponsive, few_milliseconds_are_no_queue_on_a_near_path)
 	cr_assert(not(rudp_bbr_is_beside_unresponsive(b)));
 }
 
-/* CUBIC keeps a queue of many round trips long through all its losses. */
+/* CUBIC keeps a queue of many RTTs long through all its losses. */
 Test(cc_bbr_unresponsive, deep_queue_of_anothers_is_no_sign)
 {
 	struct bbr *b = bbr_rig_cruising()->b;
@@ -124,7 +127,7 @@ Test(cc_bbr_unresponsive, deep_queue_of_anothers_is_no_sign)
 	cr_assert(eq(int, b->unresponsive_signs, 0));
 }
 
-/* Cruising where a queue stands, beside an unresponsive flow or another. */
+/* Cruising with a queue, next to an unresponsive or another flow. */
 static struct bbr_rig *cruising_beside(bool unresponsive)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();
@@ -191,7 +194,7 @@ Test(cc_bbr_unresponsive, no_room_is_left_for_who_would_take_it_anyway)
 	cr_assert(eq(u64, rig->cc.cwnd_bytes, longterm));
 }
 
-/* How many rounds a probe goes on into a queue that grows with it. */
+/* The number of rounds that a probe continues while its queue grows. */
 static int rounds_of_probe(uint64_t loss_peak_ppm)
 {
 	struct bbr_rig *rig = bbr_rig_cruising();

@@ -13,7 +13,7 @@ struct rig {
 	struct rudp_cc cc;
 	struct rudp_rtt rtt;
 	int64_t now_at_ns;
-	uint64_t next, acked; /* numbers */
+	uint64_t next, acked; /* packet numbers */
 };
 
 static struct rig new_rig(void)
@@ -43,14 +43,14 @@ static void ack_packets(struct rig *rig, uint64_t packets, bool limited)
 	rig->cc.ops->on_ack(&rig->cc, &ack);
 }
 
-/* What the flight comes down to, or has. */
+/* The window that the bytes in flight fall to, or have reached. */
 static uint64_t window(const struct rig *rig)
 {
 	return strcmp(rig->cc.state_name, "recovery") == 0 ? rig->cc.ssthresh_bytes
 							   : rig->cc.cwnd_bytes;
 }
 
-/* Sends a window, and a round trip later all of it is acknowledged in pieces of 2. */
+/* Sends a window of packets. An RTT later all are acknowledged, two at a time. */
 static void go_round(struct rig *rig, bool limited)
 {
 	uint64_t packets = window(rig) / DATAGRAM;
@@ -135,9 +135,9 @@ Test(cubic_math, root_is_exact)
 
 Test(cubic_math, k_is_the_root_of_the_gap_over_c)
 {
-	/* 100 segments cut to 70: cbrt(30 / 0.4) = 4.217 s. */
+	/* 100 segments reduced to 70: cbrt(30 / 0.4) = 4.217 s. */
 	cr_assert(eq(u64, rudp_cubic_k_ms(100 * DATAGRAM, 70 * DATAGRAM, DATAGRAM), 4217));
-	/* 1000 cut to 700: cbrt(750) = 9.0856 s. */
+	/* 1000 segments reduced to 700: cbrt(750) = 9.0856 s. */
 	cr_assert(eq(u64, rudp_cubic_k_ms(1000 * DATAGRAM, 700 * DATAGRAM, DATAGRAM), 9085));
 	cr_assert(eq(u64, rudp_cubic_k_ms(70 * DATAGRAM, 70 * DATAGRAM, DATAGRAM), 0));
 	cr_assert(eq(u64, rudp_cubic_k_ms(69 * DATAGRAM, 70 * DATAGRAM, DATAGRAM), 0));
@@ -147,11 +147,11 @@ Test(cubic_math, window_passes_through_its_three_points)
 {
 	uint64_t k_ms = 4217, w_max = 100 * DATAGRAM;
 
-	/* t = 0: the reduced window, but for the milliseconds that K is rounded to. */
+	/* t = 0: the reduced window, within the error of rounding K to milliseconds. */
 	cr_assert(ge(u64, rudp_cubic_window_bytes(0, k_ms, w_max, DATAGRAM), 70 * DATAGRAM));
 	cr_assert(le(u64, rudp_cubic_window_bytes(0, k_ms, w_max, DATAGRAM), 70 * DATAGRAM + 40));
 	cr_assert(eq(u64, rudp_cubic_window_bytes(k_ms, k_ms, w_max, DATAGRAM), w_max));
-	/* 5 s past the plateau: 0.4 * 125 = 50 segments more. */
+	/* 5 s after the plateau: 0.4 * 125 = 50 segments more. */
 	cr_assert(eq(u64, rudp_cubic_window_bytes(k_ms + 5000, k_ms, w_max, DATAGRAM),
 		     150 * DATAGRAM));
 }
@@ -180,7 +180,7 @@ Test(cc_cubic, paces_ahead_of_the_window)
 {
 	struct rig rig = new_rig();
 
-	/* 10 datagrams, the initial guess of 100 ms, twice. */
+	/* 10 datagrams in the initial RTT of 100 ms, times two. */
 	cr_assert(eq(u64, rig.cc.pacing_bytes_per_s, 240000));
 	rig = reduced_rig(100);
 	cr_assert(eq(u64, rig.cc.pacing_bytes_per_s, window(&rig) * 12));
@@ -197,7 +197,7 @@ Test(cc_cubic, unused_window_does_not_grow)
 	for (int i = 0; i < 100; i++)
 		go_round(&rig, false);
 	cr_assert(eq(u64, rig.cc.cwnd_bytes, rig.cc.ssthresh_bytes));
-	/* The clock of the curve stood still meanwhile: no jump now. */
+	/* The curve did not advance meanwhile, so the window does not jump. */
 	go_round(&rig, true);
 	cr_assert(lt(u64, rig.cc.cwnd_bytes, rig.cc.ssthresh_bytes + 8 * DATAGRAM));
 }
@@ -220,7 +220,7 @@ Test(cc_cubic, loss_takes_three_tenths_once_a_round_trip)
 	cr_assert(eq(u64, rig.cc.ssthresh_bytes, before * 7 / 10 * 7 / 10));
 }
 
-/* Half of the flight is acknowledged: seven tenths of that have left meanwhile, not nothing. */
+/* While half of the flight is acknowledged, 70 % of that is sent: sending does not pause. */
 Test(cc_cubic, the_flight_is_reduced_with_the_acks_and_not_by_silence)
 {
 	struct rig rig = new_rig();
@@ -249,7 +249,7 @@ Test(cc_cubic, the_flight_is_reduced_with_the_acks_and_not_by_silence)
 			inflight += DATAGRAM;
 			sent++;
 		}
-		inflight -= DATAGRAM; /* the next ACK's */
+		inflight -= DATAGRAM; /* acknowledged by the next ACK */
 	}
 	cr_assert(eq(u64, sent, 14));
 	cr_assert(eq(u64, rig.cc.ssthresh_bytes, 28 * DATAGRAM));
@@ -289,8 +289,10 @@ Test(cc_cubic, small_windows_grow_as_reno_would)
 	struct rig rig = reduced_rig(40);
 	uint64_t cwnd = window(&rig);
 
-	/* 10 ms: ten rounds are 0.1 s, in which the curve does nothing. Reno with beta 0.7 gains
-	 * 9/17 of a datagram a round. */
+	/*
+	 * RTT of 10 ms: ten rounds are 0.1 s, in which the curve hardly changes. Reno with beta 0.7
+	 * grows by 9/17 of a datagram in each round.
+	 */
 	rig.rtt.srtt_ns = rig.rtt.latest_ns = RTT_NS / 10;
 	rig.acked = rig.next;
 	for (int i = 0; i < 10; i++) {
@@ -304,14 +306,14 @@ Test(cc_cubic, small_windows_grow_as_reno_would)
 Test(cc_cubic, fast_convergence_lowers_the_plateau)
 {
 	struct rig rig = reduced_rig(1000);
-	uint64_t second = window(&rig); /* below the plateau when it is cut again */
+	uint64_t second = window(&rig); /* below the plateau at the second reduction */
 	int64_t start;
 
 	rig.next += 10;
 	lose(&rig, rig.next - 1, 1, false);
 	start = rig.now_at_ns;
 	rig.acked = rig.next;
-	/* w_max is 0.85 of the window, not the window: K = cbrt(0.15 * window / 0.4). */
+	/* Fast convergence: w_max is 0.85 of the window, so K = cbrt(0.15 * window / 0.4). */
 	while (rig.now_at_ns <
 	       start + (int64_t)rudp_cubic_k_ms(second * 85 / 100, second * 7 / 10, DATAGRAM) *
 			       RUDP_NS_PER_MS)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the algorithms make of whole paths, in virtual time. */
+/* The algorithms on whole simulated paths, in virtual time. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -9,7 +9,7 @@
 #define S RUDP_NS_PER_S
 #define SEEDS 5
 
-/* One flow on a path, 30 s; the queue in BDP. */
+/* One flow for 30 s; the queue is in BDP. */
 static struct bench_spec path(const struct rudp_cc_ops *ops, uint64_t mbits, int64_t rtt_ms,
 			      double queue_bdp, uint32_t loss_ppm, uint64_t seed)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any facts in any order: bounds hold, no state machine stands still or falls over. */
+/* Random events in any order: bounds hold, and no state machine blocks or asserts. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 

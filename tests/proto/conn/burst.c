@@ -29,7 +29,10 @@ static bool is_new_dropped(void)
 	return burst.drops_news || (burst.news < 64 && (burst.dropped_news >> burst.news & 1));
 }
 
-/* Looks into the records of the side that has sent it. */
+/*
+ * Whether the test drops this datagram, which depends on the sender's record of it. Counts it by
+ * its kind.
+ */
 static bool is_dropped(const struct pair_datagram *datagram)
 {
 	const struct rudp_sent *sent;

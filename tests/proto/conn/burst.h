@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * burst - a pair of endpoints at the two ends of a wire of some length, over which one side says bursts
- * and the other hears them. The test says what is dropped of them, by what it carries; each byte heard
- * is looked at, and after each step the invariants are.
+ * burst - two endpoints connected by a wire with a delay. One side sends bursts and the other
+ * receives them.
+ *
+ * The test chooses which packets are dropped, by what they carry. Every received byte is compared,
+ * and the invariants are checked after each step.
  */
 #ifndef TESTS_PROTO_BURST_H
 #define TESTS_PROTO_BURST_H
@@ -18,17 +20,17 @@
 struct burst {
 	struct pair pair;
 	int64_t rtt_ns;
-	int speaker; /* a side of the pair; it may be set before it is established */
+	int speaker; /* index in pair; may be set before the connection is established */
 	struct {
 		struct pair_datagram *datagram;
 		int64_t at_ns;
-	} line[BURST_UNDER_WAY_MAX]; /* what is under way, in order */
+	} line[BURST_UNDER_WAY_MAX]; /* packets on the wire, in order */
 	unsigned line_count;
-	uint64_t highest;                      /* stream bytes up to it have left */
-	unsigned news, repeats, copies, sums;  /* packets of the speaker, by what they carry */
-	uint64_t dropped_news;                 /* bits: the first of them, the second, ... */
+	uint64_t highest;                     /* stream bytes up to it were sent */
+	unsigned news, repeats, copies, sums; /* packets of the speaker, by what they carry */
+	uint64_t dropped_news;                /* bit mask: the first of news, the second, ... */
 	bool drops_news, drops_repeats, drops_copies, drops_sums;
-	unsigned loss_percent;                 /* of everything, both ways */
+	unsigned loss_percent; /* of all packets, in both directions */
 	struct random dice;
 };
 
@@ -37,25 +39,28 @@ extern struct burst burst;
 void burst_init(void);
 void burst_fini(void);
 
-/* Opens the connection over a wire so long. */
+/* Opens the connection over a wire with this delay. */
 void burst_establish(int64_t rtt_ns);
-/* And says enough that a burst may leave at once; all is quiet afterwards, and forgotten. */
+/*
+ * The same, then sends enough that a burst may be sent at once. Waits until nothing happens, and
+ * resets the counters.
+ */
 void burst_establish_warm(int64_t rtt_ns);
 void burst_warm_up(void);
-/* As a path that is known to lose a third of all packets. */
+/* Sets the known paths as if this path lost a third of all packets. */
 void burst_know_losses(void);
 
 struct rudp_conn *burst_speaking(void);
 struct rudp_conn *burst_listening(void);
 
 void burst_say(size_t bytes);
-/* Reads all that is there, which must be right; its size. */
+/* Reads everything that has arrived, compares it, and returns its size. */
 size_t burst_hear(void);
 
-/* What both endpoints want to send now is under way, or dropped. */
+/* Puts on the wire, or drops, what both endpoints want to send now. */
 void burst_collect(void);
 void burst_run_for(int64_t ns);
-/* So many sums have left, which must be soon. */
+/* Runs until this many repair symbols were sent. The test fails if that takes too long. */
 void burst_run_until_sums(unsigned count);
 
 #endif

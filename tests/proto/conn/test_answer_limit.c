@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers to strangers: how many, to whom, and how long. docs/protocol.md sections 6.3, 6.5, 12.4. */
+/*
+ * Answers to unauthenticated senders: how many, to which addresses, how large. docs/protocol.md
+ * sections 6.3, 6.5, 12.4.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -34,7 +37,7 @@ static struct rudp_addr address(const char *text)
 	return addr;
 }
 
-/* How many of count are granted, each to the next port of that host. */
+/* How many of count answers are allowed, each to the next port of the host. */
 static unsigned granted(struct rudp_answer_limit *limit, enum rudp_answer_kind kind,
 			const char *host, unsigned count)
 {
@@ -79,7 +82,7 @@ Test(answer_limit, is_over_after_a_second)
 	cr_assert(rudp_answer_limit_take(&limit, RUDP_ANSWER_REFUSE, &to, RUDP_NS_PER_S));
 }
 
-/* Whoever forges senders from everywhere gets this much out of it, and no more. */
+/* An attacker who forges source addresses of all networks gets this many answers and no more. */
 Test(answer_limit, of_all_networks_together_is_bounded)
 {
 	struct rudp_answer_limit limit = {0};
@@ -103,7 +106,7 @@ static unsigned drop_answers(void)
 	return count;
 }
 
-/* FLOOD copies from one network, all of the same instant. Returns how many were answered. */
+/* Sends FLOOD copies from one network at the same instant. Returns how many were answered. */
 static unsigned flood(struct pair_datagram *datagram, const char *network)
 {
 	unsigned answers = 0;
@@ -153,7 +156,7 @@ Test(answer_limit, a_flood_of_syns_does_not_silence_the_refusal_of_another)
 	connect_in_vain();
 }
 
-/* A DATA packet for a connection that nobody has. */
+/* A DATA packet for an unknown connection. */
 static struct pair_datagram *data_for_nobody(size_t len)
 {
 	struct pair_datagram *data = syn_for(CLOSED_PORT);
@@ -175,11 +178,11 @@ Test(answer_limit, a_flood_of_forged_data_does_not_silence_refusals)
 	connect_in_vain();
 }
 
-/* Its listener has lost the connection; the client writes. */
+/* The listener has lost the connection, and the client writes. */
 static void lose_connection(void)
 {
 	pair_establish(&pair);
-	pair_run(&pair, RUDP_NS_PER_S); /* until it would tell the whole id */
+	pair_run(&pair, RUDP_NS_PER_S); /* until packets carry the full id */
 	rudp_conn_die(pair.conn[1], pair.now_ns);
 	rudp_conn_close(pair.conn[1], pair.now_ns);
 	pair.conn[1] = NULL;
@@ -200,7 +203,7 @@ Test(answer_limit, a_flood_of_forged_data_does_not_silence_the_reset_of_another)
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ECONNRESET));
 }
 
-/* Of the first answer to it, which there must be. */
+/* The size of the first answer, which must exist. */
 static size_t answer_bytes(struct pair_datagram *cause)
 {
 	struct pair_datagram *answer;
@@ -219,12 +222,12 @@ Test(answer_limit, every_answer_is_shorter_than_what_it_answers)
 	struct pair_datagram *syn = syn_for(PAIR_PORT), *closed = syn_for(CLOSED_PORT);
 
 	cr_assert(le(sz, answer_bytes(syn), RUDP_SYNACK_MAX_BYTES));
-	cr_assert(le(sz, answer_bytes(syn), RUDP_SYNACK_MAX_BYTES)); /* a copy: once more */
+	cr_assert(le(sz, answer_bytes(syn), RUDP_SYNACK_MAX_BYTES)); /* the same for a copy */
 	cr_assert(eq(sz, answer_bytes(closed), RUDP_REFUSE_BYTES));
 	pair.ep[1]->config.half_open_cookie_count = 0;
 	free(syn);
 	syn = syn_for(PAIR_PORT);
-	cr_assert(le(sz, answer_bytes(syn), 64)); /* a cookie */
+	cr_assert(le(sz, answer_bytes(syn), 64)); /* a COOKIE */
 	free(syn);
 	free(closed);
 }

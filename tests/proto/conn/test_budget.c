@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory that all connections of an endpoint share, and what each does when it runs short. */
+/* The memory that all connections of an endpoint share, and what they do when it is scarce. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 
 static uint8_t bytes[1u << 20];
 
-/* A receive buffer, with a budget that the test sets. */
+/* A receive buffer with a budget that the test controls. */
 static struct rudp_budget budget;
 static struct rudp_recvbuf buf;
 
@@ -103,7 +103,7 @@ Test(budget, windows_do_not_grow_while_memory_is_scarce)
 		rudp_recvbuf_on_window_sent(&buf, rudp_recvbuf_window_end(&buf));
 	}
 	cr_assert(eq(u64, buf.window_bytes, WINDOW));
-	cr_assert(eq(sz, buf.ring.capacity_bytes, 0)); /* and what is not needed goes back at once */
+	cr_assert(eq(sz, buf.ring.capacity_bytes, 0)); /* unused memory is freed at once */
 	budget.used_bytes = 0;
 	for (int i = 0; i < 20; i++) {
 		cr_assert(eq(int, take(buf.ring.tail, FLOOR / 2), RUDP_VERDICT_OK));
@@ -146,7 +146,7 @@ Test(budget, holes_beyond_a_few_are_refused_where_there_is_no_memory)
 	for (uint64_t i = 1; i < last; i += 2)
 		cr_assert(eq(int, take(i, 1), RUDP_VERDICT_OK));
 	cr_assert(eq(int, take(last, 1), RUDP_VERDICT_NO_MEMORY));
-	cr_assert(eq(int, take(0, 1), RUDP_VERDICT_OK)); /* in order: that closes one */
+	cr_assert(eq(int, take(0, 1), RUDP_VERDICT_OK)); /* in order: this closes a gap */
 	cr_assert(eq(int, take(last, 1), RUDP_VERDICT_OK));
 }
 
@@ -219,13 +219,13 @@ Test(budget_pair, a_program_may_write_less_while_memory_is_scarce)
 	cr_assert(eq(sz, rudp_conn_send_room(pair.conn[0]), FLOOR));
 	cr_assert(eq(sz, rudp_conn_write(pair.conn[0], bytes, sizeof bytes, pair.now_ns), FLOOR));
 	cr_assert(eq(sz, rudp_conn_send_room(pair.conn[0]), 0));
-	limit(0, 256 << 10); /* what is held is less than half, but the whole limit does not fit */
+	limit(0, 256 << 10); /* less than half is used, but the whole limit does not fit */
 	cr_assert(eq(sz, rudp_conn_send_room(pair.conn[0]), 0));
 	limit(0, 1 << 20);
 	cr_assert(eq(sz, rudp_conn_send_room(pair.conn[0]), plenty - FLOOR));
 	cr_assert(eq(sz, rudp_conn_write(pair.conn[0], bytes, sizeof bytes, pair.now_ns),
 		     plenty - FLOOR));
-	limit(0, 1); /* too late for what is held already */
+	limit(0, 1); /* the memory already held stays */
 	cr_assert(eq(sz, rudp_conn_send_room(pair.conn[0]), 0));
 	pair_events(&pair, 0);
 	pair_run(&pair, RUDP_NS_PER_S);
@@ -280,7 +280,7 @@ Test(budget_pair, a_window_within_one_host_grows_when_its_reader_has_read_much)
 	cr_assert(ge(u64, conn->recvbuf.window_bytes, RUDP_RECVBUF_INITIAL_WINDOW_BYTES));
 }
 
-/* The server has no memory at all but the floor; its program reads only when nothing moves any more. */
+/* The server has only the floor, and its program reads only when nothing else happens. */
 Test(budget_pair, all_of_a_stream_arrives_where_there_is_no_memory)
 {
 	size_t total = 2 * sizeof bytes, written = 0, got = 0;
@@ -300,13 +300,13 @@ Test(budget_pair, all_of_a_stream_arrives_where_there_is_no_memory)
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
 }
 
-/* A peer that is silent, and a program that says much in few bytes: each has a packet, and a record. */
+/* The peer is silent and the program writes many small pieces: each has a packet and a record. */
 static uint32_t records_of_words(unsigned count)
 {
 	struct rudp_conn *conn = pair.conn[0];
 
 	for (unsigned i = 0; i < count; i++) {
-		conn->cc.cwnd_bytes = 64u << 20; /* as it has become in busier times */
+		conn->cc.cwnd_bytes = 64u << 20; /* as after a busier time */
 		conn->cc.pacing_bytes_per_s = 0;
 		cr_assert(eq(sz, rudp_conn_write(conn, "w", 1, pair.now_ns), 1));
 		pair_collect(&pair);
@@ -323,13 +323,13 @@ Test(budget_pair, records_grow_no_more_while_memory_is_scarce)
 	pair.ep[0]->budget.limit_bytes = 1;
 	scarce = records_of_words(20000);
 	cr_assert(le(u32, scarce, 2 * RUDP_BUDGET_RECORDS_FLOOR));
-	/* Nothing is due before the peer is asked whether it is there; then all arrives. */
+	/* No timer is due before the probe to the peer; then everything arrives. */
 	cr_assert(ge(i64, rudp_endpoint_deadline_ns(pair.ep[0]), pair.now_ns + RUDP_NS_PER_MS));
 	pair_run(&pair, 60 * RUDP_NS_PER_S);
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), 21500));
 }
 
-/* The client asks and asks, and acknowledges nothing of what the server says. */
+/* The client sends pings and acknowledges nothing that the server sends. */
 static void ask(const uint8_t *question, size_t len, unsigned count)
 {
 	struct rudp_train train = {.data = pair.train, .cap = RUDP_TRAIN_BYTES_MAX};
@@ -350,11 +350,11 @@ static void expect_no_more_records(const uint8_t *question, size_t len)
 	limit(1, 1);
 	ask(question, len, 10000);
 	cr_assert(le(u32, pair.conn[1]->reliability.capacity, 2 * RUDP_BUDGET_RECORDS_FLOOR));
-	/* Nor does it look again and again whether there is one, when the acknowledgement is due. */
+	/* Nor is the server's timer due at every tick while an ACK is due. */
 	pair_wait(&pair, 2 * RUDP_ACK_DELAY_MIN_NS);
 	pair_drop(&pair);
 	cr_assert(ge(i64, rudp_endpoint_deadline_ns(pair.ep[1]), pair.now_ns + 2 * RUDP_TIMER_TICK_NS));
-	pair.now_ns += 10 * RUDP_NS_PER_S; /* probes leave, and bring everything back */
+	pair.now_ns += 10 * RUDP_NS_PER_S; /* probes are sent, and everything works again */
 	pair.conn[0]->reliability.base = pair.conn[0]->reliability.next += 10000;
 	pair.conn[0]->reliability.loss_next = pair.conn[0]->reliability.next;
 	pair_run(&pair, 10 * RUDP_NS_PER_S);

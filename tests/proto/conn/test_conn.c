@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Data, half close, resets, time-outs, address change of one connection. */
+/* One connection: data, half close, resets, time-outs, change of address. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -87,7 +87,7 @@ Test(conn, simultaneous_close_goes_through_closing)
 	pair_fini(&pair);
 }
 
-/* A session of hours does not stay under one key. */
+/* A session of several hours does not keep one key. */
 Test(conn, keys_change_while_a_session_lasts)
 {
 	char text[8];
@@ -100,7 +100,7 @@ Test(conn, keys_change_while_a_session_lasts)
 		pair_run(&pair, RUDP_NS_PER_S);
 		cr_assert(eq(sz, pair_read(&pair, 1, text, sizeof text), 3));
 	}
-	/* Each update changes both directions. */
+	/* Each update changes the keys of both directions. */
 	cr_assert(eq(u64, pair_stats(&pair, 0).key_updates, 4));
 	cr_assert(eq(u64, pair_stats(&pair, 1).key_updates, 4));
 	pair_fini(&pair);
@@ -128,7 +128,7 @@ Test(conn, unknown_connection_is_answered_by_a_provable_reset)
 
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
-	/* The server forgets everything, as after a restart with the same reset secret. */
+	/* The server forgets the connection, as after a restart with the same reset secret. */
 	rudp_conn_reset(pair.conn[1], RUDP_RESET_APPLICATION, pair.now_ns);
 	rudp_conn_close(pair.conn[1], pair.now_ns);
 	for (int i = 0; i < 50; i++) {
@@ -219,7 +219,7 @@ Test(conn, keepalive_finds_a_peer_that_is_gone)
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
 	rudp_conn_set_options(pair.conn[0], &options, pair.now_ns);
-	pair_run(&pair, 15 * RUDP_NS_PER_S); /* answered: nothing happens */
+	pair_run(&pair, 15 * RUDP_NS_PER_S); /* the peer answers: the connection continues */
 	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_ESTABLISHED));
 	for (int i = 0; i < 250; i++) {
 		pair.now_ns += 100 * RUDP_NS_PER_MS;
@@ -253,7 +253,7 @@ Test(conn, port_change_is_followed_and_proven)
 		challenged |= rudp_addr_equal(&pair.wire[i]->to_addr, &moved);
 	cr_assert(challenged);
 	cr_assert(eq(sz, pair_read(&pair, 1, text, sizeof text), 5));
-	/* What the program was told stays: getpeername does not change. */
+	/* The address that the program sees stays the same: getpeername does not change. */
 	cr_assert(rudp_addr_equal(rudp_conn_remote(pair.conn[1]), &pair.addr[0]));
 	free(packet);
 	pair_fini(&pair);
@@ -319,7 +319,7 @@ Test(conn, icmp_kills_an_attempt_but_only_hints_on_a_connection)
 	pair_fini(&pair);
 }
 
-/* As with TCP: the host may be between two networks. */
+/* As with TCP: the host may be changing networks. */
 Test(conn, only_a_first_syn_that_cannot_leave_ends_the_attempt)
 {
 	struct pair pair;
@@ -343,7 +343,7 @@ Test(conn, only_a_first_syn_that_cannot_leave_ends_the_attempt)
 	pair_fini(&pair);
 }
 
-/* As tcp_write_err in Linux has it. */
+/* As tcp_write_err in Linux. */
 Test(conn, a_time_out_tells_why_the_peer_could_not_be_reached)
 {
 	struct pair pair;
@@ -373,7 +373,7 @@ Test(conn, a_peer_that_is_heard_takes_back_what_was_said_of_the_way)
 	rudp_conn_on_icmp(pair.conn[0], EHOSTUNREACH, pair.now_ns);
 	rudp_conn_on_icmp(pair.conn[0], ECONNREFUSED, pair.now_ns);
 	cr_assert(eq(int, rudp_conn_timeout_error(pair.conn[0]), EHOSTUNREACH));
-	pair_run(&pair, RUDP_NS_PER_S); /* the probe that the second has caused is answered */
+	pair_run(&pair, RUDP_NS_PER_S); /* the probe caused by the second error is answered */
 	cr_assert(eq(int, rudp_conn_timeout_error(pair.conn[0]), ETIMEDOUT));
 	cr_assert(eq(int, state(&pair, 0), RUDP_STATE_ESTABLISHED));
 	pair_fini(&pair);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Who has bytes back by sums says so, and who has sent them listens: docs/protocol.md section 9.7. */
+/*
+ * ARRIVED: a receiver that recovered bytes by repair symbols tells the sender. docs/protocol.md
+ * section 9.7.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -8,7 +11,7 @@
 #include "proto/pair.h"
 
 #define MS RUDP_NS_PER_MS
-#define BURST_BYTES 11000 /* the first window lets it leave at once */
+#define BURST_BYTES 11000 /* the first window holds it */
 
 static struct pair pair;
 
@@ -33,7 +36,9 @@ static void teardown(void)
 
 TestSuite(conn_arrived, .init = setup, .fini = teardown);
 
-/* What is on the wire is delivered, but for the datagram of this number, or all to one side. */
+/*
+ * Delivers what is on the wire, except the datagram with this number, or all datagrams to one side.
+ */
 static void deliver_without(int number, int lost_side)
 {
 	unsigned count = pair.wire_count;
@@ -49,7 +54,7 @@ static void deliver_without(int number, int lost_side)
 
 #define NONE (-1)
 
-/* The client's burst loses one packet; the server has all of it by the sums, and has not said so. */
+/* One packet of the client's burst is lost. The server recovers it and has not sent ARRIVED yet. */
 static void repair_one(void)
 {
 	static const uint8_t text[BURST_BYTES];
@@ -59,7 +64,7 @@ static void repair_one(void)
 	cr_assert(ge(uint, pair.wire_count, 8));
 	deliver_without(3, NONE);
 	pair_collect(&pair);
-	deliver_without(NONE, 0); /* what the server has acknowledged is lost, too */
+	deliver_without(NONE, 0); /* the server's ACKs are lost as well */
 	cr_assert(le(sz, rudp_conn_receive_available(pair.conn[1]), 4 * 1200));
 	pair.now_ns += 2 * MS;
 	rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
@@ -80,9 +85,10 @@ Test(conn_arrived, what_sums_gave_back_is_not_sent_again)
 	cr_assert(ne(uint, pair_events(&pair, 0) & RUDP_EVENT_SENT_ALL, 0));
 	pair_run(&pair, 1000 * MS);
 	cr_assert(eq(u64, pair_stats(&pair, 0).stream_resent, 0));
-	cr_assert(eq(u64, pair_stats(&pair, 0).packets_lost, 1)); /* that is no secret */
+	/* congestion control still sees the loss */
+	cr_assert(eq(u64, pair_stats(&pair, 0).packets_lost, 1));
 	cr_assert(eq(u64, pair.conn[0]->reliability.outstanding, 0));
-	/* The copy of what no sum held. */
+	/* The copy of the rest, which no repair symbol covers. */
 	cr_assert(le(u64, pair_stats(&pair, 1).duplicate_stream, 1200));
 }
 
@@ -90,7 +96,7 @@ Test(conn_arrived, lost_it_is_said_again)
 {
 	repair_one();
 	deliver_without(NONE, 0);
-	cr_assert(eq(u64, pair.conn[1]->repaired_from, UINT64_MAX)); /* it has been said */
+	cr_assert(eq(u64, pair.conn[1]->repaired_from, UINT64_MAX)); /* ARRIVED was sent */
 	pair_run(&pair, 1000 * MS);
 	cr_assert(eq(u64, pair_stats(&pair, 0).unacked_bytes, 0));
 	cr_assert(eq(u64, pair.conn[1]->reliability.outstanding, 0));
@@ -110,7 +116,7 @@ Test(conn_arrived, of_old_it_changes_nothing_and_of_what_was_never_sent_it_break
 	cr_assert(eq(u64, pair_stats(&pair, 0).stream_acked, BURST_BYTES));
 }
 
-/* Nobody repaired anything: a word more would be said for nothing. */
+/* Nothing was recovered, so ARRIVED is not sent. */
 Test(conn_arrived, is_not_said_where_nothing_was_lost)
 {
 	static const uint8_t text[BURST_BYTES];
@@ -123,7 +129,10 @@ Test(conn_arrived, is_not_said_where_nothing_was_lost)
 	cr_assert(not(pair.conn[1]->arrived_due));
 }
 
-/* Where losses are too many to be listed the sender goes back, and counts as unsent what has arrived. */
+/*
+ * If the lost ranges are too many to list, the sender goes back and counts bytes as unsent that
+ * have arrived.
+ */
 Test(conn_arrived, what_was_sent_stays_sent_however_much_is_lost)
 {
 	struct rudp_sendbuf *buf = &pair.conn[0]->sendbuf;
@@ -133,7 +142,7 @@ Test(conn_arrived, what_was_sent_stays_sent_however_much_is_lost)
 	rudp_sendbuf_on_lost(buf, buf->ring.head + 3000, 1000, false);
 	buf->lost.count_max = RUDP_SENDBUF_RANGES_MAX;
 	cr_assert(eq(u64, buf->sent, buf->ring.head + 3000));
-	deliver_without(NONE, NONE); /* ARRIVED, of all */
+	deliver_without(NONE, NONE); /* ARRIVED for everything */
 	cr_assert(zero(u64, pair_verdicts(&pair, 0, RUDP_VERDICT_BAD_ACK)));
 	pair_run(&pair, 1000 * MS);
 	cr_assert(zero(u64, pair_stats(&pair, 0).unacked_bytes));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rudp_conn_close: the peer reads all that was written, then the end of file or a reset. */
+/* rudp_conn_close(): the peer reads everything that was written, then end of file or a reset. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -62,7 +62,7 @@ Test(conn_close, what_was_written_before_close_arrives)
 	pair_fini(&pair);
 }
 
-/* Both ends have said something; side 1 then closes without having read it. */
+/* Both ends have written. Side 1 then closes without having read. */
 static void close_with_answer(struct pair *pair, size_t answer_bytes, bool reads_first)
 {
 	static char answer[100000];
@@ -82,7 +82,7 @@ static void close_with_answer(struct pair *pair, size_t answer_bytes, bool reads
 		rudp_conn_close(pair->conn[1], pair->now_ns);
 }
 
-/* reads_first: the engine has taken the bytes; the program has not read them. */
+/* reads_first: the engine has taken the bytes, but the program has not read them. */
 Test(conn_close, a_close_with_unread_bytes_resets_behind_what_was_written)
 {
 	for (int reads_first = 0; reads_first < 2; reads_first++) {
@@ -127,7 +127,7 @@ Test(conn_close, bytes_after_close_reset_behind_what_was_written)
 	pair_fini(&pair);
 }
 
-/* A peer that never takes the rest does not hold it for ever. */
+/* A peer that never reads the rest does not keep the connection alive for ever. */
 Test(conn_close, a_reset_waits_a_minute_for_what_was_written)
 {
 	struct pair pair;

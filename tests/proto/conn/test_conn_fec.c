@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bursts whose end carries sums, and what these repair. */
+/* Repair symbols after bursts, and what they recover. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -9,7 +9,7 @@
 
 TestSuite(conn_fec, .init = burst_init, .fini = burst_fini);
 
-/* Without what is sent again because it is lost: that would come a round trip later. */
+/* Without retransmissions, which would arrive a round trip later. */
 static void expect_repaired(uint64_t dropped)
 {
 	burst.drops_repeats = true;
@@ -122,7 +122,8 @@ Test(conn_fec, sums_leave_when_the_program_is_quiet)
 	burst_establish_warm(50 * MS);
 	burst_say(BURST_BYTES);
 	said_first = burst_speaking()->sendbuf.ring.tail;
-	for (int i = 0; i < 40; i++) { /* it goes on before all has left, or at once */
+	/* the program writes again before the burst is sent, or right after it */
+	for (int i = 0; i < 40; i++) {
 		burst_run_for(MS / 2);
 		burst_say(2000);
 		cr_assert(zero(uint, burst.sums));
@@ -210,7 +211,8 @@ Test(conn_fec, fin_of_a_burst_is_copied)
 {
 	burst_establish_warm(50 * MS);
 	burst.drops_repeats = true;
-	burst.dropped_news = UINT64_C(3) << 34; /* the last packet, and the FIN if it is another */
+	/* the last packet, and the packet with FIN if that is another */
+	burst.dropped_news = UINT64_C(3) << 34;
 	burst_say(BURST_BYTES);
 	rudp_conn_shutdown_send(burst_speaking(), burst.pair.now_ns);
 	burst_run_for(3 * burst.rtt_ns);

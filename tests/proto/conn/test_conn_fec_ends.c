@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Sums that break the rules, that wait, and that are there when a connection ends. */
+/*
+ * Repair symbols that violate the protocol, that have to wait, and that exist when a connection
+ * ends.
+ */
 #include <errno.h>
 
 #include <criterion/criterion.h>
@@ -11,8 +14,8 @@
 
 TestSuite(conn_fec_ends, .init = burst_init, .fini = burst_fini);
 
-/* As the side that speaks would: frames of the test's own in a packet of data. */
-static enum rudp_verdict tell(uint8_t *frames, size_t len)
+/* Sends frames of the test in a DATA packet, as the sending side would. */
+static enum rudp_verdict send_frames(uint8_t *frames, size_t len)
 {
 	struct rudp_conn *conn = burst_speaking();
 	struct rudp_sent sent = {.sent_at_ns = burst.pair.now_ns, .expects = RUDP_EXPECTS_ACK};
@@ -41,7 +44,7 @@ static enum rudp_verdict tell_sum(uint64_t offset, uint8_t count, size_t symbol_
 	rudp_frame_write_repair_head(&w, offset, count, 0);
 	rudp_write_zeros(&w, symbol_bytes);
 	cr_assert(w.ok);
-	return tell(bytes, rudp_writer_len(&w));
+	return send_frames(bytes, rudp_writer_len(&w));
 }
 
 Test(conn_fec_ends, a_sum_beyond_the_window_ends_the_connection)
@@ -61,9 +64,9 @@ Test(conn_fec_ends, a_sum_beyond_the_final_size_ends_the_connection)
 {
 	burst_establish(50 * MS);
 	burst.drops_news = true;
-	burst_say(990); /* which does not come, but its FIN does */
+	burst_say(990); /* these bytes are lost, but their FIN arrives */
 	rudp_conn_shutdown_send(burst_speaking(), burst.pair.now_ns);
-	cr_assert(eq(int, tell((uint8_t[]){RUDP_FRAME_STREAM_FIN, 0x43, 0xde, 0, 0}, 5),
+	cr_assert(eq(int, send_frames((uint8_t[]){RUDP_FRAME_STREAM_FIN, 0x43, 0xde, 0, 0}, 5),
 		     RUDP_VERDICT_OK));
 	cr_assert(eq(u64, burst_listening()->recvbuf.final_size, 990));
 	cr_assert(eq(int, tell_sum(0, 99, 10), RUDP_VERDICT_OK));
@@ -81,7 +84,7 @@ Test(conn_fec_ends, an_empty_sum_is_ignored)
 	cr_assert(zero(int, rudp_conn_error(burst_listening())));
 }
 
-/* More is lost than the sums give back: they wait. */
+/* More is lost than the repair symbols can recover: they wait. */
 static void leave_sums_waiting(void)
 {
 	burst_establish_warm(50 * MS);
@@ -151,7 +154,8 @@ Test(conn_fec_ends, who_has_been_reset_sends_no_more_sums)
 
 	burst_establish_warm(50 * MS);
 	burst_know_losses();
-	burst_speaking()->options.pacing_bytes_per_s_max = 200000; /* they take their time */
+	/* low pacing rate: they take their time */
+	burst_speaking()->options.pacing_bytes_per_s_max = 200000;
 	burst_say(BURST_BYTES);
 	burst_run_until_sums(1);
 	rudp_conn_reset(burst_listening(), RUDP_RESET_APPLICATION, burst.pair.now_ns);

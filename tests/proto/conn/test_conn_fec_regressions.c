@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the review of sums that repair has found: once each, so that it stays mended. */
+/* Regression tests for defects that a review of the repair symbols found. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 static struct pair pair;
 static uint64_t written, read_bytes;
 
-/* The server's program says so many bytes; what may leave at once is on the wire. */
+/* The server's program writes len bytes. What may be sent at once is on the wire. */
 static void burst(size_t len)
 {
 	static uint8_t text[1 << 20];
@@ -27,7 +27,7 @@ static void burst(size_t len)
 	pair_collect(&pair);
 }
 
-/* The client's program reads all there is, which must be what was said. */
+/* The client's program reads everything, which must be equal to what was written. */
 static void read_all(void)
 {
 	struct iovec iov[2];
@@ -43,7 +43,7 @@ static void read_all(void)
 	read_bytes += len;
 }
 
-/* Delivers all that is on the wire but the datagram with this index; -1: all of it. */
+/* Delivers everything on the wire except the datagram with this index; -1: everything. */
 static void deliver_but(int lost)
 {
 	unsigned count = pair.wire_count;
@@ -63,7 +63,8 @@ static void setup(void)
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
 	pair_run(&pair, 1000 * MS);
-	for (int side = 0; side < 2; side++) { /* a wire without length would need no sums */
+	/* with an RTT of zero there would be no repair symbols */
+	for (int side = 0; side < 2; side++) {
 		pair.conn[side]->rtt.srtt_ns = 40 * MS;
 		rudp_conn_fec_on_established(pair.conn[side]);
 	}
@@ -107,7 +108,10 @@ Test(conn_fec_regressions, nothing_repairs_what_the_peer_has_given_up)
 	cr_assert(eq(u64, server->fec_sender.sent_packets, 0));
 }
 
-/* Less than a sum is allowed there, and no sum is cut short: they wait without looking at the clock. */
+/*
+ * The path allows less than one repair symbol, and symbols are never truncated: they wait without a
+ * timer.
+ */
 Test(conn_fec_regressions, sums_wait_quietly_for_a_path_to_be_proven)
 {
 	struct rudp_conn *server = pair.conn[1];
@@ -138,7 +142,9 @@ Test(conn_fec_regressions, sums_of_long_ago_are_not_looked_for_one_by_one)
 	cr_assert(eq(u64, server->fec_sender.first_number, server->fec_sender.end_number));
 }
 
-/* It was acknowledged, and may be overwritten from the moment that the place has been given away. */
+/*
+ * These bytes are acknowledged, and may be overwritten once their memory is reserved for new bytes.
+ */
 Test(conn_fec_regressions, what_is_reserved_and_never_committed_spoils_no_sum)
 {
 	struct rudp_conn *server = pair.conn[1];
@@ -154,7 +160,7 @@ Test(conn_fec_regressions, what_is_reserved_and_never_committed_spoils_no_sum)
 		pair_deliver(&pair, datagrams[i]);
 	pair.now_ns += 30 * MS;
 	rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
-	server->fec_sender.next = server->fec_sender.end; /* not yet */
+	server->fec_sender.next = server->fec_sender.end; /* no repair symbols yet */
 	pair_settle(&pair);
 	rudp_conn_fec_begin(server, 0);
 	cr_assert(ge(u64, server->sendbuf.ring.head, 5000));
@@ -175,7 +181,7 @@ Test(conn_fec_regressions, what_is_reserved_and_never_committed_spoils_no_sum)
 		free(datagrams[i]);
 }
 
-/* What one packet can have us compute is bounded by what senders of ours make. */
+/* The computation that one packet can cause is limited to what our own senders cause. */
 Test(conn_fec_regressions, blocks_that_no_sender_makes_are_not_kept)
 {
 	static const uint8_t sum[RUDP_FEC_DATAGRAM_MAX_BYTES + 1];
@@ -219,7 +225,7 @@ Test(conn_fec_regressions, handshake_without_a_sample_does_not_forget_what_was_r
 	pair_fini(&slow);
 }
 
-/* A quarter of the limit is in use: one byte more, and history would lead to scarcity. */
+/* A quarter of the limit is used: with one byte more the history would make memory scarce. */
 Test(conn_fec_regressions, what_was_read_does_not_make_memory_scarce)
 {
 	struct rudp_budget budget = {.limit_bytes = 4u << 20, .used_bytes = 1u << 20};

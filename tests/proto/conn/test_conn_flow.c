@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* When a connection is one of a group of flows, and what passes between the group and its algorithm. */
+/* When a connection is a member of a flow group, and what the group and its algorithm exchange. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -11,12 +11,12 @@
 #define MBIT UINT64_C(125000)
 #define FLOWS 2
 
-/* An algorithm that says what the test has told it, for each of the connections. */
+/* A fake algorithm for each connection, which returns what the test has set. */
 struct told {
 	struct rudp_conn *conn;
 	struct rudp_cc_flow flow;
 	bool is_flow;
-	uint64_t shifted; /* to this rate; 0: not */
+	uint64_t shifted; /* the rate set by shift; 0: none */
 };
 
 static struct pair pair;
@@ -75,7 +75,7 @@ static void teardown(void)
 
 TestSuite(conn_flow, .init = setup, .fini = teardown);
 
-/* Something is sent and acknowledged, with more left to send, so that neither is done. */
+/* Sends data and acknowledges part of it, so that neither connection is done. */
 static void round_trip(void)
 {
 	static const uint8_t text[60000];
@@ -92,7 +92,7 @@ static void round_trip(void)
 	pair_travel(&pair, RTT_NS / 2);
 }
 
-/* Where it is a member; NULL: nowhere. */
+/* The group of connection i; NULL if it is no member. */
 static struct rudp_flow_group *group_of(int i)
 {
 	return told[i].conn->flow.is_member ? told[i].conn->flow.group : NULL;
@@ -151,10 +151,10 @@ Test(conn_flow, the_first_to_probe_asks_the_other)
 		cr_assert(not(asked[what]));
 		asks[what] = true;
 		round_trip();
-		round_trip(); /* whoever's ACK came first */
+		round_trip(); /* whichever ACK came first */
 		cr_assert(asked[what]);
 		cr_assert(not(told[0].conn->cc.is_to_probe[what]));
-		/* It does, and is not asked again; nor is the first. */
+		/* It probes, and is not asked again; nor is the first connection. */
 		told[1].conn->cc.is_probing[what] = true;
 		round_trip();
 		cr_assert(not(asked[what]));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What holds data back, and that whoever sends and whoever sets the timer are told the same. */
+/* What holds data back, and that the sender and the timer come to the same decision. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -14,7 +14,7 @@
 static struct pair pair;
 static struct rudp_conn *conn;
 
-/* Something is due, and nothing holds it back but the pacer. */
+/* Data is due, and only the pacer holds it back. */
 static void start(void)
 {
 	pair_init(&pair, 0, 0);
@@ -83,10 +83,10 @@ Test(conn_gate, what_is_not_due_is_held_back_by_nothing)
 	expect(RUDP_GATE_NOTHING, RUDP_NEVER);
 	conn->fec_sender.end = conn->sendbuf.sent;
 	conn->fec_sender.next = 0;
-	cr_assert(eq(int, rudp_conn_gate_of_sums(conn, 0), RUDP_GATE_OPEN));
+	cr_assert(eq(int, rudp_conn_gate_of_repairs(conn, 0), RUDP_GATE_OPEN));
 	cr_assert(zero(i64, rudp_conn_gate_at_ns(conn)));
 	conn->cc.cwnd_bytes = 0;
-	cr_assert(eq(int, rudp_conn_gate_of_sums(conn, 0), RUDP_GATE_WINDOW));
+	cr_assert(eq(int, rudp_conn_gate_of_repairs(conn, 0), RUDP_GATE_WINDOW));
 	cr_assert(eq(i64, rudp_conn_gate_at_ns(conn), RUDP_NEVER));
 	conn->fec_sender.next = conn->fec_sender.end;
 }
@@ -101,7 +101,7 @@ static void anything(struct random *dice)
 	conn->ep->budget.limit_bytes = random_below(dice, 2) ? 1 : UINT64_MAX / 4;
 }
 
-/* Where the answers differed a timer would fire at each tick in vain, or not at all. */
+/* If the two decisions differed, a timer would fire at each tick in vain, or not at all. */
 Test(conn_gate, data_leaves_when_the_gate_says_so_and_not_before)
 {
 	struct random dice = {5};

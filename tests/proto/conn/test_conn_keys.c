@@ -8,7 +8,7 @@
 #include "proto/conn/conn_private.h"
 #include "proto/pair.h"
 
-/* What the client sends is lost; how many packets that was. */
+/* Drops what the client sends, and returns the number of packets. */
 static unsigned lose_all(struct pair *pair)
 {
 	struct pair_datagram *datagram;
@@ -20,7 +20,7 @@ static unsigned lose_all(struct pair *pair)
 	return count;
 }
 
-/* The client has updated its key, and the server does not know. */
+/* The client has updated its key, and the server has not seen it. */
 static void update_unheard(struct pair *pair)
 {
 	struct rudp_keys *keys;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a connection does with the known paths of its endpoint, and tells them. */
+/* What a connection takes from the known paths of its endpoint and adds to them. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #define MS RUDP_NS_PER_MS
 #define RTT_NS (50 * MS)
 #define RATE UINT64_C(12000000)
-#define JUMP (RATE / 20 / 100 * RUDP_KNOWN_PATH_RECENT_SHARE) /* of what leaves in a round trip */
+#define JUMP (RATE / 20 / 100 * RUDP_KNOWN_PATH_RECENT_SHARE) /* share of a BDP */
 #define MUCH (200u << 10)        /* more than the first window */
 
 static struct pair pair;
@@ -86,7 +86,7 @@ Test(conn_known, most_of_it_may_leave_in_the_first_round_trip)
 	say(MUCH);
 	cr_assert(eq(u64, jumped(), JUMP));
 	cr_assert(eq(u64, pair.conn[0]->cc.cwnd_bytes, JUMP));
-	/* Not at once: over the round trip. */
+	/* Paced over a round trip, not sent at once. */
 	rate = pair.conn[0]->cc.pacing_bytes_per_s;
 	cr_assert(ge(u64, rate, JUMP * 20));
 	cr_assert(le(u64, rate, JUMP * 20 * 23 / 20));
@@ -110,7 +110,7 @@ Test(conn_known, who_has_little_to_say_takes_nothing)
 	cr_assert(zero(u64, jumped()));
 	round_trips(5);
 	say(MUCH);
-	cr_assert(eq(u64, jumped(), JUMP)); /* it is still in start-up */
+	cr_assert(eq(u64, jumped(), JUMP)); /* still in start-up */
 }
 
 Test(conn_known, stranger_begins_as_ever)
@@ -174,7 +174,7 @@ Test(conn_known, what_it_has_measured_is_kept_for_the_next)
 	establish();
 	say(1000);
 	round_trips(2);
-	cr_assert(zero(uint, known->count)); /* that is too little to tell */
+	cr_assert(zero(uint, known->count)); /* too little for a measurement */
 	say(MUCH);
 	round_trips(40);
 	cr_assert(zero(u64, rudp_sendbuf_unacked(&pair.conn[0]->sendbuf)));
@@ -190,17 +190,17 @@ static unsigned starting(void)
 
 Test(conn_known, those_that_start_together_know_of_each_other)
 {
-	know(RATE, RTT_NS / 4); /* another path, it seems: nobody jumps */
+	know(RATE, RTT_NS / 4); /* it looks like another path: no connection uses it */
 	for (unsigned i = 1; i <= 4; i++) {
 		establish();
-		cr_assert(zero(uint, starting())); /* it has said nothing yet */
+		cr_assert(zero(uint, starting())); /* it has written nothing yet */
 		say(MUCH);
 		cr_assert(eq(uint, starting(), i));
 	}
 	round_trips(60);
 	cr_assert(zero(ptr, pair.conn[0]->known.startup_group));
 	cr_assert(eq(ptr, pair.ep[0]->startup_groups.by_host, pair.ep[0]->startup_groups.empty));
-	/* And as many are expected next time. */
+	/* The next time this many connections are expected. */
 	know(RATE, RTT_NS);
 	establish();
 	say(MUCH);
@@ -227,7 +227,7 @@ Test(conn_known, who_dies_leaves_them)
 	cr_assert(eq(ptr, pair.ep[0]->startup_groups.by_host, pair.ep[0]->startup_groups.empty));
 }
 
-/* A window that has been earned, or given by what was known, is not cut. */
+/* A window that has grown, or that came from known paths, is not reduced. */
 Test(conn_known, others_that_join_cut_a_first_window_only)
 {
 	struct rudp_conn *first;
@@ -254,7 +254,7 @@ Test(conn_known, end_of_a_busy_connection_lets_the_next_one_presume)
 							 .is_whole = true},
 			      RUDP_KNOWN_BUSY, pair.now_ns);
 	pair.conn[0]->known.noted_busy = true;
-	say(1000); /* its last */
+	say(1000); /* its last bytes */
 	round_trips(3);
 	establish();
 	say(MUCH);
@@ -314,7 +314,7 @@ static int64_t base_rtt_ns(void)
 	return measured.base_rtt_ns;
 }
 
-/* A queue stands from the beginning, but somebody has seen the path without it. */
+/* There is a queue from the start, but an earlier connection has seen the path without it. */
 Test(conn_known, the_round_trip_without_a_queue_is_told)
 {
 	establish();

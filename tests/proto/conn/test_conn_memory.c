@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection whose host has no memory left, for a moment. */
+/* A connection on a host that has no memory for a moment. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>

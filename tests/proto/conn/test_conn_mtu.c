@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection looks for the size of its path, uses what it finds, and lets go of what is gone. */
+/*
+ * Path MTU search of a connection: it searches, uses the result, and reduces the size when it no
+ * longer fits.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -34,7 +37,7 @@ static void read_everything(int side)
 	rudp_conn_receive_consume(pair.conn[side], available, pair.now_ns);
 }
 
-/* Bulk from the client, until all of it has arrived. */
+/* Sends bulk data from the client until all of it has arrived. */
 static void carry(size_t total)
 {
 	while (total > 0) {

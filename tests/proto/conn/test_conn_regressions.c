@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What review and tests/fuzz/fuzz_session.c have found: once each, so that it stays mended. */
+/* Regression tests for defects that reviews and tests/fuzz/fuzz_session.c found. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -12,8 +12,8 @@
 
 enum { CROWD = 50, CROWD_BYTES = 100000 };
 
-/* Time passes and nothing arrives. */
-static void run_deaf(struct pair *pair, int64_t ns)
+/* Time passes and nothing is delivered. */
+static void run_undelivered(struct pair *pair, int64_t ns)
 {
 	for (int64_t end = pair->now_ns + ns; pair->now_ns < end;) {
 		pair->now_ns += 10 * RUDP_NS_PER_MS;
@@ -37,7 +37,7 @@ static void collect_and_take(struct pair *pair, int to, struct pair_datagram **k
 	}
 }
 
-/* The client writes until the server's window holds it back. */
+/* The client writes until the server's window is full. */
 static void fill_window(struct pair *pair)
 {
 	static const char block[65536];
@@ -78,9 +78,9 @@ Test(conn_regressions, a_writer_stuck_at_the_window_finds_its_peer_gone)
 	pair_establish(&pair);
 	rudp_conn_set_options(pair.conn[0], &options, pair.now_ns);
 	fill_window(&pair);
-	pair_run(&pair, 60 * RUDP_NS_PER_S); /* it may wait for ever while there is somebody */
+	pair_run(&pair, 60 * RUDP_NS_PER_S); /* it may wait for ever while the peer answers */
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_ESTABLISHED));
-	run_deaf(&pair, 60 * RUDP_NS_PER_S);
+	run_undelivered(&pair, 60 * RUDP_NS_PER_S);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[0]), ETIMEDOUT));
 	pair_fini(&pair);
 }
@@ -103,11 +103,11 @@ Test(conn_regressions, a_forgotten_connection_is_no_error_when_both_are_closing)
 	pair.now_ns += RUDP_ACK_DELAY_MAX_NS + RUDP_TIMER_TICK_NS;
 	rudp_endpoint_on_time(pair.ep[0], pair.now_ns);
 	rudp_endpoint_on_time(pair.ep[1], pair.now_ns);
-	collect_and_take(&pair, 1, &ack); /* the server's acknowledgement is lost */
+	collect_and_take(&pair, 1, &ack); /* the server's ACK is lost */
 	cr_assert(ne(ptr, ack, NULL));
 	pair_deliver(&pair, ack);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_TIME_WAIT));
-	run_deaf(&pair, 3 * RUDP_NS_PER_S);
+	run_undelivered(&pair, 3 * RUDP_NS_PER_S);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_CLOSED));
 	cr_assert(eq(int, rudp_conn_state(pair.conn[0]), RUDP_STATE_CLOSING));
 	pair_run(&pair, 10 * RUDP_NS_PER_S);
@@ -128,7 +128,7 @@ Test(conn_regressions, a_dead_connection_that_nobody_has_closed_answers_as_if_un
 	pair_establish(&pair);
 	rudp_conn_set_options(pair.conn[1], &options, pair.now_ns);
 	rudp_conn_write(pair.conn[1], "x", 1, pair.now_ns);
-	run_deaf(&pair, 5 * RUDP_NS_PER_S);
+	run_undelivered(&pair, 5 * RUDP_NS_PER_S);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ETIMEDOUT));
 	rudp_conn_write(pair.conn[0], "anybody?", 8, pair.now_ns);
 	pair_run(&pair, 10 * RUDP_NS_PER_MS);
@@ -146,7 +146,7 @@ Test(conn_regressions, forged_icmp_in_a_burst_does_not_end_an_idle_connection)
 	for (int i = 0; i < 10; i++)
 		rudp_conn_on_icmp(pair.conn[1], ECONNREFUSED, pair.now_ns);
 	cr_assert(eq(int, rudp_conn_state(pair.conn[1]), RUDP_STATE_ESTABLISHED));
-	run_deaf(&pair, RUDP_NS_PER_S);
+	run_undelivered(&pair, RUDP_NS_PER_S);
 	for (int i = 0; i < 3; i++)
 		rudp_conn_on_icmp(pair.conn[1], ECONNREFUSED, pair.now_ns);
 	cr_assert(eq(int, rudp_conn_error(pair.conn[1]), ECONNRESET));
@@ -154,8 +154,9 @@ Test(conn_regressions, forged_icmp_in_a_burst_does_not_end_an_idle_connection)
 }
 
 /*
- * A SYN with a victim's address, its copy with one's own: the SYNACK comes to the sender, who then
- * speaks in the victim's name. That must not count as a proof that the victim is there.
+ * An attacker sends a SYN with the victim's source address, then a copy from its own address. It
+ * gets the SYNACK and sends packets with the victim's address. That must not validate the victim's
+ * address.
  */
 Test(conn_regressions, an_answer_got_elsewhere_proves_no_address)
 {
@@ -205,7 +206,7 @@ Test(conn_regressions, an_answer_got_elsewhere_proves_no_address)
 	}
 	cr_assert(ne(ptr, pair.conn[1], NULL));
 	cr_assert(le(u64, to_victim, RUDP_AMPLIFICATION_FACTOR * from_victim));
-	/* The one who really is there gets everything after all, however late. */
+	/* The host that really has the address gets everything, however late. */
 	for (int i = 0; i < 100; i++) {
 		rudp_conn_write(pair.conn[0], "x", 1, pair.now_ns);
 		pair_run(&pair, 100 * RUDP_NS_PER_MS);
@@ -258,7 +259,10 @@ Test(conn_regressions, a_peer_is_found_by_socket_and_address_unless_there_are_tw
 	pair_fini(&pair);
 }
 
-/* A server's socket has all its connections: whom an ICMP error means must not cost a look at each. */
+/*
+ * A server's socket has all its connections: finding the connection of an ICMP error must not
+ * search all of them.
+ */
 Test(conn_regressions, a_peer_that_moves_is_found_where_it_is_now)
 {
 	struct pair pair;
@@ -277,7 +281,7 @@ Test(conn_regressions, a_peer_that_moves_is_found_where_it_is_now)
 	pair_fini(&pair);
 }
 
-/* Whose train it is, by the peer's id in its header. */
+/* The index of the connection whose peer id is in the packet's header. */
 static unsigned turn_of(uint64_t ids[CROWD], const uint8_t *packet)
 {
 	uint64_t id;
@@ -292,7 +296,9 @@ static unsigned turn_of(uint64_t ids[CROWD], const uint8_t *packet)
 	cr_fatal("a train of nobody");
 }
 
-/* Nobody has a second turn before everybody has had the first, however much he has to send. */
+/*
+ * No connection sends a second train before all others have sent one, however much it has to send.
+ */
 Test(conn_regressions, those_with_data_take_turns)
 {
 	static uint8_t data[CROWD_BYTES];
@@ -321,7 +327,7 @@ Test(conn_regressions, those_with_data_take_turns)
 	pair_fini(&pair);
 }
 
-/* Both sides change keys again and again while packets get lost. */
+/* Both sides update keys repeatedly while packets are lost. */
 Test(conn_regressions, keys_change_on_both_sides_under_loss)
 {
 	struct rudp_conn_stats stats;
@@ -345,7 +351,7 @@ Test(conn_regressions, keys_change_on_both_sides_under_loss)
 			rudp_conn_receive_consume(pair.conn[side], n, pair.now_ns);
 			if (i < 200)
 				rudp_conn_write(pair.conn[side], block, sizeof block, pair.now_ns);
-			/* As after millions of packets; the first has been counted. */
+			/* As after millions of packets. The first packet was already counted. */
 			if (i % 3 == side && pair.conn[side]->keys.sent_under_key > 0)
 				pair.conn[side]->keys.sent_under_key = RUDP_KEY_PACKETS_DUE;
 		}
@@ -368,8 +374,10 @@ Test(conn_regressions, keys_change_on_both_sides_under_loss)
 	pair_fini(&pair);
 }
 
-/* Another endpoint of the host, which shares the secret, does not know the id: it must not give away
- * the token that would end the connection. */
+/*
+ * Another endpoint on the host has the same secret but does not know the id. It must not reveal the
+ * token that would end the connection.
+ */
 Test(conn_regressions, a_token_of_another_port_ends_nothing)
 {
 	struct pair_datagram *packet, *reset;
@@ -377,7 +385,7 @@ Test(conn_regressions, a_token_of_another_port_ends_nothing)
 
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
-	pair_run(&pair, RUDP_NS_PER_S); /* until it would tell the whole id */
+	pair_run(&pair, RUDP_NS_PER_S); /* until packets carry the full id */
 	rudp_conn_write(pair.conn[0], "a packet longer than a RESET", 28, pair.now_ns);
 	pair_collect(&pair);
 	packet = pair_take(&pair);
@@ -397,7 +405,7 @@ Test(conn_regressions, a_token_of_another_port_ends_nothing)
 	pair_fini(&pair);
 }
 
-/* Opens a connection whose SYN arrives, and nothing else. */
+/* Opens a connection of which only the SYN arrives. */
 static enum rudp_verdict half_open(struct pair *pair)
 {
 	struct pair_datagram *syn;
@@ -421,7 +429,7 @@ Test(conn_regressions, old_half_open_connections_make_room)
 	cr_assert(eq(int, half_open(&pair), RUDP_VERDICT_OK));
 	cr_assert(eq(int, half_open(&pair), RUDP_VERDICT_OK));
 	cr_assert(eq(int, half_open(&pair), RUDP_VERDICT_TOO_MANY));
-	run_deaf(&pair, RUDP_HALF_OPEN_FAIR_NS);
+	run_undelivered(&pair, RUDP_HALF_OPEN_FAIR_NS);
 	cr_assert(eq(int, half_open(&pair), RUDP_VERDICT_OK));
 	cr_assert(eq(uint, pair.ep[1]->half_open_count, 2));
 	pair_fini(&pair);
@@ -459,7 +467,7 @@ Test(conn_regressions, time_wait_ends_however_much_the_peer_says)
 	pair_collect(&pair);
 	pair.conn[0]->options.user_timeout_ns = 200 * RUDP_NS_PER_S;
 	for (int i = 0; i < 5000 && !pair.conn[1]->dead; i++) {
-		pair.conn[0]->close_at_ns = RUDP_NEVER; /* it never has enough */
+		pair.conn[0]->close_at_ns = RUDP_NEVER; /* it repeats the RESET without limit */
 		pair.conn[0]->reset_due = true;
 		rudp_endpoint_touch(pair.ep[0], pair.conn[0]);
 		pair_collect(&pair);
@@ -503,7 +511,7 @@ Test(conn_regressions, probes_leave_however_much_is_outstanding)
 		pair_collect(&pair);
 	}
 	cr_assert(ge(uint, pair.wire_count, 1));
-	pair_run(&pair, 60 * RUDP_NS_PER_S); /* the path is back */
+	pair_run(&pair, 60 * RUDP_NS_PER_S); /* the path works again */
 	cr_assert(eq(sz, rudp_conn_receive_available(pair.conn[1]), RUDP_SENT_RECORDS_MAX));
 	pair_fini(&pair);
 }
@@ -525,12 +533,12 @@ Test(conn_idle, an_idle_connection_holds_little)
 	pair_run(&pair, 60 * RUDP_NS_PER_S);
 	for (int side = 0; side < 2; side++) {
 		rudp_conn_stats(pair.conn[side], &stats);
-		cr_assert(le(u64, stats.memory_bytes, 5120)); /* and two cipher contexts */
+		cr_assert(le(u64, stats.memory_bytes, 5120)); /* without two cipher contexts */
 	}
 	pair_fini(&pair);
 }
 
-/* docs/protocol.md section 9.3: two probes, whatever there is to carry. */
+/* docs/protocol.md section 9.3: two probes are sent, whatever there is to send. */
 Test(conn_regressions, both_probes_leave_when_only_a_ping_is_outstanding)
 {
 	struct pair pair;
@@ -554,7 +562,7 @@ Test(conn_regressions, both_probes_leave_when_only_a_ping_is_outstanding)
 	pair_fini(&pair);
 }
 
-/* What 10,000 idle connections hold matters; and a ping must not bring it back for good. */
+/* The memory of 10,000 idle connections matters, and a ping must not allocate it again for good. */
 Test(conn_idle, an_idle_connection_keeps_no_memory_that_it_can_get_again)
 {
 	struct pair pair;
@@ -565,7 +573,7 @@ Test(conn_idle, an_idle_connection_keeps_no_memory_that_it_can_get_again)
 		cr_assert(eq(sz, rudp_conn_write(pair.conn[round % 2], "hello", 5, pair.now_ns), 5));
 		pair_settle(&pair);
 		rudp_conn_receive_consume(pair.conn[!(round % 2)], 5, pair.now_ns);
-		pair_run(&pair, 60 * RUDP_NS_PER_S); /* pings on the way */
+		pair_run(&pair, 60 * RUDP_NS_PER_S); /* with pings on the way */
 		for (int side = 0; side < 2; side++) {
 			const struct rudp_conn *conn = pair.conn[side];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Second copies of sparse traffic, on a wire that the test holds in its hands. */
+/* Copies of sparse traffic; the test controls each datagram on the wire. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static void setup(void)
 	pair_init(&pair, 0, 0);
 	pair_establish(&pair);
 	pair_run(&pair, 1000 * MS);
-	for (int side = 0; side < 2; side++) /* a wire without length would need no copies */
+	for (int side = 0; side < 2; side++) /* with an RTT of zero there would be no copies */
 		pair.conn[side]->rtt.srtt_ns = 40 * MS;
 }
 
@@ -48,7 +48,8 @@ Test(conn_tail, lost_request_arrives_by_its_copy_and_is_not_sent_a_third_time)
 	cr_assert(eq(u64, pair_stats(&pair, 0).stream_copied, 200));
 	cr_assert(eq(u64, pair_stats(&pair, 0).stream_resent, 0));
 	cr_assert(eq(u64, pair_stats(&pair, 0).unacked_bytes, 0));
-	cr_assert(eq(u64, pair_stats(&pair, 0).packets_lost, 1)); /* the first: that is no secret */
+	/* the first one: congestion control still sees the loss */
+	cr_assert(eq(u64, pair_stats(&pair, 0).packets_lost, 1));
 }
 
 Test(conn_tail, answer_to_the_first_settles_a_lost_copy_without_a_trace)

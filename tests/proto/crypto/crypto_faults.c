@@ -47,8 +47,10 @@ static void faulty_free(void *memory, const char *file, int line)
 	free(memory);
 }
 
-/* Before main: what criterion brings along uses libcrypto as well, and once something is allocated
- * its functions stay. */
+/*
+ * Runs before main: criterion's libraries use libcrypto as well, and its allocation functions
+ * cannot be replaced after the first allocation.
+ */
 __attribute__((constructor)) static void install(void)
 {
 	installed = CRYPTO_set_mem_functions(faulty_malloc, faulty_realloc, faulty_free) == 1;

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * crypto_faults - the allocations of libcrypto, counted, and one of them made to fail.
- */
+/* crypto_faults - counts the allocations of libcrypto and can make one of them fail. */
 #ifndef RUDP_TESTS_CRYPTO_FAULTS_H
 #define RUDP_TESTS_CRYPTO_FAULTS_H
 
-/* The nth allocation from now on fails, and no other; 0: none. Starts the count again. */
+/* Makes only the nth allocation from now on fail; 0: none. Restarts the count. */
 void crypto_faults_arm(unsigned nth);
 
-/* Allocations since armed. */
+/* The number of allocations since then. */
 unsigned crypto_faults_count(void);
 
-/* Blocks allocated and not freed, the thread's list of errors emptied. */
+/* The number of allocated blocks, after clearing the thread's error queue. */
 long crypto_faults_blocks(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* faulty_association - the tables of associations, with allocations that fail on demand. */
+/* faulty_association - compiles the association tables with allocations that fail on demand. */
 #include <stdlib.h>
 
 #include "base/fault.h"

@@ -22,7 +22,7 @@ static const struct rudp_aead_backend *backends[2] = {&rudp_aead_libcrypto};
 static size_t backend_count = 1;
 static char why[RUDP_AEAD_WHY_SIZE];
 
-/* What is not installed cannot be tested; the last test here says when that may be. */
+/* A backend that is not installed cannot be tested. The last test tells when that is allowed. */
 static void find_backends(void)
 {
 	backends[1] = rudp_aead_load_mb(why);
@@ -39,7 +39,7 @@ static bool use(size_t backend)
 }
 
 #define FOR_EACH_BACKEND(b) for (size_t b = 0; use(b); b++)
-/* Of a backend and a cipher. */
+/* All pairs of a backend and a cipher. */
 #define FOR_EACH_PAIR(i) for (size_t i = 0; use(i / CIPHERS); i++)
 
 static uint64_t prng = 1;
@@ -119,7 +119,7 @@ static const struct vector chacha_282 = {
 	"92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc"
 	"3ff4def08e4b7a9de576d26586cec64b6116 1ae10b594f09e26a7e902ecbd0600691",
 };
-/* RFC 8439 appendix A.5; its nonce has the four zeros of ours. */
+/* RFC 8439 appendix A.5; its nonce starts with four zeros, as ours do. */
 static const struct vector chacha_a5 = {
 	RUDP_CIPHER_CHACHA20_POLY1305,
 	"1c9240a5eb55d38af333888604f6b5f0473917c1402b80099dca5cbc207075c0",
@@ -145,8 +145,8 @@ static const struct vector chacha_a5 = {
 	"a6ad5cb4022b02709b eead9d67890cbb22392336fea1851f38",
 };
 
-/* Vectors whose nonce starts with zeros go through the seam. */
-static void expect_by_seam(const struct vector *vector, uint64_t counter)
+/* Vectors whose nonce starts with zeros can be tested through the backend interface. */
+static void expect_by_backend(const struct vector *vector, uint64_t counter)
 {
 	uint8_t key[RUDP_KEY_BYTES], aad[64], plain[PLAIN_MAX_BYTES], out[PLAIN_MAX_BYTES];
 	size_t aad_len = hex_read(vector->aad, aad, sizeof aad);
@@ -165,7 +165,7 @@ static void expect_by_seam(const struct vector *vector, uint64_t counter)
 	free_pair(&sealer, &opener);
 }
 
-/* The others show that what was fetched under the name is the algorithm. */
+/* The other vectors test that the fetched algorithm is the right one. */
 static void expect_by_cipher(const struct vector *vector)
 {
 	uint8_t key[RUDP_KEY_BYTES], nonce[12], aad[64], plain[PLAIN_MAX_BYTES];
@@ -196,9 +196,9 @@ static void expect_by_cipher(const struct vector *vector)
 Test(aead, seals_and_opens_published_vectors)
 {
 	FOR_EACH_BACKEND(b) {
-		expect_by_seam(&gcm_13, 0);
-		expect_by_seam(&gcm_14, 0);
-		expect_by_seam(&chacha_a5, UINT64_C(0x0807060504030201)); /* little endian */
+		expect_by_backend(&gcm_13, 0);
+		expect_by_backend(&gcm_14, 0);
+		expect_by_backend(&chacha_a5, UINT64_C(0x0807060504030201)); /* little endian */
 	}
 }
 
@@ -211,7 +211,7 @@ Test(aead, fetches_the_ciphers_of_the_published_vectors)
 	expect_by_cipher(&chacha_a5);
 }
 
-/* Cuts plain[0, len) at random places, some pieces empty. */
+/* Cuts plain[0, len) into pieces at random places; some pieces are empty. */
 static int cut(struct iovec *pieces, int count, uint8_t *plain, size_t len)
 {
 	size_t from = 0;
@@ -365,7 +365,10 @@ Test(aead, next_key_is_rekey_of_noise_in_both_directions)
 		cr_assert(eq(int, memcmp(by_sealer, sealed, sizeof by_sealer), 0));
 		cr_assert(eq(int, memcmp(by_opener, sealed, sizeof by_opener), 0));
 
-		/* Neither call disturbs the packets around it; a new key in place is a new key. */
+		/*
+		 * Neither call affects packets before and after it, and a new key takes effect at
+		 * once.
+		 */
 		rudp_aead_seal(&sealer, 1, NULL, 0, &in, 1, sealed);
 		rudp_aead_set_key(&opener, by_opener);
 		cr_assert(eq(int,
@@ -449,7 +452,10 @@ Test(aead, a_backend_with_a_fault_fails_its_self_test)
 	cr_assert(not(rudp_aead_agrees(&faulty)));
 }
 
-/* Also says that the tests above had it: the header comes in one package with the library. */
+/*
+ * Also proves that the tests above ran with it: the header and the library come in the same
+ * package.
+ */
 Test(aead, libipsec_mb_is_loaded_where_its_header_was)
 {
 #if defined(__has_include) && __has_include(<intel-ipsec-mb.h>)
@@ -467,7 +473,7 @@ static unsigned strange_version(void)
 	return 0x90900;
 }
 
-/* A library in which one name is missing, or that calls itself another version. */
+/* A library in which one function is missing, or whose version differs. */
 static void *find_in_part(void *library, const char *name)
 {
 	union {

@@ -69,7 +69,7 @@ static bool use(unsigned n, int64_t now_ns, struct rudp_ticket *ticket)
 	return rudp_association_use(&all, &addr, now_ns, ticket);
 }
 
-/* Counters that came out of order have taken memory for the window. */
+/* Counters received out of order have allocated memory for the replay window. */
 Test(association, one_that_is_dropped_leaves_no_window_behind)
 {
 	size_t before = mallinfo2().uordblks;
@@ -121,13 +121,13 @@ Test(association, a_ticket_says_whether_the_listener_is_known_to_have_it)
 	struct rudp_ticket ticket;
 
 	take(1, 7, START_NS);
-	rudp_association_on_known(&all, &addr, 8); /* another one at that address */
+	rudp_association_on_known(&all, &addr, 8); /* a different association at that address */
 	cr_assert(rudp_association_use(&all, &addr, START_NS, &ticket));
 	cr_assert(not(ticket.is_known));
 	rudp_association_on_known(&all, &addr, 7);
 	cr_assert(rudp_association_use(&all, &addr, START_NS, &ticket));
 	cr_assert(ticket.is_known);
-	take(1, 9, START_NS); /* the next one is known to nobody yet */
+	take(1, 9, START_NS); /* the listener has not stored the new one yet */
 	cr_assert(rudp_association_use(&all, &addr, START_NS, &ticket));
 	cr_assert(not(ticket.is_known));
 }
@@ -201,7 +201,8 @@ Test(association, one_that_was_replaced_serves_syns_on_their_way)
 {
 	give(77, START_NS);
 	rudp_association_on_replaced(&all, 77, START_NS);
-	rudp_association_on_replaced(&all, 77, START_NS + RUDP_NS_PER_S); /* no second life */
+	/* this does not extend its life */
+	rudp_association_on_replaced(&all, 77, START_NS + RUDP_NS_PER_S);
 	rudp_association_on_replaced(&all, 78, START_NS);
 	cr_assert(
 		ne(ptr,
@@ -220,7 +221,7 @@ Test(association, a_new_one_takes_the_place_of_the_old)
 	take(1, 77, START_NS);
 	take(1, 78, START_NS);
 	cr_assert(eq(uint, all.taken_count, 1));
-	rudp_association_forget(&all, &addr, 77); /* a refusal of the old one, come late */
+	rudp_association_forget(&all, &addr, 77); /* a late refusal of the old one */
 	cr_assert(use(1, START_NS, &ticket));
 	cr_assert(all(eq(u64, ticket.association_id, 78), zero(u64, ticket.counter)));
 	rudp_association_forget(&all, &addr, 78);
@@ -262,7 +263,7 @@ Test(association, so_does_the_table_of_peers)
 	cr_assert(not(use(2, START_NS, &ticket)));
 }
 
-/* Model: what has been taken is a plain array; below the window all counts as taken. */
+/* Model: an array of used counters. Below the window every counter counts as used. */
 Test(association, no_counter_is_taken_twice_in_whatever_order)
 {
 	enum { COUNTERS = 30000 };
@@ -291,7 +292,7 @@ Test(association, no_counter_is_taken_twice_in_whatever_order)
 	}
 }
 
-/* uthash and the entries themselves: whatever fails, the tables agree and the old answer stands. */
+/* Allocations of uthash and of the entries fail: tables stay consistent and old entries stay. */
 Test(association, every_allocation_may_fail)
 {
 	struct rudp_resume_secrets secrets = secrets_of(1);
@@ -333,7 +334,7 @@ static void prove(uint64_t id, const char *from)
 
 Test(association, trusts_the_host_that_was_heard_last)
 {
-	prove(1, "10.0.0.1:1"); /* of which nobody knows */
+	prove(1, "10.0.0.1:1"); /* an unknown association */
 	give(1, START_NS);
 	cr_assert(not(trusts(1, "10.0.0.1:1", START_NS)));
 	prove(1, "10.0.0.1:1");
@@ -385,7 +386,7 @@ Test(association, a_host_is_forgotten_in_both_roles_and_no_other)
 	cr_assert(zero(int, rudp_association_take(&all, &second_port, 3, &secrets, 0, START_NS)));
 	give(11, START_NS);
 	give(12, START_NS);
-	give(13, START_NS); /* its initiator is not proven to be anywhere */
+	give(13, START_NS); /* its initiator's address is not validated */
 	rudp_association_on_proven(&all, 11, &host);
 	rudp_association_on_proven(&all, 12, &other);
 	cr_assert(eq(uint, rudp_associations_forget_host(&all, &host), 3));

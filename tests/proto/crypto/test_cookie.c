@@ -37,7 +37,8 @@ Test(cookie, is_good_for_its_lifetime)
 	cr_assert(eq(int, check(&remote, ID, NOW_NS, cookie), 1));
 	cr_assert(eq(int, check(&remote, ID, NOW_NS + RUDP_COOKIE_LIFETIME_NS, cookie), 1));
 	cr_assert(eq(int, check(&remote, ID, NOW_NS + RUDP_COOKIE_LIFETIME_NS + MS_NS, cookie), 0));
-	cr_assert(eq(int, check(&remote, ID, NOW_NS - MS_NS, cookie), 0)); /* from the future */
+	/* issued in the future */
+	cr_assert(eq(int, check(&remote, ID, NOW_NS - MS_NS, cookie), 0));
 }
 
 Test(cookie, is_good_for_one_host_port_and_id)

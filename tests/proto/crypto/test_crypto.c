@@ -50,7 +50,7 @@ Test(hmac, agrees_with_rfc_4231)
 	memset(data, 0xcd, sizeof data);
 	expect_hmac("0102030405060708090a0b0c0d0e0f10111213141516171819", data, sizeof data,
 		    "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b", 32);
-	/* Case 5 is of a MAC cut to 128 bits. */
+	/* Case 5 is for a MAC truncated to 128 bits. */
 	expect_hmac(REPEAT_20("0c"), "Test With Truncation", 20, "a3b6167473100ee06e0c796c2955552b",
 		    16);
 	expect_hmac(REPEAT_131("aa"), text_6, sizeof text_6 - 1,
@@ -114,7 +114,7 @@ Test(x25519, alice_and_bob_agree)
 	expect_shared(bob, alice_public, both);
 }
 
-/* A holder that goes takes nothing from the others. */
+/* Releasing one reference does not affect the others. */
 Test(x25519, a_shared_key_outlives_its_first_holder)
 {
 	uint8_t scalar[32] = {1}, before[32], after[32];
@@ -143,7 +143,7 @@ static void *hash_many(void *seed)
 	return NULL;
 }
 
-/* The first call of all comes from several threads at once, too. */
+/* The very first call may come from several threads at once. */
 Test(crypto, threads_hash_side_by_side)
 {
 	uint32_t seeds[THREADS] = {1, 2, 3, 4};
@@ -168,7 +168,7 @@ Test(crypto, a_digest_takes_no_memory)
 	crypto_faults_arm(0);
 }
 
-/* What a start without the nth allocation comes to, in a process of its own. */
+/* The result of a start whose nth allocation fails, in a process of its own. */
 static int start_without(unsigned nth)
 {
 	pid_t child = fork();
