@@ -284,7 +284,7 @@ int rudp_udp_connect_anew(struct rudp_engine *engine, struct rudp_udp *udp)
 		rc = connect_there(udp->fd, &udp->remote);
 	if (rc == 0)
 		rc = learn_local(udp);
-	udp->adrift = rc < 0;
+	udp->reconnect_failed = rc < 0;
 	if (rc < 0)
 		return rc;
 	rudp_list_remove(&udp->port_link);

@@ -51,7 +51,7 @@ struct rudp_udp {
 	sa_family_t family;
 	bool v6only;
 	bool connected;
-	bool adrift;                  /* ... and is not, for now: there was no way there */
+	bool reconnect_failed;                  /* ... and is not, for now: there was no way there */
 	bool gso;
 	bool no_tos;                  /* the kernel refuses to set it by message */
 	uint8_t tos;                  /* connected: what it sends with by itself */

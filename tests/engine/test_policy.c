@@ -71,53 +71,53 @@ struct wrong {
 	const char *text, *error;
 };
 
-#define STATEMENT "expected is connect, listen, any or set"
-#define SELECTOR "expected is to, on, address, port, program or use"
-#define WAY "expected is rudp, tcp or auto"
-#define END "expected is the end of the line or ';'"
+#define STATEMENT "expected connect, listen, any or set"
+#define SELECTOR "expected to, on, address, port, program or use"
+#define WAY "expected rudp, tcp or auto"
+#define END "expected the end of the line or ';'"
 #define HEAD_START "is not a duration from 0ms to 10s (as in 250ms, 2s)"
 #define REMEMBER "is not a duration up to 24h (as in 30s, 10min, 1h; 0 for none)"
-#define NOT_ADDRESS "is not an IPv4 or IPv6 address (names cannot stand here)"
+#define NOT_ADDRESS "is not an IPv4 or IPv6 address (host names are not allowed)"
 
 static const struct wrong statements[] = {
-	{"conect use tcp", "p:1:1: 'conect' stands here, " STATEMENT},
-	{"Connect use tcp", "p:1:1: 'Connect' stands here, " STATEMENT},
-	{"\n\n  conect", "p:3:3: 'conect' stands here, " STATEMENT},
-	{"any use tcp;; use", "p:1:15: 'use' stands here, " STATEMENT},
-	{"# connect\n\tuse", "p:2:2: 'use' stands here, " STATEMENT},
-	{"any use tcp # ; x\nx", "p:2:1: 'x' stands here, " STATEMENT},
-	{"any use tcp\r\nx\r\n", "p:2:1: 'x' stands here, " STATEMENT},
-	{"\x01x\xff", "p:1:1: '?x?' stands here, " STATEMENT},
-	{"any", "p:1:4: the end of the statement stands here, " SELECTOR},
-	{"any ;", "p:1:5: the end of the statement stands here, " SELECTOR},
-	{"any # use tcp", "p:1:5: the end of the statement stands here, " SELECTOR},
-	{"any\nuse tcp", "p:1:4: the end of the statement stands here, " SELECTOR},
-	{"any from 1.2.3.4 use tcp", "p:1:5: 'from' stands here, " SELECTOR},
-	{"any use", "p:1:8: the end of the statement stands here, " WAY},
-	{"any use;tcp", "p:1:8: the end of the statement stands here, " WAY},
-	{"any use udp", "p:1:9: 'udp' stands here, " WAY},
-	{"any use TCP", "p:1:9: 'TCP' stands here, " WAY},
-	{"any use tcp tcp", "p:1:13: 'tcp' stands here, " END},
-	{"any use tcp, any use tcp", "p:1:9: 'tcp,' stands here, " WAY},
-	{"any use rudp earl", "p:1:14: 'earl' stands here, " END},
-	{"any use rudp early early", "p:1:20: 'early' stands here, " END},
+	{"conect use tcp", "p:1:1: found 'conect', " STATEMENT},
+	{"Connect use tcp", "p:1:1: found 'Connect', " STATEMENT},
+	{"\n\n  conect", "p:3:3: found 'conect', " STATEMENT},
+	{"any use tcp;; use", "p:1:15: found 'use', " STATEMENT},
+	{"# connect\n\tuse", "p:2:2: found 'use', " STATEMENT},
+	{"any use tcp # ; x\nx", "p:2:1: found 'x', " STATEMENT},
+	{"any use tcp\r\nx\r\n", "p:2:1: found 'x', " STATEMENT},
+	{"\x01x\xff", "p:1:1: found '?x?', " STATEMENT},
+	{"any", "p:1:4: found the end of the statement, " SELECTOR},
+	{"any ;", "p:1:5: found the end of the statement, " SELECTOR},
+	{"any # use tcp", "p:1:5: found the end of the statement, " SELECTOR},
+	{"any\nuse tcp", "p:1:4: found the end of the statement, " SELECTOR},
+	{"any from 1.2.3.4 use tcp", "p:1:5: found 'from', " SELECTOR},
+	{"any use", "p:1:8: found the end of the statement, " WAY},
+	{"any use;tcp", "p:1:8: found the end of the statement, " WAY},
+	{"any use udp", "p:1:9: found 'udp', " WAY},
+	{"any use TCP", "p:1:9: found 'TCP', " WAY},
+	{"any use tcp tcp", "p:1:13: found 'tcp', " END},
+	{"any use tcp, any use tcp", "p:1:9: found 'tcp,', " WAY},
+	{"any use rudp earl", "p:1:14: found 'earl', " END},
+	{"any use rudp early early", "p:1:20: found 'early', " END},
 	{"any use auto early", "p:1:14: 'early' goes with 'use rudp' only"},
 	{"listen use tcp early", "p:1:16: 'early' goes with 'use rudp' only"},
-	{"any early use rudp", "p:1:5: 'early' stands here, " SELECTOR},
-	{"set remember 0 0", "p:1:16: '0' stands here, " END},
-	{"any to", "p:1:7: the end of the statement stands here, expected is an address"},
-	{"any port ;", "p:1:10: the end of the statement stands here, expected is a port or a range "
+	{"any early use rudp", "p:1:5: found 'early', " SELECTOR},
+	{"set remember 0 0", "p:1:16: found '0', " END},
+	{"any to", "p:1:7: found the end of the statement, expected an address"},
+	{"any port ;", "p:1:10: found the end of the statement, expected a port or a range "
 		       "of ports"},
-	{"any program\n", "p:1:12: the end of the statement stands here, expected is the name of a "
+	{"any program\n", "p:1:12: found the end of the statement, expected the name of a "
 			  "program"},
 	{"any port 1 port 2 use tcp",
-	 "p:1:12: 'port' is one too many: the rule has a port or a range of ports already"},
+	 "p:1:12: 'port' is repeated: the rule has a port or a range of ports already"},
 	{"any program a program b use tcp",
-	 "p:1:15: 'program' is one too many: the rule has the name of a program already"},
+	 "p:1:15: 'program' is repeated: the rule has the name of a program already"},
 	{"any to 1.1.1.1 on 1.1.1.1 use tcp",
-	 "p:1:16: 'on' is one too many: the rule has an address already"},
+	 "p:1:16: 'on' is repeated: the rule has an address already"},
 	{"any address 1.1.1.1 to 1.1.1.1 use tcp",
-	 "p:1:21: 'to' is one too many: the rule has an address already"},
+	 "p:1:21: 'to' is repeated: the rule has an address already"},
 };
 
 static const struct wrong words[] = {
@@ -170,11 +170,11 @@ static const struct wrong words[] = {
 };
 
 static const struct wrong settings[] = {
-	{"set", "p:1:4: the end of the statement stands here, expected is head-start, remember, "
+	{"set", "p:1:4: found the end of the statement, expected head-start, remember, "
 		"udp-port, resume, tail or early"},
-	{"set headstart 1s", "p:1:5: 'headstart' stands here, expected is head-start, remember, "
+	{"set headstart 1s", "p:1:5: found 'headstart', expected head-start, remember, "
 			     "udp-port, resume, tail or early"},
-	{"set head-start", "p:1:15: the end of the statement stands here, expected is a value"},
+	{"set head-start", "p:1:15: found the end of the statement, expected a value"},
 	{"set head-start 250", "p:1:16: '250' " HEAD_START},
 	{"set head-start 10001ms", "p:1:16: '10001ms' " HEAD_START},
 	{"set head-start 11s", "p:1:16: '11s' " HEAD_START},
@@ -191,14 +191,14 @@ static const struct wrong settings[] = {
 	{"set remember off", "p:1:14: 'off' " REMEMBER},
 	{"set udp-port 0", "p:1:14: '0' is not a port from 1 to 65535"},
 	{"set udp-port 65536", "p:1:14: '65536' is not a port from 1 to 65535"},
-	{"set resume", "p:1:11: the end of the statement stands here, expected is a value"},
+	{"set resume", "p:1:11: found the end of the statement, expected a value"},
 	{"set resume 1", "p:1:12: '1' is not on or off"},
 	{"set resume o", "p:1:12: 'o' is not on or off"},
 	{"set resume on1", "p:1:12: 'on1' is not on or off"},
-	{"set tail", "p:1:9: the end of the statement stands here, expected is a value"},
+	{"set tail", "p:1:9: found the end of the statement, expected a value"},
 	{"set tail 1", "p:1:10: '1' is not on or off"},
 	{"set tail offf", "p:1:10: 'offf' is not on or off"},
-	{"set early", "p:1:10: the end of the statement stands here, expected is a value"},
+	{"set early", "p:1:10: found the end of the statement, expected a value"},
 	{"set early yes", "p:1:11: 'yes' is not on or off"},
 	{"set tail on; set resume on; set tail off",
 	 "p:1:33: 'tail' is set a second time (first in line 1)"},
@@ -247,7 +247,7 @@ Test(policy, a_zero_byte_is_a_character_like_others)
 	struct rudp_policy *policy = rudp_policy_new();
 
 	cr_assert(not(rudp_policy_parse(policy, false, text, sizeof text - 1, "p", error)));
-	cr_assert(eq(str, error, "p:1:9: 'tcp?' stands here, " WAY));
+	cr_assert(eq(str, error, "p:1:9: found 'tcp?', " WAY));
 	cr_assert(not(rudp_policy_parse(policy, false, program, sizeof program - 1, "p", error)));
 	cr_assert(eq(str, error, "p:1:14: 'a?b': this character does not belong there"));
 	rudp_policy_free(policy);

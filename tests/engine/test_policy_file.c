@@ -98,15 +98,16 @@ Test(policy_file, errors_say_its_name_line_and_column)
 {
 	write_to(path, "any use tcp\nany use  udp\n");
 	setenv("RUDP_POLICY_FILE", path, 1);
-	expect_fault("", path, ":2:10: 'udp' stands here, expected is rudp, tcp or auto");
+	expect_fault("", path, ":2:10: found 'udp', expected rudp, tcp or auto");
 }
 
 Test(policy_file, errors_in_the_environment_say_its_line_and_column)
 {
 	setenv("RUDP_POLICY", "any use tcp; any usetcp", 1);
 	setenv("RUDP_POLICY_FILE", "/dev/null", 1);
-	expect_fault("RUDP_POLICY:1:18: 'usetcp' stands here, expected is to, on, address, port, "
-		     "program or use", "", "");
+	expect_fault("RUDP_POLICY:1:18: found 'usetcp', expected to, on, address, port, "
+		     "program or use",
+		     "", "");
 }
 
 Test(policy_file, that_is_no_file_is_refused)
@@ -157,7 +158,8 @@ static void become_again(void)
 
 Test(policy_file, that_others_may_change_is_refused_whoever_owns_it)
 {
-	static const char why[] = ": can be changed by others; take the right from them (chmod go-w)";
+	static const char why[] =
+		": can be changed by others; remove their write permission (chmod go-w)";
 
 	rudp_policy_free(load_file("any use tcp"));
 	cr_assert(zero(int, chmod(directory, 0755)));
@@ -212,7 +214,8 @@ Test(policy_file, given_to_another_user_changes_nothing)
 	rudp_policy_refresh(policy, 2 * RUDP_NS_PER_S);
 	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), RUDP_NS_PER_S));
 	cr_assert(ne(ptr, strstr(logged, "belongs to user 65534"), NULL), "logged: %s", logged);
-	cr_assert(ne(ptr, strstr(logged, "the old one stays in force"), NULL), "logged: %s", logged);
+	cr_assert(ne(ptr, strstr(logged, "the old policy stays in force"), NULL), "logged: %s",
+		  logged);
 	cr_assert(zero(int, chown(path, 0, 0)));
 	rudp_policy_refresh(policy, 4 * RUDP_NS_PER_S);
 	cr_assert(eq(i64, rudp_policy_head_start_ns(policy), 2 * RUDP_NS_PER_S));
@@ -334,15 +337,15 @@ Test(policy_file, with_too_long_a_name_is_refused)
 	memset(name, 'n', sizeof name - 1);
 	setenv("RUDP_POLICY_FILE", name, 1);
 	cr_assert(eq(ptr, rudp_policy_load(getenv, error), NULL));
-	cr_assert(ne(ptr, strstr(error, "is too long a name"), NULL));
+	cr_assert(ne(ptr, strstr(error, "the path is too long"), NULL));
 	name[0] = '/';
 	setenv("RUDP_POLICY_FILE", name, 1);
 	cr_assert(eq(ptr, rudp_policy_load(getenv, error), NULL));
-	cr_assert(ne(ptr, strstr(error, "is too long a name"), NULL));
+	cr_assert(ne(ptr, strstr(error, "the path is too long"), NULL));
 	unsetenv("RUDP_POLICY_FILE");
 	setenv("HOME", name, 1);
 	cr_assert(eq(ptr, rudp_policy_load(getenv, error), NULL));
-	cr_assert(ne(ptr, strstr(error, "is too long a name"), NULL));
+	cr_assert(ne(ptr, strstr(error, "the path is too long"), NULL));
 }
 
 Test(policy_file, is_read_again_when_it_has_changed)
@@ -417,8 +420,9 @@ Test(policy_file, that_has_become_wrong_is_complained_of_once_and_changes_nothin
 	rudp_policy_refresh(policy, 9 * RUDP_NS_PER_S);
 	cr_assert(eq(u32, logged_count, 1));
 	snprintf(expected, sizeof expected,
-		 "policy: %s:2:8: the end of the statement stands here, expected is rudp, tcp or auto; "
-		 "the old one stays in force", path);
+		 "policy: %s:2:8: found the end of the statement, expected rudp, tcp or auto; "
+		 "the old policy stays in force",
+		 path);
 	cr_assert(eq(str, logged, expected));
 	cr_assert(eq(u32, line_of(policy), 3));
 	cr_assert(eq(u16, rudp_policy_udp_port(policy), 7));

@@ -526,7 +526,7 @@ Test(qlog, thousands_of_frames_in_a_packet_are_listed_as_far_as_there_is_room)
 {
 	static uint8_t pings[2000];
 	static char text[RUDP_QLOG_RECORD_MAX_BYTES];
-	struct rudp_qlog_said said = {0};
+	struct rudp_qlog_reported reported = {0};
 	struct rudp_fact fact = {.kind = RUDP_FACT_PACKET_RECEIVED,
 				 .packet = {.type = RUDP_PACKET_DATA, .number = 7,
 					    .size_bytes = 2029, .frames = pings,
@@ -535,7 +535,7 @@ Test(qlog, thousands_of_frames_in_a_packet_are_listed_as_far_as_there_is_room)
 	size_t len;
 
 	memset(pings, RUDP_FRAME_PING, sizeof pings);
-	len = rudp_qlog_write_fact(text, &said, NULL, &fact, 0);
+	len = rudp_qlog_write_fact(text, &reported, NULL, &fact, 0);
 	cr_assert(all(ge(sz, len, 4001), le(sz, len, sizeof text)));
 	record = json_loadb(text + 1, len - 2, 0, NULL);
 	cr_assert(ne(ptr, record, NULL));

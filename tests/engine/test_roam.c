@@ -42,7 +42,7 @@ Test(roam, the_peer_is_the_same_and_the_name_is_known)
 	char byte;
 
 	cr_assert(zero(int, rudp_udp_connect_anew(&engine, udp)));
-	cr_assert(not(udp->adrift));
+	cr_assert(not(udp->reconnect_failed));
 	cr_assert(eq(i64, send(udp->fd, "x", 1, 0), 1));
 	cr_assert(eq(int, poll(&arrival, 1, WAIT_MS), 1));
 	cr_assert(eq(i64, recvfrom(there->fd, &byte, 1, 0, (struct sockaddr *)&from, &len), 1));
@@ -56,10 +56,10 @@ Test(roam, without_a_way_it_is_adrift_until_there_is_one)
 
 	rudp_addr_parse(&udp->remote, "255.255.255.255:9");
 	cr_assert(lt(int, rudp_udp_connect_anew(&engine, udp), 0));
-	cr_assert(udp->adrift);
+	cr_assert(udp->reconnect_failed);
 	udp->remote = remote;
 	cr_assert(zero(int, rudp_udp_connect_anew(&engine, udp)));
-	cr_assert(not(udp->adrift));
+	cr_assert(not(udp->reconnect_failed));
 }
 
 Test(roam, ways_found_out_from_an_address_that_is_gone_are_forgotten)
