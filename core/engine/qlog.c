@@ -27,7 +27,7 @@ struct trace {
 	char *text;
 	size_t len, cap;
 	uint64_t left_out;            /* facts, since the last fact that was added */
-	bool unconfirmed;                    /* begun by a peer and not yet established: no file */
+	bool unconfirmed;             /* begun by a peer and not yet established: no file */
 	bool has_file;
 	bool over;
 };

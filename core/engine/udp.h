@@ -52,7 +52,7 @@ struct rudp_udp {
 	sa_family_t family;
 	bool v6only;
 	bool connected;
-	bool reconnect_failed;                  /* reconnecting failed: no route for now */
+	bool reconnect_failed;        /* no route to the peer, for now */
 	bool gso;
 	bool no_tos;                  /* the kernel rejects TOS in control messages */
 	uint8_t tos;                  /* connected: the socket's own TOS */
@@ -73,7 +73,7 @@ struct rudp_udp {
 	struct rudp_list orphan_link; /* in engine->orphan_udps */
 	struct rudp_udp_route route;  /* connected: as the program asked */
 	struct rudp_moderation moderation;
-	bool had_error;                /* an error was reported on it */
+	bool had_error;               /* an error was reported on it */
 	struct rudp_list spare_link;  /* in engine->spare_udps (udp_spare.h) */
 	int64_t spare_since_ns;
 };

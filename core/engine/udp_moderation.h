@@ -34,7 +34,7 @@ struct rudp_udp;
 #define RUDP_MODERATION_WAKES_MIN 2               /* per interval; fewer are not worth it */
 #define RUDP_MODERATION_HEARD_MAX 64u             /* per read; more should not have to wait so long */
 #define RUDP_MODERATION_PACKETS_MIN 512u          /* received by the connection before moderation */
-#define RUDP_MODERATION_SPARSE_MAX 2                /* reads in a row with fewer than two datagrams */
+#define RUDP_MODERATION_SPARSE_MAX 2              /* reads in a row with fewer than two datagrams */
 
 /* Part of struct rudp_udp. */
 struct rudp_moderation {
@@ -45,7 +45,7 @@ struct rudp_moderation {
 	int64_t span_ns;              /* interval between reads; 0: not moderated */
 	int64_t look_at_ns;
 	unsigned heard;               /* datagrams in the current read */
-	unsigned sparse_reads;                /* reads in a row that found too little */
+	unsigned sparse_reads;        /* reads in a row that found too little */
 };
 
 void rudp_moderation_init(struct rudp_moderation *m);
