@@ -25,6 +25,7 @@
 #include "engine/confine.h"
 #include "engine/confined.h"
 #include "engine/engine.h"
+#include "engine/private_dir.h"
 #include "engine/supervisor.h"
 #include "engine/loop.h"
 #include "engine/policy.h"
@@ -201,6 +202,7 @@ static int run(void *context, struct rudp_failover_state *failover)
 		say_ready(&engine);
 	/* Not before: whoever waits for this engine need not wait for a library to come off a disk. */
 	rudp_aead_choose(settings->aead);
+	rudp_private_dir_enter_descriptors();
 	rudp_confine_engine(&engine.confinement, settings, engine.run_dir);
 	rudp_engine_run(&engine);
 	rudp_failover_end(&engine);

@@ -54,8 +54,9 @@ static void wait_for_room(struct rudp_engine *engine, struct rudp_binding *bindi
 }
 
 /*
- * Who listens there: who called listen() last, which was we. A program may have done so itself since,
- * but another user only where the program's socket is closed, and its name was free.
+ * An abstract name may be another user's by now, if the program has closed its socket. SO_PEERCRED
+ * names the process that called listen() last: this engine, or the program itself. A path is called
+ * through its file, which nobody can replace.
  */
 static bool is_programs(const struct rudp_engine *engine, const struct rudp_binding *binding,
 			int fd)
@@ -63,6 +64,8 @@ static bool is_programs(const struct rudp_engine *engine, const struct rudp_bind
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 
+	if (binding->path_fd >= 0)
+		return true;
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
 	       (peer.uid == engine->uid || peer.uid == geteuid() || peer.uid == binding->uid ||
 		peer.uid == 0);

