@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a policy says is taken, and what is wrong with one is said with line and column. */
+/* Policies are parsed as a whole; errors are reported with line and column. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static struct rudp_policy *policy_of(const char *environment, const char *file)
 	return policy;
 }
 
-/* "connect 1.2.3.4:80 comm executable": the decision as "rudp", "tcp", "auto", with the rule's line. */
+/* The decision for a question, as "rudp", "tcp" or "auto" with the rule's line. */
 static struct rudp_decision ask(const struct rudp_policy *policy, enum rudp_direction direction,
 				const char *address, const char *program, const char *executable)
 {
@@ -36,7 +36,7 @@ static struct rudp_decision ask(const struct rudp_policy *policy, enum rudp_dire
 	return rudp_policy_decide(policy, &question);
 }
 
-Test(policy, it_says_whether_a_rule_names_programs)
+Test(policy, tells_whether_a_rule_names_programs)
 {
 	static const struct {
 		const char *environment, *file;
@@ -217,7 +217,7 @@ static void expect_faults(const struct wrong *wrong, size_t count)
 
 		cr_expect(not(taken), "%s", wrong[i].text);
 		cr_expect(eq(str, error, (char *)wrong[i].error), "%s", wrong[i].text);
-		/* Nothing half applied: what held before holds. */
+		/* Nothing of the wrong text is in force: the old rules and settings still are. */
 		cr_expect(eq(u32, ask(policy, LISTEN, "1.1.1.1:1", NULL, NULL).line, 1));
 		cr_expect(eq(u16, policy->udp_port, 9));
 		cr_expect(eq(i64, policy->remember_ns, RUDP_POLICY_REMEMBER_NS));
@@ -225,17 +225,17 @@ static void expect_faults(const struct wrong *wrong, size_t count)
 	}
 }
 
-Test(policy, a_wrong_statement_is_refused_with_its_place)
+Test(policy, a_wrong_statement_is_reported_with_its_position)
 {
 	expect_faults(statements, sizeof statements / sizeof statements[0]);
 }
 
-Test(policy, a_wrong_address_port_or_program_is_refused_with_its_place)
+Test(policy, a_wrong_address_port_or_program_is_reported_with_its_position)
 {
 	expect_faults(words, sizeof words / sizeof words[0]);
 }
 
-Test(policy, a_wrong_setting_is_refused_with_its_place)
+Test(policy, a_wrong_setting_is_reported_with_its_position)
 {
 	expect_faults(settings, sizeof settings / sizeof settings[0]);
 }
@@ -253,7 +253,7 @@ Test(policy, a_zero_byte_is_a_character_like_others)
 	rudp_policy_free(policy);
 }
 
-Test(policy, one_rule_too_many_is_refused)
+Test(policy, more_rules_than_the_limit_are_refused)
 {
 	static char text[(RUDP_POLICY_RULES_MAX + 1) * 12 + 1];
 	struct rudp_policy *policy = rudp_policy_new();
@@ -267,7 +267,7 @@ Test(policy, one_rule_too_many_is_refused)
 	rudp_policy_free(policy);
 }
 
-Test(policy, a_line_too_far_down_is_refused)
+Test(policy, a_line_beyond_the_limit_is_refused)
 {
 	static char text[RUDP_POLICY_LINES_MAX + 32];
 	struct rudp_policy *policy = rudp_policy_new();
@@ -304,7 +304,7 @@ Test(policy, the_first_rule_that_matches_decides)
 	rudp_policy_free(policy);
 }
 
-Test(policy, the_environment_goes_before_the_file)
+Test(policy, the_environment_takes_precedence_over_the_file)
 {
 	struct rudp_policy *policy = policy_of("connect port 80 use rudp; set head-start 1s",
 					       "connect use tcp\n"
@@ -320,7 +320,7 @@ Test(policy, the_environment_goes_before_the_file)
 	rudp_policy_free(policy);
 }
 
-Test(policy, what_no_rule_decides_depends_on_key_direction_and_port)
+Test(policy, the_default_depends_on_key_direction_and_port)
 {
 	static const struct {
 		enum rudp_direction direction;
@@ -353,7 +353,7 @@ Test(policy, what_no_rule_decides_depends_on_key_direction_and_port)
 	rudp_policy_free(policy);
 }
 
-Test(policy, port_53_and_clear_text_are_had_when_asked_for)
+Test(policy, rules_override_the_defaults_for_port_53_and_keys)
 {
 	struct rudp_policy *policy = policy_of("", "connect port 53 use rudp; connect use auto");
 	struct rudp_addr addr;
@@ -439,7 +439,7 @@ Test(policy, a_rule_matches_when_all_its_selectors_do)
 	}
 }
 
-Test(policy, blanks_comments_and_line_ends_separate)
+Test(policy, blanks_comments_and_line_ends_are_separators)
 {
 	static const char text[] = "\n ;;# nothing\r\n\tany\tport 1\tuse tcp#comment;any use tcp\r\n"
 				   ";any port 2 use tcp;any port 3 use tcp ; # end";
@@ -495,7 +495,7 @@ Test(policy, is_described_in_one_line)
 	rudp_policy_free(policy);
 }
 
-/* "set NAME on", "set NAME off", or nothing. */
+/* Values of one switch in the environment and in the file ("": not set), and the effective value. */
 static const struct {
 	const char *environment, *file;
 	bool on;
@@ -546,7 +546,7 @@ Test(policy, a_rule_may_ask_for_early_data)
 	cr_assert(eq(int, ask(policy, CONNECT, "1.2.3.4:80", "", "").way, RUDP_WAY_RUDP));
 	cr_assert(not(ask(policy, CONNECT, "1.2.3.4:81", "", "").early));
 	cr_assert(ask(policy, LISTEN, "1.2.3.4:81", "", "").early);
-	/* It may ask; it is for the setting to allow. */
+	/* The rule asks for early data; the setting still forbids it. */
 	cr_assert(not(rudp_policy_early(policy)));
 	rudp_policy_describe(policy, text, sizeof text);
 	cr_assert(ne(ptr, strstr(text, ", early off: rules that say early need 'set early on'"), NULL));
@@ -579,7 +579,7 @@ Test(policy, early_is_off_unless_set_on)
 	}
 }
 
-/* For rudp doctor: with a key, these rules are the ways out in clear text. */
+/* `rudp doctor` lists these rules: with a key they are the ones that allow clear text. */
 Test(policy, rules_that_allow_clear_text_are_found_with_their_lines)
 {
 	struct rudp_policy *policy = policy_of(
