@@ -23,7 +23,7 @@
 #include "engine/loop.h"
 
 #define NOBODY 65534
-#define TURN_MS 5000 /* far above a turn of the loop on a busy machine, far below WAIT_S */
+#define TURN_MS 5000 /* much more than a turn of the loop on a busy machine, much less than WAIT_S */
 
 struct rudp_nonce nonce;
 uint8_t token[RUDP_TOKEN_BYTES];
@@ -242,7 +242,7 @@ void expect_a_prompt_answer(void)
 	close(one.fd);
 }
 
-/* Where a second descriptor is wanted it is a listener of kernel TCP. */
+/* If a second descriptor is needed, it is a kernel TCP listener. */
 struct rudp_control_reply ask(const struct rudp_control_request *request, int fd)
 {
 	const int fds[2] = {fd, socket(AF_INET, SOCK_STREAM, 0)};

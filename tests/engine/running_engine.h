@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A running engine, in a child process, and its control channel. What fails ends the test. */
+/* Runs an engine in a child process, with a control channel to it. Failures end the test. */
 #ifndef RUDP_TESTS_RUNNING_ENGINE_H
 #define RUDP_TESTS_RUNNING_ENGINE_H
 
@@ -12,44 +12,50 @@
 
 #define WAIT_S 30
 
-extern struct rudp_nonce nonce; /* what it said when it began */
+extern struct rudp_nonce nonce; /* sent by the engine at its start */
 extern uint8_t token[RUDP_TOKEN_BYTES];
 extern pid_t engine_pid;
 
-/* For a suite's init and fini. */
+/* init and fini of a test suite. */
 void engine_start(void);
-/* Where the engine has no private directory, as it can make none. */
+/* For an engine that cannot create a private directory. */
 void engine_start_without_dir(void);
 void engine_end(void);
 
-/* The first number that it does not use for a descriptor. */
+/* The lowest number that the engine does not use for a descriptor. */
 unsigned first_free_number(void);
-/* What it was asked before is over, descriptors and all, when it waits. */
+/* Waits until the engine is idle: earlier requests and their descriptors are finished. */
 void wait_until_the_engine_rests(void);
 
-/* Connected to its control channel, in the private directory. The caller closes it. */
+/* Connects to the control listener in the private directory. The caller closes the socket. */
 int channel(void);
-/* Likewise by its abstract name, as everybody can. */
+/* The same by the abstract name, which any user can use. */
 int open_channel(void);
-/* Likewise, made as another user: a stranger's. For root. */
+/* The same as another user, unauthenticated. Needs root. */
 int strange_channel(void);
-/* Listens over kernel TCP on loopback, at *address. The caller's. */
+/* Opens a kernel TCP listener on loopback and stores its address. The caller closes it. */
 int kernel_listener(struct rudp_addr *address);
-/* A connection of kernel TCP that nobody has accepted. The caller's. */
+/* Opens a kernel TCP connection that is not accepted. The caller closes it. */
 int connected_tcp(void);
-/* Likewise, whose close waits for WAIT_S, as its peer reads nothing. The caller's. */
+/*
+ * The same with a close that waits for WAIT_S, because the peer does not read. The caller closes
+ * it.
+ */
 int lingering(void);
-/* Another socket, in which fd lies unread. Takes fd; the caller's. */
+/* Returns another socket in which fd lies unread. Takes fd; the caller closes the result. */
 int wrapped(int fd);
-/* The engine answers a call of its owner far sooner than a close may be held up (WAIT_S). */
+/* The engine answers a request of its owner much faster than a close may block (WAIT_S). */
 void expect_a_prompt_answer(void);
 bool send_raw_if_it_can(int to, const void *data, size_t len, const int *fds, size_t fd_count);
 void send_raw(int to, const void *data, size_t len, const int *fds, size_t fd_count);
 struct rudp_control_reply answer(int from);
 struct rudp_control_request request_of(enum rudp_control_operation operation);
-/* fd: -1 for none. Where a second descriptor is wanted it is a listener of kernel TCP. */
+/*
+ * Sends a request and returns the reply. fd: -1 for none. If a second descriptor is needed, it is a
+ * kernel TCP listener.
+ */
 struct rudp_control_reply ask(const struct rudp_control_request *request, int fd);
-/* A marked socket as the shim makes it, the caller's. */
+/* Creates a marked socket as the shim does. The caller closes it. */
 int fresh(void);
 
 #endif

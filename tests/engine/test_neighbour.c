@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Another user of the host, who has no right to the engine, sends what costs most: the owner's calls are
- * answered at once, and no descriptor stays with the engine.
+ * Another user of the host, without rights to the engine, sends what costs most. The owner's calls
+ * must still be answered at once, and no descriptor may stay in the engine.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -34,7 +34,7 @@
 #define NOBODY 65534
 #define FDS_MAX 253 /* SCM_MAX_FD */
 #define MESSAGES 80
-#define KEPT_MAX 16 /* sockets that the engine keeps ready for its next connections, and its probes */
+#define KEPT_MAX 16 /* the engine's prepared sockets and probe sockets */
 
 static void setup(void)
 {
@@ -50,7 +50,7 @@ static void setup(void)
 
 TestSuite(neighbour, .init = setup, .fini = engine_end, .timeout = 120);
 
-/* As send_raw, with as many descriptors as one message can have. */
+/* Like send_raw(), with as many descriptors as one message can have. */
 static bool send_many(int to, const struct rudp_control_request *request, const int *fds, size_t count)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(FDS_MAX * sizeof(int))] = {0};
@@ -76,8 +76,8 @@ static struct rudp_control_request without_token(enum rudp_control_operation ope
 	return request;
 }
 
-/* Where the threads that close are faster than the one that has received, that one closes last. */
-Test(neighbour, a_message_of_many_descriptors_holds_nobody_up)
+/* If the closing threads are faster than the receiving thread, the receiving thread closes last. */
+Test(neighbour, a_message_with_many_descriptors_delays_no_call)
 {
 	static const enum rudp_control_operation operations[] = {RUDP_CONTROL_SHUTDOWN,
 								 RUDP_CONTROL_BIND};
@@ -89,7 +89,10 @@ Test(neighbour, a_message_of_many_descriptors_holds_nobody_up)
 		for (int j = 0; j < FDS_MAX - 1; j++)
 			fds[j] = eventfd(0, 0);
 		fds[FDS_MAX - 1] = wrapped(lingering());
-		/* The engine has the last copy of each. */
+		/*
+		 * While the engine is stopped, all other copies are closed, so that it has the last
+		 * ones.
+		 */
 		cr_assert(zero(int, kill(engine_pid, SIGSTOP)));
 		cr_assert(send_many(to, &request, fds, FDS_MAX));
 		for (int j = 0; j < FDS_MAX; j++)
@@ -123,8 +126,8 @@ static void wait_for_descriptors(unsigned at_most)
 	}
 }
 
-/* Each holds a thread up. They are more than the threads. */
-static void hold_threads_up(void)
+/* Sends more lingering sockets than there are threads; each one blocks a thread. */
+static void block_closing_threads(void)
 {
 	struct rudp_control_request request = without_token(RUDP_CONTROL_SHUTDOWN);
 
@@ -159,21 +162,21 @@ static void flood(void)
 		close(fds[i]);
 }
 
-Test(neighbour, descriptors_that_cannot_be_closed_are_few_and_go_with_their_sender)
+Test(neighbour, blocking_descriptors_are_limited_and_finally_closed)
 {
 	unsigned before = descriptors_of_engine();
 
-	hold_threads_up();
+	block_closing_threads();
 	flood();
 	expect_a_prompt_answer();
 	cr_assert(le(uint, descriptors_of_engine(),
 		     before + RUDP_DEFERRED_CLOSE_MAX + FDS_MAX + 2 * RUDP_UNAUTHENTICATED_MAX));
-	/* What lingers does so for WAIT_S; then there is nothing left of it. */
+	/* The lingering sockets are closed after WAIT_S; then no descriptor is left. */
 	wait_for_descriptors(before + KEPT_MAX);
 	expect_a_prompt_answer();
 }
 
-/* A page whose first use waits for ever. NULL: the kernel does not have that. */
+/* A page whose first access blocks forever. NULL: the kernel does not support that. */
 static void *endless_page(void)
 {
 	struct uffdio_api api = {.api = UFFD_API};
@@ -188,7 +191,10 @@ static void *endless_page(void)
 	return ioctl(fd, UFFDIO_REGISTER, &range) < 0 ? NULL : page;
 }
 
-/* Sends from a page that nobody provides: the kernel waits for it with the socket locked. */
+/*
+ * Sends from a page that is never provided: the kernel waits for it while it holds the socket's
+ * lock.
+ */
 static void hold_lock(int fd)
 {
 	void *page = endless_page();
@@ -199,7 +205,7 @@ static void hold_lock(int fd)
 	_exit(1);
 }
 
-/* Whether a call that takes the socket's lock waits. In a child, which may then be killed. */
+/* Whether a call that needs the socket's lock blocks. Tested in a child, which can be killed. */
 static bool is_locked(int fd)
 {
 	int status, ends[2];
@@ -220,7 +226,7 @@ static bool is_locked(int fd)
 	return poll(&one, 1, 1000) == 0;
 }
 
-Test(neighbour, a_socket_whose_lock_is_held_holds_nobody_up)
+Test(neighbour, a_socket_whose_lock_is_held_delays_no_call)
 {
 	struct rudp_control_request request = without_token(RUDP_CONTROL_SHUTDOWN);
 	int fd = connected_tcp(), status, to;
@@ -241,7 +247,7 @@ Test(neighbour, a_socket_whose_lock_is_held_holds_nobody_up)
 	waitpid(holder, NULL, 0);
 }
 
-Test(neighbour, the_uid_of_the_engine_alone_proves_nothing_at_the_open_listener)
+Test(neighbour, the_uid_alone_gives_no_rights_at_the_open_listener)
 {
 	struct rudp_control_request request = without_token(RUDP_CONTROL_HELLO);
 	int to = open_channel();
@@ -256,7 +262,10 @@ Test(neighbour, the_uid_of_the_engine_alone_proves_nothing_at_the_open_listener)
 	close(to);
 }
 
-/* Callers who let nobody behind them in have the abstract name only. */
+/*
+ * Unauthenticated callers fill the queue of the abstract name only, not that of the private
+ * directory.
+ */
 Test(neighbour, a_full_queue_at_the_open_listener_delays_no_call_of_the_owner)
 {
 	int callers[2 * RUDP_CONTROL_LISTENER_BACKLOG], count = 0;
@@ -292,8 +301,11 @@ static bool may_connect_as(uid_t uid, const struct sockaddr_un *un, socklen_t le
 	return connects;
 }
 
-/* What a program accepts without libc, by io_uring say, nobody checks. */
-Test(neighbour, nobody_but_the_engine_connects_to_a_programs_listener)
+/*
+ * If a program accepts without libc (by io_uring, for example), it does not check who has
+ * connected.
+ */
+Test(neighbour, only_the_engine_can_connect_to_a_programs_listener)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
 	struct sockaddr_un un = {0};
@@ -318,8 +330,8 @@ Test(neighbour, nobody_but_the_engine_connects_to_a_programs_listener)
 	cr_assert(ge(int, accept(fd, NULL, NULL), 0));
 }
 
-/* Its socket has a file no more: what is told of it is asked through a descriptor of that file. */
-Test(neighbour, a_listener_that_was_closed_gives_its_port_back)
+/* The listener's file has been removed, so the engine probes it by a descriptor of that file. */
+Test(neighbour, a_closed_listener_frees_its_port)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
 	int fd = fresh();
@@ -346,7 +358,7 @@ static void read_names(const char *file, char names[256])
 	names[strcspn(names, "\n")] = 0;
 }
 
-/* An algorithm of this kernel that programs without CAP_NET_ADMIN cannot have. */
+/* A congestion control of this kernel that needs CAP_NET_ADMIN. */
 static const char *restricted_congestion(void)
 {
 	static char available[256], allowed[256];
@@ -361,7 +373,10 @@ static const char *restricted_congestion(void)
 	return NULL;
 }
 
-/* The engine connects fd over kernel TCP for the program at the end of this channel. Returns its id. */
+/*
+ * The engine connects fd over kernel TCP for the program at the other end of this channel. Returns
+ * its id.
+ */
 static uint64_t connect_by_tcp(int fd, int to)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_CONNECT);
@@ -413,7 +428,7 @@ static int set_congestion(int fd, const char *name, int to)
 	return error;
 }
 
-Test(neighbour, nor_does_it_on_a_connection_that_stands)
+Test(neighbour, nor_does_it_on_an_established_connection)
 {
 	const char *name = restricted_congestion();
 	struct rudp_control_request request = request_of(RUDP_CONTROL_INFO);

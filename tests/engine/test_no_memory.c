@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes for which there is no memory the moment they come: nothing would tell of them a second time. */
+/*
+ * If there is no memory for bytes when they arrive, no later event reports them: the engine must
+ * retry.
+ */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -32,7 +35,7 @@ ssize_t __wrap_send(int fd, const void *data, size_t len, int flags)
 	return -1;
 }
 
-/* As the listener of the program has it after accept: the sentinel is there, and is left unread. */
+/* The state after accept() by the program: the sentinel byte is there and unread. */
 static void setup(void)
 {
 	static struct rudp_settings settings;
@@ -59,7 +62,7 @@ static void teardown(void)
 
 TestSuite(no_memory, .init = setup, .fini = teardown);
 
-/* Nothing happens but that time passes, as far as the engine asks for it. */
+/* Lets time pass until the engine's next deadline. */
 static void wait_for_engine(void)
 {
 	int64_t at_ns = rudp_housekeeping_deadline_ns(&engine);
@@ -84,7 +87,7 @@ static void leave_protocol(void)
 	pair_fini(&pair);
 }
 
-Test(no_memory, what_the_program_writes_waits_for_it)
+Test(no_memory, bytes_of_the_program_wait_for_it)
 {
 	use_protocol();
 	cr_assert(eq(sz, (size_t)send(program, "word", 4, 0), 4));
@@ -100,7 +103,7 @@ Test(no_memory, what_the_program_writes_waits_for_it)
 	leave_protocol();
 }
 
-Test(no_memory, it_is_asked_for_until_it_is_there)
+Test(no_memory, the_engine_retries_until_it_is_available)
 {
 	use_protocol();
 	cr_assert(eq(sz, (size_t)send(program, "word", 4, 0), 4));
@@ -117,7 +120,7 @@ Test(no_memory, it_is_asked_for_until_it_is_there)
 	leave_protocol();
 }
 
-Test(no_memory, who_has_gone_meanwhile_is_not_asked)
+Test(no_memory, an_app_closed_meanwhile_is_not_retried)
 {
 	use_protocol();
 	cr_assert(eq(sz, (size_t)send(program, "word", 4, 0), 4));
@@ -130,7 +133,7 @@ Test(no_memory, who_has_gone_meanwhile_is_not_asked)
 	cr_assert(eq(i64, engine.retry_at_ns, RUDP_NEVER));
 }
 
-/* A connection of kernel TCP: what its peer has. */
+/* Relays a kernel TCP connection. Returns its peer's socket. */
 static int connect_relay(void)
 {
 	struct rudp_addr addr;
@@ -152,7 +155,7 @@ static int connect_relay(void)
 	return peer;
 }
 
-Test(no_memory, what_comes_from_kernel_tcp_waits_for_it)
+Test(no_memory, bytes_from_kernel_tcp_wait_for_it)
 {
 	int peer = connect_relay();
 	char word[8];
@@ -168,7 +171,7 @@ Test(no_memory, what_comes_from_kernel_tcp_waits_for_it)
 	close(peer);
 }
 
-Test(no_memory, what_goes_to_kernel_tcp_waits_for_it)
+Test(no_memory, bytes_to_kernel_tcp_wait_for_it)
 {
 	int peer = connect_relay();
 	char word[8];
@@ -184,7 +187,7 @@ Test(no_memory, what_goes_to_kernel_tcp_waits_for_it)
 	close(peer);
 }
 
-Test(no_memory, what_the_peer_has_said_waits_for_it_in_the_kernel)
+Test(no_memory, bytes_of_the_peer_wait_for_it_in_the_kernel)
 {
 	char word[8];
 
@@ -204,7 +207,7 @@ Test(no_memory, what_the_peer_has_said_waits_for_it_in_the_kernel)
 	leave_protocol();
 }
 
-Test(no_memory, what_came_before_a_reset_waits_for_it_as_well)
+Test(no_memory, bytes_before_a_reset_wait_for_it_too)
 {
 	char word[8];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Data that travels with the SYN since a rule asks for it, and no program does. */
+/* A rule, not the program, asks for early data. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -15,7 +15,7 @@ TestSuite(open_by_rule, .fini = early_end, .timeout = 300);
 
 #define BY_RULE "any use rudp early; set early on"
 
-/* Writable before the peer has heard anything; what is written then travels with the SYN. */
+/* The socket is writable before the peer has answered; data written then travels with the SYN. */
 static void expect_early_by_rule(int from, const struct rudp_addr *local, uint32_t flags)
 {
 	struct pollfd writable = {.events = POLLOUT | POLLHUP};
@@ -37,7 +37,7 @@ static void expect_early_by_rule(int from, const struct rudp_addr *local, uint32
 	close(passive);
 }
 
-Test(open_by_rule, no_program_has_to_ask)
+Test(open_by_rule, the_program_does_not_have_to_ask)
 {
 	struct rudp_addr local;
 	int from;
@@ -66,8 +66,8 @@ Test(open_by_rule, a_rule_asks_and_the_setting_allows)
 	cr_assert(zero(u16, early_info(reply.id).early_bytes));
 }
 
-/* The peer speaks first: nobody waits for somebody. */
-Test(open_by_rule, the_syn_leaves_without_bytes_too)
+/* The peer sends first: neither side may wait for the other's data. */
+Test(open_by_rule, the_syn_also_leaves_without_data)
 {
 	struct rudp_addr local;
 	struct rudp_control_reply reply;
@@ -94,7 +94,7 @@ static int refused_by(const struct rudp_addr *local)
 	return error;
 }
 
-/* Who has answered lately is taken at its word, once; who has not is asked. */
+/* A port that has answered recently is presumed to answer, once; other ports are asked first. */
 Test(open_by_rule, only_a_port_that_has_answered_is_presumed_to_answer)
 {
 	struct rudp_addr local, closed;
@@ -106,12 +106,12 @@ Test(open_by_rule, only_a_port_that_has_answered_is_presumed_to_answer)
 	close(early_listener(0, &closed));
 	from = early_listener(0, &local);
 	early_meet(from, &local);
-	cr_assert(eq(int, refused_by(&closed), ECONNREFUSED)); /* of the same host */
+	cr_assert(eq(int, refused_by(&closed), ECONNREFUSED)); /* another port of the same host */
 	close(from);
 	reply = early_connect(active, &local, 0, "", 0);
 	cr_assert(zero(int, reply.error));
 	cr_assert(eq(int, (int)send(active, "first", 5, 0), 5));
 	cr_assert(eq(int, (int)recv(active, &byte, 1, 0), -1));
-	cr_assert(eq(int, errno, ECONNRESET)); /* the kernel's; the engine knows better */
+	cr_assert(eq(int, errno, ECONNRESET)); /* of AF_UNIX; the engine has the real errno */
 	cr_assert(eq(int, refused_by(&local), ECONNREFUSED));
 }

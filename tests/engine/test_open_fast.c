@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An engine whose policy lets data travel with the SYN, and what programs ask of it: bytes behind a
- * CONNECT, a CONNECT that waits for them, a listener that wants them.
+ * An engine whose policy allows early data, and the requests of programs: bytes after a CONNECT, a
+ * CONNECT that waits for bytes, a listener that accepts early data.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -38,7 +38,7 @@ static void expect_early(int from, const struct rudp_addr *local, uint16_t bytes
 	close(passive);
 }
 
-Test(open_fast, bytes_behind_a_connect_are_counted)
+Test(open_fast, bytes_after_a_connect_are_counted)
 {
 	static const uint8_t bytes[RUDP_CONTROL_EARLY_MAX + 1];
 	struct rudp_control_request request = {.operation = RUDP_CONTROL_CONNECT, .number = 5};
@@ -59,7 +59,7 @@ Test(open_fast, bytes_behind_a_connect_are_counted)
 	cr_assert(zero(int, early_ask(hello, bytes, 0, -1).error));
 }
 
-Test(open_fast, the_first_bytes_go_with_the_syn_where_both_have_met)
+Test(open_fast, data_travels_with_the_syn_if_both_have_met)
 {
 	struct rudp_addr local;
 	int from;
@@ -67,12 +67,12 @@ Test(open_fast, the_first_bytes_go_with_the_syn_where_both_have_met)
 	early_start("any use rudp; set early on");
 	from = early_listener(4, &local);
 	expect_early(from, &local,
-		     0); /* strangers: nothing was taken, the program sends it again */
+		     0); /* not met before: no early data, the program sends it again */
 	early_meet(from, &local);
 	expect_early(from, &local, 5);
 }
 
-Test(open_fast, not_to_a_listener_that_has_not_asked)
+Test(open_fast, not_to_a_listener_without_the_option)
 {
 	struct rudp_addr local;
 	struct rudp_control_reply reply;
@@ -81,13 +81,16 @@ Test(open_fast, not_to_a_listener_that_has_not_asked)
 	early_start("any use rudp; set early on");
 	from = early_listener(0, &local);
 	early_meet(from, &local);
-	/* The initiator cannot know: it has sent them, and sends them again. */
+	/*
+	 * The initiator cannot know that the listener refuses early data, so it sends the bytes
+	 * twice.
+	 */
 	reply = early_connect(active, &local, RUDP_CONTROL_NONBLOCKING, "first", 5);
 	cr_assert(eq(u32, reply.early_bytes, 5));
 	passive = early_accept(from);
 	early_expect_text(passive, "first");
 	cr_assert(zero(u16, early_info(reply.id).early_bytes));
-	/* It asks while it listens. */
+	/* The option is set while the socket listens. */
 	early_ask((struct rudp_control_request){.operation = RUDP_CONTROL_SET,
 						.level = IPPROTO_TCP,
 						.option = TCP_FASTOPEN,
@@ -108,7 +111,7 @@ Test(open_fast, never_while_tcp_may_win_the_race)
 	expect_early(from, &local, 0);
 }
 
-Test(open_fast, never_unless_the_policy_says_so)
+Test(open_fast, never_unless_the_policy_allows_it)
 {
 	struct rudp_addr local;
 	int from;
@@ -119,7 +122,10 @@ Test(open_fast, never_unless_the_policy_says_so)
 	expect_early(from, &local, 0);
 }
 
-/* One connection with five bytes for its SYN, between two engines: how many went with it. */
+/*
+ * Opens a connection between two engines with five bytes for its SYN. Returns how many travelled
+ * with it.
+ */
 static uint16_t early_between(const struct early_engine *client, const struct early_engine *server,
 			      int from, const struct rudp_addr *local)
 {
@@ -140,16 +146,18 @@ static uint16_t early_between(const struct early_engine *client, const struct ea
 	early_expect_text(active, "answer");
 	early_engine = *client;
 	early_bytes = early_info(reply.id).early_bytes;
-	/* Whoever closes first keeps its socket for a while: the server, whose socket serves all.
-	 * As many connections as there is time for would else take more descriptors than there are. */
+	/*
+	 * The side that closes first keeps its socket for some time. So the server closes first, as
+	 * one socket serves all its connections. Otherwise this loop could run out of descriptors.
+	 */
 	close(passive);
 	cr_assert(zero(int, (int)recv(active, &byte, 1, 0)));
 	close(active);
 	return early_bytes;
 }
 
-/* Nobody calls listen or connect any more that would ask the policy for the server. */
-Test(open_fast, a_server_hears_of_a_new_policy_by_the_connections_that_come)
+/* No listen or connect makes the server check its policy; only arriving connections do. */
+Test(open_fast, a_server_reloads_its_policy_when_connections_arrive)
 {
 	char path[] = "/tmp/rudp-open-fast.XXXXXX";
 	time_t limit = time(NULL) + 4 * WAIT_S;
@@ -183,7 +191,7 @@ Test(open_fast, a_connect_may_wait_for_the_first_bytes)
 	early_start("any use rudp; set early on");
 	from = early_listener(4, &local);
 	early_meet(from, &local);
-	reply = early_connect(active, &local, RUDP_CONTROL_DEFER, "", 0); /* a blocking one, too */
+	reply = early_connect(active, &local, RUDP_CONTROL_DEFER, "", 0); /* a blocking one as well */
 	cr_assert(zero(int, reply.error));
 	cr_assert(eq(u32, reply.flags, RUDP_CONTROL_DEFERRED));
 	cr_assert(ne(u16, rudp_addr_port(&reply.local), 0));
@@ -200,7 +208,7 @@ Test(open_fast, a_connect_may_wait_for_the_first_bytes)
 	cr_assert(eq(u16, early_info(reply.id).early_bytes, 5));
 }
 
-Test(open_fast, between_strangers_a_connect_does_not_wait)
+Test(open_fast, a_connect_to_an_unknown_peer_does_not_wait)
 {
 	struct rudp_addr local;
 	struct rudp_control_reply reply;
@@ -214,7 +222,7 @@ Test(open_fast, between_strangers_a_connect_does_not_wait)
 	close(early_accept(from));
 }
 
-Test(open_fast, what_was_written_arrives_though_the_program_has_closed)
+Test(open_fast, written_bytes_arrive_after_the_program_has_closed)
 {
 	struct rudp_addr local;
 	int from, active, idle, passive;
@@ -223,11 +231,11 @@ Test(open_fast, what_was_written_arrives_though_the_program_has_closed)
 	early_start("any use rudp; set early on");
 	from = early_listener(4, &local);
 	early_meet(from, &local);
-	active = fresh(); /* not before: the engine would have a copy */
+	active = fresh(); /* not earlier: the engine would get a copy */
 	idle = fresh();
 	early_connect(idle, &local, RUDP_CONTROL_DEFER, "", 0);
 	early_connect(active, &local, RUDP_CONTROL_DEFER, "", 0);
-	close(idle); /* it was never there */
+	close(idle); /* as if this connect had never been */
 	cr_assert(eq(int, (int)send(active, "last words", 10, 0), 10));
 	close(active);
 	passive = early_accept(from);
@@ -235,7 +243,7 @@ Test(open_fast, what_was_written_arrives_though_the_program_has_closed)
 	cr_assert(zero(int, (int)recv(passive, &byte, 1, 0)));
 }
 
-/* Two engines that have met; the listener's hears nothing until it is sent on. */
+/* Two engines that have met. The listener's engine is stopped until it is continued. */
 struct held {
 	struct early_engine client, server;
 	struct rudp_addr local;
@@ -261,14 +269,14 @@ static struct held hold(void)
 
 static void send_on(const struct held *held)
 {
-	/* The client's engine has seen all that was before. */
+	/* Makes sure that the client's engine has handled everything before. */
 	early_ask((struct rudp_control_request){.operation = RUDP_CONTROL_HELLO}, "", 0, -1);
 	cr_assert(zero(int, kill(held->server_pid, SIGCONT)));
 	early_engine = held->server;
 }
 
-/* What stands behind the connect gate is part of it; the peer has the beginning already. */
-Test(open_fast, nor_is_an_early_beginning_cut_short_by_a_close)
+/* Bytes after the connect gate belong to the stream; the peer has the first ones already. */
+Test(open_fast, a_close_does_not_cut_early_data_short)
 {
 	struct held held = hold();
 	int active = fresh(), passive;
@@ -286,7 +294,7 @@ Test(open_fast, nor_is_an_early_beginning_cut_short_by_a_close)
 	cr_assert(zero(int, (int)recv(passive, &byte, 1, 0)));
 }
 
-/* The peer must not take the beginning for all there was. */
+/* The peer must not take the first bytes for the whole stream. */
 Test(open_fast, a_caller_that_dies_while_it_waits_resets_the_connection)
 {
 	struct rudp_control_request request = {.operation = RUDP_CONTROL_CONNECT, .number = 5};
@@ -305,7 +313,7 @@ Test(open_fast, a_caller_that_dies_while_it_waits_resets_the_connection)
 	cr_assert(eq(int, errno, ECONNRESET));
 }
 
-Test(open_fast, nobody_listens_any_more)
+Test(open_fast, a_deferred_connect_to_a_closed_port_fails)
 {
 	struct rudp_addr local;
 	struct rudp_control_reply reply;
@@ -320,7 +328,7 @@ Test(open_fast, nobody_listens_any_more)
 	cr_assert(zero(int, reply.error));
 	cr_assert(eq(int, (int)send(active, "first", 5, 0), 5));
 	cr_assert(eq(int, (int)recv(active, &byte, 1, 0), -1));
-	cr_assert(eq(int, errno, ECONNRESET)); /* the kernel's; the engine knows better */
+	cr_assert(eq(int, errno, ECONNRESET)); /* of AF_UNIX; the engine has the real errno */
 	reply = early_ask(
 		(struct rudp_control_request){.operation = RUDP_CONTROL_ERROR, .id = reply.id}, "",
 		0, -1);

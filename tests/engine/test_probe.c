@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Nobody tells of a listener's end: it is looked for before a SYN that names it is answered. */
+/* The end of a listener causes no event, so a listener is probed before a SYN to it is answered. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <netinet/in.h>
@@ -35,8 +35,8 @@ static uint16_t free_udp_port(void)
 	return ntohs(name.sin_port);
 }
 
-/* Its program is gone again at once. */
-static uint64_t listener_of_nobody(uint16_t *port)
+/* A listener whose program closes it at once. */
+static uint64_t closed_listener(uint16_t *port)
 {
 	struct rudp_call call = {.held_fd = fresh()};
 	struct rudp_binding *binding;
@@ -51,7 +51,7 @@ static uint64_t listener_of_nobody(uint16_t *port)
 	return binding->id;
 }
 
-/* Both have one UDP port. */
+/* Two listeners with one UDP port. */
 static void setup(void)
 {
 	static struct rudp_settings settings;
@@ -63,8 +63,8 @@ static void setup(void)
 	settings.policy = rudp_policy_new();
 	cr_assert(rudp_policy_parse(settings.policy, false, text, strlen(text), "test", error));
 	cr_assert(zero(int, rudp_engine_init(&engine, &settings)));
-	first_id = listener_of_nobody(&first_port);
-	second_id = listener_of_nobody(&second_port);
+	first_id = closed_listener(&first_port);
+	second_id = closed_listener(&second_port);
 	udp = rudp_udp_find(&engine, &fixed, false);
 	cr_assert(ne(ptr, udp, NULL));
 	udp->batch = RUDP_RECEIVE_BATCH;
@@ -83,7 +83,7 @@ static void write_syn(uint8_t *syn, uint16_t port)
 	rudp_packet_write_syn(syn, RUDP_SUITE_NNPSK0_AES_256_GCM, 0, 1, port, NULL, 0);
 }
 
-/* In datagrams of segment bytes, which the kernel hands over together. */
+/* Sends datagrams of segment bytes, which the kernel delivers together. */
 static void receive(const uint8_t *bytes, size_t len, int segment)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -99,7 +99,7 @@ static bool is_there(uint64_t id)
 	return rudp_binding_find(&engine, id) != NULL;
 }
 
-Test(probe, only_who_is_named_is_looked_for)
+Test(probe, only_the_named_listener_is_probed)
 {
 	uint8_t syn[RUDP_DATAGRAM_MIN_SYN_BYTES];
 
@@ -112,7 +112,7 @@ Test(probe, only_who_is_named_is_looked_for)
 	cr_assert(not(is_there(second_id)));
 }
 
-Test(probe, a_syn_behind_other_datagrams_is_one_as_well)
+Test(probe, a_syn_after_other_datagrams_causes_a_probe)
 {
 	uint8_t train[2 * RUDP_DATAGRAM_MIN_SYN_BYTES] = {RUDP_PACKET_DATA << 4};
 
@@ -121,7 +121,7 @@ Test(probe, a_syn_behind_other_datagrams_is_one_as_well)
 	cr_assert(not(is_there(second_id)));
 }
 
-Test(probe, what_is_no_syn_is_no_reason_to_look)
+Test(probe, other_packets_cause_no_probe)
 {
 	uint8_t syn[RUDP_DATAGRAM_MIN_SYN_BYTES];
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without a private directory the name of a program's socket is an abstract one. It is free when that
- * socket is closed, and everybody can read it: another user who takes it before the engine has noticed
- * has neither the program's connections nor its rights.
+ * Without a private directory the name of a program's socket is an abstract one. Any user can read
+ * it, and it is free after the program has closed the socket. Another user who takes it before the
+ * engine notices must get neither the program's connections nor its rights.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -35,7 +35,7 @@ static void stop_engine(void)
 	cr_assert(eq(int, waitpid(engine_pid, &status, WUNTRACED), engine_pid));
 }
 
-/* The engine cannot have seen that the name was free. */
+/* Takes the name. The engine has had no chance to see that it was free. */
 static void squat(void)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
@@ -71,7 +71,7 @@ static void setup(void)
 
 TestSuite(squatter, .init = setup, .fini = engine_end, .timeout = 60);
 
-Test(squatter, hears_nothing_of_what_is_said_to_the_program)
+Test(squatter, receives_no_connection_of_the_program)
 {
 	struct timeval limit = {WAIT_S, 0};
 	char word[16];
@@ -120,14 +120,14 @@ Test(squatter, does_not_keep_the_port)
 	wants_the_port();
 }
 
-Test(squatter, does_not_keep_the_port_by_being_deaf)
+Test(squatter, does_not_keep_the_port_by_not_listening)
 {
 	shutdown(squatter, SHUT_RDWR);
 	wants_the_port();
 }
 
-/* The program's own socket does, and what was accepted from it does not. */
-Test(squatter, is_told_from_the_program)
+/* The program's own socket is recognized; a socket accepted from it is not. */
+Test(squatter, is_distinguished_from_the_program)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
 	int fd = fresh();
@@ -140,15 +140,15 @@ Test(squatter, is_told_from_the_program)
 	cr_assert(zero(int, ask(&request, fresh()).error));
 }
 
-/* ---- names that are taken before the engine gives them ---- */
+/* ---- names that are taken before the engine uses them ---- */
 
 #define SLOTS 64u
 #define GENERATIONS 8u
 
 TestSuite(squatter_ahead, .init = engine_start_without_dir, .fini = engine_end, .timeout = 60);
 
-/* Those that counting on from this name would give, in all slots that the engine may use. */
-static void take_the_next(const struct rudp_name *last)
+/* Takes the names that a counter would give next, in all slots that the engine may use. */
+static void take_next_names(const struct rudp_name *last)
 {
 	struct rudp_name name = *last;
 	struct sockaddr_un un;
@@ -164,7 +164,7 @@ static void take_the_next(const struct rudp_name *last)
 		}
 }
 
-Test(squatter_ahead, does_not_guess_the_next_name)
+Test(squatter_ahead, cannot_guess_the_next_name)
 {
 	struct rudp_control_request request = request_of(RUDP_CONTROL_BIND);
 	struct sockaddr_un un;
@@ -180,7 +180,7 @@ Test(squatter_ahead, does_not_guess_the_next_name)
 	cr_assert(eq(int, (int)rudp_name_parse(&name, &un, len), RUDP_NAME_BOUND));
 	close(fd);
 	be(NOBODY);
-	take_the_next(&name);
+	take_next_names(&name);
 	be(0);
 	for (unsigned i = 0; i < GENERATIONS; i++) {
 		fd = fresh();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process of the engine's user in another user namespace, as a container has it that shares the host's
- * network and sees the private directory: it gets nothing without the token.
+ * A process of the engine's user in another user namespace, such as a container that shares the
+ * host's network and sees the private directory, gets nothing without the token.
  */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -22,12 +22,12 @@
 #include "engine/control.h"
 #include "running_engine.h"
 
-#define USER 47110 /* nobody's */
+#define USER 47110 /* an unused user id */
 #define NO_NAMESPACE 77
 
 static char session[] = "/tmp/rudp-XXXXXX";
 
-/* An engine of a user without any right. */
+/* Starts an engine of an unprivileged user. */
 static void setup(void)
 {
 	if (geteuid() != 0)
@@ -75,13 +75,13 @@ static bool write_file(const char *path, const char *text)
 	return written;
 }
 
-/* As `unshare --user --map-user` does without a privilege: the uid and the files are the same. */
+/* Like `unshare --user --map-user` without privileges: same user id, same files. */
 static bool enter_own_namespace(void)
 {
 	char map[64];
 
 	snprintf(map, sizeof map, "%d %d 1", USER, USER);
-	/* A change of the user hides the files in /proc from the process itself. */
+	/* After a change of user a process cannot open its own files in /proc until it is dumpable. */
 	return setresuid(USER, USER, USER) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0 &&
 	       unshare(CLONE_NEWUSER) == 0 &&
 	       write_file("/proc/self/uid_map", map) && geteuid() == USER;
@@ -112,13 +112,13 @@ static bool stay(void)
 	return setresuid(USER, USER, USER) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
 }
 
-Test(user_namespace, a_process_of_the_user_needs_no_token_in_that_of_the_engine)
+Test(user_namespace, in_the_engines_namespace_the_user_needs_no_token)
 {
 	cr_assert(zero(int, ask_from(stay, RUDP_CONTROL_HELLO, false)));
 	cr_assert(zero(int, ask_from(stay, RUDP_CONTROL_LIST, false)));
 }
 
-Test(user_namespace, it_gets_nothing_without_the_token_in_another_one)
+Test(user_namespace, in_another_namespace_the_user_needs_the_token)
 {
 	static const enum rudp_control_operation operations[] = {
 		RUDP_CONTROL_HELLO, RUDP_CONTROL_LIST,    RUDP_CONTROL_KEYS,   RUDP_CONTROL_INFO,
@@ -130,13 +130,13 @@ Test(user_namespace, it_gets_nothing_without_the_token_in_another_one)
 			  rudp_control_name(operations[i]));
 }
 
-Test(user_namespace, it_is_served_with_the_token)
+Test(user_namespace, with_the_token_it_is_served)
 {
 	cr_assert(zero(int, ask_from(enter_own_namespace, RUDP_CONTROL_HELLO, true)));
 	cr_assert(zero(int, ask_from(enter_own_namespace, RUDP_CONTROL_LIST, true)));
 }
 
-/* A process that cannot be dumped is not shown to the engine. */
+/* The engine cannot inspect a process that is not dumpable. */
 static bool enter_undumpable(void)
 {
 	return enter_own_namespace() && prctl(PR_SET_DUMPABLE, 0) == 0;
@@ -147,14 +147,14 @@ static bool stay_undumpable(void)
 	return stay() && prctl(PR_SET_DUMPABLE, 0) == 0;
 }
 
-Test(user_namespace, a_process_that_cannot_be_dumped_is_judged_by_the_map_of_its_users)
+Test(user_namespace, an_undumpable_process_is_judged_by_its_uid_map)
 {
 	cr_assert(zero(int, ask_from(stay_undumpable, RUDP_CONTROL_HELLO, false)));
 	cr_assert(eq(int, ask_from(enter_undumpable, RUDP_CONTROL_HELLO, false), EACCES));
 }
 
-/* It is not in the way of the engine that programs there start. */
-Test(user_namespace, the_well_known_name_is_another_in_another_one)
+/* An engine outside does not block the name of an engine that programs in the namespace start. */
+Test(user_namespace, each_namespace_has_its_own_well_known_name)
 {
 	struct rudp_name names[2] = {{.kind = RUDP_NAME_WELL_KNOWN}, {.kind = RUDP_NAME_WELL_KNOWN}};
 	uint64_t *number = mmap(NULL, sizeof *number, PROT_READ | PROT_WRITE,
