@@ -390,7 +390,7 @@ static void on_rudp_established(struct rudp_engine *engine, struct rudp_app *app
 	rudp_connect_on_established(engine, app);
 }
 
-/* If other processes share the socket, the binding's descriptor must not keep the connection open. */
+/* The binding's duplicate would keep the connection open after a close, so the binding drops it. */
 static void take_socket_from_binding(struct rudp_engine *engine, struct rudp_app *app)
 {
 	struct rudp_binding *binding = rudp_binding_find(engine, app->race.binding_id);
@@ -540,7 +540,7 @@ static void report_silence(struct rudp_engine *engine, struct rudp_app *app)
 		 !conn ? "TCP" : app->carrier.tcp ? "UDP and TCP" : "UDP", strerrordesc_np(error));
 }
 
-static void on_time(struct rudp_engine *engine, struct rudp_app *app)
+static void on_timer(struct rudp_engine *engine, struct rudp_app *app)
 {
 	int rc;
 
@@ -563,7 +563,7 @@ void rudp_race_run_timers(struct rudp_engine *engine)
 	struct rudp_timer *timer;
 
 	while ((timer = rudp_timer_wheel_pop(&engine->race_timers, engine->now_at_ns)))
-		on_time(engine, RUDP_LIST_OWNER(timer, struct rudp_app, race.timer));
+		on_timer(engine, RUDP_LIST_OWNER(timer, struct rudp_app, race.timer));
 }
 
 void rudp_race_fini(struct rudp_engine *engine, struct rudp_app *app)

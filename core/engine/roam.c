@@ -227,8 +227,7 @@ void rudp_roam_look(struct rudp_engine *engine)
 	set_pause(roam, engine->now_at_ns);
 	if (check.moved > 0)
 		rudp_log(RUDP_LOG_INFO,
-			 "this host's addresses have changed: %u connections moved, one from %s to "
-			 "%s",
+			 "addresses have changed: %u connections moved, one from %s to %s",
 			 check.moved, rudp_addr_format(&check.from, from),
 			 rudp_addr_format(&check.to, to));
 }

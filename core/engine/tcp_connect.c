@@ -25,7 +25,7 @@ static void bind_shown_port(int fd, const struct rudp_addr *local)
 		set_reuse(fd, 0);
 }
 
-static int open_for(const struct rudp_addr *local, const struct rudp_addr *remote)
+static int open_socket_for(const struct rudp_addr *local, const struct rudp_addr *remote)
 {
 	int fd = socket(remote->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -66,7 +66,7 @@ static int duplicate(const struct rudp_tcp_from *from)
 /* Returns a connecting socket or -errno. */
 static int start_connect(const struct rudp_tcp_from *from, const struct rudp_addr *remote)
 {
-	int fd = from->bound_fd >= 0 ? duplicate(from) : open_for(from->local, remote);
+	int fd = from->bound_fd >= 0 ? duplicate(from) : open_socket_for(from->local, remote);
 	int rc;
 
 	if (fd < 0)
