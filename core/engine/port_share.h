@@ -17,7 +17,7 @@
  * ids that an engine chooses contain the number of its port share (proto/endpoint.h). An engine
  * that receives a datagram with the number of another share passes it on to the name of that share.
  * It must not answer with a RESET: all engines have one secret for reset tokens, so the RESET would
- * end a living connection. If no engine holds that share, its connections are over, and a RESET
+ * end a connection in use. If no engine holds that share, its connections are over, and a RESET
  * says so.
  *
  * SYNs are not passed on: any engine may answer them. Nor are RESETs, which carry the peer's id: an

@@ -530,7 +530,7 @@ static void report_silence(struct rudp_engine *engine, struct rudp_app *app)
 
 	app->race.report_at_ns = RUDP_NEVER;
 	arm(engine, app);
-	app->race.told_error = error;
+	app->race.reported_error = error;
 	extend_engine_life(engine, app);
 	rudp_app_note_failure(engine, app, rudp_failure_cause_of(error), error);
 	rudp_log(RUDP_LOG_WARN,

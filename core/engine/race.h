@@ -45,7 +45,7 @@ struct rudp_race {
 	int64_t tcp_due_at_ns;        /* RUDP_NEVER: already begun, or not planned */
 	int64_t give_up_at_ns;
 	int64_t report_at_ns;         /* RUDP_NEVER: reported, or the peer answered */
-	int told_error;               /* error listed while the connect still tries; 0: none */
+	int reported_error;           /* error listed while the connect still tries; 0: none */
 	bool key_is_refused;          /* the peer refused it over rudp; TCP may still work */
 	int error;                    /* of the attempt that failed while the other one runs */
 	uint64_t binding_id;          /* the program's bound socket; 0: none */

@@ -42,7 +42,7 @@ void rudp_roam_open(struct rudp_engine *engine)
 	struct rudp_roam *roam = &engine->roam;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
-	*roam = (struct rudp_roam){.fd = -1, .look_at_ns = RUDP_NEVER};
+	*roam = (struct rudp_roam){.fd = -1, .check_at_ns = RUDP_NEVER};
 	if (fd < 0)
 		return;
 	/*
@@ -75,9 +75,9 @@ void rudp_roam_on_event(struct rudp_engine *engine)
 {
 	struct rudp_roam *roam = &engine->roam;
 
-	if (roam->look_at_ns != RUDP_NEVER)
+	if (roam->check_at_ns != RUDP_NEVER)
 		return; /* epoll reports errors anyway; do not postpone the check */
-	roam->look_at_ns =
+	roam->check_at_ns =
 		rudp_time_max(engine->now_at_ns + RUDP_ROAM_SETTLE_NS, roam->not_before_ns);
 	/*
 	 * Until the check no further message wakes the engine: a router changes its routes all the
@@ -215,7 +215,7 @@ void rudp_roam_look(struct rudp_engine *engine)
 	struct ifaddrs *own;
 
 	discard_messages(roam);
-	roam->look_at_ns = RUDP_NEVER;
+	roam->check_at_ns = RUDP_NEVER;
 	rudp_engine_rewatch(engine, roam->fd, EPOLLIN, roam->id);
 	rudp_udp_drop_spares(engine);
 	if ((conns > 0 || engine->route_cache.count > 0) && getifaddrs(&own) == 0) {

@@ -34,7 +34,7 @@ struct rudp_engine;
 struct rudp_roam {
 	int fd; /* of rtnetlink; -1: changes are not reported */
 	uint64_t id;
-	int64_t look_at_ns; /* time of the next check; RUDP_NEVER: no change */
+	int64_t check_at_ns; /* time of the next check; RUDP_NEVER: no change */
 	int64_t not_before_ns;
 };
 
@@ -43,7 +43,7 @@ void rudp_roam_open(struct rudp_engine *engine);
 void rudp_roam_close(struct rudp_engine *engine);
 /* To be called on an event of the socket: something has changed. */
 void rudp_roam_on_event(struct rudp_engine *engine);
-/* Checks all connections and moves those that need it. To be called when look_at_ns is due. */
+/* Checks all connections and moves those that need it. To be called when check_at_ns is due. */
 void rudp_roam_look(struct rudp_engine *engine);
 
 #endif

@@ -90,7 +90,7 @@ void rudp_tcp_own(struct rudp_tcp *tcp)
 
 static void destroy(struct rudp_engine *engine, struct rudp_tcp *tcp)
 {
-	if (!engine->stays && !tcp->resets)
+	if (!engine->stays && !tcp->reset_on_close)
 		set_reset_on_close(tcp->fd, false);
 	if (tcp->shared)
 		return_to_binding(engine, tcp);
@@ -163,7 +163,7 @@ void rudp_tcp_flush_all(struct rudp_engine *engine)
 			continue;
 		}
 		rudp_tcp_flush(tcp);
-		if (tcp->error || tcp->lost || (was_full && rudp_tcp_send_room(tcp) > 0))
+		if (tcp->error || tcp->deferred_error || (was_full && rudp_tcp_send_room(tcp) > 0))
 			notify_app(engine, tcp);
 	}
 }
@@ -186,12 +186,12 @@ static void on_connected(struct rudp_tcp *tcp, uint32_t events)
 }
 
 /* If the peer has sent FIN before its reset, the reset is no error for the reader. */
-static void look_for_error(struct rudp_tcp *tcp)
+static void check_error(struct rudp_tcp *tcp)
 {
 	int error = pending_error(tcp);
 
 	if (error)
-		rudp_tcp_lose(tcp, error);
+		rudp_tcp_fail_after_reading(tcp, error);
 }
 
 void rudp_tcp_on_event(struct rudp_engine *engine, struct rudp_tcp *tcp, uint32_t events)
@@ -202,10 +202,10 @@ void rudp_tcp_on_event(struct rudp_engine *engine, struct rudp_tcp *tcp, uint32_
 		return;
 	if (!tcp->error && events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		tcp->may_read = true;
-	if (!tcp->error && !tcp->lost && events & EPOLLOUT)
+	if (!tcp->error && !tcp->deferred_error && events & EPOLLOUT)
 		tcp->may_write = true;
 	if (!tcp->error && events & EPOLLERR)
-		look_for_error(tcp);
+		check_error(tcp);
 	if (!tcp->app_id) {
 		serve_orphan(engine, tcp);
 		return;
@@ -218,7 +218,7 @@ void rudp_tcp_on_event(struct rudp_engine *engine, struct rudp_tcp *tcp, uint32_
 void rudp_tcp_reset(struct rudp_engine *engine, struct rudp_tcp *tcp)
 {
 	rudp_tcp_flush(tcp);
-	tcp->resets = true;
+	tcp->reset_on_close = true;
 	set_reset_on_close(tcp->fd, true);
 	destroy(engine, tcp);
 }

@@ -35,9 +35,9 @@ struct rudp_tcp {
 	bool may_read, may_write;     /* epoll reported an edge, and no EAGAIN since then */
 	bool fin_wanted, fin_sent;
 	bool peer_fin;
-	bool resets;                  /* closing it sends a reset */
+	bool reset_on_close;          /* closing it sends a reset */
 	bool discarding;              /* received bytes are dropped (SHUT_RD) */
-	int lost;                     /* errno that the kernel reports once; received bytes come first */
+	int deferred_error;           /* errno that the kernel reports once; received bytes come first */
 	int error;                    /* the connection is over and all bytes have been read */
 	uint64_t urgent_out, urgent_in; /* ring offset one past the urgent byte; 0: none */
 	struct rudp_ring out, in;
@@ -77,7 +77,7 @@ struct rudp_tcp *rudp_tcp_find(struct rudp_engine *engine, uint64_t id);
 void rudp_tcp_put_options(int fd, const struct rudp_stored_options *stored,
 			  const struct rudp_sock_options *options);
 
-/* To be called at the engine's end: leaves living connections to the kernel. */
+/* To be called at the engine's end: leaves open connections to the kernel. */
 void rudp_tcp_close_all(struct rudp_engine *engine);
 
 void rudp_tcp_on_event(struct rudp_engine *engine, struct rudp_tcp *tcp, uint32_t events);

@@ -22,10 +22,10 @@ void rudp_tcp_fill(struct rudp_tcp *tcp);
 /* Writes what the socket takes, then the FIN if it is wanted. */
 void rudp_tcp_flush(struct rudp_tcp *tcp);
 /*
- * Ends the connection with an errno: rudp_tcp_fail() at once, rudp_tcp_lose() after all received
- * bytes have been read.
+ * Ends the connection with an errno: rudp_tcp_fail() at once, rudp_tcp_fail_after_reading() when
+ * all received bytes have been read.
  */
 void rudp_tcp_fail(struct rudp_tcp *tcp, int error);
-void rudp_tcp_lose(struct rudp_tcp *tcp, int error);
+void rudp_tcp_fail_after_reading(struct rudp_tcp *tcp, int error);
 
 #endif

@@ -81,17 +81,17 @@ static ssize_t read_limit(struct rudp_tcp *tcp)
  */
 static void on_end(struct rudp_tcp *tcp)
 {
-	if (!tcp->lost || tcp->lost == EPIPE)
+	if (!tcp->deferred_error || tcp->deferred_error == EPIPE)
 		tcp->peer_fin = true;
-	if (tcp->lost)
-		rudp_tcp_fail(tcp, tcp->lost);
+	if (tcp->deferred_error)
+		rudp_tcp_fail(tcp, tcp->deferred_error);
 }
 
 /* The error takes effect when all received bytes have been read. */
-void rudp_tcp_lose(struct rudp_tcp *tcp, int error)
+void rudp_tcp_fail_after_reading(struct rudp_tcp *tcp, int error)
 {
-	if (!tcp->lost)
-		tcp->lost = error;
+	if (!tcp->deferred_error)
+		tcp->deferred_error = error;
 	tcp->may_write = false;
 	tcp->may_read = true;
 }
@@ -181,7 +181,7 @@ static bool write_once(struct rudp_tcp *tcp)
 		return true;
 	tcp->may_write = false;
 	if (errno != EAGAIN)
-		rudp_tcp_lose(tcp, errno);
+		rudp_tcp_fail_after_reading(tcp, errno);
 	return false;
 }
 
@@ -189,7 +189,7 @@ void rudp_tcp_flush(struct rudp_tcp *tcp)
 {
 	while (tcp->may_write && !tcp->error && write_once(tcp))
 		;
-	if (tcp->lost)
+	if (tcp->deferred_error)
 		rudp_tcp_fill(tcp);
 	shrink_ring(tcp, &tcp->out);
 	if (rudp_ring_used(&tcp->out) == 0 && tcp->fin_wanted && !tcp->fin_sent &&
@@ -201,7 +201,7 @@ void rudp_tcp_flush(struct rudp_tcp *tcp)
 
 size_t rudp_tcp_send_room(const struct rudp_tcp *tcp)
 {
-	return tcp->error || tcp->lost || tcp->fin_wanted ? 0 : room_of(tcp, &tcp->out);
+	return tcp->error || tcp->deferred_error || tcp->fin_wanted ? 0 : room_of(tcp, &tcp->out);
 }
 
 int rudp_tcp_send_reserve(struct rudp_tcp *tcp, size_t want, struct iovec iov[2])

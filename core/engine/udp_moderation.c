@@ -65,7 +65,7 @@ static void start(struct rudp_engine *engine, struct rudp_udp *udp, int64_t span
 	struct rudp_moderation *m = &udp->moderation;
 
 	m->span_ns = span_ns;
-	m->look_at_ns = next_read_at_ns(span_ns, engine->now_at_ns);
+	m->read_due_at_ns = next_read_at_ns(span_ns, engine->now_at_ns);
 	m->sparse_reads = 0;
 	udp->batch = RUDP_RECEIVE_BATCH;
 	rudp_list_append(&engine->moderated_udps, &m->link);
@@ -128,7 +128,8 @@ static void read_due(struct rudp_engine *engine, struct rudp_udp *udp)
 		more = rudp_udp_receive(engine, udp);
 	if (m->span_ns == 0)
 		return; /* another sender was found */
-	m->look_at_ns = more ? engine->now_at_ns : next_read_at_ns(m->span_ns, engine->now_at_ns);
+	m->read_due_at_ns =
+		more ? engine->now_at_ns : next_read_at_ns(m->span_ns, engine->now_at_ns);
 	m->sparse_reads = m->heard < RUDP_MODERATION_WAKES_MIN ? m->sparse_reads + 1 : 0;
 	if (m->heard > RUDP_MODERATION_HEARD_MAX && m->span_ns > RUDP_MODERATION_NS_MIN)
 		m->span_ns /= 2; /* read more often: the socket's buffer may be small */
@@ -147,7 +148,7 @@ void rudp_udp_read_moderated(struct rudp_engine *engine)
 		struct rudp_udp *udp = RUDP_LIST_OWNER(link, struct rudp_udp, moderation.link);
 
 		rudp_list_append(&engine->moderated_udps, link);
-		if (udp->moderation.look_at_ns <= engine->now_at_ns)
+		if (udp->moderation.read_due_at_ns <= engine->now_at_ns)
 			read_due(engine, udp);
 	}
 }
@@ -162,7 +163,7 @@ int64_t rudp_udp_moderated_at_ns(const struct rudp_engine *engine)
 		const struct rudp_moderation *m =
 			RUDP_LIST_OWNER(link, const struct rudp_moderation, link);
 
-		at_ns = rudp_time_min(at_ns, m->look_at_ns);
+		at_ns = rudp_time_min(at_ns, m->read_due_at_ns);
 	}
 	return at_ns;
 }

@@ -43,7 +43,7 @@ struct rudp_moderation {
 	int64_t read_at_ns;
 	int64_t gap_ns;               /* between two reads, smoothed */
 	int64_t span_ns;              /* interval between reads; 0: not moderated */
-	int64_t look_at_ns;
+	int64_t read_due_at_ns;
 	unsigned heard;               /* datagrams in the current read */
 	unsigned sparse_reads;        /* reads in a row that found too little */
 };

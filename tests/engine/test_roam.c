@@ -85,15 +85,15 @@ Test(roam, a_change_causes_one_check_and_then_a_pause)
 {
 	if (engine.roam.fd < 0)
 		return; /* the kernel reports no changes here */
-	cr_assert(eq(i64, engine.roam.look_at_ns, RUDP_NEVER));
+	cr_assert(eq(i64, engine.roam.check_at_ns, RUDP_NEVER));
 	rudp_roam_on_event(&engine);
-	cr_assert(eq(i64, engine.roam.look_at_ns, engine.now_at_ns + RUDP_ROAM_SETTLE_NS));
+	cr_assert(eq(i64, engine.roam.check_at_ns, engine.now_at_ns + RUDP_ROAM_SETTLE_NS));
 	engine.now_at_ns += RUDP_ROAM_SETTLE_NS / 2;
 	rudp_roam_on_event(&engine); /* epoll reports errors even without interest in input */
-	cr_assert(eq(i64, engine.roam.look_at_ns, engine.now_at_ns + RUDP_ROAM_SETTLE_NS / 2));
-	engine.now_at_ns = engine.roam.look_at_ns;
+	cr_assert(eq(i64, engine.roam.check_at_ns, engine.now_at_ns + RUDP_ROAM_SETTLE_NS / 2));
+	engine.now_at_ns = engine.roam.check_at_ns;
 	rudp_roam_look(&engine);
-	cr_assert(eq(i64, engine.roam.look_at_ns, RUDP_NEVER));
+	cr_assert(eq(i64, engine.roam.check_at_ns, RUDP_NEVER));
 	rudp_roam_on_event(&engine);
-	cr_assert(eq(i64, engine.roam.look_at_ns, engine.now_at_ns + RUDP_ROAM_AGAIN_NS));
+	cr_assert(eq(i64, engine.roam.check_at_ns, engine.now_at_ns + RUDP_ROAM_AGAIN_NS));
 }
